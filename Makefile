@@ -1,0 +1,123 @@
+# KubeOps. `make help` lists what there is; `make demo` and `make test` need nothing but Go and, on Debian, apt.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := $(CURDIR)/bin
+# The programs that ship are built without cgo, so that they run in an empty image.
+export CGO_ENABLED ?= 0
+# Nothing here needs the network beyond the module proxy; a newer toolchain is never fetched behind one's back.
+export GOTOOLCHAIN ?= local
+GO_BUILD := go build -trimpath -ldflags "-s -w"
+CLUSTER := $(BIN)/cluster --root $(BIN)
+NAME ?= kubeops
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ The two commands
+
+.PHONY: demo
+demo: build $(BIN)/cluster ## Bring up a real local cluster, break a small shop in it, and print the report
+	@BIN=$(BIN) hack/demo.sh
+
+.PHONY: test
+test: test-unit test-e2e ## Run every test: unit, fuzz corpora, controllers on a real API server, and end to end on a real node
+
+##@ Development
+
+.PHONY: build
+build: $(BIN) ## Build the manager and the command line into bin/
+	$(GO_BUILD) -o $(BIN)/manager ./cmd/manager
+	$(GO_BUILD) -o $(BIN)/kubeops ./cmd/kubeops
+
+.PHONY: test-unit
+test-unit: kube ## Tests beside the code; controllers run on a real API server and etcd
+	go test ./api/... ./cmd/... ./controllers/... ./internal/...
+	cd hack/cluster && go test . ./internal/...
+
+.PHONY: test-e2e
+test-e2e: build kube ## Tests on a real node: Pods really crash, run out of memory and fail to pull
+	go test ./test/e2e -count=1 -timeout 40m -v -ginkgo.v
+
+.PHONY: race
+race: kube ## Unit tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race ./controllers/... ./internal/...
+
+.PHONY: bench
+bench: ## Benchmarks of reducers and checks
+	go test -run '^$$' -bench . -benchmem ./internal/...
+
+FUZZTIME ?= 20s
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (default 20s)
+	@for package in $$(grep -rl --include=*_test.go 'func Fuzz' internal controllers | xargs -n1 dirname | sort -u); do \
+		for target in $$(grep -rhoE --include=*_test.go 'func Fuzz[A-Za-z]+' $$package | sed 's/func //'); do \
+			echo "$$package $$target"; go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) | tail -n 1; \
+		done; \
+	done
+
+.PHONY: generate
+generate: $(BIN)/controller-gen $(BIN)/kubeops-for-docs ## Regenerate deep copies, CRDs, RBAC roles and docs/checks.md
+	$(BIN)/controller-gen object paths=./api/...
+	$(BIN)/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
+	$(BIN)/controller-gen rbac:roleName=kubeops-manager paths=./controllers/... output:rbac:dir=config/rbac
+	$(BIN)/kubeops-for-docs checks -o markdown > docs/checks.md
+	@rm -f $(BIN)/kubeops-for-docs
+
+# Not bin/kubeops itself: generate must see the code as it is now.
+.PHONY: $(BIN)/kubeops-for-docs
+$(BIN)/kubeops-for-docs: $(BIN)
+	@go build -o $@ ./cmd/kubeops
+
+.PHONY: verify
+verify: ## Regenerate and fail on any difference, then lint
+	@hack/verify.sh
+	@$(MAKE) --no-print-directory lint
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## Lint, and hold the direction of imports
+	$(BIN)/golangci-lint run ./...
+
+##@ Local cluster
+
+.PHONY: kube
+kube: $(BIN)/cluster ## Build Kubernetes for local clusters and tests (once; minutes the first time)
+	@$(CLUSTER) build >/dev/null
+
+.PHONY: cluster-up
+cluster-up: $(BIN)/cluster ## Start a local cluster (NAME=kubeops)
+	@$(CLUSTER) up --name $(NAME)
+
+.PHONY: cluster-down
+cluster-down: $(BIN)/cluster ## Stop it and leave nothing behind (NAME=kubeops)
+	@$(CLUSTER) down --name $(NAME)
+
+.PHONY: cluster-status
+cluster-status: $(BIN)/cluster ## Say what runs (NAME=kubeops)
+	@$(CLUSTER) status --name $(NAME)
+
+.PHONY: demo-down
+demo-down: $(BIN)/cluster ## Remove the demo's cluster
+	@$(CLUSTER) down --name demo
+
+.PHONY: clean
+clean: ## Remove what was built, the cached Kubernetes included; stop clusters first
+	rm -rf $(BIN)
+
+##@ Tools, built from source at the versions of hack/tools/go.mod
+
+$(BIN):
+	@mkdir -p $@
+
+.PHONY: $(BIN)/cluster
+$(BIN)/cluster: $(BIN)
+	@cd hack/cluster && go build -o $@ .
+
+$(BIN)/controller-gen: hack/tools/go.mod | $(BIN)
+	cd hack/tools && go build -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(BIN)/golangci-lint: hack/tools/go.mod | $(BIN)
+	cd hack/tools && go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# The main job, from nothing to a report: a local cluster, the operator in it, a small shop that fails in many ways, and
+# what KubeOps makes of it. With KUBEOPS_USE_KUBECONFIG=1 it uses the cluster of $KUBECONFIG instead of making one.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+BIN=${BIN:-$PWD/bin}
+NAME=${NAME:-demo}
+WORK=$BIN/demo
+mkdir -p "$WORK"
+
+step() { printf '\n\033[1m==> %s\033[0m\n' "$*" >&2; }
+cluster() { "$BIN/cluster" --root "$BIN" "$@"; }
+
+step "A local Kubernetes cluster"
+KUBE=$(cluster build)
+PATH=$KUBE:$PATH
+KUBECONFIG=$(cluster up --name "$NAME")
+export KUBECONFIG
+node=$(cluster status --name "$NAME" -o json | sed -n 's/.*"node": *"\([a-z]*\)".*/\1/p' | head -n 1)
+
+step "KubeOps: resources, rights and the manager"
+if [[ $node == real ]]; then
+	# The image's tag follows from the program, so that a changed manager is rolled out and an unchanged one is not.
+	tag=$(sha256sum "$BIN/manager" | cut -c1-12)
+	cluster load-image --name "$NAME" "kubeops.local/manager:$tag" --binary "$BIN/manager"
+	cat >"$WORK/kustomization.yaml" <<YAML
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [../../config/default]
+images: [{name: kubeops.local/manager, newTag: "$tag"}]
+YAML
+	kubectl apply --server-side -k "$WORK" >/dev/null
+	kubectl -n kubeops-system rollout status deployment/kubeops-manager --timeout=120s
+else
+	# No containers on this node: the same manager runs as a process beside the cluster.
+	kubectl apply --server-side -k config/crd -k config/rbac >/dev/null 2>&1 || kubectl apply --server-side -k config/default >/dev/null
+	"$BIN/manager" --leader-elect=false --metrics-bind-address=127.0.0.1:0 --health-probe-bind-address=127.0.0.1:0 \
+		>"$WORK/manager.log" 2>&1 &
+	manager=$!
+	trap 'kill $manager 2>/dev/null || true' EXIT
+fi
+kubectl wait --for=condition=Established crd/inspections.kubeops.io crd/inspectionreports.kubeops.io --timeout=30s >/dev/null
+
+step "A small shop, most of it broken (config/samples/demo)"
+kubectl apply --server-side -k config/samples/demo >/dev/null
+echo "waiting until the failures have shown themselves" >&2
+if [[ $node == real ]]; then
+	for part in cart payment search recommendations checkout reviews; do
+		kubectl -n shop wait --for=condition=Progressing=false "deployment/$part" --timeout=180s >/dev/null
+	done
+	kubectl -n shop wait --for=condition=Failed job/invoices --timeout=120s >/dev/null
+	kubectl -n shop rollout status deployment/web --timeout=60s >/dev/null
+fi
+
+step "The inspection"
+request=$(date +%s.%N)
+kubectl -n shop annotate --overwrite inspection/everything "kubeops.io/requested-at=$request" >/dev/null
+kubectl -n shop wait --for="jsonpath={.status.lastHandledRequest}=$request" inspection/everything --timeout=120s >/dev/null
+kubectl -n shop wait --for=condition=Ready inspection/everything --timeout=60s >/dev/null
+kubectl get inspections,inspectionreports -A
+echo
+"$BIN/kubeops" report -n shop everything
+
+cat <<TEXT
+
+What to try next
+  export KUBECONFIG=$KUBECONFIG PATH=$KUBE:\$PATH
+  kubectl -n shop get configmap cart-config -o yaml       # mend the first cause ...
+  kubectl -n shop patch configmap cart-config -p '{"data":{"DATABASE_URL":"postgres://cart-db/cart"}}'
+  bin/kubeops inspect -n shop                             # ... and see what it broke come back to life
+  kubectl explain inspection.spec                         # everything an Inspection can be told
+  bin/kubeops checks                                      # what is looked for
+  make demo-down                                          # remove the cluster
+TEXT

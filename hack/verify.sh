@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Regenerates everything that is made from code, and fails when that changes a file: what is committed must be what the
+# code says. Works in a tree with other changes too, since only the generated files are compared.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+generated() {
+	find api -name 'zz_generated.*' -print
+	find config/crd/bases -name '*.yaml' -print
+	echo config/rbac/role.yaml
+	echo docs/checks.md
+}
+digest() { generated | sort | xargs sha256sum; }
+
+before=$(digest)
+make --no-print-directory generate
+after=$(digest)
+if [[ $before != "$after" ]]; then
+	diff <(echo "$before") <(echo "$after") | grep '^[<>]' | awk '{print $3}' | sort -u |
+		sed 's/^/not what the code generates: /' >&2
+	echo "Run 'make generate' and commit the result." >&2
+	exit 1
+fi
+
+unformatted=$(gofmt -l $(git ls-files -co --exclude-standard '*.go'))
+if [[ -n $unformatted ]]; then
+	echo "not formatted: $unformatted" >&2
+	exit 1
+fi
+for module in . hack/cluster hack/tools; do
+	(cd "$module" && go mod tidy -diff >/dev/null) || { echo "$module: run 'go mod tidy' and commit the result." >&2; exit 1; }
+done
+echo "generated files, formatting and go.mod files are as they should be"

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// catalogueEntry is a check as `kubeops checks -o json` prints it.
+type catalogueEntry struct {
+	ID          string            `json:"id"`
+	Category    v1alpha1.Category `json:"category"`
+	Severity    v1alpha1.Severity `json:"severity"`
+	Summary     string            `json:"summary"`
+	Meaning     string            `json:"meaning,omitempty"`
+	Remediation string            `json:"remediation"`
+	Link        string            `json:"link,omitempty"`
+	Needs       []facts.Kind      `json:"needs"`
+	Uses        []facts.Kind      `json:"uses,omitempty"`
+	ExplainedBy []string          `json:"explainedBy,omitempty"`
+}
+
+func newChecks(streams Streams) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "checks [ID or glob ...]",
+		Short: "List what is looked for",
+		Long:  "List the checks of the catalogue, or only those that the arguments name. One check by its id is explained in full.",
+		Example: `  kubeops checks
+  kubeops checks 'pvc-*'
+  kubeops checks pod-oom-killed
+  kubeops checks -o json`,
+		ValidArgs: checkIDs(),
+		RunE: func(_ *cobra.Command, args []string) error {
+			selected, err := checks.Select(checks.Builtin(), args, nil)
+			if err != nil {
+				return err
+			}
+			explain := len(args) == 1 && len(selected) == 1 && args[0] == selected[0].ID
+			return printChecks(streams.Out, output, selected, explain)
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, yaml or markdown")
+	complete(cmd, "output", "table", "json", "yaml", "markdown")
+	return cmd
+}
+
+func printChecks(w io.Writer, output string, selected []checks.Check, explain bool) error {
+	entries := make([]catalogueEntry, 0, len(selected))
+	for _, c := range selected {
+		entries = append(entries, catalogueEntry{
+			ID: c.ID, Category: c.Category, Severity: c.Severity, Summary: c.Summary, Meaning: c.Meaning,
+			Remediation: c.Remediation, Link: c.Link, Needs: c.Needs, Uses: c.Uses, ExplainedBy: c.ExplainedBy,
+		})
+	}
+	switch output {
+	case "json":
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(entries)
+	case "yaml":
+		text, err := yaml.Marshal(entries)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(text)
+		return err
+	case "markdown":
+		return markdownOfChecks(w, entries)
+	case "table":
+		if explain {
+			return explainCheck(w, entries[0])
+		}
+		return tableOfChecks(w, entries)
+	default:
+		return fmt.Errorf("-o takes table, json, yaml or markdown, not %q", output)
+	}
+}
+
+// tableOfChecks lists the worst first within each category, so that a reader meets what matters at the top.
+func tableOfChecks(w io.Writer, entries []catalogueEntry) error {
+	slices.SortStableFunc(entries, func(a, b catalogueEntry) int {
+		return cmp.Or(cmp.Compare(a.Category, b.Category), cmp.Compare(a.Severity.Rank(), b.Severity.Rank()))
+	})
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tSEVERITY\tCATEGORY\tSUMMARY")
+	for _, e := range entries {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", e.ID, e.Severity, e.Category, e.Summary)
+	}
+	return table.Flush()
+}
+
+func explainCheck(w io.Writer, e catalogueEntry) error {
+	text := &textWriter{w: w, width: 100}
+	text.line("%s (%s, %s)", e.ID, e.Severity, e.Category)
+	text.paragraph("", e.Summary)
+	text.paragraph("", e.Meaning)
+	text.paragraph("Fix: ", e.Remediation)
+	if e.Link != "" {
+		text.line("See: %s", e.Link)
+	}
+	text.line("Reads: %s", joinKinds(e.Needs, e.Uses))
+	if len(e.ExplainedBy) > 0 {
+		text.paragraph("May be caused by: ", joinWords(e.ExplainedBy))
+	}
+	return text.err
+}

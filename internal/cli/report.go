@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/rest"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+type reportOptions struct {
+	cluster clusterFlags
+	output  string
+	color   string
+	failOn  string
+}
+
+func newReport(streams Streams) *cobra.Command {
+	var o reportOptions
+	cmd := &cobra.Command{
+		Use:   "report [INSPECTION or REPORT]",
+		Short: "Print a report that the operator has saved in the cluster",
+		Long: `Print the newest report of an Inspection, or one InspectionReport by its name, as inspect prints its own. Without a
+name, the namespace must have exactly one Inspection.`,
+		Example: `  kubeops report -n shop
+  kubeops report -n shop everything
+  kubeops report -n shop everything -o json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.run(cmd.Context(), streams, strings.Join(args, ""))
+		},
+	}
+	flags := cmd.Flags()
+	o.cluster.register(flags)
+	flags.StringVarP(&o.output, "output", "o", "table", "table, json or yaml")
+	flags.StringVar(&o.color, "color", "auto", "auto (colour on a terminal), always or never")
+	flags.StringVar(&o.failOn, "fail-on", "", "exit with 1 on findings of this severity or worse: critical, high, medium, low or info")
+	complete(cmd, "output", "table", "json", "yaml")
+	complete(cmd, "color", "auto", "always", "never")
+	complete(cmd, "fail-on", severityNames()...)
+	return cmd
+}
+
+func (o *reportOptions) run(ctx context.Context, streams Streams, name string) error {
+	printer, err := newPrinter(streams.Out, o.output, o.color)
+	if err != nil {
+		return err
+	}
+	if err := checkSeverity(o.failOn); err != nil {
+		return err
+	}
+	target, err := o.cluster.resolve()
+	if err != nil {
+		return err
+	}
+	store, err := newReportStore(target)
+	if err != nil {
+		return err
+	}
+	report, err := store.find(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := printer.print(report, fmt.Sprintf("%s, report %s/%s", target.cluster, report.Namespace, report.Name)); err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	return failOn(v1alpha1.Severity(o.failOn), report)
+}
+
+// reportStore reads Inspections and their reports in one namespace.
+type reportStore struct {
+	client    rest.Interface
+	namespace string
+}
+
+func newReportStore(t target) (*reportStore, error) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	config := rest.CopyConfig(t.config)
+	version := v1alpha1.GroupVersion()
+	config.GroupVersion, config.APIPath = &version, "/apis"
+	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	client, err := rest.RESTClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("use kubeconfig: %w", err)
+	}
+	return &reportStore{client: client, namespace: t.namespace}, nil
+}
+
+func (s *reportStore) get(ctx context.Context, resource, name string, into runtime.Object) error {
+	return s.client.Get().Namespace(s.namespace).Resource(resource).Name(name).Do(ctx).Into(into)
+}
+
+// find returns the newest report of the Inspection with the name, else the report with the name, else an error that says
+// what there is.
+func (s *reportStore) find(ctx context.Context, name string) (*v1alpha1.InspectionReport, error) {
+	inspection, err := s.inspection(ctx, name)
+	switch {
+	case apierrors.IsNotFound(err):
+		report := &v1alpha1.InspectionReport{}
+		if err := s.get(ctx, "inspectionreports", name, report); err != nil {
+			return nil, fmt.Errorf("namespace %s has no Inspection and no InspectionReport %q: %w", s.namespace, name, err)
+		}
+		return report, nil
+	case err != nil:
+		return nil, err
+	case inspection.Status.LastReport == "":
+		return nil, fmt.Errorf("inspection %s/%s has no report yet; `kubectl -n %s get inspection %s` says how far it is",
+			s.namespace, inspection.Name, s.namespace, inspection.Name)
+	}
+	report := &v1alpha1.InspectionReport{}
+	if err := s.get(ctx, "inspectionreports", inspection.Status.LastReport, report); err != nil {
+		return nil, fmt.Errorf("read the newest report of inspection %s/%s: %w", s.namespace, inspection.Name, err)
+	}
+	return report, nil
+}
+
+// inspection returns the named Inspection, or the only one of the namespace.
+func (s *reportStore) inspection(ctx context.Context, name string) (*v1alpha1.Inspection, error) {
+	if name != "" {
+		inspection := &v1alpha1.Inspection{}
+		return inspection, s.get(ctx, "inspections", name, inspection)
+	}
+	list := &v1alpha1.InspectionList{}
+	if err := s.client.Get().Namespace(s.namespace).Resource("inspections").Do(ctx).Into(list); err != nil {
+		return nil, fmt.Errorf("list the Inspections of namespace %s: %w", s.namespace, err)
+	}
+	var names []string
+	for _, i := range list.Items {
+		names = append(names, i.Name)
+	}
+	switch len(names) {
+	case 0:
+		return nil, fmt.Errorf("namespace %s has no Inspection; -n chooses another namespace", s.namespace)
+	case 1:
+		return &list.Items[0], nil
+	default:
+		return nil, fmt.Errorf("namespace %s has several Inspections; name one: %s", s.namespace, joinWords(names))
+	}
+}

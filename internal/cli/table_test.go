@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+func object(kind, namespace, name string) v1alpha1.ObjectReference {
+	return v1alpha1.ObjectReference{APIVersion: "v1", Kind: kind, Namespace: namespace, Name: name}
+}
+
+func sampleReport() *v1alpha1.InspectionReport {
+	return &v1alpha1.InspectionReport{
+		Summary: v1alpha1.ReportSummary{
+			Score: 75, Counts: v1alpha1.SeverityCounts{Critical: 1, High: 2}, RootCauses: 1, Objects: 42, ChecksRun: 60, Gaps: 1,
+			Duration: metav1.Duration{Duration: 340 * time.Millisecond},
+		},
+		Findings: []v1alpha1.Finding{
+			{
+				ID: "a", Check: "configmap-key-missing", Severity: v1alpha1.SeverityCritical, Object: object("Deployment", "shop", "cart"),
+				Message: "ConfigMap cart-config has no key DATABASE_URL.", Affects: 2, Remediation: "Add the key.",
+				Evidence: []v1alpha1.Evidence{
+					{ID: "e1", Source: v1alpha1.EvidenceCondition, Text: "couldn't find key DATABASE_URL in ConfigMap shop/cart-config"},
+					{ID: "e2", Source: v1alpha1.EvidenceLog, Text: "starting\n" + strings.Repeat("x", 300)},
+				},
+			},
+			{ID: "b", Check: "service-no-ready-endpoints", CausedBy: "a", Severity: v1alpha1.SeverityHigh, Object: object("Service", "shop", "cart"), Message: "No Pod is ready."},
+			{ID: "c", Check: "ingress-backend-dead", CausedBy: "b", Severity: v1alpha1.SeverityHigh, Object: object("Ingress", "shop", "web"), Message: "A backend is dead."},
+		},
+		Gaps: []v1alpha1.Gap{{
+			Source: "nodes", Reason: v1alpha1.GapForbidden, Message: "Nodes could not be read.", Checks: []string{"node-not-ready"},
+			Remediation: "Grant list on nodes.",
+		}},
+	}
+}
+
+func TestTableShowsCausesFirstWithWhatTheyBreakAndStaysWithinItsWidth(t *testing.T) {
+	var out bytes.Buffer
+	p := &printer{w: &out, output: "table", width: 100}
+	if err := p.print(sampleReport(), "dev, all namespaces"); err != nil {
+		t.Fatal(err)
+	}
+	want := `dev, all namespaces  42 objects, 60 checks in 0.3s
+Score 75 of 100: 1 root cause behind 3 findings (1 critical, 2 high), 1 gap
+
+CRITICAL  Deployment shop/cart                                                 configmap-key-missing
+          ConfigMap cart-config has no key DATABASE_URL.
+          - condition: couldn't find key DATABASE_URL in ConfigMap shop/cart-config
+          - last log lines:
+            | starting
+            | ` + strings.Repeat("x", 85) + `…
+          breaks Service shop/cart: No Pod is ready.
+                 └ Ingress shop/web: A backend is dead.
+          fix: Add the key.
+
+Not inspected
+- Nodes could not be read.
+  hurts: node-not-ready
+  fix: Grant list on nodes.
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("table (-want +got):\n%s", diff)
+	}
+	for line := range strings.Lines(out.String()) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 100 {
+			t.Errorf("line of %d columns: %s", n, line)
+		}
+	}
+}
+
+func TestColourAppearsOnlyWhenAsked(t *testing.T) {
+	for name, tc := range map[string]struct {
+		color string
+		want  bool
+	}{
+		"auto, not a terminal": {"auto", false},
+		"never":                {"never", false},
+		"always":               {"always", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			p, err := newPrinter(&out, "table", tc.color)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.print(sampleReport(), "dev"); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(out.String(), "\033["); got != tc.want {
+				t.Errorf("colour: got %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestFailOnCountsFindingsOfTheSeverityAndWorse(t *testing.T) {
+	for name, tc := range map[string]struct {
+		severity v1alpha1.Severity
+		want     string
+	}{
+		"not asked": {"", ""},
+		"critical":  {v1alpha1.SeverityCritical, "1 finding of severity critical or worse (--fail-on)"},
+		"low":       {v1alpha1.SeverityLow, "3 findings of severity low or worse (--fail-on)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			if err := failOn(tc.severity, sampleReport()); err != nil {
+				got = err.Error()
+			}
+			if got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}

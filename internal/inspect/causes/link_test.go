@@ -1,0 +1,226 @@
+package causes
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+func ref(kind facts.Kind, name string) facts.Ref {
+	if !kind.Namespaced() {
+		return facts.Ref{Kind: kind, Name: name}
+	}
+	return facts.Ref{Kind: kind, Namespace: "shop", Name: name}
+}
+
+func found(check string, object facts.Ref, because ...facts.Ref) checks.Finding {
+	return checks.Finding{Check: check, Object: object, Severity: v1alpha1.SeverityHigh, Because: because}
+}
+
+// explained is a catalogue in which each check may be caused by the ones that follow its name.
+func explained(table map[string][]string) []checks.Check {
+	var all []checks.Check
+	for id, by := range table {
+		all = append(all, checks.Check{ID: id, ExplainedBy: by})
+	}
+	return all
+}
+
+// links are the findings as check/object, each with its chain of causes.
+func links(linked []Linked) []string {
+	name := func(i int) string { return linked[i].Check + "/" + linked[i].Object.Name }
+	var lines []string
+	for i := range linked {
+		line := name(i)
+		for c := linked[i].CausedBy; c >= 0; c = linked[c].CausedBy {
+			line += " <- " + name(c)
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// shop is Ingress web -> Service cart -> Deployment cart (with Pods on node-1) -> ConfigMap settings.
+func shop() *facts.Graph {
+	b := facts.NewBuilder("test", time.Unix(0, 0))
+	b.Add(
+		&facts.IngressNode{Meta: facts.Meta{Ref: ref(facts.Ingress, "web")}, Backends: []facts.IngressBackend{{Service: "cart"}}},
+		&facts.ServiceNode{Meta: facts.Meta{Ref: ref(facts.Service, "cart")}, Selector: map[string]string{"app": "cart"}},
+		&facts.WorkloadNode{Meta: facts.Meta{Ref: ref(facts.Deployment, "cart")}, Template: &facts.PodSpec{
+			Refs: []facts.SpecRef{{Kind: facts.ConfigMap, Name: "settings"}},
+		}},
+		&facts.WorkloadNode{Meta: facts.Meta{Ref: ref(facts.ReplicaSet, "cart-1"), Owner: ref(facts.Deployment, "cart")}},
+		&facts.PodNode{
+			Meta:     facts.Meta{Ref: ref(facts.Pod, "cart-1-a"), Labels: map[string]string{"app": "cart"}, Owner: ref(facts.ReplicaSet, "cart-1")},
+			NodeName: "node-1", Phase: "Running", Ready: true,
+		},
+		&facts.PodNode{
+			Meta:     facts.Meta{Ref: ref(facts.Pod, "cart-1-b"), Labels: map[string]string{"app": "cart"}, Owner: ref(facts.ReplicaSet, "cart-1")},
+			NodeName: "node-2", Phase: "Running",
+		},
+		&facts.NodeNode{Meta: facts.Meta{Ref: ref(facts.Node, "node-1")}},
+		&facts.NodeNode{Meta: facts.Meta{Ref: ref(facts.Node, "node-2")}},
+		&facts.PDBNode{Meta: facts.Meta{Ref: ref(facts.PDB, "cart")}, Selector: facts.SelectorFromSet(map[string]string{"app": "cart"})},
+	)
+	return b.Graph()
+}
+
+func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
+	web, cart, workload := ref(facts.Ingress, "web"), ref(facts.Service, "cart"), ref(facts.Deployment, "cart")
+	for name, tc := range map[string]struct {
+		explained map[string][]string
+		findings  []checks.Finding
+		want      []string
+	}{
+		"a chain over three objects keeps its middle links": {
+			map[string][]string{"dead": {"empty", "down", "crash"}, "empty": {"down", "crash"}, "down": {"crash"}, "crash": nil},
+			[]checks.Finding{found("dead", web), found("empty", cart), found("down", workload), found("crash", workload)},
+			[]string{"crash/cart", "dead/web <- empty/cart <- down/cart <- crash/cart", "down/cart <- crash/cart", "empty/cart <- down/cart <- crash/cart"},
+		},
+		"a missing middle is stepped over": {
+			map[string][]string{"dead": {"empty", "crash"}, "crash": nil},
+			[]checks.Finding{found("dead", web), found("crash", workload)},
+			[]string{"crash/cart", "dead/web <- crash/cart"},
+		},
+		"nearness alone makes no cause": {
+			map[string][]string{"dead": {"empty"}, "crash": nil},
+			[]checks.Finding{found("dead", web), found("crash", workload)},
+			[]string{"crash/cart", "dead/web"},
+		},
+		"what the evidence names comes before the graph's edges": {
+			map[string][]string{"down": {"quota", "config"}, "quota": nil, "config": nil},
+			[]checks.Finding{
+				found("down", workload, ref(facts.ResourceQuota, "small")), found("quota", ref(facts.ResourceQuota, "small")),
+				found("config", ref(facts.ConfigMap, "settings")),
+			},
+			[]string{"config/settings", "down/cart <- quota/small", "quota/small"},
+		},
+		"a node explains only what its own Pods in trouble break": {
+			map[string][]string{"down": {"node"}, "node": nil},
+			[]checks.Finding{found("down", workload), found("node", ref(facts.Node, "node-1"))},
+			[]string{"down/cart", "node/node-1"},
+		},
+		"a node with a Pod in trouble": {
+			map[string][]string{"down": {"node"}, "node": nil},
+			[]checks.Finding{found("down", workload), found("node", ref(facts.Node, "node-2"))},
+			[]string{"down/cart <- node/node-2", "node/node-2"},
+		},
+		"two that explain each other make no loop": {
+			map[string][]string{"a": {"b"}, "b": {"a"}},
+			[]checks.Finding{found("a", workload), found("b", workload)},
+			[]string{"a/cart", "b/cart <- a/cart"},
+		},
+		"one cause of many, and a budget over it": {
+			map[string][]string{"dead": {"crash"}, "blocked": {"crash"}, "crash": nil},
+			[]checks.Finding{found("dead", web), found("blocked", ref(facts.PDB, "cart")), found("crash", workload)},
+			[]string{"blocked/cart <- crash/cart", "crash/cart", "dead/web <- crash/cart"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 5 { // whatever the order
+				rand.Shuffle(len(tc.findings), func(i, j int) { tc.findings[i], tc.findings[j] = tc.findings[j], tc.findings[i] })
+				if diff := cmp.Diff(tc.want, links(Link(shop(), explained(tc.explained), tc.findings))); diff != "" {
+					t.Fatalf("links (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+func TestACauseCountsAllThatItExplains(t *testing.T) {
+	linked := Link(shop(), explained(map[string][]string{"dead": {"empty"}, "empty": {"crash"}, "crash": nil}), []checks.Finding{
+		found("dead", ref(facts.Ingress, "web")), found("empty", ref(facts.Service, "cart")), found("crash", ref(facts.Deployment, "cart")),
+	})
+	affects := map[string]int{}
+	for _, f := range linked {
+		affects[f.Check] = f.Affects
+	}
+	if diff := cmp.Diff(map[string]int{"dead": 0, "empty": 1, "crash": 2}, affects); diff != "" {
+		t.Errorf("affects (-want +got):\n%s", diff)
+	}
+}
+
+func TestOneIdentityIsReportedOnceAtItsWorst(t *testing.T) {
+	mild, bad := found("a", ref(facts.Deployment, "cart")), found("a", ref(facts.Deployment, "cart"))
+	mild.Severity, bad.Severity = v1alpha1.SeverityLow, v1alpha1.SeverityCritical
+	linked := Link(shop(), nil, []checks.Finding{mild, bad})
+	if len(linked) != 1 || linked[0].Severity != v1alpha1.SeverityCritical {
+		t.Errorf("got %v, want the critical one alone", linked)
+	}
+}
+
+func TestIdentityDependsOnEveryPartAndOnNothingElse(t *testing.T) {
+	base := found("a", ref(facts.Deployment, "cart"))
+	same := base
+	same.Message, same.Severity = "another text", v1alpha1.SeverityLow
+	if ID("c", base) != ID("c", same) {
+		t.Error("message and severity changed the identity")
+	}
+	// Parts that run into each other must not be mistaken for one another.
+	other := base
+	other.Check, other.Discriminator = "aD", "x"
+	ids := map[string]bool{ID("c", base): true, ID("d", base): true, ID("c", other): true}
+	other = base
+	other.Discriminator = "x"
+	ids[ID("c", other)] = true
+	if len(ids) != 4 {
+		t.Errorf("%d distinct identities, want 4", len(ids))
+	}
+}
+
+func TestTenThousandFindingsOnOneObjectAreLinkedWithoutALoop(t *testing.T) {
+	var findings []checks.Finding
+	for i := range 10_000 {
+		f := found("symptom", ref(facts.Deployment, "cart"))
+		f.Discriminator = fmt.Sprint(i)
+		findings = append(findings, f)
+	}
+	findings = append(findings, found("crash", ref(facts.Deployment, "cart")))
+	linked := Link(shop(), explained(map[string][]string{"symptom": {"symptom", "crash"}, "crash": {"symptom"}}), findings)
+	if len(linked) != 10_001 {
+		t.Fatalf("got %d findings, want 10001", len(linked))
+	}
+	assertNoLoop(t, linked)
+}
+
+func assertNoLoop(t *testing.T, linked []Linked) {
+	t.Helper()
+	for i := range linked {
+		steps := 0
+		for c := i; c >= 0; c = linked[c].CausedBy {
+			if steps++; steps > len(linked) {
+				t.Fatalf("the chain of finding %d never ends", i)
+			}
+		}
+	}
+}
+
+// FuzzLink builds checks that explain each other at random, and findings on a few objects: links never form a loop, and
+// nothing panics.
+func FuzzLink(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 4, 5, 6})
+	f.Add([]byte("ingress service deployment"))
+	objects := []facts.Ref{
+		ref(facts.Ingress, "web"), ref(facts.Service, "cart"), ref(facts.Deployment, "cart"), ref(facts.Node, "node-2"),
+		ref(facts.ConfigMap, "settings"), ref(facts.PDB, "cart"), ref(facts.Pod, "gone"),
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		table := map[string][]string{}
+		var findings []checks.Finding
+		for i := 0; i+2 < len(data) && i < 300; i += 3 {
+			a, b := fmt.Sprint("c", data[i]%12), fmt.Sprint("c", data[i+1]%12)
+			table[a] = append(table[a], b)
+			findings = append(findings, found(a, objects[int(data[i+2])%len(objects)], objects[int(data[i])%len(objects)]))
+		}
+		assertNoLoop(t, Link(shop(), explained(table), findings))
+	})
+}

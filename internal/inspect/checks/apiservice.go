@@ -1,0 +1,3 @@
+package checks
+
+func apiServiceChecks() []Check { return nil }

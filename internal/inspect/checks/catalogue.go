@@ -1,0 +1,109 @@
+package checks
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// Builtin returns every check of KubeOps, ordered by id. It is a new slice at each call.
+func Builtin() []Check {
+	all := slices.Concat(
+		crashChecks(), imageChecks(), configChecks(), schedulingChecks(), probeChecks(), podLifecycleChecks(),
+		workloadChecks(), jobChecks(), autoscalingChecks(), disruptionChecks(), quotaChecks(),
+		serviceChecks(), ingressChecks(), storageChecks(),
+		nodeChecks(), namespaceChecks(), apiServiceChecks(), webhookChecks(),
+	)
+	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
+	return all
+}
+
+// UnknownError says that a selection names checks that do not exist.
+type UnknownError struct {
+	// Names that match no check.
+	Names []string
+	// Similar is a known id that resembles the first of them; may be empty.
+	Similar string
+}
+
+// Error names the unknown checks and, where there is one, a similar one.
+func (e *UnknownError) Error() string {
+	text := "unknown check"
+	if len(e.Names) > 1 {
+		text += "s"
+	}
+	text += " " + strings.Join(e.Names, ", ")
+	if e.Similar != "" {
+		text += fmt.Sprintf(" (did you mean %s?)", e.Similar)
+	}
+	return text
+}
+
+// Select returns the checks that include names (all, when it is empty) without those that exclude names. Both take ids and
+// globs. A name that matches no check is an *UnknownError.
+func Select(all []Check, include, exclude []string) ([]Check, error) {
+	var unknown []string
+	for _, pattern := range slices.Concat(include, exclude) {
+		if !slices.ContainsFunc(all, func(c Check) bool { return match(pattern, c.ID) }) {
+			unknown = append(unknown, pattern)
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, &UnknownError{Names: unknown, Similar: similar(all, unknown[0])}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(c Check) bool {
+		in := len(include) == 0 || slices.ContainsFunc(include, func(p string) bool { return match(p, c.ID) })
+		out := slices.ContainsFunc(exclude, func(p string) bool { return match(p, c.ID) })
+		return !in || out
+	}), nil
+}
+
+func match(pattern, id string) bool {
+	ok, err := path.Match(pattern, id)
+	return ok && err == nil
+}
+
+// similar is the id with the smallest edit distance to the name, when that is small enough to be a slip.
+func similar(all []Check, name string) string {
+	best, bestDistance := "", max(3, len(name)/3)+1
+	for _, c := range all {
+		if d := distance(name, c.ID); d < bestDistance {
+			best, bestDistance = c.ID, d
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance of two short strings.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
+
+// Kinds are the kinds that the checks need or use, each once, in a fixed order.
+func Kinds(selected []Check) []facts.Kind {
+	var kinds []facts.Kind
+	for _, c := range selected {
+		kinds = append(kinds, c.Needs...)
+		kinds = append(kinds, c.Uses...)
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
+}

@@ -1,0 +1,90 @@
+// Package checks judges facts. A check is data (what it means, how to fix it) plus one pure function from the graph of
+// facts to findings: no I/O, no clock, no state. `kubeops checks` and docs/checks.md are made from that data.
+//
+// How a check is written:
+//   - It declares the kinds it needs (without one of them it cannot run, and the report has a gap) and the kinds it only
+//     uses to say more.
+//   - It claims that something does not exist only where Graph.Complete says that all of its kind was read.
+//   - Pods that fail alike are one finding on their workload (see rollup).
+//   - A message names what is wrong in words that hold still from run to run; numbers that change go to the evidence.
+package checks
+
+import (
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// Check is one kind of problem that can be found.
+type Check struct {
+	// ID in kebab-case, for example pod-crash-looping. It is part of the identity of findings: never change one.
+	ID       string
+	Category v1alpha1.Category
+	Severity v1alpha1.Severity
+	// Summary is one sentence: what is wrong when the check finds something.
+	Summary string
+	// Meaning says how the check judges, and why it matters.
+	Meaning string
+	// Remediation says what to do about a finding.
+	Remediation string
+	// Link to the documentation of the matter.
+	Link string
+	// Needs are the kinds without which the check cannot run.
+	Needs []facts.Kind
+	// Uses are kinds with which it says more or errs less.
+	Uses []facts.Kind
+	// ExplainedBy are the checks whose findings, on the same object or on one it depends on, may be the cause of this one.
+	ExplainedBy []string
+	// Run finds the problems. It must return them in a fixed order.
+	Run func(*facts.Graph, Params) []Finding
+}
+
+// Params are the patience of the checks. The zero value is not useful; see DefaultParams.
+type Params struct {
+	// StartupGrace is how long something may be pending, starting or not ready.
+	StartupGrace time.Duration
+	// TerminatingGrace is how long something may take to go away beyond its own grace period.
+	TerminatingGrace time.Duration
+	// RecentWindow is how far back a past failure still counts.
+	RecentWindow time.Duration
+}
+
+// DefaultParams is the patience when nothing else is said.
+func DefaultParams() Params {
+	return Params{StartupGrace: time.Minute, TerminatingGrace: 5 * time.Minute, RecentWindow: time.Hour}
+}
+
+// Finding is one problem on one object, before it is put into a report.
+type Finding struct {
+	// Check that found it; set by All.
+	Check string
+	// Object that has the problem.
+	Object facts.Ref
+	// Discriminator tells several findings of one check on one object apart, for example the container's name. It must
+	// not hold anything that changes while the problem stays: no Pod names, no times, no counts.
+	Discriminator string
+	// Severity, where it differs from the check's own.
+	Severity v1alpha1.Severity
+	Message  string
+	// Remediation, where something better than the check's own text can be said.
+	Remediation string
+	Evidence    []Evidence
+	// Because are objects that the evidence names as culprits, beyond the edges of the graph.
+	Because []facts.Ref
+	// Logs that would show more; read later, for root causes only.
+	Logs *LogRef
+}
+
+// Evidence is one observed fact.
+type Evidence struct {
+	Source v1alpha1.EvidenceSource
+	Text   string
+}
+
+// LogRef names the log of one container.
+type LogRef struct {
+	Namespace, Pod, Container string
+	// Previous asks for the log of the container before its last restart.
+	Previous bool
+}

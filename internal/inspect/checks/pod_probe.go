@@ -1,0 +1,3 @@
+package checks
+
+func probeChecks() []Check { return nil }

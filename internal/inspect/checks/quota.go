@@ -1,0 +1,3 @@
+package checks
+
+func quotaChecks() []Check { return nil }

@@ -1,0 +1,99 @@
+package checks
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// nearMatch is a workload whose labels a Service's selector misses by one key.
+type nearMatch struct {
+	object facts.Ref
+	// key that does not match, and what the Pods have there; have is empty when they lack the key.
+	key, have string
+	// otherKey holds the wanted value under another name; empty when no key does.
+	otherKey string
+	slip     int
+}
+
+// nearlySelected says which Pods a selector that matches nothing just misses, and how to mend it. Both are empty where
+// nothing comes close: then any guess would mislead.
+func nearlySelected(g *facts.Graph, service *facts.ServiceNode) (evidence []Evidence, fix string) {
+	var near []nearMatch
+	consider := func(object facts.Ref, labels map[string]string) {
+		if match, ok := missesByOne(service, object, labels); ok {
+			near = append(near, match)
+		}
+	}
+	for _, workload := range topWorkloads(g, service.Namespace) {
+		consider(workload.Ref, workload.TemplateLabels)
+	}
+	for _, pod := range g.PodsIn(service.Namespace) {
+		if pod.Owner.IsZero() && pod.Deleting.IsZero() {
+			consider(pod.Ref, pod.Labels)
+		}
+	}
+	slices.SortFunc(near, func(a, b nearMatch) int { return cmp.Or(cmp.Compare(a.slip, b.slip), a.object.Compare(b.object)) })
+	for _, match := range near[:min(len(near), 3)] {
+		evidence = append(evidence, spec("%s", match.text(service)))
+	}
+	if len(near) == 0 {
+		return nil, fmt.Sprintf("Compare the selector with the labels that the Pods have (`kubectl -n %s get pods --show-labels`) and make "+
+			"them agree; delete the Service if nothing is meant to stand behind it.", service.Namespace)
+	}
+	if near[0].have == "" {
+		return evidence, fmt.Sprintf("Add the label %s=%s to the Pod template of %s %s, or correct the selector: `kubectl -n %s edit service %s`.",
+			near[0].key, service.Selector[near[0].key], near[0].object.Kind, near[0].object.Name, service.Namespace, service.Name)
+	}
+	return evidence, fmt.Sprintf("If %s %s is meant: `kubectl -n %s patch service %s -p '{\"spec\":{\"selector\":{\"%s\":\"%s\"}}}'`.",
+		near[0].object.Kind, near[0].object.Name, service.Namespace, service.Name, near[0].key, near[0].have)
+}
+
+func (m nearMatch) text(service *facts.ServiceNode) string {
+	whose := fmt.Sprintf("Pods of %s %s have", m.object.Kind, m.object.Name)
+	if m.object.Kind == facts.Pod {
+		whose = fmt.Sprintf("Pod %s has", m.object.Name)
+	}
+	wanted := m.key + "=" + service.Selector[m.key]
+	switch {
+	case m.have != "":
+		return fmt.Sprintf("%s %s=%s, not %s", whose, m.key, m.have, wanted)
+	case m.otherKey != "":
+		return fmt.Sprintf("%s %s=%s, not %s", whose, m.otherKey, service.Selector[m.key], wanted)
+	default:
+		return fmt.Sprintf("%s no label %s, which the selector wants to be %s", whose, m.key, service.Selector[m.key])
+	}
+}
+
+// missesByOne says whether exactly one key of the selector keeps the labels from matching. Where the selector has no
+// other key that agrees, the values must resemble each other, or the value must stand under another key, or the names of
+// Service and workload must be the same; else any two objects would come close.
+func missesByOne(service *facts.ServiceNode, object facts.Ref, labels map[string]string) (nearMatch, bool) {
+	match := nearMatch{object: object}
+	for _, key := range slices.Sorted(maps.Keys(service.Selector)) {
+		if labels[key] == service.Selector[key] && labels[key] != "" {
+			continue
+		}
+		if match.key != "" {
+			return nearMatch{}, false
+		}
+		match.key, match.have = key, labels[key]
+	}
+	if match.key == "" {
+		return nearMatch{}, false
+	}
+	wanted := service.Selector[match.key]
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		if match.have == "" && wanted != "" && labels[key] == wanted {
+			match.otherKey = key
+			break
+		}
+	}
+	match.slip = distance(match.have, wanted)
+	resembles := match.have != "" && (match.slip <= max(1, len(wanted)/3) || strings.HasPrefix(match.have, wanted) || strings.HasPrefix(wanted, match.have))
+	return match, len(service.Selector) > 1 || resembles || match.otherKey != "" || object.Name == service.Name
+}

@@ -1,0 +1,266 @@
+package facts
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Builder collects nodes from several lists that are read at the same time. Its methods are safe for concurrent use.
+type Builder struct {
+	mu      sync.Mutex
+	graph   *Graph
+	events  map[eventKey]*EventNode
+	strings map[string]string
+	specs   map[string]*PodSpec
+}
+
+type eventKey struct {
+	about  Ref
+	uid    string
+	reason string
+	path   string
+}
+
+// NewBuilder starts an empty graph.
+func NewBuilder(cluster string, now time.Time) *Builder {
+	return &Builder{
+		graph:   &Graph{Cluster: cluster, Now: now, byRef: map[Ref]any{}, coverage: map[Kind]coverage{}},
+		events:  map[eventKey]*EventNode{},
+		strings: map[string]string{},
+		specs:   map[string]*PodSpec{},
+	}
+}
+
+// SetVersion records the API server's version.
+func (b *Builder) SetVersion(version string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.graph.Version = version
+}
+
+// Covered records that every object of the kind was read: in one namespace, or everywhere when it is empty.
+func (b *Builder) Covered(kind Kind, namespace string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.graph.coverage[kind]
+	if namespace == "" {
+		c.everywhere = true
+	} else {
+		if c.namespaces == nil {
+			c.namespaces = map[string]bool{}
+		}
+		c.namespaces[namespace] = true
+	}
+	b.graph.coverage[kind] = c
+}
+
+// Add puts nodes into the graph. A node that is there already (a list that had to start again) is replaced. A value that
+// is no node is left out.
+func (b *Builder) Add(nodes ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, node := range nodes {
+		if event, ok := node.(*EventNode); ok {
+			b.addEvent(event)
+			continue
+		}
+		if m, ok := node.(interface{ meta() *Meta }); ok {
+			b.intern(m.meta())
+			if pod, ok := node.(*PodNode); ok {
+				b.internPod(pod)
+			}
+			b.graph.byRef[m.meta().Ref] = node
+		}
+	}
+}
+
+// addEvent keeps the newest of the events with the same object, reason and field, and adds up their counts.
+func (b *Builder) addEvent(event *EventNode) {
+	key := eventKey{event.About, event.AboutUID, event.Reason, event.FieldPath}
+	known, ok := b.events[key]
+	if !ok {
+		b.events[key] = event
+		return
+	}
+	if event.Last.After(known.Last) {
+		event.First, event.Count = earlier(known.First, event.First), known.Count+event.Count
+		b.events[key] = event
+		return
+	}
+	known.First, known.Count = earlier(known.First, event.First), known.Count+event.Count
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+// str returns one copy of equal strings, so that a thousand Pods share one image name.
+func (b *Builder) str(s string) string {
+	if s == "" {
+		return ""
+	}
+	if known, ok := b.strings[s]; ok {
+		return known
+	}
+	b.strings[s] = s
+	return s
+}
+
+func (b *Builder) intern(m *Meta) {
+	m.Namespace = b.str(m.Namespace)
+	m.Owner.Name, m.Owner.Namespace = b.str(m.Owner.Name), b.str(m.Owner.Namespace)
+	for k, v := range m.Labels {
+		delete(m.Labels, k)
+		m.Labels[b.str(k)] = b.str(v)
+	}
+	for i := range m.Conditions {
+		c := &m.Conditions[i]
+		c.Type, c.Status, c.Reason, c.Message = b.str(c.Type), b.str(c.Status), b.str(c.Reason), b.str(c.Message)
+	}
+}
+
+func (b *Builder) internPod(pod *PodNode) {
+	pod.NodeName, pod.Phase, pod.Reason = b.str(pod.NodeName), b.str(pod.Phase), b.str(pod.Reason)
+	for _, containers := range [][]Container{pod.Containers, pod.InitContainers} {
+		for i := range containers {
+			c := &containers[i]
+			c.Name, c.Image = b.str(c.Name), b.str(c.Image)
+			c.State.Reason, c.State.Message = b.str(c.State.Reason), b.str(c.State.Message)
+			c.Last.Reason, c.Last.Message = b.str(c.Last.Reason), b.str(c.Last.Message)
+		}
+	}
+	pod.Spec = b.spec(pod.Spec)
+}
+
+// Graph ends the collecting and returns the graph, indexed and in a fixed order. The Builder must not be used after it.
+func (b *Builder) Graph() *Graph {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g := b.graph
+	for _, node := range b.graph.byRef {
+		g.place(node)
+	}
+	for _, event := range b.events {
+		g.Events = append(g.Events, event)
+	}
+	g.sort()
+	g.index()
+	b.strings, b.specs, b.events = nil, nil, nil
+	return g
+}
+
+func (g *Graph) place(node any) {
+	switch n := node.(type) {
+	case *PodNode:
+		g.Pods = append(g.Pods, n)
+	case *NodeNode:
+		g.Nodes = append(g.Nodes, n)
+	case *NamespaceNode:
+		g.Namespaces = append(g.Namespaces, n)
+	case *ServiceNode:
+		g.Services = append(g.Services, n)
+	case *EndpointsNode:
+		g.Endpoints = append(g.Endpoints, n)
+	case *IngressNode:
+		g.Ingresses = append(g.Ingresses, n)
+	case *IngressClassNode:
+		g.IngressClasses = append(g.IngressClasses, n)
+	case *WorkloadNode:
+		g.Workloads = append(g.Workloads, n)
+	case *JobNode:
+		g.Jobs = append(g.Jobs, n)
+	case *CronJobNode:
+		g.CronJobs = append(g.CronJobs, n)
+	case *HPANode:
+		g.HPAs = append(g.HPAs, n)
+	case *PDBNode:
+		g.PDBs = append(g.PDBs, n)
+	case *PVCNode:
+		g.PVCs = append(g.PVCs, n)
+	case *PVNode:
+		g.PVs = append(g.PVs, n)
+	case *StorageClassNode:
+		g.StorageClasses = append(g.StorageClasses, n)
+	case *KeyedNode:
+		g.Keyed = append(g.Keyed, n)
+	case *QuotaNode:
+		g.Quotas = append(g.Quotas, n)
+	case *APIServiceNode:
+		g.APIServices = append(g.APIServices, n)
+	case *WebhookNode:
+		g.Webhooks = append(g.Webhooks, n)
+	}
+}
+
+func (g *Graph) sort() {
+	sortNodes(g.Pods)
+	sortNodes(g.Nodes)
+	sortNodes(g.Namespaces)
+	sortNodes(g.Services)
+	sortNodes(g.Endpoints)
+	sortNodes(g.Ingresses)
+	sortNodes(g.IngressClasses)
+	sortNodes(g.Workloads)
+	sortNodes(g.Jobs)
+	sortNodes(g.CronJobs)
+	sortNodes(g.HPAs)
+	sortNodes(g.PDBs)
+	sortNodes(g.PVCs)
+	sortNodes(g.PVs)
+	sortNodes(g.StorageClasses)
+	sortNodes(g.Keyed)
+	sortNodes(g.Quotas)
+	sortNodes(g.APIServices)
+	sortNodes(g.Webhooks)
+	slices.SortFunc(g.Events, func(a, b *EventNode) int {
+		return cmp.Or(b.Last.Compare(a.Last), a.About.Compare(b.About), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.FieldPath, b.FieldPath))
+	})
+}
+
+func sortNodes[T interface{ meta() *Meta }](nodes []T) {
+	slices.SortFunc(nodes, func(a, b T) int { return a.meta().Compare(b.meta().Ref) })
+}
+
+func (g *Graph) index() {
+	g.podsByNS, g.podsByNode, g.podsByOwner = map[string][]*PodNode{}, map[string][]*PodNode{}, map[Ref][]*PodNode{}
+	for _, pod := range g.Pods {
+		g.podsByNS[pod.Namespace] = append(g.podsByNS[pod.Namespace], pod)
+		if pod.NodeName != "" {
+			g.podsByNode[pod.NodeName] = append(g.podsByNode[pod.NodeName], pod)
+		}
+		for _, owner := range g.ownerChain(pod.Ref) {
+			g.podsByOwner[owner] = append(g.podsByOwner[owner], pod)
+		}
+	}
+	g.servicesByNS, g.endpointsByNS = map[string][]*ServiceNode{}, map[Ref][]*EndpointsNode{}
+	for _, service := range g.Services {
+		g.servicesByNS[service.Namespace] = append(g.servicesByNS[service.Namespace], service)
+	}
+	for _, slice := range g.Endpoints {
+		ref := Ref{Service, slice.Namespace, slice.Service}
+		g.endpointsByNS[ref] = append(g.endpointsByNS[ref], slice)
+	}
+	g.eventsByRef = map[Ref][]*EventNode{}
+	for _, event := range g.Events {
+		g.eventsByRef[event.About] = append(g.eventsByRef[event.About], event)
+	}
+}
+
+// ownerChain is an object and every controlling owner above it, known or not.
+func (g *Graph) ownerChain(ref Ref) []Ref {
+	chain := []Ref{ref}
+	for range 8 {
+		meta := g.MetaOf(ref)
+		if meta == nil || meta.Owner.IsZero() || slices.Contains(chain, meta.Owner) {
+			break
+		}
+		ref = meta.Owner
+		chain = append(chain, ref)
+	}
+	return chain
+}

@@ -1,0 +1,70 @@
+package facts
+
+import "time"
+
+// NodeNode is a Node.
+type NodeNode struct {
+	Meta
+	Unschedulable bool
+	// Taints as key=value:effect.
+	Taints []Taint
+	// KubeletVersion, for example v1.37.2.
+	KubeletVersion string
+	// AllocatableCPU in millicores, AllocatableMemory in bytes, AllocatablePods as a count.
+	AllocatableCPU, AllocatableMemory, AllocatablePods int64
+	// NodeLabels that a plain node selector may match.
+	NodeLabels map[string]string
+}
+
+// Taint of a Node.
+type Taint struct {
+	Key, Value, Effect string
+	// Added is when it was put there; zero when not told.
+	Added time.Time
+}
+
+// NamespaceNode is a Namespace.
+type NamespaceNode struct {
+	Meta
+	Phase string
+	// SpecFinalizers are those of spec.finalizers, kubernetes among them.
+	SpecFinalizers []string
+}
+
+// QuotaNode is a ResourceQuota.
+type QuotaNode struct {
+	Meta
+	// Items by resource name, sorted.
+	Items []QuotaItem
+}
+
+// QuotaItem is one limit of a ResourceQuota. Hard and Used are in the resource's base unit times 1000, so that
+// fractions of a core compare exactly; HardText and UsedText are as written.
+type QuotaItem struct {
+	Resource           string
+	Hard, Used         int64
+	HardText, UsedText string
+}
+
+// KeyedNode is a ConfigMap, or a Secret read as metadata (then Keys is nil), or a ServiceAccount (Keys is nil).
+type KeyedNode struct {
+	Meta
+	// Keys of a ConfigMap, sorted; their values are never kept.
+	Keys []string
+}
+
+// EventNode is the newest of the like events about an object: same object, reason and reporting component.
+type EventNode struct {
+	// About is the object that the event speaks of.
+	About Ref
+	// AboutUID tells an object from an earlier one of the same name; may be empty.
+	AboutUID string
+	// FieldPath within the object, for example spec.containers{api}.
+	FieldPath string
+	Reason    string
+	Message   string
+	Component string
+	Count     int32
+	First     time.Time
+	Last      time.Time
+}

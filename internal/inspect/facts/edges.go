@@ -1,0 +1,165 @@
+package facts
+
+import "slices"
+
+// EdgeKind says how one object depends on another.
+type EdgeKind string
+
+// Edges, read from the dependent object to the one it depends on.
+const (
+	// Owns: a controller depends on the objects it made.
+	Owns EdgeKind = "owns"
+	// Selects: a Service depends on the workloads whose Pods it selects.
+	Selects EdgeKind = "selects"
+	// Mounts: a workload depends on the volumes it claims.
+	Mounts EdgeKind = "mounts"
+	// Refers: a workload depends on ConfigMaps, Secrets and its ServiceAccount; an Ingress on its TLS Secrets and class.
+	Refers EdgeKind = "refers"
+	// RunsOn: a workload depends on the Nodes of its Pods.
+	RunsOn EdgeKind = "runs-on"
+	// Scales: an autoscaler depends on its target.
+	Scales EdgeKind = "scales"
+	// RoutesTo: an Ingress, a webhook or an aggregated API depends on the Service behind it.
+	RoutesTo EdgeKind = "routes-to"
+	// Binds: a claim depends on its volume and storage class.
+	Binds EdgeKind = "binds"
+	// Protects: a disruption budget depends on the workloads whose Pods it protects.
+	Protects EdgeKind = "protects"
+)
+
+// Edge leads from an object to one that it depends on.
+type Edge struct {
+	Kind EdgeKind
+	To   Ref
+}
+
+// DependsOn returns the edges that leave an object, in a fixed order, each target once. Targets may be objects that do
+// not exist. Pods are stood for by their topmost owner, since findings about Pods are reported there.
+func (g *Graph) DependsOn(ref Ref) []Edge {
+	var edges []Edge
+	switch node := g.byRef[ref].(type) {
+	case *IngressNode:
+		edges = ingressEdges(node)
+	case *ServiceNode:
+		for _, owner := range g.owners(g.Selected(node.Namespace, SelectorFromSet(node.Selector))) {
+			edges = append(edges, Edge{Selects, owner})
+		}
+	case *WorkloadNode:
+		edges = g.workloadEdges(ref, node.Template)
+		for _, claim := range node.VolumeClaims {
+			edges = append(edges, g.claimEdges(node, claim)...)
+		}
+		if node.ServiceName != "" {
+			edges = append(edges, Edge{Refers, Ref{Service, node.Namespace, node.ServiceName}})
+		}
+	case *JobNode:
+		edges = g.workloadEdges(ref, node.Template)
+	case *CronJobNode:
+		edges = g.workloadEdges(ref, node.Template)
+		for _, job := range g.Jobs {
+			if job.Owner == ref {
+				edges = append(edges, Edge{Owns, job.Ref})
+			}
+		}
+	case *PodNode:
+		edges = g.workloadEdges(ref, node.Spec)
+		if top := g.TopOwner(ref); top != ref {
+			edges = append(edges, Edge{Owns, top})
+		}
+	case *HPANode:
+		edges = []Edge{{Scales, node.Target}}
+	case *PDBNode:
+		for _, owner := range g.owners(g.Selected(node.Namespace, node.Selector)) {
+			edges = append(edges, Edge{Protects, owner})
+		}
+	case *PVCNode:
+		if node.Volume != "" {
+			edges = append(edges, Edge{Binds, Ref{Kind: PV, Name: node.Volume}})
+		}
+		if node.StorageClass != "" {
+			edges = append(edges, Edge{Binds, Ref{Kind: StorageClass, Name: node.StorageClass}})
+		}
+	case *APIServiceNode:
+		if !node.Service.IsZero() {
+			edges = []Edge{{RoutesTo, node.Service}}
+		}
+	case *WebhookNode:
+		for _, hook := range node.Webhooks {
+			if !hook.Service.IsZero() {
+				edges = append(edges, Edge{RoutesTo, hook.Service})
+			}
+		}
+	}
+	return distinct(edges)
+}
+
+func ingressEdges(node *IngressNode) []Edge {
+	var edges []Edge
+	for _, backend := range node.Backends {
+		edges = append(edges, Edge{RoutesTo, Ref{Service, node.Namespace, backend.Service}})
+	}
+	for _, secret := range node.TLSSecrets {
+		edges = append(edges, Edge{Refers, Ref{Secret, node.Namespace, secret}})
+	}
+	if node.Class != "" {
+		edges = append(edges, Edge{Refers, Ref{Kind: IngressClass, Name: node.Class}})
+	}
+	return edges
+}
+
+// workloadEdges are what the Pods of a workload depend on: what their spec names, and the nodes they run on.
+func (g *Graph) workloadEdges(ref Ref, spec *PodSpec) []Edge {
+	var edges []Edge
+	if spec != nil {
+		for _, r := range spec.Refs {
+			kind := Refers
+			if r.Kind == PVC {
+				kind = Mounts
+			}
+			edges = append(edges, Edge{kind, Ref{r.Kind, ref.Namespace, r.Name}})
+		}
+		if spec.ServiceAccount != "" {
+			edges = append(edges, Edge{Refers, Ref{ServiceAccount, ref.Namespace, spec.ServiceAccount}})
+		}
+	}
+	for _, pod := range g.PodsOf(ref) {
+		if pod.NodeName != "" {
+			edges = append(edges, Edge{RunsOn, Ref{Kind: Node, Name: pod.NodeName}})
+		}
+	}
+	return edges
+}
+
+// claimEdges are the claims that a StatefulSet made from one of its templates: template-set-ordinal.
+func (g *Graph) claimEdges(set *WorkloadNode, template string) []Edge {
+	var edges []Edge
+	for _, pod := range g.PodsOf(set.Ref) {
+		edges = append(edges, Edge{Mounts, Ref{PVC, set.Namespace, template + "-" + pod.Name}})
+	}
+	return edges
+}
+
+func (g *Graph) owners(pods []*PodNode) []Ref {
+	var owners []Ref
+	seen := map[Ref]bool{}
+	for _, pod := range pods {
+		owner := g.TopOwner(pod.Ref)
+		if !seen[owner] {
+			seen[owner] = true
+			owners = append(owners, owner)
+		}
+	}
+	slices.SortFunc(owners, Ref.Compare)
+	return owners
+}
+
+func distinct(edges []Edge) []Edge {
+	seen := make(map[Ref]bool, len(edges))
+	return slices.DeleteFunc(edges, func(e Edge) bool {
+		if seen[e.To] || e.To.Name == "" {
+			return true
+		}
+		seen[e.To] = true
+		return false
+	})
+}

@@ -1,0 +1,169 @@
+// Package facts is what an inspection remembers of a cluster: a graph whose nodes are objects reduced to what checks
+// need, and whose edges say how they depend on each other.
+//
+// Memory grows with facts, some hundreds of bytes an object, never with whole objects: a reducer takes one object and
+// returns one node, and the object can be dropped at once. Reducers do no I/O and know nothing of each other, so that
+// they can serve watches as well as lists. Edges are computed from the nodes when they are asked for, since most of them
+// never are.
+package facts
+
+import (
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+// Kind is the kind of a node, written as in the API.
+type Kind string
+
+// Kinds that are reduced to nodes.
+const (
+	Pod                   Kind = "Pod"
+	Node                  Kind = "Node"
+	Namespace             Kind = "Namespace"
+	Service               Kind = "Service"
+	EndpointSlice         Kind = "EndpointSlice"
+	Ingress               Kind = "Ingress"
+	IngressClass          Kind = "IngressClass"
+	Deployment            Kind = "Deployment"
+	ReplicaSet            Kind = "ReplicaSet"
+	StatefulSet           Kind = "StatefulSet"
+	DaemonSet             Kind = "DaemonSet"
+	Job                   Kind = "Job"
+	CronJob               Kind = "CronJob"
+	HPA                   Kind = "HorizontalPodAutoscaler"
+	PDB                   Kind = "PodDisruptionBudget"
+	PVC                   Kind = "PersistentVolumeClaim"
+	PV                    Kind = "PersistentVolume"
+	StorageClass          Kind = "StorageClass"
+	ConfigMap             Kind = "ConfigMap"
+	Secret                Kind = "Secret"
+	ServiceAccount        Kind = "ServiceAccount"
+	ResourceQuota         Kind = "ResourceQuota"
+	APIService            Kind = "APIService"
+	ValidatingWebhook     Kind = "ValidatingWebhookConfiguration"
+	MutatingWebhook       Kind = "MutatingWebhookConfiguration"
+	Event                 Kind = "Event"
+	ReplicationController Kind = "ReplicationController"
+)
+
+// Ref names one object of a cluster.
+type Ref struct {
+	Kind      Kind
+	Namespace string
+	Name      string
+}
+
+// String is Kind/namespace/name, or Kind/name for cluster-scoped objects.
+func (r Ref) String() string {
+	if r.Namespace == "" {
+		return string(r.Kind) + "/" + r.Name
+	}
+	return string(r.Kind) + "/" + r.Namespace + "/" + r.Name
+}
+
+// IsZero says whether the reference names nothing.
+func (r Ref) IsZero() bool { return r == Ref{} }
+
+// Compare orders references by namespace, kind and name; it returns a negative number, zero or a positive number.
+func (r Ref) Compare(other Ref) int {
+	if c := strings.Compare(r.Namespace, other.Namespace); c != 0 {
+		return c
+	}
+	if c := strings.Compare(string(r.Kind), string(other.Kind)); c != 0 {
+		return c
+	}
+	return strings.Compare(r.Name, other.Name)
+}
+
+// Meta is what every node has.
+type Meta struct {
+	Ref
+	// UID tells an object from an earlier one of the same name.
+	UID string
+	// Created is the creation time.
+	Created time.Time
+	// Deleting is the time at which the object was to be gone (deletionTimestamp, which for Pods includes the grace
+	// period); zero when it is not being deleted.
+	Deleting time.Time
+	// Finalizers that still stand; kept only for objects that are being deleted.
+	Finalizers []string
+	// Labels of the object; kept only for kinds that selectors match (Pods, Namespaces).
+	Labels map[string]string
+	// Owner is the controlling owner; zero when there is none.
+	Owner Ref
+	// Generation of the spec, and the one that the controller has observed. Observed is -1 where a kind has none.
+	Generation, Observed int64
+	// Conditions of the status.
+	Conditions []Condition
+}
+
+// Condition is a status condition of an object.
+type Condition struct {
+	Type, Status, Reason, Message string
+	// Since is the time of the last transition; zero when not told.
+	Since time.Time
+}
+
+// Condition returns the condition of the given type, and whether there is one.
+func (m *Meta) Condition(conditionType string) (Condition, bool) {
+	for _, c := range m.Conditions {
+		if c.Type == conditionType {
+			return c, true
+		}
+	}
+	return Condition{}, false
+}
+
+// APIObject is the reference in the form of the API.
+func (r Ref) APIObject() v1alpha1.ObjectReference {
+	return v1alpha1.ObjectReference{APIVersion: r.Kind.APIVersion(), Kind: string(r.Kind), Namespace: r.Namespace, Name: r.Name}
+}
+
+// APIVersion is the group and version that the kind is read at.
+func (k Kind) APIVersion() string {
+	switch k {
+	case Deployment, ReplicaSet, StatefulSet, DaemonSet:
+		return "apps/v1"
+	case Job, CronJob:
+		return "batch/v1"
+	case HPA:
+		return "autoscaling/v2"
+	case PDB:
+		return "policy/v1"
+	case Ingress, IngressClass:
+		return "networking.k8s.io/v1"
+	case EndpointSlice:
+		return "discovery.k8s.io/v1"
+	case StorageClass:
+		return "storage.k8s.io/v1"
+	case APIService:
+		return "apiregistration.k8s.io/v1"
+	case ValidatingWebhook, MutatingWebhook:
+		return "admissionregistration.k8s.io/v1"
+	default:
+		return "v1"
+	}
+}
+
+// Namespaced says whether objects of the kind live in a namespace.
+func (k Kind) Namespaced() bool {
+	switch k {
+	case Node, Namespace, PV, StorageClass, IngressClass, APIService, ValidatingWebhook, MutatingWebhook:
+		return false
+	default:
+		return true
+	}
+}
+
+// Resource is the plural, lower-case name of the kind in the API's paths and in RBAC rules.
+func (k Kind) Resource() string {
+	lower := strings.ToLower(string(k))
+	switch {
+	case strings.HasSuffix(lower, "ss"): // ingress, ingressclass, storageclass
+		return lower + "es"
+	default:
+		return lower + "s"
+	}
+}

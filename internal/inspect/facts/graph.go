@@ -1,0 +1,162 @@
+package facts
+
+import (
+	"slices"
+	"time"
+)
+
+// Graph is everything an inspection remembers of one cluster. It is filled by a Builder and then only read; its methods
+// are safe for concurrent use.
+type Graph struct {
+	// Cluster is its name in findings.
+	Cluster string
+	// Now is the time at which the reading began; checks measure ages against it, never against the clock.
+	Now time.Time
+	// Version of the API server, for example v1.37.2; empty when it could not be read.
+	Version string
+
+	Pods           []*PodNode
+	Nodes          []*NodeNode
+	Namespaces     []*NamespaceNode
+	Services       []*ServiceNode
+	Endpoints      []*EndpointsNode
+	Ingresses      []*IngressNode
+	IngressClasses []*IngressClassNode
+	Workloads      []*WorkloadNode
+	Jobs           []*JobNode
+	CronJobs       []*CronJobNode
+	HPAs           []*HPANode
+	PDBs           []*PDBNode
+	PVCs           []*PVCNode
+	PVs            []*PVNode
+	StorageClasses []*StorageClassNode
+	// Keyed holds ConfigMaps, Secrets and ServiceAccounts.
+	Keyed       []*KeyedNode
+	Quotas      []*QuotaNode
+	APIServices []*APIServiceNode
+	Webhooks    []*WebhookNode
+	// Events are warnings only, and only the newest of each object and reason.
+	Events []*EventNode
+
+	byRef         map[Ref]any
+	podsByOwner   map[Ref][]*PodNode
+	podsByNS      map[string][]*PodNode
+	podsByNode    map[string][]*PodNode
+	servicesByNS  map[string][]*ServiceNode
+	endpointsByNS map[Ref][]*EndpointsNode
+	eventsByRef   map[Ref][]*EventNode
+	coverage      map[Kind]coverage
+}
+
+// coverage says how much of a kind was read: everywhere, or in some namespaces.
+type coverage struct {
+	everywhere bool
+	namespaces map[string]bool
+}
+
+// Complete says whether every object of the kind in the namespace was read, so that one that is not here does not
+// exist. For cluster-scoped kinds the namespace is empty.
+func (g *Graph) Complete(kind Kind, namespace string) bool {
+	c, ok := g.coverage[kind]
+	return ok && (c.everywhere || c.namespaces[namespace])
+}
+
+// Read says whether any part of the kind was read.
+func (g *Graph) Read(kind Kind) bool {
+	c, ok := g.coverage[kind]
+	return ok && (c.everywhere || len(c.namespaces) > 0)
+}
+
+// Get returns the node of an object, or nil. The caller asserts the node's type.
+func (g *Graph) Get(ref Ref) any { return g.byRef[ref] }
+
+// Has says whether the object was read.
+func (g *Graph) Has(ref Ref) bool { return g.byRef[ref] != nil }
+
+// Lookup returns the node of an object as the type T, for example Lookup[*ServiceNode].
+func Lookup[T any](g *Graph, ref Ref) (T, bool) {
+	node, ok := g.byRef[ref].(T)
+	return node, ok
+}
+
+// Len is the number of objects that were read, events left out.
+func (g *Graph) Len() int { return len(g.byRef) }
+
+// MetaOf returns what every node has, or nil when the object was not read.
+func (g *Graph) MetaOf(ref Ref) *Meta {
+	if node, ok := g.byRef[ref].(interface{ meta() *Meta }); ok {
+		return node.meta()
+	}
+	return nil
+}
+
+func (m *Meta) meta() *Meta { return m }
+
+// PodsIn returns the Pods of a namespace.
+func (g *Graph) PodsIn(namespace string) []*PodNode { return g.podsByNS[namespace] }
+
+// PodsOf returns the Pods that a workload owns, directly or through ReplicaSets and Jobs. For a Pod it returns itself.
+func (g *Graph) PodsOf(workload Ref) []*PodNode { return g.podsByOwner[workload] }
+
+// PodsOn returns the Pods on a node.
+func (g *Graph) PodsOn(node string) []*PodNode { return g.podsByNode[node] }
+
+// ServicesIn returns the Services of a namespace.
+func (g *Graph) ServicesIn(namespace string) []*ServiceNode { return g.servicesByNS[namespace] }
+
+// EndpointsOf returns the EndpointSlices of a Service.
+func (g *Graph) EndpointsOf(service Ref) []*EndpointsNode { return g.endpointsByNS[service] }
+
+// EventsOf returns the warnings about an object, newest first. Events about an earlier object of the same name are left
+// out.
+func (g *Graph) EventsOf(ref Ref) []*EventNode {
+	meta := g.MetaOf(ref)
+	events := g.eventsByRef[ref]
+	if meta == nil || meta.UID == "" {
+		return events
+	}
+	return slices.DeleteFunc(slices.Clone(events), func(e *EventNode) bool {
+		return e.AboutUID != "" && e.AboutUID != meta.UID
+	})
+}
+
+// TopOwner follows controlling owners upwards: from a Pod to its Deployment, StatefulSet, DaemonSet or CronJob. An
+// object without an owner is its own. Owner kinds that are not read (a custom resource) end the walk at the last
+// object that is. Loops end it too.
+func (g *Graph) TopOwner(ref Ref) Ref {
+	for range 8 {
+		meta := g.MetaOf(ref)
+		if meta == nil || meta.Owner.IsZero() {
+			return ref
+		}
+		if !g.Has(meta.Owner) {
+			if !workloadKind(meta.Owner.Kind) || g.Complete(meta.Owner.Kind, meta.Owner.Namespace) {
+				return ref
+			}
+			// The owner exists but may not be read: it is still the right name for the finding.
+			return meta.Owner
+		}
+		ref = meta.Owner
+	}
+	return ref
+}
+
+func workloadKind(kind Kind) bool {
+	switch kind {
+	case Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob, ReplicationController:
+		return true
+	default:
+		return false
+	}
+}
+
+// Selected returns the Pods of a namespace that a selector matches, leaving out those that have finished.
+func (g *Graph) Selected(namespace string, selector Selector) []*PodNode {
+	var selected []*PodNode
+	for _, pod := range g.podsByNS[namespace] {
+		if pod.Phase != "Succeeded" && pod.Phase != "Failed" && selector.Matches(pod.Labels) {
+			selected = append(selected, pod)
+		}
+	}
+	return selected
+}

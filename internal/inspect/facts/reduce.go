@@ -1,0 +1,179 @@
+package facts
+
+import (
+	"slices"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Kinds returns every kind that is reduced to nodes, Events included.
+func Kinds() []Kind {
+	return []Kind{
+		Pod, Node, Namespace, Service, EndpointSlice, Ingress, IngressClass, Deployment, ReplicaSet, StatefulSet, DaemonSet,
+		ReplicationController, Job, CronJob, HPA, PDB, PVC, PV, StorageClass, ConfigMap, Secret, ServiceAccount, ResourceQuota,
+		APIService, ValidatingWebhook, MutatingWebhook, Event,
+	}
+}
+
+// Reduce turns one object into its node: a pointer to a typed API object, or to PartialObjectMetadata of a Secret. It
+// returns nil for a kind that has no reducer and for Events that are no warnings. It never fails: what is malformed in an
+// object is left out of its node.
+func Reduce(object any) any {
+	switch o := object.(type) {
+	case *corev1.Pod:
+		return reducePod(o)
+	case *corev1.Node:
+		return reduceNode(o)
+	case *corev1.Namespace:
+		return reduceNamespace(o)
+	case *corev1.Service:
+		return reduceService(o)
+	case *corev1.PersistentVolumeClaim:
+		return reducePVC(o)
+	case *corev1.PersistentVolume:
+		return reducePV(o)
+	case *corev1.ResourceQuota:
+		return reduceQuota(o)
+	case *corev1.ReplicationController:
+		return reduceReplicationController(o)
+	case *corev1.ConfigMap:
+		return reduceConfigMap(o)
+	case *corev1.Secret:
+		return &KeyedNode{Meta: metaOf(Secret, &o.ObjectMeta)}
+	case *corev1.ServiceAccount:
+		return &KeyedNode{Meta: metaOf(ServiceAccount, &o.ObjectMeta)}
+	case *metav1.PartialObjectMetadata:
+		return &KeyedNode{Meta: metaOf(Secret, &o.ObjectMeta)}
+	case *corev1.Event:
+		if o.Type != corev1.EventTypeWarning {
+			return nil
+		}
+		return reduceEvent(o)
+	default:
+		return reduceOther(object)
+	}
+}
+
+// reduceOther reduces what is not in the core group.
+func reduceOther(object any) any {
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		return reduceDeployment(o)
+	case *appsv1.ReplicaSet:
+		return reduceReplicaSet(o)
+	case *appsv1.StatefulSet:
+		return reduceStatefulSet(o)
+	case *appsv1.DaemonSet:
+		return reduceDaemonSet(o)
+	case *batchv1.Job:
+		return reduceJob(o)
+	case *batchv1.CronJob:
+		return reduceCronJob(o)
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		return reduceHPA(o)
+	case *policyv1.PodDisruptionBudget:
+		return reducePDB(o)
+	case *discoveryv1.EndpointSlice:
+		return reduceEndpointSlice(o)
+	case *networkingv1.Ingress:
+		return reduceIngress(o)
+	case *networkingv1.IngressClass:
+		return reduceIngressClass(o)
+	case *storagev1.StorageClass:
+		return reduceStorageClass(o)
+	case *admissionregistrationv1.ValidatingWebhookConfiguration:
+		return reduceValidatingWebhook(o)
+	case *admissionregistrationv1.MutatingWebhookConfiguration:
+		return reduceMutatingWebhook(o)
+	case *APIServiceObject:
+		return reduceAPIService(o)
+	default:
+		return nil
+	}
+}
+
+// maxText is how much of a message of the cluster is kept, in runes. The messages that checks read are shorter.
+const maxText = 1024
+
+// text shortens a message.
+func text(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	runes := []rune(s)
+	if len(runes) <= maxText {
+		return s
+	}
+	return string(runes[:maxText-3]) + "..."
+}
+
+// metaOf is what every node has, all but generations and conditions.
+func metaOf(kind Kind, o *metav1.ObjectMeta) Meta {
+	m := Meta{
+		Ref: Ref{Kind: kind, Name: o.Name}, UID: string(o.UID), Created: o.CreationTimestamp.Time,
+		Generation: o.Generation, Observed: -1,
+	}
+	if kind.Namespaced() {
+		m.Namespace = o.Namespace
+	}
+	if o.DeletionTimestamp != nil {
+		m.Deleting = o.DeletionTimestamp.Time
+		m.Finalizers = slices.Clone(o.Finalizers)
+	}
+	if owner := metav1.GetControllerOfNoCopy(o); owner != nil {
+		m.Owner = Ref{Kind: Kind(owner.Kind), Name: owner.Name}
+		if m.Owner.Kind.Namespaced() {
+			m.Owner.Namespace = o.Namespace
+		}
+	}
+	return m
+}
+
+// convert makes the conditions of all kinds alike.
+func convert[T any](conditions []T, one func(T) Condition) []Condition {
+	if len(conditions) == 0 {
+		return nil
+	}
+	converted := make([]Condition, 0, len(conditions))
+	for _, c := range conditions {
+		made := one(c)
+		made.Message = text(made.Message)
+		converted = append(converted, made)
+	}
+	return converted
+}
+
+// metaCondition converts the condition type that newer APIs share.
+func metaCondition(c metav1.Condition) Condition {
+	return Condition{c.Type, string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
+}
+
+func value[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
+func timeOf(t *metav1.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.Time
+}
+
+// seconds turns an optional number of seconds, which foreign input may make huge, into a duration.
+func seconds(s *int64) time.Duration {
+	const most = int64(1<<63-1) / int64(time.Second)
+	return time.Duration(min(max(value(s, 0), 0), most)) * time.Second
+}

@@ -1,0 +1,130 @@
+package facts
+
+import (
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+)
+
+func reduceNode(n *corev1.Node) *NodeNode {
+	node := &NodeNode{
+		Meta: metaOf(Node, &n.ObjectMeta), Unschedulable: n.Spec.Unschedulable, KubeletVersion: n.Status.NodeInfo.KubeletVersion,
+		AllocatableCPU:    milli(n.Status.Allocatable, corev1.ResourceCPU),
+		AllocatableMemory: quantity(n.Status.Allocatable, corev1.ResourceMemory),
+		AllocatablePods:   quantity(n.Status.Allocatable, corev1.ResourcePods),
+		NodeLabels:        maps.Clone(n.Labels),
+	}
+	for _, t := range n.Spec.Taints {
+		node.Taints = append(node.Taints, Taint{t.Key, t.Value, string(t.Effect), timeOf(t.TimeAdded)})
+	}
+	node.Conditions = convert(n.Status.Conditions, func(c corev1.NodeCondition) Condition {
+		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
+	})
+	return node
+}
+
+func reduceNamespace(n *corev1.Namespace) *NamespaceNode {
+	node := &NamespaceNode{Meta: metaOf(Namespace, &n.ObjectMeta), Phase: string(n.Status.Phase)}
+	node.Labels = maps.Clone(n.Labels)
+	for _, f := range n.Spec.Finalizers {
+		node.SpecFinalizers = append(node.SpecFinalizers, string(f))
+	}
+	node.Conditions = convert(n.Status.Conditions, func(c corev1.NamespaceCondition) Condition {
+		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
+	})
+	return node
+}
+
+func reduceQuota(q *corev1.ResourceQuota) *QuotaNode {
+	node := &QuotaNode{Meta: metaOf(ResourceQuota, &q.ObjectMeta)}
+	for _, name := range slices.Sorted(maps.Keys(q.Status.Hard)) {
+		hard, used := q.Status.Hard[name], q.Status.Used[name]
+		node.Items = append(node.Items, QuotaItem{
+			Resource: string(name), Hard: milliValue(hard), Used: milliValue(used), HardText: hard.String(), UsedText: used.String(),
+		})
+	}
+	return node
+}
+
+func reduceConfigMap(c *corev1.ConfigMap) *KeyedNode {
+	node := &KeyedNode{Meta: metaOf(ConfigMap, &c.ObjectMeta)}
+	node.Keys = slices.AppendSeq(make([]string, 0, len(c.Data)+len(c.BinaryData)), maps.Keys(c.Data))
+	node.Keys = slices.AppendSeq(node.Keys, maps.Keys(c.BinaryData))
+	slices.Sort(node.Keys)
+	return node
+}
+
+func reduceEvent(e *corev1.Event) *EventNode {
+	node := &EventNode{
+		About:    Ref{Kind: Kind(e.InvolvedObject.Kind), Name: e.InvolvedObject.Name},
+		AboutUID: string(e.InvolvedObject.UID), FieldPath: e.InvolvedObject.FieldPath,
+		Reason: e.Reason, Message: text(e.Message), Component: e.Source.Component, Count: max(e.Count, 1),
+		First: e.FirstTimestamp.Time, Last: e.LastTimestamp.Time,
+	}
+	if node.About.Kind.Namespaced() {
+		node.About.Namespace = e.InvolvedObject.Namespace
+	}
+	if e.ReportingController != "" {
+		node.Component = e.ReportingController
+	}
+	// Events of the newer API count and time themselves elsewhere.
+	if node.First.IsZero() {
+		node.First = e.EventTime.Time
+	}
+	if e.Series != nil {
+		node.Count, node.Last = max(e.Series.Count, 1), e.Series.LastObservedTime.Time
+	}
+	if node.Last.IsZero() {
+		node.Last = node.First
+	}
+	if node.Last.IsZero() {
+		node.First, node.Last = e.CreationTimestamp.Time, e.CreationTimestamp.Time
+	}
+	return node
+}
+
+func reducePVC(p *corev1.PersistentVolumeClaim) *PVCNode {
+	request := p.Spec.Resources.Requests[corev1.ResourceStorage]
+	node := &PVCNode{
+		Meta: metaOf(PVC, &p.ObjectMeta), Phase: string(p.Status.Phase), Volume: p.Spec.VolumeName,
+		StorageClass: value(p.Spec.StorageClassName, ""), NoClass: p.Spec.StorageClassName != nil && *p.Spec.StorageClassName == "",
+		Request: request.Value(), RequestText: request.String(), AccessModes: accessModes(p.Spec.AccessModes),
+	}
+	node.Conditions = convert(p.Status.Conditions, func(c corev1.PersistentVolumeClaimCondition) Condition {
+		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
+	})
+	return node
+}
+
+func reducePV(p *corev1.PersistentVolume) *PVNode {
+	node := &PVNode{
+		Meta: metaOf(PV, &p.ObjectMeta), Phase: string(p.Status.Phase), Reason: p.Status.Reason, Message: text(p.Status.Message),
+		StorageClass: p.Spec.StorageClassName, Capacity: quantity(p.Spec.Capacity, corev1.ResourceStorage),
+		AccessModes: accessModes(p.Spec.AccessModes),
+	}
+	if p.Spec.ClaimRef != nil {
+		node.Claim = Ref{PVC, p.Spec.ClaimRef.Namespace, p.Spec.ClaimRef.Name}
+	}
+	return node
+}
+
+func accessModes(modes []corev1.PersistentVolumeAccessMode) []string {
+	var names []string
+	for _, m := range modes {
+		names = append(names, string(m))
+	}
+	return names
+}
+
+// defaultClassAnnotation marks the StorageClass that claims get when they name none.
+const defaultClassAnnotation = "storageclass.kubernetes.io/is-default-class"
+
+func reduceStorageClass(c *storagev1.StorageClass) *StorageClassNode {
+	return &StorageClassNode{
+		Meta: metaOf(StorageClass, &c.ObjectMeta), Provisioner: c.Provisioner,
+		Default:         c.Annotations[defaultClassAnnotation] == "true",
+		WaitForConsumer: value(c.VolumeBindingMode, storagev1.VolumeBindingImmediate) == storagev1.VolumeBindingWaitForFirstConsumer,
+	}
+}

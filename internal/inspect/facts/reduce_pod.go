@@ -1,0 +1,204 @@
+package facts
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+func reducePod(p *corev1.Pod) *PodNode {
+	node := &PodNode{
+		Meta: metaOf(Pod, &p.ObjectMeta), NodeName: p.Spec.NodeName,
+		Phase: string(p.Status.Phase), Reason: p.Status.Reason, Message: text(p.Status.Message),
+		Started: timeOf(p.Status.StartTime), Spec: reducePodSpec(&p.Spec, p.Name),
+	}
+	node.Labels = maps.Clone(p.Labels)
+	node.Conditions = convert(p.Status.Conditions, func(c corev1.PodCondition) Condition {
+		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
+	})
+	if ready, ok := node.Condition(string(corev1.PodReady)); ok {
+		node.Ready, node.ReadySince = ready.Status == string(corev1.ConditionTrue), ready.Since
+	}
+	node.Containers = reduceContainers(p.Spec.Containers, p.Status.ContainerStatuses)
+	node.InitContainers = reduceContainers(p.Spec.InitContainers, p.Status.InitContainerStatuses)
+	return node
+}
+
+// reduceContainers joins what the spec asks for with what the status tells.
+func reduceContainers(specs []corev1.Container, statuses []corev1.ContainerStatus) []Container {
+	if len(specs) == 0 {
+		return nil
+	}
+	containers := make([]Container, 0, len(specs))
+	for i := range specs {
+		s := &specs[i]
+		c := Container{
+			Name: s.Name, Image: s.Image,
+			Sidecar:      value(s.RestartPolicy, "") == corev1.ContainerRestartPolicyAlways,
+			MemoryLimit:  quantity(s.Resources.Limits, corev1.ResourceMemory),
+			CPULimit:     milli(s.Resources.Limits, corev1.ResourceCPU),
+			HasReadiness: s.ReadinessProbe != nil, HasLiveness: s.LivenessProbe != nil, HasStartup: s.StartupProbe != nil,
+		}
+		for j := range statuses {
+			if status := &statuses[j]; status.Name == s.Name {
+				c.Ready, c.Started, c.Restarts = status.Ready, value(status.Started, false), status.RestartCount
+				c.State, c.Last = reduceState(status.State), reduceState(status.LastTerminationState)
+			}
+		}
+		containers = append(containers, c)
+	}
+	return containers
+}
+
+func reduceState(s corev1.ContainerState) ContainerState {
+	switch {
+	case s.Waiting != nil:
+		return ContainerState{Status: StateWaiting, Reason: s.Waiting.Reason, Message: text(s.Waiting.Message)}
+	case s.Running != nil:
+		return ContainerState{Status: StateRunning, Started: s.Running.StartedAt.Time}
+	case s.Terminated != nil:
+		return ContainerState{
+			Status: StateTerminated, Reason: s.Terminated.Reason, Message: text(s.Terminated.Message),
+			ExitCode: s.Terminated.ExitCode, Signal: s.Terminated.Signal,
+			Started: s.Terminated.StartedAt.Time, Finished: s.Terminated.FinishedAt.Time,
+		}
+	default:
+		return ContainerState{}
+	}
+}
+
+// reducePodSpec reduces the spec of a Pod or of a template. podName is empty for templates.
+func reducePodSpec(s *corev1.PodSpec, podName string) *PodSpec {
+	spec := &PodSpec{
+		ServiceAccount: s.ServiceAccountName, HostNetwork: s.HostNetwork, PriorityClass: s.PriorityClassName,
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.NodeSelector)) {
+		spec.NodeSelector = append(spec.NodeSelector, key+"="+s.NodeSelector[key])
+	}
+	for _, containers := range [][]corev1.Container{s.InitContainers, s.Containers} {
+		for i := range containers {
+			spec.Refs = append(spec.Refs, containerRefs(&containers[i])...)
+		}
+	}
+	for i := range s.Volumes {
+		spec.Refs = append(spec.Refs, volumeRefs(&s.Volumes[i], podName)...)
+	}
+	for _, secret := range s.ImagePullSecrets {
+		// A missing pull secret does not keep the image from being tried.
+		spec.Refs = append(spec.Refs, SpecRef{Kind: Secret, Name: secret.Name, Optional: true, Field: "imagePullSecrets"})
+	}
+	for i := range s.Containers {
+		for _, port := range s.Containers[i].Ports {
+			spec.Ports = append(spec.Ports, ContainerPort{port.Name, port.ContainerPort, string(port.Protocol), port.HostPort})
+		}
+	}
+	spec.CPURequest = requests(s, func(r corev1.ResourceList) int64 { return milli(r, corev1.ResourceCPU) })
+	spec.MemoryRequest = requests(s, func(r corev1.ResourceList) int64 { return quantity(r, corev1.ResourceMemory) })
+	return spec
+}
+
+func containerRefs(c *corev1.Container) []SpecRef {
+	var refs []SpecRef
+	for _, env := range c.Env {
+		if env.ValueFrom == nil {
+			continue
+		}
+		field := fmt.Sprintf("env %s of container %s", env.Name, c.Name)
+		if r := env.ValueFrom.ConfigMapKeyRef; r != nil {
+			refs = append(refs, SpecRef{ConfigMap, r.Name, r.Key, value(r.Optional, false), field})
+		}
+		if r := env.ValueFrom.SecretKeyRef; r != nil {
+			refs = append(refs, SpecRef{Secret, r.Name, r.Key, value(r.Optional, false), field})
+		}
+	}
+	for _, from := range c.EnvFrom {
+		field := "envFrom of container " + c.Name
+		if r := from.ConfigMapRef; r != nil {
+			refs = append(refs, SpecRef{ConfigMap, r.Name, "", value(r.Optional, false), field})
+		}
+		if r := from.SecretRef; r != nil {
+			refs = append(refs, SpecRef{Secret, r.Name, "", value(r.Optional, false), field})
+		}
+	}
+	return refs
+}
+
+func volumeRefs(v *corev1.Volume, podName string) []SpecRef {
+	field := "volume " + v.Name
+	var refs []SpecRef
+	add := func(kind Kind, name string, items []corev1.KeyToPath, optional *bool) {
+		if len(items) == 0 {
+			refs = append(refs, SpecRef{kind, name, "", value(optional, false), field})
+		}
+		for _, item := range items {
+			refs = append(refs, SpecRef{kind, name, item.Key, value(optional, false), field})
+		}
+	}
+	switch {
+	case v.ConfigMap != nil:
+		add(ConfigMap, v.ConfigMap.Name, v.ConfigMap.Items, v.ConfigMap.Optional)
+	case v.Secret != nil:
+		add(Secret, v.Secret.SecretName, v.Secret.Items, v.Secret.Optional)
+	case v.PersistentVolumeClaim != nil:
+		add(PVC, v.PersistentVolumeClaim.ClaimName, nil, nil)
+	case v.Ephemeral != nil && podName != "":
+		add(PVC, podName+"-"+v.Name, nil, nil)
+	case v.Projected != nil:
+		for _, source := range v.Projected.Sources {
+			if source.ConfigMap != nil {
+				add(ConfigMap, source.ConfigMap.Name, source.ConfigMap.Items, source.ConfigMap.Optional)
+			}
+			if source.Secret != nil {
+				add(Secret, source.Secret.Name, source.Secret.Items, source.Secret.Optional)
+			}
+		}
+	}
+	return refs
+}
+
+// requests is what the scheduler reserves: the larger of what runs at the end (containers and sidecars) and of what each
+// init container needs beside the sidecars started before it, plus the runtime's overhead.
+// https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers
+func requests(s *corev1.PodSpec, of func(corev1.ResourceList) int64) int64 {
+	var running, sidecars, peak int64
+	for i := range s.Containers {
+		running += of(s.Containers[i].Resources.Requests)
+	}
+	for i := range s.InitContainers {
+		request := of(s.InitContainers[i].Resources.Requests)
+		if value(s.InitContainers[i].RestartPolicy, "") == corev1.ContainerRestartPolicyAlways {
+			sidecars += request
+			peak = max(peak, sidecars)
+			continue
+		}
+		peak = max(peak, sidecars+request)
+	}
+	total := max(running+sidecars, peak)
+	if s.Resources != nil {
+		if whole := of(s.Resources.Requests); whole > 0 {
+			total = whole // requests of the Pod as a whole win over those of its containers
+		}
+	}
+	return total + of(s.Overhead)
+}
+
+func quantity(list corev1.ResourceList, name corev1.ResourceName) int64 {
+	q := list[name]
+	return q.Value()
+}
+
+func milli(list corev1.ResourceList, name corev1.ResourceName) int64 {
+	q := list[name]
+	return milliValue(q)
+}
+
+// milliValue is a quantity times 1000; quantities too large for that are cut at the largest number.
+func milliValue(q resource.Quantity) int64 {
+	if q.Value() > (1<<63-1)/1000 {
+		return 1<<63 - 1
+	}
+	return q.MilliValue()
+}

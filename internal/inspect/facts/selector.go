@@ -1,0 +1,44 @@
+package facts
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// Selector matches labels. The zero value matches nothing.
+type Selector struct {
+	selector labels.Selector
+	// Invalid holds what is wrong with a selector that could not be read; such a selector matches nothing.
+	Invalid string
+}
+
+// NewSelector compiles the selector of an object. nil matches nothing; an empty selector matches everything, as it does
+// for PodDisruptionBudgets in policy/v1.
+func NewSelector(selector *metav1.LabelSelector) Selector {
+	compiled, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		return Selector{Invalid: err.Error()}
+	}
+	return Selector{selector: compiled}
+}
+
+// SelectorFromSet compiles a plain map, as Services have. An empty map matches nothing.
+func SelectorFromSet(set map[string]string) Selector {
+	if len(set) == 0 {
+		return Selector{}
+	}
+	return Selector{selector: labels.SelectorFromSet(set)}
+}
+
+// Matches says whether the labels are selected.
+func (s Selector) Matches(set map[string]string) bool {
+	return s.selector != nil && s.selector.Matches(labels.Set(set))
+}
+
+// String is the selector in the form that `kubectl -l` takes.
+func (s Selector) String() string {
+	if s.selector == nil {
+		return ""
+	}
+	return s.selector.String()
+}

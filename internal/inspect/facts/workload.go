@@ -1,0 +1,77 @@
+package facts
+
+import "time"
+
+// WorkloadNode is a Deployment, ReplicaSet, StatefulSet, DaemonSet or ReplicationController.
+type WorkloadNode struct {
+	Meta
+	// Selector of its Pods.
+	Selector Selector
+	// Desired replicas; for a DaemonSet the nodes that should run it.
+	Desired int32
+	// Current, Updated, Ready and Available replicas as the status tells.
+	Current, Updated, Ready, Available int32
+	// Misscheduled is for DaemonSets: Pods on nodes that should not run it.
+	Misscheduled int32
+	// Paused rollouts of Deployments.
+	Paused bool
+	// ProgressDeadline of a Deployment; zero where it has none.
+	ProgressDeadline time.Duration
+	// Revision strings of a StatefulSet, to see an update under way.
+	CurrentRevision, UpdateRevision string
+	// OnDelete update strategy of StatefulSets and DaemonSets: Pods are updated only when a person deletes them.
+	OnDelete bool
+	// ServiceName that governs a StatefulSet.
+	ServiceName string
+	// VolumeClaims are the names of the claim templates of a StatefulSet, and of their storage classes ("" = default).
+	VolumeClaims []string
+	// Template is what its Pods need, TemplateLabels the labels they get.
+	Template       *PodSpec
+	TemplateLabels map[string]string
+}
+
+// JobNode is a Job.
+type JobNode struct {
+	Meta
+	Suspended                 bool
+	Active, Succeeded, Failed int32
+	Completions, BackoffLimit int32
+	ActiveDeadline            time.Duration
+	Started, Completed        time.Time
+	Template                  *PodSpec
+}
+
+// CronJobNode is a CronJob.
+type CronJobNode struct {
+	Meta
+	Schedule, TimeZone         string
+	Suspended                  bool
+	ConcurrencyPolicy          string
+	LastScheduled, LastSuccess time.Time
+	Active                     int32
+	StartingDeadline           time.Duration
+	Template                   *PodSpec
+}
+
+// HPANode is a HorizontalPodAutoscaler.
+type HPANode struct {
+	Meta
+	// Target is what it scales; TargetAPIVersion is the group and version it names.
+	Target           Ref
+	TargetAPIVersion string
+	Min, Max         int32
+	Current, Desired int32
+	// Metrics are short texts of what it scales on, for example cpu 80%.
+	Metrics []string
+	// MetricTypes are Resource, ContainerResource, Pods, Object, External.
+	MetricTypes []string
+}
+
+// PDBNode is a PodDisruptionBudget.
+type PDBNode struct {
+	Meta
+	Selector Selector
+	// MinAvailable and MaxUnavailable as written, for example 2 or 50%; empty when not set.
+	MinAvailable, MaxUnavailable                                 string
+	DisruptionsAllowed, CurrentHealthy, DesiredHealthy, Expected int32
+}

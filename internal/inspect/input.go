@@ -1,0 +1,62 @@
+// Package inspect carries out one inspection: collect, facts, checks, causes, evidence, report. It reads clusters and
+// writes nothing to them. Each stage takes only what earlier stages returned.
+package inspect
+
+import (
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/collect"
+)
+
+// Stage is a part of a run, as metrics and progress lines name it.
+type Stage string
+
+// Stages in their order.
+const (
+	StageCollect  Stage = "collect"
+	StageChecks   Stage = "checks"
+	StageCauses   Stage = "causes"
+	StageEvidence Stage = "evidence"
+	StageReport   Stage = "report"
+)
+
+// Input is everything a run needs; all of it is resolved.
+type Input struct {
+	// Source is the cluster to read, with the rights to read it.
+	Source collect.Source
+	// Scope says which namespaces.
+	Scope collect.Scope
+	// Checks to run.
+	Checks []checks.Check
+	Params checks.Params
+	// Ignore leaves findings out of the report; ExcludeNamespaces are names or globs of namespaces to leave out.
+	Ignore            []v1alpha1.IgnoreRule
+	ExcludeNamespaces []string
+	// Previous is the report before this one, or nil.
+	Previous *v1alpha1.InspectionReport
+	// Clock tells the time; required.
+	Clock clock.PassiveClock
+	// Progress is told what is going on; may be nil. It is called from several goroutines.
+	Progress func(Progress)
+}
+
+// Progress is one step of a run.
+type Progress struct {
+	Stage Stage
+	// Done of Total parts of the stage: the kinds read, for StageCollect.
+	Done, Total int
+	// Objects read so far.
+	Objects int
+}
+
+// Result is what a run found.
+type Result struct {
+	// Report has summary, findings and gaps; it has no metadata yet, and its summary no inspection and no trigger.
+	Report *v1alpha1.InspectionReport
+	// Durations by stage.
+	Durations map[Stage]time.Duration
+}

@@ -1,0 +1,58 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+const (
+	maxGaps      = 200
+	maxGapChecks = 256
+	maxSource    = 253
+)
+
+// newGaps are the gaps in the form of the API: with the checks that each of them hurts, and one for each expired rule.
+func newGaps(in Input, expired []v1alpha1.IgnoreRule) []v1alpha1.Gap {
+	var gaps []v1alpha1.Gap
+	for _, gap := range in.Gaps {
+		gaps = append(gaps, v1alpha1.Gap{
+			Cluster: in.Graph.Cluster, Source: clip(gap.Source, maxSource), Reason: gap.Reason, Checks: hurt(in, gap),
+			Message: clean(in, gap.Message, maxMessage), Remediation: clean(in, gap.Remediation, maxMessage),
+		})
+	}
+	slices.SortStableFunc(gaps, func(a, b v1alpha1.Gap) int {
+		return cmp.Or(strings.Compare(string(a.Reason), string(b.Reason)), strings.Compare(a.Source, b.Source))
+	})
+	for _, rule := range expired {
+		gaps = append(gaps, v1alpha1.Gap{
+			Source: describe(rule), Reason: v1alpha1.GapIgnoreRuleExpired,
+			Message:     "The " + describe(rule) + " (" + rule.Reason + ") expired on " + day(rule.Expires.Time) + " and hides nothing any more.",
+			Remediation: "Remove the rule from spec.ignore, or set a later expires if the reason still holds.",
+		})
+	}
+	if len(gaps) > maxGaps {
+		gaps = gaps[:maxGaps]
+	}
+	return gaps
+}
+
+// hurt are the ids of the checks that did not run, or not on everything, because of the gap.
+func hurt(in Input, gap facts.Gap) []string {
+	ids := slices.Clone(gap.Checks)
+	if len(ids) == 0 {
+		for _, check := range in.Checks {
+			if slices.ContainsFunc(gap.AllKinds(), func(k facts.Kind) bool {
+				return slices.Contains(check.Needs, k) || slices.Contains(check.Uses, k)
+			}) {
+				ids = append(ids, check.ID)
+			}
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	return ids[:min(len(ids), maxGapChecks)]
+}

@@ -1,0 +1,96 @@
+package report
+
+import (
+	"path"
+	"slices"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/causes"
+)
+
+// applyIgnores leaves out what the user does not want to see. It returns the findings that stay, how many a rule left
+// out, and the rules that have expired. A finding whose cause is left out points at the next cause above that stays; if
+// there is none it stands on its own, since accepting a cause does not hide what it breaks.
+func applyIgnores(in Input) (kept []causes.Linked, ignored int, expired []v1alpha1.IgnoreRule) {
+	var active []v1alpha1.IgnoreRule
+	for _, rule := range in.Ignore {
+		if rule.Expires != nil && !rule.Expires.After(in.Start) {
+			expired = append(expired, rule)
+		} else {
+			active = append(active, rule)
+		}
+	}
+	position := make([]int, len(in.Findings)) // in kept, or -1
+	for i, f := range in.Findings {
+		position[i] = -1
+		switch {
+		case excluded(in.ExcludeNamespaces, f):
+		case slices.ContainsFunc(active, func(r v1alpha1.IgnoreRule) bool { return matches(r, f) }):
+			ignored++
+		default:
+			position[i] = len(kept)
+			kept = append(kept, f)
+		}
+	}
+	for i := range kept {
+		cause := kept[i].CausedBy
+		for cause >= 0 && position[cause] < 0 {
+			cause = in.Findings[cause].CausedBy
+		}
+		if cause >= 0 {
+			cause = position[cause]
+		}
+		kept[i].CausedBy = cause
+	}
+	countAffected(kept)
+	return kept, ignored, expired
+}
+
+// countAffected counts anew what each finding explains, since some of it may have been left out.
+func countAffected(findings []causes.Linked) {
+	for i := range findings {
+		findings[i].Affects = 0
+	}
+	for i := range findings {
+		for cause := findings[i].CausedBy; cause >= 0; cause = findings[cause].CausedBy {
+			findings[cause].Affects++
+		}
+	}
+}
+
+func excluded(patterns []string, f causes.Linked) bool {
+	namespace := f.Object.Namespace
+	if f.Object.Kind == "Namespace" {
+		namespace = f.Object.Name
+	}
+	return namespace != "" && slices.ContainsFunc(patterns, func(p string) bool { return glob(p, namespace) })
+}
+
+func matches(rule v1alpha1.IgnoreRule, f causes.Linked) bool {
+	return (rule.Check == "" || glob(rule.Check, f.Check)) &&
+		(rule.Namespace == "" || glob(rule.Namespace, f.Object.Namespace)) &&
+		(rule.Name == "" || glob(rule.Name, f.Object.Name))
+}
+
+// glob matches a name against a pattern with *, ? and [...]; a pattern that cannot be read matches only itself.
+func glob(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	if err != nil {
+		return pattern == name
+	}
+	return ok
+}
+
+// describe writes a rule as a person would say it.
+func describe(rule v1alpha1.IgnoreRule) string {
+	text := "ignore rule"
+	for _, part := range []struct{ name, value string }{{"check", rule.Check}, {"namespace", rule.Namespace}, {"name", rule.Name}} {
+		if part.value != "" {
+			text += " " + part.name + " " + part.value
+		}
+	}
+	return text
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

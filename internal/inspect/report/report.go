@@ -1,0 +1,114 @@
+// Package report turns linked findings and gaps into an InspectionReport: ignored findings left out, compared with the
+// report before, scored, ordered, redacted and bounded.
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/causes"
+	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// Input is what a report is made of.
+type Input struct {
+	Graph *facts.Graph
+	// Findings with their causes, as the linker returned them.
+	Findings []causes.Linked
+	Gaps     []facts.Gap
+	// Checks that were selected, and how many of them ran.
+	Checks    []checks.Check
+	ChecksRun int
+	// Ignore leaves findings out; ExcludeNamespaces are names or globs of namespaces to leave out.
+	Ignore            []v1alpha1.IgnoreRule
+	ExcludeNamespaces []string
+	// Previous report, or nil.
+	Previous *v1alpha1.InspectionReport
+	// Start and Duration of the run.
+	Start    time.Time
+	Duration time.Duration
+	// Redact is applied to every text that came out of the cluster; required.
+	Redact func(string) string
+}
+
+// New makes the report. It has no metadata, and its summary no inspection and no trigger. The inputs are not changed.
+func New(in Input) *v1alpha1.InspectionReport {
+	kept, ignored, expired := applyIgnores(in)
+	findings := order(kept)
+	previous := byID(in.Previous)
+	categories := map[string]v1alpha1.Category{}
+	for _, c := range in.Checks {
+		categories[c.ID] = c.Category
+	}
+
+	report := &v1alpha1.InspectionReport{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: "InspectionReport"},
+	}
+	for _, linked := range findings {
+		finding := newFinding(in, linked, categories[linked.Check], previous)
+		if linked.CausedBy >= 0 {
+			finding.CausedBy = findings[linked.CausedBy].ID
+		}
+		report.Findings = append(report.Findings, finding)
+	}
+	report.Gaps = newGaps(in, expired)
+	report.Summary = v1alpha1.ReportSummary{
+		StartTime: metav1.NewTime(in.Start.Truncate(time.Second)),
+		Duration:  metav1.Duration{Duration: in.Duration.Round(time.Millisecond)},
+		Ignored:   int32(ignored), //nolint:gosec // bounded by the number of findings
+		Objects:   int32(in.Graph.Len()),
+		ChecksRun: int32(in.ChecksRun),
+		Gaps:      int32(len(report.Gaps)),
+		Score:     Score(report.Findings),
+		Changes:   changes(in, report),
+	}
+	for _, f := range report.Findings {
+		report.Summary.Counts.Add(f.Severity)
+		if f.CausedBy == "" {
+			report.Summary.RootCauses++
+		}
+	}
+	truncate(report)
+	return report
+}
+
+// order puts root causes first, worst first, then those that explain most; each is followed by what it explains.
+func order(findings []causes.Linked) []causes.Linked {
+	children := map[int][]int{}
+	for i, f := range findings {
+		children[f.CausedBy] = append(children[f.CausedBy], i)
+	}
+	for _, siblings := range children {
+		slices.SortFunc(siblings, func(a, b int) int {
+			fa, fb := findings[a], findings[b]
+			return cmp.Or(cmp.Compare(fa.Severity.Rank(), fb.Severity.Rank()), cmp.Compare(fb.Affects, fa.Affects),
+				fa.Object.Compare(fb.Object), strings.Compare(fa.Check, fb.Check), strings.Compare(fa.ID, fb.ID))
+		})
+	}
+	position := make([]int, len(findings))
+	ordered := make([]causes.Linked, 0, len(findings))
+	// The walk keeps its own stack, since a chain may be as long as there are findings.
+	stack := slices.Clone(children[-1])
+	slices.Reverse(stack)
+	for len(stack) > 0 {
+		i := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		position[i] = len(ordered)
+		ordered = append(ordered, findings[i])
+		below := slices.Clone(children[i])
+		slices.Reverse(below)
+		stack = append(stack, below...)
+	}
+	for i := range ordered {
+		if ordered[i].CausedBy >= 0 {
+			ordered[i].CausedBy = position[ordered[i].CausedBy]
+		}
+	}
+	return ordered
+}

@@ -1,0 +1,225 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/causes"
+	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+func start() time.Time { return time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC) }
+
+// linked is a finding of the check c on a Deployment.
+func linked(id, namespace string, severity v1alpha1.Severity, causedBy int) causes.Linked {
+	return causes.Linked{
+		Finding: checks.Finding{
+			Check: "c-" + id, Severity: severity, Message: "message of " + id,
+			Object: facts.Ref{Kind: facts.Deployment, Namespace: namespace, Name: id},
+		},
+		ID: id, CausedBy: causedBy,
+	}
+}
+
+func input(findings ...causes.Linked) Input {
+	in := Input{
+		Graph: facts.NewBuilder("test", start()).Graph(), Findings: findings, Start: start(), Duration: 1500 * time.Millisecond,
+		Redact: func(s string) string { return strings.ReplaceAll(s, "hunter2", "[redacted]") },
+	}
+	for _, f := range findings {
+		in.Checks = append(in.Checks, checks.Check{ID: f.Check, Category: v1alpha1.CategoryReliability})
+	}
+	return in
+}
+
+// outline is a report as lines of id and cause.
+func outline(report *v1alpha1.InspectionReport) []string {
+	var lines []string
+	for _, f := range report.Findings {
+		line := f.ID
+		if f.CausedBy != "" {
+			line += "<-" + f.CausedBy
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func TestFindingsAreOrderedByCauseWorstFirst(t *testing.T) {
+	report := New(input(
+		linked("symptom-of-low", "a", v1alpha1.SeverityCritical, 3),
+		linked("high", "a", v1alpha1.SeverityHigh, -1),
+		linked("critical", "a", v1alpha1.SeverityCritical, -1),
+		linked("low", "a", v1alpha1.SeverityLow, -1),
+		linked("symptom-of-symptom", "a", v1alpha1.SeverityInfo, 0),
+	))
+	want := []string{"critical", "high", "low", "symptom-of-low<-low", "symptom-of-symptom<-symptom-of-low"}
+	if diff := cmp.Diff(want, outline(report)); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+	if report.Summary.RootCauses != 3 || report.Findings[2].Affects != 2 {
+		t.Errorf("got %d root causes, low affects %d; want 3 and 2", report.Summary.RootCauses, report.Findings[2].Affects)
+	}
+}
+
+func TestIgnoreRulesLeaveFindingsOut(t *testing.T) {
+	findings := []causes.Linked{
+		linked("cause", "team-a", v1alpha1.SeverityHigh, -1),
+		linked("middle", "team-a", v1alpha1.SeverityHigh, 0),
+		linked("symptom", "team-a", v1alpha1.SeverityHigh, 1),
+		linked("other", "team-b", v1alpha1.SeverityHigh, -1),
+	}
+	past, future := metav1.NewTime(start().Add(-time.Hour)), metav1.NewTime(start().Add(time.Hour))
+	for name, tc := range map[string]struct {
+		rules       []v1alpha1.IgnoreRule
+		exclude     []string
+		want        []string
+		wantIgnored int32
+		wantGaps    []string
+	}{
+		"none": {want: []string{"cause", "middle<-cause", "symptom<-middle", "other"}},
+		"a middle link: the symptom points at the next cause above": {
+			rules: []v1alpha1.IgnoreRule{{Name: "middle", Reason: "known"}}, want: []string{"cause", "symptom<-cause", "other"}, wantIgnored: 1,
+		},
+		"a cause: what it breaks stands on its own": {
+			rules: []v1alpha1.IgnoreRule{{Check: "c-cause", Reason: "known"}}, want: []string{"middle", "symptom<-middle", "other"}, wantIgnored: 1,
+		},
+		"globs, all fields must match": {
+			rules: []v1alpha1.IgnoreRule{{Check: "c-*", Namespace: "team-b", Name: "o*", Reason: "known"}},
+			want:  []string{"cause", "middle<-cause", "symptom<-middle"}, wantIgnored: 1,
+		},
+		"not yet expired": {
+			rules: []v1alpha1.IgnoreRule{{Name: "other", Reason: "known", Expires: &future}},
+			want:  []string{"cause", "middle<-cause", "symptom<-middle"}, wantIgnored: 1,
+		},
+		"expired: hides nothing and is named": {
+			rules: []v1alpha1.IgnoreRule{{Name: "other", Reason: "until the move", Expires: &past}},
+			want:  []string{"cause", "middle<-cause", "symptom<-middle", "other"},
+			wantGaps: []string{
+				"The ignore rule name other (until the move) expired on 2026-01-15 and hides nothing any more.",
+			},
+		},
+		"a malformed glob matches only itself": {
+			rules: []v1alpha1.IgnoreRule{{Name: "[", Reason: "known"}},
+			want:  []string{"cause", "middle<-cause", "symptom<-middle", "other"},
+		},
+		"an excluded namespace does not count as ignored": {exclude: []string{"team-a*"}, want: []string{"other"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := input(findings...)
+			in.Ignore, in.ExcludeNamespaces = tc.rules, tc.exclude
+			report := New(in)
+			if diff := cmp.Diff(tc.want, outline(report)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			if report.Summary.Ignored != tc.wantIgnored {
+				t.Errorf("ignored: got %d, want %d", report.Summary.Ignored, tc.wantIgnored)
+			}
+			var gaps []string
+			for _, g := range report.Gaps {
+				gaps = append(gaps, g.Message)
+			}
+			if diff := cmp.Diff(tc.wantGaps, gaps); diff != "" {
+				t.Errorf("gaps (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestChangesCompareWithTheReportBefore(t *testing.T) {
+	before := metav1.NewTime(start().Add(-24 * time.Hour))
+	previous := &v1alpha1.InspectionReport{Findings: []v1alpha1.Finding{
+		{ID: "stays", Check: "c-stays", FirstSeen: &before},
+		{ID: "gone", Check: "c-new"},
+		{ID: "hidden-by-a-gap", Check: "c-gap"},
+		{ID: "not-looked-for", Check: "c-unselected"},
+	}}
+	in := input(linked("stays", "a", v1alpha1.SeverityLow, -1), linked("new", "a", v1alpha1.SeverityLow, -1))
+	in.Previous = previous
+	in.Checks = append(in.Checks, checks.Check{ID: "c-gap", Needs: []facts.Kind{facts.Node}})
+	in.Gaps = []facts.Gap{{Kind: facts.Node, Source: "nodes", Reason: v1alpha1.GapForbidden, Message: "no"}}
+	report := New(in)
+	if diff := cmp.Diff(v1alpha1.ChangeCounts{New: 1, Fixed: 1, Persisting: 1}, report.Summary.Changes); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	for _, f := range report.Findings {
+		if f.ID == "stays" && (f.State != v1alpha1.FindingPersisting || !f.FirstSeen.Equal(&before)) {
+			t.Errorf("a finding that stays: got state %s, first seen %s", f.State, f.FirstSeen)
+		}
+	}
+	if diff := cmp.Diff([]string{"c-gap"}, report.Gaps[0].Checks); diff != "" {
+		t.Errorf("checks that the gap hurts (-want +got):\n%s", diff)
+	}
+}
+
+func TestTextIsRedactedCleanedAndCut(t *testing.T) {
+	finding := linked("x", "a", v1alpha1.SeverityLow, -1)
+	finding.Message = "password hunter2 \x1b[31mred\x00" + strings.Repeat("é", 3000)
+	for range 20 {
+		finding.Evidence = append(finding.Evidence, checks.Evidence{Source: v1alpha1.EvidenceLog, Text: "line hunter2\nnext"})
+	}
+	got := New(input(finding)).Findings[0]
+	if strings.Contains(got.Message, "hunter2") || strings.ContainsAny(got.Message, "\x1b\x00") || len([]rune(got.Message)) != maxMessage {
+		t.Errorf("message of %d runes: %q", len([]rune(got.Message)), got.Message[:60])
+	}
+	if len(got.Evidence) != maxPieces || got.Evidence[0].Text != "line [redacted]\nnext" {
+		t.Errorf("evidence: %d pieces, the first %q", len(got.Evidence), got.Evidence[0].Text)
+	}
+}
+
+func TestAReportStaysWithinItsBoundsAndKeepsTheWorst(t *testing.T) {
+	var findings []causes.Linked
+	for i := range 2000 {
+		severity := v1alpha1.SeverityLow
+		if i%100 == 0 {
+			severity = v1alpha1.SeverityCritical
+		}
+		f := linked(fmt.Sprintf("f%04d", i), "a", severity, -1)
+		f.Message = strings.Repeat("long ", 300)
+		findings = append(findings, f)
+	}
+	report := New(input(findings...))
+	if !report.Summary.Truncated || len(report.Findings) > MaxFindings || report.Summary.Counts.Total() != 2000 {
+		t.Errorf("truncated %v, kept %d, counted %d", report.Summary.Truncated, len(report.Findings), report.Summary.Counts.Total())
+	}
+	for i := range 20 {
+		if report.Findings[i].Severity != v1alpha1.SeverityCritical {
+			t.Fatalf("finding %d has severity %s, want the critical ones first", i, report.Findings[i].Severity)
+		}
+	}
+}
+
+func TestScore(t *testing.T) {
+	of := func(check string, severity v1alpha1.Severity, n int) []v1alpha1.Finding {
+		var list []v1alpha1.Finding
+		for range n {
+			list = append(list, v1alpha1.Finding{Check: check, Severity: severity})
+		}
+		return list
+	}
+	for name, tc := range map[string]struct {
+		findings []v1alpha1.Finding
+		want     int32
+	}{
+		"nothing found":                          {nil, 100},
+		"info costs nothing":                     {of("a", v1alpha1.SeverityInfo, 5), 100},
+		"one critical":                           {of("a", v1alpha1.SeverityCritical, 1), 75},
+		"a thousand of one check":                {of("a", v1alpha1.SeverityCritical, 1000), 56},
+		"two checks with one each weigh as much": {append(of("a", v1alpha1.SeverityCritical, 1), of("b", v1alpha1.SeverityCritical, 1)...), 56},
+		"one low is not 100":                     {of("a", v1alpha1.SeverityLow, 1), 99},
+		"symptoms cost nothing":                  {append(of("a", v1alpha1.SeverityHigh, 1), v1alpha1.Finding{Check: "b", Severity: v1alpha1.SeverityCritical, CausedBy: "x"}), 88},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Score(tc.findings); got != tc.want {
+				t.Errorf("got %d, want %d", got, tc.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,94 @@
+package inspect
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/causes"
+	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/inspect/evidence"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/report"
+	"kubeops.io/kubeops/internal/redact"
+)
+
+// maxLogs bounds the logs that one run reads: one Pod for each distinct crash among the root causes.
+const maxLogs = 50
+
+// Run carries out one inspection. What cannot be read becomes a gap in the report; an error means that there is no
+// report: the cluster could not be reached at all (a *problem.Problem), or ctx was cancelled, in which case a report
+// would only tell of the cancelling. A deadline of ctx that passes is a gap, not an error.
+func Run(ctx context.Context, in Input) (*Result, error) {
+	timer := newTimer(in)
+
+	collected, err := collect.All(ctx, in.Source, in.Scope, checks.Kinds(in.Checks), in.Clock, timer.progress)
+	if err != nil {
+		return nil, err
+	}
+	if err := cancelled(ctx); err != nil {
+		return nil, err
+	}
+	timer.done(StageCollect)
+
+	findings, ran, failed := checks.All(collected.Graph, in.Checks, in.Params)
+	timer.done(StageChecks)
+
+	linked := causes.Link(collected.Graph, in.Checks, findings)
+	timer.done(StageCauses)
+
+	linked, unread := addLogs(ctx, in.Source, linked)
+	if err := cancelled(ctx); err != nil {
+		return nil, err
+	}
+	timer.done(StageEvidence)
+
+	made := report.New(report.Input{
+		Graph: collected.Graph, Findings: linked, Gaps: slices.Concat(collected.Gaps, failed, unread),
+		Checks: in.Checks, ChecksRun: ran,
+		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces, Previous: in.Previous,
+		Start: timer.start, Duration: in.Clock.Since(timer.start),
+		Redact: redact.New().Text,
+	})
+	timer.done(StageReport)
+	return &Result{Report: made, Durations: timer.durations}, nil
+}
+
+// cancelled tells a run that was called off from one that ran out of time.
+func cancelled(ctx context.Context) error {
+	if err := ctx.Err(); err == context.Canceled { //nolint:errorlint // Err returns the sentinel itself
+		return fmt.Errorf("the inspection was called off: %w", err)
+	}
+	return nil
+}
+
+// addLogs reads the last log lines for root causes that ask for them, worst first, and adds them as evidence.
+func addLogs(ctx context.Context, source collect.Source, linked []causes.Linked) ([]causes.Linked, []facts.Gap) {
+	var wanted []int
+	for i, f := range linked {
+		if f.CausedBy < 0 && f.Logs != nil {
+			wanted = append(wanted, i)
+		}
+	}
+	slices.SortStableFunc(wanted, func(a, b int) int {
+		return cmp.Compare(linked[a].Severity.Rank(), linked[b].Severity.Rank())
+	})
+	wanted = wanted[:min(len(wanted), maxLogs)]
+	requests := make([]evidence.Request, len(wanted))
+	for n, i := range wanted {
+		requests[n] = evidence.Request{LogRef: *linked[i].Logs}
+	}
+	lines, gaps := evidence.Add(ctx, source, requests)
+	for n, i := range wanted {
+		if n < len(lines) && lines[n].Text != "" {
+			// After the first piece, which says how it ended: the lines say why.
+			at := min(1, len(linked[i].Evidence))
+			linked[i].Evidence = slices.Insert(slices.Clone(linked[i].Evidence), at,
+				checks.Evidence{Source: v1alpha1.EvidenceLog, Text: lines[n].Text})
+		}
+	}
+	return linked, gaps
+}

@@ -1,0 +1,77 @@
+package redact
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSecretsAreReplaced(t *testing.T) {
+	for name, tc := range map[string]struct{ text, secret string }{
+		"password in a URL":       {"connecting to postgres://payment:s3cr3t-p4ss@payments-db:5432/payments", "s3cr3t-p4ss"},
+		"password without user":   {"redis://:hunter22@cache:6379", "hunter22"},
+		"env":                     {"DB_PASSWORD=correct-horse", "correct-horse"},
+		"flag":                    {"exec: mysqld --password=abc123 --port=3306", "abc123"},
+		"JSON":                    {`{"user":"x","api_key":"a-b-c d"}`, "a-b-c d"},
+		"YAML":                    {"clientSecret: Zm9vYmFy0", "Zm9vYmFy0"},
+		"single quotes":           {"token='abc def'", "abc def"},
+		"bearer":                  {"Authorization: Bearer abcdef0123456789", "abcdef0123456789"},
+		"JSON Web Token":          {"got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl in header", "eyJzdWIiOiIxMjM0In0"},
+		"AWS access key":          {"using key AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE"},
+		"private key, whole":      {"-----BEGIN RSA PRIVATE KEY-----\nMIIEabc\n-----END RSA PRIVATE KEY-----", "MIIEabc"},
+		"private key, cut by log": {"-----BEGIN PRIVATE KEY-----\nMIIEabc", "MIIEabc"},
+		"escaped quote":           {`"password":"a\"b"`, `a\"b`},
+		"query string":            {"GET /v1?access_token=abc123&x=1", "abc123"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := New().Text(tc.text)
+			if strings.Contains(got, tc.secret) || !strings.Contains(got, "[redacted:") {
+				t.Errorf("got %q", got)
+			}
+			if again := New().Text(got); again != got {
+				t.Errorf("a second pass changed the text: %q, then %q", got, again)
+			}
+		})
+	}
+}
+
+func TestHarmlessTextStays(t *testing.T) {
+	for name, text := range map[string]string{
+		"expired token":        "token expired",
+		"prose after a colon":  "invalid token: not found",
+		"missing password":     `field "password" is required`,
+		"reference":            "DB_PASSWORD=$(SECRET_VALUE)",
+		"path of a token":      "token=/var/run/secrets/token",
+		"image digest":         "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+		"UUID":                 "pod 1b4e28ba-2fa1-11d2-883f-0016d3cca427 deleted",
+		"missing key":          "couldn't find key DATABASE_URL in ConfigMap shop/cart-config",
+		"missing Secret":       `secret "db-password" not found`,
+		"URL without password": "https://example.com:8080/path@v1",
+		"basic auth challenge": "WWW-Authenticate: Basic realm",
+		"service account":      "serviceaccount shop/kubeops may not list secrets",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := New().Text(text); got != text {
+				t.Errorf("got %q, want it unchanged: %q", got, text)
+			}
+		})
+	}
+}
+
+func TestTheSameSecretGetsTheSamePseudonym(t *testing.T) {
+	got := New().Text("password=abc123 then token=abc123 then secret=other9")
+	parts := strings.Split(got, "[redacted:")
+	if len(parts) != 4 || parts[1][:4] != parts[2][:4] || parts[1][:4] == parts[3][:4] {
+		t.Errorf("got %q", got)
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add("password=abc123 postgres://a:b@c -----BEGIN PRIVATE KEY-----")
+	f.Add(`{"token":"`)
+	redactor := New()
+	f.Fuzz(func(t *testing.T, text string) {
+		if got := redactor.Text(text); len(got) > 20*len(text)+64 {
+			t.Errorf("%d bytes grew to %d", len(text), len(got))
+		}
+	})
+}

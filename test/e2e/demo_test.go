@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+var _ = Describe("the demo shop", Ordered, func() {
+	var report *v1alpha1.InspectionReport
+
+	BeforeAll(func(ctx SpecContext) {
+		env.kubectl(ctx, "apply", "--server-side", "-k", "config/samples/demo")
+		for _, part := range []string{"cart", "payment", "search", "recommendations", "checkout", "reviews"} {
+			env.kubectl(ctx, "-n", "shop", "wait", "--for=condition=Progressing=false", "deployment/"+part, "--timeout=180s")
+		}
+		env.kubectl(ctx, "-n", "shop", "wait", "--for=condition=Failed", "job/invoices", "--timeout=120s")
+		env.kubectl(ctx, "-n", "shop", "rollout", "status", "deployment/web", "--timeout=60s")
+		report = env.inspectNow(ctx, "shop", "everything", "e2e-demo")
+		AddReportEntry("findings", strings.Join(chains(report), "\n"))
+	}, NodeTimeout(8*minute))
+
+	AfterAll(func(ctx SpecContext) {
+		env.kubectl(ctx, "delete", "namespace", "shop", "shop-batch", "--wait=false")
+	})
+
+	It("is reported with exactly the root causes that were built into it", func() {
+		Expect(causes(report)).To(ConsistOf(
+			"configmap-key-missing Deployment/shop/cart",
+			"pod-crash-looping Deployment/shop/payment",
+			"pod-oom-killed Deployment/shop/search",
+			"image-registry-unreachable Deployment/shop/recommendations",
+			"pod-unschedulable-resources Deployment/shop/checkout",
+			"hpa-no-metrics HorizontalPodAutoscaler/shop/checkout",
+			"pvc-class-missing PersistentVolumeClaim/shop/data-orders-db-0",
+			"service-selector-matches-nothing Service/shop/shipping",
+			"readiness-probe-failing Deployment/shop/reviews",
+			"job-failed Job/shop/invoices",
+			"ingress-class-missing Ingress/shop/old-shop",
+			"quota-exhausted ResourceQuota/shop-batch/small",
+		))
+	})
+
+	It("has no finding on the parts that work", func() {
+		for _, f := range report.Findings {
+			Expect(f.Object.Name).NotTo(Equal("web"), words(f))
+			Expect(f.Object.Namespace).To(BeElementOf("shop", "shop-batch"), words(f))
+		}
+	})
+
+	It("links every symptom to its cause", func() {
+		Expect(chains(report)).To(ContainElements(
+			"ingress-backend-dead Ingress/shop/shop <- service-no-ready-endpoints Service/shop/cart <- "+
+				"deployment-unavailable Deployment/shop/cart <- configmap-key-missing Deployment/shop/cart",
+			"service-no-ready-endpoints Service/shop/orders-db <- statefulset-unavailable StatefulSet/shop/orders-db <- "+
+				"pod-unschedulable-volume StatefulSet/shop/orders-db <- pvc-class-missing PersistentVolumeClaim/shop/data-orders-db-0",
+			"deployment-unavailable Deployment/shop-batch/resizer <- pods-blocked-by-quota Deployment/shop-batch/resizer <- "+
+				"quota-exhausted ResourceQuota/shop-batch/small",
+			"service-no-ready-endpoints Service/shop/reviews <- deployment-unavailable Deployment/shop/reviews <- "+
+				"readiness-probe-failing Deployment/shop/reviews",
+		))
+	})
+
+	It("quotes the evidence: the log of the crash, the limit, the key, the exit code", func() {
+		Expect(words(finding(report, "pod-crash-looping Deployment/shop/payment"))).To(And(
+			ContainSubstring("FATAL: no pg_hba.conf entry"), ContainSubstring("exit code 1")))
+		Expect(words(finding(report, "pod-oom-killed Deployment/shop/search"))).To(ContainSubstring("24Mi"))
+		Expect(words(finding(report, "configmap-key-missing Deployment/shop/cart"))).To(And(
+			ContainSubstring("DATABASE_URL"), ContainSubstring("cart-config")))
+		Expect(words(finding(report, "job-failed Job/shop/invoices"))).To(And(
+			ContainSubstring("template invoice.tmpl not found"), ContainSubstring("3")))
+		Expect(words(finding(report, "service-selector-matches-nothing Service/shop/shipping"))).To(ContainSubstring("shiping"))
+	})
+
+	It("shows no password that a log line held", func() {
+		for _, f := range report.Findings {
+			Expect(words(f)).NotTo(ContainSubstring("s3cr3t-p4ss"))
+		}
+	})
+
+	It("reads well in kubectl at 120 columns", func(ctx SpecContext) {
+		out := env.kubectl(ctx, "get", "insp,inspr", "-n", "shop")
+		AddReportEntry("kubectl get insp,inspr", out)
+		for line := range strings.Lines(out) {
+			Expect(len(strings.TrimRight(line, " \n"))).To(BeNumerically("<=", 120), line)
+		}
+		Expect(out).To(ContainSubstring("everything"))
+	})
+
+	It("is said to be Ready to kubectl wait", func(ctx SpecContext) {
+		env.kubectl(ctx, "-n", "shop", "wait", "--for=condition=Ready", "inspection/everything", "--timeout=5s")
+	})
+
+	It("keeps the identity of its findings over a second run", func(ctx SpecContext) {
+		second := env.inspectNow(ctx, "shop", "everything", "e2e-demo-again")
+		Expect(causes(second)).To(ConsistOf(causes(report)))
+		Expect(second.Summary.Changes.New).To(BeZero(), strings.Join(chains(second), "\n"))
+		Expect(second.Summary.Changes.Persisting).To(BeNumerically("==", report.Summary.Counts.Total()))
+	})
+
+	It("stops reporting a cause, and all that it broke, once it is mended", func(ctx SpecContext) {
+		env.kubectl(ctx, "-n", "shop", "patch", "configmap", "cart-config", "-p", `{"data":{"DATABASE_URL":"postgres://cart-db/cart"}}`)
+		env.kubectl(ctx, "-n", "shop", "wait", "--for=condition=Available", "deployment/cart", "--timeout=120s")
+		Eventually(func(g Gomega) {
+			mended := env.inspectNow(ctx, "shop", "everything", "mended-"+unique())
+			for _, f := range mended.Findings {
+				g.Expect(f.Object.Name).NotTo(Equal("cart"), words(f))
+			}
+			g.Expect(chains(mended)).NotTo(ContainElement(ContainSubstring("ingress-backend-dead")))
+		}).WithContext(ctx).Should(Succeed())
+	})
+
+	It("is inspected from the command line with the same result, within 80 MiB", func(ctx SpecContext) {
+		code, out, errOut, peak := env.kubeops(ctx, "inspect", "-A", "-o", "json", "--startup-grace", "15s", "--fail-on", "critical")
+		Expect(code).To(Equal(1), errOut)
+		fromCLI := parseReport(out)
+		Expect(causes(fromCLI)).To(ContainElements("pod-crash-looping Deployment/shop/payment", "pod-oom-killed Deployment/shop/search"))
+		AddReportEntry("peak memory of kubeops inspect", peak>>10, "KiB")
+		Expect(peak).To(BeNumerically("<", 80<<20))
+		code, out, errOut, _ = env.kubeops(ctx, "report", "-n", "shop", "everything")
+		Expect(code).To(BeZero(), errOut)
+		AddReportEntry("kubeops report", out)
+		Expect(out).To(ContainSubstring("FATAL: no pg_hba.conf entry"))
+		for line := range strings.Lines(out) {
+			Expect(len([]rune(strings.TrimRight(line, "\n")))).To(BeNumerically("<=", 120), line)
+		}
+	})
+})

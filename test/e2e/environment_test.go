@@ -1,0 +1,139 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+const clusterName = "e2e"
+
+// environment is a real local cluster and the programs under test.
+type environment struct {
+	bin, kube, kubeconfig string
+	config                *rest.Config
+	client                client.Client
+	status                clusterStatus
+}
+
+// clusterStatus is what the specs need of `cluster status -o json`.
+type clusterStatus struct {
+	Node      string `json:"node"`
+	HostIP    string `json:"hostIP"`
+	CertsDir  string `json:"certsDir"`
+	Processes []struct {
+		Name string `json:"name"`
+		PID  int    `json:"pid"`
+	} `json:"processes"`
+}
+
+func newEnvironment(ctx context.Context) *environment {
+	e := &environment{bin: filepath.Join(repository(), "bin")}
+	By("bringing up a local cluster")
+	e.kube = strings.TrimSpace(e.cluster(ctx, "build"))
+	e.kubeconfig = strings.TrimSpace(e.cluster(ctx, "up", "--name", clusterName))
+	e.refreshStatus(ctx)
+	Expect(e.status.Node).To(Equal("real"), "these specs need a real node: Linux, root, and the Debian packages that `make cluster-up` names")
+
+	config, err := clientcmd.BuildConfigFromFlags("", e.kubeconfig)
+	Expect(err).NotTo(HaveOccurred())
+	config.QPS = -1
+	scheme := runtime.NewScheme()
+	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
+	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
+	e.config = config
+	e.client, err = client.New(config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	return e
+}
+
+// refreshStatus reads the cluster's state anew, for example after a process was killed and started again.
+func (e *environment) refreshStatus(ctx context.Context) {
+	e.status = clusterStatus{}
+	Expect(json.Unmarshal([]byte(e.cluster(ctx, "status", "--name", clusterName, "-o", "json")), &e.status)).To(Succeed())
+}
+
+// cluster runs the tool that manages local clusters and returns what it printed on stdout.
+func (e *environment) cluster(ctx context.Context, args ...string) string {
+	return e.run(ctx, filepath.Join(e.bin, "cluster"), append([]string{"--root", e.bin}, args...)...)
+}
+
+func (e *environment) kubectl(ctx context.Context, args ...string) string {
+	return e.run(ctx, filepath.Join(e.kube, "kubectl"), append([]string{"--kubeconfig", e.kubeconfig}, args...)...)
+}
+
+// run runs a program that must succeed and returns its stdout.
+func (e *environment) run(ctx context.Context, program string, args ...string) string {
+	GinkgoHelper()
+	var out, errOut bytes.Buffer
+	command := exec.CommandContext(ctx, program, args...)
+	command.Dir, command.Stdout, command.Stderr = repository(), &out, &errOut
+	err := command.Run()
+	Expect(err).NotTo(HaveOccurred(), "%s %s\n%s", filepath.Base(program), strings.Join(args, " "), errOut.String())
+	return out.String()
+}
+
+// kubeops runs the command line and returns its exit code, output and peak memory in bytes.
+func (e *environment) kubeops(ctx context.Context, args ...string) (code int, out, errOut string, peak int64) {
+	GinkgoHelper()
+	var stdout, stderr bytes.Buffer
+	command := exec.CommandContext(ctx, filepath.Join(e.bin, "kubeops"), args...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+e.kubeconfig)
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	if _, exited := err.(*exec.ExitError); err != nil && !exited { //nolint:errorlint // Run returns it unwrapped
+		Expect(err).NotTo(HaveOccurred())
+	}
+	return command.ProcessState.ExitCode(), stdout.String(), stderr.String(), peakMemory(command.ProcessState)
+}
+
+// installOperator builds the manager's image for the node and installs what config/default holds.
+func (e *environment) installOperator(ctx context.Context) {
+	binary := filepath.Join(e.bin, "manager")
+	content, err := os.ReadFile(binary)
+	Expect(err).NotTo(HaveOccurred())
+	sum := sha256.Sum256(content)
+	tag := hex.EncodeToString(sum[:6])
+	e.cluster(ctx, "load-image", "--name", clusterName, "kubeops.local/manager:"+tag, "--binary", binary)
+
+	folder, err := os.MkdirTemp(e.bin, "e2e-") // within the checkout, since kustomize takes relative paths only
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(os.RemoveAll, folder)
+	overlay := "resources: [../../config/default]\nimages: [{name: kubeops.local/manager, newTag: \"" + tag + "\"}]\n"
+	Expect(os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(overlay), 0o600)).To(Succeed())
+	e.kubectl(ctx, "apply", "--server-side", "-k", folder)
+	e.kubectl(ctx, "-n", "kubeops-system", "rollout", "status", "deployment/kubeops-manager", "--timeout=120s")
+}
+
+// namespace makes a namespace that is removed when the spec ends.
+func (e *environment) namespace(ctx context.Context, name string) {
+	e.apply(ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+name+"}\n")
+	DeferCleanup(func(ctx SpecContext) {
+		e.kubectl(ctx, "delete", "namespace", name, "--wait=false", "--ignore-not-found")
+	})
+}
+
+// apply applies YAML from memory.
+func (e *environment) apply(ctx context.Context, yaml string) {
+	GinkgoHelper()
+	var errOut bytes.Buffer
+	command := exec.CommandContext(ctx, filepath.Join(e.kube, "kubectl"), "--kubeconfig", e.kubeconfig, "apply", "--server-side", "-f", "-")
+	command.Stdin, command.Stderr = strings.NewReader(yaml), &errOut
+	Expect(command.Run()).To(Succeed(), errOut.String())
+}

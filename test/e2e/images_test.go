@@ -1,0 +1,77 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+// registry answers as an image registry does that has no such image, or that refuses whoever asks.
+func registry(host string) (address string) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	Expect(err).NotTo(HaveOccurred())
+	mux := http.NewServeMux()
+	mux.HandleFunc("/v2/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case r.URL.Path == "/v2/":
+			w.WriteHeader(http.StatusOK)
+		case filepath.Base(filepath.Dir(filepath.Dir(r.URL.Path))) == "private":
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}`)
+		default:
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}`)
+		}
+	})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }() // ends with Close
+	DeferCleanup(server.Close)
+	return listener.Addr().String()
+}
+
+var _ = Describe("images that do not come", func() {
+	It("are told apart: no such image, no permission, registry out of reach", func(ctx SpecContext) {
+		address := registry(env.status.HostIP)
+		// The node's container runtime speaks plain HTTP to this registry alone.
+		hosts := filepath.Join(env.status.CertsDir, address)
+		Expect(os.MkdirAll(hosts, 0o755)).To(Succeed())
+		DeferCleanup(os.RemoveAll, hosts)
+		Expect(os.WriteFile(filepath.Join(hosts, "hosts.toml"),
+			[]byte(fmt.Sprintf("server = %q\n", "http://"+address)), 0o600)).To(Succeed())
+
+		env.namespace(ctx, "images")
+		for name, image := range map[string]string{
+			"typo":    address + "/shop/cart:v1.2.33",
+			"private": address + "/private/cart:v1",
+			"offline": "127.0.0.1:1/shop/cart:v1",
+			"absurd":  "Not/A/Valid/Image:::",
+		} {
+			env.apply(ctx, fmt.Sprintf(`
+apiVersion: v1
+kind: Pod
+metadata: {name: %s, namespace: images}
+spec:
+  containers:
+  - {name: app, image: %q}
+`, name, image))
+		}
+		Eventually(func(g Gomega) {
+			_, out, errOut, _ := env.kubeops(ctx, "inspect", "-n", "images", "-o", "json", "--startup-grace", "0s")
+			g.Expect(errOut).To(BeEmpty())
+			g.Expect(causes(parseReport(out))).To(ConsistOf(
+				"image-not-found Pod/images/typo",
+				"image-pull-denied Pod/images/private",
+				"image-registry-unreachable Pod/images/offline",
+				"image-pull-failed Pod/images/absurd",
+			))
+		}).WithContext(ctx).Should(Succeed())
+	}, SpecTimeout(4*minute))
+})

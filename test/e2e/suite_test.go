@@ -1,0 +1,47 @@
+// Package e2e runs KubeOps on a real node: Pods really crash, run out of memory and fail to pull, and the manager really
+// dies. It needs bin/cluster, bin/manager and bin/kubeops; `make test-e2e` builds them.
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+func TestEndToEnd(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(2 * time.Minute)
+	SetDefaultEventuallyPollingInterval(250 * time.Millisecond)
+	RunSpecs(t, "KubeOps on a real node")
+}
+
+// env is the cluster of this suite. It is set once, before the first spec.
+var env *environment
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	env = newEnvironment(ctx)
+	By("installing KubeOps in the cluster")
+	env.installOperator(ctx)
+}, NodeTimeout(10*time.Minute))
+
+var _ = AfterSuite(func(ctx SpecContext) {
+	if env == nil {
+		return
+	}
+	if os.Getenv("KUBEOPS_E2E_KEEP") != "" {
+		GinkgoWriter.Printf("KUBEOPS_E2E_KEEP is set: the cluster stays; export KUBECONFIG=%s\n", env.kubeconfig)
+		return
+	}
+	env.cluster(ctx, "down", "--name", clusterName)
+}, NodeTimeout(3*time.Minute))
+
+// repository is the root of the checkout.
+func repository() string {
+	root, err := filepath.Abs("../..")
+	Expect(err).NotTo(HaveOccurred())
+	return root
+}

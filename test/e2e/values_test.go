@@ -1,0 +1,25 @@
+package e2e
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+const minute = time.Minute
+
+// unique is a value that no earlier call returned.
+func unique() string { return strconv.FormatInt(time.Now().UnixNano(), 36) }
+
+// parseReport reads the JSON that the command line prints.
+func parseReport(text string) *v1alpha1.InspectionReport {
+	GinkgoHelper()
+	report := &v1alpha1.InspectionReport{}
+	Expect(json.Unmarshal([]byte(text), report)).To(Succeed())
+	return report
+}
