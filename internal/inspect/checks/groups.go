@@ -36,7 +36,10 @@ func schedulingFailures() []string {
 
 // claimFailures are findings about storage that does not come.
 func claimFailures() []string {
-	return []string{"pvc-class-missing", "pvc-no-provisioner", "pvc-no-matching-volume", "pvc-pending", "pvc-lost", "pv-failed"}
+	return []string{
+		"pvc-missing", "pvc-class-missing", "pvc-no-provisioner", "pvc-provisioning-failed", "pvc-no-matching-volume", "pvc-pending",
+		"pvc-lost", "pv-failed",
+	}
 }
 
 // creationFailures are findings about Pods that may not be created.
@@ -44,15 +47,20 @@ func creationFailures() []string {
 	return []string{"pods-blocked-by-quota", "pods-blocked-by-admission"}
 }
 
-// nodeFailures are findings about nodes that cannot run Pods.
+// nodeOutages are findings about nodes that hurt the Pods that run there. A cordon does not: it only keeps new Pods away.
+func nodeOutages() []string {
+	return []string{"node-not-ready", "node-pressure", "node-network-unavailable"}
+}
+
+// nodeFailures are findings about nodes that take no Pods.
 func nodeFailures() []string {
-	return []string{"node-not-ready", "node-pressure", "node-cordoned"}
+	return append(nodeOutages(), "node-cordoned")
 }
 
 // podFailures are all findings that keep Pods of a workload from being ready.
 func podFailures() []string {
 	return slices.Concat(missingReferences(), imageFailures(), startFailures(), crashes(), schedulingFailures(),
-		claimFailures(), creationFailures(), nodeFailures(),
+		claimFailures(), creationFailures(), nodeOutages(),
 		[]string{"readiness-probe-failing", "pod-evicted", "pod-stuck-terminating"})
 }
 

@@ -93,33 +93,52 @@ func selectorMatchesNothing(g *facts.Graph, params Params) []Finding {
 		switch {
 		case state.scaledToZero:
 			finding.Severity = v1alpha1.SeverityLow
-			finding.Message = fmt.Sprintf("Service %s has no Pod to send traffic to: %s, whose Pods it selects, is scaled to zero.",
-				service.Name, workloadNames(state.workloads))
-			finding.Remediation = "Nothing, if it is meant to rest. Otherwise: " + scaleCommand(state.workloads[0])
+			finding.Message = fmt.Sprintf("Service %s has no Pod to send traffic to: %s, whose Pods it selects, %s.",
+				service.Name, workloadNames(state.workloads), resting(state.workloads[0]))
+			finding.Remediation = "Nothing, if this is meant to rest. Otherwise: " + scaleCommand(state.workloads[0])
 		case len(state.workloads) > 0:
 			finding.Message = fmt.Sprintf("Service %s has no Pod to send traffic to: %s, whose Pods it selects, has none.",
 				service.Name, workloadNames(state.workloads))
 			finding.Remediation = fmt.Sprintf("Find out why no Pods are created: `kubectl -n %s describe %s %s` shows it under Events.",
 				service.Namespace, strings.ToLower(string(state.workloads[0].Kind)), state.workloads[0].Name)
 		default:
-			finding.Message = fmt.Sprintf("Service %s selects %s, but no Pod in namespace %s has these labels.", service.Name, selector, service.Namespace)
+			finding.Message = fmt.Sprintf("Service %s selects %s, but no Pod at work in namespace %s has these labels.", service.Name, selector, service.Namespace)
 			evidence, fix := nearlySelected(g, service)
 			finding.Evidence = append(finding.Evidence, evidence...)
 			finding.Remediation = fix
+			if finished := finishedPods(g, service); len(finished) > 0 {
+				finding.Evidence = append(finding.Evidence, condition("Pods with these labels have finished: %s", fewPodNames(finished)))
+			}
 		}
 		for _, workload := range state.workloads {
 			finding.Because = append(finding.Because, workload.Ref)
-			finding.Evidence = append(finding.Evidence, condition("%s %s: %d replicas wanted, %d exist",
-				workload.Kind, workload.Name, workload.Desired, workload.Current))
+			finding.Evidence = append(finding.Evidence, condition("%s %s wants %d %s and has %d",
+				workload.Kind, workload.Name, workload.Desired, plural(int(workload.Desired), "Pod", "Pods"), workload.Current))
 		}
 		findings = append(findings, finding)
 	}
 	return findings
 }
 
+// finishedPods are the Pods that a Service would select if they had not finished.
+func finishedPods(g *facts.Graph, service *facts.ServiceNode) []*facts.PodNode {
+	selector := facts.SelectorFromSet(service.Selector)
+	return slices.DeleteFunc(slices.Clone(g.PodsIn(service.Namespace)), func(p *facts.PodNode) bool {
+		return !selector.Matches(p.Labels)
+	})
+}
+
+// resting says why a workload wants no Pod; a DaemonSet wants none where no node fits.
+func resting(workload *facts.WorkloadNode) string {
+	if workload.Kind == facts.DaemonSet {
+		return "finds no node that it may run on"
+	}
+	return "is scaled to zero"
+}
+
 func scaleCommand(workload *facts.WorkloadNode) string {
 	if workload.Kind == facts.DaemonSet {
-		return fmt.Sprintf("see which nodes it may run on: `kubectl -n %s describe daemonset %s`.", workload.Namespace, workload.Name)
+		return fmt.Sprintf("see its node selector and tolerations: `kubectl -n %s describe daemonset %s`.", workload.Namespace, workload.Name)
 	}
 	return fmt.Sprintf("`kubectl -n %s scale %s %s --replicas=1`.", workload.Namespace, strings.ToLower(string(workload.Kind)), workload.Name)
 }
@@ -186,9 +205,9 @@ func undeclaredPort(g *facts.Graph, service *facts.ServiceNode, index int, pods 
 				same = append(same, p)
 			}
 		}
-		text := fmt.Sprintf("Pods of %s %s declare %s", owner.Kind, owner.Name, strings.Join(declared, ", "))
+		text := fmt.Sprintf("containers of %s %s declare %s", owner.Kind, owner.Name, strings.Join(declared, ", "))
 		if len(declared) == 0 {
-			text = fmt.Sprintf("Pods of %s %s declare no port", owner.Kind, owner.Name)
+			text = fmt.Sprintf("containers of %s %s declare no port", owner.Kind, owner.Name)
 		}
 		if !seen[text] && len(seen) < 3 {
 			seen[text] = true

@@ -17,7 +17,11 @@ type nearMatch struct {
 	key, have string
 	// otherKey holds the wanted value under another name; empty when no key does.
 	otherKey string
-	slip     int
+	// slip is the edit distance of the two values.
+	slip int
+	// alike is true when more than the agreeing keys speaks for this workload: the values resemble each other, the wanted
+	// value stands under another key, or Service and workload share their name.
+	alike bool
 }
 
 // nearlySelected says which Pods a selector that matches nothing just misses, and how to mend it. Both are empty where
@@ -37,7 +41,7 @@ func nearlySelected(g *facts.Graph, service *facts.ServiceNode) (evidence []Evid
 			consider(pod.Ref, pod.Labels)
 		}
 	}
-	slices.SortFunc(near, func(a, b nearMatch) int { return cmp.Or(cmp.Compare(a.slip, b.slip), a.object.Compare(b.object)) })
+	near = likely(near)
 	for _, match := range near[:min(len(near), 3)] {
 		evidence = append(evidence, spec("%s", match.text(service)))
 	}
@@ -69,13 +73,23 @@ func (m nearMatch) text(service *facts.ServiceNode) string {
 	}
 }
 
-// missesByOne says whether exactly one key of the selector keeps the labels from matching. Where the selector has no
-// other key that agrees, the values must resemble each other, or the value must stand under another key, or the names of
-// Service and workload must be the same; else any two objects would come close.
+// likely keeps the matches that are worth naming, the closest first. Where only keys that agree speak for a workload, such
+// as one that all parts of an application share, it must be the only one: else all of them would come close.
+func likely(near []nearMatch) []nearMatch {
+	alike := slices.DeleteFunc(slices.Clone(near), func(m nearMatch) bool { return !m.alike })
+	if len(alike) == 0 && len(near) == 1 {
+		return near
+	}
+	slices.SortFunc(alike, func(a, b nearMatch) int { return cmp.Or(cmp.Compare(a.slip, b.slip), a.object.Compare(b.object)) })
+	return alike
+}
+
+// missesByOne says whether exactly one key of the selector keeps the labels from matching, and another one agrees or the
+// two are alike.
 func missesByOne(service *facts.ServiceNode, object facts.Ref, labels map[string]string) (nearMatch, bool) {
 	match := nearMatch{object: object}
 	for _, key := range slices.Sorted(maps.Keys(service.Selector)) {
-		if labels[key] == service.Selector[key] && labels[key] != "" {
+		if have, ok := labels[key]; ok && have == service.Selector[key] {
 			continue
 		}
 		if match.key != "" {
@@ -94,6 +108,7 @@ func missesByOne(service *facts.ServiceNode, object facts.Ref, labels map[string
 		}
 	}
 	match.slip = distance(match.have, wanted)
-	resembles := match.have != "" && (match.slip <= max(1, len(wanted)/3) || strings.HasPrefix(match.have, wanted) || strings.HasPrefix(wanted, match.have))
-	return match, len(service.Selector) > 1 || resembles || match.otherKey != "" || object.Name == service.Name
+	match.alike = match.otherKey != "" || object.Name == service.Name || (match.have != "" &&
+		(match.slip <= max(1, len(wanted)/3) || strings.HasPrefix(match.have, wanted) || strings.HasPrefix(wanted, match.have)))
+	return match, match.alike || len(service.Selector) > 1
 }

@@ -2,6 +2,7 @@ package facts
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ type Builder struct {
 	events  map[eventKey]*EventNode
 	strings map[string]string
 	specs   map[string]*PodSpec
+	sets    map[string]map[string]string
 }
 
 type eventKey struct {
@@ -30,6 +32,7 @@ func NewBuilder(cluster string, now time.Time) *Builder {
 		events:  map[eventKey]*EventNode{},
 		strings: map[string]string{},
 		specs:   map[string]*PodSpec{},
+		sets:    map[string]map[string]string{},
 	}
 }
 
@@ -56,8 +59,8 @@ func (b *Builder) Covered(kind Kind, namespace string) {
 	b.graph.coverage[kind] = c
 }
 
-// Add puts nodes into the graph. A node that is there already (a list that had to start again) is replaced. A value that
-// is no node is left out.
+// Add puts nodes into the graph. A node that is there already is replaced; Events about the same object are joined. A value
+// that is no node is left out.
 func (b *Builder) Add(nodes ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -67,17 +70,31 @@ func (b *Builder) Add(nodes ...any) {
 			continue
 		}
 		if m, ok := node.(interface{ meta() *Meta }); ok {
-			b.intern(m.meta())
-			if pod, ok := node.(*PodNode); ok {
-				b.internPod(pod)
-			}
+			b.intern(m.meta(), node)
 			b.graph.byRef[m.meta().Ref] = node
 		}
 	}
 }
 
+// Forget takes out what a list gave so far, because it starts again: of the kind in one namespace, or everywhere when it is
+// empty. Events about cluster-scoped objects stand in the namespace default.
+func (b *Builder) Forget(kind Kind, namespace string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if kind == Event {
+		maps.DeleteFunc(b.events, func(key eventKey, _ *EventNode) bool {
+			return namespace == "" || key.about.Namespace == namespace || (key.about.Namespace == "" && namespace == "default")
+		})
+		return
+	}
+	maps.DeleteFunc(b.graph.byRef, func(ref Ref, _ any) bool {
+		return ref.Kind == kind && (namespace == "" || ref.Namespace == namespace)
+	})
+}
+
 // addEvent keeps the newest of the events with the same object, reason and field, and adds up their counts.
 func (b *Builder) addEvent(event *EventNode) {
+	b.internEvent(event)
 	key := eventKey{event.About, event.AboutUID, event.Reason, event.FieldPath}
 	known, ok := b.events[key]
 	if !ok {
@@ -99,44 +116,6 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// str returns one copy of equal strings, so that a thousand Pods share one image name.
-func (b *Builder) str(s string) string {
-	if s == "" {
-		return ""
-	}
-	if known, ok := b.strings[s]; ok {
-		return known
-	}
-	b.strings[s] = s
-	return s
-}
-
-func (b *Builder) intern(m *Meta) {
-	m.Namespace = b.str(m.Namespace)
-	m.Owner.Name, m.Owner.Namespace = b.str(m.Owner.Name), b.str(m.Owner.Namespace)
-	for k, v := range m.Labels {
-		delete(m.Labels, k)
-		m.Labels[b.str(k)] = b.str(v)
-	}
-	for i := range m.Conditions {
-		c := &m.Conditions[i]
-		c.Type, c.Status, c.Reason, c.Message = b.str(c.Type), b.str(c.Status), b.str(c.Reason), b.str(c.Message)
-	}
-}
-
-func (b *Builder) internPod(pod *PodNode) {
-	pod.NodeName, pod.Phase, pod.Reason = b.str(pod.NodeName), b.str(pod.Phase), b.str(pod.Reason)
-	for _, containers := range [][]Container{pod.Containers, pod.InitContainers} {
-		for i := range containers {
-			c := &containers[i]
-			c.Name, c.Image = b.str(c.Name), b.str(c.Image)
-			c.State.Reason, c.State.Message = b.str(c.State.Reason), b.str(c.State.Message)
-			c.Last.Reason, c.Last.Message = b.str(c.Last.Reason), b.str(c.Last.Message)
-		}
-	}
-	pod.Spec = b.spec(pod.Spec)
-}
-
 // Graph ends the collecting and returns the graph, indexed and in a fixed order. The Builder must not be used after it.
 func (b *Builder) Graph() *Graph {
 	b.mu.Lock()
@@ -150,7 +129,7 @@ func (b *Builder) Graph() *Graph {
 	}
 	g.sort()
 	g.index()
-	b.strings, b.specs, b.events = nil, nil, nil
+	b.strings, b.specs, b.sets, b.events = nil, nil, nil, nil
 	return g
 }
 

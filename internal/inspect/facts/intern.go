@@ -2,7 +2,81 @@ package facts
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 )
+
+// str returns one copy of equal strings, so that a thousand Pods share one image name.
+func (b *Builder) str(s string) string {
+	if s == "" {
+		return ""
+	}
+	if known, ok := b.strings[s]; ok {
+		return known
+	}
+	b.strings[s] = s
+	return s
+}
+
+// intern lets nodes share what they have in common.
+func (b *Builder) intern(m *Meta, node any) {
+	m.Namespace = b.str(m.Namespace)
+	m.Owner.Name, m.Owner.Namespace = b.str(m.Owner.Name), b.str(m.Owner.Namespace)
+	m.Labels = b.labels(m.Labels)
+	for i := range m.Conditions {
+		c := &m.Conditions[i]
+		c.Type, c.Status, c.Reason, c.Message = b.str(c.Type), b.str(c.Status), b.str(c.Reason), b.str(c.Message)
+	}
+	switch n := node.(type) {
+	case *PodNode:
+		b.internPod(n)
+	case *WorkloadNode:
+		n.Template, n.TemplateLabels = b.spec(n.Template), b.labels(n.TemplateLabels)
+	case *JobNode:
+		n.Template = b.spec(n.Template)
+	case *CronJobNode:
+		n.Template = b.spec(n.Template)
+	case *KeyedNode:
+		for i := range n.Keys {
+			n.Keys[i] = b.str(n.Keys[i]) // every namespace has a kube-root-ca.crt
+		}
+	}
+}
+
+func (b *Builder) internPod(pod *PodNode) {
+	pod.NodeName, pod.Phase, pod.Reason = b.str(pod.NodeName), b.str(pod.Phase), b.str(pod.Reason)
+	for _, containers := range [][]Container{pod.Containers, pod.InitContainers} {
+		for i := range containers {
+			c := &containers[i]
+			c.Name, c.Image = b.str(c.Name), b.str(c.Image)
+			c.State.Reason, c.State.Message = b.str(c.State.Reason), b.str(c.State.Message)
+			c.Last.Reason, c.Last.Message = b.str(c.Last.Reason), b.str(c.Last.Message)
+		}
+	}
+	pod.Spec = b.spec(pod.Spec)
+}
+
+func (b *Builder) internEvent(e *EventNode) {
+	e.About.Namespace, e.About.Name = b.str(e.About.Namespace), b.str(e.About.Name)
+	e.Reason, e.Component, e.FieldPath = b.str(e.Reason), b.str(e.Component), b.str(e.FieldPath)
+	e.Message = b.str(e.Message)
+}
+
+// labels returns one copy of equal label sets: the Pods of a ReplicaSet have the same.
+func (b *Builder) labels(set map[string]string) map[string]string {
+	if len(set) == 0 {
+		return nil
+	}
+	var key []byte
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		key = append(append(append(append(key, name...), 0), set[name]...), 0) // no label holds a zero byte
+	}
+	if known, ok := b.sets[string(key)]; ok && maps.Equal(known, set) {
+		return known
+	}
+	b.sets[string(key)] = set
+	return set
+}
 
 // spec returns one copy of equal Pod specs: the thousand Pods of a workload share one.
 func (b *Builder) spec(spec *PodSpec) *PodSpec {

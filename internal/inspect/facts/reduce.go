@@ -16,15 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Kinds returns every kind that is reduced to nodes, Events included.
-func Kinds() []Kind {
-	return []Kind{
-		Pod, Node, Namespace, Service, EndpointSlice, Ingress, IngressClass, Deployment, ReplicaSet, StatefulSet, DaemonSet,
-		ReplicationController, Job, CronJob, HPA, PDB, PVC, PV, StorageClass, ConfigMap, Secret, ServiceAccount, ResourceQuota,
-		APIService, ValidatingWebhook, MutatingWebhook, Event,
-	}
-}
-
 // Reduce turns one object into its node: a pointer to a typed API object, or to PartialObjectMetadata of a Secret. It
 // returns nil for a kind that has no reducer and for Events that are no warnings. It never fails: what is malformed in an
 // object is left out of its node.
@@ -131,7 +122,7 @@ func metaOf(kind Kind, o *metav1.ObjectMeta) Meta {
 		m.Finalizers = slices.Clone(o.Finalizers)
 	}
 	if owner := metav1.GetControllerOfNoCopy(o); owner != nil {
-		m.Owner = Ref{Kind: Kind(owner.Kind), Name: owner.Name}
+		m.Owner = Ref{Kind: kindOf(owner.APIVersion, owner.Kind), Name: owner.Name}
 		if m.Owner.Kind.Namespaced() {
 			m.Owner.Namespace = o.Namespace
 		}

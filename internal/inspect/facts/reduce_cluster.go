@@ -58,13 +58,16 @@ func reduceConfigMap(c *corev1.ConfigMap) *KeyedNode {
 
 func reduceEvent(e *corev1.Event) *EventNode {
 	node := &EventNode{
-		About:    Ref{Kind: Kind(e.InvolvedObject.Kind), Name: e.InvolvedObject.Name},
+		About:    Ref{Kind: kindOf(e.InvolvedObject.APIVersion, e.InvolvedObject.Kind), Name: e.InvolvedObject.Name},
 		AboutUID: string(e.InvolvedObject.UID), FieldPath: e.InvolvedObject.FieldPath,
 		Reason: e.Reason, Message: text(e.Message), Component: e.Source.Component, Count: max(e.Count, 1),
 		First: e.FirstTimestamp.Time, Last: e.LastTimestamp.Time,
 	}
 	if node.About.Kind.Namespaced() {
 		node.About.Namespace = e.InvolvedObject.Namespace
+	}
+	if node.About.Kind == Node && node.AboutUID == node.About.Name {
+		node.AboutUID = "" // older kubelets write their node's name there
 	}
 	if e.ReportingController != "" {
 		node.Component = e.ReportingController
@@ -87,9 +90,13 @@ func reduceEvent(e *corev1.Event) *EventNode {
 
 func reducePVC(p *corev1.PersistentVolumeClaim) *PVCNode {
 	request := p.Spec.Resources.Requests[corev1.ResourceStorage]
+	class := p.Spec.StorageClassName
+	if old, ok := p.Annotations[corev1.BetaStorageClassAnnotation]; ok {
+		class = &old // wins over the field, as the volume controller reads it
+	}
 	node := &PVCNode{
 		Meta: metaOf(PVC, &p.ObjectMeta), Phase: string(p.Status.Phase), Volume: p.Spec.VolumeName,
-		StorageClass: value(p.Spec.StorageClassName, ""), NoClass: p.Spec.StorageClassName != nil && *p.Spec.StorageClassName == "",
+		StorageClass: value(class, ""), NoClass: class != nil && *class == "",
 		Request: request.Value(), RequestText: request.String(), AccessModes: accessModes(p.Spec.AccessModes),
 	}
 	node.Conditions = convert(p.Status.Conditions, func(c corev1.PersistentVolumeClaimCondition) Condition {
@@ -103,6 +110,9 @@ func reducePV(p *corev1.PersistentVolume) *PVNode {
 		Meta: metaOf(PV, &p.ObjectMeta), Phase: string(p.Status.Phase), Reason: p.Status.Reason, Message: text(p.Status.Message),
 		StorageClass: p.Spec.StorageClassName, Capacity: quantity(p.Spec.Capacity, corev1.ResourceStorage),
 		AccessModes: accessModes(p.Spec.AccessModes),
+	}
+	if old, ok := p.Annotations[corev1.BetaStorageClassAnnotation]; ok {
+		node.StorageClass = old
 	}
 	if p.Spec.ClaimRef != nil {
 		node.Claim = Ref{PVC, p.Spec.ClaimRef.Namespace, p.Spec.ClaimRef.Name}

@@ -91,13 +91,25 @@ func reducePodSpec(s *corev1.PodSpec, podName string) *PodSpec {
 		spec.Refs = append(spec.Refs, SpecRef{Kind: Secret, Name: secret.Name, Optional: true, Field: "imagePullSecrets"})
 	}
 	for i := range s.Containers {
-		for _, port := range s.Containers[i].Ports {
-			spec.Ports = append(spec.Ports, ContainerPort{port.Name, port.ContainerPort, string(port.Protocol), port.HostPort})
+		spec.Ports = append(spec.Ports, containerPorts(&s.Containers[i])...)
+	}
+	for i := range s.InitContainers {
+		// Sidecars serve beside the containers; other init containers have ended by then.
+		if value(s.InitContainers[i].RestartPolicy, "") == corev1.ContainerRestartPolicyAlways {
+			spec.Ports = append(spec.Ports, containerPorts(&s.InitContainers[i])...)
 		}
 	}
-	spec.CPURequest = requests(s, func(r corev1.ResourceList) int64 { return milli(r, corev1.ResourceCPU) })
-	spec.MemoryRequest = requests(s, func(r corev1.ResourceList) int64 { return quantity(r, corev1.ResourceMemory) })
+	spec.CPURequest = requests(s, corev1.ResourceCPU, milliValue)
+	spec.MemoryRequest = requests(s, corev1.ResourceMemory, wholeValue)
 	return spec
+}
+
+func containerPorts(c *corev1.Container) []ContainerPort {
+	var ports []ContainerPort
+	for _, port := range c.Ports {
+		ports = append(ports, ContainerPort{port.Name, port.ContainerPort, string(port.Protocol), port.HostPort})
+	}
+	return ports
 }
 
 func containerRefs(c *corev1.Container) []SpecRef {
@@ -146,6 +158,10 @@ func volumeRefs(v *corev1.Volume, podName string) []SpecRef {
 		add(PVC, v.PersistentVolumeClaim.ClaimName, nil, nil)
 	case v.Ephemeral != nil && podName != "":
 		add(PVC, podName+"-"+v.Name, nil, nil)
+	case v.AzureFile != nil:
+		add(Secret, v.AzureFile.SecretName, nil, nil)
+	case v.CSI != nil && v.CSI.NodePublishSecretRef != nil:
+		add(Secret, v.CSI.NodePublishSecretRef.Name, nil, nil)
 	case v.Projected != nil:
 		for _, source := range v.Projected.Sources {
 			if source.ConfigMap != nil {
@@ -162,38 +178,46 @@ func volumeRefs(v *corev1.Volume, podName string) []SpecRef {
 // requests is what the scheduler reserves: the larger of what runs at the end (containers and sidecars) and of what each
 // init container needs beside the sidecars started before it, plus the runtime's overhead.
 // https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers
-func requests(s *corev1.PodSpec, of func(corev1.ResourceList) int64) int64 {
+func requests(s *corev1.PodSpec, name corev1.ResourceName, of func(resource.Quantity) int64) int64 {
 	var running, sidecars, peak int64
 	for i := range s.Containers {
-		running += of(s.Containers[i].Resources.Requests)
+		one, _ := request(&s.Containers[i].Resources, name)
+		running += of(one)
 	}
 	for i := range s.InitContainers {
-		request := of(s.InitContainers[i].Resources.Requests)
+		one, _ := request(&s.InitContainers[i].Resources, name)
 		if value(s.InitContainers[i].RestartPolicy, "") == corev1.ContainerRestartPolicyAlways {
-			sidecars += request
+			sidecars += of(one)
 			peak = max(peak, sidecars)
 			continue
 		}
-		peak = max(peak, sidecars+request)
+		peak = max(peak, sidecars+of(one))
 	}
 	total := max(running+sidecars, peak)
 	if s.Resources != nil {
-		if whole := of(s.Resources.Requests); whole > 0 {
-			total = whole // requests of the Pod as a whole win over those of its containers
+		if whole, ok := request(s.Resources, name); ok {
+			total = of(whole) // a request of the Pod as a whole wins over those of its containers
 		}
 	}
-	return total + of(s.Overhead)
+	return total + of(s.Overhead[name])
 }
 
-func quantity(list corev1.ResourceList, name corev1.ResourceName) int64 {
-	q := list[name]
-	return q.Value()
+// request of a resource, and whether there is one. A limit alone is a request as well: the API server writes that into
+// Pods, but not into templates.
+func request(r *corev1.ResourceRequirements, name corev1.ResourceName) (resource.Quantity, bool) {
+	if q, ok := r.Requests[name]; ok {
+		return q, true
+	}
+	q, ok := r.Limits[name]
+	return q, ok
 }
 
-func milli(list corev1.ResourceList, name corev1.ResourceName) int64 {
-	q := list[name]
-	return milliValue(q)
-}
+func quantity(list corev1.ResourceList, name corev1.ResourceName) int64 { return wholeValue(list[name]) }
+
+func milli(list corev1.ResourceList, name corev1.ResourceName) int64 { return milliValue(list[name]) }
+
+// wholeValue is a quantity in its unit, rounded up.
+func wholeValue(q resource.Quantity) int64 { return q.Value() }
 
 // milliValue is a quantity times 1000; quantities too large for that are cut at the largest number.
 func milliValue(q resource.Quantity) int64 {

@@ -10,6 +10,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -22,7 +23,7 @@ func reduceDeployment(d *appsv1.Deployment) *WorkloadNode {
 		ProgressDeadline: time.Duration(value(d.Spec.ProgressDeadlineSeconds, 600)) * time.Second,
 	}
 	node.template(&d.Spec.Template)
-	node.Observed = d.Status.ObservedGeneration
+	node.Observed, node.Changed = d.Status.ObservedGeneration, changed(&d.ObjectMeta)
 	node.Conditions = convert(d.Status.Conditions, func(c appsv1.DeploymentCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
@@ -33,16 +34,28 @@ func (w *WorkloadNode) template(t *corev1.PodTemplateSpec) {
 	w.Template, w.TemplateLabels = reducePodSpec(&t.Spec, ""), maps.Clone(t.Labels)
 }
 
+// changed is when an object was last written outside its status, as the record of its field managers says; without a
+// record it is the creation.
+func changed(o *metav1.ObjectMeta) time.Time {
+	last := o.CreationTimestamp.Time
+	for i := range o.ManagedFields {
+		if at := timeOf(o.ManagedFields[i].Time); o.ManagedFields[i].Subresource != "status" && at.After(last) {
+			last = at
+		}
+	}
+	return last
+}
+
 func reduceReplicaSet(r *appsv1.ReplicaSet) *WorkloadNode {
 	node := &WorkloadNode{
 		Meta: metaOf(ReplicaSet, &r.ObjectMeta), Selector: NewSelector(r.Spec.Selector), Desired: value(r.Spec.Replicas, 1),
 		Current: r.Status.Replicas, Updated: r.Status.Replicas, Ready: r.Status.ReadyReplicas, Available: r.Status.AvailableReplicas,
 	}
-	node.Observed = r.Status.ObservedGeneration
+	node.Observed, node.Changed = r.Status.ObservedGeneration, changed(&r.ObjectMeta)
 	node.Conditions = convert(r.Status.Conditions, func(c appsv1.ReplicaSetCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
-	if node.Owner.IsZero() { // a Deployment's ReplicaSets repeat its template once for each revision
+	if node.Owner.Kind != Deployment { // a Deployment's ReplicaSets repeat its template once for each revision
 		node.template(&r.Spec.Template)
 	}
 	return node
@@ -53,7 +66,7 @@ func reduceReplicationController(r *corev1.ReplicationController) *WorkloadNode 
 		Meta: metaOf(ReplicationController, &r.ObjectMeta), Selector: SelectorFromSet(r.Spec.Selector), Desired: value(r.Spec.Replicas, 1),
 		Current: r.Status.Replicas, Updated: r.Status.Replicas, Ready: r.Status.ReadyReplicas, Available: r.Status.AvailableReplicas,
 	}
-	node.Observed = r.Status.ObservedGeneration
+	node.Observed, node.Changed = r.Status.ObservedGeneration, changed(&r.ObjectMeta)
 	if r.Spec.Template != nil {
 		node.template(r.Spec.Template)
 	}
@@ -70,11 +83,14 @@ func reduceStatefulSet(s *appsv1.StatefulSet) *WorkloadNode {
 		CurrentRevision: s.Status.CurrentRevision, UpdateRevision: s.Status.UpdateRevision,
 		OnDelete: s.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType, ServiceName: s.Spec.ServiceName,
 	}
+	if s.Spec.UpdateStrategy.RollingUpdate != nil {
+		node.Partition = value(s.Spec.UpdateStrategy.RollingUpdate.Partition, 0)
+	}
 	for i := range s.Spec.VolumeClaimTemplates {
 		node.VolumeClaims = append(node.VolumeClaims, s.Spec.VolumeClaimTemplates[i].Name)
 	}
 	node.template(&s.Spec.Template)
-	node.Observed = s.Status.ObservedGeneration
+	node.Observed, node.Changed = s.Status.ObservedGeneration, changed(&s.ObjectMeta)
 	node.Conditions = convert(s.Status.Conditions, func(c appsv1.StatefulSetCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
@@ -89,7 +105,7 @@ func reduceDaemonSet(d *appsv1.DaemonSet) *WorkloadNode {
 		OnDelete: d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType,
 	}
 	node.template(&d.Spec.Template)
-	node.Observed = d.Status.ObservedGeneration
+	node.Observed, node.Changed = d.Status.ObservedGeneration, changed(&d.ObjectMeta)
 	node.Conditions = convert(d.Status.Conditions, func(c appsv1.DaemonSetCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
@@ -116,6 +132,7 @@ func reduceCronJob(c *batchv1.CronJob) *CronJobNode {
 	return &CronJobNode{
 		Meta: metaOf(CronJob, &c.ObjectMeta), Schedule: c.Spec.Schedule, TimeZone: value(c.Spec.TimeZone, ""),
 		Suspended: value(c.Spec.Suspend, false), ConcurrencyPolicy: string(c.Spec.ConcurrencyPolicy),
+		Changed:       changed(&c.ObjectMeta),
 		LastScheduled: timeOf(c.Status.LastScheduleTime), LastSuccess: timeOf(c.Status.LastSuccessfulTime),
 		Active:           int32(min(len(c.Status.Active), 1<<30)), //nolint:gosec // bounded just here
 		StartingDeadline: seconds(c.Spec.StartingDeadlineSeconds),

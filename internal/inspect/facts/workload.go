@@ -21,6 +21,10 @@ type WorkloadNode struct {
 	CurrentRevision, UpdateRevision string
 	// OnDelete update strategy of StatefulSets and DaemonSets: Pods are updated only when a person deletes them.
 	OnDelete bool
+	// Partition of a StatefulSet's rolling update: that many Pods, the lowest ordinals, are meant to stay as they are.
+	Partition int32
+	// Changed is when it was last written outside its status.
+	Changed time.Time
 	// ServiceName that governs a StatefulSet.
 	ServiceName string
 	// VolumeClaims are the names of the claim templates of a StatefulSet, and of their storage classes ("" = default).
@@ -48,9 +52,11 @@ type CronJobNode struct {
 	Suspended                  bool
 	ConcurrencyPolicy          string
 	LastScheduled, LastSuccess time.Time
-	Active                     int32
-	StartingDeadline           time.Duration
-	Template                   *PodSpec
+	// Changed is when it was last written outside its status.
+	Changed          time.Time
+	Active           int32
+	StartingDeadline time.Duration
+	Template         *PodSpec
 }
 
 // HPANode is a HorizontalPodAutoscaler.

@@ -1,0 +1,78 @@
+package inspection
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect"
+)
+
+// Metrics are the numbers that Prometheus reads from the manager.
+type Metrics struct {
+	runs     *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	findings *prometheus.GaugeVec
+	gaps     *prometheus.GaugeVec
+	score    *prometheus.GaugeVec
+}
+
+// NewMetrics registers the metrics. Registering them twice with one registry is an error.
+func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
+	object := []string{"namespace", "inspection"}
+	m := &Metrics{
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kubeops_inspection_runs_total",
+			Help: "Runs by result: Succeeded, or the reason of the problem that ended the try.",
+		}, []string{"result"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "kubeops_inspection_stage_duration_seconds",
+			Help:    "How long each stage of a run took.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 4, 10), // 1 ms to 4 min
+		}, []string{"stage"}),
+		findings: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kubeops_inspection_findings",
+			Help: "Findings of the last report by check and severity.",
+		}, append(object, "check", "severity")),
+		gaps: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kubeops_inspection_gaps", Help: "What the last report could not inspect.",
+		}, object),
+		score: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kubeops_inspection_score", Help: "Score of the last report, 0 to 100.",
+		}, object),
+	}
+	for _, c := range []prometheus.Collector{m.runs, m.duration, m.findings, m.gaps, m.score} {
+		if err := registry.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *Metrics) stages(durations map[inspect.Stage]time.Duration) {
+	for stage, d := range durations {
+		m.duration.WithLabelValues(string(stage)).Observe(d.Seconds())
+	}
+}
+
+func (m *Metrics) failed(reason string) { m.runs.WithLabelValues(reason).Inc() }
+
+// finished replaces what an Inspection's last report had to say.
+func (m *Metrics) finished(i *v1alpha1.Inspection, report *v1alpha1.InspectionReport) {
+	m.runs.WithLabelValues(v1alpha1.ReasonSucceeded).Inc()
+	m.forget(i.Namespace, i.Name)
+	for _, f := range report.Findings {
+		m.findings.WithLabelValues(i.Namespace, i.Name, f.Check, string(f.Severity)).Inc()
+	}
+	m.gaps.WithLabelValues(i.Namespace, i.Name).Set(float64(report.Summary.Gaps))
+	m.score.WithLabelValues(i.Namespace, i.Name).Set(float64(report.Summary.Score))
+}
+
+// forget drops the series of an Inspection.
+func (m *Metrics) forget(namespace, name string) {
+	labels := prometheus.Labels{"namespace": namespace, "inspection": name}
+	m.findings.DeletePartialMatch(labels)
+	m.gaps.DeletePartialMatch(labels)
+	m.score.DeletePartialMatch(labels)
+}

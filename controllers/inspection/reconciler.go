@@ -1,0 +1,161 @@
+// Package inspection carries out Inspections: it decides whether a run is due, runs the engine with the rights of the
+// Inspection's ServiceAccount, saves the report once, and records the result.
+package inspection
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/outcome"
+	"kubeops.io/kubeops/internal/problem"
+)
+
+// Reconciler carries out Inspections. All fields are required.
+type Reconciler struct {
+	// Client writes; Reader reads without a cache. Reports are never cached, since each may be 512 KiB, and the Inspection
+	// itself is read anew, so that a run that was just recorded is seen.
+	Client client.Client
+	Reader client.Reader
+	// Config reaches the cluster; each run uses a copy that impersonates.
+	Config  *rest.Config
+	Clock   clock.PassiveClock
+	Events  events.EventRecorder
+	Metrics *Metrics
+	// Checks is the catalogue.
+	Checks []checks.Check
+	// Inspect is the engine: inspect.Run.
+	Inspect func(context.Context, inspect.Input) (*inspect.Result, error)
+}
+
+// +kubebuilder:rbac:groups=kubeops.io,resources=inspections,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubeops.io,resources=inspections/status,verbs=patch
+// +kubebuilder:rbac:groups=kubeops.io,resources=inspections/finalizers,verbs=update
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconcile brings an Inspection one run further: it carries out the run that is due, or says when the next one is.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	i := &v1alpha1.Inspection{}
+	if err := r.Reader.Get(ctx, request.NamespacedName, i); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.Metrics.forget(request.Namespace, request.Name)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !i.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil // owner references take the reports along
+	}
+	stored := i.DeepCopy()
+	i.Status.ObservedGeneration = i.Generation
+
+	plan, err := due(i, r.Clock.Now())
+	if err != nil {
+		i.Status.NextRunTime = nil
+		return r.failed(ctx, stored, i, err)
+	}
+	setNext(i, plan.next)
+	if plan.run == nil {
+		r.idle(i)
+		return r.sleep(plan.next), outcome.PatchStatus(ctx, r.Client, stored, i)
+	}
+	input, err := r.resolve(ctx, i)
+	if err != nil {
+		return r.failed(ctx, stored, i, err)
+	}
+	if stored, err = r.announce(ctx, stored, i, plan.run); err != nil {
+		return ctrl.Result{}, err
+	}
+	report, err := r.report(ctx, i, plan.run, input)
+	if err != nil {
+		return r.failed(ctx, stored, i, err)
+	}
+	if err := r.prune(ctx, i, report.Name); err != nil {
+		return r.failed(ctx, stored, i, err)
+	}
+	record(i, plan.run, report)
+	r.conditions(i).Succeeded(verdict(report))
+	if err := outcome.PatchStatus(ctx, r.Client, stored, i); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.Metrics.finished(i, report)
+	r.Events.Eventf(i, nil, corev1.EventTypeNormal, "ReportSaved", "Inspect", "Saved InspectionReport %s: %s", report.Name, verdict(report))
+	return r.again(i)
+}
+
+// announce records that a run is under way, before slow work begins: after a crash, that run is finished first.
+func (r *Reconciler) announce(ctx context.Context, stored, i *v1alpha1.Inspection, run *v1alpha1.InspectionRun) (*v1alpha1.Inspection, error) {
+	i.Status.ActiveRun = run
+	r.conditions(i).Progressing("Inspecting: " + describe(run))
+	if err := outcome.PatchStatus(ctx, r.Client, stored, i); err != nil {
+		return nil, err
+	}
+	return i.DeepCopy(), nil
+}
+
+// report returns the report of a run: the one that an earlier try saved, or that of a new inspection.
+func (r *Reconciler) report(ctx context.Context, i *v1alpha1.Inspection, run *v1alpha1.InspectionRun, input inspect.Input) (*v1alpha1.InspectionReport, error) {
+	report, err := r.stored(ctx, i, run)
+	if report != nil || err != nil {
+		return report, err
+	}
+	limited, cancel := context.WithTimeout(ctx, i.Timeout())
+	defer cancel()
+	result, err := r.Inspect(limited, input)
+	if err != nil {
+		return nil, err
+	}
+	r.Metrics.stages(result.Durations)
+	log.FromContext(ctx).Info("Inspected", "report", run.Report, "trigger", run.Trigger,
+		"findings", result.Report.Summary.Counts.Total(), "rootCauses", result.Report.Summary.RootCauses, "gaps", len(result.Report.Gaps))
+	return r.save(ctx, i, run, result.Report)
+}
+
+// failed places a problem in the conditions, and says what happens next. What is no problem is an error of the
+// controller's own: it is tried again and leaves the status alone.
+func (r *Reconciler) failed(ctx context.Context, stored, i *v1alpha1.Inspection, err error) (ctrl.Result, error) {
+	p := problem.As(err)
+	if p == nil || ctx.Err() != nil {
+		return ctrl.Result{}, err
+	}
+	r.Metrics.failed(p.Reason)
+	r.conditions(i).Failed(p)
+	patch := outcome.PatchStatus(ctx, r.Client, stored, i)
+	r.Events.Eventf(i, nil, corev1.EventTypeWarning, p.Reason, "Inspect", "%s", p.Message)
+	result, next := outcome.Next(p)
+	if patch != nil {
+		return ctrl.Result{}, errors.Join(next, patch)
+	}
+	return result, next
+}
+
+// again looks right away for what else is due, else sleeps until the schedule is.
+func (r *Reconciler) again(i *v1alpha1.Inspection) (ctrl.Result, error) {
+	p, err := due(i, r.Clock.Now())
+	if err != nil || p.run != nil {
+		return ctrl.Result{RequeueAfter: time.Millisecond}, nil // the next turn says what is wrong
+	}
+	return r.sleep(p.next), nil
+}
+
+// sleep until the schedule is due; without one, until the Inspection changes.
+func (r *Reconciler) sleep(next time.Time) ctrl.Result {
+	if next.IsZero() {
+		return ctrl.Result{}
+	}
+	return ctrl.Result{RequeueAfter: max(next.Sub(r.Clock.Now()), time.Millisecond)}
+}
+
+func (r *Reconciler) conditions(i *v1alpha1.Inspection) outcome.Conditions {
+	return outcome.Conditions{List: &i.Status.Conditions, Generation: i.Generation, Now: r.Clock.Now()}
+}

@@ -1,0 +1,160 @@
+package inspection
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+)
+
+// Triggers of a run.
+const (
+	triggerSchedule   = "schedule"
+	triggerRequest    = "request"
+	triggerGeneration = "generation"
+)
+
+// plan is what is to be done, and when to look again.
+type plan struct {
+	// run that is due, or nil.
+	run *v1alpha1.InspectionRun
+	// next time of the schedule after now; zero without a schedule.
+	next time.Time
+}
+
+// due decides whether a run is due at the time now. It reads nothing else and changes nothing.
+//
+// A run that was begun and not finished comes first. Then a request by annotation, a generation of the spec that no run
+// used yet, and the schedule. One run serves all that it covers: a run on request uses the newest generation too. Of the
+// times of the schedule that have passed, only the latest is run, as CronJobs do; they count from the last one handled,
+// or from creation, so that a clock that jumps back makes none come twice.
+func due(i *v1alpha1.Inspection, now time.Time) (plan, error) {
+	if i.Spec.Suspend {
+		return plan{}, nil
+	}
+	var p plan
+	var missed time.Time
+	if i.Spec.Schedule != "" {
+		schedule, err := parse(i.Spec)
+		if err != nil {
+			return plan{}, err
+		}
+		if p.next = schedule.Next(now); p.next.IsZero() {
+			return plan{}, invalidSchedule("spec.schedule %q never comes due; use a date that exists", i.Spec.Schedule)
+		}
+		anchor := i.CreationTimestamp.Time
+		if i.Status.LastScheduledTime != nil {
+			anchor = i.Status.LastScheduledTime.Time
+		}
+		missed = latest(schedule, anchor, now)
+	}
+	p.run = i.Status.ActiveRun
+	if p.run == nil {
+		p.run = begin(i, missed)
+	}
+	return p, nil
+}
+
+// begin makes the run that is due, or nil.
+func begin(i *v1alpha1.Inspection, missed time.Time) *v1alpha1.InspectionRun {
+	run := &v1alpha1.InspectionRun{Generation: i.Generation}
+	request := i.Annotations[v1alpha1.AnnotationRequestedAt]
+	var name, key string
+	switch {
+	case request != "" && request != i.Status.LastHandledRequest:
+		run.Trigger, run.Request = triggerRequest, request
+		name, key = "r", request
+	case i.Generation != i.Status.LastRunGeneration:
+		run.Trigger = triggerGeneration
+		key = strconv.FormatInt(i.Generation, 10)
+		name = "g" + key
+	case !missed.IsZero():
+		at := metav1.NewTime(missed.UTC())
+		run.Trigger, run.ScheduledTime = triggerSchedule, &at
+		key = missed.UTC().Format(time.RFC3339)
+		name = missed.UTC().Format("20060102t150405")
+	default:
+		return nil
+	}
+	run.Report = reportName(i, name, run.Trigger+"\x00"+key)
+	return run
+}
+
+// reportName follows from the Inspection and the trigger alone, so that a run that is tried again writes the same report.
+// The UID keeps a new Inspection of an old name from meeting the old one's reports.
+func reportName(i *v1alpha1.Inspection, name, key string) string {
+	sum := sha256.Sum256([]byte(string(i.UID) + "\x00" + key))
+	return i.Name + "-" + name + "-" + hex.EncodeToString(sum[:])[:6]
+}
+
+// parse reads schedule and time zone.
+func parse(spec v1alpha1.InspectionSpec) (cron.Schedule, error) {
+	zone := spec.TimeZone
+	if zone == "" {
+		zone = "UTC"
+	}
+	// "Local" is a zone to Go, but means the manager's machine, which nobody can see from the resource.
+	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
+		return nil, invalidSchedule("spec.timeZone %q is not a time zone; use a name of the IANA database such as Europe/Berlin", zone)
+	}
+	schedule, err := parseCron("CRON_TZ=" + zone + " " + spec.Schedule)
+	if err != nil {
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSchedule, err,
+			"spec.schedule %q cannot be understood (%v); an example is \"30 6 * * 1-5\"", spec.Schedule, err)
+	}
+	return schedule, nil
+}
+
+// parseCron keeps a parser that panics on some malformed input from ending the manager.
+func parseCron(text string) (schedule cron.Schedule, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.New("malformed expression")
+		}
+	}()
+	return cron.ParseStandard(text)
+}
+
+func invalidSchedule(format string, args ...any) *problem.Problem {
+	return problem.UserError(v1alpha1.ReasonInvalidSchedule, nil, format, args...)
+}
+
+// latest is the last time of the schedule after the anchor and not after now, or zero. It looks back in growing steps, so
+// that years of downtime cost no more than a day's.
+func latest(schedule cron.Schedule, anchor, now time.Time) time.Time {
+	const day = 24 * time.Hour
+	for _, back := range []time.Duration{10 * time.Minute, time.Hour, day, 35 * day, 366 * day, 10 * 366 * day} {
+		from := now.Add(-back)
+		if from.Before(anchor) {
+			from = anchor
+		}
+		var last time.Time
+		for t := schedule.Next(from); !t.IsZero() && !t.After(now); t = schedule.Next(t) {
+			last = t
+		}
+		if !last.IsZero() || !from.After(anchor) {
+			return last
+		}
+	}
+	return time.Time{}
+}
+
+// describe says what a run is for.
+func describe(run *v1alpha1.InspectionRun) string {
+	switch run.Trigger {
+	case triggerSchedule:
+		return fmt.Sprintf("scheduled run of %s", run.ScheduledTime.UTC().Format(time.RFC3339))
+	case triggerRequest:
+		return "requested run"
+	default:
+		return fmt.Sprintf("run for generation %d", run.Generation)
+	}
+}

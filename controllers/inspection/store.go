@@ -1,0 +1,91 @@
+package inspection
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+)
+
+// +kubebuilder:rbac:groups=kubeops.io,resources=inspectionreports,verbs=get;list;create;delete
+
+// stored returns the report of a run that an earlier try has saved, or nil.
+func (r *Reconciler) stored(ctx context.Context, i *v1alpha1.Inspection, run *v1alpha1.InspectionRun) (*v1alpha1.InspectionReport, error) {
+	report := &v1alpha1.InspectionReport{}
+	err := r.Reader.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: run.Report}, report)
+	switch {
+	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
+		return nil, nil // without the CRD, saving will say what is missing
+	case err != nil:
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "InspectionReport %s/%s could not be read (%s)", i.Namespace, run.Report, brief(err))
+	}
+	return report, nil
+}
+
+// save writes the report of a run under the name that follows from the run. Where a report of that name is there already,
+// an earlier try wrote it, and that one counts.
+func (r *Reconciler) save(ctx context.Context, i *v1alpha1.Inspection, run *v1alpha1.InspectionRun, report *v1alpha1.InspectionReport) (*v1alpha1.InspectionReport, error) {
+	report.ObjectMeta = metav1.ObjectMeta{
+		Namespace: i.Namespace, Name: run.Report, Labels: map[string]string{v1alpha1.LabelInspection: label(i.Name)},
+	}
+	report.Summary.Inspection, report.Summary.Trigger, report.Summary.ScheduledTime = i.Name, run.Trigger, run.ScheduledTime
+	if err := controllerutil.SetControllerReference(i, report, r.Client.Scheme()); err != nil {
+		return nil, err
+	}
+	err := r.Client.Create(ctx, report)
+	switch {
+	case err == nil:
+		return report, nil
+	case apierrors.IsAlreadyExists(err):
+		return r.stored(ctx, i, run)
+	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
+		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, err,
+			"the report could not be saved: the cluster does not know InspectionReports; install the CRDs (kubectl apply --server-side -k config/crd)")
+	default:
+		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, err, "InspectionReport %s/%s could not be saved (%s)", i.Namespace, run.Report, brief(err))
+	}
+}
+
+// prune deletes the oldest reports of an Inspection beyond those it keeps, never the newest. They are listed as metadata,
+// since one may be large.
+func (r *Reconciler) prune(ctx context.Context, i *v1alpha1.Inspection, newest string) error {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("InspectionReportList"))
+	err := r.Reader.List(ctx, list, client.InNamespace(i.Namespace), client.MatchingLabels{v1alpha1.LabelInspection: label(i.Name)})
+	if err != nil {
+		return problem.Retrying(v1alpha1.ReasonRetrying, err, "the reports of Inspection %s/%s could not be listed (%s)", i.Namespace, i.Name, brief(err))
+	}
+	own := slices.DeleteFunc(list.Items, func(m metav1.PartialObjectMetadata) bool {
+		return !metav1.IsControlledBy(&m, i) || m.Name == newest
+	})
+	slices.SortFunc(own, func(a, b metav1.PartialObjectMetadata) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(b.Name, a.Name))
+	})
+	for n := i.KeepReports() - 1; n < len(own); n++ {
+		report := own[n]
+		if err := r.Client.Delete(ctx, &report); client.IgnoreNotFound(err) != nil {
+			return problem.Retrying(v1alpha1.ReasonRetrying, err, "InspectionReport %s/%s could not be deleted (%s)", i.Namespace, report.Name, brief(err))
+		}
+	}
+	return nil
+}
+
+// label is the Inspection's name as a label's value, which may have 63 characters.
+func label(name string) string {
+	const most = 63
+	if len(name) <= most {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return name[:most-9] + "-" + hex.EncodeToString(sum[:4])
+}

@@ -1,0 +1,121 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+func deploymentChecks() []Check {
+	return []Check{
+		{
+			ID: "deployment-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+			Summary: "A Deployment has fewer available Pods than it wants.",
+			Meaning: "The Deployment's condition Available is False, or some of its Pods are missing or not ready, for longer than the startup " +
+				"grace. It is critical when no Pod is available. Deployments that are scaled to zero or being deleted, Pods that are still " +
+				"within the grace, and Pods that only wait out minReadySeconds are left out.",
+			Remediation: "See what keeps the Pods down: `kubectl describe deployment <name>` shows conditions, `kubectl describe pods -l " +
+				"<selector>` container states, probes and events. The finding that causes this one, where there is one, says it.",
+			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/",
+			Needs:       []facts.Kind{facts.Deployment},
+			Uses:        []facts.Kind{facts.ReplicaSet, facts.Pod, facts.Event},
+			ExplainedBy: append(podFailures(), "workload-not-observed"),
+			Run:         deploymentUnavailable,
+		},
+		{
+			ID: "deployment-rollout-stuck", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+			Summary: "The rollout of a Deployment makes no progress.",
+			Meaning: "The condition Progressing is False: the new Pods did not become available within spec.progressDeadlineSeconds (10 minutes " +
+				"unless set), or the new ReplicaSet could not be created. Kubernetes does not roll back by itself. As long as Pods of the " +
+				"revision before are available they go on serving, so that the failure is easily overlooked. Paused Deployments are left out.",
+			Remediation: "Repair what keeps the new Pods from becoming ready, or go back: `kubectl rollout undo deployment/<name>`.",
+			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment",
+			Needs:       []facts.Kind{facts.Deployment},
+			Uses:        []facts.Kind{facts.ReplicaSet, facts.Pod, facts.Event},
+			ExplainedBy: podFailures(),
+			Run:         rolloutStuck,
+		},
+	}
+}
+
+func deploymentUnavailable(g *facts.Graph, params Params) []Finding {
+	var findings []Finding
+	for _, d := range g.Workloads {
+		if d.Kind != facts.Deployment || !wanted(d) || d.Available >= d.Desired || d.Ready >= d.Desired {
+			continue
+		}
+		short, ok := shortageOf(g, d, params)
+		available, told := d.Condition("Available")
+		if !ok && (!told || available.Status != "False" || !outlived(g, available.Since, params.StartupGrace)) {
+			continue
+		}
+		finding := Finding{
+			Object:   d.Ref,
+			Message:  fmt.Sprintf("Deployment %s has fewer available Pods than it wants.", d.Name),
+			Evidence: shortageEvidence(d, short), Remediation: findShortage(d, short),
+		}
+		if d.Available == 0 {
+			finding.Severity = v1alpha1.SeverityCritical
+			finding.Message = fmt.Sprintf("Deployment %s has no available Pod.", d.Name)
+		}
+		if told && available.Status == "False" {
+			finding.Evidence = append(finding.Evidence, conditionEvidence(available))
+		}
+		if d.Paused {
+			finding.Message += " Its rollout is paused: changes of its Pod template are not rolled out."
+			finding.Evidence = append(finding.Evidence, spec("paused: true"))
+			finding.Remediation += fmt.Sprintf(" If the mending change is already made: `kubectl -n %s rollout resume deployment/%s`.", d.Namespace, d.Name)
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func rolloutStuck(g *facts.Graph, _ Params) []Finding {
+	var findings []Finding
+	for _, d := range g.Workloads {
+		progressing, ok := d.Condition("Progressing")
+		if d.Kind != facts.Deployment || !wanted(d) || d.Paused || !ok || progressing.Status != "False" || d.Observed < d.Generation {
+			continue
+		}
+		finding := Finding{Object: d.Ref, Evidence: []Evidence{
+			conditionEvidence(progressing),
+			condition("%d of %d Pods are of the new revision", d.Updated, d.Desired),
+		}}
+		switch progressing.Reason {
+		case "ProgressDeadlineExceeded":
+			finding.Message = fmt.Sprintf("The rollout of Deployment %s is stuck: its new Pods did not become available within %s.",
+				d.Name, briefDuration(d.ProgressDeadline))
+			finding.Remediation = fmt.Sprintf("Repair what keeps the new Pods from becoming ready (%s), or go back to the revision before: "+
+				"`kubectl -n %s rollout undo deployment/%s`.", inspectPods(d), d.Namespace, d.Name)
+		case "ReplicaSetCreateError":
+			finding.Message = fmt.Sprintf("The rollout of Deployment %s is stuck: its new ReplicaSet could not be created.", d.Name)
+			finding.Remediation = fmt.Sprintf("The condition says what refuses the ReplicaSet (a quota on its number, an admission webhook, an "+
+				"invalid template): %s. Mend that, or go back: `kubectl -n %s rollout undo deployment/%s`.", describeObject(d.Ref), d.Namespace, d.Name)
+		default:
+			finding.Message = fmt.Sprintf("The rollout of Deployment %s is stuck (%s).", d.Name, progressing.Reason)
+		}
+		if old := oldRevisions(g, d, progressing.Message); old > 0 {
+			finding.Message += " The revision before still serves."
+			finding.Evidence = append(finding.Evidence, condition("%d Pods of earlier revisions are ready", old))
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+// oldRevisions counts the ready Pods of a Deployment's ReplicaSets other than the one that its condition calls new.
+func oldRevisions(g *facts.Graph, deployment *facts.WorkloadNode, message string) int32 {
+	var ready int32
+	for _, set := range g.Workloads {
+		if set.Kind == facts.ReplicaSet && set.Owner == deployment.Ref && !strings.Contains(message, `"`+set.Name+`"`) {
+			ready += set.Ready
+		}
+	}
+	if !strings.Contains(message, "ReplicaSet") && !strings.Contains(message, "replica set") {
+		return 0 // which of them is new is not told
+	}
+	return ready
+}

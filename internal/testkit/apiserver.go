@@ -1,0 +1,70 @@
+package testkit
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+// StartAPIServer starts a real API server with etcd and the project's CRDs, for the tests of one package: call it from
+// TestMain, and stop when they are done. The programs are those of the local cluster (`make kube` builds them).
+func StartAPIServer() (config *rest.Config, stop func() error, err error) {
+	root, err := repositoryRoot()
+	if err != nil {
+		return nil, nil, err
+	}
+	assets, err := kubeAssets(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	environment := &envtest.Environment{
+		BinaryAssetsDirectory: assets,
+		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd", "bases")},
+		ErrorIfCRDPathMissing: true,
+	}
+	environment.ControlPlane.GetAPIServer().Configure().Set("authorization-mode", "RBAC")
+	config, err = environment.Start()
+	if err != nil {
+		return nil, nil, fmt.Errorf("start the API server: %w", err)
+	}
+	config.QPS = -1
+	return config, environment.Stop, nil
+}
+
+// repositoryRoot is the folder above the working directory that holds go.mod.
+func repositoryRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", fmt.Errorf("no go.mod above the working directory")
+		}
+		dir = parent
+	}
+}
+
+// kubeAssets is the folder with etcd and kube-apiserver: $KUBEBUILDER_ASSETS, or the newest that `make kube` built.
+func kubeAssets(root string) (string, error) {
+	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" {
+		return dir, nil
+	}
+	found, err := filepath.Glob(filepath.Join(root, "bin", "kube", "*", "kube-apiserver"))
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "", fmt.Errorf("no kube-apiserver under bin/kube: run `make kube` first (it builds Kubernetes once)")
+	}
+	sort.Strings(found)
+	return filepath.Dir(found[len(found)-1]), nil
+}
