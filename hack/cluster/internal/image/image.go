@@ -1,0 +1,183 @@
+// Package image makes container images of programs that are on this machine, without any base image.
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+// certificates is where Debian has the authorities that programs trust.
+const certificates = "/etc/ssl/certs/ca-certificates.crt"
+
+// Binary is an image of one static program, which runs as nobody of the host. It has a /tmp, and the host's trusted
+// authorities if there are any.
+func Binary(program string, entrypoint []string) (v1.Image, error) {
+	inside := "/" + filepath.Base(program)
+	content, err := os.ReadFile(program)
+	if err != nil {
+		return nil, err
+	}
+	files := []file{
+		{path: "tmp/", mode: 0o1777},
+		{path: inside[1:], mode: 0o755, content: content},
+	}
+	if authorities, err := os.ReadFile(certificates); err == nil {
+		files = append(files, file{path: certificates[1:], mode: 0o644, content: authorities})
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if len(entrypoint) == 0 {
+		entrypoint = []string{inside}
+	}
+	return build(files, v1.Config{Entrypoint: entrypoint, User: "65532:65532", WorkingDir: "/"})
+}
+
+// Busybox is an image with a shell and the usual small programs, which runs as root as such images do.
+func Busybox(program string) (v1.Image, error) {
+	files, err := busyboxFiles(program)
+	if err != nil {
+		return nil, err
+	}
+	return build(files, v1.Config{
+		Cmd: []string{"sh"},
+		Env: []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+	})
+}
+
+// Pause is the image that holds a Pod's namespaces: it sleeps, and reaps the orphans of Pods that share their process
+// namespace.
+func Pause(program string) (v1.Image, error) {
+	files, err := busyboxFiles(program)
+	if err != nil {
+		return nil, err
+	}
+	const script = `trap "exit 0" TERM INT; while :; do sleep 86400 & wait $!; done`
+	return build(files, v1.Config{Entrypoint: []string{"/bin/sh", "-c", script}, User: "65535:65535"})
+}
+
+// applets are the names that busybox answers to in an image.
+func applets() []string {
+	return []string{
+		"ash", "awk", "base64", "basename", "cat", "chmod", "cp", "cut", "date", "dd", "df", "dirname", "du", "echo", "env",
+		"expr", "false", "find", "free", "grep", "gunzip", "gzip", "head", "hostname", "httpd", "id", "ip", "kill", "ln",
+		"ls", "md5sum", "mkdir", "mkfifo", "mktemp", "mv", "nc", "nproc", "nslookup", "ping", "printenv", "printf", "ps",
+		"pwd", "readlink", "rm", "rmdir", "sed", "seq", "sh", "sha256sum", "sleep", "sort", "stat", "sync", "tail", "tar",
+		"tee", "test", "time", "timeout", "top", "touch", "tr", "true", "uname", "uniq", "uptime", "vi", "wc", "wget",
+		"which", "whoami", "xargs", "yes",
+	}
+}
+
+func busyboxFiles(program string) ([]file, error) {
+	content, err := os.ReadFile(program)
+	if err != nil {
+		return nil, err
+	}
+	files := []file{
+		{path: "tmp/", mode: 0o1777},
+		{path: "etc/passwd", mode: 0o644, content: []byte("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")},
+		{path: "etc/group", mode: 0o644, content: []byte("root:x:0:\nnogroup:x:65534:\n")},
+		{path: "root/", mode: 0o700},
+		{path: "bin/busybox", mode: 0o755, content: content},
+	}
+	for _, applet := range applets() {
+		files = append(files, file{path: "bin/" + applet, link: "busybox"})
+	}
+	return files, nil
+}
+
+// file is a file of an image: a folder if the path ends in a slash.
+type file struct {
+	path    string
+	mode    int64
+	content []byte
+	link    string
+}
+
+// build makes an image of one layer. All times are zero, so that equal content makes an equal image.
+func build(files []file, config v1.Config) (v1.Image, error) {
+	var buffer bytes.Buffer
+	if err := writeTar(&buffer, files); err != nil {
+		return nil, err
+	}
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(buffer.Bytes())), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	image, err := mutate.AppendLayers(empty.Image, layer)
+	if err != nil {
+		return nil, err
+	}
+	content, err := image.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	content = content.DeepCopy()
+	content.OS, content.Architecture, content.Config = "linux", runtime.GOARCH, config
+	return mutate.ConfigFile(image, content)
+}
+
+func writeTar(out io.Writer, files []file) error {
+	archive := tar.NewWriter(out)
+	made := map[string]bool{"./": true}
+	for _, f := range files {
+		if err := writeParents(archive, made, f.path); err != nil {
+			return err
+		}
+		header := &tar.Header{Name: f.path, Mode: f.mode, Size: int64(len(f.content)), Typeflag: tar.TypeReg}
+		switch {
+		case f.link != "":
+			header.Typeflag, header.Linkname, header.Mode = tar.TypeSymlink, f.link, 0o777
+		case f.path[len(f.path)-1] == '/':
+			header.Typeflag = tar.TypeDir
+			made[f.path] = true
+		}
+		if err := archive.WriteHeader(header); err != nil {
+			return err
+		}
+		if _, err := archive.Write(f.content); err != nil {
+			return err
+		}
+	}
+	return archive.Close()
+}
+
+// writeParents adds the folders above a file that are not there yet.
+func writeParents(archive *tar.Writer, made map[string]bool, file string) error {
+	parent := path.Dir(path.Clean(file)) + "/"
+	if made[parent] {
+		return nil
+	}
+	if err := writeParents(archive, made, parent); err != nil {
+		return err
+	}
+	made[parent] = true
+	return archive.WriteHeader(&tar.Header{Name: parent, Mode: 0o755, Typeflag: tar.TypeDir})
+}
+
+// Write writes the image as an archive in the format of `docker save`, under a name with a tag.
+func Write(out io.Writer, reference string, image v1.Image) error {
+	tag, err := name.NewTag(reference)
+	if err != nil {
+		return fmt.Errorf("image name %q: %w", reference, err)
+	}
+	return tarball.Write(tag, image, out)
+}
+
+// Archive reads an image out of an archive in the format of `docker save`. It must hold just one.
+func Archive(path string) (v1.Image, error) { return tarball.ImageFromPath(path, nil) }

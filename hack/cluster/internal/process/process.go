@@ -1,0 +1,137 @@
+// Package process starts processes that outlive the program, and finds and stops them again, without ever touching a
+// process that only happens to have the number of one that is gone.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"kubeops.io/kubeops/hack/cluster/internal/retry"
+)
+
+// Mark is the environment variable that every process of a cluster carries, with the cluster's folder as its value.
+// Shims inherit it from containerd, so that they are found although nobody recorded them.
+const Mark = "KUBEOPS_CLUSTER_PROCESS"
+
+// Process is a process that was started, as recorded in the state file.
+type Process struct {
+	Name string `json:"name"`
+	PID  int    `json:"pid"`
+	// Started identifies the process together with its PID, since PIDs are used again, also after a reboot.
+	Started string `json:"started"`
+}
+
+// Spec is a process to start.
+type Spec struct {
+	// Name is the component's name.
+	Name string
+	// Prefix enters namespaces and executes the rest in place, so that the process's ID is the component's.
+	Prefix []string
+	Path   string
+	Args   []string
+	// Env is added to a minimal environment.
+	Env []string
+	Log string
+	// Owner is the value of Mark.
+	Owner string
+}
+
+// Start starts a process in a session of its own, so that neither the end of this program nor a Ctrl-C in its terminal
+// reaches it. The channel gives the way it ended if it does so while this program runs.
+func Start(ctx context.Context, spec Spec) (Process, <-chan error, error) {
+	if err := os.MkdirAll(filepath.Dir(spec.Log), 0o755); err != nil {
+		return Process{}, nil, err
+	}
+	log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return Process{}, nil, err
+	}
+	defer func() { _ = log.Close() }() // the child has a copy
+	argv := append(append(append([]string{}, spec.Prefix...), spec.Path), spec.Args...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(environment(spec.Owner), spec.Env...)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return Process{}, nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	started, _ := startedAt(cmd.Process.Pid) // empty when it has ended already, which the channel tells
+	ended := make(chan error, 1)
+	go func() {
+		if err := cmd.Wait(); err != nil {
+			ended <- err
+			return
+		}
+		ended <- errors.New("exit status 0")
+	}()
+	return Process{Name: spec.Name, PID: cmd.Process.Pid, Started: started}, ended, nil
+}
+
+// environment is small on purpose: proxy settings of the caller, for one, must not send the traffic between the
+// components out of the machine.
+func environment(owner string) []string {
+	return []string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOME=" + owner,
+		"LANG=C.UTF-8",
+		Mark + "=" + owner,
+	}
+}
+
+// Alive tells whether this very process still runs. A zombie does not.
+func (p Process) Alive() bool {
+	if p.PID <= 0 || p.Started == "" {
+		return false
+	}
+	started, err := startedAt(p.PID)
+	return err == nil && started == p.Started
+}
+
+// Signal sends a signal to this very process. It is no error when the process is gone.
+func (p Process) Signal(signal syscall.Signal) error {
+	handle, err := os.FindProcess(p.PID) // holds the process itself where the system can (pidfd), hence before the check
+	if err != nil {
+		return nil // gone
+	}
+	defer func() { _ = handle.Release() }()
+	if !p.Alive() {
+		return nil
+	}
+	err = handle.Signal(signal)
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// KillAll kills what find finds until it finds nothing more, since a process that is about to be killed may start
+// another one. When the patience is over it fails with a list of what is left.
+func KillAll(ctx context.Context, find func() []Process, patience time.Duration) error {
+	return retry.For(ctx, patience, func() error {
+		left := find()
+		if len(left) == 0 {
+			return nil
+		}
+		errs := []error{fmt.Errorf("these processes do not end: %s", list(left))}
+		for _, p := range left {
+			errs = append(errs, p.Signal(syscall.SIGKILL))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+func list(processes []Process) string {
+	var names []string
+	for _, p := range processes {
+		names = append(names, fmt.Sprintf("%s (%d)", p.Name, p.PID))
+	}
+	return strings.Join(names, ", ")
+}
