@@ -16,7 +16,7 @@ KUBE=$(cluster build)
 PATH=$KUBE:$PATH
 KUBECONFIG=$(cluster up --name "$NAME")
 export KUBECONFIG
-node=$(cluster status --name "$NAME" -o json | sed -n 's/.*"node": *"\([a-z]*\)".*/\1/p' | head -n 1)
+node=$(cluster status --name "$NAME" -o json | sed -n 's/.*"node": *"\([a-z]*\)".*/\1/p')
 
 step "KubeOps: resources, rights and the manager"
 if [[ $node == real ]]; then

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 
+	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
@@ -65,6 +66,20 @@ func kubeAssets(root string) (string, error) {
 	if len(found) == 0 {
 		return "", fmt.Errorf("no kube-apiserver under bin/kube: run `make kube` first (it builds Kubernetes once)")
 	}
-	sort.Strings(found)
-	return filepath.Dir(found[len(found)-1]), nil
+	newest := slices.MaxFunc(found, func(a, b string) int {
+		return compareVersions(filepath.Base(filepath.Dir(a)), filepath.Base(filepath.Dir(b)))
+	})
+	return filepath.Dir(newest), nil
+}
+
+// compareVersions orders folders by the version they are named after; other names come before all versions.
+func compareVersions(a, b string) int {
+	left, err := version.ParseSemantic(a)
+	if err != nil {
+		return -1
+	}
+	if c, err := left.Compare(b); err == nil {
+		return c
+	}
+	return 1
 }

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"syscall"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -12,9 +11,9 @@ import (
 )
 
 // pid of a process of the cluster.
-func (e *environment) pid(ctx context.Context, name string) int {
+func (e *environment) pid(name string) int {
 	GinkgoHelper()
-	e.refreshStatus(ctx)
+	e.refreshStatus()
 	for _, p := range e.status.Processes {
 		if p.Name == name {
 			return p.PID
@@ -45,7 +44,7 @@ spec: {namespaces: [outage]}
 `)
 		first := env.inspectNow(ctx, "outage", "survivor", "before")
 		env.kubectl(ctx, "-n", "outage", "annotate", "--overwrite", "inspection/survivor", v1alpha1.AnnotationRequestedAt+"=during")
-		Expect(syscall.Kill(env.pid(ctx, "kube-apiserver"), syscall.SIGKILL)).To(Succeed())
+		Expect(syscall.Kill(env.pid("kube-apiserver"), syscall.SIGKILL)).To(Succeed())
 
 		By("bringing the API server back")
 		env.cluster(ctx, "up", "--name", clusterName)

@@ -32,11 +32,15 @@ type environment struct {
 	status                clusterStatus
 }
 
-// clusterStatus is what the specs need of `cluster status -o json`.
+// clusterStatus is what the specs need of a cluster's state.json.
 type clusterStatus struct {
-	Node      string `json:"node"`
-	HostIP    string `json:"hostIP"`
-	CertsDir  string `json:"certsDir"`
+	Node    string `json:"node"`
+	Network struct {
+		HostIP string `json:"hostIP"`
+	} `json:"network"`
+	Containerd struct {
+		RegistryHosts string `json:"registryHosts"`
+	} `json:"containerd"`
 	Processes []struct {
 		Name string `json:"name"`
 		PID  int    `json:"pid"`
@@ -48,7 +52,7 @@ func newEnvironment(ctx context.Context) *environment {
 	By("bringing up a local cluster")
 	e.kube = strings.TrimSpace(e.cluster(ctx, "build"))
 	e.kubeconfig = strings.TrimSpace(e.cluster(ctx, "up", "--name", clusterName))
-	e.refreshStatus(ctx)
+	e.refreshStatus()
 	Expect(e.status.Node).To(Equal("real"), "these specs need a real node: Linux, root, and the Debian packages that `make cluster-up` names")
 
 	config, err := clientcmd.BuildConfigFromFlags("", e.kubeconfig)
@@ -64,9 +68,11 @@ func newEnvironment(ctx context.Context) *environment {
 }
 
 // refreshStatus reads the cluster's state anew, for example after a process was killed and started again.
-func (e *environment) refreshStatus(ctx context.Context) {
+func (e *environment) refreshStatus() {
+	content, err := os.ReadFile(filepath.Join(filepath.Dir(e.kubeconfig), "state.json"))
+	Expect(err).NotTo(HaveOccurred())
 	e.status = clusterStatus{}
-	Expect(json.Unmarshal([]byte(e.cluster(ctx, "status", "--name", clusterName, "-o", "json")), &e.status)).To(Succeed())
+	Expect(json.Unmarshal(content, &e.status)).To(Succeed())
 }
 
 // cluster runs the tool that manages local clusters and returns what it printed on stdout.

@@ -39,9 +39,9 @@ func registry(host string) (address string) {
 
 var _ = Describe("images that do not come", func() {
 	It("are told apart: no such image, no permission, registry out of reach", func(ctx SpecContext) {
-		address := registry(env.status.HostIP)
+		address := registry(env.status.Network.HostIP)
 		// The node's container runtime speaks plain HTTP to this registry alone.
-		hosts := filepath.Join(env.status.CertsDir, address)
+		hosts := filepath.Join(env.status.Containerd.RegistryHosts, address)
 		Expect(os.MkdirAll(hosts, 0o755)).To(Succeed())
 		DeferCleanup(os.RemoveAll, hosts)
 		Expect(os.WriteFile(filepath.Join(hosts, "hosts.toml"),

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"kubeops.io/kubeops/internal/inspect/checks"
@@ -38,10 +39,11 @@ func ID(cluster string, f checks.Finding) string {
 
 // Link gives every finding its identity and at most one cause. all are the checks that made the findings. The result is
 // ordered by ID and does not depend on the order of the findings; of two findings with one identity the worse stays.
-// Links never form a loop. The cost grows with findings and with the objects around them, each bounded by maxVisited.
+// Links never form a loop. The cost grows with findings and with the objects around them, of which at most 2,000 are
+// looked at for each, no more than 6 steps away.
 func Link(g *facts.Graph, all []checks.Check, findings []checks.Finding) []Linked {
 	l := newLinker(g, all, findings)
-	for i := range l.linked {
+	for _, i := range l.mildestFirst() {
 		if cause, ok := l.cause(i); ok {
 			l.linked[i].CausedBy = cause
 		}
@@ -54,16 +56,43 @@ func Link(g *facts.Graph, all []checks.Check, findings []checks.Finding) []Linke
 type linker struct {
 	graph       *facts.Graph
 	linked      []Linked
-	byObject    map[facts.Ref]map[string]int // object, check -> index of the best finding of that check there
+	places      map[facts.Ref]place
 	explainedBy map[string]map[string]bool
+	// dependencies and found remember what was worked out before: many findings stand on few objects.
+	dependencies map[facts.Ref][]facts.Ref
+	found        map[search]int
+}
+
+// place is what was found on one object.
+type place struct {
+	// worst finding of each check, by index.
+	worst map[string]int
+	// explainers counts, for each check here, the other checks here that may explain it.
+	explainers map[string]int
+}
+
+// search is all that the search for a cause depends on, loops aside.
+type search struct {
+	check   string
+	object  facts.Ref
+	because string
 }
 
 func newLinker(g *facts.Graph, all []checks.Check, findings []checks.Finding) *linker {
-	l := &linker{graph: g, byObject: map[facts.Ref]map[string]int{}, explainedBy: map[string]map[string]bool{}}
+	l := &linker{
+		graph: g, places: map[facts.Ref]place{}, explainedBy: map[string]map[string]bool{},
+		dependencies: map[facts.Ref][]facts.Ref{}, found: map[search]int{},
+	}
+	present := map[string]bool{}
+	for _, f := range findings {
+		present[f.Check] = true
+	}
 	for _, check := range all {
-		explains := make(map[string]bool, len(check.ExplainedBy))
+		explains := map[string]bool{}
 		for _, id := range check.ExplainedBy {
-			explains[id] = true
+			if present[id] { // without a finding of any, there is nothing to search for
+				explains[id] = true
+			}
 		}
 		l.explainedBy[check.ID] = explains
 	}
@@ -71,64 +100,99 @@ func newLinker(g *facts.Graph, all []checks.Check, findings []checks.Finding) *l
 		l.linked = append(l.linked, Linked{Finding: f, ID: ID(g.Cluster, f), CausedBy: -1})
 	}
 	slices.SortStableFunc(l.linked, func(a, b Linked) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.Message, b.Message))
+		if a.ID != b.ID {
+			return cmp.Compare(a.ID, b.ID)
+		}
+		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.Message, b.Message),
+			slices.CompareFunc(a.Because, b.Because, facts.Ref.Compare))
 	})
 	l.linked = slices.CompactFunc(l.linked, func(a, b Linked) bool { return a.ID == b.ID })
+	l.index()
+	return l
+}
+
+// index notes for each object what was found there.
+func (l *linker) index() {
 	for i, f := range l.linked {
-		here := l.byObject[f.Object]
-		if here == nil {
-			here = map[string]int{}
-			l.byObject[f.Object] = here
+		here, ok := l.places[f.Object]
+		if !ok {
+			here = place{worst: map[string]int{}, explainers: map[string]int{}}
+			l.places[f.Object] = here
 		}
-		if known, ok := here[f.Check]; !ok || f.Severity.Rank() < l.linked[known].Severity.Rank() {
-			here[f.Check] = i
+		if known, ok := here.worst[f.Check]; !ok || f.Severity.Rank() < l.linked[known].Severity.Rank() {
+			here.worst[f.Check] = i
 		}
 	}
-	return l
+	for _, here := range l.places {
+		for check := range here.worst {
+			for other := range here.worst {
+				if other != check && l.explainedBy[check][other] {
+					here.explainers[check]++
+				}
+			}
+		}
+	}
+}
+
+// mildestFirst is the order in which causes are looked for. Where findings explain each other in a circle, such as a webhook
+// that keeps its own Pods from being created, the last one asked stays without a cause: it is to be the worst.
+func (l *linker) mildestFirst() []int {
+	order := make([]int, len(l.linked))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(l.linked[b].Severity.Rank(), l.linked[a].Severity.Rank())
+	})
+	return order
 }
 
 // cause finds the nearest finding that explains the one at index i, and that it does not explain itself.
 func (l *linker) cause(i int) (int, bool) {
-	explains := l.explainedBy[l.linked[i].Check]
+	f := l.linked[i]
+	explains := l.explainedBy[f.Check]
 	if len(explains) == 0 {
 		return 0, false
 	}
-	for place := range l.surroundings(i) {
-		for _, candidate := range l.candidates(i, place, explains) {
-			if !l.leadsTo(candidate, i) {
-				return candidate, true
+	asked := search{f.Check, f.Object, fmt.Sprint(f.Because)}
+	if known, ok := l.found[asked]; ok && (known < 0 || !l.leadsTo(known, i)) {
+		return known, known >= 0
+	}
+	once := explains[f.Check] // such a search depends on which finding asks
+	for level := range l.surroundings(i) {
+		for _, candidate := range l.candidates(i, level, explains) {
+			if l.leadsTo(candidate, i) {
+				once = true
+				continue
 			}
+			if !once {
+				l.found[asked] = candidate
+			}
+			return candidate, true
 		}
+	}
+	if !once {
+		l.found[asked] = -1
 	}
 	return 0, false
 }
 
-// candidates are the findings on an object that may explain the one at index i, the most immediate first: where one
-// candidate may itself be explained by another of them, it comes first, so that a chain keeps its middle links. Then the
-// worse, then by identity.
-func (l *linker) candidates(i int, place facts.Ref, explains map[string]bool) []int {
+// candidates are the findings on some objects, all equally far away, that may explain the one at index i. The most
+// immediate comes first: one that may itself be explained by others on its object, so that a chain keeps its middle
+// links. Then the worse, then by identity.
+func (l *linker) candidates(i int, level []facts.Ref, explains map[string]bool) []int {
 	var found []int
-	for check, index := range l.byObject[place] {
-		if index != i && explains[check] {
-			found = append(found, index)
-		}
-	}
-	middle := make(map[int]bool, len(found))
-	for _, a := range found {
-		for _, b := range found {
-			if a != b && l.explainedBy[l.linked[a].Check][l.linked[b].Check] && !l.explainedBy[l.linked[b].Check][l.linked[a].Check] {
-				middle[a] = true
+	for _, object := range level {
+		for check, index := range l.places[object].worst {
+			if index != i && explains[check] {
+				found = append(found, index)
 			}
 		}
 	}
+	explainers := func(index int) int { return l.places[l.linked[index].Object].explainers[l.linked[index].Check] }
 	slices.SortFunc(found, func(a, b int) int {
-		if middle[a] != middle[b] {
-			if middle[a] {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(l.linked[a].Severity.Rank(), l.linked[b].Severity.Rank()), cmp.Compare(l.linked[a].ID, l.linked[b].ID))
+		return cmp.Or(cmp.Compare(explainers(b), explainers(a)),
+			cmp.Compare(l.linked[a].Severity.Rank(), l.linked[b].Severity.Rank()), cmp.Compare(l.linked[a].ID, l.linked[b].ID))
 	})
 	return found
 }

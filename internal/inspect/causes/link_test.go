@@ -25,6 +25,16 @@ func found(check string, object facts.Ref, because ...facts.Ref) checks.Finding 
 	return checks.Finding{Check: check, Object: object, Severity: v1alpha1.SeverityHigh, Because: because}
 }
 
+func mild(f checks.Finding) checks.Finding {
+	f.Severity = v1alpha1.SeverityLow
+	return f
+}
+
+func severe(f checks.Finding) checks.Finding {
+	f.Severity = v1alpha1.SeverityCritical
+	return f
+}
+
 // explained is a catalogue in which each check may be caused by the ones that follow its name.
 func explained(table map[string][]string) []checks.Check {
 	var all []checks.Check
@@ -49,15 +59,17 @@ func links(linked []Linked) []string {
 	return lines
 }
 
-// shop is Ingress web -> Service cart -> Deployment cart (with Pods on node-1) -> ConfigMap settings.
+// shop is Ingress web -> Services cart and pay; Service cart -> Deployment cart (with Pods on two nodes) -> ConfigMap
+// settings and claim data. StatefulSet db is governed by Service cart.
 func shop() *facts.Graph {
 	b := facts.NewBuilder("test", time.Unix(0, 0))
 	b.Add(
-		&facts.IngressNode{Meta: facts.Meta{Ref: ref(facts.Ingress, "web")}, Backends: []facts.IngressBackend{{Service: "cart"}}},
+		&facts.IngressNode{Meta: facts.Meta{Ref: ref(facts.Ingress, "web")}, Backends: []facts.IngressBackend{{Service: "cart"}, {Service: "pay"}}},
 		&facts.ServiceNode{Meta: facts.Meta{Ref: ref(facts.Service, "cart")}, Selector: map[string]string{"app": "cart"}},
 		&facts.WorkloadNode{Meta: facts.Meta{Ref: ref(facts.Deployment, "cart")}, Template: &facts.PodSpec{
-			Refs: []facts.SpecRef{{Kind: facts.ConfigMap, Name: "settings"}},
+			Refs: []facts.SpecRef{{Kind: facts.ConfigMap, Name: "settings"}, {Kind: facts.PVC, Name: "data"}},
 		}},
+		&facts.WorkloadNode{Meta: facts.Meta{Ref: ref(facts.StatefulSet, "db")}, ServiceName: "cart"},
 		&facts.WorkloadNode{Meta: facts.Meta{Ref: ref(facts.ReplicaSet, "cart-1"), Owner: ref(facts.Deployment, "cart")}},
 		&facts.PodNode{
 			Meta:     facts.Meta{Ref: ref(facts.Pod, "cart-1-a"), Labels: map[string]string{"app": "cart"}, Owner: ref(facts.ReplicaSet, "cart-1")},
@@ -95,6 +107,42 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 			map[string][]string{"dead": {"empty"}, "crash": nil},
 			[]checks.Finding{found("dead", web), found("crash", workload)},
 			[]string{"crash/cart", "dead/web"},
+		},
+		"of three on one object, each link of the chain is kept": {
+			map[string][]string{"dead": {"down", "pending", "claim"}, "down": {"pending", "claim"}, "pending": {"claim"}, "claim": nil},
+			[]checks.Finding{found("dead", web), mild(found("down", workload)), found("pending", workload), severe(found("claim", workload))},
+			[]string{
+				"claim/cart", "dead/web <- down/cart <- pending/cart <- claim/cart", "down/cart <- pending/cart <- claim/cart",
+				"pending/cart <- claim/cart",
+			},
+		},
+		"of two equally far away the worse is the cause": {
+			map[string][]string{"down": {"lost", "missing"}, "lost": nil, "missing": nil},
+			[]checks.Finding{found("down", workload), found("missing", ref(facts.ConfigMap, "settings")), severe(found("lost", ref(facts.PVC, "data")))},
+			[]string{"down/cart <- lost/data", "lost/data", "missing/settings"},
+		},
+		"of two equally far and bad the one that has a cause itself is nearer to the symptom": {
+			map[string][]string{"down": {"lost", "missing"}, "missing": {"gone"}, "lost": nil, "gone": nil},
+			[]checks.Finding{
+				found("down", workload), found("lost", ref(facts.PVC, "data")), found("missing", ref(facts.ConfigMap, "settings")),
+				found("gone", ref(facts.ConfigMap, "settings")),
+			},
+			[]string{"down/cart <- missing/settings <- gone/settings", "gone/settings", "lost/data", "missing/settings <- gone/settings"},
+		},
+		"where the evidence names an object, others of its kind are not meant": {
+			map[string][]string{"dead": {"empty", "crash"}, "empty": nil, "crash": nil},
+			[]checks.Finding{found("dead", web, ref(facts.Service, "pay")), found("empty", cart), found("crash", workload)},
+			[]string{"crash/cart", "dead/web", "empty/cart"},
+		},
+		"what the evidence names leads on to what that depends on": {
+			map[string][]string{"other": {"crash"}, "crash": nil},
+			[]checks.Finding{found("other", ref(facts.Job, "report"), cart), found("crash", workload)},
+			[]string{"crash/cart", "other/report <- crash/cart"},
+		},
+		"the Service that governs a StatefulSet does not lead to what else it selects": {
+			map[string][]string{"down": {"crash"}, "crash": nil},
+			[]checks.Finding{found("down", ref(facts.StatefulSet, "db")), found("crash", workload)},
+			[]string{"crash/cart", "down/db"},
 		},
 		"what the evidence names comes before the graph's edges": {
 			map[string][]string{"down": {"quota", "config"}, "quota": nil, "config": nil},
@@ -192,6 +240,71 @@ func TestTenThousandFindingsOnOneObjectAreLinkedWithoutALoop(t *testing.T) {
 	assertNoLoop(t, linked)
 }
 
+func TestACauseTooFarAwayIsNotFound(t *testing.T) {
+	// A chain of owners: each object depends on the next one through the evidence alone.
+	table := map[string][]string{"symptom": {"cause"}, "cause": nil}
+	for name, tc := range map[string]struct {
+		hops int
+		want int
+	}{
+		"six steps":   {maxHops, 1},
+		"seven steps": {maxHops + 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLinker(shop(), explained(table), []checks.Finding{found("symptom", ref(facts.Job, "0")), found("cause", ref(facts.Job, fmt.Sprint(tc.hops)))})
+			for i := range 20 {
+				l.dependencies[ref(facts.Job, fmt.Sprint(i))] = []facts.Ref{ref(facts.Job, fmt.Sprint(i+1))}
+			}
+			linked := 0
+			for i := range l.linked {
+				if _, ok := l.cause(i); ok {
+					linked++
+				}
+			}
+			if linked != tc.want {
+				t.Errorf("%d findings have a cause, want %d", linked, tc.want)
+			}
+		})
+	}
+}
+
+func TestNoMoreThanTheBoundIsVisited(t *testing.T) {
+	l := newLinker(shop(), nil, []checks.Finding{found("symptom", ref(facts.Service, "cart"))})
+	var many []facts.Ref
+	for i := range 3 * maxVisited {
+		many = append(many, ref(facts.Deployment, fmt.Sprint(i)))
+	}
+	l.dependencies[ref(facts.Service, "cart")] = many
+	visited := 0
+	for level := range l.surroundings(0) {
+		visited += len(level)
+	}
+	if visited != maxVisited {
+		t.Errorf("visited %d objects, want %d", visited, maxVisited)
+	}
+}
+
+func TestInACircleTheWorstIsTheRoot(t *testing.T) {
+	// A webhook that refuses the Pods that would serve it.
+	table := map[string][]string{"hook": {"empty"}, "empty": {"down"}, "down": {"blocked"}, "blocked": {"hook"}}
+	configuration := ref(facts.ValidatingWebhook, "policy")
+	g := shop()
+	for range 5 {
+		findings := []checks.Finding{
+			severe(found("hook", configuration, ref(facts.Service, "cart"))), found("empty", ref(facts.Service, "cart")),
+			found("down", ref(facts.Deployment, "cart")), found("blocked", ref(facts.Deployment, "cart"), configuration),
+		}
+		rand.Shuffle(len(findings), func(i, j int) { findings[i], findings[j] = findings[j], findings[i] })
+		want := []string{
+			"blocked/cart <- hook/policy", "down/cart <- blocked/cart <- hook/policy", "empty/cart <- down/cart <- blocked/cart <- hook/policy",
+			"hook/policy",
+		}
+		if diff := cmp.Diff(want, links(Link(g, explained(table), findings))); diff != "" {
+			t.Fatalf("links (-want +got):\n%s", diff)
+		}
+	}
+}
+
 func assertNoLoop(t *testing.T, linked []Linked) {
 	t.Helper()
 	for i := range linked {
@@ -221,6 +334,12 @@ func FuzzLink(f *testing.F) {
 			table[a] = append(table[a], b)
 			findings = append(findings, found(a, objects[int(data[i+2])%len(objects)], objects[int(data[i])%len(objects)]))
 		}
-		assertNoLoop(t, Link(shop(), explained(table), findings))
+		catalogue := explained(table)
+		linked := Link(shop(), catalogue, findings)
+		assertNoLoop(t, linked)
+		slices.Reverse(findings)
+		if diff := cmp.Diff(links(linked), links(Link(shop(), catalogue, findings))); diff != "" {
+			t.Errorf("links depend on the order of the findings:\n%s", diff)
+		}
 	})
 }

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,6 +74,9 @@ func downPods(g *facts.Graph, workload *facts.WorkloadNode, params Params) []*fa
 		if (!pod.Ready || !pod.Deleting.IsZero()) && outlived(g, notReadySince(pod), params.StartupGrace) {
 			down = append(down, pod)
 		}
+	}
+	if workload.Kind == facts.StatefulSet { // by ordinal: web-2 before web-10
+		slices.SortStableFunc(down, func(a, b *facts.PodNode) int { return cmp.Compare(len(a.Name), len(b.Name)) })
 	}
 	return down
 }

@@ -2,7 +2,6 @@ package checks
 
 import (
 	"fmt"
-	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -108,14 +107,18 @@ func rolloutStuck(g *facts.Graph, _ Params) []Finding {
 
 // oldRevisions counts the ready Pods of a Deployment's ReplicaSets other than the one that its condition calls new.
 func oldRevisions(g *facts.Graph, deployment *facts.WorkloadNode, message string) int32 {
+	newest, told := quotedAfter(message, "ReplicaSet ")
+	if !told {
+		newest, told = quotedAfter(message, "replica set ")
+	}
+	if !told {
+		return 0
+	}
 	var ready int32
 	for _, set := range g.Workloads {
-		if set.Kind == facts.ReplicaSet && set.Owner == deployment.Ref && !strings.Contains(message, `"`+set.Name+`"`) {
+		if set.Kind == facts.ReplicaSet && set.Owner == deployment.Ref && set.Name != newest {
 			ready += set.Ready
 		}
-	}
-	if !strings.Contains(message, "ReplicaSet") && !strings.Contains(message, "replica set") {
-		return 0 // which of them is new is not told
 	}
 	return ready
 }

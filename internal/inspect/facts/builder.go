@@ -23,6 +23,7 @@ type eventKey struct {
 	uid    string
 	reason string
 	path   string
+	says   string // see opening
 }
 
 // NewBuilder starts an empty graph.
@@ -92,10 +93,27 @@ func (b *Builder) Forget(kind Kind, namespace string) {
 	})
 }
 
-// addEvent keeps the newest of the events with the same object, reason and field, and adds up their counts.
+// opening is how a message begins: its first words, up to a colon. Components use one reason for several matters (the
+// kubelet says Failed of a pull and of what follows from it, and Unhealthy of every kind of probe), and only the text tells
+// them apart.
+func opening(message string) string {
+	const words = 5
+	spaces := 0
+	for i, r := range message {
+		if r == ' ' {
+			spaces++
+		}
+		if r == ':' || spaces == words {
+			return message[:i]
+		}
+	}
+	return message
+}
+
+// addEvent keeps the newest of the events with the same object, reason, field and opening, and adds up their counts.
 func (b *Builder) addEvent(event *EventNode) {
 	b.internEvent(event)
-	key := eventKey{event.About, event.AboutUID, event.Reason, event.FieldPath}
+	key := eventKey{event.About, event.AboutUID, event.Reason, event.FieldPath, opening(event.Message)}
 	known, ok := b.events[key]
 	if !ok {
 		b.events[key] = event
@@ -197,7 +215,8 @@ func (g *Graph) sort() {
 	sortNodes(g.APIServices)
 	sortNodes(g.Webhooks)
 	slices.SortFunc(g.Events, func(a, b *EventNode) int {
-		return cmp.Or(b.Last.Compare(a.Last), a.About.Compare(b.About), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.FieldPath, b.FieldPath))
+		return cmp.Or(b.Last.Compare(a.Last), a.About.Compare(b.About), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.FieldPath, b.FieldPath),
+			cmp.Compare(a.Message, b.Message))
 	})
 }
 

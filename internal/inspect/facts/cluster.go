@@ -53,7 +53,7 @@ type KeyedNode struct {
 	Keys []string
 }
 
-// EventNode is the newest of the like events about an object: same object, reason and reporting component.
+// EventNode is the newest of the like events about an object: same object, reason, field and opening words.
 type EventNode struct {
 	// About is the object that the event speaks of.
 	About Ref

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -21,7 +22,7 @@ func kindOf(apiVersion, kind string) Kind {
 	if apiVersion == "" || group(apiVersion) == group(named.APIVersion()) || !slices.Contains(Kinds(), named) {
 		return named
 	}
-	return Kind(kind + "." + group(apiVersion))
+	return Kind(kind + "." + cmp.Or(group(apiVersion), "core"))
 }
 
 // group of an apiVersion; empty for the core group.

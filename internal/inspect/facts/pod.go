@@ -33,6 +33,8 @@ type Container struct {
 	State, Last ContainerState
 	// MemoryLimit in bytes and CPULimit in millicores; 0 without a limit.
 	MemoryLimit, CPULimit int64
+	// MemoryRequest in bytes; 0 without a request.
+	MemoryRequest int64
 	// Which probes are set.
 	HasReadiness, HasLiveness, HasStartup bool
 }

@@ -37,10 +37,11 @@ func reduceContainers(specs []corev1.Container, statuses []corev1.ContainerStatu
 		s := &specs[i]
 		c := Container{
 			Name: s.Name, Image: s.Image,
-			Sidecar:      value(s.RestartPolicy, "") == corev1.ContainerRestartPolicyAlways,
-			MemoryLimit:  quantity(s.Resources.Limits, corev1.ResourceMemory),
-			CPULimit:     milli(s.Resources.Limits, corev1.ResourceCPU),
-			HasReadiness: s.ReadinessProbe != nil, HasLiveness: s.LivenessProbe != nil, HasStartup: s.StartupProbe != nil,
+			Sidecar:       value(s.RestartPolicy, "") == corev1.ContainerRestartPolicyAlways,
+			MemoryLimit:   quantity(s.Resources.Limits, corev1.ResourceMemory),
+			CPULimit:      milli(s.Resources.Limits, corev1.ResourceCPU),
+			MemoryRequest: quantity(s.Resources.Requests, corev1.ResourceMemory),
+			HasReadiness:  s.ReadinessProbe != nil, HasLiveness: s.LivenessProbe != nil, HasStartup: s.StartupProbe != nil,
 		}
 		for j := range statuses {
 			if status := &statuses[j]; status.Name == s.Name {
@@ -212,7 +213,9 @@ func request(r *corev1.ResourceRequirements, name corev1.ResourceName) (resource
 	return q, ok
 }
 
-func quantity(list corev1.ResourceList, name corev1.ResourceName) int64 { return wholeValue(list[name]) }
+func quantity(list corev1.ResourceList, name corev1.ResourceName) int64 {
+	return wholeValue(list[name])
+}
 
 func milli(list corev1.ResourceList, name corev1.ResourceName) int64 { return milliValue(list[name]) }
 

@@ -1,0 +1,73 @@
+package inspection
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+func TestTheAPIServerRefusesWhatCannotBeMeant(t *testing.T) {
+	w := newWorld(t)
+	duration := func(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
+	good := v1alpha1.IgnoreRule{Check: "pod-*", Reason: "known"}
+	for name, tc := range map[string]struct {
+		spec v1alpha1.InspectionSpec
+		want string // part of the refusal; empty means accepted
+	}{
+		"empty":                                  {},
+		"five fields":                            {spec: v1alpha1.InspectionSpec{Schedule: "30 6 * * 1-5", TimeZone: "Europe/Berlin"}},
+		"a descriptor":                           {spec: v1alpha1.InspectionSpec{Schedule: "@every 5m"}},
+		"four fields":                            {v1alpha1.InspectionSpec{Schedule: "30 6 * *"}, "five fields"},
+		"a zone in the schedule":                 {v1alpha1.InspectionSpec{Schedule: "CRON_TZ=UTC 30 6 * * *"}, "put the time zone in timeZone"},
+		"a zone without a schedule":              {v1alpha1.InspectionSpec{TimeZone: "UTC"}, "only with a schedule"},
+		"an ignore rule":                         {spec: v1alpha1.InspectionSpec{Ignore: []v1alpha1.IgnoreRule{good}}},
+		"one rule with and one without a reason": {v1alpha1.InspectionSpec{Ignore: []v1alpha1.IgnoreRule{good, {Check: "x"}}}, "reason"},
+		"one rule that would hide everything":    {v1alpha1.InspectionSpec{Ignore: []v1alpha1.IgnoreRule{good, {Reason: "all"}}}, "hide everything"},
+		"too many reports":                       {v1alpha1.InspectionSpec{KeepReports: 101}, "keepReports"},
+		"a namespace twice":                      {v1alpha1.InspectionSpec{Namespaces: []string{"a", "a"}}, "Duplicate"},
+		"an empty check among good ones":         {v1alpha1.InspectionSpec{Checks: &v1alpha1.CheckSelection{Include: []string{"pod-*", ""}}}, "include[1]"},
+		"a timeout":                              {spec: v1alpha1.InspectionSpec{Timeout: duration(10 * time.Second)}},
+		"a timeout that nothing can keep":        {v1alpha1.InspectionSpec{Timeout: duration(time.Second)}, "between 5s and 1h"},
+		"a negative grace":                       {v1alpha1.InspectionSpec{Thresholds: &v1alpha1.Thresholds{StartupGrace: duration(-time.Second)}}, "between 0s and 24h"},
+		"a window of nothing":                    {v1alpha1.InspectionSpec{Thresholds: &v1alpha1.Thresholds{RecentWindow: duration(0)}}, "between 1m and 168h"},
+		"thresholds":                             {spec: v1alpha1.InspectionSpec{Thresholds: &v1alpha1.Thresholds{StartupGrace: duration(0), TerminatingGrace: duration(time.Hour)}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, GenerateName: "v-"}, Spec: tc.spec}
+			err := w.client.Create(t.Context(), i, client.DryRunAll)
+			switch {
+			case tc.want == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
+				t.Errorf("got %v, want a refusal with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestAReportIsWrittenOnce(t *testing.T) {
+	w := newWorld(t)
+	finding := v1alpha1.Finding{
+		ID: "a", Check: "c", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh, Message: "m",
+		Object: v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Pod", Name: "p"},
+	}
+	report := &v1alpha1.InspectionReport{ObjectMeta: w.meta("r"), Findings: []v1alpha1.Finding{finding}}
+	w.create(report)
+	report.Labels = map[string]string{"team": "a"}
+	if err := w.client.Update(t.Context(), report); err != nil {
+		t.Errorf("labels may change: %v", err)
+	}
+	report.Findings[0].Message = "another"
+	if err := w.client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
+		t.Errorf("findings were changed: %v", err)
+	}
+	report.Findings[0].Message, report.Summary.Score = "m", 1
+	if err := w.client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
+		t.Errorf("the summary was changed: %v", err)
+	}
+}

@@ -1,0 +1,251 @@
+package checks
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+func creationChecks() []Check {
+	uses := append(workloadKinds(), facts.Job, facts.CronJob, facts.Event)
+	return []Check{
+		{
+			ID: "pods-blocked-by-quota", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
+			Summary: "A ResourceQuota keeps a workload from creating its Pods.",
+			Meaning: "A workload has fewer Pods than it wants, and the API server refuses new ones because of a ResourceQuota: what the Pods " +
+				"request does not fit into what is left, or the quota counts a resource that their containers do not state. Both come as a " +
+				"FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod, so that a list of Pods shows nothing.",
+			Remediation: "`kubectl describe resourcequota` shows what is used and allowed. Remove or shrink what is not needed, or raise the quota.",
+			Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
+			Uses:        append(slices.Clone(uses), facts.ResourceQuota),
+			ExplainedBy: []string{"quota-exhausted"},
+			Run: func(g *facts.Graph, params Params) []Finding {
+				return blockedFindings(g, params, refusal.isQuota)
+			},
+		},
+		{
+			ID: "pods-blocked-by-admission", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			Summary: "Admission control keeps a workload from creating its Pods.",
+			Meaning: "A workload has fewer Pods than it wants, and the API server refuses new ones: an admission webhook or policy denies them or " +
+				"cannot be asked, they violate the namespace's Pod Security level or LimitRange, or name a class that does not exist. It comes " +
+				"as a FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod, so that a list of Pods shows nothing.",
+			Remediation: "Read the refusal in the evidence and change the Pod template so that it complies, or the policy that refuses it.",
+			Link:        "https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/",
+			Uses:        append(slices.Clone(uses), facts.ValidatingWebhook, facts.MutatingWebhook),
+			ExplainedBy: []string{"webhook-service-missing", "webhook-no-endpoints"},
+			Run: func(g *facts.Graph, params Params) []Finding {
+				return blockedFindings(g, params, func(r refusal) bool { return !r.isQuota() })
+			},
+		},
+	}
+}
+
+// blocked is a workload that the API server lets create nothing.
+type blocked struct {
+	refusal
+	// owner is what the finding is reported on: the topmost workload.
+	owner facts.Ref
+	// what cannot be created, for example Pods.
+	what     string
+	evidence Evidence
+}
+
+// blockedFindings reports each refusal of the wanted sort once on the topmost workload.
+func blockedFindings(g *facts.Graph, params Params, wanted func(refusal) bool) []Finding {
+	var findings []Finding
+	for _, b := range blockedWorkloads(g, params) {
+		if !wanted(b.refusal) {
+			continue
+		}
+		why, remediation, because := explainRefusal(g, b)
+		findings = append(findings, Finding{
+			Object: b.owner, Discriminator: b.discriminator(), Because: because, Remediation: remediation,
+			Message:  fmt.Sprintf("%s of %s %s cannot be created: %s.", b.what, b.owner.Kind, b.owner.Name, why),
+			Evidence: append([]Evidence{b.evidence}, quotaEvidence(g, b)...),
+		})
+	}
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Discriminator, b.Discriminator))
+	})
+	return slices.CompactFunc(findings, func(a, b Finding) bool {
+		return a.Object == b.Object && a.Discriminator == b.Discriminator
+	})
+}
+
+func (b blocked) discriminator() string {
+	if b.name != "" {
+		return b.name
+	}
+	switch b.by {
+	case limitRange:
+		return "limitrange"
+	case invalidSpec:
+		return "invalid"
+	case quotaUncovered:
+		return "uncovered"
+	default:
+		return "other"
+	}
+}
+
+// blockedWorkloads are the workloads that lack Pods now because the last try to create one was refused.
+func blockedWorkloads(g *facts.Graph, params Params) []blocked {
+	var found []blocked
+	known := map[facts.Ref]bool{}
+	add := func(ref facts.Ref, what string, r refusal, evidence Evidence) {
+		owner := g.TopOwner(ref)
+		known[owner] = true
+		found = append(found, blocked{refusal: r, owner: owner, what: what, evidence: evidence})
+	}
+	for _, w := range g.Workloads {
+		if w.Kind == facts.Deployment || !wanted(w) || w.Current >= w.Desired {
+			continue
+		}
+		if r, evidence, ok := refusedEvent(g, w.Ref, params); ok {
+			add(w.Ref, refusedThing(evidence.Text), r, evidence)
+		} else if r, evidence, ok := refusedCondition(w); ok {
+			add(w.Ref, "Pods", r, evidence)
+		}
+	}
+	for _, d := range g.Workloads {
+		// A Deployment repeats the condition of its ReplicaSets; that is enough where those were not read.
+		if r, evidence, ok := refusedCondition(d); ok && d.Kind == facts.Deployment && wanted(d) && !known[d.Ref] {
+			add(d.Ref, "Pods", r, evidence)
+		}
+	}
+	for _, job := range g.Jobs {
+		if job.Active > 0 || job.Suspended || !job.Deleting.IsZero() || jobFinished(job) {
+			continue
+		}
+		if r, evidence, ok := refusedEvent(g, job.Ref, params); ok {
+			add(job.Ref, "Pods", r, evidence)
+		}
+	}
+	for _, cron := range g.CronJobs {
+		e := newestEvent(g, cron.Ref, "FailedCreate")
+		if e == nil || cron.Suspended || !cron.Deleting.IsZero() || !e.Last.After(cron.LastScheduled) {
+			continue
+		}
+		if r, evidence, ok := refusedEvent(g, cron.Ref, params); ok {
+			add(cron.Ref, "Jobs", r, evidence)
+		}
+	}
+	return found
+}
+
+// refusedEvent reads the newest FailedCreate event about an object, if it is recent.
+func refusedEvent(g *facts.Graph, ref facts.Ref, params Params) (refusal, Evidence, bool) {
+	e := newestEvent(g, ref, "FailedCreate")
+	if e == nil || outlived(g, e.Last, params.RecentWindow) {
+		return refusal{}, Evidence{}, false
+	}
+	r, ok := parseRefusal(e.Message)
+	return r, event(e), ok
+}
+
+// refusedCondition reads the condition ReplicaFailure, which stands as long as the failure does, however long ago it began.
+func refusedCondition(w *facts.WorkloadNode) (refusal, Evidence, bool) {
+	failed, ok := w.Condition("ReplicaFailure")
+	if !ok || failed.Status != "True" || failed.Reason != "FailedCreate" {
+		return refusal{}, Evidence{}, false
+	}
+	r, ok := parseRefusal(failed.Message)
+	return r, conditionEvidence(failed), ok
+}
+
+// refusedThing is what the message says could not be created: a StatefulSet makes volume claims before Pods.
+func refusedThing(message string) string {
+	if strings.Contains(message, `persistentvolumeclaims "`) {
+		return "Volume claims"
+	}
+	return "Pods"
+}
+
+func quotaEvidence(g *facts.Graph, b blocked) []Evidence {
+	quota, ok := facts.Lookup[*facts.QuotaNode](g, facts.Ref{Kind: facts.ResourceQuota, Namespace: b.owner.Namespace, Name: b.name})
+	if !b.isQuota() || !ok {
+		return nil
+	}
+	var evidence []Evidence
+	for _, item := range quota.Items {
+		if slices.Contains(b.resources, item.Resource) {
+			evidence = append(evidence, condition("ResourceQuota %s: %s of %s %s used", quota.Name, item.UsedText, item.HardText, item.Resource))
+		}
+	}
+	return evidence
+}
+
+// explainRefusal puts a refusal into words, says what to do, and names the objects behind it.
+func explainRefusal(g *facts.Graph, b blocked) (why, remediation string, because []facts.Ref) {
+	namespace := b.owner.Namespace
+	switch b.by {
+	case quotaExceeded, quotaUnspecified, quotaUncovered:
+		return explainQuota(g, b)
+	case webhookDenies:
+		return fmt.Sprintf("admission webhook %s denies them", b.name),
+			"The evidence holds the webhook's reason: change the Pod template so that it complies, or the policy behind the webhook.", nil
+	case webhookFails:
+		because = configurationsOf(g, b.name)
+		describe := "`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations` shows the configurations"
+		if len(because) > 0 {
+			describe = describeObject(because[0]) + " names its Service"
+		}
+		return fmt.Sprintf("admission webhook %s must be asked first, and does not answer", b.name),
+			fmt.Sprintf("Repair the service behind the webhook: %s. If the add-on is gone for good, delete its webhook configuration.", describe), because
+	case policyDenies:
+		return fmt.Sprintf("ValidatingAdmissionPolicy %s denies them", b.name),
+			fmt.Sprintf("The evidence holds the policy's reason: change the Pod template so that it complies, or the policy: "+
+				"`kubectl get validatingadmissionpolicy %s -o yaml`.", b.name), nil
+	case podSecurity:
+		level, _, _ := strings.Cut(b.name, ":")
+		return fmt.Sprintf("namespace %s enforces Pod Security level %s, which they violate: %s", namespace, level, b.detail),
+			fmt.Sprintf("Set the securityContext fields that the evidence names in the Pod template. If the workload truly needs them, move it to a "+
+				"namespace with a lower level, or lower this one's: `kubectl label namespace %s pod-security.kubernetes.io/enforce=<level> --overwrite`.", namespace), nil
+	case limitRange:
+		return fmt.Sprintf("a LimitRange of namespace %s forbids it: %s", namespace, b.detail),
+			fmt.Sprintf("Bring requests and limits of the Pod template within the range, or change it: `kubectl -n %s describe limitrange`.", namespace), nil
+	case podClassMissing:
+		return fmt.Sprintf("they name %s, which does not exist", b.name),
+			"Create the class, or name one that exists: `kubectl get priorityclasses,runtimeclasses` lists them.", nil
+	case invalidSpec:
+		return "the API server finds their template not valid", "The evidence names the field and what is wrong with it: correct the template.", nil
+	default:
+		return "admission control refuses them", "", nil
+	}
+}
+
+func explainQuota(g *facts.Graph, b blocked) (why, remediation string, because []facts.Ref) {
+	namespace, resources := b.owner.Namespace, strings.Join(b.resources, ", ")
+	ref := facts.Ref{Kind: facts.ResourceQuota, Namespace: namespace, Name: b.name}
+	switch b.by {
+	case quotaUnspecified:
+		return fmt.Sprintf("ResourceQuota %s wants every container to state %s", b.name, resources),
+			fmt.Sprintf("Set %s on every container of the Pod template, or give namespace %s a LimitRange with defaults.", resources, namespace), nil
+	case quotaUncovered:
+		return fmt.Sprintf("the cluster allows it only where a ResourceQuota covers it (%s), and namespace %s has none that does", b.detail, namespace),
+			fmt.Sprintf("Create such a ResourceQuota in namespace %s, or do without, for example with another priorityClassName.", namespace), nil
+	}
+	if quota, ok := facts.Lookup[*facts.QuotaNode](g, ref); ok && slices.ContainsFunc(quota.Items, func(i facts.QuotaItem) bool {
+		return exhausted(i) && slices.Contains(b.resources, i.Resource)
+	}) {
+		because = []facts.Ref{ref}
+	}
+	return fmt.Sprintf("ResourceQuota %s does not leave room for their %s", b.name, resources),
+		fmt.Sprintf("See what uses it up (`kubectl -n %[1]s describe resourcequota %[2]s`); remove or shrink what is not needed, or raise it: "+
+			"`kubectl -n %[1]s edit resourcequota %[2]s`.", namespace, b.name), because
+}
+
+// configurationsOf are the webhook configurations that hold a webhook of the name.
+func configurationsOf(g *facts.Graph, webhook string) []facts.Ref {
+	var refs []facts.Ref
+	for _, configuration := range g.Webhooks {
+		if slices.ContainsFunc(configuration.Webhooks, func(w facts.Webhook) bool { return w.Name == webhook }) {
+			refs = append(refs, configuration.Ref)
+		}
+	}
+	return refs
+}
