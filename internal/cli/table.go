@@ -131,9 +131,17 @@ func (p *printer) symptoms(text *textWriter, cause v1alpha1.Finding, below map[s
 			lead = indent + "       " + strings.Repeat("  ", e.depth-1) + "└ "
 		}
 		further := strings.Repeat(" ", utf8.RuneCountInString(lead))
-		text.block(lead, further, objectName(e.finding.Object)+": "+e.finding.Message)
+		text.block(lead, further, p.symptom(e.finding))
 		push(e.finding.ID, e.depth+1)
 	}
+}
+
+// symptom is a finding in one line. A message that names its object needs it only once.
+func (p *printer) symptom(f v1alpha1.Finding) string {
+	if strings.Contains(f.Message, f.Object.Kind+" "+f.Object.Name) {
+		return f.Message
+	}
+	return objectName(f.Object) + ": " + f.Message
 }
 
 func (p *printer) gaps(text *textWriter, gaps []v1alpha1.Gap) {
