@@ -45,9 +45,9 @@ step "A small shop, most of it broken (config/samples/demo)"
 kubectl apply --server-side -k config/samples/demo >/dev/null
 echo "waiting until the failures have shown themselves" >&2
 if [[ $node == real ]]; then
-	for part in cart payment search recommendations checkout reviews; do
-		kubectl -n shop wait --for=condition=Progressing=false "deployment/$part" --timeout=180s >/dev/null
-	done
+	kubectl -n shop wait --for=condition=Progressing=false --timeout=180s \
+		deployment/{cart,recommendations,checkout,reviews} >/dev/null
+	kubectl -n shop wait --for=condition=Available=false --timeout=60s deployment/{payment,search} >/dev/null
 	kubectl -n shop wait --for=condition=Failed job/invoices --timeout=120s >/dev/null
 	kubectl -n shop rollout status deployment/web --timeout=60s >/dev/null
 fi

@@ -14,8 +14,12 @@ var _ = Describe("the demo shop", Ordered, func() {
 
 	BeforeAll(func(ctx SpecContext) {
 		env.kubectl(ctx, "apply", "--server-side", "-k", "config/samples/demo")
-		for _, part := range []string{"cart", "payment", "search", "recommendations", "checkout", "reviews"} {
-			env.kubectl(ctx, "-n", "shop", "wait", "--for=condition=Progressing=false", "deployment/"+part, "--timeout=180s")
+		for condition, parts := range map[string][]string{
+			"Progressing=false": {"cart", "recommendations", "checkout", "reviews"}, "Available=false": {"payment", "search"},
+		} {
+			for _, part := range parts {
+				env.kubectl(ctx, "-n", "shop", "wait", "--for=condition="+condition, "deployment/"+part, "--timeout=180s")
+			}
 		}
 		env.kubectl(ctx, "-n", "shop", "wait", "--for=condition=Failed", "job/invoices", "--timeout=120s")
 		env.kubectl(ctx, "-n", "shop", "rollout", "status", "deployment/web", "--timeout=60s")
