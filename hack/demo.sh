@@ -11,40 +11,56 @@ mkdir -p "$WORK"
 step() { printf '\n\033[1m==> %s\033[0m\n' "$*" >&2; }
 cluster() { "$BIN/cluster" --root "$BIN" "$@"; }
 
-step "A local Kubernetes cluster"
-KUBE=$(cluster build)
-PATH=$KUBE:$PATH
-KUBECONFIG=$(cluster up --name "$NAME")
-export KUBECONFIG
-node=$(cluster status --name "$NAME" -o json | sed -n 's/.*"node": *"\([a-z]*\)".*/\1/p')
+node=existing
+if [[ ${KUBEOPS_USE_KUBECONFIG:-} == 1 ]]; then
+	step "The cluster of ${KUBECONFIG:?set KUBECONFIG to the cluster that the demo may write to}"
+	command -v kubectl >/dev/null || PATH=$(cluster build):$PATH
+else
+	step "A local Kubernetes cluster"
+	KUBE=$(cluster build)
+	PATH=$KUBE:$PATH
+	KUBECONFIG=$(cluster up --name "$NAME")
+	export KUBECONFIG
+	node=$(cluster status --name "$NAME" -o json | sed -n 's/.*"node": *"\([a-z]*\)".*/\1/p')
+fi
+
+# overlay FOLDER BASE MORE writes a kustomization on top of one of the project's.
+overlay() {
+	mkdir -p "$WORK/$1"
+	printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../../../%s]\n%s\n' "$2" "$3" >"$WORK/$1/kustomization.yaml"
+}
 
 step "KubeOps: resources, rights and the manager"
 if [[ $node == real ]]; then
 	# The image's tag follows from the program, so that a changed manager is rolled out and an unchanged one is not.
 	tag=$(sha256sum "$BIN/manager" | cut -c1-12)
 	cluster load-image --name "$NAME" "kubeops.local/manager:$tag" --binary "$BIN/manager"
-	cat >"$WORK/kustomization.yaml" <<YAML
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources: [../../config/default]
-images: [{name: kubeops.local/manager, newTag: "$tag"}]
-YAML
-	kubectl apply --server-side -k "$WORK" >/dev/null
+	overlay kubeops config/default "images: [{name: kubeops.local/manager, newTag: \"$tag\"}]"
+	kubectl apply --server-side -k "$WORK/kubeops" >/dev/null
 	kubectl -n kubeops-system rollout status deployment/kubeops-manager --timeout=120s
 else
-	# No containers on this node: the same manager runs as a process beside the cluster.
-	kubectl apply --server-side -k config/crd -k config/rbac >/dev/null 2>&1 || kubectl apply --server-side -k config/default >/dev/null
+	# The manager's image is not on these nodes: the same program runs as a process beside the cluster.
+	overlay kubeops config/default "replicas: [{name: kubeops-manager, count: 0}]"
+	kubectl apply --server-side -k "$WORK/kubeops" >/dev/null
 	"$BIN/manager" --leader-elect=false --metrics-bind-address=127.0.0.1:0 --health-probe-bind-address=127.0.0.1:0 \
 		>"$WORK/manager.log" 2>&1 &
 	manager=$!
 	trap 'kill $manager 2>/dev/null || true' EXIT
+	echo "the manager runs as process $manager, its log is $WORK/manager.log" >&2
 fi
 kubectl wait --for=condition=Established crd/inspections.kubeops.io crd/inspectionreports.kubeops.io --timeout=30s >/dev/null
 
 step "A small shop, most of it broken (config/samples/demo)"
-kubectl apply --server-side -k config/samples/demo >/dev/null
-echo "waiting until the failures have shown themselves" >&2
-if [[ $node == real ]]; then
+images=""
+if [[ $node == existing ]]; then
+	images='images: [{name: kubeops.local/busybox, newName: busybox, newTag: "1"}]'
+fi
+overlay shop config/samples/demo "$images"
+kubectl apply --server-side -k "$WORK/shop" >/dev/null
+if [[ $node == simulated ]]; then
+	echo "simulated Pods neither crash nor pull: only what needs no real node will be found" >&2
+else
+	echo "waiting until the failures have shown themselves" >&2
 	kubectl -n shop wait --for=condition=Progressing=false --timeout=180s \
 		deployment/{cart,recommendations,checkout,reviews} >/dev/null
 	kubectl -n shop wait --for=condition=Available=false --timeout=60s deployment/{payment,search} >/dev/null
@@ -64,7 +80,7 @@ echo
 cat <<TEXT
 
 What to try next
-  export KUBECONFIG=$KUBECONFIG PATH=$KUBE:\$PATH
+  export KUBECONFIG=$KUBECONFIG PATH=$(dirname "$(command -v kubectl)"):\$PATH
   kubectl -n shop get configmap cart-config -o yaml       # mend the first cause ...
   kubectl -n shop patch configmap cart-config -p '{"data":{"DATABASE_URL":"postgres://cart-db/cart"}}'
   bin/kubeops inspect -n shop                             # ... and see what it broke come back to life
