@@ -59,7 +59,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 
 // cancelled tells a run that was called off from one that ran out of time.
 func cancelled(ctx context.Context) error {
-	if err := ctx.Err(); err == context.Canceled { //nolint:errorlint // Err returns the sentinel itself
+	if err := ctx.Err(); err == context.Canceled {
 		return fmt.Errorf("the inspection was called off: %w", err)
 	}
 	return nil

@@ -12,11 +12,11 @@ import (
 type Action int
 
 const (
-	// Retry: something outside failed and may recover; try again with back-off.
+	// Retry says that something outside failed and may recover; try again with back-off.
 	Retry Action = iota
-	// Wait: something is not there yet; look again after a known time.
+	// Wait says that something is not there yet; look again after a known time.
 	Wait
-	// UserMustAct: only a change by the user can help.
+	// UserMustAct says that only a change by the user can help.
 	UserMustAct
 )
 

@@ -1,6 +1,10 @@
 package e2e
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
 	"syscall"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -10,17 +14,41 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// pid of a process of the cluster.
-func (e *environment) pid(name string) int {
+// running is a process of the cluster as it can be started again.
+type running struct {
+	pid           int
+	args, environ []string
+}
+
+// describe reads from the kernel how a process of the cluster was started.
+func (e *environment) describe(name string) running {
 	GinkgoHelper()
 	e.refreshStatus()
 	for _, p := range e.status.Processes {
-		if p.Name == name {
-			return p.PID
+		if p.Name != name {
+			continue
 		}
+		read := func(file string) []string {
+			content, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.PID, file))
+			Expect(err).NotTo(HaveOccurred())
+			return strings.Split(strings.TrimRight(string(content), "\x00"), "\x00")
+		}
+		return running{pid: p.PID, args: read("cmdline"), environ: read("environ")}
 	}
 	Fail("the cluster has no process " + name)
-	return 0
+	return running{}
+}
+
+// restart starts a process of the cluster again, in the cluster's network namespace. Its environment carries the mark by
+// which the cluster is taken down, so nothing stays behind.
+func (e *environment) restart(p running) {
+	GinkgoHelper()
+	args := append([]string{"--net=/run/netns/" + e.status.Network.Namespace}, p.args...)
+	command := exec.Command("nsenter", args...) //nolint:noctx // outlives the spec, until the cluster is taken down
+	command.Env = p.environ
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	Expect(command.Start()).To(Succeed())
+	go func() { _ = command.Wait() }() // reaps it when the cluster goes
 }
 
 var _ = Describe("an API server that dies in the middle of a run", Serial, func() {
@@ -44,10 +72,11 @@ spec: {namespaces: [outage]}
 `)
 		first := env.inspectNow(ctx, "outage", "survivor", "before")
 		env.kubectl(ctx, "-n", "outage", "annotate", "--overwrite", "inspection/survivor", v1alpha1.AnnotationRequestedAt+"=during")
-		Expect(syscall.Kill(env.pid("kube-apiserver"), syscall.SIGKILL)).To(Succeed())
+		server := env.describe("kube-apiserver")
+		Expect(syscall.Kill(server.pid, syscall.SIGKILL)).To(Succeed())
 
 		By("bringing the API server back")
-		env.cluster(ctx, "up", "--name", clusterName)
+		env.restart(server)
 		inspection := &v1alpha1.Inspection{}
 		Eventually(func(g Gomega) {
 			g.Expect(env.client.Get(ctx, client.ObjectKey{Namespace: "outage", Name: "survivor"}, inspection)).To(Succeed())

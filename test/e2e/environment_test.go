@@ -36,7 +36,8 @@ type environment struct {
 type clusterStatus struct {
 	Node    string `json:"node"`
 	Network struct {
-		HostIP string `json:"hostIP"`
+		Namespace string `json:"namespace"`
+		HostIP    string `json:"hostIP"`
 	} `json:"network"`
 	Containerd struct {
 		RegistryHosts string `json:"registryHosts"`
