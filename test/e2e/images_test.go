@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -23,13 +24,18 @@ func registry(host string) (address string) {
 		switch {
 		case r.URL.Path == "/v2/":
 			w.WriteHeader(http.StatusOK)
-		case filepath.Base(filepath.Dir(filepath.Dir(r.URL.Path))) == "private":
-			w.WriteHeader(http.StatusForbidden)
-			fmt.Fprint(w, `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}`)
+		case strings.HasPrefix(r.URL.Path, "/v2/private/"):
+			// Registries send who asks to a token server, which knows nobody.
+			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="http://%s/token",service="registry"`, r.Host))
+			w.WriteHeader(http.StatusUnauthorized)
 		default:
 			w.WriteHeader(http.StatusNotFound)
 			fmt.Fprint(w, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}`)
 		}
+	})
+	mux.HandleFunc("/token", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`)
 	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }() // ends with Close
@@ -45,7 +51,7 @@ var _ = Describe("images that do not come", func() {
 		Expect(os.MkdirAll(hosts, 0o755)).To(Succeed())
 		DeferCleanup(os.RemoveAll, hosts)
 		Expect(os.WriteFile(filepath.Join(hosts, "hosts.toml"),
-			[]byte(fmt.Sprintf("server = %q\n", "http://"+address)), 0o600)).To(Succeed())
+			fmt.Appendf(nil, "server = %[1]q\n\n[host.%[1]q]\n  capabilities = [\"pull\", \"resolve\"]\n", "http://"+address), 0o600)).To(Succeed())
 
 		env.namespace(ctx, "images")
 		for name, image := range map[string]string{
