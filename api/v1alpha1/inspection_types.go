@@ -18,6 +18,8 @@ const (
 	ReasonClusterUnreachable = "ClusterUnreachable"
 	// ReasonSaveFailed: the report could not be saved.
 	ReasonSaveFailed = "SaveFailed"
+	// ReasonScheduled: the spec is accepted and what a run needs is there; the first run waits for the schedule.
+	ReasonScheduled = "Scheduled"
 )
 
 // Defaults of an Inspection.
@@ -97,12 +99,13 @@ type IgnoreRule struct {
 // InspectionSpec says what to inspect, when, and with whose rights.
 // +kubebuilder:validation:XValidation:rule="!has(self.timeZone) || has(self.schedule)",message="timeZone has a meaning only with a schedule"
 type InspectionSpec struct {
-	// suspend stops further runs; reports and status stay.
+	// suspend stops further runs, requested ones too; reports and the result of the last run stay.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
-	// schedule is a cron expression of five fields, or @hourly, @daily, @weekly, @monthly or @every <duration>.
-	// Without one, the Inspection runs once for each change of its spec, and on request by the annotation
-	// kubeops.io/requested-at.
+	// schedule is a cron expression of five fields, or @hourly, @daily, @weekly, @monthly or @every <duration>, which counts
+	// from creation. As with a CronJob, the first run is at the schedule's first time; of times that were missed, only the
+	// latest is run; an hour that the change to summer time skips is left out. Without a schedule, the Inspection runs once
+	// for each change of its spec. Either runs on request by the annotation kubeops.io/requested-at, too.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="!self.contains('TZ=')",message="put the time zone in timeZone, not in schedule"

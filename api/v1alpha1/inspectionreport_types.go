@@ -56,6 +56,7 @@ type ReportSummary struct {
 // +kubebuilder:printcolumn:name="Gaps",type=integer,JSONPath=`.summary.gaps`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.summary == oldSelf.summary",message="a report is written once: summary cannot be changed"
+// +kubebuilder:validation:XValidation:rule="has(self.findings) == has(oldSelf.findings) && has(self.gaps) == has(oldSelf.gaps)",message="a report is written once: findings and gaps cannot be added or removed"
 type InspectionReport struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // time zones of CronJobs, where the machine has none
 
 	"kubeops.io/kubeops/internal/cli"
 )

@@ -2,15 +2,23 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
+	"runtime/debug"
+	"time"
 	_ "time/tzdata" // time zones of schedules, since the image has none
 
 	"go.uber.org/zap/zapcore"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -21,7 +29,8 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	err := run(os.Args[1:])
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "kubeops manager:", err)
 		os.Exit(1)
 	}
@@ -43,9 +52,18 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
 	flags.BoolVar(&s.leaderElection, "leader-elect", true, "run only while holding the lease, so that several replicas do not work twice")
 	flags.StringVar(&s.leaderNamespace, "leader-election-namespace", "", "namespace of the lease (default: the manager's own)")
-	flags.IntVar(&s.parallel, "parallel-inspections", 2, "Inspections that run at the same time; each holds the facts of its cluster in memory")
+	flags.IntVar(&s.parallel, "max-concurrent-inspections", 2, "Inspections that run at the same time; each holds the facts of its cluster in memory")
 	flags.Var(levelFlag{&s.logLevel}, "log-level", "debug, info, warn or error")
-	return s, flags.Parse(args)
+	if err := flags.Parse(args); err != nil {
+		return s, err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return s, fmt.Errorf("unexpected argument %q; -h lists the flags", flags.Arg(0))
+	case s.parallel < 1:
+		return s, errors.New("--max-concurrent-inspections must be at least 1")
+	}
+	return s, nil
 }
 
 // levelFlag lets the flag package set a log level.
@@ -65,13 +83,13 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	// JSON, with the reconcile id that controller-runtime gives every line.
-	ctrl.SetLogger(zap.New(zap.JSONEncoder(), zap.Level(s.logLevel)))
+	// JSON, with the reconcile id that controller-runtime gives every line; Kubernetes' client libraries log through klog.
+	logger := zap.New(zap.JSONEncoder(func(c *zapcore.EncoderConfig) { c.EncodeTime = zapcore.RFC3339TimeEncoder }), zap.Level(s.logLevel))
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+	logger.Info("Starting KubeOps", "version", version(), "memoryLimitBytes", debug.SetMemoryLimit(-1)) // GOMEMLIMIT sets it
 	scheme := runtime.NewScheme()
-	if err := clientgoscheme.AddToScheme(scheme); err != nil {
-		return err
-	}
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return err
 	}
 	config, err := ctrl.GetConfig()
@@ -80,7 +98,10 @@ func run(args []string) error {
 	}
 	config.QPS = -1 // the API server's priority and fairness decides who waits
 	manager, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:                  scheme,
+		Scheme: scheme,
+		Cache:  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		// A report may be 512 KiB: none is ever kept in memory.
+		Client:                  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&v1alpha1.InspectionReport{}}}},
 		Metrics:                 metricsserver.Options{BindAddress: s.metricsAddress},
 		HealthProbeBindAddress:  s.probeAddress,
 		LeaderElection:          s.leaderElection,
@@ -95,11 +116,34 @@ func run(args []string) error {
 	if err := controllers.Setup(manager, controllers.Options{ParallelInspections: s.parallel, Metrics: metrics.Registry}); err != nil {
 		return err
 	}
-	if err := manager.AddHealthzCheck("ping", healthz.Ping); err != nil {
-		return err
-	}
-	if err := manager.AddReadyzCheck("ping", healthz.Ping); err != nil {
+	if err := errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", synced(manager.GetCache()))); err != nil {
 		return err
 	}
 	return manager.Start(ctrl.SetupSignalHandler())
+}
+
+// synced is true once what is watched has been read. A replica that waits for the lease watches nothing, and is ready.
+func synced(caches cache.Cache) healthz.Checker {
+	return func(request *http.Request) error {
+		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
+		defer cancel()
+		if !caches.WaitForCacheSync(ctx) {
+			return errors.New("the Inspections have not been read yet; are the CRDs installed, and may the manager list them?")
+		}
+		return nil
+	}
+}
+
+// version of the module or, where it was built from a checkout, the commit.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" && info.Main.Version == "(devel)" {
+			return setting.Value
+		}
+	}
+	return info.Main.Version
 }

@@ -1,9 +1,11 @@
 package inspection
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect"
@@ -11,6 +13,10 @@ import (
 
 // Metrics are the numbers that Prometheus reads from the manager.
 type Metrics struct {
+	mutex sync.Mutex
+	// shown are the Inspections whose last report the gauges show.
+	shown map[types.NamespacedName]bool
+
 	runs     *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	findings *prometheus.GaugeVec
@@ -22,6 +28,7 @@ type Metrics struct {
 func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	object := []string{"namespace", "inspection"}
 	m := &Metrics{
+		shown: map[types.NamespacedName]bool{},
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kubeops_inspection_runs_total",
 			Help: "Runs by result: Succeeded, or the reason of the problem that ended the try.",
@@ -58,15 +65,30 @@ func (m *Metrics) stages(durations map[inspect.Stage]time.Duration) {
 
 func (m *Metrics) failed(reason string) { m.runs.WithLabelValues(reason).Inc() }
 
-// finished replaces what an Inspection's last report had to say.
+// finished counts a run and shows its report.
 func (m *Metrics) finished(i *v1alpha1.Inspection, report *v1alpha1.InspectionReport) {
 	m.runs.WithLabelValues(v1alpha1.ReasonSucceeded).Inc()
+	m.show(i, report)
+}
+
+// knows says whether the gauges show an Inspection's last report. They do not after a restart, until it is shown again.
+func (m *Metrics) knows(i *v1alpha1.Inspection) bool {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.shown[types.NamespacedName{Namespace: i.Namespace, Name: i.Name}]
+}
+
+// show replaces what an Inspection's last report had to say.
+func (m *Metrics) show(i *v1alpha1.Inspection, report *v1alpha1.InspectionReport) {
 	m.forget(i.Namespace, i.Name)
 	for _, f := range report.Findings {
 		m.findings.WithLabelValues(i.Namespace, i.Name, f.Check, string(f.Severity)).Inc()
 	}
 	m.gaps.WithLabelValues(i.Namespace, i.Name).Set(float64(report.Summary.Gaps))
 	m.score.WithLabelValues(i.Namespace, i.Name).Set(float64(report.Summary.Score))
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.shown[types.NamespacedName{Namespace: i.Namespace, Name: i.Name}] = true
 }
 
 // forget drops the series of an Inspection.
@@ -75,4 +97,7 @@ func (m *Metrics) forget(namespace, name string) {
 	m.findings.DeletePartialMatch(labels)
 	m.gaps.DeletePartialMatch(labels)
 	m.score.DeletePartialMatch(labels)
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	delete(m.shown, types.NamespacedName{Namespace: namespace, Name: name})
 }

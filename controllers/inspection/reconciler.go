@@ -4,10 +4,10 @@ package inspection
 
 import (
 	"context"
-	"errors"
-	"time"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -48,7 +48,7 @@ type Reconciler struct {
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	i := &v1alpha1.Inspection{}
 	if err := r.Reader.Get(ctx, request.NamespacedName, i); err != nil {
-		if client.IgnoreNotFound(err) == nil {
+		if apierrors.IsNotFound(err) {
 			r.Metrics.forget(request.Namespace, request.Name)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -57,28 +57,29 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, nil // owner references take the reports along
 	}
 	stored := i.DeepCopy()
-	i.Status.ObservedGeneration = i.Generation
-
 	plan, err := due(i, r.Clock.Now())
-	if err != nil {
-		i.Status.NextRunTime = nil
-		return r.failed(ctx, stored, i, err)
-	}
 	setNext(i, plan.next)
+	if err != nil {
+		return r.failed(ctx, stored, i, err)
+	}
 	if plan.run == nil {
-		r.idle(i)
-		return r.sleep(plan.next), outcome.PatchStatus(ctx, r.Client, stored, i)
+		return r.rest(ctx, stored, i, plan.next)
 	}
-	input, err := r.resolve(ctx, i)
+	report, err := r.stored(ctx, i, plan.run)
 	if err != nil {
 		return r.failed(ctx, stored, i, err)
 	}
-	if stored, err = r.announce(ctx, stored, i, plan.run); err != nil {
-		return ctrl.Result{}, err
-	}
-	report, err := r.report(ctx, i, plan.run, input)
-	if err != nil {
-		return r.failed(ctx, stored, i, err)
+	if report == nil {
+		input, err := r.resolve(ctx, i)
+		if err != nil {
+			return r.failed(ctx, stored, i, err)
+		}
+		if stored, err = r.announce(ctx, stored, i, plan.run); err != nil {
+			return ctrl.Result{}, err
+		}
+		if report, err = r.run(ctx, i, plan.run, input); err != nil {
+			return r.failed(ctx, stored, i, err)
+		}
 	}
 	if err := r.prune(ctx, i, report.Name); err != nil {
 		return r.failed(ctx, stored, i, err)
@@ -89,8 +90,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	r.Metrics.finished(i, report)
-	r.Events.Eventf(i, nil, corev1.EventTypeNormal, "ReportSaved", "Inspect", "Saved InspectionReport %s: %s", report.Name, verdict(report))
-	return r.again(i)
+	r.tell(i, corev1.EventTypeNormal, "ReportSaved", "Saved InspectionReport "+report.Name+": "+verdict(report))
+	return r.again(i), nil
 }
 
 // announce records that a run is under way, before slow work begins: after a crash, that run is finished first.
@@ -103,16 +104,15 @@ func (r *Reconciler) announce(ctx context.Context, stored, i *v1alpha1.Inspectio
 	return i.DeepCopy(), nil
 }
 
-// report returns the report of a run: the one that an earlier try saved, or that of a new inspection.
-func (r *Reconciler) report(ctx context.Context, i *v1alpha1.Inspection, run *v1alpha1.InspectionRun, input inspect.Input) (*v1alpha1.InspectionReport, error) {
-	report, err := r.stored(ctx, i, run)
-	if report != nil || err != nil {
-		return report, err
-	}
+// run inspects and saves the report.
+func (r *Reconciler) run(ctx context.Context, i *v1alpha1.Inspection, run *v1alpha1.InspectionRun, input inspect.Input) (*v1alpha1.InspectionReport, error) {
 	limited, cancel := context.WithTimeout(ctx, i.Timeout())
 	defer cancel()
 	result, err := r.Inspect(limited, input)
-	if err != nil {
+	switch {
+	case err != nil && problem.As(err) == nil && ctx.Err() == nil:
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "the inspection ended with an error of its own; the manager's log names it")
+	case err != nil:
 		return nil, err
 	}
 	r.Metrics.stages(result.Durations)
@@ -121,41 +121,29 @@ func (r *Reconciler) report(ctx context.Context, i *v1alpha1.Inspection, run *v1
 	return r.save(ctx, i, run, result.Report)
 }
 
-// failed places a problem in the conditions, and says what happens next. What is no problem is an error of the
-// controller's own: it is tried again and leaves the status alone.
+// failed places a problem in the conditions, and says what happens next. When the manager stops, what fails for that
+// reason is no problem of the Inspection: its status stays as it is.
 func (r *Reconciler) failed(ctx context.Context, stored, i *v1alpha1.Inspection, err error) (ctrl.Result, error) {
 	p := problem.As(err)
 	if p == nil || ctx.Err() != nil {
 		return ctrl.Result{}, err
 	}
 	r.Metrics.failed(p.Reason)
-	r.conditions(i).Failed(p)
-	patch := outcome.PatchStatus(ctx, r.Client, stored, i)
-	r.Events.Eventf(i, nil, corev1.EventTypeWarning, p.Reason, "Inspect", "%s", p.Message)
-	result, next := outcome.Next(p)
-	if patch != nil {
-		return ctrl.Result{}, errors.Join(next, patch)
-	}
-	return result, next
+	r.tell(i, corev1.EventTypeWarning, p.Reason, p.Message)
+	return outcome.Finish(ctx, r.Client, stored, i, r.conditions(i), p)
 }
 
-// again looks right away for what else is due, else sleeps until the schedule is.
-func (r *Reconciler) again(i *v1alpha1.Inspection) (ctrl.Result, error) {
-	p, err := due(i, r.Clock.Now())
-	if err != nil || p.run != nil {
-		return ctrl.Result{RequeueAfter: time.Millisecond}, nil // the next turn says what is wrong
+// tell records an event; the API server takes 1024 bytes of text.
+func (r *Reconciler) tell(i *v1alpha1.Inspection, eventType, reason, text string) {
+	const most = 1024 / utf8.UTFMax
+	if len(text) > 1024 {
+		text = outcome.Clip(text, most)
 	}
-	return r.sleep(p.next), nil
-}
-
-// sleep until the schedule is due; without one, until the Inspection changes.
-func (r *Reconciler) sleep(next time.Time) ctrl.Result {
-	if next.IsZero() {
-		return ctrl.Result{}
-	}
-	return ctrl.Result{RequeueAfter: max(next.Sub(r.Clock.Now()), time.Millisecond)}
+	r.Events.Eventf(i, nil, eventType, reason, "Inspect", "%s", text)
 }
 
 func (r *Reconciler) conditions(i *v1alpha1.Inspection) outcome.Conditions {
-	return outcome.Conditions{List: &i.Status.Conditions, Generation: i.Generation, Now: r.Clock.Now()}
+	return outcome.Conditions{
+		List: &i.Status.Conditions, Observed: &i.Status.ObservedGeneration, Generation: i.Generation, Now: r.Clock.Now(),
+	}
 }

@@ -2,7 +2,6 @@ package inspection
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -52,11 +52,13 @@ func (r *Reconciler) selectChecks(selection *v1alpha1.CheckSelection) ([]checks.
 		return r.Checks, nil
 	}
 	selected, err := checks.Select(r.Checks, selection.Include, selection.Exclude)
-	var unknown *checks.UnknownError
-	if errors.As(err, &unknown) {
-		return nil, problem.UserError(v1alpha1.ReasonUnknownCheck, nil, "spec.checks: %s; `kubeops checks` lists them all", unknown)
+	switch {
+	case err != nil:
+		return nil, problem.UserError(v1alpha1.ReasonUnknownCheck, nil, "spec.checks: %s; `kubeops checks` lists them all", err)
+	case len(selected) == 0:
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.checks leaves no check to run: exclude takes all that include names")
 	}
-	return selected, err
+	return selected, nil
 }
 
 // impersonate makes the configuration that reads with the rights of the Inspection's ServiceAccount, and with no others.
@@ -113,10 +115,17 @@ func params(t *v1alpha1.Thresholds) checks.Params {
 	return p
 }
 
-// brief names an error of the API server by what does not change from try to try.
+// brief names an error of the API server by what does not change from try to try. Where the server refuses for a reason
+// that a person must know, such as a quota, it is in the server's own words.
 func brief(err error) string {
-	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
+	const most = 512
+	reason := apierrors.ReasonForError(err)
+	switch reason {
+	case metav1.StatusReasonUnknown:
+		return "the API server did not answer"
+	case metav1.StatusReasonForbidden, metav1.StatusReasonInvalid, metav1.StatusReasonRequestEntityTooLarge:
+		return string(reason) + ": " + outcome.Clip(err.Error(), most)
+	default:
 		return string(reason)
 	}
-	return "the API server did not answer"
 }

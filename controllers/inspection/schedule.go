@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -32,10 +33,11 @@ type plan struct {
 
 // due decides whether a run is due at the time now. It reads nothing else and changes nothing.
 //
-// A run that was begun and not finished comes first. Then a request by annotation, a generation of the spec that no run
-// used yet, and the schedule. One run serves all that it covers: a run on request uses the newest generation too. Of the
-// times of the schedule that have passed, only the latest is run, as CronJobs do; they count from the last one handled,
-// or from creation, so that a clock that jumps back makes none come twice.
+// A run that was begun and not finished comes first. Then a request by annotation. Without a schedule, each generation of
+// the spec is run once; with one, the schedule alone says when, from its first time after creation on, as CronJobs do: a
+// spec that changes is checked at once and used at the next time. One run serves all that it covers: a run on request
+// uses the newest generation too. Of the times of the schedule that have passed, only the latest is run; they count from
+// the last one handled, or from creation, so that a clock that jumps back makes none come twice.
 func due(i *v1alpha1.Inspection, now time.Time) (plan, error) {
 	if i.Spec.Suspend {
 		return plan{}, nil
@@ -43,12 +45,12 @@ func due(i *v1alpha1.Inspection, now time.Time) (plan, error) {
 	var p plan
 	var missed time.Time
 	if i.Spec.Schedule != "" {
-		schedule, err := parse(i.Spec)
+		schedule, err := parse(i.Spec, i.CreationTimestamp.Time)
 		if err != nil {
 			return plan{}, err
 		}
 		if p.next = schedule.Next(now); p.next.IsZero() {
-			return plan{}, invalidSchedule("spec.schedule %q never comes due; use a date that exists", i.Spec.Schedule)
+			return plan{}, invalidSchedule("spec.schedule %q never comes due; use a date that exists, such as \"0 0 28 2 *\"", i.Spec.Schedule)
 		}
 		anchor := i.CreationTimestamp.Time
 		if i.Status.LastScheduledTime != nil {
@@ -66,37 +68,60 @@ func due(i *v1alpha1.Inspection, now time.Time) (plan, error) {
 // begin makes the run that is due, or nil.
 func begin(i *v1alpha1.Inspection, missed time.Time) *v1alpha1.InspectionRun {
 	run := &v1alpha1.InspectionRun{Generation: i.Generation}
-	request := i.Annotations[v1alpha1.AnnotationRequestedAt]
-	var name, key string
+	request := requested(i)
+	var part, key string
 	switch {
 	case request != "" && request != i.Status.LastHandledRequest:
 		run.Trigger, run.Request = triggerRequest, request
-		name, key = "r", request
-	case i.Generation != i.Status.LastRunGeneration:
+		part, key = "r", request
+	case i.Spec.Schedule == "" && i.Generation != i.Status.LastRunGeneration:
 		run.Trigger = triggerGeneration
 		key = strconv.FormatInt(i.Generation, 10)
-		name = "g" + key
+		part = "g" + key
 	case !missed.IsZero():
 		at := metav1.NewTime(missed.UTC())
 		run.Trigger, run.ScheduledTime = triggerSchedule, &at
-		key = missed.UTC().Format(time.RFC3339)
-		name = missed.UTC().Format("20060102t150405")
+		part, key = timePart(missed.UTC()), missed.UTC().Format(time.RFC3339)
 	default:
 		return nil
 	}
-	run.Report = reportName(i, name, run.Trigger+"\x00"+key)
+	run.Report = reportName(i, run.Trigger, part, key)
 	return run
 }
 
-// reportName follows from the Inspection and the trigger alone, so that a run that is tried again writes the same report.
-// The UID keeps a new Inspection of an old name from meeting the old one's reports.
-func reportName(i *v1alpha1.Inspection, name, key string) string {
-	sum := sha256.Sum256([]byte(string(i.UID) + "\x00" + key))
-	return i.Name + "-" + name + "-" + hex.EncodeToString(sum[:])[:6]
+// requested is the request of the annotation as the status records it. An annotation may be 256 KiB long; a value over 128
+// bytes is known by its hash.
+func requested(i *v1alpha1.Inspection) string {
+	value := i.Annotations[v1alpha1.AnnotationRequestedAt]
+	if len(value) <= 128 {
+		return value
+	}
+	sum := sha256.Sum256([]byte(value))
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// parse reads schedule and time zone.
-func parse(spec v1alpha1.InspectionSpec) (cron.Schedule, error) {
+// timePart is a scheduled time within a report's name; seconds only where there are any, which is with @every alone.
+func timePart(at time.Time) string {
+	if at.Second() == 0 {
+		return at.Format("20060102t1504")
+	}
+	return at.Format("20060102t150405")
+}
+
+// reportName follows from the Inspection and the trigger alone, so that a run that is tried again writes the same report.
+// The UID keeps a new Inspection of an old name from meeting the old one's reports. A request has no other part of the
+// name that tells it from others, so that it gets a longer hash.
+func reportName(i *v1alpha1.Inspection, trigger, part, key string) string {
+	sum := sha256.Sum256([]byte(string(i.UID) + "\x00" + trigger + "\x00" + key))
+	digits := 5
+	if trigger == triggerRequest {
+		digits = 8
+	}
+	return i.Name + "-" + part + "-" + hex.EncodeToString(sum[:])[:digits]
+}
+
+// parse reads schedule and time zone. Times of @every count from creation, wherever one begins to look.
+func parse(spec v1alpha1.InspectionSpec, created time.Time) (cron.Schedule, error) {
 	zone := spec.TimeZone
 	if zone == "" {
 		zone = "UTC"
@@ -105,12 +130,34 @@ func parse(spec v1alpha1.InspectionSpec) (cron.Schedule, error) {
 	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
 		return nil, invalidSchedule("spec.timeZone %q is not a time zone; use a name of the IANA database such as Europe/Berlin", zone)
 	}
+	if text, found := strings.CutPrefix(spec.Schedule, "@every "); found {
+		period, err := time.ParseDuration(strings.TrimSpace(text))
+		if err != nil || period < time.Second {
+			return nil, invalidSchedule("spec.schedule %q has no duration of a second or more; an example is \"@every 6h\"", spec.Schedule)
+		}
+		return every{period: period.Truncate(time.Second), from: created.Truncate(time.Second)}, nil
+	}
 	schedule, err := parseCron("CRON_TZ=" + zone + " " + spec.Schedule)
 	if err != nil {
 		return nil, problem.UserError(v1alpha1.ReasonInvalidSchedule, err,
 			"spec.schedule %q cannot be understood (%v); an example is \"30 6 * * 1-5\"", spec.Schedule, err)
 	}
 	return schedule, nil
+}
+
+// every is a schedule of equal steps. That of the cron library steps from whatever time it is asked about, so that its
+// times would move with each look.
+type every struct {
+	period time.Duration
+	from   time.Time
+}
+
+// Next is the first time after t.
+func (e every) Next(t time.Time) time.Time {
+	if t.Before(e.from) {
+		return e.from.Add(e.period)
+	}
+	return e.from.Add((t.Sub(e.from)/e.period + 1) * e.period)
 }
 
 // parseCron keeps a parser that panics on some malformed input from ending the manager.

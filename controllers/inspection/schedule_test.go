@@ -1,12 +1,14 @@
 package inspection
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -40,9 +42,13 @@ func TestDue(t *testing.T) {
 		wantNext  string
 		wantStall string
 	}{
-		"a new one runs at once":                      {now: "2026-01-12T00:00:00Z", wantRun: "generation"},
-		"a new one with a schedule runs at once, too": {spec: v1alpha1.InspectionSpec{Schedule: "0 6 * * *"}, now: "2026-01-12T00:00:00Z", wantRun: "generation", wantNext: "2026-01-12T06:00:00Z"},
-		"one that ran rests":                          {change: ran, now: "2026-01-13T00:00:00Z"},
+		"a new one runs at once":                 {now: "2026-01-12T00:00:00Z", wantRun: "generation"},
+		"a new one with a schedule waits for it": {spec: v1alpha1.InspectionSpec{Schedule: "0 6 * * *"}, now: "2026-01-12T00:00:00Z", wantNext: "2026-01-12T06:00:00Z"},
+		"a changed spec with a schedule waits for it": {
+			spec: v1alpha1.InspectionSpec{Schedule: "0 6 * * *"}, now: "2026-01-12T05:00:00Z", wantNext: "2026-01-12T06:00:00Z",
+			change: func(i *v1alpha1.Inspection) { i.Status.LastRunGeneration, i.Generation = 1, 2 },
+		},
+		"one that ran rests": {change: ran, now: "2026-01-13T00:00:00Z"},
 		"a changed spec runs again": {
 			change: func(i *v1alpha1.Inspection) { i.Status.LastRunGeneration, i.Generation = 1, 2 }, now: "2026-01-13T00:00:00Z", wantRun: "generation",
 		},
@@ -55,8 +61,11 @@ func TestDue(t *testing.T) {
 		"a clock that jumped back":      {spec: v1alpha1.InspectionSpec{Schedule: "0 6 * * *"}, change: handled("2026-01-14T06:00:00Z"), now: "2026-01-13T12:00:00Z", wantNext: "2026-01-14T06:00:00Z"},
 		"a time zone":                   {spec: v1alpha1.InspectionSpec{Schedule: "0 6 * * *", TimeZone: "Asia/Shanghai"}, change: ran, now: "2026-01-12T22:30:00Z", wantRun: "schedule 2026-01-12T22:00:00Z", wantNext: "2026-01-13T22:00:00Z"},
 		"an hour that summer skips":     {spec: v1alpha1.InspectionSpec{Schedule: "30 2 * * *", TimeZone: "Europe/Berlin"}, change: handled("2026-03-28T01:30:00Z"), now: "2026-03-29T12:00:00Z", wantNext: "2026-03-30T00:30:00Z"},
-		"an hour that comes twice":      {spec: v1alpha1.InspectionSpec{Schedule: "30 2 * * *", TimeZone: "Europe/Berlin"}, change: handled("2026-10-25T00:30:00Z"), now: "2026-10-25T12:00:00Z", wantNext: "2026-10-26T01:30:00Z"},
+		"an hour that comes twice":      {spec: v1alpha1.InspectionSpec{Schedule: "30 2 * * *", TimeZone: "Europe/Berlin"}, change: handled("2026-10-25T00:30:00Z"), now: "2026-10-25T12:00:00Z", wantRun: "schedule 2026-10-25T01:30:00Z", wantNext: "2026-10-26T01:30:00Z"},
 		"every so often":                {spec: v1alpha1.InspectionSpec{Schedule: "@every 90s"}, change: handled("2026-01-12T00:00:00Z"), now: "2026-01-12T00:01:30Z", wantRun: "schedule 2026-01-12T00:01:30Z", wantNext: "2026-01-12T00:03:00Z"},
+		"every so often, from creation": {spec: v1alpha1.InspectionSpec{Schedule: "@every 1h"}, change: handled("2026-01-12T02:00:00Z"), now: "2026-01-12T05:59:00Z", wantRun: "schedule 2026-01-12T05:00:00Z", wantNext: "2026-01-12T06:00:00Z"},
+		"every so often, years later":   {spec: v1alpha1.InspectionSpec{Schedule: "@every 1s"}, change: ran, now: "2046-01-12T05:59:00Z", wantRun: "schedule 2046-01-12T05:59:00Z", wantNext: "2046-01-12T05:59:01Z"},
+		"before its creation":           {spec: v1alpha1.InspectionSpec{Schedule: "@every 1h"}, now: "2026-01-11T00:00:00Z", wantNext: "2026-01-12T01:00:00Z"},
 		"a request comes before others": {spec: v1alpha1.InspectionSpec{Schedule: "0 6 * * *"}, change: request("x"), now: "2026-01-12T06:00:00Z", wantRun: "request", wantNext: "2026-01-13T06:00:00Z"},
 		"a request that was handled": {
 			change: func(i *v1alpha1.Inspection) { ran(i); request("x")(i); i.Status.LastHandledRequest = "x" }, now: "2026-01-12T06:00:00Z",
@@ -72,6 +81,9 @@ func TestDue(t *testing.T) {
 		"nonsense":           {spec: v1alpha1.InspectionSpec{Schedule: "a b c d e"}, now: created, wantStall: `spec.schedule "a b c d e" cannot be understood`},
 		"never":              {spec: v1alpha1.InspectionSpec{Schedule: "0 0 31 2 *"}, now: created, wantStall: `spec.schedule "0 0 31 2 *" never comes due`},
 		"no such zone":       {spec: v1alpha1.InspectionSpec{Schedule: "0 6 * * *", TimeZone: "Mars/Base"}, now: created, wantStall: `spec.timeZone "Mars/Base" is not a time zone`},
+		"every nothing":      {spec: v1alpha1.InspectionSpec{Schedule: "@every 0s"}, now: created, wantStall: `spec.schedule "@every 0s" has no duration of a second or more`},
+		"every way back":     {spec: v1alpha1.InspectionSpec{Schedule: "@every -5h"}, now: created, wantStall: `spec.schedule "@every -5h" has no duration of a second or more`},
+		"every soon":         {spec: v1alpha1.InspectionSpec{Schedule: "@every soon"}, now: created, wantStall: `spec.schedule "@every soon" has no duration of a second or more`},
 		"the machine's zone": {spec: v1alpha1.InspectionSpec{Schedule: "0 6 * * *", TimeZone: "Local"}, now: created, wantStall: `spec.timeZone "Local" is not a time zone`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,58 +135,72 @@ func timeText(t time.Time) string {
 }
 
 func TestReportNamesFollowFromTheRunAndAreValid(t *testing.T) {
-	inspection := func(uid, name string) *v1alpha1.Inspection {
-		i := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Name: name, Generation: 3}}
-		i.UID = "uid-" + "x"
-		if uid != "" {
-			i.UID = "uid-" + "y"
-		}
-		return i
+	named := func(uid types.UID, name string) *v1alpha1.Inspection {
+		return &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Name: name, UID: uid, Generation: 3}}
 	}
 	long := strings.Repeat("a", 199) + "b"
+	forms := []*regexp.Regexp{
+		regexp.MustCompile(`-g3-[0-9a-f]{5}$`), regexp.MustCompile(`-r-[0-9a-f]{8}$`), regexp.MustCompile(`-20260112t0600-[0-9a-f]{5}$`),
+		regexp.MustCompile(`-20260112t060007-[0-9a-f]{5}$`),
+	}
 	names := map[string]bool{}
-	for _, i := range []*v1alpha1.Inspection{inspection("", "a.b"), inspection("other", "a.b"), inspection("", long)} {
-		first, second := begin(i, time.Time{}), begin(i, time.Time{})
-		if first.Report != second.Report {
-			t.Errorf("%s and %s differ for one run", first.Report, second.Report)
+	for _, i := range []*v1alpha1.Inspection{named("x", "a.b"), named("y", "a.b"), named("x", long)} {
+		requested, scheduled := i.DeepCopy(), i.DeepCopy()
+		request(`any value, "even" this 东西`)(requested)
+		scheduled.Spec.Schedule = "0 6 * * *"
+		for n, run := range []func() *v1alpha1.InspectionRun{
+			func() *v1alpha1.InspectionRun { return begin(i, time.Time{}) },
+			func() *v1alpha1.InspectionRun { return begin(requested, time.Time{}) },
+			func() *v1alpha1.InspectionRun { return begin(scheduled, at(t, "2026-01-12T06:00:00Z")) },
+			func() *v1alpha1.InspectionRun { return begin(scheduled, at(t, "2026-01-12T06:00:07Z")) },
+		} {
+			name := run().Report
+			if again := run().Report; again != name {
+				t.Errorf("%s and %s differ for one run", name, again)
+			}
+			if !strings.HasPrefix(name, i.Name) || !forms[n].MatchString(name) {
+				t.Errorf("%s is not of the form %s", name, forms[n])
+			}
+			if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+				t.Errorf("%s: %v", name, problems)
+			}
+			names[name] = true
 		}
-		names[first.Report] = true
-		request(`any value, "even" this 东西`)(i)
-		names[begin(i, time.Time{}).Report] = true
-		i.Annotations, i.Status.LastRunGeneration = nil, 3
-		names[begin(i, at(t, "2026-01-12T06:00:00Z")).Report] = true
 	}
-	if len(names) != 9 {
-		t.Errorf("%d distinct names for 9 runs: %v", len(names), names)
-	}
-	for name := range names {
-		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-			t.Errorf("%s: %v", name, problems)
-		}
+	if len(names) != 12 {
+		t.Errorf("%d distinct names for 12 runs: %v", len(names), names)
 	}
 }
 
-// FuzzDue feeds schedules and zones as users may write them: no panic, no endless loop, and never a run in the future.
+// FuzzDue feeds schedules and zones as users may write them: no panic, no endless loop, never a run in the future, and never
+// the same run again once it was handled.
 func FuzzDue(f *testing.F) {
 	for _, schedule := range []string{"0 6 * * *", "@every 1s", "@every -5h", "*/0 * * * *", "0 0 31 2 *", "TZ=UTC 0 6 * * *", "@", "", "60 * * * *", "1-0 * * * *"} {
-		f.Add(schedule, "Europe/Berlin", int64(1_770_000_000))
+		f.Add(schedule, "Europe/Berlin", int64(1_770_000_000), int64(1_780_000_000))
 	}
-	f.Fuzz(func(t *testing.T, schedule, zone string, created int64) {
+	f.Fuzz(func(t *testing.T, schedule, zone string, created, clock int64) {
 		i := &v1alpha1.Inspection{
 			ObjectMeta: metav1.ObjectMeta{Name: "i", Generation: 1, CreationTimestamp: metav1.Unix(created%2_000_000_000, 0)},
 			Spec:       v1alpha1.InspectionSpec{Schedule: schedule, TimeZone: zone},
 			Status:     v1alpha1.InspectionStatus{LastRunGeneration: 1},
 		}
-		now := time.Unix(1_780_000_000, 0)
+		now := time.Unix(clock%4_000_000_000, 0)
 		p, err := due(i, now)
 		if err != nil {
 			return
 		}
-		if p.run != nil && p.run.ScheduledTime.After(now) {
-			t.Errorf("a run for %s at %s", p.run.ScheduledTime, now)
-		}
 		if !p.next.IsZero() && !p.next.After(now) {
 			t.Errorf("next %s is not after %s", p.next, now)
+		}
+		if p.run == nil {
+			return
+		}
+		if p.run.ScheduledTime.After(now) || p.run.ScheduledTime.Before(&i.CreationTimestamp) {
+			t.Errorf("a run for %s at %s, created %s", p.run.ScheduledTime, now, i.CreationTimestamp)
+		}
+		i.Status.LastScheduledTime = p.run.ScheduledTime
+		if again, err := due(i, now); err != nil || again.run != nil {
+			t.Errorf("handled, and due again: %+v, %v", again.run, err)
 		}
 	})
 }

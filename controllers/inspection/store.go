@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,10 +26,16 @@ func (r *Reconciler) stored(ctx context.Context, i *v1alpha1.Inspection, run *v1
 	report := &v1alpha1.InspectionReport{}
 	err := r.Reader.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: run.Report}, report)
 	switch {
-	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
-		return nil, nil // without the CRD, saving will say what is missing
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case meta.IsNoMatchError(err):
+		return nil, noReports(err) // known before the cluster is read for nothing
 	case err != nil:
 		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "InspectionReport %s/%s could not be read (%s)", i.Namespace, run.Report, brief(err))
+	case !metav1.IsControlledBy(report, i):
+		return nil, problem.Waiting(v1alpha1.ReasonSaveFailed, time.Minute,
+			"InspectionReport %s/%s has the name of this run's report but belongs to something else; rename or delete it (kubectl -n %s delete inspectionreport %s)",
+			i.Namespace, run.Report, i.Namespace, run.Report)
 	}
 	return report, nil
 }
@@ -39,21 +47,35 @@ func (r *Reconciler) save(ctx context.Context, i *v1alpha1.Inspection, run *v1al
 		Namespace: i.Namespace, Name: run.Report, Labels: map[string]string{v1alpha1.LabelInspection: label(i.Name)},
 	}
 	report.Summary.Inspection, report.Summary.Trigger, report.Summary.ScheduledTime = i.Name, run.Trigger, run.ScheduledTime
-	if err := controllerutil.SetControllerReference(i, report, r.Client.Scheme()); err != nil {
-		return nil, err
+	err := controllerutil.SetControllerReference(i, report, r.Client.Scheme())
+	if err == nil {
+		err = r.Client.Create(ctx, report)
 	}
-	err := r.Client.Create(ctx, report)
 	switch {
 	case err == nil:
 		return report, nil
 	case apierrors.IsAlreadyExists(err):
-		return r.stored(ctx, i, run)
-	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
-		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, err,
-			"the report could not be saved: the cluster does not know InspectionReports; install the CRDs (kubectl apply --server-side -k config/crd)")
+		return r.winner(ctx, i, run)
+	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return nil, noReports(err)
 	default:
 		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, err, "InspectionReport %s/%s could not be saved (%s)", i.Namespace, run.Report, brief(err))
 	}
+}
+
+// winner is the report that was saved under the same name while this one was made.
+func (r *Reconciler) winner(ctx context.Context, i *v1alpha1.Inspection, run *v1alpha1.InspectionRun) (*v1alpha1.InspectionReport, error) {
+	report, err := r.stored(ctx, i, run)
+	if err == nil && report == nil {
+		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, nil, "InspectionReport %s/%s could not be saved: another was there and is gone again", i.Namespace, run.Report)
+	}
+	return report, err
+}
+
+// noReports is the problem of an installation of which a half is missing.
+func noReports(err error) *problem.Problem {
+	return problem.Retrying(v1alpha1.ReasonSaveFailed, err,
+		"the report cannot be saved: the cluster does not know InspectionReports; install the CRDs (kubectl apply --server-side -k config/crd)")
 }
 
 // prune deletes the oldest reports of an Inspection beyond those it keeps, never the newest. They are listed as metadata,

@@ -72,9 +72,9 @@ func newWorld(t *testing.T) *world {
 	if err := c.Create(t.Context(), namespace); err != nil {
 		t.Fatal(err)
 	}
-	// The API server's clock sets creation times, so the tests' clock starts there.
+	// The API server's clock sets creation times; the tests' clock is ahead of it, so that nothing is from the future.
 	return &world{
-		t: t, client: c, namespace: namespace.Name, clock: clocktesting.NewFakePassiveClock(time.Now().Truncate(time.Second)),
+		t: t, client: c, namespace: namespace.Name, clock: clocktesting.NewFakePassiveClock(time.Now().Add(time.Minute).Truncate(time.Second)),
 		events: events.NewFakeRecorder(100),
 	}
 }
@@ -123,6 +123,9 @@ func (w *world) inspection(spec v1alpha1.InspectionSpec) {
 	w.t.Helper()
 	if spec.Namespaces == nil {
 		spec.Namespaces = []string{w.namespace}
+	}
+	if spec.Thresholds == nil {
+		spec.Thresholds = &v1alpha1.Thresholds{StartupGrace: &metav1.Duration{}}
 	}
 	w.create(&v1alpha1.Inspection{ObjectMeta: w.meta("i"), Spec: spec})
 }
@@ -194,6 +197,19 @@ func (w *world) change(how func(*v1alpha1.Inspection)) {
 	if err := w.client.Update(w.t.Context(), i); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// request asks for a run by the annotation.
+func (w *world) request(value string) {
+	w.t.Helper()
+	w.change(func(i *v1alpha1.Inspection) {
+		i.Annotations = map[string]string{v1alpha1.AnnotationRequestedAt: value}
+	})
+}
+
+// crashing makes a reconciler whose engine ends the process.
+func crashing(r *Reconciler) {
+	r.Inspect = func(context.Context, inspect.Input) (*inspect.Result, error) { panic("the process is gone") }
 }
 
 func (w *world) reports() []v1alpha1.InspectionReport {

@@ -56,7 +56,7 @@ func TestAReportIsWrittenOnce(t *testing.T) {
 		ID: "a", Check: "c", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh, Message: "m",
 		Object: v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Pod", Name: "p"},
 	}
-	report := &v1alpha1.InspectionReport{ObjectMeta: w.meta("r"), Findings: []v1alpha1.Finding{finding}}
+	report := &v1alpha1.InspectionReport{ObjectMeta: w.meta("r"), Summary: v1alpha1.ReportSummary{StartTime: metav1.NewTime(w.clock.Now())}, Findings: []v1alpha1.Finding{finding}}
 	w.create(report)
 	report.Labels = map[string]string{"team": "a"}
 	if err := w.client.Update(t.Context(), report); err != nil {
@@ -69,5 +69,13 @@ func TestAReportIsWrittenOnce(t *testing.T) {
 	report.Findings[0].Message, report.Summary.Score = "m", 1
 	if err := w.client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
 		t.Errorf("the summary was changed: %v", err)
+	}
+	report.Summary.Score, report.Findings = 0, nil
+	if err := w.client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
+		t.Errorf("the findings were taken away: %v", err)
+	}
+	report.Findings, report.Gaps = []v1alpha1.Finding{finding}, []v1alpha1.Gap{{Cluster: "local", Source: "pods", Reason: "Forbidden", Message: "m"}}
+	if err := w.client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
+		t.Errorf("a gap was added: %v", err)
 	}
 }

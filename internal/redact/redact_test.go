@@ -21,6 +21,16 @@ func TestSecretsAreReplaced(t *testing.T) {
 		"private key, cut by log": {"-----BEGIN PRIVATE KEY-----\nMIIEabc", "MIIEabc"},
 		"escaped quote":           {`"password":"a\"b"`, `a\"b`},
 		"query string":            {"GET /v1?access_token=abc123&x=1", "abc123"},
+		"password with an at":     {"amqp://user:p@ss@broker/vhost", "p@ss"},
+		"JSON within JSON":        {`{"log":"{\"password\":\"hunter2\"}"}`, "hunter2"},
+		"JSON number":             {`{"password":12345}`, "12345"},
+		"short password in YAML":  {"password: a1b", "a1b"},
+		"basic":                   {"Authorization: Basic dXNlcjpwYXNz", "dXNlcjpwYXNz"},
+		"another scheme":          {"Authorization: token 0a1b2c3d4e", "0a1b2c3d4e"},
+		"header as Go prints it":  {"map[Authorization:[Bearer abcdef0123456789]]", "abcdef0123456789"},
+		"connection string":       {"Server=db;User=sa;Password=Abc-1;", "Abc-1"},
+		"passphrase":              {"passphrase=open", "open"},
+		"GitHub token":            {"clone failed for ghp_0123456789abcdefghij01", "ghp_0123456789abcdefghij01"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := New().Text(tc.text)
@@ -48,6 +58,14 @@ func TestHarmlessTextStays(t *testing.T) {
 		"URL without password": "https://example.com:8080/path@v1",
 		"basic auth challenge": "WWW-Authenticate: Basic realm",
 		"service account":      "serviceaccount shop/kubeops may not list secrets",
+		"name of a Secret":     "secretName: shop-tls-2024, secretName=shop-tls",
+		"file of a token":      "--token-auth-file=tokens.csv --password-length=12",
+		"count after a colon":  "token-service: 2 of 3 Pods are not ready",
+		"image tag":            "pulling registry.example/token-service:1.2.3",
+		"basic in prose":       "a basic configuration. Bearer authentication",
+		"masked already":       "password=*** token=xxxxx postgres://u:xxxxx@db",
+		"git commit":           "at commit 0123456789abcdef0123456789abcdef01234567",
+		"quota":                "exceeded quota: secrets-quota, requested: secrets=1, used: secrets=5, limited: secrets=5",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := New().Text(text); got != text {

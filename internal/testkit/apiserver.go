@@ -5,11 +5,28 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"testing"
 
 	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
+
+// APIServer starts a real API server with etcd and the project's CRDs for one test and its subtests, and stops it when
+// they are done. It takes some seconds: let many subtests share it. The configuration is a cluster administrator's.
+func APIServer(t testing.TB) *rest.Config {
+	t.Helper()
+	config, stop, err := StartAPIServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Errorf("stop the API server: %v", err)
+		}
+	})
+	return config
+}
 
 // StartAPIServer starts a real API server with etcd and the project's CRDs, for the tests of one package: call it from
 // TestMain, and stop when they are done. The programs are those of the local cluster (`make kube` builds them).

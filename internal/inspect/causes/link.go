@@ -154,7 +154,7 @@ func (l *linker) cause(i int) (int, bool) {
 	if len(explains) == 0 {
 		return 0, false
 	}
-	asked := search{f.Check, f.Object, fmt.Sprint(f.Because)}
+	asked := search{f.Check, f.Object, fmt.Sprint(f.Because, f.BecauseOnly)}
 	if known, ok := l.found[asked]; ok && (known < 0 || !l.leadsTo(known, i)) {
 		return known, known >= 0
 	}

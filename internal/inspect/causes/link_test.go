@@ -30,6 +30,11 @@ func mild(f checks.Finding) checks.Finding {
 	return f
 }
 
+func becauseOnly(f checks.Finding) checks.Finding {
+	f.BecauseOnly = true
+	return f
+}
+
 func severe(f checks.Finding) checks.Finding {
 	f.Severity = v1alpha1.SeverityCritical
 	return f
@@ -107,6 +112,11 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 			map[string][]string{"dead": {"empty"}, "crash": nil},
 			[]checks.Finding{found("dead", web), found("crash", workload)},
 			[]string{"crash/cart", "dead/web"},
+		},
+		"a finding that names all its culprits is not blamed on what its object depends on": {
+			map[string][]string{"stuck": {"crash", "gone"}, "crash": nil, "gone": nil},
+			[]checks.Finding{becauseOnly(found("stuck", cart)), found("crash", workload), becauseOnly(found("stuck", web, ref(facts.Service, "pay"))), found("gone", ref(facts.Service, "pay"))},
+			[]string{"crash/cart", "gone/pay", "stuck/cart", "stuck/web <- gone/pay"},
 		},
 		"of three on one object, each link of the chain is kept": {
 			map[string][]string{"dead": {"down", "pending", "claim"}, "down": {"pending", "claim"}, "pending": {"claim"}, "claim": nil},

@@ -29,7 +29,10 @@ func (l *linker) surroundings(i int) iter.Seq[[]facts.Ref] {
 		if !yield(named) {
 			return
 		}
-		frontier := append([]facts.Ref{f.Object}, named...)
+		frontier := named
+		if !f.BecauseOnly {
+			frontier = append([]facts.Ref{f.Object}, named...)
+		}
 		for range maxHops {
 			var next []facts.Ref
 			for _, from := range frontier {

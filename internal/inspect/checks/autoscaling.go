@@ -89,7 +89,7 @@ func hpaNoMetrics(g *facts.Graph, params Params) []Finding {
 		}
 		failure := explainMetricFailure(g, hpa, active)
 		findings = append(findings, Finding{
-			Object: hpa.Ref, Because: failure.because, Remediation: failure.remediation,
+			Object: hpa.Ref, Because: failure.because, BecauseOnly: !failure.ofPods, Remediation: failure.remediation,
 			Message: fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale %s: %s.", hpa.Name, targetName(hpa), failure.why),
 			Evidence: []Evidence{
 				conditionEvidence(active),

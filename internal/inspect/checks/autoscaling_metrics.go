@@ -11,6 +11,8 @@ import (
 type metricFailure struct {
 	why, remediation string
 	because          []facts.Ref
+	// ofPods is true when the state of the target's Pods may be behind it.
+	ofPods bool
 }
 
 // explainMetricFailure reads the message of the condition ScalingActive. The formats are those of
@@ -30,9 +32,9 @@ func explainMetricFailure(g *facts.Graph, hpa *facts.HPANode, active facts.Condi
 	case strings.Contains(message, "missing request for ") || strings.Contains(message, "missing pod-level request for "):
 		return missingRequest(hpa, message)
 	case strings.Contains(message, "no pods returned by selector"):
-		return metricFailure{why: "it has no Pods", remediation: "Find out why it has none: " + describeObject(hpa.Target) + "."}
+		return metricFailure{ofPods: true, why: "it has no Pods", remediation: "Find out why it has none: " + describeObject(hpa.Target) + "."}
 	case strings.Contains(message, "pods might be unready"):
-		return metricFailure{why: "none of its Pods is ready to be measured", remediation: "Find out why its Pods are not ready: " + describeObject(hpa.Target) + "."}
+		return metricFailure{ofPods: true, why: "none of its Pods is ready to be measured", remediation: "Find out why its Pods are not ready: " + describeObject(hpa.Target) + "."}
 	case strings.Contains(message, "not found in Pod"):
 		return metricFailure{why: "it measures a container that the Pods do not have",
 			remediation: fmt.Sprintf("Correct the container's name under spec.metrics: `kubectl -n %s edit hpa %s`.", hpa.Namespace, hpa.Name)}
@@ -103,7 +105,7 @@ func metricsAPIFailure(g *facts.Graph, hpa *facts.HPANode, group, message string
 	case strings.Contains(message, "no metrics returned"), strings.Contains(message, "could not find the metric"),
 		strings.Contains(message, "no known available metric versions"):
 		return metricFailure{
-			why: fmt.Sprintf("the API %s has no data for it", group), because: because,
+			why: fmt.Sprintf("the API %s has no data for it", group), because: because, ofPods: true,
 			remediation: fmt.Sprintf("See whether %s runs and what its log says (%s names its Service), and whether the metric's name and selector are right: "+
 				"`kubectl -n %s describe hpa %s`.", server, look, hpa.Namespace, hpa.Name),
 		}

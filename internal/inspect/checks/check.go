@@ -72,6 +72,9 @@ type Finding struct {
 	Evidence    []Evidence
 	// Because are objects that the evidence names as culprits, beyond the edges of the graph.
 	Because []facts.Ref
+	// BecauseOnly keeps the search for causes to the object itself and to Because, and to what those depend on: what else
+	// the object depends on may be in trouble, and has nothing to do with this finding.
+	BecauseOnly bool
 	// Logs that would show more; read later, for root causes only.
 	Logs *LogRef
 }

@@ -86,7 +86,7 @@ func jobEvidence(g *facts.Graph, job *facts.JobNode, failed facts.Condition) ([]
 	end, log, ok := lastFailedContainer(g, job)
 	if !ok {
 		if job.Failed > 0 {
-			evidence = append(evidence, condition("%d of its Pods failed; none of them is left", job.Failed))
+			evidence = append(evidence, condition("failed Pods: %d, none of which is left", job.Failed))
 		}
 		return evidence, nil
 	}

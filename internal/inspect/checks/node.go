@@ -123,7 +123,7 @@ func whyNotReady(node *facts.NodeNode, ready facts.Condition) (why, remediation 
 // withPodCount adds how many Pods are on the node that the finding is about.
 func withPodCount(g *facts.Graph, finding Finding) Finding {
 	if n := len(runningOn(g, finding.Object.Name)); n > 0 {
-		finding.Evidence = append(finding.Evidence, condition("%d %s there", n, plural(n, "Pod is", "Pods are")))
+		finding.Evidence = append(finding.Evidence, condition("Pods there: %d", n))
 	}
 	return finding
 }

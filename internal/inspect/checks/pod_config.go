@@ -2,7 +2,6 @@ package checks
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -10,234 +9,247 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-const configLink = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/"
-
 func configChecks() []Check {
 	missing := func(id, summary, remediation, link string) Check {
 		return Check{
-			ID: id, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityCritical,
+			ID: id, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
 			Summary: summary,
-			Meaning: "The kubelet said so when it tried to start the container or to mount the volume. The container is not started " +
-				"until the reference can be resolved; the kubelet keeps trying by itself.",
+			Meaning: "The kubelet said so when it tried to start a container or to mount a volume, or the Pod's containers have not been started and the " +
+				"namespace, which was read completely, has no such thing. The container is not started until the reference can be resolved; the " +
+				"kubelet keeps trying by itself. References marked optional are left out, and Pods younger than the startup grace.",
 			Remediation: remediation, Link: link,
-			Needs: []facts.Kind{facts.Pod}, Uses: []facts.Kind{facts.Event, facts.ConfigMap, facts.ReplicaSet, facts.Job},
-			Run: func(g *facts.Graph, _ Params) []Finding { return missingFindings(g, id) },
+			Needs: []facts.Kind{facts.Pod}, Uses: podUses(facts.Event, facts.ConfigMap, facts.Secret),
+			Run: missingReference(id),
 		}
 	}
-	return []Check{
-		missing("configmap-missing", "A Pod needs a ConfigMap that does not exist.",
-			"Create the ConfigMap, or correct the name in the Pod's template. If the Pod can do without it, mark the reference optional.", configLink),
-		missing("configmap-key-missing", "A Pod needs a key that its ConfigMap does not have.",
-			"Add the key to the ConfigMap (kubectl edit configmap), or correct the key in the Pod's template. The Pod starts by itself then.", configLink),
-		missing("secret-missing", "A Pod needs a Secret that does not exist.",
-			"Create the Secret, or correct the name in the Pod's template. Where another tool makes Secrets (External Secrets, cert-manager), look at its resources first.",
-			"https://kubernetes.io/docs/concepts/configuration/secret/"),
-		missing("secret-key-missing", "A Pod needs a key that its Secret does not have.",
-			"Add the key to the Secret, or correct the key in the Pod's template. The Pod starts by itself then.",
-			"https://kubernetes.io/docs/concepts/configuration/secret/"),
-		{
-			ID: "container-config-invalid", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityCritical,
-			Summary: "A container's configuration cannot be used.",
-			Meaning: "The kubelet refuses to make the container (CreateContainerConfigError) for a reason other than a missing ConfigMap or Secret: " +
-				"for example an image that runs as root where runAsNonRoot is set.",
-			Remediation: "Mend what the message in the evidence names in the Pod's template.",
-			Link:        "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
-			Needs:       []facts.Kind{facts.Pod}, Uses: []facts.Kind{facts.ReplicaSet, facts.Job},
-			Run: func(g *facts.Graph, _ Params) []Finding { return invalidConfig(g) },
-		},
-		{
-			ID: "container-cannot-start", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityCritical,
-			Summary: "The container runtime cannot start a container.",
-			Meaning: "Image and configuration are there, but the runtime fails to run the command: most often because it is not in the image, " +
-				"is not executable, or is built for another architecture.",
-			Remediation: "Compare command and args of the Pod's template with what is in the image; the message in the evidence names what was tried.",
-			Link:        "https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/",
-			Needs:       []facts.Kind{facts.Pod}, Uses: []facts.Kind{facts.ReplicaSet, facts.Job},
-			Run: func(g *facts.Graph, _ Params) []Finding { return cannotStart(g) },
-		},
-		{
-			ID: "serviceaccount-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityCritical,
-			Summary:     "A workload names a ServiceAccount that does not exist, so that its Pods may not be created.",
-			Meaning:     "The API server refuses Pods whose ServiceAccount does not exist; the workload's events say so.",
-			Remediation: "Create the ServiceAccount (kubectl create serviceaccount), or correct serviceAccountName in the Pod's template.",
-			Link:        "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
-			Needs:       []facts.Kind{facts.Event}, Uses: []facts.Kind{facts.Deployment, facts.ReplicaSet, facts.StatefulSet, facts.DaemonSet, facts.Job, facts.ServiceAccount, facts.Pod},
-			Run: accountMissing,
-		},
-	}
+	const (
+		mapLink    = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/"
+		secretLink = "https://kubernetes.io/docs/concepts/configuration/secret/#using-secrets"
+	)
+	return append([]Check{
+		missing(configMapMissing, "A Pod needs a ConfigMap that does not exist.",
+			"Create the ConfigMap (`kubectl create configmap <name> --from-literal=<key>=<value>`), or correct its name in the Pod template. A Pod that can do "+
+				"without it may mark the reference optional.", mapLink),
+		missing(configMapKeyMissing, "A Pod needs a key that its ConfigMap does not have.",
+			"Add the key to the ConfigMap (`kubectl edit configmap <name>`), or correct the key in the Pod template.", mapLink),
+		missing(secretMissing, "A Pod needs a Secret that does not exist.",
+			"Create the Secret, or correct its name in the Pod template. Where another tool makes Secrets (External Secrets, cert-manager, Sealed Secrets), "+
+				"look at its resources first.", secretLink),
+		missing(secretKeyMissing, "A Pod needs a key that its Secret does not have.",
+			"Add the key to the Secret, or correct the key in the Pod template; `kubectl describe secret <name>` lists its keys.", secretLink),
+	}, startChecks()...)
 }
 
-// reference is something that a Pod names and that is not there.
-type reference struct {
-	check     string
-	kind      facts.Kind
-	name, key string
-}
-
-// missingPatterns match the kubelet's words for a reference that is not there: of env (kubelet_pods.go), and of volumes
-// (volume/configmap, volume/secret, volume/projected).
-func missingPatterns() []struct {
-	pattern *regexp.Regexp
-	make    func(m []string) reference
-} {
-	type entry = struct {
-		pattern *regexp.Regexp
-		make    func(m []string) reference
-	}
-	return []entry{
-		{regexp.MustCompile(`couldn't find key (\S+) in ConfigMap [^/\s]+/([^\s"]+)`), func(m []string) reference {
-			return reference{"configmap-key-missing", facts.ConfigMap, m[2], m[1]}
-		}},
-		{regexp.MustCompile(`couldn't find key (\S+) in Secret [^/\s]+/([^\s"]+)`), func(m []string) reference {
-			return reference{"secret-key-missing", facts.Secret, m[2], m[1]}
-		}},
-		{regexp.MustCompile(`references non-existent config key: ([^\s,\]]+)`), func(m []string) reference {
-			return reference{"configmap-key-missing", facts.ConfigMap, "", m[1]}
-		}},
-		{regexp.MustCompile(`references non-existent secret key: ([^\s,\]]+)`), func(m []string) reference {
-			return reference{"secret-key-missing", facts.Secret, "", m[1]}
-		}},
-		{regexp.MustCompile(`configmaps? "([^"]+)" not found`), func(m []string) reference {
-			return reference{"configmap-missing", facts.ConfigMap, m[1], ""}
-		}},
-		{regexp.MustCompile(`secrets? "([^"]+)" not found`), func(m []string) reference {
-			return reference{"secret-missing", facts.Secret, m[1], ""}
-		}},
-	}
-}
-
-// parseMissing finds the reference that a message of the kubelet speaks of.
-func parseMissing(message string) (reference, bool) {
-	for _, known := range missingPatterns() {
-		if m := known.pattern.FindStringSubmatch(message); m != nil {
-			return known.make(m), true
-		}
-	}
-	return reference{}, false
-}
-
-// missingFindings are the findings of one of the checks about missing references.
-func missingFindings(g *facts.Graph, check string) []Finding {
-	var failures []failure
-	for _, pod := range g.Pods {
-		if !atWork(pod) {
-			continue
-		}
-		seen := map[reference]bool{}
-		for _, said := range missingTexts(g, pod) {
-			ref, ok := parseMissing(said.text)
-			if !ok || ref.check != check {
+// missingReference is a check that reports what Pods name and what does not exist, of one of the four kinds.
+func missingReference(id string) func(*facts.Graph, Params) []Finding {
+	return func(g *facts.Graph, p Params) []Finding {
+		var failures []failure
+		for _, pod := range g.Pods {
+			if !atWork(pod) || !outlived(g, pod.Created, p.StartupGrace) {
 				continue
 			}
-			ref = named(pod, ref)
-			if seen[ref] {
-				continue
+			for _, m := range missingOf(g, pod) {
+				if m.check() == id {
+					failures = append(failures, failure{pod: pod, discriminator: m.discriminator(), finding: missingFinding(g, pod, m)})
+				}
 			}
-			seen[ref] = true
-			failures = append(failures, failure{pod: pod, discriminator: ref.name + "/" + ref.key, finding: missingFinding(g, pod, ref, said.evidence)})
+		}
+		return rollup(g, failures)
+	}
+}
+
+// missing is a reference of one Pod that cannot be resolved.
+type missing struct {
+	reference
+	// said is the kubelet's word for it; nil when it was concluded from what the namespace has.
+	said *Evidence
+}
+
+// missingOf are the references of a Pod that cannot be resolved, each once: those that the kubelet names, then those that
+// it has not come to yet.
+func missingOf(g *facts.Graph, pod *facts.PodNode) []missing {
+	var found []missing
+	add := func(ref reference, said *Evidence) {
+		if !slices.ContainsFunc(found, func(m missing) bool { return m.reference == ref }) {
+			found = append(found, missing{ref, said})
 		}
 	}
-	return rollup(g, failures)
-}
-
-// saying is a message of the kubelet, as text and as evidence.
-type saying struct {
-	text     string
-	evidence Evidence
-}
-
-// missingTexts are the messages of a Pod that may speak of missing references: of containers that wait, and of mounts that
-// failed while some container still waits.
-func missingTexts(g *facts.Graph, pod *facts.PodNode) []saying {
-	var said []saying
-	waiting := false
+	refused, creating, started := false, false, false
 	for _, c := range allContainers(pod) {
-		if c.State.Status != facts.StateWaiting {
+		switch {
+		case c.State.Status != facts.StateWaiting:
+			started = started || c.State.Status != facts.StateUnknown
+			continue
+		case c.State.Reason == "CreateContainerConfigError":
+			refused = true
+			said := waitingEvidence(pod, c)
+			for _, ref := range parseMissing(c.State.Message) {
+				if ref, ok := resolve(g, pod, ref, ""); ok {
+					add(ref, &said)
+				}
+			}
+		case c.State.Reason == "ContainerCreating", c.State.Reason == "PodInitializing":
+			creating = true
+		}
+		started = started || c.Last.Status != facts.StateUnknown
+	}
+	mounting := creating && !started && pod.NodeName != "" && !sandboxed(pod)
+	if mounting {
+		for _, e := range g.EventsOf(pod.Ref) {
+			if e.Reason != "FailedMount" {
+				continue
+			}
+			volume, _ := quotedAfter(e.Message, "for volume ")
+			said := event(e)
+			for _, ref := range parseMissing(e.Message) {
+				if ref, ok := resolve(g, pod, ref, volume); ok {
+					add(ref, &said)
+				}
+			}
+		}
+	}
+	if refused || mounting {
+		for _, ref := range absent(g, pod, refused) {
+			add(ref, nil)
+		}
+	}
+	return found
+}
+
+// resolve completes a reference that the kubelet names: keys of volumes come without their object. It is false when the
+// object is there by now, or has the key: then the kubelet's next try will do.
+func resolve(g *facts.Graph, pod *facts.PodNode, ref reference, volume string) (reference, bool) {
+	if ref.name == "" {
+		if pod.Spec == nil {
+			return ref, false
+		}
+		for _, r := range pod.Spec.Refs {
+			if r.Kind == ref.kind && r.Key == ref.key && (volume == "" || r.Field == "volume "+volume) {
+				ref.name = r.Name
+				break
+			}
+		}
+		if ref.name == "" {
+			return ref, false
+		}
+	}
+	node, ok := facts.Lookup[*facts.KeyedNode](g, ref.object(pod.Namespace))
+	if !ok {
+		return ref, true
+	}
+	if ref.key == "" || ref.kind == facts.ConfigMap && slices.Contains(node.Keys, ref.key) {
+		return ref, false
+	}
+	return ref, true
+}
+
+// absent are the references in a Pod's spec to what its namespace does not have, as far as that was read completely: those
+// of volumes, and with env those of environment variables as well.
+func absent(g *facts.Graph, pod *facts.PodNode, env bool) []reference {
+	if pod.Spec == nil {
+		return nil
+	}
+	var refs []reference
+	for _, r := range pod.Spec.Refs {
+		if r.Optional || r.Kind != facts.ConfigMap && r.Kind != facts.Secret || !env && !strings.HasPrefix(r.Field, "volume ") {
 			continue
 		}
-		waiting = true
-		if c.State.Reason == "CreateContainerConfigError" {
-			said = append(said, saying{c.State.Message, condition("container %s is waiting, %s: %s", c.Name, c.State.Reason, c.State.Message)})
+		ref := reference{kind: r.Kind, name: r.Name}
+		node, ok := facts.Lookup[*facts.KeyedNode](g, ref.object(pod.Namespace))
+		switch {
+		case !ok && g.Complete(r.Kind, pod.Namespace):
+			refs = append(refs, ref)
+		case ok && r.Key != "" && r.Kind == facts.ConfigMap && !slices.Contains(node.Keys, r.Key):
+			ref.key = r.Key
+			refs = append(refs, ref)
 		}
 	}
-	if !waiting {
-		return said
-	}
-	for _, e := range g.EventsOf(pod.Ref) {
-		if e.Reason == "FailedMount" {
-			said = append(said, saying{e.Message, event(e)})
-		}
-	}
-	return said
+	return refs
 }
 
-// named finds the object of a key when the message gives the key alone.
-func named(pod *facts.PodNode, ref reference) reference {
-	if ref.name != "" || pod.Spec == nil {
-		return ref
-	}
-	for _, r := range pod.Spec.Refs {
-		if r.Kind == ref.kind && r.Key == ref.key {
-			ref.name = r.Name
-			return ref
-		}
-	}
-	return ref
-}
-
-func missingFinding(g *facts.Graph, pod *facts.PodNode, ref reference, said Evidence) Finding {
-	object := facts.Ref{Kind: ref.kind, Namespace: pod.Namespace, Name: ref.name}
-	f := Finding{Evidence: []Evidence{said}, Because: []facts.Ref{object}}
-	fields := fieldsOf(pod, ref)
-	needed := ""
+func missingFinding(g *facts.Graph, pod *facts.PodNode, m missing) Finding {
+	object := m.object(pod.Namespace)
+	f := Finding{Because: []facts.Ref{object}}
+	fields := fieldsOf(pod, m.reference)
+	needs := "which " + ownerName(g, pod) + " needs"
 	if len(fields) > 0 {
-		needed = ", which " + fields[0] + " needs"
-		f.Evidence = append(f.Evidence, spec("%s names %s %s%s", strings.Join(fields, ", "), ref.kind, ref.name, keyText(ref.key)))
+		needs += " (" + strings.Join(fields, ", ") + ")"
 	}
-	if ref.key == "" {
-		f.Message = fmt.Sprintf("%s %s does not exist%s.", ref.kind, ref.name, needed)
-		return f
+	if m.key == "" {
+		f.Message = fmt.Sprintf("%s %s, %s, does not exist.", m.kind, m.name, needs)
+	} else {
+		f.Message = fmt.Sprintf("%s %s has no key %s, %s.", m.kind, m.name, m.key, needs)
 	}
-	f.Message = fmt.Sprintf("%s %s has no key %s%s.", ref.kind, ref.name, ref.key, needed)
-	if node, ok := facts.Lookup[*facts.KeyedNode](g, object); ok && ref.kind == facts.ConfigMap {
-		f.Evidence = append(f.Evidence, keysEvidence(node, ref.key))
+	if m.said != nil {
+		f.Evidence = append(f.Evidence, *m.said)
 	}
+	for _, field := range fields {
+		f.Evidence = append(f.Evidence, spec("%s: %s", field, m.text()))
+	}
+	evidence, similar := m.instead(g, pod.Namespace)
+	f.Evidence = append(f.Evidence, evidence...)
+	f.Remediation = m.remedy(pod.Namespace, similar)
 	return f
 }
 
-func keyText(key string) string {
-	if key == "" {
-		return ""
-	}
-	return ", key " + key
-}
-
-// fieldsOf are the places in the Pod's spec that name a reference, at most three.
+// fieldsOf are the places in the Pod's spec that need a reference, at most three.
 func fieldsOf(pod *facts.PodNode, ref reference) []string {
 	var fields []string
 	if pod.Spec == nil {
 		return nil
 	}
 	for _, r := range pod.Spec.Refs {
-		if r.Kind == ref.kind && r.Name == ref.name && (ref.key == "" || r.Key == ref.key) && !slices.Contains(fields, r.Field) && len(fields) < 3 {
+		if r.Kind == ref.kind && r.Name == ref.name && !r.Optional && (ref.key == "" || r.Key == ref.key) &&
+			!slices.Contains(fields, r.Field) && len(fields) < 3 {
 			fields = append(fields, r.Field)
 		}
 	}
 	return fields
 }
 
-// keysEvidence lists what a ConfigMap has instead, the most similar first.
-func keysEvidence(node *facts.KeyedNode, wanted string) Evidence {
-	if len(node.Keys) == 0 {
-		return spec("ConfigMap %s has no keys at all", node.Name)
+// instead says what there is in place of a missing thing, and the one that is probably meant; empty when none is near.
+// Names alone are told: of ConfigMaps their keys, of Secrets nothing but the names.
+func (r reference) instead(g *facts.Graph, namespace string) (evidence []Evidence, similar string) {
+	const few = 8
+	if r.key != "" {
+		node, ok := facts.Lookup[*facts.KeyedNode](g, r.object(namespace))
+		if !ok || r.kind != facts.ConfigMap {
+			return nil, ""
+		}
+		if len(node.Keys) == 0 {
+			return []Evidence{spec("ConfigMap %s has no keys at all", node.Name)}, ""
+		}
+		text := strings.Join(node.Keys[:min(len(node.Keys), few)], ", ")
+		if len(node.Keys) > few {
+			text += fmt.Sprintf(" and %d more", len(node.Keys)-few)
+		}
+		evidence = append(evidence, spec("ConfigMap %s has the %s %s", node.Name, plural(len(node.Keys), "key", "keys"), text))
+		if similar = similarKey(node.Keys, r.key); similar != "" {
+			evidence = append(evidence, spec("key %s is near: perhaps it is meant", similar))
+		}
+		return evidence, similar
 	}
-	keys := slices.Clone(node.Keys)
-	slices.SortStableFunc(keys, func(a, b string) int {
-		return distance(strings.ToLower(wanted), strings.ToLower(a)) - distance(strings.ToLower(wanted), strings.ToLower(b))
-	})
-	text := strings.Join(keys[:min(len(keys), 8)], ", ")
-	if len(keys) > 8 {
-		text += ", ..."
+	var names []string
+	for _, node := range g.Keyed {
+		if node.Kind == r.kind && node.Namespace == namespace {
+			names = append(names, node.Name)
+		}
 	}
-	return spec("ConfigMap %s has the %s %s", node.Name, plural(len(keys), "key", "keys"), text)
+	if similar = similarName(names, r.name); similar != "" {
+		evidence = append(evidence, spec("%s %s exists: perhaps it is meant", r.kind, similar))
+	}
+	return evidence, similar
+}
+
+// similarKey is similarName for keys, where the usual slip is in the case or in the separator: DB_URL for db-url.
+func similarKey(keys []string, wanted string) string {
+	plain := func(key string) string {
+		return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(key))
+	}
+	for _, key := range keys {
+		if plain(key) == plain(wanted) {
+			return key
+		}
+	}
+	return similarName(keys, wanted)
 }

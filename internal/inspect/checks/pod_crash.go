@@ -8,232 +8,204 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-func crashChecks() []Check {
-	return []Check{
-		{
-			ID: "pod-crash-looping", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "A container ends again and again.",
-			Meaning: "The container exits soon after each start, and the kubelet waits longer and longer before the next one. " +
-				"The exit code says how it ended: 1 and 2 are the program's own, 126 and 127 mean that the command could not be run, " +
-				"over 128 a signal ended it. Containers that ran out of memory or were killed for a failing probe are reported as that instead. " +
-				"A container that runs now but was restarted at least three times, the last time recently, counts as medium.",
-			Remediation: "Read the last lines of the log in the evidence, or kubectl logs --previous, and mend what they name. " +
-				"If the image or the configuration was changed lately, kubectl rollout undo brings back the version before.",
-			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/#my-pod-is-crashing-or-otherwise-unhealthy",
-			Needs: []facts.Kind{facts.Pod}, Uses: []facts.Kind{facts.Event, facts.ReplicaSet, facts.Job},
-			ExplainedBy: []string{"node-pressure"},
-			Run:         crashLooping,
-		},
-		{
-			ID: "pod-oom-killed", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
-			Summary: "A container needed more memory than its limit, and the kernel killed it.",
-			Meaning: "The container's state says OOMKilled, now or within the recent window. With a limit, the container reached it; " +
-				"without one, the node itself ran out of memory. It is critical when the container is down because of it.",
-			Remediation: "Raise resources.limits.memory above what the program needs at its peak, or make it need less: " +
-				"a leak, a cache without a bound, a heap setting that does not know the limit.",
-			Link:  "https://kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource/#exceed-a-container-s-memory-limit",
-			Needs: []facts.Kind{facts.Pod}, Uses: []facts.Kind{facts.ReplicaSet, facts.Job},
-			ExplainedBy: []string{"node-pressure"},
-			Run:         oomKilled,
-		},
-		{
-			ID: "init-container-failing", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "An init container fails, so the Pod's containers are never started.",
-			Meaning: "Init containers run one after the other, and each must end with exit code 0 before the next begins.",
-			Remediation: "Read the last lines of the init container's log in the evidence, or kubectl logs -c NAME --previous. " +
-				"Often it waits for something that is not there: a database, a Service, a file.",
-			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
-			Needs: []facts.Kind{facts.Pod}, Uses: []facts.Kind{facts.ReplicaSet, facts.Job},
-			Run: initFailing,
-		},
-	}
-}
+// Ids of the checks that one judgement of a container tells apart.
+const (
+	crashLooping  = "pod-crash-looping"
+	oomKilled     = "pod-oom-killed"
+	initFailing   = "init-container-failing"
+	livenessFails = "liveness-probe-failing"
+	startupFails  = "startup-probe-failing"
+)
 
 // restartsThatCount is how often a container that runs now must have been restarted to be worth a word.
 const restartsThatCount = 3
 
-func crashLooping(g *facts.Graph, p Params) []Finding {
-	var failures []failure
-	for _, pod := range g.Pods {
-		if !atWork(pod) {
-			continue
-		}
-		for _, c := range longRunning(pod) {
-			end, looping := crashed(g, p, pod, c)
-			if end == nil || outOfMemory(*end) || cannotRun(*end) || killedByProbe(g, p, pod, c) != "" {
-				continue
-			}
-			f := failure{pod: pod, discriminator: c.Name, finding: Finding{
-				Message:  fmt.Sprintf("Container %s ends again and again with %s.", c.Name, exitText(*end)),
-				Evidence: []Evidence{endEvidence(c, *end)},
-				Logs:     &LogRef{Namespace: pod.Namespace, Pod: pod.Name, Container: c.Name, Previous: c.State.Status != facts.StateTerminated},
-			}}
-			if !looping {
-				f.finding.Severity = v1alpha1.SeverityMedium
-				f.finding.Message = fmt.Sprintf("Container %s runs, but it keeps being restarted after it ended with %s.", c.Name, exitText(*end))
-			}
-			failures = append(failures, f)
-		}
+func crashChecks() []Check {
+	return []Check{
+		{
+			ID: crashLooping, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+			Summary: "A container ends again and again.",
+			Meaning: "The container exits soon after each start, and the kubelet waits longer and longer before the next one (CrashLoopBackOff). " +
+				"The exit code says how it ended: 0 without an error, 1 and 2 by the program's own choice, 126 and 127 because a command could not be run, " +
+				"over 128 by a signal. Containers that ran out of memory, that were killed for a failing probe, or that cannot be started at all are " +
+				"reported as that instead. A container that runs now, but was restarted at least three times, often and lately, counts as medium.",
+			Remediation: "Read the last lines of the log in the evidence, or `kubectl logs <pod> -c <container> --previous`, and mend what they name. " +
+				"If the image or the configuration was changed lately, `kubectl rollout undo` brings back the version before.",
+			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/#my-pod-is-crashing-or-otherwise-unhealthy",
+			Needs: []facts.Kind{facts.Pod}, Uses: podUses(facts.Event),
+			Run: judgedBy(crashLooping, crashFinding),
+		},
+		{
+			ID: oomKilled, Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
+			Summary: "A container was killed because it ran out of memory.",
+			Meaning: "The container's state says OOMKilled, now or within the recent window (an hour unless set). With a memory limit, the container reached it; " +
+				"without one, its node ran out of memory. It is critical when the container is killed again and again.",
+			Remediation: "Raise resources.limits.memory above what the program needs at its peak, or make it need less: " +
+				"a leak, a cache without a bound, a heap setting that does not know the limit.",
+			Link:  "https://kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource/#exceed-a-container-s-memory-limit",
+			Needs: []facts.Kind{facts.Pod}, Uses: podUses(facts.Event),
+			ExplainedBy: []string{"node-pressure"},
+			Run:         judgedBy(oomKilled, memoryFinding),
+		},
+		{
+			ID: initFailing, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+			Summary: "An init container fails, so that the Pod's containers are never started.",
+			Meaning: "Init containers run one after the other, and each must end with exit code 0 before the next begins. One of them ends with another " +
+				"code and is tried again and again. Sidecars (init containers that restart always) are judged like other containers.",
+			Remediation: "Read the last lines of the init container's log in the evidence, or `kubectl logs <pod> -c <init container> --previous`. " +
+				"Often it waits for something that is not there: a database, a Service, a file.",
+			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
+			Needs: []facts.Kind{facts.Pod}, Uses: podUses(facts.Event),
+			Run: judgedBy(initFailing, initFinding),
+		},
 	}
-	return rollup(g, failures)
 }
 
-func oomKilled(g *facts.Graph, p Params) []Finding {
-	var failures []failure
-	for _, pod := range g.Pods {
-		if !pod.Deleting.IsZero() {
-			continue
-		}
-		for _, c := range allContainers(pod) {
-			end, down := lastOOM(g, p, c)
-			if end == nil {
-				continue
-			}
-			severity := v1alpha1.SeverityHigh
-			if down {
-				severity = v1alpha1.SeverityCritical
-			}
-			message := fmt.Sprintf("Container %s has no memory limit, and was killed when its node ran out of memory.", c.Name)
-			limit := "no memory limit"
-			if c.MemoryLimit > 0 {
-				message = fmt.Sprintf("Container %s needs more memory than its limit of %s, and is killed for it.", c.Name, mebibytes(c.MemoryLimit))
-				limit = "memory limit " + mebibytes(c.MemoryLimit)
-			}
-			f := Finding{
-				Message: message, Severity: severity,
-				Evidence: []Evidence{endEvidence(c, *end), spec("container %s: %s", c.Name, limit)},
-				Logs:     &LogRef{Namespace: pod.Namespace, Pod: pod.Name, Container: c.Name, Previous: c.State.Status != facts.StateTerminated},
-			}
-			if c.MemoryLimit == 0 && pod.NodeName != "" {
-				f.Because = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
-			}
-			failures = append(failures, failure{pod: pod, discriminator: c.Name, finding: f})
-		}
-	}
-	return rollup(g, failures)
+// verdict is what is wrong with a container that has ended: exactly one check reports it, so that a cause hides its own
+// consequences.
+type verdict struct {
+	// check that reports it; empty when nothing is wrong.
+	check string
+	// end is how the container ended the last time.
+	end facts.ContainerState
+	// down says that the container does not run, or was started only just now.
+	down bool
 }
 
-// lastOOM is the recent end of a container by lack of memory, and whether the container is down because of it.
-func lastOOM(g *facts.Graph, p Params, c facts.Container) (end *facts.ContainerState, down bool) {
-	for _, state := range []facts.ContainerState{c.State, c.Last} {
-		if outOfMemory(state) && recent(g, p, state.Finished) {
-			return &state, c.State.Status != facts.StateRunning
-		}
-	}
-	return nil, false
-}
-
-func outOfMemory(s facts.ContainerState) bool {
-	return s.Status == facts.StateTerminated && s.Reason == "OOMKilled"
-}
-
-func initFailing(g *facts.Graph, p Params) []Finding {
-	var failures []failure
-	for _, pod := range g.Pods {
-		if !atWork(pod) {
-			continue
-		}
-		for n, c := range pod.InitContainers {
-			if c.Sidecar || c.State.Status == facts.StateTerminated && c.State.ExitCode == 0 {
-				continue
+// judgedBy is a check that reports the containers with a verdict.
+func judgedBy(id string, finding func(*facts.Graph, *facts.PodNode, facts.Container, verdict) Finding) func(*facts.Graph, Params) []Finding {
+	return func(g *facts.Graph, p Params) []Finding {
+		var failures []failure
+		for _, pod := range g.Pods {
+			for _, c := range allContainers(pod) {
+				if v := judgeEnd(g, p, pod, c); v.check == id {
+					failures = append(failures, failure{pod: pod, discriminator: c.Name, finding: finding(g, pod, c, v)})
+				}
 			}
-			end, _ := crashed(g, p, pod, c)
-			if end == nil || outOfMemory(*end) || cannotRun(*end) {
-				continue
-			}
-			failures = append(failures, failure{pod: pod, discriminator: c.Name, finding: Finding{
-				Message: fmt.Sprintf("Init container %s (%d of %d) fails with %s, so the containers of the Pod are not started.",
-					c.Name, n+1, len(pod.InitContainers), exitText(*end)),
-				Evidence: []Evidence{endEvidence(c, *end)},
-				Logs:     &LogRef{Namespace: pod.Namespace, Pod: pod.Name, Container: c.Name, Previous: c.State.Status != facts.StateTerminated},
-			}})
 		}
+		return rollup(g, failures)
 	}
-	return rollup(g, failures)
 }
 
-// crashed says how a container that crashes ended the last time, and whether it is down or soon down again; nil when it
-// does not crash.
-func crashed(g *facts.Graph, p Params, pod *facts.PodNode, c facts.Container) (end *facts.ContainerState, looping bool) {
-	end = &c.Last
-	if c.State.Status == facts.StateTerminated {
-		end = &c.State
+// judgeEnd judges a container by the way it ended.
+func judgeEnd(g *facts.Graph, p Params, pod *facts.PodNode, c facts.Container) verdict {
+	if healthy(c) || !pod.Deleting.IsZero() || pod.Phase == "Succeeded" {
+		return verdict{}
 	}
-	if end.Status != facts.StateTerminated {
-		return nil, false
+	end, ok := lastEnd(c)
+	if !ok || isInit(pod, c) && c.State.Status == facts.StateTerminated && c.State.ExitCode == 0 {
+		return verdict{}
 	}
+	v := verdict{end: end, down: c.State.Status != facts.StateRunning || g.Now.Sub(c.State.Started) < p.StartupGrace}
+	if outOfMemory(end) {
+		if recent(g, p, end.Finished) {
+			v.check = oomKilled
+		}
+		return v
+	}
+	if _, failed := startError(g, p, pod, c); failed {
+		return v
+	}
+	if pod.Phase == "Failed" {
+		// A Pod that is not to be restarted. Its containers' ends are its Job's matter, or that of whoever made the Pod by
+		// hand; only that an init container kept the others from running would be seen nowhere else.
+		if isInit(pod, c) && end.ExitCode != 0 && pod.Owner.Kind != facts.Job && recent(g, p, end.Finished) {
+			v.check = initFailing
+		}
+		return v
+	}
+	switch probe := killedByProbe(g, p, pod, c); {
+	case probe == "liveness":
+		v.check = livenessFails
+	case probe == "startup":
+		v.check = startupFails
+	case !keepsCrashing(g, p, pod, c, end, v.down):
+	case isInit(pod, c):
+		v.check = initFailing
+	default:
+		v.check = crashLooping
+	}
+	return v
+}
+
+// keepsCrashing says whether a container that has ended is in a loop, or often was.
+func keepsCrashing(g *facts.Graph, p Params, pod *facts.PodNode, c facts.Container, end facts.ContainerState, down bool) bool {
 	switch {
 	case c.State.Reason == "CrashLoopBackOff":
-		return end, true
-	case c.State.Status == facts.StateTerminated && c.State.ExitCode != 0 && (c.Restarts > 0 || pod.Phase != "Failed"):
-		return end, true
-	case c.State.Status == facts.StateRunning && c.Restarts >= restartsThatCount && end.ExitCode != 0 && recent(g, p, end.Finished):
-		// Between two crashes a container looks well; one that was started only just now is still in the loop.
-		return end, g.Now.Sub(c.State.Started) < p.StartupGrace
+		return true
+	case c.State.Status == facts.StateTerminated:
+		return end.ExitCode != 0 && c.Restarts > 0
+	case c.State.Status == facts.StateRunning && c.Restarts >= restartsThatCount && recent(g, p, end.Finished) && !lostWithNode(end):
+		return down || often(g, p, pod, c)
 	default:
-		return nil, false
+		return false
 	}
 }
 
-// recent says whether something happened within the recent window. A time that is not told counts as recent.
-func recent(g *facts.Graph, p Params, at time.Time) bool {
-	return at.IsZero() || g.Now.Sub(at) <= p.RecentWindow
+// often says whether a container is restarted at least three times in a recent window. Only the number of restarts over the
+// Pod's life is told, so it is taken for evenly spread, unless an event says that the kubelet had to hold restarts back.
+func often(g *facts.Graph, p Params, pod *facts.PodNode, c facts.Container) bool {
+	if g.Now.Sub(pod.Created)/time.Duration(c.Restarts) <= p.RecentWindow/restartsThatCount {
+		return true
+	}
+	e := containerEvent(g, pod, c, "BackOff", "Back-off restarting failed container")
+	return e != nil && recent(g, p, e.Last)
 }
 
-// atWork says whether a Pod is there to run: not finished, and not being deleted.
-func atWork(pod *facts.PodNode) bool {
-	return pod.Deleting.IsZero() && pod.Phase != "Succeeded" && pod.Phase != "Failed"
+func crashFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdict) Finding {
+	f := Finding{
+		Message:     fmt.Sprintf("%s of %s ends again and again with %s.", titleOf(pod, c), ownerName(g, pod), exitText(v.end)),
+		Remediation: exitAdvice(g, pod, c, v.end),
+		Evidence:    []Evidence{endEvidence(pod, c, v.end)},
+		Logs:        logsOf(pod, c),
+	}
+	if !v.down {
+		f.Severity = v1alpha1.SeverityMedium
+		f.Message = fmt.Sprintf("%s of %s runs, but keeps being restarted: the last time it ended with %s.", titleOf(pod, c), ownerName(g, pod), exitText(v.end))
+	}
+	if c.State.Status == facts.StateWaiting {
+		f.Evidence = append(f.Evidence, waitingEvidence(pod, c))
+	}
+	return f
 }
 
-// longRunning are the containers and sidecars of a Pod, which are meant to keep running.
-func longRunning(pod *facts.PodNode) []facts.Container {
-	containers := pod.Containers
-	for _, c := range pod.InitContainers {
-		if c.Sidecar {
-			containers = append(containers[:len(containers):len(containers)], c)
-		}
+func initFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdict) Finding {
+	f := Finding{
+		Message: fmt.Sprintf("Init container %s (%d of %d) of %s fails with %s, so that the containers after it are not started.",
+			c.Name, place(pod, c), len(pod.InitContainers), ownerName(g, pod), exitText(v.end)),
+		Remediation: fmt.Sprintf("Read its last words: %s, and mend what they name; often it waits for something that is not there.", logsCommand(pod, c)),
+		Evidence:    []Evidence{endEvidence(pod, c, v.end)},
+		Logs:        logsOf(pod, c),
 	}
-	return containers
+	if c.State.Status == facts.StateWaiting {
+		f.Evidence = append(f.Evidence, waitingEvidence(pod, c))
+	}
+	return f
 }
 
-// allContainers are the containers of a Pod, those that run before the others too.
-func allContainers(pod *facts.PodNode) []facts.Container {
-	return append(pod.Containers[:len(pod.Containers):len(pod.Containers)], pod.InitContainers...)
-}
-
-// endEvidence tells how a container ended.
-func endEvidence(c facts.Container, end facts.ContainerState) Evidence {
-	text := fmt.Sprintf("container %s ended with %s", c.Name, exitText(end))
-	if end.Reason != "" && end.Reason != "Error" {
-		text += ", reason " + end.Reason
+func memoryFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdict) Finding {
+	f := Finding{Severity: v1alpha1.SeverityHigh, BecauseOnly: true, Evidence: []Evidence{endEvidence(pod, c, v.end)}, Logs: logsOf(pod, c)}
+	if c.State.Reason == "CrashLoopBackOff" || c.Restarts >= restartsThatCount {
+		f.Severity = v1alpha1.SeverityCritical
 	}
-	if c.Restarts > 0 {
-		text += fmt.Sprintf(", restarted %d %s", c.Restarts, plural(int(c.Restarts), "time", "times"))
+	request := "no memory request"
+	if c.MemoryRequest > 0 {
+		request = "memory request " + mebibytes(c.MemoryRequest)
 	}
-	if end.Message != "" {
-		text += ": " + end.Message
+	if c.MemoryLimit > 0 {
+		limit := mebibytes(c.MemoryLimit)
+		f.Message = fmt.Sprintf("%s of %s needs more memory than its limit of %s, and is killed for it.", titleOf(pod, c), ownerName(g, pod), limit)
+		f.Evidence = append(f.Evidence, spec("%s: memory limit %s, %s", nameOf(pod, c), limit, request))
+		f.Remediation = fmt.Sprintf("Raise resources.limits.memory of container %s above what it needs at its peak (`kubectl -n %s top pod %s --containers` shows "+
+			"what it uses now), or make it need less: a leak, a cache without a bound, a heap setting that does not know the limit.", c.Name, pod.Namespace, pod.Name)
+		return f
 	}
-	return Evidence{v1alpha1.EvidenceCondition, text}
-}
-
-// exitText says what an exit code means. Codes over 128 are 128 plus the number of the signal (POSIX shells, and the
-// container runtimes after them).
-func exitText(end facts.ContainerState) string {
-	code := end.ExitCode
-	if code == 0 && end.Signal != 0 {
-		code = 128 + end.Signal
+	f.Message = fmt.Sprintf("%s of %s has no memory limit, and was killed when its node ran out of memory.", titleOf(pod, c), ownerName(g, pod))
+	f.Evidence = append(f.Evidence, spec("%s: no memory limit, %s", nameOf(pod, c), request), spec("node %s", pod.NodeName))
+	f.Remediation = fmt.Sprintf("Give container %s a memory request and limit, so that it is placed where there is room and its node is safe from it; "+
+		"`kubectl describe node %s` shows who else asks for memory there.", c.Name, pod.NodeName)
+	if pod.NodeName != "" {
+		f.Because = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
 	}
-	meaning := map[int32]string{
-		126: "the command is not executable", 127: "the command was not found", 129: "SIGHUP", 130: "SIGINT", 131: "SIGQUIT",
-		132: "SIGILL: an instruction that this CPU does not know", 134: "SIGABRT: the program gave up on itself", 135: "SIGBUS",
-		136: "SIGFPE: an arithmetic error", 137: "SIGKILL", 139: "SIGSEGV: a memory access error", 141: "SIGPIPE", 143: "SIGTERM",
-	}[code]
-	switch {
-	case meaning != "":
-		return fmt.Sprintf("exit code %d (%s)", code, meaning)
-	case code > 128 && code < 160:
-		return fmt.Sprintf("exit code %d (signal %d)", code, code-128)
-	default:
-		return fmt.Sprintf("exit code %d", code)
-	}
+	return f
 }

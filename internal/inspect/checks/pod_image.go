@@ -8,62 +8,70 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-const imagesLink = "https://kubernetes.io/docs/concepts/containers/images/#imagepullbackoff"
+// Ids of the checks that one judgement of a failed pull tells apart.
+const (
+	imageNotFound    = "image-not-found"
+	imageDenied      = "image-pull-denied"
+	imageUnreachable = "image-registry-unreachable"
+	imageFailed      = "image-pull-failed"
+)
 
 func imageChecks() []Check {
 	check := func(id, summary, meaning, remediation string) Check {
 		return Check{
 			ID: id, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: summary, Meaning: meaning, Remediation: remediation, Link: imagesLink,
-			Needs: []facts.Kind{facts.Pod}, Uses: []facts.Kind{facts.Event, facts.ReplicaSet, facts.Job},
-			Run: func(g *facts.Graph, p Params) []Finding { return imageFindings(g, id) },
+			Summary: summary, Meaning: meaning, Remediation: remediation,
+			Link:  "https://kubernetes.io/docs/concepts/containers/images/#imagepullbackoff",
+			Needs: []facts.Kind{facts.Pod}, Uses: podUses(facts.Event, facts.Secret),
+			Run: imageCheck(id),
 		}
 	}
 	return []Check{
-		check("image-not-found", "An image, or its tag, does not exist in its registry.",
-			"The registry answered, and knows no such image, tag or digest, or has none for the node's platform.",
+		check(imageNotFound, "An image, or its tag, does not exist in its registry.",
+			"The registry answered, and knows no such image, tag or digest.",
 			"Compare name and tag with what was pushed; a slip of the pen and a build that failed are the usual reasons."),
-		check("image-pull-denied", "A registry refuses to hand out an image.",
-			"The registry answered that it needs credentials, or that these have no right to the image. Some registries answer the same for images that do not exist.",
-			"Name a pull secret with valid credentials in imagePullSecrets of the Pod or of its ServiceAccount "+
-				"(kubectl create secret docker-registry), or grant the node's identity the right to pull; check the image's name as well."),
-		check("image-registry-unreachable", "The registry of an image cannot be reached from the node.",
-			"The node's container runtime got no answer: the name does not resolve, nothing listens, the connection timed out, or TLS failed.",
-			"Check the registry's host name in the image, and from a node DNS, routes, proxies and certificates; check that the registry is up."),
-		check("image-pull-failed", "An image could not be pulled.",
-			"The pull failed in a way that is neither a missing image, nor missing rights, nor an unreachable registry: "+
-				"for example a malformed name, a rate limit, a full disk, or an image that is not on the node and may not be pulled.",
-			"Read the message in the evidence; kubectl describe pod shows later tries."),
+		check(imageDenied, "A registry refuses to hand out an image.",
+			"The registry answered that it needs credentials, or that those it got have no right to the image. Many registries answer the same for images "+
+				"that do not exist, so as not to tell which do.",
+			"Check the image's name first. Then name a Secret with valid credentials in imagePullSecrets of the Pod or of its ServiceAccount "+
+				"(`kubectl create secret docker-registry`), or grant the nodes' identity the right to pull."),
+		check(imageUnreachable, "The registry of an image cannot be reached from the node.",
+			"The node's container runtime got no answer: the registry's name does not resolve, nothing listens there, the connection timed out, or TLS failed. "+
+				"Pods younger than the startup grace are left out, since such failures may pass.",
+			"Check the registry's host name in the image; from a node, check DNS, routes, proxy and certificates; check that the registry is up."),
+		check(imageFailed, "An image could not be pulled.",
+			"The pull failed in a way that is neither a missing image, nor missing rights, nor an unreachable registry: for example a malformed name, a rate "+
+				"limit, an image without a version for the node's platform, a full disk, or an image that is not on the node and may not be pulled. Pods "+
+				"younger than the startup grace are left out.",
+			"Read the message in the evidence; `kubectl describe pod <pod>` shows later tries."),
 	}
 }
 
-// imageFindings are the findings of one of the image checks: the failures of its class.
-func imageFindings(g *facts.Graph, class string) []Finding {
-	var failures []failure
-	for _, pod := range g.Pods {
-		if !atWork(pod) {
-			continue
-		}
-		for _, c := range allContainers(pod) {
-			if c.State.Status != facts.StateWaiting || !imageReason(c.State.Reason) {
+func imageCheck(id string) func(*facts.Graph, Params) []Finding {
+	return func(g *facts.Graph, p Params) []Finding {
+		var failures []failure
+		for _, pod := range g.Pods {
+			if !atWork(pod) {
 				continue
 			}
-			message, evidence := pullMessage(g, pod, c)
-			found, advice := classifyPull(c.State.Reason, message)
-			if found != class {
-				continue
+			for _, c := range allContainers(pod) {
+				if c.State.Status != facts.StateWaiting || !imageReason(c.State.Reason) {
+					continue
+				}
+				text, evidence := pullMessage(g, pod, c)
+				pull := classifyPull(c.State.Reason, c.Image, text)
+				if pull.check != id || pull.mayPass && !outlived(g, pod.Created, p.StartupGrace) {
+					continue
+				}
+				failures = append(failures, failure{pod: pod, discriminator: c.Name, finding: imageFinding(g, pod, c, pull, evidence)})
 			}
-			failures = append(failures, failure{pod: pod, discriminator: c.Name, finding: Finding{
-				Message:     fmt.Sprintf("Image %s of container %s cannot be pulled: %s.", c.Image, c.Name, pullText(found, c.State.Reason, message)),
-				Remediation: advice,
-				Evidence:    []Evidence{evidence},
-			}})
 		}
+		return rollup(g, failures)
 	}
-	return rollup(g, failures)
 }
 
-// imageReason says whether a container waits for its image. The reasons are those of kubelet's pkg/kubelet/images.
+// imageReason says whether a container waits for its image. The reasons are those of pkg/kubelet/images/types.go and
+// k8s.io/cri-api/pkg/errors.
 func imageReason(reason string) bool {
 	switch reason {
 	case "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
@@ -75,96 +83,55 @@ func imageReason(reason string) bool {
 
 // pullMessage is what the container runtime said of the failed pull. While the kubelet backs off, the state holds that text
 // only in newer versions; the event of the failed try has it always, as long as there is one.
-func pullMessage(g *facts.Graph, pod *facts.PodNode, c facts.Container) (string, Evidence) {
-	if c.State.Reason != "ImagePullBackOff" || strings.Contains(c.State.Message, "ErrImagePull") {
-		return c.State.Message, condition("container %s is waiting, %s: %s", c.Name, c.State.Reason, c.State.Message)
+func pullMessage(g *facts.Graph, pod *facts.PodNode, c facts.Container) (string, []Evidence) {
+	state := waitingEvidence(pod, c)
+	_, said, _ := strings.Cut(c.State.Message, ": ")
+	if c.State.Reason != "ImagePullBackOff" || said != "" {
+		return c.State.Message, []Evidence{state}
 	}
-	for _, e := range g.EventsOf(pod.Ref) {
-		if e.Reason == "Failed" && strings.Contains(e.Message, "Failed to pull image") && strings.Contains(e.Message, c.Image) {
-			return e.Message, event(e)
+	if e := containerEvent(g, pod, c, "Failed", "Failed to pull image"); e != nil && strings.Contains(e.Message, c.Image) {
+		return e.Message, []Evidence{event(e), state}
+	}
+	if e := containerEvent(g, pod, c, "InspectFailed", ""); e != nil {
+		return e.Message, []Evidence{event(e), state}
+	}
+	return "", []Evidence{state}
+}
+
+func imageFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, pull failedPull, evidence []Evidence) Finding {
+	f := Finding{
+		Message:     fmt.Sprintf("Image %s of %s of %s cannot be pulled: %s.", c.Image, nameOf(pod, c), ownerName(g, pod), pull.why),
+		Remediation: pull.remedy,
+		Evidence:    evidence,
+	}
+	if pull.check == imageDenied {
+		f.Evidence = append(f.Evidence, pullSecretEvidence(g, pod)...)
+	}
+	if pull.check == imageUnreachable {
+		f.Evidence = append(f.Evidence, spec("node %s", pod.NodeName))
+	}
+	return f
+}
+
+// pullSecretEvidence says which credentials a Pod brings for its registry. Those of its ServiceAccount stand in its spec as
+// well, since admission copies them there.
+func pullSecretEvidence(g *facts.Graph, pod *facts.PodNode) []Evidence {
+	var evidence []Evidence
+	if pod.Spec == nil {
+		return nil
+	}
+	for _, r := range pod.Spec.Refs {
+		if r.Field != "imagePullSecrets" {
+			continue
+		}
+		if g.Complete(facts.Secret, pod.Namespace) && !g.Has(facts.Ref{Kind: facts.Secret, Namespace: pod.Namespace, Name: r.Name}) {
+			evidence = append(evidence, spec("imagePullSecrets names Secret %s, which does not exist", r.Name))
+		} else {
+			evidence = append(evidence, spec("imagePullSecrets names Secret %s", r.Name))
 		}
 	}
-	return c.State.Message, condition("container %s is waiting, %s: %s", c.Name, c.State.Reason, c.State.Message)
-}
-
-// pullTexts are fragments of what containerd, CRI-O, Docker and registries say, by what they mean. Order matters: the first
-// class with a match wins, since a message about refused access often says "not found" as well.
-func pullTexts() []struct {
-	class string
-	texts []string
-} {
-	return []struct {
-		class string
-		texts []string
-	}{
-		{"image-pull-failed", []string{"toomanyrequests", "429 too many requests", "rate limit", "no space left on device"}},
-		{"image-registry-unreachable", []string{
-			"connection refused", "no such host", "i/o timeout", "network is unreachable", "no route to host", "tls handshake timeout",
-			"x509:", "certificate", "context deadline exceeded", "server misbehaving", "connection reset", "http: server gave http response to https client",
-			"temporary failure in name resolution", "502 bad gateway", "503 service unavailable", "504 gateway",
-		}},
-		{"image-pull-denied", []string{
-			"401 unauthorized", "403 forbidden", "unauthorized", "authorization failed", "authentication required", "access denied", "access to the resource is denied",
-			"insufficient_scope", "no basic auth credentials", "forbidden", "denied:", "permission",
-		}},
-		{"image-not-found", []string{
-			"not found", "manifest unknown", "name unknown", "name_unknown", "manifest_unknown", "does not exist", "no matching manifest", "no match for platform",
-		}},
+	if len(evidence) == 0 {
+		return []Evidence{spec("neither the Pod nor its ServiceAccount names imagePullSecrets")}
 	}
-}
-
-// classifyPull says which check a failed pull belongs to, and gives better advice than the check's where there is some.
-func classifyPull(reason, message string) (class, advice string) {
-	lower := strings.ToLower(message)
-	switch reason {
-	case "InvalidImageName":
-		return "image-pull-failed", "Correct the image's name: registry/path:tag, in lower case but for the tag."
-	case "ErrImageNeverPull":
-		return "image-pull-failed", "The Pod's imagePullPolicy is Never and the node does not have the image: load it onto the node, or use IfNotPresent."
-	}
-	for _, known := range pullTexts() {
-		for _, text := range known.texts {
-			if strings.Contains(lower, text) {
-				return known.class, pullAdvice(text)
-			}
-		}
-	}
-	return "image-pull-failed", ""
-}
-
-func pullAdvice(text string) string {
-	switch text {
-	case "toomanyrequests", "429 too many requests", "rate limit":
-		return "The registry limits how often it may be asked: pull with credentials, or through a mirror of your own."
-	case "no space left on device":
-		return "The node's disk is full: free or enlarge it; kubectl describe node shows its disk pressure."
-	case "x509:", "certificate":
-		return "The node does not trust the registry's certificate: install its CA on the nodes, or give the registry a certificate of a CA that they trust."
-	case "no such host", "server misbehaving", "temporary failure in name resolution":
-		return "The node cannot resolve the registry's host name: correct the name in the image, or the DNS of the node."
-	default:
-		return ""
-	}
-}
-
-// pullText says in a few words, which hold still from try to try, why a pull fails.
-func pullText(class, reason, message string) string {
-	switch {
-	case reason == "InvalidImageName":
-		return "the name is not one of an image"
-	case reason == "ErrImageNeverPull":
-		return "it is not on the node, and the pull policy is Never"
-	case class == "image-not-found":
-		return "the registry has no such image or tag"
-	case class == "image-pull-denied":
-		return "the registry denies access"
-	case class == "image-registry-unreachable":
-		return "the registry cannot be reached"
-	case strings.Contains(strings.ToLower(message), "no space left"):
-		return "the node's disk is full"
-	case strings.Contains(strings.ToLower(message), "toomanyrequests"), strings.Contains(strings.ToLower(message), "rate limit"):
-		return "the registry's rate limit is used up"
-	default:
-		return "see the evidence"
-	}
+	return evidence
 }

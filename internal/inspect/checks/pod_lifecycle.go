@@ -2,7 +2,6 @@ package checks
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,193 +11,188 @@ import (
 )
 
 func podLifecycleChecks() []Check {
-	return []Check{
+	return append([]Check{
 		{
 			ID: "pod-stuck-terminating", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
 			Summary: "A Pod is being deleted and does not go away.",
-			Meaning: "The Pod's own grace period and the grace for terminating are over. Either a finalizer waits for its controller, " +
-				"or the kubelet of its node has not said that the containers have ended.",
-			Remediation: "With a finalizer: see why the controller that set it does not take it off, before taking it off by hand (kubectl edit pod). " +
-				"Without: look at the node (kubectl describe node) and its kubelet.",
+			Meaning: "The Pod's own grace period and the grace for terminating are over. Either its node does not answer, or a finalizer waits for its " +
+				"controller, or the kubelet has not said that the containers have ended. A StatefulSet makes no new Pod of that name until it is gone.",
+			Remediation: "With a finalizer, see why the controller that set it does not take it off. Without, look at the node (`kubectl describe node <node>`) and " +
+				"its kubelet. `kubectl delete pod <pod> --force` removes only the record: use it when the containers have surely ended.",
 			Link:  "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
-			Needs: []facts.Kind{facts.Pod}, Uses: []facts.Kind{facts.Node, facts.ReplicaSet, facts.Job},
+			Needs: []facts.Kind{facts.Pod}, Uses: podUses(facts.Node, facts.Event),
 			ExplainedBy: []string{"node-not-ready"}, Run: stuckTerminating,
 		},
 		{
 			ID: "pod-evicted", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
-			Summary: "A node ran short of something and evicted Pods.",
-			Meaning: "The kubelet ended the Pod within the recent window, because its node ran low on memory, disk or process ids, or because the Pod used more " +
-				"local storage than it may.",
-			Remediation: "Set requests that tell what the Pod really uses, limit what fills the node (logs, emptyDir), or give the node more; " +
-				"kubectl delete pod --field-selector status.phase=Failed removes what is left of evicted Pods.",
+			Summary: "A node ran short of something and evicted Pods, or they used more local storage than they may.",
+			Meaning: "The kubelet ended the Pod within the recent window (an hour unless set), because its node ran low on memory, disk or process ids, or because " +
+				"the Pod used more local storage than its limits allow.",
+			Remediation: "Set requests that tell what the Pods really use, limit what fills the node (logs, emptyDir), or give the node more. " +
+				"`kubectl delete pods --field-selector status.phase=Failed` removes what is left of evicted Pods.",
 			Link:  "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",
-			Needs: []facts.Kind{facts.Pod}, Uses: []facts.Kind{facts.Node, facts.ReplicaSet, facts.Job},
+			Needs: []facts.Kind{facts.Pod}, Uses: podUses(),
 			ExplainedBy: []string{"node-pressure"}, Run: evicted,
 		},
-		{
-			ID: "volume-mount-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "A Pod does not start, because a volume cannot be attached or mounted.",
-			Meaning: "The Pod has a node, but its containers wait for a volume, and events say that attaching or mounting it fails. " +
-				"Missing ConfigMaps and Secrets are reported as that instead.",
-			Remediation: "Read the message in the evidence: a volume that is still attached to another node, a driver that is not on this node " +
-				"(kubectl get csinodes), a path that does not exist, a server that does not answer.",
-			Link:  "https://kubernetes.io/docs/concepts/storage/volumes/",
-			Needs: []facts.Kind{facts.Pod, facts.Event}, Uses: []facts.Kind{facts.ReplicaSet, facts.Job, facts.PVC},
-			ExplainedBy: append(claimFailures(), "node-not-ready"), Run: mountFailed,
-		},
-		{
-			ID: "pod-sandbox-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "A Pod does not start, because its node cannot give it a network or a sandbox.",
-			Meaning: "The container runtime fails to set up the Pod before any container is made. Mostly the network plugin (CNI) of the node is at fault: " +
-				"not running, without free addresses, or wrongly configured.",
-			Remediation: "Look at the Pods of the network plugin on that node, and at the node's kubelet and container runtime; the evidence has the runtime's words.",
-			Link:        "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/network-plugins/",
-			Needs:       []facts.Kind{facts.Pod, facts.Event}, Uses: []facts.Kind{facts.ReplicaSet, facts.Job},
-			ExplainedBy: []string{"node-not-ready", "node-network-unavailable", "daemonset-unavailable"}, Run: sandboxFailed,
-		},
-	}
+	}, podSetupChecks()...)
 }
 
 func stuckTerminating(g *facts.Graph, p Params) []Finding {
 	var failures []failure
 	for _, pod := range g.Pods {
-		if pod.Deleting.IsZero() || g.Now.Sub(pod.Deleting) < p.TerminatingGrace {
+		if pod.Deleting.IsZero() || !outlived(g, pod.Deleting, p.TerminatingGrace) {
 			continue
 		}
-		f := Finding{Evidence: []Evidence{spec("to be gone since %s", pod.Deleting.UTC().Format("2006-01-02 15:04:05 MST"))}}
-		discriminator := ""
-		if len(pod.Finalizers) > 0 {
-			names := slices.Sorted(slices.Values(pod.Finalizers))
-			discriminator = strings.Join(names, ",")
-			f.Message = fmt.Sprintf("A Pod is being deleted and waits for the %s %s.", plural(len(names), "finalizer", "finalizers"), strings.Join(names, ", "))
-		} else {
-			f.Message = "A Pod is being deleted, but the kubelet of its node has not said that its containers have ended."
-			if pod.NodeName != "" {
-				f.Evidence = append(f.Evidence, spec("it is on node %s", pod.NodeName))
-				f.Because = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
-			}
+		discriminator, f := stuckPod(g, pod)
+		f.BecauseOnly = true
+		f.Evidence = append([]Evidence{spec("Pod %s was to be gone at %s", pod.Name, pod.Deleting.UTC().Format(time.RFC3339))}, f.Evidence...)
+		if e := newestEvent(g, pod.Ref, "FailedKillPod", "FailedPreStopHook", "ExceededGracePeriod"); e != nil {
+			f.Evidence = append(f.Evidence, event(e))
 		}
 		failures = append(failures, failure{pod: pod, discriminator: discriminator, finding: f})
 	}
 	return rollup(g, failures)
 }
 
+// stuckPod says what a Pod that is being deleted waits for.
+func stuckPod(g *facts.Graph, pod *facts.PodNode) (discriminator string, f Finding) {
+	ended := !slices.ContainsFunc(allContainers(pod), func(c facts.Container) bool { return c.State.Status == facts.StateRunning })
+	node := facts.Ref{Kind: facts.Node, Name: pod.NodeName}
+	state := nodeState(g, node)
+	who := "A Pod of " + ownerName(g, pod)
+	if g.TopOwner(pod.Ref) == pod.Ref {
+		who = "Pod " + pod.Name
+	}
+	switch {
+	case state != "" && (!ended || len(pod.Finalizers) == 0):
+		return "node", Finding{
+			Message:  fmt.Sprintf("%s is being deleted and does not go away: its node %s %s.", who, pod.NodeName, state),
+			Because:  []facts.Ref{node},
+			Evidence: []Evidence{condition("node %s %s", pod.NodeName, state)},
+			Remediation: fmt.Sprintf("Bring node %[1]s back, or, when it is gone for good, remove it (`kubectl delete node %[1]s`): its Pods go with it. For volumes to be "+
+				"freed at once, mark it first: `kubectl taint node %[1]s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`.", pod.NodeName),
+		}
+	case len(pod.Finalizers) > 0:
+		names := strings.Join(slices.Sorted(slices.Values(pod.Finalizers)), ", ")
+		return names, Finding{
+			Message: fmt.Sprintf("%s is being deleted and waits for the %s %s to be taken off.", who,
+				plural(len(pod.Finalizers), "finalizer", "finalizers"), names),
+			Evidence: []Evidence{spec("finalizers: %s", names)},
+			Remediation: fmt.Sprintf("See whether the controller that set it runs, and why it does not finish. Only when it is gone for good, take it off by hand: "+
+				"`kubectl -n %s patch pod %s --type=json -p '[{\"op\":\"remove\",\"path\":\"/metadata/finalizers\"}]'`.", pod.Namespace, pod.Name),
+		}
+	default:
+		f = Finding{
+			Message: fmt.Sprintf("%s is being deleted, but the kubelet of its node has not said that its containers have ended.", who),
+			Remediation: fmt.Sprintf("Look at the kubelet and the container runtime of node %s: a process may hang in a dead mount (NFS), or the runtime may be stuck. "+
+				"When the containers have surely ended: `kubectl -n %s delete pod %s --force`.", pod.NodeName, pod.Namespace, pod.Name),
+		}
+		if pod.NodeName != "" {
+			f.Evidence, f.Because = []Evidence{spec("node %s", pod.NodeName)}, []facts.Ref{node}
+		}
+		return "kubelet", f
+	}
+}
+
+// nodeState says what is wrong with the node of a Pod; empty when nothing is, or when it is not known.
+func nodeState(g *facts.Graph, ref facts.Ref) string {
+	if ref.Name == "" {
+		return ""
+	}
+	node, ok := facts.Lookup[*facts.NodeNode](g, ref)
+	if !ok {
+		if g.Complete(facts.Node, "") {
+			return "does not exist any more"
+		}
+		return ""
+	}
+	if ready, told := node.Condition("Ready"); told && ready.Status != "True" {
+		return "is not ready"
+	}
+	return ""
+}
+
 func evicted(g *facts.Graph, p Params) []Finding {
-	pattern := regexp.MustCompile(`low on resource: ([a-z-]+)`)
 	var failures []failure
 	for _, pod := range g.Pods {
 		if pod.Phase != "Failed" || pod.Reason != "Evicted" || !pod.Deleting.IsZero() || !recent(g, p, ended(pod)) {
 			continue
 		}
-		short := ""
-		message := "The kubelet evicted Pods: " + sentence(firstSentence(pod.Message))
-		if m := pattern.FindStringSubmatch(pod.Message); m != nil {
-			short = m[1]
-			message = fmt.Sprintf("The kubelet evicted Pods, because their node ran low on %s.", short)
+		e := parseEviction(pod.Message)
+		f := Finding{
+			Message:     fmt.Sprintf("Pods of %s were evicted: %s.", ownerName(g, pod), e.why),
+			Remediation: e.remedy, BecauseOnly: true,
+			Evidence: []Evidence{condition("Pod %s: %s", pod.Name, pod.Message)},
 		}
-		f := Finding{Message: message, Evidence: []Evidence{condition("Pod %s: %s", pod.Name, pod.Message)}}
+		if g.TopOwner(pod.Ref) == pod.Ref {
+			f.Message = fmt.Sprintf("Pod %s was evicted: %s.", pod.Name, e.why)
+		}
 		if pod.NodeName != "" {
-			f.Because = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
+			f.Evidence = append(f.Evidence, spec("node %s", pod.NodeName))
+			if e.ofNode {
+				f.Because = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
+			}
 		}
-		failures = append(failures, failure{pod: pod, discriminator: short, finding: f})
+		failures = append(failures, failure{pod: pod, discriminator: e.resource, finding: f})
 	}
 	return rollup(g, failures)
 }
 
-// ended is when a finished Pod ended, as far as it tells: the last end of a container, else the last change of Ready, else
-// its start.
+// eviction is why the kubelet evicted a Pod.
+type eviction struct {
+	// resource that was short; empty when it is not told.
+	resource string
+	// ofNode says that the node ran short, not that the Pod broke a limit of its own.
+	ofNode      bool
+	why, remedy string
+}
+
+// parseEviction reads the message of an evicted Pod (pkg/kubelet/eviction/helpers.go).
+func parseEviction(message string) eviction {
+	if _, rest, ok := strings.Cut(message, "low on resource: "); ok {
+		resource, _ := word(rest)
+		resource = strings.TrimRight(resource, ".")
+		e := eviction{resource: resource, ofNode: true, why: "their node ran low on " + resource}
+		switch resource {
+		case "memory":
+			e.remedy = "Give the containers a memory request that tells what they really use (those far above it go first), and the node more memory or fewer Pods."
+		case "ephemeral-storage", "inodes", "nodefs", "imagefs":
+			e.remedy = "Find what fills the node's disk: container logs, emptyDir volumes, unused images. Set ephemeral-storage requests and limits, or give the node a larger disk."
+		case "pids":
+			e.remedy = "Find what starts so many processes, and set the kubelet's podPidsLimit."
+		}
+		return e
+	}
+	switch {
+	case strings.Contains(message, "EmptyDir volume"):
+		volume, _ := quotedAfter(message, "EmptyDir volume ")
+		return eviction{resource: "emptydir/" + volume, why: "emptyDir volume " + volume + " grew over its sizeLimit",
+			remedy: "Raise sizeLimit of the emptyDir volume in the Pod template, or make the program clean up what it writes there."}
+	case strings.Contains(message, "ephemeral storage limit"), strings.Contains(message, "ephemeral local storage usage exceeds"):
+		return eviction{resource: "ephemeral-storage-limit", why: "they wrote more to local storage than their ephemeral-storage limit",
+			remedy: "Raise limits.ephemeral-storage in the Pod template, or write less: logs and files outside of volumes count, emptyDir volumes too."}
+	case strings.Contains(message, "The node had condition"):
+		return eviction{resource: "condition", ofNode: true, why: "their node was under pressure"}
+	default:
+		return eviction{why: "the evidence has the kubelet's reason"}
+	}
+}
+
+// ended is when a finished Pod ended, as far as it tells: when it was disrupted, else the last end of a container, else the
+// last change of Ready, else its start.
 func ended(pod *facts.PodNode) (at time.Time) {
+	if disrupted, ok := pod.Condition("DisruptionTarget"); ok && !disrupted.Since.IsZero() {
+		return disrupted.Since
+	}
 	for _, c := range allContainers(pod) {
 		if c.State.Finished.After(at) {
 			at = c.State.Finished
 		}
 	}
-	switch {
-	case !at.IsZero():
-		return at
-	case !pod.ReadySince.IsZero():
-		return pod.ReadySince
-	default:
-		return pod.Started
-	}
-}
-
-func firstSentence(text string) string {
-	first, _, _ := strings.Cut(text, ". ")
-	return first
-}
-
-func mountFailed(g *facts.Graph, p Params) []Finding {
-	volume := regexp.MustCompile(`(?:for volume|volume) "([^"]+)"`)
-	var failures []failure
-	for _, pod := range g.Pods {
-		if !starting(g, p, pod) {
-			continue
-		}
-		for _, e := range g.EventsOf(pod.Ref) {
-			if e.Reason != "FailedMount" && e.Reason != "FailedAttachVolume" {
-				continue
-			}
-			if _, missing := parseMissing(e.Message); missing || strings.HasPrefix(e.Message, "Unable to attach or mount volumes") {
-				continue // said better by another check, or by the event about the volume itself
-			}
-			name := ""
-			if m := volume.FindStringSubmatch(e.Message); m != nil {
-				name = " " + m[1]
-			}
-			f := Finding{Message: fmt.Sprintf("Volume%s cannot be attached or mounted, so the containers wait.", name), Evidence: []Evidence{event(e)}}
-			if pod.Spec != nil {
-				for _, r := range pod.Spec.Refs {
-					if r.Kind == facts.PVC {
-						f.Because = append(f.Because, facts.Ref{Kind: facts.PVC, Namespace: pod.Namespace, Name: r.Name})
-					}
-				}
-			}
-			failures = append(failures, failure{pod: pod, discriminator: volumeIdentity(pod, name), finding: f})
-			break
+	for _, other := range []time.Time{pod.ReadySince, pod.Started, pod.Created} {
+		if at.IsZero() {
+			at = other
 		}
 	}
-	return rollup(g, failures)
-}
-
-// volumeIdentity is the name of a volume as the Pod's template has it. Names of provisioned volumes, pvc-<uid>, differ
-// from Pod to Pod and so are none.
-func volumeIdentity(pod *facts.PodNode, name string) string {
-	name = strings.TrimSpace(name)
-	if pod.Spec != nil && slices.ContainsFunc(pod.Spec.Refs, func(r facts.SpecRef) bool { return r.Field == "volume "+name }) {
-		return name
-	}
-	return ""
-}
-
-func sandboxFailed(g *facts.Graph, p Params) []Finding {
-	var failures []failure
-	for _, pod := range g.Pods {
-		if !starting(g, p, pod) {
-			continue
-		}
-		e := newestEvent(g, pod.Ref, "FailedCreatePodSandBox", "FailedPodSandBoxStatus")
-		if e == nil {
-			continue
-		}
-		failures = append(failures, failure{pod: pod, finding: Finding{
-			Message:  "The node cannot give the Pods a network or a sandbox, so no container is made.",
-			Evidence: []Evidence{event(e), spec("node %s", pod.NodeName)},
-			Because:  []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}},
-		}})
-	}
-	return rollup(g, failures)
-}
-
-// starting says whether a Pod has a node, and its containers still wait to be made although the grace is over.
-func starting(g *facts.Graph, p Params, pod *facts.PodNode) bool {
-	if !atWork(pod) || pod.NodeName == "" || pod.Phase != "Pending" || g.Now.Sub(pod.Created) < p.StartupGrace {
-		return false
-	}
-	for _, c := range allContainers(pod) {
-		if c.State.Status == facts.StateWaiting && c.State.Reason != "ContainerCreating" && c.State.Reason != "PodInitializing" {
-			return false
-		}
-	}
-	return true
+	return at
 }

@@ -1,326 +1,179 @@
 package checks
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-const schedulingLink = "https://kubernetes.io/docs/concepts/scheduling-eviction/"
-
 func schedulingChecks() []Check {
-	check := func(id, summary, remediation, link string, explainedBy []string) Check {
+	check := func(class schedulingClass, summary, remediation, link string) Check {
 		return Check{
-			ID: id, Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh, Summary: summary,
-			Meaning: "The scheduler says for each node why the Pod may not run there. The reason that rules out the most nodes decides " +
-				"which check reports it (storage first, since it rules out all); the evidence lists every reason.",
-			Remediation: remediation, Link: link,
-			Needs: []facts.Kind{facts.Pod}, Uses: []facts.Kind{facts.Node, facts.PVC, facts.ReplicaSet, facts.Job},
-			ExplainedBy: explainedBy,
-			Run:         func(g *facts.Graph, p Params) []Finding { return unschedulable(g, p, id) },
+			ID: class.check(), Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh, Summary: summary,
+			Meaning: "A Pod has waited for a node longer than the startup grace, and the scheduler says for each node why not there. The reason that rules out " +
+				"the most nodes decides which check reports it (storage first, since it rules out all); the evidence lists every reason. Pods that are " +
+				"held back by scheduling gates are left out.",
+			Remediation: remediation, Link: "https://kubernetes.io/docs/" + link,
+			Needs: []facts.Kind{facts.Pod}, Uses: podUses(facts.Node, facts.PVC),
+			ExplainedBy: nodeFailures(),
+			Run:         func(g *facts.Graph, p Params) []Finding { return unschedulable(g, p, class) },
 		}
 	}
-	return []Check{
-		check("pod-unschedulable-resources", "A Pod gets no node, because none has enough left of what it requests.",
-			"Lower the Pod's requests to what it needs, free or add nodes, or let a cluster autoscaler add them.",
-			"https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#my-pods-are-pending-with-event-message-failedscheduling",
-			nodeFailures()),
-		check("pod-unschedulable-affinity", "A Pod gets no node, because none fits its selector, affinity or spread rules.",
-			"Compare nodeSelector, affinity and topologySpreadConstraints of the Pod's template with kubectl get nodes --show-labels.",
-			"https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/", nodeFailures()),
-		check("pod-unschedulable-taints", "A Pod gets no node, because it does not tolerate the taints of those that would fit.",
-			"Add a toleration to the Pod's template if it belongs there, or take the taint off (kubectl taint nodes NODE KEY-).",
-			"https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/", nodeFailures()),
-		check("pod-unschedulable-volume", "A Pod gets no node, because its storage is not to be had on any.",
-			"Look at the PersistentVolumeClaims of the Pod (kubectl describe pvc): not bound, bound in another zone, or attached elsewhere.",
-			"https://kubernetes.io/docs/concepts/storage/persistent-volumes/", append(claimFailures(), nodeFailures()...)),
-		check("pod-unschedulable-ports", "A Pod gets no node, because its host port is taken on every one.",
-			"Give the Pod another hostPort, or none: a Service reaches it without.", schedulingLink, nodeFailures()),
-		check("pod-unschedulable-other", "A Pod gets no node, for a reason that the scheduler gives.",
-			"Read the reasons in the evidence; kubectl get nodes shows whether there are any nodes at all.", schedulingLink, nodeFailures()),
+	all := []Check{
+		check(classResources, "A Pod gets no node, because none has enough left of what it requests.",
+			"Lower the Pod's requests to what it needs, free or add nodes, or let a cluster autoscaler add them; `kubectl describe nodes` shows under Allocated "+
+				"resources who takes what.", "concepts/configuration/manage-resources-containers/#my-pods-are-pending-with-event-message-failedscheduling"),
+		check(classAffinity, "A Pod gets no node, because none fits its selector, affinity or spread rules.",
+			"Compare nodeSelector, affinity and topologySpreadConstraints of the Pod template with `kubectl get nodes --show-labels`.",
+			"concepts/scheduling-eviction/assign-pod-node/"),
+		check(classTaints, "A Pod gets no node, because those that are left are tainted or cordoned.",
+			"Add a toleration to the Pod template if the Pod belongs there, take the taint off (`kubectl taint nodes <node> <key>-`), or `kubectl uncordon <node>`.",
+			"concepts/scheduling-eviction/taint-and-toleration/"),
+		check(classVolume, "A Pod gets no node, because its storage is not to be had on any.",
+			"Look at the PersistentVolumeClaims of the Pod (`kubectl describe pvc <name>`): missing, not bound, or bound to a volume that only other nodes reach.",
+			"concepts/storage/persistent-volumes/"),
+		check(classPorts, "A Pod gets no node, because its host port is taken on every one.",
+			"Give the Pod another hostPort, or none: a Service reaches it without. With hostNetwork every container port is a host port.",
+			"concepts/configuration/overview/"),
+		check(classOther, "A Pod gets no node, for another reason, or because no scheduler looks at it.",
+			"Read the reasons in the evidence; `kubectl get nodes` shows whether there are any nodes, `kubectl describe pod <pod>` what the scheduler says.",
+			"concepts/scheduling-eviction/kube-scheduler/"),
 	}
-}
-
-// schedulingClass is what kind of reason keeps a Pod from a node. The order decides between equally frequent ones.
-type schedulingClass int
-
-const (
-	classVolume schedulingClass = iota
-	classResources
-	classAffinity
-	classPorts
-	classTaints
-	classOther
-)
-
-// check is the id of the check that reports the class.
-func (c schedulingClass) check() string {
-	return "pod-unschedulable-" + []string{"volume", "resources", "affinity", "ports", "taints", "other"}[c]
-}
-
-// schedulingReason is one reason, and how many nodes it rules out; 0 when it rules out all before any is looked at.
-type schedulingReason struct {
-	nodes int
-	text  string
-	class schedulingClass
-}
-
-// parseScheduling reads the scheduler's message (FitError in kubernetes/pkg/scheduler/framework/types.go):
-//
-//	0/X nodes are available: <what rules out all>. <N reason, N reason>. <preemption: ...>
-//
-// What follows on preemption says only that evicting others would not help. Text of another form is one reason by itself.
-func parseScheduling(message string) []schedulingReason {
-	body := message
-	if _, after, found := strings.Cut(body, "nodes are available:"); found {
-		body = after
-	}
-	body, _, _ = strings.Cut(body, "preemption:")
-	var reasons []schedulingReason
-	for _, part := range splitReasons(body) {
-		reason := schedulingReason{text: part, class: classifyScheduling(part)}
-		var n int
-		if _, err := fmt.Sscanf(part, "%d ", &n); err == nil && n >= 0 {
-			if _, text, found := strings.Cut(part, " "); found {
-				reason.nodes, reason.text = n, text
-				reason.class = classifyScheduling(text)
-			}
+	for i := range all {
+		if all[i].ID == classVolume.check() {
+			all[i].Category = v1alpha1.CategoryReliability
+			all[i].ExplainedBy = append(claimFailures(), nodeFailures()...)
 		}
-		reasons = append(reasons, reason)
-	}
-	return reasons
-}
-
-// splitReasons splits at commas, but not within the braces that hold a taint.
-func splitReasons(body string) []string {
-	var parts []string
-	depth, from := 0, 0
-	add := func(part string) {
-		if part = strings.TrimSpace(strings.TrimRight(strings.TrimSpace(part), ".")); part != "" {
-			parts = append(parts, part)
+		if all[i].ID == classAffinity.check() || all[i].ID == classTaints.check() || all[i].ID == classPorts.check() {
+			all[i].Category = v1alpha1.CategoryConfiguration
 		}
 	}
-	for i, r := range body {
-		switch r {
-		case '{':
-			depth++
-		case '}':
-			depth--
-		case ',':
-			if depth <= 0 {
-				add(body[from:i])
-				from = i + 1
-			}
-		}
-	}
-	add(body[from:])
-	return parts
+	return all
 }
 
-// classifyScheduling knows the reasons of the scheduler's plugins (their ErrReason constants).
-func classifyScheduling(text string) schedulingClass {
-	lower := strings.ToLower(text)
-	for _, known := range []struct {
-		class schedulingClass
-		texts []string
-	}{
-		{classVolume, []string{
-			"persistentvolume", "volume", "pvc(s)", "available disk", "free storage", "no available volume zone",
-		}},
-		{classResources, []string{"insufficient", "too many pods", "resource"}},
-		{classPorts, []string{"free ports"}},
-		{classTaints, []string{"taint", "were unschedulable", "unknown conditions"}},
-		{classAffinity, []string{"affinity", "selector", "topology spread", "requested node name", "node(s) didn't match"}},
-	} {
-		for _, t := range known.texts {
-			if strings.Contains(lower, t) {
-				return known.class
-			}
-		}
-	}
-	return classOther
+// placement is the search for nodes for one Pod.
+type placement struct {
+	g       *facts.Graph
+	pod     *facts.PodNode
+	class   schedulingClass
+	reasons []schedulingReason
+	// said is the scheduler's message; empty when no scheduler has said anything.
+	said string
 }
 
-// dominant is the class that rules out the most nodes. What rules out all of them at once wins, and storage does so even
-// beside others, since no node can help then.
-func dominant(reasons []schedulingReason) schedulingClass {
-	counts := map[schedulingClass]int{}
-	for _, r := range reasons {
-		if r.nodes == 0 || r.class == classVolume {
-			return r.class
-		}
-		counts[r.class] += r.nodes
-	}
-	best := classOther
-	for class := classVolume; class <= classOther; class++ {
-		if counts[class] > counts[best] {
-			best = class
-		}
-	}
-	return best
-}
-
-// unschedulable are the findings of one of the scheduling checks.
-func unschedulable(g *facts.Graph, p Params, check string) []Finding {
+// unschedulable are the findings of one of the scheduling checks: one on each workload.
+func unschedulable(g *facts.Graph, p Params, class schedulingClass) []Finding {
 	var failures []failure
+	apart := nodesApart(g)
 	for _, pod := range g.Pods {
-		scheduled, ok := pod.Condition("PodScheduled")
-		if !ok || scheduled.Status != "False" || scheduled.Reason != "Unschedulable" || !atWork(pod) || g.Now.Sub(pod.Created) < p.StartupGrace {
+		pl, ok := search(g, p, pod, apart)
+		if !ok || pl.class != class {
 			continue
 		}
-		reasons := parseScheduling(scheduled.Message)
-		class := dominant(reasons)
-		if class.check() != check {
-			continue
+		f := Finding{Because: pl.because(), BecauseOnly: true}
+		f.Message, f.Remediation = pl.text()
+		if pl.said != "" {
+			f.Evidence = append(f.Evidence, condition("the scheduler says: %s", pl.said))
 		}
-		failures = append(failures, failure{pod: pod, finding: Finding{
-			Message:  schedulingMessage(g, pod, class, reasons),
-			Evidence: append([]Evidence{condition("scheduler: %s", scheduled.Message)}, schedulingEvidence(g, pod, class)...),
-			Because:  schedulingBecause(g, pod, class, reasons),
-		}})
+		f.Evidence = append(f.Evidence, pl.evidence()...)
+		failures = append(failures, failure{pod: pod, finding: f})
 	}
 	return rollup(g, failures)
 }
 
-// schedulingMessage says what the Pod asks for that no node gives, in words that hold still.
-func schedulingMessage(g *facts.Graph, pod *facts.PodNode, class schedulingClass, reasons []schedulingReason) string {
-	switch class {
-	case classVolume:
-		return "The Pods get no node, because their storage is not to be had: " + volumeText(reasons) + "."
-	case classResources:
-		if text := tooLarge(g, pod); text != "" {
-			return "The Pods request more than any node has: " + text + "."
-		}
-		return fmt.Sprintf("The Pods get no node: none has enough left of what they request (%s).", strings.Join(shortResources(reasons), ", "))
-	case classAffinity:
-		if pod.Spec != nil && len(pod.Spec.NodeSelector) > 0 {
-			return fmt.Sprintf("The Pods get no node: none fits their rules, nodeSelector %s among them.", strings.Join(pod.Spec.NodeSelector, ","))
-		}
-		return "The Pods get no node: none fits their affinity or spread rules."
-	case classTaints:
-		return "The Pods get no node: they do not tolerate the taints of those that would fit."
-	case classPorts:
-		return "The Pods get no node: their host port is taken on every one."
-	default:
-		if len(g.Nodes) == 0 && g.Complete(facts.Node, "") {
-			return "The Pods get no node: the cluster has none."
-		}
-		return "The Pods get no node, for the reasons in the evidence."
+// search judges a Pod that has waited too long for a node; it is false for any other Pod.
+func search(g *facts.Graph, p Params, pod *facts.PodNode, apart int) (placement, bool) {
+	if pod.NodeName != "" || !atWork(pod) {
+		return placement{}, false
 	}
-}
-
-func volumeText(reasons []schedulingReason) string {
-	for _, r := range reasons {
-		if r.class == classVolume {
-			// A slip in the scheduler's own text: "PersistentVolumeClaims. not found".
-			return strings.TrimSuffix(strings.TrimSpace(strings.TrimSuffix(r.text, "not found")), ".")
-		}
-	}
-	return "see the evidence"
-}
-
-// shortResources are the resources that are short, each once.
-func shortResources(reasons []schedulingReason) []string {
-	var names []string
-	for _, r := range reasons {
-		if r.class != classResources {
-			continue
-		}
-		name := strings.TrimSpace(strings.TrimPrefix(r.text, "Insufficient"))
-		if name == "Too many pods" {
-			name = "room for more Pods"
-		}
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// tooLarge says which request exceeds even the largest node, or nothing.
-func tooLarge(g *facts.Graph, pod *facts.PodNode) string {
-	if pod.Spec == nil || len(g.Nodes) == 0 {
-		return ""
-	}
-	var cpu, memory int64
-	for _, n := range g.Nodes {
-		cpu, memory = max(cpu, n.AllocatableCPU), max(memory, n.AllocatableMemory)
-	}
-	var parts []string
-	if pod.Spec.CPURequest > cpu {
-		parts = append(parts, fmt.Sprintf("%s CPU, where the largest node has %s", cores(pod.Spec.CPURequest), cores(cpu)))
-	}
-	if pod.Spec.MemoryRequest > memory {
-		parts = append(parts, fmt.Sprintf("%s of memory, where the largest node has %s", mebibytes(pod.Spec.MemoryRequest), mebibytes(memory)))
-	}
-	return strings.Join(parts, ", and ")
-}
-
-// cores writes millicores as people write CPU: 250m, 2, 1.5.
-func cores(milli int64) string {
+	pl := placement{g: g, pod: pod, class: classOther}
+	scheduled, told := pod.Condition("PodScheduled")
 	switch {
-	case milli%1000 == 0:
-		return fmt.Sprint(milli / 1000)
-	case milli > 1000:
-		return strings.TrimRight(fmt.Sprintf("%.3f", float64(milli)/1000), "0")
+	case !told:
+		// While the scheduler waits for a volume it says nothing, up to ten minutes long.
+		return pl, outlived(g, pod.Created, p.StartupGrace+10*time.Minute)
+	case scheduled.Status != "False" || scheduled.Reason == "SchedulingGated" || !outlived(g, since(scheduled, pod), p.StartupGrace):
+		return placement{}, false
+	}
+	pl.said, pl.reasons = scheduled.Message, parseScheduling(scheduled.Message)
+	if scheduled.Reason == "Unschedulable" {
+		pl.class = dominant(pl.reasons, apart)
+	}
+	return pl, true
+}
+
+// since is when a condition last changed, or when the object was made.
+func since(c facts.Condition, pod *facts.PodNode) time.Time {
+	if c.Since.IsZero() {
+		return pod.Created
+	}
+	return c.Since
+}
+
+// says is whether one of the reasons holds a text.
+func (pl placement) says(text string) bool {
+	return slices.ContainsFunc(pl.reasons, func(r schedulingReason) bool { return strings.Contains(r.text, text) })
+}
+
+// text is the message, in words that hold still while nodes come and go, and what to do; the latter may be empty.
+func (pl placement) text() (message, remedy string) {
+	message = "Pods of " + ownerName(pl.g, pl.pod) + " get no node: "
+	if pl.g.TopOwner(pl.pod.Ref) == pl.pod.Ref {
+		message = "Pod " + pl.pod.Name + " gets no node: "
+	}
+	var why string
+	switch pl.class {
+	case classVolume:
+		why, remedy = pl.volumeText()
+	case classResources:
+		why, remedy = pl.resourceText()
+	case classAffinity:
+		why, remedy = pl.affinityText()
+	case classTaints:
+		why, remedy = pl.taintText()
+	case classPorts:
+		why, remedy = pl.portText()
 	default:
-		return fmt.Sprintf("%dm", milli)
+		why, remedy = pl.otherText()
+	}
+	return message + why + ".", remedy
+}
+
+func (pl placement) otherText() (why, remedy string) {
+	switch {
+	case pl.said == "":
+		return "no scheduler has looked at it", "See whether the scheduler runs (`kubectl -n kube-system get pods`), and whether spec.schedulerName of the Pod " +
+			"template names one that exists."
+	case len(pl.g.Nodes) == 0 && pl.g.Complete(facts.Node, ""), strings.Contains(pl.said, "no nodes available"), strings.Contains(pl.said, "0/0 nodes"):
+		return "the cluster has none that could be used", "Add a node, or see why those that should be there did not join: `kubectl get nodes`."
+	case len(pl.reasons) == 0:
+		return "the scheduler does not say why", ""
+	default:
+		return "the scheduler has a reason of its own, see the evidence", ""
 	}
 }
 
-// schedulingEvidence adds what the Pod asks for, and for resources what the roomiest node has.
-func schedulingEvidence(g *facts.Graph, pod *facts.PodNode, class schedulingClass) []Evidence {
-	if class != classResources || pod.Spec == nil {
-		return nil
-	}
-	evidence := []Evidence{spec("each Pod requests %s CPU and %s of memory", cores(pod.Spec.CPURequest), mebibytes(pod.Spec.MemoryRequest))}
-	type room struct {
-		node        string
-		cpu, memory int64
-	}
-	var rooms []room
-	for _, n := range g.Nodes {
-		r := room{n.Name, n.AllocatableCPU, n.AllocatableMemory}
-		for _, other := range g.PodsOn(n.Name) {
-			if other.Spec != nil && other.Phase != "Succeeded" && other.Phase != "Failed" {
-				r.cpu, r.memory = r.cpu-other.Spec.CPURequest, r.memory-other.Spec.MemoryRequest
-			}
-		}
-		rooms = append(rooms, r)
-	}
-	if len(rooms) == 0 || !g.Complete(facts.Pod, "") {
-		return evidence
-	}
-	best := slices.MaxFunc(rooms, func(a, b room) int { return cmp.Or(cmp.Compare(a.cpu, b.cpu), cmp.Compare(a.memory, b.memory)) })
-	return append(evidence, condition("the node with most CPU not requested is %s: %s CPU and %s of memory",
-		best.node, cores(max(best.cpu, 0)), mebibytes(max(best.memory, 0))))
-}
-
-// schedulingBecause are the objects that the reasons point at: claims that are not bound, nodes that take no Pods.
-func schedulingBecause(g *facts.Graph, pod *facts.PodNode, class schedulingClass, reasons []schedulingReason) []facts.Ref {
+// because are the objects that the reasons point at: claims that are not bound, nodes that take no Pods.
+func (pl placement) because() []facts.Ref {
 	var refs []facts.Ref
-	if class == classVolume && pod.Spec != nil {
-		for _, r := range pod.Spec.Refs {
-			claim := facts.Ref{Kind: facts.PVC, Namespace: pod.Namespace, Name: r.Name}
-			if node, ok := facts.Lookup[*facts.PVCNode](g, claim); r.Kind == facts.PVC && (!ok || node.Phase != "Bound") {
+	if pl.class == classVolume {
+		for _, claim := range claimsOf(pl.pod) {
+			if node, ok := facts.Lookup[*facts.PVCNode](pl.g, claim); !ok || node.Phase != "Bound" || !node.Deleting.IsZero() {
 				refs = append(refs, claim)
 			}
 		}
+		if len(refs) == 0 {
+			refs = claimsOf(pl.pod)
+		}
 	}
-	closed := slices.ContainsFunc(reasons, func(r schedulingReason) bool {
-		return strings.Contains(r.text, "were unschedulable") || strings.Contains(r.text, "node.kubernetes.io/") || strings.Contains(r.text, "untolerated taint(s)")
-	})
-	if !closed {
-		return refs
-	}
-	for _, n := range g.Nodes {
-		ready, told := n.Condition("Ready")
-		if n.Unschedulable || told && ready.Status != "True" || slices.ContainsFunc(n.Taints, func(t facts.Taint) bool { return strings.HasPrefix(t.Key, "node.kubernetes.io/") }) {
-			refs = append(refs, n.Ref)
+	if pl.class == classTaints || pl.class == classVolume && pl.says("were unschedulable") {
+		for _, n := range pl.g.Nodes {
+			if closed(n) != "" {
+				refs = append(refs, n.Ref)
+			}
 		}
 	}
 	return refs

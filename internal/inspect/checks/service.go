@@ -99,8 +99,8 @@ func selectorMatchesNothing(g *facts.Graph, params Params) []Finding {
 		case len(state.workloads) > 0:
 			finding.Message = fmt.Sprintf("Service %s has no Pod to send traffic to: %s, whose Pods it selects, has none.",
 				service.Name, workloadNames(state.workloads))
-			finding.Remediation = fmt.Sprintf("Find out why no Pods are created: `kubectl -n %s describe %s %s` shows it under Events.",
-				service.Namespace, strings.ToLower(string(state.workloads[0].Kind)), state.workloads[0].Name)
+			finding.Remediation = fmt.Sprintf("Find out why no Pods are created: `kubectl -n %s get events --field-selector reason=FailedCreate` "+
+				"and `kubectl -n %s describe %s %s`.", service.Namespace, service.Namespace, strings.ToLower(string(state.workloads[0].Kind)), state.workloads[0].Name)
 		default:
 			finding.Message = fmt.Sprintf("Service %s selects %s, but no Pod at work in namespace %s has these labels.", service.Name, selector, service.Namespace)
 			evidence, fix := nearlySelected(g, service)

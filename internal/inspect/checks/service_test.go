@@ -85,7 +85,7 @@ func TestServiceWhoseSelectorMatchesNothing(t *testing.T) {
 apiVersion: v1
 kind: Service
 metadata: {name: shipping, namespace: shop, creationTimestamp: "2026-01-15T10:00:00Z"}
-spec: {selector: {app: shiping}, ports: [{port: 80}]}
+spec: {selector: {app: shippin}, ports: [{port: 80}]}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -119,9 +119,9 @@ spec: {selector: {matchLabels: {tier: db}}, template: {metadata: {labels: {part-
 		want      string
 	}{
 		"a slip of the pen is shown beside the labels that are near": {shipping, nil, lines(
-			"high Service/shop/shipping: Service shipping selects app=shiping, but no Pod at work in namespace shop has these labels.",
-			"  spec: selector app=shiping",
-			"  spec: Pods of Deployment shipping have app=shipping, not app=shiping",
+			"high Service/shop/shipping: Service shipping selects app=shippin, but no Pod at work in namespace shop has these labels.",
+			"  spec: selector app=shippin",
+			"  spec: Pods of Deployment shipping have app=shipping, not app=shippin",
 		)},
 		"labels that all parts of an application share bring nobody near": {parts, nil, lines(
 			"high Service/shop/front: Service front selects part-of=shop,tier=front, but no Pod at work in namespace shop has these labels.",

@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -287,13 +286,5 @@ func TestClaimThatIsBeingDeletedAndDoesNotGo(t *testing.T) {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestEveryClaimFailureIsACheck(t *testing.T) {
-	for _, id := range claimFailures() {
-		if !slices.ContainsFunc(storageChecks(), func(c Check) bool { return c.ID == id }) {
-			t.Errorf("claimFailures names %s, which is no storage check", id)
-		}
 	}
 }

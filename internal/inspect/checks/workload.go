@@ -97,7 +97,7 @@ func missingSince(g *facts.Graph, workload *facts.WorkloadNode, params Params) (
 
 // shortageEvidence is what the status and the Pods show.
 func shortageEvidence(workload *facts.WorkloadNode, short shortage) []Evidence {
-	evidence := []Evidence{condition("%d Pods wanted, %d exist, %d ready, %d available",
+	evidence := []Evidence{condition("Pods: %d wanted, %d exist, %d ready, %d available",
 		workload.Desired, workload.Current, workload.Ready, workload.Available)}
 	if len(short.down) > 0 {
 		evidence = append(evidence, condition("not ready: %s", fewPodNames(short.down)))

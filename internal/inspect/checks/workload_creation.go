@@ -54,11 +54,11 @@ type blocked struct {
 	evidence Evidence
 }
 
-// blockedFindings reports each refusal of the wanted sort once on the topmost workload.
-func blockedFindings(g *facts.Graph, params Params, wanted func(refusal) bool) []Finding {
+// blockedFindings reports each refusal of a sort once on the topmost workload.
+func blockedFindings(g *facts.Graph, params Params, sort func(refusal) bool) []Finding {
 	var findings []Finding
 	for _, b := range blockedWorkloads(g, params) {
-		if !wanted(b.refusal) {
+		if !sort(b.refusal) {
 			continue
 		}
 		why, remediation, because := explainRefusal(g, b)
@@ -96,42 +96,47 @@ func (b blocked) discriminator() string {
 func blockedWorkloads(g *facts.Graph, params Params) []blocked {
 	var found []blocked
 	known := map[facts.Ref]bool{}
-	add := func(ref facts.Ref, what string, r refusal, evidence Evidence) {
-		owner := g.TopOwner(ref)
-		known[owner] = true
-		found = append(found, blocked{refusal: r, owner: owner, what: what, evidence: evidence})
-	}
 	for _, w := range g.Workloads {
 		if w.Kind == facts.Deployment || !wanted(w) || w.Current >= w.Desired {
 			continue
 		}
-		if r, evidence, ok := refusedEvent(g, w.Ref, params); ok {
-			add(w.Ref, refusedThing(evidence.Text), r, evidence)
-		} else if r, evidence, ok := refusedCondition(w); ok {
-			add(w.Ref, "Pods", r, evidence)
+		r, evidence, ok := refusedEvent(g, w.Ref, params)
+		if !ok {
+			r, evidence, ok = refusedCondition(w)
+		}
+		if ok {
+			owner := g.TopOwner(w.Ref)
+			known[owner] = true
+			found = append(found, blocked{refusal: r, owner: owner, what: refusedThing(evidence.Text), evidence: evidence})
 		}
 	}
 	for _, d := range g.Workloads {
 		// A Deployment repeats the condition of its ReplicaSets; that is enough where those were not read.
 		if r, evidence, ok := refusedCondition(d); ok && d.Kind == facts.Deployment && wanted(d) && !known[d.Ref] {
-			add(d.Ref, "Pods", r, evidence)
+			found = append(found, blocked{refusal: r, owner: d.Ref, what: "Pods", evidence: evidence})
 		}
 	}
+	return append(found, blockedJobs(g, params)...)
+}
+
+// blockedJobs are Jobs without a Pod, and CronJobs without a Job, because the last try to create one was refused.
+func blockedJobs(g *facts.Graph, params Params) []blocked {
+	var found []blocked
 	for _, job := range g.Jobs {
 		if job.Active > 0 || job.Suspended || !job.Deleting.IsZero() || jobFinished(job) {
 			continue
 		}
 		if r, evidence, ok := refusedEvent(g, job.Ref, params); ok {
-			add(job.Ref, "Pods", r, evidence)
+			found = append(found, blocked{refusal: r, owner: g.TopOwner(job.Ref), what: "Pods", evidence: evidence})
 		}
 	}
-	for _, cron := range g.CronJobs {
-		e := newestEvent(g, cron.Ref, "FailedCreate")
-		if e == nil || cron.Suspended || !cron.Deleting.IsZero() || !e.Last.After(cron.LastScheduled) {
+	for _, c := range g.CronJobs {
+		e := newestEvent(g, c.Ref, "FailedCreate")
+		if e == nil || c.Suspended || !c.Deleting.IsZero() || !e.Last.After(c.LastScheduled) {
 			continue
 		}
-		if r, evidence, ok := refusedEvent(g, cron.Ref, params); ok {
-			add(cron.Ref, "Jobs", r, evidence)
+		if r, evidence, ok := refusedEvent(g, c.Ref, params); ok {
+			found = append(found, blocked{refusal: r, owner: c.Ref, what: "Jobs", evidence: evidence})
 		}
 	}
 	return found

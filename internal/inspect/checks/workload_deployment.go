@@ -81,7 +81,7 @@ func rolloutStuck(g *facts.Graph, _ Params) []Finding {
 		}
 		finding := Finding{Object: d.Ref, Evidence: []Evidence{
 			conditionEvidence(progressing),
-			condition("%d of %d Pods are of the new revision", d.Updated, d.Desired),
+			condition("Pods of the new revision: %d of %d", d.Updated, d.Desired),
 		}}
 		switch progressing.Reason {
 		case "ProgressDeadlineExceeded":
@@ -90,6 +90,7 @@ func rolloutStuck(g *facts.Graph, _ Params) []Finding {
 			finding.Remediation = fmt.Sprintf("Repair what keeps the new Pods from becoming ready (%s), or go back to the revision before: "+
 				"`kubectl -n %s rollout undo deployment/%s`.", inspectPods(d), d.Namespace, d.Name)
 		case "ReplicaSetCreateError":
+			finding.BecauseOnly = true
 			finding.Message = fmt.Sprintf("The rollout of Deployment %s is stuck: its new ReplicaSet could not be created.", d.Name)
 			finding.Remediation = fmt.Sprintf("The condition says what refuses the ReplicaSet (a quota on its number, an admission webhook, an "+
 				"invalid template): %s. Mend that, or go back: `kubectl -n %s rollout undo deployment/%s`.", describeObject(d.Ref), d.Namespace, d.Name)
@@ -98,7 +99,7 @@ func rolloutStuck(g *facts.Graph, _ Params) []Finding {
 		}
 		if old := oldRevisions(g, d, progressing.Message); old > 0 {
 			finding.Message += " The revision before still serves."
-			finding.Evidence = append(finding.Evidence, condition("%d Pods of earlier revisions are ready", old))
+			finding.Evidence = append(finding.Evidence, condition("ready Pods of earlier revisions: %d", old))
 		}
 		findings = append(findings, finding)
 	}

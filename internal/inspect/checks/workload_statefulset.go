@@ -91,7 +91,7 @@ func statefulSetUpdateStuck(g *facts.Graph, params Params) []Finding {
 			continue
 		}
 		finding := Finding{Object: set.Ref, Evidence: []Evidence{
-			condition("%d of %d Pods have the newest revision %s", set.Updated, set.Desired, set.UpdateRevision),
+			condition("Pods of the newest revision %s: %d of %d", set.UpdateRevision, set.Updated, set.Desired),
 		}}
 		if failing != nil {
 			finding.Message = fmt.Sprintf("The update of StatefulSet %s is stuck: a Pod of the new revision does not become ready.", set.Name)

@@ -3,13 +3,14 @@ package collect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -24,27 +25,30 @@ const (
 	kindTimeout = 2 * time.Minute
 )
 
-// All reads the kinds of a cluster. An error, always a *problem.Problem, means that nothing could be read: the API server
-// cannot be reached, or does not accept the credentials. Everything less is a gap, and the rest is in the graph.
+// All reads the kinds of a cluster. A *problem.Problem as error means that nothing could be read: the API server cannot be
+// reached, or does not accept the credentials. Everything less is a gap, and the rest is in the graph; a deadline of ctx
+// that passes is a gap, too. The only other error is that ctx was cancelled. progress may be nil.
 func All(ctx context.Context, source Source, scope Scope, kinds []facts.Kind, clk clock.PassiveClock, progress Progress) (Collected, error) {
+	// Failures are told as gaps, so client-go need not write them to the log as well.
+	ctx = klog.NewContext(ctx, klog.Logger{})
 	reader, err := newReader(source.Config)
 	if err != nil {
 		return Collected{}, unusable(source, err)
 	}
-	builder := facts.NewBuilder(source.Cluster, clk.Now())
-	version, err := retry(ctx, func() (string, error) { return reader.version(ctx) })
-	if err != nil && !apierrors.IsForbidden(err) {
-		return Collected{}, unreachable(source, err)
+	c := &collector{reader: reader, builder: facts.NewBuilder(source.Cluster, clk.Now()), scope: scope}
+	failures, err := c.version(ctx, source)
+	if err != nil {
+		return Collected{}, err
 	}
-	builder.SetVersion(version)
-
-	c := &collector{reader: reader, builder: builder, scope: scope}
-	failures := c.all(ctx, c.plan(kinds), progress)
-	if problem := c.nothingRead(source, failures); problem != nil {
-		return Collected{}, problem
-	}
+	failures = append(failures, c.all(ctx, c.plan(kinds), progress)...)
 	failures = append(failures, c.missingNamespaces(ctx)...)
-	return Collected{Graph: builder.Graph(), Gaps: gaps(identity(source, failures), scope, failures)}, nil
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return Collected{}, calledOff(ctx, source)
+	}
+	if p := c.nothingRead(source, failures); p != nil {
+		return Collected{}, p
+	}
+	return Collected{Graph: c.builder.Graph(), Gaps: gaps(identity(source, failures), scope, failures)}, nil
 }
 
 // collector reads the kinds of one cluster into a builder.
@@ -62,8 +66,24 @@ type failure struct {
 	// namespace of the list; empty for all, and for cluster-scoped kinds.
 	namespace string
 	err       error
-	// partly read pages, or the home namespace instead of all.
+	// partly read: some pages. home: the home namespace instead of all.
 	partly, home bool
+}
+
+// version reads the API server's version. No answer, and credentials that it does not accept, end the reading here.
+func (c *collector) version(ctx context.Context, source Source) ([]failure, error) {
+	version, err := retry(ctx, func() (string, error) { return c.reader.version(ctx) })
+	switch {
+	case err == nil:
+		c.builder.SetVersion(version)
+		return nil, nil
+	case errors.Is(ctx.Err(), context.Canceled):
+		return nil, calledOff(ctx, source)
+	case connectionError(err) || apierrors.IsUnauthorized(err):
+		return nil, unreachable(source, err)
+	default:
+		return []failure{{resource: resource{name: "/version"}, err: err}}, nil
+	}
 }
 
 // plan leaves out what the scope does not cover. With namespaces named, a few cluster-scoped kinds are read all the same:
@@ -88,8 +108,7 @@ func surroundings(kind facts.Kind) bool {
 	}
 }
 
-// all reads the planned kinds side by side, each within half of the time that is left when its turn comes, so that one
-// slow source cannot eat the whole run.
+// all reads the planned kinds side by side.
 func (c *collector) all(ctx context.Context, planned []resource, progress Progress) []failure {
 	var (
 		mu       sync.Mutex
@@ -116,7 +135,8 @@ func (c *collector) all(ctx context.Context, planned []resource, progress Progre
 	return failures
 }
 
-// kind reads one kind in all namespaces of the scope.
+// kind reads one kind in all namespaces of the scope, within half of the time that is left when its turn comes: so one
+// slow source cannot eat the whole run.
 func (c *collector) kind(ctx context.Context, r resource) []failure {
 	limit := kindTimeout
 	if deadline, ok := ctx.Deadline(); ok {
@@ -148,7 +168,7 @@ func (c *collector) everywhere(ctx context.Context, r resource) []failure {
 		return nil
 	}
 	failed := failure{resource: r, err: err, partly: partly}
-	if apierrors.IsForbidden(err) && r.kind.Namespaced() && c.scope.Home != "" {
+	if apierrors.IsForbidden(err) && !partly && r.kind.Namespaced() && c.scope.Home != "" {
 		if _, homeErr := c.list(ctx, r, c.scope.Home); homeErr == nil {
 			failed.home = true
 		}
@@ -156,70 +176,34 @@ func (c *collector) everywhere(ctx context.Context, r resource) []failure {
 	return []failure{failed}
 }
 
-// list reads all pages of one list. partly says that some were read before the error.
-func (c *collector) list(ctx context.Context, r resource, namespace string) (partly bool, err error) {
-	const maxRestarts = 3
-	from, restarts := "", 0
-	for {
-		type page struct {
-			nodes []any
-			next  string
-		}
-		p, err := retry(ctx, func() (page, error) {
-			nodes, next, err := c.reader.page(ctx, r, namespace, from)
-			return page{nodes, next}, err
-		})
-		if apierrors.IsResourceExpired(err) && restarts < maxRestarts {
-			// The pages were too slow for the server's memory of old versions: begin again. What was read stays, and is
-			// replaced.
-			from, restarts = "", restarts+1
-			continue
-		}
-		if err != nil {
-			return partly, err
-		}
-		c.builder.Add(p.nodes...)
-		c.objects.Add(int64(len(p.nodes)))
-		if p.next == "" {
-			c.read.Add(1)
-			c.builder.Covered(r.kind, namespace)
-			return false, nil
-		}
-		from, partly = p.next, true
+// missingNamespaces finds namespaces of the scope that do not exist: their lists are empty, which is not the same as
+// nothing being wrong in them.
+func (c *collector) missingNamespaces(ctx context.Context) []failure {
+	if c.read.Load() == 0 {
+		return nil // nothing answers
 	}
+	var missing []failure
+	for _, name := range c.scope.Namespaces {
+		if err := c.reader.namespace(ctx, name); apierrors.IsNotFound(err) {
+			missing = append(missing, failure{resource: resource{kind: facts.Namespace, name: "namespaces"}, namespace: name, err: err})
+		}
+	}
+	return missing
 }
 
-// nothingRead tells a cluster that went away, or that accepts nobody, from one that answers some questions.
+// nothingRead tells a cluster that went away, or that accepts nobody, from one that answers some questions. One that is
+// only slow was reached: its version came.
 func (c *collector) nothingRead(source Source, failures []failure) *problem.Problem {
 	if c.read.Load() > 0 || len(failures) == 0 {
 		return nil
 	}
 	for _, f := range failures {
-		if f.partly || f.home {
-			return nil
-		}
-		if !apierrors.IsUnauthorized(f.err) && !connectionError(f.err) {
+		slow, silent := outOfTime(f.err), connectionError(f.err) || apierrors.IsUnauthorized(f.err)
+		if f.partly || f.home || slow || !silent {
 			return nil
 		}
 	}
 	return unreachable(source, failures[0].err)
-}
-
-// missingNamespaces finds namespaces of the scope that do not exist: their lists are empty, which is not the same as
-// nothing being wrong in them.
-func (c *collector) missingNamespaces(ctx context.Context) []failure {
-	var missing []failure
-	for _, name := range c.scope.Namespaces {
-		client, err := c.reader.client(schema.GroupVersion{Version: "v1"})
-		if err != nil {
-			continue
-		}
-		err = client.Get().Resource("namespaces").Name(name).Do(ctx).Error()
-		if apierrors.IsNotFound(err) {
-			missing = append(missing, failure{resource: resource{kind: facts.Namespace, name: "namespaces"}, namespace: name, err: err})
-		}
-	}
-	return missing
 }
 
 // unreachable is the problem of a cluster that gives no answer, or refuses the credentials.
@@ -228,18 +212,23 @@ func unreachable(source Source, err error) *problem.Problem {
 	if u, parseErr := url.Parse(host); parseErr == nil && u.Host != "" {
 		host = u.Host // without credentials that a URL may carry
 	}
-	if apierrors.IsUnauthorized(err) {
-		return problem.Retrying(v1alpha1.ReasonClusterUnreachable, err,
-			"cluster %s at %s does not accept the credentials; renew the token or certificate", source.Cluster, host)
+	said := "cannot be reached; check that its API server is up and that this machine may connect to it"
+	switch {
+	case apierrors.IsUnauthorized(err):
+		said = "does not accept the credentials; renew the token or certificate"
+	case untrusted(err):
+		said = "has a certificate that is not trusted; check the certificate authority in the kubeconfig, and that the address is the right one"
+	case outOfTime(err):
+		said = "did not answer in time; check that its API server is up, or allow a longer timeout"
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return problem.Retrying(v1alpha1.ReasonClusterUnreachable, err,
-			"cluster %s at %s did not answer in time; check that its API server is up, or allow a longer timeout", source.Cluster, host)
-	}
-	return problem.Retrying(v1alpha1.ReasonClusterUnreachable, err,
-		"cluster %s at %s cannot be reached; check that its API server is up and that this machine may connect to it", source.Cluster, host)
+	return problem.Retrying(v1alpha1.ReasonClusterUnreachable, err, "cluster %s at %s %s", source.Cluster, host, said)
 }
 
 func unusable(source Source, err error) *problem.Problem {
-	return problem.UserError(v1alpha1.ReasonClusterUnreachable, err, "the configuration of cluster %s cannot be used", source.Cluster)
+	return problem.UserError(v1alpha1.ReasonClusterUnreachable, err,
+		"the configuration of cluster %s cannot be used; check its address, certificates and credentials", source.Cluster)
+}
+
+func calledOff(ctx context.Context, source Source) error {
+	return fmt.Errorf("reading cluster %s was called off: %w", source.Cluster, ctx.Err())
 }

@@ -31,23 +31,42 @@ type reader struct {
 	params runtime.ParameterCodec
 }
 
+// page says which part of a list to read.
+type page struct {
+	// namespace of the list; empty for all, and for cluster-scoped kinds.
+	namespace string
+	// from is where the page begins, as the page before told; empty for the first.
+	from string
+	// size is the largest number of objects in it.
+	size int64
+}
+
+// listOptions ask for the page. No resource version is named: the first page is then as new as can be, and the others
+// show the same moment. Resource version 0 would be cheaper for the server, but it ignores the limit and answers with
+// the whole list at once.
+func (p page) listOptions(fieldSelector string) metav1.ListOptions {
+	return metav1.ListOptions{Limit: p.size, Continue: p.from, FieldSelector: fieldSelector}
+}
+
 func newReader(config *rest.Config) (*reader, error) {
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
 	}
-	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
 	own := rest.CopyConfig(config)
 	// No limit at the client: the API server's priority and fairness decides who waits.
 	own.QPS, own.RateLimiter = -1, nil
 	if own.UserAgent == "" {
 		own.UserAgent = "kubeops-inspect"
 	}
+	own.Wrap(func(next http.RoundTripper) http.RoundTripper { return boundedTransport{next, maxAnswer} })
 	client, err := rest.HTTPClientFor(own)
 	if err != nil {
 		return nil, err
 	}
-	return &reader{config: own, http: client, codecs: serializer.NewCodecFactory(scheme), params: runtime.NewParameterCodec(scheme)}, nil
+	r := &reader{config: own, http: client, codecs: serializer.NewCodecFactory(scheme), params: runtime.NewParameterCodec(scheme)}
+	_, err = r.client(schema.GroupVersion{Version: "v1"}) // an address that cannot be right is told here
+	return r, err
 }
 
 // client speaks protobuf with one group and version.
@@ -63,40 +82,52 @@ func (r *reader) client(gv schema.GroupVersion) (*rest.RESTClient, error) {
 	return rest.RESTClientForConfigAndClient(config, r.http)
 }
 
-// version asks the API server who it is. Every user may.
+// version asks the API server who it is. By default, every user may.
 func (r *reader) version(ctx context.Context) (string, error) {
 	client, err := r.client(schema.GroupVersion{Version: "v1"})
 	if err != nil {
 		return "", err
 	}
-	body, err := client.Get().AbsPath("/version").SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx).Raw()
+	body, err := whole(client.Get().AbsPath("/version").SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx))
 	if err != nil {
 		return "", err
 	}
 	var info version.Info
 	if err := json.Unmarshal(body, &info); err != nil {
-		return "", fmt.Errorf("decode /version: %w", err)
+		return "", undecodable("/version", err)
 	}
 	return info.GitVersion, nil
 }
 
+// namespace asks whether a namespace exists; the error says why not.
+func (r *reader) namespace(ctx context.Context, name string) error {
+	client, err := r.client(schema.GroupVersion{Version: "v1"})
+	if err != nil {
+		return err
+	}
+	return client.Get().Resource("namespaces").Name(name).Do(ctx).Error()
+}
+
 // page lists one page and returns its nodes and where the next begins. The objects are garbage when it returns.
-func (r *reader) page(ctx context.Context, res resource, namespace, from string) (nodes []any, next string, err error) {
-	options := metav1.ListOptions{Limit: pageSize, Continue: from, FieldSelector: res.fieldSelector}
+func (r *reader) page(ctx context.Context, res resource, p page) (nodes []any, next string, err error) {
 	switch res.kind {
 	case facts.Secret:
-		return r.secretsPage(ctx, res, namespace, options)
+		return r.secretsPage(ctx, res, p)
 	case facts.APIService:
-		return r.apiServicesPage(ctx, res, from)
+		return r.apiServicesPage(ctx, res, p)
 	}
 	client, err := r.client(res.version)
 	if err != nil {
 		return nil, "", err
 	}
-	list := res.list()
-	request := client.Get().NamespaceIfScoped(namespace, namespace != "").Resource(res.name).VersionedParams(&options, r.params)
-	if err := request.Do(ctx).Into(list); err != nil {
+	list, options := res.list(), p.listOptions(res.fieldSelector)
+	request := client.Get().NamespaceIfScoped(p.namespace, p.namespace != "").Resource(res.name).VersionedParams(&options, r.params)
+	result := request.Do(ctx)
+	if err := result.Error(); err != nil {
 		return nil, "", err
+	}
+	if err := result.Into(list); err != nil {
+		return nil, "", undecodable(res.name, err)
 	}
 	err = meta.EachListItem(list, func(object runtime.Object) error {
 		if node := facts.Reduce(object); node != nil {
@@ -115,12 +146,12 @@ func (r *reader) page(ctx context.Context, res resource, namespace, from string)
 }
 
 // secretsPage lists Secrets as metadata: their data does not even cross the network.
-func (r *reader) secretsPage(ctx context.Context, res resource, namespace string, options metav1.ListOptions) ([]any, string, error) {
+func (r *reader) secretsPage(ctx context.Context, res resource, p page) ([]any, string, error) {
 	client, err := metadata.NewForConfigAndClient(metadata.ConfigFor(r.config), r.http)
 	if err != nil {
 		return nil, "", err
 	}
-	list, err := client.Resource(res.version.WithResource(res.name)).Namespace(namespace).List(ctx, options)
+	list, err := client.Resource(res.version.WithResource(res.name)).Namespace(p.namespace).List(ctx, p.listOptions(""))
 	if err != nil {
 		return nil, "", err
 	}
@@ -132,22 +163,22 @@ func (r *reader) secretsPage(ctx context.Context, res resource, namespace string
 }
 
 // apiServicesPage reads APIServices as JSON; there are some dozens in any cluster.
-func (r *reader) apiServicesPage(ctx context.Context, res resource, from string) ([]any, string, error) {
+func (r *reader) apiServicesPage(ctx context.Context, res resource, p page) ([]any, string, error) {
 	client, err := r.client(res.version)
 	if err != nil {
 		return nil, "", err
 	}
-	request := client.Get().Resource(res.name).SetHeader("Accept", runtime.ContentTypeJSON).Param("limit", strconv.Itoa(pageSize))
-	if from != "" {
-		request = request.Param("continue", from)
+	request := client.Get().Resource(res.name).SetHeader("Accept", runtime.ContentTypeJSON).Param("limit", strconv.FormatInt(p.size, 10))
+	if p.from != "" {
+		request = request.Param("continue", p.from)
 	}
-	body, err := request.Do(ctx).Raw()
+	body, err := whole(request.Do(ctx))
 	if err != nil {
 		return nil, "", err
 	}
 	var list facts.APIServiceObjectList
 	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, "", fmt.Errorf("decode %s: %w", res.name, err)
+		return nil, "", undecodable(res.name, err)
 	}
 	nodes := make([]any, 0, len(list.Items))
 	for i := range list.Items {
@@ -155,3 +186,15 @@ func (r *reader) apiServicesPage(ctx context.Context, res resource, from string)
 	}
 	return nodes, list.Continue, nil
 }
+
+// whole is the body of an answer. Its error, unlike that of Raw, has the server's own words.
+func whole(result rest.Result) ([]byte, error) {
+	if err := result.Error(); err != nil {
+		return nil, err
+	}
+	return result.Raw()
+}
+
+// undecodable is an answer that came whole and cannot be read. It does not wrap the decoder's error, which may be the same
+// as that of a broken connection.
+func undecodable(what string, err error) error { return fmt.Errorf("decode %s: %s", what, err.Error()) }

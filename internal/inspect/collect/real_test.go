@@ -20,6 +20,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/testkit"
 )
 
 // recorder remembers requests and answers on their way.
@@ -57,26 +58,40 @@ func recorded(config *rest.Config) (*rest.Config, *recorder) {
 	return own, r
 }
 
-func admin(t *testing.T) *kubernetes.Clientset {
+// realServer is a real API server, and the rights of an administrator on it.
+type realServer struct {
+	config *rest.Config
+}
+
+func TestOnARealAPIServer(t *testing.T) {
+	server := realServer{testkit.APIServer(t)}
+	t.Run("lists are read in pages of protobuf, and Secrets without their data", server.readsPages)
+	t.Run("a reader of one namespace reads that, and the rest are gaps", server.readsOneNamespace)
+	t.Run("a named namespace that does not exist is a gap", server.missesANamespace)
+	t.Run("no server at the address is a problem", server.isNotThere)
+	t.Run("credentials that are not accepted are a problem", server.refusesCredentials)
+}
+
+func (s realServer) admin(t *testing.T) *kubernetes.Clientset {
 	t.Helper()
-	client, err := kubernetes.NewForConfig(realAPI)
+	client, err := kubernetes.NewForConfig(s.config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return client
 }
 
-func makeNamespace(t *testing.T, name string) {
+func (s realServer) makeNamespace(t *testing.T, name string) {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	if _, err := admin(t).CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
+	if _, err := s.admin(t).CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestARealAPIServerIsReadInPagesOfProtobufAndSecretsWithoutTheirData(t *testing.T) {
-	makeNamespace(t, "many")
-	client := admin(t)
+func (s realServer) readsPages(t *testing.T) {
+	s.makeNamespace(t, "many")
+	client := s.admin(t)
 	const objects = 1200
 	var group sync.WaitGroup
 	for worker := range 8 {
@@ -96,7 +111,7 @@ func TestARealAPIServerIsReadInPagesOfProtobufAndSecretsWithoutTheirData(t *test
 		t.Fatal(err)
 	}
 
-	config, traffic := recorded(realAPI)
+	config, traffic := recorded(s.config)
 	collected, err := All(t.Context(), Source{Cluster: "real", Config: config}, Scope{}, facts.Kinds(), clock.RealClock{}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -139,10 +154,10 @@ func TestARealAPIServerIsReadInPagesOfProtobufAndSecretsWithoutTheirData(t *test
 	}
 }
 
-func TestAReaderOfOneNamespaceReadsThatAndNamesTheRestAsGaps(t *testing.T) {
-	makeNamespace(t, "own")
-	makeNamespace(t, "other")
-	client := admin(t)
+func (s realServer) readsOneNamespace(t *testing.T) {
+	s.makeNamespace(t, "own")
+	s.makeNamespace(t, "other")
+	client := s.admin(t)
 	rules := []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods", "configmaps"}, Verbs: []string{"get", "list"}}}
 	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "reader"}, Rules: rules}
 	if _, err := client.RbacV1().Roles("own").Create(t.Context(), role, metav1.CreateOptions{}); err != nil {
@@ -162,7 +177,7 @@ func TestAReaderOfOneNamespaceReadsThatAndNamesTheRestAsGaps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	config := rest.CopyConfig(realAPI)
+	config := rest.CopyConfig(s.config)
 	config.Impersonate.UserName = "system:serviceaccount:own:kubeops"
 	kinds := []facts.Kind{facts.Pod, facts.ConfigMap, facts.Service, facts.Node, facts.Secret}
 	collected, err := All(t.Context(), Source{Cluster: "real", Config: config}, Scope{Home: "own"}, kinds, clock.RealClock{}, nil)
@@ -195,8 +210,8 @@ func TestAReaderOfOneNamespaceReadsThatAndNamesTheRestAsGaps(t *testing.T) {
 	}
 }
 
-func TestANamedNamespaceThatDoesNotExistIsAGap(t *testing.T) {
-	collected, err := All(t.Context(), Source{Cluster: "real", Config: realAPI}, Scope{Namespaces: []string{"nowhere"}},
+func (s realServer) missesANamespace(t *testing.T) {
+	collected, err := All(t.Context(), Source{Cluster: "real", Config: s.config}, Scope{Namespaces: []string{"nowhere"}},
 		[]facts.Kind{facts.Pod, facts.Node, facts.Namespace}, clock.RealClock{}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -209,8 +224,8 @@ func TestANamedNamespaceThatDoesNotExistIsAGap(t *testing.T) {
 	}
 }
 
-func TestAClusterThatCannotBeReachedIsAProblemAndNotAReport(t *testing.T) {
-	config := rest.CopyConfig(realAPI)
+func (s realServer) isNotThere(t *testing.T) {
+	config := rest.CopyConfig(s.config)
 	config.Host = "https://user:secret@127.0.0.1:1"
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -223,8 +238,8 @@ func TestAClusterThatCannotBeReachedIsAProblemAndNotAReport(t *testing.T) {
 	}
 }
 
-func TestCredentialsThatAreNotAcceptedAreAProblem(t *testing.T) {
-	config := rest.AnonymousClientConfig(realAPI)
+func (s realServer) refusesCredentials(t *testing.T) {
+	config := rest.AnonymousClientConfig(s.config)
 	config.BearerToken = "nonsense"
 	_, err := All(t.Context(), Source{Cluster: "real", Config: config}, Scope{}, []facts.Kind{facts.Pod}, clock.RealClock{}, nil)
 	if err == nil || !strings.Contains(err.Error(), "does not accept the credentials") {

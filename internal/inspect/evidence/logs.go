@@ -3,19 +3,21 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"regexp"
-	"strings"
+	"io"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/checks"
@@ -24,12 +26,16 @@ import (
 )
 
 const (
-	parallel     = 4
-	timeout      = 5 * time.Second
-	tailLines    = 20
-	limitBytes   = 16 << 10
-	keptLines    = 10
-	maxLineRunes = 300
+	// maxRequests that are answered; what is asked for beyond is left empty.
+	maxRequests = 50
+	// parallel is how many logs are read at the same time.
+	parallel = 4
+	// timeout of one request.
+	timeout = 5 * time.Second
+	// tailLines and limitBytes bound an answer. A kubelet counts the bytes from the first of those lines on, so that of
+	// long lines the last are missing: then fewLines are asked for.
+	tailLines, fewLines = 20, 3
+	limitBytes          = 16 << 10
 )
 
 // Request asks for the end of one container's log.
@@ -42,8 +48,8 @@ type Lines struct {
 	Text string
 }
 
-// Add reads the logs. The result has one entry for each request. Being forbidden to read logs is a gap; a log that is
-// gone, or a kubelet that does not answer, leaves its entry empty.
+// Add reads the logs. The result has one entry for each request. A log that is gone, or has not begun, leaves its entry
+// empty; being forbidden to read logs is a gap, and so are logs that the cluster could not give.
 func Add(ctx context.Context, source collect.Source, requests []Request) ([]Lines, []facts.Gap) {
 	lines := make([]Lines, len(requests))
 	if len(requests) == 0 {
@@ -51,40 +57,65 @@ func Add(ctx context.Context, source collect.Source, requests []Request) ([]Line
 	}
 	client, err := newClient(source.Config)
 	if err != nil {
-		return lines, []facts.Gap{unread(v1alpha1.GapUnavailable, "Logs were not read: the cluster's configuration cannot be used.", "")}
+		return lines, []facts.Gap{unread(v1alpha1.GapUnavailable, "Logs of crashed containers were not read: the cluster's configuration cannot be used.",
+			"Check the address, certificates and credentials of the cluster.")}
 	}
-	var (
-		group     sync.WaitGroup
-		mu        sync.Mutex
-		forbidden = map[string]bool{}
-		slots     = make(chan struct{}, parallel)
-	)
-	for i, request := range requests {
+	ctx = klog.NewContext(ctx, klog.Logger{}) // failures are told as gaps
+	failures := make([]error, len(requests))
+	var group sync.WaitGroup
+	slots := make(chan struct{}, parallel)
+	for i, request := range requests[:min(len(requests), maxRequests)] {
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			text, err := last(ctx, client, request)
-			mu.Lock()
-			defer mu.Unlock()
+			var text string
+			text, failures[i] = last(ctx, client, request.LogRef)
 			lines[i].Text = tidy(text)
-			if apierrors.IsForbidden(err) {
-				forbidden[request.Namespace] = true
-			}
 		})
 	}
 	group.Wait()
-	if len(forbidden) == 0 {
-		return lines, nil
+	return lines, gaps(source, requests, failures)
+}
+
+// gaps are one for logs that may not be read, and one for those that did not come.
+func gaps(source collect.Source, requests []Request, failures []error) []facts.Gap {
+	var forbidden []string
+	failed := 0
+	for i, err := range failures {
+		switch {
+		case err == nil || apierrors.IsNotFound(err) || apierrors.IsBadRequest(err):
+			// Read, or there is none: the container is gone, or has not started.
+		case apierrors.IsForbidden(err):
+			forbidden = append(forbidden, requests[i].Namespace)
+		default:
+			failed++
+		}
 	}
-	return lines, []facts.Gap{unread(v1alpha1.GapForbidden,
-		fmt.Sprintf("Logs of crashed containers may not be read in %d namespace(s), so findings about crashes lack their last lines.", len(forbidden)),
-		"Grant get on pods/log, as ClusterRole kubeops-inspector does.")}
+	var made []facts.Gap
+	if len(forbidden) > 0 {
+		slices.Sort(forbidden)
+		forbidden = slices.Compact(forbidden)
+		names := fmt.Sprintf("namespace %s", forbidden[0])
+		if more := len(forbidden) - 1; more > 0 {
+			names = fmt.Sprintf("namespace %s and %d more", forbidden[0], more)
+		}
+		made = append(made, unread(v1alpha1.GapForbidden,
+			fmt.Sprintf("%s may not get pods/log in %s, so findings about crashes there lack the last log lines.",
+				cmp.Or(source.Config.Impersonate.UserName, "The reader"), names),
+			"Grant get on pods/log, as ClusterRole kubeops-inspector does."))
+	}
+	if failed > 0 {
+		made = append(made, unread(v1alpha1.GapUnavailable,
+			fmt.Sprintf("Logs could not be read where they would show more (%d of %d), so those findings lack the last log lines.", failed, len(requests)),
+			"Check that the API server reaches the kubelets of the nodes (port 10250): kubectl logs shows the error."))
+	}
+	return made
 }
 
 func unread(reason v1alpha1.GapReason, message, remediation string) facts.Gap {
 	return facts.Gap{
 		Source: "pods/log", Reason: reason, Message: message, Remediation: remediation,
-		Checks: []string{"init-container-failing", "job-failed", "pod-crash-looping", "pod-oom-killed"},
+		Checks: []string{"cronjob-failing", "init-container-failing", "job-failed", "pod-crash-looping", "pod-oom-killed"},
 	}
 }
 
@@ -102,43 +133,43 @@ func newClient(config *rest.Config) (*rest.RESTClient, error) {
 
 // last reads the end of a log: of the container before its last restart when asked for, else, or when that is gone, of
 // the one that is there.
-func last(ctx context.Context, client *rest.RESTClient, request Request) (string, error) {
-	text, err := read(ctx, client, request.LogRef, request.Previous)
-	if request.Previous && (apierrors.IsBadRequest(err) || apierrors.IsNotFound(err)) {
-		return read(ctx, client, request.LogRef, false)
+func last(ctx context.Context, client *rest.RESTClient, ref checks.LogRef) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	text, err := end(ctx, client, ref)
+	if ref.Previous && (apierrors.IsBadRequest(err) || apierrors.IsNotFound(err)) {
+		ref.Previous = false
+		return end(ctx, client, ref)
 	}
 	return text, err
 }
 
-func read(ctx context.Context, client *rest.RESTClient, ref checks.LogRef, previous bool) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	body, err := client.Get().Namespace(ref.Namespace).Resource("pods").Name(ref.Pod).SubResource("log").
-		Param("container", ref.Container).
-		Param("previous", fmt.Sprint(previous)).
-		Param("tailLines", fmt.Sprint(tailLines)).
-		Param("limitBytes", fmt.Sprint(limitBytes)).
-		Do(ctx).Raw()
-	if err != nil {
-		return "", err // the body is then the error's, not the log's
+// end reads the last lines of a log; fewer, when they are too long.
+func end(ctx context.Context, client *rest.RESTClient, ref checks.LogRef) (string, error) {
+	text, err := read(ctx, client, ref, tailLines)
+	if err != nil || len(text) < limitBytes {
+		return text, err
 	}
-	return string(body), nil
+	if fewer, err := read(ctx, client, ref, fewLines); err == nil {
+		return fewer, nil
+	}
+	return text, nil
 }
 
-// tidy keeps the last lines that say something, without terminal sequences, each cut to a bearable length.
-func tidy(log string) string {
-	// CSI and OSC sequences of ECMA-48.
-	escapes := regexp.MustCompile(`\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])`)
-	var kept []string
-	for line := range strings.SplitSeq(escapes.ReplaceAllString(strings.ToValidUTF8(log, "\uFFFD"), ""), "\n") {
-		line = strings.TrimRight(line, " \t\r")
-		if strings.TrimSpace(line) == "" {
-			continue
-		}
-		if utf8.RuneCountInString(line) > maxLineRunes {
-			line = string([]rune(line)[:maxLineRunes-1]) + "…"
-		}
-		kept = append(kept, line)
+func read(ctx context.Context, client *rest.RESTClient, ref checks.LogRef, lines int) (string, error) {
+	stream, err := client.Get().Namespace(ref.Namespace).Resource("pods").Name(ref.Pod).SubResource("log").
+		Param("container", ref.Container).
+		Param("previous", strconv.FormatBool(ref.Previous)).
+		Param("tailLines", strconv.Itoa(lines)).
+		Param("limitBytes", strconv.Itoa(limitBytes)).
+		Stream(ctx)
+	if err != nil {
+		return "", err
 	}
-	return strings.Join(kept[max(0, len(kept)-keptLines):], "\n")
+	defer stream.Close()                                        //nolint:errcheck // it was only read
+	body, err := io.ReadAll(io.LimitReader(stream, limitBytes)) // a server may send more than it was asked for
+	if err != nil && len(body) == 0 {
+		return "", fmt.Errorf("read the log: %w", err)
+	}
+	return string(body), nil // a part of a log is better than none
 }

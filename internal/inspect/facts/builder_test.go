@@ -160,7 +160,6 @@ func podOfAWorkload(i int) *corev1.Pod {
 			Name: text("api-5d8f7c9b4-%05d", i), Namespace: text("shop"), UID: "6f1c9e5a-0000-4000-8000-000000000000", CreationTimestamp: when,
 			Labels:          map[string]string{text("app"): text("api"), text("pod-template-hash"): text("5d8f7c9b4")},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: text("api-5d8f7c9b4"), Controller: &controller}},
-			ManagedFields:   []metav1.ManagedFieldsEntry{{Manager: "kubelet", FieldsV1: &metav1.FieldsV1{Raw: make([]byte, 2048)}}},
 		},
 		Spec: corev1.PodSpec{
 			NodeName: text("node-%d", i%100), ServiceAccountName: text("api"),

@@ -73,12 +73,7 @@ func (g *Graph) DependsOn(ref Ref) []Edge {
 			edges = append(edges, Edge{Protects, owner})
 		}
 	case *PVCNode:
-		if node.Volume != "" {
-			edges = append(edges, Edge{Binds, Ref{Kind: PV, Name: node.Volume}})
-		}
-		if node.StorageClass != "" {
-			edges = append(edges, Edge{Binds, Ref{Kind: StorageClass, Name: node.StorageClass}})
-		}
+		edges = boundEdges(node)
 	case *APIServiceNode:
 		if !node.Service.IsZero() {
 			edges = []Edge{{RoutesTo, node.Service}}
@@ -91,6 +86,18 @@ func (g *Graph) DependsOn(ref Ref) []Edge {
 		}
 	}
 	return distinct(edges)
+}
+
+// boundEdges are the volume and the storage class of a claim.
+func boundEdges(node *PVCNode) []Edge {
+	var edges []Edge
+	if node.Volume != "" {
+		edges = append(edges, Edge{Binds, Ref{Kind: PV, Name: node.Volume}})
+	}
+	if node.StorageClass != "" {
+		edges = append(edges, Edge{Binds, Ref{Kind: StorageClass, Name: node.StorageClass}})
+	}
+	return edges
 }
 
 func ingressEdges(node *IngressNode) []Edge {

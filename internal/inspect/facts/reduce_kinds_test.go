@@ -102,7 +102,7 @@ func TestWorkloadsAreReduced(t *testing.T) {
 				"status: {lastScheduleTime: '2026-01-15T10:00:00Z', active: [{name: a}]}",
 			&facts.CronJobNode{
 				Meta: meta(facts.CronJob, "shop", "w"), Schedule: "*/5 * * * *", TimeZone: "Europe/Berlin", Suspended: true, ConcurrencyPolicy: "Forbid",
-				LastScheduled: at(10, 0, 0), Active: 1, StartingDeadline: (1<<63 - 1) / time.Second * time.Second, Template: &facts.PodSpec{},
+				LastScheduled: at(10, 0, 0), Active: 1, StartingDeadline: 9223372036 * time.Second, Template: &facts.PodSpec{},
 			},
 		},
 		"an autoscaler": {

@@ -1,0 +1,103 @@
+package inspection
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+// screen is how wide `kubectl get` may be.
+const screen = 120
+
+// table is what the API server prints of this namespace's objects of a kind, as kubectl does: columns apart by three spaces.
+func (w *world) table(resource string) []string {
+	w.t.Helper()
+	clientset, err := kubernetes.NewForConfig(realAPI)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	answer, err := clientset.RESTClient().Get().
+		AbsPath("/apis", v1alpha1.Group, v1alpha1.GroupVersion().Version, "namespaces", w.namespace, resource).
+		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").DoRaw(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	got := &metav1.Table{}
+	if err := json.Unmarshal(answer, got); err != nil {
+		w.t.Fatal(err)
+	}
+	rows := make([][]string, len(got.Rows)+1)
+	for c, column := range got.ColumnDefinitions {
+		if column.Priority > 0 {
+			continue // only with -o wide
+		}
+		rows[0] = append(rows[0], strings.ToUpper(column.Name))
+		for r, row := range got.Rows {
+			rows[r+1] = append(rows[r+1], fmt.Sprint(row.Cells[c]))
+		}
+	}
+	return align(rows)
+}
+
+func align(rows [][]string) []string {
+	lines := make([]string, len(rows))
+	for c := range rows[0] {
+		width := 0
+		for _, row := range rows {
+			width = max(width, len([]rune(row[c])))
+		}
+		for r, row := range rows {
+			lines[r] += row[c] + strings.Repeat(" ", width-len([]rune(row[c]))+3)
+		}
+	}
+	for r := range lines {
+		lines[r] = strings.TrimRight(lines[r], " ")
+	}
+	return lines
+}
+
+func TestTablesFitTheScreen(t *testing.T) {
+	w := newWorld(t)
+	w.account(false)
+	report := &v1alpha1.InspectionReport{ObjectMeta: w.meta("production-every-morning-20261123t0630-8f3a1"), Summary: v1alpha1.ReportSummary{
+		StartTime: metav1.NewTime(w.clock.Now()), Score: 37, RootCauses: 128, Gaps: 14,
+		Counts:  v1alpha1.SeverityCounts{Critical: 12, High: 240, Medium: 980, Low: 24, Info: 3},
+		Changes: v1alpha1.ChangeCounts{New: 118, Fixed: 1003, Persisting: 20},
+	}}
+	w.create(report)
+	i := &v1alpha1.Inspection{ObjectMeta: w.meta("production-every-morning"), Spec: v1alpha1.InspectionSpec{Schedule: "30 6 * * 1-5"}}
+	w.create(i)
+	r := w.reconciler()
+	r.conditions(i).Succeeded(verdict(report))
+	record(i, &v1alpha1.InspectionRun{Trigger: triggerSchedule, Generation: 1}, report)
+	if err := w.client.Status().Update(t.Context(), i); err != nil {
+		t.Fatal(err)
+	}
+	w.create(&v1alpha1.Inspection{ObjectMeta: w.meta("i"), Spec: v1alpha1.InspectionSpec{Schedule: "30 6 * * 1-5"}})
+	w.clock.SetTime(time.Now())
+	w.settle(r)
+
+	for resource, want := range map[string][]string{
+		"inspections":       {"production-every-morning   37      12         True    128 root causes, 1259 findings, 14 gaps", "first run at "},
+		"inspectionreports": {"production-every-morning-20261123t0630-8f3a1   37      128      12         240    118   1003    14"},
+	} {
+		lines := w.table(resource)
+		for _, line := range lines {
+			if n := len([]rune(line)); n > screen {
+				t.Errorf("%d columns, more than %d: %s", n, screen, line)
+			}
+		}
+		for _, part := range want {
+			if !strings.Contains(strings.Join(lines, "\n"), part) {
+				t.Errorf("%s: %q is not in\n%s", resource, part, strings.Join(lines, "\n"))
+			}
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package inspection
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+// measured is a reconciler with a registry to read.
+func (w *world) measured() (*Reconciler, *prometheus.Registry) {
+	w.t.Helper()
+	registry := prometheus.NewRegistry()
+	metrics, err := NewMetrics(registry)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.reconciler(func(r *Reconciler) { r.Metrics = metrics }), registry
+}
+
+func TestMetricsShowTheLastReport(t *testing.T) {
+	w := newWorld(t)
+	w.lostService("lost")
+	w.lostService("lost-too")
+	w.inspection(v1alpha1.InspectionSpec{Checks: &v1alpha1.CheckSelection{Include: []string{"service-*"}}})
+	r, registry := w.measured()
+	if _, err := w.reconcile(r); err != nil { // without its ServiceAccount
+		t.Fatal(err)
+	}
+	w.account(false)
+	w.settle(r)
+	check := w.get().Status.RootCauses[0].Check
+	severity := string(w.get().Status.RootCauses[0].Severity)
+	findings := `
+# HELP kubeops_inspection_findings Findings of the last report by check and severity.
+# TYPE kubeops_inspection_findings gauge
+kubeops_inspection_findings{check="` + check + `",inspection="i",namespace="` + w.namespace + `",severity="` + severity + `"} 2
+`
+	runs := `
+# HELP kubeops_inspection_runs_total Runs by result: Succeeded, or the reason of the problem that ended the try.
+# TYPE kubeops_inspection_runs_total counter
+kubeops_inspection_runs_total{result="ServiceAccountNotFound"} 1
+kubeops_inspection_runs_total{result="Succeeded"} 1
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(findings+runs), "kubeops_inspection_findings", "kubeops_inspection_runs_total"); err != nil {
+		t.Error(err)
+	}
+	if n, err := testutil.GatherAndCount(registry, "kubeops_inspection_stage_duration_seconds"); err != nil || n < 3 {
+		t.Errorf("durations of %d stages, %v", n, err)
+	}
+
+	// A new manager shows it again, although no run is due.
+	again, restarted := w.measured()
+	w.settle(again)
+	if err := testutil.GatherAndCompare(restarted, strings.NewReader(findings), "kubeops_inspection_findings"); err != nil {
+		t.Error(err)
+	}
+
+	// A finding that is gone leaves no series behind, and neither does an Inspection.
+	w.change(func(i *v1alpha1.Inspection) { i.Spec.Ignore = []v1alpha1.IgnoreRule{{Name: "lost*", Reason: "known"}} })
+	w.settle(again)
+	wantSeries(t, restarted, "kubeops_inspection_findings", 0)
+	wantSeries(t, restarted, "kubeops_inspection_score", 1)
+	if err := w.client.Delete(t.Context(), w.get()); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(again)
+	wantSeries(t, restarted, "kubeops_inspection_score", 0)
+	wantSeries(t, restarted, "kubeops_inspection_gaps", 0)
+}
+
+func wantSeries(t *testing.T, registry *prometheus.Registry, name string, want int) {
+	t.Helper()
+	if n, err := testutil.GatherAndCount(registry, name); err != nil || n != want {
+		t.Errorf("%d series of %s, want %d; %v", n, name, want, err)
+	}
+}
+
+func TestMetricsAreRegisteredOnce(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	if _, err := NewMetrics(registry); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewMetrics(registry); err == nil {
+		t.Error("want an error the second time")
+	}
+}

@@ -1,0 +1,77 @@
+package inspection
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/checks"
+)
+
+func TestSamplesAreAcceptedAsTheyStand(t *testing.T) {
+	w := newWorld(t)
+	files, err := filepath.Glob("../../config/samples/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no samples: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := 0
+			for decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096); ; {
+				object := &unstructured.Unstructured{}
+				if err := decoder.Decode(object); errors.Is(err, io.EOF) {
+					break
+				} else if err != nil {
+					t.Fatal(err)
+				}
+				if object.GetNamespace() != "" {
+					object.SetNamespace(w.namespace) // theirs need not exist
+				}
+				if err := w.client.Create(t.Context(), object, client.DryRunAll, client.FieldValidation("Strict")); err != nil {
+					t.Error(err)
+				}
+				if object.GetKind() == "Inspection" {
+					found++
+					w.wantRunnable(object)
+				}
+			}
+			if found == 0 {
+				t.Error("no Inspection")
+			}
+		})
+	}
+}
+
+// wantRunnable checks what only the controller knows: the schedule, and the names of checks.
+func (w *world) wantRunnable(object *unstructured.Unstructured) {
+	w.t.Helper()
+	i := &v1alpha1.Inspection{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, i); err != nil {
+		w.t.Fatal(err)
+	}
+	i.CreationTimestamp.Time = w.clock.Now()
+	if _, err := due(i, w.clock.Now()); err != nil {
+		w.t.Error(err)
+	}
+	if _, err := w.reconciler().selectChecks(i.Spec.Checks); err != nil {
+		w.t.Error(err)
+	}
+	for _, rule := range i.Spec.Ignore {
+		if _, err := checks.Select(checks.Builtin(), []string{rule.Check}, nil); rule.Check != "" && err != nil {
+			w.t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,20 @@
+package checks
+
+import "testing"
+
+func TestEveryExplanationIsACheck(t *testing.T) {
+	known := map[string]bool{}
+	for _, check := range Builtin() {
+		known[check.ID] = true
+	}
+	for _, check := range Builtin() {
+		for _, id := range check.ExplainedBy {
+			if !known[id] {
+				t.Errorf("%s is explained by %s, which is no check", check.ID, id)
+			}
+			if id == check.ID {
+				t.Errorf("%s explains itself", id)
+			}
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/testkit"
+)
+
+// podChecks are all checks that judge single Pods.
+func podChecks() []Check {
+	return slices.Concat(crashChecks(), imageChecks(), configChecks(), schedulingChecks(), probeChecks(), podLifecycleChecks())
+}
+
+// foundIn runs the checks of Pods over YAML and names what they found: check, object and discriminator, one a line.
+func foundIn(t *testing.T, documents string, unread ...facts.Kind) []string {
+	t.Helper()
+	findings, _, gaps := All(testkit.Graph(t, documents, unread...), podChecks(), DefaultParams())
+	for _, gap := range gaps {
+		t.Errorf("a check failed in itself: %s", gap.Message)
+	}
+	var names []string
+	for _, f := range findings {
+		name := fmt.Sprintf("%s %s", f.Check, f.Object)
+		if f.Discriminator != "" {
+			name += " [" + f.Discriminator + "]"
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// deploymentOf is a Deployment of three Pods and its ReplicaSet, in the namespace shop.
+func deploymentOf(name string) string {
+	return document("apps/v1", "Deployment", fmt.Sprintf("name: %s, namespace: shop, uid: d-%[1]s", name),
+		fmt.Sprintf("spec: {replicas: 3, selector: {matchLabels: {app: %s}}, template: {metadata: {labels: {app: %[1]s}}}}", name)) +
+		document("apps/v1", "ReplicaSet", fmt.Sprintf("name: %s-7d9f, namespace: shop, uid: r-%[1]s, "+
+			"ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: %[1]s, uid: d-%[1]s, controller: true}]", name),
+			fmt.Sprintf("spec: {replicas: 3, selector: {matchLabels: {app: %s}}}", name))
+}
+
+// podOf is a Pod of a workload, an hour old. rest holds spec and status.
+func podOf(workload, suffix, rest string) string {
+	return document("v1", "Pod", fmt.Sprintf("name: %s-7d9f-%s, namespace: shop, uid: p-%[1]s-%[2]s, creationTimestamp: \"2026-01-15T11:00:00Z\", "+
+		"labels: {app: %[1]s}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: %[1]s-7d9f, uid: r-%[1]s, controller: true}]", workload, suffix), rest)
+}
+
+// cart is the workload cart with one Pod.
+func cart(rest string) string { return deploymentOf("cart") + podOf("cart", "a", rest) }
+
+// runningPod is the spec and status of a Pod on node-1 whose container api has a status.
+func runningPod(containerStatus string) string {
+	return "spec: {nodeName: node-1, containers: [{name: api, image: shop/api:v1}]}\n" +
+		"status: {phase: Running, containerStatuses: [{name: api, " + containerStatus + "}]}"
+}
+
+// waitingPod is the spec and status of a Pod on node-1 whose container api waits.
+func waitingPod(spec, reason, message string) string {
+	return "spec: {nodeName: node-1, " + spec + "}\n" +
+		fmt.Sprintf("status: {phase: Pending, containerStatuses: [{name: api, ready: false, restartCount: 0, state: {waiting: {reason: %s, message: %q}}}]}", reason, message)
+}
+
+// eventAbout is a warning about a Pod of the namespace shop; field is empty for the whole Pod. at is a time of day.
+func eventAbout(pod, field, reason, message, at string, count int) string {
+	return document("v1", "Event", fmt.Sprintf("name: %s.%s.%d, namespace: shop", pod, strings.ToLower(reason), len(message)), fmt.Sprintf(
+		"type: Warning\nreason: %s\nmessage: %q\ncount: %d\ninvolvedObject: {kind: Pod, namespace: shop, name: %s, fieldPath: %q}\n"+
+			"firstTimestamp: \"2026-01-15T11:30:00Z\"\nlastTimestamp: \"2026-01-15T%s:00Z\"", reason, message, count, pod, field, at))
+}
+
+const (
+	containerField = "spec.containers{api}"
+	crashed        = "ready: false, restartCount: 7, state: {waiting: {reason: CrashLoopBackOff, message: back-off 5m0s restarting failed container=api}}, " +
+		"lastState: {terminated: {exitCode: 1, reason: Error, startedAt: \"2026-01-15T11:57:00Z\", finishedAt: \"2026-01-15T11:58:00Z\"}}"
+)
+
+func TestPodsThatGoAwayOrAreFinishedAreNoFinding(t *testing.T) {
+	const deleting = "deletionTimestamp: \"2026-01-15T11:59:30Z\", deletionGracePeriodSeconds: 30, "
+	status := "spec: {nodeName: node-1, containers: [{name: api, image: shop/api:v1}]}\n" +
+		"status: {phase: %s, containerStatuses: [{name: api, %s}]}"
+	oom := "ready: false, restartCount: 7, state: {terminated: {exitCode: 137, reason: OOMKilled, finishedAt: \"2026-01-15T11:58:00Z\"}}"
+	for name, documents := range map[string]string{
+		"a crashing Pod that is being deleted": strings.Replace(cart(runningPod(crashed)), "name: cart-7d9f-a, ", "name: cart-7d9f-a, "+deleting, 1),
+		"a Pod that was out of memory and is being deleted": strings.Replace(cart(runningPod(oom)), "name: cart-7d9f-a, ",
+			"name: cart-7d9f-a, "+deleting, 1),
+		"a Pod that succeeded in the end": cart(fmt.Sprintf(status, "Succeeded", oom)),
+		"a Pod that waits for its image and is being deleted": strings.Replace(cart(waitingPod("containers: [{name: api, image: shop/api:v9}]", "ErrImagePull",
+			`rpc error: code = NotFound desc = failed to resolve reference "shop/api:v9": shop/api:v9: not found`)), "name: cart-7d9f-a, ", "name: cart-7d9f-a, "+deleting, 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff([]string(nil), foundIn(t, documents)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Whatever is wrong with the Pods of a workload, it is one finding that does not depend on what the Pods are called.
+func TestAFindingIsTheSameWhateverThePodsAreCalled(t *testing.T) {
+	spec := "containers: [{name: api, image: shop/api:v9, env: [{name: A, valueFrom: {configMapKeyRef: {name: settings, key: a}}}]}]"
+	for name, tc := range map[string]struct {
+		rest string
+		want []string
+	}{
+		"crash loop": {runningPod(crashed), []string{"pod-crash-looping Deployment/shop/cart [api]"}},
+		"missing ConfigMap": {waitingPod(spec, "CreateContainerConfigError", `configmap "settings" not found`),
+			[]string{"configmap-missing Deployment/shop/cart [settings]"}},
+		"missing image": {waitingPod(spec, "ErrImagePull", `failed to resolve reference "shop/api:v9": shop/api:v9: not found`),
+			[]string{"image-not-found Deployment/shop/cart [api]"}},
+		"runs as root": {waitingPod(spec, "CreateContainerConfigError",
+			`container has runAsNonRoot and image will run as root (pod: "cart-7d9f-a_shop(1)", container: api)`),
+			[]string{"configmap-missing Deployment/shop/cart [settings]", "container-config-invalid Deployment/shop/cart [api]"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			three := deploymentOf("cart") + podOf("cart", "x", tc.rest) + podOf("cart", "y", tc.rest) + podOf("cart", "z", tc.rest)
+			for _, documents := range []string{cart(tc.rest), three} {
+				if diff := cmp.Diff(tc.want, foundIn(t, documents)); diff != "" {
+					t.Errorf("findings (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}

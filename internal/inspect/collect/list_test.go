@@ -1,0 +1,277 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/utils/clock"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/problem"
+)
+
+const pods, services = "/api/v1/pods", "/api/v1/services"
+
+func TestListsAreReadAsFarAsTheServerAllows(t *testing.T) {
+	var fake fakeAPI // its methods make answers; the servers below are fakes of their own
+	fake.t = t
+	page := fake.list
+	outage := status(http.StatusServiceUnavailable, "ServiceUnavailable", "no etcd")
+	expired := status(http.StatusGone, "Expired", "The provided continue parameter is too old")
+	for name, tc := range map[string]struct {
+		answers      []http.HandlerFunc
+		wantPods     []string
+		wantGaps     []string
+		wantRequests int
+	}{
+		"page after page": {
+			[]http.HandlerFunc{page("Pod", "", "2", "a"), page("Pod", "2", "3", "b"), page("Pod", "3", "", "c")},
+			[]string{"a", "b", "c"}, nil, 3,
+		},
+		"an empty list": {[]http.HandlerFunc{page("Pod", "", "")}, []string{}, nil, 1},
+		"forbidden": {
+			[]http.HandlerFunc{forbidden("jane", "pods")},
+			[]string{}, []string{"Forbidden, pods: jane may not list these: pods."}, 1,
+		},
+		"an API that is not served": {
+			[]http.HandlerFunc{body(http.StatusNotFound, "text/plain", "404 page not found")},
+			[]string{}, []string{"NotServed, pods: The cluster does not serve these: pods."}, 1,
+		},
+		"expired between two pages, and read again: what has gone meanwhile is gone": {
+			[]http.HandlerFunc{page("Pod", "", "2", "a", "gone"), expired, page("Pod", "", "2", "a"), page("Pod", "2", "", "b")},
+			[]string{"a", "b"}, nil, 4,
+		},
+		"expired again and again": {
+			[]http.HandlerFunc{
+				page("Pod", "", "2", "a"), expired, page("Pod", "", "2", "a"), expired, page("Pod", "", "2", "a"), expired, page("Pod", "", "2", "a"), expired,
+			},
+			[]string{"a"}, []string{"Incomplete, pods: These were read in part, then it failed (410 Expired): pods."}, 8,
+		},
+		"too many requests, told when to come back": {
+			[]http.HandlerFunc{after("0", status(http.StatusTooManyRequests, "TooManyRequests", "slow down")), page("Pod", "", "", "a")},
+			[]string{"a"}, nil, 2,
+		},
+		"too many requests, not told when": {
+			[]http.HandlerFunc{status(http.StatusTooManyRequests, "TooManyRequests", "slow down"), page("Pod", "", "", "a")},
+			[]string{"a"}, nil, 2,
+		},
+		"too many requests for ever": {
+			[]http.HandlerFunc{after("0", body(http.StatusTooManyRequests, "text/plain", "slow down"))},
+			[]string{}, []string{"Unavailable, pods: These could not be listed (429 TooManyRequests): pods."}, 33,
+		},
+		"an error inside, then well": {
+			[]http.HandlerFunc{status(http.StatusInternalServerError, "InternalError", "etcdserver: leader changed"), page("Pod", "", "", "a")},
+			[]string{"a"}, nil, 2,
+		},
+		"down": {
+			[]http.HandlerFunc{outage},
+			[]string{}, []string{"Unavailable, pods: These could not be listed (503 ServiceUnavailable): pods."}, 3,
+		},
+		"down after the first page": {
+			[]http.HandlerFunc{page("Pod", "", "2", "a"), outage},
+			[]string{"a"}, []string{"Incomplete, pods: These were read in part, then it failed (503 ServiceUnavailable): pods."}, 4,
+		},
+		"the connection breaks in the middle, then well": {
+			[]http.HandlerFunc{reset, page("Pod", "", "", "a")},
+			[]string{"a"}, nil, 2,
+		},
+		"the connection breaks before an answer, then well": {
+			[]http.HandlerFunc{silence, page("Pod", "", "", "a")},
+			[]string{"a"}, nil, 2,
+		},
+		"the connection always breaks in the middle": {
+			[]http.HandlerFunc{reset},
+			[]string{}, []string{"Unavailable, pods: These could not be listed (the connection broke): pods."}, 3,
+		},
+		"half an answer that says it is whole": {
+			[]http.HandlerFunc{body(http.StatusOK, "application/json", `{"kind":"PodList","apiVersion":"v1","items":[{"metadata"`)},
+			[]string{}, []string{"Unavailable, pods: These could not be listed (the answer could not be read): pods."}, 1,
+		},
+		"nonsense in protobuf": {
+			[]http.HandlerFunc{body(http.StatusOK, "application/vnd.kubernetes.protobuf", "k8s\x00\x0a\xff\xff\xff")},
+			[]string{}, []string{"Unavailable, pods: These could not be listed (the answer could not be read): pods."}, 1,
+		},
+		"the page of a proxy": {
+			[]http.HandlerFunc{body(http.StatusOK, "text/html", "<html>Sign in</html>")},
+			[]string{}, []string{"Unavailable, pods: These could not be listed (the answer could not be read): pods."}, 1,
+		},
+		"the error page of a proxy": {
+			[]http.HandlerFunc{body(http.StatusBadGateway, "text/html", "<html>Bad gateway</html>")},
+			[]string{}, []string{"Unavailable, pods: These could not be listed (502 InternalError): pods."}, 3,
+		},
+		"credentials that ran out during the run": {
+			[]http.HandlerFunc{status(http.StatusUnauthorized, "Unauthorized", "Unauthorized")},
+			[]string{}, []string{"Unavailable, pods: The API server refused the credentials for these: pods."}, 1,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api, source := serve(t, map[string][]http.HandlerFunc{pods: tc.answers, services: {fake.list("Service", "", "", "s")}})
+			collected, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.Pod, facts.Service}, clock.RealClock{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := collected.Graph
+			if diff := cmp.Diff(tc.wantPods, podNames(g)); diff != "" {
+				t.Errorf("Pods (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.wantGaps, told(collected.Gaps)); diff != "" {
+				t.Errorf("gaps (-want +got):\n%s", diff)
+			}
+			if got := api.requests(pods); got != tc.wantRequests {
+				t.Errorf("%d requests, want %d", got, tc.wantRequests)
+			}
+			if g.Read(facts.Pod) != (tc.wantGaps == nil) || !g.Complete(facts.Service, "shop") {
+				t.Errorf("Pods count as read: %v; Services: %v", g.Read(facts.Pod), g.Complete(facts.Service, "shop"))
+			}
+		})
+	}
+}
+
+func TestEventsThatAreReadAgainAreCountedOnce(t *testing.T) {
+	var fake fakeAPI
+	fake.t = t
+	event := map[string]any{"type": "Warning", "reason": "BackOff", "count": 2, "involvedObject": map[string]any{"kind": "Pod", "namespace": "shop", "name": "p"}}
+	expired := status(http.StatusGone, "Expired", "too old")
+	_, source := serve(t, map[string][]http.HandlerFunc{"/api/v1/events": {
+		fake.listOf("Event", "", "2", event, "e1"), expired, fake.listOf("Event", "", "2", event, "e1"), fake.listOf("Event", "2", "", event, "e2"),
+	}})
+	collected, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.Event}, clock.RealClock{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if events := collected.Graph.Events; len(events) != 1 || events[0].Count != 4 {
+		t.Errorf("got %+v, want one event that happened 4 times", events)
+	}
+}
+
+func TestAServerIsGivenTheTimeItAsksFor(t *testing.T) {
+	var fake fakeAPI
+	fake.t = t
+	_, source := serve(t, map[string][]http.HandlerFunc{pods: {after("1", status(http.StatusTooManyRequests, "TooManyRequests", "")), fake.list("Pod", "", "", "a")}})
+	start := time.Now()
+	if _, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.Pod}, clock.RealClock{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took < time.Second {
+		t.Errorf("asked again after %v, though told to wait a second", took)
+	}
+}
+
+func TestASlowSourceIsAGapAndDoesNotEatTheRun(t *testing.T) {
+	var fake fakeAPI
+	fake.t = t
+	for name, slow := range map[string]http.HandlerFunc{
+		"hangs":                       hang,
+		"asks to come back in a week": after("604800", status(http.StatusTooManyRequests, "TooManyRequests", "")),
+		"sends its answer, never the end": func(w http.ResponseWriter, r *http.Request) {
+			_, _ = fmt.Fprint(w, "{")
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			_, source := serve(t, map[string][]http.HandlerFunc{
+				pods: {slow}, services: {fake.list("Service", "", "", "s")}, "/api/v1/configmaps": {fake.list("ConfigMap", "", "2", "c"), slow},
+			})
+			collected, err := All(ctx, source, Scope{}, []facts.Kind{facts.Pod, facts.Service, facts.ConfigMap}, clock.RealClock{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []string{
+				"Incomplete, configmaps: These were read in part, then it failed (the time was up): configmaps.",
+				"TimedOut, pods: These were not read in time: pods.",
+			}
+			if diff := cmp.Diff(want, told(collected.Gaps)); diff != "" {
+				t.Errorf("gaps (-want +got):\n%s", diff)
+			}
+			if !collected.Graph.Read(facts.Service) || len(collected.Graph.Keyed) != 1 {
+				t.Error("want the Services and the first page of ConfigMaps")
+			}
+			if ctx.Err() != nil {
+				t.Error("nothing of the run's time is left for what comes after")
+			}
+		})
+	}
+}
+
+func TestAServerThatAnswersOnlyItsVersionIsSlowAndNotGone(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, source := serve(t, map[string][]http.HandlerFunc{pods: {hang}, services: {hang}})
+	collected, err := All(ctx, source, Scope{}, []facts.Kind{facts.Pod, facts.Service}, clock.RealClock{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"TimedOut, pods, services: These were not read in time: pods, services."}, told(collected.Gaps)); diff != "" {
+		t.Errorf("gaps (-want +got):\n%s", diff)
+	}
+}
+
+func TestPagesThatAreTooLargeAreReadInSmallerOnes(t *testing.T) {
+	// Each ConfigMap has a mebibyte, so that no more than seven fit into one answer; there are twenty.
+	const objects, next = 20, 8
+	large := strings.Repeat("x", 1<<20)
+	var sizes []int
+	_, source := serve(t, map[string][]http.HandlerFunc{"/api/v1/configmaps": {func(w http.ResponseWriter, r *http.Request) {
+		limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+		from, _ := strconv.Atoi(r.URL.Query().Get("continue"))
+		sizes = append(sizes, limit)
+		w.Header().Set("Content-Type", "application/json")
+		end, separator, token := min(from+limit, objects), "", ""
+		if end < objects {
+			token = strconv.Itoa(end)
+		}
+		_, _ = fmt.Fprintf(w, `{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"continue":%q},"items":[`, token)
+		for i := from; i < end; i++ {
+			_, _ = fmt.Fprintf(w, `%s{"metadata":{"name":"c%d","namespace":"shop"},"data":{"k":%q}}`, separator, i, large)
+			separator = ","
+		}
+		_, _ = fmt.Fprint(w, "]}")
+	}}})
+	collected, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.ConfigMap}, clock.RealClock{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(collected.Graph.Keyed) != objects || len(collected.Gaps) > 0 {
+		t.Errorf("%d ConfigMaps, want %d; gaps: %v", len(collected.Graph.Keyed), objects, told(collected.Gaps))
+	}
+	if diff := cmp.Diff([]int{500, 62, 7, 7, 7}, sizes); diff != "" {
+		t.Errorf("sizes of the pages that were asked for (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnObjectThatIsLargerThanAnyAnswerMayBeIsAGap(t *testing.T) {
+	_, source := serve(t, map[string][]http.HandlerFunc{
+		pods: {body(http.StatusOK, "application/json", strings.Repeat(" ", maxAnswer+1))}, services: {body(http.StatusOK, "application/json", `{"kind":"ServiceList","apiVersion":"v1"}`)},
+	})
+	collected, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.Pod, facts.Service}, clock.RealClock{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"Unavailable, pods: These could not be listed (a single object is larger than KubeOps reads): pods."}, told(collected.Gaps)); diff != "" {
+		t.Errorf("gaps (-want +got):\n%s", diff)
+	}
+}
+
+func TestARunThatIsCalledOffIsNoProblemOfTheCluster(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	_, source := serve(t, map[string][]http.HandlerFunc{pods: {func(w http.ResponseWriter, r *http.Request) {
+		cancel()
+		hang(w, r)
+	}}})
+	_, err := All(ctx, source, Scope{}, []facts.Kind{facts.Pod}, clock.RealClock{}, nil)
+	if !errors.Is(err, context.Canceled) || problem.As(err) != nil {
+		t.Errorf("got %v, want the cancelling itself", err)
+	}
+}

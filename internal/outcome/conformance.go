@@ -1,0 +1,57 @@
+package outcome
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+// Violations lists in which ways a status at rest breaks the rules that hold for every kind, empty if in none. It is for
+// the tests of controllers. At rest, a status is in exactly one of the states that the package's comment lists.
+func Violations(generation, observed int64, list []metav1.Condition) []string {
+	var found []string
+	report := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
+	if observed != generation {
+		report("observedGeneration is %d, the generation %d", observed, generation)
+	}
+	for _, c := range list {
+		if c.ObservedGeneration != generation {
+			report("condition %s speaks of generation %d, not of %d", c.Type, c.ObservedGeneration, generation)
+		}
+		if c.Reason == "" || c.Message == "" || c.LastTransitionTime.IsZero() {
+			report("condition %s has no reason, message or time: %+v", c.Type, c)
+		}
+		if n := utf8.RuneCountInString(c.Message); n > maxMessage {
+			report("the message of condition %s has %d runes, more than %d", c.Type, n, maxMessage)
+		}
+		if c.Type != v1alpha1.ConditionReady && c.Status != metav1.ConditionTrue {
+			report("condition %s is %s; it must be True or absent", c.Type, c.Status)
+		}
+	}
+	ready := meta.FindStatusCondition(list, v1alpha1.ConditionReady)
+	if ready == nil {
+		report("there is no condition Ready")
+		return found
+	}
+	reconciling := meta.FindStatusCondition(list, v1alpha1.ConditionReconciling) != nil
+	stalled := meta.FindStatusCondition(list, v1alpha1.ConditionStalled) != nil
+	states := 0
+	for _, in := range []bool{
+		ready.Status == metav1.ConditionTrue && !reconciling && !stalled,
+		ready.Status == metav1.ConditionFalse && reconciling && !stalled,
+		ready.Status == metav1.ConditionFalse && stalled && !reconciling,
+		ready.Status == metav1.ConditionFalse && !stalled && !reconciling && ready.Reason == v1alpha1.ReasonSuspended,
+	} {
+		if in {
+			states++
+		}
+	}
+	if states != 1 {
+		report("Ready=%s (%s), Reconciling=%t, Stalled=%t is no state at rest", ready.Status, ready.Reason, reconciling, stalled)
+	}
+	return found
+}
