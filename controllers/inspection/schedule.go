@@ -157,7 +157,7 @@ func (e every) Next(t time.Time) time.Time {
 	if t.Before(e.from) {
 		return e.from.Add(e.period)
 	}
-	return e.from.Add((t.Sub(e.from)/e.period + 1) * e.period)
+	return t.Add(e.period - t.Sub(e.from)%e.period)
 }
 
 // parseCron keeps a parser that panics on some malformed input from ending the manager.

@@ -37,6 +37,14 @@ func Violations(generation, observed int64, list []metav1.Condition) []string {
 		report("there is no condition Ready")
 		return found
 	}
+	if states := statesAtRest(*ready, list); states != 1 {
+		report("Ready=%s (%s) with the other conditions is no state at rest: %v", ready.Status, ready.Reason, conditionTypes(list))
+	}
+	return found
+}
+
+// statesAtRest counts the states in which the conditions are.
+func statesAtRest(ready metav1.Condition, list []metav1.Condition) int {
 	reconciling := meta.FindStatusCondition(list, v1alpha1.ConditionReconciling) != nil
 	stalled := meta.FindStatusCondition(list, v1alpha1.ConditionStalled) != nil
 	states := 0
@@ -50,8 +58,13 @@ func Violations(generation, observed int64, list []metav1.Condition) []string {
 			states++
 		}
 	}
-	if states != 1 {
-		report("Ready=%s (%s), Reconciling=%t, Stalled=%t is no state at rest", ready.Status, ready.Reason, reconciling, stalled)
+	return states
+}
+
+func conditionTypes(list []metav1.Condition) []string {
+	var names []string
+	for _, c := range list {
+		names = append(names, c.Type)
 	}
-	return found
+	return names
 }

@@ -44,7 +44,7 @@ func (e *environment) describe(name string) running {
 func (e *environment) restart(p running) {
 	GinkgoHelper()
 	args := append([]string{"--net=/run/netns/" + e.status.Network.Namespace}, p.args...)
-	command := exec.Command("nsenter", args...) //nolint:noctx // outlives the spec, until the cluster is taken down
+	command := exec.Command("nsenter", args...) // no context: it outlives the spec, until the cluster is taken down
 	command.Env = p.environ
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	Expect(command.Start()).To(Succeed())

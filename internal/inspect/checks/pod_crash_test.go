@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
-	"kubeops.io/kubeops/internal/testkit"
 )
 
 const (
@@ -183,7 +182,7 @@ func TestTheLogOfTheRunThatEndedIsAskedFor(t *testing.T) {
 		"ended, not started again":   {ended, &LogRef{Namespace: "shop", Pod: "cart-7d9f-a", Container: "api"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			findings, _, _ := All(testkit.Graph(t, cart(runningPod(tc.status))), crashChecks(), DefaultParams())
+			findings := findingsOf(t, crashChecks(), cart(runningPod(tc.status)))
 			if len(findings) != 1 {
 				t.Fatalf("got %d findings, want 1", len(findings))
 			}

@@ -17,15 +17,21 @@ func podChecks() []Check {
 	return slices.Concat(crashChecks(), imageChecks(), configChecks(), schedulingChecks(), probeChecks(), podLifecycleChecks())
 }
 
-// foundIn runs the checks of Pods over YAML and names what they found: check, object and discriminator, one a line.
-func foundIn(t *testing.T, documents string, unread ...facts.Kind) []string {
+// findingsOf runs checks over YAML; every kind counts as completely read but those named in unread.
+func findingsOf(t *testing.T, checks []Check, documents string, unread ...facts.Kind) []Finding {
 	t.Helper()
-	findings, _, gaps := All(testkit.Graph(t, documents, unread...), podChecks(), DefaultParams())
+	findings, _, gaps := All(testkit.Graph(t, documents, unread...), checks, DefaultParams())
 	for _, gap := range gaps {
 		t.Errorf("a check failed in itself: %s", gap.Message)
 	}
+	return findings
+}
+
+// foundIn runs the checks of Pods over YAML and names what they found: check, object and discriminator, one a line.
+func foundIn(t *testing.T, documents string, unread ...facts.Kind) []string {
+	t.Helper()
 	var names []string
-	for _, f := range findings {
+	for _, f := range findingsOf(t, podChecks(), documents, unread...) {
 		name := fmt.Sprintf("%s %s", f.Check, f.Object)
 		if f.Discriminator != "" {
 			name += " [" + f.Discriminator + "]"
