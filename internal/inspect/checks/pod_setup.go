@@ -133,6 +133,12 @@ func volumeOf(g *facts.Graph, pod *facts.PodNode, named string) (volume string, 
 			return name, ref
 		}
 	}
+	if strings.HasPrefix(named, "kube-api-access-") { // admission adds it to each Pod, with a random end
+		return "kube-api-access", facts.Ref{}
+	}
+	if len(claimsOf(pod)) == 0 {
+		return named, facts.Ref{} // no PersistentVolume, so it is the spec's own name
+	}
 	return "", facts.Ref{}
 }
 
