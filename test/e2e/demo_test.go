@@ -42,6 +42,7 @@ var _ = Describe("the demo shop", Ordered, func() {
 			"pvc-class-missing PersistentVolumeClaim/shop/data-orders-db-0",
 			"service-selector-matches-nothing Service/shop/shipping",
 			"readiness-probe-failing Deployment/shop/reviews",
+			"pdb-blocks-drain PodDisruptionBudget/shop/reviews",
 			"job-failed Job/shop/invoices",
 			"ingress-class-missing Ingress/shop/old-shop",
 			"quota-exhausted ResourceQuota/shop-batch/small",
