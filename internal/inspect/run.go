@@ -49,7 +49,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	made := report.New(report.Input{
 		Graph: collected.Graph, Findings: linked, Gaps: slices.Concat(collected.Gaps, failed, unread),
 		Checks: in.Checks, ChecksRun: ran,
-		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces, Previous: in.Previous,
+		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces, NamespacesOnly: len(in.Scope.Namespaces) > 0, Previous: in.Previous,
 		Start: timer.start, Duration: in.Clock.Since(timer.start),
 		Redact: redact.New().Text,
 	})

@@ -65,7 +65,9 @@ func TestPodEvicted(t *testing.T) {
 		"a full emptyDir": {cart(evictedAt("11:30", `Usage of EmptyDir volume "cache" exceeds the limit "1Gi". `)), lines(
 			"medium Deployment/shop/cart [emptydir/cache]: Pods of Deployment cart were evicted: emptyDir volume cache grew over its sizeLimit.",
 			`  condition: Pod cart-7d9f-a: Usage of EmptyDir volume "cache" exceeds the limit "1Gi". `, "  spec: node node-1", "  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"two hours ago":     {documents: cart(evictedAt("09:30", memory))},
+		"two hours ago": {documents: cart(evictedAt("09:30", memory))},
+		"two hours ago, told by its container alone": {documents: cart("spec: {nodeName: node-1, containers: [{name: api, image: i}]}\nstatus: {phase: Failed, reason: Evicted, " +
+			"containerStatuses: [{name: api, ready: false, restartCount: 0, state: {terminated: {exitCode: 137, finishedAt: \"2026-01-15T10:00:00Z\"}}}]}")},
 		"failed otherwise":  {documents: strings.Replace(cart(evictedAt("11:30", memory)), "reason: Evicted", "reason: NodeAffinity", 1)},
 		"running all along": {documents: cart(runningPod("ready: true, restartCount: 0, state: {running: {}}"))},
 	} {

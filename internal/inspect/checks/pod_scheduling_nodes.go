@@ -126,7 +126,7 @@ func (pl placement) roomEvidence() []Evidence {
 	if pl.pod.Spec == nil {
 		return nil
 	}
-	evidence := []Evidence{spec("each Pod requests %s CPU and %s of memory", cores(pl.pod.Spec.CPURequest), mebibytes(pl.pod.Spec.MemoryRequest))}
+	evidence := []Evidence{spec("each Pod requests %s", requestText(pl.pod.Spec))}
 	type room struct {
 		node        *facts.NodeNode
 		cpu, memory int64
@@ -201,4 +201,19 @@ func (pl placement) taintEvidence() []Evidence {
 		}
 	}
 	return evidence
+}
+
+// requestText writes what a Pod requests; a resource that it does not request is left out.
+func requestText(s *facts.PodSpec) string {
+	var parts []string
+	if s.CPURequest > 0 {
+		parts = append(parts, cores(s.CPURequest)+" CPU")
+	}
+	if s.MemoryRequest > 0 {
+		parts = append(parts, mebibytes(s.MemoryRequest)+" of memory")
+	}
+	if len(parts) == 0 {
+		return "neither CPU nor memory"
+	}
+	return strings.Join(parts, " and ")
 }

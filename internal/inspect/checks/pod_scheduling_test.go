@@ -225,3 +225,38 @@ func TestWhatASchedulingFindingPointsAt(t *testing.T) {
 		})
 	}
 }
+
+func TestWhyAPodGetsNoNodeIsToldApart(t *testing.T) {
+	const one = "containers: [{name: api, image: i}]"
+	for name, tc := range map[string]struct{ spec, reason, want string }{
+		"no volume to bind":      {one, "1 node(s) didn't find available persistent volumes to bind", "no PersistentVolume that fits the claim can be had on a node that fits"},
+		"another zone":           {one, "1 node(s) had volume node affinity conflict", "the volume can be reached only from nodes that cannot take the Pod, mostly those of another zone"},
+		"too many volumes":       {one, "1 node(s) exceed max volume count", "the nodes have as many volumes attached as they can"},
+		"used by another Pod":    {one, "1 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod", "the volume is in use by another Pod, and may be used by one only"},
+		"no storage left":        {one, "1 node(s) did not have enough free storage", "no node has enough free storage for the volume"},
+		"a volume that is gone":  {one, "1 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)", "a PersistentVolumeClaim is bound to a volume that does not exist any more"},
+		"a claim that goes away": {one, `persistentvolumeclaim "data" is being deleted`, "a PersistentVolumeClaim is being deleted"},
+		"storage otherwise":      {one, "1 node(s) had a bad volume day", "the storage is not to be had"},
+		"a named node":           {one, "1 node(s) didn't match the requested node name", "the node that spec.nodeName or a DaemonSet's affinity names does not exist or does not fit"},
+		"pod affinity":           {one, "1 node(s) didn't match pod affinity rules", "no node has the Pods that its pod affinity wants beside it"},
+		"spread":                 {one, "1 node(s) didn't match pod topology spread constraints", "its topology spread constraints leave no node"},
+		"node affinity":          {one, "1 node(s) didn't match Pod's node affinity/selector", "no node fits its node affinity"},
+		"a selector that one node fits": {"nodeSelector: {kubernetes.io/hostname: node-1}, " + one, "1 node(s) didn't match Pod's node affinity/selector",
+			"no node that takes Pods fits nodeSelector kubernetes.io/hostname=node-1 and the node affinity"},
+		"full nodes":         {one, "1 Too many pods", "no node that fits has enough left of what is requested (room for more Pods)"},
+		"much memory":        {"containers: [{name: api, image: i, resources: {requests: {memory: 64Gi}}}]", "1 Insufficient memory", "64Gi of memory are requested, and the largest node has 4Gi"},
+		"a port, not named":  {one, "1 node(s) didn't have free ports for the requested pod ports", "a host port is taken on every node that fits"},
+		"a plugin's reason":  {one, "1 node(s) are on fire", "the scheduler has a reason of its own, see the evidence"},
+		"a silent scheduler": {one, "", "the scheduler does not say why"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			findings := findingsOf(t, schedulingChecks(), nodeNamed("node-1", "", "", "True")+cart(pending(tc.spec, "0/1 nodes are available: "+tc.reason+".")))
+			if len(findings) != 1 {
+				t.Fatalf("got %d findings, want 1", len(findings))
+			}
+			if want := "Pods of Deployment cart get no node: " + tc.want + "."; findings[0].Message != want {
+				t.Errorf("got  %s\nwant %s", findings[0].Message, want)
+			}
+		})
+	}
+}

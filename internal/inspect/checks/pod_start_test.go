@@ -145,3 +145,19 @@ func TestServiceAccountMissing(t *testing.T) {
 		})
 	}
 }
+
+func TestWhyAConfigurationIsRefusedIsToldApart(t *testing.T) {
+	for name, tc := range map[string]struct{ message, want string }{
+		"user by name": {`container has runAsNonRoot and image has non-numeric user (app), cannot verify user is non-root (pod: "x", container: api)`,
+			"its image names its user by name, so that the kubelet cannot tell whether it is root, and runAsNonRoot is set"},
+		"runAsUser 0": {`container's runAsUser breaks non-root policy (pod: "x", container: api)`, "runAsUser is root, and runAsNonRoot forbids that"},
+		"subPath":     {`failed to create subPath directory for volumeMount "data" of container "api"`, "the subPath of a volume mount cannot be made"},
+		"nothing":     {"", "the kubelet does not say why"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got, _ := configText(tc.message); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}

@@ -28,6 +28,9 @@ type Input struct {
 	// Ignore leaves findings out; ExcludeNamespaces are names or globs of namespaces to leave out.
 	Ignore            []v1alpha1.IgnoreRule
 	ExcludeNamespaces []string
+	// NamespacesOnly is set when only named namespaces are inspected: cluster-scoped objects are then read to explain what is
+	// found there, and what is wrong with them otherwise is left out.
+	NamespacesOnly bool
 	// Previous report, or nil.
 	Previous *v1alpha1.InspectionReport
 	// Start and Duration of the run.

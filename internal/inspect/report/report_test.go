@@ -133,6 +133,22 @@ func TestIgnoreRulesLeaveFindingsOut(t *testing.T) {
 	}
 }
 
+func TestWithNamespacesNamedClusterScopedObjectsOnlyExplain(t *testing.T) {
+	node := func(id string, affects int) causes.Linked {
+		f := linked(id, "", v1alpha1.SeverityHigh, -1)
+		f.Object.Kind, f.Affects = facts.Node, affects
+		return f
+	}
+	in := input(node("broken", 1), node("unrelated", 0), linked("symptom", "a", v1alpha1.SeverityHigh, 0))
+	if diff := cmp.Diff([]string{"broken", "symptom<-broken", "unrelated"}, outline(New(in))); diff != "" {
+		t.Errorf("the whole cluster (-want +got):\n%s", diff)
+	}
+	in.NamespacesOnly = true
+	if diff := cmp.Diff([]string{"broken", "symptom<-broken"}, outline(New(in))); diff != "" {
+		t.Errorf("named namespaces (-want +got):\n%s", diff)
+	}
+}
+
 func TestChangesCompareWithTheReportBefore(t *testing.T) {
 	before := metav1.NewTime(start().Add(-24 * time.Hour))
 	previous := &v1alpha1.InspectionReport{Findings: []v1alpha1.Finding{
