@@ -2,6 +2,9 @@ module kubeops.io/kubeops
 
 go 1.26.0
 
+// Clusters keep the file systems of their containers there.
+ignore ./bin
+
 require (
 	github.com/google/go-cmp v0.7.0
 	github.com/onsi/ginkgo/v2 v2.34.0

@@ -79,7 +79,7 @@ func addLogs(ctx context.Context, source collect.Source, linked []causes.Linked)
 	wanted = wanted[:min(len(wanted), maxLogs)]
 	requests := make([]evidence.Request, len(wanted))
 	for n, i := range wanted {
-		requests[n] = evidence.Request{LogRef: *linked[i].Logs}
+		requests[n] = evidence.Request{LogRef: *linked[i].Logs, Check: linked[i].Check}
 	}
 	lines, gaps := evidence.Add(ctx, source, requests)
 	for n, i := range wanted {

@@ -135,7 +135,7 @@ func (pl placement) text() (message, remedy string) {
 	case classTaints:
 		why, remedy = pl.taintText()
 	case classPorts:
-		why, remedy = pl.portText()
+		why = pl.portText()
 	default:
 		why, remedy = pl.otherText()
 	}

@@ -115,12 +115,12 @@ func (pl placement) labelEvidence() []Evidence {
 	return evidence
 }
 
-func (pl placement) portText() (why, remedy string) {
+func (pl placement) portText() string {
 	ports := hostPorts(pl.pod)
 	if len(ports) == 0 {
-		return "a host port is taken on every node that fits", ""
+		return "a host port is taken on every node that fits"
 	}
-	return fmt.Sprintf("%s %s %s taken on every node that fits", plural(len(ports), "host port", "host ports"), strings.Join(ports, ", "), plural(len(ports), "is", "are")), ""
+	return fmt.Sprintf("%s %s %s taken on every node that fits", plural(len(ports), "host port", "host ports"), strings.Join(ports, ", "), plural(len(ports), "is", "are"))
 }
 
 // hostPorts are the ports of the node that a Pod takes, as 8080/TCP.

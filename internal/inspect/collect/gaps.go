@@ -47,6 +47,9 @@ func gaps(who string, scope Scope, failures []failure) []facts.Gap {
 		if l.missing {
 			gap.Source, gap.Kinds = strings.TrimPrefix(l.where(3), " in "), nil
 		}
+		if l.version {
+			gap.Checks = []string{"node-version-skew"}
+		}
 		gap.Message, gap.Remediation = l.explain(who, scope, failures)
 		made = append(made, gap)
 	}

@@ -41,6 +41,8 @@ const (
 // Request asks for the end of one container's log.
 type Request struct {
 	checks.LogRef
+	// Check whose finding it is for; named in the gap when the log cannot be read.
+	Check string
 }
 
 // Lines are the answer to the Request of the same index; Text is empty when there was nothing to read.
@@ -57,7 +59,8 @@ func Add(ctx context.Context, source collect.Source, requests []Request) ([]Line
 	}
 	client, err := newClient(source.Config)
 	if err != nil {
-		return lines, []facts.Gap{unread(v1alpha1.GapUnavailable, "Logs of crashed containers were not read: the cluster's configuration cannot be used.",
+		return lines, []facts.Gap{unread(v1alpha1.GapUnavailable, requests,
+			"Logs of crashed containers were not read: the cluster's configuration cannot be used.",
 			"Check the address, certificates and credentials of the cluster.")}
 	}
 	ctx = klog.NewContext(ctx, klog.Logger{}) // failures are told as gaps
@@ -79,43 +82,61 @@ func Add(ctx context.Context, source collect.Source, requests []Request) ([]Line
 
 // gaps are one for logs that may not be read, and one for those that did not come.
 func gaps(source collect.Source, requests []Request, failures []error) []facts.Gap {
-	var forbidden []string
-	failed := 0
+	var forbidden, failed []Request
 	for i, err := range failures {
 		switch {
 		case err == nil || apierrors.IsNotFound(err) || apierrors.IsBadRequest(err):
 			// Read, or there is none: the container is gone, or has not started.
 		case apierrors.IsForbidden(err):
-			forbidden = append(forbidden, requests[i].Namespace)
+			forbidden = append(forbidden, requests[i])
 		default:
-			failed++
+			failed = append(failed, requests[i])
 		}
 	}
 	var made []facts.Gap
 	if len(forbidden) > 0 {
-		slices.Sort(forbidden)
-		forbidden = slices.Compact(forbidden)
-		names := fmt.Sprintf("namespace %s", forbidden[0])
-		if more := len(forbidden) - 1; more > 0 {
-			names = fmt.Sprintf("namespace %s and %d more", forbidden[0], more)
-		}
-		made = append(made, unread(v1alpha1.GapForbidden,
+		made = append(made, unread(v1alpha1.GapForbidden, forbidden,
 			fmt.Sprintf("%s may not get pods/log in %s, so findings about crashes there lack the last log lines.",
-				cmp.Or(source.Config.Impersonate.UserName, "The reader"), names),
+				cmp.Or(source.Config.Impersonate.UserName, "The reader"), namespaces(forbidden)),
 			"Grant get on pods/log, as ClusterRole kubeops-inspector does."))
 	}
-	if failed > 0 {
-		made = append(made, unread(v1alpha1.GapUnavailable,
-			fmt.Sprintf("Logs could not be read where they would show more (%d of %d), so those findings lack the last log lines.", failed, len(requests)),
+	if len(failed) > 0 {
+		made = append(made, unread(v1alpha1.GapUnavailable, failed,
+			fmt.Sprintf("Logs could not be read where they would show more (%d of %d), so those findings lack the last log lines.",
+				len(failed), len(requests)),
 			"Check that the API server reaches the kubelets of the nodes (port 10250): kubectl logs shows the error."))
 	}
 	return made
 }
 
-func unread(reason v1alpha1.GapReason, message, remediation string) facts.Gap {
+// namespaces names the first of the requests' namespaces, and says how many there are beside it.
+func namespaces(requests []Request) string {
+	names := distinct(requests, func(r Request) string { return r.Namespace })
+	switch len(names) {
+	case 0:
+		return "the cluster"
+	case 1:
+		return "namespace " + names[0]
+	}
+	return fmt.Sprintf("namespace %s and %d more", names[0], len(names)-1)
+}
+
+// distinct are the values that the requests have, each once and in order; empty ones are left out.
+func distinct(requests []Request, of func(Request) string) []string {
+	var values []string
+	for _, r := range requests {
+		if v := of(r); v != "" {
+			values = append(values, v)
+		}
+	}
+	slices.Sort(values)
+	return slices.Compact(values)
+}
+
+func unread(reason v1alpha1.GapReason, requests []Request, message, remediation string) facts.Gap {
 	return facts.Gap{
 		Source: "pods/log", Reason: reason, Message: message, Remediation: remediation,
-		Checks: []string{"cronjob-failing", "init-container-failing", "job-failed", "pod-crash-looping", "pod-oom-killed"},
+		Checks: distinct(requests, func(r Request) string { return r.Check }),
 	}
 }
 

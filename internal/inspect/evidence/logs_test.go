@@ -58,7 +58,7 @@ func kubeAPI(t *testing.T) collect.Source {
 }
 
 func ask(namespace, pod string) Request {
-	return Request{checks.LogRef{Namespace: namespace, Pod: pod, Container: "app", Previous: true}}
+	return Request{checks.LogRef{Namespace: namespace, Pod: pod, Container: "app", Previous: true}, "check-of-" + pod}
 }
 
 func TestLogsAreReadWithinBoundsAndFailuresHurtOnlyThemselves(t *testing.T) {
@@ -74,14 +74,15 @@ func TestLogsAreReadWithinBoundsAndFailuresHurtOnlyThemselves(t *testing.T) {
 	type gap struct {
 		Reason  v1alpha1.GapReason
 		Message string
+		Checks  []string
 	}
 	var got []gap
 	for _, g := range gaps {
-		got = append(got, gap{g.Reason, g.Message})
+		got = append(got, gap{g.Reason, g.Message, g.Checks})
 	}
 	wantGaps := []gap{
-		{v1alpha1.GapForbidden, "jane may not get pods/log in namespace closed and 1 more, so findings about crashes there lack the last log lines."},
-		{v1alpha1.GapUnavailable, "Logs could not be read where they would show more (1 of 7), so those findings lack the last log lines."},
+		{v1alpha1.GapForbidden, "jane may not get pods/log in namespace closed and 1 more, so findings about crashes there lack the last log lines.", []string{"check-of-crashed"}},
+		{v1alpha1.GapUnavailable, "Logs could not be read where they would show more (1 of 7), so those findings lack the last log lines.", []string{"check-of-no-kubelet"}},
 	}
 	if diff := cmp.Diff(wantGaps, got); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
