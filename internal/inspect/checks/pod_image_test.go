@@ -36,6 +36,8 @@ func TestFailedPullsAreToldApart(t *testing.T) {
 			imageUnreachable, "the node cannot resolve the registry's host name"},
 		"broken DNS": {"ErrImagePull", image, `Head "https://registry.example.com/v2/": dial tcp: lookup registry.example.com on 127.0.0.53:53: server misbehaving`,
 			imageUnreachable, "the node cannot resolve the registry's host name"},
+		"DNS that cannot be reached": {"ErrImagePull", image, `failed to do request: Head "https://registry.example.com/v2/": dial tcp: lookup registry.example.com on 192.0.2.53:53: ` +
+			`dial udp 192.0.2.53:53: connect: network is unreachable`, imageUnreachable, "the node cannot resolve the registry's host name"},
 		"certificate of an unknown CA": {"ErrImagePull", image, `failed to do request: Head "https://registry.example.com/v2/": tls: failed to verify certificate: x509: certificate signed by unknown authority`,
 			imageUnreachable, "the node does not trust the registry's certificate"},
 		"plain HTTP": {"ErrImagePull", image, `failed to do request: Head "https://registry.example.com/v2/": http: server gave HTTP response to HTTPS client`,

@@ -141,7 +141,9 @@ func unreachablePulls() []pullText {
 	return []pullText{
 		{unreachable("the node cannot resolve the registry's host name",
 			"Check the host name at the start of the image for a slip, then the DNS of the node (nslookup <registry> on the node)."),
-			[]string{"no such host", "server misbehaving", "temporary failure in name resolution", "name or service not known"}},
+			[]string{
+				"no such host", "server misbehaving", "temporary failure in name resolution", "name or service not known", "dial udp", "read udp",
+			}},
 		{unreachable("the node does not trust the registry's certificate",
 			"Install the CA of the registry's certificate on the nodes (for containerd in certs.d/<registry>/hosts.toml), or give the registry a certificate that "+
 				"they trust and that names its host."),

@@ -30,9 +30,9 @@ func TestVolumeMountFailed(t *testing.T) {
 			"high Deployment/shop/cart [data]: Volume data of Deployment cart cannot be mounted: the storage, or the driver, does not answer in time.",
 			"  event: FailedMount: "+summary, "  spec: node node-1", "  spec: volume data: PersistentVolumeClaim cart-data", "  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"a hostPath": {cart(waitingPod("containers: [{name: api, image: i}], volumes: [{name: host, hostPath: {path: /srv, type: Directory}}]", "ContainerCreating", "")) +
-			eventAbout("cart-7d9f-a", "", "FailedMount", `MountVolume.SetUp failed for volume "host" : hostPath type check failed: /srv is not a directory`, "11:59", 9), lines(
+			eventAbout("cart-7d9f-a", "", "FailedMount", `MountVolume.SetUp failed for volume "host" : hostPath type check failed, /srv is not a directory, unable to determine its type`, "11:59", 9), lines(
 			"high Deployment/shop/cart [host]: Volume host of Deployment cart cannot be mounted: its path does not exist on the node or server, or is of another type.",
-			`  event: FailedMount: MountVolume.SetUp failed for volume "host" : hostPath type check failed: /srv is not a directory`, "  spec: node node-1", "  condition: 1 of 1 Pod: cart-7d9f-a")},
+			`  event: FailedMount: MountVolume.SetUp failed for volume "host" : hostPath type check failed, /srv is not a directory, unable to determine its type`, "  spec: node node-1", "  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"a missing ConfigMap is reported as that, with what follows from it": {documents: cart(waitingPod(configVolume, "ContainerCreating", "")) +
 			eventAbout("cart-7d9f-a", "", "FailedMount", `MountVolume.SetUp failed for volume "config" : configmap "settings" not found`, "11:59", 9) +
 			eventAbout("cart-7d9f-a", "", "FailedMount", strings.ReplaceAll(summary, "[data]", "[config]"), "11:59", 3)},

@@ -180,8 +180,8 @@ func startText(message string) (why, remedy string) {
 	case has("chdir to cwd", "to cwd"):
 		return "its working directory does not exist or may not be entered", "Correct workingDir in the Pod template, or make that folder in the image."
 	case has("error mounting", "not a directory", "mkdir ", "read-only file system"):
-		return "a mount does not fit what the image has at that path",
-			"Compare mountPath and subPath with the image: a folder cannot be mounted onto a file, nor the other way round, nor below a path that cannot be made."
+		return "a mount, or its working directory, does not fit what the image has at that path",
+			"Compare mountPath, subPath and workingDir with the image: a folder cannot be mounted onto a file, nor the other way round, nor below a path that cannot be made."
 	case has("executable file", "no such file or directory"):
 		return "the command" + command + " is not in the image",
 			"Correct command in the Pod template; a script also needs the interpreter of its first line, and a binary its loader (glibc or musl), in the image."
