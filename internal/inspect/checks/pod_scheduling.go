@@ -77,6 +77,8 @@ func unschedulable(g *facts.Graph, p Params, class schedulingClass) []Finding {
 		f.Message, f.Remediation = pl.text()
 		if pl.said != "" {
 			f.Evidence = append(f.Evidence, condition("the scheduler says: %s", pl.said))
+		} else {
+			f.Evidence = append(f.Evidence, condition("the Pod has no node, and no condition PodScheduled that says why"))
 		}
 		f.Evidence = append(f.Evidence, pl.evidence()...)
 		failures = append(failures, failure{pod: pod, finding: f})

@@ -178,7 +178,8 @@ func TestUnschedulable(t *testing.T) {
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"no scheduler": {"other", nodes + document("v1", "Pod", "name: alone, namespace: shop, creationTimestamp: \"2026-01-15T11:00:00Z\"",
 			"spec: {schedulerName: nobody, "+one+"}\nstatus: {phase: Pending}"), lines(
-			"high Pod/shop/alone: Pod alone gets no node: no scheduler has looked at it.")},
+			"high Pod/shop/alone: Pod alone gets no node: no scheduler has looked at it.",
+			"  condition: the Pod has no node, and no condition PodScheduled that says why")},
 		"a Pod that was made just now": {"other", nodes + document("v1", "Pod", "name: alone, namespace: shop, creationTimestamp: \"2026-01-15T11:58:00Z\"",
 			"spec: {"+one+"}\nstatus: {phase: Pending}"), ""},
 		"for half a minute":      {"resources", nodes + strings.ReplaceAll(cart(pending(asks("40", "1Gi"), noCPU)), "2026-01-15T11:00:00Z", "2026-01-15T11:59:30Z"), ""},
