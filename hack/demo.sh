@@ -63,6 +63,7 @@ else
 	echo "waiting until the failures have shown themselves" >&2
 	kubectl -n shop wait --for=condition=Progressing=false --timeout=180s \
 		deployment/{cart,recommendations,checkout,reviews} >/dev/null
+	kubectl -n shop-batch wait --for=condition=Progressing=false --timeout=180s deployment/resizer >/dev/null
 	kubectl -n shop wait --for=condition=Available=false --timeout=60s deployment/{payment,search} >/dev/null
 	kubectl -n shop wait --for=condition=Failed job/invoices --timeout=120s >/dev/null
 	kubectl -n shop rollout status deployment/web --timeout=60s >/dev/null
