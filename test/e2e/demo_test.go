@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -126,7 +127,7 @@ var _ = Describe("the demo shop", Ordered, func() {
 		Expect(code).To(Equal(1), errOut)
 		fromCLI := parseReport(out)
 		Expect(causes(fromCLI)).To(ContainElements("pod-crash-looping Deployment/shop/payment", "pod-oom-killed Deployment/shop/search"))
-		AddReportEntry("peak memory of kubeops inspect", peak>>10, "KiB")
+		AddReportEntry("peak memory of kubeops inspect", fmt.Sprintf("%d KiB", peak>>10))
 		Expect(peak).To(BeNumerically("<", 80<<20))
 		code, out, errOut, _ = env.kubeops(ctx, "report", "-n", "shop", "everything")
 		Expect(code).To(BeZero(), errOut)
