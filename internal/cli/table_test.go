@@ -76,6 +76,21 @@ Not inspected
 	}
 }
 
+func TestEvidenceIsWrappedWithinTheWidth(t *testing.T) {
+	var out bytes.Buffer
+	p := &printer{w: &out, output: "table", width: 100}
+	report := sampleReport()
+	report.Findings[0].Evidence[0].Text = strings.Repeat("seven77 ", 60)
+	if err := p.print(report, "dev"); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 100 {
+			t.Errorf("line of %d columns: %s", n, line)
+		}
+	}
+}
+
 func TestColourAppearsOnlyWhenAsked(t *testing.T) {
 	for name, tc := range map[string]struct {
 		color string

@@ -31,8 +31,9 @@ func (t *textWriter) paragraph(prefix, text string) {
 // block prints text with a first and a further prefix, wrapped at the width. Line breaks within the text are kept.
 func (t *textWriter) block(first, further, text string) {
 	prefix := first
+	room := t.width - max(utf8.RuneCountInString(first), utf8.RuneCountInString(further))
 	for _, paragraph := range strings.Split(strings.TrimSpace(text), "\n") {
-		for _, line := range wrap(paragraph, t.width-utf8.RuneCountInString(further)) {
+		for _, line := range wrap(paragraph, room) {
 			t.line("%s", strings.TrimRight(prefix+line, " "))
 			prefix = further
 		}
