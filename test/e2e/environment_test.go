@@ -103,11 +103,17 @@ func (e *environment) kubeops(ctx context.Context, args ...string) (code int, ou
 	command := exec.CommandContext(ctx, filepath.Join(e.bin, "kubeops"), args...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+e.kubeconfig)
 	command.Stdout, command.Stderr = &stdout, &stderr
-	err := command.Run()
-	if _, exited := err.(*exec.ExitError); err != nil && !exited { //nolint:errorlint // Run returns it unwrapped
+	Expect(command.Start()).To(Succeed())
+	measured := make(chan int64)
+	ended := make(chan struct{})
+	go func() { measured <- peakMemory(command.Process.Pid, ended) }()
+	err := command.Wait()
+	close(ended)
+	peak = <-measured
+	if _, exited := err.(*exec.ExitError); err != nil && !exited { //nolint:errorlint // Wait returns it unwrapped
 		Expect(err).NotTo(HaveOccurred())
 	}
-	return command.ProcessState.ExitCode(), stdout.String(), stderr.String(), peakMemory(command.ProcessState)
+	return command.ProcessState.ExitCode(), stdout.String(), stderr.String(), peak
 }
 
 // installOperator builds the manager's image for the node and installs what config/default holds.

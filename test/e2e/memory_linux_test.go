@@ -1,11 +1,43 @@
 package e2e
 
 import (
+	"bufio"
+	"bytes"
+	"fmt"
 	"os"
-	"syscall"
+	"strings"
+	"time"
 )
 
-// peakMemory is the largest resident size of an ended process, in bytes.
-func peakMemory(state *os.ProcessState) int64 {
-	return state.SysUsage().(*syscall.Rusage).Maxrss << 10 // Linux counts in KiB
+// peakMemory is the largest resident size of a process in bytes, read from the kernel's own mark while it runs. What wait
+// returns (ru_maxrss) will not do: it begins with the size of the process that started it.
+func peakMemory(pid int, ended <-chan struct{}) (peak int64) {
+	ticker := time.NewTicker(2 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ended:
+			return peak
+		case <-ticker.C:
+			peak = max(peak, highWaterMark(pid))
+		}
+	}
+}
+
+// highWaterMark reads VmHWM, which only grows; 0 when the process is gone.
+func highWaterMark(pid int) int64 {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	lines := bufio.NewScanner(bytes.NewReader(content))
+	for lines.Scan() {
+		var kib int64
+		if text, found := strings.CutPrefix(lines.Text(), "VmHWM:"); found {
+			if _, err := fmt.Sscanf(strings.TrimSpace(text), "%d kB", &kib); err == nil {
+				return kib << 10
+			}
+		}
+	}
+	return 0
 }
