@@ -16,9 +16,6 @@ import (
 	"kubeops.io/kubeops/internal/redact"
 )
 
-// maxLogs bounds the logs that one run reads: one Pod for each distinct crash among the root causes.
-const maxLogs = 50
-
 // Run carries out one inspection. What cannot be read becomes a gap in the report; an error means that there is no
 // report: the cluster could not be reached at all (a *problem.Problem), or ctx was cancelled, in which case a report
 // would only tell of the cancelling. A deadline of ctx that passes is a gap, not an error.
@@ -65,7 +62,8 @@ func cancelled(ctx context.Context) error {
 	return nil
 }
 
-// addLogs reads the last log lines for root causes that ask for them, worst first, and adds them as evidence.
+// addLogs reads the last log lines for root causes that ask for them, and adds them as evidence. The worst come first, since
+// only so many are read.
 func addLogs(ctx context.Context, source collect.Source, linked []causes.Linked) ([]causes.Linked, []facts.Gap) {
 	var wanted []int
 	for i, f := range linked {
@@ -76,14 +74,13 @@ func addLogs(ctx context.Context, source collect.Source, linked []causes.Linked)
 	slices.SortStableFunc(wanted, func(a, b int) int {
 		return cmp.Compare(linked[a].Severity.Rank(), linked[b].Severity.Rank())
 	})
-	wanted = wanted[:min(len(wanted), maxLogs)]
 	requests := make([]evidence.Request, len(wanted))
 	for n, i := range wanted {
 		requests[n] = evidence.Request{LogRef: *linked[i].Logs, Check: linked[i].Check}
 	}
 	lines, gaps := evidence.Add(ctx, source, requests)
 	for n, i := range wanted {
-		if n < len(lines) && lines[n].Text != "" {
+		if lines[n].Text != "" { // one entry for each request
 			// After the first piece, which says how it ended: the lines say why.
 			at := min(1, len(linked[i].Evidence))
 			linked[i].Evidence = slices.Insert(slices.Clone(linked[i].Evidence), at,

@@ -96,16 +96,19 @@ func reduceOther(object any) any {
 // maxText is how much of a message of the cluster is kept, in runes. The messages that checks read are shorter.
 const maxText = 1024
 
-// text shortens a message.
-func text(s string) string {
-	if len(s) <= maxText {
+// text shortens a message of the cluster.
+func text(s string) string { return Clip(s, maxText) }
+
+// Clip shortens a text to a number of runes, at least three; what was cut off is shown by three dots.
+func Clip(s string, most int) string {
+	if len(s) <= most { // no more bytes than runes are allowed
 		return s
 	}
 	runes := []rune(s)
-	if len(runes) <= maxText {
+	if len(runes) <= most {
 		return s
 	}
-	return string(runes[:maxText-3]) + "..."
+	return string(runes[:most-3]) + "..."
 }
 
 // metaOf is what every node has, all but generations and conditions.

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -11,6 +10,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/causes"
+	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
 // Limits of the API type, in runes.
@@ -107,17 +107,5 @@ func clean(in Input, text string, limit int) string {
 		}
 		return r
 	}, in.Redact(text))
-	return clip(strings.ToValidUTF8(printable, "\uFFFD"), limit)
-}
-
-// clip shortens a text to a number of runes.
-func clip(text string, limit int) string {
-	if len(text) <= limit { // no more bytes than runes are allowed
-		return text
-	}
-	runes := []rune(text)
-	if len(runes) <= limit {
-		return text
-	}
-	return string(slices.Concat(runes[:limit-3], []rune("...")))
+	return facts.Clip(strings.ToValidUTF8(printable, "\uFFFD"), limit)
 }

@@ -20,7 +20,7 @@ func newGaps(in Input, expired []v1alpha1.IgnoreRule) []v1alpha1.Gap {
 	var gaps []v1alpha1.Gap
 	for _, gap := range in.Gaps {
 		gaps = append(gaps, v1alpha1.Gap{
-			Cluster: in.Graph.Cluster, Source: clip(gap.Source, maxSource), Reason: gap.Reason, Checks: hurt(in, gap),
+			Cluster: in.Graph.Cluster, Source: facts.Clip(gap.Source, maxSource), Reason: gap.Reason, Checks: hurt(in, gap),
 			Message: clean(in, gap.Message, maxMessage), Remediation: clean(in, gap.Remediation, maxMessage),
 		})
 	}
