@@ -11,6 +11,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -98,7 +100,31 @@ func resources(wanted []facts.Kind) []resource {
 			list: func() runtime.Object { return &admissionregistrationv1.MutatingWebhookConfigurationList{} },
 		},
 	}
+	all = append(all, accessResources()...)
 	return slices.DeleteFunc(all, func(r resource) bool { return !slices.Contains(wanted, r.kind) })
+}
+
+// accessResources are what grants and restricts.
+func accessResources() []resource {
+	rbac, core := rbacv1.SchemeGroupVersion, corev1.SchemeGroupVersion
+	return []resource{
+		{kind: facts.Role, version: rbac, name: "roles", list: func() runtime.Object { return &rbacv1.RoleList{} }},
+		{kind: facts.RoleBinding, version: rbac, name: "rolebindings", list: func() runtime.Object { return &rbacv1.RoleBindingList{} }},
+		{kind: facts.ClusterRole, version: rbac, name: "clusterroles", list: func() runtime.Object { return &rbacv1.ClusterRoleList{} }},
+		{
+			kind: facts.ClusterRoleBinding, version: rbac, name: "clusterrolebindings",
+			list: func() runtime.Object { return &rbacv1.ClusterRoleBindingList{} },
+		},
+		{
+			kind: facts.NetworkPolicy, version: networkingv1.SchemeGroupVersion, name: "networkpolicies",
+			list: func() runtime.Object { return &networkingv1.NetworkPolicyList{} },
+		},
+		{kind: facts.LimitRange, version: core, name: "limitranges", list: func() runtime.Object { return &corev1.LimitRangeList{} }},
+		{
+			kind: facts.PriorityClass, version: schedulingv1.SchemeGroupVersion, name: "priorityclasses",
+			list: func() runtime.Object { return &schedulingv1.PriorityClassList{} },
+		},
+	}
 }
 
 // newScheme knows the API groups that are listed, and no others: the whole of client-go's would cost memory.
@@ -107,6 +133,7 @@ func newScheme() (*runtime.Scheme, error) {
 	builder := runtime.SchemeBuilder{
 		corev1.AddToScheme, appsv1.AddToScheme, batchv1.AddToScheme, autoscalingv2.AddToScheme, policyv1.AddToScheme,
 		discoveryv1.AddToScheme, networkingv1.AddToScheme, storagev1.AddToScheme, admissionregistrationv1.AddToScheme,
+		rbacv1.AddToScheme, schedulingv1.AddToScheme,
 	}
 	return scheme, builder.AddToScheme(scheme)
 }

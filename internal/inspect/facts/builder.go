@@ -191,6 +191,23 @@ func (g *Graph) place(node any) {
 		g.APIServices = append(g.APIServices, n)
 	case *WebhookNode:
 		g.Webhooks = append(g.Webhooks, n)
+	default:
+		g.placeMore(node)
+	}
+}
+
+func (g *Graph) placeMore(node any) {
+	switch n := node.(type) {
+	case *RoleNode:
+		g.Roles = append(g.Roles, n)
+	case *BindingNode:
+		g.Bindings = append(g.Bindings, n)
+	case *NetworkPolicyNode:
+		g.NetworkPolicies = append(g.NetworkPolicies, n)
+	case *LimitRangeNode:
+		g.LimitRanges = append(g.LimitRanges, n)
+	case *PriorityClassNode:
+		g.PriorityClasses = append(g.PriorityClasses, n)
 	}
 }
 
@@ -214,6 +231,11 @@ func (g *Graph) sort() {
 	sortNodes(g.Quotas)
 	sortNodes(g.APIServices)
 	sortNodes(g.Webhooks)
+	sortNodes(g.Roles)
+	sortNodes(g.Bindings)
+	sortNodes(g.NetworkPolicies)
+	sortNodes(g.LimitRanges)
+	sortNodes(g.PriorityClasses)
 	slices.SortFunc(g.Events, func(a, b *EventNode) int {
 		return cmp.Or(b.Last.Compare(a.Last), a.About.Compare(b.About), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.FieldPath, b.FieldPath),
 			cmp.Compare(a.Message, b.Message))
@@ -247,6 +269,7 @@ func (g *Graph) index() {
 	for _, event := range g.Events {
 		g.eventsByRef[event.About] = append(g.eventsByRef[event.About], event)
 	}
+	g.indexSpecs()
 }
 
 // ownerChain is an object and every controlling owner above it, known or not.

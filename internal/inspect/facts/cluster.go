@@ -51,6 +51,16 @@ type KeyedNode struct {
 	Meta
 	// Keys of a ConfigMap, sorted; their values are never kept.
 	Keys []string
+	// Leaks are keys of a ConfigMap under which something stands that looks like a secret.
+	Leaks []Leak
+	// Bytes is the size of a ConfigMap's data.
+	Bytes int
+	// Immutable ConfigMaps and Secrets.
+	Immutable bool
+	// Automount is a ServiceAccount's automountServiceAccountToken; true when it is not set.
+	Automount bool
+	// PullSecrets and TokenSecrets are the names of the Secrets that a ServiceAccount lists.
+	PullSecrets, TokenSecrets []string
 }
 
 // EventNode is the newest of the like events about an object: same object, reason, field and opening words.

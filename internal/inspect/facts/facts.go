@@ -46,6 +46,13 @@ const (
 	MutatingWebhook       Kind = "MutatingWebhookConfiguration"
 	Event                 Kind = "Event"
 	ReplicationController Kind = "ReplicationController"
+	Role                  Kind = "Role"
+	ClusterRole           Kind = "ClusterRole"
+	RoleBinding           Kind = "RoleBinding"
+	ClusterRoleBinding    Kind = "ClusterRoleBinding"
+	NetworkPolicy         Kind = "NetworkPolicy"
+	LimitRange            Kind = "LimitRange"
+	PriorityClass         Kind = "PriorityClass"
 )
 
 // Ref names one object of a cluster.
@@ -89,14 +96,28 @@ type Meta struct {
 	Deleting time.Time
 	// Finalizers that still stand; kept only for objects that are being deleted.
 	Finalizers []string
-	// Labels of the object; kept only for kinds that selectors match (Pods, Namespaces).
+	// Labels of the object; kept only for Pods, Namespaces, Services and workloads.
 	Labels map[string]string
-	// Owner is the controlling owner; zero when there is none.
+	// Owner is the controlling owner; zero when there is none. Owned says whether there is any owner, a controller or not.
 	Owner Ref
+	Owned bool
+	// Helm is set on what a Helm release made, ArgoCD on what an Argo CD Application made.
+	Helm, ArgoCD bool
+	// Written are writes in another API version than the one it was read at, newest first; from managedFields.
+	Written []Written
 	// Generation of the spec, and the one that the controller has observed. Observed is -1 where a kind has none.
 	Generation, Observed int64
 	// Conditions of the status.
 	Conditions []Condition
+}
+
+// Written says who wrote an object last in some API version.
+type Written struct {
+	// APIVersion, for example policy/v1beta1.
+	APIVersion string
+	// Manager is the name of the client, for example helm or kubectl-client-side-apply.
+	Manager string
+	At      time.Time
 }
 
 // Condition is a status condition of an object.
@@ -132,8 +153,12 @@ func (k Kind) APIVersion() string {
 		return "autoscaling/v2"
 	case PDB:
 		return "policy/v1"
-	case Ingress, IngressClass:
+	case Ingress, IngressClass, NetworkPolicy:
 		return "networking.k8s.io/v1"
+	case Role, ClusterRole, RoleBinding, ClusterRoleBinding:
+		return "rbac.authorization.k8s.io/v1"
+	case PriorityClass:
+		return "scheduling.k8s.io/v1"
 	case EndpointSlice:
 		return "discovery.k8s.io/v1"
 	case StorageClass:
@@ -150,7 +175,8 @@ func (k Kind) APIVersion() string {
 // Namespaced says whether objects of the kind live in a namespace.
 func (k Kind) Namespaced() bool {
 	switch k {
-	case Node, Namespace, PV, StorageClass, IngressClass, APIService, ValidatingWebhook, MutatingWebhook:
+	case Node, Namespace, PV, StorageClass, IngressClass, APIService, ValidatingWebhook, MutatingWebhook,
+		ClusterRole, ClusterRoleBinding, PriorityClass:
 		return false
 	default:
 		return true
@@ -163,6 +189,8 @@ func (k Kind) Resource() string {
 	switch {
 	case strings.HasSuffix(lower, "ss"): // ingress, ingressclass, storageclass
 		return lower + "es"
+	case k == NetworkPolicy:
+		return "networkpolicies"
 	default:
 		return lower + "s"
 	}

@@ -35,6 +35,12 @@ type Graph struct {
 	Quotas      []*QuotaNode
 	APIServices []*APIServiceNode
 	Webhooks    []*WebhookNode
+	// Roles holds Roles and ClusterRoles, Bindings their bindings.
+	Roles           []*RoleNode
+	Bindings        []*BindingNode
+	NetworkPolicies []*NetworkPolicyNode
+	LimitRanges     []*LimitRangeNode
+	PriorityClasses []*PriorityClassNode
 	// Events are warnings only, and only the newest of each object and reason.
 	Events []*EventNode
 
@@ -45,6 +51,7 @@ type Graph struct {
 	servicesByNS  map[string][]*ServiceNode
 	endpointsByNS map[Ref][]*EndpointsNode
 	eventsByRef   map[Ref][]*EventNode
+	specs         []SpecUse
 	coverage      map[Kind]coverage
 }
 

@@ -87,6 +87,13 @@ func (b *Builder) spec(spec *PodSpec) *PodSpec {
 	if err != nil {
 		return spec
 	}
+	if spec.Lean != nil {
+		leanKey, err := spec.Lean.Marshal() // maps in it are written in the order of their keys
+		if err != nil {
+			return spec
+		}
+		key = append(key, leanKey...)
+	}
 	if known, ok := b.specs[string(key)]; ok {
 		return known
 	}

@@ -11,7 +11,8 @@ func Kinds() []Kind {
 	return []Kind{
 		Pod, Node, Namespace, Service, EndpointSlice, Ingress, IngressClass, Deployment, ReplicaSet, StatefulSet, DaemonSet,
 		ReplicationController, Job, CronJob, HPA, PDB, PVC, PV, StorageClass, ConfigMap, Secret, ServiceAccount, ResourceQuota,
-		APIService, ValidatingWebhook, MutatingWebhook, Event,
+		APIService, ValidatingWebhook, MutatingWebhook, Event, Role, ClusterRole, RoleBinding, ClusterRoleBinding, NetworkPolicy,
+		LimitRange, PriorityClass,
 	}
 }
 

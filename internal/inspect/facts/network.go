@@ -14,6 +14,17 @@ type ServiceNode struct {
 	PublishNotReady bool
 	// LoadBalancerAddresses counts the addresses that a LoadBalancer got.
 	LoadBalancerAddresses int
+	// ExternalIPs counts spec.externalIPs; SourceRanges are those of spec.loadBalancerSourceRanges.
+	ExternalIPs  int
+	SourceRanges []string
+	// Internal is true where an annotation of a cloud asks for a load balancer without a public address.
+	Internal bool
+	// NodePorts counts the ports that every node opens.
+	NodePorts int
+	// LocalTraffic is externalTrafficPolicy Local.
+	LocalTraffic bool
+	// ExternalName of a Service of that type.
+	ExternalName string
 }
 
 // ServicePort is a port of a Service. TargetName is set when it names a container port, else TargetPort.
@@ -45,6 +56,12 @@ type IngressNode struct {
 	Backends        []IngressBackend
 	// TLSSecrets that hold its certificates.
 	TLSSecrets []string
+	// Hosts of its rules, and those that its tls entries cover; "" stands for all hosts.
+	Hosts, TLSHosts []string
+	// TLSElsewhere is true where an annotation says that certificates come from somewhere else than a Secret.
+	TLSElsewhere bool
+	// DefaultBackend is set when spec.defaultBackend takes all other requests.
+	DefaultBackend bool
 	// Addresses counts the load balancer addresses in its status.
 	Addresses int
 }

@@ -1,6 +1,10 @@
 package facts
 
-import "time"
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
 
 // PodNode is a Pod.
 type PodNode struct {
@@ -64,6 +68,10 @@ type ContainerState struct {
 // PodSpec is what a Pod, or the template of a workload, needs of its surroundings.
 type PodSpec struct {
 	ServiceAccount string
+	// Lean is the spec itself, reduced to what checks judge; see lean. It may hold commands of probes: never quote those.
+	Lean *corev1.PodSpec `json:"-"`
+	// Leaks are variables, commands and arguments in which something stands that looks like a secret.
+	Leaks []Leak
 	// Refs are the ConfigMaps, Secrets and PVCs that it names.
 	Refs []SpecRef
 	// NodeSelector is the plain selector, as key=value, sorted.

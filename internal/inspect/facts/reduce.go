@@ -16,10 +16,28 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
+// Reducer turns objects into nodes. The zero value is ready for use.
+type Reducer struct {
+	// Scan recognises secrets in text that should not hold any: it returns the rule that a text breaks, or "". With nil,
+	// nothing is looked for. It is called from several goroutines.
+	Scan func(text string) (rule string)
+}
+
+// Reduce turns one object into its node, without looking for secrets in it; see Reducer.
+func Reduce(object any) any { return Reducer{}.Reduce(object) }
+
 // Reduce turns one object into its node: a pointer to a typed API object, or to PartialObjectMetadata of a Secret. It
 // returns nil for a kind that has no reducer and for Events that are no warnings. It never fails: what is malformed in an
 // object is left out of its node.
-func Reduce(object any) any {
+func (r Reducer) Reduce(object any) any {
+	node := reduce(object)
+	if r.Scan != nil {
+		r.leaks(object, node)
+	}
+	return node
+}
+
+func reduce(object any) any {
 	switch o := object.(type) {
 	case *corev1.Pod:
 		return reducePod(o)
@@ -40,9 +58,9 @@ func Reduce(object any) any {
 	case *corev1.ConfigMap:
 		return reduceConfigMap(o)
 	case *corev1.Secret:
-		return &KeyedNode{Meta: metaOf(Secret, &o.ObjectMeta)}
+		return &KeyedNode{Meta: metaOf(Secret, &o.ObjectMeta), Immutable: value(o.Immutable, false)}
 	case *corev1.ServiceAccount:
-		return &KeyedNode{Meta: metaOf(ServiceAccount, &o.ObjectMeta)}
+		return reduceServiceAccount(o)
 	case *metav1.PartialObjectMetadata:
 		return &KeyedNode{Meta: metaOf(Secret, &o.ObjectMeta)}
 	case *corev1.Event:
@@ -89,7 +107,7 @@ func reduceOther(object any) any {
 	case *APIServiceObject:
 		return reduceAPIService(o)
 	default:
-		return nil
+		return reduceAccess(object)
 	}
 }
 
@@ -124,6 +142,10 @@ func metaOf(kind Kind, o *metav1.ObjectMeta) Meta {
 		m.Deleting = o.DeletionTimestamp.Time
 		m.Finalizers = slices.Clone(o.Finalizers)
 	}
+	m.Owned = len(o.OwnerReferences) > 0
+	m.Helm = o.Labels["app.kubernetes.io/managed-by"] == "Helm" || o.Annotations["meta.helm.sh/release-name"] != ""
+	m.ArgoCD = o.Annotations["argocd.argoproj.io/tracking-id"] != ""
+	m.Written = written(kind, o.ManagedFields)
 	if owner := metav1.GetControllerOfNoCopy(o); owner != nil {
 		m.Owner = Ref{Kind: kindOf(owner.APIVersion, owner.Kind), Name: owner.Name}
 		if m.Owner.Kind.Namespaced() {
@@ -131,6 +153,18 @@ func metaOf(kind Kind, o *metav1.ObjectMeta) Meta {
 		}
 	}
 	return m
+}
+
+// written are the writers of an object that used another API version than the one it is read at.
+func written(kind Kind, fields []metav1.ManagedFieldsEntry) []Written {
+	var others []Written
+	for i := range fields {
+		if f := &fields[i]; f.APIVersion != "" && f.APIVersion != kind.APIVersion() && f.Subresource == "" {
+			others = append(others, Written{f.APIVersion, f.Manager, timeOf(f.Time)})
+		}
+	}
+	slices.SortStableFunc(others, func(a, b Written) int { return b.At.Compare(a.At) })
+	return others
 }
 
 // convert makes the conditions of all kinds alike.

@@ -53,6 +53,24 @@ func reduceConfigMap(c *corev1.ConfigMap) *KeyedNode {
 	node.Keys = slices.AppendSeq(make([]string, 0, len(c.Data)+len(c.BinaryData)), maps.Keys(c.Data))
 	node.Keys = slices.AppendSeq(node.Keys, maps.Keys(c.BinaryData))
 	slices.Sort(node.Keys)
+	node.Immutable = value(c.Immutable, false)
+	for _, data := range c.Data {
+		node.Bytes += len(data)
+	}
+	for _, data := range c.BinaryData {
+		node.Bytes += len(data)
+	}
+	return node
+}
+
+func reduceServiceAccount(a *corev1.ServiceAccount) *KeyedNode {
+	node := &KeyedNode{Meta: metaOf(ServiceAccount, &a.ObjectMeta), Automount: value(a.AutomountServiceAccountToken, true)}
+	for _, secret := range a.ImagePullSecrets {
+		node.PullSecrets = append(node.PullSecrets, secret.Name)
+	}
+	for _, secret := range a.Secrets {
+		node.TokenSecrets = append(node.TokenSecrets, secret.Name)
+	}
 	return node
 }
 
@@ -98,6 +116,7 @@ func reducePVC(p *corev1.PersistentVolumeClaim) *PVCNode {
 		Meta: metaOf(PVC, &p.ObjectMeta), Phase: string(p.Status.Phase), Volume: p.Spec.VolumeName,
 		StorageClass: value(class, ""), NoClass: class != nil && *class == "",
 		Request: request.Value(), RequestText: request.String(), AccessModes: accessModes(p.Spec.AccessModes),
+		Capacity: quantity(p.Status.Capacity, corev1.ResourceStorage),
 	}
 	node.Conditions = convert(p.Status.Conditions, func(c corev1.PersistentVolumeClaimCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
@@ -109,7 +128,7 @@ func reducePV(p *corev1.PersistentVolume) *PVNode {
 	node := &PVNode{
 		Meta: metaOf(PV, &p.ObjectMeta), Phase: string(p.Status.Phase), Reason: p.Status.Reason, Message: text(p.Status.Message),
 		StorageClass: p.Spec.StorageClassName, Capacity: quantity(p.Spec.Capacity, corev1.ResourceStorage),
-		AccessModes: accessModes(p.Spec.AccessModes),
+		AccessModes: accessModes(p.Spec.AccessModes), ReclaimPolicy: string(p.Spec.PersistentVolumeReclaimPolicy),
 	}
 	if old, ok := p.Annotations[corev1.BetaStorageClassAnnotation]; ok {
 		node.StorageClass = old
@@ -135,6 +154,8 @@ func reduceStorageClass(c *storagev1.StorageClass) *StorageClassNode {
 	return &StorageClassNode{
 		Meta: metaOf(StorageClass, &c.ObjectMeta), Provisioner: c.Provisioner,
 		Default:         c.Annotations[defaultClassAnnotation] == "true",
+		ReclaimPolicy:   string(value(c.ReclaimPolicy, corev1.PersistentVolumeReclaimDelete)), // the API's default
+		Expandable:      value(c.AllowVolumeExpansion, false),
 		WaitForConsumer: value(c.VolumeBindingMode, storagev1.VolumeBindingImmediate) == storagev1.VolumeBindingWaitForFirstConsumer,
 	}
 }

@@ -12,6 +12,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -28,6 +30,8 @@ func everyObject() []any {
 		&corev1.ConfigMap{}, &metav1.PartialObjectMetadata{}, &corev1.ServiceAccount{}, &corev1.ResourceQuota{}, &facts.APIServiceObject{},
 		&admissionregistrationv1.ValidatingWebhookConfiguration{}, &admissionregistrationv1.MutatingWebhookConfiguration{},
 		&corev1.Event{Type: corev1.EventTypeWarning},
+		&rbacv1.Role{}, &rbacv1.ClusterRole{}, &rbacv1.RoleBinding{}, &rbacv1.ClusterRoleBinding{}, &networkingv1.NetworkPolicy{},
+		&corev1.LimitRange{}, &schedulingv1.PriorityClass{},
 	}
 }
 

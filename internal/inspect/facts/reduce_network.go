@@ -17,8 +17,14 @@ func reduceService(s *corev1.Service) *ServiceNode {
 		Meta: metaOf(Service, &s.ObjectMeta), Type: string(s.Spec.Type), Headless: s.Spec.ClusterIP == corev1.ClusterIPNone,
 		Selector: maps.Clone(s.Spec.Selector), PublishNotReady: s.Spec.PublishNotReadyAddresses,
 		LoadBalancerAddresses: len(s.Status.LoadBalancer.Ingress),
+		ExternalIPs:           len(s.Spec.ExternalIPs), SourceRanges: s.Spec.LoadBalancerSourceRanges, ExternalName: s.Spec.ExternalName,
+		LocalTraffic: s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal, Internal: internalLoadBalancer(s.Annotations),
 	}
+	node.Labels = maps.Clone(s.Labels)
 	for _, p := range s.Spec.Ports {
+		if p.NodePort != 0 {
+			node.NodePorts++
+		}
 		port := ServicePort{Name: p.Name, Protocol: string(p.Protocol), Port: p.Port}
 		switch {
 		case p.TargetPort.Type == intstr.String:
@@ -32,6 +38,22 @@ func reduceService(s *corev1.Service) *ServiceNode {
 	}
 	node.Conditions = convert(s.Status.Conditions, metaCondition)
 	return node
+}
+
+// internalLoadBalancer says whether an annotation of one of the large clouds asks for an address that is not public.
+func internalLoadBalancer(annotations map[string]string) bool {
+	switch {
+	case annotations["service.beta.kubernetes.io/aws-load-balancer-internal"] == "true",
+		annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"] == "internal",
+		annotations["service.beta.kubernetes.io/azure-load-balancer-internal"] == "true",
+		annotations["service.beta.kubernetes.io/openstack-internal-load-balancer"] == "true",
+		annotations["service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type"] == "intranet",
+		strings.EqualFold(annotations["networking.gke.io/load-balancer-type"], "internal"),
+		strings.EqualFold(annotations["cloud.google.com/load-balancer-type"], "internal"):
+		return true
+	default:
+		return false
+	}
 }
 
 func reduceEndpointSlice(s *discoveryv1.EndpointSlice) *EndpointsNode {
@@ -67,8 +89,11 @@ func reduceIngress(i *networkingv1.Ingress) *IngressNode {
 			Host: host, Path: path, Service: b.Service.Name, PortName: b.Service.Port.Name, Port: b.Service.Port.Number,
 		})
 	}
+	node.DefaultBackend = i.Spec.DefaultBackend != nil
+	node.TLSElsewhere = tlsElsewhere(i.Annotations)
 	add("", "", i.Spec.DefaultBackend)
 	for _, rule := range i.Spec.Rules {
+		node.Hosts = append(node.Hosts, rule.Host)
 		if rule.HTTP == nil {
 			continue
 		}
@@ -77,11 +102,29 @@ func reduceIngress(i *networkingv1.Ingress) *IngressNode {
 		}
 	}
 	for _, tls := range i.Spec.TLS {
+		node.TLSHosts = append(node.TLSHosts, tls.Hosts...)
+		if len(tls.Hosts) == 0 {
+			node.TLSHosts = append(node.TLSHosts, "")
+		}
 		if tls.SecretName != "" {
 			node.TLSSecrets = append(node.TLSSecrets, tls.SecretName)
 		}
 	}
 	return node
+}
+
+// tlsElsewhere says whether an annotation of a cloud's controller brings the certificates.
+func tlsElsewhere(annotations map[string]string) bool {
+	for _, name := range []string{
+		"alb.ingress.kubernetes.io/certificate-arn", "networking.gke.io/managed-certificates", "networking.gke.io/pre-shared-certs",
+		"ingress.gcp.kubernetes.io/pre-shared-cert", "appgw.ingress.kubernetes.io/appgw-ssl-certificate",
+		"nginx.ingress.kubernetes.io/ssl-passthrough", "haproxy.org/ssl-passthrough",
+	} {
+		if annotations[name] != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func reduceIngressClass(c *networkingv1.IngressClass) *IngressClassNode {

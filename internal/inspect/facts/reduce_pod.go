@@ -75,6 +75,7 @@ func reduceState(s corev1.ContainerState) ContainerState {
 func reducePodSpec(s *corev1.PodSpec, podName string) *PodSpec {
 	spec := &PodSpec{
 		ServiceAccount: s.ServiceAccountName, HostNetwork: s.HostNetwork, PriorityClass: s.PriorityClassName,
+		Lean: lean(s),
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.NodeSelector)) {
 		spec.NodeSelector = append(spec.NodeSelector, key+"="+s.NodeSelector[key])

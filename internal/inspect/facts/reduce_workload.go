@@ -22,6 +22,11 @@ func reduceDeployment(d *appsv1.Deployment) *WorkloadNode {
 		// 600 s is the API's default.
 		ProgressDeadline: time.Duration(value(d.Spec.ProgressDeadlineSeconds, 600)) * time.Second,
 	}
+	node.Labels, node.Strategy, node.MinReadySeconds = maps.Clone(d.Labels), string(d.Spec.Strategy.Type), d.Spec.MinReadySeconds
+	node.RevisionHistory = value(d.Spec.RevisionHistoryLimit, 10) // the API's default
+	if update := d.Spec.Strategy.RollingUpdate; update != nil {
+		node.MaxUnavailable, node.MaxSurge = intOrPercent(update.MaxUnavailable), intOrPercent(update.MaxSurge)
+	}
 	node.template(&d.Spec.Template)
 	node.Observed, node.Changed = d.Status.ObservedGeneration, changed(&d.ObjectMeta)
 	node.Conditions = convert(d.Status.Conditions, func(c appsv1.DeploymentCondition) Condition {
@@ -51,6 +56,7 @@ func reduceReplicaSet(r *appsv1.ReplicaSet) *WorkloadNode {
 		Meta: metaOf(ReplicaSet, &r.ObjectMeta), Selector: NewSelector(r.Spec.Selector), Desired: value(r.Spec.Replicas, 1),
 		Current: r.Status.Replicas, Updated: r.Status.Replicas, Ready: r.Status.ReadyReplicas, Available: r.Status.AvailableReplicas,
 	}
+	node.Labels, node.RevisionHistory = maps.Clone(r.Labels), -1
 	node.Observed, node.Changed = r.Status.ObservedGeneration, changed(&r.ObjectMeta)
 	node.Conditions = convert(r.Status.Conditions, func(c appsv1.ReplicaSetCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
@@ -66,6 +72,7 @@ func reduceReplicationController(r *corev1.ReplicationController) *WorkloadNode 
 		Meta: metaOf(ReplicationController, &r.ObjectMeta), Selector: SelectorFromSet(r.Spec.Selector), Desired: value(r.Spec.Replicas, 1),
 		Current: r.Status.Replicas, Updated: r.Status.Replicas, Ready: r.Status.ReadyReplicas, Available: r.Status.AvailableReplicas,
 	}
+	node.Labels, node.RevisionHistory = maps.Clone(r.Labels), -1
 	node.Observed, node.Changed = r.Status.ObservedGeneration, changed(&r.ObjectMeta)
 	if r.Spec.Template != nil {
 		node.template(r.Spec.Template)
@@ -89,6 +96,7 @@ func reduceStatefulSet(s *appsv1.StatefulSet) *WorkloadNode {
 	for i := range s.Spec.VolumeClaimTemplates {
 		node.VolumeClaims = append(node.VolumeClaims, s.Spec.VolumeClaimTemplates[i].Name)
 	}
+	node.Labels, node.MinReadySeconds, node.RevisionHistory = maps.Clone(s.Labels), s.Spec.MinReadySeconds, -1
 	node.template(&s.Spec.Template)
 	node.Observed, node.Changed = s.Status.ObservedGeneration, changed(&s.ObjectMeta)
 	node.Conditions = convert(s.Status.Conditions, func(c appsv1.StatefulSetCondition) Condition {
@@ -104,6 +112,7 @@ func reduceDaemonSet(d *appsv1.DaemonSet) *WorkloadNode {
 		Available: d.Status.NumberAvailable, Misscheduled: d.Status.NumberMisscheduled,
 		OnDelete: d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType,
 	}
+	node.Labels, node.MinReadySeconds, node.RevisionHistory = maps.Clone(d.Labels), d.Spec.MinReadySeconds, -1
 	node.template(&d.Spec.Template)
 	node.Observed, node.Changed = d.Status.ObservedGeneration, changed(&d.ObjectMeta)
 	node.Conditions = convert(d.Status.Conditions, func(c appsv1.DaemonSetCondition) Condition {
@@ -118,9 +127,12 @@ func reduceJob(j *batchv1.Job) *JobNode {
 		Active: j.Status.Active, Succeeded: j.Status.Succeeded, Failed: j.Status.Failed,
 		// 1 and 6 are the API's defaults.
 		Completions: value(j.Spec.Completions, 1), BackoffLimit: value(j.Spec.BackoffLimit, 6),
-		ActiveDeadline: seconds(j.Spec.ActiveDeadlineSeconds),
-		Started:        timeOf(j.Status.StartTime), Completed: timeOf(j.Status.CompletionTime),
+		ActiveDeadline: seconds(j.Spec.ActiveDeadlineSeconds), TTL: -1,
+		Started: timeOf(j.Status.StartTime), Completed: timeOf(j.Status.CompletionTime),
 		Template: reducePodSpec(&j.Spec.Template.Spec, ""),
+	}
+	if ttl := j.Spec.TTLSecondsAfterFinished; ttl != nil {
+		node.TTL = time.Duration(*ttl) * time.Second
 	}
 	node.Conditions = convert(j.Status.Conditions, func(c batchv1.JobCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
@@ -134,7 +146,9 @@ func reduceCronJob(c *batchv1.CronJob) *CronJobNode {
 		Suspended: value(c.Spec.Suspend, false), ConcurrencyPolicy: string(c.Spec.ConcurrencyPolicy),
 		Changed:       changed(&c.ObjectMeta),
 		LastScheduled: timeOf(c.Status.LastScheduleTime), LastSuccess: timeOf(c.Status.LastSuccessfulTime),
-		Active:           int32(min(len(c.Status.Active), 1<<30)), //nolint:gosec // bounded just here
+		Active: int32(min(len(c.Status.Active), 1<<30)), //nolint:gosec // bounded just here
+		// 3 and 1 are the API's defaults.
+		SuccessfulHistory: value(c.Spec.SuccessfulJobsHistoryLimit, 3), FailedHistory: value(c.Spec.FailedJobsHistoryLimit, 1),
 		StartingDeadline: seconds(c.Spec.StartingDeadlineSeconds),
 		Template:         reducePodSpec(&c.Spec.JobTemplate.Spec.Template.Spec, ""),
 	}
@@ -195,6 +209,7 @@ func reducePDB(p *policyv1.PodDisruptionBudget) *PDBNode {
 		DisruptionsAllowed: p.Status.DisruptionsAllowed, CurrentHealthy: p.Status.CurrentHealthy,
 		DesiredHealthy: p.Status.DesiredHealthy, Expected: p.Status.ExpectedPods,
 	}
+	node.EvictsUnready = value(p.Spec.UnhealthyPodEvictionPolicy, "") == policyv1.AlwaysAllow
 	node.Observed = p.Status.ObservedGeneration
 	node.Conditions = convert(p.Status.Conditions, metaCondition)
 	return node
@@ -205,4 +220,26 @@ func intOrPercent(v *intstr.IntOrString) string {
 		return ""
 	}
 	return v.String()
+}
+
+// TemplateOf is the Pod template of a workload, a Job or a CronJob; nil for other objects.
+func TemplateOf(object any) *corev1.PodTemplateSpec {
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		return &o.Spec.Template
+	case *appsv1.ReplicaSet:
+		return &o.Spec.Template
+	case *appsv1.StatefulSet:
+		return &o.Spec.Template
+	case *appsv1.DaemonSet:
+		return &o.Spec.Template
+	case *batchv1.Job:
+		return &o.Spec.Template
+	case *batchv1.CronJob:
+		return &o.Spec.JobTemplate.Spec.Template
+	case *corev1.ReplicationController:
+		return o.Spec.Template
+	default:
+		return nil
+	}
 }

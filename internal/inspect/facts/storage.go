@@ -15,6 +15,8 @@ type PVCNode struct {
 	RequestText string
 	// AccessModes, for example ReadWriteOnce.
 	AccessModes []string
+	// Capacity in bytes that it was given; 0 until it is bound.
+	Capacity int64
 }
 
 // PVNode is a PersistentVolume.
@@ -24,6 +26,8 @@ type PVNode struct {
 	StorageClass           string
 	Capacity               int64
 	AccessModes            []string
+	// ReclaimPolicy is Retain or Delete.
+	ReclaimPolicy string
 	// Claim that it is bound to; zero when none.
 	Claim Ref
 }
@@ -33,6 +37,9 @@ type StorageClassNode struct {
 	Meta
 	Provisioner string
 	Default     bool
+	// ReclaimPolicy of its volumes, and whether they can grow.
+	ReclaimPolicy string
+	Expandable    bool
 	// WaitForConsumer delays binding until a Pod uses the claim.
 	WaitForConsumer bool
 }

@@ -29,6 +29,12 @@ type WorkloadNode struct {
 	ServiceName string
 	// VolumeClaims are the names of the claim templates of a StatefulSet, and of their storage classes ("" = default).
 	VolumeClaims []string
+	// Strategy of a Deployment: RollingUpdate or Recreate. MaxUnavailable and MaxSurge as written; empty when not set.
+	Strategy, MaxUnavailable, MaxSurge string
+	// RevisionHistory is how many old ReplicaSets a Deployment keeps; -1 where it has no such number.
+	RevisionHistory int32
+	// MinReadySeconds of the spec.
+	MinReadySeconds int32
 	// Template is what its Pods need, TemplateLabels the labels they get.
 	Template       *PodSpec
 	TemplateLabels map[string]string
@@ -42,7 +48,9 @@ type JobNode struct {
 	Completions, BackoffLimit int32
 	ActiveDeadline            time.Duration
 	Started, Completed        time.Time
-	Template                  *PodSpec
+	// TTL after which a finished Job is deleted; -1 when it stays.
+	TTL      time.Duration
+	Template *PodSpec
 }
 
 // CronJobNode is a CronJob.
@@ -56,7 +64,9 @@ type CronJobNode struct {
 	Changed          time.Time
 	Active           int32
 	StartingDeadline time.Duration
-	Template         *PodSpec
+	// SuccessfulHistory and FailedHistory are how many finished Jobs are kept; 3 and 1 unless set.
+	SuccessfulHistory, FailedHistory int32
+	Template                         *PodSpec
 }
 
 // HPANode is a HorizontalPodAutoscaler.
@@ -80,4 +90,6 @@ type PDBNode struct {
 	// MinAvailable and MaxUnavailable as written, for example 2 or 50%; empty when not set.
 	MinAvailable, MaxUnavailable                                 string
 	DisruptionsAllowed, CurrentHealthy, DesiredHealthy, Expected int32
+	// EvictsUnready is unhealthyPodEvictionPolicy AlwaysAllow.
+	EvictsUnready bool
 }

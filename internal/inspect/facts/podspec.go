@@ -1,0 +1,186 @@
+package facts
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Leak is a place in an object where something stands that looks like a secret. The secret itself is never kept.
+type Leak struct {
+	// Field, for example env DB_PASSWORD of container api, or data app.properties.
+	Field string
+	// Rule that recognised it, for example aws-access-token.
+	Rule string
+}
+
+// lean is a Pod's spec without what differs between the Pods of one workload, and without what may hold secrets: values
+// of variables, commands and arguments, and what volumes are made of. What checks judge stays as the API has it: resources,
+// probes, ports, security contexts, affinity, spread, tolerations, the kinds of the volumes. The parts are shared with the
+// object, which is dropped after reducing.
+func lean(s *corev1.PodSpec) *corev1.PodSpec {
+	out := &corev1.PodSpec{
+		RestartPolicy: s.RestartPolicy, TerminationGracePeriodSeconds: s.TerminationGracePeriodSeconds, DNSPolicy: s.DNSPolicy,
+		AutomountServiceAccountToken: s.AutomountServiceAccountToken, ServiceAccountName: s.ServiceAccountName,
+		HostNetwork: s.HostNetwork, HostPID: s.HostPID, HostIPC: s.HostIPC, HostUsers: s.HostUsers,
+		ShareProcessNamespace: s.ShareProcessNamespace, SecurityContext: s.SecurityContext, OS: s.OS,
+		Affinity: s.Affinity, NodeSelector: s.NodeSelector, TopologySpreadConstraints: s.TopologySpreadConstraints,
+		PriorityClassName: s.PriorityClassName, RuntimeClassName: s.RuntimeClassName, HostAliases: s.HostAliases, Resources: s.Resources,
+		EnableServiceLinks: s.EnableServiceLinks, SchedulerName: s.SchedulerName, ImagePullSecrets: s.ImagePullSecrets,
+		InitContainers: leanContainers(s.InitContainers), Containers: leanContainers(s.Containers),
+	}
+	for _, t := range s.Tolerations {
+		if t.Key != corev1.TaintNodeNotReady && t.Key != corev1.TaintNodeUnreachable { // admission adds these to every Pod
+			out.Tolerations = append(out.Tolerations, t)
+		}
+	}
+	for i := range s.EphemeralContainers {
+		e := &s.EphemeralContainers[i]
+		out.EphemeralContainers = append(out.EphemeralContainers, corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
+			Name: e.Name, Image: e.Image, SecurityContext: e.SecurityContext,
+		}})
+	}
+	for i := range s.Volumes {
+		if v := &s.Volumes[i]; !strings.HasPrefix(v.Name, "kube-api-access-") { // the token that admission mounts into every Pod
+			out.Volumes = append(out.Volumes, leanVolume(v))
+		}
+	}
+	return out
+}
+
+func leanContainers(containers []corev1.Container) []corev1.Container {
+	var out []corev1.Container
+	for i := range containers {
+		c := &containers[i]
+		kept := corev1.Container{
+			Name: c.Name, Image: c.Image, ImagePullPolicy: c.ImagePullPolicy, Ports: c.Ports, Resources: c.Resources,
+			LivenessProbe: leanProbe(c.LivenessProbe), ReadinessProbe: leanProbe(c.ReadinessProbe), StartupProbe: leanProbe(c.StartupProbe),
+			Lifecycle: leanLifecycle(c.Lifecycle), SecurityContext: c.SecurityContext, RestartPolicy: c.RestartPolicy,
+		}
+		for _, mount := range c.VolumeMounts {
+			if !strings.HasPrefix(mount.Name, "kube-api-access-") {
+				kept.VolumeMounts = append(kept.VolumeMounts, mount)
+			}
+		}
+		for _, env := range c.Env {
+			kept.Env = append(kept.Env, corev1.EnvVar{Name: env.Name, ValueFrom: env.ValueFrom})
+		}
+		out = append(out, kept)
+	}
+	return out
+}
+
+// leanProbe leaves out headers, which may hold credentials.
+func leanProbe(p *corev1.Probe) *corev1.Probe {
+	if p == nil {
+		return nil
+	}
+	kept := *p
+	kept.ProbeHandler = leanHandler(p.ProbeHandler)
+	return &kept
+}
+
+func leanHandler(h corev1.ProbeHandler) corev1.ProbeHandler {
+	if h.HTTPGet != nil {
+		get := *h.HTTPGet
+		get.HTTPHeaders = nil
+		h.HTTPGet = &get
+	}
+	return h
+}
+
+func leanLifecycle(l *corev1.Lifecycle) *corev1.Lifecycle {
+	if l == nil {
+		return nil
+	}
+	one := func(h *corev1.LifecycleHandler) *corev1.LifecycleHandler {
+		if h == nil || h.HTTPGet == nil {
+			return h
+		}
+		kept := *h
+		get := *h.HTTPGet
+		get.HTTPHeaders = nil
+		kept.HTTPGet = &get
+		return &kept
+	}
+	return &corev1.Lifecycle{PostStart: one(l.PostStart), PreStop: one(l.PreStop), StopSignal: l.StopSignal}
+}
+
+// leanVolume keeps the source of a volume where it is a path of the node or an emptyDir, and else only its kind.
+func leanVolume(v *corev1.Volume) corev1.Volume {
+	kept := corev1.Volume{Name: v.Name, VolumeSource: v.VolumeSource}
+	switch {
+	case v.ConfigMap != nil:
+		kept.VolumeSource = corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: v.ConfigMap.LocalObjectReference}}
+	case v.Secret != nil:
+		kept.VolumeSource = corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: v.Secret.SecretName, DefaultMode: v.Secret.DefaultMode}}
+	case v.Projected != nil:
+		kept.VolumeSource = corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{}}
+	case v.DownwardAPI != nil:
+		kept.VolumeSource = corev1.VolumeSource{DownwardAPI: &corev1.DownwardAPIVolumeSource{}}
+	case v.PersistentVolumeClaim != nil, v.Ephemeral != nil:
+		if v.Ephemeral != nil {
+			kept.VolumeSource = corev1.VolumeSource{Ephemeral: &corev1.EphemeralVolumeSource{}}
+		}
+	}
+	return kept
+}
+
+// SpecUse is one distinct Pod spec of an owner: the template of a workload, or what Pods without such a template have.
+type SpecUse struct {
+	// Owner is where findings about the spec are reported: the topmost owner that is known.
+	Owner Ref
+	// Spec is never nil.
+	Spec *PodSpec
+	// Labels of the template, or of one of the Pods.
+	Labels map[string]string
+	// Template is true for the template of a workload, false for Pods as they run.
+	Template bool
+	// Pods that have this spec, and that run or will run; 0 for a template whose Pods differ from it by defaults.
+	Pods int
+}
+
+// Specs returns every distinct Pod spec with its owner, in a fixed order: templates of Deployments, StatefulSets,
+// DaemonSets, Jobs, CronJobs and the like (each once, at the topmost owner), then specs of Pods. Finished Pods are left
+// out. The Pods of a workload share one spec as a rule, so that the length is that of the workloads, not of the Pods.
+func (g *Graph) Specs() []SpecUse { return g.specs }
+
+func (g *Graph) indexSpecs() {
+	type key struct {
+		owner Ref
+		spec  *PodSpec
+	}
+	at := map[key]int{}
+	add := func(owner Ref, spec *PodSpec, labels map[string]string, template bool) {
+		if spec == nil {
+			return
+		}
+		i, known := at[key{owner, spec}]
+		if !known {
+			i = len(g.specs)
+			at[key{owner, spec}] = i
+			g.specs = append(g.specs, SpecUse{Owner: owner, Spec: spec, Labels: labels, Template: template})
+		}
+		if !template {
+			g.specs[i].Pods++
+		}
+	}
+	for _, w := range g.Workloads {
+		if g.TopOwner(w.Ref) == w.Ref {
+			add(w.Ref, w.Template, w.TemplateLabels, true)
+		}
+	}
+	for _, c := range g.CronJobs {
+		add(c.Ref, c.Template, nil, true)
+	}
+	for _, j := range g.Jobs {
+		if g.TopOwner(j.Ref) == j.Ref {
+			add(j.Ref, j.Template, nil, true)
+		}
+	}
+	for _, pod := range g.Pods {
+		if pod.Phase != string(corev1.PodSucceeded) && pod.Phase != string(corev1.PodFailed) {
+			add(g.TopOwner(pod.Ref), pod.Spec, pod.Labels, false)
+		}
+	}
+}

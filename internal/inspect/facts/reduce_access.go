@@ -1,0 +1,105 @@
+package facts
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+)
+
+// reduceAccess reduces what grants and restricts: roles, bindings, network policies, limits and priorities.
+func reduceAccess(object any) any {
+	switch o := object.(type) {
+	case *rbacv1.Role:
+		return &RoleNode{Meta: metaOf(Role, &o.ObjectMeta), Rules: accessRules(o.Rules)}
+	case *rbacv1.ClusterRole:
+		return &RoleNode{Meta: metaOf(ClusterRole, &o.ObjectMeta), Rules: accessRules(o.Rules), Aggregated: o.AggregationRule != nil}
+	case *rbacv1.RoleBinding:
+		return reduceBinding(metaOf(RoleBinding, &o.ObjectMeta), o.RoleRef, o.Subjects)
+	case *rbacv1.ClusterRoleBinding:
+		return reduceBinding(metaOf(ClusterRoleBinding, &o.ObjectMeta), o.RoleRef, o.Subjects)
+	case *networkingv1.NetworkPolicy:
+		return reduceNetworkPolicy(o)
+	case *corev1.LimitRange:
+		return reduceLimitRange(o)
+	case *schedulingv1.PriorityClass:
+		return &PriorityClassNode{Meta: metaOf(PriorityClass, &o.ObjectMeta), Value: o.Value, Default: o.GlobalDefault}
+	default:
+		return nil
+	}
+}
+
+func accessRules(rules []rbacv1.PolicyRule) []AccessRule {
+	var reduced []AccessRule
+	for _, r := range rules {
+		reduced = append(reduced, AccessRule{r.Verbs, r.APIGroups, r.Resources, r.ResourceNames, r.NonResourceURLs})
+	}
+	return reduced
+}
+
+func reduceBinding(meta Meta, role rbacv1.RoleRef, subjects []rbacv1.Subject) *BindingNode {
+	node := &BindingNode{Meta: meta, Role: Ref{Kind: Kind(role.Kind), Name: role.Name}}
+	if node.Role.Kind == Role {
+		node.Role.Namespace = meta.Namespace
+	}
+	for _, s := range subjects {
+		subject := Subject{Kind: s.Kind, Name: s.Name}
+		if s.Kind == rbacv1.ServiceAccountKind {
+			subject.Namespace = s.Namespace
+		}
+		node.Subjects = append(node.Subjects, subject)
+	}
+	return node
+}
+
+func reduceNetworkPolicy(p *networkingv1.NetworkPolicy) *NetworkPolicyNode {
+	node := &NetworkPolicyNode{Meta: metaOf(NetworkPolicy, &p.ObjectMeta), Selector: NewSelector(&p.Spec.PodSelector)}
+	// Without policyTypes a policy is about ingress, and about egress where it has such rules.
+	node.Ingress = len(p.Spec.PolicyTypes) == 0 || slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeIngress)
+	node.Egress = (len(p.Spec.PolicyTypes) == 0 && len(p.Spec.Egress) > 0) || slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)
+	for _, rule := range p.Spec.Ingress {
+		node.AllowsAllIngress = node.AllowsAllIngress || (len(rule.From) == 0 && len(rule.Ports) == 0)
+		node.addPeers(rule.From)
+		for _, peer := range rule.From {
+			if peer.IPBlock != nil && (peer.IPBlock.CIDR == "0.0.0.0/0" || peer.IPBlock.CIDR == "::/0") {
+				node.AllowsAnyAddress = true
+			}
+		}
+	}
+	for _, rule := range p.Spec.Egress {
+		node.AllowsAllEgress = node.AllowsAllEgress || (len(rule.To) == 0 && len(rule.Ports) == 0)
+		node.addPeers(rule.To)
+	}
+	return node
+}
+
+func (n *NetworkPolicyNode) addPeers(peers []networkingv1.NetworkPolicyPeer) {
+	for _, peer := range peers {
+		if peer.PodSelector != nil && peer.NamespaceSelector == nil && peer.IPBlock == nil {
+			n.Peers = append(n.Peers, NewSelector(peer.PodSelector))
+		}
+	}
+}
+
+func reduceLimitRange(l *corev1.LimitRange) *LimitRangeNode {
+	node := &LimitRangeNode{Meta: metaOf(LimitRange, &l.ObjectMeta)}
+	for _, item := range l.Spec.Limits {
+		if item.Type != corev1.LimitTypeContainer {
+			continue
+		}
+		has := func(list corev1.ResourceList, name corev1.ResourceName) bool {
+			_, ok := list[name]
+			return ok
+		}
+		// A default limit is a default request as well, and so is a maximum.
+		limitCPU := has(item.Default, corev1.ResourceCPU) || has(item.Max, corev1.ResourceCPU)
+		limitMemory := has(item.Default, corev1.ResourceMemory) || has(item.Max, corev1.ResourceMemory)
+		node.DefaultsCPULimit = node.DefaultsCPULimit || limitCPU
+		node.DefaultsMemoryLimit = node.DefaultsMemoryLimit || limitMemory
+		node.DefaultsCPURequest = node.DefaultsCPURequest || limitCPU || has(item.DefaultRequest, corev1.ResourceCPU)
+		node.DefaultsMemoryRequest = node.DefaultsMemoryRequest || limitMemory || has(item.DefaultRequest, corev1.ResourceMemory)
+	}
+	return node
+}
