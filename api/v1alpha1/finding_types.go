@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Severity says how soon a finding wants attention.
 // +kubebuilder:validation:Enum=critical;high;medium;low;info
@@ -56,15 +60,23 @@ const (
 	EvidenceMetric    EvidenceSource = "metric"
 )
 
-// FindingState says whether the previous report of the same Inspection had the same finding.
-// +kubebuilder:validation:Enum=new;persisting
+// FindingState says whether the previous reports of the same Inspection had the same finding.
+// +kubebuilder:validation:Enum=new;persisting;flapping
 type FindingState string
 
 // States of a finding.
 const (
 	FindingNew        FindingState = "new"
 	FindingPersisting FindingState = "persisting"
+	// FindingFlapping: it went away and came back at least twice within a day.
+	FindingFlapping FindingState = "flapping"
 )
+
+// FlappingReturns is how often a finding must have come back within FlappingWindow to be called flapping.
+const FlappingReturns = 2
+
+// FlappingWindow is how long reports remember findings that are gone.
+const FlappingWindow = 24 * time.Hour
 
 // ObjectReference names the object that a finding is about.
 type ObjectReference struct {
@@ -133,9 +145,13 @@ type Finding struct {
 	// +kubebuilder:validation:MaxLength=2048
 	// +optional
 	Remediation string `json:"remediation,omitempty"`
-	// state is new, or persisting when the previous report had the same finding.
+	// state is new, persisting when the previous report had the same finding, or flapping when it went away and came back at
+	// least twice within a day.
 	// +optional
 	State FindingState `json:"state,omitempty"`
+	// returns counts how often it came back within a day after it had been gone.
+	// +optional
+	Returns int32 `json:"returns,omitempty"`
 	// firstSeen is the time of the first report, without a break, that had this finding.
 	// +optional
 	FirstSeen *metav1.Time `json:"firstSeen,omitempty"`
@@ -232,4 +248,40 @@ type ChangeCounts struct {
 	Fixed int32 `json:"fixed"`
 	// persisting findings that both have.
 	Persisting int32 `json:"persisting"`
+	// flapping findings, which come and go; they are counted as neither new nor persisting.
+	// +optional
+	Flapping int32 `json:"flapping,omitempty"`
+}
+
+// FixedFinding is a finding that earlier reports had and that is gone.
+type FixedFinding struct {
+	// id of the finding.
+	// +kubebuilder:validation:MaxLength=32
+	ID string `json:"id"`
+	// check that had found it.
+	// +kubebuilder:validation:MaxLength=63
+	Check string `json:"check"`
+	// severity that it had.
+	Severity Severity `json:"severity"`
+	// object that had the problem.
+	Object ObjectReference `json:"object"`
+	// message that it had, in short.
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message"`
+	// fixedAt is the time of the first report without it.
+	FixedAt metav1.Time `json:"fixedAt"`
+	// returns counts how often it had come back before.
+	// +optional
+	Returns int32 `json:"returns,omitempty"`
+}
+
+// OmittedFindings counts the findings of one check that were left out of a report because it would have become too large.
+type OmittedFindings struct {
+	// check that found them.
+	// +kubebuilder:validation:MaxLength=63
+	Check string `json:"check"`
+	// severity of the worst of them.
+	Severity Severity `json:"severity"`
+	// count of them.
+	Count int32 `json:"count"`
 }

@@ -38,7 +38,8 @@ type ReportSummary struct {
 	ChecksRun int32 `json:"checksRun"`
 	// gaps counts what could not be inspected.
 	Gaps int32 `json:"gaps"`
-	// truncated is set when the report was too large to keep every finding; counts still count them all.
+	// truncated is set when the report was too large to keep every finding; counts still count them all, and omitted says what
+	// was left out.
 	// +optional
 	Truncated bool `json:"truncated,omitempty"`
 }
@@ -56,7 +57,7 @@ type ReportSummary struct {
 // +kubebuilder:printcolumn:name="Gaps",type=integer,JSONPath=`.summary.gaps`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.summary == oldSelf.summary",message="a report is written once: summary cannot be changed"
-// +kubebuilder:validation:XValidation:rule="has(self.findings) == has(oldSelf.findings) && has(self.gaps) == has(oldSelf.gaps)",message="a report is written once: findings and gaps cannot be added or removed"
+// +kubebuilder:validation:XValidation:rule="has(self.findings) == has(oldSelf.findings) && has(self.gaps) == has(oldSelf.gaps) && has(self.omitted) == has(oldSelf.omitted) && has(self.fixed) == has(oldSelf.fixed)",message="a report is written once: findings, gaps, omitted and fixed cannot be added or removed"
 type InspectionReport struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -70,6 +71,21 @@ type InspectionReport struct {
 	// +listMapKey=id
 	// +optional
 	Findings []Finding `json:"findings,omitempty"`
+	// omitted counts by check what was left out of findings: the report keeps at most 500 findings and 512 KiB of them, worst
+	// causes first.
+	// +kubebuilder:validation:MaxItems=512
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a report is written once: omitted cannot be changed"
+	// +listType=map
+	// +listMapKey=check
+	// +optional
+	Omitted []OmittedFindings `json:"omitted,omitempty"`
+	// fixed findings of the last day, latest first, at most 100: earlier reports had them, and this one has not.
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a report is written once: fixed cannot be changed"
+	// +listType=map
+	// +listMapKey=id
+	// +optional
+	Fixed []FixedFinding `json:"fixed,omitempty"`
 	// gaps: what could not be inspected, and what to do about it.
 	// +kubebuilder:validation:MaxItems=200
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a report is written once: gaps cannot be changed"

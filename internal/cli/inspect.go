@@ -13,6 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/inspect/report"
 )
 
 type inspectOptions struct {
@@ -77,7 +78,7 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	if err != nil {
 		return err
 	}
-	report, err := o.inspect(ctx, streams, target, selected)
+	made, err := o.inspect(ctx, streams, target, selected)
 	if err != nil {
 		return err
 	}
@@ -85,10 +86,10 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	if err != nil {
 		return err
 	}
-	if err := printer.print(report, o.heading(target)); err != nil {
+	if err := printer.print(made, o.heading(target)); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
-	return failOn(v1alpha1.Severity(o.failOn), report)
+	return failOn(v1alpha1.Severity(o.failOn), made)
 }
 
 func (o *inspectOptions) validate() error {
@@ -122,6 +123,8 @@ func (o *inspectOptions) inspect(ctx context.Context, streams Streams, t target,
 	result, err := inspect.Run(ctx, inspect.Input{
 		Source: collect.Source{Cluster: t.cluster, Config: t.config}, Scope: scope,
 		Checks: selected, Params: params, Clock: clock.RealClock{}, Progress: progress.update,
+		// Nothing stores this report: what is found is printed. The bound only keeps a terminal from drowning.
+		Bounds: report.Bounds{Findings: 100_000, Bytes: 64 << 20},
 	})
 	progress.clear()
 	if err != nil {

@@ -25,14 +25,16 @@ func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error
 	for _, f := range report.Findings {
 		below[f.CausedBy] = append(below[f.CausedBy], f)
 	}
-	for _, f := range below[""] {
+	single, groups := together(below[""])
+	for _, f := range single {
 		text.line("")
 		p.cause(text, f, below)
 	}
-	if report.Summary.Truncated {
+	for _, group := range groups {
 		text.line("")
-		text.paragraph("", "The report was too large: only the worst findings are shown. Narrow it by namespace or --checks.")
+		p.alike(text, group)
 	}
+	p.omitted(text, report)
 	p.gaps(text, report.Gaps)
 	return text.err
 }
@@ -58,6 +60,9 @@ func (p *printer) also(s v1alpha1.ReportSummary) string {
 	if s.Changes.Fixed > 0 {
 		text += fmt.Sprintf(", %d fixed since the last report", s.Changes.Fixed)
 	}
+	if s.Changes.Flapping > 0 {
+		text += fmt.Sprintf(", %d flapping", s.Changes.Flapping)
+	}
 	if s.Gaps > 0 {
 		text += ", " + count(int(s.Gaps), "gap", "gaps")
 	}
@@ -80,6 +85,9 @@ func (p *printer) cause(text *textWriter, f v1alpha1.Finding, below map[string][
 	gap := max(p.width-len(indent)-utf8.RuneCountInString(object)-len(f.Check), 2)
 	text.line("%s  %s%s%s", p.colors.severity(f.Severity, label), p.colors.bold(object), strings.Repeat(" ", gap), p.colors.dim(f.Check))
 	text.block(indent, indent, f.Message)
+	if f.State == v1alpha1.FindingFlapping {
+		text.line("%sflapping: came back %s within a day", indent, count(int(f.Returns), "time", "times"))
+	}
 	for i, e := range f.Evidence {
 		if i == shownEvidence {
 			text.line("%s- and %d more in -o yaml", indent, len(f.Evidence)-i)
@@ -142,6 +150,21 @@ func (p *printer) symptom(f v1alpha1.Finding) string {
 		return f.Message
 	}
 	return objectName(f.Object) + ": " + f.Message
+}
+
+// omitted says what a report that was too large does not tell.
+func (p *printer) omitted(text *textWriter, report *v1alpha1.InspectionReport) {
+	if !report.Summary.Truncated {
+		return
+	}
+	var parts []string
+	for _, o := range report.Omitted {
+		parts = append(parts, fmt.Sprintf("%d of %s", o.Count, o.Check))
+	}
+	text.line("")
+	text.line("%s", p.colors.bold("Left out, since the report was too large"))
+	text.block("- ", "  ", fewWords(parts, 10))
+	text.block("  fix: ", "       ", "Mend the worst causes first, or narrow the inspection by namespace or checks.")
 }
 
 func (p *printer) gaps(text *textWriter, gaps []v1alpha1.Gap) {

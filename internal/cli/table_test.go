@@ -76,6 +76,47 @@ Not inspected
 	}
 }
 
+func TestManyFindingsAlikeOfLowHarmAreOneEntry(t *testing.T) {
+	var out bytes.Buffer
+	p := &printer{w: &out, output: "table", width: 100}
+	report := &v1alpha1.InspectionReport{Summary: v1alpha1.ReportSummary{
+		Score: 90, Counts: v1alpha1.SeverityCounts{Low: 9}, RootCauses: 9, Truncated: true, Changes: v1alpha1.ChangeCounts{Flapping: 1},
+	}, Omitted: []v1alpha1.OmittedFindings{{Check: "pdb-missing", Severity: v1alpha1.SeverityLow, Count: 7}}}
+	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		report.Findings = append(report.Findings, v1alpha1.Finding{
+			ID: name, Check: "pdb-missing", Severity: v1alpha1.SeverityLow, Object: object("Deployment", "shop", name),
+			Message: "Deployment " + name + " has no budget.", Remediation: "Add one.",
+		})
+	}
+	report.Findings = append(report.Findings, v1alpha1.Finding{
+		ID: "z", Check: "hpa-at-max", Severity: v1alpha1.SeverityLow, Object: object("HorizontalPodAutoscaler", "shop", "z"),
+		Message: "It is at its maximum.", State: v1alpha1.FindingFlapping, Returns: 3,
+	})
+	if err := p.print(report, "dev"); err != nil {
+		t.Fatal(err)
+	}
+	want := `dev  0 objects, 0 checks in 0.0s
+Score 90 of 100: 9 root causes behind 9 findings (9 low), 1 flapping
+
+LOW       HorizontalPodAutoscaler shop/z                                                  hpa-at-max
+          It is at its maximum.
+          flapping: came back 3 times within a day
+
+LOW       8 objects alike                                                                pdb-missing
+          Deployment shop/a, Deployment shop/b, Deployment shop/c, Deployment shop/d, Deployment
+          shop/e, Deployment shop/f, 2 more (-o yaml has them all)
+          - for example: Deployment a has no budget.
+          fix: Add one.
+
+Left out, since the report was too large
+- 7 of pdb-missing
+  fix: Mend the worst causes first, or narrow the inspection by namespace or checks.
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("table (-want +got):\n%s", diff)
+	}
+}
+
 func TestEvidenceIsWrappedWithinTheWidth(t *testing.T) {
 	var out bytes.Buffer
 	p := &printer{w: &out, output: "table", width: 100}

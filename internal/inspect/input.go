@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/inspect/report"
 )
 
 // Stage is a part of a run, as metrics and progress lines name it.
@@ -38,6 +39,8 @@ type Input struct {
 	ExcludeNamespaces []string
 	// Previous is the report before this one, or nil.
 	Previous *v1alpha1.InspectionReport
+	// Bounds of what the report keeps; zero values stand for the defaults, which suit an object of the API.
+	Bounds report.Bounds
 	// Clock tells the time; required.
 	Clock clock.PassiveClock
 	// Progress is told what is going on; may be nil. It is called from several goroutines.

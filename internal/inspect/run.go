@@ -48,6 +48,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		Checks: in.Checks, ChecksRun: ran,
 		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces, NamespacesOnly: len(in.Scope.Namespaces) > 0, Previous: in.Previous,
 		Start: timer.start, Duration: in.Clock.Since(timer.start),
+		Bounds: in.Bounds,
 		Redact: redact.New().Text,
 	})
 	timer.done(StageReport)

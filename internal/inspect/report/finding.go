@@ -3,10 +3,7 @@ package report
 import (
 	"fmt"
 	"strings"
-	"time"
 	"unicode"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/causes"
@@ -21,7 +18,7 @@ const (
 )
 
 // newFinding is a finding in the form of the API, all but its cause.
-func newFinding(in Input, linked causes.Linked, category v1alpha1.Category, previous map[string]v1alpha1.Finding) v1alpha1.Finding {
+func newFinding(in Input, linked causes.Linked, category v1alpha1.Category, memory memory) v1alpha1.Finding {
 	finding := v1alpha1.Finding{
 		ID:          linked.ID,
 		Check:       linked.Check,
@@ -32,7 +29,6 @@ func newFinding(in Input, linked causes.Linked, category v1alpha1.Category, prev
 		Message:     clean(in, linked.Message, maxMessage),
 		Affects:     int32(linked.Affects), //nolint:gosec // bounded by the number of findings
 		Remediation: clean(in, linked.Remediation, maxMessage),
-		State:       v1alpha1.FindingNew,
 	}
 	for i, e := range linked.Evidence {
 		if i == maxPieces {
@@ -42,60 +38,8 @@ func newFinding(in Input, linked causes.Linked, category v1alpha1.Category, prev
 			ID: fmt.Sprintf("e%d", i+1), Source: e.Source, Text: clean(in, e.Text, maxEvidence),
 		})
 	}
-	seen := metav1.NewTime(in.Start.Truncate(time.Second))
-	finding.FirstSeen = &seen
-	if before, ok := previous[finding.ID]; ok {
-		finding.State = v1alpha1.FindingPersisting
-		if before.FirstSeen != nil {
-			finding.FirstSeen = before.FirstSeen.DeepCopy()
-		}
-	}
+	compare(in, &finding, memory)
 	return finding
-}
-
-// byID indexes the findings of a report, which may be nil.
-func byID(report *v1alpha1.InspectionReport) map[string]v1alpha1.Finding {
-	index := map[string]v1alpha1.Finding{}
-	if report != nil {
-		for _, f := range report.Findings {
-			index[f.ID] = f
-		}
-	}
-	return index
-}
-
-// changes compares with the previous report. A finding that is gone counts as fixed only when its check could judge this
-// time: one that is hidden by a gap, an ignore rule or a narrower selection of checks was not fixed by anyone.
-func changes(in Input, report *v1alpha1.InspectionReport) v1alpha1.ChangeCounts {
-	var counts v1alpha1.ChangeCounts
-	for _, f := range report.Findings {
-		if f.State == v1alpha1.FindingPersisting {
-			counts.Persisting++
-		} else {
-			counts.New++
-		}
-	}
-	if in.Previous == nil {
-		return counts
-	}
-	judged, found := map[string]bool{}, map[string]bool{}
-	for _, c := range in.Checks {
-		judged[c.ID] = true
-	}
-	for _, gap := range report.Gaps {
-		for _, id := range gap.Checks {
-			judged[id] = false
-		}
-	}
-	for _, f := range in.Findings {
-		found[f.ID] = true
-	}
-	for _, f := range in.Previous.Findings {
-		if judged[f.Check] && !found[f.ID] {
-			counts.Fixed++
-		}
-	}
-	return counts
 }
 
 // clean makes text that came out of a cluster fit to leave: secrets replaced, control characters (which could steer a

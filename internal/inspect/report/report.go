@@ -36,6 +36,8 @@ type Input struct {
 	// Start and Duration of the run.
 	Start    time.Time
 	Duration time.Duration
+	// Bounds of what the report keeps.
+	Bounds Bounds
 	// Redact is applied to every text that came out of the cluster; required.
 	Redact func(string) string
 }
@@ -44,7 +46,7 @@ type Input struct {
 func New(in Input) *v1alpha1.InspectionReport {
 	kept, ignored, expired := applyIgnores(in)
 	findings := order(kept)
-	previous := byID(in.Previous)
+	remembered := remember(in)
 	categories := map[string]v1alpha1.Category{}
 	for _, c := range in.Checks {
 		categories[c.ID] = c.Category
@@ -54,7 +56,7 @@ func New(in Input) *v1alpha1.InspectionReport {
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: "InspectionReport"},
 	}
 	for _, linked := range findings {
-		finding := newFinding(in, linked, categories[linked.Check], previous)
+		finding := newFinding(in, linked, categories[linked.Check], remembered)
 		if linked.CausedBy >= 0 {
 			finding.CausedBy = findings[linked.CausedBy].ID
 		}
@@ -69,15 +71,15 @@ func New(in Input) *v1alpha1.InspectionReport {
 		ChecksRun: int32(in.ChecksRun),
 		Gaps:      int32(len(report.Gaps)),
 		Score:     Score(report.Findings),
-		Changes:   changes(in, report),
 	}
+	report.Summary.Changes, report.Fixed = changes(in, report)
 	for _, f := range report.Findings {
 		report.Summary.Counts.Add(f.Severity)
 		if f.CausedBy == "" {
 			report.Summary.RootCauses++
 		}
 	}
-	truncate(report)
+	truncate(report, in.Bounds)
 	return report
 }
 

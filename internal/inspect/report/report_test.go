@@ -212,6 +212,74 @@ func TestAReportStaysWithinItsBoundsAndKeepsTheWorst(t *testing.T) {
 	}
 }
 
+func TestWhatIsLeftOutIsCountedByCheckAndRootCausesStayBeforeSymptoms(t *testing.T) {
+	findings := []causes.Linked{linked("cause", "a", v1alpha1.SeverityHigh, -1)}
+	for i := range 700 {
+		findings = append(findings, linked(fmt.Sprintf("symptom-%03d", i), "a", v1alpha1.SeverityCritical, 0))
+	}
+	findings = append(findings, linked("other", "a", v1alpha1.SeverityLow, -1))
+	for i := range findings {
+		findings[i].Check = strings.TrimRight(findings[i].Check, "-0123456789")
+	}
+	report := New(input(findings...))
+	if len(report.Findings) != MaxFindings || report.Findings[0].ID != "cause" || report.Findings[MaxFindings-1].ID != "other" {
+		t.Errorf("kept %d, first %s, last %s", len(report.Findings), report.Findings[0].ID, report.Findings[len(report.Findings)-1].ID)
+	}
+	want := []v1alpha1.OmittedFindings{{Check: "c-symptom", Severity: v1alpha1.SeverityCritical, Count: 702 - MaxFindings}}
+	if diff := cmp.Diff(want, report.Omitted); diff != "" {
+		t.Errorf("left out (-want +got):\n%s", diff)
+	}
+	in := input(findings...)
+	in.Previous = report
+	for _, f := range New(in).Findings {
+		if f.State != v1alpha1.FindingPersisting {
+			t.Fatalf("%s is called %s, though the report before left out findings of its check", f.ID, f.State)
+		}
+	}
+	in.Bounds = Bounds{Findings: 10_000, Bytes: 64 << 20}
+	if wide := New(in); wide.Summary.Truncated || len(wide.Findings) != 702 {
+		t.Errorf("with wider bounds: truncated %v, kept %d", wide.Summary.Truncated, len(wide.Findings))
+	}
+}
+
+func TestAFindingThatComesAndGoesIsFlapping(t *testing.T) {
+	here, gone := input(linked("x", "a", v1alpha1.SeverityLow, -1)), input()
+	gone.Checks = here.Checks
+	var report *v1alpha1.InspectionReport
+	run := func(in Input, after time.Duration) *v1alpha1.InspectionReport {
+		in.Start, in.Previous = start().Add(after), report
+		report = New(in)
+		return report
+	}
+	steps := []struct {
+		in   Input
+		want v1alpha1.ChangeCounts
+	}{
+		{here, v1alpha1.ChangeCounts{New: 1}},
+		{gone, v1alpha1.ChangeCounts{Fixed: 1}},
+		{gone, v1alpha1.ChangeCounts{}},
+		{here, v1alpha1.ChangeCounts{New: 1}},
+		{gone, v1alpha1.ChangeCounts{Fixed: 1}},
+		{here, v1alpha1.ChangeCounts{Flapping: 1}},
+		{here, v1alpha1.ChangeCounts{Flapping: 1}},
+		{gone, v1alpha1.ChangeCounts{Fixed: 1}},
+	}
+	for i, step := range steps {
+		if diff := cmp.Diff(step.want, run(step.in, time.Duration(i)*time.Hour).Summary.Changes); diff != "" {
+			t.Errorf("run %d (-want +got):\n%s", i, diff)
+		}
+	}
+	if len(report.Fixed) != 1 || report.Fixed[0].ID != "x" || report.Fixed[0].Returns != 2 || !report.Fixed[0].FixedAt.Time.Equal(start().Add(7*time.Hour)) {
+		t.Errorf("remembered as fixed: %+v", report.Fixed)
+	}
+	if got := run(gone, 40*time.Hour).Fixed; len(got) != 0 {
+		t.Errorf("remembered after more than a day: %+v", got)
+	}
+	if got := run(here, 41*time.Hour).Findings[0]; got.State != v1alpha1.FindingNew || got.Returns != 0 {
+		t.Errorf("back after more than a day: %+v", got)
+	}
+}
+
 func TestScore(t *testing.T) {
 	of := func(check string, severity v1alpha1.Severity, n int) []v1alpha1.Finding {
 		var list []v1alpha1.Finding
