@@ -47,7 +47,12 @@ race: kube ## Unit tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race ./controllers/... ./internal/...
 
 .PHONY: bench
-bench: ## Benchmarks of reducers and checks
+bench: build $(BIN)/cluster ## Inspect simulated clusters of 1,000, 10,000 and 50,000 Pods (SIZES=...) and compare with a floor
+	go build -o $(BIN)/bench ./hack/bench
+	@BIN=$(BIN) hack/bench.sh
+
+.PHONY: bench-go
+bench-go: ## Go benchmarks of reducers, checks and the cause linker, with allocations
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
 FUZZTIME ?= 20s

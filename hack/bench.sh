@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Measures an inspection of large simulated clusters against a floor; see hack/bench. SIZES are numbers of Pods. Each size
+# has a cluster of its own, which is removed afterwards (KEEP=1 keeps it, and the next run uses it again).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+BIN=${BIN:-$PWD/bin}
+SIZES=${SIZES:-1000 10000 50000}
+OUT=$BIN/bench-results
+mkdir -p "$OUT"
+cluster() { "$BIN/cluster" --root "$BIN" "$@"; }
+step() { printf '\n\033[1m==> %s\033[0m\n' "$*" >&2; }
+
+results=()
+for pods in $SIZES; do
+	name=bench-$pods
+	# Ten Pods for each node, as the cluster that the ratios were set on, and at most 1,000 nodes.
+	nodes=$((pods / 10 < 1000 ? pods / 10 : 1000))
+	step "$pods Pods on $nodes simulated nodes"
+	kubeconfig=$(cluster up --name "$name" --node simulated --nodes "$nodes")
+	trap '[[ ${KEEP:-} == 1 ]] || cluster down --name "$name" >/dev/null' EXIT
+	"$BIN/bench" load --kubeconfig "$kubeconfig" --pods "$pods"
+	"$BIN/bench" measure --kubeconfig "$kubeconfig" --pods "$pods" --kubeops "$BIN/kubeops" --out "$OUT/$pods.json"
+	results+=("$OUT/$pods.json")
+	[[ ${KEEP:-} == 1 ]] || cluster down --name "$name" >/dev/null
+	trap - EXIT
+done
+step "Results (also as JSON in $OUT)"
+"$BIN/bench" table "${results[@]}"

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+// writers create objects at the same time.
+const writers = 16
+
+// load fills the cluster, waits until its controllers have nothing more to do, and makes the broken Pods look broken. What is
+// there already stays, so that it can be called again.
+func load(ctx context.Context, config *rest.Config, w world, patience time.Duration) error {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	say("making %d workloads with %d Pods in %d namespaces", len(w.workloads), w.expectedPods(), namespaces)
+	if err := makeNamespaces(ctx, client); err != nil {
+		return err
+	}
+	if err := each(ctx, w.workloads, func(ctx context.Context, o workload) error { return o.create(ctx, client) }); err != nil {
+		return err
+	}
+	if err := settle(ctx, client, w); err != nil {
+		return err
+	}
+	say("making %d workloads fail", len(w.broken()))
+	if err := each(ctx, w.broken(), func(ctx context.Context, o workload) error { return o.fail(ctx, client) }); err != nil {
+		return err
+	}
+	return quiet(ctx, client)
+}
+
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
+
+// each calls f for every item, some at the same time, and ends at the first error.
+func each[T any](ctx context.Context, items []T, f func(context.Context, T) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	queue := make(chan T)
+	done := make(chan struct{})
+	for range writers {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for item := range queue {
+				if err := f(ctx, item); err != nil {
+					cancel(err)
+				}
+			}
+		}()
+	}
+feed:
+	for _, item := range items {
+		select {
+		case queue <- item:
+		case <-ctx.Done():
+			break feed
+		}
+	}
+	close(queue)
+	for range writers {
+		<-done
+	}
+	return context.Cause(ctx)
+}
+
+// made ignores that an object is there already.
+func made[T any](_ T, err error) error {
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return err
+}
+
+func makeNamespaces(ctx context.Context, client kubernetes.Interface) error {
+	names := []string{quotaNamespace}
+	for i := range namespaces {
+		names = append(names, namespaceName(i))
+	}
+	return each(ctx, names, func(ctx context.Context, name string) error {
+		if err := made(client.CoreV1().Namespaces().Create(ctx, namespace(name), metav1.CreateOptions{})); err != nil {
+			return err
+		}
+		if err := made(client.CoreV1().ServiceAccounts(name).Create(ctx, account(name), metav1.CreateOptions{})); err != nil {
+			return err
+		}
+		if err := made(client.NetworkingV1().NetworkPolicies(name).Create(ctx, isolation(name), metav1.CreateOptions{})); err != nil {
+			return err
+		}
+		if name == quotaNamespace {
+			return made(client.CoreV1().ResourceQuotas(name).Create(ctx, fullQuota(), metav1.CreateOptions{}))
+		}
+		return nil
+	})
+}
+
+func (o workload) create(ctx context.Context, client kubernetes.Interface) error {
+	core := client.CoreV1()
+	if err := made(core.ConfigMaps(o.namespace).Create(ctx, o.configMap(), metav1.CreateOptions{})); err != nil {
+		return err
+	}
+	if err := made(core.Services(o.namespace).Create(ctx, o.service(), metav1.CreateOptions{})); err != nil {
+		return err
+	}
+	if err := made(client.PolicyV1().PodDisruptionBudgets(o.namespace).Create(ctx, o.budget(), metav1.CreateOptions{})); err != nil {
+		return err
+	}
+	if o.flaw == noClass {
+		if err := made(core.PersistentVolumeClaims(o.namespace).Create(ctx, o.claim(), metav1.CreateOptions{})); err != nil {
+			return err
+		}
+	}
+	return made(client.AppsV1().Deployments(o.namespace).Create(ctx, o.deployment(), metav1.CreateOptions{}))
+}
+
+// settle waits until the Pods exist, and run where they can.
+func settle(ctx context.Context, client kubernetes.Interface, w world) error {
+	running := 0
+	for _, o := range w.workloads {
+		if o.flaw.podsExist() && o.flaw != tooLarge && o.flaw != noSuchNode && o.flaw != noClass {
+			running += replicas
+		}
+	}
+	said := time.Now()
+	return wait.PollUntilContextCancel(ctx, 2*time.Second, true, func(ctx context.Context) (bool, error) {
+		all, up, err := countPods(ctx, client)
+		if err != nil {
+			return false, nil //nolint:nilerr // a busy server may refuse once; the deadline ends the waiting
+		}
+		if time.Since(said) > 20*time.Second {
+			say("%d of %d Pods exist, %d of %d run", all, w.expectedPods(), up, running)
+			said = time.Now()
+		}
+		return all >= w.expectedPods() && up >= running, nil
+	})
+}
+
+func countPods(ctx context.Context, client kubernetes.Interface) (all, running int, err error) {
+	options := metav1.ListOptions{Limit: 2000}
+	for {
+		page, err := client.CoreV1().Pods("").List(ctx, options)
+		if err != nil {
+			return 0, 0, err
+		}
+		all += len(page.Items)
+		for i := range page.Items {
+			if page.Items[i].Status.Phase == corev1.PodRunning {
+				running++
+			}
+		}
+		if page.Continue == "" {
+			return all, running, nil
+		}
+		options.Continue = page.Continue
+	}
+}
+
+// quiet waits until the controllers have written nothing to Deployments for a while.
+func quiet(ctx context.Context, client kubernetes.Interface) error {
+	say("waiting for the controllers to come to rest")
+	const still = 6
+	last, same := "", 0
+	return wait.PollUntilContextCancel(ctx, 2*time.Second, true, func(ctx context.Context) (bool, error) {
+		page, err := client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false, nil //nolint:nilerr // see settle
+		}
+		newest := fmt.Sprint(len(page.Items))
+		for i := range page.Items {
+			if v := page.Items[i].ResourceVersion; len(v) > len(newest) || (len(v) == len(newest) && v > newest) {
+				newest = v
+			}
+		}
+		if newest != last {
+			last, same = newest, 0
+			return false, nil
+		}
+		same++
+		return same >= still, nil
+	})
+}

@@ -1,0 +1,72 @@
+// Bench measures an inspection of a large cluster against a floor: reading the same kinds once and dropping them. It fills
+// a cluster of simulated nodes with workloads of which a tenth are broken, in a dozen ways that are known, so that it also
+// tells whether each of them was found and whether anything was said of the healthy ones.
+//
+// The figures are ratios to the floor measured in the same run, since machines are shared and noisy.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1) //nolint:forbidigo // this is main
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("commands: load, floor, measure, table")
+	}
+	command, args := args[0], args[1:]
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
+	kubeconfig := flags.String("kubeconfig", os.Getenv("KUBECONFIG"), "path of the kubeconfig")
+	pods := flags.Int("pods", 10_000, "load: Pods to make, ten for each Deployment")
+	program := flags.String("kubeops", "bin/kubeops", "measure: the command line to measure")
+	rounds := flags.Int("rounds", 3, "measure: how often; the round with the median time counts")
+	out := flags.String("out", "", "measure: file for the result as JSON")
+	patience := flags.Duration("patience", 30*time.Minute, "load: how long the cluster may take to settle")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if command == "table" {
+		return printTable(os.Stdout, flags.Args())
+	}
+	config, err := clientConfig(*kubeconfig)
+	if err != nil {
+		return err
+	}
+	switch command {
+	case "load":
+		return load(ctx, config, newWorld(*pods), *patience)
+	case "floor":
+		return floor(ctx, config, os.Stdout)
+	case "measure":
+		m := measurement{config: config, kubeconfig: *kubeconfig, program: *program, rounds: *rounds}
+		return m.run(ctx, newWorld(*pods), *out)
+	default:
+		return fmt.Errorf("unknown command %s", command)
+	}
+}
+
+func clientConfig(path string) (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", path)
+	if err != nil {
+		return nil, err
+	}
+	config.QPS, config.UserAgent = -1, "kubeops-bench"
+	config.ContentType, config.AcceptContentTypes = "application/vnd.kubernetes.protobuf", "application/vnd.kubernetes.protobuf,application/json"
+	return config, nil
+}

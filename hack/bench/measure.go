@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+func groupVersion(kind facts.Kind) (schema.GroupVersion, error) {
+	return schema.ParseGroupVersion(kind.APIVersion())
+}
+
+func lengthOf(list runtime.Object) (int, string, error) {
+	accessor, err := meta.ListAccessor(list)
+	if err != nil {
+		return 0, "", err
+	}
+	return meta.LenList(list), accessor.GetContinue(), nil
+}
+
+// cost of one process.
+type cost struct {
+	WallSeconds float64 `json:"wallSeconds"`
+	CPUSeconds  float64 `json:"cpuSeconds"`
+	PeakMiB     float64 `json:"peakMiB"`
+}
+
+// result of one size of cluster.
+type result struct {
+	Pods     int            `json:"pods"`
+	Objects  int            `json:"objects"`
+	Rounds   int            `json:"rounds"`
+	Floor    cost           `json:"floor"`
+	Inspect  cost           `json:"inspect"`
+	Requests map[string]int `json:"requests"`
+	Verdict  verdict        `json:"verdict"`
+	Findings int            `json:"findings"`
+	Checks   int            `json:"checks"`
+}
+
+type measurement struct {
+	config              *rest.Config
+	kubeconfig, program string
+	rounds              int
+}
+
+// run measures floor and inspection in turn, so that a busy machine hurts both alike, then counts the requests of one more
+// inspection.
+func (m measurement) run(ctx context.Context, w world, out string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	r := result{Pods: w.expectedPods(), Rounds: m.rounds}
+	var floors, inspections []cost
+	var report v1alpha1.InspectionReport
+	for round := range m.rounds {
+		text, spent, err := spend(ctx, self, "floor", "--kubeconfig", m.kubeconfig)
+		if err != nil {
+			return err
+		}
+		var read floorResult
+		if err := json.Unmarshal(text, &read); err != nil {
+			return err
+		}
+		r.Objects, floors = read.Objects, append(floors, spent)
+		text, spent, err = spend(ctx, m.program, "inspect", "-A", "-o", "json", "--kubeconfig", m.kubeconfig, "--startup-grace", "1s")
+		if err != nil {
+			return err
+		}
+		inspections = append(inspections, spent)
+		report = v1alpha1.InspectionReport{}
+		if err := json.Unmarshal(text, &report); err != nil {
+			return err
+		}
+		say("round %d: floor %.1f s, %.1f CPU s, %.0f MiB; inspection %.1f s, %.1f CPU s, %.0f MiB", round+1,
+			floors[round].WallSeconds, floors[round].CPUSeconds, floors[round].PeakMiB, spent.WallSeconds, spent.CPUSeconds, spent.PeakMiB)
+	}
+	r.Floor, r.Inspect = median(floors), median(inspections)
+	r.Findings, r.Checks, r.Verdict = int(report.Summary.Counts.Total()), int(report.Summary.ChecksRun), judge(w, &report)
+	if r.Requests, err = countRequests(ctx, m); err != nil {
+		return err
+	}
+	return save(r, out)
+}
+
+// median of the costs, each of its parts for itself.
+func median(costs []cost) cost {
+	middle := func(of func(cost) float64) float64 {
+		values := make([]float64, 0, len(costs))
+		for _, c := range costs {
+			values = append(values, of(c))
+		}
+		slices.SortFunc(values, cmp.Compare)
+		return values[len(values)/2]
+	}
+	return cost{
+		WallSeconds: middle(func(c cost) float64 { return c.WallSeconds }),
+		CPUSeconds:  middle(func(c cost) float64 { return c.CPUSeconds }),
+		PeakMiB:     middle(func(c cost) float64 { return c.PeakMiB }),
+	}
+}
+
+// spend runs a program to its end and returns what it printed and cost. The peak of its memory is the kernel's own mark,
+// read while it runs: the one that wait returns also covers the moment in which the child was still a copy of this program.
+func spend(ctx context.Context, program string, args ...string) ([]byte, cost, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, cost{}, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var peak float64
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				return nil, cost{}, fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, errs.String())
+			}
+			usage := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+			return out.Bytes(), cost{WallSeconds: time.Since(start).Seconds(), CPUSeconds: usage.Seconds(), PeakMiB: peak}, nil
+		case <-tick.C:
+			peak = max(peak, highWater(cmd.Process.Pid))
+		}
+	}
+}
+
+// highWater is VmHWM of a process in MiB; 0 when it is gone, or on systems that do not tell.
+func highWater(pid int) float64 {
+	file, err := os.Open(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = file.Close() }()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if value, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
+			kib, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
+			if err != nil {
+				return 0
+			}
+			return kib / 1024
+		}
+	}
+	return 0
+}
+
+func save(r result, out string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if out == "" {
+		_, err = fmt.Println(string(text))
+		return err
+	}
+	return os.WriteFile(out, append(text, '\n'), 0o644)
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+)
+
+// printTable shows results of several sizes side by side.
+func printTable(w io.Writer, files []string) error {
+	var results []result
+	for _, name := range files {
+		text, err := os.ReadFile(name) //nolint:gosec // named on the command line
+		if err != nil {
+			return err
+		}
+		var r result
+		if err := json.Unmarshal(text, &r); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		results = append(results, r)
+	}
+	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
+	row := func(name string, of func(result) string) {
+		_, _ = fmt.Fprintf(table, "%s\t", name)
+		for _, r := range results {
+			_, _ = fmt.Fprintf(table, "%s\t", of(r))
+		}
+		_, _ = fmt.Fprintln(table)
+	}
+	row("Pods", func(r result) string { return fmt.Sprint(r.Pods) })
+	row("objects", func(r result) string { return fmt.Sprint(r.Objects) })
+	row("floor: wall s", func(r result) string { return fmt.Sprintf("%.2f", r.Floor.WallSeconds) })
+	row("floor: CPU s", func(r result) string { return fmt.Sprintf("%.2f", r.Floor.CPUSeconds) })
+	row("floor: peak MiB", func(r result) string { return fmt.Sprintf("%.0f", r.Floor.PeakMiB) })
+	row("inspect: wall s", func(r result) string { return fmt.Sprintf("%.2f", r.Inspect.WallSeconds) })
+	row("inspect: CPU s", func(r result) string { return fmt.Sprintf("%.2f", r.Inspect.CPUSeconds) })
+	row("inspect: peak MiB", func(r result) string { return fmt.Sprintf("%.0f", r.Inspect.PeakMiB) })
+	row("wall, times the floor", func(r result) string { return fmt.Sprintf("%.2f", r.Inspect.WallSeconds/r.Floor.WallSeconds) })
+	row("CPU, times the floor", func(r result) string { return fmt.Sprintf("%.2f", r.Inspect.CPUSeconds/r.Floor.CPUSeconds) })
+	row("KiB for each Pod", func(r result) string { return fmt.Sprintf("%.1f", r.Inspect.PeakMiB*1024/float64(r.Pods)) })
+	row("checks", func(r result) string { return fmt.Sprint(r.Checks) })
+	row("findings", func(r result) string { return fmt.Sprint(r.Findings) })
+	row("broken, found", func(r result) string { return fmt.Sprintf("%d of %d", r.Verdict.Found, r.Verdict.Broken) })
+	for _, name := range []string{"list", "get", "log", "discovery"} {
+		row("requests: "+name, func(r result) string { return fmt.Sprint(r.Requests[name]) })
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, r := range results {
+		v := r.Verdict
+		_, _ = fmt.Fprintf(w, "\n%d Pods\n  wrong about healthy workloads: %s\n  best practice, healthy workloads: %s\n  everything else: %s\n", r.Pods, list(v.False), list(v.Practice), list(v.Others))
+		for _, line := range append(v.Missed, v.Examples...) {
+			_, _ = fmt.Fprintln(w, "  "+line)
+		}
+	}
+	return nil
+}
