@@ -63,15 +63,25 @@ func (b *Builder) Covered(kind Kind, namespace string) {
 // Add puts nodes into the graph. A node that is there already is replaced; Events about the same object are joined. A value
 // that is no node is left out.
 func (b *Builder) Add(nodes ...any) {
+	// The keys are written before the lock is taken, since lists are read side by side, and into one buffer.
+	var keys []byte
+	ends := make([]int, len(nodes))
+	for i, node := range nodes {
+		keys = specOf(node).appendKey(keys)
+		ends[i] = len(keys)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, node := range nodes {
+	start := 0
+	for i, node := range nodes {
+		key := keys[start:ends[i]]
+		start = ends[i]
 		if event, ok := node.(*EventNode); ok {
 			b.addEvent(event)
 			continue
 		}
 		if m, ok := node.(interface{ meta() *Meta }); ok {
-			b.intern(m.meta(), node)
+			b.intern(m.meta(), node, key)
 			b.graph.byRef[m.meta().Ref] = node
 		}
 	}

@@ -1,9 +1,9 @@
 package facts
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 )
 
 // str returns one copy of equal strings, so that a thousand Pods share one image name.
@@ -19,7 +19,7 @@ func (b *Builder) str(s string) string {
 }
 
 // intern lets nodes share what they have in common.
-func (b *Builder) intern(m *Meta, node any) {
+func (b *Builder) intern(m *Meta, node any, key []byte) {
 	m.Namespace = b.str(m.Namespace)
 	m.Owner.Name, m.Owner.Namespace = b.str(m.Owner.Name), b.str(m.Owner.Namespace)
 	m.Labels = b.labels(m.Labels)
@@ -29,13 +29,13 @@ func (b *Builder) intern(m *Meta, node any) {
 	}
 	switch n := node.(type) {
 	case *PodNode:
-		b.internPod(n)
+		b.internPod(n, key)
 	case *WorkloadNode:
-		n.Template, n.TemplateLabels = b.spec(n.Template), b.labels(n.TemplateLabels)
+		n.Template, n.TemplateLabels = b.spec(n.Template, key), b.labels(n.TemplateLabels)
 	case *JobNode:
-		n.Template = b.spec(n.Template)
+		n.Template = b.spec(n.Template, key)
 	case *CronJobNode:
-		n.Template = b.spec(n.Template)
+		n.Template = b.spec(n.Template, key)
 	case *KeyedNode:
 		for i := range n.Keys {
 			n.Keys[i] = b.str(n.Keys[i]) // every namespace has a kube-root-ca.crt
@@ -43,7 +43,7 @@ func (b *Builder) intern(m *Meta, node any) {
 	}
 }
 
-func (b *Builder) internPod(pod *PodNode) {
+func (b *Builder) internPod(pod *PodNode, key []byte) {
 	pod.NodeName, pod.Phase, pod.Reason = b.str(pod.NodeName), b.str(pod.Phase), b.str(pod.Reason)
 	for _, containers := range [][]Container{pod.Containers, pod.InitContainers} {
 		for i := range containers {
@@ -53,7 +53,7 @@ func (b *Builder) internPod(pod *PodNode) {
 			c.Last.Reason, c.Last.Message = b.str(c.Last.Reason), b.str(c.Last.Message)
 		}
 	}
-	pod.Spec = b.spec(pod.Spec)
+	pod.Spec = b.spec(pod.Spec, key)
 }
 
 func (b *Builder) internEvent(e *EventNode) {
@@ -78,25 +78,51 @@ func (b *Builder) labels(set map[string]string) map[string]string {
 	return set
 }
 
-// spec returns one copy of equal Pod specs: the thousand Pods of a workload share one.
-func (b *Builder) spec(spec *PodSpec) *PodSpec {
-	if spec == nil {
-		return nil
-	}
-	key, err := json.Marshal(spec) // plain data: cannot fail, and equal values give equal bytes
-	if err != nil {
+// spec returns one copy of equal Pod specs: the thousand Pods of a workload share one. The key stands for the spec's content.
+func (b *Builder) spec(spec *PodSpec, key []byte) *PodSpec {
+	if len(key) == 0 {
 		return spec
-	}
-	if spec.Lean != nil {
-		leanKey, err := spec.Lean.Marshal() // maps in it are written in the order of their keys
-		if err != nil {
-			return spec
-		}
-		key = append(key, leanKey...)
 	}
 	if known, ok := b.specs[string(key)]; ok {
 		return known
 	}
 	b.specs[string(key)] = spec
 	return spec
+}
+
+// specOf is the Pod spec of a node, or nil.
+func specOf(node any) *PodSpec {
+	switch n := node.(type) {
+	case *PodNode:
+		return n.Spec
+	case *WorkloadNode:
+		return n.Template
+	case *JobNode:
+		return n.Template
+	case *CronJobNode:
+		return n.Template
+	default:
+		return nil
+	}
+}
+
+// appendKey appends what makes the spec equal to another: the lean spec, in which maps are written in the order of their
+// keys, and what does not follow from it. A field of PodSpec that does not follow from Lean must be written here.
+func (s *PodSpec) appendKey(key []byte) []byte {
+	if s == nil || s.Lean == nil {
+		return key
+	}
+	start, size := len(key), s.Lean.Size()
+	key = slices.Grow(key, size)[:start+size]
+	if _, err := s.Lean.MarshalToSizedBuffer(key[start:]); err != nil {
+		return key[:start]
+	}
+	for _, r := range s.Refs {
+		key = append(append(append(append(append(key, 0), r.Kind...), r.Name...), 0), r.Key...)
+		key = append(append(strconv.AppendBool(key, r.Optional), 0), r.Field...)
+	}
+	for _, l := range s.Leaks {
+		key = append(append(append(append(key, 1), l.Field...), 0), l.Rule...)
+	}
+	return key
 }
