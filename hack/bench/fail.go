@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/retry"
 )
 
 // fail writes into the Pods of a workload what a kubelet would, with the warning that it would leave. Flaws that show by
@@ -23,8 +24,16 @@ func (o workload) fail(ctx context.Context, client kubernetes.Interface) error {
 	}
 	for i := range pods.Items {
 		pod := &pods.Items[i]
-		pod.Status = *o.status(pod)
-		if _, err := client.CoreV1().Pods(o.namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{}); err != nil {
+		err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+			fresh, err := client.CoreV1().Pods(o.namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+			if err != nil {
+				return err
+			}
+			fresh.Status = *o.status(fresh)
+			_, err = client.CoreV1().Pods(o.namespace).UpdateStatus(ctx, fresh, metav1.UpdateOptions{})
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("%s: %w", o, err)
 		}
 		reason, message := o.warning()

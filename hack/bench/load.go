@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -40,7 +41,7 @@ func load(ctx context.Context, config *rest.Config, w world, patience time.Durat
 	if err := each(ctx, w.broken(), func(ctx context.Context, o workload) error { return o.fail(ctx, client) }); err != nil {
 		return err
 	}
-	return quiet(ctx, client)
+	return quiet(ctx, client, w)
 }
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
@@ -167,27 +168,71 @@ func countPods(ctx context.Context, client kubernetes.Interface) (all, running i
 	}
 }
 
-// quiet waits until the controllers have written nothing to Deployments for a while.
-func quiet(ctx context.Context, client kubernetes.Interface) error {
+// quiet waits until the controllers have written what they will: the healthy Deployments are available, the broken ones are
+// not, and the Services know their endpoints. On a small machine the controllers may be minutes behind.
+func quiet(ctx context.Context, client kubernetes.Interface, w world) error {
 	say("waiting for the controllers to come to rest")
-	const still = 6
-	last, same := "", 0
-	return wait.PollUntilContextCancel(ctx, 2*time.Second, true, func(ctx context.Context) (bool, error) {
-		page, err := client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{})
+	want := map[string]int32{}
+	for _, o := range w.workloads {
+		if o.flaw == healthy || o.flaw == wrongSelector {
+			want[o.namespace+"/"+o.name] = replicas
+		} else {
+			want[o.namespace+"/"+o.name] = 0
+		}
+	}
+	said := time.Now()
+	return wait.PollUntilContextCancel(ctx, 3*time.Second, true, func(ctx context.Context) (bool, error) {
+		behind, err := lagging(ctx, client, w, want)
 		if err != nil {
 			return false, nil //nolint:nilerr // see settle
 		}
-		newest := fmt.Sprint(len(page.Items))
-		for i := range page.Items {
-			if v := page.Items[i].ResourceVersion; len(v) > len(newest) || (len(v) == len(newest) && v > newest) {
-				newest = v
+		if behind > 0 && time.Since(said) > 20*time.Second {
+			say("%d objects are not yet as they will be", behind)
+			said = time.Now()
+		}
+		return behind == 0, nil
+	})
+}
+
+// lagging counts the objects that controllers have still to write.
+func lagging(ctx context.Context, client kubernetes.Interface, w world, want map[string]int32) (int, error) {
+	deployments, err := client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return 0, err
+	}
+	behind := 0
+	for i := range deployments.Items {
+		d := &deployments.Items[i]
+		if n, ours := want[d.Namespace+"/"+d.Name]; ours && (d.Status.AvailableReplicas != n || d.Status.ObservedGeneration != d.Generation) {
+			behind++
+		}
+	}
+	slices, err := client.DiscoveryV1().EndpointSlices("").List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return 0, err
+	}
+	ready := map[string]int32{}
+	for i := range slices.Items {
+		for _, e := range slices.Items[i].Endpoints {
+			if e.Conditions.Ready != nil && *e.Conditions.Ready {
+				ready[slices.Items[i].Namespace+"/"+slices.Items[i].Labels[discoveryv1.LabelServiceName]]++
 			}
 		}
-		if newest != last {
-			last, same = newest, 0
-			return false, nil
+	}
+	budgets, err := client.PolicyV1().PodDisruptionBudgets("").List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return 0, err
+	}
+	for i := range budgets.Items {
+		b := &budgets.Items[i]
+		if n, ours := want[b.Namespace+"/"+b.Name]; ours && b.Status.CurrentHealthy != n {
+			behind++
 		}
-		same++
-		return same >= still, nil
-	})
+	}
+	for _, o := range w.workloads {
+		if n := want[o.namespace+"/"+o.name]; o.flaw != wrongSelector && ready[o.namespace+"/"+o.name] != n {
+			behind++
+		}
+	}
+	return behind, nil
 }

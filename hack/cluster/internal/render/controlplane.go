@@ -109,9 +109,11 @@ func ControllerManager(c place.Cluster, e Endpoints, allocateNodeCIDRs bool) []s
 		"--cluster-signing-key-file="+c.Key("ca.key"),
 	)
 	if allocateNodeCIDRs {
-		args = append(args, "--allocate-node-cidrs=true", "--cluster-cidr="+PodNetwork, "--service-cluster-ip-range="+ServiceNetwork)
+		return append(args, "--allocate-node-cidrs=true", "--cluster-cidr="+PodNetwork, "--service-cluster-ip-range="+ServiceNetwork)
 	}
-	return args
+	// Simulated nodes do not go away. On a busy machine a thousand of them may be late with their heartbeats, and the
+	// controllers would move all of their Pods.
+	return append(args, "--node-monitor-grace-period=30m")
 }
 
 // Scheduler is the scheduler's command line.
@@ -145,7 +147,7 @@ func Kwok(c place.Cluster, e Endpoints) []string {
 		"--kubeconfig=" + c.Config("kwok.kubeconfig"),
 		"--config=" + c.Config("kwok.yaml"),
 		"--manage-all-nodes=true",
-		"--node-lease-duration-seconds=40",
+		"--node-lease-duration-seconds=600",
 		fmt.Sprintf("--server-address=127.0.0.1:%d", e.Kwok),
 		"--tls-cert-file=" + c.Key("controllers.crt"),
 		"--tls-private-key-file=" + c.Key("controllers.key"),
