@@ -35,7 +35,7 @@ func Graph(t testing.TB, documents string, unread ...facts.Kind) *facts.Graph {
 		}
 		builder.Add(node)
 	}
-	for _, kind := range facts.Kinds() {
+	for _, kind := range Kinds() {
 		covered := true
 		for _, k := range unread {
 			covered = covered && k != kind
@@ -47,8 +47,14 @@ func Graph(t testing.TB, documents string, unread ...facts.Kind) *facts.Graph {
 	return builder.Graph()
 }
 
-// Objects decodes YAML documents into typed API objects; an unknown field or kind fails the test. (Of APIServices only the
-// fields that are reduced are known, so that others of theirs may stand there.)
+// Kinds are all kinds that a reader may have read.
+func Kinds() []facts.Kind {
+	return append(append(facts.Kinds(), facts.Custom), facts.CustomKinds()...)
+}
+
+// Objects decodes YAML documents into typed API objects; an unknown field or kind fails the test. (Of APIServices,
+// CustomResourceDefinitions and custom resources only the fields that are reduced are known, so that others of theirs may
+// stand there. An object of any API group that client-go does not know is a custom resource.)
 func Objects(t testing.TB, documents string) []any {
 	t.Helper()
 	var objects []any
@@ -65,12 +71,11 @@ func Objects(t testing.TB, documents string) []any {
 		if len(bytes.TrimSpace(document)) == 0 {
 			continue
 		}
-		if isAPIService(document) {
-			service := &facts.APIServiceObject{}
-			if err := yaml.Unmarshal(document, service); err != nil {
-				t.Fatalf("decode APIService: %v", err)
+		if untyped := untypedObject(document); untyped != nil {
+			if err := yaml.Unmarshal(document, untyped); err != nil {
+				t.Fatalf("decode:\n%s\n%v", document, err)
 			}
-			objects = append(objects, service)
+			objects = append(objects, untyped)
 			continue
 		}
 		object, _, err := decoder.Decode(document, nil, nil)
@@ -81,10 +86,23 @@ func Objects(t testing.TB, documents string) []any {
 	}
 }
 
-// isAPIService says whether a document is of the one kind whose type is not in client-go.
-func isAPIService(document []byte) bool {
+// untypedObject is an empty object for a document of a kind whose type is not in client-go; nil for all others.
+func untypedObject(document []byte) any {
 	var object metav1.TypeMeta
-	return yaml.Unmarshal(document, &object) == nil && object.Kind == string(facts.APIService)
+	if yaml.Unmarshal(document, &object) != nil {
+		return nil
+	}
+	kind := object.GroupVersionKind()
+	switch {
+	case kind.Kind == string(facts.APIService):
+		return &facts.APIServiceObject{}
+	case kind.Kind == string(facts.CRD):
+		return &facts.CRDObject{}
+	case kind.Group != "" && !scheme.Scheme.IsGroupRegistered(kind.Group):
+		return &facts.CustomObject{}
+	default:
+		return nil
+	}
 }
 
 func newLineReader(text string) *bufio.Reader { return bufio.NewReader(strings.NewReader(text)) }

@@ -15,7 +15,7 @@ func Builtin() []Check {
 		crashChecks(), imageChecks(), configChecks(), schedulingChecks(), probeChecks(), podLifecycleChecks(),
 		workloadChecks(), jobChecks(), autoscalingChecks(), disruptionChecks(), quotaChecks(),
 		serviceChecks(), ingressChecks(), storageChecks(),
-		nodeChecks(), namespaceChecks(), apiServiceChecks(), webhookChecks(),
+		nodeChecks(), namespaceChecks(), apiServiceChecks(), webhookChecks(), customResourceChecks(),
 	)
 	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
 	return all

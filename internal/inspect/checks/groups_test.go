@@ -12,7 +12,8 @@ func TestEveryExplanationIsACheck(t *testing.T) {
 			if !known[id] {
 				t.Errorf("%s is explained by %s, which is no check", check.ID, id)
 			}
-			if id == check.ID {
+			// A custom resource may be made for another one.
+			if id == check.ID && id != "custom-resource-not-ready" {
 				t.Errorf("%s explains itself", id)
 			}
 		}

@@ -64,7 +64,9 @@ func ingressChecks() []Check {
 			Link:  "https://kubernetes.io/docs/concepts/services-networking/ingress/#tls",
 			Needs: []facts.Kind{facts.Ingress},
 			Uses:  []facts.Kind{facts.Secret},
-			Run:   tlsSecretMissing,
+			// The Secret is made for a Certificate, or for a custom resource of another kind.
+			ExplainedBy: append(certificateFailures(), "custom-resource-not-ready"),
+			Run:         tlsSecretMissing,
 		},
 	}
 }

@@ -22,7 +22,7 @@ func namespaceChecks() []Check {
 		Link:        "https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
 		Needs:       []facts.Kind{facts.Namespace},
 		Uses:        []facts.Kind{facts.APIService, facts.ValidatingWebhook, facts.MutatingWebhook, facts.Pod},
-		ExplainedBy: []string{"apiservice-unavailable", "webhook-service-missing", "webhook-no-endpoints", "pod-stuck-terminating"},
+		ExplainedBy: []string{"apiservice-unavailable", "webhook-service-missing", "webhook-no-endpoints", "pod-stuck-terminating", "custom-resource-stuck-terminating"},
 		Run:         namespaceStuckTerminating,
 	}}
 }
@@ -33,7 +33,7 @@ func namespaceStuckTerminating(g *facts.Graph, params Params) []Finding {
 		if ns.Deleting.IsZero() || !outlived(g, ns.Deleting, params.TerminatingGrace) {
 			continue
 		}
-		finding := Finding{Object: ns.Ref, Because: stuckPods(g, ns.Name)}
+		finding := Finding{Object: ns.Ref, Because: append(stuckPods(g, ns.Name), stuckCustoms(g, ns.Name)...)}
 		why := holdsNamespace(g, ns, &finding)
 		if why == "" {
 			why = "nothing says what holds it"

@@ -11,6 +11,10 @@ import (
 
 func configChecks() []Check {
 	missing := func(id, summary, remediation, link string) Check {
+		var explainedBy []string
+		if id == secretMissing { // it may be made for a custom resource
+			explainedBy = append(certificateFailures(), "custom-resource-not-ready")
+		}
 		return Check{
 			ID: id, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
 			Summary: summary,
@@ -19,7 +23,8 @@ func configChecks() []Check {
 				"kubelet keeps trying by itself. References marked optional are left out, and Pods younger than the startup grace.",
 			Remediation: remediation, Link: link,
 			Needs: []facts.Kind{facts.Pod}, Uses: podUses(facts.Event, facts.ConfigMap, facts.Secret),
-			Run: missingReference(id),
+			ExplainedBy: explainedBy,
+			Run:         missingReference(id),
 		}
 	}
 	const (

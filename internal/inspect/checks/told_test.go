@@ -23,7 +23,7 @@ func told(t *testing.T, id, documents string, elsewhere ...facts.Kind) string {
 	for _, object := range testkit.Objects(t, documents) {
 		builder.Add(facts.Reduce(object))
 	}
-	for _, kind := range facts.Kinds() {
+	for _, kind := range testkit.Kinds() {
 		if slices.Contains(elsewhere, kind) {
 			builder.Covered(kind, "elsewhere")
 		} else {

@@ -40,7 +40,9 @@ func All(ctx context.Context, source Source, scope Scope, kinds []facts.Kind, cl
 	if err != nil {
 		return Collected{}, err
 	}
-	failures = append(failures, c.all(ctx, c.plan(kinds), progress)...)
+	customs, undiscovered := c.customs(ctx, kinds)
+	failures = append(failures, undiscovered...)
+	failures = append(failures, c.all(ctx, c.plan(kinds, customs), progress)...)
 	failures = append(failures, c.missingNamespaces(ctx)...)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return Collected{}, calledOff(ctx, source)
@@ -48,7 +50,7 @@ func All(ctx context.Context, source Source, scope Scope, kinds []facts.Kind, cl
 	if p := c.nothingRead(source, failures); p != nil {
 		return Collected{}, p
 	}
-	return Collected{Graph: c.builder.Graph(), Gaps: gaps(identity(source, failures), scope, failures)}, nil
+	return Collected{Graph: c.builder.Graph(), Gaps: append(gaps(identity(source, failures), scope, failures), c.gaps...)}, nil
 }
 
 // collector reads the kinds of one cluster into a builder.
@@ -58,6 +60,10 @@ type collector struct {
 	scope   Scope
 	objects atomic.Int64
 	read    atomic.Int64 // lists that were answered
+	// customObjects counts custom resources, of which only so many are kept.
+	customObjects atomic.Int64
+	// gaps beyond lists that failed.
+	gaps []facts.Gap
 }
 
 // failure is a list that was not read, wholly or in part.
@@ -88,10 +94,10 @@ func (c *collector) version(ctx context.Context, source Source) ([]failure, erro
 
 // plan leaves out what the scope does not cover. With namespaces named, a few cluster-scoped kinds are read all the same:
 // what the namespaced objects hang on.
-func (c *collector) plan(kinds []facts.Kind) []resource {
+func (c *collector) plan(kinds []facts.Kind, customs []resource) []resource {
 	var planned []resource
-	for _, r := range resources(kinds) {
-		if r.kind.Namespaced() || len(c.scope.Namespaces) == 0 || surroundings(r.kind) {
+	for _, r := range append(resources(kinds), customs...) {
+		if r.namespaced() || len(c.scope.Namespaces) == 0 || surroundings(r.kind) {
 			planned = append(planned, r)
 		}
 	}
@@ -101,7 +107,7 @@ func (c *collector) plan(kinds []facts.Kind) []resource {
 // surroundings are cluster-scoped kinds that explain what happens to namespaced objects.
 func surroundings(kind facts.Kind) bool {
 	switch kind {
-	case facts.Node, facts.PV, facts.StorageClass, facts.IngressClass:
+	case facts.Node, facts.PV, facts.StorageClass, facts.IngressClass, facts.GatewayClass, facts.ClusterIssuer:
 		return true
 	default:
 		return false
@@ -145,13 +151,13 @@ func (c *collector) kind(ctx context.Context, r resource) []failure {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	switch {
-	case !r.kind.Namespaced() && len(c.scope.Namespaces) > 0:
+	case !r.namespaced() && len(c.scope.Namespaces) > 0:
 		_, _ = c.list(ctx, r, "") // context only: without it less can be said, and nothing is missing
 		return nil
-	case r.kind.Namespaced() && len(c.scope.Namespaces) > 0:
+	case r.namespaced() && len(c.scope.Namespaces) > 0:
 		var failures []failure
 		for _, namespace := range c.scope.Namespaces {
-			if partly, err := c.list(ctx, r, namespace); err != nil {
+			if partly, err := c.list(ctx, r, namespace); err != nil && !r.vanished(err) {
 				failures = append(failures, failure{resource: r, namespace: namespace, err: err, partly: partly})
 			}
 		}
@@ -164,11 +170,11 @@ func (c *collector) kind(ctx context.Context, r resource) []failure {
 // everywhere reads a kind in the whole cluster; where that is forbidden, in the home namespace.
 func (c *collector) everywhere(ctx context.Context, r resource) []failure {
 	partly, err := c.list(ctx, r, "")
-	if err == nil {
+	if err == nil || r.vanished(err) {
 		return nil
 	}
 	failed := failure{resource: r, err: err, partly: partly}
-	if apierrors.IsForbidden(err) && !partly && r.kind.Namespaced() && c.scope.Home != "" {
+	if apierrors.IsForbidden(err) && !partly && r.namespaced() && c.scope.Home != "" {
 		if _, homeErr := c.list(ctx, r, c.scope.Home); homeErr == nil {
 			failed.home = true
 		}

@@ -115,6 +115,11 @@ func (r *reader) page(ctx context.Context, res resource, p page) (nodes []any, n
 		return r.secretsPage(ctx, res, p)
 	case facts.APIService:
 		return r.apiServicesPage(ctx, res, p)
+	case facts.CRD:
+		return r.crdsPage(ctx, res, p)
+	}
+	if res.custom.kind != "" {
+		return r.customPage(ctx, res, p)
 	}
 	client, err := r.client(res.version)
 	if err != nil {

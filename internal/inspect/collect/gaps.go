@@ -29,6 +29,8 @@ type cause struct {
 	missing bool
 	// version: the server's version, which is no list.
 	version bool
+	// custom: custom resources, whose grant is another; discovery: which of them there are is not known.
+	custom, discovery bool
 }
 
 // lists are what was not read for one cause: these resources in each of these namespaces (in all, when there is none).
@@ -84,6 +86,7 @@ func group(failures []failure) []lists {
 				l.kinds = append(l.kinds, r.kind)
 			}
 		}
+		l.resources = slices.Compact(l.resources) // /apis stands for many kinds
 		k := key{at.cause, strings.Join(l.resources, ", ")}
 		if known, ok := joined[k]; ok {
 			l = known
@@ -108,12 +111,14 @@ func causeOf(f failure) cause {
 		c.reason = v1alpha1.GapNotServed
 	case apierrors.IsForbidden(f.err):
 		c.secrets = f.resource.kind == facts.Secret
+		c.discovery = f.resource.name == discoveryPath
+		c.custom = c.discovery || f.resource.custom.kind != ""
 		c.impersonation = strings.Contains(f.err.Error(), "cannot impersonate")
 	case c.reason == v1alpha1.GapIncomplete || c.reason == v1alpha1.GapUnavailable:
 		c.said = brief(f.err)
 	}
 	if c.impersonation {
-		c.secrets, c.version = false, false // one grant opens everything
+		c.secrets, c.version, c.custom, c.discovery = false, false, false, false // one grant opens everything
 	}
 	return c
 }
@@ -206,6 +211,8 @@ func (l lists) explainForbidden(who string, scope Scope, failures []failure) (me
 	case l.secrets:
 		return fmt.Sprintf("%s may not list Secrets%s, so one that is missing is not seen. KubeOps would read their names only.", who, in),
 			grant(who, inspector+"-secrets", l.namespaces) + " Or exclude the checks that this hurts."
+	case l.custom:
+		return l.explainCustom(who, scope)
 	case l.home:
 		return fmt.Sprintf("%s may not list these in all namespaces, so they were read in namespace %s only: %s.", who, scope.Home, list),
 			grant(who, inspector, nil) + fmt.Sprintf(" Or inspect namespace %s only (spec.namespaces, --namespace).", scope.Home)
@@ -259,6 +266,8 @@ func brief(err error) string {
 		return "the server's certificate is not trusted"
 	case connectionError(err):
 		return "the connection broke"
+	case errors.Is(err, tooManyError{}):
+		return "there are more custom resources than KubeOps keeps"
 	case tooLarge(err):
 		return "a single object is larger than KubeOps reads"
 	default:

@@ -16,7 +16,7 @@ func (c *collector) list(ctx context.Context, r resource, namespace string) (par
 		nodes []any
 		next  string
 	}
-	p, restarts := page{namespace: namespace, size: pageSize}, 0
+	p, restarts := page{namespace: namespace, size: r.pageSize()}, 0
 	for {
 		got, err := retry(ctx, func() (answer, error) {
 			nodes, next, err := c.reader.page(ctx, r, p)
@@ -36,6 +36,9 @@ func (c *collector) list(ctx context.Context, r resource, namespace string) (par
 			continue
 		default:
 			return partly, err
+		}
+		if r.custom.kind != "" && c.customObjects.Add(int64(len(got.nodes))) > maxCustomObjects {
+			return true, tooManyError{}
 		}
 		c.builder.Add(got.nodes...)
 		c.objects.Add(int64(len(got.nodes)))

@@ -68,6 +68,7 @@ func TestOnARealAPIServer(t *testing.T) {
 	t.Run("lists are read in pages of protobuf, and Secrets without their data", server.readsPages)
 	t.Run("a reader of one namespace reads that, and the rest are gaps", server.readsOneNamespace)
 	t.Run("a named namespace that does not exist is a gap", server.missesANamespace)
+	t.Run("custom resources are found by discovery, and read", server.readsCustomResources)
 	t.Run("no server at the address is a problem", server.isNotThere)
 	t.Run("credentials that are not accepted are a problem", server.refusesCredentials)
 }

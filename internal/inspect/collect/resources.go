@@ -29,6 +29,8 @@ type resource struct {
 	list func() runtime.Object
 	// fieldSelector narrows the list at the server.
 	fieldSelector string
+	// custom is set for custom resources.
+	custom custom
 }
 
 // label is the resource with its group, as RBAC and kubectl name it.
@@ -90,6 +92,7 @@ func resources(wanted []facts.Kind) []resource {
 		{kind: facts.IngressClass, version: networking, name: "ingressclasses", list: func() runtime.Object { return &networkingv1.IngressClassList{} }},
 		{kind: facts.ResourceQuota, version: core, name: "resourcequotas", list: func() runtime.Object { return &corev1.ResourceQuotaList{} }},
 		{kind: facts.Namespace, version: core, name: "namespaces", list: func() runtime.Object { return &corev1.NamespaceList{} }},
+		{kind: facts.CRD, version: schema.GroupVersion{Group: "apiextensions.k8s.io", Version: "v1"}, name: "customresourcedefinitions"},
 		{kind: facts.APIService, version: schema.GroupVersion{Group: "apiregistration.k8s.io", Version: "v1"}, name: "apiservices"},
 		{
 			kind: facts.ValidatingWebhook, version: admission, name: "validatingwebhookconfigurations",

@@ -155,8 +155,10 @@ func (b *Builder) Graph() *Graph {
 	for _, event := range b.events {
 		g.Events = append(g.Events, event)
 	}
+	g.settleOwners()
 	g.sort()
 	g.index()
+	g.indexCustoms()
 	b.strings, b.specs, b.sets, b.events = nil, nil, nil, nil
 	return g
 }
@@ -218,6 +220,10 @@ func (g *Graph) placeMore(node any) {
 		g.LimitRanges = append(g.LimitRanges, n)
 	case *PriorityClassNode:
 		g.PriorityClasses = append(g.PriorityClasses, n)
+	case *CRDNode:
+		g.CRDs = append(g.CRDs, n)
+	case *CustomNode:
+		g.Customs = append(g.Customs, n)
 	}
 }
 
@@ -246,6 +252,8 @@ func (g *Graph) sort() {
 	sortNodes(g.NetworkPolicies)
 	sortNodes(g.LimitRanges)
 	sortNodes(g.PriorityClasses)
+	sortNodes(g.CRDs)
+	sortNodes(g.Customs)
 	slices.SortFunc(g.Events, func(a, b *EventNode) int {
 		return cmp.Or(b.Last.Compare(a.Last), a.About.Compare(b.About), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.FieldPath, b.FieldPath),
 			cmp.Compare(a.Message, b.Message))

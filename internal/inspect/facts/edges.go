@@ -25,6 +25,8 @@ const (
 	Binds EdgeKind = "binds"
 	// Protects: a disruption budget depends on the workloads whose Pods it protects.
 	Protects EdgeKind = "protects"
+	// MadeFor: a Secret depends on the custom resource whose controller makes it.
+	MadeFor EdgeKind = "made-for"
 )
 
 // Edge leads from an object to one that it depends on.
@@ -84,6 +86,11 @@ func (g *Graph) DependsOn(ref Ref) []Edge {
 				edges = append(edges, Edge{RoutesTo, hook.Service})
 			}
 		}
+	case *CustomNode:
+		edges = g.customEdges(node)
+	}
+	for _, maker := range g.makers[ref] {
+		edges = append(edges, Edge{MadeFor, maker})
 	}
 	return distinct(edges)
 }

@@ -137,13 +137,18 @@ func (m *Meta) Condition(conditionType string) (Condition, bool) {
 	return Condition{}, false
 }
 
-// APIObject is the reference in the form of the API.
+// APIObject is the reference in the form of the API. Of a custom resource it knows the group only; Graph.APIObject knows the
+// version, too.
 func (r Ref) APIObject() v1alpha1.ObjectReference {
-	return v1alpha1.ObjectReference{APIVersion: r.Kind.APIVersion(), Kind: string(r.Kind), Namespace: r.Namespace, Name: r.Name}
+	return v1alpha1.ObjectReference{APIVersion: r.Kind.APIVersion(), Kind: r.Kind.Name(), Namespace: r.Namespace, Name: r.Name}
 }
 
-// APIVersion is the group and version that the kind is read at.
+// APIVersion is the group and version that the kind is read at; of a custom resource, whose version the kind does not tell,
+// it is the group.
 func (k Kind) APIVersion() string {
+	if k.Foreign() {
+		return k.Group()
+	}
 	switch k {
 	case Deployment, ReplicaSet, StatefulSet, DaemonSet:
 		return "apps/v1"
@@ -163,6 +168,8 @@ func (k Kind) APIVersion() string {
 		return "discovery.k8s.io/v1"
 	case StorageClass:
 		return "storage.k8s.io/v1"
+	case CRD:
+		return "apiextensions.k8s.io/v1"
 	case APIService:
 		return "apiregistration.k8s.io/v1"
 	case ValidatingWebhook, MutatingWebhook:
@@ -172,20 +179,22 @@ func (k Kind) APIVersion() string {
 	}
 }
 
-// Namespaced says whether objects of the kind live in a namespace.
+// Namespaced says whether objects of the kind live in a namespace. Custom resources that are not known are taken to do so;
+// see Ref.Namespaced.
 func (k Kind) Namespaced() bool {
 	switch k {
 	case Node, Namespace, PV, StorageClass, IngressClass, APIService, ValidatingWebhook, MutatingWebhook,
-		ClusterRole, ClusterRoleBinding, PriorityClass:
+		ClusterRole, ClusterRoleBinding, PriorityClass, CRD, ClusterIssuer, GatewayClass:
 		return false
 	default:
 		return true
 	}
 }
 
-// Resource is the plural, lower-case name of the kind in the API's paths and in RBAC rules.
+// Resource is the plural, lower-case name of the kind in the API's paths and in RBAC rules; for custom resources it is what
+// nearly all of them have.
 func (k Kind) Resource() string {
-	lower := strings.ToLower(string(k))
+	lower := strings.ToLower(k.Name())
 	switch {
 	case strings.HasSuffix(lower, "ss"): // ingress, ingressclass, storageclass
 		return lower + "es"

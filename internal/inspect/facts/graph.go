@@ -3,6 +3,8 @@ package facts
 import (
 	"slices"
 	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
 )
 
 // Graph is everything an inspection remembers of one cluster. It is filled by a Builder and then only read; its methods
@@ -41,6 +43,9 @@ type Graph struct {
 	NetworkPolicies []*NetworkPolicyNode
 	LimitRanges     []*LimitRangeNode
 	PriorityClasses []*PriorityClassNode
+	CRDs            []*CRDNode
+	// Customs are custom resources of all kinds.
+	Customs []*CustomNode
 	// Events are warnings only, and only the newest of each object and reason.
 	Events []*EventNode
 
@@ -53,6 +58,10 @@ type Graph struct {
 	eventsByRef   map[Ref][]*EventNode
 	specs         []SpecUse
 	coverage      map[Kind]coverage
+	// customVersions is the API version that each kind of custom resource was read at.
+	customVersions map[Kind]string
+	// makers are the custom resources for which a Secret is made, owned what custom resources control.
+	makers, owned map[Ref][]Ref
 }
 
 // coverage says how much of a kind was read: everywhere, or in some namespaces.
@@ -84,6 +93,15 @@ func (g *Graph) Has(ref Ref) bool { return g.byRef[ref] != nil }
 func Lookup[T any](g *Graph, ref Ref) (T, bool) {
 	node, ok := g.byRef[ref].(T)
 	return node, ok
+}
+
+// APIObject is a reference in the form of the API, with the version at which custom resources of the kind were read.
+func (g *Graph) APIObject(ref Ref) v1alpha1.ObjectReference {
+	object := ref.APIObject()
+	if version, ok := g.customVersions[ref.Kind]; ok {
+		object.APIVersion = version
+	}
+	return object
 }
 
 // Len is the number of objects that were read, events left out.
@@ -128,12 +146,12 @@ func (g *Graph) EventsOf(ref Ref) []*EventNode {
 }
 
 // TopOwner follows controlling owners upwards: from a Pod to its Deployment, StatefulSet, DaemonSet or CronJob. An
-// object without an owner is its own. Owner kinds that are not read (a custom resource) end the walk at the last
-// object that is. Loops end it too.
+// object without an owner is its own. A custom resource as owner ends the walk below it: which of them are read differs
+// from run to run, and the name of a finding must not. Loops end it too.
 func (g *Graph) TopOwner(ref Ref) Ref {
 	for range 8 {
 		meta := g.MetaOf(ref)
-		if meta == nil || meta.Owner.IsZero() {
+		if meta == nil || meta.Owner.IsZero() || meta.Owner.Kind.Foreign() {
 			return ref
 		}
 		if !g.Has(meta.Owner) {

@@ -36,6 +36,9 @@ func (b *Builder) intern(m *Meta, node any, key []byte) {
 		n.Template = b.spec(n.Template, key)
 	case *CronJobNode:
 		n.Template = b.spec(n.Template, key)
+	case *CustomNode:
+		m.Kind, n.APIVersion = Kind(b.str(string(m.Kind))), b.str(n.APIVersion)
+		n.Phase, n.Health = b.str(n.Phase), b.str(n.Health)
 	case *KeyedNode:
 		for i := range n.Keys {
 			n.Keys[i] = b.str(n.Keys[i]) // every namespace has a kube-root-ca.crt

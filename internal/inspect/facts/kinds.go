@@ -2,7 +2,6 @@ package facts
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 )
 
@@ -12,18 +11,21 @@ func Kinds() []Kind {
 		Pod, Node, Namespace, Service, EndpointSlice, Ingress, IngressClass, Deployment, ReplicaSet, StatefulSet, DaemonSet,
 		ReplicationController, Job, CronJob, HPA, PDB, PVC, PV, StorageClass, ConfigMap, Secret, ServiceAccount, ResourceQuota,
 		APIService, ValidatingWebhook, MutatingWebhook, Event, Role, ClusterRole, RoleBinding, ClusterRoleBinding, NetworkPolicy,
-		LimitRange, PriorityClass,
+		LimitRange, PriorityClass, CRD,
 	}
 }
 
-// kindOf is the kind that a reference names. Other API groups have kinds of the same name, such as the Service of
-// serving.knative.dev; those are written with their group, so that they are not taken for ours.
+// coreGroup stands for the core group, whose name is empty, in kinds that are written with their group.
+const coreGroup = "core"
+
+// kindOf is the kind that a reference names. Kinds that are not Kubernetes' own are written with their group: a Service of
+// serving.knative.dev is not to be taken for ours.
 func kindOf(apiVersion, kind string) Kind {
 	named := Kind(kind)
-	if apiVersion == "" || group(apiVersion) == group(named.APIVersion()) || !slices.Contains(Kinds(), named) {
+	if apiVersion == "" || group(apiVersion) == group(named.APIVersion()) {
 		return named
 	}
-	return Kind(kind + "." + cmp.Or(group(apiVersion), "core"))
+	return CustomKind(cmp.Or(group(apiVersion), coreGroup), kind)
 }
 
 // group of an apiVersion; empty for the core group.

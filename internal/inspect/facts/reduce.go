@@ -106,6 +106,13 @@ func reduceOther(object any) any {
 		return reduceMutatingWebhook(o)
 	case *APIServiceObject:
 		return reduceAPIService(o)
+	case *CRDObject:
+		return reduceCRD(o)
+	case *CustomObject:
+		if node := reduceCustom(o); node != nil {
+			return node
+		}
+		return nil
 	default:
 		return reduceAccess(object)
 	}

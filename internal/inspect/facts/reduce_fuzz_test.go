@@ -32,6 +32,7 @@ func everyObject() []any {
 		&corev1.Event{Type: corev1.EventTypeWarning},
 		&rbacv1.Role{}, &rbacv1.ClusterRole{}, &rbacv1.RoleBinding{}, &rbacv1.ClusterRoleBinding{}, &networkingv1.NetworkPolicy{},
 		&corev1.LimitRange{}, &schedulingv1.PriorityClass{},
+		&facts.CRDObject{},
 	}
 }
 

@@ -196,7 +196,7 @@ func TestForeignKindsOfTheSameNameAreToldApart(t *testing.T) {
 		"ours":                   {"apps/v1", "StatefulSet", facts.StatefulSet},
 		"an older version":       {"apps/v1beta2", "StatefulSet", facts.StatefulSet},
 		"of another group":       {"apps.kruise.io/v1beta1", "StatefulSet", "StatefulSet.apps.kruise.io"},
-		"unknown":                {"argoproj.io/v1alpha1", "Rollout", "Rollout"},
+		"unknown":                {"argoproj.io/v1alpha1", "Rollout", "Rollout.argoproj.io"},
 		"without a group":        {"", "Job", facts.Job},
 		"core kind, other group": {"serving.knative.dev/v1", "Service", "Service.serving.knative.dev"},
 		"not of the core group":  {"v1", "Deployment", "Deployment.core"},

@@ -25,7 +25,7 @@ func newFinding(in Input, linked causes.Linked, category v1alpha1.Category, memo
 		Category:    category,
 		Severity:    linked.Severity,
 		Cluster:     in.Graph.Cluster,
-		Object:      linked.Object.APIObject(),
+		Object:      in.Graph.APIObject(linked.Object),
 		Message:     clean(in, linked.Message, maxMessage),
 		Affects:     int32(linked.Affects), //nolint:gosec // bounded by the number of findings
 		Remediation: clean(in, linked.Remediation, maxMessage),

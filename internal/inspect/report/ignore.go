@@ -26,7 +26,7 @@ func applyIgnores(in Input) (kept []causes.Linked, ignored int, expired []v1alph
 		position[i] = -1
 		switch {
 		case excluded(in.ExcludeNamespaces, f):
-		case in.NamespacesOnly && !f.Object.Kind.Namespaced() && f.Affects == 0:
+		case in.NamespacesOnly && !f.Object.Namespaced() && f.Affects == 0:
 		case slices.ContainsFunc(active, func(r v1alpha1.IgnoreRule) bool { return matches(r, f) }):
 			ignored++
 		default:

@@ -1,0 +1,61 @@
+package facts
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// CRD defines the kind of a custom resource.
+const CRD Kind = "CustomResourceDefinition"
+
+// CRDNode is a CustomResourceDefinition, without its schemas.
+type CRDNode struct {
+	Meta
+	// Defines is the kind, with its group.
+	Defines  Kind
+	Versions []CRDVersion
+	// Stored are the versions in which objects may stand in etcd.
+	Stored []string
+}
+
+// CRDVersion is one version of a custom resource.
+type CRDVersion struct {
+	Name                        string
+	Served, Storage, Deprecated bool
+	// Warning that the API server gives to those who use a deprecated version; may be empty.
+	Warning string
+}
+
+// CRDObject is as much of a CustomResourceDefinition as its reducer needs. The schemas, which are nearly all of it, are
+// skipped while it is decoded.
+type CRDObject struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              struct {
+		Group string `json:"group"`
+		Names struct {
+			Kind string `json:"kind"`
+		} `json:"names"`
+		Versions []struct {
+			Name               string `json:"name"`
+			Served             bool   `json:"served"`
+			Storage            bool   `json:"storage"`
+			Deprecated         bool   `json:"deprecated"`
+			DeprecationWarning string `json:"deprecationWarning"`
+		} `json:"versions"`
+	} `json:"spec"`
+	Status struct {
+		Conditions     []metav1.Condition `json:"conditions"`
+		StoredVersions []string           `json:"storedVersions"`
+	} `json:"status"`
+}
+
+func reduceCRD(c *CRDObject) *CRDNode {
+	node := &CRDNode{
+		Meta: metaOf(CRD, &c.ObjectMeta), Defines: CustomKind(c.Spec.Group, c.Spec.Names.Kind), Stored: c.Status.StoredVersions,
+	}
+	for _, v := range c.Spec.Versions {
+		node.Versions = append(node.Versions, CRDVersion{v.Name, v.Served, v.Storage, v.Deprecated, text(v.DeprecationWarning)})
+	}
+	node.Conditions = convert(c.Status.Conditions, metaCondition)
+	return node
+}

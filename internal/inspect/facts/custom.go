@@ -1,0 +1,255 @@
+package facts
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Custom stands for all kinds of custom resources together. A single one is written with its group, for example
+// Certificate.cert-manager.io, since groups have kinds of the same name.
+const Custom Kind = "CustomResource"
+
+// Kinds of custom resources with a reducer of their own; any other is read as metadata and conditions.
+const (
+	GatewayClass        Kind = "GatewayClass.gateway.networking.k8s.io"
+	Gateway             Kind = "Gateway.gateway.networking.k8s.io"
+	HTTPRoute           Kind = "HTTPRoute.gateway.networking.k8s.io"
+	GRPCRoute           Kind = "GRPCRoute.gateway.networking.k8s.io"
+	TLSRoute            Kind = "TLSRoute.gateway.networking.k8s.io"
+	TCPRoute            Kind = "TCPRoute.gateway.networking.k8s.io"
+	UDPRoute            Kind = "UDPRoute.gateway.networking.k8s.io"
+	Certificate         Kind = "Certificate.cert-manager.io"
+	CertificateRequest  Kind = "CertificateRequest.cert-manager.io"
+	Issuer              Kind = "Issuer.cert-manager.io"
+	ClusterIssuer       Kind = "ClusterIssuer.cert-manager.io"
+	ACMEOrder           Kind = "Order.acme.cert-manager.io"
+	ACMEChallenge       Kind = "Challenge.acme.cert-manager.io"
+	Application         Kind = "Application.argoproj.io"
+	AppProject          Kind = "AppProject.argoproj.io"
+	VulnerabilityReport Kind = "VulnerabilityReport.aquasecurity.github.io"
+)
+
+// RouteKinds are the kinds of routes of the Gateway API.
+func RouteKinds() []Kind { return []Kind{HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute} }
+
+// CustomKinds are the kinds of custom resources with a reducer of their own.
+func CustomKinds() []Kind {
+	return append(RouteKinds(),
+		GatewayClass, Gateway, Certificate, CertificateRequest, Issuer, ClusterIssuer, ACMEOrder, ACMEChallenge,
+		Application, AppProject, VulnerabilityReport,
+	)
+}
+
+// CustomKind is how the kind of a custom resource is written.
+func CustomKind(group, kind string) Kind { return Kind(kind + "." + group) }
+
+// Foreign says whether the kind is written with its group, as those of custom resources are.
+func (k Kind) Foreign() bool { return strings.Contains(string(k), ".") }
+
+// Name is the kind without a group, as in manifests.
+func (k Kind) Name() string {
+	name, _, _ := strings.Cut(string(k), ".")
+	return name
+}
+
+// Group is the API group of the kind; empty for the core group.
+func (k Kind) Group() string {
+	if !k.Foreign() {
+		return group(k.APIVersion())
+	}
+	_, of, _ := strings.Cut(string(k), ".")
+	if of == coreGroup {
+		return ""
+	}
+	return of
+}
+
+// Argument is the kind as kubectl takes it: lower-case and, where it is not one of Kubernetes itself, with its group.
+func (k Kind) Argument() string { return strings.ToLower(string(k)) }
+
+// CustomNode is any custom resource: what all have in common, and a few facts of well-known kinds.
+type CustomNode struct {
+	Meta
+	// APIVersion that it was read at, for example cert-manager.io/v1.
+	APIVersion string
+	// Phase is status.phase or status.state; Health is status.health. Empty where a kind has none.
+	Phase, Health string
+	// Suspended: somebody told the controller to leave it alone.
+	Suspended bool
+	// Finished is when a run ended, for kinds that run once (status.completionTime); zero otherwise.
+	Finished time.Time
+	// Changed is when the metadata or spec was written last, from managedFields; the creation where that is not told.
+	Changed time.Time
+	// Refs are objects that it depends on, as far as its kind is known.
+	Refs []Edge
+	// Makes are Secrets that its controller makes for it.
+	Makes []Ref
+
+	// Facts of one kind each; nil for all others.
+	Gateway         *GatewayFacts
+	Route           *RouteFacts
+	Certificate     *CertificateFacts
+	ACME            *ACMEFacts
+	Application     *ApplicationFacts
+	Vulnerabilities *VulnerabilityFacts
+}
+
+// GatewayFacts are those of a Gateway.
+type GatewayFacts struct {
+	Class     string
+	Listeners []Listener
+}
+
+// Listener is the state of one listener of a Gateway.
+type Listener struct {
+	Name       string
+	Secrets    []Ref
+	Conditions []Condition
+}
+
+// RouteFacts are those of a route of the Gateway API.
+type RouteFacts struct {
+	// Wanted are the parents that the spec names; Parents those that a controller has answered for.
+	Wanted  []Ref
+	Parents []RouteParent
+	// Services it routes to.
+	Services []Ref
+}
+
+// RouteParent is what the controller of one parent says of a route.
+type RouteParent struct {
+	Parent     Ref
+	Section    string
+	Conditions []Condition
+}
+
+// CertificateFacts are those of a cert-manager Certificate.
+type CertificateFacts struct {
+	Secret string
+	Issuer Ref
+	// NotAfter and Renewal are zero before the first certificate was issued.
+	NotAfter, Renewal time.Time
+}
+
+// ACMEFacts are those of an ACME Order or Challenge.
+type ACMEFacts struct {
+	DNSName, Reason string
+}
+
+// ApplicationFacts are those of an Argo CD Application. Its health is CustomNode.Health.
+type ApplicationFacts struct {
+	Project, Sync string
+	// HealthMessage and HealthSince go with the health; Since is zero when not told.
+	HealthMessage string
+	HealthSince   time.Time
+	// Automated: Argo CD syncs by itself.
+	Automated bool
+	// Phase and Message of the last operation, and when it ended.
+	Phase, Message string
+	Ended          time.Time
+	// Deployed is when a sync last succeeded.
+	Deployed time.Time
+	// Troubled are up to ten resources that are out of sync or not healthy, as kind namespace/name.
+	Troubled []string
+}
+
+// VulnerabilityFacts sum up a VulnerabilityReport of the trivy-operator.
+type VulnerabilityFacts struct {
+	// Workload that runs the image, and the name of its container.
+	Workload  Ref
+	Container string
+	Image     string
+	// Critical and High count vulnerabilities; the fixable ones are those for which a fixed version exists.
+	Critical, High, FixableCritical, FixableHigh int
+	// Examples are up to three vulnerabilities, the worst first, fixable ones before others.
+	Examples []string
+}
+
+// Named returns the reference without its namespace, as cluster-scoped objects are named.
+func (r Ref) Named() Ref { return Ref{Kind: r.Kind, Name: r.Name} }
+
+// Namespaced says whether the object lives in a namespace. Only the object itself tells that of a custom resource.
+func (r Ref) Namespaced() bool {
+	if r.Kind.Foreign() {
+		return r.Namespace != ""
+	}
+	return r.Kind.Namespaced()
+}
+
+// indexCustoms connects custom resources with what they own and make, once all objects are known.
+func (g *Graph) indexCustoms() {
+	g.customVersions, g.makers, g.owned = map[Kind]string{}, map[Ref][]Ref{}, map[Ref][]Ref{}
+	for _, custom := range g.Customs {
+		g.customVersions[custom.Kind] = custom.APIVersion
+		for _, made := range custom.Makes {
+			g.makers[made] = append(g.makers[made], custom.Ref)
+		}
+	}
+	for ref := range g.byRef {
+		meta := g.MetaOf(ref)
+		if owner := meta.Owner; owner.Kind.Foreign() && owner != ref && ref.Kind != ConfigMap && ref.Kind != Secret && ref.Kind != EndpointSlice {
+			g.owned[owner] = append(g.owned[owner], ref)
+		}
+	}
+	for _, owned := range g.owned {
+		slices.SortFunc(owned, Ref.Compare)
+	}
+}
+
+// settleOwners finds the cluster-scoped custom resources among owners: the reference to an owner does not tell.
+func (g *Graph) settleOwners() {
+	for ref := range g.byRef {
+		if meta := g.MetaOf(ref); meta.Owner.Kind.Foreign() {
+			meta.Owner = g.settled(meta.Owner)
+		}
+	}
+	for _, event := range g.Events {
+		if event.About.Kind.Foreign() {
+			event.About = g.settled(event.About)
+		}
+	}
+}
+
+func (g *Graph) settled(ref Ref) Ref {
+	if !g.Has(ref) && g.Has(ref.Named()) {
+		return ref.Named()
+	}
+	return ref
+}
+
+// OwnedBy returns the objects whose controller a custom resource is, in a fixed order.
+func (g *Graph) OwnedBy(custom Ref) []Ref { return g.owned[custom] }
+
+// CustomsOf returns the custom resources of some kinds, in a fixed order.
+func (g *Graph) CustomsOf(kinds ...Kind) []*CustomNode {
+	var found []*CustomNode
+	for _, custom := range g.Customs {
+		if slices.Contains(kinds, custom.Kind) {
+			found = append(found, custom)
+		}
+	}
+	return found
+}
+
+// customEdges are what a custom resource depends on: what its spec names, and what it made.
+func (g *Graph) customEdges(node *CustomNode) []Edge {
+	edges := slices.Clone(node.Refs)
+	for _, owned := range g.owned[node.Ref] {
+		edges = append(edges, Edge{Owns, owned})
+	}
+	return edges
+}
+
+// Above follows the owners of a custom resource up to one of the given kind: from a Challenge over Order and
+// CertificateRequest to the Certificate.
+func (g *Graph) Above(custom *CustomNode, kind Kind) (*CustomNode, bool) {
+	for range 8 {
+		owner, ok := Lookup[*CustomNode](g, custom.Owner)
+		if !ok || owner.Kind == kind {
+			return owner, ok
+		}
+		custom = owner
+	}
+	return nil, false
+}

@@ -1,0 +1,266 @@
+package facts
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	// maxCustomConditions and maxCustomRefs bound what is kept of one custom resource.
+	maxCustomConditions = 32
+	maxCustomRefs       = 200
+)
+
+// loose is a value that is left empty where the document holds something else in its place. A custom resource has any
+// shape that its author thought of.
+type loose[T any] struct{ V T }
+
+// UnmarshalJSON never fails.
+func (l *loose[T]) UnmarshalJSON(document []byte) error {
+	var value T
+	if json.Unmarshal(document, &value) == nil {
+		l.V = value
+	}
+	return nil
+}
+
+// looseList is a list without those items that are something else.
+type looseList[T any] []T
+
+// UnmarshalJSON never fails.
+func (l *looseList[T]) UnmarshalJSON(document []byte) error {
+	var items []json.RawMessage
+	if json.Unmarshal(document, &items) != nil {
+		return nil
+	}
+	for _, item := range items {
+		var value T
+		if json.Unmarshal(item, &value) == nil {
+			*l = append(*l, value)
+		}
+	}
+	return nil
+}
+
+// read decodes a part of a custom resource as far as it has the form; of a part that is not there, it makes an empty one.
+func read[T any](part json.RawMessage) T {
+	var value loose[T]
+	if len(part) > 0 {
+		_ = value.UnmarshalJSON(part)
+	}
+	return value.V
+}
+
+// CustomObject is as much of any custom resource as the reducers may need. It lives as long as its page is read.
+type CustomObject struct {
+	APIVersion string          `json:"apiVersion"`
+	Kind       string          `json:"kind"`
+	Metadata   json.RawMessage `json:"metadata"`
+	Spec       json.RawMessage `json:"spec"`
+	Status     json.RawMessage `json:"status"`
+	Report     json.RawMessage `json:"report"`
+}
+
+type customMeta struct {
+	Name            loose[string]                    `json:"name"`
+	Namespace       loose[string]                    `json:"namespace"`
+	UID             loose[string]                    `json:"uid"`
+	Generation      loose[int64]                     `json:"generation"`
+	Created         loose[metav1.Time]               `json:"creationTimestamp"`
+	Deleting        loose[*metav1.Time]              `json:"deletionTimestamp"`
+	Finalizers      looseList[string]                `json:"finalizers"`
+	Labels          loose[map[string]string]         `json:"labels"`
+	Annotations     loose[map[string]string]         `json:"annotations"`
+	OwnerReferences looseList[metav1.OwnerReference] `json:"ownerReferences"`
+	ManagedFields   looseList[struct {
+		Time        loose[metav1.Time] `json:"time"`
+		Subresource loose[string]      `json:"subresource"`
+	}] `json:"managedFields"`
+}
+
+func (m *customMeta) object() *metav1.ObjectMeta {
+	return &metav1.ObjectMeta{
+		Name: m.Name.V, Namespace: m.Namespace.V, UID: types.UID(m.UID.V), Generation: m.Generation.V, CreationTimestamp: m.Created.V,
+		DeletionTimestamp: m.Deleting.V, Finalizers: m.Finalizers, Labels: m.Labels.V, Annotations: m.Annotations.V,
+		OwnerReferences: m.OwnerReferences,
+	}
+}
+
+type customCondition struct {
+	Type       loose[string]      `json:"type"`
+	Status     loose[any]         `json:"status"`
+	Reason     loose[string]      `json:"reason"`
+	Message    loose[string]      `json:"message"`
+	Transition loose[metav1.Time] `json:"lastTransitionTime"`
+	Updated    loose[metav1.Time] `json:"lastUpdateTime"`
+	Observed   loose[*int64]      `json:"observedGeneration"`
+}
+
+type customStatus struct {
+	Conditions looseList[customCondition] `json:"conditions"`
+	Observed   loose[*int64]              `json:"observedGeneration"`
+	Phase      loose[string]              `json:"phase"`
+	State      loose[string]              `json:"state"`
+	Health     loose[any]                 `json:"health"`
+	Completed  loose[metav1.Time]         `json:"completionTime"`
+	CompletedT loose[metav1.Time]         `json:"completionTimestamp"`
+	FinishedAt loose[metav1.Time]         `json:"finishedAt"`
+}
+
+type customSpec struct {
+	Suspend   loose[bool] `json:"suspend"`
+	Suspended loose[bool] `json:"suspended"`
+	Paused    loose[bool] `json:"paused"`
+	Pause     loose[bool] `json:"pause"`
+}
+
+// reduceCustom returns nil for an object without a name or kind.
+func reduceCustom(o *CustomObject) *CustomNode {
+	meta, spec, status := read[customMeta](o.Metadata), read[customSpec](o.Spec), read[customStatus](o.Status)
+	if meta.Name.V == "" || o.Kind == "" || group(o.APIVersion) == "" {
+		return nil
+	}
+	node := &CustomNode{
+		Meta: metaOf(CustomKind(group(o.APIVersion), o.Kind), meta.object()), APIVersion: o.APIVersion,
+		Phase: text(firstOf(status.Phase.V, status.State.V)), Health: text(healthOf(status.Health.V)),
+		Suspended: spec.Suspend.V || spec.Suspended.V || spec.Paused.V || spec.Pause.V || pausedBy(meta.Annotations.V),
+		Finished:  latest(status.Completed.V.Time, status.CompletedT.V.Time, status.FinishedAt.V.Time),
+		Changed:   meta.Created.V.Time,
+	}
+	for _, f := range meta.ManagedFields {
+		if f.Subresource.V == "" {
+			node.Changed = latest(node.Changed, f.Time.V.Time)
+		}
+	}
+	node.Conditions = customConditions(status.Conditions)
+	node.Observed = observed(&status)
+	reduceKnown(node, o, &meta)
+	node.Refs = node.Refs[:min(len(node.Refs), maxCustomRefs)]
+	return node
+}
+
+// observed is the generation that the controller knows; conditions carry it where the status itself does not.
+func observed(status *customStatus) int64 {
+	if status.Observed.V != nil {
+		return *status.Observed.V
+	}
+	newest := int64(-1)
+	for _, c := range status.Conditions {
+		newest = max(newest, value(c.Observed.V, -1))
+	}
+	return newest
+}
+
+// customConditions are the conditions of a status. One without a status, as Argo CD writes them, is taken to hold.
+func customConditions(conditions []customCondition) []Condition {
+	var made []Condition
+	for _, c := range conditions {
+		if c.Type.V == "" || len(made) == maxCustomConditions {
+			continue
+		}
+		since := c.Transition.V.Time
+		if since.IsZero() {
+			since = c.Updated.V.Time
+		}
+		made = append(made, Condition{text(c.Type.V), statusOf(c.Status.V), text(c.Reason.V), text(c.Message.V), since})
+	}
+	return made
+}
+
+// statusOf writes the status of a condition as it should be written.
+func statusOf(status any) string {
+	switch s := status.(type) {
+	case nil:
+		return "True"
+	case bool:
+		if s {
+			return "True"
+		}
+		return "False"
+	case string:
+		for _, known := range []string{"True", "False", "Unknown"} {
+			if strings.EqualFold(s, known) {
+				return known
+			}
+		}
+		return text(s)
+	default:
+		return "Unknown"
+	}
+}
+
+// healthOf reads status.health, which is a word or an object with a status.
+func healthOf(health any) string {
+	switch h := health.(type) {
+	case string:
+		return h
+	case map[string]any:
+		if word, ok := h["status"].(string); ok {
+			return word
+		}
+	}
+	return ""
+}
+
+// pausedBy says whether an annotation keeps the controller away.
+func pausedBy(annotations map[string]string) bool {
+	for key, value := range annotations {
+		name := key[strings.LastIndex(key, "/")+1:]
+		if slices.Contains([]string{"paused", "pause-reconciliation", "suspend", "suspended"}, name) && !strings.EqualFold(value, "false") {
+			return true
+		}
+	}
+	return false
+}
+
+func firstOf(words ...string) string {
+	for _, w := range words {
+		if w != "" {
+			return w
+		}
+	}
+	return ""
+}
+
+func latest(times ...time.Time) time.Time {
+	var last time.Time
+	for _, t := range times {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
+// reduceKnown adds the facts of kinds that are known.
+func reduceKnown(node *CustomNode, o *CustomObject, meta *customMeta) {
+	switch node.Kind {
+	case GatewayClass:
+	case Gateway:
+		reduceGateway(node, o)
+	case HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute:
+		reduceRoute(node, o)
+	case Certificate:
+		reduceCertificate(node, o)
+	case CertificateRequest, ACMEOrder, ACMEChallenge:
+		reduceIssuing(node, o)
+	case Application:
+		reduceApplication(node, o)
+	case VulnerabilityReport:
+		reduceVulnerabilities(node, o, meta.Labels.V)
+	case "ExternalSecret.external-secrets.io":
+		target := read[struct {
+			Target struct {
+				Name loose[string] `json:"name"`
+			} `json:"target"`
+		}](o.Spec).Target.Name.V
+		node.Makes = []Ref{{Secret, node.Namespace, firstOf(target, node.Name)}}
+	case "SealedSecret.bitnami.com":
+		node.Makes = []Ref{{Secret, node.Namespace, node.Name}}
+	}
+}
