@@ -203,7 +203,7 @@ func (s *search) take(found []resource, version schema.GroupVersion, r metav1.AP
 		return found
 	case version.Group == "" || leftOut(version.Group, r.Name):
 		return found
-	case slices.ContainsFunc(found, func(f resource) bool { return f.name == r.Name }):
+	case slices.ContainsFunc(found, func(f resource) bool { return f.name == r.Name && f.version.Group == version.Group }):
 		return found
 	}
 	return append(found, resource{kind: kind, version: version, name: r.Name, custom: custom{kind: r.Kind, clusterScoped: !r.Namespaced}})

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,8 +27,8 @@ import (
 )
 
 const (
-	// maxRequests that are answered; what is asked for beyond is left empty.
-	maxRequests = 50
+	// maxReads of logs in all, second tries included; what is asked for beyond is left empty.
+	maxReads = 50
 	// parallel is how many logs are read at the same time.
 	parallel = 4
 	// timeout of one request.
@@ -63,16 +64,17 @@ func Add(ctx context.Context, source collect.Source, requests []Request) ([]Line
 			"Logs of crashed containers were not read: the cluster's configuration cannot be used.",
 			"Check the address, certificates and credentials of the cluster.")}
 	}
+	logs := &logs{client: client}
 	ctx = klog.NewContext(ctx, klog.Logger{}) // failures are told as gaps
 	failures := make([]error, len(requests))
 	var group sync.WaitGroup
 	slots := make(chan struct{}, parallel)
-	for i, request := range requests[:min(len(requests), maxRequests)] {
+	for i, request := range requests[:min(len(requests), maxReads)] {
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
 			var text string
-			text, failures[i] = last(ctx, client, request.LogRef)
+			text, failures[i] = logs.last(ctx, request.LogRef)
 			lines[i].Text = tidy(text)
 		})
 	}
@@ -152,33 +154,42 @@ func newClient(config *rest.Config) (*rest.RESTClient, error) {
 	return rest.RESTClientFor(own)
 }
 
+// logs reads logs, and counts how often.
+type logs struct {
+	client *rest.RESTClient
+	reads  atomic.Int64
+}
+
 // last reads the end of a log: of the container before its last restart when asked for, else, or when that is gone, of
 // the one that is there.
-func last(ctx context.Context, client *rest.RESTClient, ref checks.LogRef) (string, error) {
+func (l *logs) last(ctx context.Context, ref checks.LogRef) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	text, err := end(ctx, client, ref)
+	text, err := l.end(ctx, ref)
 	if ref.Previous && (apierrors.IsBadRequest(err) || apierrors.IsNotFound(err)) {
 		ref.Previous = false
-		return end(ctx, client, ref)
+		return l.end(ctx, ref)
 	}
 	return text, err
 }
 
 // end reads the last lines of a log; fewer, when they are too long.
-func end(ctx context.Context, client *rest.RESTClient, ref checks.LogRef) (string, error) {
-	text, err := read(ctx, client, ref, tailLines)
+func (l *logs) end(ctx context.Context, ref checks.LogRef) (string, error) {
+	text, err := l.read(ctx, ref, tailLines)
 	if err != nil || len(text) < limitBytes {
 		return text, err
 	}
-	if fewer, err := read(ctx, client, ref, fewLines); err == nil {
+	if fewer, err := l.read(ctx, ref, fewLines); err == nil {
 		return fewer, nil
 	}
 	return text, nil
 }
 
-func read(ctx context.Context, client *rest.RESTClient, ref checks.LogRef, lines int) (string, error) {
-	stream, err := client.Get().Namespace(ref.Namespace).Resource("pods").Name(ref.Pod).SubResource("log").
+func (l *logs) read(ctx context.Context, ref checks.LogRef, lines int) (string, error) {
+	if l.reads.Add(1) > maxReads {
+		return "", nil
+	}
+	stream, err := l.client.Get().Namespace(ref.Namespace).Resource("pods").Name(ref.Pod).SubResource("log").
 		Param("container", ref.Container).
 		Param("previous", strconv.FormatBool(ref.Previous)).
 		Param("tailLines", strconv.Itoa(lines)).

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,13 +98,36 @@ func TestOfLongLinesTheLastAreRead(t *testing.T) {
 }
 
 func TestNoMoreLogsAreReadThanTheBound(t *testing.T) {
-	requests := make([]Request, maxRequests+5)
+	requests := make([]Request, maxReads+5)
 	for i := range requests {
 		requests[i] = ask("shop", "crashed")
 	}
 	lines, gaps := Add(t.Context(), kubeAPI(t), requests)
-	if len(lines) != len(requests) || lines[maxRequests-1].Text == "" || lines[maxRequests].Text != "" || len(gaps) > 0 {
-		t.Errorf("%d lines, gaps %v; want the first %d requests answered", len(lines), gaps, maxRequests)
+	if len(lines) != len(requests) || lines[maxReads-1].Text == "" || lines[maxReads].Text != "" || len(gaps) > 0 {
+		t.Errorf("%d lines, gaps %v; want the first %d requests answered", len(lines), gaps, maxReads)
+	}
+}
+
+type counted struct {
+	next http.RoundTripper
+	n    *atomic.Int64
+}
+
+func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.n.Add(1)
+	return c.next.RoundTrip(r)
+}
+
+func TestSecondTriesCountTowardsTheBound(t *testing.T) {
+	source, n := kubeAPI(t), &atomic.Int64{}
+	source.Config.Wrap(func(next http.RoundTripper) http.RoundTripper { return counted{next, n} })
+	requests := make([]Request, maxReads)
+	for i := range requests {
+		requests[i] = ask("shop", "first-run") // read twice: there is no previous container
+	}
+	Add(t.Context(), source, requests)
+	if n.Load() != maxReads {
+		t.Errorf("%d requests, want %d", n.Load(), maxReads)
 	}
 }
 
