@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 
 	"kubeops.io/kubeops/internal/inspect/checks"
@@ -39,13 +38,16 @@ func ID(cluster string, f checks.Finding) string {
 
 // Link gives every finding its identity and at most one cause. all are the checks that made the findings. The result is
 // ordered by ID and does not depend on the order of the findings; of two findings with one identity the worse stays.
-// Links never form a loop. The cost grows with findings and with the objects around them, of which at most 2,000 are
-// looked at for each, no more than 6 steps away.
+// Links never form a loop. The cost grows with the findings, and with the objects around those on which something was
+// found: at most 2,000 of them, no more than 6 steps away.
 func Link(g *facts.Graph, all []checks.Check, findings []checks.Finding) []Linked {
-	l := newLinker(g, all, findings)
+	return newLinker(g, all, findings).link()
+}
+
+func (l *linker) link() []Linked {
 	for _, i := range l.mildestFirst() {
 		if cause, ok := l.cause(i); ok {
-			l.linked[i].CausedBy = cause
+			l.linked[i].CausedBy, l.upwards[i] = cause, cause
 		}
 	}
 	l.countAffected()
@@ -58,9 +60,11 @@ type linker struct {
 	linked      []Linked
 	places      map[facts.Ref]place
 	explainedBy map[string]map[string]bool
-	// dependencies and found remember what was worked out before: many findings stand on few objects.
+	// dependencies and walks remember what was worked out before: many findings stand on few objects.
 	dependencies map[facts.Ref][]facts.Ref
-	found        map[search]int
+	walks        map[start]*walk
+	// upwards leads from each finding to its cause, or past it to a cause of that; from a root to itself.
+	upwards []int
 }
 
 // place is what was found on one object.
@@ -71,17 +75,10 @@ type place struct {
 	explainers map[string]int
 }
 
-// search is all that the search for a cause depends on, loops aside.
-type search struct {
-	check   string
-	object  facts.Ref
-	because string
-}
-
 func newLinker(g *facts.Graph, all []checks.Check, findings []checks.Finding) *linker {
 	l := &linker{
 		graph: g, places: map[facts.Ref]place{}, explainedBy: map[string]map[string]bool{},
-		dependencies: map[facts.Ref][]facts.Ref{}, found: map[search]int{},
+		dependencies: map[facts.Ref][]facts.Ref{}, walks: map[start]*walk{},
 	}
 	present := map[string]bool{}
 	for _, f := range findings {
@@ -107,6 +104,9 @@ func newLinker(g *facts.Graph, all []checks.Check, findings []checks.Finding) *l
 			slices.CompareFunc(a.Because, b.Because, facts.Ref.Compare))
 	})
 	l.linked = slices.CompactFunc(l.linked, func(a, b Linked) bool { return a.ID == b.ID })
+	for i := range l.linked {
+		l.upwards = append(l.upwards, i)
+	}
 	l.index()
 	return l
 }
@@ -135,76 +135,84 @@ func (l *linker) index() {
 }
 
 // mildestFirst is the order in which causes are looked for. Where findings explain each other in a circle, such as a webhook
-// that keeps its own Pods from being created, the last one asked stays without a cause: it is to be the worst.
+// that keeps its own Pods from being created, the last one asked stays without a cause: it is to be the worst, and of those
+// that are as bad one that is about the whole cluster.
 func (l *linker) mildestFirst() []int {
 	order := make([]int, len(l.linked))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Compare(l.linked[b].Severity.Rank(), l.linked[a].Severity.Rank())
+		return cmp.Or(cmp.Compare(l.linked[b].Severity.Rank(), l.linked[a].Severity.Rank()), cmp.Compare(breadth(l.linked[a]), breadth(l.linked[b])))
 	})
 	return order
 }
 
+// breadth is 1 for findings about objects that belong to no namespace, 0 for others.
+func breadth(f Linked) int {
+	if f.Object.Namespace == "" {
+		return 1
+	}
+	return 0
+}
+
 // cause finds the nearest finding that explains the one at index i, and that it does not explain itself.
 func (l *linker) cause(i int) (int, bool) {
-	f := l.linked[i]
-	explains := l.explainedBy[f.Check]
-	if len(explains) == 0 {
+	f := &l.linked[i].Finding
+	if len(l.explainedBy[f.Check]) == 0 {
 		return 0, false
 	}
-	asked := search{f.Check, f.Object, fmt.Sprint(f.Because, f.BecauseOnly)}
-	if known, ok := l.found[asked]; ok && (known < 0 || !l.leadsTo(known, i)) {
-		return known, known >= 0
-	}
-	once := explains[f.Check] // such a search depends on which finding asks
-	for level := range l.surroundings(i) {
-		for _, candidate := range l.candidates(i, level, explains) {
-			if l.leadsTo(candidate, i) {
-				once = true
-				continue
+	around := l.surroundings(f)
+	for distance := range around.distances() {
+		best := -1
+		for _, list := range around.at(distance, f.Check) {
+			for _, candidate := range list {
+				if l.root(candidate) == i {
+					continue // it is explained by the one at index i, or is that itself
+				}
+				if best < 0 || l.likelier(candidate, best) < 0 {
+					best = candidate
+				}
+				break
 			}
-			if !once {
-				l.found[asked] = candidate
-			}
-			return candidate, true
 		}
-	}
-	if !once {
-		l.found[asked] = -1
+		if best >= 0 {
+			return best, true
+		}
 	}
 	return 0, false
 }
 
-// candidates are the findings on some objects, all equally far away, that may explain the one at index i. The most
-// immediate comes first: one that may itself be explained by others on its object, so that a chain keeps its middle
-// links. Then the worse, then by identity.
-func (l *linker) candidates(i int, level []facts.Ref, explains map[string]bool) []int {
+// candidates are the findings on some objects, all equally far away, that may explain a check, the likeliest first.
+func (l *linker) candidates(level []facts.Ref, check string) []int {
+	explains := l.explainedBy[check]
 	var found []int
 	for _, object := range level {
-		for check, index := range l.places[object].worst {
-			if index != i && explains[check] {
+		for other, index := range l.places[object].worst {
+			if explains[other] {
 				found = append(found, index)
 			}
 		}
 	}
-	explainers := func(index int) int { return l.places[l.linked[index].Object].explainers[l.linked[index].Check] }
-	slices.SortFunc(found, func(a, b int) int {
-		return cmp.Or(cmp.Compare(explainers(b), explainers(a)),
-			cmp.Compare(l.linked[a].Severity.Rank(), l.linked[b].Severity.Rank()), cmp.Compare(l.linked[a].ID, l.linked[b].ID))
-	})
+	slices.SortFunc(found, l.likelier)
 	return found
 }
 
-// leadsTo says whether following causes from one finding arrives at another.
-func (l *linker) leadsTo(from, to int) bool {
-	for ; from >= 0; from = l.linked[from].CausedBy {
-		if from == to {
-			return true
-		}
+// likelier orders findings that are equally far from a symptom. The most immediate comes first: one that may itself be
+// explained by others on its object, so that a chain keeps its middle links. Then the worse, then by identity.
+func (l *linker) likelier(a, b int) int {
+	explainers := func(index int) int { return l.places[l.linked[index].Object].explainers[l.linked[index].Check] }
+	return cmp.Or(cmp.Compare(explainers(b), explainers(a)),
+		cmp.Compare(l.linked[a].Severity.Rank(), l.linked[b].Severity.Rank()), cmp.Compare(l.linked[a].ID, l.linked[b].ID))
+}
+
+// root follows causes from a finding to the one that has none. It shortens the way for those who ask later.
+func (l *linker) root(i int) int {
+	for l.upwards[i] != i {
+		l.upwards[i] = l.upwards[l.upwards[i]]
+		i = l.upwards[i]
 	}
-	return false
+	return i
 }
 
 // countAffected counts for each finding what it explains, from the links alone. Links form no loop, so that a finding

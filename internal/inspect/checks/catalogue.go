@@ -16,6 +16,7 @@ func Builtin() []Check {
 		workloadChecks(), jobChecks(), autoscalingChecks(), disruptionChecks(), quotaChecks(),
 		serviceChecks(), ingressChecks(), storageChecks(),
 		nodeChecks(), namespaceChecks(), apiServiceChecks(), webhookChecks(), customResourceChecks(),
+		configurationChecks(), capacityChecks(), unusedChecks(),
 	)
 	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
 	return all

@@ -101,8 +101,9 @@ func search(g *facts.Graph, p Params, pod *facts.PodNode, apart int) (placement,
 		return placement{}, false
 	}
 	pl.said, pl.reasons = scheduled.Message, parseScheduling(scheduled.Message)
-	if scheduled.Reason == "Unschedulable" {
-		pl.class = dominant(pl.reasons, apart)
+	// With reason SchedulerError, the scheduler had found a node, and something went wrong on the way: mostly the volume.
+	if class := dominant(pl.reasons, apart); scheduled.Reason == "Unschedulable" || class == classVolume {
+		pl.class = class
 	}
 	return pl, true
 }
@@ -158,7 +159,8 @@ func (pl placement) otherText() (why, remedy string) {
 	}
 }
 
-// because are the objects that the reasons point at: claims that are not bound, nodes that take no Pods.
+// because are the objects that the reasons point at: claims that are not bound, nodes that take no Pods. Where other nodes
+// do not fit by their labels, only those that would fit count.
 func (pl placement) because() []facts.Ref {
 	var refs []facts.Ref
 	if pl.class == classVolume {
@@ -171,12 +173,21 @@ func (pl placement) because() []facts.Ref {
 			refs = claimsOf(pl.pod)
 		}
 	}
-	if pl.class == classTaints || pl.class == classVolume && pl.says("were unschedulable") {
+	if pl.class == classTaints || pl.class == classAffinity || pl.class == classVolume && pl.says("were unschedulable") {
 		for _, n := range pl.g.Nodes {
-			if closed(n) != "" {
+			if closed(n) != "" && (pl.class != classAffinity || pl.selects(n)) {
 				refs = append(refs, n.Ref)
 			}
 		}
 	}
 	return refs
+}
+
+// selects says whether the Pod asks for labels, and a node has them all.
+func (pl placement) selects(n *facts.NodeNode) bool {
+	return pl.pod.Spec != nil && len(pl.pod.Spec.NodeSelector) > 0 && !slices.ContainsFunc(pl.pod.Spec.NodeSelector, func(entry string) bool {
+		key, value, _ := strings.Cut(entry, "=")
+		has, ok := n.NodeLabels[key]
+		return !ok || has != value
+	})
 }

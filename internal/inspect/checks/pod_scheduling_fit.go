@@ -21,6 +21,8 @@ func (pl placement) volumeText() (why, remedy string) {
 			pl.pod.Namespace, strings.Join(pl.openClaims(), " "))
 	case pl.says("available persistent volumes to bind"):
 		return "no PersistentVolume that fits the claim can be had on a node that fits", ""
+	case pl.says("binding volumes"):
+		return "no volume was made or bound for it in time", fmt.Sprintf("Find out why: `kubectl -n %s describe pvc %s`.", pl.pod.Namespace, strings.Join(pl.openClaims(), " "))
 	case pl.says("node affinity"), pl.says("no available volume zone"):
 		return "the volume can be reached only from nodes that cannot take the Pod, mostly those of another zone",
 			"Let the Pods run where the volume is: look at `kubectl describe pv` under Node Affinity, and at selectors, taints and room of the nodes there. For " +

@@ -32,8 +32,8 @@ func deploymentChecks() []Check {
 			Remediation: "Repair what keeps the new Pods from becoming ready, or go back: `kubectl rollout undo deployment/<name>`.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment",
 			Needs:       []facts.Kind{facts.Deployment},
-			Uses:        []facts.Kind{facts.ReplicaSet, facts.Pod, facts.Event},
-			ExplainedBy: podFailures(),
+			Uses:        []facts.Kind{facts.ReplicaSet, facts.Pod, facts.Event, facts.ValidatingWebhook, facts.MutatingWebhook, facts.ResourceQuota},
+			ExplainedBy: append(podFailures(), "webhook-service-missing", "webhook-no-endpoints", "quota-exhausted"),
 			Run:         rolloutStuck,
 		},
 	}
@@ -90,7 +90,7 @@ func rolloutStuck(g *facts.Graph, _ Params) []Finding {
 			finding.Remediation = fmt.Sprintf("Repair what keeps the new Pods from becoming ready (%s), or go back to the revision before: "+
 				"`kubectl -n %s rollout undo deployment/%s`.", inspectPods(d), d.Namespace, d.Name)
 		case "ReplicaSetCreateError":
-			finding.BecauseOnly = true
+			finding.BecauseOnly, finding.Because = true, refuses(g, d, progressing.Message)
 			finding.Message = fmt.Sprintf("The rollout of Deployment %s is stuck: its new ReplicaSet could not be created.", d.Name)
 			finding.Remediation = fmt.Sprintf("The condition says what refuses the ReplicaSet (a quota on its number, an admission webhook, an "+
 				"invalid template): %s. Mend that, or go back: `kubectl -n %s rollout undo deployment/%s`.", describeObject(d.Ref), d.Namespace, d.Name)
@@ -122,4 +122,15 @@ func oldRevisions(g *facts.Graph, deployment *facts.WorkloadNode, message string
 		}
 	}
 	return ready
+}
+
+// refuses are the objects behind the refusal of a Deployment's ReplicaSet, as far as the message names any: the configuration
+// of a webhook that does not answer, a quota.
+func refuses(g *facts.Graph, deployment *facts.WorkloadNode, message string) []facts.Ref {
+	r, ok := parseRefusal(message)
+	if !ok {
+		return nil
+	}
+	_, _, because := explainRefusal(g, blocked{refusal: r, owner: deployment.Ref})
+	return because
 }

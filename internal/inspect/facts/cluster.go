@@ -59,6 +59,10 @@ type KeyedNode struct {
 	Immutable bool
 	// Automount is a ServiceAccount's automountServiceAccountToken; true when it is not set.
 	Automount bool
+	// Writer is the client that wrote the data last, or, of a ServiceAccount, the object; empty when not told.
+	Writer string
+	// Sought is true where a label says that a program looks for it over the API, as sidecars of Grafana do for dashboards.
+	Sought bool
 	// PullSecrets and TokenSecrets are the names of the Secrets that a ServiceAccount lists.
 	PullSecrets, TokenSecrets []string
 }

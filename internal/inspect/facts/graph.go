@@ -147,7 +147,7 @@ func (g *Graph) EventsOf(ref Ref) []*EventNode {
 
 // TopOwner follows controlling owners upwards: from a Pod to its Deployment, StatefulSet, DaemonSet or CronJob. An
 // object without an owner is its own. A custom resource as owner ends the walk below it: which of them are read differs
-// from run to run, and the name of a finding must not. Loops end it too.
+// from run to run, and the name of a finding must not. From every object of a loop it ends at the same one.
 func (g *Graph) TopOwner(ref Ref) Ref {
 	for range 8 {
 		meta := g.MetaOf(ref)
@@ -163,7 +163,25 @@ func (g *Graph) TopOwner(ref Ref) Ref {
 		}
 		ref = meta.Owner
 	}
-	return ref
+	return g.leastOfLoop(ref)
+}
+
+// leastOfLoop is the first by name of the owners that follow each other in a loop; an object that is in none is itself.
+func (g *Graph) leastOfLoop(end Ref) Ref {
+	least, ref := end, end
+	for range 8 {
+		meta := g.MetaOf(ref)
+		if meta == nil || meta.Owner.IsZero() {
+			return end
+		}
+		if ref = meta.Owner; ref == end {
+			return least
+		}
+		if ref.Compare(least) < 0 {
+			least = ref
+		}
+	}
+	return end
 }
 
 func workloadKind(kind Kind) bool {

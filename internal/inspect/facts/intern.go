@@ -40,6 +40,7 @@ func (b *Builder) intern(m *Meta, node any, key []byte) {
 		m.Kind, n.APIVersion = Kind(b.str(string(m.Kind))), b.str(n.APIVersion)
 		n.Phase, n.Health = b.str(n.Phase), b.str(n.Health)
 	case *KeyedNode:
+		n.Writer = b.str(n.Writer)
 		for i := range n.Keys {
 			n.Keys[i] = b.str(n.Keys[i]) // every namespace has a kube-root-ca.crt
 		}

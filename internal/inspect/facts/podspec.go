@@ -56,6 +56,7 @@ func leanContainers(containers []corev1.Container) []corev1.Container {
 			Name: c.Name, Image: c.Image, ImagePullPolicy: c.ImagePullPolicy, Ports: c.Ports, Resources: c.Resources,
 			LivenessProbe: leanProbe(c.LivenessProbe), ReadinessProbe: leanProbe(c.ReadinessProbe), StartupProbe: leanProbe(c.StartupProbe),
 			Lifecycle: leanLifecycle(c.Lifecycle), SecurityContext: c.SecurityContext, RestartPolicy: c.RestartPolicy,
+			VolumeDevices: c.VolumeDevices,
 		}
 		for _, mount := range c.VolumeMounts {
 			if !strings.HasPrefix(mount.Name, "kube-api-access-") {

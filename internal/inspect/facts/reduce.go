@@ -58,11 +58,13 @@ func reduce(object any) any {
 	case *corev1.ConfigMap:
 		return reduceConfigMap(o)
 	case *corev1.Secret:
-		return &KeyedNode{Meta: metaOf(Secret, &o.ObjectMeta), Immutable: value(o.Immutable, false)}
+		node := reduceSecret(&o.ObjectMeta)
+		node.Immutable = value(o.Immutable, false)
+		return node
 	case *corev1.ServiceAccount:
 		return reduceServiceAccount(o)
 	case *metav1.PartialObjectMetadata:
-		return &KeyedNode{Meta: metaOf(Secret, &o.ObjectMeta)}
+		return reduceSecret(&o.ObjectMeta)
 	case *corev1.Event:
 		if o.Type != corev1.EventTypeWarning {
 			return nil
@@ -166,12 +168,19 @@ func metaOf(kind Kind, o *metav1.ObjectMeta) Meta {
 func written(kind Kind, fields []metav1.ManagedFieldsEntry) []Written {
 	var others []Written
 	for i := range fields {
-		if f := &fields[i]; f.APIVersion != "" && f.APIVersion != kind.APIVersion() && f.Subresource == "" {
+		if f := &fields[i]; f.APIVersion != "" && f.APIVersion != kind.APIVersion() && f.Subresource == "" && !movedOn(kind, fields, f) {
 			others = append(others, Written{f.APIVersion, f.Manager, timeOf(f.Time)})
 		}
 	}
 	slices.SortStableFunc(others, func(a, b Written) int { return b.At.Compare(a.At) })
 	return others
+}
+
+// movedOn says whether a client has written the version that the object is read at since.
+func movedOn(kind Kind, fields []metav1.ManagedFieldsEntry, old *metav1.ManagedFieldsEntry) bool {
+	return slices.ContainsFunc(fields, func(f metav1.ManagedFieldsEntry) bool {
+		return f.Manager == old.Manager && f.APIVersion == kind.APIVersion() && f.Subresource == "" && timeOf(f.Time).After(timeOf(old.Time))
+	})
 }
 
 // convert makes the conditions of all kinds alike.

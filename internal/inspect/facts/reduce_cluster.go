@@ -53,7 +53,7 @@ func reduceConfigMap(c *corev1.ConfigMap) *KeyedNode {
 	node.Keys = slices.AppendSeq(make([]string, 0, len(c.Data)+len(c.BinaryData)), maps.Keys(c.Data))
 	node.Keys = slices.AppendSeq(node.Keys, maps.Keys(c.BinaryData))
 	slices.Sort(node.Keys)
-	node.Immutable = value(c.Immutable, false)
+	node.Immutable, node.Writer, node.Sought = value(c.Immutable, false), writer(ConfigMap, c.ManagedFields), sought(c.Labels)
 	for _, data := range c.Data {
 		node.Bytes += len(data)
 	}
@@ -65,6 +65,7 @@ func reduceConfigMap(c *corev1.ConfigMap) *KeyedNode {
 
 func reduceServiceAccount(a *corev1.ServiceAccount) *KeyedNode {
 	node := &KeyedNode{Meta: metaOf(ServiceAccount, &a.ObjectMeta), Automount: value(a.AutomountServiceAccountToken, true)}
+	node.Writer, node.Sought = writer(ServiceAccount, a.ManagedFields), sought(a.Labels)
 	for _, secret := range a.ImagePullSecrets {
 		node.PullSecrets = append(node.PullSecrets, secret.Name)
 	}
@@ -133,6 +134,7 @@ func reducePV(p *corev1.PersistentVolume) *PVNode {
 	if old, ok := p.Annotations[corev1.BetaStorageClassAnnotation]; ok {
 		node.StorageClass = old
 	}
+	node.PhaseSince = timeOf(p.Status.LastPhaseTransitionTime)
 	if p.Spec.ClaimRef != nil {
 		node.Claim = Ref{PVC, p.Spec.ClaimRef.Namespace, p.Spec.ClaimRef.Name}
 	}

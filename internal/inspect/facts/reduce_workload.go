@@ -28,6 +28,7 @@ func reduceDeployment(d *appsv1.Deployment) *WorkloadNode {
 		node.MaxUnavailable, node.MaxSurge = intOrPercent(update.MaxUnavailable), intOrPercent(update.MaxSurge)
 	}
 	node.template(&d.Spec.Template)
+	node.ReplicasWriter = replicasWriter(&d.ObjectMeta)
 	node.Observed, node.Changed = d.Status.ObservedGeneration, changed(&d.ObjectMeta)
 	node.Conditions = convert(d.Status.Conditions, func(c appsv1.DeploymentCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
@@ -98,6 +99,7 @@ func reduceStatefulSet(s *appsv1.StatefulSet) *WorkloadNode {
 	}
 	node.Labels, node.MinReadySeconds, node.RevisionHistory = maps.Clone(s.Labels), s.Spec.MinReadySeconds, -1
 	node.template(&s.Spec.Template)
+	node.ReplicasWriter = replicasWriter(&s.ObjectMeta)
 	node.Observed, node.Changed = s.Status.ObservedGeneration, changed(&s.ObjectMeta)
 	node.Conditions = convert(s.Status.Conditions, func(c appsv1.StatefulSetCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
@@ -150,6 +152,7 @@ func reduceCronJob(c *batchv1.CronJob) *CronJobNode {
 		// 3 and 1 are the API's defaults.
 		SuccessfulHistory: value(c.Spec.SuccessfulJobsHistoryLimit, 3), FailedHistory: value(c.Spec.FailedJobsHistoryLimit, 1),
 		StartingDeadline: seconds(c.Spec.StartingDeadlineSeconds),
+		ActiveDeadline:   seconds(c.Spec.JobTemplate.Spec.ActiveDeadlineSeconds),
 		Template:         reducePodSpec(&c.Spec.JobTemplate.Spec.Template.Spec, ""),
 	}
 }

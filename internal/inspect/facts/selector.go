@@ -42,3 +42,21 @@ func (s Selector) String() string {
 	}
 	return s.selector.String()
 }
+
+// Exact are the labels that must have one certain value to be selected: matchLabels, and expressions that leave one value.
+func (s Selector) Exact() map[string]string {
+	if s.selector == nil {
+		return nil
+	}
+	requirements, selectable := s.selector.Requirements()
+	if !selectable {
+		return nil
+	}
+	exact := map[string]string{}
+	for _, r := range requirements {
+		if value, ok := s.selector.RequiresExactMatch(r.Key()); ok {
+			exact[r.Key()] = value
+		}
+	}
+	return exact
+}

@@ -1,5 +1,7 @@
 package facts
 
+import "time"
+
 // PVCNode is a PersistentVolumeClaim.
 type PVCNode struct {
 	Meta
@@ -23,9 +25,11 @@ type PVCNode struct {
 type PVNode struct {
 	Meta
 	Phase, Reason, Message string
-	StorageClass           string
-	Capacity               int64
-	AccessModes            []string
+	// PhaseSince is when the phase last changed; zero when not told.
+	PhaseSince   time.Time
+	StorageClass string
+	Capacity     int64
+	AccessModes  []string
 	// ReclaimPolicy is Retain or Delete.
 	ReclaimPolicy string
 	// Claim that it is bound to; zero when none.

@@ -33,6 +33,9 @@ type WorkloadNode struct {
 	Strategy, MaxUnavailable, MaxSurge string
 	// RevisionHistory is how many old ReplicaSets a Deployment keeps; -1 where it has no such number.
 	RevisionHistory int32
+	// ReplicasWriter is the client whose manifest sets spec.replicas, and so sets it again each time it is applied; empty
+	// where none is known.
+	ReplicasWriter string
 	// MinReadySeconds of the spec.
 	MinReadySeconds int32
 	// Template is what its Pods need, TemplateLabels the labels they get.
@@ -64,6 +67,8 @@ type CronJobNode struct {
 	Changed          time.Time
 	Active           int32
 	StartingDeadline time.Duration
+	// ActiveDeadline of its Jobs; zero where they may run for ever.
+	ActiveDeadline time.Duration
 	// SuccessfulHistory and FailedHistory are how many finished Jobs are kept; 3 and 1 unless set.
 	SuccessfulHistory, FailedHistory int32
 	Template                         *PodSpec

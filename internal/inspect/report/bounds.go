@@ -9,11 +9,11 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// Bounds of a report's findings. A bound of zero stands for its default.
+// Bounds of a report. A bound of zero stands for its default.
 type Bounds struct {
-	// Findings is how many it may have.
+	// Findings is how many findings it may have.
 	Findings int
-	// Bytes is how large they may be together, as JSON.
+	// Bytes is how large the report may be as JSON, its metadata left out.
 	Bytes int
 }
 
@@ -21,14 +21,26 @@ type Bounds struct {
 const (
 	// MaxFindings in one report.
 	MaxFindings = 500
-	// MaxBytes of a report's findings, as JSON.
+	// MaxBytes of a report as JSON, its metadata left out.
 	MaxBytes = 512 << 10
+	// maxGapBytes is how much of that gaps may take.
+	maxGapBytes = 128 << 10
+	// omittedBytes are set aside for what says which findings were left out.
+	omittedBytes = 20 << 10
 )
 
 // truncate leaves out the findings beyond the bounds and counts them by check. Root causes stay before what they break,
 // and the worst of either before the others; a symptom never stays without its cause. The summary keeps counting all.
 func truncate(report *v1alpha1.InspectionReport, bounds Bounds) {
-	room := Bounds{Findings: cmp.Or(bounds.Findings, MaxFindings), Bytes: cmp.Or(bounds.Bytes, MaxBytes)}
+	findings := report.Findings
+	report.Findings = nil
+	rest, err := json.Marshal(report)
+	report.Findings = findings
+	if err != nil {
+		rest = nil // findings are refused below for the same reason
+	}
+	// What counts the findings that are left out is still to come.
+	room := Bounds{Findings: cmp.Or(bounds.Findings, MaxFindings), Bytes: cmp.Or(bounds.Bytes, MaxBytes) - len(rest) - omittedBytes}
 	kept := make(map[string]bool, min(len(report.Findings), room.Findings))
 	keep := func(f *v1alpha1.Finding) {
 		text, err := json.Marshal(f)
@@ -82,4 +94,18 @@ func omitted(findings []v1alpha1.Finding) []v1alpha1.OmittedFindings {
 		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(b.Count, a.Count), strings.Compare(a.Check, b.Check))
 	})
 	return counts
+}
+
+// fitting is how many of the items, from the first on, are within a number and a size as JSON.
+func fitting[T any](items []T, most, size int) int {
+	for i := range items {
+		text, err := json.Marshal(items[i])
+		if err != nil || i >= most {
+			return i
+		}
+		if size -= len(text) + 1; size < 0 { // with the comma
+			return i
+		}
+	}
+	return len(items)
 }

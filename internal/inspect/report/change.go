@@ -100,8 +100,8 @@ func changes(in Input, report *v1alpha1.InspectionReport) (v1alpha1.ChangeCounts
 	for _, c := range in.Checks {
 		judged[c.ID] = true
 	}
-	for _, gap := range report.Gaps {
-		for _, id := range gap.Checks {
+	for _, gap := range in.Gaps { // those that the report has no room for too
+		for _, id := range hurt(in, gap) {
 			judged[id] = false
 		}
 	}

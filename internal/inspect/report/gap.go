@@ -15,8 +15,9 @@ const (
 	maxSource    = 253
 )
 
-// newGaps are the gaps in the form of the API: with the checks that each of them hurts, and one for each expired rule.
-func newGaps(in Input, expired []v1alpha1.IgnoreRule) []v1alpha1.Gap {
+// newGaps are the gaps in the form of the API: with the checks that each of them hurts, and one for each expired rule. There
+// may be more of them than there is room for; the second result counts them all.
+func newGaps(in Input, expired []v1alpha1.IgnoreRule) ([]v1alpha1.Gap, int) {
 	var gaps []v1alpha1.Gap
 	for _, gap := range in.Gaps {
 		gaps = append(gaps, v1alpha1.Gap{
@@ -29,15 +30,13 @@ func newGaps(in Input, expired []v1alpha1.IgnoreRule) []v1alpha1.Gap {
 	})
 	for _, rule := range expired {
 		gaps = append(gaps, v1alpha1.Gap{
-			Source: describe(rule), Reason: v1alpha1.GapIgnoreRuleExpired,
-			Message:     "The " + describe(rule) + " (" + rule.Reason + ") expired on " + day(rule.Expires.Time) + " and hides nothing any more.",
+			Source: facts.Clip(describe(rule), maxSource), Reason: v1alpha1.GapIgnoreRuleExpired,
+			Message: facts.Clip("The "+describe(rule)+" ("+rule.Reason+") expired on "+day(rule.Expires.Time)+" and hides nothing any more.",
+				maxMessage),
 			Remediation: "Remove the rule from spec.ignore, or set a later expires if the reason still holds.",
 		})
 	}
-	if len(gaps) > maxGaps {
-		gaps = gaps[:maxGaps]
-	}
-	return gaps
+	return gaps[:fitting(gaps, maxGaps, maxGapBytes)], len(gaps)
 }
 
 // hurt are the ids of the checks that did not run, or not on everything, because of the gap.

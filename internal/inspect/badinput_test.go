@@ -1,0 +1,181 @@
+package inspect_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/causes"
+	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/report"
+	"kubeops.io/kubeops/internal/redact"
+	"kubeops.io/kubeops/internal/testkit"
+)
+
+// The engine is given what no one should make and someone has. What comes out is a gap or a finding, never a panic, and a
+// report that can be stored.
+func TestBadInput(t *testing.T) {
+	for name, objects := range map[string]func(*testing.T) []any{
+		"quantities that are negative, endless or next to nothing":       badQuantities,
+		"selectors that no one can match":                                badSelectors,
+		"schedules that never come":                                      badSchedules,
+		"labels with anything in them":                                   badLabels,
+		"owners in loops, and of kinds that do not exist":                badOwners,
+		"objects of a mebibyte":                                          bigObjects,
+		"names with every character that is allowed":                     oddNames,
+		"ten thousand containers that crash, on one Pod":                 tenThousandContainers,
+		"ten thousand Pods that fail, each in its own way, of one owner": tenThousandFailures,
+		"times before, after and at no time":                             badTimes,
+		"objects with nothing in them":                                   emptyObjects,
+		"messages that steer terminals and formats":                      badMessages,
+	} {
+		for _, at := range clocks() {
+			t.Run(name+"/at "+at.Format("2006"), func(t *testing.T) {
+				assertStorable(t, inspectObjects(t, at, objects(t), true))
+				assertStorable(t, inspectObjects(t, at, objects(t), false))
+			})
+		}
+	}
+}
+
+// clocks that jump: now, long before every object, long after, and the zero time.
+func clocks() []time.Time {
+	return []time.Time{testkit.Now(), time.Date(1985, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2600, 1, 1, 0, 0, 0, 0, time.UTC), {}}
+}
+
+// inspectObjects is a whole inspection but for the reading: facts, checks, causes, report. With complete, all kinds count as
+// read from end to end, so that the checks may also say what is missing.
+func inspectObjects(t *testing.T, now time.Time, objects []any, complete bool) *v1alpha1.InspectionReport {
+	t.Helper()
+	builder := facts.NewBuilder("test", now)
+	builder.SetVersion("not a version")
+	for _, object := range objects {
+		builder.Add(facts.Reduce(object))
+	}
+	for _, kind := range facts.Kinds() {
+		if complete {
+			builder.Covered(kind, "")
+		} else {
+			builder.Covered(kind, "shop")
+		}
+	}
+	g := builder.Graph()
+	all := checks.Builtin()
+	found, ran, gaps := checks.All(g, all, checks.DefaultParams())
+	for _, gap := range gaps {
+		t.Error(gap.Message)
+	}
+	return newReport(g, all, causes.Link(g, all, found), ran, gaps, now)
+}
+
+func newReport(g *facts.Graph, all []checks.Check, linked []causes.Linked, ran int, gaps []facts.Gap, now time.Time) *v1alpha1.InspectionReport {
+	return report.New(report.Input{
+		Graph: g, Findings: linked, Gaps: gaps, Checks: all, ChecksRun: ran, Start: now, Duration: time.Second, Redact: redact.New().Text,
+	})
+}
+
+// assertStorable checks that a report is within what etcd and the API type take, whole and in every part.
+func assertStorable(t *testing.T, r *v1alpha1.InspectionReport) {
+	t.Helper()
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatalf("the report is not JSON: %v", err)
+	}
+	if len(r.Findings) > 500 || len(r.Gaps) > 200 || len(text) > 512<<10 {
+		t.Errorf("%d findings, %d gaps, %d bytes; want at most 500, 200 and 512 KiB", len(r.Findings), len(r.Gaps), len(text))
+	}
+	if s := r.Summary.Score; s < 0 || s > 100 {
+		t.Errorf("score %d", s)
+	}
+	ids := map[string]bool{}
+	for _, f := range r.Findings {
+		where := f.Check + " on " + f.Object.Kind
+		ids[f.ID] = true
+		within(t, where, "message", f.Message, 1, 2048)
+		within(t, where, "remediation", f.Remediation, 1, 2048)
+		within(t, where, "name", f.Object.Name, 0, 253)
+		within(t, where, "namespace", f.Object.Namespace, 0, 63)
+		within(t, where, "kind", f.Object.Kind, 1, 63)
+		within(t, where, "apiVersion", f.Object.APIVersion, 1, 253)
+		if len(f.Evidence) > 16 {
+			t.Errorf("%s: %d pieces of evidence", where, len(f.Evidence))
+		}
+		for _, e := range f.Evidence {
+			within(t, where, "evidence", e.Text, 1, 4096)
+		}
+		if f.CausedBy != "" && !ids[f.CausedBy] {
+			t.Errorf("%s: its cause %s does not stand before it", where, f.CausedBy)
+		}
+	}
+	for _, gap := range r.Gaps {
+		within(t, "gap", "source", gap.Source, 1, 253)
+		within(t, "gap", "message", gap.Message, 1, 2048)
+		within(t, "gap", "remediation", gap.Remediation, 0, 2048)
+		if len(gap.Checks) > 256 {
+			t.Errorf("gap of %d checks", len(gap.Checks))
+		}
+	}
+}
+
+// within says whether a text is well-formed, of a length between two bounds in runes, and shows no slip of formatting.
+func within(t *testing.T, where, what, text string, least, most int) {
+	t.Helper()
+	switch n := utf8.RuneCountInString(text); {
+	case n < least || n > most:
+		t.Errorf("%s: %s has %d characters, want %d to %d: %.200q", where, what, n, least, most, text)
+	case !utf8.ValidString(text):
+		t.Errorf("%s: %s is not valid UTF-8: %.200q", where, what, text)
+	case strings.ContainsAny(text, "\x00\x07\x1b\x7f\u009b"):
+		t.Errorf("%s: %s holds control characters: %.200q", where, what, text)
+	case strings.Contains(text, "%!"):
+		t.Errorf("%s: %s was formatted wrongly: %.200q", where, what, text)
+	}
+}
+
+func TestTenThousandFindingsOnOneObjectFitIntoAReport(t *testing.T) {
+	builder := facts.NewBuilder("test", testkit.Now())
+	g := builder.Graph()
+	pod := facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "cart"}
+	noisy := checks.Check{ID: "noisy", Severity: v1alpha1.SeverityLow, ExplainedBy: []string{"noisy"}, Run: func(*facts.Graph, checks.Params) []checks.Finding {
+		var found []checks.Finding
+		for i := range 10_000 {
+			found = append(found, checks.Finding{
+				Object: pod, Discriminator: fmt.Sprint(i), Message: strings.Repeat("wörd ", 1000), Remediation: strings.Repeat("ö", 5000),
+				Because: []facts.Ref{{Kind: facts.Deployment, Namespace: "shop", Name: fmt.Sprint(i)}},
+				Evidence: []checks.Evidence{
+					{Source: v1alpha1.EvidenceSpec, Text: strings.Repeat("x", 1<<20)}, {Source: v1alpha1.EvidenceSpec, Text: fmt.Sprint(i)},
+				}[i%2:],
+			})
+		}
+		return found
+	}}
+	all := []checks.Check{noisy}
+	found, ran, gaps := checks.All(g, all, checks.DefaultParams())
+	r := newReport(g, all, causes.Link(g, all, found), ran, gaps, testkit.Now())
+	assertStorable(t, r)
+	if !r.Summary.Truncated || r.Summary.Counts.Low != 10_000 || len(r.Findings) == 0 {
+		t.Errorf("truncated %v, %d counted, %d kept; want all counted and the report cut", r.Summary.Truncated, r.Summary.Counts.Low, len(r.Findings))
+	}
+}
+
+func TestGapsWithoutNumberFitIntoAReport(t *testing.T) {
+	g := facts.NewBuilder("test", testkit.Now()).Graph()
+	all := checks.Builtin()
+	var gaps []facts.Gap
+	for i := range 1000 {
+		gaps = append(gaps, facts.Gap{
+			Source: strings.Repeat("s", 500) + fmt.Sprint(i), Reason: v1alpha1.GapForbidden, Kind: facts.Pod,
+			Message: strings.Repeat("ü", 9000), Remediation: strings.Repeat("grant ", 2000),
+		})
+	}
+	r := newReport(g, all, nil, 0, gaps, testkit.Now())
+	assertStorable(t, r)
+	if len(r.Gaps) == 0 || r.Summary.Gaps != 1000 {
+		t.Errorf("%d gaps kept, %d counted; want some kept and all counted", len(r.Gaps), r.Summary.Gaps)
+	}
+}

@@ -1,0 +1,62 @@
+package facts
+
+import (
+	"bytes"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// replicasWriter is the client whose manifest of a workload sets spec.replicas. Only what was applied tells: a client that
+// creates or updates is recorded as owner of every default as well.
+func replicasWriter(o *metav1.ObjectMeta) string {
+	for i := range o.ManagedFields {
+		f := &o.ManagedFields[i]
+		if f.Operation == metav1.ManagedFieldsOperationApply && f.Subresource == "" && f.FieldsV1 != nil &&
+			bytes.Contains(f.FieldsV1.GetRawBytes(), []byte(`"f:replicas":`)) {
+			return f.Manager
+		}
+	}
+	// Quotes within strings are escaped, so that this is a field and never a part of a text.
+	if strings.Contains(o.Annotations[corev1.LastAppliedConfigAnnotation], `"replicas":`) {
+		return "kubectl apply"
+	}
+	return ""
+}
+
+// writer is the client that wrote the data of a ConfigMap or Secret last, or a ServiceAccount.
+func writer(kind Kind, fields []metav1.ManagedFieldsEntry) string {
+	var last string
+	var at time.Time
+	for i := range fields {
+		f := &fields[i]
+		data := kind == ServiceAccount || f.FieldsV1 == nil || bytes.Contains(f.FieldsV1.GetRawBytes(), []byte(`"f:data":`)) ||
+			bytes.Contains(f.FieldsV1.GetRawBytes(), []byte(`"f:binaryData":`))
+		if data && (last == "" || timeOf(f.Time).After(at)) {
+			last, at = f.Manager, timeOf(f.Time)
+		}
+	}
+	return last
+}
+
+// sought says whether labels mark an object for a program that looks for such objects over the API: the sidecars of
+// Grafana and Prometheus, Argo CD, sealed-secrets, Crossplane, service meshes.
+func sought(labels map[string]string) bool {
+	for key := range labels {
+		switch {
+		case strings.Contains(key, "grafana"), strings.Contains(key, "prometheus"), strings.HasSuffix(key, "_dashboard"), strings.HasSuffix(key, "_datasource"),
+			strings.HasPrefix(key, "argocd.argoproj.io/"), strings.Contains(key, "sealedsecrets.bitnami.com/"), strings.Contains(key, "crossplane.io/"),
+			strings.Contains(key, "istio.io/"), strings.Contains(key, "cert-manager.io/"), strings.Contains(key, "external-secrets.io/"),
+			strings.Contains(key, "cluster.x-k8s.io/"), strings.Contains(key, "velero.io/"):
+			return true
+		}
+	}
+	return false
+}
+
+// reduceSecret keeps nothing but metadata.
+func reduceSecret(o *metav1.ObjectMeta) *KeyedNode {
+	return &KeyedNode{Meta: metaOf(Secret, o), Writer: writer(Secret, o.ManagedFields), Sought: sought(o.Labels)}
+}
