@@ -35,9 +35,7 @@ type looseList[T any] []T
 // UnmarshalJSON never fails.
 func (l *looseList[T]) UnmarshalJSON(document []byte) error {
 	var items []json.RawMessage
-	if json.Unmarshal(document, &items) != nil {
-		return nil
-	}
+	_ = json.Unmarshal(document, &items) // what is no list has no items
 	for _, item := range items {
 		var value T
 		if json.Unmarshal(item, &value) == nil {
