@@ -22,7 +22,9 @@ import (
 func Run(ctx context.Context, in Input) (*Result, error) {
 	timer := newTimer(in)
 
-	collected, err := collect.All(ctx, in.Source, in.Scope, checks.Kinds(in.Checks), in.Clock, timer.progress)
+	scope := in.Scope
+	scope.Leaks = checks.NeedLeaks(in.Checks)
+	collected, err := collect.All(ctx, in.Source, scope, checks.Kinds(in.Checks), in.Clock, timer.progress)
 	if err != nil {
 		return nil, err
 	}

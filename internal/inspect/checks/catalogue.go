@@ -17,6 +17,7 @@ func Builtin() []Check {
 		serviceChecks(), ingressChecks(), storageChecks(),
 		nodeChecks(), namespaceChecks(), apiServiceChecks(), webhookChecks(), customResourceChecks(),
 		configurationChecks(), capacityChecks(), unusedChecks(),
+		podSecurityChecks(),
 	)
 	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
 	return all
@@ -107,4 +108,9 @@ func Kinds(selected []Check) []facts.Kind {
 	}
 	slices.Sort(kinds)
 	return slices.Compact(kinds)
+}
+
+// NeedLeaks says whether one of the checks needs texts to be searched for secrets while they are read.
+func NeedLeaks(selected []Check) bool {
+	return slices.ContainsFunc(selected, func(c Check) bool { return c.Leaks })
 }

@@ -36,6 +36,8 @@ type Check struct {
 	Uses []facts.Kind
 	// ExplainedBy are the checks whose findings, on the same object or on one it depends on, may be the cause of this one.
 	ExplainedBy []string
+	// Leaks says that the check judges the leaks of Pod specs and ConfigMaps. Only with such a check are they looked for.
+	Leaks bool
 	// Run finds the problems. It must return them in a fixed order.
 	Run func(*facts.Graph, Params) []Finding
 }
@@ -48,6 +50,9 @@ type Params struct {
 	TerminatingGrace time.Duration
 	// RecentWindow is how far back a past failure still counts.
 	RecentWindow time.Duration
+	// AllowedRegistries are the registries, or beginnings of image names such as registry.example.com/team, from which images
+	// may come. Empty means that all may.
+	AllowedRegistries []string
 }
 
 // DefaultParams is the patience when nothing else is said.

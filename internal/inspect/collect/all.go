@@ -15,6 +15,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/leaks"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -27,11 +28,15 @@ const (
 
 // All reads the kinds of a cluster. A *problem.Problem as error means that nothing could be read: the API server cannot be
 // reached, or does not accept the credentials. Everything less is a gap, and the rest is in the graph; a deadline of ctx
-// that passes is a gap, too. The only other error is that ctx was cancelled. progress may be nil.
+// that passes is a gap, too. Another error is that ctx was cancelled. progress may be nil.
 func All(ctx context.Context, source Source, scope Scope, kinds []facts.Kind, clk clock.PassiveClock, progress Progress) (Collected, error) {
 	// Failures are told as gaps, so client-go need not write them to the log as well.
 	ctx = klog.NewContext(ctx, klog.Logger{})
-	reader, err := newReader(source.Config)
+	reducer, err := newReducer(scope)
+	if err != nil {
+		return Collected{}, err
+	}
+	reader, err := newReader(source.Config, reducer)
 	if err != nil {
 		return Collected{}, unusable(source, err)
 	}
@@ -51,6 +56,18 @@ func All(ctx context.Context, source Source, scope Scope, kinds []facts.Kind, cl
 		return Collected{}, p
 	}
 	return Collected{Graph: c.builder.Graph(), Gaps: append(gaps(identity(source, failures), scope, failures), c.gaps...)}, nil
+}
+
+// newReducer makes what turns objects into nodes; it looks for secrets only where the scope asks for that.
+func newReducer(scope Scope) (facts.Reducer, error) {
+	if !scope.Leaks {
+		return facts.Reducer{}, nil
+	}
+	scanner, err := leaks.New()
+	if err != nil {
+		return facts.Reducer{}, fmt.Errorf("prepare the search for secrets: %w", err)
+	}
+	return facts.Reducer{Scan: scanner.Scan}, nil
 }
 
 // collector reads the kinds of one cluster into a builder.

@@ -29,6 +29,8 @@ type reader struct {
 	http   *http.Client
 	codecs serializer.CodecFactory
 	params runtime.ParameterCodec
+	// reduce turns objects into nodes.
+	reduce func(object any) any
 }
 
 // page says which part of a list to read.
@@ -48,7 +50,7 @@ func (p page) listOptions(fieldSelector string) metav1.ListOptions {
 	return metav1.ListOptions{Limit: p.size, Continue: p.from, FieldSelector: fieldSelector}
 }
 
-func newReader(config *rest.Config) (*reader, error) {
+func newReader(config *rest.Config, reducer facts.Reducer) (*reader, error) {
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
@@ -64,7 +66,7 @@ func newReader(config *rest.Config) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{config: own, http: client, codecs: serializer.NewCodecFactory(scheme), params: runtime.NewParameterCodec(scheme)}
+	r := &reader{config: own, http: client, codecs: serializer.NewCodecFactory(scheme), params: runtime.NewParameterCodec(scheme), reduce: reducer.Reduce}
 	_, err = r.client(schema.GroupVersion{Version: "v1"}) // an address that cannot be right is told here
 	return r, err
 }
@@ -135,7 +137,7 @@ func (r *reader) page(ctx context.Context, res resource, p page) (nodes []any, n
 		return nil, "", undecodable(res.name, err)
 	}
 	err = meta.EachListItem(list, func(object runtime.Object) error {
-		if node := facts.Reduce(object); node != nil {
+		if node := r.reduce(object); node != nil {
 			nodes = append(nodes, node)
 		}
 		return nil
@@ -162,7 +164,7 @@ func (r *reader) secretsPage(ctx context.Context, res resource, p page) ([]any, 
 	}
 	nodes := make([]any, 0, len(list.Items))
 	for i := range list.Items {
-		nodes = append(nodes, facts.Reduce(&list.Items[i]))
+		nodes = append(nodes, r.reduce(&list.Items[i]))
 	}
 	return nodes, list.Continue, nil
 }
@@ -187,7 +189,7 @@ func (r *reader) apiServicesPage(ctx context.Context, res resource, p page) ([]a
 	}
 	nodes := make([]any, 0, len(list.Items))
 	for i := range list.Items {
-		nodes = append(nodes, facts.Reduce(&list.Items[i]))
+		nodes = append(nodes, r.reduce(&list.Items[i]))
 	}
 	return nodes, list.Continue, nil
 }

@@ -16,12 +16,14 @@ type Source struct {
 	Config *rest.Config
 }
 
-// Scope says which namespaces are read.
+// Scope says which namespaces are read, and how closely.
 type Scope struct {
 	// Namespaces to read; empty means all, and cluster-scoped kinds too.
 	Namespaces []string
 	// Home is the namespace that is read when all may not be listed; may be empty.
 	Home string
+	// Leaks asks for secrets in plain text to be looked for, which takes time.
+	Leaks bool
 }
 
 // Progress is told after each kind that was read.

@@ -1,0 +1,206 @@
+package leaks
+
+import (
+	"strings"
+	"unicode"
+)
+
+// assignment is a name and the value that it is given, in whatever form: NAME=value, key: value, "key": "value", --flag=value.
+type assignment struct {
+	name, value string
+	// quoted values stand in quotes; whole ones are all the text but the name.
+	quoted, whole bool
+}
+
+// meaning of a name.
+type meaning int
+
+const (
+	namesNothing meaning = iota
+	namesPassword
+	namesKey
+)
+
+// nameWords are what a name of interest has in it.
+func nameWords() []string { return []string{"pass", "pwd", "secret", "token", "key", "cred"} }
+
+const (
+	maxName  = 80
+	maxValue = 512
+)
+
+// parseAssignment reads the assignment whose name is around a position. Comments are none.
+func parseAssignment(text string, at int) (assignment, bool) {
+	from, to := at, at
+	for from > 0 && at-from < maxName && nameByte(text[from-1]) {
+		from--
+	}
+	for to < len(text) && to-at < maxName && nameByte(text[to]) {
+		to++
+	}
+	a := assignment{name: strings.Trim(text[from:to], "-.")}
+	rest, ok := afterOperator(text[to:])
+	if !ok || inComment(text, from) {
+		return a, false
+	}
+	if from == 0 && !strings.ContainsRune(strings.TrimRight(rest, "\r\n"), '\n') {
+		a.whole, a.value = true, strings.Trim(strings.TrimSpace(rest), `"'`)
+		return a, a.value != "" && len(a.value) <= maxValue
+	}
+	a.value, a.quoted, ok = readValue(rest)
+	return a, ok
+}
+
+func nameByte(b byte) bool {
+	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '_' || b == '-' || b == '.'
+}
+
+// afterOperator skips a closing quote and = or : behind a name, and blanks.
+func afterOperator(rest string) (string, bool) {
+	rest = strings.TrimLeft(strings.TrimPrefix(rest, `\`), `"'`)
+	rest = strings.TrimLeft(rest, " \t")
+	switch {
+	case strings.HasPrefix(rest, "=="), strings.HasPrefix(rest, "::"), strings.HasPrefix(rest, "=~"), strings.HasPrefix(rest, "://"):
+		return "", false
+	case strings.HasPrefix(rest, ":="), strings.HasPrefix(rest, "=>"):
+		rest = rest[2:]
+	case strings.HasPrefix(rest, "="), strings.HasPrefix(rest, ":"):
+		rest = rest[1:]
+	default:
+		return "", false
+	}
+	return strings.TrimLeft(rest, " \t"), true
+}
+
+// readValue reads a value up to its end; something that goes on as code does is none.
+func readValue(rest string) (value string, quoted, ok bool) {
+	if len(rest) > maxValue {
+		rest = rest[:maxValue]
+	}
+	rest = strings.TrimPrefix(rest, `\`) // a quote within a quoted text
+	if rest != "" && (rest[0] == '"' || rest[0] == '\'') {
+		end := strings.IndexAny(rest[1:], rest[:1]+"\n")
+		if end < 0 || rest[1+end] == '\n' {
+			return "", true, false
+		}
+		value = strings.TrimSuffix(rest[1:1+end], `\`)
+		return value, true, value != ""
+	}
+	end := strings.IndexAny(rest, " \t\r\n,;&|\"'`()[]{}\\")
+	if end < 0 {
+		return rest, false, rest != ""
+	}
+	return rest[:end], false, end > 0 && !strings.ContainsRune("([{`", rune(rest[end]))
+}
+
+// inComment says whether the line of a position begins as a comment.
+func inComment(text string, at int) bool {
+	line := strings.TrimLeft(text[strings.LastIndexByte(text[:at], '\n')+1:at], " \t")
+	for _, sign := range []string{"#", "//", ";", "*", "<!--", "--  "} {
+		if strings.HasPrefix(line, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// kind says what a name calls its value. The last word decides: DB_PASSWORD is a password, DB_PASSWORD_FILE is not.
+func (a assignment) kind() meaning {
+	parts := nameParts(a.name)
+	if len(parts) == 0 {
+		return namesNothing
+	}
+	last, prior := parts[len(parts)-1], ""
+	if len(parts) > 1 {
+		prior = parts[len(parts)-2]
+	}
+	switch last {
+	case "password", "passwd", "passphrase", "pass", "dbpass", "pgpass", "pwd":
+		switch prior {
+		case "": // PWD is a directory
+			if last == "pwd" && a.name == strings.ToUpper(a.name) {
+				return namesNothing
+			}
+		case "old":
+			if last == "pwd" {
+				return namesNothing
+			}
+		case "no", "allow", "require", "show", "hide", "reset", "forgot", "generate", "random", "enable", "disable", "use", "by", "proxy", "fastcgi":
+			return namesNothing
+		}
+		return namesPassword
+	case "secret", "token", "credential", "credentials", "creds", "apikey", "secretkey", "accesskey", "apitoken", "authtoken", "accesstoken":
+		if prior == "existing" || prior == "csrf" {
+			return namesNothing
+		}
+		return namesKey
+	case "key":
+		switch prior {
+		case "api", "access", "secret", "private", "encryption", "encrypt", "signing", "auth", "master", "shared", "account", "storage", "license",
+			"subscription", "session", "cookie", "hmac", "integration", "ingest", "write", "service", "crypto", "jwt", "app":
+			return namesKey
+		}
+	}
+	for _, suffix := range []string{"password", "passwd", "passphrase"} {
+		if strings.HasSuffix(last, suffix) { // MYSQLPASSWORD
+			return namesPassword
+		}
+	}
+	return namesNothing
+}
+
+// nameParts splits a name into its words, in lower case, without a number at its end.
+func nameParts(name string) []string {
+	var parts []string
+	var part strings.Builder
+	end := func() {
+		if part.Len() > 0 {
+			parts = append(parts, strings.ToLower(part.String()))
+			part.Reset()
+		}
+	}
+	previous := rune(0)
+	for _, r := range name {
+		switch {
+		case r == '_' || r == '-' || r == '.':
+			end()
+			previous = r
+			continue
+		case unicode.IsUpper(r) && unicode.IsLower(previous):
+			end()
+		}
+		part.WriteRune(r)
+		previous = r
+	}
+	end()
+	for len(parts) > 0 {
+		last := strings.TrimRight(parts[len(parts)-1], "0123456789")
+		if last != "" {
+			parts[len(parts)-1] = last
+			break
+		}
+		parts = parts[:len(parts)-1]
+	}
+	return parts
+}
+
+// namesDigest says whether a match is an assignment to something that is named a checksum or a revision: such values look
+// random, and are known to all.
+func namesDigest(match string) bool {
+	name, _, ok := strings.Cut(match, "=")
+	if !ok {
+		if name, _, ok = strings.Cut(match, ":"); !ok {
+			return false
+		}
+	}
+	parts := nameParts(strings.Trim(name, " \t\"'"))
+	if len(parts) == 0 {
+		return false
+	}
+	switch parts[len(parts)-1] {
+	case "sha", "commit", "revision", "release", "checksum", "digest", "hash", "version", "etag", "image", "tag", "ref", "id":
+		return true
+	default:
+		return false
+	}
+}

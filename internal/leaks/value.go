@@ -1,0 +1,149 @@
+package leaks
+
+import (
+	"strings"
+	"unicode"
+)
+
+// placeholder says whether a value only stands for a secret: a reference that something else resolves, or a word that
+// asks to be replaced.
+func placeholder(value string) bool {
+	value = strings.ToLower(strings.TrimSpace(value))
+	if value == "" || strings.Trim(value, value[:1]) == "" { // xxxxxx, ******
+		return true
+	}
+	for _, prefix := range []string{
+		"$", "%", "{{", "<", "@@", "@microsoft.keyvault", "vault:", "ref+", "op://", "arn:", "ssm:", "awssm:", "gcpsm:", "secretref:", "secret:", "env:",
+		"env.", "file:", "enc(", "enc[", "{cipher}", "!vault", "valuefrom", "your",
+	} {
+		if strings.HasPrefix(value, prefix) {
+			return true
+		}
+	}
+	for _, part := range []string{"$(", "${", "{{", "changeme", "change-me", "change_me", "changeit", "replaceme", "replace-me", "replace_me", "placeholder", "redacted", "goes-here", "goes_here"} {
+		if strings.Contains(value, part) {
+			return true
+		}
+	}
+	switch value {
+	case "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "undefined", "unset", "empty", "default", "todo", "tbd", "dummy", "example",
+		"n/a", "string", "str", "text", "required", "optional", "object", "hidden", "prompt", "secretstr", "bearer", "basic", "ldap", "plain",
+		"plaintext", "scram":
+		return true
+	default:
+		return false
+	}
+}
+
+// literalPassword says whether the value is a password as written. Where it stands among other text, it must not look like
+// a name of something, as in code.
+func (a assignment) literalPassword() bool {
+	value := a.value
+	switch {
+	case len(value) < 3 || len(value) > 128 || placeholder(value) || number(value) || path(value) || strings.Contains(value, "://"):
+		return false
+	case strings.Count(value, " ") > 1 || referenceToSecret(value):
+		return false
+	case a.whole:
+		return !strings.EqualFold(value, a.name)
+	case strings.EqualFold(value, "password") || strings.EqualFold(value, "secret"):
+		return false // a type, a label or a name, rather
+	case a.quoted:
+		return !strings.ContainsRune(value, ' ')
+	default:
+		return strings.ContainsFunc(value, func(r rune) bool { return unicode.IsDigit(r) || unicode.IsPunct(r) && r != '.' && r != '_' && r != '-' })
+	}
+}
+
+// number says whether a value is a number, with a unit perhaps.
+func number(value string) bool {
+	return strings.TrimRight(strings.Trim(value, "0123456789.,-+"), "smhdMGKi") == ""
+}
+
+// path says whether a value is a path of files.
+func path(value string) bool {
+	for _, prefix := range []string{"/", "./", "../", "~/"} {
+		if strings.HasPrefix(value, prefix) {
+			return true
+		}
+	}
+	return len(value) > 3 && value[1] == ':' && value[2] == '\\'
+}
+
+// referenceToSecret says whether a value is a name of a secret rather than one: web-db-password.
+func referenceToSecret(value string) bool {
+	if !wordsOnly(value) {
+		return false
+	}
+	for _, word := range []string{"secret", "password", "passwd", "credential", "creds", "token", "key"} {
+		if strings.Contains(strings.ToLower(value), word) {
+			return true
+		}
+	}
+	return false
+}
+
+// wordsOnly says whether a value is made of two words or more, with short numbers perhaps, as names are: my-app-v2,
+// vault.infra.svc, PROD_DB_1. What is random is not.
+func wordsOnly(value string) bool {
+	parts := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune("-_./:", r) })
+	if len(parts) < 2 {
+		return false
+	}
+	for _, part := range parts {
+		letters := strings.TrimRight(part, "0123456789")
+		digits := len(part) - len(letters)
+		if strings.ContainsFunc(letters, func(r rune) bool { return !unicode.IsLetter(r) }) || digits > 4 || digits > 2 && letters != "" || len(letters) > 20 {
+			return false
+		}
+		if len(letters) > 1 && strings.ToLower(letters[1:]) != letters[1:] && strings.ToUpper(letters) != letters {
+			return false // cASe as in random text
+		}
+	}
+	return true
+}
+
+// randomLooking says whether the value may be a key: of the length and the characters that keys have, and no name, path or
+// address.
+func (a assignment) randomLooking() bool {
+	value := a.value
+	if len(value) < 10 || len(value) > 200 || placeholder(value) || path(value) || wordsOnly(value) || number(value) {
+		return false
+	}
+	return !strings.ContainsFunc(value, func(r rune) bool {
+		return r > unicode.MaxASCII || !nameByte(byte(r)) && r != '=' && r != '+' && r != '/'
+	})
+}
+
+// passwordInURL says whether the address whose :// stands at a position has a password in it.
+func passwordInURL(text string, at int) bool {
+	rest := text[at+len("://"):]
+	if end := strings.IndexAny(rest, "/?# \t\r\n\"'`<>,;\\"); end >= 0 && end < maxValue {
+		rest = rest[:end]
+	} else if len(rest) > maxValue {
+		rest = rest[:maxValue]
+	}
+	userinfo, host, ok := cutLast(rest, "@")
+	if !ok || host == "" || inComment(text, at) {
+		return false
+	}
+	_, password, ok := strings.Cut(userinfo, ":")
+	host = strings.ToLower(host)
+	if !ok || len(password) < 3 || placeholder(password) || host == "host" || strings.HasPrefix(host, "host:") || strings.HasPrefix(host, "hostname") ||
+		strings.Contains(host, "example.") {
+		return false
+	}
+	switch strings.ToLower(password) {
+	case "pass", "password", "passwd", "pwd", "secret", "token":
+		return false // an example of the form of an address
+	default:
+		return true
+	}
+}
+
+func cutLast(text, separator string) (head, tail string, ok bool) {
+	if i := strings.LastIndex(text, separator); i >= 0 {
+		return text[:i], text[i+len(separator):], true
+	}
+	return text, "", false
+}
