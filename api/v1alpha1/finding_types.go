@@ -158,7 +158,7 @@ type Finding struct {
 }
 
 // GapReason says why something could not be inspected.
-// +kubebuilder:validation:Enum=Forbidden;NotServed;Unavailable;TimedOut;Incomplete;IgnoreRuleExpired;CheckFailed
+// +kubebuilder:validation:Enum=Forbidden;NotServed;Unavailable;TimedOut;Incomplete;IgnoreRuleExpired;CheckFailed;Unreadable
 type GapReason string
 
 // Reasons for gaps.
@@ -177,6 +177,8 @@ const (
 	GapIgnoreRuleExpired GapReason = "IgnoreRuleExpired"
 	// GapCheckFailed: a check failed in itself, which is a defect of KubeOps.
 	GapCheckFailed GapReason = "CheckFailed"
+	// GapUnreadable: a file could not be read, or holds no YAML.
+	GapUnreadable GapReason = "Unreadable"
 )
 
 // Gap is something that could not be inspected, and what that hides.
@@ -188,7 +190,7 @@ type Gap struct {
 	// source that could not be read, for example pods or pods/log.
 	// +kubebuilder:validation:MaxLength=253
 	Source string `json:"source"`
-	// reason: Forbidden, NotServed, Unavailable, TimedOut, Incomplete, IgnoreRuleExpired or CheckFailed.
+	// reason: Forbidden, NotServed, Unavailable, TimedOut, Incomplete, IgnoreRuleExpired, CheckFailed or Unreadable.
 	Reason GapReason `json:"reason"`
 	// checks that did not run, or ran on a part only, because of it.
 	// +kubebuilder:validation:MaxItems=256

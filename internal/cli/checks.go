@@ -28,10 +28,13 @@ type catalogueEntry struct {
 	Needs       []facts.Kind      `json:"needs"`
 	Uses        []facts.Kind      `json:"uses,omitempty"`
 	ExplainedBy []string          `json:"explainedBy,omitempty"`
+	// Manifests says that the check judges manifests as well.
+	Manifests bool `json:"manifests"`
 }
 
 func newChecks(streams Streams) *cobra.Command {
 	var output string
+	var manifests bool
 	cmd := &cobra.Command{
 		Use:   "checks [ID or glob ...]",
 		Short: "List what is looked for",
@@ -39,6 +42,7 @@ func newChecks(streams Streams) *cobra.Command {
 		Example: `  kubeops checks
   kubeops checks 'pvc-*'
   kubeops checks pod-oom-killed
+  kubeops checks --manifests
   kubeops checks -o json`,
 		ValidArgs: checkIDs(),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -46,11 +50,15 @@ func newChecks(streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if manifests {
+				selected = onManifests(selected)
+			}
 			explain := len(args) == 1 && len(selected) == 1 && args[0] == selected[0].ID
 			return printChecks(streams.Out, output, selected, explain)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, yaml or markdown")
+	cmd.Flags().BoolVar(&manifests, "manifests", false, "only the checks that judge manifests (`kubeops inspect -f`)")
 	complete(cmd, "output", "table", "json", "yaml", "markdown")
 	return cmd
 }
@@ -61,6 +69,7 @@ func printChecks(w io.Writer, output string, selected []checks.Check, explain bo
 		entries = append(entries, catalogueEntry{
 			ID: c.ID, Category: c.Category, Severity: c.Severity, Summary: c.Summary, Meaning: c.Meaning,
 			Remediation: c.Remediation, Link: c.Link, Needs: c.Needs, Uses: c.Uses, ExplainedBy: c.ExplainedBy,
+			Manifests: c.OnFiles() != nil,
 		})
 	}
 	switch output {
@@ -110,7 +119,12 @@ func explainCheck(w io.Writer, e catalogueEntry) error {
 	if e.Link != "" {
 		text.line("See: %s", e.Link)
 	}
-	text.line("Reads: %s", joinKinds(e.Needs, e.Uses))
+	if kinds := joinKinds(e.Needs, e.Uses); kinds != "" {
+		text.line("Reads: %s", kinds)
+	}
+	if e.Manifests {
+		text.line("Runs on manifests, too: kubeops inspect -f")
+	}
 	if len(e.ExplainedBy) > 0 {
 		text.paragraph("May be caused by: ", joinWords(e.ExplainedBy))
 	}

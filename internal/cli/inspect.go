@@ -26,6 +26,7 @@ type inspectOptions struct {
 	failOn        string
 	timeout       time.Duration
 	grace         time.Duration
+	files         fileOptions
 }
 
 func newInspect(streams Streams) *cobra.Command {
@@ -39,17 +40,29 @@ evidence, what it breaks, and what to do. What could not be read is listed as a 
 Without -A, one namespace is inspected: that of -n, or of the kubeconfig's context. Cluster-scoped objects, such as
 Nodes, are inspected with -A only.
 
+With -f, manifests in files are inspected instead of a cluster, by every check that needs no live state.
+
 Exit codes: 0 the inspection was carried out; 1 it found something at or above --fail-on; 2 it could not be carried out.`,
 		Example: `  kubeops inspect -A
   kubeops inspect -n shop --checks 'pod-*,image-*'
   kubeops inspect -A -o json | jq '.findings[] | select(.causedBy == null)'
   kubeops inspect -A --fail-on high        # for scripts: exit code 1 on high and critical findings
+  kubeops inspect -f deploy --fail-on high # for a repository's CI: manifests instead of a cluster
   kubeops inspect -n shop --as system:serviceaccount:shop:kubeops`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), streams) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(o.files.sources) > 0 {
+				return o.inspectFiles(cmd, streams)
+			}
+			if err := o.files.unused(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), streams)
+		},
 	}
 	flags := cmd.Flags()
 	o.cluster.register(flags)
+	o.files.register(flags)
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "inspect every namespace, and cluster-scoped objects")
 	flags.StringSliceVar(&o.checks, "checks", nil, "ids or globs of checks to run (default: all; `kubeops checks` lists them)")
 	flags.StringSliceVar(&o.exclude, "exclude-checks", nil, "ids or globs of checks to leave out")

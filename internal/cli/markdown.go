@@ -14,7 +14,8 @@ func markdownOfChecks(w io.Writer, entries []catalogueEntry) error {
 	b.WriteString("# What KubeOps looks for\n\n")
 	b.WriteString("Made by `kubeops checks -o markdown` from the code; do not edit.\n\n")
 	fmt.Fprintf(&b, "%d checks. A check judges facts read from the cluster; a finding quotes them as evidence. A check whose kinds\n", len(entries))
-	b.WriteString("cannot be read does not run, and the report has a gap that names it.\n\n")
+	b.WriteString("cannot be read does not run, and the report has a gap that names it. Checks marked *manifests* judge files as well\n")
+	b.WriteString("(`kubeops inspect -f`).\n\n")
 	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, func(a, b catalogueEntry) int {
 		return cmp.Or(cmp.Compare(a.Category, b.Category), cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.ID, b.ID))
@@ -24,12 +25,16 @@ func markdownOfChecks(w io.Writer, entries []catalogueEntry) error {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |\n", e.ID, e.ID, e.Category, e.Severity, strings.ReplaceAll(e.Summary, "|", "\\|"))
 	}
 	for _, e := range entries {
-		fmt.Fprintf(&b, "\n## %s\n\n*%s, %s.* %s\n\n", e.ID, e.Category, e.Severity, e.Summary)
+		fmt.Fprintf(&b, "\n## %s\n\n*%s, %s%s.* %s\n\n", e.ID, e.Category, e.Severity, alsoManifests(e), e.Summary)
 		if e.Meaning != "" {
 			fmt.Fprintf(&b, "%s\n\n", e.Meaning)
 		}
 		fmt.Fprintf(&b, "**What to do.** %s\n\n", e.Remediation)
-		fmt.Fprintf(&b, "Reads: %s.", joinKinds(e.Needs, e.Uses))
+		if kinds := joinKinds(e.Needs, e.Uses); kinds != "" {
+			fmt.Fprintf(&b, "Reads: %s.", kinds)
+		} else {
+			b.WriteString("Reads: manifests.")
+		}
 		if len(e.ExplainedBy) > 0 {
 			fmt.Fprintf(&b, " May be caused by: %s.", joinLinks(e.ExplainedBy))
 		}
@@ -40,6 +45,14 @@ func markdownOfChecks(w io.Writer, entries []catalogueEntry) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// alsoManifests marks the checks that judge manifests.
+func alsoManifests(e catalogueEntry) string {
+	if e.Manifests {
+		return ", manifests"
+	}
+	return ""
 }
 
 func joinLinks(ids []string) string {

@@ -50,6 +50,7 @@ func autoscalingChecks() []Check {
 			Needs:       []facts.Kind{facts.HPA},
 			Uses:        workloadKinds(),
 			Run:         hpaTargetMissing,
+			OnManifests: plannedTarget,
 		},
 		{
 			ID: "hpa-scaling-disabled", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,

@@ -18,6 +18,7 @@ func Builtin() []Check {
 		nodeChecks(), namespaceChecks(), apiServiceChecks(), webhookChecks(), customResourceChecks(),
 		configurationChecks(), capacityChecks(), unusedChecks(),
 		podSecurityChecks(),
+		manifestChecks(),
 	)
 	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
 	return all

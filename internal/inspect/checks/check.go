@@ -40,6 +40,28 @@ type Check struct {
 	Leaks bool
 	// Run finds the problems. It must return them in a fixed order.
 	Run func(*facts.Graph, Params) []Finding
+
+	// Static says that Run judges specs alone, so that it runs on manifests as well (`kubeops inspect -f`). Set it on a check
+	// that is right about a graph made of files, in which
+	//   - no object has a status, conditions, events, times or a node, and nothing runs: Deployments have a template and no
+	//     Pods, StatefulSets no claims; Specs() and the templates tell what there will be;
+	//   - defaults of the API are filled in as the API server does it;
+	//   - what is not in the files may exist in the cluster: Complete is false, unless the user says --complete, and then true
+	//     for what people write into namespaces (Services, ConfigMaps, workloads) and never for Pods, EndpointSlices, Events,
+	//     and kinds without a namespace.
+	// A check that reads a condition, a count of ready Pods, an event, an age, a phase or managedFields is not static.
+	Static bool
+	// OnManifests stands in for Run on manifests, for a check that judges what runs but can tell the same problem from specs;
+	// nil for all others.
+	OnManifests func(*facts.Graph, Params) []Finding
+}
+
+// OnFiles is the function that judges manifests, or nil for a check that cannot.
+func (c Check) OnFiles() func(*facts.Graph, Params) []Finding {
+	if c.OnManifests == nil && c.Static {
+		return c.Run
+	}
+	return c.OnManifests
 }
 
 // Params are the patience of the checks. The zero value is not useful; see DefaultParams.

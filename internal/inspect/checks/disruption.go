@@ -24,6 +24,7 @@ func disruptionChecks() []Check {
 			Uses:        append(workloadKinds(), facts.Pod),
 			ExplainedBy: workloadCauses(),
 			Run:         pdbBlocksDrain,
+			OnManifests: plannedBudget,
 		},
 		{
 			ID: "pdb-selects-nothing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
@@ -35,7 +36,7 @@ func disruptionChecks() []Check {
 			Link:  "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
 			Needs: []facts.Kind{facts.PDB, facts.Pod},
 			Uses:  workloadKinds(),
-			Run:   pdbSelectsNothing,
+			Run:   pdbSelectsNothing, OnManifests: plannedProtection,
 		},
 		{
 			ID: "pdb-invalid", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,

@@ -23,7 +23,7 @@ func ingressChecks() []Check {
 				"of its own namespace.",
 			Link:  "https://kubernetes.io/docs/concepts/services-networking/ingress/#the-ingress-resource",
 			Needs: []facts.Kind{facts.Ingress, facts.Service},
-			Run:   backendMissing,
+			Run:   backendMissing, Static: true,
 		},
 		{
 			ID: "ingress-backend-dead", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
@@ -66,7 +66,7 @@ func ingressChecks() []Check {
 			Uses:  []facts.Kind{facts.Secret},
 			// The Secret is made for a Certificate, or for a custom resource of another kind.
 			ExplainedBy: append(certificateFailures(), "custom-resource-not-ready"),
-			Run:         tlsSecretMissing,
+			Run:         tlsSecretMissing, Static: true,
 		},
 	}
 }

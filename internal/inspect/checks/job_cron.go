@@ -52,7 +52,7 @@ func cronJobChecks() []Check {
 				"Europe/Berlin): `kubectl edit cronjob <name>`.",
 			Link:  "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax",
 			Needs: []facts.Kind{facts.CronJob},
-			Run:   cronJobInvalid,
+			Run:   cronJobInvalid, Static: true,
 		},
 	}
 }

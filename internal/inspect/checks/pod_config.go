@@ -15,7 +15,7 @@ func configChecks() []Check {
 		if id == secretMissing { // it may be made for a custom resource
 			explainedBy = append(certificateFailures(), "custom-resource-not-ready")
 		}
-		return Check{
+		check := Check{
 			ID: id, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
 			Summary: summary,
 			Meaning: "The kubelet said so when it tried to start a container or to mount a volume, or the Pod's containers have not been started and the " +
@@ -26,6 +26,10 @@ func configChecks() []Check {
 			ExplainedBy: explainedBy,
 			Run:         missingReference(id),
 		}
+		if id != secretKeyMissing { // of Secrets no keys are kept
+			check.OnManifests = plannedReference(id)
+		}
+		return check
 	}
 	const (
 		mapLink    = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/"

@@ -43,7 +43,7 @@ func startChecks() []Check {
 				facts.Deployment, facts.StatefulSet, facts.DaemonSet, facts.ReplicationController, facts.Job, facts.CronJob,
 				facts.Event, facts.ServiceAccount, facts.Pod,
 			},
-			Run: accountMissing,
+			Run: accountMissing, OnManifests: plannedAccount,
 		},
 	}
 }

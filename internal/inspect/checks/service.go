@@ -30,7 +30,7 @@ func serviceChecks() []Check {
 				"deployment-unavailable", "statefulset-unavailable", "daemonset-unavailable", "replicaset-unavailable",
 				"serviceaccount-missing", "workload-not-observed",
 			}),
-			Run: selectorMatchesNothing,
+			Run: selectorMatchesNothing, OnManifests: plannedSelector,
 		},
 		{
 			ID: "service-no-ready-endpoints", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
@@ -57,6 +57,7 @@ func serviceChecks() []Check {
 			Needs:       []facts.Kind{facts.Service, facts.Pod},
 			Uses:        workloadKinds(),
 			Run:         portNameWrong,
+			OnManifests: plannedPortName,
 		},
 		{
 			ID: "service-loadbalancer-pending", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,

@@ -74,7 +74,7 @@ func claimChecks() []Check {
 				"reported once, on the workload.",
 			Remediation: "Create the claim, or correct the claimName in the Pod template.",
 			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#claims-as-volumes",
-			Needs:       []facts.Kind{facts.Pod, facts.PVC}, Uses: workloadKinds(), Run: claimMissing,
+			Needs:       []facts.Kind{facts.Pod, facts.PVC}, Uses: workloadKinds(), Run: claimMissing, OnManifests: plannedClaim,
 		},
 	}
 }

@@ -23,7 +23,7 @@ func webhookChecks() []Check {
 			Link:  link,
 			Needs: []facts.Kind{facts.Service},
 			Uses:  []facts.Kind{facts.ValidatingWebhook, facts.MutatingWebhook},
-			Run:   webhookServiceMissing,
+			Run:   webhookServiceMissing, Static: true,
 		},
 		{
 			ID: "webhook-no-endpoints", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityCritical,

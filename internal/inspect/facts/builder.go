@@ -254,6 +254,7 @@ func (g *Graph) sort() {
 	sortNodes(g.PriorityClasses)
 	sortNodes(g.CRDs)
 	sortNodes(g.Customs)
+	g.sortFlaws()
 	slices.SortFunc(g.Events, func(a, b *EventNode) int {
 		return cmp.Or(b.Last.Compare(a.Last), a.About.Compare(b.About), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.FieldPath, b.FieldPath),
 			cmp.Compare(a.Message, b.Message))

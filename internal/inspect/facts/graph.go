@@ -48,6 +48,8 @@ type Graph struct {
 	Customs []*CustomNode
 	// Events are warnings only, and only the newest of each object and reason.
 	Events []*EventNode
+	// Flaws are what is wrong with manifests; empty for clusters.
+	Flaws []Flaw
 
 	byRef         map[Ref]any
 	podsByOwner   map[Ref][]*PodNode

@@ -15,6 +15,9 @@ func Kinds() []Kind {
 	}
 }
 
+// KindOf is the kind of an object of some API version, by the rules of references; see kindOf.
+func KindOf(apiVersion, kind string) Kind { return kindOf(apiVersion, kind) }
+
 // coreGroup stands for the core group, whose name is empty, in kinds that are written with their group.
 const coreGroup = "core"
 

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+// theseChecks keeps the golden report from changing with every new check.
+const theseChecks = "manifest-*,configmap-key-missing,service-port-name-wrong,cronjob-invalid-schedule"
+
+func TestARepositoryIsInspectedWithoutACluster(t *testing.T) {
+	code, out, errOut := runCLI(t, "inspect", "-f", "testdata/repository", "--checks", theseChecks, "--fail-on", "high")
+	if code != exitFindings {
+		t.Errorf("exit code %d: %s", code, errOut)
+	}
+	got := regexp.MustCompile(`in [0-9.]+s`).ReplaceAllString(out, "in 0.0s")
+	golden := filepath.Join("testdata", "repository.golden")
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got:\n%s\nwant:\n%s\n(UPDATE_GOLDEN=1 writes the file anew)", got, want)
+	}
+}
+
+func TestFindingsKeepTheirIdsWhereverTheFilesStand(t *testing.T) {
+	ids := func(args ...string) string {
+		_, out, errOut := runCLI(t, append([]string{"inspect", "-o", "json", "--checks", theseChecks}, args...)...)
+		report := &v1alpha1.InspectionReport{}
+		if err := json.Unmarshal([]byte(out), report); err != nil {
+			t.Fatalf("%v: %s", err, errOut)
+		}
+		var all []string
+		for _, f := range report.Findings {
+			all = append(all, f.ID+" "+f.Object.APIVersion)
+		}
+		return strings.Join(all, "\n")
+	}
+	moved := t.TempDir()
+	for _, name := range []string{"web.yaml", "report.json"} {
+		text, err := os.ReadFile(filepath.Join("testdata/repository/deploy", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "web.yaml" {
+			text = append([]byte("# a new first line\n\n"), text...)
+		}
+		if err := os.WriteFile(filepath.Join(moved, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if before, after := ids("-f", "testdata/repository/deploy"), ids("-f", moved); before != after || !strings.Contains(before, "batch/v1beta1") {
+		t.Errorf("ids before:\n%s\nafter:\n%s", before, after)
+	}
+}
+
+func TestStandardInputIsInspected(t *testing.T) {
+	var out, errOut bytes.Buffer
+	in := strings.NewReader("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndta: {}\n")
+	code := Run(t.Context(), []string{"inspect", "-f", "-", "-n", "shop"}, Streams{In: in, Out: &out, Err: &errOut})
+	if code != exitOK || !strings.Contains(out.String(), "ConfigMap shop/c") || !strings.Contains(out.String(), "file: stdin:4") {
+		t.Errorf("exit code %d: %s%s", code, out.String(), errOut.String())
+	}
+}
+
+func TestWrongUsageOfFilesSaysWhatWouldBeRight(t *testing.T) {
+	empty := t.TempDir()
+	config := func(text string) string {
+		name := filepath.Join(t.TempDir(), "rules.yaml")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"with flags of a cluster":      {[]string{"-f", empty, "-A", "--context", "x"}, "leave out --context and --all-namespaces"},
+		"no object":                    {[]string{"-f", empty}, "no Kubernetes object found"},
+		"no such file":                 {[]string{"-f", "/nonexistent/x"}, "no such file or directory"},
+		"a check that cannot":          {[]string{"-f", empty, "--checks", "node-not-ready"}, "none of the chosen checks can judge manifests"},
+		"no release":                   {[]string{"-f", empty, "--kubernetes-version", "latest"}, `"latest" is no release of Kubernetes`},
+		"standard input twice":         {[]string{"-f", "-", "-f", "-"}, "give -f - once"},
+		"--complete on a cluster":      {[]string{"--complete"}, "use them with -f"},
+		"configuration that is absent": {[]string{"-f", empty, "--config", "/nonexistent/c"}, "read the configuration"},
+		"configuration with a slip":    {[]string{"-f", empty, "--config", config("failOn: high\nignores: []\n")}, "rules.yaml:2: ignores is no field of the configuration (ignore is meant?)"},
+		"configuration of wrong type":  {[]string{"-f", empty, "--config", config("ignore:\n- check: 5\n  reason: x\n")}, "rules.yaml:2: ignore[0].check must be text, not a number"},
+		"rule without a reason":        {[]string{"-f", empty, "--config", config("ignore: [{check: a}]\n")}, "ignore[0] must set reason"},
+		"rule that hides all":          {[]string{"-f", empty, "--config", config("ignore: [{reason: a}]\n")}, "it would hide everything"},
+		"unknown severity":             {[]string{"-f", empty, "--config", config("failOn: bad\n")}, "failOn takes critical, high"},
+		"unknown check":                {[]string{"-f", empty, "--config", config("checks: {exclude: [pod-oom-kiled]}\n")}, "did you mean pod-oom-killed?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, errOut := runCLI(t, append([]string{"inspect"}, tc.args...)...)
+			if code != exitError || !strings.Contains(errOut, tc.want) {
+				t.Errorf("exit code %d and %q, want %d and a text with %q", code, errOut, exitError, tc.want)
+			}
+		})
+	}
+}
+
+func TestTheConfigurationOfARepositoryIsTaken(t *testing.T) {
+	repository, err := filepath.Abs("testdata/repository/deploy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	const rules = `checks: {include: ["manifest-*", cronjob-invalid-schedule]}
+ignore:
+- {check: manifest-api-removed, name: report, reason: the old cluster still serves it, expires: 2999-01-01T00:00:00Z}
+- {check: cronjob-*, reason: known}
+thresholds: {recentWindow: 2h}
+allowedRegistries: [registry.example.com]
+failOn: medium
+`
+	if err := os.WriteFile(configName, []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errOut := runCLI(t, "inspect", "-f", repository)
+	if code != exitFindings || !strings.Contains(out, "1 root cause behind 1 finding (1 medium), 2 ignored by rule") {
+		t.Errorf("exit code %d: %s%s", code, out, errOut)
+	}
+	if code, out, _ = runCLI(t, "inspect", "-f", repository, "--fail-on", "critical"); code != exitOK {
+		t.Errorf("--fail-on does not win over the file: %d %s", code, out)
+	}
+}
+
+func TestChecksThatJudgeManifestsAreMarked(t *testing.T) {
+	_, out, _ := runCLI(t, "checks", "--manifests", "-o", "json")
+	var list []struct {
+		ID        string `json:"id"`
+		Manifests bool   `json:"manifests"`
+	}
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 15 {
+		t.Errorf("%d checks judge manifests, want at least 15", len(list))
+	}
+	for _, check := range list {
+		if !check.Manifests || check.ID == "pod-crash-looping" {
+			t.Errorf("%+v", check)
+		}
+	}
+	if _, out, _ = runCLI(t, "checks", "manifest-invalid"); !strings.Contains(out, "Runs on manifests") {
+		t.Error(out)
+	}
+}

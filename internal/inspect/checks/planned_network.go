@@ -1,0 +1,147 @@
+package checks
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// plannedSelector is selectorMatchesNothing for manifests: a Service whose selector fits no Pod template of the files.
+func plannedSelector(g *facts.Graph, _ Params) []Finding {
+	pods := planned(g)
+	var findings []Finding
+	for _, service := range g.Services {
+		selector := facts.SelectorFromSet(service.Selector)
+		if !selects(service) || !workloadsComplete(g, service.Namespace) || len(selectedOf(pods[service.Namespace], selector)) > 0 {
+			continue
+		}
+		finding := Finding{
+			Object: service.Ref, Evidence: []Evidence{spec("selector %s", selector)},
+			Message: fmt.Sprintf("Service %s selects %s, but no Pod template in namespace %s has these labels.", service.Name, selector, service.Namespace),
+			Remediation: "Make spec.selector of the Service and the labels of the Pod template (spec.template.metadata.labels) agree; delete the Service if nothing " +
+				"is meant to stand behind it.",
+		}
+		evidence, _ := nearlySelected(g, service)
+		finding.Evidence = append(finding.Evidence, evidence...)
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+// plannedPortName is portNameWrong for manifests.
+func plannedPortName(g *facts.Graph, _ Params) []Finding {
+	pods := planned(g)
+	var findings []Finding
+	for _, service := range g.Services {
+		if !selects(service) {
+			continue
+		}
+		var nodes []*facts.PodNode
+		for _, p := range selectedOf(pods[service.Namespace], facts.SelectorFromSet(service.Selector)) {
+			nodes = append(nodes, &facts.PodNode{Meta: facts.Meta{Ref: p.owner}, Spec: p.spec})
+		}
+		reported := map[string]bool{}
+		for i, port := range service.Ports {
+			if reported[port.TargetName] || !undeclared(port, nodes) {
+				continue
+			}
+			reported[port.TargetName] = true
+			finding := undeclaredPort(g, service, i, nodes)
+			finding.Remediation = fmt.Sprintf("Name the container port %s in the workload, or set targetPort of the Service to a name or number that the containers have.",
+				port.TargetName)
+			findings = append(findings, finding)
+		}
+	}
+	return findings
+}
+
+// plannedBudget is pdbBlocksDrain for manifests: a budget that demands all the Pods that there will ever be.
+func plannedBudget(g *facts.Graph, _ Params) []Finding {
+	pods := planned(g)
+	var findings []Finding
+	for _, pdb := range g.PDBs {
+		selected := selectedOf(pods[pdb.Namespace], pdb.Selector)
+		var wanted int32
+		for _, p := range selected {
+			if p.wanted < 0 {
+				wanted = -1
+				break
+			}
+			wanted = int32(min(int64(wanted)+int64(p.wanted), math.MaxInt32)) //nolint:gosec // bounded just here
+		}
+		if len(selected) == 0 || wanted == 0 || !demandsAll(pdb, wanted) || scaledBy(g, selected) && pdb.MinAvailable != "100%" && pdb.MaxUnavailable == "" {
+			continue
+		}
+		evidence := []Evidence{spec("%s", budgetText(pdb))}
+		if wanted > 0 {
+			evidence = append(evidence, spec("the workloads that it selects want %d %s", wanted, plural(int(wanted), "Pod", "Pods")))
+		}
+		findings = append(findings, Finding{
+			Object: pdb.Ref, Evidence: evidence, BecauseOnly: true,
+			Message: fmt.Sprintf("PodDisruptionBudget %s blocks every drain: it demands that all of its Pods stay, so that none may be evicted.", pdb.Name),
+			Remediation: "Set maxUnavailable: 1 in place of what stands there; with a single replica that means a short outage at each drain, so give the " +
+				"workload a second one if that matters.",
+		})
+	}
+	return findings
+}
+
+// demandsAll says whether a budget lets none of so many Pods be evicted; -1 stands for a number that is not known.
+func demandsAll(pdb *facts.PDBNode, wanted int32) bool {
+	if pdb.MaxUnavailable != "" {
+		return number(pdb.MaxUnavailable, 0) == 0
+	}
+	if wanted < 0 {
+		return pdb.MinAvailable == "100%"
+	}
+	return pdb.MinAvailable != "" && number(pdb.MinAvailable, wanted) >= int64(wanted)
+}
+
+// number reads an amount as a budget states it, rounding percentages of a whole up; -1 when it cannot be read.
+func number(text string, of int32) int64 {
+	if percent, ok := strings.CutSuffix(text, "%"); ok {
+		n, err := strconv.ParseInt(percent, 10, 32)
+		if err != nil {
+			return -1
+		}
+		if of == 0 {
+			return n // zero of anything is zero, and nothing else is
+		}
+		return (n*int64(of) + 99) / 100
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// scaledBy says whether an autoscaler may give one of the workloads more Pods than its manifest says.
+func scaledBy(g *facts.Graph, pods []plannedPods) bool {
+	return slices.ContainsFunc(g.HPAs, func(hpa *facts.HPANode) bool {
+		return slices.ContainsFunc(pods, func(p plannedPods) bool { return p.owner == hpa.Target })
+	})
+}
+
+// plannedProtection is pdbSelectsNothing for manifests.
+func plannedProtection(g *facts.Graph, _ Params) []Finding {
+	pods := planned(g)
+	var findings []Finding
+	for _, pdb := range g.PDBs {
+		selector := pdb.Selector.String()
+		if selector == "" || !workloadsComplete(g, pdb.Namespace) || len(selectedOf(pods[pdb.Namespace], pdb.Selector)) > 0 {
+			continue
+		}
+		findings = append(findings, Finding{
+			Object:      pdb.Ref,
+			Message:     fmt.Sprintf("PodDisruptionBudget %s protects nothing: no Pod template in namespace %s has the labels %s.", pdb.Name, pdb.Namespace, selector),
+			Evidence:    []Evidence{spec("selector %s", selector), spec("%s", budgetText(pdb))},
+			Remediation: "Make its selector and the labels of the Pod template agree, or delete the budget.",
+		})
+	}
+	return findings
+}
