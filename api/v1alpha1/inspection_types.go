@@ -18,9 +18,21 @@ const (
 	ReasonClusterUnreachable = "ClusterUnreachable"
 	// ReasonSaveFailed: the report could not be saved.
 	ReasonSaveFailed = "SaveFailed"
+	// ReasonExportNotServed: the API that spec.export asks for is not installed in the cluster.
+	ReasonExportNotServed = "NotServed"
+	// ReasonExportForbidden: the ServiceAccount may not write what spec.export asks for.
+	ReasonExportForbidden = "Forbidden"
+	// ReasonExportLeft: spec.export was taken away, and what it had asked for before could not be deleted.
+	ReasonExportLeft = "LeftBehind"
+	// ReasonExportFailed: the export failed for another reason, which the message names.
+	ReasonExportFailed = "ExportFailed"
 	// ReasonScheduled: the spec is accepted and what a run needs is there; the first run waits for the schedule.
 	ReasonScheduled = "Scheduled"
 )
+
+// ConditionExported is on an Inspection with spec.export: True once the last report was exported, False with the reason and
+// what to do when it could not be. It takes no part in Ready: a report that was not exported is a report all the same.
+const ConditionExported = "Exported"
 
 // Defaults of an Inspection.
 const (
@@ -96,6 +108,16 @@ type IgnoreRule struct {
 	Expires *metav1.Time `json:"expires,omitempty"`
 }
 
+// Export says where else than in InspectionReports the result of a run goes.
+type Export struct {
+	// openReports writes the result as one Report of openreports.io, which policy viewers show, into the namespace of the
+	// Inspection, under the name kubeops-<inspection>; each run replaces it. It is written with the rights of the
+	// ServiceAccount, which ClusterRole kubeops-inspector-openreports gives it, and deleted at the next turn when this is
+	// taken away. Condition Exported says whether it could be written; the run succeeds in any case.
+	// +optional
+	OpenReports bool `json:"openReports,omitempty"`
+}
+
 // InspectionSpec says what to inspect, when, and with whose rights.
 // +kubebuilder:validation:XValidation:rule="!has(self.timeZone) || has(self.schedule)",message="timeZone has a meaning only with a schedule"
 type InspectionSpec struct {
@@ -158,6 +180,9 @@ type InspectionSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="timeout must be between 5s and 1h"
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// export says where else the result of a run goes. Default: nowhere.
+	// +optional
+	Export *Export `json:"export,omitempty"`
 }
 
 // RootCause is a finding that nothing else explains, in short.
@@ -199,7 +224,7 @@ type InspectionStatus struct {
 	// observedGeneration is the generation of the spec that the conditions speak of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready, Reconciling and Stalled.
+	// conditions: Ready, Reconciling and Stalled, and with spec.export Exported.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -275,6 +300,11 @@ func (i *Inspection) ServiceAccountName() string {
 		return i.Spec.ServiceAccountName
 	}
 	return DefaultServiceAccountName
+}
+
+// ExportsOpenReports says whether the result of a run is written as a Report of openreports.io, too.
+func (i *Inspection) ExportsOpenReports() bool {
+	return i.Spec.Export != nil && i.Spec.Export.OpenReports
 }
 
 // KeepReports is how many reports are kept, at least one.

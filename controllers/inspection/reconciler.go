@@ -84,6 +84,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.prune(ctx, i, report.Name); err != nil {
 		return r.failed(ctx, stored, i, err)
 	}
+	r.export(ctx, i, report)
 	record(i, plan.run, report)
 	r.conditions(i).Succeeded(verdict(report))
 	if err := outcome.PatchStatus(ctx, r.Client, stored, i); err != nil {
@@ -143,6 +144,7 @@ func (r *Reconciler) tell(i *v1alpha1.Inspection, eventType, reason, text string
 }
 
 func (r *Reconciler) conditions(i *v1alpha1.Inspection) outcome.Conditions {
+	observeExport(i)
 	return outcome.Conditions{
 		List: &i.Status.Conditions, Observed: &i.Status.ObservedGeneration, Generation: i.Generation, Now: r.Clock.Now(),
 	}

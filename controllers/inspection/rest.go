@@ -26,6 +26,9 @@ func (r *Reconciler) rest(ctx context.Context, stored, i *v1alpha1.Inspection, n
 		r.conditions(i).Suspended("spec.suspend is set: no runs until it is taken away")
 		return ctrl.Result{}, outcome.PatchStatus(ctx, r.Client, stored, i)
 	}
+	if !i.ExportsOpenReports() {
+		r.unexport(ctx, i)
+	}
 	if i.Spec.Schedule != "" {
 		if _, err := r.selectChecks(i.Spec.Checks); err != nil {
 			return r.failed(ctx, stored, i, err)

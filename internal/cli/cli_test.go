@@ -42,7 +42,8 @@ func TestWrongUsageSaysWhatWouldBeRight(t *testing.T) {
 		want string
 	}{
 		"unknown check, with a similar one": {[]string{"inspect", "--checks", "pod-crash-loping"}, "did you mean pod-crash-looping?"},
-		"unknown output":                    {[]string{"inspect", "-o", "xml"}, "-o takes table, json or yaml"},
+		"unknown output":                    {[]string{"inspect", "-o", "xml"}, "-o takes table, json, yaml, sarif, junit, markdown, html, not"},
+		"no such folder":                    {[]string{"report", "--output-file", "no/such/folder/x.html"}, "there is no folder no/such/folder"},
 		"unknown severity":                  {[]string{"inspect", "--fail-on", "bad"}, "--fail-on takes critical, high"},
 		"-A with -n":                        {[]string{"inspect", "-A", "-n", "shop"}, "exclude each other"},
 		"no kubeconfig there":               {[]string{"inspect", "--kubeconfig", "/nonexistent/config"}, "kubeconfig"},

@@ -22,6 +22,7 @@ type inspectOptions struct {
 	checks        []string
 	exclude       []string
 	output        string
+	outputFile    string
 	color         string
 	failOn        string
 	timeout       time.Duration
@@ -46,6 +47,7 @@ Exit codes: 0 the inspection was carried out; 1 it found something at or above -
 		Example: `  kubeops inspect -A
   kubeops inspect -n shop --checks 'pod-*,image-*'
   kubeops inspect -A -o json | jq '.findings[] | select(.causedBy == null)'
+  kubeops inspect -A -o html --output-file report.html
   kubeops inspect -A --fail-on high        # for scripts: exit code 1 on high and critical findings
   kubeops inspect -f deploy --fail-on high # for a repository's CI: manifests instead of a cluster
   kubeops inspect -n shop --as system:serviceaccount:shop:kubeops`,
@@ -66,12 +68,13 @@ Exit codes: 0 the inspection was carried out; 1 it found something at or above -
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "inspect every namespace, and cluster-scoped objects")
 	flags.StringSliceVar(&o.checks, "checks", nil, "ids or globs of checks to run (default: all; `kubeops checks` lists them)")
 	flags.StringSliceVar(&o.exclude, "exclude-checks", nil, "ids or globs of checks to leave out")
-	flags.StringVarP(&o.output, "output", "o", "table", "table, json or yaml; json and yaml have the shape of an InspectionReport")
+	flags.StringVarP(&o.output, "output", "o", "table", outputHelp)
+	flags.StringVar(&o.outputFile, "output-file", "", "write the report to this file, not to standard output")
 	flags.StringVar(&o.color, "color", "auto", "auto (colour on a terminal), always or never")
 	flags.StringVar(&o.failOn, "fail-on", "", "exit with 1 on findings of this severity or worse: critical, high, medium, low or info")
 	flags.DurationVar(&o.timeout, "timeout", v1alpha1.DefaultTimeout, "give up reading after this time; what is missing is a gap")
 	flags.DurationVar(&o.grace, "startup-grace", checks.DefaultParams().StartupGrace, "how long something may be starting or not ready before it is a finding")
-	complete(cmd, "output", "table", "json", "yaml")
+	complete(cmd, "output", outputFormats()...)
 	complete(cmd, "color", "auto", "always", "never")
 	complete(cmd, "fail-on", severityNames()...)
 	complete(cmd, "checks", checkIDs()...)
@@ -95,10 +98,11 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	if err != nil {
 		return err
 	}
-	printer, err := newPrinter(streams.Out, o.output, o.color)
+	printer, err := newPrinter(streams.Out, o.output, o.color, o.outputFile)
 	if err != nil {
 		return err
 	}
+	printer.checks = selected
 	if err := printer.print(made, o.heading(target)); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
@@ -112,7 +116,7 @@ func (o *inspectOptions) validate() error {
 	if o.allNamespaces && o.cluster.overrides.Context.Namespace != "" {
 		return fmt.Errorf("-A and -n exclude each other")
 	}
-	_, err := newPrinter(nil, o.output, o.color)
+	_, err := newPrinter(nil, o.output, o.color, o.outputFile)
 	return err
 }
 
@@ -136,8 +140,7 @@ func (o *inspectOptions) inspect(ctx context.Context, streams Streams, t target,
 	result, err := inspect.Run(ctx, inspect.Input{
 		Source: collect.Source{Cluster: t.cluster, Config: t.config}, Scope: scope,
 		Checks: selected, Params: params, Clock: clock.RealClock{}, Progress: progress.update,
-		// Nothing stores this report: what is found is printed. The bound only keeps a terminal from drowning.
-		Bounds: report.Bounds{Findings: 100_000, Bytes: 64 << 20},
+		Bounds: printedBounds(),
 	})
 	progress.clear()
 	if err != nil {
@@ -199,3 +202,6 @@ func complete(cmd *cobra.Command, flag string, values ...string) {
 		panic(err) // a flag's name is mistyped in this file
 	}
 }
+
+// printedBounds are those of reports that nothing stores: what is found is printed.
+func printedBounds() report.Bounds { return report.Bounds{Findings: 100_000, Bytes: 64 << 20} }

@@ -76,13 +76,14 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 	}
 	report := inspect.Manifests(inspect.ManifestsInput{
 		Read: read, Checks: selected, Params: config.params(o.grace), Ignore: config.Ignore, ExcludeNamespaces: config.ExcludeNamespaces,
-		Clock: wall, Start: start,
+		Clock: wall, Start: start, Bounds: printedBounds(),
 	})
 	report.Summary.Trigger = "cli"
-	printer, err := newPrinter(streams.Out, o.output, o.color)
+	printer, err := newPrinter(streams.Out, o.output, o.color, o.outputFile)
 	if err != nil {
 		return err
 	}
+	printer.checks, printer.locate = selected, read.Locate
 	if err := printer.print(report, filesHeading(o.files.sources, read.Counts)); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}

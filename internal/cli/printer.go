@@ -1,32 +1,51 @@
 package cli
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
-
-	"sigs.k8s.io/yaml"
+	"path/filepath"
+	"slices"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/render"
 )
+
+// outputHelp is the help of --output.
+const outputHelp = "table; json or yaml, in the shape of an InspectionReport; sarif for code hosts; junit for continuous integration; " +
+	"markdown for a comment; html, one file to read in a browser"
+
+// outputFormats are the values of --output.
+func outputFormats() []string { return append([]string{"table"}, render.Formats()...) }
 
 // printer writes a report in one of the output formats.
 type printer struct {
 	w      io.Writer
 	output string
+	file   string
 	colors palette
 	width  int
+	// checks is the catalogue that formats explain findings from.
+	checks []checks.Check
+	// locate finds the manifests of objects; nil for live clusters.
+	locate func(v1alpha1.ObjectReference) (file string, line int, ok bool)
 }
 
-// newPrinter checks output and color; w may be nil for that alone.
-func newPrinter(w io.Writer, output, color string) (*printer, error) {
-	switch output {
-	case "table", "json", "yaml":
-	default:
-		return nil, fmt.Errorf("-o takes table, json or yaml, not %q", output)
+// newPrinter checks output and color, and that the folder of the file, if one is named, is there; w may be nil for that alone.
+func newPrinter(w io.Writer, output, color, file string) (*printer, error) {
+	if !slices.Contains(outputFormats(), output) {
+		return nil, fmt.Errorf("-o takes %s, not %q", joinWords(outputFormats()), output)
 	}
-	p := &printer{w: w, output: output, width: terminalWidth(w)}
+	if file != "" {
+		w = nil // neither the terminal's width nor its colours matter
+		folder := filepath.Dir(file)
+		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("--output-file: there is no folder %s", folder)
+		}
+	}
+	p := &printer{w: w, output: output, file: file, width: terminalWidth(w), checks: checks.Builtin()}
 	switch color {
 	case "always":
 		p.colors = palette{on: true}
@@ -41,24 +60,27 @@ func newPrinter(w io.Writer, output, color string) (*printer, error) {
 	return p, nil
 }
 
-// print writes the report; the heading is for people only.
+// print writes the report; the heading is for people only. A file is written once all is rendered, so that a failure does
+// not leave half of one.
 func (p *printer) print(report *v1alpha1.InspectionReport, heading string) error {
-	switch p.output {
-	case "json":
-		encoder := json.NewEncoder(p.w)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(report)
-	case "yaml":
-		text, err := yaml.Marshal(report)
-		if err != nil {
-			return err
-		}
-		_, err = p.w.Write(text)
+	if p.file == "" {
+		return p.render(report, heading)
+	}
+	var b bytes.Buffer
+	p.w = &b
+	if err := p.render(report, heading); err != nil {
 		return err
-	default:
+	}
+	return os.WriteFile(p.file, b.Bytes(), 0o644)
+}
+
+func (p *printer) render(report *v1alpha1.InspectionReport, heading string) error {
+	if p.output == "table" {
 		return p.table(report, heading)
 	}
+	return render.Write(p.w, p.output, report, render.Options{
+		Checks: p.checks, Version: version(), Heading: heading, Locate: p.locate,
+	})
 }
 
 // palette colours text on terminals.

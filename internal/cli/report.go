@@ -15,10 +15,11 @@ import (
 )
 
 type reportOptions struct {
-	cluster clusterFlags
-	output  string
-	color   string
-	failOn  string
+	cluster    clusterFlags
+	output     string
+	outputFile string
+	color      string
+	failOn     string
 }
 
 func newReport(streams Streams) *cobra.Command {
@@ -30,7 +31,8 @@ func newReport(streams Streams) *cobra.Command {
 name, the namespace must have exactly one Inspection.`,
 		Example: `  kubeops report -n shop
   kubeops report -n shop everything
-  kubeops report -n shop everything -o json`,
+  kubeops report -n shop everything -o html > report.html
+  kubeops report -n shop everything -o markdown --output-file comment.md`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd.Context(), streams, strings.Join(args, ""))
@@ -38,17 +40,18 @@ name, the namespace must have exactly one Inspection.`,
 	}
 	flags := cmd.Flags()
 	o.cluster.register(flags)
-	flags.StringVarP(&o.output, "output", "o", "table", "table, json or yaml")
+	flags.StringVarP(&o.output, "output", "o", "table", outputHelp)
+	flags.StringVar(&o.outputFile, "output-file", "", "write the report to this file, not to standard output")
 	flags.StringVar(&o.color, "color", "auto", "auto (colour on a terminal), always or never")
 	flags.StringVar(&o.failOn, "fail-on", "", "exit with 1 on findings of this severity or worse: critical, high, medium, low or info")
-	complete(cmd, "output", "table", "json", "yaml")
+	complete(cmd, "output", outputFormats()...)
 	complete(cmd, "color", "auto", "always", "never")
 	complete(cmd, "fail-on", severityNames()...)
 	return cmd
 }
 
 func (o *reportOptions) run(ctx context.Context, streams Streams, name string) error {
-	printer, err := newPrinter(streams.Out, o.output, o.color)
+	printer, err := newPrinter(streams.Out, o.output, o.color, o.outputFile)
 	if err != nil {
 		return err
 	}

@@ -143,7 +143,7 @@ func TestColourAppearsOnlyWhenAsked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			p, err := newPrinter(&out, "table", tc.color)
+			p, err := newPrinter(&out, "table", tc.color, "")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,6 +25,8 @@ type ManifestsInput struct {
 	// Ignore leaves findings out of the report; ExcludeNamespaces are names or globs of namespaces to leave out.
 	Ignore            []v1alpha1.IgnoreRule
 	ExcludeNamespaces []string
+	// Bounds of what the report keeps; see Input.
+	Bounds report.Bounds
 	// Clock tells the time; Start is when the reading began.
 	Clock clock.PassiveClock
 	Start time.Time
@@ -48,6 +50,7 @@ func Manifests(in ManifestsInput) *v1alpha1.InspectionReport {
 		Checks: able, ChecksRun: ran,
 		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces,
 		Start: in.Start, Duration: in.Clock.Since(in.Start),
+		Bounds: in.Bounds,
 		Redact: redact.New().Text,
 	})
 	made.Summary.Objects = int32(min(in.Read.Objects, 1<<30)) //nolint:gosec // bounded just here

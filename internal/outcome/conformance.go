@@ -28,7 +28,7 @@ func Violations(generation, observed int64, list []metav1.Condition) []string {
 		if n := utf8.RuneCountInString(c.Message); n > maxMessage {
 			report("the message of condition %s has %d runes, more than %d", c.Type, n, maxMessage)
 		}
-		if c.Type != v1alpha1.ConditionReady && c.Status != metav1.ConditionTrue {
+		if (c.Type == v1alpha1.ConditionReconciling || c.Type == v1alpha1.ConditionStalled) && c.Status != metav1.ConditionTrue {
 			report("condition %s is %s; it must be True or absent", c.Type, c.Status)
 		}
 	}

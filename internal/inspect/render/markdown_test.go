@@ -1,0 +1,127 @@
+package render
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestMarkdownShowsCausesWithWhatTheyBreak(t *testing.T) {
+	text := written(t, "markdown", sample(), sampleOptions())
+	for _, want := range []string{
+		"## KubeOps: kind-shop, all namespaces", "**Score 37 of 100.** 4 root causes behind 8 findings", "| 1 | 4 | 1 | 1 | 1 |",
+		"### 1. CRITICAL: Deployment shop/web", "- Deployment web has 0 of 3 Pods available.", "\n  - Service web has no ready endpoint",
+		"\n    - Ingress shop/front: Path / of shop.example", "**What to do.** Create the Secret: `kubectl -n shop create secret generic",
+		"<details><summary>Evidence (3)</summary>", "in `deploy/base files/web.yaml:12`", "### Not inspected", "- `secrets` (Forbidden): secrets may not be listed",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report does not contain %q", want)
+		}
+	}
+}
+
+// withoutCode takes out fenced blocks and code spans, in which nothing is markup.
+func withoutCode(markdown string) string {
+	var lines []string
+	fence := ""
+	for _, line := range strings.Split(markdown, "\n") {
+		run := line[:longestRunAtStart(line)]
+		switch {
+		case fence == "" && len(run) >= 3:
+			fence = run
+		case fence != "" && strings.TrimSpace(line) == run && len(run) >= len(fence):
+			fence = ""
+		case fence == "":
+			lines = append(lines, line)
+		}
+	}
+	return regexp.MustCompile("`[^`]*`").ReplaceAllString(strings.Join(lines, "\n"), "")
+}
+
+func longestRunAtStart(line string) int { return len(line) - len(strings.TrimLeft(line, "`")) }
+
+func TestMarkdownTextFromAClusterIsNoMarkup(t *testing.T) {
+	text := withoutCode(written(t, "markdown", sample(), Options{}))
+	for _, own := range []string{notLinked, "<details>", "<summary>", "</summary>"} {
+		text = strings.ReplaceAll(text, own, "\u200b")
+	}
+	for name, pattern := range map[string]string{
+		"HTML":                 `<(?:[^/]|/[^d])`,
+		"a link":               `[^\\]\]\(|://`,
+		"a bare domain":        `www\.`,
+		"a mention":            `@[a-z]`,
+		"a reference":          `[#!&~%$][0-9]`,
+		"bold":                 `[^\\]\*\*b`,
+		"a task":               `- \[ \]`,
+		"a heading of its own": `(?m)^# `,
+		"a control character":  "[\x00-\x09\x0b-\x1f\u202e]",
+	} {
+		if found := regexp.MustCompile(pattern).FindString(text); found != "" {
+			t.Errorf("the report has %s: %q", name, found)
+		}
+	}
+	if n := strings.Count(text, "</details>"); n != 3 {
+		t.Errorf("details are closed %d times", n)
+	}
+}
+
+func TestMarkdownFitsAComment(t *testing.T) {
+	text := written(t, "markdown", large(), sampleOptions())
+	if len(text) > 65_000 {
+		t.Errorf("%d bytes", len(text))
+	}
+	if !strings.Contains(text, "further root causes are** not shown here") || !strings.Contains(text, "### Not inspected") {
+		t.Error("what was left out is not counted, or the gaps were dropped")
+	}
+}
+
+func TestMarkdownLeavesOutEvidenceBeforeACause(t *testing.T) {
+	report := sample()
+	for i := range 20 {
+		report.Findings[4].Evidence = append(report.Findings[4].Evidence, report.Findings[0].Evidence...)
+		report.Findings[4].Evidence[i].Text = strings.Repeat("long ", 800)
+	}
+	text := written(t, "markdown", report, Options{})
+	if !strings.Contains(text, "Node worker-2 is short of memory") || strings.Contains(text, "long long") || !strings.Contains(text, "### 5. INFO") {
+		t.Error("a cause with much evidence is not shown without it")
+	}
+}
+
+func TestInlineTextEscapesOnlyWhatItMust(t *testing.T) {
+	for text, want := range map[string]string{
+		"Deployment shop/web-front v1.2+k3s": "Deployment shop/web-front v1.2+k3s",
+		"a_b *c* [d](e) <f> & g | h":         `a\_b \*c\* \[d\](e) &lt;f&gt; &amp; g \| h`,
+		"1. one":                             `1\. one`,
+		"- x":                                `\- x`,
+		"--- x":                              `\--- x`,
+		"two\nlines\r\n# three":              `two lines \# three`,
+		"see https://a.b and @team #1":       "see https:&#8203;//a.b and @&#8203;team #&#8203;1",
+		"MAILTO:x@y":                         "MAILTO:&#8203;x@&#8203;y",
+		"100%, 5 & 6, C# and a!":             `100%, 5 &amp; 6, C# and a\!`,
+	} {
+		if got := inlineText(text); got != want {
+			t.Errorf("inlineText(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestCodeIsClosedByItsOwnFenceOnly(t *testing.T) {
+	for text, want := range map[string]string{
+		"a": "`a`", "a`b": "``a`b``", "`a`": "`` `a` ``", "a``b": "```a``b```", "": "", "a\nb": "`a b`",
+	} {
+		if got := codeSpan(text); got != want {
+			t.Errorf("codeSpan(%q) = %q, want %q", text, got, want)
+		}
+	}
+	if got := codeBlock("x\n````\n</details>"); !strings.HasPrefix(got, "`````text\n") || !strings.HasSuffix(got, "\n`````\n") {
+		t.Errorf("codeBlock: %q", got)
+	}
+}
+
+func TestProseKeepsCodeAsItIs(t *testing.T) {
+	got := prose("Run `kubectl get a_b -o jsonpath='{.x[*]}'` or `c`, then * and an odd ` here.")
+	want := "Run `kubectl get a_b -o jsonpath='{.x[*]}'` or `c`, then \\* and an odd \\` here."
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

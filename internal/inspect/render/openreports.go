@@ -1,0 +1,126 @@
+package render
+
+import (
+	"encoding/json"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+const (
+	// openReportPrefix of the names: other programs write Reports, too, and must not meet those of KubeOps.
+	openReportPrefix = "kubeops-"
+	// openReportSource is what viewers of Reports show as the origin.
+	openReportSource = "kubeops"
+	// maxOpenResults in one Report.
+	maxOpenResults = 500
+	// maxOpenBytes of its results as JSON, so that the whole stays below 512 KiB.
+	maxOpenBytes = 500 << 10
+)
+
+// OpenReportResource is where Reports are served.
+func OpenReportResource() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: "openreports.io", Version: "v1alpha1", Resource: "reports"}
+}
+
+// OpenReportName is the name of the one Report of an Inspection.
+func OpenReportName(inspection *v1alpha1.Inspection) string {
+	return openReportPrefix + inspection.Name
+}
+
+// OpenReport is a report as a Report of openreports.io/v1alpha1, to be applied: one for each Inspection, in its namespace,
+// and owned by it. Objects of other namespaces, and of none, are named as the resources of its results; nothing is written
+// there, since an Inspection has no business in other namespaces than its own. left counts the findings and gaps that did
+// not fit.
+func OpenReport(report *v1alpha1.InspectionReport, inspection *v1alpha1.Inspection) (object *unstructured.Unstructured, left int) {
+	results, left := openResults(report)
+	summary := map[string]any{"pass": int64(0), "fail": int64(0), "warn": int64(0), "error": int64(0), "skip": int64(0)}
+	for _, result := range results {
+		outcome := result.(map[string]any)["result"].(string)
+		summary[outcome] = summary[outcome].(int64) + 1
+	}
+	object = &unstructured.Unstructured{Object: map[string]any{"source": openReportSource, "summary": summary, "results": results}}
+	object.SetGroupVersionKind(OpenReportResource().GroupVersion().WithKind("Report"))
+	object.SetNamespace(inspection.Namespace)
+	object.SetName(OpenReportName(inspection))
+	labels := map[string]string{"app.kubernetes.io/managed-by": "kubeops"}
+	if name := report.Labels[v1alpha1.LabelInspection]; name != "" {
+		labels[v1alpha1.LabelInspection] = name // cut to what a label takes, as on the InspectionReport
+	}
+	object.SetLabels(labels)
+	// Not as a controller and without blockOwnerDeletion: where the API server asks who may say so, it would be refused.
+	object.SetOwnerReferences([]metav1.OwnerReference{{
+		APIVersion: v1alpha1.GroupVersion().String(), Kind: "Inspection", Name: inspection.Name, UID: inspection.UID,
+	}})
+	if len(inspection.Spec.Namespaces) == 1 {
+		object.Object["scope"] = map[string]any{"apiVersion": "v1", "kind": "Namespace", "name": inspection.Spec.Namespaces[0]}
+	}
+	return object, left
+}
+
+// openResults are the findings in the report's order, the worst first, and then the gaps.
+func openResults(report *v1alpha1.InspectionReport) (results []any, left int) {
+	at := map[string]any{"seconds": report.Summary.StartTime.Unix(), "nanos": int64(0)}
+	size := 0
+	add := func(result map[string]any) {
+		result["timestamp"], result["source"] = at, openReportSource
+		text, err := json.Marshal(result)
+		if err != nil || left > 0 || len(results) >= maxOpenResults || size+len(text)+1 > maxOpenBytes {
+			left++ // what comes later weighs less: nothing overtakes what was left out
+			return
+		}
+		size += len(text) + 1
+		results = append(results, result)
+	}
+	results = []any{}
+	for _, f := range report.Findings {
+		add(openFinding(f))
+	}
+	for _, gap := range report.Gaps {
+		add(openGap(gap))
+	}
+	return results, left
+}
+
+func openFinding(f v1alpha1.Finding) map[string]any {
+	resource := map[string]any{"apiVersion": f.Object.APIVersion, "kind": f.Object.Kind, "name": f.Object.Name}
+	if f.Object.Namespace != "" {
+		resource["namespace"] = f.Object.Namespace
+	}
+	properties := map[string]any{"findingId": f.ID}
+	for key, value := range map[string]string{
+		"cluster": f.Cluster, "state": string(f.State), "causedBy": f.CausedBy, "remediation": clean(f.Remediation),
+	} {
+		if value != "" {
+			properties[key] = value
+		}
+	}
+	if f.FirstSeen != nil {
+		properties["firstSeen"] = utc(f.FirstSeen.Time)
+	}
+	result := map[string]any{
+		"policy": f.Check, "rule": f.Check, "category": string(f.Category), "message": clean(f.Message), "result": "warn",
+		"resources": []any{resource}, "properties": properties,
+	}
+	if f.Severity.Rank() <= v1alpha1.SeverityInfo.Rank() {
+		result["severity"] = string(f.Severity)
+	}
+	if f.Severity.Rank() <= v1alpha1.SeverityMedium.Rank() {
+		result["result"], result["scored"] = "fail", true
+	}
+	return result
+}
+
+// openGap is a result of its own kind: something that could not be evaluated.
+func openGap(gap v1alpha1.Gap) map[string]any {
+	properties := map[string]any{"source": gap.Source, "reason": string(gap.Reason)}
+	if gap.Remediation != "" {
+		properties["remediation"] = clean(gap.Remediation)
+	}
+	return map[string]any{
+		"policy": "inspection-gap", "rule": string(gap.Reason), "category": "gap", "message": clean(gap.Message), "result": "error", "properties": properties,
+	}
+}

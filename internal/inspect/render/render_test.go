@@ -1,0 +1,88 @@
+package render
+
+import (
+	"encoding/json"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+func TestFormatsAreWhatWriteKnows(t *testing.T) {
+	known := writers()
+	for _, format := range Formats() {
+		if known[format] == nil {
+			t.Errorf("there is no writer of %s", format)
+		}
+		delete(known, format)
+	}
+	for format := range known {
+		t.Errorf("%s is not among the formats", format)
+	}
+	if err := Write(io.Discard, "table", sample(), Options{}); err == nil || !strings.Contains(err.Error(), "json, yaml, sarif") {
+		t.Errorf("unknown format: %v", err)
+	}
+}
+
+func TestJSONAndYAMLHaveTheShapeOfTheAPI(t *testing.T) {
+	for format, read := range map[string]func([]byte, any) error{
+		"json": json.Unmarshal, "yaml": func(text []byte, into any) error { return yaml.UnmarshalStrict(text, into) },
+	} {
+		var got v1alpha1.InspectionReport
+		if err := read([]byte(written(t, format, sample(), sampleOptions())), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Findings[0].Message != sample().Findings[0].Message || got.Summary.Counts != sample().Summary.Counts || len(got.Gaps) != 2 {
+			t.Errorf("%s: %+v", format, got.Summary)
+		}
+	}
+}
+
+func TestWritingIsRepeatableAndChangesNothing(t *testing.T) {
+	report := sample()
+	for _, format := range Formats() {
+		first, second := written(t, format, report, sampleOptions()), written(t, format, report, sampleOptions())
+		if first != second {
+			t.Errorf("%s differs from time to time", format)
+		}
+	}
+	if !reflect.DeepEqual(report, sample()) {
+		t.Error("the report was changed")
+	}
+}
+
+func TestSpansSplitAtBackquotes(t *testing.T) {
+	for text, want := range map[string][]span{
+		"":             nil,
+		"plain":        {{"plain", false}},
+		"a `b` c":      {{"a ", false}, {"b", true}, {" c", false}},
+		"`b`":          {{"b", true}},
+		"odd ` one":    {{"odd ` one", false}},
+		"``":           nil,
+		"a `b` and `c": {{"a ", false}, {"b", true}, {" and `c", false}},
+	} {
+		if got := spans(text); !slices.Equal(got, want) {
+			t.Errorf("spans(%q) = %v, want %v", text, got, want)
+		}
+	}
+}
+
+func FuzzEveryFormatTakesAnyText(f *testing.F) {
+	f.Add(hostile, "x")
+	f.Add("\xff\xfe`|\\", "")
+	f.Fuzz(func(t *testing.T, text, name string) {
+		report := sample()
+		report.Findings[0].Message, report.Findings[0].Object.Name, report.Findings[0].Check = text, name, name
+		report.Findings[0].Evidence[0].Text, report.Findings[0].Remediation, report.Gaps[0].Message = text, text, text
+		for _, format := range Formats() {
+			if out := written(t, format, report, Options{}); out == "" {
+				t.Errorf("%s is empty", format)
+			}
+		}
+	})
+}

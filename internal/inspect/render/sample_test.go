@@ -1,0 +1,148 @@
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/checks"
+)
+
+// hostile is what somebody who may create objects could write into one, in the hope that a report shows it as markup.
+const hostile = "</script><script>alert(1)</script><img src=x onerror=alert(2)> [click](https://evil.example/x) ![i](https://evil.example/y.png) " +
+	"@team/admins #42 !7 &9 | cell | `code` ``two`` **bold** \x1b[31mred\x07 \u202Eabc\u202C www.evil.example mail@evil.example {0} ]]> </details>\n# heading\n- [ ] task\n<!-- "
+
+// sample is a report with root causes, symptoms below symptoms, evidence of all sources, gaps, and hostile text.
+func sample() *v1alpha1.InspectionReport {
+	start := metav1.NewTime(time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC))
+	seen := metav1.NewTime(start.Add(-48 * time.Hour))
+	report := &v1alpha1.InspectionReport{
+		Summary: v1alpha1.ReportSummary{
+			Inspection: "everything", Trigger: "schedule", StartTime: start, Duration: metav1.Duration{Duration: 1834 * time.Millisecond}, Score: 37,
+			RootCauses: 4, Objects: 1320, ChecksRun: 92, Ignored: 2, Changes: v1alpha1.ChangeCounts{New: 3, Fixed: 1, Persisting: 5},
+		},
+		Findings: []v1alpha1.Finding{
+			{
+				ID: "f-aaaa", Check: "secret-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityCritical, Cluster: "local",
+				Object:  v1alpha1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"},
+				Message: "Container web needs Secret shop/payments-key, which does not exist.", Affects: 3,
+				Evidence: []v1alpha1.Evidence{
+					{ID: "e1", Source: v1alpha1.EvidenceSpec, Text: "env PAYMENTS_KEY from Secret payments-key, key token"},
+					{ID: "e2", Source: v1alpha1.EvidenceEvent, Text: `Failed: Error: secret "payments-key" not found (x41)`},
+					{ID: "e3", Source: v1alpha1.EvidenceLog, Text: "2026-01-15T11:59:58Z starting\n2026-01-15T11:59:59Z fatal: no key\n" + strings.Repeat("a long line ", 30)},
+				},
+				Remediation: "Create the Secret: `kubectl -n shop create secret generic payments-key --from-file=token`, or correct its name in the Deployment.",
+				State:       v1alpha1.FindingNew, FirstSeen: &start,
+			},
+			{
+				ID: "f-bbbb", Check: "deployment-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh, CausedBy: "f-aaaa",
+				Object:  v1alpha1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"},
+				Message: "Deployment web has 0 of 3 Pods available.", Affects: 2, State: v1alpha1.FindingPersisting, FirstSeen: &seen,
+				Evidence: []v1alpha1.Evidence{{ID: "e1", Source: v1alpha1.EvidenceCondition, Text: "Available=False: MinimumReplicasUnavailable"}},
+			},
+			{
+				ID: "f-cccc", Check: "service-no-ready-endpoints", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh, CausedBy: "f-bbbb",
+				Object:  v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: "shop", Name: "web"},
+				Message: "Service web has no ready endpoint: none of the Pods that it selects is ready.", Affects: 1, State: v1alpha1.FindingPersisting, FirstSeen: &seen,
+			},
+			{
+				ID: "f-dddd", Check: "ingress-backend-broken", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh, CausedBy: "f-cccc",
+				Object:  v1alpha1.ObjectReference{APIVersion: "networking.k8s.io/v1", Kind: "Ingress", Namespace: "shop", Name: "front"},
+				Message: "Path / of shop.example leads to Service web, which has no ready endpoint.", State: v1alpha1.FindingPersisting, FirstSeen: &seen,
+			},
+			{
+				ID: "f-eeee", Check: "node-pressure", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
+				Object:  v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Node", Name: "worker-2"},
+				Message: "Node worker-2 is short of memory (MemoryPressure).", State: v1alpha1.FindingPersisting, FirstSeen: &seen,
+				Evidence:    []v1alpha1.Evidence{{ID: "e1", Source: v1alpha1.EvidenceMetric, Text: "memory 15.4Gi of 16Gi"}},
+				Remediation: "Find what uses the memory (`kubectl top pods -A --sort-by=memory`), and give the Pods limits.",
+			},
+			{
+				ID: "f-ffff", Check: "image-pull-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+				Object:  v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Name: hostile[:40]},
+				Message: hostile, State: v1alpha1.FindingNew, FirstSeen: &start, Remediation: "Read " + hostile,
+				Evidence: []v1alpha1.Evidence{
+					{ID: "e1", Source: v1alpha1.EvidenceEvent, Text: hostile}, {ID: "e2", Source: v1alpha1.EvidenceLog, Text: "```\n" + hostile},
+				},
+			},
+			{
+				ID: "f-abab", Check: "role-too-wide", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityLow, State: v1alpha1.FindingPersisting,
+				Object:  v1alpha1.ObjectReference{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "Role", Namespace: "team-b", Name: "all"},
+				Message: "Role all allows every verb on every resource of its namespace.", FirstSeen: &seen,
+			},
+			{
+				ID: "f-cdcd", Check: "pods-without-requests", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityInfo, CausedBy: "f-gone",
+				Object:  v1alpha1.ObjectReference{APIVersion: "batch/v1", Kind: "CronJob", Namespace: "team-b", Name: "nightly"},
+				Message: "No container of CronJob nightly asks for memory.",
+			},
+		},
+		Gaps: []v1alpha1.Gap{
+			{Source: "secrets", Reason: v1alpha1.GapForbidden, Checks: []string{"secret-missing", "secret-key-missing"},
+				Message:     `secrets may not be listed: "system:serviceaccount:shop:kubeops" <b>cannot</b> list resource`,
+				Remediation: "Grant it: `kubectl create clusterrolebinding x --clusterrole=kubeops-inspector-secrets --serviceaccount=shop:kubeops`."},
+			{Source: "metrics.k8s.io", Reason: v1alpha1.GapNotServed, Message: "The cluster does not serve metrics."},
+		},
+	}
+	for _, f := range report.Findings {
+		report.Summary.Counts.Add(f.Severity)
+	}
+	report.Summary.Gaps = int32(len(report.Gaps)) //nolint:gosec // two
+	return report
+}
+
+// nothing is the report of a cluster in which all is well.
+func nothing() *v1alpha1.InspectionReport {
+	return &v1alpha1.InspectionReport{Summary: v1alpha1.ReportSummary{
+		Score: 100, Objects: 412, ChecksRun: 92, StartTime: metav1.NewTime(time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)),
+		Duration: metav1.Duration{Duration: 412 * time.Millisecond},
+	}}
+}
+
+// large is a report at the bounds of reports.
+func large() *v1alpha1.InspectionReport {
+	report := sample()
+	report.Findings = nil
+	report.Summary.Counts = v1alpha1.SeverityCounts{}
+	for i := range 500 {
+		f := sample().Findings[i%8]
+		f.ID, f.CausedBy = fmt.Sprintf("f-%03d", i), ""
+		if i%5 != 0 {
+			f.CausedBy = fmt.Sprintf("f-%03d", i-i%5)
+		}
+		report.Summary.Counts.Add(f.Severity)
+		report.Findings = append(report.Findings, f)
+	}
+	report.Summary.Truncated = true
+	return report
+}
+
+func sampleOptions() Options {
+	return Options{
+		Checks: checks.Builtin(), Version: "v0.3.0", Heading: "kind-shop, all namespaces",
+		Locate: func(o v1alpha1.ObjectReference) (string, int, bool) {
+			switch o.Kind {
+			case "Deployment":
+				return `deploy\base files\web.yaml`, 12, true
+			case "Service":
+				return "./a:b.yaml", 0, true
+			default:
+				return "", 0, false
+			}
+		},
+	}
+}
+
+// written is the report in a format.
+func written(t *testing.T, format string, report *v1alpha1.InspectionReport, options Options) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, format, report, options); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}

@@ -1,0 +1,274 @@
+package render
+
+import (
+	"cmp"
+	"io"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/checks"
+)
+
+const (
+	sarifSchema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+	// sarifRoot is the name for the root of the sources that code hosts know.
+	sarifRoot = "%SRCROOT%"
+	// sarifFingerprint is the key under which a finding's id stands, by which it is the same from run to run.
+	sarifFingerprint = "kubeopsFindingId/v1"
+)
+
+// writeSARIF writes SARIF 2.1.0, the format that code hosts and editors read.
+func writeSARIF(w io.Writer, report *v1alpha1.InspectionReport, options Options) error {
+	s := &sarif{report: report, options: options}
+	return encode(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{s.run()}})
+}
+
+type sarif struct {
+	report  *v1alpha1.InspectionReport
+	options Options
+	// located is set when any object has a file.
+	located bool
+}
+
+func (s *sarif) run() sarifRun {
+	rules, index := s.rules()
+	summary := s.report.Summary
+	run := sarifRun{
+		Tool:        sarifTool{Driver: sarifDriver{Name: "KubeOps", Rules: rules}},
+		Invocations: []sarifInvocation{{ExecutionSuccessful: true}},
+		ColumnKind:  "utf16CodeUnits",
+		Results:     s.results(index),
+		Properties: map[string]any{
+			"score": summary.Score, "counts": summary.Counts, "rootCauses": summary.RootCauses, "truncated": summary.Truncated,
+		},
+	}
+	if s.options.Heading != "" {
+		run.Properties["inspected"] = s.options.Heading
+	}
+	driver := &run.Tool.Driver
+	driver.Version = s.options.Version
+	if version, ok := strings.CutPrefix(s.options.Version, "v"); ok {
+		driver.SemanticVersion = version
+	}
+	invocation := &run.Invocations[0]
+	if start := summary.StartTime; !start.IsZero() {
+		invocation.StartTimeUTC = utc(start.Time)
+		invocation.EndTimeUTC = utc(start.Add(summary.Duration.Duration))
+	}
+	driver.Notifications, invocation.ToolExecutionNotifications = sarifGaps(s.report.Gaps)
+	if s.located {
+		run.OriginalURIBaseIDs = map[string]sarifBaseURI{sarifRoot: {Description: sarifMessage{Text: "The root of the sources that were inspected."}}}
+	}
+	return run
+}
+
+func utc(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// rules are the catalogue, and the checks of findings that the catalogue does not know, with the place of each.
+func (s *sarif) rules() ([]sarifDescriptor, map[string]int) {
+	rules := make([]sarifDescriptor, 0, len(s.options.Checks))
+	index := map[string]int{}
+	add := func(c checks.Check) {
+		if _, there := index[c.ID]; !there {
+			index[c.ID] = len(rules)
+			rules = append(rules, sarifRule(c))
+		}
+	}
+	for _, c := range s.options.Checks {
+		add(c)
+	}
+	for _, f := range s.report.Findings {
+		add(checks.Check{ID: f.Check, Category: f.Category, Severity: f.Severity, Summary: f.Check})
+	}
+	return rules, index
+}
+
+func sarifRule(c checks.Check) sarifDescriptor {
+	rule := sarifDescriptor{
+		ID:                   c.ID,
+		ShortDescription:     sarifMessage{Text: cmp.Or(c.Summary, c.ID)},
+		DefaultConfiguration: &sarifConfiguration{Level: sarifLevel(c.Severity)},
+		Properties:           map[string]any{"tags": []string{"kubernetes", string(c.Category)}, "severity": string(c.Severity)},
+	}
+	if full := cmp.Or(c.Meaning, c.Summary); full != "" {
+		rule.FullDescription = &sarifMessage{Text: full}
+	}
+	if c.Remediation != "" {
+		text := c.Remediation
+		markdown := "**What to do.** " + c.Remediation
+		if c.Meaning != "" {
+			text, markdown = c.Meaning+"\n\n"+text, c.Meaning+"\n\n"+markdown
+		}
+		if c.Link != "" {
+			markdown += "\n\nMore: <" + c.Link + ">"
+		}
+		rule.Help = &sarifMessage{Text: text, Markdown: markdown}
+	}
+	if link, err := url.Parse(c.Link); err == nil && link.IsAbs() {
+		rule.HelpURI = c.Link
+	}
+	if c.Category == v1alpha1.CategorySecurity {
+		rule.Properties["security-severity"] = securitySeverity(c.Severity)
+	}
+	return rule
+}
+
+// sarifLevel is how a severity shows: as an error, a warning or a note.
+func sarifLevel(severity v1alpha1.Severity) string {
+	switch severity {
+	case v1alpha1.SeverityCritical, v1alpha1.SeverityHigh:
+		return "error"
+	case v1alpha1.SeverityMedium:
+		return "warning"
+	default:
+		return "note"
+	}
+}
+
+// securitySeverity is a severity on the scale of CVSS, in the middle of the range that code hosts show by that name.
+func securitySeverity(severity v1alpha1.Severity) string {
+	switch severity {
+	case v1alpha1.SeverityCritical:
+		return "9.5"
+	case v1alpha1.SeverityHigh:
+		return "8.0"
+	case v1alpha1.SeverityMedium:
+		return "5.5"
+	case v1alpha1.SeverityLow:
+		return "2.5"
+	default:
+		return "0.5"
+	}
+}
+
+func (s *sarif) results(index map[string]int) []sarifResult {
+	byID := map[string]v1alpha1.Finding{}
+	for _, f := range s.report.Findings {
+		byID[f.ID] = f
+	}
+	results := make([]sarifResult, 0, len(s.report.Findings))
+	for _, f := range s.report.Findings {
+		result := sarifResult{
+			RuleID: f.Check, RuleIndex: index[f.Check], Level: sarifLevel(f.Severity),
+			Message:             sarifMessage{Text: sarifText(sentence(f))},
+			Locations:           []sarifLocation{s.location(f.Object)},
+			PartialFingerprints: map[string]string{sarifFingerprint: f.ID},
+			Properties:          sarifProperties(f),
+		}
+		if cause, known := byID[f.CausedBy]; known && f.CausedBy != "" {
+			related := s.location(cause.Object)
+			related.ID, related.Message = 1, &sarifMessage{Text: sarifText("Caused by: " + sentence(cause))}
+			result.RelatedLocations = []sarifLocation{related}
+		}
+		if compared(s.report.Summary) {
+			result.BaselineState = map[v1alpha1.FindingState]string{
+				v1alpha1.FindingNew: "new", v1alpha1.FindingPersisting: "unchanged",
+			}[f.State]
+		}
+		results = append(results, result)
+	}
+	return results
+}
+
+func sarifProperties(f v1alpha1.Finding) map[string]any {
+	properties := map[string]any{"severity": string(f.Severity), "category": string(f.Category), "object": f.Object}
+	for key, value := range map[string]string{"cluster": f.Cluster, "state": string(f.State), "causedBy": f.CausedBy, "remediation": f.Remediation} {
+		if value != "" {
+			properties[key] = value
+		}
+	}
+	if f.Affects > 0 {
+		properties["affects"] = f.Affects
+	}
+	if len(f.Evidence) > 0 {
+		properties["evidence"] = f.Evidence
+	}
+	if f.FirstSeen != nil {
+		properties["firstSeen"] = utc(f.FirstSeen.Time)
+	}
+	return properties
+}
+
+// location of an object: always what it is called, and where it stands when that is known.
+func (s *sarif) location(object v1alpha1.ObjectReference) sarifLocation {
+	name := object.Kind + "/" + object.Name
+	if object.Namespace != "" {
+		name = object.Namespace + "/" + name
+	}
+	location := sarifLocation{LogicalLocations: []sarifLogical{{Name: object.Name, FullyQualifiedName: name, Kind: "resource"}}}
+	file, line, ok := s.options.locate(object)
+	if !ok {
+		return location
+	}
+	location.PhysicalLocation = &sarifPhysical{ArtifactLocation: sarifFile(file)}
+	if line > 0 {
+		location.PhysicalLocation.Region = &sarifRegion{StartLine: line}
+	}
+	s.located = s.located || location.PhysicalLocation.ArtifactLocation.URIBaseID != ""
+	return location
+}
+
+// sarifFile is a path as a URI: relative to the root of the sources, unless it is absolute.
+func sarifFile(file string) sarifArtifact {
+	if strings.HasPrefix(file, "/") {
+		return sarifArtifact{URI: (&url.URL{Scheme: "file", Path: file}).String()}
+	}
+	return sarifArtifact{URI: (&url.URL{Path: file}).String(), URIBaseID: sarifRoot}
+}
+
+// sarifText escapes what SARIF takes for a link, [text](target), or for a placeholder, {0}.
+func sarifText(text string) string {
+	text = clean(text)
+	if strings.Contains(text, "](") {
+		text = strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`).Replace(text)
+	}
+	return regexp.MustCompile(`\{(\d+)\}`).ReplaceAllString(text, "{{$1}}")
+}
+
+// sarifGaps are notifications about what could not be inspected, and the descriptions of their kinds.
+func sarifGaps(gaps []v1alpha1.Gap) ([]sarifDescriptor, []sarifNotification) {
+	var reasons []string
+	for _, gap := range gaps {
+		reasons = append(reasons, string(gap.Reason))
+	}
+	slices.Sort(reasons)
+	reasons = slices.Compact(reasons)
+	var kinds []sarifDescriptor
+	for _, reason := range reasons {
+		kinds = append(kinds, sarifDescriptor{
+			ID: "gap/" + reason, ShortDescription: sarifMessage{Text: "Something could not be inspected: " + reason},
+		})
+	}
+	notifications := make([]sarifNotification, 0, len(gaps))
+	for _, gap := range gaps {
+		text := gap.Message
+		if gap.Remediation != "" {
+			text += "\n" + gap.Remediation
+		}
+		notification := sarifNotification{
+			Descriptor: sarifReference{ID: "gap/" + string(gap.Reason), Index: slices.Index(reasons, string(gap.Reason))},
+			Level:      gapLevel(gap.Reason), Message: sarifMessage{Text: sarifText(text)},
+			Properties: map[string]any{"source": gap.Source},
+		}
+		if len(gap.Checks) > 0 {
+			notification.Properties["checks"] = gap.Checks
+		}
+		notifications = append(notifications, notification)
+	}
+	return kinds, notifications
+}
+
+func gapLevel(reason v1alpha1.GapReason) string {
+	switch reason {
+	case v1alpha1.GapCheckFailed:
+		return "error"
+	case v1alpha1.GapIgnoreRuleExpired, v1alpha1.GapNotServed:
+		return "note"
+	default:
+		return "warning"
+	}
+}

@@ -1,0 +1,157 @@
+package render
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+func TestSARIFIsValidAgainstTheSchemaOfTheStandard(t *testing.T) {
+	schema := sarifSchemaFile(t)
+	foreign := sample()
+	foreign.Findings[0].Check, foreign.Gaps[0].Reason = "made-by-somebody", "SomethingNew"
+	for name, test := range map[string]struct {
+		report  *v1alpha1.InspectionReport
+		options Options
+	}{
+		"findings in files":         {sample(), sampleOptions()},
+		"findings in a cluster":     {sample(), Options{}},
+		"nothing found":             {nothing(), sampleOptions()},
+		"nothing at all":            {&v1alpha1.InspectionReport{}, Options{}},
+		"as many findings as go":    {large(), sampleOptions()},
+		"unknown checks and reason": {foreign, sampleOptions()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := written(t, "sarif", test.report, test.options)
+			value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := schema.Validate(value); err != nil {
+				t.Errorf("%v\n%.3000s", err, text)
+			}
+		})
+	}
+}
+
+func TestTheSchemaRefusesWhatIsNoSARIF(t *testing.T) {
+	text := strings.Replace(written(t, "sarif", sample(), Options{}), `"level": "error"`, `"level": "loud"`, 1)
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sarifSchemaFile(t).Validate(value) == nil {
+		t.Error("a level that does not exist is accepted, so the other tests prove nothing")
+	}
+}
+
+func sarifSchemaFile(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	file, err := os.Open("testdata/sarif-schema-2.1.0.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close() //nolint:errcheck // read only
+	value, err := jsonschema.UnmarshalJSON(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource(sarifSchema, value); err != nil {
+		t.Fatal(err)
+	}
+	return compiler.MustCompile(sarifSchema)
+}
+
+func parsedSARIF(t *testing.T, report *v1alpha1.InspectionReport, options Options) sarifRun {
+	t.Helper()
+	var log sarifLog
+	if err := json.Unmarshal([]byte(written(t, "sarif", report, options)), &log); err != nil {
+		t.Fatal(err)
+	}
+	return log.Runs[0]
+}
+
+func TestSARIFResultsLeadToTheirRulesPlacesAndCauses(t *testing.T) {
+	run := parsedSARIF(t, sample(), sampleOptions())
+	for _, r := range run.Results {
+		if rule := run.Tool.Driver.Rules[r.RuleIndex]; rule.ID != r.RuleID {
+			t.Errorf("result of %s leads to rule %s", r.RuleID, rule.ID)
+		}
+		if r.PartialFingerprints[sarifFingerprint] == "" || r.Properties["severity"] == nil {
+			t.Errorf("result of %s has no fingerprint or severity: %+v", r.RuleID, r)
+		}
+	}
+	first, service := run.Results[0], run.Results[2]
+	place := first.Locations[0].PhysicalLocation
+	if place == nil || place.ArtifactLocation.URI != "deploy/base%20files/web.yaml" || place.ArtifactLocation.URIBaseID != sarifRoot || place.Region.StartLine != 12 {
+		t.Errorf("place of the first result: %+v", place)
+	}
+	if place := service.Locations[0].PhysicalLocation; place.ArtifactLocation.URI != "./a:b.yaml" || place.Region != nil {
+		t.Errorf("place without a line: %+v", place)
+	}
+	if name := first.Locations[0].LogicalLocations[0]; name.FullyQualifiedName != "shop/Deployment/web" || name.Kind != "resource" {
+		t.Errorf("logical location: %+v", name)
+	}
+	if node := run.Results[4].Locations[0]; node.PhysicalLocation != nil || node.LogicalLocations[0].FullyQualifiedName != "Node/worker-2" {
+		t.Errorf("location of a node: %+v", node)
+	}
+	if len(service.RelatedLocations) != 1 || !strings.HasPrefix(service.RelatedLocations[0].Message.Text, "Caused by: Deployment web has 0 of 3") {
+		t.Errorf("cause of the Service's finding: %+v", service.RelatedLocations)
+	}
+	if first.Level != "error" || run.Results[5].Level != "warning" || run.Results[6].Level != "note" {
+		t.Errorf("levels: %s %s %s", first.Level, run.Results[5].Level, run.Results[6].Level)
+	}
+	if first.BaselineState != "new" || service.BaselineState != "unchanged" {
+		t.Errorf("baseline states: %q, %q", first.BaselineState, service.BaselineState)
+	}
+}
+
+func TestSARIFOfAFirstReportHasNoBaseline(t *testing.T) {
+	report := sample()
+	report.Summary.Changes = v1alpha1.ChangeCounts{New: 8}
+	for _, r := range parsedSARIF(t, report, Options{}).Results {
+		if r.BaselineState != "" {
+			t.Errorf("%s is %s against no baseline", r.RuleID, r.BaselineState)
+		}
+	}
+}
+
+func TestSARIFGapsAreNotifications(t *testing.T) {
+	run := parsedSARIF(t, sample(), Options{})
+	got := run.Invocations[0].ToolExecutionNotifications
+	if len(got) != 2 || got[0].Level != "warning" || !strings.Contains(got[0].Message.Text, "secrets may not be listed") {
+		t.Fatalf("notifications: %+v", got)
+	}
+	for _, n := range got {
+		if kind := run.Tool.Driver.Notifications[n.Descriptor.Index]; kind.ID != n.Descriptor.ID {
+			t.Errorf("notification %s leads to %s", n.Descriptor.ID, kind.ID)
+		}
+	}
+}
+
+func TestSARIFSecurityRulesHaveASecuritySeverity(t *testing.T) {
+	run := parsedSARIF(t, sample(), Options{})
+	for _, rule := range run.Tool.Driver.Rules {
+		if got := rule.Properties["security-severity"]; (rule.ID == "role-too-wide") != (got == "2.5") {
+			t.Errorf("%s has security-severity %v", rule.ID, got)
+		}
+	}
+}
+
+func TestSARIFTextIsNeitherLinkNorPlaceholder(t *testing.T) {
+	for text, want := range map[string]string{
+		"see [here](https://evil.example) {0}": `see \[here\](https://evil.example) {{0}}`,
+		"args[0] of {name}":                    "args[0] of {name}",
+	} {
+		if got := sarifText(text); got != want {
+			t.Errorf("sarifText(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
