@@ -175,7 +175,7 @@ const (
 	GapIncomplete GapReason = "Incomplete"
 	// GapIgnoreRuleExpired: an ignore rule is past its expiry and no longer applies.
 	GapIgnoreRuleExpired GapReason = "IgnoreRuleExpired"
-	// GapCheckFailed: a check failed in itself, which is a defect of KubeOps.
+	// GapCheckFailed: a check failed in itself, which is a defect of KubeOps or, if it is a custom one, of the check.
 	GapCheckFailed GapReason = "CheckFailed"
 	// GapUnreadable: a file could not be read, or holds no YAML.
 	GapUnreadable GapReason = "Unreadable"

@@ -162,6 +162,12 @@ type InspectionSpec struct {
 	// checks narrows the checks that run. Default: all.
 	// +optional
 	Checks *CheckSelection `json:"checks,omitempty"`
+	// customChecks are checks of one's own, written in CEL over one object each. spec.checks can name them as custom-<id>.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=map
+	// +listMapKey=id
+	// +optional
+	CustomChecks []CustomCheck `json:"customChecks,omitempty"`
 	// thresholds change the patience of the checks.
 	// +optional
 	Thresholds *Thresholds `json:"thresholds,omitempty"`

@@ -15,6 +15,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
 )
@@ -23,7 +24,7 @@ import (
 
 // resolve reads everything that a run needs. Its errors are problems.
 func (r *Reconciler) resolve(ctx context.Context, i *v1alpha1.Inspection) (inspect.Input, error) {
-	selected, err := r.selectChecks(i.Spec.Checks)
+	selected, own, err := r.selectChecks(i.Spec.Checks, i.Spec.CustomChecks)
 	if err != nil {
 		return inspect.Input{}, err
 	}
@@ -39,6 +40,7 @@ func (r *Reconciler) resolve(ctx context.Context, i *v1alpha1.Inspection) (inspe
 		Source:            collect.Source{Cluster: v1alpha1.LocalCluster, Config: config},
 		Scope:             collect.Scope{Namespaces: i.Spec.Namespaces, Home: i.Namespace},
 		Checks:            selected,
+		Custom:            own,
 		Params:            params(i.Spec.Thresholds),
 		Ignore:            i.Spec.Ignore,
 		ExcludeNamespaces: i.Spec.ExcludeNamespaces,
@@ -47,18 +49,23 @@ func (r *Reconciler) resolve(ctx context.Context, i *v1alpha1.Inspection) (inspe
 	}, nil
 }
 
-func (r *Reconciler) selectChecks(selection *v1alpha1.CheckSelection) ([]checks.Check, error) {
-	if selection == nil {
-		return r.Checks, nil
+// selectChecks compiles the custom checks and narrows all to what the spec selects.
+func (r *Reconciler) selectChecks(selection *v1alpha1.CheckSelection, customChecks []v1alpha1.CustomCheck) ([]checks.Check, []custom.Program, error) {
+	own, err := custom.Compile(customChecks)
+	if err != nil {
+		return nil, nil, problem.UserError(v1alpha1.ReasonInvalidCustomCheck, nil, "spec.customChecks: %s", err)
 	}
-	selected, err := checks.Select(r.Checks, selection.Include, selection.Exclude)
+	if selection == nil {
+		return r.Checks, own, nil
+	}
+	selected, own, err := custom.Select(r.Checks, own, selection.Include, selection.Exclude)
 	switch {
 	case err != nil:
-		return nil, problem.UserError(v1alpha1.ReasonUnknownCheck, nil, "spec.checks: %s; `kubeops checks` lists them all", err)
-	case len(selected) == 0:
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.checks leaves no check to run: exclude takes all that include names")
+		return nil, nil, problem.UserError(v1alpha1.ReasonUnknownCheck, nil, "spec.checks: %s; `kubeops checks` lists them all", err)
+	case len(selected)+len(own) == 0:
+		return nil, nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.checks leaves no check to run: exclude takes all that include names")
 	}
-	return selected, nil
+	return selected, own, nil
 }
 
 // impersonate makes the configuration that reads with the rights of the Inspection's ServiceAccount, and with no others.

@@ -30,7 +30,7 @@ func (r *Reconciler) rest(ctx context.Context, stored, i *v1alpha1.Inspection, n
 		r.unexport(ctx, i)
 	}
 	if i.Spec.Schedule != "" {
-		if _, err := r.selectChecks(i.Spec.Checks); err != nil {
+		if _, _, err := r.selectChecks(i.Spec.Checks, i.Spec.CustomChecks); err != nil {
 			return r.failed(ctx, stored, i, err)
 		}
 		if _, err := r.impersonate(ctx, i); err != nil {

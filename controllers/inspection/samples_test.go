@@ -15,6 +15,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/custom"
 )
 
 func TestSamplesAreAcceptedAsTheyStand(t *testing.T) {
@@ -66,11 +67,15 @@ func (w *world) wantRunnable(object *unstructured.Unstructured) {
 	if _, err := due(i, w.clock.Now()); err != nil {
 		w.t.Error(err)
 	}
-	if _, err := w.reconciler().selectChecks(i.Spec.Checks); err != nil {
+	if _, _, err := w.reconciler().selectChecks(i.Spec.Checks, i.Spec.CustomChecks); err != nil {
+		w.t.Error(err)
+	}
+	own, err := custom.Compile(i.Spec.CustomChecks)
+	if err != nil {
 		w.t.Error(err)
 	}
 	for _, rule := range i.Spec.Ignore {
-		if _, err := checks.Select(checks.Builtin(), []string{rule.Check}, nil); rule.Check != "" && err != nil {
+		if _, _, err := custom.Select(checks.Builtin(), own, []string{rule.Check}, nil); rule.Check != "" && err != nil {
 			w.t.Error(err)
 		}
 	}

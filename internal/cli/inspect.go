@@ -13,6 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/report"
 )
 
@@ -21,6 +22,7 @@ type inspectOptions struct {
 	allNamespaces bool
 	checks        []string
 	exclude       []string
+	customChecks  string
 	output        string
 	outputFile    string
 	color         string
@@ -50,6 +52,7 @@ Exit codes: 0 the inspection was carried out; 1 it found something at or above -
   kubeops inspect -A -o html --output-file report.html
   kubeops inspect -A --fail-on high        # for scripts: exit code 1 on high and critical findings
   kubeops inspect -f deploy --fail-on high # for a repository's CI: manifests instead of a cluster
+  kubeops inspect -A --custom-checks checks.yaml --checks 'custom-*'
   kubeops inspect -n shop --as system:serviceaccount:shop:kubeops`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -68,6 +71,7 @@ Exit codes: 0 the inspection was carried out; 1 it found something at or above -
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "inspect every namespace, and cluster-scoped objects")
 	flags.StringSliceVar(&o.checks, "checks", nil, "ids or globs of checks to run (default: all; `kubeops checks` lists them)")
 	flags.StringSliceVar(&o.exclude, "exclude-checks", nil, "ids or globs of checks to leave out")
+	flags.StringVar(&o.customChecks, "custom-checks", "", "file with checks of your own in CEL: a list, or an Inspection with spec.customChecks; - reads stdin")
 	flags.StringVarP(&o.output, "output", "o", "table", outputHelp)
 	flags.StringVar(&o.outputFile, "output-file", "", "write the report to this file, not to standard output")
 	flags.StringVar(&o.color, "color", "auto", "auto (colour on a terminal), always or never")
@@ -86,7 +90,11 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	selected, err := checks.Select(checks.Builtin(), o.checks, o.exclude)
+	own, err := customPrograms(o.customChecks, streams.In)
+	if err != nil {
+		return err
+	}
+	selected, own, err := custom.Select(checks.Builtin(), own, o.checks, o.exclude)
 	if err != nil {
 		return fmt.Errorf("%w; `kubeops checks` lists them", err)
 	}
@@ -94,7 +102,7 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	if err != nil {
 		return err
 	}
-	made, err := o.inspect(ctx, streams, target, selected)
+	made, err := o.inspect(ctx, streams, target, selected, own)
 	if err != nil {
 		return err
 	}
@@ -127,7 +135,7 @@ func (o *inspectOptions) heading(t target) string {
 	return t.cluster + ", namespace " + t.namespace + " (-A for all)"
 }
 
-func (o *inspectOptions) inspect(ctx context.Context, streams Streams, t target, selected []checks.Check) (*v1alpha1.InspectionReport, error) {
+func (o *inspectOptions) inspect(ctx context.Context, streams Streams, t target, selected []checks.Check, own []custom.Program) (*v1alpha1.InspectionReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	scope := collect.Scope{Home: t.namespace}
@@ -139,7 +147,7 @@ func (o *inspectOptions) inspect(ctx context.Context, streams Streams, t target,
 	progress := newProgress(streams.Err, t.cluster)
 	result, err := inspect.Run(ctx, inspect.Input{
 		Source: collect.Source{Cluster: t.cluster, Config: t.config}, Scope: scope,
-		Checks: selected, Params: params, Clock: clock.RealClock{}, Progress: progress.update,
+		Checks: selected, Custom: own, Params: params, Clock: clock.RealClock{}, Progress: progress.update,
 		Bounds: printedBounds(),
 	})
 	progress.clear()

@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/report"
 )
 
@@ -20,6 +21,7 @@ type Stage string
 const (
 	StageCollect  Stage = "collect"
 	StageChecks   Stage = "checks"
+	StageCustom   Stage = "custom" // only where there are custom checks
 	StageCauses   Stage = "causes"
 	StageEvidence Stage = "evidence"
 	StageReport   Stage = "report"
@@ -31,8 +33,9 @@ type Input struct {
 	Source collect.Source
 	// Scope says which namespaces.
 	Scope collect.Scope
-	// Checks to run.
+	// Checks to run, and custom ones.
 	Checks []checks.Check
+	Custom []custom.Program
 	Params checks.Params
 	// Ignore leaves findings out of the report; ExcludeNamespaces are names or globs of namespaces to leave out.
 	Ignore            []v1alpha1.IgnoreRule

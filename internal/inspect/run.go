@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/causes"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/evidence"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/report"
@@ -21,10 +22,11 @@ import (
 // would only tell of the cancelling. A deadline of ctx that passes is a gap, not an error.
 func Run(ctx context.Context, in Input) (*Result, error) {
 	timer := newTimer(in)
+	all := slices.Concat(in.Checks, custom.Checks(in.Custom))
 
 	scope := in.Scope
 	scope.Leaks = checks.NeedLeaks(in.Checks)
-	collected, err := collect.All(ctx, in.Source, scope, checks.Kinds(in.Checks), in.Clock, timer.progress)
+	collected, err := collect.All(ctx, in.Source, scope, checks.Kinds(all), in.Clock, timer.progress)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +38,11 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	findings, ran, failed := checks.All(collected.Graph, in.Checks, in.Params)
 	timer.done(StageChecks)
 
-	linked := causes.Link(collected.Graph, in.Checks, findings)
+	own, err := runCustom(ctx, in, timer, collected.Graph, findings)
+	if err != nil {
+		return nil, err
+	}
+	linked := causes.Link(collected.Graph, all, slices.Concat(findings, own.Findings))
 	timer.done(StageCauses)
 
 	linked, unread := addLogs(ctx, in.Source, linked)
@@ -46,8 +52,8 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	timer.done(StageEvidence)
 
 	made := report.New(report.Input{
-		Graph: collected.Graph, Findings: linked, Gaps: slices.Concat(collected.Gaps, failed, unread),
-		Checks: in.Checks, ChecksRun: ran,
+		Graph: collected.Graph, Findings: linked, Gaps: slices.Concat(collected.Gaps, failed, own.Gaps, unread),
+		Checks: all, ChecksRun: ran + own.Ran,
 		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces, NamespacesOnly: len(in.Scope.Namespaces) > 0, Previous: in.Previous,
 		Start: timer.start, Duration: in.Clock.Since(timer.start),
 		Bounds: in.Bounds,
@@ -55,6 +61,18 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	})
 	timer.done(StageReport)
 	return &Result{Report: made, Durations: timer.durations}, nil
+}
+
+// runCustom carries out the custom checks, if there are any.
+func runCustom(ctx context.Context, in Input, timer *timer, g *facts.Graph, found []checks.Finding) (custom.Result, error) {
+	if len(in.Custom) == 0 {
+		return custom.Result{}, nil
+	}
+	result, err := custom.Run(ctx, custom.Input{
+		Programs: in.Custom, Source: in.Source, Scope: in.Scope, Graph: g, Found: found, ExcludeNamespaces: in.ExcludeNamespaces,
+	})
+	timer.done(StageCustom)
+	return result, err
 }
 
 // cancelled tells a run that was called off from one that ran out of time.

@@ -38,7 +38,7 @@ type Check struct {
 	ExplainedBy []string
 	// Leaks says that the check judges the leaks of Pod specs and ConfigMaps. Only with such a check are they looked for.
 	Leaks bool
-	// Run finds the problems. It must return them in a fixed order.
+	// Run finds the problems. It must return them in a fixed order. Custom checks have none: they judge objects.
 	Run func(*facts.Graph, Params) []Finding
 
 	// Static says that Run judges specs alone, so that it runs on manifests as well (`kubeops inspect -f`). Set it on a check
@@ -88,6 +88,8 @@ type Finding struct {
 	Check string
 	// Object that has the problem.
 	Object facts.Ref
+	// APIVersion of the object, where it is not the one that its kind is read at.
+	APIVersion string
 	// Discriminator tells several findings of one check on one object apart, for example the container's name. It must
 	// not hold anything that changes while the problem stays: no Pod names, no times, no counts.
 	Discriminator string

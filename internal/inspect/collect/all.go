@@ -158,41 +158,46 @@ func (c *collector) all(ctx context.Context, planned []resource, progress Progre
 	return failures
 }
 
-// kind reads one kind in all namespaces of the scope, within half of the time that is left when its turn comes: so one
-// slow source cannot eat the whole run.
+// kind reads one kind in all namespaces of the scope.
 func (c *collector) kind(ctx context.Context, r resource) []failure {
+	ctx, cancel := fairShare(ctx)
+	defer cancel()
+	list := func(namespace string) (bool, error) { return c.list(ctx, r, namespace) }
+	if !r.namespaced() && len(c.scope.Namespaces) > 0 {
+		_, _ = list("") // context only: without it less can be said, and nothing is missing
+		return nil
+	}
+	return c.scope.read(r, r.namespaced(), list)
+}
+
+// fairShare is half of the time that is left: so one slow source cannot eat the whole run.
+func fairShare(ctx context.Context) (context.Context, context.CancelFunc) {
 	limit := kindTimeout
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = time.Until(deadline) / 2
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	switch {
-	case !r.namespaced() && len(c.scope.Namespaces) > 0:
-		_, _ = c.list(ctx, r, "") // context only: without it less can be said, and nothing is missing
-		return nil
-	case r.namespaced() && len(c.scope.Namespaces) > 0:
-		var failures []failure
-		for _, namespace := range c.scope.Namespaces {
-			if partly, err := c.list(ctx, r, namespace); err != nil && !r.vanished(err) {
+	return context.WithTimeout(ctx, limit)
+}
+
+// read lists a resource in every namespace of the scope, or in the whole cluster; where that is forbidden, in the home
+// namespace.
+func (s Scope) read(r resource, namespaced bool, list func(namespace string) (partly bool, err error)) []failure {
+	var failures []failure
+	if namespaced && len(s.Namespaces) > 0 {
+		for _, namespace := range s.Namespaces {
+			if partly, err := list(namespace); err != nil && !r.vanished(err) {
 				failures = append(failures, failure{resource: r, namespace: namespace, err: err, partly: partly})
 			}
 		}
 		return failures
-	default:
-		return c.everywhere(ctx, r)
 	}
-}
-
-// everywhere reads a kind in the whole cluster; where that is forbidden, in the home namespace.
-func (c *collector) everywhere(ctx context.Context, r resource) []failure {
-	partly, err := c.list(ctx, r, "")
+	partly, err := list("")
 	if err == nil || r.vanished(err) {
 		return nil
 	}
 	failed := failure{resource: r, err: err, partly: partly}
-	if apierrors.IsForbidden(err) && !partly && r.namespaced() && c.scope.Home != "" {
-		if _, homeErr := c.list(ctx, r, c.scope.Home); homeErr == nil {
+	if apierrors.IsForbidden(err) && !partly && namespaced && s.Home != "" {
+		if _, homeErr := list(s.Home); homeErr == nil {
 			failed.home = true
 		}
 	}

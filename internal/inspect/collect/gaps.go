@@ -31,12 +31,15 @@ type cause struct {
 	version bool
 	// custom: custom resources, whose grant is another; discovery: which of them there are is not known.
 	custom, discovery bool
+	// objects: a list that custom checks want, for which the inspector's role gives no right.
+	objects bool
 }
 
 // lists are what was not read for one cause: these resources in each of these namespaces (in all, when there is none).
 type lists struct {
 	cause
 	kinds      []facts.Kind
+	checks     []string
 	resources  []string
 	namespaces []string
 }
@@ -45,7 +48,7 @@ type lists struct {
 func gaps(who string, scope Scope, failures []failure) []facts.Gap {
 	var made []facts.Gap
 	for _, l := range group(failures) {
-		gap := facts.Gap{Kinds: l.kinds, Source: fewNames(l.resources, 5) + l.where(3), Reason: l.reason}
+		gap := facts.Gap{Kinds: l.kinds, Checks: l.checks, Source: fewNames(l.resources, 5) + l.where(3), Reason: l.reason}
 		if l.missing {
 			gap.Source, gap.Kinds = strings.TrimPrefix(l.where(3), " in "), nil
 		}
@@ -82,6 +85,7 @@ func group(failures []failure) []lists {
 		l := &lists{cause: at.cause}
 		for _, r := range failed {
 			l.resources = append(l.resources, r.label())
+			l.checks = append(l.checks, r.checks...)
 			if r.kind != "" {
 				l.kinds = append(l.kinds, r.kind)
 			}
@@ -105,7 +109,11 @@ func group(failures []failure) []lists {
 }
 
 func causeOf(f failure) cause {
-	c := cause{reason: reason(f), home: f.home, version: f.resource.kind == "", missing: f.resource.kind == facts.Namespace && f.namespace != ""}
+	objects := len(f.resource.checks) > 0
+	c := cause{
+		reason: reason(f), home: f.home, objects: objects, version: f.resource.kind == "" && !objects,
+		missing: f.resource.kind == facts.Namespace && f.namespace != "",
+	}
 	switch {
 	case c.missing:
 		c.reason = v1alpha1.GapNotServed
@@ -215,10 +223,23 @@ func (l lists) explainForbidden(who string, scope Scope, failures []failure) (me
 		return l.explainCustom(who, scope)
 	case l.home:
 		return fmt.Sprintf("%s may not list these in all namespaces, so they were read in namespace %s only: %s.", who, scope.Home, list),
-			grant(who, inspector, nil) + fmt.Sprintf(" Or inspect namespace %s only (spec.namespaces, --namespace).", scope.Home)
+			l.grant(who, inspector, nil) + fmt.Sprintf(" Or inspect namespace %s only (spec.namespaces, --namespace).", scope.Home)
 	default:
-		return fmt.Sprintf("%s may not list these%s: %s.", who, in, list), grant(who, inspector, l.namespaces)
+		return fmt.Sprintf("%s may not list these%s: %s.", who, in, list), l.grant(who, inspector, l.namespaces)
 	}
+}
+
+// grant is the grant that these lists need: of the role, or for what custom checks want, of one that has to be made first.
+func (l lists) grant(who, role string, namespaces []string) string {
+	if !l.objects {
+		return grant(who, role, namespaces)
+	}
+	role = "kubeops-list-" + l.resources[0]
+	first := fmt.Sprintf("kubectl create clusterrole %s --verb=list --resource=%s", role, strings.Join(l.resources, ","))
+	if who == anonymousReader {
+		return fmt.Sprintf("Make a role: %s. %s", first, grant(who, role, namespaces))
+	}
+	return strings.Replace(grant(who, role, namespaces), ": kubectl", ": "+first+" && kubectl", 1)
 }
 
 // grant says which binding would let somebody read: everywhere, or in the namespaces.

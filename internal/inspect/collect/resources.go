@@ -31,6 +31,8 @@ type resource struct {
 	fieldSelector string
 	// custom is set for custom resources.
 	custom custom
+	// checks that alone want it; empty for kinds of the graph. It is then read as JSON, and has no kind.
+	checks []string
 }
 
 // label is the resource with its group, as RBAC and kubectl name it.

@@ -15,9 +15,6 @@ func Kinds() []Kind {
 	}
 }
 
-// KindOf is the kind of an object of some API version, by the rules of references; see kindOf.
-func KindOf(apiVersion, kind string) Kind { return kindOf(apiVersion, kind) }
-
 // coreGroup stands for the core group, whose name is empty, in kinds that are written with their group.
 const coreGroup = "core"
 
@@ -39,3 +36,7 @@ func group(apiVersion string) string {
 	}
 	return name
 }
+
+// KindOf is the kind under which the graph would know an object: its own, or, where another API group has a kind of the
+// same name as one that is reduced, the kind with that group behind it.
+func KindOf(apiVersion, kind string) Kind { return kindOf(apiVersion, kind) }

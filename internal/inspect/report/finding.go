@@ -38,6 +38,10 @@ func newFinding(in Input, linked causes.Linked, category v1alpha1.Category, memo
 			ID: fmt.Sprintf("e%d", i+1), Source: e.Source, Text: clean(in, e.Text, maxEvidence),
 		})
 	}
+	if linked.APIVersion != "" {
+		finding.Object.APIVersion = linked.APIVersion
+		finding.Object.Kind, _, _ = strings.Cut(finding.Object.Kind, ".") // the group that tells kinds of one name apart
+	}
 	compare(in, &finding, memory)
 	return finding
 }

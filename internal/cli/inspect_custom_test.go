@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestCustomChecksComeFromAListOrAnInspection(t *testing.T) {
+	const list = `- id: a
+  resource: {resource: namespaces}
+  expression: has(object.metadata.labels.owner)
+  message: no owner
+`
+	const inspection = `apiVersion: v1
+kind: ServiceAccount
+metadata: {name: kubeops}
+---
+apiVersion: kubeops.io/v1alpha1
+kind: Inspection
+metadata: {name: i}
+spec:
+  customChecks:
+  - {id: a, resource: {resource: namespaces}, expression: "true", message: m, severity: low}
+  - {id: b, resource: {group: apps, version: v1, resource: deployments}, expression: "true", message: m}
+`
+	for name, tc := range map[string]struct {
+		content string
+		want    int
+		wantErr string
+	}{
+		"a list":                     {content: list, want: 1},
+		"an Inspection among others": {content: inspection, want: 2},
+		"both":                       {inspection + "---\n" + strings.Replace(list, "id: a", "id: c", 1), 3, ""},
+		"an empty list":              {content: "[]"},
+		"an Inspection with none":    {content: "apiVersion: kubeops.io/v1alpha1\nkind: Inspection\n"},
+		"a field that is not there":  {list + "  serverity: low\n", 0, `unknown field "serverity"`},
+		"something else":             {"a: b", 0, "must hold a list of them"},
+		"nothing":                    {"", 0, "must hold a list of them"},
+		"no YAML":                    {"a: [", 0, "yaml"},
+		"an id twice":                {list + list, 0, `custom check "a": id: stands in the list twice`},
+		"a mistake":                  {strings.Replace(list, "has(object", "has(objct", 1), 0, `custom check "a": expression, line 1, column 5: undeclared reference to 'objct'` + "\n | has(objct.metadata.labels.owner)\n | ....^"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "checks.yaml")
+			if err := os.WriteFile(file, []byte(tc.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			programs, err := customPrograms(file, nil)
+			if tc.wantErr == "" && err != nil || tc.wantErr != "" && (err == nil || !strings.Contains(err.Error(), tc.wantErr)) {
+				t.Errorf("got %v, want %q", err, tc.wantErr)
+			}
+			if len(programs) != tc.want {
+				t.Errorf("%d checks, want %d", len(programs), tc.want)
+			}
+		})
+	}
+}
+
+func TestCustomChecksThatAreWrongAreWrongUsage(t *testing.T) {
+	const mistake = "- {id: a, resource: {resource: pods}, expression: objct == 1, message: m}"
+	var out, errOut bytes.Buffer
+	code := Run(t.Context(), []string{"inspect", "--custom-checks", "-"}, Streams{In: strings.NewReader(mistake), Out: &out, Err: &errOut})
+	if code != exitError || !strings.Contains(errOut.String(), "line 1, column 1: undeclared reference to 'objct'") {
+		t.Errorf("exit code %d: %s", code, errOut.String())
+	}
+	if code, _, errOut := runCLI(t, "inspect", "--custom-checks", "/nonexistent/checks.yaml"); code != exitError || !strings.Contains(errOut, "no such file") {
+		t.Errorf("exit code %d: %s", code, errOut)
+	}
+}
+
+func TestTheSampleIsAFileOfCustomChecks(t *testing.T) {
+	programs, err := customPrograms("../../config/samples/kubeops_v1alpha1_inspection_customchecks.yaml", nil)
+	if err != nil || len(programs) != 3 {
+		t.Errorf("%d checks, %v", len(programs), err)
+	}
+}
