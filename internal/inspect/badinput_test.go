@@ -20,24 +20,28 @@ import (
 // The engine is given what no one should make and someone has. What comes out is a gap or a finding, never a panic, and a
 // report that can be stored.
 func TestBadInput(t *testing.T) {
-	for name, objects := range map[string]func(*testing.T) []any{
-		"quantities that are negative, endless or next to nothing":       badQuantities,
-		"selectors that no one can match":                                badSelectors,
-		"schedules that never come":                                      badSchedules,
-		"labels with anything in them":                                   badLabels,
-		"owners in loops, and of kinds that do not exist":                badOwners,
-		"objects of a mebibyte":                                          bigObjects,
-		"names with every character that is allowed":                     oddNames,
-		"ten thousand containers that crash, on one Pod":                 tenThousandContainers,
-		"ten thousand Pods that fail, each in its own way, of one owner": tenThousandFailures,
-		"times before, after and at no time":                             badTimes,
-		"objects with nothing in them":                                   emptyObjects,
-		"messages that steer terminals and formats":                      badMessages,
+	for name, tc := range map[string]struct {
+		objects func(*testing.T) []any
+		clocks  []time.Time
+	}{
+		"quantities that are negative, endless or next to nothing": {badQuantities, clocks()},
+		"selectors that no one can match":                          {badSelectors, clocks()},
+		"schedules that never come":                                {badSchedules, clocks()},
+		"labels with anything in them":                             {badLabels, clocks()},
+		"owners in loops, and of kinds that do not exist":          {badOwners, clocks()},
+		"names with every character that is allowed":               {oddNames, clocks()},
+		"times before, after and at no time":                       {badTimes, clocks()},
+		"objects with nothing in them":                             {emptyObjects, clocks()},
+		"messages that steer terminals and formats":                {badMessages, clocks()[:1]},
+		"objects of a mebibyte":                                    {bigObjects, clocks()[:1]},
+		"ten thousand containers that crash, in one Pod":           {tenThousandContainers, clocks()[:1]},
+		"ten thousand Pods of one owner, each lacking another map": {tenThousandFailures, clocks()[:1]},
 	} {
-		for _, at := range clocks() {
-			t.Run(name+"/at "+at.Format("2006"), func(t *testing.T) {
-				assertStorable(t, inspectObjects(t, at, objects(t), true))
-				assertStorable(t, inspectObjects(t, at, objects(t), false))
+		for _, now := range tc.clocks {
+			t.Run(name+"/in "+now.Format("2006"), func(t *testing.T) {
+				for _, complete := range []bool{true, false} {
+					assertStorable(t, inspectObjects(t, now, tc.objects(t), complete))
+				}
 			})
 		}
 	}
@@ -140,15 +144,15 @@ func within(t *testing.T, where, what, text string, least, most int) {
 func TestTenThousandFindingsOnOneObjectFitIntoAReport(t *testing.T) {
 	builder := facts.NewBuilder("test", testkit.Now())
 	g := builder.Graph()
-	pod := facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "cart"}
+	object := facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "cart"}
 	noisy := checks.Check{ID: "noisy", Severity: v1alpha1.SeverityLow, ExplainedBy: []string{"noisy"}, Run: func(*facts.Graph, checks.Params) []checks.Finding {
 		var found []checks.Finding
 		for i := range 10_000 {
 			found = append(found, checks.Finding{
-				Object: pod, Discriminator: fmt.Sprint(i), Message: strings.Repeat("wörd ", 1000), Remediation: strings.Repeat("ö", 5000),
+				Object: object, Discriminator: fmt.Sprint(i), Message: strings.Repeat("wörd ", 450), Remediation: strings.Repeat("ö", 2500),
 				Because: []facts.Ref{{Kind: facts.Deployment, Namespace: "shop", Name: fmt.Sprint(i)}},
 				Evidence: []checks.Evidence{
-					{Source: v1alpha1.EvidenceSpec, Text: strings.Repeat("x", 1<<20)}, {Source: v1alpha1.EvidenceSpec, Text: fmt.Sprint(i)},
+					{Source: v1alpha1.EvidenceSpec, Text: strings.Repeat("x", 5<<10)}, {Source: v1alpha1.EvidenceSpec, Text: fmt.Sprint(i)},
 				}[i%2:],
 			})
 		}
@@ -170,7 +174,7 @@ func TestGapsWithoutNumberFitIntoAReport(t *testing.T) {
 	for i := range 1000 {
 		gaps = append(gaps, facts.Gap{
 			Source: strings.Repeat("s", 500) + fmt.Sprint(i), Reason: v1alpha1.GapForbidden, Kind: facts.Pod,
-			Message: strings.Repeat("ü", 9000), Remediation: strings.Repeat("grant ", 2000),
+			Message: strings.Repeat("ü", 2500), Remediation: strings.Repeat("grant ", 400),
 		})
 	}
 	r := newReport(g, all, nil, 0, gaps, testkit.Now())

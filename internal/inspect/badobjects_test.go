@@ -125,7 +125,7 @@ func badSchedules(t *testing.T) []any {
 	var objects []any
 	for i, schedule := range []string{
 		"", " ", "* * * * * *", "61 25 32 13 8", "0 0 31 2 *", "@every -5s", "@every 999999h", "@never", "TZ=Nowhere/City * * * * *", "CRON_TZ= * * * * *", "TZ=",
-		"*/0 * * * *", "5-1 * * * *", "1/99999999999999999999 * * * *", strings.Repeat("*,", 50_000) + "* * * * *", "\x00 * * * *", "ü * * * *", "* * * * 1#9", "? ? ? ? ?",
+		"*/0 * * * *", "5-1 * * * *", "1/99999999999999999999 * * * *", strings.Repeat("*,", 5_000) + "* * * * *", "\x00 * * * *", "ü * * * *", "* * * * 1#9", "? ? ? ? ?",
 	} {
 		text, err := json.Marshal(schedule)
 		if err != nil {

@@ -49,7 +49,7 @@ func bigObjects(*testing.T) []any {
 	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "big"}}
 	binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "big"}, RoleRef: rbacv1.RoleRef{Kind: "ClusterRole", Name: "big"}}
 	service := &corev1.Service{ObjectMeta: meta("big"), Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "cart"}}}
-	for i := range 5000 {
+	for i := range 2000 {
 		path := networkingv1.HTTPIngressPath{Path: fmt.Sprint("/", i), Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: fmt.Sprint("s", i)}}}
 		ingress.Spec.Rules = append(ingress.Spec.Rules, networkingv1.IngressRule{
 			Host: fmt.Sprint(i, ".example"), IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{path}}},

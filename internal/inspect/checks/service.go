@@ -196,20 +196,15 @@ func undeclaredPort(g *facts.Graph, service *facts.ServiceNode, index int, pods 
 		Evidence: []Evidence{spec("targetPort: %s", port.TargetName)},
 	}
 	seen := map[string]bool{}
-	var same []facts.ContainerPort // what a fix may point at: declared ports with the Service port's protocol
+	var same []facts.ContainerPort // what a fix may point at: declared ports with the Service port's protocol; two are too many
 	for _, pod := range pods {
 		owner := g.TopOwner(pod.Ref)
-		var declared []string
 		for _, p := range pod.Spec.Ports {
-			declared = append(declared, portText(p))
-			if protocol(p.Protocol) == protocol(port.Protocol) && !slices.ContainsFunc(same, func(s facts.ContainerPort) bool { return s.Port == p.Port }) {
+			if len(same) < 2 && protocol(p.Protocol) == protocol(port.Protocol) && !slices.ContainsFunc(same, func(s facts.ContainerPort) bool { return s.Port == p.Port }) {
 				same = append(same, p)
 			}
 		}
-		text := fmt.Sprintf("containers of %s %s declare %s", owner.Kind, owner.Name, strings.Join(declared, ", "))
-		if len(declared) == 0 {
-			text = fmt.Sprintf("containers of %s %s declare no port", owner.Kind, owner.Name)
-		}
+		text := fmt.Sprintf("containers of %s %s declare %s", owner.Kind, owner.Name, portTexts(pod.Spec.Ports))
 		if !seen[text] && len(seen) < 3 {
 			seen[text] = true
 			finding.Evidence = append(finding.Evidence, spec("%s", text))
@@ -226,6 +221,22 @@ func undeclaredPort(g *facts.Graph, service *facts.ServiceNode, index int, pods 
 		"`kubectl -n %s patch service %s --type=json -p '[{\"op\":\"replace\",\"path\":\"/spec/ports/%d/targetPort\",\"value\":%s}]'`.",
 		port.TargetName, service.Namespace, service.Name, index, target)
 	return finding
+}
+
+// portTexts lists declared ports, as many as a reader may want to see.
+func portTexts(ports []facts.ContainerPort) string {
+	const few = 8
+	if len(ports) == 0 {
+		return "no port"
+	}
+	var texts []string
+	for _, p := range ports[:min(len(ports), few)] {
+		texts = append(texts, portText(p))
+	}
+	if len(ports) > few {
+		texts = append(texts, fmt.Sprintf("and %d more", len(ports)-few))
+	}
+	return strings.Join(texts, ", ")
 }
 
 // portText is a declared port as people write it: http (8080/TCP), or 8080/TCP without a name.

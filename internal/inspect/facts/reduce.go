@@ -191,7 +191,7 @@ func convert[T any](conditions []T, one func(T) Condition) []Condition {
 	converted := make([]Condition, 0, len(conditions))
 	for _, c := range conditions {
 		made := one(c)
-		made.Message = text(made.Message)
+		made.Type, made.Reason, made.Message = text(made.Type), text(made.Reason), text(made.Message)
 		converted = append(converted, made)
 	}
 	return converted

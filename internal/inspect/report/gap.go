@@ -18,16 +18,17 @@ const (
 // newGaps are the gaps in the form of the API: with the checks that each of them hurts, and one for each expired rule. There
 // may be more of them than there is room for; the second result counts them all.
 func newGaps(in Input, expired []v1alpha1.IgnoreRule) ([]v1alpha1.Gap, int) {
+	read := slices.Clone(in.Gaps)
+	slices.SortStableFunc(read, func(a, b facts.Gap) int {
+		return cmp.Or(strings.Compare(string(a.Reason), string(b.Reason)), strings.Compare(a.Source, b.Source))
+	})
 	var gaps []v1alpha1.Gap
-	for _, gap := range in.Gaps {
+	for _, gap := range read[:min(len(read), maxGaps)] {
 		gaps = append(gaps, v1alpha1.Gap{
 			Cluster: in.Graph.Cluster, Source: facts.Clip(gap.Source, maxSource), Reason: gap.Reason, Checks: hurt(in, gap),
 			Message: clean(in, gap.Message, maxMessage), Remediation: clean(in, gap.Remediation, maxMessage),
 		})
 	}
-	slices.SortStableFunc(gaps, func(a, b v1alpha1.Gap) int {
-		return cmp.Or(strings.Compare(string(a.Reason), string(b.Reason)), strings.Compare(a.Source, b.Source))
-	})
 	for _, rule := range expired {
 		gaps = append(gaps, v1alpha1.Gap{
 			Source: facts.Clip(describe(rule), maxSource), Reason: v1alpha1.GapIgnoreRuleExpired,
@@ -36,7 +37,7 @@ func newGaps(in Input, expired []v1alpha1.IgnoreRule) ([]v1alpha1.Gap, int) {
 			Remediation: "Remove the rule from spec.ignore, or set a later expires if the reason still holds.",
 		})
 	}
-	return gaps[:fitting(gaps, maxGaps, maxGapBytes)], len(gaps)
+	return gaps[:fitting(gaps, maxGaps, maxGapBytes)], len(read) + len(expired)
 }
 
 // hurt are the ids of the checks that did not run, or not on everything, because of the gap.
