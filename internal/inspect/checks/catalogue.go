@@ -17,7 +17,7 @@ func Builtin() []Check {
 		serviceChecks(), ingressChecks(), storageChecks(),
 		nodeChecks(), namespaceChecks(), apiServiceChecks(), webhookChecks(), customResourceChecks(),
 		configurationChecks(), capacityChecks(), unusedChecks(),
-		podSecurityChecks(),
+		podSecurityChecks(), rbacChecks(), exposureChecks(),
 		manifestChecks(),
 	)
 	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })

@@ -14,7 +14,7 @@ func binding(name, subject string) string {
 		"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit}\nsubjects: ["+subject+"]")
 }
 
-func account(fields string) string {
+func defaultAccount(fields string) string {
 	return document("v1", "ServiceAccount", "name: default, namespace: shop", fields)
 }
 
@@ -32,14 +32,14 @@ func TestTokenAutomounted(t *testing.T) {
 		elsewhere       []facts.Kind
 		want            string
 	}{
-		{"a token without rights", account("") + webWith(oneContainer("")) + discovery, nil, found},
-		{"switched off at the ServiceAccount", account("automountServiceAccountToken: false") + webWith(oneContainer("")), nil, ""},
-		{"switched off at the Pod", account("") + webWith("automountServiceAccountToken: false, "+oneContainer("")), nil, ""},
-		{"a right of its own", account("") + webWith(oneContainer("")) + binding("b", toDefault), nil, ""},
-		{"a right by its user name", account("") + webWith(oneContainer("")) + binding("b", "{kind: User, name: 'system:serviceaccount:shop:default'}"), nil, ""},
-		{"a right of all accounts of the namespace", account("") + webWith(oneContainer("")) + all, nil, ""},
-		{"bindings that were not all read", account("") + webWith(oneContainer("")), []facts.Kind{facts.RoleBinding}, ""},
-		{"an account that no Pod uses", account(""), nil, ""},
+		{"a token without rights", defaultAccount("") + webWith(oneContainer("")) + discovery, nil, found},
+		{"switched off at the ServiceAccount", defaultAccount("automountServiceAccountToken: false") + webWith(oneContainer("")), nil, ""},
+		{"switched off at the Pod", defaultAccount("") + webWith("automountServiceAccountToken: false, "+oneContainer("")), nil, ""},
+		{"a right of its own", defaultAccount("") + webWith(oneContainer("")) + binding("b", toDefault), nil, ""},
+		{"a right by its user name", defaultAccount("") + webWith(oneContainer("")) + binding("b", "{kind: User, name: 'system:serviceaccount:shop:default'}"), nil, ""},
+		{"a right of all accounts of the namespace", defaultAccount("") + webWith(oneContainer("")) + all, nil, ""},
+		{"bindings that were not all read", defaultAccount("") + webWith(oneContainer("")), []facts.Kind{facts.RoleBinding}, ""},
+		{"an account that no Pod uses", defaultAccount(""), nil, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := told(t, "token-automounted", c.documents, c.elsewhere...); got != c.want {
@@ -53,8 +53,8 @@ func TestDefaultServiceAccountWithRights(t *testing.T) {
 	found := lines("medium Deployment/shop/web: Deployment web has rights through the ServiceAccount default of its namespace.",
 		"  spec: RoleBinding/shop/b gives it ClusterRole edit")
 	for _, c := range []struct{ name, documents, want string }{
-		{"default may edit", account("") + webWith(oneContainer("")) + binding("b", toDefault), found},
-		{"a subject without a namespace", account("") + webWith(oneContainer("")) + binding("b", "{kind: ServiceAccount, name: default}"), found},
+		{"default may edit", defaultAccount("") + webWith(oneContainer("")) + binding("b", toDefault), found},
+		{"a subject without a namespace", defaultAccount("") + webWith(oneContainer("")) + binding("b", "{kind: ServiceAccount, name: default}"), found},
 		{"another account", webWith("serviceAccountName: web, "+oneContainer("")) + binding("b", toDefault), ""},
 		{"default of another namespace", webWith(oneContainer("")) + binding("b", "{kind: ServiceAccount, name: default, namespace: other}"), ""},
 		{"no token", webWith("automountServiceAccountToken: false, "+oneContainer("")) + binding("b", toDefault), ""},

@@ -160,8 +160,8 @@ metadata: {name: owned, labels: {owner: us}}
 	want := []string{
 		"low custom-namespace-owner Namespace/play", "low custom-namespace-owner Namespace/shop",
 		"medium custom-production-replicas Deployment/shop/api",
-		"medium custom-argocd-pinned-revision Application/argocd/head", "medium custom-argocd-pinned-revision Application/argocd/one-of-two",
-		"medium custom-argocd-pinned-revision Application/argocd/unset",
+		"medium custom-argocd-pinned-revision Application.argoproj.io/argocd/head", "medium custom-argocd-pinned-revision Application.argoproj.io/argocd/one-of-two",
+		"medium custom-argocd-pinned-revision Application.argoproj.io/argocd/unset",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -6,6 +6,8 @@ type RoleNode struct {
 	Rules []AccessRule
 	// Aggregated ClusterRoles get their rules from others by labels.
 	Aggregated bool
+	// Bootstrap is true where the API server itself made the role, and restores it when it starts.
+	Bootstrap bool
 }
 
 // AccessRule is one rule of a role, as written.
@@ -19,13 +21,15 @@ type BindingNode struct {
 	// Role that it gives; a Role has the binding's namespace.
 	Role     Ref
 	Subjects []Subject
+	// Bootstrap is true where the API server itself made the binding, and restores it when it starts.
+	Bootstrap bool
 }
 
 // Subject is who a binding gives a role to.
 type Subject struct {
 	// Kind is User, Group or ServiceAccount.
 	Kind string
-	// Namespace of a ServiceAccount; empty for the others.
+	// Namespace of a ServiceAccount, that of the binding where none is written; empty for the others.
 	Namespace, Name string
 }
 

@@ -65,6 +65,9 @@ type KeyedNode struct {
 	Sought bool
 	// PullSecrets and TokenSecrets are the names of the Secrets that a ServiceAccount lists.
 	PullSecrets, TokenSecrets []string
+	// TokenOf is the ServiceAccount whose long-lived token a Secret holds; empty for other Secrets, and for tokens that the
+	// cluster no longer accepts.
+	TokenOf string
 }
 
 // EventNode is the newest of the like events about an object: same object, reason, field and opening words.

@@ -33,9 +33,9 @@ func (b *Builder) intern(m *Meta, node any, key []byte) {
 	case *WorkloadNode:
 		n.Template, n.TemplateLabels = b.spec(n.Template, key), b.labels(n.TemplateLabels)
 	case *JobNode:
-		n.Template = b.spec(n.Template, key)
+		n.Template, n.TemplateLabels = b.spec(n.Template, key), b.labels(n.TemplateLabels)
 	case *CronJobNode:
-		n.Template = b.spec(n.Template, key)
+		n.Template, n.TemplateLabels = b.spec(n.Template, key), b.labels(n.TemplateLabels)
 	case *CustomNode:
 		m.Kind, n.APIVersion = Kind(b.str(string(m.Kind))), b.str(n.APIVersion)
 		n.Phase, n.Health = b.str(n.Phase), b.str(n.Health)

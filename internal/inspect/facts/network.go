@@ -14,7 +14,8 @@ type ServiceNode struct {
 	PublishNotReady bool
 	// LoadBalancerAddresses counts the addresses that a LoadBalancer got.
 	LoadBalancerAddresses int
-	// ExternalIPs counts spec.externalIPs; SourceRanges are those of spec.loadBalancerSourceRanges.
+	// ExternalIPs counts spec.externalIPs; SourceRanges are who may come in through a load balancer, from
+	// spec.loadBalancerSourceRanges or from an annotation of a cloud.
 	ExternalIPs  int
 	SourceRanges []string
 	// Internal is true where an annotation of a cloud asks for a load balancer without a public address.
@@ -25,6 +26,8 @@ type ServiceNode struct {
 	LocalTraffic bool
 	// ExternalName of a Service of that type.
 	ExternalName string
+	// PrivateAddresses is true where the load balancer got addresses, and all of them are private ones.
+	PrivateAddresses bool
 }
 
 // ServicePort is a port of a Service. TargetName is set when it names a container port, else TargetPort.
@@ -60,6 +63,8 @@ type IngressNode struct {
 	Hosts, TLSHosts []string
 	// TLSElsewhere is true where an annotation says that certificates come from somewhere else than a Secret.
 	TLSElsewhere bool
+	// Shares is true where an annotation makes it one of several for the same host and path, such as a canary.
+	Shares bool
 	// DefaultBackend is set when spec.defaultBackend takes all other requests.
 	DefaultBackend bool
 	// Addresses counts the load balancer addresses in its status.
@@ -72,6 +77,8 @@ type IngressBackend struct {
 	Service    string
 	PortName   string
 	Port       int32
+	// Exact paths match nothing below them.
+	Exact bool
 }
 
 // IngressClassNode is an IngressClass.

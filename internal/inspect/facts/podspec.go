@@ -172,11 +172,11 @@ func (g *Graph) indexSpecs() {
 		}
 	}
 	for _, c := range g.CronJobs {
-		add(c.Ref, c.Template, nil, true)
+		add(c.Ref, c.Template, c.TemplateLabels, true)
 	}
 	for _, j := range g.Jobs {
 		if g.TopOwner(j.Ref) == j.Ref {
-			add(j.Ref, j.Template, nil, true)
+			add(j.Ref, j.Template, j.TemplateLabels, true)
 		}
 	}
 	for _, pod := range g.Pods {

@@ -1,25 +1,29 @@
 package facts
 
 import (
+	"cmp"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // reduceAccess reduces what grants and restricts: roles, bindings, network policies, limits and priorities.
 func reduceAccess(object any) any {
 	switch o := object.(type) {
 	case *rbacv1.Role:
-		return &RoleNode{Meta: metaOf(Role, &o.ObjectMeta), Rules: accessRules(o.Rules)}
+		return &RoleNode{Meta: metaOf(Role, &o.ObjectMeta), Rules: accessRules(o.Rules), Bootstrap: bootstrap(&o.ObjectMeta)}
 	case *rbacv1.ClusterRole:
-		return &RoleNode{Meta: metaOf(ClusterRole, &o.ObjectMeta), Rules: accessRules(o.Rules), Aggregated: o.AggregationRule != nil}
+		return &RoleNode{
+			Meta: metaOf(ClusterRole, &o.ObjectMeta), Rules: accessRules(o.Rules), Aggregated: o.AggregationRule != nil, Bootstrap: bootstrap(&o.ObjectMeta),
+		}
 	case *rbacv1.RoleBinding:
-		return reduceBinding(metaOf(RoleBinding, &o.ObjectMeta), o.RoleRef, o.Subjects)
+		return reduceBinding(metaOf(RoleBinding, &o.ObjectMeta), bootstrap(&o.ObjectMeta), o.RoleRef, o.Subjects)
 	case *rbacv1.ClusterRoleBinding:
-		return reduceBinding(metaOf(ClusterRoleBinding, &o.ObjectMeta), o.RoleRef, o.Subjects)
+		return reduceBinding(metaOf(ClusterRoleBinding, &o.ObjectMeta), bootstrap(&o.ObjectMeta), o.RoleRef, o.Subjects)
 	case *networkingv1.NetworkPolicy:
 		return reduceNetworkPolicy(o)
 	case *corev1.LimitRange:
@@ -39,19 +43,33 @@ func accessRules(rules []rbacv1.PolicyRule) []AccessRule {
 	return reduced
 }
 
-func reduceBinding(meta Meta, role rbacv1.RoleRef, subjects []rbacv1.Subject) *BindingNode {
-	node := &BindingNode{Meta: meta, Role: Ref{Kind: Kind(role.Kind), Name: role.Name}}
+func reduceBinding(meta Meta, bootstrap bool, role rbacv1.RoleRef, subjects []rbacv1.Subject) *BindingNode {
+	node := &BindingNode{Meta: meta, Role: Ref{Kind: Kind(role.Kind), Name: role.Name}, Bootstrap: bootstrap}
 	if node.Role.Kind == Role {
 		node.Role.Namespace = meta.Namespace
 	}
 	for _, s := range subjects {
 		subject := Subject{Kind: s.Kind, Name: s.Name}
 		if s.Kind == rbacv1.ServiceAccountKind {
-			subject.Namespace = s.Namespace
+			subject.Namespace = cmp.Or(s.Namespace, meta.Namespace) // as the authorizer reads it
 		}
 		node.Subjects = append(node.Subjects, subject)
 	}
 	return node
+}
+
+// bootstrap says whether the API server made a role or binding by itself.
+func bootstrap(o *metav1.ObjectMeta) bool {
+	return o.Labels["kubernetes.io/bootstrapping"] == "rbac-defaults"
+}
+
+// tokenOf is the ServiceAccount that a Secret says it holds the token of. A Secret of another type may say so too, which
+// cannot be seen in its metadata; nobody has reason to.
+func tokenOf(o *metav1.ObjectMeta) string {
+	if o.Labels["kubernetes.io/legacy-token-invalid-since"] != "" {
+		return "" // unused for a year, and refused since
+	}
+	return o.Annotations[corev1.ServiceAccountNameKey]
 }
 
 func reduceNetworkPolicy(p *networkingv1.NetworkPolicy) *NetworkPolicyNode {

@@ -93,7 +93,7 @@ func TestWorkloadsAreReduced(t *testing.T) {
 		"a Job with its defaults": {
 			"apiVersion: batch/v1\nkind: Job\nmetadata: {name: w, namespace: shop}\nspec:\n" + template + "status: {failed: 2, startTime: '2026-01-15T10:00:00Z'}",
 			&facts.JobNode{
-				Meta: meta(facts.Job, "shop", "w"), Failed: 2, Completions: 1, BackoffLimit: 6, Started: at(10, 0, 0), TTL: -1, Template: &facts.PodSpec{},
+				Meta: meta(facts.Job, "shop", "w"), Failed: 2, Completions: 1, BackoffLimit: 6, Started: at(10, 0, 0), TTL: -1, Template: &facts.PodSpec{}, TemplateLabels: templateLabels,
 			},
 		},
 		"a CronJob": {

@@ -17,8 +17,9 @@ func reduceService(s *corev1.Service) *ServiceNode {
 		Meta: metaOf(Service, &s.ObjectMeta), Type: string(s.Spec.Type), Headless: s.Spec.ClusterIP == corev1.ClusterIPNone,
 		Selector: maps.Clone(s.Spec.Selector), PublishNotReady: s.Spec.PublishNotReadyAddresses,
 		LoadBalancerAddresses: len(s.Status.LoadBalancer.Ingress),
-		ExternalIPs:           len(s.Spec.ExternalIPs), SourceRanges: s.Spec.LoadBalancerSourceRanges, ExternalName: s.Spec.ExternalName,
-		LocalTraffic: s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal, Internal: internalLoadBalancer(s.Annotations),
+		ExternalIPs:           len(s.Spec.ExternalIPs), SourceRanges: sourceRanges(s), ExternalName: s.Spec.ExternalName,
+		PrivateAddresses: privateAddresses(s.Status.LoadBalancer.Ingress),
+		LocalTraffic:     s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal, Internal: internalLoadBalancer(s.Annotations),
 	}
 	node.Labels = maps.Clone(s.Labels)
 	for _, p := range s.Spec.Ports {
@@ -38,22 +39,6 @@ func reduceService(s *corev1.Service) *ServiceNode {
 	}
 	node.Conditions = convert(s.Status.Conditions, metaCondition)
 	return node
-}
-
-// internalLoadBalancer says whether an annotation of one of the large clouds asks for an address that is not public.
-func internalLoadBalancer(annotations map[string]string) bool {
-	switch {
-	case annotations["service.beta.kubernetes.io/aws-load-balancer-internal"] == "true",
-		annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"] == "internal",
-		annotations["service.beta.kubernetes.io/azure-load-balancer-internal"] == "true",
-		annotations["service.beta.kubernetes.io/openstack-internal-load-balancer"] == "true",
-		annotations["service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type"] == "intranet",
-		strings.EqualFold(annotations["networking.gke.io/load-balancer-type"], "internal"),
-		strings.EqualFold(annotations["cloud.google.com/load-balancer-type"], "internal"):
-		return true
-	default:
-		return false
-	}
 }
 
 func reduceEndpointSlice(s *discoveryv1.EndpointSlice) *EndpointsNode {
@@ -81,24 +66,25 @@ func reduceIngress(i *networkingv1.Ingress) *IngressNode {
 	if node.Class == "" && i.Annotations[classAnnotation] != "" {
 		node.Class, node.ClassAnnotation = i.Annotations[classAnnotation], true
 	}
-	add := func(host, path string, b *networkingv1.IngressBackend) {
+	add := func(host, path string, kind *networkingv1.PathType, b *networkingv1.IngressBackend) {
 		if b == nil || b.Service == nil {
 			return
 		}
 		node.Backends = append(node.Backends, IngressBackend{
 			Host: host, Path: path, Service: b.Service.Name, PortName: b.Service.Port.Name, Port: b.Service.Port.Number,
+			Exact: value(kind, networkingv1.PathTypePrefix) == networkingv1.PathTypeExact,
 		})
 	}
 	node.DefaultBackend = i.Spec.DefaultBackend != nil
-	node.TLSElsewhere = tlsElsewhere(i.Annotations)
-	add("", "", i.Spec.DefaultBackend)
+	node.TLSElsewhere, node.Shares = tlsElsewhere(i.Annotations), sharesHost(i.Annotations)
+	add("", "", nil, i.Spec.DefaultBackend)
 	for _, rule := range i.Spec.Rules {
 		node.Hosts = append(node.Hosts, rule.Host)
 		if rule.HTTP == nil {
 			continue
 		}
 		for p := range rule.HTTP.Paths {
-			add(rule.Host, rule.HTTP.Paths[p].Path, &rule.HTTP.Paths[p].Backend)
+			add(rule.Host, rule.HTTP.Paths[p].Path, rule.HTTP.Paths[p].PathType, &rule.HTTP.Paths[p].Backend)
 		}
 	}
 	for _, tls := range i.Spec.TLS {
@@ -111,20 +97,6 @@ func reduceIngress(i *networkingv1.Ingress) *IngressNode {
 		}
 	}
 	return node
-}
-
-// tlsElsewhere says whether an annotation of a cloud's controller brings the certificates.
-func tlsElsewhere(annotations map[string]string) bool {
-	for _, name := range []string{
-		"alb.ingress.kubernetes.io/certificate-arn", "networking.gke.io/managed-certificates", "networking.gke.io/pre-shared-certs",
-		"ingress.gcp.kubernetes.io/pre-shared-cert", "appgw.ingress.kubernetes.io/appgw-ssl-certificate",
-		"nginx.ingress.kubernetes.io/ssl-passthrough", "haproxy.org/ssl-passthrough",
-	} {
-		if annotations[name] != "" {
-			return true
-		}
-	}
-	return false
 }
 
 func reduceIngressClass(c *networkingv1.IngressClass) *IngressClassNode {

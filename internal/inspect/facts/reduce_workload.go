@@ -131,7 +131,7 @@ func reduceJob(j *batchv1.Job) *JobNode {
 		Completions: value(j.Spec.Completions, 1), BackoffLimit: value(j.Spec.BackoffLimit, 6),
 		ActiveDeadline: seconds(j.Spec.ActiveDeadlineSeconds), TTL: -1,
 		Started: timeOf(j.Status.StartTime), Completed: timeOf(j.Status.CompletionTime),
-		Template: reducePodSpec(&j.Spec.Template.Spec, ""),
+		Template: reducePodSpec(&j.Spec.Template.Spec, ""), TemplateLabels: maps.Clone(j.Spec.Template.Labels),
 	}
 	if ttl := j.Spec.TTLSecondsAfterFinished; ttl != nil {
 		node.TTL = time.Duration(*ttl) * time.Second
@@ -154,6 +154,7 @@ func reduceCronJob(c *batchv1.CronJob) *CronJobNode {
 		StartingDeadline: seconds(c.Spec.StartingDeadlineSeconds),
 		ActiveDeadline:   seconds(c.Spec.JobTemplate.Spec.ActiveDeadlineSeconds),
 		Template:         reducePodSpec(&c.Spec.JobTemplate.Spec.Template.Spec, ""),
+		TemplateLabels:   maps.Clone(c.Spec.JobTemplate.Spec.Template.Labels),
 	}
 }
 

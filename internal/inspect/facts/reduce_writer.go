@@ -58,5 +58,7 @@ func sought(labels map[string]string) bool {
 
 // reduceSecret keeps nothing but metadata.
 func reduceSecret(o *metav1.ObjectMeta) *KeyedNode {
-	return &KeyedNode{Meta: metaOf(Secret, o), Writer: writer(Secret, o.ManagedFields), Sought: sought(o.Labels)}
+	return &KeyedNode{
+		Meta: metaOf(Secret, o), Writer: writer(Secret, o.ManagedFields), Sought: sought(o.Labels), TokenOf: tokenOf(o),
+	}
 }

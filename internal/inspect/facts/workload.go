@@ -54,6 +54,8 @@ type JobNode struct {
 	// TTL after which a finished Job is deleted; -1 when it stays.
 	TTL      time.Duration
 	Template *PodSpec
+	// TemplateLabels are the labels that its Pods get.
+	TemplateLabels map[string]string
 }
 
 // CronJobNode is a CronJob.
@@ -72,6 +74,8 @@ type CronJobNode struct {
 	// SuccessfulHistory and FailedHistory are how many finished Jobs are kept; 3 and 1 unless set.
 	SuccessfulHistory, FailedHistory int32
 	Template                         *PodSpec
+	// TemplateLabels are the labels that the Pods of its Jobs get.
+	TemplateLabels map[string]string
 }
 
 // HPANode is a HorizontalPodAutoscaler.

@@ -130,13 +130,23 @@ func Read(ctx context.Context, sources []string, o Options) (*Manifests, error) 
 // Locate says where an object stands: the file as the source was given, with forward slashes, and the line on which its
 // document begins.
 func (m *Manifests) Locate(object v1alpha1.ObjectReference) (file string, line int, ok bool) {
-	p, ok := m.places[place{object.Kind, object.Namespace, object.Name}]
+	p, ok := m.place(object)
 	return p.file, p.line, ok
 }
 
 // APIVersion is what the object's document says; empty for an object that was not read.
 func (m *Manifests) APIVersion(object v1alpha1.ObjectReference) string {
-	return m.places[place{object.Kind, object.Namespace, object.Name}].apiVersion
+	p, _ := m.place(object)
+	return p.apiVersion
+}
+
+// place is where an object stands. Kinds that are not Kubernetes' own are remembered with their group.
+func (m *Manifests) place(object v1alpha1.ObjectReference) (position, bool) {
+	p, ok := m.places[place{object.Kind, object.Namespace, object.Name}]
+	if !ok {
+		p, ok = m.places[place{string(facts.KindOf(object.APIVersion, object.Kind)), object.Namespace, object.Name}]
+	}
+	return p, ok
 }
 
 // maxGaps are told one by one.

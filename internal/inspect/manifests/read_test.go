@@ -172,9 +172,9 @@ func TestRemovedVersions(t *testing.T) {
 		"no types any more": {"apiVersion: autoscaling/v2beta2\nkind: HorizontalPodAutoscaler\nmetadata: {name: p}\n",
 			"removed stdin:1 HorizontalPodAutoscaler/default/p: autoscaling/v2beta2 was removed in Kubernetes 1.26; autoscaling/v2 took its place", 0},
 		"nothing in its place": {"apiVersion: policy/v1beta1\nkind: PodSecurityPolicy\nmetadata: {name: p}\n",
-			"removed stdin:1 PodSecurityPolicy/p: policy/v1beta1 PodSecurityPolicy was removed in Kubernetes 1.25, and nothing took its place", 0},
+			"removed stdin:1 PodSecurityPolicy.policy/p: policy/v1beta1 PodSecurityPolicy was removed in Kubernetes 1.25, and nothing took its place", 0},
 		"a replacement that is gone as well": {"apiVersion: flowcontrol.apiserver.k8s.io/v1beta1\nkind: FlowSchema\nmetadata: {name: p}\n",
-			"removed stdin:1 FlowSchema/p: flowcontrol.apiserver.k8s.io/v1beta1 was removed in Kubernetes 1.26; flowcontrol.apiserver.k8s.io/v1 took its place", 0},
+			"removed stdin:1 FlowSchema.flowcontrol.apiserver.k8s.io/p: flowcontrol.apiserver.k8s.io/v1beta1 was removed in Kubernetes 1.26; flowcontrol.apiserver.k8s.io/v1 took its place", 0},
 		"an older cluster still serves it": {"apiVersion: batch/v1beta1\nkind: CronJob\nmetadata: {name: p}\n", "", 24},
 		"autoscaling/v1 is served":         {"apiVersion: autoscaling/v1\nkind: HorizontalPodAutoscaler\nmetadata: {name: p}\nspec: {maxReplicas: 3}\n", "", 0},
 	} {
@@ -211,7 +211,7 @@ spec: {maxReplicas: 5, targetCPUUtilizationPercentage: 70, scaleTargetRef: {apiV
 		t.Errorf("workloads: %+v", w)
 	}
 	got := fmt.Sprint(m.Graph.Ingresses[0].Backends, m.Graph.HPAs[0].Max, m.Graph.HPAs[0].Metrics)
-	if want := "[{  rest  80} {a.example / web http 0}] 5 [cpu 70%]"; got != want {
+	if want := "[{  rest  80 false} {a.example / web http 0 false}] 5 [cpu 70%]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -1,0 +1,97 @@
+package checks
+
+import (
+	"testing"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+const networkingAPI = "networking.k8s.io/v1"
+
+// labelledPod is a Pod with labels in a namespace.
+func labelledPod(namespace, name, labels, spec string) string {
+	return document("v1", "Pod", "name: "+name+", namespace: "+namespace+", labels: {"+labels+"}", "spec: {"+spec+"}\nstatus: {phase: Running}")
+}
+
+// networkPolicy is a NetworkPolicy p in namespace shop that is old enough to be judged.
+func networkPolicy(spec string) string {
+	return document(networkingAPI, "NetworkPolicy", `name: p, namespace: shop, creationTimestamp: "2026-01-15T10:00:00Z"`, "spec: {"+spec+"}")
+}
+
+func nightlyJob(labels string) string {
+	return document("batch/v1", "CronJob", "name: nightly, namespace: shop", "spec: {schedule: '0 1 * * *', jobTemplate: {spec: {template: {metadata: {labels: {"+labels+"}}, spec: {containers: [{name: c, image: i}]}}}}}")
+}
+
+func TestNoNetworkPolicy(t *testing.T) {
+	const none = "low Namespace/shop: Namespace shop has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods."
+	const some = "low Namespace/shop: The NetworkPolicies of namespace shop leave some of its Pods open for ingress from every Pod of the cluster."
+	web, api := labelledPod("shop", "web", "app: web", "containers: []"), labelledPod("shop", "api", "app: api", "containers: []")
+	testBindings(t, "namespace-no-network-policy", map[string]bindingCase{
+		"none":                        {web + api, lines(none, "  spec: not isolated: Pod api, Pod web")},
+		"one for egress":              {web + networkPolicy("podSelector: {}, policyTypes: [Egress]"), lines(none, "  spec: not isolated: Pod web")},
+		"one for some":                {web + api + networkPolicy("podSelector: {matchLabels: {app: web}}"), lines(some, "  spec: not isolated: Pod api")},
+		"one that cannot be read":     {web + networkPolicy("podSelector: {matchExpressions: [{key: a, operator: Near}]}"), lines(some, "  spec: not isolated: Pod web")},
+		"one for all":                 {web + api + networkPolicy("podSelector: {}"), ""},
+		"together they are about all": {web + networkPolicy("podSelector: {matchExpressions: [{key: app, operator: Exists}]}"), ""},
+		"of another namespace":        {labelledPod("cart", "web", "app: web", "containers: []") + networkPolicy("podSelector: {}"), "low Namespace/cart: Namespace cart has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods.\n  spec: not isolated: Pod web\n"},
+		"no Pods":                     {document("v1", "Namespace", "name: shop", ""), ""},
+		"a Pod that has finished":     {document("v1", "Pod", "name: web, namespace: shop", "spec: {containers: []}\nstatus: {phase: Succeeded}"), ""},
+		"in the network of the node":  {labelledPod("shop", "web", "app: web", "hostNetwork: true, containers: []"), ""},
+		"Kubernetes' own":             {labelledPod("kube-system", "dns", "app: dns", "containers: []"), ""},
+		"a namespace that goes away":  {web + document("v1", "Namespace", `name: shop, deletionTimestamp: "2026-01-15T11:00:00Z"`, ""), ""},
+		"a CronJob that does not run": {nightlyJob("app: nightly"), ""},
+	})
+	testBindings(t, "namespace-no-network-policy", map[string]bindingCase{"policies could not be read": {web, ""}}, facts.NetworkPolicy)
+}
+
+func TestPolicySelectsNothing(t *testing.T) {
+	found := lines("low NetworkPolicy/shop/p: NetworkPolicy p is about no Pod: nothing in namespace shop has the labels app=web.", "  spec: podSelector app=web")
+	policy := networkPolicy("podSelector: {matchLabels: {app: web}}")
+	testBindings(t, "network-policy-selects-nothing", map[string]bindingCase{
+		"no Pods":                     {policy, found},
+		"Pods with other labels":      {policy + labelledPod("shop", "api", "app: api", ""), found},
+		"Pods of another namespace":   {policy + labelledPod("cart", "web", "app: web", ""), found},
+		"a Pod":                       {policy + labelledPod("shop", "web", "app: web, tier: front", ""), ""},
+		"a Pod that has finished":     {policy + document("v1", "Pod", "name: web, namespace: shop, labels: {app: web}", "status: {phase: Failed}"), ""},
+		"a workload scaled to zero":   {policy + document("apps/v1", "Deployment", "name: web, namespace: shop", "spec: {replicas: 0, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: []}}}"), ""},
+		"a CronJob between two runs":  {policy + nightlyJob("app: web"), ""},
+		"an empty selector":           {networkPolicy("podSelector: {}"), ""},
+		"a selector that is not read": {networkPolicy("podSelector: {matchExpressions: [{key: a, operator: Near}]}"), ""},
+		"just created":                {document(networkingAPI, "NetworkPolicy", `name: p, namespace: shop, creationTimestamp: "2026-01-15T11:59:50Z"`, "spec: {podSelector: {matchLabels: {app: web}}}"), ""},
+		"being deleted":               {document(networkingAPI, "NetworkPolicy", `name: p, namespace: shop, deletionTimestamp: "2026-01-15T11:00:00Z"`, "spec: {podSelector: {matchLabels: {app: web}}}"), ""},
+	})
+	for _, kind := range []facts.Kind{facts.Pod, facts.Deployment, facts.CronJob} {
+		testBindings(t, "network-policy-selects-nothing", map[string]bindingCase{string(kind) + "s could not be read": {policy, ""}}, kind)
+	}
+}
+
+func TestPolicyAllowsAll(t *testing.T) {
+	const message = " NetworkPolicy/shop/p: NetworkPolicy p lets everything in: an ingress rule names neither peers nor ports."
+	testBindings(t, "network-policy-allows-all", map[string]bindingCase{
+		"for some Pods":   {networkPolicy("podSelector: {matchLabels: {app: web}}, ingress: [{}]"), lines("info"+message, "  spec: podSelector app=web; ingress: a rule without from and ports")},
+		"for all Pods":    {networkPolicy("podSelector: {}, ingress: [{}]"), lines("low"+message, "  spec: podSelector: all Pods of the namespace; ingress: a rule without from and ports")},
+		"on one port":     {networkPolicy("podSelector: {}, ingress: [{ports: [{port: 443}]}]"), ""},
+		"from one peer":   {networkPolicy("podSelector: {}, ingress: [{from: [{podSelector: {}}]}]"), ""},
+		"out, not in":     {networkPolicy("podSelector: {}, policyTypes: [Egress], egress: [{}]"), ""},
+		"not in force":    {networkPolicy("podSelector: {}, policyTypes: [Egress], ingress: [{}]"), ""},
+		"nothing":         {networkPolicy("podSelector: {}"), ""},
+		"Kubernetes' own": {document(networkingAPI, "NetworkPolicy", "name: p, namespace: kube-system", "spec: {podSelector: {}, ingress: [{}]}"), ""},
+	})
+}
+
+func TestPolicyPeerMatchesNothing(t *testing.T) {
+	web := labelledPod("shop", "web", "app: web", "")
+	policy := networkPolicy("podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}}, {podSelector: {matchLabels: {app: api}}}]}]")
+	found := lines("info NetworkPolicy/shop/p [app=api]: NetworkPolicy p allows traffic with Pods that have the labels app=api, and nothing in namespace shop has them.",
+		"  spec: podSelector of a peer: app=api; no namespaceSelector beside it")
+	testBindings(t, "network-policy-peer-matches-nothing", map[string]bindingCase{
+		"nobody":                        {web + policy, found},
+		"somebody of another namespace": {web + policy + labelledPod("cart", "api", "app: api", ""), found},
+		"a Pod":                         {web + policy + labelledPod("shop", "api", "app: api", ""), ""},
+		"a CronJob":                     {web + policy + nightlyJob("app: api"), ""},
+		"with a namespace":              {web + networkPolicy("podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}, namespaceSelector: {}}]}]"), ""},
+		"all of the namespace":          {web + networkPolicy("podSelector: {}, ingress: [{from: [{podSelector: {}}]}]"), ""},
+		"a policy about nothing":        {policy, ""},
+	})
+	testBindings(t, "network-policy-peer-matches-nothing", map[string]bindingCase{"Pods could not be read": {policy, ""}}, facts.Pod)
+}

@@ -1,0 +1,75 @@
+package checks
+
+import "testing"
+
+func serviceWith(metadata, spec, status string) string {
+	if metadata != "" {
+		metadata = ", " + metadata
+	}
+	return document("v1", "Service", "name: web, namespace: shop"+metadata, "spec: {"+spec+"}\nstatus: {"+status+"}")
+}
+
+func TestExposedToInternet(t *testing.T) {
+	const web = "type: LoadBalancer, ports: [{port: 443}]"
+	const message = "low Service/shop/web: Service web has a load balancer that lets in everybody."
+	address := func(ip string) string { return "loadBalancer: {ingress: [{ip: '" + ip + "'}]}" }
+	open := lines(message, "  spec: type LoadBalancer; no source ranges", "  spec: ports: 443/TCP")
+	testBindings(t, "service-exposed-to-internet", map[string]bindingCase{
+		"no ranges":          {serviceWith("", web, address("203.0.113.7")), open},
+		"all ranges":         {serviceWith("", web+", loadBalancerSourceRanges: [0.0.0.0/0]", ""), lines(message, "  spec: type LoadBalancer; source ranges 0.0.0.0/0", "  spec: ports: 443/TCP")},
+		"a public name":      {serviceWith("", web, "loadBalancer: {ingress: [{hostname: a.elb.amazonaws.com}]}"), open},
+		"one public address": {serviceWith("", web, "loadBalancer: {ingress: [{ip: 10.0.0.1}, {ip: 203.0.113.7}]}"), open},
+		"a database": {
+			serviceWith("", "type: LoadBalancer, ports: [{port: 443}, {port: 5432}]", address("203.0.113.7")),
+			lines("medium Service/shop/web: Service web has a load balancer that lets in everybody to port 5432, where a database usually listens.",
+				"  spec: type LoadBalancer; no source ranges", "  spec: ports: 443/TCP, 5432/TCP"),
+		},
+		"ranges":               {serviceWith("", web+", loadBalancerSourceRanges: [198.51.100.0/24]", address("203.0.113.7")), ""},
+		"ranges of a cloud":    {serviceWith("annotations: {service.beta.kubernetes.io/azure-allowed-service-tags: CorpNet}", web, address("203.0.113.7")), ""},
+		"internal":             {serviceWith("annotations: {service.beta.kubernetes.io/azure-load-balancer-internal: 'true'}", web, ""), ""},
+		"internal unless told": {serviceWith("annotations: {service.beta.kubernetes.io/aws-load-balancer-type: external}", web, ""), ""},
+		"a private address":    {serviceWith("", web, address("192.168.1.240")), ""},
+		"another type":         {serviceWith("", "type: ClusterIP, ports: [{port: 443}]", ""), ""},
+		"being deleted":        {serviceWith(`deletionTimestamp: "2026-01-15T11:00:00Z"`, web, ""), ""},
+	})
+}
+
+func TestExternalIPs(t *testing.T) {
+	testBindings(t, "service-external-ips", map[string]bindingCase{
+		"two": {
+			serviceWith("", "ports: [{port: 80}], externalIPs: [203.0.113.7, 203.0.113.8]", ""),
+			lines("medium Service/shop/web: Service web claims addresses with spec.externalIPs: every node sends traffic for them to it.", "  spec: spec.externalIPs: 2 addresses", "  spec: ports: 80/TCP"),
+		},
+		"none":                    {serviceWith("", "ports: [{port: 80}]", ""), ""},
+		"where they do not count": {serviceWith("", "type: ExternalName, externalName: example.com, externalIPs: [203.0.113.7]", ""), ""},
+	})
+}
+
+func TestNodePortOpen(t *testing.T) {
+	testBindings(t, "service-node-port-open", map[string]bindingCase{
+		"a node port": {
+			serviceWith("", "type: NodePort, ports: [{port: 80, nodePort: 30080, protocol: UDP}]", ""),
+			lines("info Service/shop/web: Service web can be reached on a port of every node.", "  spec: type NodePort; ports: 80/UDP"),
+		},
+		"that of a load balancer": {serviceWith("", "type: LoadBalancer, ports: [{port: 80, nodePort: 30080}]", ""), ""},
+		"none":                    {serviceWith("", "ports: [{port: 80}]", ""), ""},
+	})
+}
+
+func TestExternalNameBypass(t *testing.T) {
+	found := func(name string) string {
+		return lines("info Service/shop/web: Service web is another name for Service api in namespace cart.", "  spec: type ExternalName; externalName: "+name)
+	}
+	named := func(name string) string { return serviceWith("", "type: ExternalName, externalName: '"+name+"'", "") }
+	testBindings(t, "service-external-name", map[string]bindingCase{
+		"the full name":          {named("api.cart.svc.cluster.local"), found("api.cart.svc.cluster.local")},
+		"the short name":         {named("api.cart.svc"), found("api.cart.svc")},
+		"with a point":           {named("API.cart.svc.cluster.local."), found("API.cart.svc.cluster.local.")},
+		"of one Pod":             {named("api-0.api.cart.svc.cluster.local"), found("api-0.api.cart.svc.cluster.local")},
+		"of its own namespace":   {named("api.shop.svc.cluster.local"), ""},
+		"outside":                {named("api.example.com"), ""},
+		"outside, and named svc": {named("api.cart.svc.example.com"), ""},
+		"no name":                {named(""), ""},
+		"svc alone":              {named("svc"), ""},
+	})
+}
