@@ -35,7 +35,7 @@ func TestAnInspectionRunsOnceForEachGenerationAndRequest(t *testing.T) {
 	w.settle(r)
 	w.settle(r)
 	i := w.get()
-	wantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause, 1 finding, 1 gap")
+	wantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause, 1 finding, 2 gaps")
 	if n := len(w.reports()); n != 1 {
 		t.Fatalf("%d reports, want 1", n)
 	}

@@ -133,7 +133,7 @@ func (w *world) inspection(spec v1alpha1.InspectionSpec) {
 // lostService makes a Service whose selector matches nothing: one certain finding.
 func (w *world) lostService(name string) {
 	w.create(&corev1.Service{ObjectMeta: w.meta(name), Spec: corev1.ServiceSpec{
-		Selector: map[string]string{"app": "nobody"}, Ports: []corev1.ServicePort{{Port: 80}},
+		Selector: map[string]string{"app": "nobody-" + name}, Ports: []corev1.ServicePort{{Port: 80}},
 	}})
 }
 

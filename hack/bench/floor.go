@@ -35,6 +35,9 @@ func floor(ctx context.Context, config *rest.Config, out io.Writer) error {
 	start := time.Now()
 	var result floorResult
 	for _, kind := range checks.Kinds(checks.Builtin()) {
+		if kind == facts.Custom || kind.Foreign() {
+			continue // the cluster serves none
+		}
 		if err := floorKind(ctx, config, client, kind, &result); err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
 		}
@@ -68,7 +71,7 @@ func floorPage(ctx context.Context, config *rest.Config, client *kubernetes.Clie
 	if err != nil {
 		return 0, "", err
 	}
-	if slices.Contains([]facts.Kind{facts.Secret, facts.APIService}, kind) {
+	if slices.Contains([]facts.Kind{facts.Secret, facts.APIService, facts.CRD}, kind) {
 		list, err := metadata.NewForConfigOrDie(config).Resource(gv.WithResource(kind.Resource())).List(ctx, options)
 		if err != nil {
 			return 0, "", err
