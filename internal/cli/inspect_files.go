@@ -16,6 +16,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/manifests"
+	"kubeops.io/kubeops/internal/leaks"
 )
 
 // fileOptions are the flags that matter for manifests only.
@@ -65,11 +66,15 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 	if err != nil {
 		return fmt.Errorf("--kubernetes-version: %w", err)
 	}
+	scanner, err := leaks.New()
+	if err != nil {
+		return err
+	}
 	wall := clock.RealClock{}
 	start := wall.Now()
 	read, err := manifests.Read(cmd.Context(), o.files.sources, manifests.Options{
 		Namespace: o.cluster.overrides.Context.Namespace, Complete: o.files.complete, Minor: minor, Flat: !o.files.recursive,
-		Now: start, Stdin: streams.In,
+		Now: start, Stdin: streams.In, Scan: scanner.Scan,
 	})
 	if err != nil {
 		return err

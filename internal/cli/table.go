@@ -25,7 +25,7 @@ func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error
 	for _, f := range report.Findings {
 		below[f.CausedBy] = append(below[f.CausedBy], f)
 	}
-	single, groups := together(below[""])
+	single, groups := together(below)
 	for _, f := range single {
 		text.line("")
 		p.cause(text, f, below)

@@ -18,12 +18,11 @@ const (
 // alike are findings of one check that are shown together.
 type alike []v1alpha1.Finding
 
-// together splits root causes into those that are shown one by one, and those of low or no harm that break nothing and that
-// one check found many times: a page for each would bury what is broken.
-func together(roots []v1alpha1.Finding) (single []v1alpha1.Finding, groups []alike) {
-	joins := func(f v1alpha1.Finding) bool {
-		return f.Affects == 0 && f.Severity.Rank() >= v1alpha1.SeverityLow.Rank()
-	}
+// together splits root causes into those that are shown one by one, and those of low or no harm, with all they break, that one
+// check found many times: a page for each would bury what is broken.
+func together(below map[string][]v1alpha1.Finding) (single []v1alpha1.Finding, groups []alike) {
+	roots := below[""]
+	joins := func(f v1alpha1.Finding) bool { return harmless(f, below) }
 	counts, at := map[string]int{}, map[string]int{}
 	for _, f := range roots {
 		if joins(f) {
@@ -44,6 +43,18 @@ func together(roots []v1alpha1.Finding) (single []v1alpha1.Finding, groups []ali
 		groups[i] = append(groups[i], f)
 	}
 	return single, groups
+}
+
+// harmless says whether a finding and all that it breaks are of low or no harm. Chains are short; one that is not is shown.
+func harmless(f v1alpha1.Finding, below map[string][]v1alpha1.Finding) bool {
+	queue := []v1alpha1.Finding{f}
+	for i := 0; i < len(queue); i++ {
+		if queue[i].Severity.Rank() < v1alpha1.SeverityLow.Rank() || i > shownSymptoms {
+			return false
+		}
+		queue = append(queue, below[queue[i].ID]...)
+	}
+	return true
 }
 
 // alike prints the findings of one check as one entry.

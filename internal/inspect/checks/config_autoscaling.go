@@ -12,7 +12,7 @@ func autoscalerSetupChecks() []Check {
 	const link = "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/"
 	return []Check{
 		{
-			ID: "hpa-duplicate", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "hpa-duplicate", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
 			Summary: "Two HorizontalPodAutoscalers scale the same workload.",
 			Meaning: "Both name the same target. Kubernetes lets neither of them scale it as long as it sees both (AmbiguousSelector), or they undo each other's work. Of several, all " +
 				"but the first by name are reported.",
@@ -20,7 +20,7 @@ func autoscalerSetupChecks() []Check {
 			Link:        link, Needs: needs, Run: hpaDuplicate,
 		},
 		{
-			ID: "hpa-fixed-replicas", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "hpa-fixed-replicas", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "The manifest of a workload sets the number of replicas that an autoscaler is to choose.",
 			Meaning: "What was applied to the target of a HorizontalPodAutoscaler (server-side, or with kubectl apply) holds spec.replicas. Each time it is applied, the workload is set back to that " +
 				"number, whatever the load, until the autoscaler corrects it.",
@@ -29,7 +29,7 @@ func autoscalerSetupChecks() []Check {
 			Needs:       append(needs, facts.Deployment), Uses: []facts.Kind{facts.StatefulSet}, Run: hpaFixedReplicas,
 		},
 		{
-			ID: "hpa-min-equals-max", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			ID: "hpa-min-equals-max", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary:     "A HorizontalPodAutoscaler cannot scale, because its minimum is its maximum.",
 			Meaning:     "minReplicas and maxReplicas are the same. The autoscaler does nothing but fix the number; it may have been pinned for an incident, and forgotten.",
 			Remediation: "Raise maxReplicas (`kubectl patch hpa <name> -p '{\"spec\":{\"maxReplicas\":<number>}}'`), or delete the autoscaler if a fixed number is meant.",

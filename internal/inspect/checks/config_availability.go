@@ -14,7 +14,7 @@ import (
 func availabilityChecks() []Check {
 	return []Check{
 		{
-			ID: "single-replica", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "single-replica", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A Deployment behind a Service has a single replica.",
 			Meaning: "A Service sends requests to the one Pod of the Deployment, and no HorizontalPodAutoscaler keeps more: each crash, each node drain and " +
 				"each eviction is an outage. Deployments that use a volume which one node at a time may mount are left out, since they cannot have more." + shippedNote,
@@ -23,7 +23,7 @@ func availabilityChecks() []Check {
 			Needs:       []facts.Kind{facts.Deployment, facts.Service}, Uses: []facts.Kind{facts.HPA, facts.PVC}, Run: singleReplica,
 		},
 		{
-			ID: "pdb-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "pdb-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload with several replicas behind a Service has no PodDisruptionBudget.",
 			Meaning: "The workload has two or more replicas and a Service sends them requests, but no budget selects its Pods: a node drain or an upgrade of the " +
 				"cluster may evict all of them at the same time." + shippedNote,
@@ -43,7 +43,7 @@ func availabilityChecks() []Check {
 			Needs: []facts.Kind{facts.Pod, facts.Node}, Uses: workloadKinds(), Run: spreadMissing,
 		},
 		{
-			ID: "pvc-access-mode-with-replicas", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "pvc-access-mode-with-replicas", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
 			Summary: "Several replicas of a Deployment share a volume that one node, or one Pod, may mount.",
 			Meaning: "The Deployment wants two or more Pods, and all mount the same PersistentVolumeClaim, whose only access mode is ReadWriteOnce or ReadWriteOncePod. Pods on " +
 				"a second node do not start. It is low while all of them are ready: they stand on one node, or the storage does not mind." + shippedNote,

@@ -16,7 +16,7 @@ func containerChecks() []Check {
 	needs, uses := []facts.Kind{facts.Pod}, append(workloadKinds(), facts.Job, facts.CronJob)
 	return []Check{
 		{
-			ID: "container-port-duplicate", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "container-port-duplicate", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A port stands twice in a Pod template.",
 			Meaning: "The containers of a Pod share one network: of two that listen on the same port and protocol, the second fails to start. Where both entries are of one " +
 				"container, one of them is left over." + shippedNote,
@@ -24,14 +24,14 @@ func containerChecks() []Check {
 			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/#pod-networking", Needs: needs, Uses: uses, Run: portDuplicate,
 		},
 		{
-			ID: "env-duplicate", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "env-duplicate", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary:     "An environment variable is set twice in one container.",
 			Meaning:     "The last of the entries counts, and tools that merge lists by name (kubectl apply, server-side apply) may drop one of them at the next change." + shippedNote,
 			Remediation: "Remove one of the entries.",
 			Link:        "https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/", Needs: needs, Uses: uses, Run: envDuplicate,
 		},
 		{
-			ID: "volume-unused", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			ID: "volume-unused", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A Pod template has a volume that no container mounts.",
 			Meaning: "The volume is attached and made ready before the Pod starts, and nothing uses it: either it is left over, or a volumeMount was forgotten. " +
 				"Volumes are judged in templates, where no sidecar has been added yet." + shippedNote,
@@ -39,7 +39,7 @@ func containerChecks() []Check {
 			Link:        "https://kubernetes.io/docs/concepts/storage/volumes/", Needs: needs, Uses: uses, Run: volumeUnused,
 		},
 		{
-			ID: "host-network-dns-policy", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			ID: "host-network-dns-policy", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A workload on the network of its node cannot look up Services.",
 			Meaning: "hostNetwork is true and dnsPolicy ClusterFirst, its default. For such Pods that means the resolver of the node, which knows no names of the cluster. " +
 				"Programs that look up no Service do not mind." + shippedNote,

@@ -40,7 +40,7 @@ func (b byNamespace) findings(of func(namespace string) Finding) []Finding {
 func habitChecks() []Check {
 	return []Check{
 		{
-			ID: "labels-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			ID: "labels-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A workload has no label that says what it is.",
 			Meaning: "Neither the workload nor its Pod template has one of the labels app.kubernetes.io/name, app.kubernetes.io/instance, app, k8s-app and name, which dashboards, policies and people " +
 				"look for." + shippedNote,

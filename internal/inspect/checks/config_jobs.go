@@ -20,7 +20,7 @@ func jobSetupChecks() []Check {
 	const link = "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/"
 	return []Check{
 		{
-			ID: "cronjob-concurrency-allow", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			ID: "cronjob-concurrency-allow", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A CronJob that runs often may run many times at once.",
 			Meaning: "concurrencyPolicy is Allow, its default, and the schedule has less than ten minutes from one run to the next: when a run takes longer than that, Jobs pile up. " +
 				"Those with a deadline (activeDeadlineSeconds) no longer than the time between two runs are left out." + shippedNote,
@@ -28,7 +28,7 @@ func jobSetupChecks() []Check {
 			Link:        link + "#concurrency-policy", Needs: cron, Run: cronJobOverlaps,
 		},
 		{
-			ID: "cronjob-deadline-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			ID: "cronjob-deadline-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A CronJob stops for good when one of its runs hangs.",
 			Meaning: "concurrencyPolicy is Forbid, so that no run starts while another one goes on, and activeDeadlineSeconds does not end a run that hangs: all later ones are skipped." + shippedNote,
 			Remediation: "Set activeDeadlineSeconds in the jobTemplate to a multiple of what a run takes: `kubectl patch cronjob <name> -p " +
@@ -36,7 +36,7 @@ func jobSetupChecks() []Check {
 			Link: link + "#concurrency-policy", Needs: cron, Run: cronJobEndless,
 		},
 		{
-			ID: "cronjob-failures-not-kept", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			ID: "cronjob-failures-not-kept", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary:     "A CronJob keeps no failed Job.",
 			Meaning:     "failedJobsHistoryLimit is 0: when a run fails, its Job and the log of its Pods are gone at once, and nobody can see why." + shippedNote,
 			Remediation: "`kubectl patch cronjob <name> -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.",

@@ -20,7 +20,7 @@ func probeSetupChecks() []Check {
 	needs, uses := []facts.Kind{facts.Pod}, workloadKinds()
 	return []Check{
 		{
-			ID: "readiness-probe-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "readiness-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload behind a Service has no readiness probe.",
 			Meaning: "A Service selects the Pods, and the container whose port it sends traffic to has no readiness probe (where no container declares " +
 				"that port: no container has one). A Pod then counts as ready as soon as its process runs, gets requests before it can " +
@@ -30,7 +30,7 @@ func probeSetupChecks() []Check {
 			Needs:       append(needs, facts.Service), Uses: uses, Run: readinessMissing,
 		},
 		{
-			ID: "liveness-probe-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			ID: "liveness-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A container that serves a port has no liveness probe.",
 			Meaning: "A container that declares a port has no liveness probe: when its process hangs without ending, nobody restarts it. Many programs need " +
 				"none, since they end when they cannot go on; then this may be ignored. Jobs, CronJobs and sidecars are left out." + shippedNote,
@@ -39,7 +39,7 @@ func probeSetupChecks() []Check {
 			Needs:       needs, Uses: uses, Run: livenessMissing,
 		},
 		{
-			ID: "liveness-equals-readiness", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "liveness-equals-readiness", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A container's liveness probe is no more patient than its readiness probe, and asks the same.",
 			Meaning: "Both probes do the same, and the liveness probe gives up no later (period times failureThreshold). A container that is only busy is " +
 				"then restarted in place of being spared requests for a while, which makes an overload worse." + shippedNote,
@@ -48,7 +48,7 @@ func probeSetupChecks() []Check {
 			Needs:       needs, Uses: uses, Run: livenessEqualsReadiness,
 		},
 		{
-			ID: "startup-probe-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "startup-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A container waits long for its liveness probe, where a startup probe would do better.",
 			Meaning: "The liveness probe has initialDelaySeconds above 60 and there is no startup probe: a start that takes longer is killed all the same, " +
 				"and a container that hangs early is noticed late." + shippedNote,
@@ -57,7 +57,7 @@ func probeSetupChecks() []Check {
 			Needs:       needs, Uses: uses, Run: startupMissing,
 		},
 		{
-			ID: "probe-timeout-above-period", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			ID: "probe-timeout-above-period", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A probe may take longer than the time between two probes.",
 			Meaning: "timeoutSeconds is larger than periodSeconds. The kubelet runs one probe of a kind at a time, so that probes which hang come less often " +
 				"than is written, and a container in trouble is noticed later." + shippedNote,
@@ -66,7 +66,7 @@ func probeSetupChecks() []Check {
 			Needs:       needs, Uses: uses, Run: probeTimeout,
 		},
 		{
-			ID: "probe-port-undeclared", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "probe-port-undeclared", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
 			Summary: "A probe asks a port by a name that its container does not declare.",
 			Meaning: "The port of an httpGet or tcpSocket probe is a name, and the container declares no port of that name. The probe can never be made: with a " +
 				"readiness or startup probe the container never gets ready, with a liveness probe it is never restarted." + shippedNote,

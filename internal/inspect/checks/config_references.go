@@ -33,7 +33,7 @@ func referenceChecks() []Check {
 			Needs: []facts.Kind{facts.Pod, facts.Secret}, Uses: uses, Run: pullSecretMissing,
 		},
 		{
-			ID: "statefulset-service-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "statefulset-service-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A StatefulSet names a governing Service that does not exist.",
 			Meaning: "spec.serviceName names no Service of the namespace: the Pods get no DNS names of their own, by which replicas find each other. It is medium when there are " +
 				"two or more replicas." + shippedNote,
@@ -42,7 +42,7 @@ func referenceChecks() []Check {
 			Needs:       []facts.Kind{facts.StatefulSet, facts.Service}, Run: governingServiceMissing,
 		},
 		{
-			ID: "configmap-large", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			ID: "configmap-large", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A ConfigMap is large.",
 			Meaning: "Its data are more than 512 KiB; the API server takes no more than 1 MiB. Every change is stored anew as a whole, and sent to all who watch it. What belongs to " +
 				"another object is left out." + shippedNote,

@@ -18,7 +18,7 @@ func resourceChecks() []Check {
 	needs := []facts.Kind{facts.Pod}
 	return []Check{
 		{
-			ID: "qos-best-effort", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "qos-best-effort", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload states neither requests nor limits.",
 			Meaning: "None of its containers requests CPU or memory, or limits them, so that its Pods are of the class BestEffort: the scheduler " +
 				"puts them anywhere, as if they needed nothing, and a node that runs short of memory kills them first. What a LimitRange or " +
@@ -28,7 +28,7 @@ func resourceChecks() []Check {
 			Needs:       needs, Uses: uses, Run: bestEffort,
 		},
 		{
-			ID: "container-requests-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "container-requests-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A container does not request CPU or memory.",
 			Meaning: "A container that runs for as long as its Pod states no request for CPU or for memory, and no limit that would count as one. " +
 				"The scheduler then reckons with nothing for it, nodes fill up beyond what they have, and autoscalers that measure " +
@@ -38,7 +38,7 @@ func resourceChecks() []Check {
 			Link:        managingResources, Needs: needs, Uses: uses, Run: requestsMissing,
 		},
 		{
-			ID: "container-memory-limit-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "container-memory-limit-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A container has no memory limit.",
 			Meaning: "A container that runs for as long as its Pod may take all memory of its node: a leak in it hurts every other Pod there. A limit " +
 				"of the whole Pod, or one that a LimitRange fills in, is enough; workloads that state nothing at all are found by " +
@@ -47,7 +47,7 @@ func resourceChecks() []Check {
 			Link:        managingResources, Needs: needs, Uses: uses, Run: memoryLimitMissing,
 		},
 		{
-			ID: "memory-limit-far-above-request", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			ID: "memory-limit-far-above-request", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A container may use far more memory than it requests.",
 			Meaning: "Its memory limit is more than four times its request, and more than 1Gi. The scheduler reckons with the request; when several " +
 				"such containers of a node use what they may, the node runs out of memory and evicts Pods." + shippedNote,
@@ -55,7 +55,7 @@ func resourceChecks() []Check {
 			Link:        managingResources, Needs: needs, Uses: uses, Run: limitFarAboveRequest,
 		},
 		{
-			ID: "emptydir-memory-unbounded", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "emptydir-memory-unbounded", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A volume in memory may grow without bound.",
 			Meaning: "An emptyDir of medium Memory has no sizeLimit, and a container that mounts it has no memory limit: what is written there is memory of " +
 				"the node, until that runs out." + shippedNote,

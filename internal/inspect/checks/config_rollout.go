@@ -19,14 +19,14 @@ func rolloutChecks() []Check {
 	const strategy = "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#strategy"
 	return []Check{
 		{
-			ID: "rollout-takes-all-down", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "rollout-takes-all-down", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary:     "A rolling update may take down all Pods of a Deployment at once.",
 			Meaning:     "The strategy is RollingUpdate with two or more replicas, and maxUnavailable is 100%, or as large as the number of replicas: each rollout is an outage." + shippedNote,
 			Remediation: "Lower it: `kubectl patch deployment <name> -p '{\"spec\":{\"strategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"25%\"}}}}'`.",
 			Link:        strategy, Needs: deployments, Run: rolloutTakesAllDown,
 		},
 		{
-			ID: "recreate-strategy-with-replicas", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			ID: "recreate-strategy-with-replicas", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A Deployment with several replicas stops all of them before each rollout.",
 			Meaning: "The strategy is Recreate, and two or more replicas are wanted. Some programs cannot run in two versions at a time; others were only set up so. " +
 				"Deployments that mount a PersistentVolumeClaim are left out, since they may need it." + shippedNote,
@@ -34,21 +34,21 @@ func rolloutChecks() []Check {
 			Link:        strategy, Needs: deployments, Run: recreateReplicas,
 		},
 		{
-			ID: "revision-history-large", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			ID: "revision-history-large", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary:     "A Deployment keeps many old ReplicaSets.",
 			Meaning:     fmt.Sprintf("revisionHistoryLimit is above %d. Each old revision is a ReplicaSet that is stored, listed and watched; nobody goes back that far.", manyRevisions) + shippedNote,
 			Remediation: "`kubectl patch deployment <name> -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#clean-up-policy", Needs: deployments, Run: revisionsMany,
 		},
 		{
-			ID: "revision-history-zero", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "revision-history-zero", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary:     "A Deployment cannot be rolled back.",
 			Meaning:     "revisionHistoryLimit is 0: no old ReplicaSet is kept, so that `kubectl rollout undo` has nothing to go back to. What Argo CD or Helm made is left out, since it goes back by other means." + shippedNote,
 			Remediation: "`kubectl patch deployment <name> -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#clean-up-policy", Needs: deployments, Run: revisionsNone,
 		},
 		{
-			ID: "termination-grace-zero", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "termination-grace-zero", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "The Pods of a StatefulSet are killed without notice.",
 			Meaning: "terminationGracePeriodSeconds is 0. The Pod's object is deleted before its containers have ended, so that for a moment a second Pod of the same name " +
 				"may write to the same data." + shippedNote,

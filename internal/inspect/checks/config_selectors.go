@@ -14,7 +14,7 @@ import (
 func selectorChecks() []Check {
 	return []Check{
 		{
-			ID: "selector-overlap-workloads", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "selector-overlap-workloads", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
 			Summary: "The selector of a workload matches the Pods of another one.",
 			Meaning: "Kubernetes keeps the Pods of workloads apart by their owner, but all else goes by labels: a HorizontalPodAutoscaler measures the Pods of both, a " +
 				"PodDisruptionBudget counts them together, a workload adopts Pods of the other that have lost their owner, and `kubectl logs deployment/<name>` shows the wrong ones. " +
@@ -24,7 +24,7 @@ func selectorChecks() []Check {
 			Needs:       []facts.Kind{facts.Deployment}, Uses: append(workloadKinds(), facts.HPA), Run: overlappingWorkloads,
 		},
 		{
-			ID: "selector-overlap-services", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			ID: "selector-overlap-services", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "Two Services send the same traffic to the same Pods.",
 			Meaning: "Two Services of one type have the same selector and serve the same port, and send it to the same port of the same Pods. Often one was copied, and its selector " +
 				"never changed. Pairs of different types, one headless or internal and one not, and those of Argo Rollouts are left out." + shippedNote,

@@ -40,7 +40,7 @@ func networkPolicyChecks() []Check {
 			Run:         policySelectsNothing,
 		},
 		{
-			ID: "network-policy-allows-all", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityInfo,
+			ID: "network-policy-allows-all", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityInfo,
 			Summary: "A NetworkPolicy lets in everything.",
 			Meaning: "One of its ingress rules names neither peers nor ports, and so allows all that any other policy for the same Pods would keep out: what policies allow adds " +
 				"up. It is low where the policy is about all Pods of the namespace. For what is open to the world it may be meant. Namespaces whose names begin " +
@@ -108,7 +108,7 @@ func ingressExposureChecks() []Check {
 	const link = "https://kubernetes.io/docs/concepts/services-networking/ingress/"
 	return []Check{
 		{
-			ID: "ingress-without-tls", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityMedium,
+			ID: "ingress-without-tls", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityMedium,
 			Summary: "An Ingress serves a host without TLS.",
 			Meaning: "A host of its rules stands in no tls entry, so that what visitors send, passwords among it, crosses the network in the clear. A wildcard in tls covers one label, " +
 				"as it does in certificates. It is low for names that are no public ones (without a point, .local, .internal and the like) and for rules without " +
@@ -121,7 +121,7 @@ func ingressExposureChecks() []Check {
 			Run:         ingressWithoutTLS,
 		},
 		{
-			ID: "ingress-host-wildcard", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityInfo,
+			ID: "ingress-host-wildcard", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityInfo,
 			Summary: "An Ingress answers for hosts that it does not name.",
 			Meaning: "A rule without a host takes requests for every name, and one with a wildcard for every name below a domain, whoever made that name point here. Such a rule " +
 				"also answers where an Ingress of another team is missing. An Ingress with nothing but a default backend says so openly, and is left out.",
@@ -131,7 +131,7 @@ func ingressExposureChecks() []Check {
 			Run:         ingressHostWildcard,
 		},
 		{
-			ID: "ingress-hosts-clash", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "ingress-hosts-clash", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
 			Summary: "Two Ingresses claim the same host and path.",
 			Meaning: "Both are of the same class, and send requests for the same host and path to different Services. One of them never sees its traffic, and which one is up to the " +
 				"controller; between namespaces, one team can take over the other's traffic. The finding is on the younger. Left out are Ingresses that share " +
@@ -149,7 +149,7 @@ func serviceExposureChecks() []Check {
 	const link = "https://kubernetes.io/docs/concepts/services-networking/service/"
 	return []Check{
 		{
-			ID: "service-exposed-to-internet", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityLow,
+			ID: "service-exposed-to-internet", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityLow,
 			Summary: "A load balancer lets in everybody.",
 			Meaning: "A Service of type LoadBalancer names no source ranges, or all addresses, and no annotation keeps its load balancer internal. It is low for what is " +
 				"meant for visitors, and medium where one of its ports is that of a database, a message queue, remote login or the cluster itself. Services " +
@@ -161,7 +161,7 @@ func serviceExposureChecks() []Check {
 			Run:   exposedToInternet,
 		},
 		{
-			ID: "service-external-ips", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityMedium,
+			ID: "service-external-ips", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityMedium,
 			Summary: "A Service claims addresses with spec.externalIPs.",
 			Meaning: "Each node sends traffic for these addresses to the Service, whoever they belong to: who may write Services can put themselves between the cluster's Pods and any " +
 				"address (CVE-2020-8554). Few need the field, and clusters can forbid it with the admission plugin DenyServiceExternalIPs.",
@@ -172,7 +172,7 @@ func serviceExposureChecks() []Check {
 			Run:   externalIPs,
 		},
 		{
-			ID: "service-node-port-open", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityInfo,
+			ID: "service-node-port-open", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityInfo,
 			Summary: "A Service opens a port on every node.",
 			Meaning: "A Service of type NodePort can be reached at each address of each node, past Ingresses and their TLS; only a firewall in front of the nodes keeps anybody out. " +
 				"The node ports that a LoadBalancer brings with it are left out.",
@@ -182,7 +182,7 @@ func serviceExposureChecks() []Check {
 			Run:         nodePortOpen,
 		},
 		{
-			ID: "service-external-name", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityInfo,
+			ID: "service-external-name", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityInfo,
 			Summary: "A Service is another name for a Service of another namespace.",
 			Meaning: "A Service of type ExternalName whose name ends in .svc or .svc.cluster.local leads into another namespace. What may only route to Services of its own namespace, such as an " +
 				"Ingress, gets past that rule with it, unless its controller forbids ExternalName. Names outside of the cluster are left out.",

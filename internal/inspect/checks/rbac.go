@@ -27,7 +27,7 @@ func rbacChecks() []Check {
 func bindingChecks() []Check {
 	return []Check{
 		{
-			ID: "rbac-cluster-admin-bound", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityHigh,
+			ID: "rbac-cluster-admin-bound", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityHigh,
 			Summary: "A ClusterRoleBinding makes somebody cluster administrator.",
 			Meaning: "cluster-admin may do everything. A ServiceAccount that holds it is the worst: whoever breaks into one of its Pods, or may create Pods in its " +
 				"namespace, has the cluster. It is critical where everybody, or every ServiceAccount, is made administrator; medium for users, groups, and " +
@@ -39,7 +39,7 @@ func bindingChecks() []Check {
 			Run:         clusterAdminBound,
 		},
 		{
-			ID: "rbac-anonymous-bound", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityHigh,
+			ID: "rbac-anonymous-bound", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityHigh,
 			Summary: "A role is given to whoever reaches the API server without credentials.",
 			Meaning: "system:anonymous and system:unauthenticated are everybody who can open a connection to the API server; where it has a public address, that is " +
 				"the internet. It is critical where the role reads Secrets or changes anything, and medium where it allows nothing but paths that are no " +
@@ -51,7 +51,7 @@ func bindingChecks() []Check {
 			Run:         anonymousBound,
 		},
 		{
-			ID: "rbac-all-authenticated-bound", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityMedium,
+			ID: "rbac-all-authenticated-bound", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityMedium,
 			Summary: "A role is given to everybody who can log in, or to every ServiceAccount.",
 			Meaning: "system:authenticated is each user, node and Pod of the cluster; in some clouds, each account that the cloud knows. system:serviceaccounts is " +
 				"each Pod. It is high where the role reads Secrets or changes objects of Kubernetes itself. The bindings that Kubernetes makes, and reading in " +
@@ -63,7 +63,7 @@ func bindingChecks() []Check {
 			Run:         allAuthenticatedBound,
 		},
 		{
-			ID: "rbac-default-serviceaccount-bound", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityMedium,
+			ID: "rbac-default-serviceaccount-bound", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityMedium,
 			Summary: "A role is given to the ServiceAccount default of a namespace.",
 			Meaning: "Each Pod that names no ServiceAccount runs as default, and so has the role, without anybody having meant it. It is low where the role is given " +
 				"in one namespace, and neither reads Secrets nor changes anything.",

@@ -43,7 +43,7 @@ func (p power) check() Check {
 	return Check{
 		ID: p.id, Category: v1alpha1.CategorySecurity, Severity: p.severity, Summary: p.summary, Meaning: meaning + judgedRoles,
 		Remediation: strings.ReplaceAll(p.remedy, "EDIT", "`kubectl edit clusterrole <name>`"), Link: p.link,
-		Needs: p.needs(), Uses: p.uses(), Run: p.run,
+		Needs: p.needs(), Uses: p.uses(), Run: p.run, Static: true,
 	}
 }
 

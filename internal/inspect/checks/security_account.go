@@ -27,7 +27,7 @@ func accountTokenChecks() []Check {
 			Run:   tokenAutomounted,
 		},
 		{
-			ID: "default-serviceaccount-used-with-rights", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityMedium,
+			ID: "default-serviceaccount-used-with-rights", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityMedium,
 			Summary: "Pods of a workload have rights through the ServiceAccount default.",
 			Meaning: "The Pods name no ServiceAccount, so that they run as default, and a binding gives default a role: every Pod of the namespace that names none has " +
 				"these rights, whether it was meant to or not. Pods that get no token are left out." + aboutKubeSystem(),

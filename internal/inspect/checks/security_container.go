@@ -14,7 +14,7 @@ func containerSecurityChecks() []Check {
 	const link = "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/"
 	return []Check{
 		{
-			ID: "capabilities-added", Severity: v1alpha1.SeverityLow,
+			ID: "capabilities-added", Static: true, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload gives its containers capabilities beyond the usual ones.",
 			Meaning: "capabilities.add names rights of root that runtimes do not give by themselves. Some are as good as the node (ALL, SYS_ADMIN, SYS_MODULE, " +
 				"SYS_RAWIO, SYS_PTRACE, BPF, DAC_READ_SEARCH, MAC_ADMIN): high. Some change what others use (NET_ADMIN, SYS_BOOT, SYS_TIME, SYSLOG, PERFMON and the " +
@@ -25,7 +25,7 @@ func containerSecurityChecks() []Check {
 			Run:  specCheck(v1alpha1.SeverityLow, "gives its containers capabilities beyond the usual ones", capabilitiesAdded),
 		},
 		{
-			ID: "capabilities-not-dropped", Severity: v1alpha1.SeverityInfo,
+			ID: "capabilities-not-dropped", Static: true, Severity: v1alpha1.SeverityInfo,
 			Summary: "A workload leaves its containers the capabilities that the runtime gives.",
 			Meaning: "capabilities.drop does not name ALL, so that a process that is root, or becomes it, may forge packets (NET_RAW), change owners of files and " +
 				"more. Hardly any server needs one of them. Privileged containers are left out.",
@@ -34,7 +34,7 @@ func containerSecurityChecks() []Check {
 			Run:         specCheck(v1alpha1.SeverityInfo, "leaves its containers the capabilities that the runtime gives", capabilitiesKept),
 		},
 		{
-			ID: "runs-as-root", Severity: v1alpha1.SeverityLow,
+			ID: "runs-as-root", Static: true, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload runs as root, or nothing keeps it from doing so.",
 			Meaning: "runAsUser is 0, which is medium; or neither runAsUser nor runAsNonRoot is set, so that the image decides, and most images are root unless " +
 				"they say otherwise. Root in a container is root on the node as soon as anything lets it out. Pods with user namespaces of their own (hostUsers: " +

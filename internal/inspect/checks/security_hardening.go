@@ -11,7 +11,7 @@ func containerHardeningChecks() []Check {
 	const link = "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/"
 	return []Check{
 		{
-			ID: "privilege-escalation-allowed", Severity: v1alpha1.SeverityLow,
+			ID: "privilege-escalation-allowed", Static: true, Severity: v1alpha1.SeverityLow,
 			Summary: "Processes of a workload may gain more rights than they were started with.",
 			Meaning: "allowPrivilegeEscalation is not false, so that programs with the setuid bit work: a process that is not root can become it. Privileged " +
 				"containers are left out." + aboutKubeSystem(),
@@ -20,7 +20,7 @@ func containerHardeningChecks() []Check {
 			Run:         specCheck(v1alpha1.SeverityLow, "lets its processes gain more rights than they were started with", escalation),
 		},
 		{
-			ID: "root-filesystem-writable", Severity: v1alpha1.SeverityInfo,
+			ID: "root-filesystem-writable", Static: true, Severity: v1alpha1.SeverityInfo,
 			Summary: "Containers of a workload can write to their image's files.",
 			Meaning: "readOnlyRootFilesystem is not true: who gets into the container can change its programs and leave tools there until it restarts, and what is " +
 				"written there fills the node's disk.",
@@ -29,7 +29,7 @@ func containerHardeningChecks() []Check {
 			Run:         specCheck(v1alpha1.SeverityInfo, "can write to the files of its images", writableRoot),
 		},
 		{
-			ID: "seccomp-unconfined", Severity: v1alpha1.SeverityInfo,
+			ID: "seccomp-unconfined", Static: true, Severity: v1alpha1.SeverityInfo,
 			Summary: "No filter of system calls holds the containers of a workload.",
 			Meaning: "seccompProfile is Unconfined, which is medium; or it is not set on container or Pod, which means the same unless the kubelet has seccompDefault, " +
 				"and is information. The runtime's filter keeps off the rare system calls through which kernels are attacked. Privileged containers are left out: " +

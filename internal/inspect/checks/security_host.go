@@ -14,7 +14,7 @@ func hostChecks() []Check {
 	const link = "https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline"
 	return []Check{
 		{
-			ID: "pod-host-network", Severity: v1alpha1.SeverityMedium,
+			ID: "pod-host-network", Static: true, Severity: v1alpha1.SeverityMedium,
 			Summary: "Pods of a workload share the network of their node.",
 			Meaning: "spec.hostNetwork is true: the Pods reach what listens on the node's own addresses, localhost among them, see its traffic where they have the " +
 				"rights, and no NetworkPolicy holds for them." + aboutKubeSystem(),
@@ -26,7 +26,7 @@ func hostChecks() []Check {
 			}),
 		},
 		{
-			ID: "pod-host-pid", Severity: v1alpha1.SeverityMedium,
+			ID: "pod-host-pid", Static: true, Severity: v1alpha1.SeverityMedium,
 			Summary: "Pods of a workload see the processes of their node.",
 			Meaning: "spec.hostPID is true: the Pods see all processes of the node with their arguments, can signal those of their own user, and as root read " +
 				"their environment, where secrets are." + aboutKubeSystem(),
@@ -37,7 +37,7 @@ func hostChecks() []Check {
 			}),
 		},
 		{
-			ID: "pod-host-ipc", Severity: v1alpha1.SeverityMedium,
+			ID: "pod-host-ipc", Static: true, Severity: v1alpha1.SeverityMedium,
 			Summary: "Pods of a workload share the memory segments and semaphores of their node.",
 			Meaning: "spec.hostIPC is true: the Pods can read and change shared memory of programs on the node and of other such Pods. Hardly any program " +
 				"needs that; containers of one Pod share theirs anyway." + aboutKubeSystem(),
@@ -48,7 +48,7 @@ func hostChecks() []Check {
 			}),
 		},
 		{
-			ID: "pod-host-port", Severity: v1alpha1.SeverityLow,
+			ID: "pod-host-port", Static: true, Severity: v1alpha1.SeverityLow,
 			Summary: "Pods of a workload open ports on their node.",
 			Meaning: "A container port has a hostPort: it can be reached at the node's addresses, past Services and Ingresses, and only one such Pod fits on a " +
 				"node. Pods on the node's network are left out: there every port is one of the node." + aboutKubeSystem(),
@@ -58,7 +58,7 @@ func hostChecks() []Check {
 			Run:  specCheck(v1alpha1.SeverityLow, "opens ports on its nodes", portsOfHost),
 		},
 		{
-			ID: "container-privileged", Severity: v1alpha1.SeverityHigh,
+			ID: "container-privileged", Static: true, Severity: v1alpha1.SeverityHigh,
 			Summary: "A workload runs privileged containers.",
 			Meaning: "securityContext.privileged is true: the container has all capabilities and all devices of the node, and no filter holds it. Whoever gets into " +
 				"it has the node, and with the kubelet's credentials the Pods and secrets there." + aboutKubeSystem(),

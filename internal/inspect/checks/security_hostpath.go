@@ -15,7 +15,7 @@ import (
 func hostPathChecks() []Check {
 	return []Check{
 		{
-			ID: "host-path-mounted", Severity: v1alpha1.SeverityMedium,
+			ID: "host-path-mounted", Static: true, Severity: v1alpha1.SeverityMedium,
 			Summary: "Pods of a workload mount paths of their node.",
 			Meaning: "A volume of type hostPath shows the Pods files of the node. It is high where a container can write to a path from which the node or other " +
 				"Pods can be taken over (/, /etc, /root, /proc, /sys, /dev, /boot, /run, binaries, the folders of the kubelet, the container runtime and etcd), " +
@@ -27,7 +27,7 @@ func hostPathChecks() []Check {
 			Run:  specCheck(v1alpha1.SeverityMedium, "mounts paths of its nodes", hostPaths),
 		},
 		{
-			ID: "container-socket-mounted", Severity: v1alpha1.SeverityHigh,
+			ID: "container-socket-mounted", Static: true, Severity: v1alpha1.SeverityHigh,
 			Summary: "Pods of a workload mount the socket of the container runtime.",
 			Meaning: "A volume of type hostPath is the socket of Docker, containerd, CRI-O or podman, or the folder that it is in. Whoever can talk to it starts a " +
 				"privileged container on the node; readOnly at the mount does not hinder that." + aboutKubeSystem(),

@@ -14,7 +14,7 @@ func imageSourceChecks() []Check {
 	const link = "https://kubernetes.io/docs/concepts/containers/images/"
 	return []Check{
 		{
-			ID: "image-tag-mutable", Severity: v1alpha1.SeverityLow,
+			ID: "image-tag-mutable", Static: true, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload runs images by the tag latest, or by none.",
 			Meaning: "What the tag latest means changes with every push: a restart may bring another program, a rollback brings nothing back, and no one can tell what ran " +
 				"yesterday. No tag means latest. Images with a digest are fine." + aboutKubeSystem(),
@@ -23,7 +23,7 @@ func imageSourceChecks() []Check {
 			Run:         specCheck(v1alpha1.SeverityLow, "runs images by the tag latest, or by none", latestImages),
 		},
 		{
-			ID: "image-pull-policy-stale", Severity: v1alpha1.SeverityLow,
+			ID: "image-pull-policy-stale", Static: true, Severity: v1alpha1.SeverityLow,
 			Summary: "Nodes may run different images under one moving tag.",
 			Meaning: "The tag moves (latest, main, master, develop, edge, nightly and the like, or none), and the pull policy is IfNotPresent or Never: each node keeps " +
 				"what the tag meant when it first pulled it, so that Pods of one workload run different programs." + aboutKubeSystem(),
@@ -33,7 +33,7 @@ func imageSourceChecks() []Check {
 			Run:         specCheck(v1alpha1.SeverityLow, "may run different images on different nodes under one moving tag", staleImages),
 		},
 		{
-			ID: "image-registry-not-allowed", Severity: v1alpha1.SeverityMedium,
+			ID: "image-registry-not-allowed", Static: true, Severity: v1alpha1.SeverityMedium,
 			Summary: "A workload runs images from a registry that is not allowed.",
 			Meaning: "Registries that are allowed were named for this inspection, and the image comes from none of them. Names are compared in full: nginx is " +
 				"docker.io/library/nginx, and an entry such as registry.example.com/team allows what is below that path. Without such a list the check finds nothing.",

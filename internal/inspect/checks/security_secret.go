@@ -16,7 +16,7 @@ func secretChecks() []Check {
 		"of it is kept or shown."
 	return []Check{
 		{
-			ID: "secret-in-env", Severity: v1alpha1.SeverityMedium, Leaks: true,
+			ID: "secret-in-env", Static: true, Severity: v1alpha1.SeverityMedium, Leaks: true,
 			Summary: "A variable of a workload holds what looks like a secret, in plain text.",
 			Meaning: "The value stands in the Pod template: everybody who may read Pods or Deployments sees it, and it is in Git, in backups and in old ReplicaSets." + how,
 			Remediation: "Make a Secret (`kubectl create secret generic <name> --from-literal=<key>=<new value>`) and name it at the variable: `valueFrom: {secretKeyRef: " +
@@ -27,7 +27,7 @@ func secretChecks() []Check {
 			}),
 		},
 		{
-			ID: "secret-in-args", Severity: v1alpha1.SeverityMedium, Leaks: true,
+			ID: "secret-in-args", Static: true, Severity: v1alpha1.SeverityMedium, Leaks: true,
 			Summary: "The command line of a workload holds what looks like a secret, in plain text.",
 			Meaning: "The value stands in command or args of a container: everybody who may read Pods or Deployments sees it, and on the node every process list " +
 				"shows it." + how,
@@ -39,7 +39,7 @@ func secretChecks() []Check {
 			}),
 		},
 		{
-			ID: "secret-in-configmap", Severity: v1alpha1.SeverityMedium, Leaks: true,
+			ID: "secret-in-configmap", Static: true, Severity: v1alpha1.SeverityMedium, Leaks: true,
 			Summary: "A ConfigMap holds what looks like a secret.",
 			Meaning: "ConfigMaps are not meant for secrets: many may read them who may not read Secrets, and they are not encrypted where Secrets are." + how,
 			Remediation: "Move the key into a Secret (`kubectl create secret generic <name> --from-file=<key>`) and mount that in its place. Change the secret itself: it " +

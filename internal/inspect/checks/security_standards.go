@@ -13,7 +13,7 @@ func standardChecks() []Check {
 	const link = "https://kubernetes.io/docs/concepts/security/pod-security-standards/"
 	return []Check{
 		{
-			ID: "pod-security-baseline", Severity: v1alpha1.SeverityMedium,
+			ID: "pod-security-baseline", Static: true, Severity: v1alpha1.SeverityMedium,
 			Summary: "A workload does not meet the Pod Security Standard baseline.",
 			Meaning: "Its Pods ask for what lets a program out of its container: the node's namespaces, paths and ports, privileged containers, capabilities " +
 				"beyond the usual ones, or profiles that switch off protection. The rules are those of Kubernetes' own admission, in its newest version; the " +
@@ -26,7 +26,7 @@ func standardChecks() []Check {
 			Run:         specCheck(v1alpha1.SeverityMedium, "does not meet the Pod Security Standard baseline", newStandard().baseline),
 		},
 		{
-			ID: "pod-security-restricted", Severity: v1alpha1.SeverityLow,
+			ID: "pod-security-restricted", Static: true, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload does not meet the Pod Security Standard restricted.",
 			Meaning: "Its Pods are not held back as far as most programs could be: not as root, no capabilities, no way to gain rights, the runtime's filter of " +
 				"system calls, and only volumes that do not belong to the node. Controls that the finding pod-security-baseline names already are left out. " +
