@@ -64,11 +64,17 @@ func chains(report *v1alpha1.InspectionReport) []string {
 	return lines
 }
 
-// causes are the root causes of a report.
+// broken says whether a finding is about something that does not work, and not about practice or security, which the specs
+// are not about: their objects are kept short.
+func broken(f v1alpha1.Finding) bool {
+	return f.Category != v1alpha1.CategorySecurity && f.Severity.Rank() <= v1alpha1.SeverityMedium.Rank()
+}
+
+// causes are the root causes of what is broken.
 func causes(report *v1alpha1.InspectionReport) []string {
 	var titles []string
 	for _, f := range report.Findings {
-		if f.CausedBy == "" {
+		if f.CausedBy == "" && broken(f) {
 			titles = append(titles, title(f))
 		}
 	}
