@@ -44,11 +44,11 @@ func (p *printer) summary(text *textWriter, report *v1alpha1.InspectionReport, h
 	text.line("%s  %s", p.colors.bold(heading), p.colors.dim(fmt.Sprintf("%s, %s in %.1fs",
 		count(int(s.Objects), "object", "objects"), count(int(s.ChecksRun), "check", "checks"), s.Duration.Seconds())))
 	if s.Counts.Total() == 0 {
-		text.line("Score %d of 100: nothing found%s", s.Score, p.also(s))
+		text.block("", "", fmt.Sprintf("Score %d of 100: nothing found%s", s.Score, p.also(s)))
 		return
 	}
-	text.line("Score %d of 100: %s behind %s (%s)%s", s.Score, count(int(s.RootCauses), "root cause", "root causes"),
-		count(int(s.Counts.Total()), "finding", "findings"), severities(s.Counts), p.also(s))
+	text.block("", "", fmt.Sprintf("Score %d of 100: %s behind %s (%s)%s", s.Score, count(int(s.RootCauses), "root cause", "root causes"),
+		count(int(s.Counts.Total()), "finding", "findings"), severities(s.Counts), p.also(s)))
 }
 
 // also tells what a person must know to trust the numbers.
