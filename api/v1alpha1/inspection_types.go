@@ -171,6 +171,15 @@ type InspectionSpec struct {
 	// thresholds change the patience of the checks.
 	// +optional
 	Thresholds *Thresholds `json:"thresholds,omitempty"`
+	// allowedRegistries are the registries, or beginnings of image names such as registry.example.com/team, from which images
+	// may come; all others are findings of image-registry-not-allowed. Empty means that all are allowed. Images without a
+	// registry come from docker.io.
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:MinLength=1
+	// +listType=set
+	// +optional
+	AllowedRegistries []string `json:"allowedRegistries,omitempty"`
 	// ignore lists findings that are accepted, each with a reason.
 	// +kubebuilder:validation:MaxItems=128
 	// +listType=atomic

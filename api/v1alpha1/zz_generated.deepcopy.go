@@ -381,6 +381,11 @@ func (in *InspectionSpec) DeepCopyInto(out *InspectionSpec) {
 		*out = new(Thresholds)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.AllowedRegistries != nil {
+		in, out := &in.AllowedRegistries, &out.AllowedRegistries
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Ignore != nil {
 		in, out := &in.Ignore, &out.Ignore
 		*out = make([]IgnoreRule, len(*in))

@@ -41,7 +41,7 @@ func (r *Reconciler) resolve(ctx context.Context, i *v1alpha1.Inspection) (inspe
 		Scope:             collect.Scope{Namespaces: i.Spec.Namespaces, Home: i.Namespace},
 		Checks:            selected,
 		Custom:            own,
-		Params:            params(i.Spec.Thresholds),
+		Params:            params(&i.Spec),
 		Ignore:            i.Spec.Ignore,
 		ExcludeNamespaces: i.Spec.ExcludeNamespaces,
 		Previous:          previous,
@@ -105,9 +105,10 @@ func (r *Reconciler) previous(ctx context.Context, i *v1alpha1.Inspection) (*v1a
 	return report, nil
 }
 
-// params are the thresholds of the spec over the defaults.
-func params(t *v1alpha1.Thresholds) checks.Params {
-	p := checks.DefaultParams()
+// params are what the spec says to the checks, over the defaults.
+func params(spec *v1alpha1.InspectionSpec) checks.Params {
+	p, t := checks.DefaultParams(), spec.Thresholds
+	p.AllowedRegistries = spec.AllowedRegistries
 	if t == nil {
 		return p
 	}

@@ -2,6 +2,7 @@ package inspection
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/outcome"
 )
 
@@ -127,5 +129,16 @@ func TestAnExpiredIgnoreRuleIsNamedAsAGap(t *testing.T) {
 	}
 	if !found || len(report.Findings) != 1 {
 		t.Errorf("findings %d, gaps %+v", len(report.Findings), report.Gaps)
+	}
+}
+
+func TestWhatTheSpecSaysToTheChecksReachesThem(t *testing.T) {
+	got := params(&v1alpha1.InspectionSpec{
+		AllowedRegistries: []string{"registry.example.com"}, Thresholds: &v1alpha1.Thresholds{RecentWindow: &metav1.Duration{Duration: time.Hour * 2}},
+	})
+	want := checks.DefaultParams()
+	want.AllowedRegistries, want.RecentWindow = []string{"registry.example.com"}, 2*time.Hour
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
