@@ -2,6 +2,7 @@ package facts
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"maps"
 	"slices"
 	"sync"
@@ -14,7 +15,7 @@ type Builder struct {
 	graph   *Graph
 	events  map[eventKey]*EventNode
 	strings map[string]string
-	specs   map[string]*PodSpec
+	specs   map[[sha256.Size]byte]*PodSpec // by the hash of what makes specs equal, which is a page of text
 	sets    map[string]map[string]string
 }
 
@@ -32,7 +33,7 @@ func NewBuilder(cluster string, now time.Time) *Builder {
 		graph:   &Graph{Cluster: cluster, Now: now, byRef: map[Ref]any{}, coverage: map[Kind]coverage{}},
 		events:  map[eventKey]*EventNode{},
 		strings: map[string]string{},
-		specs:   map[string]*PodSpec{},
+		specs:   map[[sha256.Size]byte]*PodSpec{},
 		sets:    map[string]map[string]string{},
 	}
 }

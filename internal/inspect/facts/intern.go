@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"crypto/sha256"
 	"maps"
 	"slices"
 	"strconv"
@@ -87,10 +88,11 @@ func (b *Builder) spec(spec *PodSpec, key []byte) *PodSpec {
 	if len(key) == 0 {
 		return spec
 	}
-	if known, ok := b.specs[string(key)]; ok {
+	sum := sha256.Sum256(key)
+	if known, ok := b.specs[sum]; ok {
 		return known
 	}
-	b.specs[string(key)] = spec
+	b.specs[sum] = spec
 	return spec
 }
 

@@ -16,7 +16,7 @@ func reducePod(p *corev1.Pod) *PodNode {
 		Started: timeOf(p.Status.StartTime), Spec: reducePodSpec(&p.Spec, p.Name),
 	}
 	node.Labels = maps.Clone(p.Labels)
-	node.Conditions = convert(p.Status.Conditions, func(c corev1.PodCondition) Condition {
+	node.Conditions = convert(telling(p.Status.Conditions), func(c corev1.PodCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
 	if ready, ok := node.Condition(string(corev1.PodReady)); ok {
@@ -25,6 +25,13 @@ func reducePod(p *corev1.Pod) *PodNode {
 	node.Containers = reduceContainers(p.Spec.Containers, p.Status.ContainerStatuses)
 	node.InitContainers = reduceContainers(p.Spec.InitContainers, p.Status.InitContainerStatuses)
 	return node
+}
+
+// telling leaves out the conditions that follow from the states of the containers: of the Pods there are most.
+func telling(conditions []corev1.PodCondition) []corev1.PodCondition {
+	return slices.DeleteFunc(slices.Clone(conditions), func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodInitialized || c.Type == corev1.ContainersReady
+	})
 }
 
 // reduceContainers joins what the spec asks for with what the status tells.
