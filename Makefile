@@ -34,16 +34,20 @@ build: $(BIN) ## Build the manager and the command line into bin/
 	$(GO_BUILD) -o $(BIN)/kubeops ./cmd/kubeops
 
 .PHONY: test-unit
-test-unit: kube ## Tests beside the code; controllers run on a real API server and etcd
+test-unit: kube servers ## Tests beside the code; controllers run on a real API server and etcd
 	go test ./api/... ./cmd/... ./controllers/... ./internal/...
 	cd hack/cluster && go test . ./internal/...
+
+.PHONY: servers
+servers: $(BIN) ## Fetch or build the real servers that the tests use, such as Prometheus and Loki (once; minutes the first time)
+	@BIN=$(BIN) hack/servers.sh
 
 .PHONY: test-e2e
 test-e2e: build kube ## Tests on a real node: Pods really crash, run out of memory and fail to pull
 	go test ./test/e2e -count=1 -timeout 40m -v -ginkgo.v
 
 .PHONY: race
-race: kube ## Unit tests under the race detector (needs a C compiler)
+race: kube servers ## Unit tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race ./controllers/... ./internal/...
 
 .PHONY: bench

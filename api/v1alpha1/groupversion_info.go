@@ -26,6 +26,8 @@ func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion(),
 		&Inspection{}, &InspectionList{},
 		&InspectionReport{}, &InspectionReportList{},
+		&MetricsBackend{}, &MetricsBackendList{},
+		&LogBackend{}, &LogBackendList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion())
 	return nil

@@ -195,6 +195,13 @@ type InspectionSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="timeout must be between 5s and 1h"
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// metricsRef names a MetricsBackend of this namespace that the inspection reads usage, trends and alerts from. Default: none.
+	// +optional
+	MetricsRef *LocalReference `json:"metricsRef,omitempty"`
+	// logsRef names a LogBackend of this namespace that the inspection reads the lines of Pods from, also of Pods that are
+	// gone. Default: none; the lines of Pods that exist are read from the cluster.
+	// +optional
+	LogsRef *LocalReference `json:"logsRef,omitempty"`
 	// export says where else the result of a run goes. Default: nowhere.
 	// +optional
 	Export *Export `json:"export,omitempty"`

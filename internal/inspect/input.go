@@ -12,6 +12,8 @@ import (
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/report"
+	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
 // Stage is a part of a run, as metrics and progress lines name it.
@@ -37,6 +39,9 @@ type Input struct {
 	Checks []checks.Check
 	Custom []custom.Program
 	Params checks.Params
+	// Metrics and Logs are back ends to read from, too; nil where the inspection names none. Whoever made them closes them.
+	Metrics metrics.Provider
+	Logs    logs.Provider
 	// Ignore leaves findings out of the report; ExcludeNamespaces are names or globs of namespaces to leave out.
 	Ignore            []v1alpha1.IgnoreRule
 	ExcludeNamespaces []string

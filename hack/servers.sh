@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Fetches or builds each real server that the tests use, once, into bin/servers: `hack/servers.sh [NAME...]`. One script for
+# each server stands in hack/servers; it gets its folder, which is moved into place only when the script succeeded.
+set -euo pipefail
+cd "$(dirname "$0")"
+BIN=${BIN:-$PWD/../bin}
+SERVERS=$BIN/servers
+mkdir -p "$SERVERS"
+SERVERS=$(cd "$SERVERS" && pwd)
+names=("$@")
+if [[ ${#names[@]} == 0 ]]; then
+	for script in servers/*.sh; do names+=("$(basename "$script" .sh)"); done
+fi
+for name in "${names[@]}"; do
+	script=$PWD/servers/$name.sh
+	[[ -f $script ]] || { echo "There is no server $name; there are:" servers/*.sh >&2; exit 2; }
+	# A script that changed makes its server anew.
+	stamp=$(sha256sum "$script" | cut -c1-16)
+	[[ $(cat "$SERVERS/$name/.stamp" 2>/dev/null) == "$stamp" ]] && continue
+	echo "Getting $name into bin/servers (once)" >&2
+	rm -rf "$SERVERS/.$name"
+	mkdir -p "$SERVERS/.$name"
+	(cd "$SERVERS/.$name" && bash -euo pipefail "$script" >"$SERVERS/$name.log" 2>&1) || {
+		echo "Getting $name failed; the end of bin/servers/$name.log:" >&2
+		tail -n 20 "$SERVERS/$name.log" >&2
+		exit 1
+	}
+	echo "$stamp" >"$SERVERS/.$name/.stamp"
+	rm -rf "${SERVERS:?}/$name"
+	mv "$SERVERS/.$name" "$SERVERS/$name"
+done

@@ -1,0 +1,22 @@
+// Package builtin is the one list of the back ends that KubeOps ships with.
+package builtin
+
+import (
+	"errors"
+
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/metrics"
+)
+
+// Metrics lists the metrics back ends.
+func Metrics() (*metrics.Registry, error) {
+	registry := provider.NewRegistry[metrics.Settings, metrics.Provider]()
+	return registry, errors.Join()
+}
+
+// Logs lists the log back ends.
+func Logs() (*logs.Registry, error) {
+	registry := provider.NewRegistry[logs.Settings, logs.Provider]()
+	return registry, errors.Join()
+}

@@ -1,0 +1,222 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+)
+
+// Options of a Client, besides where to.
+type Options struct {
+	// Type of the back end, for metrics, for example prometheus.
+	Type string
+	// Limits of what is sent and read.
+	Limits Limits
+	// Egress rules.
+	Egress Egress
+	// Metrics counts requests; nil counts nothing.
+	Metrics *Metrics
+}
+
+// Client sends requests to one server, with every limit around it. It holds connections: Close it.
+type Client struct {
+	base    *url.URL
+	http    *http.Client
+	limits  Limits
+	options Options
+}
+
+// Request is one call.
+type Request struct {
+	// Operation names the call in metrics, for example query.
+	Operation string
+	// Method of the call. Default GET.
+	Method string
+	// Path below the endpoint's URL, unescaped, beginning with a slash.
+	Path string
+	// Query parameters.
+	Query url.Values
+	// Header besides those of the endpoint.
+	Header http.Header
+	// Body, and what it is. With Form set, the body is that form.
+	Body        []byte
+	ContentType string
+	Form        url.Values
+	// Timeout of this request, when it is not that of the limits.
+	Timeout time.Duration
+}
+
+// Answer of a server. Its Body ends with a ResponseTooLarge problem where the limit is passed; close it.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   io.ReadCloser
+}
+
+// NewClient checks the endpoint and connects nothing yet.
+func NewClient(endpoint Endpoint, options Options) (*Client, error) {
+	base, err := parse(endpoint.URL)
+	if err != nil {
+		return nil, err
+	}
+	config, err := endpoint.TLS.config()
+	if err != nil {
+		return nil, err
+	}
+	options.Limits = options.Limits.defaulted()
+	dialer := &net.Dialer{Timeout: options.Limits.Timeout, KeepAlive: 30 * time.Second, Control: options.Egress.control}
+	transport := &http.Transport{
+		TLSClientConfig: config, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: 90 * time.Second,
+		TLSHandshakeTimeout: options.Limits.Timeout, MaxResponseHeaderBytes: 64 << 10,
+	}
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: base})
+	switch {
+	case err != nil:
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "the proxy settings of the manager's environment cannot be used")
+	case proxy != nil:
+		// The proxy is the administrator's: it may be anywhere. What is asked of it is still judged.
+		if err := options.Egress.allowsHost(base.Hostname()); err != nil {
+			return nil, explain(err, base.Host)
+		}
+		transport.Proxy = http.ProxyURL(proxy)
+		dialer.Control = nil
+	}
+	transport.DialContext = dialer.DialContext
+	c := &Client{base: base, limits: options.Limits, options: options}
+	c.http = &http.Client{
+		Transport: &limited{
+			next: transport, header: endpoint.Header, authorization: endpoint.Auth.header(), host: base.Host, scheme: base.Scheme,
+			bytes: options.Limits.MaxBytes, rate: rate.NewLimiter(rate.Limit(options.Limits.PerSecond), options.Limits.Burst),
+		},
+		CheckRedirect: c.redirect,
+	}
+	return c, nil
+}
+
+// Host of the endpoint, for messages.
+func (c *Client) Host() string { return c.base.Host }
+
+// HTTP is the client underneath, with the same rules, for libraries that bring their own calls. Their errors go through
+// Explain.
+func (c *Client) HTTP() *http.Client { return c.http }
+
+// BaseURL is the endpoint's URL without a slash at its end.
+func (c *Client) BaseURL() string { return c.base.String() }
+
+// Close lets go of idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// redirect follows within the host only, and never from https to http.
+func (c *Client) redirect(request *http.Request, via []*http.Request) error {
+	if len(via) >= 5 {
+		return errRedirected
+	}
+	if request.URL.Host != c.base.Host || (c.base.Scheme == "https" && request.URL.Scheme != "https") {
+		return errRedirected
+	}
+	return nil
+}
+
+// Do sends a request and returns the answer, whatever its status. The deadline holds until the body is closed.
+func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
+	timeout := r.Timeout
+	if timeout <= 0 {
+		timeout = c.limits.Timeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	request, err := c.request(ctx, r)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	began := time.Now()
+	response, err := c.http.Do(request)
+	if err != nil {
+		cancel()
+		p := c.Explain(err)
+		c.options.Metrics.observe(c.options.Type, r.Operation, p.Reason, time.Since(began))
+		return nil, p
+	}
+	c.options.Metrics.observe(c.options.Type, r.Operation, fmt.Sprintf("%dxx", response.StatusCode/100), time.Since(began))
+	return &Answer{Status: response.StatusCode, Header: response.Header, Body: &body{ReadCloser: response.Body, cancel: cancel, client: c}}, nil
+}
+
+func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
+	target := *c.base
+	target.Path += r.Path
+	target.RawQuery = r.Query.Encode()
+	content, contentType := r.Body, r.ContentType
+	if r.Form != nil {
+		content, contentType = []byte(r.Form.Encode()), "application/x-www-form-urlencoded"
+	}
+	method := r.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(content))
+	if err != nil {
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "the URL of the back end cannot be used")
+	}
+	for name, values := range r.Header {
+		request.Header[name] = values
+	}
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	return request, nil
+}
+
+// JSON sends a request, and decodes the answer into a value. A status other than 2xx is a problem, see Refused; so is an
+// answer that is not JSON, too large, or too late. A nil value drops the answer.
+func (c *Client) JSON(ctx context.Context, r Request, into any) error {
+	answer, err := c.Do(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.Status < 200 || answer.Status > 299 {
+		return c.Refused(answer)
+	}
+	if into == nil {
+		_, err := io.Copy(io.Discard, answer.Body)
+		if err != nil {
+			return c.Explain(err)
+		}
+		return nil
+	}
+	if err := json.NewDecoder(answer.Body).Decode(into); err != nil {
+		if p := problem.As(err); p != nil {
+			return p
+		}
+		return c.Invalid(err)
+	}
+	return nil
+}
+
+// Invalid is the problem of an answer that is not what this type of back end answers.
+func (c *Client) Invalid(cause error) *problem.Problem {
+	return problem.Retrying(v1alpha1.ReasonInvalidResponse, cause,
+		"%s answered something that %s does not answer; check that the URL leads to it, and not to a login page or another service", c.Host(), article(c.options.Type))
+}
+
+func article(name string) string {
+	if name == "" {
+		return "such a back end"
+	}
+	if strings.ContainsRune("aeiou", rune(name[0])) {
+		return "an " + name
+	}
+	return "a " + name
+}

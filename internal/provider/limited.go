@@ -1,0 +1,98 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"golang.org/x/time/rate"
+)
+
+var (
+	errRedirected = errors.New("redirected to another host")   //nolint:gochecknoglobals // an error value, as io.EOF
+	errTooLarge   = errors.New("the answer is over its limit") //nolint:gochecknoglobals // an error value, as io.EOF
+)
+
+// limited is the one way out: it adds headers and credentials for its own host only, waits for its turn, and bounds the answer.
+type limited struct {
+	next          http.RoundTripper
+	header        http.Header
+	authorization string
+	host, scheme  string
+	bytes         int64
+	rate          *rate.Limiter
+}
+
+// RoundTrip sends one request.
+func (l *limited) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.URL.Host != l.host || request.URL.Scheme != l.scheme {
+		return nil, errRedirected
+	}
+	if err := l.rate.Wait(request.Context()); err != nil {
+		return nil, context.DeadlineExceeded // the turn would come after the deadline
+	}
+	request = request.Clone(request.Context())
+	for name, values := range l.header {
+		request.Header[name] = values
+	}
+	if l.authorization != "" {
+		request.Header.Set("Authorization", l.authorization)
+	}
+	request.Header.Set("User-Agent", "kubeops")
+	response, err := l.next.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.ContentLength > l.bytes {
+		_ = response.Body.Close()
+		return nil, errTooLarge
+	}
+	response.Body = &bounded{ReadCloser: response.Body, left: l.bytes}
+	return response, nil
+}
+
+// CloseIdleConnections lets go of connections.
+func (l *limited) CloseIdleConnections() {
+	if closer, ok := l.next.(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
+}
+
+// bounded ends with an error, never with a silent cut, when more comes than may. It counts bytes after decompression, so a
+// small answer that unpacks to gigabytes ends here, too.
+type bounded struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *bounded) Read(into []byte) (int, error) {
+	if b.left < 0 {
+		return 0, errTooLarge
+	}
+	n, err := b.ReadCloser.Read(into)
+	if b.left -= int64(n); b.left < 0 {
+		return n, errTooLarge
+	}
+	return n, err
+}
+
+// body explains what goes wrong while it is read, and ends the request's deadline when it is closed.
+type body struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+	client *Client
+}
+
+func (b *body) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return n, b.client.Explain(err)
+	}
+	return n, err
+}
+
+func (b *body) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
+}
