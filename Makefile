@@ -69,11 +69,12 @@ fuzz: ## Run every fuzz target for FUZZTIME (default 20s)
 	done
 
 .PHONY: generate
-generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles and docs/checks.md
+generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, dashboards and docs/checks.md
 	$(BIN)/controller-gen object paths=./api/...
 	$(BIN)/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$(BIN)/controller-gen rbac:roleName=kubeops-manager paths=./controllers/... output:rbac:dir=config/rbac
 	go run ./cmd/kubeops checks -o markdown > docs/checks.md
+	go run ./hack/visual config/components
 
 .PHONY: verify
 verify: ## Regenerate and fail on any difference, then lint

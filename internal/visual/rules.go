@@ -1,0 +1,61 @@
+package visual
+
+// Rule of an alert about KubeOps itself.
+type Rule struct {
+	Alert      string
+	Expression string
+	// For is how long it must hold.
+	For      string
+	Severity string
+	// Summary and Action for people; they may use Prometheus' templates.
+	Summary, Action string
+}
+
+// Rules that ship with KubeOps. They speak of KubeOps and of what it relies on; what it finds is told by reports and channels.
+func Rules() []Rule {
+	return []Rule{
+		{
+			Alert: "KubeOpsDown", Expression: `absent(up{job=~".*kubeops-manager.*"} == 1)`, For: "10m", Severity: "critical",
+			Summary: "KubeOps' manager is not scraped.",
+			Action:  "Look at Deployment kubeops-manager: kubectl -n kubeops-system get pods, and at the events of its Pods.",
+		},
+		{
+			Alert: "KubeOpsInspectionFails", Expression: `sum by (result) (increase(kubeops_inspection_runs_total{result!="Succeeded"}[1h])) > 3`, For: "15m", Severity: "warning",
+			Summary: "Inspections end with {{ $labels.result }}.",
+			Action:  "kubectl get inspections -A shows which; the message of its condition Ready says what to do.",
+		},
+		{
+			Alert: "KubeOpsInspectionGaps", Expression: `kubeops_inspection_gaps > 0`, For: "1d", Severity: "info",
+			Summary: "Inspection {{ $labels.inspection }} could not inspect everything for a day.",
+			Action:  "kubectl kubeops report names each gap and what to grant.",
+		},
+		{
+			Alert: "KubeOpsBackendNotReady", Expression: `kubeops_backend_ready == 0`, For: "10m", Severity: "warning",
+			Summary: "{{ $labels.kind }} {{ $labels.name }} is not ready.",
+			Action:  "kubectl describe it: the message of its condition Ready names the cause and the next step.",
+		},
+		{
+			Alert: "KubeOpsReconcileErrors", Expression: `sum by (controller) (rate(controller_runtime_reconcile_errors_total{job=~".*kubeops-manager.*"}[15m])) > 0.1`, For: "30m", Severity: "warning",
+			Summary: "Controller {{ $labels.controller }} keeps failing.",
+			Action:  "kubectl -n kubeops-system logs deployment/kubeops-manager names the errors.",
+		},
+		{
+			Alert: "KubeOpsMemoryNearLimit", Severity: "warning", For: "15m",
+			Expression: `max by (pod) (container_memory_working_set_bytes{namespace="kubeops-system",container="manager"}) / max by (pod) (kube_pod_container_resource_limits{namespace="kubeops-system",container="manager",resource="memory"}) > 0.9`,
+			Summary:    "KubeOps' manager uses more than 90% of its memory limit.",
+			Action:     "Raise the limit in config/manager, or run fewer Inspections at a time (--max-concurrent-inspections).",
+		},
+	}
+}
+
+// groups of rules, in the form that Prometheus, PrometheusRule and VMRule share.
+func groups() []object {
+	rules := make([]object, len(Rules()))
+	for i, r := range Rules() {
+		rules[i] = object{
+			"alert": r.Alert, "expr": r.Expression, "for": r.For, "labels": object{"severity": r.Severity},
+			"annotations": object{"summary": r.Summary, "description": r.Action},
+		}
+	}
+	return []object{{"name": "kubeops", "rules": rules}}
+}
