@@ -1,0 +1,17 @@
+package provider
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// ShortName is a name of at most a number of characters: a longer one is cut and ends in a hash of the whole, so that two
+// different names stay different.
+func ShortName(name string, most int) string {
+	const hash = 8
+	if len(name) <= most {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return name[:most-hash-1] + "-" + hex.EncodeToString(sum[:])[:hash]
+}
