@@ -134,3 +134,23 @@ type BackendAccess struct {
 	// +optional
 	Interval *metav1.Duration `json:"interval,omitempty"`
 }
+
+// ConditionDataSourceReady is on a back end with spec.grafana: True once the data source is written. It takes no part in Ready.
+const ConditionDataSourceReady = "DataSourceReady"
+
+// GrafanaDataSource asks for a data source of Grafana that leads to the back end. It is a Secret in the namespace of the
+// resource, since it holds credentials, written with the rights of spec.serviceAccountName.
+type GrafanaDataSource struct {
+	// labels of the Secret, by which Grafana's data source sidecar finds it. Default grafana_datasource: "1".
+	// +kubebuilder:validation:MaxProperties=16
+	// +optional
+	Labels map[string]string `json:"labels,omitempty"`
+	// default makes it the data source that new panels use.
+	// +optional
+	Default bool `json:"default,omitempty"`
+	// instanceSelector holds labels of Grafana resources of grafana-operator. When it is set, a GrafanaDatasource is written,
+	// too, which needs the API grafana.integreatly.org/v1beta1.
+	// +kubebuilder:validation:MaxProperties=16
+	// +optional
+	InstanceSelector map[string]string `json:"instanceSelector,omitempty"`
+}

@@ -238,6 +238,9 @@ type LogBackendSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1h') && duration(self) <= duration('87840h')",message="retention must be between 1h and 87840h"
 	// +optional
 	Retention *metav1.Duration `json:"retention,omitempty"`
+	// grafana asks for a data source that leads here. Default: none.
+	// +optional
+	Grafana *GrafanaDataSource `json:"grafana,omitempty"`
 	// collect says which lines of this cluster are routed here. Default: none, the back end is only read.
 	// +optional
 	Collect *LogCollection `json:"collect,omitempty"`

@@ -119,6 +119,9 @@ type MetricsBackendSpec struct {
 	// alertmanager that alerts go to. Default: none is asked.
 	// +optional
 	Alertmanager *AlertmanagerAccess `json:"alertmanager,omitempty"`
+	// grafana asks for a data source that leads here. Default: none.
+	// +optional
+	Grafana *GrafanaDataSource `json:"grafana,omitempty"`
 	// queryBudget protects the server.
 	// +optional
 	QueryBudget *QueryBudget `json:"queryBudget,omitempty"`
