@@ -135,7 +135,7 @@ func settle(ctx context.Context, client kubernetes.Interface, w world) error {
 		}
 	}
 	said := time.Now()
-	return wait.PollUntilContextCancel(ctx, 2*time.Second, true, func(ctx context.Context) (bool, error) {
+	return wait.PollUntilContextCancel(ctx, w.pace(), true, func(ctx context.Context) (bool, error) {
 		all, up, err := countPods(ctx, client)
 		if err != nil {
 			return false, nil //nolint:nilerr // a busy server may refuse once; the deadline ends the waiting
@@ -146,6 +146,12 @@ func settle(ctx context.Context, client kubernetes.Interface, w world) error {
 		}
 		return all >= w.expectedPods() && up >= running, nil
 	})
+}
+
+// pace is how long to wait between two looks: looking lists every Pod, which on a small machine takes from the very servers
+// that are waited for.
+func (w world) pace() time.Duration {
+	return 2*time.Second + time.Duration(w.expectedPods()/2000)*time.Second
 }
 
 func countPods(ctx context.Context, client kubernetes.Interface) (all, running int, err error) {
@@ -181,7 +187,7 @@ func quiet(ctx context.Context, client kubernetes.Interface, w world) error {
 		}
 	}
 	said := time.Now()
-	return wait.PollUntilContextCancel(ctx, 3*time.Second, true, func(ctx context.Context) (bool, error) {
+	return wait.PollUntilContextCancel(ctx, w.pace(), true, func(ctx context.Context) (bool, error) {
 		behind, err := lagging(ctx, client, w, want)
 		if err != nil {
 			return false, nil //nolint:nilerr // see settle

@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string) error {
 	program := flags.String("kubeops", "bin/kubeops", "measure: the command line to measure")
 	rounds := flags.Int("rounds", 3, "measure: how often; the round with the median time counts")
 	out := flags.String("out", "", "measure: file for the result as JSON")
-	patience := flags.Duration("patience", 60*time.Minute, "load: how long the cluster may take to settle")
+	patience := flags.Duration("patience", 3*time.Hour, "load: how long the cluster may take to settle")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
