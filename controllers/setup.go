@@ -2,21 +2,32 @@
 package controllers
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"kubeops.io/kubeops/controllers/backend"
 	"kubeops.io/kubeops/controllers/inspection"
+	"kubeops.io/kubeops/controllers/logbackend"
+	"kubeops.io/kubeops/controllers/metricsbackend"
+	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/builtin"
+	"kubeops.io/kubeops/internal/secretref"
 )
 
 // Options of the controllers.
 type Options struct {
 	// ParallelInspections run at the same time. Default 2.
 	ParallelInspections int
+	// Egress says which addresses back ends may have.
+	Egress provider.Egress
 	// Metrics is where the controllers register theirs.
 	Metrics prometheus.Registerer
 }
@@ -27,12 +38,54 @@ func Setup(manager ctrl.Manager, options Options) error {
 	if err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
+	opener, err := resolver(manager, options)
+	if err != nil {
+		return err
+	}
 	inspections := &inspection.Reconciler{
 		Client: manager.GetClient(), Reader: manager.GetAPIReader(), Config: manager.GetConfig(), Clock: clock.RealClock{},
-		Events: manager.GetEventRecorder("kubeops"), Metrics: metrics, Checks: checks.Builtin(), Inspect: inspect.Run,
+		Events: manager.GetEventRecorder("kubeops"), Metrics: metrics, Checks: checks.Builtin(), Backends: opener, Inspect: inspect.Run,
 	}
 	if err := inspections.SetupWithManager(manager, max(options.ParallelInspections, 1)); err != nil {
 		return fmt.Errorf("set up the Inspection controller: %w", err)
+	}
+	return setupBackends(manager, options, opener)
+}
+
+// resolver opens back ends of the built-in types.
+func resolver(manager ctrl.Manager, options Options) (*backends.Resolver, error) {
+	telemetry, err := provider.NewMetrics(options.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	metricsTypes, metricsErr := builtin.Metrics()
+	logTypes, logErr := builtin.Logs()
+	return &backends.Resolver{
+		Secrets:      &secretref.Source{Reader: manager.GetAPIReader(), Config: manager.GetConfig()},
+		MetricsTypes: metricsTypes, LogTypes: logTypes, Egress: options.Egress, Telemetry: telemetry,
+	}, errors.Join(metricsErr, logErr)
+}
+
+// setupBackends adds the controllers of back ends.
+func setupBackends(manager ctrl.Manager, options Options, opener *backends.Resolver) error {
+	shown, err := backend.NewMetrics(options.Metrics)
+	if err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	keeper := func(kind string) backend.Keeper {
+		return backend.Keeper{
+			Kind: kind, Client: manager.GetClient(), Reader: manager.GetAPIReader(), Clock: clock.RealClock{},
+			Events: manager.GetEventRecorder("kubeops"), Metrics: shown, Cadence: backend.NewCadence(rand.Float64),
+			DataSources: &backend.DataSources{Config: manager.GetConfig()},
+		}
+	}
+	metricsBackends := &metricsbackend.Reconciler{Keeper: keeper("MetricsBackend"), Backends: opener}
+	if err := metricsBackends.SetupWithManager(manager); err != nil {
+		return fmt.Errorf("set up the MetricsBackend controller: %w", err)
+	}
+	logBackends := &logbackend.Reconciler{Keeper: keeper("LogBackend"), Backends: opener}
+	if err := logBackends.SetupWithManager(manager); err != nil {
+		return fmt.Errorf("set up the LogBackend controller: %w", err)
 	}
 	return nil
 }

@@ -26,8 +26,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -150,6 +152,7 @@ func (c *cluster) startManager(registry *prometheus.Registry) {
 	manager, err := ctrl.NewManager(c.as(operatorNamespace, "kubeops-manager"), ctrl.Options{
 		Scheme: c.scheme, Metrics: metricsserver.Options{BindAddress: "0"}, LeaderElection: true, LeaderElectionID: "kubeops-manager.kubeops.io",
 		LeaderElectionNamespace: operatorNamespace, LeaderElectionReleaseOnCancel: true,
+		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)}, // each test has a manager of its own
 	})
 	if err != nil {
 		c.t.Fatal(err)
@@ -230,6 +233,68 @@ func TestTheManagerWorksWithItsOwnRights(t *testing.T) {
 			return errors.New("are still there")
 		}
 		return nil
+	})
+}
+
+// TestSecretsOfBackEndsAreReadWithTheRightsOfTheirNamespace runs the manager with its own rights, which have none to Secrets, and
+// carries out the command of the condition.
+func TestSecretsOfBackEndsAreReadWithTheRightsOfTheirNamespace(t *testing.T) {
+	c := newCluster(t)
+	c.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team"}})
+	c.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "kubeops"}})
+	c.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "login"}, StringData: map[string]string{"token": "open-sesame"}})
+	registry := prometheus.NewRegistry()
+	c.startManager(registry)
+
+	access := v1alpha1.BackendAccess{
+		Auth:     &v1alpha1.BackendAuth{BearerToken: &v1alpha1.SecretKeyReference{Name: "login", Key: "token"}},
+		Interval: &metav1.Duration{Duration: 5 * time.Second}, Timeout: &metav1.Duration{Duration: time.Second},
+	}
+	metadata := metav1.ObjectMeta{Namespace: "team", Name: "b"}
+	m := &v1alpha1.MetricsBackend{ObjectMeta: metadata, Spec: v1alpha1.MetricsBackendSpec{
+		Type: v1alpha1.MetricsBackendPrometheus, Prometheus: &v1alpha1.PrometheusBackend{URL: "http://127.0.0.1:1"}, BackendAccess: access,
+	}}
+	l := &v1alpha1.LogBackend{ObjectMeta: metadata, Spec: v1alpha1.LogBackendSpec{
+		Type: v1alpha1.LogBackendLoki, Loki: &v1alpha1.LokiBackend{URL: "http://127.0.0.1:1"}, BackendAccess: access,
+	}}
+	c.create(m)
+	c.create(l)
+	reasons := func(ctx context.Context, wrong func(reason string) bool) error {
+		if err := errors.Join(c.client.Get(ctx, client.ObjectKeyFromObject(m), m), c.client.Get(ctx, client.ObjectKeyFromObject(l), l)); err != nil {
+			return err
+		}
+		for _, list := range [][]metav1.Condition{m.Status.Conditions, l.Status.Conditions} {
+			if ready := meta.FindStatusCondition(list, v1alpha1.ConditionReady); ready == nil || wrong(ready.Reason) {
+				return fmt.Errorf("%+v", ready)
+			}
+		}
+		return nil
+	}
+	c.eventually("the right is missing", func(ctx context.Context) error {
+		return reasons(ctx, func(reason string) bool { return reason != v1alpha1.ReasonSecretForbidden })
+	})
+	c.create(&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "kubeops-reads-login"}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"login"}, Verbs: []string{"get"}},
+	}})
+	c.create(&rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "kubeops-reads-login"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "kubeops-reads-login"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "team", Name: "kubeops"}},
+	})
+	c.eventually("the right is there", func(ctx context.Context) error { // what is wrong now is the address
+		return reasons(ctx, func(reason string) bool { return reason == v1alpha1.ReasonSecretForbidden })
+	})
+	if err := errors.Join(c.client.Delete(t.Context(), m), c.client.Delete(t.Context(), l)); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("the metrics of deleted back ends", func(context.Context) error {
+		families, err := registry.Gather()
+		for _, family := range families {
+			if family.GetName() == "kubeops_backend_ready" {
+				return errors.New("are still there")
+			}
+		}
+		return err
 	})
 }
 

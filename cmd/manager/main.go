@@ -26,6 +26,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers"
+	"kubeops.io/kubeops/internal/provider"
 )
 
 func main() {
@@ -42,6 +43,7 @@ type settings struct {
 	leaderElection               bool
 	leaderNamespace              string
 	parallel                     int
+	allowLoopback                bool
 	logLevel                     zapcore.Level
 }
 
@@ -53,6 +55,7 @@ func parse(args []string) (settings, error) {
 	flags.BoolVar(&s.leaderElection, "leader-elect", true, "run only while holding the lease, so that several replicas do not work twice")
 	flags.StringVar(&s.leaderNamespace, "leader-election-namespace", "", "namespace of the lease (default: the manager's own)")
 	flags.IntVar(&s.parallel, "max-concurrent-inspections", 2, "Inspections that run at the same time; each holds the facts of its cluster in memory")
+	flags.BoolVar(&s.allowLoopback, "allow-loopback-backends", false, "let back ends be on loopback addresses; for a manager that runs outside of the cluster")
 	flags.Var(levelFlag{&s.logLevel}, "log-level", "debug, info, warn or error")
 	if err := flags.Parse(args); err != nil {
 		return s, err
@@ -113,7 +116,8 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("make the manager: %w", err)
 	}
-	if err := controllers.Setup(manager, controllers.Options{ParallelInspections: s.parallel, Metrics: metrics.Registry}); err != nil {
+	options := controllers.Options{ParallelInspections: s.parallel, Egress: provider.Egress{AllowLoopback: s.allowLoopback}, Metrics: metrics.Registry}
+	if err := controllers.Setup(manager, options); err != nil {
 		return err
 	}
 	if err := errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", synced(manager.GetCache()))); err != nil {
@@ -128,7 +132,7 @@ func synced(caches cache.Cache) healthz.Checker {
 		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
 		defer cancel()
 		if !caches.WaitForCacheSync(ctx) {
-			return errors.New("the Inspections have not been read yet; are the CRDs installed, and may the manager list them?")
+			return errors.New("the resources of KubeOps have not been read yet; are the CRDs installed, and may the manager list them?")
 		}
 		return nil
 	}

@@ -43,7 +43,7 @@ func TestFlagsAreChecked(t *testing.T) {
 		want string // part of the error; empty means accepted
 	}{
 		"none":          {},
-		"all":           {args: []string{"--leader-elect=false", "--max-concurrent-inspections=4", "--log-level=debug", "--metrics-bind-address=0"}},
+		"all":           {args: []string{"--leader-elect=false", "--max-concurrent-inspections=4", "--allow-loopback-backends", "--log-level=debug", "--metrics-bind-address=0"}},
 		"help":          {[]string{"-h"}, flag.ErrHelp.Error()},
 		"an argument":   {[]string{"start"}, `unexpected argument "start"`},
 		"no one to run": {[]string{"--max-concurrent-inspections=0"}, "must be at least 1"},

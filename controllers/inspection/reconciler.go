@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/outcome"
@@ -35,6 +36,8 @@ type Reconciler struct {
 	Metrics *Metrics
 	// Checks is the catalogue.
 	Checks []checks.Check
+	// Backends opens what spec.metricsRef and spec.logsRef name.
+	Backends *backends.Resolver
 	// Inspect is the engine: inspect.Run.
 	Inspect func(context.Context, inspect.Input) (*inspect.Result, error)
 }
@@ -74,6 +77,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		if err != nil {
 			return r.failed(ctx, stored, i, err)
 		}
+		defer closeBackends(input)
 		if stored, err = r.announce(ctx, stored, i, plan.run); err != nil {
 			return ctrl.Result{}, err
 		}

@@ -36,7 +36,7 @@ func (r *Reconciler) resolve(ctx context.Context, i *v1alpha1.Inspection) (inspe
 	if err != nil {
 		return inspect.Input{}, err
 	}
-	return inspect.Input{
+	input := inspect.Input{
 		Source:            collect.Source{Cluster: v1alpha1.LocalCluster, Config: config},
 		Scope:             collect.Scope{Namespaces: i.Spec.Namespaces, Home: i.Namespace},
 		Checks:            selected,
@@ -46,7 +46,8 @@ func (r *Reconciler) resolve(ctx context.Context, i *v1alpha1.Inspection) (inspe
 		ExcludeNamespaces: i.Spec.ExcludeNamespaces,
 		Previous:          previous,
 		Clock:             r.Clock,
-	}, nil
+	}
+	return input, r.openBackends(ctx, i, &input)
 }
 
 // selectChecks compiles the custom checks and narrows all to what the spec selects.

@@ -44,13 +44,15 @@ func TestSamplesAreAcceptedAsTheyStand(t *testing.T) {
 				if err := w.client.Create(t.Context(), object, client.DryRunAll, client.FieldValidation("Strict")); err != nil {
 					t.Error(err)
 				}
-				if object.GetKind() == "Inspection" {
+				if object.GroupVersionKind().Group == v1alpha1.Group {
 					found++
+				}
+				if object.GetKind() == "Inspection" {
 					w.wantRunnable(object)
 				}
 			}
 			if found == 0 {
-				t.Error("no Inspection")
+				t.Error("no resource of KubeOps")
 			}
 		})
 	}

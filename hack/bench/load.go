@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 )
 
 // writers create objects at the same time.
@@ -56,7 +57,7 @@ func each[T any](ctx context.Context, items []T, f func(context.Context, T) erro
 		go func() {
 			defer func() { done <- struct{}{} }()
 			for item := range queue {
-				if err := f(ctx, item); err != nil {
+				if err := patiently(ctx, func() error { return f(ctx, item) }); err != nil {
 					cancel(err)
 				}
 			}
@@ -75,6 +76,15 @@ feed:
 		<-done
 	}
 	return context.Cause(ctx)
+}
+
+// patiently tries again what a server that is overloaded refused or did not finish: every f here may be called twice.
+func patiently(ctx context.Context, f func() error) error {
+	backoff := wait.Backoff{Duration: time.Second, Factor: 2, Steps: 6, Cap: 30 * time.Second}
+	return retry.OnError(backoff, func(err error) bool {
+		overloaded := apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err)
+		return overloaded && ctx.Err() == nil
+	}, f)
 }
 
 // made ignores that an object is there already.

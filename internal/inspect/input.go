@@ -11,6 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/custom"
+	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/report"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/metrics"
@@ -42,6 +43,8 @@ type Input struct {
 	// Metrics and Logs are back ends to read from, too; nil where the inspection names none. Whoever made them closes them.
 	Metrics metrics.Provider
 	Logs    logs.Provider
+	// Gaps are known before the run begins, such as a back end that the inspection names and that cannot be read.
+	Gaps []facts.Gap
 	// Ignore leaves findings out of the report; ExcludeNamespaces are names or globs of namespaces to leave out.
 	Ignore            []v1alpha1.IgnoreRule
 	ExcludeNamespaces []string

@@ -114,7 +114,7 @@ func (d DataSource) headers() map[string]string {
 		next = 2
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Endpoint.Header)) {
-		values[fmt.Sprintf("httpHeaderValue%d", next)] = d.Endpoint.Header.Get(name)
+		values[fmt.Sprintf("httpHeaderValue%d", next)] = strings.Join(d.Endpoint.Header[name], ",")
 		next++
 	}
 	return values

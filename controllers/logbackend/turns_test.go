@@ -1,0 +1,295 @@
+package logbackend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider/logs"
+)
+
+func TestALineIsWrittenAndReadBackAndTheStatusSaysAll(t *testing.T) {
+	s := healthy()
+	w := newWorld(t, s)
+	w.backend(func(s *v1alpha1.LogBackendSpec) { s.Retention = &metav1.Duration{Duration: 720 * time.Hour} })
+	if observed := w.get().Status.ObservedGeneration; observed != -1 {
+		t.Errorf("observedGeneration begins as %d, want -1", observed)
+	}
+	b, after := w.turn()
+	if len(s.written) != 1 || after != time.Minute {
+		t.Errorf("%d lines were written; next after %s", len(s.written), after)
+	}
+	if c := condition(b, v1alpha1.ConditionReady); c.Status != metav1.ConditionTrue || c.Message != "a line was written and read back" {
+		t.Errorf("Ready: %+v", c)
+	}
+	if c := condition(b, v1alpha1.ConditionRetentionMatches); c.Status != metav1.ConditionTrue || c.Message != "logs are kept for 30d (ILM policy logs-30d)" {
+		t.Errorf("RetentionMatches: %+v", c)
+	}
+	b.Status.Conditions = nil
+	began := metav1.NewTime(w.Clock.Now().Local())
+	want := v1alpha1.LogBackendStatus{
+		ObservedGeneration: 1, LastProbeTime: &began, Version: "8.14.0", Flavour: "elasticsearch", Health: "yellow",
+		Shards: &v1alpha1.ShardCounts{Active: 10, Unassigned: 1}, Warnings: []string{"one shard is unassigned"},
+		IngestLag: &metav1.Duration{}, QueryLatency: &metav1.Duration{}, Retention: "30d", Schema: v1alpha1.FieldSchemaECS,
+		Capabilities: []string{"retention", "search", "write"},
+	}
+	if diff := cmp.Diff(want, b.Status); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+func TestAReadOnlyProbeWritesNothing(t *testing.T) {
+	for name, change := range map[string]func(*server, *v1alpha1.LogBackendSpec){
+		"spec.probe":                   func(_ *server, spec *v1alpha1.LogBackendSpec) { spec.Probe = v1alpha1.ProbeReadOnly },
+		"a back end that cannot write": func(s *server, _ *v1alpha1.LogBackendSpec) { s.bare = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := healthy()
+			w := newWorld(t, s)
+			w.backend(func(spec *v1alpha1.LogBackendSpec) { change(s, spec) })
+			b, _ := w.turn()
+			if c := condition(b, v1alpha1.ConditionReady); len(s.written) != 0 || s.searches != 1 || c.Message != "searches are answered" || b.Status.IngestLag != nil {
+				t.Errorf("%d lines, %d searches: %+v", len(s.written), s.searches, b.Status)
+			}
+		})
+	}
+}
+
+func TestWhateverIsWrongIsNamedAndRecovers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		damage          func(*server)
+		reason, message string
+		health          string // what the server told of itself all the same
+	}{
+		"unreachable": {func(s *server) {
+			s.health = func(logs.Settings) (logs.Health, error) {
+				return logs.Health{}, problem.Retrying(v1alpha1.ReasonUnreachable, nil, "es:9200 does not answer")
+			}
+		}, v1alpha1.ReasonUnreachable, "es:9200 does not answer", ""},
+		"a red cluster": {func(s *server) {
+			s.health = func(logs.Settings) (logs.Health, error) {
+				return logs.Health{Version: "8.14.0", Flavour: "elasticsearch", State: "red", Failed: "the cluster is red"}, nil
+			}
+		}, v1alpha1.ReasonUnhealthy, "the cluster is red", "red"},
+		"no right to write": {func(s *server) {
+			s.write = problem.Retrying(v1alpha1.ReasonForbidden, nil, "es:9200 forbids this")
+		}, v1alpha1.ReasonForbidden, "es:9200 forbids this", "yellow"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := healthy()
+			w := newWorld(t, s)
+			w.backend(func(s *v1alpha1.LogBackendSpec) { s.Retention = &metav1.Duration{Duration: 720 * time.Hour} })
+			w.turn()
+			w.Told()
+			tc.damage(s)
+			b, after := w.turn()
+			if c := condition(b, v1alpha1.ConditionReady); c.Status != metav1.ConditionFalse || c.Reason != tc.reason || c.Message != tc.message || after != 5*time.Second {
+				t.Errorf("Ready: %+v; next after %s", c, after)
+			}
+			if c := condition(b, v1alpha1.ConditionRetentionMatches); c.Status != metav1.ConditionUnknown || c.Reason != tc.reason {
+				t.Errorf("RetentionMatches: %+v", c)
+			}
+			if b.Status.Health != tc.health || b.Status.IngestLag != nil || b.Status.Retention != "" || b.Status.Version != "8.14.0" {
+				t.Errorf("%+v", b.Status)
+			}
+			w.turn()
+			if told := w.Told(); len(told) != 1 || told[0] != "Warning "+tc.reason+" "+tc.message {
+				t.Errorf("events: %q", told)
+			}
+			good := healthy()
+			s.health, s.write = good.health, nil
+			if b, after = w.turn(); condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue || after != time.Minute {
+				t.Errorf("it did not recover: %+v", b.Status)
+			}
+		})
+	}
+}
+
+// TestABackEndThatLosesLinesIsNotReady, and is found out after 10s where the interval is that short.
+func TestABackEndThatLosesLinesIsNotReady(t *testing.T) {
+	s := healthy()
+	s.loses = true
+	w := newWorld(t, s)
+	w.backend(func(s *v1alpha1.LogBackendSpec) { s.Interval = &metav1.Duration{Duration: 5 * time.Second} })
+	began := time.Now()
+	b, _ := w.turn()
+	if c := condition(b, v1alpha1.ConditionReady); c.Reason != v1alpha1.ReasonNotIngesting {
+		t.Errorf("%+v", c)
+	}
+	if took := time.Since(began); took > 25*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+func TestRetentionIsComparedAndNeverTakesReadyAway(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change          func(*server)
+		status          metav1.ConditionStatus
+		reason, message string
+		shown           string
+	}{
+		"shorter": {func(s *server) {
+			s.retention = func() (logs.Retention, bool, error) {
+				return logs.Retention{Keeps: 168 * time.Hour, Source: "ILM policy short"}, true, nil
+			}
+		}, metav1.ConditionFalse, v1alpha1.ReasonRetentionTooShort, "logs are kept for 7d (ILM policy short), shorter than the 30d of spec.retention", "7d"},
+		"longer": {func(s *server) {
+			s.retention = func() (logs.Retention, bool, error) { return logs.Retention{Keeps: 2000 * time.Hour}, true, nil }
+		}, metav1.ConditionFalse, v1alpha1.ReasonRetentionTooLong, "logs are kept for 2000h, longer than the 30d", "2000h"},
+		"for ever": {func(s *server) {
+			s.retention = func() (logs.Retention, bool, error) { return logs.Retention{}, true, nil }
+		}, metav1.ConditionFalse, v1alpha1.ReasonRetentionTooLong, "logs are kept for ever, longer than", "for ever"},
+		"a little longer": {func(s *server) {
+			s.retention = func() (logs.Retention, bool, error) { return logs.Retention{Keeps: 724 * time.Hour}, true, nil }
+		}, metav1.ConditionTrue, v1alpha1.ReasonRetentionMatches, "logs are kept for 724h", "724h"},
+		"not told": {func(s *server) {
+			s.retention = func() (logs.Retention, bool, error) { return logs.Retention{}, false, nil }
+		}, metav1.ConditionUnknown, v1alpha1.ReasonRetentionNotTold, "does not tell", ""},
+		"not known to this type": {func(s *server) { s.bare = true }, metav1.ConditionUnknown, v1alpha1.ReasonRetentionNotTold, "does not tell", ""},
+		"not allowed": {func(s *server) {
+			s.retention = func() (logs.Retention, bool, error) {
+				return logs.Retention{}, false, problem.Retrying(v1alpha1.ReasonForbidden, nil, "es:9200 forbids this")
+			}
+		}, metav1.ConditionUnknown, v1alpha1.ReasonForbidden, "es:9200 forbids this", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := healthy()
+			tc.change(s)
+			w := newWorld(t, s)
+			w.backend(func(s *v1alpha1.LogBackendSpec) { s.Retention = &metav1.Duration{Duration: 720 * time.Hour} })
+			b, _ := w.turn()
+			c := condition(b, v1alpha1.ConditionRetentionMatches)
+			if c.Status != tc.status || c.Reason != tc.reason || !strings.Contains(c.Message, tc.message) || b.Status.Retention != tc.shown {
+				t.Errorf("%+v; retention %q", c, b.Status.Retention)
+			}
+			if condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
+				t.Error("Ready was taken away")
+			}
+			w.change(func(b *v1alpha1.LogBackend) { b.Spec.Retention = nil })
+			if b, _ = w.turn(); condition(b, v1alpha1.ConditionRetentionMatches).Type != "" {
+				t.Error("the condition stayed without spec.retention")
+			}
+		})
+	}
+}
+
+func TestWhatAServerTellsIsBounded(t *testing.T) {
+	s := healthy()
+	many := make([]string, 100)
+	for n := range many {
+		many[n] = strings.Repeat("é", 2000) + "\x00\xff"
+	}
+	s.health = func(logs.Settings) (logs.Health, error) {
+		return logs.Health{Version: strings.Repeat("9", 5000), Flavour: "<script>", State: "yellow", Warnings: many, Schema: "none of ours"}, nil
+	}
+	w := newWorld(t, s)
+	w.backend()
+	b, _ := w.turn()
+	if len(b.Status.Warnings) != 16 || len([]rune(b.Status.Warnings[0])) > 512 || len(b.Status.Version) > 64 || b.Status.Flavour != "unknown" || b.Status.Schema != "" {
+		t.Errorf("%d warnings, version %q, flavour %q, schema %q", len(b.Status.Warnings), b.Status.Version, b.Status.Flavour, b.Status.Schema)
+	}
+}
+
+func TestSecretsOfALogBackendAreReadAnewInEachTurn(t *testing.T) {
+	s := healthy()
+	good := s.health
+	s.health = func(settings logs.Settings) (logs.Health, error) {
+		if settings.Endpoint.Auth.APIKey != "right" {
+			return logs.Health{}, problem.Retrying(v1alpha1.ReasonUnauthorized, nil, "es:9200 does not accept the credentials (401)")
+		}
+		return good(settings)
+	}
+	w := newWorld(t, s)
+	w.Account()
+	w.Grant("es")
+	w.backend(func(s *v1alpha1.LogBackendSpec) {
+		s.Auth = &v1alpha1.BackendAuth{APIKey: &v1alpha1.SecretKeyReference{Name: "es", Key: "key"}}
+	})
+	for _, step := range []struct{ value, reason string }{{"wrong", v1alpha1.ReasonUnauthorized}, {"right\n", v1alpha1.ReasonSucceeded}, {"", v1alpha1.ReasonInvalidSecret}} {
+		w.Secret("es", "key", step.value)
+		w.Eventually(func() error {
+			b, _ := w.turn()
+			if c := condition(b, v1alpha1.ConditionReady); c.Reason != step.reason {
+				return fmt.Errorf("want %s: %+v", step.reason, c)
+			}
+			return nil
+		})
+	}
+}
+
+// router is a fake of the log router.
+type router struct {
+	states map[types.NamespacedName]RouteState
+	err    error
+	turns  int
+}
+
+func (r *router) Sync(context.Context) (map[types.NamespacedName]RouteState, error) {
+	r.turns++
+	return r.states, r.err
+}
+
+func TestRoutesHaveAConditionOfTheirOwn(t *testing.T) {
+	collect := func(s *v1alpha1.LogBackendSpec) { s.Collect = &v1alpha1.LogCollection{} }
+	s := healthy()
+	w := newWorld(t, s)
+	routes := &router{}
+	w.r.Routes = routes
+	w.backend(collect)
+	want := func(status metav1.ConditionStatus, reason, message string) {
+		t.Helper()
+		b, _ := w.turn()
+		if c := condition(b, v1alpha1.ConditionRouted); c.Status != status || c.Reason != reason || c.Message != message {
+			t.Errorf("%+v", c)
+		}
+		if condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
+			t.Error("Ready was taken away")
+		}
+	}
+	want(metav1.ConditionUnknown, v1alpha1.ReasonProgressing, "the routes of this resource are not made yet")
+	routes.states = map[types.NamespacedName]RouteState{w.Key("b"): {Reason: v1alpha1.ReasonConflictingRoutes, Message: "it contradicts LogBackend x/y"}}
+	want(metav1.ConditionFalse, v1alpha1.ReasonConflictingRoutes, "it contradicts LogBackend x/y")
+	routes.states[w.Key("b")] = RouteState{Ready: true, Reason: v1alpha1.ReasonSucceeded, Message: "3 of 3 collectors run with them"}
+	want(metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "3 of 3 collectors run with them")
+	routes.err = problem.Retrying(v1alpha1.ReasonForbidden, nil, "may not apply")
+	want(metav1.ConditionFalse, v1alpha1.ReasonForbidden, "may not apply")
+	routes.err = errors.New("something else")
+	want(metav1.ConditionFalse, v1alpha1.ReasonRetrying, "the collectors could not be brought up to date; the manager's log names the error")
+	routes.err = nil
+
+	w.change(func(b *v1alpha1.LogBackend) { b.Spec.Suspend = true })
+	if b, _ := w.turn(); condition(b, v1alpha1.ConditionRouted).Type == "" {
+		t.Error("Routed went away with spec.suspend")
+	}
+	w.change(func(b *v1alpha1.LogBackend) { b.Spec.Suspend, b.Spec.Collect = false, nil })
+	if b, _ := w.turn(); condition(b, v1alpha1.ConditionRouted).Type != "" {
+		t.Error("Routed stayed without spec.collect")
+	}
+	before := routes.turns
+	w.Delete(w.get())
+	if _, err := w.r.Reconcile(t.Context(), ctrl.Request{NamespacedName: w.Key("b")}); err != nil || routes.turns != before+1 {
+		t.Errorf("got %v; the router had %d turns after the deletion", err, routes.turns-before)
+	}
+	routes.err = errors.New("not yet")
+	if _, err := w.r.Reconcile(t.Context(), ctrl.Request{NamespacedName: w.Key("b")}); err == nil {
+		t.Error("routes of a deleted LogBackend that could not be taken away are tried again")
+	}
+}
+
+func TestWithoutARouterNothingIsSaidOfRoutes(t *testing.T) {
+	w := newWorld(t, healthy())
+	w.backend(func(s *v1alpha1.LogBackendSpec) { s.Collect = &v1alpha1.LogCollection{} })
+	if b, _ := w.turn(); condition(b, v1alpha1.ConditionRouted).Type != "" {
+		t.Errorf("%+v", b.Status.Conditions)
+	}
+}

@@ -1,0 +1,86 @@
+// Package backends makes clients of back ends from the resources that describe them: it reads the Secrets that a spec names,
+// with the rights of the ServiceAccount of the same namespace, and gives the resolved settings to the registry of types.
+// Whoever opens a back end closes it; nothing is kept between two uses, so that a Secret that changed counts at the next one.
+package backends
+
+import (
+	"strings"
+	"unicode"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/secretref"
+)
+
+// Resolver opens back ends. It is safe for concurrent use.
+type Resolver struct {
+	// Secrets reads what specs refer to; required.
+	Secrets *secretref.Source
+	// MetricsTypes and LogTypes are the types that there are; required.
+	MetricsTypes *metrics.Registry
+	LogTypes     *logs.Registry
+	// Egress says which addresses may be called.
+	Egress provider.Egress
+	// Telemetry counts requests; nil counts nothing.
+	Telemetry *provider.Metrics
+}
+
+// Metrics is an open MetricsBackend.
+type Metrics struct {
+	metrics.Provider
+	// Alertmanager is the problem that keeps the Alertmanager of the spec from being asked, such as a Secret of its own that does
+	// not exist; nil when there is none. Metrics can be read all the same.
+	Alertmanager *problem.Problem
+	// endpoint that Grafana is to ask.
+	endpoint provider.Endpoint
+	// Clean makes a text of the server fit to be shown, at most so many runes long.
+	Clean func(text string, most int) string
+}
+
+// Logs is an open LogBackend.
+type Logs struct {
+	logs.Provider
+	// endpoint that Grafana is to ask.
+	endpoint provider.Endpoint
+	// Clean makes a text of the server fit to be shown, at most so many runes long.
+	Clean func(text string, most int) string
+}
+
+// cleaner takes credentials, control characters and what is no text from what a server told, and bounds it.
+func cleaner(secrets ...*secretref.Reader) func(string, int) string {
+	return func(text string, most int) string {
+		const enough = 64 << 10
+		if len(text) > enough {
+			text = text[:enough]
+		}
+		text = strings.ToValidUTF8(text, "")
+		for _, reader := range secrets {
+			text = reader.Hide(text)
+		}
+		text = strings.Map(func(r rune) rune {
+			switch {
+			case unicode.IsSpace(r):
+				return ' '
+			case unicode.IsControl(r), unicode.Is(unicode.Cf, r): // also marks that turn the direction of writing
+				return -1
+			}
+			return r
+		}, text)
+		text = strings.TrimSpace(text)
+		if runes := []rune(text); len(runes) > most {
+			return string(runes[:most-3]) + "..."
+		}
+		return text
+	}
+}
+
+// failed places an error of a factory, which is a problem already or says that the type is unknown.
+func failed(err error) error {
+	if p := problem.As(err); p != nil {
+		return p
+	}
+	return problem.UserError(v1alpha1.ReasonInvalidSpec, err, "spec.type is none that this manager knows; install the manager that belongs to the CRDs")
+}
