@@ -45,7 +45,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	linked := causes.Link(collected.Graph, all, slices.Concat(findings, own.Findings))
 	timer.done(StageCauses)
 
-	linked, unread := addLogs(ctx, in.Source, linked)
+	linked, unread := addLogs(ctx, in, linked)
 	if err := cancelled(ctx); err != nil {
 		return nil, err
 	}
@@ -83,9 +83,9 @@ func cancelled(ctx context.Context) error {
 	return nil
 }
 
-// addLogs reads the last log lines for root causes that ask for them, and adds them as evidence. The worst come first, since
+// addLogs reads the last log lines for root causes that ask for them, from the cluster or else from the log back end, and adds them as evidence. The worst come first, since
 // only so many are read.
-func addLogs(ctx context.Context, source collect.Source, linked []causes.Linked) ([]causes.Linked, []facts.Gap) {
+func addLogs(ctx context.Context, in Input, linked []causes.Linked) ([]causes.Linked, []facts.Gap) {
 	var wanted []int
 	for i, f := range linked {
 		if f.CausedBy < 0 && f.Logs != nil {
@@ -99,7 +99,8 @@ func addLogs(ctx context.Context, source collect.Source, linked []causes.Linked)
 	for n, i := range wanted {
 		requests[n] = evidence.Request{LogRef: *linked[i].Logs, Check: linked[i].Check}
 	}
-	lines, gaps := evidence.Add(ctx, source, requests)
+	lines, gaps := evidence.Add(ctx, in.Source, requests)
+	gaps = append(gaps, evidence.AddStored(ctx, in.Logs, requests, lines, in.Clock.Now())...)
 	for n, i := range wanted {
 		if lines[n].Text != "" { // one entry for each request
 			// After the first piece, which says how it ended: the lines say why.

@@ -119,4 +119,8 @@ type LogRef struct {
 	Namespace, Pod, Container string
 	// Previous asks for the log of the container before its last restart.
 	Previous bool
+	// Ended is about when the container ended, for a log back end; zero means not long ago.
+	Ended time.Time
+	// PodPrefix is how the names of the Pods begin, where none of them is left and Pod is empty: only a log back end may know.
+	PodPrefix string
 }

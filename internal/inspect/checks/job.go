@@ -88,7 +88,8 @@ func jobEvidence(g *facts.Graph, job *facts.JobNode, failed facts.Condition) ([]
 		if job.Failed > 0 {
 			evidence = append(evidence, condition("failed Pods: %d, none of which is left", job.Failed))
 		}
-		return evidence, nil
+		// A Pod of a Job is named after it; what it said may be kept elsewhere.
+		return evidence, &LogRef{Namespace: job.Namespace, PodPrefix: job.Name + "-", Ended: failed.Since}
 	}
 	text := fmt.Sprintf("container %s of Pod %s ended with exit code %d", log.Container, log.Pod, end.ExitCode)
 	if end.Reason != "" {
@@ -116,9 +117,10 @@ func lastFailedContainer(g *facts.Graph, job *facts.JobNode) (facts.ContainerSta
 			switch {
 			case c.Sidecar: // told to end after the containers, whatever its exit code
 			case c.State.Status == facts.StateTerminated && c.State.ExitCode != 0:
+				log.Ended = c.State.Finished
 				return c.State, log, true
 			case c.Last.Status == facts.StateTerminated && c.Last.ExitCode != 0: // about to be started again
-				log.Previous = true
+				log.Previous, log.Ended = true, c.Last.Finished
 				return c.Last, log, true
 			}
 		}

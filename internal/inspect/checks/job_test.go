@@ -115,7 +115,10 @@ func TestFailedJobsNameTheLogToRead(t *testing.T) {
 				"state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 1}}"),
 			want: &LogRef{Namespace: "shop", Pod: "migrate-a", Container: "migrate", Previous: true},
 		},
-		"none without a Pod": {documents: failedJob},
+		"of its Pods, by the beginning of their names, when none is left": {
+			documents: failedJob,
+			want:      &LogRef{Namespace: "shop", PodPrefix: "migrate-", Ended: testkit.Now().Add(-20 * time.Minute)},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

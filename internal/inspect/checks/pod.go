@@ -101,8 +101,12 @@ func waitingEvidence(pod *facts.PodNode, c facts.Container) Evidence {
 
 // logsOf names the log that tells most of a container that ended: of the run before, where a new one was begun.
 func logsOf(pod *facts.PodNode, c facts.Container) *LogRef {
+	ended := c.Last.Finished
+	if c.State.Status == facts.StateTerminated {
+		ended = c.State.Finished
+	}
 	return &LogRef{
-		Namespace: pod.Namespace, Pod: pod.Name, Container: c.Name,
+		Namespace: pod.Namespace, Pod: pod.Name, Container: c.Name, Ended: ended,
 		Previous: c.Restarts > 0 && c.State.Status != facts.StateTerminated,
 	}
 }

@@ -3,10 +3,12 @@ package checks
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/testkit"
 )
 
 const (
@@ -178,8 +180,8 @@ func TestTheLogOfTheRunThatEndedIsAskedFor(t *testing.T) {
 		status string
 		want   *LogRef
 	}{
-		"waiting for the next start": {crashed, &LogRef{Namespace: "shop", Pod: "cart-7d9f-a", Container: "api", Previous: true}},
-		"ended, not started again":   {ended, &LogRef{Namespace: "shop", Pod: "cart-7d9f-a", Container: "api"}},
+		"waiting for the next start": {crashed, &LogRef{Namespace: "shop", Pod: "cart-7d9f-a", Container: "api", Previous: true, Ended: testkit.Now().Add(-2 * time.Minute)}},
+		"ended, not started again":   {ended, &LogRef{Namespace: "shop", Pod: "cart-7d9f-a", Container: "api", Ended: testkit.Now().Add(-time.Minute)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			findings := findingsOf(t, crashChecks(), cart(runningPod(tc.status)))

@@ -64,17 +64,20 @@ func Add(ctx context.Context, source collect.Source, requests []Request) ([]Line
 			"Logs of crashed containers were not read: the cluster's configuration cannot be used.",
 			"Check the address, certificates and credentials of the cluster.")}
 	}
-	logs := &logs{client: client}
+	reader := &kubelets{client: client}
 	ctx = klog.NewContext(ctx, klog.Logger{}) // failures are told as gaps
 	failures := make([]error, len(requests))
 	var group sync.WaitGroup
 	slots := make(chan struct{}, parallel)
 	for i, request := range requests[:min(len(requests), maxReads)] {
+		if request.Pod == "" {
+			continue // none is left
+		}
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
 			var text string
-			text, failures[i] = logs.last(ctx, request.LogRef)
+			text, failures[i] = reader.last(ctx, request.LogRef)
 			lines[i].Text = tidy(text)
 		})
 	}
@@ -154,15 +157,15 @@ func newClient(config *rest.Config) (*rest.RESTClient, error) {
 	return rest.RESTClientFor(own)
 }
 
-// logs reads logs, and counts how often.
-type logs struct {
+// kubelets reads logs through the API server, and counts how often.
+type kubelets struct {
 	client *rest.RESTClient
 	reads  atomic.Int64
 }
 
 // last reads the end of a log: of the container before its last restart when asked for, else, or when that is gone, of
 // the one that is there.
-func (l *logs) last(ctx context.Context, ref checks.LogRef) (string, error) {
+func (l *kubelets) last(ctx context.Context, ref checks.LogRef) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	text, err := l.end(ctx, ref)
@@ -174,7 +177,7 @@ func (l *logs) last(ctx context.Context, ref checks.LogRef) (string, error) {
 }
 
 // end reads the last lines of a log; fewer, when they are too long.
-func (l *logs) end(ctx context.Context, ref checks.LogRef) (string, error) {
+func (l *kubelets) end(ctx context.Context, ref checks.LogRef) (string, error) {
 	text, err := l.read(ctx, ref, tailLines)
 	if err != nil || len(text) < limitBytes {
 		return text, err
@@ -185,7 +188,7 @@ func (l *logs) end(ctx context.Context, ref checks.LogRef) (string, error) {
 	return text, nil
 }
 
-func (l *logs) read(ctx context.Context, ref checks.LogRef, lines int) (string, error) {
+func (l *kubelets) read(ctx context.Context, ref checks.LogRef, lines int) (string, error) {
 	if l.reads.Add(1) > maxReads {
 		return "", nil
 	}
