@@ -7,12 +7,17 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/provider/metrics/prometheus"
+	"kubeops.io/kubeops/internal/provider/metrics/victoriametrics"
 )
 
 // Metrics lists the metrics back ends.
 func Metrics() (*metrics.Registry, error) {
 	registry := provider.NewRegistry[metrics.Settings, metrics.Provider]()
-	return registry, errors.Join()
+	return registry, errors.Join(
+		registry.Add(prometheus.Type, prometheus.New),
+		registry.Add(victoriametrics.Type, victoriametrics.New),
+	)
 }
 
 // Logs lists the log back ends.

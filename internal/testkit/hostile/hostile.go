@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -63,7 +64,7 @@ func Misbehaviours() []Misbehaviour {
 		{Name: "answers JSON of another shape", Reasons: []string{v1alpha1.ReasonInvalidResponse}, Handler: text("application/json", `["a", 1, null]`)},
 		{Name: "answers more than is read", Reasons: []string{v1alpha1.ReasonResponseTooLarge}, Handler: endless},
 		{Name: "answers a small gzip that is large", Reasons: []string{v1alpha1.ReasonResponseTooLarge, v1alpha1.ReasonInvalidResponse}, Handler: bomb},
-		{Name: "never answers", Reasons: []string{v1alpha1.ReasonTimeout}, Handler: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
+		{Name: "never answers", Reasons: []string{v1alpha1.ReasonTimeout}, Handler: silent},
 		{Name: "drips bytes", Reasons: []string{v1alpha1.ReasonTimeout}, Handler: drip},
 		{Name: "breaks off", Reasons: []string{v1alpha1.ReasonUnreachable, v1alpha1.ReasonInvalidResponse}, Handler: breakOff},
 		{Name: "redirects to another host", Reasons: []string{v1alpha1.ReasonRedirected}, Handler: redirect("http://example.com/")},
@@ -176,6 +177,12 @@ func bomb(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_ = packed.Close()
+}
+
+// silent waits until the client is gone, which the server notices only once it has read the request's body.
+func silent(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	<-r.Context().Done()
 }
 
 func drip(w http.ResponseWriter, r *http.Request) {

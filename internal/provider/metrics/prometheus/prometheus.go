@@ -1,0 +1,105 @@
+// Package prometheus is the back end for Prometheus, and for what speaks its query API: Thanos, Mimir, Cortex. Nothing is
+// written to it: its remote write receiver is off by default.
+package prometheus
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/provider/metrics/promapi"
+)
+
+// Type of this back end.
+const Type = "prometheus"
+
+// Flavours of the servers that speak this API.
+const (
+	FlavourPrometheus = "prometheus"
+	FlavourThanos     = "thanos"
+	FlavourMimir      = "mimir"
+	FlavourUnknown    = "unknown"
+)
+
+// backend is a server without an Alertmanager.
+type backend struct{ *promapi.API }
+
+// alerting is a server with one, which knows which alerts are silenced and inhibited, and so is asked for them.
+type alerting struct {
+	backend
+	*promapi.Alertmanager
+}
+
+// New makes a back end. It sends nothing.
+func New(settings metrics.Settings) (metrics.Provider, error) {
+	client, err := promapi.Dial(settings, settings.Endpoint, Type)
+	if err != nil {
+		return nil, err
+	}
+	b := backend{promapi.New(client, promapi.Options{
+		Budget: settings.Budget, Timeout: settings.Timeout,
+		Params: url.Values{"partial_response": {"false"}}, // Thanos fails then, instead of leaving silently out what a store did not answer
+	})}
+	if settings.Alertmanager == nil {
+		return b, nil
+	}
+	alertmanager, err := promapi.NewAlertmanager(settings)
+	if err != nil {
+		return nil, err
+	}
+	return alerting{backend: b, Alertmanager: alertmanager}, nil
+}
+
+// Probe makes a real round trip, see metrics.Provider.
+func (b backend) Probe(ctx context.Context) (metrics.Health, error) {
+	health, err := b.Prove(ctx, "time()")
+	if err != nil {
+		return metrics.Health{}, err
+	}
+	health.Flavour = FlavourUnknown
+	promapi.Together(ctx,
+		func(ctx context.Context) error {
+			info, err := b.BuildInfo(ctx)
+			if err == nil {
+				health.Version, health.Flavour = promapi.Word(info.Version), flavour(info)
+			}
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			health.ActiveSeries, err = b.ActiveSeries(ctx)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			health.Retention, err = b.API.Retention(ctx)
+			return err
+		},
+	)
+	return health, nil
+}
+
+// flavour of a server by its build information: Mimir tells its name. Thanos has the fields that Prometheus has, and its versions
+// are 0.x, which Prometheus had before it told any build information (2.14).
+func flavour(info promapi.BuildInfo) string {
+	application := strings.ToLower(info.Application)
+	switch {
+	case strings.Contains(application, "mimir"):
+		return FlavourMimir
+	case strings.HasPrefix(info.Version, "0."):
+		return FlavourThanos
+	case application == "" && info.Revision != "" && info.Version != "":
+		return FlavourPrometheus
+	}
+	return FlavourUnknown
+}
+
+// Alerts that are active, see metrics.AlertReader: those that the Alertmanager neither silences nor inhibits.
+func (a alerting) Alerts(ctx context.Context) ([]metrics.Alert, error) {
+	return a.AlertmanagerAlerts(ctx)
+}
+
+// Close lets go of connections.
+func (a alerting) Close() {
+	a.API.Close()
+	a.CloseAlertmanager()
+}

@@ -1,0 +1,14 @@
+package prometheus_test
+
+import (
+	"net/url"
+	"testing"
+
+	"kubeops.io/kubeops/internal/provider/metrics/conformance"
+	"kubeops.io/kubeops/internal/provider/metrics/prometheus"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	conformance.Run(t, conformance.Subject{New: prometheus.New, Params: url.Values{"partial_response": {"false"}}})
+}

@@ -1,0 +1,154 @@
+// Package victoriametrics is the back end for VictoriaMetrics, a single server or a cluster
+// (https://docs.victoriametrics.com/victoriametrics/cluster-victoriametrics/#url-format). Rules are those of vmalert, which is a
+// server of its own: the pages for them that VictoriaMetrics has are empty unless it was told where vmalert is, so they are not
+// asked. Alerts come from an Alertmanager, if there is one.
+package victoriametrics
+
+import (
+	"context"
+	"net/url"
+
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/provider/metrics/promapi"
+)
+
+// Type of this back end.
+const Type = "victoriametrics"
+
+// Flavours of the server.
+const (
+	FlavourSingle  = "victoriametrics"
+	FlavourCluster = "victoriametrics-cluster"
+)
+
+// New makes a back end. It sends nothing.
+func New(settings metrics.Settings) (metrics.Provider, error) {
+	client, err := promapi.Dial(settings, settings.Endpoint, Type)
+	if err != nil {
+		return nil, err
+	}
+	options := promapi.Options{Budget: settings.Budget, Timeout: settings.Timeout}
+	tenant := settings.Tenant
+	if tenant == "" {
+		tenant = "0"
+	}
+	if settings.Cluster {
+		options.Prefix = "/select/" + tenant + "/prometheus"
+		options.Params = url.Values{"deny_partial_response": {"1"}} // vmselect fails then, instead of leaving out what a store did not answer
+	}
+	q := querier{api: promapi.New(client, options), cluster: settings.Cluster}
+	var alerts *promapi.Alertmanager
+	if settings.Alertmanager != nil {
+		if alerts, err = promapi.NewAlertmanager(settings); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case !settings.Cluster:
+		return single(q, writer{client: client, path: "/api/v1/import"}, alerts), nil
+	case settings.Insert == nil:
+		return reading(q, alerts), nil
+	}
+	insert, err := promapi.Dial(settings, *settings.Insert, Type)
+	if err != nil {
+		return nil, err
+	}
+	return writing(q, writer{client: insert, path: "/insert/" + tenant + "/prometheus/api/v1/import"}, alerts), nil
+}
+
+// The interfaces that a value implements are its capabilities, so there is one type for each set of them.
+type (
+	// singleServer scrapes by itself, so it has targets.
+	singleServer struct {
+		querier
+		writer
+	}
+	// singleAlerting has an Alertmanager besides.
+	singleAlerting struct {
+		singleServer
+		alerter
+	}
+	// readAlerting is a cluster that is only read, with an Alertmanager.
+	readAlerting struct {
+		querier
+		alerter
+	}
+	// writeCluster has an insert endpoint.
+	writeCluster struct {
+		querier
+		writer
+	}
+	// writeAlerting has both.
+	writeAlerting struct {
+		writeCluster
+		alerter
+	}
+)
+
+func single(q querier, w writer, a *promapi.Alertmanager) metrics.Provider {
+	if a == nil {
+		return singleServer{q, w}
+	}
+	return singleAlerting{singleServer{q, w}, alerter{a}}
+}
+
+func reading(q querier, a *promapi.Alertmanager) metrics.Provider {
+	if a == nil {
+		return q
+	}
+	return readAlerting{q, alerter{a}}
+}
+
+func writing(q querier, w writer, a *promapi.Alertmanager) metrics.Provider {
+	if a == nil {
+		return writeCluster{q, w}
+	}
+	return writeAlerting{writeCluster{q, w}, alerter{a}}
+}
+
+// Targets that the server scrapes, see metrics.TargetReader.
+func (s singleServer) Targets(ctx context.Context) (metrics.Targets, error) {
+	return s.api.Targets(ctx)
+}
+
+// Close lets go of connections.
+func (s singleServer) Close() { s.querier.Close() }
+
+// Close lets go of connections.
+func (s singleAlerting) Close() {
+	s.singleServer.Close()
+	s.CloseAlertmanager()
+}
+
+// Close lets go of connections.
+func (r readAlerting) Close() {
+	r.querier.Close()
+	r.CloseAlertmanager()
+}
+
+// Close lets go of connections.
+func (w writeCluster) Close() {
+	w.querier.Close()
+	w.client.Close()
+}
+
+// Close lets go of connections.
+func (w writeAlerting) Close() {
+	w.writeCluster.Close()
+	w.CloseAlertmanager()
+}
+
+// alerter is an Alertmanager as a part of a back end.
+type alerter struct{ *promapi.Alertmanager }
+
+// Alerts that are active, see metrics.AlertReader.
+func (a alerter) Alerts(ctx context.Context) ([]metrics.Alert, error) {
+	return a.AlertmanagerAlerts(ctx)
+}
+
+// writer takes samples.
+type writer struct {
+	client *provider.Client
+	path   string
+}

@@ -1,0 +1,161 @@
+package servers
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Passwords that a WebConfig may have. There are two, so that a test can change one; their hashes are below, because making
+// one needs bcrypt.
+const (
+	FirstPassword  = "first-of-the-tests"
+	SecondPassword = "second-of-the-tests"
+)
+
+// WebConfig is the web config file of a Prometheus: who may call it, and with which certificate. Prometheus reads the file
+// anew for every request, so a change and Write take effect at once.
+type WebConfig struct {
+	// Username and Password to ask for, if set. Password is FirstPassword or SecondPassword.
+	Username, Password string
+	// Certificate to serve TLS with, if set.
+	Certificate *Certificate
+
+	folder string
+}
+
+// Write the file; Prometheus calls it at first.
+func (w *WebConfig) Write(t testing.TB) {
+	t.Helper()
+	if w.folder == "" {
+		w.folder = t.TempDir()
+	}
+	var text strings.Builder
+	if w.Username != "" {
+		hash := map[string]string{
+			FirstPassword:  "$2b$04$5GHJarApX92EK8bkTcw4Euk1hT39q17gV3CGbpz8q/Smj/uc7M3be",
+			SecondPassword: "$2b$04$yvlmJUDBBgQytqvva.U9A.oKAOdu8BMpeiAM1LLXjDuz/0O28ujTW",
+		}[w.Password]
+		if hash == "" {
+			t.Fatal("the password of a WebConfig must be FirstPassword or SecondPassword")
+		}
+		fmt.Fprintf(&text, "basic_auth_users:\n  %s: %s\n", w.Username, hash)
+	}
+	if w.Certificate != nil {
+		fmt.Fprintf(&text, "tls_server_config:\n  cert_file: tls.crt\n  key_file: tls.key\n")
+		writeText(t, filepath.Join(w.folder, "tls.crt"), string(w.Certificate.Certificate))
+		writeText(t, filepath.Join(w.folder, "tls.key"), string(w.Certificate.Key))
+		writeText(t, filepath.Join(w.folder, "ca.crt"), string(w.Certificate.CA))
+	}
+	writeText(t, filepath.Join(w.folder, "web.yml"), text.String())
+}
+
+func (w *WebConfig) scheme() string {
+	if w.Certificate != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// scrape is what a scrape of the server itself needs to get in.
+func (w *WebConfig) scrape() string {
+	text := "    scheme: " + w.scheme() + "\n"
+	if w.Username != "" {
+		text += fmt.Sprintf("    basic_auth: {username: %s, password: %s}\n", w.Username, w.Password)
+	}
+	if w.Certificate != nil {
+		text += fmt.Sprintf("    tls_config: {ca_file: %s}\n", filepath.Join(w.folder, "ca.crt"))
+	}
+	return text
+}
+
+// ready asks whether the server is, with its credentials and CA.
+func (w *WebConfig) ready(url string) func(context.Context) error {
+	pool := x509.NewCertPool()
+	if w.Certificate != nil {
+		pool.AppendCertsFromPEM(w.Certificate.CA)
+	}
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool},
+	}}
+	return func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/-/ready", nil)
+		if err != nil {
+			return err
+		}
+		if w.Username != "" {
+			request.SetBasicAuth(w.Username, w.Password)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = response.Body.Close() }()
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s answers %s", url, response.Status)
+		}
+		return nil
+	}
+}
+
+// PrometheusOptions of a server. The zero value is one that scrapes itself every second as job prometheus.
+type PrometheusOptions struct {
+	// Web is its web config file; nil lets everybody in without TLS.
+	Web *WebConfig
+	// Rules is the content of a rule file, evaluated every second.
+	Rules string
+	// Targets to scrape besides itself, by job, as host:port.
+	Targets map[string]string
+	// Alertmanager to send alerts to, as host:port.
+	Alertmanager string
+	// Args are added to the command line.
+	Args []string
+}
+
+// Prometheus starts a Prometheus on a free port, which it keeps when it is stopped and started again, as it keeps its data.
+func Prometheus(t testing.TB, options PrometheusOptions) (url string, process *Process) {
+	t.Helper()
+	folder, dir := Folder(t, "prometheus"), t.TempDir()
+	if options.Web == nil {
+		options.Web = &WebConfig{}
+	}
+	options.Web.Write(t)
+	address := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
+	writeText(t, filepath.Join(dir, "prometheus.yml"), options.config(address))
+	writeText(t, filepath.Join(dir, "rules.yml"), options.Rules)
+	url = options.Web.scheme() + "://" + address
+	process = Start(t, Spec{
+		Name: "prometheus", Path: filepath.Join(folder, "prometheus"), Dir: dir, Ready: options.Web.ready(url),
+		Args: append([]string{
+			"--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=" + address,
+			"--web.config.file=" + filepath.Join(options.Web.folder, "web.yml"),
+			"--rules.alert.resend-delay=1s", // a first alert is sent before Alertmanagers are known, and again only then
+		}, options.Args...),
+	})
+	return url, process
+}
+
+func (o PrometheusOptions) config(address string) string {
+	text := "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs:\n"
+	text += fmt.Sprintf("  - job_name: prometheus\n    static_configs: [{targets: [%q]}]\n%s", address, o.Web.scrape())
+	for job, target := range o.Targets {
+		text += fmt.Sprintf("  - job_name: %s\n    static_configs: [{targets: [%q]}]\n", job, target)
+	}
+	if o.Alertmanager != "" {
+		text += fmt.Sprintf("alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}\n", o.Alertmanager)
+	}
+	return text
+}
+
+func writeText(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
