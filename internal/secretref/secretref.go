@@ -129,7 +129,7 @@ func brief(err error) string {
 	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
 		return string(reason)
 	}
-	if status, ok := err.(apierrors.APIStatus); ok && status.Status().Code != 0 { //nolint:errorlint // client-go returns it bare
+	if status, ok := err.(apierrors.APIStatus); ok && status.Status().Code != 0 {
 		return http.StatusText(int(status.Status().Code))
 	}
 	return "the API server did not answer"
