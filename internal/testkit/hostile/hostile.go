@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,9 +76,13 @@ func Misbehaviours() []Misbehaviour {
 }
 
 // Run makes a call against each misbehaving server and checks its error: the reason, the deadline, and that the password is in
-// no message. The call makes a back end for the endpoint, with Timeout and MaxBytes and loopback allowed, and uses it.
-func Run(t *testing.T, call func(ctx context.Context, endpoint provider.Endpoint) error) {
+// no message. The call makes a back end for the endpoint, with Timeout and MaxBytes and loopback allowed, and uses it. Except
+// names misbehaviours that the call cannot see, because the right answer looks just so.
+func Run(t *testing.T, call func(ctx context.Context, endpoint provider.Endpoint) error, except ...string) {
 	for _, m := range Misbehaviours() {
+		if slices.Contains(except, m.Name) {
+			continue
+		}
 		t.Run(m.Name, func(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewUnstartedServer(m.Handler)

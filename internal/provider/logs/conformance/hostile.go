@@ -1,0 +1,84 @@
+package conformance
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/testkit/hostile"
+)
+
+// Exception is a misbehaviour that a method cannot see, because the real server's right answer looks just so.
+type Exception struct {
+	// Method is Health, Search, Write, Histogram or LabelValues.
+	Method string
+	// Misbehaviour by its name in the package hostile.
+	Misbehaviour string
+}
+
+// RunHostile runs every method that the back end implements against every misbehaving server. The back end is to be made with
+// hostile.Timeout, hostile.MaxBytes and loopback allowed.
+func RunHostile(t *testing.T, newProvider func(provider.Endpoint) (logs.Provider, error), exceptions ...Exception) {
+	now := time.Now()
+	query := logs.Query{Start: now.Add(-time.Hour), End: now, Labels: map[string]string{logs.LabelNamespace: "default"}, Contains: []string{"x"}}
+	methods := []struct {
+		name string
+		call func(context.Context, logs.Provider) error
+	}{
+		{"Health", func(ctx context.Context, p logs.Provider) error {
+			_, err := p.Health(ctx)
+			return err
+		}},
+		{"Search", func(ctx context.Context, p logs.Provider) error {
+			_, err := p.Search(ctx, query)
+			return err
+		}},
+		{"Write", func(ctx context.Context, p logs.Provider) error {
+			return p.(logs.Writer).Write(ctx, []logs.Entry{{Time: now, Line: "x", Labels: map[string]string{logs.LabelProbe: "true"}}})
+		}},
+		{"Histogram", func(ctx context.Context, p logs.Provider) error {
+			_, err := p.(logs.Histogrammer).Histogram(ctx, query, time.Minute)
+			return err
+		}},
+		{"LabelValues", func(ctx context.Context, p logs.Provider) error {
+			_, err := p.(logs.LabelLister).LabelValues(ctx, logs.LabelPod, query, 10)
+			return err
+		}},
+	}
+	for _, method := range methods {
+		if !implements(t, newProvider, method.name) {
+			continue
+		}
+		var except []string
+		for _, exception := range exceptions {
+			if exception.Method == method.name {
+				except = append(except, exception.Misbehaviour)
+			}
+		}
+		t.Run(method.name, func(t *testing.T) {
+			t.Parallel()
+			hostile.Run(t, func(ctx context.Context, endpoint provider.Endpoint) error {
+				p, err := newProvider(endpoint)
+				if err != nil {
+					return err
+				}
+				defer p.Close()
+				return method.call(ctx, p)
+			}, except...)
+		})
+	}
+}
+
+func implements(t *testing.T, newProvider func(provider.Endpoint) (logs.Provider, error), method string) bool {
+	t.Helper()
+	p, err := newProvider(provider.Endpoint{URL: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	capability := map[string]string{"Health": "search", "Search": "search", "Write": "write", "Histogram": "histogram", "LabelValues": "labels"}[method]
+	return slices.Contains(logs.Capabilities(p), capability)
+}

@@ -1,0 +1,149 @@
+package loki
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/logs"
+)
+
+// mostWarnings that a status takes.
+const mostWarnings = 16
+
+// Health asks for the version, which also shows that it is Loki; whether it is ready, and the members of its ring, where a
+// gateway lets these two through; and for its labels, to see whether anything is stored.
+func (p *Provider) Health(ctx context.Context) (logs.Health, error) {
+	health := logs.Health{Flavour: Type, State: "ready"}
+	version, err := p.version(ctx)
+	if err != nil {
+		return logs.Health{}, err
+	}
+	health.Version = version
+	if health.Failed, err = p.failed(ctx); err != nil {
+		return logs.Health{}, err
+	}
+	if health.Failed != "" {
+		health.State = "not ready"
+		return health, nil
+	}
+	health.Warnings = p.ring(ctx)
+	now := time.Now()
+	known, err := p.names.streamNames(ctx, logs.Query{Start: now.Add(-24 * time.Hour), End: now})
+	if err != nil {
+		return logs.Health{}, err
+	}
+	if len(known) > 0 {
+		health.Schema = string(v1alpha1.FieldSchemaFlat)
+	}
+	return health, nil
+}
+
+// version from the build info. A gateway that keeps it back is no failure: what follows is proof enough.
+func (p *Provider) version(ctx context.Context) (string, error) {
+	var build struct {
+		Version   string `json:"version"`
+		GoVersion string `json:"goVersion"`
+	}
+	err := p.call(ctx, provider.Request{Operation: "buildinfo", Path: "/loki/api/v1/status/buildinfo"}, &build)
+	if told := problem.As(err); told != nil && told.Reason == v1alpha1.ReasonNotFound {
+		now := time.Now()
+		_, err := p.labelNames(ctx, now.Add(-time.Hour), now)
+		return "", err
+	}
+	if err != nil {
+		return "", err
+	}
+	if build.GoVersion == "" && build.Version == "" {
+		return "", p.client.Invalid(nil)
+	}
+	return build.Version, nil
+}
+
+// failed says why Loki is not ready, or "". It tells so with 503 and a plain text; a gateway's own 503 is a page of HTML.
+func (p *Provider) failed(ctx context.Context) (string, error) {
+	answer, err := p.client.Do(ctx, provider.Request{Operation: "ready", Path: "/ready"})
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
+	if err != nil {
+		return "", p.client.Explain(err)
+	}
+	switch {
+	case answer.Status == http.StatusServiceUnavailable && strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain"):
+		return notReady(p.client.Host(), string(text)), nil
+	case answer.Status >= 500:
+		return "", p.client.RefusedStatus(answer.Status)
+	}
+	return "", nil
+}
+
+// notReady words Loki's own texts, which hold counts and addresses and so do not hold still.
+func notReady(host, text string) string {
+	cause := "see its path /ready"
+	for _, known := range []struct{ prefix, cause string }{
+		{"Application is stopping", "it is being stopped"},
+		{"Some services are not Running", "some of its services do not run; see its path /services and its log"},
+		{"Ingester not ready", "its ingester is not ready; that takes a short while after a start, else see its path /ring"},
+		{"Pattern Ingester not ready", "its pattern ingester is not ready; see its log"},
+		{"Query Frontend not ready", "no querier is connected to its query frontend"},
+	} {
+		if strings.HasPrefix(text, known.prefix) {
+			cause = known.cause
+			break
+		}
+	}
+	return fmt.Sprintf("%s says that it is not ready: %s", host, cause)
+}
+
+// ring lists members that are not active. A ring that is not served, or not in JSON, tells nothing.
+func (p *Provider) ring(ctx context.Context) []string {
+	answer, err := p.client.Do(ctx, provider.Request{Operation: "ring", Path: "/ring", Header: http.Header{"Accept": {"application/json"}}})
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.Status != http.StatusOK {
+		return nil
+	}
+	warnings, err := readRing(answer.Body)
+	if err != nil {
+		return nil
+	}
+	return warnings
+}
+
+// readRing reads the members of a ring and words those that are not active.
+func readRing(content io.Reader) ([]string, error) {
+	var ring struct {
+		Members []struct {
+			ID    string `json:"id"`
+			State string `json:"state"`
+		} `json:"shards"`
+	}
+	if err := json.NewDecoder(content).Decode(&ring); err != nil {
+		return nil, err
+	}
+	var warnings []string
+	for _, member := range ring.Members {
+		if member.State != "ACTIVE" {
+			warnings = append(warnings, fmt.Sprintf("the member %.100q of the ring is in the state %.20q", member.ID, member.State))
+		}
+	}
+	slices.Sort(warnings)
+	warnings = slices.Compact(warnings)
+	if more := len(warnings) - mostWarnings; more > 0 {
+		warnings = append(warnings[:mostWarnings-1], "more members of the ring are not active; see its path /ring")
+	}
+	return warnings, nil
+}

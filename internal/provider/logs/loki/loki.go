@@ -1,0 +1,120 @@
+// Package loki reads and writes logs of Grafana Loki, 2.9 and later, by its HTTP API. Text filters, label filters and structured
+// metadata are asked for in LogQL; nothing that comes from a query gets into it unquoted.
+package loki
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/logs/lines"
+)
+
+// Type of this back end.
+const Type = string(v1alpha1.LogBackendLoki)
+
+// mostEntries is Loki's own default of limits_config.max_entries_limit_per_query.
+const mostEntries = 5000
+
+// Provider speaks to one Loki, as one tenant. Entries of one stream that a search returns share their labels.
+type Provider struct {
+	client *provider.Client
+	names  *names
+}
+
+// New makes a back end; it sends nothing yet.
+func New(settings logs.Settings) (logs.Provider, error) {
+	endpoint := settings.Endpoint
+	endpoint.Header = endpoint.Header.Clone()
+	if settings.Tenant != "" {
+		if endpoint.Header == nil {
+			endpoint.Header = http.Header{}
+		}
+		// As Go spells it; names of headers know no case.
+		endpoint.Header.Set("X-Scope-OrgID", settings.Tenant)
+	}
+	client, err := provider.NewClient(endpoint, provider.Options{
+		Type: Type, Limits: provider.Limits{Timeout: settings.Timeout, MaxBytes: settings.MaxBytes},
+		Egress: settings.Egress, Metrics: settings.Metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p := &Provider{client: client, names: newNames(settings.Fields)}
+	p.names.ask = p.labelNames
+	return p, nil
+}
+
+// Close lets go of connections.
+func (p *Provider) Close() { p.client.Close() }
+
+// Tail follows new lines by searching every second. Loki's own tail is a websocket that stays open for ever, around which the
+// client's deadline, size limit and rules of egress would not hold, and which it drops lines from when it is slow.
+func (p *Provider) Tail(ctx context.Context, query logs.Query, each func(logs.Entry) error) error {
+	return lines.Follower{Search: p.Search}.Follow(ctx, query, each)
+}
+
+// call sends a request and decodes its answer. What Loki refuses, it explains in plain text; the usual causes that its user can
+// do something about are told apart.
+func (p *Provider) call(ctx context.Context, r provider.Request, into any) error {
+	answer, err := p.client.Do(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.Status < 200 || answer.Status > 299 {
+		return p.refused(answer)
+	}
+	if err := json.NewDecoder(answer.Body).Decode(into); err != nil {
+		if told := problem.As(err); told != nil {
+			return told
+		}
+		return p.client.Invalid(err)
+	}
+	return nil
+}
+
+// refused words a status other than 2xx. The answer is looked at for what it is, and never quoted.
+func (p *Provider) refused(answer *provider.Answer) error {
+	start, _ := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
+	text, host := string(start), p.client.Host()
+	switch {
+	case answer.Status == http.StatusUnauthorized && strings.Contains(text, "no org id"):
+		return problem.UserError(v1alpha1.ReasonUnauthorized, nil, "%s serves several tenants and wants to know which one is meant (401); set spec.loki.tenant", host)
+	case answer.Status == http.StatusBadRequest && strings.Contains(text, "query time range exceeds the limit"):
+		return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "%s searches less time at once than was asked for (400); ask for less, or raise its limits_config.max_query_length", host)
+	case answer.Status == http.StatusBadRequest && strings.Contains(text, "max entries limit"):
+		return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "%s gives fewer lines at once than was asked for (400); ask for less, or raise its limits_config.max_entries_limit_per_query", host)
+	case answer.Status >= 400 && answer.Status < 600 && strings.Contains(text, "maximum number of series"):
+		return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "%s would have to count more streams than it may (%d); narrow the query, or raise its limits_config.max_query_series", host, answer.Status)
+	}
+	return p.client.RefusedStatus(answer.Status)
+}
+
+// get is a request with parameters, in a form when they are too long for a URL.
+func get(operation, path string, parameters url.Values) provider.Request {
+	r := provider.Request{Operation: operation, Path: path, Query: parameters}
+	if len(parameters.Encode()) > 4<<10 {
+		r.Method, r.Query, r.Form = http.MethodPost, nil, parameters
+	}
+	return r
+}
+
+// nanos is a time as Loki's API takes it: nanoseconds since 1970. Times that have none are brought to the nearest that has.
+func nanos(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, 0)):
+		return 0
+	case t.Year() > 2261:
+		return time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()
+	}
+	return t.UnixNano()
+}
