@@ -26,8 +26,8 @@ import (
 type Options struct {
 	// ParallelInspections run at the same time. Default 2.
 	ParallelInspections int
-	// Egress says which addresses back ends may have.
-	Egress provider.Egress
+	// AllowLoopback lets back ends be on loopback addresses.
+	AllowLoopback bool
 	// Metrics is where the controllers register theirs.
 	Metrics prometheus.Registerer
 }
@@ -62,7 +62,7 @@ func resolver(manager ctrl.Manager, options Options) (*backends.Resolver, error)
 	logTypes, logErr := builtin.Logs()
 	return &backends.Resolver{
 		Secrets:      &secretref.Source{Reader: manager.GetAPIReader(), Config: manager.GetConfig()},
-		MetricsTypes: metricsTypes, LogTypes: logTypes, Egress: options.Egress, Telemetry: telemetry,
+		MetricsTypes: metricsTypes, LogTypes: logTypes, Egress: provider.Egress{AllowLoopback: options.AllowLoopback}, Telemetry: telemetry,
 	}, errors.Join(metricsErr, logErr)
 }
 

@@ -26,7 +26,6 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers"
-	"kubeops.io/kubeops/internal/provider"
 )
 
 func main() {
@@ -39,12 +38,10 @@ func main() {
 
 // settings are the manager's flags.
 type settings struct {
-	metricsAddress, probeAddress string
-	leaderElection               bool
-	leaderNamespace              string
-	parallel                     int
-	allowLoopback                bool
-	logLevel                     zapcore.Level
+	metricsAddress, probeAddress, leaderNamespace string
+	leaderElection, allowLoopback                 bool
+	parallel                                      int
+	logLevel                                      zapcore.Level
 }
 
 func parse(args []string) (settings, error) {
@@ -116,8 +113,7 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("make the manager: %w", err)
 	}
-	options := controllers.Options{ParallelInspections: s.parallel, Egress: provider.Egress{AllowLoopback: s.allowLoopback}, Metrics: metrics.Registry}
-	if err := controllers.Setup(manager, options); err != nil {
+	if err := controllers.Setup(manager, controllers.Options{ParallelInspections: s.parallel, AllowLoopback: s.allowLoopback, Metrics: metrics.Registry}); err != nil {
 		return err
 	}
 	if err := errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", synced(manager.GetCache()))); err != nil {

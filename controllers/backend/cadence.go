@@ -5,11 +5,17 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
 )
 
 const (
 	// firstRetry is how long after a problem the next round trip is; each further problem in a row doubles it, up to the interval.
 	firstRetry = 5 * time.Second
+	// lastRetry is the most that is waited after an outage: what comes up again is to be Ready within ten seconds. One small
+	// request in that time is no burden, but one with wrong credentials may be, so that those wait longer and longer.
+	lastRetry = 8 * time.Second
 	// jitter is the part of a wait that chance may take away, so that what began together does not go on together. Nothing is
 	// ever added: a back end that stopped is noticed within one interval.
 	jitter = 0.1
@@ -35,20 +41,34 @@ func NewCadence(random func() float64) *Cadence {
 }
 
 // next counts the result of a round trip and says how long to wait until the next.
-func (c *Cadence) next(key client.ObjectKey, generation int64, interval time.Duration, failed bool) time.Duration {
+func (c *Cadence) next(key client.ObjectKey, generation int64, interval time.Duration, p *problem.Problem) time.Duration {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	r := c.rows[key]
-	if !failed {
+	if p == nil {
 		delete(c.rows, key)
-		return wait(interval, 0, c.random())
+		return wait(interval, 0, interval, c.random())
 	}
 	if r.generation != generation {
 		r = row{generation: generation}
 	}
 	r.problems++
 	c.rows[key] = r
-	return wait(interval, r.problems, c.random())
+	most := interval
+	if outage(p) {
+		most = lastRetry
+	}
+	return wait(interval, r.problems, most, c.random())
+}
+
+// outage says that the back end does not answer, or not rightly, which ends by itself when it is up again.
+func outage(p *problem.Problem) bool {
+	switch p.Reason {
+	case v1alpha1.ReasonUnreachable, v1alpha1.ReasonNameNotResolved, v1alpha1.ReasonTimeout, v1alpha1.ReasonServerError,
+		v1alpha1.ReasonUnhealthy, v1alpha1.ReasonInvalidResponse, v1alpha1.ReasonTLSFailed:
+		return p.Action != problem.UserMustAct
+	}
+	return false
 }
 
 func (c *Cadence) forget(key client.ObjectKey) {
@@ -57,11 +77,11 @@ func (c *Cadence) forget(key client.ObjectKey) {
 	delete(c.rows, key)
 }
 
-// wait until the next round trip, after a number of problems in a row.
-func wait(interval time.Duration, problems int, chance float64) time.Duration {
+// wait until the next round trip, after a number of problems in a row: at most so long after a problem.
+func wait(interval time.Duration, problems int, most time.Duration, chance float64) time.Duration {
 	after := interval
 	if problems > 0 {
-		after = min(interval, firstRetry<<min(problems-1, 16))
+		after = min(interval, most, firstRetry<<min(problems-1, 16))
 	}
 	return after - time.Duration(float64(after)*jitter*chance)
 }

@@ -6,6 +6,9 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
 )
 
 func TestTheNextRoundTripIsNeverHotAndNeverLaterThanTheInterval(t *testing.T) {
@@ -30,7 +33,7 @@ func TestTheNextRoundTripIsNeverHotAndNeverLaterThanTheInterval(t *testing.T) {
 		"the tenth, of the shortest interval": {5 * time.Second, 10, 0.5, 4750 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := wait(tc.interval, tc.problems, tc.chance).Round(time.Millisecond); got != tc.want {
+			if got := wait(tc.interval, tc.problems, tc.interval, tc.chance).Round(time.Millisecond); got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})
@@ -39,20 +42,24 @@ func TestTheNextRoundTripIsNeverHotAndNeverLaterThanTheInterval(t *testing.T) {
 
 func TestProblemsInARowAreCountedForEachGeneration(t *testing.T) {
 	c := NewCadence(func() float64 { return 0 })
+	wrong := &problem.Problem{Reason: v1alpha1.ReasonUnauthorized}
+	down := &problem.Problem{Reason: v1alpha1.ReasonUnreachable}
 	key, other := client.ObjectKey{Namespace: "a", Name: "b"}, client.ObjectKey{Namespace: "a", Name: "c"}
 	for n, step := range []struct {
 		key        client.ObjectKey
 		generation int64
-		failed     bool
+		failed     *problem.Problem
 		want       time.Duration
 	}{
-		{key, 1, true, 5 * time.Second},
-		{key, 1, true, 10 * time.Second},
-		{other, 1, true, 5 * time.Second}, // each back end has a row of its own
-		{key, 1, true, 20 * time.Second},
-		{key, 2, true, 5 * time.Second}, // a new spec begins anew
-		{key, 2, false, time.Minute},
-		{key, 2, true, 5 * time.Second}, // a success ends the row
+		{key, 1, wrong, 5 * time.Second},
+		{key, 1, wrong, 10 * time.Second},
+		{other, 1, wrong, 5 * time.Second}, // each back end has a row of its own
+		{key, 1, wrong, 20 * time.Second},
+		{key, 2, wrong, 5 * time.Second}, // a new spec begins anew
+		{key, 2, nil, time.Minute},
+		{key, 2, wrong, 5 * time.Second}, // a success ends the row
+		{key, 2, down, 8 * time.Second},  // what comes up again is seen soon
+		{key, 2, down, 8 * time.Second},
 	} {
 		if got := c.next(step.key, step.generation, time.Minute, step.failed); got != step.want {
 			t.Errorf("step %d: got %s, want %s", n, got, step.want)

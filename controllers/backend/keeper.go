@@ -120,7 +120,7 @@ func (k *Keeper) Finish(ctx context.Context, stored, s Subject, v Verdict) (ctrl
 	*s.LastHandled = handled
 	began := metav1.NewTime(v.Began.Truncate(time.Second))
 	*s.LastProbe = &began
-	result := ctrl.Result{RequeueAfter: k.Cadence.next(client.ObjectKeyFromObject(s.Object), s.Object.GetGeneration(), s.Access.ProbeInterval(), p != nil)}
+	result := ctrl.Result{RequeueAfter: k.Cadence.next(client.ObjectKeyFromObject(s.Object), s.Object.GetGeneration(), s.Access.ProbeInterval(), p)}
 	k.Metrics.show(k.Kind, client.ObjectKeyFromObject(s.Object), p == nil)
 	if !asked && !k.news(stored, s, v.Began) {
 		return result, nil

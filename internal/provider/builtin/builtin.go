@@ -6,6 +6,7 @@ import (
 
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/logs/loki"
 	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/provider/metrics/prometheus"
 	"kubeops.io/kubeops/internal/provider/metrics/victoriametrics"
@@ -23,5 +24,7 @@ func Metrics() (*metrics.Registry, error) {
 // Logs lists the log back ends.
 func Logs() (*logs.Registry, error) {
 	registry := provider.NewRegistry[logs.Settings, logs.Provider]()
-	return registry, errors.Join()
+	return registry, errors.Join(
+		registry.Add(loki.Type, loki.New),
+	)
 }

@@ -82,6 +82,9 @@ func (t *RoundTrip) read(ctx context.Context, p Provider, options ProbeOptions, 
 	err := wait.PollUntilContextTimeout(ctx, every, patience, true, func(ctx context.Context) (bool, error) {
 		began := options.Clock.Now()
 		page, err := p.Search(ctx, query)
+		if err != nil && hopeless(err) {
+			return false, err
+		}
 		if err != nil {
 			failed = err
 			return false, nil //nolint:nilerr // tried again until the time is over, and told then
@@ -101,11 +104,20 @@ func (t *RoundTrip) read(ctx context.Context, p Provider, options ProbeOptions, 
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case problem.As(err) != nil:
+		return err
 	case failed != nil:
 		return failed
 	}
 	return problem.Retrying(v1alpha1.ReasonNotIngesting, err,
 		"a line that was written could not be read back within %s; look at the ingest path: its queue, its disk, and whether the fields of spec.fields are right", patience)
+}
+
+// hopeless says that the next search will fail in the same way: asking again and again would only be noise in a server's log of
+// refused logins.
+func hopeless(err error) bool {
+	p := problem.As(err)
+	return p != nil && (p.Action == problem.UserMustAct || p.Reason == v1alpha1.ReasonUnauthorized || p.Reason == v1alpha1.ReasonForbidden)
 }
 
 // token is a random text for a marker.

@@ -17,7 +17,8 @@ import (
 const mostBuckets = 10_000
 
 // Histogram counts lines in buckets that begin at multiples of their width. Loki counts (t-width, t] at each t and moves t
-// to multiples of the step; shifted back by a nanosecond, that is exactly the bucket [t-width, t). The two ends of the query's
+// to multiples of the step; shifted back by a millisecond, that is the bucket [t-width, t) of lines whose times are whole
+// milliseconds (a shift by less gives nothing, as Loki 3.7 reckons with milliseconds there). The two ends of the query's
 // time that are no whole buckets are counted by a query of their own each, which Loki does not move.
 func (p *Provider) Histogram(ctx context.Context, query logs.Query, width time.Duration) ([]logs.Bucket, error) {
 	if width < time.Millisecond || width%time.Millisecond != 0 || !query.Start.Before(query.End) {
@@ -70,7 +71,7 @@ func floor(t time.Time, width time.Duration) time.Time {
 func (p *Provider) countWhole(ctx context.Context, e expression, from, to time.Time, width time.Duration, buckets []logs.Bucket) error {
 	var answer seriesAnswer
 	err := p.call(ctx, get("histogram", "/loki/api/v1/query_range", url.Values{
-		"query": {fmt.Sprintf("sum(count_over_time(%s [%s] offset 1ns))", e, width)},
+		"query": {fmt.Sprintf("sum(count_over_time(%s [%dms] offset 1ms))", e, width.Milliseconds())},
 		"start": {strconv.FormatInt(from.Add(width).UnixNano(), 10)}, "end": {strconv.FormatInt(to.UnixNano(), 10)},
 		"step": {strconv.FormatFloat(width.Seconds(), 'f', -1, 64)},
 	}), &answer)
@@ -111,8 +112,9 @@ func (p *Provider) count(ctx context.Context, e expression, from, to time.Time) 
 func (p *Provider) instant(ctx context.Context, operation, sum string, e expression, from, to time.Time) ([]series, error) {
 	var answer seriesAnswer
 	err := p.call(ctx, get(operation, "/loki/api/v1/query", url.Values{
-		"query": {fmt.Sprintf("%s(count_over_time(%s [%s] offset 1ns))", sum, e, to.Sub(from))},
-		"time":  {strconv.FormatInt(nanos(to), 10)},
+		// Loki counts (time-range, time]; its durations are whole milliseconds, of which a part counts as one.
+		"query": {fmt.Sprintf("%s(count_over_time(%s [%dms]))", sum, e, max((to.Sub(from)+time.Millisecond-1).Milliseconds(), 1))},
+		"time":  {strconv.FormatInt(nanos(to)-1, 10)},
 	}), &answer)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,99 @@
+package servers
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// LokiOptions of a Loki. The zero value keeps lines for ever and has one tenant.
+type LokiOptions struct {
+	// Retention turns deletion on, for example 31d.
+	Retention string
+	// Tenants makes it want the header X-Scope-OrgID.
+	Tenants bool
+}
+
+// Loki is a running one.
+type Loki struct {
+	*Process
+	URL string
+}
+
+// StartLoki runs a Loki in one process, with its data in a scratch folder, on loopback only.
+func StartLoki(t testing.TB, options LokiOptions) *Loki {
+	t.Helper()
+	port, grpc := FreePort(t), FreePort(t)
+	data := t.TempDir()
+	config := filepath.Join(data, "loki.yaml")
+	if err := os.WriteFile(config, []byte(lokiConfig(port, grpc, data, options)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url := fmt.Sprintf("http://127.0.0.1:%d", port)
+	process := Start(t, Spec{
+		Name: "loki", Path: filepath.Join(Folder(t, "loki"), "loki"), Dir: data,
+		Args:  []string{"-config.file=" + config, "-target=all"},
+		Env:   []string{"GOMAXPROCS=2"},
+		Ready: Answers(url + "/ready"),
+	})
+	return &Loki{Process: process, URL: url}
+}
+
+func lokiConfig(port, grpc int, data string, options LokiOptions) string {
+	retention := ""
+	compactor := "  retention_enabled: false"
+	if options.Retention != "" {
+		retention = "  retention_period: " + options.Retention
+		compactor = "  retention_enabled: true\n  delete_request_store: filesystem"
+	}
+	return strings.NewReplacer("PORT", fmt.Sprint(port), "GRPC", fmt.Sprint(grpc), "DATA", data,
+		"TENANTS", fmt.Sprint(options.Tenants), "  RETENTION\n", retention+"\n", "  COMPACTOR", compactor).Replace(`
+auth_enabled: TENANTS
+server:
+  http_listen_address: 127.0.0.1
+  http_listen_port: PORT
+  grpc_listen_address: 127.0.0.1
+  grpc_listen_port: GRPC
+  log_level: warn
+common:
+  instance_addr: 127.0.0.1
+  path_prefix: DATA
+  replication_factor: 1
+  ring:
+    instance_addr: 127.0.0.1
+    kvstore:
+      store: inmemory
+  storage:
+    filesystem:
+      chunks_directory: DATA/chunks
+      rules_directory: DATA/rules
+ingester:
+  lifecycler:
+    min_ready_duration: 0s
+    final_sleep: 0s
+frontend_worker:
+  frontend_address: 127.0.0.1:GRPC
+memberlist:
+  bind_addr: [127.0.0.1]
+  bind_port: 0
+schema_config:
+  configs:
+    - from: 2024-01-01
+      store: tsdb
+      object_store: filesystem
+      schema: v13
+      index:
+        prefix: index_
+        period: 24h
+limits_config:
+  volume_enabled: false
+  RETENTION
+compactor:
+  working_directory: DATA/compactor
+  COMPACTOR
+analytics:
+  reporting_enabled: false
+`)
+}
