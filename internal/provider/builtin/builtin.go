@@ -6,6 +6,7 @@ import (
 
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/logs/elasticsearch"
 	"kubeops.io/kubeops/internal/provider/logs/loki"
 	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/provider/metrics/prometheus"
@@ -25,6 +26,7 @@ func Metrics() (*metrics.Registry, error) {
 func Logs() (*logs.Registry, error) {
 	registry := provider.NewRegistry[logs.Settings, logs.Provider]()
 	return registry, errors.Join(
+		registry.Add(elasticsearch.Type, elasticsearch.New),
 		registry.Add(loki.Type, loki.New),
 	)
 }

@@ -50,7 +50,7 @@ func (b Budget) FitSpan(span Range) error {
 }
 
 func ceil(d, unit time.Duration) time.Duration {
-	return (d + unit - 1) / unit * unit
+	return d + (unit-d%unit)%unit
 }
 
 // Exceeded is the problem of a query that asks for more than the budget allows, by the field of spec.queryBudget that says so.

@@ -148,3 +148,23 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkDecodeWhole is what reading the same with encoding/json costs, for comparison.
+func BenchmarkDecodeWhole(b *testing.B) {
+	text := answer("matrix", 1000, 240)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var whole struct {
+			Data struct {
+				Result []struct {
+					Metric metrics.Labels
+					Values [][2]any
+				}
+			}
+		}
+		if err := json.NewDecoder(bytes.NewReader(text)).Decode(&whole); err != nil || len(whole.Data.Result) != 1000 {
+			b.Fatal(err)
+		}
+	}
+}

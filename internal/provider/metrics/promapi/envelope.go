@@ -7,7 +7,7 @@ import (
 )
 
 // errShape is JSON of another shape than the API has. It says nothing of the content, which may hold anything.
-var errShape = errors.New("JSON of another shape") //nolint:gochecknoglobals // an error value, as io.EOF
+var errShape = errors.New("JSON of another shape")
 
 // envelope is what every answer is wrapped into: {"status":…,"data":…,"errorType":…,"warnings":[…]}, in any order.
 type envelope struct {

@@ -62,7 +62,7 @@ func (a *API) Series(ctx context.Context, selectors []string, span metrics.Range
 }
 
 // errEnough ends the reading of an answer of which no more is wanted.
-var errEnough = problem.Retrying(v1alpha1.ReasonBudgetExceeded, nil, "no more is wanted") //nolint:gochecknoglobals // an error value, as io.EOF
+var errEnough = problem.Retrying(v1alpha1.ReasonBudgetExceeded, nil, "no more is wanted")
 
 // LabelNames of series that match, sorted, see metrics.LabelLister.
 func (a *API) LabelNames(ctx context.Context, selectors []string, span metrics.Range) ([]string, error) {

@@ -1,0 +1,34 @@
+package elasticsearch_test
+
+import (
+	"testing"
+
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/logs/conformance"
+	"kubeops.io/kubeops/internal/provider/logs/elasticsearch"
+	"kubeops.io/kubeops/internal/testkit/hostile"
+)
+
+func TestElasticsearch6Conforms(t *testing.T) {
+	url, _ := old.get(t)
+	conformance.Run(t, conformance.Target{ForeignLabels: true, New: func(t *testing.T) logs.Provider {
+		return backend(t, secured(url, "conformance", password))
+	}})
+}
+
+func TestOpenSearchConforms(t *testing.T) {
+	url, _ := open.get(t)
+	conformance.Run(t, conformance.Target{ForeignLabels: true, New: func(t *testing.T) logs.Provider {
+		return backend(t, settings(url, "conformance"))
+	}})
+}
+
+func TestHostileServers(t *testing.T) {
+	t.Parallel()
+	conformance.RunHostile(t, func(endpoint provider.Endpoint) (logs.Provider, error) {
+		s := settings(endpoint.URL, "logs")
+		s.Endpoint, s.Timeout, s.MaxBytes = endpoint, hostile.Timeout, hostile.MaxBytes
+		return elasticsearch.New(s)
+	})
+}

@@ -1,0 +1,167 @@
+package elasticsearch
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/logs"
+)
+
+// mostPolicies that are read, where the indices of a pattern follow several.
+const mostPolicies = 10
+
+// Retention that the write index's policy applies, or, where it has none, the policies of the indices that are searched: the
+// shortest of them. It is the age in the phase or state that deletes, which counts from the rollover of an index where there
+// is one. Known is false where no policy is there.
+func (p *Provider) Retention(ctx context.Context) (logs.Retention, bool, error) {
+	about, err := p.about(ctx, false)
+	if err != nil {
+		return logs.Retention{}, false, err
+	}
+	readers := []func(context.Context, string) (logs.Retention, bool, error){p.lifecycle, p.dataStream}
+	if about.flavour == flavourOpenSearch {
+		readers = []func(context.Context, string) (logs.Retention, bool, error){p.stateManagement}
+	}
+	for _, index := range slices.Compact([]string{p.writeIndex, p.index}) {
+		for _, read := range readers {
+			retention, known, err := read(ctx, index)
+			if err != nil && !untold(err) {
+				return logs.Retention{}, false, err
+			}
+			if err == nil && known {
+				return retention, true, nil
+			}
+		}
+	}
+	return logs.Retention{}, false, nil
+}
+
+// shortest of the retentions that policies apply. One that cannot be read is passed over.
+func shortest(names []string, kind string, read func(name string) (keeps time.Duration, known bool, err error)) (logs.Retention, bool, error) {
+	var found logs.Retention
+	known := false
+	for _, name := range names[:min(len(names), mostPolicies)] {
+		keeps, told, err := read(name)
+		if err != nil && !untold(err) {
+			return logs.Retention{}, false, err
+		}
+		if err != nil || !told {
+			continue
+		}
+		if !known || found.Keeps == 0 || (keeps > 0 && keeps < found.Keeps) {
+			found = logs.Retention{Keeps: keeps, Source: kind + " " + printable(name)}
+		}
+		known = true
+	}
+	return found, known, nil
+}
+
+// policyName is one that may stand in a path.
+func policyName(name string) bool {
+	return name != "" && len(name) <= 255 && name != "." && name != ".."
+}
+
+// lifecycle reads the ILM policies of indices.
+func (p *Provider) lifecycle(ctx context.Context, index string) (logs.Retention, bool, error) {
+	var answer map[string]struct{ Settings map[string]any }
+	err := p.client.JSON(ctx, provider.Request{Operation: "settings", Path: "/" + index + "/_settings/index.lifecycle.*", Query: url.Values{
+		"flat_settings": {"true"}, "ignore_unavailable": {"true"}, "allow_no_indices": {"true"},
+	}}, &answer)
+	if err != nil {
+		return logs.Retention{}, false, err
+	}
+	names := map[string]bool{}
+	for _, each := range answer {
+		// A data stream's own lifecycle wins where the index says so.
+		if name, is := each.Settings["index.lifecycle.name"].(string); is && policyName(name) && fmt.Sprint(each.Settings["index.lifecycle.prefer_ilm"]) != "false" {
+			names[name] = true
+		}
+	}
+	return shortest(slices.Sorted(maps.Keys(names)), "ILM policy", func(name string) (time.Duration, bool, error) {
+		return p.lifecyclePolicy(ctx, name)
+	})
+}
+
+func (p *Provider) lifecyclePolicy(ctx context.Context, name string) (time.Duration, bool, error) {
+	var answer map[string]struct {
+		Policy struct {
+			Phases map[string]struct {
+				MinAge  string `json:"min_age"`
+				Actions map[string]any
+			}
+		}
+	}
+	if err := p.client.JSON(ctx, provider.Request{Operation: "retention", Path: "/_ilm/policy/" + name}, &answer); err != nil {
+		return 0, false, err
+	}
+	policy, there := answer[name]
+	if !there {
+		return 0, false, p.client.Invalid(nil)
+	}
+	phase, deletes := policy.Policy.Phases["delete"]
+	if !deletes {
+		return 0, true, nil
+	}
+	if _, deletes = phase.Actions["delete"]; !deletes {
+		return 0, true, nil
+	}
+	keeps, is := timeValue(phase.MinAge)
+	return keeps, is, nil
+}
+
+// dataStream reads the lifecycle that a data stream has itself, since Elasticsearch 8.11.
+func (p *Provider) dataStream(ctx context.Context, index string) (logs.Retention, bool, error) {
+	var answer struct {
+		Streams []struct {
+			Name      string
+			Lifecycle *struct {
+				Enabled   *bool
+				Retention string `json:"data_retention"`
+				Effective string `json:"effective_retention"`
+			}
+		} `json:"data_streams"`
+	}
+	if err := p.client.JSON(ctx, provider.Request{Operation: "retention", Path: "/_data_stream/" + index}, &answer); err != nil {
+		return logs.Retention{}, false, err
+	}
+	keeps := map[string]time.Duration{}
+	for _, stream := range answer.Streams {
+		if stream.Lifecycle == nil || (stream.Lifecycle.Enabled != nil && !*stream.Lifecycle.Enabled) {
+			continue
+		}
+		text := stream.Lifecycle.Effective // what a limit of the whole cluster makes of it
+		if text == "" {
+			text = stream.Lifecycle.Retention
+		}
+		if age, is := timeValue(text); is || text == "" {
+			keeps[stream.Name] = age
+		}
+	}
+	return shortest(slices.Sorted(maps.Keys(keeps)), "lifecycle of data stream", func(name string) (time.Duration, bool, error) {
+		return keeps[name], true, nil
+	})
+}
+
+// timeValue of Elasticsearch and OpenSearch, such as 30d; zero is at once and negative is never, neither of which is told.
+func timeValue(text string) (time.Duration, bool) {
+	parts := regexp.MustCompile(`^([0-9]{1,9}(?:\.[0-9]{1,9})?)(d|h|m|s|ms|micros|nanos)$`).FindStringSubmatch(text)
+	if parts == nil {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(parts[1], 64)
+	unit := map[string]time.Duration{
+		"d": 24 * time.Hour, "h": time.Hour, "m": time.Minute, "s": time.Second, "ms": time.Millisecond, "micros": time.Microsecond, "nanos": 1,
+	}[parts[2]]
+	if value := n * float64(unit); err == nil && value >= 1 && value < float64(math.MaxInt64) {
+		return time.Duration(value), true
+	}
+	return 0, false
+}
