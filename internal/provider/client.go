@@ -142,7 +142,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 		return nil, err
 	}
 	began := time.Now()
-	response, err := c.http.Do(request)
+	response, err := c.http.Do(request) //nolint:bodyclose // the answer is closed by whoever asked
 	if err != nil {
 		cancel()
 		p := c.Explain(err)

@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	errRedirected = errors.New("redirected to another host")   //nolint:gochecknoglobals // an error value, as io.EOF
-	errTooLarge   = errors.New("the answer is over its limit") //nolint:gochecknoglobals // an error value, as io.EOF
+	errRedirected = errors.New("redirected to another host")
+	errTooLarge   = errors.New("the answer is over its limit")
 )
 
 // limited is the one way out: it adds headers and credentials for its own host only, waits for its turn, and bounds the answer.

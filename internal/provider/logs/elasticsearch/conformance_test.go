@@ -32,3 +32,16 @@ func TestHostileServers(t *testing.T) {
 		return elasticsearch.New(s)
 	})
 }
+
+func TestFakesConform(t *testing.T) {
+	t.Parallel()
+	for name, old := range map[string]bool{"Elasticsearch 6.8": true, "Elasticsearch 8": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t, old)
+			conformance.Run(t, conformance.Target{ForeignLabels: true, New: func(t *testing.T) logs.Provider {
+				return backend(t, settings(f.url, "conformance"))
+			}})
+		})
+	}
+}

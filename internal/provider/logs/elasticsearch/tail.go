@@ -22,6 +22,8 @@ const (
 // within what is new at each poll.
 func (p *Provider) Tail(ctx context.Context, q logs.Query, each func(logs.Entry) error) error {
 	q.Backward, q.Cursor = false, ""
+	// Servers keep whole milliseconds: a line written a moment after the start may bear an earlier time than the start.
+	q.Start = q.Start.Truncate(time.Millisecond)
 	if q.End.IsZero() {
 		q.End = time.Now().AddDate(100, 0, 0)
 	}

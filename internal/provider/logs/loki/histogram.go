@@ -16,15 +16,21 @@ import (
 // mostBuckets that Loki computes in one query (its limit of points of a series is 11,000).
 const mostBuckets = 10_000
 
-// Histogram counts lines in buckets that begin at multiples of their width. Loki counts (t-width, t] at each t and moves t
-// to multiples of the step; shifted back by a millisecond, that is the bucket [t-width, t) of lines whose times are whole
-// milliseconds (a shift by less gives nothing, as Loki 3.7 reckons with milliseconds there). The two ends of the query's
-// time that are no whole buckets are counted by a query of their own each, which Loki does not move.
+// Histogram counts lines in buckets that begin at multiples of their width. The first and the last bucket, which the query's
+// time may cut, are counted by a query of their own each, and all between by one query, whose points Loki moves to multiples of
+// the step.
+//
+// Loki counts (t-width, t] at each t, and widths are whole milliseconds there. Shifted back by a millisecond, that is the bucket
+// [t-width, t) for times of whole milliseconds; a line that came less than a millisecond before a border counts behind it.
+// Each line counts once.
 func (p *Provider) Histogram(ctx context.Context, query logs.Query, width time.Duration) ([]logs.Bucket, error) {
-	if width < time.Millisecond || width%time.Millisecond != 0 || !query.Start.Before(query.End) {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "a histogram needs buckets of whole milliseconds, and a start before its end")
+	if width < 10*time.Millisecond || width%time.Millisecond != 0 || !query.Start.Before(query.End) {
+		return nil, problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "a histogram needs buckets of whole milliseconds, ten or more, and a start before its end")
 	}
-	start, end := time.Unix(0, nanos(query.Start)).UTC(), time.Unix(0, nanos(query.End)).UTC()
+	start, end := wholeMillis(query.Start), wholeMillis(query.End)
+	if !start.Before(end) {
+		end = start.Add(time.Millisecond)
+	}
 	first := floor(start, width)
 	if end.Sub(first)/width >= mostBuckets {
 		return nil, problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "a histogram has at most %d buckets; make them wider or ask for less time", mostBuckets)
@@ -37,28 +43,26 @@ func (p *Provider) Histogram(ctx context.Context, query logs.Query, width time.D
 	for at := first; at.Before(end); at = at.Add(width) {
 		buckets = append(buckets, logs.Bucket{Start: at})
 	}
-	wholeFrom, wholeTo := floor(start.Add(width-1), width), floor(end, width)
-	if wholeFrom.Before(wholeTo) {
-		if err := p.countWhole(ctx, e, wholeFrom, wholeTo, width, buckets); err != nil {
-			return nil, err
-		}
+	last := len(buckets) - 1
+	if last <= 0 {
+		buckets[0].Count, err = p.count(ctx, e, start, end)
+		return buckets, err
 	}
-	for i := range buckets {
-		from, to := buckets[i].Start, buckets[i].Start.Add(width)
-		if !from.Before(start) && !to.After(end) {
-			continue
-		}
-		if from.Before(start) {
-			from = start
-		}
-		if to.After(end) {
-			to = end
-		}
-		if buckets[i].Count, err = p.count(ctx, e, from, to); err != nil {
-			return nil, err
-		}
+	if buckets[0].Count, err = p.count(ctx, e, start, buckets[1].Start); err != nil {
+		return nil, err
 	}
-	return buckets, nil
+	if buckets[last].Count, err = p.count(ctx, e, buckets[last].Start, end); err != nil {
+		return nil, err
+	}
+	if last > 1 {
+		err = p.countInner(ctx, e, buckets[1:last], width)
+	}
+	return buckets, err
+}
+
+// wholeMillis rounds up: a time of whole milliseconds is before a border exactly when it is before the rounded one.
+func wholeMillis(t time.Time) time.Time {
+	return time.UnixMilli((nanos(t) + int64(time.Millisecond) - 1) / int64(time.Millisecond)).UTC()
 }
 
 // floor to a multiple of the width since 1970, as Loki does. (time.Truncate counts from the year 1.)
@@ -67,12 +71,13 @@ func floor(t time.Time, width time.Duration) time.Time {
 	return time.Unix(0, ns-ns%int64(width)).UTC()
 }
 
-// countWhole buckets of a time that begins and ends with one.
-func (p *Provider) countWhole(ctx context.Context, e expression, from, to time.Time, width time.Duration, buckets []logs.Bucket) error {
+// countInner counts buckets that have others before and behind them.
+func (p *Provider) countInner(ctx context.Context, e expression, buckets []logs.Bucket, width time.Duration) error {
+	first, end := buckets[0].Start, buckets[len(buckets)-1].Start.Add(width)
 	var answer seriesAnswer
 	err := p.call(ctx, get("histogram", "/loki/api/v1/query_range", url.Values{
 		"query": {fmt.Sprintf("sum(count_over_time(%s [%dms] offset 1ms))", e, width.Milliseconds())},
-		"start": {strconv.FormatInt(from.Add(width).UnixNano(), 10)}, "end": {strconv.FormatInt(to.UnixNano(), 10)},
+		"start": {strconv.FormatInt(first.Add(width).UnixNano(), 10)}, "end": {strconv.FormatInt(end.UnixNano(), 10)},
 		"step": {strconv.FormatFloat(width.Seconds(), 'f', -1, 64)},
 	}), &answer)
 	if err != nil {
@@ -81,15 +86,13 @@ func (p *Provider) countWhole(ctx context.Context, e expression, from, to time.T
 	if answer.Status != "success" || answer.Data.ResultType != "matrix" {
 		return p.client.Invalid(nil)
 	}
-	first := buckets[0].Start
 	for _, series := range answer.Data.Result {
 		for _, point := range series.Values {
 			at := point.at.Add(-width)
-			i := int(at.Sub(first) / width)
-			if i < 0 || i >= len(buckets) || at.Before(from) || !at.Before(to) {
+			if at.Before(first) || !at.Before(end) {
 				return p.client.Invalid(nil)
 			}
-			buckets[i].Count += point.count
+			buckets[at.Sub(first)/width].Count += point.count
 		}
 	}
 	return nil
@@ -108,13 +111,12 @@ func (p *Provider) count(ctx context.Context, e expression, from, to time.Time) 
 	return sum, nil
 }
 
-// instant counts the lines of a time, summed up as said.
+// instant counts the lines between two times of whole milliseconds, summed up as said.
 func (p *Provider) instant(ctx context.Context, operation, sum string, e expression, from, to time.Time) ([]series, error) {
 	var answer seriesAnswer
 	err := p.call(ctx, get(operation, "/loki/api/v1/query", url.Values{
-		// Loki counts (time-range, time]; its durations are whole milliseconds, of which a part counts as one.
-		"query": {fmt.Sprintf("%s(count_over_time(%s [%dms]))", sum, e, max((to.Sub(from)+time.Millisecond-1).Milliseconds(), 1))},
-		"time":  {strconv.FormatInt(nanos(to)-1, 10)},
+		"query": {fmt.Sprintf("%s(count_over_time(%s [%dms] offset 1ms))", sum, e, to.Sub(from).Milliseconds())},
+		"time":  {strconv.FormatInt(nanos(to), 10)},
 	}), &answer)
 	if err != nil {
 		return nil, err

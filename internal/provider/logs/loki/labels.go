@@ -57,7 +57,11 @@ func (p *Provider) indexed(ctx context.Context, names []string, e expression, qu
 
 // counted values of whatever lines carry.
 func (p *Provider) counted(ctx context.Context, names []string, level bool, e expression, query logs.Query) ([]string, error) {
-	series, err := p.instant(ctx, "label_values", "sum by ("+strings.Join(names, ", ")+")", e, query.Start, query.End)
+	from, to := wholeMillis(query.Start), wholeMillis(query.End)
+	if !from.Before(to) {
+		return nil, nil
+	}
+	series, err := p.instant(ctx, "label_values", "sum by ("+strings.Join(names, ", ")+")", e, from, to)
 	if err != nil {
 		return nil, err
 	}

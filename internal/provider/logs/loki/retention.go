@@ -133,10 +133,10 @@ func parsePeriod(text string) (time.Duration, error) {
 		found := false
 		for _, unit := range units {
 			if digits > 0 && strings.HasPrefix(rest, unit.name) {
-				if number > (1<<62)/unit.size || sum > 1<<62-number*unit.size {
+				if number > (1<<62)/unit.size || sum > 1<<62-number*unit.size { //nolint:durationcheck // number is a count, of the type of its unit
 					return 0, bad
 				}
-				sum, rest, found = sum+number*unit.size, rest[len(unit.name):], true
+				sum, rest, found = sum+number*unit.size, rest[len(unit.name):], true //nolint:durationcheck // as above
 				break
 			}
 		}
