@@ -1,0 +1,49 @@
+package evidence
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/logs/loki"
+	"kubeops.io/kubeops/internal/testkit/servers"
+)
+
+// TestARealLokiTellsOfPodsThatAreGone writes what a Job's Pod said before it was deleted, and finds it by the Job.
+func TestARealLokiTellsOfPodsThatAreGone(t *testing.T) {
+	t.Parallel()
+	server := servers.StartLoki(t, servers.LokiOptions{})
+	backend, err := loki.New(logs.Settings{Endpoint: provider.Endpoint{URL: server.URL}, Timeout: 10 * time.Second, Egress: provider.Egress{AllowLoopback: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backend.Close()
+	ended := time.Now().Add(-10 * time.Minute).Truncate(time.Millisecond)
+	labels := map[string]string{logs.LabelNamespace: "shop", logs.LabelPod: "import-x7k2p", logs.LabelContainer: "import"}
+	said := []logs.Entry{
+		{Time: ended.Add(-2 * time.Second), Line: "connecting to warehouse", Labels: labels},
+		{Time: ended, Line: "FATAL: relation \"orders\" does not exist", Labels: labels},
+	}
+	if err := backend.(logs.Writer).Write(t.Context(), said); err != nil {
+		t.Fatal(err)
+	}
+	request := Request{checks.LogRef{Namespace: "shop", PodPrefix: "import-", Ended: ended.Add(3 * time.Second)}, "job-failed"}
+	want := "(of Pod import-x7k2p, from the log back end)\nconnecting to warehouse\nFATAL: relation \"orders\" does not exist"
+	deadline := time.After(30 * time.Second)
+	for {
+		lines := make([]Lines, 1)
+		gaps := AddStored(t.Context(), backend, []Request{request}, lines, time.Now())
+		if lines[0].Text == want && len(gaps) == 0 {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatal(strings.Join([]string{"got", lines[0].Text, fmt.Sprint(gaps)}, "\n"))
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
