@@ -20,7 +20,7 @@ type hit struct {
 	source map[string]any
 }
 
-var errShape = errors.New("the answer has another shape") //nolint:gochecknoglobals // an error value, as io.EOF
+var errShape = errors.New("the answer has another shape")
 
 // decodeHits reads the answer to a search hit by hit, so that no more than one document is held besides what each keeps.
 func decodeHits(from io.Reader, each func(hit)) error {

@@ -32,6 +32,8 @@ type fake struct {
 	// rejected kinds of queries, as search.allow_expensive_queries rejects them.
 	rejected []string
 	searches int
+	// authorization that every request must bear.
+	authorization string
 }
 
 type stored struct {
@@ -78,6 +80,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		f.t.Error(err)
+	}
+	if got := r.Header.Get("Authorization"); got != f.authorization {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
 	}
 	if status := f.status[r.URL.Path]; status != 0 {
 		w.WriteHeader(status)

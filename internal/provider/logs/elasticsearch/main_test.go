@@ -22,7 +22,7 @@ var (
 )
 
 // password of the user elastic of the tests' Elasticsearch.
-const password = "x-of-tests"
+const password = "first-of-the-tests"
 
 func TestMain(m *testing.M) {
 	code := m.Run()

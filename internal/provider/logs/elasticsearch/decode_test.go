@@ -1,0 +1,149 @@
+package elasticsearch
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"kubeops.io/kubeops/internal/provider/logs"
+)
+
+// answerOf hits as Elasticsearch 6.8 gives it, with Pod metadata as Vector has it.
+func answerOf(hits int) string {
+	var text strings.Builder
+	text.WriteString(`{"took":3,"timed_out":false,"_shards":{"total":5,"successful":5,"skipped":0,"failed":0},"hits":{"total":10000,"max_score":null,"hits":[`)
+	for i := range hits {
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		fmt.Fprintf(&text, `{"_index":"logs-kubeops-default","_type":"_doc","_id":"id%018d","_score":null,"_source":{"@timestamp":"2025-01-01T00:00:00.000Z",`+
+			`"message":"GET /api/v1/items/%d took 12 ms and answered 200 to 10.0.0.%d","level":"info","kubernetes":{"pod_namespace":"shop","pod_name":"web-7d9f-%d",`+
+			`"container_name":"web","pod_node_name":"node-%d","pod_labels":{"app":"web","tier":"front"}}},"sort":[%d,%d]}`, i, i, i%256, i%40, i%9, 1735689600000+i, i)
+	}
+	text.WriteString(`]}}`)
+	return text.String()
+}
+
+func vector() *mapping {
+	m := &mapping{time: "@timestamp", message: []field{{path: "message"}}, labels: map[string][]field{}}
+	for _, label := range roles()[2:] {
+		m.labels[label] = []field{{path: names(schemaKubernetes, label)[0]}}
+	}
+	return m
+}
+
+func BenchmarkDecode5000Hits(b *testing.B) {
+	answer, m := answerOf(5000), vector()
+	b.SetBytes(int64(len(answer)))
+	b.ReportAllocs()
+	for b.Loop() {
+		entries := make([]logs.Entry, 0, 5000)
+		err := decodeHits(strings.NewReader(answer), func(h hit) {
+			entries = append(entries, logs.Entry{Line: cut(m.line(h.source)), Labels: m.labelsOf(h.source)})
+		})
+		if err != nil || len(entries) != 5000 || entries[7].Labels[logs.LabelNode] != "node-7" {
+			b.Fatal(err, len(entries))
+		}
+	}
+}
+
+func FuzzDecodeHits(f *testing.F) {
+	for _, seed := range []string{
+		answerOf(2), `{}`, `[]`, `{"hits":{"hits":[]}}`, `{"hits":{"hits":[{"_index":"a","_id":"b","sort":[1.5]}]}}`, `{"hits":{"hits":{}}}`,
+		`{"hits":{"hits":[{"_index":"a","_id":"b","_source":{"message":["a",["b"],{"c":1}],"labels":{"a":{"b":{"c":null}},"d":1e400}},"sort":[9223372036854775807]}]}}`,
+		`{"hits":{"hits":[{"_index":"a","_id":"b","_source":{"kubernetes.pod_name":"x","kubernetes":{"pod.name":"y"},"message":"` + "\xff" + `"},"sort":[-1,null]}]}} trailing`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, answer string) {
+		m := vector()
+		_ = decodeHits(strings.NewReader(answer), func(h hit) {
+			if line := cut(m.line(h.source)); len(line) > logs.LineLimit || !utf8.ValidString(line) {
+				t.Errorf("line of %d bytes", len(line))
+			}
+			if labels := m.labelsOf(h.source); len(labels) > mostLabels+len(m.labels) {
+				t.Errorf("%d labels", len(labels))
+			}
+		})
+	})
+}
+
+func FuzzOtherAnswers(f *testing.F) {
+	for _, seed := range []string{
+		`{"message":{"text":{"type":"text","searchable":true}},"message.keyword":{"keyword":{"type":"keyword"}},"@timestamp":{"date":{},"date_nanos":{}}}`,
+		`{"default_state":"a","states":[{"name":"a","transitions":[{"state_name":"b","conditions":{"min_index_age":"1d"}},{"state_name":"a"}]},{"name":"b","actions":[{"delete":{}}]}]}`,
+		`{"low":"85%","high":{"max_headroom":"1tb"},"flood_stage":"0.95"}`, `30d`, `1.5gb`, `{}`, `null`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, answer string) {
+		var caps capabilities
+		if json.Unmarshal([]byte(answer), &caps) == nil {
+			if _, err := (&Provider{}).build(caps, []string{"x"}); err != nil {
+				t.Error(err)
+			}
+		}
+		var p policy
+		if json.Unmarshal([]byte(answer), &p) == nil {
+			if keeps, _ := p.keeps(); keeps < 0 {
+				t.Errorf("kept for %s", keeps)
+			}
+		}
+		var marks map[string]any
+		if json.Unmarshal([]byte(answer), &marks) == nil {
+			set := map[string]string{}
+			settings(marks, "", 0, set)
+			for _, mark := range stages() {
+				mark.read(set)
+				mark.over(100, 10)
+			}
+		}
+		if age, is := timeValue(answer); is && age <= 0 {
+			t.Errorf("an age of %s", age)
+		}
+		_, _ = byteSize(answer)
+	})
+}
+
+func FuzzCursor(f *testing.F) {
+	p := &position{Version: cursorVersion}
+	p.pass(hit{index: "logs", id: "1", at: 5})
+	f.Add(p.cursor())
+	f.Add("x")
+	f.Fuzz(func(t *testing.T, cursor string) {
+		p, err := startOf(cursor, false)
+		if err != nil {
+			return
+		}
+		if again, err := startOf(p.cursor(), false); p.begun && (err != nil || again.Time != p.Time || again.skipped != p.skipped) {
+			t.Errorf("%q: %+v, %v", cursor, again, err)
+		}
+		p.filters("@timestamp")
+	})
+}
+
+// FuzzNarrow checks the rule that what a server is asked for holds for every line with the text: here for the words of the
+// text itself, put between others.
+func FuzzNarrow(f *testing.F) {
+	for _, seed := range []string{"fuse", "connection refused", "a b c", " -> ", "10.0.0.7:443", "日本 語", `"} OR x`, "x\u00a0y", "é1 ü2"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		first, whole, last := chunks(text)
+		if !strings.HasPrefix(text, first) || !strings.HasSuffix(text, last) || (whole != "" && len(first)+len(whole)+len(last) > len(text)) {
+			t.Errorf("%q is cut into %q, %q, %q", text, first, whole, last)
+		}
+		if run := leading(last); !strings.HasPrefix(last, run) {
+			t.Errorf("%q does not begin with %q", last, run)
+		}
+		if run := longest(first, last); !strings.Contains(text, run) {
+			t.Errorf("%q is not in %q", run, text)
+		}
+		clause, _ := words("message", text)
+		if _, err := json.Marshal(clause); err != nil {
+			t.Error(err)
+		}
+	})
+}
