@@ -14,4 +14,6 @@ const (
 	ReasonRetentionNotTold = "RetentionNotTold"
 	// ReasonFieldConflict: an object that KubeOps would write has fields that somebody else owns.
 	ReasonFieldConflict = "FieldConflict"
+	// ReasonNotAvailable: the manager does not have what the spec asks for.
+	ReasonNotAvailable = "NotAvailable"
 )

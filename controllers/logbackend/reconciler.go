@@ -19,7 +19,7 @@ type Reconciler struct {
 	backend.Keeper
 	// Backends opens them.
 	Backends *backends.Resolver
-	// Routes brings lines to them; nil routes nothing.
+	// Routes brings lines to them; nil routes nothing, and the condition says so.
 	Routes Routes
 	// one turn of the router at a time, since each is about all LogBackends.
 	routing sync.Mutex
@@ -78,7 +78,7 @@ func (r *Reconciler) subject(b *v1alpha1.LogBackend) backend.Subject {
 	if b.Spec.Retention != nil {
 		s.Asides = append(s.Asides, v1alpha1.ConditionRetentionMatches)
 	}
-	if b.Spec.Collect != nil && r.Routes != nil {
+	if b.Spec.Collect != nil {
 		s.Asides = append(s.Asides, v1alpha1.ConditionRouted)
 	}
 	if b.Spec.Grafana != nil {

@@ -40,10 +40,14 @@ func (r *Reconciler) routes(ctx context.Context) (map[types.NamespacedName]Route
 
 // routed sets the condition. A router that failed is asked again with the next round trip.
 func (r *Reconciler) routed(b *v1alpha1.LogBackend, state RouteState, err error) {
-	if r.Routes == nil || b.Spec.Collect == nil {
+	if b.Spec.Collect == nil {
 		return
 	}
 	conditions := r.ConditionsOf(subject(b))
+	if r.Routes == nil {
+		conditions.Aside(v1alpha1.ConditionRouted, metav1.ConditionFalse, v1alpha1.ReasonNotAvailable, "this manager runs no log router, so that spec.collect has no effect: no line is routed here")
+		return
+	}
 	switch p := problem.As(err); {
 	case p != nil:
 		conditions.Aside(v1alpha1.ConditionRouted, metav1.ConditionFalse, p.Reason, p.Message)

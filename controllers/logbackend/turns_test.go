@@ -286,10 +286,10 @@ func TestRoutesHaveAConditionOfTheirOwn(t *testing.T) {
 	}
 }
 
-func TestWithoutARouterNothingIsSaidOfRoutes(t *testing.T) {
+func TestWithoutARouterTheConditionSaysThatNothingIsRouted(t *testing.T) {
 	w := newWorld(t, healthy())
 	w.backend(func(s *v1alpha1.LogBackendSpec) { s.Collect = &v1alpha1.LogCollection{} })
-	if b, _ := w.turn(); condition(b, v1alpha1.ConditionRouted).Type != "" {
+	if b, _ := w.turn(); condition(b, v1alpha1.ConditionRouted).Reason != v1alpha1.ReasonNotAvailable || condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
 		t.Errorf("%+v", b.Status.Conditions)
 	}
 }

@@ -82,5 +82,5 @@ func failed(err error) error {
 	if p := problem.As(err); p != nil {
 		return p
 	}
-	return problem.UserError(v1alpha1.ReasonInvalidSpec, err, "spec.type is none that this manager knows; install the manager that belongs to the CRDs")
+	return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "this manager has no back end of spec.type: %v", err)
 }
