@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/logs/elasticsearch"
 	"kubeops.io/kubeops/internal/provider/logs/loki"
+	"kubeops.io/kubeops/internal/provider/logs/victorialogs"
 	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/provider/metrics/prometheus"
 	"kubeops.io/kubeops/internal/provider/metrics/victoriametrics"
@@ -28,5 +29,6 @@ func Logs() (*logs.Registry, error) {
 	return registry, errors.Join(
 		registry.Add(elasticsearch.Type, elasticsearch.New),
 		registry.Add(loki.Type, loki.New),
+		registry.Add(victorialogs.Type, victorialogs.New),
 	)
 }

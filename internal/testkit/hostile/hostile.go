@@ -180,6 +180,9 @@ func bomb(w http.ResponseWriter, r *http.Request) {
 		if _, err := packed.Write(chunk); err != nil || r.Context().Err() != nil {
 			return
 		}
+		// At once, so that a slow machine does not make it a timeout.
+		_ = packed.Flush()
+		_ = http.NewResponseController(w).Flush()
 	}
 	_ = packed.Close()
 }

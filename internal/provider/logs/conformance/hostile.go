@@ -8,7 +8,7 @@ import (
 
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
-	"kubeops.io/kubeops/internal/testkit/hostile" //nolint:depguard // the suite is for tests only, and lies where both kinds of back ends find it
+	"kubeops.io/kubeops/internal/testkit/hostile"
 )
 
 // Exception is a misbehaviour that a method cannot see, because the real server's right answer looks just so.

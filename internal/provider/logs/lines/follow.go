@@ -42,7 +42,7 @@ func (f Follower) Follow(ctx context.Context, query logs.Query, each func(logs.E
 		now := f.Now()
 		if err := f.look(ctx, query, from, now.Add(f.Ahead), seen, each); err != nil {
 			if ctx.Err() != nil {
-				return nil // the end of the context is how a tail ends
+				return nil
 			}
 			return err
 		}

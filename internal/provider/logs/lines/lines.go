@@ -35,16 +35,17 @@ func Clean(line string) string {
 // asked for: by their text, then by their labels.
 func Sort(entries []logs.Entry, backward bool) {
 	slices.SortStableFunc(entries, func(a, b logs.Entry) int {
-		order := a.Time.Compare(b.Time)
-		if backward {
-			order = -order
+		if order := a.Time.Compare(b.Time); order != 0 {
+			if backward {
+				return -order
+			}
+			return order
 		}
-		return cmp.Or(order, cmp.Compare(a.Line, b.Line), compareLabels(a.Labels, b.Labels))
+		if order := cmp.Compare(a.Line, b.Line); order != 0 {
+			return order
+		}
+		return slices.Compare(flat(a.Labels), flat(b.Labels))
 	})
-}
-
-func compareLabels(a, b map[string]string) int {
-	return slices.Compare(flat(a), flat(b))
 }
 
 // flat is the labels as name, value, name, value, sorted by name.

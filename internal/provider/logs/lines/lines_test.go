@@ -220,3 +220,28 @@ func BenchmarkSortPageOf5000(b *testing.B) {
 		Sort(slices.Clone(entries), true)
 	}
 }
+
+func FuzzPeriod(f *testing.F) {
+	for _, seed := range []string{"31d", "4w3d", "744h1m", "0", "0s", "100y", "", "d", "99999999999y", "292y292y"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if got, err := Period(text); err == nil && got < 0 {
+			t.Errorf("%q is %s", text, got)
+		}
+	})
+}
+
+func TestPeriods(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{"31d": 744 * time.Hour, "4w3d": 744 * time.Hour, "1h1m1s1ms": time.Hour + time.Minute + time.Second + time.Millisecond, "1y": 8760 * time.Hour, "0": 0, "0s": 0} {
+		if got, err := Period(text); err != nil || got != want {
+			t.Errorf("%q is %s, %v, want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "d", "1", "1.5d", "-1d", "1 d", "1dd", "soon", "99999999999999999999d", "9999999y"} {
+		if got, err := Period(text); err == nil {
+			t.Errorf("%q is %s", text, got)
+		}
+	}
+}

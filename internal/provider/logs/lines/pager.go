@@ -45,8 +45,23 @@ func parseCursor(text string, query logs.Query) (cursor, error) {
 	return c, nil
 }
 
-// Page of a query.
+// Page of a query. Where the lines are so long that a page is more than may be read, it is a shorter one.
 func (p Pager) Page(ctx context.Context, query logs.Query) (logs.Page, error) {
+	if !query.Start.Before(query.End) {
+		return logs.Page{}, ctx.Err()
+	}
+	page, err := p.page(ctx, query)
+	for size := query.PageSize() / 16; size > 0; size /= 16 {
+		if told := problem.As(err); told == nil || told.Reason != v1alpha1.ReasonResponseTooLarge {
+			break
+		}
+		query.Limit = size
+		page, err = p.page(ctx, query)
+	}
+	return page, err
+}
+
+func (p Pager) page(ctx context.Context, query logs.Query) (logs.Page, error) {
 	start, end, want := query.Start, query.End, query.PageSize()
 	var page logs.Page
 	if query.Cursor != "" {

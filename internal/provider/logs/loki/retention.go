@@ -1,18 +1,16 @@
 package loki
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/logs/lines"
 )
 
 // Retention from Loki's path /config, which gateways often keep back: then it is not known. What a tenant has instead of the
@@ -56,15 +54,10 @@ func readSettings(content io.Reader) (settings, error) {
 		"table_manager.retention_deletes_enabled": &s.deletes, "table_manager.retention_period": &s.tables,
 	}
 	section := ""
-	lines := bufio.NewReaderSize(content, 4<<10)
-	for {
-		line, whole, err := shortLine(lines)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return settings{}, err
-		}
+	err := lines.Each(content, func(line string) {
 		name, value, isPair := strings.Cut(line, ":")
 		switch {
-		case !whole || !isPair:
+		case !isPair:
 		case !strings.HasPrefix(name, " "):
 			section = name
 		case strings.HasPrefix(name, "  ") && !strings.HasPrefix(name, "   "):
@@ -72,22 +65,8 @@ func readSettings(content io.Reader) (settings, error) {
 				*field = strings.Trim(strings.TrimSpace(value), `"'`)
 			}
 		}
-		if err != nil {
-			return s, nil //nolint:nilerr // the end
-		}
-	}
-}
-
-// shortLine reads one line. One that is longer than the buffer holds nothing that is looked for, and is skipped.
-func shortLine(r *bufio.Reader) (string, bool, error) {
-	line, err := r.ReadSlice('\n')
-	if !errors.Is(err, bufio.ErrBufferFull) {
-		return strings.TrimRight(string(line), "\r\n"), true, err
-	}
-	for errors.Is(err, bufio.ErrBufferFull) {
-		_, err = r.ReadSlice('\n')
-	}
-	return "", false, err
+	})
+	return s, err
 }
 
 // retention that the settings make. Without a compactor that deletes, Loki keeps everything, whatever the period is.
@@ -103,49 +82,9 @@ func (s settings) retention() (logs.Retention, bool, error) {
 	default:
 		return logs.Retention{Source: "Loki's compactor.retention_enabled, which is false"}, true, nil
 	}
-	keeps, err := parsePeriod(period)
+	keeps, err := lines.Period(period)
 	if err != nil {
 		return logs.Retention{}, false, problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "%s is not a length of time", source)
 	}
 	return logs.Retention{Keeps: keeps, Source: source}, true, nil
-}
-
-// parsePeriod reads a duration as Prometheus and Loki print them, such as 31d, 4w3d or 744h; 0 and 0s are for ever.
-func parsePeriod(text string) (time.Duration, error) {
-	bad := errors.New("not a duration")
-	if text == "0" {
-		return 0, nil
-	}
-	units := []struct {
-		name string
-		size time.Duration
-	}{{"ms", time.Millisecond}, {"y", 365 * 24 * time.Hour}, {"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
-	var sum time.Duration
-	for rest := text; rest != ""; {
-		number, digits := time.Duration(0), 0
-		for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
-			if number = number*10 + time.Duration(rest[digits]-'0'); number > 1<<40 {
-				return 0, bad
-			}
-			digits++
-		}
-		rest = rest[digits:]
-		found := false
-		for _, unit := range units {
-			if digits > 0 && strings.HasPrefix(rest, unit.name) {
-				if number > (1<<62)/unit.size || sum > 1<<62-number*unit.size { //nolint:durationcheck // number is a count, of the type of its unit
-					return 0, bad
-				}
-				sum, rest, found = sum+number*unit.size, rest[len(unit.name):], true //nolint:durationcheck // as above
-				break
-			}
-		}
-		if !found {
-			return 0, bad
-		}
-	}
-	if text == "" {
-		return 0, bad
-	}
-	return sum, nil
 }

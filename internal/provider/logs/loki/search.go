@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/logs/lines"
 )
@@ -27,18 +25,7 @@ func (p *Provider) Search(ctx context.Context, query logs.Query) (logs.Page, err
 	pager := lines.Pager{Most: mostEntries, Fetch: func(ctx context.Context, start, end time.Time, limit int) ([]logs.Entry, error) {
 		return p.fetch(ctx, e.String(), start, end, limit, query.Backward)
 	}}
-	page, err := pager.Page(ctx, query)
-	// Lines may be so long that a page is more than may be read: a shorter page is still a page.
-	for size := query.PageSize() / 16; size > 0 && tooLarge(err); size /= 16 {
-		query.Limit = size
-		page, err = pager.Page(ctx, query)
-	}
-	return page, err
-}
-
-func tooLarge(err error) bool {
-	told := problem.As(err)
-	return told != nil && told.Reason == v1alpha1.ReasonResponseTooLarge
+	return pager.Page(ctx, query)
 }
 
 func (p *Provider) fetch(ctx context.Context, expression string, start, end time.Time, limit int, backward bool) ([]logs.Entry, error) {

@@ -15,7 +15,7 @@ import (
 
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
-	"kubeops.io/kubeops/internal/testkit/hostile" //nolint:depguard // this package is for tests
+	"kubeops.io/kubeops/internal/testkit/hostile"
 )
 
 // Subject is a back end under test.

@@ -13,7 +13,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
-	"kubeops.io/kubeops/internal/testkit/hostile" //nolint:depguard // this package is for tests
+	"kubeops.io/kubeops/internal/testkit/hostile"
 )
 
 // lists are queries for series, labels and metadata, which every back end here offers.

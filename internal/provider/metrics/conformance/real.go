@@ -9,7 +9,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/metrics"
-	"kubeops.io/kubeops/internal/testkit/servers" //nolint:depguard // this package is for tests
+	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
 // Timeout of one request to a real server, and Patience until it must be in a state, both with room for a busy machine.
