@@ -118,6 +118,48 @@ type Export struct {
 	OpenReports bool `json:"openReports,omitempty"`
 }
 
+// UsagePrices are what one hour of requested resources costs, in decimal numbers such as "0.031".
+type UsagePrices struct {
+	// cpuCoreHour is the price of one vCPU for one hour, for example "0.031". Default: none, and CPU has no price.
+	// +kubebuilder:validation:Pattern=`^[0-9]{1,6}(\.[0-9]{1,6})?$`
+	// +optional
+	CPUCoreHour string `json:"cpuCoreHour,omitempty"`
+	// memoryGiBHour is the price of one GiB of memory for one hour, for example "0.0042". Default: none, and memory has no price.
+	// +kubebuilder:validation:Pattern=`^[0-9]{1,6}(\.[0-9]{1,6})?$`
+	// +optional
+	MemoryGiBHour string `json:"memoryGiBHour,omitempty"`
+	// currency of the prices, for example EUR.
+	// +kubebuilder:validation:Pattern=`^[A-Z]{3}$`
+	Currency string `json:"currency"`
+}
+
+// UsageSettings say how the use of CPU and memory is judged.
+type UsageSettings struct {
+	// window that is looked at. A container that was seen for less than a day of it is not judged. Default 168h (7 days).
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('24h') && duration(self) <= duration('720h')",message="window must be between 24h and 720h"
+	// +optional
+	Window *metav1.Duration `json:"window,omitempty"`
+	// cpuMargin is added to the CPU that a container used, in percent. Default 15.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=300
+	// +optional
+	CPUMargin *int32 `json:"cpuMargin,omitempty"`
+	// memoryMargin is added to the memory that a container used at its peak, in percent. Default 15.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=300
+	// +optional
+	MemoryMargin *int32 `json:"memoryMargin,omitempty"`
+	// prices of what is requested; with them, findings say what would be saved in a month of 730 hours. Default: none.
+	// +optional
+	Prices *UsagePrices `json:"prices,omitempty"`
+	// matchLabels are labels, with their values, that all series of this cluster have in the back end. Needed where it holds
+	// metrics of several clusters, for example {cluster: prod}. Default: none, and all its series are taken for this cluster's.
+	// +kubebuilder:validation:MaxProperties=8
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[a-zA-Z_][a-zA-Z0-9_]{0,62}$') && size(self[k]) <= 128)",message="matchLabels takes names of Prometheus labels, and values of up to 128 characters"
+	// +optional
+	MatchLabels map[string]string `json:"matchLabels,omitempty"`
+}
+
 // InspectionSpec says what to inspect, when, and with whose rights.
 // +kubebuilder:validation:XValidation:rule="!has(self.timeZone) || has(self.schedule)",message="timeZone has a meaning only with a schedule"
 type InspectionSpec struct {
@@ -202,6 +244,9 @@ type InspectionSpec struct {
 	// gone. Default: none; the lines of Pods that exist are read from the cluster.
 	// +optional
 	LogsRef *LocalReference `json:"logsRef,omitempty"`
+	// usage says how the use of CPU and memory is judged; it has a meaning with metricsRef.
+	// +optional
+	Usage *UsageSettings `json:"usage,omitempty"`
 	// export says where else the result of a run goes. Default: nowhere.
 	// +optional
 	Export *Export `json:"export,omitempty"`

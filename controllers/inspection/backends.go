@@ -70,6 +70,7 @@ func (r *Reconciler) openMetrics(ctx context.Context, key client.ObjectKey, inpu
 		}
 	}
 	input.Metrics = opened.Provider
+	input.MetricsBackend = facts.Ref{Kind: facts.CustomKind(v1alpha1.GroupVersion().Group, "MetricsBackend"), Namespace: b.Namespace, Name: b.Name}
 	return nil
 }
 

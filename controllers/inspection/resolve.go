@@ -42,6 +42,7 @@ func (r *Reconciler) resolve(ctx context.Context, i *v1alpha1.Inspection) (inspe
 		Checks:            selected,
 		Custom:            own,
 		Params:            params(&i.Spec),
+		Usage:             usageOptions(i.Spec.Usage),
 		Ignore:            i.Spec.Ignore,
 		ExcludeNamespaces: i.Spec.ExcludeNamespaces,
 		Previous:          previous,
@@ -110,6 +111,7 @@ func (r *Reconciler) previous(ctx context.Context, i *v1alpha1.Inspection) (*v1a
 func params(spec *v1alpha1.InspectionSpec) checks.Params {
 	p, t := checks.DefaultParams(), spec.Thresholds
 	p.AllowedRegistries = spec.AllowedRegistries
+	sizes(spec.Usage, &p)
 	if t == nil {
 		return p
 	}

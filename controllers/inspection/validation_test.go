@@ -36,6 +36,14 @@ func TestTheAPIServerRefusesWhatCannotBeMeant(t *testing.T) {
 		"a negative grace":                       {v1alpha1.InspectionSpec{Thresholds: &v1alpha1.Thresholds{StartupGrace: duration(-time.Second)}}, "between 0s and 24h"},
 		"a window of nothing":                    {v1alpha1.InspectionSpec{Thresholds: &v1alpha1.Thresholds{RecentWindow: duration(0)}}, "between 1m and 168h"},
 		"thresholds":                             {spec: v1alpha1.InspectionSpec{Thresholds: &v1alpha1.Thresholds{StartupGrace: duration(0), TerminatingGrace: duration(time.Hour)}}},
+		"usage": {spec: v1alpha1.InspectionSpec{MetricsRef: &v1alpha1.LocalReference{Name: "m"}, Usage: &v1alpha1.UsageSettings{
+			Window: duration(24 * time.Hour), CPUMargin: new(int32), Prices: &v1alpha1.UsagePrices{CPUCoreHour: "0.031", Currency: "EUR"}, MatchLabels: map[string]string{"cluster": "a b"},
+		}}},
+		"a window of usage without a busy hour": {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{Window: duration(time.Hour)}}, "between 24h and 720h"},
+		"a margin below nothing":                {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{MemoryMargin: negative()}}, "memoryMargin"},
+		"a price that is no number":             {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{Prices: &v1alpha1.UsagePrices{CPUCoreHour: "1e3", Currency: "EUR"}}}, "cpuCoreHour"},
+		"prices without a currency":             {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{Prices: &v1alpha1.UsagePrices{MemoryGiBHour: "1"}}}, "currency"},
+		"a label that is none":                  {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{MatchLabels: map[string]string{"a-b": "c"}}}, "Prometheus labels"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, GenerateName: "v-"}, Spec: tc.spec}
@@ -78,4 +86,9 @@ func TestAReportIsWrittenOnce(t *testing.T) {
 	if err := w.client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
 		t.Errorf("a gap was added: %v", err)
 	}
+}
+
+func negative() *int32 {
+	n := int32(-1)
+	return &n
 }

@@ -27,6 +27,7 @@ type catalogueEntry struct {
 	Link        string            `json:"link,omitempty"`
 	Needs       []facts.Kind      `json:"needs"`
 	Uses        []facts.Kind      `json:"uses,omitempty"`
+	Sources     []facts.Source    `json:"sources,omitempty"`
 	ExplainedBy []string          `json:"explainedBy,omitempty"`
 	// Manifests says that the check judges manifests as well.
 	Manifests bool `json:"manifests"`
@@ -68,7 +69,7 @@ func printChecks(w io.Writer, output string, selected []checks.Check, explain bo
 	for _, c := range selected {
 		entries = append(entries, catalogueEntry{
 			ID: c.ID, Category: c.Category, Severity: c.Severity, Summary: c.Summary, Meaning: c.Meaning,
-			Remediation: c.Remediation, Link: c.Link, Needs: c.Needs, Uses: c.Uses, ExplainedBy: c.ExplainedBy,
+			Remediation: c.Remediation, Link: c.Link, Needs: c.Needs, Uses: c.Uses, Sources: c.Sources, ExplainedBy: c.ExplainedBy,
 			Manifests: c.OnFiles() != nil,
 		})
 	}
@@ -122,6 +123,9 @@ func explainCheck(w io.Writer, e catalogueEntry) error {
 	if kinds := joinKinds(e.Needs, e.Uses); kinds != "" {
 		text.line("Reads: %s", kinds)
 	}
+	if backend := backendOf(e); backend != "" {
+		text.line("Needs: %s", backend)
+	}
 	if e.Manifests {
 		text.line("Runs on manifests, too: kubeops inspect -f")
 	}
@@ -129,4 +133,17 @@ func explainCheck(w io.Writer, e catalogueEntry) error {
 		text.paragraph("May be caused by: ", joinWords(e.ExplainedBy))
 	}
 	return text.err
+}
+
+// backendOf names the back end that a check needs besides the cluster; empty for none.
+func backendOf(e catalogueEntry) string {
+	if len(e.Sources) == 0 {
+		return ""
+	}
+	switch e.Sources[0].Backend() {
+	case "metrics":
+		return "a MetricsBackend (spec.metricsRef)"
+	default:
+		return "a LogBackend (spec.logsRef)"
+	}
 }

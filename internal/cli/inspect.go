@@ -15,6 +15,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/report"
+	"kubeops.io/kubeops/internal/inspect/usage"
 )
 
 type inspectOptions struct {
@@ -30,6 +31,7 @@ type inspectOptions struct {
 	timeout       time.Duration
 	grace         time.Duration
 	files         fileOptions
+	metrics       metricsFlags
 }
 
 func newInspect(streams Streams) *cobra.Command {
@@ -53,10 +55,14 @@ Exit codes: 0 the inspection was carried out; 1 it found something at or above -
   kubeops inspect -A --fail-on high        # for scripts: exit code 1 on high and critical findings
   kubeops inspect -f deploy --fail-on high # for a repository's CI: manifests instead of a cluster
   kubeops inspect -A --custom-checks checks.yaml --checks 'custom-*'
+  kubeops inspect -A --metrics-url http://localhost:9090
   kubeops inspect -n shop --as system:serviceaccount:shop:kubeops`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(o.files.sources) > 0 {
+				if err := o.metrics.unused(); err != nil {
+					return err
+				}
 				return o.inspectFiles(cmd, streams)
 			}
 			if err := o.files.unused(); err != nil {
@@ -68,6 +74,7 @@ Exit codes: 0 the inspection was carried out; 1 it found something at or above -
 	flags := cmd.Flags()
 	o.cluster.register(flags)
 	o.files.register(flags)
+	o.metrics.register(cmd)
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "inspect every namespace, and cluster-scoped objects")
 	flags.StringSliceVar(&o.checks, "checks", nil, "ids or globs of checks to run (default: all; `kubeops checks` lists them)")
 	flags.StringSliceVar(&o.exclude, "exclude-checks", nil, "ids or globs of checks to leave out")
@@ -144,11 +151,18 @@ func (o *inspectOptions) inspect(ctx context.Context, streams Streams, t target,
 	}
 	params := checks.DefaultParams()
 	params.StartupGrace = o.grace
+	backend, err := o.metrics.open()
+	if err != nil {
+		return nil, err
+	}
+	if backend != nil {
+		defer backend.Close()
+	}
 	progress := newProgress(streams.Err, t.cluster)
 	result, err := inspect.Run(ctx, inspect.Input{
 		Source: collect.Source{Cluster: t.cluster, Config: t.config}, Scope: scope,
 		Checks: selected, Custom: own, Params: params, Clock: clock.RealClock{}, Progress: progress.update,
-		Bounds: printedBounds(),
+		Bounds: printedBounds(), Metrics: backend, Usage: usage.Options{MatchLabels: o.metrics.labels},
 	})
 	progress.clear()
 	if err != nil {

@@ -35,6 +35,9 @@ func markdownOfChecks(w io.Writer, entries []catalogueEntry) error {
 		} else {
 			b.WriteString("Reads: manifests.")
 		}
+		if backend := backendOf(e); backend != "" {
+			fmt.Fprintf(&b, " Needs %s.", backend)
+		}
 		if len(e.ExplainedBy) > 0 {
 			fmt.Fprintf(&b, " May be caused by: %s.", joinLinks(e.ExplainedBy))
 		}

@@ -13,6 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/report"
+	"kubeops.io/kubeops/internal/inspect/usage"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
@@ -23,6 +24,7 @@ type Stage string
 // Stages in their order.
 const (
 	StageCollect  Stage = "collect"
+	StageMetrics  Stage = "metrics" // only where there is a metrics back end
 	StageChecks   Stage = "checks"
 	StageCustom   Stage = "custom" // only where there are custom checks
 	StageCauses   Stage = "causes"
@@ -43,8 +45,13 @@ type Input struct {
 	// Metrics and Logs are back ends to read from, too; nil where the inspection names none. Whoever made them closes them.
 	Metrics metrics.Provider
 	Logs    logs.Provider
+	// MetricsBackend is the object that Metrics was made from: findings about what belongs to no object of the cluster, such as
+	// an alert that names none, stand on it. Zero leaves them out.
+	MetricsBackend facts.Ref
 	// Gaps are known before the run begins, such as a back end that the inspection names and that cannot be read.
 	Gaps []facts.Gap
+	// Usage says how the use of CPU and memory is read from Metrics.
+	Usage usage.Options
 	// Ignore leaves findings out of the report; ExcludeNamespaces are names or globs of namespaces to leave out.
 	Ignore            []v1alpha1.IgnoreRule
 	ExcludeNamespaces []string

@@ -34,6 +34,10 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		return nil, err
 	}
 	timer.done(StageCollect)
+	unmeasured := readMetrics(ctx, in, timer, collected.Graph)
+	if err := cancelled(ctx); err != nil {
+		return nil, err
+	}
 
 	findings, ran, failed := checks.All(collected.Graph, in.Checks, in.Params)
 	timer.done(StageChecks)
@@ -52,7 +56,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	timer.done(StageEvidence)
 
 	made := report.New(report.Input{
-		Graph: collected.Graph, Findings: linked, Gaps: slices.Concat(in.Gaps, collected.Gaps, failed, own.Gaps, unread),
+		Graph: collected.Graph, Findings: linked, Gaps: slices.Concat(in.Gaps, collected.Gaps, unmeasured, failed, own.Gaps, unread),
 		Checks: all, ChecksRun: ran + own.Ran,
 		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces, NamespacesOnly: len(in.Scope.Namespaces) > 0, Previous: in.Previous,
 		Start: timer.start, Duration: in.Clock.Since(timer.start),

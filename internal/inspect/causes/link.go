@@ -159,7 +159,7 @@ func breadth(f Linked) int {
 // cause finds the nearest finding that explains the one at index i, and that it does not explain itself.
 func (l *linker) cause(i int) (int, bool) {
 	f := &l.linked[i].Finding
-	if len(l.explainedBy[f.Check]) == 0 {
+	if len(l.explainedBy[f.Check]) == 0 || f.NoCause {
 		return 0, false
 	}
 	around := l.surroundings(f)

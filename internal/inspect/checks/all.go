@@ -8,11 +8,12 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// All runs the checks over the facts. A check that lacks a kind it needs does not run; whoever could not read that kind
+// All runs the checks over the facts. A check that lacks a kind or a source it needs does not run; whoever could not read that
 // reports the gap. A check that panics becomes a gap of its own and hurts no other.
 func All(g *facts.Graph, selected []Check, params Params) (findings []Finding, ran int, gaps []facts.Gap) {
 	for _, check := range selected {
-		if slices.ContainsFunc(check.Needs, func(k facts.Kind) bool { return !g.Read(k) }) {
+		if slices.ContainsFunc(check.Needs, func(k facts.Kind) bool { return !g.Read(k) }) ||
+			slices.ContainsFunc(check.Sources, func(s facts.Source) bool { return !g.Provided(s) }) {
 			continue
 		}
 		found, gap := judge(check, check.Run, g, params)

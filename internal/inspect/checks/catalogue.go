@@ -18,7 +18,8 @@ func Builtin() []Check {
 		nodeChecks(), namespaceChecks(), apiServiceChecks(), webhookChecks(), customResourceChecks(),
 		configurationChecks(), capacityChecks(), unusedChecks(),
 		podSecurityChecks(), rbacChecks(), exposureChecks(),
-		manifestChecks(),
+		manifestChecks(), usageChecks(),
+		fillChecks(), anomalyChecks(), alertChecks(),
 	)
 	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
 	return all
@@ -109,6 +110,17 @@ func Kinds(selected []Check) []facts.Kind {
 	}
 	slices.Sort(kinds)
 	return slices.Compact(kinds)
+}
+
+// Wanting are the ids of the checks that need a source: whom it hurts when it cannot be read. With none, it need not be asked.
+func Wanting(selected []Check, source facts.Source) []string {
+	var ids []string
+	for _, c := range selected {
+		if slices.Contains(c.Sources, source) {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
 }
 
 // NeedLeaks says whether one of the checks needs texts to be searched for secrets while they are read.

@@ -14,6 +14,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/sizing"
 )
 
 // Check is one kind of problem that can be found.
@@ -34,6 +35,9 @@ type Check struct {
 	Needs []facts.Kind
 	// Uses are kinds with which it says more or errs less.
 	Uses []facts.Kind
+	// Sources are facts of back ends without which the check cannot run. Where the inspection names no such back end it does not
+	// run, and that is no gap; where the back end fails, the stage that asks it reports one.
+	Sources []facts.Source
 	// ExplainedBy are the checks whose findings, on the same object or on one it depends on, may be the cause of this one.
 	ExplainedBy []string
 	// Leaks says that the check judges the leaks of Pod specs and ConfigMaps. Only with such a check are they looked for.
@@ -75,11 +79,14 @@ type Params struct {
 	// AllowedRegistries are the registries, or beginnings of image names such as registry.example.com/team, from which images
 	// may come. Empty means that all may.
 	AllowedRegistries []string
+	// Margins on what containers use, for what they should request, and Prices of what they request; zero prices are none.
+	Margins sizing.Margins
+	Prices  sizing.Prices
 }
 
 // DefaultParams is the patience when nothing else is said.
 func DefaultParams() Params {
-	return Params{StartupGrace: time.Minute, TerminatingGrace: 5 * time.Minute, RecentWindow: time.Hour}
+	return Params{StartupGrace: time.Minute, TerminatingGrace: 5 * time.Minute, RecentWindow: time.Hour, Margins: sizing.DefaultMargins()}
 }
 
 // Finding is one problem on one object, before it is put into a report.
@@ -104,6 +111,8 @@ type Finding struct {
 	// BecauseOnly keeps the search for causes to the object itself and to Because, and to what those depend on: what else
 	// the object depends on may be in trouble, and has nothing to do with this finding.
 	BecauseOnly bool
+	// NoCause says that no cause is looked for: the object only stands for something else, such as all that a back end tells.
+	NoCause bool
 	// Logs that would show more; read later, for root causes only.
 	Logs *LogRef
 }

@@ -7,13 +7,17 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// spec, condition and event make evidence of one source each.
+// spec, condition, metric and event make evidence of one source each.
 func spec(format string, args ...any) Evidence {
 	return Evidence{v1alpha1.EvidenceSpec, fmt.Sprintf(format, args...)}
 }
 
 func condition(format string, args ...any) Evidence {
 	return Evidence{v1alpha1.EvidenceCondition, fmt.Sprintf(format, args...)}
+}
+
+func metric(format string, args ...any) Evidence {
+	return Evidence{v1alpha1.EvidenceMetric, fmt.Sprintf(format, args...)}
 }
 
 func event(e *facts.EventNode) Evidence {

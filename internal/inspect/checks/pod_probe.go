@@ -18,7 +18,7 @@ func probeChecks() []Check {
 			Needs: []facts.Kind{facts.Pod}, Uses: podUses(facts.Event), Run: run,
 		}
 	}
-	return []Check{
+	all := []Check{
 		check("readiness-probe-failing", "A container runs, but its readiness probe fails, so that it gets no traffic.",
 			"The container has been running and not ready for longer than the startup grace, and has a readiness probe. The newest answer to the probe is in "+
 				"the evidence. Containers that crash, or that wait for their startup probe, are reported as that instead.",
@@ -34,6 +34,10 @@ func probeChecks() []Check {
 			"See in its log how far it comes; give it more time (failureThreshold of the startup probe), or mend what keeps it.",
 			judgedBy(startupFails, probeFinding("startup"))),
 	}
+	for i := range all {
+		all[i].ExplainedBy = []string{cpuThrottled} // a program that is held up answers late
+	}
+	return all
 }
 
 func readinessFailing(g *facts.Graph, p Params) []Finding {

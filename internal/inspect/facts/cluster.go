@@ -14,6 +14,8 @@ type NodeNode struct {
 	AllocatableCPU, AllocatableMemory, AllocatablePods int64
 	// NodeLabels that a plain node selector may match.
 	NodeLabels map[string]string
+	// Addresses and host names, as its status lists them.
+	Addresses []string
 }
 
 // Taint of a Node.

@@ -28,6 +28,7 @@ const (
 	Application         Kind = "Application.argoproj.io"
 	AppProject          Kind = "AppProject.argoproj.io"
 	VulnerabilityReport Kind = "VulnerabilityReport.aquasecurity.github.io"
+	VPA                 Kind = "VerticalPodAutoscaler.autoscaling.k8s.io"
 )
 
 // RouteKinds are the kinds of routes of the Gateway API.
@@ -37,7 +38,7 @@ func RouteKinds() []Kind { return []Kind{HTTPRoute, GRPCRoute, TLSRoute, TCPRout
 func CustomKinds() []Kind {
 	return append(RouteKinds(),
 		GatewayClass, Gateway, Certificate, CertificateRequest, Issuer, ClusterIssuer, ACMEOrder, ACMEChallenge,
-		Application, AppProject, VulnerabilityReport,
+		Application, AppProject, VulnerabilityReport, VPA,
 	)
 }
 
@@ -93,6 +94,15 @@ type CustomNode struct {
 	ACME            *ACMEFacts
 	Application     *ApplicationFacts
 	Vulnerabilities *VulnerabilityFacts
+	VPA             *VPAFacts
+}
+
+// VPAFacts are those of a VerticalPodAutoscaler.
+type VPAFacts struct {
+	// Target is the workload that it sizes.
+	Target Ref
+	// Applies says that it sets requests by itself, now or when Pods are made, and does not only recommend them.
+	Applies bool
 }
 
 // GatewayFacts are those of a Gateway.

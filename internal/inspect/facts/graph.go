@@ -64,6 +64,11 @@ type Graph struct {
 	customVersions map[Kind]string
 	// makers are the custom resources for which a Secret is made, owned what custom resources control.
 	makers, owned map[Ref][]Ref
+	// sources are what back ends told; usage, trends and alerts are part of that, nil where they were not read.
+	sources map[Source]bool
+	usage   *Usage
+	trends  *Trends
+	alerts  *Alerts
 }
 
 // coverage says how much of a kind was read: everywhere, or in some namespaces.

@@ -8,6 +8,9 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 )
 
+// maxAddresses of a Node that are kept; there are four or five.
+const maxAddresses = 16
+
 func reduceNode(n *corev1.Node) *NodeNode {
 	node := &NodeNode{
 		Meta: metaOf(Node, &n.ObjectMeta), Unschedulable: n.Spec.Unschedulable, KubeletVersion: n.Status.NodeInfo.KubeletVersion,
@@ -15,6 +18,9 @@ func reduceNode(n *corev1.Node) *NodeNode {
 		AllocatableMemory: quantity(n.Status.Allocatable, corev1.ResourceMemory),
 		AllocatablePods:   quantity(n.Status.Allocatable, corev1.ResourcePods),
 		NodeLabels:        maps.Clone(n.Labels),
+	}
+	for _, a := range n.Status.Addresses[:min(len(n.Status.Addresses), maxAddresses)] {
+		node.Addresses = append(node.Addresses, a.Address)
 	}
 	for _, t := range n.Spec.Taints {
 		node.Taints = append(node.Taints, Taint{t.Key, t.Value, string(t.Effect), timeOf(t.TimeAdded)})

@@ -251,6 +251,8 @@ func reduceKnown(node *CustomNode, o *CustomObject, meta *customMeta) {
 		reduceApplication(node, o)
 	case VulnerabilityReport:
 		reduceVulnerabilities(node, o, meta.Labels.V)
+	case VPA:
+		reduceVPA(node, o)
 	case "ExternalSecret.external-secrets.io":
 		target := read[struct {
 			Target struct {

@@ -1,0 +1,208 @@
+package facts
+
+import (
+	"net"
+	"strings"
+)
+
+// Labeled finds the objects of a graph that the labels of metrics and alerts name. It belongs to one graph, and is not safe
+// for concurrent use.
+type Labeled struct {
+	graph *Graph
+	// nodes by name and by address.
+	nodes map[string]Ref
+	// workloads by namespace and name.
+	workloads map[[2]string]Ref
+}
+
+// NewLabeled indexes a graph.
+func NewLabeled(g *Graph) *Labeled {
+	l := &Labeled{graph: g, nodes: map[string]Ref{}, workloads: map[[2]string]Ref{}}
+	for _, node := range g.Nodes {
+		for _, address := range node.Addresses {
+			l.nodes[address] = node.Ref
+		}
+	}
+	for _, node := range g.Nodes {
+		l.nodes[node.Name] = node.Ref // a name comes before another node's address
+	}
+	for _, w := range g.Workloads {
+		if w.Owner.IsZero() || w.Owner.Kind.Foreign() {
+			l.workloads[[2]string{w.Namespace, w.Name}] = w.Ref
+		}
+	}
+	for _, cron := range g.CronJobs {
+		if key := [2]string{cron.Namespace, cron.Name}; l.workloads[key].IsZero() {
+			l.workloads[key] = cron.Ref
+		}
+	}
+	return l
+}
+
+// labelsOfKinds are the labels that name an object of a kind, the most telling first. They are those of kube-state-metrics and
+// of the kubelet.
+func labelsOfKinds() []struct {
+	label string
+	kind  Kind
+} {
+	return []struct {
+		label string
+		kind  Kind
+	}{
+		{"persistentvolumeclaim", PVC},
+		{"horizontalpodautoscaler", HPA},
+		{"hpa", HPA},
+		{"job_name", Job},
+		{"cronjob", CronJob},
+		{"statefulset", StatefulSet},
+		{"daemonset", DaemonSet},
+		{"deployment", Deployment},
+		{"replicaset", ReplicaSet},
+		{"poddisruptionbudget", PDB},
+		{"resourcequota", ResourceQuota},
+		{"ingress", Ingress},
+		{"persistentvolume", PV},
+	}
+}
+
+// Object is the object that labels name: one that was read, the most telling label first. What belongs to a controller is
+// stood for by its topmost owner, as in findings. Exporters tell of other objects than themselves, and their own labels may
+// stand beside those: an alert about a node that kube-state-metrics measured has the Pod of kube-state-metrics in its labels.
+// Such a Pod counts only where nothing else is named.
+func (l *Labeled) Object(labels map[string]string) (Ref, bool) {
+	namespace := label(labels, "namespace")
+	for _, known := range labelsOfKinds() {
+		name := label(labels, known.label)
+		if name == "" {
+			continue
+		}
+		ref := Ref{known.kind, namespace, name}
+		if !known.kind.Namespaced() {
+			ref.Namespace = ""
+		}
+		if l.graph.Has(ref) {
+			return l.graph.TopOwner(ref), true
+		}
+	}
+	pod, named := l.Pod(namespace, label(labels, "pod"))
+	exporter := exporterOf(pod, labels)
+	if named && exporter == "" {
+		return pod, true
+	}
+	if node, ok := l.node(labels, exporter); ok {
+		return node, true
+	}
+	if named {
+		return pod, true
+	}
+	for _, name := range []string{label(labels, "service"), label(labels, "kubernetes_name")} {
+		if ref := (Ref{Service, namespace, name}); name != "" && l.graph.Has(ref) && exporter == "" {
+			return ref, true
+		}
+	}
+	if ref, ok := l.node(labels, nodeExporter); ok { // by its address alone
+		return ref, true
+	}
+	if ref := (Ref{Kind: Namespace, Name: namespace}); namespace != "" && l.graph.Has(ref) && exporter == "" {
+		return ref, true
+	}
+	return Ref{}, false
+}
+
+// label of a name. Where a scrape found a label of the target's own that was set already, Prometheus keeps what the target
+// said as exported_<name>, and that is what is meant.
+func label(labels map[string]string, name string) string {
+	if exported := labels["exported_"+name]; exported != "" {
+		return exported
+	}
+	return labels[name]
+}
+
+// Pod is what stands for a Pod: its topmost owner, also where the Pod itself is gone and its name tells whose it was.
+func (l *Labeled) Pod(namespace, name string) (Ref, bool) {
+	if name == "" {
+		return Ref{}, false
+	}
+	if ref := (Ref{Pod, namespace, name}); l.graph.Has(ref) {
+		return l.graph.TopOwner(ref), true
+	}
+	return l.Workload(namespace, name)
+}
+
+// Workload finds the workload that a Pod of this name belongs, or belonged, to: the one with the longest name that the Pod's
+// name goes on from in the way that controllers make names. An exact name is the workload itself.
+func (l *Labeled) Workload(namespace, name string) (Ref, bool) {
+	for end := len(name); end > 0; end = strings.LastIndexByte(name[:end], '-') {
+		ref, ok := l.workloads[[2]string{namespace, name[:end]}]
+		if ok && made(ref.Kind, name[end:]) {
+			return ref, true
+		}
+	}
+	return Ref{}, false
+}
+
+// made says whether the rest of a Pod's name is what the controller of a kind appends.
+func made(kind Kind, rest string) bool {
+	if rest == "" {
+		return true
+	}
+	parts := strings.Split(rest[1:], "-")
+	random := func(s string) bool { return len(s) == 5 && safe(s) }
+	switch kind {
+	case StatefulSet:
+		return len(parts) == 1 && parts[0] != "" && strings.Trim(parts[0], "0123456789") == ""
+	case Deployment:
+		return len(parts) == 2 && len(parts[0]) >= 6 && len(parts[0]) <= 10 && safe(parts[0]) && random(parts[1])
+	case CronJob:
+		return len(parts) == 2 && strings.Trim(parts[0], "0123456789") == "" && random(parts[1])
+	default:
+		return len(parts) == 1 && random(parts[0])
+	}
+}
+
+// safe says whether a text is made of the letters of k8s.io/apimachinery/pkg/util/rand alone.
+func safe(s string) bool { return s != "" && strings.Trim(s, "bcdfghjklmnpqrstvwxz2456789") == "" }
+
+// Exporters that tell of other objects.
+const (
+	stateExporter = "kube-state-metrics"
+	nodeExporter  = "node-exporter"
+)
+
+// exporterOf tells which exporter the labels are of; empty where the workload is none.
+func exporterOf(workload Ref, labels map[string]string) string {
+	for _, exporter := range []string{stateExporter, nodeExporter} {
+		if strings.Contains(workload.Name, exporter) || workload.IsZero() && strings.Contains(labels["job"], exporter) {
+			return exporter
+		}
+	}
+	return ""
+}
+
+// node that labels name; by the address of the target only where the target is the node.
+func (l *Labeled) node(labels map[string]string, exporter string) (Ref, bool) {
+	names := []string{label(labels, "node"), labels["kubernetes_node"], labels["nodename"]}
+	if exporter == nodeExporter {
+		names = append(names, host(label(labels, "instance")))
+		if pod, ok := Lookup[*PodNode](l.graph, Ref{Pod, labels["namespace"], labels["pod"]}); ok {
+			names = append(names, pod.NodeName)
+		}
+	}
+	for _, name := range names {
+		if ref, ok := l.nodes[name]; ok && name != "" {
+			return ref, true
+		}
+	}
+	return Ref{}, false
+}
+
+// Node that labels of a machine's own metrics name: by name, or by the address of the target.
+func (l *Labeled) Node(labels map[string]string) (Ref, bool) { return l.node(labels, nodeExporter) }
+
+// host of an instance, which is mostly host:port.
+func host(instance string) string {
+	if name, _, err := net.SplitHostPort(instance); err == nil {
+		return name
+	}
+	return instance
+}

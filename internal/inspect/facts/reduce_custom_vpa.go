@@ -1,0 +1,22 @@
+package facts
+
+type autoscalerSpec struct {
+	Target loose[struct {
+		Kind loose[string] `json:"kind"`
+		Name loose[string] `json:"name"`
+	}] `json:"targetRef"`
+	Policy loose[struct {
+		Mode loose[string] `json:"updateMode"`
+	}] `json:"updatePolicy"`
+}
+
+// reduceVPA keeps what a VerticalPodAutoscaler sizes, and whether it does so by itself. Without a mode it does
+// (https://github.com/kubernetes/autoscaler/tree/master/vertical-pod-autoscaler, updateMode).
+func reduceVPA(node *CustomNode, o *CustomObject) {
+	spec := read[autoscalerSpec](o.Spec)
+	target := spec.Target.V
+	node.VPA = &VPAFacts{
+		Target:  Ref{Kind: Kind(text(target.Kind.V)), Namespace: node.Namespace, Name: text(target.Name.V)},
+		Applies: spec.Policy.V.Mode.V != "Off",
+	}
+}

@@ -1,0 +1,251 @@
+package trend
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/provider/metrics"
+)
+
+const (
+	// historyFill is how far back the filling of filesystems is looked at; a shorter one where that is too much.
+	historyFill, historyFillShort = 14 * 24 * time.Hour, 5 * 24 * time.Hour
+	// nearlyFull is the share of a claim's capacity below which it is nearly full whatever the forecast, as the alert
+	// KubePersistentVolumeFillingUp has it.
+	nearlyFull = 0.03
+	// The kubelet evicts Pods below these shares of a node's filesystem (nodefs.available and nodefs.inodesFree, its defaults):
+	// for a node that is the end, not an empty disk.
+	evictSpace, evictInodes = 0.10, 0.05
+)
+
+// filesystems are the metrics of a kind of filesystem.
+type filesystems struct {
+	what           facts.FillKind
+	free, capacity string
+	// used is set where free is not measured, but is the rest of capacity.
+	used     string
+	matchers string
+	by       string
+	// reserve is the share of the capacity that counts as used up.
+	reserve float64
+}
+
+func claimSpace() filesystems {
+	return filesystems{what: facts.FillSpace, free: "kubelet_volume_stats_available_bytes", capacity: "kubelet_volume_stats_capacity_bytes", by: claimLabels}
+}
+
+func claimInodes() filesystems {
+	return filesystems{what: facts.FillInodes, free: "kubelet_volume_stats_inodes_free", capacity: "kubelet_volume_stats_inodes", by: claimLabels}
+}
+
+const (
+	claimLabels = "namespace, persistentvolumeclaim"
+	// nodeMatchers choose the filesystems that the kubelet and the container runtime use, where they have ones of their own.
+	nodeMatchers = `fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|rootfs|nfs.*",` +
+		`mountpoint=~"/|/var|/var/lib|/var/lib/(kubelet|containerd|containers|docker|rancher|k0s|k3s)",`
+	nodeLabels = "node, nodename, kubernetes_node, instance, namespace, pod, device, mountpoint"
+)
+
+func nodeSpace() filesystems {
+	return filesystems{
+		what: facts.FillSpace, free: "node_filesystem_avail_bytes", capacity: "node_filesystem_size_bytes", matchers: nodeMatchers, by: nodeLabels,
+		reserve: evictSpace,
+	}
+}
+
+func nodeInodes() filesystems {
+	return filesystems{
+		what: facts.FillInodes, free: "node_filesystem_files_free", capacity: "node_filesystem_files", matchers: nodeMatchers, by: nodeLabels,
+		reserve: evictInodes,
+	}
+}
+
+// cadvisorSpace stands in for nodeSpace where there is no node exporter: what the kubelet's cAdvisor tells of the root cgroup.
+func cadvisorSpace() filesystems {
+	return filesystems{
+		what: facts.FillSpace, used: "container_fs_usage_bytes", capacity: "container_fs_limit_bytes", matchers: `id="/",device=~"/dev/.*",`,
+		by: "node, nodename, kubernetes_node, instance, device", reserve: evictSpace,
+	}
+}
+
+// disk is a filesystem with its history.
+type disk struct {
+	object       facts.Ref
+	device, path string
+	points       []metrics.Point
+	capacity     float64
+}
+
+// claims forecasts the filesystems of PersistentVolumeClaims.
+func (r *reader) claims(ctx context.Context, names map[string]bool) []facts.Fill {
+	if len(r.in.Graph.PVCs) == 0 {
+		return nil
+	}
+	if !names[claimSpace().free] {
+		r.lacking(claimSpace().free, "the kubelets", r.wanting(facts.SourceClaimFill))
+		return nil
+	}
+	var fills []facts.Fill
+	for _, f := range []filesystems{claimSpace(), claimInodes()} {
+		if !names[f.free] {
+			continue
+		}
+		disks := r.disks(ctx, f, facts.SourceClaimFill, "namespace", r.claim)
+		fills = append(fills, r.fills(f, disks, r.in.ClaimHorizon, nearlyFull)...)
+	}
+	return fills
+}
+
+// claim that labels name. One that is only read is as full as it was made.
+func (r *reader) claim(labels metrics.Labels) (facts.Ref, bool) {
+	ref := facts.Ref{Kind: facts.PVC, Namespace: labels["namespace"], Name: labels["persistentvolumeclaim"]}
+	claim, ok := facts.Lookup[*facts.PVCNode](r.in.Graph, ref)
+	if !ok || len(claim.AccessModes) == 1 && claim.AccessModes[0] == "ReadOnlyMany" {
+		return facts.Ref{}, false
+	}
+	return ref, true
+}
+
+// nodes forecasts the filesystems of nodes.
+func (r *reader) nodes(ctx context.Context, names map[string]bool) []facts.Fill {
+	if len(r.in.Graph.Nodes) == 0 {
+		return nil
+	}
+	kinds := []filesystems{nodeSpace(), nodeInodes()}
+	if !names[nodeSpace().free] {
+		kinds = []filesystems{cadvisorSpace()}
+		if !names[cadvisorSpace().capacity] {
+			r.lacking(nodeSpace().free, "node exporters, or the cAdvisor of the kubelets", r.wanting(facts.SourceNodeFill))
+			return nil
+		}
+	}
+	var fills []facts.Fill
+	for _, f := range kinds {
+		if f.free != "" && !names[f.free] {
+			continue
+		}
+		disks := r.disks(ctx, f, facts.SourceNodeFill, "", func(labels metrics.Labels) (facts.Ref, bool) { return r.labeled.Node(labels) })
+		fills = append(fills, r.fills(f, disks, r.in.NodeHorizon, 0)...)
+	}
+	return fills
+}
+
+// disks asks for the histories and the capacities of a kind of filesystem, and joins them to objects.
+func (r *reader) disks(ctx context.Context, f filesystems, source facts.Source, namespace string, object func(metrics.Labels) (facts.Ref, bool)) []*disk {
+	what, checks := "the "+string(f.what)+" of volumes", r.wanting(source)
+	if namespace == "" {
+		what = "the " + string(f.what) + " of nodes"
+	}
+	capacities, ok := r.instant(ctx, what, checks, fmt.Sprintf("max by (%s) (%s{%s})", f.by, f.capacity, trim(f.matchers+r.matcher(namespace, r.in.Namespaces))))
+	if !ok {
+		return nil
+	}
+	series, ok := r.series(ctx, question{
+		what: what, checks: checks, namespace: namespace, step: stepFill, spans: []time.Duration{historyFill, historyFillShort},
+		expression: func(matcher string) string {
+			in := trim(f.matchers + matcher)
+			if f.used != "" {
+				return fmt.Sprintf("min by (%[1]s) (%[2]s{%[4]s} - %[3]s{%[4]s})", f.by, f.capacity, f.used, in)
+			}
+			return fmt.Sprintf("min by (%s) (%s{%s})", f.by, f.free, in)
+		},
+	})
+	if !ok {
+		return nil
+	}
+	r.in.Graph.Provide(source)
+	type key struct {
+		object facts.Ref
+		device string
+	}
+	known := map[key]*disk{}
+	for _, sample := range capacities {
+		ref, ok := object(sample.Labels)
+		if !ok || !metrics.Usable(sample.Value) || sample.Value <= 0 {
+			continue // some filesystems do not count files
+		}
+		k, path := key{ref, sample.Labels["device"]}, sample.Labels["mountpoint"]
+		if d := known[k]; d == nil || shorter(path, d.path) {
+			known[k] = &disk{object: ref, device: k.device, path: path, capacity: sample.Value}
+		}
+	}
+	for _, s := range series {
+		ref, ok := object(s.Labels)
+		if !ok {
+			continue
+		}
+		// One filesystem may have several series, one after another: exporters are replaced. At other places it is mounted twice.
+		if d := known[key{ref, s.Labels["device"]}]; d != nil && d.path == s.Labels["mountpoint"] {
+			d.points = append(d.points, s.Points...)
+		}
+	}
+	disks := make([]*disk, 0, len(known))
+	for _, d := range known {
+		disks = append(disks, d)
+	}
+	slices.SortFunc(disks, func(a, b *disk) int {
+		if c := a.object.Compare(b.object); c != 0 {
+			return c
+		}
+		return strings.Compare(a.path+a.device, b.path+b.device)
+	})
+	return disks
+}
+
+func shorter(a, b string) bool { return len(a) < len(b) || len(a) == len(b) && a < b }
+
+// trim the comma that ends matchers.
+func trim(matchers string) string { return strings.TrimSuffix(matchers, ",") }
+
+// fills judges disks: those that are used up within the horizon, and those that are nearly full, below a share of their
+// capacity.
+func (r *reader) fills(f filesystems, disks []*disk, horizon time.Duration, nearly float64) []facts.Fill {
+	now := r.end(stepFill)
+	var fills []facts.Fill
+	for _, d := range disks {
+		free, ok := newest(d.points, now.Add(-4*stepFill), now)
+		if !ok {
+			continue
+		}
+		fill := facts.Fill{Object: d.object, What: f.what, Path: d.path, Free: free, Capacity: d.capacity}
+		left := d.points
+		if f.reserve > 0 {
+			left = lessen(d.points, f.reserve*d.capacity)
+		}
+		forecast, told := Exhaustion(left, d.capacity, r.in.Graph.Now, horizon)
+		if told {
+			fill.Forecast = true
+			fill.Until, fill.Earliest, fill.Latest = forecast.Until, forecast.Earliest, forecast.Latest
+			fill.PerDay, fill.History, fill.Cycles = forecast.PerDay, forecast.History, forecast.Cycles
+		}
+		if told || free < nearly*d.capacity {
+			fills = append(fills, fill)
+		}
+	}
+	return fills
+}
+
+// newest usable value within a time.
+func newest(points []metrics.Point, from, to time.Time) (float64, bool) {
+	var value float64
+	var at time.Time
+	for _, p := range points {
+		if metrics.Usable(p.Value) && p.Value >= 0 && p.Time.After(from) && !p.Time.After(to) && !p.Time.Before(at) {
+			value, at = p.Value, p.Time
+		}
+	}
+	return value, !at.IsZero()
+}
+
+// lessen takes off what is kept in reserve. What is below it already is not on its way there.
+func lessen(points []metrics.Point, reserve float64) []metrics.Point {
+	less := make([]metrics.Point, 0, len(points))
+	for _, p := range points {
+		less = append(less, metrics.Point{Time: p.Time, Value: p.Value - reserve})
+	}
+	return less
+}

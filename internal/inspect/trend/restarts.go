@@ -1,0 +1,146 @@
+package trend
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/provider/metrics"
+)
+
+const (
+	restartsMetric = "kube_pod_container_status_restarts_total"
+	stepRestarts   = time.Hour
+	// historyRestarts is how far back restarts are looked at; a shorter one where that is too much.
+	historyRestarts, historyRestartsShort = 15 * 24 * time.Hour, 5 * 24 * time.Hour
+	// restarting is how many Pods that restarted lately are looked at.
+	restarting = 1000
+	// minRestarts an hour are the fewest that matter, and how many times the usual they must be.
+	minRestarts, timesRestarts = 3, 3
+)
+
+// restarts finds workloads that restart more than they used to. Only what restarted in the last hours is asked for, so that
+// the answers are small in a cluster where all is well.
+func (r *reader) restarts(ctx context.Context, names map[string]bool) []facts.Anomaly {
+	const what = "the restarts of containers"
+	if !names[restartsMetric] {
+		r.lacking(restartsMetric, "kube-state-metrics", r.wanting(facts.SourceRestarts))
+		return nil
+	}
+	lately, ok := r.instant(ctx, what, r.wanting(facts.SourceRestarts), fmt.Sprintf("topk(%d, sum by (namespace, pod) (increase(%s{%s}[2h])) >= 1)",
+		restarting, restartsMetric, trim(r.matcher("namespace", r.in.Namespaces))))
+	if !ok {
+		return nil
+	}
+	suspects, counts := map[facts.Ref]bool{}, map[facts.Ref]float64{}
+	var namespaces []string
+	for _, sample := range lately {
+		if ref, ok := r.labeled.Pod(sample.Labels["namespace"], sample.Labels["pod"]); ok {
+			if counts[ref] += sample.Value; counts[ref] >= minRestarts {
+				suspects[ref] = true
+				namespaces = append(namespaces, ref.Namespace)
+			}
+		}
+	}
+	if len(suspects) == 0 {
+		r.in.Graph.Provide(facts.SourceRestarts)
+		return nil
+	}
+	namespaces = merged(namespaces, nil)
+	series, ok := r.series(ctx, question{
+		what: what, checks: r.wanting(facts.SourceRestarts), step: stepRestarts, spans: []time.Duration{historyRestarts, historyRestartsShort},
+		expression: func(string) string {
+			return restartHistory(r.matcher("namespace", namespaces))
+		},
+	})
+	if !ok {
+		return nil
+	}
+	since := r.measuredSince(ctx, what)
+	r.in.Graph.Provide(facts.SourceRestarts)
+	return r.unusualRestarts(suspects, series, since)
+}
+
+// restartHistory are the restarts of each Pod by hour; hours without any are left out.
+func restartHistory(matcher string) string {
+	return fmt.Sprintf("sum by (namespace, pod) (increase(%s{%s}[1h])) > 0", restartsMetric, trim(matcher))
+}
+
+// measuredSince is since when restarts are counted at all; hours without a point after it had no restarts.
+func (r *reader) measuredSince(ctx context.Context, what string) time.Time {
+	series, _ := r.series(ctx, question{
+		what: what, checks: r.wanting(facts.SourceRestarts), step: stepRestarts, spans: []time.Duration{historyRestarts, historyRestartsShort},
+		expression: func(matcher string) string { return "count(" + restartsMetric + "{" + trim(matcher) + "})" },
+	})
+	since := r.end(stepRestarts)
+	for _, s := range series {
+		for _, p := range s.Points {
+			if p.Time.Before(since) {
+				since = p.Time
+			}
+		}
+	}
+	return since
+}
+
+func (r *reader) unusualRestarts(suspects map[facts.Ref]bool, series []metrics.Series, since time.Time) []facts.Anomaly {
+	hours := map[facts.Ref]map[time.Time]float64{}
+	for _, s := range series {
+		ref, ok := r.labeled.Pod(s.Labels["namespace"], s.Labels["pod"])
+		if !ok || !suspects[ref] {
+			continue
+		}
+		if hours[ref] == nil {
+			hours[ref] = map[time.Time]float64{}
+		}
+		for _, p := range s.Points {
+			if metrics.Usable(p.Value) {
+				hours[ref][p.Time.UTC()] += p.Value
+			}
+		}
+	}
+	var anomalies []facts.Anomaly
+	for ref, by := range hours {
+		points := make([]metrics.Point, 0, len(by))
+		for at, n := range by {
+			points = append(points, metrics.Point{Time: at, Value: n})
+		}
+		rules := Rules{
+			Step: stepRestarts, InARow: 2, ZeroFrom: since,
+			Effect: func(now, usual float64) bool { return now >= minRestarts && now >= timesRestarts*usual },
+			Noise:  countingNoise,
+		}
+		// A workload that is new has no history of being quiet.
+		if meta := r.in.Graph.MetaOf(ref); meta != nil && meta.Created.After(since) {
+			rules.ZeroFrom = meta.Created
+		}
+		if found, ok := Anomalous(points, r.end(stepRestarts), rules); ok {
+			anomalies = append(anomalies, anomalyOf(ref, facts.AnomalyRestarts, restartsMetric, found))
+		}
+	}
+	return sorted(anomalies)
+}
+
+// countingNoise is the standard deviation of a count, Poisson's. Where nothing is usual, it is that of one in four hours, so that
+// the fewest restarts that matter stand off far enough.
+func countingNoise(usual float64) float64 { return math.Sqrt(math.Max(usual, 0.25)) }
+
+func anomalyOf(ref facts.Ref, kind facts.AnomalyKind, metric string, found Anomaly) facts.Anomaly {
+	return facts.Anomaly{
+		Object: ref, Kind: kind, Metric: metric, Now: found.Now, Usual: found.Usual, Score: found.Score,
+		Season: string(found.Season), History: found.History,
+	}
+}
+
+// sorted by object, kind and metric.
+func sorted(anomalies []facts.Anomaly) []facts.Anomaly {
+	slices.SortFunc(anomalies, func(a, b facts.Anomaly) int {
+		return cmp.Or(a.Object.Compare(b.Object), strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Metric, b.Metric))
+	})
+	return anomalies
+}

@@ -1,0 +1,84 @@
+package trend
+
+import (
+	"math"
+	"slices"
+)
+
+// madScale makes a median absolute deviation comparable with a standard deviation: 1/Φ⁻¹(3/4), for normal noise.
+const madScale = 1.4826
+
+// meanScale does the same for the mean absolute deviation: √(π/2).
+const meanScale = 1.2533
+
+// median of values, which it sorts; NaN without any.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(values)
+	middle := len(values) / 2
+	if len(values)%2 == 1 {
+		return values[middle]
+	}
+	return values[middle-1]/2 + values[middle]/2 // halves first: the sum of two huge numbers is no number
+}
+
+// spread is the median absolute deviation from a center, scaled to a standard deviation. scratch is overwritten.
+func spread(values []float64, center float64, scratch []float64) float64 {
+	scratch = scratch[:0]
+	for _, v := range values {
+		scratch = append(scratch, math.Abs(v-center))
+	}
+	return madScale * median(scratch)
+}
+
+// quantile q of sorted values, the nearest rank above.
+func quantile(sorted []float64, q float64) float64 {
+	if len(sorted) == 0 {
+		return math.NaN()
+	}
+	i := int(math.Ceil(q*float64(len(sorted)))) - 1
+	return sorted[max(0, min(i, len(sorted)-1))]
+}
+
+// line is a straight line through points.
+type line struct {
+	// slope per unit of x, and the value at x = 0.
+	slope, at0 float64
+}
+
+func (l line) at(x float64) float64 { return l.at0 + l.slope*x }
+
+// theilSen is the line whose slope is the median of the slopes between all pairs of points, which up to 29 % of outliers do
+// not move (Theil 1950, Sen 1968). It looks at n² / 2 pairs: give it at most maxFitted points. The second result is false
+// where there is no line: fewer than three points, or all at one x.
+func theilSen(x, y []float64) (line, bool) {
+	n := len(x)
+	if n < 3 {
+		return line{}, false
+	}
+	slopes := make([]float64, 0, n*(n-1)/2)
+	for i := range n {
+		for j := i + 1; j < n; j++ {
+			if dx := x[j] - x[i]; dx > 0 {
+				slopes = append(slopes, (y[j]-y[i])/dx)
+			}
+		}
+	}
+	if len(slopes) == 0 {
+		return line{}, false
+	}
+	fit := line{slope: median(slopes)}
+	at0 := slopes[:0]
+	for i := range n {
+		at0 = append(at0, y[i]-fit.slope*x[i])
+	}
+	fit.at0 = median(at0)
+	if !usable(fit.slope) || !usable(fit.at0) {
+		return line{}, false
+	}
+	return fit, true
+}
+
+func usable(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

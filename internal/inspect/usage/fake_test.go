@@ -1,0 +1,150 @@
+package usage
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/testkit"
+)
+
+// row is a container of a Pod, as the fake server knows it. Negative numbers are not told.
+type row struct {
+	namespace, pod, container                     string
+	lives, cpu, peak, memory, resident, throttled float64
+	owner                                         string // kind/name, as kube-state-metrics tells
+}
+
+// fake is a strict metrics server: it knows the expressions that this package may send, and no others.
+type fake struct {
+	metrics.Provider
+	t    testing.TB
+	rows []row
+	// old labels; metrics that it lacks; nodes' rows.
+	old    bool
+	lacks  []string
+	nodes  []metrics.Sample
+	budget int
+	// fails answers a question by its beginning.
+	fails   map[string]error
+	queries []string
+}
+
+func (f *fake) Query(_ context.Context, expression string, at time.Time) (metrics.Vector, error) {
+	f.queries = append(f.queries, expression)
+	if !at.Equal(testkit.Now()) {
+		f.t.Errorf("asks for %s", at)
+	}
+	if strings.Count(expression, "(") != strings.Count(expression, ")") || strings.Contains(expression, ",,") || strings.Contains(expression, ",}") {
+		f.t.Errorf("does not parse: %s", expression)
+	}
+	for part, err := range f.fails {
+		if strings.Contains(expression, part) {
+			return nil, err
+		}
+	}
+	if strings.HasPrefix(expression, "label_replace(") {
+		return f.discovery(), nil
+	}
+	if strings.Contains(expression, `id="/"`) {
+		return f.nodes, nil
+	}
+	value := f.column(expression)
+	within := f.within(expression)
+	var vector metrics.Vector
+	for _, r := range f.rows {
+		v := value(r)
+		if v < 0 || !within(r.namespace) {
+			continue
+		}
+		labels := metrics.Labels{"namespace": r.namespace, "pod": r.pod, "container": r.container}
+		if f.old {
+			labels = metrics.Labels{"namespace": r.namespace, "pod_name": r.pod, "container_name": r.container}
+		}
+		if strings.Contains(expression, "kube_pod_owner") {
+			kind, name, ok := strings.Cut(r.owner, "/")
+			if !ok {
+				continue
+			}
+			labels = metrics.Labels{"namespace": r.namespace, "pod": r.pod, "owner_kind": kind, "owner_name": name}
+		}
+		vector = append(vector, metrics.Sample{Labels: labels, Time: at, Value: v})
+	}
+	if f.budget > 0 && len(vector) > f.budget {
+		return nil, problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "the answer to the query has more than %d series; ask for fewer", f.budget)
+	}
+	return vector, nil
+}
+
+func (f *fake) discovery() metrics.Vector {
+	var vector metrics.Vector
+	name := markNew
+	if f.old {
+		name = markOld
+	}
+	for _, m := range []string{name, markThrottling, markOwners, markNodes} {
+		if !strings.Contains(strings.Join(f.lacks, " "), m) {
+			vector = append(vector, metrics.Sample{Labels: metrics.Labels{mark: m}, Value: 5})
+		}
+	}
+	return vector
+}
+
+// column finds what an expression asks for, and fails the test on one that is unknown.
+func (f *fake) column(expression string) func(row) float64 {
+	pod, container := "pod", "container"
+	if f.old {
+		pod, container = "pod_name", "container_name"
+	}
+	by := fmt.Sprintf(" by (namespace,%s,%s) (", pod, container)
+	if !strings.Contains(expression, by) && !strings.Contains(expression, "kube_pod_owner") {
+		f.t.Errorf("is not grouped by the labels that there are: %s", expression)
+	}
+	for _, known := range []struct {
+		begins string
+		value  func(row) float64
+	}{
+		{"count_over_time((max" + by + "container_memory_working_set_bytes{", func(r row) float64 { return r.lives }},
+		{"quantile_over_time(0.95,(max" + by + "rate(container_cpu_usage_seconds_total{", func(r row) float64 { return r.cpu }},
+		{"max_over_time((max" + by + "rate(container_cpu_usage_seconds_total{", func(r row) float64 { return r.peak }},
+		{"max" + by + "max_over_time(container_memory_working_set_bytes{", func(r row) float64 { return r.memory }},
+		{"max" + by + "max_over_time(container_memory_rss{", func(r row) float64 { return r.resident }},
+		{"sum" + by + "increase(container_cpu_cfs_throttled_periods_total{", func(r row) float64 { return r.throttled }},
+		{"max by (namespace,pod,owner_kind,owner_name) (max_over_time(kube_pod_owner{", func(row) float64 { return 1 }},
+	} {
+		if strings.HasPrefix(expression, known.begins) {
+			return known.value
+		}
+	}
+	f.t.Fatalf("an unexpected query: %s", expression)
+	return nil
+}
+
+var namespaces = regexp.MustCompile(`namespace=~"([^"]*)"`)
+
+// within says which namespaces an expression is about.
+func (f *fake) within(expression string) func(string) bool {
+	found := namespaces.FindStringSubmatch(expression)
+	if found == nil {
+		if !strings.Contains(expression, `namespace!=""`) {
+			f.t.Errorf("names no namespaces: %s", expression)
+		}
+		return func(string) bool { return true }
+	}
+	pattern := regexp.MustCompile("^(?:" + strings.ReplaceAll(found[1], `\\`, `\`) + ")$")
+	return pattern.MatchString
+}
+
+// all wants every source.
+func all() map[facts.Source][]string {
+	return map[facts.Source][]string{
+		facts.SourceUsage: {"size"}, facts.SourceThrottling: {"throttled"}, facts.SourceNodeUsage: {"node"},
+	}
+}

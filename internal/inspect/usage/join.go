@@ -1,0 +1,250 @@
+package usage
+
+import (
+	"context"
+	"time"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/provider/metrics"
+)
+
+// index joins series to containers of workloads. It holds an entry for each series that belongs to one, and a few numbers for
+// each container.
+type index struct {
+	owners     owners
+	specs      map[facts.Ref][]*facts.PodSpec
+	entries    map[string]entry
+	at         map[target]int32
+	containers []accumulated
+	key        []byte
+}
+
+// target is a container of a workload.
+type target struct {
+	workload  facts.Ref
+	container string
+}
+
+// entry is the series of one container of one Pod.
+type entry struct {
+	target int32
+	// life in steps; counted is set where it was long enough to show more than a start; live where the Pod exists.
+	life          float32
+	counted, live bool
+}
+
+// accumulated is what is known so far of a container.
+type accumulated struct {
+	facts.ContainerUsage
+	// longest life of a Pod and the sum of all, in steps.
+	longest, sum float32
+}
+
+func newIndex(g *facts.Graph) index {
+	x := index{owners: newOwners(g), specs: map[facts.Ref][]*facts.PodSpec{}, entries: map[string]entry{}, at: map[target]int32{}}
+	for _, use := range g.Specs() {
+		x.specs[use.Owner] = append(x.specs[use.Owner], use.Spec)
+	}
+	return x
+}
+
+// keyOf is valid until the next call. No name holds a zero byte.
+func (x *index) keyOf(namespace, pod, container string) []byte {
+	x.key = append(append(append(append(append(x.key[:0], namespace...), 0), pod...), 0), container...)
+	return x.key
+}
+
+// has says whether a workload has a container of this name, and returns its name as the graph has it, so that no label is kept.
+func (x *index) has(workload facts.Ref, container string) (string, bool) {
+	for _, spec := range x.specs[workload] {
+		if spec.Lean == nil {
+			continue
+		}
+		for i := range spec.Lean.Containers {
+			if spec.Lean.Containers[i].Name == container {
+				return spec.Lean.Containers[i].Name, true
+			}
+		}
+		for i := range spec.Lean.InitContainers { // sidecars; those that end are dropped by whoever judges
+			if spec.Lean.InitContainers[i].Name == container {
+				return spec.Lean.InitContainers[i].Name, true
+			}
+		}
+	}
+	return "", false
+}
+
+// add a series to the container that it belongs to.
+func (x *index) add(s seen, workload facts.Ref, live bool) {
+	name, ok := x.has(workload, s.container)
+	if !ok {
+		return
+	}
+	key := target{workload, name}
+	at, ok := x.at[key]
+	if !ok {
+		at = int32(len(x.containers)) //nolint:gosec // bounded by the series of an answer
+		x.at[key] = at
+		x.containers = append(x.containers, accumulated{ContainerUsage: facts.ContainerUsage{
+			Workload: workload, Container: name,
+			CPU: facts.Untold, CPUPeak: facts.Untold, Memory: facts.Untold, MemoryNow: facts.Untold, Resident: facts.Untold, Throttled: facts.Untold,
+		}})
+	}
+	if _, twice := x.entries[string(x.keyOf(s.namespace, s.pod, s.container))]; twice {
+		return
+	}
+	x.entries[string(x.key)] = entry{target: at, life: s.life, live: live}
+	c := &x.containers[at]
+	c.Pods++
+	c.sum += s.life
+	c.longest = max(c.longest, s.life)
+}
+
+// seen is a container of a Pod, and for how many steps it was there.
+type seen struct {
+	namespace, pod, container string
+	life                      float32
+}
+
+// lives asks which containers there were, and for how long; false where nothing is known.
+func (r *reader) lives(ctx context.Context, q templates, hasOwners bool, checks []string) bool {
+	var gone []seen
+	ok := r.ask(ctx, question{what: "which containers there were", checks: checks, expression: q.lives}, func(vector metrics.Vector) {
+		for _, sample := range vector {
+			s := seen{sample.Labels["namespace"], sample.Labels[q.names.pod], sample.Labels[q.names.container], number(sample.Value)}
+			if s.life <= 0 {
+				continue
+			}
+			if workload, ok := r.series.owners.ofPod(s.namespace, s.pod); ok {
+				r.series.add(s, workload, true)
+			} else {
+				gone = append(gone, s)
+			}
+		}
+	})
+	if len(gone) > 0 && hasOwners {
+		r.askOwners(ctx, q)
+	}
+	for _, s := range gone {
+		if workload, ok := r.series.owners.ofGone(s.namespace, s.pod); ok {
+			r.series.add(s, workload, false)
+		}
+	}
+	step := q.lifeStep()
+	for i := range r.series.containers {
+		r.series.containers[i].History = r.history(&r.series.containers[i], step)
+	}
+	r.series.settle(step)
+	return ok
+}
+
+// settle marks the Pods that lived long enough, by the measure of the others of their workload, to show more than their start:
+// for six hours, or half as long as the longest.
+func (x *index) settle(step time.Duration) {
+	enough := float32(longEnough / step)
+	for key, e := range x.entries {
+		e.counted = e.life >= min(x.containers[e.target].longest/2, enough)
+		x.entries[key] = e
+	}
+}
+
+// askOwners asks whose the Pods were that are gone. When it fails, their names tell: that is no gap.
+func (r *reader) askOwners(ctx context.Context, q templates) {
+	for _, part := range r.parts {
+		vector, err := r.query(ctx, q.owners(inNamespaces(part)))
+		if err != nil {
+			return
+		}
+		for _, sample := range vector {
+			l := sample.Labels
+			r.series.owners.told(l["namespace"], l["pod"], l["owner_kind"], l["owner_name"])
+		}
+	}
+}
+
+// history is for how long a container was seen: as long as its oldest Pod, or as all of its Pods together by the number that
+// run now, since each rollout replaces them; but not for longer than its workload exists.
+func (r *reader) history(c *accumulated, step time.Duration) time.Duration {
+	pods := max(1, len(r.in.Graph.PodsOf(c.Workload)))
+	together := share(float64(c.sum)/float64(pods), step, r.in.Options.Window)
+	if meta := r.in.Graph.MetaOf(c.Workload); meta != nil && !meta.Created.IsZero() {
+		together = min(together, max(0, r.in.Graph.Now.Sub(meta.Created)))
+	}
+	return max(share(float64(c.longest), step, r.in.Options.Window), together)
+}
+
+// each sends a question and sets a number of the containers that the answers are of.
+func (r *reader) each(ctx context.Context, q question, set func(c *accumulated, e entry, value float32)) bool {
+	return r.ask(ctx, q, func(vector metrics.Vector) {
+		for _, sample := range vector {
+			value := number(sample.Value)
+			if value < 0 {
+				continue
+			}
+			l := sample.Labels
+			key := r.series.keyOf(l["namespace"], either(l, "pod", "pod_name"), either(l, "container", "container_name"))
+			if e, ok := r.series.entries[string(key)]; ok {
+				set(&r.series.containers[e.target], e, value)
+			}
+		}
+	})
+}
+
+func either(labels metrics.Labels, name, old string) string {
+	if value := labels[name]; value != "" {
+		return value
+	}
+	return labels[old]
+}
+
+// number is a value as it is kept; negative for what is none.
+func number(value float64) float32 {
+	const most = 1e30
+	if !metrics.Usable(value) || value < 0 {
+		return -1
+	}
+	return float32(min(value, most))
+}
+
+// longEnough is for how long a Pod must have lived to count, whatever others did.
+const longEnough = 6 * time.Hour
+
+func setCPU(c *accumulated, e entry, value float32) {
+	if e.counted {
+		c.CPU = max(c.CPU, value)
+	}
+}
+
+func setCPUPeak(c *accumulated, e entry, value float32) {
+	if e.counted {
+		c.CPUPeak = max(c.CPUPeak, value)
+	}
+}
+
+func setMemory(c *accumulated, e entry, value float32) {
+	c.Memory = max(c.Memory, value)
+	if e.live {
+		c.MemoryNow = max(c.MemoryNow, value)
+	}
+}
+
+func setResident(c *accumulated, e entry, value float32) {
+	if e.live {
+		c.Resident = max(c.Resident, value)
+	}
+}
+
+func setThrottled(c *accumulated, e entry, value float32) {
+	if e.live {
+		c.Throttled = max(c.Throttled, min(value, 1))
+	}
+}
+
+// joined are the containers, of which something was told. What was not throttled enough to be sent is not throttled.
+func (r *reader) joined() []facts.ContainerUsage {
+	all := make([]facts.ContainerUsage, 0, len(r.series.containers))
+	for i := range r.series.containers {
+		all = append(all, r.series.containers[i].ContainerUsage)
+	}
+	return all
+}

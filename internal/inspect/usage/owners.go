@@ -1,0 +1,119 @@
+package usage
+
+import (
+	"strings"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// owners finds the workload of a Pod.
+type owners struct {
+	graph *facts.Graph
+	// workloads by namespace and name; of several kinds with one name, all.
+	workloads map[podName][]facts.Ref
+	// gone are the workloads of Pods that kube-state-metrics told of.
+	gone map[podName]facts.Ref
+}
+
+type podName struct{ namespace, name string }
+
+func newOwners(g *facts.Graph) owners {
+	o := owners{graph: g, workloads: map[podName][]facts.Ref{}, gone: map[podName]facts.Ref{}}
+	add := func(ref facts.Ref) {
+		if g.TopOwner(ref) == ref {
+			at := podName{ref.Namespace, ref.Name}
+			o.workloads[at] = append(o.workloads[at], ref)
+		}
+	}
+	for _, w := range g.Workloads {
+		add(w.Ref)
+	}
+	for _, c := range g.CronJobs {
+		add(c.Ref)
+	}
+	for _, j := range g.Jobs {
+		add(j.Ref)
+	}
+	return o
+}
+
+// ofPod is the topmost owner of a Pod of the graph.
+func (o *owners) ofPod(namespace, pod string) (facts.Ref, bool) {
+	ref := facts.Ref{Kind: facts.Pod, Namespace: namespace, Name: pod}
+	if !o.graph.Has(ref) {
+		return facts.Ref{}, false
+	}
+	return o.graph.TopOwner(ref), true
+}
+
+// told notes what kube-state-metrics says of a Pod. Of controllers that are gone as well, the name tells what made them.
+func (o *owners) told(namespace, pod, kind, name string) {
+	at := podName{namespace, pod}
+	ref := facts.Ref{Kind: facts.Kind(kind), Namespace: namespace, Name: name}
+	if o.graph.Has(ref) {
+		o.gone[at] = o.graph.TopOwner(ref)
+		return
+	}
+	above := facts.Kind("")
+	switch facts.Kind(kind) {
+	case facts.ReplicaSet:
+		above = facts.Deployment
+	case facts.Job:
+		above = facts.CronJob
+	}
+	base, suffix := cut(name)
+	if parent := (facts.Ref{Kind: above, Namespace: namespace, Name: base}); above != "" && suffix != "" && o.graph.Has(parent) {
+		o.gone[at] = parent
+	}
+}
+
+// ofGone is the workload of a Pod that is gone: as kube-state-metrics told, or else the one whose name the Pod's goes on from in
+// the way in which its kind of controller names Pods. A name that two rules fit is nobody's.
+func (o *owners) ofGone(namespace, pod string) (facts.Ref, bool) {
+	if ref, ok := o.gone[podName{namespace, pod}]; ok {
+		return ref, true
+	}
+	var found []facts.Ref
+	one, last := cut(pod)
+	two, before := cut(one)
+	for _, ref := range o.workloads[podName{namespace, one}] {
+		switch ref.Kind {
+		case facts.StatefulSet:
+			if digits(last) {
+				found = append(found, ref)
+			}
+		case facts.DaemonSet, facts.ReplicaSet, facts.ReplicationController, facts.Job:
+			if random(last) {
+				found = append(found, ref)
+			}
+		}
+	}
+	for _, ref := range o.workloads[podName{namespace, two}] {
+		switch {
+		case ref.Kind == facts.Deployment && random(last) && hash(before), ref.Kind == facts.CronJob && random(last) && digits(before):
+			found = append(found, ref)
+		}
+	}
+	if len(found) != 1 {
+		return facts.Ref{}, false
+	}
+	return found[0], true
+}
+
+// cut parts a name at its last dash.
+func cut(name string) (base, suffix string) {
+	i := strings.LastIndexByte(name, '-')
+	if i <= 0 {
+		return "", ""
+	}
+	return name[:i], name[i+1:]
+}
+
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// letters that Kubernetes makes random names of (k8s.io/apimachinery/pkg/util/rand).
+const letters = "bcdfghjklmnpqrstvwxz2456789"
+
+// random is what is appended to names of Pods: five of the letters. hash is what Deployments append to ReplicaSets: up to ten.
+func random(s string) bool { return len(s) == 5 && strings.Trim(s, letters) == "" }
+func hash(s string) bool   { return s != "" && len(s) <= 10 && strings.Trim(s, letters) == "" }
