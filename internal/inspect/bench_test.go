@@ -121,3 +121,17 @@ func BenchmarkLinkTenThousandPods(b *testing.B) {
 		causes.Link(graph, checks.Builtin(), findings)
 	}
 }
+
+// BenchmarkGrowth runs all checks and links what they find at two sizes: what a Pod costs should not grow with their number.
+func BenchmarkGrowth(b *testing.B) {
+	for _, deployments := range []int{1000, 5000} {
+		graph := graphOf(crowd(deployments))
+		b.Run(fmt.Sprintf("%d-pods", 10*deployments), func(b *testing.B) {
+			for b.Loop() {
+				findings, _, _ := checks.All(graph, checks.Builtin(), checks.DefaultParams())
+				causes.Link(graph, checks.Builtin(), findings)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(10*deployments), "ns/pod")
+		})
+	}
+}

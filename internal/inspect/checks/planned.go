@@ -119,12 +119,13 @@ func plannedClaim(g *facts.Graph, _ Params) []Finding {
 // plannedAccount is accountMissing for manifests.
 func plannedAccount(g *facts.Graph, _ Params) []Finding {
 	var findings []Finding
+	known := accountsByNamespace(g)
 	for _, use := range g.Specs() {
 		account := facts.Ref{Kind: facts.ServiceAccount, Namespace: use.Owner.Namespace, Name: use.Spec.ServiceAccount}
 		if account.Name == "" || account.Name == "default" || g.Has(account) || !g.Complete(facts.ServiceAccount, account.Namespace) {
 			continue
 		}
-		finding := accountFinding(g, use.Owner, account, nil)
+		finding := accountFinding(known, use.Owner, account, nil)
 		finding.Message = fmt.Sprintf("ServiceAccount %s, which %s %s names, is not in the manifests: without it no Pod may be created.",
 			account.Name, use.Owner.Kind, use.Owner.Name)
 		finding.Remediation = fmt.Sprintf("Add ServiceAccount %s to the manifests of namespace %s, or correct serviceAccountName in the Pod template.",

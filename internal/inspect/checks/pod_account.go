@@ -11,7 +11,7 @@ import (
 // accountMissing finds workloads that lack Pods because their ServiceAccount does not exist.
 func accountMissing(g *facts.Graph, p Params) []Finding {
 	var findings []Finding
-	seen := map[[2]facts.Ref]bool{}
+	seen, known := map[[2]facts.Ref]bool{}, accountsByNamespace(g)
 	add := func(workload facts.Ref, template *facts.PodSpec, conditions []facts.Condition) {
 		account, evidence, ok := missingAccount(g, p, workload, template, conditions)
 		owner := g.TopOwner(workload)
@@ -19,7 +19,7 @@ func accountMissing(g *facts.Graph, p Params) []Finding {
 			return
 		}
 		seen[[2]facts.Ref{owner, account}] = true
-		findings = append(findings, accountFinding(g, owner, account, evidence))
+		findings = append(findings, accountFinding(known, owner, account, evidence))
 	}
 	for _, w := range g.Workloads {
 		if w.Deleting.IsZero() && w.Desired > 0 && (w.Current < w.Desired || w.Kind == facts.Deployment && w.Updated < w.Desired) {
@@ -71,7 +71,18 @@ func parseAccount(message string) (string, bool) {
 	return name, name != "" && strings.Contains(why, "not found")
 }
 
-func accountFinding(g *facts.Graph, owner, account facts.Ref, evidence []Evidence) Finding {
+// accountsByNamespace are the names of the ServiceAccounts of each namespace.
+func accountsByNamespace(g *facts.Graph) map[string][]string {
+	names := map[string][]string{}
+	for _, node := range g.Keyed {
+		if node.Kind == facts.ServiceAccount {
+			names[node.Namespace] = append(names[node.Namespace], node.Name)
+		}
+	}
+	return names
+}
+
+func accountFinding(known map[string][]string, owner, account facts.Ref, evidence []Evidence) Finding {
 	f := Finding{
 		Object: owner, Discriminator: account.Name, Because: []facts.Ref{account},
 		Message: fmt.Sprintf("ServiceAccount %s, which %s %s names, does not exist, so that its Pods may not be created.", account.Name, owner.Kind, owner.Name),
@@ -80,13 +91,7 @@ func accountFinding(g *facts.Graph, owner, account facts.Ref, evidence []Evidenc
 		Remediation: fmt.Sprintf("Create it: `kubectl -n %s create serviceaccount %s`, or correct serviceAccountName in the Pod template of %s %s. Its controller "+
 			"tries again by itself, after some minutes at the latest.", account.Namespace, account.Name, owner.Kind, owner.Name),
 	}
-	var names []string
-	for _, node := range g.Keyed {
-		if node.Kind == facts.ServiceAccount && node.Namespace == account.Namespace {
-			names = append(names, node.Name)
-		}
-	}
-	if similar := similarName(names, account.Name); similar != "" {
+	if similar := similarName(known[account.Namespace], account.Name); similar != "" {
 		f.Evidence = append(f.Evidence, spec("ServiceAccount %s exists: perhaps it is meant", similar))
 	}
 	return f

@@ -267,9 +267,14 @@ func sortNodes[T interface{ meta() *Meta }](nodes []T) {
 }
 
 func (g *Graph) index() {
+	g.podsByLabel = map[podLabel][]*PodNode{}
 	g.podsByNS, g.podsByNode, g.podsByOwner = map[string][]*PodNode{}, map[string][]*PodNode{}, map[Ref][]*PodNode{}
 	for _, pod := range g.Pods {
 		g.podsByNS[pod.Namespace] = append(g.podsByNS[pod.Namespace], pod)
+		for key, value := range pod.Labels {
+			label := podLabel{pod.Namespace, key, value}
+			g.podsByLabel[label] = append(g.podsByLabel[label], pod)
+		}
 		if pod.NodeName != "" {
 			g.podsByNode[pod.NodeName] = append(g.podsByNode[pod.NodeName], pod)
 		}

@@ -54,6 +54,7 @@ type Graph struct {
 	byRef         map[Ref]any
 	podsByOwner   map[Ref][]*PodNode
 	podsByNS      map[string][]*PodNode
+	podsByLabel   map[podLabel][]*PodNode
 	podsByNode    map[string][]*PodNode
 	servicesByNS  map[string][]*ServiceNode
 	endpointsByNS map[Ref][]*EndpointsNode
@@ -200,10 +201,25 @@ func workloadKind(kind Kind) bool {
 	}
 }
 
+// podLabel is a label that Pods of a namespace have.
+type podLabel struct{ namespace, key, value string }
+
+// nearest are the fewest Pods among which all those are that a selector matches: with those of the whole namespace, as many
+// comparisons would be made as there are Services times Pods.
+func (g *Graph) nearest(namespace string, selector Selector) []*PodNode {
+	pods := g.podsByNS[namespace]
+	for key, value := range selector.Exact() {
+		if labelled := g.podsByLabel[podLabel{namespace, key, value}]; len(labelled) < len(pods) {
+			pods = labelled
+		}
+	}
+	return pods
+}
+
 // Selected returns the Pods of a namespace that a selector matches, leaving out those that have finished.
 func (g *Graph) Selected(namespace string, selector Selector) []*PodNode {
 	var selected []*PodNode
-	for _, pod := range g.podsByNS[namespace] {
+	for _, pod := range g.nearest(namespace, selector) {
 		if pod.Phase != "Succeeded" && pod.Phase != "Failed" && selector.Matches(pod.Labels) {
 			selected = append(selected, pod)
 		}
