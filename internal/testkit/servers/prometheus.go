@@ -114,6 +114,8 @@ type PrometheusOptions struct {
 	Targets map[string]string
 	// Alertmanager to send alerts to, as host:port.
 	Alertmanager string
+	// RemoteWrite is a URL that samples are sent on to.
+	RemoteWrite string
 	// Args are added to the command line.
 	Args []string
 }
@@ -149,6 +151,9 @@ func (o PrometheusOptions) config(address string) string {
 	}
 	if o.Alertmanager != "" {
 		text += fmt.Sprintf("alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}\n", o.Alertmanager)
+	}
+	if o.RemoteWrite != "" {
+		text += fmt.Sprintf("remote_write: [{url: %q, queue_config: {batch_send_deadline: 1s}}]\n", o.RemoteWrite)
 	}
 	return text
 }

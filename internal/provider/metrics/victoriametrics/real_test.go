@@ -71,4 +71,22 @@ func TestARealVictoriaMetricsGivesBackWhatWasWritten(t *testing.T) {
 	conformance.Recovers(t, p, process)
 }
 
+// TestWhatARealPrometheusWritesOnCanBeAskedForInVictoriaMetrics is the remote write that docs/observability.md shows.
+func TestWhatARealPrometheusWritesOnCanBeAskedForInVictoriaMetrics(t *testing.T) {
+	t.Parallel()
+	url, _ := servers.VictoriaMetrics(t, servers.VictoriaMetricsOptions{})
+	servers.Prometheus(t, servers.PrometheusOptions{RemoteWrite: url + "/api/v1/write"})
+	p := dial(t, metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Timeout: conformance.Timeout})
+	conformance.Eventually(t, "what Prometheus wrote on", func(ctx context.Context) error {
+		vector, err := p.Query(ctx, `up{job="prometheus"}`, time.Now())
+		if err != nil || len(vector) != 1 || vector[0].Value != 1 {
+			return fmt.Errorf("got %+v, %w", vector, err)
+		}
+		return nil
+	})
+	if health := conformance.Healthy(t, p); health.Flavour != victoriametrics.FlavourSingle {
+		t.Errorf("got %+v", health)
+	}
+}
+
 func same(a, b metrics.Point) bool { return a.Time.Equal(b.Time) && a.Value == b.Value }
