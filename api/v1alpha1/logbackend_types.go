@@ -103,6 +103,20 @@ type ElasticsearchBackend struct {
 	// +kubebuilder:default="logs-kubeops-default"
 	// +optional
 	WriteIndex string `json:"writeIndex,omitempty"`
+	// dataView asks for a data view of Kibana, or an index pattern of OpenSearch Dashboards, for index. Default: none is made.
+	// +optional
+	DataView *DataView `json:"dataView,omitempty"`
+}
+
+// DataView says where a data view is made. It is called with spec.auth and spec.tls, and stays when the LogBackend is deleted,
+// since people may have saved searches over it.
+type DataView struct {
+	// url of Kibana or OpenSearch Dashboards, with its base path, and with /s/<space> for another space than the default one, for
+	// example https://kibana.logging:5601.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('@')",message="url must be an http or https URL without credentials"
+	URL string `json:"url"`
 }
 
 // LokiBackend is where a Loki is.
@@ -252,6 +266,8 @@ const (
 	ConditionRetentionMatches = "RetentionMatches"
 	// ConditionRouted is on a LogBackend with spec.collect: True once the collectors run with its routes.
 	ConditionRouted = "Routed"
+	// ConditionDataViewReady is on a LogBackend with spec.elasticsearch.dataView: True once the data view is there.
+	ConditionDataViewReady = "DataViewReady"
 )
 
 // ShardCounts of an Elasticsearch or OpenSearch cluster.

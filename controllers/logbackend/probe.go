@@ -94,10 +94,14 @@ func capabilities(list []string) []string {
 	return list[:min(len(list), most)]
 }
 
-// unasked says that the retention was not compared, because the round trip failed.
+// unasked says that the retention was not compared, because the round trip failed; what is known of the data view stays.
 func (r *Reconciler) unasked(b *v1alpha1.LogBackend, err error) {
 	if b.Spec.Retention != nil {
 		r.matches(b, metav1.ConditionUnknown, reason(err), "not compared, since the back end is not Ready")
+	}
+	if wantsDataView(b) {
+		conditions := r.ConditionsOf(subject(b))
+		conditions.Observe(v1alpha1.ConditionDataViewReady)
 	}
 }
 

@@ -60,6 +60,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		r.unasked(b, verdict.Err)
 	} else {
 		r.retention(limited, b, opened)
+		r.dataView(limited, b, opened)
 	}
 	r.DataSource(ctx, stored, s, b.Spec.Grafana, opened.DataSource(b))
 	return r.Finish(ctx, stored, s, verdict)
@@ -68,7 +69,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 // subject is the part of a LogBackend that all back ends have.
 func subject(b *v1alpha1.LogBackend) backend.Subject {
 	return backend.Subject{
-		Object: b, Access: &b.Spec.BackendAccess, Known: []string{v1alpha1.ConditionRetentionMatches, v1alpha1.ConditionRouted},
+		Object: b, Access: &b.Spec.BackendAccess, Known: []string{v1alpha1.ConditionRetentionMatches, v1alpha1.ConditionRouted, v1alpha1.ConditionDataViewReady},
 		Conditions: &b.Status.Conditions, Observed: &b.Status.ObservedGeneration, LastProbe: &b.Status.LastProbeTime, LastHandled: &b.Status.LastHandledRequest,
 	}
 }
@@ -80,6 +81,9 @@ func (r *Reconciler) subject(b *v1alpha1.LogBackend) backend.Subject {
 	}
 	if b.Spec.Collect != nil {
 		s.Asides = append(s.Asides, v1alpha1.ConditionRouted)
+	}
+	if wantsDataView(b) {
+		s.Asides = append(s.Asides, v1alpha1.ConditionDataViewReady)
 	}
 	if b.Spec.Grafana != nil {
 		s.Asides = append(s.Asides, v1alpha1.ConditionDataSourceReady)

@@ -45,6 +45,9 @@ type Logs struct {
 	logs.Provider
 	// endpoint that Grafana is to ask.
 	endpoint provider.Endpoint
+	// egress and telemetry are for what stands beside it, see PutDataView.
+	egress    provider.Egress
+	telemetry *provider.Metrics
 	// Clean makes a text of the server fit to be shown, at most so many runes long.
 	Clean func(text string, most int) string
 }

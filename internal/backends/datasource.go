@@ -30,12 +30,9 @@ func (l *Logs) DataSource(b *v1alpha1.LogBackend) *visual.DataSource {
 	}
 	switch {
 	case b.Spec.Elasticsearch != nil:
-		source.Index, source.TimeField = b.Spec.Elasticsearch.Index, "@timestamp"
+		source.Index, source.TimeField = b.Spec.Elasticsearch.Index, timeField(b)
 		if fields := b.Spec.Fields; fields != nil {
 			source.MessageField, source.LevelField = fields.Message, fields.Level
-			if fields.Time != "" {
-				source.TimeField = fields.Time
-			}
 		}
 	case b.Spec.Loki != nil && b.Spec.Loki.Tenant != "":
 		source.Endpoint.Header = http.Header{"X-Scope-OrgID": {b.Spec.Loki.Tenant}}

@@ -104,7 +104,7 @@ func (r *Resolver) OpenLogs(ctx context.Context, b *v1alpha1.LogBackend) (*Logs,
 	if err != nil {
 		return nil, failed(err)
 	}
-	return &Logs{Provider: opened, Clean: cleaner(secrets), endpoint: settings.Endpoint}, nil
+	return &Logs{Provider: opened, Clean: cleaner(secrets), endpoint: settings.Endpoint, egress: r.Egress, telemetry: r.Telemetry}, nil
 }
 
 func fields(f *v1alpha1.LogFields) logs.Fields {
