@@ -48,6 +48,10 @@ const (
 	ReasonNotIngesting = "NotIngesting"
 	// ReasonConflictingRoutes: what this resource collects contradicts what another one collects.
 	ReasonConflictingRoutes = "ConflictingRoutes"
+	// ReasonNamespaceNotAllowed: this resource may not collect from a namespace that it names.
+	ReasonNamespaceNotAllowed = "NamespaceNotAllowed"
+	// ReasonRouted: the collectors of all nodes run with the routes of this resource.
+	ReasonRouted = "Routed"
 )
 
 // SecretKeyReference names one key of a Secret in the namespace of the resource.

@@ -35,12 +35,8 @@ const costly = "object.spec.numbers.all(a, object.spec.numbers.all(b, object.spe
 func TestACheckThatIsTooExpensiveStopsAndHurtsNoOther(t *testing.T) {
 	programs := compiled(t, onDeployments(costly), onDeployments("object.spec.replicas > 0", func(c *v1alpha1.CustomCheck) { c.ID = "cheap" }))
 	s := NewSession(programs, testkit.Graph(t, ""), nil)
-	start := time.Now()
 	for n, numbers := range []int{1, 1, 300, 300, 300, 1} {
 		s.Object(t.Context(), deployment(n, numbers))
-	}
-	if took := time.Since(start); took > 20*time.Second {
-		t.Errorf("took %v", took)
 	}
 	want := []string{
 		"medium custom-cheap Deployment/shop/d00000: It is wrong.",

@@ -11,6 +11,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -127,7 +130,35 @@ func (p *Process) Stop() {
 }
 
 // Pause stops the process from running without ending it: connections stay open and nothing answers. Resume lets it go on.
-func (p *Process) Pause() { p.signal(syscall.SIGSTOP) }
+// Threads stop one by one: it returns when all of them have.
+func (p *Process) Pause() {
+	p.t.Helper()
+	p.signal(syscall.SIGSTOP)
+	deadline := time.Now().Add(10 * time.Second)
+	for !p.stopped() {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%s did not stop", p.spec.Name)
+		}
+		runtime.Gosched()
+	}
+}
+
+// stopped says whether no thread of the process, and of those that it started, runs; see proc_pid_stat(5).
+func (p *Process) stopped() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil || p.cmd.Process == nil {
+		return true
+	}
+	group := strconv.Itoa(p.cmd.Process.Pid)
+	threads, err := filepath.Glob("/proc/[0-9]*/task/[0-9]*/stat")
+	return err == nil && !slices.ContainsFunc(threads, func(path string) bool {
+		content, _ := os.ReadFile(path) // one that has ended does not run
+		_, rest, _ := strings.Cut(string(content), ") ")
+		about := strings.Fields(rest) // state, parent, group, ...
+		return len(about) > 2 && about[2] == group && about[0] != "T" && about[0] != "Z"
+	})
+}
 
 // Resume lets a paused process go on.
 func (p *Process) Resume() { p.signal(syscall.SIGCONT) }

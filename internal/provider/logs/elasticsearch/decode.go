@@ -167,13 +167,27 @@ func (m *mapping) line(document map[string]any) string {
 // labelsOf a document: those of the contract and those that were asked for, and what stands in the objects of labels.
 func (m *mapping) labelsOf(document map[string]any) map[string]string {
 	labels := make(map[string]string, 8)
+	take := func(label, path string) bool {
+		text, is := scalar(lookup(document, path))
+		if !is || text == "" {
+			return false
+		}
+		if label == logs.LabelLevel {
+			text = strings.ToLower(text)
+		}
+		labels[label] = firstBytes(text, mostLabelLength)
+		return true
+	}
 	for label, fields := range m.labels {
 		for _, f := range fields {
-			if text, is := scalar(lookup(document, f.path)); is && text != "" {
-				if label == logs.LabelLevel {
-					text = strings.ToLower(text)
-				}
-				labels[label] = firstBytes(text, mostLabelLength)
+			if take(label, f.path) {
+				break
+			}
+		}
+	}
+	for label, paths := range m.guesses {
+		for _, path := range paths {
+			if take(label, path) {
 				break
 			}
 		}

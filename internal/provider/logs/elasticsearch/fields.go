@@ -35,6 +35,8 @@ type mapping struct {
 	// message fields, and those of labels of the contract and of others that were asked for.
 	message []field
 	labels  map[string][]field
+	// guesses are where a label may stand that was in no document when the server was asked, and may be in a newer one.
+	guesses map[string][]string
 	schema  string
 }
 
@@ -115,7 +117,7 @@ func (p *Provider) read(ctx context.Context, others []string) (*mapping, error) 
 
 // build the mapping from what a server told.
 func (p *Provider) build(caps capabilities, others []string) (*mapping, error) {
-	m := &mapping{at: time.Now(), labels: map[string][]field{}}
+	m := &mapping{at: time.Now(), labels: map[string][]field{}, guesses: map[string][]string{}}
 	for _, path := range candidates(p.fields, roleTime) {
 		_, date := caps[path]["date"]
 		_, nanos := caps[path]["date_nanos"]
@@ -129,6 +131,9 @@ func (p *Provider) build(caps capabilities, others []string) (*mapping, error) {
 	m.message = caps.present(candidates(p.fields, roleMessage))
 	for _, role := range roles()[2:] {
 		m.labels[role] = caps.present(candidates(p.fields, role))
+		if len(m.labels[role]) == 0 {
+			m.guesses[role] = candidates(p.fields, role)
+		}
 	}
 	for _, label := range others {
 		m.labels[label] = caps.present(foreign(label))

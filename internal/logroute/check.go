@@ -1,0 +1,216 @@
+package logroute
+
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
+)
+
+// route is a LogBackend that passed every check, in the form that both collectors print.
+type route struct {
+	*Backend
+	// id of its components: letters, digits and _ only.
+	id string
+	// url without a slash at its end, in ASCII without $, { and }.
+	url    string
+	target Target
+	selection
+	// drop holds paths of fields, in segments.
+	drop [][]string
+	// redact holds expressions in the collector's dialect.
+	redact []string
+	// authorization is the value of the header, or "".
+	authorization string
+}
+
+// check everything that one LogBackend says by itself.
+func check(b *Backend, options Options) (*route, *problem.Problem) {
+	if validation.IsDNS1123Label(b.Name.Namespace) != nil || validation.IsDNS1123Subdomain(b.Name.Name) != nil {
+		return nil, invalid("the name of the resource is none that Kubernetes gives")
+	}
+	r := &route{Backend: b, id: identity(b)}
+	for _, step := range []func(Options) *problem.Problem{r.checkSelection, r.checkURL, r.checkNames, r.checkFields, r.checkRedact, r.checkAuth, r.checkTLS} {
+		if p := step(options); p != nil {
+			return nil, p
+		}
+	}
+	return r, nil
+}
+
+func invalid(format string, args ...any) *problem.Problem {
+	return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, format, args...)
+}
+
+func (r *route) checkSelection(options Options) (p *problem.Problem) {
+	r.selection, p = selectionOf(r.Backend, slices.Contains(options.Everywhere, r.Name.Namespace))
+	return p
+}
+
+// checkURL holds a URL to the rules that hold for the manager's own requests. What a name resolves to is judged by the network
+// policy, since the collector resolves it.
+func (r *route) checkURL(options Options) *problem.Problem {
+	base, err := provider.CheckURL(r.Endpoint.URL, options.Egress)
+	if err != nil {
+		if p := problem.As(err); p != nil {
+			return p
+		}
+		return invalid("the URL of the back end cannot be used")
+	}
+	// $ and {} mean something to Vector's configuration and templates; % of an escape means a date where a URL is a template.
+	path := strings.NewReplacer("$", "%24", "{", "%7B", "}", "%7D", "[", "%5B", "]", "%5D", "'", "%27", "#", "%23").Replace(base.EscapedPath())
+	port, err := portOf(base)
+	if err != nil || !ascii(base.Host) || strings.ContainsAny(base.Host, "${}\"'\\#") || !ascii(path) {
+		return invalid("the URL of the back end cannot be used by a collector: give a host name in ASCII and a port from 1 to 65535")
+	}
+	r.url, r.target = base.Scheme+"://"+base.Host+path, Target{Host: base.Hostname(), Port: port}
+	return nil
+}
+
+func portOf(u *url.URL) (int32, error) {
+	if u.Port() == "" {
+		if u.Scheme == "https" {
+			return 443, nil
+		}
+		return 80, nil
+	}
+	port, err := strconv.ParseInt(u.Port(), 10, 32)
+	if err != nil || port < 1 || port > 65535 {
+		return 0, net.InvalidAddrError("no port")
+	}
+	return int32(port), nil
+}
+
+func ascii(text string) bool {
+	return !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' })
+}
+
+// checkNames of an index or a tenant again, as the API does: a caller may have got its settings elsewhere.
+func (r *route) checkNames(Options) *problem.Problem {
+	fits := func(pattern, text string) bool { return regexp.MustCompile(pattern).MatchString(text) }
+	switch {
+	case r.Type == v1alpha1.LogBackendElasticsearch && !fits(`^[a-z0-9][a-z0-9._-]{0,254}$`, r.WriteIndex):
+		return invalid("spec.elasticsearch.writeIndex is no name of an index or a data stream")
+	case r.Type == v1alpha1.LogBackendLoki && r.Tenant != "" && !fits(`^[a-zA-Z0-9!._*'()-]{1,150}$`, r.Tenant):
+		return invalid("spec.loki.tenant is no name of a tenant")
+	case r.Type == v1alpha1.LogBackendVictoriaLogs && r.Tenant != "" && !fits(`^[0-9]{1,10}(:[0-9]{1,10})?$`, r.Tenant):
+		return invalid("spec.victorialogs.tenant must be accountID or accountID:projectID")
+	}
+	switch r.Type {
+	case v1alpha1.LogBackendElasticsearch, v1alpha1.LogBackendLoki, v1alpha1.LogBackendVictoriaLogs:
+		return nil
+	}
+	return invalid("nothing can be routed to type %q", r.Type)
+}
+
+// kept are fields that lines are found by: without them nothing could ask for a Pod's lines.
+func kept() []string {
+	return []string{
+		"message", "timestamp", "@timestamp", "kubernetes", "kubernetes.pod_namespace", "kubernetes.pod_name", "kubernetes.container_name", "kubernetes.pod_node_name",
+	}
+}
+
+func (r *route) checkFields(Options) *problem.Problem {
+	segment := regexp.MustCompile(`^[A-Za-z0-9_@-]+$`)
+	for _, field := range set(r.Collect.DropFields) {
+		at := slices.Index(r.Collect.DropFields, field)
+		if slices.Contains(kept(), field) {
+			return invalid("spec.collect.dropFields[%d] names %s, which lines are found by; use spec.collect.redact for what is in it", at, field)
+		}
+		path := strings.Split(field, ".")
+		if !segment.MatchString(path[0]) || slices.ContainsFunc(path, func(name string) bool { return !segment.MatchString(name) }) {
+			return invalid("spec.collect.dropFields[%d] is no path of a field: write names joined by single dots, such as kubernetes.pod_annotations", at)
+		}
+		r.drop = append(r.drop, path)
+	}
+	return nil
+}
+
+func (r *route) checkRedact(Options) *problem.Problem {
+	to := rust
+	if r.Collect.Collector == v1alpha1.CollectorFluentd {
+		to = ruby
+	}
+	// The order of expressions is kept: one may match what another left over.
+	for i, expression := range r.Collect.Redact {
+		translated, err := translate(expression, to)
+		if err != nil {
+			return invalid("spec.collect.redact[%d] %s", i, err)
+		}
+		r.redact = append(r.redact, translated)
+	}
+	return nil
+}
+
+// checkAuth makes the header. Only letters that mean nothing to any configuration are let through: collectors differ from version
+// to version in whether a secret is put into the text of the configuration or into its values.
+func (r *route) checkAuth(Options) *problem.Problem {
+	token := regexp.MustCompile(`^[A-Za-z0-9._~+/=-]+$`) // token68 of RFC 9110
+	bad := func(field string) *problem.Problem {
+		return problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "%s holds characters that no token has; look for spaces or line ends in the Secret", field)
+	}
+	switch a := r.Endpoint.Auth; {
+	case a.BearerToken != "":
+		if !token.MatchString(a.BearerToken) {
+			return bad("the token of spec.auth.bearerToken")
+		}
+		r.authorization = "Bearer " + a.BearerToken
+	case a.APIKey != "":
+		if !token.MatchString(a.APIKey) {
+			return bad("the key of spec.auth.apiKey")
+		}
+		r.authorization = "ApiKey " + a.APIKey
+	case a.Username != "" || a.Password != "":
+		r.authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(a.Username+":"+a.Password))
+	}
+	return nil
+}
+
+// checkTLS keeps one broken certificate from keeping a collector, and so every back end, from starting.
+func (r *route) checkTLS(Options) *problem.Problem {
+	settings := r.Endpoint.TLS
+	if len(settings.CA) > 0 && !x509.NewCertPool().AppendCertsFromPEM(settings.CA) {
+		return problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "the CA of spec.tls.ca holds no certificate in PEM form")
+	}
+	if name := settings.ServerName; name != "" && !regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`).MatchString(name) {
+		return invalid("spec.tls.serverName is no host name")
+	}
+	if err := provider.CheckTLS(settings); err != nil {
+		if p := problem.As(err); p != nil {
+			return p
+		}
+		return problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "the certificates of spec.tls cannot be used")
+	}
+	return nil
+}
+
+// described is what the sameness of two targets is judged by: two of these that are equal store their lines in one place.
+func (r *route) described() string {
+	return fmt.Sprintf("%s %s %s %s", r.Type, strings.ToLower(r.url), r.WriteIndex, r.tenant())
+}
+
+// tenant with its default.
+func (r *route) tenant() string {
+	if r.Type != v1alpha1.LogBackendVictoriaLogs {
+		return r.Tenant
+	}
+	account, project, _ := strings.Cut(r.Tenant, ":")
+	if account == "" {
+		account = "0"
+	}
+	if project == "" {
+		project = "0"
+	}
+	return account + ":" + project
+}

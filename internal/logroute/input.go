@@ -1,0 +1,73 @@
+package logroute
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
+)
+
+// Backend is a LogBackend that collects, with every reference resolved.
+type Backend struct {
+	// Name of the resource.
+	Name types.NamespacedName
+	// Created says who came first where two contradict each other.
+	Created time.Time
+	// Type of the server.
+	Type v1alpha1.LogBackendType
+	// Endpoint with credentials. Its Header is not used.
+	Endpoint provider.Endpoint
+	// WriteIndex of Elasticsearch: an index or a data stream.
+	WriteIndex string
+	// Version that the server told, if it did; Elasticsearch 6 needs types in its requests.
+	Version, Flavour string
+	// Tenant of Loki or VictoriaLogs.
+	Tenant string
+	// Collect is the spec's part.
+	Collect v1alpha1.LogCollection
+}
+
+// Options of a compilation.
+type Options struct {
+	// Everywhere are the namespaces whose LogBackends may collect from other namespaces, too.
+	Everywhere []string
+	// Egress rules that a literal address in a URL must keep to.
+	Egress provider.Egress
+}
+
+// Compiled is what came of all LogBackends.
+type Compiled struct {
+	// Collectors that have something to do, with their configurations.
+	Collectors map[v1alpha1.CollectorType]Configuration
+	// Problems of LogBackends that are left out.
+	Problems map[types.NamespacedName]*problem.Problem
+}
+
+// Configuration of one collector. Nothing in Files is secret.
+type Configuration struct {
+	// Files by name.
+	Files map[string]string
+	// Secrets by name: headers with credentials, certificates and keys.
+	Secrets map[string][]byte
+	// Targets that it sends to.
+	Targets []Target
+	// Routes that it holds, by name.
+	Routes []types.NamespacedName
+}
+
+// Target of lines, for the network policy.
+type Target struct {
+	Host string
+	Port int32
+}
+
+// Limits of what one back end may hold back on one node while it cannot be reached.
+const (
+	// bufferBytes is the smallest disk buffer that Vector takes (its documentation: about 256 MiB).
+	bufferBytes = 268435488
+	// maxFileBytes of all files of a collector: a ConfigMap holds 1 MiB with all that belongs to it.
+	maxFileBytes = 900 << 10
+)

@@ -1,0 +1,101 @@
+# Sends the lines of one route to its back end: Elasticsearch 6.8 to 9 and OpenSearch alike (the official client refuses some of
+# them), Loki, VictoriaLogs. It needs nothing but Ruby's own library.
+require 'fluent/plugin/output'
+require 'net/http'
+require 'openssl'
+require 'uri'
+require 'zlib'
+require_relative 'kubeops_routes'
+
+module Fluent
+  module Plugin
+    class KubeOpsOutput < Output
+      Fluent::Plugin.register_output('kubeops', self)
+
+      # What the server says that may be over soon: the chunk is kept and sent again.
+      class Refused < StandardError; end
+
+      MOST = 8 << 20
+
+      config_param :file, :string
+      config_param :route, :string
+      config_param :secrets, :string
+
+      def configure(conf)
+        super
+        @spec = JSON.parse(File.read(@file)).fetch(@route)
+        @request = ::KubeOps::Request.new(@spec)
+        @uri = URI.parse(@spec.fetch('url') + @request.path)
+      end
+
+      def multi_workers_ready?
+        true
+      end
+
+      def write(chunk)
+        events = []
+        chunk.each { |_time, event| events << event }
+        return if events.empty?
+
+        status, answer = post(@request.body(events))
+        case status
+        when 200..299 then judge(answer)
+        when 400, 405, 406, 410..428, 430..499 # it will not take these lines later either
+          log.error 'the back end refuses a chunk of lines; they are dropped', route: @route, status: status, lines: events.size
+        else raise Refused, "the back end answers #{status}"
+        end
+      end
+
+      private
+
+      def judge(answer)
+        return if @spec.fetch('type') == 'loki'
+
+        never, later = @request.refused(answer)
+        log.error 'the back end refuses some lines; they are dropped', route: @route, lines: never if never.positive?
+        raise Refused, 'the back end is too busy for some lines' if later.positive?
+      end
+
+      def post(body)
+        request = Net::HTTP::Post.new(@uri.request_uri, @request.headers)
+        request['Host'] = @uri.port == @uri.default_port ? @uri.host : "#{@uri.host}:#{@uri.port}"
+        request['Authorization'] = File.read(secret('authorization')) if @spec['authorization']
+        request.body = Zlib.gzip(body)
+        connection.start do |http|
+          answer = +''
+          response = http.request(request) do |r|
+            r.read_body do |part|
+              answer << part
+              raise Refused, 'the back end answers more than is read' if answer.bytesize > MOST
+            end
+          end
+          return [response.code.to_i, answer]
+        end
+      end
+
+      def connection
+        tls = @spec.fetch('tls')
+        # nil: no proxy from the environment.
+        http = Net::HTTP.new(tls['serverName'] || @uri.hostname, @uri.port, nil)
+        http.ipaddr = @uri.hostname if tls['serverName'] # another name is expected there
+        http.open_timeout = 10
+        http.read_timeout = 30
+        http.write_timeout = 30
+        return http unless @uri.scheme == 'https'
+
+        http.use_ssl = true
+        http.verify_mode = tls['insecure'] ? OpenSSL::SSL::VERIFY_NONE : OpenSSL::SSL::VERIFY_PEER
+        http.ca_file = secret('ca.crt') if tls['ca']
+        if tls['certificate']
+          http.cert = OpenSSL::X509::Certificate.new(File.read(secret('tls.crt')))
+          http.key = OpenSSL::PKey.read(File.read(secret('tls.key')))
+        end
+        http
+      end
+
+      def secret(name)
+        File.join(@secrets, "#{@route}.#{name}")
+      end
+    end
+  end
+end
