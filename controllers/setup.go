@@ -10,13 +10,16 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/backend"
 	"kubeops.io/kubeops/controllers/inspection"
 	"kubeops.io/kubeops/controllers/logbackend"
 	"kubeops.io/kubeops/controllers/metricsbackend"
+	"kubeops.io/kubeops/internal/apply"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/logroute"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/builtin"
 	"kubeops.io/kubeops/internal/secretref"
@@ -28,8 +31,20 @@ type Options struct {
 	ParallelInspections int
 	// AllowLoopback lets back ends be on loopback addresses.
 	AllowLoopback bool
+	// LogCollectors says how lines of Pods are routed to LogBackends.
+	LogCollectors LogCollectors
 	// Metrics is where the controllers register theirs.
 	Metrics prometheus.Registerer
+}
+
+// LogCollectors are DaemonSets that bring lines of Pods to LogBackends.
+type LogCollectors struct {
+	// Namespace that they run in. Empty routes nothing.
+	Namespace string
+	// Everywhere are namespaces whose LogBackends may collect from other namespaces, too.
+	Everywhere []string
+	// Images by collector, where not the default ones.
+	Images map[v1alpha1.CollectorType]string
 }
 
 // Setup gives every controller what it needs and adds it to the manager.
@@ -83,9 +98,21 @@ func setupBackends(manager ctrl.Manager, options Options, opener *backends.Resol
 	if err := metricsBackends.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("set up the MetricsBackend controller: %w", err)
 	}
-	logBackends := &logbackend.Reconciler{Keeper: keeper("LogBackend"), Backends: opener}
+	logBackends := &logbackend.Reconciler{Keeper: keeper("LogBackend"), Backends: opener, Routes: routes(manager, options, opener)}
 	if err := logBackends.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("set up the LogBackend controller: %w", err)
 	}
 	return nil
+}
+
+// routes brings lines to LogBackends; nil where the manager runs no collectors.
+func routes(manager ctrl.Manager, options Options, opener *backends.Resolver) logbackend.Routes {
+	collectors := options.LogCollectors
+	if collectors.Namespace == "" {
+		return nil
+	}
+	return &logbackend.Collection{Reader: manager.GetClient(), Backends: opener, Router: &logroute.Router{
+		Applier: &apply.Applier{Client: manager.GetClient()}, Namespace: collectors.Namespace, Images: collectors.Images, Clock: clock.RealClock{},
+		Options: logroute.Options{Everywhere: collectors.Everywhere, Egress: opener.Egress},
+	}}
 }

@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 	_ "time/tzdata" // time zones of schedules, since the image has none
 
 	"go.uber.org/zap/zapcore"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -26,6 +28,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers"
+	"kubeops.io/kubeops/internal/logroute"
 )
 
 func main() {
@@ -42,6 +45,8 @@ type settings struct {
 	leaderElection, allowLoopback                 bool
 	parallel                                      int
 	logLevel                                      zapcore.Level
+	collectorNamespace, vectorImage, fluentdImage string
+	collectionNamespaces                          namespaces
 }
 
 func parse(args []string) (settings, error) {
@@ -53,6 +58,10 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.leaderNamespace, "leader-election-namespace", "", "namespace of the lease (default: the manager's own)")
 	flags.IntVar(&s.parallel, "max-concurrent-inspections", 2, "Inspections that run at the same time; each holds the facts of its cluster in memory")
 	flags.BoolVar(&s.allowLoopback, "allow-loopback-backends", false, "let back ends be on loopback addresses; for a manager that runs outside of the cluster")
+	flags.StringVar(&s.collectorNamespace, "log-collector-namespace", "", "namespace in which the log collectors of spec.collect run; it must let Pods mount folders of the node. Default: none run")
+	flags.Var(&s.collectionNamespaces, "log-collection-namespaces", "namespaces, by comma, whose LogBackends may collect lines of other namespaces, too. Default: none, each collects from its own")
+	flags.StringVar(&s.vectorImage, "vector-image", logroute.DefaultVectorImage, "image of the collector vector")
+	flags.StringVar(&s.fluentdImage, "fluentd-image", logroute.DefaultFluentdImage, "image of the collector fluentd, with the plug-ins concat and kubernetes_metadata")
 	flags.Var(levelFlag{&s.logLevel}, "log-level", "debug, info, warn or error")
 	if err := flags.Parse(args); err != nil {
 		return s, err
@@ -64,6 +73,35 @@ func parse(args []string) (settings, error) {
 		return s, errors.New("--max-concurrent-inspections must be at least 1")
 	}
 	return s, nil
+}
+
+// namespaces are names with commas between them.
+type namespaces []string
+
+// Set implements flag.Value.
+func (n *namespaces) Set(text string) error {
+	*n = nil
+	for name := range strings.SplitSeq(text, ",") {
+		if wrong := validation.IsDNS1123Label(name); wrong != nil {
+			return fmt.Errorf("%q is no name of a namespace: %s", name, wrong[0])
+		}
+		*n = append(*n, name)
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (n *namespaces) String() string { return strings.Join(*n, ",") }
+
+// options for the controllers.
+func (s settings) options() controllers.Options {
+	return controllers.Options{
+		ParallelInspections: s.parallel, AllowLoopback: s.allowLoopback, Metrics: metrics.Registry,
+		LogCollectors: controllers.LogCollectors{
+			Namespace: s.collectorNamespace, Everywhere: s.collectionNamespaces,
+			Images: map[v1alpha1.CollectorType]string{v1alpha1.CollectorVector: s.vectorImage, v1alpha1.CollectorFluentd: s.fluentdImage},
+		},
+	}
 }
 
 // levelFlag lets the flag package set a log level.
@@ -113,7 +151,7 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("make the manager: %w", err)
 	}
-	if err := controllers.Setup(manager, controllers.Options{ParallelInspections: s.parallel, AllowLoopback: s.allowLoopback, Metrics: metrics.Registry}); err != nil {
+	if err := controllers.Setup(manager, s.options()); err != nil {
 		return err
 	}
 	if err := errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", synced(manager.GetCache()))); err != nil {

@@ -45,7 +45,7 @@ func (r *Reconciler) routed(b *v1alpha1.LogBackend, state RouteState, err error)
 	}
 	conditions := r.ConditionsOf(subject(b))
 	if r.Routes == nil {
-		conditions.Aside(v1alpha1.ConditionRouted, metav1.ConditionFalse, v1alpha1.ReasonNotAvailable, "this manager runs no log router, so that spec.collect has no effect: no line is routed here")
+		conditions.Aside(v1alpha1.ConditionRouted, metav1.ConditionFalse, v1alpha1.ReasonNotAvailable, "this manager runs no log collectors, so that no line is routed here; install them with config/components/log-collection, or remove spec.collect")
 		return
 	}
 	switch p := problem.As(err); {

@@ -82,23 +82,42 @@ func budget(b *v1alpha1.QueryBudget) metrics.Budget {
 	return set.Defaulted()
 }
 
+// LogEndpoint is where a LogBackend is, with the credentials that its references lead to. Its errors are problems.
+func (r *Resolver) LogEndpoint(ctx context.Context, b *v1alpha1.LogBackend) (provider.Endpoint, error) {
+	return logEndpoint(ctx, r.Secrets.For(b.Namespace, b.Spec.ServiceAccountName), &b.Spec)
+}
+
+func logEndpoint(ctx context.Context, secrets *secretref.Reader, spec *v1alpha1.LogBackendSpec) (provider.Endpoint, error) {
+	endpoint, err := resolve(ctx, secrets, spec.Auth, spec.TLS, "spec")
+	switch {
+	case err != nil:
+		return endpoint, err
+	case spec.Elasticsearch != nil:
+		return at(endpoint, spec.Elasticsearch.URL), nil
+	case spec.Loki != nil:
+		return at(endpoint, spec.Loki.URL), nil
+	case spec.VictoriaLogs != nil:
+		return at(endpoint, spec.VictoriaLogs.URL), nil
+	}
+	return endpoint, nil
+}
+
 // OpenLogs makes a client of a LogBackend. Its errors are problems. Close what it returns.
 func (r *Resolver) OpenLogs(ctx context.Context, b *v1alpha1.LogBackend) (*Logs, error) {
 	spec := &b.Spec
 	secrets := r.Secrets.For(b.Namespace, spec.ServiceAccountName)
-	endpoint, err := resolve(ctx, secrets, spec.Auth, spec.TLS, "spec")
+	endpoint, err := logEndpoint(ctx, secrets, spec)
 	if err != nil {
 		return nil, err
 	}
-	settings := logs.Settings{Fields: fields(spec.Fields), Timeout: spec.RequestTimeout(), Egress: r.Egress, Metrics: r.Telemetry}
+	settings := logs.Settings{Endpoint: endpoint, Fields: fields(spec.Fields), Timeout: spec.RequestTimeout(), Egress: r.Egress, Metrics: r.Telemetry}
 	switch {
 	case spec.Elasticsearch != nil:
-		settings.Endpoint = at(endpoint, spec.Elasticsearch.URL)
 		settings.Index, settings.WriteIndex = spec.Elasticsearch.Index, spec.Elasticsearch.WriteIndex
 	case spec.Loki != nil:
-		settings.Endpoint, settings.Tenant = at(endpoint, spec.Loki.URL), spec.Loki.Tenant
+		settings.Tenant = spec.Loki.Tenant
 	case spec.VictoriaLogs != nil:
-		settings.Endpoint, settings.Tenant = at(endpoint, spec.VictoriaLogs.URL), spec.VictoriaLogs.Tenant
+		settings.Tenant = spec.VictoriaLogs.Tenant
 	}
 	opened, err := r.LogTypes.New(string(spec.Type), settings)
 	if err != nil {

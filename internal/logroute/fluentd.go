@@ -17,13 +17,13 @@ import (
 const FluentdFile = "fluent.conf"
 
 //go:embed ruby/kubeops_routes.rb
-var rubyRoutes string //nolint:gochecknoglobals // embedded
+var rubyRoutes string
 
 //go:embed ruby/filter_kubeops_route.rb
-var rubyFilter string //nolint:gochecknoglobals // embedded
+var rubyFilter string
 
 //go:embed ruby/out_kubeops.rb
-var rubyOutput string //nolint:gochecknoglobals // embedded
+var rubyOutput string
 
 type fluentdSelector struct {
 	Namespaces []string          `json:"namespaces"`

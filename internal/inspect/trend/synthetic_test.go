@@ -283,7 +283,7 @@ func TestForecastsOnSyntheticDisks(t *testing.T) {
 		}
 	}
 	rate := float64(all) / float64(each*len(steady))
-	t.Log(fmt.Sprintf("all shapes that do not fill up: false %.2f %%", 100*rate))
+	t.Logf("all shapes that do not fill up: false %.2f %%", 100*rate)
 	if rate > 0.01 {
 		t.Errorf("false in %.2f %% of all disks", 100*rate)
 	}

@@ -1,0 +1,128 @@
+package logroute
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/apply"
+)
+
+// Router delivers what Compile makes, and says how the route of each LogBackend is. All fields but Images are required.
+type Router struct {
+	Applier *apply.Applier
+	// Namespace of the collectors. It must let Pods mount folders of the node.
+	Namespace string
+	// Images by collector; see DefaultVectorImage and DefaultFluentdImage.
+	Images  map[v1alpha1.CollectorType]string
+	Options Options
+	Clock   clock.PassiveClock
+
+	mu sync.Mutex
+	// applied is what was delivered last, and when.
+	applied   string
+	appliedAt time.Time
+}
+
+// again is how long what was delivered is believed to be there: whoever changes or deletes it is overruled after that time.
+const again = 5 * time.Minute
+
+// State of the route of one LogBackend.
+type State struct {
+	Ready           bool
+	Reason, Message string
+}
+
+// Sync makes the collectors collect what all LogBackends together ask for, and takes away those that have nothing to do. Its error
+// is a problem of the delivery; then what was delivered before goes on.
+func (r *Router) Sync(ctx context.Context, backends []Backend) (map[types.NamespacedName]State, error) {
+	compiled, err := Compile(backends, r.Options)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.deliver(ctx, compiled); err != nil {
+		return nil, err
+	}
+	states := map[types.NamespacedName]State{}
+	for name, p := range compiled.Problems {
+		states[name] = State{Reason: p.Reason, Message: p.Message}
+	}
+	for collector, c := range compiled.Collectors {
+		state, err := r.state(ctx, collector)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range c.Routes {
+			states[name] = state
+		}
+	}
+	return states, nil
+}
+
+func collectors() []v1alpha1.CollectorType {
+	return []v1alpha1.CollectorType{v1alpha1.CollectorVector, v1alpha1.CollectorFluentd}
+}
+
+// deliver applies what is wanted and deletes what is not, unless just that was done a short time ago.
+func (r *Router) deliver(ctx context.Context, compiled Compiled) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var wanted []*unstructured.Unstructured
+	var known []apply.Ref
+	for _, collector := range collectors() {
+		known = append(known, r.kinds(collector)...)
+		c, ok := compiled.Collectors[collector]
+		if !ok {
+			continue
+		}
+		objects, err := r.objects(collector, c)
+		if err != nil {
+			return err
+		}
+		wanted = append(wanted, objects...)
+	}
+	digest, err := digestOf(wanted)
+	if err != nil {
+		return err
+	}
+	if digest == r.applied && r.Clock.Since(r.appliedAt) < again {
+		return nil
+	}
+	r.applied = "" // until all of it is done
+	// Fields that somebody else set, such as a tool that scales requests, are a problem that names them, not a fight.
+	if _, err := r.Applier.Apply(ctx, wanted, apply.Options{}); err != nil {
+		return err
+	}
+	if _, err := r.Applier.Prune(ctx, known, apply.RefsOf(wanted)); err != nil {
+		return err
+	}
+	r.applied, r.appliedAt = digest, r.Clock.Now()
+	return nil
+}
+
+// state of a collector, and so of all its routes.
+func (r *Router) state(ctx context.Context, collector v1alpha1.CollectorType) (State, error) {
+	refs := r.kinds(collector)
+	ref := refs[slices.IndexFunc(refs, func(ref apply.Ref) bool { return ref.Kind == "DaemonSet" })]
+	health, err := r.Applier.Health(ctx, ref)
+	if err != nil {
+		return State{}, err
+	}
+	switch health {
+	case apply.Healthy:
+		return State{Ready: true, Reason: v1alpha1.ReasonRouted, Message: "the collectors run with the routes of this resource: " + ref.String()}, nil
+	case apply.Failed:
+		return State{Reason: v1alpha1.ReasonProgressing, Message: ref.String() + " cannot be rolled out; see its events and Pods"}, nil
+	case apply.Missing:
+		r.mu.Lock()
+		r.applied = "" // somebody deleted it
+		r.mu.Unlock()
+	}
+	return State{Reason: v1alpha1.ReasonProgressing, Message: ref.String() + " is being rolled out; see its Pods if that takes long"}, nil
+}
