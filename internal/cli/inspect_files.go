@@ -17,6 +17,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/manifests"
 	"kubeops.io/kubeops/internal/leaks"
+	"kubeops.io/kubeops/internal/redact"
 )
 
 // fileOptions are the flags that matter for manifests only.
@@ -70,6 +71,10 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 	if err != nil {
 		return err
 	}
+	gate, err := redact.New(redact.Options{})
+	if err != nil {
+		return err
+	}
 	wall := clock.RealClock{}
 	start := wall.Now()
 	read, err := manifests.Read(cmd.Context(), o.files.sources, manifests.Options{
@@ -80,6 +85,7 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 		return err
 	}
 	report := inspect.Manifests(inspect.ManifestsInput{
+		Redact: gate.Text,
 		Read: read, Checks: selected, Params: config.params(o.grace), Ignore: config.Ignore, ExcludeNamespaces: config.ExcludeNamespaces,
 		Clock: wall, Start: start, Bounds: printedBounds(),
 	})

@@ -74,12 +74,17 @@ func inspectObjects(t *testing.T, now time.Time, objects []any, complete bool) *
 	for _, gap := range gaps {
 		t.Error(gap.Message)
 	}
-	return newReport(g, all, causes.Link(g, all, found), ran, gaps, now)
+	return newReport(t, g, all, causes.Link(g, all, found), ran, gaps, now)
 }
 
-func newReport(g *facts.Graph, all []checks.Check, linked []causes.Linked, ran int, gaps []facts.Gap, now time.Time) *v1alpha1.InspectionReport {
+func newReport(t testing.TB, g *facts.Graph, all []checks.Check, linked []causes.Linked, ran int, gaps []facts.Gap, now time.Time) *v1alpha1.InspectionReport {
+	t.Helper()
+	gate, err := redact.New(redact.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return report.New(report.Input{
-		Graph: g, Findings: linked, Gaps: gaps, Checks: all, ChecksRun: ran, Start: now, Duration: time.Second, Redact: redact.New().Text,
+		Graph: g, Findings: linked, Gaps: gaps, Checks: all, ChecksRun: ran, Start: now, Duration: time.Second, Redact: gate.Text,
 	})
 }
 
@@ -160,7 +165,7 @@ func TestTenThousandFindingsOnOneObjectFitIntoAReport(t *testing.T) {
 	}}
 	all := []checks.Check{noisy}
 	found, ran, gaps := checks.All(g, all, checks.DefaultParams())
-	r := newReport(g, all, causes.Link(g, all, found), ran, gaps, testkit.Now())
+	r := newReport(t, g, all, causes.Link(g, all, found), ran, gaps, testkit.Now())
 	assertStorable(t, r)
 	if !r.Summary.Truncated || r.Summary.Counts.Low != 10_000 || len(r.Findings) == 0 {
 		t.Errorf("truncated %v, %d counted, %d kept; want all counted and the report cut", r.Summary.Truncated, r.Summary.Counts.Low, len(r.Findings))
@@ -177,7 +182,7 @@ func TestGapsWithoutNumberFitIntoAReport(t *testing.T) {
 			Message: strings.Repeat("ü", 2500), Remediation: strings.Repeat("grant ", 400),
 		})
 	}
-	r := newReport(g, all, nil, 0, gaps, testkit.Now())
+	r := newReport(t, g, all, nil, 0, gaps, testkit.Now())
 	assertStorable(t, r)
 	if len(r.Gaps) == 0 || r.Summary.Gaps != 1000 {
 		t.Errorf("%d gaps kept, %d counted; want some kept and all counted", len(r.Gaps), r.Summary.Gaps)

@@ -21,6 +21,10 @@ import (
 // report: the cluster could not be reached at all (a *problem.Problem), or ctx was cancelled, in which case a report
 // would only tell of the cancelling. A deadline of ctx that passes is a gap, not an error.
 func Run(ctx context.Context, in Input) (*Result, error) {
+	gate, err := redact.New(redact.Options{})
+	if err != nil {
+		return nil, err
+	}
 	timer := newTimer(in)
 	all := slices.Concat(in.Checks, custom.Checks(in.Custom))
 
@@ -61,7 +65,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces, NamespacesOnly: len(in.Scope.Namespaces) > 0, Previous: in.Previous,
 		Start: timer.start, Duration: in.Clock.Since(timer.start),
 		Bounds: in.Bounds,
-		Redact: redact.New().Text,
+		Redact: gate.Text,
 	})
 	timer.done(StageReport)
 	return &Result{Report: made, Durations: timer.durations}, nil

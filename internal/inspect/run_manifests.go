@@ -12,7 +12,6 @@ import (
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/manifests"
 	"kubeops.io/kubeops/internal/inspect/report"
-	"kubeops.io/kubeops/internal/redact"
 )
 
 // ManifestsInput is what an inspection of manifests needs.
@@ -30,6 +29,8 @@ type ManifestsInput struct {
 	// Clock tells the time; Start is when the reading began.
 	Clock clock.PassiveClock
 	Start time.Time
+	// Redact takes secrets out of the texts of the report. Required.
+	Redact func(text string) string
 }
 
 // Manifests inspects what was read from files: checks, causes, report. Nothing is asked of any cluster. The first evidence
@@ -51,7 +52,7 @@ func Manifests(in ManifestsInput) *v1alpha1.InspectionReport {
 		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces,
 		Start: in.Start, Duration: in.Clock.Since(in.Start),
 		Bounds: in.Bounds,
-		Redact: redact.New().Text,
+		Redact: in.Redact,
 	})
 	made.Summary.Objects = int32(min(in.Read.Objects, 1<<30)) //nolint:gosec // bounded just here
 	for i := range made.Findings {

@@ -155,21 +155,25 @@ func (r *rule) matches(set *ruleSet, text string) bool {
 		return false
 	}
 	for _, at := range re.FindAllStringSubmatchIndex(text, -1) {
-		match := strings.Trim(text[at[0]:at[1]], "\n")
-		secret := r.secret(text, match, at)
-		if r.entropy > 0 && entropy(secret) <= r.entropy || placeholder(secret) || namesDigest(match) {
-			continue
-		}
-		line := lineAround(text, at[0], at[1])
-		allowed := set.allow.allows(secret, match, line)
-		for _, a := range r.allow {
-			allowed = allowed || a.allows(secret, match, line)
-		}
-		if !allowed {
+		if r.means(set, text, r.secret(text, strings.Trim(text[at[0]:at[1]], "\n"), at), at) {
 			return true
 		}
 	}
 	return false
+}
+
+// means says whether a match is a secret: it looks random enough, and no list allows it.
+func (r *rule) means(set *ruleSet, text, secret string, at []int) bool {
+	match := strings.Trim(text[at[0]:at[1]], "\n")
+	if r.entropy > 0 && entropy(secret) <= r.entropy || placeholder(secret) || namesDigest(match) {
+		return false
+	}
+	line := lineAround(text, at[0], at[1])
+	allowed := set.allow.allows(secret, match, line)
+	for _, a := range r.allow {
+		allowed = allowed || a.allows(secret, match, line)
+	}
+	return !allowed
 }
 
 // secret is the part of a match that the rule means: its group, or the first that is not empty, or all of it.

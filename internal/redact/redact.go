@@ -7,76 +7,124 @@
 package redact
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+
+	"kubeops.io/kubeops/internal/leaks"
 )
+
+// Options of a Redactor.
+type Options struct {
+	// Emails and IPs are replaced, too. Default: they stay, since they often are what a finding is about.
+	Emails, IPs bool
+	// Known are secrets that are known to be ones, such as the credentials that KubeOps itself uses: they are replaced wherever
+	// they stand, also in base64. Those of fewer than 6 bytes are left out: they would hit by chance.
+	Known []string
+}
 
 // Redactor replaces secrets in text. It is safe for concurrent use.
 type Redactor struct {
 	rules []rule
+	forms *leaks.Scanner
+	known []known
 }
 
 // rule finds one form of secret. The last group of the pattern is replaced, or the whole match where there is no group.
 type rule struct {
+	// id for counts.
+	id      string
 	pattern *regexp.Regexp
 	// hints are parts, in lower case, of which every match has at least one.
 	hints []string
 	// secret says whether a match is one; nil means always. key is the pattern's first group where it has two, else empty.
 	secret func(key, value string) bool
+	// as is what the replacement says that it stands for. Default redacted.
+	as string
 }
 
-// secretKey matches names under which secrets are written, as they stand in env, YAML, JSON, flags and logs.
-const secretKey = `([A-Za-z0-9_.-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|authorization|auth[_-]?key|connection[_-]?string)[A-Za-z0-9_-]*)`
+// Counts of what was replaced, by rule.
+type Counts map[string]int
 
-// secretHints are the parts of which every name that secretKey matches has one.
-func secretHints() []string {
-	return []string{"pass", "pwd", "secret", "token", "key", "credential", "authorization", "connection"}
-}
-
-// New compiles the rules.
-func New() *Redactor {
-	return &Redactor{rules: []rule{
-		// PEM blocks of private keys, also when a log cut their end.
-		{pattern: regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)`), hints: []string{"-----begin"}},
-		// user:password@ in URLs; a password may itself hold an @.
-		{pattern: regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/@:]*:([^\s/]+)@`), hints: []string{"://"}, secret: meant},
-		// HTTP authorization: with a scheme in any text, and whatever stands in the header of that name.
-		{pattern: regexp.MustCompile(`(?i)\b(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{8,})`), hints: []string{"bearer", "basic"}, secret: tokenLike},
-		{pattern: regexp.MustCompile(`(?i)authorization["']?\s*[:=]\s*["'\[]?(?:[a-z0-9-]+\s+)([^\s"',\]]{6,})`), hints: []string{"authorization"}, secret: tokenLike},
-		// JSON Web Tokens.
-		{pattern: regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?`), hints: []string{"eyj"}},
-		// Keys with a form of their own: AWS; GitHub, GitLab, Slack, Google, and those that begin with sk-.
-		{pattern: regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`), hints: []string{"akia", "asia"}},
-		{pattern: regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{30,}|sk-[A-Za-z0-9_-]{20,})`), hints: []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "aiza", "sk-"}},
-		// "key": "value", key: 'value', key="value with spaces", and JSON within JSON.
-		{pattern: regexp.MustCompile(`(?i)` + secretKey + `["']?\s*[:=]\s*"((?:[^"\\]|\\.)+)"`), hints: secretHints(), secret: named},
-		{pattern: regexp.MustCompile(`(?i)` + secretKey + `["']?\s*[:=]\s*'([^']+)'`), hints: secretHints(), secret: named},
-		{pattern: regexp.MustCompile(`(?i)` + secretKey + `\\+"\s*:\s*\\+"([^"\\]+)`), hints: secretHints(), secret: named},
-		// key=value and --key=value.
-		{pattern: regexp.MustCompile(`(?i)` + secretKey + `=([^\s"'&,;]+)`), hints: secretHints(), secret: named},
-		// key: value and "key":123; prose has a colon after such names as well ("invalid token: not found").
-		{pattern: regexp.MustCompile(`(?i)` + secretKey + `(?:["']:\s*|:\s+)([^\s"',;{}\[\]]+)`), hints: secretHints(), secret: beside},
-	}}
+// New compiles the rules. It fails only where the rules of gitleaks cannot be read.
+func New(options Options) (*Redactor, error) {
+	forms, err := leaks.New()
+	if err != nil {
+		return nil, err
+	}
+	r := &Redactor{rules: secretRules(), forms: forms, known: knownForms(options.Known)}
+	if options.Emails {
+		r.rules = append(r.rules, emailRule())
+	}
+	if options.IPs {
+		r.rules = append(r.rules, ipRules()...)
+	}
+	return r, nil
 }
 
 // Text returns the text with every secret that a rule finds replaced by [redacted:xxxx].
 func (r *Redactor) Text(text string) string {
+	return r.text(text, nil)
+}
+
+// Count is Text, and says which rule replaced how much.
+func (r *Redactor) Count(text string) (string, Counts) {
+	counts := Counts{}
+	return r.text(text, counts), counts
+}
+
+func (r *Redactor) text(text string, counts Counts) string {
+	for _, k := range r.known {
+		if n := strings.Count(text, k.form); n > 0 {
+			text = strings.ReplaceAll(text, k.form, k.stand)
+			counts.add(RuleKnown, n)
+		}
+	}
+	text = r.manifests(text, counts)
 	// What a rule looks for has a fixed part, and most texts have none of them: looking for these first is many times as fast
 	// as the patterns. A replacement holds no such part, so that one look is enough. The patterns take ſ for an s.
 	lower := strings.ReplaceAll(strings.ToLower(text), "ſ", "s")
 	for _, rule := range r.rules {
-		if slices.ContainsFunc(rule.hints, func(hint string) bool { return strings.Contains(lower, hint) }) {
-			text = rule.apply(text)
+		if rule.hints == nil || slices.ContainsFunc(rule.hints, func(hint string) bool { return strings.Contains(lower, hint) }) {
+			text = rule.apply(text, counts)
 		}
 	}
-	return text
+	return r.byForm(text, counts)
 }
 
-func (r rule) apply(text string) string {
+// byForm replaces what the rules of gitleaks know.
+func (r *Redactor) byForm(text string, counts Counts) string {
+	found := r.forms.Find(text)
+	if len(found) == 0 {
+		return text
+	}
+	var b strings.Builder
+	end := 0
+	for _, s := range found {
+		value := text[s.From:s.To]
+		if strings.Contains(value, "[redacted:") {
+			continue
+		}
+		b.WriteString(text[end:s.From])
+		b.WriteString(pseudonym("redacted", value))
+		counts.add(s.Rule, 1)
+		end = s.To
+	}
+	b.WriteString(text[end:])
+	return b.String()
+}
+
+func (c Counts) add(rule string, n int) {
+	if c != nil {
+		c[rule] += n
+	}
+}
+
+func (r rule) apply(text string, counts Counts) string {
 	matches := r.pattern.FindAllStringSubmatchIndex(text, -1)
 	if matches == nil {
 		return text
@@ -89,19 +137,20 @@ func (r rule) apply(text string) string {
 			key = text[m[2]:m[3]]
 		}
 		value := text[from:to]
-		if r.secret != nil && !r.secret(key, value) {
+		if strings.HasSuffix(text[:from], "[redacted:") || r.secret != nil && !r.secret(key, value) {
 			continue
 		}
 		b.WriteString(text[end:from])
-		b.WriteString(pseudonym(value))
+		b.WriteString(pseudonym(cmp.Or(r.as, "redacted"), value))
+		counts.add(r.id, 1)
 		end = to
 	}
 	b.WriteString(text[end:])
 	return b.String()
 }
 
-// named is a value that was given to a name which secrets have.
-func named(key, value string) bool { return !describes(key) && meant("", value) }
+// givenTo is a value that was given to a name which secrets have.
+func givenTo(key, value string) bool { return !describes(key) && meant("", value) }
 
 // beside is a value that stands after such a name and a colon, and looks like a secret rather than a word: passwords may
 // be short, all else is not.
@@ -110,7 +159,7 @@ func beside(key, value string) bool {
 	if lower := strings.ToLower(key); strings.Contains(lower, "pass") || strings.HasSuffix(lower, "pwd") {
 		shortest = 3
 	}
-	return len(value) >= shortest && strings.ContainsAny(value, "0123456789!@#$%^&*+/=_~") && named(key, value)
+	return len(value) >= shortest && strings.ContainsAny(value, "0123456789!@#$%^&*+/=_~") && givenTo(key, value)
 }
 
 // describes says whether a name speaks about a secret, and does not hold it: secretName, tokenFile, passwordLength.
@@ -118,6 +167,7 @@ func describes(key string) bool {
 	key = strings.ToLower(key)
 	for _, end := range []string{
 		"name", "names", "ref", "file", "path", "dir", "namespace", "ttl", "expiry", "expires", "expiration", "age", "count", "length", "size",
+		"izer", "izers", "service", "server", "controller", // tokenizer, token-service
 		"type", "url", "uri", "endpoint", "issuer", "class", "provider", "version", "policy", "required", "enabled", "reviews", "requests",
 		"secrets", "tokens", // these are counted: secrets=5 in a quota, max_tokens=4096
 	} {
@@ -135,7 +185,7 @@ func meant(_, value string) bool {
 	case "", "true", "false", "null", "nil", "none", "required", "missing", "invalid", "expired", "empty", "unset", "not", "is", "was":
 		return false
 	}
-	for _, start := range []string{"[redacted:", "$(", "${", "<", "/", "{{"} {
+	for _, start := range []string{"[redacted:", "[email:", "[ip:", "$(", "${", "<", "/", "{{"} {
 		if strings.HasPrefix(value, start) {
 			return false
 		}
@@ -161,7 +211,7 @@ func tokenLike(_, value string) bool {
 
 // pseudonym stands for a secret: the same one each time. Only 16 bits of its hash are shown: enough to see that two
 // lines speak of the same secret, too few to confirm a guess of a weak one.
-func pseudonym(secret string) string {
+func pseudonym(as, secret string) string {
 	sum := sha256.Sum256([]byte(secret))
-	return "[redacted:" + hex.EncodeToString(sum[:2]) + "]"
+	return "[" + as + ":" + hex.EncodeToString(sum[:2]) + "]"
 }
