@@ -160,7 +160,35 @@ type UsageSettings struct {
 	MatchLabels map[string]string `json:"matchLabels,omitempty"`
 }
 
+// LogAnalysis says which lines of the LogBackend are searched for errors that are new or surge.
+// +kubebuilder:validation:XValidation:rule="!has(self.baseline) || duration(self.baseline) >= (has(self.window) ? duration(self.window) : duration('1h'))",message="baseline must be at least as long as window, which is 1h unless set"
+type LogAnalysis struct {
+	// window is the time, up to the run, whose errors are judged. Default 1h.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5m') && duration(self) <= duration('24h')",message="window must be between 5m and 24h"
+	// +optional
+	Window *metav1.Duration `json:"window,omitempty"`
+	// baseline is the time before the window that errors are compared with, in up to 24 pieces as long as the window. Default 24h,
+	// or the window where that is longer.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5m') && duration(self) <= duration('336h')",message="baseline must be between 5m and 336h"
+	// +optional
+	Baseline *metav1.Duration `json:"baseline,omitempty"`
+	// maxLines is how many lines a run reads, half of them of the window. Where there are more, the first of each part of the
+	// window and of the baseline are read, and the report has a gap. Default 200000.
+	// +kubebuilder:validation:Minimum=1000
+	// +kubebuilder:validation:Maximum=5000000
+	// +optional
+	MaxLines *int32 `json:"maxLines,omitempty"`
+	// namespaces whose lines are read, of those that are inspected. Default: all of them.
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:MinLength=1
+	// +listType=set
+	// +optional
+	Namespaces []string `json:"namespaces,omitempty"`
+}
+
 // InspectionSpec says what to inspect, when, and with whose rights.
+// +kubebuilder:validation:XValidation:rule="!has(self.logAnalysis) || has(self.logsRef)",message="logAnalysis reads lines of the LogBackend that logsRef names, so it needs logsRef"
 // +kubebuilder:validation:XValidation:rule="!has(self.timeZone) || has(self.schedule)",message="timeZone has a meaning only with a schedule"
 type InspectionSpec struct {
 	// suspend stops further runs, requested ones too; reports and the result of the last run stay.
@@ -244,6 +272,10 @@ type InspectionSpec struct {
 	// gone. Default: none; the lines of Pods that exist are read from the cluster.
 	// +optional
 	LogsRef *LocalReference `json:"logsRef,omitempty"`
+	// logAnalysis reads the lines of the LogBackend for errors that are new or surge; {} takes the defaults. Default: none are
+	// read for that.
+	// +optional
+	LogAnalysis *LogAnalysis `json:"logAnalysis,omitempty"`
 	// usage says how the use of CPU and memory is judged; it has a meaning with metricsRef.
 	// +optional
 	Usage *UsageSettings `json:"usage,omitempty"`

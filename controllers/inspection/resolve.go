@@ -43,6 +43,7 @@ func (r *Reconciler) resolve(ctx context.Context, i *v1alpha1.Inspection) (inspe
 		Custom:            own,
 		Params:            params(&i.Spec),
 		Usage:             usageOptions(i.Spec.Usage),
+		LogAnalysis:       logOptions(i.Spec.LogAnalysis),
 		Ignore:            i.Spec.Ignore,
 		ExcludeNamespaces: i.Spec.ExcludeNamespaces,
 		Previous:          previous,

@@ -43,7 +43,15 @@ func TestTheAPIServerRefusesWhatCannotBeMeant(t *testing.T) {
 		"a margin below nothing":                {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{MemoryMargin: negative()}}, "memoryMargin"},
 		"a price that is no number":             {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{Prices: &v1alpha1.UsagePrices{CPUCoreHour: "1e3", Currency: "EUR"}}}, "cpuCoreHour"},
 		"prices without a currency":             {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{Prices: &v1alpha1.UsagePrices{MemoryGiBHour: "1"}}}, "currency"},
-		"a label that is none":                  {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{MatchLabels: map[string]string{"a-b": "c"}}}, "Prometheus labels"},
+		"an analysis of logs by default":        {spec: v1alpha1.InspectionSpec{LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogAnalysis: &v1alpha1.LogAnalysis{}}},
+		"an analysis of logs": {spec: v1alpha1.InspectionSpec{LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogAnalysis: &v1alpha1.LogAnalysis{
+			Window: duration(10 * time.Minute), Baseline: duration(time.Hour), Namespaces: []string{"shop"},
+		}}},
+		"an analysis without logs":          {v1alpha1.InspectionSpec{LogAnalysis: &v1alpha1.LogAnalysis{}}, "needs logsRef"},
+		"a window longer than its baseline": {v1alpha1.InspectionSpec{LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogAnalysis: &v1alpha1.LogAnalysis{Baseline: duration(30 * time.Minute)}}, "at least as long as window"},
+		"a window of a second":              {v1alpha1.InspectionSpec{LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogAnalysis: &v1alpha1.LogAnalysis{Window: duration(time.Second)}}, "between 5m and 24h"},
+		"too few lines":                     {v1alpha1.InspectionSpec{LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogAnalysis: &v1alpha1.LogAnalysis{MaxLines: new(int32)}}, "maxLines"},
+		"a label that is none":              {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{MatchLabels: map[string]string{"a-b": "c"}}}, "Prometheus labels"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, GenerateName: "v-"}, Spec: tc.spec}

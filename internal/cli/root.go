@@ -66,7 +66,7 @@ It changes nothing in the cluster.`,
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	root.AddCommand(newInspect(streams), newChecks(streams), newReport(streams), newRedact(streams), newVersion(streams))
+	root.AddCommand(newInspect(streams), newChecks(streams), newReport(streams), newLogs(streams), newRedact(streams), newVersion(streams))
 	return root
 }
 

@@ -107,7 +107,7 @@ func (p *printer) evidence(text *textWriter, e v1alpha1.Evidence) {
 		text.block(fmt.Sprintf("%s- %s: ", indent, e.Source), indent+"  ", e.Text)
 		return
 	}
-	text.line("%s- last log lines:", indent)
+	text.line("%s- log:", indent)
 	for _, line := range strings.Split(strings.TrimRight(e.Text, "\n"), "\n") {
 		text.line("%s  %s %s", indent, p.colors.dim("|"), clipLine(line, p.width-len(indent)-4))
 	}

@@ -54,7 +54,7 @@ Score 75 of 100: 1 root cause behind 3 findings (1 critical, 2 high), 1 gap
 CRITICAL  Deployment shop/cart                                                 configmap-key-missing
           ConfigMap cart-config has no key DATABASE_URL.
           - condition: couldn't find key DATABASE_URL in ConfigMap shop/cart-config
-          - last log lines:
+          - log:
             | starting
             | ` + strings.Repeat("x", 85) + `…
           breaks Service shop/cart: No Pod is ready.

@@ -12,6 +12,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/loganalysis"
 	"kubeops.io/kubeops/internal/inspect/report"
 	"kubeops.io/kubeops/internal/inspect/usage"
 	"kubeops.io/kubeops/internal/provider/logs"
@@ -25,6 +26,7 @@ type Stage string
 const (
 	StageCollect  Stage = "collect"
 	StageMetrics  Stage = "metrics" // only where there is a metrics back end
+	StageLogs     Stage = "logs"    // only where lines of a log back end are analysed
 	StageChecks   Stage = "checks"
 	StageCustom   Stage = "custom" // only where there are custom checks
 	StageCauses   Stage = "causes"
@@ -52,6 +54,8 @@ type Input struct {
 	Gaps []facts.Gap
 	// Usage says how the use of CPU and memory is read from Metrics.
 	Usage usage.Options
+	// LogAnalysis says which lines of Logs are searched for errors; nil where none are.
+	LogAnalysis *loganalysis.Options
 	// Ignore leaves findings out of the report; ExcludeNamespaces are names or globs of namespaces to leave out.
 	Ignore            []v1alpha1.IgnoreRule
 	ExcludeNamespaces []string

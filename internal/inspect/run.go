@@ -38,7 +38,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		return nil, err
 	}
 	timer.done(StageCollect)
-	unmeasured := readMetrics(ctx, in, timer, collected.Graph)
+	unmeasured := slices.Concat(readMetrics(ctx, in, timer, collected.Graph), readLogs(ctx, in, timer, collected.Graph, gate))
 	if err := cancelled(ctx); err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func Builtin() []Check {
 		configurationChecks(), capacityChecks(), unusedChecks(),
 		podSecurityChecks(), rbacChecks(), exposureChecks(),
 		manifestChecks(), usageChecks(),
-		fillChecks(), anomalyChecks(), alertChecks(),
+		fillChecks(), anomalyChecks(), alertChecks(), logChecks(),
 	)
 	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
 	return all

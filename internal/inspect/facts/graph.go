@@ -65,11 +65,12 @@ type Graph struct {
 	customVersions map[Kind]string
 	// makers are the custom resources for which a Secret is made, owned what custom resources control.
 	makers, owned map[Ref][]Ref
-	// sources are what back ends told; usage, trends and alerts are part of that, nil where they were not read.
+	// sources are what back ends told; usage, trends, alerts and logs are part of that, nil where they were not read.
 	sources map[Source]bool
 	usage   *Usage
 	trends  *Trends
 	alerts  *Alerts
+	logs    *Logs
 }
 
 // coverage says how much of a kind was read: everywhere, or in some namespaces.

@@ -1,0 +1,221 @@
+package event
+
+import (
+	"strings"
+	"time"
+)
+
+const (
+	// maxLine is how much of a line is looked at.
+	maxLine = 4 << 10
+	// maxExcerpt is how much of the lines of one event is kept.
+	maxExcerpt = 2 << 10
+	// maxFolded is how many lines may become one event; the next begins another.
+	maxFolded = 2000
+	// pause ends an event: the lines of a trace are written at once.
+	pause = 5 * time.Second
+)
+
+// Event is what one statement of a program wrote, in one line or in many.
+type Event struct {
+	// Time of the first line; zero when it is not known.
+	Time  time.Time
+	Level Level
+	// Message is what happened, for finding templates: of a trace the first line, the exception and its last cause, of a line of
+	// JSON the message and the error in it.
+	Message string
+	// Excerpt are the lines as they were written, cut; of a single line that is not cut, the line.
+	Excerpt string
+	// Lines that it was made of, and whether there is a stack trace in it.
+	Lines int
+	Trace bool
+}
+
+// modes of a Folder: what kind of trace its event is in.
+type mode uint8
+
+const (
+	noTrace mode = iota
+	frames       // Java, .NET, JavaScript: lines that begin with at
+	python
+	goroutine
+)
+
+// Folder makes events of the lines of one stream, such as a container. It is not safe for concurrent use.
+type Folder struct {
+	event Event
+	open  bool
+	mode  mode
+	// last is the time of the line before.
+	last time.Time
+	// declared says that the line told its level itself. raised says that the exception of a Python trace has been read.
+	declared, raised bool
+	// exception and cause are what a trace says of itself.
+	exception, cause string
+	excerpt          []byte
+}
+
+// Add a line. Where it begins a new event, the one before is given to emit. level is what the collector says; Unknown where it
+// says nothing. A line may be kept until the next one is added.
+func (f *Folder) Add(at time.Time, line string, level Level, emit func(*Event)) {
+	line = clean(line)
+	if f.open && f.continues(at, line) {
+		f.fold(line)
+		f.last = at
+		return
+	}
+	f.Flush(emit)
+	if line == "" || strings.TrimSpace(line) == "" {
+		return
+	}
+	f.begin(at, line, level)
+}
+
+// Flush gives the event that is under way to emit.
+func (f *Folder) Flush(emit func(*Event)) {
+	if !f.open {
+		return
+	}
+	f.open = false
+	e := &f.event
+	if len(f.excerpt) > 0 {
+		e.Excerpt = string(f.excerpt)
+	}
+	for _, more := range []string{f.exception, f.cause} {
+		if more != "" {
+			e.Message += " | " + more
+		}
+	}
+	if f.mode == python && strings.HasPrefix(e.Message, traceback+" | ") {
+		e.Message = e.Message[len(traceback)+3:]
+	}
+	emit(e)
+	f.event, f.exception, f.cause, f.excerpt = Event{}, "", "", f.excerpt[:0]
+}
+
+const traceback = "Traceback (most recent call last):"
+
+// begin a new event.
+func (f *Folder) begin(at time.Time, line string, level Level) {
+	f.event = Event{Time: at, Message: line, Excerpt: line, Lines: 1, Level: Unknown}
+	f.open, f.mode, f.last, f.raised = true, noTrace, at, false
+	if line[0] == '{' {
+		if read, ok := readJSON(line); ok {
+			f.beginJSON(read, level)
+			return
+		}
+	}
+	f.event.Level = declared(line)
+	f.declared = f.event.Level != Unknown
+	if !f.declared {
+		if f.event.Level = level; level == Unknown {
+			f.event.Level = worded(line)
+		}
+	}
+	switch {
+	case line[0] == 'T' && strings.HasPrefix(line, traceback):
+		f.mode, f.event.Trace, f.event.Level = python, true, max(Error, f.event.Level)
+	case line[0] == 'p' && strings.HasPrefix(line, "panic: "), line[0] == 'f' && strings.HasPrefix(line, "fatal error: "):
+		f.mode, f.event.Level = goroutine, Fatal
+	case line[0] == 'U' && strings.HasPrefix(line, "Unhandled exception"):
+		f.event.Level = Fatal
+	}
+}
+
+// beginJSON takes the message, the error and the trace out of a line of JSON.
+func (f *Folder) beginJSON(read fields, level Level) {
+	e := &f.event
+	if e.Level = named(read.level); e.Level == Unknown {
+		e.Level = numbered(read.level)
+	}
+	f.declared = e.Level != Unknown
+	if !f.declared {
+		if e.Level = level; level == Unknown {
+			if e.Level = worded(read.message); e.Level == Unknown && (read.err != "" || read.stack != "") {
+				e.Level = Error
+			}
+		}
+	}
+	message, failed := plain(read.message), plain(read.err)
+	if read.stack != "" {
+		e.Trace = true
+		if failed == "" {
+			failed, _, _ = strings.Cut(plain(read.stack), "\n")
+		}
+	}
+	failed, _, _ = strings.Cut(failed, "\n")
+	if read.errType != "" && !strings.Contains(failed, read.errType) {
+		failed = strings.TrimSuffix(plain(read.errType)+": "+failed, ": ")
+	}
+	switch {
+	case message == "" && failed == "": // the whole line is all there is
+	case failed == "" || strings.Contains(message, failed):
+		e.Message = message
+	case message == "":
+		e.Message = failed
+	default:
+		e.Message = message + ": " + failed
+	}
+	e.Message, _, _ = strings.Cut(e.Message, "\n")
+	if strings.TrimSpace(e.Message) == "" {
+		e.Message = e.Excerpt
+	}
+}
+
+// fold a line into the event. The first lines are kept, and those that name a cause.
+func (f *Folder) fold(line string) {
+	f.event.Lines++
+	if len(f.excerpt) == 0 {
+		f.excerpt = append(f.excerpt, f.event.Excerpt...)
+	}
+	if len(f.excerpt)+len(line) < maxExcerpt/2 || (f.telling(line) && len(f.excerpt)+len(line) < maxExcerpt) {
+		f.excerpt = append(append(f.excerpt, '\n'), line...)
+	}
+}
+
+func (f *Folder) telling(line string) bool { return line == f.exception || line == f.cause }
+
+// clean takes away what collectors and terminals add: the prefix of the container runtime (CRI), colours, the end of the line.
+func clean(line string) string {
+	if len(line) > maxLine {
+		line = strings.Clone(line[:maxLine]) // the rest of it is not to be kept
+	}
+	line = strings.TrimRight(line, "\r\n")
+	if len(line) > 40 && line[4] == '-' && line[10] == 'T' {
+		line = withoutRuntime(line)
+	}
+	if strings.IndexByte(line, 0x1b) >= 0 {
+		line = withoutColours(line)
+	}
+	return line
+}
+
+// withoutRuntime takes away what the container runtime writes before a line: <time> stdout F.
+func withoutRuntime(line string) string {
+	end := strings.IndexByte(line[:40], ' ')
+	if end < 0 {
+		return line
+	}
+	for _, stream := range []string{" stdout F ", " stderr F ", " stdout P ", " stderr P "} {
+		if strings.HasPrefix(line[end:], stream) {
+			return line[end+len(stream):]
+		}
+	}
+	return line
+}
+
+// withoutColours takes away the sequences of terminals.
+func withoutColours(line string) string {
+	var b strings.Builder
+	for i := 0; i < len(line); i++ {
+		if line[i] != 0x1b {
+			b.WriteByte(line[i])
+			continue
+		}
+		if i+1 < len(line) && line[i+1] == '[' {
+			for i += 2; i < len(line) && (line[i] < 0x40 || line[i] > 0x7e); i++ {
+			}
+		}
+	}
+	return b.String()
+}

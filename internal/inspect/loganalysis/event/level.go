@@ -1,0 +1,234 @@
+// Package event makes events of log lines: it finds the level of a line, reads lines that are JSON, and folds the lines of a stack
+// trace into the event that they belong to.
+package event
+
+import "strings"
+
+// Level of an event.
+type Level uint8
+
+// Levels, the mildest first. Unknown is that of lines that tell none.
+const (
+	Unknown Level = iota
+	Debug
+	Info
+	Warn
+	Error
+	// Fatal is what ends a program, panics among it.
+	Fatal
+)
+
+// String is the level in lower case; empty when it is unknown.
+func (l Level) String() string {
+	return [...]string{"", "debug", "info", "warn", "error", "fatal"}[l]
+}
+
+// Bad says whether it is an error or worse.
+func (l Level) Bad() bool { return l >= Error }
+
+// named is the level of a word that programs and collectors write for one.
+func named(word string) Level {
+	if len(word) > 11 || len(word) < 3 {
+		return Unknown
+	}
+	var buffer [11]byte
+	lower := buffer[:len(word)]
+	for i := range len(word) {
+		c := word[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+	}
+	switch string(lower) {
+	case "trace", "debug", "fine", "finer", "finest", "verbose", "dbg", "trc", "vrb":
+		return Debug
+	case "info", "information", "notice", "inf", "log":
+		return Info
+	case "warn", "warning", "wrn":
+		return Warn
+	case "error", "err", "severe", "eror":
+		return Error
+	case "fatal", "panic", "critical", "crit", "emerg", "emergency", "alert", "ftl", "dpanic":
+		return Fatal
+	}
+	return Unknown
+}
+
+// Named is the level that a word names, in any case; Unknown for others.
+func Named(word string) Level { return named(strings.TrimSpace(word)) }
+
+// numbered is the level of a number as pino and bunyan write it (10 to 60).
+func numbered(text string) Level {
+	switch text {
+	case "10", "20":
+		return Debug
+	case "30":
+		return Info
+	case "40":
+		return Warn
+	case "50":
+		return Error
+	case "60":
+		return Fatal
+	}
+	return Unknown
+}
+
+// head is how far into a line its level is looked for.
+const head = 160
+
+// declared is the level that a line declares near its beginning: as klog does (E0102), as a word of capitals, in brackets, before
+// a colon at the very beginning, or as the value of a key such as level.
+func declared(line string) Level {
+	if l := klog(line); l != Unknown {
+		return l
+	}
+	text := line[:min(len(line), head)]
+	for i := 0; i < len(text); {
+		if !letter(text[i]) {
+			i++
+			continue
+		}
+		start := i
+		for i < len(text) && letter(text[i]) {
+			i++
+		}
+		if i-start < 3 || i-start > 11 || start > 0 && (digit(text[start-1]) || text[start-1] == '_') || i < len(line) && (digit(line[i]) || line[i] == '_') {
+			continue
+		}
+		if l := named(text[start:i]); l != Unknown && declares(line, start, i, l) {
+			return l
+		}
+	}
+	return Unknown
+}
+
+// declares says whether a word that names a level stands where it declares one.
+func declares(line string, start, end int, l Level) bool {
+	before, after := byte(' '), byte(' ')
+	if start > 0 {
+		before = line[start-1]
+	}
+	if end < len(line) {
+		after = line[end]
+	}
+	word := line[start:end]
+	switch {
+	case before == '[' && after == ']', before == '<' && after == '>', before == '(' && after == ')':
+		return true
+	case before == '=' || before == '"' || before == ':':
+		return keyed(line[:start])
+	case start == 0 && after == ':' && l != Info: // "panic: x", but not "log: x"
+		return true
+	case capitals(word) && word != "LOG" && word != "ALERT" && (before == ' ' || before == '|' || before == '\t') && (after == ' ' || after == ':' || after == '|' || after == '\t' || after == ']' || after == '['):
+		return true
+	}
+	return false
+}
+
+// keyed says whether a text ends with a key that levels are written under, and an equals sign or a colon.
+func keyed(before string) bool {
+	key := strings.TrimRight(before, `"= :`)
+	if len(key) == len(before) {
+		return false
+	}
+	for _, name := range []string{"level", "lvl", "severity", "levelname", "loglevel"} {
+		if len(key) >= len(name) && strings.EqualFold(key[len(key)-len(name):], name) {
+			return true
+		}
+	}
+	return false
+}
+
+func capitals(word string) bool { return word[0] < 'a' && word[1] < 'a' && word[len(word)-1] < 'a' }
+
+// klog is the level of a line of k8s.io/klog: one of IWEF, the date as MMDD, and the time.
+func klog(line string) Level {
+	if len(line) < 14 || line[5] != ' ' || line[8] != ':' || line[11] != ':' {
+		return Unknown
+	}
+	for _, i := range []int{1, 2, 3, 4, 6, 7, 9, 10} {
+		if !digit(line[i]) {
+			return Unknown
+		}
+	}
+	switch line[0] {
+	case 'I':
+		return Info
+	case 'W':
+		return Warn
+	case 'E':
+		return Error
+	case 'F':
+		return Fatal
+	}
+	return Unknown
+}
+
+func digit(c byte) bool  { return c >= '0' && c <= '9' }
+func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+// worded is Error or Fatal of a line that has one of the words error, exception, fatal, panic or traceback, or a name that ends
+// with Error or Exception; Unknown for others, and where the word says that there was none: 0 errors, error=null, without error.
+func worded(line string) Level {
+	for i := 0; i < len(line); {
+		if !letter(line[i]) {
+			i++
+			continue
+		}
+		start := i
+		for i < len(line) && letter(line[i]) {
+			i++
+		}
+		if i-start < 5 {
+			continue
+		}
+		if l := keyword(line[start:i]); l != Unknown && !denied(line, start, i) {
+			return l
+		}
+	}
+	return Unknown
+}
+
+func keyword(word string) Level {
+	switch word[len(word)-1] | 0x20 {
+	case 'r', 'n', 's', 'l', 'c', 'k':
+	default:
+		return Unknown
+	}
+	switch {
+	case len(word) == 5 && strings.EqualFold(word, "error"), len(word) == 6 && strings.EqualFold(word, "errors"),
+		len(word) == 9 && (strings.EqualFold(word, "exception") || strings.EqualFold(word, "traceback")),
+		strings.HasSuffix(word, "Error"), strings.HasSuffix(word, "Exception"):
+		return Error
+	case len(word) == 5 && (strings.EqualFold(word, "fatal") || strings.EqualFold(word, "panic")):
+		return Fatal
+	}
+	return Unknown
+}
+
+// denied says whether what stands around a word says that there was none.
+func denied(line string, start, end int) bool {
+	after := strings.TrimLeft(line[end:min(len(line), end+24)], `"'`)
+	if rest := strings.TrimLeft(after, "=: "); rest != after || after == "" {
+		for _, none := range []string{"0", "null", "nil", "none", "None", "false", `""`, "<nil>", "-"} {
+			if tail, is := strings.CutPrefix(rest, none); is && (tail == "" || strings.IndexByte(" ,;}])", tail[0]) >= 0) {
+				return true
+			}
+		}
+	}
+	if end < len(line) && (line[end] == '_' || line[end] == '-') || start > 0 && line[start-1] == '/' { // error_count, error-page, /errors
+		return true
+	}
+	before := strings.TrimRight(line[max(0, start-16):start], " ")
+	if len(before) == len(line[max(0, start-16):start]) {
+		return false // joined to something
+	}
+	last := before[strings.LastIndexAny(before, " =:(,")+1:]
+	switch {
+	case last == "0", strings.EqualFold(last, "no"), strings.EqualFold(last, "without"), strings.EqualFold(last, "zero"), strings.EqualFold(last, "any"):
+		return true
+	}
+	return false
+}

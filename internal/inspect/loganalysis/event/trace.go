@@ -1,0 +1,117 @@
+package event
+
+import (
+	"strings"
+	"time"
+)
+
+// continues says whether a line belongs to the event that is under way, and notes what it says of it.
+func (f *Folder) continues(at time.Time, line string) bool {
+	if f.event.Lines >= maxFolded || !f.last.IsZero() && (at.Sub(f.last) > pause || f.last.Sub(at) > pause) {
+		return false
+	}
+	switch f.mode {
+	case python:
+		return f.inPython(line)
+	case goroutine:
+		return f.inGoroutine(line)
+	}
+	if line == "" || line[0] == '{' {
+		return f.mode == frames && line == ""
+	}
+	switch {
+	case indented(line):
+		return f.inFrames(line)
+	case f.mode == frames && line == "}": // the end of what Node.js prints of an error's properties
+		return true
+	case line[0] == 'C' && strings.HasPrefix(line, "Caused by: "):
+		f.trace(frames)
+		f.cause = line
+		return true
+	case f.event.Level < Warn:
+		return false
+	case line[0] == 'T' && strings.HasPrefix(line, traceback):
+		f.trace(python)
+		return true
+	case line[0] == 'g' && strings.HasPrefix(line, "goroutine ") && strings.HasSuffix(line, "]:"):
+		f.trace(goroutine)
+		return true
+	case f.mode == noTrace && f.event.Lines == 1 && f.declared && throwable(line): // the exception that the line before tells of
+		f.exception = line
+		return true
+	}
+	return false
+}
+
+func (f *Folder) trace(m mode) { f.mode, f.event.Trace = m, true }
+
+func indented(line string) bool { return line[0] == ' ' || line[0] == '\t' }
+
+// inFrames is for lines that are indented: frames of a trace, or whatever goes on from an error.
+func (f *Folder) inFrames(line string) bool {
+	trimmed := strings.TrimLeft(line, " \t")
+	switch {
+	case strings.HasPrefix(trimmed, "at "), strings.HasPrefix(trimmed, "... ") && strings.HasSuffix(trimmed, " more"),
+		strings.HasPrefix(trimmed, "--- End of "):
+		f.trace(frames)
+		return true
+	case strings.HasPrefix(trimmed, "Caused by: "), strings.HasPrefix(trimmed, "---> "):
+		f.trace(frames)
+		f.cause = trimmed
+		return true
+	}
+	return f.mode == frames || f.event.Level >= Warn
+}
+
+// inPython is for lines after Traceback: those of frames are indented, the one that is not is the exception.
+func (f *Folder) inPython(line string) bool {
+	switch {
+	case line == "" || indented(line):
+		return line != "" || f.raised || f.event.Lines > 1
+	case strings.HasPrefix(line, traceback), strings.HasPrefix(line, "During handling of the above"), strings.HasPrefix(line, "The above exception was"):
+		f.raised = f.raised && line[0] != 'T'
+		return true
+	case !f.raised:
+		f.raised, f.exception = true, line
+		return true
+	}
+	return false
+}
+
+// inGoroutine is for lines after a panic of Go.
+func (f *Folder) inGoroutine(line string) bool {
+	switch {
+	case line == "", indented(line):
+	case strings.HasPrefix(line, "goroutine ") && strings.HasSuffix(line, ":"):
+		f.event.Trace = true
+	case strings.HasPrefix(line, "created by "), strings.HasPrefix(line, "[signal "), strings.HasPrefix(line, "exit status "),
+		strings.HasPrefix(line, "panic: "), strings.HasPrefix(line, "...additional frames elided"), strings.HasPrefix(line, "runtime stack:"),
+		strings.HasPrefix(line, "rax "), strings.HasPrefix(line, "rip "):
+	default:
+		return f.event.Trace && call(line)
+	}
+	return true
+}
+
+// call says whether a line names a function with its arguments, as in a trace of Go: main.(*server).run(0xc000010000, ...).
+func call(line string) bool {
+	open := strings.LastIndexByte(line, '(')
+	if open <= 0 || line[len(line)-1] != ')' && !strings.HasSuffix(line, "(...)") {
+		return false
+	}
+	name := line[:open]
+	return strings.IndexByte(name, ' ') < 0 && strings.IndexByte(name, '.') > 0
+}
+
+// throwable says whether a line begins with the name of an exception: java.lang.IllegalStateException: no room.
+func throwable(line string) bool {
+	end := 0
+	for end < len(line) && (letter(line[end]) || digit(line[end]) || line[end] == '.' || line[end] == '$' || line[end] == '_') {
+		end++
+	}
+	if end < len(line) && line[end] != ':' {
+		return false
+	}
+	name := line[:end]
+	return strings.HasSuffix(name, "Exception") || strings.HasSuffix(name, "Error") || strings.HasSuffix(name, "Throwable")
+}

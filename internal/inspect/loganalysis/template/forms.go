@@ -1,0 +1,221 @@
+package template
+
+import "strings"
+
+// word writes a run of letters, digits and joints: a mark where its form is that of a value, else its parts.
+func (m *masker) word(run string, digits bool) {
+	if !digits {
+		m.buf = append(m.buf, run...)
+		return
+	}
+	if mark := formOf(run); mark != "" {
+		m.mark(mark)
+		return
+	}
+	start := 0
+	for i := 0; i <= len(run); i++ {
+		if i < len(run) && run[i] != '_' && run[i] != ',' && classOf(run[i]) != joint {
+			continue
+		}
+		m.part(run[start:i])
+		if i < len(run) {
+			m.buf = append(m.buf, run[i])
+		}
+		start = i + 1
+	}
+}
+
+// part of a run, between joints. Where it is no value as a whole its digits are: worker12, utf8.
+func (m *masker) part(text string) {
+	switch {
+	case !strings.ContainsAny(text, "0123456789"):
+		m.buf = append(m.buf, text...)
+		return
+	case formOf(text) != "":
+		m.mark(formOf(text))
+		return
+	case mixed(text):
+		m.mark("<id>")
+		return
+	}
+	for i := 0; i < len(text); {
+		if !digit(text[i]) {
+			m.buf = append(m.buf, text[i])
+			i++
+			continue
+		}
+		for i < len(text) && digit(text[i]) {
+			i++
+		}
+		m.mark("<num>")
+	}
+}
+
+// mixed says whether digits and letters follow each other as in random names: x7k2p, 7d9f8bc6f4, but not worker12 or v1.
+func mixed(text string) bool {
+	if len(text) < 5 {
+		return false
+	}
+	changes := 0
+	for i := 1; i < len(text); i++ {
+		if digit(text[i]) != digit(text[i-1]) {
+			changes++
+		}
+	}
+	return changes >= 2
+}
+
+// formOf is the mark for a value that is known by its form alone; empty for none.
+func formOf(s string) string {
+	switch {
+	case isUUID(s):
+		return "<uuid>"
+	case isTime(s):
+		return "<time>"
+	case isAddress(s):
+		return "<ip>"
+	}
+	if !digit(s[0]) {
+		if isHex(s) {
+			return "<id>" // as other random names; of one kind of name, some are hexadecimal by chance
+		}
+		return ""
+	}
+	rest := number(s)
+	switch {
+	case rest == "":
+		if len(s) >= 16 && !strings.ContainsAny(s, ".,eE") {
+			return "<id>" // trace ids that happen to be all digits would else differ from their like
+		}
+		return "<num>"
+	case isDuration(s):
+		return "<dur>"
+	case isUnit(rest):
+		return "<num>"
+	case strings.HasPrefix(s, "0x") && isHex(s):
+		return "<hex>"
+	case isHex(s):
+		return "<id>"
+	}
+	return ""
+}
+
+func hexDigit(c byte) bool {
+	return digit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		if dash != (s[i] == '-') || !dash && !hexDigit(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// isTime says whether it begins with a date such as 2026-01-15, or with a time of day, and goes on with nothing but what
+// belongs to one.
+func isTime(s string) bool {
+	date := len(s) >= 10 && shaped(s[:10], "dddd-dd-dd")
+	clock := len(s) >= 8 && shaped(s[:8], "dd:dd:dd") || len(s) >= 7 && shaped(s[:7], "d:dd:dd")
+	if !date && !clock {
+		return false
+	}
+	return strings.Trim(s, "0123456789-:.,+TZtz") == ""
+}
+
+// shaped says whether a text has digits where the shape has a d, and the same bytes elsewhere.
+func shaped(s, shape string) bool {
+	for i := range len(shape) {
+		if shape[i] == 'd' && !digit(s[i]) || shape[i] != 'd' && s[i] != shape[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// isAddress of IPv4 with or without a port, of IPv6, or of a network card.
+func isAddress(s string) bool {
+	dots, colons, hex := 0, 0, false
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.':
+			dots++
+		case c == ':':
+			colons++
+		case digit(c):
+		case hexDigit(c):
+			hex = true
+		default:
+			return false
+		}
+	}
+	if dots == 3 && colons <= 1 && !hex {
+		return true
+	}
+	return colons >= 2 && dots == 0 && (hex || colons > 2 || strings.Contains(s, "::"))
+}
+
+// isHex of at least eight digits, or with 0x before it.
+func isHex(s string) bool {
+	if len(s) > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X') {
+		s = s[2:]
+	} else if len(s) < 8 {
+		return false
+	}
+	for i := range len(s) {
+		if !hexDigit(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// number is what is left behind a number at the beginning: digits with points, commas and dashes between them.
+func number(s string) string {
+	i := 0
+	for i < len(s) && (digit(s[i]) || (s[i] == '.' || s[i] == ',') && i+1 < len(s) && digit(s[i+1])) {
+		i++
+	}
+	if i+1 < len(s) && (s[i] == 'e' || s[i] == 'E') && strings.Trim(s[i+1:], "0123456789+-") == "" {
+		return ""
+	}
+	return s[i:]
+}
+
+// isDuration as Go prints it: 1m30.5s, 250ms, 12µs.
+func isDuration(s string) bool {
+	for s != "" {
+		rest := number(s)
+		if len(rest) == len(s) {
+			return false
+		}
+		unit := len(rest)
+		for i := range len(rest) {
+			if digit(rest[i]) {
+				unit = i
+				break
+			}
+		}
+		switch rest[:unit] {
+		case "ns", "us", "µs", "μs", "ms", "s", "m", "h", "d", "sec", "secs", "min", "mins":
+			s = rest[unit:]
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// isUnit of sizes and counts, which follows a number without a space.
+func isUnit(s string) bool {
+	switch strings.ToLower(s) {
+	case "k", "m", "g", "t", "b", "kb", "mb", "gb", "tb", "ki", "mi", "gi", "ti", "kib", "mib", "gib", "tib", "x", "st", "nd", "rd", "th", "hz", "mhz", "ghz":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,142 @@
+package loganalysis
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/internal/inspect/loganalysis/event"
+	"kubeops.io/kubeops/internal/inspect/loganalysis/template"
+)
+
+// maxOfText is how many templates are kept of a text.
+const maxOfText = 2000
+
+// Summary of a text of log lines.
+type Summary struct {
+	// Lines that were read, those of nothing but white space left out, and the events they make.
+	Lines, Events int
+	// Templates, the worst and most frequent first.
+	Templates []TextTemplate
+	// Evicted counts templates that were given up for want of room, and EvictedEvents what had joined them.
+	Evicted, EvictedEvents int
+}
+
+// TextTemplate is a template of a text.
+type TextTemplate struct {
+	// Template as people read it.
+	Template string
+	// Level is the highest of its events, empty where none has any.
+	Level string
+	// Count of events, and Lines of all of them.
+	Count, Lines int
+	// Trace says that there is a stack trace.
+	Trace bool
+	// Example is the first event as it was written; redacted and cut.
+	Example string
+}
+
+// textData is what is kept of each template of a text.
+type textData struct {
+	level   event.Level
+	lines   int
+	trace   bool
+	example string
+}
+
+// text is a text that is being read.
+type text struct {
+	miner   *template.Miner[textData]
+	folders map[string]*event.Folder
+	redact  func(string) string
+	events  int
+}
+
+// Text finds the templates in a text of log lines, such as kubectl logs prints it: in as much memory as the templates take. The
+// lines of several containers are told apart by what `kubectl logs --prefix` writes before each. redact may be nil.
+func Text(r io.Reader, redact func(string) string) (Summary, error) {
+	t := &text{
+		miner:   template.New[textData](template.Options{MaxTemplates: maxOfText, Clean: redact}),
+		folders: map[string]*event.Folder{}, redact: redact,
+	}
+	var s Summary
+	buffer := bufio.NewReaderSize(r, 64<<10)
+	for {
+		line, err := buffer.ReadSlice('\n')
+		kept := string(line)
+		for errors.Is(err, bufio.ErrBufferFull) { // what follows of a long line is not looked at
+			_, err = buffer.ReadSlice('\n')
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return s, fmt.Errorf("read lines: %w", err)
+		}
+		if strings.TrimSpace(kept) != "" {
+			s.Lines++
+		}
+		t.line(kept)
+		if err != nil {
+			break
+		}
+	}
+	t.flush()
+	s.Events = t.events
+	s.Evicted, s.EvictedEvents = t.miner.Evicted()
+	for _, found := range t.miner.Templates() {
+		s.Templates = append(s.Templates, TextTemplate{
+			Template: cut(found.String(), 2*maxText), Level: found.Data.level.String(), Count: found.Count, Lines: found.Data.lines,
+			Trace: found.Data.trace, Example: found.Data.example,
+		})
+	}
+	return s, nil
+}
+
+func (t *text) line(line string) {
+	prefix := ""
+	if strings.HasPrefix(line, "[pod/") {
+		if end := strings.Index(line[:min(len(line), 2*maxName)], "] "); end > 0 {
+			prefix, line = line[:end+1], line[end+2:]
+		}
+	}
+	folder := t.folders[prefix]
+	if folder == nil {
+		if len(t.folders) >= maxStreams {
+			t.flush()
+			clear(t.folders)
+		}
+		folder = &event.Folder{}
+		t.folders[prefix] = folder
+	}
+	folder.Add(time.Time{}, line, event.Unknown, t.learn)
+}
+
+func (t *text) flush() {
+	for _, folder := range t.folders {
+		folder.Flush(t.learn)
+	}
+}
+
+func (t *text) learn(e *event.Event) {
+	t.events++
+	found := t.miner.Learn(e.Message)
+	if found == nil {
+		return
+	}
+	d := &found.Data
+	d.lines += e.Lines
+	d.trace = d.trace || e.Trace
+	d.level = max(d.level, e.Level)
+	if d.level.Bad() {
+		found.Rank = int8(d.level)
+	}
+	if d.example != "" {
+		return
+	}
+	example := e.Excerpt
+	if t.redact != nil {
+		example = t.redact(example)
+	}
+	d.example = cut(example, maxTraceBytes)
+}

@@ -1,0 +1,31 @@
+package inspect
+
+import (
+	"context"
+	"path"
+	"slices"
+
+	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/loganalysis"
+	"kubeops.io/kubeops/internal/redact"
+)
+
+// readLogs adds to the graph which errors workloads log, where the inspection asks for that.
+func readLogs(ctx context.Context, in Input, timer *timer, g *facts.Graph, gate *redact.Redactor) []facts.Gap {
+	if in.Logs == nil || in.LogAnalysis == nil {
+		return nil
+	}
+	gaps := loganalysis.Collect(ctx, loganalysis.Input{
+		Provider: in.Logs, Graph: g, Namespaces: in.Scope.Namespaces, Options: *in.LogAnalysis,
+		Wanting: checks.Wanting(in.Checks, facts.SourceLogTemplates), Redact: gate.Text,
+		Exclude: func(namespace string) bool {
+			return slices.ContainsFunc(in.ExcludeNamespaces, func(pattern string) bool {
+				matched, err := path.Match(pattern, namespace)
+				return matched || err != nil && pattern == namespace
+			})
+		},
+	})
+	timer.done(StageLogs)
+	return gaps
+}
