@@ -86,7 +86,7 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 	}
 	report := inspect.Manifests(inspect.ManifestsInput{
 		Redact: gate.Text,
-		Read: read, Checks: selected, Params: config.params(o.grace), Ignore: config.Ignore, ExcludeNamespaces: config.ExcludeNamespaces,
+		Read:   read, Checks: selected, Params: config.params(o.grace), Ignore: config.Ignore, ExcludeNamespaces: config.ExcludeNamespaces,
 		Clock: wall, Start: start, Bounds: printedBounds(),
 	})
 	report.Summary.Trigger = "cli"

@@ -106,8 +106,6 @@ metadata: {name: bare, namespace: tools}
 spec: {containers: [{name: app, image: tool:1}]}
 `
 
-func cartRef() facts.Ref { return facts.Ref{Kind: facts.StatefulSet, Namespace: "shop", Name: "cart"} }
-
 // collect runs the stage over what a store holds.
 func collect(t *testing.T, s *store, change func(*Input)) (*facts.Logs, []facts.Gap) {
 	t.Helper()
