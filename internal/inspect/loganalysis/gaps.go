@@ -80,7 +80,7 @@ func (r *reader) crowded() []facts.Gap {
 		if g.miner == nil {
 			continue
 		}
-		if templates, _ := g.miner.Evicted(); templates > 0 {
+		if _, lines := g.miner.Evicted(); lines > 0 {
 			names = append(names, g.workload.String())
 		}
 	}

@@ -78,13 +78,19 @@ func (r *reader) example(d *data, e *event.Event) {
 	if e.Lines > 1 {
 		most = maxTraceBytes
 	}
-	text := e.Excerpt
-	if r.in.Redact != nil {
-		text = r.in.Redact(text) // before it is cut: a half of a secret is not seen as one
-	}
-	if text = cut(text, most); !slices.Contains(d.examples, text) {
+	if text := excerpt(e.Excerpt, most, r.in.Redact); !slices.Contains(d.examples, text) {
 		d.examples = append(d.examples, text)
 	}
+}
+
+// excerpt is a text redacted and cut. It is redacted first, for a half of a secret is not seen as one; what is far beyond the cut
+// does not matter, and takes time.
+func excerpt(text string, most int, redact func(string) string) string {
+	const beyond = 1 << 10
+	if redact == nil {
+		return cut(text, most)
+	}
+	return cut(redact(text[:min(len(text), most+beyond)]), most)
 }
 
 // cut a text at a whole character, and mark that. What would move the cursor of a terminal is left out. The result shares no

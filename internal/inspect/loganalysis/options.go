@@ -26,6 +26,8 @@ const (
 	maxPieces = 24
 	// maxTemplates of all workloads, and of one.
 	maxTemplates, maxOfWorkload = 5000, 200
+	// maxMisses is how many lines of no known template are looked at closer, of all workloads: a run takes seconds for them.
+	maxMisses = 50_000
 	// maxLine is how many bytes of a message are mined.
 	maxLine = 1 << 10
 	// maxName is the longest name of a namespace, Pod or container.

@@ -56,7 +56,7 @@ type reader struct {
 
 func newReader(in Input) *reader {
 	r := &reader{
-		in: in, options: in.Options, labeled: facts.NewLabeled(in.Graph), pool: &template.Pool{Max: maxTemplates},
+		in: in, options: in.Options, labeled: facts.NewLabeled(in.Graph), pool: &template.Pool{Max: maxTemplates, MaxMisses: maxMisses},
 		groups: map[facts.Ref]*group{}, streams: map[streamKey]*stream{}, queries: in.Options.MaxQueries(),
 	}
 	r.emit = r.learn

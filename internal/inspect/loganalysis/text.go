@@ -59,7 +59,7 @@ type text struct {
 // lines of several containers are told apart by what `kubectl logs --prefix` writes before each. redact may be nil.
 func Text(r io.Reader, redact func(string) string) (Summary, error) {
 	t := &text{
-		miner:   template.New[textData](template.Options{MaxTemplates: maxOfText, Clean: redact}),
+		miner:   template.New[textData](template.Options{MaxTemplates: maxOfText, MaxMisses: 200_000, Clean: redact}),
 		folders: map[string]*event.Folder{}, redact: redact,
 	}
 	var s Summary
@@ -134,9 +134,5 @@ func (t *text) learn(e *event.Event) {
 	if d.example != "" {
 		return
 	}
-	example := e.Excerpt
-	if t.redact != nil {
-		example = t.redact(example)
-	}
-	d.example = cut(example, maxTraceBytes)
+	d.example = excerpt(e.Excerpt, maxTraceBytes, t.redact)
 }

@@ -9,8 +9,11 @@ import (
 type Pool struct {
 	// Max templates.
 	Max int
+	// MaxMisses of all Miners together; see Options.MaxMisses. Zero for no bound.
+	MaxMisses int
 
 	used   int
+	misses int
 	miners []evictor
 }
 

@@ -33,6 +33,9 @@ type Options struct {
 	Similarity float64
 	// Pool bounds the templates of several Miners together; nil for none.
 	Pool *Pool
+	// MaxMisses is how many lines of no known template are looked at closer, each for Learn and for Find: they cost most, and
+	// of lines that are all different there is no end. Lines beyond join nothing. Default 20 times MaxTemplates.
+	MaxMisses int
 	// Clean is applied to a line before a template is made of it, so that no template holds what Clean takes away; nil for
 	// nothing. It must not change what it has cleaned before.
 	Clean func(string) string
@@ -66,7 +69,9 @@ type Miner[D any] struct {
 	roots map[int]*node[D]
 	size  int
 	used  uint64
-	// evicted templates, and the lines that they had counted.
+	// misses and sought count lines of no known template, of Learn and of Find.
+	misses, sought int
+	// evicted templates, and the lines that they had counted, or that were not looked at.
 	evicted, evictedLines int
 }
 
@@ -89,6 +94,9 @@ func New[D any](options Options) *Miner[D] {
 	if options.Similarity <= 0 || options.Similarity > 1 {
 		options.Similarity = DefaultSimilarity
 	}
+	if options.MaxMisses <= 0 {
+		options.MaxMisses = 20 * options.MaxTemplates
+	}
 	m := &Miner[D]{options: options, roots: map[int]*node[D]{}}
 	if options.Pool != nil {
 		options.Pool.miners = append(options.Pool.miners, m)
@@ -97,36 +105,68 @@ func New[D any](options Options) *Miner[D] {
 }
 
 // Learn finds the template of a line, or makes it one of its own, and counts the line. It is nil for lines of nothing but white
-// space.
+// space, and beyond MaxMisses.
 func (m *Miner[D]) Learn(line string) *Template[D] {
 	line = m.cut(line)
-	t := m.find(line)
-	if t == nil && m.options.Clean != nil && len(m.masker.tokens) > 0 {
-		if cleaned := m.options.Clean(line); cleaned != line {
-			t = m.find(cleaned)
-		}
+	if t := m.find(line); t != nil {
+		return m.join(t)
+	}
+	if len(m.masker.tokens) == 0 {
+		return nil
+	}
+	if !m.may(&m.misses) {
+		m.evictedLines++
+		return nil
+	}
+	t := m.findCleaned(line)
+	if t == nil {
+		t = m.create()
 	}
 	if t == nil {
-		if t = m.create(); t == nil {
-			return nil
-		}
+		return nil
 	}
 	return m.join(t)
 }
 
 // Find is Learn for lines that are only counted where their template is known already; nil for others.
 func (m *Miner[D]) Find(line string) *Template[D] {
+	if m.size == 0 {
+		return nil
+	}
 	line = m.cut(line)
 	t := m.find(line)
-	if t == nil && m.size > 0 && m.options.Clean != nil {
-		if cleaned := m.options.Clean(line); cleaned != line {
-			t = m.find(cleaned)
-		}
+	if t == nil && m.may(&m.sought) {
+		t = m.findCleaned(line)
 	}
 	if t == nil {
 		return nil
 	}
 	return m.join(t)
+}
+
+// may one more line of no known template be looked at?
+func (m *Miner[D]) may(misses *int) bool {
+	*misses++
+	if p := m.options.Pool; p != nil {
+		p.misses++
+		if p.MaxMisses > 0 && p.misses > p.MaxMisses {
+			return false
+		}
+	}
+	return *misses <= m.options.MaxMisses
+}
+
+// findCleaned finds the template of a line that none was found of as it is: it may be one that was cleaned. What it has masked is
+// then the cleaned line.
+func (m *Miner[D]) findCleaned(line string) *Template[D] {
+	if m.options.Clean == nil {
+		return nil
+	}
+	cleaned := m.options.Clean(line)
+	if cleaned == line {
+		return nil
+	}
+	return m.find(cleaned)
 }
 
 func (m *Miner[D]) cut(line string) string {
@@ -145,7 +185,7 @@ func (m *Miner[D]) Templates() []*Template[D] {
 	return all
 }
 
-// Evicted counts templates that were given up for want of room, and the lines that had joined them.
+// Evicted counts templates that were given up for want of room, and the lines that had joined them or were not looked at.
 func (m *Miner[D]) Evicted() (templates, lines int) { return m.evicted, m.evictedLines }
 
 // find masks a line and returns the template that it is most similar to; nil for none.

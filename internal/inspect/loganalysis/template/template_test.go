@@ -92,7 +92,7 @@ func TestLinesOfOneStatementAreOneTemplate(t *testing.T) {
 func TestTemplatesAreBoundedAndTheLeastValuableGo(t *testing.T) {
 	t.Parallel()
 	pool := &Pool{Max: 150}
-	m, other := New[int](Options{MaxTemplates: 100, Pool: pool}), New[int](Options{MaxTemplates: 100, Pool: pool})
+	m, other := New[int](Options{MaxTemplates: 100, MaxMisses: 1 << 20, Pool: pool}), New[int](Options{MaxTemplates: 100, MaxMisses: 1 << 20, Pool: pool})
 	for range 5 {
 		m.Learn("panic: the one that matters").Rank = 1
 		other.Learn("it came often")
@@ -129,6 +129,28 @@ func TestTemplatesAreBoundedAndTheLeastValuableGo(t *testing.T) {
 	}
 	if nodes > 100 {
 		t.Errorf("the tree has %d branches of 100 templates", nodes)
+	}
+}
+
+func TestLinesThatAreAllDifferentAreNotLookedAtForEver(t *testing.T) {
+	t.Parallel()
+	cleaned := 0
+	m := New[int](Options{MaxTemplates: 10, MaxMisses: 30, Clean: func(line string) string { cleaned++; return line }})
+	m.Learn("known")
+	for i := range 1000 {
+		word := string([]rune{rune('a' + i%26), rune('a' + i/26%26), rune('a' + i/676)})
+		m.Learn(word + " " + word)
+		m.Find("x" + word + " " + word)
+	}
+	if known := m.Find("known"); cleaned != 60 || known == nil && m.Templates()[0].Count > 1 {
+		t.Errorf("%d lines were looked at closer", cleaned)
+	}
+	counted := 0
+	for _, template := range m.Templates() {
+		counted += template.Count
+	}
+	if _, lost := m.Evicted(); lost+counted < 1001 {
+		t.Errorf("%d lines lost and %d counted, of 1001", lost, counted)
 	}
 }
 
@@ -251,7 +273,7 @@ func BenchmarkLearnHostile(b *testing.B) {
 		words[0], words[1] = "same", "beginning"
 		lines[i] = strings.Join(words, " ")
 	}
-	m := New[int](Options{})
+	m := New[int](Options{MaxMisses: 1 << 40})
 	b.ReportAllocs()
 	for i := range b.N {
 		m.Learn(lines[i%len(lines)])
