@@ -275,6 +275,7 @@ func BenchmarkCollect(b *testing.B) {
 	b.ReportAllocs()
 	lines := 0
 	for range b.N {
+		b.StopTimer()
 		in := Input{
 			Provider: &pages{g: g}, Graph: g.graph(), Wanting: []string{"x"}, Redact: gate(b).Text,
 			Options: Options{Window: time.Hour, Baseline: time.Hour}.withDefaults(),
@@ -283,7 +284,6 @@ func BenchmarkCollect(b *testing.B) {
 		b.StartTimer()
 		r := newReader(in)
 		r.collect(context.Background(), time.Hour, nil)
-		b.StopTimer()
 		lines += r.read
 	}
 	b.ReportMetric(float64(lines)/b.Elapsed().Seconds(), "lines/s")
