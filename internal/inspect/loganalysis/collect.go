@@ -54,11 +54,14 @@ func (r *reader) collect(ctx context.Context, limit time.Duration, namespaces []
 	for _, share := range r.shares {
 		compared += share
 	}
-	if r.covered == 0 || compared == 0 {
-		return gaps
-	}
 	told := &facts.Logs{
 		Window: r.options.Window, Baseline: r.options.Baseline, Covered: r.covered, BaselineCovered: compared / float64(len(r.shares)),
+	}
+	if r.cut && len(gaps) == 0 {
+		gaps = append(gaps, r.incomplete(told))
+	}
+	if r.covered == 0 || compared == 0 {
+		return gaps
 	}
 	for _, g := range r.groups {
 		if w, any := r.judge(g); any {
@@ -67,9 +70,6 @@ func (r *reader) collect(ctx context.Context, limit time.Duration, namespaces []
 	}
 	r.in.Graph.SetLogs(told)
 	r.in.Graph.Provide(facts.SourceLogTemplates)
-	if r.cut && len(gaps) == 0 {
-		gaps = append(gaps, r.incomplete(told))
-	}
 	return append(append(gaps, r.unknown()...), r.crowded()...)
 }
 

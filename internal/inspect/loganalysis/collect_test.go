@@ -1,6 +1,7 @@
 package loganalysis
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/testkit"
 )
 
 // told is what was found, one template a line.
@@ -198,5 +201,35 @@ func TestOnlyTheNamespacesThatAreWantedAreAskedFor(t *testing.T) {
 				t.Errorf("%d searches, gaps %v, -want +got:\n%s", s.searches, gaps, diff)
 			}
 		})
+	}
+}
+
+// endless is a back end whose pages never end, and whose labels and lines are as bad as can be.
+type endless struct {
+	logs.Provider
+	searches int
+	page     []logs.Entry
+}
+
+func (e *endless) Search(_ context.Context, q logs.Query) (logs.Page, error) {
+	e.searches++
+	page := logs.Page{Next: fmt.Sprint(e.searches)}
+	if e.searches%2 == 0 {
+		page.Entries = e.page[:min(len(e.page), q.Limit)]
+	}
+	return page, nil
+}
+
+func TestABackEndWhosePagesNeverEndIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	bad := &endless{page: []logs.Entry{
+		{Time: testkit.Now().Add(1000 * time.Hour), Line: strings.Repeat("ERROR \xff", 20_000), Labels: map[string]string{logs.LabelNamespace: "shop", logs.LabelPod: "cart-0"}},
+		{Line: "ERROR x", Labels: map[string]string{logs.LabelNamespace: "shop", logs.LabelPod: strings.Repeat("a", 1<<20)}},
+		{Line: "", Labels: nil},
+	}}
+	in := Input{Provider: bad, Graph: testkit.Graph(t, shop), Wanting: []string{"log-new-error"}}
+	gaps := Collect(t.Context(), in)
+	if most := in.Options.MaxQueries(); bad.searches > most || len(gaps) == 0 {
+		t.Errorf("%d searches, want at most %d; gaps %v", bad.searches, most, gaps)
 	}
 }

@@ -84,5 +84,5 @@ type Input struct {
 func (o Options) MaxQueries() int {
 	o = o.withDefaults()
 	// Each part ends with a page that is not full, and a back end may give short pages where lines are long.
-	return 2*(o.MaxLines+pageSize-1)/pageSize + 2*(slicesOfWindow+maxPieces)
+	return 2*((o.MaxLines+pageSize-1)/pageSize) + 2*(slicesOfWindow+maxPieces)
 }
