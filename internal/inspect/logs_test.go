@@ -13,6 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/loganalysis"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/redact"
 	"kubeops.io/kubeops/internal/testkit"
 )
 
@@ -53,6 +54,10 @@ status:
 `
 
 func TestTheErrorsOfACrashAreJoinedToIt(t *testing.T) {
+	gate, err := redact.New(redact.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	backend := &said{}
 	for minute := 50; minute > 0; minute -= 5 {
 		backend.entries = append(backend.entries, logs.Entry{
@@ -62,7 +67,7 @@ func TestTheErrorsOfACrashAreJoinedToIt(t *testing.T) {
 	}
 	in := Input{Logs: backend, LogAnalysis: &loganalysis.Options{}, Checks: checks.Builtin(), Clock: clock.RealClock{}}
 	g := testkit.Graph(t, crashing)
-	if gaps := readLogs(t.Context(), in, newTimer(in), g); len(gaps) > 0 {
+	if gaps := readLogs(t.Context(), in, newTimer(in), g, gate); len(gaps) > 0 {
 		t.Fatal(gaps)
 	}
 	findings, _, _ := checks.All(g, in.Checks, checks.DefaultParams())
@@ -84,6 +89,10 @@ func TestTheErrorsOfACrashAreJoinedToIt(t *testing.T) {
 }
 
 func TestLinesAreReadOnlyWhereThatIsAskedFor(t *testing.T) {
+	gate, err := redact.New(redact.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	without, err := checks.Select(checks.Builtin(), nil, []string{"log-*"})
 	if err != nil {
 		t.Fatal(err)
@@ -95,12 +104,12 @@ func TestLinesAreReadOnlyWhereThatIsAskedFor(t *testing.T) {
 	} {
 		backend := &said{}
 		in.Logs, in.Clock = backend, clock.RealClock{}
-		if gaps := readLogs(t.Context(), in, newTimer(in), testkit.Graph(t, crashing)); len(gaps) > 0 || backend.searches > 0 {
+		if gaps := readLogs(t.Context(), in, newTimer(in), testkit.Graph(t, crashing), gate); len(gaps) > 0 || backend.searches > 0 {
 			t.Errorf("%s: %d searches, gaps %v", name, backend.searches, gaps)
 		}
 	}
 	in := Input{Checks: checks.Builtin(), LogAnalysis: &loganalysis.Options{}, Clock: clock.RealClock{}}
-	if gaps := readLogs(t.Context(), in, newTimer(in), testkit.Graph(t, crashing)); len(gaps) > 0 {
+	if gaps := readLogs(t.Context(), in, newTimer(in), testkit.Graph(t, crashing), gate); len(gaps) > 0 {
 		t.Errorf("without a back end: %v", gaps)
 	}
 }
