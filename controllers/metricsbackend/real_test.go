@@ -24,6 +24,7 @@ import (
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/builtin"
+	"kubeops.io/kubeops/internal/provider/metrics/victoriametrics"
 	"kubeops.io/kubeops/internal/secretref"
 	"kubeops.io/kubeops/internal/testkit/servers"
 	"kubeops.io/kubeops/internal/testkit/tenant"
@@ -177,4 +178,26 @@ func (n *running) wantNoPassword() {
 			n.t.Errorf("a password is in %s", content)
 		}
 	}
+}
+
+// TestARealVictoriaMetricsThatComesAndGoes is followed by a running manager, which is never restarted.
+func TestARealVictoriaMetricsThatComesAndGoes(t *testing.T) {
+	url, process := servers.VictoriaMetrics(t, servers.VictoriaMetricsOptions{})
+	process.Stop()
+	n := run(t)
+	spec := v1alpha1.MetricsBackendSpec{Type: v1alpha1.MetricsBackendVictoriaMetrics, VictoriaMetrics: &v1alpha1.VictoriaMetricsBackend{URL: url}}
+	spec.Interval, spec.Timeout = &metav1.Duration{Duration: realInterval}, &metav1.Duration{Duration: realTimeout}
+	n.Create(&v1alpha1.MetricsBackend{ObjectMeta: n.Meta("b"), Spec: spec})
+	ready := v1alpha1.ConditionReady
+	n.within(up, "not started yet", ready, v1alpha1.ReasonUnreachable)
+	process.Start()
+	if b := n.within(up, "started", ready, v1alpha1.ReasonSucceeded); b.Status.Flavour != victoriametrics.FlavourSingle {
+		t.Errorf("status: %+v", b.Status)
+	}
+	process.Pause()
+	n.within(realInterval+realTimeout+busy, "hanging", ready, v1alpha1.ReasonTimeout)
+	process.Resume()
+	n.within(up, "going on", ready, v1alpha1.ReasonSucceeded)
+	process.Stop()
+	n.within(realInterval+busy, "stopped", ready, v1alpha1.ReasonUnreachable)
 }
