@@ -11,6 +11,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/aiprovider"
 	"kubeops.io/kubeops/controllers/backend"
 	"kubeops.io/kubeops/controllers/inspection"
 	"kubeops.io/kubeops/controllers/logbackend"
@@ -75,10 +76,12 @@ func resolver(manager ctrl.Manager, options Options) (*backends.Resolver, error)
 	}
 	metricsTypes, metricsErr := builtin.Metrics()
 	logTypes, logErr := builtin.Logs()
+	modelTypes, modelErr := builtin.Models()
 	return &backends.Resolver{
 		Secrets:      &secretref.Source{Reader: manager.GetAPIReader(), Config: manager.GetConfig()},
 		MetricsTypes: metricsTypes, LogTypes: logTypes, Egress: provider.Egress{AllowLoopback: options.AllowLoopback}, Telemetry: telemetry,
-	}, errors.Join(metricsErr, logErr)
+		ModelTypes: modelTypes, Meters: &backends.Meters{Client: manager.GetClient(), Clock: clock.RealClock{}},
+	}, errors.Join(metricsErr, logErr, modelErr)
 }
 
 // setupBackends adds the controllers of back ends.
@@ -101,6 +104,10 @@ func setupBackends(manager ctrl.Manager, options Options, opener *backends.Resol
 	logBackends := &logbackend.Reconciler{Keeper: keeper("LogBackend"), Backends: opener, Routes: routes(manager, options, opener)}
 	if err := logBackends.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("set up the LogBackend controller: %w", err)
+	}
+	aiProviders := &aiprovider.Reconciler{Keeper: keeper("AIProvider"), Backends: opener}
+	if err := aiProviders.SetupWithManager(manager); err != nil {
+		return fmt.Errorf("set up the AIProvider controller: %w", err)
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&InspectionReport{}, &InspectionReportList{},
 		&MetricsBackend{}, &MetricsBackendList{},
 		&LogBackend{}, &LogBackendList{},
+		&AIProvider{}, &AIProviderList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion())
 	return nil

@@ -279,6 +279,9 @@ type InspectionSpec struct {
 	// usage says how the use of CPU and memory is judged; it has a meaning with metricsRef.
 	// +optional
 	Usage *UsageSettings `json:"usage,omitempty"`
+	// ai asks for explanations of what is found. Default: none.
+	// +optional
+	AI *AIUse `json:"ai,omitempty"`
 	// export says where else the result of a run goes. Default: nowhere.
 	// +optional
 	Export *Export `json:"export,omitempty"`
@@ -323,11 +326,14 @@ type InspectionStatus struct {
 	// observedGeneration is the generation of the spec that the conditions speak of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready, Reconciling and Stalled, and with spec.export Exported.
+	// conditions: Ready, Reconciling and Stalled, with spec.export Exported, and with spec.ai Explained.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// explained is how far the explanation of the last report came.
+	// +optional
+	Explained *ExplainedReport `json:"explained,omitempty"`
 	// activeRun is the run that is under way. After a crash of the manager it is finished first.
 	// +optional
 	ActiveRun *InspectionRun `json:"activeRun,omitempty"`

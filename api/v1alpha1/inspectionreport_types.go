@@ -44,7 +44,8 @@ type ReportSummary struct {
 	Truncated bool `json:"truncated,omitempty"`
 }
 
-// InspectionReport is what one run of an Inspection found. It is written once and never changed.
+// InspectionReport is what one run of an Inspection found. It is written once and never changed; explanations are
+// added to it.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:shortName=inspr,categories=kubeops
@@ -92,6 +93,14 @@ type InspectionReport struct {
 	// +listType=atomic
 	// +optional
 	Gaps []Gap `json:"gaps,omitempty"`
+	// explanations of root causes and of the whole, by the model of spec.ai. They are added after the report was saved, each of
+	// them once.
+	// +kubebuilder:validation:MaxItems=51
+	// +kubebuilder:validation:XValidation:rule="oldSelf.all(o, self.exists(e, e.id == o.id))",message="explanations are added and never taken away"
+	// +listType=map
+	// +listMapKey=id
+	// +optional
+	Explanations []Explanation `json:"explanations,omitempty"`
 }
 
 // InspectionReportList is a list of InspectionReports.

@@ -115,7 +115,7 @@ func (k *Keeper) Finish(ctx context.Context, stored, s Subject, v Verdict) (ctrl
 		conditions.Failed(p)
 	}
 	k.drop(s)
-	handled := requested(s.Object)
+	handled := Requested(s.Object)
 	asked := handled != *s.LastHandled
 	*s.LastHandled = handled
 	began := metav1.NewTime(v.Began.Truncate(time.Second))
@@ -205,9 +205,9 @@ func clean(v Verdict, text string) string {
 	return v.Clean(text, most)
 }
 
-// requested is the request of the annotation as the status records it. An annotation may be 256 KiB long; a value over 128
+// Requested is the request of the annotation as the status records it. An annotation may be 256 KiB long; a value over 128
 // bytes is known by its hash.
-func requested(object client.Object) string {
+func Requested(object client.Object) string {
 	value := object.GetAnnotations()[v1alpha1.AnnotationRequestedAt]
 	if len(value) <= 128 {
 		return value

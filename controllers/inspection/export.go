@@ -126,9 +126,12 @@ func (r *Reconciler) exported(i *v1alpha1.Inspection, status metav1.ConditionSta
 	})
 }
 
-// observeExport keeps the condition in step with the others: what it says of the last report holds until the next run.
-func observeExport(i *v1alpha1.Inspection) {
-	if c := meta.FindStatusCondition(i.Status.Conditions, v1alpha1.ConditionExported); c != nil {
-		c.ObservedGeneration = i.Generation
+// observeAsides keeps the conditions that take no part in Ready in step with the others: what they say of the last report holds
+// until the next run.
+func observeAsides(i *v1alpha1.Inspection) {
+	for _, aside := range []string{v1alpha1.ConditionExported, v1alpha1.ConditionExplained} {
+		if c := meta.FindStatusCondition(i.Status.Conditions, aside); c != nil {
+			c.ObservedGeneration = i.Generation
+		}
 	}
 }

@@ -66,7 +66,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return r.failed(ctx, stored, i, err)
 	}
 	if plan.run == nil {
-		return r.rest(ctx, stored, i, plan.next)
+		return r.withExplanation(ctx, stored, i, plan.next)
 	}
 	report, err := r.stored(ctx, i, plan.run)
 	if err != nil {
@@ -90,6 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	r.export(ctx, i, report)
 	record(i, plan.run, report)
+	r.explainLater(i, report)
 	r.conditions(i).Succeeded(verdict(report))
 	if err := outcome.PatchStatus(ctx, r.Client, stored, i); err != nil {
 		return ctrl.Result{}, err
@@ -148,7 +149,7 @@ func (r *Reconciler) tell(i *v1alpha1.Inspection, eventType, reason, text string
 }
 
 func (r *Reconciler) conditions(i *v1alpha1.Inspection) outcome.Conditions {
-	observeExport(i)
+	observeAsides(i)
 	return outcome.Conditions{
 		List: &i.Status.Conditions, Observed: &i.Status.ObservedGeneration, Generation: i.Generation, Now: r.Clock.Now(),
 	}

@@ -65,7 +65,8 @@ func (r *Reconciler) rest(ctx context.Context, stored, i *v1alpha1.Inspection, n
 // again looks right away for what else is due, else sleeps until the schedule is.
 func (r *Reconciler) again(i *v1alpha1.Inspection) ctrl.Result {
 	p, err := due(i, r.Clock.Now())
-	if err != nil || p.run != nil {
+	_, unexplained := explanationDue(i)
+	if err != nil || p.run != nil || unexplained {
 		return ctrl.Result{RequeueAfter: time.Millisecond} // the next turn says what is wrong
 	}
 	return r.sleep(p.next)

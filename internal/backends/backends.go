@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/ai"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/secretref"
@@ -22,6 +23,9 @@ type Resolver struct {
 	// MetricsTypes and LogTypes are the types that there are; required.
 	MetricsTypes *metrics.Registry
 	LogTypes     *logs.Registry
+	// ModelTypes are the types of AIProviders, and Meters what bounds them; required where there are any.
+	ModelTypes *ai.Registry
+	Meters     *Meters
 	// Egress says which addresses may be called.
 	Egress provider.Egress
 	// Telemetry counts requests; nil counts nothing.

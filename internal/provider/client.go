@@ -220,3 +220,9 @@ func article(name string) string {
 	}
 	return "a " + name
 }
+
+// Observe counts a request that a library sent through HTTP: its result is the class of the status (2xx), or the reason why
+// there was none.
+func (c *Client) Observe(operation, result string, took time.Duration) {
+	c.options.Metrics.observe(c.options.Type, operation, result, took)
+}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Names hides the names of namespaces and objects from whoever reads a text, and puts them back into the answer. It is not safe
-// for concurrent use: one serves one question and its answer.
+// Names hides the names of namespaces and objects from whoever reads a text, and puts them back into the answer. It is safe for
+// concurrent use.
 type Names struct {
 	masks, names map[string]string
 }
@@ -55,22 +55,27 @@ func replaced(text string, table map[string]string) string {
 		if other, ok := table[bare]; ok {
 			b.WriteString(other + word[len(bare):])
 		} else {
-			b.WriteString(byLabel(word, table))
+			b.WriteString(byPart(word, table))
 		}
 		i = end
 	}
 	return b.String()
 }
 
-// byLabel replaces within a DNS name such as cart.shop.svc.
-func byLabel(word string, table map[string]string) string {
-	if !strings.Contains(word, ".") {
-		return word
-	}
+// byPart replaces within a DNS name such as cart.shop.svc, and at the beginning of a name that was made from another, such as
+// that of a Pod.
+func byPart(word string, table map[string]string) string {
 	labels := strings.Split(word, ".")
 	for i, label := range labels {
 		if other, ok := table[label]; ok {
 			labels[i] = other
+			continue
+		}
+		for end := strings.LastIndexByte(label, '-'); end > 0; end = strings.LastIndexByte(label[:end], '-') {
+			if other, ok := table[label[:end]]; ok {
+				labels[i] = other + label[end:]
+				break
+			}
 		}
 	}
 	return strings.Join(labels, ".")

@@ -5,6 +5,9 @@ import (
 	"errors"
 
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/ai"
+	"kubeops.io/kubeops/internal/provider/ai/ollama"
+	"kubeops.io/kubeops/internal/provider/ai/openai"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/logs/elasticsearch"
 	"kubeops.io/kubeops/internal/provider/logs/loki"
@@ -30,5 +33,14 @@ func Logs() (*logs.Registry, error) {
 		registry.Add(elasticsearch.Type, elasticsearch.New),
 		registry.Add(loki.Type, loki.New),
 		registry.Add(victorialogs.Type, victorialogs.New),
+	)
+}
+
+// Models lists the types of language models.
+func Models() (*ai.Registry, error) {
+	registry := provider.NewRegistry[ai.Settings, ai.Model]()
+	return registry, errors.Join(
+		registry.Add(openai.Type, openai.New),
+		registry.Add(ollama.Type, ollama.New),
 	)
 }

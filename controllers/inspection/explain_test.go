@@ -1,0 +1,295 @@
+package inspection
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/builtin"
+	"kubeops.io/kubeops/internal/secretref"
+	"kubeops.io/kubeops/internal/testkit/models"
+	"kubeops.io/kubeops/internal/testkit/servers"
+)
+
+// explaining has a reconciler ask models; each has meters of its own, as after a restart.
+func (w *world) explaining() func(*Reconciler) {
+	w.t.Helper()
+	types, err := builtin.Models()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return func(r *Reconciler) {
+		r.Backends = &backends.Resolver{
+			Secrets: &secretref.Source{Reader: w.client, Config: realAPI}, ModelTypes: types, Egress: provider.Egress{AllowLoopback: true},
+			Meters: &backends.Meters{Client: w.client, Clock: w.clock},
+		}
+	}
+}
+
+// model makes an AIProvider of type ollama.
+func (w *world) model(name, url string, with ...func(*v1alpha1.AIProviderSpec)) {
+	w.t.Helper()
+	p := &v1alpha1.AIProvider{ObjectMeta: w.meta(name), Spec: v1alpha1.AIProviderSpec{
+		Type: v1alpha1.AIProviderOllama, Model: models.Name, Ollama: &v1alpha1.OllamaServer{URL: url},
+	}}
+	for _, change := range with {
+		change(&p.Spec)
+	}
+	w.create(p)
+}
+
+func (w *world) usage(name string) v1alpha1.AIUsage {
+	w.t.Helper()
+	p := &v1alpha1.AIProvider{}
+	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.namespace, Name: name}, p); err != nil {
+		w.t.Fatal(err)
+	}
+	return ptr.Deref(p.Status.Usage, v1alpha1.AIUsage{})
+}
+
+// keyless is a fake that wants no key and cites what it may.
+func keyless(t *testing.T) *models.Fake {
+	fake := models.Ollama(t, models.WithoutKey())
+	fake.Answer(citing)
+	return fake
+}
+
+func citing(turn models.Turn) models.Reply {
+	_, ids, _ := strings.Cut(turn.User, "Ids to cite: ")
+	first, _, _ := strings.Cut(strings.TrimSuffix(ids, "."), ",")
+	return models.Reply{Text: `{"summary":"The selector matches no Pod.","why":[{"claim":"No Pod has the label.","evidence":["` + first + `"]}],"fix":[],"confidence":"high"}`}
+}
+
+func explainedCondition(i *v1alpha1.Inspection) metav1.Condition {
+	if c := meta.FindStatusCondition(i.Status.Conditions, v1alpha1.ConditionExplained); c != nil {
+		return *c
+	}
+	return metav1.Condition{}
+}
+
+func withAI() v1alpha1.InspectionSpec {
+	return v1alpha1.InspectionSpec{AI: &v1alpha1.AIUse{ProviderRef: v1alpha1.LocalReference{Name: "p"}}, Checks: &v1alpha1.CheckSelection{Include: []string{"service-*"}}}
+}
+
+// newest report.
+func (w *world) newest() v1alpha1.InspectionReport {
+	w.t.Helper()
+	name := w.get().Status.LastReport
+	for _, r := range w.reports() {
+		if r.Name == name {
+			return r
+		}
+	}
+	w.t.Fatalf("report %q is not there", name)
+	return v1alpha1.InspectionReport{}
+}
+
+func TestAReportIsExplainedAfterItWasSaved(t *testing.T) {
+	w, fake := newWorld(t), keyless(t)
+	w.account(true)
+	w.lostService("a")
+	w.lostService("b")
+	w.model("p", fake.URL)
+	saved := 0
+	fake.Answer(func(turn models.Turn) models.Reply {
+		saved = len(w.reports())
+		return citing(turn)
+	})
+	w.inspection(withAI())
+	w.settle(w.reconciler(w.explaining()))
+	i, report := w.get(), w.newest()
+	causes := int(report.Summary.RootCauses)
+	if saved != 1 || len(fake.Asked()) != causes+1 || len(report.Explanations) != causes+1 || causes < 2 {
+		t.Fatalf("%d reports when the model was asked; %d questions, %d explanations, %d root causes", saved, len(fake.Asked()), len(report.Explanations), causes)
+	}
+	if c := explainedCondition(i); c.Status != metav1.ConditionTrue || c.Reason != v1alpha1.ReasonSucceeded {
+		t.Errorf("Explained: %+v", c)
+	}
+	if e := i.Status.Explained; e == nil || !e.Done || e.Requests != int32(causes+1) || e.Tokens != int64(150*(causes+1)) { //nolint:gosec // small
+		t.Errorf("status: %+v", e)
+	}
+	if u := w.usage("p"); u.TokensToday != int64(150*(causes+1)) || u.CacheHits != 0 {
+		t.Errorf("usage: %+v", u)
+	}
+	// A second run over the unchanged cluster, by a new process.
+	w.clock.SetTime(w.clock.Now().Add(time.Hour))
+	w.request("again")
+	w.settle(w.reconciler(w.explaining()))
+	if again := w.newest(); len(w.reports()) != 2 || len(fake.Asked()) != causes+1 || len(again.Explanations) != causes+1 {
+		t.Errorf("%d reports, asked %d times, %d explanations", len(w.reports()), len(fake.Asked()), len(again.Explanations))
+	}
+	if e, u := w.get().Status.Explained, w.usage("p"); int(e.Cached) != causes+1 || e.Requests != 0 || u.CacheHits != int64(causes+1) || u.TokensToday != int64(150*(causes+1)) {
+		t.Errorf("status %+v, usage %+v", e, u)
+	}
+}
+
+func TestAModelThatIsDownCostsNothingAndIsAskedAgain(t *testing.T) {
+	w, fake := newWorld(t), keyless(t)
+	w.account(true)
+	w.lostService("a")
+	w.model("p", "http://127.0.0.1:1")
+	w.inspection(withAI())
+	result := w.settle(w.reconciler(w.explaining()))
+	i := w.get()
+	ready := meta.FindStatusCondition(i.Status.Conditions, v1alpha1.ConditionReady)
+	if len(w.reports()) != 1 || ready.Status != metav1.ConditionTrue {
+		t.Fatalf("%d reports, Ready %+v", len(w.reports()), ready)
+	}
+	if c := explainedCondition(i); c.Status != metav1.ConditionFalse || c.Reason != v1alpha1.ReasonUnreachable {
+		t.Errorf("Explained: %+v", c)
+	}
+	if result.RequeueAfter != time.Minute || w.usage("p").TokensToday != 0 {
+		t.Errorf("looks again after %s, usage %+v", result.RequeueAfter, w.usage("p"))
+	}
+	// It comes up.
+	p := &v1alpha1.AIProvider{}
+	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "p"}, p); err != nil {
+		t.Fatal(err)
+	}
+	p.Spec.Ollama.URL = fake.URL
+	if err := w.client.Update(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.SetTime(w.clock.Now().Add(time.Minute))
+	w.settle(w.reconciler(w.explaining()))
+	if c := explainedCondition(w.get()); c.Status != metav1.ConditionTrue || len(w.newest().Explanations) == 0 || len(w.reports()) != 1 {
+		t.Errorf("Explained: %+v", c)
+	}
+}
+
+func TestWhyAReportIsNotExplained(t *testing.T) {
+	for name, tc := range map[string]struct {
+		make   func(w *world, fake *models.Fake)
+		reason string
+	}{
+		"no AIProvider": {func(*world, *models.Fake) {}, v1alpha1.ReasonProviderNotFound},
+		"suspended": {func(w *world, f *models.Fake) {
+			w.model("p", f.URL, func(s *v1alpha1.AIProviderSpec) { s.Suspend = true })
+		}, v1alpha1.ReasonSuspended},
+		"a spent budget": {func(w *world, f *models.Fake) {
+			w.model("p", f.URL, func(s *v1alpha1.AIProviderSpec) { s.Budget = &v1alpha1.TokenBudget{Daily: ptr.To[int64](0)} })
+		}, v1alpha1.ReasonBudgetExceeded},
+		"another model": {func(w *world, f *models.Fake) {
+			w.model("p", f.URL, func(s *v1alpha1.AIProviderSpec) { s.Model = "x" })
+		}, v1alpha1.ReasonModelNotFound},
+		"a circle": {func(w *world, f *models.Fake) {
+			w.model("p", f.URL, func(s *v1alpha1.AIProviderSpec) { s.FallbackRef = &v1alpha1.LocalReference{Name: "p"} })
+		}, v1alpha1.ReasonFallbackLoop},
+		"a missing token": {func(w *world, f *models.Fake) {
+			w.model("p", f.URL, func(s *v1alpha1.AIProviderSpec) { s.Ollama.Token = &v1alpha1.SecretKeyReference{Name: "x", Key: "y"} })
+		}, v1alpha1.ReasonSecretNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, fake := newWorld(t), keyless(t)
+			w.account(true)
+			w.lostService("a")
+			tc.make(w, fake)
+			w.inspection(withAI())
+			result := w.settle(w.reconciler(w.explaining()))
+			if c := explainedCondition(w.get()); c.Status != metav1.ConditionFalse || c.Reason != tc.reason || len(fake.Asked()) != 0 {
+				t.Errorf("Explained: %+v, asked %d times", c, len(fake.Asked()))
+			}
+			if len(w.reports()) != 1 || result.RequeueAfter != time.Minute {
+				t.Errorf("%d reports, looks again after %s", len(w.reports()), result.RequeueAfter)
+			}
+		})
+	}
+}
+
+func TestAFallbackExplains(t *testing.T) {
+	w, fake := newWorld(t), keyless(t)
+	w.account(true)
+	w.lostService("a")
+	w.model("p", "http://127.0.0.1:1", func(s *v1alpha1.AIProviderSpec) { s.FallbackRef = &v1alpha1.LocalReference{Name: "q"} })
+	w.model("q", fake.URL)
+	w.inspection(withAI())
+	w.settle(w.reconciler(w.explaining()))
+	if e := w.newest().Explanations; len(e) == 0 || e[0].Provider != "q" || w.usage("q").TokensToday == 0 || w.usage("p").TokensToday != 0 {
+		t.Errorf("explanations: %+v", e)
+	}
+}
+
+func TestACrashBetweenTwoAnswersPaysNoneTwice(t *testing.T) {
+	w, fake := newWorld(t), keyless(t)
+	w.account(true)
+	for _, name := range []string{"a", "b", "c"} {
+		w.lostService(name)
+	}
+	w.model("p", fake.URL)
+	w.inspection(withAI())
+	ctx, die := context.WithCancel(t.Context())
+	defer die()
+	fake.Answer(func(turn models.Turn) models.Reply {
+		if len(fake.Asked()) == 3 { // the process ends while the third is under way
+			die()
+			return models.Reply{Hang: true}
+		}
+		return citing(turn)
+	})
+	r := w.reconciler(w.explaining())
+	for ctx.Err() == nil {
+		if _, err := r.Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKey{Namespace: w.namespace, Name: "i"}}); err != nil && ctx.Err() == nil {
+			t.Fatal(err)
+		}
+	}
+	if got := len(w.newest().Explanations); got != 2 {
+		t.Fatalf("%d answers were kept, want 2", got)
+	}
+	fake.Answer(citing)
+	w.settle(w.reconciler(w.explaining()))
+	causes := int(w.newest().Summary.RootCauses)
+	if got := w.newest().Explanations; len(got) != causes+1 || len(fake.Asked()) != causes+2 {
+		t.Errorf("%d explanations of %d causes, asked %d times", len(got), causes, len(fake.Asked()))
+	}
+}
+
+func TestAnExplanationIsWrittenOnce(t *testing.T) {
+	w, fake := newWorld(t), keyless(t)
+	w.account(true)
+	w.lostService("a")
+	w.model("p", fake.URL)
+	w.inspection(withAI())
+	w.settle(w.reconciler(w.explaining()))
+	report := w.newest()
+	report.Explanations[0].Summary = "All is well."
+	if err := w.client.Update(t.Context(), report.DeepCopy()); err == nil || !strings.Contains(err.Error(), "written once") {
+		t.Errorf("an explanation was changed: %v", err)
+	}
+	report = w.newest()
+	report.Explanations = report.Explanations[1:]
+	if err := w.client.Update(t.Context(), report.DeepCopy()); err == nil || !strings.Contains(err.Error(), "never taken away") {
+		t.Errorf("an explanation was taken away: %v", err)
+	}
+	w.change(func(i *v1alpha1.Inspection) { i.Spec.AI = nil })
+	w.settle(w.reconciler(w.explaining()))
+	if i := w.get(); explainedCondition(i).Type != "" || i.Status.Explained != nil {
+		t.Errorf("the status speaks of what is asked for no more: %+v", i.Status)
+	}
+}
+
+func TestARealModelExplains(t *testing.T) {
+	server := servers.StartOllama(t)
+	w := newWorld(t)
+	w.account(true)
+	w.lostService("a")
+	w.model("p", server.URL, func(s *v1alpha1.AIProviderSpec) { s.Model, s.MaxAnswerTokens = servers.OllamaModel, 400 })
+	w.inspection(withAI())
+	w.settle(w.reconciler(w.explaining()))
+	i, report := w.get(), w.newest()
+	if c := explainedCondition(i); c.Status != metav1.ConditionTrue || i.Status.Explained.Tokens == 0 || len(report.Explanations) != 2 {
+		t.Fatalf("Explained: %+v, status %+v", c, i.Status.Explained)
+	}
+	for _, e := range report.Explanations {
+		t.Logf("%s: dropped %q, confidence %q: %s", e.ID, e.Dropped, e.Confidence, e.Summary)
+	}
+}

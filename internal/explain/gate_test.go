@@ -1,0 +1,82 @@
+package explain
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/testkit/models"
+)
+
+func gate(t testing.TB, settings *v1alpha1.AIRedaction, r *v1alpha1.InspectionReport, hide func(string) string) *Gate {
+	t.Helper()
+	g, err := NewGate(settings, r, hide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func TestMaskedNamesReachNoModelAndStandInTheExplanation(t *testing.T) {
+	fake, store, r := models.OpenAI(t), &memory{}, report()
+	for i := range r.Findings {
+		r.Findings[i].Message = "Pod payments-api-7d9f8c6b5-x2x9k of payments-api in bank-prod does not start"
+		r.Findings[i].Object.Namespace, r.Findings[i].Object.Name = "bank-prod", "payments-api"
+	}
+	r.Findings[0].Evidence[0].Text = "lookup db.bank-prod.svc: no such host; mail ops@bank.example from 10.1.2.3"
+	fake.Answer(func(turn models.Turn) models.Reply {
+		namespace, name := "", ""
+		if _, rest, ok := strings.Cut(turn.User, `"object":"Deployment/`); ok {
+			namespace, rest, _ = strings.Cut(rest, "/")
+			name, _, _ = strings.Cut(rest, `"`)
+		}
+		text := strings.ReplaceAll(strings.ReplaceAll(sensible(turn).Text, "-n shop", "-n "+namespace), "deploy/cart", "deploy/"+name)
+		return models.Reply{Text: strings.ReplaceAll(text, "The container", "Pod "+name+"-7d9f8c6b5-x2x9k")}
+	})
+	g := gate(t, &v1alpha1.AIRedaction{Names: true, Emails: true, IPAddresses: true}, r, nil)
+	mustRun(t, input(store, r, candidate(t, fake, func(c *Candidate) { c.Gate = g })))
+	for _, hidden := range []string{"payments", "bank-prod", "ops@bank.example", "10.1.2.3"} {
+		if strings.Contains(fake.Captured(), hidden) {
+			t.Errorf("the model saw %s", hidden)
+		}
+	}
+	e := store.of("f1")
+	if !strings.HasPrefix(e.Summary, "Pod payments-api-7d9f8c6b5-x2x9k ") || e.Fix[0].Command != "kubectl -n bank-prod set resources deploy/payments-api --limits=memory=128Mi" {
+		t.Errorf("the names are not back: %+v", e)
+	}
+	if c := g.Counts(); c["email"] == 0 || c["ip-address"] == 0 {
+		t.Errorf("counts: %v", c)
+	}
+}
+
+func TestTheCredentialsOfTheProviderAreHidden(t *testing.T) {
+	fake, store, r := models.OpenAI(t), &memory{}, report()
+	const own = "correct horse battery"
+	r.Findings[0].Evidence[0].Text = "log in as kubeops with " + own
+	fake.Answer(func(turn models.Turn) models.Reply {
+		return models.Reply{Text: strings.Replace(sensible(turn).Text, "The container", own+" The container", 1)}
+	})
+	hide := func(text string) string { return strings.ReplaceAll(text, own, "[redacted]") }
+	mustRun(t, input(store, r, candidate(t, fake, func(c *Candidate) { c.Gate = gate(t, nil, r, hide) })))
+	content, err := json.Marshal(store.added)
+	if err != nil || strings.Contains(fake.Captured(), own) || strings.Contains(string(content), own) {
+		t.Errorf("a credential was told (%v)", err)
+	}
+}
+
+func TestEachTextIsCountedOnce(t *testing.T) {
+	g := gate(t, nil, report(), nil)
+	text := "password=" + strings.Repeat("Zq7x", 5)
+	first := g.Out(text)
+	if g.Out(text) != first || first == text {
+		t.Fatalf("got %q", first)
+	}
+	total := 0
+	for _, n := range g.Counts() {
+		total += n
+	}
+	if total != 1 {
+		t.Errorf("counted %v", g.Counts())
+	}
+}

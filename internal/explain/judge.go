@@ -1,0 +1,247 @@
+package explain
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+// Reasons for which an answer is thrown away, besides those of an AIProvider's problems.
+const (
+	// DroppedEmpty: the model answered nothing.
+	DroppedEmpty = "EmptyAnswer"
+	// DroppedTooLarge: the answer is longer than any explanation.
+	DroppedTooLarge = "TooLarge"
+	// DroppedInvalidJSON: the answer is no JSON object: prose, broken off, or more than one.
+	DroppedInvalidJSON = "InvalidJSON"
+	// DroppedWrongShape: the JSON does not fit the schema.
+	DroppedWrongShape = "WrongShape"
+	// DroppedNoEvidence: a claim cites nothing, or there is none.
+	DroppedNoEvidence = "NoEvidence"
+	// DroppedUnknownEvidence: a claim cites evidence that does not exist.
+	DroppedUnknownEvidence = "UnknownEvidence"
+	// DroppedWrongLanguage: the answer is in another language than was asked for.
+	DroppedWrongLanguage = "WrongLanguage"
+	// DroppedLeak: the answer repeats the instructions.
+	DroppedLeak = "RepeatsInstructions"
+)
+
+// Bounds of an answer, in bytes, entries and runes.
+const (
+	maxAnswer      = 64 << 10
+	maxWhy, maxFix = 8, 5
+	maxCited       = 16
+	maxSummary     = 2048
+	maxText        = 1024
+	maxPatch       = 2048
+)
+
+// expectation is what an answer is held against.
+type expectation struct {
+	ids      []string
+	language v1alpha1.Language
+	system   string
+	gate     *Gate
+}
+
+// answer in the shape of the schema.
+type answer struct {
+	Summary *string `json:"summary"`
+	Why     *[]struct {
+		Claim    *string   `json:"claim"`
+		Evidence *[]string `json:"evidence"`
+	} `json:"why"`
+	Fix *[]struct {
+		Description *string `json:"description"`
+		Command     *string `json:"command"`
+		Patch       *string `json:"patch"`
+	} `json:"fix"`
+	Confidence *v1alpha1.Confidence `json:"confidence"`
+}
+
+// judge makes an explanation of an answer, or says in Dropped why it is none.
+func judge(text string, want expectation) v1alpha1.Explanation {
+	e, dropped := decode(text, want)
+	if dropped != "" {
+		return v1alpha1.Explanation{Dropped: dropped}
+	}
+	if repeats(e, want.system) {
+		return v1alpha1.Explanation{Dropped: DroppedLeak}
+	}
+	if !speaks(e, want.language) {
+		return v1alpha1.Explanation{Dropped: DroppedWrongLanguage}
+	}
+	return e
+}
+
+func decode(text string, want expectation) (e v1alpha1.Explanation, dropped string) {
+	text = unwrapped(text)
+	switch {
+	case text == "":
+		return e, DroppedEmpty
+	case len(text) > maxAnswer:
+		return e, DroppedTooLarge
+	}
+	var a answer
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&a); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			return e, DroppedInvalidJSON
+		}
+		return e, DroppedWrongShape
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return e, DroppedInvalidJSON
+	}
+	if a.Summary == nil || a.Why == nil || a.Fix == nil || a.Confidence == nil || len(*a.Why) > maxWhy || len(*a.Fix) > maxFix {
+		return e, DroppedWrongShape
+	}
+	e.Summary, e.Confidence = sentence(*a.Summary, maxSummary, want.gate.in), *a.Confidence
+	switch e.Confidence {
+	case v1alpha1.ConfidenceHigh, v1alpha1.ConfidenceMedium, v1alpha1.ConfidenceLow, v1alpha1.ConfidenceUnknown:
+	default:
+		return e, DroppedWrongShape
+	}
+	if strings.TrimSpace(e.Summary) == "" {
+		return e, DroppedEmpty
+	}
+	if e.Confidence == v1alpha1.ConfidenceUnknown {
+		return e, "" // what it does not know, it cannot claim
+	}
+	if dropped := a.claims(&e, want); dropped != "" {
+		return e, dropped
+	}
+	return e, a.fixes(&e, want)
+}
+
+// claims takes over the reasoning, every step of which must cite evidence that exists.
+func (a *answer) claims(e *v1alpha1.Explanation, want expectation) (dropped string) {
+	if len(*a.Why) == 0 {
+		return DroppedNoEvidence
+	}
+	for _, w := range *a.Why {
+		if w.Claim == nil || w.Evidence == nil {
+			return DroppedWrongShape
+		}
+		claim := sentence(*w.Claim, maxText, want.gate.in)
+		if claim == "" || len(*w.Evidence) == 0 {
+			return DroppedNoEvidence
+		}
+		if len(*w.Evidence) > maxCited {
+			return DroppedWrongShape
+		}
+		var cited []string
+		for _, id := range *w.Evidence {
+			if !slices.Contains(want.ids, id) {
+				return DroppedUnknownEvidence
+			}
+			if !slices.Contains(cited, id) {
+				cited = append(cited, id)
+			}
+		}
+		e.Why = append(e.Why, v1alpha1.ExplainedClaim{Claim: claim, Evidence: cited})
+	}
+	return ""
+}
+
+// fixes takes over the suggestions, without commands and patches that nobody should copy.
+func (a *answer) fixes(e *v1alpha1.Explanation, want expectation) (dropped string) {
+	for _, f := range *a.Fix {
+		if f.Description == nil || f.Command == nil || f.Patch == nil {
+			return DroppedWrongShape
+		}
+		fix := v1alpha1.SuggestedFix{Description: sentence(*f.Description, maxText, want.gate.in)}
+		if fix.Description == "" {
+			continue
+		}
+		if command := strings.TrimSpace(want.gate.in(clean(*f.Command))); harmless(command) {
+			fix.Command = command
+		}
+		if patch := strings.Trim(want.gate.in(clean(*f.Patch)), "\n"); harmlessPatch(patch) {
+			fix.Patch = patch
+		}
+		e.Fix = append(e.Fix, fix)
+	}
+	return ""
+}
+
+// unwrapped takes away the Markdown that models like to put around JSON.
+func unwrapped(text string) string {
+	text = strings.TrimSpace(text)
+	if rest, is := strings.CutPrefix(text, "```"); is {
+		if inner, is := strings.CutSuffix(rest, "```"); is {
+			text = strings.TrimSpace(strings.TrimPrefix(inner, "json"))
+		}
+	}
+	return text
+}
+
+// sentence is a text on one line, without addresses, and within a length. An address would be one that a cluster's text made the
+// model name, and a reader might follow it.
+func sentence(text string, most int, redact func(string) string) string {
+	text = regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*://|www\.|mailto:|javascript:|data:)[^\s"'<>)\]]*`).ReplaceAllString(clean(text), "[address removed]")
+	text = strings.Join(strings.Fields(redact(text)), " ")
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
+}
+
+// repeats says whether an answer has a longer piece of the instructions in it, or a line that fences data.
+func repeats(e v1alpha1.Explanation, system string) bool {
+	content, err := json.Marshal(e)
+	if err != nil || regexp.MustCompile(`DATA-[0-9a-f]{16}`).Match(content) {
+		return true
+	}
+	const piece = 32
+	said, instructions := letters(string(content)), letters(system)
+	for i := 0; i+piece <= len(instructions); i++ {
+		if bytes.Contains(said, instructions[i:i+piece]) {
+			return true
+		}
+	}
+	return false
+}
+
+// letters of a text in lower case, which is what remains of it however it is spaced and quoted.
+func letters(text string) []byte {
+	return []byte(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, text))
+}
+
+// speaks says whether an answer is in the language that was asked for. Chinese answers are full of names in Latin letters.
+func speaks(e v1alpha1.Explanation, language v1alpha1.Language) bool {
+	text := e.Summary
+	for _, w := range e.Why {
+		text += w.Claim
+	}
+	var latin, han, others int
+	for _, r := range text {
+		switch {
+		case unicode.Is(unicode.Han, r):
+			han++
+		case unicode.Is(unicode.Latin, r):
+			latin++
+		case unicode.IsLetter(r):
+			others++
+		}
+	}
+	all := latin + han + others
+	if language == v1alpha1.LanguageChinese {
+		return han*6 >= all && others*4 <= all // a character of Chinese says as much as some letters
+	}
+	return latin > 0 && (han+others)*4 <= all
+}

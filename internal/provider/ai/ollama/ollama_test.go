@@ -1,0 +1,68 @@
+package ollama
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/ai"
+	"kubeops.io/kubeops/internal/provider/ai/conformance"
+	"kubeops.io/kubeops/internal/testkit/hostile"
+	"kubeops.io/kubeops/internal/testkit/models"
+)
+
+func open(t *testing.T, fake *models.Fake, change func(*ai.Settings)) ai.Model {
+	t.Helper()
+	settings := ai.Settings{
+		Endpoint: provider.Endpoint{URL: fake.URL, Auth: provider.Auth{BearerToken: models.Key}}, Model: models.Name, Egress: provider.Egress{AllowLoopback: true},
+	}
+	change(&settings)
+	m, err := New(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func request() ai.Request {
+	return ai.Request{System: "Answer.", User: "Is water wet?", Schema: json.RawMessage(`{"type":"object"}`), Name: "answer", MaxTokens: 10}
+}
+
+func TestConformsOnTheStrictFake(t *testing.T) {
+	conformance.Run(t, conformance.Target{Scripted: true, ContextLength: 4096, New: func(t *testing.T, change func(*ai.Settings)) ai.Model {
+		return open(t, models.Ollama(t, models.WithContext(4096)), change)
+	}})
+}
+
+func TestSaysWhyThereIsNoAnswer(t *testing.T) { conformance.Refusals(t, models.Ollama, open) }
+
+func TestSurvivesServersThatMisbehave(t *testing.T) {
+	call := func(use func(context.Context, ai.Model) error) func(context.Context, provider.Endpoint) error {
+		return func(ctx context.Context, endpoint provider.Endpoint) error {
+			m, err := New(ai.Settings{Endpoint: endpoint, Model: models.Name, Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes, Egress: provider.Egress{AllowLoopback: true}})
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			return use(ctx, m)
+		}
+	}
+	t.Run("looked at", func(t *testing.T) {
+		hostile.Run(t, call(func(ctx context.Context, m ai.Model) error { _, err := m.Probe(ctx); return err }))
+	})
+	t.Run("asked", func(t *testing.T) {
+		hostile.Run(t, call(func(ctx context.Context, m ai.Model) error { _, err := m.Ask(ctx, request()); return err }))
+	})
+}
+
+func FuzzLoaded(f *testing.F) {
+	for _, seed := range []string{"", "num_ctx 2048", "stop \"x\"\nnum_ctx                        4096\n", "num_ctx -1", "num_ctx 99999999999999999999", "num_ctx\n\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, parameters string) {
+		if n := loaded(parameters); n < 0 || n >= 1<<32 {
+			t.Errorf("got %d", n)
+		}
+	})
+}

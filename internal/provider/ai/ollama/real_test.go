@@ -1,0 +1,29 @@
+package ollama
+
+import (
+	"testing"
+	"time"
+
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/ai"
+	"kubeops.io/kubeops/internal/provider/ai/conformance"
+	"kubeops.io/kubeops/internal/testkit/servers"
+)
+
+func TestConformsOnTheRealServer(t *testing.T) {
+	server := servers.StartOllama(t)
+	conformance.Run(t, conformance.Target{
+		ContextLength: servers.OllamaContext, Patience: 2 * time.Minute,
+		New: func(t *testing.T, change func(*ai.Settings)) ai.Model {
+			settings := ai.Settings{
+				Endpoint: provider.Endpoint{URL: server.URL}, Model: servers.OllamaModel, Egress: provider.Egress{AllowLoopback: true}, Timeout: 2 * time.Minute,
+			}
+			change(&settings)
+			m, err := New(settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m
+		},
+	})
+}

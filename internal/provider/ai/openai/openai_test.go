@@ -1,0 +1,125 @@
+package openai
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/ai"
+	"kubeops.io/kubeops/internal/provider/ai/conformance"
+	"kubeops.io/kubeops/internal/testkit/hostile"
+	"kubeops.io/kubeops/internal/testkit/models"
+)
+
+func open(t *testing.T, fake *models.Fake, change func(*ai.Settings)) ai.Model {
+	t.Helper()
+	settings := ai.Settings{
+		Endpoint: provider.Endpoint{URL: fake.URL, Auth: provider.Auth{BearerToken: models.Key}}, Model: models.Name, Egress: provider.Egress{AllowLoopback: true},
+	}
+	change(&settings)
+	m, err := New(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func request() ai.Request {
+	return ai.Request{System: "Answer.", User: "Is water wet?", Schema: json.RawMessage(`{"type":"object"}`), Name: "answer", MaxTokens: 10}
+}
+
+func TestConformsOnTheStrictFake(t *testing.T) {
+	conformance.Run(t, conformance.Target{Scripted: true, ContextLength: 4096, New: func(t *testing.T, change func(*ai.Settings)) ai.Model {
+		return open(t, models.OpenAI(t, models.WithContext(4096)), change)
+	}})
+}
+
+func TestSaysWhyThereIsNoAnswer(t *testing.T) { conformance.Refusals(t, models.OpenAI, open) }
+
+func TestSurvivesServersThatMisbehave(t *testing.T) {
+	call := func(use func(context.Context, ai.Model) error) func(context.Context, provider.Endpoint) error {
+		return func(ctx context.Context, endpoint provider.Endpoint) error {
+			m, err := New(ai.Settings{Endpoint: endpoint, Model: models.Name, Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes, Egress: provider.Egress{AllowLoopback: true}})
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			return use(ctx, m)
+		}
+	}
+	t.Run("looked at", func(t *testing.T) {
+		hostile.Run(t, call(func(ctx context.Context, m ai.Model) error { _, err := m.Probe(ctx); return err }))
+	})
+	t.Run("asked", func(t *testing.T) {
+		hostile.Run(t, call(func(ctx context.Context, m ai.Model) error { _, err := m.Ask(ctx, request()); return err }))
+	})
+}
+
+func TestLearnsWhichParametersAServerTakes(t *testing.T) {
+	fake := models.OpenAI(t, models.NewParameters())
+	m := open(t, fake, func(*ai.Settings) {})
+	defer m.Close()
+	for range 2 {
+		if _, err := m.Ask(t.Context(), request()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if sent := strings.Count(fake.Captured(), `"messages"`); sent != 4 { // two to learn, two that were answered
+		t.Errorf("sent %d requests, want 4", sent)
+	}
+}
+
+func TestSendsOrganizationAndWorksWithoutSchemas(t *testing.T) {
+	fake := models.OpenAI(t, models.WithOrganization("org-1"), models.JSONObject())
+	m := open(t, fake, func(s *ai.Settings) {
+		s.Endpoint.Header = http.Header{"Openai-Organization": {"org-1"}}
+		s.JSONObject = true
+	})
+	defer m.Close()
+	if _, err := m.Ask(t.Context(), request()); err != nil {
+		t.Fatal(err)
+	}
+	if asked := fake.Asked(); !strings.Contains(asked[0].System, `{"type":"object"}`) {
+		t.Errorf("the model was not told the schema: %q", asked[0].System)
+	}
+}
+
+func TestTellsQuotaAndRefusalsApart(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reply  models.Reply
+		reason string
+	}{
+		"quota":          {models.Reply{Status: 429, Code: "insufficient_quota", Message: "You exceeded your current quota"}, v1alpha1.ReasonPaymentRequired},
+		"context":        {models.Reply{Status: 400, Code: "context_length_exceeded", Message: "x"}, v1alpha1.ReasonContextTooLong},
+		"refusal":        {models.Reply{Refusal: "I cannot help with that."}, v1alpha1.ReasonModelRefused},
+		"content filter": {models.Reply{Status: 400, Code: "content_filter", Message: "x"}, v1alpha1.ReasonModelRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := models.OpenAI(t)
+			fake.Answer(func(models.Turn) models.Reply { return tc.reply })
+			m := open(t, fake, func(*ai.Settings) {})
+			defer m.Close()
+			_, err := m.Ask(t.Context(), request())
+			if p := problem.As(err); p == nil || p.Reason != tc.reason {
+				t.Errorf("got %v, want %s", err, tc.reason)
+			}
+		})
+	}
+}
+
+func TestTakesNothingFromTheEnvironment(t *testing.T) {
+	fake := models.OpenAI(t, models.WithoutKey())
+	t.Setenv("OPENAI_API_KEY", "from-the-environment")
+	t.Setenv("OPENAI_ORG_ID", "from-the-environment")
+	t.Setenv("OPENAI_BASE_URL", "http://from-the-environment.invalid")
+	m := open(t, fake, func(s *ai.Settings) { s.Endpoint.Auth = provider.Auth{} })
+	defer m.Close()
+	if _, err := m.Ask(t.Context(), request()); err != nil {
+		t.Fatal(err)
+	}
+}
