@@ -27,7 +27,8 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&Inspection{}, &InspectionList{},
 		&InspectionReport{}, &InspectionReportList{},
 		&MetricsBackend{}, &MetricsBackendList{},
-		&LogBackend{}, &LogBackendList{},
+		&LogBackend{}, &LogBackendList{}, &LogBackend{}, &LogBackendList{},
+		&NotificationChannel{}, &NotificationChannelList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion())
 	return nil
