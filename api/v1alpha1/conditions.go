@@ -32,4 +32,7 @@ const (
 	// LabelInspection on an InspectionReport names the Inspection that made it. A name over 63 characters is cut there
 	// and ends in a hash.
 	LabelInspection = "kubeops.io/inspection"
+	// LabelUndelivered is "true" on an InspectionReport that a NotificationChannel has still to tell of. Such a report is kept
+	// for UndeliveredFor at least, whatever spec.keepReports says.
+	LabelUndelivered = "kubeops.io/undelivered"
 )

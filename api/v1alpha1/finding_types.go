@@ -263,6 +263,13 @@ type FixedFinding struct {
 	// check that had found it.
 	// +kubebuilder:validation:MaxLength=63
 	Check string `json:"check"`
+	// category of the check.
+	// +optional
+	Category Category `json:"category,omitempty"`
+	// causedBy is the finding that explained it; empty for a root cause.
+	// +kubebuilder:validation:MaxLength=32
+	// +optional
+	CausedBy string `json:"causedBy,omitempty"`
 	// severity that it had.
 	Severity Severity `json:"severity"`
 	// object that had the problem.

@@ -29,6 +29,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&MetricsBackend{}, &MetricsBackendList{},
 		&LogBackend{}, &LogBackendList{},
 		&AIProvider{}, &AIProviderList{},
+		&NotificationChannel{}, &NotificationChannelList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion())
 	return nil

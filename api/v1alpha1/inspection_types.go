@@ -282,6 +282,12 @@ type InspectionSpec struct {
 	// ai asks for explanations of what is found. Default: none.
 	// +optional
 	AI *AIUse `json:"ai,omitempty"`
+	// channels are NotificationChannels of this namespace, which are told of each report. Default: none.
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Channels []LocalReference `json:"channels,omitempty"`
 	// export says where else the result of a run goes. Default: nowhere.
 	// +optional
 	Export *Export `json:"export,omitempty"`
@@ -326,7 +332,8 @@ type InspectionStatus struct {
 	// observedGeneration is the generation of the spec that the conditions speak of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready, Reconciling and Stalled, with spec.export Exported, and with spec.ai Explained.
+	// conditions: Ready, Reconciling and Stalled, with spec.export Exported, with spec.ai Explained, and Notified where a
+	// channel does not exist.
 	// +listType=map
 	// +listMapKey=type
 	// +optional

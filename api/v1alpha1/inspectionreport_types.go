@@ -58,7 +58,7 @@ type ReportSummary struct {
 // +kubebuilder:printcolumn:name="Gaps",type=integer,JSONPath=`.summary.gaps`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.summary == oldSelf.summary",message="a report is written once: summary cannot be changed"
-// +kubebuilder:validation:XValidation:rule="has(self.findings) == has(oldSelf.findings) && has(self.gaps) == has(oldSelf.gaps) && has(self.omitted) == has(oldSelf.omitted) && has(self.fixed) == has(oldSelf.fixed)",message="a report is written once: findings, gaps, omitted and fixed cannot be added or removed"
+// +kubebuilder:validation:XValidation:rule="has(self.findings) == has(oldSelf.findings) && has(self.gaps) == has(oldSelf.gaps) && has(self.omitted) == has(oldSelf.omitted) && has(self.fixed) == has(oldSelf.fixed) && has(self.deliveries) == has(oldSelf.deliveries)",message="a report is written once: findings, gaps, omitted, fixed and deliveries cannot be added or removed"
 type InspectionReport struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -101,6 +101,13 @@ type InspectionReport struct {
 	// +listMapKey=id
 	// +optional
 	Explanations []Explanation `json:"explanations,omitempty"`
+	// deliveries to the NotificationChannels that the Inspection named when the report was saved.
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:XValidation:rule="self.all(d, oldSelf.exists(o, o.channel == d.channel)) && self.size() == oldSelf.size()",message="the channels of a report cannot be changed"
+	// +listType=map
+	// +listMapKey=channel
+	// +optional
+	Deliveries []ReportDelivery `json:"deliveries,omitempty"`
 }
 
 // InspectionReportList is a list of InspectionReports.

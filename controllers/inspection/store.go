@@ -46,6 +46,10 @@ func (r *Reconciler) save(ctx context.Context, i *v1alpha1.Inspection, run *v1al
 	report.ObjectMeta = metav1.ObjectMeta{
 		Namespace: i.Namespace, Name: run.Report, Labels: map[string]string{v1alpha1.LabelInspection: label(i.Name)},
 	}
+	for _, c := range i.Spec.Channels {
+		report.Labels[v1alpha1.LabelUndelivered] = "true"
+		report.Deliveries = append(report.Deliveries, v1alpha1.ReportDelivery{Channel: c.Name, State: v1alpha1.DeliveryPending})
+	}
 	report.Summary.Inspection, report.Summary.Trigger, report.Summary.ScheduledTime = i.Name, run.Trigger, run.ScheduledTime
 	err := controllerutil.SetControllerReference(i, report, r.Client.Scheme())
 	if err == nil {
@@ -78,8 +82,8 @@ func noReports(err error) *problem.Problem {
 		"the report cannot be saved: the cluster does not know InspectionReports; install the CRDs (kubectl apply --server-side -k config/crd)")
 }
 
-// prune deletes the oldest reports of an Inspection beyond those it keeps, never the newest. They are listed as metadata,
-// since one may be large.
+// prune deletes the oldest reports of an Inspection beyond those it keeps, never the newest, and none that a channel has still to
+// tell of and may get to. They are listed as metadata, since one may be large.
 func (r *Reconciler) prune(ctx context.Context, i *v1alpha1.Inspection, newest string) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("InspectionReportList"))
@@ -95,6 +99,9 @@ func (r *Reconciler) prune(ctx context.Context, i *v1alpha1.Inspection, newest s
 	})
 	for n := i.KeepReports() - 1; n < len(own); n++ {
 		report := own[n]
+		if report.Labels[v1alpha1.LabelUndelivered] != "" && r.Clock.Since(report.CreationTimestamp.Time) < v1alpha1.UndeliveredFor {
+			continue
+		}
 		if err := r.Client.Delete(ctx, &report); client.IgnoreNotFound(err) != nil {
 			return problem.Retrying(v1alpha1.ReasonRetrying, err, "InspectionReport %s/%s could not be deleted (%s)", i.Namespace, report.Name, brief(err))
 		}

@@ -113,7 +113,7 @@ func changes(in Input, report *v1alpha1.InspectionReport) (v1alpha1.ChangeCounts
 		if judged[f.Check] && !found[f.ID] {
 			counts.Fixed++
 			fixed = append(fixed, v1alpha1.FixedFinding{
-				ID: f.ID, Check: f.Check, Severity: f.Severity, Object: f.Object, Message: facts.Clip(f.Message, maxFixedMessage),
+				ID: f.ID, Check: f.Check, Category: f.Category, CausedBy: f.CausedBy, Severity: f.Severity, Object: f.Object, Message: facts.Clip(f.Message, maxFixedMessage),
 				FixedAt: metav1.NewTime(in.Start.Truncate(time.Second)), Returns: f.Returns,
 			})
 		}
