@@ -255,6 +255,11 @@ type NotificationChannelSpec struct {
 	// mode says how findings become messages. Default digest; type alertmanager always has one alert for each finding.
 	// +optional
 	Mode DeliveryMode `json:"mode,omitempty"`
+	// explanationWait is how long a report waits for the explanations of its root causes, where the Inspection has spec.ai. Default
+	// 0s: it is told at once, with the explanations that it has by then.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('1h')",message="explanationWait must be between 0s and 1h"
+	// +optional
+	ExplanationWait *metav1.Duration `json:"explanationWait,omitempty"`
 	// messagesPerMinute that are sent at most. Default 20, the limit of most chats.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000

@@ -1764,6 +1764,11 @@ func (in *NotificationChannelSpec) DeepCopyInto(out *NotificationChannelSpec) {
 	}
 	in.Filter.DeepCopyInto(&out.Filter)
 	out.Template = in.Template
+	if in.ExplanationWait != nil {
+		in, out := &in.ExplanationWait, &out.ExplanationWait
+		*out = new(v1.Duration)
+		**out = **in
+	}
 	if in.TLS != nil {
 		in, out := &in.TLS, &out.TLS
 		*out = new(BackendTLS)

@@ -27,6 +27,11 @@ const (
 // Setup starts the controller of a kind with the manager. It wakes when a spec or the request annotation changes, and at the
 // times that it asked for; its own status patches do not wake it.
 func Setup(manager ctrl.Manager, name string, object client.Object, r reconcile.Reconciler) error {
+	return Builder(manager, name, object).Complete(r)
+}
+
+// Builder is what Setup completes, for kinds that watch something else, too.
+func Builder(manager ctrl.Manager, name string, object client.Object) *ctrl.Builder {
 	requested := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		return e.ObjectOld.GetAnnotations()[v1alpha1.AnnotationRequestedAt] != e.ObjectNew.GetAnnotations()[v1alpha1.AnnotationRequestedAt]
 	}}
@@ -36,8 +41,7 @@ func Setup(manager ctrl.Manager, name string, object client.Object, r reconcile.
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: parallel,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstTry, lastTry),
-		}).
-		Complete(r)
+		})
 }
 
 // Limited bounds one round trip: some requests at their full timeout, and the patience beside them.

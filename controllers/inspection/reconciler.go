@@ -91,6 +91,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	r.export(ctx, i, report)
 	record(i, plan.run, report)
 	r.explainLater(i, report)
+	r.notified(ctx, i)
 	r.conditions(i).Succeeded(verdict(report))
 	if err := outcome.PatchStatus(ctx, r.Client, stored, i); err != nil {
 		return ctrl.Result{}, err

