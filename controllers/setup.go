@@ -16,6 +16,7 @@ import (
 	"kubeops.io/kubeops/controllers/inspection"
 	"kubeops.io/kubeops/controllers/logbackend"
 	"kubeops.io/kubeops/controllers/metricsbackend"
+	"kubeops.io/kubeops/controllers/notificationchannel"
 	"kubeops.io/kubeops/internal/apply"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/inspect"
@@ -23,6 +24,7 @@ import (
 	"kubeops.io/kubeops/internal/logroute"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/builtin"
+	"kubeops.io/kubeops/internal/redact"
 	"kubeops.io/kubeops/internal/secretref"
 )
 
@@ -77,11 +79,12 @@ func resolver(manager ctrl.Manager, options Options) (*backends.Resolver, error)
 	metricsTypes, metricsErr := builtin.Metrics()
 	logTypes, logErr := builtin.Logs()
 	modelTypes, modelErr := builtin.Models()
+	channelTypes, channelErr := builtin.Channels()
 	return &backends.Resolver{
 		Secrets:      &secretref.Source{Reader: manager.GetAPIReader(), Config: manager.GetConfig()},
 		MetricsTypes: metricsTypes, LogTypes: logTypes, Egress: provider.Egress{AllowLoopback: options.AllowLoopback}, Telemetry: telemetry,
-		ModelTypes: modelTypes, Meters: &backends.Meters{Client: manager.GetClient(), Clock: clock.RealClock{}},
-	}, errors.Join(metricsErr, logErr, modelErr)
+		ChannelTypes: channelTypes, ModelTypes: modelTypes, Meters: &backends.Meters{Client: manager.GetClient(), Clock: clock.RealClock{}},
+	}, errors.Join(metricsErr, logErr, modelErr, channelErr)
 }
 
 // setupBackends adds the controllers of back ends.
@@ -108,6 +111,14 @@ func setupBackends(manager ctrl.Manager, options Options, opener *backends.Resol
 	aiProviders := &aiprovider.Reconciler{Keeper: keeper("AIProvider"), Backends: opener}
 	if err := aiProviders.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("set up the AIProvider controller: %w", err)
+	}
+	gate, err := redact.New(redact.Options{})
+	if err != nil {
+		return fmt.Errorf("read the rules of redaction: %w", err)
+	}
+	channels := &notificationchannel.Reconciler{Keeper: keeper("NotificationChannel"), Backends: opener, Redact: gate.Text, Pace: notificationchannel.NewPace()}
+	if err := channels.SetupWithManager(manager); err != nil {
+		return fmt.Errorf("set up the NotificationChannel controller: %w", err)
 	}
 	return nil
 }

@@ -118,9 +118,10 @@ func (c *Client) BaseURL() string { return c.base.String() }
 // Close lets go of idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// redirect follows within the host only, and never from https to http.
+// redirect follows within the host only, never from https to http, and never where a request that carries something would become
+// one that asks for something: what it carried would be lost.
 func (c *Client) redirect(request *http.Request, via []*http.Request) error {
-	if len(via) >= 5 {
+	if len(via) >= 5 || request.Method != via[0].Method {
 		return errRedirected
 	}
 	if request.URL.Host != c.base.Host || (c.base.Scheme == "https" && request.URL.Scheme != "https") {

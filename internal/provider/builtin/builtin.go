@@ -4,6 +4,7 @@ package builtin
 import (
 	"errors"
 
+	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/ai"
 	"kubeops.io/kubeops/internal/provider/ai/ollama"
@@ -15,6 +16,12 @@ import (
 	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/provider/metrics/prometheus"
 	"kubeops.io/kubeops/internal/provider/metrics/victoriametrics"
+	"kubeops.io/kubeops/internal/provider/notify"
+	"kubeops.io/kubeops/internal/provider/notify/alertmanager"
+	"kubeops.io/kubeops/internal/provider/notify/chat"
+	"kubeops.io/kubeops/internal/provider/notify/email"
+	"kubeops.io/kubeops/internal/provider/notify/nats"
+	"kubeops.io/kubeops/internal/provider/notify/webhook"
 )
 
 // Metrics lists the metrics back ends.
@@ -33,6 +40,22 @@ func Logs() (*logs.Registry, error) {
 		registry.Add(elasticsearch.Type, elasticsearch.New),
 		registry.Add(loki.Type, loki.New),
 		registry.Add(victorialogs.Type, victorialogs.New),
+	)
+}
+
+// Channels lists the types of NotificationChannels.
+func Channels() (*notify.Registry, error) {
+	registry := provider.NewRegistry[notify.Settings, notify.Channel]()
+	return registry, errors.Join(
+		registry.Add(string(v1alpha1.ChannelSlack), chat.Slack),
+		registry.Add(string(v1alpha1.ChannelTeams), chat.Teams),
+		registry.Add(string(v1alpha1.ChannelDingTalk), chat.DingTalk),
+		registry.Add(string(v1alpha1.ChannelWeCom), chat.WeCom),
+		registry.Add(string(v1alpha1.ChannelFeishu), chat.Feishu),
+		registry.Add(webhook.Type, webhook.New),
+		registry.Add(alertmanager.Type, alertmanager.New),
+		registry.Add(email.Type, email.New),
+		registry.Add(nats.Type, nats.New),
 	)
 }
 

@@ -1,0 +1,86 @@
+package provider
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"time"
+
+	"kubeops.io/kubeops/internal/problem"
+)
+
+// What follows is for back ends that do not speak HTTP: the same rules of egress, trust and wording, without a Client.
+
+// Dialer connects to addresses that the rules allow, and to no other. Resolving the name is part of the timeout.
+func (e Egress) Dialer(timeout time.Duration) *net.Dialer {
+	return &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second, Control: e.control}
+}
+
+// Config of the standard library. A PEM that cannot be used is a problem that the user solves.
+func (t TLS) Config() (*tls.Config, error) { return t.config() }
+
+// Explain words why a server at host did not answer; see Client.Explain.
+func Explain(err error, host string) *problem.Problem {
+	if p := problem.As(err); p != nil {
+		return p
+	}
+	return explain(err, host)
+}
+
+// Observe counts a request that did not go through a Client: its result is ok, or the reason of the problem. A nil *Metrics counts
+// nothing.
+func (m *Metrics) Observe(backend, operation string, err error, took time.Duration) {
+	result := "ok"
+	if p := problem.As(err); p != nil {
+		result = p.Reason
+	} else if err != nil {
+		result = "error"
+	}
+	m.observe(backend, operation, result, took)
+}
+
+// Bounded is a connection to a hostile server: it ends with the context that it was made with, and whoever reads more from it than
+// most bytes gets an error that Explain words as ResponseTooLarge.
+type Bounded struct {
+	net.Conn
+	left int64
+	stop func() bool
+}
+
+// Bound a connection. Close lets go of the context, too.
+func Bound(ctx context.Context, conn net.Conn, most int64) *Bounded {
+	b := &Bounded{Conn: conn, left: most}
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline) // a connection that cannot is one that is closed, which the next call finds
+	}
+	b.stop = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	return b
+}
+
+// Read at most what is left.
+func (b *Bounded) Read(into []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooLarge
+	}
+	if int64(len(into)) > b.left {
+		into = into[:b.left]
+	}
+	n, err := b.Conn.Read(into)
+	b.left -= int64(n)
+	return n, err
+}
+
+// SetDeadline does nothing: the deadline of the context is the only one.
+func (b *Bounded) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing, likewise.
+func (b *Bounded) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing, likewise: TLS would give its last words a time of their own.
+func (b *Bounded) SetWriteDeadline(time.Time) error { return nil }
+
+// Close the connection.
+func (b *Bounded) Close() error {
+	b.stop()
+	return b.Conn.Close()
+}

@@ -1,0 +1,117 @@
+package alertmanager
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/notify"
+	"kubeops.io/kubeops/internal/provider/notify/conformance"
+	"kubeops.io/kubeops/internal/testkit/servers"
+)
+
+func TestAlertmanager(t *testing.T) {
+	conformance.Run(t, conformance.Subject{
+		New: New, Path: "/prefix", TakesAnything: true,
+		Check: func(t *testing.T, m notify.Message, r *http.Request, body []byte) {
+			var sent []alert
+			if err := json.Unmarshal(body, &sent); err != nil || r.URL.Path != "/prefix/api/v2/alerts" {
+				t.Fatalf("%s: %v", r.URL.Path, err)
+			}
+			if want := max(len(m.Findings)+len(m.Fixed), 1); len(sent) != want {
+				t.Fatalf("%d alerts, want %d", len(sent), want)
+			}
+			for _, a := range sent {
+				if a.Labels["alertname"] == "" || a.Labels["team"] != "shop" || !a.StartsAt.Before(a.EndsAt) {
+					t.Errorf("got %+v", a)
+				}
+				for name, value := range a.Labels {
+					if value == "" {
+						t.Errorf("label %s is empty", name)
+					}
+				}
+			}
+		},
+		Refusals: []conformance.Refusal{{Status: 400, Body: `"start time must be before end time"`, Reason: v1alpha1.ReasonRejected}},
+	})
+}
+
+// active alerts of a real Alertmanager, by name.
+func active(t *testing.T, url string) map[string]map[string]string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/api/v2/alerts?active=true", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var alerts []struct{ Labels map[string]string }
+	if err := json.NewDecoder(response.Body).Decode(&alerts); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]map[string]string{}
+	for _, a := range alerts {
+		found[a.Labels["alertname"]] = a.Labels
+	}
+	return found
+}
+
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			t.Fatal("it did not come to hold")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func TestAlertsOfARealAlertmanagerResolveWhenTheFindingIsFixed(t *testing.T) {
+	url, process := servers.Alertmanager(t, servers.AlertmanagerOptions{})
+	c, err := New(notify.Settings{Endpoint: provider.Endpoint{URL: url + "/"}, Labels: map[string]string{"team": "shop"}, Timeout: 5 * time.Second, Egress: provider.Egress{AllowLoopback: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	prober := c.(notify.Prober)
+	if err := prober.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	on, test := conformance.Messages()[0], conformance.Messages()[3]
+	on.Time = time.Now().UTC().Truncate(time.Second)
+	on.Findings[0].FirstSeen = nil
+	for _, m := range []notify.Message{on, on, test} {
+		if err := c.Send(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, func() bool { return len(active(t, url)) == 2 })
+	labels := active(t, url)["pod-crash-looping"]
+	if labels["severity"] != "critical" || labels["kind"] != "Deployment" || labels["namespace"] != "shop" || labels["name"] != "cart" || labels["inspection"] != "shop/all" || labels["team"] != "shop" {
+		t.Errorf("labels %v", labels)
+	}
+	fixed := on
+	fixed.Findings, fixed.Fixed, fixed.Event = nil, on.Findings, notify.EventFixed
+	if err := c.Send(t.Context(), fixed); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { _, there := active(t, url)["pod-crash-looping"]; return !there })
+	process.Stop()
+	if p := problem.As(prober.Probe(t.Context())); p == nil || p.Reason != v1alpha1.ReasonUnreachable {
+		t.Errorf("stopped: %v", p)
+	}
+	if p := problem.As(c.Send(t.Context(), on)); p == nil || p.Reason != v1alpha1.ReasonUnreachable {
+		t.Errorf("stopped: %v", p)
+	}
+}

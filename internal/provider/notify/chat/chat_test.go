@@ -1,0 +1,242 @@
+package chat
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/provider/notify"
+	"kubeops.io/kubeops/internal/provider/notify/conformance"
+)
+
+// calm fails where a text that a chat reads as Markdown would call for somebody, or lead somewhere.
+func calm(t *testing.T, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		for _, never := range []string{"<!", "<@", "@all", "@everyone", "@channel", "@here", "@所有人", "](", "<at", "\u202E", "\x00"} {
+			if strings.Contains(text, never) {
+				t.Errorf("the text has %q in it: %.200q", never, text)
+			}
+		}
+		if !utf8.ValidString(text) {
+			t.Errorf("no text: %q", text)
+		}
+	}
+}
+
+func decode(t *testing.T, body []byte, into any) {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(string(body)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		t.Errorf("%v: %s", err, body)
+	}
+}
+
+type typed struct{ Type, Text string }
+
+func TestSlack(t *testing.T) {
+	conformance.Run(t, conformance.Subject{
+		New: Slack, Path: "/services/T0/B0/" + conformance.Hidden, Taken: "ok", TakesAnything: true,
+		Check: func(t *testing.T, m notify.Message, r *http.Request, body []byte) {
+			var sent struct {
+				Text   string
+				Blocks []struct {
+					Type string
+					Text typed
+				}
+			}
+			decode(t, body, &sent)
+			calm(t, sent.Text)
+			if len(sent.Blocks) == 0 || len(sent.Blocks) > 50 || sent.Blocks[0].Type != "header" {
+				t.Fatalf("blocks: %+v", sent.Blocks)
+			}
+			for n, b := range sent.Blocks {
+				most := 3000
+				if n == 0 {
+					most = 150
+				}
+				if b.Text.Type != "plain_text" || b.Text.Text == "" || utf8.RuneCountInString(b.Text.Text) > most {
+					t.Errorf("block %d: %+v", n, b)
+				}
+			}
+			if m.Title != "" && !strings.Contains(m.Title, "\x00") && !strings.HasPrefix(m.Title, strings.TrimSuffix(sent.Blocks[0].Text.Text, "…")) {
+				t.Errorf("the title is %q", sent.Blocks[0].Text.Text)
+			}
+		},
+		Refusals: []conformance.Refusal{
+			{Status: 403, Body: "invalid_token", Reason: v1alpha1.ReasonUnauthorized}, {Status: 403, Body: "action_prohibited", Reason: v1alpha1.ReasonUnauthorized},
+			{Status: 404, Body: "no_service", Reason: v1alpha1.ReasonNotFound}, {Status: 410, Body: "channel_is_archived", Reason: v1alpha1.ReasonNotFound},
+			{Status: 400, Body: "invalid_payload", Reason: v1alpha1.ReasonRejected}, {Status: 500, Body: "rollup_error", Reason: v1alpha1.ReasonServerError},
+		},
+	})
+}
+
+func TestTeams(t *testing.T) {
+	conformance.Run(t, conformance.Subject{
+		New: Teams, Path: "/workflows/x?api-version=1&sig=" + conformance.Hidden, Taken: "", TakesAnything: true, MaxBytes: 28 << 10,
+		Check: func(t *testing.T, _ notify.Message, r *http.Request, body []byte) {
+			var sent struct {
+				Type        string
+				Attachments []struct {
+					ContentType string
+					Content     struct {
+						Schema        string `json:"$schema"`
+						Type, Version string
+						Body          []struct {
+							Type, Text, Weight, Size string
+							Wrap                     bool
+						}
+						MSTeams struct{ Width string }
+					}
+				}
+			}
+			decode(t, body, &sent)
+			if sent.Type != "message" || len(sent.Attachments) != 1 || sent.Attachments[0].ContentType != "application/vnd.microsoft.card.adaptive" || sent.Attachments[0].Content.Type != "AdaptiveCard" {
+				t.Fatalf("got %s", body)
+			}
+			for _, b := range sent.Attachments[0].Content.Body {
+				calm(t, b.Text)
+				if b.Type != "TextBlock" || b.Text == "" {
+					t.Errorf("block %+v", b)
+				}
+			}
+			if r.URL.Query().Get("sig") != conformance.Hidden {
+				t.Errorf("query %s", r.URL.RawQuery)
+			}
+		},
+		Refusals: []conformance.Refusal{
+			{Status: 200, Body: "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429 with ContextId x", Reason: v1alpha1.ReasonRateLimited},
+			{Status: 200, Body: "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 403", Reason: v1alpha1.ReasonRejected},
+			{Status: 400, Body: `{"error":{"code":"TriggerInputSchemaMismatch"}}`, Reason: v1alpha1.ReasonRejected},
+			{Status: 401, Body: `{"error":{"code":"DirectApiAuthorizationRequired"}}`, Reason: v1alpha1.ReasonUnauthorized},
+		},
+	})
+}
+
+func TestDingTalk(t *testing.T) {
+	conformance.Run(t, conformance.Subject{
+		New: DingTalk, Path: "/robot/send?access_token=" + conformance.Hidden, Taken: `{"errcode":0,"errmsg":"ok"}`, MaxBytes: 20000,
+		Check: func(t *testing.T, _ notify.Message, r *http.Request, body []byte) {
+			var sent struct {
+				MsgType  string
+				Markdown struct{ Title, Text string }
+			}
+			decode(t, body, &sent)
+			calm(t, sent.Markdown.Title, sent.Markdown.Text)
+			q := r.URL.Query()
+			at, err := strconv.ParseInt(q.Get("timestamp"), 10, 64)
+			if sent.MsgType != "markdown" || err != nil || time.Since(time.UnixMilli(at)).Abs() > time.Minute || q.Get("access_token") != conformance.Hidden {
+				t.Errorf("got %s?%s", sent.MsgType, r.URL.RawQuery)
+			}
+			if q.Get("sign") != mac(conformance.Key, q.Get("timestamp")+"\n"+conformance.Key) {
+				t.Errorf("signed %q", q.Get("sign"))
+			}
+		},
+		Refusals: []conformance.Refusal{
+			{Status: 200, Body: `{"errcode":310000,"errmsg":"sign not match"}`, Reason: v1alpha1.ReasonRejected}, {Status: 200, Body: `{"errcode":300001,"errmsg":"token is not exist"}`, Reason: v1alpha1.ReasonNotFound},
+			{Status: 200, Body: `{"errcode":130101,"errmsg":"send too fast"}`, Reason: v1alpha1.ReasonRateLimited}, {Status: 200, Body: `{"errcode":40035,"errmsg":"x"}`, Reason: v1alpha1.ReasonRejected},
+		},
+	})
+}
+
+func TestWeCom(t *testing.T) {
+	conformance.Run(t, conformance.Subject{
+		New: WeCom, Path: "/cgi-bin/webhook/send?key=" + conformance.Hidden, Taken: `{"errcode":0,"errmsg":"ok"}`,
+		Check: func(t *testing.T, _ notify.Message, r *http.Request, body []byte) {
+			var sent struct {
+				MsgType  string
+				Markdown struct{ Content string }
+			}
+			decode(t, body, &sent)
+			calm(t, sent.Markdown.Content)
+			if sent.MsgType != "markdown" || len(sent.Markdown.Content) > 4096 || sent.Markdown.Content == "" {
+				t.Errorf("%s of %d bytes", sent.MsgType, len(sent.Markdown.Content))
+			}
+		},
+		Refusals: []conformance.Refusal{
+			{Status: 200, Body: `{"errcode":93000,"errmsg":"invalid webhook url"}`, Reason: v1alpha1.ReasonNotFound}, {Status: 200, Body: `{"errcode":45009,"errmsg":"api freq out of limit"}`, Reason: v1alpha1.ReasonRateLimited},
+			{Status: 200, Body: `{"errcode":40058,"errmsg":"x"}`, Reason: v1alpha1.ReasonRejected},
+		},
+	})
+}
+
+func TestFeishu(t *testing.T) {
+	conformance.Run(t, conformance.Subject{
+		New: Feishu, Path: "/open-apis/bot/v2/hook/" + conformance.Hidden, Taken: `{"code":0,"msg":"success","data":{}}`, MaxBytes: 20 << 10,
+		Check: func(t *testing.T, m notify.Message, _ *http.Request, body []byte) {
+			var sent struct {
+				Timestamp, Sign string
+				MsgType         string `json:"msg_type"`
+				Card            struct {
+					Config struct {
+						Wide bool `json:"wide_screen_mode"`
+					}
+					Header struct {
+						Title    struct{ Tag, Content string }
+						Template string
+					}
+					Elements []struct {
+						Tag  string
+						Text struct{ Tag, Content string }
+					}
+				}
+			}
+			decode(t, body, &sent)
+			c := sent.Card
+			if sent.MsgType != "interactive" || c.Header.Title.Tag != "plain_text" || c.Header.Title.Content == "" || len(c.Elements) != 1 || c.Elements[0].Text.Tag != "plain_text" {
+				t.Errorf("got %s", body)
+			}
+			if sent.Sign != mac(sent.Timestamp+"\n"+conformance.Key, "") {
+				t.Errorf("signed %q at %q", sent.Sign, sent.Timestamp)
+			}
+			if want := map[notify.Event]string{notify.EventTest: "blue", notify.EventFixed: "green", notify.EventReport: "red", notify.EventFinding: "red"}[m.Event]; c.Header.Template != want {
+				t.Errorf("%s is %s", m.Event, c.Header.Template)
+			}
+		},
+		Refusals: []conformance.Refusal{
+			{Status: 200, Body: `{"code":19021,"msg":"sign match fail or timestamp is not within one hour from current time"}`, Reason: v1alpha1.ReasonRejected},
+			{Status: 400, Body: `{"code":9499,"msg":"Bad Request"}`, Reason: v1alpha1.ReasonRejected}, {Status: 200, Body: `{"code":11232,"msg":"too many"}`, Reason: v1alpha1.ReasonRateLimited},
+			{Status: 200, Body: `{"code":19001,"msg":"incoming webhook access token invalid"}`, Reason: v1alpha1.ReasonNotFound},
+		},
+	})
+}
+
+// TestSignaturesAreThoseOfTheDocumentation: computed once with `openssl dgst -sha256 -hmac KEY -binary | base64`.
+func TestSignaturesAreThoseOfTheDocumentation(t *testing.T) {
+	at := time.UnixMilli(1700000000000)
+	if s := dingTalk().sign("this-is-a-key", at); s.query.Get("sign") != "3RwWVXo13Uyt3Kd71gdBplYeCqBH52Bf6qLBeozb8Xs=" || s.query.Get("timestamp") != "1700000000000" {
+		t.Errorf("DingTalk: %v", s.query)
+	}
+	if s := feishu().sign("this-is-a-key", at); s.sign != "yUK9qvAhvLimUuuXdBNwvHE/CtMHHhJ7gx3G0h1rnFc=" || s.timestamp != "1700000000" {
+		t.Errorf("Feishu: %+v", s)
+	}
+}
+
+// FuzzTexts: whatever is to be told, what is made of it is text within its bounds, and calls for nobody.
+func FuzzTexts(f *testing.F) {
+	for _, m := range conformance.Messages() {
+		f.Add(m.Text, 100)
+	}
+	f.Fuzz(func(t *testing.T, text string, most int) {
+		most = 20 + max(most, 0)%5000
+		calm(t, quiet(text))
+		if c := cut(plain(text), most); len(c) > most || !utf8.ValidString(c) {
+			t.Errorf("cut to %d bytes: %q", most, c)
+		}
+		list := pieces(plain(text), most, 5)
+		for _, piece := range list {
+			if len(piece) > most || !utf8.ValidString(piece) {
+				t.Errorf("a piece of %d bytes, %d allowed: %q", len(piece), most, piece)
+			}
+		}
+		if len(list) > 5 {
+			t.Errorf("%d pieces", len(list))
+		}
+	})
+}
