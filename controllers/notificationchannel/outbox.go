@@ -79,25 +79,23 @@ func (t *turn) report(ctx context.Context, composer *notification.Composer, key 
 	if err != nil {
 		return false, err
 	}
-	d := &report.Deliveries[n]
+	d := report.Deliveries[n]
 	for int(d.Sent) < len(messages) {
-		m := messages[d.Sent]
-		sent, err := t.send(ctx, m)
+		sent, err := t.send(ctx, messages[d.Sent])
 		if !sent || err != nil {
 			return false, err
 		}
-		d.Sent++
-		if int(d.Sent) < len(messages) {
-			if err := t.note(ctx, report, n); err != nil {
+		if d.Sent++; int(d.Sent) < len(messages) {
+			if err := t.note(ctx, report, n, d); err != nil {
 				return false, err
 			}
 		}
 	}
 	d.State = v1alpha1.DeliveryDone
-	if err := t.note(ctx, report, n); err != nil {
+	if err := t.note(ctx, report, n, d); err != nil {
 		return false, err
 	}
-	t.remember(report, *d, messages)
+	t.remember(report, d, messages)
 	return true, t.tidy(ctx, report)
 }
 
@@ -123,14 +121,14 @@ func (t *turn) hold(ctx context.Context, report *v1alpha1.InspectionReport) (tim
 	return min(left, look), nil
 }
 
-// note writes into the report how far it was told. Another one who noted something else for this channel meanwhile is a conflict.
-func (t *turn) note(ctx context.Context, report *v1alpha1.InspectionReport, n int) error {
+// note writes into the report how far it was told.
+func (t *turn) note(ctx context.Context, report *v1alpha1.InspectionReport, n int, d v1alpha1.ReportDelivery) error {
 	now := metav1.NewTime(t.r.Clock.Now().Truncate(time.Second))
-	report.Deliveries[n].Time = &now
+	d.Time = &now
 	return t.patch(ctx, report, []operation{
 		{Op: "test", Path: "/metadata/uid", Value: report.UID},
 		{Op: "test", Path: "/deliveries/" + strconv.Itoa(n) + "/channel", Value: t.channel.Name},
-		{Op: "replace", Path: "/deliveries/" + strconv.Itoa(n), Value: report.Deliveries[n]},
+		{Op: "replace", Path: "/deliveries/" + strconv.Itoa(n), Value: d},
 	})
 }
 
@@ -174,7 +172,7 @@ type operation struct {
 
 // remember puts a delivery into the status.
 func (t *turn) remember(report *v1alpha1.InspectionReport, d v1alpha1.ReportDelivery, messages []notify.Message) {
-	entry := v1alpha1.Delivery{Report: report.Name, Time: *d.Time, Messages: d.Sent}
+	entry := v1alpha1.Delivery{Report: report.Name, Time: metav1.NewTime(t.r.Clock.Now().Truncate(time.Second)), Messages: d.Sent}
 	for _, m := range messages {
 		entry.Findings += int32(len(m.Findings) + m.More) //nolint:gosec // bounded by the size of a report
 		entry.Fixed += int32(len(m.Fixed))                //nolint:gosec // bounded by the size of a report

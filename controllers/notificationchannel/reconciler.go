@@ -66,8 +66,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		stored = c.DeepCopy()
 	}
 	result, err := r.Finish(ctx, subject(stored), subject(c), verdict)
-	if err == nil && t.wait > 0 && (result.RequeueAfter == 0 || t.wait < result.RequeueAfter) {
-		result.RequeueAfter = t.wait
+	if err == nil {
+		result.RequeueAfter = t.next(result.RequeueAfter, verdict.Err)
 	}
 	return result, err
 }
@@ -81,6 +81,17 @@ type turn struct {
 	proven, told bool
 	// wait until the pace allows another message.
 	wait time.Duration
+}
+
+// next says when the next turn is: no later than the pace allows what waits, and no sooner than the other side asked for.
+func (t *turn) next(planned time.Duration, err error) time.Duration {
+	if p := problem.As(err); p != nil && p.Reason == v1alpha1.ReasonRateLimited {
+		return max(planned, p.After)
+	}
+	if t.wait > 0 && (planned == 0 || t.wait < planned) {
+		return t.wait
+	}
+	return planned
 }
 
 // take does what there is to do: the test, what is pending, and a probe where nothing else proved the channel.
