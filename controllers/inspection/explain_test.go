@@ -282,7 +282,7 @@ func TestARealModelExplains(t *testing.T) {
 	w := newWorld(t)
 	w.account(true)
 	w.lostService("a")
-	w.model("p", server.URL, func(s *v1alpha1.AIProviderSpec) { s.Model, s.MaxAnswerTokens = servers.OllamaModel, 400 })
+	w.model("p", server.URL, func(s *v1alpha1.AIProviderSpec) { s.Model, s.MaxAnswerTokens = servers.OllamaModel, 500 })
 	w.inspection(withAI())
 	w.settle(w.reconciler(w.explaining()))
 	i, report := w.get(), w.newest()

@@ -185,11 +185,12 @@ func unwrapped(text string) string {
 	return text
 }
 
-// sentence is a text on one line, without addresses, and within a length. An address would be one that a cluster's text made the
-// model name, and a reader might follow it.
+// sentence is a text on one line, without addresses and pipes into a shell, and within a length. Either would be one that a cluster's
+// text made the model name, and a reader might follow it.
 func sentence(text string, most int, redact func(string) string) string {
 	text = regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*://|www\.|mailto:|javascript:|data:)[^\s"'<>)\]]*`).ReplaceAllString(clean(text), "[address removed]")
 	text = strings.Join(strings.Fields(redact(text)), " ")
+	text = regexp.MustCompile(`(?i)(?:\b(?:curl|wget|base64)\b[^|;&]*)?\|\s*(?:sudo\s+)?(?:[\w./-]*/)?(?:(?:ba|z|k|da)?sh|python3?|perl|node)\b`).ReplaceAllString(text, "[command removed]")
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most-1]) + "…"
 	}

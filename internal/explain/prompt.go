@@ -33,7 +33,7 @@ func system(language v1alpha1.Language) string {
 
 // prompt of a question that leaves the given room: texts are cut shorter and shorter until it fits.
 func (q question) prompt(language v1alpha1.Language, gate *Gate, room int64, answerTokens int) ai.Request {
-	r := ai.Request{System: system(language), Schema: schema(q.ids), Name: "explanation", MaxTokens: answerTokens}
+	r := ai.Request{System: system(language), Schema: schema(q.ids, roomFor(answerTokens, language)), Name: "explanation", MaxTokens: answerTokens}
 	for _, size := range []struct{ runes, entries int }{{4000, 10}, {2000, 10}, {1000, 5}, {500, 5}, {250, 3}, {120, 1}, {60, 0}, {30, 0}} {
 		r.User = q.task + "\n" + fence(q.data(gate, size.runes, size.entries)) + "\n" + cite(q.ids)
 		if ai.Estimate(r.User) <= room {

@@ -166,8 +166,26 @@ func steady(text string) string {
 	return text
 }
 
+// lengths of the parts of an answer, in characters and entries.
+type lengths struct{ summary, why, claim, fix, description, command, patch int }
+
+// roomFor an answer of so many tokens: a model that keeps to the schema is never cut off by its limit. A token is about three
+// characters of English, and less than one of Chinese.
+func roomFor(tokens int, language v1alpha1.Language) lengths {
+	if language == v1alpha1.LanguageChinese {
+		tokens /= 3
+	}
+	switch {
+	case tokens >= 2000:
+		return lengths{summary: 500, why: 5, claim: 300, fix: 3, description: 300, command: 300, patch: 600}
+	case tokens >= 800:
+		return lengths{summary: 400, why: 3, claim: 200, fix: 2, description: 200, command: 200, patch: 200}
+	}
+	return lengths{summary: 160, why: 1, claim: 120, fix: 1, description: 80, command: 80, patch: 0}
+}
+
 // schema of an answer that may cite these ids.
-func schema(ids []string) json.RawMessage {
+func schema(ids []string, room lengths) json.RawMessage {
 	text := func(most int) map[string]any { return map[string]any{"type": "string", "maxLength": most} }
 	object := func(properties map[string]any, required ...string) map[string]any {
 		return map[string]any{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
@@ -179,10 +197,15 @@ func schema(ids []string) json.RawMessage {
 	if len(ids) > 0 {
 		id["enum"] = ids
 	}
+	patch := text(room.patch)
+	if room.patch == 0 {
+		patch = map[string]any{"type": "string", "enum": []string{""}}
+	}
 	content, err := json.Marshal(object(map[string]any{
-		"summary": text(500),
-		"why":     list(5, object(map[string]any{"claim": text(300), "evidence": list(4, id)}, "claim", "evidence")),
-		"fix":     list(3, object(map[string]any{"description": text(300), "command": text(300), "patch": text(600)}, "description", "command", "patch")),
+		"summary": text(room.summary),
+		"why":     list(room.why, object(map[string]any{"claim": text(room.claim), "evidence": list(min(max(room.why, 2), 4), id)}, "claim", "evidence")),
+		"fix": list(room.fix, object(map[string]any{"description": text(room.description), "command": text(room.command), "patch": patch},
+			"description", "command", "patch")),
 		"confidence": map[string]any{"type": "string", "enum": []v1alpha1.Confidence{
 			v1alpha1.ConfidenceHigh, v1alpha1.ConfidenceMedium, v1alpha1.ConfidenceLow, v1alpha1.ConfidenceUnknown,
 		}},

@@ -62,6 +62,8 @@ func (l *Limited) Ask(ctx context.Context, request Request) (Answer, error) {
 	case err == nil:
 		spent = answer.Tokens()
 		l.Meter.answer()
+	case answer.Tokens() > 0:
+		spent = answer.Tokens() // an answer that is of no use was worked on all the same
 	case sent:
 		spent = costOf(err, request) // what may have been worked on is counted as if it had been
 	}

@@ -113,11 +113,12 @@ func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) 
 		return ai.Answer{}, err
 	case told.Message == nil || !told.Done:
 		return ai.Answer{}, m.client.Invalid(nil)
-	case told.DoneReason == "length":
-		return ai.Answer{}, ai.CutOff(m.client.Host())
 	}
 	a := ai.Answer{Text: told.Message.Content, Model: m.settings.Model, InputTokens: told.PromptEvalCount, OutputTokens: told.EvalCount}
-	return a.Counted(request), nil
+	if a = a.Counted(request); told.DoneReason == "length" {
+		return a, ai.CutOff(m.client.Host())
+	}
+	return a, nil
 }
 
 func (m *Model) post(ctx context.Context, operation, path string, body any, into any) error {

@@ -211,14 +211,15 @@ func (m *Model) answer(request ai.Request, completion *sdk.ChatCompletion) (ai.A
 		return ai.Answer{}, m.client.Invalid(nil)
 	}
 	choice := completion.Choices[0]
+	a := ai.Answer{Text: choice.Message.Content, Model: m.settings.Model, InputTokens: completion.Usage.PromptTokens, OutputTokens: completion.Usage.CompletionTokens}
+	a = a.Counted(request)
 	switch {
 	case choice.Message.Refusal != "", choice.FinishReason == "content_filter":
-		return ai.Answer{}, ai.Refused(host)
+		return a, ai.Refused(host)
 	case choice.FinishReason == "length":
-		return ai.Answer{}, ai.CutOff(host)
+		return a, ai.CutOff(host)
 	}
-	a := ai.Answer{Text: choice.Message.Content, Model: m.settings.Model, InputTokens: completion.Usage.PromptTokens, OutputTokens: completion.Usage.CompletionTokens}
-	return a.Counted(request), nil
+	return a, nil
 }
 
 // explain words why no answer came, or none that the library understands.
