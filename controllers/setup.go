@@ -36,6 +36,8 @@ type Options struct {
 	AllowLoopback bool
 	// LogCollectors says how lines of Pods are routed to LogBackends.
 	LogCollectors LogCollectors
+	// Answers keeps explanations of models beside the reports; nil keeps none.
+	Answers inspection.AnswerCache
 	// Metrics is where the controllers register theirs.
 	Metrics prometheus.Registerer
 }
@@ -62,7 +64,8 @@ func Setup(manager ctrl.Manager, options Options) error {
 	}
 	inspections := &inspection.Reconciler{
 		Client: manager.GetClient(), Reader: manager.GetAPIReader(), Config: manager.GetConfig(), Clock: clock.RealClock{},
-		Events: manager.GetEventRecorder("kubeops"), Metrics: metrics, Checks: checks.Builtin(), Backends: opener, Inspect: inspect.Run,
+		Events: manager.GetEventRecorder("kubeops"), Metrics: metrics, Checks: checks.Builtin(), Backends: opener, Answers: options.Answers,
+		Inspect: inspect.Run,
 	}
 	if err := inspections.SetupWithManager(manager, max(options.ParallelInspections, 1)); err != nil {
 		return fmt.Errorf("set up the Inspection controller: %w", err)

@@ -28,6 +28,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers"
+	"kubeops.io/kubeops/internal/explain/rediscache"
 	"kubeops.io/kubeops/internal/logroute"
 )
 
@@ -47,6 +48,7 @@ type settings struct {
 	logLevel                                      zapcore.Level
 	collectorNamespace, vectorImage, fluentdImage string
 	collectionNamespaces                          namespaces
+	cache                                         rediscache.Options
 }
 
 func parse(args []string) (settings, error) {
@@ -62,6 +64,9 @@ func parse(args []string) (settings, error) {
 	flags.Var(&s.collectionNamespaces, "log-collection-namespaces", "namespaces, by comma, whose LogBackends may collect lines of other namespaces, too. Default: none, each collects from its own")
 	flags.StringVar(&s.vectorImage, "vector-image", logroute.DefaultVectorImage, "image of the collector vector")
 	flags.StringVar(&s.fluentdImage, "fluentd-image", logroute.DefaultFluentdImage, "image of the collector fluentd, with the plug-ins concat and kubernetes_metadata")
+	flags.StringVar(&s.cache.URL, "cache-redis", "", "redis://HOST[:PORT][/DB], or rediss:// for TLS, of a Redis in which replicas share answers of language models. Default: the last reports have them")
+	flags.StringVar(&s.cache.PasswordFile, "cache-redis-password-file", "", "file with the password of --cache-redis, or its name and password on two lines (default: "+rediscache.EnvUsername+" and "+rediscache.EnvPassword+")")
+	flags.StringVar(&s.cache.CAFile, "cache-redis-ca-file", "", "file with the certificates to trust for --cache-redis (default: the system's)")
 	flags.Var(levelFlag{&s.logLevel}, "log-level", "debug, info, warn or error")
 	if err := flags.Parse(args); err != nil {
 		return s, err
@@ -151,7 +156,16 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("make the manager: %w", err)
 	}
-	if err := controllers.Setup(manager, s.options()); err != nil {
+	options := s.options()
+	if s.cache.URL != "" {
+		answers, err := rediscache.New(s.cache)
+		if err != nil {
+			return fmt.Errorf("--cache-redis: %w", err)
+		}
+		defer answers.Close()
+		options.Answers = answers
+	}
+	if err := controllers.Setup(manager, options); err != nil {
 		return err
 	}
 	if err := errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", synced(manager.GetCache()))); err != nil {

@@ -150,7 +150,7 @@ func (r *Reconciler) askModels(ctx context.Context, i *v1alpha1.Inspection) (exp
 			return explain.Result{}, err
 		}
 		input.Candidates = append(input.Candidates, explain.Candidate{
-			Model: m, Provider: m.Resource.Name, Name: m.Resource.Spec.Model, ContextLength: m.ContextLength(), AnswerTokens: m.Resource.Spec.AnswerTokens(),
+			Model: m, Provider: m.Resource.Name, Identity: string(m.Resource.UID), Name: m.Resource.Spec.Model, ContextLength: m.ContextLength(), AnswerTokens: m.Resource.Spec.AnswerTokens(),
 			Gate: gate,
 			Hit:  m.Meter.Hit, Drop: m.Meter.Drop,
 		})

@@ -14,6 +14,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/explain/rediscache"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/builtin"
 	"kubeops.io/kubeops/internal/secretref"
@@ -274,6 +275,49 @@ func TestAnExplanationIsWrittenOnce(t *testing.T) {
 	w.settle(w.reconciler(w.explaining()))
 	if i := w.get(); explainedCondition(i).Type != "" || i.Status.Explained != nil {
 		t.Errorf("the status speaks of what is asked for no more: %+v", i.Status)
+	}
+}
+
+func TestAnswersAreSharedThroughARealRedis(t *testing.T) {
+	w, fake := newWorld(t), keyless(t)
+	w.account(true)
+	w.lostService("a")
+	w.model("p", fake.URL)
+	address, process := servers.Redis(t, servers.RedisOptions{})
+	sharing := func(r *Reconciler) {
+		answers, err := rediscache.New(rediscache.Options{URL: "redis://" + address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(answers.Close)
+		w.explaining()(r)
+		r.Answers = answers
+	}
+	w.inspection(withAI())
+	w.settle(w.reconciler(sharing))
+	asked := len(fake.Asked())
+	// The reports are gone, and the process is another.
+	for _, r := range w.reports() {
+		if err := w.client.Delete(t.Context(), &r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.request("again")
+	w.settle(w.reconciler(sharing))
+	if e := w.get().Status.Explained; asked != 2 || len(fake.Asked()) != 2 || e.Cached != 2 || e.Requests != 0 || len(w.newest().Explanations) != 2 {
+		t.Errorf("asked %d and then %d times: %+v", asked, len(fake.Asked())-asked, e)
+	}
+	// A Redis that is down costs nothing but its answers.
+	process.Stop()
+	for _, r := range w.reports() {
+		if err := w.client.Delete(t.Context(), &r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.request("without Redis")
+	w.settle(w.reconciler(sharing))
+	if c := explainedCondition(w.get()); c.Status != metav1.ConditionTrue || len(fake.Asked()) != 4 {
+		t.Errorf("without Redis: %+v, asked %d times", c, len(fake.Asked()))
 	}
 }
 

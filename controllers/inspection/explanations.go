@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 )
@@ -17,6 +19,17 @@ import (
 // lookedThrough are the reports before this one in which an explanation is looked for. Each report has a copy of what it uses, so
 // that the one before has all but what comes and goes.
 const lookedThrough = 3
+
+// answersFor is how long the cache keeps an answer.
+const answersFor = 30 * 24 * time.Hour
+
+// AnswerCache keeps answers of models beside the reports, for all replicas. Its errors are never those of an Inspection.
+type AnswerCache interface {
+	// Get returns the values of the keys that it has, also beside an error.
+	Get(ctx context.Context, keys []string) (map[string][]byte, error)
+	// Set keeps a value for a while.
+	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
+}
 
 // explanations are those of the reports of one Inspection. They survive a restart, and all replicas see them.
 type explanations struct {
@@ -56,7 +69,40 @@ func (x *explanations) Lookup(ctx context.Context, keys []string) (map[string]v1
 			}
 		}
 	}
+	x.share(ctx, keys, found)
 	return found, nil
+}
+
+// share adds what the cache knows. One that does not answer is none: its answers are asked for again.
+func (x *explanations) share(ctx context.Context, keys []string, found map[string]v1alpha1.Explanation) {
+	missing := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { _, has := found[key]; return has })
+	if x.r.Answers == nil || len(missing) == 0 {
+		return
+	}
+	kept, err := x.r.Answers.Get(ctx, missing)
+	if err != nil {
+		log.FromContext(ctx).Info("The cache of explanations was not read", "error", err.Error())
+	}
+	for key, value := range kept {
+		var e v1alpha1.Explanation
+		if json.Unmarshal(value, &e) == nil && e.Key == key {
+			found[key] = e
+		}
+	}
+}
+
+// keep puts one into the cache, too.
+func (x *explanations) keep(ctx context.Context, e v1alpha1.Explanation) {
+	if x.r.Answers == nil {
+		return
+	}
+	value, err := json.Marshal(e)
+	if err == nil {
+		err = x.r.Answers.Set(ctx, e.Key, value, answersFor)
+	}
+	if err != nil {
+		log.FromContext(ctx).Info("The cache of explanations was not written", "error", err.Error())
+	}
 }
 
 // Add adds one to the report.
@@ -77,5 +123,6 @@ func (x *explanations) Add(ctx context.Context, e v1alpha1.Explanation) error {
 		return err
 	}
 	x.added++
+	x.keep(ctx, e)
 	return nil
 }

@@ -38,6 +38,8 @@ type Reconciler struct {
 	Checks []checks.Check
 	// Backends opens what spec.metricsRef and spec.logsRef name.
 	Backends *backends.Resolver
+	// Answers keeps explanations beside the reports; nil keeps none.
+	Answers AnswerCache
 	// Inspect is the engine: inspect.Run.
 	Inspect func(context.Context, inspect.Input) (*inspect.Result, error)
 }

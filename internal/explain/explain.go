@@ -19,6 +19,8 @@ type Candidate struct {
 	ai.Model
 	// Provider is the name of the AIProvider, and Name that of the model.
 	Provider, Name string
+	// Identity tells this AIProvider from every other one, whatever their names: answers of one are never taken for those of another.
+	Identity string
 	// ContextLength and AnswerTokens bound a prompt with its answer, and an answer, in tokens.
 	ContextLength int64
 	AnswerTokens  int
@@ -140,7 +142,13 @@ func (r *run) cached(ctx context.Context, questions []question) ([]question, err
 func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha1.Explanation, c Candidate, ok bool) {
 	for _, wantDropped := range []bool{false, true} {
 		for _, c := range r.Candidates {
-			if e, known := found[q.key(c, r.Language)]; known && (e.Dropped != "") == wantDropped {
+			key := q.key(c, r.Language)
+			e, known := found[key]
+			if !known || (e.Dropped != "") != wantDropped {
+				continue
+			}
+			if e, sound := again(e, expectation{ids: q.ids, language: r.Language, system: system(r.Language), gate: c.Gate}); sound {
+				e.Key, e.Provider, e.Model, e.Language = key, c.Provider, c.Name, r.Language
 				return e, c, true
 			}
 		}

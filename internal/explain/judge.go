@@ -81,6 +81,26 @@ func judge(text string, want expectation) v1alpha1.Explanation {
 	return e
 }
 
+// again judges an explanation that was kept somewhere, as if a model had just given it: whoever can write there may have changed it.
+func again(e v1alpha1.Explanation, want expectation) (judged v1alpha1.Explanation, sound bool) {
+	if e.Dropped != "" {
+		return v1alpha1.Explanation{Dropped: e.Dropped}, regexp.MustCompile(`^[A-Za-z]{1,63}$`).MatchString(e.Dropped)
+	}
+	why, fix := []map[string]any{}, []map[string]any{}
+	for _, w := range e.Why {
+		why = append(why, map[string]any{"claim": w.Claim, "evidence": w.Evidence})
+	}
+	for _, f := range e.Fix {
+		fix = append(fix, map[string]any{"description": f.Description, "command": f.Command, "patch": f.Patch})
+	}
+	content, err := json.Marshal(map[string]any{"summary": e.Summary, "why": why, "fix": fix, "confidence": e.Confidence})
+	if err != nil {
+		return v1alpha1.Explanation{}, false
+	}
+	judged = judge(string(content), want)
+	return judged, judged.Dropped == ""
+}
+
 func decode(text string, want expectation) (e v1alpha1.Explanation, dropped string) {
 	text = unwrapped(text)
 	switch {

@@ -142,7 +142,7 @@ func ofReport(causes []v1alpha1.Finding) question {
 
 // key under which an answer is kept.
 func (q question) key(c Candidate, language v1alpha1.Language) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{q.id, q.digest, c.Provider, c.Name, version, string(language)}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{q.id, q.digest, c.Identity, c.Provider, c.Name, version, string(language)}, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }
 
