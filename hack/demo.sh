@@ -78,6 +78,10 @@ kubectl get inspections,inspectionreports -A
 echo
 "$BIN/kubeops" report -n shop everything
 
+if [[ ${AI:-} == 1 ]]; then
+	NODE=$node BIN=$BIN WORK=$WORK hack/demo-ai.sh
+fi
+
 cat <<TEXT
 
 What to try next
