@@ -6,7 +6,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // asked about, False with the reason while some could not be. It takes no part in Ready: the report was saved before.
 const ConditionExplained = "Explained"
 
-// ReasonProviderNotFound: the AIProvider that spec.ai.providerRef names does not exist.
+// ReasonProviderNotFound says that the AIProvider that spec.ai.providerRef names does not exist.
 const ReasonProviderNotFound = "ProviderNotFound"
 
 // Language of explanations.

@@ -367,7 +367,7 @@ type NotificationChannelList struct {
 	Items           []NotificationChannel `json:"items"`
 }
 
-// ReasonChannelNotFound: a NotificationChannel that spec.channels names does not exist.
+// ReasonChannelNotFound says that a NotificationChannel that spec.channels names does not exist.
 const ReasonChannelNotFound = "ChannelNotFound"
 
 // ConditionNotified is on an Inspection with spec.channels that names a NotificationChannel which does not exist. It takes no part

@@ -114,7 +114,7 @@ func (t *turn) hold(ctx context.Context, report *v1alpha1.InspectionReport) (tim
 	if client.IgnoreNotFound(err) != nil {
 		return 0, problem.Retrying(v1alpha1.ReasonRetrying, err, "Inspection %s/%s could not be read", report.Namespace, report.Summary.Inspection)
 	}
-	if err != nil || i.Spec.AI == nil {
+	if i.Spec.AI == nil { // nor has one that is gone
 		return 0, nil
 	}
 	const look = 10 * time.Second // explanations wake nobody

@@ -24,9 +24,9 @@ const (
 )
 
 var (
-	errTooLong  = errors.New("its text becomes longer than 64 KiB")                                       //nolint:gochecknoglobals // a sentinel
-	errTooDeep  = errors.New("it takes more than 20000 steps; is there a range within a range too many?") //nolint:gochecknoglobals // a sentinel
-	errTooLarge = errors.New("the width or precision of a printf is above 999")                           //nolint:gochecknoglobals // a sentinel
+	errTooLong  = errors.New("its text becomes longer than 64 KiB")
+	errTooDeep  = errors.New("it takes more than 20000 steps; is there a range within a range too many?")
+	errTooLarge = errors.New("the width or precision of a printf is above 999")
 )
 
 // words is a template that ends in bounded time and memory, whatever it says.

@@ -57,14 +57,14 @@ func (l *Limited) Ask(ctx context.Context, request Request) (Answer, error) {
 		}
 		defer leave()
 	}
-	answer, sent, err := l.patiently(ctx, request)
+	answer, err := l.patiently(ctx, request)
 	switch {
 	case err == nil:
 		spent = answer.Tokens()
 		l.Meter.answer()
 	case answer.Tokens() > 0:
 		spent = answer.Tokens() // an answer that is of no use was worked on all the same
-	case sent:
+	default:
 		spent = costOf(err, request) // what may have been worked on is counted as if it had been
 	}
 	answer.Provider = l.Name
@@ -81,16 +81,16 @@ func costOf(err error, request Request) int64 {
 }
 
 // patiently asks, and again after the time that a server wants.
-func (l *Limited) patiently(ctx context.Context, request Request) (answer Answer, sent bool, err error) {
+func (l *Limited) patiently(ctx context.Context, request Request) (answer Answer, err error) {
 	pause := time.Second
 	for try := 1; ; try++ {
 		answer, err = l.once(ctx, request)
 		if err == nil || try == tries || ctx.Err() != nil {
-			return answer, true, err
+			return answer, err
 		}
 		p := problem.As(err)
 		if p == nil || (p.Reason != v1alpha1.ReasonRateLimited && p.Reason != v1alpha1.ReasonServerError) {
-			return answer, true, err
+			return answer, err
 		}
 		wait := p.After
 		if wait <= 0 {
@@ -98,13 +98,13 @@ func (l *Limited) patiently(ctx context.Context, request Request) (answer Answer
 			pause *= 4
 		}
 		if wait > l.patience() {
-			return answer, true, err
+			return answer, err
 		}
 		if deadline, has := ctx.Deadline(); has && time.Until(deadline) < wait {
-			return answer, true, err
+			return answer, err
 		}
 		if l.wait(ctx, wait) != nil {
-			return answer, true, err
+			return answer, err
 		}
 	}
 }

@@ -185,7 +185,7 @@ func (s Subject) refused(t *testing.T, want Refusal) {
 				t.Errorf("an error tells %q: %v", secret, cause)
 			}
 		}
-		unwrapped, ok := cause.(interface{ Unwrap() error }) //nolint:errorlint // each link of the chain is looked at
+		unwrapped, ok := cause.(interface{ Unwrap() error })
 		if !ok {
 			break
 		}
