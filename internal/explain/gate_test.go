@@ -2,10 +2,12 @@ package explain
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/testkit/corpus"
 	"kubeops.io/kubeops/internal/testkit/models"
 )
 
@@ -127,4 +129,34 @@ func TestAnswersOfOneAIProviderAreNotThoseOfAnother(t *testing.T) {
 	if other := mustRun(t, input(store, report(), candidate(t, fake, func(c *Candidate) { c.Identity = "u-2" }))); other.Cached != 0 || other.Requests != 3 {
 		t.Errorf("got %+v", other)
 	}
+}
+
+// TestNoSecretOfTheCorpusIsInAnyRequest puts each text of the corpus where texts of a cluster stand, and looks through everything that
+// was sent.
+func TestNoSecretOfTheCorpusIsInAnyRequest(t *testing.T) {
+	fake, texts, r := models.OpenAI(t), corpus.Secrets(7, 1), &v1alpha1.InspectionReport{}
+	fake.Answer(sensible)
+	const each = 12
+	for n := 0; n < len(texts); n += each {
+		f := finding(fmt.Sprintf("f%d", n), "")
+		f.Message = texts[n].Text
+		for k, c := range texts[n:min(n+each, len(texts))] {
+			f.Evidence = append(f.Evidence, v1alpha1.Evidence{ID: fmt.Sprintf("e%d", k), Source: v1alpha1.EvidenceLog, Text: c.Text})
+		}
+		r.Findings = append(r.Findings, f)
+	}
+	in := input(&memory{}, r, candidate(t, fake, func(c *Candidate) { c.ContextLength = 128_000 }))
+	in.Most = len(r.Findings)
+	result := mustRun(t, in)
+	captured := fake.Captured()
+	for _, c := range texts {
+		escaped, err := json.Marshal(c.Secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(captured, c.Secret) || strings.Contains(captured, strings.Trim(string(escaped), `"`)) {
+			t.Errorf("%s: the model was told %q", c.Shape, c.Secret)
+		}
+	}
+	t.Logf("%d secrets, %d requests of %d bytes in all, none of them told", len(texts), result.Requests, len(captured))
 }

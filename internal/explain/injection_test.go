@@ -22,7 +22,7 @@ import (
 // injection is a text of the corpus.
 type injection struct{ Source, Text string }
 
-func corpus(t *testing.T) []injection {
+func hostileTexts(t *testing.T) []injection {
 	t.Helper()
 	content, err := os.ReadFile("testdata/injections.yaml")
 	if err != nil {
@@ -158,7 +158,7 @@ func fenced(t *testing.T, turn models.Turn) {
 }
 
 func TestHostileTextsChangeNothingEvenIfTheModelObeys(t *testing.T) {
-	texts := corpus(t)
+	texts := hostileTexts(t)
 	asked, dropped := 0, map[string]int{}
 	for way := range obedient(models.Turn{}) {
 		fake := models.OpenAI(t)
@@ -188,7 +188,7 @@ func TestHostileTextsChangeNothingEvenIfTheModelObeys(t *testing.T) {
 }
 
 func TestHostileTextsChangeNothingOnARealModel(t *testing.T) {
-	texts := corpus(t)
+	texts := hostileTexts(t)
 	if os.Getenv("KUBEOPS_AI_CORPUS") != "all" { // all of them take half an hour
 		texts = []injection{texts[0], texts[3], texts[10]}
 	}

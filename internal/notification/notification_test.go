@@ -12,6 +12,8 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/provider/notify"
+	"kubeops.io/kubeops/internal/redact"
+	"kubeops.io/kubeops/internal/testkit/corpus"
 )
 
 func finding(id string, change ...func(*v1alpha1.Finding)) v1alpha1.Finding {
@@ -170,5 +172,33 @@ func TestEveryTextPassesTheGate(t *testing.T) {
 	}
 	if text := fmt.Sprintf("%+v", messages[0]); strings.Contains(text, "hunter2") {
 		t.Errorf("a secret is told: %s", text)
+	}
+}
+
+func TestNoSecretOfTheCorpusIsTold(t *testing.T) {
+	gate, err := redact.New(redact.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts, r := corpus.Secrets(7, 1), report()
+	for n, c := range texts {
+		r.Findings = append(r.Findings, finding(fmt.Sprintf("s%d", n), func(f *v1alpha1.Finding) { f.Message, f.Remediation = c.Text, c.Text }))
+		r.Explanations = append(r.Explanations, v1alpha1.Explanation{ID: fmt.Sprintf("s%d", n), Summary: c.Text})
+	}
+	for _, mode := range []v1alpha1.DeliveryMode{v1alpha1.DeliverDigest, v1alpha1.DeliverEach} {
+		c, err := NewComposer(&v1alpha1.NotificationChannelSpec{Mode: mode}, gate.Text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages, err := c.Compose(r)
+		if err != nil || len(messages) == 0 {
+			t.Fatalf("%d messages: %v", len(messages), err)
+		}
+		told := fmt.Sprintf("%+v", messages)
+		for _, c := range texts {
+			if strings.Contains(told, c.Secret) {
+				t.Errorf("mode %s, %s: told %q", mode, c.Shape, c.Secret)
+			}
+		}
 	}
 }

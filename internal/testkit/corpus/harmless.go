@@ -1,4 +1,4 @@
-package redact
+package corpus
 
 import (
 	"encoding/base64"
