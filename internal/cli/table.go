@@ -25,10 +25,13 @@ func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error
 	for _, f := range report.Findings {
 		below[f.CausedBy] = append(below[f.CausedBy], f)
 	}
+	words := explanations(report)
+	p.explained(text, "", words[v1alpha1.OverallExplanation])
 	single, groups := together(below)
 	for _, f := range single {
 		text.line("")
 		p.cause(text, f, below)
+		p.explained(text, indent, words[f.ID])
 	}
 	for _, group := range groups {
 		text.line("")

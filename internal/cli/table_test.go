@@ -177,3 +177,38 @@ func TestFailOnCountsFindingsOfTheSeverityAndWorse(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatAModelSaidStandsBelowTheFactsAndSaysWhoseWordsItIs(t *testing.T) {
+	report := sampleReport()
+	report.Explanations = []v1alpha1.Explanation{
+		{ID: v1alpha1.OverallExplanation, Model: "tiny-1", Confidence: v1alpha1.ConfidenceUnknown, Summary: "One key is missing."},
+		{
+			ID: "a", Model: "tiny-1", Confidence: v1alpha1.ConfidenceHigh, Summary: "The key was forgotten when the ConfigMap was written, and everything that stands behind it waits for that.",
+			Why: []v1alpha1.ExplainedClaim{{Claim: "The container names the key.", Evidence: []string{"e1"}}},
+			Fix: []v1alpha1.SuggestedFix{{Description: "Look at it.", Command: "kubectl -n shop get configmap cart-config -o yaml"}},
+		},
+		{ID: "b", Model: "tiny-1", Dropped: "NoEvidence"},
+	}
+	var out bytes.Buffer
+	p := &printer{w: &out, output: "table", width: 100}
+	if err := p.print(report, "dev"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"tiny-1 says (confidence unknown): One key is missing.\n",
+		`          fix: Add the key.
+          tiny-1 says (confidence high): The key was forgotten when the ConfigMap was written, and
+               everything that stands behind it waits for that.
+               - The container names the key. [e1]
+` + "               it suggests: Look at it. `kubectl -n shop get configmap cart-config -o yaml`\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("lacks\n%s\nin\n%s", want, out.String())
+		}
+	}
+	for _, line := range strings.Split(out.String(), "\n") {
+		if utf8.RuneCountInString(line) > 100 || strings.Contains(line, "NoEvidence") {
+			t.Errorf("line %q", line)
+		}
+	}
+}

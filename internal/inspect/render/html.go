@@ -41,6 +41,8 @@ type page struct {
 	ClusterScoped bool
 	Gaps          []v1alpha1.Gap
 	Footer        []string
+	// Explained is what a model said of the whole; nil where none did.
+	Explained *v1alpha1.Explanation
 }
 
 // card is a root cause with all that the page shows of it.
@@ -51,6 +53,8 @@ type card struct {
 	Link                string
 	Meaning, BreaksText string
 	Breaks              int
+	// Explained is what a model said of it; nil where none did.
+	Explained *v1alpha1.Explanation
 }
 
 // writeHTML writes one file that needs nothing else: no request leaves the reader's browser.
@@ -93,8 +97,12 @@ func newPage(report *v1alpha1.InspectionReport, options Options) page {
 		p.Facts += ", " + note
 	}
 	catalogue := options.catalogue()
+	words := explanations(report)
+	p.Explained = words[v1alpha1.OverallExplanation]
 	for _, n := range tree(report.Findings) {
-		p.Causes = append(p.Causes, newCard(n, catalogue[n.Check], s, options))
+		c := newCard(n, catalogue[n.Check], s, options)
+		c.Explained = words[n.ID]
+		p.Causes = append(p.Causes, c)
 	}
 	p.Footer = footer(report, options)
 	return p

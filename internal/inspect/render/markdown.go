@@ -25,12 +25,14 @@ const (
 func writeMarkdown(w io.Writer, report *v1alpha1.InspectionReport, options Options) error {
 	var b strings.Builder
 	markdownSummary(&b, report, options)
+	words := explanations(report)
+	b.WriteString(markdownExplained(words[v1alpha1.OverallExplanation]))
 	gaps := markdownOfGaps(report.Gaps)
 	catalogue := options.catalogue()
 	roots := tree(report.Findings)
 	for i, root := range roots {
 		room := maxMarkdown - b.Len() - len(gaps)
-		text := markdownCause(i+1, root, catalogue[root.Check].Link, options)
+		text := markdownCause(i+1, root, catalogue[root.Check].Link, options) + markdownExplained(words[root.ID])
 		evidence := markdownEvidence(root.Evidence)
 		if len(text)+len(evidence) <= room {
 			text += evidence
@@ -93,6 +95,31 @@ func markdownCause(number int, root *node, link string, options Options) string 
 	}
 	if root.Remediation != "" {
 		b.WriteString("\n**What to do.** " + prose(root.Remediation) + "\n")
+	}
+	return b.String()
+}
+
+// markdownExplained is what a model said, and whose words they are.
+func markdownExplained(e *v1alpha1.Explanation) string {
+	if e == nil {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n**%s says** (confidence %s). %s\n", inlineText(e.Model), inlineText(string(e.Confidence)), prose(e.Summary))
+	lead := "\n"
+	item := func(text string) {
+		b.WriteString(lead + "- " + text + "\n")
+		lead = ""
+	}
+	for _, w := range e.Why {
+		item(inlineText(w.Claim) + " (" + inlineText(strings.Join(w.Evidence, ", ")) + ")")
+	}
+	for _, f := range e.Fix {
+		text := "it suggests: " + inlineText(f.Description)
+		if f.Command != "" {
+			text += " " + codeSpan(f.Command)
+		}
+		item(text)
 	}
 	return b.String()
 }

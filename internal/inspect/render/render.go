@@ -76,6 +76,17 @@ type node struct {
 	Below []*node
 }
 
+// explanations of a report by what they explain, without those that were dropped.
+func explanations(report *v1alpha1.InspectionReport) map[string]*v1alpha1.Explanation {
+	kept := map[string]*v1alpha1.Explanation{}
+	for i, e := range report.Explanations {
+		if e.Dropped == "" {
+			kept[e.ID] = &report.Explanations[i]
+		}
+	}
+	return kept
+}
+
 // tree arranges findings below their causes, in the report's order. No finding is lost: one whose cause is not in the
 // report, or that is its own cause in a circle, is a root.
 func tree(findings []v1alpha1.Finding) []*node {

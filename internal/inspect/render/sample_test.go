@@ -92,6 +92,15 @@ func sample() *v1alpha1.InspectionReport {
 		report.Summary.Counts.Add(f.Severity)
 	}
 	report.Summary.Gaps = int32(len(report.Gaps)) //nolint:gosec // two
+	report.Explanations = []v1alpha1.Explanation{
+		{ID: v1alpha1.OverallExplanation, Provider: "local", Model: "tiny-1", Language: v1alpha1.LanguageEnglish, Confidence: v1alpha1.ConfidenceMedium, Summary: "A Secret is missing, and the shop is down because of it."},
+		{
+			ID: "f-aaaa", Provider: "local", Model: "tiny-1", Language: v1alpha1.LanguageEnglish, Confidence: v1alpha1.ConfidenceHigh, Summary: "The Secret was never created. " + hostile,
+			Why: []v1alpha1.ExplainedClaim{{Claim: "The container waits for it. " + hostile, Evidence: []string{"e1", "e2"}}},
+			Fix: []v1alpha1.SuggestedFix{{Description: "Create it. " + hostile, Command: "kubectl -n shop get secret payments-key", Patch: "kind: Secret\n" + hostile}},
+		},
+		{ID: "f-bbbb", Provider: "local", Model: "tiny-1", Language: v1alpha1.LanguageEnglish, Dropped: "NoEvidence"},
+	}
 	return report
 }
 
