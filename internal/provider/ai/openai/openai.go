@@ -110,7 +110,8 @@ func (m *Model) Probe(ctx context.Context) (ai.Health, error) {
 
 // Ask sends one question. A server that does not know a parameter by this name is asked again without it, once for each.
 func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) {
-	for {
+	const lessons = 2 // a server that takes neither name would be asked for ever
+	for taught := 0; ; taught++ {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(ctx, m.settings.Timeout)
 		completion, err := m.chat.New(ctx, m.params(request))
@@ -130,7 +131,7 @@ func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) 
 		if refused.Response != nil {
 			refusal.RetryAfter = ai.RetryAfter(refused.Response.Header, time.Now())
 		}
-		if m.learned(refusal) {
+		if taught < lessons && m.learned(refusal) {
 			continue
 		}
 		return ai.Answer{}, refusal.Problem(m.client, m.settings.Model)

@@ -3,8 +3,11 @@ package openai
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -71,6 +74,33 @@ func TestLearnsWhichParametersAServerTakes(t *testing.T) {
 	}
 	if sent := strings.Count(fake.Captured(), `"messages"`); sent != 4 { // two to learn, two that were answered
 		t.Errorf("sent %d requests, want 4", sent)
+	}
+}
+
+func TestAServerThatTakesNeitherNameIsNotAskedForEver(t *testing.T) {
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		name := "max_tokens"
+		if strings.Contains(string(body), "max_completion_tokens") {
+			name = "max_completion_tokens"
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":{"message":"x","type":"invalid_request_error","param":"`+name+`","code":"unsupported_parameter"}}`)
+	}))
+	defer server.Close()
+	m, err := New(ai.Settings{Endpoint: provider.Endpoint{URL: server.URL}, Model: models.Name, Egress: provider.Egress{AllowLoopback: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.Ask(t.Context(), request()); err == nil || asked.Load() != 3 {
+		t.Errorf("asked %d times: %v", asked.Load(), err)
 	}
 }
 
