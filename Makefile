@@ -20,7 +20,7 @@ help: ## List the targets
 ##@ The two commands
 
 .PHONY: demo
-demo: build $(BIN)/cluster ## Bring up a real local cluster, break a small shop in it, and print the report
+demo: build $(BIN)/cluster ## Bring up a real local cluster, break a small shop in it, and print the report (AI=1: have a small model explain it)
 	@BIN=$(BIN) hack/demo.sh
 
 .PHONY: test

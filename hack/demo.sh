@@ -91,5 +91,6 @@ What to try next
   bin/kubeops inspect -n shop                             # ... and see what it broke come back to life
   kubectl explain inspection.spec                         # everything an Inspection can be told
   bin/kubeops checks                                      # what is looked for
+  make demo AI=1                                          # a real, very small language model explains the root causes
   make demo-down                                          # remove the cluster
 TEXT
