@@ -65,4 +65,13 @@ func TestReportsThatWaitToBeToldAreKeptForADay(t *testing.T) {
 	if n := len(w.reports()); n != 1 {
 		t.Errorf("%d reports are kept", n)
 	}
+	undelivered := 0
+	for len(w.events.Events) > 0 {
+		if strings.Contains(<-w.events.Events, "ReportNotDelivered") {
+			undelivered++
+		}
+	}
+	if undelivered != 3 {
+		t.Errorf("%d reports of which nobody was told are named, want 3", undelivered)
+	}
 }

@@ -105,6 +105,9 @@ func (r *Reconciler) prune(ctx context.Context, i *v1alpha1.Inspection, newest s
 		if err := r.Client.Delete(ctx, &report); client.IgnoreNotFound(err) != nil {
 			return problem.Retrying(v1alpha1.ReasonRetrying, err, "InspectionReport %s/%s could not be deleted (%s)", i.Namespace, report.Name, brief(err))
 		}
+		if report.Labels[v1alpha1.LabelUndelivered] != "" {
+			r.tell(i, corev1.EventTypeWarning, "ReportNotDelivered", "InspectionReport "+report.Name+" was deleted a day after it was saved, and some channel was never told of it; kubectl get notificationchannels says why")
+		}
 	}
 	return nil
 }
