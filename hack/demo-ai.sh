@@ -62,7 +62,7 @@ kubectl -n shop get inspectionreport "$report" -o jsonpath='{range .explanations
 explained
 kubectl -n shop get aiproviders -o wide
 
-step "The same again: nothing changed, and nothing is asked"
+step "The same again: only what changed meanwhile is asked"
 inspect '{}'
 kubectl -n shop wait --for=condition=Explained inspection/everything --timeout=60s >/dev/null
 explained

@@ -97,7 +97,7 @@ func ofCause(f v1alpha1.Finding, chain []v1alpha1.Finding) question {
 	q := question{id: f.ID, task: "Explain the finding in the data: why it happens, what it breaks, and how to mend it."}
 	h := sha256.New()
 	write := func(parts ...string) { h.Write([]byte(strings.Join(parts, "\x00") + "\x01")) }
-	write(f.ID, f.Check, string(f.Severity), f.Message)
+	write(f.ID, f.Check, f.Message) // a severity that rises with the number of restarts changes no cause
 	for _, e := range f.Evidence {
 		q.ids = append(q.ids, e.ID)
 		write(e.ID, string(e.Source), steady(e.Text))
@@ -125,7 +125,7 @@ func ofReport(causes []v1alpha1.Finding) question {
 	h := sha256.New()
 	for _, f := range causes {
 		q.ids = append(q.ids, f.ID)
-		h.Write([]byte(strings.Join([]string{f.ID, f.Check, string(f.Severity), f.Message}, "\x00") + "\x01"))
+		h.Write([]byte(strings.Join([]string{f.ID, f.Check, f.Message}, "\x00") + "\x01"))
 	}
 	q.digest = hex.EncodeToString(h.Sum(nil))
 	q.data = func(gate *Gate, runes, _ int) any {
@@ -149,6 +149,8 @@ func (q question) key(c Candidate, language v1alpha1.Language) string {
 // steady is a text without what changes while a problem stays: times, durations, counts, and names that are made by chance. What
 // tells one cause from another, such as an exit code or a port, stays.
 func steady(text string) string {
+	// What the kubelet says while it waits before the next try, and the API server of events that it counts.
+	text = regexp.MustCompile(`ImagePullBackOff: (?:Back-off pulling image "[^"]*": )?|\(combined from similar events\): `).ReplaceAllString(text, "")
 	for _, pattern := range []string{
 		`\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?`, // times
 		`\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b`,

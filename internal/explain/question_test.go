@@ -1,0 +1,40 @@
+package explain
+
+import (
+	"testing"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+func TestWhatChangesWhileAProblemStaysAsksNothingAnew(t *testing.T) {
+	for name, tc := range map[string]struct {
+		before, after string
+		same          bool
+	}{
+		"restarts":             {"ended with exit code 137, restarted 2 times", "ended with exit code 137, restarted 14 times", true},
+		"times":                {"OOMKilled at 2026-01-15T12:00:00Z", "OOMKilled at 2026-01-16T08:10:11.5Z", true},
+		"durations":            {"back-off 10s restarting failed container", "back-off 5m0s restarting failed container", true},
+		"Pods of a Deployment": {`pods "resizer-756b78c654-2zh4n" is forbidden`, `pods "resizer-756b78c654-t7rhb" is forbidden`, true},
+		"events that are counted": {
+			`FailedCreate: Error creating: pods "a" is forbidden`, `FailedCreate: (combined from similar events): Error creating: pods "a" is forbidden`, true,
+		},
+		"the kubelet waits": {
+			`is waiting: ErrImagePull: failed to pull "127.0.0.1:5999/a:1"`, `is waiting: ImagePullBackOff: Back-off pulling image "127.0.0.1:5999/a:1": ErrImagePull: failed to pull "127.0.0.1:5999/a:1"`, true,
+		},
+		"another exit code": {"ended with exit code 137, restarted 2 times", "ended with exit code 1, restarted 2 times", false},
+		"another port":      {"connect to db:5432: refused", "connect to db:5433: refused", false},
+		"another image":     {`pull "shop/cart:1.8.0": not found`, `pull "shop/cart:1.9.0": not found`, false},
+		"another limit":     {"limit 64Mi", "limit 32Mi", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			digest := func(text string, severity v1alpha1.Severity) string {
+				f := finding("f1", "", text)
+				f.Severity = severity
+				return ofCause(f, nil).digest
+			}
+			if same := digest(tc.before, v1alpha1.SeverityHigh) == digest(tc.after, v1alpha1.SeverityCritical); same != tc.same {
+				t.Errorf("the same question: %t, want %t\n%s\n%s", same, tc.same, steady(tc.before), steady(tc.after))
+			}
+		})
+	}
+}
