@@ -97,13 +97,11 @@ func ofCause(f v1alpha1.Finding, chain []v1alpha1.Finding) question {
 	q := question{id: f.ID, task: "Explain the finding in the data: why it happens, what it breaks, and how to mend it."}
 	h := sha256.New()
 	write := func(parts ...string) { h.Write([]byte(strings.Join(parts, "\x00") + "\x01")) }
-	write(f.ID, f.Check, f.Message) // a severity that rises with the number of restarts changes no cause
+	// Neither the severity nor what follows from it: both come and go with each restart of a container, and change no cause.
+	write(f.ID, f.Check, steady(f.Message))
 	for _, e := range f.Evidence {
 		q.ids = append(q.ids, e.ID)
 		write(e.ID, string(e.Source), steady(e.Text))
-	}
-	for _, c := range chain {
-		write(c.ID, c.Check)
 	}
 	q.digest = hex.EncodeToString(h.Sum(nil))
 	q.data = func(gate *Gate, runes, entries int) any {
@@ -125,7 +123,7 @@ func ofReport(causes []v1alpha1.Finding) question {
 	h := sha256.New()
 	for _, f := range causes {
 		q.ids = append(q.ids, f.ID)
-		h.Write([]byte(strings.Join([]string{f.ID, f.Check, f.Message}, "\x00") + "\x01"))
+		h.Write([]byte(strings.Join([]string{f.ID, f.Check, steady(f.Message)}, "\x00") + "\x01"))
 	}
 	q.digest = hex.EncodeToString(h.Sum(nil))
 	q.data = func(gate *Gate, runes, _ int) any {

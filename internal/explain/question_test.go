@@ -30,7 +30,7 @@ func TestWhatChangesWhileAProblemStaysAsksNothingAnew(t *testing.T) {
 			digest := func(text string, severity v1alpha1.Severity) string {
 				f := finding("f1", "", text)
 				f.Severity = severity
-				return ofCause(f, nil).digest
+				return ofCause(f, []v1alpha1.Finding{finding("f2"+string(severity), "f1")}).digest
 			}
 			if same := digest(tc.before, v1alpha1.SeverityHigh) == digest(tc.after, v1alpha1.SeverityCritical); same != tc.same {
 				t.Errorf("the same question: %t, want %t\n%s\n%s", same, tc.same, steady(tc.before), steady(tc.after))
