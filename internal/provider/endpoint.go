@@ -26,6 +26,18 @@ type Endpoint struct {
 	Header http.Header
 }
 
+// String names the server and nothing else: the path of a webhook and any header may be secret.
+func (e Endpoint) String() string {
+	target, err := url.Parse(e.URL)
+	if err != nil || target.Host == "" {
+		return "[redacted]"
+	}
+	return target.Scheme + "://" + target.Host
+}
+
+// GoString hides the same from %#v.
+func (e Endpoint) GoString() string { return e.String() }
+
 // Auth holds at most one way to log in. It never prints its secrets.
 type Auth struct {
 	Username, Password string

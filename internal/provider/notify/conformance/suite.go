@@ -104,6 +104,7 @@ func Run(t *testing.T, s Subject) {
 	for _, r := range append(s.Refusals, common()...) {
 		t.Run(fmt.Sprintf("is refused with %d %.60s", r.Status, r.Body), func(t *testing.T) { s.refused(t, r) })
 	}
+	t.Run("prints no part of its URL but the host, and no key", s.prints)
 	t.Run("a page that a POST is sent on to took nothing", func(t *testing.T) {
 		s.refused(t, Refusal{Status: http.StatusFound, Reason: v1alpha1.ReasonRedirected})
 	})
@@ -123,6 +124,25 @@ func (s Subject) open(endpoint provider.Endpoint) (notify.Channel, error) {
 	return s.New(notify.Settings{
 		Endpoint: endpoint, SecretURL: true, SigningKey: Key, Labels: map[string]string{"team": "shop"}, Timeout: hostile.Timeout, Egress: provider.Egress{AllowLoopback: true},
 	})
+}
+
+func (s Subject) prints(t *testing.T) {
+	settings := notify.Settings{
+		Endpoint:   provider.Endpoint{URL: "https://chat.example/" + Hidden + "?token=" + Hidden, Header: http.Header{"X-Token": {Hidden}}, Auth: provider.Auth{BearerToken: Hidden}},
+		SigningKey: Hidden,
+	}
+	c, err := s.New(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		for _, value := range []any{settings, &settings, c} {
+			if text := fmt.Sprintf(verb, value); strings.Contains(text, Hidden) {
+				t.Errorf("%s prints %s", verb, text)
+			}
+		}
+	}
 }
 
 func (s Subject) taken(t *testing.T, m notify.Message) {

@@ -96,6 +96,12 @@ func (p *Poster) Do(ctx context.Context, r Request) (Answer, error) {
 	return Answer{Status: answer.Status, Body: body}, nil
 }
 
+// String names the server and nothing else, whatever prints a Poster.
+func (p *Poster) String() string { return "poster to " + p.Host() }
+
+// GoString hides the same from %#v.
+func (p *Poster) GoString() string { return p.String() }
+
 // Path of the URL, without an ending that was added to it.
 func (p *Poster) Path(ending string) string { return strings.TrimSuffix(p.path, ending) }
 
