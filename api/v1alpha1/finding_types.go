@@ -155,6 +155,19 @@ type Finding struct {
 	// firstSeen is the time of the first report, without a break, that had this finding.
 	// +optional
 	FirstSeen *metav1.Time `json:"firstSeen,omitempty"`
+	// previously is what the report before said of it, where it had another severity then, or became a root cause or a symptom since.
+	// +optional
+	Previously *PreviousFinding `json:"previously,omitempty"`
+}
+
+// PreviousFinding is what the report before said of a finding that is judged differently now.
+type PreviousFinding struct {
+	// severity that it had.
+	Severity Severity `json:"severity"`
+	// causedBy is the id of the finding that explained it; empty for a root cause.
+	// +kubebuilder:validation:MaxLength=32
+	// +optional
+	CausedBy string `json:"causedBy,omitempty"`
 }
 
 // GapReason says why something could not be inspected.

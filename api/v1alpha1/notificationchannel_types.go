@@ -131,7 +131,7 @@ type AlertmanagerReceiver struct {
 	// auth says how to log in. Default: not at all.
 	// +optional
 	Auth *BackendAuth `json:"auth,omitempty"`
-	// labels to add to each alert, for routing.
+	// labels to add to each alert, for routing. KubeOps' own, such as severity, namespace and finding, stay as they are.
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	Labels map[string]string `json:"labels,omitempty"`

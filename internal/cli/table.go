@@ -88,6 +88,9 @@ func (p *printer) cause(text *textWriter, f v1alpha1.Finding, below map[string][
 	gap := max(p.width-len(indent)-utf8.RuneCountInString(object)-len(f.Check), 2)
 	text.line("%s  %s%s%s", p.colors.severity(f.Severity, label), p.colors.bold(object), strings.Repeat(" ", gap), p.colors.dim(f.Check))
 	text.block(indent, indent, f.Message)
+	if was := f.Previously; was != nil && was.Severity != f.Severity {
+		text.line("%s%s in the report before", indent, was.Severity)
+	}
 	if f.State == v1alpha1.FindingFlapping {
 		text.line("%sflapping: came back %s within a day", indent, count(int(f.Returns), "time", "times"))
 	}

@@ -86,8 +86,9 @@ func Test(c *v1alpha1.NotificationChannel) notify.Message {
 	}
 }
 
-// findings that are told: root causes that pass the filter, worst first, as the report has them. An Alertmanager forgets alerts that
-// it is not told of again, so that it is told of those that persist, too.
+// findings that are told: root causes that pass the filter, worst first, as the report has them. One that passes for the first time,
+// since it got worse or since its cause is gone, is told like a new one. An Alertmanager forgets alerts that it is not told of again,
+// so that it is told of those that persist, too.
 func (c *Composer) findings(r *v1alpha1.InspectionReport) (told []notify.Finding) {
 	onlyNew := c.spec.Filter.OnlyNew() && c.spec.Type != v1alpha1.ChannelAlertmanager
 	summaries := map[string]string{}
@@ -95,7 +96,7 @@ func (c *Composer) findings(r *v1alpha1.InspectionReport) (told []notify.Finding
 		summaries[e.ID] = e.Summary
 	}
 	for _, f := range r.Findings {
-		if f.CausedBy != "" || !c.passes(f.Severity, f.Category) || onlyNew && f.State != v1alpha1.FindingNew {
+		if !c.passes(f.CausedBy, f.Severity, f.Category) || onlyNew && f.State != v1alpha1.FindingNew && !c.passesNow(f) {
 			continue
 		}
 		t := notify.Finding{
@@ -112,23 +113,38 @@ func (c *Composer) findings(r *v1alpha1.InspectionReport) (told []notify.Finding
 	return told
 }
 
-// fixed root causes that are gone since the report before.
+// passesNow says that a finding of a report that passes the filter did not pass it in the report before. One that flaps has been told.
+func (c *Composer) passesNow(f v1alpha1.Finding) bool {
+	was := f.Previously
+	return was != nil && f.State != v1alpha1.FindingFlapping && !c.passes(was.CausedBy, was.Severity, f.Category)
+}
+
+// fixed root causes that are gone since the report before. To an Alertmanager an alert of another severity is another alert, so that
+// those that findings had in the report before end, too.
 func (c *Composer) fixed(r *v1alpha1.InspectionReport) (told []notify.Finding) {
 	if !c.spec.Filter.TellsFixed() && c.spec.Type != v1alpha1.ChannelAlertmanager {
 		return nil
 	}
 	for _, f := range r.Fixed {
-		if f.CausedBy != "" || !f.FixedAt.Truncate(time.Second).Equal(r.Summary.StartTime.Truncate(time.Second)) || !c.passes(f.Severity, f.Category) {
-			continue
+		if f.FixedAt.Truncate(time.Second).Equal(r.Summary.StartTime.Truncate(time.Second)) && c.passes(f.CausedBy, f.Severity, f.Category) {
+			told = append(told, notify.Finding{ID: f.ID, Check: f.Check, Category: f.Category, Severity: f.Severity, State: "fixed", Object: f.Object, Message: c.redact(f.Message)})
 		}
-		told = append(told, notify.Finding{ID: f.ID, Check: f.Check, Category: f.Category, Severity: f.Severity, State: "fixed", Object: f.Object, Message: c.redact(f.Message)})
+	}
+	if c.spec.Type != v1alpha1.ChannelAlertmanager {
+		return told
+	}
+	for _, f := range r.Findings {
+		if was := f.Previously; was != nil && c.passes(was.CausedBy, was.Severity, f.Category) && (was.Severity != f.Severity || f.CausedBy != "") {
+			told = append(told, notify.Finding{ID: f.ID, Check: f.Check, Category: f.Category, Severity: was.Severity, State: "fixed", Object: f.Object, Message: c.redact(f.Message)})
+		}
 	}
 	return told
 }
 
-func (c *Composer) passes(severity v1alpha1.Severity, category v1alpha1.Category) bool {
+// passes says whether the filter lets a root cause through; symptoms never pass.
+func (c *Composer) passes(causedBy string, severity v1alpha1.Severity, category v1alpha1.Category) bool {
 	f := c.spec.Filter
-	return severity.Rank() <= f.Least().Rank() && (len(f.Categories) == 0 || slices.Contains(f.Categories, category))
+	return causedBy == "" && severity.Rank() <= f.Least().Rank() && (len(f.Categories) == 0 || slices.Contains(f.Categories, category))
 }
 
 // Data is what templates see.

@@ -99,6 +99,54 @@ func TestWhatIsToldFollowsTheFilter(t *testing.T) {
 	}
 }
 
+func TestAFindingThatIsJudgedDifferentlyThanBefore(t *testing.T) {
+	was := func(now, before v1alpha1.Severity, causeNow, causeBefore string) v1alpha1.Finding {
+		return finding("f1", func(f *v1alpha1.Finding) {
+			f.State, f.Severity, f.CausedBy = v1alpha1.FindingPersisting, now, causeNow
+			f.Previously = &v1alpha1.PreviousFinding{Severity: before, CausedBy: causeBefore}
+		})
+	}
+	const critical, high, medium = v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium
+	flapping := was(high, medium, "", "")
+	flapping.State = v1alpha1.FindingFlapping
+	for name, tc := range map[string]struct {
+		finding v1alpha1.Finding
+		// chat is told of findings and, separated by a slash, of fixed ones; alerts go on and end, each with its severity.
+		chat, alerts string
+	}{
+		"worse, and by that within the filter":        {was(high, medium, "", ""), "high/", "high/"},
+		"worse, and within the filter before":         {was(critical, high, "", ""), "", "critical/high"},
+		"less bad, and still within the filter":       {was(high, critical, "", ""), "", "high/critical"},
+		"less bad, and by that out of the filter":     {was(medium, high, "", ""), "", "/high"},
+		"less bad, and out of the filter before":      {was(v1alpha1.SeverityLow, medium, "", ""), "", ""},
+		"its cause is gone":                           {was(high, high, "", "f9"), "high/", "high/"},
+		"its cause is gone, and it is not bad enough": {was(medium, medium, "", "f9"), "", ""},
+		"a cause was found":                           {was(high, high, "f9", ""), "", "/high"},
+		"a cause was found, and it got worse":         {was(critical, high, "f9", ""), "", "/high"},
+		"flapping was told enough of":                 {flapping, "", "high/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := report()
+			r.Findings, r.Fixed = []v1alpha1.Finding{tc.finding}, nil
+			told := func(channel v1alpha1.NotificationChannelType) (text string) {
+				for _, m := range compose(t, v1alpha1.NotificationChannelSpec{Type: channel}, r) {
+					for _, f := range m.Findings {
+						text += string(f.Severity)
+					}
+					text += "/"
+					for _, f := range m.Fixed {
+						text += string(f.Severity)
+					}
+				}
+				return text
+			}
+			if chat, alerts := told(v1alpha1.ChannelSlack), told(v1alpha1.ChannelAlertmanager); chat != tc.chat || alerts != tc.alerts {
+				t.Errorf("the chat got %q, want %q; the Alertmanager got %q, want %q", chat, tc.chat, alerts, tc.alerts)
+			}
+		})
+	}
+}
+
 func TestADigestSaysWhatIsNewAndWhatIsFixed(t *testing.T) {
 	r := report()
 	r.Explanations = []v1alpha1.Explanation{{ID: "f1", Summary: "The program finds no database."}}

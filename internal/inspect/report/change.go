@@ -54,7 +54,8 @@ func remember(in Input) memory {
 // future; those are remembered as well.
 func recent(in Input, at metav1.Time) bool { return in.Start.Sub(at.Time) < v1alpha1.FlappingWindow }
 
-// compare fills in what the finding was in earlier reports: state, firstSeen and returns.
+// compare fills in what the finding was in earlier reports: state, firstSeen, returns and previously. Its severity and its cause must be
+// known.
 func compare(in Input, finding *v1alpha1.Finding, m memory) {
 	seen := metav1.NewTime(in.Start.Truncate(time.Second))
 	finding.State, finding.FirstSeen = v1alpha1.FindingNew, &seen
@@ -63,6 +64,9 @@ func compare(in Input, finding *v1alpha1.Finding, m memory) {
 	switch {
 	case there:
 		finding.State, finding.Returns = v1alpha1.FindingPersisting, before.Returns
+		if before.Severity != finding.Severity || (before.CausedBy == "") != (finding.CausedBy == "") {
+			finding.Previously = &v1alpha1.PreviousFinding{Severity: before.Severity, CausedBy: before.CausedBy}
+		}
 		if before.FirstSeen != nil {
 			finding.FirstSeen = before.FirstSeen.DeepCopy()
 		}

@@ -17,8 +17,8 @@ const (
 	maxPieces   = 16
 )
 
-// newFinding is a finding in the form of the API, all but its cause.
-func newFinding(in Input, linked causes.Linked, category v1alpha1.Category, memory memory) v1alpha1.Finding {
+// newFinding is a finding in the form of the API, all but its cause and what it was before.
+func newFinding(in Input, linked causes.Linked, category v1alpha1.Category) v1alpha1.Finding {
 	finding := v1alpha1.Finding{
 		ID:          linked.ID,
 		Check:       linked.Check,
@@ -42,7 +42,6 @@ func newFinding(in Input, linked causes.Linked, category v1alpha1.Category, memo
 		finding.Object.APIVersion = linked.APIVersion
 		finding.Object.Kind, _, _ = strings.Cut(finding.Object.Kind, ".") // the group that tells kinds of one name apart
 	}
-	compare(in, &finding, memory)
 	return finding
 }
 

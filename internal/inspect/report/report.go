@@ -56,10 +56,11 @@ func New(in Input) *v1alpha1.InspectionReport {
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: "InspectionReport"},
 	}
 	for _, linked := range findings {
-		finding := newFinding(in, linked, categories[linked.Check], remembered)
+		finding := newFinding(in, linked, categories[linked.Check])
 		if linked.CausedBy >= 0 {
 			finding.CausedBy = findings[linked.CausedBy].ID
 		}
+		compare(in, &finding, remembered)
 		report.Findings = append(report.Findings, finding)
 	}
 	gaps, gapCount := newGaps(in, expired)

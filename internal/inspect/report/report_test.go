@@ -175,6 +175,32 @@ func TestChangesCompareWithTheReportBefore(t *testing.T) {
 	}
 }
 
+func TestAFindingThatIsJudgedDifferentlySaysHowItWas(t *testing.T) {
+	in := input(
+		linked("worse", "a", v1alpha1.SeverityHigh, -1), linked("same", "a", v1alpha1.SeverityHigh, -1), linked("caused", "a", v1alpha1.SeverityHigh, 0),
+		linked("freed", "a", v1alpha1.SeverityHigh, -1), linked("other-cause", "a", v1alpha1.SeverityHigh, 1), linked("new", "a", v1alpha1.SeverityHigh, -1),
+	)
+	in.Previous = &v1alpha1.InspectionReport{Findings: []v1alpha1.Finding{
+		{ID: "worse", Severity: v1alpha1.SeverityMedium},
+		{ID: "same", Severity: v1alpha1.SeverityHigh},
+		{ID: "caused", Severity: v1alpha1.SeverityHigh},
+		{ID: "freed", Severity: v1alpha1.SeverityHigh, CausedBy: "x"},
+		{ID: "other-cause", Severity: v1alpha1.SeverityHigh, CausedBy: "x"},
+	}}
+	got := map[string]v1alpha1.PreviousFinding{}
+	for _, f := range New(in).Findings {
+		if f.Previously != nil {
+			got[f.ID] = *f.Previously
+		}
+	}
+	want := map[string]v1alpha1.PreviousFinding{
+		"worse": {Severity: v1alpha1.SeverityMedium}, "caused": {Severity: v1alpha1.SeverityHigh}, "freed": {Severity: v1alpha1.SeverityHigh, CausedBy: "x"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("previously (-want +got):\n%s", diff)
+	}
+}
+
 func TestTextIsRedactedCleanedAndCut(t *testing.T) {
 	finding := linked("x", "a", v1alpha1.SeverityLow, -1)
 	finding.Message = "password hunter2 \x1b[31mred\x00" + strings.Repeat("é", 3000)

@@ -5,10 +5,11 @@ package alertmanager
 import (
 	"context"
 	"encoding/json"
-	"regexp"
+	"strings"
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/notify"
 	"kubeops.io/kubeops/internal/provider/notify/post"
@@ -41,7 +42,12 @@ type alert struct {
 
 // New checks the settings and connects nothing yet.
 func New(settings notify.Settings) (notify.Channel, error) {
-	settings.Endpoint.URL = trimmed(settings.Endpoint.URL) + path
+	for name := range settings.Labels {
+		if !isLabelName(name) {
+			return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.alertmanager.labels: %q is no name of a label of Prometheus; use letters, digits and _", name)
+		}
+	}
+	settings.Endpoint.URL = strings.TrimRight(settings.Endpoint.URL, "/") + path
 	poster, err := post.New(settings, v1alpha1.ChannelAlertmanager)
 	if err != nil {
 		return nil, err
@@ -49,7 +55,16 @@ func New(settings notify.Settings) (notify.Channel, error) {
 	return &Channel{Poster: poster, labels: settings.Labels}, nil
 }
 
-func trimmed(url string) string { return regexp.MustCompile(`/+$`).ReplaceAllString(url, "") }
+
+// isLabelName as https://prometheus.io/docs/concepts/data_model/ has it, so that every Alertmanager takes it.
+func isLabelName(name string) bool {
+	for i, c := range []byte(name) {
+		if c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
 
 // Send posts the alerts of one message. Findings that are told again renew theirs.
 func (c *Channel) Send(ctx context.Context, m notify.Message) error {
@@ -108,10 +123,13 @@ func (c *Channel) of(m notify.Message, f notify.Finding) map[string]string {
 	})
 }
 
-// with adds the labels of the spec, and leaves out empty ones, as Alertmanager does.
+// with adds the labels of the spec where there is no own one: two findings must never become one alert. Empty ones are left out, as
+// Alertmanager does.
 func (c *Channel) with(labels map[string]string) map[string]string {
 	for name, value := range c.labels {
-		labels[name] = value
+		if labels[name] == "" {
+			labels[name] = value
+		}
 	}
 	for name, value := range labels {
 		if value == "" {

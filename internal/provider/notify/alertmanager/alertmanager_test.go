@@ -41,6 +41,26 @@ func TestAlertmanager(t *testing.T) {
 	})
 }
 
+func TestLabelsOfTheSpecTakeNoLabelOfKubeOpsAway(t *testing.T) {
+	c := &Channel{labels: map[string]string{"finding": "one", "severity": "page", "cluster": "blue", "team": "shop"}}
+	labels := c.alerts(conformance.Messages()[0])[0].Labels
+	for name, want := range map[string]string{"finding": "f1", "severity": "critical", "cluster": "blue", "team": "shop"} {
+		if labels[name] != want {
+			t.Errorf("label %s is %q, want %q", name, labels[name], want)
+		}
+	}
+}
+
+func TestALabelThatIsNoneIsTheUsersToMend(t *testing.T) {
+	for name, good := range map[string]bool{"team": true, "_a1": true, "A": true, "": false, "1a": false, "a-b": false, "a.b": false, "größe": false} {
+		_, err := New(notify.Settings{Endpoint: provider.Endpoint{URL: "http://localhost"}, Labels: map[string]string{name: "x"}})
+		p := problem.As(err)
+		if good && err != nil || !good && (p == nil || p.Reason != v1alpha1.ReasonInvalidSpec) {
+			t.Errorf("label %q: %v", name, err)
+		}
+	}
+}
+
 // active alerts of a real Alertmanager, by name.
 func active(t *testing.T, url string) map[string]map[string]string {
 	t.Helper()
@@ -101,7 +121,16 @@ func TestAlertsOfARealAlertmanagerResolveWhenTheFindingIsFixed(t *testing.T) {
 	if labels["severity"] != "critical" || labels["kind"] != "Deployment" || labels["namespace"] != "shop" || labels["name"] != "cart" || labels["inspection"] != "shop/all" || labels["team"] != "shop" {
 		t.Errorf("labels %v", labels)
 	}
+	worse := on
+	high := on.Findings[0]
+	high.Severity = v1alpha1.SeverityHigh
+	worse.Findings, worse.Fixed = []notify.Finding{high}, on.Findings // one severity begins, the other ends
+	if err := c.Send(t.Context(), worse); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return len(active(t, url)) == 2 && active(t, url)["pod-crash-looping"]["severity"] == "high" })
 	fixed := on
+	on.Findings = worse.Findings
 	fixed.Findings, fixed.Fixed, fixed.Event = nil, on.Findings, notify.EventFixed
 	if err := c.Send(t.Context(), fixed); err != nil {
 		t.Fatal(err)
