@@ -55,7 +55,6 @@ func New(settings notify.Settings) (notify.Channel, error) {
 	return &Channel{Poster: poster, labels: settings.Labels}, nil
 }
 
-
 // isLabelName as https://prometheus.io/docs/concepts/data_model/ has it, so that every Alertmanager takes it.
 func isLabelName(name string) bool {
 	for i, c := range []byte(name) {

@@ -128,7 +128,9 @@ func TestAlertsOfARealAlertmanagerResolveWhenTheFindingIsFixed(t *testing.T) {
 	if err := c.Send(t.Context(), worse); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool { return len(active(t, url)) == 2 && active(t, url)["pod-crash-looping"]["severity"] == "high" })
+	eventually(t, func() bool {
+		return len(active(t, url)) == 2 && active(t, url)["pod-crash-looping"]["severity"] == "high"
+	})
 	fixed := on
 	on.Findings = worse.Findings
 	fixed.Findings, fixed.Fixed, fixed.Event = nil, on.Findings, notify.EventFixed
