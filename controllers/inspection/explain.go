@@ -219,7 +219,7 @@ func explainedMessage(result explain.Result, dropped int) string {
 	}
 	text := count(int32(result.Causes), "root cause") + " asked about" //nolint:gosec // bounded by maxExplanations
 	if dropped > 0 {
-		text += fmt.Sprintf("; %s did not hold and was dropped", count(int32(dropped), "answer")) //nolint:gosec // bounded by maxExplanations
+		text += fmt.Sprintf("; %s dropped, which did not hold", count(int32(dropped), "answer")) //nolint:gosec // bounded by maxExplanations
 	}
 	return text
 }

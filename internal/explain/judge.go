@@ -15,7 +15,7 @@ import (
 
 // Reasons for which an answer is thrown away, besides those of an AIProvider's problems.
 const (
-	// DroppedEmpty: the model answered nothing.
+	// DroppedEmpty: the model answered nothing, or words that state nothing.
 	DroppedEmpty = "EmptyAnswer"
 	// DroppedTooLarge: the answer is longer than any explanation.
 	DroppedTooLarge = "TooLarge"
@@ -77,6 +77,9 @@ func judge(text string, want expectation) v1alpha1.Explanation {
 	}
 	if !speaks(e, want.language) {
 		return v1alpha1.Explanation{Dropped: DroppedWrongLanguage}
+	}
+	if e.Confidence != v1alpha1.ConfidenceUnknown && !states(e) {
+		return v1alpha1.Explanation{Dropped: DroppedEmpty}
 	}
 	return e
 }
@@ -241,6 +244,26 @@ func letters(text string) []byte {
 		}
 		return -1
 	}, text))
+}
+
+// states says whether the summary and each claim are statements, for which it takes two words or some Chinese characters. Small models
+// answer with a name, or with brackets.
+func states(e v1alpha1.Explanation) bool {
+	statement := func(text string) bool {
+		var words, han int
+		for _, field := range strings.Fields(text) {
+			if strings.ContainsFunc(field, unicode.IsLetter) {
+				words++
+			}
+			for _, r := range field {
+				if unicode.Is(unicode.Han, r) {
+					han++
+				}
+			}
+		}
+		return words >= 2 || han >= 4
+	}
+	return statement(e.Summary) && !slices.ContainsFunc(e.Why, func(w v1alpha1.ExplainedClaim) bool { return !statement(w.Claim) })
 }
 
 // speaks says whether an answer is in the language that was asked for. Chinese answers are full of names in Latin letters.
