@@ -2,6 +2,7 @@ package elasticsearch_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -61,6 +62,30 @@ func TestDocumentsOfEveryCollectorAreUnderstood(t *testing.T) {
 					t.Errorf("health is %+v, %v, want schema %s", health, err, test.schema)
 				}
 			})
+		}
+	}
+}
+
+func TestFieldsThatNoDocumentHadWhenTheServerWasAskedAreFoundInNewerOnes(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, false)
+	p := backend(t, settings(f.url, "logs"))
+	f.add("logs", "1", object{"@timestamp": now(), "message": "before", "kubernetes": object{"pod_namespace": "n", "pod_name": "p"}})
+	if page, err := p.Search(t.Context(), lastHour()); err != nil || len(page.Entries) != 1 {
+		t.Fatalf("got %+v, %v", page, err)
+	}
+	f.add("logs", "2", object{"@timestamp": now(), "message": "after", "level": "error", "kubernetes": object{"pod_namespace": "n", "pod_name": "p", "pod_node_name": "node-a"}})
+	f.add("logs", "3", object{"@timestamp": now(), "log": "of another collector", "kubernetes": object{"namespace_name": "n", "pod_name": "p", "host": "node-b"}})
+	page, err := p.Search(t.Context(), lastHour())
+	if err != nil || len(page.Entries) != 3 {
+		t.Fatalf("got %+v, %v", page, err)
+	}
+	for i, want := range []logs.Entry{
+		{Line: "after", Labels: map[string]string{logs.LabelNamespace: "n", logs.LabelPod: "p", logs.LabelNode: "node-a", logs.LabelLevel: "error"}},
+		{Line: "of another collector", Labels: map[string]string{logs.LabelNamespace: "n", logs.LabelPod: "p", logs.LabelNode: "node-b"}},
+	} {
+		if got := page.Entries[i+1]; got.Line != want.Line || !maps.Equal(got.Labels, want.Labels) {
+			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
 }

@@ -161,6 +161,11 @@ func (m *mapping) line(document map[string]any) string {
 			return text
 		}
 	}
+	for _, path := range m.guesses[roleMessage] {
+		if text, is := scalar(lookup(document, path)); is && text != "" {
+			return text
+		}
+	}
 	return ""
 }
 
@@ -187,7 +192,7 @@ func (m *mapping) labelsOf(document map[string]any) map[string]string {
 	}
 	for label, paths := range m.guesses {
 		for _, path := range paths {
-			if take(label, path) {
+			if label == roleMessage || labels[label] != "" || take(label, path) {
 				break
 			}
 		}

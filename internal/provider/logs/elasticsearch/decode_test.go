@@ -147,11 +147,3 @@ func FuzzNarrow(f *testing.F) {
 		}
 	})
 }
-
-func TestALabelThatNoDocumentHadWhenTheFieldsWereAskedForIsFoundInNewerOnes(t *testing.T) {
-	m := &mapping{labels: map[string][]field{logs.LabelPod: {{path: "pod"}}}, guesses: map[string][]string{logs.LabelNode: {"kubernetes.node.name", "node"}}}
-	labels := m.labelsOf(map[string]any{"pod": "web-1", "node": "node-a"})
-	if labels[logs.LabelNode] != "node-a" || labels[logs.LabelPod] != "web-1" {
-		t.Errorf("%v", labels)
-	}
-}

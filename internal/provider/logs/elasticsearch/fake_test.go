@@ -186,17 +186,17 @@ func (f *fake) search(w http.ResponseWriter, index string, body []byte, r *http.
 		Query  object              `json:"query"`
 		Size   int                 `json:"size"`
 		Sort   []map[string]object `json:"sort"`
-		Source any                 `json:"_source"`
+		Source []string            `json:"_source"`
 		Total  *bool               `json:"track_total_hits"`
 		Aggs   map[string]object   `json:"aggs"`
+	}
+	if r.URL.Query().Get("filter_path") == "hits.hits._type" {
+		return object{}
 	}
 	decoder := json.NewDecoder(strings.NewReader(string(body)))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&q); err != nil {
 		f.t.Errorf("search: %v: %s", err, body)
-	}
-	if r.URL.Query().Get("filter_path") == "hits.hits._type" {
-		return object{}
 	}
 	if r.URL.Query().Get("allow_partial_search_results") != "false" || q.Total == nil || *q.Total {
 		f.t.Errorf("search: partial results or totals are asked for: %s %s", r.URL, body)
@@ -217,7 +217,7 @@ func (f *fake) search(w http.ResponseWriter, index string, body []byte, r *http.
 	if q.Aggs != nil {
 		return object{"hits": object{"total": len(found), "hits": []any{}}, "aggregations": f.aggregate(q.Aggs, found)}
 	}
-	return object{"took": 1, "hits": object{"total": len(found), "hits": f.hits(found, q.Sort, q.Size)}}
+	return object{"took": 1, "hits": object{"total": len(found), "hits": f.hits(found, q.Sort, q.Size, q.Source)}}
 }
 
 func at(d stored) int64 {
@@ -225,7 +225,7 @@ func at(d stored) int64 {
 	return t.UnixMilli()
 }
 
-func (f *fake) hits(found []stored, sort []map[string]object, size int) []any {
+func (f *fake) hits(found []stored, sort []map[string]object, size int, fields []string) []any {
 	if len(sort) != 2 || sort[0]["@timestamp"] == nil || sort[1]["_seq_no"] == nil || size < 1 || size > 10_000 {
 		f.t.Errorf("search: size %d sorted by %v", size, sort)
 		return nil
@@ -241,9 +241,25 @@ func (f *fake) hits(found []stored, sort []map[string]object, size int) []any {
 	})
 	hits := []any{}
 	for _, d := range found[:min(size, len(found))] {
-		hits = append(hits, object{"_index": d.index, "_type": "_doc", "_id": d.id, "_score": nil, "_source": d.source, "sort": []int64{at(d), int64(d.seq)}})
+		hits = append(hits, object{"_index": d.index, "_type": "_doc", "_id": d.id, "_score": nil, "_source": only(d.source, "", fields), "sort": []int64{at(d), int64(d.seq)}})
 	}
 	return hits
+}
+
+// only the fields that were asked for, as the server does it: a path stands for all that is below it, however the document nests it.
+func only(source object, above string, fields []string) object {
+	kept := object{}
+	for name, value := range source {
+		path := above + name
+		if slices.ContainsFunc(fields, func(field string) bool { return field == path || strings.HasPrefix(path, field+".") }) {
+			kept[name] = value
+		} else if inner, is := value.(object); is {
+			if inner = only(inner, path+".", fields); len(inner) > 0 {
+				kept[name] = inner
+			}
+		}
+	}
+	return kept
 }
 
 func (f *fake) aggregate(aggs map[string]object, found []stored) object {

@@ -35,7 +35,8 @@ type mapping struct {
 	// message fields, and those of labels of the contract and of others that were asked for.
 	message []field
 	labels  map[string][]field
-	// guesses are where a label may stand that was in no document when the server was asked, and may be in a newer one.
+	// guesses are where the message and labels of the contract may stand, too: in no document when the server was asked, but maybe in a
+	// newer one, as when a collector is added or changed.
 	guesses map[string][]string
 	schema  string
 }
@@ -129,17 +130,23 @@ func (p *Provider) build(caps capabilities, others []string) (*mapping, error) {
 		}
 	}
 	m.message = caps.present(candidates(p.fields, roleMessage))
+	m.guesses[roleMessage] = absent(candidates(p.fields, roleMessage), m.message)
 	for _, role := range roles()[2:] {
 		m.labels[role] = caps.present(candidates(p.fields, role))
-		if len(m.labels[role]) == 0 {
-			m.guesses[role] = candidates(p.fields, role)
-		}
+		m.guesses[role] = absent(candidates(p.fields, role), m.labels[role])
 	}
 	for _, label := range others {
 		m.labels[label] = caps.present(foreign(label))
 	}
 	m.schema = p.schemaOf(m)
 	return m, nil
+}
+
+// absent are those of the paths that are not among the fields.
+func absent(paths []string, fields []field) []string {
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+		return slices.ContainsFunc(fields, func(f field) bool { return f.path == path })
+	})
 }
 
 // present are those of the paths that are there as values, not as objects.

@@ -181,7 +181,7 @@ func partial() url.Values {
 	return url.Values{"ignore_unavailable": {"true"}, "allow_no_indices": {"true"}, "allow_partial_search_results": {"false"}}
 }
 
-// wanted fields of documents.
+// wanted fields of documents, those included that may have come since.
 func (m *mapping) wanted() []string {
 	list := labelObjects()
 	for _, f := range m.message {
@@ -191,6 +191,9 @@ func (m *mapping) wanted() []string {
 		for _, f := range fields {
 			list = append(list, f.path)
 		}
+	}
+	for _, paths := range m.guesses {
+		list = append(list, paths...)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
