@@ -301,6 +301,10 @@ type Delivery struct {
 	Findings int32 `json:"findings"`
 	// fixed findings that were told.
 	Fixed int32 `json:"fixed"`
+	// refused counts the messages that the other side refused for an hour while it took others; they are among the findings, and were not
+	// told.
+	// +optional
+	Refused int32 `json:"refused,omitempty"`
 }
 
 // NotificationChannelStatus is what became of the last deliveries.
@@ -401,7 +405,10 @@ type ReportDelivery struct {
 	// sent counts the messages that were taken.
 	// +optional
 	Sent int32 `json:"sent,omitempty"`
-	// time when the last message was taken.
+	// refused counts the messages that the other side refused for an hour while it took others; they are not sent any more.
+	// +optional
+	Refused int32 `json:"refused,omitempty"`
+	// time when the last message was taken, or given up.
 	// +optional
 	Time *metav1.Time `json:"time,omitempty"`
 }

@@ -22,25 +22,36 @@ import (
 const lastDeliveries = 10
 
 // deliver tells of all reports that wait for this channel, oldest first. The first message that is not taken ends it, so that the
-// order stays.
+// order stays; but one that is refused by itself stands in nobody's way.
 func (t *turn) deliver(ctx context.Context, composer *notification.Composer) error {
 	waiting, err := t.waiting(ctx)
 	if err != nil {
 		return err
 	}
 	pending := int32(0)
+	var refused []refusal
 	for _, m := range waiting {
-		if t.wait > 0 || err != nil {
+		if t.wait > 0 || err != nil || len(refused) == mostRefused {
 			pending++
 			continue
 		}
 		var done bool
-		if done, err = t.report(ctx, composer, client.ObjectKeyFromObject(&m)); !done {
+		key, taken := client.ObjectKeyFromObject(&m), t.channel.Status.Delivered
+		if done, err = t.report(ctx, composer, key); !done {
 			pending++
+		}
+		if t.channel.Status.Delivered > taken && len(refused) > 0 {
+			t.others = true
+		}
+		if p := problem.As(err); p != nil && p.Reason == v1alpha1.ReasonRejected {
+			refused, err = append(refused, refusal{key, p, m.CreationTimestamp.Time}), nil
 		}
 	}
 	if t.channel.Status.Pending != pending {
 		t.channel.Status.Pending, t.told = pending, true
+	}
+	if err == nil && len(refused) > 0 {
+		return t.giveUp(ctx, refused)
 	}
 	return err
 }
@@ -80,12 +91,12 @@ func (t *turn) report(ctx context.Context, composer *notification.Composer, key 
 		return false, err
 	}
 	d := report.Deliveries[n]
-	for int(d.Sent) < len(messages) {
-		sent, err := t.send(ctx, messages[d.Sent])
+	for int(d.Sent+d.Refused) < len(messages) {
+		sent, err := t.send(ctx, messages[d.Sent+d.Refused])
 		if !sent || err != nil {
 			return false, err
 		}
-		if d.Sent++; int(d.Sent) < len(messages) {
+		if d.Sent++; int(d.Sent+d.Refused) < len(messages) {
 			if err := t.note(ctx, report, n, d); err != nil {
 				return false, err
 			}
@@ -172,7 +183,7 @@ type operation struct {
 
 // remember puts a delivery into the status.
 func (t *turn) remember(report *v1alpha1.InspectionReport, d v1alpha1.ReportDelivery, messages []notify.Message) {
-	entry := v1alpha1.Delivery{Report: report.Name, Time: metav1.NewTime(t.r.Clock.Now().Truncate(time.Second)), Messages: d.Sent}
+	entry := v1alpha1.Delivery{Report: report.Name, Time: metav1.NewTime(t.r.Clock.Now().Truncate(time.Second)), Messages: d.Sent, Refused: d.Refused}
 	for _, m := range messages {
 		entry.Findings += int32(len(m.Findings) + m.More) //nolint:gosec // bounded by the size of a report
 		entry.Fixed += int32(len(m.Fixed))                //nolint:gosec // bounded by the size of a report

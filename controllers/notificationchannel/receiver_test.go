@@ -25,6 +25,8 @@ type receiver struct {
 	events []event
 	asked  int
 	answer http.HandlerFunc
+	// refuses events, which it then answers with 400; nil refuses none.
+	refuses func(event) bool
 }
 
 func newReceiver(t *testing.T) *receiver {
@@ -50,6 +52,10 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	e := event{Key: request.Header.Get(webhook.KeyHeader), Body: string(body)}
 	if err := json.Unmarshal(body, &e); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if r.refuses != nil && r.refuses(e) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}

@@ -79,6 +79,8 @@ type turn struct {
 	opened  *backends.Channel
 	// proven says that the other side took a message or answered a probe in this turn; told, that the status has news of it.
 	proven, told bool
+	// others says that a message was taken after another had been refused.
+	others bool
 	// wait until the pace allows another message.
 	wait time.Duration
 }

@@ -127,6 +127,66 @@ func TestWhatIsNotTakenWaitsInItsOrder(t *testing.T) {
 	}
 }
 
+func TestAMessageThatIsRefusedByItselfStandsInNobodysWay(t *testing.T) {
+	w := newWorld(t)
+	w.channel(func(s *v1alpha1.NotificationChannelSpec) { s.Mode = v1alpha1.DeliverEach })
+	w.receiver.refuses = func(e event) bool { return strings.HasSuffix(e.Key, "/poison") }
+	w.report("r0", []v1alpha1.Finding{broken("f1"), broken("poison"), broken("f2")}, "c")
+	if c, _ := w.turn(); ready(c).Reason != v1alpha1.ReasonRejected || c.Status.Pending != 1 || c.Status.Delivered != 1 {
+		t.Errorf("alone: Ready: %+v, status %+v", ready(c), c.Status)
+	}
+	w.report("r1", []v1alpha1.Finding{broken("f1")}, "c")
+	if c, _ := w.turn(); ready(c).Reason != v1alpha1.ReasonRejected || c.Status.Pending != 1 || c.Status.Delivered != 2 {
+		t.Errorf("with another behind it: Ready: %+v, status %+v", ready(c), c.Status)
+	}
+	w.Clock.SetTime(time.Now().Add(refusedFor + time.Minute))
+	if c, _ := w.turn(); ready(c).Reason != v1alpha1.ReasonRejected || c.Status.Pending != 1 {
+		t.Errorf("after an hour in which nothing else was taken: Ready: %+v, status %+v", ready(c), c.Status)
+	}
+	w.report("r2", []v1alpha1.Finding{broken("f1")}, "c")
+	if _, after := w.turn(); after > time.Second {
+		t.Errorf("the rest of the report is told after %s", after)
+	}
+	c, _ := w.turn()
+	if ready(c).Status != metav1.ConditionTrue || c.Status.Pending != 0 || c.Status.LastDeliveries[0].Report != "r0" || c.Status.LastDeliveries[0].Refused != 1 {
+		t.Errorf("in the end: Ready: %+v, status %+v", ready(c), c.Status)
+	}
+	if d := w.stored("r0").Deliveries[0]; d.Sent != 2 || d.Refused != 1 || d.State != v1alpha1.DeliveryDone {
+		t.Errorf("got %+v", d)
+	}
+	if got := w.receiver.reports(); !reflect.DeepEqual(got, []string{"r0", "r1", "r2", "r0"}) {
+		t.Errorf("told of %q", got)
+	}
+	for len(w.Events.Events) > 0 {
+		if event := <-w.Events.Events; strings.Contains(event, "MessageRefused") && strings.Contains(event, "InspectionReport r0") && strings.Contains(event, "(400)") {
+			return
+		}
+	}
+	t.Error("no event tells of it")
+}
+
+func TestAServerThatRefusesEverythingLosesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.channel()
+	w.receiver.answers(status(http.StatusBadRequest))
+	for n := range mostRefused + 2 {
+		w.report(fmt.Sprintf("r%d", n), []v1alpha1.Finding{broken("f1")}, "c")
+	}
+	w.Clock.SetTime(time.Now().Add(refusedFor + time.Minute))
+	for turn := range 2 {
+		if c, _ := w.turn(); ready(c).Reason != v1alpha1.ReasonRejected || c.Status.Pending != mostRefused+2 {
+			t.Errorf("turn %d: Ready: %+v, status %+v", turn, ready(c), c.Status)
+		}
+	}
+	if _, asked := w.receiver.taken(); asked != 2*mostRefused {
+		t.Errorf("it was asked %d times in two turns", asked)
+	}
+	w.receiver.answers(nil)
+	if c, _ := w.turn(); ready(c).Status != metav1.ConditionTrue || c.Status.Pending != 0 || c.Status.Delivered != mostRefused+2 {
+		t.Errorf("in the end: Ready: %+v, status %+v", ready(c), c.Status)
+	}
+}
+
 func TestAServerThatAsksToBeLeftAloneIs(t *testing.T) {
 	w := newWorld(t)
 	w.channel()
