@@ -2,46 +2,68 @@ package checks
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
 // All runs the checks over the facts. A check that lacks a kind or a source it needs does not run; whoever could not read that
-// reports the gap. A check that panics becomes a gap of its own and hurts no other.
+// reports the gap. A check that panics becomes a gap of its own and hurts no other. The findings are in the order of the checks.
 func All(g *facts.Graph, selected []Check, params Params) (findings []Finding, ran int, gaps []facts.Gap) {
-	for _, check := range selected {
+	return sideBySide(g, selected, params, func(check Check) func(*facts.Graph, Params) []Finding {
 		if slices.ContainsFunc(check.Needs, func(k facts.Kind) bool { return !g.Read(k) }) ||
 			slices.ContainsFunc(check.Sources, func(s facts.Source) bool { return !g.Provided(s) }) {
-			continue
+			return nil
 		}
-		found, gap := judge(check, check.Run, g, params)
-		if gap != nil {
-			gaps = append(gaps, *gap)
-			continue
-		}
-		ran++
-		findings = append(findings, found...)
-	}
-	return findings, ran, gaps
+		return check.Run
+	})
 }
 
 // OnManifests runs those of the checks that can judge manifests over the facts of files. What a check needs does not
 // matter here: a folder without Services is read in full all the same.
 func OnManifests(g *facts.Graph, selected []Check, params Params) (findings []Finding, ran int, gaps []facts.Gap) {
-	for _, check := range selected {
-		function := check.OnFiles()
-		if function == nil {
-			continue
+	return sideBySide(g, selected, params, Check.OnFiles)
+}
+
+// sideBySide runs the function of each check that has one, as many at a time as there are processors: checks only read the
+// facts, and know nothing of each other.
+func sideBySide(
+	g *facts.Graph, selected []Check, params Params, function func(Check) func(*facts.Graph, Params) []Finding,
+) (findings []Finding, ran int, gaps []facts.Gap) {
+	type verdict struct {
+		ran      bool
+		findings []Finding
+		gap      *facts.Gap
+	}
+	verdicts := make([]verdict, len(selected))
+	var (
+		group sync.WaitGroup
+		next  atomic.Int64
+	)
+	for range min(runtime.GOMAXPROCS(0), len(selected)) {
+		group.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(selected); i = int(next.Add(1)) - 1 {
+				if f := function(selected[i]); f != nil {
+					v := verdict{ran: true}
+					v.findings, v.gap = judge(selected[i], f, g, params)
+					verdicts[i] = v
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, v := range verdicts {
+		switch {
+		case v.gap != nil:
+			gaps = append(gaps, *v.gap)
+		case v.ran:
+			ran++
+			findings = append(findings, v.findings...)
 		}
-		found, gap := judge(check, function, g, params)
-		if gap != nil {
-			gaps = append(gaps, *gap)
-			continue
-		}
-		ran++
-		findings = append(findings, found...)
 	}
 	return findings, ran, gaps
 }
