@@ -31,9 +31,17 @@ func NewLabeled(g *Graph) *Labeled {
 			l.workloads[[2]string{w.Namespace, w.Name}] = w.Ref
 		}
 	}
+	another := func(ref Ref) {
+		if key := [2]string{ref.Namespace, ref.Name}; l.workloads[key].IsZero() {
+			l.workloads[key] = ref
+		}
+	}
 	for _, cron := range g.CronJobs {
-		if key := [2]string{cron.Namespace, cron.Name}; l.workloads[key].IsZero() {
-			l.workloads[key] = cron.Ref
+		another(cron.Ref)
+	}
+	for _, job := range g.Jobs {
+		if job.Owner.IsZero() || job.Owner.Kind.Foreign() { // of a CronJob, that is meant
+			another(job.Ref)
 		}
 	}
 	return l
@@ -148,13 +156,16 @@ func made(kind Kind, rest string) bool {
 	}
 	parts := strings.Split(rest[1:], "-")
 	random := func(s string) bool { return len(s) == 5 && safe(s) }
+	number := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 	switch kind {
 	case StatefulSet:
-		return len(parts) == 1 && parts[0] != "" && strings.Trim(parts[0], "0123456789") == ""
+		return len(parts) == 1 && number(parts[0])
 	case Deployment:
 		return len(parts) == 2 && len(parts[0]) >= 6 && len(parts[0]) <= 10 && safe(parts[0]) && random(parts[1])
 	case CronJob:
-		return len(parts) == 2 && strings.Trim(parts[0], "0123456789") == "" && random(parts[1])
+		return len(parts) == 2 && number(parts[0]) && random(parts[1])
+	case Job: // an indexed one has the index, too
+		return len(parts) == 1 && random(parts[0]) || len(parts) == 2 && number(parts[0]) && random(parts[1])
 	default:
 		return len(parts) == 1 && random(parts[0])
 	}

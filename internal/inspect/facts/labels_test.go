@@ -28,6 +28,16 @@ kind: CronJob
 metadata: {name: report, namespace: shop}
 spec: {schedule: "@daily", jobTemplate: {spec: {template: {spec: {containers: [], restartPolicy: Never}}}}}
 ---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: report-28311, namespace: shop, ownerReferences: [{apiVersion: batch/v1, kind: CronJob, name: report, uid: r, controller: true}]}
+spec: {template: {spec: {containers: [], restartPolicy: Never}}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate, namespace: shop}
+spec: {template: {spec: {containers: [], restartPolicy: Never}}}
+---
 apiVersion: v1
 kind: Node
 metadata: {name: "10.0.0.9"}
@@ -49,6 +59,9 @@ func TestNamesOfPodsTellTheirWorkload(t *testing.T) {
 		"api-db-x2k4p":          "", // no StatefulSet names a Pod so
 		"api-bcdfg-x2k4p":       "DaemonSet/shop/api-bcdfg",
 		"report-28311-x2k4p":    "CronJob/shop/report",
+		"migrate-x2k4p":         "Job/shop/migrate",
+		"migrate-3-x2k4p":       "Job/shop/migrate", // an indexed Job
+		"migrate-db-x2k4p":      "",
 		"api-gateway-0":         "",
 		"api-other-6d4cf-x2k4p": "",
 		"-":                     "",

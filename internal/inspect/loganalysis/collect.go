@@ -136,6 +136,9 @@ func namespacesOf(in Input) ([]string, bool) {
 	for _, c := range in.Graph.CronJobs {
 		found[c.Namespace] = true
 	}
+	for _, j := range in.Graph.Jobs {
+		found[j.Namespace] = true
+	}
 	var names []string
 	for name := range found {
 		if wanted(name) {
