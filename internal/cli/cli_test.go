@@ -49,6 +49,8 @@ func TestWrongUsageSaysWhatWouldBeRight(t *testing.T) {
 		"no kubeconfig there":               {[]string{"inspect", "--kubeconfig", "/nonexistent/config"}, "kubeconfig"},
 		"unknown command":                   {[]string{"inspct"}, "unknown command"},
 		"unknown check to explain":          {[]string{"checks", "pvc-lots"}, "did you mean pvc-lost?"},
+		"lines from nowhere":                {[]string{"inspect", "-A", "--log-analysis"}, "--log-analysis needs --logs-url"},
+		"lines of manifests":                {[]string{"inspect", "-f", ".", "--logs-url", "http://localhost:3100"}, "manifests write no lines"},
 		"unknown colour":                    {[]string{"report", "--color", "blue"}, "--color takes auto"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -32,6 +33,7 @@ type inspectOptions struct {
 	grace         time.Duration
 	files         fileOptions
 	metrics       metricsFlags
+	logs          logFlags
 }
 
 func newInspect(streams Streams) *cobra.Command {
@@ -56,11 +58,12 @@ Exit codes: 0 the inspection was carried out; 1 it found something at or above -
   kubeops inspect -f deploy --fail-on high # for a repository's CI: manifests instead of a cluster
   kubeops inspect -A --custom-checks checks.yaml --checks 'custom-*'
   kubeops inspect -A --metrics-url http://localhost:9090
+  kubeops inspect -A --logs-url http://localhost:3100 --log-analysis
   kubeops inspect -n shop --as system:serviceaccount:shop:kubeops`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(o.files.sources) > 0 {
-				if err := o.metrics.unused(); err != nil {
+				if err := errors.Join(o.metrics.unused(), o.logs.unused()); err != nil {
 					return err
 				}
 				return o.inspectFiles(cmd, streams)
@@ -75,6 +78,7 @@ Exit codes: 0 the inspection was carried out; 1 it found something at or above -
 	o.cluster.register(flags)
 	o.files.register(flags)
 	o.metrics.register(cmd)
+	o.logs.register(cmd)
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "inspect every namespace, and cluster-scoped objects")
 	flags.StringSliceVar(&o.checks, "checks", nil, "ids or globs of checks to run (default: all; `kubeops checks` lists them)")
 	flags.StringSliceVar(&o.exclude, "exclude-checks", nil, "ids or globs of checks to leave out")
@@ -131,6 +135,9 @@ func (o *inspectOptions) validate() error {
 	if o.allNamespaces && o.cluster.overrides.Context.Namespace != "" {
 		return fmt.Errorf("-A and -n exclude each other")
 	}
+	if err := o.logs.validate(); err != nil {
+		return err
+	}
 	_, err := newPrinter(nil, o.output, o.color, o.outputFile)
 	return err
 }
@@ -158,11 +165,19 @@ func (o *inspectOptions) inspect(ctx context.Context, streams Streams, t target,
 	if backend != nil {
 		defer backend.Close()
 	}
+	stored, err := o.logs.open()
+	if err != nil {
+		return nil, err
+	}
+	if stored != nil {
+		defer stored.Close()
+	}
 	progress := newProgress(streams.Err, t.cluster)
 	result, err := inspect.Run(ctx, inspect.Input{
 		Source: collect.Source{Cluster: t.cluster, Config: t.config}, Scope: scope,
 		Checks: selected, Custom: own, Params: params, Clock: clock.RealClock{}, Progress: progress.update,
 		Bounds: printedBounds(), Metrics: backend, Usage: usage.Options{MatchLabels: o.metrics.labels},
+		Logs: stored, LogAnalysis: o.logs.options(),
 	})
 	progress.clear()
 	if err != nil {

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -12,9 +10,8 @@ import (
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
-// metricsToken is the variable of the environment that holds a bearer token for --metrics-url: a flag would show it to all who
-// list processes.
-const metricsToken = "KUBEOPS_METRICS_TOKEN" //nolint:gosec // the name of a variable
+// metricsEnvironment is how the variables begin that hold credentials for --metrics-url.
+const metricsEnvironment = "KUBEOPS_METRICS"
 
 // metricsFlags name a metrics back end to read usage from.
 type metricsFlags struct {
@@ -24,7 +21,8 @@ type metricsFlags struct {
 
 func (f *metricsFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.url, "metrics-url", "", "URL of a metrics back end, to judge what workloads use as well; a bearer token for it is read from "+metricsToken)
+	flags.StringVar(&f.url, "metrics-url", "", "URL of a metrics back end, to judge what workloads use as well; credentials are read from "+
+		metricsEnvironment+"_TOKEN, or _USERNAME and _PASSWORD")
 	flags.StringVar(&f.kind, "metrics-type", "prometheus", "prometheus (or what speaks its query API) or victoriametrics")
 	flags.StringToStringVar(&f.labels, "metrics-label", nil, "label that this cluster's series have in a back end of several clusters, for example cluster=prod")
 	complete(cmd, "metrics-type", "prometheus", "victoriametrics")
@@ -43,16 +41,19 @@ func (f *metricsFlags) open() (metrics.Provider, error) {
 	if f.url == "" {
 		return nil, nil
 	}
+	auth, err := environmentAuth(metricsEnvironment)
+	if err != nil {
+		return nil, err
+	}
 	registry, err := builtin.Metrics()
 	if err != nil {
 		return nil, err
 	}
 	backend, err := registry.New(f.kind, metrics.Settings{
-		Endpoint: provider.Endpoint{URL: f.url, Auth: provider.Auth{BearerToken: os.Getenv(metricsToken)}},
-		Egress:   provider.Egress{AllowLoopback: true},
+		Endpoint: provider.Endpoint{URL: f.url, Auth: auth}, Egress: provider.Egress{AllowLoopback: true},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("--metrics-url: %w", err)
+		return nil, unusable("--metrics-url", f.url, metricsEnvironment, err)
 	}
 	return backend, nil
 }

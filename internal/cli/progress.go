@@ -33,13 +33,27 @@ func (p *progress) update(step inspect.Progress) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.shown = true
-	switch step.Stage {
-	case inspect.StageCollect:
-		fmt.Fprintf(p.w, "\r\033[KReading %s: %d of %d kinds, %d objects", p.cluster, step.Done, step.Total, step.Objects)
-	case inspect.StageCauses:
-		fmt.Fprint(p.w, "\r\033[KReading the last log lines of what crashed")
+	if text := p.text(step); text != "" {
+		p.shown = true
+		fmt.Fprint(p.w, "\r\033[K"+text)
+	}
+}
+
+// text of a step; empty for stages that are over at once, and for those that end.
+func (p *progress) text(step inspect.Progress) string {
+	switch {
+	case step.Stage == inspect.StageCollect:
+		return fmt.Sprintf("Reading %s: %d of %d kinds, %d objects", p.cluster, step.Done, step.Total, step.Objects)
+	case step.Done > 0:
+		return ""
+	case step.Stage == inspect.StageMetrics:
+		return "Asking the metrics back end what workloads use"
+	case step.Stage == inspect.StageLogs:
+		return "Reading lines of the log back end"
+	case step.Stage == inspect.StageEvidence:
+		return "Reading the last log lines of what crashed"
 	default:
+		return ""
 	}
 }
 

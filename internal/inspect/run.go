@@ -53,6 +53,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	linked := causes.Link(collected.Graph, all, slices.Concat(findings, own.Findings))
 	timer.done(StageCauses)
 
+	timer.begin(StageEvidence)
 	linked, unread := addLogs(ctx, in, linked)
 	if err := cancelled(ctx); err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ func readLogs(ctx context.Context, in Input, timer *timer, g *facts.Graph, gate 
 	if in.Logs == nil || in.LogAnalysis == nil {
 		return nil
 	}
+	timer.begin(StageLogs)
 	gaps := loganalysis.Collect(ctx, loganalysis.Input{
 		Provider: in.Logs, Graph: g, Namespaces: in.Scope.Namespaces, Options: *in.LogAnalysis,
 		Wanting: checks.Wanting(in.Checks, facts.SourceLogTemplates), Redact: gate.Text,

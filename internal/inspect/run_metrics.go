@@ -16,6 +16,7 @@ func readMetrics(ctx context.Context, in Input, timer *timer, g *facts.Graph) []
 	if in.Metrics == nil {
 		return nil
 	}
+	timer.begin(StageMetrics)
 	wanting := map[facts.Source][]string{}
 	for _, source := range slices.Concat(usage.Sources(), trend.Sources()) {
 		wanting[source] = checks.Wanting(in.Checks, source)

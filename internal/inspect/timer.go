@@ -14,6 +14,13 @@ func newTimer(in Input) *timer {
 	return &timer{in: in, start: now, last: now, durations: map[Stage]time.Duration{}}
 }
 
+// begin tells that a stage begins that may take a while.
+func (t *timer) begin(stage Stage) {
+	if t.in.Progress != nil {
+		t.in.Progress(Progress{Stage: stage, Total: 1})
+	}
+}
+
 // done ends a stage.
 func (t *timer) done(stage Stage) {
 	now := t.in.Clock.Now()

@@ -56,7 +56,7 @@ func AddStored(ctx context.Context, backend logs.Provider, requests []Request, l
 		return nil
 	}
 	gap := unread(v1alpha1.GapUnavailable, failed, "The log back end was asked for lines of Pods that are gone, and did not answer; those findings lack them.",
-		"Look at the LogBackend's condition Ready; it names the cause.")
+		"See the conditions of the LogBackend that spec.logsRef names, or check what --logs-url names.")
 	gap.Source = "log back end"
 	if p := problem.As(cause); p != nil {
 		gap.Message = fmt.Sprintf("The log back end was asked for lines of Pods that are gone: %s. Those findings lack them.", p.Message)

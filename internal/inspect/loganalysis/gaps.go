@@ -22,7 +22,7 @@ func (r *reader) failed(err error) facts.Gap {
 	gap := facts.Gap{
 		Source: sourceName, Checks: r.in.Wanting, Reason: v1alpha1.GapUnavailable,
 		Message:     fmt.Sprintf("The log back end did not give all lines that were to be analysed: %s.", message),
-		Remediation: "See the conditions of the LogBackend that spec.logsRef names.",
+		Remediation: "See the conditions of the LogBackend that spec.logsRef names, or check what --logs-url names.",
 	}
 	switch reason {
 	case v1alpha1.ReasonTimeout:

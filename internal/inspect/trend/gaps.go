@@ -19,7 +19,7 @@ func (r *reader) failed(err error, what string, checks []string) {
 	gap := facts.Gap{
 		Source: "metrics: " + what, Checks: checks, Reason: v1alpha1.GapUnavailable,
 		Message:     "The metrics back end did not tell of " + what + ": " + strings.TrimSuffix(message, ".") + ".",
-		Remediation: "See the conditions of the MetricsBackend that spec.metricsRef names.",
+		Remediation: "See the conditions of the MetricsBackend that spec.metricsRef names, or check what --metrics-url names.",
 	}
 	switch reason {
 	case v1alpha1.ReasonTimeout:

@@ -11,7 +11,7 @@ import (
 )
 
 // seeBackend is what to do about most failures.
-const seeBackend = "See the conditions of the MetricsBackend that spec.metricsRef names."
+const seeBackend = "See the conditions of the MetricsBackend that spec.metricsRef names, or check what --metrics-url names."
 
 // failed notes a gap for a question; namespaces are those that were not read, where others were.
 func (r *reader) failed(err error, q question, namespaces []string, partly bool) {
