@@ -62,9 +62,11 @@ func Setup(manager ctrl.Manager, options Options) error {
 	if err != nil {
 		return err
 	}
+	reading := *opener
+	reading.Queries = &backends.Queries{} // inspections share what a back end allows; its own probe does not wait for them
 	inspections := &inspection.Reconciler{
 		Client: manager.GetClient(), Reader: manager.GetAPIReader(), Config: manager.GetConfig(), Clock: clock.RealClock{},
-		Events: manager.GetEventRecorder("kubeops"), Metrics: metrics, Checks: checks.Builtin(), Backends: opener, Answers: options.Answers,
+		Events: manager.GetEventRecorder("kubeops"), Metrics: metrics, Checks: checks.Builtin(), Backends: &reading, Answers: options.Answers,
 		Inspect: inspect.Run,
 	}
 	if err := inspections.SetupWithManager(manager, max(options.ParallelInspections, 1)); err != nil {

@@ -83,7 +83,7 @@ type QueryBudget struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="minStep must be between 1s and 24h"
 	// +optional
 	MinStep *metav1.Duration `json:"minStep,omitempty"`
-	// maxConcurrent queries. Default 2.
+	// maxConcurrent queries, of all inspections together; others wait for their turn. Default 2.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=64
 	// +optional

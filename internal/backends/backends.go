@@ -24,6 +24,9 @@ type Resolver struct {
 	// MetricsTypes and LogTypes are the types that there are; required.
 	MetricsTypes *metrics.Registry
 	LogTypes     *logs.Registry
+	// Queries makes all who read a MetricsBackend keep to its query budget together. Nil where each may use it up by itself, which is
+	// right for probes: their few questions do not wait behind those of inspections.
+	Queries *Queries
 	// ModelTypes are the types of AIProviders, and Meters what bounds them; required where there are any.
 	ModelTypes *ai.Registry
 	Meters     *Meters

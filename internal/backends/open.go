@@ -20,6 +20,7 @@ func (r *Resolver) OpenMetrics(ctx context.Context, b *v1alpha1.MetricsBackend) 
 		return nil, err
 	}
 	settings := metrics.Settings{Budget: budget(spec.QueryBudget), Timeout: spec.RequestTimeout(), Egress: r.Egress, Metrics: r.Telemetry}
+	settings.Slots = r.Queries.slots(b, settings.Budget)
 	switch {
 	case spec.Prometheus != nil:
 		settings.Endpoint = at(endpoint, spec.Prometheus.URL)

@@ -202,6 +202,8 @@ type Settings struct {
 	Budget Budget
 	// Timeout of one request.
 	Timeout time.Duration
+	// Slots are shared by all clients of one back end, so that they keep to Budget.MaxConcurrent together. Nil: this client has its own.
+	Slots Slots
 	// Egress and Metrics as the manager sets them.
 	Egress  provider.Egress
 	Metrics *provider.Metrics

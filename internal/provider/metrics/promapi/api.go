@@ -29,6 +29,8 @@ type Options struct {
 	Prefix string
 	// Budget of queries.
 	Budget metrics.Budget
+	// Slots to take for each query. Default: as many as the budget says, for this API alone.
+	Slots metrics.Slots
 	// Timeout of one request, which the server is told, so that it gives up when nobody waits any more. Default as of the API.
 	Timeout time.Duration
 	// Params are sent with each query.
@@ -39,7 +41,6 @@ type Options struct {
 type API struct {
 	client  *provider.Client
 	options Options
-	slots   metrics.Slots
 }
 
 // New is an API over a client. It sends nothing.
@@ -48,7 +49,10 @@ func New(client *provider.Client, options Options) *API {
 	if options.Timeout <= 0 {
 		options.Timeout = v1alpha1.DefaultBackendTimeout
 	}
-	return &API{client: client, options: options, slots: metrics.NewSlots(options.Budget)}
+	if options.Slots == nil {
+		options.Slots = metrics.NewSlots(options.Budget)
+	}
+	return &API{client: client, options: options}
 }
 
 // Dial makes the client of an endpoint of a back end, with the limits of its settings. It sends nothing.
@@ -77,7 +81,7 @@ type call struct {
 // dropped when get fails, but for an answer in part: then there is data and a problem.
 func (a *API) get(ctx context.Context, c call, data func(*json.Decoder) error) error {
 	if c.query {
-		release, err := a.slots.Take(ctx)
+		release, err := a.options.Slots.Take(ctx)
 		if err != nil {
 			return err
 		}

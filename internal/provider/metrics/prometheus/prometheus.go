@@ -38,7 +38,7 @@ func New(settings metrics.Settings) (metrics.Provider, error) {
 		return nil, err
 	}
 	b := backend{promapi.New(client, promapi.Options{
-		Budget: settings.Budget, Timeout: settings.Timeout,
+		Budget: settings.Budget, Slots: settings.Slots, Timeout: settings.Timeout,
 		Params: url.Values{"partial_response": {"false"}}, // Thanos fails then, instead of leaving silently out what a store did not answer
 	})}
 	if settings.Alertmanager == nil {

@@ -28,7 +28,7 @@ func New(settings metrics.Settings) (metrics.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := promapi.Options{Budget: settings.Budget, Timeout: settings.Timeout}
+	options := promapi.Options{Budget: settings.Budget, Slots: settings.Slots, Timeout: settings.Timeout}
 	tenant := settings.Tenant
 	if tenant == "" {
 		tenant = "0"
