@@ -308,8 +308,8 @@ type AIProviderStatus struct {
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:printcolumn:name="Today",type=integer,priority=1,JSONPath=`.status.usage.tokensToday`
-// +kubebuilder:printcolumn:name="Left",type=integer,priority=1,JSONPath=`.status.usage.tokensLeft`
+// +kubebuilder:printcolumn:name="Tokens Today",type=integer,priority=1,JSONPath=`.status.usage.tokensToday`
+// +kubebuilder:printcolumn:name="Tokens Left",type=integer,priority=1,JSONPath=`.status.usage.tokensLeft`
 type AIProvider struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -10,8 +10,8 @@ const (
 	ReasonRetentionTooShort = "RetentionTooShort"
 	// ReasonRetentionTooLong: the back end keeps logs for longer than spec.retention asks for.
 	ReasonRetentionTooLong = "RetentionTooLong"
-	// ReasonRetentionNotTold: the back end does not tell how long it keeps logs.
-	ReasonRetentionNotTold = "RetentionNotTold"
+	// ReasonRetentionUnknown: the back end does not tell how long it keeps logs.
+	ReasonRetentionUnknown = "RetentionUnknown"
 	// ReasonFieldConflict: an object that KubeOps would write has fields that somebody else owns.
 	ReasonFieldConflict = "FieldConflict"
 	// ReasonNotAvailable: the manager does not have what the spec asks for.

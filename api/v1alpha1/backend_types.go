@@ -50,8 +50,8 @@ const (
 	ReasonConflictingRoutes = "ConflictingRoutes"
 	// ReasonNamespaceNotAllowed: this resource may not collect from a namespace that it names.
 	ReasonNamespaceNotAllowed = "NamespaceNotAllowed"
-	// ReasonRouted: the collectors of all nodes run with the routes of this resource.
-	ReasonRouted = "Routed"
+	// ReasonCollecting: the collectors of all nodes run with the routes of this resource.
+	ReasonCollecting = "Collecting"
 )
 
 // SecretKeyReference names one key of a Secret in the namespace of the resource.

@@ -18,12 +18,12 @@ const (
 	ReasonClusterUnreachable = "ClusterUnreachable"
 	// ReasonSaveFailed: the report could not be saved.
 	ReasonSaveFailed = "SaveFailed"
-	// ReasonExportNotServed: the API that spec.export asks for is not installed in the cluster.
-	ReasonExportNotServed = "NotServed"
+	// ReasonAPINotServed: the API that spec.export asks for is not installed in the cluster.
+	ReasonAPINotServed = "APINotServed"
 	// ReasonExportForbidden: the ServiceAccount may not write what spec.export asks for.
 	ReasonExportForbidden = "Forbidden"
-	// ReasonExportLeft: spec.export was taken away, and what it had asked for before could not be deleted.
-	ReasonExportLeft = "LeftBehind"
+	// ReasonExportNotRemoved: spec.export was taken away, and what it had asked for before could not be deleted.
+	ReasonExportNotRemoved = "ExportNotRemoved"
 	// ReasonExportFailed: the export failed for another reason, which the message names.
 	ReasonExportFailed = "ExportFailed"
 	// ReasonScheduled: the spec is accepted and what a run needs is there; the first run waits for the schedule.

@@ -50,7 +50,7 @@ type ReportSummary struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:shortName=inspr,categories=kubeops
 // +kubebuilder:printcolumn:name="Score",type=integer,JSONPath=`.summary.score`
-// +kubebuilder:printcolumn:name="Causes",type=integer,JSONPath=`.summary.rootCauses`
+// +kubebuilder:printcolumn:name="Root Causes",type=integer,JSONPath=`.summary.rootCauses`
 // +kubebuilder:printcolumn:name="Critical",type=integer,JSONPath=`.summary.counts.critical`
 // +kubebuilder:printcolumn:name="High",type=integer,JSONPath=`.summary.counts.high`
 // +kubebuilder:printcolumn:name="New",type=integer,JSONPath=`.summary.changes.new`

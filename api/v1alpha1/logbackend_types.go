@@ -264,8 +264,8 @@ type LogBackendSpec struct {
 const (
 	// ConditionRetentionMatches is on a LogBackend with spec.retention.
 	ConditionRetentionMatches = "RetentionMatches"
-	// ConditionRouted is on a LogBackend with spec.collect: True once the collectors run with its routes.
-	ConditionRouted = "Routed"
+	// ConditionCollectionReady is on a LogBackend with spec.collect: True once the collectors run with its routes.
+	ConditionCollectionReady = "CollectionReady"
 	// ConditionDataViewReady is on a LogBackend with spec.elasticsearch.dataView: True once the data view is there.
 	ConditionDataViewReady = "DataViewReady"
 )
@@ -283,7 +283,7 @@ type LogBackendStatus struct {
 	// observedGeneration is the generation of the spec that the conditions speak of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready, Reconciling and Stalled; RetentionMatches and Routed where they are asked for.
+	// conditions: Ready, Reconciling and Stalled; RetentionMatches and CollectionReady where they are asked for.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -297,9 +297,9 @@ type LogBackendStatus struct {
 	// version that the server tells, if it does.
 	// +optional
 	Version string `json:"version,omitempty"`
-	// flavour of the server: elasticsearch, opensearch, loki, victorialogs or unknown.
+	// flavor of the server: elasticsearch, opensearch, loki, victorialogs or unknown.
 	// +optional
-	Flavour string `json:"flavour,omitempty"`
+	Flavor string `json:"flavor,omitempty"`
 	// health as the server tells it: green, yellow or red of a cluster, ready otherwise.
 	// +optional
 	Health string `json:"health,omitempty"`
@@ -342,7 +342,7 @@ type LogBackendStatus struct {
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Health",type=string,priority=1,JSONPath=`.status.health`
-// +kubebuilder:printcolumn:name="Lag",type=string,priority=1,JSONPath=`.status.ingestLag`
+// +kubebuilder:printcolumn:name="Ingest Lag",type=string,priority=1,JSONPath=`.status.ingestLag`
 type LogBackend struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -165,9 +165,9 @@ type MetricsBackendStatus struct {
 	// version that the server tells, if it does.
 	// +optional
 	Version string `json:"version,omitempty"`
-	// flavour of the server: prometheus, thanos, mimir, victoriametrics, victoriametrics-cluster or unknown.
+	// flavor of the server: prometheus, thanos, mimir, victoriametrics, victoriametrics-cluster or unknown.
 	// +optional
-	Flavour string `json:"flavour,omitempty"`
+	Flavor string `json:"flavor,omitempty"`
 	// queryLatency of the last round trip's query, to the millisecond.
 	// +optional
 	QueryLatency *metav1.Duration `json:"queryLatency,omitempty"`
@@ -206,8 +206,8 @@ type MetricsBackendStatus struct {
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:printcolumn:name="Firing",type=integer,priority=1,JSONPath=`.status.firingAlerts`
-// +kubebuilder:printcolumn:name="Down",type=integer,priority=1,JSONPath=`.status.targets.down`
+// +kubebuilder:printcolumn:name="Firing Alerts",type=integer,priority=1,JSONPath=`.status.firingAlerts`
+// +kubebuilder:printcolumn:name="Targets Down",type=integer,priority=1,JSONPath=`.status.targets.down`
 type MetricsBackend struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -34,8 +34,8 @@ const (
 
 // Reasons of a NotificationChannel's conditions, besides those of all back ends.
 const (
-	// ReasonNotProven: nothing was delivered yet, and this type cannot be proven without telling somebody something.
-	ReasonNotProven = "NotProven"
+	// ReasonNotYetVerified: nothing was delivered yet, and this type cannot be proven without telling somebody something.
+	ReasonNotYetVerified = "NotYetVerified"
 	// ReasonRejected: the other side answered, and did not take the message.
 	ReasonRejected = "Rejected"
 	// ReasonInvalidTemplate: a template does not parse, or failed.
@@ -346,7 +346,7 @@ type NotificationChannelStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=nch,categories=kubeops
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
-// +kubebuilder:printcolumn:name="Last",type=date,JSONPath=`.status.lastDeliveries[0].time`
+// +kubebuilder:printcolumn:name="Last Delivery",type=date,JSONPath=`.status.lastDeliveries[0].time`
 // +kubebuilder:printcolumn:name="Pending",type=integer,JSONPath=`.status.pending`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`

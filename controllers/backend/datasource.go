@@ -144,7 +144,7 @@ func (d *DataSources) remove(ctx context.Context, kind string, s Subject) *probl
 			continue // without the right to write a GrafanaDatasource there is none
 		}
 		p := d.explain(err, s, resource.GroupResource().String(), name)
-		p.Reason = v1alpha1.ReasonExportLeft
+		p.Reason = v1alpha1.ReasonExportNotRemoved
 		return p
 	}
 	return nil
@@ -159,7 +159,7 @@ func (d *DataSources) explain(err error, s Subject, resource, name string) *prob
 	namespace := s.Object.GetNamespace()
 	switch {
 	case apierrors.IsNotFound(err):
-		return problem.UserError(v1alpha1.ReasonExportNotServed, err,
+		return problem.UserError(v1alpha1.ReasonAPINotServed, err,
 			"the API grafana.integreatly.org/v1beta1 is not served by this cluster; install grafana-operator, or take spec.grafana.instanceSelector away")
 	case apierrors.IsForbidden(err):
 		return problem.UserError(v1alpha1.ReasonForbidden, err,

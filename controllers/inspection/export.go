@@ -57,13 +57,13 @@ func (r *Reconciler) unexport(ctx context.Context, i *v1alpha1.Inspection) {
 	if c == nil {
 		return
 	}
-	there := c.Status == metav1.ConditionTrue || c.Reason == v1alpha1.ReasonExportLeft
+	there := c.Status == metav1.ConditionTrue || c.Reason == v1alpha1.ReasonExportNotRemoved
 	err := r.openReports(ctx, i, func(ctx context.Context, reports dynamic.ResourceInterface) error {
 		return reports.Delete(ctx, render.OpenReportName(i), metav1.DeleteOptions{})
 	})
 	if there && err != nil && !apierrors.IsNotFound(err) {
 		_, message := exportProblem(i, "deleted", err)
-		r.exported(i, metav1.ConditionFalse, v1alpha1.ReasonExportLeft, message)
+		r.exported(i, metav1.ConditionFalse, v1alpha1.ReasonExportNotRemoved, message)
 		return
 	}
 	meta.RemoveStatusCondition(&i.Status.Conditions, v1alpha1.ConditionExported)
@@ -106,7 +106,7 @@ func exportProblem(i *v1alpha1.Inspection, done string, err error) (reason, mess
 	case p != nil:
 		return v1alpha1.ReasonExportFailed, fmt.Sprintf("%s could not be %s: %s", name, done, p.Message)
 	case apierrors.IsNotFound(err):
-		return v1alpha1.ReasonExportNotServed, fmt.Sprintf("%s could not be %s: the cluster does not serve openreports.io/v1alpha1; "+
+		return v1alpha1.ReasonAPINotServed, fmt.Sprintf("%s could not be %s: the cluster does not serve openreports.io/v1alpha1; "+
 			"install the CRDs of openreports.io, or take spec.export.openReports away; the next run tries again", name, done)
 	case apierrors.IsForbidden(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return v1alpha1.ReasonExportForbidden, fmt.Sprintf("%s could not be %s, and the next turn tries again. To grant it: "+

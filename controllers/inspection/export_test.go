@@ -121,7 +121,7 @@ func exportWithoutAPI(t *testing.T) {
 	w.lostService("lost")
 	w.inspection(openReports())
 	w.settle(w.reconciler())
-	w.wantExported(metav1.ConditionFalse, v1alpha1.ReasonExportNotServed, "does not serve openreports.io/v1alpha1")
+	w.wantExported(metav1.ConditionFalse, v1alpha1.ReasonAPINotServed, "does not serve openreports.io/v1alpha1")
 	w.change(func(i *v1alpha1.Inspection) { i.Spec.Export = nil })
 	w.settle(w.reconciler())
 	if c := meta.FindStatusCondition(w.get().Status.Conditions, v1alpha1.ConditionExported); c != nil {
@@ -210,7 +210,7 @@ func exportLeftBehind(t *testing.T) {
 	w.change(func(i *v1alpha1.Inspection) { i.Spec.Export = nil })
 	for range 2 {
 		w.settle(r)
-		w.wantExported(metav1.ConditionFalse, v1alpha1.ReasonExportLeft, "could not be deleted")
+		w.wantExported(metav1.ConditionFalse, v1alpha1.ReasonExportNotRemoved, "could not be deleted")
 	}
 	w.mayExport()
 	w.settle(r)

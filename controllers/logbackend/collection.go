@@ -113,7 +113,7 @@ func (c *Collection) resolved(ctx context.Context, b *v1alpha1.LogBackend) (logr
 	}
 	out := logroute.Backend{
 		Name: client.ObjectKeyFromObject(b), Created: b.CreationTimestamp.Time, Type: b.Spec.Type, Endpoint: endpoint,
-		Version: b.Status.Version, Flavour: b.Status.Flavour, Collect: *b.Spec.Collect,
+		Version: b.Status.Version, Flavor: b.Status.Flavor, Collect: *b.Spec.Collect,
 	}
 	switch {
 	case b.Spec.Elasticsearch != nil:

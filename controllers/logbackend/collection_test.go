@@ -122,7 +122,7 @@ func (w *collecting) sync() map[types.NamespacedName]RouteState {
 
 func (w *collecting) reason(states map[types.NamespacedName]RouteState, name types.NamespacedName, want string) {
 	w.t.Helper()
-	if got := states[name]; got.Reason != want || got.Message == "" || got.Ready != (want == v1alpha1.ReasonRouted) {
+	if got := states[name]; got.Reason != want || got.Message == "" || got.Ready != (want == v1alpha1.ReasonCollecting) {
 		w.t.Errorf("%s: got %+v, want %s", name, got, want)
 	}
 }
@@ -172,8 +172,8 @@ func TestTheSameLineGoesToTwoBackEndsThatAskForIt(t *testing.T) {
 	w.rolledOut("kubeops-vector")
 	w.a.Clock.SetTime(w.a.Clock.Now().Add(fresh))
 	states = w.sync()
-	w.reason(states, first, v1alpha1.ReasonRouted)
-	w.reason(states, second, v1alpha1.ReasonRouted)
+	w.reason(states, first, v1alpha1.ReasonCollecting)
+	w.reason(states, second, v1alpha1.ReasonCollecting)
 	w.reason(states, other, v1alpha1.ReasonProgressing)
 }
 

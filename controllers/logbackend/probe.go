@@ -39,7 +39,7 @@ func (r *Reconciler) probe(ctx context.Context, b *v1alpha1.LogBackend, opened *
 		ReadOnly: b.Spec.Probe == v1alpha1.ProbeReadOnly, Patience: patience(b), Every: everySearch, Clock: r.Clock,
 	})
 	health := trip.Health
-	if health.Flavour != "" || health.Version != "" || health.State != "" { // the server told how it is, whatever came of the rest
+	if health.Flavor != "" || health.Version != "" || health.State != "" { // the server told how it is, whatever came of the rest
 		record(status, health, opened)
 	}
 	if err != nil {
@@ -56,7 +56,7 @@ func (r *Reconciler) probe(ctx context.Context, b *v1alpha1.LogBackend, opened *
 // record what the server told about itself.
 func record(status *v1alpha1.LogBackendStatus, health logs.Health, opened *backends.Logs) {
 	status.Version, status.Health = opened.Clean(health.Version, maxShort), opened.Clean(health.State, maxShort)
-	status.Flavour = flavour(health.Flavour)
+	status.Flavor = flavor(health.Flavor)
 	if health.ActiveShards != nil && health.UnassignedShards != nil {
 		status.Shards = &v1alpha1.ShardCounts{Active: backend.Count(*health.ActiveShards), Unassigned: backend.Count(*health.UnassignedShards)}
 	}
@@ -72,8 +72,8 @@ func unmeasured(s *v1alpha1.LogBackendStatus) {
 	s.Health, s.Shards, s.Warnings, s.IngestLag, s.QueryLatency, s.Retention = "", nil, nil, nil, nil, ""
 }
 
-// flavour is one of those that the API documents.
-func flavour(told string) string {
+// flavor is one of those that the API documents.
+func flavor(told string) string {
 	if slices.Contains([]string{"elasticsearch", "opensearch", "loki", "victorialogs"}, told) {
 		return told
 	}
@@ -125,7 +125,7 @@ func (r *Reconciler) retention(ctx context.Context, b *v1alpha1.LogBackend, open
 		}
 		r.matches(b, metav1.ConditionUnknown, reason(err), message)
 	case !known:
-		r.matches(b, metav1.ConditionUnknown, v1alpha1.ReasonRetentionNotTold,
+		r.matches(b, metav1.ConditionUnknown, v1alpha1.ReasonRetentionUnknown,
 			"the back end does not tell how long it keeps logs; compare its configuration with spec.retention by hand")
 	default:
 		status, reason, message := compare(b.Spec.Retention.Duration, kept.Keeps, opened.Clean(kept.Source, maxShort))

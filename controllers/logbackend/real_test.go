@@ -70,13 +70,13 @@ func (f *follower) within(limit time.Duration, what, reason string) {
 }
 
 // comesAndGoes takes a server that is stopped through all that may happen to one.
-func (f *follower) comesAndGoes(server *servers.Process, flavour string) {
+func (f *follower) comesAndGoes(server *servers.Process, flavor string) {
 	f.t.Helper()
 	f.Create(f.b)
 	f.within(up, "not started yet", v1alpha1.ReasonUnreachable)
 	server.Start()
 	f.within(up, "started", v1alpha1.ReasonSucceeded)
-	if s := f.b.Status; s.IngestLag == nil || s.QueryLatency == nil || s.Version == "" || s.Flavour != flavour {
+	if s := f.b.Status; s.IngestLag == nil || s.QueryLatency == nil || s.Version == "" || s.Flavor != flavor {
 		f.t.Errorf("status: %+v", s)
 	}
 	server.Pause()

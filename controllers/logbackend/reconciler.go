@@ -69,7 +69,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 // subject is the part of a LogBackend that all back ends have.
 func subject(b *v1alpha1.LogBackend) backend.Subject {
 	return backend.Subject{
-		Object: b, Access: &b.Spec.BackendAccess, Known: []string{v1alpha1.ConditionRetentionMatches, v1alpha1.ConditionRouted, v1alpha1.ConditionDataViewReady},
+		Object: b, Access: &b.Spec.BackendAccess, Known: []string{v1alpha1.ConditionRetentionMatches, v1alpha1.ConditionCollectionReady, v1alpha1.ConditionDataViewReady},
 		Conditions: &b.Status.Conditions, Observed: &b.Status.ObservedGeneration, LastProbe: &b.Status.LastProbeTime, LastHandled: &b.Status.LastHandledRequest,
 	}
 }
@@ -80,7 +80,7 @@ func (r *Reconciler) subject(b *v1alpha1.LogBackend) backend.Subject {
 		s.Asides = append(s.Asides, v1alpha1.ConditionRetentionMatches)
 	}
 	if b.Spec.Collect != nil {
-		s.Asides = append(s.Asides, v1alpha1.ConditionRouted)
+		s.Asides = append(s.Asides, v1alpha1.ConditionCollectionReady)
 	}
 	if wantsDataView(b) {
 		s.Asides = append(s.Asides, v1alpha1.ConditionDataViewReady)

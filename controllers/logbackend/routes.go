@@ -20,7 +20,7 @@ type Routes interface {
 	Sync(ctx context.Context) (map[types.NamespacedName]RouteState, error)
 }
 
-// RouteState is how the routes of one LogBackend are, in the words of its condition Routed.
+// RouteState is how the routes of one LogBackend are, in the words of its condition CollectionReady.
 type RouteState struct {
 	Ready           bool
 	Reason, Message string
@@ -45,19 +45,19 @@ func (r *Reconciler) routed(b *v1alpha1.LogBackend, state RouteState, err error)
 	}
 	conditions := r.ConditionsOf(subject(b))
 	if r.Routes == nil {
-		conditions.Aside(v1alpha1.ConditionRouted, metav1.ConditionFalse, v1alpha1.ReasonNotAvailable, "this manager runs no log collectors, so that no line is routed here; install them with config/components/log-collection, or remove spec.collect")
+		conditions.Aside(v1alpha1.ConditionCollectionReady, metav1.ConditionFalse, v1alpha1.ReasonNotAvailable, "this manager runs no log collectors, so that no line is routed here; install them with config/components/log-collection, or remove spec.collect")
 		return
 	}
 	switch p := problem.As(err); {
 	case p != nil:
-		conditions.Aside(v1alpha1.ConditionRouted, metav1.ConditionFalse, p.Reason, p.Message)
+		conditions.Aside(v1alpha1.ConditionCollectionReady, metav1.ConditionFalse, p.Reason, p.Message)
 	case err != nil:
-		conditions.Aside(v1alpha1.ConditionRouted, metav1.ConditionFalse, v1alpha1.ReasonRetrying, "the collectors could not be brought up to date; the manager's log names the error")
+		conditions.Aside(v1alpha1.ConditionCollectionReady, metav1.ConditionFalse, v1alpha1.ReasonRetrying, "the collectors could not be brought up to date; the manager's log names the error")
 	case state.Reason == "":
-		conditions.Aside(v1alpha1.ConditionRouted, metav1.ConditionUnknown, v1alpha1.ReasonProgressing, "the routes of this resource are not made yet")
+		conditions.Aside(v1alpha1.ConditionCollectionReady, metav1.ConditionUnknown, v1alpha1.ReasonProgressing, "the routes of this resource are not made yet")
 	case state.Ready:
-		conditions.Aside(v1alpha1.ConditionRouted, metav1.ConditionTrue, state.Reason, state.Message)
+		conditions.Aside(v1alpha1.ConditionCollectionReady, metav1.ConditionTrue, state.Reason, state.Message)
 	default:
-		conditions.Aside(v1alpha1.ConditionRouted, metav1.ConditionFalse, state.Reason, state.Message)
+		conditions.Aside(v1alpha1.ConditionCollectionReady, metav1.ConditionFalse, state.Reason, state.Message)
 	}
 }

@@ -66,7 +66,7 @@ func healthy() *server {
 	return &server{
 		health: func(logs.Settings) (logs.Health, error) {
 			return logs.Health{
-				Version: "8.14.0", Flavour: "elasticsearch", State: "yellow", Warnings: []string{"one shard is unassigned"},
+				Version: "8.14.0", Flavor: "elasticsearch", State: "yellow", Warnings: []string{"one shard is unassigned"},
 				ActiveShards: ptr.To(10), UnassignedShards: ptr.To(1), Schema: "ecs",
 			}, nil
 		},

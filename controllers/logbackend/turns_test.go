@@ -38,7 +38,7 @@ func TestALineIsWrittenAndReadBackAndTheStatusSaysAll(t *testing.T) {
 	b.Status.Conditions = nil
 	began := metav1.NewTime(w.Clock.Now().Local())
 	want := v1alpha1.LogBackendStatus{
-		ObservedGeneration: 1, LastProbeTime: &began, Version: "8.14.0", Flavour: "elasticsearch", Health: "yellow",
+		ObservedGeneration: 1, LastProbeTime: &began, Version: "8.14.0", Flavor: "elasticsearch", Health: "yellow",
 		Shards: &v1alpha1.ShardCounts{Active: 10, Unassigned: 1}, Warnings: []string{"one shard is unassigned"},
 		IngestLag: &metav1.Duration{}, QueryLatency: &metav1.Duration{}, Retention: "30d", Schema: v1alpha1.FieldSchemaECS,
 		Capabilities: []string{"retention", "search", "write"},
@@ -78,7 +78,7 @@ func TestWhateverIsWrongIsNamedAndRecovers(t *testing.T) {
 		}, v1alpha1.ReasonUnreachable, "es:9200 does not answer", ""},
 		"a red cluster": {func(s *server) {
 			s.health = func(logs.Settings) (logs.Health, error) {
-				return logs.Health{Version: "8.14.0", Flavour: "elasticsearch", State: "red", Failed: "the cluster is red"}, nil
+				return logs.Health{Version: "8.14.0", Flavor: "elasticsearch", State: "red", Failed: "the cluster is red"}, nil
 			}
 		}, v1alpha1.ReasonUnhealthy, "the cluster is red", "red"},
 		"no right to write": {func(s *server) {
@@ -154,8 +154,8 @@ func TestRetentionIsComparedAndNeverTakesReadyAway(t *testing.T) {
 		}, metav1.ConditionTrue, v1alpha1.ReasonRetentionMatches, "logs are kept for 724h", "724h"},
 		"not told": {func(s *server) {
 			s.retention = func() (logs.Retention, bool, error) { return logs.Retention{}, false, nil }
-		}, metav1.ConditionUnknown, v1alpha1.ReasonRetentionNotTold, "does not tell", ""},
-		"not known to this type": {func(s *server) { s.bare = true }, metav1.ConditionUnknown, v1alpha1.ReasonRetentionNotTold, "does not tell", ""},
+		}, metav1.ConditionUnknown, v1alpha1.ReasonRetentionUnknown, "does not tell", ""},
+		"not known to this type": {func(s *server) { s.bare = true }, metav1.ConditionUnknown, v1alpha1.ReasonRetentionUnknown, "does not tell", ""},
 		"not allowed": {func(s *server) {
 			s.retention = func() (logs.Retention, bool, error) {
 				return logs.Retention{}, false, problem.Retrying(v1alpha1.ReasonForbidden, nil, "es:9200 forbids this")
@@ -190,13 +190,13 @@ func TestWhatAServerTellsIsBounded(t *testing.T) {
 		many[n] = strings.Repeat("é", 2000) + "\x00\xff"
 	}
 	s.health = func(logs.Settings) (logs.Health, error) {
-		return logs.Health{Version: strings.Repeat("9", 5000), Flavour: "<script>", State: "yellow", Warnings: many, Schema: "none of ours"}, nil
+		return logs.Health{Version: strings.Repeat("9", 5000), Flavor: "<script>", State: "yellow", Warnings: many, Schema: "none of ours"}, nil
 	}
 	w := newWorld(t, s)
 	w.backend()
 	b, _ := w.turn()
-	if len(b.Status.Warnings) != 16 || len([]rune(b.Status.Warnings[0])) > 512 || len(b.Status.Version) > 64 || b.Status.Flavour != "unknown" || b.Status.Schema != "" {
-		t.Errorf("%d warnings, version %q, flavour %q, schema %q", len(b.Status.Warnings), b.Status.Version, b.Status.Flavour, b.Status.Schema)
+	if len(b.Status.Warnings) != 16 || len([]rune(b.Status.Warnings[0])) > 512 || len(b.Status.Version) > 64 || b.Status.Flavor != "unknown" || b.Status.Schema != "" {
+		t.Errorf("%d warnings, version %q, flavor %q, schema %q", len(b.Status.Warnings), b.Status.Version, b.Status.Flavor, b.Status.Schema)
 	}
 }
 
@@ -249,7 +249,7 @@ func TestRoutesHaveAConditionOfTheirOwn(t *testing.T) {
 	want := func(status metav1.ConditionStatus, reason, message string) {
 		t.Helper()
 		b, _ := w.turn()
-		if c := condition(b, v1alpha1.ConditionRouted); c.Status != status || c.Reason != reason || c.Message != message {
+		if c := condition(b, v1alpha1.ConditionCollectionReady); c.Status != status || c.Reason != reason || c.Message != message {
 			t.Errorf("%+v", c)
 		}
 		if condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
@@ -268,12 +268,12 @@ func TestRoutesHaveAConditionOfTheirOwn(t *testing.T) {
 	routes.err = nil
 
 	w.change(func(b *v1alpha1.LogBackend) { b.Spec.Suspend = true })
-	if b, _ := w.turn(); condition(b, v1alpha1.ConditionRouted).Type == "" {
-		t.Error("Routed went away with spec.suspend")
+	if b, _ := w.turn(); condition(b, v1alpha1.ConditionCollectionReady).Type == "" {
+		t.Error("CollectionReady went away with spec.suspend")
 	}
 	w.change(func(b *v1alpha1.LogBackend) { b.Spec.Suspend, b.Spec.Collect = false, nil })
-	if b, _ := w.turn(); condition(b, v1alpha1.ConditionRouted).Type != "" {
-		t.Error("Routed stayed without spec.collect")
+	if b, _ := w.turn(); condition(b, v1alpha1.ConditionCollectionReady).Type != "" {
+		t.Error("CollectionReady stayed without spec.collect")
 	}
 	before := routes.turns
 	w.Delete(w.get())
@@ -289,7 +289,7 @@ func TestRoutesHaveAConditionOfTheirOwn(t *testing.T) {
 func TestWithoutARouterTheConditionSaysThatNothingIsRouted(t *testing.T) {
 	w := newWorld(t, healthy())
 	w.backend(func(s *v1alpha1.LogBackendSpec) { s.Collect = &v1alpha1.LogCollection{} })
-	if b, _ := w.turn(); condition(b, v1alpha1.ConditionRouted).Reason != v1alpha1.ReasonNotAvailable || condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
+	if b, _ := w.turn(); condition(b, v1alpha1.ConditionCollectionReady).Reason != v1alpha1.ReasonNotAvailable || condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
 		t.Errorf("%+v", b.Status.Conditions)
 	}
 }

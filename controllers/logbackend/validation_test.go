@@ -123,7 +123,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 			t.Errorf("%q is not in\n%s", part, lines)
 		}
 	}
-	if wide := strings.Join(w.Table("logbackends", true), "\n"); !strings.Contains(wide, "HEALTH   LAG") || !strings.Contains(wide, "yellow") {
+	if wide := strings.Join(w.Table("logbackends", true), "\n"); !strings.Contains(wide, "HEALTH   INGEST LAG") || !strings.Contains(wide, "yellow") {
 		t.Errorf("health and lag are not in\n%s", wide)
 	}
 }

@@ -69,7 +69,7 @@ func TestADataSourceIsWrittenWithTheTenantsRights(t *testing.T) {
 	w.change(func(b *v1alpha1.MetricsBackend) {
 		b.Spec.Grafana.InstanceSelector = map[string]string{"dashboards": "grafana"}
 	})
-	want(v1alpha1.ReasonExportNotServed, "install grafana-operator")
+	want(v1alpha1.ReasonAPINotServed, "install grafana-operator")
 
 	w.change(func(b *v1alpha1.MetricsBackend) { b.Spec.Grafana = nil })
 	w.Eventually(func() error {

@@ -29,7 +29,7 @@ func probe(ctx context.Context, b *v1alpha1.MetricsBackend, opened *backends.Met
 	if err != nil {
 		return "", err
 	}
-	status.Version, status.Flavour = opened.Clean(health.Version, maxShort), flavour(health.Flavour)
+	status.Version, status.Flavor = opened.Clean(health.Version, maxShort), flavor(health.Flavor)
 	status.Retention = opened.Clean(health.Retention, maxShort)
 	status.Capabilities = capabilities(metrics.Capabilities(opened.Provider))
 	status.QueryLatency = backend.Steady(before.QueryLatency, health.QueryLatency, time.Millisecond, 5*time.Millisecond)
@@ -125,8 +125,8 @@ func firing(alerts []metrics.Alert) (n int) {
 	return n
 }
 
-// flavour is one of those that the API documents.
-func flavour(told string) string {
+// flavor is one of those that the API documents.
+func flavor(told string) string {
 	if slices.Contains([]string{"prometheus", "thanos", "mimir", "victoriametrics", "victoriametrics-cluster"}, told) {
 		return told
 	}

@@ -128,7 +128,7 @@ func TestARealPrometheusThatComesAndGoes(t *testing.T) {
 
 	process.Start()
 	b := n.within(up, "started", ready, v1alpha1.ReasonSucceeded)
-	if b.Status.Version == "" || b.Status.Flavour != "prometheus" || b.Status.QueryLatency == nil || b.Status.Targets == nil || b.Status.Alertmanager == nil {
+	if b.Status.Version == "" || b.Status.Flavor != "prometheus" || b.Status.QueryLatency == nil || b.Status.Targets == nil || b.Status.Alertmanager == nil {
 		t.Errorf("status: %+v", b.Status)
 	}
 	process.Stop()
@@ -191,7 +191,7 @@ func TestARealVictoriaMetricsThatComesAndGoes(t *testing.T) {
 	ready := v1alpha1.ConditionReady
 	n.within(up, "not started yet", ready, v1alpha1.ReasonUnreachable)
 	process.Start()
-	if b := n.within(up, "started", ready, v1alpha1.ReasonSucceeded); b.Status.Flavour != victoriametrics.FlavourSingle {
+	if b := n.within(up, "started", ready, v1alpha1.ReasonSucceeded); b.Status.Flavor != victoriametrics.FlavorSingle {
 		t.Errorf("status: %+v", b.Status)
 	}
 	process.Pause()

@@ -73,7 +73,7 @@ func guarded(password string) func(metrics.Settings) (metrics.Health, error) {
 		if s.Endpoint.Auth != (provider.Auth{Username: "kubeops", Password: password}) {
 			return metrics.Health{}, problem.Retrying(v1alpha1.ReasonUnauthorized, nil, "prometheus:9090 does not accept the credentials (401)")
 		}
-		return metrics.Health{Version: "2.53.1", Flavour: "prometheus"}, nil
+		return metrics.Health{Version: "2.53.1", Flavor: "prometheus"}, nil
 	}
 }
 
@@ -85,7 +85,7 @@ func TestNoCredentialIsShownAnywhere(t *testing.T) {
 		return fmt.Sprintf("you sent %s and %s", settings.Endpoint.Auth.Password, settings.Alertmanager.Auth.BearerToken)
 	}
 	good := func(settings metrics.Settings) (metrics.Health, error) {
-		return metrics.Health{Version: echo(settings), Flavour: echo(settings), Retention: echo(settings)}, nil
+		return metrics.Health{Version: echo(settings), Flavor: echo(settings), Retention: echo(settings)}, nil
 	}
 	s.alertmanager = func() (metrics.AlertmanagerHealth, error) {
 		return metrics.AlertmanagerHealth{Version: token, Receivers: 1}, nil

@@ -65,7 +65,7 @@ func healthy() *server {
 		probe: func(metrics.Settings) (metrics.Health, error) {
 			fresh, series := 7300*time.Millisecond, int64(1234)
 			return metrics.Health{
-				Version: "2.53.1", Flavour: "prometheus", QueryLatency: 3400 * time.Microsecond, Freshness: &fresh, ActiveSeries: &series, Retention: "15d",
+				Version: "2.53.1", Flavor: "prometheus", QueryLatency: 3400 * time.Microsecond, Freshness: &fresh, ActiveSeries: &series, Retention: "15d",
 			}, nil
 		},
 		targets: func() (metrics.Targets, error) { return metrics.Targets{Up: 12, Down: 2}, nil },

@@ -38,7 +38,7 @@ func TestARoundTripFillsTheWholeStatus(t *testing.T) {
 	b.Status.Conditions = nil
 	began := metav1.NewTime(w.Clock.Now().Local())
 	want := v1alpha1.MetricsBackendStatus{
-		ObservedGeneration: 1, LastProbeTime: &began, Version: "2.53.1", Flavour: "prometheus", QueryLatency: &metav1.Duration{Duration: 3 * time.Millisecond},
+		ObservedGeneration: 1, LastProbeTime: &began, Version: "2.53.1", Flavor: "prometheus", QueryLatency: &metav1.Duration{Duration: 3 * time.Millisecond},
 		Freshness: &metav1.Duration{Duration: 7 * time.Second}, Targets: &v1alpha1.MetricsTargets{Up: 12, Down: 2}, Series: ptr.To[int64](1234),
 		Retention: "15d", FiringAlerts: ptr.To[int32](1), Alertmanager: &v1alpha1.AlertmanagerStatus{Version: "0.27.0", Receivers: 2, Firing: 1},
 		Capabilities: []string{"alertmanager", "alerts", "query", "targets"},

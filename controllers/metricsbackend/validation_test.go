@@ -129,7 +129,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 			t.Errorf("%q is not in\n%s", part, lines)
 		}
 	}
-	if wide := strings.Join(w.Table("metricsbackends", true), "\n"); !strings.Contains(wide, "FIRING   DOWN") {
+	if wide := strings.Join(w.Table("metricsbackends", true), "\n"); !strings.Contains(wide, "FIRING ALERTS   TARGETS DOWN") {
 		t.Errorf("firing alerts and targets that are down are not in\n%s", wide)
 	}
 }

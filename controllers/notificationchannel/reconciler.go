@@ -121,7 +121,7 @@ func (t *turn) take(ctx context.Context, verdict *backend.Verdict) (message stri
 		t.proven = true
 	}
 	if !t.proven && !t.r.proven(c) {
-		return "", problem.Waiting(v1alpha1.ReasonNotProven, c.Spec.ProbeInterval(),
+		return "", problem.Waiting(v1alpha1.ReasonNotYetVerified, c.Spec.ProbeInterval(),
 			"nothing was told yet, and type %s cannot be tried without telling somebody something; set spec.sendTest: true to send a test message", c.Spec.Type)
 	}
 	return "messages are taken", nil

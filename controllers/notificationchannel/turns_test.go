@@ -21,7 +21,7 @@ func TestAReportIsToldOnceAndNotedInItAndInTheStatus(t *testing.T) {
 	w := newWorld(t)
 	w.channel()
 	c, _ := w.turn()
-	if got := ready(c); got.Status != metav1.ConditionFalse || got.Reason != v1alpha1.ReasonNotProven || !strings.Contains(got.Message, "spec.sendTest: true") {
+	if got := ready(c); got.Status != metav1.ConditionFalse || got.Reason != v1alpha1.ReasonNotYetVerified || !strings.Contains(got.Message, "spec.sendTest: true") {
 		t.Errorf("before anything was told: %+v", got)
 	}
 	r := w.report("one", []v1alpha1.Finding{broken("f1")}, "c")

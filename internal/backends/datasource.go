@@ -11,7 +11,7 @@ import (
 // DataSource of Grafana that leads where KubeOps asks, too. It holds credentials.
 func (m *Metrics) DataSource(b *v1alpha1.MetricsBackend) *visual.DataSource {
 	source := &visual.DataSource{
-		Namespace: b.Namespace, Name: b.Name, Type: visual.PluginType(string(b.Spec.Type), b.Status.Flavour), Endpoint: m.endpoint,
+		Namespace: b.Namespace, Name: b.Name, Type: visual.PluginType(string(b.Spec.Type), b.Status.Flavor), Endpoint: m.endpoint,
 	}
 	if vm := b.Spec.VictoriaMetrics; vm != nil && vm.SelectURL != "" {
 		tenant := vm.Tenant
@@ -26,7 +26,7 @@ func (m *Metrics) DataSource(b *v1alpha1.MetricsBackend) *visual.DataSource {
 // DataSource of Grafana that leads where KubeOps asks, too. It holds credentials.
 func (l *Logs) DataSource(b *v1alpha1.LogBackend) *visual.DataSource {
 	source := &visual.DataSource{
-		Namespace: b.Namespace, Name: b.Name, Type: visual.PluginType(string(b.Spec.Type), b.Status.Flavour), Endpoint: l.endpoint,
+		Namespace: b.Namespace, Name: b.Name, Type: visual.PluginType(string(b.Spec.Type), b.Status.Flavor), Endpoint: l.endpoint,
 	}
 	switch {
 	case b.Spec.Elasticsearch != nil:

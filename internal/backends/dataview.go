@@ -9,10 +9,10 @@ import (
 )
 
 // PutDataView makes the data view that spec.elasticsearch.dataView asks for, with the credentials and certificates of the back
-// end, and returns the product that has it. It goes by the flavour and version in the status. Errors are problems.
+// end, and returns the product that has it. It goes by the flavor and version in the status. Errors are problems.
 func (l *Logs) PutDataView(ctx context.Context, b *v1alpha1.LogBackend) (visual.DashboardsProduct, error) {
 	wanted := b.Spec.Elasticsearch.DataView
-	product := visual.ProductFor(b.Status.Flavour, b.Status.Version)
+	product := visual.ProductFor(b.Status.Flavor, b.Status.Version)
 	client, err := provider.NewClient(at(l.endpoint, wanted.URL), provider.Options{
 		Type: "dashboards", Limits: provider.Limits{Timeout: b.Spec.RequestTimeout(), MaxBytes: maxDataView}, Egress: l.egress, Metrics: l.telemetry,
 	})

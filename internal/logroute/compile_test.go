@@ -221,7 +221,7 @@ func FuzzCompile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b, c, d, e string) {
 		hostile := func(ty v1alpha1.LogBackendType) Backend {
 			return Backend{
-				Name: types.NamespacedName{Namespace: a, Name: b + string(ty[:1])}, Type: ty, Tenant: c, WriteIndex: c, Version: d, Flavour: e,
+				Name: types.NamespacedName{Namespace: a, Name: b + string(ty[:1])}, Type: ty, Tenant: c, WriteIndex: c, Version: d, Flavor: e,
 				Endpoint: provider.Endpoint{URL: "http://logs/" + d, Auth: provider.Auth{Username: a, Password: b}, TLS: provider.TLS{ServerName: e}},
 				Collect: v1alpha1.LogCollection{
 					Include:   []v1alpha1.LogSelector{{Namespaces: []string{a}, PodLabels: map[string]string{b: c}, Containers: []string{d}}},

@@ -16,7 +16,7 @@ func elasticsearch(namespace, name string, collect v1alpha1.LogCollection) Backe
 	return Backend{
 		Name: types.NamespacedName{Namespace: namespace, Name: name}, Type: v1alpha1.LogBackendElasticsearch, WriteIndex: "logs-kubeops-default",
 		Endpoint: provider.Endpoint{URL: "https://elasticsearch.logging:9200/es/", Auth: provider.Auth{Username: "kubeops", Password: opened}},
-		Version:  "8.15.0", Flavour: "elasticsearch", Collect: collect, Created: time.Unix(1_700_000_000, 0),
+		Version:  "8.15.0", Flavor: "elasticsearch", Collect: collect, Created: time.Unix(1_700_000_000, 0),
 	}
 }
 

@@ -23,7 +23,7 @@ type Backend struct {
 	// WriteIndex of Elasticsearch: an index or a data stream.
 	WriteIndex string
 	// Version that the server told, if it did; Elasticsearch 6 needs types in its requests.
-	Version, Flavour string
+	Version, Flavor string
 	// Tenant of Loki or VictoriaLogs.
 	Tenant string
 	// Collect is the spec's part.

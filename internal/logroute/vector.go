@@ -127,7 +127,7 @@ func (r *route) elastic(sink object) {
 // apiVersion is v6 for Elasticsearch 6, whose bulk requests name a type, and v8 for all that came later: the detection of Vector
 // would need the server to answer whenever a collector starts.
 func (r *route) apiVersion() string {
-	if strings.HasPrefix(r.Version, "6.") && r.Flavour != "opensearch" {
+	if strings.HasPrefix(r.Version, "6.") && r.Flavor != "opensearch" {
 		return "v6"
 	}
 	return "v8"

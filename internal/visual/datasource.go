@@ -26,13 +26,13 @@ type DataSource struct {
 	Index, TimeField, MessageField, LevelField string
 }
 
-// PluginType is how Grafana calls the plugin for a type and flavour of back end. VictoriaMetrics speaks Prometheus' API, so
+// PluginType is how Grafana calls the plugin for a type and flavor of back end. VictoriaMetrics speaks Prometheus' API, so
 // that no further plugin is needed; VictoriaLogs and OpenSearch need their own.
-func PluginType(backendType, flavour string) string {
+func PluginType(backendType, flavor string) string {
 	switch {
 	case backendType == "victorialogs":
 		return "victoriametrics-logs-datasource"
-	case flavour == "opensearch":
+	case flavor == "opensearch":
 		return "grafana-opensearch-datasource"
 	case backendType == "victoriametrics":
 		return "prometheus"

@@ -35,9 +35,9 @@ const (
 	OpenSearchDashboards DashboardsProduct = "OpenSearch Dashboards"
 )
 
-// ProductFor is what belongs to a server of a flavour and version: both are released together.
-func ProductFor(flavour, version string) DashboardsProduct {
-	if flavour == "opensearch" {
+// ProductFor is what belongs to a server of a flavor and version: both are released together.
+func ProductFor(flavor, version string) DashboardsProduct {
+	if flavor == "opensearch" {
 		return OpenSearchDashboards
 	}
 	major, _, _ := strings.Cut(version, ".")

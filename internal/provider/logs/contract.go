@@ -69,8 +69,8 @@ type Page struct {
 // Health is what a server told about itself. What it does not tell is nil or empty.
 type Health struct {
 	Version string
-	// Flavour is elasticsearch, opensearch, loki, victorialogs or unknown.
-	Flavour string
+	// Flavor is elasticsearch, opensearch, loki, victorialogs or unknown.
+	Flavor string
 	// State is green, yellow or red of a cluster, ready otherwise.
 	State string
 	// Failed says why the server cannot work, in words for people that hold still; empty when it can.

@@ -58,8 +58,8 @@ type Series struct {
 // Health is what a round trip found. What a server does not tell is nil or empty.
 type Health struct {
 	Version string
-	// Flavour is prometheus, thanos, mimir, victoriametrics, victoriametrics-cluster or unknown.
-	Flavour string
+	// Flavor is prometheus, thanos, mimir, victoriametrics, victoriametrics-cluster or unknown.
+	Flavor string
 	// QueryLatency of the query.
 	QueryLatency time.Duration
 	// Freshness is the age of the newest sample of up; nil where there is none.

@@ -16,8 +16,8 @@ func (s *suite) health() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	if health.Failed != "" || health.State == "" || health.Version == "" || health.Flavour == "" {
-		s.Errorf("health is %+v, want a version, a flavour, a state, and no failure", health)
+	if health.Failed != "" || health.State == "" || health.Version == "" || health.Flavor == "" {
+		s.Errorf("health is %+v, want a version, a flavor, a state, and no failure", health)
 	}
 }
 

@@ -30,11 +30,11 @@ const (
 // known is how long what a server told about itself and its fields is believed.
 const known = time.Minute
 
-// Flavours of servers.
+// Flavors of servers.
 const (
-	flavourElasticsearch = "elasticsearch"
-	flavourOpenSearch    = "opensearch"
-	flavourUnknown       = "unknown"
+	flavorElasticsearch = "elasticsearch"
+	flavorOpenSearch    = "opensearch"
+	flavorUnknown       = "unknown"
 )
 
 // Provider is a log back end. It implements every optional interface of the contract.
@@ -83,13 +83,13 @@ func (p *Provider) Close() { p.client.Close() }
 
 // server is what the root of the API tells. The zero value is one that may not be asked: it is taken for a recent one.
 type server struct {
-	flavour, version string
-	major, minor     int
+	flavor, version string
+	major, minor    int
 }
 
 // before says that it is an Elasticsearch older than a version.
 func (s server) before(major, minor int) bool {
-	return s.flavour == flavourElasticsearch && (s.major < major || (s.major == major && s.minor < minor))
+	return s.flavor == flavorElasticsearch && (s.major < major || (s.major == major && s.minor < minor))
 }
 
 // typed says that documents have a type.
@@ -106,7 +106,7 @@ func (s server) interval() string {
 // foldsCase says that wildcard queries can ignore the case.
 func (s server) foldsCase() bool { return !s.before(7, 10) }
 
-// about reads version and flavour, or gives back what was read within the last minute. Credentials that may not read them get
+// about reads version and flavor, or gives back what was read within the last minute. Credentials that may not read them get
 // the zero server.
 func (p *Provider) about(ctx context.Context, fresh bool) (server, error) {
 	p.mu.Lock()
@@ -130,12 +130,12 @@ func (p *Provider) about(ctx context.Context, fresh bool) (server, error) {
 		if number == nil {
 			return server{}, p.client.Invalid(nil)
 		}
-		found = server{version: number[0], flavour: flavourElasticsearch}
+		found = server{version: number[0], flavor: flavorElasticsearch}
 		found.major, _ = strconv.Atoi(number[1])
 		found.minor, _ = strconv.Atoi(number[2])
 		// OpenSearch can be told to give itself out as Elasticsearch 7.10.2; its tagline stays.
-		if answer.Version.Distribution == flavourOpenSearch || strings.Contains(answer.Tagline, "OpenSearch") {
-			found.flavour = flavourOpenSearch
+		if answer.Version.Distribution == flavorOpenSearch || strings.Contains(answer.Tagline, "OpenSearch") {
+			found.flavor = flavorOpenSearch
 		}
 	}
 	p.mu.Lock()

@@ -33,9 +33,9 @@ func (p *Provider) Health(ctx context.Context) (logs.Health, error) {
 	if err != nil {
 		return logs.Health{}, err
 	}
-	health := logs.Health{Version: about.version, Flavour: about.flavour, State: stateReady}
-	if about.flavour == "" {
-		health.Flavour = flavourUnknown
+	health := logs.Health{Version: about.version, Flavor: about.flavor, State: stateReady}
+	if about.flavor == "" {
+		health.Flavor = flavorUnknown
 	}
 	m, err := p.read(ctx, nil)
 	if err != nil {

@@ -156,7 +156,7 @@ func TestOpenSearchDataStream(t *testing.T) {
 	admin(t, http.MethodPut, url+"/_index_template/streams", `{"index_patterns":["stream-*"],"data_stream":{}}`)
 	s := settings(url, "stream-kubeops")
 	trip, err := prove(t, s)
-	if err != nil || trip.Health.Flavour != "opensearch" {
+	if err != nil || trip.Health.Flavor != "opensearch" {
 		t.Errorf("%+v, %v", trip, err)
 	}
 	if streams := admin(t, http.MethodGet, url+"/_data_stream/stream-kubeops", ""); len(streams["data_streams"].([]any)) != 1 {

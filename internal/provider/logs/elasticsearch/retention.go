@@ -27,7 +27,7 @@ func (p *Provider) Retention(ctx context.Context) (logs.Retention, bool, error) 
 		return logs.Retention{}, false, err
 	}
 	readers := []func(context.Context, string) (logs.Retention, bool, error){p.lifecycle, p.dataStream}
-	if about.flavour == flavourOpenSearch {
+	if about.flavor == flavorOpenSearch {
 		readers = []func(context.Context, string) (logs.Retention, bool, error){p.stateManagement}
 	}
 	for _, index := range slices.Compact([]string{p.writeIndex, p.index}) {

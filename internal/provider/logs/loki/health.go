@@ -22,7 +22,7 @@ const mostWarnings = 16
 // Health asks for the version, which also shows that it is Loki; whether it is ready, and the members of its ring, where a
 // gateway lets these two through; and for its labels, to see whether anything is stored.
 func (p *Provider) Health(ctx context.Context) (logs.Health, error) {
-	health := logs.Health{Flavour: Type, State: "ready"}
+	health := logs.Health{Flavor: Type, State: "ready"}
 	version, err := p.version(ctx)
 	if err != nil {
 		return logs.Health{}, err

@@ -81,14 +81,14 @@ func TestHealthTellsWhatTheServerTells(t *testing.T) {
 	}{
 		"all is served": {map[string]http.HandlerFunc{pathBuild: build, "/ready": ready, pathLabels: names200("namespace"), "/ring": says(200, "application/json",
 			`{"shards":[{"id":"ingester-1","state":"LEAVING"},{"id":"ingester-0","state":"ACTIVE"},{"id":"ingester-2","state":"Unhealthy"}],"now":"2026-01-01T00:00:00Z"}`)},
-			logs.Health{Version: "3.1.0", Flavour: "loki", State: "ready", Schema: "flat", Warnings: []string{
+			logs.Health{Version: "3.1.0", Flavor: "loki", State: "ready", Schema: "flat", Warnings: []string{
 				`the member "ingester-1" of the ring is in the state "LEAVING"`, `the member "ingester-2" of the ring is in the state "Unhealthy"`}}, ""},
 		"a gateway keeps the rest back": {map[string]http.HandlerFunc{pathBuild: missing, "/ready": missing, pathLabels: names200(), "/ring": missing},
-			logs.Health{Flavour: "loki", State: "ready"}, ""},
+			logs.Health{Flavor: "loki", State: "ready"}, ""},
 		"the ring is a page": {map[string]http.HandlerFunc{pathBuild: build, "/ready": ready, pathLabels: names200(), "/ring": says(200, "text/html", "<html>")},
-			logs.Health{Version: "3.1.0", Flavour: "loki", State: "ready"}, ""},
+			logs.Health{Version: "3.1.0", Flavor: "loki", State: "ready"}, ""},
 		"it says that it is not ready": {map[string]http.HandlerFunc{pathBuild: build, "/ready": says(503, "text/plain; charset=utf-8", "Ingester not ready: waiting for 14.2s after being ready")},
-			logs.Health{Version: "3.1.0", Flavour: "loki", State: "not ready", Failed: "HOST says that it is not ready: its ingester is not ready; that takes a short while after a start, else see its path /ring"}, ""},
+			logs.Health{Version: "3.1.0", Flavor: "loki", State: "not ready", Failed: "HOST says that it is not ready: its ingester is not ready; that takes a short while after a start, else see its path /ring"}, ""},
 		"the gateway has no Loki behind it": {map[string]http.HandlerFunc{pathBuild: build, "/ready": says(503, "text/html", "<html>")}, logs.Health{}, v1alpha1.ReasonServerError},
 		"it is something else":              {map[string]http.HandlerFunc{pathBuild: says(200, "application/json", `{"status":"success"}`)}, logs.Health{}, v1alpha1.ReasonInvalidResponse},
 	} {

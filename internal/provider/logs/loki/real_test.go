@@ -63,7 +63,7 @@ func TestRealLokiTellsVersionRetentionAndSchema(t *testing.T) {
 	server := servers.StartLoki(t, servers.LokiOptions{Retention: "31d", Tenants: true})
 	p := backend(t, server.URL, "team-a", 0)
 	health, err := p.Health(t.Context())
-	if err != nil || health.Version != "3.7.8" || health.Flavour != "loki" || health.Schema != "" || len(health.Warnings) > 0 {
+	if err != nil || health.Version != "3.7.8" || health.Flavor != "loki" || health.Schema != "" || len(health.Warnings) > 0 {
 		t.Errorf("empty: health is %+v, %v", health, err)
 	}
 	retention, known, err := p.(logs.RetentionReader).Retention(t.Context())

@@ -20,7 +20,7 @@ import (
 // Health asks whether it is well, for its version, and for the names of fields of the last hour, which also shows that it
 // answers queries. A proxy before it may keep the first two back.
 func (p *Provider) Health(ctx context.Context) (logs.Health, error) {
-	health := logs.Health{Flavour: Type, State: "ready"}
+	health := logs.Health{Flavor: Type, State: "ready"}
 	failed, err := p.failed(ctx)
 	if err != nil {
 		return logs.Health{}, err

@@ -48,7 +48,7 @@ func TestHealthTellsVersionRetentionAndSchema(t *testing.T) {
 	server := newFake(t)
 	p := backend(t, server.URL, "")
 	health, err := p.Health(t.Context())
-	if err != nil || health.Version != "1.43.1" || health.Flavour != "victorialogs" || health.Schema != "" {
+	if err != nil || health.Version != "1.43.1" || health.Flavor != "victorialogs" || health.Schema != "" {
 		t.Errorf("empty: health is %+v, %v", health, err)
 	}
 	retention, known, err := p.(logs.RetentionReader).Retention(t.Context())

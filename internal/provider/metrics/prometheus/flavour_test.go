@@ -13,11 +13,11 @@ import (
 	"kubeops.io/kubeops/internal/provider/metrics/conformance"
 )
 
-func TestProbeTellsFlavoursApartAndLivesWithWhatIsNotTold(t *testing.T) {
+func TestProbeTellsFlavorsApartAndLivesWithWhatIsNotTold(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		build, age, flavour, version string
-		fresh                        time.Duration
+		build, age, flavor, version string
+		fresh                       time.Duration
 	}{
 		"prometheus":           {`{"version":"2.53.1","revision":"14cfec3","branch":"HEAD"}`, "1.5", "prometheus", "2.53.1", 1500 * time.Millisecond},
 		"thanos":               {`{"version":"0.35.1","revision":"086a698"}`, "0", "thanos", "0.35.1", 0},
@@ -43,7 +43,7 @@ func TestProbeTellsFlavoursApartAndLivesWithWhatIsNotTold(t *testing.T) {
 			}))
 			t.Cleanup(server.Close)
 			health, err := dial(t, metrics.Settings{Endpoint: provider.Endpoint{URL: server.URL}}).Probe(context.Background())
-			if err != nil || health.Flavour != c.flavour || health.Version != c.version || health.ActiveSeries != nil || health.Retention != "" {
+			if err != nil || health.Flavor != c.flavor || health.Version != c.version || health.ActiveSeries != nil || health.Retention != "" {
 				t.Fatalf("got %+v, %v", health, err)
 			}
 			if c.fresh < 0 != (health.Freshness == nil) || health.Freshness != nil && *health.Freshness != c.fresh {

@@ -14,12 +14,12 @@ import (
 // Type of this back end.
 const Type = "prometheus"
 
-// Flavours of the servers that speak this API.
+// Flavors of the servers that speak this API.
 const (
-	FlavourPrometheus = "prometheus"
-	FlavourThanos     = "thanos"
-	FlavourMimir      = "mimir"
-	FlavourUnknown    = "unknown"
+	FlavorPrometheus = "prometheus"
+	FlavorThanos     = "thanos"
+	FlavorMimir      = "mimir"
+	FlavorUnknown    = "unknown"
 )
 
 // backend is a server without an Alertmanager.
@@ -57,12 +57,12 @@ func (b backend) Probe(ctx context.Context) (metrics.Health, error) {
 	if err != nil {
 		return metrics.Health{}, err
 	}
-	health.Flavour = FlavourUnknown
+	health.Flavor = FlavorUnknown
 	promapi.Together(ctx,
 		func(ctx context.Context) error {
 			info, err := b.BuildInfo(ctx)
 			if err == nil {
-				health.Version, health.Flavour = promapi.Word(info.Version), flavour(info)
+				health.Version, health.Flavor = promapi.Word(info.Version), flavor(info)
 			}
 			return err
 		},
@@ -78,19 +78,19 @@ func (b backend) Probe(ctx context.Context) (metrics.Health, error) {
 	return health, nil
 }
 
-// flavour of a server by its build information: Mimir tells its name. Thanos has the fields that Prometheus has, and its versions
+// flavor of a server by its build information: Mimir tells its name. Thanos has the fields that Prometheus has, and its versions
 // are 0.x, which Prometheus had before it told any build information (2.14).
-func flavour(info promapi.BuildInfo) string {
+func flavor(info promapi.BuildInfo) string {
 	application := strings.ToLower(info.Application)
 	switch {
 	case strings.Contains(application, "mimir"):
-		return FlavourMimir
+		return FlavorMimir
 	case strings.HasPrefix(info.Version, "0."):
-		return FlavourThanos
+		return FlavorThanos
 	case application == "" && info.Revision != "" && info.Version != "":
-		return FlavourPrometheus
+		return FlavorPrometheus
 	}
-	return FlavourUnknown
+	return FlavorUnknown
 }
 
 // Alerts that are active, see metrics.AlertReader: those that the Alertmanager neither silences nor inhibits.

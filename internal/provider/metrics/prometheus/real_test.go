@@ -47,7 +47,7 @@ func TestARealPrometheusTellsAllThatTheContractAsksFor(t *testing.T) {
 		t.Errorf("capabilities (-want +got):\n%s", diff)
 	}
 	health := conformance.Healthy(t, p)
-	if !strings.HasPrefix(health.Version, "2.") || health.Flavour != prometheus.FlavourPrometheus || health.Retention != "15d" {
+	if !strings.HasPrefix(health.Version, "2.") || health.Flavor != prometheus.FlavorPrometheus || health.Retention != "15d" {
 		t.Errorf("got %+v", health)
 	}
 	conformance.Eventually(t, "one target up and one down", func(ctx context.Context) error {

@@ -59,9 +59,9 @@ func (q querier) Probe(ctx context.Context) (metrics.Health, error) {
 	if err != nil {
 		return metrics.Health{}, err
 	}
-	health.Flavour = FlavourSingle
+	health.Flavor = FlavorSingle
 	if q.cluster {
-		health.Flavour = FlavourCluster
+		health.Flavor = FlavorCluster
 	}
 	var info promapi.BuildInfo
 	var own ownMetrics

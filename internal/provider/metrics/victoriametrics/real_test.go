@@ -32,7 +32,7 @@ func TestARealVictoriaMetricsGivesBackWhatWasWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	health := conformance.Healthy(t, p)
-	if health.Flavour != victoriametrics.FlavourSingle || health.Retention != "30d" {
+	if health.Flavor != victoriametrics.FlavorSingle || health.Retention != "30d" {
 		t.Errorf("got %+v", health)
 	}
 	span := metrics.Range{Start: start, End: start.Add(10 * time.Minute), Step: 15 * time.Second}
@@ -84,7 +84,7 @@ func TestWhatARealPrometheusWritesOnCanBeAskedForInVictoriaMetrics(t *testing.T)
 		}
 		return nil
 	})
-	if health := conformance.Healthy(t, p); health.Flavour != victoriametrics.FlavourSingle {
+	if health := conformance.Healthy(t, p); health.Flavor != victoriametrics.FlavorSingle {
 		t.Errorf("got %+v", health)
 	}
 }

@@ -16,10 +16,10 @@ import (
 // Type of this back end.
 const Type = "victoriametrics"
 
-// Flavours of the server.
+// Flavors of the server.
 const (
-	FlavourSingle  = "victoriametrics"
-	FlavourCluster = "victoriametrics-cluster"
+	FlavorSingle  = "victoriametrics"
+	FlavorCluster = "victoriametrics-cluster"
 )
 
 // New makes a back end. It sends nothing.

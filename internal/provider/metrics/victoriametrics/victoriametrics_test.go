@@ -154,7 +154,7 @@ func TestProbeReadsWhatTheServerTellsOfItself(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if health.Version != c.version || health.Retention != c.retention || health.Flavour != victoriametrics.FlavourSingle {
+			if health.Version != c.version || health.Retention != c.retention || health.Flavor != victoriametrics.FlavorSingle {
 				t.Errorf("got %+v", health)
 			}
 			if got := conformance.Count(health.ActiveSeries); got != c.series {
