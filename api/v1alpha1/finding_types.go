@@ -179,7 +179,7 @@ const (
 	// GapForbidden: the ServiceAccount or user may not read it.
 	GapForbidden GapReason = "Forbidden"
 	// GapNotServed: the cluster does not serve that API.
-	GapNotServed GapReason = "APINotServed"
+	GapNotServed GapReason = "NotServed"
 	// GapUnavailable: the API server, or what stands behind it, answered with an error.
 	GapUnavailable GapReason = "Unavailable"
 	// GapTimedOut: the answer did not come within the deadline.

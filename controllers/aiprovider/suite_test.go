@@ -1,7 +1,6 @@
 package aiprovider
 
 import (
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -10,16 +9,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/backend"
-	"kubeops.io/kubeops/internal/backends"
-	"kubeops.io/kubeops/internal/outcome"
-	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/controllers/kind"
+	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/provider/builtin"
-	"kubeops.io/kubeops/internal/secretref"
-	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/models"
 	"kubeops.io/kubeops/internal/testkit/tenant"
 )
@@ -28,29 +22,14 @@ import (
 var realAPI *rest.Config
 
 func TestMain(m *testing.M) {
-	os.Exit(runAll(m))
-}
-
-func runAll(m *testing.M) int {
-	config, stop, err := testkit.StartAPIServer()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	realAPI = config
-	code := m.Run()
-	if err := stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "stop the API server:", err)
-		return 1
-	}
-	return code
+	os.Exit(testsuite.Run(m, &realAPI))
 }
 
 // world is a namespace with an AIProvider named p and its reconciler.
 type world struct {
 	*tenant.Tenant
 	t *testing.T
-	r *Reconciler
+	r *kind.Reconciler[*v1alpha1.AIProvider]
 }
 
 func newWorld(t *testing.T) *world {
@@ -63,24 +42,13 @@ func newWorld(t *testing.T) *world {
 // restart makes a new reconciler, as a new process does.
 func (w *world) restart() {
 	w.t.Helper()
-	shown, err := backend.NewMetrics(prometheus.NewRegistry())
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	types, err := builtin.Models()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.r = &Reconciler{
-		Keeper: backend.Keeper{
-			Kind: "AIProvider", Client: w.Client, Reader: w.Client, Clock: w.Clock, Events: w.Events, Metrics: shown,
-			Cadence: backend.NewCadence(func() float64 { return 0 }), DataSources: &backend.DataSources{Config: realAPI},
-		},
-		Backends: &backends.Resolver{
-			Secrets: &secretref.Source{Reader: w.Client, Config: realAPI}, ModelTypes: types, Egress: provider.Egress{AllowLoopback: true},
-			Meters: &backends.Meters{Client: w.Client, Clock: w.Clock},
-		},
-	}
+	env := testsuite.NewEnvironment(w.t, w.Tenant, prometheus.NewRegistry())
+	env.Backends.ModelTypes = types
+	w.r = New(env, testsuite.Steady())
 }
 
 // key makes the Secret with the API key, and lets the ServiceAccount read it.
@@ -116,18 +84,12 @@ func (w *world) get() *v1alpha1.AIProvider {
 	return p
 }
 
-// turn reconciles once, checks the rules for every status, and returns it and when the next turn is.
-func (w *world) turn() (*v1alpha1.AIProvider, time.Duration) {
+// reconcile once, and return the object and when the next reconcile is due.
+func (w *world) reconcile() (*v1alpha1.AIProvider, time.Duration) {
 	w.t.Helper()
-	result, err := w.r.Reconcile(w.t.Context(), ctrl.Request{NamespacedName: w.Key("p")})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	p := w.get()
-	if found := outcome.Violations(p.Generation, p.Status.ObservedGeneration, p.Status.Conditions); len(found) > 0 {
-		w.t.Errorf("the status breaks the rules: %q", found)
-	}
-	return p, result.RequeueAfter
+	object := w.get()
+	after := testsuite.MustReconcile(w.t, w.r, w.Tenant, object)
+	return object, after
 }
 
 func ready(p *v1alpha1.AIProvider) metav1.Condition {

@@ -20,17 +20,17 @@ import (
 
 // +kubebuilder:rbac:groups=kubeops.io,resources=metricsbackends;logbackends,verbs=get
 
-// openBackends opens the back ends that the spec names. One that is missing or not Ready is a gap in the report and nothing
-// worse: the cluster itself can be inspected without it. Only the end of the manager is an error.
-func (r *Reconciler) openBackends(ctx context.Context, i *v1alpha1.Inspection, input *inspect.Input) error {
-	if ref := i.Spec.MetricsRef; ref != nil {
-		if err := r.openMetrics(ctx, client.ObjectKey{Namespace: i.Namespace, Name: ref.Name}, input); err != nil {
-			input.Gaps = append(input.Gaps, gapOf("MetricsBackend", "spec.metricsRef", i.Namespace, ref.Name, err))
+// openBackends opens the backends that the spec names. One that is missing or not Ready is a gap in the report and no error:
+// the cluster itself can be inspected without it. Only the end of the manager is an error.
+func (in inputs) openBackends(ctx context.Context, inspection *v1alpha1.Inspection, input *inspect.Input) error {
+	if ref := inspection.Spec.MetricsRef; ref != nil {
+		if err := in.openMetrics(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, input); err != nil {
+			input.Gaps = append(input.Gaps, gapOf("MetricsBackend", "spec.metricsRef", inspection.Namespace, ref.Name, err))
 		}
 	}
-	if ref := i.Spec.LogsRef; ref != nil {
-		if err := r.openLogs(ctx, client.ObjectKey{Namespace: i.Namespace, Name: ref.Name}, input); err != nil {
-			input.Gaps = append(input.Gaps, gapOf("LogBackend", "spec.logsRef", i.Namespace, ref.Name, err))
+	if ref := inspection.Spec.LogsRef; ref != nil {
+		if err := in.openLogs(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, input); err != nil {
+			input.Gaps = append(input.Gaps, gapOf("LogBackend", "spec.logsRef", inspection.Namespace, ref.Name, err))
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -40,7 +40,7 @@ func (r *Reconciler) openBackends(ctx context.Context, i *v1alpha1.Inspection, i
 	return nil
 }
 
-// closeBackends lets go of what openBackends opened.
+// closeBackends closes what openBackends opened.
 func closeBackends(input inspect.Input) {
 	if input.Metrics != nil {
 		input.Metrics.Close()
@@ -50,16 +50,16 @@ func closeBackends(input inspect.Input) {
 	}
 }
 
-func (r *Reconciler) openMetrics(ctx context.Context, key client.ObjectKey, input *inspect.Input) error {
+func (in inputs) openMetrics(ctx context.Context, key client.ObjectKey, input *inspect.Input) error {
 	b := &v1alpha1.MetricsBackend{}
-	if err := r.Reader.Get(ctx, key, b); err != nil {
+	if err := in.reader.Get(ctx, key, b); err != nil {
 		return err
 	}
-	proven, err := judged(b.Status.Conditions, b.Generation, b.Status.ObservedGeneration)
+	proven, err := provenByController(b.Status.Conditions, b.Generation, b.Status.ObservedGeneration)
 	if err != nil {
 		return err
 	}
-	opened, err := r.Backends.OpenMetrics(ctx, b)
+	opened, err := in.backends.OpenMetrics(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -74,21 +74,21 @@ func (r *Reconciler) openMetrics(ctx context.Context, key client.ObjectKey, inpu
 	return nil
 }
 
-func (r *Reconciler) openLogs(ctx context.Context, key client.ObjectKey, input *inspect.Input) error {
+func (in inputs) openLogs(ctx context.Context, key client.ObjectKey, input *inspect.Input) error {
 	b := &v1alpha1.LogBackend{}
-	if err := r.Reader.Get(ctx, key, b); err != nil {
+	if err := in.reader.Get(ctx, key, b); err != nil {
 		return err
 	}
-	proven, err := judged(b.Status.Conditions, b.Generation, b.Status.ObservedGeneration)
+	proven, err := provenByController(b.Status.Conditions, b.Generation, b.Status.ObservedGeneration)
 	if err != nil {
 		return err
 	}
-	opened, err := r.Backends.OpenLogs(ctx, b)
+	opened, err := in.backends.OpenLogs(ctx, b)
 	if err != nil {
 		return err
 	}
 	if !proven {
-		if _, err := logs.Prove(ctx, opened.Provider, logs.ProbeOptions{ReadOnly: true, Clock: r.Clock}); err != nil {
+		if _, err := logs.Prove(ctx, opened.Provider, logs.ProbeOptions{ReadOnly: true, Clock: in.clock}); err != nil {
 			opened.Close()
 			return err
 		}
@@ -97,9 +97,9 @@ func (r *Reconciler) openLogs(ctx context.Context, key client.ObjectKey, input *
 	return nil
 }
 
-// judged says whether the controller of back ends has proven this generation, or what kept it. A generation that it has not
-// come to yet, as when both resources are applied at once, is proven by whoever needs it.
-func judged(conditions []metav1.Condition, generation, observed int64) (proven bool, err error) {
+// provenByController reports whether the backend's controller has proven this generation, or the problem that it found. A
+// generation that it has not reconciled yet, as when both resources are applied at once, is proven by the caller.
+func provenByController(conditions []metav1.Condition, generation, observed int64) (proven bool, err error) {
 	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 	if ready == nil || observed != generation {
 		return false, nil
@@ -110,27 +110,27 @@ func judged(conditions []metav1.Condition, generation, observed int64) (proven b
 	return false, &problem.Problem{Reason: ready.Reason, Message: ready.Message}
 }
 
-// gapOf words why a back end is not read.
-func gapOf(kind, field, namespace, name string, err error) facts.Gap {
-	resource := strings.ToLower(kind)
+// gapOf describes why a backend is not read.
+func gapOf(kindName, field, namespace, name string, err error) facts.Gap {
+	resource := strings.ToLower(kindName)
 	gap := facts.Gap{Source: resource + "s/" + name, Reason: v1alpha1.GapUnavailable}
-	object := fmt.Sprintf("%s %s/%s, which %s names,", kind, namespace, name, field)
+	object := fmt.Sprintf("%s %s/%s (%s)", kindName, namespace, name, field)
 	p := problem.As(err)
 	switch {
 	case apierrors.IsNotFound(err):
-		gap.Message = object + " does not exist; nothing was read from it"
-		gap.Remediation = fmt.Sprintf("Create it, or take %s away.", field)
+		gap.Message = object + " does not exist, so nothing was read from it"
+		gap.Remediation = fmt.Sprintf("Create it, or remove %s.", field)
 		return gap
 	case p != nil:
 		gap.Reason = gapReason(p.Reason)
-		gap.Message = fmt.Sprintf("%s is not Ready, and nothing was read from it. %s: %s", object, p.Reason, p.Message)
+		gap.Message = fmt.Sprintf("%s is not Ready, so nothing was read from it. %s: %s", object, p.Reason, p.Message)
 	case errors.Is(err, context.DeadlineExceeded):
 		gap.Reason = v1alpha1.GapTimedOut
-		gap.Message = object + " did not answer in time; nothing was read from it"
+		gap.Message = object + " did not answer in time, so nothing was read from it"
 	default:
-		gap.Message = fmt.Sprintf("%s could not be read (%s); nothing was read from the back end", object, brief(err))
+		gap.Message = fmt.Sprintf("cannot read %s (%s), so nothing was read from the backend", object, brief(err))
 	}
-	gap.Remediation = fmt.Sprintf("See `kubectl -n %s get %s %s -o wide`; its condition Ready says what to do.", namespace, resource, name)
+	gap.Remediation = fmt.Sprintf("Run `kubectl -n %s get %s %s -o wide`; its condition Ready says what to do.", namespace, resource, name)
 	return gap
 }
 

@@ -65,20 +65,20 @@ func (s *fakeServer) resolver(w *world) *backends.Resolver {
 	if err := logTypes.Add("loki", func(logs.Settings) (logs.Provider, error) { s.open++; return fakeLogs{s}, nil }); err != nil {
 		w.t.Fatal(err)
 	}
-	return &backends.Resolver{Secrets: &secretref.Source{Reader: w.client, Config: realAPI}, MetricsTypes: metricsTypes, LogTypes: logTypes}
+	return &backends.Resolver{Secrets: &secretref.Source{Reader: w.Client, Config: realAPI}, MetricsTypes: metricsTypes, LogTypes: logTypes}
 }
 
 // backEnds makes a MetricsBackend m and a LogBackend l; ready is the status of their condition Ready, none where it is empty.
 func (w *world) backEnds(auth *v1alpha1.BackendAuth, ready metav1.ConditionStatus) {
 	w.t.Helper()
-	m := &v1alpha1.MetricsBackend{ObjectMeta: w.meta("m"), Spec: v1alpha1.MetricsBackendSpec{
+	m := &v1alpha1.MetricsBackend{ObjectMeta: w.Meta("m"), Spec: v1alpha1.MetricsBackendSpec{
 		Type: "prometheus", Prometheus: &v1alpha1.PrometheusBackend{URL: "http://server"}, BackendAccess: v1alpha1.BackendAccess{Auth: auth},
 	}}
-	l := &v1alpha1.LogBackend{ObjectMeta: w.meta("l"), Spec: v1alpha1.LogBackendSpec{
+	l := &v1alpha1.LogBackend{ObjectMeta: w.Meta("l"), Spec: v1alpha1.LogBackendSpec{
 		Type: "loki", Loki: &v1alpha1.LokiBackend{URL: "http://server"}, BackendAccess: v1alpha1.BackendAccess{Auth: auth},
 	}}
-	w.create(m)
-	w.create(l)
+	w.Create(m)
+	w.Create(l)
 	if ready == "" {
 		return
 	}
@@ -86,10 +86,10 @@ func (w *world) backEnds(auth *v1alpha1.BackendAuth, ready metav1.ConditionStatu
 	m.Status.ObservedGeneration, l.Status.ObservedGeneration = 1, 1
 	meta.SetStatusCondition(&m.Status.Conditions, condition)
 	meta.SetStatusCondition(&l.Status.Conditions, condition)
-	if err := w.client.Status().Update(w.t.Context(), m); err != nil {
+	if err := w.Client.Status().Update(w.t.Context(), m); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.client.Status().Update(w.t.Context(), l); err != nil {
+	if err := w.Client.Status().Update(w.t.Context(), l); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -107,7 +107,7 @@ func TestBackEndsThatTheSpecNamesAreReadOrAreGaps(t *testing.T) {
 		"missing": {make: func(*world) {}, gap: "does not exist", reason: v1alpha1.GapUnavailable},
 		"not Ready": {
 			make: func(w *world) { w.backEnds(nil, metav1.ConditionFalse) },
-			gap:  "is not Ready, and nothing was read from it. Told: as it was told", reason: v1alpha1.GapUnavailable,
+			gap:  "is not Ready, so nothing was read from it. Told: as it was told", reason: v1alpha1.GapUnavailable,
 		},
 		"applied at the same time":           {make: func(w *world) { w.backEnds(nil, "") }, opened: true, probes: 1},
 		"applied at the same time, and down": {make: func(w *world) { w.backEnds(nil, "") }, down: true, probes: 1, gap: "Unreachable: server:80 does not answer", reason: v1alpha1.GapUnavailable},
@@ -117,14 +117,14 @@ func TestBackEndsThatTheSpecNamesAreReadOrAreGaps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.account(false)
+			w.Reader(false)
 			tc.make(w)
 			s := &fakeServer{down: tc.down}
-			w.inspection(v1alpha1.InspectionSpec{MetricsRef: &v1alpha1.LocalReference{Name: "m"}, LogsRef: &v1alpha1.LocalReference{Name: "l"}})
+			w.Inspection(v1alpha1.InspectionSpec{MetricsRef: &v1alpha1.LocalReference{Name: "m"}, LogsRef: &v1alpha1.LocalReference{Name: "l"}})
 			ran := false
-			w.settle(w.reconciler(func(r *Reconciler) {
-				r.Backends = s.resolver(w)
-				r.Inspect = func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
+			w.Settle(w.reconciler(func(on *setup) {
+				on.options.Backends = s.resolver(w)
+				on.options.Engine = func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
 					ran = true
 					if (in.Metrics != nil) != tc.opened || (in.Logs != nil) != tc.opened {
 						t.Errorf("metrics %v, logs %v; want them: %v", in.Metrics, in.Logs, tc.opened)
@@ -139,7 +139,7 @@ func TestBackEndsThatTheSpecNamesAreReadOrAreGaps(t *testing.T) {
 				t.Errorf("ran %v; %d opened, %d closed, %d probes", ran, s.open, s.closed, s.probes)
 			}
 			var got []v1alpha1.Gap
-			for _, gap := range w.reports()[0].Gaps {
+			for _, gap := range w.Reports()[0].Gaps {
 				if strings.HasPrefix(gap.Source, "metricsbackends/") || strings.HasPrefix(gap.Source, "logbackends/") {
 					got = append(got, gap)
 				}
@@ -153,7 +153,7 @@ func TestBackEndsThatTheSpecNamesAreReadOrAreGaps(t *testing.T) {
 			if len(got) != 2 {
 				t.Fatalf("want one gap for each: %+v", got)
 			}
-			for n, object := range []string{"LogBackend " + w.namespace + "/l, which spec.logsRef names,", "MetricsBackend " + w.namespace + "/m, which spec.metricsRef names,"} {
+			for n, object := range []string{"LogBackend " + w.Namespace + "/l (spec.logsRef)", "MetricsBackend " + w.Namespace + "/m (spec.metricsRef)"} {
 				if !strings.HasPrefix(got[n].Message, object) || !strings.Contains(got[n].Message, tc.gap) || got[n].Reason != tc.reason || got[n].Remediation == "" {
 					t.Errorf("%+v", got[n])
 				}
@@ -165,11 +165,11 @@ func TestBackEndsThatTheSpecNamesAreReadOrAreGaps(t *testing.T) {
 // TestBackEndsAreClosedWhateverBecomesOfTheRun.
 func TestBackEndsAreClosedWhateverBecomesOfTheRun(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
+	w.Reader(false)
 	w.backEnds(nil, metav1.ConditionTrue)
 	s := &fakeServer{}
-	w.inspection(v1alpha1.InspectionSpec{MetricsRef: &v1alpha1.LocalReference{Name: "m"}, LogsRef: &v1alpha1.LocalReference{Name: "l"}})
-	if _, err := w.reconcile(w.reconciler(crashing, func(r *Reconciler) { r.Backends = s.resolver(w) })); err == nil {
+	w.Inspection(v1alpha1.InspectionSpec{MetricsRef: &v1alpha1.LocalReference{Name: "m"}, LogsRef: &v1alpha1.LocalReference{Name: "l"}})
+	if _, err := w.Reconcile(w.reconciler(crashing, func(on *setup) { on.options.Backends = s.resolver(w) })); err == nil {
 		t.Fatal("want the crash")
 	}
 	if s.open != 2 || s.closed != 2 {

@@ -2,32 +2,55 @@ package inspection
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/kind"
+	"kubeops.io/kubeops/internal/outcome"
 )
 
-// +kubebuilder:rbac:groups=kubeops.io,resources=notificationchannels,verbs=get
+// +kubebuilder:rbac:groups=kubeops.io,resources=notificationchannels,verbs=get;list;watch
 
-// notified says in a condition which channels of the spec do not exist: nobody else would. What a channel that exists does is in its
-// own status.
-func (r *Reconciler) notified(ctx context.Context, i *v1alpha1.Inspection) {
-	var missing []string
-	for _, c := range i.Spec.Channels {
-		m := &metav1.PartialObjectMetadata{}
-		m.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("NotificationChannel"))
-		if err := r.Reader.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: c.Name}, m); apierrors.IsNotFound(err) {
-			missing = append(missing, i.Namespace+"/"+c.Name)
+// ReferencedResources are the resources of KubeOps that wake an Inspection, for the field index kind.IndexReferences.
+func ReferencedResources(inspection *v1alpha1.Inspection) []string {
+	var references []string
+	for _, c := range inspection.Spec.Channels {
+		references = append(references, kind.ReferenceTo("NotificationChannel", c.Name))
+	}
+	if ai := inspection.Spec.AI; ai != nil {
+		references = append(references, kind.ReferenceTo("AIProvider", ai.ProviderRef.Name))
+	}
+	slices.Sort(references)
+	return slices.Compact(references)
+}
+
+// Referents enqueues the Inspections that refer to the resource that an event is about.
+func Referents(reader client.Reader, kindName string) handler.EventHandler {
+	return kind.Referents(reader, kindName, func() client.ObjectList { return &v1alpha1.InspectionList{} })
+}
+
+// missingChannels are the channels of the spec that do not exist. What one that exists does is in its own status.
+func (in inputs) missingChannels(ctx context.Context, inspection *v1alpha1.Inspection) (missing []string) {
+	for _, c := range inspection.Spec.Channels {
+		key := client.ObjectKey{Namespace: inspection.Namespace, Name: c.Name}
+		if err := in.reader.Get(ctx, key, kind.MetadataOf("NotificationChannel")); apierrors.IsNotFound(err) {
+			missing = append(missing, key.String())
 		}
 	}
+	return missing
+}
+
+// setNotified sets the condition Notified where a channel is missing, since nothing else would report that.
+func setNotified(scope *kind.Scope[*v1alpha1.Inspection], missing []string) {
 	if len(missing) == 0 {
-		r.conditions(i).Drop(v1alpha1.ConditionNotified)
+		scope.Conditions().Remove(v1alpha1.ConditionNotified)
 		return
 	}
-	r.conditions(i).Aside(v1alpha1.ConditionNotified, metav1.ConditionFalse, v1alpha1.ReasonChannelNotFound,
-		"NotificationChannel "+strings.Join(missing, ", ")+", which spec.channels names, does not exist; create it, and it is told of this report, too")
+	scope.Conditions().SetAuxiliary(v1alpha1.ConditionNotified, outcome.False(v1alpha1.ReasonChannelNotFound,
+		"NotificationChannel "+strings.Join(missing, ", ")+" does not exist; create it to deliver this report too, or remove it from spec.channels"))
 }

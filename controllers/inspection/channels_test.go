@@ -9,65 +9,66 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/testsuite"
 )
 
 func TestAReportIsSavedWithWhatIsToBeToldOfIt(t *testing.T) {
 	w := newWorld(t)
-	w.account(true)
-	w.inspection(v1alpha1.InspectionSpec{Channels: []v1alpha1.LocalReference{{Name: "a"}, {Name: "b"}}})
-	w.settle(w.reconciler())
-	r := w.newest()
+	w.Reader(true)
+	w.Inspection(v1alpha1.InspectionSpec{Channels: []v1alpha1.LocalReference{{Name: "a"}, {Name: "b"}}})
+	w.Settle(w.reconciler())
+	r := w.Newest()
 	if len(r.Deliveries) != 2 || r.Deliveries[0].Channel != "a" || r.Deliveries[1].State != v1alpha1.DeliveryPending || r.Labels[v1alpha1.LabelUndelivered] != "true" {
 		t.Errorf("got %+v, labels %v", r.Deliveries, r.Labels)
 	}
 	r.Deliveries = r.Deliveries[:1]
-	if err := w.client.Update(t.Context(), &r); err == nil || !strings.Contains(err.Error(), "channels of a report cannot be changed") {
+	if err := w.Client.Update(t.Context(), &r); err == nil || !strings.Contains(err.Error(), "channels of a report cannot be changed") {
 		t.Errorf("a delivery was taken away: %v", err)
 	}
 }
 
 func TestAChannelThatDoesNotExistIsNamed(t *testing.T) {
 	w := newWorld(t)
-	w.account(true)
-	w.inspection(v1alpha1.InspectionSpec{Channels: []v1alpha1.LocalReference{{Name: "lost"}}})
-	w.settle(w.reconciler())
-	i := w.get()
+	w.Reader(true)
+	w.Inspection(v1alpha1.InspectionSpec{Channels: []v1alpha1.LocalReference{{Name: "lost"}}})
+	w.Settle(w.reconciler())
+	i := w.Get()
 	c := meta.FindStatusCondition(i.Status.Conditions, v1alpha1.ConditionNotified)
-	if c == nil || c.Status != metav1.ConditionFalse || c.Reason != v1alpha1.ReasonChannelNotFound || !strings.Contains(c.Message, w.namespace+"/lost") {
+	if c == nil || c.Status != metav1.ConditionFalse || c.Reason != v1alpha1.ReasonChannelNotFound || !strings.Contains(c.Message, w.Namespace+"/lost") {
 		t.Fatalf("Notified: %+v", c)
 	}
-	wantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
-	w.create(&v1alpha1.NotificationChannel{ObjectMeta: w.meta("lost"), Spec: v1alpha1.NotificationChannelSpec{
+	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+	w.Create(&v1alpha1.NotificationChannel{ObjectMeta: w.Meta("lost"), Spec: v1alpha1.NotificationChannelSpec{
 		Type: v1alpha1.ChannelWebhook, Webhook: &v1alpha1.WebhookReceiver{URL: "http://x/"},
 	}})
-	w.request("again")
-	w.settle(w.reconciler())
-	if c := meta.FindStatusCondition(w.get().Status.Conditions, v1alpha1.ConditionNotified); c != nil {
+	w.Request("again")
+	w.Settle(w.reconciler())
+	if c := meta.FindStatusCondition(w.Get().Status.Conditions, v1alpha1.ConditionNotified); c != nil {
 		t.Errorf("Notified: %+v", c)
 	}
 }
 
 func TestReportsThatWaitToBeToldAreKeptForADay(t *testing.T) {
 	w := newWorld(t)
-	w.account(true)
-	w.inspection(v1alpha1.InspectionSpec{KeepReports: 1, Channels: []v1alpha1.LocalReference{{Name: "a"}}})
-	w.settle(w.reconciler())
+	w.Reader(true)
+	w.Inspection(v1alpha1.InspectionSpec{KeepReports: 1, Channels: []v1alpha1.LocalReference{{Name: "a"}}})
+	w.Settle(w.reconciler())
 	for _, n := range []string{"1", "2"} {
-		w.request(n)
-		w.settle(w.reconciler())
+		w.Request(n)
+		w.Settle(w.reconciler())
 	}
-	if n := len(w.reports()); n != 3 {
+	if n := len(w.Reports()); n != 3 {
 		t.Fatalf("%d reports are kept", n)
 	}
-	w.clock.SetTime(w.clock.Now().Add(25 * time.Hour))
-	w.request("a day later")
-	w.settle(w.reconciler())
-	if n := len(w.reports()); n != 1 {
+	w.Clock.SetTime(w.Clock.Now().Add(25 * time.Hour))
+	w.Request("a day later")
+	w.Settle(w.reconciler())
+	if n := len(w.Reports()); n != 1 {
 		t.Errorf("%d reports are kept", n)
 	}
 	undelivered := 0
-	for len(w.events.Events) > 0 {
-		if strings.Contains(<-w.events.Events, "ReportNotDelivered") {
+	for len(w.Events.Events) > 0 {
+		if strings.Contains(<-w.Events.Events, "ReportNotDelivered") {
 			undelivered++
 		}
 	}

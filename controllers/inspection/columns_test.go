@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/kind"
 )
 
 // screen is how wide `kubectl get` may be.
@@ -24,7 +25,7 @@ func (w *world) table(resource string) []string {
 		w.t.Fatal(err)
 	}
 	answer, err := clientset.RESTClient().Get().
-		AbsPath("/apis", v1alpha1.Group, v1alpha1.GroupVersion().Version, "namespaces", w.namespace, resource).
+		AbsPath("/apis", v1alpha1.Group, v1alpha1.GroupVersion().Version, "namespaces", w.Namespace, resource).
 		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").DoRaw(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
@@ -65,28 +66,29 @@ func align(rows [][]string) []string {
 
 func TestTablesFitTheScreen(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
-	report := &v1alpha1.InspectionReport{ObjectMeta: w.meta("production-every-morning-20261123t0630-8f3a1"), Summary: v1alpha1.ReportSummary{
-		StartTime: metav1.NewTime(w.clock.Now()), Score: 37, RootCauses: 128, Gaps: 14,
+	w.Reader(false)
+	report := &v1alpha1.InspectionReport{ObjectMeta: w.Meta("production-every-morning-20261123t0630-8f3a1"), Summary: v1alpha1.ReportSummary{
+		StartTime: metav1.NewTime(w.Clock.Now()), Score: 37, RootCauses: 128, Gaps: 14,
 		Counts:  v1alpha1.SeverityCounts{Critical: 12, High: 240, Medium: 980, Low: 24, Info: 3},
 		Changes: v1alpha1.ChangeCounts{New: 118, Fixed: 1003, Persisting: 20},
 	}}
-	w.create(report)
-	i := &v1alpha1.Inspection{ObjectMeta: w.meta("production-every-morning"), Spec: v1alpha1.InspectionSpec{Schedule: "30 6 * * 1-5"}}
-	w.create(i)
+	w.Create(report)
+	i := &v1alpha1.Inspection{ObjectMeta: w.Meta("production-every-morning"), Spec: v1alpha1.InspectionSpec{Schedule: "30 6 * * 1-5"}}
+	w.Create(i)
 	r := w.reconciler()
-	r.conditions(i).Succeeded(verdict(report))
+	scope := &kind.Scope[*v1alpha1.Inspection]{Object: i, Stored: i, Now: w.Clock.Now()}
+	scope.Conditions().Succeeded(summarize(report))
 	record(i, &v1alpha1.InspectionRun{Trigger: triggerSchedule, Generation: 1}, report)
-	if err := w.client.Status().Update(t.Context(), i); err != nil {
+	if err := w.Client.Status().Update(t.Context(), i); err != nil {
 		t.Fatal(err)
 	}
-	w.create(&v1alpha1.Inspection{ObjectMeta: w.meta("i"), Spec: v1alpha1.InspectionSpec{Schedule: "30 6 * * 1-5"}})
-	w.clock.SetTime(time.Now())
-	w.settle(r)
+	w.Create(&v1alpha1.Inspection{ObjectMeta: w.Meta("i"), Spec: v1alpha1.InspectionSpec{Schedule: "30 6 * * 1-5"}})
+	w.Clock.SetTime(time.Now())
+	w.Settle(r)
 
 	for resource, want := range map[string][]string{
 		"inspections":       {"production-every-morning   37      12         True    128 root causes, 1259 findings, 14 gaps", "first run at "},
-		"inspectionreports": {"production-every-morning-20261123t0630-8f3a1   37      128      12         240    118   1003    14"},
+		"inspectionreports": {"production-every-morning-20261123t0630-8f3a1   37      128           12         240    118   1003    14"},
 	} {
 		lines := w.table(resource)
 		for _, line := range lines {

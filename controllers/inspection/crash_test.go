@@ -12,7 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/outcome"
 )
 
 // TestACrashAtAnyLineLeavesOneReport stops a run at each of its steps, as a crash would, and lets a new reconciler go on.
@@ -73,29 +75,29 @@ func TestACrashAtAnyLineLeavesOneReport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.account(false)
-			w.lostService("lost")
-			w.inspection(v1alpha1.InspectionSpec{Schedule: "@every 1h", KeepReports: 1})
-			w.request("an older report")
-			created := w.get().CreationTimestamp.Time
-			w.clock.SetTime(created)
-			w.settle(w.reconciler())
-			w.clock.SetTime(created.Add(time.Hour + time.Second))
+			w.Reader(false)
+			w.LostService("lost")
+			w.Inspection(v1alpha1.InspectionSpec{Schedule: "@every 1h", KeepReports: 1})
+			w.Request("an older report")
+			created := w.Get().CreationTimestamp.Time
+			w.Clock.SetTime(created)
+			w.Settle(w.reconciler())
+			w.Clock.SetTime(created.Add(time.Hour + time.Second))
 
-			_, err := w.reconcile(w.reconciler(func(r *Reconciler) {
-				r.Client = interceptor.NewClient(w.client, broken.client)
+			_, err := w.Reconcile(w.reconciler(func(s *setup) {
+				s.env.Client = interceptor.NewClient(w.Client, broken.client)
 				if broken.inspect != nil {
-					r.Inspect = broken.inspect
+					s.options.Engine = broken.inspect
 				}
 			}))
 			if err == nil {
 				t.Fatal("the run was not stopped")
 			}
-			w.clock.SetTime(created.Add(time.Hour + 10*time.Minute))
-			w.settle(w.reconciler())
+			w.Clock.SetTime(created.Add(time.Hour + 10*time.Minute))
+			w.Settle(w.reconciler())
 
 			scheduled := 0
-			for _, report := range w.reports() {
+			for _, report := range w.Reports() {
 				if report.Summary.Trigger == "schedule" {
 					scheduled++
 					if !report.Summary.ScheduledTime.Time.Equal(created.Add(time.Hour)) {
@@ -103,11 +105,11 @@ func TestACrashAtAnyLineLeavesOneReport(t *testing.T) {
 					}
 				}
 			}
-			i := w.get()
-			if scheduled != 1 || len(w.reports()) != 1 || i.Status.ActiveRun != nil || !i.Status.LastScheduledTime.Time.Equal(created.Add(time.Hour)) {
-				t.Errorf("%d reports for the time of %d, active %+v, last %s", scheduled, len(w.reports()), i.Status.ActiveRun, i.Status.LastScheduledTime)
+			i := w.Get()
+			if scheduled != 1 || len(w.Reports()) != 1 || i.Status.ActiveRun != nil || !i.Status.LastScheduledTime.Time.Equal(created.Add(time.Hour)) {
+				t.Errorf("%d reports for the time of %d, active %+v, last %s", scheduled, len(w.Reports()), i.Status.ActiveRun, i.Status.LastScheduledTime)
 			}
-			wantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause")
+			testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause")
 		})
 	}
 }
@@ -115,43 +117,44 @@ func TestACrashAtAnyLineLeavesOneReport(t *testing.T) {
 // TestTwoManagersAtOnceWriteOneReport: the lease keeps them apart but for moments; then the name of the report does.
 func TestTwoManagersAtOnceWriteOneReport(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
-	w.lostService("lost")
-	w.inspection(v1alpha1.InspectionSpec{})
-	_, err := w.reconcile(w.reconciler(func(r *Reconciler) {
-		r.Inspect = func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
-			w.settle(w.reconciler()) // the other is faster
-			w.lostService("lost-since")
+	w.Reader(false)
+	w.LostService("lost")
+	w.Inspection(v1alpha1.InspectionSpec{})
+	_, err := w.Reconcile(w.reconciler(func(s *setup) {
+		s.options.Engine = func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
+			w.Settle(w.reconciler()) // the other is faster
+			w.LostService("lost-since")
 			return inspect.Run(ctx, in)
 		}
 	}))
-	if err != nil {
-		t.Fatal(err)
+	if !outcome.IsStale(err) {
+		t.Fatalf("got %v, want the conflict of the two", err)
 	}
-	reports := w.reports()
+	w.Settle(w.reconciler())
+	reports := w.Reports()
 	if len(reports) != 1 || len(reports[0].Findings) != 1 {
 		t.Errorf("%d reports, the first with %d findings", len(reports), len(reports[0].Findings))
 	}
-	wantReady(t, w.get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause, 1 finding")
+	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause, 1 finding")
 }
 
 // TestARunThatWasBegunIsFinishedAlthoughTheNextIsDue is what activeRun is for.
 func TestARunThatWasBegunIsFinishedAlthoughTheNextIsDue(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
-	w.inspection(v1alpha1.InspectionSpec{Schedule: "@every 1h"})
-	created := w.get().CreationTimestamp.Time
-	w.clock.SetTime(created)
-	w.settle(w.reconciler())
-	w.clock.SetTime(created.Add(time.Hour))
-	_, err := w.reconcile(w.reconciler(crashing))
+	w.Reader(false)
+	w.Inspection(v1alpha1.InspectionSpec{Schedule: "@every 1h"})
+	created := w.Get().CreationTimestamp.Time
+	w.Clock.SetTime(created)
+	w.Settle(w.reconciler())
+	w.Clock.SetTime(created.Add(time.Hour))
+	_, err := w.Reconcile(w.reconciler(crashing))
 	if err == nil {
 		t.Fatal("the run was not stopped")
 	}
-	w.clock.SetTime(created.Add(5 * time.Hour))
-	w.settle(w.reconciler())
+	w.Clock.SetTime(created.Add(5 * time.Hour))
+	w.Settle(w.reconciler())
 	times := map[time.Time]int{}
-	for _, report := range w.reports() {
+	for _, report := range w.Reports() {
 		if report.Summary.ScheduledTime != nil {
 			times[report.Summary.ScheduledTime.UTC()]++
 		}
@@ -163,19 +166,19 @@ func TestARunThatWasBegunIsFinishedAlthoughTheNextIsDue(t *testing.T) {
 
 func TestAManagerThatStopsLeavesTheRunToTheNextOne(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
-	w.inspection(v1alpha1.InspectionSpec{})
+	w.Reader(false)
+	w.Inspection(v1alpha1.InspectionSpec{})
 	ctx, cancel := context.WithCancel(t.Context())
-	r := w.reconciler(func(r *Reconciler) {
-		r.Inspect = func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
+	r := w.reconciler(func(s *setup) {
+		s.options.Engine = func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
 			cancel()
 			return inspect.Run(ctx, in)
 		}
 	})
-	_, err := r.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: w.namespace, Name: "i"}})
-	if err == nil || len(w.reports()) != 0 || w.get().Status.ActiveRun == nil {
-		t.Errorf("got %v, %d reports, active run %v", err, len(w.reports()), w.get().Status.ActiveRun)
+	_, err := r.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: w.Namespace, Name: "i"}})
+	if err == nil || len(w.Reports()) != 0 || w.Get().Status.ActiveRun == nil {
+		t.Errorf("got %v, %d reports, active run %v", err, len(w.Reports()), w.Get().Status.ActiveRun)
 	}
-	w.settle(w.reconciler())
-	wantReady(t, w.get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+	w.Settle(w.reconciler())
+	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
 }

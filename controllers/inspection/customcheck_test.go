@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/testsuite"
 )
 
 // servicesMust is a custom check of Services.
@@ -28,41 +29,41 @@ func TestACustomCheckThatIsWrongIsStalledUntilItIsMended(t *testing.T) {
 	for name, schedule := range map[string]string{"without a schedule": "", "with one, before its first run": "0 0 1 1 *"} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.account(false)
-			w.lostService("lost")
-			w.inspection(v1alpha1.InspectionSpec{Schedule: schedule, CustomChecks: []v1alpha1.CustomCheck{servicesMust("size(objct.spec.ports) == 0")}})
-			_, err := w.reconcile(w.reconciler())
+			w.Reader(false)
+			w.LostService("lost")
+			w.Inspection(v1alpha1.InspectionSpec{Schedule: schedule, CustomChecks: []v1alpha1.CustomCheck{servicesMust("size(objct.spec.ports) == 0")}})
+			_, err := w.Reconcile(w.reconciler())
 			if !errors.Is(err, reconcile.TerminalError(nil)) {
 				t.Errorf("got %v, want a terminal error", err)
 			}
-			wantReady(t, w.get(), metav1.ConditionFalse, v1alpha1.ReasonInvalidCustomCheck,
+			testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonInvalidCustomCheck,
 				`custom check "services-must": expression, line 1, column 6: undeclared reference to 'objct'`)
-			if !meta.IsStatusConditionTrue(w.get().Status.Conditions, v1alpha1.ConditionStalled) || len(w.reports()) != 0 {
-				t.Errorf("want Stalled and no report: %+v", w.get().Status.Conditions)
+			if !meta.IsStatusConditionTrue(w.Get().Status.Conditions, v1alpha1.ConditionStalled) || len(w.Reports()) != 0 {
+				t.Errorf("want Stalled and no report: %+v", w.Get().Status.Conditions)
 			}
-			w.change(func(i *v1alpha1.Inspection) {
+			w.Change(func(i *v1alpha1.Inspection) {
 				i.Spec.Schedule, i.Spec.CustomChecks = "", []v1alpha1.CustomCheck{servicesMust("size(object.spec.ports) == 0")}
 			})
-			w.settle(w.reconciler())
-			wantReady(t, w.get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "2 findings")
+			w.Settle(w.reconciler())
+			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "2 findings")
 		})
 	}
 }
 
 func TestCustomChecksFindAndAreSelectedIgnoredAndGaps(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
-	if err := w.client.Patch(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}},
+	w.Reader(false)
+	if err := w.Client.Patch(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}},
 		client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"env":"production"}}}`))); err != nil {
 		t.Fatal(err)
 	}
-	w.create(&rbacv1.Role{ObjectMeta: w.meta("own-namespace"), Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get"}}}})
-	w.create(&rbacv1.RoleBinding{
-		ObjectMeta: w.meta("own-namespace"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "own-namespace"},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.namespace, Name: v1alpha1.DefaultServiceAccountName}},
+	w.Create(&rbacv1.Role{ObjectMeta: w.Meta("own-namespace"), Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get"}}}})
+	w.Create(&rbacv1.RoleBinding{
+		ObjectMeta: w.Meta("own-namespace"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "own-namespace"},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: v1alpha1.DefaultServiceAccountName}},
 	})
-	w.create(&corev1.ConfigMap{ObjectMeta: w.meta("settings"), Data: map[string]string{"url": "postgres://app:" + "hunter2hunter2" + "@db/app"}})
-	w.lostService("lost")
+	w.Create(&corev1.ConfigMap{ObjectMeta: w.Meta("settings"), Data: map[string]string{"url": "postgres://app:" + "hunter2hunter2" + "@db/app"}})
+	w.LostService("lost")
 	settings := v1alpha1.CustomCheck{
 		ID: "settings", Resource: v1alpha1.CustomResource{Version: "v1", Resource: "configmaps"}, Match: "object.metadata.name == 'settings'",
 		Expression: "'url' in object.data && false", MessageExpression: "'It says ' + string(object.data.url)", Category: v1alpha1.CategorySecurity,
@@ -72,19 +73,19 @@ func TestCustomChecksFindAndAreSelectedIgnoredAndGaps(t *testing.T) {
 	}
 	labels := servicesMust("facts.namespaceLabels.env != 'production'")
 	labels.ID = "labels"
-	w.inspection(v1alpha1.InspectionSpec{
+	w.Inspection(v1alpha1.InspectionSpec{
 		CustomChecks: []v1alpha1.CustomCheck{servicesMust("object.spec.missing == 1"), settings, roles, labels},
 		Checks:       &v1alpha1.CheckSelection{Include: []string{"custom-*", "service-*"}},
 		Ignore:       []v1alpha1.IgnoreRule{{Check: "custom-nothing", Reason: "known"}},
 	})
-	w.settle(w.reconciler())
+	w.Settle(w.reconciler())
 	var findings, gaps []string
-	report := w.reports()[0]
+	report := w.Reports()[0]
 	for _, f := range report.Findings {
 		findings = append(findings, strings.Join([]string{string(f.Severity), string(f.Category), f.Check, f.Object.APIVersion, f.Object.Kind, f.Object.Name, f.Message, f.CausedBy}, " "))
 	}
 	for _, g := range report.Gaps {
-		gaps = append(gaps, string(g.Reason)+" "+strings.Join(g.Checks, ",")+": "+strings.ReplaceAll(g.Message, w.namespace, "NS"))
+		gaps = append(gaps, string(g.Reason)+" "+strings.Join(g.Checks, ",")+": "+strings.ReplaceAll(g.Message, w.Namespace, "NS"))
 	}
 	text := strings.Join(findings, "\n")
 	for _, want := range []string{
@@ -105,16 +106,16 @@ func TestCustomChecksFindAndAreSelectedIgnoredAndGaps(t *testing.T) {
 	if diff := cmp.Diff(wantGaps, gaps); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
-	w.change(func(i *v1alpha1.Inspection) {
+	w.Change(func(i *v1alpha1.Inspection) {
 		i.Spec.Checks.Exclude, i.Spec.Ignore = []string{"custom-roles", "custom-services-must", "custom-settings"}, []v1alpha1.IgnoreRule{{Check: "custom-l*", Reason: "known"}}
 	})
-	w.settle(w.reconciler())
-	if s := w.get().Status; s.Counts.Total() != 1 || s.Gaps != 0 {
+	w.Settle(w.reconciler())
+	if s := w.Get().Status; s.Counts.Total() != 1 || s.Gaps != 0 {
 		t.Errorf("status %+v", s)
 	}
-	w.change(func(i *v1alpha1.Inspection) { i.Spec.Checks.Exclude = []string{"custom-role"} })
-	_, _ = w.reconcile(w.reconciler())
-	wantReady(t, w.get(), metav1.ConditionFalse, v1alpha1.ReasonUnknownCheck, "unknown check custom-role (did you mean custom-roles?)")
+	w.Change(func(i *v1alpha1.Inspection) { i.Spec.Checks.Exclude = []string{"custom-role"} })
+	_, _ = w.Reconcile(w.reconciler())
+	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonUnknownCheck, "unknown check custom-role (did you mean custom-roles?)")
 }
 
 func TestTheAPIServerRefusesCustomChecksThatCannotBeMeant(t *testing.T) {
@@ -139,15 +140,15 @@ func TestTheAPIServerRefusesCustomChecksThatCannotBeMeant(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			check := servicesMust("true")
 			tc.change(&check)
-			i := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, GenerateName: "v-"}, Spec: v1alpha1.InspectionSpec{CustomChecks: []v1alpha1.CustomCheck{check}}}
-			err := w.client.Create(t.Context(), i, client.DryRunAll)
+			i := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, GenerateName: "v-"}, Spec: v1alpha1.InspectionSpec{CustomChecks: []v1alpha1.CustomCheck{check}}}
+			err := w.Client.Create(t.Context(), i, client.DryRunAll)
 			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 				t.Errorf("got %v, want a refusal with %q", err, tc.want)
 			}
 		})
 	}
-	twice := &v1alpha1.Inspection{ObjectMeta: w.meta("twice"), Spec: v1alpha1.InspectionSpec{CustomChecks: []v1alpha1.CustomCheck{servicesMust("true"), servicesMust("true")}}}
-	if err := w.client.Create(t.Context(), twice, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "Duplicate") {
+	twice := &v1alpha1.Inspection{ObjectMeta: w.Meta("twice"), Spec: v1alpha1.InspectionSpec{CustomChecks: []v1alpha1.CustomCheck{servicesMust("true"), servicesMust("true")}}}
+	if err := w.Client.Create(t.Context(), twice, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "Duplicate") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -6,38 +6,39 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
 // measured is a reconciler with a registry to read.
-func (w *world) measured() (*Reconciler, *prometheus.Registry) {
+func (w *world) measured() (reconcile.Reconciler, *prometheus.Registry) {
 	w.t.Helper()
 	registry := prometheus.NewRegistry()
 	metrics, err := NewMetrics(registry)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return w.reconciler(func(r *Reconciler) { r.Metrics = metrics }), registry
+	return w.reconciler(func(s *setup) { s.options.Metrics = metrics }), registry
 }
 
 func TestMetricsShowTheLastReport(t *testing.T) {
 	w := newWorld(t)
-	w.lostService("lost")
-	w.lostService("lost-too")
-	w.inspection(v1alpha1.InspectionSpec{Checks: &v1alpha1.CheckSelection{Include: []string{"service-*"}}})
+	w.LostService("lost")
+	w.LostService("lost-too")
+	w.Inspection(v1alpha1.InspectionSpec{Checks: &v1alpha1.CheckSelection{Include: []string{"service-*"}}})
 	r, registry := w.measured()
-	if _, err := w.reconcile(r); err != nil { // without its ServiceAccount
+	if _, err := w.Reconcile(r); err != nil { // without its ServiceAccount
 		t.Fatal(err)
 	}
-	w.account(false)
-	w.settle(r)
-	check := w.get().Status.RootCauses[0].Check
-	severity := string(w.get().Status.RootCauses[0].Severity)
+	w.Reader(false)
+	w.Settle(r)
+	check := w.Get().Status.RootCauses[0].Check
+	severity := string(w.Get().Status.RootCauses[0].Severity)
 	findings := `
 # HELP kubeops_inspection_findings Findings of the last report by check and severity.
 # TYPE kubeops_inspection_findings gauge
-kubeops_inspection_findings{check="` + check + `",inspection="i",namespace="` + w.namespace + `",severity="` + severity + `"} 2
+kubeops_inspection_findings{check="` + check + `",inspection="i",namespace="` + w.Namespace + `",severity="` + severity + `"} 2
 `
 	runs := `
 # HELP kubeops_inspection_runs_total Runs by result: Succeeded, or the reason of the problem that ended the try.
@@ -54,20 +55,20 @@ kubeops_inspection_runs_total{result="Succeeded"} 1
 
 	// A new manager shows it again, although no run is due.
 	again, restarted := w.measured()
-	w.settle(again)
+	w.Settle(again)
 	if err := testutil.GatherAndCompare(restarted, strings.NewReader(findings), "kubeops_inspection_findings"); err != nil {
 		t.Error(err)
 	}
 
 	// A finding that is gone leaves no series behind, and neither does an Inspection.
-	w.change(func(i *v1alpha1.Inspection) { i.Spec.Ignore = []v1alpha1.IgnoreRule{{Name: "lost*", Reason: "known"}} })
-	w.settle(again)
+	w.Change(func(i *v1alpha1.Inspection) { i.Spec.Ignore = []v1alpha1.IgnoreRule{{Name: "lost*", Reason: "known"}} })
+	w.Settle(again)
 	wantSeries(t, restarted, "kubeops_inspection_findings", 0)
 	wantSeries(t, restarted, "kubeops_inspection_score", 1)
-	if err := w.client.Delete(t.Context(), w.get()); err != nil {
+	if err := w.Client.Delete(t.Context(), w.Get()); err != nil {
 		t.Fatal(err)
 	}
-	w.settle(again)
+	w.Settle(again)
 	wantSeries(t, restarted, "kubeops_inspection_score", 0)
 	wantSeries(t, restarted, "kubeops_inspection_gaps", 0)
 }

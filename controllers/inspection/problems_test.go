@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/inspect"
 )
 
@@ -34,35 +35,35 @@ func TestWhatOnlyTheUserCanMendIsStalledAndSaysHow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.account(false)
-			w.inspection(tc.spec)
-			_, err := w.reconcile(w.reconciler())
+			w.Reader(false)
+			w.Inspection(tc.spec)
+			_, err := w.Reconcile(w.reconciler())
 			if !errors.Is(err, reconcile.TerminalError(nil)) {
 				t.Errorf("got %v, want a terminal error", err)
 			}
-			wantReady(t, w.get(), metav1.ConditionFalse, tc.reason, tc.message)
-			if !meta.IsStatusConditionTrue(w.get().Status.Conditions, v1alpha1.ConditionStalled) || len(w.reports()) != 0 {
-				t.Errorf("want Stalled and no report: %+v", w.get().Status.Conditions)
+			testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, tc.reason, tc.message)
+			if !meta.IsStatusConditionTrue(w.Get().Status.Conditions, v1alpha1.ConditionStalled) || len(w.Reports()) != 0 {
+				t.Errorf("want Stalled and no report: %+v", w.Get().Status.Conditions)
 			}
-			w.change(func(i *v1alpha1.Inspection) { i.Spec.Schedule, i.Spec.TimeZone, i.Spec.Checks = "", "", nil })
-			w.settle(w.reconciler())
-			wantReady(t, w.get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+			w.Change(func(i *v1alpha1.Inspection) { i.Spec.Schedule, i.Spec.TimeZone, i.Spec.Checks = "", "", nil })
+			w.Settle(w.reconciler())
+			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
 		})
 	}
 }
 
 func TestAMissingServiceAccountIsWaitedFor(t *testing.T) {
 	w := newWorld(t)
-	w.inspection(v1alpha1.InspectionSpec{})
+	w.Inspection(v1alpha1.InspectionSpec{})
 	r := w.reconciler()
-	result, err := w.reconcile(r)
+	result, err := w.Reconcile(r)
 	if err != nil || result.RequeueAfter != time.Minute {
 		t.Errorf("got %v, %v; want to look again in a minute", result, err)
 	}
-	wantReady(t, w.get(), metav1.ConditionFalse, v1alpha1.ReasonServiceAccountNotFound, "ServiceAccount "+w.namespace+"/kubeops")
-	w.account(false)
-	w.settle(r)
-	wantReady(t, w.get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonServiceAccountNotFound, "ServiceAccount "+w.Namespace+"/kubeops")
+	w.Reader(false)
+	w.Settle(r)
+	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
 }
 
 func TestAnAPIServerThatFailsIsTriedAgainAndNothingIsLost(t *testing.T) {
@@ -71,35 +72,35 @@ func TestAnAPIServerThatFailsIsTriedAgainAndNothingIsLost(t *testing.T) {
 		err     error
 		message string
 	}{
-		"429":                         {apierrors.NewTooManyRequests("slow down", 1), "could not be saved (TooManyRequests)"},
-		"500":                         {apierrors.NewInternalError(errors.New("request id 4711")), "could not be saved (InternalError)"},
-		"a connection that broke":     {errors.New("read tcp 10.0.0.1:4711: connection reset"), "could not be saved (the API server did not answer)"},
+		"429":                         {apierrors.NewTooManyRequests("slow down", 1), "(TooManyRequests)"},
+		"500":                         {apierrors.NewInternalError(errors.New("request id 4711")), "(InternalError)"},
+		"a connection that broke":     {errors.New("read tcp 10.0.0.1:4711: connection reset"), "(the API server did not answer)"},
 		"a CRD that is not installed": {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: v1alpha1.Group, Kind: "InspectionReport"}}, "install the CRDs"},
 		"a resource that is gone":     {apierrors.NewNotFound(reports, ""), "install the CRDs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.account(false)
-			w.inspection(v1alpha1.InspectionSpec{})
-			broken := w.reconciler(func(r *Reconciler) {
-				r.Client = interceptor.NewClient(w.client, interceptor.Funcs{
+			w.Reader(false)
+			w.Inspection(v1alpha1.InspectionSpec{})
+			broken := w.reconciler(func(s *setup) {
+				s.env.Client = interceptor.NewClient(w.Client, interceptor.Funcs{
 					Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return tc.err },
 				})
 			})
 			var messages []string
 			for range 2 {
-				if _, err := w.reconcile(broken); err == nil {
+				if _, err := w.Reconcile(broken); err == nil {
 					t.Fatal("want an error, so that it is tried again")
 				}
-				wantReady(t, w.get(), metav1.ConditionFalse, v1alpha1.ReasonSaveFailed, tc.message)
-				messages = append(messages, meta.FindStatusCondition(w.get().Status.Conditions, v1alpha1.ConditionReady).Message)
+				testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonSaveFailed, tc.message)
+				messages = append(messages, meta.FindStatusCondition(w.Get().Status.Conditions, v1alpha1.ConditionReady).Message)
 			}
 			if messages[0] != messages[1] || strings.Contains(messages[0], "4711") {
 				t.Errorf("the message does not hold still or shows passing text: %q", messages)
 			}
-			w.settle(w.reconciler())
-			wantReady(t, w.get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
-			if n := len(w.reports()); n != 1 {
+			w.Settle(w.reconciler())
+			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+			if n := len(w.Reports()); n != 1 {
 				t.Errorf("%d reports, want 1", n)
 			}
 		})
@@ -108,47 +109,47 @@ func TestAnAPIServerThatFailsIsTriedAgainAndNothingIsLost(t *testing.T) {
 
 func TestAQuotaOnReportsIsToldInTheServersWords(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
-	w.inspection(v1alpha1.InspectionSpec{})
+	w.Reader(false)
+	w.Inspection(v1alpha1.InspectionSpec{})
 	denied := apierrors.NewForbidden(schema.GroupResource{Group: v1alpha1.Group, Resource: "inspectionreports"}, "i-g1",
 		errors.New("exceeded quota: few, requested: count/inspectionreports.kubeops.io=1, used: 0, limited: 0"))
-	_, err := w.reconcile(w.reconciler(func(r *Reconciler) {
-		r.Client = interceptor.NewClient(w.client, interceptor.Funcs{
+	_, err := w.Reconcile(w.reconciler(func(s *setup) {
+		s.env.Client = interceptor.NewClient(w.Client, interceptor.Funcs{
 			Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return denied },
 		})
 	}))
 	if err == nil {
 		t.Fatal("want an error, so that it is tried again")
 	}
-	wantReady(t, w.get(), metav1.ConditionFalse, v1alpha1.ReasonSaveFailed, "exceeded quota: few")
+	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonSaveFailed, "exceeded quota: few")
 }
 
 // TestAForeignReportOfTheRunsNameIsNotTakenForIts: somebody else may write a report in the namespace, of any name.
 func TestAForeignReportOfTheRunsNameIsNotTakenForIts(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
-	w.inspection(v1alpha1.InspectionSpec{})
-	name := begin(w.get(), time.Time{}).Report
-	foreign := &v1alpha1.InspectionReport{ObjectMeta: w.meta(name), Summary: v1alpha1.ReportSummary{StartTime: metav1.NewTime(w.clock.Now())}}
-	w.create(foreign)
-	result, err := w.reconcile(w.reconciler())
+	w.Reader(false)
+	w.Inspection(v1alpha1.InspectionSpec{})
+	name := begin(w.Get(), time.Time{}).Report
+	foreign := &v1alpha1.InspectionReport{ObjectMeta: w.Meta(name), Summary: v1alpha1.ReportSummary{StartTime: metav1.NewTime(w.Clock.Now())}}
+	w.Create(foreign)
+	result, err := w.Reconcile(w.reconciler())
 	if err != nil || result.RequeueAfter != time.Minute {
 		t.Errorf("got %v, %v; want to look again in a minute", result, err)
 	}
-	wantReady(t, w.get(), metav1.ConditionFalse, v1alpha1.ReasonSaveFailed, "delete inspectionreport "+name)
-	if err := w.client.Delete(t.Context(), foreign); err != nil {
+	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonSaveFailed, "delete inspectionreport "+name)
+	if err := w.Client.Delete(t.Context(), foreign); err != nil {
 		t.Fatal(err)
 	}
-	w.settle(w.reconciler())
-	wantReady(t, w.get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+	w.Settle(w.reconciler())
+	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
 }
 
 func TestWithoutTheReportsCRDTheClusterIsNotReadForNothing(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
-	w.inspection(v1alpha1.InspectionSpec{})
-	_, err := w.reconcile(w.reconciler(crashing, func(r *Reconciler) {
-		r.Reader = interceptor.NewClient(w.client, interceptor.Funcs{
+	w.Reader(false)
+	w.Inspection(v1alpha1.InspectionSpec{})
+	_, err := w.Reconcile(w.reconciler(crashing, func(s *setup) {
+		s.env.Reader = interceptor.NewClient(w.Client, interceptor.Funcs{
 			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 				if _, ok := o.(*v1alpha1.InspectionReport); ok {
 					return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: v1alpha1.Group, Kind: "InspectionReport"}}
@@ -160,15 +161,15 @@ func TestWithoutTheReportsCRDTheClusterIsNotReadForNothing(t *testing.T) {
 	if err == nil {
 		t.Fatal("want an error, so that it is tried again")
 	}
-	wantReady(t, w.get(), metav1.ConditionFalse, v1alpha1.ReasonSaveFailed, "install the CRDs")
+	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonSaveFailed, "install the CRDs")
 }
 
 // TestAStatusThatCouldNotBeWrittenIsTriedAgain holds for problems of the user's, too, whose own error is final.
 func TestAStatusThatCouldNotBeWrittenIsTriedAgain(t *testing.T) {
 	w := newWorld(t)
-	w.inspection(v1alpha1.InspectionSpec{Schedule: "0 0 31 2 *"})
-	_, err := w.reconcile(w.reconciler(func(r *Reconciler) {
-		r.Client = interceptor.NewClient(w.client, interceptor.Funcs{
+	w.Inspection(v1alpha1.InspectionSpec{Schedule: "0 0 31 2 *"})
+	_, err := w.Reconcile(w.reconciler(func(s *setup) {
+		s.env.Client = interceptor.NewClient(w.Client, interceptor.Funcs{
 			SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
 				return apierrors.NewTooManyRequests("slow down", 1)
 			},
@@ -183,15 +184,15 @@ func TestAnInspectionThatIsDeletedOrReplacedInTheMiddleOfARun(t *testing.T) {
 	for name, again := range map[string]bool{"deleted": false, "replaced": true} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.account(false)
-			w.inspection(v1alpha1.InspectionSpec{})
-			_, err := w.reconcile(w.reconciler(func(r *Reconciler) {
-				r.Inspect = func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
-					if err := w.client.Delete(ctx, w.get()); err != nil {
+			w.Reader(false)
+			w.Inspection(v1alpha1.InspectionSpec{})
+			_, err := w.Reconcile(w.reconciler(func(s *setup) {
+				s.options.Engine = func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
+					if err := w.Client.Delete(ctx, w.Get()); err != nil {
 						return nil, err
 					}
 					if again {
-						w.inspection(v1alpha1.InspectionSpec{})
+						w.Inspection(v1alpha1.InspectionSpec{})
 					}
 					return inspect.Run(ctx, in)
 				}
@@ -202,49 +203,49 @@ func TestAnInspectionThatIsDeletedOrReplacedInTheMiddleOfARun(t *testing.T) {
 				}
 				return
 			}
-			if status := w.get().Status; err == nil || status.LastReport != "" || status.LastRunGeneration != 0 {
+			if status := w.Get().Status; err == nil || status.LastReport != "" || status.LastRunGeneration != 0 {
 				t.Errorf("got %v; the new one took over the status of the old: %+v", err, status)
 			}
-			w.settle(w.reconciler())
-			wantReady(t, w.get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+			w.Settle(w.reconciler())
+			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
 		})
 	}
 }
 
 func TestASpecThatChangesInTheMiddleOfARunIsRunNext(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
-	w.lostService("lost")
-	w.inspection(v1alpha1.InspectionSpec{})
-	_, err := w.reconcile(w.reconciler(func(r *Reconciler) {
-		r.Inspect = func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
-			w.change(func(i *v1alpha1.Inspection) { i.Spec.Ignore = []v1alpha1.IgnoreRule{{Name: "lost", Reason: "known"}} })
+	w.Reader(false)
+	w.LostService("lost")
+	w.Inspection(v1alpha1.InspectionSpec{})
+	_, err := w.Reconcile(w.reconciler(func(s *setup) {
+		s.options.Engine = func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
+			w.Change(func(i *v1alpha1.Inspection) { i.Spec.Ignore = []v1alpha1.IgnoreRule{{Name: "lost", Reason: "known"}} })
 			return inspect.Run(ctx, in)
 		}
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := w.get()
+	i := w.Get()
 	ready := meta.FindStatusCondition(i.Status.Conditions, v1alpha1.ConditionReady)
 	if i.Generation != 2 || i.Status.ObservedGeneration != 1 || ready.ObservedGeneration != 1 || !strings.Contains(ready.Message, "1 root cause") {
 		t.Errorf("generation %d, observed %d, Ready %+v; the new spec was not used yet", i.Generation, i.Status.ObservedGeneration, ready)
 	}
-	w.settle(w.reconciler())
-	wantReady(t, w.get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+	w.Settle(w.reconciler())
+	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
 }
 
 func TestEventsTellOfReportsAndProblems(t *testing.T) {
 	w := newWorld(t)
-	w.inspection(v1alpha1.InspectionSpec{})
-	if _, err := w.reconcile(w.reconciler()); err != nil {
+	w.Inspection(v1alpha1.InspectionSpec{})
+	if _, err := w.Reconcile(w.reconciler()); err != nil {
 		t.Fatal(err)
 	}
-	w.account(false)
-	w.settle(w.reconciler())
-	close(w.events.Events)
+	w.Reader(false)
+	w.Settle(w.reconciler())
+	close(w.Events.Events)
 	var got []string
-	for e := range w.events.Events {
+	for e := range w.Events.Events {
 		got = append(got, e)
 	}
 	if len(got) != 2 || !strings.HasPrefix(got[0], corev1.EventTypeWarning+" "+v1alpha1.ReasonServiceAccountNotFound) ||

@@ -2,16 +2,17 @@ package inspection
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/collect"
@@ -20,97 +21,101 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;impersonate
+// inputs reads everything that a run needs. All fields are required.
+type inputs struct {
+	reader   client.Reader
+	accounts impersonate.Source
+	clock    clock.PassiveClock
+	checks   []checks.Check
+	backends *backends.Resolver
+}
 
 // resolve reads everything that a run needs. Its errors are problems.
-func (r *Reconciler) resolve(ctx context.Context, i *v1alpha1.Inspection) (inspect.Input, error) {
-	selected, own, err := r.selectChecks(i.Spec.Checks, i.Spec.CustomChecks)
+func (in inputs) resolve(ctx context.Context, inspection *v1alpha1.Inspection) (inspect.Input, error) {
+	selected, own, err := in.selectChecks(inspection.Spec.Checks, inspection.Spec.CustomChecks)
 	if err != nil {
 		return inspect.Input{}, err
 	}
-	config, err := r.impersonate(ctx, i)
+	config, err := in.account(ctx, inspection)
 	if err != nil {
 		return inspect.Input{}, err
 	}
-	previous, err := r.previous(ctx, i)
+	previous, err := in.previous(ctx, inspection)
 	if err != nil {
 		return inspect.Input{}, err
 	}
+	spec := &inspection.Spec
 	input := inspect.Input{
 		Source:            collect.Source{Cluster: v1alpha1.LocalCluster, Config: config},
-		Scope:             collect.Scope{Namespaces: i.Spec.Namespaces, Home: i.Namespace},
+		Scope:             collect.Scope{Namespaces: spec.Namespaces, Home: inspection.Namespace},
 		Checks:            selected,
 		Custom:            own,
-		Params:            params(&i.Spec),
-		Usage:             usageOptions(i.Spec.Usage),
-		LogAnalysis:       logOptions(i.Spec.LogAnalysis),
-		Ignore:            i.Spec.Ignore,
-		ExcludeNamespaces: i.Spec.ExcludeNamespaces,
+		Params:            params(spec),
+		Usage:             usageOptions(spec.Usage),
+		LogAnalysis:       logOptions(spec.LogAnalysis),
+		Ignore:            spec.Ignore,
+		ExcludeNamespaces: spec.ExcludeNamespaces,
 		Previous:          previous,
-		Clock:             r.Clock,
+		Clock:             in.clock,
 	}
-	return input, r.openBackends(ctx, i, &input)
+	return input, in.openBackends(ctx, inspection, &input)
+}
+
+// check reports what would keep a run from starting, without starting one.
+func (in inputs) check(ctx context.Context, inspection *v1alpha1.Inspection) error {
+	if _, _, err := in.selectChecks(inspection.Spec.Checks, inspection.Spec.CustomChecks); err != nil {
+		return err
+	}
+	_, err := in.account(ctx, inspection)
+	return err
+}
+
+// account acts as the Inspection's ServiceAccount.
+func (in inputs) account(ctx context.Context, inspection *v1alpha1.Inspection) (*rest.Config, error) {
+	return in.accounts.Existing(ctx, inspection.Namespace, inspection.ServiceAccountName(), "the inspection reads with",
+		"bind ClusterRole kubeops-inspector to it")
 }
 
 // selectChecks compiles the custom checks and narrows all to what the spec selects.
-func (r *Reconciler) selectChecks(selection *v1alpha1.CheckSelection, customChecks []v1alpha1.CustomCheck) ([]checks.Check, []custom.Program, error) {
+func (in inputs) selectChecks(selection *v1alpha1.CheckSelection, customChecks []v1alpha1.CustomCheck) ([]checks.Check, []custom.Program, error) {
 	own, err := custom.Compile(customChecks)
 	if err != nil {
 		return nil, nil, problem.UserError(v1alpha1.ReasonInvalidCustomCheck, nil, "spec.customChecks: %s", err)
 	}
 	if selection == nil {
-		return r.Checks, own, nil
+		return in.checks, own, nil
 	}
-	selected, own, err := custom.Select(r.Checks, own, selection.Include, selection.Exclude)
+	selected, own, err := custom.Select(in.checks, own, selection.Include, selection.Exclude)
 	switch {
 	case err != nil:
 		return nil, nil, problem.UserError(v1alpha1.ReasonUnknownCheck, nil, "spec.checks: %s; `kubeops checks` lists them all", err)
 	case len(selected)+len(own) == 0:
-		return nil, nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.checks leaves no check to run: exclude takes all that include names")
+		return nil, nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.checks leaves no check to run: exclude removes every check that include selects")
 	}
 	return selected, own, nil
 }
 
-// impersonate makes the configuration that reads with the rights of the Inspection's ServiceAccount, and with no others.
-// The API server adds the groups of a ServiceAccount by itself.
-func (r *Reconciler) impersonate(ctx context.Context, i *v1alpha1.Inspection) (*rest.Config, error) {
-	name := i.ServiceAccountName()
-	account := &metav1.PartialObjectMetadata{}
-	account.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"))
-	err := r.Reader.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: name}, account)
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, problem.Waiting(v1alpha1.ReasonServiceAccountNotFound, time.Minute,
-			"ServiceAccount %s/%s, with whose rights to read, does not exist; kubectl -n %s create serviceaccount %s, and bind ClusterRole kubeops-inspector to it",
-			i.Namespace, name, i.Namespace, name)
-	case err != nil:
-		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "ServiceAccount %s/%s could not be read (%s)", i.Namespace, name, brief(err))
-	}
-	config := rest.CopyConfig(r.Config)
-	config.Impersonate = rest.ImpersonationConfig{UserName: fmt.Sprintf("system:serviceaccount:%s:%s", i.Namespace, name)}
-	config.QPS = -1
-	return config, nil
-}
-
-// previous is the last report, or nil when there is none any more.
-func (r *Reconciler) previous(ctx context.Context, i *v1alpha1.Inspection) (*v1alpha1.InspectionReport, error) {
-	if i.Status.LastReport == "" {
+// previous is the last report, or nil if it no longer exists.
+func (in inputs) previous(ctx context.Context, inspection *v1alpha1.Inspection) (*v1alpha1.InspectionReport, error) {
+	if inspection.Status.LastReport == "" {
 		return nil, nil
 	}
 	report := &v1alpha1.InspectionReport{}
-	err := r.Reader.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: i.Status.LastReport}, report)
+	err := in.reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: inspection.Status.LastReport}, report)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "InspectionReport %s/%s could not be read (%s)", i.Namespace, i.Status.LastReport, brief(err))
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err,
+			"cannot read InspectionReport %s/%s (%s)", inspection.Namespace, inspection.Status.LastReport, brief(err))
 	}
 	return report, nil
 }
 
-// params are what the spec says to the checks, over the defaults.
+// params are the thresholds of the spec, over the defaults.
 func params(spec *v1alpha1.InspectionSpec) checks.Params {
-	p, t := checks.DefaultParams(), spec.Thresholds
+	p := checks.DefaultParams()
+	t := spec.Thresholds
 	p.AllowedRegistries = spec.AllowedRegistries
 	sizes(spec.Usage, &p)
 	if t == nil {
@@ -127,16 +132,16 @@ func params(spec *v1alpha1.InspectionSpec) checks.Params {
 	return p
 }
 
-// brief names an error of the API server by what does not change from try to try. Where the server refuses for a reason
-// that a person must know, such as a quota, it is in the server's own words.
+// brief describes an error of the API server by what does not change from attempt to attempt. Where the server refuses for a
+// reason that a person must know, such as a quota, it quotes the server.
 func brief(err error) string {
-	const most = 512
+	const maxQuote = 512
 	reason := apierrors.ReasonForError(err)
 	switch reason {
 	case metav1.StatusReasonUnknown:
 		return "the API server did not answer"
 	case metav1.StatusReasonForbidden, metav1.StatusReasonInvalid, metav1.StatusReasonRequestEntityTooLarge:
-		return string(reason) + ": " + outcome.Clip(err.Error(), most)
+		return string(reason) + ": " + outcome.Clip(err.Error(), maxQuote)
 	default:
 		return string(reason)
 	}

@@ -7,101 +7,88 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/inspect/checks"
-	"kubeops.io/kubeops/internal/outcome"
 )
-
-// wantReady checks the Ready condition by status, reason and a part of its message, and that the status is one at rest.
-func wantReady(t *testing.T, i *v1alpha1.Inspection, status metav1.ConditionStatus, reason, message string) {
-	t.Helper()
-	for _, violation := range outcome.Violations(i.Generation, i.Status.ObservedGeneration, i.Status.Conditions) {
-		t.Error(violation)
-	}
-	ready := meta.FindStatusCondition(i.Status.Conditions, v1alpha1.ConditionReady)
-	if ready == nil || ready.Status != status || ready.Reason != reason || !strings.Contains(ready.Message, message) {
-		t.Errorf("Ready is %+v, want %s, %s and %q", ready, status, reason, message)
-	}
-}
 
 func TestAnInspectionRunsOnceForEachGenerationAndRequest(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
-	w.lostService("lost")
-	w.inspection(v1alpha1.InspectionSpec{})
+	w.Reader(false)
+	w.LostService("lost")
+	w.Inspection(v1alpha1.InspectionSpec{})
 	r := w.reconciler()
 
-	w.settle(r)
-	w.settle(r)
-	i := w.get()
-	wantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause, 1 finding, 2 gaps")
-	if n := len(w.reports()); n != 1 {
+	w.Settle(r)
+	w.Settle(r)
+	i := w.Get()
+	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause, 1 finding, 2 gaps")
+	if n := len(w.Reports()); n != 1 {
 		t.Fatalf("%d reports, want 1", n)
 	}
-	report := w.reports()[0]
+	report := w.Reports()[0]
 	if !metav1.IsControlledBy(&report, i) || report.Name != i.Status.LastReport || report.Summary.Trigger != "generation" || report.Summary.Inspection != "i" {
 		t.Errorf("report %+v of %+v", report.Summary, report.ObjectMeta)
 	}
-	if i.Status.Counts.Total() != 1 || len(i.Status.RootCauses) != 1 || i.Status.RootCauses[0].Object != "Service/"+w.namespace+"/lost" || i.Status.Changes.New != 1 {
+	if i.Status.Counts.Total() != 1 || len(i.Status.RootCauses) != 1 || i.Status.RootCauses[0].Object != "Service/"+w.Namespace+"/lost" || i.Status.Changes.New != 1 {
 		t.Errorf("status %+v", i.Status)
 	}
 
-	w.request("now, please")
-	w.settle(r)
-	w.settle(r)
-	i = w.get()
-	if n := len(w.reports()); n != 2 || i.Status.LastHandledRequest != "now, please" || i.Status.Changes.Persisting != 1 || i.Status.Changes.New != 0 {
+	w.Request("now, please")
+	w.Settle(r)
+	w.Settle(r)
+	i = w.Get()
+	if n := len(w.Reports()); n != 2 || i.Status.LastHandledRequest != "now, please" || i.Status.Changes.Persisting != 1 || i.Status.Changes.New != 0 {
 		t.Errorf("%d reports, handled %q, changes %+v", n, i.Status.LastHandledRequest, i.Status.Changes)
 	}
 
-	w.change(func(i *v1alpha1.Inspection) {
+	w.Change(func(i *v1alpha1.Inspection) {
 		i.Spec.Ignore = []v1alpha1.IgnoreRule{{Name: "lo*", Reason: "known"}}
 	})
-	w.settle(r)
-	i = w.get()
-	wantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
-	if n := len(w.reports()); n != 3 || *i.Status.Score != 100 {
+	w.Settle(r)
+	i = w.Get()
+	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+	if n := len(w.Reports()); n != 3 || *i.Status.Score != 100 {
 		t.Errorf("%d reports, score %d", n, *i.Status.Score)
 	}
 }
 
 func TestOnlyTheNewestReportsAreKept(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
-	w.inspection(v1alpha1.InspectionSpec{KeepReports: 2})
+	w.Reader(false)
+	w.Inspection(v1alpha1.InspectionSpec{KeepReports: 2})
 	// A report of somebody else, with the same label, is not ours to delete.
-	w.create(&v1alpha1.InspectionReport{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "foreign", Labels: map[string]string{v1alpha1.LabelInspection: "i"}},
-		Summary:    v1alpha1.ReportSummary{StartTime: metav1.NewTime(w.clock.Now())},
+	w.Create(&v1alpha1.InspectionReport{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: "foreign", Labels: map[string]string{v1alpha1.LabelInspection: "i"}},
+		Summary:    v1alpha1.ReportSummary{StartTime: metav1.NewTime(w.Clock.Now())},
 	})
 	r := w.reconciler()
 	for n := range 5 {
-		w.request(fmt.Sprint(n))
-		w.settle(r)
+		w.Request(fmt.Sprint(n))
+		w.Settle(r)
 	}
 	var names []string
-	for _, report := range w.reports() {
+	for _, report := range w.Reports() {
 		names = append(names, report.Name)
 	}
-	if len(names) != 3 || !strings.Contains(strings.Join(names, " "), w.get().Status.LastReport) || !strings.Contains(strings.Join(names, " "), "foreign") {
-		t.Errorf("kept %v, the newest is %s", names, w.get().Status.LastReport)
+	if len(names) != 3 || !strings.Contains(strings.Join(names, " "), w.Get().Status.LastReport) || !strings.Contains(strings.Join(names, " "), "foreign") {
+		t.Errorf("kept %v, the newest is %s", names, w.Get().Status.LastReport)
 	}
 }
 
 func TestARestrictedServiceAccountGivesAReportOfItsNamespaceAndGaps(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
-	w.lostService("lost")
-	w.create(&v1alpha1.Inspection{ObjectMeta: w.meta("i"), Spec: v1alpha1.InspectionSpec{ // all namespaces, as far as the rights go
+	w.Reader(false)
+	w.LostService("lost")
+	w.Create(&v1alpha1.Inspection{ObjectMeta: w.Meta("i"), Spec: v1alpha1.InspectionSpec{ // all namespaces, as far as the rights go
 		Thresholds: &v1alpha1.Thresholds{StartupGrace: &metav1.Duration{}},
 	}})
-	w.settle(w.reconciler())
-	report := w.reports()[0]
+	w.Settle(w.reconciler())
+	report := w.Reports()[0]
 	for _, f := range report.Findings {
-		if f.Object.Namespace != w.namespace {
+		if f.Object.Namespace != w.Namespace {
 			t.Errorf("a finding outside the namespace: %+v", f.Object)
 		}
 	}
@@ -109,7 +96,7 @@ func TestARestrictedServiceAccountGivesAReportOfItsNamespaceAndGaps(t *testing.T
 		t.Errorf("%d findings, gaps %+v", len(report.Findings), report.Gaps)
 	}
 	for _, gap := range report.Gaps {
-		if !strings.Contains(gap.Message, "system:serviceaccount:"+w.namespace+":kubeops") || gap.Remediation == "" || len(gap.Checks) == 0 {
+		if !strings.Contains(gap.Message, "system:serviceaccount:"+w.Namespace+":kubeops") || gap.Remediation == "" || len(gap.Checks) == 0 {
 			t.Errorf("gap %+v", gap)
 		}
 	}
@@ -117,12 +104,12 @@ func TestARestrictedServiceAccountGivesAReportOfItsNamespaceAndGaps(t *testing.T
 
 func TestAnExpiredIgnoreRuleIsNamedAsAGap(t *testing.T) {
 	w := newWorld(t)
-	w.account(false)
-	w.lostService("lost")
-	past := metav1.NewTime(w.clock.Now().Add(-time.Hour))
-	w.inspection(v1alpha1.InspectionSpec{Ignore: []v1alpha1.IgnoreRule{{Name: "lost", Reason: "until the move", Expires: &past}}})
-	w.settle(w.reconciler())
-	report := w.reports()[0]
+	w.Reader(false)
+	w.LostService("lost")
+	past := metav1.NewTime(w.Clock.Now().Add(-time.Hour))
+	w.Inspection(v1alpha1.InspectionSpec{Ignore: []v1alpha1.IgnoreRule{{Name: "lost", Reason: "until the move", Expires: &past}}})
+	w.Settle(w.reconciler())
+	report := w.Reports()[0]
 	found := false
 	for _, gap := range report.Gaps {
 		found = found || gap.Reason == v1alpha1.GapIgnoreRuleExpired && strings.Contains(gap.Message, "until the move")

@@ -39,9 +39,9 @@ func TestSamplesAreAcceptedAsTheyStand(t *testing.T) {
 					t.Fatal(err)
 				}
 				if object.GetNamespace() != "" {
-					object.SetNamespace(w.namespace) // theirs need not exist
+					object.SetNamespace(w.Namespace) // theirs need not exist
 				}
-				if err := w.client.Create(t.Context(), object, client.DryRunAll, client.FieldValidation("Strict")); err != nil {
+				if err := w.Client.Create(t.Context(), object, client.DryRunAll, client.FieldValidation("Strict")); err != nil {
 					t.Error(err)
 				}
 				if object.GroupVersionKind().Group == v1alpha1.Group {
@@ -65,11 +65,11 @@ func (w *world) wantRunnable(object *unstructured.Unstructured) {
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, i); err != nil {
 		w.t.Fatal(err)
 	}
-	i.CreationTimestamp.Time = w.clock.Now()
-	if _, err := due(i, w.clock.Now()); err != nil {
+	i.CreationTimestamp.Time = w.Clock.Now()
+	if _, err := due(i, w.Clock.Now()); err != nil {
 		w.t.Error(err)
 	}
-	if _, _, err := w.reconciler().selectChecks(i.Spec.Checks, i.Spec.CustomChecks); err != nil {
+	if _, _, err := (inputs{checks: checks.Builtin()}).selectChecks(i.Spec.Checks, i.Spec.CustomChecks); err != nil {
 		w.t.Error(err)
 	}
 	own, err := custom.Compile(i.Spec.CustomChecks)

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -68,7 +69,7 @@ func due(i *v1alpha1.Inspection, now time.Time) (plan, error) {
 // begin makes the run that is due, or nil.
 func begin(i *v1alpha1.Inspection, missed time.Time) *v1alpha1.InspectionRun {
 	run := &v1alpha1.InspectionRun{Generation: i.Generation}
-	request := requested(i)
+	request := kind.Request(i)
 	var part, key string
 	switch {
 	case request != "" && request != i.Status.LastHandledRequest:
@@ -87,17 +88,6 @@ func begin(i *v1alpha1.Inspection, missed time.Time) *v1alpha1.InspectionRun {
 	}
 	run.Report = reportName(i, run.Trigger, part, key)
 	return run
-}
-
-// requested is the request of the annotation as the status records it. An annotation may be 256 KiB long; a value over 128
-// bytes is known by its hash.
-func requested(i *v1alpha1.Inspection) string {
-	value := i.Annotations[v1alpha1.AnnotationRequestedAt]
-	if len(value) <= 128 {
-		return value
-	}
-	sum := sha256.Sum256([]byte(value))
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // timePart is a scheduled time within a report's name; seconds only where there are any, which is with @every alone.

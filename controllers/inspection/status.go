@@ -15,8 +15,9 @@ const (
 )
 
 // record puts the result of a finished run into the status.
-func record(i *v1alpha1.Inspection, run *v1alpha1.InspectionRun, report *v1alpha1.InspectionReport) {
-	s, summary := &i.Status, report.Summary
+func record(inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun, report *v1alpha1.InspectionReport) {
+	s := &inspection.Status
+	summary := report.Summary
 	s.ActiveRun = nil
 	s.LastRunGeneration = run.Generation
 	switch run.Trigger {
@@ -27,8 +28,7 @@ func record(i *v1alpha1.Inspection, run *v1alpha1.InspectionRun, report *v1alpha
 	}
 	started := summary.StartTime
 	s.LastRunTime, s.LastReport = &started, report.Name
-	score, counts, changes := summary.Score, summary.Counts, summary.Changes
-	s.Score, s.Counts, s.Changes, s.Gaps = &score, &counts, &changes, summary.Gaps
+	s.Score, s.Counts, s.Changes, s.Gaps = &summary.Score, &summary.Counts, &summary.Changes, summary.Gaps
 	s.RootCauses = nil
 	for _, f := range report.Findings {
 		if f.CausedBy == "" && len(s.RootCauses) < maxRootCauses {
@@ -46,8 +46,8 @@ func objectText(o v1alpha1.ObjectReference) string {
 	return o.Kind + "/" + o.Namespace + "/" + o.Name
 }
 
-// verdict is a report in one short line, for the column that `kubectl get` shows.
-func verdict(report *v1alpha1.InspectionReport) string {
+// summarize is a report in one short line, for the column that `kubectl get` shows.
+func summarize(report *v1alpha1.InspectionReport) string {
 	s := report.Summary
 	text := "nothing found"
 	if s.RootCauses > 0 {

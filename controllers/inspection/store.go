@@ -12,112 +12,124 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/internal/problem"
 )
 
 // +kubebuilder:rbac:groups=kubeops.io,resources=inspectionreports,verbs=get;list;create;delete
 
-// stored returns the report of a run that an earlier try has saved, or nil.
-func (r *Reconciler) stored(ctx context.Context, i *v1alpha1.Inspection, run *v1alpha1.InspectionRun) (*v1alpha1.InspectionReport, error) {
+// reports is the store of InspectionReports. All fields are required.
+type reports struct {
+	client client.Client
+	reader client.Reader
+	clock  clock.PassiveClock
+	events events.EventRecorder
+}
+
+// existing returns the report of a run that an earlier attempt has saved, or nil.
+func (r reports) existing(ctx context.Context, inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun) (*v1alpha1.InspectionReport, error) {
 	report := &v1alpha1.InspectionReport{}
-	err := r.Reader.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: run.Report}, report)
+	err := r.reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: run.Report}, report)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case meta.IsNoMatchError(err):
 		return nil, noReports(err) // known before the cluster is read for nothing
 	case err != nil:
-		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "InspectionReport %s/%s could not be read (%s)", i.Namespace, run.Report, brief(err))
-	case !metav1.IsControlledBy(report, i):
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read InspectionReport %s/%s (%s)", inspection.Namespace, run.Report, brief(err))
+	case !metav1.IsControlledBy(report, inspection):
 		return nil, problem.Waiting(v1alpha1.ReasonSaveFailed, time.Minute,
-			"InspectionReport %s/%s has the name of this run's report but belongs to something else; rename or delete it (kubectl -n %s delete inspectionreport %s)",
-			i.Namespace, run.Report, i.Namespace, run.Report)
+			"InspectionReport %s/%s exists and belongs to another owner; delete it (kubectl -n %s delete inspectionreport %s)",
+			inspection.Namespace, run.Report, inspection.Namespace, run.Report)
 	}
 	return report, nil
 }
 
-// save writes the report of a run under the name that follows from the run. Where a report of that name is there already,
-// an earlier try wrote it, and that one counts.
-func (r *Reconciler) save(ctx context.Context, i *v1alpha1.Inspection, run *v1alpha1.InspectionRun, report *v1alpha1.InspectionReport) (*v1alpha1.InspectionReport, error) {
+// save writes the report of a run under the name that follows from the run. A report of that name that exists already was
+// written by an earlier attempt, and that one counts.
+func (r reports) save(ctx context.Context, inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun, report *v1alpha1.InspectionReport) (*v1alpha1.InspectionReport, error) {
 	report.ObjectMeta = metav1.ObjectMeta{
-		Namespace: i.Namespace, Name: run.Report, Labels: map[string]string{v1alpha1.LabelInspection: label(i.Name)},
+		Namespace: inspection.Namespace, Name: run.Report, Labels: map[string]string{v1alpha1.LabelInspection: Label(inspection.Name)},
 	}
-	for _, c := range i.Spec.Channels {
+	for _, c := range inspection.Spec.Channels {
 		report.Labels[v1alpha1.LabelUndelivered] = "true"
 		report.Deliveries = append(report.Deliveries, v1alpha1.ReportDelivery{Channel: c.Name, State: v1alpha1.DeliveryPending})
 	}
-	report.Summary.Inspection, report.Summary.Trigger, report.Summary.ScheduledTime = i.Name, run.Trigger, run.ScheduledTime
-	err := controllerutil.SetControllerReference(i, report, r.Client.Scheme())
+	report.Summary.Inspection, report.Summary.Trigger, report.Summary.ScheduledTime = inspection.Name, run.Trigger, run.ScheduledTime
+	err := controllerutil.SetControllerReference(inspection, report, r.client.Scheme())
 	if err == nil {
-		err = r.Client.Create(ctx, report)
+		err = r.client.Create(ctx, report)
 	}
 	switch {
 	case err == nil:
 		return report, nil
 	case apierrors.IsAlreadyExists(err):
-		return r.winner(ctx, i, run)
+		return r.existingReport(ctx, inspection, run)
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return nil, noReports(err)
 	default:
-		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, err, "InspectionReport %s/%s could not be saved (%s)", i.Namespace, run.Report, brief(err))
+		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, err, "cannot save InspectionReport %s/%s (%s)", inspection.Namespace, run.Report, brief(err))
 	}
 }
 
-// winner is the report that was saved under the same name while this one was made.
-func (r *Reconciler) winner(ctx context.Context, i *v1alpha1.Inspection, run *v1alpha1.InspectionRun) (*v1alpha1.InspectionReport, error) {
-	report, err := r.stored(ctx, i, run)
+// existingReport is the report that was saved under the same name in the meantime.
+func (r reports) existingReport(ctx context.Context, inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun) (*v1alpha1.InspectionReport, error) {
+	report, err := r.existing(ctx, inspection, run)
 	if err == nil && report == nil {
-		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, nil, "InspectionReport %s/%s could not be saved: another was there and is gone again", i.Namespace, run.Report)
+		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, nil, "InspectionReport %s/%s cannot be saved: another of its name existed and was deleted", inspection.Namespace, run.Report)
 	}
 	return report, err
 }
 
-// noReports is the problem of an installation of which a half is missing.
+// noReports is the problem of an installation without the CRD of reports.
 func noReports(err error) *problem.Problem {
 	return problem.Retrying(v1alpha1.ReasonSaveFailed, err,
-		"the report cannot be saved: the cluster does not know InspectionReports; install the CRDs (kubectl apply --server-side -k config/crd)")
+		"cannot save the report: the cluster does not serve InspectionReports; install the CRDs (kubectl apply --server-side -k config/crd)")
 }
 
-// prune deletes the oldest reports of an Inspection beyond those it keeps, never the newest, and none that a channel has still to
-// tell of and may get to. They are listed as metadata, since one may be large.
-func (r *Reconciler) prune(ctx context.Context, i *v1alpha1.Inspection, newest string) error {
+// prune deletes the oldest reports of an Inspection beyond those it keeps, never the newest, and none that a channel may still
+// deliver. They are listed as metadata, since one may be large.
+func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, newest string) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("InspectionReportList"))
-	err := r.Reader.List(ctx, list, client.InNamespace(i.Namespace), client.MatchingLabels{v1alpha1.LabelInspection: label(i.Name)})
+	err := r.reader.List(ctx, list, client.InNamespace(inspection.Namespace), client.MatchingLabels{v1alpha1.LabelInspection: Label(inspection.Name)})
 	if err != nil {
-		return problem.Retrying(v1alpha1.ReasonRetrying, err, "the reports of Inspection %s/%s could not be listed (%s)", i.Namespace, i.Name, brief(err))
+		return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot list the reports of Inspection %s/%s (%s)", inspection.Namespace, inspection.Name, brief(err))
 	}
 	own := slices.DeleteFunc(list.Items, func(m metav1.PartialObjectMetadata) bool {
-		return !metav1.IsControlledBy(&m, i) || m.Name == newest
+		return !metav1.IsControlledBy(&m, inspection) || m.Name == newest
 	})
 	slices.SortFunc(own, func(a, b metav1.PartialObjectMetadata) int {
 		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(b.Name, a.Name))
 	})
-	for n := i.KeepReports() - 1; n < len(own); n++ {
+	for n := inspection.KeepReports() - 1; n < len(own); n++ {
 		report := own[n]
-		if report.Labels[v1alpha1.LabelUndelivered] != "" && r.Clock.Since(report.CreationTimestamp.Time) < v1alpha1.UndeliveredFor {
+		if report.Labels[v1alpha1.LabelUndelivered] != "" && r.clock.Since(report.CreationTimestamp.Time) < v1alpha1.UndeliveredFor {
 			continue
 		}
-		if err := r.Client.Delete(ctx, &report); client.IgnoreNotFound(err) != nil {
-			return problem.Retrying(v1alpha1.ReasonRetrying, err, "InspectionReport %s/%s could not be deleted (%s)", i.Namespace, report.Name, brief(err))
+		if err := r.client.Delete(ctx, &report); client.IgnoreNotFound(err) != nil {
+			return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot delete InspectionReport %s/%s (%s)", inspection.Namespace, report.Name, brief(err))
 		}
 		if report.Labels[v1alpha1.LabelUndelivered] != "" {
-			r.tell(i, corev1.EventTypeWarning, "ReportNotDelivered", "InspectionReport "+report.Name+" was deleted a day after it was saved, and some channel was never told of it; kubectl get notificationchannels says why")
+			kind.Event(r.events, inspection, corev1.EventTypeWarning, "ReportNotDelivered", "Inspect", "InspectionReport "+report.Name+
+				" was deleted a day after it was saved, and at least one channel never delivered it; run kubectl get notificationchannels to see why")
 		}
 	}
 	return nil
 }
 
-// label is the Inspection's name as a label's value, which may have 63 characters.
-func label(name string) string {
-	const most = 63
-	if len(name) <= most {
+// Label is the Inspection's name as the value of a label, which may have 63 characters.
+func Label(name string) string {
+	const maxLabel = 63
+	if len(name) <= maxLabel {
 		return name
 	}
 	sum := sha256.Sum256([]byte(name))
-	return name[:most-9] + "-" + hex.EncodeToString(sum[:4])
+	return name[:maxLabel-9] + "-" + hex.EncodeToString(sum[:4])
 }

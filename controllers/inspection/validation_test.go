@@ -54,8 +54,8 @@ func TestTheAPIServerRefusesWhatCannotBeMeant(t *testing.T) {
 		"a label that is none":              {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{MatchLabels: map[string]string{"a-b": "c"}}}, "Prometheus labels"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			i := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, GenerateName: "v-"}, Spec: tc.spec}
-			err := w.client.Create(t.Context(), i, client.DryRunAll)
+			i := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, GenerateName: "v-"}, Spec: tc.spec}
+			err := w.Client.Create(t.Context(), i, client.DryRunAll)
 			switch {
 			case tc.want == "" && err != nil:
 				t.Errorf("refused: %v", err)
@@ -72,26 +72,26 @@ func TestAReportIsWrittenOnce(t *testing.T) {
 		ID: "a", Check: "c", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh, Message: "m",
 		Object: v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Pod", Name: "p"},
 	}
-	report := &v1alpha1.InspectionReport{ObjectMeta: w.meta("r"), Summary: v1alpha1.ReportSummary{StartTime: metav1.NewTime(w.clock.Now())}, Findings: []v1alpha1.Finding{finding}}
-	w.create(report)
+	report := &v1alpha1.InspectionReport{ObjectMeta: w.Meta("r"), Summary: v1alpha1.ReportSummary{StartTime: metav1.NewTime(w.Clock.Now())}, Findings: []v1alpha1.Finding{finding}}
+	w.Create(report)
 	report.Labels = map[string]string{"team": "a"}
-	if err := w.client.Update(t.Context(), report); err != nil {
+	if err := w.Client.Update(t.Context(), report); err != nil {
 		t.Errorf("labels may change: %v", err)
 	}
 	report.Findings[0].Message = "another"
-	if err := w.client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
+	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
 		t.Errorf("findings were changed: %v", err)
 	}
 	report.Findings[0].Message, report.Summary.Score = "m", 1
-	if err := w.client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
+	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
 		t.Errorf("the summary was changed: %v", err)
 	}
 	report.Summary.Score, report.Findings = 0, nil
-	if err := w.client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
+	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
 		t.Errorf("the findings were taken away: %v", err)
 	}
 	report.Findings, report.Gaps = []v1alpha1.Finding{finding}, []v1alpha1.Gap{{Cluster: "local", Source: "pods", Reason: "Forbidden", Message: "m"}}
-	if err := w.client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
+	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
 		t.Errorf("a gap was added: %v", err)
 	}
 }

@@ -4,34 +4,34 @@ import (
 	"context"
 	"fmt"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/controllers/kind"
+	"kubeops.io/kubeops/controllers/probe"
+	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
 )
 
-func wantsDataView(b *v1alpha1.LogBackend) bool {
-	return b.Spec.Elasticsearch != nil && b.Spec.Elasticsearch.DataView != nil
+// dataViewPart keeps the data view of Kibana or OpenSearch Dashboards, with condition DataViewReady.
+func dataViewPart() probe.Part[*v1alpha1.LogBackend, *connection] {
+	return probe.Part[*v1alpha1.LogBackend, *connection]{
+		Condition: v1alpha1.ConditionDataViewReady,
+		Wanted: func(b *v1alpha1.LogBackend) bool {
+			return b.Spec.Elasticsearch != nil && b.Spec.Elasticsearch.DataView != nil
+		},
+		NeedsProof: true,
+		Reconcile:  putDataView,
+	}
 }
 
-// dataView keeps the data view of a back end that was just proven, and says so beside Ready: without it logs are as good as before.
-func (r *Reconciler) dataView(ctx context.Context, b *v1alpha1.LogBackend, opened *backends.Logs) {
-	if !wantsDataView(b) {
-		return
-	}
-	conditions := r.ConditionsOf(subject(b))
-	product, err := opened.PutDataView(ctx, b)
+func putDataView(ctx context.Context, scope *kind.Scope[*v1alpha1.LogBackend], c *connection) outcome.Auxiliary {
+	b := scope.Object
+	product, err := c.PutDataView(ctx, b)
 	switch p := problem.As(err); {
 	case err == nil:
-		conditions.Aside(v1alpha1.ConditionDataViewReady, metav1.ConditionTrue, v1alpha1.ReasonSucceeded,
-			fmt.Sprintf("%s has the data view for %s", product, b.Spec.Elasticsearch.Index))
+		return outcome.True(v1alpha1.ReasonSucceeded, fmt.Sprintf("%s has the data view for %s", product, b.Spec.Elasticsearch.Index))
 	case p != nil:
-		conditions.Aside(v1alpha1.ConditionDataViewReady, metav1.ConditionFalse, p.Reason, opened.Clean("spec.elasticsearch.dataView: "+p.Message, maxMessage))
+		return outcome.False(p.Reason, c.Redact("spec.elasticsearch.dataView: "+p.Message, 1024))
 	default:
-		conditions.Aside(v1alpha1.ConditionDataViewReady, metav1.ConditionFalse, v1alpha1.ReasonRetrying, "the data view could not be made; the manager's log names the error")
+		return outcome.False(v1alpha1.ReasonRetrying, "unexpected error while writing the data view; see the manager's log")
 	}
 }
-
-// maxMessage of a condition, in runes.
-const maxMessage = 1024

@@ -23,9 +23,8 @@ func TestADataViewHasAConditionOfItsOwn(t *testing.T) {
 	}))
 	defer kibana.Close()
 	w := newWorld(t, healthy())
-	w.r.Backends.Egress.AllowLoopback = true
 	w.backend(func(s *v1alpha1.LogBackendSpec) { s.Elasticsearch.DataView = &v1alpha1.DataView{URL: kibana.URL} })
-	b, _ := w.turn()
+	b, _ := w.reconcile()
 	if c := condition(b, v1alpha1.ConditionDataViewReady); c.Status != metav1.ConditionTrue || !strings.Contains(c.Message, "Kibana has the data view for logs-*") {
 		t.Errorf("%+v", c)
 	}
@@ -33,13 +32,13 @@ func TestADataViewHasAConditionOfItsOwn(t *testing.T) {
 		t.Errorf("%q", wrote)
 	}
 	status = http.StatusUnauthorized
-	b, _ = w.turn()
+	b, _ = w.reconcile()
 	if c := condition(b, v1alpha1.ConditionDataViewReady); c.Status != metav1.ConditionFalse || c.Reason != v1alpha1.ReasonUnauthorized ||
 		!strings.Contains(c.Message, "spec.elasticsearch.dataView") || condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
 		t.Errorf("%+v", b.Status.Conditions)
 	}
 	w.change(func(b *v1alpha1.LogBackend) { b.Spec.Elasticsearch.DataView = nil })
-	if b, _ = w.turn(); condition(b, v1alpha1.ConditionDataViewReady).Type != "" {
+	if b, _ = w.reconcile(); condition(b, v1alpha1.ConditionDataViewReady).Type != "" {
 		t.Errorf("%+v", b.Status.Conditions)
 	}
 }

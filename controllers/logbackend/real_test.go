@@ -3,7 +3,6 @@ package logbackend
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,11 +18,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/backend"
-	"kubeops.io/kubeops/internal/backends"
-	"kubeops.io/kubeops/internal/provider"
-	"kubeops.io/kubeops/internal/provider/builtin"
-	"kubeops.io/kubeops/internal/secretref"
+	"kubeops.io/kubeops/controllers/environment"
 	"kubeops.io/kubeops/internal/testkit/servers"
 	"kubeops.io/kubeops/internal/testkit/tenant"
 )
@@ -158,25 +152,11 @@ func startManager(t *testing.T, n *tenant.Tenant) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	types, err := builtin.Logs()
+	env, err := environment.New(manager, environment.Settings{Metrics: prometheus.NewRegistry(), AllowLoopback: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown, err := backend.NewMetrics(prometheus.NewRegistry())
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &Reconciler{
-		Keeper: backend.Keeper{
-			Kind: "LogBackend", Client: manager.GetClient(), Reader: manager.GetAPIReader(), Clock: clock.RealClock{},
-			Events: manager.GetEventRecorder("kubeops"), Metrics: shown, Cadence: backend.NewCadence(rand.Float64),
-			DataSources: &backend.DataSources{Config: realAPI},
-		},
-		Backends: &backends.Resolver{
-			Secrets: &secretref.Source{Reader: manager.GetAPIReader(), Config: manager.GetConfig()}, LogTypes: types, Egress: provider.Egress{AllowLoopback: true},
-		},
-	}
-	if err := r.SetupWithManager(manager); err != nil {
+	if err := Setup(manager, env); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

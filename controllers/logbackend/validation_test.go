@@ -105,7 +105,7 @@ func TestDefaultsAreShownInTheSpec(t *testing.T) {
 func TestTablesFitTheScreen(t *testing.T) {
 	w := newWorld(t, healthy())
 	w.backend()
-	w.turn()
+	w.reconcile()
 	long := &v1alpha1.LogBackend{ObjectMeta: w.Meta("production-elasticsearch-frankfurt"), Spec: elastic("http://es")}
 	w.Create(long)
 	long.Status = w.get().Status

@@ -30,7 +30,7 @@ func TestADataSourceIsWrittenWithTheTenantsRights(t *testing.T) {
 		t.Helper()
 		var b *v1alpha1.MetricsBackend
 		w.Eventually(func() error {
-			b, _ = w.turn()
+			b, _ = w.reconcile()
 			if c := condition(b, v1alpha1.ConditionDataSourceReady); c.Reason != reason {
 				return fmt.Errorf("%s: %s", c.Reason, c.Message)
 			}
@@ -73,7 +73,7 @@ func TestADataSourceIsWrittenWithTheTenantsRights(t *testing.T) {
 
 	w.change(func(b *v1alpha1.MetricsBackend) { b.Spec.Grafana = nil })
 	w.Eventually(func() error {
-		b, _ := w.turn()
+		b, _ := w.reconcile()
 		if c := condition(b, v1alpha1.ConditionDataSourceReady); c.Reason != "" {
 			return fmt.Errorf("%s: %s", c.Reason, c.Message)
 		}

@@ -34,7 +34,7 @@ func TestEachStepToAWorkingLoginIsNamed(t *testing.T) {
 		t.Helper()
 		var c metav1.Condition
 		w.Eventually(func() error {
-			b, after := w.turn()
+			b, after := w.reconcile()
 			if c = condition(b, v1alpha1.ConditionReady); c.Reason != reason {
 				return fmt.Errorf("%s: %s", c.Reason, c.Message)
 			}

@@ -2,7 +2,6 @@ package metricsbackend
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -12,16 +11,13 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/backend"
-	"kubeops.io/kubeops/internal/backends"
-	"kubeops.io/kubeops/internal/outcome"
+	"kubeops.io/kubeops/controllers/environment"
+	"kubeops.io/kubeops/controllers/kind"
+	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
-	"kubeops.io/kubeops/internal/secretref"
-	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/tenant"
 )
 
@@ -29,22 +25,7 @@ import (
 var realAPI *rest.Config
 
 func TestMain(m *testing.M) {
-	os.Exit(runAll(m))
-}
-
-func runAll(m *testing.M) int {
-	config, stop, err := testkit.StartAPIServer()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	realAPI = config
-	code := m.Run()
-	if err := stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "stop the API server:", err)
-		return 1
-	}
-	return code
+	os.Exit(testsuite.Run(m, &realAPI))
 }
 
 // server is what the fake back ends of a test answer; nil functions do not exist there.
@@ -151,28 +132,20 @@ type world struct {
 	t        *testing.T
 	server   *server
 	registry *prometheus.Registry
-	r        *Reconciler
+	env      *environment.Environment
+	r        *kind.Reconciler[*v1alpha1.MetricsBackend]
 }
 
 func newWorld(t *testing.T, s *server) *world {
 	t.Helper()
 	n := tenant.New(t, realAPI)
 	registry := prometheus.NewRegistry()
-	shown, err := backend.NewMetrics(registry)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{Tenant: n, t: t, server: s, registry: registry}
-	w.r = &Reconciler{
-		Keeper: backend.Keeper{
-			Kind: "MetricsBackend", Client: n.Client, Reader: n.Client, Clock: n.Clock, Events: n.Events, Metrics: shown,
-			Cadence: backend.NewCadence(func() float64 { return 0 }), DataSources: &backend.DataSources{Config: realAPI},
-		},
-		Backends: &backends.Resolver{Secrets: &secretref.Source{Reader: n.Client, Config: realAPI}, MetricsTypes: s.registry(t)},
-	}
+	w := &world{Tenant: n, t: t, server: s, registry: registry, env: testsuite.NewEnvironment(t, n, registry)}
+	w.env.Backends.MetricsTypes = s.registry(t)
+	w.r = New(w.env, testsuite.Steady())
 	t.Cleanup(func() {
 		if s.open != s.closed {
-			t.Errorf("%d back ends were opened and %d closed", s.open, s.closed)
+			t.Errorf("%d backends were opened and %d closed", s.open, s.closed)
 		}
 	})
 	return w
@@ -208,18 +181,12 @@ func (w *world) change(how func(*v1alpha1.MetricsBackend)) {
 	w.Update(b)
 }
 
-// turn reconciles once, checks the rules for every status, and returns it and when the next turn is.
-func (w *world) turn() (*v1alpha1.MetricsBackend, time.Duration) {
+// reconcile once, and return the object and when the next reconcile is due.
+func (w *world) reconcile() (*v1alpha1.MetricsBackend, time.Duration) {
 	w.t.Helper()
-	result, err := w.r.Reconcile(w.t.Context(), ctrl.Request{NamespacedName: w.Key("b")})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	b := w.get()
-	if found := outcome.Violations(b.Generation, b.Status.ObservedGeneration, b.Status.Conditions); len(found) > 0 {
-		w.t.Errorf("the status breaks the rules: %q", found)
-	}
-	return b, result.RequeueAfter
+	object := w.get()
+	after := testsuite.MustReconcile(w.t, w.r, w.Tenant, object)
+	return object, after
 }
 
 // condition of a MetricsBackend; an empty one where it is not there.

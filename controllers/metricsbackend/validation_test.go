@@ -108,7 +108,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 	s := healthy()
 	w := newWorld(t, s)
 	w.backend()
-	w.turn()
+	w.reconcile()
 	long := &v1alpha1.MetricsBackend{ObjectMeta: w.Meta("production-victoria-metrics"), Spec: v1alpha1.MetricsBackendSpec{
 		Type: v1alpha1.MetricsBackendVictoriaMetrics, VictoriaMetrics: &v1alpha1.VictoriaMetricsBackend{URL: "http://vm:8428"},
 	}}
@@ -124,7 +124,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 			t.Errorf("%d columns, more than %d: %s", n, tenant.Screen, line)
 		}
 	}
-	for _, part := range []string{"NAME", "TYPE", "VERSION", "READY   STATUS", "prometheus", "2.53.1", "True    queries are answered"} {
+	for _, part := range []string{"NAME", "TYPE", "VERSION", "READY   STATUS", "prometheus", "2.53.1", "True    the server answers queries"} {
 		if !strings.Contains(lines, part) {
 			t.Errorf("%q is not in\n%s", part, lines)
 		}

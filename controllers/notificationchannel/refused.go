@@ -2,20 +2,21 @@ package notificationchannel
 
 import (
 	"context"
-	"slices"
+	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/internal/problem"
 )
 
 const (
-	// mostRefused messages of a turn: where as many are refused, all are.
-	mostRefused = 5
-	// refusedFor is how long a message is sent again that the other side refuses while it takes others.
+	// maxRefused messages of one reconcile: a receiver that refuses as many refuses all.
+	maxRefused = 5
+	// refusedFor is how long a message is retried that the receiver refuses while it accepts others.
 	refusedFor = time.Hour
 )
 
@@ -27,32 +28,33 @@ type refusal struct {
 	since time.Time
 }
 
-// giveUp ends the trying of messages that have been refused for long, where the other side took others in this turn: what it refuses
-// is the message, and not the channel. What is left of the problem is returned.
-func (t *turn) giveUp(ctx context.Context, refused []refusal) error {
-	if !t.others {
+// giveUp stops retrying messages that have been refused for long, if the receiver accepted others in this reconcile: then the
+// message is at fault, and not the channel. It returns what is left of the problem.
+func (d *delivery) giveUp(ctx context.Context, refused []refusal) error {
+	if !d.acceptedOthers {
 		return refused[0].problem
 	}
 	for _, r := range refused {
-		if t.r.Clock.Since(r.since) < refusedFor {
+		if d.clock.Since(r.since) < refusedFor {
 			return r.problem
 		}
 		report := &v1alpha1.InspectionReport{}
-		if err := t.r.Reader.Get(ctx, r.report, report); err != nil {
-			return problem.Retrying(v1alpha1.ReasonRetrying, err, "InspectionReport %s/%s could not be read", r.report.Namespace, r.report.Name)
+		if err := d.reader.Get(ctx, r.report, report); err != nil {
+			return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read InspectionReport %s/%s", r.report.Namespace, r.report.Name)
 		}
-		n := slices.IndexFunc(report.Deliveries, func(d v1alpha1.ReportDelivery) bool { return d.Channel == t.channel.Name })
+		n := d.entryIn(report)
 		if n < 0 {
 			continue
 		}
-		d := report.Deliveries[n]
-		d.Refused++
-		if err := t.note(ctx, report, n, d); err != nil {
+		entry := report.Deliveries[n]
+		entry.Refused++
+		if err := d.recordProgress(ctx, report, n, entry); err != nil {
 			return err
 		}
-		t.r.Events.Eventf(t.channel, nil, corev1.EventTypeWarning, "MessageRefused", "Deliver",
-			"a message of InspectionReport %s was refused for %s while others were taken, and is not sent any more: %s", report.Name, refusedFor, t.opened.Clean(r.problem.Message, 512))
-		t.wait = time.Second // the rest of the report
+		kind.Event(d.events, d.channel, corev1.EventTypeWarning, "MessageRefused", "Deliver", fmt.Sprintf(
+			"gave up on a message of InspectionReport %s, which the receiver refused for %s while it accepted others: %s",
+			report.Name, refusedFor, d.Redact(r.problem.Message, 512)))
+		d.wait = time.Second // the rest of the report
 	}
 	return nil
 }

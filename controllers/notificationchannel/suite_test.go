@@ -2,7 +2,6 @@ package notificationchannel
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"testing"
@@ -16,13 +15,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/backend"
-	"kubeops.io/kubeops/internal/backends"
-	"kubeops.io/kubeops/internal/outcome"
-	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/controllers/environment"
+	"kubeops.io/kubeops/controllers/kind"
+	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/provider/builtin"
-	"kubeops.io/kubeops/internal/secretref"
-	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/tenant"
 )
 
@@ -30,29 +26,14 @@ import (
 var realAPI *rest.Config
 
 func TestMain(m *testing.M) {
-	os.Exit(runAll(m))
-}
-
-func runAll(m *testing.M) int {
-	config, stop, err := testkit.StartAPIServer()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	realAPI = config
-	code := m.Run()
-	if err := stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "stop the API server:", err)
-		return 1
-	}
-	return code
+	os.Exit(testsuite.Run(m, &realAPI))
 }
 
 // world is a namespace with a NotificationChannel named c, which posts to a receiver, and its reconciler.
 type world struct {
 	*tenant.Tenant
 	t        *testing.T
-	r        *Reconciler
+	r        *kind.Reconciler[*v1alpha1.NotificationChannel]
 	receiver *receiver
 }
 
@@ -64,29 +45,18 @@ func newWorld(t *testing.T) *world {
 }
 
 // restart makes a new reconciler, as a new process does.
-func (w *world) restart(with ...func(*Reconciler)) {
+func (w *world) restart(with ...func(*environment.Environment)) {
 	w.t.Helper()
-	shown, err := backend.NewMetrics(prometheus.NewRegistry())
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	types, err := builtin.Channels()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.r = &Reconciler{
-		Keeper: backend.Keeper{
-			Kind: "NotificationChannel", Client: w.Client, Reader: w.Client, Clock: w.Clock, Events: w.Events, Metrics: shown,
-			Cadence: backend.NewCadence(func() float64 { return 0 }), DataSources: &backend.DataSources{Config: realAPI},
-		},
-		Backends: &backends.Resolver{
-			Secrets: &secretref.Source{Reader: w.Client, Config: realAPI}, ChannelTypes: types, Egress: provider.Egress{AllowLoopback: true},
-		},
-		Redact: func(text string) string { return text }, Pace: NewPace(),
-	}
+	env := testsuite.NewEnvironment(w.t, w.Tenant, prometheus.NewRegistry())
+	env.Backends.ChannelTypes = types
 	for _, change := range with {
-		change(w.r)
+		change(env)
 	}
+	w.r = New(env, testsuite.Steady(), func(text string) string { return text })
 }
 
 // channel makes a webhook to the receiver, named c.
@@ -150,18 +120,12 @@ func broken(id string) v1alpha1.Finding {
 	}
 }
 
-// turn reconciles once, checks the rules for every status, and returns it and when the next turn is.
-func (w *world) turn() (*v1alpha1.NotificationChannel, time.Duration) {
+// reconcile once, and return the object and when the next reconcile is due.
+func (w *world) reconcile() (*v1alpha1.NotificationChannel, time.Duration) {
 	w.t.Helper()
-	result, err := w.r.Reconcile(w.t.Context(), ctrl.Request{NamespacedName: w.Key("c")})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	c := w.get()
-	if found := outcome.Violations(c.Generation, c.Status.ObservedGeneration, c.Status.Conditions); len(found) > 0 {
-		w.t.Errorf("the status breaks the rules: %q", found)
-	}
-	return c, result.RequeueAfter
+	object := w.get()
+	after := testsuite.MustReconcile(w.t, w.r, w.Tenant, object)
+	return object, after
 }
 
 func ready(c *v1alpha1.NotificationChannel) metav1.Condition {
@@ -193,7 +157,7 @@ func (f *failing) Patch(ctx context.Context, o client.Object, p client.Patch, op
 func (w *world) crash(f *failing) {
 	w.t.Helper()
 	f.Client = w.Client
-	w.restart(func(r *Reconciler) { r.Client = f })
+	w.restart(func(e *environment.Environment) { e.Client = f })
 	defer func() {
 		if recover() == nil {
 			w.t.Error("the process did not crash")

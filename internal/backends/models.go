@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -201,6 +202,19 @@ func (m *Meters) Save(ctx context.Context, p *v1alpha1.AIProvider) error {
 		}
 		return nil
 	})
+}
+
+// SaveChanged is Save where the status of the object does not show what was spent yet.
+func (m *Meters) SaveChanged(ctx context.Context, p *v1alpha1.AIProvider) error {
+	same := false
+	err := m.Of(p).Saving(func(u ai.Usage, left *int64) error {
+		same = equality.Semantic.DeepEqual(p.Status.Usage, UsageStatus(u, left))
+		return nil
+	})
+	if err != nil || same {
+		return err
+	}
+	return m.Save(ctx, p)
 }
 
 // UsageStatus is what was spent, as the status shows it.

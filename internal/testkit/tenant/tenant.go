@@ -106,7 +106,7 @@ func (n *Tenant) Grant(secret string) {
 	n.t.Helper()
 	name := v1alpha1.DefaultServiceAccountName + "-reads-" + secret
 	n.Create(&rbacv1.Role{ObjectMeta: n.Meta(name), Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{secret}, Verbs: []string{"get"}},
+		{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{secret}, Verbs: []string{"get", "watch"}},
 	}})
 	n.Create(&rbacv1.RoleBinding{
 		ObjectMeta: n.Meta(name), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},

@@ -1,0 +1,111 @@
+// Package environment is what the controllers of one manager share, and the settings that they read.
+package environment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/kind"
+	"kubeops.io/kubeops/controllers/probe"
+	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/impersonate"
+	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/builtin"
+	"kubeops.io/kubeops/internal/refwatch"
+	"kubeops.io/kubeops/internal/secretref"
+)
+
+// Settings are what an operator of KubeOps can set. The zero value is useful.
+type Settings struct {
+	// ParallelInspections run at the same time. Default 2.
+	ParallelInspections int
+	// AllowLoopback lets backends be on loopback addresses.
+	AllowLoopback bool
+	// LogCollectors says how lines of Pods are routed to LogBackends.
+	LogCollectors LogCollectors
+	// Answers keeps explanations of models beside the reports; nil keeps none.
+	Answers AnswerCache
+	// Metrics is where the controllers register theirs. Required.
+	Metrics prometheus.Registerer
+}
+
+// AnswerCache keeps answers of models for all replicas. Its errors never fail an Inspection.
+type AnswerCache interface {
+	// Get returns the values of the keys that it has, also beside an error.
+	Get(ctx context.Context, keys []string) (map[string][]byte, error)
+	// Set keeps a value for a while.
+	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
+}
+
+// LogCollectors are the settings of log collection.
+type LogCollectors struct {
+	// Namespace that the collectors run in. Empty collects nothing.
+	Namespace string
+	// Everywhere are namespaces whose LogBackends may collect from other namespaces, too.
+	Everywhere []string
+	// Images by collector, where not the default ones.
+	Images map[v1alpha1.CollectorType]string
+}
+
+// Environment is what the controllers share.
+type Environment struct {
+	kind.Environment
+	Settings Settings
+	// Accounts acts as the ServiceAccounts of tenants.
+	Accounts impersonate.Source
+	// Backends opens connections from resources.
+	Backends *backends.Resolver
+	// Probes are the metrics of all probed kinds.
+	Probes *probe.Metrics
+}
+
+// Setup adds one controller to a manager. Each controller package exports one function of this signature.
+type Setup func(ctrl.Manager, *Environment) error
+
+// New is the environment of a manager.
+func New(m ctrl.Manager, settings Settings) (*Environment, error) {
+	watcher := refwatch.New(m.GetConfig())
+	if err := m.Add(watcher); err != nil {
+		return nil, fmt.Errorf("add the watcher of references: %w", err)
+	}
+	probes, err := probe.NewMetrics(settings.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	accounts := impersonate.Source{Reader: m.GetAPIReader(), Config: m.GetConfig()}
+	resolver, err := newResolver(m, settings)
+	if err != nil {
+		return nil, err
+	}
+	return &Environment{
+		Environment: kind.NewEnvironment(m, watcher), Settings: settings, Accounts: accounts, Backends: resolver, Probes: probes,
+	}, nil
+}
+
+// NewCadence is the cadence of one kind.
+func (e *Environment) NewCadence() *probe.Cadence { return probe.NewCadence(rand.Float64) }
+
+func newResolver(m ctrl.Manager, settings Settings) (*backends.Resolver, error) {
+	telemetry, err := provider.NewMetrics(settings.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	metricsTypes, metricsErr := builtin.Metrics()
+	logTypes, logErr := builtin.Logs()
+	modelTypes, modelErr := builtin.Models()
+	channelTypes, channelErr := builtin.Channels()
+	return &backends.Resolver{
+		Secrets:      &secretref.Source{Reader: m.GetAPIReader(), Config: m.GetConfig()},
+		MetricsTypes: metricsTypes, LogTypes: logTypes, ChannelTypes: channelTypes, ModelTypes: modelTypes,
+		Egress: provider.Egress{AllowLoopback: settings.AllowLoopback}, Telemetry: telemetry,
+		Meters: &backends.Meters{Client: m.GetClient(), Clock: clock.RealClock{}},
+	}, errors.Join(metricsErr, logErr, modelErr, channelErr)
+}

@@ -1,0 +1,165 @@
+// Package inspection runs Inspections: it decides whether a run is due, runs the engine with the permissions of the
+// Inspection's ServiceAccount, saves the report once, and records the result. Explaining and exporting a report are the
+// business of packages explanation and export.
+package inspection
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/environment"
+	"kubeops.io/kubeops/controllers/kind"
+	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/refwatch"
+)
+
+// +kubebuilder:rbac:groups=kubeops.io,resources=inspections,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubeops.io,resources=inspections/status,verbs=patch
+// +kubebuilder:rbac:groups=kubeops.io,resources=inspections/finalizers,verbs=update
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;watch;impersonate
+
+const kindName = "Inspection"
+
+// Engine inspects a cluster: inspect.Run.
+type Engine func(context.Context, inspect.Input) (*inspect.Result, error)
+
+// Setup adds the controller to a manager. It also wakes when a channel appears or goes that an Inspection names.
+func Setup(m ctrl.Manager, e *environment.Environment) error {
+	metrics, err := NewMetrics(e.Settings.Metrics)
+	if err != nil {
+		return err
+	}
+	// Inspections share what a backend allows; the backend's own probe does not wait for them.
+	shared := *e.Backends
+	shared.Queries = &backends.Queries{}
+	r := New(e, Options{Metrics: metrics, Checks: checks.Builtin(), Backends: &shared, Engine: inspect.Run})
+	if err := kind.Index(m, &v1alpha1.Inspection{}, ReferencedResources); err != nil {
+		return err
+	}
+	existence := predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
+	return r.Build(m, "inspection", max(e.Settings.ParallelInspections, 1)).
+		WatchesMetadata(kind.MetadataOf("NotificationChannel"), Referents(m.GetClient(), "NotificationChannel"), builder.WithPredicates(existence)).
+		Complete(r)
+}
+
+// Options of the controller, beside its environment. All fields are required.
+type Options struct {
+	Metrics *Metrics
+	// Checks is the catalogue.
+	Checks []checks.Check
+	// Backends opens what spec.metricsRef and spec.logsRef name.
+	Backends *backends.Resolver
+	Engine   Engine
+}
+
+// New is the reconciler of Inspections.
+func New(e *environment.Environment, o Options) *kind.Reconciler[*v1alpha1.Inspection] {
+	l := &logic{
+		inputs:  inputs{reader: e.Reader, accounts: e.Accounts, clock: e.Clock, checks: o.Checks, backends: o.Backends},
+		reports: reports{client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events},
+		client:  e.Client, clock: e.Clock, events: e.Events, metrics: o.Metrics, engine: o.Engine,
+	}
+	empty := func() *v1alpha1.Inspection { return &v1alpha1.Inspection{} }
+	return kind.NewReconciler(e.Environment, kindName, "Inspect", empty, l, func(i *v1alpha1.Inspection) []refwatch.Reference {
+		return []refwatch.Reference{kind.ServiceAccount(i.Namespace, i.ServiceAccountName())}
+	})
+}
+
+// logic reconciles Inspections. The parts hold what each step needs; every step takes values and returns values.
+type logic struct {
+	inputs  inputs
+	reports reports
+	client  client.Client
+	clock   clock.PassiveClock
+	events  events.EventRecorder
+	metrics *Metrics
+	engine  Engine
+}
+
+// Reconcile implements kind.Logic: it executes the run that is due, or waits for the next.
+func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection]) (kind.Result, error) {
+	plan, err := due(scope.Object, l.clock.Now())
+	setNextRun(scope.Object, plan.next)
+	if err != nil {
+		return kind.Result{}, l.failed(err)
+	}
+	if plan.run == nil {
+		after, err := l.idle(ctx, scope, plan.next)
+		return kind.Result{RequeueAfter: after}, l.failed(err)
+	}
+	report, err := l.execute(ctx, scope, plan.run)
+	if err != nil {
+		return kind.Result{}, l.failed(err)
+	}
+	record(scope.Object, plan.run, report)
+	scope.Conditions().Succeeded(summarize(report))
+	return kind.Result{RequeueAfter: l.requeueAfter(scope.Object), Written: func() {
+		l.metrics.finished(scope.Object, report)
+		kind.Event(l.events, scope.Object, corev1.EventTypeNormal, "ReportSaved", "Inspect",
+			"Saved InspectionReport "+report.Name+": "+summarize(report))
+	}}, nil
+}
+
+// execute is one run, from its references to its saved report. A run that an earlier attempt has saved is not repeated.
+func (l *logic) execute(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection], run *v1alpha1.InspectionRun) (*v1alpha1.InspectionReport, error) {
+	report, err := l.reports.existing(ctx, scope.Object, run)
+	if err != nil {
+		return nil, err
+	}
+	if report == nil {
+		input, err := l.inputs.resolve(ctx, scope.Object)
+		if err != nil {
+			return nil, err
+		}
+		defer closeBackends(input)
+		if err := l.announce(ctx, scope, run); err != nil {
+			return nil, err
+		}
+		if report, err = l.inspect(ctx, scope.Object, run, input); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.reports.prune(ctx, scope.Object, report.Name); err != nil {
+		return nil, err
+	}
+	setNotified(scope, l.inputs.missingChannels(ctx, scope.Object))
+	return report, nil
+}
+
+// announce records that a run is in progress, before slow work begins: after a crash, that run is finished first.
+func (l *logic) announce(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection], run *v1alpha1.InspectionRun) error {
+	scope.Object.Status.ActiveRun = run
+	scope.Conditions().Progressing("Inspecting: " + describe(run))
+	return scope.Write(ctx, l.client)
+}
+
+// failed counts an attempt that ended with a problem.
+func (l *logic) failed(err error) error {
+	if p := problem.As(err); p != nil {
+		l.metrics.failed(p.Reason)
+	}
+	return err
+}
+
+// Suspend implements kind.Suspender. A run that was interrupted is not finished later under its old time; what is due on
+// resumption starts from the beginning. If its report was saved already, it has the same name and is found.
+func (l *logic) Suspend(scope *kind.Scope[*v1alpha1.Inspection]) {
+	scope.Object.Status.ActiveRun, scope.Object.Status.NextRunTime = nil, nil
+	scope.Conditions().Keep(v1alpha1.ConditionNotified)
+}
+
+// Forget implements kind.Forgetter.
+func (l *logic) Forget(key client.ObjectKey) { l.metrics.forget(key.Namespace, key.Name) }

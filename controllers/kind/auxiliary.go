@@ -1,0 +1,48 @@
+package kind
+
+import (
+	"context"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/internal/outcome"
+)
+
+// Auxiliary reconciles an auxiliary condition of a kind, and the status fields that belong to it, beside the controller that
+// owns Ready. It writes what it changes and nothing else. All fields are required.
+type Auxiliary[T Object] struct {
+	Environment
+	// New is an empty object of the kind.
+	New func() T
+	// Logic changes the status of scope.Object, and returns when to reconcile next; zero waits for a change.
+	Logic func(ctx context.Context, scope *Scope[T]) (time.Duration, error)
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (a *Auxiliary[T]) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	object := a.New()
+	if err := a.Reader.Get(ctx, request.NamespacedName, object); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !object.GetDeletionTimestamp().IsZero() {
+		return ctrl.Result{}, nil
+	}
+	scope := &Scope[T]{Object: object, Stored: object.DeepCopyObject().(T), Now: a.Clock.Now()}
+	after, err := a.Logic(ctx, scope)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: after}, scope.Write(ctx, a.Client)
+}
+
+// Write patches what changed since the object was read, or written last, before slow work. A conflict with another writer of
+// the status is an error that is retried.
+func (s *Scope[T]) Write(ctx context.Context, c client.Client) error {
+	if err := outcome.PatchStatus(ctx, c, s.Stored, s.Object); err != nil {
+		return err
+	}
+	s.Stored = s.Object.DeepCopyObject().(T)
+	return nil
+}

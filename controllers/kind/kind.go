@@ -1,0 +1,248 @@
+// Package kind is the skeleton of every controller of KubeOps. It reads the object, adds and runs its finalizer, honours
+// spec.suspend and the annotation kubeops.io/requested-at, sets the conditions, writes the status once, records an event
+// where Ready changed, and decides when to reconcile next. A kind brings a Logic, which holds only what is its own.
+package kind
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/outcome"
+	"kubeops.io/kubeops/internal/problem"
+)
+
+// Object is a resource of KubeOps that a controller reconciles.
+type Object interface {
+	client.Object
+	Lifecycle() v1alpha1.Lifecycle
+}
+
+// Logic is what a kind adds to the skeleton.
+type Logic[T Object] interface {
+	// Reconcile brings the object one step further and changes the status of scope.Object to say so. An error that is a
+	// *problem.Problem becomes the conditions of the object; any other error changes nothing and is retried.
+	Reconcile(ctx context.Context, scope *Scope[T]) (Result, error)
+}
+
+// Suspender is a Logic that has something to do when spec.suspend is set, beside the conditions.
+type Suspender[T Object] interface {
+	Suspend(scope *Scope[T])
+}
+
+// Forgetter is a Logic that keeps something in memory about an object, which is dropped when the object is gone.
+type Forgetter interface {
+	Forget(key client.ObjectKey)
+}
+
+// Finalizer is a Logic that removes something outside of the object before the object goes.
+type Finalizer[T Object] interface {
+	// FinalizerName is what stands in metadata.finalizers.
+	FinalizerName() string
+	// NeedsFinalizer reports whether there is, or will be, something to remove for the object as it is now.
+	NeedsFinalizer(object T) bool
+	// Finalize removes what is left. It is called until it returns no error.
+	Finalize(ctx context.Context, scope *Scope[T]) error
+}
+
+// Result is the end of a reconcile without a problem.
+type Result struct {
+	// RequeueAfter is when to reconcile next; zero waits for a change.
+	RequeueAfter time.Duration
+	// Unchanged leaves the status as it is stored: nothing in it is worth a write.
+	Unchanged bool
+	// Written is called once the status is written, and records what it does instead of an event about Ready; nil records an
+	// event where Ready changed.
+	Written func()
+}
+
+// Scope is one object within one reconcile.
+type Scope[T Object] struct {
+	// Object carries the changes; only its status may be changed.
+	Object T
+	// Stored is the object as it was read, or as it was written last within this reconcile.
+	Stored T
+	// Now is when the reconcile began.
+	Now time.Time
+}
+
+// Key of the object.
+func (s *Scope[T]) Key() client.ObjectKey { return client.ObjectKeyFromObject(s.Object) }
+
+// Conditions of the object.
+func (s *Scope[T]) Conditions() outcome.Conditions {
+	l := s.Object.Lifecycle()
+	return outcome.Conditions{List: l.Conditions, Observed: l.ObservedGeneration, Generation: s.Object.GetGeneration(), Now: s.Now}
+}
+
+// Condition of the object, or nil.
+func (s *Scope[T]) Condition(conditionType string) *metav1.Condition {
+	return meta.FindStatusCondition(*s.Object.Lifecycle().Conditions, conditionType)
+}
+
+// Requested reports whether the annotation kubeops.io/requested-at has a value that was not handled yet.
+func (s *Scope[T]) Requested() bool {
+	return Request(s.Object) != *s.Stored.Lifecycle().LastHandledRequest
+}
+
+// HandleRequest records the value of the annotation as handled.
+func (s *Scope[T]) HandleRequest() { *s.Object.Lifecycle().LastHandledRequest = Request(s.Object) }
+
+// ReadyChanged reports whether Ready has another status or reason than it had when the object was read.
+func (s *Scope[T]) ReadyChanged() bool {
+	before := meta.FindStatusCondition(*s.Stored.Lifecycle().Conditions, v1alpha1.ConditionReady)
+	after := s.Condition(v1alpha1.ConditionReady)
+	if before == nil || after == nil {
+		return before != after
+	}
+	return before.Status != after.Status || before.Reason != after.Reason
+}
+
+// Reconciler reconciles the objects of one kind. All fields but References are required.
+type Reconciler[T Object] struct {
+	// Client writes; Reader reads without a cache, so that a status that was just written is seen.
+	Client client.Client
+	Reader client.Reader
+	Clock  clock.PassiveClock
+	Events events.EventRecorder
+	// Action of the events, for example Probe.
+	Action string
+	// New is an empty object of the kind.
+	New   func() T
+	Logic Logic[T]
+	// References watches what an object refers to outside of KubeOps' own kinds; nil watches nothing.
+	References *References[T]
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (r *Reconciler[T]) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	object := r.New()
+	if err := r.Reader.Get(ctx, request.NamespacedName, object); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.forget(request.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	scope := &Scope[T]{Object: object, Stored: object.DeepCopyObject().(T), Now: r.Clock.Now()}
+	if !object.GetDeletionTimestamp().IsZero() {
+		return ctrl.Result{}, r.finalize(ctx, scope)
+	}
+	if added, err := r.ensureFinalizer(ctx, object); added || err != nil {
+		return ctrl.Result{}, err // the update wakes the controller again
+	}
+	if object.Lifecycle().Suspend {
+		return ctrl.Result{}, r.suspend(ctx, scope)
+	}
+	r.References.watch(ctx, object)
+	result, err := r.Logic.Reconcile(ctx, scope)
+	if err != nil {
+		return r.failed(ctx, scope, err)
+	}
+	if result.Unchanged {
+		return ctrl.Result{RequeueAfter: result.RequeueAfter}, nil
+	}
+	if result.Written == nil {
+		return ctrl.Result{RequeueAfter: result.RequeueAfter}, r.write(ctx, scope)
+	}
+	if err := outcome.PatchStatus(ctx, r.Client, scope.Stored, scope.Object); err != nil {
+		return ctrl.Result{}, err
+	}
+	result.Written()
+	return ctrl.Result{RequeueAfter: result.RequeueAfter}, nil
+}
+
+// failed records a problem. What fails because the manager stops is no problem of the object.
+func (r *Reconciler[T]) failed(ctx context.Context, scope *Scope[T], err error) (ctrl.Result, error) {
+	p := problem.As(err)
+	if p == nil || ctx.Err() != nil {
+		return ctrl.Result{}, err
+	}
+	scope.Conditions().Failed(p)
+	if err := r.write(ctx, scope); err != nil {
+		return ctrl.Result{}, errors.Join(err, p) // not the terminal error, which would keep the write from being retried
+	}
+	if IsMissingReference(p) && r.References.Watching(scope.Key()) {
+		return ctrl.Result{RequeueAfter: MissingReferenceRetry}, nil
+	}
+	return outcome.Next(p)
+}
+
+// write patches the status and records an event where Ready changed.
+func (r *Reconciler[T]) write(ctx context.Context, scope *Scope[T]) error {
+	if err := outcome.PatchStatus(ctx, r.Client, scope.Stored, scope.Object); err != nil {
+		return err
+	}
+	ready := scope.Condition(v1alpha1.ConditionReady)
+	if ready == nil || !scope.ReadyChanged() {
+		return nil
+	}
+	eventType := corev1.EventTypeWarning
+	if ready.Status == metav1.ConditionTrue || ready.Reason == v1alpha1.ReasonSuspended {
+		eventType = corev1.EventTypeNormal
+	}
+	Event(r.Events, scope.Object, eventType, ready.Reason, r.Action, ready.Message)
+	return nil
+}
+
+func (r *Reconciler[T]) suspend(ctx context.Context, scope *Scope[T]) error {
+	scope.Conditions().Suspended("spec.suspend is set; remove it to resume")
+	if s, ok := r.Logic.(Suspender[T]); ok {
+		s.Suspend(scope)
+	}
+	r.References.release(scope.Key())
+	return r.write(ctx, scope)
+}
+
+func (r *Reconciler[T]) forget(key client.ObjectKey) {
+	if f, ok := r.Logic.(Forgetter); ok {
+		f.Forget(key)
+	}
+	r.References.release(key)
+}
+
+// ensureFinalizer adds the finalizer that the object needs, before anything is created that the finalizer removes.
+func (r *Reconciler[T]) ensureFinalizer(ctx context.Context, object T) (added bool, err error) {
+	f, ok := r.Logic.(Finalizer[T])
+	if !ok {
+		return false, nil
+	}
+	name := f.FinalizerName()
+	if !f.NeedsFinalizer(object) || controllerutil.ContainsFinalizer(object, name) {
+		return false, nil
+	}
+	before := object.DeepCopyObject().(T)
+	controllerutil.AddFinalizer(object, name)
+	return true, r.Client.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+}
+
+// finalize removes what is left of an object that is being deleted, then its finalizer.
+func (r *Reconciler[T]) finalize(ctx context.Context, scope *Scope[T]) error {
+	r.forget(scope.Key())
+	f, ok := r.Logic.(Finalizer[T])
+	if !ok {
+		return nil
+	}
+	name := f.FinalizerName()
+	if !controllerutil.ContainsFinalizer(scope.Object, name) {
+		return nil
+	}
+	if err := f.Finalize(ctx, scope); err != nil {
+		log.FromContext(ctx).Error(err, "Not finalized", "finalizer", name)
+		return err
+	}
+	before := scope.Object.DeepCopyObject().(T)
+	controllerutil.RemoveFinalizer(scope.Object, name)
+	return client.IgnoreNotFound(r.Client.Patch(ctx, scope.Object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
+}

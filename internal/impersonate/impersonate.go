@@ -1,0 +1,70 @@
+// Package impersonate makes configurations that act as a ServiceAccount of a tenant, with its permissions and no others. It
+// is the only place where the manager borrows an identity.
+package impersonate
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+)
+
+// retryMissing is when to look again for a ServiceAccount that does not exist.
+const retryMissing = time.Minute
+
+// Source makes the configurations. Both fields are required.
+type Source struct {
+	// Reader checks whether a ServiceAccount exists, with the manager's own permissions.
+	Reader client.Reader
+	// Config reaches the cluster as the manager.
+	Config *rest.Config
+}
+
+// As is a configuration that acts as a ServiceAccount, whether it exists or not; an empty name is the default one, kubeops.
+// The API server adds the groups of a ServiceAccount. Connections are shared with all clients of the manager. There is no
+// client-side rate limit: API Priority and Fairness decides.
+func (s Source) As(namespace, account string) *rest.Config {
+	if account == "" {
+		account = v1alpha1.DefaultServiceAccountName
+	}
+	config := rest.CopyConfig(s.Config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: serviceaccount.MakeUsername(namespace, account)}
+	config.QPS = -1
+	return config
+}
+
+// Existing is As for a ServiceAccount that exists. Its errors are problems; purpose completes "ServiceAccount x, which ...,
+// does not exist", and grant says what to do after creating it.
+func (s Source) Existing(ctx context.Context, namespace, account, purpose, grant string) (*rest.Config, error) {
+	if account == "" {
+		account = v1alpha1.DefaultServiceAccountName
+	}
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"))
+	err := s.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: account}, object)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, problem.Waiting(v1alpha1.ReasonServiceAccountNotFound, retryMissing,
+			"ServiceAccount %s/%s, which %s, does not exist. To create it: kubectl -n %s create serviceaccount %s; then %s",
+			namespace, account, purpose, namespace, account, grant)
+	case err != nil:
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read ServiceAccount %s/%s (%s)", namespace, account, describe(err))
+	}
+	return s.As(namespace, account), nil
+}
+
+// describe is the reason of an error of the API server, which holds still from attempt to attempt.
+func describe(err error) string {
+	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
+		return string(reason)
+	}
+	return "the API server did not answer"
+}

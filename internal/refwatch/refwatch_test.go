@@ -1,0 +1,167 @@
+package refwatch_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
+	"kubeops.io/kubeops/internal/refwatch"
+	"kubeops.io/kubeops/internal/testkit"
+	"kubeops.io/kubeops/internal/testkit/tenant"
+)
+
+// realAPI is the configuration of the real API server of this package's tests, as a cluster administrator.
+var realAPI *rest.Config
+
+func TestMain(m *testing.M) {
+	os.Exit(runAll(m))
+}
+
+func runAll(m *testing.M) int {
+	config, stop, err := testkit.StartAPIServer()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	realAPI = config
+	code := m.Run()
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop the API server:", err)
+		return 1
+	}
+	return code
+}
+
+func start(t *testing.T) *refwatch.Watcher {
+	t.Helper()
+	w := refwatch.New(realAPI)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Start(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return w
+}
+
+func secret(n *tenant.Tenant, name string) refwatch.Reference {
+	return refwatch.Reference{
+		Resource: corev1.SchemeGroupVersion.WithResource("secrets"), Namespace: n.Namespace, Name: name, ServiceAccount: "kubeops",
+	}
+}
+
+func owner(n *tenant.Tenant, name string) refwatch.Owner {
+	return refwatch.Owner{Kind: "MetricsBackend", Key: types.NamespacedName{Namespace: n.Namespace, Name: name}}
+}
+
+// watched sets references until they are watched: permissions that were just granted take a moment.
+func watched(n *tenant.Tenant, w *refwatch.Watcher, changed func(), names ...string) {
+	var references []refwatch.Reference
+	for _, name := range names {
+		references = append(references, secret(n, name))
+	}
+	n.Eventually(func() error {
+		w.Set(context.Background(), owner(n, "b"), references, changed)
+		if !w.Watching(owner(n, "b")) || w.Count() != len(names) {
+			return fmt.Errorf("%d objects are watched, all of the owner's: %v", w.Count(), w.Watching(owner(n, "b")))
+		}
+		return nil
+	})
+}
+
+func TestEveryChangeOfASecretIsNoticedWithinFiveSeconds(t *testing.T) {
+	n, w := tenant.New(t, realAPI), start(t)
+	n.Account()
+	n.Grant("login")
+	changes := make(chan struct{}, 100)
+	watched(n, w, func() { changes <- struct{}{} }, "login")
+	noticed := func(what string) {
+		t.Helper()
+		select {
+		case <-changes:
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s was not noticed", what)
+		}
+		for len(changes) > 0 {
+			<-changes
+		}
+	}
+	n.Secret("login", "token", "one") // of the tests only
+	noticed("the creation")
+	object := &corev1.Secret{}
+	if err := n.Client.Get(t.Context(), n.Key("login"), object); err != nil {
+		t.Fatal(err)
+	}
+	object.Data["token"] = []byte("two")
+	n.Update(object)
+	noticed("a change")
+	n.Delete(object)
+	noticed("the deletion")
+	n.Secret("login", "token", "three")
+	noticed("the creation again")
+
+	w.Release(owner(n, "b"))
+	if w.Count() != 0 {
+		t.Errorf("%d objects are still watched", w.Count())
+	}
+	n.Secret("login", "token", "four")
+	select {
+	case <-changes:
+		t.Error("a reference that was released is still watched")
+	case <-time.After(300 * time.Millisecond):
+	}
+}
+
+func TestNothingIsWatchedWithoutThePermissionToWatch(t *testing.T) {
+	n, w := tenant.New(t, realAPI), start(t)
+	n.Account()
+	n.Create(&rbacv1.Role{ObjectMeta: n.Meta("get-only"), Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"login"}, Verbs: []string{"get"}},
+	}})
+	began := time.Now()
+	w.Set(t.Context(), owner(n, "b"), []refwatch.Reference{secret(n, "login")}, func() { t.Error("a change of what cannot be watched") })
+	if w.Watching(owner(n, "b")) {
+		t.Error("it says that it watches")
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("Set took %s", took)
+	}
+}
+
+func TestOneWatchServesAllOwnersAndANamespaceHasABound(t *testing.T) {
+	n, w := tenant.New(t, realAPI), start(t)
+	n.Account()
+	n.Grant("login")
+	var calls atomic.Int32
+	watched(n, w, func() { calls.Add(1) }, "login")
+	for i := range 5 {
+		w.Set(t.Context(), owner(n, fmt.Sprintf("other-%d", i)), []refwatch.Reference{secret(n, "login")}, func() { calls.Add(1) })
+	}
+	if w.Count() != 1 {
+		t.Errorf("%d watches for one Secret", w.Count())
+	}
+	n.Secret("login", "token", "one")
+	n.Eventually(func() error {
+		if got := calls.Load(); got < 6 {
+			return fmt.Errorf("%d of 6 owners were woken", got)
+		}
+		return nil
+	})
+	var many []refwatch.Reference
+	for i := range 150 {
+		many = append(many, secret(n, fmt.Sprintf("s-%d", i)))
+	}
+	w.Set(t.Context(), owner(n, "greedy"), many, func() {})
+	if w.Count() != 100 {
+		t.Errorf("%d objects of one namespace are watched, want at most 100", w.Count())
+	}
+	if w.Watching(owner(n, "greedy")) {
+		t.Error("it says that all are watched")
+	}
+}
