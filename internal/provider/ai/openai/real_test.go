@@ -6,7 +6,7 @@ import (
 
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/ai"
-	"kubeops.io/kubeops/internal/provider/ai/conformance"
+	conformance "kubeops.io/kubeops/internal/testkit/conformance/ai"
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
 

@@ -5,8 +5,8 @@ import (
 
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
-	"kubeops.io/kubeops/internal/provider/logs/conformance"
 	"kubeops.io/kubeops/internal/provider/logs/elasticsearch"
+	conformance "kubeops.io/kubeops/internal/testkit/conformance/logs"
 	"kubeops.io/kubeops/internal/testkit/hostile"
 )
 

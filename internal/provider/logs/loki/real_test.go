@@ -12,8 +12,8 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
-	"kubeops.io/kubeops/internal/provider/logs/conformance"
 	"kubeops.io/kubeops/internal/provider/logs/loki"
+	conformance "kubeops.io/kubeops/internal/testkit/conformance/logs"
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
 

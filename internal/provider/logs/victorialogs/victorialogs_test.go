@@ -10,8 +10,8 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
-	"kubeops.io/kubeops/internal/provider/logs/conformance"
 	"kubeops.io/kubeops/internal/provider/logs/victorialogs"
+	conformance "kubeops.io/kubeops/internal/testkit/conformance/logs"
 	"kubeops.io/kubeops/internal/testkit/hostile"
 )
 

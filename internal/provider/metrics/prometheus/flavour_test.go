@@ -10,7 +10,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
-	"kubeops.io/kubeops/internal/provider/metrics/conformance"
+	conformance "kubeops.io/kubeops/internal/testkit/conformance/metrics"
 )
 
 func TestProbeTellsFlavorsApartAndLivesWithWhatIsNotTold(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"net/url"
 	"testing"
 
-	"kubeops.io/kubeops/internal/provider/metrics/conformance"
 	"kubeops.io/kubeops/internal/provider/metrics/prometheus"
+	conformance "kubeops.io/kubeops/internal/testkit/conformance/metrics"
 )
 
 func TestConformance(t *testing.T) {

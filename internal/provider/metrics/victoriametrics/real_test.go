@@ -10,8 +10,8 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
-	"kubeops.io/kubeops/internal/provider/metrics/conformance"
 	"kubeops.io/kubeops/internal/provider/metrics/victoriametrics"
+	conformance "kubeops.io/kubeops/internal/testkit/conformance/metrics"
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
 

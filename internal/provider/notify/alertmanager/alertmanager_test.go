@@ -11,7 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/notify"
-	"kubeops.io/kubeops/internal/provider/notify/conformance"
+	conformance "kubeops.io/kubeops/internal/testkit/conformance/notify"
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/provider/notify"
-	"kubeops.io/kubeops/internal/provider/notify/conformance"
+	conformance "kubeops.io/kubeops/internal/testkit/conformance/notify"
 )
 
 // calm fails where a text that a chat reads as Markdown would call for somebody, or lead somewhere.

@@ -7,7 +7,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/provider/notify"
-	"kubeops.io/kubeops/internal/provider/notify/conformance"
+	conformance "kubeops.io/kubeops/internal/testkit/conformance/notify"
 )
 
 func TestWebhook(t *testing.T) {
