@@ -24,8 +24,14 @@ func serveOllama(f *Fake, w http.ResponseWriter, r *http.Request, body []byte) {
 }
 
 func (f *Fake) show(w http.ResponseWriter, r *http.Request, body []byte) {
+	// The empty fields are those that Ollama's own client always sends.
 	var q struct {
-		Model string `json:"model"`
+		Model    string         `json:"model"`
+		Name     string         `json:"name"`
+		System   string         `json:"system"`
+		Template string         `json:"template"`
+		Verbose  bool           `json:"verbose"`
+		Options  map[string]any `json:"options"`
 	}
 	if !f.strictly(r, body, &q) || !f.known(w, q.Model) {
 		return

@@ -56,12 +56,12 @@ func TestSurvivesServersThatMisbehave(t *testing.T) {
 	})
 }
 
-func FuzzLoaded(f *testing.F) {
+func FuzzParseContextLength(f *testing.F) {
 	for _, seed := range []string{"", "num_ctx 2048", "stop \"x\"\nnum_ctx                        4096\n", "num_ctx -1", "num_ctx 99999999999999999999", "num_ctx\n\xff"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, parameters string) {
-		if n := loaded(parameters); n < 0 || n >= 1<<32 {
+		if n := parseContextLength(parameters); n < 0 || n >= 1<<32 {
 			t.Errorf("got %d", n)
 		}
 	})
