@@ -1,6 +1,6 @@
-// Package ai is the contract of language models. A back end implements Model; what stands around it (limits, budget, fallback) is
-// the same for all and stands here as decorators. A model in a process of its own would be one more type: the contract has
-// values only, no callbacks and no types of any library.
+// Package ai is the contract of language models. A backend implements Model. What every backend needs (limits, budget, fallback)
+// wraps a Model and is part of this package. The contract has plain values only, no callbacks and no types of a library, so that a
+// model in another process could implement it as well.
 package ai
 
 import (
@@ -11,25 +11,26 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 )
 
-// Model is what every back end can do. All methods keep to the context's deadline, bound what they read, and return
-// *problem.Problem errors that name the cause. They may be called from many goroutines.
+// Model is what every backend implements. All methods respect the context's deadline, limit what they read, and return
+// *problem.Problem errors that name the cause. They are safe for concurrent use.
 type Model interface {
-	// Probe looks whether the server answers and has the model, without a question.
+	// Probe checks that the server responds and has the model. It asks no question.
 	Probe(ctx context.Context) (Health, error)
-	// Ask sends one question and returns the answer as the model wrote it: nothing of it is checked yet.
+	// Ask sends one question and returns the answer as the model wrote it, unchecked.
 	Ask(ctx context.Context, request Request) (Answer, error)
-	// Close lets go of connections.
+	// Close closes idle connections.
 	Close()
 }
 
 // Request is one question.
 type Request struct {
-	// System says what the model is to do, and User what it is about.
+	// System holds the instructions, User the content they apply to.
 	System, User string
-	// Schema of the answer, JSON Schema in the subset that all servers know: objects without further properties, all required,
-	// arrays, strings, enums; bounds of lengths, which not every server keeps. Name of it, in letters, digits and underscores.
+	// Schema of the answer, in the subset of JSON Schema that all servers support: objects without additional properties, all of
+	// them required, arrays, strings and enums. Bounds of lengths are allowed, but some servers ignore them.
 	Schema json.RawMessage
-	Name   string
+	// Name of the schema: letters, digits and underscores.
+	Name string
 	// MaxTokens of the answer. Required.
 	MaxTokens int
 }
@@ -38,7 +39,7 @@ type Request struct {
 type Answer struct {
 	// Text that the model wrote.
 	Text string
-	// InputTokens and OutputTokens as the server counted them, estimated where it does not tell.
+	// InputTokens and OutputTokens as counted by the server, or estimated if it does not report them.
 	InputTokens, OutputTokens int64
 	// Provider and Model that answered, which may be those of a fallback.
 	Provider, Model string
@@ -47,38 +48,38 @@ type Answer struct {
 // Tokens that were spent.
 func (a Answer) Tokens() int64 { return a.InputTokens + a.OutputTokens }
 
-// Health is what a look found. What a server does not tell is nil or empty.
+// Health is the result of a probe. What a server does not report is nil or empty.
 type Health struct {
 	Version string
 	// Model as the server names it.
 	Model string
-	// ContextLength that a prompt and its answer may have together, in tokens.
+	// ContextLength is the limit of a prompt and its answer together, in tokens.
 	ContextLength *int64
 }
 
-// Settings of a back end, with every reference resolved.
+// Settings of a backend, with every reference resolved.
 type Settings struct {
-	// Endpoint of the API, with every header.
+	// Endpoint of the API, including every header.
 	Endpoint provider.Endpoint
 	// Model to ask.
 	Model string
-	// ContextLength to load the model with, where a server can; zero leaves it.
+	// ContextLength to load the model with, if the server supports it. Zero keeps the server's own.
 	ContextLength int64
-	// JSONObject asks for JSON without giving the server the schema; the model is told of it.
+	// JSONObject requests JSON without sending the schema as a parameter. The prompt includes it instead.
 	JSONObject bool
 	// Timeout of one request. Default 2m.
 	Timeout time.Duration
-	// MaxBytes of one answer. Default 1 MiB.
+	// MaxBytes of one response. Default 1 MiB.
 	MaxBytes int64
 	// Egress and Metrics as the manager sets them.
 	Egress  provider.Egress
 	Metrics *provider.Metrics
 }
 
-// Registry of types of models.
+// Registry of the types of models.
 type Registry = provider.Registry[Settings, Model]
 
-// Defaulted fills in what is zero.
+// Defaulted replaces zero values with defaults.
 func (s Settings) Defaulted() Settings {
 	if s.Timeout <= 0 {
 		s.Timeout = 2 * time.Minute
@@ -89,8 +90,8 @@ func (s Settings) Defaulted() Settings {
 	return s
 }
 
-// Estimate of the tokens of a text, on the high side: tokenizers make about one of four letters of English, and up to two of a
-// character of other scripts.
+// Estimate is a high estimate of the tokens of a text. A token is about four letters of English; a character of another script
+// takes up to two tokens.
 func Estimate(text string) int64 {
 	var letters, others int64
 	for _, r := range text {
@@ -103,14 +104,14 @@ func Estimate(text string) int64 {
 	return (letters+2)/3 + others*3/2
 }
 
-// Estimate of what a request costs at most.
+// Estimate is the maximum that a request costs, in tokens.
 func (r Request) Estimate() int64 {
-	const overhead = 32 // tokens that a chat puts around its messages
+	const overhead = 32 // tokens that a chat adds around its messages
 	return Estimate(r.System) + Estimate(r.User) + Estimate(string(r.Schema)) + int64(r.MaxTokens) + overhead
 }
 
-// Counted fills in what the server did not count, and disbelieves what cannot be: negative numbers would make a budget last for
-// ever.
+// Counted estimates the tokens that the server did not report. Impossible numbers count as not reported: with negative ones, a budget
+// would last forever.
 func (a Answer) Counted(request Request) Answer {
 	if a.InputTokens <= 0 || a.InputTokens > 1<<40 {
 		a.InputTokens = Estimate(request.System) + Estimate(request.User)

@@ -8,41 +8,45 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// Limited is a model within its limits: each question waits for its turn, is paid from the budget before it is sent, and is asked
-// again a few times where the server wants that.
+const (
+	// maxAttempts of one question if the server limits the rate or returns a server error.
+	maxAttempts     = 3
+	defaultTimeout  = 2 * time.Minute
+	defaultPatience = 30 * time.Second
+)
+
+// Limited is a model with its limits: each question waits for a free slot, is charged to the budget before it is sent, and is
+// retried a few times if the server requests it.
 type Limited struct {
 	Model
 	Meter *Meter
 	// Name of the provider, for answers.
 	Name string
-	// Save stores the usage; it is called when a question has been paid, before it is sent, and when its answer is there. An
-	// error before keeps it from being sent, so that nothing is spent that a restart forgets. Nil stores nothing.
+	// Save stores the usage. It is called when a question has been charged, before it is sent, and again after the answer. If the
+	// first call fails, the question is not sent: its tokens would be forgotten by a restart. Nil stores nothing.
 	Save func(ctx context.Context) error
-	// Patience is the longest that a server may make a question wait by Retry-After. Default 30s.
+	// Patience is the longest Retry-After to wait for. Default 30s.
 	Patience time.Duration
-	// Timeout of one request, in which waiting for a turn is not counted. Default 2m.
+	// Timeout of one request, without the wait for a free slot. Default 2m.
 	Timeout time.Duration
-	// Unqueued does not wait for a turn: for the question that proves a model, which must not fail because it is in use.
+	// Unqueued skips the wait for a free slot. The probe sets it, which must not fail because the model is in use.
 	Unqueued bool
-	// Wait until a time is over; nil waits by the clock.
+	// Wait for a duration. Default: the real clock.
 	Wait func(ctx context.Context, d time.Duration) error
 }
 
-// tries of one question where the server asks for patience, or fails by itself.
-const tries = 3
-
-// Ask sends a question when its turn comes.
+// Ask sends a question when there is a free slot.
 func (l *Limited) Ask(ctx context.Context, request Request) (Answer, error) {
-	most := request.Estimate()
-	paid, err := l.Meter.reserve(most)
+	maxTokens := request.Estimate()
+	reserved, err := l.Meter.reserve(maxTokens)
 	if err != nil {
 		return Answer{}, err
 	}
 	spent := int64(0)
 	defer func() {
-		l.Meter.settle(paid, spent)
+		l.Meter.settle(reserved, spent)
 		if l.Save != nil {
-			_ = l.Save(context.WithoutCancel(ctx)) // told by the next one that is paid
+			_ = l.Save(context.WithoutCancel(ctx)) // the next question reports a failure
 		}
 	}()
 	if l.Save != nil {
@@ -51,79 +55,75 @@ func (l *Limited) Ask(ctx context.Context, request Request) (Answer, error) {
 		}
 	}
 	if !l.Unqueued {
-		leave, err := l.Meter.enter(ctx, most)
+		leave, err := l.Meter.enter(ctx, maxTokens)
 		if err != nil {
 			return Answer{}, err
 		}
 		defer leave()
 	}
-	answer, err := l.patiently(ctx, request)
+	answer, err := l.askWithRetries(ctx, request)
 	switch {
 	case err == nil:
 		spent = answer.Tokens()
-		l.Meter.answer()
+		l.Meter.recordAnswer()
 	case answer.Tokens() > 0:
-		spent = answer.Tokens() // an answer that is of no use was worked on all the same
+		spent = answer.Tokens() // an unusable answer costs the same
 	default:
-		spent = costOf(err, request) // what may have been worked on is counted as if it had been
+		spent = costOf(err, request)
 	}
 	answer.Provider = l.Name
 	return answer, err
 }
 
-// costOf a question without an answer: a server that refused did no work, one that broke off may have done all of it.
+// costOf a question without an answer: zero if the server rejected it, and the maximum if the model may have worked on it.
 func costOf(err error, request Request) int64 {
 	switch Reason(err) {
-	case v1alpha1.ReasonTimeout, v1alpha1.ReasonResponseTooLarge, v1alpha1.ReasonAnswerCutOff, v1alpha1.ReasonInvalidResponse, v1alpha1.ReasonModelRefused, v1alpha1.ReasonInvalidAnswer:
+	case v1alpha1.ReasonTimeout, v1alpha1.ReasonResponseTooLarge, v1alpha1.ReasonAnswerCutOff, v1alpha1.ReasonInvalidResponse,
+		v1alpha1.ReasonModelRefused, v1alpha1.ReasonInvalidAnswer:
 		return request.Estimate()
 	}
 	return 0
 }
 
-// patiently asks, and again after the time that a server wants.
-func (l *Limited) patiently(ctx context.Context, request Request) (answer Answer, err error) {
-	pause := time.Second
-	for try := 1; ; try++ {
-		answer, err = l.once(ctx, request)
-		if err == nil || try == tries || ctx.Err() != nil {
+func (l *Limited) askWithRetries(ctx context.Context, request Request) (answer Answer, err error) {
+	backoff := time.Second
+	for attempt := 1; ; attempt++ {
+		answer, err = l.askOnce(ctx, request)
+		if err == nil || attempt == maxAttempts || ctx.Err() != nil {
 			return answer, err
 		}
 		p := problem.As(err)
 		if p == nil || (p.Reason != v1alpha1.ReasonRateLimited && p.Reason != v1alpha1.ReasonServerError) {
 			return answer, err
 		}
-		wait := p.After
-		if wait <= 0 {
-			wait = pause
-			pause *= 4
+		delay := p.After
+		if delay <= 0 {
+			delay = backoff
+			backoff *= 4
 		}
-		if wait > l.patience() {
+		if delay > withDefault(l.Patience, defaultPatience) {
 			return answer, err
 		}
-		if deadline, has := ctx.Deadline(); has && time.Until(deadline) < wait {
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < delay {
 			return answer, err
 		}
-		if l.wait(ctx, wait) != nil {
+		if l.wait(ctx, delay) != nil {
 			return answer, err
 		}
 	}
 }
 
-func (l *Limited) once(ctx context.Context, request Request) (Answer, error) {
-	timeout := l.Timeout
-	if timeout <= 0 {
-		timeout = 2 * time.Minute
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+func (l *Limited) askOnce(ctx context.Context, request Request) (Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, withDefault(l.Timeout, defaultTimeout))
 	defer cancel()
 	return l.Model.Ask(ctx, request)
 }
 
-func (l *Limited) patience() time.Duration {
-	if l.Patience > 0 {
-		return l.Patience
+func withDefault(value, fallback time.Duration) time.Duration {
+	if value > 0 {
+		return value
 	}
-	return 30 * time.Second
+	return fallback
 }
 
 func (l *Limited) wait(ctx context.Context, d time.Duration) error {

@@ -13,7 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// Rates bound what is sent to one model. Zero values mean no limit, except Concurrency, whose default is 1.
+// Rates limit what is sent to one model. Zero means no limit, except for Concurrency, whose default is 1.
 type Rates struct {
 	Concurrency       int
 	RequestsPerMinute int
@@ -22,7 +22,7 @@ type Rates struct {
 	Daily, Monthly *int64
 }
 
-// Usage is what was spent on one model. It only grows within its day and month, so that of two copies the larger is the newer.
+// Usage of one model. Within a day and month it only grows: of two copies, the larger is the newer.
 type Usage struct {
 	// Day such as 2026-01-15 and Month such as 2026-01, of UTC.
 	Day, Month       string
@@ -32,43 +32,42 @@ type Usage struct {
 	Dropped          map[string]int64
 }
 
-// Meter counts and bounds what is sent to one model, by everybody in this process. It is safe for concurrent use.
+// Meter counts and limits what this process sends to one model. It is safe for concurrent use.
 type Meter struct {
 	clock clock.PassiveClock
 
-	mutex  sync.Mutex
-	usage  Usage
-	rates  Rates
-	busy   chan struct{}
-	calls  *rate.Limiter
-	tokens *rate.Limiter
-
+	mutex    sync.Mutex
+	usage    Usage
+	rates    Rates
+	slots    chan struct{}
+	requests *rate.Limiter
+	tokens   *rate.Limiter
 	answered time.Time
 
 	saving sync.Mutex
 }
 
-// NewMeter makes a meter without limits.
+// NewMeter returns a meter without limits.
 func NewMeter(clock clock.PassiveClock) *Meter {
 	m := &Meter{clock: clock}
 	m.Set(Rates{})
 	return m
 }
 
-// Set changes the limits. Those that stay the same keep their count.
-func (m *Meter) Set(r Rates) {
+// Set changes the limits. A limit that does not change keeps its count.
+func (m *Meter) Set(rates Rates) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	before := m.rates
-	m.rates = r
-	if m.busy == nil || before.Concurrency != r.Concurrency {
-		m.busy = make(chan struct{}, max(r.Concurrency, 1))
+	previous := m.rates
+	m.rates = rates
+	if m.slots == nil || previous.Concurrency != rates.Concurrency {
+		m.slots = make(chan struct{}, max(rates.Concurrency, 1))
 	}
-	if m.calls == nil || before.RequestsPerMinute != r.RequestsPerMinute {
-		m.calls = perMinute(int64(r.RequestsPerMinute))
+	if m.requests == nil || previous.RequestsPerMinute != rates.RequestsPerMinute {
+		m.requests = perMinute(int64(rates.RequestsPerMinute))
 	}
-	if m.tokens == nil || before.TokensPerMinute != r.TokensPerMinute {
-		m.tokens = perMinute(r.TokensPerMinute)
+	if m.tokens == nil || previous.TokensPerMinute != rates.TokensPerMinute {
+		m.tokens = perMinute(rates.TokensPerMinute)
 	}
 }
 
@@ -79,80 +78,82 @@ func perMinute(n int64) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(float64(n)/60), int(n))
 }
 
-// Merge takes over what was stored before, where that is more than is known.
+// Merge adopts stored usage where it is larger than the present one.
 func (m *Meter) Merge(stored Usage) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	m.turn()
-	u := &m.usage
-	if stored.Day == u.Day {
-		u.Today = max(u.Today, stored.Today)
+	m.startPeriods()
+	usage := &m.usage
+	if stored.Day == usage.Day {
+		usage.Today = max(usage.Today, stored.Today)
 	}
-	if stored.Month == u.Month {
-		u.ThisMonth = max(u.ThisMonth, stored.ThisMonth)
+	if stored.Month == usage.Month {
+		usage.ThisMonth = max(usage.ThisMonth, stored.ThisMonth)
 	}
-	u.Requests, u.CacheHits = max(u.Requests, stored.Requests), max(u.CacheHits, stored.CacheHits)
-	for reason, n := range stored.Dropped {
-		u.drop(reason, max(n-u.Dropped[reason], 0))
+	usage.Requests = max(usage.Requests, stored.Requests)
+	usage.CacheHits = max(usage.CacheHits, stored.CacheHits)
+	for reason, count := range stored.Dropped {
+		usage.drop(reason, max(count-usage.Dropped[reason], 0))
 	}
 }
 
-// Usage as it is now.
+// Usage at present.
 func (m *Meter) Usage() Usage {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	m.turn()
-	u := m.usage
-	u.Dropped = maps.Clone(u.Dropped)
-	return u
+	m.startPeriods()
+	usage := m.usage
+	usage.Dropped = maps.Clone(usage.Dropped)
+	return usage
 }
 
-// Left of the budget, nil without one.
+// Left is the rest of the budget in tokens, nil without a budget.
 func (m *Meter) Left() *int64 {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	m.turn()
+	m.startPeriods()
 	return m.left()
 }
 
-// Hit counts answers that need not be asked for.
+// Hit counts answers from the cache.
 func (m *Meter) Hit(n int64) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	m.usage.CacheHits += n
 }
 
-// Answered is when the model answered last, the zero time when it did not yet.
+// Answered is the time of the last answer, or zero.
 func (m *Meter) Answered() time.Time {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	return m.answered
 }
 
-func (m *Meter) answer() {
+func (m *Meter) recordAnswer() {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	m.answered = m.clock.Now()
 }
 
-// Drop counts an answer that was thrown away.
+// Drop counts a discarded answer.
 func (m *Meter) Drop(reason string) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	m.usage.drop(reason, 1)
 }
 
-// Saving holds off all others that store the usage, until the function is over: of two that store, the later one has the larger
-// numbers.
+// Saving calls store with the usage and what is left of the budget. Calls do not overlap, which ensures that a later one stores the
+// larger numbers.
 func (m *Meter) Saving(store func(Usage, *int64) error) error {
 	m.saving.Lock()
 	defer m.saving.Unlock()
 	m.mutex.Lock()
-	m.turn()
-	u, left := m.usage, m.left()
-	u.Dropped = maps.Clone(u.Dropped)
+	m.startPeriods()
+	usage := m.usage
+	usage.Dropped = maps.Clone(usage.Dropped)
+	left := m.left()
 	m.mutex.Unlock()
-	return store(u, left)
+	return store(usage, left)
 }
 
 func (u *Usage) drop(reason string, n int64) {
@@ -162,14 +163,16 @@ func (u *Usage) drop(reason string, n int64) {
 	u.Dropped[reason] += n
 }
 
-// turn begins a new day or month. A clock that went back begins no old one anew.
-func (m *Meter) turn() {
+// startPeriods starts a new day or month. If the clock went back, the present ones continue.
+func (m *Meter) startPeriods() {
 	now := m.clock.Now().UTC()
 	if day := now.Format(time.DateOnly); day > m.usage.Day {
-		m.usage.Day, m.usage.Today = day, 0
+		m.usage.Day = day
+		m.usage.Today = 0
 	}
 	if month := now.Format("2006-01"); month > m.usage.Month {
-		m.usage.Month, m.usage.ThisMonth = month, 0
+		m.usage.Month = month
+		m.usage.ThisMonth = 0
 	}
 }
 
@@ -182,82 +185,82 @@ func (m *Meter) left() *int64 {
 		if part.budget == nil {
 			continue
 		}
-		rest := max(*part.budget-part.spent, 0)
-		if left == nil || rest < *left {
-			left = &rest
+		remaining := max(*part.budget-part.spent, 0)
+		if left == nil || remaining < *left {
+			left = &remaining
 		}
 	}
 	return left
 }
 
-// reserve takes the most that a request may cost from the budget.
-func (m *Meter) reserve(most int64) (reservation, error) {
+// reserve charges the maximum cost of a request to the budget.
+func (m *Meter) reserve(maxTokens int64) (reservation, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	m.turn()
-	if left := m.left(); left != nil && *left < most {
-		return reservation{}, overBudget(m.rates, m.usage, most)
+	m.startPeriods()
+	if left := m.left(); left != nil && *left < maxTokens {
+		return reservation{}, overBudget(m.rates, m.usage, maxTokens)
 	}
-	m.usage.Today += most
-	m.usage.ThisMonth += most
+	m.usage.Today += maxTokens
+	m.usage.ThisMonth += maxTokens
 	m.usage.Requests++
-	return reservation{m.usage.Day, m.usage.Month, most}, nil
+	return reservation{m.usage.Day, m.usage.Month, maxTokens}, nil
 }
 
-// reservation of tokens, in the day and month that it counts for.
+// reservation of tokens, and the day and month it is charged to.
 type reservation struct {
 	day, month string
 	tokens     int64
 }
 
-// settle corrects a reservation to what was spent.
-func (m *Meter) settle(r reservation, spent int64) {
+// settle replaces a reservation with the tokens that were spent.
+func (m *Meter) settle(reserved reservation, spent int64) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	m.turn()
-	if r.day == m.usage.Day {
-		m.usage.Today = max(m.usage.Today+spent-r.tokens, 0)
+	m.startPeriods()
+	if reserved.day == m.usage.Day {
+		m.usage.Today = max(m.usage.Today+spent-reserved.tokens, 0)
 	}
-	if r.month == m.usage.Month {
-		m.usage.ThisMonth = max(m.usage.ThisMonth+spent-r.tokens, 0)
+	if reserved.month == m.usage.Month {
+		m.usage.ThisMonth = max(m.usage.ThisMonth+spent-reserved.tokens, 0)
 	}
 }
 
-func overBudget(r Rates, u Usage, most int64) *problem.Problem {
-	if r.Daily != nil && *r.Daily-u.Today < most {
+func overBudget(rates Rates, usage Usage, maxTokens int64) *problem.Problem {
+	if rates.Daily != nil && *rates.Daily-usage.Today < maxTokens {
 		return problem.Retrying(v1alpha1.ReasonBudgetExceeded, nil,
-			"the token budget of the day is spent, or what is left is too little for one more question; it begins anew at midnight UTC, or raise spec.budget.daily")
+			"the daily token budget is used up, or too small for another question; wait for midnight UTC, or raise spec.budget.daily")
 	}
 	return problem.Retrying(v1alpha1.ReasonBudgetExceeded, nil,
-		"the token budget of the month is spent, or what is left is too little for one more question; it begins anew on the first of the month, or raise spec.budget.monthly")
+		"the monthly token budget is used up, or too small for another question; wait for the next month, or raise spec.budget.monthly")
 }
 
-// enter waits for a turn: a free place, and what the minute allows. A turn that would come after the deadline is a problem.
+// enter waits for a free slot and for the limits per minute. It fails if that would take longer than the deadline.
 func (m *Meter) enter(ctx context.Context, tokens int64) (leave func(), err error) {
 	m.mutex.Lock()
-	busy, calls, rates := m.busy, m.calls, m.tokens
+	slots, requestLimit, tokenLimit := m.slots, m.requests, m.tokens
 	m.mutex.Unlock()
 	select {
-	case busy <- struct{}{}:
+	case slots <- struct{}{}:
 	case <-ctx.Done():
-		return nil, late(ctx.Err())
+		return nil, limitsExceeded(ctx.Err())
 	}
-	leave = func() { <-busy }
-	if err := calls.Wait(ctx); err != nil {
+	leave = func() { <-slots }
+	if err := requestLimit.Wait(ctx); err != nil {
 		leave()
-		return nil, late(err)
+		return nil, limitsExceeded(err)
 	}
-	if rates.Limit() != rate.Inf {
-		tokens = min(tokens, int64(rates.Burst())) // one question may take the minute whole
+	if tokenLimit.Limit() != rate.Inf {
+		tokens = min(tokens, int64(tokenLimit.Burst())) // a larger question uses a whole minute
 	}
-	if err := rates.WaitN(ctx, int(tokens)); err != nil {
+	if err := tokenLimit.WaitN(ctx, int(tokens)); err != nil {
 		leave()
-		return nil, late(err)
+		return nil, limitsExceeded(err)
 	}
 	return leave, nil
 }
 
-func late(cause error) *problem.Problem {
+func limitsExceeded(cause error) *problem.Problem {
 	return problem.Retrying(v1alpha1.ReasonTimeout, cause,
-		"the limits of the AIProvider leave no room for the question in time; raise spec.concurrency, spec.requestsPerMinute or spec.tokensPerMinute")
+		"the limits of the AIProvider did not allow the question in time; raise spec.concurrency, spec.requestsPerMinute or spec.tokensPerMinute")
 }

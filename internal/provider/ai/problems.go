@@ -12,79 +12,82 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 )
 
-// Refusal is an error that a server answered, reduced to what tells one cause from another. Its message is looked at and never
-// quoted.
+// Refusal is an error response, reduced to what identifies its cause. Its message is searched for known phrases and never quoted.
 type Refusal struct {
 	Status int
-	// Code, Param and Message of the error, where the server tells.
+	// Code, Param and Message of the error, if the server sends them.
 	Code, Param, Message string
-	// RetryAfter that the server asks for; zero where it does not.
+	// RetryAfter that the server requests, or zero.
 	RetryAfter time.Duration
 }
 
-// longestRetryAfter is the most that a server is believed to want.
-const longestRetryAfter = 24 * time.Hour
+// maxRetryAfter caps what a server can request.
+const maxRetryAfter = 24 * time.Hour
 
-// Problem words a refusal. The fields that it names are those of an AIProvider.
-func (f Refusal) Problem(c *provider.Client, model string) *problem.Problem {
-	host := c.Host()
+// Problem describes a refusal. It refers to the fields of an AIProvider.
+func (f Refusal) Problem(client *provider.Client, model string) *problem.Problem {
+	host := client.Host()
 	switch {
 	case f.contextTooLong():
 		return problem.Retrying(v1alpha1.ReasonContextTooLong, nil,
-			"the prompt is longer than model %s at %s can take; set spec.contextLength to what the server allows", model, host)
+			"the prompt exceeds the context length of model %s at %s; set spec.contextLength to what the server allows", model, host)
 	case f.unpaid():
 		return problem.Retrying(v1alpha1.ReasonPaymentRequired, nil,
-			"%s does not answer before it is paid (%d): the credit or quota of the account is used up; look at its billing page", host, f.Status)
+			"%s requires payment (%d): the credit or quota of the account is used up; check its billing page", host, f.Status)
 	case f.Status == http.StatusUnauthorized:
 		return problem.Retrying(v1alpha1.ReasonUnauthorized, nil,
-			"%s does not accept the API key (401); check the Secret that the spec names, and which URL the key is for", host)
+			"%s rejected the API key (401); check the Secret with the key, and that the key belongs to this URL", host)
 	case f.Status == http.StatusForbidden:
 		return problem.Retrying(v1alpha1.ReasonForbidden, nil,
-			"%s knows the API key and forbids this (403); give it the right to use model %s", host, model)
+			"%s denied access (403); allow the API key to use model %s", host, model)
 	case f.modelMissing():
-		return NoModel(host, model)
+		return ModelNotFound(host, model)
 	case f.Status == http.StatusTooManyRequests:
 		p := problem.Retrying(v1alpha1.ReasonRateLimited, nil,
-			"%s asks for fewer requests (429); lower spec.requestsPerMinute or spec.tokensPerMinute, or raise its limits", host)
+			"%s limits the rate (429); lower spec.requestsPerMinute or spec.tokensPerMinute, or raise the limits there", host)
 		p.After = f.RetryAfter
 		return p
 	case f.Code == "content_filter", f.Code == "content_policy_violation":
-		return Refused(host)
+		return ModelRefused(host)
 	}
-	p := c.RefusedStatus(f.Status)
+	p := client.RefusedStatus(f.Status)
 	p.After = f.RetryAfter
 	return p
 }
 
-// NoModel is the problem of a server without the model.
-func NoModel(host, model string) *problem.Problem {
+// ModelNotFound is the problem of a server without the model.
+func ModelNotFound(host, model string) *problem.Problem {
 	return problem.Retrying(v1alpha1.ReasonModelNotFound, nil,
-		"%s does not have model %s; check spec.model, or load the model there", host, model)
+		"%s does not have model %s; check spec.model, or add the model to the server", host, model)
 }
 
-// Refused is the problem of a model that does not want to answer.
-func Refused(host string) *problem.Problem {
-	return problem.Retrying(v1alpha1.ReasonModelRefused, nil, "the model at %s, or a filter before it, refused to answer", host)
+// ModelRefused is the problem of a model that refuses to answer.
+func ModelRefused(host string) *problem.Problem {
+	return problem.Retrying(v1alpha1.ReasonModelRefused, nil, "the model at %s, or its content filter, refused to answer", host)
 }
 
-// CutOff is the problem of an answer that ended at its limit.
-func CutOff(host string) *problem.Problem {
+// AnswerCutOff is the problem of an answer that reached its limit of tokens.
+func AnswerCutOff(host string) *problem.Problem {
 	return problem.Retrying(v1alpha1.ReasonAnswerCutOff, nil,
-		"the model at %s used up spec.maxAnswerTokens before its answer was complete; raise it, above all for a model that thinks first", host)
+		"the answer of the model at %s was cut off at spec.maxAnswerTokens; raise it, especially for a reasoning model", host)
 }
 
 func (f Refusal) contextTooLong() bool {
-	if f.Status != http.StatusBadRequest && f.Status != http.StatusRequestEntityTooLarge && f.Status != http.StatusUnprocessableEntity && f.Status < 500 {
+	switch {
+	case f.Status == http.StatusBadRequest, f.Status == http.StatusRequestEntityTooLarge,
+		f.Status == http.StatusUnprocessableEntity, f.Status >= http.StatusInternalServerError:
+	default:
 		return false
 	}
 	if f.Code == "context_length_exceeded" || f.Status == http.StatusRequestEntityTooLarge {
 		return true
 	}
 	message := strings.ToLower(f.Message)
-	for _, sign := range []string{
-		"maximum context length", "context length", "context window", "context_length", "exceeds the available context size", "too many tokens", "prompt is too long", "context overflow",
+	for _, phrase := range []string{
+		"context length", "context window", "context_length", "exceeds the available context size", "too many tokens",
+		"prompt is too long", "context overflow",
 	} {
-		if strings.Contains(message, sign) {
+		if strings.Contains(message, phrase) {
 			return true
 		}
 	}
@@ -92,7 +95,8 @@ func (f Refusal) contextTooLong() bool {
 }
 
 func (f Refusal) unpaid() bool {
-	return f.Status == http.StatusPaymentRequired || f.Code == "insufficient_quota" || f.Code == "billing_hard_limit_reached" || f.Code == "billing_not_active"
+	return f.Status == http.StatusPaymentRequired ||
+		f.Code == "insufficient_quota" || f.Code == "billing_hard_limit_reached" || f.Code == "billing_not_active"
 }
 
 func (f Refusal) modelMissing() bool {
@@ -100,23 +104,25 @@ func (f Refusal) modelMissing() bool {
 		return true
 	}
 	message := strings.ToLower(f.Message)
-	return f.Status == http.StatusNotFound && strings.Contains(message, "model") && (strings.Contains(message, "not found") || strings.Contains(message, "does not exist"))
+	missing := strings.Contains(message, "not found") || strings.Contains(message, "does not exist")
+	return f.Status == http.StatusNotFound && strings.Contains(message, "model") && missing
 }
 
-// RetryAfter reads the header of that name, in seconds or as a date, and OpenAI's in milliseconds.
+// RetryAfter reads the header Retry-After, in seconds or as a date, and OpenAI's Retry-After-Ms. It is zero without them.
 func RetryAfter(header http.Header, now time.Time) time.Duration {
 	var after time.Duration
-	if ms, err := strconv.ParseFloat(header.Get("Retry-After-Ms"), 64); err == nil && ms > 0 && ms < float64(longestRetryAfter.Milliseconds()) {
+	ms, err := strconv.ParseFloat(header.Get("Retry-After-Ms"), 64)
+	if err == nil && ms > 0 && ms < float64(maxRetryAfter.Milliseconds()) {
 		after = time.Duration(ms * float64(time.Millisecond))
 	} else if seconds, err := strconv.ParseFloat(header.Get("Retry-After"), 64); err == nil {
 		if !(seconds > 0) { // NaN, too
 			return 0
 		}
-		after = time.Duration(min(seconds, longestRetryAfter.Seconds()) * float64(time.Second))
+		after = time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
 	} else if date, err := http.ParseTime(header.Get("Retry-After")); err == nil {
 		after = date.Sub(now)
 	}
-	return min(max(after, 0), longestRetryAfter)
+	return min(max(after, 0), maxRetryAfter)
 }
 
 // Reason of an error.
@@ -127,9 +133,9 @@ func Reason(err error) string {
 	return v1alpha1.ReasonRetrying
 }
 
-// elsewhere says whether another model may answer what this one did not: it is down, or out of reach, credit or budget. A question
-// that is too long for one, or that one refuses, is another matter.
-func elsewhere(err error) bool {
+// shouldFallBack reports whether another model may answer: this one is unavailable, or has no credit or budget left. A question that is
+// too long, or that a model refused, would fail again.
+func shouldFallBack(err error) bool {
 	p := problem.As(err)
 	if p == nil {
 		return false
@@ -141,8 +147,8 @@ func elsewhere(err error) bool {
 	return true
 }
 
-// joined keeps the first problem's reason and words, with the others as its cause.
-func joined(errs []error) error {
+// joinProblems returns the first problem with the messages of the others appended.
+func joinProblems(errs []error) error {
 	first := problem.As(errs[0])
 	if len(errs) == 1 || first == nil {
 		return errs[0]
@@ -151,7 +157,7 @@ func joined(errs []error) error {
 	shown.Cause = errors.Join(errs...)
 	for _, err := range errs[1:] {
 		if p := problem.As(err); p != nil {
-			shown.Message += "; its fallback: " + p.Message
+			shown.Message += "; fallback: " + p.Message
 		}
 	}
 	return &shown

@@ -12,28 +12,32 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// questionSchema is that of the question that proves a model.
-const questionSchema = `{"type":"object","properties":{"answer":{"type":"string","enum":["yes","no"]}},"required":["answer"],"additionalProperties":false}`
+const questionSchema = `{
+  "type": "object", "properties": {"answer": {"type": "string", "enum": ["yes", "no"]}},
+  "required": ["answer"], "additionalProperties": false
+}`
 
-// Prove asks a model a tiny question and wants an answer that fits its schema; which of the two it is does not matter. It returns
-// how long that took.
-func Prove(ctx context.Context, m Model, clock clock.PassiveClock, maxTokens int) (time.Duration, error) {
-	began := clock.Now()
-	answer, err := m.Ask(ctx, Request{
+// Prove asks a model a short question and requires an answer that fits the schema, whichever of the two it is. It returns how long
+// that took.
+func Prove(ctx context.Context, model Model, clock clock.PassiveClock, maxTokens int) (time.Duration, error) {
+	started := clock.Now()
+	answer, err := model.Ask(ctx, Request{
 		System: `You answer with one JSON object and nothing else: {"answer": "yes"} or {"answer": "no"}.`,
 		User:   "Is a Pod of Kubernetes a group of one or more containers?",
 		Schema: json.RawMessage(questionSchema), Name: "answer", MaxTokens: maxTokens,
 	})
-	took := clock.Since(began)
+	took := clock.Since(started)
 	if err != nil {
 		return took, err
 	}
-	var told struct {
+	var content struct {
 		Answer string `json:"answer"`
 	}
-	if err := json.Unmarshal([]byte(strings.TrimSpace(answer.Text)), &told); err != nil || (told.Answer != "yes" && told.Answer != "no") {
+	err = json.Unmarshal([]byte(strings.TrimSpace(answer.Text)), &content)
+	if err != nil || (content.Answer != "yes" && content.Answer != "no") {
 		return took, problem.Retrying(v1alpha1.ReasonInvalidAnswer, nil,
-			"model %s answers, but not in the form that it was given; it may be too small, or the server does not bind answers to a schema: try another model, or spec.openai.answerFormat", answer.Model)
+			"the answer of model %s does not match the requested schema; "+
+				"use a larger model, or set spec.openai.answerFormat if the server does not support schemas", answer.Model)
 	}
 	return took, nil
 }

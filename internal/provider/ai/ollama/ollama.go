@@ -121,7 +121,7 @@ func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) 
 		InputTokens: int64(response.PromptEvalCount), OutputTokens: int64(response.EvalCount),
 	}.Counted(request)
 	if response.DoneReason == "length" {
-		return answer, ai.CutOff(m.client.Host())
+		return answer, ai.AnswerCutOff(m.client.Host())
 	}
 	return answer, nil
 }

@@ -1,5 +1,5 @@
-// Package openai asks models through OpenAI's chat completions API, as OpenAI, Azure OpenAI, vLLM, LM Studio, LiteLLM and Ollama
-// speak it.
+// Package openai asks models through the chat completions API of OpenAI, which Azure OpenAI, vLLM, LM Studio, LiteLLM and Ollama
+// implement as well.
 package openai
 
 import (
@@ -23,7 +23,7 @@ import (
 	"kubeops.io/kubeops/internal/provider/ai"
 )
 
-// Type of this back end.
+// Type of this backend.
 const Type = string(v1alpha1.AIProviderOpenAI)
 
 // Model of one server.
@@ -31,48 +31,52 @@ type Model struct {
 	client   *provider.Client
 	settings ai.Settings
 	chat     sdk.ChatCompletionService
-	// What this server was found not to take: max_tokens, which newer models of OpenAI know by another name only, and a
-	// temperature, which models that think do not have.
-	newTokens, noTemperature atomic.Bool
-	// plain says that the server takes no bounds of lengths in a schema, as OpenAI's and Azure's.
-	plain bool
+	// completionTokens is set for servers that require max_completion_tokens, the later name of max_tokens.
+	completionTokens atomic.Bool
+	// noTemperature is set for servers that reject a temperature, as OpenAI does for reasoning models.
+	noTemperature atomic.Bool
+	// stripBounds is set for servers that reject bounds of lengths in a schema: OpenAI and Azure.
+	stripBounds bool
 }
 
-// New makes a back end; it sends nothing yet.
+// New creates a backend. It sends nothing yet.
 func New(settings ai.Settings) (ai.Model, error) {
 	settings = settings.Defaulted()
 	client, err := provider.NewClient(settings.Endpoint, provider.Options{
-		Type: Type, Limits: provider.Limits{Timeout: settings.Timeout, MaxBytes: settings.MaxBytes}, Egress: settings.Egress, Metrics: settings.Metrics,
+		Type: Type, Limits: provider.Limits{Timeout: settings.Timeout, MaxBytes: settings.MaxBytes},
+		Egress: settings.Egress, Metrics: settings.Metrics,
 	})
 	if err != nil {
 		return nil, err
 	}
 	m := &Model{client: client, settings: settings}
-	// The service and not the client of the library: the latter takes keys and addresses from the environment. What it tells of
-	// this machine stays here, and so do its tries, which know nothing of the budget.
-	options := []option.RequestOption{option.WithBaseURL(client.BaseURL() + "/"), option.WithHTTPClient(client.HTTP()), option.WithMaxRetries(0)}
+	// The library's client reads keys and URLs from the environment, so only its chat service is used. Retries are disabled, as they
+	// would bypass the budget, and so are the headers that describe this machine.
+	options := []option.RequestOption{
+		option.WithBaseURL(client.BaseURL() + "/"), option.WithHTTPClient(client.HTTP()), option.WithMaxRetries(0),
+	}
 	for _, header := range []string{"Lang", "Package-Version", "Os", "Arch", "Runtime", "Runtime-Version", "Retry-Count", "Timeout"} {
 		options = append(options, option.WithHeaderDel("X-Stainless-"+header))
 	}
 	m.chat = sdk.NewChatCompletionService(options...)
-	if base, err := url.Parse(client.BaseURL()); err == nil && (base.Hostname() == "api.openai.com" || azure(base.Hostname())) {
-		m.newTokens.Store(true)
-		m.plain = true
+	if base, err := url.Parse(client.BaseURL()); err == nil && (base.Hostname() == "api.openai.com" || isAzure(base.Hostname())) {
+		m.completionTokens.Store(true)
+		m.stripBounds = true
 	}
 	return m, nil
 }
 
-func azure(host string) bool { return strings.HasSuffix(host, ".azure.com") }
+func isAzure(host string) bool { return strings.HasSuffix(host, ".azure.com") }
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (m *Model) Close() { m.client.Close() }
 
-// Probe lists the models. Azure's list has the models and not what they were deployed as, so that nothing is concluded from it.
+// Probe lists the models. The list of Azure contains models, not deployments, so a missing name proves nothing there.
 func (m *Model) Probe(ctx context.Context) (ai.Health, error) {
 	var list struct {
 		Data []struct {
 			ID string `json:"id"`
-			// MaxModelLen is told by vLLM.
+			// MaxModelLen is reported by vLLM only.
 			MaxModelLen *int64 `json:"max_model_len"`
 		} `json:"data"`
 	}
@@ -102,43 +106,42 @@ func (m *Model) Probe(ctx context.Context) (ai.Health, error) {
 			return health, nil
 		}
 	}
-	if host, _, _ := strings.Cut(m.client.Host(), ":"); azure(host) {
+	if host, _, _ := strings.Cut(m.client.Host(), ":"); isAzure(host) {
 		return ai.Health{Model: m.settings.Model}, nil
 	}
-	return ai.Health{}, ai.NoModel(m.client.Host(), m.settings.Model)
+	return ai.Health{}, ai.ModelNotFound(m.client.Host(), m.settings.Model)
 }
 
-// Ask sends one question. A server that does not know a parameter by this name is asked again without it, once for each.
+// Ask sends one question. If the server rejects a parameter, the question is sent again without it, once per parameter.
 func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) {
-	const lessons = 2 // a server that takes neither name would be asked for ever
-	for taught := 0; ; taught++ {
-		began := time.Now()
+	const maxAdjustments = 2 // a server that rejects both names of a parameter would be asked forever
+	for adjustments := 0; ; adjustments++ {
+		started := time.Now()
 		ctx, cancel := context.WithTimeout(ctx, m.settings.Timeout)
 		completion, err := m.chat.New(ctx, m.params(request))
 		cancel()
 		if err == nil {
-			m.client.Observe("chat", "2xx", time.Since(began))
+			m.client.Observe("chat", "2xx", time.Since(started))
 			return m.answer(request, completion)
 		}
-		var refused *sdk.Error
-		if !errors.As(err, &refused) {
-			p := m.explain(err)
-			m.client.Observe("chat", p.Reason, time.Since(began))
+		var response *sdk.Error
+		if !errors.As(err, &response) {
+			p := m.toProblem(err)
+			m.client.Observe("chat", p.Reason, time.Since(started))
 			return ai.Answer{}, p
 		}
-		m.client.Observe("chat", class(refused.StatusCode), time.Since(began))
-		refusal := ai.Refusal{Status: refused.StatusCode, Code: refused.Code, Param: refused.Param, Message: refused.Message}
-		if refused.Response != nil {
-			refusal.RetryAfter = ai.RetryAfter(refused.Response.Header, time.Now())
+		m.client.Observe("chat", statusClass(response.StatusCode), time.Since(started))
+		refusal := ai.Refusal{Status: response.StatusCode, Code: response.Code, Param: response.Param, Message: response.Message}
+		if response.Response != nil {
+			refusal.RetryAfter = ai.RetryAfter(response.Response.Header, time.Now())
 		}
-		if taught < lessons && m.learned(refusal) {
+		if adjustments < maxAdjustments && m.adjust(refusal) {
 			continue
 		}
 		return ai.Answer{}, refusal.Problem(m.client, m.settings.Model)
 	}
 }
 
-// params of a request.
 func (m *Model) params(request ai.Request) sdk.ChatCompletionNewParams {
 	system := request.System
 	params := sdk.ChatCompletionNewParams{Model: m.settings.Model}
@@ -147,11 +150,13 @@ func (m *Model) params(request ai.Request) sdk.ChatCompletionNewParams {
 		params.ResponseFormat.OfJSONObject = &shared.ResponseFormatJSONObjectParam{}
 	} else {
 		params.ResponseFormat.OfJSONSchema = &shared.ResponseFormatJSONSchemaParam{
-			JSONSchema: shared.ResponseFormatJSONSchemaJSONSchemaParam{Name: request.Name, Strict: sdk.Bool(true), Schema: m.schema(request.Schema)},
+			JSONSchema: shared.ResponseFormatJSONSchemaJSONSchemaParam{
+				Name: request.Name, Strict: sdk.Bool(true), Schema: m.schema(request.Schema),
+			},
 		}
 	}
 	params.Messages = []sdk.ChatCompletionMessageParamUnion{sdk.SystemMessage(system), sdk.UserMessage(request.User)}
-	if m.newTokens.Load() {
+	if m.completionTokens.Load() {
 		params.MaxCompletionTokens = sdk.Int(int64(request.MaxTokens))
 	} else {
 		params.MaxTokens = sdk.Int(int64(request.MaxTokens))
@@ -162,44 +167,45 @@ func (m *Model) params(request ai.Request) sdk.ChatCompletionNewParams {
 	return params
 }
 
-// schema that the server takes.
+// schema that the server accepts.
 func (m *Model) schema(schema json.RawMessage) any {
 	var content any
-	if !m.plain || json.Unmarshal(schema, &content) != nil {
+	if !m.stripBounds || json.Unmarshal(schema, &content) != nil {
 		return schema
 	}
-	return unbounded(content)
+	return withoutBounds(content)
 }
 
-// unbounded takes the bounds of lengths out of a schema.
-func unbounded(schema any) any {
-	switch s := schema.(type) {
+// withoutBounds removes the bounds of lengths from a schema.
+func withoutBounds(schema any) any {
+	bounds := []string{"maxLength", "maxItems", "minLength", "minItems"}
+	switch part := schema.(type) {
 	case map[string]any:
-		for name, value := range s {
-			if _, number := value.(float64); number && slices.Contains([]string{"maxLength", "maxItems", "minLength", "minItems"}, name) {
-				delete(s, name)
+		for name, value := range part {
+			if _, isNumber := value.(float64); isNumber && slices.Contains(bounds, name) {
+				delete(part, name)
 				continue
 			}
-			s[name] = unbounded(value)
+			part[name] = withoutBounds(value)
 		}
 	case []any:
-		for i := range s {
-			s[i] = unbounded(s[i])
+		for i := range part {
+			part[i] = withoutBounds(part[i])
 		}
 	}
 	return schema
 }
 
-// learned says whether a refusal taught something that makes another try worthwhile.
-func (m *Model) learned(r ai.Refusal) bool {
-	if r.Status != http.StatusBadRequest {
+// adjust leaves out or renames the parameter that a server rejected, and reports whether another attempt may succeed.
+func (m *Model) adjust(refusal ai.Refusal) bool {
+	if refusal.Status != http.StatusBadRequest {
 		return false
 	}
-	switch r.Param {
+	switch refusal.Param {
 	case "max_tokens":
-		return m.newTokens.CompareAndSwap(false, true)
+		return m.completionTokens.CompareAndSwap(false, true)
 	case "max_completion_tokens":
-		return m.newTokens.CompareAndSwap(true, false)
+		return m.completionTokens.CompareAndSwap(true, false)
 	case "temperature":
 		return m.noTemperature.CompareAndSwap(false, true)
 	}
@@ -212,25 +218,32 @@ func (m *Model) answer(request ai.Request, completion *sdk.ChatCompletion) (ai.A
 		return ai.Answer{}, m.client.Invalid(nil)
 	}
 	choice := completion.Choices[0]
-	a := ai.Answer{Text: choice.Message.Content, Model: m.settings.Model, InputTokens: completion.Usage.PromptTokens, OutputTokens: completion.Usage.CompletionTokens}
-	a = a.Counted(request)
+	answer := ai.Answer{
+		Text: choice.Message.Content, Model: m.settings.Model,
+		InputTokens: completion.Usage.PromptTokens, OutputTokens: completion.Usage.CompletionTokens,
+	}.Counted(request)
 	switch {
 	case choice.Message.Refusal != "", choice.FinishReason == "content_filter":
-		return a, ai.Refused(host)
+		return answer, ai.ModelRefused(host)
 	case choice.FinishReason == "length":
-		return a, ai.CutOff(host)
+		return answer, ai.AnswerCutOff(host)
 	}
-	return a, nil
+	return answer, nil
 }
 
-// explain words why no answer came, or none that the library understands.
-func (m *Model) explain(err error) *problem.Problem {
+// toProblem maps an error without a response, or with one that the library could not decode.
+func (m *Model) toProblem(err error) *problem.Problem {
 	var syntax *json.SyntaxError
 	var shape *json.UnmarshalTypeError
-	if errors.As(err, &syntax) || errors.As(err, &shape) || strings.Contains(err.Error(), "error parsing response json") || strings.Contains(err.Error(), "expected destination type") {
+	if errors.As(err, &syntax) || errors.As(err, &shape) {
 		return m.client.Invalid(nil)
+	}
+	for _, text := range []string{"error parsing response json", "expected destination type"} {
+		if strings.Contains(err.Error(), text) {
+			return m.client.Invalid(nil)
+		}
 	}
 	return m.client.Explain(err)
 }
 
-func class(status int) string { return string(rune('0'+status/100)) + "xx" }
+func statusClass(status int) string { return string(rune('0'+status/100)) + "xx" }
