@@ -1,4 +1,4 @@
-// Package alertmanager makes findings alerts of an Alertmanager, by its API v2
+// Package alertmanager sends findings as alerts to an Alertmanager, through its API v2
 // (https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml). An alert resolves when its finding is fixed.
 package alertmanager
 
@@ -12,27 +12,27 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/notify"
-	"kubeops.io/kubeops/internal/provider/notify/post"
+	"kubeops.io/kubeops/internal/provider/notify/httppost"
 )
 
 // Type of the channel.
 const Type = string(v1alpha1.ChannelAlertmanager)
 
 const (
-	// holds is how long an alert lasts that no later report renews or ends. Each report renews those of all findings that are on.
-	holds = 7 * 24 * time.Hour
-	// testHolds is how long the alert of the test lasts.
-	testHolds = 5 * time.Minute
-	path      = "/api/v2/alerts"
+	// alertDuration is when an alert ends that no later report renews or resolves. Each report renews the alerts of its findings.
+	alertDuration     = 7 * 24 * time.Hour
+	testAlertDuration = 5 * time.Minute
+	alertsPath        = "/api/v2/alerts"
+	statusPath        = "/api/v2/status"
 )
 
 // Channel posts alerts.
 type Channel struct {
-	*post.Poster
+	*httppost.Client
 	labels map[string]string
 }
 
-// alert as the API takes it.
+// alert of the API.
 type alert struct {
 	Labels      map[string]string `json:"labels"`
 	Annotations map[string]string `json:"annotations,omitempty"`
@@ -40,22 +40,24 @@ type alert struct {
 	EndsAt      time.Time         `json:"endsAt"`
 }
 
-// New checks the settings and connects nothing yet.
+// New validates the settings and connects nothing yet.
 func New(settings notify.Settings) (notify.Channel, error) {
 	for name := range settings.Labels {
 		if !isLabelName(name) {
-			return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.alertmanager.labels: %q is no name of a label of Prometheus; use letters, digits and _", name)
+			return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+				"spec.alertmanager.labels: %q is not a valid Prometheus label name; use letters, digits and _", name)
 		}
 	}
-	settings.Endpoint.URL = strings.TrimRight(settings.Endpoint.URL, "/") + path
-	poster, err := post.New(settings, v1alpha1.ChannelAlertmanager)
+	settings.Endpoint.URL = strings.TrimRight(settings.Endpoint.URL, "/") + alertsPath
+	client, err := httppost.New(settings, v1alpha1.ChannelAlertmanager)
 	if err != nil {
 		return nil, err
 	}
-	return &Channel{Poster: poster, labels: settings.Labels}, nil
+	return &Channel{Client: client, labels: settings.Labels}, nil
 }
 
-// isLabelName as https://prometheus.io/docs/concepts/data_model/ has it, so that every Alertmanager takes it.
+// isLabelName checks the classic rules of Prometheus (https://prometheus.io/docs/concepts/data_model/), which every version of
+// Alertmanager accepts.
 func isLabelName(name string) bool {
 	for i, c := range []byte(name) {
 		if c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (i == 0 || c < '0' || c > '9') {
@@ -65,25 +67,26 @@ func isLabelName(name string) bool {
 	return name != ""
 }
 
-// Send posts the alerts of one message. Findings that are told again renew theirs.
-func (c *Channel) Send(ctx context.Context, m notify.Message) error {
-	body, err := json.Marshal(c.alerts(m))
+// Send posts the alerts of one message. A finding that is sent again renews its alert.
+func (c *Channel) Send(ctx context.Context, message notify.Message) error {
+	body, err := json.Marshal(c.alerts(message))
 	if err != nil {
 		return err
 	}
-	answer, err := c.Do(ctx, post.Request{Body: body, ContentType: "application/json"})
+	response, err := c.Post(ctx, httppost.Request{Body: body, ContentType: "application/json"})
 	if err != nil {
 		return err
 	}
-	return c.Accepted(answer)
+	return c.CheckResponse(response)
 }
 
-// Probe asks for the status, which every Alertmanager tells.
+// Probe requests the status.
 func (c *Channel) Probe(ctx context.Context) error {
 	var status struct {
 		VersionInfo *struct{ Version string }
 	}
-	if err := c.JSON(ctx, provider.Request{Operation: "probe", Path: c.Path(path) + "/api/v2/status"}, &status); err != nil {
+	request := provider.Request{Operation: "probe", Path: c.PathBefore(alertsPath) + statusPath}
+	if err := c.JSON(ctx, request, &status); err != nil {
 		return err
 	}
 	if status.VersionInfo == nil {
@@ -92,39 +95,56 @@ func (c *Channel) Probe(ctx context.Context) error {
 	return nil
 }
 
-func (c *Channel) alerts(m notify.Message) []alert {
-	list := []alert{}
-	for _, f := range m.Findings {
-		starts := m.Time
-		if f.FirstSeen != nil && f.FirstSeen.Before(starts) {
-			starts = *f.FirstSeen
+func (c *Channel) alerts(message notify.Message) []alert {
+	alerts := []alert{}
+	for _, finding := range message.Findings {
+		startsAt := message.Time
+		if finding.FirstSeen != nil && finding.FirstSeen.Before(startsAt) {
+			startsAt = *finding.FirstSeen
 		}
-		list = append(list, alert{Labels: c.of(m, f), Annotations: annotations(m, f), StartsAt: starts, EndsAt: m.Time.Add(holds)})
+		alerts = append(alerts, c.findingAlert(message, finding, startsAt, message.Time.Add(alertDuration)))
 	}
-	for _, f := range m.Fixed {
-		// The same labels as while it was on. The beginning lies before the end, which is all that is asked of it.
-		list = append(list, alert{Labels: c.of(m, f), Annotations: annotations(m, f), StartsAt: m.Time.Add(-time.Second), EndsAt: m.Time})
+	for _, finding := range message.Fixed {
+		// Alertmanager identifies the alert by its labels. The start only has to be before the end.
+		alerts = append(alerts, c.findingAlert(message, finding, message.Time.Add(-time.Second), message.Time))
 	}
-	if m.Event == notify.EventTest {
-		now := time.Now().UTC().Truncate(time.Second)
-		labels := c.with(map[string]string{"alertname": "KubeOpsTest", "severity": string(v1alpha1.SeverityInfo), "namespace": m.Namespace})
-		list = append(list, alert{Labels: labels, Annotations: map[string]string{"summary": m.Title, "description": m.Text}, StartsAt: now, EndsAt: now.Add(testHolds)})
+	if message.Event == notify.EventTest {
+		alerts = append(alerts, c.testAlert(message))
 	}
-	return list
+	return alerts
 }
 
-// of are the labels of a finding: by them an Alertmanager knows an alert again, so that nothing is among them that changes while the
-// finding stays.
-func (c *Channel) of(m notify.Message, f notify.Finding) map[string]string {
-	return c.with(map[string]string{
-		"alertname": f.Check, "severity": string(f.Severity), "category": string(f.Category), "cluster": m.Cluster, "namespace": f.Object.Namespace,
-		"kind": f.Object.Kind, "name": f.Object.Name, "inspection": m.Namespace + "/" + m.Inspection, "finding": f.ID,
+func (c *Channel) findingAlert(message notify.Message, finding notify.Finding, startsAt, endsAt time.Time) alert {
+	return alert{
+		Labels: c.findingLabels(message, finding), Annotations: annotations(message, finding), StartsAt: startsAt, EndsAt: endsAt,
+	}
+}
+
+func (c *Channel) testAlert(message notify.Message) alert {
+	now := time.Now().UTC().Truncate(time.Second)
+	labels := map[string]string{
+		"alertname": "KubeOpsTest", "severity": string(v1alpha1.SeverityInfo), "namespace": message.Namespace,
+	}
+	return alert{
+		Labels:      c.withSpecLabels(labels),
+		Annotations: map[string]string{"summary": message.Title, "description": message.Text},
+		StartsAt:    now,
+		EndsAt:      now.Add(testAlertDuration),
+	}
+}
+
+// findingLabels identify an alert. They contain nothing that changes while the finding persists.
+func (c *Channel) findingLabels(message notify.Message, finding notify.Finding) map[string]string {
+	return c.withSpecLabels(map[string]string{
+		"alertname": finding.Check, "severity": string(finding.Severity), "category": string(finding.Category),
+		"cluster": message.Cluster, "namespace": finding.Object.Namespace, "kind": finding.Object.Kind, "name": finding.Object.Name,
+		"inspection": message.Namespace + "/" + message.Inspection, "finding": finding.ID,
 	})
 }
 
-// with adds the labels of the spec where there is no own one: two findings must never become one alert. Empty ones are left out, as
-// Alertmanager does.
-func (c *Channel) with(labels map[string]string) map[string]string {
+// withSpecLabels adds the labels of the spec. They do not replace labels that are set: two findings must never become one alert.
+// Empty labels are left out, as Alertmanager does.
+func (c *Channel) withSpecLabels(labels map[string]string) map[string]string {
 	for name, value := range c.labels {
 		if labels[name] == "" {
 			labels[name] = value
@@ -138,13 +158,15 @@ func (c *Channel) with(labels map[string]string) map[string]string {
 	return labels
 }
 
-func annotations(m notify.Message, f notify.Finding) map[string]string {
-	told := map[string]string{"summary": f.Line() + ": " + f.Message, "report": m.Namespace + "/" + m.Report}
-	if f.Remediation != "" {
-		told["description"] = f.Remediation
+func annotations(message notify.Message, finding notify.Finding) map[string]string {
+	annotations := map[string]string{
+		"summary": finding.Line() + ": " + finding.Message, "report": message.Namespace + "/" + message.Report,
 	}
-	if f.Explanation != "" {
-		told["explanation"] = f.Explanation
+	if finding.Remediation != "" {
+		annotations["description"] = finding.Remediation
 	}
-	return told
+	if finding.Explanation != "" {
+		annotations["explanation"] = finding.Explanation
+	}
+	return annotations
 }

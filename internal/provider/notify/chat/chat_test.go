@@ -14,17 +14,19 @@ import (
 	conformance "kubeops.io/kubeops/internal/testkit/conformance/notify"
 )
 
-// calm fails where a text that a chat reads as Markdown would call for somebody, or lead somewhere.
-func calm(t *testing.T, texts ...string) {
+// requireNoMarkup fails if a text that a chat renders as Markdown would mention someone or contain a link.
+func requireNoMarkup(t *testing.T, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
-		for _, never := range []string{"<!", "<@", "@all", "@everyone", "@channel", "@here", "@所有人", "](", "<at", "\u202E", "\x00"} {
-			if strings.Contains(text, never) {
-				t.Errorf("the text has %q in it: %.200q", never, text)
+		for _, forbidden := range []string{
+			"<!", "<@", "@all", "@everyone", "@channel", "@here", "@所有人", "](", "<at", "\u202E", "\x00",
+		} {
+			if strings.Contains(text, forbidden) {
+				t.Errorf("the text contains %q: %.200q", forbidden, text)
 			}
 		}
 		if !utf8.ValidString(text) {
-			t.Errorf("no text: %q", text)
+			t.Errorf("invalid UTF-8: %q", text)
 		}
 	}
 }
@@ -52,32 +54,37 @@ func TestSlack(t *testing.T) {
 				}
 			}
 			decode(t, body, &sent)
-			calm(t, sent.Text)
+			requireNoMarkup(t, sent.Text)
 			if len(sent.Blocks) == 0 || len(sent.Blocks) > 50 || sent.Blocks[0].Type != "header" {
 				t.Fatalf("blocks: %+v", sent.Blocks)
 			}
-			for n, b := range sent.Blocks {
-				most := 3000
-				if n == 0 {
-					most = 150
+			for i, block := range sent.Blocks {
+				limit := 3000
+				if i == 0 {
+					limit = 150
 				}
-				if b.Text.Type != "plain_text" || b.Text.Text == "" || utf8.RuneCountInString(b.Text.Text) > most {
-					t.Errorf("block %d: %+v", n, b)
+				if block.Text.Type != "plain_text" || block.Text.Text == "" || utf8.RuneCountInString(block.Text.Text) > limit {
+					t.Errorf("block %d: %+v", i, block)
 				}
 			}
-			if m.Title != "" && !strings.Contains(m.Title, "\x00") && !strings.HasPrefix(m.Title, strings.TrimSuffix(sent.Blocks[0].Text.Text, "…")) {
-				t.Errorf("the title is %q", sent.Blocks[0].Text.Text)
+			title := strings.TrimSuffix(sent.Blocks[0].Text.Text, "…")
+			if m.Title != "" && !strings.Contains(m.Title, "\x00") && !strings.HasPrefix(m.Title, title) {
+				t.Errorf("the title is %q", title)
 			}
 		},
 		Refusals: []conformance.Refusal{
-			{Status: 403, Body: "invalid_token", Reason: v1alpha1.ReasonUnauthorized}, {Status: 403, Body: "action_prohibited", Reason: v1alpha1.ReasonUnauthorized},
-			{Status: 404, Body: "no_service", Reason: v1alpha1.ReasonNotFound}, {Status: 410, Body: "channel_is_archived", Reason: v1alpha1.ReasonNotFound},
-			{Status: 400, Body: "invalid_payload", Reason: v1alpha1.ReasonRejected}, {Status: 500, Body: "rollup_error", Reason: v1alpha1.ReasonServerError},
+			{Status: 403, Body: "invalid_token", Reason: v1alpha1.ReasonUnauthorized},
+			{Status: 403, Body: "action_prohibited", Reason: v1alpha1.ReasonUnauthorized},
+			{Status: 404, Body: "no_service", Reason: v1alpha1.ReasonNotFound},
+			{Status: 410, Body: "channel_is_archived", Reason: v1alpha1.ReasonNotFound},
+			{Status: 400, Body: "invalid_payload", Reason: v1alpha1.ReasonRejected},
+			{Status: 500, Body: "rollup_error", Reason: v1alpha1.ReasonServerError},
 		},
 	})
 }
 
 func TestTeams(t *testing.T) {
+	const failed = "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error "
 	conformance.Run(t, conformance.Subject{
 		New: Teams, Path: "/workflows/x?api-version=1&sig=" + conformance.Hidden, Taken: "", TakesAnything: true, MaxBytes: 28 << 10,
 		Check: func(t *testing.T, _ notify.Message, r *http.Request, body []byte) {
@@ -97,13 +104,17 @@ func TestTeams(t *testing.T) {
 				}
 			}
 			decode(t, body, &sent)
-			if sent.Type != "message" || len(sent.Attachments) != 1 || sent.Attachments[0].ContentType != "application/vnd.microsoft.card.adaptive" || sent.Attachments[0].Content.Type != "AdaptiveCard" {
+			if sent.Type != "message" || len(sent.Attachments) != 1 {
 				t.Fatalf("got %s", body)
 			}
-			for _, b := range sent.Attachments[0].Content.Body {
-				calm(t, b.Text)
-				if b.Type != "TextBlock" || b.Text == "" {
-					t.Errorf("block %+v", b)
+			attachment := sent.Attachments[0]
+			if attachment.ContentType != "application/vnd.microsoft.card.adaptive" || attachment.Content.Type != "AdaptiveCard" {
+				t.Fatalf("got %s", body)
+			}
+			for _, block := range attachment.Content.Body {
+				requireNoMarkup(t, block.Text)
+				if block.Type != "TextBlock" || block.Text == "" {
+					t.Errorf("block %+v", block)
 				}
 			}
 			if r.URL.Query().Get("sig") != conformance.Hidden {
@@ -111,8 +122,8 @@ func TestTeams(t *testing.T) {
 			}
 		},
 		Refusals: []conformance.Refusal{
-			{Status: 200, Body: "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429 with ContextId x", Reason: v1alpha1.ReasonRateLimited},
-			{Status: 200, Body: "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 403", Reason: v1alpha1.ReasonRejected},
+			{Status: 200, Body: failed + "429 with ContextId x", Reason: v1alpha1.ReasonRateLimited},
+			{Status: 200, Body: failed + "403", Reason: v1alpha1.ReasonRejected},
 			{Status: 400, Body: `{"error":{"code":"TriggerInputSchemaMismatch"}}`, Reason: v1alpha1.ReasonRejected},
 			{Status: 401, Body: `{"error":{"code":"DirectApiAuthorizationRequired"}}`, Reason: v1alpha1.ReasonUnauthorized},
 		},
@@ -128,19 +139,24 @@ func TestDingTalk(t *testing.T) {
 				Markdown struct{ Title, Text string }
 			}
 			decode(t, body, &sent)
-			calm(t, sent.Markdown.Title, sent.Markdown.Text)
-			q := r.URL.Query()
-			at, err := strconv.ParseInt(q.Get("timestamp"), 10, 64)
-			if sent.MsgType != "markdown" || err != nil || time.Since(time.UnixMilli(at)).Abs() > time.Minute || q.Get("access_token") != conformance.Hidden {
+			requireNoMarkup(t, sent.Markdown.Title, sent.Markdown.Text)
+			query := r.URL.Query()
+			if sent.MsgType != "markdown" || query.Get("access_token") != conformance.Hidden {
 				t.Errorf("got %s?%s", sent.MsgType, r.URL.RawQuery)
 			}
-			if q.Get("sign") != mac(conformance.Key, q.Get("timestamp")+"\n"+conformance.Key) {
-				t.Errorf("signed %q", q.Get("sign"))
+			timestamp, err := strconv.ParseInt(query.Get("timestamp"), 10, 64)
+			if err != nil || time.Since(time.UnixMilli(timestamp)).Abs() > time.Minute {
+				t.Errorf("timestamp %q", query.Get("timestamp"))
+			}
+			if query.Get("sign") != hmacSHA256(conformance.Key, query.Get("timestamp")+"\n"+conformance.Key) {
+				t.Errorf("signed %q", query.Get("sign"))
 			}
 		},
 		Refusals: []conformance.Refusal{
-			{Status: 200, Body: `{"errcode":310000,"errmsg":"sign not match"}`, Reason: v1alpha1.ReasonRejected}, {Status: 200, Body: `{"errcode":300001,"errmsg":"token is not exist"}`, Reason: v1alpha1.ReasonNotFound},
-			{Status: 200, Body: `{"errcode":130101,"errmsg":"send too fast"}`, Reason: v1alpha1.ReasonRateLimited}, {Status: 200, Body: `{"errcode":40035,"errmsg":"x"}`, Reason: v1alpha1.ReasonRejected},
+			{Status: 200, Body: `{"errcode":310000,"errmsg":"sign not match"}`, Reason: v1alpha1.ReasonRejected},
+			{Status: 200, Body: `{"errcode":300001,"errmsg":"token is not exist"}`, Reason: v1alpha1.ReasonNotFound},
+			{Status: 200, Body: `{"errcode":130101,"errmsg":"send too fast"}`, Reason: v1alpha1.ReasonRateLimited},
+			{Status: 200, Body: `{"errcode":40035,"errmsg":"x"}`, Reason: v1alpha1.ReasonRejected},
 		},
 	})
 }
@@ -154,13 +170,14 @@ func TestWeCom(t *testing.T) {
 				Markdown struct{ Content string }
 			}
 			decode(t, body, &sent)
-			calm(t, sent.Markdown.Content)
+			requireNoMarkup(t, sent.Markdown.Content)
 			if sent.MsgType != "markdown" || len(sent.Markdown.Content) > 4096 || sent.Markdown.Content == "" {
 				t.Errorf("%s of %d bytes", sent.MsgType, len(sent.Markdown.Content))
 			}
 		},
 		Refusals: []conformance.Refusal{
-			{Status: 200, Body: `{"errcode":93000,"errmsg":"invalid webhook url"}`, Reason: v1alpha1.ReasonNotFound}, {Status: 200, Body: `{"errcode":45009,"errmsg":"api freq out of limit"}`, Reason: v1alpha1.ReasonRateLimited},
+			{Status: 200, Body: `{"errcode":93000,"errmsg":"invalid webhook url"}`, Reason: v1alpha1.ReasonNotFound},
+			{Status: 200, Body: `{"errcode":45009,"errmsg":"api freq out of limit"}`, Reason: v1alpha1.ReasonRateLimited},
 			{Status: 200, Body: `{"errcode":40058,"errmsg":"x"}`, Reason: v1alpha1.ReasonRejected},
 		},
 	})
@@ -188,20 +205,27 @@ func TestFeishu(t *testing.T) {
 				}
 			}
 			decode(t, body, &sent)
-			c := sent.Card
-			if sent.MsgType != "interactive" || c.Header.Title.Tag != "plain_text" || c.Header.Title.Content == "" || len(c.Elements) != 1 || c.Elements[0].Text.Tag != "plain_text" {
+			title := sent.Card.Header.Title
+			if sent.MsgType != "interactive" || title.Tag != "plain_text" || title.Content == "" {
 				t.Errorf("got %s", body)
 			}
-			if sent.Sign != mac(sent.Timestamp+"\n"+conformance.Key, "") {
+			if elements := sent.Card.Elements; len(elements) != 1 || elements[0].Text.Tag != "plain_text" {
+				t.Errorf("got %s", body)
+			}
+			if sent.Sign != hmacSHA256(sent.Timestamp+"\n"+conformance.Key, "") {
 				t.Errorf("signed %q at %q", sent.Sign, sent.Timestamp)
 			}
-			if want := map[notify.Event]string{notify.EventTest: "blue", notify.EventFixed: "green", notify.EventReport: "red", notify.EventFinding: "red"}[m.Event]; c.Header.Template != want {
-				t.Errorf("%s is %s", m.Event, c.Header.Template)
+			want := map[notify.Event]string{
+				notify.EventTest: "blue", notify.EventFixed: "green", notify.EventReport: "red", notify.EventFinding: "red",
+			}[m.Event]
+			if got := sent.Card.Header.Template; got != want {
+				t.Errorf("%s is %s, want %s", m.Event, got, want)
 			}
 		},
 		Refusals: []conformance.Refusal{
 			{Status: 200, Body: `{"code":19021,"msg":"sign match fail or timestamp is not within one hour from current time"}`, Reason: v1alpha1.ReasonRejected},
-			{Status: 400, Body: `{"code":9499,"msg":"Bad Request"}`, Reason: v1alpha1.ReasonRejected}, {Status: 200, Body: `{"code":11232,"msg":"too many"}`, Reason: v1alpha1.ReasonRateLimited},
+			{Status: 400, Body: `{"code":9499,"msg":"Bad Request"}`, Reason: v1alpha1.ReasonRejected},
+			{Status: 200, Body: `{"code":11232,"msg":"too many"}`, Reason: v1alpha1.ReasonRateLimited},
 			{Status: 200, Body: `{"code":19001,"msg":"incoming webhook access token invalid"}`, Reason: v1alpha1.ReasonNotFound},
 		},
 	})
@@ -209,34 +233,36 @@ func TestFeishu(t *testing.T) {
 
 // TestSignaturesAreThoseOfTheDocumentation: computed once with `openssl dgst -sha256 -hmac KEY -binary | base64`.
 func TestSignaturesAreThoseOfTheDocumentation(t *testing.T) {
-	at := time.UnixMilli(1700000000000)
-	if s := dingTalk().sign("this-is-a-key", at); s.query.Get("sign") != "3RwWVXo13Uyt3Kd71gdBplYeCqBH52Bf6qLBeozb8Xs=" || s.query.Get("timestamp") != "1700000000000" {
-		t.Errorf("DingTalk: %v", s.query)
+	now := time.UnixMilli(1700000000000)
+	query := signDingTalk("this-is-a-key", now).query
+	if query.Get("sign") != "3RwWVXo13Uyt3Kd71gdBplYeCqBH52Bf6qLBeozb8Xs=" || query.Get("timestamp") != "1700000000000" {
+		t.Errorf("DingTalk: %v", query)
 	}
-	if s := feishu().sign("this-is-a-key", at); s.sign != "yUK9qvAhvLimUuuXdBNwvHE/CtMHHhJ7gx3G0h1rnFc=" || s.timestamp != "1700000000" {
-		t.Errorf("Feishu: %+v", s)
+	signed := signFeishu("this-is-a-key", now)
+	if signed.sign != "yUK9qvAhvLimUuuXdBNwvHE/CtMHHhJ7gx3G0h1rnFc=" || signed.timestamp != "1700000000" {
+		t.Errorf("Feishu: %+v", signed)
 	}
 }
 
-// FuzzTexts: whatever is to be told, what is made of it is text within its bounds, and calls for nobody.
-func FuzzTexts(f *testing.F) {
+// FuzzText checks that any text stays within its limits and mentions no one.
+func FuzzText(f *testing.F) {
 	for _, m := range conformance.Messages() {
 		f.Add(m.Text, 100)
 	}
-	f.Fuzz(func(t *testing.T, text string, most int) {
-		most = 20 + max(most, 0)%5000
-		calm(t, quiet(text))
-		if c := cut(plain(text), most); len(c) > most || !utf8.ValidString(c) {
-			t.Errorf("cut to %d bytes: %q", most, c)
+	f.Fuzz(func(t *testing.T, text string, limit int) {
+		limit = 20 + max(limit, 0)%5000
+		requireNoMarkup(t, escapeMarkdown(text))
+		if truncated := truncateBytes(plainText(text), limit); len(truncated) > limit || !utf8.ValidString(truncated) {
+			t.Errorf("truncated to %d bytes: %q", limit, truncated)
 		}
-		list := pieces(plain(text), most, 5)
-		for _, piece := range list {
-			if len(piece) > most || !utf8.ValidString(piece) {
-				t.Errorf("a piece of %d bytes, %d allowed: %q", len(piece), most, piece)
+		parts := splitText(plainText(text), limit, 5)
+		for _, part := range parts {
+			if len(part) > limit || !utf8.ValidString(part) {
+				t.Errorf("a part of %d bytes, %d allowed: %q", len(part), limit, part)
 			}
 		}
-		if len(list) > 5 {
-			t.Errorf("%d pieces", len(list))
+		if len(parts) > 5 {
+			t.Errorf("%d parts", len(parts))
 		}
 	})
 }

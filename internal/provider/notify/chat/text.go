@@ -9,8 +9,8 @@ import (
 	"kubeops.io/kubeops/internal/provider/notify"
 )
 
-// plain takes from a text what is none: control characters, and marks that turn the direction of writing or cannot be seen.
-func plain(text string) string {
+// plainText removes control characters, invisible characters, and marks that change the direction of text.
+func plainText(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n':
@@ -24,48 +24,59 @@ func plain(text string) string {
 	}, strings.ToValidUTF8(text, ""))
 }
 
-// quiet takes the calls for attention and the links out of a text that a chat reads as Markdown: whoever can write a log line must not
-// be able to wake a whole company, or to make people click. A word joiner, which nobody sees, breaks them up.
-func quiet(text string) string {
+// escapeMarkdown disables mentions and links in a text that a chat renders as Markdown. Anyone who can write a log line could otherwise
+// notify a whole company, or plant a link. An invisible word joiner breaks them up.
+func escapeMarkdown(text string) string {
 	const joiner = "\u2060"
-	text = regexp.MustCompile(`(?i)@(all|here|channel|everyone|team|所有人)`).ReplaceAllString(plain(text), "@"+joiner+"$1")
+	mention := regexp.MustCompile(`(?i)@(all|here|channel|everyone|team|所有人)`)
+	text = mention.ReplaceAllString(plainText(text), "@"+joiner+"$1")
 	return strings.NewReplacer("](", "]"+joiner+"(", "][", "]"+joiner+"[", "<", "‹", ">", "›", "`", "'").Replace(text)
 }
 
-// cut ends a text at a number of bytes, between two characters, and says so.
-func cut(text string, most int) string {
-	const more = "\n…"
-	if len(text) <= most {
+// truncateBytes limits a text to a number of bytes and marks that it was truncated. Characters stay whole.
+func truncateBytes(text string, maxBytes int) string {
+	const mark = "\n…"
+	if len(text) <= maxBytes {
 		return text
 	}
-	end := max(most-len(more), 0)
+	return text[:lastRuneStart(text, max(maxBytes-len(mark), 0))] + mark
+}
+
+func truncateRunes(text string, maxRunes int) string {
+	if runes := []rune(text); len(runes) > maxRunes {
+		return string(runes[:maxRunes-1]) + "…"
+	}
+	return text
+}
+
+// splitText splits a text into parts of at most maxBytes, between lines if possible. The last of maxParts is truncated.
+func splitText(text string, maxBytes, maxParts int) []string {
+	var parts []string
+	for len(text) > maxBytes && len(parts) < maxParts-1 {
+		end := strings.LastIndexByte(text[:maxBytes], '\n')
+		if end <= 0 {
+			end = lastRuneStart(text, maxBytes)
+		}
+		parts = append(parts, text[:end])
+		text = strings.TrimPrefix(text[end:], "\n")
+	}
+	if text == "" && len(parts) > 0 {
+		return parts
+	}
+	return append(parts, truncateBytes(text, maxBytes))
+}
+
+// lastRuneStart is the largest index up to end at which a character starts.
+func lastRuneStart(text string, end int) int {
 	for end > 0 && !utf8.RuneStart(text[end]) {
 		end--
 	}
-	return text[:end] + more
+	return end
 }
 
-// pieces of a text of at most so many bytes each, and at most so many, broken between lines where that is possible.
-func pieces(text string, most, count int) []string {
-	var list []string
-	for len(text) > most && len(list) < count-1 {
-		end := strings.LastIndexByte(text[:most], '\n')
-		if end <= 0 {
-			for end = most; end > 0 && !utf8.RuneStart(text[end]); end-- {
-			}
-		}
-		list = append(list, text[:end])
-		text = strings.TrimPrefix(text[end:], "\n")
-	}
-	if text == "" && len(list) > 0 {
-		return list
-	}
-	return append(list, cut(text, most))
-}
-
-// titled is the title of a message, which is never empty.
-func titled(m notify.Message) string {
-	if title := strings.Join(strings.Fields(plain(m.Title)), " "); title != "" {
+// titleOf a message in one line, never empty.
+func titleOf(message notify.Message) string {
+	if title := strings.Join(strings.Fields(plainText(message.Title)), " "); title != "" {
 		return title
 	}
 	return "KubeOps"

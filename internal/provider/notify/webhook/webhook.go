@@ -1,4 +1,4 @@
-// Package webhook tells any server that takes CloudEvents by HTTP.
+// Package webhook posts CloudEvents to any HTTP server.
 package webhook
 
 import (
@@ -13,7 +13,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/provider/notify"
 	"kubeops.io/kubeops/internal/provider/notify/cloudevent"
-	"kubeops.io/kubeops/internal/provider/notify/post"
+	"kubeops.io/kubeops/internal/provider/notify/httppost"
 )
 
 // Headers of a request.
@@ -29,42 +29,42 @@ const (
 // Type of the channel.
 const Type = string(v1alpha1.ChannelWebhook)
 
-// Channel posts.
+// Channel posts to one URL.
 type Channel struct {
-	*post.Poster
+	*httppost.Client
 	key notify.Secret
 }
 
-// New checks the settings and connects nothing yet.
+// New validates the settings and connects nothing yet.
 func New(settings notify.Settings) (notify.Channel, error) {
-	poster, err := post.New(settings, v1alpha1.ChannelWebhook)
+	client, err := httppost.New(settings, v1alpha1.ChannelWebhook)
 	if err != nil {
 		return nil, err
 	}
-	return &Channel{Poster: poster, key: settings.SigningKey}, nil
+	return &Channel{Client: client, key: settings.SigningKey}, nil
 }
 
-// Send posts one event. Any status of 2xx says that it was taken, unless a page for people comes with it.
-func (c *Channel) Send(ctx context.Context, m notify.Message) error {
-	body, err := cloudevent.Encode(m)
+// Send posts one event. The server accepted it if the status is 2xx and the body is not HTML.
+func (c *Channel) Send(ctx context.Context, message notify.Message) error {
+	body, err := cloudevent.Encode(message)
 	if err != nil {
 		return err
 	}
 	header := http.Header{}
-	header.Set(KeyHeader, m.Key)
+	header.Set(KeyHeader, message.Key)
 	if c.key != "" {
 		now := strconv.FormatInt(time.Now().Unix(), 10)
 		header.Set(TimeHeader, now)
 		header.Set(SignatureHeader, Signature(string(c.key), now, body))
 	}
-	answer, err := c.Do(ctx, post.Request{Body: body, ContentType: cloudevent.ContentType, Header: header})
+	response, err := c.Post(ctx, httppost.Request{Body: body, ContentType: cloudevent.ContentType, Header: header})
 	if err != nil {
 		return err
 	}
-	return c.Accepted(answer)
+	return c.CheckResponse(response)
 }
 
-// Signature of a body that was sent at a time, as the header has it.
+// Signature of a timestamp and a body, in the form of the header.
 func Signature(key, timestamp string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write([]byte(timestamp + "."))
