@@ -74,7 +74,7 @@ func scripted(t *testing.T, script func(*conversation)) string {
 	return "nats://" + listener.Addr().String()
 }
 
-// endless says something for ever.
+// endless repeats a text forever.
 func endless(text string) func(*conversation) {
 	return func(c *conversation) {
 		for {
@@ -202,9 +202,9 @@ func FuzzWire(f *testing.F) {
 	c := made.(*Channel)
 	f.Fuzz(func(t *testing.T, said []byte) {
 		conn := spoken{Reader: bytes.NewReader(said)}
-		w := &wire{server: "nats:4222", conn: conn, reader: bufio.NewReader(conn)}
-		if err := w.begin(context.Background(), c); err != nil {
-			if problem.As(w.explain(err)) == nil {
+		w := &connection{server: "nats:4222", conn: conn, reader: bufio.NewReader(conn)}
+		if err := w.handshake(context.Background(), c); err != nil {
+			if problem.As(w.toProblem(err)) == nil {
 				t.Errorf("%v is no problem", err)
 			}
 			return
@@ -214,7 +214,7 @@ func FuzzWire(f *testing.F) {
 			t.Fatalf("got %v, %v", got, err)
 		}
 		if got != nil {
-			if err := c.acknowledged(got); err != nil && problem.As(err) == nil {
+			if err := c.checkAck(got); err != nil && problem.As(err) == nil {
 				t.Errorf("%v is no problem", err)
 			}
 		}

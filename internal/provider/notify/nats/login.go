@@ -9,37 +9,38 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// credentials of a .creds file: a JWT that says who we are, and a key pair that proves it. It never prints itself.
+// credentials of a .creds file: a JWT that identifies the user, and the seed of the key pair that proves it. They never print themselves.
 type credentials struct {
 	jwt  string
 	seed []byte
 }
 
-// String hides it.
+// String hides the secrets.
 func (c *credentials) String() string { return "[redacted]" }
 
-// GoString hides it from %#v.
+// GoString hides the secrets from %#v.
 func (c *credentials) GoString() string { return c.String() }
 
 func readCredentials(content string) (*credentials, error) {
-	const wrong = "the Secret that spec.nats.credentials names holds no .creds file with a JWT and the seed of a user; make one with: nsc generate creds"
+	const invalid = "the Secret of spec.nats.credentials contains no .creds file with a JWT and the seed of a user; " +
+		"create one: nsc generate creds"
 	jwt, err := nkeys.ParseDecoratedJWT([]byte(content))
 	if err != nil || jwt == "" {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSecret, nil, wrong)
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSecret, nil, invalid)
 	}
 	pair, err := nkeys.ParseDecoratedUserNKey([]byte(content))
 	if err != nil {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSecret, nil, wrong)
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSecret, nil, invalid)
 	}
 	defer pair.Wipe()
 	seed, err := pair.Seed()
 	if err != nil {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSecret, nil, wrong)
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSecret, nil, invalid)
 	}
 	return &credentials{jwt: jwt, seed: append([]byte(nil), seed...)}, nil
 }
 
-// sign what the server asks to be signed.
+// sign the nonce of the server.
 func (c *credentials) sign(nonce string) (string, error) {
 	pair, err := nkeys.FromSeed(c.seed)
 	if err != nil {
@@ -53,7 +54,7 @@ func (c *credentials) sign(nonce string) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
-// connect is the first that a client says; https://docs.nats.io/reference/reference-protocols/nats-protocol.
+// connect is the first message of a client: https://docs.nats.io/reference/reference-protocols/nats-protocol.
 type connect struct {
 	Verbose      bool   `json:"verbose"`
 	Pedantic     bool   `json:"pedantic"`
@@ -71,16 +72,17 @@ type connect struct {
 	Signature    string `json:"sig,omitempty"`
 }
 
-// hello of the channel to a server with a nonce.
-func (c *Channel) hello(nonce string, secure bool) (connect, error) {
-	hello := connect{
-		TLSRequired: secure, Name: "kubeops", Lang: "go", Version: "1", Protocol: 1, Headers: true, NoResponders: true,
+// connectOptions for a server with a nonce.
+func (c *Channel) connectOptions(nonce string, useTLS bool) (connect, error) {
+	options := connect{
+		TLSRequired: useTLS, Name: "kubeops", Lang: "go", Version: "1", Protocol: 1, Headers: true, NoResponders: true,
 		User: c.settings.Username, Password: string(c.settings.Password), Token: string(c.settings.Token),
 	}
 	if c.creds == nil {
-		return hello, nil
+		return options, nil
 	}
 	signature, err := c.creds.sign(nonce)
-	hello.JWT, hello.Signature = c.creds.jwt, signature
-	return hello, err
+	options.JWT = c.creds.jwt
+	options.Signature = signature
+	return options, err
 }

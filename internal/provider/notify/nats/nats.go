@@ -1,8 +1,8 @@
-// Package nats publishes to a stream of NATS JetStream: CloudEvents 1.0 in JSON, with an id by which the server drops duplicates.
+// Package nats publishes CloudEvents 1.0 to a stream of NATS JetStream, with an ID by which the server drops duplicates.
 //
-// It speaks NATS' protocol itself, one connection for each message and one question at a time: the usual client keeps goroutines
-// for a connection that is wanted every few minutes, and trusts the sizes that a server announces, so that a hostile one ends the
-// whole process. URLs come from tenants.
+// It implements the NATS protocol with one connection per message and one request at a time. The official client keeps goroutines for
+// a connection that is needed every few minutes, and trusts the sizes that a server announces: a hostile server crashes the process.
+// URLs come from tenants.
 package nats
 
 import (
@@ -25,21 +25,21 @@ import (
 // Type of the channel.
 const Type = string(v1alpha1.ChannelNATS)
 
-// Channel publishes. It holds no connection between messages.
+// Channel publishes to one subject. It holds no connection between messages.
 type Channel struct {
 	settings notify.NATS
-	// server is host:port, for messages.
+	// server is host:port.
 	server string
-	// secure wants TLS even of a server that does not ask for it.
-	secure  bool
-	tls     *tls.Config
-	creds   *credentials
-	timeout time.Duration
-	egress  provider.Egress
-	metrics *provider.Metrics
+	// requireTLS even if the server does not.
+	requireTLS bool
+	tls        *tls.Config
+	creds      *credentials
+	timeout    time.Duration
+	egress     provider.Egress
+	metrics    *provider.Metrics
 }
 
-// New checks the settings and connects nothing yet.
+// New validates the settings and connects nothing yet.
 func New(settings notify.Settings) (notify.Channel, error) {
 	s := settings.NATS
 	base, err := parse(s.URL)
@@ -47,7 +47,8 @@ func New(settings notify.Settings) (notify.Channel, error) {
 		return nil, err
 	}
 	if len(s.Subject) > 253 || !regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`).MatchString(s.Subject) {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.nats.subject must be words of letters, digits, - and _ with dots between them, without wildcards")
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+			"spec.nats.subject must be words of letters, digits, - and _, separated by dots, without wildcards")
 	}
 	config, err := s.TLS.Config()
 	if err != nil {
@@ -68,20 +69,21 @@ func New(settings notify.Settings) (notify.Channel, error) {
 	}
 	return &Channel{
 		settings: s, server: base.Host, tls: config, creds: creds, timeout: timeout, egress: settings.Egress, metrics: settings.Metrics,
-		secure: base.Scheme == "tls" || len(s.TLS.CA) > 0 || len(s.TLS.Certificate) > 0,
+		requireTLS: base.Scheme == "tls" || len(s.TLS.CA) > 0 || len(s.TLS.Certificate) > 0,
 	}, nil
 }
 
-// parse a URL, with NATS' own port where it has none; the CRD's rules let nothing else through, but a factory has other callers.
+// parse a URL and add the default port. The CRD's rules check the same, but not every caller's URL comes from a resource.
 func parse(text string) (*url.URL, error) {
 	base, err := url.Parse(text)
 	switch {
 	case err != nil || (base.Scheme != "nats" && base.Scheme != "tls") || base.Hostname() == "":
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.nats.url must begin with nats:// or tls:// and name a host")
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.nats.url must start with nats:// or tls:// and contain a host")
 	case base.User != nil:
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.nats.url must not hold credentials; put them into a Secret and name it in spec.nats")
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+			"spec.nats.url must not contain credentials; reference a Secret in spec.nats instead")
 	case strings.Trim(base.Path, "/") != "" || base.RawQuery != "" || base.Fragment != "":
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.nats.url must have no path, query or fragment")
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.nats.url must not contain a path, query or fragment")
 	}
 	port := base.Port()
 	if port == "" {
@@ -91,22 +93,22 @@ func parse(text string) (*url.URL, error) {
 	return base, nil
 }
 
-// Send publishes one message, and returns when a stream has it. A stream drops what has the key of a message that it took within
-// its duplicate window, 2 minutes unless it is configured; that counts as taken, too.
-func (c *Channel) Send(ctx context.Context, m notify.Message) error {
-	return c.observed(ctx, "send", func(w *wire) error {
-		payload, err := cloudevent.Encode(m)
+// Send publishes one message, and returns when a stream has stored it. A stream drops a message with the key of an earlier one within
+// its duplicate window (default 2 minutes). That is no error.
+func (c *Channel) Send(ctx context.Context, message notify.Message) error {
+	return c.withConnection(ctx, "send", func(conn *connection) error {
+		payload, err := cloudevent.Encode(message)
 		if err != nil {
 			return err
 		}
-		answer, err := w.request(c.settings.Subject, []header{
-			{"Nats-Msg-Id", key(m.Key)},
+		response, err := conn.request(c.settings.Subject, []header{
+			{"Nats-Msg-Id", messageID(message.Key)},
 			{"Content-Type", "application/cloudevents+json; charset=utf-8"},
 		}, payload)
 		if err != nil {
 			return err
 		}
-		return c.acknowledged(answer)
+		return c.checkAck(response)
 	})
 }
 
@@ -116,95 +118,103 @@ type ack struct {
 	Error  *apiError `json:"error"`
 }
 
-// apiError of JetStream. Its description is never shown: it is the server's to choose.
+// apiError of JetStream. Its description is chosen by the server and never quoted.
 type apiError struct {
 	Code int `json:"code"`
 	Err  int `json:"err_code"`
 }
 
-// acknowledged reads what a stream says.
-func (c *Channel) acknowledged(a *answer) error {
-	if a.nobody {
-		return problem.Retrying(v1alpha1.ReasonNotFound, nil,
-			"no JetStream stream of %s takes the subject %s; create one, for example: nats stream add --subjects %s", c.server, c.settings.Subject, c.settings.Subject)
+func (c *Channel) noStream() error {
+	return problem.Retrying(v1alpha1.ReasonNotFound, nil, "no JetStream stream of %s has the subject %s; create one: nats stream add --subjects %s",
+		c.server, c.settings.Subject, c.settings.Subject)
+}
+
+// checkAck returns nil if a stream stored the message.
+func (c *Channel) checkAck(received *response) error {
+	if received.noResponders {
+		return c.noStream()
 	}
-	var got ack
-	if err := json.Unmarshal(a.payload, &got); err != nil || (got.Error == nil && got.Stream == "") {
+	var content ack
+	if err := json.Unmarshal(received.payload, &content); err != nil || (content.Error == nil && content.Stream == "") {
 		return problem.Retrying(v1alpha1.ReasonInvalidResponse, nil,
-			"something answers on the subject %s of %s that is no JetStream stream; use a subject that only a stream takes", c.settings.Subject, c.server)
+			"the subscriber of subject %s at %s is not a JetStream stream; use a subject of a stream without other subscribers",
+			c.settings.Subject, c.server)
 	}
-	if got.Error != nil {
-		return c.refused(got.Error)
+	if content.Error != nil {
+		return c.toProblem(content.Error)
 	}
 	return nil
 }
 
-// refused words the errors of JetStream that a publisher meets; the codes are those of nats-server's errors.json.
-func (c *Channel) refused(e *apiError) error {
+// toProblem maps errors of JetStream. The codes are those of errors.json of nats-server.
+func (c *Channel) toProblem(e *apiError) error {
 	switch e.Err {
 	case 10054: // JSStreamMessageExceedsMaximumErr
-		return problem.UserError(v1alpha1.ReasonRejected, nil, "the stream of %s refuses the message: it is larger than its max-msg-size; raise that", c.server)
+		return problem.UserError(v1alpha1.ReasonRejected, nil,
+			"the stream of %s rejected the message: it exceeds max-msg-size; raise it", c.server)
 	case 10077: // JSStreamStoreFailedF, which wraps the limits of a stream
-		return problem.Retrying(v1alpha1.ReasonRejected, nil, "the stream of %s did not store the message: it may be full and discard new ones; look at its limits", c.server)
+		return problem.Retrying(v1alpha1.ReasonRejected, nil,
+			"the stream of %s did not store the message: it may be full; check its limits and its discard policy", c.server)
 	case 10039, 10076: // JSNotEnabledForAccountErr, JSNotEnabledErr
 		return problem.Retrying(v1alpha1.ReasonNotFound, nil, "%s has no JetStream for this account; enable it", c.server)
-	case 10008, 10023, 10028, 10047: // the cluster has no leader, or no memory or storage is left
-		return problem.Retrying(v1alpha1.ReasonServerError, nil, "JetStream of %s cannot serve at the moment (error %d); look at its own log", c.server, e.Err)
+	case 10008, 10023, 10028, 10047: // the cluster has no leader, or memory or storage is exhausted
+		return problem.Retrying(v1alpha1.ReasonServerError, nil,
+			"JetStream of %s is temporarily unavailable (error %d); check its log", c.server, e.Err)
 	}
 	if e.Code >= 500 {
-		return problem.Retrying(v1alpha1.ReasonServerError, nil, "JetStream of %s failed by itself (error %d); look at its own log", c.server, e.Err)
+		return problem.Retrying(v1alpha1.ReasonServerError, nil, "JetStream of %s returned a server error (%d); check its log", c.server, e.Err)
 	}
-	return problem.Retrying(v1alpha1.ReasonRejected, nil, "JetStream of %s refuses the message (error %d); look at the stream's configuration", c.server, e.Err)
+	return problem.Retrying(v1alpha1.ReasonRejected, nil,
+		"JetStream of %s rejected the message (error %d); check the stream's configuration", c.server, e.Err)
 }
 
-// Probe connects, logs in, and asks whether a stream takes the subject. It publishes nothing there.
+// Probe connects, logs in, and checks that a stream has the subject. It publishes nothing to it.
 func (c *Channel) Probe(ctx context.Context) error {
-	return c.observed(ctx, "probe", func(w *wire) error {
-		answer, err := w.request("$JS.API.STREAM.NAMES", nil, []byte(`{"subject":"`+c.settings.Subject+`"}`))
+	return c.withConnection(ctx, "probe", func(conn *connection) error {
+		received, err := conn.request("$JS.API.STREAM.NAMES", nil, []byte(`{"subject":"`+c.settings.Subject+`"}`))
 		if err != nil {
 			return err
 		}
-		if answer.nobody {
-			return problem.Retrying(v1alpha1.ReasonNotFound, nil, "%s has no JetStream, which keeps what is published; enable it", c.server)
+		if received.noResponders {
+			return problem.Retrying(v1alpha1.ReasonNotFound, nil, "%s has no JetStream, which stores messages; enable it", c.server)
 		}
-		var got struct {
+		var content struct {
 			Streams []string  `json:"streams"`
 			Error   *apiError `json:"error"`
 		}
-		switch err := json.Unmarshal(answer.payload, &got); {
+		switch err := json.Unmarshal(received.payload, &content); {
 		case err != nil:
-			return problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "%s answered something that JetStream does not answer", c.server)
-		case got.Error != nil:
-			return c.refused(got.Error)
-		case len(got.Streams) == 0:
-			answer.nobody = true
-			return c.acknowledged(answer)
+			return problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "%s did not respond as JetStream does; check its version", c.server)
+		case content.Error != nil:
+			return c.toProblem(content.Error)
+		case len(content.Streams) == 0:
+			return c.noStream()
 		}
 		return nil
 	})
 }
 
-// Close has nothing to let go of.
+// Close does nothing: there are no connections between messages.
 func (c *Channel) Close() {}
 
 var _ notify.Prober = (*Channel)(nil)
 
-// observed opens a connection for a call, ends it, and counts it.
-func (c *Channel) observed(ctx context.Context, operation string, call func(*wire) error) (err error) {
-	began := time.Now()
-	defer func() { c.metrics.Observe(Type, operation, err, time.Since(began)) }()
+// withConnection opens a connection for a call, closes it, and records metrics.
+func (c *Channel) withConnection(ctx context.Context, operation string, call func(*connection) error) (err error) {
+	started := time.Now()
+	defer func() { c.metrics.Observe(Type, operation, err, time.Since(started)) }()
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	w, err := c.open(ctx)
+	conn, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	return call(w)
+	defer conn.close()
+	return call(conn)
 }
 
-// key as the contract has it, so that another one breaks no header.
-func key(text string) string {
+// messageID keeps the characters that the contract allows in a key: any other could break the header.
+func messageID(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if r == '-' || r == '/' || (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z') {
 			return r

@@ -204,8 +204,8 @@ func TestTLSIsUsedWhereEitherSideWantsIt(t *testing.T) {
 		"by an unknown CA":      {url: "tls://" + address, reason: v1alpha1.ReasonTLSFailed, says: "name the CA in spec.tls.ca"},
 		"demanded, unknown CA":  {url: "nats://" + address, reason: v1alpha1.ReasonTLSFailed, says: "name the CA in spec.tls.ca"},
 		"for another name":      {url: "tls://" + address, tls: provider.TLS{CA: certificate.CA, ServerName: "nats.example.com"}, reason: v1alpha1.ReasonTLSFailed, says: "another host name"},
-		"where there is none":   {url: "tls://" + plain, reason: v1alpha1.ReasonTLSFailed, says: "offers no TLS"},
-		"with a CA, none there": {url: "nats://" + plain, tls: provider.TLS{CA: certificate.CA}, reason: v1alpha1.ReasonTLSFailed, says: "offers no TLS"},
+		"where there is none":   {url: "tls://" + plain, reason: v1alpha1.ReasonTLSFailed, says: "does not offer TLS"},
+		"with a CA, none there": {url: "nats://" + plain, tls: provider.TLS{CA: certificate.CA}, reason: v1alpha1.ReasonTLSFailed, says: "does not offer TLS"},
 		"without our own":       {url: "tls://" + mutual, tls: provider.TLS{CA: certificate.CA}, reason: v1alpha1.ReasonTLSFailed, says: "spec.tls.clientCertificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -246,13 +246,13 @@ func TestAServerThatKeepsNothingIsTold(t *testing.T) {
 		message                       notify.Message
 		probe                         string
 	}{
-		"no stream":         {address, "nobody.listens", v1alpha1.ReasonNotFound, "no JetStream stream of " + address + " takes the subject nobody.listens", message(), v1alpha1.ReasonNotFound},
-		"no JetStream":      {without, subject, v1alpha1.ReasonNotFound, "takes the subject", message(), v1alpha1.ReasonNotFound},
+		"no stream":         {address, "nobody.listens", v1alpha1.ReasonNotFound, "no JetStream stream of " + address + " has the subject nobody.listens", message(), v1alpha1.ReasonNotFound},
+		"no JetStream":      {without, subject, v1alpha1.ReasonNotFound, "has the subject", message(), v1alpha1.ReasonNotFound},
 		"a full stream":     {address, "full", v1alpha1.ReasonRejected, "may be full", message(), ""},
 		"a small stream":    {address, "small", v1alpha1.ReasonRejected, "max-msg-size", message(), ""},
 		"a small server":    {address, "full", v1alpha1.ReasonRejected, "max_payload", large, ""},
-		"somebody answers":  {address, "answered", v1alpha1.ReasonInvalidResponse, "that is no JetStream stream", message(), v1alpha1.ReasonNotFound},
-		"another's subject": {address, "full.other", v1alpha1.ReasonNotFound, "takes the subject full.other", message(), v1alpha1.ReasonNotFound},
+		"somebody answers":  {address, "answered", v1alpha1.ReasonInvalidResponse, "is not a JetStream stream", message(), v1alpha1.ReasonNotFound},
+		"another's subject": {address, "full.other", v1alpha1.ReasonNotFound, "has the subject full.other", message(), v1alpha1.ReasonNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := settings("nats://" + c.server)
@@ -278,7 +278,7 @@ func TestAUserWithoutRightsIsToldWhich(t *testing.T) {
 		config, send, probe string
 	}{
 		"all":           {rights(`"kubeops.>", "$JS.API.STREAM.NAMES"`, `"_INBOX.>"`), "", ""},
-		"no publishing": {rights(`"other"`, `"_INBOX.>"`), "let this user publish to the subject", "$JS.API.STREAM.NAMES"},
+		"no publishing": {rights(`"other"`, `"_INBOX.>"`), "allow this user to publish to the subject", "$JS.API.STREAM.NAMES"},
 		"no asking":     {rights(`"kubeops.>"`, `"_INBOX.>"`), "", "$JS.API.STREAM.NAMES"},
 		"no hearing":    {rights(`"kubeops.>", "$JS.API.STREAM.NAMES"`, `"other"`), "_INBOX.>", "_INBOX.>"},
 	} {
