@@ -1,6 +1,5 @@
-// Package notify is the contract of channels that carry reports to people and to other systems. A channel sends one message at a
-// time and answers whether the other side took it. It decides nothing: what is told, how often and in which words is decided
-// before it is asked.
+// Package notify is the contract of channels, which deliver reports to people and other systems. A channel sends one message at a
+// time and returns whether the receiver accepted it. What is sent, and how often, is decided by its caller.
 package notify
 
 import (
@@ -12,61 +11,61 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 )
 
-// Channel is what every type of channel can do. Methods keep to the context's deadline, bound what they read, and return
-// *problem.Problem errors that name the cause and hold still from try to try.
+// Channel is what every type of channel implements. Methods respect the context's deadline, limit what they read, and return
+// *problem.Problem errors that name the cause and are the same for each attempt.
 type Channel interface {
-	// Send delivers one message. Nil means that the other side took it. After an error the message may or may not have arrived:
-	// it is sent again, with the same Key.
-	Send(ctx context.Context, m Message) error
-	// Close lets go of connections.
+	// Send delivers one message. Nil means that the receiver accepted it. After an error the message may or may not have arrived:
+	// it is sent again with the same Key.
+	Send(ctx context.Context, message Message) error
+	// Close closes idle connections.
 	Close()
 }
 
-// Prober is a channel that can prove that it works without telling anybody anything: it connects, logs in, and asks. Channels
-// that cannot are proven by what they delivered last.
+// Prober is a channel that can be verified without sending a message: it connects, logs in, and sends a query. Other channels are
+// verified by their last delivery.
 type Prober interface {
 	Probe(ctx context.Context) error
 }
 
-// Event says what a message is about.
+// Event is the kind of a message.
 type Event string
 
 // Events.
 const (
-	// EventReport is a digest: what one report changed.
+	// EventReport is a digest of the changes of one report.
 	EventReport Event = "report"
-	// EventFinding tells of one finding.
+	// EventFinding reports one finding.
 	EventFinding Event = "finding"
-	// EventFixed tells that one finding is gone.
+	// EventFixed reports that one finding is fixed.
 	EventFixed Event = "fixed"
-	// EventTest proves a channel.
+	// EventTest verifies a channel.
 	EventTest Event = "test"
 )
 
-// Message is what is told, with every text redacted. The same message has the same Key at each try, and nothing in it changes
-// between tries but explanations that were written meanwhile.
+// Message is what a channel sends, with all texts redacted. Its Key is the same for each attempt. Between attempts only explanations
+// may change.
 type Message struct {
 	// Key is the idempotency key: the UID of the report, and for a single finding its id: "UID" or "UID/ID". At most 128 bytes of
 	// letters, digits, "-" and "/".
 	Key string
-	// Event that it is about.
+	// Event of the message.
 	Event Event
 	// Time of the report, in UTC.
 	Time time.Time
 	// Title is one line of plain text; Text is plain text of several lines, in which a line that begins with "- " is an item.
 	Title, Text string
-	// Severity of the worst finding that is told; empty where everything that is told is fixed, and for tests.
+	// Severity of the worst finding in the message. Empty if all are fixed, and for tests.
 	Severity v1alpha1.Severity
-	// Cluster, Namespace, Inspection and Report that it comes from. Empty for tests, besides Namespace.
+	// Cluster, Namespace, Inspection and Report of the message. For tests, only Namespace is set.
 	Cluster, Namespace, Inspection, Report string
-	// Findings that are told, root causes, worst first; More counts those that were left out.
+	// Findings are root causes, worst first. More counts those that were left out.
 	Findings []Finding
 	More     int
-	// Fixed are the findings that are gone since the report before.
+	// Fixed are the findings of the previous report that are fixed.
 	Fixed []Finding
 }
 
-// Finding as a channel tells it, redacted.
+// Finding of a message, redacted.
 type Finding struct {
 	ID          string                   `json:"id"`
 	Check       string                   `json:"check"`
@@ -76,14 +75,14 @@ type Finding struct {
 	Object      v1alpha1.ObjectReference `json:"object"`
 	Message     string                   `json:"message"`
 	Remediation string                   `json:"remediation,omitempty"`
-	// Explanation is the summary that a model wrote, where there is one.
+	// Explanation is the summary of a model, if there is one.
 	Explanation string `json:"explanation,omitempty"`
-	// Affects counts the findings that follow from this one.
+	// Affects counts the findings that this one causes.
 	Affects   int32      `json:"affects,omitempty"`
 	FirstSeen *time.Time `json:"firstSeen,omitempty"`
 }
 
-// Line of an object for people: Kind namespace/name.
+// Line describes the object: Kind namespace/name.
 func (f Finding) Line() string {
 	name := f.Object.Name
 	if f.Object.Namespace != "" {
@@ -92,17 +91,17 @@ func (f Finding) Line() string {
 	return strings.TrimSpace(f.Object.Kind + " " + name)
 }
 
-// Settings of a channel, with every reference resolved. Types use what concerns them. String forms never show a secret.
+// Settings of a channel, with every reference resolved. Each type uses some of them. String forms never show a secret.
 type Settings struct {
-	// Endpoint of channels over HTTP. For chats its URL is the whole webhook, which is a secret: it must not reach an error.
+	// Endpoint of channels over HTTP. For chats, its URL is the secret webhook, which must not be part of an error.
 	Endpoint provider.Endpoint
-	// SecretURL says that the path and query of the endpoint's URL are secret.
+	// SecretURL is set if the path and query of the endpoint's URL are secret.
 	SecretURL bool
-	// SigningKey of webhook, dingtalk and feishu; empty signs nothing.
+	// SigningKey of webhook, dingtalk and feishu; empty disables signatures.
 	SigningKey Secret
 	Email      Email
 	NATS       NATS
-	// Labels that type alertmanager adds to each alert.
+	// Labels that the type alertmanager adds to each alert.
 	Labels map[string]string
 	// Timeout of one message. Default 30 s.
 	Timeout time.Duration
@@ -111,7 +110,7 @@ type Settings struct {
 	Metrics *provider.Metrics
 }
 
-// Secret never prints itself.
+// Secret is a string that never prints itself.
 type Secret string
 
 // String hides it.
@@ -125,7 +124,7 @@ func (s Secret) String() string {
 // GoString hides it from %#v.
 func (s Secret) GoString() string { return s.String() }
 
-// Email is how mail is sent.
+// Email is the mail server and the envelope.
 type Email struct {
 	Host string
 	Port int
@@ -138,12 +137,12 @@ type Email struct {
 	TLS      provider.TLS
 }
 
-// NATS is where messages are published.
+// NATS is the server and subject to publish to.
 type NATS struct {
 	// URL with scheme nats or tls.
 	URL     string
 	Subject string
-	// Username, Password, Token: at most one way to log in.
+	// Username, Password, Token: at most one of these logins.
 	Username        string
 	Password, Token Secret
 	// Credentials is the content of a .creds file.

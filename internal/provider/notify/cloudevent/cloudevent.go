@@ -1,4 +1,4 @@
-// Package cloudevent writes messages as events of CloudEvents 1.0 in the structured JSON mode
+// Package cloudevent encodes messages as CloudEvents 1.0 in the structured JSON mode
 // (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md).
 package cloudevent
 
@@ -38,26 +38,30 @@ type data struct {
 	More       int               `json:"more,omitempty"`
 }
 
-// Encode a message: its id is the idempotency key, its source the Inspection, its type io.kubeops.report, .finding, .fixed or .test,
-// and its subject the report, or the object that a single finding is about.
-func Encode(m notify.Message) ([]byte, error) {
+// Encode a message. The ID is the idempotency key, the source is the Inspection, the type is io.kubeops.report, .finding, .fixed or
+// .test, and the subject is the report, or the object of a single finding.
+func Encode(message notify.Message) ([]byte, error) {
 	e := event{
-		SpecVersion: "1.0", Type: "io.kubeops." + string(m.Event), Source: "/kubeops", ID: m.Key, DataContentType: "application/json", Subject: m.Report,
-		Data: data{m.Title, m.Text, m.Severity, m.Cluster, m.Namespace, m.Inspection, m.Report, m.Findings, m.Fixed, m.More},
+		SpecVersion: "1.0", Type: "io.kubeops." + string(message.Event), Source: "/kubeops", Subject: message.Report,
+		ID: message.Key, DataContentType: "application/json",
+		Data: data{
+			Title: message.Title, Text: message.Text, Severity: message.Severity, Cluster: message.Cluster, Namespace: message.Namespace,
+			Inspection: message.Inspection, Report: message.Report, Findings: message.Findings, Fixed: message.Fixed, More: message.More,
+		},
 	}
-	for _, part := range []string{m.Namespace, m.Inspection} {
+	for _, part := range []string{message.Namespace, message.Inspection} {
 		if part != "" {
 			e.Source += "/" + part
 		}
 	}
-	if !m.Time.IsZero() {
-		e.Time = m.Time.UTC().Format(time.RFC3339)
+	if !message.Time.IsZero() {
+		e.Time = message.Time.UTC().Format(time.RFC3339)
 	}
 	switch {
-	case m.Event == notify.EventFinding && len(m.Findings) == 1:
-		e.Subject = m.Findings[0].Line()
-	case m.Event == notify.EventFixed && len(m.Fixed) == 1:
-		e.Subject = m.Fixed[0].Line()
+	case message.Event == notify.EventFinding && len(message.Findings) == 1:
+		e.Subject = message.Findings[0].Line()
+	case message.Event == notify.EventFixed && len(message.Fixed) == 1:
+		e.Subject = message.Fixed[0].Line()
 	}
 	return json.Marshal(e)
 }

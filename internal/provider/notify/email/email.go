@@ -1,5 +1,5 @@
-// Package email tells by mail. It speaks SMTP (RFC 5321) through the standard library, over a connection that keeps to the rules
-// of egress, to one deadline and to a bound of what is read; a message is plain text in UTF-8.
+// Package email sends messages as mail: plain text in UTF-8 over SMTP (RFC 5321). It uses the standard library, over a connection that
+// respects the egress rules, one deadline, and a limit of what is read.
 package email
 
 import (
@@ -21,22 +21,23 @@ import (
 // Type of the channel.
 const Type = string(v1alpha1.ChannelEmail)
 
-// mostRead from a mail server during one message: its answers are a few lines.
-const mostRead = 256 << 10
+// maxRead from a mail server per message. Its replies are a few lines.
+const maxRead = 256 << 10
 
-// Channel mails. It holds no connection between messages.
+// Channel sends mails. It holds no connection between messages.
 type Channel struct {
 	settings notify.Email
-	// server is host:port, for messages.
-	server  string
-	tls     *tls.Config
+	// server is host:port.
+	server string
+	tls    *tls.Config
+	// name to greet with.
 	name    string
 	timeout time.Duration
 	egress  provider.Egress
 	metrics *provider.Metrics
 }
 
-// New checks the settings and connects nothing yet.
+// New validates the settings and connects nothing yet.
 func New(settings notify.Settings) (notify.Channel, error) {
 	s := settings.Email
 	if s.Security == "" {
@@ -48,7 +49,7 @@ func New(settings notify.Settings) (notify.Channel, error) {
 			s.Port = 465
 		}
 	}
-	if err := check(s); err != nil {
+	if err := validate(s); err != nil {
 		return nil, err
 	}
 	config, err := s.TLS.Config()
@@ -68,34 +69,35 @@ func New(settings notify.Settings) (notify.Channel, error) {
 	}, nil
 }
 
-// check what the CRD's rules check, too: a factory has other callers.
-func check(s notify.Email) error {
+// validate what the CRD's rules check as well: not every caller's settings come from a resource.
+func validate(s notify.Email) error {
 	switch v1alpha1.EmailSecurity(s.Security) {
 	case v1alpha1.EmailStartTLS, v1alpha1.EmailTLS:
 	case v1alpha1.EmailPlain:
 		if s.Username != "" || s.Password != "" {
-			return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "credentials are never sent in the clear; set spec.email.security to starttls or tls")
+			return problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+				"credentials are never sent without TLS; set spec.email.security to starttls or tls")
 		}
 	default:
 		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.email.security must be starttls, tls or none")
 	}
 	switch {
 	case s.Host == "" || s.Port < 1 || s.Port > 65535:
-		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.email needs the host of a mail server, and a port between 1 and 65535")
-	case !address(s.From):
-		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.email.from must be one mail address")
+		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.email requires a host, and a port between 1 and 65535")
+	case !isAddress(s.From):
+		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.email.from must be one mail address, without a name")
 	case len(s.To) == 0:
-		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.email.to must name at least one mail address")
+		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.email.to must contain at least one mail address")
 	}
 	for _, to := range s.To {
-		if !address(to) {
-			return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.email.to must hold mail addresses, without names")
+		if !isAddress(to) {
+			return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.email.to must contain mail addresses without names")
 		}
 	}
 	return nil
 }
 
-// hostname to greet with: many mail servers are wary of localhost.
+// hostname to greet with: many mail servers distrust localhost.
 func hostname() string {
 	name, err := os.Hostname()
 	if err != nil || len(name) > 253 || !regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$`).MatchString(name) {
@@ -104,30 +106,30 @@ func hostname() string {
 	return name
 }
 
-// Send mails one message to all addresses, or to none: where one is refused, nothing is sent.
-func (c *Channel) Send(ctx context.Context, m notify.Message) error {
-	return c.observed(ctx, "send", func(s *session) error {
+// Send mails one message to all addresses, or to none: if one is rejected, nothing is sent.
+func (c *Channel) Send(ctx context.Context, message notify.Message) error {
+	return c.withSession(ctx, "send", func(s *session) error {
 		if err := s.envelope(c.settings.From, c.settings.To); err != nil {
 			return err
 		}
-		return s.content(compose(c.settings.From, c.settings.To, m))
+		return s.content(compose(c.settings.From, c.settings.To, message))
 	})
 }
 
-// Probe connects, greets, turns to TLS, logs in, asks for nothing, and leaves.
+// Probe connects, starts TLS, logs in, and sends nothing.
 func (c *Channel) Probe(ctx context.Context) error {
-	return c.observed(ctx, "probe", func(s *session) error { return s.noop() })
+	return c.withSession(ctx, "probe", func(s *session) error { return s.noop() })
 }
 
-// Close has nothing to let go of.
+// Close does nothing: there are no connections between messages.
 func (c *Channel) Close() {}
 
 var _ notify.Prober = (*Channel)(nil)
 
-// observed opens a session for a call, ends it, and counts it.
-func (c *Channel) observed(ctx context.Context, operation string, call func(*session) error) (err error) {
-	began := time.Now()
-	defer func() { c.metrics.Observe(Type, operation, err, time.Since(began)) }()
+// withSession opens a session for a call, closes it, and records metrics.
+func (c *Channel) withSession(ctx context.Context, operation string, call func(*session) error) (err error) {
+	started := time.Now()
+	defer func() { c.metrics.Observe(Type, operation, err, time.Since(started)) }()
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	s, err := c.open(ctx)
@@ -138,7 +140,7 @@ func (c *Channel) observed(ctx context.Context, operation string, call func(*ses
 	if err := call(s); err != nil {
 		return err
 	}
-	_ = s.client.Quit() // the message is taken; how the other side says farewell changes nothing
+	_ = s.client.Quit() // the message is accepted already
 	return nil
 }
 
@@ -148,7 +150,7 @@ func (c *Channel) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, provider.Explain(err, c.server)
 	}
-	bound := provider.Bound(ctx, raw, mostRead)
+	bound := provider.Bound(ctx, raw, maxRead)
 	s := &session{server: c.server, close: func() { _ = bound.Close() }}
 	if err := s.begin(ctx, c, bound); err != nil {
 		s.close()
@@ -157,22 +159,22 @@ func (c *Channel) open(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// begin greets, secures the connection and logs in.
+// begin greets, starts TLS and logs in.
 func (s *session) begin(ctx context.Context, c *Channel, conn net.Conn) error {
 	if c.settings.Security == string(v1alpha1.EmailTLS) {
 		secure := tls.Client(conn, c.tls)
 		if err := secure.HandshakeContext(ctx); err != nil {
-			return s.insecure(err)
+			return s.tlsProblem(err)
 		}
 		conn = secure
 	}
 	client, err := smtp.NewClient(conn, c.settings.Host)
 	if err != nil {
-		return s.unwelcome(err)
+		return s.greetingProblem(err)
 	}
 	s.client = client
 	if err := client.Hello(c.name); err != nil {
-		return s.unwelcome(err)
+		return s.greetingProblem(err)
 	}
 	if c.settings.Security == string(v1alpha1.EmailStartTLS) {
 		if err := s.startTLS(c.tls); err != nil {

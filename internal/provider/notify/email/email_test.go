@@ -162,25 +162,25 @@ func TestAServerThatRefusesIsToldWithItsCause(t *testing.T) {
 		says    string
 		mails   int
 	}{
-		"no STARTTLS":        {reason: v1alpha1.ReasonTLSFailed, says: "offers no STARTTLS, so that nothing was told to it"},
+		"no STARTTLS":        {reason: v1alpha1.ReasonTLSFailed, says: "does not offer STARTTLS, so nothing was sent"},
 		"an unknown CA":      {options: mailserver.Options{Certificate: certificate}, change: func(e *notify.Email) { e.TLS = provider.TLS{} }, reason: v1alpha1.ReasonTLSFailed, says: "name the CA in spec.tls.ca"},
 		"another name":       {options: mailserver.Options{Certificate: certificate}, change: func(e *notify.Email) { e.TLS.ServerName = "mail.example.com" }, reason: v1alpha1.ReasonTLSFailed, says: "another host name"},
 		"TLS where is none":  {options: mailserver.Options{Certificate: certificate}, change: func(e *notify.Email) { e.Security = "tls" }, reason: v1alpha1.ReasonTLSFailed, says: "set spec.email.security to starttls"},
-		"a wrong password":   {options: withLogin(mailserver.Options{}), change: func(e *notify.Email) { e.Password = "wrong-horse" }, reason: v1alpha1.ReasonUnauthorized, says: "does not accept the credentials (535)"},
+		"a wrong password":   {options: withLogin(mailserver.Options{}), change: func(e *notify.Email) { e.Password = "wrong-horse" }, reason: v1alpha1.ReasonUnauthorized, says: "rejected the credentials (535)"},
 		"a wrong LOGIN":      {options: withLogin(mailserver.Options{Mechanisms: []string{"LOGIN"}}), change: func(e *notify.Email) { e.Username = "nobody" }, reason: v1alpha1.ReasonUnauthorized, says: "(535)"},
-		"no login known":     {options: withLogin(mailserver.Options{Mechanisms: []string{"XOAUTH2"}}), reason: v1alpha1.ReasonUnauthorized, says: "no login by PLAIN or LOGIN"},
-		"login not offered":  {options: mailserver.Options{Certificate: certificate}, change: func(e *notify.Email) { e.Username, e.Password = "kubeops", hostile.Password }, reason: v1alpha1.ReasonUnauthorized, says: "no login by PLAIN or LOGIN"},
+		"no login known":     {options: withLogin(mailserver.Options{Mechanisms: []string{"XOAUTH2"}}), reason: v1alpha1.ReasonUnauthorized, says: "does not offer the login methods PLAIN or LOGIN"},
+		"login not offered":  {options: mailserver.Options{Certificate: certificate}, change: func(e *notify.Email) { e.Username, e.Password = "kubeops", hostile.Password }, reason: v1alpha1.ReasonUnauthorized, says: "does not offer the login methods PLAIN or LOGIN"},
 		"no login given":     {options: withLogin(mailserver.Options{}), change: func(e *notify.Email) { e.Username, e.Password = "", "" }, reason: v1alpha1.ReasonUnauthorized, says: "the sender kubeops@example.com (530)"},
 		"an unknown address": {options: mailserver.Options{Certificate: certificate, Recipient: refuse(550)}, reason: v1alpha1.ReasonRejected, says: "the recipient dev@example.com (550)"},
-		"a grey list":        {options: mailserver.Options{Certificate: certificate, Recipient: refuse(451)}, reason: v1alpha1.ReasonRejected, says: "for now"},
-		"going down":         {options: mailserver.Options{Certificate: certificate, Recipient: refuse(421)}, reason: v1alpha1.ReasonServerError, says: "cannot serve at the moment"},
+		"a grey list":        {options: mailserver.Options{Certificate: certificate, Recipient: refuse(451)}, reason: v1alpha1.ReasonRejected, says: "temporarily"},
+		"going down":         {options: mailserver.Options{Certificate: certificate, Recipient: refuse(421)}, reason: v1alpha1.ReasonServerError, says: "temporarily unavailable"},
 		"5xx after all": {
 			options: mailserver.Options{Certificate: certificate, Content: func() error { return mailserver.Refusal(554, "spam, "+hostile.Password) }},
-			reason:  v1alpha1.ReasonRejected, says: "refuses the message (554)", mails: 1,
+			reason:  v1alpha1.ReasonRejected, says: "rejected the message (554)", mails: 1,
 		},
 		"4xx after all": {
 			options: mailserver.Options{Certificate: certificate, Content: func() error { return mailserver.Refusal(452, "later") }},
-			reason:  v1alpha1.ReasonRejected, says: "refuses the message (452) for now", mails: 1,
+			reason:  v1alpha1.ReasonRejected, says: "rejected the message (452) temporarily", mails: 1,
 		},
 		"too large": {
 			options: mailserver.Options{Certificate: certificate, Content: func() error { return mailserver.Refusal(552, "large") }},

@@ -78,16 +78,16 @@ func TestAServerThatMisbehavesIsToldOfInTime(t *testing.T) {
 		"never greets":          {script: func(c *conversation) { c.wait() }, reason: v1alpha1.ReasonTimeout, says: "set spec.email.security to tls"},
 		"never shakes hands":    {script: func(c *conversation) { c.wait() }, security: "tls", reason: v1alpha1.ReasonTimeout},
 		"hangs up":              {script: func(*conversation) {}, reason: v1alpha1.ReasonUnreachable},
-		"speaks HTTP":           {script: func(c *conversation) { c.say("HTTP/1.1 400 Bad Request\r\n\r\n") }, reason: v1alpha1.ReasonInvalidResponse, says: "lead to one"},
+		"speaks HTTP":           {script: func(c *conversation) { c.say("HTTP/1.1 400 Bad Request\r\n\r\n") }, reason: v1alpha1.ReasonInvalidResponse, says: "check spec.email.host"},
 		"speaks nonsense":       {script: func(c *conversation) { c.say("\x00\xff\xfe\r\n") }, reason: v1alpha1.ReasonInvalidResponse},
 		"says another code":     {script: func(c *conversation) { c.say("354 go on\r\n") }, reason: v1alpha1.ReasonInvalidResponse, says: "354"},
-		"wants nobody":          {script: func(c *conversation) { c.say("554 no " + hostile.Password + "\r\n") }, reason: v1alpha1.ReasonRejected, says: "refuses to talk (554)"},
+		"wants nobody":          {script: func(c *conversation) { c.say("554 no " + hostile.Password + "\r\n") }, reason: v1alpha1.ReasonRejected, says: "rejected the connection (554)"},
 		"drips bytes":           {script: drip, reason: v1alpha1.ReasonTimeout},
 		"talks without end":     {script: endless("220-x\r\n"), reason: v1alpha1.ReasonResponseTooLarge},
 		"has a line of no end":  {script: endless("220 xxxxxxxx"), reason: v1alpha1.ReasonResponseTooLarge},
 		"has endless features":  {script: func(c *conversation) { c.say("220 x\r\n"); c.hear("EHLO"); endless("250-x\r\n")(c) }, reason: v1alpha1.ReasonResponseTooLarge},
 		"strips STARTTLS":       {script: func(c *conversation) { c.begin(); c.hear("STARTTLS") }, security: "starttls", reason: v1alpha1.ReasonTLSFailed},
-		"refuses STARTTLS":      {script: func(c *conversation) { c.offer(); c.hear("STARTTLS"); c.say("454 no\r\n"); c.wait() }, security: "starttls", reason: v1alpha1.ReasonTLSFailed, says: "then refuses it (454)"},
+		"refuses STARTTLS":      {script: func(c *conversation) { c.offer(); c.hear("STARTTLS"); c.say("454 no\r\n"); c.wait() }, security: "starttls", reason: v1alpha1.ReasonTLSFailed, says: "but rejected it (454)"},
 		"injects after it":      {script: func(c *conversation) { c.offer(); c.hear("STARTTLS"); c.say("220 go\r\n250 AUTH PLAIN\r\n"); c.wait() }, security: "starttls", reason: v1alpha1.ReasonTLSFailed + v1alpha1.ReasonTimeout},
 		"hangs in STARTTLS":     {script: func(c *conversation) { c.offer(); c.hear("STARTTLS"); c.say("220 go\r\n"); c.wait() }, security: "starttls", reason: v1alpha1.ReasonTimeout},
 		"hangs at the envelope": {script: func(c *conversation) { c.begin(); c.hear("MAIL"); c.wait() }, reason: v1alpha1.ReasonTimeout},
@@ -216,7 +216,7 @@ func FuzzCompose(f *testing.F) {
 				t.Fatalf("a line of %d bytes: %q", len(line), line)
 			}
 		}
-		if !utf8.ValidString(content) || !ascii(head) {
+		if !utf8.ValidString(content) || !isASCII(head) {
 			t.Fatalf("not ASCII: %q", head)
 		}
 		parsed, err := mail.ReadMessage(strings.NewReader(content))
