@@ -46,7 +46,7 @@ func refused(reason string, after time.Duration) error {
 	return p
 }
 
-func TestABudgetIsNeverExceededAndBeginsAnew(t *testing.T) {
+func TestABudgetIsNeverExceededAndRestarts(t *testing.T) {
 	now := clocktesting.NewFakePassiveClock(time.Date(2026, 1, 30, 23, 0, 0, 0, time.UTC))
 	meter := NewMeter(now)
 	daily, monthly := int64(110), int64(1000)
@@ -78,7 +78,7 @@ func TestABudgetIsNeverExceededAndBeginsAnew(t *testing.T) {
 	}
 	now.SetTime(now.Now().Add(-48 * time.Hour)) // a clock that was put back
 	if u := meter.Usage(); u.Day != "2026-02-01" {
-		t.Errorf("an old day began anew: %+v", u)
+		t.Errorf("an old day restarted: %+v", u)
 	}
 }
 
@@ -98,23 +98,30 @@ func TestUsageIsStoredBeforeAndAfterAQuestion(t *testing.T) {
 	if len(stored) != 2 || stored[0] != small().Estimate() || stored[1] != 15 {
 		t.Errorf("stored %v", stored)
 	}
-	l.Save = func(context.Context) error { return errors.New("the API server is away") }
+	l.Save = func(context.Context) error { return errors.New("the API server is unavailable") }
 	if _, err := l.Ask(t.Context(), small()); err == nil || model.calls != 1 || meter.Usage().Today != 15 {
 		t.Errorf("a question was asked that could not be counted: %v, %d calls, %+v", err, model.calls, meter.Usage())
 	}
 }
 
-func TestWhatIsStoredCountsAfterARestart(t *testing.T) {
+func TestStoredUsageCountsAfterARestart(t *testing.T) {
 	now := clocktesting.NewFakePassiveClock(time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC))
 	meter := NewMeter(now)
-	meter.Merge(Usage{Day: "2026-01-15", Month: "2026-01", Today: 70, ThisMonth: 700, Requests: 7, CacheHits: 3, Dropped: map[string]int64{"InvalidJSON": 2}})
-	meter.Merge(Usage{Day: "2026-01-14", Month: "2026-01", Today: 999, ThisMonth: 650, Requests: 6, Dropped: map[string]int64{"InvalidJSON": 1}})
+	meter.Merge(
+		Usage{
+			Day: "2026-01-15", Month: "2026-01", Today: 70, ThisMonth: 700, Requests: 7, CacheHits: 3,
+			Dropped: map[string]int64{"InvalidJSON": 2},
+		},
+	)
+	meter.Merge(
+		Usage{Day: "2026-01-14", Month: "2026-01", Today: 999, ThisMonth: 650, Requests: 6, Dropped: map[string]int64{"InvalidJSON": 1}},
+	)
 	if u := meter.Usage(); u.Today != 70 || u.ThisMonth != 700 || u.Requests != 7 || u.CacheHits != 3 || u.Dropped["InvalidJSON"] != 2 {
 		t.Errorf("got %+v", u)
 	}
 }
 
-func TestOneRefusalEndsNothing(t *testing.T) {
+func TestRetries(t *testing.T) {
 	for name, tc := range map[string]struct {
 		fail  error
 		until int
@@ -126,7 +133,7 @@ func TestOneRefusalEndsNothing(t *testing.T) {
 		"429 without a time, twice": {refused(v1alpha1.ReasonRateLimited, 0), 2, 3, true, []time.Duration{time.Second, 4 * time.Second}},
 		"429 for an hour":           {refused(v1alpha1.ReasonRateLimited, time.Hour), 1, 1, false, nil},
 		"5xx":                       {refused(v1alpha1.ReasonServerError, 0), 1, 2, true, []time.Duration{time.Second}},
-		"5xx for ever":              {refused(v1alpha1.ReasonServerError, 0), 99, 3, false, []time.Duration{time.Second, 4 * time.Second}},
+		"5xx forever":               {refused(v1alpha1.ReasonServerError, 0), 99, 3, false, []time.Duration{time.Second, 4 * time.Second}},
 		"401":                       {refused(v1alpha1.ReasonUnauthorized, 0), 1, 1, false, nil},
 		"402":                       {refused(v1alpha1.ReasonPaymentRequired, 0), 1, 1, false, nil},
 	} {
@@ -139,7 +146,9 @@ func TestOneRefusalEndsNothing(t *testing.T) {
 			}}
 			var waits []time.Duration
 			meter := NewMeter(clock.RealClock{})
-			l := &Limited{Model: model, Meter: meter, Wait: func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }}
+			l := &Limited{
+				Model: model, Meter: meter, Wait: func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil },
+			}
 			_, err := l.Ask(t.Context(), small())
 			if (err == nil) != tc.ok || model.calls != tc.calls || len(waits) != len(tc.waits) {
 				t.Fatalf("got %v after %d calls and waits of %v", err, model.calls, waits)
@@ -156,21 +165,21 @@ func TestOneRefusalEndsNothing(t *testing.T) {
 	}
 }
 
-func TestRatesHoldBackWhatIsTooMuch(t *testing.T) {
+func TestRatesDelayQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		busy, most := 0, 0
+		inFlight, maxInFlight := 0, 0
 		var mutex sync.Mutex
 		model := &script{ask: func(ctx context.Context, n int) (Answer, error) {
 			mutex.Lock()
-			busy++
-			most = max(most, busy)
+			inFlight++
+			maxInFlight = max(maxInFlight, inFlight)
 			mutex.Unlock()
 			select { // an answer takes a second
 			case <-time.After(time.Second):
 			case <-ctx.Done():
 			}
 			mutex.Lock()
-			busy--
+			inFlight--
 			mutex.Unlock()
 			return cheap(ctx, n)
 		}}
@@ -187,8 +196,8 @@ func TestRatesHoldBackWhatIsTooMuch(t *testing.T) {
 			})
 		}
 		group.Wait()
-		if most != 2 {
-			t.Errorf("%d at once, want 2", most)
+		if maxInFlight != 2 {
+			t.Errorf("%d at once, want 2", maxInFlight)
 		}
 		// Six at once, and the two others ten seconds apart.
 		if took := time.Since(began); took < 20*time.Second || took > 25*time.Second {
@@ -202,9 +211,10 @@ func TestRatesHoldBackWhatIsTooMuch(t *testing.T) {
 	})
 }
 
-func TestAFallbackStandsInWhereItHelps(t *testing.T) {
+func TestAFallbackIsAskedIfItCanHelp(t *testing.T) {
 	for reason, want := range map[string]bool{
-		v1alpha1.ReasonUnreachable: true, v1alpha1.ReasonUnauthorized: true, v1alpha1.ReasonBudgetExceeded: true, v1alpha1.ReasonRateLimited: true,
+		v1alpha1.ReasonUnreachable: true, v1alpha1.ReasonUnauthorized: true, v1alpha1.ReasonBudgetExceeded: true,
+		v1alpha1.ReasonRateLimited:     true,
 		v1alpha1.ReasonPaymentRequired: true, v1alpha1.ReasonContextTooLong: false, v1alpha1.ReasonModelRefused: false,
 	} {
 		first := &script{ask: func(context.Context, int) (Answer, error) { return Answer{}, refused(reason, 0) }}
@@ -222,6 +232,8 @@ func TestAFallbackStandsInWhereItHelps(t *testing.T) {
 }
 
 func firstOf(t *testing.T, models ...Model) (Answer, error) {
-	answer, _, err := FirstOf(t.Context(), len(models), func(ctx context.Context, i int) (Answer, error) { return models[i].Ask(ctx, small()) })
+	answer, _, err := FirstOf(
+		t.Context(), len(models), func(ctx context.Context, i int) (Answer, error) { return models[i].Ask(ctx, small()) },
+	)
 	return answer, err
 }

@@ -262,5 +262,6 @@ func (m *Meter) enter(ctx context.Context, tokens int64) (leave func(), err erro
 
 func limitsExceeded(cause error) *problem.Problem {
 	return problem.Retrying(v1alpha1.ReasonTimeout, cause,
-		"the limits of the AIProvider did not allow the question in time; raise spec.concurrency, spec.requestsPerMinute or spec.tokensPerMinute")
+		"the limits of the AIProvider did not allow the question in time; raise spec.concurrency, spec.requestsPerMinute or "+
+			"spec.tokensPerMinute")
 }

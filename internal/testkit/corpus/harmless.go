@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// harmless texts look like secrets, or speak of them, and hold none.
+// harmless texts resemble or mention secrets, but contain none.
 func harmless() []shape {
 	plain := func(name, format string) shape { return of(name, format, func(maker) string { return "" }) }
 	with := of
@@ -32,11 +32,18 @@ func harmless() []shape {
 			return "payload " + base64.StdEncoding.EncodeToString([]byte("hello from "+m.service()+", all is well")), ""
 		}},
 		with("ARN", "arn:aws:iam::<S>:role/shop-<svc>", func(m maker) string { return m.from(digits, 12) }),
-		with("cluster IP", "service <svc> at 10.96.<S>:8080", func(m maker) string { return m.from("123456789", 2) + "." + m.from("123456789", 2) }),
+		with(
+			"cluster IP", "service <svc> at 10.96.<S>:8080",
+			func(m maker) string { return m.from("123456789", 2) + "." + m.from("123456789", 2) },
+		),
 		with("IPv6", "listening on [2001:db8::<S>]:443", func(m maker) string { return m.hex(4) }),
 		with("MAC address", "eth0 02:42:<S>:00:02", func(m maker) string { return m.hex(2) + ":" + m.hex(2) }),
 		plain("secret reference", "secretName: <svc>-tls-<n>"),
-		plain("secretKeyRef", "        - name: PASSWORD\n          valueFrom:\n            secretKeyRef:\n              name: <svc>-db\n              key: password"),
+		plain(
+			"secretKeyRef",
+			"        - name: PASSWORD\n          valueFrom:\n            secretKeyRef:\n"+
+				"              name: <svc>-db\n              key: password",
+		),
 		plain("missing Secret", `MountVolume.SetUp failed for volume "creds": secret "<svc>-credentials-<n>" not found`),
 		plain("missing key", "couldn't find key password in Secret shop/<svc>-<n>"),
 		plain("expired token", "<t> WARN token expired, asking for a new one"),

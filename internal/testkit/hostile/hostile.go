@@ -1,5 +1,5 @@
-// Package hostile has servers that misbehave, each in one way, and the reason that a back end must give for it. Every back end
-// of every contract runs against all of them.
+// Package hostile has servers that misbehave, each in one way, with the reason that a backend must return. Every backend of every
+// contract runs against all of them.
 package hostile
 
 import (
@@ -20,16 +20,16 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 )
 
-// Deadline that a call under test must keep to, with room for a busy machine. The back end under test is to be given Timeout.
+// Deadline of a call under test, long enough for a busy machine. The backend under test gets Timeout.
 const Deadline = 10 * time.Second
 
-// Timeout and MaxBytes to give to the back end under test.
+// Timeout and MaxBytes of the backend under test.
 const (
 	Timeout  = time.Second
 	MaxBytes = 1 << 20
 )
 
-// Password that every call is made with; it must not stand in any error.
+// Password of every call. No error may contain it.
 const Password = "correct-horse-battery"
 
 // Misbehaviour of a server.
@@ -37,19 +37,20 @@ type Misbehaviour struct {
 	Name string
 	// Handler answers every request.
 	Handler http.HandlerFunc
-	// TLS serves with a certificate that nobody trusts.
+	// TLS serves with a certificate that is not trusted.
 	TLS bool
-	// Reasons that are right; the first is the best.
+	// Reasons that are correct. The first is the best.
 	Reasons []string
 }
 
-// Misbehaviours that every back end meets.
+// Misbehaviours of the servers.
 func Misbehaviours() []Misbehaviour {
 	status := func(code int, reason string) Misbehaviour {
-		return Misbehaviour{Name: fmt.Sprintf("answers %d", code), Reasons: []string{reason}, Handler: func(w http.ResponseWriter, _ *http.Request) {
+		handler := func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(code)
 			_, _ = fmt.Fprint(w, "<html>"+Password+"</html>")
-		}}
+		}
+		return Misbehaviour{Name: fmt.Sprintf("answers %d", code), Reasons: []string{reason}, Handler: handler}
 	}
 	return []Misbehaviour{
 		status(http.StatusUnauthorized, v1alpha1.ReasonUnauthorized),
@@ -59,25 +60,43 @@ func Misbehaviours() []Misbehaviour {
 		status(http.StatusInternalServerError, v1alpha1.ReasonServerError),
 		status(http.StatusBadGateway, v1alpha1.ReasonServerError),
 		status(http.StatusServiceUnavailable, v1alpha1.ReasonServerError),
-		{Name: "answers HTML", Reasons: []string{v1alpha1.ReasonInvalidResponse}, Handler: text("text/html", "<!doctype html><title>Sign in</title>")},
+		{
+			Name: "answers HTML", Reasons: []string{v1alpha1.ReasonInvalidResponse},
+			Handler: text("text/html", "<!doctype html><title>Sign in</title>"),
+		},
 		{Name: "answers nothing", Reasons: []string{v1alpha1.ReasonInvalidResponse}, Handler: text("application/json", "")},
-		{Name: "answers broken JSON", Reasons: []string{v1alpha1.ReasonInvalidResponse, v1alpha1.ReasonUnreachable}, Handler: text("application/json", `{"status":"success","data":{"result":[{"hits":`)},
-		{Name: "answers JSON of another shape", Reasons: []string{v1alpha1.ReasonInvalidResponse}, Handler: text("application/json", `["a", 1, null]`)},
+		{
+			Name: "answers broken JSON", Reasons: []string{v1alpha1.ReasonInvalidResponse, v1alpha1.ReasonUnreachable},
+			Handler: text("application/json", `{"status":"success","data":{"result":[{"hits":`),
+		},
+		{
+			Name: "answers JSON of another shape", Reasons: []string{v1alpha1.ReasonInvalidResponse},
+			Handler: text("application/json", `["a", 1, null]`),
+		},
 		{Name: "answers more than is read", Reasons: []string{v1alpha1.ReasonResponseTooLarge}, Handler: endless},
-		{Name: "answers a small gzip that is large", Reasons: []string{v1alpha1.ReasonResponseTooLarge, v1alpha1.ReasonInvalidResponse}, Handler: bomb},
+		{
+			Name: "answers a small gzip that is large", Reasons: []string{v1alpha1.ReasonResponseTooLarge, v1alpha1.ReasonInvalidResponse},
+			Handler: bomb,
+		},
 		{Name: "never answers", Reasons: []string{v1alpha1.ReasonTimeout}, Handler: silent},
 		{Name: "drips bytes", Reasons: []string{v1alpha1.ReasonTimeout}, Handler: drip},
 		{Name: "breaks off", Reasons: []string{v1alpha1.ReasonUnreachable, v1alpha1.ReasonInvalidResponse}, Handler: breakOff},
 		{Name: "redirects to another host", Reasons: []string{v1alpha1.ReasonRedirected}, Handler: redirect("http://example.com/")},
-		{Name: "redirects to cloud metadata", Reasons: []string{v1alpha1.ReasonRedirected}, Handler: redirect("http://169.254.169.254/latest/meta-data/")},
+		{
+			Name: "redirects to cloud metadata", Reasons: []string{v1alpha1.ReasonRedirected},
+			Handler: redirect("http://169.254.169.254/latest/meta-data/"),
+		},
 		{Name: "redirects in a circle", Reasons: []string{v1alpha1.ReasonRedirected}, Handler: redirect("/again")},
-		{Name: "has a certificate that nobody trusts", TLS: true, Reasons: []string{v1alpha1.ReasonTLSFailed}, Handler: text("application/json", "{}")},
+		{
+			Name: "has a certificate that is not trusted", TLS: true, Reasons: []string{v1alpha1.ReasonTLSFailed},
+			Handler: text("application/json", "{}"),
+		},
 	}
 }
 
-// Run makes a call against each misbehaving server and checks its error: the reason, the deadline, and that the password is in
-// no message. The call makes a back end for the endpoint, with Timeout and MaxBytes and loopback allowed, and uses it. Except
-// names misbehaviours that the call cannot see, because the right answer looks just so.
+// Run calls each misbehaving server and checks the error: the reason, the deadline, and that no message contains the password. The
+// call creates a backend for the endpoint, with Timeout, MaxBytes and loopback allowed, and uses it. Except lists misbehaviours that
+// the call cannot detect, because a correct response looks the same.
 func Run(t *testing.T, call func(ctx context.Context, endpoint provider.Endpoint) error, except ...string) {
 	for _, m := range Misbehaviours() {
 		if slices.Contains(except, m.Name) {
@@ -112,9 +131,14 @@ func Run(t *testing.T, call func(ctx context.Context, endpoint provider.Endpoint
 	})
 	t.Run("is at a name that does not exist", func(t *testing.T) {
 		t.Parallel()
-		check(t, []string{v1alpha1.ReasonNameNotResolved, v1alpha1.ReasonTimeout}, call, provider.Endpoint{URL: "http://no-such-host.invalid:9090"})
+		check(
+			t, []string{v1alpha1.ReasonNameNotResolved, v1alpha1.ReasonTimeout}, call,
+			provider.Endpoint{URL: "http://no-such-host.invalid:9090"},
+		)
 	})
-	for _, address := range []string{"http://169.254.169.254", "http://[fe80::1]:80", "http://0.0.0.0:80", "http://100.100.100.200", "http://[::ffff:169.254.169.254]"} {
+	for _, address := range []string{
+		"http://169.254.169.254", "http://[fe80::1]:80", "http://0.0.0.0:80", "http://100.100.100.200", "http://[::ffff:169.254.169.254]",
+	} {
 		t.Run("is at "+address, func(t *testing.T) {
 			t.Parallel()
 			check(t, []string{v1alpha1.ReasonEgressDenied}, call, provider.Endpoint{URL: address})
@@ -157,7 +181,7 @@ func redirect(target string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, target, http.StatusFound) }
 }
 
-// endless JSON that is valid as far as it goes.
+// endless JSON, valid up to the present position.
 func endless(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = fmt.Fprint(w, `{"status":"`)
@@ -169,7 +193,7 @@ func endless(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// bomb unpacks to 256 MiB.
+// bomb decompresses to 256 MiB.
 func bomb(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Encoding", "gzip")
@@ -180,14 +204,14 @@ func bomb(w http.ResponseWriter, r *http.Request) {
 		if _, err := packed.Write(chunk); err != nil || r.Context().Err() != nil {
 			return
 		}
-		// At once, so that a slow machine does not make it a timeout.
+		// Flush, or a slow machine causes a timeout instead.
 		_ = packed.Flush()
 		_ = http.NewResponseController(w).Flush()
 	}
 	_ = packed.Close()
 }
 
-// silent waits until the client is gone, which the server notices only once it has read the request's body.
+// silent waits until the client disconnects, which the server notices only after reading the request's body.
 func silent(_ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()

@@ -17,7 +17,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
-// Options of a server. The zero value takes everything from everybody, in the clear.
+// Options of a server. The zero value accepts everything from everyone, without TLS.
 type Options struct {
 	// Certificate to offer STARTTLS with, or to begin with TLS where Implicit is set.
 	Certificate *servers.Certificate
@@ -27,17 +27,17 @@ type Options struct {
 	Mechanisms         []string
 	// UTF8 offers SMTPUTF8.
 	UTF8 bool
-	// Recipient and Content judge what comes; nil takes it. Content is asked after the message was read and kept.
+	// Recipient and Content decide what is accepted. Nil accepts everything. Content is called after the message was stored.
 	Recipient func(address string) error
 	Content   func() error
 }
 
-// Mail that was taken, or was read and then refused by Content.
+// Mail that was accepted, or was stored and then rejected by Content.
 type Mail struct {
 	From    string
 	To      []string
 	Content string
-	// Secure says that it came over TLS, and Login with which name.
+	// Secure is set for mail over TLS. Login is the user name.
 	Secure bool
 	Login  string
 }
@@ -68,7 +68,9 @@ func Start(t testing.TB, options Options) *Server {
 	}
 	s := &Server{Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, options: options}
 	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return s.session(c), nil }))
-	server.Domain, server.EnableSMTPUTF8, server.MaxMessageBytes = "mail.test", options.UTF8, 4<<20
+	server.Domain = "mail.test"
+	server.EnableSMTPUTF8 = options.UTF8
+	server.MaxMessageBytes = 4 << 20
 	server.ErrorLog = log.New(io.Discard, "", 0)
 	if options.Certificate != nil {
 		pair, err := tls.X509KeyPair(options.Certificate.Certificate, options.Certificate.Key)
@@ -88,14 +90,14 @@ func Start(t testing.TB, options Options) *Server {
 	return s
 }
 
-// Mails that came, oldest first.
+// Mails received so far, oldest first.
 func (s *Server) Mails() []Mail {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return append([]Mail(nil), s.mails...)
 }
 
-// Begun counts the envelopes that were begun.
+// Begun counts the envelopes that were started.
 func (s *Server) Begun() int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

@@ -1,5 +1,5 @@
-// Package models has strict fakes of servers of language models, written from their documentation: they check what they are sent,
-// and fail the test on anything that the real ones would not take or that should not be sent.
+// Package models has strict fakes of language model servers, based on their documentation. They fail the test if a request would be
+// rejected by the real server, or contains what must not be sent.
 package models
 
 import (
@@ -15,13 +15,13 @@ import (
 	"testing"
 )
 
-// Key that the fakes want.
+// Key that the fakes require.
 const Key = "correct-horse-battery"
 
 // Name of the model that the fakes have.
 const Name = "tiny-1"
 
-// Turn is a question that a fake was asked.
+// Turn is a question to a fake.
 type Turn struct {
 	System, User string
 	Schema       json.RawMessage
@@ -36,18 +36,18 @@ type Reply struct {
 	Status               int
 	Code, Param, Message string
 	Header               http.Header
-	// Raw is sent instead of anything that makes sense.
+	// Raw is sent instead of a valid response.
 	Raw []byte
-	// Hang does not answer at all, until the client is gone.
+	// Hang sends nothing until the client disconnects.
 	Hang bool
-	// CutOff says that the answer ended at its limit; Refusal that the model refused.
+	// CutOff is set if the answer reached its limit of tokens, Refusal if the model refused.
 	CutOff  bool
 	Refusal string
 	// In and Out are the tokens that the server counts. Default: 100 and 50.
 	In, Out int64
 }
 
-// Fake is a running one.
+// Fake is a running server.
 type Fake struct {
 	t   testing.TB
 	URL string
@@ -56,9 +56,9 @@ type Fake struct {
 	answer func(Turn) Reply
 	asked  []Turn
 	bodies []string
-	// most that were under way at once.
-	busy, most int
-	strict     strictness
+	// inFlight requests at present, and at the same time at most.
+	inFlight, maxInFlight int
+	strict                strictness
 }
 
 type strictness struct {
@@ -72,24 +72,24 @@ type strictness struct {
 // Option of a fake.
 type Option func(*strictness)
 
-// WithoutKey wants no key.
+// WithoutKey requires that no key is sent.
 func WithoutKey() Option { return func(s *strictness) { s.key = "" } }
 
-// WithOrganization wants this organization.
+// WithOrganization requires this organization.
 func WithOrganization(name string) Option { return func(s *strictness) { s.organization = name } }
 
-// NewParameters is a server that knows max_completion_tokens only, and no temperature, as OpenAI's models that think.
+// NewParameters accepts max_completion_tokens only and rejects a temperature, as OpenAI's reasoning models do.
 func NewParameters() Option {
 	return func(s *strictness) { s.newTokens, s.noTemperature = true, true }
 }
 
-// JSONObject is a server that knows no schemas.
+// JSONObject is a server without support for schemas.
 func JSONObject() Option { return func(s *strictness) { s.jsonObject = true } }
 
-// WithContext tells a context length.
+// WithContext reports a context length.
 func WithContext(n int64) Option { return func(s *strictness) { s.context = n } }
 
-// Answer sets what the fake answers from now on.
+// Answer sets the replies from now on.
 func (f *Fake) Answer(how func(Turn) Reply) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -103,18 +103,18 @@ func (f *Fake) Asked() []Turn {
 	return slices.Clone(f.asked)
 }
 
-// Captured is all that was sent to the fake.
+// Captured is the content of all requests so far.
 func (f *Fake) Captured() string {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	return strings.Join(f.bodies, "\n")
 }
 
-// Most questions that were under way at once.
+// Most is the maximum of questions at the same time.
 func (f *Fake) Most() int {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	return f.most
+	return f.maxInFlight
 }
 
 func start(t testing.TB, serve func(f *Fake, w http.ResponseWriter, r *http.Request, body []byte), options []Option) *Fake {
@@ -152,7 +152,7 @@ func (f *Fake) check(r *http.Request) {
 	}
 	for name := range r.Header {
 		if strings.HasPrefix(name, "X-Stainless-") {
-			f.t.Errorf("%s: %s is sent, which tells of this machine", r.URL.Path, name)
+			f.t.Errorf("%s: %s is sent, which describes this machine", r.URL.Path, name)
 		}
 	}
 	if r.URL.RawQuery != "" {
@@ -160,7 +160,7 @@ func (f *Fake) check(r *http.Request) {
 	}
 }
 
-// strictly decodes what has no fields but those that are known.
+// strictly rejects unknown fields.
 func (f *Fake) strictly(r *http.Request, body []byte, into any) bool {
 	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
 		f.t.Errorf("%s %s with Content-Type %q", r.Method, r.URL.Path, r.Header.Get("Content-Type"))
@@ -182,12 +182,12 @@ func (f *Fake) turn(turn Turn) Reply {
 	f.mutex.Lock()
 	f.asked = append(f.asked, turn)
 	answer := f.answer
-	f.busy++
-	f.most = max(f.most, f.busy)
+	f.inFlight++
+	f.maxInFlight = max(f.maxInFlight, f.inFlight)
 	f.mutex.Unlock()
 	defer func() {
 		f.mutex.Lock()
-		f.busy--
+		f.inFlight--
 		f.mutex.Unlock()
 	}()
 	reply := answer(turn)
@@ -200,7 +200,7 @@ func (f *Fake) turn(turn Turn) Reply {
 	return reply
 }
 
-// odd sends what is no answer, and says whether it did.
+// odd sends replies that are not answers, and returns whether it did.
 func (f *Fake) odd(w http.ResponseWriter, r *http.Request, reply Reply, failure func(Reply) any) bool {
 	for name, values := range reply.Header {
 		w.Header()[name] = values

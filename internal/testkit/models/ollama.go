@@ -37,11 +37,15 @@ func (f *Fake) show(w http.ResponseWriter, r *http.Request, body []byte) {
 		return
 	}
 	answer := map[string]any{
-		"details": map[string]any{"family": "llama"}, "model_info": map[string]any{"llama.context_length": 131072, "general.architecture": "llama"},
+		"details": map[string]any{"family": "llama"}, "model_info": map[string]any{
+			"llama.context_length": 131072, "general.architecture": "llama",
+		},
 		"capabilities": []string{"completion"},
 	}
 	if f.strict.context > 0 {
-		answer["parameters"] = fmt.Sprintf("stop                           \"<|im_end|>\"\nnum_ctx                        %d", f.strict.context)
+		answer["parameters"] = fmt.Sprintf(
+			"stop                           \"<|im_end|>\"\nnum_ctx                        %d", f.strict.context,
+		)
 	}
 	f.write(w, answer)
 }
@@ -85,7 +89,9 @@ func (f *Fake) chat(w http.ResponseWriter, r *http.Request, body []byte) {
 		reason = "length"
 	}
 	f.write(w, map[string]any{
-		"model": Name, "created_at": "2026-01-15T12:00:00Z", "message": message{Role: "assistant", Content: reply.Text}, "done": true, "done_reason": reason,
+		"model": Name, "created_at": "2026-01-15T12:00:00Z", "message": message{
+			Role: "assistant", Content: reply.Text,
+		}, "done": true, "done_reason": reason,
 		"prompt_eval_count": reply.In, "eval_count": reply.Out, "total_duration": 1,
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// chatRequest is what OpenAI's chat completions API takes, as far as it is used.
+// chatRequest has the parameters of the chat completions API that are used.
 type chatRequest struct {
 	Model               string    `json:"model"`
 	Messages            []message `json:"messages"`
@@ -74,28 +74,41 @@ func (f *Fake) complete(w http.ResponseWriter, r *http.Request, body []byte) {
 	if f.odd(w, r, reply, openAIError) {
 		return
 	}
-	finish, content, refusal := "stop", any(reply.Text), any(nil)
+	finish := "stop"
+	content := any(reply.Text)
+	var refusal any
 	if reply.CutOff {
 		finish = "length"
 	}
 	if reply.Refusal != "" {
-		content, refusal = nil, reply.Refusal
+		content = nil
+		refusal = reply.Refusal
 	}
 	f.write(w, map[string]any{
 		"id": "chatcmpl-1", "object": "chat.completion", "created": 1700000000, "model": Name,
-		"choices": []any{map[string]any{"index": 0, "finish_reason": finish, "message": map[string]any{"role": "assistant", "content": content, "refusal": refusal}}},
-		"usage":   map[string]any{"prompt_tokens": reply.In, "completion_tokens": reply.Out, "total_tokens": reply.In + reply.Out},
+		"choices": []any{
+			map[string]any{
+				"index": 0, "finish_reason": finish, "message": map[string]any{"role": "assistant", "content": content, "refusal": refusal},
+			},
+		},
+		"usage": map[string]any{"prompt_tokens": reply.In, "completion_tokens": reply.Out, "total_tokens": reply.In + reply.Out},
 	})
 }
 
-// judge is what the server refuses before the model is asked.
+// judge returns what the server rejects before it asks the model, or nil.
 func (f *Fake) judge(q chatRequest) *Reply {
 	refuse := func(param, code string) *Reply {
-		return &Reply{Status: http.StatusBadRequest, Code: code, Param: param, Message: fmt.Sprintf("Unsupported parameter: '%s' is not supported with this model.", param)}
+		return &Reply{
+			Status: http.StatusBadRequest, Code: code, Param: param,
+			Message: fmt.Sprintf("Unsupported parameter: '%s' is not supported with this model.", param),
+		}
 	}
 	switch {
 	case q.Model != Name:
-		return &Reply{Status: http.StatusNotFound, Code: "model_not_found", Message: "The model `" + q.Model + "` does not exist or you do not have access to it."}
+		return &Reply{
+			Status: http.StatusNotFound, Code: "model_not_found",
+			Message: "The model `" + q.Model + "` does not exist or you do not have access to it.",
+		}
 	case q.MaxTokens != nil && f.strict.newTokens:
 		return refuse("max_tokens", "unsupported_parameter")
 	case q.MaxCompletionTokens != nil && !f.strict.newTokens:
@@ -108,7 +121,8 @@ func (f *Fake) judge(q chatRequest) *Reply {
 		wantType = "json_object"
 	}
 	s := q.ResponseFormat.JSONSchema
-	if q.ResponseFormat.Type != wantType || (s == nil) != f.strict.jsonObject || (s != nil && (!s.Strict || s.Name == "" || !json.Valid(s.Schema))) {
+	if q.ResponseFormat.Type != wantType || (s == nil) != f.strict.jsonObject ||
+		(s != nil && (!s.Strict || s.Name == "" || !json.Valid(s.Schema))) {
 		f.t.Errorf("the answer is not bound to a schema: %+v", q.ResponseFormat)
 	}
 	if len(q.Messages) != 2 || q.Messages[0].Role != "system" || q.Messages[1].Role != "user" {
@@ -125,5 +139,9 @@ func openAIError(reply Reply) any {
 		}
 		return text
 	}
-	return map[string]any{"error": map[string]any{"message": reply.Message, "type": "invalid_request_error", "param": nothing(reply.Param), "code": nothing(reply.Code)}}
+	return map[string]any{
+		"error": map[string]any{
+			"message": reply.Message, "type": "invalid_request_error", "param": nothing(reply.Param), "code": nothing(reply.Code),
+		},
+	}
 }

@@ -16,7 +16,8 @@ type AlertmanagerOptions struct {
 // Alertmanager starts an Alertmanager without peers on a free port, which it keeps when it is stopped and started again.
 func Alertmanager(t testing.TB, options AlertmanagerOptions) (url string, process *Process) {
 	t.Helper()
-	folder, dir := Folder(t, "alertmanager"), t.TempDir()
+	folder := Folder(t, "alertmanager")
+	dir := t.TempDir()
 	if options.Config == "" {
 		options.Config = "route: {receiver: tests, group_wait: 1s}\nreceivers: [{name: tests}]\n"
 	}
@@ -29,7 +30,9 @@ func Alertmanager(t testing.TB, options AlertmanagerOptions) (url string, proces
 	url = "http://" + address
 	process = Start(t, Spec{
 		Name: "alertmanager", Path: filepath.Join(folder, "prometheus-alertmanager"), Dir: dir, Ready: Answers(url + "/-/ready"),
-		Args: []string{"--config.file=alertmanager.yml", "--storage.path=data", "--web.listen-address=" + address, "--cluster.listen-address="},
+		Args: []string{
+			"--config.file=alertmanager.yml", "--storage.path=data", "--web.listen-address=" + address, "--cluster.listen-address=",
+		},
 	})
 	return url, process
 }

@@ -15,8 +15,8 @@ import (
 
 // ElasticsearchOptions of a server.
 type ElasticsearchOptions struct {
-	// Password of the user elastic. Set, it turns on security: nobody gets in without credentials. The free licence has users
-	// and roles, but in 6.8 no API keys; no trial licence is started, for whoever starts one agrees to its terms.
+	// Password of the user elastic. If set, security is enabled: requests need credentials. The free licence has users and roles, but
+	// in 6.8 no API keys. No trial licence is started, as that would accept its terms.
 	Password string
 	// Args are added to the command line, for example -Ecluster.name=x.
 	Args []string
@@ -26,7 +26,8 @@ type ElasticsearchOptions struct {
 // its data. It refuses to be root and runs as another user then. It takes most of a minute: share it, see Shared.
 func Elasticsearch(t testing.TB, options ElasticsearchOptions) (url string, process *Process) {
 	t.Helper()
-	user, dir := nobody(), scratch(t)
+	user := unprivilegedUser()
+	dir := scratch(t)
 	folder := reachable(t, Folder(t, "elasticsearch"), dir, user)
 	if err := os.CopyFS(filepath.Join(dir, "config"), os.DirFS(filepath.Join(folder, "config"))); err != nil {
 		t.Fatal(err)
@@ -39,14 +40,19 @@ func Elasticsearch(t testing.TB, options ElasticsearchOptions) (url string, proc
 	port := FreePort(t)
 	args := append([]string{
 		"-Ediscovery.type=single-node", "-Enetwork.host=127.0.0.1", fmt.Sprintf("-Ehttp.port=%d", port),
-		fmt.Sprintf("-Etransport.port=%d", FreePort(t)), "-Epath.data=" + filepath.Join(dir, "data"), "-Epath.logs=" + filepath.Join(dir, "logs"),
-		"-Expack.ml.enabled=false", "-Expack.watcher.enabled=false", "-Expack.monitoring.enabled=false", "-Ebootstrap.system_call_filter=false",
+		fmt.Sprintf("-Etransport.port=%d", FreePort(t)),
+		"-Epath.data=" + filepath.Join(dir, "data"), "-Epath.logs=" + filepath.Join(dir, "logs"),
+		"-Expack.ml.enabled=false", "-Expack.watcher.enabled=false", "-Expack.monitoring.enabled=false",
+		"-Ebootstrap.system_call_filter=false",
 		// The disk of a test machine is not what is tested.
 		"-Ecluster.routing.allocation.disk.threshold_enabled=false",
 	}, options.Args...)
 	if options.Password != "" {
-		keystore := exec.Command(filepath.Join(folder, "bin", "elasticsearch-keystore"), "add", "-f", "-x", "bootstrap.password") //nolint:noctx // it ends by itself
-		keystore.Env, keystore.Dir, keystore.Stdin = append(os.Environ(), env...), dir, strings.NewReader(options.Password)
+		//nolint:noctx // it ends without a context
+		keystore := exec.Command(filepath.Join(folder, "bin", "elasticsearch-keystore"), "add", "-f", "-x", "bootstrap.password")
+		keystore.Env = append(os.Environ(), env...)
+		keystore.Dir = dir
+		keystore.Stdin = strings.NewReader(options.Password)
 		if user != 0 {
 			keystore.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
 		}
@@ -101,7 +107,7 @@ func reachable(t testing.TB, folder, dir string, user uint32) string {
 		return resolved
 	}
 	where := filepath.Join(dir, "program")
-	if output, err := exec.Command("cp", "-a", resolved, where).CombinedOutput(); err != nil { //nolint:noctx // it ends by itself
+	if output, err := exec.Command("cp", "-a", resolved, where).CombinedOutput(); err != nil { //nolint:noctx // it ends without a context
 		t.Fatalf("copy %s: %v\n%s", resolved, err, output)
 	}
 	return where

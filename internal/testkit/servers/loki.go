@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// LokiOptions of a Loki. The zero value keeps lines for ever and has one tenant.
+// LokiOptions of a Loki. The zero value keeps lines forever and has one tenant.
 type LokiOptions struct {
 	// Retention turns deletion on, for example 31d.
 	Retention string
@@ -16,7 +16,7 @@ type LokiOptions struct {
 	Tenants bool
 }
 
-// Loki is a running one.
+// Loki is a running server.
 type Loki struct {
 	*Process
 	URL string

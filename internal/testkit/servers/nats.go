@@ -26,7 +26,8 @@ type NATSOptions struct {
 // The address is host:port.
 func NATS(t testing.TB, options NATSOptions) (address string, process *Process) {
 	t.Helper()
-	folder, dir := Folder(t, "nats"), t.TempDir()
+	folder := Folder(t, "nats")
+	dir := t.TempDir()
 	address = fmt.Sprintf("127.0.0.1:%d", FreePort(t))
 	config := fmt.Sprintf("listen: %q\n%s\n", address, options.Config)
 	if c := options.Certificate; c != nil {

@@ -14,7 +14,7 @@ const (
 	OllamaContext = 2048
 )
 
-// Ollama is a running one.
+// Ollama is a running server.
 type Ollama struct {
 	*Process
 	URL string
@@ -33,7 +33,9 @@ func StartOllama(t testing.TB) *Ollama {
 	path := filepath.Join(folder, "ollama")
 	shell, line := leashed(path, "serve")
 	url := "http://" + address
-	process := Start(t, Spec{Name: "ollama", Path: shell, Args: line, Env: env, Dir: home, Ready: Answers(url + "/api/version"), Deadline: time.Minute})
+	process := Start(
+		t, Spec{Name: "ollama", Path: shell, Args: line, Env: env, Dir: home, Ready: Answers(url + "/api/version"), Deadline: time.Minute},
+	)
 	create := exec.CommandContext(t.Context(), path, "create", OllamaModel, "-f", filepath.Join(folder, "Modelfile"))
 	create.Env, create.Dir = env, folder
 	run(t, create)

@@ -13,9 +13,13 @@ import (
 // see Shared.
 func OpenSearch(t testing.TB) (url string, process *Process) {
 	t.Helper()
-	folder, dir, port := Folder(t, "opensearch"), scratch(t), FreePort(t)
-	path, line := leashed(filepath.Join(folder, "java", "bin", "java"), "-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:ErrorFile=/dev/null",
-		"-cp", filepath.Join(folder, "lib", "*")+":"+folder, "Launcher", filepath.Join(dir, "node"), strconv.Itoa(port), strconv.Itoa(FreePort(t)))
+	folder := Folder(t, "opensearch")
+	dir := scratch(t)
+	port := FreePort(t)
+	path, line := leashed(filepath.Join(folder, "java", "bin", "java"), "-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1",
+		"-XX:ErrorFile=/dev/null",
+		"-cp", filepath.Join(folder, "lib", "*")+":"+folder, "Launcher", filepath.Join(dir, "node"), strconv.Itoa(port),
+		strconv.Itoa(FreePort(t)))
 	url = fmt.Sprintf("http://127.0.0.1:%d", port)
 	process = Start(t, Spec{
 		Name: "opensearch", Path: path, Args: line, Dir: dir, Deadline: 5 * time.Minute, Ready: clusterReady(url, "", ""),

@@ -1,5 +1,5 @@
 // Package servers starts real servers for tests, as plain processes on loopback. Each is fetched or built once into bin/servers
-// by `make servers`; a test that needs one that is not there fails and says so.
+// by `make servers`. A test fails if its server is missing.
 package servers
 
 import (
@@ -32,7 +32,7 @@ type Spec struct {
 	Dir string
 	// User that it runs as, when it refuses to be root; zero is the user of the test.
 	User uint32
-	// Ready is asked again and again until it returns nil.
+	// Ready is called repeatedly until it returns nil.
 	Ready func(ctx context.Context) error
 	// Deadline until it is ready. Default 2m.
 	Deadline time.Duration
@@ -67,7 +67,9 @@ func (p *Process) Start() {
 	}
 	defer func() { _ = log.Close() }()
 	p.cmd = exec.Command(p.spec.Path, p.spec.Args...) //nolint:noctx // Stop ends it
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = p.spec.Dir, log, log
+	p.cmd.Dir = p.spec.Dir
+	p.cmd.Stdout = log
+	p.cmd.Stderr = log
 	p.cmd.Env = append(os.Environ(), p.spec.Env...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if p.spec.User != 0 {

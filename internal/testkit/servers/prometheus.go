@@ -20,7 +20,7 @@ const (
 )
 
 // WebConfig is the web config file of a Prometheus: who may call it, and with which certificate. Prometheus reads the file
-// anew for every request, so a change and Write take effect at once.
+// for every request, so a change and Write take effect immediately.
 type WebConfig struct {
 	// Username and Password to ask for, if set. Password is FirstPassword or SecondPassword.
 	Username, Password string
@@ -106,7 +106,7 @@ func (w *WebConfig) ready(url string) func(context.Context) error {
 
 // PrometheusOptions of a server. The zero value is one that scrapes itself every second as job prometheus.
 type PrometheusOptions struct {
-	// Web is its web config file; nil lets everybody in without TLS.
+	// Web is its web config file; nil allows everyone, without TLS.
 	Web *WebConfig
 	// Rules is the content of a rule file, evaluated every second.
 	Rules string
@@ -123,7 +123,8 @@ type PrometheusOptions struct {
 // Prometheus starts a Prometheus on a free port, which it keeps when it is stopped and started again, as it keeps its data.
 func Prometheus(t testing.TB, options PrometheusOptions) (url string, process *Process) {
 	t.Helper()
-	folder, dir := Folder(t, "prometheus"), t.TempDir()
+	folder := Folder(t, "prometheus")
+	dir := t.TempDir()
 	if options.Web == nil {
 		options.Web = &WebConfig{}
 	}

@@ -17,11 +17,12 @@ type RedisOptions struct {
 	Config []string
 }
 
-// Redis starts a server on a free port, which it keeps when it is stopped and started again, as it keeps what it was told to save
-// on the way. The address is host:port.
+// Redis starts a server on a free port, which it keeps when it is stopped and started again, as it keeps
+// what was saved. The address is host:port.
 func Redis(t testing.TB, options RedisOptions) (address string, process *Process) {
 	t.Helper()
-	folder, dir := Folder(t, "redis"), t.TempDir()
+	folder := Folder(t, "redis")
+	dir := t.TempDir()
 	port := FreePort(t)
 	address = fmt.Sprintf("127.0.0.1:%d", port)
 	config := "bind 127.0.0.1\ndir .\nsave 3600 1\nappendonly no\n"
@@ -35,7 +36,9 @@ func Redis(t testing.TB, options RedisOptions) (address string, process *Process
 		writeText(t, filepath.Join(dir, "tls.crt"), string(c.Certificate))
 		writeText(t, filepath.Join(dir, "tls.key"), string(c.Key))
 		writeText(t, filepath.Join(dir, "ca.crt"), string(c.CA))
-		config += fmt.Sprintf("port 0\ntls-port %d\ntls-cert-file tls.crt\ntls-key-file tls.key\ntls-ca-cert-file ca.crt\ntls-auth-clients no\n", port)
+		config += fmt.Sprintf(
+			"port 0\ntls-port %d\ntls-cert-file tls.crt\ntls-key-file tls.key\ntls-ca-cert-file ca.crt\ntls-auth-clients no\n", port,
+		)
 		ready = saysTo(address, "", "") // it listens
 	} else {
 		config += fmt.Sprintf("port %d\n", port)

@@ -16,7 +16,7 @@ type Shared struct {
 	clean []func()
 }
 
-// For is t, except that what it is told to clean up is left until Close.
+// For is t, except that cleanups run in Close.
 func (s *Shared) For(t testing.TB) testing.TB { return &outliving{TB: t, shared: s} }
 
 // Close ends what was started, the newest first.
@@ -64,8 +64,8 @@ func scratch(t testing.TB) string {
 	return dir
 }
 
-// nobody is the user that servers run as which refuse to be root; zero, the user of the test, when that is not root.
-func nobody() uint32 {
+// unprivilegedUser is for servers that refuse to run as root. Zero, the user of the test, if that is not root.
+func unprivilegedUser() uint32 {
 	if os.Getuid() == 0 {
 		return 65534
 	}

@@ -18,7 +18,8 @@ type VictoriaMetricsOptions struct {
 // data. What was written can be queried at once instead of half a minute later.
 func VictoriaMetrics(t testing.TB, options VictoriaMetricsOptions) (url string, process *Process) {
 	t.Helper()
-	folder, dir := Folder(t, "victoria-metrics"), t.TempDir()
+	folder := Folder(t, "victoria-metrics")
+	dir := t.TempDir()
 	address := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
 	url = "http://" + address
 	args := []string{

@@ -127,7 +127,7 @@ func (n *Tenant) Secret(name string, keysAndValues ...string) {
 	n.Create(secret)
 }
 
-// Eventually waits until something holds, such as rights that were just granted; what it returned last is the failure.
+// Eventually waits until something holds, such as permissions that were just granted. The last error fails the test.
 func (n *Tenant) Eventually(holds func() error) {
 	n.t.Helper()
 	deadline := time.After(30 * time.Second)

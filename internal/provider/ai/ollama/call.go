@@ -56,7 +56,8 @@ func (c *call) RoundTrip(request *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		forwarded.Body, forwarded.ContentType = body, "application/json"
+		forwarded.Body = body
+		forwarded.ContentType = "application/json"
 	}
 	answer, err := c.model.client.Do(request.Context(), forwarded)
 	if err != nil {

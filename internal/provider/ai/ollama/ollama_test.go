@@ -15,7 +15,9 @@ import (
 func open(t *testing.T, fake *models.Fake, change func(*ai.Settings)) ai.Model {
 	t.Helper()
 	settings := ai.Settings{
-		Endpoint: provider.Endpoint{URL: fake.URL, Auth: provider.Auth{BearerToken: models.Key}}, Model: models.Name, Egress: provider.Egress{AllowLoopback: true},
+		Endpoint: provider.Endpoint{
+			URL: fake.URL, Auth: provider.Auth{BearerToken: models.Key},
+		}, Model: models.Name, Egress: provider.Egress{AllowLoopback: true},
 	}
 	change(&settings)
 	m, err := New(settings)
@@ -29,18 +31,23 @@ func request() ai.Request {
 	return ai.Request{System: "Answer.", User: "Is water wet?", Schema: json.RawMessage(`{"type":"object"}`), Name: "answer", MaxTokens: 10}
 }
 
-func TestConformsOnTheStrictFake(t *testing.T) {
+func TestConformsToTheContractWithTheFake(t *testing.T) {
 	conformance.Run(t, conformance.Target{Scripted: true, ContextLength: 4096, New: func(t *testing.T, change func(*ai.Settings)) ai.Model {
 		return open(t, models.Ollama(t, models.WithContext(4096)), change)
 	}})
 }
 
-func TestSaysWhyThereIsNoAnswer(t *testing.T) { conformance.Refusals(t, models.Ollama, open) }
+func TestErrorsNameTheCause(t *testing.T) { conformance.Refusals(t, models.Ollama, open) }
 
-func TestSurvivesServersThatMisbehave(t *testing.T) {
+func TestMisbehavingServers(t *testing.T) {
 	call := func(use func(context.Context, ai.Model) error) func(context.Context, provider.Endpoint) error {
 		return func(ctx context.Context, endpoint provider.Endpoint) error {
-			m, err := New(ai.Settings{Endpoint: endpoint, Model: models.Name, Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes, Egress: provider.Egress{AllowLoopback: true}})
+			m, err := New(
+				ai.Settings{
+					Endpoint: endpoint, Model: models.Name, Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes,
+					Egress: provider.Egress{AllowLoopback: true},
+				},
+			)
 			if err != nil {
 				return err
 			}
@@ -48,16 +55,19 @@ func TestSurvivesServersThatMisbehave(t *testing.T) {
 			return use(ctx, m)
 		}
 	}
-	t.Run("looked at", func(t *testing.T) {
+	t.Run("probe", func(t *testing.T) {
 		hostile.Run(t, call(func(ctx context.Context, m ai.Model) error { _, err := m.Probe(ctx); return err }))
 	})
-	t.Run("asked", func(t *testing.T) {
+	t.Run("ask", func(t *testing.T) {
 		hostile.Run(t, call(func(ctx context.Context, m ai.Model) error { _, err := m.Ask(ctx, request()); return err }))
 	})
 }
 
 func FuzzParseContextLength(f *testing.F) {
-	for _, seed := range []string{"", "num_ctx 2048", "stop \"x\"\nnum_ctx                        4096\n", "num_ctx -1", "num_ctx 99999999999999999999", "num_ctx\n\xff"} {
+	for _, seed := range []string{
+		"", "num_ctx 2048", "stop \"x\"\nnum_ctx                        4096\n", "num_ctx -1", "num_ctx 99999999999999999999",
+		"num_ctx\n\xff",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, parameters string) {

@@ -16,7 +16,8 @@ func TestConformsOnTheRealServer(t *testing.T) {
 		ContextLength: servers.OllamaContext, Patience: 2 * time.Minute,
 		New: func(t *testing.T, change func(*ai.Settings)) ai.Model {
 			settings := ai.Settings{
-				Endpoint: provider.Endpoint{URL: server.URL}, Model: servers.OllamaModel, Egress: provider.Egress{AllowLoopback: true}, Timeout: 2 * time.Minute,
+				Endpoint: provider.Endpoint{URL: server.URL}, Model: servers.OllamaModel, Egress: provider.Egress{AllowLoopback: true},
+				Timeout: 2 * time.Minute,
 			}
 			change(&settings)
 			m, err := New(settings)

@@ -83,7 +83,9 @@ func (s *sent) RoundTrip(request *http.Request) (*http.Response, error) {
 		"/api/show":    `{"details":{"family":"llama"},"model_info":{}}`,
 		"/api/chat":    `{"message":{"role":"assistant","content":"{}"},"done":true,"done_reason":"stop"}`,
 	}[request.URL.Path]
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(content)), Request: request}, nil
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(content)), Request: request,
+	}, nil
 }
 
 func TestNothingIsSignedForOllamaCom(t *testing.T) {

@@ -22,7 +22,9 @@ import (
 func open(t *testing.T, fake *models.Fake, change func(*ai.Settings)) ai.Model {
 	t.Helper()
 	settings := ai.Settings{
-		Endpoint: provider.Endpoint{URL: fake.URL, Auth: provider.Auth{BearerToken: models.Key}}, Model: models.Name, Egress: provider.Egress{AllowLoopback: true},
+		Endpoint: provider.Endpoint{
+			URL: fake.URL, Auth: provider.Auth{BearerToken: models.Key},
+		}, Model: models.Name, Egress: provider.Egress{AllowLoopback: true},
 	}
 	change(&settings)
 	m, err := New(settings)
@@ -36,18 +38,23 @@ func request() ai.Request {
 	return ai.Request{System: "Answer.", User: "Is water wet?", Schema: json.RawMessage(`{"type":"object"}`), Name: "answer", MaxTokens: 10}
 }
 
-func TestConformsOnTheStrictFake(t *testing.T) {
+func TestConformsToTheContractWithTheFake(t *testing.T) {
 	conformance.Run(t, conformance.Target{Scripted: true, ContextLength: 4096, New: func(t *testing.T, change func(*ai.Settings)) ai.Model {
 		return open(t, models.OpenAI(t, models.WithContext(4096)), change)
 	}})
 }
 
-func TestSaysWhyThereIsNoAnswer(t *testing.T) { conformance.Refusals(t, models.OpenAI, open) }
+func TestErrorsNameTheCause(t *testing.T) { conformance.Refusals(t, models.OpenAI, open) }
 
-func TestSurvivesServersThatMisbehave(t *testing.T) {
+func TestMisbehavingServers(t *testing.T) {
 	call := func(use func(context.Context, ai.Model) error) func(context.Context, provider.Endpoint) error {
 		return func(ctx context.Context, endpoint provider.Endpoint) error {
-			m, err := New(ai.Settings{Endpoint: endpoint, Model: models.Name, Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes, Egress: provider.Egress{AllowLoopback: true}})
+			m, err := New(
+				ai.Settings{
+					Endpoint: endpoint, Model: models.Name, Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes,
+					Egress: provider.Egress{AllowLoopback: true},
+				},
+			)
 			if err != nil {
 				return err
 			}
@@ -55,15 +62,15 @@ func TestSurvivesServersThatMisbehave(t *testing.T) {
 			return use(ctx, m)
 		}
 	}
-	t.Run("looked at", func(t *testing.T) {
+	t.Run("probe", func(t *testing.T) {
 		hostile.Run(t, call(func(ctx context.Context, m ai.Model) error { _, err := m.Probe(ctx); return err }))
 	})
-	t.Run("asked", func(t *testing.T) {
+	t.Run("ask", func(t *testing.T) {
 		hostile.Run(t, call(func(ctx context.Context, m ai.Model) error { _, err := m.Ask(ctx, request()); return err }))
 	})
 }
 
-func TestLearnsWhichParametersAServerTakes(t *testing.T) {
+func TestAdjustsParametersToTheServer(t *testing.T) {
 	fake := models.OpenAI(t, models.NewParameters())
 	m := open(t, fake, func(*ai.Settings) {})
 	defer m.Close()
@@ -77,7 +84,7 @@ func TestLearnsWhichParametersAServerTakes(t *testing.T) {
 	}
 }
 
-func TestAServerThatTakesNeitherNameIsNotAskedForEver(t *testing.T) {
+func TestAServerThatRejectsBothNamesIsNotAskedForever(t *testing.T) {
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
@@ -91,10 +98,14 @@ func TestAServerThatTakesNeitherNameIsNotAskedForEver(t *testing.T) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, `{"error":{"message":"x","type":"invalid_request_error","param":"`+name+`","code":"unsupported_parameter"}}`)
+		_, _ = io.WriteString(
+			w, `{"error":{"message":"x","type":"invalid_request_error","param":"`+name+`","code":"unsupported_parameter"}}`,
+		)
 	}))
 	defer server.Close()
-	m, err := New(ai.Settings{Endpoint: provider.Endpoint{URL: server.URL}, Model: models.Name, Egress: provider.Egress{AllowLoopback: true}})
+	m, err := New(
+		ai.Settings{Endpoint: provider.Endpoint{URL: server.URL}, Model: models.Name, Egress: provider.Egress{AllowLoopback: true}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +115,7 @@ func TestAServerThatTakesNeitherNameIsNotAskedForEver(t *testing.T) {
 	}
 }
 
-func TestSendsOrganizationAndWorksWithoutSchemas(t *testing.T) {
+func TestSendsTheOrganizationAndWorksWithoutSchemas(t *testing.T) {
 	fake := models.OpenAI(t, models.WithOrganization("org-1"), models.JSONObject())
 	m := open(t, fake, func(s *ai.Settings) {
 		s.Endpoint.Header = http.Header{"Openai-Organization": {"org-1"}}
@@ -119,12 +130,15 @@ func TestSendsOrganizationAndWorksWithoutSchemas(t *testing.T) {
 	}
 }
 
-func TestTellsQuotaAndRefusalsApart(t *testing.T) {
+func TestDistinguishesQuotaAndRefusals(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reply  models.Reply
 		reason string
 	}{
-		"quota":          {models.Reply{Status: 429, Code: "insufficient_quota", Message: "You exceeded your current quota"}, v1alpha1.ReasonPaymentRequired},
+		"quota": {
+			models.Reply{Status: 429, Code: "insufficient_quota", Message: "You exceeded your current quota"},
+			v1alpha1.ReasonPaymentRequired,
+		},
 		"context":        {models.Reply{Status: 400, Code: "context_length_exceeded", Message: "x"}, v1alpha1.ReasonContextTooLong},
 		"refusal":        {models.Reply{Refusal: "I cannot help with that."}, v1alpha1.ReasonModelRefused},
 		"content filter": {models.Reply{Status: 400, Code: "content_filter", Message: "x"}, v1alpha1.ReasonModelRefused},
@@ -142,7 +156,7 @@ func TestTellsQuotaAndRefusalsApart(t *testing.T) {
 	}
 }
 
-func TestTakesNothingFromTheEnvironment(t *testing.T) {
+func TestIgnoresTheEnvironment(t *testing.T) {
 	fake := models.OpenAI(t, models.WithoutKey())
 	t.Setenv("OPENAI_API_KEY", "from-the-environment")
 	t.Setenv("OPENAI_ORG_ID", "from-the-environment")

@@ -16,7 +16,8 @@ func TestConformsOnTheRealServer(t *testing.T) {
 		Truncates: true, Patience: 2 * time.Minute,
 		New: func(t *testing.T, change func(*ai.Settings)) ai.Model {
 			settings := ai.Settings{
-				Endpoint: provider.Endpoint{URL: server.URL + "/v1"}, Model: servers.OllamaModel, Egress: provider.Egress{AllowLoopback: true}, Timeout: 2 * time.Minute,
+				Endpoint: provider.Endpoint{URL: server.URL + "/v1"}, Model: servers.OllamaModel,
+				Egress: provider.Egress{AllowLoopback: true}, Timeout: 2 * time.Minute,
 			}
 			change(&settings)
 			m, err := New(settings)

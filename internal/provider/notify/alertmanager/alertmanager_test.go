@@ -41,7 +41,7 @@ func TestAlertmanager(t *testing.T) {
 	})
 }
 
-func TestLabelsOfTheSpecTakeNoLabelOfKubeOpsAway(t *testing.T) {
+func TestLabelsOfTheSpecDoNotReplaceOwnLabels(t *testing.T) {
 	c := &Channel{labels: map[string]string{"finding": "one", "severity": "page", "cluster": "blue", "team": "shop"}}
 	labels := c.alerts(conformance.Messages()[0])[0].Labels
 	for name, want := range map[string]string{"finding": "f1", "severity": "critical", "cluster": "blue", "team": "shop"} {
@@ -51,8 +51,10 @@ func TestLabelsOfTheSpecTakeNoLabelOfKubeOpsAway(t *testing.T) {
 	}
 }
 
-func TestALabelThatIsNoneIsTheUsersToMend(t *testing.T) {
-	for name, good := range map[string]bool{"team": true, "_a1": true, "A": true, "": false, "1a": false, "a-b": false, "a.b": false, "größe": false} {
+func TestInvalidLabelNamesAreRejected(t *testing.T) {
+	for name, good := range map[string]bool{
+		"team": true, "_a1": true, "A": true, "": false, "1a": false, "a-b": false, "a.b": false, "größe": false,
+	} {
 		_, err := New(notify.Settings{Endpoint: provider.Endpoint{URL: "http://localhost"}, Labels: map[string]string{name: "x"}})
 		p := problem.As(err)
 		if good && err != nil || !good && (p == nil || p.Reason != v1alpha1.ReasonInvalidSpec) {
@@ -91,7 +93,7 @@ func eventually(t *testing.T, holds func() bool) {
 	for !holds() {
 		select {
 		case <-ctx.Done():
-			t.Fatal("it did not come to hold")
+			t.Fatal("the condition was not met in time")
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -99,7 +101,12 @@ func eventually(t *testing.T, holds func() bool) {
 
 func TestAlertsOfARealAlertmanagerResolveWhenTheFindingIsFixed(t *testing.T) {
 	url, process := servers.Alertmanager(t, servers.AlertmanagerOptions{})
-	c, err := New(notify.Settings{Endpoint: provider.Endpoint{URL: url + "/"}, Labels: map[string]string{"team": "shop"}, Timeout: 5 * time.Second, Egress: provider.Egress{AllowLoopback: true}})
+	c, err := New(
+		notify.Settings{
+			Endpoint: provider.Endpoint{URL: url + "/"}, Labels: map[string]string{"team": "shop"}, Timeout: 5 * time.Second,
+			Egress: provider.Egress{AllowLoopback: true},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,13 +125,15 @@ func TestAlertsOfARealAlertmanagerResolveWhenTheFindingIsFixed(t *testing.T) {
 	}
 	eventually(t, func() bool { return len(active(t, url)) == 2 })
 	labels := active(t, url)["pod-crash-looping"]
-	if labels["severity"] != "critical" || labels["kind"] != "Deployment" || labels["namespace"] != "shop" || labels["name"] != "cart" || labels["inspection"] != "shop/all" || labels["team"] != "shop" {
+	if labels["severity"] != "critical" || labels["kind"] != "Deployment" || labels["namespace"] != "shop" || labels["name"] != "cart" ||
+		labels["inspection"] != "shop/all" || labels["team"] != "shop" {
 		t.Errorf("labels %v", labels)
 	}
 	worse := on
 	high := on.Findings[0]
 	high.Severity = v1alpha1.SeverityHigh
-	worse.Findings, worse.Fixed = []notify.Finding{high}, on.Findings // one severity begins, the other ends
+	worse.Findings = []notify.Finding{high}
+	worse.Fixed = on.Findings // one severity begins, the other ends
 	if err := c.Send(t.Context(), worse); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +142,9 @@ func TestAlertsOfARealAlertmanagerResolveWhenTheFindingIsFixed(t *testing.T) {
 	})
 	fixed := on
 	on.Findings = worse.Findings
-	fixed.Findings, fixed.Fixed, fixed.Event = nil, on.Findings, notify.EventFixed
+	fixed.Findings = nil
+	fixed.Fixed = on.Findings
+	fixed.Event = notify.EventFixed
 	if err := c.Send(t.Context(), fixed); err != nil {
 		t.Fatal(err)
 	}

@@ -185,7 +185,8 @@ func TestWeCom(t *testing.T) {
 
 func TestFeishu(t *testing.T) {
 	conformance.Run(t, conformance.Subject{
-		New: Feishu, Path: "/open-apis/bot/v2/hook/" + conformance.Hidden, Taken: `{"code":0,"msg":"success","data":{}}`, MaxBytes: 20 << 10,
+		New: Feishu, Path: "/open-apis/bot/v2/hook/" + conformance.Hidden, Taken: `{"code":0,"msg":"success","data":{}}`,
+		MaxBytes: 20 << 10,
 		Check: func(t *testing.T, m notify.Message, _ *http.Request, body []byte) {
 			var sent struct {
 				Timestamp, Sign string
@@ -223,7 +224,10 @@ func TestFeishu(t *testing.T) {
 			}
 		},
 		Refusals: []conformance.Refusal{
-			{Status: 200, Body: `{"code":19021,"msg":"sign match fail or timestamp is not within one hour from current time"}`, Reason: v1alpha1.ReasonRejected},
+			{
+				Status: 200, Body: `{"code":19021,"msg":"sign match fail or timestamp is not within one hour from current time"}`,
+				Reason: v1alpha1.ReasonRejected,
+			},
 			{Status: 400, Body: `{"code":9499,"msg":"Bad Request"}`, Reason: v1alpha1.ReasonRejected},
 			{Status: 200, Body: `{"code":11232,"msg":"too many"}`, Reason: v1alpha1.ReasonRateLimited},
 			{Status: 200, Body: `{"code":19001,"msg":"incoming webhook access token invalid"}`, Reason: v1alpha1.ReasonNotFound},

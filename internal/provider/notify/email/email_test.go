@@ -26,7 +26,9 @@ import (
 func settings(server *mailserver.Server, security string) notify.Settings {
 	return notify.Settings{
 		Email: notify.Email{
-			Host: server.Host, Port: server.Port, Security: security, From: "kubeops@example.com", To: []string{"oncall@example.com", "dev@example.com"},
+			Host: server.Host, Port: server.Port, Security: security, From: "kubeops@example.com", To: []string{
+				"oncall@example.com", "dev@example.com",
+			},
 		},
 		Timeout: 5 * time.Second, Egress: provider.Egress{AllowLoopback: true},
 	}
@@ -62,31 +64,35 @@ func reason(t *testing.T, err error) string {
 	return p.Reason
 }
 
-func TestMailComesAsItWasSentOverEveryKindOfConnection(t *testing.T) {
+func TestMailArrivesUnchangedOverEveryKindOfConnection(t *testing.T) {
 	certificate := servers.NewCertificate(t)
 	for name, c := range map[string]struct {
 		options  mailserver.Options
 		security string
 		login    bool
 	}{
-		"in the clear":           {security: "none"},
-		"with STARTTLS":          {options: mailserver.Options{Certificate: certificate}, security: "starttls"},
-		"with STARTTLS unasked":  {options: mailserver.Options{Certificate: certificate}},
-		"with TLS":               {options: mailserver.Options{Certificate: certificate, Implicit: true}, security: "tls"},
-		"with PLAIN":             {options: mailserver.Options{Certificate: certificate}, login: true},
-		"with LOGIN":             {options: mailserver.Options{Certificate: certificate, Mechanisms: []string{"LOGIN"}}, login: true},
-		"with PLAIN over TLS":    {options: mailserver.Options{Certificate: certificate, Implicit: true}, security: "tls", login: true},
-		"with the better of two": {options: mailserver.Options{Certificate: certificate, Mechanisms: []string{"XOAUTH2", "LOGIN", "PLAIN"}}, login: true},
+		"in the clear":          {security: "none"},
+		"with STARTTLS":         {options: mailserver.Options{Certificate: certificate}, security: "starttls"},
+		"with STARTTLS unasked": {options: mailserver.Options{Certificate: certificate}},
+		"with TLS":              {options: mailserver.Options{Certificate: certificate, Implicit: true}, security: "tls"},
+		"with PLAIN":            {options: mailserver.Options{Certificate: certificate}, login: true},
+		"with LOGIN":            {options: mailserver.Options{Certificate: certificate, Mechanisms: []string{"LOGIN"}}, login: true},
+		"with PLAIN over TLS":   {options: mailserver.Options{Certificate: certificate, Implicit: true}, security: "tls", login: true},
+		"with the better of two": {
+			options: mailserver.Options{Certificate: certificate, Mechanisms: []string{"XOAUTH2", "LOGIN", "PLAIN"}}, login: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if c.login {
-				c.options.Username, c.options.Password = "kubeops", hostile.Password
+				c.options.Username = "kubeops"
+				c.options.Password = hostile.Password
 			}
 			server := mailserver.Start(t, c.options)
 			s := settings(server, c.security)
 			s.Email.TLS.CA = certificate.CA
-			s.Email.Username, s.Email.Password = c.options.Username, notify.Secret(c.options.Password)
+			s.Email.Username = c.options.Username
+			s.Email.Password = notify.Secret(c.options.Password)
 			ch := channel(t, s)
 			if err := ch.(notify.Prober).Probe(context.Background()); err != nil {
 				t.Fatal(err)
@@ -124,7 +130,8 @@ func judge(t *testing.T, content string) {
 		t.Errorf("got the subject %q, %v", title, err)
 	}
 	for name, want := range map[string]string{
-		"From": `"KubeOps" <kubeops@example.com>`, "To": "<oncall@example.com>, <dev@example.com>", "Date": "Sun, 01 Mar 2026 08:00:00 +0000",
+		"From": `"KubeOps" <kubeops@example.com>`, "To": "<oncall@example.com>, <dev@example.com>",
+		"Date":           "Sun, 01 Mar 2026 08:00:00 +0000",
 		"Auto-Submitted": "auto-generated", "X-Kubeops-Key": message().Key, "Mime-Version": "1.0",
 		"Content-Type": "text/plain; charset=utf-8", "Content-Transfer-Encoding": "quoted-printable",
 	} {
@@ -132,7 +139,8 @@ func judge(t *testing.T, content string) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
-	if id := parsed.Header.Get("Message-Id"); !strings.HasPrefix(id, "<") || !strings.HasSuffix(id, "@example.com>") || len(parsed.Header) != 10 {
+	if id := parsed.Header.Get("Message-Id"); !strings.HasPrefix(id, "<") || !strings.HasSuffix(id, "@example.com>") ||
+		len(parsed.Header) != 10 {
 		t.Errorf("got the id %q and %d headers", id, len(parsed.Header))
 	}
 	text, err := io.ReadAll(quotedprintable.NewReader(parsed.Body))
@@ -141,10 +149,12 @@ func judge(t *testing.T, content string) {
 	}
 }
 
-func TestAServerThatRefusesIsToldWithItsCause(t *testing.T) {
+func TestRejectionsNameTheCause(t *testing.T) {
 	certificate := servers.NewCertificate(t)
 	withLogin := func(o mailserver.Options) mailserver.Options {
-		o.Certificate, o.Username, o.Password = certificate, "kubeops", hostile.Password
+		o.Certificate = certificate
+		o.Username = "kubeops"
+		o.Password = hostile.Password
 		return o
 	}
 	refuse := func(code int) func(string) error {
@@ -162,21 +172,60 @@ func TestAServerThatRefusesIsToldWithItsCause(t *testing.T) {
 		says    string
 		mails   int
 	}{
-		"no STARTTLS":        {reason: v1alpha1.ReasonTLSFailed, says: "does not offer STARTTLS, so nothing was sent"},
-		"an unknown CA":      {options: mailserver.Options{Certificate: certificate}, change: func(e *notify.Email) { e.TLS = provider.TLS{} }, reason: v1alpha1.ReasonTLSFailed, says: "name the CA in spec.tls.ca"},
-		"another name":       {options: mailserver.Options{Certificate: certificate}, change: func(e *notify.Email) { e.TLS.ServerName = "mail.example.com" }, reason: v1alpha1.ReasonTLSFailed, says: "another host name"},
-		"TLS where is none":  {options: mailserver.Options{Certificate: certificate}, change: func(e *notify.Email) { e.Security = "tls" }, reason: v1alpha1.ReasonTLSFailed, says: "set spec.email.security to starttls"},
-		"a wrong password":   {options: withLogin(mailserver.Options{}), change: func(e *notify.Email) { e.Password = "wrong-horse" }, reason: v1alpha1.ReasonUnauthorized, says: "rejected the credentials (535)"},
-		"a wrong LOGIN":      {options: withLogin(mailserver.Options{Mechanisms: []string{"LOGIN"}}), change: func(e *notify.Email) { e.Username = "nobody" }, reason: v1alpha1.ReasonUnauthorized, says: "(535)"},
-		"no login known":     {options: withLogin(mailserver.Options{Mechanisms: []string{"XOAUTH2"}}), reason: v1alpha1.ReasonUnauthorized, says: "does not offer the login methods PLAIN or LOGIN"},
-		"login not offered":  {options: mailserver.Options{Certificate: certificate}, change: func(e *notify.Email) { e.Username, e.Password = "kubeops", hostile.Password }, reason: v1alpha1.ReasonUnauthorized, says: "does not offer the login methods PLAIN or LOGIN"},
-		"no login given":     {options: withLogin(mailserver.Options{}), change: func(e *notify.Email) { e.Username, e.Password = "", "" }, reason: v1alpha1.ReasonUnauthorized, says: "the sender kubeops@example.com (530)"},
-		"an unknown address": {options: mailserver.Options{Certificate: certificate, Recipient: refuse(550)}, reason: v1alpha1.ReasonRejected, says: "the recipient dev@example.com (550)"},
-		"a grey list":        {options: mailserver.Options{Certificate: certificate, Recipient: refuse(451)}, reason: v1alpha1.ReasonRejected, says: "temporarily"},
-		"going down":         {options: mailserver.Options{Certificate: certificate, Recipient: refuse(421)}, reason: v1alpha1.ReasonServerError, says: "temporarily unavailable"},
+		"no STARTTLS": {reason: v1alpha1.ReasonTLSFailed, says: "does not offer STARTTLS, so nothing was sent"},
+		"an unknown CA": {
+			options: mailserver.Options{Certificate: certificate}, change: func(e *notify.Email) { e.TLS = provider.TLS{} },
+			reason: v1alpha1.ReasonTLSFailed, says: "name the CA in spec.tls.ca",
+		},
+		"another name": {
+			options: mailserver.Options{Certificate: certificate}, change: func(e *notify.Email) { e.TLS.ServerName = "mail.example.com" },
+			reason: v1alpha1.ReasonTLSFailed, says: "another host name",
+		},
+		"TLS where is none": {
+			options: mailserver.Options{Certificate: certificate}, change: func(e *notify.Email) { e.Security = "tls" },
+			reason: v1alpha1.ReasonTLSFailed, says: "set spec.email.security to starttls",
+		},
+		"a wrong password": {
+			options: withLogin(mailserver.Options{}), change: func(e *notify.Email) { e.Password = "wrong-horse" },
+			reason: v1alpha1.ReasonUnauthorized, says: "rejected the credentials (535)",
+		},
+		"a wrong LOGIN": {
+			options: withLogin(mailserver.Options{Mechanisms: []string{"LOGIN"}}), change: func(e *notify.Email) { e.Username = "nobody" },
+			reason: v1alpha1.ReasonUnauthorized, says: "(535)",
+		},
+		"no login known": {
+			options: withLogin(mailserver.Options{Mechanisms: []string{"XOAUTH2"}}), reason: v1alpha1.ReasonUnauthorized,
+			says: "does not offer the login methods PLAIN or LOGIN",
+		},
+		"login not offered": {
+			options: mailserver.Options{Certificate: certificate},
+			change: func(e *notify.Email) {
+				e.Username = "kubeops"
+				e.Password = hostile.Password
+			}, reason: v1alpha1.ReasonUnauthorized,
+			says: "does not offer the login methods PLAIN or LOGIN",
+		},
+		"no login given": {
+			options: withLogin(mailserver.Options{}), change: func(e *notify.Email) { e.Username, e.Password = "", "" },
+			reason: v1alpha1.ReasonUnauthorized, says: "the sender kubeops@example.com (530)",
+		},
+		"an unknown address": {
+			options: mailserver.Options{Certificate: certificate, Recipient: refuse(550)}, reason: v1alpha1.ReasonRejected,
+			says: "the recipient dev@example.com (550)",
+		},
+		"a grey list": {
+			options: mailserver.Options{Certificate: certificate, Recipient: refuse(451)}, reason: v1alpha1.ReasonRejected,
+			says: "temporarily",
+		},
+		"going down": {
+			options: mailserver.Options{Certificate: certificate, Recipient: refuse(421)}, reason: v1alpha1.ReasonServerError,
+			says: "temporarily unavailable",
+		},
 		"5xx after all": {
-			options: mailserver.Options{Certificate: certificate, Content: func() error { return mailserver.Refusal(554, "spam, "+hostile.Password) }},
-			reason:  v1alpha1.ReasonRejected, says: "rejected the message (554)", mails: 1,
+			options: mailserver.Options{
+				Certificate: certificate, Content: func() error { return mailserver.Refusal(554, "spam, "+hostile.Password) },
+			},
+			reason: v1alpha1.ReasonRejected, says: "rejected the message (554)", mails: 1,
 		},
 		"4xx after all": {
 			options: mailserver.Options{Certificate: certificate, Content: func() error { return mailserver.Refusal(452, "later") }},
@@ -196,7 +245,8 @@ func TestAServerThatRefusesIsToldWithItsCause(t *testing.T) {
 			server := mailserver.Start(t, c.options)
 			s := settings(server, "")
 			s.Email.TLS.CA = certificate.CA
-			s.Email.Username, s.Email.Password = c.options.Username, notify.Secret(c.options.Password)
+			s.Email.Username = c.options.Username
+			s.Email.Password = notify.Secret(c.options.Password)
 			if c.change != nil {
 				c.change(&s.Email)
 			}
@@ -215,18 +265,23 @@ func TestAServerThatRefusesIsToldWithItsCause(t *testing.T) {
 	}
 }
 
-func TestAnAddressBeyondASCIIIsMailedWhereTheServerCan(t *testing.T) {
+func TestNonASCIIAddressesAreUsedIfTheServerSupportsThem(t *testing.T) {
 	server := mailserver.Start(t, mailserver.Options{UTF8: true})
 	s := settings(server, "none")
 	s.Email.To = []string{"用户@example.com"}
-	if err := channel(t, s).Send(context.Background(), message()); err != nil || len(server.Mails()) != 1 || server.Mails()[0].To[0] != "用户@example.com" {
+	if err := channel(t, s).Send(context.Background(), message()); err != nil || len(server.Mails()) != 1 ||
+		server.Mails()[0].To[0] != "用户@example.com" {
 		t.Errorf("got %v, %v", err, server.Mails())
 	}
 }
 
-func TestSettingsThatCannotWorkAreRefused(t *testing.T) {
+func TestInvalidSettingsAreRejected(t *testing.T) {
 	for name, change := range map[string]func(*notify.Email){
-		"credentials in the clear":  func(e *notify.Email) { e.Security, e.Username, e.Password = "none", "kubeops", hostile.Password },
+		"credentials in the clear": func(e *notify.Email) {
+			e.Security = "none"
+			e.Username = "kubeops"
+			e.Password = hostile.Password
+		},
 		"a security that is none":   func(e *notify.Email) { e.Security = "maybe" },
 		"no host":                   func(e *notify.Email) { e.Host = "" },
 		"a port that is none":       func(e *notify.Email) { e.Port = 70000 },
@@ -251,7 +306,9 @@ func TestSettingsThatCannotWorkAreRefused(t *testing.T) {
 }
 
 func TestDefaultPortsFollowTheSecurity(t *testing.T) {
-	for security, want := range map[string]string{"": "mail.test:587", "starttls": "mail.test:587", "none": "mail.test:587", "tls": "mail.test:465"} {
+	for security, want := range map[string]string{
+		"": "mail.test:587", "starttls": "mail.test:587", "none": "mail.test:587", "tls": "mail.test:465",
+	} {
 		s := settings(&mailserver.Server{Host: "mail.test"}, security)
 		if got := channel(t, s).(*Channel).server; got != want {
 			t.Errorf("%s: got %s, want %s", security, got, want)

@@ -68,28 +68,52 @@ func scripted(t *testing.T, script func(*conversation)) *mailserver.Server {
 	return &mailserver.Server{Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port}
 }
 
-func TestAServerThatMisbehavesIsToldOfInTime(t *testing.T) {
+func TestMisbehavingServersAreReportedInTime(t *testing.T) {
 	for name, c := range map[string]struct {
 		script   func(*conversation)
 		security string
 		reason   string
 		says     string
 	}{
-		"never greets":          {script: func(c *conversation) { c.wait() }, reason: v1alpha1.ReasonTimeout, says: "set spec.email.security to tls"},
-		"never shakes hands":    {script: func(c *conversation) { c.wait() }, security: "tls", reason: v1alpha1.ReasonTimeout},
-		"hangs up":              {script: func(*conversation) {}, reason: v1alpha1.ReasonUnreachable},
-		"speaks HTTP":           {script: func(c *conversation) { c.say("HTTP/1.1 400 Bad Request\r\n\r\n") }, reason: v1alpha1.ReasonInvalidResponse, says: "check spec.email.host"},
-		"speaks nonsense":       {script: func(c *conversation) { c.say("\x00\xff\xfe\r\n") }, reason: v1alpha1.ReasonInvalidResponse},
-		"says another code":     {script: func(c *conversation) { c.say("354 go on\r\n") }, reason: v1alpha1.ReasonInvalidResponse, says: "354"},
-		"wants nobody":          {script: func(c *conversation) { c.say("554 no " + hostile.Password + "\r\n") }, reason: v1alpha1.ReasonRejected, says: "rejected the connection (554)"},
-		"drips bytes":           {script: drip, reason: v1alpha1.ReasonTimeout},
-		"talks without end":     {script: endless("220-x\r\n"), reason: v1alpha1.ReasonResponseTooLarge},
-		"has a line of no end":  {script: endless("220 xxxxxxxx"), reason: v1alpha1.ReasonResponseTooLarge},
-		"has endless features":  {script: func(c *conversation) { c.say("220 x\r\n"); c.hear("EHLO"); endless("250-x\r\n")(c) }, reason: v1alpha1.ReasonResponseTooLarge},
-		"strips STARTTLS":       {script: func(c *conversation) { c.begin(); c.hear("STARTTLS") }, security: "starttls", reason: v1alpha1.ReasonTLSFailed},
-		"refuses STARTTLS":      {script: func(c *conversation) { c.offer(); c.hear("STARTTLS"); c.say("454 no\r\n"); c.wait() }, security: "starttls", reason: v1alpha1.ReasonTLSFailed, says: "but rejected it (454)"},
-		"injects after it":      {script: func(c *conversation) { c.offer(); c.hear("STARTTLS"); c.say("220 go\r\n250 AUTH PLAIN\r\n"); c.wait() }, security: "starttls", reason: v1alpha1.ReasonTLSFailed + v1alpha1.ReasonTimeout},
-		"hangs in STARTTLS":     {script: func(c *conversation) { c.offer(); c.hear("STARTTLS"); c.say("220 go\r\n"); c.wait() }, security: "starttls", reason: v1alpha1.ReasonTimeout},
+		"never greets": {
+			script: func(c *conversation) { c.wait() }, reason: v1alpha1.ReasonTimeout, says: "set spec.email.security to tls",
+		},
+		"never shakes hands": {script: func(c *conversation) { c.wait() }, security: "tls", reason: v1alpha1.ReasonTimeout},
+		"hangs up":           {script: func(*conversation) {}, reason: v1alpha1.ReasonUnreachable},
+		"speaks HTTP": {
+			script: func(c *conversation) { c.say("HTTP/1.1 400 Bad Request\r\n\r\n") }, reason: v1alpha1.ReasonInvalidResponse,
+			says: "check spec.email.host",
+		},
+		"speaks nonsense": {script: func(c *conversation) { c.say("\x00\xff\xfe\r\n") }, reason: v1alpha1.ReasonInvalidResponse},
+		"says another code": {
+			script: func(c *conversation) { c.say("354 go on\r\n") }, reason: v1alpha1.ReasonInvalidResponse, says: "354",
+		},
+		"wants nobody": {
+			script: func(c *conversation) { c.say("554 no " + hostile.Password + "\r\n") }, reason: v1alpha1.ReasonRejected,
+			says: "rejected the connection (554)",
+		},
+		"drips bytes":          {script: drip, reason: v1alpha1.ReasonTimeout},
+		"talks without end":    {script: endless("220-x\r\n"), reason: v1alpha1.ReasonResponseTooLarge},
+		"has a line of no end": {script: endless("220 xxxxxxxx"), reason: v1alpha1.ReasonResponseTooLarge},
+		"has endless features": {
+			script: func(c *conversation) { c.say("220 x\r\n"); c.hear("EHLO"); endless("250-x\r\n")(c) },
+			reason: v1alpha1.ReasonResponseTooLarge,
+		},
+		"strips STARTTLS": {
+			script: func(c *conversation) { c.begin(); c.hear("STARTTLS") }, security: "starttls", reason: v1alpha1.ReasonTLSFailed,
+		},
+		"refuses STARTTLS": {
+			script: func(c *conversation) { c.offer(); c.hear("STARTTLS"); c.say("454 no\r\n"); c.wait() }, security: "starttls",
+			reason: v1alpha1.ReasonTLSFailed, says: "but rejected it (454)",
+		},
+		"injects after it": {
+			script:   func(c *conversation) { c.offer(); c.hear("STARTTLS"); c.say("220 go\r\n250 AUTH PLAIN\r\n"); c.wait() },
+			security: "starttls", reason: v1alpha1.ReasonTLSFailed + v1alpha1.ReasonTimeout,
+		},
+		"hangs in STARTTLS": {
+			script: func(c *conversation) { c.offer(); c.hear("STARTTLS"); c.say("220 go\r\n"); c.wait() }, security: "starttls",
+			reason: v1alpha1.ReasonTimeout,
+		},
 		"hangs at the envelope": {script: func(c *conversation) { c.begin(); c.hear("MAIL"); c.wait() }, reason: v1alpha1.ReasonTimeout},
 		"hangs after the data":  {script: func(c *conversation) { c.data(); c.wait() }, reason: v1alpha1.ReasonTimeout},
 		"drops after the data":  {script: func(c *conversation) { c.data() }, reason: v1alpha1.ReasonUnreachable},
@@ -162,14 +186,14 @@ func endless(text string) func(*conversation) {
 	}
 }
 
-func TestAServerThatFailsAfterItsYesHasTakenTheMessage(t *testing.T) {
+func TestAFailureAfterTheServerAcceptedTheMessageIsIgnored(t *testing.T) {
 	server := scripted(t, func(c *conversation) { c.data(); c.say("250 taken\r\n") }) // and hangs up without a farewell
 	if err := channel(t, settings(server, "none")).Send(context.Background(), message()); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestAServerThatIsNotThereIsToldOf(t *testing.T) {
+func TestAnUnreachableServerIsReported(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +205,9 @@ func TestAServerThatIsNotThereIsToldOf(t *testing.T) {
 		egress  provider.Egress
 		reasons string
 	}{
-		"closed port":  {"127.0.0.1", listener.Addr().(*net.TCPAddr).Port, provider.Egress{AllowLoopback: true}, v1alpha1.ReasonUnreachable},
+		"closed port": {
+			"127.0.0.1", listener.Addr().(*net.TCPAddr).Port, provider.Egress{AllowLoopback: true}, v1alpha1.ReasonUnreachable,
+		},
 		"unknown name": {"no-such-host.invalid", 25, provider.Egress{}, v1alpha1.ReasonNameNotResolved + v1alpha1.ReasonTimeout},
 		"loopback":     {"127.0.0.1", 25, provider.Egress{}, v1alpha1.ReasonEgressDenied},
 		"by name":      {"localhost", 25, provider.Egress{}, v1alpha1.ReasonEgressDenied},
@@ -212,7 +238,8 @@ func FuzzCompose(f *testing.F) {
 		content := string(compose("kubeops@example.com", []string{"a@example.com", "b@example.com"}, m))
 		head, _, _ := strings.Cut(content, "\r\n\r\n")
 		for line := range strings.SplitSeq(content, "\r\n") {
-			if len(line) > 998 || strings.ContainsAny(line, "\r\n\x00") || strings.ContainsFunc(line, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
+			if len(line) > 998 || strings.ContainsAny(line, "\r\n\x00") ||
+				strings.ContainsFunc(line, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
 				t.Fatalf("a line of %d bytes: %q", len(line), line)
 			}
 		}

@@ -46,7 +46,8 @@ func (s *session) login(username, password string) error {
 		auth = &login{answers: []string{username, password}}
 	default:
 		return problem.Retrying(v1alpha1.ReasonUnauthorized, nil,
-			"%s does not offer the login methods PLAIN or LOGIN; use its submission port, usually 587 or 465, or remove spec.email.auth", s.server)
+			"%s does not offer the login methods PLAIN or LOGIN; use its submission port, usually 587 or 465, or remove spec.email.auth",
+			s.server)
 	}
 	if err := s.client.Auth(auth); err != nil {
 		return s.toProblem(err, "the login")
@@ -101,7 +102,8 @@ func (s *session) greetingProblem(err error) error {
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return problem.Retrying(v1alpha1.ReasonTimeout, err,
-			"%s did not greet in time; check its load and network policies, and set spec.email.security to tls if this port uses TLS from the start", s.server)
+			"%s did not greet in time; check its load and network policies, and set spec.email.security to tls if this port "+
+				"uses TLS from the start", s.server)
 	}
 	return s.toProblem(err, "the connection")
 }
@@ -116,7 +118,8 @@ func (s *session) tlsProblem(err error) error {
 	var record tls.RecordHeaderError
 	if errors.As(err, &record) {
 		return problem.Retrying(v1alpha1.ReasonTLSFailed, err,
-			"no secure connection to %s: this port does not use TLS from the start; set spec.email.security to starttls, or use another port", s.server)
+			"no secure connection to %s: this port does not use TLS from the start; set spec.email.security to starttls, or use "+
+				"another port", s.server)
 	}
 	return s.toProblem(err, "STARTTLS")
 }
@@ -134,7 +137,10 @@ func (s *session) toProblem(err error, what string) error {
 		return problem.Retrying(v1alpha1.ReasonInvalidResponse, nil,
 			"%s did not respond as a mail server does; check spec.email.host and spec.email.port", s.server)
 	case errors.Is(err, errLogin):
-		return problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "%s asked for more than a user name and a password at login; use another login method there", s.server)
+		return problem.Retrying(
+			v1alpha1.ReasonInvalidResponse, nil,
+			"%s asked for more than a user name and a password at login; use another login method there", s.server,
+		)
 	}
 	return provider.Explain(err, s.server)
 }
@@ -156,7 +162,9 @@ func (s *session) replyProblem(code int, what string) error {
 		return problem.Retrying(v1alpha1.ReasonRejected, nil,
 			text+"; check its log: usually the address is unknown, or the sender is not allowed", s.server, what, code)
 	case code == 421, code == 454:
-		return problem.Retrying(v1alpha1.ReasonServerError, nil, text+": it is temporarily unavailable; check its log", s.server, what, code)
+		return problem.Retrying(
+			v1alpha1.ReasonServerError, nil, text+": it is temporarily unavailable; check its log", s.server, what, code,
+		)
 	case code >= 400 && code <= 499:
 		return problem.Retrying(v1alpha1.ReasonRejected, nil, text+" temporarily; if it persists, check its log", s.server, what, code)
 	}

@@ -28,7 +28,10 @@ func chain(t *testing.T) (creds, config string) {
 	account, accountID := made(nkeys.CreateAccount())
 	_, systemID := made(nkeys.CreateAccount())
 	user, userID := made(nkeys.CreateUser())
-	limits := map[string]any{"conn": -1, "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "leaf": -1, "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1}
+	limits := map[string]any{
+		"conn": -1, "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "leaf": -1, "mem_storage": -1,
+		"disk_storage": -1, "streams": -1, "consumer": -1,
+	}
 	operatorJWT := signed(t, operator, operatorID, operatorID, map[string]any{"type": "operator", "version": 2, "system_account": systemID})
 	accountJWT := signed(t, operator, operatorID, accountID, map[string]any{"type": "account", "version": 2, "limits": limits})
 	bare := map[string]any{"conn": -1, "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "leaf": -1}
@@ -38,8 +41,15 @@ func chain(t *testing.T) (creds, config string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	creds = fmt.Sprintf("-----BEGIN NATS USER JWT-----\n%s\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n%s\n------END USER NKEY SEED------\n", userJWT, seed)
-	config = fmt.Sprintf("operator: %s\nresolver: MEMORY\nresolver_preload: {%s: %s, %s: %s}\nsystem_account: %s\n", operatorJWT, accountID, accountJWT, systemID, systemJWT, systemID)
+	creds = fmt.Sprintf(
+		"-----BEGIN NATS USER JWT-----\n%s\n------END NATS USER JWT------\n\n"+
+			"-----BEGIN USER NKEY SEED-----\n%s\n------END USER NKEY SEED------\n",
+		userJWT, seed,
+	)
+	config = fmt.Sprintf(
+		"operator: %s\nresolver: MEMORY\nresolver_preload: {%s: %s, %s: %s}\nsystem_account: %s\n", operatorJWT, accountID, accountJWT,
+		systemID, systemJWT, systemID,
+	)
 	return creds, config
 }
 

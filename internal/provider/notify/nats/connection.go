@@ -90,7 +90,9 @@ func (c *connection) handshake(ctx context.Context, channel *Channel) error {
 	}
 	options, err := channel.connectOptions(c.info.Nonce, useTLS)
 	if err != nil {
-		return problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "the key of spec.nats.credentials cannot sign; create the .creds file again")
+		return problem.UserError(
+			v1alpha1.ReasonInvalidSecret, nil, "the key of spec.nats.credentials cannot sign; create the .creds file again",
+		)
 	}
 	encoded, err := json.Marshal(options)
 	if err != nil {
@@ -113,7 +115,9 @@ func (c *connection) startTLS(ctx context.Context, config *tls.Config) error {
 	if err := conn.HandshakeContext(ctx); err != nil {
 		var record tls.RecordHeaderError
 		if errors.As(err, &record) {
-			return problem.Retrying(v1alpha1.ReasonTLSFailed, err, "no secure connection to %s: it offers TLS, but does not respond with it", c.server)
+			return problem.Retrying(
+				v1alpha1.ReasonTLSFailed, err, "no secure connection to %s: it offers TLS, but does not respond with it", c.server,
+			)
 		}
 		return err
 	}
@@ -288,7 +292,9 @@ func (c *connection) protocolError(text string) error {
 	case contains("maximum payload"):
 		return c.tooLarge()
 	case contains("connections exceeded"):
-		return problem.Retrying(v1alpha1.ReasonServerError, nil, "%s has reached its maximum of connections; raise max_connections there", c.server)
+		return problem.Retrying(
+			v1alpha1.ReasonServerError, nil, "%s has reached its maximum of connections; raise max_connections there", c.server,
+		)
 	}
 	return problem.Retrying(v1alpha1.ReasonServerError, nil, "%s returned an error; check its log", c.server)
 }

@@ -85,7 +85,7 @@ func endless(text string) func(*conversation) {
 	}
 }
 
-func TestAServerThatMisbehavesIsToldOfInTime(t *testing.T) {
+func TestMisbehavingServersAreReportedInTime(t *testing.T) {
 	said := func(format string) func(*conversation) {
 		return func(c *conversation) {
 			inbox := c.question()
@@ -100,14 +100,20 @@ func TestAServerThatMisbehavesIsToldOfInTime(t *testing.T) {
 		script func(*conversation)
 		reason string
 	}{
-		"never greets":          {func(c *conversation) { c.wait() }, v1alpha1.ReasonTimeout},
-		"hangs up":              {func(*conversation) {}, v1alpha1.ReasonUnreachable},
-		"speaks HTTP":           {func(c *conversation) { c.say("HTTP/1.1 400 Bad Request\r\n\r\n"); c.wait() }, v1alpha1.ReasonInvalidResponse},
-		"greets with nonsense":  {func(c *conversation) { c.say("INFO {\x00\xff\r\n"); c.wait() }, v1alpha1.ReasonInvalidResponse},
-		"greets without end":    {func(c *conversation) { c.say("INFO "); endless("x")(c) }, v1alpha1.ReasonInvalidResponse},
-		"never lets us in":      {func(c *conversation) { c.say(greeting); c.wait() }, v1alpha1.ReasonTimeout},
-		"pings without end":     {func(c *conversation) { c.say(greeting); endless("PING\r\n")(c) }, v1alpha1.ReasonResponseTooLarge + v1alpha1.ReasonTimeout},
-		"takes no headers":      {func(c *conversation) { c.say("INFO {}\r\n"); c.until("PING"); c.say("PONG\r\n"); c.wait() }, v1alpha1.ReasonInvalidResponse},
+		"never greets": {func(c *conversation) { c.wait() }, v1alpha1.ReasonTimeout},
+		"hangs up":     {func(*conversation) {}, v1alpha1.ReasonUnreachable},
+		"speaks HTTP": {
+			func(c *conversation) { c.say("HTTP/1.1 400 Bad Request\r\n\r\n"); c.wait() }, v1alpha1.ReasonInvalidResponse,
+		},
+		"greets with nonsense": {func(c *conversation) { c.say("INFO {\x00\xff\r\n"); c.wait() }, v1alpha1.ReasonInvalidResponse},
+		"greets without end":   {func(c *conversation) { c.say("INFO "); endless("x")(c) }, v1alpha1.ReasonInvalidResponse},
+		"never lets us in":     {func(c *conversation) { c.say(greeting); c.wait() }, v1alpha1.ReasonTimeout},
+		"pings without end": {
+			func(c *conversation) { c.say(greeting); endless("PING\r\n")(c) }, v1alpha1.ReasonResponseTooLarge + v1alpha1.ReasonTimeout,
+		},
+		"takes no headers": {
+			func(c *conversation) { c.say("INFO {}\r\n"); c.until("PING"); c.say("PONG\r\n"); c.wait() }, v1alpha1.ReasonInvalidResponse,
+		},
 		"never answers":         {said(""), v1alpha1.ReasonTimeout},
 		"is full":               {said("-ERR 'maximum connections exceeded'\r\n"), v1alpha1.ReasonServerError},
 		"answers an error":      {said("-ERR '" + hostile.Password + "'\r\n"), v1alpha1.ReasonServerError},
@@ -141,10 +147,12 @@ func TestAServerThatMisbehavesIsToldOfInTime(t *testing.T) {
 	}
 }
 
-func TestAServerThatMayNotBeCalledIsNotCalled(t *testing.T) {
+func TestDeniedAddressesAreNotCalled(t *testing.T) {
 	for url, want := range map[string]string{
-		"nats://127.0.0.1:4222": v1alpha1.ReasonEgressDenied, "nats://localhost": v1alpha1.ReasonEgressDenied, "tls://169.254.169.254": v1alpha1.ReasonEgressDenied,
-		"nats://[::ffff:169.254.169.254]:4222": v1alpha1.ReasonEgressDenied, "nats://no-such-host.invalid": v1alpha1.ReasonNameNotResolved + v1alpha1.ReasonTimeout,
+		"nats://127.0.0.1:4222": v1alpha1.ReasonEgressDenied, "nats://localhost": v1alpha1.ReasonEgressDenied,
+		"tls://169.254.169.254":                v1alpha1.ReasonEgressDenied,
+		"nats://[::ffff:169.254.169.254]:4222": v1alpha1.ReasonEgressDenied,
+		"nats://no-such-host.invalid":          v1alpha1.ReasonNameNotResolved + v1alpha1.ReasonTimeout,
 	} {
 		s := settings(url)
 		s.Egress = provider.Egress{}
@@ -154,7 +162,7 @@ func TestAServerThatMayNotBeCalledIsNotCalled(t *testing.T) {
 	}
 }
 
-func TestSettingsThatCannotWorkAreRefused(t *testing.T) {
+func TestInvalidSettingsAreRejected(t *testing.T) {
 	for name, change := range map[string]func(*notify.NATS){
 		"another scheme":         func(n *notify.NATS) { n.URL = "http://nats:4222" },
 		"no host":                func(n *notify.NATS) { n.URL = "nats://:4222" },
@@ -190,8 +198,10 @@ func (spoken) Write(from []byte) (int, error)  { return len(from), nil }
 // FuzzWire: whatever a server says, there is an answer or a problem.
 func FuzzWire(f *testing.F) {
 	for _, seed := range []string{
-		"PONG\r\nMSG _INBOX.x 1 20\r\n{\"stream\":\"S\",\"x\":1}\r\n", "PONG\r\nHMSG _INBOX.x 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\n", "-ERR 'Authorization Violation'\r\n",
-		"PONG\r\nMSG a 1 b 99999999999999999999\r\n", "PONG\r\nHMSG a 1 -1 -1\r\n", "PONG\r\n-ERR 'Permissions Violation for Publish to \"$JS.API.STREAM.NAMES\"'\r\n", "PING\r\n\r\n", "MSG\r\n",
+		"PONG\r\nMSG _INBOX.x 1 20\r\n{\"stream\":\"S\",\"x\":1}\r\n", "PONG\r\nHMSG _INBOX.x 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\n",
+		"-ERR 'Authorization Violation'\r\n",
+		"PONG\r\nMSG a 1 b 99999999999999999999\r\n", "PONG\r\nHMSG a 1 -1 -1\r\n",
+		"PONG\r\n-ERR 'Permissions Violation for Publish to \"$JS.API.STREAM.NAMES\"'\r\n", "PING\r\n\r\n", "MSG\r\n",
 	} {
 		f.Add([]byte(greeting + seed))
 	}

@@ -125,7 +125,8 @@ type apiError struct {
 }
 
 func (c *Channel) noStream() error {
-	return problem.Retrying(v1alpha1.ReasonNotFound, nil, "no JetStream stream of %s has the subject %s; create one: nats stream add --subjects %s",
+	return problem.Retrying(v1alpha1.ReasonNotFound, nil,
+		"no JetStream stream of %s has the subject %s; create one: nats stream add --subjects %s",
 		c.server, c.settings.Subject, c.settings.Subject)
 }
 
@@ -162,7 +163,9 @@ func (c *Channel) toProblem(e *apiError) error {
 			"JetStream of %s is temporarily unavailable (error %d); check its log", c.server, e.Err)
 	}
 	if e.Code >= 500 {
-		return problem.Retrying(v1alpha1.ReasonServerError, nil, "JetStream of %s returned a server error (%d); check its log", c.server, e.Err)
+		return problem.Retrying(
+			v1alpha1.ReasonServerError, nil, "JetStream of %s returned a server error (%d); check its log", c.server, e.Err,
+		)
 	}
 	return problem.Retrying(v1alpha1.ReasonRejected, nil,
 		"JetStream of %s rejected the message (error %d); check the stream's configuration", c.server, e.Err)
@@ -184,7 +187,9 @@ func (c *Channel) Probe(ctx context.Context) error {
 		}
 		switch err := json.Unmarshal(received.payload, &content); {
 		case err != nil:
-			return problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "%s did not respond as JetStream does; check its version", c.server)
+			return problem.Retrying(
+				v1alpha1.ReasonInvalidResponse, nil, "%s did not respond as JetStream does; check its version", c.server,
+			)
 		case content.Error != nil:
 			return c.toProblem(content.Error)
 		case len(content.Streams) == 0:

@@ -43,7 +43,8 @@ func channel(t *testing.T, s notify.Settings) *Channel {
 func message() notify.Message {
 	return notify.Message{
 		Key: "4f1c0f6e-0000-4000-8000-000000000001/0123abcd", Event: notify.EventFinding, Time: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC),
-		Title: "Pod shop/web does not start – 镜像不存在", Text: "- one\r\nMSG x 1 5\r\n", Severity: v1alpha1.SeverityHigh, Cluster: "demo", Namespace: "shop", Inspection: "nightly", Report: "nightly-1",
+		Title: "Pod shop/web does not start – 镜像不存在", Text: "- one\r\nMSG x 1 5\r\n", Severity: v1alpha1.SeverityHigh, Cluster: "demo",
+		Namespace: "shop", Inspection: "nightly", Report: "nightly-1",
 		Findings: []notify.Finding{{ID: "0123abcd", Check: "image-pull", Severity: v1alpha1.SeverityHigh, Message: "no such image"}},
 	}
 }
@@ -100,7 +101,7 @@ func count(t *testing.T, s jetstream.Stream) uint64 {
 	return about.State.Msgs
 }
 
-func TestAMessageThatIsSentTwiceIsKeptOnce(t *testing.T) {
+func TestAMessageSentTwiceIsStoredOnce(t *testing.T) {
 	address, _ := servers.NATS(t, servers.NATSOptions{})
 	s := stream(t, "nats://"+address, jetstream.StreamConfig{})
 	c := channel(t, settings("nats://"+address))
@@ -116,7 +117,8 @@ func TestAMessageThatIsSentTwiceIsKeptOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Subject != subject || got.Header.Get("Nats-Msg-Id") != message().Key || got.Header.Get("Content-Type") != "application/cloudevents+json; charset=utf-8" || len(got.Header) != 2 {
+	if got.Subject != subject || got.Header.Get("Nats-Msg-Id") != message().Key ||
+		got.Header.Get("Content-Type") != "application/cloudevents+json; charset=utf-8" || len(got.Header) != 2 {
 		t.Errorf("got %s with %v", got.Subject, got.Header)
 	}
 	var event struct{ SpecVersion, ID, Type string }
@@ -133,7 +135,7 @@ func TestAMessageThatIsSentTwiceIsKeptOnce(t *testing.T) {
 	}
 }
 
-func TestEveryWayToLogInWorksAndAWrongOneIsTold(t *testing.T) {
+func TestEveryLoginWorksAndAWrongOneIsReported(t *testing.T) {
 	creds, operator := chain(t)
 	for name, c := range map[string]struct {
 		config string
@@ -143,7 +145,10 @@ func TestEveryWayToLogInWorksAndAWrongOneIsTold(t *testing.T) {
 	}{
 		"basic": {
 			config: fmt.Sprintf("authorization {user: kubeops, password: %q}", hostile.Password),
-			login:  func(n *notify.NATS) { n.Username, n.Password = "kubeops", hostile.Password },
+			login: func(n *notify.NATS) {
+				n.Username = "kubeops"
+				n.Password = hostile.Password
+			},
 			wrong:  func(n *notify.NATS) { n.Password = "wrong-horse" },
 			option: client.UserInfo("kubeops", hostile.Password),
 		},
@@ -187,7 +192,7 @@ func TestEveryWayToLogInWorksAndAWrongOneIsTold(t *testing.T) {
 	}
 }
 
-func TestTLSIsUsedWhereEitherSideWantsIt(t *testing.T) {
+func TestTLSIsUsedIfEitherSideRequiresIt(t *testing.T) {
 	certificate := servers.NewCertificate(t)
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(certificate.CA)
@@ -199,14 +204,22 @@ func TestTLSIsUsedWhereEitherSideWantsIt(t *testing.T) {
 		url, reason, says string
 		tls               provider.TLS
 	}{
-		"asked for":             {url: "tls://" + address, tls: provider.TLS{CA: certificate.CA}},
-		"demanded":              {url: "nats://" + address, tls: provider.TLS{CA: certificate.CA}},
-		"by an unknown CA":      {url: "tls://" + address, reason: v1alpha1.ReasonTLSFailed, says: "name the CA in spec.tls.ca"},
-		"demanded, unknown CA":  {url: "nats://" + address, reason: v1alpha1.ReasonTLSFailed, says: "name the CA in spec.tls.ca"},
-		"for another name":      {url: "tls://" + address, tls: provider.TLS{CA: certificate.CA, ServerName: "nats.example.com"}, reason: v1alpha1.ReasonTLSFailed, says: "another host name"},
-		"where there is none":   {url: "tls://" + plain, reason: v1alpha1.ReasonTLSFailed, says: "does not offer TLS"},
-		"with a CA, none there": {url: "nats://" + plain, tls: provider.TLS{CA: certificate.CA}, reason: v1alpha1.ReasonTLSFailed, says: "does not offer TLS"},
-		"without our own":       {url: "tls://" + mutual, tls: provider.TLS{CA: certificate.CA}, reason: v1alpha1.ReasonTLSFailed, says: "spec.tls.clientCertificate"},
+		"asked for":            {url: "tls://" + address, tls: provider.TLS{CA: certificate.CA}},
+		"demanded":             {url: "nats://" + address, tls: provider.TLS{CA: certificate.CA}},
+		"by an unknown CA":     {url: "tls://" + address, reason: v1alpha1.ReasonTLSFailed, says: "name the CA in spec.tls.ca"},
+		"demanded, unknown CA": {url: "nats://" + address, reason: v1alpha1.ReasonTLSFailed, says: "name the CA in spec.tls.ca"},
+		"for another name": {
+			url: "tls://" + address, tls: provider.TLS{CA: certificate.CA, ServerName: "nats.example.com"},
+			reason: v1alpha1.ReasonTLSFailed, says: "another host name",
+		},
+		"where there is none": {url: "tls://" + plain, reason: v1alpha1.ReasonTLSFailed, says: "does not offer TLS"},
+		"with a CA, none there": {
+			url: "nats://" + plain, tls: provider.TLS{CA: certificate.CA}, reason: v1alpha1.ReasonTLSFailed, says: "does not offer TLS",
+		},
+		"without our own": {
+			url: "tls://" + mutual, tls: provider.TLS{CA: certificate.CA}, reason: v1alpha1.ReasonTLSFailed,
+			says: "spec.tls.clientCertificate",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := settings(c.url)
@@ -223,10 +236,12 @@ func TestTLSIsUsedWhereEitherSideWantsIt(t *testing.T) {
 	}
 }
 
-func TestAServerThatKeepsNothingIsTold(t *testing.T) {
+func TestAServerThatStoresNothingIsReported(t *testing.T) {
 	address, _ := servers.NATS(t, servers.NATSOptions{Config: "max_payload: 65536"})
 	without, _ := servers.NATS(t, servers.NATSOptions{WithoutJetStream: true})
-	stream(t, "nats://"+address, jetstream.StreamConfig{Name: "FULL", Subjects: []string{"full"}, MaxBytes: 64, Discard: jetstream.DiscardNew})
+	stream(
+		t, "nats://"+address, jetstream.StreamConfig{Name: "FULL", Subjects: []string{"full"}, MaxBytes: 64, Discard: jetstream.DiscardNew},
+	)
 	stream(t, "nats://"+address, jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"small"}, MaxMsgSize: 64})
 	conn, err := client.Connect("nats://" + address)
 	if err != nil {
@@ -246,13 +261,20 @@ func TestAServerThatKeepsNothingIsTold(t *testing.T) {
 		message                       notify.Message
 		probe                         string
 	}{
-		"no stream":         {address, "nobody.listens", v1alpha1.ReasonNotFound, "no JetStream stream of " + address + " has the subject nobody.listens", message(), v1alpha1.ReasonNotFound},
-		"no JetStream":      {without, subject, v1alpha1.ReasonNotFound, "has the subject", message(), v1alpha1.ReasonNotFound},
-		"a full stream":     {address, "full", v1alpha1.ReasonRejected, "may be full", message(), ""},
-		"a small stream":    {address, "small", v1alpha1.ReasonRejected, "max-msg-size", message(), ""},
-		"a small server":    {address, "full", v1alpha1.ReasonRejected, "max_payload", large, ""},
-		"somebody answers":  {address, "answered", v1alpha1.ReasonInvalidResponse, "is not a JetStream stream", message(), v1alpha1.ReasonNotFound},
-		"another's subject": {address, "full.other", v1alpha1.ReasonNotFound, "has the subject full.other", message(), v1alpha1.ReasonNotFound},
+		"no stream": {
+			address, "nobody.listens", v1alpha1.ReasonNotFound, "no JetStream stream of " + address + " has the subject nobody.listens",
+			message(), v1alpha1.ReasonNotFound,
+		},
+		"no JetStream":   {without, subject, v1alpha1.ReasonNotFound, "has the subject", message(), v1alpha1.ReasonNotFound},
+		"a full stream":  {address, "full", v1alpha1.ReasonRejected, "may be full", message(), ""},
+		"a small stream": {address, "small", v1alpha1.ReasonRejected, "max-msg-size", message(), ""},
+		"a small server": {address, "full", v1alpha1.ReasonRejected, "max_payload", large, ""},
+		"somebody answers": {
+			address, "answered", v1alpha1.ReasonInvalidResponse, "is not a JetStream stream", message(), v1alpha1.ReasonNotFound,
+		},
+		"another's subject": {
+			address, "full.other", v1alpha1.ReasonNotFound, "has the subject full.other", message(), v1alpha1.ReasonNotFound,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := settings("nats://" + c.server)
@@ -269,28 +291,33 @@ func TestAServerThatKeepsNothingIsTold(t *testing.T) {
 	}
 }
 
-func TestAUserWithoutRightsIsToldWhich(t *testing.T) {
-	rights := func(publish, hear string) string {
-		return fmt.Sprintf("authorization {users: [{user: kubeops, password: %q, permissions: {publish: [%s], subscribe: [%s]}}, {user: admin, password: %q}]}",
+func TestMissingPermissionsAreNamed(t *testing.T) {
+	permissions := func(publish, hear string) string {
+		return fmt.Sprintf("authorization {users: [{user: kubeops, password: %q, permissions: {publish: [%s], subscribe: "+
+			"[%s]}}, {user: admin, password: %q}]}",
 			hostile.Password, publish, hear, hostile.Password)
 	}
 	for name, c := range map[string]struct {
 		config, send, probe string
 	}{
-		"all":           {rights(`"kubeops.>", "$JS.API.STREAM.NAMES"`, `"_INBOX.>"`), "", ""},
-		"no publishing": {rights(`"other"`, `"_INBOX.>"`), "allow this user to publish to the subject", "$JS.API.STREAM.NAMES"},
-		"no asking":     {rights(`"kubeops.>"`, `"_INBOX.>"`), "", "$JS.API.STREAM.NAMES"},
-		"no hearing":    {rights(`"kubeops.>", "$JS.API.STREAM.NAMES"`, `"other"`), "_INBOX.>", "_INBOX.>"},
+		"all":           {permissions(`"kubeops.>", "$JS.API.STREAM.NAMES"`, `"_INBOX.>"`), "", ""},
+		"no publishing": {permissions(`"other"`, `"_INBOX.>"`), "allow this user to publish to the subject", "$JS.API.STREAM.NAMES"},
+		"no asking":     {permissions(`"kubeops.>"`, `"_INBOX.>"`), "", "$JS.API.STREAM.NAMES"},
+		"no hearing":    {permissions(`"kubeops.>", "$JS.API.STREAM.NAMES"`, `"other"`), "_INBOX.>", "_INBOX.>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			address, _ := servers.NATS(t, servers.NATSOptions{Config: c.config})
 			stream(t, "nats://"+address, jetstream.StreamConfig{}, client.UserInfo("admin", hostile.Password))
 			s := settings("nats://" + address)
-			s.NATS.Username, s.NATS.Password = "kubeops", hostile.Password
-			for says, err := range map[string]error{c.send: channel(t, s).Send(context.Background(), message()), c.probe + " ": channel(t, s).Probe(context.Background())} {
+			s.NATS.Username = "kubeops"
+			s.NATS.Password = hostile.Password
+			for says, err := range map[string]error{
+				c.send: channel(t, s).Send(context.Background(), message()), c.probe + " ": channel(t, s).Probe(context.Background()),
+			} {
 				says = strings.TrimSpace(says)
-				if says == "" && err != nil || says != "" && (reason(t, err) != v1alpha1.ReasonForbidden || !strings.Contains(err.Error(), says)) {
+				if says == "" && err != nil || says != "" &&
+					(reason(t, err) != v1alpha1.ReasonForbidden || !strings.Contains(err.Error(), says)) {
 					t.Errorf("got %v, want %q", err, says)
 				}
 			}

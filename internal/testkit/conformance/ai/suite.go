@@ -1,5 +1,5 @@
-// Package conformance is the suite that every back end of models runs, against its strict fake and against its real server. It
-// knows the contract only.
+// Package conformance is the suite of every AI backend. It runs against the backend's strict fake and against its real server, and
+// depends on the contract only.
 package conformance
 
 import (
@@ -15,24 +15,25 @@ import (
 	"kubeops.io/kubeops/internal/provider/ai"
 )
 
-// Target is a server with a model, and how to speak to it.
+// Target is a server with a model.
 type Target struct {
-	// New makes a back end for the server; change may alter its settings.
+	// New creates a backend for the server. The function change may alter its settings.
 	New func(t *testing.T, change func(*ai.Settings)) ai.Model
-	// ContextLength that Probe must tell; zero where it does not.
+	// ContextLength that Probe must report, or zero if it reports none.
 	ContextLength int64
 	// Patience with one answer. Default 10s.
 	Patience time.Duration
-	// Truncates says that the server cuts a prompt that is too long, and tells nobody.
+	// Truncates is set if the server truncates a prompt that is too long without an error.
 	Truncates bool
-	// Scripted is a fake that answers yes or no whatever it is asked: what only a model can do is left out.
+	// Scripted is set for fakes. Tests that need a model are skipped.
 	Scripted bool
 }
 
-// schema that answers of the suite are bound to.
-const schema = `{"type":"object","properties":{"answer":{"type":"string","enum":["yes","no"]}},"required":["answer"],"additionalProperties":false}`
+// schema of all answers in the suite.
+const schema = `{"type":"object","properties":{"answer":{"type":"string","enum":["yes","no"]}},"required":["answer"],` +
+	`"additionalProperties":false}`
 
-// Run runs the suite.
+// Run the suite.
 func Run(t *testing.T, target Target) {
 	if target.Patience == 0 {
 		target.Patience = 10 * time.Second

@@ -11,7 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/hostile"
 )
 
-// Exception is a misbehaviour that a method cannot see, because the real server's right answer looks just so.
+// Exception is a misbehaviour that a method cannot detect, because a correct response of the real server looks the same.
 type Exception struct {
 	// Method is Health, Search, Write, Histogram or LabelValues.
 	Method string
@@ -19,11 +19,13 @@ type Exception struct {
 	Misbehaviour string
 }
 
-// RunHostile runs every method that the back end implements against every misbehaving server. The back end is to be made with
+// RunHostile runs every method that the backend implements against every misbehaving server. Create the backend with
 // hostile.Timeout, hostile.MaxBytes and loopback allowed.
 func RunHostile(t *testing.T, newProvider func(provider.Endpoint) (logs.Provider, error), exceptions ...Exception) {
 	now := time.Now()
-	query := logs.Query{Start: now.Add(-time.Hour), End: now, Labels: map[string]string{logs.LabelNamespace: "default"}, Contains: []string{"x"}}
+	query := logs.Query{
+		Start: now.Add(-time.Hour), End: now, Labels: map[string]string{logs.LabelNamespace: "default"}, Contains: []string{"x"},
+	}
 	methods := []struct {
 		name string
 		call func(context.Context, logs.Provider) error
@@ -79,6 +81,8 @@ func implements(t *testing.T, newProvider func(provider.Endpoint) (logs.Provider
 		t.Fatal(err)
 	}
 	defer p.Close()
-	capability := map[string]string{"Health": "search", "Search": "search", "Write": "write", "Histogram": "histogram", "LabelValues": "labels"}[method]
+	capability := map[string]string{
+		"Health": "search", "Search": "search", "Write": "write", "Histogram": "histogram", "LabelValues": "labels",
+	}[method]
 	return slices.Contains(logs.Capabilities(p), capability)
 }

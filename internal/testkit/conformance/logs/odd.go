@@ -35,7 +35,7 @@ func (s *suite) oddLines() {
 	for i, line := range odd {
 		want := strings.ToValidUTF8(line, "\uFFFD")
 		got := s.search(s.where(logs.LabelPod, fmt.Sprint("odd-", i))).Entries
-		// How many replacement characters stand for bytes in a row is for the back end to say.
+		// Backends differ in how many replacement characters they use for consecutive bytes.
 		if len(got) != 1 || squeeze(got[0].Line) != squeeze(want) {
 			s.Errorf("%q came back as %q", want, linesOf(got))
 			continue
@@ -68,8 +68,10 @@ func hostileValues() []string {
 	return []string{
 		`"`, `\`, `\"`, `'`, "`", `.*`, `.+`, `(?i)x`, `[a-z`, `a|b`, `^$`, `(`, `)`, `*`, `?`, `{`, `}`,
 		`{namespace=~".+"}`, `"} or {namespace=~".+`, `"} | json | line_format "{{.x}}`, "` | drop", `" or ""="`, `"} #`, `# comment`,
-		`*) or (*`, `") or *:* or ("`, `" | delete _msg | fields "`, `" | stats count() | "`, `:="x"`, `:~".*"`, `in(*)`, `!x`, `-x`, `_time:1y`,
-		`","match_all":{},"x":"`, `"}},{"match_all":{}},{"term":{"a":"`, `AND NOT x`, `[* TO *]`, `/.*/`, `a:b`, `~2`, `\u0022`, `%22&limit=0`,
+		`*) or (*`, `") or *:* or ("`,
+		`" | delete _msg | fields "`, `" | stats count() | "`, `:="x"`, `:~".*"`, `in(*)`, `!x`, `-x`, `_time:1y`,
+		`","match_all":{},"x":"`, `"}},{"match_all":{}},{"term":{"a":"`,
+		`AND NOT x`, `[* TO *]`, `/.*/`, `a:b`, `~2`, `\u0022`, `%22&limit=0`,
 		`$1`, `{{.x}}`, `--`, `;`, `/*`, `<>`, "\t", "日本語", "😀",
 	}
 }
@@ -81,7 +83,8 @@ func (s *suite) injection() {
 	words := make([]string, len(values))
 	for i, value := range values {
 		words[i] = fmt.Sprintf("word%dx", i)
-		entries = append(entries, s.entry(time.Duration(i+1)*time.Second, "begin "+value+" "+words[i]+" end", logs.LabelPod, value+words[i]))
+		line := "begin " + value + " " + words[i] + " end"
+		entries = append(entries, s.entry(time.Duration(i+1)*time.Second, line, logs.LabelPod, value+words[i]))
 	}
 	s.write(entries...)
 	for i, value := range values {
@@ -137,7 +140,7 @@ func (s *suite) canceled() {
 	}
 }
 
-// concurrent searches share one back end.
+// concurrent searches share one backend.
 func (s *suite) concurrent() {
 	s.write(s.entry(0, "shared"))
 	var wait sync.WaitGroup

@@ -23,7 +23,10 @@ func (s *suite) histogram() {
 	for i := range 240 {
 		// Several at once, some on the border of a bucket, in two streams.
 		at := time.Duration(i/4) * 2500 * time.Millisecond
-		entries = append(entries, s.entry(at, fmt.Sprintf("line %d", i), logs.LabelPod, fmt.Sprint("pod-", i%2), logs.LabelLevel, []string{"info", "error"}[i%2]))
+		entries = append(
+			entries,
+			s.entry(at, fmt.Sprintf("line %d", i), logs.LabelPod, fmt.Sprint("pod-", i%2), logs.LabelLevel, []string{"info", "error"}[i%2]),
+		)
 	}
 	s.write(entries...)
 	for _, test := range []struct {
@@ -35,8 +38,15 @@ func (s *suite) histogram() {
 		{name: "all", from: 0, to: 3 * time.Minute, width: 10 * time.Second},
 		{name: "wide buckets", from: -5 * time.Minute, to: 5 * time.Minute, width: time.Minute},
 		{name: "ends within buckets", from: 13 * time.Second, to: 98*time.Second + 7*time.Millisecond, width: 10 * time.Second},
-		{name: "one stream", from: 0, to: 3 * time.Minute, width: 30 * time.Second, query: func(q *logs.Query) { q.Labels[logs.LabelPod] = "pod-1" }, counts: func(i int) bool { return i%2 == 1 }},
-		{name: "one text", from: 0, to: 3 * time.Minute, width: 30 * time.Second, query: func(q *logs.Query) { q.Contains = []string{"line 17"} }, counts: func(i int) bool { return i == 17 || (!s.target.WholeWords && i >= 170 && i < 180) }},
+		{
+			name: "one stream", from: 0, to: 3 * time.Minute, width: 30 * time.Second,
+			query: func(q *logs.Query) { q.Labels[logs.LabelPod] = "pod-1" }, counts: func(i int) bool { return i%2 == 1 },
+		},
+		{
+			name: "one text", from: 0, to: 3 * time.Minute, width: 30 * time.Second,
+			query:  func(q *logs.Query) { q.Contains = []string{"line 17"} },
+			counts: func(i int) bool { return i == 17 || (!s.target.WholeWords && i >= 170 && i < 180) },
+		},
 		{name: "nothing", from: -9 * time.Minute, to: -5 * time.Minute, width: time.Minute},
 		{name: "one bucket", from: 0, to: 150 * time.Second, width: time.Hour},
 	} {
@@ -70,7 +80,8 @@ func (s *suite) counted(name string, q logs.Query, width time.Duration, buckets 
 		s.Errorf("%s: there is no bucket", name)
 		return
 	}
-	first, end := buckets[0].Start, buckets[len(buckets)-1].Start.Add(width)
+	first := buckets[0].Start
+	end := buckets[len(buckets)-1].Start.Add(width)
 	if first.After(q.Start) || !first.Add(width).After(q.Start) || end.Before(q.End) || !end.Add(-width).Before(q.End) {
 		s.Errorf("%s: buckets reach from %s to %s, for a query from %s to %s", name, first, end, q.Start, q.End)
 	}
@@ -79,7 +90,8 @@ func (s *suite) counted(name string, q logs.Query, width time.Duration, buckets 
 		if !bucket.Start.Equal(first.Add(time.Duration(i) * width)) {
 			s.Errorf("%s: bucket %d starts at %s, want %s", name, i, bucket.Start, first.Add(time.Duration(i)*width))
 		}
-		from, to := bucket.Start, bucket.Start.Add(width)
+		from := bucket.Start
+		to := from.Add(width)
 		if from.Before(q.Start) {
 			from = q.Start
 		}
@@ -104,14 +116,19 @@ func (s *suite) labelValues() {
 	pods := []string{"alpha", "beta", `quo"ted\`, "日本"}
 	var entries []logs.Entry
 	for i, pod := range pods {
-		entries = append(entries, s.entry(time.Duration(i)*time.Second, "x", logs.LabelPod, pod, logs.LabelLevel, []string{"info", "error"}[i%2]))
+		entries = append(
+			entries, s.entry(time.Duration(i)*time.Second, "x", logs.LabelPod, pod, logs.LabelLevel, []string{"info", "error"}[i%2]),
+		)
 	}
 	s.write(entries...)
 	slices.Sort(pods)
 	for _, test := range []struct {
 		label string
 		want  []string
-	}{{logs.LabelNamespace, []string{s.namespace}}, {logs.LabelPod, pods}, {logs.LabelLevel, []string{"error", "info"}}, {"no_such_label", nil}} {
+	}{
+		{logs.LabelNamespace, []string{s.namespace}}, {logs.LabelPod, pods}, {logs.LabelLevel, []string{"error", "info"}},
+		{"no_such_label", nil},
+	} {
 		s.eventually("the values of "+test.label+" are listed", func() error {
 			got, err := p.LabelValues(s.ctx, test.label, s.query(), 100)
 			if err != nil {
@@ -135,7 +152,7 @@ func (s *suite) labelValues() {
 	}
 }
 
-// tail sees lines that were written after it began, each once, and ends with its context and with the callback's error.
+// tail checks that lines written after its start are received once, and that it ends with its context and with the callback's error.
 func (s *suite) tail() {
 	p, can := s.p.(logs.Tailer)
 	if !can {
@@ -167,7 +184,7 @@ func (s *suite) tail() {
 		case entry := <-seen:
 			got[entry.Line]++
 		case err := <-ended:
-			s.Fatalf("the tail ended by itself: %v", err)
+			s.Fatalf("the tail ended early: %v", err)
 		case <-deadline:
 			s.Fatalf("after %s the tail saw %d of %d lines", s.target.Patience, len(got), lines)
 		}

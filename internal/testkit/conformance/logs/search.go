@@ -41,7 +41,9 @@ func (s *suite) labels() {
 	s.write(
 		s.entry(0, "a", logs.LabelPod, "web-1", logs.LabelContainer, "nginx", logs.LabelNode, "node-a", logs.LabelLevel, "error"),
 		s.entry(time.Second, "b", logs.LabelPod, "web-1", logs.LabelContainer, "side", logs.LabelNode, "node-a", logs.LabelLevel, "info"),
-		s.entry(2*time.Second, "c", logs.LabelPod, "web-2", logs.LabelContainer, "nginx", logs.LabelNode, "node-b", logs.LabelLevel, "error"),
+		s.entry(
+			2*time.Second, "c", logs.LabelPod, "web-2", logs.LabelContainer, "nginx", logs.LabelNode, "node-b", logs.LabelLevel, "error",
+		),
 	)
 	s.finds("namespace", s.query(), "a", "b", "c")
 	s.finds("pod", s.where(logs.LabelPod, "web-1"), "a", "b")
@@ -134,7 +136,9 @@ func (s *suite) order() {
 	for i := range 20 {
 		// Written out of order, and in several streams.
 		at := (i * 7) % 20
-		entries = append(entries, s.entry(time.Duration(at)*time.Second, fmt.Sprintf("line %02d", at), logs.LabelPod, fmt.Sprint("pod-", at%3)))
+		entries = append(
+			entries, s.entry(time.Duration(at)*time.Second, fmt.Sprintf("line %02d", at), logs.LabelPod, fmt.Sprint("pod-", at%3)),
+		)
 	}
 	s.write(entries...)
 	q := s.query()
@@ -218,7 +222,9 @@ func (s *suite) pages(what string, q logs.Query, written []logs.Entry) {
 }
 
 func (s *suite) foreignCursor() {
-	for _, cursor := range []string{"x", "-1", "0", "\x00", "9999999999999999999999", `{"from":0}`, "../../x", strings.Repeat("9", 100000)} {
+	for _, cursor := range []string{
+		"x", "-1", "0", "\x00", "9999999999999999999999", `{"from":0}`, "../../x", strings.Repeat("9", 100000),
+	} {
 		q := s.query()
 		q.Cursor = cursor
 		_, err := s.p.Search(s.ctx, q)

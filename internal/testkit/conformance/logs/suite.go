@@ -1,5 +1,5 @@
-// Package conformance is the suite that every log back end runs, against its strict fake and against its real server. It knows
-// the contract only: what one back end can do better than another is said in its Target.
+// Package conformance is the suite of every log backend. It runs against the backend's strict fake and against its real server, and
+// depends on the contract only. The differences between backends are fields of Target.
 package conformance
 
 import (
@@ -16,23 +16,23 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
-// Target is a server, and how to speak to it.
+// Target is a server.
 type Target struct {
-	// New makes a back end for the server. It must implement logs.Writer, for the suite finds what it wrote itself. It is
-	// called once for each test, which closes what it gets.
+	// New creates a backend for the server. It must implement logs.Writer, because the suite reads what it wrote. It is called once
+	// per test, which closes the backend.
 	New func(t *testing.T) logs.Provider
-	// Patience is how long a line may take from its write until it is found. Default 30s.
+	// Patience is the maximum time from writing a line until it is found. Default 30s.
 	Patience time.Duration
-	// WholeWords says that Contains finds words only, not parts of words.
+	// WholeWords is set if Contains finds whole words only.
 	WholeWords bool
-	// CaseMatters says that Contains finds texts in the case that they are written in only.
+	// CaseMatters is set if Contains is case-sensitive.
 	CaseMatters bool
-	// ForeignLabels says that labels other than those of the contract come back under their own names.
+	// ForeignLabels is set if labels outside the contract keep their names.
 	ForeignLabels bool
 }
 
-// Run runs the suite. Each test writes to a namespace of its own, so that a server may be used again and hold other lines.
-// Times of lines are whole milliseconds within the last hour, as every back end can store them.
+// Run the suite. Each test writes to its own namespace, so a server can be reused and contain other lines. Times of lines are whole
+// milliseconds within the last hour, which every backend can store.
 func Run(t *testing.T, target Target) {
 	if target.Patience == 0 {
 		target.Patience = 30 * time.Second
@@ -70,7 +70,7 @@ func Run(t *testing.T, target Target) {
 			t.Cleanup(p.Close)
 			writer, can := p.(logs.Writer)
 			if !can {
-				t.Fatal("the back end does not implement logs.Writer, which the suite needs")
+				t.Fatal("the backend does not implement logs.Writer, which the suite needs")
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 4*target.Patience)
 			t.Cleanup(cancel)
@@ -164,7 +164,7 @@ func (s *suite) until(q logs.Query, want int) []logs.Entry {
 	return found
 }
 
-// eventually asks again and again until there is no error, and fails the test when that takes too long.
+// eventually retries until there is no error, and fails the test after Patience.
 func (s *suite) eventually(what string, ask func() error) {
 	s.Helper()
 	deadline := time.NewTimer(s.target.Patience)
@@ -222,7 +222,7 @@ func short(list []string) string {
 	return fmt.Sprintf("%d: %s", len(list), text)
 }
 
-// sameTime compares to the millisecond, which is what every back end keeps.
+// sameTime compares to the millisecond, the precision of every backend.
 func sameTime(a, b time.Time) bool { return a.UnixMilli() == b.UnixMilli() }
 
 // hasLabels says which of the labels are not there as wanted.

@@ -1,5 +1,5 @@
-// Package conformance is the suite that every metrics back end passes: against servers that misbehave, against a strict fake,
-// and against real servers that are stopped, paused and started again. It is for tests.
+// Package conformance is the suite of every metrics backend. It runs against servers that misbehave, against a strict fake, and
+// against real servers that are stopped, paused and started again.
 package conformance
 
 import (
@@ -18,7 +18,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/hostile"
 )
 
-// Subject is a back end under test.
+// Subject is the backend under test.
 type Subject struct {
 	// New is its factory.
 	New func(metrics.Settings) (metrics.Provider, error)
@@ -26,11 +26,11 @@ type Subject struct {
 	Settings metrics.Settings
 	// Prefix of the paths of queries.
 	Prefix string
-	// Params that must be sent with each query, besides those of the API.
+	// Params that each query must contain, in addition to those of the API.
 	Params url.Values
 }
 
-// Password of the user kubeops, which the fake wants.
+// Password of the user kubeops, which the fake requires.
 const Password = hostile.Password
 
 // Run the suite against servers that misbehave and against the fake.
@@ -68,17 +68,19 @@ func Run(t *testing.T, s Subject) {
 
 func (s Subject) provider(endpoint provider.Endpoint) (metrics.Provider, error) {
 	settings := s.Settings
-	settings.Endpoint, settings.Timeout, settings.Egress = endpoint, hostile.Timeout, provider.Egress{AllowLoopback: true}
+	settings.Endpoint = endpoint
+	settings.Timeout = hostile.Timeout
+	settings.Egress = provider.Egress{AllowLoopback: true}
 	if settings.Budget.MaxBytes == 0 {
 		settings.Budget.MaxBytes = hostile.MaxBytes
 	}
 	return s.New(settings)
 }
 
-// fixture is one call against the fake: what it must send, what it is answered, and what must come of it.
+// fixture is one call to the fake: the expected request, the response, and the expected result.
 type fixture struct {
 	name string
-	// call the back end; one that it cannot make returns errUnsupported.
+	// call the backend.
 	call func(context.Context, metrics.Provider) (any, error)
 	// path and params that must be sent, besides timeout and those of the Subject; nil path means that nothing may be sent.
 	path   string
@@ -111,17 +113,19 @@ func (s Subject) serve(t *testing.T, c fixture) (server *httptest.Server, asked 
 				want[name] = values
 			}
 		}
-		method, got := http.MethodGet, r.URL.Query()
+		method := http.MethodGet
+		got := r.URL.Query()
 		if c.post {
 			_ = r.ParseForm()
-			method, got = http.MethodPost, r.PostForm
+			method = http.MethodPost
+			got = r.PostForm
 			if len(r.URL.Query()) > 0 {
 				t.Errorf("parameters are in the URL and the body: %s", r.URL)
 			}
 		}
 		if c.params.Get("query") != "" {
 			if got.Get("timeout") != "1" {
-				t.Errorf("the server is told the timeout %q, not 1 second", got.Get("timeout"))
+				t.Errorf("the parameter timeout is %q, want 1", got.Get("timeout"))
 			}
 			got.Del("timeout")
 		}

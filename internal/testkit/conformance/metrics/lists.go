@@ -16,7 +16,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/hostile"
 )
 
-// lists are queries for series, labels and metadata, which every back end here offers.
+// lists are queries for series, labels and metadata, which every backend supports.
 func (s Subject) lists() []fixture {
 	span := metrics.Range{Start: at(0), End: at(60)}
 	times := url.Values{"match[]": {"up", "down"}, "start": {"1767225600.000"}, "end": {"1767225660.000"}}
@@ -43,14 +43,16 @@ func (s Subject) lists() []fixture {
 			body: `{"status":"success","data":[` + up + `,` + up + `]}`, want: found{[]metrics.Labels{a, b}, true}},
 		{name: "series: of another shape", path: s.Prefix + "/api/v1/series", query: true, params: series, call: find,
 			body: `{"status":"success","data":["` + Secret + `"]}`, reason: v1alpha1.ReasonInvalidResponse},
-		{name: "label names", path: s.Prefix + "/api/v1/labels", query: true, params: times, body: `{"status":"success","data":["job","__name__"]}`, want: []string{"__name__", "job"},
+		{name: "label names", path: s.Prefix + "/api/v1/labels", query: true, params: times,
+			body: `{"status":"success","data":["job","__name__"]}`, want: []string{"__name__", "job"},
 			call: func(ctx context.Context, p metrics.Provider) (any, error) {
 				return p.(metrics.LabelLister).LabelNames(ctx, []string{"up", "down"}, span)
 			}},
 		{name: "label values", path: s.Prefix + "/api/v1/label/job/values", query: true, params: times, call: values("job"),
 			body: `{"status":"success","data":["b","a"]}`, want: []string{"a", "b"}},
-		{name: "label values: too many", path: s.Prefix + "/api/v1/label/job/values", query: true, params: times, call: values("job"), budget: metrics.Budget{MaxSeries: 1},
-			body: `{"status":"success","data":["b","a"]}`, reason: v1alpha1.ReasonBudgetExceeded, contains: "spec.queryBudget.maxSeries"},
+		{name: "label values: too many", path: s.Prefix + "/api/v1/label/job/values", query: true, params: times, call: values("job"),
+			budget: metrics.Budget{MaxSeries: 1},
+			body:   `{"status":"success","data":["b","a"]}`, reason: v1alpha1.ReasonBudgetExceeded, contains: "spec.queryBudget.maxSeries"},
 		{name: "label values: a name that leads elsewhere", call: values("../../admin/tsdb"), reason: v1alpha1.ReasonInvalidQuery},
 		{name: "metadata", path: s.Prefix + "/api/v1/metadata", params: url.Values{"metric": {"up"}},
 			body: `{"status":"success","data":{"up":[{"type":"gauge","help":"h","unit":"u"},{"type":"counter"}],"none":[]}}`,
@@ -66,10 +68,10 @@ type found struct {
 	Truncated bool
 }
 
-// concurrency checks that no more queries run at once than the budget allows, that the others wait, and that one whose time is
-// over says so.
+// concurrency checks that the budget limits the queries at a time, that others wait, and that a query whose time is up returns
+// BudgetExceeded.
 func (s Subject) concurrency(t *testing.T) {
-	const most = 2
+	const limit = 2
 	var running, peak atomic.Int32
 	arrived, finish := make(chan struct{}, 16), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -85,9 +87,11 @@ func (s Subject) concurrency(t *testing.T) {
 		_, _ = w.Write([]byte(vector()))
 	}))
 	t.Cleanup(server.Close)
-	s.Settings.Budget.MaxConcurrent = most
+	s.Settings.Budget.MaxConcurrent = limit
 	settings := s.Settings
-	settings.Endpoint, settings.Timeout, settings.Egress = provider.Endpoint{URL: server.URL}, time.Minute, provider.Egress{AllowLoopback: true}
+	settings.Endpoint = provider.Endpoint{URL: server.URL}
+	settings.Timeout = time.Minute
+	settings.Egress = provider.Egress{AllowLoopback: true}
 	p, err := s.New(settings)
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +103,7 @@ func (s Subject) concurrency(t *testing.T) {
 	for range 6 {
 		go func() { _, err := p.Query(ctx, "up", time.Time{}); done <- err }()
 	}
-	for range most {
+	for range limit {
 		<-arrived
 	}
 	late, over := context.WithTimeout(ctx, hostile.Timeout/10)
@@ -112,7 +116,7 @@ func (s Subject) concurrency(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if peak.Load() != most {
-		t.Errorf("%d queries ran at once, want %d", peak.Load(), most)
+	if peak.Load() != limit {
+		t.Errorf("%d queries ran at once, want %d", peak.Load(), limit)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// Secret is a word in answers of the fake that no error may quote.
+// Secret is part of the fake's responses. No error may quote it.
 const Secret = "quoted-by-the-server"
 
 // Reason checks that an error is a problem with a reason and a text in its message, and quotes no answer.
@@ -25,7 +25,7 @@ func Reason(t testing.TB, err error, reason, contains string) {
 	}
 }
 
-// Count is a count that may not be told, as text.
+// Count is an optional count as text.
 func Count(n *int64) string {
 	if n == nil {
 		return ""

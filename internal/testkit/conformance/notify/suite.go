@@ -1,5 +1,5 @@
-// Package conformance is the suite that every channel over HTTP passes: against servers that misbehave, and against a strict fake that
-// takes messages, or answers what the documentation says of refusals. It is for tests.
+// Package conformance is the suite of every channel over HTTP. It runs against servers that misbehave, and against a strict fake that
+// accepts messages or returns the documented errors.
 package conformance
 
 import (
@@ -20,7 +20,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/hostile"
 )
 
-// Hidden is a part of the URL that must stand in no error.
+// Hidden is a part of the URL that no error may contain.
 const Hidden = "hidden-part-of-the-url"
 
 // Key that messages are signed with.
@@ -31,19 +31,19 @@ type Subject struct {
 	New func(notify.Settings) (notify.Channel, error)
 	// Path and query of the URL.
 	Path string
-	// Check fails the test where a request is not what the documentation asks for.
+	// Check fails the test if a request does not follow the documentation.
 	Check func(t *testing.T, m notify.Message, r *http.Request, body []byte)
-	// Taken is what the fake answers to a message that it takes.
+	// Taken is the response of the fake to a message that it accepts.
 	Taken string
-	// TakesAnything says that only the status tells whether a message was taken, so that these misbehaviours look right.
+	// TakesAnything is set if only the status shows whether a message was accepted. Misbehaviours with status 200 look correct then.
 	TakesAnything bool
-	// Refusals of the documentation: what is answered, and the reason of the problem.
+	// Refusals are the documented error responses, and the reason of their problem.
 	Refusals []Refusal
-	// MaxBytes of a request; 0 checks none.
+	// MaxBytes of a request. Zero disables the check.
 	MaxBytes int
 }
 
-// Refusal is an answer that takes no message.
+// Refusal is a response that does not accept the message.
 type Refusal struct {
 	Status       int
 	Body, Reason string
@@ -51,7 +51,7 @@ type Refusal struct {
 	After        time.Duration
 }
 
-// Messages of every kind, with texts that want to be more than texts.
+// Messages of every kind, including texts with markup.
 func Messages() []notify.Message {
 	at := time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
 	f := notify.Finding{
@@ -59,19 +59,28 @@ func Messages() []notify.Message {
 		Object:  v1alpha1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "cart"},
 		Message: "container app exits with code 1", Remediation: "Read its log.", FirstSeen: &at,
 	}
-	base := notify.Message{Key: "u-1", Event: notify.EventReport, Time: at, Title: "shop/all: 1 to look at", Text: "- [critical] Deployment shop/cart", Severity: v1alpha1.SeverityCritical,
+	base := notify.Message{Key: "u-1", Event: notify.EventReport, Time: at, Title: "shop/all: 1 to look at",
+		Text: "- [critical] Deployment shop/cart", Severity: v1alpha1.SeverityCritical,
 		Namespace: "shop", Inspection: "all", Report: "all-1", Findings: []notify.Finding{f}}
 	with := func(change func(*notify.Message)) notify.Message { m := base; change(&m); return m }
 	return []notify.Message{
 		base,
-		with(func(m *notify.Message) { m.Key, m.Event = "u-1/f1", notify.EventFinding }),
 		with(func(m *notify.Message) {
-			m.Key, m.Event, m.Severity, m.Findings, m.Fixed = "u-1/f1", notify.EventFixed, "", nil, []notify.Finding{f}
+			m.Key = "u-1/f1"
+			m.Event = notify.EventFinding
+		}),
+		with(func(m *notify.Message) {
+			m.Key = "u-1/f1"
+			m.Event = notify.EventFixed
+			m.Severity = ""
+			m.Findings = nil
+			m.Fixed = []notify.Finding{f}
 		}),
 		{Key: "test-u-1", Event: notify.EventTest, Namespace: "shop", Title: "KubeOps test message", Text: "It works."},
 		with(func(m *notify.Message) {
 			m.Title = "\x00<!channel> @all [x](http://evil.example)\r\nBcc: x"
-			m.Text = "<@U123> <!here> @everyone @所有人 [click](https://evil.example) ![p](https://evil.example/p.png) `x` <at user_id=\"all\"> \u202Eabc"
+			m.Text = "<@U123> <!here> @everyone @所有人 [click](https://evil.example) " +
+				"![p](https://evil.example/p.png) `x` <at user_id=\"all\"> \u202Eabc"
 		}),
 		with(func(m *notify.Message) { m.Title, m.Text = "", "" }),
 		with(func(m *notify.Message) {
@@ -122,13 +131,17 @@ func common() []Refusal {
 
 func (s Subject) open(endpoint provider.Endpoint) (notify.Channel, error) {
 	return s.New(notify.Settings{
-		Endpoint: endpoint, SecretURL: true, SigningKey: Key, Labels: map[string]string{"team": "shop"}, Timeout: hostile.Timeout, Egress: provider.Egress{AllowLoopback: true},
+		Endpoint: endpoint, SecretURL: true, SigningKey: Key, Labels: map[string]string{"team": "shop"}, Timeout: hostile.Timeout,
+		Egress: provider.Egress{AllowLoopback: true},
 	})
 }
 
 func (s Subject) prints(t *testing.T) {
 	settings := notify.Settings{
-		Endpoint:   provider.Endpoint{URL: "https://chat.example/" + Hidden + "?token=" + Hidden, Header: http.Header{"X-Token": {Hidden}}, Auth: provider.Auth{BearerToken: Hidden}},
+		Endpoint: provider.Endpoint{
+			URL: "https://chat.example/" + Hidden + "?token=" + Hidden, Header: http.Header{"X-Token": {Hidden}},
+			Auth: provider.Auth{BearerToken: Hidden},
+		},
 		SigningKey: Hidden,
 	}
 	c, err := s.New(settings)
@@ -157,7 +170,7 @@ func (s Subject) taken(t *testing.T, m notify.Message) {
 			t.Errorf("got %s %s (%v)", r.Method, r.URL, err)
 		}
 		if s.MaxBytes > 0 && len(body) > s.MaxBytes {
-			t.Errorf("a message of %d bytes, of which the server takes %d", len(body), s.MaxBytes)
+			t.Errorf("a message of %d bytes, the server accepts %d", len(body), s.MaxBytes)
 		}
 		s.Check(t, m, r, body)
 		_, _ = io.WriteString(w, s.Taken)
@@ -202,7 +215,7 @@ func (s Subject) refused(t *testing.T, want Refusal) {
 	for cause := err; cause != nil; {
 		for _, secret := range []string{Hidden, Key} {
 			if strings.Contains(cause.Error(), secret) {
-				t.Errorf("an error tells %q: %v", secret, cause)
+				t.Errorf("an error contains %q: %v", secret, cause)
 			}
 		}
 		unwrapped, ok := cause.(interface{ Unwrap() error })
