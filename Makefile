@@ -1,13 +1,13 @@
-# KubeOps. `make help` lists what there is; `make demo` and `make test` need nothing but Go and, on Debian, apt.
+# KubeOps. `make help` lists the targets. `make demo` and `make test` need only Go and, on Debian, apt.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
 BIN := $(CURDIR)/bin
-# The programs that ship are built without cgo, so that they run in an empty image.
+# Released binaries run in an image without a C library.
 export CGO_ENABLED ?= 0
-# Nothing here needs the network beyond the module proxy; a newer toolchain is never fetched behind one's back.
+# Go does not download another toolchain: a build uses the Go that is installed.
 export GOTOOLCHAIN ?= local
 GO_BUILD := go build -trimpath -ldflags "-s -w"
 CLUSTER := $(BIN)/cluster --root $(BIN)
@@ -17,14 +17,14 @@ NAME ?= kubeops
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-##@ The two commands
+##@ Start here
 
 .PHONY: demo
-demo: build $(BIN)/cluster ## Bring up a real local cluster, break a small shop in it, and print the report (AI=1: have a small model explain it)
+demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in it, and print the report (AI=1: with explanations by a small model)
 	@BIN=$(BIN) hack/demo.sh
 
 .PHONY: test
-test: test-unit test-e2e ## Run every test: unit, fuzz corpora, controllers on a real API server, and end to end on a real node
+test: test-unit test-e2e ## Run all tests: unit, fuzz corpora, controllers against a real API server, end to end on a real node
 
 ##@ Development
 
@@ -34,29 +34,29 @@ build: $(BIN) ## Build the manager and the command line into bin/
 	$(GO_BUILD) -o $(BIN)/kubeops ./cmd/kubeops
 
 .PHONY: test-unit
-test-unit: kube servers ## Tests beside the code; controllers run on a real API server and etcd
+test-unit: kube servers ## Run the unit tests, with controllers against a real API server and etcd
 	go test ./api/... ./cmd/... ./controllers/... ./internal/...
 	cd hack/cluster && go test . ./internal/...
 
 .PHONY: servers
-servers: $(BIN) ## Fetch or build the real servers that the tests use, such as Prometheus and Loki (once; minutes the first time)
+servers: $(BIN) ## Download or build the servers that the tests use, such as Prometheus and Loki (once; takes minutes)
 	@BIN=$(BIN) hack/servers.sh
 
 .PHONY: test-e2e
-test-e2e: build kube ## Tests on a real node: Pods really crash, run out of memory and fail to pull
+test-e2e: build kube ## Run the end-to-end tests on a real node
 	go test ./test/e2e -count=1 -timeout 40m -v -ginkgo.v
 
 .PHONY: race
-race: kube servers ## Unit tests under the race detector (needs a C compiler)
+race: kube servers ## Run the unit tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race ./controllers/... ./internal/...
 
 .PHONY: bench
-bench: build $(BIN)/cluster ## Inspect simulated clusters of 1,000, 10,000 and 50,000 Pods (SIZES=...) and compare with a floor
+bench: build $(BIN)/cluster ## Benchmark inspections of 1,000, 10,000 and 50,000 simulated Pods (SIZES=...)
 	go build -o $(BIN)/bench ./hack/bench
 	@BIN=$(BIN) hack/bench.sh
 
 .PHONY: bench-go
-bench-go: ## Go benchmarks of reducers, checks and the cause linker, with allocations
+bench-go: ## Run the Go benchmarks of reducers, checks and the cause linker
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
 FUZZTIME ?= 20s
@@ -77,18 +77,20 @@ generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, das
 	go run ./hack/visual config/components
 
 .PHONY: verify
-verify: ## Regenerate and fail on any difference, then lint
+verify: ## Check generated files, formatting, style and lint, as CI does
 	@hack/verify.sh
+	go test ./hack/style
 	@$(MAKE) --no-print-directory lint
 
 .PHONY: lint
-lint: $(BIN)/golangci-lint ## Lint, and hold the direction of imports
+lint: $(BIN)/golangci-lint ## Run the linters, including the direction of imports
 	$(BIN)/golangci-lint run ./...
+	cd hack/cluster && $(BIN)/golangci-lint run --enable-only lll ./...
 
 ##@ Local cluster
 
 .PHONY: kube
-kube: $(BIN)/cluster ## Build Kubernetes for local clusters and tests (once; minutes the first time)
+kube: $(BIN)/cluster ## Build Kubernetes for local clusters and tests (once; takes minutes)
 	@$(CLUSTER) build >/dev/null
 
 .PHONY: cluster-up
@@ -96,11 +98,11 @@ cluster-up: $(BIN)/cluster ## Start a local cluster (NAME=kubeops)
 	@$(CLUSTER) up --name $(NAME)
 
 .PHONY: cluster-down
-cluster-down: $(BIN)/cluster ## Stop it and leave nothing behind (NAME=kubeops)
+cluster-down: $(BIN)/cluster ## Stop a local cluster and remove all of it (NAME=kubeops)
 	@$(CLUSTER) down --name $(NAME)
 
 .PHONY: cluster-status
-cluster-status: $(BIN)/cluster ## Say what runs (NAME=kubeops)
+cluster-status: $(BIN)/cluster ## Show the state of a local cluster (NAME=kubeops)
 	@$(CLUSTER) status --name $(NAME)
 
 .PHONY: demo-down
@@ -108,10 +110,10 @@ demo-down: $(BIN)/cluster ## Remove the demo's cluster
 	@$(CLUSTER) down --name demo
 
 .PHONY: clean
-clean: ## Remove what was built, the cached Kubernetes included; stop clusters first
+clean: ## Remove everything that was built, including Kubernetes (stop clusters first)
 	rm -rf $(BIN)
 
-##@ Tools, built from source at the versions of hack/tools/go.mod
+##@ Tools, built at the versions in hack/tools/go.mod
 
 $(BIN):
 	@mkdir -p $@

@@ -1,0 +1,105 @@
+package style
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "remove entries of unconverted.txt and exemptions of .golangci.yml that nothing needs any more")
+
+const root = "../.."
+
+func TestAssignmentsOfTheTreeJoinOnlyWhatBelongsTogether(t *testing.T) {
+	checkTree(t, "assignments", func(source Source) ([]Violation, error) {
+		if !source.IsGo() || source.IsGenerated() {
+			return nil, nil
+		}
+		return Assignments(source)
+	})
+}
+
+func TestTextsOfTheTreeUseNoUnwantedPhrase(t *testing.T) {
+	phrases, err := Phrases()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkTree(t, "words", func(source Source) ([]Violation, error) {
+		return SearchPhrases(source, phrases)
+	})
+}
+
+func TestEveryExemptionFromLineLengthIsNeeded(t *testing.T) {
+	path := filepath.Join(root, ".golangci.yml")
+	config, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exempt := Unconverted{"lines": LineExemptions(string(config))}
+	_, stale := exempt.Sort("lines", violations(t, func(source Source) ([]Violation, error) {
+		if !source.IsGo() || source.IsGenerated() {
+			return nil, nil
+		}
+		return LongLines(source), nil
+	}))
+	if *update {
+		write(t, path, RemoveLineExemptions(string(config), stale))
+		return
+	}
+	for _, folder := range stale {
+		t.Errorf(".golangci.yml: %s has no line over %d columns any more; `go test ./hack/style -update` removes its exemption", folder, MaxColumns)
+	}
+}
+
+func checkTree(t *testing.T, rule string, check func(Source) ([]Violation, error)) {
+	t.Helper()
+	const path = "unconverted.txt"
+	list, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unconverted, err := ParseUnconverted(string(list))
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted, stale := unconverted.Sort(rule, violations(t, check))
+	for _, violation := range counted {
+		t.Error(violation)
+	}
+	if *update {
+		write(t, path, RemoveUnconverted(string(list), rule, stale))
+		return
+	}
+	for _, entry := range stale {
+		t.Errorf("unconverted.txt: %q is no longer needed; `go test ./hack/style -update` removes it", strings.Join([]string{rule, entry}, " "))
+	}
+}
+
+func violations(t *testing.T, check func(Source) ([]Violation, error)) []Violation {
+	t.Helper()
+	sources, err := Read(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sources) < 100 {
+		t.Fatalf("found %d files below %s, so this is not the whole tree", len(sources), root)
+	}
+	var all []Violation
+	for _, source := range sources {
+		found, err := check(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, found...)
+	}
+	return all
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
