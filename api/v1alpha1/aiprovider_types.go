@@ -6,125 +6,127 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// AIProviderType is the kind of server that a model runs on.
+// AIProviderType selects the API that the model server speaks.
 // +kubebuilder:validation:Enum=openai;ollama
 type AIProviderType string
 
 // Types of an AIProvider.
 const (
-	// AIProviderOpenAI is OpenAI, or what speaks its chat completions API: Azure OpenAI, vLLM, LM Studio, LiteLLM.
+	// AIProviderOpenAI is OpenAI or any server with its chat completions API: Azure OpenAI, vLLM, LM Studio, LiteLLM.
 	AIProviderOpenAI AIProviderType = "openai"
-	// AIProviderOllama is Ollama by its own API.
+	// AIProviderOllama is Ollama with its native API.
 	AIProviderOllama AIProviderType = "ollama"
 )
 
-// Reasons of an AIProvider's conditions, besides those of all back ends.
+// Reasons of AIProvider conditions, in addition to those that all backends share.
 const (
-	// ReasonPaymentRequired: the account has no credit left, or its quota is used up (402, or 429 with insufficient_quota).
+	// ReasonPaymentRequired: the account is out of credit or its quota is exhausted (402, or 429 with insufficient_quota).
 	ReasonPaymentRequired = "PaymentRequired"
-	// ReasonModelNotFound: the server does not have the model that spec.model names.
+	// ReasonModelNotFound: the server does not have the model in spec.model.
 	ReasonModelNotFound = "ModelNotFound"
-	// ReasonContextTooLong: the prompt is longer than the model can take.
+	// ReasonContextTooLong: the prompt exceeds the context length of the model.
 	ReasonContextTooLong = "ContextTooLong"
-	// ReasonAnswerCutOff: the model used up spec.maxAnswerTokens before its answer was complete.
+	// ReasonAnswerCutOff: the answer reached spec.maxAnswerTokens before it was complete.
 	ReasonAnswerCutOff = "AnswerCutOff"
-	// ReasonModelRefused: the model, or a filter of its server, refused to answer.
+	// ReasonModelRefused: the model or a content filter of its server refused to answer.
 	ReasonModelRefused = "ModelRefused"
-	// ReasonInvalidAnswer: the model answered something that does not fit the schema that it was given.
+	// ReasonInvalidAnswer: the answer does not match the requested schema.
 	ReasonInvalidAnswer = "InvalidAnswer"
-	// ReasonFallbackLoop: spec.fallbackRef leads back to an AIProvider that is asked already, or through too many.
+	// ReasonFallbackLoop: spec.fallbackRef forms a loop, or the chain of fallbacks is too long.
 	ReasonFallbackLoop = "FallbackLoop"
 )
 
-// AnswerFormat is how a server is told to keep to the schema of an answer.
+// AnswerFormat selects how the server is asked to follow the answer schema.
 // +kubebuilder:validation:Enum=jsonSchema;jsonObject
 type AnswerFormat string
 
 // Formats of an answer.
 const (
-	// AnswerJSONSchema gives the schema to the server, which then lets the model write nothing else.
+	// AnswerJSONSchema sends the schema to the server, which constrains the model to it.
 	AnswerJSONSchema AnswerFormat = "jsonSchema"
-	// AnswerJSONObject asks the server for JSON, and the model for the schema; for servers that do not know schemas.
+	// AnswerJSONObject requests JSON mode and puts the schema into the prompt, for servers without schema support.
 	AnswerJSONObject AnswerFormat = "jsonObject"
 )
 
-// AIHeader is a header that is sent with each request: a value, or the key of a Secret that holds it.
+// AIHeader is an HTTP header sent with each request. Its value is inline or in a Secret.
 // +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.valueFrom)",message="set exactly one of value and valueFrom"
 type AIHeader struct {
-	// name of the header, for example api-key, as Azure OpenAI wants it.
+	// name of the header, for example api-key, which Azure OpenAI expects.
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9][A-Za-z0-9-]*$`
 	// +kubebuilder:validation:MaxLength=128
-	// +kubebuilder:validation:XValidation:rule="!(self.lowerAscii() in ['authorization', 'host', 'content-length', 'content-type', 'connection', 'transfer-encoding', 'user-agent', 'cookie', 'proxy-authorization'])",message="this header is set by KubeOps; put an API key into apiKey"
+	// +kubebuilder:validation:XValidation:rule="!(self.lowerAscii() in ['authorization', 'host', 'content-length', 'content-type', 'connection', 'transfer-encoding', 'user-agent', 'cookie', 'proxy-authorization'])",message="this header is set by KubeOps; use apiKey for an API key"
 	Name string `json:"name"`
-	// value of the header; nothing secret.
+	// value of the header. Do not put secrets here; use valueFrom.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:Pattern=`^[ -~]+$`
 	// +optional
 	Value string `json:"value,omitempty"`
-	// valueFrom names the key of a Secret that holds the value.
+	// valueFrom references the Secret key that holds the value.
 	// +optional
 	ValueFrom *SecretKeyReference `json:"valueFrom,omitempty"`
 }
 
-// OpenAIServer is where a server that speaks OpenAI's API is.
+// OpenAIServer configures a server with the OpenAI API.
 type OpenAIServer struct {
-	// url of the API with its version, for example https://api.openai.com/v1, https://NAME.openai.azure.com/openai/v1 or
-	// http://vllm.models:8000/v1. Default https://api.openai.com/v1.
+	// url of the API including its version, for example https://api.openai.com/v1, https://NAME.openai.azure.com/openai/v1
+	// or http://vllm.models:8000/v1. Defaults to https://api.openai.com/v1.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('@')",message="url must be an http or https URL without credentials"
 	// +optional
 	URL string `json:"url,omitempty"`
-	// apiKey names the key of a Secret that holds the API key, sent as "Authorization: Bearer". Default: none is sent.
+	// apiKey references the Secret key that holds the API key, sent as "Authorization: Bearer". By default no key is sent.
 	// +optional
 	APIKey *SecretKeyReference `json:"apiKey,omitempty"`
-	// organization that requests count for, sent as OpenAI-Organization.
+	// organization that requests are billed to, sent as OpenAI-Organization.
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]+$`
 	// +optional
 	Organization string `json:"organization,omitempty"`
-	// headers to send with each request.
+	// headers sent with each request.
 	// +kubebuilder:validation:MaxItems=16
 	// +listType=map
 	// +listMapKey=name
 	// +optional
 	Headers []AIHeader `json:"headers,omitempty"`
-	// answerFormat is how the server is told to keep to the schema of an answer. Default jsonSchema.
+	// answerFormat selects how the server is asked to follow the answer schema: jsonSchema, or jsonObject for servers
+	// without schema support. Defaults to jsonSchema.
 	// +optional
 	AnswerFormat AnswerFormat `json:"answerFormat,omitempty"`
 }
 
-// OllamaServer is where an Ollama is.
+// OllamaServer configures an Ollama server.
 type OllamaServer struct {
 	// url of the server, for example http://ollama.models:11434.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('@')",message="url must be an http or https URL without credentials"
 	URL string `json:"url"`
-	// token names the key of a Secret that holds a token, sent as "Authorization: Bearer", for an Ollama behind a proxy that
-	// wants one. Default: none is sent.
+	// token references the Secret key that holds a token, sent as "Authorization: Bearer", for an Ollama behind an
+	// authenticating proxy. By default no token is sent.
 	// +optional
 	Token *SecretKeyReference `json:"token,omitempty"`
 }
 
-// TokenBudget bounds what is spent. Days and months are those of UTC. A request is not sent when what it may cost at most would
-// exceed what is left.
-// +kubebuilder:validation:XValidation:rule="has(self.daily) || has(self.monthly)",message="set daily, monthly or both"
+// TokenBudget limits token usage per day and per month, in UTC. A request is not sent if its maximum cost would exceed the
+// rest of the budget.
+// +kubebuilder:validation:XValidation:rule="has(self.daily) || has(self.monthly)",message="set at least one of daily and monthly"
 type TokenBudget struct {
-	// daily tokens, of prompts and answers together.
+	// daily is the maximum number of tokens per day, prompts and answers together.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000000000000
 	// +optional
 	Daily *int64 `json:"daily,omitempty"`
-	// monthly tokens, of prompts and answers together.
+	// monthly is the maximum number of tokens per month, prompts and answers together.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000000000000
 	// +optional
 	Monthly *int64 `json:"monthly,omitempty"`
 }
 
-// AIRedaction says what is hidden from the model besides secrets, which always are. What is hidden has the same pseudonym each time.
+// AIRedaction selects what is hidden from the model in addition to secrets, which are always redacted. The same value
+// always gets the same pseudonym.
 type AIRedaction struct {
 	// emails hides e-mail addresses.
 	// +optional
@@ -132,128 +134,130 @@ type AIRedaction struct {
 	// ipAddresses hides IP addresses.
 	// +optional
 	IPAddresses bool `json:"ipAddresses,omitempty"`
-	// names hides the names of namespaces and of the objects that findings are about. They are put back into the answer.
+	// names hides the names of namespaces and of the objects in findings. They are restored in the answer.
 	// +optional
 	Names bool `json:"names,omitempty"`
 }
 
-// RedactedCount counts what a rule replaced.
+// RedactedCount is the number of replacements by one redaction rule.
 type RedactedCount struct {
-	// rule that found it, for example private-key or email.
+	// rule that matched, for example private-key or email.
 	// +kubebuilder:validation:MaxLength=63
 	Rule string `json:"rule"`
-	// count of what it replaced.
+	// count of replacements.
 	Count int32 `json:"count"`
 }
 
-// AIProviderSpec says which model to ask, where, and how much.
-// +kubebuilder:validation:XValidation:rule="has(self.openai) == (self.type == 'openai')",message="set openai with type openai, and only then"
-// +kubebuilder:validation:XValidation:rule="has(self.ollama) == (self.type == 'ollama')",message="set ollama with type ollama, and only then"
+// AIProviderSpec defines the model to use, its server and the limits on its use.
+// +kubebuilder:validation:XValidation:rule="has(self.openai) == (self.type == 'openai')",message="openai must be set if and only if type is openai"
+// +kubebuilder:validation:XValidation:rule="has(self.ollama) == (self.type == 'ollama')",message="ollama must be set if and only if type is ollama"
 type AIProviderSpec struct {
-	// suspend stops all requests; nothing is explained meanwhile.
+	// suspend stops all requests. Nothing is explained while it is true.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
-	// type of the server: openai (or what speaks its chat completions API, such as Azure OpenAI, vLLM, LM Studio and LiteLLM)
-	// or ollama.
+	// type of the server: openai (also Azure OpenAI, vLLM, LM Studio, LiteLLM and others with its chat completions API) or
+	// ollama.
 	Type AIProviderType `json:"type"`
-	// openai is where the server is; for type openai.
+	// openai configures the server. Required for type openai, forbidden otherwise.
 	// +optional
 	OpenAI *OpenAIServer `json:"openai,omitempty"`
-	// ollama is where the server is; for type ollama.
+	// ollama configures the server. Required for type ollama, forbidden otherwise.
 	// +optional
 	Ollama *OllamaServer `json:"ollama,omitempty"`
-	// model to ask, as the server names it, for example gpt-4o-mini or llama3.2:3b.
+	// model to use, by the name the server knows it, for example gpt-4o-mini or llama3.2:3b.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$`
 	Model string `json:"model"`
-	// contextLength is how many tokens a prompt and its answer may have together. Default: what the server tells, else 8192.
-	// With type ollama, the model is loaded with it.
+	// contextLength is the maximum number of tokens of a prompt and its answer together. Defaults to the value the server
+	// reports, or 8192 if it reports none. With type ollama, the model is loaded with this context length.
 	// +kubebuilder:validation:Minimum=1024
 	// +kubebuilder:validation:Maximum=10000000
 	// +optional
 	ContextLength *int64 `json:"contextLength,omitempty"`
-	// maxAnswerTokens bounds one answer. A model that thinks before it answers wants more. Default 1024.
+	// maxAnswerTokens is the maximum number of tokens of one answer. Reasoning models need more. Defaults to 1024.
 	// +kubebuilder:validation:Minimum=128
 	// +kubebuilder:validation:Maximum=32768
 	// +optional
 	MaxAnswerTokens int32 `json:"maxAnswerTokens,omitempty"`
-	// serviceAccountName is the ServiceAccount of this namespace whose rights the Secrets of the spec are read with. It needs
-	// get on these Secrets only. Default kubeops.
+	// serviceAccountName is the ServiceAccount, in this namespace, that reads the Secrets referenced in spec. It needs get
+	// on those Secrets only. Defaults to kubeops.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
-	// tls says whom to trust. Default: the system's certificates.
+	// tls configures TLS. Defaults to the system's certificate authorities.
 	// +optional
 	TLS *BackendTLS `json:"tls,omitempty"`
-	// timeout of one request, its answer included. Default 2m.
+	// timeout of one request, including its answer. Defaults to 2m.
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('15m')",message="timeout must be between 1s and 15m"
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
-	// interval between two looks whether the model is there. A question is asked when it was not Ready, when the spec changed,
-	// on request by the annotation kubeops.io/requested-at, and else once an hour. Default 10m.
+	// interval between checks that the model is available. A test question is sent only if the AIProvider was not Ready, if
+	// the spec changed, when requested with the annotation kubeops.io/requested-at, and otherwise once an hour. Defaults to
+	// 10m.
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="interval must be between 5s and 1h"
 	// +optional
 	Interval *metav1.Duration `json:"interval,omitempty"`
-	// concurrency is how many requests are under way at once. Default 1.
+	// concurrency is the maximum number of requests in progress. Defaults to 1.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=64
 	// +optional
 	Concurrency int32 `json:"concurrency,omitempty"`
-	// requestsPerMinute that are sent at most. Default 60.
+	// requestsPerMinute is the maximum number of requests per minute. Defaults to 60.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	// +optional
 	RequestsPerMinute int32 `json:"requestsPerMinute,omitempty"`
-	// tokensPerMinute that are spent at most, of prompts and answers together. Default: no limit.
+	// tokensPerMinute is the maximum number of tokens per minute, prompts and answers together. Unlimited by default.
 	// +kubebuilder:validation:Minimum=1024
 	// +kubebuilder:validation:Maximum=1000000000
 	// +optional
 	TokensPerMinute *int64 `json:"tokensPerMinute,omitempty"`
-	// budget of tokens. Default: no limit.
+	// budget limits tokens per day and per month. Unlimited by default.
 	// +optional
 	Budget *TokenBudget `json:"budget,omitempty"`
-	// redaction says what is hidden from the model besides secrets.
+	// redaction selects what is hidden from the model in addition to secrets.
 	// +optional
 	Redaction *AIRedaction `json:"redaction,omitempty"`
-	// fallbackRef names another AIProvider of this namespace, which is asked where this one cannot answer: when it is down,
-	// refuses the credentials, asks for fewer requests, or its budget is spent. Its own fallbackRef counts, too.
+	// fallbackRef references another AIProvider in this namespace. It is used when this one is unavailable, rejects the
+	// credentials, is rate limited, or has exhausted its budget. The fallback's own fallbackRef applies as well.
 	// +optional
 	FallbackRef *LocalReference `json:"fallbackRef,omitempty"`
 }
 
-// DroppedAnswers counts answers that were thrown away.
+// DroppedAnswers is the number of answers discarded for one reason.
 type DroppedAnswers struct {
-	// reason why, for example InvalidJSON, NoEvidence or UnknownEvidence.
+	// reason for discarding them, for example InvalidJSON, NoEvidence or UnknownEvidence.
 	// +kubebuilder:validation:MaxLength=63
 	Reason string `json:"reason"`
-	// count of them since the AIProvider was made.
+	// count since the AIProvider was created.
 	Count int64 `json:"count"`
 }
 
-// AIUsage is what was spent. Times are those of UTC.
+// AIUsage reports token usage. Days and months are in UTC.
 type AIUsage struct {
-	// day that tokensToday speaks of, for example 2026-01-15.
+	// day that tokensToday refers to, for example 2026-01-15.
 	// +kubebuilder:validation:MaxLength=10
 	// +optional
 	Day string `json:"day,omitempty"`
-	// tokensToday were spent on prompts and answers. A request that is under way counts as the most that it may cost.
+	// tokensToday is the number of tokens used on that day. A request in progress counts with its maximum cost.
 	TokensToday int64 `json:"tokensToday"`
-	// month that tokensThisMonth speaks of, for example 2026-01.
+	// month that tokensThisMonth refers to, for example 2026-01.
 	// +kubebuilder:validation:MaxLength=7
 	// +optional
 	Month string `json:"month,omitempty"`
-	// tokensThisMonth were spent on prompts and answers.
+	// tokensThisMonth is the number of tokens used in that month.
 	TokensThisMonth int64 `json:"tokensThisMonth"`
-	// tokensLeft until the budget of the day or of the month is spent, whichever comes first; absent without a budget.
+	// tokensLeft is the number of tokens until the daily or monthly budget is exhausted, whichever is less. Not set without
+	// a budget.
 	// +optional
 	TokensLeft *int64 `json:"tokensLeft,omitempty"`
-	// requests that were sent since the AIProvider was made.
+	// requests is the number of requests since the AIProvider was created.
 	Requests int64 `json:"requests"`
-	// cacheHits are answers that were not asked for, because an earlier report had them.
+	// cacheHits is the number of answers reused from an earlier report.
 	CacheHits int64 `json:"cacheHits"`
-	// droppedAnswers by reason.
+	// droppedAnswers is the number of discarded answers by reason.
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=map
 	// +listMapKey=reason
@@ -261,9 +265,9 @@ type AIUsage struct {
 	DroppedAnswers []DroppedAnswers `json:"droppedAnswers,omitempty"`
 }
 
-// AIProviderStatus is what the last look found.
+// AIProviderStatus is the observed state of an AIProvider.
 type AIProviderStatus struct {
-	// observedGeneration is the generation of the spec that the conditions speak of.
+	// observedGeneration is the generation that the conditions refer to.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions: Ready, Reconciling and Stalled.
@@ -271,34 +275,34 @@ type AIProviderStatus struct {
 	// +listMapKey=type
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// lastProbeTime is when the last look began.
+	// lastProbeTime is the start time of the last check.
 	// +optional
 	LastProbeTime *metav1.Time `json:"lastProbeTime,omitempty"`
-	// lastAnswerTime is when the model answered the last question that proves it.
+	// lastAnswerTime is the time of the last successful test answer.
 	// +optional
 	LastAnswerTime *metav1.Time `json:"lastAnswerTime,omitempty"`
-	// lastHandledRequest is the value of the annotation kubeops.io/requested-at that was handled last.
+	// lastHandledRequest is the last handled value of the annotation kubeops.io/requested-at.
 	// +optional
 	LastHandledRequest string `json:"lastHandledRequest,omitempty"`
-	// version of the server, where it tells.
+	// version of the server, if it reports one.
 	// +optional
 	Version string `json:"version,omitempty"`
-	// model that was found, as the server names it.
+	// model that was found, by the name the server uses.
 	// +optional
 	Model string `json:"model,omitempty"`
-	// contextLength in tokens, where the server or the spec tells.
+	// contextLength in tokens, from the server or from spec.
 	// +optional
 	ContextLength *int64 `json:"contextLength,omitempty"`
-	// latency of the last question, to the millisecond.
+	// latency of the last test question, in milliseconds resolution.
 	// +optional
 	Latency *metav1.Duration `json:"latency,omitempty"`
-	// usage is what was spent.
+	// usage reports token usage.
 	// +optional
 	Usage *AIUsage `json:"usage,omitempty"`
 }
 
-// AIProvider is a language model that explains what inspections find. It is Ready after the model was found and answered a small
-// question in the form that was asked for.
+// AIProvider is a language model that explains the findings of inspections. It is Ready once the model was found and
+// answered a test question in the requested format.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -314,9 +318,9 @@ type AIProvider struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec says which model to ask, where, and how much.
+	// spec defines the model to use, its server and the limits on its use.
 	Spec AIProviderSpec `json:"spec"`
-	// status is what the last look found.
+	// status is the observed state.
 	// +kubebuilder:default={observedGeneration:-1}
 	Status AIProviderStatus `json:"status,omitempty"`
 }
@@ -332,21 +336,21 @@ type AIProviderList struct {
 
 // Defaults of an AIProvider.
 const (
-	// DefaultOpenAIURL is where type openai is asked when the spec names no URL.
+	// DefaultOpenAIURL is used if spec.openai.url is not set.
 	DefaultOpenAIURL = "https://api.openai.com/v1"
-	// DefaultAITimeout of one request.
+	// DefaultAITimeout is the default of spec.timeout.
 	DefaultAITimeout = 2 * time.Minute
-	// DefaultAIInterval between two looks.
+	// DefaultAIInterval is the default of spec.interval.
 	DefaultAIInterval = 10 * time.Minute
-	// DefaultAnswerTokens of one answer.
+	// DefaultAnswerTokens is the default of spec.maxAnswerTokens.
 	DefaultAnswerTokens = 1024
-	// DefaultContextLength of a model of which nobody tells one.
+	// DefaultContextLength is used if neither spec nor the server gives a context length.
 	DefaultContextLength = 8192
-	// DefaultRequestsPerMinute that are sent at most.
+	// DefaultRequestsPerMinute is the default of spec.requestsPerMinute.
 	DefaultRequestsPerMinute = 60
 )
 
-// RequestTimeout of one request.
+// RequestTimeout returns spec.timeout or its default.
 func (s *AIProviderSpec) RequestTimeout() time.Duration {
 	if s.Timeout != nil {
 		return s.Timeout.Duration
@@ -354,7 +358,7 @@ func (s *AIProviderSpec) RequestTimeout() time.Duration {
 	return DefaultAITimeout
 }
 
-// ProbeInterval between two looks.
+// ProbeInterval returns spec.interval or its default.
 func (s *AIProviderSpec) ProbeInterval() time.Duration {
 	if s.Interval != nil {
 		return s.Interval.Duration
@@ -362,7 +366,7 @@ func (s *AIProviderSpec) ProbeInterval() time.Duration {
 	return DefaultAIInterval
 }
 
-// AnswerTokens of one answer, at most.
+// AnswerTokens returns spec.maxAnswerTokens or its default.
 func (s *AIProviderSpec) AnswerTokens() int {
 	if s.MaxAnswerTokens > 0 {
 		return int(s.MaxAnswerTokens)

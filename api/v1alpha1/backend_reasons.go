@@ -1,19 +1,19 @@
 package v1alpha1
 
-// Reasons of the conditions of back ends that take no part in Ready.
+// Reasons of backend conditions that do not affect Ready.
 const (
-	// ReasonNoReceivers: the Alertmanager answers and has no receiver, so nobody is told of an alert.
+	// ReasonNoReceivers: the Alertmanager is available but has no receiver, so alerts reach no one.
 	ReasonNoReceivers = "NoReceivers"
-	// ReasonRetentionMatches: the back end keeps logs as long as spec.retention asks for.
+	// ReasonRetentionMatches: the retention of the backend equals spec.retention.
 	ReasonRetentionMatches = "RetentionMatches"
-	// ReasonRetentionTooShort: the back end deletes logs before spec.retention is over.
+	// ReasonRetentionTooShort: the backend deletes logs earlier than spec.retention.
 	ReasonRetentionTooShort = "RetentionTooShort"
-	// ReasonRetentionTooLong: the back end keeps logs for longer than spec.retention asks for.
+	// ReasonRetentionTooLong: the backend keeps logs longer than spec.retention.
 	ReasonRetentionTooLong = "RetentionTooLong"
-	// ReasonRetentionUnknown: the back end does not tell how long it keeps logs.
+	// ReasonRetentionUnknown: the backend does not report its retention.
 	ReasonRetentionUnknown = "RetentionUnknown"
-	// ReasonFieldConflict: an object that KubeOps would write has fields that somebody else owns.
+	// ReasonFieldConflict: another field manager owns fields that KubeOps would set.
 	ReasonFieldConflict = "FieldConflict"
-	// ReasonNotAvailable: the manager does not have what the spec asks for.
+	// ReasonNotAvailable: the manager is not configured for what the spec requests.
 	ReasonNotAvailable = "NotAvailable"
 )

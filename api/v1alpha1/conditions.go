@@ -1,38 +1,38 @@
 package v1alpha1
 
-// Condition types that every KubeOps kind uses, with the meaning that kstatus gives them, so that `kubectl wait`,
-// Argo CD and Flux read the health of a resource without a plugin.
+// Condition types that every KubeOps kind uses. Their meaning follows kstatus, so `kubectl wait`, Argo CD and Flux can read
+// the health of a resource without a plugin.
 const (
-	// ConditionReady is True once the observed generation was carried out, False when it could not be.
+	// ConditionReady is True when the observed generation was reconciled successfully, and False when it was not.
 	ConditionReady = "Ready"
-	// ConditionReconciling is True while work goes on or will be tried again; it is removed when there is none.
+	// ConditionReconciling is True while a reconciliation is in progress or will be retried. It is removed otherwise.
 	ConditionReconciling = "Reconciling"
-	// ConditionStalled is True when only a change by the user can help; it is removed otherwise.
+	// ConditionStalled is True if a retry cannot help without a change by the user. It is removed otherwise.
 	ConditionStalled = "Stalled"
 )
 
-// Reasons that any kind may give.
+// Reasons that all kinds use.
 const (
-	// ReasonSucceeded says that the resource was carried out.
+	// ReasonSucceeded: the resource was reconciled.
 	ReasonSucceeded = "Succeeded"
-	// ReasonSuspended says that spec.suspend is set, and nothing is done.
+	// ReasonSuspended: spec.suspend is true, so the resource is not reconciled.
 	ReasonSuspended = "Suspended"
-	// ReasonProgressing says that work for this generation or request is under way.
+	// ReasonProgressing: work for this generation or request is in progress.
 	ReasonProgressing = "Progressing"
-	// ReasonRetrying says that something outside failed and is tried again by itself.
+	// ReasonRetrying: a dependency failed; KubeOps retries automatically.
 	ReasonRetrying = "Retrying"
-	// ReasonInvalidSpec says that the spec asks for something impossible; the message names the field.
+	// ReasonInvalidSpec: the spec cannot be reconciled; the message contains the field.
 	ReasonInvalidSpec = "InvalidSpec"
 )
 
 // Annotations and labels that KubeOps reads or sets.
 const (
-	// AnnotationRequestedAt asks for a run now: any value that was not handled before starts one.
+	// AnnotationRequestedAt requests a run now. Every value that differs from the last handled one starts a run.
 	AnnotationRequestedAt = "kubeops.io/requested-at"
-	// LabelInspection on an InspectionReport names the Inspection that made it. A name over 63 characters is cut there
-	// and ends in a hash.
+	// LabelInspection on an InspectionReport is the name of its Inspection. A name over 63 characters is shortened and ends
+	// in a hash.
 	LabelInspection = "kubeops.io/inspection"
-	// LabelUndelivered is "true" on an InspectionReport that a NotificationChannel has still to tell of. Such a report is kept
-	// for UndeliveredFor at least, whatever spec.keepReports says.
+	// LabelUndelivered is "true" on an InspectionReport with pending deliveries to a NotificationChannel. Such a report is
+	// kept for at least UndeliveredFor, regardless of spec.keepReports.
 	LabelUndelivered = "kubeops.io/undelivered"
 )

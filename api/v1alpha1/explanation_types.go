@@ -2,11 +2,12 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ConditionExplained is on an Inspection with spec.ai: True once every root cause of the last report that was to be explained was
-// asked about, False with the reason while some could not be. It takes no part in Ready: the report was saved before.
+// ConditionExplained is set on an Inspection with spec.ai. It is True once the model was asked about every selected root
+// cause of the last report, and False with a reason while requests fail. It does not affect Ready, since the report is
+// already saved.
 const ConditionExplained = "Explained"
 
-// ReasonProviderNotFound says that the AIProvider that spec.ai.providerRef names does not exist.
+// ReasonProviderNotFound: the AIProvider in spec.ai.providerRef does not exist.
 const ReasonProviderNotFound = "ProviderNotFound"
 
 // Language of explanations.
@@ -19,29 +20,29 @@ const (
 	LanguageChinese Language = "zh"
 )
 
-// DefaultExplanations is how many root causes of a report are explained when the Inspection does not say.
+// DefaultExplanations is the default of spec.ai.maxExplanations.
 const DefaultExplanations = 10
 
-// OverallExplanation is the id of the explanation of the whole report.
+// OverallExplanation is the id of the explanation of the report as a whole.
 const OverallExplanation = "report"
 
-// AIUse asks for explanations of what an inspection finds. They are added to the report after it was saved, and never change it
-// otherwise.
+// AIUse requests explanations of the findings. They are added to the saved report, which they do not change otherwise.
 type AIUse struct {
-	// providerRef names an AIProvider of this namespace.
+	// providerRef references an AIProvider in this namespace.
 	ProviderRef LocalReference `json:"providerRef"`
-	// language of the explanations: en or zh. Default en.
+	// language of the explanations: en or zh. Defaults to en.
 	// +optional
 	Language Language `json:"language,omitempty"`
-	// maxExplanations is how many root causes of a report are explained, worst first. One request more is sent for the summary
-	// of the whole. What an earlier report has explained and did not change is not asked again. Default 10.
+	// maxExplanations is the maximum number of root causes to explain per report, most severe first. One more request is
+	// sent for a summary of the report. Unchanged findings that an earlier report explained are not sent again. Defaults to
+	// 10.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=50
 	// +optional
 	MaxExplanations int32 `json:"maxExplanations,omitempty"`
 }
 
-// Explanations is how many root causes are explained.
+// Explanations returns maxExplanations or its default.
 func (u *AIUse) Explanations() int {
 	if u.MaxExplanations > 0 {
 		return int(u.MaxExplanations)
@@ -49,7 +50,7 @@ func (u *AIUse) Explanations() int {
 	return DefaultExplanations
 }
 
-// LanguageOrDefault of the explanations.
+// LanguageOrDefault returns language or its default.
 func (u *AIUse) LanguageOrDefault() Language {
 	if u.Language != "" {
 		return u.Language
@@ -57,11 +58,11 @@ func (u *AIUse) LanguageOrDefault() Language {
 	return LanguageEnglish
 }
 
-// Confidence of a model in its own explanation.
+// Confidence is the confidence of the model in its explanation.
 // +kubebuilder:validation:Enum=high;medium;low;unknown
 type Confidence string
 
-// Confidences, and unknown, with which a model says that the evidence does not tell.
+// Levels of confidence. ConfidenceUnknown means that the evidence is not sufficient.
 const (
 	ConfidenceHigh    Confidence = "high"
 	ConfidenceMedium  Confidence = "medium"
@@ -69,12 +70,13 @@ const (
 	ConfidenceUnknown Confidence = "unknown"
 )
 
-// ExplainedClaim is one step of a reasoning, with what it rests on.
+// ExplainedClaim is one step of the reasoning with its evidence.
 type ExplainedClaim struct {
 	// claim in one or two sentences.
 	// +kubebuilder:validation:MaxLength=1024
 	Claim string `json:"claim"`
-	// evidence that the claim rests on: ids of evidence of the finding, or of findings where the whole report is explained.
+	// evidence that supports the claim: ids of evidence of the finding, or ids of findings in the explanation of the whole
+	// report.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=32
@@ -82,41 +84,41 @@ type ExplainedClaim struct {
 	Evidence []string `json:"evidence"`
 }
 
-// SuggestedFix is what a model suggests to do. KubeOps never carries it out: read it before you do.
+// SuggestedFix is a fix that the model suggests. KubeOps never executes it. Review it before you do.
 type SuggestedFix struct {
-	// description of what it does.
+	// description of the fix.
 	// +kubebuilder:validation:MaxLength=1024
 	Description string `json:"description"`
-	// command line that would do it.
+	// command line that applies the fix.
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	Command string `json:"command,omitempty"`
-	// patch of a manifest that would do it.
+	// patch of a manifest that applies the fix.
 	// +kubebuilder:validation:MaxLength=2048
 	// +optional
 	Patch string `json:"patch,omitempty"`
 }
 
-// Explanation is what a model says about one root cause, or about the whole report. It is never the reason for anything that
-// KubeOps does.
-// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="an explanation is written once and cannot be changed"
+// Explanation is the model's explanation of one root cause or of the whole report. No decision of KubeOps depends on it.
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="an explanation is immutable"
 type Explanation struct {
-	// id of the finding that is explained, or report.
+	// id of the explained finding, or "report" for the whole report.
 	// +kubebuilder:validation:MaxLength=32
 	ID string `json:"id"`
 	// key of the question: a hash of the finding, its evidence, the AIProvider, the model, the language and the version of
-	// KubeOps' question. The same question is not asked again.
+	// the prompt. The same question is not sent again.
 	// +kubebuilder:validation:MaxLength=64
 	Key string `json:"key"`
-	// provider is the AIProvider that answered.
+	// provider is the name of the AIProvider that answered.
 	// +kubebuilder:validation:MaxLength=253
 	Provider string `json:"provider"`
 	// model that answered.
 	// +kubebuilder:validation:MaxLength=256
 	Model string `json:"model"`
-	// language that was asked for.
+	// language that was requested.
 	Language Language `json:"language"`
-	// dropped says why the answer was thrown away, for example InvalidJSON or UnknownEvidence; nothing of it is kept then.
+	// dropped is the reason for discarding the answer, for example InvalidJSON or UnknownEvidence. All other fields of the
+	// answer are empty then.
 	// +kubebuilder:validation:MaxLength=63
 	// +optional
 	Dropped string `json:"dropped,omitempty"`
@@ -124,44 +126,45 @@ type Explanation struct {
 	// +kubebuilder:validation:MaxLength=2048
 	// +optional
 	Summary string `json:"summary,omitempty"`
-	// why: the steps of the reasoning, each with the evidence that it rests on.
+	// why lists the steps of the reasoning, each with its evidence.
 	// +kubebuilder:validation:MaxItems=8
 	// +listType=atomic
 	// +optional
 	Why []ExplainedClaim `json:"why,omitempty"`
-	// fix: suggestions, none of which was carried out.
+	// fix lists suggested fixes, none of which was executed.
 	// +kubebuilder:validation:MaxItems=5
 	// +listType=atomic
 	// +optional
 	Fix []SuggestedFix `json:"fix,omitempty"`
-	// confidence that the model has in this: high, medium, low, or unknown where the evidence does not tell.
+	// confidence of the model in this explanation: high, medium, low, or unknown if the evidence is not sufficient.
 	// +optional
 	Confidence Confidence `json:"confidence,omitempty"`
 }
 
-// ExplainedReport says how far the explanation of a report came.
+// ExplainedReport is the progress of the explanations of a report.
 type ExplainedReport struct {
-	// report that is explained.
+	// report is the name of the InspectionReport.
 	Report string `json:"report"`
-	// done is set once nothing of it is left to ask.
+	// done is true when no question is left.
 	// +optional
 	Done bool `json:"done,omitempty"`
-	// tries that failed in a row. A model that is down is asked again, ever less often, until the next report.
+	// tries is the number of consecutive failed attempts. The model is asked again with increasing delays until the next
+	// report.
 	// +optional
 	Tries int32 `json:"tries,omitempty"`
-	// lastTry is when the last one failed.
+	// lastTry is the time of the last failed attempt.
 	// +optional
 	LastTry *metav1.Time `json:"lastTry,omitempty"`
-	// requests that were sent to models for it.
+	// requests is the number of requests sent for this report.
 	Requests int32 `json:"requests"`
-	// cached explanations that an earlier report had already.
+	// cached is the number of explanations reused from an earlier report.
 	Cached int32 `json:"cached"`
-	// dropped answers.
+	// dropped is the number of discarded answers.
 	// +optional
 	Dropped int32 `json:"dropped,omitempty"`
-	// tokens that were spent on it.
+	// tokens is the number of tokens used for this report.
 	Tokens int64 `json:"tokens"`
-	// redacted counts by rule what was hidden from the model that was asked last.
+	// redacted is the number of replacements in the last request, by redaction rule.
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=map
 	// +listMapKey=rule

@@ -6,11 +6,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Severity says how soon a finding wants attention.
+// Severity is the urgency of a finding.
 // +kubebuilder:validation:Enum=critical;high;medium;low;info
 type Severity string
 
-// Severities, worst first.
+// Severities, most severe first.
 const (
 	SeverityCritical Severity = "critical"
 	SeverityHigh     Severity = "high"
@@ -19,12 +19,12 @@ const (
 	SeverityInfo     Severity = "info"
 )
 
-// Severities lists every severity, worst first.
+// Severities returns all severities, most severe first.
 func Severities() []Severity {
 	return []Severity{SeverityCritical, SeverityHigh, SeverityMedium, SeverityLow, SeverityInfo}
 }
 
-// Rank orders severities: 0 is the worst. An unknown severity ranks after all known ones.
+// Rank orders severities: 0 is the most severe. An unknown severity ranks last.
 func (s Severity) Rank() int {
 	for i, known := range Severities() {
 		if s == known {
@@ -34,7 +34,7 @@ func (s Severity) Rank() int {
 	return len(Severities())
 }
 
-// Category says what kind of harm a finding is about.
+// Category is the kind of impact of a finding.
 // +kubebuilder:validation:Enum=reliability;security;configuration;capacity;cost
 type Category string
 
@@ -47,7 +47,7 @@ const (
 	CategoryCost          Category = "cost"
 )
 
-// EvidenceSource says where a piece of evidence was read.
+// EvidenceSource is where a piece of evidence was read.
 // +kubebuilder:validation:Enum=spec;condition;event;log;metric
 type EvidenceSource string
 
@@ -60,7 +60,7 @@ const (
 	EvidenceMetric    EvidenceSource = "metric"
 )
 
-// FindingState says whether the previous reports of the same Inspection had the same finding.
+// FindingState compares a finding with the previous reports of its Inspection.
 // +kubebuilder:validation:Enum=new;persisting;flapping
 type FindingState string
 
@@ -68,17 +68,17 @@ type FindingState string
 const (
 	FindingNew        FindingState = "new"
 	FindingPersisting FindingState = "persisting"
-	// FindingFlapping: it went away and came back at least twice within a day.
+	// FindingFlapping: the finding disappeared and returned at least twice within a day.
 	FindingFlapping FindingState = "flapping"
 )
 
-// FlappingReturns is how often a finding must have come back within FlappingWindow to be called flapping.
+// FlappingReturns is the number of returns within FlappingWindow from which a finding is flapping.
 const FlappingReturns = 2
 
-// FlappingWindow is how long reports remember findings that are gone.
+// FlappingWindow is how long reports remember fixed findings.
 const FlappingWindow = 24 * time.Hour
 
-// ObjectReference names the object that a finding is about.
+// ObjectReference identifies the object of a finding.
 type ObjectReference struct {
 	// apiVersion of the object, for example apps/v1.
 	// +kubebuilder:validation:MaxLength=253
@@ -86,7 +86,7 @@ type ObjectReference struct {
 	// kind of the object, for example Deployment.
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind"`
-	// namespace of the object; empty for cluster-scoped ones.
+	// namespace of the object. Empty for cluster-scoped objects.
 	// +kubebuilder:validation:MaxLength=63
 	// +optional
 	Namespace string `json:"namespace,omitempty"`
@@ -95,132 +95,134 @@ type ObjectReference struct {
 	Name string `json:"name"`
 }
 
-// Evidence is one observed fact that a finding rests on.
+// Evidence is one observed fact that supports a finding.
 type Evidence struct {
-	// id of the evidence within its finding, for example e1.
+	// id of the evidence, unique in its finding, for example e1.
 	// +kubebuilder:validation:MaxLength=16
 	ID string `json:"id"`
-	// source says where the text was read: spec, condition, event, log or metric.
+	// source of the text: spec, condition, event, log or metric.
 	Source EvidenceSource `json:"source"`
-	// text as it was read, trimmed; secrets in it are replaced.
+	// text as it was read, trimmed. Secrets in it are redacted.
 	// +kubebuilder:validation:MaxLength=4096
 	Text string `json:"text"`
 }
 
-// Finding is one problem on one object.
+// Finding is one problem of one object.
 type Finding struct {
-	// id is stable: the same problem on the same object keeps it from report to report.
+	// id of the finding. The same problem of the same object has the same id in every report.
 	// +kubebuilder:validation:MaxLength=32
 	ID string `json:"id"`
-	// check that found it; `kubeops checks` lists them all.
+	// check that reported the finding. `kubeops checks` lists all checks.
 	// +kubebuilder:validation:MaxLength=63
 	Check string `json:"check"`
-	// category of harm: reliability, security, configuration, capacity or cost.
+	// category of the impact: reliability, security, configuration, capacity or cost.
 	Category Category `json:"category"`
-	// severity: critical, high, medium, low or info.
+	// severity of the finding: critical, high, medium, low or info.
 	Severity Severity `json:"severity"`
-	// cluster that holds the object; "local" is the cluster KubeOps runs in.
+	// cluster of the object. "local" is the cluster that KubeOps runs in.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	Cluster string `json:"cluster,omitempty"`
-	// object that has the problem. Pods that fail alike are reported once, on their workload.
+	// object that has the problem. Pods with the same problem are reported once, on their workload.
 	Object ObjectReference `json:"object"`
-	// message says what is wrong.
+	// message describes the problem.
 	// +kubebuilder:validation:MaxLength=2048
 	Message string `json:"message"`
-	// evidence that the message rests on.
+	// evidence that supports the message.
 	// +kubebuilder:validation:MaxItems=16
 	// +listType=map
 	// +listMapKey=id
 	// +optional
 	Evidence []Evidence `json:"evidence,omitempty"`
-	// causedBy is the id of the finding that explains this one. A finding without it is a root cause.
+	// causedBy is the id of the finding that causes this one. Empty for a root cause.
 	// +kubebuilder:validation:MaxLength=32
 	// +optional
 	CausedBy string `json:"causedBy,omitempty"`
-	// affects counts the findings that this one explains, directly or through others.
+	// affects is the number of findings that this one causes, directly or indirectly.
 	// +optional
 	Affects int32 `json:"affects,omitempty"`
-	// remediation says what to do about it.
+	// remediation describes how to fix the problem.
 	// +kubebuilder:validation:MaxLength=2048
 	// +optional
 	Remediation string `json:"remediation,omitempty"`
-	// state is new, persisting when the previous report had the same finding, or flapping when it went away and came back at
-	// least twice within a day.
+	// state of the finding: new; persisting if the previous report had it; flapping if it disappeared and returned at least
+	// twice within a day.
 	// +optional
 	State FindingState `json:"state,omitempty"`
-	// returns counts how often it came back within a day after it had been gone.
+	// returns is how often the finding returned within a day after it had disappeared.
 	// +optional
 	Returns int32 `json:"returns,omitempty"`
-	// firstSeen is the time of the first report, without a break, that had this finding.
+	// firstSeen is the time of the first report of the uninterrupted series that has this finding.
 	// +optional
 	FirstSeen *metav1.Time `json:"firstSeen,omitempty"`
-	// previously is what the report before said of it, where it had another severity then, or became a root cause or a symptom since.
+	// previously is set if the finding had another severity in the previous report, or has become a root cause or a symptom
+	// since.
 	// +optional
 	Previously *PreviousFinding `json:"previously,omitempty"`
 }
 
-// PreviousFinding is what the report before said of a finding that is judged differently now.
+// PreviousFinding is the state of a finding in the previous report.
 type PreviousFinding struct {
-	// severity that it had.
+	// severity in the earlier report.
 	Severity Severity `json:"severity"`
-	// causedBy is the id of the finding that explained it; empty for a root cause.
+	// causedBy is the id of the finding that caused it. Empty for a root cause.
 	// +kubebuilder:validation:MaxLength=32
 	// +optional
 	CausedBy string `json:"causedBy,omitempty"`
 }
 
-// GapReason says why something could not be inspected.
+// GapReason is the reason why something could not be inspected.
 // +kubebuilder:validation:Enum=Forbidden;NotServed;Unavailable;TimedOut;Incomplete;IgnoreRuleExpired;CheckFailed;Unreadable
 type GapReason string
 
-// Reasons for gaps.
+// Reasons of gaps.
 const (
-	// GapForbidden: the ServiceAccount or user may not read it.
+	// GapForbidden: the ServiceAccount or user lacks the permission (RBAC).
 	GapForbidden GapReason = "Forbidden"
-	// GapNotServed: the cluster does not serve that API.
+	// GapNotServed: the cluster does not serve the API.
 	GapNotServed GapReason = "NotServed"
-	// GapUnavailable: the API server, or what stands behind it, answered with an error.
+	// GapUnavailable: the API server, or a server behind it, returned an error.
 	GapUnavailable GapReason = "Unavailable"
-	// GapTimedOut: the answer did not come within the deadline.
+	// GapTimedOut: no answer before the deadline.
 	GapTimedOut GapReason = "TimedOut"
-	// GapIncomplete: a part was read and a part was not.
+	// GapIncomplete: only a part could be read.
 	GapIncomplete GapReason = "Incomplete"
-	// GapIgnoreRuleExpired: an ignore rule is past its expiry and no longer applies.
+	// GapIgnoreRuleExpired: an ignore rule has expired and no longer applies.
 	GapIgnoreRuleExpired GapReason = "IgnoreRuleExpired"
-	// GapCheckFailed: a check failed in itself, which is a defect of KubeOps or, if it is a custom one, of the check.
+	// GapCheckFailed: a check failed. This is a bug in KubeOps or, for a custom check, in the check.
 	GapCheckFailed GapReason = "CheckFailed"
-	// GapUnreadable: a file could not be read, or holds no YAML.
+	// GapUnreadable: a file could not be read, or is not YAML.
 	GapUnreadable GapReason = "Unreadable"
 )
 
-// Gap is something that could not be inspected, and what that hides.
+// Gap is something that could not be inspected, with the affected checks.
 type Gap struct {
-	// cluster in which it could not be read.
+	// cluster of the gap.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	Cluster string `json:"cluster,omitempty"`
 	// source that could not be read, for example pods or pods/log.
 	// +kubebuilder:validation:MaxLength=253
 	Source string `json:"source"`
-	// reason: Forbidden, NotServed, Unavailable, TimedOut, Incomplete, IgnoreRuleExpired, CheckFailed or Unreadable.
+	// reason of the gap: Forbidden, NotServed, Unavailable, TimedOut, Incomplete, IgnoreRuleExpired, CheckFailed or
+	// Unreadable.
 	Reason GapReason `json:"reason"`
-	// checks that did not run, or ran on a part only, because of it.
+	// checks that did not run, or ran on a part of the objects only.
 	// +kubebuilder:validation:MaxItems=256
 	// +kubebuilder:validation:items:MaxLength=63
 	// +listType=set
 	// +optional
 	Checks []string `json:"checks,omitempty"`
-	// message says what could not be read, and why.
+	// message describes what could not be read, and why.
 	// +kubebuilder:validation:MaxLength=2048
 	Message string `json:"message"`
-	// remediation says what to grant, install or mend.
+	// remediation describes what to grant, install or fix.
 	// +kubebuilder:validation:MaxLength=2048
 	// +optional
 	Remediation string `json:"remediation,omitempty"`
 }
 
-// SeverityCounts counts findings by severity.
+// SeverityCounts is the number of findings by severity.
 type SeverityCounts struct {
 	// critical findings.
 	Critical int32 `json:"critical"`
@@ -234,7 +236,7 @@ type SeverityCounts struct {
 	Info int32 `json:"info"`
 }
 
-// Add counts one more finding of the given severity. An unknown severity is counted as info.
+// Add counts a finding of the given severity. An unknown severity counts as info.
 func (c *SeverityCounts) Add(severity Severity) {
 	switch severity {
 	case SeverityCritical:
@@ -250,60 +252,60 @@ func (c *SeverityCounts) Add(severity Severity) {
 	}
 }
 
-// Total is the number of findings of all severities.
+// Total returns the number of findings of all severities.
 func (c SeverityCounts) Total() int32 {
 	return c.Critical + c.High + c.Medium + c.Low + c.Info
 }
 
-// ChangeCounts compares a report with the one before it.
+// ChangeCounts compares a report with the previous one.
 type ChangeCounts struct {
-	// new findings that the previous report did not have.
+	// new is the number of findings that the previous report did not have.
 	New int32 `json:"new"`
-	// fixed findings that the previous report had and this one has not.
+	// fixed is the number of findings of the previous report that this one does not have.
 	Fixed int32 `json:"fixed"`
-	// persisting findings that both have.
+	// persisting is the number of findings that both reports have.
 	Persisting int32 `json:"persisting"`
-	// flapping findings, which come and go; they are counted as neither new nor persisting.
+	// flapping is the number of findings that disappear and return. They count neither as new nor as persisting.
 	// +optional
 	Flapping int32 `json:"flapping,omitempty"`
 }
 
-// FixedFinding is a finding that earlier reports had and that is gone.
+// FixedFinding is a finding of an earlier report that this one does not have.
 type FixedFinding struct {
 	// id of the finding.
 	// +kubebuilder:validation:MaxLength=32
 	ID string `json:"id"`
-	// check that had found it.
+	// check that reported the finding.
 	// +kubebuilder:validation:MaxLength=63
 	Check string `json:"check"`
 	// category of the check.
 	// +optional
 	Category Category `json:"category,omitempty"`
-	// causedBy is the finding that explained it; empty for a root cause.
+	// causedBy is the id of the finding that caused it. Empty for a root cause.
 	// +kubebuilder:validation:MaxLength=32
 	// +optional
 	CausedBy string `json:"causedBy,omitempty"`
-	// severity that it had.
+	// severity in the earlier report.
 	Severity Severity `json:"severity"`
 	// object that had the problem.
 	Object ObjectReference `json:"object"`
-	// message that it had, in short.
+	// message of the finding, shortened.
 	// +kubebuilder:validation:MaxLength=512
 	Message string `json:"message"`
-	// fixedAt is the time of the first report without it.
+	// fixedAt is the time of the first report without the finding.
 	FixedAt metav1.Time `json:"fixedAt"`
-	// returns counts how often it had come back before.
+	// returns is how often the finding had returned before.
 	// +optional
 	Returns int32 `json:"returns,omitempty"`
 }
 
-// OmittedFindings counts the findings of one check that were left out of a report because it would have become too large.
+// OmittedFindings is the number of findings of one check that were omitted to limit the size of the report.
 type OmittedFindings struct {
-	// check that found them.
+	// check that reported the findings.
 	// +kubebuilder:validation:MaxLength=63
 	Check string `json:"check"`
-	// severity of the worst of them.
+	// severity of the most severe of them.
 	Severity Severity `json:"severity"`
-	// count of them.
+	// count of omitted findings.
 	Count int32 `json:"count"`
 }

@@ -1,7 +1,6 @@
-// Package v1alpha1 holds the resources of KubeOps, group kubeops.io.
+// Package v1alpha1 contains the resources of KubeOps, group kubeops.io.
 //
-// It may import the Kubernetes API machinery and nothing else of this project, so that others can use the types without
-// taking the operator with them.
+// It imports only the Kubernetes API machinery, so other projects can use the types without the operator.
 //
 // +kubebuilder:object:generate=true
 // +groupName=kubeops.io

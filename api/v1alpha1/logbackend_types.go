@@ -4,7 +4,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// LogBackendType is the kind of server.
+// LogBackendType is the type of the log server.
 // +kubebuilder:validation:Enum=elasticsearch;loki;victorialogs
 type LogBackendType string
 
@@ -18,135 +18,135 @@ const (
 	LogBackendVictoriaLogs LogBackendType = "victorialogs"
 )
 
-// ProbeMode says how a LogBackend is proven.
+// ProbeMode selects how a LogBackend is probed.
 // +kubebuilder:validation:Enum=ReadWrite;ReadOnly
 type ProbeMode string
 
 // Modes of a probe.
 const (
-	// ProbeReadWrite writes one marker line in each round trip and reads it back.
+	// ProbeReadWrite writes one marker line per probe and reads it back.
 	ProbeReadWrite ProbeMode = "ReadWrite"
-	// ProbeReadOnly searches only.
+	// ProbeReadOnly only runs a search.
 	ProbeReadOnly ProbeMode = "ReadOnly"
 )
 
-// FieldSchema is how documents or streams name what they tell.
+// FieldSchema is the naming convention of the fields of log documents or streams.
 // +kubebuilder:validation:Enum=auto;ecs;kubernetes;flat
 type FieldSchema string
 
 // Known schemas of log documents.
 const (
-	// FieldSchemaAuto finds the schema out from what is stored.
+	// FieldSchemaAuto detects the schema from stored documents.
 	FieldSchemaAuto FieldSchema = "auto"
 	// FieldSchemaECS is the Elastic Common Schema of Filebeat and Elastic Agent: kubernetes.namespace, kubernetes.pod.name.
 	FieldSchemaECS FieldSchema = "ecs"
 	// FieldSchemaKubernetes is the Kubernetes metadata of Vector (kubernetes.pod_namespace), Fluentd and Fluent Bit
 	// (kubernetes.namespace_name).
 	FieldSchemaKubernetes FieldSchema = "kubernetes"
-	// FieldSchemaFlat is one level of labels, as Promtail and Loki have them: namespace, pod, container.
+	// FieldSchemaFlat is a flat set of labels, as Promtail and Loki use: namespace, pod, container.
 	FieldSchemaFlat FieldSchema = "flat"
 )
 
-// LogFields names the fields of documents, where they follow none of the known schemas. Each one that is empty follows the schema.
+// LogFields overrides names of document fields. Fields that are not set follow schema.
 type LogFields struct {
-	// schema that the fields below make exceptions from. Default auto.
+	// schema that the other fields override. Defaults to auto.
 	// +kubebuilder:default=auto
 	// +optional
 	Schema FieldSchema `json:"schema,omitempty"`
-	// time field, for example @timestamp.
+	// time is the name of the timestamp field, for example @timestamp.
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
 	Time string `json:"time,omitempty"`
-	// message field, for example message or log.
+	// message is the name of the message field, for example message or log.
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
 	Message string `json:"message,omitempty"`
-	// namespace field.
+	// namespace is the name of the namespace field.
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
 	Namespace string `json:"namespace,omitempty"`
-	// pod field.
+	// pod is the name of the Pod field.
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
 	Pod string `json:"pod,omitempty"`
-	// container field.
+	// container is the name of the container field.
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
 	Container string `json:"container,omitempty"`
-	// node field.
+	// node is the name of the node field.
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
 	Node string `json:"node,omitempty"`
-	// level field.
+	// level is the name of the log level field.
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
 	Level string `json:"level,omitempty"`
 }
 
-// ElasticsearchBackend is where an Elasticsearch or OpenSearch is.
+// ElasticsearchBackend configures an Elasticsearch or OpenSearch server.
 type ElasticsearchBackend struct {
-	// url of the server, with the path prefix if it has one, for example https://elasticsearch.logging:9200.
+	// url of the server, including its path prefix if it has one, for example https://elasticsearch.logging:9200.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('@')",message="url must be an http or https URL without credentials"
 	URL string `json:"url"`
-	// index to search: a name, an alias, a data stream, or a pattern with *. Default logs-*.
+	// index to search: a name, an alias, a data stream, or a pattern with *. Defaults to logs-*.
 	// +kubebuilder:validation:MaxLength=255
 	// +kubebuilder:validation:Pattern=`^[a-z0-9.*][a-z0-9._*,-]*$`
 	// +kubebuilder:default="logs-*"
 	// +optional
 	Index string `json:"index,omitempty"`
-	// writeIndex is where routed lines and the marker of the round trip are written: an index or a data stream. Default
+	// writeIndex is the index or data stream that routed lines and probe markers are written to. Defaults to
 	// logs-kubeops-default.
 	// +kubebuilder:validation:MaxLength=255
 	// +kubebuilder:validation:Pattern=`^[a-z0-9][a-z0-9._-]*$`
 	// +kubebuilder:default="logs-kubeops-default"
 	// +optional
 	WriteIndex string `json:"writeIndex,omitempty"`
-	// dataView asks for a data view of Kibana, or an index pattern of OpenSearch Dashboards, for index. Default: none is made.
+	// dataView requests a Kibana data view, or an OpenSearch Dashboards index pattern, for index. None by default.
 	// +optional
 	DataView *DataView `json:"dataView,omitempty"`
 }
 
-// DataView says where a data view is made. It is called with spec.auth and spec.tls, and stays when the LogBackend is deleted,
-// since people may have saved searches over it.
+// DataView configures a data view. It is created with spec.auth and spec.tls. It is not deleted with the LogBackend,
+// because saved searches may depend on it.
 type DataView struct {
-	// url of Kibana or OpenSearch Dashboards, with its base path, and with /s/<space> for another space than the default one, for
-	// example https://kibana.logging:5601.
+	// url of Kibana or OpenSearch Dashboards including its base path, and /s/<space> for a space other than the default
+	// one, for example https://kibana.logging:5601.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('@')",message="url must be an http or https URL without credentials"
 	URL string `json:"url"`
 }
 
-// LokiBackend is where a Loki is.
+// LokiBackend configures a Loki server.
 type LokiBackend struct {
-	// url of the server or of its gateway, for example http://loki-gateway.logging.
+	// url of the server or its gateway, for example http://loki-gateway.logging.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('@')",message="url must be an http or https URL without credentials"
 	URL string `json:"url"`
-	// tenant, sent as X-Scope-OrgID. Default: none is sent.
+	// tenant is sent as X-Scope-OrgID. By default the header is not sent.
 	// +kubebuilder:validation:MaxLength=150
 	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9!._*'()-]+$`
 	// +optional
 	Tenant string `json:"tenant,omitempty"`
 }
 
-// VictoriaLogsBackend is where a VictoriaLogs is.
+// VictoriaLogsBackend configures a VictoriaLogs server.
 type VictoriaLogsBackend struct {
 	// url of the server, for example http://victoria-logs.logging:9428.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && !self.contains('@')",message="url must be an http or https URL without credentials"
 	URL string `json:"url"`
-	// tenant: accountID or accountID:projectID, sent as the headers AccountID and ProjectID. Default 0:0.
+	// tenant in the form accountID or accountID:projectID, sent as the headers AccountID and ProjectID. Defaults to 0:0.
 	// +kubebuilder:validation:Pattern=`^[0-9]{1,10}(:[0-9]{1,10})?$`
 	// +optional
 	Tenant string `json:"tenant,omitempty"`
 }
 
-// CollectorType is the collector that a route is made for.
+// CollectorType is the log collector that runs on the nodes.
 // +kubebuilder:validation:Enum=vector;fluentd
 type CollectorType string
 
@@ -158,9 +158,9 @@ const (
 	CollectorFluentd CollectorType = "fluentd"
 )
 
-// LogSelector selects Pods whose lines are meant. All fields that are set must match.
+// LogSelector selects the Pods and containers whose lines are collected. All fields that are set must match.
 type LogSelector struct {
-	// namespaces by name. Empty means all.
+	// namespaces to select, by name. Defaults to all.
 	// +kubebuilder:validation:MaxItems=256
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
@@ -168,11 +168,11 @@ type LogSelector struct {
 	// +listType=set
 	// +optional
 	Namespaces []string `json:"namespaces,omitempty"`
-	// podLabels that a Pod must carry, each with this value.
+	// podLabels that the Pod must have, with these values.
 	// +kubebuilder:validation:MaxProperties=32
 	// +optional
 	PodLabels map[string]string `json:"podLabels,omitempty"`
-	// containers by name. Empty means all.
+	// containers to select, by name. Defaults to all.
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
@@ -181,28 +181,27 @@ type LogSelector struct {
 	Containers []string `json:"containers,omitempty"`
 }
 
-// LogCollection says which lines of this cluster's Pods are routed to the back end, and what is done to them.
+// LogCollection selects the log lines of this cluster that are routed to the backend, and how they are processed.
 type LogCollection struct {
-	// collector that does it: vector or fluentd.
+	// collector to use: vector or fluentd. Defaults to vector.
 	// +kubebuilder:default=vector
 	// +optional
 	Collector CollectorType `json:"collector,omitempty"`
-	// include selects Pods; a Pod that one of them matches is collected. Empty means every Pod of the namespace of this
-	// resource; other namespaces are collected only where the manager allows this namespace to (flag
-	// --log-collection-namespaces).
+	// include selects Pods to collect from; a Pod must match one of the selectors. Defaults to all Pods of the namespace of this
+	// resource. Other namespaces can be selected only if the manager's configuration allows it for this namespace.
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=atomic
 	// +optional
 	Include []LogSelector `json:"include,omitempty"`
-	// exclude selects Pods that are left out; it wins over include.
+	// exclude selects Pods to leave out. It takes precedence over include.
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=atomic
 	// +optional
 	Exclude []LogSelector `json:"exclude,omitempty"`
-	// parseJSON makes fields of lines that are JSON objects.
+	// parseJSON parses lines that are JSON objects into fields.
 	// +optional
 	ParseJSON bool `json:"parseJSON,omitempty"`
-	// dropFields are removed from each line's event, for example kubernetes.pod_annotations.
+	// dropFields lists fields to remove from each event, for example kubernetes.pod_annotations.
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=128
@@ -210,7 +209,7 @@ type LogCollection struct {
 	// +listType=set
 	// +optional
 	DropFields []string `json:"dropFields,omitempty"`
-	// redact replaces what matches one of these regular expressions (RE2) by [redacted] before a line leaves the node.
+	// redact lists regular expressions (RE2). Matches are replaced with [redacted] before a line leaves the node.
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=512
@@ -219,119 +218,122 @@ type LogCollection struct {
 	Redact []string `json:"redact,omitempty"`
 }
 
-// LogBackendSpec says where logs are, how to ask for them, and what is routed there.
-// +kubebuilder:validation:XValidation:rule="has(self.elasticsearch) == (self.type == 'elasticsearch')",message="set elasticsearch with type elasticsearch, and only then"
-// +kubebuilder:validation:XValidation:rule="has(self.loki) == (self.type == 'loki')",message="set loki with type loki, and only then"
-// +kubebuilder:validation:XValidation:rule="has(self.victorialogs) == (self.type == 'victorialogs')",message="set victorialogs with type victorialogs, and only then"
+// LogBackendSpec defines the log server, how to access it, and the lines that are routed to it.
+// +kubebuilder:validation:XValidation:rule="has(self.elasticsearch) == (self.type == 'elasticsearch')",message="elasticsearch must be set if and only if type is elasticsearch"
+// +kubebuilder:validation:XValidation:rule="has(self.loki) == (self.type == 'loki')",message="loki must be set if and only if type is loki"
+// +kubebuilder:validation:XValidation:rule="has(self.victorialogs) == (self.type == 'victorialogs')",message="victorialogs must be set if and only if type is victorialogs"
 type LogBackendSpec struct {
-	// suspend stops the round trips and leaves what was routed as it is; what the last one found stays in status.
+	// suspend stops probes. Log routing continues, and the status of the last probe is kept.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 	// type of the server: elasticsearch (also OpenSearch), loki or victorialogs.
 	Type LogBackendType `json:"type"`
-	// elasticsearch is where the server is; for type elasticsearch.
+	// elasticsearch configures the server. Required for type elasticsearch, forbidden otherwise.
 	// +optional
 	Elasticsearch *ElasticsearchBackend `json:"elasticsearch,omitempty"`
-	// loki is where the server is; for type loki.
+	// loki configures the server. Required for type loki, forbidden otherwise.
 	// +optional
 	Loki *LokiBackend `json:"loki,omitempty"`
-	// victorialogs is where the server is; for type victorialogs.
+	// victorialogs configures the server. Required for type victorialogs, forbidden otherwise.
 	// +optional
 	VictoriaLogs  *VictoriaLogsBackend `json:"victorialogs,omitempty"`
 	BackendAccess `json:",inline"`
-	// probe says how the back end is proven: ReadWrite writes one line in each round trip and reads it back, ReadOnly only
-	// searches. Default ReadWrite.
+	// probe selects how the backend is probed: ReadWrite writes one marker line per probe and reads it back, ReadOnly only
+	// searches. Defaults to ReadWrite.
 	// +kubebuilder:default=ReadWrite
 	// +optional
 	Probe ProbeMode `json:"probe,omitempty"`
-	// fields maps the names of fields. Default: found out from what is stored.
+	// fields overrides the names of document fields. Detected by default.
 	// +optional
 	Fields *LogFields `json:"fields,omitempty"`
-	// retention that is wanted. Condition RetentionMatches says whether the back end keeps logs that long, and no longer.
-	// It is compared, never set. Default: not compared.
+	// retention that is expected. Condition RetentionMatches compares it with the retention of the backend, which KubeOps
+	// never changes. Not compared by default.
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1h') && duration(self) <= duration('87840h')",message="retention must be between 1h and 87840h"
 	// +optional
 	Retention *metav1.Duration `json:"retention,omitempty"`
-	// grafana asks for a data source that leads here. Default: none.
+	// grafana requests a Grafana data source for this backend. None by default.
 	// +optional
 	Grafana *GrafanaDataSource `json:"grafana,omitempty"`
-	// collect says which lines of this cluster are routed here. Default: none, the back end is only read.
+	// collect selects the log lines of this cluster to route to this backend. None by default.
 	// +optional
 	Collect *LogCollection `json:"collect,omitempty"`
 }
 
-// Conditions of a LogBackend that take no part in Ready.
+// Conditions of a LogBackend that do not affect Ready.
 const (
-	// ConditionRetentionMatches is on a LogBackend with spec.retention.
+	// ConditionRetentionMatches is set on a LogBackend with spec.retention.
 	ConditionRetentionMatches = "RetentionMatches"
-	// ConditionCollectionReady is on a LogBackend with spec.collect: True once the collectors run with its routes.
+	// ConditionCollectionReady is set on a LogBackend with spec.collect. It is True once the collectors run with its
+	// routes.
 	ConditionCollectionReady = "CollectionReady"
-	// ConditionDataViewReady is on a LogBackend with spec.elasticsearch.dataView: True once the data view is there.
+	// ConditionDataViewReady is set on a LogBackend with spec.elasticsearch.dataView. It is True once the data view exists.
 	ConditionDataViewReady = "DataViewReady"
 )
 
-// ShardCounts of an Elasticsearch or OpenSearch cluster.
+// ShardCounts is the number of shards of an Elasticsearch or OpenSearch cluster.
 type ShardCounts struct {
-	// active shards.
+	// active is the number of active shards.
 	Active int32 `json:"active"`
-	// unassigned shards.
+	// unassigned is the number of unassigned shards.
 	Unassigned int32 `json:"unassigned"`
 }
 
-// LogBackendStatus is what the last round trip found.
+// LogBackendStatus is the observed state of a LogBackend.
 type LogBackendStatus struct {
-	// observedGeneration is the generation of the spec that the conditions speak of.
+	// observedGeneration is the generation that the conditions refer to.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready, Reconciling and Stalled; RetentionMatches and CollectionReady where they are asked for.
+	// conditions: Ready, Reconciling and Stalled; RetentionMatches, CollectionReady, DataViewReady and DataSourceReady if
+	// the spec requests them.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// lastProbeTime is when the last round trip began.
+	// lastProbeTime is the start time of the last probe.
 	// +optional
 	LastProbeTime *metav1.Time `json:"lastProbeTime,omitempty"`
-	// lastHandledRequest is the value of the annotation kubeops.io/requested-at that was handled last.
+	// lastHandledRequest is the last handled value of the annotation kubeops.io/requested-at.
 	// +optional
 	LastHandledRequest string `json:"lastHandledRequest,omitempty"`
-	// version that the server tells, if it does.
+	// version of the server, if it reports one.
 	// +optional
 	Version string `json:"version,omitempty"`
 	// flavor of the server: elasticsearch, opensearch, loki, victorialogs or unknown.
 	// +optional
 	Flavor string `json:"flavor,omitempty"`
-	// health as the server tells it: green, yellow or red of a cluster, ready otherwise.
+	// health reported by the server: green, yellow or red for a cluster, ready otherwise.
 	// +optional
 	Health string `json:"health,omitempty"`
-	// shards of the cluster, where it has any.
+	// shards of the cluster, if it has any.
 	// +optional
 	Shards *ShardCounts `json:"shards,omitempty"`
-	// warnings about the back end that do not keep it from working, such as a disk over its low watermark.
+	// warnings that do not prevent the backend from working, such as a disk above its low watermark.
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=512
 	// +listType=atomic
 	// +optional
 	Warnings []string `json:"warnings,omitempty"`
-	// ingestLag is how long it took until the marker that was written could be read, to the millisecond.
+	// ingestLag is the time until the probe marker could be read back, in millisecond resolution.
 	// +optional
 	IngestLag *metav1.Duration `json:"ingestLag,omitempty"`
-	// queryLatency of the last round trip's search, to the millisecond.
+	// queryLatency of the last probe's search, in millisecond resolution.
 	// +optional
 	QueryLatency *metav1.Duration `json:"queryLatency,omitempty"`
-	// retention that the back end applies, as it words it, for example 30d.
+	// retention of the backend, in its own notation, for example 30d.
 	// +optional
 	Retention string `json:"retention,omitempty"`
-	// schema of the fields that was found out.
+	// schema of the fields that was detected.
 	// +optional
 	Schema FieldSchema `json:"schema,omitempty"`
-	// capabilities of this back end, such as search, tail, histogram, labels, write, retention.
+	// capabilities of this backend, such as search, tail, histogram, labels, write, retention.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	// +optional
 	Capabilities []string `json:"capabilities,omitempty"`
 }
 
-// LogBackend is a server that logs are read from, and routed to. It is Ready after a line was written and read back.
+// LogBackend is a log server that logs are read from and routed to. It is Ready once a probe has written a line and read it
+// back.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -347,9 +349,9 @@ type LogBackend struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec says where logs are, how to ask for them, and what is routed there.
+	// spec defines the log server, how to access it, and the lines that are routed to it.
 	Spec LogBackendSpec `json:"spec"`
-	// status is what the last round trip found.
+	// status is the observed state.
 	// +kubebuilder:default={observedGeneration:-1}
 	Status LogBackendStatus `json:"status,omitempty"`
 }

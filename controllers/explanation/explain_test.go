@@ -247,7 +247,7 @@ func TestAnExplanationIsWrittenOnce(t *testing.T) {
 	}
 	report = w.Newest()
 	report.Explanations = report.Explanations[1:]
-	if err := w.Client.Update(t.Context(), report.DeepCopy()); err == nil || !strings.Contains(err.Error(), "never taken away") {
+	if err := w.Client.Update(t.Context(), report.DeepCopy()); err == nil || !strings.Contains(err.Error(), "cannot be removed") {
 		t.Errorf("an explanation was taken away: %v", err)
 	}
 	w.Change(func(i *v1alpha1.Inspection) { i.Spec.AI = nil })

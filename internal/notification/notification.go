@@ -122,7 +122,7 @@ func (c *Composer) passesNow(f v1alpha1.Finding) bool {
 // fixed root causes that are gone since the report before. To an Alertmanager an alert of another severity is another alert, so that
 // those that findings had in the report before end, too.
 func (c *Composer) fixed(r *v1alpha1.InspectionReport) (told []notify.Finding) {
-	if !c.spec.Filter.TellsFixed() && c.spec.Type != v1alpha1.ChannelAlertmanager {
+	if !c.spec.Filter.IncludesFixed() && c.spec.Type != v1alpha1.ChannelAlertmanager {
 		return nil
 	}
 	for _, f := range r.Fixed {
@@ -144,7 +144,7 @@ func (c *Composer) fixed(r *v1alpha1.InspectionReport) (told []notify.Finding) {
 // passes says whether the filter lets a root cause through; symptoms never pass.
 func (c *Composer) passes(causedBy string, severity v1alpha1.Severity, category v1alpha1.Category) bool {
 	f := c.spec.Filter
-	return causedBy == "" && severity.Rank() <= f.Least().Rank() && (len(f.Categories) == 0 || slices.Contains(f.Categories, category))
+	return causedBy == "" && severity.Rank() <= f.LowestSeverity().Rank() && (len(f.Categories) == 0 || slices.Contains(f.Categories, category))
 }
 
 // Data is what templates see.
