@@ -242,7 +242,7 @@ func TestAnExplanationIsWrittenOnce(t *testing.T) {
 	w.Settle(w.reconciler(w.explaining()))
 	report := w.Newest()
 	report.Explanations[0].Summary = "All is well."
-	if err := w.Client.Update(t.Context(), report.DeepCopy()); err == nil || !strings.Contains(err.Error(), "written once") {
+	if err := w.Client.Update(t.Context(), report.DeepCopy()); err == nil || !strings.Contains(err.Error(), "immutable") {
 		t.Errorf("an explanation was changed: %v", err)
 	}
 	report = w.Newest()

@@ -27,7 +27,7 @@ func TestTheAPIServerRefusesWhatCannotBeMeant(t *testing.T) {
 		"a zone without a schedule":              {v1alpha1.InspectionSpec{TimeZone: "UTC"}, "only with a schedule"},
 		"an ignore rule":                         {spec: v1alpha1.InspectionSpec{Ignore: []v1alpha1.IgnoreRule{good}}},
 		"one rule with and one without a reason": {v1alpha1.InspectionSpec{Ignore: []v1alpha1.IgnoreRule{good, {Check: "x"}}}, "reason"},
-		"one rule that would hide everything":    {v1alpha1.InspectionSpec{Ignore: []v1alpha1.IgnoreRule{good, {Reason: "all"}}}, "hide everything"},
+		"one rule that would hide everything":    {v1alpha1.InspectionSpec{Ignore: []v1alpha1.IgnoreRule{good, {Reason: "all"}}}, "at least one of check, namespace and name"},
 		"too many reports":                       {v1alpha1.InspectionSpec{KeepReports: 101}, "keepReports"},
 		"a namespace twice":                      {v1alpha1.InspectionSpec{Namespaces: []string{"a", "a"}}, "Duplicate"},
 		"an empty check among good ones":         {v1alpha1.InspectionSpec{Checks: &v1alpha1.CheckSelection{Include: []string{"pod-*", ""}}}, "include[1]"},
@@ -79,19 +79,19 @@ func TestAReportIsWrittenOnce(t *testing.T) {
 		t.Errorf("labels may change: %v", err)
 	}
 	report.Findings[0].Message = "another"
-	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
+	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "immutable") {
 		t.Errorf("findings were changed: %v", err)
 	}
 	report.Findings[0].Message, report.Summary.Score = "m", 1
-	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
+	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "immutable") {
 		t.Errorf("the summary was changed: %v", err)
 	}
 	report.Summary.Score, report.Findings = 0, nil
-	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
-		t.Errorf("the findings were taken away: %v", err)
+	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "immutable") {
+		t.Errorf("the findings were removed: %v", err)
 	}
 	report.Findings, report.Gaps = []v1alpha1.Finding{finding}, []v1alpha1.Gap{{Cluster: "local", Source: "pods", Reason: "Forbidden", Message: "m"}}
-	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "written once") {
+	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "immutable") {
 		t.Errorf("a gap was added: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-// Package build compiles Kubernetes: one program, linked under the name of each component.
+// Package build compiles Kubernetes into one program, which is linked under the name of each component.
 package build
 
 import (
@@ -17,20 +17,20 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/report"
 )
 
-// Components are the names that the built program answers to.
+// Components returns the names that the built program can be started as.
 func Components() []string {
 	return []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl", "kwok"}
 }
 
-// Result is a finished build.
+// Result of a build.
 type Result struct {
-	// Folder holds a link for each component.
+	// Folder contains a link for each component.
 	Folder string
 	// Version is the version of Kubernetes.
 	Version string
 }
 
-// Build makes the program unless it is there already, made of the same sources.
+// Build compiles the program unless it already exists and is built from the same sources.
 func Build(ctx context.Context, log *report.Log, root place.Root, module string) (Result, error) {
 	gomod, err := os.ReadFile(filepath.Join(module, "go.mod"))
 	if err != nil {
@@ -50,20 +50,20 @@ func Build(ctx context.Context, log *report.Log, root place.Root, module string)
 		return result, nil
 	}
 	lock, err := filelock.Acquire(ctx, filepath.Join(result.Folder, ".lock"), func() {
-		log.Say("Another build of Kubernetes is under way; waiting for it.")
+		log.Say("Another build of Kubernetes is in progress; waiting for it.")
 	})
 	if err != nil {
 		return Result{}, err
 	}
 	defer lock.Release()
-	if c.isThere(wanted) { // the other one made it
+	if c.isThere(wanted) { // built by the other process
 		return result, nil
 	}
 	return result, c.run(ctx, wanted)
 }
 
-// flags must stay the same in every caller, or Go's build cache is of no use. The -X flags set the version that the
-// components report, without which their checks of version skew go wrong.
+// flags must be the same for every caller, or Go's build cache does not help. The -X flags set the version that the components
+// report, which their version skew checks need.
 func flags(full, major, minor string) []string {
 	set := func(name, value string) string { return " -X k8s.io/component-base/version." + name + "=" + value }
 	return []string{
@@ -94,13 +94,13 @@ func (c compilation) isThere(stamp string) bool {
 	return true
 }
 
-// run compiles into a new file and puts it in place at the end: running clusters keep the old one, and a build that
-// fails leaves a working program where it was.
+// run compiles into a new file and renames it at the end: running clusters keep the old program, and a failed build does not
+// replace a working one.
 func (c compilation) run(ctx context.Context, stamp string) error {
 	start := time.Now()
 	c.log.Say("Building Kubernetes in %s (once; 10 to 15 minutes on 2 cores, less with a warm build cache).", c.folder)
 	next := filepath.Join(c.folder, ".kube.next")
-	defer func() { _ = os.Remove(next) }() // gone already if all went well
+	defer func() { _ = os.Remove(next) }() // does not exist after success
 	if err := c.compile(ctx, next); err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (c compilation) run(ctx context.Context, stamp string) error {
 }
 
 func (c compilation) compile(ctx context.Context, output string) error {
-	c.log.Say("listing the packages (downloads the modules that are missing)")
+	c.log.Say("listing packages (downloads missing modules)")
 	total, err := c.count(ctx)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (c compilation) compile(ctx context.Context, output string) error {
 	return nil
 }
 
-// count is the number of packages that there are in all, for the progress.
+// count returns the number of packages in the build, for the progress.
 func (c compilation) count(ctx context.Context) (int, error) {
 	cmd := c.command(ctx, "list", "-deps", "./cmd/kube")
 	var stderr strings.Builder
@@ -154,8 +154,8 @@ func (c compilation) count(ctx context.Context) (int, error) {
 	return strings.Count(string(out), "\n"), nil
 }
 
-// command is a go command in the module, whatever workspace the caller is in. An interrupt goes to the compiler as
-// well, so that go has the time to remove its temporary files.
+// command returns a go command that runs in the module and ignores the caller's workspace. An interrupt is passed on, to let go
+// remove its temporary files.
 func (c compilation) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = c.module

@@ -11,17 +11,18 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/report"
 )
 
-// pause is the time between two lines of progress: often enough to see that it goes on, seldom enough for a CI log.
+// pause between two lines of progress: short enough to see progress, long enough for a CI log.
 const pause = 10 * time.Second
 
-// follow reads the output of `go build -v`, one line for each compiled package, until its end, and says every now and
-// then how far it is. It gives back the last lines that are no package: the compiler's errors.
+// follow reads the output of `go build -v`, one line per compiled package, and logs the progress. It returns the last lines that
+// are not packages, which are the compiler's errors.
 func follow(lines io.Reader, total int, log *report.Log) string {
 	start := time.Now()
 	var done atomic.Int64
 	stop := make(chan struct{})
 	defer close(stop)
 	go func() {
+		progress := estimate{total: total}
 		tick := time.NewTicker(pause)
 		defer tick.Stop()
 		for {
@@ -29,7 +30,7 @@ func follow(lines io.Reader, total int, log *report.Log) string {
 			case <-stop:
 				return
 			case <-tick.C:
-				log.Say("compiling: %d of about %d packages, %s", done.Load(), total, report.Seconds(time.Since(start)))
+				log.Say("%s", progress.line(time.Since(start), int(done.Load())))
 			}
 		}
 	}()
@@ -44,7 +45,7 @@ func follow(lines io.Reader, total int, log *report.Log) string {
 	return strings.Join(other, "\n")
 }
 
-// isPackage tells an import path from a message. Messages have blanks; "# path" announces an error in that package.
+// isPackage distinguishes an import path from a message. Messages contain blanks; "# path" precedes errors in that package.
 func isPackage(line string) bool {
 	return regexp.MustCompile(`^[\w.~/-]+$`).MatchString(line)
 }

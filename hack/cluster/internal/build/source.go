@@ -12,7 +12,7 @@ import (
 	"strconv"
 )
 
-// sources are the files that decide what is built. The checksums in go.sum stand for the code of all requirements.
+// sources returns the files that determine the build. The checksums in go.sum cover the code of all dependencies.
 func sources(module string) ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(module, "cmd", "kube", "*.go"))
 	if err != nil {
@@ -22,8 +22,8 @@ func sources(module string) ([]string, error) {
 	return append(files, filepath.Join(module, "go.mod"), filepath.Join(module, "go.sum")), nil
 }
 
-// stamp is a checksum of the sources and of everything else that decides about the result (the command, the Go
-// version, the system). File times are left out, since a fresh checkout changes them all.
+// stamp returns a checksum of the sources and of everything else that determines the result: the command, the Go version, the
+// system. It ignores file times, since a fresh checkout changes them.
 func stamp(module string, conditions ...string) (string, error) {
 	files, err := sources(module)
 	if err != nil {
@@ -44,7 +44,7 @@ func stamp(module string, conditions ...string) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// version reads the version of Kubernetes out of go.mod, so that it stands at one place only.
+// version reads the version of Kubernetes from go.mod, the only place that defines it.
 func version(gomod []byte) (full, major, minor string, err error) {
 	found := regexp.MustCompile(`(?m)^\s*k8s\.io/kubernetes (v(\d+)\.(\d+)\.\d+\S*)`).FindSubmatch(gomod)
 	if found == nil {
