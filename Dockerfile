@@ -1,4 +1,4 @@
-# The manager's image. Local clusters need no Docker: `bin/cluster load-image` packs the same program.
+# The image of the manager. Local clusters do not need Docker: `bin/cluster load-image` builds an image of the same program.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures an inspection of large simulated clusters against a floor; see hack/bench. SIZES are numbers of Pods. Each size
-# has a cluster of its own, which is removed afterwards (KEEP=1 keeps it, and the next run uses it again).
+# Benchmarks inspections of large simulated clusters against a baseline; see hack/bench. SIZES are numbers of Pods. Each size gets its own
+# cluster, which is removed afterwards (KEEP=1 keeps it for the next run).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BIN=${BIN:-$PWD/bin}
@@ -13,7 +13,7 @@ step() { printf '\n\033[1m==> %s\033[0m\n' "$*" >&2; }
 results=()
 for pods in $SIZES; do
 	name=bench-$pods
-	# Ten Pods for each node, as the cluster that the ratios were set on, and at most 1,000 nodes.
+	# Ten Pods per node, as in the cluster that the expected ratios were measured on, and at most 1,000 nodes.
 	nodes=$((pods / 10 < 1000 ? pods / 10 : 1000))
 	step "$pods Pods on $nodes simulated nodes"
 	kubeconfig=$(cluster up --name "$name" --node simulated --nodes "$nodes")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job, from nothing to a report: a local cluster, the operator in it, a small shop that fails in many ways, and
-# what KubeOps makes of it. With KUBEOPS_USE_KUBECONFIG=1 it uses the cluster of $KUBECONFIG instead of making one.
+# Starts a local cluster, installs the operator, deploys a small shop that fails in many ways, and prints the report. With
+# KUBEOPS_USE_KUBECONFIG=1 it uses the cluster in $KUBECONFIG instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BIN=${BIN:-$PWD/bin}
@@ -13,10 +13,10 @@ cluster() { "$BIN/cluster" --root "$BIN" "$@"; }
 
 node=existing
 if [[ ${KUBEOPS_USE_KUBECONFIG:-} == 1 ]]; then
-	step "The cluster of ${KUBECONFIG:?set KUBECONFIG to the cluster that the demo may write to}"
+	step "Using the cluster in ${KUBECONFIG:?set KUBECONFIG to a cluster that the demo can write to}"
 	command -v kubectl >/dev/null || PATH=$(cluster build):$PATH
 else
-	step "A local Kubernetes cluster"
+	step "Starting a local Kubernetes cluster"
 	KUBE=$(cluster build)
 	PATH=$KUBE:$PATH
 	KUBECONFIG=$(cluster up --name "$NAME")
@@ -24,33 +24,33 @@ else
 	node=$(cluster status --name "$NAME" -o json | sed -n 's/.*"node": *"\([a-z]*\)".*/\1/p')
 fi
 
-# overlay FOLDER BASE MORE writes a kustomization on top of one of the project's.
+# overlay FOLDER BASE MORE writes a kustomization that extends one of this repository.
 overlay() {
 	mkdir -p "$WORK/$1"
 	printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../../../%s]\n%s\n' "$2" "$3" >"$WORK/$1/kustomization.yaml"
 }
 
-step "KubeOps: resources, rights and the manager"
+step "Installing KubeOps: CRDs, RBAC and the manager"
 if [[ $node == real ]]; then
-	# The image's tag follows from the program, so that a changed manager is rolled out and an unchanged one is not.
+	# The image tag is a hash of the binary, so only a changed manager is rolled out.
 	tag=$(sha256sum "$BIN/manager" | cut -c1-12)
 	cluster load-image --name "$NAME" "kubeops.local/manager:$tag" --binary "$BIN/manager"
 	overlay kubeops config/default "images: [{name: kubeops.local/manager, newTag: \"$tag\"}]"
 	kubectl apply --server-side -k "$WORK/kubeops" >/dev/null
 	kubectl -n kubeops-system rollout status deployment/kubeops-manager --timeout=120s
 else
-	# The manager's image is not on these nodes: the same program runs as a process beside the cluster.
+	# These nodes cannot load the image, so the manager runs as a local process.
 	overlay kubeops config/default "replicas: [{name: kubeops-manager, count: 0}]"
 	kubectl apply --server-side -k "$WORK/kubeops" >/dev/null
 	"$BIN/manager" --leader-elect=false --metrics-bind-address=127.0.0.1:0 --health-probe-bind-address=127.0.0.1:0 \
 		>"$WORK/manager.log" 2>&1 &
 	manager=$!
 	trap 'kill $manager 2>/dev/null || true' EXIT
-	echo "the manager runs as process $manager, its log is $WORK/manager.log" >&2
+	echo "the manager runs as process $manager; log: $WORK/manager.log" >&2
 fi
 kubectl wait --for=condition=Established crd/inspections.kubeops.io crd/inspectionreports.kubeops.io --timeout=30s >/dev/null
 
-step "A small shop, most of it broken (config/samples/demo)"
+step "Deploying a small shop, most of it broken (config/samples/demo)"
 images=""
 if [[ $node == existing ]]; then
 	images='images: [{name: kubeops.local/busybox, newName: busybox, newTag: "1"}]'
@@ -58,9 +58,9 @@ fi
 overlay shop config/samples/demo "$images"
 kubectl apply --server-side -k "$WORK/shop" >/dev/null
 if [[ $node == simulated ]]; then
-	echo "simulated Pods neither crash nor pull: only what needs no real node will be found" >&2
+	echo "simulated Pods neither crash nor pull images, so only failures that need no real node are found" >&2
 else
-	echo "waiting until the failures have shown themselves" >&2
+	echo "waiting for the failures to appear" >&2
 	kubectl -n shop wait --for=condition=Progressing=false --timeout=180s \
 		deployment/{cart,recommendations,checkout,reviews} >/dev/null
 	kubectl -n shop-batch wait --for=condition=Progressing=false --timeout=180s deployment/resizer >/dev/null
@@ -69,7 +69,7 @@ else
 	kubectl -n shop rollout status deployment/web --timeout=60s >/dev/null
 fi
 
-step "The inspection"
+step "Inspecting"
 request=$(date +%s.%N)
 kubectl -n shop annotate --overwrite inspection/everything "kubeops.io/requested-at=$request" >/dev/null
 kubectl -n shop wait --for="jsonpath={.status.lastHandledRequest}=$request" inspection/everything --timeout=120s >/dev/null
@@ -84,13 +84,13 @@ fi
 
 cat <<TEXT
 
-What to try next
+Next steps
   export KUBECONFIG=$KUBECONFIG PATH=$(dirname "$(command -v kubectl)"):\$PATH
-  kubectl -n shop get configmap cart-config -o yaml       # mend the first cause ...
+  kubectl -n shop get configmap cart-config -o yaml       # fix the first root cause ...
   kubectl -n shop patch configmap cart-config -p '{"data":{"DATABASE_URL":"postgres://cart-db/cart"}}'
-  bin/kubeops inspect -n shop                             # ... and see what it broke come back to life
-  kubectl explain inspection.spec                         # everything an Inspection can be told
-  bin/kubeops checks                                      # what is looked for
-  make demo AI=1                                          # a real, very small language model explains the root causes
+  bin/kubeops inspect -n shop                             # ... and see its symptoms disappear
+  kubectl explain inspection.spec                         # all fields of an Inspection
+  bin/kubeops checks                                      # all checks
+  make demo AI=1                                          # root causes explained by a small local language model
   make demo-down                                          # remove the cluster
 TEXT

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fetches or builds each real server that the tests use, once, into bin/servers: `hack/servers.sh [NAME...]`. One script for
-# each server stands in hack/servers; it gets its folder, which is moved into place only when the script succeeded.
+# Downloads or builds the servers that the tests use, once, into bin/servers: `hack/servers.sh [NAME...]`. hack/servers has one script per
+# server. It runs in a temporary folder, which is moved into place only if the script succeeds.
 set -euo pipefail
 cd "$(dirname "$0")"
 BIN=${BIN:-$PWD/../bin}
@@ -13,15 +13,15 @@ if [[ ${#names[@]} == 0 ]]; then
 fi
 for name in "${names[@]}"; do
 	script=$PWD/servers/$name.sh
-	[[ -f $script ]] || { echo "There is no server $name; there are:" servers/*.sh >&2; exit 2; }
-	# A script that changed makes its server anew.
+	[[ -f $script ]] || { echo "unknown server $name; available:" servers/*.sh >&2; exit 2; }
+	# A changed script rebuilds its server.
 	stamp=$(sha256sum "$script" | cut -c1-16)
 	[[ $(cat "$SERVERS/$name/.stamp" 2>/dev/null) == "$stamp" ]] && continue
-	echo "Getting $name into bin/servers (once)" >&2
+	echo "Installing $name into bin/servers (once)" >&2
 	rm -rf "$SERVERS/.$name"
 	mkdir -p "$SERVERS/.$name"
 	(cd "$SERVERS/.$name" && bash -euo pipefail "$script" >"$SERVERS/$name.log" 2>&1) || {
-		echo "Getting $name failed; the end of bin/servers/$name.log:" >&2
+		echo "Installing $name failed; last lines of bin/servers/$name.log:" >&2
 		tail -n 20 "$SERVERS/$name.log" >&2
 		exit 1
 	}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Regenerates everything that is made from code, and fails when that changes a file: what is committed must be what the
-# code says. Works in a tree with other changes too, since only the generated files are compared.
+# Regenerates all generated files and fails if that changes one. Only generated files are compared, so other uncommitted changes do
+# not matter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,7 +18,7 @@ make --no-print-directory generate
 after=$(digest)
 if [[ $before != "$after" ]]; then
 	diff <(echo "$before") <(echo "$after") | grep '^[<>]' | awk '{print $3}' | sort -u |
-		sed 's/^/not what the code generates: /' >&2
+		sed 's/^/out of date: /' >&2
 	echo "Run 'make generate' and commit the result." >&2
 	exit 1
 fi
@@ -31,4 +31,4 @@ fi
 for module in . hack/cluster hack/tools; do
 	(cd "$module" && go mod tidy -diff >/dev/null) || { echo "$module: run 'go mod tidy' and commit the result." >&2; exit 1; }
 done
-echo "generated files, formatting and go.mod files are as they should be"
+echo "generated files, formatting and go.mod files are up to date"

@@ -13,8 +13,9 @@ import (
 	"kubeops.io/kubeops/internal/cli"
 )
 
-// collectAt is how much a heap may grow, in percent of what was in use, before garbage is collected. Half of Go's default: an
-// inspection makes most of its garbage while it reads, and its peak is what a pipeline's memory limit must allow.
+// collectAt is the growth of the heap, in percent of the memory in use, that triggers a garbage collection. It is half of
+// Go's default: an inspection produces most of its garbage while reading, and its peak determines the memory limit of a CI
+// job.
 const collectAt = 50
 
 func main() {

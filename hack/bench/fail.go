@@ -12,13 +12,14 @@ import (
 	"k8s.io/client-go/util/retry"
 )
 
-// fail writes into the Pods of a workload what a kubelet would, with the warning that it would leave. Flaws that show by
-// themselves are left alone.
+// fail sets the status of a workload's Pods as a kubelet would, and creates its warning event. Flaws that need no status
+// are skipped.
 func (o workload) fail(ctx context.Context, client kubernetes.Interface) error {
 	if o.status(&corev1.Pod{Spec: o.deployment().Spec.Template.Spec}) == nil {
 		return nil
 	}
-	pods, err := client.CoreV1().Pods(o.namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.SelectorFromSet(o.selector()).String()})
+	options := metav1.ListOptions{LabelSelector: labels.SelectorFromSet(o.selector()).String()}
+	pods, err := client.CoreV1().Pods(o.namespace).List(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -44,13 +45,15 @@ func (o workload) fail(ctx context.Context, client kubernetes.Interface) error {
 	return nil
 }
 
-// status is that of a Pod with the flaw; nil where it shows by itself.
+// status returns the status of a Pod with the flaw, or nil if none is needed.
 func (o workload) status(pod *corev1.Pod) *corev1.PodStatus {
 	status := pod.Status.DeepCopy()
 	for i := range status.Conditions {
 		if t := status.Conditions[i].Type; t == corev1.PodReady || t == corev1.ContainersReady {
-			status.Conditions[i].Status, status.Conditions[i].Reason = corev1.ConditionFalse, "ContainersNotReady"
-			status.Conditions[i].Message, status.Conditions[i].LastTransitionTime = "containers with unready status: [app]", ago(5*time.Minute)
+			status.Conditions[i].Status = corev1.ConditionFalse
+			status.Conditions[i].Reason = "ContainersNotReady"
+			status.Conditions[i].Message = "containers with unready status: [app]"
+			status.Conditions[i].LastTransitionTime = ago(5 * time.Minute)
 		}
 	}
 	container := corev1.ContainerStatus{Name: "app", Image: pod.Spec.Containers[0].Image}
@@ -58,19 +61,24 @@ func (o workload) status(pod *corev1.Pod) *corev1.PodStatus {
 		container.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
 	}
 	ended := func(reason string, code int32) *corev1.ContainerStateTerminated {
-		return &corev1.ContainerStateTerminated{Reason: reason, ExitCode: code, StartedAt: ago(3 * time.Minute), FinishedAt: ago(2 * time.Minute)}
+		return &corev1.ContainerStateTerminated{
+			Reason: reason, ExitCode: code, StartedAt: ago(3 * time.Minute), FinishedAt: ago(2 * time.Minute),
+		}
 	}
 	const backOff = "back-off 5m0s restarting failed container"
 	switch o.flaw {
 	case crashes:
-		container.RestartCount, container.LastTerminationState.Terminated = 7, ended("Error", 1)
+		container.RestartCount = 7
+		container.LastTerminationState.Terminated = ended("Error", 1)
 		waiting("CrashLoopBackOff", backOff)
 	case outOfMemory:
-		container.RestartCount, container.LastTerminationState.Terminated = 7, ended("OOMKilled", 137)
+		container.RestartCount = 7
+		container.LastTerminationState.Terminated = ended("OOMKilled", 137)
 		waiting("CrashLoopBackOff", backOff)
 	case imageMissing:
 		status.Phase = corev1.PodPending
-		waiting("ImagePullBackOff", fmt.Sprintf("Back-off pulling image %q: ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image %q: not found",
+		waiting("ImagePullBackOff", fmt.Sprintf("Back-off pulling image %q: ErrImagePull: rpc error: "+
+			"code = NotFound desc = failed to pull and unpack image %q: not found",
 			container.Image, container.Image))
 	case keyMissing:
 		status.Phase = corev1.PodPending
@@ -93,7 +101,7 @@ func (o workload) status(pod *corev1.Pod) *corev1.PodStatus {
 	return status
 }
 
-// warning is reason and message of the event that the kubelet leaves.
+// warning returns the reason and message of the kubelet's event.
 func (o workload) warning() (reason, message string) {
 	switch o.flaw {
 	case neverReady:
@@ -113,7 +121,8 @@ func warning(pod *corev1.Pod, reason, message string) *corev1.Event {
 		InvolvedObject: corev1.ObjectReference{
 			APIVersion: "v1", Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, FieldPath: "spec.containers{app}",
 		},
-		Type: corev1.EventTypeWarning, Reason: reason, Message: message, Count: 12, Source: corev1.EventSource{Component: "kubelet", Host: pod.Spec.NodeName},
+		Type: corev1.EventTypeWarning, Reason: reason, Message: message, Count: 12,
+		Source:         corev1.EventSource{Component: "kubelet", Host: pod.Spec.NodeName},
 		FirstTimestamp: ago(10 * time.Minute), LastTimestamp: ago(time.Minute),
 	}
 }

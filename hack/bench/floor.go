@@ -18,7 +18,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// floorResult is what reading alone costs; CPU and memory are measured from outside.
+// floorResult is the result of reading only; CPU and memory are measured from outside.
 type floorResult struct {
 	Objects  int     `json:"objects"`
 	Requests int     `json:"requests"`
@@ -26,7 +26,7 @@ type floorResult struct {
 }
 
 // floor lists each kind that an inspection reads once, in pages of 500 as protobuf, one kind after the other, decodes the
-// pages and drops them: what any program must spend that sees every object once.
+// pages and drops them: the minimal cost of a program that sees every object once.
 func floor(ctx context.Context, config *rest.Config, out io.Writer) error {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -46,7 +46,7 @@ func floor(ctx context.Context, config *rest.Config, out io.Writer) error {
 	return json.NewEncoder(out).Encode(result)
 }
 
-// floorKind reads one kind. Secrets are read as metadata, and of Events only warnings, as an inspection does.
+// floorKind reads one kind. As in an inspection, Secrets are read as metadata, and only warnings of Events.
 func floorKind(ctx context.Context, config *rest.Config, client *kubernetes.Clientset, kind facts.Kind, result *floorResult) error {
 	options := metav1.ListOptions{Limit: 500}
 	if kind == facts.Event {
@@ -66,7 +66,9 @@ func floorKind(ctx context.Context, config *rest.Config, client *kubernetes.Clie
 	}
 }
 
-func floorPage(ctx context.Context, config *rest.Config, client *kubernetes.Clientset, kind facts.Kind, options metav1.ListOptions) (int, string, error) {
+func floorPage(
+	ctx context.Context, config *rest.Config, client *kubernetes.Clientset, kind facts.Kind, options metav1.ListOptions,
+) (int, string, error) {
 	gv, err := groupVersion(kind)
 	if err != nil {
 		return 0, "", err

@@ -9,19 +9,19 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// verdict compares a report with what is known to be broken.
+// verdict compares a report with the known failures.
 type verdict struct {
-	// Broken workloads, and how many of them the expected check found.
+	// Broken workloads, and the number that the expected check found.
 	Broken int `json:"broken"`
 	Found  int `json:"found"`
-	// Missed names some that were not found.
+	// Missed has some that were not found.
 	Missed []string `json:"missed,omitempty"`
-	// False are findings of medium severity or worse about healthy workloads, by check.
+	// False are findings of medium severity or higher on healthy workloads, by check.
 	False map[string]int `json:"false,omitempty"`
-	// Practice are findings of low severity or info about healthy workloads, and those about everything else, by check.
+	// Practice are findings of low severity or info on healthy workloads, and those on everything else, by check.
 	Practice map[string]int `json:"practice,omitempty"`
 	Others   map[string]int `json:"others,omitempty"`
-	// Examples of the false ones.
+	// Examples of false findings.
 	Examples []string `json:"examples,omitempty"`
 }
 
@@ -43,7 +43,8 @@ func judge(w world, report *v1alpha1.InspectionReport) verdict {
 		case f.Severity.Rank() <= v1alpha1.SeverityMedium.Rank():
 			v.False[f.Check]++
 			if len(v.Examples) < 10 {
-				v.Examples = append(v.Examples, fmt.Sprintf("%s on %s %s/%s: %s", f.Check, f.Object.Kind, f.Object.Namespace, f.Object.Name, f.Message))
+				example := fmt.Sprintf("%s on %s %s/%s: %s", f.Check, f.Object.Kind, f.Object.Namespace, f.Object.Name, f.Message)
+				v.Examples = append(v.Examples, example)
 			}
 		default:
 			v.Practice[f.Check]++
@@ -61,7 +62,7 @@ func judge(w world, report *v1alpha1.InspectionReport) verdict {
 	return v
 }
 
-// list writes counts by name, the names in order.
+// list formats counts by name, sorted by name.
 func list(counts map[string]int) string {
 	if len(counts) == 0 {
 		return "none"

@@ -16,11 +16,11 @@ import (
 	"k8s.io/client-go/util/retry"
 )
 
-// writers create objects at the same time.
+// writers is the number of concurrent writers.
 const writers = 16
 
-// load fills the cluster, waits until its controllers have nothing more to do, and makes the broken Pods look broken. What is
-// there already stays, so that it can be called again.
+// load fills the cluster, waits until its controllers are idle, and sets the status of the broken Pods. Existing objects
+// are kept, so it can be repeated.
 func load(ctx context.Context, config *rest.Config, w world, patience time.Duration) error {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -47,7 +47,7 @@ func load(ctx context.Context, config *rest.Config, w world, patience time.Durat
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
 
-// each calls f for every item, some at the same time, and ends at the first error.
+// each calls f for every item, some concurrently, and stops at the first error.
 func each[T any](ctx context.Context, items []T, f func(context.Context, T) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -78,16 +78,17 @@ feed:
 	return context.Cause(ctx)
 }
 
-// patiently tries again what a server that is overloaded refused or did not finish: every f here may be called twice.
+// patiently retries requests that an overloaded server rejected or did not complete, so f may be called twice.
 func patiently(ctx context.Context, f func() error) error {
 	backoff := wait.Backoff{Duration: time.Second, Factor: 2, Steps: 6, Cap: 30 * time.Second}
 	return retry.OnError(backoff, func(err error) bool {
-		overloaded := apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err)
+		overloaded := apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) ||
+			apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err)
 		return overloaded && ctx.Err() == nil
 	}, f)
 }
 
-// made ignores that an object is there already.
+// made ignores that an object already exists.
 func made[T any](_ T, err error) error {
 	if apierrors.IsAlreadyExists(err) {
 		return nil
@@ -136,7 +137,7 @@ func (o workload) create(ctx context.Context, client kubernetes.Interface) error
 	return made(client.AppsV1().Deployments(o.namespace).Create(ctx, o.deployment(), metav1.CreateOptions{}))
 }
 
-// settle waits until the Pods exist, and run where they can.
+// settle waits until the Pods exist and are running, where possible.
 func settle(ctx context.Context, client kubernetes.Interface, w world) error {
 	running := 0
 	for _, o := range w.workloads {
@@ -158,8 +159,8 @@ func settle(ctx context.Context, client kubernetes.Interface, w world) error {
 	})
 }
 
-// pace is how long to wait between two looks: looking lists every Pod, which on a small machine takes from the very servers
-// that are waited for.
+// pace is the time between two polls. Each lists all Pods, which on a small machine slows down the servers that are waited
+// for.
 func (w world) pace() time.Duration {
 	return 2*time.Second + time.Duration(w.expectedPods()/2000)*time.Second
 }
@@ -184,8 +185,8 @@ func countPods(ctx context.Context, client kubernetes.Interface) (all, running i
 	}
 }
 
-// quiet waits until the controllers have written what they will: the healthy Deployments are available, the broken ones are
-// not, and the Services know their endpoints. On a small machine the controllers may be minutes behind.
+// quiet waits until the controllers have caught up: healthy Deployments are available, broken ones are not, and Services
+// have endpoints. On a small machine this can take minutes.
 func quiet(ctx context.Context, client kubernetes.Interface, w world) error {
 	say("waiting for the controllers to come to rest")
 	want := map[string]int32{}
@@ -210,7 +211,7 @@ func quiet(ctx context.Context, client kubernetes.Interface, w world) error {
 	})
 }
 
-// lagging counts the objects that controllers have still to write.
+// lagging returns the number of objects that controllers still have to write.
 func lagging(ctx context.Context, client kubernetes.Interface, w world, want map[string]int32) (int, error) {
 	deployments, err := client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -219,7 +220,8 @@ func lagging(ctx context.Context, client kubernetes.Interface, w world, want map
 	behind := 0
 	for i := range deployments.Items {
 		d := &deployments.Items[i]
-		if n, ours := want[d.Namespace+"/"+d.Name]; ours && (d.Status.AvailableReplicas != n || d.Status.ObservedGeneration != d.Generation) {
+		n, ours := want[d.Namespace+"/"+d.Name]
+		if ours && (d.Status.AvailableReplicas != n || d.Status.ObservedGeneration != d.Generation) {
 			behind++
 		}
 	}

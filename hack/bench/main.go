@@ -1,8 +1,8 @@
-// Bench measures an inspection of a large cluster against a floor: reading the same kinds once and dropping them. It fills
-// a cluster of simulated nodes with workloads of which a tenth are broken, in a dozen ways that are known, so that it also
-// tells whether each of them was found and whether anything was said of the healthy ones.
+// Bench compares an inspection of a large cluster with a baseline: reading the same kinds once and dropping them. It fills
+// a cluster of simulated nodes with workloads, a tenth of which are broken in a dozen known ways, and checks whether each
+// of them was found and whether healthy workloads were reported.
 //
-// The figures are ratios to the floor measured in the same run, since machines are shared and noisy.
+// The results are ratios to the baseline of the same run, since machines are shared and noisy.
 package main
 
 import (
@@ -66,7 +66,9 @@ func clientConfig(path string) (*rest.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.QPS, config.UserAgent = -1, "kubeops-bench"
-	config.ContentType, config.AcceptContentTypes = "application/vnd.kubernetes.protobuf", "application/vnd.kubernetes.protobuf,application/json"
+	config.QPS = -1
+	config.UserAgent = "kubeops-bench"
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	return config, nil
 }

@@ -43,7 +43,7 @@ type cost struct {
 	PeakMiB     float64 `json:"peakMiB"`
 }
 
-// result of one size of cluster.
+// result for one size of cluster.
 type result struct {
 	Pods     int            `json:"pods"`
 	Objects  int            `json:"objects"`
@@ -62,7 +62,7 @@ type measurement struct {
 	rounds              int
 }
 
-// run measures floor and inspection in turn, so that a busy machine hurts both alike, then counts the requests of one more
+// run measures baseline and inspection in turn, so a busy machine affects both, and then counts the requests of another
 // inspection.
 func (m measurement) run(ctx context.Context, w world, out string) error {
 	self, err := os.Executable()
@@ -81,7 +81,8 @@ func (m measurement) run(ctx context.Context, w world, out string) error {
 		if err := json.Unmarshal(text, &read); err != nil {
 			return err
 		}
-		r.Objects, floors = read.Objects, append(floors, spent)
+		r.Objects = read.Objects
+		floors = append(floors, spent)
 		text, spent, err = spend(ctx, m.program, "inspect", "-A", "-o", "json", "--kubeconfig", m.kubeconfig, "--startup-grace", "1s")
 		if err != nil {
 			return err
@@ -95,14 +96,16 @@ func (m measurement) run(ctx context.Context, w world, out string) error {
 			floors[round].WallSeconds, floors[round].CPUSeconds, floors[round].PeakMiB, spent.WallSeconds, spent.CPUSeconds, spent.PeakMiB)
 	}
 	r.Floor, r.Inspect = median(floors), median(inspections)
-	r.Findings, r.Checks, r.Verdict = int(report.Summary.Counts.Total()), int(report.Summary.ChecksRun), judge(w, &report)
+	r.Findings = int(report.Summary.Counts.Total())
+	r.Checks = int(report.Summary.ChecksRun)
+	r.Verdict = judge(w, &report)
 	if r.Requests, err = countRequests(ctx, m); err != nil {
 		return err
 	}
 	return save(r, out)
 }
 
-// median of the costs, each of its parts for itself.
+// median of the costs, for each of their parts.
 func median(costs []cost) cost {
 	middle := func(of func(cost) float64) float64 {
 		values := make([]float64, 0, len(costs))
@@ -119,8 +122,8 @@ func median(costs []cost) cost {
 	}
 }
 
-// spend runs a program to its end and returns what it printed and cost. The peak of its memory is the kernel's own mark,
-// read while it runs: the one that wait returns also covers the moment in which the child was still a copy of this program.
+// spend runs a program and returns its output and cost. Peak memory is VmHWM, read while it runs: the value that wait
+// returns includes the moment in which the child was a copy of this program.
 func spend(ctx context.Context, program string, args ...string) ([]byte, cost, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	var out, errs bytes.Buffer
@@ -148,7 +151,7 @@ func spend(ctx context.Context, program string, args ...string) ([]byte, cost, e
 	}
 }
 
-// highWater is VmHWM of a process in MiB; 0 when it is gone, or on systems that do not tell.
+// highWater returns VmHWM of a process in MiB, or 0 if it has ended or the system does not report it.
 func highWater(pid int) float64 {
 	file, err := os.Open(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {

@@ -13,8 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// The objects are as a careful team would write them, so that what is found on healthy workloads is a mistake of the
-// inspection.
+// The objects follow best practices, so findings on healthy workloads are mistakes of the inspection.
 
 func (o workload) meta() metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: o.namespace, Name: o.name, Labels: o.labels()}
@@ -69,8 +68,11 @@ func (o workload) deployment() *appsv1.Deployment {
 			}}},
 		},
 		Resources: corev1.ResourceRequirements{
-			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("128Mi")},
-			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")},
+			Requests: corev1.ResourceList{
+				corev1.ResourceCPU:    resource.MustParse("100m"),
+				corev1.ResourceMemory: resource.MustParse("128Mi"),
+			},
+			Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")},
 		},
 		VolumeMounts:   []corev1.VolumeMount{{Name: "config", MountPath: "/etc/app", ReadOnly: true}, {Name: "tmp", MountPath: "/tmp"}},
 		ReadinessProbe: probe("/readyz"), LivenessProbe: probe("/livez"),
@@ -82,7 +84,8 @@ func (o workload) deployment() *appsv1.Deployment {
 	spec := corev1.PodSpec{
 		ServiceAccountName: "app", AutomountServiceAccountToken: ptr.To(false),
 		SecurityContext: &corev1.PodSecurityContext{
-			RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To(int64(10001)), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To(int64(10001)),
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
 		TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{
 			MaxSkew: 2, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
@@ -90,8 +93,12 @@ func (o workload) deployment() *appsv1.Deployment {
 		}},
 		Containers: []corev1.Container{container},
 		Volumes: []corev1.Volume{
-			{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: o.name}}}},
-			{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: ptr.To(resource.MustParse("64Mi"))}}},
+			{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
+				LocalObjectReference: corev1.LocalObjectReference{Name: o.name},
+			}}},
+			{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{
+				SizeLimit: ptr.To(resource.MustParse("64Mi")),
+			}}},
 		},
 	}
 	o.spoil(&spec)
@@ -101,17 +108,22 @@ func (o workload) deployment() *appsv1.Deployment {
 	}}
 }
 
-// spoil puts the flaw into the spec, where it is one of the spec.
+// spoil adds the flaw to the spec, if it is in the spec.
 func (o workload) spoil(spec *corev1.PodSpec) {
 	c := &spec.Containers[0]
 	switch o.flaw {
 	case keyMissing:
-		c.Env = append(c.Env, corev1.EnvVar{Name: "DATABASE_URL", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{
-			LocalObjectReference: corev1.LocalObjectReference{Name: o.name}, Key: "database-url",
-		}}})
+		c.Env = append(c.Env, corev1.EnvVar{Name: "DATABASE_URL", ValueFrom: &corev1.EnvVarSource{
+			ConfigMapKeyRef: &corev1.ConfigMapKeySelector{
+				LocalObjectReference: corev1.LocalObjectReference{Name: o.name}, Key: "database-url",
+			},
+		}})
 	case initFails:
 		prepare := *c.DeepCopy()
-		prepare.Name, prepare.Ports, prepare.ReadinessProbe, prepare.LivenessProbe = "prepare", nil, nil, nil
+		prepare.Name = "prepare"
+		prepare.Ports = nil
+		prepare.ReadinessProbe = nil
+		prepare.LivenessProbe = nil
 		spec.InitContainers = []corev1.Container{prepare}
 	case tooLarge:
 		c.Resources.Requests[corev1.ResourceCPU] = resource.MustParse("500")
@@ -127,7 +139,7 @@ func (o workload) spoil(spec *corev1.PodSpec) {
 	}
 }
 
-// namespace and what each has: an account, and a policy that lets in nothing but its own Pods.
+// namespace returns a namespace with its ServiceAccount and a NetworkPolicy that allows ingress from its own Pods only.
 func namespace(name string) *corev1.Namespace {
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
 		"bench": "true", "pod-security.kubernetes.io/enforce": "restricted",
@@ -141,7 +153,9 @@ func account(ns string) *corev1.ServiceAccount {
 func isolation(ns string) *networkingv1.NetworkPolicy {
 	return &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "own-pods"}, Spec: networkingv1.NetworkPolicySpec{
 		PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
-		Ingress:     []networkingv1.NetworkPolicyIngressRule{{From: []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}}}},
+		Ingress: []networkingv1.NetworkPolicyIngressRule{
+			{From: []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}}},
+		},
 	}}
 }
 

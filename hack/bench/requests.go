@@ -16,8 +16,8 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// countRequests carries out one inspection through a proxy on loopback, and counts its requests by verb. It is a run of its
-// own, since a proxy costs time.
+// countRequests runs one inspection through a proxy on loopback and counts its requests by verb. It is a separate run,
+// since the proxy costs time.
 func countRequests(ctx context.Context, m measurement) (map[string]int, error) {
 	target, err := url.Parse(m.config.Host)
 	if err != nil {
@@ -55,7 +55,7 @@ func countRequests(ctx context.Context, m measurement) (map[string]int, error) {
 	return counts, err
 }
 
-// verb is what a request is in the words of RBAC; reads of logs and of what is no resource are named apart.
+// verb returns the RBAC verb of a request; log requests and non-resource requests are counted separately.
 func verb(r *http.Request) string {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	switch {

@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 )
 
-// printTable shows results of several sizes side by side.
+// printTable prints the results of several sizes side by side.
 func printTable(w io.Writer, files []string) error {
 	var results []result
 	for _, name := range files {
@@ -52,7 +52,8 @@ func printTable(w io.Writer, files []string) error {
 	}
 	for _, r := range results {
 		v := r.Verdict
-		_, _ = fmt.Fprintf(w, "\n%d Pods\n  wrong about healthy workloads: %s\n  best practice, healthy workloads: %s\n  everything else: %s\n", r.Pods, list(v.False), list(v.Practice), list(v.Others))
+		_, _ = fmt.Fprintf(w, "\n%d Pods\n  false findings on healthy workloads: %s\n", r.Pods, list(v.False))
+		_, _ = fmt.Fprintf(w, "  best practice, healthy workloads: %s\n  everything else: %s\n", list(v.Practice), list(v.Others))
 		for _, line := range append(v.Missed, v.Examples...) {
 			_, _ = fmt.Fprintln(w, "  "+line)
 		}

@@ -11,8 +11,8 @@ const namespaces = 100
 // flaw is one way in which a workload is broken.
 type flaw string
 
-// The ways. For the first six the bench writes the Pods' status as a kubelet would, since simulated nodes run nothing; the
-// others come about by themselves.
+// The flaws. For the first six, the bench writes the status of the Pods as a kubelet would, since simulated nodes run
+// nothing. The others appear without it.
 const (
 	healthy          flaw = ""
 	crashes          flaw = "crashes"
@@ -31,11 +31,12 @@ const (
 
 func flaws() []flaw {
 	return []flaw{
-		crashes, outOfMemory, imageMissing, keyMissing, neverReady, initFails, tooLarge, noSuchNode, noServiceAccount, noQuota, noClass, wrongSelector,
+		crashes, outOfMemory, imageMissing, keyMissing, neverReady, initFails,
+		tooLarge, noSuchNode, noServiceAccount, noQuota, noClass, wrongSelector,
 	}
 }
 
-// expected says which check must find the flaw, and on which kind of object of the workload's name.
+// expected returns the check that must find the flaw, and the kind of object it is reported on.
 func (f flaw) expected() (check, kind string) {
 	switch f {
 	case crashes:
@@ -67,24 +68,24 @@ func (f flaw) expected() (check, kind string) {
 	}
 }
 
-// podsExist says whether the Deployment gets its Pods.
+// podsExist reports whether the Deployment gets Pods.
 func (f flaw) podsExist() bool { return f != noServiceAccount && f != noQuota }
 
-// workload is one Deployment with what belongs to it: a Service, a ConfigMap, a disruption budget.
+// workload is one Deployment with its Service, ConfigMap and disruption budget.
 type workload struct {
 	namespace, name string
 	flaw            flaw
 }
 
-// world is what the cluster is filled with.
+// world is the content of the cluster.
 type world struct{ workloads []workload }
 
-// quotaNamespace has room for no Pod at all.
+// quotaNamespace has a quota of no Pods.
 const quotaNamespace = "bench-full"
 
 func namespaceName(i int) string { return fmt.Sprintf("bench-%03d", i) }
 
-// newWorld plans the workloads for a number of Pods. Every tenth is broken, in turn in each of the ways.
+// newWorld plans the workloads for a number of Pods. Every tenth is broken, with the flaws in turn.
 func newWorld(pods int) world {
 	var w world
 	for i := range pods / replicas {
@@ -100,7 +101,7 @@ func newWorld(pods int) world {
 	return w
 }
 
-// expectedPods is how many Pods the cluster has when it has settled.
+// expectedPods returns the number of Pods once the cluster has settled.
 func (w world) expectedPods() int {
 	n := 0
 	for _, one := range w.workloads {

@@ -1,6 +1,6 @@
-// Command cluster brings up a real Kubernetes cluster on one machine without Docker: it compiles Kubernetes once out
-// of the module's requirements and starts the components as ordinary processes in a network and a mount namespace of
-// the cluster's own. Without root or on another system the nodes are simulated instead.
+// Command cluster runs a real Kubernetes cluster on one machine without Docker. It compiles Kubernetes once, from the
+// requirements of this module, and starts the components as ordinary processes in a network and a mount namespace of the
+// cluster. Without root, or on another system than Linux, the nodes are simulated.
 package main
 
 import (
@@ -18,7 +18,7 @@ func main() {
 	os.Exit(run()) //nolint:forbidigo // this is main
 }
 
-// run is apart from main so that the deferred release of the signals happens before the exit.
+// run is separate from main to let deferred calls run before the exit.
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -14,7 +14,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// running is a process of the cluster as it can be started again.
+// running is a process of the cluster with everything needed to restart it.
 type running struct {
 	pid           int
 	args, environ []string
@@ -39,8 +39,8 @@ func (e *environment) describe(name string) running {
 	return running{}
 }
 
-// restart starts a process of the cluster again, in the cluster's network namespace. Its environment carries the mark by
-// which the cluster is taken down, so nothing stays behind.
+// restart starts a process of the cluster again, in the cluster's network namespace. Its environment contains the mark that
+// `cluster down` looks for, so nothing is left behind.
 func (e *environment) restart(p running) {
 	GinkgoHelper()
 	args := append([]string{"--net=/run/netns/" + e.status.Network.Namespace}, p.args...)
@@ -51,8 +51,8 @@ func (e *environment) restart(p running) {
 	go func() { _ = command.Wait() }() // reaps it when the cluster goes
 }
 
-var _ = Describe("an API server that dies in the middle of a run", Serial, func() {
-	It("loses nothing: the run that was under way is finished once it is back, with one report", func(ctx SpecContext) {
+var _ = Describe("an API server that is killed during a run", Serial, func() {
+	It("loses nothing: the run in progress is completed after its restart, with one report", func(ctx SpecContext) {
 		env.namespace(ctx, "outage")
 		env.apply(ctx, `
 apiVersion: v1
@@ -75,7 +75,7 @@ spec: {namespaces: [outage]}
 		server := env.describe("kube-apiserver")
 		Expect(syscall.Kill(server.pid, syscall.SIGKILL)).To(Succeed())
 
-		By("bringing the API server back")
+		By("restarting the API server")
 		env.restart(server)
 		inspection := &v1alpha1.Inspection{}
 		Eventually(func(g Gomega) {
@@ -84,7 +84,7 @@ spec: {namespaces: [outage]}
 			g.Expect(inspection.Status.ActiveRun).To(BeNil())
 		}).WithContext(ctx).Should(Succeed())
 		Expect(inspection.Status.LastReport).NotTo(Equal(first.Name))
-		// One for the first generation, one for each request.
+		// One for the first generation, one per request.
 		Expect(len(env.reports(ctx, "outage"))).To(BeNumerically("<=", 3))
 		env.inspectNow(ctx, "outage", "survivor", "after")
 	}, SpecTimeout(5*minute))

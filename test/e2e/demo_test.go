@@ -33,7 +33,7 @@ var _ = Describe("the demo shop", Ordered, func() {
 		env.kubectl(ctx, "delete", "namespace", "shop", "shop-batch", "--wait=false")
 	})
 
-	It("is reported with exactly the root causes that were built into it", func() {
+	It("is reported with exactly its known root causes", func() {
 		Expect(causes(report)).To(ConsistOf(
 			"configmap-key-missing Deployment/shop/cart",
 			"pod-crash-looping Deployment/shop/payment",
@@ -51,7 +51,7 @@ var _ = Describe("the demo shop", Ordered, func() {
 		))
 	})
 
-	It("has no finding on the parts that work", func() {
+	It("has no findings on the parts that work", func() {
 		for _, f := range report.Findings {
 			if broken(f) {
 				Expect(f.Object.Name).NotTo(Equal("web"), words(f))
@@ -73,7 +73,7 @@ var _ = Describe("the demo shop", Ordered, func() {
 		))
 	})
 
-	It("quotes the evidence: the log of the crash, the limit, the key, the exit code", func() {
+	It("contains the evidence: the crash log, the limit, the key, the exit code", func() {
 		Expect(words(finding(report, "pod-crash-looping Deployment/shop/payment"))).To(And(
 			ContainSubstring("FATAL: no pg_hba.conf entry"), ContainSubstring("exit code 1")))
 		Expect(words(finding(report, "pod-oom-killed Deployment/shop/search"))).To(ContainSubstring("24Mi"))
@@ -84,13 +84,13 @@ var _ = Describe("the demo shop", Ordered, func() {
 		Expect(words(finding(report, "service-selector-matches-nothing Service/shop/shipping"))).To(ContainSubstring("shiping"))
 	})
 
-	It("shows no password that a log line held", func() {
+	It("redacts passwords in log lines", func() {
 		for _, f := range report.Findings {
 			Expect(words(f)).NotTo(ContainSubstring("s3cr3t-p4ss"))
 		}
 	})
 
-	It("reads well in kubectl at 120 columns", func(ctx SpecContext) {
+	It("fits into 120 columns in kubectl", func(ctx SpecContext) {
 		out := env.kubectl(ctx, "get", "insp,inspr", "-n", "shop")
 		AddReportEntry("kubectl get insp,inspr", out)
 		for line := range strings.Lines(out) {
@@ -99,11 +99,11 @@ var _ = Describe("the demo shop", Ordered, func() {
 		Expect(out).To(ContainSubstring("everything"))
 	})
 
-	It("is said to be Ready to kubectl wait", func(ctx SpecContext) {
+	It("becomes Ready for kubectl wait", func(ctx SpecContext) {
 		env.kubectl(ctx, "-n", "shop", "wait", "--for=condition=Ready", "inspection/everything", "--timeout=5s")
 	})
 
-	It("keeps the identity of its findings over a second run", func(ctx SpecContext) {
+	It("has the same finding ids after a second run", func(ctx SpecContext) {
 		second := env.inspectNow(ctx, "shop", "everything", "e2e-demo-again")
 		Expect(causes(second)).To(ConsistOf(causes(report)))
 		for _, f := range second.Findings {
@@ -112,7 +112,7 @@ var _ = Describe("the demo shop", Ordered, func() {
 		Expect(second.Summary.Changes.Persisting).To(BeNumerically("==", report.Summary.Counts.Total()))
 	})
 
-	It("stops reporting a cause, and all that it broke, once it is mended", func(ctx SpecContext) {
+	It("stops reporting a root cause and its symptoms once it is fixed", func(ctx SpecContext) {
 		env.kubectl(ctx, "-n", "shop", "patch", "configmap", "cart-config", "-p", `{"data":{"DATABASE_URL":"postgres://cart-db/cart"}}`)
 		env.kubectl(ctx, "-n", "shop", "wait", "--for=condition=Available", "deployment/cart", "--timeout=120s")
 		Eventually(func(g Gomega) {
@@ -126,7 +126,7 @@ var _ = Describe("the demo shop", Ordered, func() {
 		}).WithContext(ctx).Should(Succeed())
 	})
 
-	It("is inspected from the command line with the same result, within 80 MiB", func(ctx SpecContext) {
+	It("has the same result from the command line, within 80 MiB", func(ctx SpecContext) {
 		code, out, errOut, peak := env.kubeops(ctx, "inspect", "-A", "-o", "json", "--startup-grace", "15s", "--fail-on", "critical")
 		Expect(code).To(Equal(1), errOut)
 		fromCLI := parseReport(out)

@@ -32,7 +32,7 @@ type environment struct {
 	status                clusterStatus
 }
 
-// clusterStatus is what the specs need of a cluster's state.json.
+// clusterStatus is the part of state.json that the specs need.
 type clusterStatus struct {
 	Node    string `json:"node"`
 	Network struct {
@@ -50,11 +50,12 @@ type clusterStatus struct {
 
 func newEnvironment(ctx context.Context) *environment {
 	e := &environment{bin: filepath.Join(repository(), "bin")}
-	By("bringing up a local cluster")
+	By("starting a local cluster")
 	e.kube = strings.TrimSpace(e.cluster(ctx, "build"))
 	e.kubeconfig = strings.TrimSpace(e.cluster(ctx, "up", "--name", clusterName))
 	e.refreshStatus()
-	Expect(e.status.Node).To(Equal("real"), "these specs need a real node: Linux, root, and the Debian packages that `make cluster-up` names")
+	const hint = "these specs need a real node: Linux, root, and the Debian packages that `make cluster-up` lists"
+	Expect(e.status.Node).To(Equal("real"), hint)
 
 	config, err := clientcmd.BuildConfigFromFlags("", e.kubeconfig)
 	Expect(err).NotTo(HaveOccurred())
@@ -68,7 +69,7 @@ func newEnvironment(ctx context.Context) *environment {
 	return e
 }
 
-// refreshStatus reads the cluster's state anew, for example after a process was killed and started again.
+// refreshStatus reads the state of the cluster again, for example after a process was restarted.
 func (e *environment) refreshStatus() {
 	content, err := os.ReadFile(filepath.Join(filepath.Dir(e.kubeconfig), "state.json"))
 	Expect(err).NotTo(HaveOccurred())
@@ -76,7 +77,7 @@ func (e *environment) refreshStatus() {
 	Expect(json.Unmarshal(content, &e.status)).To(Succeed())
 }
 
-// cluster runs the tool that manages local clusters and returns what it printed on stdout.
+// cluster runs the tool for local clusters and returns its standard output.
 func (e *environment) cluster(ctx context.Context, args ...string) string {
 	return e.run(ctx, filepath.Join(e.bin, "cluster"), append([]string{"--root", e.bin}, args...)...)
 }
@@ -85,12 +86,14 @@ func (e *environment) kubectl(ctx context.Context, args ...string) string {
 	return e.run(ctx, filepath.Join(e.kube, "kubectl"), append([]string{"--kubeconfig", e.kubeconfig}, args...)...)
 }
 
-// run runs a program that must succeed and returns its stdout.
+// run runs a program that must succeed and returns its standard output.
 func (e *environment) run(ctx context.Context, program string, args ...string) string {
 	GinkgoHelper()
 	var out, errOut bytes.Buffer
 	command := exec.CommandContext(ctx, program, args...)
-	command.Dir, command.Stdout, command.Stderr = repository(), &out, &errOut
+	command.Dir = repository()
+	command.Stdout = &out
+	command.Stderr = &errOut
 	err := command.Run()
 	Expect(err).NotTo(HaveOccurred(), "%s %s\n%s", filepath.Base(program), strings.Join(args, " "), errOut.String())
 	return out.String()
@@ -116,7 +119,7 @@ func (e *environment) kubeops(ctx context.Context, args ...string) (code int, ou
 	return command.ProcessState.ExitCode(), stdout.String(), stderr.String(), peak
 }
 
-// installOperator builds the manager's image for the node and installs what config/default holds.
+// installOperator builds the image of the manager for the node and installs config/default.
 func (e *environment) installOperator(ctx context.Context) {
 	binary := filepath.Join(e.bin, "manager")
 	content, err := os.ReadFile(binary)
@@ -134,7 +137,7 @@ func (e *environment) installOperator(ctx context.Context) {
 	e.kubectl(ctx, "-n", "kubeops-system", "rollout", "status", "deployment/kubeops-manager", "--timeout=120s")
 }
 
-// namespace makes a namespace that is removed when the spec ends.
+// namespace creates a namespace that is removed at the end of the spec.
 func (e *environment) namespace(ctx context.Context, name string) {
 	e.apply(ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+name+"}\n")
 	DeferCleanup(func(ctx SpecContext) {
@@ -147,6 +150,7 @@ func (e *environment) apply(ctx context.Context, yaml string) {
 	GinkgoHelper()
 	var errOut bytes.Buffer
 	command := exec.CommandContext(ctx, filepath.Join(e.kube, "kubectl"), "--kubeconfig", e.kubeconfig, "apply", "--server-side", "-f", "-")
-	command.Stdin, command.Stderr = strings.NewReader(yaml), &errOut
+	command.Stdin = strings.NewReader(yaml)
+	command.Stderr = &errOut
 	Expect(command.Run()).To(Succeed(), errOut.String())
 }

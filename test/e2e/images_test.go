@@ -13,7 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// registry answers as an image registry does that has no such image, or that refuses whoever asks.
+// registry responds like an image registry that does not have the image, or that rejects the client.
 func registry(host string) (address string) {
 	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	Expect(err).NotTo(HaveOccurred())
@@ -25,7 +25,7 @@ func registry(host string) (address string) {
 		case r.URL.Path == "/v2/":
 			w.WriteHeader(http.StatusOK)
 		case strings.HasPrefix(r.URL.Path, "/v2/private/"):
-			// Registries send who asks to a token server, which knows nobody.
+			// Registries redirect clients to a token server, which knows no client.
 			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="http://%s/token",service="registry"`, r.Host))
 			w.WriteHeader(http.StatusUnauthorized)
 		default:
@@ -43,15 +43,15 @@ func registry(host string) (address string) {
 	return listener.Addr().String()
 }
 
-var _ = Describe("images that do not come", func() {
-	It("are told apart: no such image, no permission, registry out of reach", func(ctx SpecContext) {
+var _ = Describe("images that cannot be pulled", func() {
+	It("are distinguished: missing image, no permission, unreachable registry", func(ctx SpecContext) {
 		address := registry(env.status.Network.HostIP)
-		// The node's container runtime speaks plain HTTP to this registry alone.
+		// Only this registry is accessed with plain HTTP.
 		hosts := filepath.Join(env.status.Containerd.RegistryHosts, address)
 		Expect(os.MkdirAll(hosts, 0o755)).To(Succeed())
 		DeferCleanup(os.RemoveAll, hosts)
-		Expect(os.WriteFile(filepath.Join(hosts, "hosts.toml"),
-			fmt.Appendf(nil, "server = %[1]q\n\n[host.%[1]q]\n  capabilities = [\"pull\", \"resolve\"]\n", "http://"+address), 0o600)).To(Succeed())
+		config := fmt.Appendf(nil, "server = %[1]q\n\n[host.%[1]q]\n  capabilities = [\"pull\", \"resolve\"]\n", "http://"+address)
+		Expect(os.WriteFile(filepath.Join(hosts, "hosts.toml"), config, 0o600)).To(Succeed())
 
 		env.namespace(ctx, "images")
 		for name, image := range map[string]string{

@@ -17,7 +17,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// manager is the real manager as a process beside the cluster, with the rights of its own ServiceAccount.
+// manager is the real manager as a process outside the cluster, with the permissions of its own ServiceAccount.
 type manager struct {
 	kubeconfig string
 	process    *exec.Cmd
@@ -33,7 +33,7 @@ func (m *manager) start(ctx context.Context) {
 	Expect(m.process.Start()).To(Succeed())
 }
 
-// kill ends the manager without a chance to say goodbye.
+// kill sends SIGKILL to the manager.
 func (m *manager) kill() {
 	if m.process != nil {
 		_ = m.process.Process.Signal(syscall.SIGKILL) // already gone is as good
@@ -56,13 +56,14 @@ func managerKubeconfig(ctx context.Context) string {
 	return path
 }
 
-var _ = Describe("a manager that is killed in the middle of a run", Ordered, func() {
+var _ = Describe("a manager that is killed during a run", Ordered, func() {
 	m := &manager{}
 
 	BeforeAll(func(ctx SpecContext) {
-		// The one in the cluster must not help.
+		// The manager in the cluster must not run.
 		env.kubectl(ctx, "-n", "kubeops-system", "scale", "deployment/kubeops-manager", "--replicas=0")
-		env.kubectl(ctx, "-n", "kubeops-system", "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=kubeops-manager", "--timeout=60s")
+		env.kubectl(ctx, "-n", "kubeops-system", "wait", "--for=delete", "pod",
+			"-l", "app.kubernetes.io/name=kubeops-manager", "--timeout=60s")
 		m.kubeconfig = managerKubeconfig(ctx)
 		env.namespace(ctx, "killed")
 		env.apply(ctx, `
@@ -96,12 +97,12 @@ spec:
 		env.kubectl(ctx, "-n", "kubeops-system", "rollout", "status", "deployment/kubeops-manager", "--timeout=60s")
 	})
 
-	It("leaves exactly one report for each scheduled time after it is started again", func(ctx SpecContext) {
+	It("creates exactly one report per scheduled time after its restart", func(ctx SpecContext) {
 		key := client.ObjectKey{Namespace: "killed", Name: "steady"}
 		interrupted := 0
 		for round := range 12 {
 			m.start(ctx)
-			// Wait until a run is under way, then kill at a point that differs from round to round.
+			// Wait until a run is in progress, then kill at a point that differs from round to round.
 			inspection := &v1alpha1.Inspection{}
 			Eventually(func(g Gomega) {
 				g.Expect(env.client.Get(ctx, key, inspection)).To(Succeed())
@@ -125,7 +126,7 @@ spec:
 			Expect(reportsFor(ctx, active)).To(Equal(1), "reports for %s", active.ScheduledTime)
 		}
 		Expect(interrupted).To(BeNumerically(">", 0), "no kill hit a run that was under way")
-		AddReportEntry("kills that hit a run under way", fmt.Sprintf("%d of 12", interrupted))
+		AddReportEntry("kills during a run", fmt.Sprintf("%d of 12", interrupted))
 
 		seen := map[string]int{}
 		for _, report := range env.reports(ctx, "killed") {
@@ -139,7 +140,7 @@ spec:
 	}, SpecTimeout(6*minute))
 })
 
-// reportsFor counts the reports for the scheduled time of a run.
+// reportsFor returns the number of reports for the scheduled time of a run.
 func reportsFor(ctx context.Context, run *v1alpha1.InspectionRun) int {
 	GinkgoHelper()
 	n := 0
@@ -151,7 +152,7 @@ func reportsFor(ctx context.Context, run *v1alpha1.InspectionRun) int {
 	return n
 }
 
-// waitFor lets a while pass, to choose a moment; nothing is expected to have happened after it.
+// waitFor waits, to choose a moment; nothing depends on it.
 func waitFor(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// peakMemory is the largest resident size of a process in bytes, read from the kernel's own mark while it runs. What wait
-// returns (ru_maxrss) will not do: it begins with the size of the process that started it.
+// peakMemory returns the peak resident size of a process in bytes, read from the kernel while it runs. ru_maxrss, which
+// wait returns, is not usable: it starts with the size of the parent process.
 func peakMemory(pid int, ended <-chan struct{}) (peak int64) {
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
@@ -24,7 +24,7 @@ func peakMemory(pid int, ended <-chan struct{}) (peak int64) {
 	}
 }
 
-// highWaterMark reads VmHWM, which only grows; 0 when the process is gone.
+// highWaterMark returns VmHWM, which only grows, or 0 if the process has ended.
 func highWaterMark(pid int) int64 {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

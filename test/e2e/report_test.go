@@ -13,7 +13,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// inspectNow asks an Inspection for a run and returns the report of that very run.
+// inspectNow requests a run and returns its report.
 func (e *environment) inspectNow(ctx context.Context, namespace, name, request string) *v1alpha1.InspectionReport {
 	GinkgoHelper()
 	e.kubectl(ctx, "-n", namespace, "annotate", "--overwrite", "inspection/"+name, v1alpha1.AnnotationRequestedAt+"="+request)
@@ -41,12 +41,12 @@ func (e *environment) reports(ctx context.Context, namespace string) []v1alpha1.
 	return list.Items
 }
 
-// title is a finding as the specs write it: check Kind/namespace/name.
+// title is a finding in the notation of the specs: check Kind/namespace/name.
 func title(f v1alpha1.Finding) string {
 	return fmt.Sprintf("%s %s", f.Check, strings.Trim(strings.Join([]string{f.Object.Kind, f.Object.Namespace, f.Object.Name}, "/"), "/"))
 }
 
-// chains are all findings of a report, each with its causes: symptom <- cause <- root cause.
+// chains returns all findings of a report with their causes: symptom <- cause <- root cause.
 func chains(report *v1alpha1.InspectionReport) []string {
 	byID := map[string]v1alpha1.Finding{}
 	for _, f := range report.Findings {
@@ -64,13 +64,13 @@ func chains(report *v1alpha1.InspectionReport) []string {
 	return lines
 }
 
-// broken says whether a finding is about something that does not work, and not about practice or security, which the specs
-// are not about: their objects are kept short.
+// broken reports whether a finding is about something that does not work. The specs ignore findings about practice and
+// security, since their objects are kept short.
 func broken(f v1alpha1.Finding) bool {
 	return f.Category != v1alpha1.CategorySecurity && f.Severity.Rank() <= v1alpha1.SeverityMedium.Rank()
 }
 
-// causes are the root causes of what is broken.
+// causes returns the root causes of what is broken.
 func causes(report *v1alpha1.InspectionReport) []string {
 	var titles []string
 	for _, f := range report.Findings {
@@ -93,7 +93,7 @@ func finding(report *v1alpha1.InspectionReport, want string) v1alpha1.Finding {
 	return v1alpha1.Finding{}
 }
 
-// words joins message and evidence of a finding, for assertions on what a person is told.
+// words joins message and evidence of a finding, for assertions on the text.
 func words(f v1alpha1.Finding) string {
 	text := f.Message
 	for _, e := range f.Evidence {

@@ -1,5 +1,5 @@
-// Package e2e runs KubeOps on a real node: Pods really crash, run out of memory and fail to pull, and the manager really
-// dies. It needs bin/cluster, bin/manager and bin/kubeops; `make test-e2e` builds them.
+// Package e2e tests KubeOps on a real node: Pods crash, run out of memory and fail to pull images, and the manager is
+// killed. It needs bin/cluster, bin/manager and bin/kubeops; `make test-e2e` builds them.
 package e2e
 
 import (
@@ -19,7 +19,7 @@ func TestEndToEnd(t *testing.T) {
 	RunSpecs(t, "KubeOps on a real node")
 }
 
-// env is the cluster of this suite. It is set once, before the first spec.
+// env is the cluster of this suite, set before the first spec.
 var env *environment
 
 var _ = BeforeSuite(func(ctx SpecContext) {

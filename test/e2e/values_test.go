@@ -13,10 +13,10 @@ import (
 
 const minute = time.Minute
 
-// unique is a value that no earlier call returned.
+// unique returns a value that no earlier call returned.
 func unique() string { return strconv.FormatInt(time.Now().UnixNano(), 36) }
 
-// parseReport reads the JSON that the command line prints.
+// parseReport parses the JSON output of the command line.
 func parseReport(text string) *v1alpha1.InspectionReport {
 	GinkgoHelper()
 	report := &v1alpha1.InspectionReport{}

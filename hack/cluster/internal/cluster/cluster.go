@@ -1,4 +1,4 @@
-// Package cluster brings a cluster up, tells how it is, and takes it down again without a trace.
+// Package cluster starts clusters, reports their status, and removes them completely.
 package cluster
 
 import (
@@ -16,22 +16,22 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/state"
 )
 
-// Cluster is one cluster, whether it runs or not.
+// Cluster is one cluster, running or not.
 type Cluster struct {
 	place place.Cluster
 	log   *report.Log
 }
 
-// New makes the handle of a cluster.
+// New returns the handle of a cluster.
 func New(at place.Cluster, log *report.Log) *Cluster { return &Cluster{place: at, log: log} }
 
 func (c *Cluster) lock(ctx context.Context) (*filelock.Lock, error) {
 	return filelock.Acquire(ctx, c.place.Lock(), func() {
-		c.log.Say("Another command works on the cluster %s; waiting for it.", c.place.Name)
+		c.log.Say("Another command is using cluster %s; waiting for it.", c.place.Name)
 	})
 }
 
-// unlock gives the lock up, and leaves no lock file for a cluster that does not exist (any more).
+// unlock releases the lock, and leaves no lock file for a cluster that does not exist.
 func (c *Cluster) unlock(lock *filelock.Lock) {
 	if _, err := os.Stat(c.place.Dir()); err == nil {
 		lock.Release()
@@ -41,8 +41,8 @@ func (c *Cluster) unlock(lock *filelock.Lock) {
 	_ = os.Remove(c.place.Root.Clusters()) // fails as long as there are others
 }
 
-// processes are all processes of the cluster, by whatever way they can be known: the recorded ones, those that carry
-// the mark in their environment (shims, and what an interrupted start did not come to record), and the containers'.
+// processes returns all processes of the cluster: the recorded ones, those with the mark in their environment (shims, and
+// those of an interrupted start), and those of containers.
 func (c *Cluster) processes(recorded *state.State) []process.Process {
 	var all []process.Process
 	seen := map[int]bool{}
@@ -62,7 +62,7 @@ func (c *Cluster) processes(recorded *state.State) []process.Process {
 	return all
 }
 
-// client speaks to the cluster's API server as the administrator.
+// client returns an API client with administrator credentials.
 func (c *Cluster) client(server string) (*kubeapi.Client, error) {
 	read := func(file string) []byte {
 		data, _ := os.ReadFile(c.place.Key(file)) // without them the client cannot be made, which says enough
@@ -71,14 +71,14 @@ func (c *Cluster) client(server string) (*kubeapi.Client, error) {
 	return kubeapi.New(server, read("ca.crt"), pki.Pair{Certificate: read("admin.crt"), Key: read("admin.key")})
 }
 
-// health says what is wrong with a cluster that should be running, or nothing.
+// health returns what is wrong with a cluster that should be running, or nil.
 func (c *Cluster) health(ctx context.Context, s *state.State) error {
 	if s.Phase != state.Running {
 		return fmt.Errorf("its start was interrupted")
 	}
 	for _, p := range s.Processes {
 		if !p.Alive() {
-			return fmt.Errorf("%s does not run any more", p.Name)
+			return fmt.Errorf("%s has ended", p.Name)
 		}
 	}
 	client, err := c.client(s.Server)

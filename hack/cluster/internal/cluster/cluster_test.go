@@ -47,7 +47,7 @@ func shortFolder(t *testing.T) string {
 func TestStatusOfALeftover(t *testing.T) {
 	c := leftover(t, &strings.Builder{})
 	status, err := c.Status(t.Context())
-	if err != nil || status.State != StateBroken || status.Reason != "etcd does not run any more" {
+	if err != nil || status.State != StateBroken || status.Reason != "etcd has ended" {
 		t.Errorf("status %+v, error %v", status, err)
 	}
 	var text strings.Builder
@@ -64,10 +64,10 @@ func TestStatusOfALeftover(t *testing.T) {
 	}
 }
 
-func TestDownRemovesALeftoverAndIsHappyWithNothing(t *testing.T) {
+func TestDownRemovesALeftoverAndAcceptsAMissingCluster(t *testing.T) {
 	var log strings.Builder
 	c := leftover(t, &log)
-	for _, want := range []string{"is gone", "There is no cluster test."} {
+	for _, want := range []string{"Removed cluster test", "Cluster test does not exist."} {
 		log.Reset()
 		if err := c.Down(t.Context()); err != nil {
 			t.Fatal(err)

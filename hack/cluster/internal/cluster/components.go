@@ -11,7 +11,7 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/state"
 )
 
-// startContainerd starts the first program of the node. Its mount namespace is the node's.
+// startContainerd starts the first program of the node, whose mount namespace is that of the node.
 func (s *start) startContainerd(ctx context.Context) error {
 	s.prefix = node.NewNode(network.NamespacePath(s.place), s.place.NodeMounts())
 	err := s.launch(ctx, "containerd", "containerd", "--config", s.place.Config("containerd.toml"))
@@ -29,7 +29,7 @@ func (s *start) startAPIServer(ctx context.Context) error {
 	return s.wait(ctx, "kube-apiserver", s.client.Ready)
 }
 
-// startControllers does not wait: the default namespace is ready only when they are.
+// startControllers does not wait: the default namespace is ready only after they are.
 func (s *start) startControllers(ctx context.Context) error {
 	real := s.options.Node == state.Real
 	if err := s.component(ctx, "kube-controller-manager", render.ControllerManager(s.place, s.endpoints, real)); err != nil {
@@ -38,7 +38,7 @@ func (s *start) startControllers(ctx context.Context) error {
 	return s.component(ctx, "kube-scheduler", render.Scheduler(s.place, s.endpoints))
 }
 
-// loadFirstImages gives the node the image without which no Pod starts, and one to play with.
+// loadFirstImages loads the pause image, which every Pod needs, and busybox.
 func (s *start) loadFirstImages(ctx context.Context) error {
 	err := s.wait(ctx, "containerd", func(ctx context.Context) error {
 		connection, err := (&net.Dialer{}).DialContext(ctx, "unix", s.place.Socket())
@@ -53,7 +53,7 @@ func (s *start) loadFirstImages(ctx context.Context) error {
 	return s.Cluster.loadFirstImages(ctx, s.state)
 }
 
-// startNode starts the kubelet in containerd's mount namespace, where the Pods' volumes are to appear.
+// startNode starts the kubelet in containerd's mount namespace, where the volumes of Pods are mounted.
 func (s *start) startNode(ctx context.Context) error {
 	containerd, err := find(s.state, "containerd")
 	if err != nil {

@@ -41,8 +41,8 @@ func (s *start) configure(context.Context) error {
 	return nil
 }
 
-// certificates makes the authorities and the certificates that are used as files. The authority of the aggregation
-// layer is another one, so that no client's certificate can pass for the API server's.
+// certificates creates the authorities and the certificate files. The aggregation layer has its own authority, so no client
+// certificate is accepted as that of the API server.
 func (s *start) certificates() (*pki.Authority, error) {
 	ca, err := pki.NewAuthority("kubeops-" + s.place.Name)
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *start) issue(ca *pki.Authority, name string, identity pki.Identity) err
 	return pair.Write(s.place.Key(name))
 }
 
-// identities are the holders of the certificates that are used as files, by file.
+// identities are the subjects of the certificate files, by file.
 func (s *start) identities() map[string]pki.Identity {
 	local := []string{"localhost", "127.0.0.1"}
 	all := map[string]pki.Identity{
@@ -101,8 +101,8 @@ func (s *start) identities() map[string]pki.Identity {
 	return all
 }
 
-// kubeconfigs writes the administrator's kubeconfig and those of the components, with the identities that the default
-// roles of Kubernetes expect of them.
+// kubeconfigs writes the kubeconfigs of the administrator and of the components, with the identities that the default roles
+// of Kubernetes expect.
 func (s *start) kubeconfigs(ca *pki.Authority) error {
 	users := map[string]pki.Identity{
 		s.place.Kubeconfig(): {Name: "kubernetes-admin", Groups: []string{"system:masters"}},
@@ -131,7 +131,7 @@ func (s *start) kubeconfigs(ca *pki.Authority) error {
 	return nil
 }
 
-// configureNode writes the files of a real node and makes its folders and cgroups.
+// configureNode writes the files of a real node and creates its folders and cgroups.
 func (s *start) configureNode() error {
 	nodeIP := s.link.Node.String()
 	cni, err := render.CNI()

@@ -14,10 +14,10 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/state"
 )
 
-// patience is how long killed processes may take to end. Containers with much memory take a while.
+// patience is how long killed processes may take to end. Containers with much memory take longer.
 const patience = 20 * time.Second
 
-// Down removes the cluster and everything of it. It is no error if there is nothing.
+// Down removes the cluster completely. It is not an error if it does not exist.
 func (c *Cluster) Down(ctx context.Context) error {
 	lock, err := c.lock(ctx)
 	if err != nil {
@@ -35,14 +35,14 @@ func (c *Cluster) Down(ctx context.Context) error {
 		return err
 	}
 	if existed {
-		c.log.Say("The cluster %s is gone (%s).", c.place.Name, report.Seconds(time.Since(start)))
+		c.log.Say("Removed cluster %s (%s).", c.place.Name, report.Seconds(time.Since(start)))
 	} else {
-		c.log.Say("There is no cluster %s.", c.place.Name)
+		c.log.Say("Cluster %s does not exist.", c.place.Name)
 	}
 	return nil
 }
 
-// clean removes whatever there is of the cluster, in any state. It goes on after a failure and tells all of them.
+// clean removes everything of the cluster, in any state. It continues after a failure and returns all errors.
 func (c *Cluster) clean(ctx context.Context, found *state.State) error {
 	if err := c.kill(ctx, found); err != nil {
 		return err // what it still uses cannot be removed
@@ -57,12 +57,12 @@ func (c *Cluster) clean(ctx context.Context, found *state.State) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	// An ending process may still write to the folder.
+	// A process that is ending can still write to the folder.
 	return retry.For(ctx, 2*time.Second, func() error { return os.RemoveAll(c.place.Dir()) })
 }
 
-// kill ends all processes of the cluster. Pods get no time to end by themselves: the cluster is for throwing away, and
-// whoever wants to see Pods end deletes them first.
+// kill ends all processes of the cluster without a grace period: the cluster is disposable, and Pods that need one can be
+// deleted first.
 func (c *Cluster) kill(ctx context.Context, found *state.State) error {
 	return process.KillAll(ctx, func() []process.Process { return c.processes(found) }, patience)
 }

@@ -17,28 +17,28 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/state"
 )
 
-// ImageSource is what an image is made of: just one of the three.
+// ImageSource is the content of an image; exactly one field is set.
 type ImageSource struct {
-	// Archive is an image archive, as `docker save` or an OCI tool writes it.
+	// Archive is an image archive in the format of `docker save` or OCI.
 	Archive string
-	// Binary is a static program, and Entrypoint the command line instead of just its path.
+	// Binary is a static program; Entrypoint replaces its path as the command line.
 	Binary     string
 	Entrypoint []string
-	// Busybox asks for a shell and the usual small programs.
+	// Busybox selects the image with a shell and common small programs.
 	Busybox bool
 }
 
-// LoadImage puts an image on the cluster's node under a name with a tag.
+// LoadImage loads an image on the node, under a name with a tag.
 func (c *Cluster) LoadImage(ctx context.Context, name string, source ImageSource) error {
 	found, err := state.Load(c.place.State())
 	if err != nil {
 		return err
 	}
 	if found == nil || found.Phase != state.Running {
-		return fmt.Errorf("the cluster %s does not run: `cluster up` first", c.place.Name)
+		return fmt.Errorf("cluster %s is not running; run `cluster up` first", c.place.Name)
 	}
 	if found.Node != state.Real {
-		c.log.Say("Nothing to do for %s: the cluster %s has no real node (node: %s), so no image is ever looked at.", name, c.place.Name, found.Node)
+		c.log.Say("Skipping image %s: cluster %s has no real node (node: %s) that uses it.", name, c.place.Name, found.Node)
 		return nil
 	}
 	made, err := source.image()
@@ -51,7 +51,7 @@ func (c *Cluster) LoadImage(ctx context.Context, name string, source ImageSource
 	if err := c.load(ctx, found, name, made); err != nil {
 		return err
 	}
-	c.log.Say("The cluster %s has the image %s now.", c.place.Name, name)
+	c.log.Say("Loaded image %[2]s into cluster %[1]s.", c.place.Name, name)
 	return nil
 }
 
@@ -61,16 +61,16 @@ func (s ImageSource) image() (v1.Image, error) {
 		return image.Archive(s.Archive)
 	case s.Binary != "":
 		if !node.IsStatic(s.Binary) {
-			return nil, fmt.Errorf("%s is not a static program (build it with CGO_ENABLED=0)", s.Binary)
+			return nil, fmt.Errorf("%s is not a static program; build it with CGO_ENABLED=0", s.Binary)
 		}
 		return image.Binary(s.Binary, s.Entrypoint)
 	case s.Busybox:
 		return image.Busybox(node.Busybox)
 	}
-	return nil, errors.New("an image of what? --file, --binary or --busybox, please")
+	return nil, errors.New("set one of --file, --binary and --busybox")
 }
 
-// load imports an image; it is made while it is read.
+// load imports an image while it is being built.
 func (c *Cluster) load(ctx context.Context, s *state.State, name string, made v1.Image) error {
 	reader, writer := io.Pipe()
 	go func() { writer.CloseWithError(image.Write(writer, name, made)) }()
@@ -87,7 +87,7 @@ func (c *Cluster) importFile(ctx context.Context, s *state.State, name, path str
 	return c.importArchive(ctx, s, file, "--index-name", name)
 }
 
-// importArchive feeds an archive to the node's containerd, from within the node, where the socket's path is short.
+// importArchive imports an archive into containerd, from inside the node, where the path of the socket is short.
 func (c *Cluster) importArchive(ctx context.Context, s *state.State, archive io.Reader, flags ...string) error {
 	containerd, err := find(s, "containerd")
 	if err != nil {
@@ -114,12 +114,12 @@ func (c *Cluster) loadFirstImages(ctx context.Context, s *state.State) error {
 	return nil
 }
 
-// find gives the running process of a component.
+// find returns the running process of a component.
 func find(s *state.State, component string) (process.Process, error) {
 	for _, p := range s.Processes {
 		if p.Name == component && p.Alive() {
 			return p, nil
 		}
 	}
-	return process.Process{}, fmt.Errorf("%s does not run", component)
+	return process.Process{}, fmt.Errorf("%s is not running", component)
 }

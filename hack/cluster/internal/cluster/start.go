@@ -18,7 +18,7 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/state"
 )
 
-// deadline is for each wait. A loaded CI machine can take a minute for what usually takes seconds.
+// deadline of each wait. A loaded CI machine can take a minute for what usually takes seconds.
 const deadline = 3 * time.Minute
 
 // start is the start of one cluster.
@@ -30,7 +30,7 @@ type start struct {
 	link       network.Link
 	state      *state.State
 	client     *kubeapi.Client
-	// prefix enters the namespaces that the next process belongs in.
+	// prefix enters the namespaces of the next process.
 	prefix []string
 	ended  map[string]<-chan error
 }
@@ -39,7 +39,7 @@ func newStart(c *Cluster, options Options, components build.Result) *start {
 	return &start{Cluster: c, options: options, components: components, ended: map[string]<-chan error{}}
 }
 
-// run starts everything, in an order that lets the parts that take long overlap.
+// run starts everything, in an order that overlaps slow steps.
 func (s *start) run(ctx context.Context) error {
 	steps := []step{
 		{"network", s.network},
@@ -71,8 +71,8 @@ type step struct {
 	do   func(context.Context) error
 }
 
-// network finds the addresses: well-known ports in a network namespace of the cluster's own if there is a real node,
-// else free ports on loopback.
+// network assigns the addresses: well-known ports in the cluster's network namespace with a real node, otherwise free ports
+// on loopback.
 func (s *start) network(ctx context.Context) error {
 	if s.options.Node == state.Real {
 		link, err := network.CreateNamespace(ctx, s.place, render.ServiceNetwork)
@@ -95,7 +95,7 @@ func (s *start) network(ctx context.Context) error {
 	return nil
 }
 
-// describe is the state as far as it is known before the first process starts.
+// describe records what is known before the first process starts.
 func (s *start) describe() *state.State {
 	described := &state.State{
 		Name: s.place.Name, ID: s.place.ID(), Phase: state.Starting, Node: s.options.Node,
@@ -118,7 +118,7 @@ func (s *start) describe() *state.State {
 	return described
 }
 
-// launch starts a component and records it at once.
+// launch starts a component and records it.
 func (s *start) launch(ctx context.Context, name, path string, args ...string) error {
 	p, ended, err := process.Start(ctx, process.Spec{
 		Name: name, Prefix: s.prefix, Path: path, Args: args, Log: s.place.Log(name), Owner: s.place.Dir(),
@@ -136,8 +136,8 @@ func (s *start) component(ctx context.Context, name string, args []string) error
 	return s.launch(ctx, name, filepath.Join(s.components.Folder, name), args...)
 }
 
-// wait tries until ready has no error. It gives up early if any component has ended. What it says then includes the
-// end of the log of the component that is to blame.
+// wait retries until ready succeeds. It stops early if a component has ended. Its error includes the last log lines of the
+// component that failed.
 func (s *start) wait(ctx context.Context, component string, ready func(context.Context) error) error {
 	until := time.Now().Add(deadline)
 	for {
@@ -153,7 +153,7 @@ func (s *start) wait(ctx context.Context, component string, ready func(context.C
 			}
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("not within %s: %w\n%s", deadline, err, s.logTail(component))
+			return fmt.Errorf("not ready within %s: %w\n%s", deadline, err, s.logTail(component))
 		}
 		select {
 		case <-ctx.Done():
@@ -163,16 +163,16 @@ func (s *start) wait(ctx context.Context, component string, ready func(context.C
 	}
 }
 
-// logTail is the end of a component's log.
+// logTail returns the last log lines of a component.
 func (s *start) logTail(component string) string {
 	const count = 20
 	data, _ := os.ReadFile(s.place.Log(component))
 	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
 	last := lines[max(0, len(lines)-count):]
-	return fmt.Sprintf("The last lines of %s:\n  %s", s.place.Log(component), strings.Join(last, "\n  "))
+	return fmt.Sprintf("Last lines of %s:\n  %s", s.place.Log(component), strings.Join(last, "\n  "))
 }
 
-// finish declares the cluster to be running.
+// finish records that the cluster is running.
 func (s *start) finish(context.Context) error {
 	s.client.Close()
 	s.state.Phase = state.Running

@@ -12,12 +12,12 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/state"
 )
 
-// Status is how a cluster is, for people and programs.
+// Status of a cluster, for people and programs.
 type Status struct {
 	Name string `json:"name"`
 	// State is running, starting (or stopping), broken or absent.
 	State string `json:"state"`
-	// Reason says what is broken.
+	// Reason describes what is broken.
 	Reason     string         `json:"reason,omitempty"`
 	Node       state.NodeKind `json:"node,omitempty"`
 	Version    string         `json:"version,omitempty"`
@@ -25,7 +25,7 @@ type Status struct {
 	Kubeconfig string         `json:"kubeconfig,omitempty"`
 	Directory  string         `json:"directory"`
 	Processes  []Process      `json:"processes,omitempty"`
-	// MemoryBytes is the memory of the processes, without the containers.
+	// MemoryBytes is the memory of the processes, without containers.
 	MemoryBytes int64 `json:"memoryBytes,omitempty"`
 }
 
@@ -45,19 +45,23 @@ const (
 	StateAbsent   = "absent"
 )
 
-// Status looks at the cluster without waiting for anything.
+// Status inspects the cluster without waiting.
 func (c *Cluster) Status(ctx context.Context) (Status, error) {
 	status := Status{Name: c.place.Name, State: StateAbsent, Directory: c.place.Dir()}
 	found, err := state.Load(c.place.State())
 	if err != nil || found == nil {
 		return status, err
 	}
-	status.State, status.Node, status.Version = StateRunning, found.Node, found.Version
+	status.State = StateRunning
+	status.Node = found.Node
+	status.Version = found.Version
 	status.Server, status.Kubeconfig = found.Server, found.Kubeconfig
 	if err := c.health(ctx, found); err != nil {
-		status.State, status.Reason = StateBroken, err.Error()
+		status.State = StateBroken
+		status.Reason = err.Error()
 		if filelock.Held(c.place.Lock()) {
-			status.State, status.Reason = StateStarting, "another command works on it"
+			status.State = StateStarting
+			status.Reason = "another command is using it"
 		}
 	}
 	for _, p := range found.Processes {

@@ -1,4 +1,4 @@
-// Package command is the command line.
+// Package command implements the command line.
 package command
 
 import (
@@ -12,17 +12,17 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/report"
 )
 
-// NotRunningError makes the exit code 1 without another message.
+// NotRunningError sets exit code 1 without a message.
 type NotRunningError struct{}
 
 func (NotRunningError) Error() string { return "the cluster does not run" }
 
-// flags are the ones that all commands have.
+// flags of all commands.
 type flags struct {
 	name, root string
 }
 
-// New makes the program's command with all that are below it.
+// New returns the root command with all subcommands.
 func New() *cobra.Command {
 	f := &flags{}
 	root := &cobra.Command{
@@ -33,7 +33,8 @@ func New() *cobra.Command {
 		Args:          cobra.NoArgs,
 	}
 	root.PersistentFlags().StringVar(&f.name, "name", "kubeops", "name of the cluster; several run side by side")
-	root.PersistentFlags().StringVar(&f.root, "root", "", "folder of the built components and of the clusters (default: bin in the repository)")
+	root.PersistentFlags().StringVar(&f.root, "root", "",
+		"folder of the built components and the clusters (default: bin in the repository)")
 	root.AddCommand(newBuild(f), newUp(f), newDown(f), newStatus(f), newLoadImage(f))
 	return root
 }
@@ -44,7 +45,7 @@ func (f *flags) rootFolder() (place.Root, error) {
 	}
 	root, err := place.DefaultRoot()
 	if err != nil {
-		return "", fmt.Errorf("%w; choose a folder with --root", err)
+		return "", fmt.Errorf("%w; set a folder with --root", err)
 	}
 	return root.Abs()
 }
@@ -63,11 +64,11 @@ func (f *flags) cluster(cmd *cobra.Command) (*cluster.Cluster, error) {
 
 func log(cmd *cobra.Command) *report.Log { return report.New(cmd.ErrOrStderr()) }
 
-// existing tells whether another cluster is to be used, which must be left alone.
+// existing reports whether an existing cluster is used, which must not be changed.
 func existing(cmd *cobra.Command) bool {
 	if os.Getenv("KUBEOPS_USE_KUBECONFIG") != "1" {
 		return false
 	}
-	log(cmd).Say("KUBEOPS_USE_KUBECONFIG is set: using the cluster of KUBECONFIG=%s as it is.", os.Getenv("KUBECONFIG"))
+	log(cmd).Say("KUBEOPS_USE_KUBECONFIG is set: using the existing cluster in KUBECONFIG=%s.", os.Getenv("KUBECONFIG"))
 	return true
 }

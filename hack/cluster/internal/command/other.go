@@ -13,7 +13,7 @@ func newStatus(f *flags) *cobra.Command {
 	output := ""
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Tell how the cluster is; the exit code is 0 only if it runs",
+		Short: "Show the status of the cluster; the exit code is 0 only if it is running",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := f.cluster(cmd)
@@ -46,7 +46,7 @@ func printStatus(cmd *cobra.Command, status cluster.Status, format string) error
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(status)
 	default:
-		return fmt.Errorf("unknown output format %q: json, or nothing", format)
+		return fmt.Errorf("unknown output format %q: use json, or leave it out", format)
 	}
 }
 
@@ -54,7 +54,7 @@ func newLoadImage(f *flags) *cobra.Command {
 	source := cluster.ImageSource{}
 	cmd := &cobra.Command{
 		Use:   "load-image NAME:TAG (--file ARCHIVE | --binary PROGRAM [--entrypoint ARG ...] | --busybox)",
-		Short: "Put an image on the node; Pods then use it with imagePullPolicy IfNotPresent or Never",
+		Short: "Load an image on the node, for Pods with imagePullPolicy IfNotPresent or Never",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.cluster(cmd)
@@ -66,7 +66,8 @@ func newLoadImage(f *flags) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&source.Archive, "file", "", "an image archive, as docker save or an OCI tool writes it")
 	cmd.Flags().StringVar(&source.Binary, "binary", "", "a static program, the only one of the image")
-	cmd.Flags().StringArrayVar(&source.Entrypoint, "entrypoint", nil, "the image's entrypoint, one flag for each word (default: the program)")
+	cmd.Flags().StringArrayVar(&source.Entrypoint, "entrypoint", nil,
+		"entrypoint of the image, one flag per word (default: the program)")
 	cmd.Flags().BoolVar(&source.Busybox, "busybox", false, "a shell and the usual small programs")
 	cmd.MarkFlagsMutuallyExclusive("file", "binary", "busybox")
 	cmd.MarkFlagsOneRequired("file", "binary", "busybox")

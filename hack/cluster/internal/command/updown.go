@@ -16,7 +16,7 @@ import (
 func newBuild(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "build",
-		Short: "Compile Kubernetes unless it is compiled already, and print the folder of its programs",
+		Short: "Build Kubernetes if necessary, and print the folder of its programs",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			root, err := f.rootFolder()
@@ -42,7 +42,7 @@ func newUp(f *flags) *cobra.Command {
 	kind := ""
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Make sure that the cluster runs, and print the path of its kubeconfig",
+		Short: "Ensure that the cluster runs, and print the path of its kubeconfig",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if existing(cmd) {
@@ -76,7 +76,7 @@ func newUp(f *flags) *cobra.Command {
 func newDown(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "down",
-		Short: "Remove the cluster and everything of it",
+		Short: "Remove the cluster completely",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if existing(cmd) {

@@ -1,4 +1,4 @@
-// Package filelock keeps two runs of the program from doing the same work at once.
+// Package filelock prevents two runs of the program from doing the same work concurrently.
 package filelock
 
 import (
@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Lock is a lock on a file, held until Release or the program's end, however that comes.
+// Lock is a lock on a file, held until Release or the end of the process.
 type Lock struct{ file *os.File }
 
-// Acquire waits for the lock; waiting is called once if it is not free at once.
+// Acquire waits for the lock. It calls waiting once if the lock is not free.
 func Acquire(ctx context.Context, path string, waiting func()) (*Lock, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func Acquire(ctx context.Context, path string, waiting func()) (*Lock, error) {
 	}
 }
 
-// try gives nil if another one holds the lock, or removed the file while it was being locked here.
+// try returns nil if another process holds the lock, or has removed the file while it was being locked here.
 func try(path string) (*Lock, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -54,14 +54,14 @@ func try(path string) (*Lock, error) {
 	return nil, err
 }
 
-// isNamed tells whether the path still leads to the open file.
+// isNamed reports whether the path still refers to the open file.
 func isNamed(file *os.File, path string) bool {
 	held, err1 := file.Stat()
 	named, err2 := os.Stat(path)
 	return err1 == nil && err2 == nil && os.SameFile(held, named)
 }
 
-// Held tells whether somebody holds the lock now.
+// Held reports whether a process holds the lock.
 func Held(path string) bool {
 	if _, err := os.Stat(path); err != nil {
 		return false
@@ -73,10 +73,10 @@ func Held(path string) bool {
 	return lock == nil && err == nil
 }
 
-// Release gives the lock up and keeps the file.
+// Release releases the lock and keeps the file.
 func (l *Lock) Release() { _ = l.file.Close() }
 
-// ReleaseAndRemove gives the lock up and removes the file, for a thing that is gone with its lock.
+// ReleaseAndRemove releases the lock and removes the file.
 func (l *Lock) ReleaseAndRemove() error {
 	err := os.Remove(l.file.Name())
 	l.Release()

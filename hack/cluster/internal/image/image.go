@@ -1,4 +1,4 @@
-// Package image makes container images of programs that are on this machine, without any base image.
+// Package image builds container images from local programs, without a base image.
 package image
 
 import (
@@ -20,11 +20,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// certificates is where Debian has the authorities that programs trust.
+// certificates is Debian's file of trusted certificate authorities.
 const certificates = "/etc/ssl/certs/ca-certificates.crt"
 
-// Binary is an image of one static program, which runs as nobody of the host. It has a /tmp, and the host's trusted
-// authorities if there are any.
+// Binary builds an image of one static program, which runs as an unprivileged user (65532). It has a /tmp, and the trusted
+// certificate authorities of the host, if any.
 func Binary(program string, entrypoint []string) (v1.Image, error) {
 	inside := "/" + filepath.Base(program)
 	content, err := os.ReadFile(program)
@@ -46,7 +46,7 @@ func Binary(program string, entrypoint []string) (v1.Image, error) {
 	return build(files, v1.Config{Entrypoint: entrypoint, User: "65532:65532", WorkingDir: "/"})
 }
 
-// Busybox is an image with a shell and the usual small programs, which runs as root as such images do.
+// Busybox builds an image with a shell and common small programs, which runs as root.
 func Busybox(program string) (v1.Image, error) {
 	files, err := busyboxFiles(program)
 	if err != nil {
@@ -58,7 +58,7 @@ func Busybox(program string) (v1.Image, error) {
 	})
 }
 
-// Pause is the image that holds a Pod's namespaces: it sleeps, and reaps the orphans of Pods that share their process
+// Pause builds the image that holds the namespaces of a Pod: it sleeps, and reaps orphans of Pods with a shared process
 // namespace.
 func Pause(program string) (v1.Image, error) {
 	files, err := busyboxFiles(program)
@@ -69,7 +69,7 @@ func Pause(program string) (v1.Image, error) {
 	return build(files, v1.Config{Entrypoint: []string{"/bin/sh", "-c", script}, User: "65535:65535"})
 }
 
-// applets are the names that busybox answers to in an image.
+// applets are the names of the busybox programs in an image.
 func applets() []string {
 	return []string{
 		"ash", "awk", "base64", "basename", "cat", "chmod", "cp", "cut", "date", "dd", "df", "dirname", "du", "echo", "env",
@@ -99,7 +99,7 @@ func busyboxFiles(program string) ([]file, error) {
 	return files, nil
 }
 
-// file is a file of an image: a folder if the path ends in a slash.
+// file is a file in an image, or a folder if the path ends in a slash.
 type file struct {
 	path    string
 	mode    int64
@@ -107,7 +107,7 @@ type file struct {
 	link    string
 }
 
-// build makes an image of one layer. All times are zero, so that equal content makes an equal image.
+// build creates an image of one layer. All times are zero, so equal content gives an equal image.
 func build(files []file, config v1.Config) (v1.Image, error) {
 	var buffer bytes.Buffer
 	if err := writeTar(&buffer, files); err != nil {
@@ -128,7 +128,9 @@ func build(files []file, config v1.Config) (v1.Image, error) {
 		return nil, err
 	}
 	content = content.DeepCopy()
-	content.OS, content.Architecture, content.Config = "linux", runtime.GOARCH, config
+	content.OS = "linux"
+	content.Architecture = runtime.GOARCH
+	content.Config = config
 	return mutate.ConfigFile(image, content)
 }
 
@@ -142,7 +144,9 @@ func writeTar(out io.Writer, files []file) error {
 		header := &tar.Header{Name: f.path, Mode: f.mode, Size: int64(len(f.content)), Typeflag: tar.TypeReg}
 		switch {
 		case f.link != "":
-			header.Typeflag, header.Linkname, header.Mode = tar.TypeSymlink, f.link, 0o777
+			header.Typeflag = tar.TypeSymlink
+			header.Linkname = f.link
+			header.Mode = 0o777
 		case f.path[len(f.path)-1] == '/':
 			header.Typeflag = tar.TypeDir
 			made[f.path] = true
@@ -157,7 +161,7 @@ func writeTar(out io.Writer, files []file) error {
 	return archive.Close()
 }
 
-// writeParents adds the folders above a file that are not there yet.
+// writeParents adds the missing parent folders of a file.
 func writeParents(archive *tar.Writer, made map[string]bool, file string) error {
 	parent := path.Dir(path.Clean(file)) + "/"
 	if made[parent] {
@@ -170,7 +174,7 @@ func writeParents(archive *tar.Writer, made map[string]bool, file string) error 
 	return archive.WriteHeader(&tar.Header{Name: parent, Mode: 0o755, Typeflag: tar.TypeDir})
 }
 
-// Write writes the image as an archive in the format of `docker save`, under a name with a tag.
+// Write writes the image as an archive in the format of `docker save`, with a name and tag.
 func Write(out io.Writer, reference string, image v1.Image) error {
 	tag, err := name.NewTag(reference)
 	if err != nil {
@@ -179,5 +183,5 @@ func Write(out io.Writer, reference string, image v1.Image) error {
 	return tarball.Write(tag, image, out)
 }
 
-// Archive reads an image out of an archive in the format of `docker save`. It must hold just one.
+// Archive reads an image from an archive in the format of `docker save`, which must contain exactly one.
 func Archive(path string) (v1.Image, error) { return tarball.ImageFromPath(path, nil) }

@@ -1,5 +1,5 @@
-// Package kubeapi asks the API server the few questions that bringing up a cluster takes, with plain HTTP. A client
-// library would multiply the time that this program takes to compile.
+// Package kubeapi sends the few requests to the API server that starting a cluster needs, with plain HTTP. A client library
+// would multiply the compile time of this program.
 package kubeapi
 
 import (
@@ -18,13 +18,13 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/pki"
 )
 
-// Client talks to one API server.
+// Client is a client of one API server.
 type Client struct {
 	server string
 	http   *http.Client
 }
 
-// New makes a client that identifies itself with a certificate.
+// New returns a client that authenticates with a certificate.
 func New(server string, authority []byte, identity pki.Pair) (*Client, error) {
 	certificate, err := tls.X509KeyPair(identity.Certificate, identity.Key)
 	if err != nil {
@@ -32,7 +32,7 @@ func New(server string, authority []byte, identity pki.Pair) (*Client, error) {
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(authority) {
-		return nil, errors.New("no certificate of the authority")
+		return nil, errors.New("no CA certificate")
 	}
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
@@ -40,16 +40,16 @@ func New(server string, authority []byte, identity pki.Pair) (*Client, error) {
 	return &Client{server: server, http: &http.Client{Transport: transport, Timeout: 5 * time.Second}}, nil
 }
 
-// Close gives up the connections.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Ready tells whether the API server is.
+// Ready returns an error if the API server is not ready.
 func (c *Client) Ready(ctx context.Context) error {
 	_, err := c.do(ctx, http.MethodGet, "/readyz", nil)
 	return err
 }
 
-// NodeReady tells whether a node is ready for Pods.
+// NodeReady returns an error if a node is not ready for Pods.
 func (c *Client) NodeReady(ctx context.Context, name string) error {
 	var node struct {
 		Spec struct {
@@ -77,7 +77,7 @@ func (c *Client) NodeReady(ctx context.Context, name string) error {
 	return fmt.Errorf("node %s has not reported yet", name)
 }
 
-// NamespaceReady tells whether Pods can be made in the default namespace.
+// NamespaceReady returns an error if Pods cannot be created in the default namespace.
 func (c *Client) NamespaceReady(ctx context.Context) error {
 	for _, object := range []string{"serviceaccounts/default", "configmaps/kube-root-ca.crt"} {
 		if err := c.get(ctx, "/api/v1/namespaces/default/"+object, nil); err != nil {
@@ -87,7 +87,7 @@ func (c *Client) NamespaceReady(ctx context.Context) error {
 	return nil
 }
 
-// CreateNode makes a Node object; one of that name that is there already is as good.
+// CreateNode creates a Node object. An existing one is not an error.
 func (c *Client) CreateNode(ctx context.Context, node []byte) error {
 	_, err := c.do(ctx, http.MethodPost, "/api/v1/nodes", node)
 	if conflict := (statusError{}); errors.As(err, &conflict) && conflict.code == http.StatusConflict {
@@ -104,7 +104,7 @@ func (c *Client) get(ctx context.Context, path string, into any) error {
 	return json.Unmarshal(body, into)
 }
 
-// statusError is an answer other than success.
+// statusError is a response other than success.
 type statusError struct {
 	path string
 	code int

@@ -60,7 +60,11 @@ func TestNodeReady(t *testing.T) {
 	}{
 		{"ready", `{"status":{"conditions":[{"type":"MemoryPressure","status":"False"},{"type":"Ready","status":"True"}]}}`, false},
 		{"not ready", `{"status":{"conditions":[{"type":"Ready","status":"False","message":"no network"}]}}`, true},
-		{"tainted", `{"spec":{"taints":[{"key":"node.kubernetes.io/not-ready"}]},"status":{"conditions":[{"type":"Ready","status":"True"}]}}`, true},
+		{
+			"tainted",
+			`{"spec":{"taints":[{"key":"node.kubernetes.io/not-ready"}]},"status":{"conditions":[{"type":"Ready","status":"True"}]}}`,
+			true,
+		},
 		{"other taint", `{"spec":{"taints":[{"key":"gpu"}]},"status":{"conditions":[{"type":"Ready","status":"True"}]}}`, false},
 		{"silent", `{}`, true},
 	}
@@ -75,7 +79,10 @@ func TestNodeReady(t *testing.T) {
 }
 
 func TestNamespaceReadyNeedsBoth(t *testing.T) {
-	const account, authority = "GET /api/v1/namespaces/default/serviceaccounts/default", "GET /api/v1/namespaces/default/configmaps/kube-root-ca.crt"
+	const (
+		account   = "GET /api/v1/namespaces/default/serviceaccounts/default"
+		authority = "GET /api/v1/namespaces/default/configmaps/kube-root-ca.crt"
+	)
 	if err := serve(t, map[string]string{account: "{}", authority: "{}"}).NamespaceReady(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -12,12 +12,12 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/run"
 )
 
-// NamespacePath is the file by which the cluster's network namespace is entered.
+// NamespacePath returns the file to enter the cluster's network namespace with.
 func NamespacePath(c place.Cluster) string { return filepath.Join("/run/netns", c.Namespace()) }
 
-// CreateNamespace makes the cluster's network namespace and links it to the host. It has no default route: nothing gets
-// out of the machine, and what tries to fails at once. Only the Services' network has a route, which is never taken,
-// since the kernel wants to know some way to an address before iptables translates it.
+// CreateNamespace creates the cluster's network namespace and links it to the host. It has no default route, so connections
+// out of the machine fail at once. Only the network of Services has a route; it is never used, but the kernel needs a
+// route to an address before iptables translates it.
 func CreateNamespace(ctx context.Context, c place.Cluster, services string) (Link, error) {
 	taken, err := used()
 	if err != nil {
@@ -27,7 +27,9 @@ func CreateNamespace(ctx context.Context, c place.Cluster, services string) (Lin
 	if err != nil {
 		return Link{}, err
 	}
-	ns, outside, inside := c.Namespace(), c.Interface(), "eth0"
+	ns := c.Namespace()
+	outside := c.Interface()
+	inside := "eth0"
 	return link, run.All(ctx, [][]string{
 		{"ip", "netns", "add", ns},
 		{"ip", "-n", ns, "link", "set", "lo", "up"},
@@ -41,14 +43,14 @@ func CreateNamespace(ctx context.Context, c place.Cluster, services string) (Lin
 	})
 }
 
-// DeleteNamespace removes the namespace, and with it all of the chains, routes and interfaces in it. It is no error if
-// there is none.
+// DeleteNamespace removes the namespace with all its chains, routes and interfaces. It is not an error if it does not
+// exist.
 func DeleteNamespace(ctx context.Context, c place.Cluster) error {
 	var errs []error
 	if _, err := os.Stat(NamespacePath(c)); err == nil {
 		errs = append(errs, run.Quiet(ctx, "ip", "netns", "delete", c.Namespace()))
 	}
-	// The link usually goes with the namespace, but the kernel takes its time for it.
+	// The link usually disappears with the namespace, but the kernel may take a moment.
 	if _, err := net.InterfaceByName(c.Interface()); err == nil {
 		err := run.Quiet(ctx, "ip", "link", "delete", c.Interface())
 		if _, there := net.InterfaceByName(c.Interface()); there == nil {

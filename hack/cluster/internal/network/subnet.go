@@ -1,4 +1,4 @@
-// Package network gives a cluster its addresses: a network namespace with a link to the host, or free ports on
+// Package network assigns the addresses of a cluster: a network namespace with a link to the host, or free ports on
 // loopback.
 package network
 
@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// pool is where clusters take their links' subnets of four addresses from.
+// pool contains the subnets of four addresses for the links of clusters.
 const pool = "10.213.0.0/16"
 
 // Link is the subnet between the host and a cluster's network namespace.
@@ -24,8 +24,8 @@ type Link struct {
 	Node   netip.Addr
 }
 
-// choose gives a subnet of the pool that overlaps none of those in use. It starts from a place that depends on the
-// cluster, so that clusters which start at the same time, and so do not see each other yet, take different ones.
+// choose returns a subnet of the pool that does not overlap those in use. The search starts at a position derived from the
+// cluster, so clusters that start concurrently choose different subnets.
 func choose(id string, used []netip.Prefix) (Link, error) {
 	base := netip.MustParsePrefix(pool).Addr().As4()
 	const count = 1 << 14
@@ -39,10 +39,10 @@ func choose(id string, used []netip.Prefix) (Link, error) {
 			return Link{Subnet: subnet, Host: first.Next(), Node: first.Next().Next()}, nil
 		}
 	}
-	return Link{}, fmt.Errorf("no free subnet is left in %s", pool)
+	return Link{}, fmt.Errorf("no free subnet in %s", pool)
 }
 
-// used are the subnets of the machine's addresses and routes. The default route is none of them.
+// used returns the subnets of the machine's addresses and routes, except the default route.
 func used() ([]netip.Prefix, error) {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
@@ -58,7 +58,7 @@ func used() ([]netip.Prefix, error) {
 	return append(all, parseRoutes(string(routes))...), err
 }
 
-// parseRoutes reads /proc/net/route, where addresses are hexadecimal with the last byte first.
+// parseRoutes parses /proc/net/route, in which addresses are hexadecimal with the last byte first.
 func parseRoutes(table string) []netip.Prefix {
 	var all []netip.Prefix
 	for line := range strings.Lines(table) {
@@ -81,7 +81,7 @@ func parseRoutes(table string) []netip.Prefix {
 	return all
 }
 
-// FreePorts gives ports of 127.0.0.1 that nobody listens on now. All are taken at once, so that they differ.
+// FreePorts returns free ports of 127.0.0.1. All are opened before the first is closed, so they differ.
 func FreePorts(ctx context.Context, n int) ([]int, error) {
 	var ports []int
 	for range n {

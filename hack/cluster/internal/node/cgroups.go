@@ -16,7 +16,7 @@ import (
 
 const cgroups = "/sys/fs/cgroup"
 
-// hierarchies are the roots of all cgroup trees: one with cgroup v2, one for each controller with v1.
+// hierarchies returns the roots of all cgroup trees: one with cgroup v2, one per controller with v1.
 func hierarchies() []string {
 	if _, err := os.Stat(filepath.Join(cgroups, "cgroup.controllers")); err == nil {
 		return []string{cgroups}
@@ -36,7 +36,7 @@ func isSymlink(path string) bool {
 	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
-// cgroupsImpossible says why Pods could not get cgroups here, if so.
+// cgroupsImpossible returns the reason why Pods cannot get cgroups on this machine, or "".
 func cgroupsImpossible() string {
 	roots := hierarchies()
 	if len(roots) == 0 {
@@ -54,7 +54,7 @@ func cgroupsImpossible() string {
 	return ""
 }
 
-// CreateCgroup makes the parent of the Pods' cgroups in every hierarchy; the kubelet wants to find it there.
+// CreateCgroup creates the parent of the Pods' cgroups in every hierarchy, which the kubelet expects to exist.
 func CreateCgroup(name string) error {
 	for _, root := range hierarchies() {
 		if root == cgroups {
@@ -67,8 +67,8 @@ func CreateCgroup(name string) error {
 	return nil
 }
 
-// delegateControllers lets the children of a v2 cgroup use the controllers that it has itself. What cannot be had the
-// kubelet complains about later, in words of its own.
+// delegateControllers enables the controllers of a v2 cgroup for its children. The kubelet reports those that are not
+// available.
 func delegateControllers(root string) {
 	available, _ := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
 	for _, controller := range strings.Fields(string(available)) {
@@ -76,7 +76,7 @@ func delegateControllers(root string) {
 	}
 }
 
-// CgroupProcesses are the processes in the cgroup and all below it: those of the containers.
+// CgroupProcesses returns the processes in the cgroup and below it, which are those of the containers.
 func CgroupProcesses(name string) []int {
 	seen := map[int]bool{}
 	var pids []int
@@ -92,12 +92,12 @@ func CgroupProcesses(name string) []int {
 	return pids
 }
 
-// RemoveCgroup removes the cgroup and all below it. A cgroup stays busy for a moment after its last process died.
+// RemoveCgroup removes the cgroup and everything below it. A cgroup stays busy for a moment after its last process ended.
 func RemoveCgroup(ctx context.Context, name string) error {
 	return retry.For(ctx, 5*time.Second, func() error { return removeCgroups(cgroupFolders(name)) })
 }
 
-// removeCgroups removes the deepest first, that is, in the reverse order.
+// removeCgroups removes the deepest first, in reverse order.
 func removeCgroups(folders []string) error {
 	var errs []error
 	for i := len(folders) - 1; i >= 0; i-- {
@@ -108,7 +108,7 @@ func removeCgroups(folders []string) error {
 	return errors.Join(errs...)
 }
 
-// cgroupFolders are the folders of the cgroup and of all below it in all hierarchies, parents first.
+// cgroupFolders returns the folders of the cgroup and of everything below it in all hierarchies, parents first.
 func cgroupFolders(name string) []string {
 	var folders []string
 	for _, root := range hierarchies() {

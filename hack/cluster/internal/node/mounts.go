@@ -12,19 +12,19 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/run"
 )
 
-// EnterNetwork is the prefix by which a program starts in a network namespace. `ip netns exec` will not do: it mounts
-// /sys anew, without the cgroups.
+// EnterNetwork is the command prefix to start a program in a network namespace. `ip netns exec` is not suitable: it
+// remounts /sys without the cgroups.
 func EnterNetwork(path string) []string { return []string{"nsenter", "--net=" + path, "--"} }
 
-// Enter is the prefix by which a program starts in the namespaces of a process.
+// Enter is the command prefix to start a program in the namespaces of a process.
 func Enter(pid int) []string {
 	return []string{"nsenter", fmt.Sprintf("--target=%d", pid), "--net", "--mount", "--"}
 }
 
-// NewNode is the prefix by which the node's first program starts in a network namespace and in a new mount namespace
-// that has the cluster's folders for /run, /var/lib and /var/log. All mounts of the node and its Pods are in there, and
-// vanish with its last process. Mounts of the host still arrive (slave), and those of Pods travel between the node and
-// its containers (shared).
+// NewNode is the command prefix to start the first program of a node in a network namespace and in a new mount namespace,
+// with the cluster's folders mounted at /run, /var/lib and /var/log. All mounts of the node and its Pods are in this
+// namespace and disappear with its last process. It receives mounts of the host (slave), and shares mounts of Pods between
+// the node and its containers (shared).
 func NewNode(netns string, mounts []place.Mount) []string {
 	script := []string{"set -e", "mount --make-rshared /"}
 	for _, m := range mounts {
@@ -41,7 +41,7 @@ func NewNode(netns string, mounts []place.Mount) []string {
 
 func quote(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }
 
-// PrepareMounts makes the folders that NewNode mounts.
+// PrepareMounts creates the folders that NewNode mounts.
 func PrepareMounts(mounts []place.Mount) error {
 	for _, m := range mounts {
 		for _, folder := range []string{m.Source, m.Target} {
@@ -53,7 +53,7 @@ func PrepareMounts(mounts []place.Mount) error {
 	return nil
 }
 
-// Unmount removes what is mounted below a folder in this program's own mount namespace. There should be nothing.
+// Unmount unmounts everything below a folder in the mount namespace of this program. There should be nothing.
 func Unmount(ctx context.Context, folder string) error {
 	table, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -67,8 +67,8 @@ func Unmount(ctx context.Context, folder string) error {
 	return errors.Join(errs...)
 }
 
-// mountsBelow gives the mount points below a folder in the order they were mounted in, out of a mountinfo table, where
-// blanks and the like are written as octal numbers.
+// mountsBelow returns the mount points below a folder in mount order, from a mountinfo table, in which blanks and other
+// special characters are octal numbers.
 func mountsBelow(table, folder string) []string {
 	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 	var points []string
@@ -85,8 +85,8 @@ func mountsBelow(table, folder string) []string {
 	return points
 }
 
-// Snapshotter is containerd's way to stack the layers of images below a folder. An overlay cannot be put on another
-// one, which is what a folder inside of a container is on.
+// Snapshotter selects how containerd stacks image layers below a folder. An overlay cannot be mounted on another one, which
+// is the file system of a folder inside a container.
 func Snapshotter(folder string) string {
 	table, err := os.ReadFile("/proc/self/mountinfo")
 	if err == nil && filesystem(string(table), folder) == "overlay" {
@@ -95,9 +95,10 @@ func Snapshotter(folder string) string {
 	return "overlayfs"
 }
 
-// filesystem is the type of the filesystem that a path is on: that of the longest mount point above it.
+// filesystem returns the type of the file system of a path: that of the longest mount point above it.
 func filesystem(table, path string) string {
-	longest, kind := -1, ""
+	longest := -1
+	kind := ""
 	for line := range strings.Lines(table) {
 		mount, source, ok := strings.Cut(line, " - ")
 		fields := strings.Fields(mount)
@@ -107,7 +108,8 @@ func filesystem(table, path string) string {
 		point := filepath.Clean(fields[4])
 		if point == "/" || path == point || strings.HasPrefix(path, point+"/") {
 			if len(point) >= longest {
-				longest, kind = len(point), strings.Fields(source)[0]
+				longest = len(point)
+				kind = strings.Fields(source)[0]
 			}
 		}
 	}

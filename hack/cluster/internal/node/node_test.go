@@ -36,7 +36,10 @@ func TestFilesystem(t *testing.T) {
 }
 
 func TestNewNodeQuotesPaths(t *testing.T) {
-	command := NewNode("/run/netns/x", []place.Mount{{Source: "/it's here", Target: "/run"}, {Source: "/b", Target: "/var/lib", Recursive: true}})
+	command := NewNode("/run/netns/x", []place.Mount{
+		{Source: "/it's here", Target: "/run"},
+		{Source: "/b", Target: "/var/lib", Recursive: true},
+	})
 	script := strings.Join(command, " ")
 	for _, want := range []string{"--net=/run/netns/x", `mount --bind '/it'\''s here' '/run'`, "mount --rbind '/b' '/var/lib'"} {
 		if !strings.Contains(script, want) {

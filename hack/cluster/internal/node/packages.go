@@ -1,5 +1,4 @@
-// Package node is about the machine under a real node: whether it can be one, the programs it needs, its cgroups and
-// mounts.
+// Package node prepares the machine for a real node: whether it can run one, required programs, cgroups and mounts.
 package node
 
 import (
@@ -15,11 +14,11 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/run"
 )
 
-// Busybox is where Debian's busybox-static puts its program, of which the first images are made.
+// Busybox is the path of the program in Debian's busybox-static, from which the first images are built.
 const Busybox = "/bin/busybox"
 
-// MissingPackages are the Debian packages whose programs are not there. It looks for the programs, since they may have
-// come another way.
+// MissingPackages returns the Debian packages whose programs are missing. It looks for the programs, since they may be
+// installed in another way.
 func MissingPackages() []string {
 	var missing []string
 	for _, need := range []struct{ pkg, program string }{
@@ -47,7 +46,7 @@ func MissingPackages() []string {
 	return missing
 }
 
-// CNIPlugins is the folder of the CNI plugins: Debian's, or where most others put them.
+// CNIPlugins returns the folder of the CNI plugins: Debian's, or the one that most others use.
 func CNIPlugins() string {
 	for _, folder := range []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"} {
 		if _, err := os.Stat(folder + "/ptp"); err == nil {
@@ -57,7 +56,7 @@ func CNIPlugins() string {
 	return ""
 }
 
-// IsStatic tells whether a program runs without any library, as it must in an image that holds nothing else.
+// IsStatic reports whether a program needs no library, as required in an image without other files.
 func IsStatic(path string) bool {
 	program, err := elf.Open(path)
 	if err != nil {
@@ -67,12 +66,13 @@ func IsStatic(path string) bool {
 	return !slices.ContainsFunc(program.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })
 }
 
-// InstallPackages installs Debian packages. The package lists are fetched first only if the installation fails without,
-// as on a fresh machine.
+// InstallPackages installs Debian packages. Package lists are downloaded only if the installation fails without, as on a
+// new machine.
 func InstallPackages(ctx context.Context, log *report.Log, packages []string) error {
 	log.Say("Installing Debian packages: %s", strings.Join(packages, " "))
 	install := func() error {
-		args := append([]string{"DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq", "--no-install-recommends"}, packages...)
+		args := []string{"DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq", "--no-install-recommends"}
+		args = append(args, packages...)
 		return run.Quiet(ctx, "env", args...)
 	}
 	if install() == nil {
@@ -82,7 +82,7 @@ func InstallPackages(ctx context.Context, log *report.Log, packages []string) er
 		return err
 	}
 	if err := install(); err != nil {
-		return fmt.Errorf("%w\nInstall them by hand: apt-get install %s", err, strings.Join(packages, " "))
+		return fmt.Errorf("%w\nInstall them manually: apt-get install %s", err, strings.Join(packages, " "))
 	}
 	return nil
 }

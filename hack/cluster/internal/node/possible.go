@@ -11,8 +11,8 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/run"
 )
 
-// Impossible says why this machine cannot run a real node, or nothing if it can (perhaps after installing the missing
-// packages).
+// Impossible returns the reason why this machine cannot run a real node, or "" if it can, possibly after installing missing
+// packages.
 func Impossible(ctx context.Context) string {
 	if runtime.GOOS != "linux" {
 		return "it needs Linux"

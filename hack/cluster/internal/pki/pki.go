@@ -1,5 +1,5 @@
-// Package pki makes the certificate authorities, certificates and keys of a cluster. Client certificates identify the
-// components as they do in production, so that the Node and RBAC authorizers judge real identities.
+// Package pki creates the certificate authorities, certificates and keys of a cluster. Client certificates identify the
+// components as in production, so the Node and RBAC authorizers work with real identities.
 package pki
 
 import (
@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// lifetime is long enough for any test cluster; `cluster up` makes new certificates for every new cluster anyway.
+// lifetime is sufficient for any test cluster; every new cluster gets new certificates.
 const lifetime = 10 * 365 * 24 * time.Hour
 
 // Pair is a certificate and its private key in PEM.
@@ -32,16 +32,16 @@ type Authority struct {
 	key         crypto.Signer
 }
 
-// Identity is what a certificate says about its holder.
+// Identity is the subject of a certificate.
 type Identity struct {
-	// Name and Groups are the user's as Kubernetes sees them.
+	// Name and Groups of the Kubernetes user.
 	Name   string
 	Groups []string
-	// Hosts are the names and addresses of a server; without any, the certificate is good for a client only.
+	// Hosts are the names and addresses of a server. Without hosts, the certificate is for clients only.
 	Hosts []string
 }
 
-// NewAuthority makes an authority that signs itself.
+// NewAuthority creates a self-signed authority.
 func NewAuthority(name string) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -66,7 +66,7 @@ func NewAuthority(name string) (*Authority, error) {
 	return &Authority{Pair: pair, certificate: certificate, key: key}, nil
 }
 
-// Issue makes a key and signs a certificate for it.
+// Issue creates a key and signs a certificate for it.
 func (a *Authority) Issue(id Identity) (Pair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -124,8 +124,8 @@ func pair(der []byte, key crypto.Signer) (Pair, error) {
 	}, nil
 }
 
-// SigningKey makes the key pair that signs ServiceAccount tokens; Certificate holds the public key. It is an RSA key
-// because many verifiers of tokens outside of Kubernetes know no other kind.
+// SigningKey creates the key pair that signs ServiceAccount tokens; Certificate contains the public key. It is an RSA key,
+// because many token verifiers outside Kubernetes support no other.
 func SigningKey() (Pair, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -140,7 +140,7 @@ func SigningKey() (Pair, error) {
 	return p, err
 }
 
-// Write stores the pair as <path>.crt and <path>.key, the key for its owner's eyes only.
+// Write writes the pair to <path>.crt and <path>.key. Only the owner can read the key.
 func (p Pair) Write(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

@@ -42,7 +42,8 @@ func TestIssue(t *testing.T) {
 			if leaf.Subject.CommonName != test.id.Name || len(leaf.Subject.Organization) != len(test.id.Groups) {
 				t.Errorf("subject %v", leaf.Subject)
 			}
-			for usage, want := range map[x509.ExtKeyUsage]bool{x509.ExtKeyUsageServerAuth: test.server, x509.ExtKeyUsageClientAuth: test.client} {
+			usages := map[x509.ExtKeyUsage]bool{x509.ExtKeyUsageServerAuth: test.server, x509.ExtKeyUsageClientAuth: test.client}
+			for usage, want := range usages {
 				_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: test.host, KeyUsages: []x509.ExtKeyUsage{usage}})
 				if (err == nil) != want {
 					t.Errorf("usage %v: want %v, got %v", usage, want, err)

@@ -8,16 +8,15 @@ import (
 // Mount is a bind mount in the node's mount namespace.
 type Mount struct {
 	Source, Target string
-	// Recursive carries the mounts below the source along.
+	// Recursive includes the mounts below the source.
 	Recursive bool
 }
 
-// NodeMounts are the mounts that give the node a /run, /var/lib and /var/log of its own. The kubelet, containerd and
-// the CNI plugins have paths below them compiled in, which two nodes on one machine must not share, and which a
-// cluster must not leave behind. The list is in the order of mounting; targets must exist.
+// NodeMounts are the mounts that give the node its own /run, /var/lib and /var/log. The kubelet, containerd and the CNI
+// plugins have paths below them compiled in, which two nodes on one machine cannot share, and which a cluster must not
+// leave behind. The list is in mount order; targets must exist.
 //
-// A root folder that is itself below one of the three would be hidden by this, so it is mounted at its place in the
-// folder that covers it first.
+// A root folder below one of the three would be hidden, so it is first mounted at its path in the folder that covers it.
 func (c Cluster) NodeMounts() []Mount {
 	own := []Mount{
 		{Source: c.Path("node", "run"), Target: "/run"},

@@ -1,6 +1,6 @@
-// Package place says where everything of a cluster is: its folder and the names of the things that live outside of
-// it (network namespace, interface, cgroup). All of it follows from the folder's path alone, so that a cluster can be
-// cleaned up even when nothing was recorded about it, and so that clusters of the same name in two checkouts differ.
+// Package place defines where the parts of a cluster are: its folder and the names of everything outside of it (network
+// namespace, interface, cgroup). All of it is derived from the path of the folder, so a cluster can be cleaned up without
+// any record of it, and clusters with the same name in two checkouts do not collide.
 package place
 
 import (
@@ -13,14 +13,14 @@ import (
 	"regexp"
 )
 
-// maxFolder keeps the path of the sockets in a cluster's folder below the 107 bytes that Linux allows.
+// maxFolder keeps the paths of sockets in the folder of a cluster below the 107 bytes that Linux allows.
 const maxFolder = 107 - len("/node/run/containerd/containerd.sock")
 
 // Root is the folder of caches and clusters, usually bin in the repository.
 type Root string
 
-// DefaultRoot is bin in the repository that holds the folder of work. It is looked for instead of taken from the
-// program's path because `go run` builds the program somewhere under /tmp.
+// DefaultRoot returns bin in the repository that contains the working directory. The path of the program is not used,
+// because `go run` builds it below /tmp.
 func DefaultRoot() (Root, error) {
 	repository, err := repository()
 	if err != nil {
@@ -29,7 +29,7 @@ func DefaultRoot() (Root, error) {
 	return Root(filepath.Join(repository, "bin")), nil
 }
 
-// Source is the folder of this module, whose cmd/kube is built.
+// Source returns the folder of this module, whose cmd/kube is built.
 func Source() (string, error) {
 	repository, err := repository()
 	if err != nil {
@@ -53,7 +53,7 @@ func repository() (string, error) {
 	}
 }
 
-// Abs is the root as an absolute path without symbolic links, the form that all derived names depend on.
+// Abs returns the root as an absolute path without symbolic links, from which all names are derived.
 func (r Root) Abs() (Root, error) {
 	abs, err := filepath.Abs(string(r))
 	if err != nil {
@@ -66,58 +66,58 @@ func (r Root) Abs() (Root, error) {
 	return Root(real), err
 }
 
-// Kube is the folder of the built components of one version.
+// Kube returns the folder of the built components of one version.
 func (r Root) Kube(version string) string { return filepath.Join(string(r), "kube", version) }
 
-// Clusters is the folder that holds a folder for each cluster.
+// Clusters returns the folder that contains a folder per cluster.
 func (r Root) Clusters() string { return filepath.Join(string(r), "clusters") }
 
-// Cluster is one cluster's place.
+// Cluster is the location of one cluster.
 type Cluster struct {
 	Root Root
 	Name string
 }
 
-// New checks the name and the length of the path that comes of it.
+// New validates the name and the length of the resulting path.
 func New(root Root, name string) (Cluster, error) {
 	if !regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$`).MatchString(name) {
-		return Cluster{}, fmt.Errorf("cluster name %q: at most 30 lower-case letters, digits and dashes, please", name)
+		return Cluster{}, fmt.Errorf("invalid cluster name %q: use at most 30 lower-case letters, digits and dashes", name)
 	}
 	if root == "" {
-		return Cluster{}, errors.New("no root folder")
+		return Cluster{}, errors.New("root folder is not set")
 	}
 	c := Cluster{Root: root, Name: name}
 	if len(c.Dir()) > maxFolder {
-		return Cluster{}, fmt.Errorf("the path %s is too long for the sockets in it: choose a shorter one with --root", c.Dir())
+		return Cluster{}, fmt.Errorf("path %s is too long for Unix sockets; set a shorter one with --root", c.Dir())
 	}
 	return c, nil
 }
 
-// Dir is the cluster's folder. Everything of the cluster that is a file is in it.
+// Dir returns the folder of the cluster, which contains all its files.
 func (c Cluster) Dir() string { return filepath.Join(c.Root.Clusters(), c.Name) }
 
-// ID tells this cluster's things apart from those of a cluster of the same name in another root.
+// ID distinguishes clusters with the same name in different roots.
 func (c Cluster) ID() string {
 	sum := sha256.Sum256([]byte(c.Dir()))
 	return hex.EncodeToString(sum[:4])
 }
 
-// Lock is the file whose lock the commands that change the cluster hold.
+// Lock returns the lock file of the commands that change the cluster.
 func (c Cluster) Lock() string { return filepath.Join(c.Root.Clusters(), "."+c.Name+".lock") }
 
 // Namespace is the name of the cluster's network namespace.
 func (c Cluster) Namespace() string { return "kubeops-" + c.Name + "-" + c.ID() }
 
-// Interface is the host's end of the pair of interfaces that leads into the network namespace.
+// Interface returns the name of the host's end of the veth pair into the network namespace.
 func (c Cluster) Interface() string { return "ko" + c.ID() }
 
-// Cgroup is the parent, in every hierarchy, of the Pods' cgroups.
+// Cgroup returns the parent of the Pods' cgroups, the same in every hierarchy.
 func (c Cluster) Cgroup() string { return "kubeops-" + c.Name + "-" + c.ID() }
 
 // NodeName is the name of the i-th node, from 1.
 func (c Cluster) NodeName(i int) string { return fmt.Sprintf("%s-node-%d", c.Name, i) }
 
-// Path is a path inside the cluster's folder.
+// Path returns a path in the folder of the cluster.
 func (c Cluster) Path(parts ...string) string {
 	return filepath.Join(append([]string{c.Dir()}, parts...)...)
 }
@@ -140,5 +140,5 @@ func (c Cluster) Key(file string) string { return c.Path("pki", file) }
 // Socket is the node's containerd as the host sees it.
 func (c Cluster) Socket() string { return c.Path("node", "run", "containerd", "containerd.sock") }
 
-// RegistryHosts is the folder in which containerd looks for a hosts.toml for each registry, at every pull.
+// RegistryHosts returns the folder in which containerd looks up a hosts.toml per registry on every pull.
 func (c Cluster) RegistryHosts() string { return c.Path("certs.d") }

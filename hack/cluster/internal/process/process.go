@@ -1,5 +1,5 @@
-// Package process starts processes that outlive the program, and finds and stops them again, without ever touching a
-// process that only happens to have the number of one that is gone.
+// Package process starts processes that outlive this program, and finds and stops them later. It never affects a process
+// that reuses the PID of one that has ended.
 package process
 
 import (
@@ -16,23 +16,23 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/retry"
 )
 
-// Mark is the environment variable that every process of a cluster carries, with the cluster's folder as its value.
-// Shims inherit it from containerd, so that they are found although nobody recorded them.
+// Mark is the environment variable of every process of a cluster; its value is the folder of the cluster. Shims inherit it
+// from containerd, so they are found without a record.
 const Mark = "KUBEOPS_CLUSTER_PROCESS"
 
-// Process is a process that was started, as recorded in the state file.
+// Process is a started process, as recorded in the state file.
 type Process struct {
 	Name string `json:"name"`
 	PID  int    `json:"pid"`
-	// Started identifies the process together with its PID, since PIDs are used again, also after a reboot.
+	// Started identifies the process together with its PID, since PIDs are reused.
 	Started string `json:"started"`
 }
 
 // Spec is a process to start.
 type Spec struct {
-	// Name is the component's name.
+	// Name of the component.
 	Name string
-	// Prefix enters namespaces and executes the rest in place, so that the process's ID is the component's.
+	// Prefix enters namespaces and executes the command in place, so the PID is that of the component.
 	Prefix []string
 	Path   string
 	Args   []string
@@ -43,8 +43,8 @@ type Spec struct {
 	Owner string
 }
 
-// Start starts a process in a session of its own, so that neither the end of this program nor a Ctrl-C in its terminal
-// reaches it. The channel gives the way it ended if it does so while this program runs.
+// Start starts a process in a new session, so it survives the end of this program and a Ctrl-C in its terminal. The channel
+// receives its exit if it ends while this program runs.
 func Start(ctx context.Context, spec Spec) (Process, <-chan error, error) {
 	if err := os.MkdirAll(filepath.Dir(spec.Log), 0o755); err != nil {
 		return Process{}, nil, err
@@ -75,8 +75,8 @@ func Start(ctx context.Context, spec Spec) (Process, <-chan error, error) {
 	return Process{Name: spec.Name, PID: cmd.Process.Pid, Started: started}, ended, nil
 }
 
-// environment is small on purpose: proxy settings of the caller, for one, must not send the traffic between the
-// components out of the machine.
+// environment is minimal on purpose: a proxy setting of the caller, for example, must not divert traffic between
+// components.
 func environment(owner string) []string {
 	return []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -86,7 +86,7 @@ func environment(owner string) []string {
 	}
 }
 
-// Alive tells whether this very process still runs. A zombie does not.
+// Alive reports whether this process is still running. A zombie is not.
 func (p Process) Alive() bool {
 	if p.PID <= 0 || p.Started == "" {
 		return false
@@ -95,7 +95,7 @@ func (p Process) Alive() bool {
 	return err == nil && started == p.Started
 }
 
-// Signal sends a signal to this very process. It is no error when the process is gone.
+// Signal sends a signal to this process. It is not an error if the process has ended.
 func (p Process) Signal(signal syscall.Signal) error {
 	handle, err := os.FindProcess(p.PID) // holds the process itself where the system can (pidfd), hence before the check
 	if err != nil {
@@ -112,15 +112,15 @@ func (p Process) Signal(signal syscall.Signal) error {
 	return err
 }
 
-// KillAll kills what find finds until it finds nothing more, since a process that is about to be killed may start
-// another one. When the patience is over it fails with a list of what is left.
+// KillAll kills the processes that find returns until it returns none, since a process can start another one before it is
+// killed. After the timeout it returns an error with the remaining ones.
 func KillAll(ctx context.Context, find func() []Process, patience time.Duration) error {
 	return retry.For(ctx, patience, func() error {
 		left := find()
 		if len(left) == 0 {
 			return nil
 		}
-		errs := []error{fmt.Errorf("these processes do not end: %s", list(left))}
+		errs := []error{fmt.Errorf("processes did not end: %s", list(left))}
 		for _, p := range left {
 			errs = append(errs, p.Signal(syscall.SIGKILL))
 		}

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// startedAt identifies the process that has the ID now by the boot and the tick it was started in.
+// startedAt identifies the process with this PID by boot and start tick.
 func startedAt(pid int) (string, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -27,8 +27,8 @@ func startedAt(pid int) (string, error) {
 	return ticks + "@" + strings.TrimSpace(string(boot)), nil
 }
 
-// parseStat takes the time of start out of a /proc/PID/stat line. The second field is the program's name in
-// parentheses and may itself hold blanks and parentheses, so the fields are counted from the last one.
+// parseStat returns the start time from a /proc/PID/stat line. The second field is the program name in parentheses, which
+// can contain blanks and parentheses, so fields are counted from the last one.
 func parseStat(stat string) (string, error) {
 	end := strings.LastIndexByte(stat, ')')
 	fields := strings.Fields(stat[end+1:])
@@ -42,7 +42,7 @@ func parseStat(stat string) (string, error) {
 	return fields[start], nil
 }
 
-// Marked finds the processes of the owner by their environment.
+// Marked returns the processes of the owner, by their environment.
 func Marked(owner string) []Process {
 	wanted := []byte(Mark + "=" + owner)
 	var found []Process
@@ -62,7 +62,7 @@ func Marked(owner string) []Process {
 	return found
 }
 
-// ByPID gives the processes that have these IDs now; ended ones are left out.
+// ByPID returns the processes with these PIDs that are running.
 func ByPID(pids ...int) []Process {
 	var found []Process
 	for _, pid := range pids {
@@ -76,8 +76,8 @@ func ByPID(pids ...int) []Process {
 	return found
 }
 
-// Memory is the process's share of the memory in bytes, 0 if unknown: what several processes use together, such as the
-// code of the one program that most components are, counts for each of them by its part.
+// Memory returns the proportional set size in bytes, or 0 if unknown: memory that several processes share counts for each
+// of them in part.
 func (p Process) Memory() int64 {
 	rollup, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", p.PID))
 	for line := range strings.Lines(string(rollup)) {

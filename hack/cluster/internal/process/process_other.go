@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// startedAt identifies the process that has the ID now by the second it was started in, the best that ps offers.
+// startedAt identifies the process with this PID by its start time in seconds, the best precision of ps.
 func startedAt(pid int) (string, error) {
 	out, err := exec.Command("ps", "-o", "stat=,lstart=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil {
@@ -24,10 +24,10 @@ func startedAt(pid int) (string, error) {
 	return strings.TrimSpace(start), nil
 }
 
-// Marked finds nothing here: without /proc the recorded processes are all that is known.
+// Marked returns nothing: without /proc only the recorded processes are known.
 func Marked(string) []Process { return nil }
 
-// ByPID gives the processes that have these IDs now; ended ones are left out.
+// ByPID returns the processes with these PIDs that are running.
 func ByPID(pids ...int) []Process {
 	var found []Process
 	for _, pid := range pids {
@@ -38,7 +38,7 @@ func ByPID(pids ...int) []Process {
 	return found
 }
 
-// Memory is the process's resident memory in bytes, 0 if unknown.
+// Memory returns the resident memory in bytes, or 0 if unknown.
 func (p Process) Memory() int64 {
 	out, _ := exec.Command("ps", "-o", "rss=", "-p", strconv.Itoa(p.PID)).Output()
 	kib, _ := strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)

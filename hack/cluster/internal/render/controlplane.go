@@ -6,11 +6,11 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/place"
 )
 
-// The networks inside of a cluster. They are the same in every cluster, since each has a network namespace of its own
-// (and a simulated node has no network at all).
+// The networks inside a cluster. All clusters use the same ones, since each has its own network namespace, and simulated
+// nodes have no network.
 const (
 	ServiceNetwork = "10.96.0.0/16"
-	// ServiceIP is the address of the Service named kubernetes, always the first of the network.
+	// ServiceIP is the address of Service kubernetes, which is always the first of the network.
 	ServiceIP   = "10.96.0.1"
 	PodNetwork  = "10.244.0.0/16"
 	NodePodCIDR = "10.244.0.0/24"
@@ -18,20 +18,19 @@ const (
 
 // Endpoints are the addresses of the control plane.
 type Endpoints struct {
-	// Address is the API server's as the kubeconfigs have it.
+	// Address of the API server in kubeconfigs.
 	Address string
-	// Reachable tells that Pods can reach the API server at this address, so that the Service named kubernetes may
-	// point to it.
+	// Reachable reports whether Pods can reach the API server at this address, so Service kubernetes can point to it.
 	Reachable bool
 
 	APIServer, EtcdClient, EtcdPeer, ControllerManager, Scheduler, Kwok int
 }
 
-// Server is the API server's URL.
+// Server returns the URL of the API server.
 func (e Endpoints) Server() string { return fmt.Sprintf("https://%s:%d", e.Address, e.APIServer) }
 
-// Etcd is etcd's command line. Nothing is ever synced to the disk: the cluster is for throwing away, and the API
-// server's answers take a fraction of the time.
+// Etcd returns the command line of etcd. Data is never synced to disk, which makes the API server much faster; the cluster
+// is disposable.
 func Etcd(c place.Cluster, e Endpoints) []string {
 	client := fmt.Sprintf("https://127.0.0.1:%d", e.EtcdClient)
 	peer := fmt.Sprintf("https://127.0.0.1:%d", e.EtcdPeer)
@@ -57,7 +56,7 @@ func Etcd(c place.Cluster, e Endpoints) []string {
 	}
 }
 
-// APIServer is the API server's command line.
+// APIServer returns the command line of the API server.
 func APIServer(c place.Cluster, e Endpoints) []string {
 	args := []string{
 		fmt.Sprintf("--etcd-servers=https://127.0.0.1:%d", e.EtcdClient),
@@ -80,8 +79,8 @@ func APIServer(c place.Cluster, e Endpoints) []string {
 		"--kubelet-client-certificate=" + c.Key("apiserver-kubelet-client.crt"),
 		"--kubelet-client-key=" + c.Key("apiserver-kubelet-client.key"),
 		"--kubelet-preferred-address-types=InternalIP,Hostname",
-		// The aggregation layer, so that APIService objects work, also towards Services whose address the API server
-		// itself cannot reach.
+		// The aggregation layer, for APIService objects, including those of Services whose address the API server itself
+		// cannot reach.
 		"--requestheader-client-ca-file=" + c.Key("front-proxy-ca.crt"),
 		"--requestheader-allowed-names=front-proxy-client",
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
@@ -98,7 +97,7 @@ func APIServer(c place.Cluster, e Endpoints) []string {
 	return append(args, "--bind-address=127.0.0.1", "--endpoint-reconciler-type=none")
 }
 
-// ControllerManager is the controller manager's command line.
+// ControllerManager returns the command line of the controller manager.
 func ControllerManager(c place.Cluster, e Endpoints, allocateNodeCIDRs bool) []string {
 	args := append(controller(c, "kube-controller-manager", e.ControllerManager),
 		"--use-service-account-credentials=true",
@@ -111,18 +110,18 @@ func ControllerManager(c place.Cluster, e Endpoints, allocateNodeCIDRs bool) []s
 	if allocateNodeCIDRs {
 		return append(args, "--allocate-node-cidrs=true", "--cluster-cidr="+PodNetwork, "--service-cluster-ip-range="+ServiceNetwork)
 	}
-	// Simulated nodes do not go away. On a busy machine a thousand of them may be late with their heartbeats, and the
-	// controllers would move all of their Pods.
+	// Simulated nodes do not fail. On a busy machine the heartbeats of a thousand of them can be late, and the controllers
+	// would evict all Pods.
 	return append(args, "--node-monitor-grace-period=30m")
 }
 
-// Scheduler is the scheduler's command line.
+// Scheduler returns the command line of the scheduler.
 func Scheduler(c place.Cluster, e Endpoints) []string {
 	return controller(c, "kube-scheduler", e.Scheduler)
 }
 
-// controller is what the controller manager and the scheduler have in common. There is only one of each, so they need
-// not elect a leader; and they may ask the API server more often than in a cluster that many share.
+// controller returns the common flags of controller manager and scheduler. There is only one of each, so leader election is
+// off, and higher request rates are allowed than in a shared cluster.
 func controller(c place.Cluster, component string, port int) []string {
 	kubeconfig := c.Config(component + ".kubeconfig")
 	return []string{
@@ -141,7 +140,7 @@ func controller(c place.Cluster, component string, port int) []string {
 	}
 }
 
-// Kwok is the command line of the simulator of nodes. It also answers in place of their kubelets.
+// Kwok returns the command line of the node simulator, which also serves the kubelet API.
 func Kwok(c place.Cluster, e Endpoints) []string {
 	return []string{
 		"--kubeconfig=" + c.Config("kwok.kubeconfig"),

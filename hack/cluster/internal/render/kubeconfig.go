@@ -1,5 +1,5 @@
-// Package render writes out the configuration of the components: files and command lines. It touches nothing, so that
-// all of it can be tested.
+// Package render generates the configuration of the components: files and command lines. It has no side effects, so all of
+// it can be tested.
 package render
 
 import (
@@ -9,7 +9,7 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/pki"
 )
 
-// Kubeconfig is a kubeconfig that holds its certificates, so that it can be copied elsewhere as one file.
+// Kubeconfig returns a kubeconfig with embedded certificates, which can be copied as one file.
 func Kubeconfig(cluster, user, server string, authority []byte, client pki.Pair) string {
 	encode := base64.StdEncoding.EncodeToString
 	return strings.NewReplacer(

@@ -8,15 +8,15 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/place"
 )
 
-// The names of the images that every real node has.
+// Names of the images that every real node has.
 const (
 	PauseImage   = "kubeops.local/pause:1"
 	BusyboxImage = "kubeops.local/busybox:1"
 )
 
-// Containerd is containerd's configuration. Its folders are its usual ones, which are the cluster's own in the node's
-// mount namespace. It leaves the OOM scores alone where the machine lacks the privilege to lower them, without which
-// no sandbox starts.
+// Containerd returns the configuration of containerd. Its folders have the usual paths, which are the cluster's own in the
+// mount namespace of the node. It does not lower OOM scores where the machine lacks the privilege; otherwise no sandbox
+// would start.
 func Containerd(c place.Cluster, cniPlugins, snapshotter string) string {
 	return strings.NewReplacer(
 		"PAUSE", PauseImage, "SNAPSHOTTER", snapshotter, "CNI_PLUGINS", cniPlugins,
@@ -47,9 +47,9 @@ state = "/run/containerd"
 `)
 }
 
-// CNI is the Pods' network: each Pod has a link of its own to the node, which routes between them. Unlike with a
-// bridge, all of the traffic passes the node's iptables, so that Services work without the br_netfilter kernel module,
-// also from a Pod to itself.
+// CNI returns the Pod network: each Pod has its own link to the node, which routes between them. Unlike with a bridge, all
+// traffic passes iptables of the node, so Services work without the kernel module br_netfilter, including connections of a
+// Pod to itself.
 func CNI() (string, error) {
 	type object map[string]any
 	conf, err := json.MarshalIndent(object{
@@ -72,8 +72,8 @@ func CNI() (string, error) {
 	return string(conf) + "\n", err
 }
 
-// Kubelet is the kubelet's configuration. It lets images stay for ever, since nobody could load them again, and evicts
-// only when next to nothing is left, since the disk and the memory are those of a machine that does other things, too.
+// Kubelet returns the configuration of the kubelet. Images are never garbage collected, since they cannot be pulled again.
+// Eviction thresholds are very low, since disk and memory are shared with other work on the machine.
 func Kubelet(c place.Cluster, nodeIP string) string {
 	return strings.NewReplacer(
 		"ADDRESS", nodeIP, "AUTHORITY", c.Key("ca.crt"), "CERTIFICATE", c.Key("kubelet.crt"), "KEY", c.Key("kubelet.key"),
@@ -112,7 +112,7 @@ kubeAPIBurst: 200
 `)
 }
 
-// KubeletArgs is the kubelet's command line: what the file cannot say.
+// KubeletArgs returns the flags of the kubelet that have no field in its configuration file.
 func KubeletArgs(c place.Cluster, nodeIP string) []string {
 	return []string{
 		"--config=" + c.Config("kubelet.yaml"),
@@ -122,8 +122,8 @@ func KubeletArgs(c place.Cluster, nodeIP string) []string {
 	}
 }
 
-// Proxy is kube-proxy's configuration. Its settings of the connection tracking would be the whole machine's, so it
-// leaves them as they are.
+// Proxy returns the configuration of kube-proxy. Connection tracking settings would affect the whole machine, so they are
+// not changed.
 func Proxy(c place.Cluster) string {
 	return fmt.Sprintf(`apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration

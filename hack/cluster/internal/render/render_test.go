@@ -14,7 +14,8 @@ import (
 func dev() place.Cluster { return place.Cluster{Root: "/src/bin", Name: "dev"} }
 
 func TestKubeconfigHoldsItsCertificates(t *testing.T) {
-	got := Kubeconfig("kubeops-dev", "USER", "https://10.213.0.2:6443", []byte("ca"), pki.Pair{Certificate: []byte("cert"), Key: []byte("key")})
+	pair := pki.Pair{Certificate: []byte("cert"), Key: []byte("key")}
+	got := Kubeconfig("kubeops-dev", "USER", "https://10.213.0.2:6443", []byte("ca"), pair)
 	for _, want := range []string{
 		"current-context: kubeops-dev\n", "server: https://10.213.0.2:6443\n", "user: USER\n",
 		"certificate-authority-data: " + base64.StdEncoding.EncodeToString([]byte("ca")) + "\n",

@@ -9,8 +9,8 @@ import (
 	podfast "sigs.k8s.io/kwok/kustomize/stage/pod/fast"
 )
 
-// KwokStages is what simulated nodes and Pods go through: kwok's own stages by which nodes are Ready and Pods Running
-// at once, a Job's Pods succeed, and deleted Pods vanish.
+// KwokStages returns the stages of simulated nodes and Pods: kwok's own, in which nodes are Ready and Pods Running at once,
+// Pods of Jobs succeed, and deleted Pods disappear.
 func KwokStages() string {
 	return strings.Join([]string{
 		nodefast.DefaultNodeInit, nodeheartbeat.DefaultNodeHeartbeatWithLease,
@@ -18,8 +18,8 @@ func KwokStages() string {
 	}, "\n---\n")
 }
 
-// SimulatedNode is the Node object of a simulated node, with the size of a usual machine. It claims to run the version
-// of the control plane, so that whoever compares the two finds what a real node would show.
+// SimulatedNode returns the Node object of a simulated node with the size of a usual machine. It reports the version of the
+// control plane, as a real node would.
 func SimulatedNode(name, version string) ([]byte, error) {
 	type object map[string]any
 	size := object{"cpu": "32", "memory": "256Gi", "pods": "110", "ephemeral-storage": "1Ti"}

@@ -1,4 +1,4 @@
-// Package report tells the person at the terminal what is being done and how long it took.
+// Package report logs the steps of a command and their duration.
 package report
 
 import (
@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// Log writes a line for each step. It goes to standard error, so that standard output holds results only.
+// Log writes one line per step to standard error, so standard output contains results only.
 type Log struct {
 	out io.Writer
 }
 
-// New makes a Log that writes to out.
+// New returns a Log that writes to out.
 func New(out io.Writer) *Log { return &Log{out: out} }
 
 // Say writes one line.
 func (l *Log) Say(format string, args ...any) {
-	_, _ = fmt.Fprintf(l.out, format+"\n", args...) // nobody is there to be told of a failure
+	_, _ = fmt.Fprintf(l.out, format+"\n", args...) // a failure to log cannot be reported
 }
 
-// Step runs one step of a longer piece of work and says what it was and how long it took, in the order of their ends.
+// Step runs one step and logs its name and duration when it has ended.
 func (l *Log) Step(what string, do func() error) error {
 	start := time.Now()
 	if err := do(); err != nil {
@@ -31,7 +31,7 @@ func (l *Log) Step(what string, do func() error) error {
 	return nil
 }
 
-// Seconds is a duration as a person would say it.
+// Seconds formats a duration for people.
 func Seconds(d time.Duration) string {
 	if d < time.Minute {
 		return fmt.Sprintf("%.1fs", d.Seconds())

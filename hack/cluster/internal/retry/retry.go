@@ -1,4 +1,4 @@
-// Package retry waits for what takes a moment.
+// Package retry repeats calls until they succeed.
 package retry
 
 import (
@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// pause is short, since what is waited for usually takes a few milliseconds.
+// pause is short, since most waits take a few milliseconds.
 const pause = 25 * time.Millisecond
 
-// For tries until do has no error or the time is over, and gives the last error.
+// For calls do until it succeeds or the time is over, and returns the last error.
 func For(ctx context.Context, patience time.Duration, do func() error) error {
 	until := time.NewTimer(patience)
 	defer until.Stop()

@@ -1,4 +1,4 @@
-// Package run executes the small system programs that the rest needs, with their output in the error if they fail.
+// Package run executes small system programs. Errors include their output.
 package run
 
 import (
@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// Quiet runs a program for its effect.
+// Quiet runs a program and discards its output.
 func Quiet(ctx context.Context, name string, args ...string) error {
 	return WithInput(ctx, nil, name, args...)
 }
 
-// WithInput runs a program for its effect and feeds it.
+// WithInput runs a program with the given standard input.
 func WithInput(ctx context.Context, input io.Reader, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdin = input
@@ -25,7 +25,7 @@ func WithInput(ctx context.Context, input io.Reader, name string, args ...string
 	return nil
 }
 
-// All runs programs one after the other, until one fails.
+// All runs programs one after the other until one fails.
 func All(ctx context.Context, commands [][]string) error {
 	for _, command := range commands {
 		if err := Quiet(ctx, command[0], command[1:]...); err != nil {

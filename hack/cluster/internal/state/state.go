@@ -1,5 +1,5 @@
-// Package state is what is recorded about a cluster in its state.json. `cluster down` needs it only for the processes
-// (and finds them without it, too); tests read it to learn where the cluster's parts are.
+// Package state reads and writes state.json, the record of a cluster. `cluster down` uses it only for the processes, and
+// finds them without it as well; tests read it to find the parts of the cluster.
 package state
 
 import (
@@ -12,10 +12,10 @@ import (
 	"kubeops.io/kubeops/hack/cluster/internal/process"
 )
 
-// NodeKind is what runs the Pods of a cluster.
+// NodeKind is the kind of nodes of a cluster.
 type NodeKind string
 
-// The kinds of nodes. Auto is a wish only; it is never recorded.
+// Kinds of nodes. Auto is only requested, never recorded.
 const (
 	Auto      NodeKind = "auto"
 	Real      NodeKind = "real"
@@ -23,10 +23,10 @@ const (
 	None      NodeKind = "none"
 )
 
-// Phase is how far the cluster has come.
+// Phase of the start of a cluster.
 type Phase string
 
-// A cluster that is Starting and not in the hands of a running `cluster up` was interrupted.
+// A cluster in phase Starting without a running `cluster up` was interrupted.
 const (
 	Starting Phase = "starting"
 	Running  Phase = "running"
@@ -35,36 +35,36 @@ const (
 // State is the content of state.json.
 type State struct {
 	Name string `json:"name"`
-	// ID is short and differs between clusters of the same name in different root folders.
+	// ID is short and differs between clusters with the same name in different roots.
 	ID    string   `json:"id"`
 	Phase Phase    `json:"phase"`
 	Node  NodeKind `json:"node"`
 	// NodeNames are the names of the Node objects.
 	NodeNames []string `json:"nodeNames,omitempty"`
-	// Version is the Kubernetes version, with its v.
+	// Version of Kubernetes, with its v.
 	Version    string `json:"version"`
 	Directory  string `json:"directory"`
 	Server     string `json:"server"`
 	Kubeconfig string `json:"kubeconfig"`
 	// Binaries is the folder of kubectl, etcd, kube-apiserver and the rest.
 	Binaries string `json:"binaries"`
-	// Network and Containerd are there only for a real node.
+	// Network and Containerd are set for a real node only.
 	Network    *Network    `json:"network,omitempty"`
 	Containerd *Containerd `json:"containerd,omitempty"`
-	// Processes are in the order they were started in.
+	// Processes in start order.
 	Processes []process.Process `json:"processes"`
 }
 
-// Network is how the host and the cluster's network namespace reach each other.
+// Network connects the host and the cluster's network namespace.
 type Network struct {
 	// Namespace is the network namespace's name: /run/netns/<Namespace>.
 	Namespace string `json:"namespace"`
-	// Interface is the host's end of the pair of interfaces.
+	// Interface is the host's end of the veth pair.
 	Interface string `json:"interface"`
-	// HostIP is the host's address on it: what listens there can be reached from the Pods and from the API server,
-	// such as a webhook, an aggregated API, or an image registry.
+	// HostIP is the host's address on the interface. Servers that listen on it, such as a webhook, an aggregated API or an
+	// image registry, can be reached from Pods and from the API server.
 	HostIP string `json:"hostIP"`
-	// NodeIP is the node's address on it, also the API server's.
+	// NodeIP is the node's address on the interface, which is also that of the API server.
 	NodeIP string `json:"nodeIP"`
 	Subnet string `json:"subnet"`
 }
@@ -77,8 +77,7 @@ type Containerd struct {
 	RegistryHosts string `json:"registryHosts"`
 }
 
-// Load reads a state file. A missing or half-written one is no error: it gives nil, since whatever is left of such a
-// cluster can only be cleaned up.
+// Load reads a state file. It returns nil for a missing or incomplete file, because such a cluster can only be cleaned up.
 func Load(path string) (*State, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -94,7 +93,7 @@ func Load(path string) (*State, error) {
 	return s, nil
 }
 
-// Save writes the state file at once, so that no reader ever sees a part of it.
+// Save replaces the state file atomically.
 func (s *State) Save(path string) error {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-var _ = Describe("an Inspection whose ServiceAccount may read only its namespace", func() {
-	It("reports that namespace, and gaps for the rest", func(ctx SpecContext) {
+var _ = Describe("an Inspection whose ServiceAccount can read only its namespace", func() {
+	It("reports that namespace, and gaps for everything else", func(ctx SpecContext) {
 		env.namespace(ctx, "tenant")
 		env.namespace(ctx, "neighbour")
 		for _, namespace := range []string{"tenant", "neighbour"} {
@@ -53,7 +53,7 @@ spec:
 		Expect(advice).To(ContainSubstring("kubeops-inspector"))
 	}, SpecTimeout(3*minute))
 
-	It("waits for a ServiceAccount that does not exist, and says so", func(ctx SpecContext) {
+	It("waits for a missing ServiceAccount and reports it", func(ctx SpecContext) {
 		env.namespace(ctx, "nobody")
 		env.apply(ctx, `
 apiVersion: kubeops.io/v1alpha1
@@ -68,8 +68,8 @@ spec: {serviceAccountName: later}
 	}, SpecTimeout(minute))
 })
 
-var _ = Describe("the rights that KubeOps ships", func() {
-	It("hold no wildcard in any rule", func(ctx SpecContext) {
+var _ = Describe("the permissions of KubeOps", func() {
+	It("contain no wildcard", func(ctx SpecContext) {
 		out := env.kubectl(ctx, "get", "clusterroles,roles", "-A", "-l", "app.kubernetes.io/part-of=kubeops", "-o", "yaml")
 		Expect(out).To(ContainSubstring("kubeops-manager"))
 		for line := range strings.Lines(out) {
