@@ -63,7 +63,7 @@ func Start(ctx context.Context, spec Spec) (Process, <-chan error, error) {
 	if err := cmd.Start(); err != nil {
 		return Process{}, nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
-	started, _ := startedAt(cmd.Process.Pid) // empty when it has ended already, which the channel tells
+	started, _ := startedAt(cmd.Process.Pid) // empty if it has already ended; the channel reports that
 	ended := make(chan error, 1)
 	go func() {
 		if err := cmd.Wait(); err != nil {
