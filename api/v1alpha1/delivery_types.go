@@ -6,7 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ReasonChannelNotFound: a NotificationChannel in spec.channels does not exist.
+// ReasonChannelNotFound says that a NotificationChannel in spec.channels does not exist.
 const ReasonChannelNotFound = "ChannelNotFound"
 
 // ConditionNotified is set on an Inspection if a NotificationChannel in spec.channels does not exist. It does not affect

@@ -7,7 +7,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // already saved.
 const ConditionExplained = "Explained"
 
-// ReasonProviderNotFound: the AIProvider in spec.ai.providerRef does not exist.
+// ReasonProviderNotFound says that the AIProvider in spec.ai.providerRef does not exist.
 const ReasonProviderNotFound = "ProviderNotFound"
 
 // Language of explanations.

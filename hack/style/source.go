@@ -3,7 +3,7 @@
 // second or two.
 //
 // unconverted.txt lists the folders that do not follow a rule yet. An entry that is no longer needed fails the test as well, and
-// `go test ./hack/style -update` removes it; the list never grows that way.
+// `UPDATE=1 go test ./hack/style` removes it; the list never grows that way.
 package style
 
 import (

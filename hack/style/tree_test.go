@@ -1,13 +1,10 @@
 package style
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
 )
-
-var update = flag.Bool("update", false, "remove entries of unconverted.txt and exemptions of .golangci.yml that nothing needs any more")
 
 const root = "../.."
 
@@ -43,14 +40,18 @@ func TestEveryExemptionFromLineLengthIsNeeded(t *testing.T) {
 		}
 		return LongLines(source), nil
 	}))
-	if *update {
+	if update() {
 		write(t, path, RemoveLineExemptions(string(config), stale))
 		return
 	}
 	for _, folder := range stale {
-		t.Errorf(".golangci.yml: the exemption of %s is no longer needed; `go test ./hack/style -update` removes it", folder)
+		t.Errorf(".golangci.yml: the exemption of %s is no longer needed; `UPDATE=1 go test ./hack/style` removes it", folder)
 	}
 }
+
+// update reports whether UPDATE is set, which removes entries of unconverted.txt and exemptions of .golangci.yml that are no longer
+// needed.
+func update() bool { return os.Getenv("UPDATE") != "" }
 
 func checkTree(t *testing.T, rule string, check func(Source) ([]Violation, error)) {
 	t.Helper()
@@ -67,12 +68,12 @@ func checkTree(t *testing.T, rule string, check func(Source) ([]Violation, error
 	for _, violation := range counted {
 		t.Error(violation)
 	}
-	if *update {
+	if update() {
 		write(t, path, RemoveUnconverted(string(list), rule, stale))
 		return
 	}
 	for _, entry := range stale {
-		t.Errorf("unconverted.txt: \"%s %s\" is no longer needed; `go test ./hack/style -update` removes it", rule, entry)
+		t.Errorf("unconverted.txt: \"%s %s\" is no longer needed; `UPDATE=1 go test ./hack/style` removes it", rule, entry)
 	}
 }
 
