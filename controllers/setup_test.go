@@ -242,7 +242,12 @@ func TestSecretsOfBackEndsAreReadWithTheRightsOfTheirNamespace(t *testing.T) {
 	c := newCluster(t)
 	c.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team"}})
 	c.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "kubeops"}})
-	c.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "login"}, StringData: map[string]string{"token": "open-sesame"}})
+	c.create(
+		&corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "login"},
+			StringData: map[string]string{"token": "open-sesame"},
+		},
+	)
 	registry := prometheus.NewRegistry()
 	c.startManager(registry)
 

@@ -39,7 +39,14 @@ func New(e *environment.Environment, cadence *probe.Cadence) *kind.Reconciler[*v
 		Reset:     func(provider *v1alpha1.AIProvider) { provider.Status.Latency = nil },
 		Forgotten: e.Backends.Meters.Forget,
 	}
-	r := kind.NewReconciler(e.Environment, kindName, "Probe", func() *v1alpha1.AIProvider { return &v1alpha1.AIProvider{} }, logic, references)
+	r := kind.NewReconciler(
+		e.Environment,
+		kindName,
+		"Probe",
+		func() *v1alpha1.AIProvider { return &v1alpha1.AIProvider{} },
+		logic,
+		references,
+	)
 	logic.References = r.References
 	return r
 }

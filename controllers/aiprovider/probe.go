@@ -64,7 +64,8 @@ func (p prober) ask(ctx context.Context, scope *kind.Scope[*v1alpha1.AIProvider]
 	}
 	status.Latency = probe.Steady(scope.Stored.Status.Latency, took, time.Millisecond, 5*time.Millisecond)
 	answered := metav1.NewTime(p.clock.Now().Truncate(time.Second))
-	status.LastAnswerTime, result.Changed = &answered, true
+	status.LastAnswerTime = &answered
+	result.Changed = true
 	return result, nil
 }
 

@@ -16,7 +16,8 @@ import (
 )
 
 func TestAModelIsReadyOnceItAnswered(t *testing.T) {
-	w, fake := newWorld(t), models.OpenAI(t, models.WithContext(32768))
+	w := newWorld(t)
+	fake := models.OpenAI(t, models.WithContext(32768))
 	w.key()
 	w.provider(openAIAt(fake.URL), func(s *v1alpha1.AIProviderSpec) { s.Budget = &v1alpha1.TokenBudget{Daily: ptr.To[int64](10_000)} })
 	p, after := w.reconcile()
@@ -27,7 +28,8 @@ func TestAModelIsReadyOnceItAnswered(t *testing.T) {
 	if s.Model != models.Name || s.ContextLength == nil || *s.ContextLength != 32768 || s.Latency == nil || s.LastAnswerTime == nil {
 		t.Errorf("status: %+v", s)
 	}
-	if u := s.Usage; u == nil || u.TokensToday != 150 || u.TokensThisMonth != 150 || *u.TokensLeft != 9850 || u.Requests != 1 || u.Day == "" {
+	if u := s.Usage; u == nil || u.TokensToday != 150 || u.TokensThisMonth != 150 || *u.TokensLeft != 9850 || u.Requests != 1 ||
+		u.Day == "" {
 		t.Errorf("usage: %+v", u)
 	}
 	for _, line := range w.Table("aiproviders", false) {
@@ -84,7 +86,8 @@ func TestWhyAModelIsNotReady(t *testing.T) {
 		"a denied address": {change: func(s *v1alpha1.AIProviderSpec) { s.OpenAI.URL = "http://169.254.169.254/v1" }, reason: v1alpha1.ReasonEgressDenied},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, fake := newWorld(t), models.OpenAI(t)
+			w := newWorld(t)
+			fake := models.OpenAI(t)
 			w.key()
 			if tc.reply.Status != 0 || tc.reply.Text != "" {
 				fake.Answer(func(models.Turn) models.Reply { return tc.reply })
@@ -106,8 +109,16 @@ func TestWhyAModelIsNotReady(t *testing.T) {
 }
 
 func TestSuspendedAsksNothing(t *testing.T) {
-	w, fake := newWorld(t), models.Ollama(t)
-	w.provider(v1alpha1.AIProviderSpec{Suspend: true, Type: v1alpha1.AIProviderOllama, Model: models.Name, Ollama: &v1alpha1.OllamaServer{URL: fake.URL}})
+	w := newWorld(t)
+	fake := models.Ollama(t)
+	w.provider(
+		v1alpha1.AIProviderSpec{
+			Suspend: true,
+			Type:    v1alpha1.AIProviderOllama,
+			Model:   models.Name,
+			Ollama:  &v1alpha1.OllamaServer{URL: fake.URL},
+		},
+	)
 	if p, after := w.reconcile(); ready(p).Reason != v1alpha1.ReasonSuspended || after != 0 || fake.Captured() != "" {
 		t.Errorf("Ready: %+v", ready(p))
 	}
@@ -116,9 +127,16 @@ func TestSuspendedAsksNothing(t *testing.T) {
 func TestARealOllamaIsReady(t *testing.T) {
 	server := servers.StartOllama(t)
 	w := newWorld(t)
-	w.provider(v1alpha1.AIProviderSpec{Type: v1alpha1.AIProviderOllama, Model: servers.OllamaModel, Ollama: &v1alpha1.OllamaServer{URL: server.URL}})
+	w.provider(
+		v1alpha1.AIProviderSpec{
+			Type:   v1alpha1.AIProviderOllama,
+			Model:  servers.OllamaModel,
+			Ollama: &v1alpha1.OllamaServer{URL: server.URL},
+		},
+	)
 	p, _ := w.reconcile()
-	if s := p.Status; ready(p).Status != metav1.ConditionTrue || s.Version != "0.17.4" || *s.ContextLength != servers.OllamaContext || s.Usage.TokensToday == 0 {
+	if s := p.Status; ready(p).Status != metav1.ConditionTrue || s.Version != "0.17.4" || *s.ContextLength != servers.OllamaContext ||
+		s.Usage.TokensToday == 0 {
 		t.Errorf("Ready: %+v, status %+v", ready(p), s)
 	}
 	server.Stop()
@@ -155,8 +173,12 @@ func TestTheAPIRefusesWhatCannotBeMeant(t *testing.T) {
 	}
 	w.provider(openAIAt("https://name.openai.azure.com/openai/v1"), func(s *v1alpha1.AIProviderSpec) {
 		s.OpenAI.Organization = "org-1"
-		s.OpenAI.Headers = []v1alpha1.AIHeader{{Name: "api-key", ValueFrom: &v1alpha1.SecretKeyReference{Name: "ai", Key: "key"}}, {Name: "x-team", Value: "shop"}}
+		s.OpenAI.Headers = []v1alpha1.AIHeader{
+			{Name: "api-key", ValueFrom: &v1alpha1.SecretKeyReference{Name: "ai", Key: "key"}},
+			{Name: "x-team", Value: "shop"},
+		}
 		s.FallbackRef = &v1alpha1.LocalReference{Name: "local"}
-		s.TokensPerMinute, s.Concurrency = ptr.To[int64](90_000), 4
+		s.TokensPerMinute = ptr.To[int64](90_000)
+		s.Concurrency = 4
 	})
 }

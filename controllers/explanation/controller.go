@@ -79,7 +79,8 @@ type logic struct {
 
 // reconcile explains the last report of an Inspection, where the spec asks for it and it is not explained yet.
 func (l *logic) reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection]) (time.Duration, error) {
-	status, conditions := &scope.Object.Status, scope.Conditions()
+	status := &scope.Object.Status
+	conditions := scope.Conditions()
 	if scope.Object.Spec.AI == nil {
 		status.Explained = nil
 		conditions.Remove(v1alpha1.ConditionExplained)

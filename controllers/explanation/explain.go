@@ -35,7 +35,9 @@ func (l *logic) explain(ctx context.Context, inspection *v1alpha1.Inspection) (o
 	e.Dropped += int32(result.Dropped)   //nolint:gosec // bounded by maxExplanations
 	e.Tokens += result.Tokens
 	if err == nil && result.Missing == 0 {
-		e.Done, e.Tries, e.LastTry = true, 0, nil
+		e.Done = true
+		e.Tries = 0
+		e.LastTry = nil
 		return outcome.True(v1alpha1.ReasonSucceeded, "InspectionReport "+e.Report+": "+summarize(result, int(e.Dropped))), nil
 	}
 	p := result.Problem
@@ -102,7 +104,11 @@ func (l *logic) askModels(ctx context.Context, inspection *v1alpha1.Inspection) 
 
 // openModels opens the AIProvider of the spec and its fallbacks. One that cannot be opened is skipped if there is another.
 func (l *logic) openModels(ctx context.Context, inspection *v1alpha1.Inspection) ([]*backends.Model, error) {
-	chain, err := backends.Chain(ctx, l.Reader, client.ObjectKey{Namespace: inspection.Namespace, Name: inspection.Spec.AI.ProviderRef.Name})
+	chain, err := backends.Chain(
+		ctx,
+		l.Reader,
+		client.ObjectKey{Namespace: inspection.Namespace, Name: inspection.Spec.AI.ProviderRef.Name},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -137,9 +143,21 @@ func toProblem(inspection *v1alpha1.Inspection, err error) *problem.Problem {
 		return problem.Waiting(v1alpha1.ReasonProviderNotFound, minRetry,
 			"AIProvider %s/%s (spec.ai.providerRef) does not exist; create it, or remove spec.ai", inspection.Namespace, name)
 	case errors.Is(err, context.DeadlineExceeded):
-		return problem.Retrying(v1alpha1.ReasonTimeout, err, "the model needs more than %s for this report; the next attempt asks for the rest", attemptTimeout)
+		return problem.Retrying(
+			v1alpha1.ReasonTimeout,
+			err,
+			"the model needs more than %s for this report; the next attempt asks for the rest",
+			attemptTimeout,
+		)
 	}
-	return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read AIProvider %s/%s or the report (%s)", inspection.Namespace, name, apierrors.ReasonForError(err))
+	return problem.Retrying(
+		v1alpha1.ReasonRetrying,
+		err,
+		"cannot read AIProvider %s/%s or the report (%s)",
+		inspection.Namespace,
+		name,
+		apierrors.ReasonForError(err),
+	)
 }
 
 func summarize(result explain.Result, dropped int) string {
@@ -167,7 +185,10 @@ func redacted(candidates []explain.Candidate, before []v1alpha1.RedactedCount) [
 	const maxRules = 64
 	var list []v1alpha1.RedactedCount
 	for _, rule := range slices.Sorted(maps.Keys(counts)) {
-		list = append(list, v1alpha1.RedactedCount{Rule: rule, Count: int32(counts[rule])}) //nolint:gosec // bounded by the size of a report
+		list = append(
+			list,
+			v1alpha1.RedactedCount{Rule: rule, Count: int32(counts[rule])},
+		) //nolint:gosec // bounded by the size of a report
 	}
 	return list[:min(len(list), maxRules)]
 }

@@ -60,7 +60,9 @@ func keyless(t *testing.T) *models.Fake {
 func citing(turn models.Turn) models.Reply {
 	_, ids, _ := strings.Cut(turn.User, "Ids to cite: ")
 	first, _, _ := strings.Cut(strings.TrimSuffix(ids, "."), ",")
-	return models.Reply{Text: `{"summary":"The selector matches no Pod.","why":[{"claim":"No Pod has the label.","evidence":["` + first + `"]}],"fix":[],"confidence":"high"}`}
+	return models.Reply{
+		Text: `{"summary":"The selector matches no Pod.","why":[{"claim":"No Pod has the label.","evidence":["` + first + `"]}],"fix":[],"confidence":"high"}`,
+	}
 }
 
 func explainedCondition(i *v1alpha1.Inspection) metav1.Condition {
@@ -71,11 +73,15 @@ func explainedCondition(i *v1alpha1.Inspection) metav1.Condition {
 }
 
 func withAI() v1alpha1.InspectionSpec {
-	return v1alpha1.InspectionSpec{AI: &v1alpha1.AIUse{ProviderRef: v1alpha1.LocalReference{Name: "p"}}, Checks: &v1alpha1.CheckSelection{Include: []string{"service-*"}}}
+	return v1alpha1.InspectionSpec{
+		AI:     &v1alpha1.AIUse{ProviderRef: v1alpha1.LocalReference{Name: "p"}},
+		Checks: &v1alpha1.CheckSelection{Include: []string{"service-*"}},
+	}
 }
 
 func TestAReportIsExplainedAfterItWasSaved(t *testing.T) {
-	w, fake := newWorld(t), keyless(t)
+	w := newWorld(t)
+	fake := keyless(t)
 	w.Reader(true)
 	w.LostService("a")
 	w.LostService("b")
@@ -90,12 +96,19 @@ func TestAReportIsExplainedAfterItWasSaved(t *testing.T) {
 	i, report := w.Get(), w.Newest()
 	causes := int(report.Summary.RootCauses)
 	if saved != 1 || len(fake.Asked()) != causes+1 || len(report.Explanations) != causes+1 || causes < 2 {
-		t.Fatalf("%d reports when the model was asked; %d questions, %d explanations, %d root causes", saved, len(fake.Asked()), len(report.Explanations), causes)
+		t.Fatalf(
+			"%d reports when the model was asked; %d questions, %d explanations, %d root causes",
+			saved,
+			len(fake.Asked()),
+			len(report.Explanations),
+			causes,
+		)
 	}
 	if c := explainedCondition(i); c.Status != metav1.ConditionTrue || c.Reason != v1alpha1.ReasonSucceeded {
 		t.Errorf("Explained: %+v", c)
 	}
-	if e := i.Status.Explained; e == nil || !e.Done || e.Requests != int32(causes+1) || e.Tokens != int64(150*(causes+1)) { //nolint:gosec // small
+	if e := i.Status.Explained; e == nil || !e.Done || e.Requests != int32(causes+1) ||
+		e.Tokens != int64(150*(causes+1)) { //nolint:gosec // small
 		t.Errorf("status: %+v", e)
 	}
 	if u := w.usage("p"); u.TokensToday != int64(150*(causes+1)) || u.CacheHits != 0 {
@@ -108,13 +121,15 @@ func TestAReportIsExplainedAfterItWasSaved(t *testing.T) {
 	if again := w.Newest(); len(w.Reports()) != 2 || len(fake.Asked()) != causes+1 || len(again.Explanations) != causes+1 {
 		t.Errorf("%d reports, asked %d times, %d explanations", len(w.Reports()), len(fake.Asked()), len(again.Explanations))
 	}
-	if e, u := w.Get().Status.Explained, w.usage("p"); int(e.Cached) != causes+1 || e.Requests != 0 || u.CacheHits != int64(causes+1) || u.TokensToday != int64(150*(causes+1)) {
+	if e, u := w.Get().Status.Explained, w.usage("p"); int(e.Cached) != causes+1 || e.Requests != 0 || u.CacheHits != int64(causes+1) ||
+		u.TokensToday != int64(150*(causes+1)) {
 		t.Errorf("status %+v, usage %+v", e, u)
 	}
 }
 
 func TestAModelThatIsDownCostsNothingAndIsAskedAgain(t *testing.T) {
-	w, fake := newWorld(t), keyless(t)
+	w := newWorld(t)
+	fake := keyless(t)
 	w.Reader(true)
 	w.LostService("a")
 	w.model("p", "http://127.0.0.1:1")
@@ -170,7 +185,8 @@ func TestWhyAReportIsNotExplained(t *testing.T) {
 		}, v1alpha1.ReasonSecretNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, fake := newWorld(t), keyless(t)
+			w := newWorld(t)
+			fake := keyless(t)
 			w.Reader(true)
 			w.LostService("a")
 			tc.make(w, fake)
@@ -187,20 +203,23 @@ func TestWhyAReportIsNotExplained(t *testing.T) {
 }
 
 func TestAFallbackExplains(t *testing.T) {
-	w, fake := newWorld(t), keyless(t)
+	w := newWorld(t)
+	fake := keyless(t)
 	w.Reader(true)
 	w.LostService("a")
 	w.model("p", "http://127.0.0.1:1", func(s *v1alpha1.AIProviderSpec) { s.FallbackRef = &v1alpha1.LocalReference{Name: "q"} })
 	w.model("q", fake.URL)
 	w.Inspection(withAI())
 	w.Settle(w.reconciler(w.explaining()))
-	if e := w.Newest().Explanations; len(e) == 0 || e[0].Provider != "q" || w.usage("q").TokensToday == 0 || w.usage("p").TokensToday != 0 {
+	if e := w.Newest().Explanations; len(e) == 0 || e[0].Provider != "q" || w.usage("q").TokensToday == 0 ||
+		w.usage("p").TokensToday != 0 {
 		t.Errorf("explanations: %+v", e)
 	}
 }
 
 func TestACrashBetweenTwoAnswersPaysNoneTwice(t *testing.T) {
-	w, fake := newWorld(t), keyless(t)
+	w := newWorld(t)
+	fake := keyless(t)
 	w.Reader(true)
 	for _, name := range []string{"a", "b", "c"} {
 		w.LostService(name)
@@ -218,7 +237,8 @@ func TestACrashBetweenTwoAnswersPaysNoneTwice(t *testing.T) {
 	})
 	r := w.reconciler(w.explaining())
 	for ctx.Err() == nil {
-		if _, err := r.Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKey{Namespace: w.Namespace, Name: "i"}}); err != nil && ctx.Err() == nil {
+		if _, err := r.Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKey{Namespace: w.Namespace, Name: "i"}}); err != nil &&
+			ctx.Err() == nil {
 			t.Fatal(err)
 		}
 	}
@@ -234,7 +254,8 @@ func TestACrashBetweenTwoAnswersPaysNoneTwice(t *testing.T) {
 }
 
 func TestAnExplanationIsWrittenOnce(t *testing.T) {
-	w, fake := newWorld(t), keyless(t)
+	w := newWorld(t)
+	fake := keyless(t)
 	w.Reader(true)
 	w.LostService("a")
 	w.model("p", fake.URL)
@@ -258,7 +279,8 @@ func TestAnExplanationIsWrittenOnce(t *testing.T) {
 }
 
 func TestAnswersAreSharedThroughARealRedis(t *testing.T) {
-	w, fake := newWorld(t), keyless(t)
+	w := newWorld(t)
+	fake := keyless(t)
 	w.Reader(true)
 	w.LostService("a")
 	w.model("p", fake.URL)
@@ -283,7 +305,8 @@ func TestAnswersAreSharedThroughARealRedis(t *testing.T) {
 	}
 	w.Request("again")
 	w.Settle(w.reconciler(sharing))
-	if e := w.Get().Status.Explained; asked != 2 || len(fake.Asked()) != 2 || e.Cached != 2 || e.Requests != 0 || len(w.Newest().Explanations) != 2 {
+	if e := w.Get().Status.Explained; asked != 2 || len(fake.Asked()) != 2 || e.Cached != 2 || e.Requests != 0 ||
+		len(w.Newest().Explanations) != 2 {
 		t.Errorf("asked %d and then %d times: %+v", asked, len(fake.Asked())-asked, e)
 	}
 	// A Redis that is down costs nothing but its answers.

@@ -89,7 +89,7 @@ func (l *logic) reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspe
 	return retry, ctx.Err()
 }
 
-// write exports a report. It may be done again and again.
+// write exports a report. It may be repeated.
 func (l *logic) write(ctx context.Context, i *v1alpha1.Inspection, report *v1alpha1.InspectionReport) outcome.Auxiliary {
 	object, omitted := render.OpenReport(report, i)
 	err := l.openReports(ctx, i, func(ctx context.Context, reports dynamic.ResourceInterface) error {
@@ -128,7 +128,11 @@ func (l *logic) remove(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspecti
 
 // openReports calls do with the Reports of the Inspection's namespace, as its ServiceAccount. An API server checks permissions
 // before it checks whether it serves a resource at all; which of the two it is needs discovery.
-func (l *logic) openReports(ctx context.Context, i *v1alpha1.Inspection, do func(context.Context, dynamic.ResourceInterface) error) error {
+func (l *logic) openReports(
+	ctx context.Context,
+	i *v1alpha1.Inspection,
+	do func(context.Context, dynamic.ResourceInterface) error,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	config, err := l.accounts.Existing(ctx, i.Namespace, i.ServiceAccountName(), "the export writes with",
@@ -168,7 +172,8 @@ func describeError(i *v1alpha1.Inspection, verb string, err error) outcome.Auxil
 			"install its CRDs, or remove spec.export.openReports")
 	case apierrors.IsForbidden(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return outcome.False(v1alpha1.ReasonExportForbidden, fmt.Sprintf("%s: ServiceAccount %s/%s lacks permission. To grant it: "+
-			"kubectl -n %s create rolebinding kubeops-inspector-openreports-%s --clusterrole=kubeops-inspector-openreports --serviceaccount=%s:%s (%s)",
+			"kubectl -n %s create rolebinding kubeops-inspector-openreports-%s "+
+				"--clusterrole=kubeops-inspector-openreports --serviceaccount=%s:%s (%s)",
 			object, i.Namespace, account, i.Namespace, account, i.Namespace, account, outcome.Clip(err.Error(), 512)))
 	case apierrors.IsInvalid(err), apierrors.IsRequestEntityTooLargeError(err):
 		return outcome.False(v1alpha1.ReasonExportFailed, object+": "+outcome.Clip(err.Error(), 512))

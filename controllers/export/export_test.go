@@ -33,7 +33,10 @@ func openReports() v1alpha1.InspectionSpec {
 // installOpenReports serves openreports.io until the end of the test.
 func installOpenReports(t *testing.T, w *world) {
 	t.Helper()
-	options := envtest.CRDInstallOptions{Paths: []string{"../../internal/inspect/render/testdata/openreports-crd.yaml"}, ErrorIfPathMissing: true}
+	options := envtest.CRDInstallOptions{
+		Paths:              []string{"../../internal/inspect/render/testdata/openreports-crd.yaml"},
+		ErrorIfPathMissing: true,
+	}
 	installed, err := envtest.InstallCRDs(realAPI, options)
 	if err != nil {
 		t.Fatal(err)
@@ -44,9 +47,15 @@ func installOpenReports(t *testing.T, w *world) {
 		}
 		crd := &metav1.PartialObjectMetadata{}
 		crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
-		err := wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
-			return apierrors.IsNotFound(w.Client.Get(ctx, client.ObjectKey{Name: installed[0].Name}, crd)), nil
-		})
+		err := wait.PollUntilContextTimeout(
+			context.Background(),
+			50*time.Millisecond,
+			30*time.Second,
+			true,
+			func(ctx context.Context) (bool, error) {
+				return apierrors.IsNotFound(w.Client.Get(ctx, client.ObjectKey{Name: installed[0].Name}, crd)), nil
+			},
+		)
 		if err != nil {
 			t.Errorf("openreports.io does not go away: %v", err)
 		}

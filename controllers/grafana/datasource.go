@@ -153,13 +153,31 @@ func (w writer) remove(ctx context.Context) *problem.Problem {
 func (w writer) describe(err error, resources string) *problem.Problem {
 	switch {
 	case apierrors.IsNotFound(err):
-		return problem.UserError(v1alpha1.ReasonAPINotServed, err,
-			"the cluster does not serve grafana.integreatly.org/v1beta1; install grafana-operator, or remove spec.grafana.instanceSelector")
+		return problem.UserError(
+			v1alpha1.ReasonAPINotServed,
+			err,
+			"the cluster does not serve grafana.integreatly.org/v1beta1; install grafana-operator, or remove spec.grafana.instanceSelector",
+		)
 	case apierrors.IsForbidden(err):
-		return problem.UserError(v1alpha1.ReasonForbidden, err,
+		return problem.UserError(
+			v1alpha1.ReasonForbidden,
+			err,
 			"ServiceAccount %s/%s cannot write %s %s (RBAC). To grant it: kubectl -n %s create role %s-data-sources "+
-				"--verb=create,patch,delete --resource=%s && kubectl -n %s create rolebinding %s-data-sources --role=%s-data-sources --serviceaccount=%s:%s",
-			w.namespace, w.account, resources, w.name, w.namespace, w.account, resources, w.namespace, w.account, w.account, w.namespace, w.account)
+				"--verb=create,patch,delete --resource=%s && kubectl -n %s create rolebinding %s-data-sources "+
+				"--role=%s-data-sources --serviceaccount=%s:%s",
+			w.namespace,
+			w.account,
+			resources,
+			w.name,
+			w.namespace,
+			w.account,
+			resources,
+			w.namespace,
+			w.account,
+			w.account,
+			w.namespace,
+			w.account,
+		)
 	case apierrors.IsConflict(err):
 		return problem.UserError(v1alpha1.ReasonFieldConflict, err,
 			"%s %s has another field manager; delete it, or remove spec.grafana", resources, w.name)

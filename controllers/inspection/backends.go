@@ -70,7 +70,11 @@ func (in inputs) openMetrics(ctx context.Context, key client.ObjectKey, input *i
 		}
 	}
 	input.Metrics = opened.Provider
-	input.MetricsBackend = facts.Ref{Kind: facts.CustomKind(v1alpha1.GroupVersion().Group, "MetricsBackend"), Namespace: b.Namespace, Name: b.Name}
+	input.MetricsBackend = facts.Ref{
+		Kind:      facts.CustomKind(v1alpha1.GroupVersion().Group, "MetricsBackend"),
+		Namespace: b.Namespace,
+		Name:      b.Name,
+	}
 	return nil
 }
 
@@ -130,7 +134,12 @@ func gapOf(kindName, field, namespace, name string, err error) facts.Gap {
 	default:
 		gap.Message = fmt.Sprintf("cannot read %s (%s), so nothing was read from the backend", object, brief(err))
 	}
-	gap.Remediation = fmt.Sprintf("Run `kubectl -n %s get %s %s -o wide`; its condition Ready says what to do.", namespace, resource, name)
+	gap.Remediation = fmt.Sprintf(
+		"Run `kubectl -n %s get %s %s -o wide`; its condition Ready says what to do.",
+		namespace,
+		resource,
+		name,
+	)
 	return gap
 }
 

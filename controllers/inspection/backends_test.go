@@ -58,14 +58,19 @@ func (f fakeLogs) Close() { f.closed++ }
 // resolver opens the fake under two types.
 func (s *fakeServer) resolver(w *world) *backends.Resolver {
 	w.t.Helper()
-	metricsTypes, logTypes := provider.NewRegistry[metrics.Settings, metrics.Provider](), provider.NewRegistry[logs.Settings, logs.Provider]()
+	metricsTypes := provider.NewRegistry[metrics.Settings, metrics.Provider]()
+	logTypes := provider.NewRegistry[logs.Settings, logs.Provider]()
 	if err := metricsTypes.Add("prometheus", func(metrics.Settings) (metrics.Provider, error) { s.open++; return fakeMetrics{s}, nil }); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := logTypes.Add("loki", func(logs.Settings) (logs.Provider, error) { s.open++; return fakeLogs{s}, nil }); err != nil {
 		w.t.Fatal(err)
 	}
-	return &backends.Resolver{Secrets: &secretref.Source{Reader: w.Client, Config: realAPI}, MetricsTypes: metricsTypes, LogTypes: logTypes}
+	return &backends.Resolver{
+		Secrets:      &secretref.Source{Reader: w.Client, Config: realAPI},
+		MetricsTypes: metricsTypes,
+		LogTypes:     logTypes,
+	}
 }
 
 // backEnds makes a MetricsBackend m and a LogBackend l; ready is the status of their condition Ready, none where it is empty.
@@ -82,7 +87,13 @@ func (w *world) backEnds(auth *v1alpha1.BackendAuth, ready metav1.ConditionStatu
 	if ready == "" {
 		return
 	}
-	condition := metav1.Condition{Type: v1alpha1.ConditionReady, Status: ready, Reason: "Told", Message: "as it was told", ObservedGeneration: 1}
+	condition := metav1.Condition{
+		Type:               v1alpha1.ConditionReady,
+		Status:             ready,
+		Reason:             "Told",
+		Message:            "as it was told",
+		ObservedGeneration: 1,
+	}
 	m.Status.ObservedGeneration, l.Status.ObservedGeneration = 1, 1
 	meta.SetStatusCondition(&m.Status.Conditions, condition)
 	meta.SetStatusCondition(&l.Status.Conditions, condition)
@@ -120,7 +131,9 @@ func TestBackEndsThatTheSpecNamesAreReadOrAreGaps(t *testing.T) {
 			w.Reader(false)
 			tc.make(w)
 			s := &fakeServer{down: tc.down}
-			w.Inspection(v1alpha1.InspectionSpec{MetricsRef: &v1alpha1.LocalReference{Name: "m"}, LogsRef: &v1alpha1.LocalReference{Name: "l"}})
+			w.Inspection(
+				v1alpha1.InspectionSpec{MetricsRef: &v1alpha1.LocalReference{Name: "m"}, LogsRef: &v1alpha1.LocalReference{Name: "l"}},
+			)
 			ran := false
 			w.Settle(w.reconciler(func(on *setup) {
 				on.options.Backends = s.resolver(w)
@@ -154,7 +167,9 @@ func TestBackEndsThatTheSpecNamesAreReadOrAreGaps(t *testing.T) {
 				t.Fatalf("want one gap for each: %+v", got)
 			}
 			for n, object := range []string{"LogBackend " + w.Namespace + "/l (spec.logsRef)", "MetricsBackend " + w.Namespace + "/m (spec.metricsRef)"} {
-				if !strings.HasPrefix(got[n].Message, object) || !strings.Contains(got[n].Message, tc.gap) || got[n].Reason != tc.reason || got[n].Remediation == "" {
+				if !strings.HasPrefix(got[n].Message, object) || !strings.Contains(got[n].Message, tc.gap) ||
+					got[n].Reason != tc.reason ||
+					got[n].Remediation == "" {
 					t.Errorf("%+v", got[n])
 				}
 			}

@@ -18,7 +18,8 @@ func TestAReportIsSavedWithWhatIsToBeToldOfIt(t *testing.T) {
 	w.Inspection(v1alpha1.InspectionSpec{Channels: []v1alpha1.LocalReference{{Name: "a"}, {Name: "b"}}})
 	w.Settle(w.reconciler())
 	r := w.Newest()
-	if len(r.Deliveries) != 2 || r.Deliveries[0].Channel != "a" || r.Deliveries[1].State != v1alpha1.DeliveryPending || r.Labels[v1alpha1.LabelUndelivered] != "true" {
+	if len(r.Deliveries) != 2 || r.Deliveries[0].Channel != "a" || r.Deliveries[1].State != v1alpha1.DeliveryPending ||
+		r.Labels[v1alpha1.LabelUndelivered] != "true" {
 		t.Errorf("got %+v, labels %v", r.Deliveries, r.Labels)
 	}
 	r.Deliveries = r.Deliveries[:1]
@@ -34,7 +35,8 @@ func TestAChannelThatDoesNotExistIsNamed(t *testing.T) {
 	w.Settle(w.reconciler())
 	i := w.Get()
 	c := meta.FindStatusCondition(i.Status.Conditions, v1alpha1.ConditionNotified)
-	if c == nil || c.Status != metav1.ConditionFalse || c.Reason != v1alpha1.ReasonChannelNotFound || !strings.Contains(c.Message, w.Namespace+"/lost") {
+	if c == nil || c.Status != metav1.ConditionFalse || c.Reason != v1alpha1.ReasonChannelNotFound ||
+		!strings.Contains(c.Message, w.Namespace+"/lost") {
 		t.Fatalf("Notified: %+v", c)
 	}
 	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")

@@ -67,11 +67,14 @@ func align(rows [][]string) []string {
 func TestTablesFitTheScreen(t *testing.T) {
 	w := newWorld(t)
 	w.Reader(false)
-	report := &v1alpha1.InspectionReport{ObjectMeta: w.Meta("production-every-morning-20261123t0630-8f3a1"), Summary: v1alpha1.ReportSummary{
-		StartTime: metav1.NewTime(w.Clock.Now()), Score: 37, RootCauses: 128, Gaps: 14,
-		Counts:  v1alpha1.SeverityCounts{Critical: 12, High: 240, Medium: 980, Low: 24, Info: 3},
-		Changes: v1alpha1.ChangeCounts{New: 118, Fixed: 1003, Persisting: 20},
-	}}
+	report := &v1alpha1.InspectionReport{
+		ObjectMeta: w.Meta("production-every-morning-20261123t0630-8f3a1"),
+		Summary: v1alpha1.ReportSummary{
+			StartTime: metav1.NewTime(w.Clock.Now()), Score: 37, RootCauses: 128, Gaps: 14,
+			Counts:  v1alpha1.SeverityCounts{Critical: 12, High: 240, Medium: 980, Low: 24, Info: 3},
+			Changes: v1alpha1.ChangeCounts{New: 118, Fixed: 1003, Persisting: 20},
+		},
+	}
 	w.Create(report)
 	i := &v1alpha1.Inspection{ObjectMeta: w.Meta("production-every-morning"), Spec: v1alpha1.InspectionSpec{Schedule: "30 6 * * 1-5"}}
 	w.Create(i)

@@ -49,9 +49,10 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 	if err := kind.Index(m, &v1alpha1.Inspection{}, ReferencedResources); err != nil {
 		return err
 	}
-	existence := predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
+	existence := builder.WithPredicates(predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }})
+	channels := Referents(m.GetClient(), "NotificationChannel")
 	return r.Build(m, "inspection", max(e.Settings.ParallelInspections, 1)).
-		WatchesMetadata(kind.MetadataOf("NotificationChannel"), Referents(m.GetClient(), "NotificationChannel"), builder.WithPredicates(existence)).
+		WatchesMetadata(kind.MetadataOf("NotificationChannel"), channels, existence).
 		Complete(r)
 }
 
@@ -114,7 +115,11 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspe
 }
 
 // execute is one run, from its references to its saved report. A run that an earlier attempt has saved is not repeated.
-func (l *logic) execute(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection], run *v1alpha1.InspectionRun) (*v1alpha1.InspectionReport, error) {
+func (l *logic) execute(
+	ctx context.Context,
+	scope *kind.Scope[*v1alpha1.Inspection],
+	run *v1alpha1.InspectionRun,
+) (*v1alpha1.InspectionReport, error) {
 	report, err := l.reports.existing(ctx, scope.Object, run)
 	if err != nil {
 		return nil, err

@@ -22,17 +22,19 @@ func TestACrashAtAnyLineLeavesOneReport(t *testing.T) {
 	crash := func() { panic("the process is gone") }
 	statusPatches := func(before, after int) interceptor.Funcs {
 		n := 0
-		return interceptor.Funcs{SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
-			n++
-			if n == before {
-				crash()
-			}
-			err := c.SubResource(sub).Patch(ctx, o, p, opts...)
-			if n == after {
-				crash()
-			}
-			return err
-		}}
+		return interceptor.Funcs{
+			SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+				n++
+				if n == before {
+					crash()
+				}
+				err := c.SubResource(sub).Patch(ctx, o, p, opts...)
+				if n == after {
+					crash()
+				}
+				return err
+			},
+		}
 	}
 	for name, broken := range map[string]struct {
 		client  interceptor.Funcs
@@ -106,8 +108,15 @@ func TestACrashAtAnyLineLeavesOneReport(t *testing.T) {
 				}
 			}
 			i := w.Get()
-			if scheduled != 1 || len(w.Reports()) != 1 || i.Status.ActiveRun != nil || !i.Status.LastScheduledTime.Time.Equal(created.Add(time.Hour)) {
-				t.Errorf("%d reports for the time of %d, active %+v, last %s", scheduled, len(w.Reports()), i.Status.ActiveRun, i.Status.LastScheduledTime)
+			if scheduled != 1 || len(w.Reports()) != 1 || i.Status.ActiveRun != nil ||
+				!i.Status.LastScheduledTime.Time.Equal(created.Add(time.Hour)) {
+				t.Errorf(
+					"%d reports for the time of %d, active %+v, last %s",
+					scheduled,
+					len(w.Reports()),
+					i.Status.ActiveRun,
+					i.Status.LastScheduledTime,
+				)
 			}
 			testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause")
 		})

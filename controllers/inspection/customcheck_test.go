@@ -31,7 +31,12 @@ func TestACustomCheckThatIsWrongIsStalledUntilItIsMended(t *testing.T) {
 			w := newWorld(t)
 			w.Reader(false)
 			w.LostService("lost")
-			w.Inspection(v1alpha1.InspectionSpec{Schedule: schedule, CustomChecks: []v1alpha1.CustomCheck{servicesMust("size(objct.spec.ports) == 0")}})
+			w.Inspection(
+				v1alpha1.InspectionSpec{
+					Schedule:     schedule,
+					CustomChecks: []v1alpha1.CustomCheck{servicesMust("size(objct.spec.ports) == 0")},
+				},
+			)
 			_, err := w.Reconcile(w.reconciler())
 			if !errors.Is(err, reconcile.TerminalError(nil)) {
 				t.Errorf("got %v, want a terminal error", err)
@@ -42,7 +47,8 @@ func TestACustomCheckThatIsWrongIsStalledUntilItIsMended(t *testing.T) {
 				t.Errorf("want Stalled and no report: %+v", w.Get().Status.Conditions)
 			}
 			w.Change(func(i *v1alpha1.Inspection) {
-				i.Spec.Schedule, i.Spec.CustomChecks = "", []v1alpha1.CustomCheck{servicesMust("size(object.spec.ports) == 0")}
+				i.Spec.Schedule = ""
+				i.Spec.CustomChecks = []v1alpha1.CustomCheck{servicesMust("size(object.spec.ports) == 0")}
 			})
 			w.Settle(w.reconciler())
 			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "2 findings")
@@ -57,12 +63,22 @@ func TestCustomChecksFindAndAreSelectedIgnoredAndGaps(t *testing.T) {
 		client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"env":"production"}}}`))); err != nil {
 		t.Fatal(err)
 	}
-	w.Create(&rbacv1.Role{ObjectMeta: w.Meta("own-namespace"), Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get"}}}})
+	w.Create(
+		&rbacv1.Role{
+			ObjectMeta: w.Meta("own-namespace"),
+			Rules:      []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get"}}},
+		},
+	)
 	w.Create(&rbacv1.RoleBinding{
 		ObjectMeta: w.Meta("own-namespace"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "own-namespace"},
 		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: v1alpha1.DefaultServiceAccountName}},
 	})
-	w.Create(&corev1.ConfigMap{ObjectMeta: w.Meta("settings"), Data: map[string]string{"url": "postgres://app:" + "hunter2hunter2" + "@db/app"}})
+	w.Create(
+		&corev1.ConfigMap{
+			ObjectMeta: w.Meta("settings"),
+			Data:       map[string]string{"url": "postgres://app:" + "hunter2hunter2" + "@db/app"},
+		},
+	)
 	w.LostService("lost")
 	settings := v1alpha1.CustomCheck{
 		ID: "settings", Resource: v1alpha1.CustomResource{Version: "v1", Resource: "configmaps"}, Match: "object.metadata.name == 'settings'",
@@ -82,7 +98,22 @@ func TestCustomChecksFindAndAreSelectedIgnoredAndGaps(t *testing.T) {
 	var findings, gaps []string
 	report := w.Reports()[0]
 	for _, f := range report.Findings {
-		findings = append(findings, strings.Join([]string{string(f.Severity), string(f.Category), f.Check, f.Object.APIVersion, f.Object.Kind, f.Object.Name, f.Message, f.CausedBy}, " "))
+		findings = append(
+			findings,
+			strings.Join(
+				[]string{
+					string(f.Severity),
+					string(f.Category),
+					f.Check,
+					f.Object.APIVersion,
+					f.Object.Kind,
+					f.Object.Name,
+					f.Message,
+					f.CausedBy,
+				},
+				" ",
+			),
+		)
 	}
 	for _, g := range report.Gaps {
 		gaps = append(gaps, string(g.Reason)+" "+strings.Join(g.Checks, ",")+": "+strings.ReplaceAll(g.Message, w.Namespace, "NS"))
@@ -107,7 +138,8 @@ func TestCustomChecksFindAndAreSelectedIgnoredAndGaps(t *testing.T) {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 	w.Change(func(i *v1alpha1.Inspection) {
-		i.Spec.Checks.Exclude, i.Spec.Ignore = []string{"custom-roles", "custom-services-must", "custom-settings"}, []v1alpha1.IgnoreRule{{Check: "custom-l*", Reason: "known"}}
+		i.Spec.Checks.Exclude = []string{"custom-roles", "custom-services-must", "custom-settings"}
+		i.Spec.Ignore = []v1alpha1.IgnoreRule{{Check: "custom-l*", Reason: "known"}}
 	})
 	w.Settle(w.reconciler())
 	if s := w.Get().Status; s.Counts.Total() != 1 || s.Gaps != 0 {
@@ -115,7 +147,13 @@ func TestCustomChecksFindAndAreSelectedIgnoredAndGaps(t *testing.T) {
 	}
 	w.Change(func(i *v1alpha1.Inspection) { i.Spec.Checks.Exclude = []string{"custom-role"} })
 	_, _ = w.Reconcile(w.reconciler())
-	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonUnknownCheck, "unknown check custom-role (did you mean custom-roles?)")
+	testsuite.WantReady(
+		t,
+		w.Get(),
+		metav1.ConditionFalse,
+		v1alpha1.ReasonUnknownCheck,
+		"unknown check custom-role (did you mean custom-roles?)",
+	)
 }
 
 func TestTheAPIServerRefusesCustomChecksThatCannotBeMeant(t *testing.T) {
@@ -140,14 +178,20 @@ func TestTheAPIServerRefusesCustomChecksThatCannotBeMeant(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			check := servicesMust("true")
 			tc.change(&check)
-			i := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, GenerateName: "v-"}, Spec: v1alpha1.InspectionSpec{CustomChecks: []v1alpha1.CustomCheck{check}}}
+			i := &v1alpha1.Inspection{
+				ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, GenerateName: "v-"},
+				Spec:       v1alpha1.InspectionSpec{CustomChecks: []v1alpha1.CustomCheck{check}},
+			}
 			err := w.Client.Create(t.Context(), i, client.DryRunAll)
 			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 				t.Errorf("got %v, want a refusal with %q", err, tc.want)
 			}
 		})
 	}
-	twice := &v1alpha1.Inspection{ObjectMeta: w.Meta("twice"), Spec: v1alpha1.InspectionSpec{CustomChecks: []v1alpha1.CustomCheck{servicesMust("true"), servicesMust("true")}}}
+	twice := &v1alpha1.Inspection{
+		ObjectMeta: w.Meta("twice"),
+		Spec:       v1alpha1.InspectionSpec{CustomChecks: []v1alpha1.CustomCheck{servicesMust("true"), servicesMust("true")}},
+	}
 	if err := w.Client.Create(t.Context(), twice, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "Duplicate") {
 		t.Errorf("got %v", err)
 	}

@@ -17,7 +17,9 @@ func TestSettingsOfTheLogAnalysisAreHandedOn(t *testing.T) {
 	}
 	lines := int32(5000)
 	got := logOptions(&v1alpha1.LogAnalysis{
-		Window: &metav1.Duration{Duration: 10 * time.Minute}, Baseline: &metav1.Duration{Duration: 2 * time.Hour}, MaxLines: &lines, Namespaces: []string{"shop"},
+		Window: &metav1.Duration{
+			Duration: 10 * time.Minute,
+		}, Baseline: &metav1.Duration{Duration: 2 * time.Hour}, MaxLines: &lines, Namespaces: []string{"shop"},
 	})
 	want := &loganalysis.Options{Window: 10 * time.Minute, Baseline: 2 * time.Hour, MaxLines: 5000, Namespaces: []string{"shop"}}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -60,7 +60,13 @@ func TestAMissingServiceAccountIsWaitedFor(t *testing.T) {
 	if err != nil || result.RequeueAfter != time.Minute {
 		t.Errorf("got %v, %v; want to look again in a minute", result, err)
 	}
-	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonServiceAccountNotFound, "ServiceAccount "+w.Namespace+"/kubeops")
+	testsuite.WantReady(
+		t,
+		w.Get(),
+		metav1.ConditionFalse,
+		v1alpha1.ReasonServiceAccountNotFound,
+		"ServiceAccount "+w.Namespace+"/kubeops",
+	)
 	w.Reader(false)
 	w.Settle(r)
 	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
@@ -130,7 +136,10 @@ func TestAForeignReportOfTheRunsNameIsNotTakenForIts(t *testing.T) {
 	w.Reader(false)
 	w.Inspection(v1alpha1.InspectionSpec{})
 	name := begin(w.Get(), time.Time{}).Report
-	foreign := &v1alpha1.InspectionReport{ObjectMeta: w.Meta(name), Summary: v1alpha1.ReportSummary{StartTime: metav1.NewTime(w.Clock.Now())}}
+	foreign := &v1alpha1.InspectionReport{
+		ObjectMeta: w.Meta(name),
+		Summary:    v1alpha1.ReportSummary{StartTime: metav1.NewTime(w.Clock.Now())},
+	}
 	w.Create(foreign)
 	result, err := w.Reconcile(w.reconciler())
 	if err != nil || result.RequeueAfter != time.Minute {
@@ -175,7 +184,8 @@ func TestAStatusThatCouldNotBeWrittenIsTriedAgain(t *testing.T) {
 			},
 		})
 	}))
-	if err == nil || errors.Is(err, reconcile.TerminalError(nil)) || !strings.Contains(err.Error(), "slow down") || !strings.Contains(err.Error(), "never comes due") {
+	if err == nil || errors.Is(err, reconcile.TerminalError(nil)) || !strings.Contains(err.Error(), "slow down") ||
+		!strings.Contains(err.Error(), "never comes due") {
 		t.Errorf("got %v; want both errors, and to try again", err)
 	}
 }
@@ -228,7 +238,8 @@ func TestASpecThatChangesInTheMiddleOfARunIsRunNext(t *testing.T) {
 	}
 	i := w.Get()
 	ready := meta.FindStatusCondition(i.Status.Conditions, v1alpha1.ConditionReady)
-	if i.Generation != 2 || i.Status.ObservedGeneration != 1 || ready.ObservedGeneration != 1 || !strings.Contains(ready.Message, "1 root cause") {
+	if i.Generation != 2 || i.Status.ObservedGeneration != 1 || ready.ObservedGeneration != 1 ||
+		!strings.Contains(ready.Message, "1 root cause") {
 		t.Errorf("generation %d, observed %d, Ready %+v; the new spec was not used yet", i.Generation, i.Status.ObservedGeneration, ready)
 	}
 	w.Settle(w.reconciler())

@@ -77,7 +77,10 @@ func (in inputs) account(ctx context.Context, inspection *v1alpha1.Inspection) (
 }
 
 // selectChecks compiles the custom checks and narrows all to what the spec selects.
-func (in inputs) selectChecks(selection *v1alpha1.CheckSelection, customChecks []v1alpha1.CustomCheck) ([]checks.Check, []custom.Program, error) {
+func (in inputs) selectChecks(
+	selection *v1alpha1.CheckSelection,
+	customChecks []v1alpha1.CustomCheck,
+) ([]checks.Check, []custom.Program, error) {
 	own, err := custom.Compile(customChecks)
 	if err != nil {
 		return nil, nil, problem.UserError(v1alpha1.ReasonInvalidCustomCheck, nil, "spec.customChecks: %s", err)
@@ -90,7 +93,11 @@ func (in inputs) selectChecks(selection *v1alpha1.CheckSelection, customChecks [
 	case err != nil:
 		return nil, nil, problem.UserError(v1alpha1.ReasonUnknownCheck, nil, "spec.checks: %s; `kubeops checks` lists them all", err)
 	case len(selected)+len(own) == 0:
-		return nil, nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "spec.checks leaves no check to run: exclude removes every check that include selects")
+		return nil, nil, problem.UserError(
+			v1alpha1.ReasonInvalidSpec,
+			nil,
+			"spec.checks leaves no check to run: exclude removes every check that include selects",
+		)
 	}
 	return selected, own, nil
 }

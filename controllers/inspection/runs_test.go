@@ -29,10 +29,12 @@ func TestAnInspectionRunsOnceForEachGenerationAndRequest(t *testing.T) {
 		t.Fatalf("%d reports, want 1", n)
 	}
 	report := w.Reports()[0]
-	if !metav1.IsControlledBy(&report, i) || report.Name != i.Status.LastReport || report.Summary.Trigger != "generation" || report.Summary.Inspection != "i" {
+	if !metav1.IsControlledBy(&report, i) || report.Name != i.Status.LastReport || report.Summary.Trigger != "generation" ||
+		report.Summary.Inspection != "i" {
 		t.Errorf("report %+v of %+v", report.Summary, report.ObjectMeta)
 	}
-	if i.Status.Counts.Total() != 1 || len(i.Status.RootCauses) != 1 || i.Status.RootCauses[0].Object != "Service/"+w.Namespace+"/lost" || i.Status.Changes.New != 1 {
+	if i.Status.Counts.Total() != 1 || len(i.Status.RootCauses) != 1 || i.Status.RootCauses[0].Object != "Service/"+w.Namespace+"/lost" ||
+		i.Status.Changes.New != 1 {
 		t.Errorf("status %+v", i.Status)
 	}
 
@@ -40,7 +42,8 @@ func TestAnInspectionRunsOnceForEachGenerationAndRequest(t *testing.T) {
 	w.Settle(r)
 	w.Settle(r)
 	i = w.Get()
-	if n := len(w.Reports()); n != 2 || i.Status.LastHandledRequest != "now, please" || i.Status.Changes.Persisting != 1 || i.Status.Changes.New != 0 {
+	if n := len(w.Reports()); n != 2 || i.Status.LastHandledRequest != "now, please" || i.Status.Changes.Persisting != 1 ||
+		i.Status.Changes.New != 0 {
 		t.Errorf("%d reports, handled %q, changes %+v", n, i.Status.LastHandledRequest, i.Status.Changes)
 	}
 
@@ -73,7 +76,8 @@ func TestOnlyTheNewestReportsAreKept(t *testing.T) {
 	for _, report := range w.Reports() {
 		names = append(names, report.Name)
 	}
-	if len(names) != 3 || !strings.Contains(strings.Join(names, " "), w.Get().Status.LastReport) || !strings.Contains(strings.Join(names, " "), "foreign") {
+	if len(names) != 3 || !strings.Contains(strings.Join(names, " "), w.Get().Status.LastReport) ||
+		!strings.Contains(strings.Join(names, " "), "foreign") {
 		t.Errorf("kept %v, the newest is %s", names, w.Get().Status.LastReport)
 	}
 }
@@ -96,7 +100,8 @@ func TestARestrictedServiceAccountGivesAReportOfItsNamespaceAndGaps(t *testing.T
 		t.Errorf("%d findings, gaps %+v", len(report.Findings), report.Gaps)
 	}
 	for _, gap := range report.Gaps {
-		if !strings.Contains(gap.Message, "system:serviceaccount:"+w.Namespace+":kubeops") || gap.Remediation == "" || len(gap.Checks) == 0 {
+		if !strings.Contains(gap.Message, "system:serviceaccount:"+w.Namespace+":kubeops") || gap.Remediation == "" ||
+			len(gap.Checks) == 0 {
 			t.Errorf("gap %+v", gap)
 		}
 	}
@@ -121,10 +126,13 @@ func TestAnExpiredIgnoreRuleIsNamedAsAGap(t *testing.T) {
 
 func TestWhatTheSpecSaysToTheChecksReachesThem(t *testing.T) {
 	got := params(&v1alpha1.InspectionSpec{
-		AllowedRegistries: []string{"registry.example.com"}, Thresholds: &v1alpha1.Thresholds{RecentWindow: &metav1.Duration{Duration: time.Hour * 2}},
+		AllowedRegistries: []string{
+			"registry.example.com",
+		}, Thresholds: &v1alpha1.Thresholds{RecentWindow: &metav1.Duration{Duration: time.Hour * 2}},
 	})
 	want := checks.DefaultParams()
-	want.AllowedRegistries, want.RecentWindow = []string{"registry.example.com"}, 2*time.Hour
+	want.AllowedRegistries = []string{"registry.example.com"}
+	want.RecentWindow = 2 * time.Hour
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -24,7 +24,7 @@ const (
 	triggerGeneration = "generation"
 )
 
-// plan is what is to be done, and when to look again.
+// plan is what to do now, and when the schedule is due next.
 type plan struct {
 	// run that is due, or nil.
 	run *v1alpha1.InspectionRun
@@ -34,11 +34,11 @@ type plan struct {
 
 // due decides whether a run is due at the time now. It reads nothing else and changes nothing.
 //
-// A run that was begun and not finished comes first. Then a request by annotation. Without a schedule, each generation of
-// the spec is run once; with one, the schedule alone says when, from its first time after creation on, as CronJobs do: a
-// spec that changes is checked at once and used at the next time. One run serves all that it covers: a run on request
-// uses the newest generation too. Of the times of the schedule that have passed, only the latest is run; they count from
-// the last one handled, or from creation, so that a clock that jumps back makes none come twice.
+// A run that was started and not finished comes first, then a request by annotation. Without a schedule, each generation of
+// the spec runs once; with one, only the schedule decides, from its first time after creation, as for CronJobs: a changed
+// spec is checked at once and used at the next time. One run covers all reasons for it: a requested run uses the newest
+// generation, too. Of the scheduled times that have passed, only the latest runs; they count from the last one handled, or
+// from creation, which keeps a clock that jumps back from repeating one.
 func due(i *v1alpha1.Inspection, now time.Time) (plan, error) {
 	if i.Spec.Suspend {
 		return plan{}, nil
@@ -51,7 +51,10 @@ func due(i *v1alpha1.Inspection, now time.Time) (plan, error) {
 			return plan{}, err
 		}
 		if p.next = schedule.Next(now); p.next.IsZero() {
-			return plan{}, invalidSchedule("spec.schedule %q never comes due; use a date that exists, such as \"0 0 28 2 *\"", i.Spec.Schedule)
+			return plan{}, invalidSchedule(
+				"spec.schedule %q never comes due; use a date that exists, such as \"0 0 28 2 *\"",
+				i.Spec.Schedule,
+			)
 		}
 		anchor := i.CreationTimestamp.Time
 		if i.Status.LastScheduledTime != nil {
@@ -66,7 +69,7 @@ func due(i *v1alpha1.Inspection, now time.Time) (plan, error) {
 	return p, nil
 }
 
-// begin makes the run that is due, or nil.
+// begin is the run that is due, or nil.
 func begin(i *v1alpha1.Inspection, missed time.Time) *v1alpha1.InspectionRun {
 	run := &v1alpha1.InspectionRun{Generation: i.Generation}
 	request := kind.Request(i)
@@ -74,15 +77,18 @@ func begin(i *v1alpha1.Inspection, missed time.Time) *v1alpha1.InspectionRun {
 	switch {
 	case request != "" && request != i.Status.LastHandledRequest:
 		run.Trigger, run.Request = triggerRequest, request
-		part, key = "r", request
+		part = "r"
+		key = request
 	case i.Spec.Schedule == "" && i.Generation != i.Status.LastRunGeneration:
 		run.Trigger = triggerGeneration
 		key = strconv.FormatInt(i.Generation, 10)
 		part = "g" + key
 	case !missed.IsZero():
 		at := metav1.NewTime(missed.UTC())
-		run.Trigger, run.ScheduledTime = triggerSchedule, &at
-		part, key = timePart(missed.UTC()), missed.UTC().Format(time.RFC3339)
+		run.Trigger = triggerSchedule
+		run.ScheduledTime = &at
+		part = timePart(missed.UTC())
+		key = missed.UTC().Format(time.RFC3339)
 	default:
 		return nil
 	}
@@ -110,33 +116,33 @@ func reportName(i *v1alpha1.Inspection, trigger, part, key string) string {
 	return i.Name + "-" + part + "-" + hex.EncodeToString(sum[:])[:digits]
 }
 
-// parse reads schedule and time zone. Times of @every count from creation, wherever one begins to look.
+// parse reads schedule and time zone. Times of @every count from creation.
 func parse(spec v1alpha1.InspectionSpec, created time.Time) (cron.Schedule, error) {
 	zone := spec.TimeZone
 	if zone == "" {
 		zone = "UTC"
 	}
-	// "Local" is a zone to Go, but means the manager's machine, which nobody can see from the resource.
+	// "Local" is a zone to Go, but means the manager's machine, which the resource does not show.
 	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
 		return nil, invalidSchedule("spec.timeZone %q is not a time zone; use a name of the IANA database such as Europe/Berlin", zone)
 	}
 	if text, found := strings.CutPrefix(spec.Schedule, "@every "); found {
 		period, err := time.ParseDuration(strings.TrimSpace(text))
 		if err != nil || period < time.Second {
-			return nil, invalidSchedule("spec.schedule %q has no duration of a second or more; an example is \"@every 6h\"", spec.Schedule)
+			return nil, invalidSchedule("spec.schedule %q needs a duration of at least 1s, for example \"@every 6h\"", spec.Schedule)
 		}
 		return every{period: period.Truncate(time.Second), from: created.Truncate(time.Second)}, nil
 	}
 	schedule, err := parseCron("CRON_TZ=" + zone + " " + spec.Schedule)
 	if err != nil {
 		return nil, problem.UserError(v1alpha1.ReasonInvalidSchedule, err,
-			"spec.schedule %q cannot be understood (%v); an example is \"30 6 * * 1-5\"", spec.Schedule, err)
+			"spec.schedule %q is invalid (%v); an example is \"30 6 * * 1-5\"", spec.Schedule, err)
 	}
 	return schedule, nil
 }
 
-// every is a schedule of equal steps. That of the cron library steps from whatever time it is asked about, so that its
-// times would move with each look.
+// every is a schedule of equal steps. The one of the cron library steps from the time that it is asked about, which would
+// move its times at every reconcile.
 type every struct {
 	period time.Duration
 	from   time.Time

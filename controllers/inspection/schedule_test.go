@@ -30,7 +30,8 @@ func TestDue(t *testing.T) {
 	handled := func(text string) func(*v1alpha1.Inspection) {
 		return func(i *v1alpha1.Inspection) {
 			last := metav1.NewTime(at(t, text))
-			i.Status.LastRunGeneration, i.Status.LastScheduledTime = 1, &last
+			i.Status.LastRunGeneration = 1
+			i.Status.LastScheduledTime = &last
 		}
 	}
 	ran := func(i *v1alpha1.Inspection) { i.Status.LastRunGeneration = 1 }
@@ -78,17 +79,22 @@ func TestDue(t *testing.T) {
 			now: "2026-01-12T06:00:00Z", wantRun: "schedule 2026-01-12T00:00:00Z",
 		},
 		"suspended":          {spec: v1alpha1.InspectionSpec{Suspend: true, Schedule: "nonsense"}, change: request("x"), now: "2026-01-12T06:00:00Z"},
-		"nonsense":           {spec: v1alpha1.InspectionSpec{Schedule: "a b c d e"}, now: created, wantStall: `spec.schedule "a b c d e" cannot be understood`},
+		"nonsense":           {spec: v1alpha1.InspectionSpec{Schedule: "a b c d e"}, now: created, wantStall: `spec.schedule "a b c d e" is invalid`},
 		"never":              {spec: v1alpha1.InspectionSpec{Schedule: "0 0 31 2 *"}, now: created, wantStall: `spec.schedule "0 0 31 2 *" never comes due`},
 		"no such zone":       {spec: v1alpha1.InspectionSpec{Schedule: "0 6 * * *", TimeZone: "Mars/Base"}, now: created, wantStall: `spec.timeZone "Mars/Base" is not a time zone`},
-		"every nothing":      {spec: v1alpha1.InspectionSpec{Schedule: "@every 0s"}, now: created, wantStall: `spec.schedule "@every 0s" has no duration of a second or more`},
-		"every way back":     {spec: v1alpha1.InspectionSpec{Schedule: "@every -5h"}, now: created, wantStall: `spec.schedule "@every -5h" has no duration of a second or more`},
-		"every soon":         {spec: v1alpha1.InspectionSpec{Schedule: "@every soon"}, now: created, wantStall: `spec.schedule "@every soon" has no duration of a second or more`},
+		"every nothing":      {spec: v1alpha1.InspectionSpec{Schedule: "@every 0s"}, now: created, wantStall: `spec.schedule "@every 0s" needs a duration of at least 1s`},
+		"every way back":     {spec: v1alpha1.InspectionSpec{Schedule: "@every -5h"}, now: created, wantStall: `spec.schedule "@every -5h" needs a duration of at least 1s`},
+		"every soon":         {spec: v1alpha1.InspectionSpec{Schedule: "@every soon"}, now: created, wantStall: `spec.schedule "@every soon" needs a duration of at least 1s`},
 		"the machine's zone": {spec: v1alpha1.InspectionSpec{Schedule: "0 6 * * *", TimeZone: "Local"}, now: created, wantStall: `spec.timeZone "Local" is not a time zone`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := &v1alpha1.Inspection{
-				ObjectMeta: metav1.ObjectMeta{Name: "i", UID: "uid", Generation: 1, CreationTimestamp: metav1.NewTime(at(t, created))}, Spec: tc.spec,
+				ObjectMeta: metav1.ObjectMeta{
+					Name:              "i",
+					UID:               "uid",
+					Generation:        1,
+					CreationTimestamp: metav1.NewTime(at(t, created)),
+				}, Spec: tc.spec,
 			}
 			if tc.change != nil {
 				tc.change(i)
@@ -96,7 +102,8 @@ func TestDue(t *testing.T) {
 			got, err := due(i, at(t, tc.now))
 			if tc.wantStall != "" {
 				p := problem.As(err)
-				if p == nil || p.Action != problem.UserMustAct || p.Reason != v1alpha1.ReasonInvalidSchedule || !strings.HasPrefix(p.Message, tc.wantStall) {
+				if p == nil || p.Action != problem.UserMustAct || p.Reason != v1alpha1.ReasonInvalidSchedule ||
+					!strings.HasPrefix(p.Message, tc.wantStall) {
 					t.Errorf("got %v, want %q", err, tc.wantStall)
 				}
 				return

@@ -27,13 +27,18 @@ func record(inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun, report
 		s.LastScheduledTime = run.ScheduledTime
 	}
 	started := summary.StartTime
-	s.LastRunTime, s.LastReport = &started, report.Name
-	s.Score, s.Counts, s.Changes, s.Gaps = &summary.Score, &summary.Counts, &summary.Changes, summary.Gaps
+	s.LastRunTime = &started
+	s.LastReport = report.Name
+	s.Score = &summary.Score
+	s.Counts = &summary.Counts
+	s.Changes = &summary.Changes
+	s.Gaps = summary.Gaps
 	s.RootCauses = nil
 	for _, f := range report.Findings {
 		if f.CausedBy == "" && len(s.RootCauses) < maxRootCauses {
 			s.RootCauses = append(s.RootCauses, v1alpha1.RootCause{
-				ID: f.ID, Check: f.Check, Severity: f.Severity, Object: objectText(f.Object), Message: outcome.Clip(f.Message, maxCauseMessage), Affects: f.Affects,
+				ID: f.ID, Check: f.Check, Severity: f.Severity, Object: objectText(f.Object), Affects: f.Affects,
+				Message: outcome.Clip(f.Message, maxCauseMessage),
 			})
 		}
 	}

@@ -33,7 +33,11 @@ type reports struct {
 }
 
 // existing returns the report of a run that an earlier attempt has saved, or nil.
-func (r reports) existing(ctx context.Context, inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun) (*v1alpha1.InspectionReport, error) {
+func (r reports) existing(
+	ctx context.Context,
+	inspection *v1alpha1.Inspection,
+	run *v1alpha1.InspectionRun,
+) (*v1alpha1.InspectionReport, error) {
 	report := &v1alpha1.InspectionReport{}
 	err := r.reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: run.Report}, report)
 	switch {
@@ -42,7 +46,14 @@ func (r reports) existing(ctx context.Context, inspection *v1alpha1.Inspection, 
 	case meta.IsNoMatchError(err):
 		return nil, noReports(err) // known before the cluster is read for nothing
 	case err != nil:
-		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read InspectionReport %s/%s (%s)", inspection.Namespace, run.Report, brief(err))
+		return nil, problem.Retrying(
+			v1alpha1.ReasonRetrying,
+			err,
+			"cannot read InspectionReport %s/%s (%s)",
+			inspection.Namespace,
+			run.Report,
+			brief(err),
+		)
 	case !metav1.IsControlledBy(report, inspection):
 		return nil, problem.Waiting(v1alpha1.ReasonSaveFailed, time.Minute,
 			"InspectionReport %s/%s exists and belongs to another owner; delete it (kubectl -n %s delete inspectionreport %s)",
@@ -53,7 +64,12 @@ func (r reports) existing(ctx context.Context, inspection *v1alpha1.Inspection, 
 
 // save writes the report of a run under the name that follows from the run. A report of that name that exists already was
 // written by an earlier attempt, and that one counts.
-func (r reports) save(ctx context.Context, inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun, report *v1alpha1.InspectionReport) (*v1alpha1.InspectionReport, error) {
+func (r reports) save(
+	ctx context.Context,
+	inspection *v1alpha1.Inspection,
+	run *v1alpha1.InspectionRun,
+	report *v1alpha1.InspectionReport,
+) (*v1alpha1.InspectionReport, error) {
 	report.ObjectMeta = metav1.ObjectMeta{
 		Namespace: inspection.Namespace, Name: run.Report, Labels: map[string]string{v1alpha1.LabelInspection: Label(inspection.Name)},
 	}
@@ -61,7 +77,9 @@ func (r reports) save(ctx context.Context, inspection *v1alpha1.Inspection, run 
 		report.Labels[v1alpha1.LabelUndelivered] = "true"
 		report.Deliveries = append(report.Deliveries, v1alpha1.ReportDelivery{Channel: c.Name, State: v1alpha1.DeliveryPending})
 	}
-	report.Summary.Inspection, report.Summary.Trigger, report.Summary.ScheduledTime = inspection.Name, run.Trigger, run.ScheduledTime
+	report.Summary.Inspection = inspection.Name
+	report.Summary.Trigger = run.Trigger
+	report.Summary.ScheduledTime = run.ScheduledTime
 	err := controllerutil.SetControllerReference(inspection, report, r.client.Scheme())
 	if err == nil {
 		err = r.client.Create(ctx, report)
@@ -74,23 +92,43 @@ func (r reports) save(ctx context.Context, inspection *v1alpha1.Inspection, run 
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return nil, noReports(err)
 	default:
-		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, err, "cannot save InspectionReport %s/%s (%s)", inspection.Namespace, run.Report, brief(err))
+		return nil, problem.Retrying(
+			v1alpha1.ReasonSaveFailed,
+			err,
+			"cannot save InspectionReport %s/%s (%s)",
+			inspection.Namespace,
+			run.Report,
+			brief(err),
+		)
 	}
 }
 
 // existingReport is the report that was saved under the same name in the meantime.
-func (r reports) existingReport(ctx context.Context, inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun) (*v1alpha1.InspectionReport, error) {
+func (r reports) existingReport(
+	ctx context.Context,
+	inspection *v1alpha1.Inspection,
+	run *v1alpha1.InspectionRun,
+) (*v1alpha1.InspectionReport, error) {
 	report, err := r.existing(ctx, inspection, run)
 	if err == nil && report == nil {
-		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, nil, "InspectionReport %s/%s cannot be saved: another of its name existed and was deleted", inspection.Namespace, run.Report)
+		return nil, problem.Retrying(
+			v1alpha1.ReasonSaveFailed,
+			nil,
+			"InspectionReport %s/%s cannot be saved: another of its name existed and was deleted",
+			inspection.Namespace,
+			run.Report,
+		)
 	}
 	return report, err
 }
 
 // noReports is the problem of an installation without the CRD of reports.
 func noReports(err error) *problem.Problem {
-	return problem.Retrying(v1alpha1.ReasonSaveFailed, err,
-		"cannot save the report: the cluster does not serve InspectionReports; install the CRDs (kubectl apply --server-side -k config/crd)")
+	return problem.Retrying(
+		v1alpha1.ReasonSaveFailed,
+		err,
+		"cannot save the report: the cluster does not serve InspectionReports; install the CRDs (kubectl apply --server-side -k config/crd)",
+	)
 }
 
 // prune deletes the oldest reports of an Inspection beyond those it keeps, never the newest, and none that a channel may still
@@ -98,9 +136,21 @@ func noReports(err error) *problem.Problem {
 func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, newest string) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("InspectionReportList"))
-	err := r.reader.List(ctx, list, client.InNamespace(inspection.Namespace), client.MatchingLabels{v1alpha1.LabelInspection: Label(inspection.Name)})
+	err := r.reader.List(
+		ctx,
+		list,
+		client.InNamespace(inspection.Namespace),
+		client.MatchingLabels{v1alpha1.LabelInspection: Label(inspection.Name)},
+	)
 	if err != nil {
-		return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot list the reports of Inspection %s/%s (%s)", inspection.Namespace, inspection.Name, brief(err))
+		return problem.Retrying(
+			v1alpha1.ReasonRetrying,
+			err,
+			"cannot list the reports of Inspection %s/%s (%s)",
+			inspection.Namespace,
+			inspection.Name,
+			brief(err),
+		)
 	}
 	own := slices.DeleteFunc(list.Items, func(m metav1.PartialObjectMetadata) bool {
 		return !metav1.IsControlledBy(&m, inspection) || m.Name == newest
@@ -114,7 +164,14 @@ func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, new
 			continue
 		}
 		if err := r.client.Delete(ctx, &report); client.IgnoreNotFound(err) != nil {
-			return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot delete InspectionReport %s/%s (%s)", inspection.Namespace, report.Name, brief(err))
+			return problem.Retrying(
+				v1alpha1.ReasonRetrying,
+				err,
+				"cannot delete InspectionReport %s/%s (%s)",
+				inspection.Namespace,
+				report.Name,
+				brief(err),
+			)
 		}
 		if report.Labels[v1alpha1.LabelUndelivered] != "" {
 			kind.Event(r.events, inspection, corev1.EventTypeWarning, "ReportNotDelivered", "Inspect", "InspectionReport "+report.Name+

@@ -21,7 +21,13 @@ func TestAScheduleRunsAtItsTimesAndSaysTheNext(t *testing.T) {
 	w.Clock.SetTime(created.Add(55 * time.Minute))
 	result := w.Settle(r) // waits for the first time
 	i := w.Get()
-	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonScheduled, "first run at "+created.Add(time.Hour).UTC().Format(time.RFC3339))
+	testsuite.WantReady(
+		t,
+		i,
+		metav1.ConditionTrue,
+		v1alpha1.ReasonScheduled,
+		"first run at "+created.Add(time.Hour).UTC().Format(time.RFC3339),
+	)
 	if result.RequeueAfter != 5*time.Minute || !i.Status.NextRunTime.Time.Equal(created.Add(time.Hour)) || len(w.Reports()) != 0 {
 		t.Errorf("looks again after %s, next run %s, %d reports", result.RequeueAfter, i.Status.NextRunTime, len(w.Reports()))
 	}
@@ -29,7 +35,8 @@ func TestAScheduleRunsAtItsTimesAndSaysTheNext(t *testing.T) {
 	w.Settle(r)
 	result = w.Settle(r)
 	i = w.Get()
-	if len(w.Reports()) != 1 || !i.Status.LastScheduledTime.Time.Equal(created.Add(3*time.Hour)) || !i.Status.NextRunTime.Time.Equal(created.Add(4*time.Hour)) {
+	if len(w.Reports()) != 1 || !i.Status.LastScheduledTime.Time.Equal(created.Add(3*time.Hour)) ||
+		!i.Status.NextRunTime.Time.Equal(created.Add(4*time.Hour)) {
 		t.Errorf("%d reports, last scheduled %s, next %s", len(w.Reports()), i.Status.LastScheduledTime, i.Status.NextRunTime)
 	}
 	if result.RequeueAfter != maxSleep {

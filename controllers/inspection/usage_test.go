@@ -13,7 +13,9 @@ import (
 func TestUsageSettingsAreHandedOn(t *testing.T) {
 	cpu, memory := int32(0), int32(30)
 	spec := &v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{
-		Window: &metav1.Duration{Duration: 48 * time.Hour}, CPUMargin: &cpu, MemoryMargin: &memory, MatchLabels: map[string]string{"cluster": "a"},
+		Window: &metav1.Duration{
+			Duration: 48 * time.Hour,
+		}, CPUMargin: &cpu, MemoryMargin: &memory, MatchLabels: map[string]string{"cluster": "a"},
 		Prices: &v1alpha1.UsagePrices{CPUCoreHour: "0.031", MemoryGiBHour: "12", Currency: "EUR"},
 	}}
 	if got := usageOptions(spec.Usage); got.Window != 48*time.Hour || got.MatchLabels["cluster"] != "a" {

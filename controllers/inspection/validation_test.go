@@ -72,7 +72,11 @@ func TestAReportIsWrittenOnce(t *testing.T) {
 		ID: "a", Check: "c", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh, Message: "m",
 		Object: v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Pod", Name: "p"},
 	}
-	report := &v1alpha1.InspectionReport{ObjectMeta: w.Meta("r"), Summary: v1alpha1.ReportSummary{StartTime: metav1.NewTime(w.Clock.Now())}, Findings: []v1alpha1.Finding{finding}}
+	report := &v1alpha1.InspectionReport{
+		ObjectMeta: w.Meta("r"),
+		Summary:    v1alpha1.ReportSummary{StartTime: metav1.NewTime(w.Clock.Now())},
+		Findings:   []v1alpha1.Finding{finding},
+	}
 	w.Create(report)
 	report.Labels = map[string]string{"team": "a"}
 	if err := w.Client.Update(t.Context(), report); err != nil {
@@ -82,15 +86,18 @@ func TestAReportIsWrittenOnce(t *testing.T) {
 	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "immutable") {
 		t.Errorf("findings were changed: %v", err)
 	}
-	report.Findings[0].Message, report.Summary.Score = "m", 1
+	report.Findings[0].Message = "m"
+	report.Summary.Score = 1
 	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "immutable") {
 		t.Errorf("the summary was changed: %v", err)
 	}
-	report.Summary.Score, report.Findings = 0, nil
+	report.Summary.Score = 0
+	report.Findings = nil
 	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "immutable") {
 		t.Errorf("the findings were removed: %v", err)
 	}
-	report.Findings, report.Gaps = []v1alpha1.Finding{finding}, []v1alpha1.Gap{{Cluster: "local", Source: "pods", Reason: "Forbidden", Message: "m"}}
+	report.Findings = []v1alpha1.Finding{finding}
+	report.Gaps = []v1alpha1.Gap{{Cluster: "local", Source: "pods", Reason: "Forbidden", Message: "m"}}
 	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "immutable") {
 		t.Errorf("a gap was added: %v", err)
 	}

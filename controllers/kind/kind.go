@@ -244,5 +244,7 @@ func (r *Reconciler[T]) finalize(ctx context.Context, scope *Scope[T]) error {
 	}
 	before := scope.Object.DeepCopyObject().(T)
 	controllerutil.RemoveFinalizer(scope.Object, name)
-	return client.IgnoreNotFound(r.Client.Patch(ctx, scope.Object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
+	return client.IgnoreNotFound(
+		r.Client.Patch(ctx, scope.Object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})),
+	)
 }

@@ -118,7 +118,8 @@ func TestSuspendStopsReconcilesAndResumesThem(t *testing.T) {
 	b.Spec.Suspend = true
 	w.Update(b)
 	testsuite.MustReconcile(t, r, w, b)
-	if ready := meta.FindStatusCondition(b.Status.Conditions, v1alpha1.ConditionReady); ready.Reason != v1alpha1.ReasonSuspended || l.reconciled != 1 {
+	if ready := meta.FindStatusCondition(b.Status.Conditions, v1alpha1.ConditionReady); ready.Reason != v1alpha1.ReasonSuspended ||
+		l.reconciled != 1 {
 		t.Errorf("Ready: %+v, %d reconciles", ready, l.reconciled)
 	}
 	b.Spec.Suspend = false

@@ -57,7 +57,14 @@ func New(e *environment.Environment, cadence *probe.Cadence) *kind.Reconciler[*v
 		Reset:    func(b *v1alpha1.LogBackend) { reset(&b.Status) },
 		Parts:    []probe.Part[*v1alpha1.LogBackend, *connection]{retentionPart(), dataViewPart(), dataSource(e).Part()},
 	}
-	r := kind.NewReconciler(e.Environment, kindName, "Probe", func() *v1alpha1.LogBackend { return &v1alpha1.LogBackend{} }, logic, References)
+	r := kind.NewReconciler(
+		e.Environment,
+		kindName,
+		"Probe",
+		func() *v1alpha1.LogBackend { return &v1alpha1.LogBackend{} },
+		logic,
+		References,
+	)
 	logic.References = r.References
 	return r
 }

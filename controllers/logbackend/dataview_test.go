@@ -25,7 +25,8 @@ func TestADataViewHasAConditionOfItsOwn(t *testing.T) {
 	w := newWorld(t, healthy())
 	w.backend(func(s *v1alpha1.LogBackendSpec) { s.Elasticsearch.DataView = &v1alpha1.DataView{URL: kibana.URL} })
 	b, _ := w.reconcile()
-	if c := condition(b, v1alpha1.ConditionDataViewReady); c.Status != metav1.ConditionTrue || !strings.Contains(c.Message, "Kibana has the data view for logs-*") {
+	if c := condition(b, v1alpha1.ConditionDataViewReady); c.Status != metav1.ConditionTrue ||
+		!strings.Contains(c.Message, "Kibana has the data view for logs-*") {
 		t.Errorf("%+v", c)
 	}
 	if len(wrote) != 1 || wrote[0] != "POST /api/data_views/data_view" {
@@ -34,7 +35,10 @@ func TestADataViewHasAConditionOfItsOwn(t *testing.T) {
 	status = http.StatusUnauthorized
 	b, _ = w.reconcile()
 	if c := condition(b, v1alpha1.ConditionDataViewReady); c.Status != metav1.ConditionFalse || c.Reason != v1alpha1.ReasonUnauthorized ||
-		!strings.Contains(c.Message, "spec.elasticsearch.dataView") || condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
+		!strings.Contains(
+			c.Message,
+			"spec.elasticsearch.dataView",
+		) || condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
 		t.Errorf("%+v", b.Status.Conditions)
 	}
 	w.change(func(b *v1alpha1.LogBackend) { b.Spec.Elasticsearch.DataView = nil })

@@ -33,7 +33,8 @@ type prober struct{ clock clock.PassiveClock }
 
 // prove makes the round trip and records what it found.
 func (p prober) prove(ctx context.Context, scope *kind.Scope[*v1alpha1.LogBackend], c *connection) (probe.Result, error) {
-	b, before := scope.Object, scope.Stored.Status
+	b := scope.Object
+	before := scope.Stored.Status
 	reset(&b.Status)
 	trip, err := logs.Prove(ctx, c.Provider, logs.ProbeOptions{
 		ReadOnly: b.Spec.Probe == v1alpha1.ProbeReadOnly, Patience: patience(b), Every: searchInterval, Clock: p.clock,
@@ -58,7 +59,10 @@ func record(status *v1alpha1.LogBackendStatus, health logs.Health, c *connection
 	status.Version, status.Health = c.Redact(health.Version, maxShort), c.Redact(health.State, maxShort)
 	status.Flavor = flavor(health.Flavor)
 	if health.ActiveShards != nil && health.UnassignedShards != nil {
-		status.Shards = &v1alpha1.ShardCounts{Active: probe.Count(*health.ActiveShards), Unassigned: probe.Count(*health.UnassignedShards)}
+		status.Shards = &v1alpha1.ShardCounts{
+			Active:     probe.Count(*health.ActiveShards),
+			Unassigned: probe.Count(*health.UnassignedShards),
+		}
 	}
 	for _, warning := range health.Warnings[:min(len(health.Warnings), maxWarnings)] {
 		status.Warnings = append(status.Warnings, c.Redact(warning, maxWarning))
@@ -70,7 +74,12 @@ func record(status *v1alpha1.LogBackendStatus, health logs.Health, c *connection
 
 // reset removes what only a successful round trip can tell; what the server is stays.
 func reset(s *v1alpha1.LogBackendStatus) {
-	s.Health, s.Shards, s.Warnings, s.IngestLag, s.QueryLatency, s.Retention = "", nil, nil, nil, nil, ""
+	s.Health = ""
+	s.Shards = nil
+	s.Warnings = nil
+	s.IngestLag = nil
+	s.QueryLatency = nil
+	s.Retention = ""
 }
 
 // flavor is one of those that the API documents.

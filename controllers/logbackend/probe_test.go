@@ -28,7 +28,8 @@ func TestALineIsWrittenAndReadBackAndTheStatusSaysAll(t *testing.T) {
 	if c := condition(b, v1alpha1.ConditionReady); c.Status != metav1.ConditionTrue || c.Message != "a line was written and read back" {
 		t.Errorf("Ready: %+v", c)
 	}
-	if c := condition(b, v1alpha1.ConditionRetentionMatches); c.Status != metav1.ConditionTrue || c.Message != "logs are kept for 30d (ILM policy logs-30d)" {
+	if c := condition(b, v1alpha1.ConditionRetentionMatches); c.Status != metav1.ConditionTrue ||
+		c.Message != "logs are kept for 30d (ILM policy logs-30d)" {
 		t.Errorf("RetentionMatches: %+v", c)
 	}
 	b.Status.Conditions = nil
@@ -54,7 +55,9 @@ func TestAReadOnlyProbeWritesNothing(t *testing.T) {
 			w := newWorld(t, s)
 			w.backend(func(spec *v1alpha1.LogBackendSpec) { change(s, spec) })
 			b, _ := w.reconcile()
-			if c := condition(b, v1alpha1.ConditionReady); len(s.written) != 0 || s.searches != 1 || c.Message != "the server answers searches" || b.Status.IngestLag != nil {
+			if c := condition(b, v1alpha1.ConditionReady); len(s.written) != 0 || s.searches != 1 ||
+				c.Message != "the server answers searches" ||
+				b.Status.IngestLag != nil {
 				t.Errorf("%d lines, %d searches: %+v", len(s.written), s.searches, b.Status)
 			}
 		})
@@ -89,7 +92,9 @@ func TestWhateverIsWrongIsNamedAndRecovers(t *testing.T) {
 			w.Told()
 			tc.damage(s)
 			b, after := w.reconcile()
-			if c := condition(b, v1alpha1.ConditionReady); c.Status != metav1.ConditionFalse || c.Reason != tc.reason || c.Message != tc.message || after != 5*time.Second {
+			if c := condition(b, v1alpha1.ConditionReady); c.Status != metav1.ConditionFalse || c.Reason != tc.reason ||
+				c.Message != tc.message ||
+				after != 5*time.Second {
 				t.Errorf("Ready: %+v; next after %s", c, after)
 			}
 			if c := condition(b, v1alpha1.ConditionRetentionMatches); c.Status != metav1.ConditionUnknown || c.Reason != tc.reason {
@@ -103,7 +108,8 @@ func TestWhateverIsWrongIsNamedAndRecovers(t *testing.T) {
 				t.Errorf("events: %q", told)
 			}
 			good := healthy()
-			s.health, s.write = good.health, nil
+			s.health = good.health
+			s.write = nil
 			if b, after = w.reconcile(); condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue || after != time.Minute {
 				t.Errorf("it did not recover: %+v", b.Status)
 			}
@@ -165,7 +171,8 @@ func TestRetentionIsComparedAndNeverTakesReadyAway(t *testing.T) {
 			w.backend(func(s *v1alpha1.LogBackendSpec) { s.Retention = &metav1.Duration{Duration: 720 * time.Hour} })
 			b, _ := w.reconcile()
 			c := condition(b, v1alpha1.ConditionRetentionMatches)
-			if c.Status != tc.status || c.Reason != tc.reason || !strings.Contains(c.Message, tc.message) || b.Status.Retention != tc.shown {
+			if c.Status != tc.status || c.Reason != tc.reason || !strings.Contains(c.Message, tc.message) ||
+				b.Status.Retention != tc.shown {
 				t.Errorf("%+v; retention %q", c, b.Status.Retention)
 			}
 			if condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
@@ -186,13 +193,27 @@ func TestWhatAServerTellsIsBounded(t *testing.T) {
 		many[n] = strings.Repeat("é", 2000) + "\x00\xff"
 	}
 	s.health = func(logs.Settings) (logs.Health, error) {
-		return logs.Health{Version: strings.Repeat("9", 5000), Flavor: "<script>", State: "yellow", Warnings: many, Schema: "none of ours"}, nil
+		return logs.Health{
+			Version:  strings.Repeat("9", 5000),
+			Flavor:   "<script>",
+			State:    "yellow",
+			Warnings: many,
+			Schema:   "none of ours",
+		}, nil
 	}
 	w := newWorld(t, s)
 	w.backend()
 	b, _ := w.reconcile()
-	if len(b.Status.Warnings) != 16 || len([]rune(b.Status.Warnings[0])) > 512 || len(b.Status.Version) > 64 || b.Status.Flavor != "unknown" || b.Status.Schema != "" {
-		t.Errorf("%d warnings, version %q, flavor %q, schema %q", len(b.Status.Warnings), b.Status.Version, b.Status.Flavor, b.Status.Schema)
+	if len(b.Status.Warnings) != 16 || len([]rune(b.Status.Warnings[0])) > 512 || len(b.Status.Version) > 64 ||
+		b.Status.Flavor != "unknown" ||
+		b.Status.Schema != "" {
+		t.Errorf(
+			"%d warnings, version %q, flavor %q, schema %q",
+			len(b.Status.Warnings),
+			b.Status.Version,
+			b.Status.Flavor,
+			b.Status.Schema,
+		)
 	}
 }
 

@@ -69,11 +69,23 @@ func compareRetention(wanted, keeps time.Duration, source string) outcome.Auxili
 	}
 	switch {
 	case keeps > 0 && keeps < wanted-slack:
-		return outcome.False(v1alpha1.ReasonRetentionTooShort,
-			fmt.Sprintf("%s, shorter than spec.retention (%s); extend the retention of the server, or change the spec", kept, formatRetention(wanted)))
+		return outcome.False(
+			v1alpha1.ReasonRetentionTooShort,
+			fmt.Sprintf(
+				"%s, shorter than spec.retention (%s); extend the retention of the server, or change the spec",
+				kept,
+				formatRetention(wanted),
+			),
+		)
 	case keeps <= 0 || keeps > wanted+slack:
-		return outcome.False(v1alpha1.ReasonRetentionTooLong,
-			fmt.Sprintf("%s, longer than spec.retention (%s); shorten the retention of the server, or change the spec", kept, formatRetention(wanted)))
+		return outcome.False(
+			v1alpha1.ReasonRetentionTooLong,
+			fmt.Sprintf(
+				"%s, longer than spec.retention (%s); shorten the retention of the server, or change the spec",
+				kept,
+				formatRetention(wanted),
+			),
+		)
 	}
 	return outcome.True(v1alpha1.ReasonRetentionMatches, kept)
 }

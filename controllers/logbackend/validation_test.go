@@ -20,7 +20,10 @@ func TestTheAPIServerRefusesWhatCannotBeMeant(t *testing.T) {
 		return spec
 	}
 	index := func(index, write string) v1alpha1.LogBackendSpec {
-		return v1alpha1.LogBackendSpec{Type: "elasticsearch", Elasticsearch: &v1alpha1.ElasticsearchBackend{URL: "http://es", Index: index, WriteIndex: write}}
+		return v1alpha1.LogBackendSpec{
+			Type:          "elasticsearch",
+			Elasticsearch: &v1alpha1.ElasticsearchBackend{URL: "http://es", Index: index, WriteIndex: write},
+		}
 	}
 	loki := func(url, tenant string) v1alpha1.LogBackendSpec {
 		return v1alpha1.LogBackendSpec{Type: "loki", Loki: &v1alpha1.LokiBackend{URL: url, Tenant: tenant}}
@@ -93,11 +96,14 @@ func TestTheAPIServerRefusesWhatCannotBeMeant(t *testing.T) {
 func TestDefaultsAreShownInTheSpec(t *testing.T) {
 	w := newWorld(t, healthy())
 	w.backend(func(s *v1alpha1.LogBackendSpec) {
-		s.Collect, s.Fields = &v1alpha1.LogCollection{}, &v1alpha1.LogFields{}
+		s.Collect = &v1alpha1.LogCollection{}
+		s.Fields = &v1alpha1.LogFields{}
 	})
 	spec := w.get().Spec
-	if spec.Probe != v1alpha1.ProbeReadWrite || spec.Elasticsearch.Index != "logs-*" || spec.Elasticsearch.WriteIndex != "logs-kubeops-default" ||
-		spec.Collect.Collector != v1alpha1.CollectorVector || spec.Fields.Schema != v1alpha1.FieldSchemaAuto {
+	if spec.Probe != v1alpha1.ProbeReadWrite || spec.Elasticsearch.Index != "logs-*" ||
+		spec.Elasticsearch.WriteIndex != "logs-kubeops-default" ||
+		spec.Collect.Collector != v1alpha1.CollectorVector ||
+		spec.Fields.Schema != v1alpha1.FieldSchemaAuto {
 		t.Errorf("%+v", spec)
 	}
 }
@@ -123,7 +129,8 @@ func TestTablesFitTheScreen(t *testing.T) {
 			t.Errorf("%q is not in\n%s", part, lines)
 		}
 	}
-	if wide := strings.Join(w.Table("logbackends", true), "\n"); !strings.Contains(wide, "HEALTH   INGEST LAG") || !strings.Contains(wide, "yellow") {
+	if wide := strings.Join(w.Table("logbackends", true), "\n"); !strings.Contains(wide, "HEALTH   INGEST LAG") ||
+		!strings.Contains(wide, "yellow") {
 		t.Errorf("health and lag are not in\n%s", wide)
 	}
 }

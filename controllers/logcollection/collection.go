@@ -31,7 +31,10 @@ func (c *Collection) Sync(ctx context.Context, list *v1alpha1.LogBackendList) (m
 		}
 		name := client.ObjectKeyFromObject(b)
 		if b.Spec.Type == v1alpha1.LogBackendElasticsearch && b.Status.Version == "" {
-			out[name] = logroute.State{Reason: v1alpha1.ReasonProgressing, Message: "waiting for the version of the server, which decides how lines are sent"}
+			out[name] = logroute.State{
+				Reason:  v1alpha1.ReasonProgressing,
+				Message: "waiting for the version of the server, which decides how lines are sent",
+			}
 			continue
 		}
 		resolved, err := c.resolved(ctx, b)

@@ -66,7 +66,9 @@ func newCollecting(t *testing.T, everywhere ...string) *collecting {
 	w.collection = &Collection{
 		Backends: &backends.Resolver{Secrets: &secretref.Source{Reader: w.a.Client, Config: realAPI}},
 		Router: &logroute.Router{
-			Applier: &apply.Applier{Client: manager}, Namespace: collectorNamespace, Clock: w.a.Clock, Options: logroute.Options{Everywhere: everywhere},
+			Applier: &apply.Applier{
+				Client: manager,
+			}, Namespace: collectorNamespace, Clock: w.a.Clock, Options: logroute.Options{Everywhere: everywhere},
 		},
 	}
 	t.Cleanup(func() { // the next test begins without collectors
@@ -231,7 +233,9 @@ func TestARouteThatCannotBeMadeHurtsNoOther(t *testing.T) {
 	})
 	w.a.Grant("nowhere")
 	unknown := w.backend(w.a, "unknown", func(s *v1alpha1.LogBackendSpec) {
-		s.Type, s.Loki, s.Elasticsearch = v1alpha1.LogBackendElasticsearch, nil, &v1alpha1.ElasticsearchBackend{URL: "http://elasticsearch.logging:9200"}
+		s.Type = v1alpha1.LogBackendElasticsearch
+		s.Loki = nil
+		s.Elasticsearch = &v1alpha1.ElasticsearchBackend{URL: "http://elasticsearch.logging:9200"}
 	})
 	var states map[types.NamespacedName]logroute.State
 	w.a.Eventually(func() (err error) { states, err = w.try(); return err })
@@ -270,9 +274,12 @@ func TestAFieldThatSomebodyElseSetIsNamedAndLeft(t *testing.T) {
 	w := newCollecting(t)
 	w.backend(w.a, "b", nil)
 	w.sync()
-	patch := []byte(`{"apiVersion":"apps/v1","kind":"DaemonSet","metadata":{"name":"kubeops-vector"},"spec":{"template":{"spec":{"priorityClassName":"mine"}}}}`)
+	patch := []byte(
+		`{"apiVersion":"apps/v1","kind":"DaemonSet","metadata":{"name":"kubeops-vector"},"spec":{"template":{"spec":{"priorityClassName":"mine"}}}}`,
+	)
 	d := &appsv1.DaemonSet{}
-	d.Namespace, d.Name = collectorNamespace, "kubeops-vector"
+	d.Namespace = collectorNamespace
+	d.Name = "kubeops-vector"
 	if err := w.a.Client.Patch(t.Context(), d, client.RawPatch(types.ApplyPatchType, patch), client.ForceOwnership, client.FieldOwner("somebody")); err != nil {
 		t.Fatal(err)
 	}

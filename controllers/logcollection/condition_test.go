@@ -49,7 +49,8 @@ func TestTheConditionFollowsTheRouteAndTouchesNoOther(t *testing.T) {
 		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonSucceeded, Message: "proven",
 		LastTransitionTime: metav1.NewTime(w.Clock.Now()), ObservedGeneration: 1,
 	}
-	b.Status.Conditions, b.Status.Version = []metav1.Condition{ready}, "3.5"
+	b.Status.Conditions = []metav1.Condition{ready}
+	b.Status.Version = "3.5"
 	if err := w.Client.Status().Update(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
@@ -74,14 +75,21 @@ func TestTheConditionFollowsTheRouteAndTouchesNoOther(t *testing.T) {
 		}
 	}
 	want(false, metav1.ConditionUnknown, v1alpha1.ReasonProgressing, "the collectors do not have this resource's route yet")
-	fake.states = map[types.NamespacedName]logroute.State{w.Key("b"): {Reason: v1alpha1.ReasonConflictingRoutes, Message: "it contradicts LogBackend x/y"}}
+	fake.states = map[types.NamespacedName]logroute.State{
+		w.Key("b"): {Reason: v1alpha1.ReasonConflictingRoutes, Message: "it contradicts LogBackend x/y"},
+	}
 	want(false, metav1.ConditionFalse, v1alpha1.ReasonConflictingRoutes, "it contradicts LogBackend x/y")
 	fake.states[w.Key("b")] = logroute.State{Ready: true, Reason: v1alpha1.ReasonCollecting, Message: "running"}
 	want(false, metav1.ConditionTrue, v1alpha1.ReasonCollecting, "running")
 	fake.err = problem.Retrying(v1alpha1.ReasonForbidden, nil, "cannot apply")
 	want(true, metav1.ConditionFalse, v1alpha1.ReasonForbidden, "cannot apply")
 	fake.err = errors.New("something else")
-	want(true, metav1.ConditionFalse, v1alpha1.ReasonRetrying, "unexpected error while updating the log collectors; see the manager's log")
+	want(
+		true,
+		metav1.ConditionFalse,
+		v1alpha1.ReasonRetrying,
+		"unexpected error while updating the log collectors; see the manager's log",
+	)
 	fake.err = nil
 
 	version := reconcile(false).ResourceVersion
@@ -91,7 +99,8 @@ func TestTheConditionFollowsTheRouteAndTouchesNoOther(t *testing.T) {
 	b.Spec.Suspend = true
 	w.Update(b)
 	want(false, metav1.ConditionTrue, v1alpha1.ReasonCollecting, "running")
-	b.Spec.Suspend, b.Spec.Collect = false, nil
+	b.Spec.Suspend = false
+	b.Spec.Collect = nil
 	w.Update(b)
 	if c := meta.FindStatusCondition(reconcile(false).Status.Conditions, v1alpha1.ConditionCollectionReady); c != nil {
 		t.Errorf("the condition stays without spec.collect: %+v", c)
@@ -111,7 +120,8 @@ func TestWithoutCollectorsTheConditionSaysHowToInstallThem(t *testing.T) {
 	if err := w.Client.Get(t.Context(), w.Key("b"), b); err != nil {
 		t.Fatal(err)
 	}
-	if c := meta.FindStatusCondition(b.Status.Conditions, v1alpha1.ConditionCollectionReady); c == nil || c.Reason != v1alpha1.ReasonNotAvailable {
+	if c := meta.FindStatusCondition(b.Status.Conditions, v1alpha1.ConditionCollectionReady); c == nil ||
+		c.Reason != v1alpha1.ReasonNotAvailable {
 		t.Errorf("got %+v", b.Status.Conditions)
 	}
 }

@@ -35,7 +35,7 @@ import (
 
 const (
 	name = "logcollection"
-	// resync is when all is compared again without an event: a ConfigMap that somebody edits is not watched.
+	// resync is when all is compared again without an event: a ConfigMap that was edited by hand is not watched.
 	resync = 5 * time.Minute
 	// deadline of one reconcile.
 	deadline = 30 * time.Second

@@ -38,7 +38,10 @@ func probeAlertmanager(ctx context.Context, scope *kind.Scope[*v1alpha1.MetricsB
 	}
 	status.FiringAlerts = ptr.To(probe.Count(health.Firing))
 	if health.Receivers == 0 {
-		return outcome.False(v1alpha1.ReasonNoReceivers, "the Alertmanager has no receivers, so alerts notify no one; add a receiver to its configuration")
+		return outcome.False(
+			v1alpha1.ReasonNoReceivers,
+			"the Alertmanager has no receivers, so alerts notify no one; add a receiver to its configuration",
+		)
 	}
 	return outcome.True(v1alpha1.ReasonSucceeded, "the Alertmanager answers and has receivers")
 }

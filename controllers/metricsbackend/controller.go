@@ -39,7 +39,14 @@ func New(e *environment.Environment, cadence *probe.Cadence) *kind.Reconciler[*v
 		Reset: func(b *v1alpha1.MetricsBackend) { reset(&b.Status) },
 		Parts: []probe.Part[*v1alpha1.MetricsBackend, *backends.Metrics]{alertmanagerPart(), dataSource(e).Part()},
 	}
-	r := kind.NewReconciler(e.Environment, kindName, "Probe", func() *v1alpha1.MetricsBackend { return &v1alpha1.MetricsBackend{} }, logic, references)
+	r := kind.NewReconciler(
+		e.Environment,
+		kindName,
+		"Probe",
+		func() *v1alpha1.MetricsBackend { return &v1alpha1.MetricsBackend{} },
+		logic,
+		references,
+	)
 	logic.References = r.References
 	return r
 }

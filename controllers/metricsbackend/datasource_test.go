@@ -89,10 +89,16 @@ func (w *world) grantWriting() {
 	w.t.Helper()
 	w.Create(&rbacv1.Role{ObjectMeta: w.Meta("kubeops-data-sources"), Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"create", "patch", "delete"}},
-		{APIGroups: []string{"grafana.integreatly.org"}, Resources: []string{"grafanadatasources"}, Verbs: []string{"create", "patch", "delete"}},
+		{
+			APIGroups: []string{"grafana.integreatly.org"},
+			Resources: []string{"grafanadatasources"},
+			Verbs:     []string{"create", "patch", "delete"},
+		},
 	}})
 	w.Create(&rbacv1.RoleBinding{
-		ObjectMeta: w.Meta("kubeops-data-sources"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "kubeops-data-sources"},
+		ObjectMeta: w.Meta(
+			"kubeops-data-sources",
+		), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "kubeops-data-sources"},
 		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: v1alpha1.DefaultServiceAccountName}},
 	})
 }

@@ -25,13 +25,15 @@ const (
 // prove sends a query and records what it found. Targets and alerts are optional: where they cannot be read they are absent
 // from the status, and only the query decides Ready.
 func prove(ctx context.Context, scope *kind.Scope[*v1alpha1.MetricsBackend], c *backends.Metrics) (probe.Result, error) {
-	status, before := &scope.Object.Status, scope.Stored.Status
+	status := &scope.Object.Status
+	before := scope.Stored.Status
 	reset(status)
 	health, err := c.Probe(ctx)
 	if err != nil {
 		return probe.Result{}, err
 	}
-	status.Version, status.Flavor = c.Redact(health.Version, maxShort), flavor(health.Flavor)
+	status.Version = c.Redact(health.Version, maxShort)
+	status.Flavor = flavor(health.Flavor)
 	status.Retention = c.Redact(health.Retention, maxShort)
 	capabilities := metrics.Capabilities(c.Provider)
 	status.Capabilities = capabilities[:min(len(capabilities), maxCapabilities)]

@@ -39,7 +39,9 @@ func TestARoundTripFillsTheWholeStatus(t *testing.T) {
 	began := metav1.NewTime(w.Clock.Now().Local())
 	want := v1alpha1.MetricsBackendStatus{
 		ObservedGeneration: 1, LastProbeTime: &began, Version: "2.53.1", Flavor: "prometheus", QueryLatency: &metav1.Duration{Duration: 3 * time.Millisecond},
-		Freshness: &metav1.Duration{Duration: 7 * time.Second}, Targets: &v1alpha1.MetricsTargets{Up: 12, Down: 2}, Series: ptr.To[int64](1234),
+		Freshness: &metav1.Duration{
+			Duration: 7 * time.Second,
+		}, Targets: &v1alpha1.MetricsTargets{Up: 12, Down: 2}, Series: ptr.To[int64](1234),
 		Retention: "15d", FiringAlerts: ptr.To[int32](1), Alertmanager: &v1alpha1.AlertmanagerStatus{Version: "0.27.0", Receivers: 2, Firing: 1},
 		Capabilities: []string{"alertmanager", "alerts", "query", "targets"},
 	}
@@ -77,7 +79,12 @@ func TestWhateverIsWrongIsNamedLookedAtAgainAndRecoversByItself(t *testing.T) {
 			s.probe = func(metrics.Settings) (metrics.Health, error) { return metrics.Health{Version: "9"}, tc.err }
 			waits := []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute, time.Minute}
 			if tc.reason == v1alpha1.ReasonUnreachable || tc.reason == v1alpha1.ReasonTimeout {
-				waits = []time.Duration{5 * time.Second, 8 * time.Second, 8 * time.Second, 8 * time.Second} // an outage may be over at any time
+				waits = []time.Duration{
+					5 * time.Second,
+					8 * time.Second,
+					8 * time.Second,
+					8 * time.Second,
+				} // an outage may be over at any time
 			}
 			for n, want := range waits {
 				w.Clock.SetTime(w.Clock.Now().Add(5 * time.Second))
@@ -89,7 +96,8 @@ func TestWhateverIsWrongIsNamedLookedAtAgainAndRecoversByItself(t *testing.T) {
 				if stalled := condition(b, v1alpha1.ConditionStalled).Status == metav1.ConditionTrue; stalled != tc.stalled {
 					t.Errorf("Stalled is %v", stalled)
 				}
-				if b.Status.Targets != nil || b.Status.QueryLatency != nil || b.Status.FiringAlerts != nil || b.Status.Version != "2.53.1" {
+				if b.Status.Targets != nil || b.Status.QueryLatency != nil || b.Status.FiringAlerts != nil ||
+					b.Status.Version != "2.53.1" {
 					t.Errorf("what was not measured is still there, or what the server is was lost: %+v", b.Status)
 				}
 				if after != want || w.ready() != 0 {
@@ -101,7 +109,8 @@ func TestWhateverIsWrongIsNamedLookedAtAgainAndRecoversByItself(t *testing.T) {
 			}
 			s.probe = good
 			b, after := w.reconcile()
-			if condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue || after != time.Minute || w.ready() != 1 || len(w.Told()) != 1 {
+			if condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue || after != time.Minute || w.ready() != 1 ||
+				len(w.Told()) != 1 {
 				t.Errorf("it did not recover: %+v", b.Status)
 			}
 		})
@@ -153,7 +162,8 @@ func TestWhatIsBesideTheQueryTakesNoPartInReady(t *testing.T) {
 	w := newWorld(t, s)
 	w.backend()
 	b, after := w.reconcile()
-	if condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue || after != time.Minute || b.Status.Targets != nil || b.Status.FiringAlerts != nil {
+	if condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue || after != time.Minute || b.Status.Targets != nil ||
+		b.Status.FiringAlerts != nil {
 		t.Errorf("%+v", b.Status)
 	}
 	if condition(b, v1alpha1.ConditionAlertmanagerReady).Type != "" {
@@ -218,7 +228,8 @@ func TestTheAlertmanagerHasAConditionOfItsOwn(t *testing.T) {
 				return nil
 			})
 			c := condition(b, v1alpha1.ConditionAlertmanagerReady)
-			if c.Status != tc.status || !strings.Contains(c.Message, tc.message) || condition(b, v1alpha1.ConditionReady).Status != tc.ready {
+			if c.Status != tc.status || !strings.Contains(c.Message, tc.message) ||
+				condition(b, v1alpha1.ConditionReady).Status != tc.ready {
 				t.Errorf("%+v, Ready %+v", c, condition(b, v1alpha1.ConditionReady))
 			}
 			w.change(func(b *v1alpha1.MetricsBackend) { b.Spec.Alertmanager = nil })
@@ -242,7 +253,9 @@ func TestSuspendedNothingIsAskedAndWhatWasFoundStays(t *testing.T) {
 		b.Annotations = map[string]string{v1alpha1.AnnotationRequestedAt: "now"}
 	})
 	b, after := w.reconcile()
-	if s.open != asked || after != 0 || b.Status.Version != "2.53.1" || condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue || w.ready() != -1 {
+	if s.open != asked || after != 0 || b.Status.Version != "2.53.1" ||
+		condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue ||
+		w.ready() != -1 {
 		t.Errorf("asked %d times more, next after %s, gauge %v: %+v", s.open-asked, after, w.ready(), b.Status)
 	}
 	w.change(func(b *v1alpha1.MetricsBackend) { b.Spec.Suspend = false })
@@ -293,7 +306,8 @@ func TestASpecThatChangesBeginsAnewAtOnce(t *testing.T) {
 		w.reconcile()
 	}
 	w.change(func(b *v1alpha1.MetricsBackend) { b.Spec.Prometheus.URL = "http://other:9090" })
-	if b, after := w.reconcile(); after != 5*time.Second || b.Status.ObservedGeneration != 2 || s.last().Endpoint.URL != "http://other:9090" {
+	if b, after := w.reconcile(); after != 5*time.Second || b.Status.ObservedGeneration != 2 ||
+		s.last().Endpoint.URL != "http://other:9090" {
 		t.Errorf("next after %s: %+v", after, b.Status)
 	}
 }

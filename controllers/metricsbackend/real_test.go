@@ -109,7 +109,8 @@ func TestARealPrometheusThatComesAndGoes(t *testing.T) {
 
 	process.Start()
 	b := n.within(up, "started", ready, v1alpha1.ReasonSucceeded)
-	if b.Status.Version == "" || b.Status.Flavor != "prometheus" || b.Status.QueryLatency == nil || b.Status.Targets == nil || b.Status.Alertmanager == nil {
+	if b.Status.Version == "" || b.Status.Flavor != "prometheus" || b.Status.QueryLatency == nil || b.Status.Targets == nil ||
+		b.Status.Alertmanager == nil {
 		t.Errorf("status: %+v", b.Status)
 	}
 	process.Stop()
@@ -141,7 +142,8 @@ func TestARealPrometheusThatComesAndGoes(t *testing.T) {
 // wantNoPassword looks at every status and event of the namespace.
 func (n *running) wantNoPassword() {
 	n.t.Helper()
-	list, told := &v1alpha1.MetricsBackendList{}, &eventsv1.EventList{}
+	list := &v1alpha1.MetricsBackendList{}
+	told := &eventsv1.EventList{}
 	for _, l := range []client.ObjectList{list, told} {
 		if err := n.Client.List(n.t.Context(), l, client.InNamespace(n.Namespace)); err != nil {
 			n.t.Fatal(err)
@@ -166,7 +168,10 @@ func TestARealVictoriaMetricsThatComesAndGoes(t *testing.T) {
 	url, process := servers.VictoriaMetrics(t, servers.VictoriaMetricsOptions{})
 	process.Stop()
 	n := run(t)
-	spec := v1alpha1.MetricsBackendSpec{Type: v1alpha1.MetricsBackendVictoriaMetrics, VictoriaMetrics: &v1alpha1.VictoriaMetricsBackend{URL: url}}
+	spec := v1alpha1.MetricsBackendSpec{
+		Type:            v1alpha1.MetricsBackendVictoriaMetrics,
+		VictoriaMetrics: &v1alpha1.VictoriaMetricsBackend{URL: url},
+	}
 	spec.Interval, spec.Timeout = &metav1.Duration{Duration: realInterval}, &metav1.Duration{Duration: realTimeout}
 	n.Create(&v1alpha1.MetricsBackend{ObjectMeta: n.Meta("b"), Spec: spec})
 	ready := v1alpha1.ConditionReady

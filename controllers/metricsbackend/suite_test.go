@@ -44,7 +44,8 @@ type server struct {
 func healthy() *server {
 	return &server{
 		probe: func(metrics.Settings) (metrics.Health, error) {
-			fresh, series := 7300*time.Millisecond, int64(1234)
+			fresh := 7300 * time.Millisecond
+			series := int64(1234)
 			return metrics.Health{
 				Version: "2.53.1", Flavor: "prometheus", QueryLatency: 3400 * time.Microsecond, Freshness: &fresh, ActiveSeries: &series, Retention: "15d",
 			}, nil
@@ -79,7 +80,8 @@ func (s *server) make(settings metrics.Settings) (metrics.Provider, error) {
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.settings, s.open = append(s.settings, settings), s.open+1
+	s.settings = append(s.settings, settings)
+	s.open = s.open + 1
 	bare := &fake{server: s, settings: settings}
 	if s.targets == nil && s.alerts == nil {
 		return bare, nil

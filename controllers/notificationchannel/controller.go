@@ -57,7 +57,11 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 }
 
 // New is the reconciler of NotificationChannels. Every text passes redactText on its way out.
-func New(e *environment.Environment, cadence *probe.Cadence, redactText func(string) string) *kind.Reconciler[*v1alpha1.NotificationChannel] {
+func New(
+	e *environment.Environment,
+	cadence *probe.Cadence,
+	redactText func(string) string,
+) *kind.Reconciler[*v1alpha1.NotificationChannel] {
 	d := &deliverer{client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events, limiter: NewRateLimiter()}
 	logic := &probe.Logic[*v1alpha1.NotificationChannel, *connection]{
 		Kind: kindName, Cadence: cadence, Metrics: e.Probes,

@@ -67,8 +67,12 @@ func (d *delivery) run(ctx context.Context) error {
 		d.proven = true
 	}
 	if !d.proven && !d.provenBefore() {
-		return problem.Waiting(v1alpha1.ReasonNotYetVerified, d.channel.Spec.ProbeInterval(),
-			"no message was sent yet, and type %s cannot be verified without one; set spec.sendTest: true to send a test message", d.channel.Spec.Type)
+		return problem.Waiting(
+			v1alpha1.ReasonNotYetVerified,
+			d.channel.Spec.ProbeInterval(),
+			"no message was sent yet, and type %s cannot be verified without one; set spec.sendTest: true to send a test message",
+			d.channel.Spec.Type,
+		)
 	}
 	return nil
 }

@@ -21,7 +21,8 @@ func TestAReportIsToldOnceAndNotedInItAndInTheStatus(t *testing.T) {
 	w := newWorld(t)
 	w.channel()
 	c, _ := w.reconcile()
-	if got := ready(c); got.Status != metav1.ConditionFalse || got.Reason != v1alpha1.ReasonNotYetVerified || !strings.Contains(got.Message, "spec.sendTest: true") {
+	if got := ready(c); got.Status != metav1.ConditionFalse || got.Reason != v1alpha1.ReasonNotYetVerified ||
+		!strings.Contains(got.Message, "spec.sendTest: true") {
 		t.Errorf("before anything was told: %+v", got)
 	}
 	r := w.report("one", []v1alpha1.Finding{broken("f1")}, "c")
@@ -30,14 +31,17 @@ func TestAReportIsToldOnceAndNotedInItAndInTheStatus(t *testing.T) {
 		t.Fatalf("Ready: %+v, next turn after %s", got, after)
 	}
 	events, _ := w.receiver.taken()
-	if len(events) != 1 || events[0].Key != string(r.UID) || events[0].Data.Report != "one" || !strings.Contains(events[0].Data.Text, "no Pod matches the selector") {
+	if len(events) != 1 || events[0].Key != string(r.UID) || events[0].Data.Report != "one" ||
+		!strings.Contains(events[0].Data.Text, "no Pod matches the selector") {
 		t.Errorf("got %+v", events)
 	}
 	told := w.stored("one")
-	if d := told.Deliveries[0]; d.State != v1alpha1.DeliveryDone || d.Sent != 1 || d.Time == nil || told.Labels[v1alpha1.LabelUndelivered] != "" {
+	if d := told.Deliveries[0]; d.State != v1alpha1.DeliveryDone || d.Sent != 1 || d.Time == nil ||
+		told.Labels[v1alpha1.LabelUndelivered] != "" {
 		t.Errorf("the report says %+v, labels %v", told.Deliveries, told.Labels)
 	}
-	if s := c.Status; s.Delivered != 1 || s.Pending != 0 || len(s.LastDeliveries) != 1 || s.LastDeliveries[0].Report != "one" || s.LastDeliveries[0].Findings != 1 {
+	if s := c.Status; s.Delivered != 1 || s.Pending != 0 || len(s.LastDeliveries) != 1 || s.LastDeliveries[0].Report != "one" ||
+		s.LastDeliveries[0].Findings != 1 {
 		t.Errorf("status %+v", s)
 	}
 	w.reconcile()
@@ -60,7 +64,8 @@ func TestAReportWithNothingToTellIsDelivered(t *testing.T) {
 	f.State = v1alpha1.FindingPersisting
 	w.report("one", []v1alpha1.Finding{f}, "c")
 	c, _ := w.reconcile()
-	if _, asked := w.receiver.taken(); asked != 0 || w.stored("one").Deliveries[0].State != v1alpha1.DeliveryDone || c.Status.Pending != 0 {
+	if _, asked := w.receiver.taken(); asked != 0 || w.stored("one").Deliveries[0].State != v1alpha1.DeliveryDone ||
+		c.Status.Pending != 0 {
 		t.Errorf("asked %d times, status %+v", asked, c.Status)
 	}
 }
@@ -99,7 +104,8 @@ func TestACrashAtAnyPointLosesNothing(t *testing.T) {
 			if len(events) > 3 || len(keys) != 2 {
 				t.Errorf("told %d times under %d keys", len(events), len(keys))
 			}
-			if told := w.stored("one"); told.Labels[v1alpha1.LabelUndelivered] != "" || told.Deliveries[0].State != v1alpha1.DeliveryDone {
+			if told := w.stored("one"); told.Labels[v1alpha1.LabelUndelivered] != "" ||
+				told.Deliveries[0].State != v1alpha1.DeliveryDone {
 				t.Errorf("left undelivered: %+v", told.Deliveries)
 			}
 		})
@@ -114,7 +120,8 @@ func TestWhatIsNotTakenWaitsInItsOrder(t *testing.T) {
 		w.report(fmt.Sprintf("r%d", n), []v1alpha1.Finding{broken("f1")}, "c")
 	}
 	c, after := w.reconcile()
-	if got := ready(c); got.Status != metav1.ConditionFalse || got.Reason != v1alpha1.ReasonServerError || c.Status.Pending != 3 || after > 8*time.Second {
+	if got := ready(c); got.Status != metav1.ConditionFalse || got.Reason != v1alpha1.ReasonServerError || c.Status.Pending != 3 ||
+		after > 8*time.Second {
 		t.Errorf("Ready: %+v, %d pending, next turn after %s", got, c.Status.Pending, after)
 	}
 	if _, asked := w.receiver.taken(); asked != 1 {
@@ -122,7 +129,8 @@ func TestWhatIsNotTakenWaitsInItsOrder(t *testing.T) {
 	}
 	w.receiver.answers(nil)
 	c, _ = w.reconcile()
-	if got := w.receiver.reports(); !reflect.DeepEqual(got, []string{"r0", "r1", "r2"}) || c.Status.Pending != 0 || ready(c).Status != metav1.ConditionTrue {
+	if got := w.receiver.reports(); !reflect.DeepEqual(got, []string{"r0", "r1", "r2"}) || c.Status.Pending != 0 ||
+		ready(c).Status != metav1.ConditionTrue {
 		t.Errorf("told %q, status %+v", got, c.Status)
 	}
 }
@@ -148,7 +156,8 @@ func TestAMessageThatIsRefusedByItselfStandsInNobodysWay(t *testing.T) {
 		t.Errorf("the rest of the report is told after %s", after)
 	}
 	c, _ := w.reconcile()
-	if ready(c).Status != metav1.ConditionTrue || c.Status.Pending != 0 || c.Status.LastDeliveries[0].Report != "r0" || c.Status.LastDeliveries[0].Refused != 1 {
+	if ready(c).Status != metav1.ConditionTrue || c.Status.Pending != 0 || c.Status.LastDeliveries[0].Report != "r0" ||
+		c.Status.LastDeliveries[0].Refused != 1 {
 		t.Errorf("in the end: Ready: %+v, status %+v", ready(c), c.Status)
 	}
 	if d := w.stored("r0").Deliveries[0]; d.Sent != 2 || d.Refused != 1 || d.State != v1alpha1.DeliveryDone {
@@ -158,7 +167,8 @@ func TestAMessageThatIsRefusedByItselfStandsInNobodysWay(t *testing.T) {
 		t.Errorf("told of %q", got)
 	}
 	for len(w.Events.Events) > 0 {
-		if event := <-w.Events.Events; strings.Contains(event, "MessageRefused") && strings.Contains(event, "InspectionReport r0") && strings.Contains(event, "(400)") {
+		if event := <-w.Events.Events; strings.Contains(event, "MessageRefused") && strings.Contains(event, "InspectionReport r0") &&
+			strings.Contains(event, "(400)") {
 			return
 		}
 	}
@@ -205,7 +215,8 @@ func TestTheRateLimitSpreadsMessages(t *testing.T) {
 	w.channel(func(s *v1alpha1.NotificationChannelSpec) { s.Mode, s.MessagesPerMinute = v1alpha1.DeliverEach, 2 })
 	w.report("one", []v1alpha1.Finding{broken("f1"), broken("f2"), broken("f3")}, "c")
 	c, after := w.reconcile()
-	if events, _ := w.receiver.taken(); len(events) != 2 || after != 30*time.Second || c.Status.Pending != 1 || ready(c).Status != metav1.ConditionTrue {
+	if events, _ := w.receiver.taken(); len(events) != 2 || after != 30*time.Second || c.Status.Pending != 1 ||
+		ready(c).Status != metav1.ConditionTrue {
 		t.Errorf("told %d, next turn after %s, status %+v", len(events), after, c.Status)
 	}
 	w.Clock.SetTime(w.Clock.Now().Add(30 * time.Second))
@@ -219,7 +230,8 @@ func TestTwoChannelsAreToldIndependently(t *testing.T) {
 	w.channel()
 	w.report("one", []v1alpha1.Finding{broken("f1")}, "c", "other")
 	w.reconcile()
-	if r := w.stored("one"); r.Deliveries[0].State != v1alpha1.DeliveryDone || r.Deliveries[1].State != v1alpha1.DeliveryPending || r.Labels[v1alpha1.LabelUndelivered] != "true" {
+	if r := w.stored("one"); r.Deliveries[0].State != v1alpha1.DeliveryDone || r.Deliveries[1].State != v1alpha1.DeliveryPending ||
+		r.Labels[v1alpha1.LabelUndelivered] != "true" {
 		t.Errorf("got %+v, labels %v", r.Deliveries, r.Labels)
 	}
 	w.Create(&v1alpha1.NotificationChannel{ObjectMeta: w.Meta("other"), Spec: v1alpha1.NotificationChannelSpec{
@@ -274,7 +286,8 @@ func TestProblemsOfTheSpecAreTold(t *testing.T) {
 			w.report("one", []v1alpha1.Finding{broken("f1")}, "c")
 			c, _ := w.reconcile()
 			got := ready(c)
-			if got.Status != metav1.ConditionFalse || tc.reason != "" && got.Reason != tc.reason || !strings.Contains(got.Message, tc.message) {
+			if got.Status != metav1.ConditionFalse || tc.reason != "" && got.Reason != tc.reason ||
+				!strings.Contains(got.Message, tc.message) {
 				t.Errorf("Ready: %+v", got)
 			}
 			stalled := false
@@ -301,7 +314,9 @@ func TestSecretsOfAChannelStayWhereTheyAre(t *testing.T) {
 	w.Secret("hook", "url", "http://127.0.0.1:1/services/"+strings.Repeat("hidden", 3)+"?sig=hidden2")
 	w.Grant("hook")
 	w.channel(func(s *v1alpha1.NotificationChannelSpec) {
-		s.Type, s.Webhook, s.Slack = v1alpha1.ChannelSlack, nil, &v1alpha1.ChatWebhook{WebhookURL: v1alpha1.SecretKeyReference{Name: "hook", Key: "url"}}
+		s.Type = v1alpha1.ChannelSlack
+		s.Webhook = nil
+		s.Slack = &v1alpha1.ChatWebhook{WebhookURL: v1alpha1.SecretKeyReference{Name: "hook", Key: "url"}}
 	})
 	w.report("one", []v1alpha1.Finding{broken("f1")}, "c")
 	w.Eventually(func() error {
@@ -322,7 +337,12 @@ func TestExplanationsAreWaitedForWhereTheyAreAskedFor(t *testing.T) {
 	w.channel(func(s *v1alpha1.NotificationChannelSpec) {
 		s.ExplanationWait = &metav1.Duration{Duration: 10 * time.Minute}
 	})
-	w.Create(&v1alpha1.Inspection{ObjectMeta: w.Meta("all"), Spec: v1alpha1.InspectionSpec{AI: &v1alpha1.AIUse{ProviderRef: v1alpha1.LocalReference{Name: "p"}}}})
+	w.Create(
+		&v1alpha1.Inspection{
+			ObjectMeta: w.Meta("all"),
+			Spec:       v1alpha1.InspectionSpec{AI: &v1alpha1.AIUse{ProviderRef: v1alpha1.LocalReference{Name: "p"}}},
+		},
+	)
 	w.report("one", []v1alpha1.Finding{broken("f1")}, "c")
 	w.Clock.SetTime(w.stored("one").CreationTimestamp.Add(time.Minute))
 	if c, after := w.reconcile(); c.Status.Pending != 1 || after > 10*time.Second {
@@ -331,7 +351,12 @@ func TestExplanationsAreWaitedForWhereTheyAreAskedFor(t *testing.T) {
 	r := w.stored("one")
 	r.Explanations = []v1alpha1.Explanation{
 		{ID: "f1", Language: v1alpha1.LanguageEnglish, Confidence: v1alpha1.ConfidenceHigh, Summary: "The label is misspelt."},
-		{ID: v1alpha1.OverallExplanation, Language: v1alpha1.LanguageEnglish, Confidence: v1alpha1.ConfidenceHigh, Summary: "One Service."},
+		{
+			ID:         v1alpha1.OverallExplanation,
+			Language:   v1alpha1.LanguageEnglish,
+			Confidence: v1alpha1.ConfidenceHigh,
+			Summary:    "One Service.",
+		},
 	}
 	w.Update(r)
 	w.reconcile()
@@ -377,11 +402,14 @@ func TestSpecsThatCannotBeAreRefused(t *testing.T) {
 			s.ExplanationWait = &metav1.Duration{Duration: 2 * time.Hour}
 		},
 		"a login in the clear": func(s *v1alpha1.NotificationChannelSpec) {
-			s.Type, s.Webhook = v1alpha1.ChannelEmail, nil
+			s.Type = v1alpha1.ChannelEmail
+			s.Webhook = nil
 			s.Email = &v1alpha1.EmailReceivers{Host: "mail", From: "a@b", To: []string{"c@d"}, Security: v1alpha1.EmailPlain, Auth: &v1alpha1.SecretReference{Name: "x"}}
 		},
 		"a subject with a wildcard": func(s *v1alpha1.NotificationChannelSpec) {
-			s.Type, s.Webhook, s.NATS = v1alpha1.ChannelNATS, nil, &v1alpha1.NATSSubject{URL: "nats://n:4222", Subject: "a.>"}
+			s.Type = v1alpha1.ChannelNATS
+			s.Webhook = nil
+			s.NATS = &v1alpha1.NATSSubject{URL: "nats://n:4222", Subject: "a.>"}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

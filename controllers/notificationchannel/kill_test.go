@@ -75,7 +75,9 @@ func buildManager(t *testing.T) *process {
 
 func kubeconfig(config *rest.Config) clientcmdapi.Config {
 	return clientcmdapi.Config{
-		Clusters: map[string]*clientcmdapi.Cluster{"c": {Server: config.Host, CertificateAuthorityData: config.CAData, CertificateAuthority: config.CAFile}},
+		Clusters: map[string]*clientcmdapi.Cluster{
+			"c": {Server: config.Host, CertificateAuthorityData: config.CAData, CertificateAuthority: config.CAFile},
+		},
 		AuthInfos: map[string]*clientcmdapi.AuthInfo{"u": {
 			ClientCertificateData: config.CertData, ClientKeyData: config.KeyData, ClientCertificate: config.CertFile, ClientKey: config.KeyFile, Token: config.BearerToken,
 		}},
@@ -165,7 +167,8 @@ func gather(t *testing.T, w *tenant.Tenant) *audience {
 		"nats":         {Type: v1alpha1.ChannelNATS, NATS: &v1alpha1.NATSSubject{URL: "nats://" + address, Subject: "kubeops.reports"}},
 		"alertmanager": {Type: v1alpha1.ChannelAlertmanager, Alertmanager: &v1alpha1.AlertmanagerReceiver{URL: a.alerts}},
 	} {
-		spec.Filter, spec.MessagesPerMinute = filter, 10_000
+		spec.Filter = filter
+		spec.MessagesPerMinute = 10_000
 		w.Create(&v1alpha1.NotificationChannel{ObjectMeta: w.Meta(name), Spec: spec})
 	}
 	return a
@@ -174,11 +177,22 @@ func gather(t *testing.T, w *tenant.Tenant) *audience {
 // TestReportsOutliveKilledManagers kills the real manager again and again, at moments after a report was saved, before or while or after
 // it is told; then everybody must have been told of every report, and what was told twice must have been told under the same key.
 func TestReportsOutliveKilledManagers(t *testing.T) {
-	w, manager := tenant.New(t, realAPI), buildManager(t)
+	w := tenant.New(t, realAPI)
+	manager := buildManager(t)
 	w.Account()
 	w.Create(&rbacv1.Role{ObjectMeta: w.Meta("reader"), Rules: []rbacv1.PolicyRule{{
 		APIGroups: []string{"", "apps", "discovery.k8s.io", "networking.k8s.io"}, Verbs: []string{"get", "list"},
-		Resources: []string{"services", "pods", "events", "endpointslices", "ingresses", "deployments", "replicasets", "statefulsets", "daemonsets"},
+		Resources: []string{
+			"services",
+			"pods",
+			"events",
+			"endpointslices",
+			"ingresses",
+			"deployments",
+			"replicasets",
+			"statefulsets",
+			"daemonsets",
+		},
 	}}})
 	w.Create(&rbacv1.RoleBinding{
 		ObjectMeta: w.Meta("reader"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "reader"},
@@ -191,7 +205,9 @@ func TestReportsOutliveKilledManagers(t *testing.T) {
 	}
 	lost(w, 0)
 	w.Create(&v1alpha1.Inspection{ObjectMeta: w.Meta("i"), Spec: v1alpha1.InspectionSpec{
-		Namespaces: []string{w.Namespace}, KeepReports: 100, Channels: channels, Checks: &v1alpha1.CheckSelection{Include: []string{"service-*"}},
+		Namespaces: []string{
+			w.Namespace,
+		}, KeepReports: 100, Channels: channels, Checks: &v1alpha1.CheckSelection{Include: []string{"service-*"}},
 		Thresholds: &v1alpha1.Thresholds{StartupGrace: &metav1.Duration{}},
 	}})
 	inTheMiddle := 0
@@ -226,7 +242,12 @@ func TestReportsOutliveKilledManagers(t *testing.T) {
 	if inTheMiddle == 0 {
 		t.Error("no kill met a manager between two channels: the test shows nothing")
 	}
-	t.Logf("%d kills, %d of them between two channels of the report of their round; told twice under the same key: %v", kills, inTheMiddle, twice)
+	t.Logf(
+		"%d kills, %d of them between two channels of the report of their round; told twice under the same key: %v",
+		kills,
+		inTheMiddle,
+		twice,
+	)
 }
 
 // check that everybody was told of every report, and count what was told more than once.
@@ -298,7 +319,12 @@ func alerting(t *testing.T, url string) int {
 // lost makes a Service whose selector matches nothing: one finding that is new.
 func lost(w *tenant.Tenant, n int) {
 	name := fmt.Sprintf("lost-%d", n)
-	w.Create(&corev1.Service{ObjectMeta: w.Meta(name), Spec: corev1.ServiceSpec{Selector: map[string]string{"app": name}, Ports: []corev1.ServicePort{{Port: 80}}}})
+	w.Create(
+		&corev1.Service{
+			ObjectMeta: w.Meta(name),
+			Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": name}, Ports: []corev1.ServicePort{{Port: 80}}},
+		},
+	)
 }
 
 // request a run of the Inspection.

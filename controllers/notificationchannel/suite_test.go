@@ -92,7 +92,11 @@ func (w *world) report(name string, findings []v1alpha1.Finding, channels ...str
 	w.t.Helper()
 	r := &v1alpha1.InspectionReport{
 		ObjectMeta: w.Meta(name), Findings: findings,
-		Summary: v1alpha1.ReportSummary{Inspection: "all", StartTime: metav1.NewTime(w.Clock.Now()), RootCauses: int32(len(findings))}, //nolint:gosec // a few
+		Summary: v1alpha1.ReportSummary{
+			Inspection: "all",
+			StartTime:  metav1.NewTime(w.Clock.Now()),
+			RootCauses: int32(len(findings)),
+		}, //nolint:gosec // a few
 	}
 	r.Labels = map[string]string{v1alpha1.LabelUndelivered: "true"}
 	for _, c := range channels {
@@ -115,7 +119,12 @@ func (w *world) stored(name string) *v1alpha1.InspectionReport {
 func broken(id string) v1alpha1.Finding {
 	return v1alpha1.Finding{
 		ID: id, Check: "service-without-endpoints", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh, State: v1alpha1.FindingNew,
-		Object: v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: "shop", Name: "cart"}, Message: "no Pod matches the selector",
+		Object: v1alpha1.ObjectReference{
+			APIVersion: "v1",
+			Kind:       "Service",
+			Namespace:  "shop",
+			Name:       "cart",
+		}, Message: "no Pod matches the selector",
 		Evidence: []v1alpha1.Evidence{{ID: "e1", Source: v1alpha1.EvidenceSpec, Text: "app=cart"}},
 	}
 }

@@ -162,7 +162,8 @@ func (l *Logic[T, C]) finish(ctx context.Context, scope *kind.Scope[T], result R
 	} else {
 		scope.Conditions().Failed(p)
 	}
-	requested, probing := scope.Requested(), scope.Object.Probing()
+	requested := scope.Requested()
+	probing := scope.Object.Probing()
 	scope.HandleRequest()
 	began := metav1.NewTime(scope.Now.Truncate(time.Second))
 	*probing.LastProbeTime = &began

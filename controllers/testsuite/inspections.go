@@ -75,7 +75,7 @@ func (w *Inspections) Inspection(spec v1alpha1.InspectionSpec) {
 func (w *Inspections) LostService(name string) {
 	w.t.Helper()
 	w.Create(&corev1.Service{ObjectMeta: w.Meta(name), Spec: corev1.ServiceSpec{
-		Selector: map[string]string{"app": "nobody-" + name}, Ports: []corev1.ServicePort{{Port: 80}},
+		Selector: map[string]string{"app": "none-" + name}, Ports: []corev1.ServicePort{{Port: 80}},
 	}})
 }
 

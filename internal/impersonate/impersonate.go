@@ -56,12 +56,19 @@ func (s Source) Existing(ctx context.Context, namespace, account, purpose, grant
 			"ServiceAccount %s/%s, which %s, does not exist. To create it: kubectl -n %s create serviceaccount %s; then %s",
 			namespace, account, purpose, namespace, account, grant)
 	case err != nil:
-		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read ServiceAccount %s/%s (%s)", namespace, account, describe(err))
+		return nil, problem.Retrying(
+			v1alpha1.ReasonRetrying,
+			err,
+			"cannot read ServiceAccount %s/%s (%s)",
+			namespace,
+			account,
+			describe(err),
+		)
 	}
 	return s.As(namespace, account), nil
 }
 
-// describe is the reason of an error of the API server, which holds still from attempt to attempt.
+// describe is the reason of an error of the API server, which does not change from attempt to attempt.
 func describe(err error) string {
 	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
 		return string(reason)

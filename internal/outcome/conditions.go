@@ -80,10 +80,14 @@ type Auxiliary struct {
 func True(reason, message string) Auxiliary { return Auxiliary{metav1.ConditionTrue, reason, message} }
 
 // False is the state of an auxiliary condition that does not hold.
-func False(reason, message string) Auxiliary { return Auxiliary{metav1.ConditionFalse, reason, message} }
+func False(reason, message string) Auxiliary {
+	return Auxiliary{metav1.ConditionFalse, reason, message}
+}
 
 // Unknown is the state of an auxiliary condition that could not be determined.
-func Unknown(reason, message string) Auxiliary { return Auxiliary{metav1.ConditionUnknown, reason, message} }
+func Unknown(reason, message string) Auxiliary {
+	return Auxiliary{metav1.ConditionUnknown, reason, message}
+}
 
 // SetAuxiliary sets an auxiliary condition. It leaves status.observedGeneration alone, which belongs to the writer of Ready.
 func (c Conditions) SetAuxiliary(conditionType string, state Auxiliary) {

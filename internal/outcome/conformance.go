@@ -20,7 +20,7 @@ func Violations(generation, observed int64, list []metav1.Condition) []string {
 	}
 	for _, c := range list {
 		if c.ObservedGeneration != generation {
-			report("condition %s speaks of generation %d, not of %d", c.Type, c.ObservedGeneration, generation)
+			report("condition %s describes generation %d, not %d", c.Type, c.ObservedGeneration, generation)
 		}
 		if c.Reason == "" || c.Message == "" || c.LastTransitionTime.IsZero() {
 			report("condition %s has no reason, message or time: %+v", c.Type, c)

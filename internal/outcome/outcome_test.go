@@ -117,7 +117,7 @@ func TestViolationsAreNamed(t *testing.T) {
 	}{
 		"nothing":                       {2, nil, "no condition Ready"},
 		"a generation behind":           {1, []metav1.Condition{condition("Ready", metav1.ConditionTrue)}, "observedGeneration is 1"},
-		"an old condition":              {2, []metav1.Condition{old}, "speaks of generation 1"},
+		"an old condition":              {2, []metav1.Condition{old}, "describes generation 1"},
 		"neither done nor in work":      {2, []metav1.Condition{condition("Ready", metav1.ConditionFalse)}, "no state at rest"},
 		"done and stalled":              {2, []metav1.Condition{condition("Ready", metav1.ConditionTrue), condition("Stalled", metav1.ConditionTrue)}, "no state at rest"},
 		"tried again and stalled":       {2, []metav1.Condition{condition("Ready", metav1.ConditionFalse), condition("Stalled", metav1.ConditionTrue), condition("Reconciling", metav1.ConditionTrue)}, "no state at rest"},
@@ -146,7 +146,8 @@ func TestNextTriesAgainOnlyWhatMayRecover(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			result, err := Next(tc.problem)
-			if result.RequeueAfter != tc.wantAfter || (err != nil) != tc.wantErr || errors.Is(err, reconcile.TerminalError(nil)) != tc.wantTerminal {
+			if result.RequeueAfter != tc.wantAfter || (err != nil) != tc.wantErr ||
+				errors.Is(err, reconcile.TerminalError(nil)) != tc.wantTerminal {
 				t.Errorf("got %v, %v", result, err)
 			}
 		})

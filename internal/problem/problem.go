@@ -1,5 +1,5 @@
-// Package problem is how failures travel to the user. The part that knows a failure words it once, as a Problem; what
-// stands above only places it: in a condition, or on a terminal.
+// Package problem is how failures reach the user. The code that knows a failure describes it once, as a Problem; its callers
+// only choose where it is shown: in a condition, or on a terminal.
 package problem
 
 import (
@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Action says who can do something about a problem.
+// Action is what can resolve a problem.
 type Action int
 
 const (
-	// Retry says that something outside failed and may recover; try again with back-off.
+	// Retry: an external system failed and may recover; retry with back-off.
 	Retry Action = iota
-	// Wait says that something is not there yet; look again after a known time.
+	// Wait: something does not exist yet; retry after a known time.
 	Wait
-	// UserMustAct says that only a change by the user can help.
+	// UserMustAct: only a change by the user resolves it.
 	UserMustAct
 )
 
@@ -24,12 +24,12 @@ const (
 type Problem struct {
 	// Reason is a CamelCase constant of the API, for example InvalidSchedule.
 	Reason string
-	// Message says what failed, on which object, and what to do. It holds still between tries: no times, counters or
-	// request ids, so that a status that carries it does not change by itself.
+	// Message says what failed, on which object, and what to do. It is the same for every attempt: no times, counters or
+	// request IDs, which would change the status that carries it and wake its controller.
 	Message string
-	// Action says who can do something about it.
+	// Action is what can resolve it.
 	Action Action
-	// After is when to look again; used with Wait. Default one minute.
+	// After is when to retry; used with Wait. Default one minute.
 	After time.Duration
 	// Cause is the error underneath, for logs and events; may be nil.
 	Cause error
@@ -46,17 +46,17 @@ func (p *Problem) Error() string {
 // Unwrap is the cause.
 func (p *Problem) Unwrap() error { return p.Cause }
 
-// Retrying is a problem of something outside that may recover.
+// Retrying is a problem of an external system that may recover.
 func Retrying(reason string, cause error, format string, args ...any) *Problem {
 	return &Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Action: Retry, Cause: cause}
 }
 
-// Waiting is a problem that goes away when something appears; it is looked at again after the given time.
+// Waiting is a problem that ends when something appears; it is retried after the given time.
 func Waiting(reason string, after time.Duration, format string, args ...any) *Problem {
 	return &Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Action: Wait, After: after}
 }
 
-// UserError is a problem that only the user can solve.
+// UserError is a problem that only the user can resolve.
 func UserError(reason string, cause error, format string, args ...any) *Problem {
 	return &Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Action: UserMustAct, Cause: cause}
 }

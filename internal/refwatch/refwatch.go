@@ -267,7 +267,8 @@ func stateOf(object *metav1.PartialObjectMetadata) string {
 func (e *entry) observe(state string) {
 	e.mutex.Lock()
 	changed := e.known && e.state != state
-	e.known, e.state = true, state
+	e.known = true
+	e.state = state
 	var owners []func()
 	if changed {
 		for _, owner := range e.owners {

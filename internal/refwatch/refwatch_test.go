@@ -76,7 +76,8 @@ func watched(n *tenant.Tenant, w *refwatch.Watcher, changed func(), names ...str
 }
 
 func TestEveryChangeOfASecretIsNoticedWithinFiveSeconds(t *testing.T) {
-	n, w := tenant.New(t, realAPI), start(t)
+	n := tenant.New(t, realAPI)
+	w := start(t)
 	n.Account()
 	n.Grant("login")
 	changes := make(chan struct{}, 100)
@@ -119,7 +120,8 @@ func TestEveryChangeOfASecretIsNoticedWithinFiveSeconds(t *testing.T) {
 }
 
 func TestNothingIsWatchedWithoutThePermissionToWatch(t *testing.T) {
-	n, w := tenant.New(t, realAPI), start(t)
+	n := tenant.New(t, realAPI)
+	w := start(t)
 	n.Account()
 	n.Create(&rbacv1.Role{ObjectMeta: n.Meta("get-only"), Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"login"}, Verbs: []string{"get"}},
@@ -135,7 +137,8 @@ func TestNothingIsWatchedWithoutThePermissionToWatch(t *testing.T) {
 }
 
 func TestOneWatchServesAllOwnersAndANamespaceHasABound(t *testing.T) {
-	n, w := tenant.New(t, realAPI), start(t)
+	n := tenant.New(t, realAPI)
+	w := start(t)
 	n.Account()
 	n.Grant("login")
 	var calls atomic.Int32
