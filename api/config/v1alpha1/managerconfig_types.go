@@ -1,0 +1,133 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ManagerConfig is the configuration of the manager. Every field is optional.
+type ManagerConfig struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// logging of the manager.
+	Logging Logging `json:"logging"`
+	// metrics endpoint of the manager.
+	Metrics Metrics `json:"metrics"`
+	// health endpoints of the manager.
+	Health Health `json:"health"`
+	// leaderElection keeps all replicas but one on standby.
+	LeaderElection LeaderElection `json:"leaderElection"`
+	// inspections limits the execution of Inspections.
+	Inspections Inspections `json:"inspections"`
+	// backends limits the connections to backends, models and notification channels.
+	Backends Backends `json:"backends"`
+	// logCollection configures the collectors for LogBackends with spec.collect.
+	LogCollection LogCollection `json:"logCollection"`
+	// answerCache shares the answers of language models between replicas and clusters. Reports keep them in any case.
+	AnswerCache AnswerCache `json:"answerCache"`
+}
+
+// Logging of the manager.
+type Logging struct {
+	// level is the minimum level of log entries: debug, info, warn or error. Default: info.
+	Level LogLevel `json:"level"`
+	// format of log entries: json, or text for a terminal. Default: json.
+	Format LogFormat `json:"format"`
+}
+
+// LogLevel is the minimum level of log entries.
+type LogLevel string
+
+// Log levels, the most verbose first.
+const (
+	LogLevelDebug LogLevel = "debug"
+	LogLevelInfo  LogLevel = "info"
+	LogLevelWarn  LogLevel = "warn"
+	LogLevelError LogLevel = "error"
+)
+
+// LogFormat is the encoding of log entries.
+type LogFormat string
+
+// Log formats.
+const (
+	LogFormatJSON LogFormat = "json"
+	LogFormatText LogFormat = "text"
+)
+
+// Metrics endpoint of the manager.
+type Metrics struct {
+	// bindAddress of /metrics as [host]:port, plain HTTP. "0" disables the endpoint. Default: ":8080".
+	BindAddress string `json:"bindAddress"`
+}
+
+// Health endpoints of the manager.
+type Health struct {
+	// bindAddress of /healthz and /readyz as [host]:port, plain HTTP. "0" disables the endpoints. Default: ":8081".
+	BindAddress string `json:"bindAddress"`
+}
+
+// LeaderElection elects one replica through a Lease. The others wait.
+type LeaderElection struct {
+	// enabled runs controllers only while the manager holds the Lease. Disable it only if no other replica runs. Default: true.
+	Enabled bool `json:"enabled"`
+	// namespace of the Lease. Empty selects the manager's own namespace, which is known only inside a cluster. Default: "".
+	Namespace string `json:"namespace"`
+	// leaseDuration is the time after which other replicas take over a Lease that is not renewed. At least 1s, and longer than
+	// renewDeadline. Default: 15s.
+	LeaseDuration metav1.Duration `json:"leaseDuration"`
+	// renewDeadline is the time for which the leader retries a failed renewal before the process exits. Longer than 1.2 times
+	// retryPeriod. Default: 10s.
+	RenewDeadline metav1.Duration `json:"renewDeadline"`
+	// retryPeriod is the time between two attempts to acquire or renew the Lease. At least 100ms. Default: 2s.
+	RetryPeriod metav1.Duration `json:"retryPeriod"`
+}
+
+// Inspections limits the execution of Inspections.
+type Inspections struct {
+	// maxConcurrent is the number of Inspections that run at the same time, 1 to 100. Each keeps the facts of its cluster in
+	// memory. Default: 2.
+	MaxConcurrent int32 `json:"maxConcurrent"`
+}
+
+// Backends limits the connections to backends, models and notification channels.
+type Backends struct {
+	// allowLoopback permits loopback addresses in URLs. Only for a manager that runs outside the cluster. Default: false.
+	AllowLoopback bool `json:"allowLoopback"`
+}
+
+// LogCollection configures the collectors for LogBackends with spec.collect.
+type LogCollection struct {
+	// namespace of the collectors. It must permit Pods that mount hostPath volumes. Empty disables log collection: condition
+	// CollectionReady reports NotAvailable. Default: "".
+	Namespace string `json:"namespace"`
+	// clusterWideNamespaces are namespaces whose LogBackends may collect logs from other namespaces too. Default: [].
+	ClusterWideNamespaces []string `json:"clusterWideNamespaces"`
+	// images of the collectors.
+	Images CollectorImages `json:"images"`
+}
+
+// CollectorImages are the container images of the collectors.
+type CollectorImages struct {
+	// vector is the image of Vector. Default: timberio/vector:0.48.0-distroless-libc.
+	Vector string `json:"vector"`
+	// fluentd is the image of Fluentd. It must contain the plugins concat and kubernetes_metadata. Default:
+	// fluent/fluentd-kubernetes-daemonset:v1.16-debian-elasticsearch8-1.
+	Fluentd string `json:"fluentd"`
+}
+
+// AnswerCache shares the answers of language models between replicas and clusters.
+type AnswerCache struct {
+	// redis keeps answers in a Redis for 30 days.
+	Redis Redis `json:"redis"`
+}
+
+// Redis is a connection to a Redis.
+type Redis struct {
+	// url is redis://[USER@]HOST[:PORT][/DB], or rediss:// for TLS. It must not contain a password. Empty disables the cache.
+	// Default: "".
+	URL string `json:"url"`
+	// passwordFile is the absolute path of a file with the password, or with the user and the password on two lines. Empty reads
+	// the environment variables KUBEOPS_CACHE_REDIS_USERNAME and KUBEOPS_CACHE_REDIS_PASSWORD. Default: "".
+	PasswordFile string `json:"passwordFile"`
+	// caFile is the absolute path of a PEM file with the CA certificates to trust. Only for rediss://. Empty uses the system's
+	// certificates. Default: "".
+	CAFile string `json:"caFile"`
+}

@@ -1,0 +1,167 @@
+package managerconfig
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"kubeops.io/kubeops/api/config/v1alpha1"
+)
+
+const header = "apiVersion: config.kubeops.io/v1alpha1\nkind: ManagerConfig\n"
+
+// inFolder writes files into a new working directory, which keeps names in messages short.
+func inFolder(t *testing.T, files map[string]string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for name, content := range files {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestLoadWithoutFileReturnsDefaults(t *testing.T) {
+	effective, err := Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Default(), effective.Config); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLoadSetsEveryField(t *testing.T) {
+	effective, err := Load("testdata/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range Paths() {
+		if _, set := effective.Origins[path]; !set {
+			t.Errorf("testdata/full.yaml does not set %s", path)
+		}
+	}
+	got := effective.Config
+	want := v1alpha1.ManagerConfig{
+		TypeMeta:       got.TypeMeta,
+		Logging:        v1alpha1.Logging{Level: "debug", Format: "text"},
+		Metrics:        v1alpha1.Metrics{BindAddress: "127.0.0.1:9090"},
+		Health:         v1alpha1.Health{BindAddress: "0"},
+		LeaderElection: v1alpha1.LeaderElection{Enabled: false, Namespace: "leases"},
+		Inspections:    v1alpha1.Inspections{MaxConcurrent: 4},
+		Backends:       v1alpha1.Backends{AllowLoopback: true},
+		LogCollection: v1alpha1.LogCollection{
+			Namespace: "kubeops-logging", ClusterWideNamespaces: []string{"monitoring", "security"},
+			Images: v1alpha1.CollectorImages{Vector: "registry.example.com/vector:1", Fluentd: "registry.example.com/fluentd:2"},
+		},
+		AnswerCache: v1alpha1.AnswerCache{Redis: v1alpha1.Redis{
+			URL: "rediss://kubeops@cache.example.com:6380/2", PasswordFile: "/etc/cache/password", CAFile: "/etc/cache/ca.crt",
+		}},
+	}
+	want.LeaderElection.LeaseDuration.Duration = time.Minute
+	want.LeaderElection.RenewDeadline.Duration = 40 * time.Second
+	want.LeaderElection.RetryPeriod.Duration = 1500 * time.Millisecond
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNullKeepsTheDefault(t *testing.T) {
+	inFolder(t, map[string]string{"c.yaml": header + "logging:\nhealth: {bindAddress: }\nlogCollection: {clusterWideNamespaces: ~, images: }\n"})
+	effective, err := Load("c.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Default(), effective.Config); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLaterFilesOverrideEarlierOnes(t *testing.T) {
+	inFolder(t, map[string]string{
+		"conf/10-a.yaml":      header + "logging: {level: debug, format: text}\nlogCollection: {clusterWideNamespaces: [a, b]}\n",
+		"conf/20-b.yaml":      header + "logging: {level: warn}\nlogCollection: {clusterWideNamespaces: [c]}\n",
+		"conf/README":         "not a configuration",
+		"conf/.hidden.yaml":   "not a configuration",
+		"conf/..data/c.yaml":  "not a configuration",
+		"conf/folder/30.yaml": "not a configuration",
+	})
+	effective, err := Load("conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Logging = v1alpha1.Logging{Level: "warn", Format: "text"}
+	want.LogCollection.ClusterWideNamespaces = []string{"c"}
+	if diff := cmp.Diff(want, effective.Config); diff != "" {
+		t.Error(diff)
+	}
+	wantSources := map[string]string{
+		"logging.level":                          "conf/20-b.yaml:3:18",
+		"logging.format":                         "conf/10-a.yaml:3:33",
+		"logCollection.clusterWideNamespaces":    "conf/20-b.yaml:4:40",
+		"logCollection.clusterWideNamespaces[0]": "conf/20-b.yaml:4:41",
+	}
+	if diff := cmp.Diff(wantSources, effective.Sources()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFlagsOverrideFiles(t *testing.T) {
+	inFolder(t, map[string]string{"c.yaml": header + "logging: {level: debug}\n"})
+	level := func(level v1alpha1.LogLevel) Override {
+		return Override{Path: "logging.level", Flag: "--log-level", Set: func(c *v1alpha1.ManagerConfig) { c.Logging.Level = level }}
+	}
+	effective, err := Load("c.yaml", level("warn"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if effective.Config.Logging.Level != "warn" || effective.Sources()["logging.level"] != "--log-level (overrides c.yaml:3:18)" {
+		t.Errorf("level %s from %s", effective.Config.Logging.Level, effective.Sources()["logging.level"])
+	}
+	_, err = Load("c.yaml", level("chatty"))
+	want := `--log-level: logging.level: unsupported value: "chatty": supported values: "debug", "info", "warn", "error"`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestFilesThatCannotBeRead(t *testing.T) {
+	inFolder(t, map[string]string{"empty/README": "", "large.yaml": strings.Repeat("#", maxFileBytes+1), "folder.yaml/x": ""})
+	if err := os.Mkdir("nested", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir("nested/a.yaml", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"absent.yaml": "read the configuration: stat absent.yaml: no such file or directory",
+		"empty":       "read the configuration: folder empty contains no *.yaml file",
+		"large.yaml":  "read the configuration: large.yaml is larger than 1048576 bytes",
+		"nested":      "read the configuration: read nested/a.yaml: is a directory",
+	} {
+		if _, err := Load(path); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", path, err, want)
+		}
+	}
+}
+
+// wantErrors compares all lines of an error.
+func wantErrors(t *testing.T, err error, want ...string) {
+	t.Helper()
+	var all Errors
+	if !errors.As(err, &all) {
+		t.Fatalf("got %v, want Errors", err)
+	}
+	if diff := cmp.Diff(want, strings.Split(all.Error(), "\n")); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,194 @@
+package managerconfig
+
+import (
+	"maps"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"kubeops.io/kubeops/api/config/v1alpha1"
+	"kubeops.io/kubeops/internal/explain/rediscache"
+)
+
+// validate the values. A field that could not be decoded has an error already.
+func (e *Effective) validate(decoding Errors) Errors {
+	var result Errors
+	for _, invalid := range validateConfig(&e.Config) {
+		failed := slices.ContainsFunc(decoding, func(one Error) bool { return one.Path == invalid.Field })
+		if !failed {
+			result = append(result, Error{Origin: e.originOf(invalid.Field), Path: invalid.Field, Message: lowerFirst(invalid.ErrorBody())})
+		}
+	}
+	return result
+}
+
+// originOf a field, or of another field in its section where it is not set itself: something must be set there to be an error.
+func (e *Effective) originOf(path string) Origin {
+	if origin, exists := e.Origins[path]; exists {
+		return origin
+	}
+	section := path[:strings.LastIndex(path, ".")+1]
+	for _, candidate := range slices.Sorted(maps.Keys(e.Origins)) {
+		if strings.HasPrefix(candidate, section) {
+			return e.Origins[candidate]
+		}
+	}
+	return Origin{}
+}
+
+func validateConfig(config *v1alpha1.ManagerConfig) field.ErrorList {
+	var all field.ErrorList
+	all = append(all, validateLogging(&config.Logging, field.NewPath("logging"))...)
+	all = append(all, validateEndpoints(config)...)
+	all = append(all, validateLeaderElection(&config.LeaderElection, field.NewPath("leaderElection"))...)
+	all = append(all, validateInspections(&config.Inspections, field.NewPath("inspections"))...)
+	all = append(all, validateLogCollection(&config.LogCollection, field.NewPath("logCollection"))...)
+	all = append(all, validateRedis(&config.AnswerCache.Redis, field.NewPath("answerCache", "redis"))...)
+	return all
+}
+
+func validateLogging(logging *v1alpha1.Logging, path *field.Path) field.ErrorList {
+	levels := []v1alpha1.LogLevel{v1alpha1.LogLevelDebug, v1alpha1.LogLevelInfo, v1alpha1.LogLevelWarn, v1alpha1.LogLevelError}
+	formats := []v1alpha1.LogFormat{v1alpha1.LogFormatJSON, v1alpha1.LogFormatText}
+	var all field.ErrorList
+	if !slices.Contains(levels, logging.Level) {
+		all = append(all, field.NotSupported(path.Child("level"), logging.Level, levels))
+	}
+	if !slices.Contains(formats, logging.Format) {
+		all = append(all, field.NotSupported(path.Child("format"), logging.Format, formats))
+	}
+	return all
+}
+
+func validateEndpoints(config *v1alpha1.ManagerConfig) field.ErrorList {
+	metrics := field.NewPath("metrics", "bindAddress")
+	health := field.NewPath("health", "bindAddress")
+	all := append(validateBindAddress(config.Metrics.BindAddress, metrics), validateBindAddress(config.Health.BindAddress, health)...)
+	_, port, err := net.SplitHostPort(config.Health.BindAddress)
+	if err != nil || port == "0" || config.Health.BindAddress != config.Metrics.BindAddress {
+		return all
+	}
+	if config.Health == Default().Health { // the other one was changed
+		return append(all, field.Invalid(metrics, config.Metrics.BindAddress, "must differ from health.bindAddress"))
+	}
+	return append(all, field.Invalid(health, config.Health.BindAddress, "must differ from metrics.bindAddress"))
+}
+
+func validateBindAddress(address string, path *field.Path) field.ErrorList {
+	if address == "0" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	number, portErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || portErr != nil || strconv.FormatUint(number, 10) != port || !isHost(host) {
+		return field.ErrorList{field.Invalid(path, address, `must be [host]:port, such as ":8080" or "127.0.0.1:8080", or "0" to disable`)}
+	}
+	return nil
+}
+
+func isHost(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return host == "" || err == nil || len(validation.IsDNS1123Subdomain(host)) == 0
+}
+
+func validateLeaderElection(election *v1alpha1.LeaderElection, path *field.Path) field.ErrorList {
+	const (
+		minLease = time.Second // a Lease counts seconds
+		minRetry = 100 * time.Millisecond
+		jitter   = 1.2 // of client-go's leader election
+	)
+	var all field.ErrorList
+	if election.Namespace != "" {
+		all = append(all, validateNamespace(election.Namespace, path.Child("namespace"))...)
+	}
+	lease := election.LeaseDuration.Duration
+	renew := election.RenewDeadline.Duration
+	retry := election.RetryPeriod.Duration
+	if retry < minRetry {
+		all = append(all, field.Invalid(path.Child("retryPeriod"), retry.String(), "must be at least "+minRetry.String()))
+	}
+	if float64(renew) <= jitter*float64(retry) {
+		all = append(all, field.Invalid(path.Child("renewDeadline"), renew.String(),
+			"must be longer than 1.2 times leaderElection.retryPeriod ("+retry.String()+")"))
+	}
+	if lease < minLease {
+		all = append(all, field.Invalid(path.Child("leaseDuration"), lease.String(), "must be at least "+minLease.String()))
+	}
+	if lease <= renew {
+		all = append(all, field.Invalid(path.Child("leaseDuration"), lease.String(),
+			"must be longer than leaderElection.renewDeadline ("+renew.String()+")"))
+	}
+	return all
+}
+
+func validateInspections(inspections *v1alpha1.Inspections, path *field.Path) field.ErrorList {
+	const maxConcurrent = 100
+	if inspections.MaxConcurrent < 1 || inspections.MaxConcurrent > maxConcurrent {
+		return field.ErrorList{field.Invalid(path.Child("maxConcurrent"), inspections.MaxConcurrent,
+			validation.InclusiveRangeError(1, maxConcurrent))}
+	}
+	return nil
+}
+
+func validateLogCollection(collection *v1alpha1.LogCollection, path *field.Path) field.ErrorList {
+	var all field.ErrorList
+	if collection.Namespace != "" {
+		all = append(all, validateNamespace(collection.Namespace, path.Child("namespace"))...)
+	}
+	for i, namespace := range collection.ClusterWideNamespaces {
+		at := path.Child("clusterWideNamespaces").Index(i)
+		if slices.Index(collection.ClusterWideNamespaces, namespace) < i {
+			all = append(all, field.Duplicate(at, namespace))
+			continue
+		}
+		all = append(all, validateNamespace(namespace, at)...)
+	}
+	images := path.Child("images")
+	all = append(all, validateImage(collection.Images.Vector, images.Child("vector"))...)
+	all = append(all, validateImage(collection.Images.Fluentd, images.Child("fluentd"))...)
+	return all
+}
+
+func validateNamespace(name string, path *field.Path) field.ErrorList {
+	var all field.ErrorList
+	for _, message := range validation.IsDNS1123Label(name) {
+		all = append(all, field.Invalid(path, name, message))
+	}
+	return all
+}
+
+func validateImage(image string, path *field.Path) field.ErrorList {
+	if image == "" || strings.ContainsFunc(image, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return field.ErrorList{field.Invalid(path, image, "must be an image reference without spaces; remove the field for the default")}
+	}
+	return nil
+}
+
+// validateRedis never quotes a value: a password may have been put in the wrong field.
+func validateRedis(redis *v1alpha1.Redis, path *field.Path) field.ErrorList {
+	var all field.ErrorList
+	if redis.URL != "" {
+		if err := rediscache.CheckURL(redis.URL); err != nil {
+			all = append(all, field.Invalid(path.Child("url"), field.OmitValueType{}, err.Error()))
+		}
+	}
+	for _, file := range []struct{ name, value string }{{"passwordFile", redis.PasswordFile}, {"caFile", redis.CAFile}} {
+		switch {
+		case file.value == "":
+		case !filepath.IsAbs(file.value):
+			all = append(all, field.Invalid(path.Child(file.name), field.OmitValueType{}, "must be an absolute path"))
+		case redis.URL == "":
+			all = append(all, field.Forbidden(path.Child(file.name), "needs answerCache.redis.url"))
+		case file.name == "caFile" && !strings.HasPrefix(redis.URL, "rediss://"):
+			all = append(all, field.Forbidden(path.Child(file.name), "needs a URL that begins with rediss://"))
+		}
+	}
+	return all
+}
