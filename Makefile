@@ -69,12 +69,13 @@ fuzz: ## Run every fuzz target for FUZZTIME (default 20s)
 	done
 
 .PHONY: generate
-generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, dashboards and docs/checks.md
+generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, dashboards, docs/checks.md and docs/configuration.md
 	$(BIN)/controller-gen object paths=./api/...
 	$(BIN)/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$(BIN)/controller-gen rbac:roleName=kubeops-manager paths=./controllers/... output:rbac:dir=config/rbac
 	go run ./cmd/kubeops checks -o markdown > docs/checks.md
 	go run ./hack/visual config/components
+	go run ./hack/configdocs api/config/v1alpha1 docs/configuration.md
 
 .PHONY: verify
 verify: ## Check generated files, formatting, style and lint, as CI does

@@ -9,6 +9,7 @@ generated() {
 	find config/crd/bases -name '*.yaml' -print
 	echo config/rbac/role.yaml
 	echo docs/checks.md
+	echo docs/configuration.md
 	find config/components -name '*.json' -o -name '*.yaml'
 }
 digest() { generated | sort | xargs sha256sum; }

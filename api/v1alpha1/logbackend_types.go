@@ -188,7 +188,8 @@ type LogCollection struct {
 	// +optional
 	Collector CollectorType `json:"collector,omitempty"`
 	// include selects Pods to collect from; a Pod must match one of the selectors. Defaults to all Pods of the namespace of this
-	// resource. Other namespaces can be selected only if the manager's configuration allows it for this namespace.
+	// resource. Other namespaces can be selected only if logCollection.clusterWideNamespaces in the manager's configuration
+	// contains this namespace.
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=atomic
 	// +optional

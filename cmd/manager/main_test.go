@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -26,7 +25,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// asManager in the environment makes the test's program be the manager.
+// asManager in the environment makes the test binary run as the manager.
 const asManager = "KUBEOPS_TEST_AS_MANAGER"
 
 func TestMain(m *testing.M) {
@@ -37,31 +36,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestFlagsAreChecked(t *testing.T) {
-	for name, tc := range map[string]struct {
-		args []string
-		want string // part of the error; empty means accepted
-	}{
-		"none":          {},
-		"all":           {args: []string{"--leader-elect=false", "--max-concurrent-inspections=4", "--allow-loopback-backends", "--log-level=debug", "--metrics-bind-address=0"}},
-		"help":          {[]string{"-h"}, flag.ErrHelp.Error()},
-		"an argument":   {[]string{"start"}, `unexpected argument "start"`},
-		"no one to run": {[]string{"--max-concurrent-inspections=0"}, "must be at least 1"},
-		"a strange log": {[]string{"--log-level=chatty"}, "chatty"},
-		"a slip":        {[]string{"--leader-elected"}, "not defined"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := parse(tc.args)
-			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
-				t.Errorf("got %v, want %q", err, tc.want)
-			}
-		})
-	}
-}
-
-// TestTheManagerAsAProcess starts it as a cluster does: it becomes ready, shows its metrics, logs JSON, and on SIGTERM ends in
-// order and gives its lease back, so that the next one need not wait.
-func TestTheManagerAsAProcess(t *testing.T) {
+// TestManagerProcess starts the manager as a cluster does, with a configuration file: it becomes ready, serves metrics and logs JSON.
+// After SIGTERM it exits without an error and releases its lease: the next start does not wait.
+func TestManagerProcess(t *testing.T) {
 	config, stop, err := testkit.StartAPIServer()
 	if err != nil {
 		t.Fatal(err)
@@ -74,8 +51,13 @@ func TestTheManagerAsAProcess(t *testing.T) {
 	kubeconfig := writeKubeconfig(t, config)
 	for _, start := range []string{"first", "again"} {
 		metrics, probes := freeAddress(t), freeAddress(t)
-		process := exec.CommandContext(t.Context(), os.Args[0], "--leader-election-namespace=default",
-			"--metrics-bind-address="+metrics, "--health-probe-bind-address="+probes)
+		file := filepath.Join(t.TempDir(), "config.yaml")
+		content := "apiVersion: config.kubeops.io/v1alpha1\nkind: ManagerConfig\nleaderElection: {namespace: default}\n" +
+			"metrics: {bindAddress: \"" + metrics + "\"}\nanswerCache: {redis: {url: \"redis://somebody@127.0.0.1:1\"}}\n"
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		process := exec.CommandContext(t.Context(), os.Args[0], "--config="+file, "--health-probe-bind-address="+probes)
 		process.Env = append(os.Environ(), asManager+"=1", "KUBECONFIG="+kubeconfig)
 		var logs bytes.Buffer
 		process.Stdout, process.Stderr = &logs, &logs
@@ -106,8 +88,16 @@ func wantJSON(t *testing.T, logs string) {
 			t.Errorf("a log line is not JSON: %s", line)
 		}
 	}
-	if !strings.Contains(logs, `"msg":"Starting KubeOps"`) {
-		t.Errorf("the version is not logged:\n%s", logs)
+	for _, want := range []string{
+		`"msg":"Starting KubeOps"`, `"msg":"Effective configuration"`, `"namespace":"default"`, `"url":"redis://[redacted]@127.0.0.1:1"`,
+		`"health.bindAddress":"--health-probe-bind-address"`,
+	} {
+		if !strings.Contains(logs, want) {
+			t.Errorf("%s is not logged:\n%s", want, logs)
+		}
+	}
+	if strings.Contains(logs, "somebody") {
+		t.Errorf("a user name is logged:\n%s", logs)
 	}
 }
 

@@ -173,7 +173,7 @@ func describeError(i *v1alpha1.Inspection, verb string, err error) outcome.Auxil
 	case apierrors.IsForbidden(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return outcome.False(v1alpha1.ReasonExportForbidden, fmt.Sprintf("%s: ServiceAccount %s/%s lacks permission. To grant it: "+
 			"kubectl -n %s create rolebinding kubeops-inspector-openreports-%s "+
-				"--clusterrole=kubeops-inspector-openreports --serviceaccount=%s:%s (%s)",
+			"--clusterrole=kubeops-inspector-openreports --serviceaccount=%s:%s (%s)",
 			object, i.Namespace, account, i.Namespace, account, i.Namespace, account, outcome.Clip(err.Error(), 512)))
 	case apierrors.IsInvalid(err), apierrors.IsRequestEntityTooLargeError(err):
 		return outcome.False(v1alpha1.ReasonExportFailed, object+": "+outcome.Clip(err.Error(), 512))

@@ -218,7 +218,7 @@ func TestATenantCollectsItsOwnLinesOnly(t *testing.T) {
 	if config, _ := read(w, &corev1.ConfigMap{}, "kubeops-vector"); strings.Contains(config.Data[logroute.VectorFile], "kube-system") {
 		t.Errorf("lines of kube-system are collected:\n%s", config.Data[logroute.VectorFile])
 	}
-	w.collection.Router.Options.Everywhere = []string{w.b.Namespace} // as --log-collection-namespaces says
+	w.collection.Router.Options.Everywhere = []string{w.b.Namespace} // logCollection.clusterWideNamespaces
 	w.reason(w.sync(), others, v1alpha1.ReasonProgressing)
 }
 

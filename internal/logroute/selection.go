@@ -40,7 +40,7 @@ func selectionOf(b *Backend, everywhere bool) (selection, *problem.Problem) {
 			for _, namespace := range checked.namespaces {
 				if namespace != b.Name.Namespace {
 					return s, problem.UserError(v1alpha1.ReasonNamespaceNotAllowed, nil,
-						"%s.namespaces names %s, and LogBackends of namespace %s may collect from their own namespace only; leave it out, or let the administrator add %s to the manager's flag --log-collection-namespaces",
+						"%s.namespaces names %s, and LogBackends of namespace %s may collect from their own namespace only; remove it, or ask the administrator to add %s to logCollection.clusterWideNamespaces in the manager's configuration",
 						field, namespace, b.Name.Namespace, b.Name.Namespace)
 				}
 			}

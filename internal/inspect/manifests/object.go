@@ -101,7 +101,7 @@ func (r *reader) noObject(file string, doc *document, node *yaml.Node, is typeOf
 // foreign are kinds of files that look like objects and are none of any cluster.
 func foreign(is typeOf) bool {
 	group, _, _ := strings.Cut(is.apiVersion, "/")
-	return group == "kustomize.config.k8s.io" || group == "skaffold" || group == "kind.x-k8s.io" || group == "ct" ||
+	return group == "kustomize.config.k8s.io" || group == "config.kubeops.io" || group == "skaffold" || group == "kind.x-k8s.io" || group == "ct" ||
 		is == typeOf{"v1", "Config"} || is.apiVersion == "client.authentication.k8s.io/v1"
 }
 

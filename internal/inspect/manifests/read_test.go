@@ -80,7 +80,7 @@ func TestStrangeInput(t *testing.T) {
 		"a List":                              {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n- {apiVersion: v1, kind: Secret, metadata: {name: b}}\n", []string{"2 objects, 0 not checked, 0 skipped"}},
 		"a typed list":                        {"apiVersion: v1\nkind: ConfigMapList\nitems:\n- {metadata: {name: a}}\n- {metadata: {name: b}}\n", []string{"2 objects, 0 not checked, 0 skipped"}},
 		"an empty List":                       {"apiVersion: v1\nkind: List\nitems: []\n---\n" + configMap, []string{"1 objects, 0 not checked, 0 skipped"}},
-		"values and other tools' files":       {"replicas: 2\n---\napiVersion: v2\nname: chart\n---\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n---\n" + configMap, []string{"1 objects, 0 not checked, 3 skipped"}},
+		"values and other tools' files":       {"replicas: 2\n---\napiVersion: v2\nname: chart\n---\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n---\napiVersion: config.kubeops.io/v1alpha1\nkind: ManagerConfig\n---\n" + configMap, []string{"1 objects, 0 not checked, 4 skipped"}},
 		"an unknown field, with its place": {strings.Replace(deployment, "replicas", "replica", 1), []string{
 			"1 objects, 0 not checked, 0 skipped", "invalid stdin:5 Deployment/default/web: spec.replica is no field of Deployment"}},
 		"wrong types, each with its place": {strings.NewReplacer("replicas: 2", `replicas: "2"`, `"nginx:1.29"`, "8080").Replace(deployment), []string{

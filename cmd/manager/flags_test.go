@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"kubeops.io/kubeops/internal/managerconfig"
+)
+
+func TestFlagsAreChecked(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args []string
+		want string // part of the error; empty means accepted
+	}{
+		"none": {},
+		"all": {args: []string{"--config=x", "--print-config", "--version", "--leader-elect=false", "--allow-loopback-backends", "--log-level=debug",
+			"--metrics-bind-address=0", "--health-probe-bind-address=:1"}},
+		"help":            {[]string{"-h"}, flag.ErrHelp.Error()},
+		"an argument":     {[]string{"start"}, `unexpected argument "start"`},
+		"a typo":          {[]string{"--leader-elected"}, "not defined"},
+		"no boolean":      {[]string{"--leader-elect=perhaps"}, "invalid boolean"},
+		"a removed flag":  {[]string{"--max-concurrent-inspections=2"}, "not defined"},
+		"a missing value": {[]string{"--config"}, "needs an argument"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parse(tc.args, io.Discard)
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestFlagsOverrideOnlyWhenSet(t *testing.T) {
+	line, err := parse([]string{"--leader-elect=true", "--log-level=info", "--metrics-bind-address=0", "--health-probe-bind-address=:1", "--allow-loopback-backends"},
+		io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	effective, err := managerconfig.Load("", line.overrides...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"backends.allowLoopback": "--allow-loopback-backends", "health.bindAddress": "--health-probe-bind-address",
+		"leaderElection.enabled": "--leader-elect", "logging.level": "--log-level", "metrics.bindAddress": "--metrics-bind-address",
+	}
+	if diff := cmp.Diff(want, effective.Sources()); diff != "" {
+		t.Error(diff)
+	}
+	config := effective.Config
+	if config.Metrics.BindAddress != "0" || config.Health.BindAddress != ":1" || !config.Backends.AllowLoopback {
+		t.Errorf("a flag did not change its field: %+v", config)
+	}
+	line, err = parse(nil, io.Discard)
+	if err != nil || len(line.overrides) != 0 {
+		t.Errorf("overrides without flags: %v, %v", line.overrides, err)
+	}
+}
+
+func TestPrintConfigPrintsAndExits(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	content := "apiVersion: config.kubeops.io/v1alpha1\nkind: ManagerConfig\nanswerCache: {redis: {url: 'redis://somebody@cache'}}\n"
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := run([]string{"--config=" + file, "--print-config", "--log-level=warn"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"level: warn # --log-level\n", "url: redis://[redacted]@cache # " + file + ":3:28\n", "maxConcurrent: 2\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not printed:\n%s", want, out.String())
+		}
+	}
+	out.Reset()
+	err := run([]string{"--config=" + file, "--print-config", "--log-level=loud", "--metrics-bind-address=x"}, &out)
+	if err == nil || out.Len() != 0 || strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("printed %q with %v", out.String(), err)
+	}
+}
+
+func TestVersionPrintsAndExits(t *testing.T) {
+	var out bytes.Buffer
+	if err := run([]string{"--version", "--config=absent"}, &out); err != nil || out.String() != version()+"\n" {
+		t.Errorf("got %q, %v", out.String(), err)
+	}
+}
+
+// TestConfigurationReachesTheControllers sets every field that controllers.Options has.
+func TestConfigurationReachesTheControllers(t *testing.T) {
+	config := managerconfig.Default()
+	config.Inspections.MaxConcurrent = 7
+	config.Backends.AllowLoopback = true
+	config.LogCollection.Namespace = "logging"
+	config.LogCollection.ClusterWideNamespaces = []string{"monitoring"}
+	config.LogCollection.Images.Vector = "vector:1"
+	config.LogCollection.Images.Fluentd = "fluentd:1"
+	options := controllerOptions(&config)
+	collectors := options.LogCollectors
+	if options.ParallelInspections != 7 || !options.AllowLoopback || collectors.Namespace != "logging" || options.Metrics == nil {
+		t.Errorf("%+v", options)
+	}
+	if diff := cmp.Diff([]string{"monitoring"}, collectors.Everywhere); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"fluentd:1", "vector:1"}, slices.Sorted(maps.Values(collectors.Images))); diff != "" {
+		t.Error(diff)
+	}
+	manager := managerOptions(&config, nil)
+	if *manager.LeaseDuration != config.LeaderElection.LeaseDuration.Duration || *manager.RetryPeriod != config.LeaderElection.RetryPeriod.Duration ||
+		*manager.RenewDeadline != config.LeaderElection.RenewDeadline.Duration || manager.LeaderElectionNamespace != "" || !manager.LeaderElection {
+		t.Errorf("%+v", manager)
+	}
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"github.com/go-logr/logr"
+	"go.uber.org/zap/zapcore"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"kubeops.io/kubeops/api/config/v1alpha1"
+)
+
+// setUpLogging of controller-runtime, and of Kubernetes' client libraries, which log through klog.
+func setUpLogging(logging v1alpha1.Logging) logr.Logger {
+	levels := map[v1alpha1.LogLevel]zapcore.Level{
+		v1alpha1.LogLevelDebug: zapcore.DebugLevel,
+		v1alpha1.LogLevelInfo:  zapcore.InfoLevel,
+		v1alpha1.LogLevelWarn:  zapcore.WarnLevel,
+		v1alpha1.LogLevelError: zapcore.ErrorLevel,
+	}
+	encode := zap.JSONEncoder
+	if logging.Format == v1alpha1.LogFormatText {
+		encode = zap.ConsoleEncoder
+	}
+	timestamps := func(c *zapcore.EncoderConfig) { c.EncodeTime = zapcore.RFC3339TimeEncoder }
+	logger := zap.New(encode(timestamps), zap.Level(levels[logging.Level]))
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+	return logger
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	configv1alpha1 "kubeops.io/kubeops/api/config/v1alpha1"
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers"
+	"kubeops.io/kubeops/internal/explain/rediscache"
+)
+
+// newManager for the cluster of the environment.
+func newManager(config *configv1alpha1.ManagerConfig) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, err
+	}
+	cluster, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find a cluster: %w", err)
+	}
+	cluster.QPS = -1 // the API server's priority and fairness decides which request waits
+	manager, err := ctrl.NewManager(cluster, managerOptions(config, scheme))
+	if err != nil {
+		return nil, fmt.Errorf("create the manager: %w", err)
+	}
+	return manager, nil
+}
+
+func managerOptions(config *configv1alpha1.ManagerConfig, scheme *runtime.Scheme) ctrl.Options {
+	election := &config.LeaderElection
+	return ctrl.Options{
+		Scheme: scheme,
+		Cache:  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		// A report may have 512 KiB: none is kept in memory.
+		Client:                  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&v1alpha1.InspectionReport{}}}},
+		Metrics:                 metricsserver.Options{BindAddress: config.Metrics.BindAddress},
+		HealthProbeBindAddress:  config.Health.BindAddress,
+		LeaderElection:          election.Enabled,
+		LeaderElectionID:        "kubeops-manager.kubeops.io",
+		LeaderElectionNamespace: election.Namespace,
+		LeaseDuration:           &election.LeaseDuration.Duration,
+		RenewDeadline:           &election.RenewDeadline.Duration,
+		RetryPeriod:             &election.RetryPeriod.Duration,
+		// The process exits after a lost lease, and so may release the lease when it stops.
+		LeaderElectionReleaseOnCancel: true,
+	}
+}
+
+// addControllers returns a function that closes the connections of the answer cache.
+func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) (closeCache func(), err error) {
+	options := controllerOptions(config)
+	closeCache = func() {}
+	if redis := &config.AnswerCache.Redis; redis.URL != "" {
+		answers, err := rediscache.New(rediscache.Options{URL: redis.URL, PasswordFile: redis.PasswordFile, CAFile: redis.CAFile})
+		if err != nil {
+			return nil, fmt.Errorf("answerCache.redis: %w", err)
+		}
+		options.Answers = answers
+		closeCache = answers.Close
+	}
+	if err := controllers.Setup(manager, options); err != nil {
+		closeCache()
+		return nil, err
+	}
+	return closeCache, nil
+}
+
+func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options {
+	collection := &config.LogCollection
+	return controllers.Options{
+		ParallelInspections: int(config.Inspections.MaxConcurrent),
+		AllowLoopback:       config.Backends.AllowLoopback,
+		Metrics:             metrics.Registry,
+		LogCollectors: controllers.LogCollectors{
+			Namespace:  collection.Namespace,
+			Everywhere: collection.ClusterWideNamespaces,
+			Images: map[v1alpha1.CollectorType]string{
+				v1alpha1.CollectorVector:  collection.Images.Vector,
+				v1alpha1.CollectorFluentd: collection.Images.Fluentd,
+			},
+		},
+	}
+}
+
+func addHealthChecks(manager ctrl.Manager) error {
+	return errors.Join(
+		manager.AddHealthzCheck("ping", healthz.Ping),
+		manager.AddReadyzCheck("caches", cachesSynced(manager.GetCache())),
+	)
+}
+
+// cachesSynced succeeds once all watched resources have been listed. A replica that waits for the lease watches nothing and is ready.
+func cachesSynced(caches cache.Cache) healthz.Checker {
+	return func(request *http.Request) error {
+		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
+		defer cancel()
+		if !caches.WaitForCacheSync(ctx) {
+			return errors.New("the resources of KubeOps are not synced yet; check that the CRDs are installed and that the manager can list them")
+		}
+		return nil
+	}
+}
