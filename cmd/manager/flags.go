@@ -28,7 +28,8 @@ func parse(args []string, output io.Writer) (commandLine, error) {
 	flags.BoolVar(&line.version, "version", false, "print the version and exit")
 	level := flags.String("log-level", string(defaults.Logging.Level), "override logging.level: debug, info, warn or error")
 	metrics := flags.String("metrics-bind-address", defaults.Metrics.BindAddress, "override metrics.bindAddress: [host]:port, or 0 to disable")
-	health := flags.String("health-probe-bind-address", defaults.Health.BindAddress, "override health.bindAddress: [host]:port, or 0 to disable")
+	health := flags.String("health-probe-bind-address", defaults.Health.BindAddress,
+		"override health.bindAddress: [host]:port, or 0 to disable")
 	elect := flags.Bool("leader-elect", defaults.LeaderElection.Enabled, "override leaderElection.enabled")
 	loopback := flags.Bool("allow-loopback-backends", defaults.Backends.AllowLoopback, "override backends.allowLoopback")
 	if err := flags.Parse(args); err != nil {
@@ -38,11 +39,21 @@ func parse(args []string, output io.Writer) (commandLine, error) {
 		return line, fmt.Errorf("unexpected argument %q; -h lists the flags", flags.Arg(0))
 	}
 	overrides := map[string]managerconfig.Override{
-		"log-level":                 {Path: "logging.level", Set: func(c *v1alpha1.ManagerConfig) { c.Logging.Level = v1alpha1.LogLevel(*level) }},
-		"metrics-bind-address":      {Path: "metrics.bindAddress", Set: func(c *v1alpha1.ManagerConfig) { c.Metrics.BindAddress = *metrics }},
-		"health-probe-bind-address": {Path: "health.bindAddress", Set: func(c *v1alpha1.ManagerConfig) { c.Health.BindAddress = *health }},
-		"leader-elect":              {Path: "leaderElection.enabled", Set: func(c *v1alpha1.ManagerConfig) { c.LeaderElection.Enabled = *elect }},
-		"allow-loopback-backends":   {Path: "backends.allowLoopback", Set: func(c *v1alpha1.ManagerConfig) { c.Backends.AllowLoopback = *loopback }},
+		"log-level": {
+			Path: "logging.level", Set: func(c *v1alpha1.ManagerConfig) { c.Logging.Level = v1alpha1.LogLevel(*level) },
+		},
+		"metrics-bind-address": {
+			Path: "metrics.bindAddress", Set: func(c *v1alpha1.ManagerConfig) { c.Metrics.BindAddress = *metrics },
+		},
+		"health-probe-bind-address": {
+			Path: "health.bindAddress", Set: func(c *v1alpha1.ManagerConfig) { c.Health.BindAddress = *health },
+		},
+		"leader-elect": {
+			Path: "leaderElection.enabled", Set: func(c *v1alpha1.ManagerConfig) { c.LeaderElection.Enabled = *elect },
+		},
+		"allow-loopback-backends": {
+			Path: "backends.allowLoopback", Set: func(c *v1alpha1.ManagerConfig) { c.Backends.AllowLoopback = *loopback },
+		},
 	}
 	// A flag overrides the file only if it is on the command line.
 	flags.Visit(func(set *flag.Flag) {

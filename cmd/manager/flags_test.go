@@ -22,8 +22,8 @@ func TestFlagsAreChecked(t *testing.T) {
 		want string // part of the error; empty means accepted
 	}{
 		"none": {},
-		"all": {args: []string{"--config=x", "--print-config", "--version", "--leader-elect=false", "--allow-loopback-backends", "--log-level=debug",
-			"--metrics-bind-address=0", "--health-probe-bind-address=:1"}},
+		"all": {args: []string{"--config=x", "--print-config", "--version", "--leader-elect=false", "--allow-loopback-backends",
+			"--log-level=debug", "--metrics-bind-address=0", "--health-probe-bind-address=:1"}},
 		"help":            {[]string{"-h"}, flag.ErrHelp.Error()},
 		"an argument":     {[]string{"start"}, `unexpected argument "start"`},
 		"a typo":          {[]string{"--leader-elected"}, "not defined"},
@@ -41,8 +41,9 @@ func TestFlagsAreChecked(t *testing.T) {
 }
 
 func TestFlagsOverrideOnlyWhenSet(t *testing.T) {
-	line, err := parse([]string{"--leader-elect=true", "--log-level=info", "--metrics-bind-address=0", "--health-probe-bind-address=:1", "--allow-loopback-backends"},
-		io.Discard)
+	line, err := parse([]string{
+		"--leader-elect=true", "--log-level=info", "--metrics-bind-address=0", "--health-probe-bind-address=:1", "--allow-loopback-backends",
+	}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,9 +117,10 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	if diff := cmp.Diff([]string{"fluentd:1", "vector:1"}, slices.Sorted(maps.Values(collectors.Images))); diff != "" {
 		t.Error(diff)
 	}
+	election := config.LeaderElection
 	manager := managerOptions(&config, nil)
-	if *manager.LeaseDuration != config.LeaderElection.LeaseDuration.Duration || *manager.RetryPeriod != config.LeaderElection.RetryPeriod.Duration ||
-		*manager.RenewDeadline != config.LeaderElection.RenewDeadline.Duration || manager.LeaderElectionNamespace != "" || !manager.LeaderElection {
+	if *manager.LeaseDuration != election.LeaseDuration.Duration || *manager.RenewDeadline != election.RenewDeadline.Duration ||
+		*manager.RetryPeriod != election.RetryPeriod.Duration || manager.LeaderElectionNamespace != "" || !manager.LeaderElection {
 		t.Errorf("%+v", manager)
 	}
 }

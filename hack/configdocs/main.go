@@ -1,4 +1,5 @@
-// Command configdocs writes the generated table of docs/configuration.md: `go run ./hack/configdocs api/config/v1alpha1 docs/configuration.md`.
+// Command configdocs writes the generated table of docs/configuration.md:
+// `go run ./hack/configdocs api/config/v1alpha1 docs/configuration.md`.
 package main
 
 import (

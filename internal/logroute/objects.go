@@ -11,13 +11,14 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apply"
+	"kubeops.io/kubeops/internal/logroute/images"
 )
 
 // Images that collectors run, where no other are named. Vector's is its own; Fluentd's must hold the plug-ins concat and
 // kubernetes_metadata, as this one of the Fluentd project does.
 const (
-	DefaultVectorImage  = "timberio/vector:0.48.0-distroless-libc"
-	DefaultFluentdImage = "fluent/fluentd-kubernetes-daemonset:v1.16-debian-elasticsearch8-1"
+	DefaultVectorImage  = images.Vector
+	DefaultFluentdImage = images.Fluentd
 )
 
 type manifest = map[string]any

@@ -1,19 +1,35 @@
 package managerconfig
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// Texts that several errors share.
+const (
+	emptyFile = "c.yaml: the file is empty; it must start with apiVersion: config.kubeops.io/v1alpha1 and kind: ManagerConfig"
+	sections  = "allowed: logging, metrics, health, leaderElection, inspections, backends, logCollection, answerCache"
+	addresses = `must be [host]:port, such as ":8080" or "127.0.0.1:8080", or "0" to disable`
+	reference = "must be an image reference without spaces; remove the field for the default"
+	range100  = "must be between 1 and 100, inclusive"
+)
 
 func TestWrongFilesAreReportedWithTheirPlace(t *testing.T) {
 	for name, tc := range map[string]struct {
 		content string
 		want    []string
 	}{
-		"empty":         {"", []string{"c.yaml: the file is empty; it must start with apiVersion: config.kubeops.io/v1alpha1 and kind: ManagerConfig"}},
-		"comments only": {"# later\n---\n", []string{"c.yaml: the file is empty; it must start with apiVersion: config.kubeops.io/v1alpha1 and kind: ManagerConfig"}},
+		"empty":         {"", []string{emptyFile}},
+		"comments only": {"# later\n---\n", []string{emptyFile}},
 		"no mapping": {"- a\n", []string{
 			"c.yaml:1:1: must be a mapping that starts with apiVersion: config.kubeops.io/v1alpha1 and kind: ManagerConfig, got a list",
 		}},
-		"no YAML":           {header + "logging: {level: debug\n", []string{"c.yaml:3: not valid YAML: did not find expected ',' or '}'"}},
-		"a tab":             {header + "logging:\n\tlevel: debug\n", []string{"c.yaml:4: not valid YAML: found character that cannot start any token"}},
+		"no YAML": {header + "logging: {level: debug\n", []string{"c.yaml:3: not valid YAML: did not find expected ',' or '}'"}},
+		"a tab": {header + "logging:\n\tlevel: debug\n", []string{
+			"c.yaml:4: not valid YAML: found character that cannot start any token",
+		}},
 		"not text":          {"\x00\x01", []string{"c.yaml: not valid YAML: control characters are not allowed"}},
 		"unknown anchor":    {header + "logging: *x\n", []string{"c.yaml: not valid YAML: unknown anchor 'x' referenced"}},
 		"several documents": {header + "---\n" + header, []string{"c.yaml:4:1: a second document; keep one document per file"}},
@@ -31,19 +47,18 @@ func TestWrongFilesAreReportedWithTheirPlace(t *testing.T) {
 			"c.yaml:2:7: kind: not supported; must be ManagerConfig",
 		}},
 		"unknown fields": {header + "log: {}\nlevel: debug\ninspections:\n  maxConcurent: 4\n  apiVersion: v1\npassword: hunter2\n", []string{
-			"c.yaml:3:1: log: unknown field; allowed: logging, metrics, health, leaderElection, inspections, backends, logCollection, answerCache",
-			"c.yaml:4:1: level: unknown field (did you mean logging.level?); allowed: logging, metrics, health, leaderElection, inspections, " +
-				"backends, logCollection, answerCache",
+			"c.yaml:3:1: log: unknown field; " + sections,
+			"c.yaml:4:1: level: unknown field (did you mean logging.level?); " + sections,
 			"c.yaml:6:3: inspections.maxConcurent: unknown field (did you mean maxConcurrent?); allowed: maxConcurrent",
 			"c.yaml:7:3: inspections.apiVersion: unknown field; allowed: maxConcurrent",
-			"c.yaml:8:1: password: unknown field; allowed: logging, metrics, health, leaderElection, inspections, backends, logCollection, answerCache",
+			"c.yaml:8:1: password: unknown field; " + sections,
 		}},
 		"odd keys": {header + "[a]: b\n? {a: b}\n: c\n1: 2\n\"\\e[31m\": x\n\"\": x\nlogging: {1: x}\n", []string{
 			"c.yaml:3:1: a key must be the plain name of a field, got a list",
 			"c.yaml:4:3: a key must be the plain name of a field, got a mapping",
-			"c.yaml:6:1: 1: unknown field; allowed: logging, metrics, health, leaderElection, inspections, backends, logCollection, answerCache",
-			"c.yaml:7:1: ?[31m: unknown field; allowed: logging, metrics, health, leaderElection, inspections, backends, logCollection, answerCache",
-			`c.yaml:8:1: "": unknown field; allowed: logging, metrics, health, leaderElection, inspections, backends, logCollection, answerCache`,
+			"c.yaml:6:1: 1: unknown field; " + sections,
+			"c.yaml:7:1: ?[31m: unknown field; " + sections,
+			`c.yaml:8:1: "": unknown field; ` + sections,
 			"c.yaml:9:11: logging.1: unknown field; allowed: level, format",
 		}},
 		"duplicate fields": {header + "kind: ManagerConfig\nlogging:\n  level: debug\n  level: info\nlogging: {}\n", []string{
@@ -102,8 +117,8 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 			`c.yaml:3:32: logging.format: unsupported value: "xml": supported values: "json", "text"`,
 		}},
 		"addresses": {"metrics: {bindAddress: \"8080\"}\nhealth: {bindAddress: \"host_:65536\"}\n", []string{
-			`c.yaml:3:24: metrics.bindAddress: invalid value: "8080": must be [host]:port, such as ":8080" or "127.0.0.1:8080", or "0" to disable`,
-			`c.yaml:4:23: health.bindAddress: invalid value: "host_:65536": must be [host]:port, such as ":8080" or "127.0.0.1:8080", or "0" to disable`,
+			`c.yaml:3:24: metrics.bindAddress: invalid value: "8080": ` + addresses,
+			`c.yaml:4:23: health.bindAddress: invalid value: "host_:65536": ` + addresses,
 		}},
 		"the default address of the other endpoint": {"metrics: {bindAddress: \":8081\"}\n", []string{
 			`c.yaml:3:24: metrics.bindAddress: invalid value: ":8081": must differ from health.bindAddress`,
@@ -112,8 +127,7 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 			`c.yaml:4:23: health.bindAddress: invalid value: ":1": must differ from metrics.bindAddress`,
 		}},
 		"leader election": {"leaderElection: {namespace: A, leaseDuration: 500ms, renewDeadline: 1ms, retryPeriod: -1s}\n", []string{
-			`c.yaml:3:29: leaderElection.namespace: invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', ` +
-				`and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`,
+			`c.yaml:3:29: leaderElection.namespace: invalid value: "A": ` + strings.Join(validation.IsDNS1123Label("A"), ""),
 			`c.yaml:3:47: leaderElection.leaseDuration: invalid value: "500ms": must be at least 1s`,
 			`c.yaml:3:87: leaderElection.retryPeriod: invalid value: "-1s": must be at least 100ms`,
 		}},
@@ -123,12 +137,16 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 		"a deadline before the retry": {"leaderElection: {retryPeriod: 9s}\n", []string{
 			`c.yaml:3:31: leaderElection.renewDeadline: invalid value: "10s": must be longer than 1.2 times leaderElection.retryPeriod (9s)`,
 		}},
-		"no inspections":       {"inspections: {maxConcurrent: 0}\n", []string{"c.yaml:3:30: inspections.maxConcurrent: invalid value: 0: must be between 1 and 100, inclusive"}},
-		"too many inspections": {"inspections: {maxConcurrent: 101}\n", []string{"c.yaml:3:30: inspections.maxConcurrent: invalid value: 101: must be between 1 and 100, inclusive"}},
+		"no inspections": {"inspections: {maxConcurrent: 0}\n", []string{
+			"c.yaml:3:30: inspections.maxConcurrent: invalid value: 0: " + range100,
+		}},
+		"too many inspections": {"inspections: {maxConcurrent: 101}\n", []string{
+			"c.yaml:3:30: inspections.maxConcurrent: invalid value: 101: " + range100,
+		}},
 		"log collection": {"logCollection:\n  clusterWideNamespaces: [a, b, a, ]\n  images: {vector: \"\", fluentd: a b}\n", []string{
 			`c.yaml:4:33: logCollection.clusterWideNamespaces[2]: duplicate value: "a"`,
-			`c.yaml:5:20: logCollection.images.vector: invalid value: "": must be an image reference without spaces; remove the field for the default`,
-			`c.yaml:5:33: logCollection.images.fluentd: invalid value: "a b": must be an image reference without spaces; remove the field for the default`,
+			`c.yaml:5:20: logCollection.images.vector: invalid value: "": ` + reference,
+			`c.yaml:5:33: logCollection.images.fluentd: invalid value: "a b": ` + reference,
 		}},
 		"list items": {"logCollection:\n  clusterWideNamespaces:\n  - a\n  -\n  - [b]\n", []string{
 			"c.yaml:6:4: logCollection.clusterWideNamespaces[1]: must not be empty",
@@ -167,7 +185,7 @@ func TestErrorsOfAllFilesAreReported(t *testing.T) {
 	_, err := Load("conf")
 	wantErrors(t, err,
 		`conf/10-a.yaml:3:18: logging.level: unsupported value: "loud": supported values: "debug", "info", "warn", "error"`,
-		"conf/10-a.yaml:4:1: x: unknown field; allowed: logging, metrics, health, leaderElection, inspections, backends, logCollection, answerCache",
+		"conf/10-a.yaml:4:1: x: unknown field; "+sections,
 		"conf/20-b.yaml:3:9: health: must be a mapping, got a string",
 		"conf/30-c.yaml:2: not valid YAML: did not find expected node content",
 	)

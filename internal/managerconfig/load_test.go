@@ -75,7 +75,10 @@ func TestLoadSetsEveryField(t *testing.T) {
 }
 
 func TestNullKeepsTheDefault(t *testing.T) {
-	inFolder(t, map[string]string{"c.yaml": header + "logging:\nhealth: {bindAddress: }\nlogCollection: {clusterWideNamespaces: ~, images: }\n"})
+	inFolder(t, map[string]string{"c.yaml": header + `logging:
+health: {bindAddress: }
+logCollection: {clusterWideNamespaces: ~, images: }
+`})
 	effective, err := Load("c.yaml")
 	if err != nil {
 		t.Fatal(err)

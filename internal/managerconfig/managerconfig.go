@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/config/v1alpha1"
-	"kubeops.io/kubeops/internal/logroute"
+	"kubeops.io/kubeops/internal/logroute/images"
 )
 
 // Effective is a configuration with the origin of its values.
@@ -76,7 +76,7 @@ func Default() v1alpha1.ManagerConfig {
 		Inspections: v1alpha1.Inspections{MaxConcurrent: 2},
 		LogCollection: v1alpha1.LogCollection{
 			ClusterWideNamespaces: []string{},
-			Images:                v1alpha1.CollectorImages{Vector: logroute.DefaultVectorImage, Fluentd: logroute.DefaultFluentdImage},
+			Images:                v1alpha1.CollectorImages{Vector: images.Vector, Fluentd: images.Fluentd},
 		},
 	}
 }

@@ -79,7 +79,8 @@ func loadMounted(t *testing.T, config corev1.ConfigMap) *Effective {
 func checkMounted(t *testing.T, config corev1.ConfigMap, manager appsv1.Deployment) {
 	t.Helper()
 	pod := manager.Spec.Template.Spec
-	if len(pod.Volumes) != 1 || pod.Volumes[0].ConfigMap == nil || pod.Volumes[0].ConfigMap.Name != config.Name || config.Namespace != manager.Namespace {
+	if len(pod.Volumes) != 1 || pod.Volumes[0].ConfigMap == nil ||
+		pod.Volumes[0].ConfigMap.Name != config.Name || config.Namespace != manager.Namespace {
 		t.Errorf("the Deployment mounts %+v, and the ConfigMap is %s/%s", pod.Volumes, config.Namespace, config.Name)
 	}
 	mounts := pod.Containers[0].VolumeMounts

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"kubeops.io/kubeops/api/config/v1alpha1"
-	"kubeops.io/kubeops/internal/explain/rediscache"
+	"kubeops.io/kubeops/internal/explain/rediscache/redisurl"
 )
 
 // validate the values. A field that could not be decoded has an error already.
@@ -175,7 +175,7 @@ func validateImage(image string, path *field.Path) field.ErrorList {
 func validateRedis(redis *v1alpha1.Redis, path *field.Path) field.ErrorList {
 	var all field.ErrorList
 	if redis.URL != "" {
-		if err := rediscache.CheckURL(redis.URL); err != nil {
+		if _, _, err := redisurl.Parse(redis.URL); err != nil {
 			all = append(all, field.Invalid(path.Child("url"), field.OmitValueType{}, err.Error()))
 		}
 	}

@@ -12,14 +12,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"kubeops.io/kubeops/internal/explain/rediscache/redisurl"
 )
 
 // Prefix of all keys in Redis. Its version changes with the form of the values.
@@ -39,7 +39,7 @@ const (
 // Names of environment variables with the name and the password to log in with, where no file is given.
 const (
 	EnvUsername = "KUBEOPS_CACHE_REDIS_USERNAME"
-	EnvPassword = "KUBEOPS_CACHE_REDIS_PASSWORD" //nolint:gosec // the name of a variable
+	EnvPassword = redisurl.EnvPassword
 )
 
 // Errors that say that it is the caller's own.
@@ -81,7 +81,7 @@ func Open(address, passwordFile string) (*Cache, error) {
 
 // New checks the options, and connects nothing yet: a Redis that is down when the manager starts is used when it is back.
 func New(options Options) (*Cache, error) {
-	base, database, err := parseURL(options.URL)
+	base, database, err := redisurl.Parse(options.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -107,33 +107,6 @@ func New(options Options) (*Cache, error) {
 		}
 	}
 	return c, nil
-}
-
-// CheckURL returns an error if a URL is not one of a cache: see Options. The error does not quote the URL, which may hold a password.
-func CheckURL(text string) error {
-	_, _, err := parseURL(text)
-	return err
-}
-
-// parseURL also returns the number of the database.
-func parseURL(text string) (*url.URL, int, error) {
-	base, err := url.Parse(text)
-	switch {
-	case err != nil || (base.Scheme != "redis" && base.Scheme != "rediss") || base.Hostname() == "":
-		return nil, 0, errors.New("the URL of the cache must begin with redis:// or rediss:// and name a host")
-	case base.RawQuery != "" || base.Fragment != "":
-		return nil, 0, errors.New("the URL of the cache must not have a query or fragment")
-	}
-	if _, has := base.User.Password(); has {
-		return nil, 0, errors.New("the URL of the cache must not contain a password; use a password file, or " + EnvPassword)
-	}
-	database := 0
-	if path := strings.Trim(base.Path, "/"); path != "" {
-		if database, err = strconv.Atoi(path); err != nil || database < 0 {
-			return nil, 0, errors.New("the path of the cache's URL must be the number of a database")
-		}
-	}
-	return base, database, nil
 }
 
 func secure(host, file string) (*tls.Config, error) {
