@@ -155,7 +155,7 @@ func TestTenThousandFindingsOnOneObjectFitIntoAReport(t *testing.T) {
 		for i := range 10_000 {
 			found = append(found, checks.Finding{
 				Object: object, Discriminator: fmt.Sprint(i), Message: strings.Repeat("wörd ", 450), Remediation: strings.Repeat("ö", 2500),
-				Because: []facts.Ref{{Kind: facts.Deployment, Namespace: "shop", Name: fmt.Sprint(i)}},
+				Culprits: []facts.Ref{{Kind: facts.Deployment, Namespace: "shop", Name: fmt.Sprint(i)}},
 				Evidence: []checks.Evidence{
 					{Source: v1alpha1.EvidenceSpec, Text: strings.Repeat("x", 5<<10)}, {Source: v1alpha1.EvidenceSpec, Text: fmt.Sprint(i)},
 				}[i%2:],

@@ -54,7 +54,7 @@ func TestASlowMetricsBackEndTakesAShareOfTheRunAndLeavesAGap(t *testing.T) {
 		if source == facts.SourceRules { // about a MetricsBackend, and no object stands for this one
 			continue
 		}
-		want = append(want, checks.Wanting(in.Checks, source)...)
+		want = append(want, checks.Requiring(in.Checks, source)...)
 	}
 	slices.Sort(want)
 	if harmed, want = slices.Compact(harmed), slices.Compact(want); !slices.Equal(harmed, want) {

@@ -19,7 +19,7 @@ func readMetrics(ctx context.Context, in Input, timer *timer, g *facts.Graph) []
 	timer.begin(StageMetrics)
 	wanting := map[facts.Source][]string{}
 	for _, source := range slices.Concat(usage.Sources(), trend.Sources()) {
-		wanting[source] = checks.Wanting(in.Checks, source)
+		wanting[source] = checks.Requiring(in.Checks, source)
 	}
 	used := usage.Collect(ctx, usage.Input{
 		Provider: in.Metrics, Graph: g, Namespaces: in.Scope.Namespaces, Options: in.Usage, Wanting: wanting,

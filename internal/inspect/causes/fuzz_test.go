@@ -58,10 +58,10 @@ func fuzzed(data []byte) ([]checks.Check, []checks.Finding) {
 		table[check] = append(table[check], by)
 		finding := found(check, objects[int(data[i+2])%len(objects)])
 		if said&8 != 0 {
-			finding.Because = []facts.Ref{objects[int(said&7)]}
+			finding.Culprits = []facts.Ref{objects[int(said&7)]}
 		}
 		if said&64 != 0 {
-			finding.Because = append(finding.Because, finding.Object, objects[int(data[i+2]>>4)%len(objects)])
+			finding.Culprits = append(finding.Culprits, finding.Object, objects[int(data[i+2]>>4)%len(objects)])
 		}
 		switch said >> 4 & 3 {
 		case 1:
@@ -69,7 +69,7 @@ func fuzzed(data []byte) ([]checks.Check, []checks.Finding) {
 		case 2:
 			finding = severe(finding)
 		}
-		finding.BecauseOnly = said&128 != 0
+		finding.RestrictToCulprits = said&128 != 0
 		findings = append(findings, finding)
 	}
 	return explained(table), findings
@@ -132,17 +132,17 @@ func plainLevels(l *linker, i int) [][]facts.Ref {
 		}
 		return fresh
 	}
-	named := unseen(f.Because)
+	named := unseen(f.Culprits)
 	levels := [][]facts.Ref{{f.Object}, named}
 	frontier := named
-	if !f.BecauseOnly {
+	if !f.RestrictToCulprits {
 		frontier = append([]facts.Ref{f.Object}, named...)
 	}
 	for range maxHops {
 		var next []facts.Ref
 		for _, from := range frontier {
 			for _, target := range l.dependencies[from] {
-				meant := from != f.Object || !slices.ContainsFunc(f.Because, func(b facts.Ref) bool { return b.Kind == target.Kind })
+				meant := from != f.Object || !slices.ContainsFunc(f.Culprits, func(b facts.Ref) bool { return b.Kind == target.Kind })
 				if meant {
 					next = append(next, unseen([]facts.Ref{target})...)
 				}

@@ -101,7 +101,7 @@ func newLinker(g *facts.Graph, all []checks.Check, findings []checks.Finding) *l
 			return cmp.Compare(a.ID, b.ID)
 		}
 		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.Message, b.Message),
-			slices.CompareFunc(a.Because, b.Because, facts.Ref.Compare))
+			slices.CompareFunc(a.Culprits, b.Culprits, facts.Ref.Compare))
 	})
 	l.linked = slices.CompactFunc(l.linked, func(a, b Linked) bool { return a.ID == b.ID })
 	for i := range l.linked {
@@ -159,7 +159,7 @@ func breadth(f Linked) int {
 // cause finds the nearest finding that explains the one at index i, and that it does not explain itself.
 func (l *linker) cause(i int) (int, bool) {
 	f := &l.linked[i].Finding
-	if len(l.explainedBy[f.Check]) == 0 || f.NoCause {
+	if len(l.explainedBy[f.Check]) == 0 || f.IsRoot {
 		return 0, false
 	}
 	around := l.surroundings(f)

@@ -22,7 +22,7 @@ func ref(kind facts.Kind, name string) facts.Ref {
 }
 
 func found(check string, object facts.Ref, because ...facts.Ref) checks.Finding {
-	return checks.Finding{Check: check, Object: object, Severity: v1alpha1.SeverityHigh, Because: because}
+	return checks.Finding{Check: check, Object: object, Severity: v1alpha1.SeverityHigh, Culprits: because}
 }
 
 func mild(f checks.Finding) checks.Finding {
@@ -31,7 +31,7 @@ func mild(f checks.Finding) checks.Finding {
 }
 
 func becauseOnly(f checks.Finding) checks.Finding {
-	f.BecauseOnly = true
+	f.RestrictToCulprits = true
 	return f
 }
 

@@ -13,7 +13,7 @@ func TestAlertsAndTrendsPointAtWhatCausesThem(t *testing.T) {
 	service, workload, claim := ref(facts.Service, "cart"), ref(facts.Deployment, "cart"), ref(facts.PVC, "data")
 	backend := facts.Ref{Kind: facts.CustomKind("kubeops.io", "MetricsBackend"), Namespace: "shop", Name: "main"}
 	standsForMuch := func(f checks.Finding) checks.Finding {
-		f.NoCause = true
+		f.IsRoot = true
 		return f
 	}
 	for name, tc := range map[string]struct {

@@ -121,9 +121,9 @@ type surroundings struct {
 }
 
 func (l *linker) surroundings(f *checks.Finding) surroundings {
-	s := surroundings{linker: l, object: f.Object, namedOnly: f.BecauseOnly}
+	s := surroundings{linker: l, object: f.Object, namedOnly: f.RestrictToCulprits}
 	var kinds []string
-	for _, because := range f.Because {
+	for _, because := range f.Culprits {
 		kinds = append(kinds, string(because.Kind))
 		if because != f.Object {
 			s.named = append(s.named, l.walk(start{from: because}))

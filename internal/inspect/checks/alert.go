@@ -13,6 +13,11 @@ import (
 // backendVersion is the API version of what stands for a metrics back end.
 const backendVersion = "kubeops.io/v1alpha1"
 
+// telemetryChecks are all checks of the subject, unsorted.
+func telemetryChecks() []Check {
+	return slices.Concat(fillChecks(), anomalyChecks(), alertChecks(), logChecks())
+}
+
 func alertChecks() []Check {
 	return []Check{
 		{
@@ -78,7 +83,7 @@ func alertsFiring(g *facts.Graph, _ Params) []Finding {
 			Message: fmt.Sprintf("Alert %s fires for %s %s.", a.Name, a.Object.Kind.Name(), a.Object.Name),
 		}
 		if a.Object == alerts.Backend {
-			finding.APIVersion, finding.NoCause = backendVersion, true
+			finding.APIVersion, finding.IsRoot = backendVersion, true
 			finding.Message = fmt.Sprintf("Alert %s fires, and names no object that was read.", a.Name)
 		}
 		for _, text := range a.Summaries {
@@ -134,7 +139,7 @@ func targetsDown(g *facts.Graph, _ Params) []Finding {
 			Message: fmt.Sprintf("The monitoring cannot read targets of job %s on %s %s.", target.Job, target.Object.Kind.Name(), target.Object.Name),
 		}
 		if target.Object == alerts.Backend {
-			finding.APIVersion, finding.NoCause = backendVersion, true
+			finding.APIVersion, finding.IsRoot = backendVersion, true
 			finding.Message = fmt.Sprintf("The monitoring cannot read targets of job %s, and they name no object that was read.", target.Job)
 		}
 		shown := target.Instances[:min(len(target.Instances), 3)]

@@ -38,7 +38,7 @@ func apiServiceUnavailable(g *facts.Graph, params Params) []Finding {
 		service := fmt.Sprintf("Service %s in namespace %s", api.Service.Name, api.Service.Namespace)
 		why, fix := unavailableBecause(available.Reason, service, api)
 		findings = append(findings, Finding{
-			Object: api.Ref, Because: []facts.Ref{api.Service}, Remediation: fix,
+			Object: api.Ref, Culprits: []facts.Ref{api.Service}, Remediation: fix,
 			Message:  fmt.Sprintf("The API %s is not available: %s.%s", groupVersion(api), why, breaks(api)),
 			Evidence: []Evidence{conditionEvidence(available), spec("served by %s", service)},
 		})

@@ -90,7 +90,7 @@ func hpaNoMetrics(g *facts.Graph, params Params) []Finding {
 		}
 		failure := explainMetricFailure(g, hpa, active)
 		findings = append(findings, Finding{
-			Object: hpa.Ref, Because: failure.because, BecauseOnly: !failure.ofPods, Remediation: failure.remediation,
+			Object: hpa.Ref, Culprits: failure.because, RestrictToCulprits: !failure.ofPods, Remediation: failure.remediation,
 			Message: fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale %s: %s.", hpa.Name, targetName(hpa), failure.why),
 			Evidence: []Evidence{
 				conditionEvidence(active),

@@ -140,7 +140,7 @@ spec: {group: external.metrics.k8s.io, version: v1beta1, service: {namespace: ke
 			if diff := cmp.Diff(want, told(t, "hpa-no-metrics", documents)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			if diff := cmp.Diff(c.because, hpaNoMetrics(testkit.Graph(t, documents), DefaultParams())[0].Because); diff != "" {
+			if diff := cmp.Diff(c.because, hpaNoMetrics(testkit.Graph(t, documents), DefaultParams())[0].Culprits); diff != "" {
 				t.Errorf("because: -want +got:\n%s", diff)
 			}
 		})

@@ -17,6 +17,9 @@ const (
 	idleMonth = 30 * idleDay
 )
 
+// idleChecks are all checks of the subject, unsorted.
+func idleChecks() []Check { return slices.Concat(costChecks(), unusedChecks()) }
+
 func costChecks() []Check {
 	return []Check{
 		{

@@ -12,7 +12,7 @@ import (
 
 // capacityChecks are about room and cost: what nodes, quotas, volumes and load balancers have and take.
 func capacityChecks() []Check {
-	return slices.Concat(nodeRoomChecks(), clusterRoomChecks(), quotaRoomChecks(), costChecks())
+	return slices.Concat(nodeRoomChecks(), clusterRoomChecks(), quotaChecks(), quotaRoomChecks())
 }
 
 // The shares above are percentages of what a node can give.

@@ -99,7 +99,7 @@ func limitRangeMissing(g *facts.Graph, _ Params) []Finding {
 	demands := demandsOf(g)
 	found := byNamespace{}
 	for _, s := range effective(g) {
-		if d := demands[s.Owner.Namespace]; d != (demand{}) && s.Owner.Kind != facts.Pod && g.Complete(facts.LimitRange, s.Owner.Namespace) && s.leavesOpen(d) {
+		if d := demands[s.Owner.Namespace]; d != (demand{}) && s.Owner.Kind != facts.Pod && g.Complete(facts.LimitRange, s.Owner.Namespace) && leavesOpen(s, d) {
 			found.add(s.Owner.Namespace, s.name())
 		}
 	}
@@ -113,7 +113,7 @@ func limitRangeMissing(g *facts.Graph, _ Params) []Finding {
 }
 
 // leavesOpen says whether a container states less than is demanded.
-func (s setup) leavesOpen(d demand) bool {
+func leavesOpen(s setup, d demand) bool {
 	if s.lean.Resources != nil {
 		return false // the Pod as a whole states it
 	}

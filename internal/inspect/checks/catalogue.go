@@ -12,14 +12,10 @@ import (
 // Builtin returns every check of KubeOps, ordered by id. It is a new slice at each call.
 func Builtin() []Check {
 	all := slices.Concat(
-		crashChecks(), imageChecks(), configChecks(), schedulingChecks(), probeChecks(), podLifecycleChecks(),
-		workloadChecks(), jobChecks(), autoscalingChecks(), disruptionChecks(), quotaChecks(),
-		serviceChecks(), ingressChecks(), storageChecks(),
-		nodeChecks(), namespaceChecks(), apiServiceChecks(), webhookChecks(), customResourceChecks(),
-		configurationChecks(), capacityChecks(), unusedChecks(),
-		podSecurityChecks(), rbacChecks(), exposureChecks(),
-		manifestChecks(), usageChecks(),
-		fillChecks(), anomalyChecks(), alertChecks(), logChecks(),
+		podChecks(), schedulingChecks(), workloadChecks(), jobChecks(), autoscalingChecks(), disruptionChecks(),
+		serviceChecks(), ingressChecks(), storageChecks(), nodeChecks(), controlPlaneChecks(), customResourceChecks(),
+		configurationChecks(), capacityChecks(), idleChecks(), usageChecks(), telemetryChecks(),
+		podSecurityChecks(), rbacChecks(), exposureChecks(), manifestChecks(),
 	)
 	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
 	return all
@@ -112,8 +108,8 @@ func Kinds(selected []Check) []facts.Kind {
 	return slices.Compact(kinds)
 }
 
-// Wanting are the ids of the checks that need a source: whom it hurts when it cannot be read. With none, it need not be asked.
-func Wanting(selected []Check, source facts.Source) []string {
+// Requiring are the ids of the checks that need a source: whom it hurts when it cannot be read. With none, it need not be asked.
+func Requiring(selected []Check, source facts.Source) []string {
 	var ids []string
 	for _, c := range selected {
 		if slices.Contains(c.Sources, source) {

@@ -106,13 +106,13 @@ type Finding struct {
 	// Remediation, where something better than the check's own text can be said.
 	Remediation string
 	Evidence    []Evidence
-	// Because are objects that the evidence names as culprits, beyond the edges of the graph.
-	Because []facts.Ref
-	// BecauseOnly keeps the search for causes to the object itself and to Because, and to what those depend on: what else
+	// Culprits are objects that the evidence names as culprits, beyond the edges of the graph.
+	Culprits []facts.Ref
+	// RestrictToCulprits keeps the search for causes to the object itself and to Culprits, and to what those depend on: what else
 	// the object depends on may be in trouble, and has nothing to do with this finding.
-	BecauseOnly bool
-	// NoCause says that no cause is looked for: the object only stands for something else, such as all that a back end tells.
-	NoCause bool
+	RestrictToCulprits bool
+	// IsRoot says that no cause is looked for: the object only stands for something else, such as all that a back end tells.
+	IsRoot bool
 	// Logs that would show more; read later, for root causes only.
 	Logs *LogRef
 }

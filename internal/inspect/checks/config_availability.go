@@ -64,7 +64,7 @@ func availabilityChecks() []Check {
 }
 
 // replicated says whether a setup is a workload with a number of replicas.
-func (s setup) replicated() bool { return s.workload != nil && s.workload.Kind != facts.DaemonSet }
+func replicated(s setup) bool { return s.workload != nil && s.workload.Kind != facts.DaemonSet }
 
 // exclusiveClaims are the claims that a setup names and that not every node may mount at the same time; known is false when
 // one of its claims could not be read.
@@ -119,7 +119,7 @@ func pdbMissing(g *facts.Graph, _ Params) []Finding {
 	budgets := indexLabels(g.PDBs, func(p *facts.PDBNode) (string, facts.Selector) { return p.Namespace, p.Selector })
 	var findings []Finding
 	for _, s := range setups(g) {
-		if !s.replicated() || s.workload.Desired < 2 || !g.Complete(facts.PDB, s.Owner.Namespace) {
+		if !replicated(s) || s.workload.Desired < 2 || !g.Complete(facts.PDB, s.Owner.Namespace) {
 			continue
 		}
 		behind := services.matching(s.Owner.Namespace, s.Labels)
@@ -168,7 +168,7 @@ func spreadMissing(g *facts.Graph, _ Params) []Finding {
 	var findings []Finding
 	for _, s := range setups(g) {
 		a := s.lean.Affinity
-		if !s.replicated() || s.workload.Desired < 2 || len(s.lean.TopologySpreadConstraints) > 0 || (a != nil && (a.PodAntiAffinity != nil || a.NodeAffinity != nil || a.PodAffinity != nil)) ||
+		if !replicated(s) || s.workload.Desired < 2 || len(s.lean.TopologySpreadConstraints) > 0 || (a != nil && (a.PodAntiAffinity != nil || a.NodeAffinity != nil || a.PodAffinity != nil)) ||
 			len(s.workload.VolumeClaims) > 0 || slices.ContainsFunc(s.Spec.Refs, func(r facts.SpecRef) bool { return r.Kind == facts.PVC }) {
 			continue
 		}
@@ -204,7 +204,7 @@ func sharedClaim(g *facts.Graph, _ Params) []Finding {
 		for _, name := range slices.Compact(claims) {
 			claim, _ := facts.Lookup[*facts.PVCNode](g, facts.Ref{Kind: facts.PVC, Namespace: s.Owner.Namespace, Name: name})
 			finding := Finding{
-				Object: s.Owner, Discriminator: name, BecauseOnly: true,
+				Object: s.Owner, Discriminator: name, RestrictToCulprits: true,
 				Message: fmt.Sprintf("All Pods of Deployment %s mount PersistentVolumeClaim %s, which only one node may mount.", s.Owner.Name, name),
 				Evidence: []Evidence{
 					spec("replicas: %d", s.workload.Desired), spec("PersistentVolumeClaim %s: %s", name, firstFew(claim.AccessModes)),
@@ -227,7 +227,7 @@ func hostPortReplicas(g *facts.Graph, _ Params) []Finding {
 	var findings []Finding
 	for _, s := range setups(g) {
 		i := slices.IndexFunc(s.Spec.Ports, func(p facts.ContainerPort) bool { return p.HostPort != 0 })
-		if !s.replicated() || i < 0 || len(s.lean.Tolerations) > 0 {
+		if !replicated(s) || i < 0 || len(s.lean.Tolerations) > 0 {
 			continue
 		}
 		if nodes := openNodes(g, s.lean.NodeSelector); int(s.workload.Desired) > nodes {

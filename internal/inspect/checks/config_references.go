@@ -96,7 +96,7 @@ func pullSecretMissing(g *facts.Graph, _ Params) []Finding {
 				Object: s.Owner, Discriminator: secret.Name,
 				Message:  fmt.Sprintf("Image pull Secret %s, which %s names, does not exist.", secret.Name, s.name()),
 				Evidence: []Evidence{spec("imagePullSecrets: %s", secret.Name)},
-				Because:  []facts.Ref{{Kind: facts.Secret, Namespace: s.Owner.Namespace, Name: secret.Name}},
+				Culprits: []facts.Ref{{Kind: facts.Secret, Namespace: s.Owner.Namespace, Name: secret.Name}},
 			})
 		}
 	}

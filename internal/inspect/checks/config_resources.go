@@ -104,7 +104,7 @@ func (s setup) settled(g *facts.Graph) bool {
 }
 
 // statesNothing says whether the Pods are of the class BestEffort.
-func (s setup) statesNothing() bool {
+func statesNothing(s setup) bool {
 	stated := func(r *corev1.ResourceRequirements) bool {
 		return states(r, corev1.ResourceCPU) || states(r, corev1.ResourceMemory)
 	}
@@ -115,7 +115,7 @@ func bestEffort(g *facts.Graph, _ Params) []Finding {
 	filled := defaultsOf(g)
 	var findings []Finding
 	for _, s := range effective(g) {
-		if d := filled[s.Owner.Namespace]; !s.statesNothing() || d.cpuRequest || d.memoryRequest || !s.settled(g) {
+		if d := filled[s.Owner.Namespace]; !statesNothing(s) || d.cpuRequest || d.memoryRequest || !s.settled(g) {
 			continue
 		}
 		findings = append(findings, Finding{
@@ -139,7 +139,7 @@ func requestsMissing(g *facts.Graph, _ Params) []Finding {
 	filled := defaultsOf(g)
 	var findings []Finding
 	for _, s := range effective(g) {
-		if s.statesNothing() || !s.settled(g) {
+		if statesNothing(s) || !s.settled(g) {
 			continue
 		}
 		d := filled[s.Owner.Namespace]
@@ -172,7 +172,7 @@ func memoryLimitMissing(g *facts.Graph, _ Params) []Finding {
 	filled := defaultsOf(g)
 	var findings []Finding
 	for _, s := range effective(g) {
-		if s.statesNothing() || limits(s.lean.Resources, corev1.ResourceMemory) || filled[s.Owner.Namespace].memoryLimit ||
+		if statesNothing(s) || limits(s.lean.Resources, corev1.ResourceMemory) || filled[s.Owner.Namespace].memoryLimit ||
 			!s.settled(g) {
 			continue
 		}

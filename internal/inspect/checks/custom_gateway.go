@@ -130,7 +130,7 @@ func gatewayListenerInvalid(g *facts.Graph, params Params) []Finding {
 			finding := conditionFinding(gateway, c, "", "Listener %s of Gateway %s %s%s.", listener.Name, gateway.Name, what, because(c))
 			finding.Discriminator = listener.Name
 			if c.Type == "ResolvedRefs" {
-				finding.Because = listener.Secrets
+				finding.Culprits = listener.Secrets
 				finding.Evidence = append(finding.Evidence, missingSecrets(g, listener.Secrets)...)
 			}
 			findings = append(findings, finding)

@@ -98,7 +98,7 @@ func certificateRequestFailed(g *facts.Graph, params Params) []Finding {
 		}
 		found.add(request, Finding{
 			Object: object, Message: message, Evidence: []Evidence{conditionEvidence(c), condition("CertificateRequest %s", request.Name)},
-			Because: issuersOf(request),
+			Culprits: issuersOf(request),
 			Remediation: fmt.Sprintf("See the answer of the issuer: %s. cert-manager tries again by itself, after an hour at first; `cmctl -n %s renew <certificate>` tries at once.",
 				describeCustom(request.Ref), request.Namespace),
 		})
@@ -140,7 +140,7 @@ func acmeChallengeFailing(g *facts.Graph, params Params) []Finding {
 			continue // its Challenge says more
 		}
 		finding := Finding{
-			Object: object, Discriminator: step.ACME.DNSName, Because: issuersOf(step),
+			Object: object, Discriminator: step.ACME.DNSName, Culprits: issuersOf(step),
 			Message:     fmt.Sprintf("The ACME order of %s %s.", customName(object), what),
 			Evidence:    []Evidence{condition("%s: state %s", customName(step.Ref), step.Phase)},
 			Remediation: fmt.Sprintf("See what the server said: %s. For HTTP-01 the domain must lead to this cluster's ingress on port 80, for DNS-01 the account of the DNS provider must work.", describeCustom(step.Ref)),

@@ -59,7 +59,7 @@ func routeNotAccepted(g *facts.Graph, params Params) []Finding {
 			}
 			told[discriminator] = true
 			finding := conditionFinding(route, c, "", "%s was not accepted by %s%s.", customName(route.Ref), customName(parent.Parent), because(c))
-			finding.Discriminator, finding.Because = discriminator, []facts.Ref{parent.Parent}
+			finding.Discriminator, finding.Culprits = discriminator, []facts.Ref{parent.Parent}
 			of = append(of, finding)
 		}
 		slices.SortFunc(of, func(a, b Finding) int { return cmp.Compare(a.Discriminator, b.Discriminator) })
@@ -81,7 +81,7 @@ func routeUnnoticed(g *facts.Graph, route *facts.CustomNode, params Params) (Fin
 		}
 	}
 	finding := Finding{
-		Object: route.Ref, Because: wanted, Evidence: []Evidence{condition("status.parents is empty")},
+		Object: route.Ref, Culprits: wanted, Evidence: []Evidence{condition("status.parents is empty")},
 		Message: fmt.Sprintf("No controller has taken %s: it routes nothing.", customName(route.Ref)),
 	}
 	if len(missing) == len(wanted) {

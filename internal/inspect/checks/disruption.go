@@ -70,7 +70,7 @@ func pdbBlocksDrain(g *facts.Graph, params Params) []Finding {
 			condition("Pods: %d of %d healthy, %d demanded; disruptions allowed: %d", pdb.CurrentHealthy, pdb.Expected, pdb.DesiredHealthy, pdb.DisruptionsAllowed),
 		}}
 		if pdb.DesiredHealthy >= wantedPods(g, pdb) {
-			finding.BecauseOnly = true
+			finding.RestrictToCulprits = true
 			finding.Message = fmt.Sprintf("PodDisruptionBudget %s blocks every drain: it demands that all of its Pods stay, so that none may be evicted.", pdb.Name)
 			finding.Remediation = fmt.Sprintf("Let it allow one disruption: `kubectl -n %s patch pdb %s --type=merge -p '{\"spec\":{\"minAvailable\":null,"+
 				"\"maxUnavailable\":1}}'`; with a single replica that means a short outage at each drain, so give the workload a second one if that matters.",

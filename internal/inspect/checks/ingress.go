@@ -141,7 +141,7 @@ func backendPortText(backend facts.IngressBackend) string {
 func backendMissing(g *facts.Graph, _ Params) []Finding {
 	var findings []Finding
 	for _, group := range backendGroups(g) {
-		finding := Finding{Object: group.ingress.Ref, Discriminator: group.service.Name, Because: []facts.Ref{group.service}}
+		finding := Finding{Object: group.ingress.Ref, Discriminator: group.service.Name, Culprits: []facts.Ref{group.service}}
 		service, ok := facts.Lookup[*facts.ServiceNode](g, group.service)
 		if !ok {
 			if !g.Complete(facts.Service, group.service.Namespace) {
@@ -223,7 +223,7 @@ func backendDead(g *facts.Graph, params Params) []Finding {
 			continue
 		}
 		finding := Finding{
-			Object: group.ingress.Ref, Discriminator: group.service.Name, Because: []facts.Ref{group.service},
+			Object: group.ingress.Ref, Discriminator: group.service.Name, Culprits: []facts.Ref{group.service},
 			Remediation: fmt.Sprintf("Look at the Service: `kubectl -n %s describe service %s` shows its selector and endpoints.", service.Namespace, service.Name),
 		}
 		// A port that the Service does not have is another finding.

@@ -84,7 +84,7 @@ func tlsSecretMissing(g *facts.Graph, params Params) []Finding {
 				continue
 			}
 			findings = append(findings, Finding{
-				Object: ingress.Ref, Discriminator: name, Because: []facts.Ref{secret},
+				Object: ingress.Ref, Discriminator: name, Culprits: []facts.Ref{secret},
 				Message:  fmt.Sprintf("Ingress %s takes its certificate from Secret %s, which does not exist in namespace %s.", ingress.Name, name, ingress.Namespace),
 				Evidence: []Evidence{spec("spec.tls secretName: %s", name)},
 				Remediation: fmt.Sprintf("Create the Secret: `kubectl -n %s create secret tls %s --cert=<file> --key=<file>`; with cert-manager, see why "+

@@ -10,6 +10,11 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
+// controlPlaneChecks are all checks of the subject, unsorted.
+func controlPlaneChecks() []Check {
+	return slices.Concat(namespaceChecks(), apiServiceChecks(), webhookChecks())
+}
+
 func namespaceChecks() []Check {
 	return []Check{{
 		ID: "namespace-stuck-terminating", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
@@ -33,7 +38,7 @@ func namespaceStuckTerminating(g *facts.Graph, params Params) []Finding {
 		if ns.Deleting.IsZero() || !outlived(g, ns.Deleting, params.TerminatingGrace) {
 			continue
 		}
-		finding := Finding{Object: ns.Ref, Because: append(stuckPods(g, ns.Name), stuckCustoms(g, ns.Name)...)}
+		finding := Finding{Object: ns.Ref, Culprits: append(stuckPods(g, ns.Name), stuckCustoms(g, ns.Name)...)}
 		why := holdsNamespace(g, ns, &finding)
 		if why == "" {
 			why = "nothing says what holds it"
@@ -72,7 +77,7 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *Finding) s
 		}
 		for _, groupVersion := range groups {
 			group, version, _ := strings.Cut(groupVersion, "/")
-			finding.Because = append(finding.Because, facts.Ref{Kind: facts.APIService, Name: version + "." + group})
+			finding.Culprits = append(finding.Culprits, facts.Ref{Kind: facts.APIService, Name: version + "." + group})
 		}
 		advise(reason, "Repair the service behind the API (`kubectl get apiservices` shows those that are not available), or delete the APIService if the add-on is gone for good.")
 	}
@@ -80,7 +85,7 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *Finding) s
 		reason := "objects in it cannot be deleted"
 		if webhook, ok := quotedAfter(message, "failed calling webhook "); ok {
 			reason = fmt.Sprintf("admission webhook %s must be asked before objects in it are deleted, and does not answer", webhook)
-			finding.Because = append(finding.Because, configurationsOf(g, webhook)...)
+			finding.Culprits = append(finding.Culprits, configurationsOf(g, webhook)...)
 		}
 		advise(reason, "The evidence quotes what refuses the deletion: repair or remove it, and the namespace goes away by itself.")
 	}

@@ -73,7 +73,7 @@ func plannedReference(id string) func(*facts.Graph, Params) []Finding {
 
 func plannedMissing(g *facts.Graph, use facts.SpecUse, ref reference) Finding {
 	pod := &facts.PodNode{Meta: facts.Meta{Ref: use.Owner}, Spec: use.Spec}
-	finding := Finding{Object: use.Owner, Discriminator: ref.discriminator(), Because: []facts.Ref{ref.object(use.Owner.Namespace)}}
+	finding := Finding{Object: use.Owner, Discriminator: ref.discriminator(), Culprits: []facts.Ref{ref.object(use.Owner.Namespace)}}
 	fields := fieldsOf(pod, ref)
 	needs := fmt.Sprintf("which %s %s needs", use.Owner.Kind, use.Owner.Name)
 	if len(fields) > 0 {
@@ -106,7 +106,7 @@ func plannedClaim(g *facts.Graph, _ Params) []Finding {
 			}
 			seen = append(seen, ref.Name)
 			findings = append(findings, Finding{
-				Object: use.Owner, Discriminator: ref.Name, Because: []facts.Ref{claim},
+				Object: use.Owner, Discriminator: ref.Name, Culprits: []facts.Ref{claim},
 				Message:     fmt.Sprintf("%s %s uses PersistentVolumeClaim %s, which is not in the manifests.", use.Owner.Kind, use.Owner.Name, ref.Name),
 				Evidence:    []Evidence{spec("%s: claim %s", ref.Field, ref.Name)},
 				Remediation: fmt.Sprintf("Add the claim to the manifests of namespace %s, or correct claimName in the Pod template.", claim.Namespace),

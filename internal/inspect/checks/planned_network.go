@@ -81,7 +81,7 @@ func plannedBudget(g *facts.Graph, _ Params) []Finding {
 			evidence = append(evidence, spec("the workloads that it selects want %d %s", wanted, plural(int(wanted), "Pod", "Pods")))
 		}
 		findings = append(findings, Finding{
-			Object: pdb.Ref, Evidence: evidence, BecauseOnly: true,
+			Object: pdb.Ref, Evidence: evidence, RestrictToCulprits: true,
 			Message: fmt.Sprintf("PodDisruptionBudget %s blocks every drain: it demands that all of its Pods stay, so that none may be evicted.", pdb.Name),
 			Remediation: "Set maxUnavailable: 1 in place of what stands there; with a single replica that means a short outage at each drain, so give the " +
 				"workload a second one if that matters.",

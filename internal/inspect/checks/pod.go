@@ -1,11 +1,17 @@
 package checks
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
+
+// podChecks are all checks of the subject, unsorted.
+func podChecks() []Check {
+	return slices.Concat(crashChecks(), imageChecks(), configChecks(), probeChecks(), podLifecycleChecks())
+}
 
 // podUses are the kinds with which a finding about a Pod is put on its workload, whatever owns it.
 func podUses(more ...facts.Kind) []facts.Kind {

@@ -84,7 +84,7 @@ func accountsByNamespace(g *facts.Graph) map[string][]string {
 
 func accountFinding(known map[string][]string, owner, account facts.Ref, evidence []Evidence) Finding {
 	f := Finding{
-		Object: owner, Discriminator: account.Name, Because: []facts.Ref{account},
+		Object: owner, Discriminator: account.Name, Culprits: []facts.Ref{account},
 		Message: fmt.Sprintf("ServiceAccount %s, which %s %s names, does not exist, so that its Pods may not be created.", account.Name, owner.Kind, owner.Name),
 		Evidence: append(evidence,
 			spec("serviceAccountName: %s", account.Name)),

@@ -178,7 +178,7 @@ func absent(g *facts.Graph, pod *facts.PodNode, env bool) []reference {
 
 func missingFinding(g *facts.Graph, pod *facts.PodNode, m missing) Finding {
 	object := m.object(pod.Namespace)
-	f := Finding{Because: []facts.Ref{object}}
+	f := Finding{Culprits: []facts.Ref{object}}
 	fields := fieldsOf(pod, m.reference)
 	needs := "which " + ownerName(g, pod) + " needs"
 	if len(fields) > 0 {

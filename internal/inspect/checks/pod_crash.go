@@ -184,7 +184,7 @@ func initFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdic
 }
 
 func memoryFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdict) Finding {
-	f := Finding{Severity: v1alpha1.SeverityHigh, BecauseOnly: true, Evidence: []Evidence{endEvidence(pod, c, v.end)}, Logs: logsOf(pod, c)}
+	f := Finding{Severity: v1alpha1.SeverityHigh, RestrictToCulprits: true, Evidence: []Evidence{endEvidence(pod, c, v.end)}, Logs: logsOf(pod, c)}
 	if c.State.Reason == "CrashLoopBackOff" || c.Restarts >= restartsThatCount {
 		f.Severity = v1alpha1.SeverityCritical
 	}
@@ -205,7 +205,7 @@ func memoryFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verd
 	f.Remediation = fmt.Sprintf("Give container %s a memory request and limit, so that it is placed where there is room and its node is safe from it; "+
 		"`kubectl describe node %s` shows who else asks for memory there.", c.Name, pod.NodeName)
 	if pod.NodeName != "" {
-		f.Because = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
+		f.Culprits = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
 	}
 	return f
 }

@@ -44,7 +44,7 @@ func stuckTerminating(g *facts.Graph, p Params) []Finding {
 			continue
 		}
 		discriminator, f := stuckPod(g, pod)
-		f.BecauseOnly = true
+		f.RestrictToCulprits = true
 		f.Evidence = append([]Evidence{spec("Pod %s was to be gone at %s", pod.Name, pod.Deleting.UTC().Format(time.RFC3339))}, f.Evidence...)
 		if e := newestEvent(g, pod.Ref, "FailedKillPod", "FailedPreStopHook", "ExceededGracePeriod"); e != nil {
 			f.Evidence = append(f.Evidence, event(e))
@@ -67,7 +67,7 @@ func stuckPod(g *facts.Graph, pod *facts.PodNode) (discriminator string, f Findi
 	case state != "" && (!ended || len(pod.Finalizers) == 0):
 		return "node", Finding{
 			Message:  fmt.Sprintf("%s is being deleted and does not go away: its node %s %s.", who, pod.NodeName, state),
-			Because:  []facts.Ref{node},
+			Culprits: []facts.Ref{node},
 			Evidence: []Evidence{condition("node %s %s", pod.NodeName, state)},
 			Remediation: fmt.Sprintf("Bring node %[1]s back, or, when it is gone for good, remove it (`kubectl delete node %[1]s`): its Pods go with it. For volumes to be "+
 				"freed at once, mark it first: `kubectl taint node %[1]s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`.", pod.NodeName),
@@ -88,7 +88,7 @@ func stuckPod(g *facts.Graph, pod *facts.PodNode) (discriminator string, f Findi
 				"When the containers have surely ended: `kubectl -n %s delete pod %s --force`.", pod.NodeName, pod.Namespace, pod.Name),
 		}
 		if pod.NodeName != "" {
-			f.Evidence, f.Because = []Evidence{spec("node %s", pod.NodeName)}, []facts.Ref{node}
+			f.Evidence, f.Culprits = []Evidence{spec("node %s", pod.NodeName)}, []facts.Ref{node}
 		}
 		return "kubelet", f
 	}
@@ -121,7 +121,7 @@ func evicted(g *facts.Graph, p Params) []Finding {
 		e := parseEviction(pod.Message)
 		f := Finding{
 			Message:     fmt.Sprintf("Pods of %s were evicted: %s.", ownerName(g, pod), e.why),
-			Remediation: e.remedy, BecauseOnly: true,
+			Remediation: e.remedy, RestrictToCulprits: true,
 			Evidence: []Evidence{condition("Pod %s: %s", pod.Name, pod.Message)},
 		}
 		if g.TopOwner(pod.Ref) == pod.Ref {
@@ -130,7 +130,7 @@ func evicted(g *facts.Graph, p Params) []Finding {
 		if pod.NodeName != "" {
 			f.Evidence = append(f.Evidence, spec("node %s", pod.NodeName))
 			if e.ofNode {
-				f.Because = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
+				f.Culprits = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
 			}
 		}
 		failures = append(failures, failure{pod: pod, discriminator: e.resource, finding: f})

@@ -35,7 +35,7 @@ func probeChecks() []Check {
 			judgedBy(startupFails, probeFinding("startup"))),
 	}
 	for i := range all {
-		all[i].ExplainedBy = []string{cpuThrottled} // a program that is held up answers late
+		all[i].ExplainedBy = []string{"cpu-throttled"} // a program that is held up answers late
 	}
 	return all
 }

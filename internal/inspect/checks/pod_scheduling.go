@@ -73,7 +73,7 @@ func unschedulable(g *facts.Graph, p Params, class schedulingClass) []Finding {
 		if !ok || pl.class != class {
 			continue
 		}
-		f := Finding{Because: pl.because(), BecauseOnly: true}
+		f := Finding{Culprits: pl.because(), RestrictToCulprits: true}
 		f.Message, f.Remediation = pl.text()
 		if pl.said != "" {
 			f.Evidence = append(f.Evidence, condition("the scheduler says: %s", pl.said))

@@ -220,7 +220,7 @@ func TestWhatASchedulingFindingPointsAt(t *testing.T) {
 			if len(findings) != 1 {
 				t.Fatalf("got %d findings, want 1", len(findings))
 			}
-			if diff := cmp.Diff(tc.want, findings[0].Because); diff != "" {
+			if diff := cmp.Diff(tc.want, findings[0].Culprits); diff != "" {
 				t.Errorf("because (-want +got):\n%s", diff)
 			}
 		})

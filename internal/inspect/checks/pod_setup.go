@@ -150,16 +150,16 @@ func mountFinding(g *facts.Graph, pod *facts.PodNode, e *facts.EventNode, volume
 	}
 	f := Finding{
 		Message:     fmt.Sprintf("%s of %s cannot be mounted: %s.", what, ownerName(g, pod), why),
-		Remediation: remedy, BecauseOnly: true,
+		Remediation: remedy, RestrictToCulprits: true,
 		Evidence: []Evidence{event(e), spec("node %s", pod.NodeName)},
 	}
 	if claim.IsZero() {
-		f.Because = claimsOf(pod)
+		f.Culprits = claimsOf(pod)
 	} else {
-		f.Because = []facts.Ref{claim}
+		f.Culprits = []facts.Ref{claim}
 		f.Evidence = append(f.Evidence, spec("volume %s: PersistentVolumeClaim %s", volume, claim.Name))
 	}
-	f.Because = append(f.Because, facts.Ref{Kind: facts.Node, Name: pod.NodeName})
+	f.Culprits = append(f.Culprits, facts.Ref{Kind: facts.Node, Name: pod.NodeName})
 	return f
 }
 
@@ -207,11 +207,11 @@ func sandboxFailed(g *facts.Graph, p Params) []Finding {
 		}
 		why, remedy := sandboxText(e.Message)
 		failures = append(failures, failure{pod: pod, finding: Finding{
-			Message:     fmt.Sprintf("Pods of %s cannot be set up on their node: %s.", ownerName(g, pod), why),
-			Remediation: remedy,
-			Evidence:    []Evidence{event(e), spec("node %s", pod.NodeName)},
-			Because:     []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}},
-			BecauseOnly: true,
+			Message:            fmt.Sprintf("Pods of %s cannot be set up on their node: %s.", ownerName(g, pod), why),
+			Remediation:        remedy,
+			Evidence:           []Evidence{event(e), spec("node %s", pod.NodeName)},
+			Culprits:           []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}},
+			RestrictToCulprits: true,
 		}})
 	}
 	return rollup(g, failures)

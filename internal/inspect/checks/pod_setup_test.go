@@ -53,7 +53,7 @@ func TestVolumeMountFailed(t *testing.T) {
 		t.Fatalf("got %d findings, want 1", len(findings))
 	}
 	want := []facts.Ref{{Kind: facts.PVC, Namespace: "shop", Name: "cart-data"}, {Kind: facts.Node, Name: "node-1"}}
-	if diff := cmp.Diff(want, findings[0].Because); diff != "" {
+	if diff := cmp.Diff(want, findings[0].Culprits); diff != "" {
 		t.Errorf("because (-want +got):\n%s", diff)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// podChecks are all checks that judge single Pods.
-func podChecks() []Check {
-	return slices.Concat(crashChecks(), imageChecks(), configChecks(), schedulingChecks(), probeChecks(), podLifecycleChecks())
+// singlePodChecks are all checks that judge single Pods, of this package and its neighbour.
+func singlePodChecks() []Check {
+	return slices.Concat(podChecks(), schedulingChecks())
 }
 
 // findingsOf runs checks over YAML; every kind counts as completely read but those named in unread.
@@ -31,7 +31,7 @@ func findingsOf(t *testing.T, checks []Check, documents string, unread ...facts.
 func foundIn(t *testing.T, documents string, unread ...facts.Kind) []string {
 	t.Helper()
 	var names []string
-	for _, f := range findingsOf(t, podChecks(), documents, unread...) {
+	for _, f := range findingsOf(t, singlePodChecks(), documents, unread...) {
 		name := fmt.Sprintf("%s %s", f.Check, f.Object)
 		if f.Discriminator != "" {
 			name += " [" + f.Discriminator + "]"

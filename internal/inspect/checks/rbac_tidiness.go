@@ -16,7 +16,7 @@ func bindingRoleMissing(g *facts.Graph, params Params) []Finding {
 			continue
 		}
 		finding := Finding{
-			Object: b.Ref, Because: []facts.Ref{b.Role},
+			Object: b.Ref, Culprits: []facts.Ref{b.Role},
 			Message:  fmt.Sprintf("%s gives %s, which does not exist: it gives nothing.", describeBinding(b), describeRole(b.Role)),
 			Evidence: []Evidence{spec("roleRef: %s", describeRole(b.Role)), spec("subjects: %s", subjectTexts(asAccounts(b.Subjects)))},
 		}
@@ -61,7 +61,7 @@ func bindingSubjectMissing(g *facts.Graph, params Params) []Finding {
 			Evidence: []Evidence{spec("roleRef: %s", describeRole(b.Role))},
 		}
 		for _, s := range missing {
-			finding.Because = append(finding.Because, facts.Ref{Kind: facts.ServiceAccount, Namespace: s.Namespace, Name: s.Name})
+			finding.Culprits = append(finding.Culprits, facts.Ref{Kind: facts.ServiceAccount, Namespace: s.Namespace, Name: s.Name})
 		}
 		edit := "kubectl edit clusterrolebinding " + b.Name
 		if b.Namespace != "" {

@@ -167,7 +167,7 @@ func (v *specVerdict) finding(own v1alpha1.Severity, does string) Finding {
 		severity = v1alpha1.SeverityInfo
 	}
 	return Finding{
-		Object: v.owner, Severity: severity, Message: string(v.owner.Kind) + " " + v.owner.Name + " " + does + ".", Evidence: v.evidence(), BecauseOnly: true,
+		Object: v.owner, Severity: severity, Message: string(v.owner.Kind) + " " + v.owner.Name + " " + does + ".", Evidence: v.evidence(), RestrictToCulprits: true,
 	}
 }
 

@@ -118,7 +118,7 @@ func tokenAutomounted(g *facts.Graph, _ Params) []Finding {
 			Evidence: []Evidence{spec("automountServiceAccountToken is not false"), spec("no RoleBinding or ClusterRoleBinding names it"), spec("mounted by %s", firstFew(users[node.Ref]))},
 			Remediation: fmt.Sprintf("`kubectl -n %s patch serviceaccount %s -p '{\"automountServiceAccountToken\":false}'`; Pods that need the token set "+
 				"automountServiceAccountToken: true themselves.", node.Namespace, node.Name),
-			BecauseOnly: true,
+			RestrictToCulprits: true,
 		})
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int { return a.Object.Compare(b.Object) })
@@ -136,7 +136,7 @@ func defaultAccountWithRights(g *facts.Graph, _ Params) []Finding {
 				continue
 			}
 			byOwner[owner] = true
-			finding := Finding{Object: owner, Message: fmt.Sprintf("%s %s has rights through the ServiceAccount default of its namespace.", owner.Kind, owner.Name), BecauseOnly: true}
+			finding := Finding{Object: owner, Message: fmt.Sprintf("%s %s has rights through the ServiceAccount default of its namespace.", owner.Kind, owner.Name), RestrictToCulprits: true}
 			if owner.Namespace == kubeSystem {
 				finding.Severity = v1alpha1.SeverityInfo
 			}

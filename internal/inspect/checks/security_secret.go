@@ -92,7 +92,7 @@ func secretInConfigMap(g *facts.Graph, _ Params) []Finding {
 		}
 		v := specVerdict{owner: node.Ref, pieces: leakPieces(node.Leaks, func(string) bool { return true })}
 		findings = append(findings, Finding{
-			Object: node.Ref, Severity: v.severity(v1alpha1.SeverityMedium), Evidence: v.evidence(), BecauseOnly: true,
+			Object: node.Ref, Severity: v.severity(v1alpha1.SeverityMedium), Evidence: v.evidence(), RestrictToCulprits: true,
 			Message: fmt.Sprintf("ConfigMap %s holds what looks like a secret.", node.Name),
 		})
 	}

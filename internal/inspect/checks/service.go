@@ -112,7 +112,7 @@ func selectorMatchesNothing(g *facts.Graph, params Params) []Finding {
 			}
 		}
 		for _, workload := range state.workloads {
-			finding.Because = append(finding.Because, workload.Ref)
+			finding.Culprits = append(finding.Culprits, workload.Ref)
 			finding.Evidence = append(finding.Evidence, condition("%s %s wants %d %s and has %d",
 				workload.Kind, workload.Name, workload.Desired, plural(int(workload.Desired), "Pod", "Pods"), workload.Current))
 		}

@@ -147,7 +147,7 @@ func missingClaim(g *facts.Graph, pod *facts.PodNode, ref facts.SpecRef) failure
 	f := failure{pod: pod, discriminator: discriminator, finding: Finding{
 		Message:  fmt.Sprintf("%s %s waits for %s, which does not exist.", owner.Kind, owner.Name, what),
 		Evidence: []Evidence{spec("%s: claim %s", ref.Field, ref.Name)},
-		Because:  []facts.Ref{{Kind: facts.PVC, Namespace: pod.Namespace, Name: ref.Name}},
+		Culprits: []facts.Ref{{Kind: facts.PVC, Namespace: pod.Namespace, Name: ref.Name}},
 	}}
 	var names []string
 	for _, claim := range g.PVCs {
@@ -239,7 +239,7 @@ func claimStuckTerminating(g *facts.Graph, params Params) []Finding {
 			finding.Remediation = fmt.Sprintf("Delete the Pods that use it, finished ones too, or scale their workload down: `kubectl -n %s describe pvc %s` lists them under Used By.",
 				claim.Namespace, claim.Name)
 			for _, pod := range holding[:min(len(holding), 3)] {
-				finding.Because = append(finding.Because, g.TopOwner(pod.Ref))
+				finding.Culprits = append(finding.Culprits, g.TopOwner(pod.Ref))
 			}
 		default:
 			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s is being deleted and does not go.", claim.Name)

@@ -96,7 +96,7 @@ func (h hookGroup) finding(hooks []facts.Webhook, why string) Finding {
 		asked = firstFew(rules)
 	}
 	finding := Finding{
-		Object: h.configuration.Ref, Discriminator: h.service.Namespace + "/" + h.service.Name, Because: []facts.Ref{h.service},
+		Object: h.configuration.Ref, Discriminator: h.service.Namespace + "/" + h.service.Name, Culprits: []facts.Ref{h.service},
 	}
 	policy, outcome := "Fail", "without its answer the API server refuses "+asked
 	if !refuses {

@@ -63,7 +63,7 @@ func blockedFindings(g *facts.Graph, params Params, sort func(refusal) bool) []F
 		}
 		why, remediation, because := explainRefusal(g, b)
 		findings = append(findings, Finding{
-			Object: b.owner, Discriminator: b.discriminator(), Because: because, Remediation: remediation,
+			Object: b.owner, Discriminator: b.discriminator(), Culprits: because, Remediation: remediation,
 			Message:  fmt.Sprintf("%s of %s %s cannot be created: %s.", b.what, b.owner.Kind, b.owner.Name, why),
 			Evidence: append([]Evidence{b.evidence}, quotaEvidence(g, b)...),
 		})

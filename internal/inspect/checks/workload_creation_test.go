@@ -166,7 +166,7 @@ webhooks: [{name: inject.example.com, sideEffects: None, admissionReviewVersions
 			if len(findings) != 1 {
 				t.Fatalf("%d findings, want 1", len(findings))
 			}
-			if diff := cmp.Diff(c.want, findings[0].Because); diff != "" {
+			if diff := cmp.Diff(c.want, findings[0].Culprits); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})

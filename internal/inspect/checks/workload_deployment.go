@@ -90,7 +90,7 @@ func rolloutStuck(g *facts.Graph, _ Params) []Finding {
 			finding.Remediation = fmt.Sprintf("Repair what keeps the new Pods from becoming ready (%s), or go back to the revision before: "+
 				"`kubectl -n %s rollout undo deployment/%s`.", inspectPods(d), d.Namespace, d.Name)
 		case "ReplicaSetCreateError":
-			finding.BecauseOnly, finding.Because = true, refuses(g, d, progressing.Message)
+			finding.RestrictToCulprits, finding.Culprits = true, refuses(g, d, progressing.Message)
 			finding.Message = fmt.Sprintf("The rollout of Deployment %s is stuck: its new ReplicaSet could not be created.", d.Name)
 			finding.Remediation = fmt.Sprintf("The condition says what refuses the ReplicaSet (a quota on its number, an admission webhook, an "+
 				"invalid template): %s. Mend that, or go back: `kubectl -n %s rollout undo deployment/%s`.", describeObject(d.Ref), d.Namespace, d.Name)
