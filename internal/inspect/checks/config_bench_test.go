@@ -57,7 +57,7 @@ func crowd(b *testing.B) *facts.Graph {
 // BenchmarkSetup runs the checks of configuration, capacity and what is unused over ten thousand Pods.
 func BenchmarkSetup(b *testing.B) {
 	g := crowd(b)
-	selected := slices.Concat(configurationChecks(), capacityChecks(), unusedChecks())
+	selected := slices.Concat(configurationChecks(), capacityChecks(), idleChecks())
 	for b.Loop() {
 		All(g, selected, DefaultParams())
 	}

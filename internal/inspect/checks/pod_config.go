@@ -15,7 +15,7 @@ func configChecks() []Check {
 		if id == secretMissing { // it may be made for a custom resource
 			explainedBy = append(certificateFailures(), "custom-resource-not-ready")
 		}
-		check := Check{
+		c := Check{
 			ID: id, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
 			Summary: summary,
 			Meaning: "The kubelet said so when it tried to start a container or to mount a volume, or the Pod's containers have not been started and the " +
@@ -27,9 +27,9 @@ func configChecks() []Check {
 			Run:         missingReference(id),
 		}
 		if id != secretKeyMissing { // of Secrets no keys are kept
-			check.OnManifests = plannedReference(id)
+			c.OnManifests = plannedReference(id)
 		}
-		return check
+		return c
 	}
 	const (
 		mapLink    = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/"
@@ -218,7 +218,7 @@ func fieldsOf(pod *facts.PodNode, ref reference) []string {
 
 // instead says what there is in place of a missing thing, and the one that is probably meant; empty when none is near.
 // Names alone are told: of ConfigMaps their keys, of Secrets nothing but the names.
-func (r reference) instead(g *facts.Graph, namespace string) (evidence []Evidence, similar string) {
+func (r reference) instead(g *facts.Graph, namespace string) (evidence []Evidence, meant string) {
 	const few = 8
 	if r.key != "" {
 		node, ok := facts.Lookup[*facts.KeyedNode](g, r.object(namespace))
@@ -233,10 +233,10 @@ func (r reference) instead(g *facts.Graph, namespace string) (evidence []Evidenc
 			text += fmt.Sprintf(" and %d more", len(node.Keys)-few)
 		}
 		evidence = append(evidence, spec("ConfigMap %s has the %s %s", node.Name, plural(len(node.Keys), "key", "keys"), text))
-		if similar = similarKey(node.Keys, r.key); similar != "" {
-			evidence = append(evidence, spec("key %s is near: perhaps it is meant", similar))
+		if meant = similarKey(node.Keys, r.key); meant != "" {
+			evidence = append(evidence, spec("key %s is near: perhaps it is meant", meant))
 		}
-		return evidence, similar
+		return evidence, meant
 	}
 	var names []string
 	for _, node := range g.Keyed {
@@ -244,10 +244,10 @@ func (r reference) instead(g *facts.Graph, namespace string) (evidence []Evidenc
 			names = append(names, node.Name)
 		}
 	}
-	if similar = similarName(names, r.name); similar != "" {
-		evidence = append(evidence, spec("%s %s exists: perhaps it is meant", r.kind, similar))
+	if meant = similarName(names, r.name); meant != "" {
+		evidence = append(evidence, spec("%s %s exists: perhaps it is meant", r.kind, meant))
 	}
-	return evidence, similar
+	return evidence, meant
 }
 
 // similarKey is similarName for keys, where the usual slip is in the case or in the separator: DB_URL for db-url.

@@ -17,7 +17,7 @@ const (
 )
 
 func imageChecks() []Check {
-	check := func(id, summary, meaning, remediation string) Check {
+	pullCheck := func(id, summary, meaning, remediation string) Check {
 		return Check{
 			ID: id, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary: summary, Meaning: meaning, Remediation: remediation,
@@ -27,19 +27,19 @@ func imageChecks() []Check {
 		}
 	}
 	return []Check{
-		check(imageNotFound, "An image, or its tag, does not exist in its registry.",
+		pullCheck(imageNotFound, "An image, or its tag, does not exist in its registry.",
 			"The registry answered, and knows no such image, tag or digest.",
 			"Compare name and tag with what was pushed; a slip of the pen and a build that failed are the usual reasons."),
-		check(imageDenied, "A registry refuses to hand out an image.",
+		pullCheck(imageDenied, "A registry refuses to hand out an image.",
 			"The registry answered that it needs credentials, or that those it got have no right to the image. Many registries answer the same for images "+
 				"that do not exist, so as not to tell which do.",
 			"Check the image's name first. Then name a Secret with valid credentials in imagePullSecrets of the Pod or of its ServiceAccount "+
 				"(`kubectl create secret docker-registry`), or grant the nodes' identity the right to pull."),
-		check(imageUnreachable, "The registry of an image cannot be reached from the node.",
+		pullCheck(imageUnreachable, "The registry of an image cannot be reached from the node.",
 			"The node's container runtime got no answer: the registry's name does not resolve, nothing listens there, the connection timed out, or TLS failed. "+
 				"Pods younger than the startup grace are left out, since such failures may pass.",
 			"Check the registry's host name in the image; from a node, check DNS, routes, proxy and certificates; check that the registry is up."),
-		check(imageFailed, "An image could not be pulled.",
+		pullCheck(imageFailed, "An image could not be pulled.",
 			"The pull failed in a way that is neither a missing image, nor missing rights, nor an unreachable registry: for example a malformed name, a rate "+
 				"limit, an image without a version for the node's platform, a full disk, or an image that is not on the node and may not be pulled. Pods "+
 				"younger than the startup grace are left out.",

@@ -10,7 +10,7 @@ import (
 )
 
 func probeChecks() []Check {
-	check := func(id, summary, meaning, remediation string, run func(*facts.Graph, Params) []Finding) Check {
+	probeCheck := func(id, summary, meaning, remediation string, run func(*facts.Graph, Params) []Finding) Check {
 		return Check{
 			ID: id, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary: summary, Meaning: meaning, Remediation: remediation,
@@ -19,17 +19,17 @@ func probeChecks() []Check {
 		}
 	}
 	all := []Check{
-		check("readiness-probe-failing", "A container runs, but its readiness probe fails, so that it gets no traffic.",
+		probeCheck("readiness-probe-failing", "A container runs, but its readiness probe fails, so that it gets no traffic.",
 			"The container has been running and not ready for longer than the startup grace, and has a readiness probe. The newest answer to the probe is in "+
 				"the evidence. Containers that crash, or that wait for their startup probe, are reported as that instead.",
 			"See whether the program is really not ready (its log says what it waits for), or the probe asks the wrong path, port or scheme, or is too impatient.",
 			readinessFailing),
-		check(livenessFails, "A container is killed again and again, because its liveness probe fails.",
+		probeCheck(livenessFails, "A container is killed again and again, because its liveness probe fails.",
 			"The kubelet kills a container whose liveness probe fails failureThreshold times in a row. The container was restarted, its last end looks like that, "+
 				"and an event of the recent window says that the probe failed. The program may hang, or only be slower than the probe allows.",
 			"See in its log whether the program hangs; else give the probe more time (timeoutSeconds, failureThreshold), or a startup probe while it starts.",
 			judgedBy(livenessFails, probeFinding("liveness"))),
-		check(startupFails, "A container is killed before it has started, because its startup probe fails.",
+		probeCheck(startupFails, "A container is killed before it has started, because its startup probe fails.",
 			"The container has failureThreshold times periodSeconds to start, and needs longer or never does: it was killed and restarted for it at least once.",
 			"See in its log how far it comes; give it more time (failureThreshold of the startup probe), or mend what keeps it.",
 			judgedBy(startupFails, probeFinding("startup"))),

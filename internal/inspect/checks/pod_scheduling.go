@@ -10,7 +10,7 @@ import (
 )
 
 func schedulingChecks() []Check {
-	check := func(class schedulingClass, summary, remediation, link string) Check {
+	unschedulable := func(class schedulingClass, summary, remediation, link string) Check {
 		return Check{
 			ID: class.check(), Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh, Summary: summary,
 			Meaning: "A Pod has waited for a node longer than the startup grace, and the scheduler says for each node why not there. The reason that rules out " +
@@ -23,22 +23,22 @@ func schedulingChecks() []Check {
 		}
 	}
 	all := []Check{
-		check(classResources, "A Pod gets no node, because none has enough left of what it requests.",
+		unschedulable(classResources, "A Pod gets no node, because none has enough left of what it requests.",
 			"Lower the Pod's requests to what it needs, free or add nodes, or let a cluster autoscaler add them; `kubectl describe nodes` shows under Allocated "+
 				"resources who takes what.", "concepts/configuration/manage-resources-containers/#my-pods-are-pending-with-event-message-failedscheduling"),
-		check(classAffinity, "A Pod gets no node, because none fits its selector, affinity or spread rules.",
+		unschedulable(classAffinity, "A Pod gets no node, because none fits its selector, affinity or spread rules.",
 			"Compare nodeSelector, affinity and topologySpreadConstraints of the Pod template with `kubectl get nodes --show-labels`.",
 			"concepts/scheduling-eviction/assign-pod-node/"),
-		check(classTaints, "A Pod gets no node, because those that are left are tainted or cordoned.",
+		unschedulable(classTaints, "A Pod gets no node, because those that are left are tainted or cordoned.",
 			"Add a toleration to the Pod template if the Pod belongs there, take the taint off (`kubectl taint nodes <node> <key>-`), or `kubectl uncordon <node>`.",
 			"concepts/scheduling-eviction/taint-and-toleration/"),
-		check(classVolume, "A Pod gets no node, because its storage is not to be had on any.",
+		unschedulable(classVolume, "A Pod gets no node, because its storage is not to be had on any.",
 			"Look at the PersistentVolumeClaims of the Pod (`kubectl describe pvc <name>`): missing, not bound, or bound to a volume that only other nodes reach.",
 			"concepts/storage/persistent-volumes/"),
-		check(classPorts, "A Pod gets no node, because its host port is taken on every one.",
+		unschedulable(classPorts, "A Pod gets no node, because its host port is taken on every one.",
 			"Give the Pod another hostPort, or none: a Service reaches it without. With hostNetwork every container port is a host port.",
 			"concepts/configuration/overview/"),
-		check(classOther, "A Pod gets no node, for another reason, or because no scheduler looks at it.",
+		unschedulable(classOther, "A Pod gets no node, for another reason, or because no scheduler looks at it.",
 			"Read the reasons in the evidence; `kubectl get nodes` shows whether there are any nodes, `kubectl describe pod <pod>` what the scheduler says.",
 			"concepts/scheduling-eviction/kube-scheduler/"),
 	}

@@ -22,9 +22,11 @@ message: |-
   `+message)
 }
 
+// overQuota is the message of a FailedCreate event for a Pod that a quota has no room for.
+const overQuota = `Error creating: pods "web-6d4-x2k9z" is forbidden: exceeded quota: compute, requested: limits.cpu=500m,pods=1, used: limits.cpu=1,pods=2, limited: limits.cpu=1,pods=2`
+
 const (
-	overQuota = `Error creating: pods "web-6d4-x2k9z" is forbidden: exceeded quota: compute, requested: limits.cpu=500m,pods=1, used: limits.cpu=1,pods=2, limited: limits.cpu=1,pods=2`
-	webQuota  = `
+	webQuota = `
 apiVersion: v1
 kind: ResourceQuota
 metadata: {name: compute, namespace: shop}

@@ -55,8 +55,11 @@ status: {phase: Running, conditions: [{type: Ready, status: "`+ready+`", lastTra
 }
 
 const (
-	longAgo  = "2026-01-15T11:30:00Z"
-	justNow  = "2026-01-15T11:59:30Z"
+	longAgo = "2026-01-15T11:30:00Z"
+	justNow = "2026-01-15T11:59:30Z"
+)
+
+const (
 	notAvail = `conditions: [{type: Available, status: "False", reason: MinimumReplicasUnavailable, message: Deployment does not have minimum availability., lastTransitionTime: "` + longAgo + `"}]`
 	isAvail  = `conditions: [{type: Available, status: "True", reason: MinimumReplicasAvailable, lastTransitionTime: "` + longAgo + `"}]`
 )
