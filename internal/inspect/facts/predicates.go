@@ -1,0 +1,165 @@
+package facts
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// What several subjects of checks ask of an object stands here once, as methods, in the terms of Kubernetes.
+
+// WorkloadKinds are the kinds that own long-running Pods; with them a Pod is known by its workload.
+func WorkloadKinds() []Kind {
+	return []Kind{Deployment, ReplicaSet, StatefulSet, DaemonSet, ReplicationController}
+}
+
+// OlderThan reports whether something that began at a time has lasted longer than a duration. An unknown (zero) time is long ago.
+func (g *Graph) OlderThan(since time.Time, d time.Duration) bool {
+	return g.Now.Sub(since) > d
+}
+
+// WorkloadsComplete reports whether all workloads of a namespace were read.
+func (g *Graph) WorkloadsComplete(namespace string) bool {
+	return !slices.ContainsFunc(WorkloadKinds(), func(k Kind) bool { return !g.Complete(k, namespace) })
+}
+
+// PodsAndWorkloadsComplete reports whether all Pods and all workloads of a namespace were read.
+func (g *Graph) PodsAndWorkloadsComplete(namespace string) bool {
+	return g.WorkloadsComplete(namespace) && g.Complete(Pod, namespace)
+}
+
+// TopWorkloads are the workloads of a namespace that no other known workload owns and that are not being deleted.
+func (g *Graph) TopWorkloads(namespace string) []*WorkloadNode {
+	var top []*WorkloadNode
+	for _, workload := range g.Workloads {
+		if workload.Namespace == namespace && workload.Deleting.IsZero() && g.IsTopWorkload(workload) {
+			top = append(top, workload)
+		}
+	}
+	return top
+}
+
+// IsTopWorkload reports whether no other known object owns a workload.
+func (g *Graph) IsTopWorkload(workload *WorkloadNode) bool {
+	return g.TopOwner(workload.Ref) == workload.Ref
+}
+
+// OwnerName is the kind and name of the top owner of a Pod: Deployment cart.
+func (g *Graph) OwnerName(pod *PodNode) string {
+	owner := g.TopOwner(pod.Ref)
+	return string(owner.Kind) + " " + owner.Name
+}
+
+// WebhookConfigurations are the webhook configurations that hold a webhook of the name.
+func (g *Graph) WebhookConfigurations(webhook string) []Ref {
+	var refs []Ref
+	for _, configuration := range g.Webhooks {
+		if slices.ContainsFunc(configuration.Webhooks, func(w Webhook) bool { return w.Name == webhook }) {
+			refs = append(refs, configuration.Ref)
+		}
+	}
+	return refs
+}
+
+// IsActive reports whether a Pod is neither finished nor being deleted.
+func (p *PodNode) IsActive() bool {
+	return p.Deleting.IsZero() && p.Phase != "Succeeded" && p.Phase != "Failed"
+}
+
+// NotReadySince is when a Pod that is not ready began to be so. A Pod in a crash loop is ready for a moment after each
+// restart; it counts from its creation.
+func (p *PodNode) NotReadySince() time.Time {
+	looping := slices.ContainsFunc(p.Containers, func(c Container) bool { return c.State.Reason == "CrashLoopBackOff" })
+	switch {
+	case !p.Deleting.IsZero():
+		return p.Deleting
+	case looping || p.ReadySince.IsZero():
+		return p.Created
+	default:
+		return p.ReadySince
+	}
+}
+
+// Claims are the PersistentVolumeClaims that a Pod uses, in the order of its spec.
+func (p *PodNode) Claims() []Ref {
+	if p.Spec == nil {
+		return nil
+	}
+	var claims []Ref
+	for _, r := range p.Spec.Refs {
+		if r.Kind == PVC {
+			claims = append(claims, Ref{Kind: PVC, Namespace: p.Namespace, Name: r.Name})
+		}
+	}
+	return claims
+}
+
+// WantsPods reports whether a workload is not being deleted and wants at least one Pod.
+func (w *WorkloadNode) WantsPods() bool {
+	return w.Desired > 0 && w.Deleting.IsZero()
+}
+
+// TrueCondition returns a condition of a Job, and whether it is True.
+func (j *JobNode) TrueCondition(conditionType string) (Condition, bool) {
+	c, ok := j.Condition(conditionType)
+	return c, ok && c.Status == "True"
+}
+
+// IsFinished reports whether a Job is complete or has failed.
+func (j *JobNode) IsFinished() bool {
+	_, complete := j.TrueCondition("Complete")
+	_, failed := j.TrueCondition("Failed")
+	return complete || failed
+}
+
+// SelectsPods reports whether a Service finds its endpoints by a selector and is not being deleted.
+func (s *ServiceNode) SelectsPods() bool {
+	return s.Type != "ExternalName" && len(s.Selector) > 0 && s.Deleting.IsZero()
+}
+
+// ProtocolOf is the protocol of a port; TCP is the API's default.
+func ProtocolOf(name string) string {
+	if name == "" {
+		return "TCP"
+	}
+	return name
+}
+
+// Exhausted reports whether nothing is left of what a quota allows. A limit of zero is a prohibition, and never exhausted.
+func (i QuotaItem) Exhausted() bool {
+	return i.Hard > 0 && i.Used >= i.Hard
+}
+
+// ClosedReason says why a node takes no new Pods although no one reserved it for others; empty when it does.
+func (n *NodeNode) ClosedReason() string {
+	if n.Unschedulable {
+		return "cordoned"
+	}
+	if ready, known := n.Condition("Ready"); known && ready.Status != "True" {
+		return "not ready"
+	}
+	for _, t := range n.Taints {
+		// https://kubernetes.io/docs/reference/labels-annotations-taints/
+		if name, ok := strings.CutPrefix(t.Key, "node.kubernetes.io/"); ok && t.Effect != "PreferNoSchedule" {
+			return strings.ReplaceAll(name, "-", " ")
+		}
+	}
+	return ""
+}
+
+// TakesAnyPod reports whether a node takes Pods without tolerations.
+func (n *NodeNode) TakesAnyPod() bool {
+	return n.Deleting.IsZero() && n.ClosedReason() == "" && !slices.ContainsFunc(n.Taints, func(t Taint) bool {
+		return t.Effect == "NoSchedule" || t.Effect == "NoExecute"
+	})
+}
+
+// HasLabels reports whether a node has all of the labels.
+func (n *NodeNode) HasLabels(labels map[string]string) bool {
+	for key, value := range labels {
+		if has, ok := n.NodeLabels[key]; !ok || has != value {
+			return false
+		}
+	}
+	return true
+}
