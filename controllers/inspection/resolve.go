@@ -14,7 +14,7 @@ import (
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/inspect"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/outcome"

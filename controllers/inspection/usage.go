@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/sizing"
 	"kubeops.io/kubeops/internal/inspect/usage"
 )
@@ -23,7 +23,7 @@ func usageOptions(spec *v1alpha1.UsageSettings) usage.Options {
 }
 
 // sizes sets margins and prices, over the defaults.
-func sizes(spec *v1alpha1.UsageSettings, p *checks.Params) {
+func sizes(spec *v1alpha1.UsageSettings, p *check.Params) {
 	if spec == nil {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
@@ -34,7 +35,7 @@ func floor(ctx context.Context, config *rest.Config, out io.Writer) error {
 	}
 	start := time.Now()
 	var result floorResult
-	for _, kind := range checks.Kinds(checks.Builtin()) {
+	for _, kind := range check.Kinds(checks.Builtin()) {
 		if kind == facts.Custom || kind.Foreign() {
 			continue // the cluster serves none
 		}

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
@@ -47,7 +48,7 @@ func newChecks(streams Streams) *cobra.Command {
   kubeops checks -o json`,
 		ValidArgs: checkIDs(),
 		RunE: func(_ *cobra.Command, args []string) error {
-			selected, err := checks.Select(checks.Builtin(), args, nil)
+			selected, err := check.Select(checks.Builtin(), args, nil)
 			if err != nil {
 				return err
 			}
@@ -64,7 +65,7 @@ func newChecks(streams Streams) *cobra.Command {
 	return cmd
 }
 
-func printChecks(w io.Writer, output string, selected []checks.Check, explain bool) error {
+func printChecks(w io.Writer, output string, selected []check.Check, explain bool) error {
 	entries := make([]catalogueEntry, 0, len(selected))
 	for _, c := range selected {
 		entries = append(entries, catalogueEntry{

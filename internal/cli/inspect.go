@@ -12,6 +12,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/custom"
@@ -88,7 +89,7 @@ Exit codes: 0 the inspection was carried out; 1 it found something at or above -
 	flags.StringVar(&o.color, "color", "auto", "auto (colour on a terminal), always or never")
 	flags.StringVar(&o.failOn, "fail-on", "", "exit with 1 on findings of this severity or worse: critical, high, medium, low or info")
 	flags.DurationVar(&o.timeout, "timeout", v1alpha1.DefaultTimeout, "give up reading after this time; what is missing is a gap")
-	flags.DurationVar(&o.grace, "startup-grace", checks.DefaultParams().StartupGrace, "how long something may be starting or not ready before it is a finding")
+	flags.DurationVar(&o.grace, "startup-grace", check.DefaultParams().StartupGrace, "how long something may be starting or not ready before it is a finding")
 	complete(cmd, "output", outputFormats()...)
 	complete(cmd, "color", "auto", "always", "never")
 	complete(cmd, "fail-on", severityNames()...)
@@ -149,14 +150,14 @@ func (o *inspectOptions) heading(t target) string {
 	return t.cluster + ", namespace " + t.namespace + " (-A for all)"
 }
 
-func (o *inspectOptions) inspect(ctx context.Context, streams Streams, t target, selected []checks.Check, own []custom.Program) (*v1alpha1.InspectionReport, error) {
+func (o *inspectOptions) inspect(ctx context.Context, streams Streams, t target, selected []check.Check, own []custom.Program) (*v1alpha1.InspectionReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	scope := collect.Scope{Home: t.namespace}
 	if !o.allNamespaces {
 		scope.Namespaces = []string{t.namespace}
 	}
-	params := checks.DefaultParams()
+	params := check.DefaultParams()
 	params.StartupGrace = o.grace
 	backend, err := o.metrics.open()
 	if err != nil {

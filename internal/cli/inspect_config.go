@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/manifests"
 )
 
@@ -65,8 +65,8 @@ func (c *repositoryConfig) validate(name string) error {
 }
 
 // params are the thresholds, where they are set.
-func (c *repositoryConfig) params(grace time.Duration) checks.Params {
-	params := checks.DefaultParams()
+func (c *repositoryConfig) params(grace time.Duration) check.Params {
+	params := check.DefaultParams()
 	params.StartupGrace, params.AllowedRegistries = grace, c.AllowedRegistries
 	if t := c.Thresholds.StartupGrace; t != nil {
 		params.StartupGrace = t.Duration

@@ -14,6 +14,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/manifests"
 	"kubeops.io/kubeops/internal/leaks"
@@ -55,7 +56,7 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 		return err
 	}
 	o.applyConfig(cmd.Flags(), config)
-	selected, err := checks.Select(checks.Builtin(), o.checks, o.exclude)
+	selected, err := check.Select(checks.Builtin(), o.checks, o.exclude)
 	if err != nil {
 		return fmt.Errorf("%w; `kubeops checks --manifests` lists them", err)
 	}
@@ -137,8 +138,8 @@ func (o *inspectOptions) applyConfig(flags *pflag.FlagSet, config *repositoryCon
 }
 
 // onManifests are the checks that judge manifests.
-func onManifests(selected []checks.Check) []checks.Check {
-	return slices.DeleteFunc(slices.Clone(selected), func(c checks.Check) bool { return c.OnFiles() == nil })
+func onManifests(selected []check.Check) []check.Check {
+	return slices.DeleteFunc(slices.Clone(selected), func(c check.Check) bool { return c.OnFiles() == nil })
 }
 
 // filesHeading says what was read.

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/render"
 )
@@ -28,7 +29,7 @@ type printer struct {
 	colors palette
 	width  int
 	// checks is the catalogue that formats explain findings from.
-	checks []checks.Check
+	checks []check.Check
 	// locate finds the manifests of objects; nil for live clusters.
 	locate func(v1alpha1.ObjectReference) (file string, line int, ok bool)
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"kubeops.io/kubeops/internal/inspect/causes"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/testkit"
@@ -102,11 +103,11 @@ func BenchmarkGraphOfTenThousandPods(b *testing.B) {
 // BenchmarkCheck shows what each check costs on 10,000 Pods.
 func BenchmarkCheck(b *testing.B) {
 	graph := graphOf(crowd(1000))
-	for _, check := range checks.Builtin() {
-		b.Run(check.ID, func(b *testing.B) {
+	for _, c := range checks.Builtin() {
+		b.Run(c.ID, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				check.Run(graph, checks.DefaultParams())
+				c.Run(graph, check.DefaultParams())
 			}
 		})
 	}
@@ -115,7 +116,7 @@ func BenchmarkCheck(b *testing.B) {
 // BenchmarkLinkTenThousandPods links what all checks find on 10,000 Pods.
 func BenchmarkLinkTenThousandPods(b *testing.B) {
 	graph := graphOf(crowd(1000))
-	findings, _, _ := checks.All(graph, checks.Builtin(), checks.DefaultParams())
+	findings, _, _ := check.Run(graph, checks.Builtin(), check.DefaultParams())
 	b.ReportAllocs()
 	for b.Loop() {
 		causes.Link(graph, checks.Builtin(), findings)
@@ -128,7 +129,7 @@ func BenchmarkGrowth(b *testing.B) {
 		graph := graphOf(crowd(deployments))
 		b.Run(fmt.Sprintf("%d-pods", 10*deployments), func(b *testing.B) {
 			for b.Loop() {
-				findings, _, _ := checks.All(graph, checks.Builtin(), checks.DefaultParams())
+				findings, _, _ := check.Run(graph, checks.Builtin(), check.DefaultParams())
 				causes.Link(graph, checks.Builtin(), findings)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(10*deployments), "ns/pod")

@@ -8,7 +8,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -41,9 +41,9 @@ type Input struct {
 	// Scope says which namespaces.
 	Scope collect.Scope
 	// Checks to run, and custom ones.
-	Checks []checks.Check
+	Checks []check.Check
 	Custom []custom.Program
-	Params checks.Params
+	Params check.Params
 	// Metrics and Logs are back ends to read from, too; nil where the inspection names none. Whoever made them closes them.
 	Metrics metrics.Provider
 	Logs    logs.Provider

@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"kubeops.io/kubeops/internal/inspect/causes"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/loganalysis"
@@ -70,7 +71,7 @@ func TestTheErrorsOfACrashAreJoinedToIt(t *testing.T) {
 	if gaps := readLogs(t.Context(), in, newTimer(in), g, gate); len(gaps) > 0 {
 		t.Fatal(gaps)
 	}
-	findings, _, _ := checks.All(g, in.Checks, checks.DefaultParams())
+	findings, _, _ := check.Run(g, in.Checks, check.DefaultParams())
 	linked := causes.Link(g, in.Checks, findings)
 	i := slices.IndexFunc(linked, func(l causes.Linked) bool { return l.Check == "log-new-error" })
 	if i < 0 {
@@ -93,7 +94,7 @@ func TestLinesAreReadOnlyWhereThatIsAskedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	without, err := checks.Select(checks.Builtin(), nil, []string{"log-*"})
+	without, err := check.Select(checks.Builtin(), nil, []string{"log-*"})
 	if err != nil {
 		t.Fatal(err)
 	}

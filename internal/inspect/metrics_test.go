@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/trend"
@@ -54,7 +55,7 @@ func TestASlowMetricsBackEndTakesAShareOfTheRunAndLeavesAGap(t *testing.T) {
 		if source == facts.SourceRules { // about a MetricsBackend, and no object stands for this one
 			continue
 		}
-		want = append(want, checks.Requiring(in.Checks, source)...)
+		want = append(want, check.Requiring(in.Checks, source)...)
 	}
 	slices.Sort(want)
 	if harmed, want = slices.Compact(harmed), slices.Compact(want); !slices.Equal(harmed, want) {
@@ -66,7 +67,7 @@ func TestASlowMetricsBackEndTakesAShareOfTheRunAndLeavesAGap(t *testing.T) {
 }
 
 func TestChecksThatWantNoMetricsAskNone(t *testing.T) {
-	selected, err := checks.Select(checks.Builtin(), []string{"pod-*"}, nil)
+	selected, err := check.Select(checks.Builtin(), []string{"pod-*"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

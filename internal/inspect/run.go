@@ -8,7 +8,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/causes"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/evidence"
@@ -29,8 +29,8 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	all := slices.Concat(in.Checks, custom.Checks(in.Custom))
 
 	scope := in.Scope
-	scope.Leaks = checks.NeedLeaks(in.Checks)
-	collected, err := collect.All(ctx, in.Source, scope, checks.Kinds(all), in.Clock, timer.progress)
+	scope.Leaks = check.NeedLeaks(in.Checks)
+	collected, err := collect.All(ctx, in.Source, scope, check.Kinds(all), in.Clock, timer.progress)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		return nil, err
 	}
 
-	findings, ran, failed := checks.All(collected.Graph, in.Checks, in.Params)
+	findings, ran, failed := check.Run(collected.Graph, in.Checks, in.Params)
 	timer.done(StageChecks)
 
 	own, err := runCustom(ctx, in, timer, collected.Graph, findings)
@@ -73,7 +73,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 }
 
 // runCustom carries out the custom checks, if there are any.
-func runCustom(ctx context.Context, in Input, timer *timer, g *facts.Graph, found []checks.Finding) (custom.Result, error) {
+func runCustom(ctx context.Context, in Input, timer *timer, g *facts.Graph, found []check.Finding) (custom.Result, error) {
 	if len(in.Custom) == 0 {
 		return custom.Result{}, nil
 	}
@@ -115,7 +115,7 @@ func addLogs(ctx context.Context, in Input, linked []causes.Linked) ([]causes.Li
 			// After the first piece, which says how it ended: the lines say why.
 			at := min(1, len(linked[i].Evidence))
 			linked[i].Evidence = slices.Insert(slices.Clone(linked[i].Evidence), at,
-				checks.Evidence{Source: v1alpha1.EvidenceLog, Text: lines[n].Text})
+				check.Evidence{Source: v1alpha1.EvidenceLog, Text: lines[n].Text})
 		}
 	}
 	return linked, gaps

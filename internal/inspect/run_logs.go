@@ -5,7 +5,7 @@ import (
 	"path"
 	"slices"
 
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/loganalysis"
 	"kubeops.io/kubeops/internal/redact"
@@ -19,7 +19,7 @@ func readLogs(ctx context.Context, in Input, timer *timer, g *facts.Graph, gate 
 	timer.begin(StageLogs)
 	gaps := loganalysis.Collect(ctx, loganalysis.Input{
 		Provider: in.Logs, Graph: g, Namespaces: in.Scope.Namespaces, Options: *in.LogAnalysis,
-		Wanting: checks.Requiring(in.Checks, facts.SourceLogTemplates), Redact: gate.Text,
+		Wanting: check.Requiring(in.Checks, facts.SourceLogTemplates), Redact: gate.Text,
 		Exclude: func(namespace string) bool {
 			return slices.ContainsFunc(in.ExcludeNamespaces, func(pattern string) bool {
 				matched, err := path.Match(pattern, namespace)

@@ -9,7 +9,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/causes"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/manifests"
 	"kubeops.io/kubeops/internal/inspect/report"
 )
@@ -19,8 +19,8 @@ type ManifestsInput struct {
 	// Read is what stands in the files.
 	Read *manifests.Manifests
 	// Checks to run; those that cannot judge manifests are left out.
-	Checks []checks.Check
-	Params checks.Params
+	Checks []check.Check
+	Params check.Params
 	// Ignore leaves findings out of the report; ExcludeNamespaces are names or globs of namespaces to leave out.
 	Ignore            []v1alpha1.IgnoreRule
 	ExcludeNamespaces []string
@@ -36,8 +36,8 @@ type ManifestsInput struct {
 // Manifests inspects what was read from files: checks, causes, report. Nothing is asked of any cluster. The first evidence
 // of each finding says where its object stands.
 func Manifests(in ManifestsInput) *v1alpha1.InspectionReport {
-	able := slices.DeleteFunc(slices.Clone(in.Checks), func(c checks.Check) bool { return c.OnFiles() == nil })
-	findings, ran, failed := checks.OnManifests(in.Read.Graph, able, in.Params)
+	able := slices.DeleteFunc(slices.Clone(in.Checks), func(c check.Check) bool { return c.OnFiles() == nil })
+	findings, ran, failed := check.RunOnManifests(in.Read.Graph, able, in.Params)
 	for i := range findings {
 		findings[i].Logs = nil
 		place, ok := placeOf(in.Read, findings[i])
@@ -70,7 +70,7 @@ func isPlace(text string) bool {
 	return len(text) > len(filePrefix) && text[:len(filePrefix)] == filePrefix
 }
 
-func placeOf(read *manifests.Manifests, f checks.Finding) (checks.Evidence, bool) {
+func placeOf(read *manifests.Manifests, f check.Finding) (check.Evidence, bool) {
 	file, line, ok := read.Locate(f.Object.APIObject())
-	return checks.Evidence{Source: v1alpha1.EvidenceSpec, Text: fmt.Sprintf("%s%s:%d", filePrefix, file, line)}, ok
+	return check.Evidence{Source: v1alpha1.EvidenceSpec, Text: fmt.Sprintf("%s%s:%d", filePrefix, file, line)}, ok
 }

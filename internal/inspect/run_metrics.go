@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/trend"
 	"kubeops.io/kubeops/internal/inspect/usage"
@@ -19,7 +19,7 @@ func readMetrics(ctx context.Context, in Input, timer *timer, g *facts.Graph) []
 	timer.begin(StageMetrics)
 	wanting := map[facts.Source][]string{}
 	for _, source := range slices.Concat(usage.Sources(), trend.Sources()) {
-		wanting[source] = checks.Requiring(in.Checks, source)
+		wanting[source] = check.Requiring(in.Checks, source)
 	}
 	used := usage.Collect(ctx, usage.Input{
 		Provider: in.Metrics, Graph: g, Namespaces: in.Scope.Namespaces, Options: in.Usage, Wanting: wanting,

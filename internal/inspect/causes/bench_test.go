@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
@@ -14,7 +14,7 @@ import (
 func BenchmarkLink(b *testing.B) {
 	for _, bc := range []struct {
 		name string
-		make func() (*facts.Graph, []checks.Check, []checks.Finding)
+		make func() (*facts.Graph, []check.Check, []check.Finding)
 	}{
 		{"10000-findings-on-one-object", manyOnOne},
 		{"1000-workloads-with-10-findings", manyEverywhere},
@@ -51,10 +51,10 @@ func selecting(name, label string) *facts.ServiceNode {
 }
 
 // manyOnOne is a Service over 10,000 workloads, with 10,000 findings each of which names another culprit.
-func manyOnOne() (*facts.Graph, []checks.Check, []checks.Finding) {
+func manyOnOne() (*facts.Graph, []check.Check, []check.Finding) {
 	b := facts.NewBuilder("test", time.Unix(0, 0))
 	b.Add(selecting("front", "all"))
-	var findings []checks.Finding
+	var findings []check.Finding
 	for i := range 10_000 {
 		b.Add(workload(fmt.Sprint("w", i), "all")...)
 		f := found("symptom", ref(facts.Service, "front"), ref(facts.Secret, fmt.Sprint("s", i)))
@@ -66,10 +66,10 @@ func manyOnOne() (*facts.Graph, []checks.Check, []checks.Finding) {
 }
 
 // manyEverywhere is 1,000 workloads on ten nodes, each behind a Service of its own, with ten findings each.
-func manyEverywhere() (*facts.Graph, []checks.Check, []checks.Finding) {
+func manyEverywhere() (*facts.Graph, []check.Check, []check.Finding) {
 	b := facts.NewBuilder("test", time.Unix(0, 0))
 	table := map[string][]string{}
-	var findings []checks.Finding
+	var findings []check.Finding
 	for check := range 10 {
 		for by := check + 1; by < 10; by++ {
 			table[fmt.Sprint("c", check)] = append(table[fmt.Sprint("c", check)], fmt.Sprint("c", by))
@@ -91,8 +91,8 @@ func manyEverywhere() (*facts.Graph, []checks.Check, []checks.Finding) {
 }
 
 // longChain is 1,000 objects, each of which names the next one.
-func longChain() (*facts.Graph, []checks.Check, []checks.Finding) {
-	var findings []checks.Finding
+func longChain() (*facts.Graph, []check.Check, []check.Finding) {
+	var findings []check.Finding
 	for i := range 1000 {
 		findings = append(findings, found("broken", ref(facts.Job, fmt.Sprint(i)), ref(facts.Job, fmt.Sprint(i+1))))
 	}
@@ -100,9 +100,9 @@ func longChain() (*facts.Graph, []checks.Check, []checks.Finding) {
 }
 
 // crosswise is 100 Services, each of which selects the same 100 workloads; all of them explain each other.
-func crosswise() (*facts.Graph, []checks.Check, []checks.Finding) {
+func crosswise() (*facts.Graph, []check.Check, []check.Finding) {
 	b := facts.NewBuilder("test", time.Unix(0, 0))
-	var findings []checks.Finding
+	var findings []check.Finding
 	for i := range 100 {
 		name := fmt.Sprint("w", i)
 		b.Add(workload(name, "all")...)

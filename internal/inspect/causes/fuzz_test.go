@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
@@ -49,10 +49,10 @@ func fuzzedObjects() []facts.Ref {
 
 // fuzzed reads findings from data, four bytes each: its check, one that may explain it, its object, and how it is said: the
 // object that the evidence names, the severity, and whether only what is named counts.
-func fuzzed(data []byte) ([]checks.Check, []checks.Finding) {
+func fuzzed(data []byte) ([]check.Check, []check.Finding) {
 	objects := fuzzedObjects()
 	table := map[string][]string{}
-	var findings []checks.Finding
+	var findings []check.Finding
 	for i := 0; i+3 < len(data) && i < 400; i += 4 {
 		check, by, said := fmt.Sprint("c", data[i]%12), fmt.Sprint("c", data[i+1]%12), data[i+3]
 		table[check] = append(table[check], by)
@@ -76,7 +76,7 @@ func fuzzed(data []byte) ([]checks.Check, []checks.Finding) {
 }
 
 // fuzzedLinker has edges of its own, two bytes each, in place of the graph's.
-func fuzzedLinker(catalogue []checks.Check, findings []checks.Finding, edges []byte) *linker {
+func fuzzedLinker(catalogue []check.Check, findings []check.Finding, edges []byte) *linker {
 	objects := fuzzedObjects()
 	l := newLinker(shop(), catalogue, findings)
 	for _, object := range objects {

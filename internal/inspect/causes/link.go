@@ -10,13 +10,13 @@ import (
 	"encoding/hex"
 	"slices"
 
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
 // Linked is a finding with its place among causes.
 type Linked struct {
-	checks.Finding
+	check.Finding
 	// ID is stable from run to run; see ID.
 	ID string
 	// CausedBy is the index of the finding that explains this one, or -1 for a root cause.
@@ -27,7 +27,7 @@ type Linked struct {
 
 // ID is the identity of a finding: a fingerprint of check, cluster, object and discriminator, and of nothing that changes
 // while the problem stays.
-func ID(cluster string, f checks.Finding) string {
+func ID(cluster string, f check.Finding) string {
 	hash := sha256.New()
 	for _, part := range []string{f.Check, cluster, string(f.Object.Kind), f.Object.Namespace, f.Object.Name, f.Discriminator} {
 		hash.Write([]byte(part))
@@ -40,7 +40,7 @@ func ID(cluster string, f checks.Finding) string {
 // ordered by ID and does not depend on the order of the findings; of two findings with one identity the worse stays.
 // Links never form a loop. The cost grows with the findings, and with the objects around those on which something was
 // found: at most 2,000 of them, no more than 6 steps away.
-func Link(g *facts.Graph, all []checks.Check, findings []checks.Finding) []Linked {
+func Link(g *facts.Graph, all []check.Check, findings []check.Finding) []Linked {
 	return newLinker(g, all, findings).link()
 }
 
@@ -75,7 +75,7 @@ type place struct {
 	explainers map[string]int
 }
 
-func newLinker(g *facts.Graph, all []checks.Check, findings []checks.Finding) *linker {
+func newLinker(g *facts.Graph, all []check.Check, findings []check.Finding) *linker {
 	l := &linker{
 		graph: g, places: map[facts.Ref]place{}, explainedBy: map[string]map[string]bool{},
 		dependencies: map[facts.Ref][]facts.Ref{}, walks: map[start]*walk{},

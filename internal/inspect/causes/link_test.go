@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
@@ -21,30 +21,30 @@ func ref(kind facts.Kind, name string) facts.Ref {
 	return facts.Ref{Kind: kind, Namespace: "shop", Name: name}
 }
 
-func found(check string, object facts.Ref, because ...facts.Ref) checks.Finding {
-	return checks.Finding{Check: check, Object: object, Severity: v1alpha1.SeverityHigh, Culprits: because}
+func found(id string, object facts.Ref, because ...facts.Ref) check.Finding {
+	return check.Finding{Check: id, Object: object, Severity: v1alpha1.SeverityHigh, Culprits: because}
 }
 
-func mild(f checks.Finding) checks.Finding {
+func mild(f check.Finding) check.Finding {
 	f.Severity = v1alpha1.SeverityLow
 	return f
 }
 
-func becauseOnly(f checks.Finding) checks.Finding {
+func becauseOnly(f check.Finding) check.Finding {
 	f.RestrictToCulprits = true
 	return f
 }
 
-func severe(f checks.Finding) checks.Finding {
+func severe(f check.Finding) check.Finding {
 	f.Severity = v1alpha1.SeverityCritical
 	return f
 }
 
 // explained is a catalogue in which each check may be caused by the ones that follow its name.
-func explained(table map[string][]string) []checks.Check {
-	var all []checks.Check
+func explained(table map[string][]string) []check.Check {
+	var all []check.Check
 	for id, by := range table {
-		all = append(all, checks.Check{ID: id, ExplainedBy: by})
+		all = append(all, check.Check{ID: id, ExplainedBy: by})
 	}
 	return all
 }
@@ -95,32 +95,32 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 	web, cart, workload := ref(facts.Ingress, "web"), ref(facts.Service, "cart"), ref(facts.Deployment, "cart")
 	for name, tc := range map[string]struct {
 		explained map[string][]string
-		findings  []checks.Finding
+		findings  []check.Finding
 		want      []string
 	}{
 		"a chain over three objects keeps its middle links": {
 			map[string][]string{"dead": {"empty", "down", "crash"}, "empty": {"down", "crash"}, "down": {"crash"}, "crash": nil},
-			[]checks.Finding{found("dead", web), found("empty", cart), found("down", workload), found("crash", workload)},
+			[]check.Finding{found("dead", web), found("empty", cart), found("down", workload), found("crash", workload)},
 			[]string{"crash/cart", "dead/web <- empty/cart <- down/cart <- crash/cart", "down/cart <- crash/cart", "empty/cart <- down/cart <- crash/cart"},
 		},
 		"a missing middle is stepped over": {
 			map[string][]string{"dead": {"empty", "crash"}, "crash": nil},
-			[]checks.Finding{found("dead", web), found("crash", workload)},
+			[]check.Finding{found("dead", web), found("crash", workload)},
 			[]string{"crash/cart", "dead/web <- crash/cart"},
 		},
 		"nearness alone makes no cause": {
 			map[string][]string{"dead": {"empty"}, "crash": nil},
-			[]checks.Finding{found("dead", web), found("crash", workload)},
+			[]check.Finding{found("dead", web), found("crash", workload)},
 			[]string{"crash/cart", "dead/web"},
 		},
 		"a finding that names all its culprits is not blamed on what its object depends on": {
 			map[string][]string{"stuck": {"crash", "gone"}, "crash": nil, "gone": nil},
-			[]checks.Finding{becauseOnly(found("stuck", cart)), found("crash", workload), becauseOnly(found("stuck", web, ref(facts.Service, "pay"))), found("gone", ref(facts.Service, "pay"))},
+			[]check.Finding{becauseOnly(found("stuck", cart)), found("crash", workload), becauseOnly(found("stuck", web, ref(facts.Service, "pay"))), found("gone", ref(facts.Service, "pay"))},
 			[]string{"crash/cart", "gone/pay", "stuck/cart", "stuck/web <- gone/pay"},
 		},
 		"of three on one object, each link of the chain is kept": {
 			map[string][]string{"dead": {"down", "pending", "claim"}, "down": {"pending", "claim"}, "pending": {"claim"}, "claim": nil},
-			[]checks.Finding{found("dead", web), mild(found("down", workload)), found("pending", workload), severe(found("claim", workload))},
+			[]check.Finding{found("dead", web), mild(found("down", workload)), found("pending", workload), severe(found("claim", workload))},
 			[]string{
 				"claim/cart", "dead/web <- down/cart <- pending/cart <- claim/cart", "down/cart <- pending/cart <- claim/cart",
 				"pending/cart <- claim/cart",
@@ -128,12 +128,12 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 		},
 		"of two equally far away the worse is the cause": {
 			map[string][]string{"down": {"lost", "missing"}, "lost": nil, "missing": nil},
-			[]checks.Finding{found("down", workload), found("missing", ref(facts.ConfigMap, "settings")), severe(found("lost", ref(facts.PVC, "data")))},
+			[]check.Finding{found("down", workload), found("missing", ref(facts.ConfigMap, "settings")), severe(found("lost", ref(facts.PVC, "data")))},
 			[]string{"down/cart <- lost/data", "lost/data", "missing/settings"},
 		},
 		"of two equally far and bad the one that has a cause itself is nearer to the symptom": {
 			map[string][]string{"down": {"lost", "missing"}, "missing": {"gone"}, "lost": nil, "gone": nil},
-			[]checks.Finding{
+			[]check.Finding{
 				found("down", workload), found("lost", ref(facts.PVC, "data")), found("missing", ref(facts.ConfigMap, "settings")),
 				found("gone", ref(facts.ConfigMap, "settings")),
 			},
@@ -141,22 +141,22 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 		},
 		"where the evidence names an object, others of its kind are not meant": {
 			map[string][]string{"dead": {"empty", "crash"}, "empty": nil, "crash": nil},
-			[]checks.Finding{found("dead", web, ref(facts.Service, "pay")), found("empty", cart), found("crash", workload)},
+			[]check.Finding{found("dead", web, ref(facts.Service, "pay")), found("empty", cart), found("crash", workload)},
 			[]string{"crash/cart", "dead/web", "empty/cart"},
 		},
 		"what the evidence names leads on to what that depends on": {
 			map[string][]string{"other": {"crash"}, "crash": nil},
-			[]checks.Finding{found("other", ref(facts.Job, "report"), cart), found("crash", workload)},
+			[]check.Finding{found("other", ref(facts.Job, "report"), cart), found("crash", workload)},
 			[]string{"crash/cart", "other/report <- crash/cart"},
 		},
 		"the Service that governs a StatefulSet does not lead to what else it selects": {
 			map[string][]string{"down": {"crash"}, "crash": nil},
-			[]checks.Finding{found("down", ref(facts.StatefulSet, "db")), found("crash", workload)},
+			[]check.Finding{found("down", ref(facts.StatefulSet, "db")), found("crash", workload)},
 			[]string{"crash/cart", "down/db"},
 		},
 		"what the evidence names comes before the graph's edges": {
 			map[string][]string{"down": {"quota", "config"}, "quota": nil, "config": nil},
-			[]checks.Finding{
+			[]check.Finding{
 				found("down", workload, ref(facts.ResourceQuota, "small")), found("quota", ref(facts.ResourceQuota, "small")),
 				found("config", ref(facts.ConfigMap, "settings")),
 			},
@@ -164,22 +164,22 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 		},
 		"a node explains only what its own Pods in trouble break": {
 			map[string][]string{"down": {"node"}, "node": nil},
-			[]checks.Finding{found("down", workload), found("node", ref(facts.Node, "node-1"))},
+			[]check.Finding{found("down", workload), found("node", ref(facts.Node, "node-1"))},
 			[]string{"down/cart", "node/node-1"},
 		},
 		"a node with a Pod in trouble": {
 			map[string][]string{"down": {"node"}, "node": nil},
-			[]checks.Finding{found("down", workload), found("node", ref(facts.Node, "node-2"))},
+			[]check.Finding{found("down", workload), found("node", ref(facts.Node, "node-2"))},
 			[]string{"down/cart <- node/node-2", "node/node-2"},
 		},
 		"two that explain each other make no loop": {
 			map[string][]string{"a": {"b"}, "b": {"a"}},
-			[]checks.Finding{found("a", workload), found("b", workload)},
+			[]check.Finding{found("a", workload), found("b", workload)},
 			[]string{"a/cart", "b/cart <- a/cart"},
 		},
 		"one cause of many, and a budget over it": {
 			map[string][]string{"dead": {"crash"}, "blocked": {"crash"}, "crash": nil},
-			[]checks.Finding{found("dead", web), found("blocked", ref(facts.PDB, "cart")), found("crash", workload)},
+			[]check.Finding{found("dead", web), found("blocked", ref(facts.PDB, "cart")), found("crash", workload)},
 			[]string{"blocked/cart <- crash/cart", "crash/cart", "dead/web <- crash/cart"},
 		},
 	} {
@@ -195,7 +195,7 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 }
 
 func TestACauseCountsAllThatItExplains(t *testing.T) {
-	linked := Link(shop(), explained(map[string][]string{"dead": {"empty"}, "empty": {"crash"}, "crash": nil}), []checks.Finding{
+	linked := Link(shop(), explained(map[string][]string{"dead": {"empty"}, "empty": {"crash"}, "crash": nil}), []check.Finding{
 		found("dead", ref(facts.Ingress, "web")), found("empty", ref(facts.Service, "cart")), found("crash", ref(facts.Deployment, "cart")),
 	})
 	affects := map[string]int{}
@@ -210,7 +210,7 @@ func TestACauseCountsAllThatItExplains(t *testing.T) {
 func TestOneIdentityIsReportedOnceAtItsWorst(t *testing.T) {
 	mild, bad := found("a", ref(facts.Deployment, "cart")), found("a", ref(facts.Deployment, "cart"))
 	mild.Severity, bad.Severity = v1alpha1.SeverityLow, v1alpha1.SeverityCritical
-	linked := Link(shop(), nil, []checks.Finding{mild, bad})
+	linked := Link(shop(), nil, []check.Finding{mild, bad})
 	if len(linked) != 1 || linked[0].Severity != v1alpha1.SeverityCritical {
 		t.Errorf("got %v, want the critical one alone", linked)
 	}
@@ -236,7 +236,7 @@ func TestIdentityDependsOnEveryPartAndOnNothingElse(t *testing.T) {
 }
 
 func TestTenThousandFindingsOnOneObjectAreLinkedWithoutALoop(t *testing.T) {
-	var findings []checks.Finding
+	var findings []check.Finding
 	for i := range 10_000 {
 		f := found("symptom", ref(facts.Deployment, "cart"))
 		f.Discriminator = fmt.Sprint(i)
@@ -261,7 +261,7 @@ func TestACauseTooFarAwayIsNotFound(t *testing.T) {
 		"seven steps": {maxHops + 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLinker(shop(), explained(table), []checks.Finding{found("symptom", ref(facts.Job, "0")), found("cause", ref(facts.Job, fmt.Sprint(tc.hops)))})
+			l := newLinker(shop(), explained(table), []check.Finding{found("symptom", ref(facts.Job, "0")), found("cause", ref(facts.Job, fmt.Sprint(tc.hops)))})
 			for i := range 20 {
 				l.dependencies[ref(facts.Job, fmt.Sprint(i))] = []facts.Ref{ref(facts.Job, fmt.Sprint(i+1))}
 			}
@@ -279,7 +279,7 @@ func TestACauseTooFarAwayIsNotFound(t *testing.T) {
 }
 
 func TestNoMoreThanTheBoundIsVisited(t *testing.T) {
-	l := newLinker(shop(), nil, []checks.Finding{found("symptom", ref(facts.Service, "cart"))})
+	l := newLinker(shop(), nil, []check.Finding{found("symptom", ref(facts.Service, "cart"))})
 	var many []facts.Ref
 	for i := range 3 * maxVisited {
 		many = append(many, ref(facts.Deployment, fmt.Sprint(i)))
@@ -298,7 +298,7 @@ func TestInACircleTheWorstIsTheRoot(t *testing.T) {
 	configuration := ref(facts.ValidatingWebhook, "policy")
 	g := shop()
 	for range 5 {
-		findings := []checks.Finding{
+		findings := []check.Finding{
 			severe(found("hook", configuration, ref(facts.Service, "cart"))), found("empty", ref(facts.Service, "cart")),
 			found("down", ref(facts.Deployment, "cart")), found("blocked", ref(facts.Deployment, "cart"), configuration),
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/testkit"
@@ -102,11 +103,11 @@ func linkScenario(t *testing.T, folder, want string) []Linked {
 	t.Helper()
 	g := testkit.Graph(t, read(t, filepath.Join(folder, "objects.yaml")))
 	all := checks.Builtin()
-	findings, _, gaps := checks.All(g, all, checks.DefaultParams())
+	findings, _, gaps := check.Run(g, all, check.DefaultParams())
 	for _, gap := range gaps {
 		t.Error(gap.Message)
 	}
-	findings = slices.DeleteFunc(findings, func(f checks.Finding) bool { return !aboutCauses(all, f.Check, want) })
+	findings = slices.DeleteFunc(findings, func(f check.Finding) bool { return !aboutCauses(all, f.Check, want) })
 	rand.Shuffle(len(findings), func(i, j int) { findings[i], findings[j] = findings[j], findings[i] })
 	return Link(g, all, findings)
 }
@@ -114,8 +115,8 @@ func linkScenario(t *testing.T, folder, want string) []Linked {
 // aboutCauses says whether a check takes part in chains of causes, or is named in what a scenario expects. All others,
 // and those of security, are about good practice, which is not what the scenarios are about; and what only a back end tells is
 // in none of them.
-func aboutCauses(all []checks.Check, id, want string) bool {
-	return strings.Contains(want, " "+id+" ") || slices.ContainsFunc(all, func(c checks.Check) bool {
+func aboutCauses(all []check.Check, id, want string) bool {
+	return strings.Contains(want, " "+id+" ") || slices.ContainsFunc(all, func(c check.Check) bool {
 		takesPart := c.ID == id && len(c.ExplainedBy) > 0 || slices.Contains(c.ExplainedBy, id)
 		return takesPart && c.Category != v1alpha1.CategorySecurity && len(c.Sources) == 0
 	})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
@@ -12,44 +13,44 @@ import (
 func TestAlertsAndTrendsPointAtWhatCausesThem(t *testing.T) {
 	service, workload, claim := ref(facts.Service, "cart"), ref(facts.Deployment, "cart"), ref(facts.PVC, "data")
 	backend := facts.Ref{Kind: facts.CustomKind("kubeops.io", "MetricsBackend"), Namespace: "shop", Name: "main"}
-	standsForMuch := func(f checks.Finding) checks.Finding {
+	standsForMuch := func(f check.Finding) check.Finding {
 		f.IsRoot = true
 		return f
 	}
 	for name, tc := range map[string]struct {
-		findings []checks.Finding
+		findings []check.Finding
 		want     []string
 	}{
 		"an alert about a workload whose Pods crash": {
-			[]checks.Finding{found("alert-firing", workload), found("pod-crash-looping", workload)},
+			[]check.Finding{found("alert-firing", workload), found("pod-crash-looping", workload)},
 			[]string{"alert-firing/cart <- pod-crash-looping/cart", "pod-crash-looping/cart"},
 		},
 		"an alert about a Service, through what is unusual there": {
-			[]checks.Finding{found("alert-firing", service), found("error-rate-anomaly", service), found("pod-oom-killed", workload)},
+			[]check.Finding{found("alert-firing", service), found("error-rate-anomaly", service), found("pod-oom-killed", workload)},
 			[]string{
 				"alert-firing/cart <- error-rate-anomaly/cart <- pod-oom-killed/cart", "error-rate-anomaly/cart <- pod-oom-killed/cart", "pod-oom-killed/cart",
 			},
 		},
 		"restarts that are crashes": {
-			[]checks.Finding{found("restart-anomaly", workload), found("pod-crash-looping", workload), found("latency-anomaly", service)},
+			[]check.Finding{found("restart-anomaly", workload), found("pod-crash-looping", workload), found("latency-anomaly", service)},
 			[]string{
 				"latency-anomaly/cart <- restart-anomaly/cart <- pod-crash-looping/cart", "pod-crash-looping/cart", "restart-anomaly/cart <- pod-crash-looping/cart",
 			},
 		},
 		"an alert about a claim that fills up": {
-			[]checks.Finding{found("alert-firing", claim), found("pvc-filling-up", claim), found("pvc-nearly-full", claim)},
+			[]check.Finding{found("alert-firing", claim), found("pvc-filling-up", claim), found("pvc-nearly-full", claim)},
 			[]string{"alert-firing/data <- pvc-nearly-full/data <- pvc-filling-up/data", "pvc-filling-up/data", "pvc-nearly-full/data <- pvc-filling-up/data"},
 		},
 		"a target that is down because its Pods are": {
-			[]checks.Finding{found("scrape-target-down", service), found("image-not-found", workload)},
+			[]check.Finding{found("scrape-target-down", service), found("image-not-found", workload)},
 			[]string{"image-not-found/cart", "scrape-target-down/cart <- image-not-found/cart"},
 		},
 		"a weakness explains no alert": {
-			[]checks.Finding{found("alert-firing", workload), found("spread-missing", workload)},
+			[]check.Finding{found("alert-firing", workload), found("spread-missing", workload)},
 			[]string{"alert-firing/cart", "spread-missing/cart"},
 		},
 		"what names no object is not explained by what else names none": {
-			[]checks.Finding{standsForMuch(found("alert-firing", backend)), standsForMuch(found("scrape-target-down", backend))},
+			[]check.Finding{standsForMuch(found("alert-firing", backend)), standsForMuch(found("scrape-target-down", backend))},
 			[]string{"alert-firing/main", "scrape-target-down/main"},
 		},
 	} {

@@ -3,6 +3,7 @@ package causes
 import (
 	"testing"
 
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/testkit"
@@ -24,7 +25,7 @@ status: {phase: Running}
 `)
 	cart := facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "cart"}
 	for _, probe := range []string{"liveness-probe-failing", "startup-probe-failing", "readiness-probe-failing"} {
-		linked := Link(g, checks.Builtin(), []checks.Finding{
+		linked := Link(g, checks.Builtin(), []check.Finding{
 			{Check: probe, Object: cart, Severity: "high"}, {Check: "cpu-throttled", Object: cart, Severity: "low"},
 			{Check: "qos-best-effort", Object: cart, Severity: "low"}, {Check: "usage-without-request", Object: cart, Severity: "low"},
 		})

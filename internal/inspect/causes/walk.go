@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
@@ -120,7 +120,7 @@ type surroundings struct {
 	namedOnly bool
 }
 
-func (l *linker) surroundings(f *checks.Finding) surroundings {
+func (l *linker) surroundings(f *check.Finding) surroundings {
 	s := surroundings{linker: l, object: f.Object, namedOnly: f.RestrictToCulprits}
 	var kinds []string
 	for _, because := range f.Culprits {

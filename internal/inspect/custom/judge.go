@@ -15,7 +15,7 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
@@ -102,10 +102,10 @@ func (s *Session) record(ctx context.Context, st *state, t *tally, o *subject) {
 			t.dropped++
 			return
 		}
-		check := st.check
-		known = &group{finding: checks.Finding{
-			Check: st.ID(), Object: object, Severity: check.Severity, Message: s.message(ctx, st, o), Remediation: advice(check),
-			Evidence: []checks.Evidence{{Source: v1alpha1.EvidenceSpec, Text: "not true: " + facts.Clip(oneLine(check.Expression), maxText)}},
+		custom := st.check
+		known = &group{finding: check.Finding{
+			Check: st.ID(), Object: object, Severity: custom.Severity, Message: s.message(ctx, st, o), Remediation: advice(custom),
+			Evidence: []check.Evidence{{Source: v1alpha1.EvidenceSpec, Text: "not true: " + facts.Clip(oneLine(custom.Expression), maxText)}},
 		}}
 		if object == o.ref {
 			known.finding.APIVersion = o.foreignVersion()
@@ -146,7 +146,7 @@ func advice(check v1alpha1.CustomCheck) string {
 }
 
 // complete adds to the finding of a workload which of its Pods it is about.
-func (g *group) complete(graph *facts.Graph) checks.Finding {
+func (g *group) complete(graph *facts.Graph) check.Finding {
 	finding := g.finding
 	if len(g.pods) == 0 {
 		return finding
@@ -162,7 +162,7 @@ func (g *group) complete(graph *facts.Graph) checks.Finding {
 	if all == 1 {
 		noun = "Pod"
 	}
-	finding.Evidence = append(slices.Clone(finding.Evidence), checks.Evidence{
+	finding.Evidence = append(slices.Clone(finding.Evidence), check.Evidence{
 		Source: v1alpha1.EvidenceCondition, Text: fmt.Sprintf("%d of %d %s: %s", len(pods), all, noun, names),
 	})
 	return finding

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/testkit"
@@ -226,7 +227,7 @@ func TestObjectsAreJudged(t *testing.T) {
 
 func TestWhatOtherChecksFoundIsAFactOfTheObjectAndOfItsPods(t *testing.T) {
 	graph := testkit.Graph(t, shop)
-	found := []checks.Finding{
+	found := []check.Finding{
 		{Check: "pod-oom-killed", Object: facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "api"}},
 		{Check: "deployment-unavailable", Object: facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "api"}},
 	}

@@ -7,7 +7,7 @@ import (
 
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
@@ -28,7 +28,7 @@ type Session struct {
 }
 
 // NewSession judges with what the graph knows of the objects' surroundings; found is what other checks have found there.
-func NewSession(programs []Program, g *facts.Graph, found []checks.Finding) *Session {
+func NewSession(programs []Program, g *facts.Graph, found []check.Finding) *Session {
 	s := &Session{world: &surroundings{graph: g, found: map[facts.Ref][]string{}}, budget: costBudget}
 	for _, f := range found {
 		s.world.found[f.Object] = append(s.world.found[f.Object], f.Check)
@@ -62,7 +62,7 @@ type tally struct {
 
 // group is one finding: an object, or the Pods of one workload.
 type group struct {
-	finding checks.Finding
+	finding check.Finding
 	pods    []string
 }
 
@@ -99,7 +99,7 @@ func (s *Session) Object(ctx context.Context, object map[string]any) bool {
 
 // Judge judges one object by every check that is about its resource, without a session: see Session.Object. The findings
 // are ordered. The error names the checks that could not be evaluated; it comes together with what the others found.
-func Judge(ctx context.Context, programs []Program, object map[string]any, g *facts.Graph) ([]checks.Finding, error) {
+func Judge(ctx context.Context, programs []Program, object map[string]any, g *facts.Graph) ([]check.Finding, error) {
 	s := NewSession(programs, g, nil)
 	s.Object(ctx, object)
 	if err := ctx.Err(); err != nil {
@@ -109,16 +109,16 @@ func Judge(ctx context.Context, programs []Program, object map[string]any, g *fa
 }
 
 // Findings of the session so far, by check in their order, then by object.
-func (s *Session) Findings() []checks.Finding {
-	var all []checks.Finding
+func (s *Session) Findings() []check.Finding {
+	var all []check.Finding
 	for _, st := range s.states {
-		var found []checks.Finding
+		var found []check.Finding
 		for _, t := range st.tallies {
 			for _, g := range t.groups {
 				found = append(found, g.complete(s.world.graph))
 			}
 		}
-		slices.SortFunc(found, func(a, b checks.Finding) int {
+		slices.SortFunc(found, func(a, b check.Finding) int {
 			return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.APIVersion, b.APIVersion))
 		})
 		all = append(all, found...)

@@ -5,7 +5,7 @@ import (
 	"path"
 	"slices"
 
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
@@ -17,14 +17,14 @@ type Input struct {
 	Scope    collect.Scope
 	// Graph is complete; Found is what the built-in checks found in it.
 	Graph *facts.Graph
-	Found []checks.Finding
+	Found []check.Finding
 	// ExcludeNamespaces are names or globs of namespaces whose objects are not judged.
 	ExcludeNamespaces []string
 }
 
 // Result is what custom checks found.
 type Result struct {
-	Findings []checks.Finding
+	Findings []check.Finding
 	Gaps     []facts.Gap
 	// Ran counts the checks whose objects could be read.
 	Ran int

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/logs"
@@ -65,7 +65,7 @@ func AddStored(ctx context.Context, backend logs.Provider, requests []Request, l
 }
 
 // stored reads the last lines before the end of a container from a back end.
-func stored(ctx context.Context, backend logs.Provider, ref checks.LogRef, now time.Time) (string, error) {
+func stored(ctx context.Context, backend logs.Provider, ref check.LogRef, now time.Time) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, backendTimeout)
 	defer cancel()
 	ended := ref.Ended

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/logs"
 )
@@ -95,10 +95,10 @@ func TestLinesOfPodsThatAreGoneComeFromTheLogBackEnd(t *testing.T) {
 		line(5*time.Minute, "import-zz9qq", "import", "long after"),
 	}}
 	requests := []Request{
-		{checks.LogRef{Namespace: "shop", Pod: "cart-1", Container: "app", Ended: now().Add(-time.Hour)}, "pod-crash-looping"},
-		{checks.LogRef{Namespace: "shop", PodPrefix: "import-", Ended: now().Add(-30 * time.Minute)}, "job-failed"},
-		{checks.LogRef{Namespace: "shop", Pod: "silent", Container: "app"}, "pod-crash-looping"},
-		{checks.LogRef{Namespace: "shop", Pod: "read", Container: "app"}, "pod-crash-looping"},
+		{check.LogRef{Namespace: "shop", Pod: "cart-1", Container: "app", Ended: now().Add(-time.Hour)}, "pod-crash-looping"},
+		{check.LogRef{Namespace: "shop", PodPrefix: "import-", Ended: now().Add(-30 * time.Minute)}, "job-failed"},
+		{check.LogRef{Namespace: "shop", Pod: "silent", Container: "app"}, "pod-crash-looping"},
+		{check.LogRef{Namespace: "shop", Pod: "read", Container: "app"}, "pod-crash-looping"},
 	}
 	lines := []Lines{{}, {}, {}, {"from the kubelet"}}
 	gaps := AddStored(t.Context(), backend, requests, lines, now())
@@ -122,7 +122,7 @@ func TestALogBackEndIsAskedForAFewFindingsOnly(t *testing.T) {
 	backend := &store{t: t}
 	requests := make([]Request, 100)
 	for i := range requests {
-		requests[i] = Request{checks.LogRef{Namespace: "shop", Pod: fmt.Sprint("p-", i), Container: "app"}, "pod-crash-looping"}
+		requests[i] = Request{check.LogRef{Namespace: "shop", Pod: fmt.Sprint("p-", i), Container: "app"}, "pod-crash-looping"}
 	}
 	AddStored(t.Context(), backend, requests, make([]Lines, len(requests)), now())
 	if backend.searches != maxStored {

@@ -21,7 +21,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
@@ -41,7 +41,7 @@ const (
 
 // Request asks for the end of one container's log.
 type Request struct {
-	checks.LogRef
+	check.LogRef
 	// Check whose finding it is for; named in the gap when the log cannot be read.
 	Check string
 }
@@ -165,7 +165,7 @@ type kubelets struct {
 
 // last reads the end of a log: of the container before its last restart when asked for, else, or when that is gone, of
 // the one that is there.
-func (l *kubelets) last(ctx context.Context, ref checks.LogRef) (string, error) {
+func (l *kubelets) last(ctx context.Context, ref check.LogRef) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	text, err := l.end(ctx, ref)
@@ -177,7 +177,7 @@ func (l *kubelets) last(ctx context.Context, ref checks.LogRef) (string, error) 
 }
 
 // end reads the last lines of a log; fewer, when they are too long.
-func (l *kubelets) end(ctx context.Context, ref checks.LogRef) (string, error) {
+func (l *kubelets) end(ctx context.Context, ref check.LogRef) (string, error) {
 	text, err := l.read(ctx, ref, tailLines)
 	if err != nil || len(text) < limitBytes {
 		return text, err
@@ -188,7 +188,7 @@ func (l *kubelets) end(ctx context.Context, ref checks.LogRef) (string, error) {
 	return text, nil
 }
 
-func (l *kubelets) read(ctx context.Context, ref checks.LogRef, lines int) (string, error) {
+func (l *kubelets) read(ctx context.Context, ref check.LogRef, lines int) (string, error) {
 	if l.reads.Add(1) > maxReads {
 		return "", nil
 	}

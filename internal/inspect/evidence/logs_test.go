@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
 )
 
@@ -59,7 +59,7 @@ func kubeAPI(t *testing.T) collect.Source {
 }
 
 func ask(namespace, pod string) Request {
-	return Request{checks.LogRef{Namespace: namespace, Pod: pod, Container: "app", Previous: true}, "check-of-" + pod}
+	return Request{check.LogRef{Namespace: namespace, Pod: pod, Container: "app", Previous: true}, "check-of-" + pod}
 }
 
 func TestLogsAreReadWithinBoundsAndFailuresHurtOnlyThemselves(t *testing.T) {

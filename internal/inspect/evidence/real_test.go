@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/logs/loki"
@@ -31,7 +31,7 @@ func TestARealLokiTellsOfPodsThatAreGone(t *testing.T) {
 	if err := backend.(logs.Writer).Write(t.Context(), said); err != nil {
 		t.Fatal(err)
 	}
-	request := Request{checks.LogRef{Namespace: "shop", PodPrefix: "import-", Ended: ended.Add(3 * time.Second)}, "job-failed"}
+	request := Request{check.LogRef{Namespace: "shop", PodPrefix: "import-", Ended: ended.Add(3 * time.Second)}, "job-failed"}
 	want := "(of Pod import-x7k2p, from the log back end)\nconnecting to warehouse\nFATAL: relation \"orders\" does not exist"
 	deadline := time.After(30 * time.Second)
 	for {

@@ -12,7 +12,7 @@ import (
 	"slices"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 )
 
 //go:embed html/report.gohtml
@@ -108,7 +108,7 @@ func newPage(report *v1alpha1.InspectionReport, options Options) page {
 	return p
 }
 
-func newCard(n *node, check checks.Check, s v1alpha1.ReportSummary, options Options) card {
+func newCard(n *node, check check.Check, s v1alpha1.ReportSummary, options Options) card {
 	c := card{node: n, Meaning: check.Meaning, Breaks: n.size() - 1, New: compared(s) && n.State == v1alpha1.FindingNew}
 	c.BreaksText = count(c.Breaks, "other thing", "other things")
 	if link, err := url.Parse(check.Link); err == nil && link.Scheme == "https" {

@@ -13,14 +13,14 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 )
 
 // Options are what a report does not know of itself. The zero value is useful.
 type Options struct {
 	// Checks is the catalogue that the findings' checks are explained from. A finding of a check that is not in it is
 	// shown without.
-	Checks []checks.Check
+	Checks []check.Check
 	// Version of KubeOps; empty when it is not known.
 	Version string
 	// Heading says what was inspected, for people, for example the cluster's name.
@@ -50,8 +50,8 @@ func Write(w io.Writer, format string, report *v1alpha1.InspectionReport, option
 }
 
 // catalogue finds checks by id.
-func (o Options) catalogue() map[string]checks.Check {
-	byID := make(map[string]checks.Check, len(o.Checks))
+func (o Options) catalogue() map[string]check.Check {
+	byID := make(map[string]check.Check, len(o.Checks))
 	for _, c := range o.Checks {
 		byID[c.ID] = c
 	}

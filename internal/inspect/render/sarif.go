@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 )
 
 const (
@@ -72,7 +72,7 @@ func utc(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z")
 func (s *sarif) rules() ([]sarifDescriptor, map[string]int) {
 	rules := make([]sarifDescriptor, 0, len(s.options.Checks))
 	index := map[string]int{}
-	add := func(c checks.Check) {
+	add := func(c check.Check) {
 		if _, there := index[c.ID]; !there {
 			index[c.ID] = len(rules)
 			rules = append(rules, sarifRule(c))
@@ -82,12 +82,12 @@ func (s *sarif) rules() ([]sarifDescriptor, map[string]int) {
 		add(c)
 	}
 	for _, f := range s.report.Findings {
-		add(checks.Check{ID: f.Check, Category: f.Category, Severity: f.Severity, Summary: f.Check})
+		add(check.Check{ID: f.Check, Category: f.Category, Severity: f.Severity, Summary: f.Check})
 	}
 	return rules, index
 }
 
-func sarifRule(c checks.Check) sarifDescriptor {
+func sarifRule(c check.Check) sarifDescriptor {
 	rule := sarifDescriptor{
 		ID:                   c.ID,
 		ShortDescription:     sarifMessage{Text: cmp.Or(c.Summary, c.ID)},

@@ -12,7 +12,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/causes"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
@@ -23,7 +23,7 @@ type Input struct {
 	Findings []causes.Linked
 	Gaps     []facts.Gap
 	// Checks that were selected, and how many of them ran.
-	Checks    []checks.Check
+	Checks    []check.Check
 	ChecksRun int
 	// Ignore leaves findings out; ExcludeNamespaces are names or globs of namespaces to leave out.
 	Ignore            []v1alpha1.IgnoreRule

@@ -11,7 +11,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/causes"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
@@ -20,7 +20,7 @@ func start() time.Time { return time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC) }
 // linked is a finding of the check c on a Deployment.
 func linked(id, namespace string, severity v1alpha1.Severity, causedBy int) causes.Linked {
 	return causes.Linked{
-		Finding: checks.Finding{
+		Finding: check.Finding{
 			Check: "c-" + id, Severity: severity, Message: "message of " + id,
 			Object: facts.Ref{Kind: facts.Deployment, Namespace: namespace, Name: id},
 		},
@@ -34,7 +34,7 @@ func input(findings ...causes.Linked) Input {
 		Redact: func(s string) string { return strings.ReplaceAll(s, "hunter2", "[redacted]") },
 	}
 	for _, f := range findings {
-		in.Checks = append(in.Checks, checks.Check{ID: f.Check, Category: v1alpha1.CategoryReliability})
+		in.Checks = append(in.Checks, check.Check{ID: f.Check, Category: v1alpha1.CategoryReliability})
 	}
 	return in
 }
@@ -159,7 +159,7 @@ func TestChangesCompareWithTheReportBefore(t *testing.T) {
 	}}
 	in := input(linked("stays", "a", v1alpha1.SeverityLow, -1), linked("new", "a", v1alpha1.SeverityLow, -1))
 	in.Previous = previous
-	in.Checks = append(in.Checks, checks.Check{ID: "c-gap", Needs: []facts.Kind{facts.Node}})
+	in.Checks = append(in.Checks, check.Check{ID: "c-gap", Needs: []facts.Kind{facts.Node}})
 	in.Gaps = []facts.Gap{{Kind: facts.Node, Source: "nodes", Reason: v1alpha1.GapForbidden, Message: "no"}}
 	report := New(in)
 	if diff := cmp.Diff(v1alpha1.ChangeCounts{New: 1, Fixed: 1, Persisting: 1}, report.Summary.Changes); diff != "" {
@@ -205,7 +205,7 @@ func TestTextIsRedactedCleanedAndCut(t *testing.T) {
 	finding := linked("x", "a", v1alpha1.SeverityLow, -1)
 	finding.Message = "password hunter2 \x1b[31mred\x00" + strings.Repeat("é", 3000)
 	for range 20 {
-		finding.Evidence = append(finding.Evidence, checks.Evidence{Source: v1alpha1.EvidenceLog, Text: "line hunter2\nnext"})
+		finding.Evidence = append(finding.Evidence, check.Evidence{Source: v1alpha1.EvidenceLog, Text: "line hunter2\nnext"})
 	}
 	got := New(input(finding)).Findings[0]
 	if strings.Contains(got.Message, "hunter2") || strings.ContainsAny(got.Message, "\x1b\x00") || len([]rune(got.Message)) != maxMessage {

@@ -1,0 +1,106 @@
+// Package endpoints judges what is behind a Service: its Pods, endpoints and ports. A Service and what routes to it (an Ingress, a webhook) are judged by it alike.
+package endpoints
+
+import (
+	"slices"
+
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// Health says whether a Service has somewhere to send traffic.
+type Health int
+
+const (
+	// Healthy has a ready endpoint, or is still within its grace, or cannot be judged from what was read.
+	Healthy Health = iota
+	// SelectsNothing has a selector that matches no Pod.
+	SelectsNothing
+	// NotReady selects Pods, none of which is ready.
+	NotReady
+	// Unserved has no selector, and nobody has given it an endpoint.
+	Unserved
+)
+
+// State is what stands behind a Service.
+type State struct {
+	// Health is the judgement; the other fields explain it.
+	Health Health
+	// Pods that are selected; set for NotReady.
+	Pods []*facts.PodNode
+	// Workloads whose Pods would be selected, if they had any; set for SelectsNothing.
+	Workloads []*facts.WorkloadNode
+	// ScaledToZero is true when there are such workloads and none of them wants a Pod.
+	ScaledToZero bool
+}
+
+// Judge is the one judgement of a Service, so that the Service itself and what routes to it (an Ingress, a webhook)
+// never disagree about it.
+func Judge(g *facts.Graph, service *facts.ServiceNode, params check.Params) State {
+	if service.Type == "ExternalName" || !service.Deleting.IsZero() || !g.OlderThan(service.Created, params.StartupGrace) {
+		return State{}
+	}
+	slicesRead := g.Complete(facts.EndpointSlice, service.Namespace)
+	ready, _ := Counts(g, service.Ref)
+	if len(service.Selector) == 0 {
+		if slicesRead && ready == 0 {
+			return State{Health: Unserved}
+		}
+		return State{}
+	}
+	if !g.Complete(facts.Pod, service.Namespace) {
+		return State{}
+	}
+	pods := g.Selected(service.Namespace, facts.SelectorFromSet(service.Selector))
+	if len(pods) == 0 {
+		return judgeWithoutPods(g, service, params)
+	}
+	// EndpointSlices follow Pods with a delay, and Pods are read at another moment than slices: both must agree.
+	if ready > 0 || (service.PublishNotReady && !slicesRead) ||
+		slices.ContainsFunc(pods, func(p *facts.PodNode) bool { return p.Ready && p.Deleting.IsZero() }) {
+		return State{}
+	}
+	// One Pod that had its whole grace is enough: a workload that keeps replacing its Pods would never have an old one only.
+	if slices.ContainsFunc(pods, func(p *facts.PodNode) bool { return g.OlderThan(p.NotReadySince(), params.StartupGrace) }) {
+		return State{Health: NotReady, Pods: pods}
+	}
+	return State{}
+}
+
+func judgeWithoutPods(g *facts.Graph, service *facts.ServiceNode, params check.Params) State {
+	state := State{Health: SelectsNothing, ScaledToZero: true}
+	selector := facts.SelectorFromSet(service.Selector)
+	for _, workload := range g.TopWorkloads(service.Namespace) {
+		if !selector.Matches(workload.TemplateLabels) {
+			continue
+		}
+		state.Workloads = append(state.Workloads, workload)
+		if workload.Desired == 0 {
+			continue
+		}
+		state.ScaledToZero = false
+		since := workload.Created
+		if available, ok := workload.Condition("Available"); ok && !available.Since.IsZero() {
+			since = available.Since
+		}
+		if !g.OlderThan(since, params.StartupGrace) {
+			return State{} // between the old Pods and the new ones
+		}
+	}
+	state.ScaledToZero = state.ScaledToZero && len(state.Workloads) > 0
+	// A workload that wants Pods is what matters; others that rest beside it are not.
+	if !state.ScaledToZero {
+		state.Workloads = slices.DeleteFunc(state.Workloads, func(w *facts.WorkloadNode) bool { return w.Desired == 0 })
+	}
+	return state
+}
+
+// Counts adds up the EndpointSlices of a Service. Services of two IP families have a slice for each; that counts
+// endpoints twice and is enough to tell some from none.
+func Counts(g *facts.Graph, service facts.Ref) (ready, notReady int32) {
+	for _, slice := range g.EndpointsOf(service) {
+		ready += slice.Ready
+		notReady += slice.NotReady
+	}
+	return ready, notReady
+}

@@ -1,0 +1,22 @@
+package check
+
+import (
+	"slices"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// WithPodCount adds how many Pods are on the node that the finding is about.
+func WithPodCount(g *facts.Graph, finding Finding) Finding {
+	if n := len(RunningOn(g, finding.Object.Name)); n > 0 {
+		finding.Evidence = append(finding.Evidence, FromCondition("Pods there: %d", n))
+	}
+	return finding
+}
+
+// RunningOn are the Pods of a node that have not finished.
+func RunningOn(g *facts.Graph, node string) []*facts.PodNode {
+	return slices.DeleteFunc(slices.Clone(g.PodsOn(node)), func(p *facts.PodNode) bool {
+		return p.Phase == "Succeeded" || p.Phase == "Failed"
+	})
+}

@@ -1,0 +1,73 @@
+package check
+
+import (
+	"cmp"
+	"slices"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+// RollUpKinds are the kinds with which a finding about a Pod is put on its workload, whatever owns it.
+func RollUpKinds(more ...facts.Kind) []facts.Kind {
+	return append([]facts.Kind{facts.ReplicaSet, facts.Job}, more...)
+}
+
+// FailingPod is one Pod that fails in one way.
+type FailingPod struct {
+	// Pod that fails.
+	Pod *facts.PodNode
+	// Discriminator tells different failures of one workload apart; it becomes the finding's.
+	Discriminator string
+	// Finding is what to report if this Pod is the one that stands for the group. Its Object, Discriminator and the
+	// evidence about the number of Pods are filled in by RollUp.
+	Finding Finding
+}
+
+// RollUp makes one finding of all Pods of a workload that fail with the same discriminator. The first Pod by name stands
+// for the others; the evidence says how many Pods of the workload fail that way and names up to three.
+func RollUp(g *facts.Graph, failures []FailingPod) []Finding {
+	type key struct {
+		owner         facts.Ref
+		discriminator string
+	}
+	groups := map[key][]FailingPod{}
+	for _, f := range failures {
+		k := key{g.TopOwner(f.Pod.Ref), f.Discriminator}
+		groups[k] = append(groups[k], f)
+	}
+	findings := make([]Finding, 0, len(groups))
+	for k, group := range groups {
+		slices.SortFunc(group, func(a, b FailingPod) int { return a.Pod.Ref.Compare(b.Pod.Ref) })
+		finding := group[0].Finding
+		finding.Object, finding.Discriminator = k.owner, k.discriminator
+		if k.owner.Kind != facts.Pod {
+			finding.Evidence = append(slices.Clone(finding.Evidence), podsEvidence(g, k.owner, group))
+		}
+		findings = append(findings, finding)
+	}
+	slices.SortFunc(findings, func(a, b Finding) int {
+		return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Discriminator, b.Discriminator))
+	})
+	return findings
+}
+
+func podsEvidence(g *facts.Graph, owner facts.Ref, group []FailingPod) Evidence {
+	var names string
+	counted := map[string]bool{}
+	for _, f := range group {
+		if counted[f.Pod.Name] {
+			continue
+		}
+		counted[f.Pod.Name] = true
+		switch len(counted) {
+		case 1:
+			names = f.Pod.Name
+		case 2, 3:
+			names += ", " + f.Pod.Name
+		case 4:
+			names += ", ..."
+		}
+	}
+	return FromCondition("%d of %d %s: %s", len(counted), max(len(g.PodsOf(owner)), len(counted)), phrase.Plural(len(g.PodsOf(owner)), "Pod", "Pods"), names)
+}

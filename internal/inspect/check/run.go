@@ -1,0 +1,100 @@
+package check
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// Run runs the checks over the facts. A check that lacks a kind or a source it needs does not run; whoever could not read that
+// reports the gap. A check that panics becomes a gap of its own and hurts no other. The findings are in the order of the checks.
+func Run(g *facts.Graph, selected []Check, params Params) (findings []Finding, ran int, gaps []facts.Gap) {
+	return sideBySide(g, selected, params, func(check Check) func(*facts.Graph, Params) []Finding {
+		if slices.ContainsFunc(check.Needs, func(k facts.Kind) bool { return !g.Read(k) }) ||
+			slices.ContainsFunc(check.Sources, func(s facts.Source) bool { return !g.Provided(s) }) {
+			return nil
+		}
+		return check.Run
+	})
+}
+
+// RunOnManifests runs those of the checks that can judge manifests over the facts of files. What a check needs does not
+// matter here: a folder without Services is read in full all the same.
+func RunOnManifests(g *facts.Graph, selected []Check, params Params) (findings []Finding, ran int, gaps []facts.Gap) {
+	return sideBySide(g, selected, params, Check.OnFiles)
+}
+
+// sideBySide runs the function of each check that has one, as many at a time as there are processors: checks only read the
+// facts, and know nothing of each other.
+func sideBySide(
+	g *facts.Graph, selected []Check, params Params, function func(Check) func(*facts.Graph, Params) []Finding,
+) (findings []Finding, ran int, gaps []facts.Gap) {
+	type verdict struct {
+		ran      bool
+		findings []Finding
+		gap      *facts.Gap
+	}
+	verdicts := make([]verdict, len(selected))
+	var (
+		group sync.WaitGroup
+		next  atomic.Int64
+	)
+	for range min(runtime.GOMAXPROCS(0), len(selected)) {
+		group.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(selected); i = int(next.Add(1)) - 1 {
+				if f := function(selected[i]); f != nil {
+					v := verdict{ran: true}
+					v.findings, v.gap = judge(selected[i], f, g, params)
+					verdicts[i] = v
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, v := range verdicts {
+		switch {
+		case v.gap != nil:
+			gaps = append(gaps, *v.gap)
+		case v.ran:
+			ran++
+			findings = append(findings, v.findings...)
+		}
+	}
+	return findings, ran, gaps
+}
+
+// judge runs one check and fills in what its findings leave to the check. The gap is set when the check failed in itself.
+func judge(check Check, function func(*facts.Graph, Params) []Finding, g *facts.Graph, params Params) ([]Finding, *facts.Gap) {
+	found, err := run(function, g, params)
+	if err != nil {
+		return nil, &facts.Gap{
+			Source: "check " + check.ID, Reason: v1alpha1.GapCheckFailed, Checks: []string{check.ID},
+			Message:     fmt.Sprintf("The check %s failed in itself: %v.", check.ID, err),
+			Remediation: "This is a defect of KubeOps: please report it with this message.",
+		}
+	}
+	for i := range found {
+		found[i].Check = check.ID
+		if found[i].Severity == "" {
+			found[i].Severity = check.Severity
+		}
+		if found[i].Remediation == "" {
+			found[i].Remediation = check.Remediation
+		}
+	}
+	return found, nil
+}
+
+func run(function func(*facts.Graph, Params) []Finding, g *facts.Graph, params Params) (found []Finding, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return function(g, params), nil
+}

@@ -1,0 +1,94 @@
+package check
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/similar"
+)
+
+// UnknownError says that a selection names checks that do not exist.
+type UnknownError struct {
+	// Names that match no check.
+	Names []string
+	// Similar is a known id that resembles the first of them; may be empty.
+	Similar string
+}
+
+// Error names the unknown checks and, where there is one, a similar one.
+func (e *UnknownError) Error() string {
+	text := "unknown check"
+	if len(e.Names) > 1 {
+		text += "s"
+	}
+	text += " " + strings.Join(e.Names, ", ")
+	if e.Similar != "" {
+		text += fmt.Sprintf(" (did you mean %s?)", e.Similar)
+	}
+	return text
+}
+
+// Select returns the checks that include names (all, when it is empty) without those that exclude names. Both take ids and
+// globs. A name that matches no check is an *UnknownError.
+func Select(all []Check, include, exclude []string) ([]Check, error) {
+	var unknown []string
+	for _, pattern := range slices.Concat(include, exclude) {
+		if !slices.ContainsFunc(all, func(c Check) bool { return match(pattern, c.ID) }) {
+			unknown = append(unknown, pattern)
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, &UnknownError{Names: unknown, Similar: closestID(all, unknown[0])}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(c Check) bool {
+		in := len(include) == 0 || slices.ContainsFunc(include, func(p string) bool { return match(p, c.ID) })
+		out := slices.ContainsFunc(exclude, func(p string) bool { return match(p, c.ID) })
+		return !in || out
+	}), nil
+}
+
+func match(pattern, id string) bool {
+	ok, err := path.Match(pattern, id)
+	return ok && err == nil
+}
+
+// closestID is the id with the smallest edit distance to the name, when that is small enough to be a slip.
+func closestID(all []Check, name string) string {
+	best, bestDistance := "", max(3, len(name)/3)+1
+	for _, c := range all {
+		if d := similar.Distance(name, c.ID); d < bestDistance {
+			best, bestDistance = c.ID, d
+		}
+	}
+	return best
+}
+
+// Kinds are the kinds that the checks need or use, each once, in a fixed order.
+func Kinds(selected []Check) []facts.Kind {
+	var kinds []facts.Kind
+	for _, c := range selected {
+		kinds = append(kinds, c.Needs...)
+		kinds = append(kinds, c.Uses...)
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
+}
+
+// Requiring are the ids of the checks that need a source: whom it hurts when it cannot be read. With none, it need not be asked.
+func Requiring(selected []Check, source facts.Source) []string {
+	var ids []string
+	for _, c := range selected {
+		if slices.Contains(c.Sources, source) {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+// NeedLeaks says whether one of the checks needs texts to be searched for secrets while they are read.
+func NeedLeaks(selected []Check) bool {
+	return slices.ContainsFunc(selected, func(c Check) bool { return c.Leaks })
+}

@@ -1,0 +1,145 @@
+package capacity
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/nodeload"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+func clusterRoomChecks() []check.Check {
+	needs := []facts.Kind{facts.Node, facts.Pod}
+	return []check.Check{
+		{
+			ID: "cluster-no-headroom", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
+			Summary: "The largest Pod of the cluster would find no room on another node.",
+			Meaning: "Of the Pods that run and state requests, the one that asks for the most memory would fit on no other node that takes Pods, as those are filled now: when its node goes, or is drained, it stays pending. " +
+				"It is reported on the workload of that Pod. Pods of DaemonSets, Pods with a node affinity or with volumes, and clusters in which fewer than two nodes take Pods are left out; node " +
+				"selectors and tolerations are reckoned with. Where nodes are added as needed (Cluster Autoscaler, Karpenter), this may be ignored.",
+			Remediation: "Add a node, lower requests that are never used (`kubectl top pods -A`), or give the workload a PriorityClass that lets it push others aside.",
+			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/",
+			Needs:       needs, Uses: append(facts.WorkloadKinds(), facts.Job), Run: noHeadroom,
+		},
+		{
+			ID: "cluster-survives-no-node-loss", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
+			Summary: "Without its largest node the cluster has too little room for its Pods.",
+			Meaning: "What all Pods on nodes without taints request, in CPU or memory, is more than these nodes have without the largest of them (what DaemonSets run there goes with it). When that node fails or is drained, some Pods stay pending. " +
+				"It is reported on that node. Clusters with one such node are left out, and so is everything on tainted nodes. Where nodes are added as needed, this may be ignored.",
+			Remediation: "Add a node, or lower requests that are never used: `kubectl top pods -A`, `kubectl describe nodes` under Allocated resources.",
+			Link:        "https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/",
+			Needs:       needs, Uses: facts.WorkloadKinds(), Run: noNodeToLose,
+		},
+	}
+}
+
+func noHeadroom(g *facts.Graph, _ check.Params) []check.Finding {
+	all := nodeload.Loads(g)
+	if len(all) < 2 {
+		return nil
+	}
+	var largest []*facts.PodNode
+	for _, pod := range g.Pods {
+		if movable(g, pod) {
+			switch {
+			case len(largest) == 0, byDemand(pod.Spec, largest[0].Spec) < 0:
+				largest = []*facts.PodNode{pod}
+			case byDemand(pod.Spec, largest[0].Spec) == 0 && g.TopOwner(pod.Ref) == g.TopOwner(largest[0].Ref):
+				largest = append(largest, pod)
+			}
+		}
+	}
+	const some = 50 // of a workload with hundreds of Pods these stand for all
+	if len(largest) == 0 || slices.ContainsFunc(largest[:min(len(largest), some)], func(p *facts.PodNode) bool { return fitsElsewhere(all, p) }) {
+		return nil
+	}
+	owner := g.TopOwner(largest[0].Ref)
+	roomiest := slices.MaxFunc(all, func(a, b nodeload.Load) int {
+		return int(min(max((a.Node.AllocatableMemory-a.Memory)-(b.Node.AllocatableMemory-b.Memory), -1), 1))
+	})
+	return []check.Finding{{
+		Object:  owner,
+		Message: fmt.Sprintf("%s %s has the largest Pods of the cluster, and no node has room for one of them should it have to move.", owner.Kind, owner.Name),
+		Evidence: []check.Evidence{
+			check.FromSpec("each Pod requests %s", phrase.Requests(largest[0].Spec)),
+			check.FromCondition("the roomiest node, %s, has %s of memory and %s CPU that no Pod has requested", roomiest.Node.Name,
+				phrase.Bytes(max(roomiest.Node.AllocatableMemory-roomiest.Memory, 0)), phrase.Cores(max(roomiest.Node.AllocatableCPU-roomiest.CPU, 0))),
+		},
+	}}
+}
+
+// movable says whether a running Pod could stand on another node as far as its spec tells.
+func movable(g *facts.Graph, pod *facts.PodNode) bool {
+	if pod.Phase != "Running" || pod.NodeName == "" || pod.Spec == nil || pod.Spec.Lean == nil || !pod.Deleting.IsZero() || pod.Spec.MemoryRequest == 0 ||
+		pod.Owner.Kind == facts.DaemonSet || pod.Owner.Kind == facts.Node || g.TopOwner(pod.Ref).Kind == facts.Job {
+		return false
+	}
+	a := pod.Spec.Lean.Affinity
+	return (a == nil || a.NodeAffinity == nil) && !slices.ContainsFunc(pod.Spec.Refs, func(r facts.SpecRef) bool { return r.Kind == facts.PVC })
+}
+
+func fitsElsewhere(all []nodeload.Load, pod *facts.PodNode) bool {
+	return slices.ContainsFunc(all, func(l nodeload.Load) bool {
+		return l.Node.Name != pod.NodeName && l.Node.HasLabels(pod.Spec.Lean.NodeSelector) && tolerated(l.Node, pod.Spec.Lean.Tolerations) &&
+			l.Node.AllocatableCPU-l.CPU >= pod.Spec.CPURequest && l.Node.AllocatableMemory-l.Memory >= pod.Spec.MemoryRequest &&
+			(l.Node.AllocatablePods == 0 || l.Pods < l.Node.AllocatablePods)
+	})
+}
+
+// tolerated says whether a Pod may stand on a node despite its taints.
+func tolerated(n *facts.NodeNode, tolerations []corev1.Toleration) bool {
+	return !slices.ContainsFunc(n.Taints, func(t facts.Taint) bool {
+		return t.Effect != string(corev1.TaintEffectPreferNoSchedule) && !slices.ContainsFunc(tolerations, func(tol corev1.Toleration) bool {
+			keyFits := tol.Key == t.Key || (tol.Key == "" && tol.Operator == corev1.TolerationOpExists)
+			return keyFits && (tol.Effect == "" || string(tol.Effect) == t.Effect) && (tol.Operator == corev1.TolerationOpExists || tol.Value == t.Value)
+		})
+	})
+}
+
+func noNodeToLose(g *facts.Graph, _ check.Params) []check.Finding {
+	all := nodeload.Loads(g)
+	all = slices.DeleteFunc(all, func(l nodeload.Load) bool { return !l.Node.TakesAnyPod() })
+	if len(all) < 2 {
+		return nil
+	}
+	var has, wants nodeload.Load
+	for i := range all {
+		l := &all[i]
+		has.CPU, has.Memory = has.CPU+l.Node.AllocatableCPU, has.Memory+l.Node.AllocatableMemory
+		wants.CPU, wants.Memory = wants.CPU+l.CPU, wants.Memory+l.Memory
+	}
+	largest := all[0].Node // of equal ones the first by name
+	for i := range all {
+		if n := all[i].Node; n.AllocatableMemory > largest.AllocatableMemory || (n.AllocatableMemory == largest.AllocatableMemory && n.AllocatableCPU > largest.AllocatableCPU) {
+			largest = n
+		}
+	}
+	has.CPU, has.Memory = has.CPU-largest.AllocatableCPU, has.Memory-largest.AllocatableMemory
+	for _, pod := range g.PodsOn(largest.Name) {
+		if goesWithNode := pod.Owner.Kind == facts.DaemonSet || pod.Owner.Kind == facts.Node; goesWithNode && pod.Spec != nil {
+			wants.CPU, wants.Memory = wants.CPU-pod.Spec.CPURequest, wants.Memory-pod.Spec.MemoryRequest
+		}
+	}
+	var short []string
+	if wants.CPU > has.CPU {
+		short = append(short, "CPU")
+	}
+	if wants.Memory > has.Memory {
+		short = append(short, "memory")
+	}
+	if len(short) == 0 {
+		return nil
+	}
+	return []check.Finding{{
+		Object:  largest.Ref,
+		Message: fmt.Sprintf("The cluster cannot do without node %s: the others have too little %s for all Pods.", largest.Name, strings.Join(short, " and too little ")),
+		Evidence: []check.Evidence{check.FromCondition("requested: %s CPU and %s of memory; the %d other nodes have %s CPU and %s", phrase.Cores(wants.CPU), phrase.Bytes(wants.Memory), len(all)-1,
+			phrase.Cores(has.CPU), phrase.Bytes(has.Memory))},
+	}}
+}

@@ -1,0 +1,179 @@
+package capacity
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/nodeload"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+// The shares above are percentages of what a node can give.
+const (
+	nearlyFull     = 90
+	overcommitted  = 150
+	farAboveOthers = 40
+	crowded        = 80
+)
+
+func nodeRoomChecks() []check.Check {
+	needs := []facts.Kind{facts.Node, facts.Pod}
+	return []check.Check{
+		{
+			ID: "node-requests-nearly-full", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityInfo,
+			Summary: "Nearly all that a node can give is requested.",
+			Meaning: fmt.Sprintf("The Pods of the node request more than %d %% of its CPU or memory, or it has more than %d %% of the Pods that it takes. A full node is well used, and no harm by itself; it "+
+				"takes few Pods more. It is low when it is the number of Pods that runs out, since that wastes the rest of the node. Nodes that take no Pods at present are left out.", nearlyFull, nearlyFull),
+			Remediation: "Nothing, as long as other nodes have room. Else add nodes, or lower requests that are never used (`kubectl top pods -A`). The number of Pods is maxPods of the kubelet.",
+			Link:        "https://kubernetes.io/docs/tasks/administer-cluster/reserve-compute-resources/#node-allocatable",
+			Needs:       needs, Run: nodeNearlyFull,
+		},
+		{
+			ID: "node-overcommitted-memory", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityInfo,
+			Summary: "The Pods of a node may use far more memory than it has.",
+			Meaning: fmt.Sprintf("The memory limits of the containers on the node come to more than %d %% of what it can give. When many of them use what they may at the same time, the node runs short and evicts Pods.", overcommitted),
+			Remediation: "Bring memory limits closer to requests; those with the largest gap are found by memory-limit-far-above-request. " +
+				"`kubectl describe node <name>` shows limits under Allocated resources.",
+			Link:  "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",
+			Needs: needs, Run: nodeOvercommitted,
+		},
+		{
+			ID: "node-imbalance", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityInfo,
+			Summary: "A node is far fuller than others of its kind.",
+			Meaning: fmt.Sprintf("Of four or more nodes of the same pool and size that take Pods, this one has more than %d %% of its CPU or memory requested, and at least %d points more than they have on average. The scheduler does "+
+				"not move Pods that run, so that nodes which came later stay empty.", crowded, farAboveOthers),
+			Remediation: "Restart the rollouts of its largest workloads (`kubectl rollout restart deployment <name>`), give them topology spread constraints, or run the descheduler.",
+			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/",
+			Needs:       needs, Run: nodeImbalance,
+		},
+		{
+			ID: "node-pods-without-requests", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityInfo,
+			Summary: "Many Pods of a node request nothing.",
+			Meaning: "Of the Pods on the node, those of kube- namespaces left out, more than 30 %, and five or more, request neither CPU nor memory: the scheduler takes the node for emptier than it is, and all who share it pay. " +
+				"qos-best-effort names the workloads.",
+			Remediation: "Give the workloads requests, or give the namespaces a LimitRange with defaults.",
+			Link:        "https://kubernetes.io/docs/concepts/policy/limit-range/",
+			Needs:       needs, Run: nodeWithoutRequests,
+		},
+	}
+}
+
+func nodeNearlyFull(g *facts.Graph, _ check.Params) []check.Finding {
+	all := nodeload.Loads(g)
+	var findings []check.Finding
+	for i := range all {
+		l := &all[i]
+		var what []string
+		if l.CPUShare() > nearlyFull {
+			what = append(what, "CPU")
+		}
+		if l.MemoryShare() > nearlyFull {
+			what = append(what, "memory")
+		}
+		pods := nodeload.Percent(l.Pods, l.Node.AllocatablePods) > nearlyFull
+		if len(what) == 0 && !pods {
+			continue
+		}
+		finding := check.Finding{
+			Object:   l.Node.Ref,
+			Message:  fmt.Sprintf("More than %d %% of the %s of node %s is requested.", nearlyFull, strings.Join(what, " and the "), l.Node.Name),
+			Evidence: append(l.Evidence(), check.FromCondition("Pods: %d of %d", l.Pods, l.Node.AllocatablePods)),
+		}
+		if pods && len(what) == 0 {
+			finding.Severity = v1alpha1.SeverityLow
+			finding.Message = fmt.Sprintf("Node %s has nearly as many Pods as it takes, although it has CPU and memory left.", l.Node.Name)
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func nodeOvercommitted(g *facts.Graph, _ check.Params) []check.Finding {
+	all := nodeload.Loads(g)
+	var findings []check.Finding
+	for i := range all {
+		if l := &all[i]; nodeload.Percent(l.Limits, l.Node.AllocatableMemory) > overcommitted {
+			findings = append(findings, check.Finding{
+				Object:   l.Node.Ref,
+				Message:  fmt.Sprintf("The Pods of node %s may use more than %d %% of its memory.", l.Node.Name, overcommitted),
+				Evidence: []check.Evidence{check.FromCondition("memory limits: %s; the node has %s", phrase.Bytes(l.Limits), phrase.Bytes(l.Node.AllocatableMemory))},
+			})
+		}
+	}
+	return findings
+}
+
+// pool is what the nodes of one pool have in common.
+func pool(n *facts.NodeNode) string {
+	parts := []string{fmt.Sprint(n.AllocatableCPU/1000, n.AllocatableMemory>>30)}
+	for _, label := range []string{
+		"cloud.google.com/gke-nodepool", "eks.amazonaws.com/nodegroup", "kubernetes.azure.com/agentpool", "karpenter.sh/nodepool", "node.kubernetes.io/instance-type",
+	} {
+		parts = append(parts, n.NodeLabels[label])
+	}
+	for _, t := range n.Taints {
+		if t.Effect != "PreferNoSchedule" {
+			parts = append(parts, t.Key+"="+t.Value)
+		}
+	}
+	return strings.Join(parts, "|")
+}
+
+func nodeImbalance(g *facts.Graph, _ check.Params) []check.Finding {
+	const enough = 4
+	all := nodeload.Loads(g)
+	pools := map[string][]int64{} // the larger share of each node
+	share := func(l *nodeload.Load) int64 { return max(l.CPUShare(), l.MemoryShare()) }
+	for i := range all {
+		pools[pool(all[i].Node)] = append(pools[pool(all[i].Node)], share(&all[i]))
+	}
+	var findings []check.Finding
+	for i := range all {
+		l := &all[i]
+		shares := pools[pool(l.Node)]
+		if len(shares) < enough || share(l) <= crowded {
+			continue
+		}
+		var sum int64
+		for _, s := range shares {
+			sum += s
+		}
+		others := (sum - share(l)) / int64(len(shares)-1)
+		if share(l)-others < farAboveOthers {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:   l.Node.Ref,
+			Message:  fmt.Sprintf("Node %s is far fuller than the other nodes of its kind.", l.Node.Name),
+			Evidence: append(l.Evidence(), check.FromCondition("the %d others have %d %% requested on average", len(shares)-1, others)),
+		})
+	}
+	return findings
+}
+
+func nodeWithoutRequests(g *facts.Graph, _ check.Params) []check.Finding {
+	const some, share = 5, 30
+	all := nodeload.Loads(g)
+	var findings []check.Finding
+	for i := range all {
+		l := &all[i]
+		if l.Silent < some || nodeload.Percent(int64(l.Silent), int64(l.Guests)) <= share {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:   l.Node.Ref,
+			Message:  fmt.Sprintf("Many Pods of node %s request nothing, so that it is fuller than the scheduler knows.", l.Node.Name),
+			Evidence: []check.Evidence{check.FromCondition("%d of %d Pods request neither CPU nor memory", l.Silent, l.Guests)},
+		})
+	}
+	return findings
+}
+
+// byDemand orders what Pods ask for from the largest to the smallest: by memory, then by CPU.
+func byDemand(a, b *facts.PodSpec) int {
+	return cmp.Or(cmp.Compare(b.MemoryRequest, a.MemoryRequest), cmp.Compare(b.CPURequest, a.CPURequest))
+}

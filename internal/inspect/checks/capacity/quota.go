@@ -1,0 +1,75 @@
+package capacity
+
+import (
+	"fmt"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/apimessage"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+func quotaChecks() []check.Check {
+	return []check.Check{{
+		ID: "quota-exhausted", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
+		Summary: "A ResourceQuota is used up.",
+		Meaning: "Of at least one resource that the quota limits, as much is used as it allows: the API server refuses whatever would need more of " +
+			"it. It is high when something was refused because of it within the recent window (an hour unless set). Limits of zero are left " +
+			"out, since they forbid a resource on purpose.",
+		Remediation: "`kubectl describe resourcequota <name>` shows use and limits. Remove or shrink what is not needed, or raise the quota.",
+		Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
+		Needs:       []facts.Kind{facts.ResourceQuota},
+		Uses:        []facts.Kind{facts.Event},
+		Run:         quotaExhausted,
+	}}
+}
+
+func quotaExhausted(g *facts.Graph, params check.Params) []check.Finding {
+	refusals := quotaRefusals(g, params)
+	var findings []check.Finding
+	for _, quota := range g.Quotas {
+		if !quota.Deleting.IsZero() {
+			continue
+		}
+		var resources []string
+		var evidence []check.Evidence
+		for _, item := range quota.Items {
+			if item.Exhausted() {
+				resources = append(resources, item.Resource)
+				evidence = append(evidence, check.FromCondition("%s: %s of %s used", item.Resource, item.UsedText, item.HardText))
+			}
+		}
+		if len(resources) == 0 {
+			continue
+		}
+		finding := check.Finding{
+			Object: quota.Ref, Evidence: evidence,
+			Message: fmt.Sprintf("ResourceQuota %s is used up: namespace %s can have no more %s.", quota.Name, quota.Namespace, strings.Join(resources, ", ")),
+			Remediation: fmt.Sprintf("See what uses it up (`kubectl -n %[1]s describe resourcequota %[2]s`, `kubectl -n %[1]s get pods`); remove or shrink what is not "+
+				"needed, or raise it: `kubectl -n %[1]s edit resourcequota %[2]s`.", quota.Namespace, quota.Name),
+		}
+		if refused := refusals[quota.Ref]; refused != nil {
+			finding.Severity = v1alpha1.SeverityHigh
+			finding.Evidence = append(finding.Evidence, check.FromEvent(refused))
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+// quotaRefusals are the newest recent events that say that a quota refused something, by quota.
+func quotaRefusals(g *facts.Graph, params check.Params) map[facts.Ref]*facts.EventNode {
+	refusals := map[facts.Ref]*facts.EventNode{}
+	for _, e := range g.Events { // newest first
+		if e.Reason != "FailedCreate" || g.OlderThan(e.Last, params.RecentWindow) {
+			continue
+		}
+		r, ok := apimessage.ParseRefusal(e.Message)
+		ref := facts.Ref{Kind: facts.ResourceQuota, Namespace: e.About.Namespace, Name: r.Name}
+		if ok && r.By == apimessage.QuotaExceeded && refusals[ref] == nil {
+			refusals[ref] = e
+		}
+	}
+	return refusals
+}

@@ -1,0 +1,127 @@
+package capacity
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/nodeload"
+	"kubeops.io/kubeops/internal/inspect/check/podtemplate"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+func quotaRoomChecks() []check.Check {
+	return []check.Check{
+		{
+			ID: "quota-nearly-used", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
+			Summary:     "A ResourceQuota is nearly used up.",
+			Meaning:     fmt.Sprintf("Of at least one resource more than %d %% of what the quota allows is used, and none of it is used up (quota-exhausted says that). The next rollout may not fit.", nearlyFull),
+			Remediation: "`kubectl describe resourcequota <name>` shows use and limits. Remove or shrink what is not needed, or raise the quota in time.",
+			Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
+			Needs:       []facts.Kind{facts.ResourceQuota}, Run: quotaNearlyUsed,
+		},
+		{
+			ID: "limitrange-missing", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
+			Summary: "A quota demands requests or limits that workloads of its namespace do not state.",
+			Meaning: "The namespace has a ResourceQuota on CPU or memory, and no LimitRange fills in what the Pod template of at least one workload leaves open: the API server refuses its next Pod. " +
+				"Pods that were there before the quota stay, so that nothing shows until one has to be replaced. One finding a namespace.",
+			Remediation: "State the requests and limits in the Pod templates, or create a LimitRange with defaults for containers.",
+			Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/#requests-vs-limits",
+			Needs:       []facts.Kind{facts.ResourceQuota, facts.LimitRange, facts.Deployment}, Uses: append(facts.WorkloadKinds(), facts.Job, facts.CronJob), Run: limitRangeMissing,
+		},
+	}
+}
+
+func quotaNearlyUsed(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, quota := range g.Quotas {
+		if !quota.Deleting.IsZero() || slices.ContainsFunc(quota.Items, facts.QuotaItem.Exhausted) {
+			continue
+		}
+		var resources []string
+		var evidence []check.Evidence
+		for _, item := range quota.Items {
+			// A quota on a handful of objects is meant to be used: three of three Services are no warning.
+			if few := !strings.Contains(item.Resource, "cpu") && !strings.Contains(item.Resource, "memory") && item.Hard < 10*1000; !few && nodeload.Percent(item.Used, item.Hard) > nearlyFull {
+				resources = append(resources, item.Resource)
+				evidence = append(evidence, check.FromCondition("%s: %s of %s used", item.Resource, item.UsedText, item.HardText))
+			}
+		}
+		if len(resources) > 0 {
+			findings = append(findings, check.Finding{
+				Object: quota.Ref, Evidence: evidence,
+				Message: fmt.Sprintf("ResourceQuota %s of namespace %s is nearly used up.", quota.Name, quota.Namespace),
+			})
+		}
+	}
+	return findings
+}
+
+// demand is what a quota makes every container state.
+type demand struct{ cpuRequest, memoryRequest, cpuLimit, memoryLimit bool }
+
+// demandsOf are the demands by namespace: of quotas without scopes as far as their items tell.
+func demandsOf(g *facts.Graph) map[string]demand {
+	all := map[string]demand{}
+	for _, quota := range g.Quotas {
+		d := all[quota.Namespace]
+		for _, item := range quota.Items {
+			switch corev1.ResourceName(item.Resource) {
+			case corev1.ResourceCPU, corev1.ResourceRequestsCPU:
+				d.cpuRequest = true
+			case corev1.ResourceMemory, corev1.ResourceRequestsMemory:
+				d.memoryRequest = true
+			case corev1.ResourceLimitsCPU:
+				d.cpuLimit = true
+			case corev1.ResourceLimitsMemory:
+				d.memoryLimit = true
+			}
+		}
+		all[quota.Namespace] = d
+	}
+	// What a LimitRange fills in need not be stated.
+	for _, l := range g.LimitRanges {
+		d, ok := all[l.Namespace]
+		if !ok {
+			continue
+		}
+		d.cpuRequest = d.cpuRequest && !l.DefaultsCPURequest
+		d.memoryRequest = d.memoryRequest && !l.DefaultsMemoryRequest
+		d.cpuLimit = d.cpuLimit && !l.DefaultsCPULimit
+		d.memoryLimit = d.memoryLimit && !l.DefaultsMemoryLimit
+		all[l.Namespace] = d
+	}
+	return all
+}
+
+func limitRangeMissing(g *facts.Graph, _ check.Params) []check.Finding {
+	demands := demandsOf(g)
+	found := check.ByNamespace{}
+	for _, s := range podtemplate.Effective(g) {
+		if d := demands[s.Owner.Namespace]; d != (demand{}) && s.Owner.Kind != facts.Pod && g.Complete(facts.LimitRange, s.Owner.Namespace) && leavesOpen(s, d) {
+			found.Add(s.Owner.Namespace, s.Name())
+		}
+	}
+	return found.Findings(func(namespace string) check.Finding {
+		return check.Finding{
+			Message: fmt.Sprintf("The quota of namespace %s demands requests or limits that workloads there do not state, and no LimitRange fills them in: their next Pods are refused.", namespace),
+			Remediation: fmt.Sprintf("State requests and limits in the Pod templates of these workloads, or create a LimitRange with defaults; `kubectl -n %s describe resourcequota` shows what "+
+				"is demanded.", namespace),
+		}
+	})
+}
+
+// leavesOpen says whether a container states less than is demanded.
+func leavesOpen(s podtemplate.Template, d demand) bool {
+	if s.Lean.Resources != nil {
+		return false // the Pod as a whole states it
+	}
+	return slices.ContainsFunc(s.All(), func(c *corev1.Container) bool {
+		return (d.cpuRequest && !podtemplate.HasRequest(&c.Resources, corev1.ResourceCPU)) || (d.memoryRequest && !podtemplate.HasRequest(&c.Resources, corev1.ResourceMemory)) ||
+			(d.cpuLimit && !podtemplate.HasLimit(&c.Resources, corev1.ResourceCPU)) || (d.memoryLimit && !podtemplate.HasLimit(&c.Resources, corev1.ResourceMemory))
+	})
+}

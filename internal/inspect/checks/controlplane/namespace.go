@@ -1,0 +1,169 @@
+package controlplane
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/apimessage"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+// stuckCustoms are the custom resources of a namespace that are on their way out.
+func stuckCustoms(g *facts.Graph, namespace string) []facts.Ref {
+	const enough = 20
+	var refs []facts.Ref
+	for _, custom := range g.Customs {
+		if custom.Namespace == namespace && !custom.Deleting.IsZero() && len(refs) < enough {
+			refs = append(refs, custom.Ref)
+		}
+	}
+	return refs
+}
+
+func namespaceChecks() []check.Check {
+	return []check.Check{{
+		ID: "namespace-stuck-terminating", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+		Summary: "A namespace does not go away.",
+		Meaning: "The namespace was deleted and is still there, beyond the terminating grace (five minutes unless set). Its conditions say what holds " +
+			"it: an aggregated API that does not answer, so that its objects cannot even be listed; objects that cannot be deleted; or " +
+			"finalizers whose controller does not take them off, most often because it was removed first.",
+		Remediation: "`kubectl get namespace <name> -o yaml` shows under status.conditions what remains. Repair the API or controller that is " +
+			"named there; take finalizers off by hand only when their controller is gone for good.",
+		Link:        "https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
+		Needs:       []facts.Kind{facts.Namespace},
+		Uses:        []facts.Kind{facts.APIService, facts.ValidatingWebhook, facts.MutatingWebhook, facts.Pod},
+		ExplainedBy: []string{"apiservice-unavailable", "webhook-service-missing", "webhook-no-endpoints", "pod-stuck-terminating", "custom-resource-stuck-terminating"},
+		Run:         namespaceStuckTerminating,
+	}}
+}
+
+func namespaceStuckTerminating(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, ns := range g.Namespaces {
+		if ns.Deleting.IsZero() || !g.OlderThan(ns.Deleting, params.TerminatingGrace) {
+			continue
+		}
+		finding := check.Finding{Object: ns.Ref, Culprits: append(stuckPods(g, ns.Name), stuckCustoms(g, ns.Name)...)}
+		why := holdsNamespace(g, ns, &finding)
+		if why == "" {
+			why = "nothing says what holds it"
+			finding.Remediation = "See whether kube-controller-manager runs and what its log says: `kubectl -n kube-system get lease kube-controller-manager -o yaml`."
+		}
+		finding.Message = fmt.Sprintf("Namespace %s does not go away: %s.", ns.Name, why)
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+// holdsNamespace says what keeps a namespace, and adds evidence, culprits and what to do to the finding. The conditions
+// are those of k8s.io/kubernetes/pkg/controller/namespace/deletion.
+func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Finding) string {
+	stands := func(conditionType string) (string, bool) {
+		c, ok := ns.Condition(conditionType)
+		if !ok || c.Status != "True" {
+			return "", false
+		}
+		finding.Evidence = append(finding.Evidence, check.QuoteCondition(c))
+		return c.Message, true
+	}
+	var reasons []string
+	advise := func(reason, remediation string) {
+		reasons = append(reasons, reason)
+		if finding.Remediation == "" {
+			finding.Remediation = remediation
+		}
+	}
+	list := fmt.Sprintf("`kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl -n %s get --ignore-not-found`", ns.Name)
+	if message, ok := stands("NamespaceDeletionDiscoveryFailure"); ok {
+		groups := groupVersions(message)
+		reason := "its objects cannot be listed, because an aggregated API does not answer"
+		if len(groups) > 0 {
+			reason = fmt.Sprintf("its objects cannot be listed, because the API %s does not answer", strings.Join(groups, ", "))
+		}
+		for _, groupVersion := range groups {
+			group, version, _ := strings.Cut(groupVersion, "/")
+			finding.Culprits = append(finding.Culprits, facts.Ref{Kind: facts.APIService, Name: version + "." + group})
+		}
+		advise(reason, "Repair the service behind the API (`kubectl get apiservices` shows those that are not available), or delete the APIService if the add-on is gone for good.")
+	}
+	if message, ok := stands("NamespaceDeletionContentFailure"); ok {
+		reason := "objects in it cannot be deleted"
+		if webhook, ok := apimessage.QuotedAfter(message, "failed calling webhook "); ok {
+			reason = fmt.Sprintf("admission webhook %s must be asked before objects in it are deleted, and does not answer", webhook)
+			finding.Culprits = append(finding.Culprits, g.WebhookConfigurations(webhook)...)
+		}
+		advise(reason, "The evidence quotes what refuses the deletion: repair or remove it, and the namespace goes away by itself.")
+	}
+	remaining, remain := stands("NamespaceContentRemaining")
+	if message, ok := stands("NamespaceFinalizersRemaining"); ok {
+		finalizers := strings.Join(namesBefore(message, " in "), ", ")
+		advise(fmt.Sprintf("%s in it are held by the finalizer %s", kindsOrObjects(remaining), finalizers),
+			fmt.Sprintf("Bring back the controller that takes off %s, so that it can clean up. Only if it is gone for good, take the finalizer off each object that "+
+				"is left: find them with %s, then `kubectl -n %s patch <kind> <name> --type=merge -p '{\"metadata\":{\"finalizers\":null}}'`.", finalizers, list, ns.Name))
+	} else if remain {
+		advise(kindsOrObjects(remaining)+" in it remain", fmt.Sprintf("See what is left and why it stays: %s.", list))
+	}
+	own := slices.DeleteFunc(slices.Concat(ns.Finalizers, ns.SpecFinalizers), func(f string) bool { return f == "kubernetes" })
+	if len(own) > 0 {
+		finding.Evidence = append(finding.Evidence, check.FromSpec("finalizers of the namespace itself: %s", strings.Join(own, ", ")))
+		advise("it has the finalizer "+strings.Join(own, ", "),
+			"Bring back the controller that takes the finalizer off; if it is gone for good: `kubectl edit namespace "+ns.Name+"` and remove it.")
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// namesBefore reads the names out of a list such as "...: pods. has 1 resource instances, jobs.batch has 2 resource
+// instances", where separator follows each name.
+func namesBefore(message, separator string) []string {
+	_, list, ok := strings.Cut(message, ": ")
+	if !ok {
+		return nil
+	}
+	var names []string
+	for entry := range strings.SplitSeq(list, ", ") {
+		if name, _, ok := strings.Cut(entry, separator); ok {
+			names = append(names, strings.TrimSuffix(name, ".")) // core resources end with a point
+		}
+	}
+	return names
+}
+
+// kindsOrObjects names the resources that remain, or calls them objects where they are not told.
+func kindsOrObjects(message string) string {
+	if names := namesBefore(message, " has "); len(names) > 0 {
+		return phrase.List(names)
+	}
+	return "objects"
+}
+
+// groupVersions finds what looks like the group and version of an API in a message, each once.
+func groupVersions(message string) []string {
+	var found []string
+	words := strings.FieldsFunc(message, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`,;"'()[]`, r) })
+	for _, word := range words {
+		word = strings.TrimRight(word, ":.")
+		group, version, ok := strings.Cut(word, "/")
+		if ok && strings.Contains(group, ".") && len(version) > 1 && version[0] == 'v' && unicode.IsDigit(rune(version[1])) &&
+			!strings.Contains(version, "/") && !slices.Contains(found, word) {
+			found = append(found, word)
+		}
+	}
+	return found
+}
+
+// stuckPods are where findings about the Pods of a namespace that are on their way out are reported.
+func stuckPods(g *facts.Graph, namespace string) []facts.Ref {
+	const enough = 20
+	var refs []facts.Ref
+	for _, pod := range g.PodsIn(namespace) {
+		if owner := g.TopOwner(pod.Ref); !pod.Deleting.IsZero() && len(refs) < enough && !slices.Contains(refs, owner) {
+			refs = append(refs, owner)
+		}
+	}
+	return refs
+}

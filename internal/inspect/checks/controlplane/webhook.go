@@ -1,0 +1,192 @@
+package controlplane
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/endpoints"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+func webhookChecks() []check.Check {
+	const link = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#failure-policy"
+	return []check.Check{
+		{
+			ID: "webhook-service-missing", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityCritical,
+			Summary: "An admission webhook calls a Service, or a port of one, that does not exist.",
+			Meaning: "The API server asks the webhook before it accepts the requests that its rules name, and there is nobody to ask. With " +
+				"failurePolicy Fail (the default) each of these requests is refused: critical. With Ignore they pass unchecked and " +
+				"unchanged: medium. It is often what remains of an add-on that was removed.",
+			Remediation: "Install the add-on again, or delete what remains of it: `kubectl delete validatingwebhookconfiguration <name>` " +
+				"(or mutatingwebhookconfiguration).",
+			Link:  link,
+			Needs: []facts.Kind{facts.Service},
+			Uses:  []facts.Kind{facts.ValidatingWebhook, facts.MutatingWebhook},
+			Run:   webhookServiceMissing, Static: true,
+		},
+		{
+			ID: "webhook-no-endpoints", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityCritical,
+			Summary: "An admission webhook calls a Service that has no ready endpoint.",
+			Meaning: "The Service behind the webhook exists, but nothing ready stands behind it. With failurePolicy Fail (the default) " +
+				"each request that the webhook's rules name is refused: critical, and where the rules name Pods, the webhook's own " +
+				"Pods may be kept from coming back. With Ignore they pass unchecked and unchanged: medium.",
+			Remediation: "Bring the webhook's Pods back; the finding that causes this one says what keeps them. In an emergency set failurePolicy to " +
+				"Ignore, or delete the configuration: its add-on makes it again.",
+			Link:  link,
+			Needs: []facts.Kind{facts.Service, facts.Pod},
+			Uses:  append(facts.WorkloadKinds(), facts.ValidatingWebhook, facts.MutatingWebhook, facts.EndpointSlice),
+			ExplainedBy: slices.Concat(check.ServiceFailures(), check.WorkloadFailures(), []string{
+				"replicaset-unavailable", "workload-not-observed",
+			}),
+			Run: webhookNoEndpoints,
+		},
+	}
+}
+
+// hookGroup is all that one webhook configuration asks of one Service.
+type hookGroup struct {
+	configuration *facts.WebhookNode
+	service       facts.Ref
+	hooks         []facts.Webhook
+}
+
+func hookGroups(g *facts.Graph) []hookGroup {
+	var groups []hookGroup
+	for _, configuration := range g.Webhooks {
+		if !configuration.Deleting.IsZero() {
+			continue
+		}
+		first := len(groups)
+		for _, hook := range configuration.Webhooks {
+			if hook.Service.IsZero() {
+				continue
+			}
+			i := slices.IndexFunc(groups[first:], func(h hookGroup) bool { return h.service == hook.Service })
+			if i < 0 {
+				groups = append(groups, hookGroup{configuration: configuration, service: hook.Service})
+				i = len(groups) - 1 - first
+			}
+			groups[first+i].hooks = append(groups[first+i].hooks, hook)
+		}
+	}
+	return groups
+}
+
+// finding fills in what both checks say: whose webhook it is, what it is asked for, and what happens to such requests.
+func (h hookGroup) finding(hooks []facts.Webhook, why string) check.Finding {
+	var rules, names []string
+	refuses := false
+	for _, hook := range hooks {
+		refuses = refuses || hook.FailClosed
+	}
+	for _, hook := range hooks {
+		if hook.FailClosed != refuses {
+			continue // what passes unchecked matters little beside what is refused
+		}
+		names = append(names, hook.Name)
+		for _, rule := range hook.Rules {
+			if !slices.Contains(rules, rule) {
+				rules = append(rules, rule)
+			}
+		}
+	}
+	asked := "requests"
+	if len(rules) > 0 {
+		asked = phrase.List(rules)
+	}
+	finding := check.Finding{
+		Object: h.configuration.Ref, Discriminator: h.service.Namespace + "/" + h.service.Name, Culprits: []facts.Ref{h.service},
+	}
+	policy, outcome := "Fail", "without its answer the API server refuses "+asked
+	if !refuses {
+		finding.Severity = v1alpha1.SeverityMedium
+		policy, outcome = "Ignore", asked+" pass without its answer"
+	}
+	finding.Message = fmt.Sprintf("%s %s asks Service %s in namespace %s, %s: %s.",
+		h.configuration.Kind, h.configuration.Name, h.service.Name, h.service.Namespace, why, outcome)
+	finding.Evidence = []check.Evidence{check.FromSpec("%s %s: failurePolicy %s", phrase.Plural(len(names), "webhook", "webhooks"), phrase.List(names), policy)}
+	return finding
+}
+
+func webhookServiceMissing(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, group := range hookGroups(g) {
+		var finding check.Finding
+		resource := strings.ToLower(string(group.configuration.Kind))
+		service, ok := facts.Lookup[*facts.ServiceNode](g, group.service)
+		switch {
+		case !ok && g.Complete(facts.Service, group.service.Namespace):
+			finding = group.finding(group.hooks, "which does not exist")
+			finding.Remediation = fmt.Sprintf("Install the add-on again, or delete what remains of it: `kubectl delete %s %s`.", resource, group.configuration.Name)
+		case ok && service.Type != "ExternalName":
+			lost := slices.DeleteFunc(slices.Clone(group.hooks), func(h facts.Webhook) bool { return hasPort(service, h.Port) })
+			if len(lost) == 0 {
+				continue
+			}
+			finding = group.finding(lost, fmt.Sprintf("which has no port %d", lost[0].Port))
+			finding.Evidence = append(finding.Evidence, check.FromSpec("Service %s has %s", service.Name, endpoints.ServicePorts(service)))
+			finding.Remediation = fmt.Sprintf("Make clientConfig.service.port (`kubectl edit %s %s`) and the ports of the Service agree.", resource, group.configuration.Name)
+		default:
+			continue
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func hasPort(service *facts.ServiceNode, port int32) bool {
+	return slices.ContainsFunc(service.Ports, func(p facts.ServicePort) bool { return p.Port == port })
+}
+
+func webhookNoEndpoints(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, group := range hookGroups(g) {
+		service, ok := facts.Lookup[*facts.ServiceNode](g, group.service)
+		if !ok {
+			continue
+		}
+		// A port that the Service does not have is another finding.
+		hooks := slices.DeleteFunc(slices.Clone(group.hooks), func(h facts.Webhook) bool {
+			return service.Type == "ExternalName" || !hasPort(service, h.Port)
+		})
+		if len(hooks) == 0 {
+			continue
+		}
+		why := ""
+		switch endpoints.Judge(g, service, params).Health {
+		case endpoints.SelectsNothing:
+			why = "which selects no Pod"
+		case endpoints.NotReady:
+			why = "none of whose Pods is ready"
+		case endpoints.Unserved:
+			why = "which has no selector, and no endpoint that anyone has given it"
+		case endpoints.Healthy:
+			if hooks = deadHooks(g, service, hooks, params); len(hooks) == 0 {
+				continue
+			}
+			why = "whose Pods do not have the port that it names"
+		}
+		finding := group.finding(hooks, why)
+		ready, notReady := endpoints.Counts(g, service.Ref)
+		if g.Complete(facts.EndpointSlice, service.Namespace) {
+			finding.Evidence = append(finding.Evidence, check.FromCondition("EndpointSlices of Service %s: %d ready, %d not ready", service.Name, ready, notReady))
+		}
+		finding.Remediation = fmt.Sprintf("Bring its Pods back: `kubectl -n %s describe service %s`. If nothing can be changed in the meantime, delete the "+
+			"configuration, which its add-on usually makes again: `kubectl delete %s %s`.",
+			service.Namespace, service.Name, strings.ToLower(string(group.configuration.Kind)), group.configuration.Name)
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+// deadHooks are the webhooks whose Service port looks for a container port that no Pod declares.
+func deadHooks(g *facts.Graph, service *facts.ServiceNode, hooks []facts.Webhook, params check.Params) []facts.Webhook {
+	return slices.DeleteFunc(slices.Clone(hooks), func(hook facts.Webhook) bool {
+		dead, _ := endpoints.DeadPorts(g, service, []facts.IngressBackend{{Service: service.Name, Port: hook.Port}}, params)
+		return len(dead) == 0
+	})
+}

@@ -1,0 +1,203 @@
+package customresource
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// outOfSyncPatience is how long an Application may differ from its repository.
+const outOfSyncPatience = time.Hour
+
+func applicationChecks() []check.Check {
+	const link = "https://argo-cd.readthedocs.io/en/stable/operator-manual/health/"
+	uses := append(facts.WorkloadKinds(), facts.Pod, facts.Service, facts.Ingress, facts.Job, facts.PVC)
+	return []check.Check{
+		{
+			ID: "argocd-application-degraded", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "An Argo CD Application is degraded.",
+			Meaning: "Argo CD says that the health of the Application is Degraded: something that it deployed failed, such as a Deployment whose Pods do " +
+				"not become ready. Where the time is told, for longer than the startup grace and at least five minutes. If the Application deploys " +
+				"into this cluster, what failed is found as the cause.",
+			Remediation: "`argocd app get <name>`, or the page of the Application, shows which of its resources are not healthy.",
+			Link:        link, Needs: []facts.Kind{facts.Application}, Uses: uses, ExplainedBy: customOwned(), Run: applicationDegraded,
+		},
+		{
+			ID: "argocd-application-missing", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityLow,
+			Summary: "What an Argo CD Application describes is not in the cluster, or its health is not known.",
+			Meaning: "The health of the Application is Missing or Unknown for longer than the startup grace and at least five minutes. Missing means that " +
+				"resources were never created or were deleted; Unknown, that Argo CD could not find out, for example because the cluster or " +
+				"the repository cannot be reached. It is medium where Argo CD is to sync by itself, since then it should have.",
+			Remediation: "Sync the Application (`argocd app sync <name>`); where that fails, its conditions say why (`argocd app get <name>`).",
+			Link:        link, Needs: []facts.Kind{facts.Application},
+			ExplainedBy: []string{"argocd-application-sync-failed", "argocd-project-missing"}, Run: applicationMissing,
+		},
+	}
+}
+
+func applicationSyncChecks() []check.Check {
+	const link = "https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/"
+	return []check.Check{
+		{
+			ID: "argocd-application-out-of-sync", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "What runs differs from what the repository says.",
+			Meaning: "The Argo CD Application is OutOfSync, and neither was it changed nor did a sync end within the last hour: a change waits for somebody to " +
+				"sync it, somebody changed the cluster by hand, or a controller writes fields that the repository sets, so that it can never be in sync.",
+			Remediation: "See the difference (`argocd app diff <name>`), then sync the Application, or list fields that others write under spec.ignoreDifferences.",
+			Link:        link, Needs: []facts.Kind{facts.Application},
+			ExplainedBy: []string{"argocd-application-sync-failed", "argocd-project-missing"}, Run: applicationOutOfSync,
+		},
+		{
+			ID: "argocd-application-sync-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "Argo CD could not bring an Application up to date.",
+			Meaning: "The last operation ended with Failed or Error, or a condition says that the manifests cannot be made or compared (ComparisonError, " +
+				"InvalidSpecError, SyncError). What runs is older than what the repository says, or a mixture of both.",
+			Remediation: "The message in the evidence says what was refused: a manifest that is not valid, a repository or cluster that cannot be reached, a project " +
+				"that does not allow it. `argocd app get <name>` shows the result for each resource.",
+			Link: link, Needs: []facts.Kind{facts.Application},
+			ExplainedBy: append(check.CreationFailures(), "argocd-project-missing", "webhook-service-missing", "webhook-no-endpoints"), Run: applicationSyncFailed,
+		},
+		{
+			ID: "argocd-project-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			Summary: "An Argo CD Application names a project that does not exist.",
+			Meaning: "No AppProject of the name in spec.project is in the namespace of the Application. Argo CD does not sync such an Application. " +
+				"Applications outside the namespace of Argo CD, whose projects stand elsewhere, are left out.",
+			Remediation: "Create the AppProject, or name one that exists (`kubectl get appprojects -A`) in spec.project.",
+			Link:        "https://argo-cd.readthedocs.io/en/stable/user-guide/projects/", Needs: []facts.Kind{facts.Application, facts.AppProject}, Run: projectMissing,
+		},
+	}
+}
+
+// applicationFinding is a finding about an Application, with what is known of its resources.
+func applicationFinding(app *facts.CustomNode, severity v1alpha1.Severity, format string, args ...any) check.Finding {
+	finding := check.Finding{
+		Object: app.Ref, Severity: severity, Message: fmt.Sprintf(format, args...),
+		Remediation: fmt.Sprintf("See which of its resources are meant: `argocd app get %s/%s`, or %s.", app.Namespace, app.Name, describeCustom(app.Ref)),
+	}
+	if facts := app.Application; len(facts.Troubled) > 0 {
+		finding.Evidence = append(finding.Evidence, check.FromCondition("resources: %s", strings.Join(facts.Troubled, ", ")))
+	}
+	return finding
+}
+
+// ill says whether the health of an Application has been one of some words for too long.
+func ill(g *facts.Graph, app *facts.CustomNode, params check.Params, words ...string) bool {
+	since := app.Application.HealthSince
+	if since.IsZero() {
+		since = app.Created
+	}
+	return app.Deleting.IsZero() && slices.Contains(words, app.Health) && g.OlderThan(since, customGrace(params))
+}
+
+func healthEvidence(app *facts.CustomNode) []check.Evidence {
+	if message := app.Application.HealthMessage; message != "" {
+		return []check.Evidence{check.FromCondition("status.health: %s: %s", app.Health, message)}
+	}
+	return []check.Evidence{check.FromCondition("status.health: %s", app.Health)}
+}
+
+func applicationDegraded(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, app := range g.CustomsOf(facts.Application) {
+		if ill(g, app, params, "Degraded") {
+			finding := applicationFinding(app, "", "Application %s is degraded: something that it deployed has failed.", app.Name)
+			finding.Evidence = append(healthEvidence(app), finding.Evidence...)
+			findings = append(findings, finding)
+		}
+	}
+	return findings
+}
+
+func applicationMissing(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, app := range g.CustomsOf(facts.Application) {
+		if !ill(g, app, params, "Missing", "Unknown") {
+			continue
+		}
+		severity, message := v1alpha1.SeverityLow, "Of what Application %s describes, something is not in the cluster."
+		if app.Health == "Unknown" {
+			message = "Argo CD cannot tell the health of Application %s."
+		}
+		if app.Application.Automated {
+			severity = v1alpha1.SeverityMedium
+		}
+		finding := applicationFinding(app, severity, message, app.Name)
+		finding.Evidence = append(healthEvidence(app), finding.Evidence...)
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func applicationOutOfSync(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, app := range g.CustomsOf(facts.Application) {
+		facts := app.Application
+		last := check.Later(check.Later(facts.Ended, facts.Deployed), app.Created)
+		if facts.Sync != "OutOfSync" || !app.Deleting.IsZero() || facts.Phase == "Running" || !g.OlderThan(last, outOfSyncPatience) {
+			continue
+		}
+		waits := "somebody has to sync it"
+		if facts.Automated {
+			waits = "it is to be synced automatically, and is not"
+		}
+		finding := applicationFinding(app, "", "What runs of Application %s differs from its repository: %s.", app.Name, waits)
+		finding.Evidence = append([]check.Evidence{check.FromCondition("status.sync.status: %s", facts.Sync)}, finding.Evidence...)
+		finding.Remediation = fmt.Sprintf("See the difference: `argocd app diff %s/%s`; then sync it: `argocd app sync %s/%s`.", app.Namespace, app.Name, app.Namespace, app.Name)
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func applicationSyncFailed(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, app := range g.CustomsOf(facts.Application) {
+		if !app.Deleting.IsZero() {
+			continue
+		}
+		var evidence []check.Evidence
+		what := "its manifests cannot be made or compared"
+		for _, c := range app.Conditions {
+			if c.Status == "True" && slices.Contains([]string{"ComparisonError", "InvalidSpecError", "SyncError", "UnknownError"}, c.Type) &&
+				lasts(g, app, c, customGrace(params)) {
+				evidence = append(evidence, check.QuoteCondition(c))
+			}
+		}
+		if operation := app.Application; (operation.Phase == "Failed" || operation.Phase == "Error") && !operation.Deployed.After(operation.Ended) {
+			what = "the last sync failed"
+			evidence = append(evidence, check.FromCondition("status.operationState: %s: %s", operation.Phase, operation.Message))
+		}
+		if len(evidence) == 0 {
+			continue
+		}
+		finding := applicationFinding(app, "", "Argo CD could not bring Application %s up to date: %s.", app.Name, what)
+		finding.Evidence = append(evidence, finding.Evidence...)
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func projectMissing(g *facts.Graph, params check.Params) []check.Finding {
+	home := map[string]bool{} // namespaces with projects: those of an Argo CD
+	for _, project := range g.CustomsOf(facts.AppProject) {
+		home[project.Namespace] = true
+	}
+	var findings []check.Finding
+	for _, app := range g.CustomsOf(facts.Application) {
+		project := facts.Ref{Kind: facts.AppProject, Namespace: app.Namespace, Name: app.Application.Project}
+		if !home[app.Namespace] || !app.Deleting.IsZero() || g.Has(project) || !g.Complete(facts.AppProject, app.Namespace) ||
+			!g.OlderThan(app.Created, customGrace(params)) {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object: app.Ref, Discriminator: project.Name,
+			Message:  fmt.Sprintf("Application %s belongs to project %s, which does not exist in namespace %s.", app.Name, project.Name, app.Namespace),
+			Evidence: []check.Evidence{check.FromSpec("spec.project: %s", project.Name)},
+		})
+	}
+	return findings
+}

@@ -1,0 +1,131 @@
+package customresource
+
+import (
+	"fmt"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+const (
+	// expiryHorizon is how long before its end a certificate that is not renewed matters.
+	expiryHorizon = 14 * 24 * time.Hour
+	// renewalPatience is how long a renewal may take.
+	renewalPatience = time.Hour
+)
+
+func certificateChecks() []check.Check {
+	const link = "https://cert-manager.io/docs/troubleshooting/"
+	return []check.Check{
+		{
+			ID: "certificate-not-ready", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "A certificate is not issued, or has expired.",
+			Meaning: "The cert-manager Certificate has condition Ready=False for longer than the startup grace and at least five minutes: it was never " +
+				"issued, its Secret is gone or does not fit, or it could not be renewed. Where the certificate in its Secret has expired, which " +
+				"breaks every connection that uses it, the finding is high.",
+			Remediation: "`kubectl describe certificate <name>` names the CertificateRequest of the moment; follow it to the Order and Challenge, or use `cmctl status certificate <name>`.",
+			Link:        link, Needs: []facts.Kind{facts.Certificate},
+			Uses:        []facts.Kind{facts.CertificateRequest, facts.Issuer, facts.ClusterIssuer, facts.ACMEOrder, facts.ACMEChallenge},
+			ExplainedBy: []string{"acme-challenge-failing", "certificate-request-failed", "issuer-not-ready"}, Run: certificateNotReady,
+		},
+		{
+			ID: "certificate-expiring", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "A certificate ends soon and was not renewed when it should have been.",
+			Meaning: "The cert-manager Certificate is valid for less than fourteen days more, and the time at which it was to be renewed (status.renewalTime) " +
+				"passed more than an hour ago: cert-manager does not run, or its issuer does not answer.",
+			Remediation: "See whether cert-manager runs (`kubectl get pods -A -l app.kubernetes.io/instance=cert-manager`), then ask for a new certificate: `cmctl renew <name>`.",
+			Link:        link, Needs: []facts.Kind{facts.Certificate},
+			Uses:        []facts.Kind{facts.CertificateRequest, facts.Issuer, facts.ClusterIssuer, facts.ACMEOrder, facts.ACMEChallenge},
+			ExplainedBy: check.CertificateFailures(), Run: certificateExpiring,
+		},
+		{
+			ID: "issuer-not-ready", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "An issuer of certificates is not ready.",
+			Meaning: "The cert-manager Issuer or ClusterIssuer has condition Ready=False for longer than the startup grace and at least five minutes: the " +
+				"ACME account could not be registered, the Secret of its CA is missing, or Vault does not answer. No certificate can be issued or renewed with it.",
+			Remediation: "The message of the condition says what is missing: `kubectl describe issuer <name>` or `kubectl describe clusterissuer <name>`.",
+			Link:        link, Needs: []facts.Kind{facts.Issuer}, Uses: []facts.Kind{facts.ClusterIssuer},
+			ExplainedBy: check.MissingReferences(), Run: issuerNotReady,
+		},
+	}
+}
+
+func certificateNotReady(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, certificate := range g.CustomsOf(facts.Certificate) {
+		if !certificate.Deleting.IsZero() {
+			continue
+		}
+		end := certificate.Certificate.NotAfter
+		expired := !end.IsZero() && end.Before(g.Now)
+		c, unready := stands(g, certificate, certificate.Conditions, "Ready", "False", customGrace(params))
+		if !expired && (!unready || !current(certificate)) {
+			continue
+		}
+		finding := conditionFinding(certificate, c, "", "Certificate %s is not ready%s: Secret %s has no valid certificate.", certificate.Name, because(c), certificate.Certificate.Secret)
+		if c.Type == "" {
+			finding.Evidence = nil
+		}
+		if expired {
+			finding.Severity = v1alpha1.SeverityHigh
+			finding.Message = fmt.Sprintf("Certificate %s has expired: whoever uses Secret %s is refused.", certificate.Name, certificate.Certificate.Secret)
+			finding.Evidence = append(finding.Evidence, check.FromCondition("status.notAfter: %s", end.UTC().Format("2006-01-02 15:04:05 MST")))
+		}
+		if issuing, ok := certificate.Condition("Issuing"); ok {
+			finding.Evidence = append(finding.Evidence, check.QuoteCondition(issuing))
+		}
+		finding.Evidence = append(finding.Evidence, issuerEvidence(g, certificate)...)
+		finding.Remediation = fmt.Sprintf("Follow it to its request: %s and `kubectl -n %s get certificaterequests,orders,challenges`.",
+			describeCustom(certificate.Ref), certificate.Namespace)
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+// issuerEvidence says which issuer is asked, and whether it is there at all.
+func issuerEvidence(g *facts.Graph, certificate *facts.CustomNode) []check.Evidence {
+	issuer := certificate.Certificate.Issuer
+	if issuer.Name == "" {
+		return nil
+	}
+	known := issuer.Kind == facts.Issuer || issuer.Kind == facts.ClusterIssuer
+	if known && g.Complete(issuer.Kind, issuer.Namespace) && !g.Has(issuer) {
+		return []check.Evidence{check.FromSpec("spec.issuerRef: %s, which does not exist", customName(issuer))}
+	}
+	return []check.Evidence{check.FromSpec("spec.issuerRef: %s", customName(issuer))}
+}
+
+func certificateExpiring(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, certificate := range g.CustomsOf(facts.Certificate) {
+		end, renewal := certificate.Certificate.NotAfter, certificate.Certificate.Renewal
+		if !certificate.Deleting.IsZero() || renewal.IsZero() || !g.OlderThan(renewal, renewalPatience) || end.Before(g.Now) || end.Sub(g.Now) > expiryHorizon {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:  certificate.Ref,
+			Message: fmt.Sprintf("Certificate %s ends soon, and cert-manager has not renewed it when it should have.", certificate.Name),
+			Evidence: append([]check.Evidence{check.FromCondition("status.notAfter: %s, status.renewalTime: %s",
+				end.UTC().Format("2006-01-02 15:04:05 MST"), renewal.UTC().Format("2006-01-02 15:04:05 MST"))}, issuerEvidence(g, certificate)...),
+			Remediation: fmt.Sprintf("See whether cert-manager runs: `kubectl get pods -A -l app.kubernetes.io/instance=cert-manager`; then ask for a new certificate: `cmctl -n %s renew %s`.",
+				certificate.Namespace, certificate.Name),
+		})
+	}
+	return findings
+}
+
+func issuerNotReady(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, issuer := range g.CustomsOf(facts.Issuer, facts.ClusterIssuer) {
+		c, ok := stands(g, issuer, issuer.Conditions, "Ready", "False", customGrace(params))
+		if !ok || !current(issuer) {
+			continue
+		}
+		finding := conditionFinding(issuer, c, "", "%s is not ready%s: it issues no certificates.", customName(issuer.Ref), because(c))
+		finding.Remediation = fmt.Sprintf("The message of the condition says what it lacks: %s.", describeCustom(issuer.Ref))
+		findings = append(findings, finding)
+	}
+	return findings
+}

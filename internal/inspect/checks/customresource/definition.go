@@ -1,0 +1,137 @@
+package customresource
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+func crdChecks() []check.Check {
+	const link = "https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/"
+	return []check.Check{
+		{
+			ID: "crd-not-established", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "A CustomResourceDefinition is not in force.",
+			Meaning: "The API server does not serve the kind, or not under the names that it wants: condition Established or NamesAccepted is False " +
+				"for longer than the startup grace. Most often another definition of the same group has taken the plural, the kind or a short " +
+				"name. The operator that needs the kind does not work.",
+			Remediation: "The condition in the evidence says which name clashes. Delete the definition that is not needed, together with its objects, " +
+				"or install only one of the two operators.",
+			Link:  "https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/",
+			Needs: []facts.Kind{facts.CRD},
+			Run:   crdNotEstablished,
+		},
+		{
+			ID: "crd-version-deprecated", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary: "Custom resources stand in a version that is deprecated.",
+			Meaning: "The CustomResourceDefinition marks a version as deprecated that objects are stored in (status.storedVersions): a later release of " +
+				"the operator will not know it any more.",
+			Remediation: "Before the operator is upgraded: see its release notes, change manifests and charts to the newer version, and write the " +
+				"objects anew, so that they are stored in it.",
+			Link:  link,
+			Needs: []facts.Kind{facts.CRD},
+			Run:   crdVersionDeprecated,
+		},
+		{
+			ID: "crd-stored-version-not-served", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "Custom resources may stand in a version that is not served any more.",
+			Meaning: "The CustomResourceDefinition lists a version in status.storedVersions that spec.versions does not serve. Its objects are converted " +
+				"when they are read, which works as long as the definition knows the version; an upgrade that takes it out of the definition " +
+				"is refused.",
+			Remediation: "Write all objects anew, then take the version out of status.storedVersions: `kubectl get <plural>.<group> -A -o yaml | kubectl replace -f -`, " +
+				"and `kubectl patch crd <name> --subresource=status --type=merge -p '{\"status\":{\"storedVersions\":[\"<version>\"]}}'`.",
+			Link:  link,
+			Needs: []facts.Kind{facts.CRD},
+			Run:   crdStoredVersionNotServed,
+		},
+	}
+}
+
+func crdNotEstablished(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, crd := range g.CRDs {
+		var told []facts.Condition
+		for _, conditionType := range []string{"NamesAccepted", "Established"} {
+			c, ok := crd.Condition(conditionType)
+			if since := c.Since; ok && c.Status == "False" && crd.Deleting.IsZero() && g.OlderThan(check.Later(since, crd.Created), params.StartupGrace) {
+				told = append(told, c)
+			}
+		}
+		if len(told) == 0 {
+			continue
+		}
+		finding := check.Finding{Object: crd.Ref, Message: fmt.Sprintf("CustomResourceDefinition %s is not in force: the API server does not serve it.", crd.Name)}
+		if told[0].Type == "NamesAccepted" {
+			finding.Message = fmt.Sprintf("CustomResourceDefinition %s does not get the names it wants%s: another definition of its group has them.", crd.Name, because(told[0]))
+			finding.Remediation = fmt.Sprintf("See which definitions there are: `kubectl get crd -o name | grep -F .%s`; delete the one that is not needed, together with its objects.",
+				crd.Defines.Group())
+		}
+		for _, c := range told {
+			finding.Evidence = append(finding.Evidence, check.QuoteCondition(c))
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func crdVersionDeprecated(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, crd := range g.CRDs {
+		var names, better []string
+		var evidence []check.Evidence
+		for _, v := range crd.Versions {
+			switch {
+			case v.Deprecated && slices.Contains(crd.Stored, v.Name):
+				names = append(names, v.Name)
+				if v.Warning != "" {
+					evidence = append(evidence, check.FromSpec("deprecationWarning of %s: %s", v.Name, v.Warning))
+				}
+			case v.Served && !v.Deprecated:
+				better = append(better, v.Name)
+			}
+		}
+		if len(names) == 0 || !crd.Deleting.IsZero() {
+			continue
+		}
+		evidence = append(evidence, check.FromCondition("status.storedVersions: %s", strings.Join(crd.Stored, ", ")))
+		if len(better) > 0 {
+			evidence = append(evidence, check.FromSpec("versions that are not deprecated: %s", strings.Join(better, ", ")))
+		}
+		findings = append(findings, check.Finding{
+			Object: crd.Ref, Evidence: evidence,
+			Message: fmt.Sprintf("%s of %s are stored in version %s, which is deprecated.", crd.Defines.Name(), crd.Defines.Group(), strings.Join(names, ", ")),
+		})
+	}
+	return findings
+}
+
+func crdStoredVersionNotServed(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, crd := range g.CRDs {
+		var unserved []string
+		storage := ""
+		for _, v := range crd.Versions {
+			if !v.Served && slices.Contains(crd.Stored, v.Name) {
+				unserved = append(unserved, v.Name)
+			}
+			if v.Storage {
+				storage = v.Name
+			}
+		}
+		if len(unserved) == 0 || !crd.Deleting.IsZero() || slices.Contains(unserved, storage) {
+			continue // a version that is stored and never served is what its author wants
+		}
+		findings = append(findings, check.Finding{
+			Object:   crd.Ref,
+			Message:  fmt.Sprintf("%s of %s may be stored in version %s, which is not served any more.", crd.Defines.Name(), crd.Defines.Group(), strings.Join(unserved, ", ")),
+			Evidence: []check.Evidence{check.FromCondition("status.storedVersions: %s", strings.Join(crd.Stored, ", ")), check.FromSpec("storage version: %s", storage)},
+			Remediation: fmt.Sprintf("Write all objects anew: `kubectl get %s -A -o yaml | kubectl replace -f -`. Then: `kubectl patch crd %s --subresource=status "+
+				"--type=merge -p '{\"status\":{\"storedVersions\":[\"%s\"]}}'`.", crd.Name, crd.Name, storage),
+		})
+	}
+	return findings
+}

@@ -1,0 +1,167 @@
+package customresource
+
+import (
+	"fmt"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+const gatewayLink = "https://gateway-api.sigs.k8s.io/reference/spec/"
+
+func gatewayChecks() []check.Check {
+	return []check.Check{
+		{
+			ID: "gateway-class-not-accepted", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "No controller has accepted a GatewayClass.",
+			Meaning: "Condition Accepted of the GatewayClass is not True for longer than the startup grace and at least five minutes: the controller " +
+				"that it names refuses it (bad parameters, a version of the Gateway API that it does not support), or does not run at all. " +
+				"Gateways of the class get no address and carry no traffic.",
+			Remediation: "`kubectl describe gatewayclass <name>` shows the reason and spec.controllerName; see whether that controller runs, and its log.",
+			Link:        gatewayLink, Needs: []facts.Kind{facts.GatewayClass}, Run: gatewayClassNotAccepted,
+		},
+		{
+			ID: "gateway-not-accepted", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+			Summary: "A Gateway was not accepted.",
+			Meaning: "Condition Accepted of the Gateway is False for longer than the startup grace and at least five minutes, or no controller has " +
+				"looked at it in this time (then the finding is medium). It carries no traffic of the routes that are attached to it, or not all.",
+			Remediation: "`kubectl describe gateway <name>` shows the reason: listeners that are not valid, parameters or an address that are not supported.",
+			Link:        gatewayLink, Needs: []facts.Kind{facts.Gateway}, Uses: []facts.Kind{facts.GatewayClass},
+			ExplainedBy: append(check.MissingReferences(), "gateway-class-not-accepted", "gateway-listener-invalid"), Run: gatewayNotAccepted,
+		},
+		{
+			ID: "gateway-not-programmed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+			Summary: "A Gateway was accepted, and its data plane is not set up.",
+			Meaning: "Condition Programmed of the Gateway is False for longer than the startup grace and at least five minutes, though it was accepted: " +
+				"its proxies do not run, or it gets no address, most often because nothing gives addresses to Services of type LoadBalancer. " +
+				"Traffic does not arrive, or not by the newest configuration.",
+			Remediation: "`kubectl describe gateway <name>` shows the reason (AddressNotAssigned, NoResources, Invalid); see the Pods and the Service of its data plane.",
+			Link:        gatewayLink, Needs: []facts.Kind{facts.Gateway}, Uses: append(facts.WorkloadKinds(), facts.Service, facts.Pod),
+			ExplainedBy: append(check.WorkloadFailures(), "gateway-class-not-accepted", "gateway-not-accepted", "gateway-listener-invalid", "service-loadbalancer-pending",
+				"service-no-ready-endpoints"),
+			Run: gatewayNotProgrammed,
+		},
+		{
+			ID: "gateway-listener-invalid", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "A listener of a Gateway does not work.",
+			Meaning: "The status of the listener says, for longer than the startup grace and at least five minutes, that it is in conflict with another " +
+				"one, that what it refers to cannot be used (ResolvedRefs is False: a certificate's Secret that does not exist, or that no " +
+				"ReferenceGrant allows it to use), or that it was not accepted. The other listeners of the Gateway may work.",
+			Remediation: "`kubectl describe gateway <name>` shows the conditions of each listener under status.listeners.",
+			Link:        gatewayLink, Needs: []facts.Kind{facts.Gateway}, Uses: []facts.Kind{facts.Secret},
+			ExplainedBy: append(check.CertificateFailures(), check.MissingReferences()...), Run: gatewayListenerInvalid,
+		},
+	}
+}
+
+func gatewayClassNotAccepted(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, class := range g.CustomsOf(facts.GatewayClass) {
+		if !current(class) {
+			continue
+		}
+		c, ok := class.Condition("Accepted")
+		switch {
+		case ok && c.Status == "False" && lasts(g, class, c, customGrace(params)):
+			findings = append(findings, conditionFinding(class, c, v1alpha1.SeverityMedium, "GatewayClass %s was not accepted by its controller%s.", class.Name, because(c)))
+		case (!ok || c.Status == "Unknown") && g.OlderThan(check.Later(c.Since, class.Created), customGrace(params)):
+			findings = append(findings, unnoticed(class, c, v1alpha1.SeverityLow, "No controller has taken GatewayClass %s."))
+		}
+	}
+	return findings
+}
+
+// unnoticed is a finding about an object that no controller has answered for.
+func unnoticed(custom *facts.CustomNode, c facts.Condition, severity v1alpha1.Severity, format string) check.Finding {
+	finding := check.Finding{Object: custom.Ref, Severity: severity, Message: fmt.Sprintf(format, custom.Name), Evidence: []check.Evidence{check.FromCondition("its status has no condition Accepted")}}
+	if c.Type != "" {
+		finding.Evidence = []check.Evidence{check.QuoteCondition(c)}
+	}
+	return finding
+}
+
+func gatewayNotAccepted(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, gateway := range g.CustomsOf(facts.Gateway) {
+		c, ok := gateway.Condition("Accepted")
+		class := facts.Ref{Kind: facts.GatewayClass, Name: gateway.Gateway.Class}
+		switch {
+		case !current(gateway):
+		case ok && c.Status == "False" && lasts(g, gateway, c, customGrace(params)):
+			findings = append(findings, conditionFinding(gateway, c, "", "Gateway %s was not accepted by its controller%s.", gateway.Name, because(c)))
+		case ok && c.Status != "Unknown" || !g.OlderThan(check.Later(c.Since, gateway.Created), customGrace(params)):
+		case g.Complete(facts.GatewayClass, "") && !g.Has(class):
+			finding := unnoticed(gateway, c, v1alpha1.SeverityHigh, "Gateway %s names a GatewayClass that does not exist: no controller will take it.")
+			finding.Evidence = append(finding.Evidence, check.FromSpec("spec.gatewayClassName: %s", gateway.Gateway.Class))
+			finding.Remediation = "Name a class that exists (`kubectl get gatewayclasses`), or install the controller that brings it."
+			findings = append(findings, finding)
+		default:
+			findings = append(findings, unnoticed(gateway, c, v1alpha1.SeverityMedium, "No controller has taken Gateway %s."))
+		}
+	}
+	return findings
+}
+
+func gatewayNotProgrammed(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, gateway := range g.CustomsOf(facts.Gateway) {
+		accepted, _ := gateway.Condition("Accepted")
+		c, ok := stands(g, gateway, gateway.Conditions, "Programmed", "False", customGrace(params))
+		if !ok || accepted.Status != "True" || !current(gateway) {
+			continue
+		}
+		findings = append(findings, conditionFinding(gateway, c, "", "Gateway %s is accepted, but not set up to carry traffic%s.", gateway.Name, because(c)))
+	}
+	return findings
+}
+
+func gatewayListenerInvalid(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, gateway := range g.CustomsOf(facts.Gateway) {
+		if !current(gateway) {
+			continue
+		}
+		for _, listener := range gateway.Gateway.Listeners {
+			what, c, ok := listenerFault(g, gateway, listener, params)
+			if !ok {
+				continue
+			}
+			finding := conditionFinding(gateway, c, "", "Listener %s of Gateway %s %s%s.", listener.Name, gateway.Name, what, because(c))
+			finding.Discriminator = listener.Name
+			if c.Type == "ResolvedRefs" {
+				finding.Culprits = listener.Secrets
+				finding.Evidence = append(finding.Evidence, missingSecrets(g, listener.Secrets)...)
+			}
+			findings = append(findings, finding)
+		}
+	}
+	return findings
+}
+
+func listenerFault(g *facts.Graph, gateway *facts.CustomNode, listener facts.Listener, params check.Params) (string, facts.Condition, bool) {
+	for _, fault := range []struct{ conditionType, status, what string }{
+		{"Conflicted", "True", "is in conflict with another listener"},
+		{"ResolvedRefs", "False", "refers to something that it cannot use"},
+		{"Accepted", "False", "was not accepted"},
+	} {
+		if c, ok := stands(g, gateway, listener.Conditions, fault.conditionType, fault.status, customGrace(params)); ok {
+			return fault.what, c, true
+		}
+	}
+	return "", facts.Condition{}, false
+}
+
+func missingSecrets(g *facts.Graph, secrets []facts.Ref) []check.Evidence {
+	var missing []string
+	for _, secret := range secrets {
+		if g.Complete(facts.Secret, secret.Namespace) && !g.Has(secret) {
+			missing = append(missing, secret.Namespace+"/"+secret.Name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return []check.Evidence{check.FromSpec("Secrets that do not exist: %s", strings.Join(missing, ", "))}
+}

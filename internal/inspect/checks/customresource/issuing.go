@@ -1,0 +1,186 @@
+package customresource
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+func issuingChecks() []check.Check {
+	return []check.Check{
+		{
+			ID: "certificate-request-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "A request for a certificate failed.",
+			Meaning: "A CertificateRequest of cert-manager failed, was denied, or is not valid. It is reported on the Certificate that made it, and only " +
+				"while that is not ready: requests of the past stay for some time. A request that nobody owns counts while it is recent.",
+			Remediation: "`kubectl describe certificaterequest <name>` has the answer of the issuer. After a failure cert-manager waits, an hour at first; " +
+				"`cmctl renew <certificate>` tries at once.",
+			Link: "https://cert-manager.io/docs/usage/certificaterequest/", Needs: []facts.Kind{facts.CertificateRequest},
+			Uses:        []facts.Kind{facts.Certificate, facts.Issuer, facts.ClusterIssuer},
+			ExplainedBy: []string{"acme-challenge-failing", "issuer-not-ready"}, Run: certificateRequestFailed,
+		},
+		{
+			ID: "acme-challenge-failing", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "An ACME server could not be shown that a domain is ours.",
+			Meaning: "A Challenge or Order of cert-manager is invalid, expired or in error, or a Challenge has been pending for more than half an hour, with a " +
+				"reason: the self-check or the ACME server does not get the answer under /.well-known/acme-challenge or in the DNS. It is " +
+				"reported on the Certificate, and only while that is not ready.",
+			Remediation: "For HTTP-01: the domain must lead to the ingress of this cluster on port 80, from outside and from inside. For DNS-01: see the rights of the " +
+				"DNS provider's account and the delegation of the zone. `kubectl describe challenge` shows what the server said.",
+			Link: "https://cert-manager.io/docs/troubleshooting/acme/", Needs: []facts.Kind{facts.ACMEChallenge},
+			Uses:        []facts.Kind{facts.ACMEOrder, facts.CertificateRequest, facts.Certificate, facts.Ingress},
+			ExplainedBy: append(check.ServiceFailures(), "issuer-not-ready", "ingress-class-missing"), Run: acmeChallengeFailing,
+		},
+	}
+}
+
+// unfinished returns where a finding about a step of issuing is reported: on the Certificate, so that it keeps its name when
+// the step is tried again. Of one that is ready, nothing is reported.
+func unfinished(g *facts.Graph, step *facts.CustomNode, c facts.Condition, params check.Params) (facts.Ref, bool) {
+	certificate, ok := g.Above(step, facts.Certificate)
+	if !ok {
+		return step.Ref, step.Owner.IsZero() && !lasts(g, step, c, params.RecentWindow)
+	}
+	ready, _ := certificate.Condition("Ready")
+	// While it is renewed, the old one is still good.
+	issuing, _ := certificate.Condition("Issuing")
+	return certificate.Ref, (ready.Status != "True" || issuing.Status == "True") && certificate.Deleting.IsZero()
+}
+
+// steps keeps one finding of each object and discriminator, that of the newest step.
+type steps map[facts.Ref]map[string]newest
+
+type newest struct {
+	step    *facts.CustomNode
+	finding check.Finding
+}
+
+func (s steps) add(step *facts.CustomNode, finding check.Finding) {
+	if s[finding.Object] == nil {
+		s[finding.Object] = map[string]newest{}
+	}
+	known, ok := s[finding.Object][finding.Discriminator]
+	if !ok || step.Created.After(known.step.Created) {
+		s[finding.Object][finding.Discriminator] = newest{step, finding}
+	}
+}
+
+func (s steps) findings() []check.Finding {
+	var findings []check.Finding
+	for _, of := range s {
+		for _, n := range of {
+			findings = append(findings, n.finding)
+		}
+	}
+	slices.SortFunc(findings, func(a, b check.Finding) int {
+		return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Discriminator, b.Discriminator))
+	})
+	return findings
+}
+
+func certificateRequestFailed(g *facts.Graph, params check.Params) []check.Finding {
+	found := steps{}
+	for _, request := range g.CustomsOf(facts.CertificateRequest) {
+		what, c, failed := requestFault(request)
+		if !failed || !request.Deleting.IsZero() {
+			continue
+		}
+		object, ok := unfinished(g, request, c, params)
+		if !ok {
+			continue
+		}
+		message := fmt.Sprintf("The request of %s for a certificate %s.", customName(object), what)
+		if object == request.Ref {
+			message = fmt.Sprintf("CertificateRequest %s %s.", request.Name, what)
+		}
+		found.add(request, check.Finding{
+			Object: object, Message: message, Evidence: []check.Evidence{check.QuoteCondition(c), check.FromCondition("CertificateRequest %s", request.Name)},
+			Culprits: issuersOf(request),
+			Remediation: fmt.Sprintf("See the answer of the issuer: %s. cert-manager tries again by itself, after an hour at first; `cmctl -n %s renew <certificate>` tries at once.",
+				describeCustom(request.Ref), request.Namespace),
+		})
+	}
+	return found.findings()
+}
+
+func requestFault(request *facts.CustomNode) (what string, c facts.Condition, failed bool) {
+	if c, ok := request.Condition("Denied"); ok && c.Status == "True" {
+		return "was denied", c, true
+	}
+	if c, ok := request.Condition("InvalidRequest"); ok && c.Status == "True" {
+		return "is not valid", c, true
+	}
+	c, ok := request.Condition("Ready")
+	return "failed", c, ok && c.Status == "False" && c.Reason == "Failed"
+}
+
+// issuersOf are the issuers that a step of issuing depends on.
+func issuersOf(step *facts.CustomNode) []facts.Ref {
+	var issuers []facts.Ref
+	for _, edge := range step.Refs {
+		if edge.Kind == facts.Refers && edge.To.Name != "" {
+			issuers = append(issuers, edge.To)
+		}
+	}
+	return issuers
+}
+
+func acmeChallengeFailing(g *facts.Graph, params check.Params) []check.Finding {
+	found := steps{}
+	for _, step := range g.CustomsOf(facts.ACMEOrder, facts.ACMEChallenge) {
+		what, failing := acmeFault(g, step)
+		object, ok := unfinished(g, step, facts.Condition{}, params)
+		if !failing || !ok || !step.Deleting.IsZero() {
+			continue
+		}
+		if step.Kind == facts.ACMEOrder && challenged(g, step) {
+			continue // its Challenge says more
+		}
+		finding := check.Finding{
+			Object: object, Discriminator: step.ACME.DNSName, Culprits: issuersOf(step),
+			Message:     fmt.Sprintf("The ACME order of %s %s.", customName(object), what),
+			Evidence:    []check.Evidence{check.FromCondition("%s: state %s", customName(step.Ref), step.Phase)},
+			Remediation: fmt.Sprintf("See what the server said: %s. For HTTP-01 the domain must lead to this cluster's ingress on port 80, for DNS-01 the account of the DNS provider must work.", describeCustom(step.Ref)),
+		}
+		if step.ACME.DNSName != "" {
+			finding.Message = fmt.Sprintf("%s cannot show the ACME server that %s is ours: the challenge %s.", customName(object), step.ACME.DNSName, what)
+		}
+		if step.ACME.Reason != "" {
+			finding.Evidence = append(finding.Evidence, check.FromCondition("status.reason: %s", step.ACME.Reason))
+		}
+		found.add(step, finding)
+	}
+	return found.findings()
+}
+
+func acmeFault(g *facts.Graph, step *facts.CustomNode) (what string, failing bool) {
+	switch step.Phase {
+	case "invalid":
+		return "was refused", true
+	case "errored":
+		return "ended with an error", true
+	case "expired":
+		return "has expired", true
+	case "pending", "":
+		waits := step.Kind == facts.ACMEChallenge && step.ACME.Reason != "" && g.OlderThan(step.Created, workingPatience)
+		return "does not come to an end", waits
+	default:
+		return "", false
+	}
+}
+
+// challenged says whether an Order has a Challenge that fails.
+func challenged(g *facts.Graph, order *facts.CustomNode) bool {
+	return slices.ContainsFunc(g.OwnedBy(order.Ref), func(ref facts.Ref) bool {
+		challenge, ok := facts.Lookup[*facts.CustomNode](g, ref)
+		if !ok || challenge.ACME == nil {
+			return false
+		}
+		_, failing := acmeFault(g, challenge)
+		return failing
+	})
+}

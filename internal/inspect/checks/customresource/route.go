@@ -1,0 +1,128 @@
+package customresource
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+func routeChecks() []check.Check {
+	return []check.Check{
+		{
+			ID: "httproute-not-accepted", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "A route of the Gateway API is not attached to its Gateway.",
+			Meaning: "The controller of the Gateway says that it does not accept the route (condition Accepted of status.parents is False), or no " +
+				"controller has answered for any of its parents, for longer than the startup grace and at least five minutes. Its requests are " +
+				"not routed. HTTPRoutes, GRPCRoutes, TLSRoutes, TCPRoutes and UDPRoutes are judged alike.",
+			Remediation: "The reason says what to change: NotAllowedByListeners, allowedRoutes of the Gateway's listener; NoMatchingListenerHostname, the " +
+				"hostnames of route or listener; NoMatchingParent, sectionName or port of the parentRef.",
+			Link: gatewayLink, Needs: []facts.Kind{facts.HTTPRoute}, Uses: append(facts.RouteKinds()[1:], facts.Gateway),
+			ExplainedBy: gatewayFailures(), Run: routeNotAccepted,
+		},
+		{
+			ID: "httproute-backend-unresolved", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+			Summary: "A route of the Gateway API sends traffic to something that cannot be used.",
+			Meaning: "Condition ResolvedRefs of the route is False for longer than the startup grace and at least five minutes: a Service or port that it " +
+				"names does not exist, is of a kind that is not supported, or is in another namespace without a ReferenceGrant. Requests that " +
+				"match the rule get an error (500 for HTTP).",
+			Remediation: "`kubectl describe httproute <name>` shows which reference is meant. Create the Service, correct name or port under spec.rules[].backendRefs, " +
+				"or allow the reference with a ReferenceGrant in the namespace of the Service.",
+			Link: gatewayLink, Needs: []facts.Kind{facts.HTTPRoute}, Uses: append(facts.RouteKinds()[1:], facts.Service),
+			ExplainedBy: check.ServiceFailures(), Run: routeBackendUnresolved,
+		},
+	}
+}
+
+func routeNotAccepted(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, route := range g.CustomsOf(facts.RouteKinds()...) {
+		if !current(route) {
+			continue
+		}
+		if len(route.Route.Parents) == 0 {
+			if finding, ok := routeUnnoticed(g, route, params); ok {
+				findings = append(findings, finding)
+			}
+			continue
+		}
+		told := map[string]bool{}
+		var of []check.Finding
+		for _, parent := range route.Route.Parents {
+			c, ok := stands(g, route, parent.Conditions, "Accepted", "False", customGrace(params))
+			discriminator := strings.TrimSuffix(parent.Parent.String()+"/"+parent.Section, "/")
+			if !ok || told[discriminator] {
+				continue
+			}
+			told[discriminator] = true
+			finding := conditionFinding(route, c, "", "%s was not accepted by %s%s.", customName(route.Ref), customName(parent.Parent), because(c))
+			finding.Discriminator, finding.Culprits = discriminator, []facts.Ref{parent.Parent}
+			of = append(of, finding)
+		}
+		slices.SortFunc(of, func(a, b check.Finding) int { return cmp.Compare(a.Discriminator, b.Discriminator) })
+		findings = append(findings, of...)
+	}
+	return findings
+}
+
+// routeUnnoticed judges a route whose parents nobody has answered for.
+func routeUnnoticed(g *facts.Graph, route *facts.CustomNode, params check.Params) (check.Finding, bool) {
+	wanted := route.Route.Wanted
+	if len(wanted) == 0 || !g.OlderThan(route.Changed, customGrace(params)) {
+		return check.Finding{}, false
+	}
+	var missing []string
+	for _, parent := range wanted {
+		if g.Complete(parent.Kind, parent.Namespace) && !g.Has(parent) && parent.Kind == facts.Gateway {
+			missing = append(missing, parent.Namespace+"/"+parent.Name)
+		}
+	}
+	finding := check.Finding{
+		Object: route.Ref, Culprits: wanted, Evidence: []check.Evidence{check.FromCondition("status.parents is empty")},
+		Message: fmt.Sprintf("No controller has taken %s: it routes nothing.", customName(route.Ref)),
+	}
+	if len(missing) == len(wanted) {
+		finding.Message = fmt.Sprintf("%s routes nothing: the Gateway that it names does not exist.", customName(route.Ref))
+		finding.Evidence = append(finding.Evidence, check.FromSpec("Gateways that do not exist: %s", strings.Join(missing, ", ")))
+		finding.Remediation = "Name a Gateway that exists under spec.parentRefs (`kubectl get gateways -A`), or create it."
+	}
+	return finding, true
+}
+
+func routeBackendUnresolved(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, route := range g.CustomsOf(facts.RouteKinds()...) {
+		if !current(route) {
+			continue
+		}
+		for _, parent := range route.Route.Parents {
+			c, ok := stands(g, route, parent.Conditions, "ResolvedRefs", "False", customGrace(params))
+			if !ok {
+				continue
+			}
+			finding := conditionFinding(route, c, "", "%s sends traffic to something that it cannot use%s.", customName(route.Ref), because(c))
+			missing := missingServices(g, route.Route.Services)
+			if c.Reason == "BackendNotFound" && len(missing) > 0 {
+				finding.Message = fmt.Sprintf("%s sends traffic to %s, which %s not exist.", customName(route.Ref), phrase.List(missing), phrase.Plural(len(missing), "does", "do"))
+			}
+			findings = append(findings, finding)
+			break // all parents have the same backends
+		}
+	}
+	return findings
+}
+
+func missingServices(g *facts.Graph, services []facts.Ref) []string {
+	var missing []string
+	for _, service := range services {
+		if g.Complete(facts.Service, service.Namespace) && !g.Has(service) {
+			missing = append(missing, fmt.Sprintf("Service %s in namespace %s", service.Name, service.Namespace))
+		}
+	}
+	return missing
+}

@@ -1,0 +1,222 @@
+package exposure
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+// hostsOf are the hosts of an Ingress's rules, each once, in the order of the rules. One without rules, whose default
+// backend takes everything, has the host "".
+func hostsOf(ingress *facts.IngressNode) []string {
+	if len(ingress.Hosts) == 0 {
+		return []string{""}
+	}
+	var hosts []string
+	seen := map[string]bool{}
+	for _, host := range ingress.Hosts {
+		if host = strings.ToLower(host); !seen[host] {
+			seen[host] = true
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
+// tlsCovers says whether a host stands in the tls entries: by name, by a wildcard for its first label, or by an entry
+// without hosts, which is for all.
+func tlsCovers(host string, tls map[string]bool) bool {
+	_, domain, _ := strings.Cut(host, ".")
+	return tls[""] || tls[host] || (domain != "" && tls["*."+domain])
+}
+
+// alwaysEncrypts says whether a class is that of a service which speaks TLS to visitors whatever the Ingress says.
+func alwaysEncrypts(class string) bool {
+	return slices.ContainsFunc([]string{"tailscale", "cloudflare", "ngrok"}, func(name string) bool { return strings.Contains(class, name) })
+}
+
+// provesDomain says whether an Ingress exists only to answer the challenges of ACME, which come without TLS.
+func provesDomain(ingress *facts.IngressNode) bool {
+	return len(ingress.Backends) > 0 && !slices.ContainsFunc(ingress.Backends, func(b facts.IngressBackend) bool {
+		return !strings.HasPrefix(b.Path, "/.well-known/acme-challenge")
+	})
+}
+
+// publicName says whether a host may be reached under its name from outside.
+func publicName(host string) bool {
+	if !strings.Contains(host, ".") {
+		return false
+	}
+	return !slices.ContainsFunc([]string{".local", ".internal", ".localhost", ".lan", ".test", ".home.arpa", ".corp", ".intranet"}, func(suffix string) bool {
+		return strings.HasSuffix(host, suffix)
+	})
+}
+
+func ingressWithoutTLS(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, ingress := range g.Ingresses {
+		if !ingress.Deleting.IsZero() || ingress.TLSElsewhere || alwaysEncrypts(ingress.Class) || provesDomain(ingress) {
+			continue
+		}
+		tls := map[string]bool{}
+		for _, host := range ingress.TLSHosts {
+			tls[strings.ToLower(host)] = true
+		}
+		open := slices.DeleteFunc(hostsOf(ingress), func(host string) bool { return tlsCovers(host, tls) })
+		if len(open) == 0 || (open[0] == "" && len(open) == 1 && len(tls) > 0) {
+			continue // what is left over for other names than the certificates' is no site of its own
+		}
+		finding := check.Finding{
+			Object:   ingress.Ref,
+			Message:  fmt.Sprintf("Ingress %s serves %s without TLS.", ingress.Name, hostNames(open)),
+			Evidence: []check.Evidence{check.FromSpec("hosts without a tls entry: %s", hostNames(open))},
+			Remediation: fmt.Sprintf("Add the host and a Secret with its certificate under spec.tls: `kubectl -n %s edit ingress %s`. cert-manager makes and renews certificates.",
+				ingress.Namespace, ingress.Name),
+		}
+		if len(tls) > 0 {
+			finding.Evidence = append(finding.Evidence, check.FromSpec("hosts with one: %s", phrase.List(ingress.TLSHosts)))
+		}
+		if !slices.ContainsFunc(open, publicName) {
+			finding.Severity = v1alpha1.SeverityLow
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func hostNames(hosts []string) string {
+	named := slices.Clone(hosts)
+	for i := range named {
+		if named[i] == "" {
+			named[i] = "every host"
+		}
+	}
+	return phrase.List(named)
+}
+
+func ingressHostWildcard(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, ingress := range g.Ingresses {
+		if !ingress.Deleting.IsZero() || len(ingress.Hosts) == 0 {
+			continue
+		}
+		for _, host := range hostsOf(ingress) {
+			if host != "" && !strings.HasPrefix(host, "*.") {
+				continue
+			}
+			finding := check.Finding{
+				Object: ingress.Ref, Discriminator: cmp.Or(host, "*"),
+				Message:     fmt.Sprintf("Ingress %s answers for every host: a rule names none.", ingress.Name),
+				Evidence:    []check.Evidence{check.FromSpec("a rule without host")},
+				Remediation: fmt.Sprintf("Name the hosts that are meant: `kubectl -n %s edit ingress %s`.", ingress.Namespace, ingress.Name),
+			}
+			if host != "" {
+				finding.Message = fmt.Sprintf("Ingress %s answers for every name below %s.", ingress.Name, strings.TrimPrefix(host, "*."))
+				finding.Evidence = []check.Evidence{check.FromSpec("host: %s", host)}
+			}
+			findings = append(findings, finding)
+		}
+	}
+	return findings
+}
+
+// hostClaim is what two Ingresses cannot both have.
+type hostClaim struct {
+	class, host, path string
+	exact             bool
+}
+
+// hostClaimant is the Ingress that had a claim first, with where it sends the requests.
+type hostClaimant struct {
+	ingress *facts.IngressNode
+	to      facts.IngressBackend
+}
+
+func ingressHostsClash(g *facts.Graph, _ check.Params) []check.Finding {
+	standard := defaultClass(g)
+	byAge := slices.DeleteFunc(slices.Clone(g.Ingresses), func(i *facts.IngressNode) bool { return !i.Deleting.IsZero() || i.Shares })
+	slices.SortStableFunc(byAge, func(a, b *facts.IngressNode) int { return cmp.Or(a.Created.Compare(b.Created), a.Compare(b.Ref)) })
+	holders := map[hostClaim]hostClaimant{}
+	var findings []check.Finding
+	for _, ingress := range byAge {
+		findings = append(findings, clashesOf(ingress, cmp.Or(ingress.Class, standard), holders)...)
+	}
+	slices.SortStableFunc(findings, func(a, b check.Finding) int { return a.Object.Compare(b.Object) })
+	return findings
+}
+
+// defaultClass is the class of Ingresses that name none; empty where there is no single one.
+func defaultClass(g *facts.Graph) string {
+	name := ""
+	for _, class := range g.IngressClasses {
+		if class.Default && name != "" {
+			return ""
+		}
+		if class.Default {
+			name = class.Name
+		}
+	}
+	return name
+}
+
+// clashesOf compares an Ingress with those that were there before it, and enters its own claims. There is one finding for
+// each host and each Ingress that had it first.
+func clashesOf(ingress *facts.IngressNode, class string, holders map[hostClaim]hostClaimant) []check.Finding {
+	type pair struct {
+		host  string
+		other facts.Ref
+	}
+	at := map[pair]int{}
+	var findings []check.Finding
+	for i, backend := range ingress.Backends {
+		if i == 0 && ingress.DefaultBackend && backend.Host == "" && backend.Path == "" {
+			continue
+		}
+		mine := hostClaim{class, strings.ToLower(backend.Host), cmp.Or(backend.Path, "/"), backend.Exact}
+		holder, taken := holders[mine]
+		if !taken {
+			holders[mine] = hostClaimant{ingress, backend}
+			continue
+		}
+		if holder.ingress == ingress || sameTarget(ingress, backend, holder) {
+			continue
+		}
+		other := holder.ingress.Ref
+		key := pair{mine.host, other}
+		index, known := at[key]
+		if !known {
+			index = len(findings)
+			at[key] = index
+			findings = append(findings, clash(ingress, mine.host, other))
+		}
+		if evidence := &findings[index].Evidence; len(*evidence) < 3 {
+			*evidence = append(*evidence, check.FromSpec("path %s: here to Service %s, there to Service %s", mine.path, backend.Service, holder.to.Service))
+		}
+	}
+	return findings
+}
+
+// sameTarget says whether it makes no difference which of two Ingresses gets the requests.
+func sameTarget(ingress *facts.IngressNode, backend facts.IngressBackend, holder hostClaimant) bool {
+	return ingress.Namespace == holder.ingress.Namespace && backend.Service == holder.to.Service && backend.Port == holder.to.Port &&
+		backend.PortName == holder.to.PortName
+}
+
+func clash(ingress *facts.IngressNode, host string, other facts.Ref) check.Finding {
+	whose := "Ingress " + other.Name
+	if other.Namespace != ingress.Namespace {
+		whose += " in namespace " + other.Namespace
+	}
+	return check.Finding{
+		Object: ingress.Ref, Discriminator: cmp.Or(host, "*") + " " + other.Namespace + "/" + other.Name,
+		Message: fmt.Sprintf("Ingress %s claims a path of %s that %s claims too, for another Service.", ingress.Name, hostNames([]string{host}), whose),
+		Remediation: fmt.Sprintf("Take the host or path out of one of them: `kubectl -n %s edit ingress %s` or `kubectl -n %s edit ingress %s`.",
+			ingress.Namespace, ingress.Name, other.Namespace, other.Name),
+	}
+}

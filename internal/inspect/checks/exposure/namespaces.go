@@ -1,0 +1,98 @@
+package exposure
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+// enforceLabel of a namespace sets the Pod Security level below which Pods are refused.
+const enforceLabel = "pod-security.kubernetes.io/enforce"
+
+// policyEngine says whether the name of an admission webhook is that of a policy engine, which may refuse what Pod Security
+// would.
+func policyEngine(g *facts.Graph) bool {
+	engines := []string{"kyverno", "gatekeeper", "kubewarden", "polaris", "datree", "jspolicy", "k-rail"}
+	return slices.ContainsFunc(g.Webhooks, func(w *facts.WebhookNode) bool {
+		names := []string{w.Name}
+		for _, hook := range w.Webhooks {
+			names = append(names, hook.Name)
+		}
+		return slices.ContainsFunc(names, func(name string) bool {
+			return slices.ContainsFunc(engines, func(e string) bool { return strings.Contains(name, e) })
+		})
+	})
+}
+
+func noPodSecurity(g *facts.Graph, _ check.Params) []check.Finding {
+	if !g.Complete(facts.ValidatingWebhook, "") || policyEngine(g) {
+		return nil
+	}
+	uses := usesByNamespace(g)
+	var findings []check.Finding
+	for _, name := range inhabited(g, uses) {
+		ns, ok := facts.Lookup[*facts.NamespaceNode](g, facts.Ref{Kind: facts.Namespace, Name: name})
+		if !ok || ns.Labels[enforceLabel] != "" {
+			continue
+		}
+		finding := check.Finding{
+			Object:   ns.Ref,
+			Message:  fmt.Sprintf("Namespace %s has no Pod Security level: privileged Pods may be created in it.", name),
+			Evidence: []check.Evidence{check.FromSpec("label %s is not set", enforceLabel)},
+			Remediation: fmt.Sprintf("Try what it would refuse: `kubectl label --dry-run=server --overwrite namespace %[1]s %[2]s=baseline`; without warnings, do it: "+
+				"`kubectl label --overwrite namespace %[1]s %[2]s=baseline`.", name, enforceLabel),
+		}
+		for _, label := range []string{"pod-security.kubernetes.io/warn", "pod-security.kubernetes.io/audit"} {
+			if level := ns.Labels[label]; level != "" {
+				finding.Evidence = append(finding.Evidence, check.FromSpec("label %s is %s, which tells and does not refuse", label, level))
+			}
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func podSecurityPrivileged(g *facts.Graph, _ check.Params) []check.Finding {
+	uses := usesByNamespace(g)
+	var findings []check.Finding
+	for _, name := range inhabited(g, uses) {
+		ns, ok := facts.Lookup[*facts.NamespaceNode](g, facts.Ref{Kind: facts.Namespace, Name: name})
+		if !ok || ns.Labels[enforceLabel] != "privileged" || !templatesComplete(g, name) {
+			continue
+		}
+		if slices.ContainsFunc(uses[name], func(u facts.SpecUse) bool { return beyondBaseline(u.Spec) }) {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:   ns.Ref,
+			Message:  fmt.Sprintf("Namespace %s allows privileged Pods, and none of its Pods is more than baseline.", name),
+			Evidence: []check.Evidence{check.FromSpec("label %s: privileged", enforceLabel)},
+			Remediation: fmt.Sprintf("Set the level that its Pods keep to: `kubectl label --overwrite namespace %s %s=baseline`; kubectl warns where a Pod does not.",
+				name, enforceLabel),
+		})
+	}
+	return findings
+}
+
+func defaultNamespaceUsed(g *facts.Graph, _ check.Params) []check.Finding {
+	var names []string
+	told := map[facts.Ref]bool{}
+	for _, use := range g.Specs() {
+		if use.Owner.Namespace == "default" && !told[use.Owner] {
+			told[use.Owner] = true
+			names = append(names, string(use.Owner.Kind)+" "+use.Owner.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []check.Finding{{
+		Object:   facts.Ref{Kind: facts.Namespace, Name: "default"},
+		Message:  "Workloads run in the namespace default, which is meant for none in particular.",
+		Evidence: []check.Evidence{check.FromSpec("in it: %s", phrase.List(names))},
+	}}
+}

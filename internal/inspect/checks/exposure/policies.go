@@ -1,0 +1,181 @@
+package exposure
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+// ownNamespace says whether a namespace is one of Kubernetes itself, whose Pods are its own business.
+func ownNamespace(namespace string) bool { return strings.HasPrefix(namespace, "kube-") }
+
+// usesByNamespace are the distinct Pod specs of each namespace: its workloads, and Pods that have none.
+func usesByNamespace(g *facts.Graph) map[string][]facts.SpecUse {
+	uses := map[string][]facts.SpecUse{}
+	for _, use := range g.Specs() {
+		uses[use.Owner.Namespace] = append(uses[use.Owner.Namespace], use)
+	}
+	return uses
+}
+
+// policiesByNamespace are the NetworkPolicies that stay.
+func policiesByNamespace(g *facts.Graph) map[string][]*facts.NetworkPolicyNode {
+	policies := map[string][]*facts.NetworkPolicyNode{}
+	for _, p := range g.NetworkPolicies {
+		if p.Deleting.IsZero() {
+			policies[p.Namespace] = append(policies[p.Namespace], p)
+		}
+	}
+	return policies
+}
+
+// inhabited are the namespaces in which Pods are or will be, in a fixed order, without Kubernetes' own and those that are
+// being deleted.
+func inhabited(g *facts.Graph, uses map[string][]facts.SpecUse) []string {
+	var names []string
+	for name, of := range uses {
+		if name == "" || ownNamespace(name) || !slices.ContainsFunc(of, func(u facts.SpecUse) bool { return u.Pods > 0 }) {
+			continue
+		}
+		if ns := g.MetaOf(facts.Ref{Kind: facts.Namespace, Name: name}); ns != nil && !ns.Deleting.IsZero() {
+			continue
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func noNetworkPolicy(g *facts.Graph, _ check.Params) []check.Finding {
+	uses, policies := usesByNamespace(g), policiesByNamespace(g)
+	var findings []check.Finding
+	for _, namespace := range inhabited(g, uses) {
+		if !g.Complete(facts.NetworkPolicy, namespace) || slices.ContainsFunc(policies[namespace], isolatesAll) {
+			continue
+		}
+		open := openOwners(uses[namespace], policies[namespace])
+		if len(open) == 0 {
+			continue
+		}
+		finding := check.Finding{
+			Object:   facts.Ref{Kind: facts.Namespace, Name: namespace},
+			Message:  fmt.Sprintf("Namespace %s has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods.", namespace),
+			Evidence: []check.Evidence{check.FromSpec("not isolated: %s", phrase.List(open))},
+			Remediation: fmt.Sprintf("Deny by default, then allow what is needed: `echo '{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":"+
+				"{\"name\":\"default-deny\"},\"spec\":{\"podSelector\":{},\"policyTypes\":[\"Ingress\"]}}' | kubectl -n %s apply -f -`. First write the policies that "+
+				"allow what its Pods need: from then on all else is refused.", namespace),
+		}
+		if slices.ContainsFunc(policies[namespace], func(p *facts.NetworkPolicyNode) bool { return p.Ingress }) {
+			finding.Message = fmt.Sprintf("The NetworkPolicies of namespace %s leave some of its Pods open for ingress from every Pod of the cluster.", namespace)
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func isolatesAll(p *facts.NetworkPolicyNode) bool {
+	return p.Ingress && p.Selector.Invalid == "" && p.Selector.String() == ""
+}
+
+// openOwners names what has Pods that no policy isolates for ingress.
+func openOwners(uses []facts.SpecUse, policies []*facts.NetworkPolicyNode) []string {
+	var open []string
+	told := map[facts.Ref]bool{}
+	for _, use := range uses {
+		if use.Spec.HostNetwork || (use.Template && use.Pods == 0) || told[use.Owner] {
+			continue
+		}
+		if !slices.ContainsFunc(policies, func(p *facts.NetworkPolicyNode) bool { return p.Ingress && p.Selector.Matches(use.Labels) }) {
+			told[use.Owner] = true
+			open = append(open, string(use.Owner.Kind)+" "+use.Owner.Name)
+		}
+	}
+	return open
+}
+
+// somethingHas says whether a Pod of the namespace, finished ones too, or a template there has labels that match.
+func somethingHas(g *facts.Graph, uses []facts.SpecUse, namespace string, selector facts.Selector) bool {
+	return slices.ContainsFunc(uses, func(u facts.SpecUse) bool { return selector.Matches(u.Labels) }) ||
+		slices.ContainsFunc(g.PodsIn(namespace), func(p *facts.PodNode) bool { return selector.Matches(p.Labels) })
+}
+
+// templatesComplete says whether all Pods of a namespace and all that makes them was read.
+func templatesComplete(g *facts.Graph, namespace string) bool {
+	return g.PodsAndWorkloadsComplete(namespace) && g.Complete(facts.Job, namespace) && g.Complete(facts.CronJob, namespace)
+}
+
+// aimless says whether a policy is about no Pod at all, as far as that can be known.
+func aimless(g *facts.Graph, uses map[string][]facts.SpecUse, p *facts.NetworkPolicyNode) bool {
+	return p.Selector.Invalid == "" && p.Selector.String() != "" && !somethingHas(g, uses[p.Namespace], p.Namespace, p.Selector)
+}
+
+func policySelectsNothing(g *facts.Graph, params check.Params) []check.Finding {
+	uses := usesByNamespace(g)
+	var findings []check.Finding
+	for _, p := range g.NetworkPolicies {
+		if !p.Deleting.IsZero() || !g.OlderThan(p.Created, params.StartupGrace) || !templatesComplete(g, p.Namespace) || !aimless(g, uses, p) {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:   p.Ref,
+			Message:  fmt.Sprintf("NetworkPolicy %s is about no Pod: nothing in namespace %s has the labels %s.", p.Name, p.Namespace, p.Selector.String()),
+			Evidence: []check.Evidence{check.FromSpec("podSelector %s", p.Selector.String())},
+			Remediation: fmt.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`) and correct it, or delete the policy: "+
+				"`kubectl -n %[1]s delete networkpolicy %[2]s`.", p.Namespace, p.Name),
+		})
+	}
+	return findings
+}
+
+func policyAllowsAll(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, p := range g.NetworkPolicies {
+		if !p.Deleting.IsZero() || !p.Ingress || !p.AllowsAllIngress || ownNamespace(p.Namespace) {
+			continue
+		}
+		finding := check.Finding{
+			Object:   p.Ref,
+			Message:  fmt.Sprintf("NetworkPolicy %s lets everything in: an ingress rule names neither peers nor ports.", p.Name),
+			Evidence: []check.Evidence{check.FromSpec("podSelector %s; ingress: a rule without from and ports", p.Selector.String())},
+			Remediation: fmt.Sprintf("Name in the rule who may come (from) and where to (ports): `kubectl -n %s edit networkpolicy %s`. Where all are meant to come, accept this "+
+				"with an ignore rule.", p.Namespace, p.Name),
+		}
+		if isolatesAll(p) {
+			finding.Severity = v1alpha1.SeverityLow
+			finding.Evidence = []check.Evidence{check.FromSpec("podSelector: all Pods of the namespace; ingress: a rule without from and ports")}
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func policyPeerMatchesNothing(g *facts.Graph, params check.Params) []check.Finding {
+	uses := usesByNamespace(g)
+	var findings []check.Finding
+	for _, p := range g.NetworkPolicies {
+		if !p.Deleting.IsZero() || len(p.Peers) == 0 || !g.OlderThan(p.Created, params.StartupGrace) || !templatesComplete(g, p.Namespace) || aimless(g, uses, p) {
+			continue
+		}
+		var told []string
+		for _, peer := range p.Peers {
+			labels := peer.String()
+			if peer.Invalid != "" || labels == "" || slices.Contains(told, labels) || somethingHas(g, uses[p.Namespace], p.Namespace, peer) {
+				continue
+			}
+			told = append(told, labels)
+			findings = append(findings, check.Finding{
+				Object: p.Ref, Discriminator: labels,
+				Message:  fmt.Sprintf("NetworkPolicy %s allows traffic with Pods that have the labels %s, and nothing in namespace %s has them.", p.Name, labels, p.Namespace),
+				Evidence: []check.Evidence{check.FromSpec("podSelector of a peer: %s; no namespaceSelector beside it", labels)},
+				Remediation: fmt.Sprintf("If the Pods live in another namespace, add a namespaceSelector to the same entry, for example with the label kubernetes.io/metadata.name; else "+
+					"correct the labels or take the rule out: `kubectl -n %s edit networkpolicy %s`.", p.Namespace, p.Name),
+			})
+		}
+	}
+	return findings
+}

@@ -1,0 +1,233 @@
+// Package ingress checks Ingresses, their backends and their classes.
+package ingress
+
+import (
+	"fmt"
+	"slices"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/endpoints"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/similar"
+)
+
+// certificatePatience is how many startup graces a TLS Secret may take to appear: an issuer such as Let's Encrypt needs
+// some minutes.
+const certificatePatience = 5
+
+// Checks are all checks of Ingresses and their classes, in no fixed order.
+func Checks() []check.Check {
+	return []check.Check{
+		{
+			ID: "ingress-backend-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			Summary: "An Ingress routes to a Service, or a port of one, that does not exist.",
+			Meaning: "The backend of one or more paths names a Service that is not in the Ingress's namespace, or a port that the " +
+				"Service does not have. Requests for these paths are answered with an error (most controllers say 503).",
+			Remediation: "Correct the backend (`kubectl edit ingress <name>`), or create the Service. An Ingress can only route to Services " +
+				"of its own namespace.",
+			Link:  "https://kubernetes.io/docs/concepts/services-networking/ingress/#the-ingress-resource",
+			Needs: []facts.Kind{facts.Ingress, facts.Service},
+			Run:   backendMissing, Static: true,
+		},
+		{
+			ID: "ingress-backend-dead", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+			Summary: "An Ingress routes to a Service that has no ready endpoint.",
+			Meaning: "The Service behind one or more paths exists, but nothing ready stands behind it: its selector matches no Pod, none " +
+				"of its Pods is ready, or its targetPort names a port that they do not have. Visitors get errors (most controllers say 503).",
+			Remediation: "Look at the Service first: `kubectl describe service <name>` shows its selector and endpoints. The finding that causes " +
+				"this one says what is wrong there.",
+			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/",
+			Needs: []facts.Kind{facts.Ingress, facts.Service, facts.Pod},
+			Uses:  append(facts.WorkloadKinds(), facts.EndpointSlice),
+			ExplainedBy: slices.Concat(check.ServiceFailures(), check.WorkloadFailures(), []string{
+				"replicaset-unavailable", "workload-not-observed",
+			}),
+			Run: backendDead,
+		},
+		{
+			ID: "ingress-class-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			Summary: "An Ingress names an IngressClass that does not exist, or none where there is no default.",
+			Meaning: "Controllers pick Ingresses by class. One that names a class which no IngressClass defines, or names none in a " +
+				"cluster without a default class, is taken by no controller, and its hosts lead nowhere. An Ingress without a class " +
+				"that has an address all the same was taken by a controller that does not ask for one, and is left out; so are " +
+				"classes named by the old kubernetes.io/ingress.class annotation, which need no IngressClass.",
+			Remediation: "Set spec.ingressClassName to one of the classes that exist (`kubectl get ingressclass`), or install the controller " +
+				"that brings the class.",
+			Link:  "https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-class",
+			Needs: []facts.Kind{facts.Ingress, facts.IngressClass},
+			Run:   classMissing,
+		},
+		{
+			ID: "ingress-tls-secret-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			Summary: "An Ingress names a TLS Secret that does not exist.",
+			Meaning: "Without the Secret, the controller answers HTTPS with a certificate of its own, which browsers refuse. Judged only " +
+				"where the inspection may list Secrets (their contents are never read), and not before the Ingress is older than five times the " +
+				"startup grace, since certificates take a while to be issued.",
+			Remediation: "Create the Secret (`kubectl create secret tls <name> --cert=<file> --key=<file>`); with cert-manager, see why the " +
+				"certificate is not issued: `kubectl describe certificate`.",
+			Link:  "https://kubernetes.io/docs/concepts/services-networking/ingress/#tls",
+			Needs: []facts.Kind{facts.Ingress},
+			Uses:  []facts.Kind{facts.Secret},
+			// The Secret is made for a Certificate, or for a custom resource of another kind.
+			ExplainedBy: append(check.CertificateFailures(), "custom-resource-not-ready"),
+			Run:         tlsSecretMissing, Static: true,
+		},
+	}
+}
+
+// backendGroup is all that one Ingress sends to one Service.
+type backendGroup struct {
+	ingress  *facts.IngressNode
+	service  facts.Ref
+	backends []facts.IngressBackend
+}
+
+// backendGroups are the Services that the Ingresses of the cluster route to, in a fixed order.
+func backendGroups(g *facts.Graph) []backendGroup {
+	var groups []backendGroup
+	for _, ingress := range g.Ingresses {
+		if !ingress.Deleting.IsZero() {
+			continue
+		}
+		first := len(groups)
+		for _, backend := range ingress.Backends {
+			service := facts.Ref{Kind: facts.Service, Namespace: ingress.Namespace, Name: backend.Service}
+			i := slices.IndexFunc(groups[first:], func(b backendGroup) bool { return b.service == service })
+			if i < 0 {
+				groups = append(groups, backendGroup{ingress: ingress, service: service})
+				i = len(groups) - 1 - first
+			}
+			groups[first+i].backends = append(groups[first+i].backends, backend)
+		}
+	}
+	return groups
+}
+
+// routes names the hosts and paths of backends.
+func routes(backends []facts.IngressBackend) string {
+	var names []string
+	for _, backend := range backends {
+		name := backend.Host + backend.Path
+		if backend.Host == "" {
+			name = "*" + backend.Path
+		}
+		if backend.Host == "" && backend.Path == "" {
+			name = "everything else"
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return phrase.List(names)
+}
+
+func backendPortText(backend facts.IngressBackend) string {
+	if backend.PortName != "" {
+		return backend.PortName
+	}
+	return fmt.Sprint(backend.Port)
+}
+
+func backendMissing(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, group := range backendGroups(g) {
+		finding := check.Finding{Object: group.ingress.Ref, Discriminator: group.service.Name, Culprits: []facts.Ref{group.service}}
+		service, ok := facts.Lookup[*facts.ServiceNode](g, group.service)
+		if !ok {
+			if !g.Complete(facts.Service, group.service.Namespace) {
+				continue
+			}
+			finding.Message = fmt.Sprintf("Ingress %s sends %s to Service %s, which does not exist in namespace %s.",
+				group.ingress.Name, routes(group.backends), group.service.Name, group.service.Namespace)
+			finding.Evidence = append([]check.Evidence{check.FromSpec("backend service: %s", group.service.Name)}, similarService(g, group.service)...)
+			finding.Remediation = fmt.Sprintf("Create the Service, or correct the backend: `kubectl -n %s edit ingress %s`.", group.ingress.Namespace, group.ingress.Name)
+			findings = append(findings, finding)
+			continue
+		}
+		// What an ExternalName Service stands for has ports of its own.
+		if service.Type == "ExternalName" {
+			continue
+		}
+		var ports []string
+		var lost []facts.IngressBackend
+		for _, backend := range group.backends {
+			if _, ok := endpoints.PortOf(service, backend); !ok {
+				lost = append(lost, backend)
+				if text := backendPortText(backend); !slices.Contains(ports, text) {
+					ports = append(ports, text)
+				}
+			}
+		}
+		if len(lost) == 0 {
+			continue
+		}
+		finding.Message = fmt.Sprintf("Ingress %s sends %s to port %s of Service %s, which has no such port.",
+			group.ingress.Name, routes(lost), phrase.List(ports), group.service.Name)
+		finding.Evidence = []check.Evidence{check.FromSpec("Service %s has %s", service.Name, endpoints.ServicePorts(service))}
+		finding.Remediation = fmt.Sprintf("Name a port that the Service has (`kubectl -n %s edit ingress %s`), or add the port to the Service.",
+			group.ingress.Namespace, group.ingress.Name)
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+// similarService names a Service of the same namespace whose name resembles the missing one.
+func similarService(g *facts.Graph, missing facts.Ref) []check.Evidence {
+	var names []string
+	for _, service := range g.ServicesIn(missing.Namespace) {
+		names = append(names, service.Name)
+	}
+	if name := similar.Name(names, missing.Name); name != "" {
+		return []check.Evidence{check.FromSpec("Service %s exists: perhaps it is meant", name)}
+	}
+	return nil
+}
+
+func backendDead(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, group := range backendGroups(g) {
+		service, ok := facts.Lookup[*facts.ServiceNode](g, group.service)
+		if !ok {
+			continue
+		}
+		finding := check.Finding{
+			Object: group.ingress.Ref, Discriminator: group.service.Name, Culprits: []facts.Ref{group.service},
+			Remediation: fmt.Sprintf("Look at the Service: `kubectl -n %s describe service %s` shows its selector and endpoints.", service.Namespace, service.Name),
+		}
+		// A port that the Service does not have is another finding.
+		dead := slices.DeleteFunc(slices.Clone(group.backends), func(b facts.IngressBackend) bool {
+			_, known := endpoints.PortOf(service, b)
+			return !known && service.Type != "ExternalName"
+		})
+		if len(dead) == 0 {
+			continue
+		}
+		why := ""
+		switch state := endpoints.Judge(g, service, params); state.Health {
+		case endpoints.SelectsNothing:
+			why = "which selects no Pod"
+			if state.ScaledToZero {
+				why, finding.Severity = "whose workload wants no Pods", v1alpha1.SeverityLow
+			}
+			finding.Evidence = []check.Evidence{check.FromSpec("Service %s selects %s", service.Name, facts.SelectorFromSet(service.Selector))}
+		case endpoints.NotReady:
+			why = "none of whose Pods is ready"
+			finding.Evidence = []check.Evidence{check.FromCondition("0 of %d Pods of Service %s are ready", len(state.Pods), service.Name)}
+		case endpoints.Unserved:
+			why = "which has no selector, and no endpoint that anyone has given it"
+			finding.Evidence = []check.Evidence{check.FromCondition("EndpointSlices of Service %s: 0 ready", service.Name)}
+		case endpoints.Healthy:
+			var target string
+			if dead, target = endpoints.DeadPorts(g, service, dead, params); len(dead) == 0 {
+				continue
+			}
+			why = "whose Pods do not have the port that it names"
+			finding.Evidence = []check.Evidence{check.FromSpec("Service %s: targetPort %s, declared by none of its Pods", service.Name, target)}
+		}
+		finding.Message = fmt.Sprintf("Ingress %s sends %s to Service %s, %s.", group.ingress.Name, routes(dead), service.Name, why)
+		findings = append(findings, finding)
+	}
+	return findings
+}

@@ -1,0 +1,198 @@
+// Package node checks the state and the versions of nodes.
+package node
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/kubectl"
+)
+
+// Checks are all checks of nodes, in no fixed order.
+func Checks() []check.Check {
+	return []check.Check{
+		{
+			ID: "node-not-ready", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityCritical,
+			Summary: "A node is not ready.",
+			Meaning: "The node's condition Ready is False (its kubelet runs and says what is wrong) or Unknown (its kubelet has stopped to report: the " +
+				"machine, its network or the kubelet is down) for longer than the startup grace. No Pods are started there; after five minutes " +
+				"those that run there are evicted, and Pods of StatefulSets stay until the node is back or deleted.",
+			Remediation: "`kubectl describe node <name>` shows the conditions. On the machine: `systemctl status kubelet containerd`, `journalctl -u kubelet`. " +
+				"If the machine is gone for good: `kubectl delete node <name>`.",
+			Link:  "https://kubernetes.io/docs/tasks/debug/debug-cluster/#listing-your-cluster",
+			Needs: []facts.Kind{facts.Node},
+			Uses:  []facts.Kind{facts.Pod},
+			Run:   nodeNotReady,
+		},
+		{
+			ID: "node-pressure", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
+			Summary: "A node runs out of memory, disk or process ids.",
+			Meaning: "The kubelet reports MemoryPressure, DiskPressure or PIDPressure. It takes no new Pods of some or all kinds, and evicts Pods to get " +
+				"back below its threshold, those that use more than they requested first.",
+			Remediation: "`kubectl describe node <name>` shows what runs there. Free what is short, set memory limits on the Pods that use most " +
+				"(`kubectl top pods -A --sort-by=memory`), or add capacity.",
+			Link:  "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",
+			Needs: []facts.Kind{facts.Node},
+			Uses:  []facts.Kind{facts.Pod},
+			Run:   nodePressure,
+		},
+		{
+			ID: "node-network-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+			Summary: "The network of a node is not set up.",
+			Meaning: "The condition NetworkUnavailable is True for longer than the startup grace: the network add-on or the cloud controller has not made " +
+				"the routes for the node's Pods, so that they cannot be reached.",
+			Remediation: "See whether the network add-on's Pod on the node runs: `kubectl get pods -A -o wide --field-selector spec.nodeName=<name>`; with a " +
+				"cloud's own routes, read the log of the cloud controller manager.",
+			Link:  "https://kubernetes.io/docs/concepts/architecture/nodes/#condition",
+			Needs: []facts.Kind{facts.Node},
+			Uses:  []facts.Kind{facts.Pod},
+			Run:   nodeNetworkUnavailable,
+		},
+		{
+			ID: "node-cordoned", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
+			Summary: "A node is cordoned.",
+			Meaning: "spec.unschedulable is set, by `kubectl cordon` or `kubectl drain`: Pods that run there stay, new ones go elsewhere. That is meant " +
+				"during maintenance, and often forgotten after it. Control plane nodes, and nodes that an autoscaler is about to remove, are left out.",
+			Remediation: "When the maintenance is over: `kubectl uncordon <name>`.",
+			Link:        "https://kubernetes.io/docs/concepts/architecture/nodes/#manual-node-administration",
+			Needs:       []facts.Kind{facts.Node},
+			Uses:        []facts.Kind{facts.Pod},
+			Run:         nodeCordoned,
+		},
+		versionSkewCheck(),
+	}
+}
+
+func nodeNotReady(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, node := range g.Nodes {
+		ready, told := node.Condition("Ready")
+		since := ready.Since
+		if !told {
+			since = node.Created
+		}
+		if ready.Status == "True" || !node.Deleting.IsZero() || !g.OlderThan(since, params.StartupGrace) {
+			continue
+		}
+		why, remediation := whyNotReady(node, ready)
+		finding := check.Finding{
+			Object: node.Ref, Remediation: remediation,
+			Message: fmt.Sprintf("Node %s is not ready: %s.", node.Name, why),
+		}
+		if told {
+			finding.Evidence = append(finding.Evidence, check.QuoteCondition(ready), check.FromCondition("since %s", ready.Since.UTC().Format(time.RFC3339)))
+		}
+		findings = append(findings, check.WithPodCount(g, finding))
+	}
+	return findings
+}
+
+// whyNotReady puts the condition Ready into words. The messages are those of the kubelet's runtime state
+// (k8s.io/kubernetes/pkg/kubelet/runtime.go and kubelet.go) and of the node lifecycle controller.
+func whyNotReady(node *facts.NodeNode, ready facts.Condition) (why, remediation string) {
+	describe := kubectl.Describe(node.Ref)
+	has := func(text string) bool { return strings.Contains(ready.Message, text) }
+	switch {
+	case ready.Status == "" || ready.Reason == "NodeStatusNeverUpdated":
+		return "its kubelet has never reported", "On the machine, see why the kubelet does not reach the API server: `journalctl -u kubelet`. If the node was " +
+			fmt.Sprintf("never meant to be: `kubectl delete node %s`.", node.Name)
+	case ready.Status == "Unknown":
+		return "its kubelet has stopped to report", fmt.Sprintf("See whether the machine is up and reaches the API server; on it, `systemctl status kubelet` and "+
+			"`journalctl -u kubelet`. If it is gone for good, `kubectl delete node %s` lets its Pods be made elsewhere.", node.Name)
+	case has("node is shutting down"):
+		return "it is shutting down", "Nothing, if the shutdown is meant; delete the node if it does not come back: `kubectl delete node " + node.Name + "`."
+	case has("container runtime network not ready") || has("cni plugin not initialized") || has("cni config uninitialized"):
+		return "its Pod network is not set up", fmt.Sprintf("See whether the network add-on's Pod on it runs (`kubectl get pods -A -o wide --field-selector "+
+			"spec.nodeName=%s`) and has written its configuration to /etc/cni/net.d on the machine.", node.Name)
+	case has("container runtime is down") || has("container runtime not ready") || has("container runtime status check may not have completed"):
+		return "its container runtime does not work", "On the machine: `systemctl status containerd` (or crio), `journalctl -u containerd`, and free space on its disk; " +
+			"then restart it."
+	case has("PLEG is not healthy"):
+		return "its container runtime is too slow to keep up (PLEG is not healthy)", "On the machine, look for a runtime that hangs (`crictl ps`, `journalctl -u " +
+			"containerd`), for disks or CPUs that are overloaded, and for too many containers."
+	case has("CSINode"):
+		return "its storage drivers are not registered", "See the Pods of the CSI drivers on it, and " + describe + "."
+	case has("missing node capacity"):
+		return "its kubelet cannot tell the machine's capacity", "On the machine: `journalctl -u kubelet`."
+	default:
+		return "its kubelet reports " + ready.Reason, describe + " shows the conditions; on the machine, `journalctl -u kubelet` says more."
+	}
+}
+
+func nodePressure(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, node := range g.Nodes {
+		for _, pressure := range []string{"DiskPressure", "MemoryPressure", "PIDPressure"} {
+			c, ok := node.Condition(pressure)
+			if !ok || c.Status != "True" || !node.Deleting.IsZero() {
+				continue
+			}
+			finding := check.Finding{Object: node.Ref, Discriminator: pressure, Evidence: []check.Evidence{check.QuoteCondition(c)}}
+			switch pressure {
+			case "DiskPressure":
+				finding.Message = fmt.Sprintf("Node %s runs out of disk space: its kubelet deletes images and evicts Pods.", node.Name)
+				finding.Remediation = "On the machine, see what fills the disk: `df -h /var/lib/kubelet /var/lib/containerd`, `crictl images`, logs under /var/log. " +
+					"Set ephemeral-storage limits on Pods that write much, or enlarge the disk."
+			case "MemoryPressure":
+				finding.Message = fmt.Sprintf("Node %s runs out of memory: its kubelet evicts Pods.", node.Name)
+				finding.Remediation = fmt.Sprintf("See who uses it: `kubectl top pods -A --sort-by=memory` and %s. Set memory requests and limits on those Pods, "+
+					"move some away, or add nodes.", kubectl.Describe(node.Ref))
+			default:
+				finding.Message = fmt.Sprintf("Node %s runs out of process ids: its kubelet evicts Pods.", node.Name)
+				finding.Remediation = "On the machine, find who has so many processes (`ps -eLf | wc -l`, `systemd-cgtop`), and set podPidsLimit in the kubelet's configuration."
+			}
+			findings = append(findings, check.WithPodCount(g, finding))
+		}
+	}
+	return findings
+}
+
+func nodeNetworkUnavailable(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, node := range g.Nodes {
+		c, ok := node.Condition("NetworkUnavailable")
+		if !ok || c.Status != "True" || !node.Deleting.IsZero() || !g.OlderThan(c.Since, params.StartupGrace) {
+			continue
+		}
+		findings = append(findings, check.WithPodCount(g, check.Finding{
+			Object: node.Ref, Evidence: []check.Evidence{check.QuoteCondition(c)},
+			Message: fmt.Sprintf("The network of node %s is not set up: Pods there cannot be reached.", node.Name),
+			Remediation: fmt.Sprintf("See whether the network add-on's Pod on it runs: `kubectl get pods -A -o wide --field-selector spec.nodeName=%s`; where a cloud "+
+				"makes the routes, read the log of the cloud controller manager.", node.Name),
+		}))
+	}
+	return findings
+}
+
+// removalTaints mark nodes that an autoscaler is about to remove; it cordons them itself.
+func removalTaints() []string {
+	return []string{"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"}
+}
+
+func nodeCordoned(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, node := range g.Nodes {
+		_, controlPlane := node.NodeLabels["node-role.kubernetes.io/control-plane"]
+		leaving := slices.ContainsFunc(node.Taints, func(t facts.Taint) bool { return slices.Contains(removalTaints(), t.Key) })
+		if !node.Unschedulable || controlPlane || leaving || !node.Deleting.IsZero() {
+			continue
+		}
+		evidence := check.FromSpec("unschedulable: true")
+		for _, t := range node.Taints {
+			if t.Key == "node.kubernetes.io/unschedulable" && !t.Added.IsZero() {
+				evidence = check.FromSpec("unschedulable: true, since %s", t.Added.UTC().Format(time.RFC3339))
+			}
+		}
+		findings = append(findings, check.WithPodCount(g, check.Finding{
+			Object: node.Ref, Evidence: []check.Evidence{evidence},
+			Message:     fmt.Sprintf("Node %s is cordoned: it takes no new Pods.", node.Name),
+			Remediation: fmt.Sprintf("When its maintenance is over: `kubectl uncordon %s`.", node.Name),
+		}))
+	}
+	return findings
+}

@@ -1,0 +1,65 @@
+package node
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/util/version"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+func versionSkewCheck() check.Check {
+	return check.Check{
+		ID: "node-version-skew", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+		Summary: "The kubelet of a node and the API server are too far apart in version.",
+		Meaning: "A kubelet may be up to three minor versions older than the API server (two, before 1.25), and never newer; outside of that range " +
+			"nothing is tested, fields are dropped without a word, and Pods may fail to start. A kubelet that is newer is high.",
+		Remediation: "Upgrade the kubelet of the node (drain it first: `kubectl drain <name> --ignore-daemonsets`), or the control plane, if the kubelet is newer.",
+		Link:        "https://kubernetes.io/releases/version-skew-policy/#kubelet",
+		Needs:       []facts.Kind{facts.Node},
+		Run:         nodeVersionSkew,
+	}
+}
+
+// maxKubeletLag is how many minor versions a kubelet may be older than the API server.
+// https://kubernetes.io/releases/version-skew-policy/#kubelet
+func maxKubeletLag(kubelet *version.Version) uint {
+	if kubelet.Minor() < 25 {
+		return 2
+	}
+	return 3
+}
+
+func nodeVersionSkew(g *facts.Graph, _ check.Params) []check.Finding {
+	server, err := version.ParseGeneric(g.Version)
+	if err != nil {
+		return nil // not known: nothing to compare with
+	}
+	var findings []check.Finding
+	for _, node := range g.Nodes {
+		kubelet, err := version.ParseGeneric(node.KubeletVersion)
+		if err != nil || kubelet.Major() != server.Major() || !node.Deleting.IsZero() {
+			continue
+		}
+		finding := check.Finding{Object: node.Ref, Evidence: []check.Evidence{
+			check.FromCondition("kubelet %s, API server %s", node.KubeletVersion, g.Version),
+		}}
+		switch {
+		case kubelet.Minor() > server.Minor():
+			finding.Severity = v1alpha1.SeverityHigh
+			finding.Message = fmt.Sprintf("The kubelet of node %s (%d.%d) is newer than the API server (%d.%d), which is not supported.",
+				node.Name, kubelet.Major(), kubelet.Minor(), server.Major(), server.Minor())
+			finding.Remediation = "Upgrade the control plane to at least the kubelet's version, or install an older kubelet on the node."
+		case kubelet.Minor()+maxKubeletLag(kubelet) < server.Minor():
+			finding.Message = fmt.Sprintf("The kubelet of node %s (%d.%d) is too old for the API server (%d.%d): at most %d minor versions are supported.",
+				node.Name, kubelet.Major(), kubelet.Minor(), server.Major(), server.Minor(), maxKubeletLag(kubelet))
+			finding.Remediation = fmt.Sprintf("Drain the node (`kubectl drain %[1]s --ignore-daemonsets`), upgrade its kubelet, then `kubectl uncordon %[1]s`.", node.Name)
+		default:
+			continue
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}

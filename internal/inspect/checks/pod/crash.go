@@ -1,0 +1,213 @@
+package pod
+
+import (
+	"fmt"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+// Ids of the checks that one judgement of a container tells apart.
+const (
+	crashLooping  = "pod-crash-looping"
+	oomKilled     = "pod-oom-killed"
+	initFailing   = "init-container-failing"
+	livenessFails = "liveness-probe-failing"
+	startupFails  = "startup-probe-failing"
+)
+
+// restartsThatCount is how often a container that runs now must have been restarted to be worth a word.
+const restartsThatCount = 3
+
+func crashChecks() []check.Check {
+	return []check.Check{
+		{
+			ID: crashLooping, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+			Summary: "A container ends again and again.",
+			Meaning: "The container exits soon after each start, and the kubelet waits longer and longer before the next one (CrashLoopBackOff). " +
+				"The exit code says how it ended: 0 without an error, 1 and 2 by the program's own choice, 126 and 127 because a command could not be run, " +
+				"over 128 by a signal. Containers that ran out of memory, that were killed for a failing probe, or that cannot be started at all are " +
+				"reported as that instead. A container that runs now, but was restarted at least three times, often and lately, counts as medium.",
+			Remediation: "Read the last lines of the log in the evidence, or `kubectl logs <pod> -c <container> --previous`, and mend what they name. " +
+				"If the image or the configuration was changed lately, `kubectl rollout undo` brings back the version before.",
+			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/#my-pod-is-crashing-or-otherwise-unhealthy",
+			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
+			Run: judgedBy(crashLooping, crashFinding),
+		},
+		{
+			ID: oomKilled, Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
+			Summary: "A container was killed because it ran out of memory.",
+			Meaning: "The container's state says OOMKilled, now or within the recent window (an hour unless set). With a memory limit, the container reached it; " +
+				"without one, its node ran out of memory. It is critical when the container is killed again and again.",
+			Remediation: "Raise resources.limits.memory above what the program needs at its peak, or make it need less: " +
+				"a leak, a cache without a bound, a heap setting that does not know the limit.",
+			Link:  "https://kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource/#exceed-a-container-s-memory-limit",
+			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
+			ExplainedBy: []string{"node-pressure"},
+			Run:         judgedBy(oomKilled, memoryFinding),
+		},
+		{
+			ID: initFailing, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+			Summary: "An init container fails, so that the Pod's containers are never started.",
+			Meaning: "Init containers run one after the other, and each must end with exit code 0 before the next begins. One of them ends with another " +
+				"code and is tried again and again. Sidecars (init containers that restart always) are judged like other containers.",
+			Remediation: "Read the last lines of the init container's log in the evidence, or `kubectl logs <pod> -c <init container> --previous`. " +
+				"Often it waits for something that is not there: a database, a Service, a file.",
+			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
+			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
+			Run: judgedBy(initFailing, initFinding),
+		},
+	}
+}
+
+// verdict is what is wrong with a container that has ended: exactly one check reports it, so that a cause hides its own
+// consequences.
+type verdict struct {
+	// check that reports it; empty when nothing is wrong.
+	check string
+	// end is how the container ended the last time.
+	end facts.ContainerState
+	// down says that the container does not run, or was started only just now.
+	down bool
+}
+
+// judgedBy is a check that reports the containers with a verdict.
+func judgedBy(id string, finding func(*facts.Graph, *facts.PodNode, facts.Container, verdict) check.Finding) func(*facts.Graph, check.Params) []check.Finding {
+	return func(g *facts.Graph, p check.Params) []check.Finding {
+		var failures []check.FailingPod
+		for _, pod := range g.Pods {
+			for _, c := range allContainers(pod) {
+				if v := judgeEnd(g, p, pod, c); v.check == id {
+					failures = append(failures, check.FailingPod{Pod: pod, Discriminator: c.Name, Finding: finding(g, pod, c, v)})
+				}
+			}
+		}
+		return check.RollUp(g, failures)
+	}
+}
+
+// judgeEnd judges a container by the way it ended.
+func judgeEnd(g *facts.Graph, p check.Params, pod *facts.PodNode, c facts.Container) verdict {
+	if healthy(c) || !pod.Deleting.IsZero() || pod.Phase == "Succeeded" {
+		return verdict{}
+	}
+	end, ok := lastEnd(c)
+	if !ok || isInit(pod, c) && c.State.Status == facts.StateTerminated && c.State.ExitCode == 0 {
+		return verdict{}
+	}
+	v := verdict{end: end, down: c.State.Status != facts.StateRunning || g.Now.Sub(c.State.Started) < p.StartupGrace}
+	if outOfMemory(end) {
+		if recent(g, p, end.Finished) {
+			v.check = oomKilled
+		}
+		return v
+	}
+	if _, failed := startError(g, p, pod, c); failed {
+		return v
+	}
+	if pod.Phase == "Failed" {
+		// A Pod that is not to be restarted. Its containers' ends are its Job's matter, or that of whoever made the Pod by
+		// hand; only that an init container kept the others from running would be seen nowhere else.
+		if isInit(pod, c) && end.ExitCode != 0 && pod.Owner.Kind != facts.Job && recent(g, p, end.Finished) {
+			v.check = initFailing
+		}
+		return v
+	}
+	switch probe := killedByProbe(g, p, pod, c); {
+	case probe == "liveness":
+		v.check = livenessFails
+	case probe == "startup":
+		v.check = startupFails
+	case !keepsCrashing(g, p, pod, c, end, v.down):
+	case isInit(pod, c):
+		v.check = initFailing
+	default:
+		v.check = crashLooping
+	}
+	return v
+}
+
+// keepsCrashing says whether a container that has ended is in a loop, or often was.
+func keepsCrashing(g *facts.Graph, p check.Params, pod *facts.PodNode, c facts.Container, end facts.ContainerState, down bool) bool {
+	switch {
+	case c.State.Reason == "CrashLoopBackOff":
+		return true
+	case c.State.Status == facts.StateTerminated:
+		return end.ExitCode != 0 && c.Restarts > 0
+	case c.State.Status == facts.StateRunning && c.Restarts >= restartsThatCount && recent(g, p, end.Finished) && !lostWithNode(end):
+		return down || often(g, p, pod, c)
+	default:
+		return false
+	}
+}
+
+// often says whether a container is restarted at least three times in a recent window. Only the number of restarts over the
+// Pod's life is told, so it is taken for evenly spread, unless an event says that the kubelet had to hold restarts back.
+func often(g *facts.Graph, p check.Params, pod *facts.PodNode, c facts.Container) bool {
+	if g.Now.Sub(pod.Created)/time.Duration(c.Restarts) <= p.RecentWindow/restartsThatCount {
+		return true
+	}
+	e := containerEvent(g, pod, c, "BackOff", "Back-off restarting failed container")
+	return e != nil && recent(g, p, e.Last)
+}
+
+func crashFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdict) check.Finding {
+	f := check.Finding{
+		Message:     fmt.Sprintf("%s of %s ends again and again with %s.", titleOf(pod, c), g.OwnerName(pod), exitText(v.end)),
+		Remediation: exitAdvice(g, pod, c, v.end),
+		Evidence:    []check.Evidence{endEvidence(pod, c, v.end)},
+		Logs:        logsOf(pod, c),
+	}
+	if !v.down {
+		f.Severity = v1alpha1.SeverityMedium
+		f.Message = fmt.Sprintf("%s of %s runs, but keeps being restarted: the last time it ended with %s.", titleOf(pod, c), g.OwnerName(pod), exitText(v.end))
+	}
+	if c.State.Status == facts.StateWaiting {
+		f.Evidence = append(f.Evidence, waitingEvidence(pod, c))
+	}
+	return f
+}
+
+func initFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdict) check.Finding {
+	f := check.Finding{
+		Message: fmt.Sprintf("Init container %s (%d of %d) of %s fails with %s, so that the containers after it are not started.",
+			c.Name, place(pod, c), len(pod.InitContainers), g.OwnerName(pod), exitText(v.end)),
+		Remediation: fmt.Sprintf("Read its last words: %s, and mend what they name; often it waits for something that is not there.", logsCommand(pod, c)),
+		Evidence:    []check.Evidence{endEvidence(pod, c, v.end)},
+		Logs:        logsOf(pod, c),
+	}
+	if c.State.Status == facts.StateWaiting {
+		f.Evidence = append(f.Evidence, waitingEvidence(pod, c))
+	}
+	return f
+}
+
+func memoryFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdict) check.Finding {
+	f := check.Finding{Severity: v1alpha1.SeverityHigh, RestrictToCulprits: true, Evidence: []check.Evidence{endEvidence(pod, c, v.end)}, Logs: logsOf(pod, c)}
+	if c.State.Reason == "CrashLoopBackOff" || c.Restarts >= restartsThatCount {
+		f.Severity = v1alpha1.SeverityCritical
+	}
+	request := "no memory request"
+	if c.MemoryRequest > 0 {
+		request = "memory request " + phrase.Bytes(c.MemoryRequest)
+	}
+	if c.MemoryLimit > 0 {
+		limit := phrase.Bytes(c.MemoryLimit)
+		f.Message = fmt.Sprintf("%s of %s needs more memory than its limit of %s, and is killed for it.", titleOf(pod, c), g.OwnerName(pod), limit)
+		f.Evidence = append(f.Evidence, check.FromSpec("%s: memory limit %s, %s", nameOf(pod, c), limit, request))
+		f.Remediation = fmt.Sprintf("Raise resources.limits.memory of container %s above what it needs at its peak (`kubectl -n %s top pod %s --containers` shows "+
+			"what it uses now), or make it need less: a leak, a cache without a bound, a heap setting that does not know the limit.", c.Name, pod.Namespace, pod.Name)
+		return f
+	}
+	f.Message = fmt.Sprintf("%s of %s has no memory limit, and was killed when its node ran out of memory.", titleOf(pod, c), g.OwnerName(pod))
+	f.Evidence = append(f.Evidence, check.FromSpec("%s: no memory limit, %s", nameOf(pod, c), request), check.FromSpec("node %s", pod.NodeName))
+	f.Remediation = fmt.Sprintf("Give container %s a memory request and limit, so that it is placed where there is room and its node is safe from it; "+
+		"`kubectl describe node %s` shows who else asks for memory there.", c.Name, pod.NodeName)
+	if pod.NodeName != "" {
+		f.Culprits = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
+	}
+	return f
+}

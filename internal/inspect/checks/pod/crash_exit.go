@@ -1,0 +1,93 @@
+package pod
+
+import (
+	"fmt"
+
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+// lastEnd is how a container ended the last time, and whether it ever did.
+func lastEnd(c facts.Container) (facts.ContainerState, bool) {
+	if c.State.Status == facts.StateTerminated {
+		return c.State, true
+	}
+	return c.Last, c.Last.Status == facts.StateTerminated
+}
+
+func outOfMemory(s facts.ContainerState) bool {
+	return s.Status == facts.StateTerminated && s.Reason == "OOMKilled"
+}
+
+// lostWithNode says whether a container ended because its node or its container runtime went away, not by itself. The
+// kubelet gives these reasons when it finds a container gone after a restart.
+func lostWithNode(s facts.ContainerState) bool {
+	return s.Reason == "Unknown" || s.Reason == "ContainerStatusUnknown"
+}
+
+// endEvidence tells how a container ended.
+func endEvidence(pod *facts.PodNode, c facts.Container, end facts.ContainerState) check.Evidence {
+	text := fmt.Sprintf("%s ended with %s", nameOf(pod, c), exitText(end))
+	if end.Reason != "" && end.Reason != "Error" {
+		text += ", reason " + end.Reason
+	}
+	if c.Restarts > 0 {
+		text += fmt.Sprintf(", restarted %d %s", c.Restarts, phrase.Plural(int(c.Restarts), "time", "times"))
+	}
+	if end.Message != "" {
+		text += ": " + end.Message
+	}
+	return check.FromCondition("%s", text)
+}
+
+// exitCode of an end; runtimes that tell the signal alone are brought to the same form.
+func exitCode(end facts.ContainerState) int32 {
+	if end.ExitCode == 0 && end.Signal != 0 {
+		return 128 + end.Signal
+	}
+	return end.ExitCode
+}
+
+// exitText says what an exit code means. Codes over 128 are 128 plus the number of the signal (POSIX shells, and the
+// container runtimes after them); 126 and 127 are those of a shell that cannot run a command.
+func exitText(end facts.ContainerState) string {
+	code := exitCode(end)
+	meaning := map[int32]string{
+		0: "no error", 1: "an error of the program", 2: "an error of the program, often in its arguments",
+		126: "the command is not executable", 127: "the command was not found", 129: "SIGHUP", 130: "SIGINT", 131: "SIGQUIT",
+		132: "SIGILL: an instruction that this CPU does not know", 133: "SIGTRAP", 134: "SIGABRT: the program gave up on itself",
+		135: "SIGBUS", 136: "SIGFPE: an arithmetic error", 137: "SIGKILL", 139: "SIGSEGV: a memory access error", 141: "SIGPIPE",
+		143: "SIGTERM",
+	}[code]
+	switch {
+	case meaning != "":
+		return fmt.Sprintf("exit code %d (%s)", code, meaning)
+	case code > 128 && code <= 128+64:
+		return fmt.Sprintf("exit code %d (signal %d)", code, code-128)
+	default:
+		return fmt.Sprintf("exit code %d", code)
+	}
+}
+
+// exitAdvice says what to do about a container that ends with a code.
+func exitAdvice(g *facts.Graph, pod *facts.PodNode, c facts.Container, end facts.ContainerState) string {
+	log := logsCommand(pod, c)
+	switch exitCode(end) {
+	case 0:
+		return fmt.Sprintf("The program ends without an error, and is started again because its Pod wants it to keep running: let it stay in the foreground "+
+			"(%s shows what it did), or run it as a Job if its work has an end.", log)
+	case 126, 127:
+		return fmt.Sprintf("A command that the container's script runs is not in the image, or may not be executed: %s names it. Correct command and args "+
+			"of %s, or the image.", log, g.OwnerName(pod))
+	case 137:
+		return fmt.Sprintf("Something outside killed it with SIGKILL, and it is not marked as out of memory: look for node pressure and for a program that does "+
+			"not end on SIGTERM, with `kubectl -n %s describe pod %s` and %s, and for the kernel's killer in the log of node %s.", pod.Namespace, pod.Name, log, pod.NodeName)
+	case 132, 135, 136, 139:
+		return fmt.Sprintf("The program itself crashes (native code): %s shows its last words. Try the image version before, check that the image is built for "+
+			"this CPU, and look for a core dump.", log)
+	default:
+		return fmt.Sprintf("Read its last words: %s, and mend what they name. If it worked before, see what changed: `kubectl -n %s describe pod %s`; "+
+			"kubectl rollout undo brings back the version before.", log, pod.Namespace, pod.Name)
+	}
+}

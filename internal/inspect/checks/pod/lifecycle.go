@@ -1,0 +1,201 @@
+package pod
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/apimessage"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+func podLifecycleChecks() []check.Check {
+	return append([]check.Check{
+		{
+			ID: "pod-stuck-terminating", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "A Pod is being deleted and does not go away.",
+			Meaning: "The Pod's own grace period and the grace for terminating are over. Either its node does not answer, or a finalizer waits for its " +
+				"controller, or the kubelet has not said that the containers have ended. A StatefulSet makes no new Pod of that name until it is gone.",
+			Remediation: "With a finalizer, see why the controller that set it does not take it off. Without, look at the node (`kubectl describe node <node>`) and " +
+				"its kubelet. `kubectl delete pod <pod> --force` removes only the record: use it when the containers have surely ended.",
+			Link:  "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
+			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Node, facts.Event),
+			ExplainedBy: []string{"node-not-ready"}, Run: stuckTerminating,
+		},
+		{
+			ID: "pod-evicted", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
+			Summary: "A node ran short of something and evicted Pods, or they used more local storage than they may.",
+			Meaning: "The kubelet ended the Pod within the recent window (an hour unless set), because its node ran low on memory, disk or process ids, or because " +
+				"the Pod used more local storage than its limits allow.",
+			Remediation: "Set requests that tell what the Pods really use, limit what fills the node (logs, emptyDir), or give the node more. " +
+				"`kubectl delete pods --field-selector status.phase=Failed` removes what is left of evicted Pods.",
+			Link:  "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",
+			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(),
+			ExplainedBy: []string{"node-pressure"}, Run: evicted,
+		},
+	}, podSetupChecks()...)
+}
+
+func stuckTerminating(g *facts.Graph, p check.Params) []check.Finding {
+	var failures []check.FailingPod
+	for _, pod := range g.Pods {
+		if pod.Deleting.IsZero() || !g.OlderThan(pod.Deleting, p.TerminatingGrace) {
+			continue
+		}
+		discriminator, f := stuckPod(g, pod)
+		f.RestrictToCulprits = true
+		f.Evidence = append([]check.Evidence{check.FromSpec("Pod %s was to be gone at %s", pod.Name, pod.Deleting.UTC().Format(time.RFC3339))}, f.Evidence...)
+		if e := check.NewestEvent(g, pod.Ref, "FailedKillPod", "FailedPreStopHook", "ExceededGracePeriod"); e != nil {
+			f.Evidence = append(f.Evidence, check.FromEvent(e))
+		}
+		failures = append(failures, check.FailingPod{Pod: pod, Discriminator: discriminator, Finding: f})
+	}
+	return check.RollUp(g, failures)
+}
+
+// stuckPod says what a Pod that is being deleted waits for.
+func stuckPod(g *facts.Graph, pod *facts.PodNode) (discriminator string, f check.Finding) {
+	ended := !slices.ContainsFunc(allContainers(pod), func(c facts.Container) bool { return c.State.Status == facts.StateRunning })
+	node := facts.Ref{Kind: facts.Node, Name: pod.NodeName}
+	state := nodeState(g, node)
+	who := "A Pod of " + g.OwnerName(pod)
+	if g.TopOwner(pod.Ref) == pod.Ref {
+		who = "Pod " + pod.Name
+	}
+	switch {
+	case state != "" && (!ended || len(pod.Finalizers) == 0):
+		return "node", check.Finding{
+			Message:  fmt.Sprintf("%s is being deleted and does not go away: its node %s %s.", who, pod.NodeName, state),
+			Culprits: []facts.Ref{node},
+			Evidence: []check.Evidence{check.FromCondition("node %s %s", pod.NodeName, state)},
+			Remediation: fmt.Sprintf("Bring node %[1]s back, or, when it is gone for good, remove it (`kubectl delete node %[1]s`): its Pods go with it. For volumes to be "+
+				"freed at once, mark it first: `kubectl taint node %[1]s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`.", pod.NodeName),
+		}
+	case len(pod.Finalizers) > 0:
+		names := strings.Join(slices.Sorted(slices.Values(pod.Finalizers)), ", ")
+		return names, check.Finding{
+			Message: fmt.Sprintf("%s is being deleted and waits for the %s %s to be taken off.", who,
+				phrase.Plural(len(pod.Finalizers), "finalizer", "finalizers"), names),
+			Evidence: []check.Evidence{check.FromSpec("finalizers: %s", names)},
+			Remediation: fmt.Sprintf("See whether the controller that set it runs, and why it does not finish. Only when it is gone for good, take it off by hand: "+
+				"`kubectl -n %s patch pod %s --type=json -p '[{\"op\":\"remove\",\"path\":\"/metadata/finalizers\"}]'`.", pod.Namespace, pod.Name),
+		}
+	default:
+		f = check.Finding{
+			Message: fmt.Sprintf("%s is being deleted, but the kubelet of its node has not said that its containers have ended.", who),
+			Remediation: fmt.Sprintf("Look at the kubelet and the container runtime of node %s: a process may hang in a dead mount (NFS), or the runtime may be stuck. "+
+				"When the containers have surely ended: `kubectl -n %s delete pod %s --force`.", pod.NodeName, pod.Namespace, pod.Name),
+		}
+		if pod.NodeName != "" {
+			f.Evidence, f.Culprits = []check.Evidence{check.FromSpec("node %s", pod.NodeName)}, []facts.Ref{node}
+		}
+		return "kubelet", f
+	}
+}
+
+// nodeState says what is wrong with the node of a Pod; empty when nothing is, or when it is not known.
+func nodeState(g *facts.Graph, ref facts.Ref) string {
+	if ref.Name == "" {
+		return ""
+	}
+	node, ok := facts.Lookup[*facts.NodeNode](g, ref)
+	if !ok {
+		if g.Complete(facts.Node, "") {
+			return "does not exist any more"
+		}
+		return ""
+	}
+	if ready, told := node.Condition("Ready"); told && ready.Status != "True" {
+		return "is not ready"
+	}
+	return ""
+}
+
+func evicted(g *facts.Graph, p check.Params) []check.Finding {
+	var failures []check.FailingPod
+	for _, pod := range g.Pods {
+		if pod.Phase != "Failed" || pod.Reason != "Evicted" || !pod.Deleting.IsZero() || !recent(g, p, ended(pod)) {
+			continue
+		}
+		e := parseEviction(pod.Message)
+		f := check.Finding{
+			Message:     fmt.Sprintf("Pods of %s were evicted: %s.", g.OwnerName(pod), e.why),
+			Remediation: e.remedy, RestrictToCulprits: true,
+			Evidence: []check.Evidence{check.FromCondition("Pod %s: %s", pod.Name, pod.Message)},
+		}
+		if g.TopOwner(pod.Ref) == pod.Ref {
+			f.Message = fmt.Sprintf("Pod %s was evicted: %s.", pod.Name, e.why)
+		}
+		if pod.NodeName != "" {
+			f.Evidence = append(f.Evidence, check.FromSpec("node %s", pod.NodeName))
+			if e.ofNode {
+				f.Culprits = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
+			}
+		}
+		failures = append(failures, check.FailingPod{Pod: pod, Discriminator: e.resource, Finding: f})
+	}
+	return check.RollUp(g, failures)
+}
+
+// eviction is why the kubelet evicted a Pod.
+type eviction struct {
+	// resource that was short; empty when it is not told.
+	resource string
+	// ofNode says that the node ran short, not that the Pod broke a limit of its own.
+	ofNode      bool
+	why, remedy string
+}
+
+// parseEviction reads the message of an evicted Pod (pkg/kubelet/eviction/helpers.go).
+func parseEviction(message string) eviction {
+	if _, rest, ok := strings.Cut(message, "low on resource: "); ok {
+		resource, _ := word(rest)
+		resource = strings.TrimRight(resource, ".")
+		e := eviction{resource: resource, ofNode: true, why: "their node ran low on " + resource}
+		switch resource {
+		case "memory":
+			e.remedy = "Give the containers a memory request that tells what they really use (those far above it go first), and the node more memory or fewer Pods."
+		case "ephemeral-storage", "inodes", "nodefs", "imagefs":
+			e.remedy = "Find what fills the node's disk: container logs, emptyDir volumes, unused images. Set ephemeral-storage requests and limits, or give the node a larger disk."
+		case "pids":
+			e.remedy = "Find what starts so many processes, and set the kubelet's podPidsLimit."
+		}
+		return e
+	}
+	switch {
+	case strings.Contains(message, "EmptyDir volume"):
+		volume, _ := apimessage.QuotedAfter(message, "EmptyDir volume ")
+		return eviction{resource: "emptydir/" + volume, why: "emptyDir volume " + volume + " grew over its sizeLimit",
+			remedy: "Raise sizeLimit of the emptyDir volume in the Pod template, or make the program clean up what it writes there."}
+	case strings.Contains(message, "ephemeral storage limit"), strings.Contains(message, "ephemeral local storage usage exceeds"):
+		return eviction{resource: "ephemeral-storage-limit", why: "they wrote more to local storage than their ephemeral-storage limit",
+			remedy: "Raise limits.ephemeral-storage in the Pod template, or write less: logs and files outside of volumes count, emptyDir volumes too."}
+	case strings.Contains(message, "The node had condition"):
+		return eviction{resource: "condition", ofNode: true, why: "their node was under pressure"}
+	default:
+		return eviction{why: "the evidence has the kubelet's reason"}
+	}
+}
+
+// ended is when a finished Pod ended, as far as it tells: when it was disrupted, else the last end of a container, else the
+// last change of Ready, else its start.
+func ended(pod *facts.PodNode) (at time.Time) {
+	if disrupted, ok := pod.Condition("DisruptionTarget"); ok && !disrupted.Since.IsZero() {
+		return disrupted.Since
+	}
+	for _, c := range allContainers(pod) {
+		if c.State.Finished.After(at) {
+			at = c.State.Finished
+		}
+	}
+	for _, other := range []time.Time{pod.ReadySince, pod.Started, pod.Created} {
+		if at.IsZero() {
+			at = other
+		}
+	}
+	return at
+}

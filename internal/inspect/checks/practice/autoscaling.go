@@ -1,0 +1,95 @@
+package practice
+
+import (
+	"fmt"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/kubectl"
+)
+
+func autoscalerSetupChecks() []check.Check {
+	needs := []facts.Kind{facts.HPA}
+	const link = "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/"
+	return []check.Check{
+		{
+			ID: "hpa-duplicate", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			Summary: "Two HorizontalPodAutoscalers scale the same workload.",
+			Meaning: "Both name the same target. Kubernetes lets neither of them scale it as long as it sees both (AmbiguousSelector), or they undo each other's work. Of several, all " +
+				"but the first by name are reported.",
+			Remediation: "Put the metrics of both into one, and delete the other: `kubectl delete hpa <name>`.",
+			Link:        link, Needs: needs, Run: hpaDuplicate,
+		},
+		{
+			ID: "hpa-fixed-replicas", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "The manifest of a workload sets the number of replicas that an autoscaler is to choose.",
+			Meaning: "What was applied to the target of a HorizontalPodAutoscaler (server-side, or with kubectl apply) holds spec.replicas. Each time it is applied, the workload is set back to that " +
+				"number, whatever the load, until the autoscaler corrects it.",
+			Remediation: "Take spec.replicas out of the manifest. With kubectl apply, do it as the documentation says, else the workload drops to one replica for a moment.",
+			Link:        link + "#migrating-deployments-and-statefulsets-to-horizontal-autoscaling",
+			Needs:       append(needs, facts.Deployment), Uses: []facts.Kind{facts.StatefulSet}, Run: hpaFixedReplicas,
+		},
+		{
+			ID: "hpa-min-equals-max", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary:     "A HorizontalPodAutoscaler cannot scale, because its minimum is its maximum.",
+			Meaning:     "minReplicas and maxReplicas are the same. The autoscaler does nothing but fix the number; it may have been pinned for an incident, and forgotten.",
+			Remediation: "Raise maxReplicas (`kubectl patch hpa <name> -p '{\"spec\":{\"maxReplicas\":<number>}}'`), or delete the autoscaler if a fixed number is meant.",
+			Link:        link, Needs: needs, Run: hpaPinned,
+		},
+	}
+}
+
+func hpaDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
+	first := map[facts.Ref]*facts.HPANode{}
+	var findings []check.Finding
+	for _, h := range g.HPAs {
+		if !h.Deleting.IsZero() || h.Target.Name == "" {
+			continue
+		}
+		other := first[h.Target]
+		if other == nil {
+			first[h.Target] = h
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:      h.Ref,
+			Message:     fmt.Sprintf("HorizontalPodAutoscaler %s scales %s %s, which %s scales already.", h.Name, h.Target.Kind, h.Target.Name, other.Name),
+			Evidence:    []check.Evidence{check.FromSpec("%s: %d to %d replicas", other.Name, other.Min, other.Max), check.FromSpec("%s: %d to %d replicas", h.Name, h.Min, h.Max)},
+			Remediation: fmt.Sprintf("Put the metrics of both into one, and delete the other: `%s delete hpa %s`.", kubectl.Command(h.Ref), h.Name),
+		})
+	}
+	return findings
+}
+
+func hpaFixedReplicas(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, h := range g.HPAs {
+		target, ok := facts.Lookup[*facts.WorkloadNode](g, h.Target)
+		if !ok || target.ReplicasWriter == "" || !h.Deleting.IsZero() || !target.Deleting.IsZero() || h.Min == h.Max || target.Desired == 0 {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object: h.Ref,
+			Message: fmt.Sprintf("The manifest of %s %s sets the number of replicas that HorizontalPodAutoscaler %s is to choose.", target.Kind, target.Name,
+				h.Name),
+			Evidence: []check.Evidence{check.FromSpec("spec.replicas was applied by %s", target.ReplicasWriter), check.FromSpec("the autoscaler chooses from %d to %d", h.Min, h.Max)},
+		})
+	}
+	return findings
+}
+
+func hpaPinned(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, h := range g.HPAs {
+		if h.Min == h.Max && h.Max > 0 && h.Deleting.IsZero() {
+			findings = append(findings, check.Finding{
+				Object:      h.Ref,
+				Message:     fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: its minimum is its maximum.", h.Name),
+				Evidence:    []check.Evidence{check.FromSpec("minReplicas and maxReplicas: %d", h.Max)},
+				Remediation: fmt.Sprintf("Raise maxReplicas (`%s edit hpa %s`), or delete the autoscaler if a fixed number is meant.", kubectl.Command(h.Ref), h.Name),
+			})
+		}
+	}
+	return findings
+}

@@ -1,0 +1,234 @@
+package practice
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/podtemplate"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+// availabilityChecks are about workloads that one failure takes down.
+func availabilityChecks() []check.Check {
+	return []check.Check{
+		{
+			ID: "single-replica", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A Deployment behind a Service has a single replica.",
+			Meaning: "A Service sends requests to the one Pod of the Deployment, and no HorizontalPodAutoscaler keeps more: each crash, each node drain and " +
+				"each eviction is an outage. Deployments that use a volume which one node at a time may mount are left out, since they cannot have more." + check.SystemNamespacesNote,
+			Remediation: "If the program can run more than once: `kubectl scale deployment <name> --replicas=2`, and a PodDisruptionBudget beside it.",
+			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#dealing-with-disruptions",
+			Needs:       []facts.Kind{facts.Deployment, facts.Service}, Uses: []facts.Kind{facts.HPA, facts.PVC}, Run: singleReplica,
+		},
+		{
+			ID: "pdb-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A workload with several replicas behind a Service has no PodDisruptionBudget.",
+			Meaning: "The workload has two or more replicas and a Service sends them requests, but no budget selects its Pods: a node drain or an upgrade of the " +
+				"cluster may evict all of them at the same time." + check.SystemNamespacesNote,
+			Remediation: "Create one that lets one Pod go at a time: `kubectl create poddisruptionbudget <name> --selector=<labels> --max-unavailable=1`.",
+			Link:        "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
+			Needs:       []facts.Kind{facts.Deployment, facts.Service, facts.PDB}, Uses: facts.WorkloadKinds(), Run: pdbMissing,
+		},
+		{
+			ID: "spread-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "All replicas of a workload stand on one node.",
+			Meaning: "The workload has two or more ready Pods, all on the same node, although other nodes fit its node selector and take Pods; and it has neither " +
+				"topology spread constraints nor a pod anti-affinity that would keep them apart. When that node goes, all of them go. Workloads with a node " +
+				"affinity or with volumes are left out, since those may tie them to the node." + check.SystemNamespacesNote,
+			Remediation: "Add topologySpreadConstraints with topologyKey kubernetes.io/hostname and whenUnsatisfiable ScheduleAnyway to the Pod template; " +
+				"`kubectl rollout restart <kind> <name>` spreads the Pods anew.",
+			Link:  "https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/",
+			Needs: []facts.Kind{facts.Pod, facts.Node}, Uses: facts.WorkloadKinds(), Run: spreadMissing,
+		},
+		{
+			ID: "pvc-access-mode-with-replicas", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			Summary: "Several replicas of a Deployment share a volume that one node, or one Pod, may mount.",
+			Meaning: "The Deployment wants two or more Pods, and all mount the same PersistentVolumeClaim, whose only access mode is ReadWriteOnce or ReadWriteOncePod. Pods on " +
+				"a second node do not start. It is low while all of them are ready: they stand on one node, or the storage does not mind." + check.SystemNamespacesNote,
+			Remediation: "Use a StatefulSet, which gives each Pod a claim of its own; or storage that can be ReadWriteMany; or a single replica with strategy Recreate.",
+			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes",
+			Needs:       []facts.Kind{facts.Deployment, facts.PVC}, Run: sharedClaim,
+		},
+		{
+			ID: "host-port-with-replicas", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A workload with host ports wants more Pods than there are nodes.",
+			Meaning: "Each Pod takes a port of its node, so that a node can have only one of them; and the workload wants more Pods than there are nodes that take Pods and fit " +
+				"its node selector. The rest stays pending." + check.SystemNamespacesNote,
+			Remediation: "Take hostPort out and reach the Pods through a Service, or use a DaemonSet if one Pod a node is meant.",
+			Link:        "https://kubernetes.io/docs/concepts/configuration/overview/#services",
+			Needs:       []facts.Kind{facts.Deployment, facts.Node}, Uses: facts.WorkloadKinds(), Run: hostPortReplicas,
+		},
+	}
+}
+
+// replicated says whether a template is that of a workload with a number of replicas.
+func replicated(s podtemplate.Template) bool {
+	return s.Workload != nil && s.Workload.Kind != facts.DaemonSet
+}
+
+// exclusiveClaims are the claims that a template names and that not every node may mount at the same time; known is false when
+// one of its claims could not be read.
+func exclusiveClaims(g *facts.Graph, s podtemplate.Template) (claims []string, known bool) {
+	known = true
+	for _, ref := range s.Spec.Refs {
+		if ref.Kind != facts.PVC {
+			continue
+		}
+		claim, ok := facts.Lookup[*facts.PVCNode](g, facts.Ref{Kind: facts.PVC, Namespace: s.Owner.Namespace, Name: ref.Name})
+		switch {
+		case !ok:
+			known = false
+		case !slices.ContainsFunc(claim.AccessModes, func(m string) bool {
+			return m == string(corev1.ReadWriteMany) || m == string(corev1.ReadOnlyMany)
+		}) && len(claim.AccessModes) > 0:
+			claims = append(claims, ref.Name)
+		}
+	}
+	return claims, known
+}
+
+func singleReplica(g *facts.Graph, _ check.Params) []check.Finding {
+	index := serviceIndex(g)
+	scaled := map[facts.Ref]bool{}
+	for _, h := range g.HPAs {
+		scaled[h.Target] = scaled[h.Target] || h.Min > 1
+	}
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		if s.Owner.Kind != facts.Deployment || s.Workload == nil || s.Workload.Desired != 1 || scaled[s.Owner] {
+			continue
+		}
+		claims, known := exclusiveClaims(g, s)
+		services := index.matching(s.Owner.Namespace, s.Labels)
+		if len(claims) > 0 || !known || len(services) == 0 {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:   s.Owner,
+			Message:  fmt.Sprintf("Deployment %s has a single replica behind Service %s: each restart of it and each drain of its node is an outage.", s.Owner.Name, services[0].Name),
+			Evidence: []check.Evidence{check.FromSpec("replicas: 1"), check.FromSpec("Service %s selects %s", services[0].Name, facts.SelectorFromSet(services[0].Selector))},
+			Remediation: fmt.Sprintf("If the program can run more than once: `%s scale deployment %s --replicas=2`, or set replicas where it is deployed from; and give it "+
+				"a PodDisruptionBudget.", kubectl.Command(s.Owner), s.Owner.Name),
+		})
+	}
+	return findings
+}
+
+func pdbMissing(g *facts.Graph, _ check.Params) []check.Finding {
+	services := serviceIndex(g)
+	budgets := indexLabels(g.PDBs, func(p *facts.PDBNode) (string, facts.Selector) { return p.Namespace, p.Selector })
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		if !replicated(s) || s.Workload.Desired < 2 || !g.Complete(facts.PDB, s.Owner.Namespace) {
+			continue
+		}
+		behind := services.matching(s.Owner.Namespace, s.Labels)
+		if len(behind) == 0 || len(budgets.matching(s.Owner.Namespace, s.Labels)) > 0 {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:   s.Owner,
+			Message:  fmt.Sprintf("%s has no PodDisruptionBudget: a drain may take all of its Pods at the same time.", s.Name()),
+			Evidence: []check.Evidence{check.FromSpec("behind Service %s; no PodDisruptionBudget selects its Pods", behind[0].Name)},
+			Remediation: fmt.Sprintf("Let one Pod go at a time: `%s create poddisruptionbudget %s --selector='%s' --max-unavailable=1`.",
+				kubectl.Command(s.Owner), s.Owner.Name, s.Workload.Selector),
+		})
+	}
+	return findings
+}
+
+// openNodes counts the nodes that take Pods which tolerate nothing, and that carry the labels of a node selector.
+func openNodes(g *facts.Graph, selector map[string]string) int {
+	count := 0
+	for _, n := range g.Nodes {
+		if n.TakesAnyPod() && n.HasLabels(selector) {
+			count++
+		}
+	}
+	return count
+}
+
+func spreadMissing(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		a := s.Lean.Affinity
+		if !replicated(s) || s.Workload.Desired < 2 || len(s.Lean.TopologySpreadConstraints) > 0 || (a != nil && (a.PodAntiAffinity != nil || a.NodeAffinity != nil || a.PodAffinity != nil)) ||
+			len(s.Workload.VolumeClaims) > 0 || slices.ContainsFunc(s.Spec.Refs, func(r facts.SpecRef) bool { return r.Kind == facts.PVC }) {
+			continue
+		}
+		node, ready := "", 0
+		together := true
+		for _, pod := range g.PodsOf(s.Owner) {
+			if !pod.Ready || !pod.Deleting.IsZero() {
+				continue
+			}
+			together = together && (ready == 0 || pod.NodeName == node)
+			node, ready = pod.NodeName, ready+1
+		}
+		if !together || ready < 2 || node == "" || openNodes(g, s.Lean.NodeSelector) < 2 {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:   s.Owner,
+			Message:  fmt.Sprintf("All Pods of %s stand on one node: when it goes, all of them go.", s.Name()),
+			Evidence: []check.Evidence{check.FromCondition("%d ready Pods, all on node %s", ready, node), check.FromSpec("neither topologySpreadConstraints nor podAntiAffinity")},
+		})
+	}
+	return findings
+}
+
+func sharedClaim(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		if s.Owner.Kind != facts.Deployment || s.Workload == nil || s.Workload.Desired < 2 {
+			continue
+		}
+		claims, _ := exclusiveClaims(g, s)
+		slices.Sort(claims)
+		for _, name := range slices.Compact(claims) {
+			claim, _ := facts.Lookup[*facts.PVCNode](g, facts.Ref{Kind: facts.PVC, Namespace: s.Owner.Namespace, Name: name})
+			finding := check.Finding{
+				Object: s.Owner, Discriminator: name, RestrictToCulprits: true,
+				Message: fmt.Sprintf("All Pods of Deployment %s mount PersistentVolumeClaim %s, which only one node may mount.", s.Owner.Name, name),
+				Evidence: []check.Evidence{
+					check.FromSpec("replicas: %d", s.Workload.Desired), check.FromSpec("PersistentVolumeClaim %s: %s", name, phrase.List(claim.AccessModes)),
+					check.FromCondition("Pods ready: %d", s.Workload.Ready),
+				},
+			}
+			if s.Workload.Ready >= s.Workload.Desired {
+				finding.Severity = v1alpha1.SeverityLow
+			}
+			findings = append(findings, finding)
+		}
+	}
+	return findings
+}
+
+func hostPortReplicas(g *facts.Graph, _ check.Params) []check.Finding {
+	if !g.Complete(facts.Node, "") || len(g.Nodes) == 0 {
+		return nil
+	}
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		i := slices.IndexFunc(s.Spec.Ports, func(p facts.ContainerPort) bool { return p.HostPort != 0 })
+		if !replicated(s) || i < 0 || len(s.Lean.Tolerations) > 0 {
+			continue
+		}
+		if nodes := openNodes(g, s.Lean.NodeSelector); int(s.Workload.Desired) > nodes {
+			port := s.Spec.Ports[i]
+			findings = append(findings, check.Finding{
+				Object: s.Owner,
+				Message: fmt.Sprintf("%s wants more Pods than there are nodes for them: each takes host port %d/%s of its node.", s.Name(), port.HostPort,
+					facts.ProtocolOf(port.Protocol)),
+				Evidence: []check.Evidence{check.FromSpec("replicas: %d", s.Workload.Desired), check.FromCondition("nodes that take such Pods: %d", nodes)},
+			})
+		}
+	}
+	return findings
+}

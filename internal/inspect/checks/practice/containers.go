@@ -1,0 +1,149 @@
+package practice
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/podtemplate"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+// containerChecks are about slips within one Pod template.
+func containerChecks() []check.Check {
+	needs, uses := []facts.Kind{facts.Pod}, append(facts.WorkloadKinds(), facts.Job, facts.CronJob)
+	return []check.Check{
+		{
+			ID: "container-port-duplicate", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A port stands twice in a Pod template.",
+			Meaning: "The containers of a Pod share one network: of two that listen on the same port and protocol, the second fails to start. Where both entries are of one " +
+				"container, one of them is left over." + check.SystemNamespacesNote,
+			Remediation: "Give each container a port of its own, or remove the entry that is left over.",
+			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/#pod-networking", Needs: needs, Uses: uses, Run: portDuplicate,
+		},
+		{
+			ID: "env-duplicate", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary:     "An environment variable is set twice in one container.",
+			Meaning:     "The last of the entries counts, and tools that merge lists by name (kubectl apply, server-side apply) may drop one of them at the next change." + check.SystemNamespacesNote,
+			Remediation: "Remove one of the entries.",
+			Link:        "https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/", Needs: needs, Uses: uses, Run: envDuplicate,
+		},
+		{
+			ID: "volume-unused", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary: "A Pod template has a volume that no container mounts.",
+			Meaning: "The volume is attached and made ready before the Pod starts, and nothing uses it: either it is left over, or a volumeMount was forgotten. " +
+				"Volumes are judged in templates, where no sidecar has been added yet." + check.SystemNamespacesNote,
+			Remediation: "Remove the volume from the Pod template, or mount it.",
+			Link:        "https://kubernetes.io/docs/concepts/storage/volumes/", Needs: needs, Uses: uses, Run: volumeUnused,
+		},
+		{
+			ID: "host-network-dns-policy", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary: "A workload on the network of its node cannot look up Services.",
+			Meaning: "hostNetwork is true and dnsPolicy ClusterFirst, its default. For such Pods that means the resolver of the node, which knows no names of the cluster. " +
+				"Programs that look up no Service do not mind." + check.SystemNamespacesNote,
+			Remediation: "Set dnsPolicy: ClusterFirstWithHostNet in the Pod template if the program looks up Services; else dnsPolicy: Default says what happens.",
+			Link:        "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy", Needs: needs, Uses: uses, Run: hostNetworkDNS,
+		},
+	}
+}
+
+func portDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		takenBy := map[string]string{}
+		var twice []string
+		var evidence []check.Evidence
+		for _, c := range s.Running() {
+			for _, p := range c.Ports {
+				port := fmt.Sprintf("%d/%s", p.ContainerPort, facts.ProtocolOf(string(p.Protocol)))
+				first, taken := takenBy[port]
+				if !taken {
+					takenBy[port] = c.Name
+					continue
+				}
+				if p.HostIP == "" && !slices.Contains(twice, port) {
+					twice = append(twice, port)
+					evidence = append(evidence, check.FromSpec("port %s: container %s and container %s", port, first, c.Name))
+				}
+			}
+		}
+		if len(twice) > 0 {
+			findings = append(findings, check.Finding{
+				Object: s.Owner, Evidence: evidence,
+				Message: fmt.Sprintf("The Pod template of %s has %s %s twice.", s.Name(), phrase.Plural(len(twice), "port", "ports"), phrase.List(twice)),
+			})
+		}
+	}
+	return findings
+}
+
+func envDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		for _, c := range s.All() {
+			count := map[string]int{}
+			var twice []string
+			for _, e := range c.Env {
+				if count[e.Name]++; count[e.Name] == 2 {
+					twice = append(twice, e.Name)
+				}
+			}
+			if len(twice) > 0 {
+				findings = append(findings, check.Finding{
+					Object: s.Owner, Discriminator: c.Name,
+					Message:  fmt.Sprintf("Container %s of %s sets %s twice: only the last entry counts.", c.Name, s.Name(), phrase.List(twice)),
+					Evidence: []check.Evidence{check.FromSpec("set more than once: %s", strings.Join(twice[:min(len(twice), 20)], ", "))},
+				})
+			}
+		}
+	}
+	return findings
+}
+
+func volumeUnused(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		mounted := map[string]bool{}
+		for _, c := range s.All() {
+			for _, m := range c.VolumeMounts {
+				mounted[m.Name] = true
+			}
+			for _, d := range c.VolumeDevices {
+				mounted[d.Name] = true
+			}
+		}
+		var unused []string
+		for i := range s.Lean.Volumes {
+			if name := s.Lean.Volumes[i].Name; !mounted[name] {
+				unused = append(unused, name)
+			}
+		}
+		if len(unused) > 0 && s.Template && len(s.Lean.EphemeralContainers) == 0 {
+			findings = append(findings, check.Finding{
+				Object:   s.Owner,
+				Message:  fmt.Sprintf("No container of %s mounts its %s %s.", s.Name(), phrase.Plural(len(unused), "volume", "volumes"), phrase.List(unused)),
+				Evidence: []check.Evidence{check.FromSpec("not mounted: %s", strings.Join(unused[:min(len(unused), 20)], ", "))},
+			})
+		}
+	}
+	return findings
+}
+
+func hostNetworkDNS(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		if policy := s.Lean.DNSPolicy; s.Lean.HostNetwork && (policy == "" || policy == corev1.DNSClusterFirst) {
+			findings = append(findings, check.Finding{
+				Object:   s.Owner,
+				Message:  fmt.Sprintf("%s runs on the network of its node, and cannot look up Services.", s.Name()),
+				Evidence: []check.Evidence{check.FromSpec("hostNetwork: true, dnsPolicy: ClusterFirst")},
+			})
+		}
+	}
+	return findings
+}

@@ -1,0 +1,77 @@
+package practice
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/kubectl"
+)
+
+// habitChecks are about what makes objects hard to live with.
+func habitChecks() []check.Check {
+	return []check.Check{
+		{
+			ID: "labels-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary: "A workload has no label that says what it is.",
+			Meaning: "Neither the workload nor its Pod template has one of the labels app.kubernetes.io/name, app.kubernetes.io/instance, app, k8s-app and name, which dashboards, policies and people " +
+				"look for." + check.SystemNamespacesNote,
+			Remediation: "`kubectl label <kind> <name> app.kubernetes.io/name=<program>`, and the same in the manifest.",
+			Link:        "https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/",
+			Needs:       []facts.Kind{facts.Deployment}, Uses: facts.WorkloadKinds(), Run: labelsMissing,
+		},
+		{
+			ID: "naked-pod", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A Pod was made by hand, and nothing replaces it.",
+			Meaning: "The Pod has no owner, and has been there for longer than the recent window (an hour unless set): when its node goes or it is evicted, it is gone. Static Pods, finished Pods, " +
+				"Pods that run once (restartPolicy Never or OnFailure) and those of kubectl debug are left out." + check.SystemNamespacesNote,
+			Remediation: "Put its spec into the template of a Deployment (or a Job, if it ends), and delete the Pod.",
+			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/#using-pods",
+			Needs:       []facts.Kind{facts.Pod}, Run: nakedPod,
+		},
+	}
+}
+
+func labelsMissing(g *facts.Graph, _ check.Params) []check.Finding {
+	known := []string{"app.kubernetes.io/name", "app.kubernetes.io/instance", "app", "k8s-app", "name"}
+	var findings []check.Finding
+	for _, w := range liveWorkloads(g) {
+		if slices.ContainsFunc(known, func(l string) bool { return w.Labels[l] != "" || w.TemplateLabels[l] != "" }) {
+			continue
+		}
+		has := cmp.Or(strings.Join(slices.Sorted(maps.Keys(w.TemplateLabels)), ", "), "none")
+		findings = append(findings, check.Finding{
+			Object:      w.Ref,
+			Message:     fmt.Sprintf("%s %s has no label that says what it is.", w.Kind, w.Name),
+			Evidence:    []check.Evidence{check.FromSpec("labels of its Pods: %s", has)},
+			Remediation: fmt.Sprintf("`%s label %s %s app.kubernetes.io/name=<program>`, and the same in the manifest.", kubectl.Command(w.Ref), strings.ToLower(string(w.Kind)), w.Name),
+		})
+	}
+	return findings
+}
+
+func nakedPod(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, pod := range g.Pods {
+		if pod.Owned || !pod.Owner.IsZero() || check.IsSystemNamespace(pod.Namespace) || !pod.Deleting.IsZero() || pod.Phase == "Succeeded" || pod.Phase == "Failed" ||
+			strings.HasPrefix(pod.Name, "node-debugger-") || !g.OlderThan(pod.Created, params.RecentWindow) || pod.Spec == nil || pod.Spec.Lean == nil {
+			continue
+		}
+		if policy := pod.Spec.Lean.RestartPolicy; policy != "" && policy != corev1.RestartPolicyAlways {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:   pod.Ref,
+			Message:  fmt.Sprintf("Pod %s belongs to no workload: nothing replaces it when its node goes.", pod.Name),
+			Evidence: []check.Evidence{check.FromSpec("no ownerReferences")},
+		})
+	}
+	return findings
+}

@@ -1,0 +1,159 @@
+package practice
+
+import (
+	"fmt"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/schedule"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/kubectl"
+)
+
+// oftenPeriod is how often a CronJob must run for runs that overlap to be worth a word; keptJobs is how long a finished Job
+// may stay.
+const (
+	oftenPeriod = 10 * time.Minute
+	keptJobs    = 7 * 24 * time.Hour
+)
+
+func jobSetupChecks() []check.Check {
+	cron := []facts.Kind{facts.CronJob}
+	const link = "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/"
+	return []check.Check{
+		{
+			ID: "cronjob-concurrency-allow", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary: "A CronJob that runs often may run many times at once.",
+			Meaning: "concurrencyPolicy is Allow, its default, and the schedule has less than ten minutes from one run to the next: when a run takes longer than that, Jobs pile up. " +
+				"Those with a deadline (activeDeadlineSeconds) no longer than the time between two runs are left out." + check.SystemNamespacesNote,
+			Remediation: "Set concurrencyPolicy to Forbid (or Replace): `kubectl patch cronjob <name> -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.",
+			Link:        link + "#concurrency-policy", Needs: cron, Run: cronJobOverlaps,
+		},
+		{
+			ID: "cronjob-deadline-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary: "A CronJob stops for good when one of its runs hangs.",
+			Meaning: "concurrencyPolicy is Forbid, so that no run starts while another one goes on, and activeDeadlineSeconds does not end a run that hangs: all later ones are skipped." + check.SystemNamespacesNote,
+			Remediation: "Set activeDeadlineSeconds in the jobTemplate to a multiple of what a run takes: `kubectl patch cronjob <name> -p " +
+				"'{\"spec\":{\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":3600}}}}'`.",
+			Link: link + "#concurrency-policy", Needs: cron, Run: cronJobEndless,
+		},
+		{
+			ID: "cronjob-failures-not-kept", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary:     "A CronJob keeps no failed Job.",
+			Meaning:     "failedJobsHistoryLimit is 0: when a run fails, its Job and the log of its Pods are gone at once, and nobody can see why." + check.SystemNamespacesNote,
+			Remediation: "`kubectl patch cronjob <name> -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.",
+			Link:        link + "#jobs-history-limits", Needs: cron, Run: cronJobForgets,
+		},
+		{
+			ID: "jobs-finished-kept", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityInfo,
+			Summary: "Finished Jobs stay in a namespace.",
+			Meaning: "Jobs that nothing owns finished more than seven days ago and have no ttlSecondsAfterFinished: they and their Pods stay until somebody deletes them. One finding " +
+				"a namespace; the evidence names some." + check.SystemNamespacesNote,
+			Remediation: "Delete those that are no longer needed, and set ttlSecondsAfterFinished on such Jobs.",
+			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/",
+			Needs:       []facts.Kind{facts.Job}, Run: jobsKept,
+		},
+	}
+}
+
+// scheduledJobs are the CronJobs that run.
+func scheduledJobs(g *facts.Graph) []*facts.CronJobNode {
+	var all []*facts.CronJobNode
+	for _, c := range g.CronJobs {
+		if !c.Suspended && c.Deleting.IsZero() && !check.IsSystemNamespace(c.Namespace) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func cronJobOverlaps(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, c := range scheduledJobs(g) {
+		period, ok := shortestPeriod(c, g.Now)
+		if (c.ConcurrencyPolicy != "" && c.ConcurrencyPolicy != "Allow") || !ok || period >= oftenPeriod || (c.ActiveDeadline > 0 && c.ActiveDeadline <= period) {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:      c.Ref,
+			Message:     fmt.Sprintf("CronJob %s runs often, and starts a run although the one before goes on.", c.Name),
+			Evidence:    []check.Evidence{check.FromSpec("schedule %s, concurrencyPolicy Allow", c.Schedule)},
+			Remediation: fmt.Sprintf("`%s patch cronjob %s -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.", kubectl.Command(c.Ref), c.Name),
+		})
+	}
+	return findings
+}
+
+// shortestPeriod is the shortest time between two of the next runs; ok is false when the schedule cannot be read.
+func shortestPeriod(c *facts.CronJobNode, now time.Time) (period time.Duration, ok bool) {
+	const runs = 12
+	schedule, err := schedule.Parse(c)
+	if err != nil {
+		return 0, false
+	}
+	last := schedule.Next(now)
+	for range runs {
+		next := schedule.Next(last)
+		if last.IsZero() || next.IsZero() {
+			break
+		}
+		if gap := next.Sub(last); !ok || gap < period {
+			period, ok = gap, true
+		}
+		last = next
+	}
+	return period, ok
+}
+
+func cronJobEndless(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, c := range scheduledJobs(g) {
+		if c.ConcurrencyPolicy == "Forbid" && c.ActiveDeadline == 0 {
+			findings = append(findings, check.Finding{
+				Object:   c.Ref,
+				Message:  fmt.Sprintf("CronJob %s stops for good when one of its runs hangs: nothing ends that run.", c.Name),
+				Evidence: []check.Evidence{check.FromSpec("concurrencyPolicy Forbid, and no activeDeadlineSeconds")},
+				Remediation: fmt.Sprintf("Set a deadline of some times what a run takes: `%s patch cronjob %s -p '{\"spec\":{\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":3600}}}}'`.",
+					kubectl.Command(c.Ref), c.Name),
+			})
+		}
+	}
+	return findings
+}
+
+func cronJobForgets(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, c := range scheduledJobs(g) {
+		if c.FailedHistory == 0 {
+			findings = append(findings, check.Finding{
+				Object:      c.Ref,
+				Message:     fmt.Sprintf("CronJob %s keeps no failed Job, so that nobody can see why a run failed.", c.Name),
+				Evidence:    []check.Evidence{check.FromSpec("failedJobsHistoryLimit: 0")},
+				Remediation: fmt.Sprintf("`%s patch cronjob %s -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.", kubectl.Command(c.Ref), c.Name),
+			})
+		}
+	}
+	return findings
+}
+
+func jobsKept(g *facts.Graph, _ check.Params) []check.Finding {
+	kept := check.ByNamespace{}
+	for _, j := range g.Jobs {
+		since := j.Completed
+		if failed, ok := j.TrueCondition("Failed"); ok && since.IsZero() {
+			since = failed.Since
+		}
+		if j.Owned || j.TTL >= 0 || !j.Deleting.IsZero() || check.IsSystemNamespace(j.Namespace) || !j.IsFinished() || since.IsZero() || !g.OlderThan(since, keptJobs) {
+			continue
+		}
+		kept.Add(j.Namespace, j.Name)
+	}
+	return kept.Findings(func(namespace string) check.Finding {
+		return check.Finding{
+			Message: fmt.Sprintf("Jobs that finished long ago stay in namespace %s.", namespace),
+			Remediation: fmt.Sprintf("See which are no longer needed (`kubectl -n %s get jobs --sort-by=.status.completionTime`) and delete them; set ttlSecondsAfterFinished on "+
+				"such Jobs, so that they go by themselves.", namespace),
+		}
+	})
+}

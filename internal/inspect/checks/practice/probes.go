@@ -1,0 +1,234 @@
+package practice
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/podtemplate"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+const configureProbes = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/"
+
+func probeSetupChecks() []check.Check {
+	needs, uses := []facts.Kind{facts.Pod}, facts.WorkloadKinds()
+	return []check.Check{
+		{
+			ID: "readiness-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A workload behind a Service has no readiness probe.",
+			Meaning: "A Service selects the Pods, and the container whose port it sends traffic to has no readiness probe (where no container declares " +
+				"that port: no container has one). A Pod then counts as ready as soon as its process runs, gets requests before it can " +
+				"answer, and a rollout goes on although the new version does not work. Services that publish Pods which are not ready are left out." + check.SystemNamespacesNote,
+			Remediation: "Give the container a readinessProbe that asks what a client would ask, for example httpGet on its health path.",
+			Link:        configureProbes + "#define-readiness-probes",
+			Needs:       append(needs, facts.Service), Uses: uses, Run: readinessMissing,
+		},
+		{
+			ID: "liveness-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary: "A container that serves a port has no liveness probe.",
+			Meaning: "A container that declares a port has no liveness probe: when its process hangs without ending, nobody restarts it. Many programs need " +
+				"none, since they end when they cannot go on; then this may be ignored. Jobs, CronJobs and sidecars are left out." + check.SystemNamespacesNote,
+			Remediation: "If the program can hang, give the container a livenessProbe that fails only then, more patient than its readiness probe.",
+			Link:        configureProbes + "#define-a-liveness-command",
+			Needs:       needs, Uses: uses, Run: livenessMissing,
+		},
+		{
+			ID: "liveness-equals-readiness", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A container's liveness probe is no more patient than its readiness probe, and asks the same.",
+			Meaning: "Both probes do the same, and the liveness probe gives up no later (period times failureThreshold). A container that is only busy is " +
+				"then restarted in place of being spared requests for a while, which makes an overload worse." + check.SystemNamespacesNote,
+			Remediation: "Let the liveness probe ask something simpler, or raise its failureThreshold well above that of the readiness probe.",
+			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/probes/",
+			Needs:       needs, Uses: uses, Run: livenessEqualsReadiness,
+		},
+		{
+			ID: "startup-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A container waits long for its liveness probe, where a startup probe would do better.",
+			Meaning: "The liveness probe has initialDelaySeconds above 60 and there is no startup probe: a start that takes longer is killed all the same, " +
+				"and a container that hangs early is noticed late." + check.SystemNamespacesNote,
+			Remediation: "Add a startupProbe with the same handler and a failureThreshold that covers the slowest start, and take initialDelaySeconds away.",
+			Link:        configureProbes + "#define-startup-probes",
+			Needs:       needs, Uses: uses, Run: startupMissing,
+		},
+		{
+			ID: "probe-timeout-above-period", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary: "A probe may take longer than the time between two probes.",
+			Meaning: "timeoutSeconds is larger than periodSeconds. The kubelet runs one probe of a kind at a time, so that probes which hang come less often " +
+				"than is written, and a container in trouble is noticed later." + check.SystemNamespacesNote,
+			Remediation: "Set timeoutSeconds to no more than periodSeconds.",
+			Link:        configureProbes + "#configure-probes",
+			Needs:       needs, Uses: uses, Run: probeTimeout,
+		},
+		{
+			ID: "probe-port-undeclared", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			Summary: "A probe asks a port by a name that its container does not declare.",
+			Meaning: "The port of an httpGet or tcpSocket probe is a name, and the container declares no port of that name. The probe can never be made: with a " +
+				"readiness or startup probe the container never gets ready, with a liveness probe it is never restarted." + check.SystemNamespacesNote,
+			Remediation: "Name the container's port as the probe does, or write the port's number into the probe.",
+			Link:        configureProbes + "#use-a-named-port",
+			Needs:       needs, Uses: uses, Run: probePortUndeclared,
+		},
+	}
+}
+
+func readinessMissing(g *facts.Graph, _ check.Params) []check.Finding {
+	index := serviceIndex(g)
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		if !s.Serving() {
+			continue
+		}
+		for _, service := range index.matching(s.Owner.Namespace, s.Labels) {
+			bare := unprobed(s, service)
+			if service.PublishNotReady || len(bare) == 0 {
+				continue
+			}
+			names := containerNames(bare)
+			findings = append(findings, check.Finding{
+				Object: s.Owner,
+				Message: fmt.Sprintf("%s gets requests from Service %s as soon as its process runs: %s %s no readiness probe.", s.Name(), service.Name,
+					phrase.Containers(names), phrase.Plural(len(names), "has", "have")),
+				Evidence: []check.Evidence{check.FromSpec("Service %s selects %s", service.Name, facts.SelectorFromSet(service.Selector))},
+			})
+			break // of several Services the first is enough
+		}
+	}
+	return findings
+}
+
+// unprobed are the containers behind a Service that have no readiness probe.
+func unprobed(s podtemplate.Template, service *facts.ServiceNode) []*corev1.Container {
+	probed := func(c *corev1.Container) bool { return c.ReadinessProbe != nil }
+	behind := slices.DeleteFunc(s.Running(), func(c *corev1.Container) bool {
+		return !slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool {
+			return slices.ContainsFunc(service.Ports, func(sp facts.ServicePort) bool {
+				return (sp.TargetName != "" && sp.TargetName == p.Name) || (sp.TargetName == "" && sp.TargetPort == p.ContainerPort)
+			})
+		})
+	})
+	if len(behind) > 0 {
+		return slices.DeleteFunc(behind, probed)
+	}
+	if all := s.Running(); !slices.ContainsFunc(all, probed) {
+		return all
+	}
+	return nil
+}
+
+// containersWith finds the templates of which some containers are of a certain make, and says so in one finding each.
+func containersWith(g *facts.Graph, containers func(podtemplate.Template) []*corev1.Container, is func(*corev1.Container) (check.Evidence, bool), message string) []check.Finding {
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		if !s.Serving() {
+			continue
+		}
+		var names []string
+		var evidence []check.Evidence
+		for _, c := range containers(s) {
+			if e, ok := is(c); ok {
+				names, evidence = append(names, c.Name), append(evidence, e)
+			}
+		}
+		if len(names) > 0 {
+			findings = append(findings, check.Finding{Object: s.Owner, Evidence: evidence, Message: fmt.Sprintf(message, s.Name(), phrase.Containers(names))})
+		}
+	}
+	return findings
+}
+
+func mainContainers(s podtemplate.Template) []*corev1.Container {
+	return slices.DeleteFunc(s.All(), func(c *corev1.Container) bool {
+		return slices.ContainsFunc(s.Lean.InitContainers, func(i corev1.Container) bool { return i.Name == c.Name })
+	})
+}
+
+func livenessMissing(g *facts.Graph, _ check.Params) []check.Finding {
+	return containersWith(g, mainContainers, func(c *corev1.Container) (check.Evidence, bool) {
+		return check.FromSpec("container %s declares a port and has no livenessProbe", c.Name), len(c.Ports) > 0 && c.LivenessProbe == nil
+	}, "%s is not restarted when it hangs: no liveness probe on %s.")
+}
+
+// endurance is how long a probe must fail before it counts as failed.
+func endurance(p *corev1.Probe) time.Duration {
+	// 10 s and 3 are the API's defaults.
+	return time.Duration(cmp.Or(p.PeriodSeconds, 10)) * time.Second * time.Duration(cmp.Or(p.FailureThreshold, 3))
+}
+
+func livenessEqualsReadiness(g *facts.Graph, _ check.Params) []check.Finding {
+	return containersWith(g, podtemplate.Template.Running, func(c *corev1.Container) (check.Evidence, bool) {
+		live, ready := c.LivenessProbe, c.ReadinessProbe
+		if live == nil || ready == nil || !equality.Semantic.DeepEqual(live.ProbeHandler, ready.ProbeHandler) || endurance(live) > endurance(ready) {
+			return check.Evidence{}, false
+		}
+		return check.FromSpec("container %s: both ask the same; the liveness probe fails after %s, the readiness probe after %s", c.Name, endurance(live), endurance(ready)), true
+	}, "%s restarts containers that are only busy: the liveness probe of %s asks what the readiness probe asks, and gives up no later.")
+}
+
+func startupMissing(g *facts.Graph, _ check.Params) []check.Finding {
+	const long = 60
+	return containersWith(g, podtemplate.Template.Running, func(c *corev1.Container) (check.Evidence, bool) {
+		if c.LivenessProbe == nil || c.StartupProbe != nil || c.LivenessProbe.InitialDelaySeconds <= long {
+			return check.Evidence{}, false
+		}
+		return check.FromSpec("container %s: livenessProbe.initialDelaySeconds is %d, and there is no startupProbe", c.Name, c.LivenessProbe.InitialDelaySeconds), true
+	}, "%s waits long before it looks for hanging containers: %s would start better with a startup probe.")
+}
+
+// namedProbe is a probe with its name in texts.
+type namedProbe struct {
+	name  string
+	probe *corev1.Probe
+}
+
+// probesOf are the probes that a container has.
+func probesOf(c *corev1.Container) []namedProbe {
+	return slices.DeleteFunc([]namedProbe{{"startup", c.StartupProbe}, {"readiness", c.ReadinessProbe}, {"liveness", c.LivenessProbe}},
+		func(p namedProbe) bool { return p.probe == nil })
+}
+
+func probeTimeout(g *facts.Graph, _ check.Params) []check.Finding {
+	return containersWith(g, podtemplate.Template.Running, func(c *corev1.Container) (check.Evidence, bool) {
+		for _, p := range probesOf(c) {
+			if timeout, period := cmp.Or(p.probe.TimeoutSeconds, 1), cmp.Or(p.probe.PeriodSeconds, 10); timeout > period {
+				return check.FromSpec("container %s: the %s probe may take %d s, and is to run every %d s", c.Name, p.name, timeout, period), true
+			}
+		}
+		return check.Evidence{}, false
+	}, "%s has a probe that may take longer than its period, on %s.")
+}
+
+func probePortUndeclared(g *facts.Graph, _ check.Params) []check.Finding {
+	return containersWith(g, podtemplate.Template.Running, func(c *corev1.Container) (check.Evidence, bool) {
+		for _, p := range probesOf(c) {
+			name := probePortName(p.probe)
+			if name != "" && !slices.ContainsFunc(c.Ports, func(port corev1.ContainerPort) bool { return port.Name == name }) {
+				return check.FromSpec("container %s: the %s probe asks port %s, which the container does not declare", c.Name, p.name, name), true
+			}
+		}
+		return check.Evidence{}, false
+	}, "%s has a probe that can never be made: it names a port that does not stand on %s.")
+}
+
+// probePortName is the port of a probe where it is a name, and not a number in quotes.
+func probePortName(p *corev1.Probe) string {
+	var port intstr.IntOrString
+	switch {
+	case p.HTTPGet != nil:
+		port = p.HTTPGet.Port
+	case p.TCPSocket != nil:
+		port = p.TCPSocket.Port
+	}
+	if port.Type != intstr.String || port.IntValue() != 0 {
+		return ""
+	}
+	return port.StrVal
+}

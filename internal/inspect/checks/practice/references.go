@@ -1,0 +1,148 @@
+package practice
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/podtemplate"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/similar"
+)
+
+// referenceChecks are about names of things that do not exist and are not looked for until it matters.
+func referenceChecks() []check.Check {
+	uses := append(facts.WorkloadKinds(), facts.Job, facts.CronJob)
+	return []check.Check{
+		{
+			ID: "priority-class-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			Summary: "A workload names a PriorityClass that does not exist.",
+			Meaning: "The API server refuses Pods that name a PriorityClass which does not exist. Pods that run already stay, so that nothing shows until one has to be " +
+				"replaced. The classes system-node-critical and system-cluster-critical always exist." + check.SystemNamespacesNote,
+			Remediation: "Create the PriorityClass, or correct priorityClassName; `kubectl get priorityclasses` lists those there are.",
+			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/",
+			Needs:       []facts.Kind{facts.Pod, facts.PriorityClass}, Uses: uses, Run: priorityClassMissing,
+		},
+		{
+			ID: "image-pull-secret-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A workload names an image pull Secret that does not exist.",
+			Meaning: "imagePullSecrets of the Pod template names a Secret that is not there. The kubelet tries without it, and says nothing: it goes well as long as the image is " +
+				"on the node, or may be pulled by anybody." + check.SystemNamespacesNote,
+			Remediation: "Create it (`kubectl create secret docker-registry <name> --docker-server=<registry> --docker-username=<user> --docker-password=<password>`), or take the " +
+				"name out of the Pod template.",
+			Link:  "https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/",
+			Needs: []facts.Kind{facts.Pod, facts.Secret}, Uses: uses, Run: pullSecretMissing,
+		},
+		{
+			ID: "statefulset-service-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A StatefulSet names a governing Service that does not exist.",
+			Meaning: "spec.serviceName names no Service of the namespace: the Pods get no DNS names of their own, by which replicas find each other. It is medium when there are " +
+				"two or more replicas." + check.SystemNamespacesNote,
+			Remediation: "Create a headless Service of that name (clusterIP: None) with the labels of the Pods as its selector.",
+			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
+			Needs:       []facts.Kind{facts.StatefulSet, facts.Service}, Run: governingServiceMissing,
+		},
+		{
+			ID: "configmap-large", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary: "A ConfigMap is large.",
+			Meaning: "Its data are more than 512 KiB; the API server takes no more than 1 MiB. Every change is stored anew as a whole, and sent to all who watch it. What belongs to " +
+				"another object is left out." + check.SystemNamespacesNote,
+			Remediation: "Split it, or keep the data in an image, a volume or an object store.",
+			Link:        "https://kubernetes.io/docs/concepts/configuration/configmap/#motivation",
+			Needs:       []facts.Kind{facts.ConfigMap}, Run: configMapLarge,
+		},
+	}
+}
+
+func priorityClassMissing(g *facts.Graph, _ check.Params) []check.Finding {
+	if !g.Complete(facts.PriorityClass, "") {
+		return nil
+	}
+	names := make([]string, 0, len(g.PriorityClasses))
+	for _, c := range g.PriorityClasses {
+		names = append(names, c.Name)
+	}
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		name := s.Spec.PriorityClass
+		if name == "" || strings.HasPrefix(name, "system-") || g.Has(facts.Ref{Kind: facts.PriorityClass, Name: name}) {
+			continue
+		}
+		finding := check.Finding{
+			Object: s.Owner, Discriminator: name,
+			Message:  fmt.Sprintf("PriorityClass %s, which %s names, does not exist: new Pods of it are refused.", name, s.Name()),
+			Evidence: []check.Evidence{check.FromSpec("priorityClassName: %s", name)},
+		}
+		if similar := similar.Name(names, name); similar != "" {
+			finding.Evidence = append(finding.Evidence, check.FromSpec("PriorityClass %s exists: perhaps it is meant", similar))
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func pullSecretMissing(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		if !g.Complete(facts.Secret, s.Owner.Namespace) {
+			continue
+		}
+		var seen []string
+		for _, secret := range s.Lean.ImagePullSecrets {
+			if secret.Name == "" || slices.Contains(seen, secret.Name) || g.Has(facts.Ref{Kind: facts.Secret, Namespace: s.Owner.Namespace, Name: secret.Name}) {
+				continue
+			}
+			seen = append(seen, secret.Name)
+			findings = append(findings, check.Finding{
+				Object: s.Owner, Discriminator: secret.Name,
+				Message:  fmt.Sprintf("Image pull Secret %s, which %s names, does not exist.", secret.Name, s.Name()),
+				Evidence: []check.Evidence{check.FromSpec("imagePullSecrets: %s", secret.Name)},
+				Culprits: []facts.Ref{{Kind: facts.Secret, Namespace: s.Owner.Namespace, Name: secret.Name}},
+			})
+		}
+	}
+	return findings
+}
+
+func governingServiceMissing(g *facts.Graph, params check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		w := s.Workload
+		if w == nil || w.Kind != facts.StatefulSet || w.ServiceName == "" || !g.Complete(facts.Service, w.Namespace) ||
+			g.Has(facts.Ref{Kind: facts.Service, Namespace: w.Namespace, Name: w.ServiceName}) || !g.OlderThan(w.Created, params.StartupGrace) {
+			continue
+		}
+		finding := check.Finding{
+			Object: s.Owner,
+			Message: fmt.Sprintf("Service %s, which is to give the Pods of StatefulSet %s their DNS names, does not exist.",
+				w.ServiceName, w.Name),
+			Evidence: []check.Evidence{check.FromSpec("serviceName: %s", w.ServiceName), check.FromSpec("replicas: %d", w.Desired)},
+			Remediation: fmt.Sprintf("Create a headless Service of that name that selects %s: `%s create service clusterip %s --clusterip=None`, then set its selector (`%[2]s edit service %[3]s`).",
+				w.Selector, kubectl.Command(s.Owner), w.ServiceName),
+		}
+		if w.Desired > 1 {
+			finding.Severity = v1alpha1.SeverityMedium
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func configMapLarge(g *facts.Graph, _ check.Params) []check.Finding {
+	const large = 512 << 10
+	var findings []check.Finding
+	for _, c := range g.Keyed {
+		if c.Kind == facts.ConfigMap && c.Bytes > large && !c.Owned && !check.IsSystemNamespace(c.Namespace) {
+			findings = append(findings, check.Finding{
+				Object:   c.Ref,
+				Message:  fmt.Sprintf("ConfigMap %s is large: it is beyond half of what the API server takes.", c.Name),
+				Evidence: []check.Evidence{check.FromSpec("%s in %d %s", phrase.Bytes(int64(c.Bytes)), len(c.Keys), phrase.Plural(len(c.Keys), "key", "keys"))},
+			})
+		}
+	}
+	return findings
+}

@@ -1,0 +1,207 @@
+package practice
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/podtemplate"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+const managingResources = "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/"
+
+func resourceChecks() []check.Check {
+	uses := append(facts.WorkloadKinds(), facts.Job, facts.CronJob, facts.LimitRange)
+	needs := []facts.Kind{facts.Pod}
+	return []check.Check{
+		{
+			ID: "qos-best-effort", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A workload states neither requests nor limits.",
+			Meaning: "None of its containers requests CPU or memory, or limits them, so that its Pods are of the class BestEffort: the scheduler " +
+				"puts them anywhere, as if they needed nothing, and a node that runs short of memory kills them first. What a LimitRange or " +
+				"another admission plugin fills in counts as stated." + check.SystemNamespacesNote,
+			Remediation: "Measure what the containers use (`kubectl top pod --containers`) and set resources.requests for CPU and memory, and a limit for memory.",
+			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/#besteffort",
+			Needs:       needs, Uses: uses, Run: bestEffort,
+		},
+		{
+			ID: "container-requests-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A container does not request CPU or memory.",
+			Meaning: "A container that runs for as long as its Pod states no request for CPU or for memory, and no limit that would count as one. " +
+				"The scheduler then reckons with nothing for it, nodes fill up beyond what they have, and autoscalers that measure " +
+				"utilization have nothing to measure against. What a LimitRange or another admission plugin fills in counts as stated; workloads " +
+				"that state nothing at all are found by qos-best-effort." + check.SystemNamespacesNote,
+			Remediation: "Measure what the container uses (`kubectl top pod --containers`) and set resources.requests.",
+			Link:        managingResources, Needs: needs, Uses: uses, Run: requestsMissing,
+		},
+		{
+			ID: "container-memory-limit-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A container has no memory limit.",
+			Meaning: "A container that runs for as long as its Pod may take all memory of its node: a leak in it hurts every other Pod there. A limit " +
+				"of the whole Pod, or one that a LimitRange fills in, is enough; workloads that state nothing at all are found by " +
+				"qos-best-effort. (A limit on CPU is a matter of taste and not asked for.)" + check.SystemNamespacesNote,
+			Remediation: "Set resources.limits.memory somewhat above what the container uses at its busiest.",
+			Link:        managingResources, Needs: needs, Uses: uses, Run: memoryLimitMissing,
+		},
+		{
+			ID: "memory-limit-far-above-request", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary: "A container may use far more memory than it requests.",
+			Meaning: "Its memory limit is more than four times its request, and more than 1Gi. The scheduler reckons with the request; when several " +
+				"such containers of a node use what they may, the node runs out of memory and evicts Pods." + check.SystemNamespacesNote,
+			Remediation: "Bring the two closer: raise resources.requests.memory to what the container really uses, or lower the limit.",
+			Link:        managingResources, Needs: needs, Uses: uses, Run: limitFarAboveRequest,
+		},
+		{
+			ID: "emptydir-memory-unbounded", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "A volume in memory may grow without bound.",
+			Meaning: "An emptyDir of medium Memory has no sizeLimit, and a container that mounts it has no memory limit: what is written there is memory of " +
+				"the node, until that runs out." + check.SystemNamespacesNote,
+			Remediation: "Set emptyDir.sizeLimit, and a memory limit on the containers that mount it.",
+			Link:        "https://kubernetes.io/docs/concepts/storage/volumes/#emptydir", Needs: needs, Uses: uses, Run: memoryVolumeUnbounded,
+		},
+	}
+}
+
+// statesNothing says whether the Pods are of the class BestEffort.
+func statesNothing(s podtemplate.Template) bool {
+	stated := func(r *corev1.ResourceRequirements) bool {
+		return podtemplate.HasRequest(r, corev1.ResourceCPU) || podtemplate.HasRequest(r, corev1.ResourceMemory)
+	}
+	return !stated(s.Lean.Resources) && !slices.ContainsFunc(s.All(), func(c *corev1.Container) bool { return stated(&c.Resources) })
+}
+
+func bestEffort(g *facts.Graph, _ check.Params) []check.Finding {
+	filled := podtemplate.DefaultsOf(g)
+	var findings []check.Finding
+	for _, s := range podtemplate.Effective(g) {
+		if d := filled[s.Owner.Namespace]; !statesNothing(s) || d.CPURequest || d.MemoryRequest || !s.Settled(g) {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:   s.Owner,
+			Message:  fmt.Sprintf("%s states neither requests nor limits: its Pods may stand on any node, and are the first to be killed when memory is short.", s.Name()),
+			Evidence: []check.Evidence{check.FromSpec("no resources on %s", phrase.Containers(containerNames(s.All())))},
+		})
+	}
+	return findings
+}
+
+func containerNames(containers []*corev1.Container) []string {
+	names := make([]string, 0, len(containers))
+	for _, c := range containers {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+func requestsMissing(g *facts.Graph, _ check.Params) []check.Finding {
+	filled := podtemplate.DefaultsOf(g)
+	var findings []check.Finding
+	for _, s := range podtemplate.Effective(g) {
+		if statesNothing(s) || !s.Settled(g) {
+			continue
+		}
+		d := filled[s.Owner.Namespace]
+		var names []string
+		var evidence []check.Evidence
+		for _, c := range s.Running() {
+			var missing []string
+			if !podtemplate.HasRequest(&c.Resources, corev1.ResourceCPU) && !podtemplate.HasRequest(s.Lean.Resources, corev1.ResourceCPU) && !d.CPURequest {
+				missing = append(missing, "CPU")
+			}
+			if !podtemplate.HasRequest(&c.Resources, corev1.ResourceMemory) && !podtemplate.HasRequest(s.Lean.Resources, corev1.ResourceMemory) && !d.MemoryRequest {
+				missing = append(missing, "memory")
+			}
+			if len(missing) > 0 {
+				names = append(names, c.Name)
+				evidence = append(evidence, check.FromSpec("container %s requests no %s", c.Name, strings.Join(missing, " and no ")))
+			}
+		}
+		if len(names) > 0 {
+			findings = append(findings, check.Finding{
+				Object: s.Owner, Evidence: evidence,
+				Message: fmt.Sprintf("%s leaves open what it needs: %s %s CPU or memory.", s.Name(), phrase.Containers(names), phrase.Plural(len(names), "does not request", "do not request")),
+			})
+		}
+	}
+	return findings
+}
+
+func memoryLimitMissing(g *facts.Graph, _ check.Params) []check.Finding {
+	filled := podtemplate.DefaultsOf(g)
+	var findings []check.Finding
+	for _, s := range podtemplate.Effective(g) {
+		if statesNothing(s) || podtemplate.HasLimit(s.Lean.Resources, corev1.ResourceMemory) || filled[s.Owner.Namespace].MemoryLimit ||
+			!s.Settled(g) {
+			continue
+		}
+		unlimited := slices.DeleteFunc(s.Running(), func(c *corev1.Container) bool { return podtemplate.HasLimit(&c.Resources, corev1.ResourceMemory) })
+		if names := containerNames(unlimited); len(names) > 0 {
+			findings = append(findings, check.Finding{
+				Object:   s.Owner,
+				Message:  fmt.Sprintf("%s has no memory limit on %s.", s.Name(), phrase.Containers(names)),
+				Evidence: []check.Evidence{check.FromSpec("no resources.limits.memory on %s", phrase.Containers(names))},
+			})
+		}
+	}
+	return findings
+}
+
+func limitFarAboveRequest(g *facts.Graph, _ check.Params) []check.Finding {
+	const times, enough = 4, 1 << 30
+	var findings []check.Finding
+	for _, s := range podtemplate.Effective(g) {
+		var names []string
+		var evidence []check.Evidence
+		for _, c := range s.Running() {
+			request, ok := c.Resources.Requests[corev1.ResourceMemory]
+			limit := c.Resources.Limits[corev1.ResourceMemory]
+			if ok && limit.Value() > enough && limit.Value()/times > request.Value() {
+				names = append(names, c.Name)
+				evidence = append(evidence, check.FromSpec("container %s requests %s of memory, and may use %s", c.Name, request.String(), limit.String()))
+			}
+		}
+		if len(names) > 0 {
+			findings = append(findings, check.Finding{
+				Object: s.Owner, Evidence: evidence,
+				Message: fmt.Sprintf("%s may use more than four times the memory that it requests, in %s.", s.Name(), phrase.Containers(names)),
+			})
+		}
+	}
+	return findings
+}
+
+func memoryVolumeUnbounded(g *facts.Graph, _ check.Params) []check.Finding {
+	filled := podtemplate.DefaultsOf(g)
+	var findings []check.Finding
+	for _, s := range podtemplate.Effective(g) {
+		if podtemplate.HasLimit(s.Lean.Resources, corev1.ResourceMemory) || filled[s.Owner.Namespace].MemoryLimit || !s.Settled(g) {
+			continue
+		}
+		for i := range s.Lean.Volumes {
+			v := &s.Lean.Volumes[i]
+			if v.EmptyDir == nil || v.EmptyDir.Medium != corev1.StorageMediumMemory || v.EmptyDir.SizeLimit != nil {
+				continue
+			}
+			writers := slices.DeleteFunc(s.Running(), func(c *corev1.Container) bool {
+				return podtemplate.HasLimit(&c.Resources, corev1.ResourceMemory) ||
+					!slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name && !m.ReadOnly })
+			})
+			if len(writers) > 0 {
+				findings = append(findings, check.Finding{
+					Object: s.Owner, Discriminator: v.Name,
+					Message: fmt.Sprintf("Volume %s of %s stands in memory, and may grow until its node has none left.", v.Name, s.Name()),
+					Evidence: []check.Evidence{check.FromSpec("emptyDir of medium Memory without sizeLimit, mounted by %s without a memory limit",
+						phrase.Containers(containerNames(writers)))},
+				})
+			}
+		}
+	}
+	return findings
+}

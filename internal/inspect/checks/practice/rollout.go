@@ -1,0 +1,158 @@
+package practice
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/check/podtemplate"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/kubectl"
+)
+
+// manyRevisions is how many old ReplicaSets a Deployment may keep before they are worth a word.
+const manyRevisions = 20
+
+// rolloutChecks are about what happens when a workload is changed or stopped.
+func rolloutChecks() []check.Check {
+	deployments := []facts.Kind{facts.Deployment}
+	const strategy = "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#strategy"
+	return []check.Check{
+		{
+			ID: "rollout-takes-all-down", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary:     "A rolling update may take down all Pods of a Deployment at once.",
+			Meaning:     "The strategy is RollingUpdate with two or more replicas, and maxUnavailable is 100%, or as large as the number of replicas: each rollout is an outage." + check.SystemNamespacesNote,
+			Remediation: "Lower it: `kubectl patch deployment <name> -p '{\"spec\":{\"strategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"25%\"}}}}'`.",
+			Link:        strategy, Needs: deployments, Run: rolloutTakesAllDown,
+		},
+		{
+			ID: "recreate-strategy-with-replicas", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary: "A Deployment with several replicas stops all of them before each rollout.",
+			Meaning: "The strategy is Recreate, and two or more replicas are wanted. Some programs cannot run in two versions at a time; others were only set up so. " +
+				"Deployments that mount a PersistentVolumeClaim are left out, since they may need it." + check.SystemNamespacesNote,
+			Remediation: "If two versions can run side by side, use RollingUpdate: `kubectl patch deployment <name> -p '{\"spec\":{\"strategy\":{\"type\":\"RollingUpdate\"}}}'`.",
+			Link:        strategy, Needs: deployments, Run: recreateReplicas,
+		},
+		{
+			ID: "revision-history-large", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
+			Summary:     "A Deployment keeps many old ReplicaSets.",
+			Meaning:     fmt.Sprintf("revisionHistoryLimit is above %d. Each old revision is a ReplicaSet that is stored, listed and watched; nobody goes back that far.", manyRevisions) + check.SystemNamespacesNote,
+			Remediation: "`kubectl patch deployment <name> -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.",
+			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#clean-up-policy", Needs: deployments, Run: revisionsMany,
+		},
+		{
+			ID: "revision-history-zero", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary:     "A Deployment cannot be rolled back.",
+			Meaning:     "revisionHistoryLimit is 0: no old ReplicaSet is kept, so that `kubectl rollout undo` has nothing to go back to. What Argo CD or Helm made is left out, since it goes back by other means." + check.SystemNamespacesNote,
+			Remediation: "`kubectl patch deployment <name> -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.",
+			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#clean-up-policy", Needs: deployments, Run: revisionsNone,
+		},
+		{
+			ID: "termination-grace-zero", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
+			Summary: "The Pods of a StatefulSet are killed without notice.",
+			Meaning: "terminationGracePeriodSeconds is 0. The Pod's object is deleted before its containers have ended, so that for a moment a second Pod of the same name " +
+				"may write to the same data." + check.SystemNamespacesNote,
+			Remediation: "Remove terminationGracePeriodSeconds from the Pod template (30 s is the default), or set it to what an orderly end takes.",
+			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
+			Needs:       []facts.Kind{facts.StatefulSet}, Run: graceZero,
+		},
+	}
+}
+
+// rolling are the Deployments that are judged by how they roll out.
+func rolling(g *facts.Graph) []podtemplate.Template {
+	return slices.DeleteFunc(podtemplate.Configured(g), func(s podtemplate.Template) bool { return s.Workload == nil || s.Owner.Kind != facts.Deployment })
+}
+
+func rolloutTakesAllDown(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, s := range rolling(g) {
+		if s.Workload.Desired < 2 || s.Workload.Strategy == "Recreate" || !coversAll(s.Workload.MaxUnavailable, s.Workload.Desired) {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:   s.Owner,
+			Message:  fmt.Sprintf("A rollout of Deployment %s may take down all of its Pods at once.", s.Owner.Name),
+			Evidence: []check.Evidence{check.FromSpec("maxUnavailable: %s, replicas: %d", s.Workload.MaxUnavailable, s.Workload.Desired)},
+			Remediation: fmt.Sprintf("Lower it: `%s patch deployment %s -p '{\"spec\":{\"strategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"25%%\"}}}}'`.",
+				kubectl.Command(s.Owner), s.Owner.Name),
+		})
+	}
+	return findings
+}
+
+// coversAll says whether a maxUnavailable, a number or a percentage, is as large as the number of replicas.
+func coversAll(maxUnavailable string, replicas int32) bool {
+	text, percent := strings.CutSuffix(maxUnavailable, "%")
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		return false
+	}
+	if percent {
+		return number >= 100
+	}
+	return number >= int(replicas)
+}
+
+func recreateReplicas(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, s := range rolling(g) {
+		if s.Workload.Desired < 2 || s.Workload.Strategy != "Recreate" ||
+			slices.ContainsFunc(s.Spec.Refs, func(r facts.SpecRef) bool { return r.Kind == facts.PVC }) {
+			continue
+		}
+		findings = append(findings, check.Finding{
+			Object:   s.Owner,
+			Message:  fmt.Sprintf("Deployment %s stops all of its Pods before each rollout, although it has several.", s.Owner.Name),
+			Evidence: []check.Evidence{check.FromSpec("strategy: Recreate, replicas: %d", s.Workload.Desired)},
+		})
+	}
+	return findings
+}
+
+func revisionsMany(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, s := range rolling(g) {
+		if s.Workload.RevisionHistory > manyRevisions {
+			findings = append(findings, check.Finding{
+				Object:      s.Owner,
+				Message:     fmt.Sprintf("Deployment %s keeps more than %d old ReplicaSets.", s.Owner.Name, manyRevisions),
+				Evidence:    []check.Evidence{check.FromSpec("revisionHistoryLimit: %d", s.Workload.RevisionHistory)},
+				Remediation: fmt.Sprintf("`%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.", kubectl.Command(s.Owner), s.Owner.Name),
+			})
+		}
+	}
+	return findings
+}
+
+func revisionsNone(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, s := range rolling(g) {
+		if s.Workload.RevisionHistory == 0 && !s.Workload.Helm && !s.Workload.ArgoCD {
+			findings = append(findings, check.Finding{
+				Object:      s.Owner,
+				Message:     fmt.Sprintf("Deployment %s cannot be rolled back: it keeps no old ReplicaSet.", s.Owner.Name),
+				Evidence:    []check.Evidence{check.FromSpec("revisionHistoryLimit: 0")},
+				Remediation: fmt.Sprintf("`%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.", kubectl.Command(s.Owner), s.Owner.Name),
+			})
+		}
+	}
+	return findings
+}
+
+func graceZero(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, s := range podtemplate.Configured(g) {
+		if grace := s.Lean.TerminationGracePeriodSeconds; s.Owner.Kind == facts.StatefulSet && grace != nil && *grace == 0 {
+			findings = append(findings, check.Finding{
+				Object:   s.Owner,
+				Message:  fmt.Sprintf("The Pods of StatefulSet %s are killed without notice, and may then exist twice for a moment.", s.Owner.Name),
+				Evidence: []check.Evidence{check.FromSpec("terminationGracePeriodSeconds: 0")},
+			})
+		}
+	}
+	return findings
+}

@@ -1,0 +1,143 @@
+package rbac
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// power is something that a role may allow and that few should hold. Each is one check on Roles and ClusterRoles.
+type power struct {
+	id       string
+	severity v1alpha1.Severity
+	// narrow is the severity where the role is given in single namespaces only; empty where that is no finding.
+	narrow v1alpha1.Severity
+	// clusterOnly powers are over what has no namespace: a RoleBinding does not give them.
+	clusterOnly bool
+	summary     string
+	meaning     string
+	// remedy says what to do; EDIT in it stands for the command that edits the role.
+	remedy string
+	link   string
+	// allows says what of the power a rule gives, in words that follow "lets its holders"; empty for none.
+	allows func(facts.AccessRule) string
+	// graver is the severity of a rule given in the whole cluster that is worse than the others; may be nil.
+	graver func(facts.AccessRule) v1alpha1.Severity
+	// enabled says whether all rules together give the power, where one alone does not; may be nil.
+	enabled func([]facts.AccessRule) bool
+}
+
+// judgedRoles ends the meaning of each of these checks.
+const judgedRoles = " A role is judged by its bindings: one that nobody holds is left out, and so are the roles that Kubernetes ships, and what is given " +
+	"only to users and groups whose names begin with system: or to ServiceAccounts of kube-system. Operators often need such rights: accept the ones you " +
+	"trust with an ignore rule of the Inspection, by check and name of the role."
+
+func (p power) check() check.Check {
+	meaning := p.meaning
+	if p.graver == nil {
+		meaning += " A rule that allows every verb on every resource is found by rbac-wildcard-resources alone."
+	}
+	return check.Check{
+		ID: p.id, Category: v1alpha1.CategorySecurity, Severity: p.severity, Summary: p.summary, Meaning: meaning + judgedRoles,
+		Remediation: strings.ReplaceAll(p.remedy, "EDIT", "`kubectl edit clusterrole <name>`"), Link: p.link,
+		Needs: p.needs(), Uses: p.uses(), Run: p.run, Static: true,
+	}
+}
+
+func (p power) needs() []facts.Kind {
+	if p.clusterOnly {
+		return []facts.Kind{facts.ClusterRole, facts.ClusterRoleBinding}
+	}
+	return []facts.Kind{facts.RoleBinding}
+}
+
+func (p power) uses() []facts.Kind {
+	if p.clusterOnly {
+		return nil
+	}
+	return []facts.Kind{facts.Role, facts.ClusterRole, facts.ClusterRoleBinding}
+}
+
+func (p power) run(g *facts.Graph, _ check.Params) []check.Finding {
+	all := grants(g)
+	var findings []check.Finding
+	for _, role := range g.Roles {
+		of := all[role.Ref]
+		if of == nil || shippedRole(role) || !role.Deleting.IsZero() {
+			continue
+		}
+		granted, where, severity := p.judge(of, role)
+		if len(granted) == 0 || (p.enabled != nil && !p.enabled(role.Rules)) {
+			continue
+		}
+		if finding, found := p.finding(role, where, severity); found {
+			finding.Evidence = append(finding.Evidence, grantEvidence(granted)...)
+			findings = append(findings, finding)
+		}
+	}
+	return findings
+}
+
+// judge says which bindings count, where they give the role, and how bad that is.
+func (p power) judge(of *given, role *facts.RoleNode) (granted []grant, where string, severity v1alpha1.Severity) {
+	switch {
+	case len(of.cluster) > 0:
+		return of.cluster, "in the whole cluster", p.severity
+	case p.clusterOnly:
+		return nil, "", ""
+	case len(of.system) > 0:
+		return of.system, "in namespace " + systemNamespace, p.severity
+	case p.narrow == "":
+		return nil, "", ""
+	case role.Namespace != "":
+		return of.namespaces, "in namespace " + role.Namespace, p.narrow
+	default:
+		return of.namespaces, "in the namespaces of its bindings", p.narrow
+	}
+}
+
+// finding quotes up to three rules, the gravest first, and says in its message what the first of them allows.
+func (p power) finding(role *facts.RoleNode, where string, severity v1alpha1.Severity) (finding check.Finding, found bool) {
+	const few = 3
+	worse := func(rule facts.AccessRule) v1alpha1.Severity {
+		if p.graver == nil {
+			return ""
+		}
+		return p.graver(rule)
+	}
+	var grave, others []facts.AccessRule
+	for _, rule := range role.Rules {
+		switch {
+		case p.allows(rule) == "" || (p.graver == nil && everything(rule)):
+		case worse(rule) != "":
+			grave = append(grave, rule)
+		default:
+			others = append(others, rule)
+		}
+	}
+	rules := append(grave, others...)
+	if len(rules) == 0 {
+		return finding, false
+	}
+	for _, rule := range rules[:min(few, len(rules))] {
+		finding.Evidence = append(finding.Evidence, ruleEvidence(rule))
+	}
+	finding.Object, finding.Severity = role.Ref, severity
+	if severity == p.severity {
+		finding.Severity = cmp.Or(worse(rules[0]), severity)
+	}
+	finding.Message = fmt.Sprintf("%s %s lets its holders %s, %s.", role.Kind, role.Name, p.allows(rules[0]), where)
+	finding.Remediation = strings.ReplaceAll(p.remedy, "EDIT", "`"+editRole(role.Ref)+"`")
+	return finding, true
+}
+
+func editRole(role facts.Ref) string {
+	if role.Namespace == "" {
+		return "kubectl edit clusterrole " + role.Name
+	}
+	return "kubectl -n " + role.Namespace + " edit role " + role.Name
+}

@@ -1,0 +1,104 @@
+package rbac
+
+import (
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+// API groups of the rules that the checks below look for.
+const (
+	groupCore  = ""
+	groupRBAC  = "rbac.authorization.k8s.io"
+	groupCerts = "certificates.k8s.io"
+)
+
+// hasVerb says whether a rule allows one of the verbs.
+func hasVerb(rule facts.AccessRule, verbs ...string) bool {
+	return slices.ContainsFunc(rule.Verbs, func(v string) bool { return v == "*" || slices.Contains(verbs, v) })
+}
+
+func hasGroup(rule facts.AccessRule, group string) bool {
+	return slices.ContainsFunc(rule.Groups, func(g string) bool { return g == "*" || g == group })
+}
+
+// hasResource says whether a rule is about a resource, for example pods, or pods/exec; it reads wildcards as the
+// authorizer does, for which */exec is a wildcard and pods/* is none.
+func hasResource(rule facts.AccessRule, resource string) bool {
+	_, sub, _ := strings.Cut(resource, "/")
+	return slices.ContainsFunc(rule.Resources, func(r string) bool {
+		return r == "*" || r == resource || (sub != "" && r == "*/"+sub)
+	})
+}
+
+// allows says whether a rule lets its holders do one of the verbs to any object of the resource. Rules for single objects
+// by name do not.
+func allows(rule facts.AccessRule, group, resource string, verbs ...string) bool {
+	return len(rule.Names) == 0 && hasVerb(rule, verbs...) && hasGroup(rule, group) && hasResource(rule, resource)
+}
+
+// everything says whether a rule allows every verb on every resource of its API groups.
+func everything(rule facts.AccessRule) bool {
+	return len(rule.Names) == 0 && slices.Contains(rule.Verbs, "*") && slices.Contains(rule.Resources, "*")
+}
+
+func readsSecrets(rule facts.AccessRule) bool {
+	return allows(rule, groupCore, "secrets", "get", "list", "watch")
+}
+
+// writes says whether a rule lets its holders change anything. To ask what one may do oneself is written as a creation, and
+// changes nothing.
+func writes(rule facts.AccessRule) bool {
+	if len(rule.Resources) == 0 || onlyReviews(rule) {
+		return false
+	}
+	return slices.ContainsFunc(rule.Verbs, func(v string) bool { return v != "get" && v != "list" && v != "watch" })
+}
+
+func onlyReviews(rule facts.AccessRule) bool {
+	return len(rule.Groups) > 0 && !slices.ContainsFunc(rule.Groups, func(g string) bool {
+		return g != "authorization.k8s.io" && g != "authentication.k8s.io"
+	}) && !slices.ContainsFunc(rule.Resources, func(r string) bool { return !strings.HasSuffix(r, "reviews") })
+}
+
+// kubernetesGroup says whether an API group is one of Kubernetes itself in which a wildcard does harm. To have all rights over the custom
+// resources of an operator is the operator's business.
+func kubernetesGroup(group string) bool {
+	switch group {
+	case "*", groupCore, groupRBAC, groupCerts, "apps", "batch", "autoscaling", "policy", "extensions", "admissionregistration.k8s.io",
+		"apiextensions.k8s.io", "apiregistration.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "flowcontrol.apiserver.k8s.io",
+		"networking.k8s.io", "node.k8s.io", "resource.k8s.io", "scheduling.k8s.io", "storage.k8s.io":
+		return true
+	default:
+		return false
+	}
+}
+
+// harmless says whether a rule is about nothing but records that nobody trusts, over which any right is cheap.
+func harmless(rule facts.AccessRule) bool {
+	return !slices.ContainsFunc(rule.Resources, func(r string) bool { return r != "events" && r != "leases" && r != "endpointslices" })
+}
+
+// ruleEvidence quotes a rule.
+func ruleEvidence(rule facts.AccessRule) check.Evidence {
+	what := phrase.List(rule.Resources)
+	if len(rule.Resources) == 0 {
+		what = phrase.List(rule.URLs)
+	}
+	var groups []string
+	for _, g := range rule.Groups {
+		if g != groupCore {
+			groups = append(groups, g)
+		}
+	}
+	if len(groups) > 0 {
+		what += " (" + phrase.List(groups) + ")"
+	}
+	if len(rule.Names) > 0 {
+		what += " named " + phrase.List(rule.Names)
+	}
+	return check.FromSpec("rule: %s on %s", phrase.List(rule.Verbs), what)
+}

@@ -1,0 +1,177 @@
+package telemetry
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+func alertChecks() []check.Check {
+	return []check.Check{
+		{
+			ID: "alert-firing", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "An alert of the monitoring fires.",
+			Meaning: "The metrics back end says that the alert fires. It is reported on the object that its labels name, or on the MetricsBackend where they name " +
+				"none that was read; once for an alert and an object, however many series of it fire. The label severity gives the severity: critical and page " +
+				"count as high, since what is behind the alert may be reported as well. Alerts that fire while all is well (Watchdog) are left out.",
+			Remediation: "Follow the alert's own text, and the finding that causes it, if there is one.",
+			Link:        "https://prometheus.io/docs/practices/alerting/",
+			Uses: []facts.Kind{
+				facts.Pod, facts.Node, facts.Namespace, facts.Service, facts.Ingress, facts.Deployment, facts.StatefulSet, facts.DaemonSet, facts.ReplicaSet,
+				facts.Job, facts.CronJob, facts.PVC, facts.PV, facts.HPA, facts.PDB, facts.ResourceQuota,
+			},
+			ExplainedBy: whatAlertsTell(),
+			Sources:     []facts.Source{facts.SourceAlerts},
+			Run:         alertsFiring,
+		},
+		{
+			ID: "scrape-target-down", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "The monitoring cannot read a target.",
+			Meaning: "The last scrape of the target failed: what it measures is not known, and alerts about it do not fire. It is reported on the Service or the " +
+				"workload of the target, or on the MetricsBackend where its labels name none that was read.",
+			Remediation: "See whether the Pods run, and whether port, path and scheme of the scrape configuration are right; a NetworkPolicy may keep the monitoring out.",
+			Link:        "https://prometheus.io/docs/concepts/jobs_instances/",
+			Uses:        []facts.Kind{facts.Pod, facts.Service, facts.Node, facts.Deployment, facts.StatefulSet, facts.DaemonSet, facts.ReplicaSet},
+			ExplainedBy: slices.Concat(check.WorkloadFailures(), check.ServiceFailures()),
+			Sources:     []facts.Source{facts.SourceTargets},
+			Run:         targetsDown,
+		},
+		{
+			ID: "alert-rule-failing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			Summary: "A rule of the monitoring cannot be evaluated.",
+			Meaning: "The metrics back end reports an error for an alerting or recording rule: the alert cannot fire, or the series is missing for those that use it " +
+				"(then low).",
+			Remediation: "Correct the rule's expression; the error says what is wrong with it.",
+			Link:        "https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/",
+			Sources:     []facts.Source{facts.SourceRules},
+			Run:         rulesFailing,
+		},
+	}
+}
+
+// whatAlertsTell are the findings that an alert may be a symptom of: what is broken or used up now, on the object of the alert or
+// on what that depends on. Weaknesses of a configuration explain no alert.
+func whatAlertsTell() []string {
+	return slices.Concat(check.WorkloadFailures(), check.ServiceFailures(), check.NodeFailures(), check.ClaimFailures(), []string{
+		"replicaset-unavailable", "cronjob-failing", "cronjob-missed-schedule", "hpa-at-maximum", "hpa-no-metrics", "hpa-target-missing",
+		"pdb-blocks-drain", "quota-exhausted", "quota-nearly-used", "ingress-backend-dead", "ingress-backend-missing", "apiservice-unavailable",
+		"pvc-filling-up", "pvc-nearly-full", "node-disk-filling-up", "error-rate-anomaly", "latency-anomaly", "restart-anomaly", "scrape-target-down",
+	})
+}
+
+func alertsFiring(g *facts.Graph, _ check.Params) []check.Finding {
+	alerts := g.Alerts()
+	if alerts == nil {
+		return nil
+	}
+	findings := make([]check.Finding, 0, len(alerts.Firing))
+	for _, a := range alerts.Firing {
+		finding := check.Finding{
+			Object: a.Object, Discriminator: a.Name, Severity: alertSeverity(a.Severity),
+			Message: fmt.Sprintf("Alert %s fires for %s %s.", a.Name, a.Object.Kind.Name(), a.Object.Name),
+		}
+		if a.Object == alerts.Backend {
+			finding.APIVersion, finding.IsRoot = backendVersion, true
+			finding.Message = fmt.Sprintf("Alert %s fires, and names no object that was read.", a.Name)
+		}
+		for _, text := range a.Summaries {
+			finding.Evidence = append(finding.Evidence, check.FromMetric("%s", text))
+		}
+		finding.Evidence = append(finding.Evidence, check.FromMetric("%s", firing(a)))
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+// firing says how often and since when an alert fires, and for what.
+func firing(a facts.FiringAlert) string {
+	text := "fires"
+	if a.Count > 1 {
+		text = fmt.Sprintf("fires %d times", a.Count)
+	}
+	if !a.Since.IsZero() {
+		text += ", since " + a.Since.UTC().Format(time.RFC3339)
+	}
+	if a.Severity != "" {
+		text += "; severity " + a.Severity
+	}
+	if len(a.Labels) > 0 {
+		text += "; " + strings.Join(a.Labels, ", ")
+	}
+	return text
+}
+
+// alertSeverity maps the label severity, as people commonly set it.
+func alertSeverity(label string) v1alpha1.Severity {
+	switch strings.ToLower(label) {
+	case "critical", "page", "emergency", "fatal", "disaster", "high", "error", "major":
+		return v1alpha1.SeverityHigh
+	case "minor", "low":
+		return v1alpha1.SeverityLow
+	case "info", "information", "none", "debug":
+		return v1alpha1.SeverityInfo
+	default:
+		return v1alpha1.SeverityMedium
+	}
+}
+
+func targetsDown(g *facts.Graph, _ check.Params) []check.Finding {
+	alerts := g.Alerts()
+	if alerts == nil {
+		return nil
+	}
+	var findings []check.Finding
+	for _, target := range alerts.Down {
+		finding := check.Finding{
+			Object: target.Object, Discriminator: target.Job,
+			Message: fmt.Sprintf("The monitoring cannot read targets of job %s on %s %s.", target.Job, target.Object.Kind.Name(), target.Object.Name),
+		}
+		if target.Object == alerts.Backend {
+			finding.APIVersion, finding.IsRoot = backendVersion, true
+			finding.Message = fmt.Sprintf("The monitoring cannot read targets of job %s, and they name no object that was read.", target.Job)
+		}
+		shown := target.Instances[:min(len(target.Instances), 3)]
+		finding.Evidence = []check.Evidence{check.FromMetric("%d down: %s", len(target.Instances), strings.Join(shown, ", "))}
+		if target.Error != "" {
+			finding.Evidence = append(finding.Evidence, check.FromMetric("%s", target.Error))
+		}
+		findings = append(findings, finding)
+	}
+	if alerts.MoreDown > 0 && !alerts.Backend.IsZero() {
+		findings = append(findings, check.Finding{
+			Object: alerts.Backend, APIVersion: backendVersion, Discriminator: "/more",
+			Message:     "The monitoring cannot read more targets than it names here.",
+			Evidence:    []check.Evidence{check.FromMetric("%d more down", alerts.MoreDown)},
+			Remediation: "See the page Targets of the metrics back end for all of them.",
+		})
+	}
+	return findings
+}
+
+func rulesFailing(g *facts.Graph, _ check.Params) []check.Finding {
+	alerts := g.Alerts()
+	if alerts == nil {
+		return nil
+	}
+	var findings []check.Finding
+	for _, rule := range alerts.BrokenRules {
+		finding := check.Finding{
+			Object: alerts.Backend, APIVersion: backendVersion, Discriminator: rule.Group + "/" + rule.Name,
+			Message: fmt.Sprintf("Alert %s of group %s cannot be evaluated, and so never fires.", rule.Name, rule.Group),
+		}
+		if !rule.Alerting {
+			finding.Severity = v1alpha1.SeverityLow
+			finding.Message = fmt.Sprintf("Recording rule %s of group %s cannot be evaluated.", rule.Name, rule.Group)
+		}
+		if rule.Error != "" {
+			finding.Evidence = []check.Evidence{check.FromMetric("%s", rule.Error)}
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}

@@ -1,0 +1,114 @@
+package telemetry
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+const anomalyMethod = " It is compared with its own history by robust statistics: with the same hours of earlier weeks where three weeks are known, else of " +
+	"earlier days, else with all of it; docs/trends.md describes the method and how often it errs."
+
+func anomalyChecks() []check.Check {
+	return []check.Check{
+		{
+			ID: "error-rate-anomaly", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+			Summary: "Requests fail far more often than they used to.",
+			Meaning: "For the last hour and a half, the share of requests that end with an error of the server (HTTP 5xx, or gRPC Unknown, Internal, Unavailable, " +
+				"DataLoss, DeadlineExceeded) has been at least one percentage point above the usual one, and twice it." + anomalyMethod,
+			Remediation: "Look at what changed when it began (a rollout, a dependency, the traffic), and at the logs of the Pods for the errors themselves.",
+			Link:        "https://sre.google/sre-book/monitoring-distributed-systems/#xref_monitoring_golden-signals",
+			Uses:        anomalyKinds(),
+			ExplainedBy: slices.Concat(check.WorkloadFailures(), check.ServiceFailures(), []string{"restart-anomaly", "log-new-error", "log-error-surge"}),
+			Sources:     []facts.Source{facts.SourceErrors},
+			Run:         anomalies(facts.AnomalyErrors),
+		},
+		{
+			ID: "latency-anomaly", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "Requests take far longer than they used to.",
+			Meaning: "For the last hour and a half, the time within which 95 % of the requests are answered has been half as long again as usual, and at least 50 ms " +
+				"longer." + anomalyMethod,
+			Remediation: "Look at what changed when it began: a rollout, a dependency that is slow itself, CPU throttling, the traffic.",
+			Link:        "https://sre.google/sre-book/monitoring-distributed-systems/#xref_monitoring_golden-signals",
+			Uses:        anomalyKinds(),
+			ExplainedBy: slices.Concat(check.WorkloadFailures(), check.ServiceFailures(), []string{"restart-anomaly", "log-new-error", "log-error-surge"}),
+			Sources:     []facts.Source{facts.SourceLatency},
+			Run:         anomalies(facts.AnomalyLatency),
+		},
+		{
+			ID: "restart-anomaly", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "The containers of a workload restart far more often than they used to.",
+			Meaning: "In each of the last two hours they restarted at least three times, and three times as often as usual, counted over all Pods of the workload, " +
+				"those that are gone among them." + anomalyMethod,
+			Remediation: "See how the containers ended: `kubectl describe pod <name>` shows the last state, `kubectl logs <name> --previous` the last lines.",
+			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-running-pod/",
+			Uses:        anomalyKinds(),
+			ExplainedBy: check.PodFailures(),
+			Sources:     []facts.Source{facts.SourceRestarts},
+			Run:         anomalies(facts.AnomalyRestarts),
+		},
+	}
+}
+
+// anomalyKinds are the objects that metrics are joined to.
+func anomalyKinds() []facts.Kind {
+	return []facts.Kind{facts.Pod, facts.Service, facts.Ingress, facts.Deployment, facts.StatefulSet, facts.DaemonSet, facts.ReplicaSet}
+}
+
+func anomalies(kind facts.AnomalyKind) func(*facts.Graph, check.Params) []check.Finding {
+	return func(g *facts.Graph, _ check.Params) []check.Finding {
+		trends := g.Trends()
+		if trends == nil {
+			return nil
+		}
+		var findings []check.Finding
+		for _, a := range trends.Anomalies {
+			if a.Kind == kind {
+				findings = append(findings, anomalyFinding(a))
+			}
+		}
+		return findings
+	}
+}
+
+func anomalyFinding(a facts.Anomaly) check.Finding {
+	name := fmt.Sprintf("%s %s", a.Object.Kind, a.Object.Name)
+	finding := check.Finding{Object: a.Object, Discriminator: a.Metric}
+	now, usual := 0.0, 0.0
+	unit := ""
+	switch a.Kind {
+	case facts.AnomalyErrors:
+		finding.Message = fmt.Sprintf("Requests to %s fail far more often than they used to.", name)
+		now, usual, unit = 100*a.Now, 100*a.Usual, " %"
+		if a.Now < 0.05 {
+			finding.Severity = v1alpha1.SeverityMedium
+		}
+	case facts.AnomalyLatency:
+		finding.Message = fmt.Sprintf("Requests to %s take far longer than they used to.", name)
+		now, usual, unit = 1000*a.Now, 1000*a.Usual, " ms"
+	default:
+		finding.Message = fmt.Sprintf("Containers of %s restart far more often than they used to.", name)
+		now, usual, unit = a.Now, a.Usual, " an hour"
+	}
+	finding.Evidence = []check.Evidence{
+		check.FromMetric("%s: %s%s, usually %s%s", a.Metric, figures(now), unit, figures(usual), unit),
+		check.FromMetric("compared by %s over %s", a.Season, span(a.History.Round(time.Hour))),
+	}
+	if !math.IsInf(a.Score, 0) {
+		finding.Evidence[1].Text += fmt.Sprintf("; %s robust deviations above", figures(math.Min(a.Score, 1000)))
+	}
+	return finding
+}
+
+// figures writes a number with three digits that count.
+func figures(v float64) string {
+	if math.Abs(v) >= 100 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
+}

@@ -1,0 +1,207 @@
+package telemetry
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+func fillChecks() []check.Check {
+	return []check.Check{
+		{
+			ID: "pvc-filling-up", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
+			Summary: "A volume will soon be full.",
+			Meaning: "The free space, or the free inodes, of the claim's filesystem fall steadily, and at the pace of the last weeks they are used up within 14 " +
+				"days. The pace is a robust line through the history since the volume was last cleaned up; nothing is said where the history is shorter " +
+				"than a quarter of that time, or too unsteady. High within four days, critical within one. docs/trends.md describes the method.",
+			Remediation: "Delete or archive what is not needed, or enlarge the claim (spec.resources.requests.storage), where its storage class allows that.",
+			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims",
+			Needs:       []facts.Kind{facts.PVC},
+			Uses:        []facts.Kind{facts.StorageClass},
+			Sources:     []facts.Source{facts.SourceClaimFill},
+			Run:         claimsFillingUp,
+		},
+		{
+			ID: "pvc-nearly-full", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
+			Summary: "A volume is nearly full.",
+			Meaning: "Less than 3 % of the space, or of the inodes, of the claim's filesystem are free. Volumes that are only read, and so as full as they " +
+				"were made, are left out.",
+			Remediation: "Delete or archive what is not needed, or enlarge the claim (spec.resources.requests.storage), where its storage class allows that.",
+			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims",
+			Needs:       []facts.Kind{facts.PVC},
+			Uses:        []facts.Kind{facts.StorageClass},
+			ExplainedBy: []string{"pvc-filling-up"},
+			Sources:     []facts.Source{facts.SourceClaimFill},
+			Run:         claimsNearlyFull,
+		},
+		{
+			ID: "node-disk-filling-up", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
+			Summary: "A disk of a node will soon be so full that Pods are evicted.",
+			Meaning: "The free space of a filesystem that the kubelet or the container runtime uses falls steadily, and at the pace of the last weeks less than " +
+				"10 % (of the inodes, 5 %) are left within seven days: there the kubelet reports DiskPressure, deletes images and evicts Pods. High within two " +
+				"days. docs/trends.md describes the method.",
+			Remediation: "On the machine, see what grows: `du -xh --max-depth=3 /var | sort -h | tail`, `crictl images`. Set ephemeral-storage limits on Pods that " +
+				"write much, rotate logs, or enlarge the disk.",
+			Link:    "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#hard-eviction-thresholds",
+			Needs:   []facts.Kind{facts.Node},
+			Sources: []facts.Source{facts.SourceNodeFill},
+			Run:     nodesFillingUp,
+		},
+	}
+}
+
+// fillsOf are the filesystems of the objects of one kind.
+func fillsOf(g *facts.Graph, kind facts.Kind) []facts.Fill {
+	var fills []facts.Fill
+	if trends := g.Trends(); trends != nil {
+		for _, f := range trends.Fills {
+			if f.Object.Kind == kind {
+				fills = append(fills, f)
+			}
+		}
+	}
+	return fills
+}
+
+const day = 24 * time.Hour
+
+func claimsFillingUp(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, f := range fillsOf(g, facts.PVC) {
+		if !f.Forecast {
+			continue
+		}
+		finding := check.Finding{
+			Object: f.Object, Discriminator: string(f.What), Evidence: fillEvidence(f), Remediation: enlarge(g, f),
+			Message: fmt.Sprintf("PersistentVolumeClaim %s fills up: at the pace of its history it %s soon.", f.Object.Name, runsOut(f.What)),
+		}
+		switch {
+		case f.Until <= day:
+			finding.Severity = v1alpha1.SeverityCritical
+		case f.Until <= 4*day:
+			finding.Severity = v1alpha1.SeverityHigh
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func runsOut(what facts.FillKind) string {
+	if what == facts.FillInodes {
+		return "has no inodes left"
+	}
+	return "is full"
+}
+
+// enlarge says how a claim gets more room.
+func enlarge(g *facts.Graph, f facts.Fill) string {
+	claim, _ := facts.Lookup[*facts.PVCNode](g, f.Object)
+	if f.What == facts.FillInodes {
+		return "Find the folder with so many small files (`du --inodes -x`) and clean it up; a larger volume has more inodes on most filesystems."
+	}
+	if claim == nil {
+		return ""
+	}
+	class, ok := facts.Lookup[*facts.StorageClassNode](g, facts.Ref{Kind: facts.StorageClass, Name: claim.StorageClass})
+	switch {
+	case !ok:
+		return ""
+	case class.Expandable:
+		return fmt.Sprintf("Delete or archive what is not needed, or enlarge the claim, which storage class %s allows: `kubectl -n %s patch pvc %s -p "+
+			`'{"spec":{"resources":{"requests":{"storage":"<size>"}}}}'`+"`.", class.Name, claim.Namespace, claim.Name)
+	default:
+		return fmt.Sprintf("Delete or archive what is not needed. Storage class %s does not let claims grow: move the data to a larger claim, or set "+
+			"allowVolumeExpansion on the class if its driver can do it.", class.Name)
+	}
+}
+
+// fillEvidence tells the numbers behind a forecast.
+func fillEvidence(f facts.Fill) []check.Evidence {
+	evidence := []check.Evidence{check.FromMetric("%s free of %s (%.1f %%)", amount(f.What, f.Free), amount(f.What, f.Capacity), 100*f.Free/f.Capacity)}
+	if !f.Forecast {
+		return evidence
+	}
+	interval := fmt.Sprintf("%s to %s", span(f.Earliest), span(f.Latest))
+	if f.Latest == 0 {
+		interval = fmt.Sprintf("%s at the earliest; the pace is unsteady and may end", span(f.Earliest))
+	}
+	pace := check.FromMetric("falls by %s a day, seen over %s: %s left (90 %% interval: %s)", amount(f.What, f.PerDay), span(f.History), span(f.Until), interval)
+	evidence = append(evidence, pace)
+	if f.Cycles > 0 {
+		evidence = append(evidence, check.FromMetric("cleaned up %d times in that time; what is free before each time falls", f.Cycles))
+	}
+	return evidence
+}
+
+// span is a time in days, or hours where it is short.
+func span(d time.Duration) string {
+	if d < 2*day {
+		return fmt.Sprintf("%.0f h", d.Hours())
+	}
+	return fmt.Sprintf("%.1f days", d.Hours()/24)
+}
+
+// amount of bytes in binary units, or of inodes.
+func amount(what facts.FillKind, n float64) string {
+	if what == facts.FillInodes {
+		return fmt.Sprintf("%.0f inodes", n)
+	}
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	unit := 0
+	for math.Abs(n) >= 1024 && unit < len(units)-1 {
+		n, unit = n/1024, unit+1
+	}
+	return fmt.Sprintf("%.1f %s", n, units[unit])
+}
+
+func claimsNearlyFull(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, f := range fillsOf(g, facts.PVC) {
+		if f.Free >= 0.03*f.Capacity {
+			continue
+		}
+		message := fmt.Sprintf("PersistentVolumeClaim %s is nearly full.", f.Object.Name)
+		if f.What == facts.FillInodes {
+			message = fmt.Sprintf("PersistentVolumeClaim %s has hardly any inodes left.", f.Object.Name)
+		}
+		f.Forecast = false
+		findings = append(findings, check.Finding{
+			Object: f.Object, Discriminator: string(f.What), Evidence: fillEvidence(f), Remediation: enlarge(g, f), Message: message,
+		})
+	}
+	return findings
+}
+
+func nodesFillingUp(g *facts.Graph, _ check.Params) []check.Finding {
+	var findings []check.Finding
+	for _, f := range fillsOf(g, facts.Node) {
+		if !f.Forecast {
+			continue
+		}
+		where := "its disk"
+		if f.Path != "" {
+			where = f.Path
+		}
+		finding := check.Finding{
+			Object: f.Object, Discriminator: string(f.What) + " " + f.Path, Evidence: fillEvidence(f),
+			Message: fmt.Sprintf("Node %s fills up: at the pace of its history, %s has so little %s left soon that its kubelet evicts Pods.",
+				f.Object.Name, where, fillNoun(f.What)),
+		}
+		if f.Until <= 2*day {
+			finding.Severity = v1alpha1.SeverityHigh
+		}
+		findings = append(findings, check.WithPodCount(g, finding))
+	}
+	return findings
+}
+
+func fillNoun(what facts.FillKind) string {
+	if what == facts.FillInodes {
+		return "room for new files (inodes)"
+	}
+	return "space"
+}

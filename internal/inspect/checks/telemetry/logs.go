@@ -1,0 +1,166 @@
+package telemetry
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+)
+
+const logMethod = " Lines are read from the log back end once for all workloads; numbers, times, addresses, ids and quoted values are masked, " +
+	"lines that one statement wrote become one template, and a stack trace one event. docs/log-analysis.md describes the method, its thresholds and its limits."
+
+func logChecks() []check.Check {
+	return []check.Check{
+		{
+			ID: "log-new-error", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "A workload logs errors that it did not log before.",
+			Meaning: "In the window of spec.logAnalysis (the last hour), its Pods wrote an error at least three times, or once what ends a program (fatal, panic), and " +
+				"not once in the baseline (the day before). High where it ends a program, low where the workload wrote nothing at all in the " +
+				"baseline, so that all is new." + logMethod,
+			Remediation: "Look at what changed when it began: a rollout, a configuration, something that the workload depends on. The examples name the error itself.",
+			Link:        "https://kubernetes.io/docs/concepts/cluster-administration/logging/",
+			Uses:        logKinds(),
+			ExplainedBy: slices.Concat(check.WorkloadFailures(), []string{"pvc-nearly-full", "restart-anomaly"}),
+			Sources:     []facts.Source{facts.SourceLogTemplates},
+			Run:         newErrors,
+		},
+		{
+			ID: "log-error-surge", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "A workload logs an error far more often than it used to.",
+			Meaning: "In the window of spec.logAnalysis (the last hour), its Pods wrote an error at least ten times, three times as often as in nine of ten pieces of " +
+				"the baseline (the day before) that are as long, and six robust deviations above their median." + logMethod,
+			Remediation: "Look at what changed when it began: the traffic, a rollout, something that the workload depends on. The examples name the error itself.",
+			Link:        "https://kubernetes.io/docs/concepts/cluster-administration/logging/",
+			Uses:        logKinds(),
+			ExplainedBy: slices.Concat(check.WorkloadFailures(), []string{"pvc-nearly-full", "restart-anomaly"}),
+			Sources:     []facts.Source{facts.SourceLogTemplates},
+			Run:         errorSurges,
+		},
+	}
+}
+
+// logKinds are the objects that lines are joined to.
+func logKinds() []facts.Kind {
+	return []facts.Kind{facts.Pod, facts.Deployment, facts.ReplicaSet, facts.StatefulSet, facts.DaemonSet, facts.Job, facts.CronJob}
+}
+
+func newErrors(g *facts.Graph, _ check.Params) []check.Finding {
+	told := g.Logs()
+	if told == nil {
+		return nil
+	}
+	var findings []check.Finding
+	for _, w := range told.Workloads {
+		if len(w.New) == 0 {
+			continue
+		}
+		finding := check.Finding{
+			Object:   w.Workload,
+			Message:  fmt.Sprintf("%s %s logs errors that it did not log before.", w.Workload.Kind, w.Workload.Name),
+			Evidence: templateEvidence(w.New, w.MoreNew, func(t facts.LogTemplate) string { return newNumbers(told, t) }),
+		}
+		switch {
+		case w.New[0].Fatal: // the worst comes first
+			finding.Severity = v1alpha1.SeverityHigh
+			finding.Message = fmt.Sprintf("%s %s logs errors that end it, and that it did not log before.", w.Workload.Kind, w.Workload.Name)
+		case !w.Known:
+			finding.Severity = v1alpha1.SeverityLow
+			finding.Message = fmt.Sprintf("%s %s logs errors, and logged nothing before.", w.Workload.Kind, w.Workload.Name)
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func errorSurges(g *facts.Graph, _ check.Params) []check.Finding {
+	told := g.Logs()
+	if told == nil {
+		return nil
+	}
+	var findings []check.Finding
+	for _, w := range told.Workloads {
+		if len(w.Surging) == 0 {
+			continue
+		}
+		finding := check.Finding{
+			Object:   w.Workload,
+			Message:  fmt.Sprintf("%s %s logs an error far more often than it used to.", w.Workload.Kind, w.Workload.Name),
+			Evidence: templateEvidence(w.Surging, w.MoreSurging, func(t facts.LogTemplate) string { return surgeNumbers(told, t) }),
+		}
+		if w.Surging[0].Fatal {
+			finding.Severity = v1alpha1.SeverityHigh
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+// templateEvidence is one piece for each template: its numbers, the template, and lines as they were written.
+func templateEvidence(list []facts.LogTemplate, more int, numbers func(facts.LogTemplate) string) []check.Evidence {
+	var evidence []check.Evidence
+	for i, t := range list {
+		var b strings.Builder
+		b.WriteString(numbers(t))
+		if len(t.Containers) > 0 {
+			fmt.Fprintf(&b, ", in %s %s", phrase.Plural(len(t.Containers), "container", "containers"), strings.Join(t.Containers, ", "))
+		}
+		b.WriteString(":\n" + t.Text)
+		for n, example := range t.Examples {
+			if n > 0 && i > 0 {
+				break // two of the worst, one of each other
+			}
+			b.WriteString("\nfor example: " + example)
+		}
+		evidence = append(evidence, check.Evidence{Source: v1alpha1.EvidenceLog, Text: b.String()})
+	}
+	if more > 0 {
+		evidence = append(evidence, check.Evidence{Source: v1alpha1.EvidenceLog, Text: fmt.Sprintf("and %d other errors", more)})
+	}
+	return evidence
+}
+
+func newNumbers(told *facts.Logs, t facts.LogTemplate) string {
+	return fmt.Sprintf("%s in %s, and never in the %s before", howOften(t.Count), length(told.Window), readShare(told.Baseline, told.BaselineCovered))
+}
+
+func surgeNumbers(told *facts.Logs, t facts.LogTemplate) string {
+	about := ""
+	if told.Covered < 1 {
+		about = fmt.Sprintf(" (about %.0f, of which %d were read)", t.Expected, t.Count)
+	}
+	return fmt.Sprintf("%s in %s%s; usually %s, and at most %s in nine of ten such times of the %s before",
+		howOften(t.Count), length(told.Window), about, figures(t.Usual), figures(t.Most), readShare(told.Baseline, told.BaselineCovered))
+}
+
+func howOften(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// readShare is a time, and how much of it was read where that is not all.
+func readShare(d time.Duration, share float64) string {
+	if share >= 1 {
+		return length(d)
+	}
+	return fmt.Sprintf("%s (of whose lines %.2g %% were read)", length(d), 100*share)
+}
+
+// length of a time, as people say it: 1h, 24h, 30m.
+func length(d time.Duration) string {
+	text := d.Round(time.Second).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

@@ -1,0 +1,16 @@
+// Package telemetry checks what metrics and log backends report: alerts, anomalies, volumes and nodes that fill up, and new or frequent errors in logs.
+package telemetry
+
+import (
+	"slices"
+
+	"kubeops.io/kubeops/internal/inspect/check"
+)
+
+// backendVersion is the API version of what stands for a metrics back end.
+const backendVersion = "kubeops.io/v1alpha1"
+
+// Checks are all checks of what metrics and log backends report, in no fixed order.
+func Checks() []check.Check {
+	return slices.Concat(fillChecks(), anomalyChecks(), alertChecks(), logChecks())
+}

@@ -1,0 +1,104 @@
+package usage
+
+import (
+	"fmt"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/inspect/sizing"
+)
+
+const (
+	// near is the share of its limit from which on memory is near it; resident the share that must not be cache.
+	near, resident = 0.9, 0.8
+	// throttledSome and throttledMuch are shares of periods; the alert CPUThrottlingHigh of the kubernetes-mixin has the first.
+	throttledSome, throttledMuch = 0.25, 0.5
+	// busy is the share of a CPU limit that must be used for throttling to matter: a container that does next to nothing is
+	// throttled in the few moments in which it does something.
+	busy = 0.3
+)
+
+// cpuThrottled is named by the checks of probes, which throttling makes fail.
+const cpuThrottled = "cpu-throttled"
+
+func limitSizeChecks() []check.Check {
+	uses := append(facts.WorkloadKinds(), facts.CronJob, facts.HPA, facts.VPA, facts.LimitRange)
+	needs := []facts.Kind{facts.Pod}
+	return []check.Check{
+		{
+			ID: "memory-limit-near", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			Summary: "A container has come near its memory limit.",
+			Meaning: "Within spec.usage.window (7 days), a container that runs now used more than nine tenths of its memory limit, and lately four fifths of the limit were no cache of files, which the kernel would give " +
+				"back. A little more, and it is killed. A container that was killed lately is found by pod-oom-killed instead." + check.SystemNamespacesNote,
+			Remediation: "Raise resources.limits.memory, or find out what takes the memory: `kubectl set resources <kind> <name> -c <container> --limits=memory=<quantity>`.",
+			Link:        "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#how-pods-with-resource-limits-are-run",
+			Needs:       needs, Uses: uses, Sources: []facts.Source{facts.SourceUsage}, Run: memoryNearLimit,
+		},
+		{
+			ID: cpuThrottled, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityLow,
+			Summary: "The CPU limit of a container holds it up.",
+			Meaning: "Over the last day, the container used its CPU limit up in more than a quarter of the periods (of 100 ms, as a rule) in which it ran, and had to wait for the next. It answers slowly, and its probes may fail, though " +
+				"its node has CPU to spare. Containers that use less than three tenths of their limit are left out. It is medium from half of the periods on." + check.SystemNamespacesNote,
+			Remediation: "Raise resources.limits.cpu, or take it away: the request alone shares CPU fairly. `kubectl set resources <kind> <name> -c <container> --limits=cpu=<quantity>`.",
+			Link:        "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#how-pods-with-resource-limits-are-run",
+			Needs:       needs, Uses: uses, Sources: []facts.Source{facts.SourceThrottling}, Run: throttled,
+		},
+	}
+}
+
+func memoryNearLimit(g *facts.Graph, p check.Params) []check.Finding {
+	return perWorkload(sizes(g), func(s *measured) ([]check.Evidence, string, bool) {
+		limit := float64(s.memoryLimit)
+		if limit <= 0 || float64(s.used.MemoryNow) < near*limit || (s.used.Resident >= 0 && float64(s.used.Resident) < resident*limit) ||
+			s.used.History < time.Hour || (!s.killed.IsZero() && !g.OlderThan(s.killed, p.RecentWindow)) {
+			return nil, "", false
+		}
+		evidence := []check.Evidence{
+			check.FromSpec("container %s has a memory limit of %s", s.container.Name, phrase.Bytes(s.memoryLimit)),
+			check.FromMetric("container %s used %s of memory at its peak (container_memory_working_set_bytes)", s.container.Name, phrase.Bytes(int64(s.used.MemoryNow))),
+		}
+		raised := max(sizing.Limit(float64(s.used.MemoryNow), s.killedAt, p.Margins.Memory), s.memoryLimit)
+		return append(evidence, s.killEvidence()...), s.set("--limits=memory=" + binary(raised)), true
+	}, func(s *measured, _ []*measured, names string) check.Finding {
+		return check.Finding{
+			Message:     fmt.Sprintf("%s has used more than nine tenths of its memory limit, in %s: a little more, and it is killed.", s.Name(), names),
+			Remediation: ". If it grows without end, find the leak instead",
+		}
+	})
+}
+
+func throttled(g *facts.Graph, _ check.Params) []check.Finding {
+	return perWorkload(sizes(g), func(s *measured) ([]check.Evidence, string, bool) {
+		limit := float64(s.cpuLimit) / 1000
+		if limit <= 0 || s.used.Throttled < throttledSome || (s.used.CPU >= 0 && float64(max(s.used.CPU, s.used.CPUPeak)) < busy*limit) {
+			return nil, "", false
+		}
+		raised := sizing.CPU(limit*1.5, 0)
+		if s.used.Throttled >= throttledMuch {
+			raised = sizing.CPU(limit*2, 0)
+		}
+		evidence := []check.Evidence{
+			check.FromSpec("container %s has a CPU limit of %s", s.container.Name, phrase.Cores(s.cpuLimit)),
+			check.FromMetric("held up in %.0f %% of the periods of the last day (container_cpu_cfs_throttled_periods_total / container_cpu_cfs_periods_total)", s.used.Throttled*100),
+		}
+		if s.used.CPU >= 0 {
+			evidence = append(evidence, s.cpuEvidence(g))
+		}
+		return evidence, s.set("--limits=cpu=" + millicores(raised)), true
+	}, func(s *measured, of []*measured, names string) check.Finding {
+		f := check.Finding{
+			Message:     fmt.Sprintf("The CPU limit holds %s up in more than a quarter of the time that it wants to run, in %s.", s.Name(), names),
+			Remediation: ", or take the limit away: the request alone shares CPU fairly",
+		}
+		for _, s := range of {
+			if s.used.Throttled >= throttledMuch {
+				f.Severity = v1alpha1.SeverityMedium
+				f.Message = fmt.Sprintf("The CPU limit holds %s up in more than half of the time that it wants to run, in %s.", s.Name(), names)
+			}
+		}
+		return f
+	})
+}

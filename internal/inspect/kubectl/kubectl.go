@@ -1,0 +1,25 @@
+// Package kubectl writes the commands that remedies and evidence offer.
+package kubectl
+
+import (
+	"fmt"
+	"strings"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// Command is the command with the namespace of an object.
+func Command(ref facts.Ref) string {
+	if ref.Namespace == "" {
+		return "kubectl"
+	}
+	return "kubectl -n " + ref.Namespace
+}
+
+// Describe is the command that shows an object and its events.
+func Describe(ref facts.Ref) string {
+	if ref.Namespace == "" {
+		return fmt.Sprintf("`kubectl describe %s %s`", strings.ToLower(string(ref.Kind)), ref.Name)
+	}
+	return fmt.Sprintf("`kubectl -n %s describe %s %s`", ref.Namespace, strings.ToLower(string(ref.Kind)), ref.Name)
+}

@@ -1,0 +1,70 @@
+package phrase
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// Duration writes a duration without parts that are zero: 10m, 1h30m, 45s. Parts of a second are left out.
+func Duration(d time.Duration) string {
+	if d < time.Second {
+		return "less than a second"
+	}
+	text := d.Truncate(time.Second).String()
+	if len(text) > 2 && text[len(text)-2:] == "0s" && text[len(text)-3] == 'm' {
+		text = text[:len(text)-2]
+	}
+	if len(text) > 2 && text[len(text)-2:] == "0m" && text[len(text)-3] == 'h' {
+		text = text[:len(text)-2]
+	}
+	return text
+}
+
+// Cores writes millicores as people write CPU: 250m, 2, 1.5.
+func Cores(milli int64) string {
+	switch {
+	case milli%1000 == 0:
+		return fmt.Sprint(milli / 1000)
+	case milli > 1000:
+		return strings.TrimRight(fmt.Sprintf("%.3f", float64(milli)/1000), "0")
+	default:
+		return fmt.Sprintf("%dm", milli)
+	}
+}
+
+// Requests writes what a Pod requests; a resource that it does not request is left out.
+func Requests(s *facts.PodSpec) string {
+	var parts []string
+	if s.CPURequest > 0 {
+		parts = append(parts, Cores(s.CPURequest)+" CPU")
+	}
+	if s.MemoryRequest > 0 {
+		parts = append(parts, Bytes(s.MemoryRequest)+" of memory")
+	}
+	if len(parts) == 0 {
+		return "neither CPU nor memory"
+	}
+	return strings.Join(parts, " and ")
+}
+
+// Bytes writes bytes as people write memory: 64Mi, 1.5Gi.
+func Bytes(bytes int64) string {
+	switch {
+	case bytes >= 1<<30:
+		return trimZero(fmt.Sprintf("%.1f", float64(bytes)/(1<<30))) + "Gi"
+	case bytes >= 1<<20:
+		return trimZero(fmt.Sprintf("%.1f", float64(bytes)/(1<<20))) + "Mi"
+	default:
+		return fmt.Sprintf("%dKi", bytes/(1<<10))
+	}
+}
+
+func trimZero(number string) string {
+	if len(number) > 2 && number[len(number)-2:] == ".0" {
+		return number[:len(number)-2]
+	}
+	return number
+}
