@@ -86,7 +86,7 @@ func DefaultParams() Params {
 
 // Finding is one problem on one object, before it is put into a report.
 type Finding struct {
-	// Check that found it; set by All.
+	// Check that found it; set by Run.
 	Check string
 	// Object that has the problem.
 	Object facts.Ref

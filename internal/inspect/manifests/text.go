@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/similar"
 )
 
 // join adds a key to a path; keys that are no plain words are put in brackets.
@@ -31,26 +32,11 @@ func clip(text string) string { return facts.Clip(text, 80) }
 
 func keysOf[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
 
-// distance is the Levenshtein distance of two words. Long ones are never near.
+// distance is the edit distance of two words. Long ones are never near.
 func distance(a, b string) int {
 	const long = 64
 	if len(a) > long || len(b) > long {
 		return long
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
+	return similar.Distance(a, b)
 }
