@@ -20,6 +20,7 @@ import (
 	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/refwatch"
@@ -60,7 +61,7 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 type Options struct {
 	Metrics *Metrics
 	// Checks is the catalogue.
-	Checks []checks.Check
+	Checks []check.Check
 	// Backends opens what spec.metricsRef and spec.logsRef name.
 	Backends *backends.Resolver
 	Engine   Engine

@@ -26,7 +26,7 @@ type inputs struct {
 	reader   client.Reader
 	accounts impersonate.Source
 	clock    clock.PassiveClock
-	checks   []checks.Check
+	checks   []check.Check
 	backends *backends.Resolver
 }
 
@@ -80,7 +80,7 @@ func (in inputs) account(ctx context.Context, inspection *v1alpha1.Inspection) (
 func (in inputs) selectChecks(
 	selection *v1alpha1.CheckSelection,
 	customChecks []v1alpha1.CustomCheck,
-) ([]checks.Check, []custom.Program, error) {
+) ([]check.Check, []custom.Program, error) {
 	own, err := custom.Compile(customChecks)
 	if err != nil {
 		return nil, nil, problem.UserError(v1alpha1.ReasonInvalidCustomCheck, nil, "spec.customChecks: %s", err)
@@ -120,8 +120,8 @@ func (in inputs) previous(ctx context.Context, inspection *v1alpha1.Inspection) 
 }
 
 // params are the thresholds of the spec, over the defaults.
-func params(spec *v1alpha1.InspectionSpec) checks.Params {
-	p := checks.DefaultParams()
+func params(spec *v1alpha1.InspectionSpec) check.Params {
+	p := check.DefaultParams()
 	t := spec.Thresholds
 	p.AllowedRegistries = spec.AllowedRegistries
 	sizes(spec.Usage, &p)

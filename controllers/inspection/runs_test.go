@@ -11,7 +11,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/testsuite"
-	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/check"
 )
 
 func TestAnInspectionRunsOnceForEachGenerationAndRequest(t *testing.T) {
@@ -130,7 +130,7 @@ func TestWhatTheSpecSaysToTheChecksReachesThem(t *testing.T) {
 			"registry.example.com",
 		}, Thresholds: &v1alpha1.Thresholds{RecentWindow: &metav1.Duration{Duration: time.Hour * 2}},
 	})
-	want := checks.DefaultParams()
+	want := check.DefaultParams()
 	want.AllowedRegistries = []string{"registry.example.com"}
 	want.RecentWindow = 2 * time.Hour
 	if !reflect.DeepEqual(got, want) {
