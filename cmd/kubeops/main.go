@@ -1,5 +1,5 @@
-// Command kubeops inspects a cluster from the command line. Installed as kubectl-kubeops on the PATH, it is also
-// `kubectl kubeops`.
+// Command kubeops inspects a cluster from the command line. Installed on the PATH as kubectl-kubeops, it also works as the kubectl
+// plugin `kubectl kubeops`.
 package main
 
 import (
@@ -8,19 +8,18 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
-	_ "time/tzdata" // time zones of CronJobs, where the machine has none
+	_ "time/tzdata" // CronJobs name time zones; the machine may have no database of them
 
 	"kubeops.io/kubeops/internal/cli"
 )
 
-// collectAt is the growth of the heap, in percent of the memory in use, that triggers a garbage collection. It is half of
-// Go's default: an inspection produces most of its garbage while reading, and its peak determines the memory limit of a CI
-// job.
-const collectAt = 50
+// gcPercent is half of Go's default. An inspection allocates mostly while it reads, and the memory limit of a CI job has to cover
+// its peak.
+const gcPercent = 50
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
+		debug.SetGCPercent(gcPercent)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := cli.Run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})

@@ -17,8 +17,8 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// catalogueEntry is a check as `kubeops checks -o json` prints it.
-type catalogueEntry struct {
+// catalogEntry is a check as `kubeops checks -o json` prints it.
+type catalogEntry struct {
 	ID          string            `json:"id"`
 	Category    v1alpha1.Category `json:"category"`
 	Severity    v1alpha1.Severity `json:"severity"`
@@ -30,7 +30,7 @@ type catalogueEntry struct {
 	Uses        []facts.Kind      `json:"uses,omitempty"`
 	Sources     []facts.Source    `json:"sources,omitempty"`
 	ExplainedBy []string          `json:"explainedBy,omitempty"`
-	// Manifests says that the check judges manifests as well.
+	// Manifests is set for checks that also apply to manifests.
 	Manifests bool `json:"manifests"`
 }
 
@@ -39,8 +39,8 @@ func newChecks(streams Streams) *cobra.Command {
 	var manifests bool
 	cmd := &cobra.Command{
 		Use:   "checks [ID or glob ...]",
-		Short: "List what is looked for",
-		Long:  "List the checks of the catalogue, or only those that the arguments name. One check by its id is explained in full.",
+		Short: "List the checks",
+		Long:  "List all checks, or those that match the arguments. The ID of a single check prints its full description.",
 		Example: `  kubeops checks
   kubeops checks 'pvc-*'
   kubeops checks pod-oom-killed
@@ -60,18 +60,18 @@ func newChecks(streams Streams) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, yaml or markdown")
-	cmd.Flags().BoolVar(&manifests, "manifests", false, "only the checks that judge manifests (`kubeops inspect -f`)")
+	cmd.Flags().BoolVar(&manifests, "manifests", false, `list only the checks that apply to manifests ("kubeops inspect -f")`)
 	complete(cmd, "output", "table", "json", "yaml", "markdown")
 	return cmd
 }
 
-func printChecks(w io.Writer, output string, selected []check.Check, explain bool) error {
-	entries := make([]catalogueEntry, 0, len(selected))
+func printChecks(w io.Writer, output string, selected []checks.Check, explain bool) error {
+	entries := make([]catalogEntry, 0, len(selected))
 	for _, c := range selected {
-		entries = append(entries, catalogueEntry{
+		entries = append(entries, catalogEntry{
 			ID: c.ID, Category: c.Category, Severity: c.Severity, Summary: c.Summary, Meaning: c.Meaning,
-			Remediation: c.Remediation, Link: c.Link, Needs: c.Needs, Uses: c.Uses, Sources: c.Sources, ExplainedBy: c.ExplainedBy,
-			Manifests: c.OnFiles() != nil,
+			Remediation: c.Remediation, Link: c.Link, Needs: c.Needs, Uses: c.Uses, Sources: c.Sources,
+			ExplainedBy: c.ExplainedBy, Manifests: c.OnFiles() != nil,
 		})
 	}
 	switch output {
@@ -95,13 +95,13 @@ func printChecks(w io.Writer, output string, selected []check.Check, explain boo
 		}
 		return tableOfChecks(w, entries)
 	default:
-		return fmt.Errorf("-o takes table, json, yaml or markdown, not %q", output)
+		return fmt.Errorf("invalid -o %q: must be one of table, json, yaml, markdown", output)
 	}
 }
 
-// tableOfChecks lists the worst first within each category, so that a reader meets what matters at the top.
-func tableOfChecks(w io.Writer, entries []catalogueEntry) error {
-	slices.SortStableFunc(entries, func(a, b catalogueEntry) int {
+// tableOfChecks sorts by category, and by severity within a category.
+func tableOfChecks(w io.Writer, entries []catalogEntry) error {
+	slices.SortStableFunc(entries, func(a, b catalogEntry) int {
 		return cmp.Or(cmp.Compare(a.Category, b.Category), cmp.Compare(a.Severity.Rank(), b.Severity.Rank()))
 	})
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -112,7 +112,7 @@ func tableOfChecks(w io.Writer, entries []catalogueEntry) error {
 	return table.Flush()
 }
 
-func explainCheck(w io.Writer, e catalogueEntry) error {
+func explainCheck(w io.Writer, e catalogEntry) error {
 	text := &textWriter{w: w, width: 100}
 	text.line("%s (%s, %s)", e.ID, e.Severity, e.Category)
 	text.paragraph("", e.Summary)
@@ -128,16 +128,16 @@ func explainCheck(w io.Writer, e catalogueEntry) error {
 		text.line("Needs: %s", backend)
 	}
 	if e.Manifests {
-		text.line("Runs on manifests, too: kubeops inspect -f")
+		text.line("Also runs on manifests: kubeops inspect -f")
 	}
 	if len(e.ExplainedBy) > 0 {
-		text.paragraph("May be caused by: ", joinWords(e.ExplainedBy))
+		text.paragraph("Possible causes: ", joinWords(e.ExplainedBy))
 	}
 	return text.err
 }
 
-// backendOf names the back end that a check needs besides the cluster; empty for none.
-func backendOf(e catalogueEntry) string {
+// backendOf names the backend that a check needs in addition to the cluster; empty for none.
+func backendOf(e catalogEntry) string {
 	if len(e.Sources) == 0 {
 		return ""
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// runCLI carries out a command line without a cluster.
+// runCLI executes a command line without stdin.
 func runCLI(t *testing.T, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -36,33 +36,46 @@ func TestChecksAsJSONIsAListOfObjectsWithTheDocumentedFields(t *testing.T) {
 	}
 }
 
-func TestWrongUsageSaysWhatWouldBeRight(t *testing.T) {
+func TestUsageErrorsNameTheValidValues(t *testing.T) {
 	for name, tc := range map[string]struct {
 		args []string
 		want string
 	}{
-		"unknown check, with a similar one": {[]string{"inspect", "--checks", "pod-crash-loping"}, "did you mean pod-crash-looping?"},
-		"unknown output":                    {[]string{"inspect", "-o", "xml"}, "-o takes table, json, yaml, sarif, junit, markdown, html, not"},
-		"no such folder":                    {[]string{"report", "--output-file", "no/such/folder/x.html"}, "there is no folder no/such/folder"},
-		"unknown severity":                  {[]string{"inspect", "--fail-on", "bad"}, "--fail-on takes critical, high"},
-		"-A with -n":                        {[]string{"inspect", "-A", "-n", "shop"}, "exclude each other"},
-		"no kubeconfig there":               {[]string{"inspect", "--kubeconfig", "/nonexistent/config"}, "kubeconfig"},
-		"unknown command":                   {[]string{"inspct"}, "unknown command"},
-		"unknown check to explain":          {[]string{"checks", "pvc-lots"}, "did you mean pvc-lost?"},
-		"lines from nowhere":                {[]string{"inspect", "-A", "--log-analysis"}, "--log-analysis needs --logs-url"},
-		"lines of manifests":                {[]string{"inspect", "-f", ".", "--logs-url", "http://localhost:3100"}, "manifests write no lines"},
-		"unknown colour":                    {[]string{"report", "--color", "blue"}, "--color takes auto"},
+		"unknown check with a similar ID": {[]string{"inspect", "--checks", "pod-crash-loping"}, "did you mean pod-crash-looping?"},
+		"unknown output format":           {[]string{"inspect", "-o", "xml"}, "must be one of table, json, yaml, sarif, junit, markdown, html"},
+		"missing output directory":        {[]string{"report", "--output-file", "no/such/dir/x.html"}, "directory no/such/dir does not exist"},
+		"unknown severity":                {[]string{"inspect", "--fail-on", "bad"}, `invalid --fail-on "bad": must be one of critical, high`},
+		"-A with -n":                      {[]string{"inspect", "-A", "-n", "shop"}, "mutually exclusive"},
+		"missing kubeconfig":              {[]string{"inspect", "--kubeconfig", "/nonexistent/config"}, "kubeconfig"},
+		"unknown command":                 {[]string{"inspct"}, "unknown command"},
+		"unknown check to describe":       {[]string{"checks", "pvc-lots"}, "did you mean pvc-lost?"},
+		"log analysis without a backend":  {[]string{"inspect", "-A", "--log-analysis"}, "--log-analysis requires --logs-url"},
+		"log backend with manifests":      {[]string{"inspect", "-f", ".", "--logs-url", "http://localhost:3100"}, "apply to clusters only"},
+		"metrics label with manifests":    {[]string{"inspect", "-f", ".", "--metrics-label", "cluster=a"}, "apply to clusters only"},
+		"unknown color mode":              {[]string{"report", "--color", "blue"}, "must be one of auto, always, never"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, _, errOut := runCLI(t, tc.args...)
 			if code != exitError || !strings.Contains(errOut, tc.want) {
-				t.Errorf("exit code %d and %q, want %d and a text with %q", code, errOut, exitError, tc.want)
+				t.Errorf("exit code %d and %q, want %d and a message with %q", code, errOut, exitError, tc.want)
 			}
 		})
 	}
 }
 
-func TestOneCheckIsExplainedInFull(t *testing.T) {
+// Usage texts in backquotes would be printed as the type of the flag's value.
+func TestHelpFitsInto120ColumnsAndNamesFlagTypes(t *testing.T) {
+	for _, command := range []string{"", "inspect", "checks", "report", "logs templates", "redact"} {
+		_, out, _ := runCLI(t, append(strings.Fields(command), "--help")...)
+		for line := range strings.Lines(out) {
+			if len(strings.TrimRight(line, "\n")) > 120 || strings.Contains(line, "--checks kubeops") {
+				t.Errorf("%s --help: %s", command, line)
+			}
+		}
+	}
+}
+
+func TestASingleCheckIsDescribedInFull(t *testing.T) {
 	code, out, _ := runCLI(t, "checks", "pod-oom-killed")
 	for _, want := range []string{"pod-oom-killed (", "Fix: ", "See: https://", "Reads: Pod"} {
 		if !strings.Contains(out, want) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -10,29 +11,30 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// clusterFlags choose a cluster and a user as kubectl does.
+// clusterFlags select a cluster and a user, as in kubectl.
 type clusterFlags struct {
 	kubeconfig string
 	overrides  clientcmd.ConfigOverrides
 }
 
 func (f *clusterFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "path of the kubeconfig (default: $KUBECONFIG, then ~/.kube/config)")
-	flags.StringVar(&f.overrides.CurrentContext, "context", "", "context of the kubeconfig to use")
-	flags.StringVarP(&f.overrides.Context.Namespace, "namespace", "n", "", "namespace to look at (default: the context's)")
-	flags.StringVar(&f.overrides.AuthInfo.Impersonate, "as", "", "user or ServiceAccount to act as, for example system:serviceaccount:shop:kubeops")
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "path to the kubeconfig (default: $KUBECONFIG, then ~/.kube/config)")
+	flags.StringVar(&f.overrides.CurrentContext, "context", "", "kubeconfig context to use")
+	flags.StringVarP(&f.overrides.Context.Namespace, "namespace", "n", "", "namespace (default: the context's)")
+	flags.StringVar(&f.overrides.AuthInfo.Impersonate, "as", "",
+		"user or ServiceAccount to impersonate, for example system:serviceaccount:shop:kubeops")
 }
 
-// target is the cluster that the flags choose.
+// target is the cluster that the flags select.
 type target struct {
 	config *rest.Config
-	// cluster is the name of the context: how the user knows the cluster.
+	// cluster is the name of the context, by which the user knows the cluster.
 	cluster string
-	// namespace of the context or of -n.
+	// namespace given with -n, or the context's.
 	namespace string
 }
 
-// resolve reads the kubeconfig. Inside a Pod without one, the Pod's ServiceAccount is used.
+// resolve reads the kubeconfig. In a Pod without a kubeconfig, it uses the Pod's ServiceAccount.
 func (f *clusterFlags) resolve() (target, error) {
 	loader := f.loader()
 	raw, err := loader.RawConfig()
@@ -40,14 +42,14 @@ func (f *clusterFlags) resolve() (target, error) {
 		return target{}, fmt.Errorf("read kubeconfig: %w", err)
 	}
 	if name := f.overrides.CurrentContext; name != "" && raw.Contexts[name] == nil {
-		return target{}, fmt.Errorf("the kubeconfig has no context %q; `kubectl config get-contexts` lists them", name)
+		return target{}, fmt.Errorf("context %q not found in the kubeconfig; run `kubectl config get-contexts` to list the contexts", name)
 	}
 	config, err := loader.ClientConfig()
 	if clientcmd.IsEmptyConfig(err) {
-		return target{}, fmt.Errorf("no cluster to look at: set KUBECONFIG or --kubeconfig to a kubeconfig file")
+		return target{}, errors.New("no cluster configured: set KUBECONFIG or --kubeconfig to a kubeconfig file")
 	}
 	if err != nil {
-		return target{}, fmt.Errorf("use kubeconfig: %w", err)
+		return target{}, fmt.Errorf("load kubeconfig: %w", err)
 	}
 	namespace, _, err := loader.Namespace()
 	if err != nil {

@@ -42,21 +42,24 @@ func newInspect(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect",
 		Short: "Inspect the cluster of the current kubeconfig",
-		Long: `Inspect reads a cluster once, with your own rights, and prints what is broken: root causes first, each with its
-evidence, what it breaks, and what to do. What could not be read is listed as a gap. Nothing is changed.
+		Long: `Inspect reads a cluster once, with your own permissions, and prints its root causes, worst first. Each comes with
+evidence, the symptoms it causes and a fix. Anything that could not be read is listed as a gap. Nothing is changed.
 
-Without -A, one namespace is inspected: that of -n, or of the kubeconfig's context. Cluster-scoped objects, such as
-Nodes, are inspected with -A only.
+Without -A, a single namespace is inspected: the one given with -n, or the context's default. Cluster-scoped objects,
+such as Nodes, are inspected only with -A.
 
-With -f, manifests in files are inspected instead of a cluster, by every check that needs no live state.
+With -f, manifest files are inspected instead of a cluster, by every check that needs no live state.
 
-Exit codes: 0 the inspection was carried out; 1 it found something at or above --fail-on; 2 it could not be carried out.`,
+Exit codes:
+  0  the inspection completed
+  1  the inspection completed with findings at or above --fail-on
+  2  usage error, or the inspection failed`,
 		Example: `  kubeops inspect -A
   kubeops inspect -n shop --checks 'pod-*,image-*'
   kubeops inspect -A -o json | jq '.findings[] | select(.causedBy == null)'
   kubeops inspect -A -o html --output-file report.html
-  kubeops inspect -A --fail-on high        # for scripts: exit code 1 on high and critical findings
-  kubeops inspect -f deploy --fail-on high # for a repository's CI: manifests instead of a cluster
+  kubeops inspect -A --fail-on high        # exit code 1 on high and critical findings
+  kubeops inspect -f deploy --fail-on high # check the manifests of a repository in CI
   kubeops inspect -A --custom-checks checks.yaml --checks 'custom-*'
   kubeops inspect -A --metrics-url http://localhost:9090
   kubeops inspect -A --logs-url http://localhost:3100 --log-analysis
@@ -75,46 +78,52 @@ Exit codes: 0 the inspection was carried out; 1 it found something at or above -
 			return o.run(cmd.Context(), streams)
 		},
 	}
+	o.register(cmd)
+	return cmd
+}
+
+func (o *inspectOptions) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	o.cluster.register(flags)
 	o.files.register(flags)
 	o.metrics.register(cmd)
 	o.logs.register(cmd)
-	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "inspect every namespace, and cluster-scoped objects")
-	flags.StringSliceVar(&o.checks, "checks", nil, "ids or globs of checks to run (default: all; `kubeops checks` lists them)")
-	flags.StringSliceVar(&o.exclude, "exclude-checks", nil, "ids or globs of checks to leave out")
-	flags.StringVar(&o.customChecks, "custom-checks", "", "file with checks of your own in CEL: a list, or an Inspection with spec.customChecks; - reads stdin")
+	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "inspect all namespaces and cluster-scoped objects")
+	flags.StringSliceVar(&o.checks, "checks", nil, `check IDs or globs to run (default: all; see "kubeops checks")`)
+	flags.StringSliceVar(&o.exclude, "exclude-checks", nil, "check IDs or globs to skip")
+	flags.StringVar(&o.customChecks, "custom-checks", "",
+		"file with custom CEL checks: a list, or an Inspection with spec.customChecks; - for stdin")
 	flags.StringVarP(&o.output, "output", "o", "table", outputHelp)
-	flags.StringVar(&o.outputFile, "output-file", "", "write the report to this file, not to standard output")
-	flags.StringVar(&o.color, "color", "auto", "auto (colour on a terminal), always or never")
-	flags.StringVar(&o.failOn, "fail-on", "", "exit with 1 on findings of this severity or worse: critical, high, medium, low or info")
-	flags.DurationVar(&o.timeout, "timeout", v1alpha1.DefaultTimeout, "give up reading after this time; what is missing is a gap")
-	flags.DurationVar(&o.grace, "startup-grace", check.DefaultParams().StartupGrace, "how long something may be starting or not ready before it is a finding")
+	flags.StringVar(&o.outputFile, "output-file", "", outputFileHelp)
+	flags.StringVar(&o.color, "color", "auto", colorHelp)
+	flags.StringVar(&o.failOn, "fail-on", "", failOnHelp)
+	flags.DurationVar(&o.timeout, "timeout", v1alpha1.DefaultTimeout, "stop reading after this time; anything not read by then is a gap")
+	flags.DurationVar(&o.grace, "startup-grace", checks.DefaultParams().StartupGrace,
+		"how long an object may be starting or not ready before it is reported")
 	complete(cmd, "output", outputFormats()...)
 	complete(cmd, "color", "auto", "always", "never")
 	complete(cmd, "fail-on", severityNames()...)
 	complete(cmd, "checks", checkIDs()...)
 	complete(cmd, "exclude-checks", checkIDs()...)
-	return cmd
 }
 
 func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	own, err := customPrograms(o.customChecks, streams.In)
+	programs, err := customPrograms(o.customChecks, streams.In)
 	if err != nil {
 		return err
 	}
-	selected, own, err := custom.Select(checks.Builtin(), own, o.checks, o.exclude)
+	selected, programs, err := custom.Select(checks.Builtin(), programs, o.checks, o.exclude)
 	if err != nil {
-		return fmt.Errorf("%w; `kubeops checks` lists them", err)
+		return fmt.Errorf("%w; run `kubeops checks` to list all checks", err)
 	}
 	target, err := o.cluster.resolve()
 	if err != nil {
 		return err
 	}
-	made, err := o.inspect(ctx, streams, target, selected, own)
+	result, err := o.inspect(ctx, streams, target, selected, programs)
 	if err != nil {
 		return err
 	}
@@ -123,10 +132,10 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 		return err
 	}
 	printer.checks = selected
-	if err := printer.print(made, o.heading(target)); err != nil {
+	if err := printer.print(result, o.heading(target)); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
-	return failOn(v1alpha1.Severity(o.failOn), made)
+	return failOn(v1alpha1.Severity(o.failOn), result)
 }
 
 func (o *inspectOptions) validate() error {
@@ -134,7 +143,7 @@ func (o *inspectOptions) validate() error {
 		return err
 	}
 	if o.allNamespaces && o.cluster.overrides.Context.Namespace != "" {
-		return fmt.Errorf("-A and -n exclude each other")
+		return errors.New("-A and -n are mutually exclusive")
 	}
 	if err := o.logs.validate(); err != nil {
 		return err
@@ -150,7 +159,9 @@ func (o *inspectOptions) heading(t target) string {
 	return t.cluster + ", namespace " + t.namespace + " (-A for all)"
 }
 
-func (o *inspectOptions) inspect(ctx context.Context, streams Streams, t target, selected []check.Check, own []custom.Program) (*v1alpha1.InspectionReport, error) {
+func (o *inspectOptions) inspect(
+	ctx context.Context, streams Streams, t target, selected []checks.Check, programs []custom.Program,
+) (*v1alpha1.InspectionReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	scope := collect.Scope{Home: t.namespace}
@@ -159,26 +170,26 @@ func (o *inspectOptions) inspect(ctx context.Context, streams Streams, t target,
 	}
 	params := check.DefaultParams()
 	params.StartupGrace = o.grace
-	backend, err := o.metrics.open()
+	metricsBackend, err := o.metrics.open()
 	if err != nil {
 		return nil, err
 	}
-	if backend != nil {
-		defer backend.Close()
+	if metricsBackend != nil {
+		defer metricsBackend.Close()
 	}
-	stored, err := o.logs.open()
+	logBackend, err := o.logs.open()
 	if err != nil {
 		return nil, err
 	}
-	if stored != nil {
-		defer stored.Close()
+	if logBackend != nil {
+		defer logBackend.Close()
 	}
 	progress := newProgress(streams.Err, t.cluster)
 	result, err := inspect.Run(ctx, inspect.Input{
 		Source: collect.Source{Cluster: t.cluster, Config: t.config}, Scope: scope,
-		Checks: selected, Custom: own, Params: params, Clock: clock.RealClock{}, Progress: progress.update,
-		Bounds: printedBounds(), Metrics: backend, Usage: usage.Options{MatchLabels: o.metrics.labels},
-		Logs: stored, LogAnalysis: o.logs.options(),
+		Checks: selected, Custom: programs, Params: params, Clock: clock.RealClock{}, Progress: progress.update,
+		Bounds: printedBounds(), Metrics: metricsBackend, Usage: usage.Options{MatchLabels: o.metrics.labels},
+		Logs: logBackend, LogAnalysis: o.logs.options(),
 	})
 	progress.clear()
 	if err != nil {
@@ -188,15 +199,15 @@ func (o *inspectOptions) inspect(ctx context.Context, streams Streams, t target,
 	return result.Report, nil
 }
 
-// checkSeverity refuses a value of --fail-on that is no severity; empty is none.
+// checkSeverity validates the value of --fail-on; empty means that the flag is not set.
 func checkSeverity(name string) error {
 	if name == "" || slices.Contains(severityNames(), name) {
 		return nil
 	}
-	return fmt.Errorf("--fail-on takes %s, not %q", joinWords(severityNames()), name)
+	return fmt.Errorf("invalid --fail-on %q: must be one of %s", name, joinWords(severityNames()))
 }
 
-// failOn is an error when the report has a finding of the severity or worse.
+// failOn returns an error if the report has findings of the severity or worse.
 func failOn(severity v1alpha1.Severity, report *v1alpha1.InspectionReport) error {
 	if severity == "" {
 		return nil
@@ -205,14 +216,14 @@ func failOn(severity v1alpha1.Severity, report *v1alpha1.InspectionReport) error
 	if n == 0 {
 		return nil
 	}
-	return &findingsError{fmt.Sprintf("%s of severity %s or worse (--fail-on)", count(n, "finding", "findings"), severity)}
+	return &findingsError{fmt.Sprintf("%s with severity %s or worse (--fail-on)", count(n, "finding", "findings"), severity)}
 }
 
-// atLeast counts the findings of a severity or worse, those that a truncated report left out included.
+// atLeast counts the findings of a severity or worse, including those omitted from a truncated report.
 func atLeast(counts v1alpha1.SeverityCounts, severity v1alpha1.Severity) int {
-	worseThan := []int32{counts.Critical, counts.High, counts.Medium, counts.Low, counts.Info}
+	worstFirst := []int32{counts.Critical, counts.High, counts.Medium, counts.Low, counts.Info}
 	n := 0
-	for _, c := range worseThan[:severity.Rank()+1] {
+	for _, c := range worstFirst[:severity.Rank()+1] {
 		n += int(c)
 	}
 	return n
@@ -234,12 +245,12 @@ func checkIDs() []string {
 	return ids
 }
 
-// complete offers the values of a flag to the shell. Registering fails only for flags that do not exist.
+// complete registers the values of a flag for shell completion.
 func complete(cmd *cobra.Command, flag string, values ...string) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // a flag's name is mistyped in this file
+		panic(err) // only a flag that is not defined fails
 	}
 }
 
-// printedBounds are those of reports that nothing stores: what is found is printed.
+// printedBounds are wide: a printed report does not have to fit into an API object.
 func printedBounds() report.Bounds { return report.Bounds{Findings: 100_000, Bytes: 64 << 20} }

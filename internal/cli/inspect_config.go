@@ -11,26 +11,26 @@ import (
 	"kubeops.io/kubeops/internal/inspect/manifests"
 )
 
-// configName is the file that a repository may keep its rules in.
+// configName is the configuration file that a repository can have in its root.
 const configName = ".kubeops.yaml"
 
-// repositoryConfig is that file. Its fields are those of an Inspection's spec.
+// repositoryConfig is the content of that file. Its fields have the names and meaning of an Inspection's spec.
 type repositoryConfig struct {
-	// Checks to run and to leave out.
+	// Checks to include and exclude.
 	Checks v1alpha1.CheckSelection `json:"checks"`
-	// Ignore leaves findings out, each with a reason.
+	// Ignore hides findings; every rule has a reason.
 	Ignore []v1alpha1.IgnoreRule `json:"ignore"`
-	// ExcludeNamespaces are names or globs of namespaces to leave out.
+	// ExcludeNamespaces are names or globs.
 	ExcludeNamespaces []string `json:"excludeNamespaces"`
-	// Thresholds are the patience of the checks.
+	// Thresholds override the time windows of the checks.
 	Thresholds v1alpha1.Thresholds `json:"thresholds"`
-	// AllowedRegistries are the registries that images may come from; empty for all.
+	// AllowedRegistries for images; empty allows all.
 	AllowedRegistries []string `json:"allowedRegistries"`
-	// FailOn is what --fail-on says when it is not given.
+	// FailOn is the default of --fail-on.
 	FailOn v1alpha1.Severity `json:"failOn"`
 }
 
-// readConfig reads the named file; without a name, the one in the current directory, if there is one.
+// readConfig reads the named file. Without a name, it reads configName in the current directory, if that exists.
 func readConfig(name string) (*repositoryConfig, error) {
 	config := &repositoryConfig{}
 	if name == "" {
@@ -43,7 +43,7 @@ func readConfig(name string) (*repositoryConfig, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	if err := manifests.DecodeStrict(name, text, "the configuration", config); err != nil {
+	if err := manifests.DecodeStrict(name, text, "configuration", config); err != nil {
 		return nil, err
 	}
 	return config, config.validate(name)
@@ -51,23 +51,24 @@ func readConfig(name string) (*repositoryConfig, error) {
 
 func (c *repositoryConfig) validate(name string) error {
 	if c.FailOn != "" && !slices.Contains(severityNames(), string(c.FailOn)) {
-		return fmt.Errorf("%s: failOn takes %s, not %q", name, joinWords(severityNames()), c.FailOn)
+		return fmt.Errorf("%s: invalid failOn %q: must be one of %s", name, c.FailOn, joinWords(severityNames()))
 	}
 	for i, rule := range c.Ignore {
 		switch {
 		case rule.Check == "" && rule.Namespace == "" && rule.Name == "":
-			return fmt.Errorf("%s: ignore[%d] must set check, namespace or name, or it would hide everything", name, i)
+			return fmt.Errorf("%s: ignore[%d] must set check, namespace or name; without one it would hide everything", name, i)
 		case rule.Reason == "":
-			return fmt.Errorf("%s: ignore[%d] must set reason, so that the next person knows why", name, i)
+			return fmt.Errorf("%s: ignore[%d] must set reason", name, i)
 		}
 	}
 	return nil
 }
 
-// params are the thresholds, where they are set.
-func (c *repositoryConfig) params(grace time.Duration) check.Params {
-	params := check.DefaultParams()
-	params.StartupGrace, params.AllowedRegistries = grace, c.AllowedRegistries
+// params are the defaults of the checks, overridden by the thresholds that are set.
+func (c *repositoryConfig) params(grace time.Duration) checks.Params {
+	params := checks.DefaultParams()
+	params.StartupGrace = grace
+	params.AllowedRegistries = c.AllowedRegistries
 	if t := c.Thresholds.StartupGrace; t != nil {
 		params.StartupGrace = t.Duration
 	}

@@ -16,10 +16,10 @@ import (
 	"kubeops.io/kubeops/internal/inspect/custom"
 )
 
-// maxCustomFile is how many bytes a file with custom checks may have.
+// maxCustomFile is the maximum size of a file with custom checks, in bytes.
 const maxCustomFile = 4 << 20
 
-// customPrograms compiles the checks of a file; "-" is the standard input, and without a name there are none.
+// customPrograms compiles the custom checks in a file, or from stdin for "-". An empty name yields none.
 func customPrograms(file string, stdin io.Reader) ([]custom.Program, error) {
 	if file == "" {
 		return nil, nil
@@ -35,7 +35,7 @@ func customPrograms(file string, stdin io.Reader) ([]custom.Program, error) {
 	programs, err := custom.Compile(list)
 	var invalid *custom.InvalidError
 	if errors.As(err, &invalid) {
-		return nil, fmt.Errorf("--custom-checks: %s cannot be used:\n%s", file, invalid.Detail())
+		return nil, fmt.Errorf("--custom-checks: %s is invalid:\n%s", file, invalid.Detail())
 	}
 	return programs, err
 }
@@ -47,7 +47,7 @@ func readCustom(file string, stdin io.Reader) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = opened.Close() }() // it was only read
+		defer func() { _ = opened.Close() }() // read only
 		source = opened
 	}
 	content, err := io.ReadAll(io.LimitReader(source, maxCustomFile+1))
@@ -57,7 +57,7 @@ func readCustom(file string, stdin io.Reader) ([]byte, error) {
 	return content, err
 }
 
-// parseCustom reads lists of checks, and the custom checks of Inspections; other objects of the file are passed over.
+// parseCustom reads lists of checks and the custom checks of Inspections. It skips other objects in the file.
 func parseCustom(content []byte) ([]v1alpha1.CustomCheck, error) {
 	var list []v1alpha1.CustomCheck
 	found := false
@@ -81,15 +81,15 @@ func parseCustom(content []byte) ([]v1alpha1.CustomCheck, error) {
 		list = append(list, checks...)
 	}
 	if !found {
-		return nil, fmt.Errorf("no custom checks: the file must hold a list of them, or an Inspection with spec.customChecks")
+		return nil, errors.New("no custom checks found: expected a list of checks, or an Inspection with spec.customChecks")
 	}
 	return list, nil
 }
 
-// customOf reads one document; ok is false when it holds neither a list nor an Inspection.
+// customOf reads one document; ok is false if it is neither a list nor an Inspection.
 func customOf(text []byte) (checks []v1alpha1.CustomCheck, ok bool, err error) {
 	if bytes.HasPrefix(text, []byte("[")) {
-		return checks, true, strictly(text, &checks)
+		return checks, true, decodeStrict(text, &checks)
 	}
 	var object struct {
 		APIVersion string `json:"apiVersion"`
@@ -100,12 +100,12 @@ func customOf(text []byte) (checks []v1alpha1.CustomCheck, ok bool, err error) {
 		return nil, false, nil
 	}
 	var inspection v1alpha1.Inspection
-	err = strictly(text, &inspection)
+	err = decodeStrict(text, &inspection)
 	return inspection.Spec.CustomChecks, true, err
 }
 
-// strictly refuses fields that do not exist: a field that is mistyped must not be passed over.
-func strictly(text []byte, into any) error {
+// decodeStrict rejects unknown fields: a typo must not be ignored silently.
+func decodeStrict(text []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	return decoder.Decode(into)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestCustomChecksComeFromAListOrAnInspection(t *testing.T) {
+func TestCustomChecksAreReadFromListsAndInspections(t *testing.T) {
 	const list = `- id: a
   resource: {resource: namespaces}
   expression: has(object.metadata.labels.owner)
@@ -31,17 +31,21 @@ spec:
 		want    int
 		wantErr string
 	}{
-		"a list":                     {content: list, want: 1},
-		"an Inspection among others": {content: inspection, want: 2},
-		"both":                       {inspection + "---\n" + strings.Replace(list, "id: a", "id: c", 1), 3, ""},
-		"an empty list":              {content: "[]"},
-		"an Inspection with none":    {content: "apiVersion: kubeops.io/v1alpha1\nkind: Inspection\n"},
-		"a field that is not there":  {list + "  serverity: low\n", 0, `unknown field "serverity"`},
-		"something else":             {"a: b", 0, "must hold a list of them"},
-		"nothing":                    {"", 0, "must hold a list of them"},
-		"no YAML":                    {"a: [", 0, "yaml"},
-		"an id twice":                {list + list, 0, `custom check "a": id: stands in the list twice`},
-		"a mistake":                  {strings.Replace(list, "has(object", "has(objct", 1), 0, `custom check "a": expression, line 1, column 5: undeclared reference to 'objct'` + "\n | has(objct.metadata.labels.owner)\n | ....^"},
+		"a list":                          {content: list, want: 1},
+		"an Inspection and other objects": {content: inspection, want: 2},
+		"both":                            {inspection + "---\n" + strings.Replace(list, "id: a", "id: c", 1), 3, ""},
+		"an empty list":                   {content: "[]"},
+		"an Inspection without checks":    {content: "apiVersion: kubeops.io/v1alpha1\nkind: Inspection\n"},
+		"an unknown field":                {list + "  serverity: low\n", 0, `unknown field "serverity"`},
+		"something else":                  {"a: b", 0, "expected a list of checks"},
+		"an empty file":                   {"", 0, "expected a list of checks"},
+		"malformed YAML":                  {"a: [", 0, "yaml"},
+		"a duplicate id":                  {list + list, 0, `custom check "a": id: duplicate`},
+		"an error in an expression": {
+			strings.Replace(list, "has(object", "has(objct", 1), 0,
+			`custom check "a": expression, line 1, column 5: undeclared reference to 'objct'` +
+				"\n | has(objct.metadata.labels.owner)\n | ....^",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "checks.yaml")
@@ -59,19 +63,20 @@ spec:
 	}
 }
 
-func TestCustomChecksThatAreWrongAreWrongUsage(t *testing.T) {
-	const mistake = "- {id: a, resource: {resource: pods}, expression: objct == 1, message: m}"
+func TestInvalidCustomChecksAreUsageErrors(t *testing.T) {
+	const invalid = "- {id: a, resource: {resource: pods}, expression: objct == 1, message: m}"
 	var out, errOut bytes.Buffer
-	code := Run(t.Context(), []string{"inspect", "--custom-checks", "-"}, Streams{In: strings.NewReader(mistake), Out: &out, Err: &errOut})
+	code := Run(t.Context(), []string{"inspect", "--custom-checks", "-"}, Streams{In: strings.NewReader(invalid), Out: &out, Err: &errOut})
 	if code != exitError || !strings.Contains(errOut.String(), "line 1, column 1: undeclared reference to 'objct'") {
 		t.Errorf("exit code %d: %s", code, errOut.String())
 	}
-	if code, _, errOut := runCLI(t, "inspect", "--custom-checks", "/nonexistent/checks.yaml"); code != exitError || !strings.Contains(errOut, "no such file") {
-		t.Errorf("exit code %d: %s", code, errOut)
+	missing, _, message := runCLI(t, "inspect", "--custom-checks", "/nonexistent/checks.yaml")
+	if missing != exitError || !strings.Contains(message, "no such file") {
+		t.Errorf("exit code %d: %s", missing, message)
 	}
 }
 
-func TestTheSampleIsAFileOfCustomChecks(t *testing.T) {
+func TestTheSampleInspectionIsAcceptedAsCustomChecks(t *testing.T) {
 	programs, err := customPrograms("../../config/samples/kubeops_v1alpha1_inspection_customchecks.yaml", nil)
 	if err != nil || len(programs) != 3 {
 		t.Errorf("%d checks, %v", len(programs), err)

@@ -21,7 +21,7 @@ import (
 	"kubeops.io/kubeops/internal/redact"
 )
 
-// fileOptions are the flags that matter for manifests only.
+// fileOptions are the flags that apply to manifests only.
 type fileOptions struct {
 	sources    []string
 	recursive  bool
@@ -31,17 +31,21 @@ type fileOptions struct {
 }
 
 func (o *fileOptions) register(flags *pflag.FlagSet) {
-	flags.StringArrayVarP(&o.sources, "filename", "f", nil, "inspect manifests instead of a cluster: a directory, a file, or - for standard input; may be repeated")
-	flags.BoolVarP(&o.recursive, "recursive", "R", true, "with -f: directories with all below them")
-	flags.BoolVar(&o.complete, "complete", false, "with -f: the files hold all there is in their namespaces, so that what they do not hold is missing")
-	flags.StringVar(&o.config, "config", "", "with -f: file with checks, ignore rules and thresholds (default: "+configName+" where there is one)")
-	flags.StringVar(&o.kubernetes, "kubernetes-version", fmt.Sprintf("1.%d", manifests.NewestMinor), "with -f: release of Kubernetes that API versions are judged for")
+	flags.StringArrayVarP(&o.sources, "filename", "f", nil,
+		"inspect manifests instead of a cluster: a directory, a file, or - for stdin; can be repeated")
+	flags.BoolVarP(&o.recursive, "recursive", "R", true, "with -f: include subdirectories")
+	flags.BoolVar(&o.complete, "complete", false,
+		"with -f: the files contain every object of their namespaces; report references to missing ones")
+	flags.StringVar(&o.config, "config", "",
+		"with -f: file with checks, ignore rules and thresholds (default: "+configName+", if it exists)")
+	flags.StringVar(&o.kubernetes, "kubernetes-version", fmt.Sprintf("1.%d", manifests.NewestMinor),
+		"with -f: Kubernetes release to check API versions against")
 }
 
-// unused refuses flags that would have no effect on a cluster.
+// unused rejects flags that have no effect on a cluster.
 func (o *fileOptions) unused() error {
 	if o.complete || o.config != "" {
-		return errors.New("--complete and --config are about manifests: use them with -f DIRECTORY or -f FILE")
+		return errors.New("--complete and --config apply to manifests only: use them with -f DIRECTORY or -f FILE")
 	}
 	return nil
 }
@@ -56,13 +60,9 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 		return err
 	}
 	o.applyConfig(cmd.Flags(), config)
-	selected, err := check.Select(checks.Builtin(), o.checks, o.exclude)
+	selected, err := o.manifestChecks()
 	if err != nil {
-		return fmt.Errorf("%w; `kubeops checks --manifests` lists them", err)
-	}
-	selected = onManifests(selected)
-	if len(selected) == 0 {
-		return errors.New("none of the chosen checks can judge manifests; `kubeops checks --manifests` lists those that can")
+		return err
 	}
 	minor, err := manifests.ParseVersion(o.files.kubernetes)
 	if err != nil {
@@ -86,47 +86,61 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 		return err
 	}
 	report := inspect.Manifests(inspect.ManifestsInput{
-		Redact: gate.Text,
-		Read:   read, Checks: selected, Params: config.params(o.grace), Ignore: config.Ignore, ExcludeNamespaces: config.ExcludeNamespaces,
-		Clock: wall, Start: start, Bounds: printedBounds(),
+		Read: read, Checks: selected, Params: config.params(o.grace),
+		Ignore: config.Ignore, ExcludeNamespaces: config.ExcludeNamespaces,
+		Clock: wall, Start: start, Bounds: printedBounds(), Redact: gate.Text,
 	})
 	report.Summary.Trigger = "cli"
 	printer, err := newPrinter(streams.Out, o.output, o.color, o.outputFile)
 	if err != nil {
 		return err
 	}
-	printer.checks, printer.locate = selected, read.Locate
+	printer.checks = selected
+	printer.locate = read.Locate
 	if err := printer.print(report, filesHeading(o.files.sources, read.Counts)); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
 	return failOn(v1alpha1.Severity(o.failOn), report)
 }
 
-// validateFiles refuses flags that speak of a cluster.
+// manifestChecks are the selected checks that apply to manifests; none is an error.
+func (o *inspectOptions) manifestChecks() ([]checks.Check, error) {
+	selected, err := checks.Select(checks.Builtin(), o.checks, o.exclude)
+	if err != nil {
+		return nil, fmt.Errorf("%w; run `kubeops checks --manifests` to list the checks for manifests", err)
+	}
+	selected = onManifests(selected)
+	if len(selected) == 0 {
+		return nil, errors.New("none of the selected checks applies to manifests; run `kubeops checks --manifests` to list those that do")
+	}
+	return selected, nil
+}
+
+// validateFiles rejects flags that apply to clusters only.
 func (o *inspectOptions) validateFiles(flags *pflag.FlagSet) error {
-	var wrong []string
+	var clusterOnly []string
 	for _, name := range []string{"kubeconfig", "context", "as", "all-namespaces"} {
 		if flags.Changed(name) {
-			wrong = append(wrong, "--"+name)
+			clusterOnly = append(clusterOnly, "--"+name)
 		}
 	}
-	if len(wrong) > 0 {
-		return fmt.Errorf("-f inspects files and asks no cluster: leave out %s, or leave out -f to inspect a cluster (-n gives objects without a namespace one)",
-			strings.Join(wrong, " and "))
+	if len(clusterOnly) > 0 {
+		return fmt.Errorf("-f inspects files, not a cluster: remove %s, or remove -f (with -f, -n sets the default namespace of the objects)",
+			strings.Join(clusterOnly, " and "))
 	}
-	if slices.Index(o.files.sources, "-") != len(o.files.sources)-1-slices.Index(reversed(o.files.sources), "-") && slices.Contains(o.files.sources, "-") {
-		return errors.New("standard input can be read once: give -f - once")
+	stdin := 0
+	for _, source := range o.files.sources {
+		if source == "-" {
+			stdin++
+		}
+	}
+	if stdin > 1 {
+		return errors.New("-f - is given more than once: stdin can be read only once")
 	}
 	return o.validate()
 }
 
-func reversed(list []string) []string {
-	list = slices.Clone(list)
-	slices.Reverse(list)
-	return list
-}
-
-// applyConfig takes from the file what the command line does not say.
+// applyConfig fills in from the file what the command line leaves unset.
 func (o *inspectOptions) applyConfig(flags *pflag.FlagSet, config *repositoryConfig) {
 	if !flags.Changed("checks") {
 		o.checks = config.Checks.Include
@@ -137,28 +151,28 @@ func (o *inspectOptions) applyConfig(flags *pflag.FlagSet, config *repositoryCon
 	}
 }
 
-// onManifests are the checks that judge manifests.
-func onManifests(selected []check.Check) []check.Check {
-	return slices.DeleteFunc(slices.Clone(selected), func(c check.Check) bool { return c.OnFiles() == nil })
+// onManifests are the checks that apply to manifests.
+func onManifests(selected []checks.Check) []checks.Check {
+	return slices.DeleteFunc(slices.Clone(selected), func(c checks.Check) bool { return c.OnFiles() == nil })
 }
 
-// filesHeading says what was read.
+// filesHeading names the sources and counts their files.
 func filesHeading(sources []string, c manifests.Counts) string {
 	names := make([]string, 0, len(sources))
 	for _, source := range sources {
 		if source == "-" {
-			source = "standard input"
+			source = "stdin"
 		}
 		names = append(names, filepath.ToSlash(source))
 	}
-	text := fewWords(names, 3) + ", " + count(c.Files, "file", "files")
+	text := joinFirst(names, 3) + ", " + count(c.Files, "file", "files")
 	if c.NotChecked > 0 {
-		text += fmt.Sprintf(" (%s of kinds that are not checked)", count(c.NotChecked, "object", "objects"))
+		text += fmt.Sprintf(" (%s of kinds without checks)", count(c.NotChecked, "object", "objects"))
 	}
 	return text
 }
 
-// exists says whether there is a file of that name.
+// exists reports whether name is a regular file.
 func exists(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && info.Mode().IsRegular()

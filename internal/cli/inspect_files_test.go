@@ -12,11 +12,11 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// theseChecks keeps the golden report from changing with every new check.
-const theseChecks = "manifest-*,configmap-key-missing,service-port-name-wrong,cronjob-invalid-schedule"
+// goldenChecks are fixed: a new check must not change the golden report.
+const goldenChecks = "manifest-*,configmap-key-missing,service-port-name-wrong,cronjob-invalid-schedule"
 
 func TestARepositoryIsInspectedWithoutACluster(t *testing.T) {
-	code, out, errOut := runCLI(t, "inspect", "-f", "testdata/repository", "--checks", theseChecks, "--fail-on", "high")
+	code, out, errOut := runCLI(t, "inspect", "-f", "testdata/repository", "--checks", goldenChecks, "--fail-on", "high")
 	if code != exitFindings {
 		t.Errorf("exit code %d: %s", code, errOut)
 	}
@@ -32,13 +32,13 @@ func TestARepositoryIsInspectedWithoutACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("got:\n%s\nwant:\n%s\n(UPDATE_GOLDEN=1 writes the file anew)", got, want)
+		t.Errorf("got:\n%s\nwant:\n%s\n(UPDATE_GOLDEN=1 updates the file)", got, want)
 	}
 }
 
-func TestFindingsKeepTheirIdsWhereverTheFilesStand(t *testing.T) {
+func TestFindingIDsDoNotDependOnFileLocations(t *testing.T) {
 	ids := func(args ...string) string {
-		_, out, errOut := runCLI(t, append([]string{"inspect", "-o", "json", "--checks", theseChecks}, args...)...)
+		_, out, errOut := runCLI(t, append([]string{"inspect", "-o", "json", "--checks", goldenChecks}, args...)...)
 		report := &v1alpha1.InspectionReport{}
 		if err := json.Unmarshal([]byte(out), report); err != nil {
 			t.Fatalf("%v: %s", err, errOut)
@@ -62,12 +62,13 @@ func TestFindingsKeepTheirIdsWhereverTheFilesStand(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if before, after := ids("-f", "testdata/repository/deploy"), ids("-f", moved); before != after || !strings.Contains(before, "batch/v1beta1") {
+	before, after := ids("-f", "testdata/repository/deploy"), ids("-f", moved)
+	if before != after || !strings.Contains(before, "batch/v1beta1") {
 		t.Errorf("ids before:\n%s\nafter:\n%s", before, after)
 	}
 }
 
-func TestStandardInputIsInspected(t *testing.T) {
+func TestStdinIsInspected(t *testing.T) {
 	var out, errOut bytes.Buffer
 	in := strings.NewReader("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndta: {}\n")
 	code := Run(t.Context(), []string{"inspect", "-f", "-", "-n", "shop"}, Streams{In: in, Out: &out, Err: &errOut})
@@ -76,7 +77,7 @@ func TestStandardInputIsInspected(t *testing.T) {
 	}
 }
 
-func TestWrongUsageOfFilesSaysWhatWouldBeRight(t *testing.T) {
+func TestUsageErrorsOfManifestInspections(t *testing.T) {
 	empty := t.TempDir()
 	config := func(text string) string {
 		name := filepath.Join(t.TempDir(), "rules.yaml")
@@ -89,31 +90,37 @@ func TestWrongUsageOfFilesSaysWhatWouldBeRight(t *testing.T) {
 		args []string
 		want string
 	}{
-		"with flags of a cluster":      {[]string{"-f", empty, "-A", "--context", "x"}, "leave out --context and --all-namespaces"},
-		"no object":                    {[]string{"-f", empty}, "no Kubernetes object found"},
-		"no such file":                 {[]string{"-f", "/nonexistent/x"}, "no such file or directory"},
-		"a check that cannot":          {[]string{"-f", empty, "--checks", "node-not-ready"}, "none of the chosen checks can judge manifests"},
-		"no release":                   {[]string{"-f", empty, "--kubernetes-version", "latest"}, `"latest" is no release of Kubernetes`},
-		"standard input twice":         {[]string{"-f", "-", "-f", "-"}, "give -f - once"},
-		"--complete on a cluster":      {[]string{"--complete"}, "use them with -f"},
-		"configuration that is absent": {[]string{"-f", empty, "--config", "/nonexistent/c"}, "read the configuration"},
-		"configuration with a slip":    {[]string{"-f", empty, "--config", config("failOn: high\nignores: []\n")}, "rules.yaml:2: ignores is no field of the configuration (ignore is meant?)"},
-		"configuration of wrong type":  {[]string{"-f", empty, "--config", config("ignore:\n- check: 5\n  reason: x\n")}, "rules.yaml:2: ignore[0].check must be text, not a number"},
-		"rule without a reason":        {[]string{"-f", empty, "--config", config("ignore: [{check: a}]\n")}, "ignore[0] must set reason"},
-		"rule that hides all":          {[]string{"-f", empty, "--config", config("ignore: [{reason: a}]\n")}, "it would hide everything"},
-		"unknown severity":             {[]string{"-f", empty, "--config", config("failOn: bad\n")}, "failOn takes critical, high"},
-		"unknown check":                {[]string{"-f", empty, "--config", config("checks: {exclude: [pod-oom-kiled]}\n")}, "did you mean pod-oom-killed?"},
+		"flags for clusters":       {[]string{"-f", empty, "-A", "--context", "x"}, "remove --context and --all-namespaces"},
+		"no objects":               {[]string{"-f", empty}, "no Kubernetes objects found"},
+		"missing file":             {[]string{"-f", "/nonexistent/x"}, "no such file or directory"},
+		"check for clusters only":  {[]string{"-f", empty, "--checks", "node-not-ready"}, "none of the selected checks applies to manifests"},
+		"invalid release":          {[]string{"-f", empty, "--kubernetes-version", "latest"}, `invalid Kubernetes version "latest"`},
+		"stdin twice":              {[]string{"-f", "-", "-f", "-"}, "stdin can be read only once"},
+		"--complete on a cluster":  {[]string{"--complete"}, "use them with -f"},
+		"missing configuration":    {[]string{"-f", empty, "--config", "/nonexistent/c"}, "read the configuration"},
+		"rule without a reason":    {[]string{"-f", empty, "--config", config("ignore: [{check: a}]\n")}, "ignore[0] must set reason"},
+		"rule that hides all":      {[]string{"-f", empty, "--config", config("ignore: [{reason: a}]\n")}, "it would hide everything"},
+		"unknown severity":         {[]string{"-f", empty, "--config", config("failOn: bad\n")}, `invalid failOn "bad": must be one of critical`},
+		"unknown check to exclude": {[]string{"-f", empty, "--config", config("checks: {exclude: [pod-oom-kiled]}\n")}, "did you mean pod-oom-killed?"},
+		"configuration with a typo": {
+			[]string{"-f", empty, "--config", config("failOn: high\nignores: []\n")},
+			"rules.yaml:2: unknown field ignores in configuration (did you mean ignore?)",
+		},
+		"configuration with a wrong type": {
+			[]string{"-f", empty, "--config", config("ignore:\n- check: 5\n  reason: x\n")},
+			"rules.yaml:2: ignore[0].check must be a string, not a number",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, _, errOut := runCLI(t, append([]string{"inspect"}, tc.args...)...)
 			if code != exitError || !strings.Contains(errOut, tc.want) {
-				t.Errorf("exit code %d and %q, want %d and a text with %q", code, errOut, exitError, tc.want)
+				t.Errorf("exit code %d and %q, want %d and a message with %q", code, errOut, exitError, tc.want)
 			}
 		})
 	}
 }
 
-func TestTheConfigurationOfARepositoryIsTaken(t *testing.T) {
+func TestTheConfigurationOfARepositoryIsApplied(t *testing.T) {
 	repository, err := filepath.Abs("testdata/repository/deploy")
 	if err != nil {
 		t.Fatal(err)
@@ -131,15 +138,15 @@ failOn: medium
 		t.Fatal(err)
 	}
 	code, out, errOut := runCLI(t, "inspect", "-f", repository)
-	if code != exitFindings || !strings.Contains(out, "1 root cause behind 1 finding (1 medium), 2 ignored by rule") {
+	if code != exitFindings || !strings.Contains(out, "1 root cause, 1 finding (1 medium), 2 ignored by rules") {
 		t.Errorf("exit code %d: %s%s", code, out, errOut)
 	}
 	if code, out, _ = runCLI(t, "inspect", "-f", repository, "--fail-on", "critical"); code != exitOK {
-		t.Errorf("--fail-on does not win over the file: %d %s", code, out)
+		t.Errorf("--fail-on does not override the file: %d %s", code, out)
 	}
 }
 
-func TestChecksThatJudgeManifestsAreMarked(t *testing.T) {
+func TestChecksForManifestsAreMarked(t *testing.T) {
 	_, out, _ := runCLI(t, "checks", "--manifests", "-o", "json")
 	var list []struct {
 		ID        string `json:"id"`
@@ -149,14 +156,14 @@ func TestChecksThatJudgeManifestsAreMarked(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(list) < 15 {
-		t.Errorf("%d checks judge manifests, want at least 15", len(list))
+		t.Errorf("%d checks apply to manifests, want at least 15", len(list))
 	}
 	for _, check := range list {
 		if !check.Manifests || check.ID == "pod-crash-looping" {
 			t.Errorf("%+v", check)
 		}
 	}
-	if _, out, _ = runCLI(t, "checks", "manifest-invalid"); !strings.Contains(out, "Runs on manifests") {
+	if _, out, _ = runCLI(t, "checks", "manifest-invalid"); !strings.Contains(out, "Also runs on manifests") {
 		t.Error(out)
 	}
 }

@@ -10,10 +10,10 @@ import (
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
-// metricsEnvironment is how the variables begin that hold credentials for --metrics-url.
+// metricsEnvironment is the prefix of the environment variables with the credentials for --metrics-url.
 const metricsEnvironment = "KUBEOPS_METRICS"
 
-// metricsFlags name a metrics back end to read usage from.
+// metricsFlags configure a metrics backend to read usage from.
 type metricsFlags struct {
 	url, kind string
 	labels    map[string]string
@@ -21,22 +21,23 @@ type metricsFlags struct {
 
 func (f *metricsFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.url, "metrics-url", "", "URL of a metrics back end, to judge what workloads use as well; credentials are read from "+
+	flags.StringVar(&f.url, "metrics-url", "", "URL of a metrics backend, to also check resource usage; credentials are read from "+
 		metricsEnvironment+"_TOKEN, or _USERNAME and _PASSWORD")
-	flags.StringVar(&f.kind, "metrics-type", "prometheus", "prometheus (or what speaks its query API) or victoriametrics")
-	flags.StringToStringVar(&f.labels, "metrics-label", nil, "label that this cluster's series have in a back end of several clusters, for example cluster=prod")
+	flags.StringVar(&f.kind, "metrics-type", "prometheus", "prometheus (or any backend with its query API) or victoriametrics")
+	flags.StringToStringVar(&f.labels, "metrics-label", nil,
+		"label that selects this cluster's series if the backend stores several clusters, for example cluster=prod")
 	complete(cmd, "metrics-type", "prometheus", "victoriametrics")
 }
 
-// unused is an error when the flags are given where no cluster is inspected.
+// unused rejects the flags for manifests.
 func (f *metricsFlags) unused() error {
 	if f.url != "" || len(f.labels) > 0 {
-		return errors.New("--metrics-url is about clusters: manifests use nothing")
+		return errors.New("--metrics-url and --metrics-label apply to clusters only: remove them, or remove -f")
 	}
 	return nil
 }
 
-// open makes the back end; nil where none is named. Loopback is allowed, since a port-forward ends there.
+// open creates the client of the backend; nil without --metrics-url. Loopback is allowed for port-forwards.
 func (f *metricsFlags) open() (metrics.Provider, error) {
 	if f.url == "" {
 		return nil, nil
@@ -53,7 +54,7 @@ func (f *metricsFlags) open() (metrics.Provider, error) {
 		Endpoint: provider.Endpoint{URL: f.url, Auth: auth}, Egress: provider.Egress{AllowLoopback: true},
 	})
 	if err != nil {
-		return nil, unusable("--metrics-url", f.url, metricsEnvironment, err)
+		return nil, backendError("--metrics-url", f.url, metricsEnvironment, err)
 	}
 	return backend, nil
 }

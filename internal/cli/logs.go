@@ -20,15 +20,15 @@ type templatesOutput struct {
 	Lines     int             `json:"lines"`
 	Events    int             `json:"events"`
 	Templates []templateEntry `json:"templates"`
-	// Omitted counts templates that were given up for want of room.
+	// Omitted counts rare templates that were dropped to bound memory.
 	Omitted int `json:"omitted,omitempty"`
 }
 
 type templateEntry struct {
 	Template string `json:"template"`
-	// Level is debug, info, warn, error or fatal; empty where no line tells.
+	// Level is debug, info, warn, error or fatal; empty if unknown.
 	Level string `json:"level,omitempty"`
-	// Count of events, Lines of all of them.
+	// Count is the number of events, Lines the number of lines in all of them.
 	Count   int    `json:"count"`
 	Lines   int    `json:"lines"`
 	Trace   bool   `json:"stackTrace,omitempty"`
@@ -36,7 +36,7 @@ type templateEntry struct {
 }
 
 func newLogs(streams Streams) *cobra.Command {
-	cmd := &cobra.Command{Use: "logs", Short: "Work on log lines", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "logs", Short: "Analyze log lines", Args: cobra.NoArgs}
 	cmd.AddCommand(newLogTemplates(streams))
 	return cmd
 }
@@ -49,10 +49,10 @@ func newLogTemplates(streams Streams) *cobra.Command {
 	var o templatesOptions
 	cmd := &cobra.Command{
 		Use:   "templates",
-		Short: "Find what log lines have in common, and count it",
-		Long: `Templates reads log lines, joins those that one statement of a program wrote, and prints each with its count, its level
-and an example: what ends a program and errors first. Numbers, times, addresses, ids and quoted values are masked, and a stack
-trace is one event. What looks like a secret is replaced. Nothing but the lines is read, and they may be of any length and number.`,
+		Short: "Group log lines into templates and count them",
+		Long: `Templates groups log lines that come from the same log statement and prints each group with its count, level and an
+example, fatal messages and errors first. Numbers, times, addresses, IDs and quoted values are masked. A stack trace
+counts as one event. Secrets are redacted. The input can have any size; no cluster is contacted.`,
 		Example: `  kubectl logs deploy/cart | kubeops logs templates
   kubectl logs -l app=cart --prefix --tail=-1 | kubeops logs templates --level error
   kubeops logs templates -f app.log -o json`,
@@ -60,27 +60,27 @@ trace is one event. What looks like a secret is replaced. Nothing but the lines 
 		RunE: func(*cobra.Command, []string) error { return o.run(streams) },
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.file, "file", "f", "-", "file to read; - reads standard input")
+	flags.StringVarP(&o.file, "file", "f", "-", "file to read; - for stdin")
 	flags.StringVarP(&o.output, "output", "o", "table", "table, json or yaml")
-	flags.StringVar(&o.level, "level", "", "only what has this level or a worse one: debug, info, warn, error or fatal")
+	flags.StringVar(&o.level, "level", "", "minimum level to print: debug, info, warn, error or fatal")
 	complete(cmd, "output", "table", "json", "yaml")
 	complete(cmd, "level", "debug", "info", "warn", "error", "fatal")
 	return cmd
 }
 
 func (o *templatesOptions) run(streams Streams) error {
-	least := event.Named(o.level)
+	minLevel := event.Named(o.level)
 	switch {
-	case o.level != "" && least.String() != o.level:
-		return fmt.Errorf("--level takes debug, info, warn, error or fatal, not %q", o.level)
+	case o.level != "" && minLevel.String() != o.level:
+		return fmt.Errorf("invalid --level %q: must be one of debug, info, warn, error, fatal", o.level)
 	case o.output != "table" && o.output != "json" && o.output != "yaml":
-		return fmt.Errorf("-o takes table, json or yaml, not %q", o.output)
+		return fmt.Errorf("invalid -o %q: must be one of table, json, yaml", o.output)
 	}
 	in := streams.In
 	if o.file != "-" {
 		file, err := os.Open(o.file)
 		if err != nil {
-			return fmt.Errorf("read the lines: %w", err)
+			return fmt.Errorf("read log lines: %w", err)
 		}
 		defer func() { _ = file.Close() }()
 		in = file
@@ -93,13 +93,13 @@ func (o *templatesOptions) run(streams Streams) error {
 	if err != nil {
 		return err
 	}
-	told := templatesOutput{Lines: found.Lines, Events: found.Events, Omitted: found.Evicted, Templates: []templateEntry{}}
+	result := templatesOutput{Lines: found.Lines, Events: found.Events, Omitted: found.Evicted, Templates: []templateEntry{}}
 	for _, t := range found.Templates {
-		if event.Named(t.Level) >= least {
-			told.Templates = append(told.Templates, templateEntry{t.Template, t.Level, t.Count, t.Lines, t.Trace, t.Example})
+		if event.Named(t.Level) >= minLevel {
+			result.Templates = append(result.Templates, templateEntry{t.Template, t.Level, t.Count, t.Lines, t.Trace, t.Example})
 		}
 	}
-	return told.print(streams.Out, o.output)
+	return result.print(streams.Out, o.output)
 }
 
 func (o *templatesOutput) print(w io.Writer, output string) error {
@@ -120,11 +120,12 @@ func (o *templatesOutput) print(w io.Writer, output string) error {
 	return o.table(w)
 }
 
-// table prints one line for each template, and its example below where that says more.
+// table prints a line per template, followed by its example unless that is identical.
 func (o *templatesOutput) table(w io.Writer) error {
 	width := terminalWidth(w)
 	text := &textWriter{w: w, width: width}
-	text.line("%s, %s, %s", count(o.Lines, "line", "lines"), count(o.Events, "event", "events"), count(len(o.Templates), "template", "templates"))
+	text.line("%s, %s, %s", count(o.Lines, "line", "lines"), count(o.Events, "event", "events"),
+		count(len(o.Templates), "template", "templates"))
 	if len(o.Templates) > 0 {
 		text.line("%8s  %-5s  %s", "COUNT", "LEVEL", "TEMPLATE")
 	}
@@ -135,7 +136,7 @@ func (o *templatesOutput) table(w io.Writer) error {
 		}
 	}
 	if o.Omitted > 0 {
-		text.line("%s were given up for want of room", count(o.Omitted, "rare template", "rare templates"))
+		text.line("%s omitted to bound memory", count(o.Omitted, "rare template", "rare templates"))
 	}
 	return text.err
 }

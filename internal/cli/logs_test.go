@@ -11,7 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const pastedLines = "INFO started in 12ms\nINFO started in 9s\nERROR order 7 of \"al\" failed\njava.io.IOException: disk\n\tat a.B.c(B.java:1)\n\x1b[33mWARN\x1b[0m slow\n"
+const pastedLines = "INFO started in 12ms\nINFO started in 9s\n" +
+	"ERROR order 7 of \"al\" failed\njava.io.IOException: disk\n\tat a.B.c(B.java:1)\n" +
+	"\x1b[33mWARN\x1b[0m slow\n"
 
 func templatesOf(t *testing.T, stdin string, args ...string) (code int, out, errOut string) {
 	t.Helper()
@@ -43,30 +45,33 @@ func TestTemplatesOfPastedLines(t *testing.T) {
 		t.Fatalf("exit code %d, %s: %v in %s", code, errOut, err, out)
 	}
 	wantJSON := templatesOutput{Lines: 6, Events: 4, Templates: []templateEntry{{
-		"ERROR order <num> of <str> failed | java.io.IOException: disk", "error", 1, 3, true, "ERROR order 7 of \"al\" failed\njava.io.IOException: disk\n\tat a.B.c(B.java:1)",
+		"ERROR order <num> of <str> failed | java.io.IOException: disk", "error", 1, 3, true,
+		"ERROR order 7 of \"al\" failed\njava.io.IOException: disk\n\tat a.B.c(B.java:1)",
 	}}}
 	if diff := cmp.Diff(wantJSON, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
-func TestTemplatesHoldNoSecret(t *testing.T) {
+func TestTemplatesContainNoSecrets(t *testing.T) {
 	secret := strings.Repeat("s3cr", 4)
+	lines := "ERROR login failed password=" + secret + "\nERROR header Authorization: Bearer " + secret + "\n"
 	for _, output := range []string{"table", "json", "yaml"} {
-		if _, out, _ := templatesOf(t, "ERROR login failed password="+secret+"\nERROR header Authorization: Bearer "+secret+"\n", "-o", output); strings.Contains(out, secret) || !strings.Contains(out, "redacted") {
+		_, out, _ := templatesOf(t, lines, "-o", output)
+		if strings.Contains(out, secret) || !strings.Contains(out, "redacted") {
 			t.Errorf("%s: %s", output, out)
 		}
 	}
 }
 
-func TestWrongUsageOfTemplatesSaysWhatWouldBeRight(t *testing.T) {
+func TestUsageErrorsOfTemplates(t *testing.T) {
 	for name, tc := range map[string]struct {
 		args []string
 		want string
 	}{
-		"unknown level":  {[]string{"--level", "bad"}, "--level takes debug"},
-		"unknown output": {[]string{"-o", "xml"}, "-o takes table, json or yaml"},
-		"no such file":   {[]string{"-f", "/nonexistent/app.log"}, "read the lines"},
+		"unknown level":         {[]string{"--level", "bad"}, `invalid --level "bad": must be one of debug`},
+		"unknown output format": {[]string{"-o", "xml"}, `invalid -o "xml": must be one of table, json, yaml`},
+		"missing file":          {[]string{"-f", "/nonexistent/app.log"}, "read log lines"},
 	} {
 		if code, _, errOut := templatesOf(t, "", tc.args...); code != exitError || !strings.Contains(errOut, tc.want) {
 			t.Errorf("%s: exit code %d, %q", name, code, errOut)

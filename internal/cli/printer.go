@@ -14,9 +14,14 @@ import (
 	"kubeops.io/kubeops/internal/inspect/render"
 )
 
-// outputHelp is the help of --output.
-const outputHelp = "table; json or yaml, in the shape of an InspectionReport; sarif for code hosts; junit for continuous integration; " +
-	"markdown for a comment; html, one file to read in a browser"
+// Usage of the flags that several commands share.
+const (
+	outputHelp = "table; json or yaml (an InspectionReport); sarif (code scanning); junit (CI test reports); " +
+		"markdown (pull request comments); html (a self-contained page)"
+	outputFileHelp = "write the report to a file instead of stdout"
+	colorHelp      = "auto (color on a terminal), always or never"
+	failOnHelp     = "exit with code 1 on findings of this severity or worse: critical, high, medium, low or info"
+)
 
 // outputFormats are the values of --output.
 func outputFormats() []string { return append([]string{"table"}, render.Formats()...) }
@@ -28,22 +33,22 @@ type printer struct {
 	file   string
 	colors palette
 	width  int
-	// checks is the catalogue that formats explain findings from.
-	checks []check.Check
-	// locate finds the manifests of objects; nil for live clusters.
+	// checks describe the checks of the findings.
+	checks []checks.Check
+	// locate finds the manifest of an object; nil for live clusters.
 	locate func(v1alpha1.ObjectReference) (file string, line int, ok bool)
 }
 
-// newPrinter checks output and color, and that the folder of the file, if one is named, is there; w may be nil for that alone.
+// newPrinter validates the output format, the color mode and the directory of the output file. To validate only, pass a nil w.
 func newPrinter(w io.Writer, output, color, file string) (*printer, error) {
 	if !slices.Contains(outputFormats(), output) {
-		return nil, fmt.Errorf("-o takes %s, not %q", joinWords(outputFormats()), output)
+		return nil, fmt.Errorf("invalid -o %q: must be one of %s", output, joinWords(outputFormats()))
 	}
 	if file != "" {
-		w = nil // neither the terminal's width nor its colours matter
-		folder := filepath.Dir(file)
-		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-			return nil, fmt.Errorf("--output-file: there is no folder %s", folder)
+		w = nil // the width and colors of the terminal do not apply to a file
+		directory := filepath.Dir(file)
+		if info, err := os.Stat(directory); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("--output-file: directory %s does not exist", directory)
 		}
 	}
 	p := &printer{w: w, output: output, file: file, width: terminalWidth(w), checks: checks.Builtin()}
@@ -52,27 +57,26 @@ func newPrinter(w io.Writer, output, color, file string) (*printer, error) {
 		p.colors = palette{on: true}
 	case "never":
 	case "auto":
-		// The convention of no-color.org: any value turns colour off.
-		_, off := os.LookupEnv("NO_COLOR")
-		p.colors = palette{on: !off && isTerminal(w)}
+		_, noColor := os.LookupEnv("NO_COLOR") // see no-color.org: any value disables color
+		p.colors = palette{on: !noColor && isTerminal(w)}
 	default:
-		return nil, fmt.Errorf("--color takes auto, always or never, not %q", color)
+		return nil, fmt.Errorf("invalid --color %q: must be one of auto, always, never", color)
 	}
 	return p, nil
 }
 
-// print writes the report; the heading is for people only. A file is written once all is rendered, so that a failure does
-// not leave half of one.
+// print writes the report. The heading appears only in formats for people. A file is written after rendering succeeded: an error
+// must not leave a partial file.
 func (p *printer) print(report *v1alpha1.InspectionReport, heading string) error {
 	if p.file == "" {
 		return p.render(report, heading)
 	}
-	var b bytes.Buffer
-	p.w = &b
+	var rendered bytes.Buffer
+	p.w = &rendered
 	if err := p.render(report, heading); err != nil {
 		return err
 	}
-	return os.WriteFile(p.file, b.Bytes(), 0o644)
+	return os.WriteFile(p.file, rendered.Bytes(), 0o644)
 }
 
 func (p *printer) render(report *v1alpha1.InspectionReport, heading string) error {
@@ -84,7 +88,7 @@ func (p *printer) render(report *v1alpha1.InspectionReport, heading string) erro
 	})
 }
 
-// palette colours text on terminals.
+// palette colors text on terminals.
 type palette struct{ on bool }
 
 func (c palette) paint(code, text string) string {

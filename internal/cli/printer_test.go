@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestEveryFormatIsPrintedToStandardOutputAndToAFile(t *testing.T) {
+func TestEveryFormatIsPrintedToStdoutAndToAFile(t *testing.T) {
 	for format, want := range map[string]string{
 		"table": "configmap-key-missing", "json": `"summary": {`, "yaml": "summary:\n", "sarif": `"version": "2.1.0"`,
 		"junit": "<testsuites", "markdown": "## KubeOps: here", "html": "<!doctype html>",
@@ -34,19 +34,19 @@ func TestEveryFormatIsPrintedToStandardOutputAndToAFile(t *testing.T) {
 			}
 			text, err := os.ReadFile(file)
 			if err != nil || string(text) != out.String() || nothing.Len() > 0 {
-				t.Errorf("the file has not what is printed otherwise: %v", err)
+				t.Errorf("file and stdout differ, or both were written: %v", err)
 			}
 		})
 	}
 }
 
-func TestTheFormatsOfHelpAreThoseThatAreKnown(t *testing.T) {
+func TestHelpListsEveryFormat(t *testing.T) {
 	for _, format := range outputFormats() {
 		if _, err := newPrinter(nil, format, "never", ""); err != nil {
 			t.Error(err)
 		}
 		if !strings.Contains(outputHelp, format) {
-			t.Errorf("the help does not name %s", format)
+			t.Errorf("the usage of -o does not name %s", format)
 		}
 	}
 }

@@ -11,8 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect"
 )
 
-// progress is one line on stderr that tells how far an inspection is. It appears on a terminal only, so that logs of
-// scripts stay clean.
+// progress shows the progress of an inspection in one line on stderr, on terminals only.
 type progress struct {
 	mu      sync.Mutex
 	w       io.Writer
@@ -39,7 +38,7 @@ func (p *progress) update(step inspect.Progress) {
 	}
 }
 
-// text of a step; empty for stages that are over at once, and for those that end.
+// text describes a step; it is empty for stages that take no time and for steps that end a stage.
 func (p *progress) text(step inspect.Progress) string {
 	switch {
 	case step.Stage == inspect.StageCollect:
@@ -47,17 +46,17 @@ func (p *progress) text(step inspect.Progress) string {
 	case step.Done > 0:
 		return ""
 	case step.Stage == inspect.StageMetrics:
-		return "Asking the metrics back end what workloads use"
+		return "Querying the metrics backend"
 	case step.Stage == inspect.StageLogs:
-		return "Reading lines of the log back end"
+		return "Reading lines from the log backend"
 	case step.Stage == inspect.StageEvidence:
-		return "Reading the last log lines of what crashed"
+		return "Reading the last log lines of crashed containers"
 	default:
 		return ""
 	}
 }
 
-// clear removes the line.
+// clear removes the line and stops further updates.
 func (p *progress) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,13 +66,12 @@ func (p *progress) clear() {
 	p.w = nil
 }
 
-// isTerminal says whether a person is looking at the stream.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// terminalWidth is the width of the terminal, within limits that keep lines readable; 120 when there is none.
+// terminalWidth is the width of the terminal, from 60 to 160 to keep lines readable; 120 without a terminal.
 func terminalWidth(w io.Writer) int {
 	if f, ok := w.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {

@@ -13,14 +13,14 @@ import (
 	"kubeops.io/kubeops/internal/redact"
 )
 
-// maxRedacted bounds what is held in memory, in bytes: secrets of many lines need the text as a whole.
+// maxRedacted is the maximum size of the input, in bytes. All of it is held in memory, since secrets can span lines.
 const maxRedacted = 64 << 20
 
 // redacted is what `kubeops redact -o json` prints.
 type redacted struct {
-	// Text as a model or a channel would get it.
+	// Text as a model or a channel would receive it.
 	Text string `json:"text"`
-	// Replaced counts what was replaced, by rule.
+	// Replaced counts the replacements by rule.
 	Replaced redact.Counts `json:"replaced"`
 }
 
@@ -29,9 +29,9 @@ func newRedact(streams Streams) *cobra.Command {
 	var options redact.Options
 	cmd := &cobra.Command{
 		Use:   "redact",
-		Short: "Show a text as it would leave the cluster: without secrets",
-		Long: "Replace secrets in a text by pseudonyms, the same for the same secret, as KubeOps does with every text that goes into a report, to a model or to " +
-			"a channel. Nothing is sent anywhere.",
+		Short: "Redact secrets in a text",
+		Long: `Replace each secret in a text with a stable pseudonym, as KubeOps does before a text goes into a report or to a model or
+notification channel. Nothing is sent anywhere.`,
 		Example: `  kubectl logs deploy/cart | kubeops redact
   kubeops redact -f pod.yaml --emails --ips
   kubeops redact -f app.log -o json | jq .replaced`,
@@ -51,15 +51,15 @@ func newRedact(streams Streams) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&file, "filename", "f", "-", "file to read; - is standard input")
-	flags.StringVarP(&output, "output", "o", "", "json or yaml: the text, and counts by rule (default: the text alone)")
-	flags.BoolVar(&options.Emails, "emails", false, "replace e-mail addresses, too")
-	flags.BoolVar(&options.IPs, "ips", false, "replace IP addresses, too")
+	flags.StringVarP(&file, "filename", "f", "-", "file to read; - for stdin")
+	flags.StringVarP(&output, "output", "o", "", "json or yaml: the text and the number of replacements by rule (default: only the text)")
+	flags.BoolVar(&options.Emails, "emails", false, "also redact email addresses")
+	flags.BoolVar(&options.IPs, "ips", false, "also redact IP addresses")
 	complete(cmd, "output", "json", "yaml")
 	return cmd
 }
 
-// readText reads a file, or what comes in.
+// readText reads a file, or in if the file is "-".
 func readText(in io.Reader, file string) (string, error) {
 	if file != "-" {
 		opened, err := os.Open(file)
@@ -74,7 +74,7 @@ func readText(in io.Reader, file string) (string, error) {
 	case err != nil:
 		return "", err
 	case len(content) > maxRedacted:
-		return "", errors.New("the text has more than 64 MiB; split it, for example with `split -b 32m`")
+		return "", errors.New("the input is larger than 64 MiB; split it, for example with `split -b 32m`")
 	}
 	return string(content), nil
 }
@@ -97,5 +97,5 @@ func printRedacted(w io.Writer, output string, out redacted) error {
 		_, err = w.Write(content)
 		return err
 	}
-	return fmt.Errorf("unknown output %q; there are json and yaml", output)
+	return fmt.Errorf("invalid -o %q: must be json or yaml", output)
 }

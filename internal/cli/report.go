@@ -26,9 +26,9 @@ func newReport(streams Streams) *cobra.Command {
 	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report [INSPECTION or REPORT]",
-		Short: "Print a report that the operator has saved in the cluster",
-		Long: `Print the newest report of an Inspection, or one InspectionReport by its name, as inspect prints its own. Without a
-name, the namespace must have exactly one Inspection.`,
+		Short: "Print a report stored in the cluster",
+		Long: `Print the latest report of an Inspection, or an InspectionReport by its name, in any format of "kubeops inspect".
+Without a name, the namespace must have exactly one Inspection.`,
 		Example: `  kubeops report -n shop
   kubeops report -n shop everything
   kubeops report -n shop everything -o html > report.html
@@ -41,9 +41,9 @@ name, the namespace must have exactly one Inspection.`,
 	flags := cmd.Flags()
 	o.cluster.register(flags)
 	flags.StringVarP(&o.output, "output", "o", "table", outputHelp)
-	flags.StringVar(&o.outputFile, "output-file", "", "write the report to this file, not to standard output")
-	flags.StringVar(&o.color, "color", "auto", "auto (colour on a terminal), always or never")
-	flags.StringVar(&o.failOn, "fail-on", "", "exit with 1 on findings of this severity or worse: critical, high, medium, low or info")
+	flags.StringVar(&o.outputFile, "output-file", "", outputFileHelp)
+	flags.StringVar(&o.color, "color", "auto", colorHelp)
+	flags.StringVar(&o.failOn, "fail-on", "", failOnHelp)
 	complete(cmd, "output", outputFormats()...)
 	complete(cmd, "color", "auto", "always", "never")
 	complete(cmd, "fail-on", severityNames()...)
@@ -89,11 +89,12 @@ func newReportStore(t target) (*reportStore, error) {
 	}
 	config := rest.CopyConfig(t.config)
 	version := v1alpha1.GroupVersion()
-	config.GroupVersion, config.APIPath = &version, "/apis"
+	config.GroupVersion = &version
+	config.APIPath = "/apis"
 	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
 	client, err := rest.RESTClientFor(config)
 	if err != nil {
-		return nil, fmt.Errorf("use kubeconfig: %w", err)
+		return nil, fmt.Errorf("load kubeconfig: %w", err)
 	}
 	return &reportStore{client: client, namespace: t.namespace}, nil
 }
@@ -102,31 +103,30 @@ func (s *reportStore) get(ctx context.Context, resource, name string, into runti
 	return s.client.Get().Namespace(s.namespace).Resource(resource).Name(name).Do(ctx).Into(into)
 }
 
-// find returns the newest report of the Inspection with the name, else the report with the name, else an error that says
-// what there is.
+// find returns the latest report of the named Inspection or, if there is no such Inspection, the named report.
 func (s *reportStore) find(ctx context.Context, name string) (*v1alpha1.InspectionReport, error) {
 	inspection, err := s.inspection(ctx, name)
 	switch {
 	case apierrors.IsNotFound(err):
 		report := &v1alpha1.InspectionReport{}
 		if err := s.get(ctx, "inspectionreports", name, report); err != nil {
-			return nil, fmt.Errorf("namespace %s has no Inspection and no InspectionReport %q: %w", s.namespace, name, err)
+			return nil, fmt.Errorf("no Inspection or InspectionReport %q in namespace %s: %w", name, s.namespace, err)
 		}
 		return report, nil
 	case err != nil:
 		return nil, err
 	case inspection.Status.LastReport == "":
-		return nil, fmt.Errorf("inspection %s/%s has no report yet; `kubectl -n %s get inspection %s` says how far it is",
-			s.namespace, inspection.Name, s.namespace, inspection.Name)
+		return nil, fmt.Errorf("inspection %[1]s/%[2]s has no report yet; run `kubectl -n %[1]s get inspection %[2]s` to see its status",
+			s.namespace, inspection.Name)
 	}
 	report := &v1alpha1.InspectionReport{}
 	if err := s.get(ctx, "inspectionreports", inspection.Status.LastReport, report); err != nil {
-		return nil, fmt.Errorf("read the newest report of inspection %s/%s: %w", s.namespace, inspection.Name, err)
+		return nil, fmt.Errorf("read the latest report of inspection %s/%s: %w", s.namespace, inspection.Name, err)
 	}
 	return report, nil
 }
 
-// inspection returns the named Inspection, or the only one of the namespace.
+// inspection returns the named Inspection or, without a name, the only one in the namespace.
 func (s *reportStore) inspection(ctx context.Context, name string) (*v1alpha1.Inspection, error) {
 	if name != "" {
 		inspection := &v1alpha1.Inspection{}
@@ -134,18 +134,18 @@ func (s *reportStore) inspection(ctx context.Context, name string) (*v1alpha1.In
 	}
 	list := &v1alpha1.InspectionList{}
 	if err := s.client.Get().Namespace(s.namespace).Resource("inspections").Do(ctx).Into(list); err != nil {
-		return nil, fmt.Errorf("list the Inspections of namespace %s: %w", s.namespace, err)
+		return nil, fmt.Errorf("list the Inspections in namespace %s: %w", s.namespace, err)
 	}
 	var names []string
-	for _, i := range list.Items {
-		names = append(names, i.Name)
+	for _, inspection := range list.Items {
+		names = append(names, inspection.Name)
 	}
 	switch len(names) {
 	case 0:
-		return nil, fmt.Errorf("namespace %s has no Inspection; -n chooses another namespace", s.namespace)
+		return nil, fmt.Errorf("no Inspection in namespace %s; use -n to select another namespace", s.namespace)
 	case 1:
 		return &list.Items[0], nil
 	default:
-		return nil, fmt.Errorf("namespace %s has several Inspections; name one: %s", s.namespace, joinWords(names))
+		return nil, fmt.Errorf("namespace %s has several Inspections: specify one of %s", s.namespace, joinWords(names))
 	}
 }

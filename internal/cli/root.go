@@ -1,4 +1,4 @@
-// Package cli is the kubeops command line: the same engine as the controller's, on the kubeconfig at hand.
+// Package cli implements the kubeops command line. It runs the same engine as the controller, against the current kubeconfig.
 package cli
 
 import (
@@ -7,31 +7,32 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// Exit codes. They are part of the command line's promise to scripts.
+// Exit codes are a stable interface for scripts.
 const (
 	exitOK       = 0
 	exitFindings = 1 // findings at or above --fail-on
-	exitError    = 2 // wrong usage, or the cluster could not be inspected
+	exitError    = 2 // usage error, or the inspection failed
 )
 
-// Streams are what a command reads and writes.
+// Streams are the standard streams of a command.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 }
 
-// findingsError ends a command whose work is done with exit code 1.
+// findingsError makes a command that succeeded exit with code 1.
 type findingsError struct{ text string }
 
 func (e *findingsError) Error() string { return e.text }
 
-// Run carries out the command that args name and returns the exit code. Errors have been printed.
+// Run executes the command in args, prints its error, if any, and returns the exit code.
 func Run(ctx context.Context, args []string, streams Streams) int {
 	root := newRoot(streams)
 	root.SetArgs(args)
@@ -53,20 +54,23 @@ func newRoot(streams Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubeops",
 		Short: "Find what is wrong in a Kubernetes cluster, and why",
-		Long: `kubeops reads a cluster with your own rights, finds what is broken, and says which finding causes which.
-It changes nothing in the cluster.`,
-		Example: `  kubeops inspect -A                 # everything you may read
+		Long: `kubeops reads a cluster with your own permissions, finds what is broken and traces each symptom to its root cause.
+It never changes the cluster.`,
+		Example: `  kubeops inspect -A                 # everything you can read
   kubeops inspect -n shop            # one namespace
   kubeops inspect -A -o json --fail-on high
-  kubeops checks                     # what is looked for`,
+  kubeops checks                     # list the checks`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version(),
 	}
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 120 "))
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	root.AddCommand(newInspect(streams), newChecks(streams), newReport(streams), newLogs(streams), newRedact(streams), newVersion(streams))
+	root.AddCommand(
+		newInspect(streams), newChecks(streams), newReport(streams), newLogs(streams), newRedact(streams), newVersion(streams),
+	)
 	return root
 }
 
@@ -80,7 +84,7 @@ func newVersion(streams Streams) *cobra.Command {
 	}
 }
 
-// version is what the Go toolchain recorded when it built the program: the module's version, or the commit.
+// version is the module version or commit that the Go toolchain recorded in the binary.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -89,7 +93,7 @@ func version() string {
 	return info.Main.Version
 }
 
-// printError writes an error for a person: a problem's message first, its cause on a line of its own.
+// printError prints the message of a problem first, and its cause on a separate line.
 func printError(w io.Writer, err error) {
 	if p := problem.As(err); p != nil {
 		fmt.Fprintln(w, "error: "+p.Message)

@@ -9,33 +9,33 @@ import (
 )
 
 const (
-	// indent of everything that belongs to a finding: as wide as the widest severity and two spaces.
+	// indent of the lines below the first line of a finding: the widest severity and two spaces.
 	indent = "          "
-	// shownEvidence pieces of a finding; the rest is in -o yaml.
-	shownEvidence = 4
-	// shownSymptoms below one cause.
-	shownSymptoms = 12
+	// maxEvidence lines printed per finding; -o yaml has the rest.
+	maxEvidence = 4
+	// maxSymptoms printed below a root cause.
+	maxSymptoms = 12
 )
 
-// table prints a report for people: causes first, each with its evidence, what it breaks, and what to do.
+// table prints a report for people: root causes first, each with its evidence, its symptoms and the fix.
 func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error {
 	text := &textWriter{w: p.w, width: p.width}
 	p.summary(text, report, heading)
-	below := map[string][]v1alpha1.Finding{}
+	symptoms := map[string][]v1alpha1.Finding{} // by the id of their cause; root causes are below ""
 	for _, f := range report.Findings {
-		below[f.CausedBy] = append(below[f.CausedBy], f)
+		symptoms[f.CausedBy] = append(symptoms[f.CausedBy], f)
 	}
-	words := explanations(report)
-	p.explained(text, "", words[v1alpha1.OverallExplanation])
-	single, groups := together(below)
+	explanations := explanationsOf(report)
+	p.explanation(text, "", explanations[v1alpha1.OverallExplanation])
+	single, groups := groupMinor(symptoms)
 	for _, f := range single {
 		text.line("")
-		p.cause(text, f, below)
-		p.explained(text, indent, words[f.ID])
+		p.cause(text, f, symptoms)
+		p.explanation(text, indent, explanations[f.ID])
 	}
 	for _, group := range groups {
 		text.line("")
-		p.alike(text, group)
+		p.group(text, group)
 	}
 	p.omitted(text, report)
 	p.gaps(text, report.Gaps)
@@ -47,18 +47,18 @@ func (p *printer) summary(text *textWriter, report *v1alpha1.InspectionReport, h
 	text.line("%s  %s", p.colors.bold(heading), p.colors.dim(fmt.Sprintf("%s, %s in %.1fs",
 		count(int(s.Objects), "object", "objects"), count(int(s.ChecksRun), "check", "checks"), s.Duration.Seconds())))
 	if s.Counts.Total() == 0 {
-		text.block("", "", fmt.Sprintf("Score %d of 100: nothing found%s", s.Score, p.also(s)))
+		text.block("", "", fmt.Sprintf("Score %d of 100: no findings%s", s.Score, p.notes(s)))
 		return
 	}
-	text.block("", "", fmt.Sprintf("Score %d of 100: %s behind %s (%s)%s", s.Score, count(int(s.RootCauses), "root cause", "root causes"),
-		count(int(s.Counts.Total()), "finding", "findings"), severities(s.Counts), p.also(s)))
+	text.block("", "", fmt.Sprintf("Score %d of 100: %s, %s (%s)%s", s.Score, count(int(s.RootCauses), "root cause", "root causes"),
+		count(int(s.Counts.Total()), "finding", "findings"), severities(s.Counts), p.notes(s)))
 }
 
-// also tells what a person must know to trust the numbers.
-func (p *printer) also(s v1alpha1.ReportSummary) string {
+// notes are what a reader has to know to interpret the counts.
+func (p *printer) notes(s v1alpha1.ReportSummary) string {
 	var text string
 	if s.Ignored > 0 {
-		text += fmt.Sprintf(", %d ignored by rule", s.Ignored)
+		text += fmt.Sprintf(", %d ignored by rules", s.Ignored)
 	}
 	if s.Changes.Fixed > 0 {
 		text += fmt.Sprintf(", %d fixed since the last report", s.Changes.Fixed)
@@ -82,32 +82,36 @@ func severities(c v1alpha1.SeverityCounts) string {
 	return strings.Join(parts, ", ")
 }
 
-func (p *printer) cause(text *textWriter, f v1alpha1.Finding, below map[string][]v1alpha1.Finding) {
-	label := fmt.Sprintf("%-8s", strings.ToUpper(string(f.Severity)))
-	object := objectName(f.Object)
-	gap := max(p.width-len(indent)-utf8.RuneCountInString(object)-len(f.Check), 2)
-	text.line("%s  %s%s%s", p.colors.severity(f.Severity, label), p.colors.bold(object), strings.Repeat(" ", gap), p.colors.dim(f.Check))
+func (p *printer) cause(text *textWriter, f v1alpha1.Finding, symptoms map[string][]v1alpha1.Finding) {
+	p.title(text, f.Severity, objectName(f.Object), f.Check)
 	text.block(indent, indent, f.Message)
-	if was := f.Previously; was != nil && was.Severity != f.Severity {
-		text.line("%s%s in the report before", indent, was.Severity)
+	if previous := f.Previously; previous != nil && previous.Severity != f.Severity {
+		text.line("%sprevious severity: %s", indent, previous.Severity)
 	}
 	if f.State == v1alpha1.FindingFlapping {
-		text.line("%sflapping: came back %s within a day", indent, count(int(f.Returns), "time", "times"))
+		text.line("%sflapping: returned %s within 24 hours", indent, count(int(f.Returns), "time", "times"))
 	}
 	for i, e := range f.Evidence {
-		if i == shownEvidence {
-			text.line("%s- and %d more in -o yaml", indent, len(f.Evidence)-i)
+		if i == maxEvidence {
+			text.line("%s- %d more (see -o yaml)", indent, len(f.Evidence)-i)
 			break
 		}
 		p.evidence(text, e)
 	}
-	p.symptoms(text, f, below)
+	p.symptoms(text, f, symptoms)
 	if f.Remediation != "" {
 		text.block(indent+"fix: ", indent+"     ", f.Remediation)
 	}
 }
 
-// evidence prints one piece. Log lines keep their breaks, since they are read as lines.
+// title prints the first line of a finding: severity, object and, right-aligned, the check.
+func (p *printer) title(text *textWriter, severity v1alpha1.Severity, subject, check string) {
+	label := fmt.Sprintf("%-8s", strings.ToUpper(string(severity)))
+	space := max(p.width-len(indent)-utf8.RuneCountInString(subject)-len(check), 2)
+	text.line("%s  %s%s%s", p.colors.severity(severity, label), p.colors.bold(subject), strings.Repeat(" ", space), p.colors.dim(check))
+}
+
+// evidence prints one piece of evidence. Log lines are not wrapped.
 func (p *printer) evidence(text *textWriter, e v1alpha1.Evidence) {
 	if e.Source != v1alpha1.EvidenceLog {
 		text.block(fmt.Sprintf("%s- %s: ", indent, e.Source), indent+"  ", e.Text)
@@ -119,38 +123,41 @@ func (p *printer) evidence(text *textWriter, e v1alpha1.Evidence) {
 	}
 }
 
-// symptoms prints the tree of what a cause breaks.
-func (p *printer) symptoms(text *textWriter, cause v1alpha1.Finding, below map[string][]v1alpha1.Finding) {
+// symptoms prints the tree of findings that a root cause explains.
+func (p *printer) symptoms(text *textWriter, cause v1alpha1.Finding, symptoms map[string][]v1alpha1.Finding) {
 	type entry struct {
 		finding v1alpha1.Finding
 		depth   int
 	}
 	var stack []entry
 	push := func(id string, depth int) {
-		children := below[id]
+		children := symptoms[id]
 		for i := len(children) - 1; i >= 0; i-- {
 			stack = append(stack, entry{children[i], depth})
 		}
 	}
 	push(cause.ID, 0)
 	for shown := 0; len(stack) > 0; shown++ {
-		e := stack[len(stack)-1]
+		next := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if shown == shownSymptoms {
-			text.line("%sbreaks also %d more", indent, int(cause.Affects)-shown)
+		if shown == 0 {
+			text.line("%swhich causes:", indent)
+		}
+		if shown == maxSymptoms {
+			text.line("%s  and %d more", indent, int(cause.Affects)-shown)
 			return
 		}
-		lead := indent + "breaks " + strings.Repeat("  ", e.depth)
-		if e.depth > 0 {
-			lead = indent + "       " + strings.Repeat("  ", e.depth-1) + "└ "
+		lead := indent + "  "
+		if next.depth > 0 {
+			lead += strings.Repeat("  ", next.depth-1) + "└ "
 		}
-		further := strings.Repeat(" ", utf8.RuneCountInString(lead))
-		text.block(lead, further, p.symptom(e.finding))
-		push(e.finding.ID, e.depth+1)
+		further := strings.Repeat(" ", utf8.RuneCountInString(lead)+2)
+		text.block(lead, further, p.symptom(next.finding))
+		push(next.finding.ID, next.depth+1)
 	}
 }
 
-// symptom is a finding in one line. A message that names its object needs it only once.
+// symptom describes a finding in one line. It adds the object unless the message names it.
 func (p *printer) symptom(f v1alpha1.Finding) string {
 	if strings.Contains(f.Message, f.Object.Kind+" "+f.Object.Name) {
 		return f.Message
@@ -158,19 +165,19 @@ func (p *printer) symptom(f v1alpha1.Finding) string {
 	return objectName(f.Object) + ": " + f.Message
 }
 
-// omitted says what a report that was too large does not tell.
+// omitted counts the findings that did not fit into the report.
 func (p *printer) omitted(text *textWriter, report *v1alpha1.InspectionReport) {
 	if !report.Summary.Truncated {
 		return
 	}
 	var parts []string
 	for _, o := range report.Omitted {
-		parts = append(parts, fmt.Sprintf("%d of %s", o.Count, o.Check))
+		parts = append(parts, fmt.Sprintf("%s (%d)", o.Check, o.Count))
 	}
 	text.line("")
-	text.line("%s", p.colors.bold("Left out, since the report was too large"))
-	text.block("- ", "  ", fewWords(parts, 10))
-	text.block("  fix: ", "       ", "Mend the worst causes first, or narrow the inspection by namespace or checks.")
+	text.line("%s", p.colors.bold("Omitted: the report exceeded its size limit"))
+	text.block("- ", "  ", joinFirst(parts, 10))
+	text.block("  fix: ", "       ", "Fix the worst findings first, or inspect fewer namespaces or checks.")
 }
 
 func (p *printer) gaps(text *textWriter, gaps []v1alpha1.Gap) {
@@ -182,7 +189,7 @@ func (p *printer) gaps(text *textWriter, gaps []v1alpha1.Gap) {
 	for _, g := range gaps {
 		text.block("- ", "  ", g.Message)
 		if len(g.Checks) > 0 {
-			text.block("  hurts: ", "         ", fewWords(g.Checks, 6))
+			text.block("  affected checks: ", "    ", joinFirst(g.Checks, 6))
 		}
 		if g.Remediation != "" {
 			text.block("  fix: ", "       ", g.Remediation)
@@ -190,14 +197,15 @@ func (p *printer) gaps(text *textWriter, gaps []v1alpha1.Gap) {
 	}
 }
 
-func fewWords(words []string, limit int) string {
+// joinFirst joins the first words up to the limit and counts the rest.
+func joinFirst(words []string, limit int) string {
 	if len(words) <= limit {
 		return joinWords(words)
 	}
 	return joinWords(words[:limit]) + fmt.Sprintf(" and %d more", len(words)-limit)
 }
 
-// objectName is Kind namespace/name.
+// objectName returns Kind namespace/name, or Kind name for cluster-scoped objects.
 func objectName(o v1alpha1.ObjectReference) string {
 	if o.Namespace == "" {
 		return o.Kind + " " + o.Name
@@ -205,7 +213,7 @@ func objectName(o v1alpha1.ObjectReference) string {
 	return o.Kind + " " + o.Namespace + "/" + o.Name
 }
 
-// clipLine cuts a line that is longer than the terminal is wide.
+// clipLine truncates a line to a width in runes.
 func clipLine(line string, width int) string {
 	runes := []rune(line)
 	if len(runes) <= width {

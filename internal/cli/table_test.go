@@ -32,24 +32,30 @@ func sampleReport() *v1alpha1.InspectionReport {
 					{ID: "e2", Source: v1alpha1.EvidenceLog, Text: "starting\n" + strings.Repeat("x", 300)},
 				},
 			},
-			{ID: "b", Check: "service-no-ready-endpoints", CausedBy: "a", Severity: v1alpha1.SeverityHigh, Object: object("Service", "shop", "cart"), Message: "No Pod is ready."},
-			{ID: "c", Check: "ingress-backend-dead", CausedBy: "b", Severity: v1alpha1.SeverityHigh, Object: object("Ingress", "shop", "web"), Message: "A backend is dead."},
+			{
+				ID: "b", Check: "service-no-ready-endpoints", CausedBy: "a", Severity: v1alpha1.SeverityHigh,
+				Object: object("Service", "shop", "cart"), Message: "No Pod is ready.",
+			},
+			{
+				ID: "c", Check: "ingress-backend-dead", CausedBy: "b", Severity: v1alpha1.SeverityHigh,
+				Object: object("Ingress", "shop", "web"), Message: "A backend is dead.",
+			},
 		},
 		Gaps: []v1alpha1.Gap{{
-			Source: "nodes", Reason: v1alpha1.GapForbidden, Message: "Nodes could not be read.", Checks: []string{"node-not-ready"},
+			Source: "nodes", Reason: v1alpha1.GapForbidden, Message: "Cannot list nodes.", Checks: []string{"node-not-ready"},
 			Remediation: "Grant list on nodes.",
 		}},
 	}
 }
 
-func TestTableShowsCausesFirstWithWhatTheyBreakAndStaysWithinItsWidth(t *testing.T) {
+func TestTableShowsRootCausesWithTheirSymptomsWithinItsWidth(t *testing.T) {
 	var out bytes.Buffer
 	p := &printer{w: &out, output: "table", width: 100}
 	if err := p.print(sampleReport(), "dev, all namespaces"); err != nil {
 		t.Fatal(err)
 	}
 	want := `dev, all namespaces  42 objects, 60 checks in 0.3s
-Score 75 of 100: 1 root cause behind 3 findings (1 critical, 2 high), 1 gap
+Score 75 of 100: 1 root cause, 3 findings (1 critical, 2 high), 1 gap
 
 CRITICAL  Deployment shop/cart                                                 configmap-key-missing
           ConfigMap cart-config has no key DATABASE_URL.
@@ -57,13 +63,14 @@ CRITICAL  Deployment shop/cart                                                 c
           - log:
             | starting
             | ` + strings.Repeat("x", 85) + `…
-          breaks Service shop/cart: No Pod is ready.
-                 └ Ingress shop/web: A backend is dead.
+          which causes:
+            Service shop/cart: No Pod is ready.
+            └ Ingress shop/web: A backend is dead.
           fix: Add the key.
 
 Not inspected
-- Nodes could not be read.
-  hurts: node-not-ready
+- Cannot list nodes.
+  affected checks: node-not-ready
   fix: Grant list on nodes.
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
@@ -76,7 +83,7 @@ Not inspected
 	}
 }
 
-func TestManyFindingsAlikeOfLowHarmAreOneEntry(t *testing.T) {
+func TestMinorFindingsOfOneCheckAreGrouped(t *testing.T) {
 	var out bytes.Buffer
 	p := &printer{w: &out, output: "table", width: 100}
 	report := &v1alpha1.InspectionReport{Summary: v1alpha1.ReportSummary{
@@ -96,21 +103,21 @@ func TestManyFindingsAlikeOfLowHarmAreOneEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `dev  0 objects, 0 checks in 0.0s
-Score 90 of 100: 9 root causes behind 9 findings (9 low), 1 flapping
+Score 90 of 100: 9 root causes, 9 findings (9 low), 1 flapping
 
 LOW       HorizontalPodAutoscaler shop/z                                                  hpa-at-max
           It is at its maximum.
-          flapping: came back 3 times within a day
+          flapping: returned 3 times within 24 hours
 
-LOW       8 objects alike                                                                pdb-missing
+LOW       8 objects                                                                      pdb-missing
           Deployment shop/a, Deployment shop/b, Deployment shop/c, Deployment shop/d, Deployment
-          shop/e, Deployment shop/f, 2 more (-o yaml has them all)
-          - for example: Deployment a has no budget.
+          shop/e, Deployment shop/f, 2 more (see -o yaml)
+          - example: Deployment a has no budget.
           fix: Add one.
 
-Left out, since the report was too large
-- 7 of pdb-missing
-  fix: Mend the worst causes first, or narrow the inspection by namespace or checks.
+Omitted: the report exceeded its size limit
+- pdb-missing (7)
+  fix: Fix the worst findings first, or inspect fewer namespaces or checks.
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)
@@ -132,7 +139,7 @@ func TestEvidenceIsWrappedWithinTheWidth(t *testing.T) {
 	}
 }
 
-func TestColourAppearsOnlyWhenAsked(t *testing.T) {
+func TestColorModes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		color string
 		want  bool
@@ -151,7 +158,7 @@ func TestColourAppearsOnlyWhenAsked(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := strings.Contains(out.String(), "\033["); got != tc.want {
-				t.Errorf("colour: got %v, want %v", got, tc.want)
+				t.Errorf("color: got %v, want %v", got, tc.want)
 			}
 		})
 	}
@@ -162,9 +169,9 @@ func TestFailOnCountsFindingsOfTheSeverityAndWorse(t *testing.T) {
 		severity v1alpha1.Severity
 		want     string
 	}{
-		"not asked": {"", ""},
-		"critical":  {v1alpha1.SeverityCritical, "1 finding of severity critical or worse (--fail-on)"},
-		"low":       {v1alpha1.SeverityLow, "3 findings of severity low or worse (--fail-on)"},
+		"not set":  {"", ""},
+		"critical": {v1alpha1.SeverityCritical, "1 finding with severity critical or worse (--fail-on)"},
+		"low":      {v1alpha1.SeverityLow, "3 findings with severity low or worse (--fail-on)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ""
@@ -178,14 +185,15 @@ func TestFailOnCountsFindingsOfTheSeverityAndWorse(t *testing.T) {
 	}
 }
 
-func TestWhatAModelSaidStandsBelowTheFactsAndSaysWhoseWordsItIs(t *testing.T) {
+func TestExplanationsFollowTheFactsAndNameTheModel(t *testing.T) {
 	report := sampleReport()
 	report.Explanations = []v1alpha1.Explanation{
 		{ID: v1alpha1.OverallExplanation, Model: "tiny-1", Confidence: v1alpha1.ConfidenceUnknown, Summary: "One key is missing."},
 		{
-			ID: "a", Model: "tiny-1", Confidence: v1alpha1.ConfidenceHigh, Summary: "The key was forgotten when the ConfigMap was written, and everything that stands behind it waits for that.",
-			Why: []v1alpha1.ExplainedClaim{{Claim: "The container names the key.", Evidence: []string{"e1"}}},
-			Fix: []v1alpha1.SuggestedFix{{Description: "Look at it.", Command: "kubectl -n shop get configmap cart-config -o yaml"}},
+			ID: "a", Model: "tiny-1", Confidence: v1alpha1.ConfidenceHigh,
+			Summary: "The ConfigMap was created without the key, and everything behind the Deployment waits for it.",
+			Why:     []v1alpha1.ExplainedClaim{{Claim: "The container names the key.", Evidence: []string{"e1"}}},
+			Fix:     []v1alpha1.SuggestedFix{{Description: "Look at it.", Command: "kubectl -n shop get configmap cart-config -o yaml"}},
 		},
 		{ID: "b", Model: "tiny-1", Dropped: "NoEvidence"},
 	}
@@ -195,15 +203,15 @@ func TestWhatAModelSaidStandsBelowTheFactsAndSaysWhoseWordsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"tiny-1 says (confidence unknown): One key is missing.\n",
+		"explanation by tiny-1 (confidence: unknown): One key is missing.\n",
 		`          fix: Add the key.
-          tiny-1 says (confidence high): The key was forgotten when the ConfigMap was written, and
-               everything that stands behind it waits for that.
+          explanation by tiny-1 (confidence: high): The ConfigMap was created without the key, and
+               everything behind the Deployment waits for it.
                - The container names the key. [e1]
-` + "               it suggests: Look at it. `kubectl -n shop get configmap cart-config -o yaml`\n",
+` + "               suggested fix: Look at it. `kubectl -n shop get configmap cart-config -o yaml`\n",
 	} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("lacks\n%s\nin\n%s", want, out.String())
+			t.Errorf("missing\n%s\nin\n%s", want, out.String())
 		}
 	}
 	for _, line := range strings.Split(out.String(), "\n") {

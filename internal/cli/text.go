@@ -10,7 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// textWriter prints wrapped text and remembers the first error.
+// textWriter prints wrapped text and keeps the first error.
 type textWriter struct {
 	w     io.Writer
 	width int
@@ -23,12 +23,12 @@ func (t *textWriter) line(format string, args ...any) {
 	}
 }
 
-// paragraph prints text after a prefix, wrapped at the width; later lines are indented by the prefix's width.
+// paragraph prints wrapped text after a prefix; further lines are indented by the width of the prefix.
 func (t *textWriter) paragraph(prefix, text string) {
 	t.block(prefix, strings.Repeat(" ", utf8.RuneCountInString(prefix)), text)
 }
 
-// block prints text with a first and a further prefix, wrapped at the width. Line breaks within the text are kept.
+// block prints wrapped text with one prefix for its first line and another for all further lines. It keeps line breaks.
 func (t *textWriter) block(first, further, text string) {
 	prefix := first
 	room := t.width - max(utf8.RuneCountInString(first), utf8.RuneCountInString(further))
@@ -40,20 +40,21 @@ func (t *textWriter) block(first, further, text string) {
 	}
 }
 
-// wrap breaks a paragraph at spaces into lines of at most width runes; a longer word gets a line of its own.
+// wrap breaks text at spaces into lines of at most width runes. A word longer than that is not broken.
 func wrap(text string, width int) []string {
 	width = max(width, 20)
 	var lines []string
-	line, length := "", 0
+	line := ""
 	for _, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		if length > 0 && length+1+n > width {
-			lines, line, length = append(lines, line), "", 0
+		switch length := utf8.RuneCountInString(line); {
+		case length == 0:
+			line = word
+		case length+1+utf8.RuneCountInString(word) > width:
+			lines = append(lines, line)
+			line = word
+		default:
+			line += " " + word
 		}
-		if length > 0 {
-			line, length = line+" ", length+1
-		}
-		line, length = line+word, length+n
 	}
 	return append(lines, line)
 }

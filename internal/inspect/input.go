@@ -1,5 +1,5 @@
-// Package inspect carries out one inspection: collect, facts, checks, causes, evidence, report. It reads clusters and
-// writes nothing to them. Each stage takes only what earlier stages returned.
+// Package inspect runs an inspection: collect, facts, checks, causes, evidence, report. It reads clusters and never writes to them.
+// Each stage depends only on the results of earlier stages.
 package inspect
 
 import (
@@ -19,68 +19,68 @@ import (
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
-// Stage is a part of a run, as metrics and progress lines name it.
+// Stage is a part of a run, named in metrics and progress messages.
 type Stage string
 
-// Stages in their order.
+// Stages in the order in which they run.
 const (
 	StageCollect  Stage = "collect"
-	StageMetrics  Stage = "metrics" // only where there is a metrics back end
-	StageLogs     Stage = "logs"    // only where lines of a log back end are analysed
+	StageMetrics  Stage = "metrics" // only with a metrics backend
+	StageLogs     Stage = "logs"    // only with log analysis
 	StageChecks   Stage = "checks"
-	StageCustom   Stage = "custom" // only where there are custom checks
+	StageCustom   Stage = "custom" // only with custom checks
 	StageCauses   Stage = "causes"
 	StageEvidence Stage = "evidence"
 	StageReport   Stage = "report"
 )
 
-// Input is everything a run needs; all of it is resolved.
+// Input of a run. All references are resolved.
 type Input struct {
-	// Source is the cluster to read, with the rights to read it.
+	// Source is the cluster and the identity that reads it.
 	Source collect.Source
-	// Scope says which namespaces.
+	// Scope selects the namespaces.
 	Scope collect.Scope
-	// Checks to run, and custom ones.
-	Checks []check.Check
+	// Checks and Custom are the built-in and custom checks to run.
+	Checks []checks.Check
 	Custom []custom.Program
-	Params check.Params
-	// Metrics and Logs are back ends to read from, too; nil where the inspection names none. Whoever made them closes them.
+	Params checks.Params
+	// Metrics and Logs are optional backends. The caller closes them.
 	Metrics metrics.Provider
 	Logs    logs.Provider
-	// MetricsBackend is the object that Metrics was made from: findings about what belongs to no object of the cluster, such as
-	// an alert that names none, stand on it. Zero leaves them out.
+	// MetricsBackend is the object behind Metrics. Findings that belong to no object of the cluster are reported on it, such as an
+	// alert without a target. If it is zero, such findings are omitted.
 	MetricsBackend facts.Ref
-	// Gaps are known before the run begins, such as a back end that the inspection names and that cannot be read.
+	// Gaps that are known before the run, such as an unavailable backend.
 	Gaps []facts.Gap
-	// Usage says how the use of CPU and memory is read from Metrics.
+	// Usage configures how CPU and memory usage is read from Metrics.
 	Usage usage.Options
-	// LogAnalysis says which lines of Logs are searched for errors; nil where none are.
+	// LogAnalysis selects the lines of Logs to search for errors; nil disables log analysis.
 	LogAnalysis *loganalysis.Options
-	// Ignore leaves findings out of the report; ExcludeNamespaces are names or globs of namespaces to leave out.
+	// Ignore hides findings. ExcludeNamespaces are names or globs of namespaces to exclude.
 	Ignore            []v1alpha1.IgnoreRule
 	ExcludeNamespaces []string
-	// Previous is the report before this one, or nil.
+	// Previous report of the inspection, or nil.
 	Previous *v1alpha1.InspectionReport
-	// Bounds of what the report keeps; zero values stand for the defaults, which suit an object of the API.
+	// Bounds of the report. Zero values are defaults with which it fits into an API object.
 	Bounds report.Bounds
-	// Clock tells the time; required.
+	// Clock is required.
 	Clock clock.PassiveClock
-	// Progress is told what is going on; may be nil. It is called from several goroutines.
+	// Progress is called with each step, from several goroutines. It may be nil.
 	Progress func(Progress)
 }
 
-// Progress is one step of a run.
+// Progress is a step of a run.
 type Progress struct {
 	Stage Stage
-	// Done of Total parts of the stage: the kinds read, for StageCollect.
+	// Done and Total are parts of the stage. For StageCollect, a part is a kind.
 	Done, Total int
 	// Objects read so far.
 	Objects int
 }
 
-// Result is what a run found.
+// Result of a run.
 type Result struct {
-	// Report has summary, findings and gaps; it has no metadata yet, and its summary no inspection and no trigger.
+	// Report has no metadata; its summary has no inspection and no trigger.
 	Report *v1alpha1.InspectionReport
 	// Durations by stage.
 	Durations map[Stage]time.Duration

@@ -18,14 +18,14 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// said is a log back end that holds the lines of the last hour.
-type said struct {
+// logStore is a fake log backend.
+type logStore struct {
 	logs.Provider
 	entries  []logs.Entry
 	searches int
 }
 
-func (s *said) Search(_ context.Context, q logs.Query) (logs.Page, error) {
+func (s *logStore) Search(_ context.Context, q logs.Query) (logs.Page, error) {
 	s.searches++
 	var page logs.Page
 	for _, e := range s.entries {
@@ -40,26 +40,40 @@ const crashing = `
 apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: cart, namespace: shop, uid: c}
-spec: {serviceName: cart, replicas: 1, selector: {matchLabels: {app: cart}}, template: {metadata: {labels: {app: cart}}, spec: {containers: [{name: app, image: cart:1}]}}}
+spec:
+  serviceName: cart
+  replicas: 1
+  selector: {matchLabels: {app: cart}}
+  template: {metadata: {labels: {app: cart}}, spec: {containers: [{name: app, image: cart:1}]}}
 status: {replicas: 1}
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: cart-0, namespace: shop, labels: {app: cart}, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: cart, uid: c, controller: true}]}
+metadata:
+  name: cart-0
+  namespace: shop
+  labels: {app: cart}
+  ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: cart, uid: c, controller: true}]
 spec: {nodeName: node-1, containers: [{name: app, image: cart:1}]}
 status:
   phase: Running
   startTime: "2026-01-15T10:00:00Z"
   containerStatuses:
-  - {name: app, image: cart:1, imageID: x, ready: false, restartCount: 9, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 1, reason: Error, finishedAt: "2026-01-15T11:58:00Z"}}}
+  - name: app
+    image: cart:1
+    imageID: x
+    ready: false
+    restartCount: 9
+    state: {waiting: {reason: CrashLoopBackOff}}
+    lastState: {terminated: {exitCode: 1, reason: Error, finishedAt: "2026-01-15T11:58:00Z"}}
 `
 
-func TestTheErrorsOfACrashAreJoinedToIt(t *testing.T) {
+func TestLoggedErrorsAreCausedByTheCrash(t *testing.T) {
 	gate, err := redact.New(redact.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	backend := &said{}
+	backend := &logStore{}
 	for minute := 50; minute > 0; minute -= 5 {
 		backend.entries = append(backend.entries, logs.Entry{
 			Time: testkit.Now().Add(-time.Duration(minute) * time.Minute), Line: "FATAL: relation \"orders\" does not exist",
@@ -75,21 +89,21 @@ func TestTheErrorsOfACrashAreJoinedToIt(t *testing.T) {
 	linked := causes.Link(g, in.Checks, findings)
 	i := slices.IndexFunc(linked, func(l causes.Linked) bool { return l.Check == "log-new-error" })
 	if i < 0 {
-		t.Fatalf("the error was not found; %d searches", backend.searches)
+		t.Fatalf("no log-new-error finding after %d searches", backend.searches)
 	}
 	if linked[i].Object != (facts.Ref{Kind: facts.StatefulSet, Namespace: "shop", Name: "cart"}) || linked[i].CausedBy < 0 {
-		t.Fatalf("%+v, which nothing causes", linked[i])
+		t.Fatalf("got %+v, want a finding with a cause on StatefulSet cart", linked[i])
 	}
 	chain := []string{}
 	for cause := linked[i].CausedBy; cause >= 0; cause = linked[cause].CausedBy {
 		chain = append(chain, linked[cause].Check)
 	}
 	if len(chain) == 0 || chain[len(chain)-1] != "pod-crash-looping" {
-		t.Errorf("caused by %q, and not by the crash in the end", chain)
+		t.Errorf("caused by %q, want pod-crash-looping last", chain)
 	}
 }
 
-func TestLinesAreReadOnlyWhereThatIsAskedFor(t *testing.T) {
+func TestWithoutLogAnalysisNoLinesAreRead(t *testing.T) {
 	gate, err := redact.New(redact.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -99,18 +113,19 @@ func TestLinesAreReadOnlyWhereThatIsAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, in := range map[string]Input{
-		"not asked for":  {Checks: checks.Builtin()},
-		"no check of it": {Checks: without, LogAnalysis: &loganalysis.Options{}},
-		"not wanted":     {Checks: checks.Builtin(), LogAnalysis: &loganalysis.Options{}, ExcludeNamespaces: []string{"sh*"}},
+		"disabled":           {Checks: checks.Builtin()},
+		"no log checks":      {Checks: without, LogAnalysis: &loganalysis.Options{}},
+		"excluded namespace": {Checks: checks.Builtin(), LogAnalysis: &loganalysis.Options{}, ExcludeNamespaces: []string{"sh*"}},
 	} {
-		backend := &said{}
-		in.Logs, in.Clock = backend, clock.RealClock{}
+		backend := &logStore{}
+		in.Logs = backend
+		in.Clock = clock.RealClock{}
 		if gaps := readLogs(t.Context(), in, newTimer(in), testkit.Graph(t, crashing), gate); len(gaps) > 0 || backend.searches > 0 {
 			t.Errorf("%s: %d searches, gaps %v", name, backend.searches, gaps)
 		}
 	}
 	in := Input{Checks: checks.Builtin(), LogAnalysis: &loganalysis.Options{}, Clock: clock.RealClock{}}
 	if gaps := readLogs(t.Context(), in, newTimer(in), testkit.Graph(t, crashing), gate); len(gaps) > 0 {
-		t.Errorf("without a back end: %v", gaps)
+		t.Errorf("without a backend: %v", gaps)
 	}
 }

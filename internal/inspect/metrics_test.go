@@ -19,59 +19,61 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// slow is a server that answers when its caller has lost patience.
-type slow struct {
+// hanging is a metrics backend whose queries always time out.
+type hanging struct {
 	metrics.Provider
 	queries int
 }
 
-func (s *slow) Query(ctx context.Context, _ string, _ time.Time) (metrics.Vector, error) {
+func (s *hanging) Query(ctx context.Context, _ string, _ time.Time) (metrics.Vector, error) {
 	s.queries++
 	<-ctx.Done()
 	return nil, problem.Retrying(v1alpha1.ReasonTimeout, ctx.Err(), "server:9090 did not answer in time")
 }
 
-func TestASlowMetricsBackEndTakesAShareOfTheRunAndLeavesAGap(t *testing.T) {
+func TestAHangingMetricsBackendUsesAShareOfTheDeadlineAndIsAGap(t *testing.T) {
 	const run = 3 * time.Second
 	ctx, cancel := context.WithTimeout(t.Context(), run)
 	defer cancel()
-	server := &slow{}
+	server := &hanging{}
 	in := Input{Metrics: server, Checks: checks.Builtin(), Clock: clock.RealClock{}}
 	began := time.Now()
 	gaps := readMetrics(ctx, in, newTimer(in), testkit.Graph(t, ""))
 	if took := time.Since(began); took > run*2/3 || ctx.Err() != nil {
 		t.Errorf("took %s of %s", took, run)
 	}
-	var harmed []string
+	var affected []string
 	for _, gap := range gaps {
 		if gap.Reason != v1alpha1.GapTimedOut {
 			t.Errorf("%+v", gap)
 		}
-		harmed = append(harmed, gap.Checks...)
+		affected = append(affected, gap.Checks...)
 	}
-	slices.Sort(harmed)
+	slices.Sort(affected)
 	var want []string
 	for _, source := range slices.Concat(usage.Sources(), trend.Sources()) {
-		if source == facts.SourceRules { // about a MetricsBackend, and no object stands for this one
+		if source == facts.SourceRules { // rules are reported on a MetricsBackend, which the input lacks
 			continue
 		}
 		want = append(want, check.Requiring(in.Checks, source)...)
 	}
 	slices.Sort(want)
-	if harmed, want = slices.Compact(harmed), slices.Compact(want); !slices.Equal(harmed, want) {
-		t.Errorf("gaps of %q, of all that need metrics: %q", harmed, want)
+	affected = slices.Compact(affected)
+	want = slices.Compact(want)
+	if !slices.Equal(affected, want) {
+		t.Errorf("the gaps list %q, want %q", affected, want)
 	}
 	if server.queries > 3 {
-		t.Errorf("%d queries to a server that does not answer", server.queries)
+		t.Errorf("%d queries to a server that hangs", server.queries)
 	}
 }
 
-func TestChecksThatWantNoMetricsAskNone(t *testing.T) {
-	selected, err := check.Select(checks.Builtin(), []string{"pod-*"}, nil)
+func TestWithoutChecksThatUseMetricsNothingIsQueried(t *testing.T) {
+	selected, err := checks.Select(checks.Builtin(), []string{"pod-*"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &slow{}
+	server := &hanging{}
 	in := Input{Metrics: server, Checks: selected, Clock: clock.RealClock{}}
 	if gaps := readMetrics(t.Context(), in, newTimer(in), testkit.Graph(t, "")); len(gaps) > 0 || server.queries > 0 {
 		t.Errorf("%d queries, %+v", server.queries, gaps)

@@ -17,9 +17,8 @@ import (
 	"kubeops.io/kubeops/internal/redact"
 )
 
-// Run carries out one inspection. What cannot be read becomes a gap in the report; an error means that there is no
-// report: the cluster could not be reached at all (a *problem.Problem), or ctx was cancelled, in which case a report
-// would only tell of the cancelling. A deadline of ctx that passes is a gap, not an error.
+// Run runs an inspection. Anything that cannot be read becomes a gap in the report, including everything after the deadline of ctx.
+// An error means that there is no report: the cluster is unreachable (a *problem.Problem), or ctx was cancelled.
 func Run(ctx context.Context, in Input) (*Result, error) {
 	gate, err := redact.New(redact.Options{})
 	if err != nil {
@@ -38,7 +37,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		return nil, err
 	}
 	timer.done(StageCollect)
-	unmeasured := slices.Concat(readMetrics(ctx, in, timer, collected.Graph), readLogs(ctx, in, timer, collected.Graph, gate))
+	backendGaps := slices.Concat(readMetrics(ctx, in, timer, collected.Graph), readLogs(ctx, in, timer, collected.Graph, gate))
 	if err := cancelled(ctx); err != nil {
 		return nil, err
 	}
@@ -46,34 +45,34 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	findings, ran, failed := check.Run(collected.Graph, in.Checks, in.Params)
 	timer.done(StageChecks)
 
-	own, err := runCustom(ctx, in, timer, collected.Graph, findings)
+	customResult, err := runCustom(ctx, in, timer, collected.Graph, findings)
 	if err != nil {
 		return nil, err
 	}
-	linked := causes.Link(collected.Graph, all, slices.Concat(findings, own.Findings))
+	linked := causes.Link(collected.Graph, all, slices.Concat(findings, customResult.Findings))
 	timer.done(StageCauses)
 
 	timer.begin(StageEvidence)
-	linked, unread := addLogs(ctx, in, linked)
+	linked, evidenceGaps := addLogs(ctx, in, linked)
 	if err := cancelled(ctx); err != nil {
 		return nil, err
 	}
 	timer.done(StageEvidence)
 
-	made := report.New(report.Input{
-		Graph: collected.Graph, Findings: linked, Gaps: slices.Concat(in.Gaps, collected.Gaps, unmeasured, failed, own.Gaps, unread),
-		Checks: all, ChecksRun: ran + own.Ran,
+	result := report.New(report.Input{
+		Graph: collected.Graph, Findings: linked, Checks: all, ChecksRun: ran + customResult.Ran,
+		Gaps:   slices.Concat(in.Gaps, collected.Gaps, backendGaps, failed, customResult.Gaps, evidenceGaps),
 		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces, NamespacesOnly: len(in.Scope.Namespaces) > 0, Previous: in.Previous,
 		Start: timer.start, Duration: in.Clock.Since(timer.start),
 		Bounds: in.Bounds,
 		Redact: gate.Text,
 	})
 	timer.done(StageReport)
-	return &Result{Report: made, Durations: timer.durations}, nil
+	return &Result{Report: result, Durations: timer.durations}, nil
 }
 
-// runCustom carries out the custom checks, if there are any.
-func runCustom(ctx context.Context, in Input, timer *timer, g *facts.Graph, found []check.Finding) (custom.Result, error) {
+// runCustom runs the custom checks, if there are any.
+func runCustom(ctx context.Context, in Input, timer *timer, g *facts.Graph, found []checks.Finding) (custom.Result, error) {
 	if len(in.Custom) == 0 {
 		return custom.Result{}, nil
 	}
@@ -84,16 +83,16 @@ func runCustom(ctx context.Context, in Input, timer *timer, g *facts.Graph, foun
 	return result, err
 }
 
-// cancelled tells a run that was called off from one that ran out of time.
+// cancelled returns an error if ctx was cancelled, but not if its deadline passed.
 func cancelled(ctx context.Context) error {
 	if err := ctx.Err(); err == context.Canceled {
-		return fmt.Errorf("the inspection was called off: %w", err)
+		return fmt.Errorf("the inspection was cancelled: %w", err)
 	}
 	return nil
 }
 
-// addLogs reads the last log lines for root causes that ask for them, from the cluster or else from the log back end, and adds them as evidence. The worst come first, since
-// only so many are read.
+// addLogs adds the last log lines of crashed containers as evidence to the root causes that request them. They are read from the
+// cluster or else from the log backend, worst findings first, since the number of reads is bounded.
 func addLogs(ctx context.Context, in Input, linked []causes.Linked) ([]causes.Linked, []facts.Gap) {
 	var wanted []int
 	for i, f := range linked {
@@ -108,14 +107,14 @@ func addLogs(ctx context.Context, in Input, linked []causes.Linked) ([]causes.Li
 	for n, i := range wanted {
 		requests[n] = evidence.Request{LogRef: *linked[i].Logs, Check: linked[i].Check}
 	}
-	lines, gaps := evidence.Add(ctx, in.Source, requests)
-	gaps = append(gaps, evidence.AddStored(ctx, in.Logs, requests, lines, in.Clock.Now())...)
+	lines, gaps := evidence.ReadClusterLogs(ctx, in.Source, requests)
+	gaps = append(gaps, evidence.ReadBackendLogs(ctx, in.Logs, requests, lines, in.Clock.Now())...)
 	for n, i := range wanted {
-		if lines[n].Text != "" { // one entry for each request
-			// After the first piece, which says how it ended: the lines say why.
-			at := min(1, len(linked[i].Evidence))
-			linked[i].Evidence = slices.Insert(slices.Clone(linked[i].Evidence), at,
-				check.Evidence{Source: v1alpha1.EvidenceLog, Text: lines[n].Text})
+		if lines[n].Text != "" {
+			// The first evidence says how the container ended; the log lines say why.
+			position := min(1, len(linked[i].Evidence))
+			linked[i].Evidence = slices.Insert(slices.Clone(linked[i].Evidence), position,
+				checks.Evidence{Source: v1alpha1.EvidenceLog, Text: lines[n].Text})
 		}
 	}
 	return linked, gaps

@@ -11,7 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/redact"
 )
 
-// readLogs adds to the graph which errors workloads log, where the inspection asks for that.
+// readLogs adds the errors that workloads log to the graph, if log analysis is enabled.
 func readLogs(ctx context.Context, in Input, timer *timer, g *facts.Graph, gate *redact.Redactor) []facts.Gap {
 	if in.Logs == nil || in.LogAnalysis == nil {
 		return nil

@@ -3,6 +3,7 @@ package inspect
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -14,63 +15,63 @@ import (
 	"kubeops.io/kubeops/internal/inspect/report"
 )
 
-// ManifestsInput is what an inspection of manifests needs.
+// ManifestsInput is the input of an inspection of manifests.
 type ManifestsInput struct {
-	// Read is what stands in the files.
+	// Read is the content of the files.
 	Read *manifests.Manifests
-	// Checks to run; those that cannot judge manifests are left out.
-	Checks []check.Check
-	Params check.Params
-	// Ignore leaves findings out of the report; ExcludeNamespaces are names or globs of namespaces to leave out.
+	// Checks to run; those that do not apply to manifests are skipped.
+	Checks []checks.Check
+	Params checks.Params
+	// Ignore hides findings. ExcludeNamespaces are names or globs of namespaces to exclude.
 	Ignore            []v1alpha1.IgnoreRule
 	ExcludeNamespaces []string
-	// Bounds of what the report keeps; see Input.
+	// Bounds of the report; see Input.
 	Bounds report.Bounds
-	// Clock tells the time; Start is when the reading began.
+	// Clock and Start, the time at which reading began, are required.
 	Clock clock.PassiveClock
 	Start time.Time
-	// Redact takes secrets out of the texts of the report. Required.
+	// Redact replaces secrets in the texts of the report. Required.
 	Redact func(text string) string
 }
 
-// Manifests inspects what was read from files: checks, causes, report. Nothing is asked of any cluster. The first evidence
-// of each finding says where its object stands.
+// Manifests inspects manifests: checks, causes, report. It contacts no cluster. The first evidence of each finding is the file and
+// line of its object.
 func Manifests(in ManifestsInput) *v1alpha1.InspectionReport {
-	able := slices.DeleteFunc(slices.Clone(in.Checks), func(c check.Check) bool { return c.OnFiles() == nil })
-	findings, ran, failed := check.RunOnManifests(in.Read.Graph, able, in.Params)
+	selected := slices.DeleteFunc(slices.Clone(in.Checks), func(c checks.Check) bool { return c.OnFiles() == nil })
+	findings, ran, failed := checks.OnManifests(in.Read.Graph, selected, in.Params)
 	for i := range findings {
 		findings[i].Logs = nil
-		place, ok := placeOf(in.Read, findings[i])
-		told := len(findings[i].Evidence) > 0 && findings[i].Evidence[0].Source == v1alpha1.EvidenceSpec && isPlace(findings[i].Evidence[0].Text)
-		if ok && !told {
-			findings[i].Evidence = slices.Insert(slices.Clone(findings[i].Evidence), 0, place)
+		location, ok := locate(in.Read, findings[i])
+		if ok && !hasLocation(findings[i]) {
+			findings[i].Evidence = slices.Insert(slices.Clone(findings[i].Evidence), 0, location)
 		}
 	}
-	made := report.New(report.Input{
-		Graph: in.Read.Graph, Findings: causes.Link(in.Read.Graph, able, findings), Gaps: slices.Concat(in.Read.Gaps, failed),
-		Checks: able, ChecksRun: ran,
+	result := report.New(report.Input{
+		Graph: in.Read.Graph, Findings: causes.Link(in.Read.Graph, selected, findings), Gaps: slices.Concat(in.Read.Gaps, failed),
+		Checks: selected, ChecksRun: ran,
 		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces,
 		Start: in.Start, Duration: in.Clock.Since(in.Start),
 		Bounds: in.Bounds,
 		Redact: in.Redact,
 	})
-	made.Summary.Objects = int32(min(in.Read.Objects, 1<<30)) //nolint:gosec // bounded just here
-	for i := range made.Findings {
-		if version := in.Read.APIVersion(made.Findings[i].Object); version != "" {
-			made.Findings[i].Object.APIVersion = version
+	result.Summary.Objects = int32(min(in.Read.Objects, 1<<30)) //nolint:gosec // bounded by min
+	for i := range result.Findings {
+		if version := in.Read.APIVersion(result.Findings[i].Object); version != "" {
+			result.Findings[i].Object.APIVersion = version
 		}
 	}
-	return made
+	return result
 }
 
-// filePrefix begins the evidence that says where an object stands.
+// filePrefix is the prefix of evidence that names the file and line of an object.
 const filePrefix = "file: "
 
-func isPlace(text string) bool {
-	return len(text) > len(filePrefix) && text[:len(filePrefix)] == filePrefix
+// hasLocation reports whether the check itself added the file and line of the object.
+func hasLocation(f checks.Finding) bool {
+	return len(f.Evidence) > 0 && f.Evidence[0].Source == v1alpha1.EvidenceSpec && strings.HasPrefix(f.Evidence[0].Text, filePrefix)
 }
 
-func placeOf(read *manifests.Manifests, f check.Finding) (check.Evidence, bool) {
+func locate(read *manifests.Manifests, f checks.Finding) (checks.Evidence, bool) {
 	file, line, ok := read.Locate(f.Object.APIObject())
 	return check.Evidence{Source: v1alpha1.EvidenceSpec, Text: fmt.Sprintf("%s%s:%d", filePrefix, file, line)}, ok
 }

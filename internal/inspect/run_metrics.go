@@ -10,8 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/usage"
 )
 
-// readMetrics adds to the graph what the metrics back end tells, if there is one: what workloads use, how that changes, and what
-// is alerted.
+// readMetrics adds usage, trends and alerts from the metrics backend to the graph.
 func readMetrics(ctx context.Context, in Input, timer *timer, g *facts.Graph) []facts.Gap {
 	if in.Metrics == nil {
 		return nil
@@ -21,13 +20,13 @@ func readMetrics(ctx context.Context, in Input, timer *timer, g *facts.Graph) []
 	for _, source := range slices.Concat(usage.Sources(), trend.Sources()) {
 		wanting[source] = check.Requiring(in.Checks, source)
 	}
-	used := usage.Collect(ctx, usage.Input{
+	usageGaps := usage.Collect(ctx, usage.Input{
 		Provider: in.Metrics, Graph: g, Namespaces: in.Scope.Namespaces, Options: in.Usage, Wanting: wanting,
 	})
-	changed := trend.Collect(ctx, trend.Input{
+	trendGaps := trend.Collect(ctx, trend.Input{
 		Provider: in.Metrics, Backend: in.MetricsBackend, Graph: g, Namespaces: in.Scope.Namespaces, MatchLabels: in.Usage.MatchLabels,
 		Wanting: wanting,
 	})
 	timer.done(StageMetrics)
-	return slices.Concat(used, changed)
+	return slices.Concat(usageGaps, trendGaps)
 }

@@ -2,7 +2,7 @@ package inspect
 
 import "time"
 
-// timer measures the stages of a run and tells of their progress.
+// timer measures the stages of a run and reports progress.
 type timer struct {
 	in          Input
 	start, last time.Time
@@ -14,14 +14,14 @@ func newTimer(in Input) *timer {
 	return &timer{in: in, start: now, last: now, durations: map[Stage]time.Duration{}}
 }
 
-// begin tells that a stage begins that may take a while.
+// begin reports the start of a stage that may take a while.
 func (t *timer) begin(stage Stage) {
 	if t.in.Progress != nil {
 		t.in.Progress(Progress{Stage: stage, Total: 1})
 	}
 }
 
-// done ends a stage.
+// done records the end of a stage.
 func (t *timer) done(stage Stage) {
 	now := t.in.Clock.Now()
 	t.durations[stage] = now.Sub(t.last)
@@ -31,7 +31,7 @@ func (t *timer) done(stage Stage) {
 	}
 }
 
-// progress passes on how far the collecting is.
+// progress reports the progress of StageCollect.
 func (t *timer) progress(done, total, objects int) {
 	if t.in.Progress != nil {
 		t.in.Progress(Progress{Stage: StageCollect, Done: done, Total: total, Objects: objects})

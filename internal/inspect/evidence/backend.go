@@ -16,38 +16,40 @@ import (
 )
 
 const (
-	// before and after the end of a container are the lines that are looked for: what a program says of its end comes
-	// shortly before, and may be stored a little later than it was written.
-	before, after = 15 * time.Minute, 2 * time.Minute
-	// maxGone is how many Pods that are gone are asked for at once, of one workload.
-	maxGone = 10
-	// maxStored is for how many findings a log back end is asked, the worst ones first.
-	maxStored = 20
-	// backendTimeout of what is asked for one finding.
-	backendTimeout = 15 * time.Second
+	// windowBefore and windowAfter bound the search around the end of a container: it logs its failure shortly before, and the
+	// backend may receive the line a little later.
+	windowBefore = 15 * time.Minute
+	windowAfter  = 2 * time.Minute
+	// maxDeletedPods of one workload are searched at once.
+	maxDeletedPods = 10
+	// maxSearches in one run, for the worst findings first.
+	maxSearches = 20
+	// searchTimeout of the queries for one finding.
+	searchTimeout = 15 * time.Second
 )
 
-// AddStored looks up, in a log back end, the lines of what the cluster could not give: the Pod is gone, or its log was turned
-// over. It fills in entries of lines that are still empty, and never more than a few. What a back end does not answer is one gap.
-func AddStored(ctx context.Context, backend logs.Provider, requests []Request, lines []Lines, now time.Time) []facts.Gap {
+// ReadBackendLogs reads log lines that the cluster no longer has, of deleted Pods and rotated logs, from a log backend. It fills in
+// those entries of lines that are still empty, within maxSearches. Failed searches are one gap. A nil backend is allowed.
+func ReadBackendLogs(ctx context.Context, backend logs.Provider, requests []Request, lines []Lines, now time.Time) []facts.Gap {
 	if backend == nil {
 		return nil
 	}
 	var failed []Request
-	var cause error
-	left := maxStored
+	var lastErr error
+	remaining := maxSearches
 	for i, request := range requests {
-		if lines[i].Text != "" || left <= 0 {
+		if lines[i].Text != "" || remaining <= 0 {
 			continue
 		}
-		if cause != nil && problem.As(cause) != nil && problem.As(cause).Reason == v1alpha1.ReasonTimeout {
-			failed = append(failed, request) // one that hangs will hang again; the run's time is for others, too
+		if p := problem.As(lastErr); p != nil && p.Reason == v1alpha1.ReasonTimeout {
+			failed = append(failed, request) // do not wait for a backend that hangs more than once
 			continue
 		}
-		left--
-		text, err := stored(ctx, backend, request.LogRef, now)
+		remaining--
+		text, err := searchLines(ctx, backend, request.LogRef, now)
 		if err != nil {
-			failed, cause = append(failed, request), err
+			failed = append(failed, request)
+			lastErr = err
 			continue
 		}
 		lines[i].Text = text
@@ -55,25 +57,30 @@ func AddStored(ctx context.Context, backend logs.Provider, requests []Request, l
 	if len(failed) == 0 {
 		return nil
 	}
-	gap := unread(v1alpha1.GapUnavailable, failed, "The log back end was asked for lines of Pods that are gone, and did not answer; those findings lack them.",
-		"See the conditions of the LogBackend that spec.logsRef names, or check what --logs-url names.")
-	gap.Source = "log back end"
-	if p := problem.As(cause); p != nil {
-		gap.Message = fmt.Sprintf("The log back end was asked for lines of Pods that are gone: %s. Those findings lack them.", p.Message)
-	}
-	return []facts.Gap{gap}
+	return []facts.Gap{backendGap(failed, lastErr)}
 }
 
-// stored reads the last lines before the end of a container from a back end.
-func stored(ctx context.Context, backend logs.Provider, ref check.LogRef, now time.Time) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, backendTimeout)
+func backendGap(failed []Request, err error) facts.Gap {
+	message := "Cannot read the log lines of deleted Pods from the log backend; the findings lack them."
+	if p := problem.As(err); p != nil {
+		message = fmt.Sprintf("Cannot read the log lines of deleted Pods from the log backend; the findings lack them: %s.", p.Message)
+	}
+	gap := newGap(v1alpha1.GapUnavailable, failed, message,
+		"Check the conditions of the LogBackend in spec.logsRef or, on the command line, the address in --logs-url.")
+	gap.Source = "log backend"
+	return gap
+}
+
+// searchLines reads the last lines of a container before it ended.
+func searchLines(ctx context.Context, backend logs.Provider, ref checks.LogRef, now time.Time) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, searchTimeout)
 	defer cancel()
 	ended := ref.Ended
 	if ended.IsZero() || ended.After(now) {
 		ended = now
 	}
 	query := logs.Query{
-		Start: ended.Add(-before), End: ended.Add(after), Limit: tailLines, Backward: true,
+		Start: ended.Add(-windowBefore), End: ended.Add(windowAfter), Limit: tailLines, Backward: true,
 		Labels: map[string]string{logs.LabelNamespace: ref.Namespace},
 	}
 	if ref.Container != "" {
@@ -82,7 +89,7 @@ func stored(ctx context.Context, backend logs.Provider, ref check.LogRef, now ti
 	if ref.Pod != "" {
 		query.Labels[logs.LabelPod] = ref.Pod
 	} else {
-		pods, err := gone(ctx, backend, query, ref.PodPrefix)
+		pods, err := deletedPods(ctx, backend, query, ref.PodPrefix)
 		if err != nil || len(pods) == 0 {
 			return "", err
 		}
@@ -92,54 +99,54 @@ func stored(ctx context.Context, backend logs.Provider, ref check.LogRef, now ti
 	if err != nil || len(page.Entries) == 0 {
 		return "", err
 	}
-	return told(page.Entries), nil
+	return quoteNewestPod(page.Entries), nil
 }
 
-// gone finds Pods by how their names begin, in the words of the back end, since the cluster knows them no more.
-func gone(ctx context.Context, backend logs.Provider, query logs.Query, prefix string) ([]string, error) {
-	lister, can := backend.(logs.LabelLister)
-	if !can || prefix == "" {
+// deletedPods lists the names of a Job's Pods from the labels of the log backend, since the cluster no longer has those Pods.
+func deletedPods(ctx context.Context, backend logs.Provider, query logs.Query, prefix string) ([]string, error) {
+	lister, ok := backend.(logs.LabelLister)
+	if !ok || prefix == "" {
 		return nil, nil
 	}
-	const most = 5000
-	names, err := lister.LabelValues(ctx, logs.LabelPod, query, most)
+	const maxNames = 5000
+	names, err := lister.LabelValues(ctx, logs.LabelPod, query, maxNames)
 	if err != nil {
 		return nil, err
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !madeFrom(name, prefix) })
+	names = slices.DeleteFunc(names, func(name string) bool { return !isPodOfJob(name, prefix) })
 	slices.Sort(names)
-	return names[:min(len(names), maxGone)], nil
+	return names[:min(len(names), maxDeletedPods)], nil
 }
 
-// madeFrom says whether a Job whose Pods' names begin so made a Pod: import-x7k2p and, of an indexed Job, import-3-x7k2p, but
-// not import-old-x7k2p, which is another Job's.
-func madeFrom(name, prefix string) bool {
-	rest, ours := strings.CutPrefix(name, prefix)
-	if index, random, indexed := strings.Cut(rest, "-"); indexed {
+// isPodOfJob reports whether a Pod name belongs to the Job with the prefix "import-": import-x7k2p does, as does import-3-x7k2p of an
+// indexed Job; import-old-x7k2p belongs to another Job.
+func isPodOfJob(name, prefix string) bool {
+	suffix, hasPrefix := strings.CutPrefix(name, prefix)
+	if index, random, indexed := strings.Cut(suffix, "-"); indexed {
 		if _, err := strconv.Atoi(index); err != nil {
 			return false
 		}
-		rest = random
+		suffix = random
 	}
-	return ours && rest != "" && !strings.Contains(rest, "-")
+	return hasPrefix && suffix != "" && !strings.Contains(suffix, "-")
 }
 
-// told is the newest Pod's lines, oldest first, under a line that says where they come from.
-func told(newestFirst []logs.Entry) string {
+// quoteNewestPod returns the lines of the newest Pod, oldest first, below a line that names their source.
+func quoteNewestPod(newestFirst []logs.Entry) string {
 	pod := newestFirst[0].Labels[logs.LabelPod]
 	var kept []string
-	for _, e := range newestFirst {
-		if e.Labels[logs.LabelPod] == pod {
-			kept = append(kept, strings.TrimRight(e.Line, "\n"))
+	for _, entry := range newestFirst {
+		if entry.Labels[logs.LabelPod] == pod {
+			kept = append(kept, strings.TrimRight(entry.Line, "\n"))
 		}
 	}
 	slices.Reverse(kept)
-	text := tidy(strings.Join(kept, "\n"))
+	text := cleanLog(strings.Join(kept, "\n"))
 	if text == "" {
 		return ""
 	}
 	if pod == "" {
-		return "(from the log back end)\n" + text
+		return "(from the log backend)\n" + text
 	}
-	return "(of Pod " + pod + ", from the log back end)\n" + text
+	return "(of Pod " + pod + ", from the log backend)\n" + text
 }

@@ -14,7 +14,7 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
-// store is a log back end that holds lines and is strict about what it is asked.
+// store is a fake log backend that rejects unbounded queries.
 type store struct {
 	t        *testing.T
 	entries  []logs.Entry
@@ -48,7 +48,7 @@ func (s *store) Search(ctx context.Context, q logs.Query) (logs.Page, error) {
 		return logs.Page{}, s.fail
 	}
 	if _, bounded := ctx.Deadline(); !bounded || q.Limit == 0 || !q.Backward || q.Labels[logs.LabelNamespace] == "" {
-		s.t.Errorf("an unbounded search: %+v", q)
+		s.t.Errorf("unbounded search: %+v", q)
 	}
 	var page logs.Page
 	for i := len(s.entries) - 1; i >= 0 && len(page.Entries) < q.Limit; i-- {
@@ -81,7 +81,7 @@ func line(ago time.Duration, pod, container, text string) logs.Entry {
 	}}
 }
 
-func TestLinesOfPodsThatAreGoneComeFromTheLogBackEnd(t *testing.T) {
+func TestLinesOfDeletedPodsAreReadFromTheLogBackend(t *testing.T) {
 	t.Parallel()
 	backend := &store{t: t, entries: []logs.Entry{
 		line(3*time.Hour, "cart-1", "app", "an older run"),
@@ -101,10 +101,10 @@ func TestLinesOfPodsThatAreGoneComeFromTheLogBackEnd(t *testing.T) {
 		{check.LogRef{Namespace: "shop", Pod: "read", Container: "app"}, "pod-crash-looping"},
 	}
 	lines := []Lines{{}, {}, {}, {"from the kubelet"}}
-	gaps := AddStored(t.Context(), backend, requests, lines, now())
+	gaps := ReadBackendLogs(t.Context(), backend, requests, lines, now())
 	want := []Lines{
-		{"(of Pod cart-1, from the log back end)\nstarting\npanic: no such table: orders"},
-		{"(of Pod import-zz9qq, from the log back end)\nsecond try\nFATAL: disk quota exceeded"},
+		{"(of Pod cart-1, from the log backend)\nstarting\npanic: no such table: orders"},
+		{"(of Pod import-zz9qq, from the log backend)\nsecond try\nFATAL: disk quota exceeded"},
 		{}, {"from the kubelet"},
 	}
 	for i := range want {
@@ -117,35 +117,35 @@ func TestLinesOfPodsThatAreGoneComeFromTheLogBackEnd(t *testing.T) {
 	}
 }
 
-func TestALogBackEndIsAskedForAFewFindingsOnly(t *testing.T) {
+func TestSearchesOfTheLogBackendAreBounded(t *testing.T) {
 	t.Parallel()
 	backend := &store{t: t}
 	requests := make([]Request, 100)
 	for i := range requests {
 		requests[i] = Request{check.LogRef{Namespace: "shop", Pod: fmt.Sprint("p-", i), Container: "app"}, "pod-crash-looping"}
 	}
-	AddStored(t.Context(), backend, requests, make([]Lines, len(requests)), now())
-	if backend.searches != maxStored {
-		t.Errorf("got %d searches, want %d", backend.searches, maxStored)
+	ReadBackendLogs(t.Context(), backend, requests, make([]Lines, len(requests)), now())
+	if backend.searches != maxSearches {
+		t.Errorf("got %d searches, want %d", backend.searches, maxSearches)
 	}
 }
 
-func TestALogBackEndThatDoesNotAnswerIsOneGapAndIsNotWaitedForAgain(t *testing.T) {
+func TestAfterATimeoutTheLogBackendIsNotQueriedAgain(t *testing.T) {
 	t.Parallel()
 	backend := &store{t: t, fail: problem.Retrying(v1alpha1.ReasonTimeout, nil, "loki:3100 did not answer in time")}
-	requests := []Request{ask("shop", "one"), ask("shop", "two"), ask("shop", "three")}
-	gaps := AddStored(t.Context(), backend, requests, make([]Lines, 3), now())
+	requests := []Request{requestFor("shop", "one"), requestFor("shop", "two"), requestFor("shop", "three")}
+	gaps := ReadBackendLogs(t.Context(), backend, requests, make([]Lines, 3), now())
 	if len(gaps) != 1 || !strings.Contains(gaps[0].Message, "loki:3100 did not answer in time") || len(gaps[0].Checks) != 3 {
 		t.Errorf("got %+v", gaps)
 	}
 	if backend.searches != 1 {
-		t.Errorf("asked %d times, want once", backend.searches)
+		t.Errorf("got %d searches, want 1", backend.searches)
 	}
 }
 
-func TestWithoutALogBackEndNothingIsAsked(t *testing.T) {
+func TestWithoutALogBackendThereAreNoGaps(t *testing.T) {
 	t.Parallel()
-	if gaps := AddStored(t.Context(), nil, []Request{ask("shop", "one")}, make([]Lines, 1), now()); gaps != nil {
+	if gaps := ReadBackendLogs(t.Context(), nil, []Request{requestFor("shop", "one")}, make([]Lines, 1), now()); gaps != nil {
 		t.Errorf("got %v", gaps)
 	}
 }

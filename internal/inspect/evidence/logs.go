@@ -1,5 +1,5 @@
-// Package evidence reads what only single requests can tell: the last log lines of what crashed. It is bounded: one
-// container for each distinct crash among the root causes, few lines of each, and never an error.
+// Package evidence reads the last log lines of crashed containers, from the kubelets or from a log backend. It reads a few lines of
+// one container for each distinct crash among the root causes. Failures become gaps, never errors.
 package evidence
 
 import (
@@ -27,94 +27,95 @@ import (
 )
 
 const (
-	// maxReads of logs in all, second tries included; what is asked for beyond is left empty.
+	// maxReads of logs in one run, including retries; further requests stay empty.
 	maxReads = 50
-	// parallel is how many logs are read at the same time.
-	parallel = 4
-	// timeout of one request.
-	timeout = 5 * time.Second
-	// tailLines and limitBytes bound an answer. A kubelet counts the bytes from the first of those lines on, so that of
-	// long lines the last are missing: then fewLines are asked for.
-	tailLines, fewLines = 20, 3
-	limitBytes          = 16 << 10
+	// maxParallel is how many logs are read at the same time.
+	maxParallel = 4
+	// readTimeout of one log, including its retry.
+	readTimeout = 5 * time.Second
+	// tailLines and limitBytes bound a response. The kubelet applies limitBytes from the first of those lines, which cuts off the
+	// end if lines are long; then only retryLines are requested.
+	tailLines  = 20
+	retryLines = 3
+	limitBytes = 16 << 10
 )
 
-// Request asks for the end of one container's log.
+// Request asks for the last lines of a container's log.
 type Request struct {
-	check.LogRef
-	// Check whose finding it is for; named in the gap when the log cannot be read.
+	checks.LogRef
+	// Check of the finding; it is listed in the gap if the log cannot be read.
 	Check string
 }
 
-// Lines are the answer to the Request of the same index; Text is empty when there was nothing to read.
+// Lines answer the Request with the same index; Text is empty if there was nothing to read.
 type Lines struct {
 	Text string
 }
 
-// Add reads the logs. The result has one entry for each request. A log that is gone, or has not begun, leaves its entry
-// empty; being forbidden to read logs is a gap, and so are logs that the cluster could not give.
-func Add(ctx context.Context, source collect.Source, requests []Request) ([]Lines, []facts.Gap) {
+// ReadClusterLogs reads logs through the API server. The result has one entry per request. The entry of a log that no longer exists
+// or has not started stays empty; logs that are forbidden or unavailable are reported as gaps.
+func ReadClusterLogs(ctx context.Context, source collect.Source, requests []Request) ([]Lines, []facts.Gap) {
 	lines := make([]Lines, len(requests))
 	if len(requests) == 0 {
 		return lines, nil
 	}
 	client, err := newClient(source.Config)
 	if err != nil {
-		return lines, []facts.Gap{unread(v1alpha1.GapUnavailable, requests,
-			"Logs of crashed containers were not read: the cluster's configuration cannot be used.",
+		return lines, []facts.Gap{newGap(v1alpha1.GapUnavailable, requests,
+			"Cannot read the logs of crashed containers: the client configuration of the cluster is invalid.",
 			"Check the address, certificates and credentials of the cluster.")}
 	}
-	reader := &kubelets{client: client}
-	ctx = klog.NewContext(ctx, klog.Logger{}) // failures are told as gaps
+	reader := &logReader{client: client}
+	ctx = klog.NewContext(ctx, klog.Logger{}) // failures are reported as gaps
 	failures := make([]error, len(requests))
 	var group sync.WaitGroup
-	slots := make(chan struct{}, parallel)
+	slots := make(chan struct{}, maxParallel)
 	for i, request := range requests[:min(len(requests), maxReads)] {
 		if request.Pod == "" {
-			continue // none is left
+			continue // all Pods of the workload were deleted
 		}
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
 			var text string
 			text, failures[i] = reader.last(ctx, request.LogRef)
-			lines[i].Text = tidy(text)
+			lines[i].Text = cleanLog(text)
 		})
 	}
 	group.Wait()
 	return lines, gaps(source, requests, failures)
 }
 
-// gaps are one for logs that may not be read, and one for those that did not come.
+// gaps returns one gap for logs that are forbidden, and one for logs that are unavailable.
 func gaps(source collect.Source, requests []Request, failures []error) []facts.Gap {
 	var forbidden, failed []Request
 	for i, err := range failures {
 		switch {
 		case err == nil || apierrors.IsNotFound(err) || apierrors.IsBadRequest(err):
-			// Read, or there is none: the container is gone, or has not started.
+			// The log was read, or does not exist: the container was deleted or has not started.
 		case apierrors.IsForbidden(err):
 			forbidden = append(forbidden, requests[i])
 		default:
 			failed = append(failed, requests[i])
 		}
 	}
-	var made []facts.Gap
+	var gaps []facts.Gap
 	if len(forbidden) > 0 {
-		made = append(made, unread(v1alpha1.GapForbidden, forbidden,
-			fmt.Sprintf("%s may not get pods/log in %s, so findings about crashes there lack the last log lines.",
-				cmp.Or(source.Config.Impersonate.UserName, "The reader"), namespaces(forbidden)),
-			"Grant get on pods/log, as ClusterRole kubeops-inspector does."))
+		gaps = append(gaps, newGap(v1alpha1.GapForbidden, forbidden,
+			fmt.Sprintf("%s cannot get pods/log in %s: findings about crashes lack the last log lines.",
+				cmp.Or(source.Config.Impersonate.UserName, "The current user"), namespaces(forbidden)),
+			"Grant get on pods/log; ClusterRole kubeops-inspector includes it."))
 	}
 	if len(failed) > 0 {
-		made = append(made, unread(v1alpha1.GapUnavailable, failed,
-			fmt.Sprintf("Logs could not be read where they would show more (%d of %d), so those findings lack the last log lines.",
+		gaps = append(gaps, newGap(v1alpha1.GapUnavailable, failed,
+			fmt.Sprintf("Cannot read the logs of %d of %d crashed containers: their findings lack the last log lines.",
 				len(failed), len(requests)),
-			"Check that the API server reaches the kubelets of the nodes (port 10250): kubectl logs shows the error."))
+			"Check that the API server can reach the kubelets (port 10250); `kubectl logs` shows the error."))
 	}
-	return made
+	return gaps
 }
 
-// namespaces names the first of the requests' namespaces, and says how many there are beside it.
+// namespaces names the first namespace of the requests and counts the others.
 func namespaces(requests []Request) string {
 	names := distinct(requests, func(r Request) string { return r.Namespace })
 	switch len(names) {
@@ -126,19 +127,19 @@ func namespaces(requests []Request) string {
 	return fmt.Sprintf("namespace %s and %d more", names[0], len(names)-1)
 }
 
-// distinct are the values that the requests have, each once and in order; empty ones are left out.
-func distinct(requests []Request, of func(Request) string) []string {
+// distinct returns the sorted, unique, non-empty values of the requests.
+func distinct(requests []Request, valueOf func(Request) string) []string {
 	var values []string
-	for _, r := range requests {
-		if v := of(r); v != "" {
-			values = append(values, v)
+	for _, request := range requests {
+		if value := valueOf(request); value != "" {
+			values = append(values, value)
 		}
 	}
 	slices.Sort(values)
 	return slices.Compact(values)
 }
 
-func unread(reason v1alpha1.GapReason, requests []Request, message, remediation string) facts.Gap {
+func newGap(reason v1alpha1.GapReason, requests []Request, message, remediation string) facts.Gap {
 	return facts.Gap{
 		Source: "pods/log", Reason: reason, Message: message, Remediation: remediation,
 		Checks: distinct(requests, func(r Request) string { return r.Check }),
@@ -150,45 +151,47 @@ func newClient(config *rest.Config) (*rest.RESTClient, error) {
 	if err := corev1.AddToScheme(scheme); err != nil {
 		return nil, err
 	}
-	own := rest.CopyConfig(config)
+	config = rest.CopyConfig(config)
 	version := corev1.SchemeGroupVersion
-	own.GroupVersion, own.APIPath, own.QPS, own.RateLimiter = &version, "/api", -1, nil
-	own.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
-	return rest.RESTClientFor(own)
+	config.GroupVersion = &version
+	config.APIPath = "/api"
+	config.QPS = -1 // maxReads bounds the requests
+	config.RateLimiter = nil
+	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	return rest.RESTClientFor(config)
 }
 
-// kubelets reads logs through the API server, and counts how often.
-type kubelets struct {
+// logReader reads logs through the API server, at most maxReads times.
+type logReader struct {
 	client *rest.RESTClient
 	reads  atomic.Int64
 }
 
-// last reads the end of a log: of the container before its last restart when asked for, else, or when that is gone, of
-// the one that is there.
-func (l *kubelets) last(ctx context.Context, ref check.LogRef) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+// last reads the last lines of a log. If the previous container is requested but no longer exists, it reads the current one.
+func (l *logReader) last(ctx context.Context, ref checks.LogRef) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	text, err := l.end(ctx, ref)
+	text, err := l.tail(ctx, ref)
 	if ref.Previous && (apierrors.IsBadRequest(err) || apierrors.IsNotFound(err)) {
 		ref.Previous = false
-		return l.end(ctx, ref)
+		return l.tail(ctx, ref)
 	}
 	return text, err
 }
 
-// end reads the last lines of a log; fewer, when they are too long.
-func (l *kubelets) end(ctx context.Context, ref check.LogRef) (string, error) {
+// tail reads the last tailLines, or retryLines if those exceed limitBytes.
+func (l *logReader) tail(ctx context.Context, ref checks.LogRef) (string, error) {
 	text, err := l.read(ctx, ref, tailLines)
 	if err != nil || len(text) < limitBytes {
 		return text, err
 	}
-	if fewer, err := l.read(ctx, ref, fewLines); err == nil {
-		return fewer, nil
+	if shorter, err := l.read(ctx, ref, retryLines); err == nil {
+		return shorter, nil
 	}
 	return text, nil
 }
 
-func (l *kubelets) read(ctx context.Context, ref check.LogRef, lines int) (string, error) {
+func (l *logReader) read(ctx context.Context, ref checks.LogRef, lines int) (string, error) {
 	if l.reads.Add(1) > maxReads {
 		return "", nil
 	}
@@ -201,10 +204,10 @@ func (l *kubelets) read(ctx context.Context, ref check.LogRef, lines int) (strin
 	if err != nil {
 		return "", err
 	}
-	defer stream.Close()                                        //nolint:errcheck // it was only read
-	body, err := io.ReadAll(io.LimitReader(stream, limitBytes)) // a server may send more than it was asked for
+	defer stream.Close()                                        //nolint:errcheck // read only
+	body, err := io.ReadAll(io.LimitReader(stream, limitBytes)) // the server may ignore limitBytes
 	if err != nil && len(body) == 0 {
 		return "", fmt.Errorf("read the log: %w", err)
 	}
-	return string(body), nil // a part of a log is better than none
+	return string(body), nil // a partial log is better than none
 }

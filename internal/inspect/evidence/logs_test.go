@@ -42,7 +42,7 @@ func kubeAPI(t *testing.T) collect.Source {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = fmt.Fprint(w, "half a line")
 		case r.PathValue("pod") == "verbose" && query.Get("tailLines") == "20":
-			_, _ = fmt.Fprint(w, strings.Repeat(strings.Repeat("x", 1023)+"\n", 100)) // more than asked for, as no kubelet would
+			_, _ = fmt.Fprint(w, strings.Repeat(strings.Repeat("x", 1023)+"\n", 100)) // more than limitBytes
 		case r.PathValue("pod") == "verbose":
 			_, _ = fmt.Fprint(w, "near\nthe end\n")
 		case r.PathValue("pod") == "gone":
@@ -58,15 +58,16 @@ func kubeAPI(t *testing.T) collect.Source {
 	return collect.Source{Cluster: "test", Config: &rest.Config{Host: server.URL}}
 }
 
-func ask(namespace, pod string) Request {
-	return Request{check.LogRef{Namespace: namespace, Pod: pod, Container: "app", Previous: true}, "check-of-" + pod}
+func requestFor(namespace, pod string) Request {
+	return Request{checks.LogRef{Namespace: namespace, Pod: pod, Container: "app", Previous: true}, "check-of-" + pod}
 }
 
-func TestLogsAreReadWithinBoundsAndFailuresHurtOnlyThemselves(t *testing.T) {
+func TestAFailedReadDoesNotAffectOtherLogs(t *testing.T) {
 	source := kubeAPI(t)
 	source.Config.Impersonate.UserName = "jane"
-	lines, gaps := Add(t.Context(), source, []Request{
-		ask("shop", "crashed"), ask("shop", "first-run"), ask("shop", "gone"), ask("closed", "crashed"), ask("locked", "crashed"), ask("shop", "no-kubelet"), ask("shop", "cut"),
+	lines, gaps := ReadClusterLogs(t.Context(), source, []Request{
+		requestFor("shop", "crashed"), requestFor("shop", "first-run"), requestFor("shop", "gone"), requestFor("closed", "crashed"),
+		requestFor("locked", "crashed"), requestFor("shop", "no-kubelet"), requestFor("shop", "cut"),
 	})
 	want := []Lines{{"starting app\nFATAL previous=true"}, {"starting app\nFATAL previous=false"}, {}, {}, {}, {}, {"half a line"}}
 	if diff := cmp.Diff(want, lines); diff != "" {
@@ -82,90 +83,99 @@ func TestLogsAreReadWithinBoundsAndFailuresHurtOnlyThemselves(t *testing.T) {
 		got = append(got, gap{g.Reason, g.Message, g.Checks})
 	}
 	wantGaps := []gap{
-		{v1alpha1.GapForbidden, "jane may not get pods/log in namespace closed and 1 more, so findings about crashes there lack the last log lines.", []string{"check-of-crashed"}},
-		{v1alpha1.GapUnavailable, "Logs could not be read where they would show more (1 of 7), so those findings lack the last log lines.", []string{"check-of-no-kubelet"}},
+		{
+			v1alpha1.GapForbidden,
+			"jane cannot get pods/log in namespace closed and 1 more: findings about crashes lack the last log lines.",
+			[]string{"check-of-crashed"},
+		},
+		{
+			v1alpha1.GapUnavailable,
+			"Cannot read the logs of 1 of 7 crashed containers: their findings lack the last log lines.",
+			[]string{"check-of-no-kubelet"},
+		},
 	}
 	if diff := cmp.Diff(wantGaps, got); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 }
 
-func TestOfLongLinesTheLastAreRead(t *testing.T) {
-	lines, _ := Add(t.Context(), kubeAPI(t), []Request{ask("shop", "verbose")})
+func TestTheEndOfALogWithLongLinesIsRead(t *testing.T) {
+	lines, _ := ReadClusterLogs(t.Context(), kubeAPI(t), []Request{requestFor("shop", "verbose")})
 	if !strings.HasSuffix(lines[0].Text, "the end") {
 		t.Errorf("got %q, want the end of the log", lines[0].Text)
 	}
 }
 
-func TestNoMoreLogsAreReadThanTheBound(t *testing.T) {
+func TestTheNumberOfLogsIsBounded(t *testing.T) {
 	requests := make([]Request, maxReads+5)
 	for i := range requests {
-		requests[i] = ask("shop", "crashed")
+		requests[i] = requestFor("shop", "crashed")
 	}
-	lines, gaps := Add(t.Context(), kubeAPI(t), requests)
+	lines, gaps := ReadClusterLogs(t.Context(), kubeAPI(t), requests)
 	if len(lines) != len(requests) || lines[maxReads-1].Text == "" || lines[maxReads].Text != "" || len(gaps) > 0 {
-		t.Errorf("%d lines, gaps %v; want the first %d requests answered", len(lines), gaps, maxReads)
+		t.Errorf("%d lines, gaps %v; want lines for the first %d requests only", len(lines), gaps, maxReads)
 	}
 }
 
-type counted struct {
-	next http.RoundTripper
-	n    *atomic.Int64
+type countingTransport struct {
+	next     http.RoundTripper
+	requests *atomic.Int64
 }
 
-func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.n.Add(1)
+func (c countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.requests.Add(1)
 	return c.next.RoundTrip(r)
 }
 
-func TestSecondTriesCountTowardsTheBound(t *testing.T) {
-	source, n := kubeAPI(t), &atomic.Int64{}
-	source.Config.Wrap(func(next http.RoundTripper) http.RoundTripper { return counted{next, n} })
+func TestRetriesCountTowardsTheBound(t *testing.T) {
+	source := kubeAPI(t)
+	sent := &atomic.Int64{}
+	source.Config.Wrap(func(next http.RoundTripper) http.RoundTripper { return countingTransport{next, sent} })
 	requests := make([]Request, maxReads)
 	for i := range requests {
-		requests[i] = ask("shop", "first-run") // read twice: there is no previous container
+		requests[i] = requestFor("shop", "first-run") // retried: there is no previous container
 	}
-	Add(t.Context(), source, requests)
-	if n.Load() != maxReads {
-		t.Errorf("%d requests, want %d", n.Load(), maxReads)
+	ReadClusterLogs(t.Context(), source, requests)
+	if sent.Load() != maxReads {
+		t.Errorf("%d requests, want %d", sent.Load(), maxReads)
 	}
 }
 
-func TestALogThatDoesNotComeInTimeIsAGap(t *testing.T) {
+func TestALogThatTimesOutIsAGap(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	lines, gaps := Add(ctx, kubeAPI(t), []Request{ask("shop", "hangs")})
+	lines, gaps := ReadClusterLogs(ctx, kubeAPI(t), []Request{requestFor("shop", "hangs")})
 	if lines[0].Text != "" || len(gaps) != 1 || gaps[0].Reason != v1alpha1.GapUnavailable {
 		t.Errorf("lines %v, gaps %v", lines, gaps)
 	}
 }
 
-func TestTidyKeepsTheLastLinesAndCutsLongOnes(t *testing.T) {
+func TestCleanLogKeepsTheLastLinesAndTruncatesLongOnes(t *testing.T) {
 	var log strings.Builder
 	for i := range 30 {
 		fmt.Fprintf(&log, "line %d\n", i)
 	}
 	log.WriteString(strings.Repeat("é", 1000) + "\n\xff\x1b]0;title\x07end\r\n")
-	lines := strings.Split(tidy(log.String()), "\n")
-	if len(lines) != keptLines || lines[0] != "line 22" || len([]rune(lines[8])) != maxLineRunes || lines[9] != "\uFFFDend" {
+	lines := strings.Split(cleanLog(log.String()), "\n")
+	if len(lines) != maxLines || lines[0] != "line 22" || len([]rune(lines[8])) != maxLineRunes || lines[9] != "\uFFFDend" {
 		t.Errorf("got %q", lines)
 	}
 }
 
-func TestTidyLeavesNothingThatATerminalWouldObey(t *testing.T) {
+func TestCleanLogRemovesTerminalSequences(t *testing.T) {
 	for name, tc := range map[string]struct{ log, want string }{
-		"colours":                    {"\x1b[1;31mred\x1b[0m and \x1b[38;5;9mmore", "red and more"},
-		"cursor and screen":          {"\x1b[2J\x1b[Hhome\x1b(B\x1b=", "home"},
-		"a link":                     {"\x1b]8;;https://example.com\x1b\\text\x1b]8;;\x1b\\", "text"},
-		"a sequence that is cut off": {"end\x1b[", "end["},
-		"bell, backspace and nul":    {"a\a\b\x00c", "ac"},
-		"a progress bar":             {"10%\r50%\r100%", "100%"},
-		"tabs":                       {"a\tb", "a b"},
-		"nothing but space":          {" \n\t\n\r\n", ""},
-		"C1 control characters":      {"a\u009b31mb", "a31mb"},
+		"colors":                  {"\x1b[1;31mred\x1b[0m and \x1b[38;5;9mmore", "red and more"},
+		"cursor and screen":       {"\x1b[2J\x1b[Hhome\x1b(B\x1b=", "home"},
+		"a link":                  {"\x1b]8;;https://example.com\x1b\\text\x1b]8;;\x1b\\", "text"},
+		"a truncated sequence":    {"end\x1b[", "end["},
+		"bell, backspace and nul": {"a\a\b\x00c", "ac"},
+		"a progress bar":          {"10%\r50%\r100%", "100%"},
+		"tabs":                    {"a\tb", "a b"},
+		"nothing but space":       {" \n\t\n\r\n", ""},
+		"C1 control characters":   {"a\u009b31mb", "a31mb"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := tidy(tc.log); got != tc.want {
+			if got := cleanLog(tc.log); got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})

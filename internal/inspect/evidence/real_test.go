@@ -13,30 +13,31 @@ import (
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
-// TestARealLokiTellsOfPodsThatAreGone writes what a Job's Pod said before it was deleted, and finds it by the Job.
-func TestARealLokiTellsOfPodsThatAreGone(t *testing.T) {
+func TestLokiHasTheLinesOfAJobsDeletedPod(t *testing.T) {
 	t.Parallel()
 	server := servers.StartLoki(t, servers.LokiOptions{})
-	backend, err := loki.New(logs.Settings{Endpoint: provider.Endpoint{URL: server.URL}, Timeout: 10 * time.Second, Egress: provider.Egress{AllowLoopback: true}})
+	backend, err := loki.New(logs.Settings{
+		Endpoint: provider.Endpoint{URL: server.URL}, Timeout: 10 * time.Second, Egress: provider.Egress{AllowLoopback: true},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer backend.Close()
 	ended := time.Now().Add(-10 * time.Minute).Truncate(time.Millisecond)
 	labels := map[string]string{logs.LabelNamespace: "shop", logs.LabelPod: "import-x7k2p", logs.LabelContainer: "import"}
-	said := []logs.Entry{
+	entries := []logs.Entry{
 		{Time: ended.Add(-2 * time.Second), Line: "connecting to warehouse", Labels: labels},
 		{Time: ended, Line: "FATAL: relation \"orders\" does not exist", Labels: labels},
 	}
-	if err := backend.(logs.Writer).Write(t.Context(), said); err != nil {
+	if err := backend.(logs.Writer).Write(t.Context(), entries); err != nil {
 		t.Fatal(err)
 	}
-	request := Request{check.LogRef{Namespace: "shop", PodPrefix: "import-", Ended: ended.Add(3 * time.Second)}, "job-failed"}
-	want := "(of Pod import-x7k2p, from the log back end)\nconnecting to warehouse\nFATAL: relation \"orders\" does not exist"
+	request := Request{checks.LogRef{Namespace: "shop", PodPrefix: "import-", Ended: ended.Add(3 * time.Second)}, "job-failed"}
+	want := "(of Pod import-x7k2p, from the log backend)\nconnecting to warehouse\nFATAL: relation \"orders\" does not exist"
 	deadline := time.After(30 * time.Second)
 	for {
 		lines := make([]Lines, 1)
-		gaps := AddStored(t.Context(), backend, []Request{request}, lines, time.Now())
+		gaps := ReadBackendLogs(t.Context(), backend, []Request{request}, lines, time.Now())
 		if lines[0].Text == want && len(gaps) == 0 {
 			return
 		}

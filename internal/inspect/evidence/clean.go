@@ -8,30 +8,29 @@ import (
 )
 
 const (
-	// keptLines of a log, the last ones.
-	keptLines = 10
-	// maxLineRunes of each.
+	// maxLines kept of a log, from its end.
+	maxLines = 10
+	// maxLineRunes kept of each line.
 	maxLineRunes = 300
 )
 
-// tidy keeps the last lines that say something, without terminal sequences and control characters, each cut to a
-// bearable length.
-func tidy(log string) string {
+// cleanLog keeps the last lines that are not blank, truncated and without terminal sequences and control characters.
+func cleanLog(log string) string {
 	// CSI, OSC and two-character sequences of ECMA-48.
 	escapes := regexp.MustCompile(`\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\-~])`)
 	log = escapes.ReplaceAllString(strings.ToValidUTF8(log, "\uFFFD"), "")
 	var kept []string
 	for line := range strings.SplitSeq(log, "\n") {
-		if line = tidyLine(line); line != "" {
+		if line = cleanLine(line); line != "" {
 			kept = append(kept, line)
 		}
 	}
-	return strings.Join(kept[max(0, len(kept)-keptLines):], "\n")
+	return strings.Join(kept[max(0, len(kept)-maxLines):], "\n")
 }
 
-func tidyLine(line string) string {
+func cleanLine(line string) string {
 	line = strings.TrimRightFunc(line, unicode.IsSpace)
-	// Of a progress bar that overwrites itself, a terminal would show the last state.
+	// A progress bar overwrites its line; a terminal shows the last state.
 	if overwritten := strings.LastIndexByte(line, '\r'); overwritten >= 0 {
 		line = line[overwritten+1:]
 	}
