@@ -43,7 +43,7 @@ func readConfig(name string) (*repositoryConfig, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	if err := manifests.DecodeStrict(name, text, "configuration", config); err != nil {
+	if err := manifests.DecodeStrict(name, text, config); err != nil {
 		return nil, err
 	}
 	return config, config.validate(name)

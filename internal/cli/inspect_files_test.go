@@ -104,7 +104,7 @@ func TestUsageErrorsOfManifestInspections(t *testing.T) {
 		"unknown check to exclude": {[]string{"-f", empty, "--config", config("checks: {exclude: [pod-oom-kiled]}\n")}, "did you mean pod-oom-killed?"},
 		"configuration with a typo": {
 			[]string{"-f", empty, "--config", config("failOn: high\nignores: []\n")},
-			"rules.yaml:2: unknown field ignores in configuration (did you mean ignore?)",
+			"rules.yaml:2: unknown field ignores (did you mean ignore?)",
 		},
 		"configuration with a wrong type": {
 			[]string{"-f", empty, "--config", config("ignore:\n- check: 5\n  reason: x\n")},

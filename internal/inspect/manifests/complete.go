@@ -10,31 +10,32 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// cover says that all that people write into the namespaces of the files is there. Pods and the like, which controllers make,
-// and kinds without a namespace, which come with the cluster, are not covered: nothing can be said about their absence.
-func (r *reader) cover() {
-	made := []facts.Kind{facts.Pod, facts.EndpointSlice, facts.Event}
+// markComplete marks the kinds of which the files contain every object in their namespaces. Kinds that controllers create, such as
+// Pods, and cluster-scoped kinds are not complete: they may exist although the files lack them.
+func (r *reader) markComplete() {
+	generated := []facts.Kind{facts.Pod, facts.EndpointSlice, facts.Event}
 	workloads := []facts.Kind{facts.Deployment, facts.ReplicaSet, facts.StatefulSet, facts.DaemonSet, facts.ReplicationController, facts.Job}
 	for namespace := range r.namespaces {
 		for _, kind := range facts.Kinds() {
-			if kind.Namespaced() && !slices.Contains(made, kind) && !(r.makers[namespace] && slices.Contains(workloads, kind)) {
+			operator := r.operatorNamespaces[namespace] && slices.Contains(workloads, kind)
+			if kind.Namespaced() && !slices.Contains(generated, kind) && !operator {
 				r.builder.Covered(kind, namespace)
 			}
 		}
-		// These two are in every namespace, whoever made it.
-		r.present("ServiceAccount", namespace, "default", nil)
-		r.present("ConfigMap", namespace, "kube-root-ca.crt", nil)
+		// Kubernetes creates these two in every namespace.
+		r.addImplicit("ServiceAccount", namespace, "default", nil)
+		r.addImplicit("ConfigMap", namespace, "kube-root-ca.crt", nil)
 	}
-	for secret, owner := range r.declared {
-		if _, written := r.places[place{"Secret", secret.Namespace, secret.Name}]; !written {
-			r.present("Secret", secret.Namespace, secret.Name, &owner)
+	for secret, owner := range r.generatedSecrets {
+		if _, written := r.positions[objectKey{"Secret", secret.Namespace, secret.Name}]; !written {
+			r.addImplicit("Secret", secret.Namespace, secret.Name, &owner)
 		}
 	}
 }
 
-// present adds an object that nobody writes into files and that is there all the same.
-func (r *reader) present(kind facts.Kind, namespace, name string, owner *metav1.OwnerReference) {
-	if _, written := r.places[place{string(kind), namespace, name}]; written {
+// addImplicit adds an object that exists in the cluster although no file defines it.
+func (r *reader) addImplicit(kind facts.Kind, namespace, name string, owner *metav1.OwnerReference) {
+	if _, written := r.positions[objectKey{string(kind), namespace, name}]; written {
 		return
 	}
 	meta := facts.Meta{Ref: facts.Ref{Kind: kind, Namespace: namespace, Name: name}, Owned: true, Observed: -1}
@@ -44,8 +45,8 @@ func (r *reader) present(kind facts.Kind, namespace, name string, owner *metav1.
 	r.builder.Add(&facts.KeyedNode{Meta: meta, Automount: true})
 }
 
-// makesNoPods says of the kinds that most repositories hold that no workloads come of them. Of others they may.
-func makesNoPods(group, kind string) bool {
+// createsNoPods lists common kinds of custom resources from which no workloads are created. Any other kind may create some.
+func createsNoPods(group, kind string) bool {
 	switch group {
 	case "cert-manager.io", "external-secrets.io", "bitnami.com", "gateway.networking.k8s.io", "networking.istio.io", "security.istio.io",
 		"traefik.io", "traefik.containo.us", "apiextensions.k8s.io", "snapshot.storage.k8s.io", "cilium.io", "projectcalico.org",
@@ -58,26 +59,26 @@ func makesNoPods(group, kind string) bool {
 	}
 }
 
-// declares notes the Secrets that a controller will make of a custom resource: cert-manager's spec.secretName, External
-// Secrets' spec.target.name, and what has the name of the resource itself, as with Sealed Secrets.
-func (r *reader) declares(f *found, object *unstructured.Unstructured) {
+// recordGeneratedSecrets records the Secrets that a controller creates from a custom resource: spec.secretName of cert-manager,
+// spec.target.name of External Secrets, or the name of the resource itself, as for Sealed Secrets.
+func (r *reader) recordGeneratedSecrets(f *found, object *unstructured.Unstructured) {
 	namespace := f.ref.Namespace
 	if namespace == "" {
 		namespace = r.options.Namespace
 	}
-	if !makesNoPods(f.gvk.Group, f.gvk.Kind) {
-		r.makers[namespace] = true
+	if !createsNoPods(f.gvk.Group, f.gvk.Kind) {
+		r.operatorNamespaces[namespace] = true
 	}
 	owner := metav1.OwnerReference{
 		APIVersion: f.gvk.GroupVersion().String(), Kind: f.gvk.Kind, Name: f.ref.Name, Controller: ptr.To(true),
 	}
 	for _, path := range [][]string{{"spec", "secretName"}, {"spec", "target", "name"}, {"spec", "output", "secretName"}} {
 		if name, ok, _ := unstructured.NestedString(object.Object, path...); ok && name != "" {
-			r.declared[facts.Ref{Kind: facts.Secret, Namespace: namespace, Name: name}] = owner
+			r.generatedSecrets[facts.Ref{Kind: facts.Secret, Namespace: namespace, Name: name}] = owner
 		}
 	}
 	switch f.gvk.Kind {
 	case "ExternalSecret", "SealedSecret", "VaultSecret", "SopsSecret", "OnePasswordItem":
-		r.declared[facts.Ref{Kind: facts.Secret, Namespace: namespace, Name: f.ref.Name}] = owner
+		r.generatedSecrets[facts.Ref{Kind: facts.Secret, Namespace: namespace, Name: f.ref.Name}] = owner
 	}
 }

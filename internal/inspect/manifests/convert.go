@@ -16,20 +16,21 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-func newLenient(f *found) *typed {
-	t := newTyped(f.doc, f.gvk.Kind, f.fields)
-	t.lenient, t.dropStatus = true, true
+func newLenientDecoder(f *found) *decoder {
+	t := newDecoder(f.doc, f.gvk.Kind, f.fields)
+	t.lenient = true
+	t.dropStatus = true
 	t.node = f.node
 	return t
 }
 
-// fill decodes into an object what fits its type.
-func fill(t *typed, into any) bool {
+// fill decodes the fields that fit the type of the object.
+func fill(t *decoder, into any) bool {
 	return t.value(t.node, reflect.TypeOf(into).Elem(), "", 0) && json.Unmarshal(t.out.Bytes(), into) == nil
 }
 
-// converted reads an object of another API version than the one that reducers know. Most fields have the same name in both;
-// those that changed are carried over where checks judge them.
+// converted converts an object to the API version of the reducers. Most fields have the same name in both; the renamed ones are
+// converted if checks use them.
 func (r *reader) converted(f *found) (object any, checked bool) {
 	gv, err := schema.ParseGroupVersion(f.ref.Kind.APIVersion())
 	if err != nil {
@@ -42,7 +43,7 @@ func (r *reader) converted(f *found) (object any, checked bool) {
 	if f.ref.Kind == facts.Ingress {
 		return oldIngress(f)
 	}
-	if !fill(newLenient(f), target) {
+	if !fill(newLenientDecoder(f), target) {
 		return nil, false
 	}
 	switch o := target.(type) {
@@ -60,7 +61,7 @@ func (r *reader) converted(f *found) (object any, checked bool) {
 	return target, true
 }
 
-// selectorOf is the selector of a workload; before apps/v1 one that was not set came from the template.
+// selectorOf returns the selector of a workload. Before apps/v1, it defaulted to the labels of the template.
 func selectorOf(selector *metav1.LabelSelector, labels map[string]string) *metav1.LabelSelector {
 	if selector != nil || len(labels) == 0 {
 		return selector
@@ -68,10 +69,10 @@ func selectorOf(selector *metav1.LabelSelector, labels map[string]string) *metav
 	return &metav1.LabelSelector{MatchLabels: labels}
 }
 
-// oldAutoscaler carries over the one metric of autoscaling/v1; the metrics of the betas are left out.
+// oldAutoscaler converts the CPU metric of autoscaling/v1. The metrics of the beta versions are ignored.
 func oldAutoscaler(f *found, into *autoscalingv2.HorizontalPodAutoscaler) {
 	old := &autoscalingv1.HorizontalPodAutoscaler{}
-	if !fill(newLenient(f), old) || old.Spec.TargetCPUUtilizationPercentage == nil {
+	if !fill(newLenientDecoder(f), old) || old.Spec.TargetCPUUtilizationPercentage == nil {
 		return
 	}
 	into.Spec.Metrics = []autoscalingv2.MetricSpec{{
@@ -82,9 +83,9 @@ func oldAutoscaler(f *found, into *autoscalingv2.HorizontalPodAutoscaler) {
 	}}
 }
 
-// oldIngress reads an Ingress of a beta, in which a backend was serviceName and servicePort.
+// oldIngress converts an Ingress of a beta version, in which backends have serviceName and servicePort.
 func oldIngress(f *found) (any, bool) {
-	t := newLenient(f)
+	t := newLenientDecoder(f)
 	var tree map[string]any
 	if !t.any(f.node, "", 0) || json.Unmarshal(t.out.Bytes(), &tree) != nil {
 		return nil, false
@@ -108,7 +109,7 @@ func oldIngress(f *found) (any, bool) {
 	return ingress, true
 }
 
-// newBackends writes every backend of a tree in the form of networking.k8s.io/v1.
+// newBackends converts every backend in a tree to networking.k8s.io/v1.
 func newBackends(tree any) {
 	switch node := tree.(type) {
 	case []any:

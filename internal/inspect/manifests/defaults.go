@@ -14,8 +14,8 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// defaults fills in what the API server fills in when an object is made, as far as checks judge it: they must not take a
-// field that nobody writes for one that is wrong. See pkg/apis/*/v1/defaults.go of Kubernetes.
+// defaults sets the fields that the API server defaults and that checks use: a field that is rarely set must not be reported as
+// wrong. See pkg/apis/*/v1/defaults.go in Kubernetes.
 func defaults(object any) {
 	if template := facts.TemplateOf(object); template != nil {
 		podDefaults(&template.Spec)
@@ -49,7 +49,7 @@ func defaults(object any) {
 	}
 }
 
-// set gives a value that is zero its default, point a pointer that is nil.
+// set defaults a zero value, point a nil pointer.
 func set[T comparable](value *T, to T) {
 	var zero T
 	if *value == zero {
@@ -87,7 +87,9 @@ func serviceDefaults(s *corev1.Service) {
 	}
 }
 
-func webhookDefaults(policy **admissionregistrationv1.FailurePolicyType, timeout **int32, client *admissionregistrationv1.WebhookClientConfig) {
+func webhookDefaults(
+	policy **admissionregistrationv1.FailurePolicyType, timeout **int32, client *admissionregistrationv1.WebhookClientConfig,
+) {
 	point(policy, admissionregistrationv1.Fail)
 	point(timeout, 10)
 	if client.Service != nil {
@@ -114,7 +116,7 @@ func podDefaults(s *corev1.PodSpec) {
 func containerDefaults(c *corev1.Container, hostNetwork bool) {
 	if c.ImagePullPolicy == "" {
 		c.ImagePullPolicy = corev1.PullIfNotPresent
-		if latest(c.Image) {
+		if isLatest(c.Image) {
 			c.ImagePullPolicy = corev1.PullAlways
 		}
 	}
@@ -124,9 +126,9 @@ func containerDefaults(c *corev1.Container, hostNetwork bool) {
 			set(&c.Ports[i].HostPort, c.Ports[i].ContainerPort)
 		}
 	}
-	// A limit without a request is a request as well.
+	// Requests default to limits.
 	for name, limit := range c.Resources.Limits {
-		if _, asked := c.Resources.Requests[name]; !asked {
+		if _, requested := c.Resources.Requests[name]; !requested {
 			if c.Resources.Requests == nil {
 				c.Resources.Requests = corev1.ResourceList{}
 			}
@@ -148,8 +150,8 @@ func containerDefaults(c *corev1.Container, hostNetwork bool) {
 	}
 }
 
-// latest says whether an image has the tag latest, or none.
-func latest(image string) bool {
+// isLatest reports whether an image has the tag latest, or no tag.
+func isLatest(image string) bool {
 	if strings.Contains(image, "@") {
 		return false
 	}

@@ -18,37 +18,37 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// reader holds what was read so far.
+// reader is the state of one Read.
 type reader struct {
-	options Options
-	builder *facts.Builder
-	gaps    []facts.Gap
-	counts  Counts
-	places  map[place]position
-	// namespaces that occur in the files.
+	options   Options
+	builder   *facts.Builder
+	gaps      []facts.Gap
+	counts    Counts
+	positions map[objectKey]position
+	// namespaces of the objects in the files.
 	namespaces map[string]bool
-	// patches are files that a kustomization applies to other objects: no objects by themselves.
+	// patches are files that a kustomization applies to other objects.
 	patches map[string]bool
-	// opened are files that were read already, by their full path.
+	// opened files by absolute path.
 	opened map[string]bool
-	// unnamed counts objects without a name of their own, by what stands for it.
-	unnamed map[place]int
-	// doubles are the objects that stand in the files more than once.
-	doubles map[facts.Ref][]position
-	// makers are namespaces with custom resources that an operator may make workloads of.
-	makers map[string]bool
-	// declared are Secrets that controllers make of custom resources, with what they are made of.
-	declared map[facts.Ref]metav1.OwnerReference
-	bytes    int64
-	fields   fieldCache
-	// full is set when a bound was met; flawed when a document was an object and could not be taken.
+	// unnamed counts objects without metadata.name, by the name used instead.
+	unnamed map[objectKey]int
+	// duplicates are objects that are defined more than once.
+	duplicates map[facts.Ref][]position
+	// operatorNamespaces have custom resources from which an operator may create workloads.
+	operatorNamespaces map[string]bool
+	// generatedSecrets are Secrets that controllers create from custom resources, with their owner.
+	generatedSecrets map[facts.Ref]metav1.OwnerReference
+	bytes            int64
+	fields           fieldCache
+	// full is set when a limit is reached, flawed when an object has errors.
 	full, flawed bool
 }
 
 func (r *reader) source(ctx context.Context, source string) error {
 	if source == "-" {
 		if r.options.Stdin == nil {
-			return errors.New("there is nothing to read on standard input")
+			return errors.New("stdin is not available")
 		}
 		return r.content(ctx, "stdin", r.options.Stdin)
 	}
@@ -64,8 +64,8 @@ func (r *reader) source(ctx context.Context, source string) error {
 		return err
 	}
 	for _, file := range files {
-		if kustomization(path.Base(filepath.ToSlash(file))) {
-			r.notePatches(file)
+		if isKustomization(path.Base(filepath.ToSlash(file))) {
+			r.recordPatches(file)
 		}
 	}
 	for _, file := range files {
@@ -79,7 +79,7 @@ func (r *reader) source(ctx context.Context, source string) error {
 	return nil
 }
 
-// walk lists the manifests of a directory in a fixed order. Links are followed to files only, and not out of the directory.
+// walk lists the manifests in a directory in a stable order. It follows symlinks to files within the directory only.
 func (r *reader) walk(ctx context.Context, root string) ([]string, error) {
 	var files, links []string
 	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
@@ -87,7 +87,7 @@ func (r *reader) walk(ctx context.Context, root string) ([]string, error) {
 			return ctx.Err()
 		}
 		if err != nil {
-			r.gap(slashed(file), 0, "cannot be read: "+plain(err), "Give the user that runs this the right to read it.")
+			r.gap(slashed(file), 0, withoutPath(err), readAdvice)
 			if entry != nil && entry.IsDir() {
 				return fs.SkipDir
 			}
@@ -106,7 +106,7 @@ func (r *reader) walk(ctx context.Context, root string) ([]string, error) {
 			files = append(files, file)
 		}
 		if len(files) > r.options.Limits.Files {
-			r.tooMuch(fmt.Sprintf("%s holds more than %d files", slashed(root), r.options.Limits.Files))
+			r.limitReached(fmt.Sprintf("%s has more than %d files", slashed(root), r.options.Limits.Files))
 			return fs.SkipAll
 		}
 		return nil
@@ -114,13 +114,13 @@ func (r *reader) walk(ctx context.Context, root string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read manifests: %w", err)
 	}
-	files = append(files, r.within(root, files, links)...)
+	files = append(files, r.linkedFiles(root, files, links)...)
 	slices.Sort(files)
 	return files, nil
 }
 
-// within keeps the links that lead to files of the directory which are not read anyway.
-func (r *reader) within(root string, files, links []string) []string {
+// linkedFiles returns the symlinks to regular files within the directory that are not in files.
+func (r *reader) linkedFiles(root string, files, links []string) []string {
 	if len(links) == 0 {
 		return nil
 	}
@@ -140,9 +140,9 @@ func (r *reader) within(root string, files, links []string) []string {
 		relative, outside := filepath.Rel(real, target)
 		switch {
 		case err != nil:
-			r.gap(slashed(link), 0, "is a link to nothing.", "Remove the link, or bring back what it names.")
+			r.gap(slashed(link), 0, "broken symlink.", "Remove the symlink, or restore its target.")
 		case outside != nil || relative == ".." || strings.HasPrefix(relative, ".."+string(filepath.Separator)):
-			r.gap(slashed(link), 0, "is a link that leads out of the directory.", "Name what it links to with a -f of its own.")
+			r.gap(slashed(link), 0, "symlink to a file outside the directory.", "Pass its target with another -f.")
 		case !known[target] && regular(target):
 			known[target] = true
 			kept = append(kept, link)
@@ -165,11 +165,11 @@ func manifestName(name string) bool {
 	}
 }
 
-// file reads one file; one that was read already is left out.
+// file reads one file, unless it was read before.
 func (r *reader) file(ctx context.Context, file string) error {
 	full, err := filepath.Abs(file)
 	if err != nil || r.opened[full] || r.full {
-		return nil // without a working directory no path can be compared, and none can be opened
+		return nil // Abs fails only without a working directory
 	}
 	r.opened[full] = true
 	if r.patches[full] {
@@ -178,7 +178,7 @@ func (r *reader) file(ctx context.Context, file string) error {
 	}
 	opened, err := os.Open(file)
 	if err != nil {
-		r.gap(slashed(file), 0, "cannot be read: "+plain(err), "Give the user that runs this the right to read it.")
+		r.gap(slashed(file), 0, withoutPath(err), readAdvice)
 		return nil
 	}
 	defer func() { _ = opened.Close() }()
@@ -190,47 +190,51 @@ func (r *reader) content(ctx context.Context, file string, from io.Reader) error
 	limits := r.options.Limits
 	text, err := io.ReadAll(io.LimitReader(from, limits.FileBytes+1))
 	if err != nil {
-		r.gap(file, 0, "cannot be read: "+plain(err), "")
+		r.gap(file, 0, withoutPath(err), "")
 		return nil
 	}
 	if int64(len(text)) > limits.FileBytes {
-		r.gap(file, 0, fmt.Sprintf("is larger than %d MiB, and was not read.", limits.FileBytes>>20), "Split the file, or leave it out: an object has at most 1.5 MiB.")
+		r.gap(file, 0, fmt.Sprintf("larger than %d MiB, not read.", limits.FileBytes>>20),
+			"Split the file, or exclude it. An object cannot exceed 1.5 MiB.")
 		return nil
 	}
 	if r.bytes += int64(len(text)); r.bytes > limits.TotalBytes {
-		r.tooMuch(fmt.Sprintf("the files together are larger than %d MiB", limits.TotalBytes>>20))
+		r.limitReached(fmt.Sprintf("the files exceed %d MiB in total", limits.TotalBytes>>20))
 		return nil
 	}
 	r.counts.Files++
 	return r.documents(ctx, file, text)
 }
 
-// gap notes what could not be read; line 0 stands for the whole file.
+// readAdvice is the remediation for files and directories that cannot be opened.
+const readAdvice = "Grant the current user read permission."
+
+// gap records that a file, or the document at a line, could not be read. Line 0 is the whole file.
 func (r *reader) gap(file string, line int, message, remediation string) {
 	source := file
 	if line > 0 {
 		source = fmt.Sprintf("%s:%d", file, line)
 	}
 	r.gaps = append(r.gaps, facts.Gap{
-		Source: source, Reason: v1alpha1.GapUnreadable, Message: source + " " + message, Remediation: remediation,
+		Source: source, Reason: v1alpha1.GapUnreadable, Message: source + ": " + message, Remediation: remediation,
 	})
 }
 
-// tooMuch notes, once, that a bound of all reading was met.
-func (r *reader) tooMuch(why string) {
+// limitReached stops reading and records why, once.
+func (r *reader) limitReached(reason string) {
 	if !r.full {
 		r.full = true
 		r.gaps = append(r.gaps, facts.Gap{
-			Source: "further files", Reason: v1alpha1.GapIncomplete, Message: "Not all was read: " + why + ".",
-			Remediation: "Inspect the folders one by one.",
+			Source: "remaining files", Reason: v1alpha1.GapIncomplete, Message: "Reading stopped: " + reason + ".",
+			Remediation: "Inspect the directories one by one.",
 		})
 	}
 }
 
 func slashed(file string) string { return path.Clean(filepath.ToSlash(file)) }
 
-// plain is an error of the file system without the path, which is told before it.
-func plain(err error) string {
+// withoutPath is the message of a file system error without its path, which the gap names already.
+func withoutPath(err error) string {
 	var of *fs.PathError
 	if errors.As(err, &of) {
 		return of.Err.Error() + "."

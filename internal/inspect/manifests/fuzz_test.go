@@ -25,17 +25,18 @@ func FuzzManifests(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte, complete bool) {
 		o := options()
-		o.Stdin, o.Complete = strings.NewReader(string(text)), complete
+		o.Stdin = strings.NewReader(string(text))
+		o.Complete = complete
 		m, err := manifests.Read(t.Context(), []string{"-"}, o)
 		if err != nil {
 			return
 		}
 		if flaws := len(m.Graph.Flaws); flaws > 32*(m.Objects+len(text)) || len(m.Gaps) > 2 {
-			t.Errorf("%d flaws and %d gaps of %d objects", flaws, len(m.Gaps), m.Objects)
+			t.Errorf("%d errors and %d gaps in %d objects", flaws, len(m.Gaps), m.Objects)
 		}
 		for _, flaw := range m.Graph.Flaws {
 			if len(flaw.Text) > 4096 || len(flaw.Places) == 0 {
-				t.Errorf("a flaw has %d bytes and %d places", len(flaw.Text), len(flaw.Places))
+				t.Errorf("an error has %d bytes and %d positions", len(flaw.Text), len(flaw.Places))
 			}
 		}
 	})

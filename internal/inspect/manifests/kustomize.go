@@ -7,14 +7,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// kustomization says whether a file of that name tells kustomize what to build.
-func kustomization(name string) bool {
+func isKustomization(name string) bool {
 	return name == "kustomization.yaml" || name == "kustomization.yml"
 }
 
-// notePatches notes the files that a kustomization lays over other objects. They look like objects and are parts of some,
-// so that judging them would be wrong. What cannot be read here is read as any file, later.
-func (r *reader) notePatches(file string) {
+// recordPatches records the files that a kustomization applies as patches. They look like objects but are incomplete, and must not
+// be checked. Errors are reported when the file is read as a manifest.
+func (r *reader) recordPatches(file string) {
 	info, err := os.Stat(file)
 	if err != nil || info.Size() > 1<<20 {
 		return
@@ -26,7 +25,7 @@ func (r *reader) notePatches(file string) {
 	type patch struct {
 		Path string `json:"path"`
 	}
-	var says struct {
+	var kustomization struct {
 		Patches        []patch  `json:"patches"`
 		JSON6902       []patch  `json:"patchesJson6902"`
 		StrategicMerge []string `json:"patchesStrategicMerge"`
@@ -34,16 +33,16 @@ func (r *reader) notePatches(file string) {
 		Configurations []string `json:"configurations"`
 		Transformers   []string `json:"transformers"`
 	}
-	if yaml.Unmarshal(text, &says) != nil {
+	if yaml.Unmarshal(text, &kustomization) != nil {
 		return
 	}
 	var names []string
-	for _, list := range [][]patch{says.Patches, says.JSON6902, says.Replacements} {
+	for _, list := range [][]patch{kustomization.Patches, kustomization.JSON6902, kustomization.Replacements} {
 		for _, p := range list {
 			names = append(names, p.Path)
 		}
 	}
-	for _, list := range [][]string{says.StrategicMerge, says.Configurations, says.Transformers} {
+	for _, list := range [][]string{kustomization.StrategicMerge, kustomization.Configurations, kustomization.Transformers} {
 		names = append(names, list...)
 	}
 	for _, name := range names {

@@ -1,6 +1,5 @@
-// Package manifests reads Kubernetes objects from files into the facts that checks judge: YAML and JSON, as a repository
-// holds them. It knows of each object where it stands, tells what is wrong with a document instead of failing on it, and
-// keeps no object longer than it takes to reduce it.
+// Package manifests reads Kubernetes objects from YAML and JSON files into the facts that checks evaluate. It records the file and
+// line of each object, reports errors in a document instead of failing on them, and keeps an object only until it is reduced.
 package manifests
 
 import (
@@ -15,33 +14,33 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Options say how files are read.
+// Options for Read.
 type Options struct {
-	// Namespace of objects that name none; default when it is empty.
+	// Namespace of objects without one; the default is "default".
 	Namespace string
-	// Complete says that the files hold all that people write into the namespaces that occur in them, so that what is not
-	// there does not exist.
+	// Complete means that the files contain every object that users create in the namespaces of the files: an object that they lack
+	// does not exist.
 	Complete bool
-	// Minor is the release 1.Minor of Kubernetes to judge API versions for; 0 is the newest.
+	// Minor version of Kubernetes, 1.Minor, to check API versions against; 0 is the newest.
 	Minor int
-	// Flat reads no directories below the ones that are named.
+	// Flat excludes subdirectories.
 	Flat bool
 	// Now is the time of the graph; required.
 	Now time.Time
 	// Stdin is read for the source "-".
 	Stdin io.Reader
-	// Scan recognises secrets; see facts.Reducer. May be nil.
+	// Scan detects secrets; see facts.Reducer. May be nil.
 	Scan func(text string) string
-	// Limits of the reading; the zero value is the default.
+	// Limits; the zero value is the default.
 	Limits Limits
 }
 
-// Limits bound what is read. What is beyond them is a gap.
+// Limits bound what is read. Anything beyond them is a gap.
 type Limits struct {
-	// FileBytes of one file, and TotalBytes and Files of all.
+	// FileBytes per file; TotalBytes and Files in all sources together.
 	FileBytes, TotalBytes int64
 	Files                 int
-	// Objects of all files.
+	// Objects in all files together.
 	Objects int
 }
 
@@ -52,28 +51,27 @@ func (l Limits) orDefault() Limits {
 	return l
 }
 
-// Manifests is what was read.
+// Manifests is the result of Read.
 type Manifests struct {
 	// Graph of the objects.
 	Graph *facts.Graph
-	// Gaps are files and documents that could not be read.
+	// Gaps are the files and documents that could not be read.
 	Gaps []facts.Gap
 	Counts
-	places map[place]position
+	positions map[objectKey]position
 }
 
-// Counts say what was met.
+// Counts of what was read.
 type Counts struct {
-	// Files that were read.
 	Files int
-	// Objects that were read; NotChecked of them are of kinds that no check knows.
+	// Objects that were read; NotChecked of them have a kind without checks.
 	Objects, NotChecked int
-	// Skipped documents are YAML, and no Kubernetes objects: values, configuration of other tools, patches.
+	// Skipped documents are not Kubernetes objects: Helm values, configuration of other tools, patches.
 	Skipped int
 }
 
-// place names an object whatever its API version.
-type place struct{ kind, namespace, name string }
+// objectKey identifies an object in any API version.
+type objectKey struct{ kind, namespace, name string }
 
 type position struct {
 	file       string
@@ -83,18 +81,18 @@ type position struct {
 
 func (p position) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
 
-// NothingError says that the sources hold no object and nothing that fails to be one.
-type NothingError struct{ Counts Counts }
+// NoObjectsError means that the sources contain neither valid nor invalid Kubernetes objects.
+type NoObjectsError struct{ Counts Counts }
 
-// Error says what was there instead.
-func (e *NothingError) Error() string {
-	return fmt.Sprintf("no Kubernetes object found (files read: %d; documents in them that have no apiVersion and kind, or are of another tool: %d)",
+// Error counts the files read and the documents skipped.
+func (e *NoObjectsError) Error() string {
+	return fmt.Sprintf("no Kubernetes objects found (files read: %d; documents skipped, since they are not Kubernetes objects: %d)",
 		e.Counts.Files, e.Counts.Skipped)
 }
 
-// Read reads every source: a directory with all below it, a file, or "-" for Options.Stdin. What cannot be read or is no
-// valid object becomes a gap or a flaw of the graph. An error means that a source does not exist, that ctx ended, or, as
-// *NothingError, that there was no object at all.
+// Read reads every source: a directory, a file, or "-" for Options.Stdin. A file that cannot be read is a gap, and an invalid object
+// an error in the graph. Read returns an error if a source does not exist, if ctx ends, or if there are no objects: then it is a
+// *NoObjectsError.
 func Read(ctx context.Context, sources []string, o Options) (*Manifests, error) {
 	if o.Namespace == "" {
 		o.Namespace = "default"
@@ -104,9 +102,9 @@ func Read(ctx context.Context, sources []string, o Options) (*Manifests, error) 
 	}
 	o.Limits = o.Limits.orDefault()
 	r := &reader{
-		options: o, builder: facts.NewBuilder("", o.Now), places: map[place]position{},
-		namespaces: map[string]bool{}, patches: map[string]bool{}, opened: map[string]bool{}, unnamed: map[place]int{}, fields: fieldCache{}, makers: map[string]bool{},
-		doubles: map[facts.Ref][]position{}, declared: map[facts.Ref]metav1.OwnerReference{},
+		options: o, builder: facts.NewBuilder("", o.Now), positions: map[objectKey]position{},
+		namespaces: map[string]bool{}, patches: map[string]bool{}, opened: map[string]bool{}, unnamed: map[objectKey]int{}, fields: fieldCache{}, operatorNamespaces: map[string]bool{},
+		duplicates: map[facts.Ref][]position{}, generatedSecrets: map[facts.Ref]metav1.OwnerReference{},
 	}
 	r.builder.SetVersion(fmt.Sprintf("v1.%d.0", o.Minor))
 	for _, source := range sources {
@@ -116,51 +114,50 @@ func Read(ctx context.Context, sources []string, o Options) (*Manifests, error) 
 	}
 	if r.counts.Objects == 0 && !r.flawed {
 		if len(r.gaps) > 0 && r.gaps[0].Message != "" {
-			return nil, fmt.Errorf("no Kubernetes object could be read: %s", r.gaps[0].Message)
+			return nil, fmt.Errorf("no Kubernetes objects could be read: %s", r.gaps[0].Message)
 		}
-		return nil, &NothingError{r.counts}
+		return nil, &NoObjectsError{r.counts}
 	}
-	r.tellDoubles()
+	r.reportDuplicates()
 	if o.Complete {
-		r.cover()
+		r.markComplete()
 	}
-	return &Manifests{Graph: r.builder.Graph(), Gaps: r.boundedGaps(), Counts: r.counts, places: r.places}, nil
+	return &Manifests{Graph: r.builder.Graph(), Gaps: r.boundedGaps(), Counts: r.counts, positions: r.positions}, nil
 }
 
-// Locate says where an object stands: the file as the source was given, with forward slashes, and the line on which its
-// document begins.
+// Locate returns the file of an object, relative to the source and with forward slashes, and the first line of its document.
 func (m *Manifests) Locate(object v1alpha1.ObjectReference) (file string, line int, ok bool) {
-	p, ok := m.place(object)
+	p, ok := m.position(object)
 	return p.file, p.line, ok
 }
 
-// APIVersion is what the object's document says; empty for an object that was not read.
+// APIVersion returns the API version in the document of an object; empty for an object that was not read.
 func (m *Manifests) APIVersion(object v1alpha1.ObjectReference) string {
-	p, _ := m.place(object)
+	p, _ := m.position(object)
 	return p.apiVersion
 }
 
-// place is where an object stands. Kinds that are not Kubernetes' own are remembered with their group.
-func (m *Manifests) place(object v1alpha1.ObjectReference) (position, bool) {
-	p, ok := m.places[place{object.Kind, object.Namespace, object.Name}]
+// position finds an object. Kinds that are not built into Kubernetes are stored with their group.
+func (m *Manifests) position(object v1alpha1.ObjectReference) (position, bool) {
+	p, ok := m.positions[objectKey{object.Kind, object.Namespace, object.Name}]
 	if !ok {
-		p, ok = m.places[place{string(facts.KindOf(object.APIVersion, object.Kind)), object.Namespace, object.Name}]
+		p, ok = m.positions[objectKey{string(facts.KindOf(object.APIVersion, object.Kind)), object.Namespace, object.Name}]
 	}
 	return p, ok
 }
 
-// maxGaps are told one by one.
+// maxGaps reported individually.
 const maxGaps = 50
 
-// boundedGaps joins those beyond what a person reads.
+// boundedGaps merges the gaps beyond maxGaps.
 func (r *reader) boundedGaps() []facts.Gap {
 	if len(r.gaps) <= maxGaps {
 		return r.gaps
 	}
 	more := len(r.gaps) - maxGaps
 	return append(r.gaps[:maxGaps:maxGaps], facts.Gap{
-		Source: "further files", Reason: v1alpha1.GapUnreadable,
-		Message:     fmt.Sprintf("%d more files could not be read, or not in full.", more),
-		Remediation: "Name only the folders that hold Kubernetes manifests.",
+		Source: "remaining files", Reason: v1alpha1.GapUnreadable,
+		Message:     fmt.Sprintf("%d more files could not be read completely.", more),
+		Remediation: "Pass only directories with Kubernetes manifests.",
 	})
 }

@@ -13,22 +13,22 @@ import (
 const (
 	// maxDepth of nesting in a document.
 	maxDepth = 100
-	// minVisits and visitsPerByte bound the nodes of a document that are visited, those behind aliases counted anew each time:
-	// a few lines of aliases to aliases would else be billions of nodes.
-	minVisits, visitsPerByte = 500_000, 4
+	// minVisits and visitsPerByte bound the visits of nodes in a document, including repeated visits through aliases: a few lines of
+	// nested aliases can expand to billions of nodes.
+	minVisits     = 500_000
+	visitsPerByte = 4
 )
 
-// errTooLarge says that a document unfolds to more than is read.
-var errTooLarge = errors.New("its aliases unfold to far more than stands there, or it is nested deeper than 100 levels")
+var errTooLarge = errors.New("aliases expand beyond the limit, or nesting exceeds 100 levels")
 
 // document is one YAML document while it is read.
 type document struct {
 	root *yaml.Node
 	// offset is the number of lines of the file before the document.
 	offset int
-	// visits so far, and how many there may be.
+	// visits of nodes so far, and their limit.
 	visits, limit int
-	// tooLarge is set when a bound was met; what was read by then is not the document.
+	// tooLarge is set when the limit is exceeded; the result is then incomplete.
 	tooLarge bool
 }
 
@@ -38,7 +38,7 @@ func newDocument(root *yaml.Node, offset, size int) *document {
 
 func (d *document) line(n *yaml.Node) int { return d.offset + n.Line }
 
-// follow is the node itself, or what an alias stands for. It returns nil when the document is too large.
+// follow resolves aliases. It returns nil when the document is too large.
 func (d *document) follow(n *yaml.Node, depth int) *yaml.Node {
 	if d.visits++; d.visits > d.limit || depth > maxDepth {
 		d.tooLarge = true
@@ -50,15 +50,15 @@ func (d *document) follow(n *yaml.Node, depth int) *yaml.Node {
 	return n
 }
 
-// entry is one key of a mapping with its value.
+// entry is a key of a map with its value.
 type entry struct {
 	key        string
 	name, node *yaml.Node
 }
 
-// entries are the keys of a mapping in their order, merge keys (<<) unfolded. Of a key that stands there twice the first
-// counts, and twice, which may be nil, is told the second.
-func (d *document) entries(mapping *yaml.Node, depth int, twice func(*yaml.Node)) []entry {
+// entries returns the entries of a map in order, with merge keys (<<) resolved. The first of two equal keys wins; onDuplicate, which
+// may be nil, is called with the second.
+func (d *document) entries(mapping *yaml.Node, depth int, onDuplicate func(*yaml.Node)) []entry {
 	var list []entry
 	seen := map[string]bool{}
 	var merges []*yaml.Node
@@ -72,11 +72,11 @@ func (d *document) entries(mapping *yaml.Node, depth int, twice func(*yaml.Node)
 			continue
 		}
 		if name.Kind != yaml.ScalarNode {
-			continue // the like of {{ .Values.x }}, which is told as a template
+			continue // a template such as {{ .Values.x }}, which is reported elsewhere
 		}
 		if seen[name.Value] {
-			if twice != nil {
-				twice(name)
+			if onDuplicate != nil {
+				onDuplicate(name)
 			}
 			continue
 		}
@@ -89,7 +89,7 @@ func (d *document) entries(mapping *yaml.Node, depth int, twice func(*yaml.Node)
 	return list
 }
 
-// merged are the entries that a merge key brings in, without those that are there already.
+// merged returns the entries that a merge key adds.
 func (d *document) merged(source *yaml.Node, seen map[string]bool, depth int) []entry {
 	source = d.follow(source, depth)
 	if source == nil {
@@ -112,7 +112,7 @@ func (d *document) merged(source *yaml.Node, seen map[string]bool, depth int) []
 	return list
 }
 
-// get is the value of a key of a mapping; nil when there is none, or the node is no mapping.
+// get returns the value of a key; nil if there is none, or if the node is not a map.
 func (d *document) get(n *yaml.Node, key string) *yaml.Node {
 	n = d.follow(n, 0)
 	if n == nil || n.Kind != yaml.MappingNode {
@@ -136,7 +136,7 @@ func (d *document) get(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// text is the value of a key where that is a plain string; else "".
+// text returns the value of a key if it is a string, else "".
 func (d *document) text(n *yaml.Node, key string) string {
 	value := d.get(n, key)
 	if value == nil || value.Kind != yaml.ScalarNode {
@@ -146,8 +146,8 @@ func (d *document) text(n *yaml.Node, key string) string {
 	return text
 }
 
-// scalar is the value of a scalar node as kubectl reads it, which follows YAML 1.1: nil, a bool, an int64, a uint64, a
-// float64 or a string.
+// scalar returns the value of a scalar node as kubectl reads it, according to YAML 1.1: nil, a bool, an int64, a uint64, a float64 or
+// a string.
 func scalar(n *yaml.Node) any {
 	switch n.ShortTag() {
 	case "!!null":
@@ -191,21 +191,21 @@ func number(text string) any {
 	return text
 }
 
-// what names the type of a node for a person.
-func what(n *yaml.Node) string {
+// describeNode names the type of a node.
+func describeNode(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
-		return "a mapping"
+		return "a map"
 	case yaml.SequenceNode:
 		return "a list"
 	}
 	switch v := scalar(n).(type) {
 	case nil:
-		return "nothing"
+		return "null"
 	case bool:
 		return fmt.Sprintf("the boolean %t", v)
 	case string:
-		return "text"
+		return "a string"
 	default:
 		return "a number"
 	}

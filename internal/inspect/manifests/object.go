@@ -18,16 +18,17 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// typeOf is the API version and kind of a document; items of typed lists have that of their list.
+// typeOf is the API version and kind of a document. Items of typed lists inherit them from the list.
 type typeOf struct{ apiVersion, kind string }
 
-// maxPlaces of one object are told.
-const maxPlaces = 8
+const (
+	// maxPositions reported for a duplicate object.
+	maxPositions = 8
+	// maxLists is the maximum nesting of lists.
+	maxLists = 4
+)
 
-// maxLists is how deep lists may stand in lists.
-const maxLists = 4
-
-// found is one object of a document while it is read.
+// found is an object in a document.
 type found struct {
 	file   string
 	line   int
@@ -36,11 +37,11 @@ type found struct {
 	gvk    schema.GroupVersionKind
 	ref    facts.Ref
 	fields fieldCache
-	// problems of the document, and of the object that was made of it.
+	// problems of the document and of the decoded object.
 	problems []problem
 }
 
-// object reads one object, or the items of a list of them.
+// object reads an object, or the items of a list.
 func (r *reader) object(file string, doc *document, node *yaml.Node, known typeOf, depth int) {
 	if node = doc.follow(node, depth); node == nil || r.full {
 		return
@@ -49,8 +50,8 @@ func (r *reader) object(file string, doc *document, node *yaml.Node, known typeO
 	if is.apiVersion == "" && is.kind == "" {
 		is = known
 	}
-	if node.Kind != yaml.MappingNode || is.apiVersion == "" || is.kind == "" || foreign(is) {
-		r.noObject(file, doc, node, is)
+	if node.Kind != yaml.MappingNode || is.apiVersion == "" || is.kind == "" || ofOtherTool(is) {
+		r.notAnObject(file, doc, node, is)
 		return
 	}
 	if items := doc.get(node, "items"); items != nil && items.Kind == yaml.SequenceNode && strings.HasSuffix(is.kind, "List") {
@@ -66,19 +67,20 @@ func (r *reader) object(file string, doc *document, node *yaml.Node, known typeO
 		return
 	}
 	if r.counts.Objects >= r.options.Limits.Objects {
-		r.tooMuch(fmt.Sprintf("there are more than %d objects", r.options.Limits.Objects))
+		r.limitReached(fmt.Sprintf("the files have more than %d objects", r.options.Limits.Objects))
 		return
 	}
 	gv, err := schema.ParseGroupVersion(is.apiVersion)
 	f := &found{file: file, line: doc.line(node), doc: doc, node: node, gvk: gv.WithKind(is.kind), fields: r.fields}
 	if err != nil {
-		f.add("apiVersion", doc.get(node, "apiVersion"), "Write group/version, for example apps/v1.", "apiVersion %q is malformed", clip(is.apiVersion))
+		f.add("apiVersion", doc.get(node, "apiVersion"), "Use group/version, for example apps/v1.",
+			"invalid apiVersion %q", clip(is.apiVersion))
 	}
-	r.take(f)
+	r.add(f)
 }
 
-// noObject counts what is no object, and tells of what nearly is one.
-func (r *reader) noObject(file string, doc *document, node *yaml.Node, is typeOf) {
+// notAnObject counts a document that is not an object. If it only lacks apiVersion or kind, that is reported.
+func (r *reader) notAnObject(file string, doc *document, node *yaml.Node, is typeOf) {
 	metadata := doc.get(node, "metadata")
 	if (is.apiVersion == "") == (is.kind == "") || metadata == nil || metadata.Kind != yaml.MappingNode {
 		r.counts.Skipped++
@@ -94,12 +96,12 @@ func (r *reader) noObject(file string, doc *document, node *yaml.Node, is typeOf
 		f.ref.Kind = "Manifest"
 	}
 	f.add(missing, node, "", "%s is missing", missing)
-	r.name(f)
-	r.tell(f)
+	r.ensureName(f)
+	r.reportProblems(f)
 }
 
-// foreign are kinds of files that look like objects and are none of any cluster.
-func foreign(is typeOf) bool {
+// ofOtherTool reports whether a document looks like an object but configures another tool.
+func ofOtherTool(is typeOf) bool {
 	group, _, _ := strings.Cut(is.apiVersion, "/")
 	return group == "kustomize.config.k8s.io" || group == "config.kubeops.io" || group == "skaffold" || group == "kind.x-k8s.io" || group == "ct" ||
 		is == typeOf{"v1", "Config"} || is.apiVersion == "client.authentication.k8s.io/v1"
@@ -113,19 +115,19 @@ func (f *found) add(path string, at *yaml.Node, advice, format string, args ...a
 	if at != nil {
 		line = f.doc.line(at)
 	}
-	f.problems = append(f.problems, problem{path, line, fmt.Sprintf(format, args...), advice})
+	f.problems = append(f.problems, problem{path: path, line: line, text: fmt.Sprintf(format, args...), advice: advice})
 }
 
-// take makes a node of an object, and flaws of what is wrong with it.
-func (r *reader) take(f *found) {
+// add adds an object and its problems to the graph.
+func (r *reader) add(f *found) {
 	metadata := f.doc.get(f.node, "metadata")
 	namespace := f.doc.text(metadata, "namespace")
-	own := f.own()
-	f.ref = facts.Ref{Kind: f.kind(own), Namespace: namespace, Name: f.doc.text(metadata, "name")}
+	builtin := f.builtin()
+	f.ref = facts.Ref{Kind: f.kind(builtin), Namespace: namespace, Name: f.doc.text(metadata, "name")}
 	if f.ref.Name == "" {
 		f.ref.Name = f.doc.text(metadata, "generateName")
 		if f.ref.Name == "" {
-			f.add("metadata.name", metadata, "Give the object a metadata.name.", "metadata.name is missing")
+			f.add("metadata.name", metadata, "Set metadata.name.", "metadata.name is missing")
 		}
 	}
 	if knownKind(f.ref.Kind) {
@@ -137,8 +139,8 @@ func (r *reader) take(f *found) {
 			r.namespaces[f.ref.Namespace] = true
 		}
 	}
-	r.name(f)
-	object, checked := r.decode(f, own)
+	r.ensureName(f)
+	object, checked := r.decode(f, builtin)
 	if f.doc.tooLarge {
 		return
 	}
@@ -146,11 +148,11 @@ func (r *reader) take(f *found) {
 	if !checked {
 		r.counts.NotChecked++
 	}
-	r.note(f)
+	r.recordPosition(f)
 	if node := r.reduce(object, f); node != nil {
 		r.builder.Add(node)
 	}
-	r.tell(f)
+	r.reportProblems(f)
 }
 
 func knownKind(kind facts.Kind) bool {
@@ -162,8 +164,8 @@ func knownKind(kind facts.Kind) bool {
 	return false
 }
 
-// own is the type that the object's API version has in this program; nil when it has none.
-func (f *found) own() runtime.Object {
+// builtin returns an empty object of the Go type for the API version and kind; nil if there is none.
+func (f *found) builtin() runtime.Object {
 	object, err := scheme.Scheme.New(f.gvk)
 	if err != nil {
 		return nil
@@ -171,38 +173,38 @@ func (f *found) own() runtime.Object {
 	return object
 }
 
-// kind is the kind in facts. A kind that moved to another group, as Deployments did from extensions, is that of its new group.
-func (f *found) kind(own runtime.Object) facts.Kind {
+// kind returns the kind in facts. A kind that moved to another group, as Deployments did from extensions, has its new group.
+func (f *found) kind(builtin runtime.Object) facts.Kind {
 	apiVersion := f.gvk.GroupVersion().String()
-	if gone, ok := removalOf(f.gvk, own); ok && gone.replacement != "" {
-		apiVersion = gone.replacement
+	if removal, ok := removalOf(f.gvk, builtin); ok && removal.replacement != "" {
+		apiVersion = removal.replacement
 	}
 	return facts.KindOf(apiVersion, f.gvk.Kind)
 }
 
-// decode makes the object that reducers know, and notes what is wrong with the document. checked is false for kinds that no
-// check judges.
-func (r *reader) decode(f *found, own runtime.Object) (object any, checked bool) {
-	removed := r.removed(f, own)
+// decode returns the object in the form that the reducers take, and adds the problems of the document. checked is false for kinds
+// without checks.
+func (r *reader) decode(f *found, builtin runtime.Object) (object any, checked bool) {
+	removed := r.removed(f, builtin)
 	if f.ref.Kind == facts.APIService && f.gvk.Group == "apiregistration.k8s.io" {
 		service := &facts.APIServiceObject{}
-		fill(newLenient(f), service)
+		fill(newLenientDecoder(f), service)
 		return service, true
 	}
-	if own != nil {
-		t := newTyped(f.doc, f.gvk.Kind, f.fields)
+	if builtin != nil {
+		t := newDecoder(f.doc, f.gvk.Kind, f.fields)
 		t.dropStatus = true
-		t.value(f.node, reflect.TypeOf(own).Elem(), "", 0)
+		t.value(f.node, reflect.TypeOf(builtin).Elem(), "", 0)
 		f.problems = append(f.problems, t.problems...)
 		if f.gvk.GroupVersion().String() == f.ref.Kind.APIVersion() {
-			if err := json.Unmarshal(t.out.Bytes(), own); err != nil {
-				f.add("", nil, "", "the object cannot be read: %s", clip(err.Error()))
+			if err := json.Unmarshal(t.out.Bytes(), builtin); err != nil {
+				f.add("", nil, "", "cannot decode the object: %s", clip(err.Error()))
 				return nil, false
 			}
-			return own, knownKind(f.ref.Kind)
+			return builtin, knownKind(f.ref.Kind)
 		}
 	}
-	if own == nil && !removed {
+	if builtin == nil && !removed {
 		r.unknown(f)
 	}
 	if knownKind(f.ref.Kind) {
@@ -211,25 +213,25 @@ func (r *reader) decode(f *found, own runtime.Object) (object any, checked bool)
 	return r.custom(f), false
 }
 
-// unknown tells of API versions that a group of Kubernetes itself never had.
+// unknown reports API versions and kinds that a built-in API group never had.
 func (r *reader) unknown(f *found) {
 	group := f.gvk.Group
 	if strings.Contains(group, ".") || !scheme.Scheme.IsGroupRegistered(group) {
 		return
 	}
-	advice := "`kubectl api-resources` lists what there is."
+	advice := "`kubectl api-resources` lists the available kinds."
 	for _, gv := range scheme.Scheme.PrioritizedVersionsForGroup(group) {
 		if scheme.Scheme.Recognizes(gv.WithKind(f.gvk.Kind)) {
-			advice = fmt.Sprintf("Perhaps %s is meant.", gv)
+			advice = fmt.Sprintf("Did you mean %s?", gv)
 			break
 		}
 	}
-	f.add("kind", f.doc.get(f.node, "kind"), advice, "%s has no kind %s", f.gvk.GroupVersion(), clip(f.gvk.Kind))
+	f.add("kind", f.doc.get(f.node, "kind"), advice, "no kind %s in %s", clip(f.gvk.Kind), f.gvk.GroupVersion())
 }
 
-// custom reads a resource that is not of Kubernetes itself as it is.
+// custom decodes a custom resource without a schema.
 func (r *reader) custom(f *found) any {
-	t := newTyped(f.doc, f.gvk.Kind, f.fields)
+	t := newDecoder(f.doc, f.gvk.Kind, f.fields)
 	if !t.any(f.node, "", 0) {
 		return nil
 	}
@@ -239,25 +241,25 @@ func (r *reader) custom(f *found) any {
 		return nil
 	}
 	unstructured.RemoveNestedField(object.Object, "status")
-	r.declares(f, object)
+	r.recordGeneratedSecrets(f, object)
 	return object
 }
 
-// reduce makes the node of an object.
+// reduce validates and defaults an object and returns its node.
 func (r *reader) reduce(object any, f *found) any {
 	if object == nil {
 		return nil
 	}
 	if accessor, err := meta.Accessor(object); err == nil {
-		asWritten(accessor, f.ref)
+		removeServerFields(accessor, f.ref)
 	}
 	f.validate(object)
 	defaults(object)
 	return facts.Reducer{Scan: r.options.Scan}.Reduce(object)
 }
 
-// asWritten takes off what only a server writes, as files from `kubectl get -o yaml` have it.
-func asWritten(o metav1.Object, ref facts.Ref) {
+// removeServerFields removes the fields that only the API server sets; files from `kubectl get -o yaml` have them.
+func removeServerFields(o metav1.Object, ref facts.Ref) {
 	o.SetName(ref.Name)
 	o.SetNamespace(ref.Namespace)
 	o.SetUID("")
@@ -267,8 +269,8 @@ func asWritten(o metav1.Object, ref facts.Ref) {
 	o.SetGeneration(0)
 }
 
-// name gives an object without a name of its own one that no other has.
-func (r *reader) name(f *found) {
+// ensureName gives an object without a name a unique one.
+func (r *reader) ensureName(f *found) {
 	own := f.doc.text(f.doc.get(f.node, "metadata"), "name")
 	if own != "" {
 		return
@@ -276,32 +278,32 @@ func (r *reader) name(f *found) {
 	if f.ref.Name == "" {
 		f.ref.Name = "unnamed"
 	}
-	key := place{string(f.ref.Kind), f.ref.Namespace, f.ref.Name}
+	key := objectKey{string(f.ref.Kind), f.ref.Namespace, f.ref.Name}
 	if r.unnamed[key]++; r.unnamed[key] > 1 {
 		f.ref.Name = fmt.Sprintf("%s-%d", f.ref.Name, r.unnamed[key])
 	}
 }
 
-// note remembers where the object stands; of several the last, which is the one that is judged.
-func (r *reader) note(f *found) {
-	key := place{string(f.ref.Kind), f.ref.Namespace, f.ref.Name}
+// recordPosition records where an object is defined. Of several definitions the last one is checked.
+func (r *reader) recordPosition(f *found) {
+	key := objectKey{string(f.ref.Kind), f.ref.Namespace, f.ref.Name}
 	here := position{f.file, f.line, f.gvk.GroupVersion().String()}
-	if before, twice := r.places[key]; twice {
-		if len(r.doubles[f.ref]) == 0 {
-			r.doubles[f.ref] = []position{before}
+	if before, twice := r.positions[key]; twice {
+		if len(r.duplicates[f.ref]) == 0 {
+			r.duplicates[f.ref] = []position{before}
 		}
-		r.doubles[f.ref] = append(r.doubles[f.ref], here)
+		r.duplicates[f.ref] = append(r.duplicates[f.ref], here)
 	}
-	r.places[key] = here
+	r.positions[key] = here
 }
 
-// tellDoubles makes one flaw of each object that stands in the files more than once.
-func (r *reader) tellDoubles() {
-	for ref, positions := range r.doubles { // the graph puts flaws in order
-		flaw := facts.Flaw{Kind: facts.FlawDuplicate, Object: ref, Text: "the object stands in the files more than once"}
+// reportDuplicates adds one error to the graph for each object that is defined more than once.
+func (r *reader) reportDuplicates() {
+	for ref, positions := range r.duplicates { // the graph sorts its errors
+		flaw := facts.Flaw{Kind: facts.FlawDuplicate, Object: ref, Text: "the object is defined more than once"}
 		for _, p := range positions {
 			flaw.Apart = flaw.Apart || path.Dir(p.file) != path.Dir(positions[0].file)
-			if len(flaw.Places) < maxPlaces {
+			if len(flaw.Places) < maxPositions {
 				flaw.Places = append(flaw.Places, p.String())
 			}
 		}
@@ -309,16 +311,16 @@ func (r *reader) tellDoubles() {
 	}
 }
 
-// tell makes flaws of problems.
-func (r *reader) tell(f *found) {
+// reportProblems adds the problems of an object to the graph.
+func (r *reader) reportProblems(f *found) {
 	if len(f.problems) > 0 {
 		r.flawed = true
 	}
-	if _, known := r.places[place{string(f.ref.Kind), f.ref.Namespace, f.ref.Name}]; !known {
-		r.places[place{string(f.ref.Kind), f.ref.Namespace, f.ref.Name}] = position{f.file, f.line, f.gvk.GroupVersion().String()}
+	if _, known := r.positions[objectKey{string(f.ref.Kind), f.ref.Namespace, f.ref.Name}]; !known {
+		r.positions[objectKey{string(f.ref.Kind), f.ref.Namespace, f.ref.Name}] = position{f.file, f.line, f.gvk.GroupVersion().String()}
 	}
 	for i, p := range f.problems {
-		if i == 2*maxProblems { // those of the fields, and those of names and labels
+		if i == 2*maxProblems { // maxProblems of fields, and maxProblems of names and labels
 			break
 		}
 		r.builder.AddFlaw(facts.Flaw{
@@ -328,20 +330,20 @@ func (r *reader) tell(f *found) {
 	}
 }
 
-// removed tells of an API version that the release to judge for does not serve any more.
-func (r *reader) removed(f *found, own runtime.Object) bool {
-	gone, ok := removalOf(f.gvk, own)
-	if !ok || gone.minor > r.options.Minor {
+// removed reports an API version that the target release no longer serves. It returns true for any version with a planned removal.
+func (r *reader) removed(f *found, builtin runtime.Object) bool {
+	removal, ok := removalOf(f.gvk, builtin)
+	if !ok || removal.minor > r.options.Minor {
 		return ok
 	}
 	flaw := facts.Flaw{
 		Kind: facts.FlawRemoved, Object: f.ref, Places: []string{position{f.file, f.line, ""}.String()},
-		Text: fmt.Sprintf("%s %s was removed in Kubernetes 1.%d, and nothing took its place", f.gvk.GroupVersion(), f.gvk.Kind, gone.minor),
+		Text: fmt.Sprintf("%s %s was removed in Kubernetes 1.%d without a replacement", f.gvk.GroupVersion(), f.gvk.Kind, removal.minor),
 	}
-	if gone.replacement != "" {
-		flaw.Text = fmt.Sprintf("%s was removed in Kubernetes 1.%d; %s took its place", f.gvk.GroupVersion(), gone.minor, gone.replacement)
-		flaw.Advice = fmt.Sprintf("Set apiVersion: %[1]s and adapt the fields that changed: `kubectl convert -f %[2]s --output-version %[1]s` does both.",
-			gone.replacement, f.file)
+	if removal.replacement != "" {
+		flaw.Text = fmt.Sprintf("%s was removed in Kubernetes 1.%d; use %s", f.gvk.GroupVersion(), removal.minor, removal.replacement)
+		flaw.Advice = fmt.Sprintf("Set apiVersion: %[1]s and migrate the changed fields; `kubectl convert -f %[2]s --output-version %[1]s` does both.",
+			removal.replacement, f.file)
 	}
 	r.builder.AddFlaw(flaw)
 	return true

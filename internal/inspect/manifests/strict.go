@@ -4,32 +4,29 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// DecodeStrict reads one YAML document into a value and refuses what does not fit it, with file and line; what names it in
-// errors.
-func DecodeStrict(file string, text []byte, name string, into any) error {
+// DecodeStrict decodes one YAML document. It rejects anything that does not fit the type; the error has the file and line.
+func DecodeStrict(file string, text []byte, into any) error {
 	root, err := parse(text)
 	if err != nil {
-		line, why := located(err)
+		line, why := splitLine(err)
 		return fmt.Errorf("%s:%d: %s", file, max(line, 1), why)
 	}
 	if root.Kind != yaml.DocumentNode || len(root.Content) == 0 {
 		return nil
 	}
-	t := newTyped(newDocument(root.Content[0], 0, len(text)), name, fieldCache{})
+	t := newDecoder(newDocument(root.Content[0], 0, len(text)), "", fieldCache{})
 	fits := t.value(root.Content[0], reflect.TypeOf(into).Elem(), "", 0)
 	if len(t.problems) > 0 {
 		p := t.problems[0]
-		advice := ""
-		if strings.HasPrefix(p.advice, "Perhaps ") {
-			advice, _, _ = strings.Cut(p.advice, "; else")
-			advice = " (" + strings.TrimPrefix(advice, "Perhaps ") + "?)"
+		hint := ""
+		if p.suggestion != "" {
+			hint = fmt.Sprintf(" (did you mean %s?)", p.suggestion)
 		}
-		return fmt.Errorf("%s:%d: %s%s", file, p.line, p.text, advice)
+		return fmt.Errorf("%s:%d: %s%s", file, p.line, p.text, hint)
 	}
 	if !fits {
 		return fmt.Errorf("%s: %w", file, errTooLarge)

@@ -10,7 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/similar"
 )
 
-// join adds a key to a path; keys that are no plain words are put in brackets.
+// join appends a key to a path; keys with special characters are put in brackets.
 func join(path, key string) string {
 	if key == "" || strings.ContainsAny(key, "./[] ") || len(key) > 100 {
 		return path + "[" + clip(key) + "]"
@@ -21,13 +21,13 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// explained is the argument of `kubectl explain` for a path: deployment.spec.template.
-func explained(kind, path string) string {
+// explainPath is the argument of `kubectl explain` for a path, such as deployment.spec.template.
+func explainPath(kind, path string) string {
 	plain := regexp.MustCompile(`\[[^\]]*\]`).ReplaceAllString(path, "")
 	return strings.TrimSuffix(strings.ToLower(kind)+"."+plain, ".")
 }
 
-// clip shortens what a document says for a text.
+// clip truncates text from a document.
 func clip(text string) string { return facts.Clip(text, 80) }
 
 func keysOf[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }

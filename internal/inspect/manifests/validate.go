@@ -13,53 +13,54 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// validate holds names, labels and selectors against the rules that all kinds share.
+// validate checks names, labels and selectors against the rules of all kinds.
 func (f *found) validate(object any) {
 	f.validName()
 	f.validTree(reflect.ValueOf(object), f.node, "", 0)
 }
 
-// unfilled says whether a text waits for a value from outside: ${NAME}, $(NAME), {{ name }}.
-func unfilled(text string) bool {
+// hasPlaceholder reports whether a text contains ${NAME}, $(NAME) or {{ name }}.
+func hasPlaceholder(text string) bool {
 	return strings.Contains(text, "${") || strings.Contains(text, "$(") || strings.Contains(text, "{{")
 }
 
 func (f *found) validName() {
 	metadata := f.doc.get(f.node, "metadata")
 	name, namespace := f.doc.text(metadata, "name"), f.doc.text(metadata, "namespace")
-	if name != "" && !unfilled(name) {
+	if name != "" && !hasPlaceholder(name) {
 		problems := validation.IsDNS1123Subdomain(name)
 		if f.gvk.Group == "rbac.authorization.k8s.io" {
-			problems = pathSegment(name) // such names may have colons
+			problems = pathSegment(name) // RBAC names can have colons
 		}
 		if len(problems) > 0 && f.gvk.Group != "" && !knownKind(f.ref.Kind) {
-			problems = pathSegment(name) // other kinds have rules of their own
+			problems = pathSegment(name) // custom resources may have other rules
 		}
 		if len(problems) > 0 {
-			f.add("metadata.name", f.doc.get(metadata, "name"), "", "metadata.name %q is no valid name: %s", clip(name), rule(problems))
+			f.add("metadata.name", f.doc.get(metadata, "name"), "", "invalid metadata.name %q: %s", clip(name), firstProblem(problems))
 		}
 	}
-	if namespace != "" && !unfilled(namespace) {
+	if namespace != "" && !hasPlaceholder(namespace) {
 		if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
-			f.add("metadata.namespace", f.doc.get(metadata, "namespace"), "", "metadata.namespace %q is no valid name: %s", clip(namespace), rule(problems))
+			f.add("metadata.namespace", f.doc.get(metadata, "namespace"), "",
+				"invalid metadata.namespace %q: %s", clip(namespace), firstProblem(problems))
 		}
 	}
 }
 
 func pathSegment(name string) []string {
 	if name == "." || name == ".." || strings.ContainsAny(name, "/%") {
-		return []string{"it may not hold / or %"}
+		return []string{"must not contain / or %"}
 	}
 	return nil
 }
 
-// rule is the first of the library's messages, without its examples.
-func rule(problems []string) string {
+// firstProblem is the first message of the library, without its examples.
+func firstProblem(problems []string) string {
 	text, _, _ := strings.Cut(problems[0], " (e.g.")
 	return text
 }
 
-// validTree looks for labels and selectors in an object, beside the document that it was read from.
+// validTree validates the labels and selectors in an object. The node is the part of the document that it was read from.
 func (f *found) validTree(v reflect.Value, n *yaml.Node, path string, depth int) {
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
 		v = v.Elem()
@@ -73,8 +74,8 @@ func (f *found) validTree(v reflect.Value, n *yaml.Node, path string, depth int)
 		f.validKeys(o.Annotations, f.doc.get(n, "annotations"), join(path, "annotations"))
 		return
 	case metav1.LabelSelector:
-		if wrong := facts.NewSelector(&o).Invalid; wrong != "" && !unfilled(wrong) {
-			f.add(path, n, "", "%s is no valid selector: %s", path, clip(wrong))
+		if wrong := facts.NewSelector(&o).Invalid; wrong != "" && !hasPlaceholder(wrong) {
+			f.add(path, n, "", "%s: invalid selector: %s", path, clip(wrong))
 		}
 		return
 	}
@@ -127,16 +128,16 @@ func (f *found) validLabels(labels map[string]string, n *yaml.Node, path string)
 		if len(f.problems) >= maxProblems {
 			return
 		}
-		if problems := validation.IsValidLabelValue(labels[key]); len(problems) > 0 && !unfilled(labels[key]) {
-			f.add(join(path, key), f.doc.get(n, key), "", "the value of label %s is not valid: %s", clip(key), rule(problems))
+		if problems := validation.IsValidLabelValue(labels[key]); len(problems) > 0 && !hasPlaceholder(labels[key]) {
+			f.add(join(path, key), f.doc.get(n, key), "", "invalid value of label %s: %s", clip(key), firstProblem(problems))
 		}
 	}
 }
 
 func (f *found) validKeys(set map[string]string, n *yaml.Node, path string) {
 	for _, key := range slices.Sorted(keysOf(set)) {
-		if problems := validation.IsQualifiedName(strings.ToLower(key)); len(problems) > 0 && !unfilled(key) {
-			f.add(join(path, key), n, "", "%s has the key %q, which is not valid: %s", path, clip(key), rule(problems))
+		if problems := validation.IsQualifiedName(strings.ToLower(key)); len(problems) > 0 && !hasPlaceholder(key) {
+			f.add(join(path, key), n, "", "%s: invalid key %q: %s", path, clip(key), firstProblem(problems))
 		}
 	}
 }

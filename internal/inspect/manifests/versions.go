@@ -10,34 +10,32 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// NewestMinor is the release of Kubernetes, 1.NewestMinor, that manifests are judged for unless said otherwise: that of the
-// API types this program is built with.
+// NewestMinor is the minor version of the API types that this program is built with. It is the default release to check against.
 const NewestMinor = 37
 
-// ParseVersion reads a release such as 1.37, v1.37 or 1.37.2 and returns its minor version.
+// ParseVersion returns the minor version of a release such as 1.37, v1.37 or 1.37.2.
 func ParseVersion(text string) (minor int, err error) {
 	parts := strings.Split(strings.TrimPrefix(text, "v"), ".")
 	if len(parts) < 2 || len(parts) > 3 || parts[0] != "1" {
-		return 0, fmt.Errorf("%q is no release of Kubernetes; write it as 1.%d", text, NewestMinor)
+		return 0, fmt.Errorf("invalid Kubernetes version %q: use the form 1.%d", text, NewestMinor)
 	}
 	minor, err = strconv.Atoi(parts[1])
 	if err != nil || minor < 0 || minor > 999 {
-		return 0, fmt.Errorf("%q is no release of Kubernetes; write it as 1.%d", text, NewestMinor)
+		return 0, fmt.Errorf("invalid Kubernetes version %q: use the form 1.%d", text, NewestMinor)
 	}
 	return minor, nil
 }
 
-// removal says since which release an API version is gone, and what took its place; empty when nothing did.
+// removal is the minor version that removed an API version, and the API version that replaces it; empty for none.
 type removal struct {
 	minor       int
 	replacement string
 }
 
-// removalOf tells the removal of an API version. The types of the API carry it for those versions that still have types;
-// object is nil for the others.
+// removalOf returns the removal of an API version. For versions that still have a Go type, object is of that type; else it is nil.
 func removalOf(gvk schema.GroupVersionKind, object runtime.Object) (removal, bool) {
-	gone, ok := removalOfOne(gvk, object)
-	for range 5 { // what took its place may be gone as well by now
+	gone, ok := removalOfVersion(gvk, object)
+	for range 5 { // the replacement may have been removed as well
 		next, err := schema.ParseGroupVersion(gone.replacement)
 		if err != nil || gone.replacement == "" {
 			break
@@ -46,7 +44,7 @@ func removalOf(gvk schema.GroupVersionKind, object runtime.Object) (removal, boo
 		if err != nil {
 			break
 		}
-		after, also := removalOfOne(next.WithKind(gvk.Kind), object)
+		after, also := removalOfVersion(next.WithKind(gvk.Kind), object)
 		if !also || after.replacement == "" || after.minor > NewestMinor {
 			break
 		}
@@ -55,7 +53,7 @@ func removalOf(gvk schema.GroupVersionKind, object runtime.Object) (removal, boo
 	return gone, ok
 }
 
-func removalOfOne(gvk schema.GroupVersionKind, object runtime.Object) (removal, bool) {
+func removalOfVersion(gvk schema.GroupVersionKind, object runtime.Object) (removal, bool) {
 	if of, ok := object.(interface{ APILifecycleRemoved() (int, int) }); ok {
 		_, minor := of.APILifecycleRemoved()
 		r := removal{minor: minor}
@@ -66,11 +64,11 @@ func removalOfOne(gvk schema.GroupVersionKind, object runtime.Object) (removal, 
 		}
 		return r, true
 	}
-	return forgotten(gvk)
+	return removalWithoutType(gvk)
 }
 
-// forgotten are the API versions that have no types any more, as the deprecation guide of Kubernetes lists them.
-func forgotten(gvk schema.GroupVersionKind) (removal, bool) {
+// removalWithoutType covers API versions without a Go type, according to the deprecation guide of Kubernetes.
+func removalWithoutType(gvk schema.GroupVersionKind) (removal, bool) {
 	switch gvk.GroupVersion().String() + " " + gvk.Kind {
 	case "autoscaling/v2beta1 HorizontalPodAutoscaler":
 		return removal{25, "autoscaling/v2"}, true

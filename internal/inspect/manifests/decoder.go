@@ -13,59 +13,74 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// problem is something wrong in a document.
+// problem is an error in a document.
 type problem struct {
 	// path of the field, and its line in the file.
 	path string
 	line int
-	// text says what is wrong, advice what would be right.
+	// text describes the error, advice the fix.
 	text, advice string
+	// suggestion is the field that a typo probably meant; empty for none.
+	suggestion string
 }
 
-// maxProblems of one object are told.
+// maxProblems reported per object.
 const maxProblems = 20
 
-// typed holds a document against a Go type of the API and writes as JSON what fits, so that one wrong field does not hide
-// the rest of the object. Unlike a decoder, it tells all that is wrong, each with its place.
-type typed struct {
+// decoder compares a document with a Go type of the API and writes the parts that fit as JSON. Unlike a decoder of encoding/json, it
+// reports all errors with their lines, and an invalid field does not prevent the rest of the object from being read.
+type decoder struct {
 	doc  *document
 	kind string
-	// node is the object itself, where the caller keeps it here.
+	// node is the object; set by newLenientDecoder.
 	node *yaml.Node
-	// fields of the types that were met; shared by all objects of one reading.
+	// fields is shared by all objects of a Read.
 	fields   fieldCache
 	out      bytes.Buffer
 	problems []problem
-	// lenient leaves out what does not fit without a word.
+	// lenient ignores fields that do not fit.
 	lenient bool
-	// dropStatus leaves out the status of the object: what a file says of it is not true of any cluster.
+	// dropStatus ignores the status of the object: a status in a file is outdated.
 	dropStatus bool
 }
 
-// fieldCache holds the fields of structs by their JSON names.
+// fieldCache caches the fields of structs by their JSON names.
 type fieldCache map[reflect.Type]map[string]reflect.Type
 
-func newTyped(doc *document, kind string, fields fieldCache) *typed {
-	return &typed{doc: doc, kind: kind, fields: fields}
+func newDecoder(doc *document, kind string, fields fieldCache) *decoder {
+	return &decoder{doc: doc, kind: kind, fields: fields}
 }
 
-func (t *typed) wrong(n *yaml.Node, path, advice, format string, args ...any) bool {
+func (t *decoder) addProblem(n *yaml.Node, path, advice, format string, args ...any) bool {
 	if !t.lenient && len(t.problems) < maxProblems {
-		t.problems = append(t.problems, problem{path, t.doc.line(n), fmt.Sprintf(format, args...), advice})
+		t.problems = append(t.problems, problem{path: path, line: t.doc.line(n), text: fmt.Sprintf(format, args...), advice: advice})
 	}
 	return false
 }
 
-// named is how a text names a path; the whole document has none.
-func named(path string) string {
+// addUnknownField reports a field that the type does not have.
+func (t *decoder) addUnknownField(n *yaml.Node, path, key string, fields map[string]reflect.Type) {
+	if t.lenient || len(t.problems) >= maxProblems {
+		return // looking for a similar name is expensive
+	}
+	unknown := problem{path: join(path, key), line: t.doc.line(n), text: "unknown field " + join(path, key)}
+	if similar := nearest(fields, key); similar != "" {
+		unknown.suggestion = similar
+		unknown.advice = fmt.Sprintf("Did you mean %s? `kubectl explain %s` lists the fields.", join(path, similar), explainPath(t.kind, path))
+	}
+	t.problems = append(t.problems, unknown)
+}
+
+// pathOrDocument names a path in a message.
+func pathOrDocument(path string) string {
 	if path == "" {
 		return "the document"
 	}
 	return path
 }
 
-// value writes a node as JSON that fits the type. It is false, and has written nothing, when the node does not fit.
-func (t *typed) value(n *yaml.Node, want reflect.Type, path string, depth int) bool {
+// value writes a node as JSON for the type. If the node does not fit, it writes nothing and returns false.
+func (t *decoder) value(n *yaml.Node, want reflect.Type, path string, depth int) bool {
 	at := n
 	if n = t.doc.follow(n, depth); n == nil {
 		return false
@@ -75,7 +90,7 @@ func (t *typed) value(n *yaml.Node, want reflect.Type, path string, depth int) b
 		return true
 	}
 	if reflect.PointerTo(want).Implements(reflect.TypeFor[json.Unmarshaler]()) {
-		return t.itself(n, want, path, depth)
+		return t.unmarshaler(n, want, path, depth)
 	}
 	switch want.Kind() {
 	case reflect.Pointer:
@@ -83,7 +98,7 @@ func (t *typed) value(n *yaml.Node, want reflect.Type, path string, depth int) b
 	case reflect.Interface:
 		return t.any(n, path, depth)
 	case reflect.Struct:
-		return t.structure(n, want, path, depth)
+		return t.structFields(n, want, path, depth)
 	case reflect.Map:
 		return t.mapping(n, want, path, depth)
 	case reflect.Slice:
@@ -93,8 +108,8 @@ func (t *typed) value(n *yaml.Node, want reflect.Type, path string, depth int) b
 	}
 }
 
-// itself lets a type that reads its own JSON judge the node: quantities, times, int-or-string.
-func (t *typed) itself(n *yaml.Node, want reflect.Type, path string, depth int) bool {
+// unmarshaler validates the node with the UnmarshalJSON of its type, such as Quantity, Time or IntOrString.
+func (t *decoder) unmarshaler(n *yaml.Node, want reflect.Type, path string, depth int) bool {
 	start := t.out.Len()
 	if !t.any(n, path, depth) {
 		return false
@@ -106,17 +121,17 @@ func (t *typed) itself(n *yaml.Node, want reflect.Type, path string, depth int) 
 	if err := reader.UnmarshalJSON(bytes.Clone(t.out.Bytes()[start:])); err != nil {
 		t.out.Truncate(start)
 		if want == reflect.TypeFor[resource.Quantity]() {
-			return t.wrong(n, path, "Write a number with a unit that Kubernetes knows, for example 250m or 0.5 for CPU, 512Mi or 2Gi for memory.",
-				"%s: %q is no quantity", path, clip(n.Value))
+			return t.addProblem(n, path, "Use a valid quantity, for example 250m or 0.5 for CPU, 512Mi or 2Gi for memory.",
+				"%s: invalid quantity %q", path, clip(n.Value))
 		}
-		return t.wrong(n, path, "", "%s is %s, which does not fit %s", path, what(n), strings.ToLower(want.Name()))
+		return t.addProblem(n, path, "", "%s must be a valid %s, not %s", path, want.Name(), describeNode(n))
 	}
 	return true
 }
 
-func (t *typed) structure(n *yaml.Node, want reflect.Type, path string, depth int) bool {
+func (t *decoder) structFields(n *yaml.Node, want reflect.Type, path string, depth int) bool {
 	if n.Kind != yaml.MappingNode {
-		return t.wrong(n, path, "", "%s must be a mapping, not %s", named(path), what(n))
+		return t.addProblem(n, path, "", "%s must be a map, not %s", pathOrDocument(path), describeNode(n))
 	}
 	fields := t.fieldsOf(want)
 	t.members(n, path, depth, func(e entry) (reflect.Type, bool) {
@@ -125,35 +140,28 @@ func (t *typed) structure(n *yaml.Node, want reflect.Type, path string, depth in
 			return nil, false
 		}
 		if !known {
-			if len(t.problems) >= maxProblems || t.lenient {
-				return nil, false // looking for a near name would be for nothing
-			}
-			advice := ""
-			if similar := nearest(fields, e.key); similar != "" {
-				advice = fmt.Sprintf("Perhaps %s is meant; else see `kubectl explain %s` for the fields there are.", join(path, similar), explained(t.kind, path))
-			}
-			t.wrong(e.name, join(path, e.key), advice, "%s is no field of %s", join(path, e.key), t.kind)
+			t.addUnknownField(e.name, path, e.key, fields)
 		}
 		return field, known
 	})
 	return true
 }
 
-func (t *typed) mapping(n *yaml.Node, want reflect.Type, path string, depth int) bool {
+func (t *decoder) mapping(n *yaml.Node, want reflect.Type, path string, depth int) bool {
 	if n.Kind != yaml.MappingNode {
-		return t.wrong(n, path, "", "%s must be a mapping, not %s", named(path), what(n))
+		return t.addProblem(n, path, "", "%s must be a map, not %s", pathOrDocument(path), describeNode(n))
 	}
 	t.members(n, path, depth, func(entry) (reflect.Type, bool) { return want.Elem(), true })
 	return true
 }
 
-// members writes the entries of a mapping that have a type and fit it.
-func (t *typed) members(n *yaml.Node, path string, depth int, typeOf func(entry) (reflect.Type, bool)) {
+// members writes the entries of a map that have a type and fit it.
+func (t *decoder) members(n *yaml.Node, path string, depth int, typeOf func(entry) (reflect.Type, bool)) {
 	t.out.WriteByte('{')
 	first := true
 	entries := t.doc.entries(n, depth, func(name *yaml.Node) {
-		t.wrong(name, join(path, name.Value), "Keep one of the two: which of them counts depends on the program that reads the file.",
-			"%s is written twice", join(path, name.Value))
+		t.addProblem(name, join(path, name.Value), "Remove one of them. Which one takes effect depends on the parser.",
+			"duplicate key %s", join(path, name.Value))
 	})
 	for _, e := range entries {
 		want, known := typeOf(e)
@@ -175,12 +183,12 @@ func (t *typed) members(n *yaml.Node, path string, depth int, typeOf func(entry)
 	t.out.WriteByte('}')
 }
 
-func (t *typed) list(n *yaml.Node, want reflect.Type, path string, depth int) bool {
+func (t *decoder) list(n *yaml.Node, want reflect.Type, path string, depth int) bool {
 	if want.Elem().Kind() == reflect.Uint8 {
 		return t.bytes(n, path)
 	}
 	if n.Kind != yaml.SequenceNode {
-		return t.wrong(n, path, "Each item of a list begins with a dash.", "%s must be a list, not %s", path, what(n))
+		return t.addProblem(n, path, "Start each list item with a dash.", "%s must be a list, not %s", path, describeNode(n))
 	}
 	t.out.WriteByte('[')
 	first := true
@@ -199,22 +207,23 @@ func (t *typed) list(n *yaml.Node, want reflect.Type, path string, depth int) bo
 	return true
 }
 
-// bytes are written in base64. What stands there is often a secret, and never quoted.
-func (t *typed) bytes(n *yaml.Node, path string) bool {
+// bytes writes a base64 string. Its value is often a secret and must not appear in a problem.
+func (t *decoder) bytes(n *yaml.Node, path string) bool {
 	text, ok := scalar(n).(string)
 	if n.Kind != yaml.ScalarNode || !ok {
-		return t.wrong(n, path, "", "%s must be text in base64, not %s", path, what(n))
+		return t.addProblem(n, path, "", "%s must be a base64 string, not %s", path, describeNode(n))
 	}
 	if _, err := base64.StdEncoding.DecodeString(strings.NewReplacer("\n", "", "\r", "").Replace(text)); err != nil {
-		return t.wrong(n, path, "Encode it (`base64 -w0 <file>`), or write it as it is under stringData.", "%s is not base64", path)
+		return t.addProblem(n, path, "Encode the value with `base64 -w0 <file>`, or set it unencoded in stringData.",
+			"%s is not valid base64", path)
 	}
 	t.string(text)
 	return true
 }
 
-func (t *typed) scalar(n *yaml.Node, want reflect.Type, path string) bool {
+func (t *decoder) scalar(n *yaml.Node, want reflect.Type, path string) bool {
 	if n.Kind != yaml.ScalarNode {
-		return t.wrong(n, path, "", "%s must be %s, not %s", named(path), kindName(want.Kind()), what(n))
+		return t.addProblem(n, path, "", "%s must be %s, not %s", pathOrDocument(path), kindName(want.Kind()), describeNode(n))
 	}
 	value := scalar(n)
 	text, err := json.Marshal(value)
@@ -225,27 +234,27 @@ func (t *typed) scalar(n *yaml.Node, want reflect.Type, path string) bool {
 		t.out.Write(text)
 		return true
 	}
-	if _, isText := value.(string); want.Kind() == reflect.String && !isText {
-		return t.wrong(n, path, "Put the value in quotes.", "%s must be text, not %s", named(path), what(n))
+	if _, isString := value.(string); want.Kind() == reflect.String && !isString {
+		return t.addProblem(n, path, "Quote the value.", "%s must be a string, not %s", pathOrDocument(path), describeNode(n))
 	}
-	return t.wrong(n, path, "", "%s must be %s, not %s", named(path), kindName(want.Kind()), what(n))
+	return t.addProblem(n, path, "", "%s must be %s, not %s", pathOrDocument(path), kindName(want.Kind()), describeNode(n))
 }
 
 func kindName(kind reflect.Kind) string {
 	switch kind {
 	case reflect.String:
-		return "text"
+		return "a string"
 	case reflect.Bool:
-		return "true or false"
+		return "a boolean"
 	case reflect.Float32, reflect.Float64:
 		return "a number"
 	default:
-		return "a whole number in its range"
+		return "an integer in range"
 	}
 }
 
-// any writes a node of no known type.
-func (t *typed) any(n *yaml.Node, path string, depth int) bool {
+// any writes a node without a known type.
+func (t *decoder) any(n *yaml.Node, path string, depth int) bool {
 	if n = t.doc.follow(n, depth); n == nil {
 		return false
 	}
@@ -264,13 +273,13 @@ func (t *typed) any(n *yaml.Node, path string, depth int) bool {
 	return true
 }
 
-func (t *typed) string(text string) {
-	quoted, _ := json.Marshal(text) // a string always has a form in JSON
+func (t *decoder) string(text string) {
+	quoted, _ := json.Marshal(text) // marshaling a string cannot fail
 	t.out.Write(quoted)
 }
 
-// fieldsOf are the fields of a struct by their JSON names, inlined ones among them.
-func (t *typed) fieldsOf(of reflect.Type) map[string]reflect.Type {
+// fieldsOf returns the fields of a struct by their JSON names, including inlined ones.
+func (t *decoder) fieldsOf(of reflect.Type) map[string]reflect.Type {
 	if known, ok := t.fields[of]; ok {
 		return known
 	}
