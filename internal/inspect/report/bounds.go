@@ -9,44 +9,46 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// Bounds of a report. A bound of zero stands for its default.
+// Bounds of a report. Zero values are the defaults.
 type Bounds struct {
-	// Findings is how many findings it may have.
+	// Findings is the maximum number of findings.
 	Findings int
-	// Bytes is how large the report may be as JSON, its metadata left out.
+	// Bytes is the maximum size as JSON, without metadata.
 	Bytes int
 }
 
-// Default bounds. etcd refuses objects over 1.5 MiB; a report stays well below, whatever was found.
+// Default bounds. They keep a report well below the limit of etcd, 1.5 MiB.
 const (
-	// MaxFindings in one report.
+	// MaxFindings in a report.
 	MaxFindings = 500
-	// MaxBytes of a report as JSON, its metadata left out.
+	// MaxBytes of a report as JSON, without metadata.
 	MaxBytes = 512 << 10
-	// maxGapBytes is how much of that gaps may take.
+	// maxGapBytes is the part of MaxBytes for gaps.
 	maxGapBytes = 128 << 10
-	// omittedBytes are set aside for what says which findings were left out.
+	// omittedBytes are reserved for the counts of omitted findings.
 	omittedBytes = 20 << 10
 )
 
-// truncate leaves out the findings beyond the bounds and counts them by check. Root causes stay before what they break,
-// and the worst of either before the others; a symptom never stays without its cause. The summary keeps counting all.
+// truncate omits the findings beyond the bounds and counts them by check. It keeps root causes before symptoms and severe findings
+// before others, and no symptom without its cause. The summary still counts all findings.
 func truncate(report *v1alpha1.InspectionReport, bounds Bounds) {
 	findings := report.Findings
 	report.Findings = nil
-	rest, err := json.Marshal(report)
+	other, err := json.Marshal(report)
 	report.Findings = findings
 	if err != nil {
-		rest = nil // findings are refused below for the same reason
+		other = nil // marshaling the findings fails below as well
 	}
-	// What counts the findings that are left out is still to come.
-	room := Bounds{Findings: cmp.Or(bounds.Findings, MaxFindings), Bytes: cmp.Or(bounds.Bytes, MaxBytes) - len(rest) - omittedBytes}
-	kept := make(map[string]bool, min(len(report.Findings), room.Findings))
+	remaining := Bounds{
+		Findings: cmp.Or(bounds.Findings, MaxFindings),
+		Bytes:    cmp.Or(bounds.Bytes, MaxBytes) - len(other) - omittedBytes,
+	}
+	kept := make(map[string]bool, min(len(report.Findings), remaining.Findings))
 	keep := func(f *v1alpha1.Finding) {
 		text, err := json.Marshal(f)
-		if size := len(text) + 1; err == nil && room.Findings > 0 && room.Bytes >= size {
-			room.Findings--
-			room.Bytes -= size
+		if size := len(text) + 1; err == nil && remaining.Findings > 0 && remaining.Bytes >= size {
+			remaining.Findings--
+			remaining.Bytes -= size
 			kept[f.ID] = true
 		}
 	}
@@ -55,7 +57,7 @@ func truncate(report *v1alpha1.InspectionReport, bounds Bounds) {
 			keep(f)
 		}
 	}
-	for i := range report.Findings { // causes come before what they break
+	for i := range report.Findings { // a cause precedes its symptoms
 		if f := &report.Findings[i]; f.CausedBy != "" && kept[f.CausedBy] {
 			keep(f)
 		}
@@ -63,26 +65,28 @@ func truncate(report *v1alpha1.InspectionReport, bounds Bounds) {
 	if len(kept) == len(report.Findings) {
 		return
 	}
-	var all, left []v1alpha1.Finding
+	var included, excluded []v1alpha1.Finding
 	for _, f := range report.Findings {
 		if kept[f.ID] {
-			all = append(all, f)
+			included = append(included, f)
 		} else {
-			left = append(left, f)
+			excluded = append(excluded, f)
 		}
 	}
-	report.Findings, report.Omitted, report.Summary.Truncated = all, omitted(left), true
+	report.Findings = included
+	report.Omitted = countOmitted(excluded)
+	report.Summary.Truncated = true
 }
 
-// omitted counts findings by check, the worst first.
-func omitted(findings []v1alpha1.Finding) []v1alpha1.OmittedFindings {
-	at := map[string]int{}
+// countOmitted counts findings by check, worst first.
+func countOmitted(findings []v1alpha1.Finding) []v1alpha1.OmittedFindings {
+	position := map[string]int{}
 	var counts []v1alpha1.OmittedFindings
 	for _, f := range findings {
-		i, known := at[f.Check]
+		i, known := position[f.Check]
 		if !known {
 			i = len(counts)
-			at[f.Check] = i
+			position[f.Check] = i
 			counts = append(counts, v1alpha1.OmittedFindings{Check: f.Check, Severity: f.Severity})
 		}
 		counts[i].Count++
@@ -96,14 +100,14 @@ func omitted(findings []v1alpha1.Finding) []v1alpha1.OmittedFindings {
 	return counts
 }
 
-// fitting is how many of the items, from the first on, are within a number and a size as JSON.
-func fitting[T any](items []T, most, size int) int {
+// fitting returns how many of the first items fit into a maximum number and size as JSON.
+func fitting[T any](items []T, maxItems, maxBytes int) int {
 	for i := range items {
 		text, err := json.Marshal(items[i])
-		if err != nil || i >= most {
+		if err != nil || i >= maxItems {
 			return i
 		}
-		if size -= len(text) + 1; size < 0 { // with the comma
+		if maxBytes -= len(text) + 1; maxBytes < 0 { // including the comma
 			return i
 		}
 	}

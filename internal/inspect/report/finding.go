@@ -17,7 +17,7 @@ const (
 	maxPieces   = 16
 )
 
-// newFinding is a finding in the form of the API, all but its cause and what it was before.
+// newFinding converts a finding to the API type, without its cause and its history.
 func newFinding(in Input, linked causes.Linked, category v1alpha1.Category) v1alpha1.Finding {
 	finding := v1alpha1.Finding{
 		ID:          linked.ID,
@@ -40,13 +40,12 @@ func newFinding(in Input, linked causes.Linked, category v1alpha1.Category) v1al
 	}
 	if linked.APIVersion != "" {
 		finding.Object.APIVersion = linked.APIVersion
-		finding.Object.Kind, _, _ = strings.Cut(finding.Object.Kind, ".") // the group that tells kinds of one name apart
+		finding.Object.Kind, _, _ = strings.Cut(finding.Object.Kind, ".") // remove the group
 	}
 	return finding
 }
 
-// clean makes text that came out of a cluster fit to leave: secrets replaced, control characters (which could steer a
-// reader's terminal) removed, and short enough for the API type.
+// clean redacts text from a cluster, removes control characters, which a terminal would interpret, and truncates it.
 func clean(in Input, text string, limit int) string {
 	printable := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {

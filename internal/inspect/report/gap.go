@@ -15,33 +15,32 @@ const (
 	maxSource    = 253
 )
 
-// newGaps are the gaps in the form of the API: with the checks that each of them hurts, and one for each expired rule. There
-// may be more of them than there is room for; the second result counts them all.
-func newGaps(in Input, expired []v1alpha1.IgnoreRule) ([]v1alpha1.Gap, int) {
-	read := slices.Clone(in.Gaps)
-	slices.SortStableFunc(read, func(a, b facts.Gap) int {
+// newGaps converts gaps to the API type, adding the affected checks, and adds a gap for each expired ignore rule. The result is
+// bounded; total counts all gaps.
+func newGaps(in Input, expired []v1alpha1.IgnoreRule) (gaps []v1alpha1.Gap, total int) {
+	sorted := slices.Clone(in.Gaps)
+	slices.SortStableFunc(sorted, func(a, b facts.Gap) int {
 		return cmp.Or(strings.Compare(string(a.Reason), string(b.Reason)), strings.Compare(a.Source, b.Source))
 	})
-	var gaps []v1alpha1.Gap
-	for _, gap := range read[:min(len(read), maxGaps)] {
+	for _, gap := range sorted[:min(len(sorted), maxGaps)] {
 		gaps = append(gaps, v1alpha1.Gap{
-			Cluster: in.Graph.Cluster, Source: facts.Clip(gap.Source, maxSource), Reason: gap.Reason, Checks: hurt(in, gap),
+			Cluster: in.Graph.Cluster, Source: facts.Clip(gap.Source, maxSource), Reason: gap.Reason, Checks: affectedChecks(in, gap),
 			Message: clean(in, gap.Message, maxMessage), Remediation: clean(in, gap.Remediation, maxMessage),
 		})
 	}
 	for _, rule := range expired {
 		gaps = append(gaps, v1alpha1.Gap{
 			Source: facts.Clip(describe(rule), maxSource), Reason: v1alpha1.GapIgnoreRuleExpired,
-			Message: facts.Clip("The "+describe(rule)+" ("+rule.Reason+") expired on "+day(rule.Expires.Time)+" and hides nothing any more.",
+			Message: facts.Clip("The "+describe(rule)+" ("+rule.Reason+") expired on "+day(rule.Expires.Time)+" and is no longer applied.",
 				maxMessage),
-			Remediation: "Remove the rule from spec.ignore, or set a later expires if the reason still holds.",
+			Remediation: "Remove the rule from spec.ignore, or set a later date in expires.",
 		})
 	}
-	return gaps[:fitting(gaps, maxGaps, maxGapBytes)], len(read) + len(expired)
+	return gaps[:fitting(gaps, maxGaps, maxGapBytes)], len(sorted) + len(expired)
 }
 
-// hurt are the ids of the checks that did not run, or not on everything, because of the gap.
-func hurt(in Input, gap facts.Gap) []string {
+// affectedChecks are the ids of the checks that did not run, or did not see all objects, because of the gap.
+func affectedChecks(in Input, gap facts.Gap) []string {
 	ids := slices.Clone(gap.Checks)
 	if len(ids) == 0 {
 		for _, check := range in.Checks {

@@ -9,9 +9,9 @@ import (
 	"kubeops.io/kubeops/internal/inspect/causes"
 )
 
-// applyIgnores leaves out what the user does not want to see. It returns the findings that stay, how many a rule left
-// out, and the rules that have expired. A finding whose cause is left out points at the next cause above that stays; if
-// there is none it stands on its own, since accepting a cause does not hide what it breaks.
+// applyIgnores removes the findings that the user excluded. It returns the others, the number of ignored ones, and the expired rules.
+// If the cause of a finding is removed, the next cause up the chain takes its place; without one the finding becomes a root cause,
+// since ignoring a cause does not hide its symptoms.
 func applyIgnores(in Input) (kept []causes.Linked, ignored int, expired []v1alpha1.IgnoreRule) {
 	var active []v1alpha1.IgnoreRule
 	for _, rule := range in.Ignore {
@@ -48,7 +48,7 @@ func applyIgnores(in Input) (kept []causes.Linked, ignored int, expired []v1alph
 	return kept, ignored, expired
 }
 
-// countAffected counts anew what each finding explains, since some of it may have been left out.
+// countAffected recounts the symptoms of each finding after some findings were removed.
 func countAffected(findings []causes.Linked) {
 	for i := range findings {
 		findings[i].Affects = 0
@@ -74,7 +74,7 @@ func matches(rule v1alpha1.IgnoreRule, f causes.Linked) bool {
 		(rule.Name == "" || glob(rule.Name, f.Object.Name))
 }
 
-// glob matches a name against a pattern with *, ? and [...]; a pattern that cannot be read matches only itself.
+// glob matches a name against a pattern with *, ? and [...]. A malformed pattern matches only itself.
 func glob(pattern, name string) bool {
 	ok, err := path.Match(pattern, name)
 	if err != nil {
@@ -83,7 +83,7 @@ func glob(pattern, name string) bool {
 	return ok
 }
 
-// describe writes a rule as a person would say it.
+// describe names a rule in a message.
 func describe(rule v1alpha1.IgnoreRule) string {
 	text := "ignore rule"
 	for _, part := range []struct{ name, value string }{{"check", rule.Check}, {"namespace", rule.Namespace}, {"name", rule.Name}} {

@@ -1,5 +1,5 @@
-// Package report turns linked findings and gaps into an InspectionReport: ignored findings left out, compared with the
-// report before, scored, ordered, redacted and bounded.
+// Package report builds an InspectionReport from linked findings and gaps. It drops ignored findings, compares the others with the
+// previous report, and scores, sorts, redacts and bounds them.
 package report
 
 import (
@@ -16,37 +16,37 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Input is what a report is made of.
+// Input of a report.
 type Input struct {
 	Graph *facts.Graph
-	// Findings with their causes, as the linker returned them.
+	// Findings, linked to their causes.
 	Findings []causes.Linked
 	Gaps     []facts.Gap
 	// Checks that were selected, and how many of them ran.
 	Checks    []check.Check
 	ChecksRun int
-	// Ignore leaves findings out; ExcludeNamespaces are names or globs of namespaces to leave out.
+	// Ignore hides findings. ExcludeNamespaces are names or globs of namespaces to exclude.
 	Ignore            []v1alpha1.IgnoreRule
 	ExcludeNamespaces []string
-	// NamespacesOnly is set when only named namespaces are inspected: cluster-scoped objects are then read to explain what is
-	// found there, and what is wrong with them otherwise is left out.
+	// NamespacesOnly is set if the inspection is limited to some namespaces. Findings on cluster-scoped objects are then reported only
+	// if they cause findings in those namespaces.
 	NamespacesOnly bool
 	// Previous report, or nil.
 	Previous *v1alpha1.InspectionReport
 	// Start and Duration of the run.
 	Start    time.Time
 	Duration time.Duration
-	// Bounds of what the report keeps.
+	// Bounds of the report.
 	Bounds Bounds
-	// Redact is applied to every text that came out of the cluster; required.
+	// Redact is applied to every text from the cluster; required.
 	Redact func(string) string
 }
 
-// New makes the report. It has no metadata, and its summary no inspection and no trigger. The inputs are not changed.
+// New returns the report. It has no metadata; its summary has no inspection and no trigger. The input is not modified.
 func New(in Input) *v1alpha1.InspectionReport {
 	kept, ignored, expired := applyIgnores(in)
 	findings := order(kept)
-	remembered := remember(in)
+	previous := indexPrevious(in)
 	categories := map[string]v1alpha1.Category{}
 	for _, c := range in.Checks {
 		categories[c.ID] = c.Category
@@ -60,7 +60,7 @@ func New(in Input) *v1alpha1.InspectionReport {
 		if linked.CausedBy >= 0 {
 			finding.CausedBy = findings[linked.CausedBy].ID
 		}
-		compare(in, &finding, remembered)
+		compare(in, &finding, previous)
 		report.Findings = append(report.Findings, finding)
 	}
 	gaps, gapCount := newGaps(in, expired)
@@ -85,7 +85,7 @@ func New(in Input) *v1alpha1.InspectionReport {
 	return report
 }
 
-// order puts root causes first, worst first, then those that explain most; each is followed by what it explains.
+// order sorts root causes by severity, then by the number of symptoms. Each is followed by its symptoms.
 func order(findings []causes.Linked) []causes.Linked {
 	children := map[int][]int{}
 	for i, f := range findings {
@@ -100,7 +100,7 @@ func order(findings []causes.Linked) []causes.Linked {
 	}
 	position := make([]int, len(findings))
 	ordered := make([]causes.Linked, 0, len(findings))
-	// The walk keeps its own stack, since a chain may be as long as there are findings.
+	// No recursion: a chain can be as long as the list of findings.
 	stack := slices.Clone(children[-1])
 	slices.Reverse(stack)
 	for len(stack) > 0 {

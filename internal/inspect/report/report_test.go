@@ -17,7 +17,7 @@ import (
 
 func start() time.Time { return time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC) }
 
-// linked is a finding of the check c on a Deployment.
+// linked is a finding of check c-<id> on a Deployment.
 func linked(id, namespace string, severity v1alpha1.Severity, causedBy int) causes.Linked {
 	return causes.Linked{
 		Finding: check.Finding{
@@ -39,7 +39,7 @@ func input(findings ...causes.Linked) Input {
 	return in
 }
 
-// outline is a report as lines of id and cause.
+// outline lists the ids of findings with their causes.
 func outline(report *v1alpha1.InspectionReport) []string {
 	var lines []string
 	for _, f := range report.Findings {
@@ -69,14 +69,15 @@ func TestFindingsAreOrderedByCauseWorstFirst(t *testing.T) {
 	}
 }
 
-func TestIgnoreRulesLeaveFindingsOut(t *testing.T) {
+func TestIgnoreRulesRemoveFindings(t *testing.T) {
 	findings := []causes.Linked{
 		linked("cause", "team-a", v1alpha1.SeverityHigh, -1),
 		linked("middle", "team-a", v1alpha1.SeverityHigh, 0),
 		linked("symptom", "team-a", v1alpha1.SeverityHigh, 1),
 		linked("other", "team-b", v1alpha1.SeverityHigh, -1),
 	}
-	past, future := metav1.NewTime(start().Add(-time.Hour)), metav1.NewTime(start().Add(time.Hour))
+	past := metav1.NewTime(start().Add(-time.Hour))
+	future := metav1.NewTime(start().Add(time.Hour))
 	for name, tc := range map[string]struct {
 		rules       []v1alpha1.IgnoreRule
 		exclude     []string
@@ -85,11 +86,13 @@ func TestIgnoreRulesLeaveFindingsOut(t *testing.T) {
 		wantGaps    []string
 	}{
 		"none": {want: []string{"cause", "middle<-cause", "symptom<-middle", "other"}},
-		"a middle link: the symptom points at the next cause above": {
-			rules: []v1alpha1.IgnoreRule{{Name: "middle", Reason: "known"}}, want: []string{"cause", "symptom<-cause", "other"}, wantIgnored: 1,
+		"an intermediate cause: its symptom moves to the next cause": {
+			rules: []v1alpha1.IgnoreRule{{Name: "middle", Reason: "known"}},
+			want:  []string{"cause", "symptom<-cause", "other"}, wantIgnored: 1,
 		},
-		"a cause: what it breaks stands on its own": {
-			rules: []v1alpha1.IgnoreRule{{Check: "c-cause", Reason: "known"}}, want: []string{"middle", "symptom<-middle", "other"}, wantIgnored: 1,
+		"a root cause: its symptom becomes a root cause": {
+			rules: []v1alpha1.IgnoreRule{{Check: "c-cause", Reason: "known"}},
+			want:  []string{"middle", "symptom<-middle", "other"}, wantIgnored: 1,
 		},
 		"globs, all fields must match": {
 			rules: []v1alpha1.IgnoreRule{{Check: "c-*", Namespace: "team-b", Name: "o*", Reason: "known"}},
@@ -99,11 +102,11 @@ func TestIgnoreRulesLeaveFindingsOut(t *testing.T) {
 			rules: []v1alpha1.IgnoreRule{{Name: "other", Reason: "known", Expires: &future}},
 			want:  []string{"cause", "middle<-cause", "symptom<-middle"}, wantIgnored: 1,
 		},
-		"expired: hides nothing and is named": {
+		"expired: not applied, and reported": {
 			rules: []v1alpha1.IgnoreRule{{Name: "other", Reason: "until the move", Expires: &past}},
 			want:  []string{"cause", "middle<-cause", "symptom<-middle", "other"},
 			wantGaps: []string{
-				"The ignore rule name other (until the move) expired on 2026-01-15 and hides nothing any more.",
+				"The ignore rule name other (until the move) expired on 2026-01-15 and is no longer applied.",
 			},
 		},
 		"a malformed glob matches only itself": {
@@ -114,7 +117,8 @@ func TestIgnoreRulesLeaveFindingsOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := input(findings...)
-			in.Ignore, in.ExcludeNamespaces = tc.rules, tc.exclude
+			in.Ignore = tc.rules
+			in.ExcludeNamespaces = tc.exclude
 			report := New(in)
 			if diff := cmp.Diff(tc.want, outline(report)); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
@@ -133,10 +137,11 @@ func TestIgnoreRulesLeaveFindingsOut(t *testing.T) {
 	}
 }
 
-func TestWithNamespacesNamedClusterScopedObjectsOnlyExplain(t *testing.T) {
+func TestNamespacedInspectionsReportClusterScopedObjectsOnlyAsCauses(t *testing.T) {
 	node := func(id string, affects int) causes.Linked {
 		f := linked(id, "", v1alpha1.SeverityHigh, -1)
-		f.Object.Kind, f.Affects = facts.Node, affects
+		f.Object.Kind = facts.Node
+		f.Affects = affects
 		return f
 	}
 	in := input(node("broken", 1), node("unrelated", 0), linked("symptom", "a", v1alpha1.SeverityHigh, 0))
@@ -149,7 +154,7 @@ func TestWithNamespacesNamedClusterScopedObjectsOnlyExplain(t *testing.T) {
 	}
 }
 
-func TestChangesCompareWithTheReportBefore(t *testing.T) {
+func TestChangesSinceThePreviousReport(t *testing.T) {
 	before := metav1.NewTime(start().Add(-24 * time.Hour))
 	previous := &v1alpha1.InspectionReport{Findings: []v1alpha1.Finding{
 		{ID: "stays", Check: "c-stays", FirstSeen: &before},
@@ -171,14 +176,15 @@ func TestChangesCompareWithTheReportBefore(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff([]string{"c-gap"}, report.Gaps[0].Checks); diff != "" {
-		t.Errorf("checks that the gap hurts (-want +got):\n%s", diff)
+		t.Errorf("affected checks (-want +got):\n%s", diff)
 	}
 }
 
-func TestAFindingThatIsJudgedDifferentlySaysHowItWas(t *testing.T) {
+func TestAChangedFindingHasItsPreviousSeverityAndCause(t *testing.T) {
 	in := input(
-		linked("worse", "a", v1alpha1.SeverityHigh, -1), linked("same", "a", v1alpha1.SeverityHigh, -1), linked("caused", "a", v1alpha1.SeverityHigh, 0),
-		linked("freed", "a", v1alpha1.SeverityHigh, -1), linked("other-cause", "a", v1alpha1.SeverityHigh, 1), linked("new", "a", v1alpha1.SeverityHigh, -1),
+		linked("worse", "a", v1alpha1.SeverityHigh, -1), linked("same", "a", v1alpha1.SeverityHigh, -1),
+		linked("caused", "a", v1alpha1.SeverityHigh, 0), linked("freed", "a", v1alpha1.SeverityHigh, -1),
+		linked("other-cause", "a", v1alpha1.SeverityHigh, 1), linked("new", "a", v1alpha1.SeverityHigh, -1),
 	)
 	in.Previous = &v1alpha1.InspectionReport{Findings: []v1alpha1.Finding{
 		{ID: "worse", Severity: v1alpha1.SeverityMedium},
@@ -194,14 +200,15 @@ func TestAFindingThatIsJudgedDifferentlySaysHowItWas(t *testing.T) {
 		}
 	}
 	want := map[string]v1alpha1.PreviousFinding{
-		"worse": {Severity: v1alpha1.SeverityMedium}, "caused": {Severity: v1alpha1.SeverityHigh}, "freed": {Severity: v1alpha1.SeverityHigh, CausedBy: "x"},
+		"worse": {Severity: v1alpha1.SeverityMedium}, "caused": {Severity: v1alpha1.SeverityHigh},
+		"freed": {Severity: v1alpha1.SeverityHigh, CausedBy: "x"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("previously (-want +got):\n%s", diff)
 	}
 }
 
-func TestTextIsRedactedCleanedAndCut(t *testing.T) {
+func TestTextIsRedactedCleanedAndTruncated(t *testing.T) {
 	finding := linked("x", "a", v1alpha1.SeverityLow, -1)
 	finding.Message = "password hunter2 \x1b[31mred\x00" + strings.Repeat("é", 3000)
 	for range 20 {
@@ -216,7 +223,7 @@ func TestTextIsRedactedCleanedAndCut(t *testing.T) {
 	}
 }
 
-func TestAReportStaysWithinItsBoundsAndKeepsTheWorst(t *testing.T) {
+func TestATruncatedReportKeepsTheWorstFindings(t *testing.T) {
 	var findings []causes.Linked
 	for i := range 2000 {
 		severity := v1alpha1.SeverityLow
@@ -238,7 +245,7 @@ func TestAReportStaysWithinItsBoundsAndKeepsTheWorst(t *testing.T) {
 	}
 }
 
-func TestWhatIsLeftOutIsCountedByCheckAndRootCausesStayBeforeSymptoms(t *testing.T) {
+func TestOmittedFindingsAreCountedByCheckAndSymptomsAreOmittedFirst(t *testing.T) {
 	findings := []causes.Linked{linked("cause", "a", v1alpha1.SeverityHigh, -1)}
 	for i := range 700 {
 		findings = append(findings, linked(fmt.Sprintf("symptom-%03d", i), "a", v1alpha1.SeverityCritical, 0))
@@ -253,13 +260,13 @@ func TestWhatIsLeftOutIsCountedByCheckAndRootCausesStayBeforeSymptoms(t *testing
 	}
 	want := []v1alpha1.OmittedFindings{{Check: "c-symptom", Severity: v1alpha1.SeverityCritical, Count: 702 - MaxFindings}}
 	if diff := cmp.Diff(want, report.Omitted); diff != "" {
-		t.Errorf("left out (-want +got):\n%s", diff)
+		t.Errorf("omitted (-want +got):\n%s", diff)
 	}
 	in := input(findings...)
 	in.Previous = report
 	for _, f := range New(in).Findings {
 		if f.State != v1alpha1.FindingPersisting {
-			t.Fatalf("%s is called %s, though the report before left out findings of its check", f.ID, f.State)
+			t.Fatalf("%s is %s, although the previous report omitted findings of its check", f.ID, f.State)
 		}
 	}
 	in.Bounds = Bounds{Findings: 10_000, Bytes: 64 << 20}
@@ -268,12 +275,14 @@ func TestWhatIsLeftOutIsCountedByCheckAndRootCausesStayBeforeSymptoms(t *testing
 	}
 }
 
-func TestAFindingThatComesAndGoesIsFlapping(t *testing.T) {
-	here, gone := input(linked("x", "a", v1alpha1.SeverityLow, -1)), input()
+func TestAFindingThatReturnsTwiceIsFlapping(t *testing.T) {
+	here := input(linked("x", "a", v1alpha1.SeverityLow, -1))
+	gone := input()
 	gone.Checks = here.Checks
 	var report *v1alpha1.InspectionReport
 	run := func(in Input, after time.Duration) *v1alpha1.InspectionReport {
-		in.Start, in.Previous = start().Add(after), report
+		in.Start = start().Add(after)
+		in.Previous = report
 		report = New(in)
 		return report
 	}
@@ -296,13 +305,13 @@ func TestAFindingThatComesAndGoesIsFlapping(t *testing.T) {
 		}
 	}
 	if len(report.Fixed) != 1 || report.Fixed[0].ID != "x" || report.Fixed[0].Returns != 2 || !report.Fixed[0].FixedAt.Time.Equal(start().Add(7*time.Hour)) {
-		t.Errorf("remembered as fixed: %+v", report.Fixed)
+		t.Errorf("fixed: %+v", report.Fixed)
 	}
 	if got := run(gone, 40*time.Hour).Fixed; len(got) != 0 {
-		t.Errorf("remembered after more than a day: %+v", got)
+		t.Errorf("still listed as fixed after more than a day: %+v", got)
 	}
 	if got := run(here, 41*time.Hour).Findings[0]; got.State != v1alpha1.FindingNew || got.Returns != 0 {
-		t.Errorf("back after more than a day: %+v", got)
+		t.Errorf("returned after more than a day: %+v", got)
 	}
 }
 
@@ -318,13 +327,14 @@ func TestScore(t *testing.T) {
 		findings []v1alpha1.Finding
 		want     int32
 	}{
-		"nothing found":                          {nil, 100},
-		"info costs nothing":                     {of("a", v1alpha1.SeverityInfo, 5), 100},
+		"no findings":                            {nil, 100},
+		"info does not count":                    {of("a", v1alpha1.SeverityInfo, 5), 100},
 		"one critical":                           {of("a", v1alpha1.SeverityCritical, 1), 75},
 		"a thousand of one check":                {of("a", v1alpha1.SeverityCritical, 1000), 56},
 		"two checks with one each weigh as much": {append(of("a", v1alpha1.SeverityCritical, 1), of("b", v1alpha1.SeverityCritical, 1)...), 56},
 		"one low is not 100":                     {of("a", v1alpha1.SeverityLow, 1), 99},
-		"symptoms cost nothing":                  {append(of("a", v1alpha1.SeverityHigh, 1), v1alpha1.Finding{Check: "b", Severity: v1alpha1.SeverityCritical, CausedBy: "x"}), 88},
+		"symptoms do not count": {append(of("a", v1alpha1.SeverityHigh, 1),
+			v1alpha1.Finding{Check: "b", Severity: v1alpha1.SeverityCritical, CausedBy: "x"}), 88},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := Score(tc.findings); got != tc.want {

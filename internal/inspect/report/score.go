@@ -10,14 +10,13 @@ import (
 
 // Score rates findings from 0 (worst) to 100 (nothing found).
 //
-// Only root causes count: what they break is not held against the cluster twice. Each check that found some takes away a
-// share of what is left, by the severity of its worst finding: critical 25 %, high 12 %, medium 5 %, low 1 %, info
-// nothing. Further findings of the same check count a half, a quarter and so on of that share, so that a check with a
-// thousand findings weighs less than two checks with one each:
+// Only root causes count, not their symptoms. Each check with findings subtracts a share of the remaining score, by the severity of
+// its worst finding: critical 25 %, high 12 %, medium 5 %, low 1 %, info 0 %. Further findings of the same check count for half,
+// a quarter and so on of that share: a check with a thousand findings weighs no more than two checks with one finding each.
 //
 //	score = 100 × Π over checks (1 − share)^(2 − 2^(1−n))
 //
-// for the n root causes of a check. The result is rounded down, so that 100 means that nothing was found but info.
+// for the n root causes of a check. The result is rounded down: 100 means no findings above info.
 func Score(findings []v1alpha1.Finding) int32 {
 	type tally struct {
 		n     int
@@ -34,7 +33,7 @@ func Score(findings []v1alpha1.Finding) int32 {
 		checks[f.Check] = t
 	}
 	score := 100.0
-	for _, check := range slices.Sorted(maps.Keys(checks)) { // in a fixed order, so that rounding is the same each time
+	for _, check := range slices.Sorted(maps.Keys(checks)) { // a fixed order keeps the rounding deterministic
 		t := checks[check]
 		score *= math.Pow(1-t.share, 2-math.Pow(2, float64(1-t.n)))
 	}
