@@ -24,14 +24,14 @@ var htmlStyle string
 //go:embed html/report.js
 var htmlScript string
 
-// page is what the template of a report is filled with.
+// page is the data of the template.
 type page struct {
-	Title, Heading, Verdict, Facts string
-	Policy                         string
-	Style                          template.CSS
-	Script                         template.JS
-	Summary                        v1alpha1.ReportSummary
-	// Grade of the score: good, fair or poor. Arc is the part of the ring that is drawn, from 0 to 100.
+	Title, Heading, Headline, Facts string
+	Policy                          string
+	Style                           template.CSS
+	Script                          template.JS
+	Summary                         v1alpha1.ReportSummary
+	// Grade of the score: good, fair or poor. Arc is the visible part of the ring, from 0 to 100.
 	Grade         string
 	Arc           int32
 	Counts        []severityCount
@@ -41,23 +41,23 @@ type page struct {
 	ClusterScoped bool
 	Gaps          []v1alpha1.Gap
 	Footer        []string
-	// Explained is what a model said of the whole; nil where none did.
+	// Explained is a model's explanation of the whole report; nil for none.
 	Explained *v1alpha1.Explanation
 }
 
-// card is a root cause with all that the page shows of it.
+// card is a root cause on the page.
 type card struct {
 	*node
-	New                 bool
-	Since, File         string
-	Link                string
-	Meaning, BreaksText string
-	Breaks              int
-	// Explained is what a model said of it; nil where none did.
+	New                  bool
+	Since, File          string
+	Link                 string
+	Meaning, AffectsText string
+	SymptomCount         int
+	// Explained is a model's explanation of the finding; nil for none.
 	Explained *v1alpha1.Explanation
 }
 
-// writeHTML writes one file that needs nothing else: no request leaves the reader's browser.
+// writeHTML writes a self-contained page, which makes no requests.
 func writeHTML(w io.Writer, report *v1alpha1.InspectionReport, options Options) error {
 	parsed, err := template.New("report").Funcs(template.FuncMap{
 		"spans": spans, "clean": clean,
@@ -70,7 +70,7 @@ func writeHTML(w io.Writer, report *v1alpha1.InspectionReport, options Options) 
 	return parsed.Execute(w, newPage(report, options))
 }
 
-// tone is the class of a severity. A severity that is not known looks like info.
+// tone is the CSS class of a severity. Unknown severities look like info.
 func tone(severity v1alpha1.Severity) string {
 	if slices.Contains(v1alpha1.Severities(), severity) {
 		return string(severity)
@@ -81,36 +81,36 @@ func tone(severity v1alpha1.Severity) string {
 func newPage(report *v1alpha1.InspectionReport, options Options) page {
 	s := report.Summary
 	p := page{
-		Heading: oneLine(cmp.Or(options.Heading, s.Inspection, "Report")), Verdict: verdict(s),
-		// Only this very style and script are allowed, so that markup that slipped through could do nothing.
+		Heading: oneLine(cmp.Or(options.Heading, s.Inspection, "Report")), Headline: headline(s),
+		// Allows only the embedded style and script: injected markup has no effect.
 		Policy: fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'",
 			sourceHash(htmlStyle), sourceHash(htmlScript)),
-		Style:   template.CSS(htmlStyle), //nolint:gosec // embedded in the program
-		Script:  template.JS(htmlScript), //nolint:gosec // embedded in the program
+		Style:   template.CSS(htmlStyle), //nolint:gosec // embedded at build time
+		Script:  template.JS(htmlScript), //nolint:gosec // embedded at build time
 		Summary: s, Grade: grade(s.Score), Arc: min(max(s.Score, 0), 100), Counts: severityCounts(s.Counts),
 		Findings: len(report.Findings) > 0, Namespaces: namespaces(report.Findings), Gaps: report.Gaps,
 		ClusterScoped: slices.ContainsFunc(report.Findings, func(f v1alpha1.Finding) bool { return f.Object.Namespace == "" }),
 	}
 	p.Title = fmt.Sprintf("%s: score %d", p.Heading, s.Score)
-	p.Facts = fmt.Sprintf("%s, %s in %.1fs", count(int(s.Objects), "object", "objects"), count(int(s.ChecksRun), "check", "checks"), s.Duration.Seconds())
+	p.Facts = scale(s)
 	for _, note := range notes(s) {
 		p.Facts += ", " + note
 	}
-	catalogue := options.catalogue()
-	words := explanations(report)
-	p.Explained = words[v1alpha1.OverallExplanation]
-	for _, n := range tree(report.Findings) {
-		c := newCard(n, catalogue[n.Check], s, options)
-		c.Explained = words[n.ID]
+	checksByID := options.checksByID()
+	explained := explanations(report)
+	p.Explained = explained[v1alpha1.OverallExplanation]
+	for _, root := range tree(report.Findings) {
+		c := newCard(root, checksByID[root.Check], s, options)
+		c.Explained = explained[root.ID]
 		p.Causes = append(p.Causes, c)
 	}
 	p.Footer = footer(report, options)
 	return p
 }
 
-func newCard(n *node, check check.Check, s v1alpha1.ReportSummary, options Options) card {
-	c := card{node: n, Meaning: check.Meaning, Breaks: n.size() - 1, New: compared(s) && n.State == v1alpha1.FindingNew}
-	c.BreaksText = count(c.Breaks, "other thing", "other things")
+func newCard(n *node, check checks.Check, s v1alpha1.ReportSummary, options Options) card {
+	c := card{node: n, Meaning: check.Meaning, SymptomCount: n.size() - 1, New: compared(s) && n.State == v1alpha1.FindingNew}
+	c.AffectsText = count(c.SymptomCount, "other finding", "other findings")
 	if link, err := url.Parse(check.Link); err == nil && link.Scheme == "https" {
 		c.Link = check.Link
 	}
@@ -126,7 +126,7 @@ func newCard(n *node, check check.Check, s v1alpha1.ReportSummary, options Optio
 	return c
 }
 
-// grade is the colour of a score.
+// grade is the CSS class of a score.
 func grade(score int32) string {
 	switch {
 	case score >= 90:
@@ -162,7 +162,7 @@ func footer(report *v1alpha1.InspectionReport, options Options) []string {
 	return append(list, version)
 }
 
-// sourceHash is how a Content-Security-Policy names one style or script by its content.
+// sourceHash is the source expression of a style or script in a Content-Security-Policy.
 func sourceHash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])

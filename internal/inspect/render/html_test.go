@@ -9,12 +9,12 @@ import (
 )
 
 func TestHTMLShowsEveryFindingWithItsEvidenceAndGaps(t *testing.T) {
-	text := written(t, "html", sample(), sampleOptions())
+	text := rendered(t, "html", sample(), sampleOptions())
 	for _, want := range []string{
-		`aria-label="Score 37 of 100"`, "kind-shop, all namespaces", "4 root causes behind 8 findings", "Deployment shop/web", "Node worker-2",
+		`aria-label="Score 37 of 100"`, "kind-shop, all namespaces", "4 root causes, 8 findings", "Deployment shop/web", "Node worker-2",
 		"Path / of shop.example leads to Service web", "MinimumReplicasUnavailable", "2026-01-15T11:59:59Z fatal: no key",
-		"<code>kubectl -n shop create secret generic payments-key --from-file=token</code>", "Breaks 3 other things",
-		"secrets may not be listed", "secret-missing, secret-key-missing", "KubeOps v0.3.0", "2026-01-15 12:00:00 UTC", "Cluster local",
+		"<code>kubectl -n shop create secret generic payments-key --from-file=token</code>", "Causes 3 other findings",
+		"cannot list secrets", "secret-missing, secret-key-missing", "KubeOps v0.3.0", "2026-01-15 12:00:00 UTC", "Cluster local",
 		"deploy/base files/web.yaml:12", "since 2026-01-13 12:00 UTC", `<option>team-b</option>`,
 	} {
 		if !strings.Contains(text, want) {
@@ -23,9 +23,9 @@ func TestHTMLShowsEveryFindingWithItsEvidenceAndGaps(t *testing.T) {
 	}
 }
 
-// The only script and style are the page's own, which the policy names by their content; whatever else came in could not run.
-func TestHTMLNeedsAndAllowsNothingButItself(t *testing.T) {
-	text := written(t, "html", sample(), sampleOptions())
+// The policy allows the embedded script and style by their hash: injected ones would not run.
+func TestHTMLIsSelfContainedAndAllowsNoOtherScript(t *testing.T) {
+	text := rendered(t, "html", sample(), sampleOptions())
 	for _, tag := range []string{"<script", "<style"} {
 		if n := strings.Count(text, tag); n != 1 {
 			t.Errorf("the page has %d of %s", n, tag)
@@ -43,7 +43,9 @@ func TestHTMLNeedsAndAllowsNothingButItself(t *testing.T) {
 			t.Errorf("the page has %s: %q", name, found)
 		}
 	}
-	for _, part := range []struct{ open, close, directive string }{{"<style>", "</style>", "style-src"}, {"<script>", "</script>", "script-src"}} {
+	for _, part := range []struct{ open, close, directive string }{
+		{"<style>", "</style>", "style-src"}, {"<script>", "</script>", "script-src"},
+	} {
 		_, rest, _ := strings.Cut(text, part.open)
 		content, _, _ := strings.Cut(rest, part.close)
 		policy := strings.ReplaceAll(text[:strings.Index(text, "<title>")], "&#43;", "+")
@@ -53,18 +55,20 @@ func TestHTMLNeedsAndAllowsNothingButItself(t *testing.T) {
 	}
 }
 
-func TestHTMLOfNothingFoundClaimsAllOnlyWithoutGaps(t *testing.T) {
-	if text := written(t, "html", nothing(), Options{}); !strings.Contains(text, "there are no gaps") || strings.Contains(text, "<form") {
-		t.Error("the page of nothing found does not say so, or offers to filter nothing")
+func TestHTMLWithoutFindingsClaimsCompletenessOnlyWithoutGaps(t *testing.T) {
+	empty := rendered(t, "html", nothing(), Options{})
+	if !strings.Contains(empty, "there are no gaps") || strings.Contains(empty, "<form") {
+		t.Error("the page without findings does not say that there are no gaps, or has a filter")
 	}
 	report := nothing()
 	report.Gaps = sample().Gaps
-	if text := written(t, "html", report, Options{}); strings.Contains(text, "there are no gaps") || !strings.Contains(text, "what could be read") {
-		t.Error("the page claims that all was read, though there are gaps")
+	text := rendered(t, "html", report, Options{})
+	if strings.Contains(text, "there are no gaps") || !strings.Contains(text, "not everything could be read") {
+		t.Error("the page claims that everything was read despite gaps")
 	}
 }
 
-func TestFindingsInACircleOrWithoutTheirCauseAreShown(t *testing.T) {
+func TestFindingsInACycleOrWithoutTheirCauseAreShown(t *testing.T) {
 	findings := []v1alpha1.Finding{
 		{ID: "a", CausedBy: "b"}, {ID: "b", CausedBy: "a"}, {ID: "c", CausedBy: "gone"}, {ID: "d", CausedBy: "d"}, {ID: "e", CausedBy: "c"}, {}, {},
 	}
@@ -73,6 +77,6 @@ func TestFindingsInACircleOrWithoutTheirCauseAreShown(t *testing.T) {
 		total += n.size()
 	}
 	if total != len(findings) {
-		t.Errorf("%d of %d findings are in the tree", total, len(findings))
+		t.Errorf("the tree has %d of %d findings", total, len(findings))
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// The parts of JUnit XML that GitLab, Jenkins and their like read.
+// The parts of JUnit XML that CI systems such as GitLab and Jenkins read.
 
 type junitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`
@@ -49,12 +49,11 @@ type junitOutcome struct {
 	Text    string `xml:",chardata"`
 }
 
-// noTime is the duration of a test case: checks are not timed one by one.
+// noTime is the duration of a test case: checks are not timed individually.
 const noTime = "0"
 
-// writeJUnit writes JUnit XML: a suite for each category, in which every finding is a test case that failed, and a suite for
-// the gaps, which are errors. A report without either is one test case that passed, since a file without any counts as an
-// error in continuous integration.
+// writeJUnit writes a suite for each category, in which every finding is a failed test case, and a suite in which every gap is an
+// error. A report without either has one passed test case, since CI systems treat a file without test cases as an error.
 func writeJUnit(w io.Writer, report *v1alpha1.InspectionReport, options Options) error {
 	root := junitSuites{Name: "kubeops", Time: fmt.Sprintf("%.3f", report.Summary.Duration.Seconds())}
 	add := func(suite junitSuite) {
@@ -71,7 +70,9 @@ func writeJUnit(w io.Writer, report *v1alpha1.InspectionReport, options Options)
 				suite.Errors++
 			}
 		}
-		root.Tests, root.Failures, root.Errors = root.Tests+suite.Tests, root.Failures+suite.Failures, root.Errors+suite.Errors
+		root.Tests += suite.Tests
+		root.Failures += suite.Failures
+		root.Errors += suite.Errors
 		root.Suites = append(root.Suites, suite)
 	}
 	for _, suite := range junitFindings(report, options) {
@@ -81,7 +82,7 @@ func writeJUnit(w io.Writer, report *v1alpha1.InspectionReport, options Options)
 		add(junitSuite{Name: "gaps", Cases: junitGaps(report.Gaps)})
 	}
 	if root.Tests == 0 {
-		add(junitSuite{Name: "inspection", Cases: []junitCase{{Name: "nothing found", ClassName: "kubeops", Time: noTime}}})
+		add(junitSuite{Name: "inspection", Cases: []junitCase{{Name: "no findings", ClassName: "kubeops", Time: noTime}}})
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
@@ -95,9 +96,9 @@ func writeJUnit(w io.Writer, report *v1alpha1.InspectionReport, options Options)
 	return err
 }
 
-// junitFindings are suites by category, in the order in which the report first names one.
+// junitFindings returns a suite for each category, in the order of the report.
 func junitFindings(report *v1alpha1.InspectionReport, options Options) []junitSuite {
-	place := map[v1alpha1.Category]int{}
+	position := map[v1alpha1.Category]int{}
 	byID := map[string]v1alpha1.Finding{}
 	for _, f := range report.Findings {
 		byID[f.ID] = f
@@ -108,10 +109,10 @@ func junitFindings(report *v1alpha1.InspectionReport, options Options) []junitSu
 	}
 	var suites []junitSuite
 	for _, f := range report.Findings {
-		at, known := place[f.Category]
+		i, known := position[f.Category]
 		if !known {
-			at = len(suites)
-			place[f.Category] = at
+			i = len(suites)
+			position[f.Category] = i
 			suites = append(suites, junitSuite{Name: oneLine(cmp.Or(string(f.Category), "other"))})
 		}
 		c := junitCase{
@@ -119,17 +120,18 @@ func junitFindings(report *v1alpha1.InspectionReport, options Options) []junitSu
 			Failure: &junitOutcome{Message: oneLine(f.Message), Type: oneLine(f.Check), Text: junitText(f, byID)},
 		}
 		if names[f.Check+" "+c.Name] > 1 {
-			c.Name += " (" + f.ID + ")" // cases of one name would be taken for one
+			c.Name += " (" + f.ID + ")" // CI systems merge test cases with the same name
 		}
 		if file, line, ok := options.locate(f.Object); ok {
-			c.File, c.Line = oneLine(file), line
+			c.File = oneLine(file)
+			c.Line = line
 		}
-		suites[at].Cases = append(suites[at].Cases, c)
+		suites[i].Cases = append(suites[i].Cases, c)
 	}
 	return suites
 }
 
-// junitName is the same from run to run, so that continuous integration can tell what is new.
+// junitName is stable across runs: CI systems recognize new failures by it.
 func junitName(f v1alpha1.Finding) string { return oneLine(objectName(f.Object) + ": " + f.Message) }
 
 func junitText(f v1alpha1.Finding, byID map[string]v1alpha1.Finding) string {
@@ -139,13 +141,13 @@ func junitText(f v1alpha1.Finding, byID map[string]v1alpha1.Finding) string {
 		fmt.Fprintf(&b, "caused by: %s\n", sentence(cause))
 	}
 	if f.Affects > 0 {
-		fmt.Fprintf(&b, "breaks: %s\n", count(int(f.Affects), "other thing", "other things"))
+		fmt.Fprintf(&b, "causes: %s\n", count(int(f.Affects), "other finding", "other findings"))
 	}
 	for _, e := range f.Evidence {
 		fmt.Fprintf(&b, "%s: %s\n", e.Source, e.Text)
 	}
 	if f.Remediation != "" {
-		fmt.Fprintf(&b, "what to do: %s\n", f.Remediation)
+		fmt.Fprintf(&b, "fix: %s\n", f.Remediation)
 	}
 	return clean(b.String())
 }
@@ -155,10 +157,10 @@ func junitGaps(gaps []v1alpha1.Gap) []junitCase {
 	for _, gap := range gaps {
 		text := gap.Message + "\n"
 		if len(gap.Checks) > 0 {
-			text += "hurts: " + strings.Join(gap.Checks, ", ") + "\n"
+			text += "affected checks: " + strings.Join(gap.Checks, ", ") + "\n"
 		}
 		if gap.Remediation != "" {
-			text += "what to do: " + gap.Remediation + "\n"
+			text += "fix: " + gap.Remediation + "\n"
 		}
 		cases = append(cases, junitCase{
 			Name: oneLine(gap.Source + ": " + gap.Message), ClassName: "gap." + oneLine(string(gap.Reason)), Time: noTime,

@@ -10,32 +10,34 @@ import (
 
 func parsedJUnit(t *testing.T, report *v1alpha1.InspectionReport) junitSuites {
 	t.Helper()
-	text := written(t, "junit", report, sampleOptions())
+	text := rendered(t, "junit", report, sampleOptions())
 	var suites junitSuites
 	if err := xml.Unmarshal([]byte(text), &suites); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	for _, c := range text {
 		if c < ' ' && c != '\n' || c == '\uFFFD' || c == '\u202e' {
-			t.Fatalf("character %q is in the file", c)
+			t.Fatalf("the file contains %q", c)
 		}
 	}
-	tests, failures, errors := 0, 0, 0
+	var tests, failures, errors int
 	for _, s := range suites.Suites {
 		if s.Tests != len(s.Cases) {
-			t.Errorf("suite %s counts %d tests and has %d", s.Name, s.Tests, len(s.Cases))
+			t.Errorf("suite %s has tests=%d and %d test cases", s.Name, s.Tests, len(s.Cases))
 		}
 		names := map[string]bool{}
 		for _, c := range s.Cases {
 			if names[c.ClassName+c.Name] {
-				t.Errorf("two cases are named %s", c.Name)
+				t.Errorf("duplicate test case %s", c.Name)
 			}
 			names[c.ClassName+c.Name] = true
 		}
-		tests, failures, errors = tests+s.Tests, failures+s.Failures, errors+s.Errors
+		tests += s.Tests
+		failures += s.Failures
+		errors += s.Errors
 	}
 	if suites.Tests != tests || suites.Failures != failures || suites.Errors != errors {
-		t.Errorf("the sums are %d %d %d, not %d %d %d", suites.Tests, suites.Failures, suites.Errors, tests, failures, errors)
+		t.Errorf("totals are %d %d %d, want %d %d %d", suites.Tests, suites.Failures, suites.Errors, tests, failures, errors)
 	}
 	return suites
 }
@@ -46,22 +48,24 @@ func TestJUnitHasAFailureForEachFindingAndAnErrorForEachGap(t *testing.T) {
 		t.Fatalf("%d failures, %d errors, %d suites", suites.Failures, suites.Errors, len(suites.Suites))
 	}
 	first := suites.Suites[0].Cases[0]
-	if first.ClassName != "secret-missing" || first.Failure.Type != "secret-missing" || first.File != "deploy/base files/web.yaml" || first.Line != 12 ||
+	if first.ClassName != "secret-missing" || first.Failure.Type != "secret-missing" ||
+		first.File != "deploy/base files/web.yaml" || first.Line != 12 ||
 		first.Name != "Deployment shop/web: Container web needs Secret shop/payments-key, which does not exist." {
 		t.Errorf("first case: %+v", first)
 	}
-	for _, want := range []string{"breaks: 3 other things\n", "event: Failed", "what to do: Create the Secret", "severity: critical"} {
+	for _, want := range []string{"causes: 3 other findings\n", "event: Failed", "fix: Create the Secret", "severity: critical"} {
 		if !strings.Contains(first.Failure.Text, want) {
-			t.Errorf("the failure's text does not contain %q:\n%s", want, first.Failure.Text)
+			t.Errorf("the failure does not contain %q:\n%s", want, first.Failure.Text)
 		}
 	}
 	gaps := suites.Suites[5]
-	if gaps.Name != "gaps" || gaps.Cases[0].Error.Type != "Forbidden" || !strings.Contains(gaps.Cases[0].Error.Text, "hurts: secret-missing, secret-key-missing") {
+	if gaps.Name != "gaps" || gaps.Cases[0].Error.Type != "Forbidden" ||
+		!strings.Contains(gaps.Cases[0].Error.Text, "affected checks: secret-missing, secret-key-missing") {
 		t.Errorf("gaps: %+v", gaps)
 	}
 }
 
-func TestJUnitOfNothingFoundIsOneTestThatPassed(t *testing.T) {
+func TestJUnitWithoutFindingsHasOnePassedTest(t *testing.T) {
 	if suites := parsedJUnit(t, nothing()); suites.Tests != 1 || suites.Failures+suites.Errors != 0 {
 		t.Errorf("%+v", suites)
 	}

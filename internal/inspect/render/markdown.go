@@ -11,41 +11,41 @@ import (
 )
 
 const (
-	// maxMarkdown bytes of a report: comments on pull requests take some 65,000 characters. What is beyond is counted.
+	// maxMarkdown bytes of a report: pull request comments are limited to about 65,000 characters.
 	maxMarkdown = 60_000
-	// markdownGaps is the part of it that is kept for gaps.
-	markdownGaps = 8_000
-	// markdownSymptoms that are listed below one cause.
-	markdownSymptoms = 20
-	// markdownSentence is the longest text of one of them, in runes.
-	markdownSentence = 400
+	// maxMarkdownGaps bytes of it are reserved for gaps.
+	maxMarkdownGaps = 8_000
+	// maxMarkdownSymptoms are listed below a root cause.
+	maxMarkdownSymptoms = 20
+	// maxMarkdownSentence is the maximum length of a symptom, in runes.
+	maxMarkdownSentence = 400
 )
 
-// writeMarkdown writes a report for a comment on a pull request or a wiki.
+// writeMarkdown writes a report for a pull request comment or a wiki.
 func writeMarkdown(w io.Writer, report *v1alpha1.InspectionReport, options Options) error {
 	var b strings.Builder
 	markdownSummary(&b, report, options)
-	words := explanations(report)
-	b.WriteString(markdownExplained(words[v1alpha1.OverallExplanation]))
+	explained := explanations(report)
+	b.WriteString(markdownExplained(explained[v1alpha1.OverallExplanation]))
 	gaps := markdownOfGaps(report.Gaps)
-	catalogue := options.catalogue()
+	checksByID := options.checksByID()
 	roots := tree(report.Findings)
 	for i, root := range roots {
 		room := maxMarkdown - b.Len() - len(gaps)
-		text := markdownCause(i+1, root, catalogue[root.Check].Link, options) + markdownExplained(words[root.ID])
+		text := markdownCause(i+1, root, checksByID[root.Check].Link, options) + markdownExplained(explained[root.ID])
 		evidence := markdownEvidence(root.Evidence)
 		if len(text)+len(evidence) <= room {
 			text += evidence
 		}
 		if len(text) > room {
-			fmt.Fprintf(&b, "\n**%s** not shown here, since the report is long; `-o html` or `-o json` has them.\n",
-				count(len(roots)-i, "further root cause is", "further root causes are"))
+			fmt.Fprintf(&b, "\n**%s not shown.** `-o html` and `-o json` include everything.\n",
+				count(len(roots)-i, "more root cause", "more root causes"))
 			break
 		}
 		b.WriteString(text)
 	}
 	if report.Summary.Truncated {
-		b.WriteString("\nThe report itself was too large: only the worst findings are in it, while the numbers count them all.\n")
+		b.WriteString("\nThe report exceeded its size limit: it contains only the worst findings, but the counts include all.\n")
 	}
 	b.WriteString(gaps)
 	markdownFooter(&b, report, options)
@@ -56,11 +56,13 @@ func writeMarkdown(w io.Writer, report *v1alpha1.InspectionReport, options Optio
 func markdownSummary(b *strings.Builder, report *v1alpha1.InspectionReport, options Options) {
 	s := report.Summary
 	fmt.Fprintf(b, "## KubeOps: %s\n\n", inlineText(cmp.Or(options.Heading, s.Inspection, "report")))
-	fmt.Fprintf(b, "**Score %d of 100.** %s.\n", s.Score, strings.Join(append([]string{verdict(s)}, notes(s)...), ", "))
+	fmt.Fprintf(b, "**Score %d of 100.** %s.\n", s.Score, strings.Join(append([]string{headline(s)}, notes(s)...), ", "))
 	if s.Counts.Total() == 0 {
 		return
 	}
-	head, rule, row := "\n|", "|", "|"
+	head := "\n|"
+	rule := "|"
+	row := "|"
 	for _, c := range severityCounts(s.Counts) {
 		head += " " + string(c.Severity) + " |"
 		rule += "---:|"
@@ -85,46 +87,46 @@ func markdownCause(number int, root *node, link string, options Options) string 
 		b.WriteString(", in " + codeSpan(file))
 	}
 	b.WriteString("\n")
-	if len(root.Below) > 0 {
-		b.WriteString("\nBreaks:\n\n")
-		left := markdownSymptoms
-		markdownBelow(&b, root, 0, &left)
-		if more := root.size() - 1 - markdownSymptoms; more > 0 {
+	if len(root.Symptoms) > 0 {
+		b.WriteString("\nWhich causes:\n\n")
+		remaining := maxMarkdownSymptoms
+		markdownSymptomTree(&b, root, 0, &remaining)
+		if more := root.size() - 1 - maxMarkdownSymptoms; more > 0 {
 			fmt.Fprintf(&b, "- and %d more\n", more)
 		}
 	}
 	if root.Remediation != "" {
-		b.WriteString("\n**What to do.** " + prose(root.Remediation) + "\n")
+		b.WriteString("\n**Fix.** " + prose(root.Remediation) + "\n")
 	}
 	return b.String()
 }
 
-// markdownExplained is what a model said, and whose words they are.
+// markdownExplained renders an explanation, attributed to its model.
 func markdownExplained(e *v1alpha1.Explanation) string {
 	if e == nil {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n**%s says** (confidence %s). %s\n", inlineText(e.Model), inlineText(string(e.Confidence)), prose(e.Summary))
+	fmt.Fprintf(&b, "\n**Explanation by %s** (confidence: %s). %s\n", inlineText(e.Model), inlineText(string(e.Confidence)), prose(e.Summary))
 	lead := "\n"
 	item := func(text string) {
 		b.WriteString(lead + "- " + text + "\n")
 		lead = ""
 	}
-	for _, w := range e.Why {
-		item(inlineText(w.Claim) + " (" + inlineText(strings.Join(w.Evidence, ", ")) + ")")
+	for _, reason := range e.Why {
+		item(inlineText(reason.Claim) + " (" + inlineText(strings.Join(reason.Evidence, ", ")) + ")")
 	}
-	for _, f := range e.Fix {
-		text := "it suggests: " + inlineText(f.Description)
-		if f.Command != "" {
-			text += " " + codeSpan(f.Command)
+	for _, fix := range e.Fix {
+		text := "suggested fix: " + inlineText(fix.Description)
+		if fix.Command != "" {
+			text += " " + codeSpan(fix.Command)
 		}
 		item(text)
 	}
 	return b.String()
 }
 
-// markdownEvidence is folded away, since it is the longest part.
+// markdownEvidence is collapsed, since it is the longest part.
 func markdownEvidence(evidence []v1alpha1.Evidence) string {
 	if len(evidence) == 0 {
 		return ""
@@ -138,32 +140,32 @@ func markdownEvidence(evidence []v1alpha1.Evidence) string {
 	return b.String()
 }
 
-// markdownBelow lists what a finding explains, each level indented below the one that explains it.
-func markdownBelow(b *strings.Builder, n *node, depth int, left *int) {
-	for _, child := range n.Below {
-		if *left == 0 {
+// markdownSymptomTree lists the symptoms of a finding, and theirs below them.
+func markdownSymptomTree(b *strings.Builder, n *node, depth int, remaining *int) {
+	for _, child := range n.Symptoms {
+		if *remaining == 0 {
 			return
 		}
-		*left--
-		fmt.Fprintf(b, "%s- %s (%s, %s)\n", strings.Repeat("  ", min(depth, 8)), prose(facts.Clip(sentence(child.Finding), markdownSentence)),
-			codeSpan(child.Check), inlineText(string(child.Severity)))
-		markdownBelow(b, child, depth+1, left)
+		*remaining--
+		text := prose(facts.Clip(sentence(child.Finding), maxMarkdownSentence))
+		fmt.Fprintf(b, "%s- %s (%s, %s)\n", strings.Repeat("  ", min(depth, 8)), text, codeSpan(child.Check), inlineText(string(child.Severity)))
+		markdownSymptomTree(b, child, depth+1, remaining)
 	}
 }
 
-// markdownOfGaps lists what could not be inspected, as far as there is room for it.
+// markdownOfGaps lists gaps, up to maxMarkdownGaps bytes.
 func markdownOfGaps(gaps []v1alpha1.Gap) string {
 	if len(gaps) == 0 {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString("\n### Not inspected\n\nWhat stands here may hide more findings.\n\n")
+	b.WriteString("\n### Not inspected\n\nThese gaps may hide further findings.\n\n")
 	for i, gap := range gaps {
 		row := fmt.Sprintf("- %s (%s): %s", codeSpan(gap.Source), inlineText(string(gap.Reason)), prose(gap.Message))
 		if gap.Remediation != "" {
-			row += " **What to do.** " + prose(gap.Remediation)
+			row += " **Fix.** " + prose(gap.Remediation)
 		}
-		if b.Len()+len(row) > markdownGaps {
+		if b.Len()+len(row) > maxMarkdownGaps {
 			fmt.Fprintf(&b, "- and %s\n", count(len(gaps)-i, "more gap", "more gaps"))
 			break
 		}
@@ -173,8 +175,7 @@ func markdownOfGaps(gaps []v1alpha1.Gap) string {
 }
 
 func markdownFooter(b *strings.Builder, report *v1alpha1.InspectionReport, options Options) {
-	s := report.Summary
-	fmt.Fprintf(b, "\n---\n\n%s, %s in %.1fs", count(int(s.Objects), "object", "objects"), count(int(s.ChecksRun), "check", "checks"), s.Duration.Seconds())
+	b.WriteString("\n---\n\n" + scale(report.Summary))
 	for _, text := range footer(report, options) {
 		b.WriteString(" · " + inlineText(text))
 	}

@@ -6,13 +6,14 @@ import (
 	"testing"
 )
 
-func TestMarkdownShowsCausesWithWhatTheyBreak(t *testing.T) {
-	text := written(t, "markdown", sample(), sampleOptions())
+func TestMarkdownShowsRootCausesWithTheirSymptoms(t *testing.T) {
+	text := rendered(t, "markdown", sample(), sampleOptions())
 	for _, want := range []string{
-		"## KubeOps: kind-shop, all namespaces", "**Score 37 of 100.** 4 root causes behind 8 findings", "| 1 | 4 | 1 | 1 | 1 |",
+		"## KubeOps: kind-shop, all namespaces", "**Score 37 of 100.** 4 root causes, 8 findings", "| 1 | 4 | 1 | 1 | 1 |",
 		"### 1. CRITICAL: Deployment shop/web", "- Deployment web has 0 of 3 Pods available.", "\n  - Service web has no ready endpoint",
-		"\n    - Ingress shop/front: Path / of shop.example", "**What to do.** Create the Secret: `kubectl -n shop create secret generic",
-		"<details><summary>Evidence (3)</summary>", "in `deploy/base files/web.yaml:12`", "### Not inspected", "- `secrets` (Forbidden): secrets may not be listed",
+		"\n    - Ingress shop/front: Path / of shop.example", "**Fix.** Create the Secret: `kubectl -n shop create secret generic",
+		"<details><summary>Evidence (3)</summary>", "in `deploy/base files/web.yaml:12`", "### Not inspected",
+		"- `secrets` (Forbidden): cannot list secrets",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report does not contain %q", want)
@@ -20,7 +21,7 @@ func TestMarkdownShowsCausesWithWhatTheyBreak(t *testing.T) {
 	}
 }
 
-// withoutCode takes out fenced blocks and code spans, in which nothing is markup.
+// withoutCode removes code blocks and code spans, in which nothing is markup.
 func withoutCode(markdown string) string {
 	var lines []string
 	fence := ""
@@ -40,54 +41,55 @@ func withoutCode(markdown string) string {
 
 func longestRunAtStart(line string) int { return len(line) - len(strings.TrimLeft(line, "`")) }
 
-func TestMarkdownTextFromAClusterIsNoMarkup(t *testing.T) {
-	text := withoutCode(written(t, "markdown", sample(), Options{}))
+func TestTextFromAClusterIsEscapedInMarkdown(t *testing.T) {
+	text := withoutCode(rendered(t, "markdown", sample(), Options{}))
 	for _, own := range []string{notLinked, "<details>", "<summary>", "</summary>"} {
 		text = strings.ReplaceAll(text, own, "\u200b")
 	}
 	for name, pattern := range map[string]string{
-		"HTML":                 `<(?:[^/]|/[^d])`,
-		"a link":               `[^\\]\]\(|://`,
-		"a bare domain":        `www\.`,
-		"a mention":            `@[a-z]`,
-		"a reference":          `[#!&~%$][0-9]`,
-		"bold":                 `[^\\]\*\*b`,
-		"a task":               `- \[ \]`,
-		"a heading of its own": `(?m)^# `,
-		"a control character":  "[\x00-\x09\x0b-\x1f\u202e]",
+		"HTML":                `<(?:[^/]|/[^d])`,
+		"a link":              `[^\\]\]\(|://`,
+		"a bare domain":       `www\.`,
+		"a mention":           `@[a-z]`,
+		"a reference":         `[#!&~%$][0-9]`,
+		"bold":                `[^\\]\*\*b`,
+		"a task":              `- \[ \]`,
+		"a heading":           `(?m)^# `,
+		"a control character": "[\x00-\x09\x0b-\x1f\u202e]",
 	} {
 		if found := regexp.MustCompile(pattern).FindString(text); found != "" {
 			t.Errorf("the report has %s: %q", name, found)
 		}
 	}
 	if n := strings.Count(text, "</details>"); n != 3 {
-		t.Errorf("details are closed %d times", n)
+		t.Errorf("got %d </details>, want 3", n)
 	}
 }
 
-func TestMarkdownFitsAComment(t *testing.T) {
-	text := written(t, "markdown", large(), sampleOptions())
+func TestMarkdownFitsIntoAComment(t *testing.T) {
+	text := rendered(t, "markdown", large(), sampleOptions())
 	if len(text) > 65_000 {
 		t.Errorf("%d bytes", len(text))
 	}
-	if !strings.Contains(text, "further root causes are** not shown here") || !strings.Contains(text, "### Not inspected") {
-		t.Error("what was left out is not counted, or the gaps were dropped")
+	if !strings.Contains(text, "more root causes not shown.**") || !strings.Contains(text, "### Not inspected") {
+		t.Error("the omitted root causes are not counted, or the gaps are missing")
 	}
 }
 
-func TestMarkdownLeavesOutEvidenceBeforeACause(t *testing.T) {
+func TestMarkdownOmitsEvidenceBeforeRootCauses(t *testing.T) {
 	report := sample()
 	for i := range 20 {
 		report.Findings[4].Evidence = append(report.Findings[4].Evidence, report.Findings[0].Evidence...)
 		report.Findings[4].Evidence[i].Text = strings.Repeat("long ", 800)
 	}
-	text := written(t, "markdown", report, Options{})
-	if !strings.Contains(text, "Node worker-2 is short of memory") || strings.Contains(text, "long long") || !strings.Contains(text, "### 5. INFO") {
-		t.Error("a cause with much evidence is not shown without it")
+	text := rendered(t, "markdown", report, Options{})
+	if strings.Contains(text, "long long") || !strings.Contains(text, "Node worker-2 is short of memory") ||
+		!strings.Contains(text, "### 5. INFO") {
+		t.Error("a root cause with long evidence is missing, or shown with it")
 	}
 }
 
-func TestInlineTextEscapesOnlyWhatItMust(t *testing.T) {
+func TestInlineTextEscapesOnlySpecialCharacters(t *testing.T) {
 	for text, want := range map[string]string{
 		"Deployment shop/web-front v1.2+k3s": "Deployment shop/web-front v1.2+k3s",
 		"a_b *c* [d](e) <f> & g | h":         `a\_b \*c\* \[d\](e) &lt;f&gt; &amp; g \| h`,
@@ -105,7 +107,7 @@ func TestInlineTextEscapesOnlyWhatItMust(t *testing.T) {
 	}
 }
 
-func TestCodeIsClosedByItsOwnFenceOnly(t *testing.T) {
+func TestCodeFencesAreLongerThanBackquotesInTheCode(t *testing.T) {
 	for text, want := range map[string]string{
 		"a": "`a`", "a`b": "``a`b``", "`a`": "`` `a` ``", "a``b": "```a``b```", "": "", "a\nb": "`a b`",
 	} {
@@ -118,7 +120,7 @@ func TestCodeIsClosedByItsOwnFenceOnly(t *testing.T) {
 	}
 }
 
-func TestProseKeepsCodeAsItIs(t *testing.T) {
+func TestProseKeepsCode(t *testing.T) {
 	got := prose("Run `kubectl get a_b -o jsonpath='{.x[*]}'` or `c`, then * and an odd ` here.")
 	want := "Run `kubectl get a_b -o jsonpath='{.x[*]}'` or `c`, then \\* and an odd \\` here."
 	if got != want {

@@ -6,12 +6,11 @@ import (
 	"unicode"
 )
 
-// notLinked stands after a character that code hosts would read as the beginning of a mention or a reference, such as
-// @team or #42. They look for those in the text as it shows, so that a backslash would not do. It has no width.
+// notLinked is a zero-width space. It follows a character that starts a mention or reference on code hosts, such as @team or #42.
+// A backslash would not help, since they search the rendered text.
 const notLinked = "&#8203;"
 
-// inlineText is text that stands for itself in Markdown: it makes no markup, HTML, link, mention or reference, and stays in
-// its line.
+// inlineText escapes text for Markdown: it becomes no markup, HTML, link, mention or reference, and is one line.
 func inlineText(text string) string {
 	var b strings.Builder
 	runes := []rune(oneLine(text))
@@ -27,7 +26,7 @@ func inlineText(text string) string {
 			b.WriteString("&lt;")
 		case r == '>':
 			b.WriteString("&gt;")
-		case (r == '.' || r == ')') && i > 0 && allDigits(runes[:i]): // would begin a numbered list
+		case (r == '.' || r == ')') && i > 0 && allDigits(runes[:i]): // would start a numbered list
 			b.WriteString(`\` + string(r))
 		case strings.ContainsRune("\\`*_{}[]()#+-!|~^$=\"'", r):
 			if escapes(r, i == 0 || runes[i-1] == ' ', next) {
@@ -44,12 +43,12 @@ func inlineText(text string) string {
 	return b.String()
 }
 
-// escapes says whether a punctuation mark needs a backslash. Marks that mean something only at the beginning of a word, or
-// not between letters and digits, stay readable there: pod-name, v1.2+k3s.
+// escapes reports whether a punctuation mark needs a backslash. Marks that are special only at the start of a word are not escaped
+// elsewhere, which keeps pod-name and v1.2+k3s readable.
 func escapes(r rune, beginsWord bool, next rune) bool {
 	switch r {
 	case '(', ')', '"', '\'', '{', '}':
-		return false // without the brackets before them they mean nothing
+		return false // not special without a bracket before them
 	case '-', '+', '=', '#':
 		return beginsWord && (next == ' ' || next == r)
 	default:
@@ -61,12 +60,12 @@ func allDigits(runes []rune) bool {
 	return !slices.ContainsFunc(runes, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// breaksLink says whether what begins at a character would become a mention, a reference or a link by itself.
+// breaksLink reports whether a mention, reference or bare link would start at a character.
 func breaksLink(runes []rune, i int, next rune) bool {
 	switch r := runes[i]; r {
 	case '@', '#', '!', '~', '%', '&', '$', '^':
 		return unicode.IsLetter(next) || unicode.IsDigit(next) || next == '"' || next == '_'
-	case ':': // https://, mailto:someone
+	case ':': // https://, mailto:user
 		return next == '/' || next != ' ' && strings.HasSuffix(strings.ToLower(string(runes[max(0, i-6):i])), "mailto")
 	case 'w', 'W': // www.
 		return next == '.' && i >= 2 && strings.EqualFold(string(runes[i-2:i+1]), "www")
@@ -75,14 +74,14 @@ func breaksLink(runes []rune, i int, next rune) bool {
 	}
 }
 
-// prose is inlineText in which what stood in backquotes is code.
+// prose is inlineText, except that text in backquotes becomes code.
 func prose(text string) string {
 	var b strings.Builder
 	for i, s := range spans(oneLine(text)) {
 		if i > 0 && s.Text == "" {
 			continue
 		}
-		lead, trail := "", ""
+		var lead, trail string
 		if strings.HasPrefix(s.Text, " ") {
 			lead = " "
 		}
@@ -98,8 +97,8 @@ func prose(text string) string {
 	return b.String()
 }
 
-// codeSpan is text in backquotes. Nothing in it is markup, a link or a mention; only its fence must be longer than any run
-// of backquotes within. It is not for tables, where a bar ends even code, and the ways to escape one there end it too.
+// codeSpan is text in backquotes. Nothing in it is markup, a link or a mention, if its fence is longer than any run of backquotes in
+// the text. Do not use it in tables, where a bar ends a cell even within code.
 func codeSpan(text string) string {
 	text = oneLine(text)
 	if text == "" {
@@ -112,7 +111,7 @@ func codeSpan(text string) string {
 	return fence + text + fence
 }
 
-// codeBlock is text in a fence that nothing within can close.
+// codeBlock is text in a fence that the text cannot close.
 func codeBlock(text string) string {
 	text = strings.Trim(clean(text), "\n")
 	fence := strings.Repeat("`", max(3, longestRun(text, '`')+1))

@@ -11,32 +11,31 @@ import (
 )
 
 const (
-	// openReportPrefix of the names: other programs write Reports, too, and must not meet those of KubeOps.
+	// openReportPrefix avoids name clashes with the Reports of other tools.
 	openReportPrefix = "kubeops-"
-	// openReportSource is what viewers of Reports show as the origin.
+	// openReportSource is the source that viewers display.
 	openReportSource = "kubeops"
-	// maxOpenResults in one Report.
+	// maxOpenResults in a Report.
 	maxOpenResults = 500
-	// maxOpenBytes of its results as JSON, so that the whole stays below 512 KiB.
+	// maxOpenBytes of its results as JSON; the whole Report stays below 512 KiB.
 	maxOpenBytes = 500 << 10
 )
 
-// OpenReportResource is where Reports are served.
+// OpenReportResource is the resource of Reports.
 func OpenReportResource() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: "openreports.io", Version: "v1alpha1", Resource: "reports"}
 }
 
-// OpenReportName is the name of the one Report of an Inspection.
+// OpenReportName is the name of the Report of an Inspection.
 func OpenReportName(inspection *v1alpha1.Inspection) string {
 	return openReportPrefix + inspection.Name
 }
 
-// OpenReport is a report as a Report of openreports.io/v1alpha1, to be applied: one for each Inspection, in its namespace,
-// and owned by it. Objects of other namespaces, and of none, are named as the resources of its results; nothing is written
-// there, since an Inspection has no business in other namespaces than its own. left counts the findings and gaps that did
-// not fit.
-func OpenReport(report *v1alpha1.InspectionReport, inspection *v1alpha1.Inspection) (object *unstructured.Unstructured, left int) {
-	results, left := openResults(report)
+// OpenReport converts a report to a Report of openreports.io/v1alpha1, to be applied. Each Inspection has one Report, in its own
+// namespace and owned by it. The results refer to objects in other namespaces, but nothing is written there. omitted counts the
+// findings and gaps that did not fit.
+func OpenReport(report *v1alpha1.InspectionReport, inspection *v1alpha1.Inspection) (object *unstructured.Unstructured, omitted int) {
+	results, omitted := openResults(report)
 	summary := map[string]any{"pass": int64(0), "fail": int64(0), "warn": int64(0), "error": int64(0), "skip": int64(0)}
 	for _, result := range results {
 		outcome := result.(map[string]any)["result"].(string)
@@ -48,28 +47,29 @@ func OpenReport(report *v1alpha1.InspectionReport, inspection *v1alpha1.Inspecti
 	object.SetName(OpenReportName(inspection))
 	labels := map[string]string{"app.kubernetes.io/managed-by": "kubeops"}
 	if name := report.Labels[v1alpha1.LabelInspection]; name != "" {
-		labels[v1alpha1.LabelInspection] = name // cut to what a label takes, as on the InspectionReport
+		labels[v1alpha1.LabelInspection] = name // a valid label value, as on the InspectionReport
 	}
 	object.SetLabels(labels)
-	// Not as a controller and without blockOwnerDeletion: where the API server asks who may say so, it would be refused.
+	// Neither controller nor blockOwnerDeletion: the admission plugin OwnerReferencesPermissionEnforcement would reject it.
 	object.SetOwnerReferences([]metav1.OwnerReference{{
 		APIVersion: v1alpha1.GroupVersion().String(), Kind: "Inspection", Name: inspection.Name, UID: inspection.UID,
 	}})
 	if len(inspection.Spec.Namespaces) == 1 {
 		object.Object["scope"] = map[string]any{"apiVersion": "v1", "kind": "Namespace", "name": inspection.Spec.Namespaces[0]}
 	}
-	return object, left
+	return object, omitted
 }
 
-// openResults are the findings in the report's order, the worst first, and then the gaps.
-func openResults(report *v1alpha1.InspectionReport) (results []any, left int) {
-	at := map[string]any{"seconds": report.Summary.StartTime.Unix(), "nanos": int64(0)}
+// openResults returns the findings in the order of the report, followed by the gaps.
+func openResults(report *v1alpha1.InspectionReport) (results []any, omitted int) {
+	timestamp := map[string]any{"seconds": report.Summary.StartTime.Unix(), "nanos": int64(0)}
 	size := 0
 	add := func(result map[string]any) {
-		result["timestamp"], result["source"] = at, openReportSource
+		result["timestamp"] = timestamp
+		result["source"] = openReportSource
 		text, err := json.Marshal(result)
-		if err != nil || left > 0 || len(results) >= maxOpenResults || size+len(text)+1 > maxOpenBytes {
-			left++ // what comes later weighs less: nothing overtakes what was left out
+		if err != nil || omitted > 0 || len(results) >= maxOpenResults || size+len(text)+1 > maxOpenBytes {
+			omitted++ // later results are less severe: after the first omitted one, all are omitted
 			return
 		}
 		size += len(text) + 1
@@ -82,7 +82,7 @@ func openResults(report *v1alpha1.InspectionReport) (results []any, left int) {
 	for _, gap := range report.Gaps {
 		add(openGap(gap))
 	}
-	return results, left
+	return results, omitted
 }
 
 func openFinding(f v1alpha1.Finding) map[string]any {
@@ -109,18 +109,20 @@ func openFinding(f v1alpha1.Finding) map[string]any {
 		result["severity"] = string(f.Severity)
 	}
 	if f.Severity.Rank() <= v1alpha1.SeverityMedium.Rank() {
-		result["result"], result["scored"] = "fail", true
+		result["result"] = "fail"
+		result["scored"] = true
 	}
 	return result
 }
 
-// openGap is a result of its own kind: something that could not be evaluated.
+// openGap converts a gap to a result with the outcome error.
 func openGap(gap v1alpha1.Gap) map[string]any {
 	properties := map[string]any{"source": gap.Source, "reason": string(gap.Reason)}
 	if gap.Remediation != "" {
 		properties["remediation"] = clean(gap.Remediation)
 	}
 	return map[string]any{
-		"policy": "inspection-gap", "rule": string(gap.Reason), "category": "gap", "message": clean(gap.Message), "result": "error", "properties": properties,
+		"policy": "inspection-gap", "rule": string(gap.Reason), "category": "gap",
+		"message": clean(gap.Message), "result": "error", "properties": properties,
 	}
 }

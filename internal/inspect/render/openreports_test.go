@@ -19,7 +19,7 @@ func everything() *v1alpha1.Inspection {
 	return &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "everything", UID: "u-1"}}
 }
 
-// openReportSchema is the CRD's, made closed: a field that it does not name is an error.
+// openReportSchema is the schema of the CRD, without unknown fields.
 func openReportSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	text, err := os.ReadFile("testdata/openreports-crd.yaml")
@@ -85,12 +85,13 @@ func TestOpenReportIsValid(t *testing.T) {
 	}
 }
 
-func TestOpenReportStaysInTheInspectionsNamespace(t *testing.T) {
+func TestOpenReportIsInTheNamespaceOfTheInspection(t *testing.T) {
 	report := sample()
 	report.Labels = map[string]string{v1alpha1.LabelInspection: "everything"}
-	object, left := OpenReport(report, everything())
-	if object.GetNamespace() != "team-a" || object.GetName() != "kubeops-everything" || left != 0 || object.GetLabels()[v1alpha1.LabelInspection] != "everything" {
-		t.Errorf("metadata: %v, %d left", object.Object["metadata"], left)
+	object, omitted := OpenReport(report, everything())
+	if object.GetNamespace() != "team-a" || object.GetName() != "kubeops-everything" || omitted != 0 ||
+		object.GetLabels()[v1alpha1.LabelInspection] != "everything" {
+		t.Errorf("metadata: %v, %d omitted", object.Object["metadata"], omitted)
 	}
 	owner := object.GetOwnerReferences()[0]
 	if owner.Kind != "Inspection" || owner.UID != "u-1" || owner.BlockOwnerDeletion != nil {
@@ -104,7 +105,8 @@ func TestOpenReportStaysInTheInspectionsNamespace(t *testing.T) {
 	if summary["fail"] != int64(6) || summary["warn"] != int64(2) || summary["error"] != int64(2) {
 		t.Errorf("summary: %v", summary)
 	}
-	first, node := results[0].(map[string]any), results[4].(map[string]any)
+	first := results[0].(map[string]any)
+	node := results[4].(map[string]any)
 	if first["policy"] != "secret-missing" || first["severity"] != "critical" || first["result"] != "fail" {
 		t.Errorf("first result: %v", first)
 	}
@@ -118,14 +120,14 @@ func TestOpenReportStaysInTheInspectionsNamespace(t *testing.T) {
 
 func TestOpenReportIsBounded(t *testing.T) {
 	report := large()
-	if _, left := OpenReport(report, everything()); left != 2 {
-		t.Errorf("%d left, want the gaps, for which there is no room after 500 findings", left)
+	if _, omitted := OpenReport(report, everything()); omitted != 2 {
+		t.Errorf("%d omitted, want the 2 gaps after 500 findings", omitted)
 	}
 	for i := range report.Findings {
 		report.Findings[i].Message = strings.Repeat("x", 2000)
 	}
-	object, left := OpenReport(report, everything())
-	if n := len(object.Object["results"].([]any)); n == 0 || n+left != 502 || n > 260 {
-		t.Errorf("%d results and %d left", n, left)
+	object, omitted := OpenReport(report, everything())
+	if n := len(object.Object["results"].([]any)); n == 0 || n+omitted != 502 || n > 260 {
+		t.Errorf("%d results and %d omitted", n, omitted)
 	}
 }

@@ -9,12 +9,12 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// writeJSON writes the report as the API has it.
+// writeJSON writes the report as an API object.
 func writeJSON(w io.Writer, report *v1alpha1.InspectionReport, _ Options) error {
 	return encode(w, report)
 }
 
-// writeYAML writes the report as the API has it.
+// writeYAML writes the report as an API object.
 func writeYAML(w io.Writer, report *v1alpha1.InspectionReport, _ Options) error {
 	text, err := yaml.Marshal(report)
 	if err != nil {
@@ -24,7 +24,7 @@ func writeYAML(w io.Writer, report *v1alpha1.InspectionReport, _ Options) error 
 	return err
 }
 
-// encode writes indented JSON for people and programs, in which < and > stay what they are.
+// encode writes indented JSON without escaping < and >.
 func encode(w io.Writer, value any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")

@@ -1,9 +1,8 @@
-// Package render writes a report in the formats that other programs and people read: JSON, YAML, SARIF, JUnit XML,
-// Markdown, HTML, and the Report objects of openreports.io. The table of the command line is not here, since it depends on
-// a terminal.
+// Package render writes a report as JSON, YAML, SARIF, JUnit XML, Markdown, HTML or a Report of openreports.io. The table of the
+// command line is in package cli, since it depends on the terminal.
 //
-// A report quotes what stands in a cluster, and whoever may create a Pod chooses some of those words. Every format
-// escapes them, so that they cannot become markup, links or mentions where the report is shown.
+// A report contains text from the cluster, some of which anyone who can create a Pod controls. Every format escapes it: it must not
+// become markup, links or mentions where the report is displayed.
 package render
 
 import (
@@ -16,49 +15,47 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 )
 
-// Options are what a report does not know of itself. The zero value is useful.
+// Options add data that the report itself lacks. The zero value is valid.
 type Options struct {
-	// Checks is the catalogue that the findings' checks are explained from. A finding of a check that is not in it is
-	// shown without.
-	Checks []check.Check
-	// Version of KubeOps; empty when it is not known.
+	// Checks describe the checks of the findings. Findings of other checks are rendered without a description.
+	Checks []checks.Check
+	// Version of KubeOps; empty if unknown.
 	Version string
-	// Heading says what was inspected, for people, for example the cluster's name.
+	// Heading names what was inspected, for example the cluster.
 	Heading string
-	// Locate finds the manifest of an object: a path relative to the root of the sources, and a line from 1, or 0 when the
-	// line is not known. Nil for live clusters.
+	// Locate finds the manifest of an object: a path relative to the root of the sources, and a line from 1, or 0 if unknown. It is
+	// nil for live clusters.
 	Locate func(v1alpha1.ObjectReference) (file string, line int, ok bool)
 }
 
-// writers has a function for every format.
 func writers() map[string]func(io.Writer, *v1alpha1.InspectionReport, Options) error {
 	return map[string]func(io.Writer, *v1alpha1.InspectionReport, Options) error{
 		"json": writeJSON, "yaml": writeYAML, "sarif": writeSARIF, "junit": writeJUnit, "markdown": writeMarkdown, "html": writeHTML,
 	}
 }
 
-// Formats lists the formats that Write knows, the plainest first.
+// Formats lists the formats that Write supports.
 func Formats() []string { return []string{"json", "yaml", "sarif", "junit", "markdown", "html"} }
 
-// Write writes the report in one of Formats. It changes nothing in the report.
+// Write writes the report in one of Formats. It does not modify the report.
 func Write(w io.Writer, format string, report *v1alpha1.InspectionReport, options Options) error {
 	write, known := writers()[format]
 	if !known {
-		return fmt.Errorf("unknown format %q; known are %s", format, strings.Join(Formats(), ", "))
+		return fmt.Errorf("unknown format %q: must be one of %s", format, strings.Join(Formats(), ", "))
 	}
 	return write(w, report, options)
 }
 
-// catalogue finds checks by id.
-func (o Options) catalogue() map[string]check.Check {
-	byID := make(map[string]check.Check, len(o.Checks))
+// checksByID indexes Checks.
+func (o Options) checksByID() map[string]checks.Check {
+	byID := make(map[string]checks.Check, len(o.Checks))
 	for _, c := range o.Checks {
 		byID[c.ID] = c
 	}
 	return byID
 }
 
-// locate calls Locate where there is one, and returns paths with forward slashes.
+// locate calls Locate, if set, and returns paths with forward slashes.
 func (o Options) locate(object v1alpha1.ObjectReference) (file string, line int, ok bool) {
 	if o.Locate == nil {
 		return "", 0, false
@@ -70,13 +67,13 @@ func (o Options) locate(object v1alpha1.ObjectReference) (file string, line int,
 	return strings.TrimPrefix(strings.ReplaceAll(file, `\`, "/"), "./"), max(line, 0), true
 }
 
-// node is a finding with the findings that it explains.
+// node is a finding with the findings that it causes.
 type node struct {
 	v1alpha1.Finding
-	Below []*node
+	Symptoms []*node
 }
 
-// explanations of a report by what they explain, without those that were dropped.
+// explanations returns the explanations of a report by the finding that they explain, without those that were dropped.
 func explanations(report *v1alpha1.InspectionReport) map[string]*v1alpha1.Explanation {
 	kept := map[string]*v1alpha1.Explanation{}
 	for i, e := range report.Explanations {
@@ -87,8 +84,8 @@ func explanations(report *v1alpha1.InspectionReport) map[string]*v1alpha1.Explan
 	return kept
 }
 
-// tree arranges findings below their causes, in the report's order. No finding is lost: one whose cause is not in the
-// report, or that is its own cause in a circle, is a root.
+// tree arranges findings below their causes, in the order of the report. No finding is lost: one without its cause in the report, or
+// in a cycle of causes, becomes a root.
 func tree(findings []v1alpha1.Finding) []*node {
 	known := make(map[string]bool, len(findings))
 	children := map[string][]int{}
@@ -103,7 +100,7 @@ func tree(findings []v1alpha1.Finding) []*node {
 		n := &node{Finding: findings[i]}
 		for _, child := range children[n.ID] {
 			if n.ID != "" && !placed[child] {
-				n.Below = append(n.Below, place(child))
+				n.Symptoms = append(n.Symptoms, place(child))
 			}
 		}
 		return n
@@ -122,16 +119,16 @@ func tree(findings []v1alpha1.Finding) []*node {
 	return roots
 }
 
-// size is the number of findings at and below a node.
+// size is the number of findings in the tree of a node.
 func (n *node) size() int {
 	count := 1
-	for _, child := range n.Below {
+	for _, child := range n.Symptoms {
 		count += child.size()
 	}
 	return count
 }
 
-// objectName is Kind namespace/name.
+// objectName returns Kind namespace/name, or Kind name for cluster-scoped objects.
 func objectName(o v1alpha1.ObjectReference) string {
 	if o.Namespace == "" {
 		return o.Kind + " " + o.Name
@@ -139,7 +136,7 @@ func objectName(o v1alpha1.ObjectReference) string {
 	return o.Kind + " " + o.Namespace + "/" + o.Name
 }
 
-// sentence is a finding in one line. A message that names its object needs it only once.
+// sentence describes a finding in one line. It adds the object unless the message names it.
 func sentence(f v1alpha1.Finding) string {
 	if strings.Contains(f.Message, f.Object.Kind+" "+f.Object.Name) {
 		return f.Message
@@ -147,7 +144,13 @@ func sentence(f v1alpha1.Finding) string {
 	return objectName(f.Object) + ": " + f.Message
 }
 
-// severityCount is one line of a summary.
+// scale counts what was inspected.
+func scale(s v1alpha1.ReportSummary) string {
+	return fmt.Sprintf("%s, %s in %.1fs",
+		count(int(s.Objects), "object", "objects"), count(int(s.ChecksRun), "check", "checks"), s.Duration.Seconds())
+}
+
+// severityCount is the number of findings of a severity.
 type severityCount struct {
 	Severity v1alpha1.Severity
 	Count    int32
@@ -162,7 +165,7 @@ func severityCounts(c v1alpha1.SeverityCounts) []severityCount {
 	return list
 }
 
-// notes are what a person must know to trust the numbers of a report.
+// notes are what a reader has to know to interpret the counts of a report.
 func notes(s v1alpha1.ReportSummary) []string {
 	var list []string
 	add := func(n int32, one, many string) {
@@ -174,21 +177,20 @@ func notes(s v1alpha1.ReportSummary) []string {
 		add(s.Changes.New, "new since the last report", "new since the last report")
 	}
 	add(s.Changes.Fixed, "fixed since the last report", "fixed since the last report")
-	add(s.Ignored, "ignored by rule", "ignored by rule")
+	add(s.Ignored, "ignored by rules", "ignored by rules")
 	add(s.Gaps, "gap", "gaps")
 	return list
 }
 
-// compared says whether there was an earlier report to compare with. In a first report, all is new, and to say so of every
-// finding tells nothing.
+// compared reports whether there was a previous report. In a first report every finding is new, which is not worth showing.
 func compared(s v1alpha1.ReportSummary) bool { return s.Changes.Persisting > 0 || s.Changes.Fixed > 0 }
 
-// verdict is the report in one sentence.
-func verdict(s v1alpha1.ReportSummary) string {
+// headline counts root causes and findings.
+func headline(s v1alpha1.ReportSummary) string {
 	if s.Counts.Total() == 0 {
-		return "Nothing found"
+		return "No findings"
 	}
-	return fmt.Sprintf("%s behind %s", count(int(s.RootCauses), "root cause", "root causes"),
+	return fmt.Sprintf("%s, %s", count(int(s.RootCauses), "root cause", "root causes"),
 		count(int(s.Counts.Total()), "finding", "findings"))
 }
 
@@ -200,7 +202,7 @@ func count(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// namespaces of the report's findings, each once, in order; cluster-scoped objects add none.
+// namespaces returns the sorted namespaces of the findings.
 func namespaces(findings []v1alpha1.Finding) []string {
 	var names []string
 	for _, f := range findings {

@@ -13,28 +13,28 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-func TestFormatsAreWhatWriteKnows(t *testing.T) {
+func TestWriteSupportsAllFormats(t *testing.T) {
 	known := writers()
 	for _, format := range Formats() {
 		if known[format] == nil {
-			t.Errorf("there is no writer of %s", format)
+			t.Errorf("no writer for %s", format)
 		}
 		delete(known, format)
 	}
 	for format := range known {
-		t.Errorf("%s is not among the formats", format)
+		t.Errorf("Formats does not list %s", format)
 	}
 	if err := Write(io.Discard, "table", sample(), Options{}); err == nil || !strings.Contains(err.Error(), "json, yaml, sarif") {
 		t.Errorf("unknown format: %v", err)
 	}
 }
 
-func TestJSONAndYAMLHaveTheShapeOfTheAPI(t *testing.T) {
+func TestJSONAndYAMLAreAPIObjects(t *testing.T) {
 	for format, read := range map[string]func([]byte, any) error{
 		"json": json.Unmarshal, "yaml": func(text []byte, into any) error { return yaml.UnmarshalStrict(text, into) },
 	} {
 		var got v1alpha1.InspectionReport
-		if err := read([]byte(written(t, format, sample(), sampleOptions())), &got); err != nil {
+		if err := read([]byte(rendered(t, format, sample(), sampleOptions())), &got); err != nil {
 			t.Fatal(err)
 		}
 		if got.Findings[0].Message != sample().Findings[0].Message || got.Summary.Counts != sample().Summary.Counts || len(got.Gaps) != 2 {
@@ -43,16 +43,17 @@ func TestJSONAndYAMLHaveTheShapeOfTheAPI(t *testing.T) {
 	}
 }
 
-func TestWritingIsRepeatableAndChangesNothing(t *testing.T) {
+func TestWriteIsDeterministicAndDoesNotModifyTheReport(t *testing.T) {
 	report := sample()
 	for _, format := range Formats() {
-		first, second := written(t, format, report, sampleOptions()), written(t, format, report, sampleOptions())
+		first := rendered(t, format, report, sampleOptions())
+		second := rendered(t, format, report, sampleOptions())
 		if first != second {
-			t.Errorf("%s differs from time to time", format)
+			t.Errorf("%s is not deterministic", format)
 		}
 	}
 	if !reflect.DeepEqual(report, sample()) {
-		t.Error("the report was changed")
+		t.Error("the report was modified")
 	}
 }
 
@@ -72,15 +73,20 @@ func TestSpansSplitAtBackquotes(t *testing.T) {
 	}
 }
 
-func FuzzEveryFormatTakesAnyText(f *testing.F) {
+func FuzzFormats(f *testing.F) {
 	f.Add(hostile, "x")
 	f.Add("\xff\xfe`|\\", "")
 	f.Fuzz(func(t *testing.T, text, name string) {
 		report := sample()
-		report.Findings[0].Message, report.Findings[0].Object.Name, report.Findings[0].Check = text, name, name
-		report.Findings[0].Evidence[0].Text, report.Findings[0].Remediation, report.Gaps[0].Message = text, text, text
+		finding := &report.Findings[0]
+		finding.Message = text
+		finding.Object.Name = name
+		finding.Check = name
+		finding.Evidence[0].Text = text
+		finding.Remediation = text
+		report.Gaps[0].Message = text
 		for _, format := range Formats() {
-			if out := written(t, format, report, Options{}); out == "" {
+			if out := rendered(t, format, report, Options{}); out == "" {
 				t.Errorf("%s is empty", format)
 			}
 		}

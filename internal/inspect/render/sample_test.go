@@ -13,11 +13,12 @@ import (
 	"kubeops.io/kubeops/internal/inspect/checks"
 )
 
-// hostile is what somebody who may create objects could write into one, in the hope that a report shows it as markup.
+// hostile is text with which a user who can create objects could try to inject markup into a report.
 const hostile = "</script><script>alert(1)</script><img src=x onerror=alert(2)> [click](https://evil.example/x) ![i](https://evil.example/y.png) " +
-	"@team/admins #42 !7 &9 | cell | `code` ``two`` **bold** \x1b[31mred\x07 \u202Eabc\u202C www.evil.example mail@evil.example {0} ]]> </details>\n# heading\n- [ ] task\n<!-- "
+	"@team/admins #42 !7 &9 | cell | `code` ``two`` **bold** \x1b[31mred\x07 \u202Eabc\u202C " +
+	"www.evil.example mail@evil.example {0} ]]> </details>\n# heading\n- [ ] task\n<!-- "
 
-// sample is a report with root causes, symptoms below symptoms, evidence of all sources, gaps, and hostile text.
+// sample is a report with root causes, nested symptoms, evidence from all sources, gaps and hostile text.
 func sample() *v1alpha1.InspectionReport {
 	start := metav1.NewTime(time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC))
 	seen := metav1.NewTime(start.Add(-48 * time.Hour))
@@ -40,20 +41,25 @@ func sample() *v1alpha1.InspectionReport {
 				State:       v1alpha1.FindingNew, FirstSeen: &start,
 			},
 			{
-				ID: "f-bbbb", Check: "deployment-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh, CausedBy: "f-aaaa",
-				Object:  v1alpha1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"},
-				Message: "Deployment web has 0 of 3 Pods available.", Affects: 2, State: v1alpha1.FindingPersisting, FirstSeen: &seen,
+				ID: "f-bbbb", Check: "deployment-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+				CausedBy: "f-aaaa",
+				Object:   v1alpha1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"},
+				Message:  "Deployment web has 0 of 3 Pods available.", Affects: 2, State: v1alpha1.FindingPersisting, FirstSeen: &seen,
 				Evidence: []v1alpha1.Evidence{{ID: "e1", Source: v1alpha1.EvidenceCondition, Text: "Available=False: MinimumReplicasUnavailable"}},
 			},
 			{
-				ID: "f-cccc", Check: "service-no-ready-endpoints", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh, CausedBy: "f-bbbb",
-				Object:  v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: "shop", Name: "web"},
-				Message: "Service web has no ready endpoint: none of the Pods that it selects is ready.", Affects: 1, State: v1alpha1.FindingPersisting, FirstSeen: &seen,
+				ID: "f-cccc", Check: "service-no-ready-endpoints", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+				CausedBy: "f-bbbb",
+				Object:   v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: "shop", Name: "web"},
+				Message:  "Service web has no ready endpoint: none of the Pods that it selects is ready.", Affects: 1, State: v1alpha1.FindingPersisting,
+				FirstSeen: &seen,
 			},
 			{
-				ID: "f-dddd", Check: "ingress-backend-broken", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh, CausedBy: "f-cccc",
-				Object:  v1alpha1.ObjectReference{APIVersion: "networking.k8s.io/v1", Kind: "Ingress", Namespace: "shop", Name: "front"},
-				Message: "Path / of shop.example leads to Service web, which has no ready endpoint.", State: v1alpha1.FindingPersisting, FirstSeen: &seen,
+				ID: "f-dddd", Check: "ingress-backend-broken", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
+				CausedBy: "f-cccc",
+				Object:   v1alpha1.ObjectReference{APIVersion: "networking.k8s.io/v1", Kind: "Ingress", Namespace: "shop", Name: "front"},
+				Message:  "Path / of shop.example leads to Service web, which has no ready endpoint.", State: v1alpha1.FindingPersisting,
+				FirstSeen: &seen,
 			},
 			{
 				ID: "f-eeee", Check: "node-pressure", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
@@ -71,7 +77,8 @@ func sample() *v1alpha1.InspectionReport {
 				},
 			},
 			{
-				ID: "f-abab", Check: "role-too-wide", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityLow, State: v1alpha1.FindingPersisting,
+				ID: "f-abab", Check: "role-too-wide", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityLow,
+				State:   v1alpha1.FindingPersisting,
 				Object:  v1alpha1.ObjectReference{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "Role", Namespace: "team-b", Name: "all"},
 				Message: "Role all allows every verb on every resource of its namespace.", FirstSeen: &seen,
 			},
@@ -83,7 +90,7 @@ func sample() *v1alpha1.InspectionReport {
 		},
 		Gaps: []v1alpha1.Gap{
 			{Source: "secrets", Reason: v1alpha1.GapForbidden, Checks: []string{"secret-missing", "secret-key-missing"},
-				Message:     `secrets may not be listed: "system:serviceaccount:shop:kubeops" <b>cannot</b> list resource`,
+				Message:     `cannot list secrets: "system:serviceaccount:shop:kubeops" <b>cannot</b> list resource`,
 				Remediation: "Grant it: `kubectl create clusterrolebinding x --clusterrole=kubeops-inspector-secrets --serviceaccount=shop:kubeops`."},
 			{Source: "metrics.k8s.io", Reason: v1alpha1.GapNotServed, Message: "The cluster does not serve metrics."},
 		},
@@ -95,16 +102,17 @@ func sample() *v1alpha1.InspectionReport {
 	report.Explanations = []v1alpha1.Explanation{
 		{ID: v1alpha1.OverallExplanation, Provider: "local", Model: "tiny-1", Language: v1alpha1.LanguageEnglish, Confidence: v1alpha1.ConfidenceMedium, Summary: "A Secret is missing, and the shop is down because of it."},
 		{
-			ID: "f-aaaa", Provider: "local", Model: "tiny-1", Language: v1alpha1.LanguageEnglish, Confidence: v1alpha1.ConfidenceHigh, Summary: "The Secret was never created. " + hostile,
-			Why: []v1alpha1.ExplainedClaim{{Claim: "The container waits for it. " + hostile, Evidence: []string{"e1", "e2"}}},
-			Fix: []v1alpha1.SuggestedFix{{Description: "Create it. " + hostile, Command: "kubectl -n shop get secret payments-key", Patch: "kind: Secret\n" + hostile}},
+			ID: "f-aaaa", Provider: "local", Model: "tiny-1", Language: v1alpha1.LanguageEnglish, Confidence: v1alpha1.ConfidenceHigh,
+			Summary: "The Secret was never created. " + hostile,
+			Why:     []v1alpha1.ExplainedClaim{{Claim: "The container waits for it. " + hostile, Evidence: []string{"e1", "e2"}}},
+			Fix:     []v1alpha1.SuggestedFix{{Description: "Create it. " + hostile, Command: "kubectl -n shop get secret payments-key", Patch: "kind: Secret\n" + hostile}},
 		},
 		{ID: "f-bbbb", Provider: "local", Model: "tiny-1", Language: v1alpha1.LanguageEnglish, Dropped: "NoEvidence"},
 	}
 	return report
 }
 
-// nothing is the report of a cluster in which all is well.
+// nothing is a report without findings.
 func nothing() *v1alpha1.InspectionReport {
 	return &v1alpha1.InspectionReport{Summary: v1alpha1.ReportSummary{
 		Score: 100, Objects: 412, ChecksRun: 92, StartTime: metav1.NewTime(time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)),
@@ -112,14 +120,15 @@ func nothing() *v1alpha1.InspectionReport {
 	}}
 }
 
-// large is a report at the bounds of reports.
+// large is a report with the maximum number of findings.
 func large() *v1alpha1.InspectionReport {
 	report := sample()
 	report.Findings = nil
 	report.Summary.Counts = v1alpha1.SeverityCounts{}
 	for i := range 500 {
 		f := sample().Findings[i%8]
-		f.ID, f.CausedBy = fmt.Sprintf("f-%03d", i), ""
+		f.ID = fmt.Sprintf("f-%03d", i)
+		f.CausedBy = ""
 		if i%5 != 0 {
 			f.CausedBy = fmt.Sprintf("f-%03d", i-i%5)
 		}
@@ -146,8 +155,8 @@ func sampleOptions() Options {
 	}
 }
 
-// written is the report in a format.
-func written(t *testing.T, format string, report *v1alpha1.InspectionReport, options Options) string {
+// rendered returns the report in a format.
+func rendered(t *testing.T, format string, report *v1alpha1.InspectionReport, options Options) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := Write(&b, format, report, options); err != nil {

@@ -15,13 +15,13 @@ import (
 
 const (
 	sarifSchema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-	// sarifRoot is the name for the root of the sources that code hosts know.
+	// sarifRoot is the conventional name of the root of the sources.
 	sarifRoot = "%SRCROOT%"
-	// sarifFingerprint is the key under which a finding's id stands, by which it is the same from run to run.
+	// sarifFingerprint is the key of the finding's id, which is stable across runs.
 	sarifFingerprint = "kubeopsFindingId/v1"
 )
 
-// writeSARIF writes SARIF 2.1.0, the format that code hosts and editors read.
+// writeSARIF writes SARIF 2.1.0, which code hosts and editors read.
 func writeSARIF(w io.Writer, report *v1alpha1.InspectionReport, options Options) error {
 	s := &sarif{report: report, options: options}
 	return encode(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{s.run()}})
@@ -61,14 +61,14 @@ func (s *sarif) run() sarifRun {
 	}
 	driver.Notifications, invocation.ToolExecutionNotifications = sarifGaps(s.report.Gaps)
 	if s.located {
-		run.OriginalURIBaseIDs = map[string]sarifBaseURI{sarifRoot: {Description: sarifMessage{Text: "The root of the sources that were inspected."}}}
+		run.OriginalURIBaseIDs = map[string]sarifBaseURI{sarifRoot: {Description: sarifMessage{Text: "The root of the inspected sources."}}}
 	}
 	return run
 }
 
 func utc(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// rules are the catalogue, and the checks of findings that the catalogue does not know, with the place of each.
+// rules returns a rule for each check in the options and for any other check with findings, and their indexes.
 func (s *sarif) rules() ([]sarifDescriptor, map[string]int) {
 	rules := make([]sarifDescriptor, 0, len(s.options.Checks))
 	index := map[string]int{}
@@ -99,12 +99,13 @@ func sarifRule(c check.Check) sarifDescriptor {
 	}
 	if c.Remediation != "" {
 		text := c.Remediation
-		markdown := "**What to do.** " + c.Remediation
+		markdown := "**Fix.** " + c.Remediation
 		if c.Meaning != "" {
-			text, markdown = c.Meaning+"\n\n"+text, c.Meaning+"\n\n"+markdown
+			text = c.Meaning + "\n\n" + text
+			markdown = c.Meaning + "\n\n" + markdown
 		}
 		if c.Link != "" {
-			markdown += "\n\nMore: <" + c.Link + ">"
+			markdown += "\n\nSee also: <" + c.Link + ">"
 		}
 		rule.Help = &sarifMessage{Text: text, Markdown: markdown}
 	}
@@ -117,7 +118,7 @@ func sarifRule(c check.Check) sarifDescriptor {
 	return rule
 }
 
-// sarifLevel is how a severity shows: as an error, a warning or a note.
+// sarifLevel maps a severity to a SARIF level.
 func sarifLevel(severity v1alpha1.Severity) string {
 	switch severity {
 	case v1alpha1.SeverityCritical, v1alpha1.SeverityHigh:
@@ -129,7 +130,7 @@ func sarifLevel(severity v1alpha1.Severity) string {
 	}
 }
 
-// securitySeverity is a severity on the scale of CVSS, in the middle of the range that code hosts show by that name.
+// securitySeverity maps a severity to a CVSS score, in the middle of the range that code hosts show under the same name.
 func securitySeverity(severity v1alpha1.Severity) string {
 	switch severity {
 	case v1alpha1.SeverityCritical:
@@ -161,7 +162,8 @@ func (s *sarif) results(index map[string]int) []sarifResult {
 		}
 		if cause, known := byID[f.CausedBy]; known && f.CausedBy != "" {
 			related := s.location(cause.Object)
-			related.ID, related.Message = 1, &sarifMessage{Text: sarifText("Caused by: " + sentence(cause))}
+			related.ID = 1
+			related.Message = &sarifMessage{Text: sarifText("Caused by: " + sentence(cause))}
 			result.RelatedLocations = []sarifLocation{related}
 		}
 		if compared(s.report.Summary) {
@@ -176,7 +178,9 @@ func (s *sarif) results(index map[string]int) []sarifResult {
 
 func sarifProperties(f v1alpha1.Finding) map[string]any {
 	properties := map[string]any{"severity": string(f.Severity), "category": string(f.Category), "object": f.Object}
-	for key, value := range map[string]string{"cluster": f.Cluster, "state": string(f.State), "causedBy": f.CausedBy, "remediation": f.Remediation} {
+	for key, value := range map[string]string{
+		"cluster": f.Cluster, "state": string(f.State), "causedBy": f.CausedBy, "remediation": f.Remediation,
+	} {
 		if value != "" {
 			properties[key] = value
 		}
@@ -193,7 +197,7 @@ func sarifProperties(f v1alpha1.Finding) map[string]any {
 	return properties
 }
 
-// location of an object: always what it is called, and where it stands when that is known.
+// location returns the name of an object, and its file and line if known.
 func (s *sarif) location(object v1alpha1.ObjectReference) sarifLocation {
 	name := object.Kind + "/" + object.Name
 	if object.Namespace != "" {
@@ -220,7 +224,7 @@ func sarifFile(file string) sarifArtifact {
 	return sarifArtifact{URI: (&url.URL{Path: file}).String(), URIBaseID: sarifRoot}
 }
 
-// sarifText escapes what SARIF takes for a link, [text](target), or for a placeholder, {0}.
+// sarifText escapes links, [text](target), and placeholders, {0}.
 func sarifText(text string) string {
 	text = clean(text)
 	if strings.Contains(text, "](") {
@@ -229,7 +233,7 @@ func sarifText(text string) string {
 	return regexp.MustCompile(`\{(\d+)\}`).ReplaceAllString(text, "{{$1}}")
 }
 
-// sarifGaps are notifications about what could not be inspected, and the descriptions of their kinds.
+// sarifGaps returns a notification for each gap, and a descriptor for each reason.
 func sarifGaps(gaps []v1alpha1.Gap) ([]sarifDescriptor, []sarifNotification) {
 	var reasons []string
 	for _, gap := range gaps {
@@ -240,7 +244,7 @@ func sarifGaps(gaps []v1alpha1.Gap) ([]sarifDescriptor, []sarifNotification) {
 	var kinds []sarifDescriptor
 	for _, reason := range reasons {
 		kinds = append(kinds, sarifDescriptor{
-			ID: "gap/" + reason, ShortDescription: sarifMessage{Text: "Something could not be inspected: " + reason},
+			ID: "gap/" + reason, ShortDescription: sarifMessage{Text: "Part of the inspection is missing: " + reason},
 		})
 	}
 	notifications := make([]sarifNotification, 0, len(gaps))

@@ -11,23 +11,24 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-func TestSARIFIsValidAgainstTheSchemaOfTheStandard(t *testing.T) {
+func TestSARIFIsValid(t *testing.T) {
 	schema := sarifSchemaFile(t)
 	foreign := sample()
-	foreign.Findings[0].Check, foreign.Gaps[0].Reason = "made-by-somebody", "SomethingNew"
+	foreign.Findings[0].Check = "unknown-check"
+	foreign.Gaps[0].Reason = "UnknownReason"
 	for name, test := range map[string]struct {
 		report  *v1alpha1.InspectionReport
 		options Options
 	}{
 		"findings in files":         {sample(), sampleOptions()},
 		"findings in a cluster":     {sample(), Options{}},
-		"nothing found":             {nothing(), sampleOptions()},
-		"nothing at all":            {&v1alpha1.InspectionReport{}, Options{}},
-		"as many findings as go":    {large(), sampleOptions()},
+		"no findings":               {nothing(), sampleOptions()},
+		"an empty report":           {&v1alpha1.InspectionReport{}, Options{}},
+		"the maximum of findings":   {large(), sampleOptions()},
 		"unknown checks and reason": {foreign, sampleOptions()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			text := written(t, "sarif", test.report, test.options)
+			text := rendered(t, "sarif", test.report, test.options)
 			value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 			if err != nil {
 				t.Fatal(err)
@@ -39,14 +40,14 @@ func TestSARIFIsValidAgainstTheSchemaOfTheStandard(t *testing.T) {
 	}
 }
 
-func TestTheSchemaRefusesWhatIsNoSARIF(t *testing.T) {
-	text := strings.Replace(written(t, "sarif", sample(), Options{}), `"level": "error"`, `"level": "loud"`, 1)
+func TestTheSchemaRejectsInvalidSARIF(t *testing.T) {
+	text := strings.Replace(rendered(t, "sarif", sample(), Options{}), `"level": "error"`, `"level": "loud"`, 1)
 	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if sarifSchemaFile(t).Validate(value) == nil {
-		t.Error("a level that does not exist is accepted, so the other tests prove nothing")
+		t.Error("the schema accepts an invalid level: the other tests prove nothing")
 	}
 }
 
@@ -72,29 +73,30 @@ func sarifSchemaFile(t *testing.T) *jsonschema.Schema {
 func parsedSARIF(t *testing.T, report *v1alpha1.InspectionReport, options Options) sarifRun {
 	t.Helper()
 	var log sarifLog
-	if err := json.Unmarshal([]byte(written(t, "sarif", report, options)), &log); err != nil {
+	if err := json.Unmarshal([]byte(rendered(t, "sarif", report, options)), &log); err != nil {
 		t.Fatal(err)
 	}
 	return log.Runs[0]
 }
 
-func TestSARIFResultsLeadToTheirRulesPlacesAndCauses(t *testing.T) {
+func TestSARIFResultsHaveRulesLocationsAndCauses(t *testing.T) {
 	run := parsedSARIF(t, sample(), sampleOptions())
 	for _, r := range run.Results {
 		if rule := run.Tool.Driver.Rules[r.RuleIndex]; rule.ID != r.RuleID {
-			t.Errorf("result of %s leads to rule %s", r.RuleID, rule.ID)
+			t.Errorf("result of %s refers to rule %s", r.RuleID, rule.ID)
 		}
 		if r.PartialFingerprints[sarifFingerprint] == "" || r.Properties["severity"] == nil {
 			t.Errorf("result of %s has no fingerprint or severity: %+v", r.RuleID, r)
 		}
 	}
-	first, service := run.Results[0], run.Results[2]
+	first := run.Results[0]
+	service := run.Results[2]
 	place := first.Locations[0].PhysicalLocation
-	if place == nil || place.ArtifactLocation.URI != "deploy/base%20files/web.yaml" || place.ArtifactLocation.URIBaseID != sarifRoot || place.Region.StartLine != 12 {
-		t.Errorf("place of the first result: %+v", place)
+	if place == nil || place.ArtifactLocation != (sarifArtifact{"deploy/base%20files/web.yaml", sarifRoot}) || place.Region.StartLine != 12 {
+		t.Errorf("location of the first result: %+v", place)
 	}
 	if place := service.Locations[0].PhysicalLocation; place.ArtifactLocation.URI != "./a:b.yaml" || place.Region != nil {
-		t.Errorf("place without a line: %+v", place)
+		t.Errorf("location without a line: %+v", place)
 	}
 	if name := first.Locations[0].LogicalLocations[0]; name.FullyQualifiedName != "shop/Deployment/web" || name.Kind != "resource" {
 		t.Errorf("logical location: %+v", name)
@@ -102,7 +104,8 @@ func TestSARIFResultsLeadToTheirRulesPlacesAndCauses(t *testing.T) {
 	if node := run.Results[4].Locations[0]; node.PhysicalLocation != nil || node.LogicalLocations[0].FullyQualifiedName != "Node/worker-2" {
 		t.Errorf("location of a node: %+v", node)
 	}
-	if len(service.RelatedLocations) != 1 || !strings.HasPrefix(service.RelatedLocations[0].Message.Text, "Caused by: Deployment web has 0 of 3") {
+	if len(service.RelatedLocations) != 1 ||
+		!strings.HasPrefix(service.RelatedLocations[0].Message.Text, "Caused by: Deployment web has 0 of 3") {
 		t.Errorf("cause of the Service's finding: %+v", service.RelatedLocations)
 	}
 	if first.Level != "error" || run.Results[5].Level != "warning" || run.Results[6].Level != "note" {
@@ -118,7 +121,7 @@ func TestSARIFOfAFirstReportHasNoBaseline(t *testing.T) {
 	report.Summary.Changes = v1alpha1.ChangeCounts{New: 8}
 	for _, r := range parsedSARIF(t, report, Options{}).Results {
 		if r.BaselineState != "" {
-			t.Errorf("%s is %s against no baseline", r.RuleID, r.BaselineState)
+			t.Errorf("%s is %s without a baseline", r.RuleID, r.BaselineState)
 		}
 	}
 }
@@ -126,12 +129,12 @@ func TestSARIFOfAFirstReportHasNoBaseline(t *testing.T) {
 func TestSARIFGapsAreNotifications(t *testing.T) {
 	run := parsedSARIF(t, sample(), Options{})
 	got := run.Invocations[0].ToolExecutionNotifications
-	if len(got) != 2 || got[0].Level != "warning" || !strings.Contains(got[0].Message.Text, "secrets may not be listed") {
+	if len(got) != 2 || got[0].Level != "warning" || !strings.Contains(got[0].Message.Text, "cannot list secrets") {
 		t.Fatalf("notifications: %+v", got)
 	}
 	for _, n := range got {
 		if kind := run.Tool.Driver.Notifications[n.Descriptor.Index]; kind.ID != n.Descriptor.ID {
-			t.Errorf("notification %s leads to %s", n.Descriptor.ID, kind.ID)
+			t.Errorf("notification %s refers to %s", n.Descriptor.ID, kind.ID)
 		}
 	}
 }
@@ -145,7 +148,7 @@ func TestSARIFSecurityRulesHaveASecuritySeverity(t *testing.T) {
 	}
 }
 
-func TestSARIFTextIsNeitherLinkNorPlaceholder(t *testing.T) {
+func TestSARIFTextEscapesLinksAndPlaceholders(t *testing.T) {
 	for text, want := range map[string]string{
 		"see [here](https://evil.example) {0}": `see \[here\](https://evil.example) {{0}}`,
 		"args[0] of {name}":                    "args[0] of {name}",

@@ -1,6 +1,6 @@
 package render
 
-// The parts of SARIF 2.1.0 that are written, named as the standard names them.
+// The used parts of SARIF 2.1.0, with the names of the standard.
 
 type sarifLog struct {
 	Schema  string     `json:"$schema"`

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// clean takes out of a text from a cluster what does not show: control characters other than tab and line break, marks
-// that reverse the direction of writing, with which a text can be made to read as another, and broken UTF-8.
+// clean removes invisible characters from text of a cluster: control characters other than tab and line break, bidirectional marks,
+// which can make a text look like another, and invalid UTF-8.
 func clean(text string) string {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
@@ -24,10 +24,10 @@ func clean(text string) string {
 	}, text)
 }
 
-// oneLine is clean, with every run of white space made a single space.
+// oneLine is clean text with each run of white space replaced by a space.
 func oneLine(text string) string { return strings.Join(strings.Fields(clean(text)), " ") }
 
-// span is a piece of prose, or of code that stood in backquotes.
+// span is a piece of prose, or of code in backquotes.
 type span struct {
 	Text string
 	Code bool
@@ -58,7 +58,7 @@ func spans(text string) []span {
 
 // longestRun of a byte in a text.
 func longestRun(text string, of byte) int {
-	longest, run := 0, 0
+	var longest, run int
 	for i := range len(text) {
 		if text[i] != of {
 			run = 0

@@ -4,7 +4,7 @@
   var items = Array.prototype.slice.call(document.querySelectorAll("[data-item]"));
   var shown = document.querySelector(".shown");
 
-  // A finding stays when it, or something below it, matches all that is asked for.
+  // A root cause is shown if it or one of its symptoms matches severity and namespace, and its text contains all words.
   function matches(item, severities, namespace, words) {
     var parts = [item].concat(Array.prototype.slice.call(item.querySelectorAll("[data-severity]")));
     var text = item.textContent.toLowerCase();
@@ -29,9 +29,9 @@
     form.hidden = false;
     form.addEventListener("input", apply);
     form.addEventListener("submit", function (event) { event.preventDefault(); });
-    apply(); // a browser may have kept the form's values when the page was loaded again
+    apply(); // browsers may restore the values of the form after a reload
   }
-  // Browsers that cannot show closed details in print get them opened.
+  // Some browsers do not print closed details.
   window.addEventListener("beforeprint", function () {
     document.querySelectorAll("details:not([open])").forEach(function (details) { details.open = true; details.dataset.printed = ""; });
   });
