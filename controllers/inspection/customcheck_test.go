@@ -131,7 +131,7 @@ func TestCustomChecksFindAndAreSelectedIgnoredAndGaps(t *testing.T) {
 		t.Errorf("a secret is in the report: %s", text)
 	}
 	wantGaps := []string{
-		"CheckFailed custom-services-must: The custom check services-must could not be evaluated on 1 object, first: Service/NS/lost: no such key: missing.",
+		"CheckFailed custom-services-must: The custom check services-must failed on 1 object, first on Service/NS/lost: no such key: missing.",
 		"Forbidden custom-roles: system:serviceaccount:NS:kubeops may not list these in namespace NS: roles.rbac.authorization.k8s.io.",
 	}
 	if diff := cmp.Diff(wantGaps, gaps); diff != "" {

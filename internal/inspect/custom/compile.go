@@ -1,7 +1,7 @@
-// Package custom carries out the checks that users write in CEL. They are compiled before anything is read; then, after
-// the built-in checks, the objects that they are about are listed a second time, whole, and judged one at a time.
+// Package custom runs the checks that users write in CEL. The checks are compiled before anything is read. After the built-in checks,
+// their objects are listed again, in full, and checked one at a time.
 //
-// What an expression may cost is limited three times: each evaluation, each check in one run, and by the run's deadline.
+// The cost of an expression is limited per evaluation, per check and run, and by the deadline of the run.
 package custom
 
 import (
@@ -25,21 +25,21 @@ const (
 	varNow    = "now"
 )
 
-// Program is a custom check that can be carried out. It does not change, and may be used by several runs at once.
+// Program is a compiled custom check. It is immutable and safe for concurrent use.
 type Program struct {
 	check v1alpha1.CustomCheck
-	// match and message are nil where the check has none.
+	// match and message are nil if the check has none.
 	match, expression, message cel.Program
-	// fields of facts that the expressions name, sorted.
+	// fields of facts that the expressions use, sorted.
 	fields []string
 }
 
-// ID is the id under which findings and selections name the check: custom-<id>.
+// ID is the id of the check in findings and selections: custom-<id>.
 func (p Program) ID() string { return p.check.CheckID() }
 
-// Compile makes programs of checks, in their order, or says what is wrong with them: the error is an *InvalidError with all
-// mistakes. What the API server would refuse in an Inspection is refused here too, since the command line reads checks from
-// files. The environment of Kubernetes takes some megabytes and milliseconds, and is made only when there is a check.
+// Compile compiles checks, in order. If any is invalid, the error is an *InvalidError with all issues. It also applies the validation
+// of the API server for Inspections, since the command line reads checks from files. Without checks it does not create the environment
+// of Kubernetes, which takes some megabytes and milliseconds.
 func Compile(checks []v1alpha1.CustomCheck) ([]Program, error) {
 	if len(checks) == 0 {
 		return nil, nil
@@ -48,21 +48,21 @@ func Compile(checks []v1alpha1.CustomCheck) ([]Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare CEL: %w", err)
 	}
-	mistakes := tooMany(checks)
+	issues := tooMany(checks)
 	programs := make([]Program, 0, len(checks))
 	for i, check := range checks {
 		c := compiler{env: env, check: check.ID}
-		c.mistakes = validate(check, checks[:i])
+		c.issues = validate(check, checks[:i])
 		programs = append(programs, c.program(check))
-		mistakes = append(mistakes, c.mistakes...)
+		issues = append(issues, c.issues...)
 	}
-	if len(mistakes) > 0 {
-		return nil, &InvalidError{Mistakes: mistakes}
+	if len(issues) > 0 {
+		return nil, &InvalidError{Issues: issues}
 	}
 	return programs, nil
 }
 
-// newEnv is the environment that Kubernetes gives to stored expressions: its libraries and its limit for one evaluation.
+// newEnv returns the environment of Kubernetes for stored expressions, with its libraries and its cost limit per evaluation.
 func newEnv() (*cel.Env, error) {
 	set, err := environment.MustBaseEnvSet(version.MajorMinor(1, 37)).Extend(environment.VersionedOptions{
 		IntroducedVersion: version.MajorMinor(1, 0),
@@ -79,12 +79,12 @@ func newEnv() (*cel.Env, error) {
 	return set.StoredExpressionsEnv(), nil
 }
 
-// compiler compiles the expressions of one check and gathers what is wrong with them.
+// compiler compiles the expressions of a check and collects its issues.
 type compiler struct {
-	env      *cel.Env
-	check    string
-	mistakes []Mistake
-	fields   []string
+	env    *cel.Env
+	check  string
+	issues []Issue
+	fields []string
 }
 
 func (c *compiler) program(check v1alpha1.CustomCheck) Program {
@@ -97,32 +97,32 @@ func (c *compiler) program(check v1alpha1.CustomCheck) Program {
 	return p
 }
 
-// compile is nil for an expression that is not there, or that is wrong.
+// compile returns nil for an empty or invalid expression.
 func (c *compiler) compile(field, expression string, want *cel.Type) cel.Program {
 	if expression == "" || len([]rune(expression)) > maxExpression {
-		return nil // validate tells
+		return nil // validate reports it
 	}
 	ast, issues := c.env.Compile(expression)
 	if issues.Err() != nil {
-		for _, issue := range issues.Errors() {
-			c.mistakes = append(c.mistakes, c.mistake(field, expression, issue))
+		for _, err := range issues.Errors() {
+			c.issues = append(c.issues, c.newIssue(field, expression, err))
 		}
 		return nil
 	}
 	if !ast.OutputType().IsExactType(want) {
-		c.mistakes = append(c.mistakes, c.mistake(field, expression, &common.Error{
+		c.issues = append(c.issues, c.newIssue(field, expression, &common.Error{
 			Location: common.NewLocation(1, 0), Message: wrongType(ast.OutputType(), want),
 		}))
 		return nil
 	}
-	named, unknown := factsNamed(ast.NativeRep())
-	for _, issue := range unknown {
-		c.mistakes = append(c.mistakes, c.mistake(field, expression, issue))
+	used, unknown := usedFacts(ast.NativeRep())
+	for _, err := range unknown {
+		c.issues = append(c.issues, c.newIssue(field, expression, err))
 	}
-	c.fields = append(c.fields, named...)
+	c.fields = append(c.fields, used...)
 	program, err := c.env.Program(ast)
 	if err != nil {
-		c.mistakes = append(c.mistakes, Mistake{Check: c.check, Field: field, Text: err.Error()})
+		c.issues = append(c.issues, Issue{Check: c.check, Field: field, Text: err.Error()})
 		return nil
 	}
 	return program
@@ -131,11 +131,11 @@ func (c *compiler) compile(field, expression string, want *cel.Type) cel.Program
 func wrongType(got, want *cel.Type) string {
 	switch {
 	case !got.IsExactType(cel.DynType):
-		return fmt.Sprintf("must evaluate to %s, but evaluates to %s", want, got)
+		return fmt.Sprintf("must evaluate to %s, not %s", want, got)
 	case want.IsExactType(cel.BoolType):
-		return "must evaluate to bool, but may evaluate to anything: compare it with something, or write bool(...) around it"
+		return "must evaluate to bool, but its type is unknown: compare it with a value, or convert it with bool(...)"
 	default:
-		return fmt.Sprintf("must evaluate to %s, but may evaluate to anything: write %s(...) around it", want, want)
+		return fmt.Sprintf("must evaluate to %s, but its type is unknown: convert it with %s(...)", want, want)
 	}
 }
 
@@ -149,12 +149,12 @@ func withDefaults(check v1alpha1.CustomCheck) v1alpha1.CustomCheck {
 	return check
 }
 
-// names says whether the expressions name any of the fields of facts.
-func (p Program) names(fields ...string) bool {
+// uses reports whether the expressions use any of the fields of facts.
+func (p Program) uses(fields ...string) bool {
 	return slices.ContainsFunc(fields, func(f string) bool { return slices.Contains(p.fields, f) })
 }
 
-// kinds are what must have been read for the facts that the expressions name, and to find the owners of Pods.
+// kinds returns the kinds required for the facts that the expressions use, and to find the owners of Pods.
 func (p Program) kinds() []facts.Kind {
 	var kinds []facts.Kind
 	if p.check.Resource.Group == "" && p.check.Resource.Resource == facts.Pod.Resource() {

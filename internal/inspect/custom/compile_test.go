@@ -11,10 +11,11 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// onDeployments is a check of Deployments.
+// onDeployments is a custom check of Deployments.
 func onDeployments(expression string, change ...func(*v1alpha1.CustomCheck)) v1alpha1.CustomCheck {
 	check := v1alpha1.CustomCheck{
-		ID: "owner-label", Resource: v1alpha1.CustomResource{Group: "apps", Resource: "deployments"}, Expression: expression, Message: "It is wrong.",
+		ID: "owner-label", Resource: v1alpha1.CustomResource{Group: "apps", Resource: "deployments"},
+		Expression: expression, Message: "It is wrong.",
 	}
 	for _, c := range change {
 		c(&check)
@@ -22,20 +23,20 @@ func onDeployments(expression string, change ...func(*v1alpha1.CustomCheck)) v1a
 	return check
 }
 
-func TestWhatCannotBeCompiledIsToldWithItsPlace(t *testing.T) {
+func TestCompileErrorsHaveTheirLocation(t *testing.T) {
 	message := func(text string) func(*v1alpha1.CustomCheck) {
 		return func(c *v1alpha1.CustomCheck) { c.MessageExpression = text }
 	}
 	match := func(text string) func(*v1alpha1.CustomCheck) { return func(c *v1alpha1.CustomCheck) { c.Match = text } }
 	for name, tc := range map[string]struct {
 		check v1alpha1.CustomCheck
-		want  string // every mistake, one a line
+		want  string // one issue per line
 	}{
 		"an unknown variable": {
 			onDeployments("size(  objct.metadata.labels) > 0"),
 			`custom check "owner-label": expression, line 1, column 8: undeclared reference to 'objct'`,
 		},
-		"on a later line, behind wide characters": {
+		"on a later line, after wide characters": {
 			onDeployments("object.metadata.name != 'größe'\n  && 'ä' != objct.x"),
 			`custom check "owner-label": expression, line 2, column 13: undeclared reference to 'objct'`,
 		},
@@ -47,37 +48,37 @@ func TestWhatCannotBeCompiledIsToldWithItsPlace(t *testing.T) {
 			onDeployments("object.metadata.name.startWith('a')"),
 			`custom check "owner-label": expression, line 1, column 31: undeclared reference to 'startWith'`,
 		},
-		"types that do not go together": {
+		"mismatched types": {
 			onDeployments("'a' + 1 == 'b'"),
 			`custom check "owner-label": expression, line 1, column 5: found no matching overload for '_+_' applied to '(string, int)'`,
 		},
-		"a number instead of true or false": {
-			onDeployments("size('abc')"), `custom check "owner-label": expression, line 1, column 1: must evaluate to bool, but evaluates to int`,
+		"a number instead of a boolean": {
+			onDeployments("size('abc')"), `custom check "owner-label": expression, line 1, column 1: must evaluate to bool, not int`,
 		},
-		"something of any type": {
+		"an unknown type": {
 			onDeployments("object.spec.paused"),
-			`custom check "owner-label": expression, line 1, column 1: must evaluate to bool, but may evaluate to anything: compare it with something, or write bool(...) around it`,
+			`custom check "owner-label": expression, line 1, column 1: must evaluate to bool, but its type is unknown: compare it with a value, or convert it with bool(...)`,
 		},
-		"a message that is no text": {
+		"a message that is not a string": {
 			onDeployments("true", message("object.spec.replicas > 1")),
-			`custom check "owner-label": messageExpression, line 1, column 1: must evaluate to string, but evaluates to bool`,
+			`custom check "owner-label": messageExpression, line 1, column 1: must evaluate to string, not bool`,
 		},
-		"a match that is no condition": {
-			onDeployments("true", match("'prod'")), `custom check "owner-label": match, line 1, column 1: must evaluate to bool, but evaluates to string`,
+		"a match that is not a boolean": {
+			onDeployments("true", match("'prod'")), `custom check "owner-label": match, line 1, column 1: must evaluate to bool, not string`,
 		},
-		"a fact that there never is": {
+		"an unknown fact": {
 			onDeployments("facts.pods.ready > 0 && facts.namespaceLabel.team == 'a'"),
-			`custom check "owner-label": expression, line 1, column 30: facts has no field namespaceLabel; it has cluster, dependsOn,`,
+			`custom check "owner-label": expression, line 1, column 30: unknown field namespaceLabel in facts: must be one of cluster, dependsOn,`,
 		},
-		"a regular expression that is none": {
+		"an invalid regular expression": {
 			onDeployments("object.metadata.name.matches('(')"), `custom check "owner-label": expression, line 1, column 30: invalid matches argument`,
 		},
-		"two mistakes at once": {
+		"two errors": {
 			onDeployments("a == b"),
 			"custom check \"owner-label\": expression, line 1, column 1: undeclared reference to 'a'\n" +
 				`custom check "owner-label": expression, line 1, column 6: undeclared reference to 'b'`,
 		},
-		"nested beyond measure": {
+		"excessive nesting": {
 			onDeployments(strings.Repeat("(", 300) + "true" + strings.Repeat(")", 300)), `custom check "owner-label": expression, line `,
 		},
 	} {
@@ -88,22 +89,22 @@ func TestWhatCannotBeCompiledIsToldWithItsPlace(t *testing.T) {
 				t.Fatalf("got %v, want an InvalidError", err)
 			}
 			want := strings.Split(tc.want, "\n")
-			if len(invalid.Mistakes) != len(want) {
-				t.Fatalf("%d mistakes: %v", len(invalid.Mistakes), invalid.Mistakes)
+			if len(invalid.Issues) != len(want) {
+				t.Fatalf("%d issues: %v", len(invalid.Issues), invalid.Issues)
 			}
-			for i, m := range invalid.Mistakes {
-				if !strings.HasPrefix(m.String(), want[i]) {
-					t.Errorf("got  %s\nwant %s", m, want[i])
+			for i, issue := range invalid.Issues {
+				if !strings.HasPrefix(issue.String(), want[i]) {
+					t.Errorf("got  %s\nwant %s", issue, want[i])
 				}
-				if strings.Contains(m.String(), "\n") {
-					t.Errorf("more than one line: %q", m.String())
+				if strings.Contains(issue.String(), "\n") {
+					t.Errorf("more than one line: %q", issue.String())
 				}
 			}
 		})
 	}
 }
 
-func TestTheDetailPointsAtThePlace(t *testing.T) {
+func TestTheDetailPointsAtTheError(t *testing.T) {
 	_, err := Compile([]v1alpha1.CustomCheck{onDeployments("true &&\nsize(objct) > 0")})
 	var invalid *InvalidError
 	if !errors.As(err, &invalid) {
@@ -115,37 +116,37 @@ func TestTheDetailPointsAtThePlace(t *testing.T) {
 	}
 }
 
-func TestChecksThatTheAPIWouldRefuseAreRefusedFromFilesToo(t *testing.T) {
+func TestInvalidFieldsAreRejected(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*v1alpha1.CustomCheck)
 		want   string
 	}{
-		"Secrets":                 {func(c *v1alpha1.CustomCheck) { c.Resource = v1alpha1.CustomResource{Resource: "secrets"} }, "resource: custom checks do not read Secrets"},
-		"a path as resource":      {func(c *v1alpha1.CustomCheck) { c.Resource.Resource = "pods/log" }, "resource: resource must be a plural"},
-		"a kind as resource":      {func(c *v1alpha1.CustomCheck) { c.Resource.Resource = "Deployment" }, "resource: resource must be a plural"},
-		"a path as group":         {func(c *v1alpha1.CustomCheck) { c.Resource.Group = "../api" }, "resource: group must be"},
-		"a path as version":       {func(c *v1alpha1.CustomCheck) { c.Resource.Version = "v1/../.." }, "resource: version must be"},
-		"no id":                   {func(c *v1alpha1.CustomCheck) { c.ID = "" }, "id: must be in kebab-case"},
-		"an id that is too long":  {func(c *v1alpha1.CustomCheck) { c.ID = strings.Repeat("a", 54) }, "id: must be in kebab-case"},
-		"no message":              {func(c *v1alpha1.CustomCheck) { c.Message = "" }, "set message or messageExpression"},
-		"no expression":           {func(c *v1alpha1.CustomCheck) { c.Expression = "" }, "expression: is missing"},
-		"an endless expression":   {func(c *v1alpha1.CustomCheck) { c.Expression = strings.Repeat(" ", 4096) + "true" }, "expression: is longer than 4096"},
-		"a link without https":    {func(c *v1alpha1.CustomCheck) { c.Link = "javascript:alert(1)" }, "link: must begin with https://"},
-		"a severity of one's own": {func(c *v1alpha1.CustomCheck) { c.Severity = "bad" }, `severity: must be critical, high, medium, low or info, not "bad"`},
-		"a category of one's own": {func(c *v1alpha1.CustomCheck) { c.Category = "taste" }, `category: must be reliability`},
+		"Secrets":                {func(c *v1alpha1.CustomCheck) { c.Resource = v1alpha1.CustomResource{Resource: "secrets"} }, "resource: custom checks cannot read Secrets"},
+		"a path as resource":     {func(c *v1alpha1.CustomCheck) { c.Resource.Resource = "pods/log" }, "resource: resource must be a lowercase plural"},
+		"a kind as resource":     {func(c *v1alpha1.CustomCheck) { c.Resource.Resource = "Deployment" }, "resource: resource must be a lowercase plural"},
+		"a path as group":        {func(c *v1alpha1.CustomCheck) { c.Resource.Group = "../api" }, "resource: group must be"},
+		"a path as version":      {func(c *v1alpha1.CustomCheck) { c.Resource.Version = "v1/../.." }, "resource: version must be"},
+		"no id":                  {func(c *v1alpha1.CustomCheck) { c.ID = "" }, "id: must be kebab-case"},
+		"an id that is too long": {func(c *v1alpha1.CustomCheck) { c.ID = strings.Repeat("a", 54) }, "id: must be kebab-case"},
+		"no message":             {func(c *v1alpha1.CustomCheck) { c.Message = "" }, "message or messageExpression is required"},
+		"no expression":          {func(c *v1alpha1.CustomCheck) { c.Expression = "" }, "expression: is required"},
+		"a very long expression": {func(c *v1alpha1.CustomCheck) { c.Expression = strings.Repeat(" ", 4096) + "true" }, "expression: is longer than 4096"},
+		"a link without https":   {func(c *v1alpha1.CustomCheck) { c.Link = "javascript:alert(1)" }, "link: must start with https://"},
+		"an unknown severity":    {func(c *v1alpha1.CustomCheck) { c.Severity = "bad" }, `severity: must be critical, high, medium, low or info, not "bad"`},
+		"an unknown category":    {func(c *v1alpha1.CustomCheck) { c.Category = "taste" }, `category: must be reliability`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Compile([]v1alpha1.CustomCheck{onDeployments("true", tc.change)})
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("got %v, want a mistake with %q", err, tc.want)
+				t.Errorf("got %v, want an issue with %q", err, tc.want)
 			}
 		})
 	}
 }
 
-func TestOneIdTwiceAndTooManyChecksAreRefused(t *testing.T) {
+func TestDuplicateIDsAndTooManyChecksAreRejected(t *testing.T) {
 	twice := []v1alpha1.CustomCheck{onDeployments("true"), onDeployments("false")}
-	if _, err := Compile(twice); err == nil || !strings.Contains(err.Error(), "stands in the list twice") {
+	if _, err := Compile(twice); err == nil || !strings.Contains(err.Error(), "id: duplicate") {
 		t.Errorf("got %v", err)
 	}
 	var many []v1alpha1.CustomCheck
@@ -160,7 +161,7 @@ func TestOneIdTwiceAndTooManyChecksAreRefused(t *testing.T) {
 	}
 }
 
-func TestTheLibrariesOfKubernetesAreThere(t *testing.T) {
+func TestKubernetesLibrariesAreAvailable(t *testing.T) {
 	for _, expression := range []string{
 		"quantity(object.spec.size).isGreaterThan(quantity('1Gi'))", "url('https://a.b/c').getHost() == 'a.b'", "ip('10.0.0.1').family() == 4",
 		"cidr('10.0.0.0/8').containsIP(object.spec.ip)", "'a1'.find('[0-9]') == '1'", "object.?spec.?replicas.orValue(0) > 1",
@@ -173,7 +174,7 @@ func TestTheLibrariesOfKubernetesAreThere(t *testing.T) {
 	}
 }
 
-func TestFactsAreAskedForOnlyWhereTheyAreNamed(t *testing.T) {
+func TestUsedFactsAreDetected(t *testing.T) {
 	for expression, want := range map[string][]string{
 		"object.metadata.name != 'facts'":                                         nil,
 		"facts.pods.count > 0 && facts.pods.ready > 0":                            {"pods"},

@@ -13,7 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// deployment number n, with a list of numbers for expressions that take their time.
+// deployment returns Deployment number n with a list of numbers for expensive expressions.
 func deployment(n, numbers int) map[string]any {
 	list := make([]any, numbers)
 	for i := range list {
@@ -29,10 +29,10 @@ func deployment(n, numbers int) map[string]any {
 	}
 }
 
-// costly needs far more than one evaluation may cost, when the list of numbers is long.
+// costly exceeds the cost limit of an evaluation if the list of numbers is long.
 const costly = "object.spec.numbers.all(a, object.spec.numbers.all(b, object.spec.numbers.all(c, a + b + c >= 0)))"
 
-func TestACheckThatIsTooExpensiveStopsAndHurtsNoOther(t *testing.T) {
+func TestAnExpensiveCheckStopsWithoutAffectingOthers(t *testing.T) {
 	programs := compiled(t, onDeployments(costly), onDeployments("object.spec.replicas > 0", func(c *v1alpha1.CustomCheck) { c.ID = "cheap" }))
 	s := NewSession(programs, testkit.Graph(t, ""), nil)
 	for n, numbers := range []int{1, 1, 300, 300, 300, 1} {
@@ -41,21 +41,21 @@ func TestACheckThatIsTooExpensiveStopsAndHurtsNoOther(t *testing.T) {
 	want := []string{
 		"medium custom-cheap Deployment/shop/d00000: It is wrong.",
 		"medium custom-cheap Deployment/shop/d00005: It is wrong.",
-		"CheckFailed, check custom-owner-label: The custom check owner-label is too expensive: it was stopped at object 3, Deployment/shop/d00002.",
+		"CheckFailed, check custom-owner-label: The custom check owner-label exceeded its cost limit and stopped at object 3, Deployment/shop/d00002.",
 	}
-	if diff := cmp.Diff(want, said(s)); diff != "" {
+	if diff := cmp.Diff(want, summarize(s)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestACheckStopsWhenAllItsObjectsTogetherCostTooMuch(t *testing.T) {
+func TestTheCostOfACheckIsLimitedAcrossObjects(t *testing.T) {
 	s := NewSession(compiled(t, onDeployments("object.spec.numbers.all(n, n >= 0)")), testkit.Graph(t, ""), nil)
 	s.budget = 5000
 	for n := range 100 {
 		s.Object(t.Context(), deployment(n, 100))
 	}
-	got := said(s)
-	if len(got) != 1 || !strings.Contains(got[0], "The custom check owner-label is too expensive: it was stopped at object") {
+	got := summarize(s)
+	if len(got) != 1 || !strings.Contains(got[0], "The custom check owner-label exceeded its cost limit and stopped at object") {
 		t.Fatalf("got %v", got)
 	}
 	if spent := s.states[0].spent; spent < s.budget || spent > s.budget+2000 {
@@ -68,43 +68,43 @@ func TestAnEvaluationEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if s.Object(ctx, deployment(0, 300)) {
-		t.Error("want no further objects")
+		t.Error("Object continues after ctx has ended")
 	}
-	if got := said(s); got != nil {
+	if got := summarize(s); got != nil {
 		t.Errorf("got %v", got)
 	}
 }
 
-func TestFindingsOfOneCheckAreBounded(t *testing.T) {
+func TestFindingsPerCheckAreBounded(t *testing.T) {
 	s := NewSession(compiled(t, onDeployments("false")), testkit.Graph(t, ""), nil)
 	for n := range maxFindings + 7 {
 		s.Object(t.Context(), deployment(n, 0))
 	}
 	findings, gaps := s.Findings(), s.Gaps()
-	if len(findings) != maxFindings || len(gaps) != 1 || !strings.Contains(gaps[0].Message, "more than 1000 objects: 7 further") {
+	if len(findings) != maxFindings || len(gaps) != 1 || !strings.Contains(gaps[0].Message, "more than 1000 findings: 7 are not") {
 		t.Errorf("%d findings, gaps %v", len(findings), gaps)
 	}
 	if findings[0].Object.Name != "d00000" || findings[maxFindings-1].Object.Name != "d00999" {
-		t.Error("the order is not fixed")
+		t.Error("the findings are not sorted")
 	}
 }
 
-func TestMessagesAreShort(t *testing.T) {
+func TestMessagesAreTruncated(t *testing.T) {
 	check := onDeployments("false", func(c *v1alpha1.CustomCheck) { c.MessageExpression = "object.spec.numbers.map(n, string(n)).join(' ')" })
-	findings, err := Judge(t.Context(), compiled(t, check), deployment(0, 5000), testkit.Graph(t, ""))
+	findings, err := Evaluate(t.Context(), compiled(t, check), deployment(0, 5000), testkit.Graph(t, ""))
 	if err != nil || len(findings) != 1 || len(findings[0].Message) != maxText {
 		t.Errorf("got %v, %v", findings, err)
 	}
 }
 
-func TestObjectsThatAreNoneDoNoHarm(t *testing.T) {
+func TestMalformedObjectsAreHandled(t *testing.T) {
 	programs := compiled(t, onDeployments("facts.owner.name == object.metadata.name"), onPods("facts.pods.count > 0 && facts.events.size() == 0"))
 	for _, object := range []map[string]any{
 		nil, {}, {"apiVersion": 1, "kind": true}, {"apiVersion": "apps/v1", "kind": "Deployment"}, {"apiVersion": "v1", "kind": "Pod", "metadata": "text"},
 		{"apiVersion": "a/b/c", "kind": "Deployment"},
 		{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"ownerReferences": []any{"text", map[string]any{"controller": "yes"}, map[string]any{"controller": true}}}},
 	} {
-		if _, err := Judge(t.Context(), programs, object, testkit.Graph(t, "")); err != nil && !strings.Contains(err.Error(), "no such key") {
+		if _, err := Evaluate(t.Context(), programs, object, testkit.Graph(t, "")); err != nil && !strings.Contains(err.Error(), "no such key") {
 			t.Errorf("%v: %v", object, err)
 		}
 	}
@@ -123,7 +123,7 @@ func FuzzCustomCheck(f *testing.F) {
 		programs, err := Compile([]v1alpha1.CustomCheck{onDeployments(expression, func(c *v1alpha1.CustomCheck) { c.Match, c.MessageExpression = expression, expression })})
 		if err != nil {
 			if text := err.Error(); strings.ContainsAny(text, "\n") && !strings.Contains(text, "id") {
-				t.Errorf("an error of more than one line: %q", text)
+				t.Errorf("a multi-line error: %q", text)
 			}
 			programs, err = Compile([]v1alpha1.CustomCheck{onDeployments(expression)})
 			if err != nil {
@@ -132,7 +132,7 @@ func FuzzCustomCheck(f *testing.F) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		findings, _ := Judge(ctx, programs, deployment(3, 50), graph)
+		findings, _ := Evaluate(ctx, programs, deployment(3, 50), graph)
 		if ctx.Err() != nil {
 			t.Fatalf("an evaluation took a minute: %q", expression)
 		}
@@ -144,7 +144,7 @@ func FuzzCustomCheck(f *testing.F) {
 	})
 }
 
-func BenchmarkJudge1000Deployments(b *testing.B) {
+func BenchmarkEvaluate1000Deployments(b *testing.B) {
 	graph := testkit.Graph(b, shop)
 	all := make([]map[string]any, 1000)
 	for n := range all {

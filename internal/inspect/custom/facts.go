@@ -23,7 +23,7 @@ const (
 	fieldDependsOn       = "dependsOn"
 )
 
-// maxEvents about one object that an expression sees.
+// maxEvents per object that expressions can see.
 const maxEvents = 10
 
 func allFields() []string {
@@ -32,7 +32,7 @@ func allFields() []string {
 	}
 }
 
-// kindsFor are the kinds that a field of facts is made from.
+// kindsFor returns the kinds from which a field of facts is computed.
 func kindsFor(field string) []facts.Kind {
 	switch field {
 	case fieldNamespaceLabels:
@@ -54,9 +54,9 @@ func kindsFor(field string) []facts.Kind {
 	}
 }
 
-// factsNamed are the fields of facts that an expression names; all of them, where it does not name them one by one. A
-// field that facts never has is an issue.
-func factsNamed(ast *celast.AST) (fields []string, unknown []*common.Error) {
+// usedFacts returns the fields of facts that an expression selects, or all fields if it uses facts in another way. Fields that do not
+// exist are errors.
+func usedFacts(ast *celast.AST) (fields []string, unknown []*common.Error) {
 	idents := celast.MatchDescendants(celast.NavigateAST(ast), func(e celast.NavigableExpr) bool {
 		return e.Kind() == celast.IdentKind && e.AsIdent() == varFacts
 	})
@@ -70,7 +70,7 @@ func factsNamed(ast *celast.AST) (fields []string, unknown []*common.Error) {
 		if !slices.Contains(allFields(), field) {
 			unknown = append(unknown, &common.Error{
 				Location: ast.SourceInfo().GetStartLocation(parent.ID()),
-				Message:  fmt.Sprintf("facts has no field %s; it has %s", field, strings.Join(allFields(), ", ")),
+				Message:  fmt.Sprintf("unknown field %s in facts: must be one of %s", field, strings.Join(allFields(), ", ")),
 			})
 			continue
 		}
@@ -79,25 +79,25 @@ func factsNamed(ast *celast.AST) (fields []string, unknown []*common.Error) {
 	return fields, unknown
 }
 
-// surroundings answers what expressions ask of facts. A field that is not known, since what it is made from was not read,
-// is left out: the expression then fails on it, which is a gap, and not a wrong judgement.
+// surroundings computes the facts of objects. A field whose kinds could not be read is omitted: the expression then fails, which is a
+// gap instead of a wrong result.
 type surroundings struct {
 	graph *facts.Graph
-	// found are the checks that found something, by object.
+	// found are the ids of the checks with findings, by object.
 	found map[facts.Ref][]string
-	// labels of namespaces beyond those of the graph.
+	// labels of namespaces that the graph lacks.
 	labels map[string]map[string]string
 }
 
-// of makes the fields of facts about one object.
+// of returns the facts of an object.
 func (s *surroundings) of(o *subject, fields []string) map[string]any {
-	made := make(map[string]any, len(fields))
+	values := make(map[string]any, len(fields))
 	for _, field := range fields {
 		if value := s.field(o, field); value != nil {
-			made[field] = value
+			values[field] = value
 		}
 	}
-	return made
+	return values
 }
 
 func (s *surroundings) field(o *subject, field string) any {
@@ -132,7 +132,7 @@ func (s *surroundings) field(o *subject, field string) any {
 	return nil
 }
 
-// namespaceLabels are those of the object's namespace; of a Namespace, its own; of what has no namespace, none.
+// namespaceLabels returns the labels of the object's namespace, a Namespace's own labels, or none for cluster-scoped objects.
 func (s *surroundings) namespaceLabels(o *subject) map[string]string {
 	name := o.ref.Namespace
 	if o.ref.Kind == facts.Namespace {
@@ -150,7 +150,7 @@ func (s *surroundings) namespaceLabels(o *subject) map[string]string {
 	return s.labels[name]
 }
 
-// topOwner is what stands at the top of the object's owners; the object itself, when it has none.
+// topOwner is the top of the object's chain of owners, or the object itself.
 func (s *surroundings) topOwner(o *subject) facts.Ref {
 	if o.owner.IsZero() {
 		return o.ref
@@ -158,7 +158,7 @@ func (s *surroundings) topOwner(o *subject) facts.Ref {
 	return s.graph.TopOwner(o.owner)
 }
 
-// pods counts the Pods of a workload, a Service, a Namespace or a Node; nil when they are not known.
+// pods counts the Pods of a workload, Service, Namespace or Node; nil if unknown.
 func (s *surroundings) pods(ref facts.Ref) map[string]any {
 	namespace := ref.Namespace
 	if ref.Kind == facts.Namespace {
@@ -207,7 +207,7 @@ func (s *surroundings) events(ref facts.Ref) []any {
 	return list
 }
 
-// findings are the checks that found something on the object or on its top owner.
+// findings returns the ids of the checks with findings on the object or its top owner.
 func (s *surroundings) findings(o *subject) []any {
 	ids := slices.Clone(s.found[o.ref])
 	if owner := s.topOwner(o); owner != o.ref {
@@ -221,7 +221,7 @@ func (s *surroundings) findings(o *subject) []any {
 	return list
 }
 
-// dependsOn are the edges that leave the object. Whether the other end exists stands there only where it is known.
+// dependsOn returns the outgoing edges of the object. The field exists is omitted if unknown.
 func (s *surroundings) dependsOn(ref facts.Ref) []any {
 	list := []any{}
 	for _, edge := range s.graph.DependsOn(ref) {
@@ -234,7 +234,7 @@ func (s *surroundings) dependsOn(ref facts.Ref) []any {
 	return list
 }
 
-// kindName is the kind as the API has it, without the group that may stand behind it.
+// kindName is the kind without its group.
 func kindName(kind facts.Kind) string {
 	name, _, _ := strings.Cut(string(kind), ".")
 	return name

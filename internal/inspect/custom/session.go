@@ -12,23 +12,22 @@ import (
 )
 
 const (
-	// costBudget of one check in one run, five times what Kubernetes gives to one admission request. Simple expressions cost
-	// less than a hundred an object; of ten thousand objects, each may cost five thousand.
+	// costBudget of a check in one run is five times the budget of Kubernetes for an admission request. It allows a cost of 5,000 per
+	// object for 10,000 objects; simple expressions cost less than 100.
 	costBudget = 5 * celconfig.RuntimeCELCostBudget
-	// maxFindings of one check that are kept. A report has room for fewer.
+	// maxFindings kept per check; more than a report can hold.
 	maxFindings = 1000
 )
 
-// Session judges the objects of one cluster, or of one set of manifests, and remembers what it found. It is not safe for
-// concurrent use.
+// Session checks the objects of a cluster, or of a set of manifests, and collects the findings. It is not safe for concurrent use.
 type Session struct {
 	world  *surroundings
 	states []*state
 	budget uint64
 }
 
-// NewSession judges with what the graph knows of the objects' surroundings; found is what other checks have found there.
-func NewSession(programs []Program, g *facts.Graph, found []check.Finding) *Session {
+// NewSession returns a session. The graph provides the facts of the objects; found are the findings of other checks.
+func NewSession(programs []Program, g *facts.Graph, found []checks.Finding) *Session {
 	s := &Session{world: &surroundings{graph: g, found: map[facts.Ref][]string{}}, budget: costBudget}
 	for _, f := range found {
 		s.world.found[f.Object] = append(s.world.found[f.Object], f.Check)
@@ -39,28 +38,28 @@ func NewSession(programs []Program, g *facts.Graph, found []check.Finding) *Sess
 	return s
 }
 
-// state is what a session knows of one check.
+// state of a check in a session.
 type state struct {
 	Program
-	// spent of the budget.
+	// spent part of the cost budget.
 	spent uint64
-	// stopped says on which object the check became too expensive; zero while it goes on.
+	// stopped is the object on which the check exceeded its cost limit; zero while it is active.
 	stopped facts.Ref
-	// tallies by list: the namespace of the list.
+	// tallies by the namespace of the list.
 	tallies map[string]*tally
 }
 
-// tally is what one check found in one list.
+// tally is the result of a check for one list.
 type tally struct {
 	objects int
 	groups  map[facts.Ref]*group
 	dropped int
-	// failed counts the objects on which an expression could not be evaluated; first says on which and why.
-	failed int
-	first  string
+	// failed counts the objects on which an expression failed; firstError names the first of them and its error.
+	failed     int
+	firstError string
 }
 
-// group is one finding: an object, or the Pods of one workload.
+// group is a finding on an object, or on the Pods of a workload.
 type group struct {
 	finding check.Finding
 	pods    []string
@@ -68,7 +67,7 @@ type group struct {
 
 func newTally() *tally { return &tally{groups: map[facts.Ref]*group{}} }
 
-// in is the tally of a list, which begins when it is first asked for.
+// in returns the tally of a list.
 func (st *state) in(list string) *tally {
 	if st.tallies[list] == nil {
 		st.tallies[list] = newTally()
@@ -85,21 +84,21 @@ func (st *state) kept() int {
 	return n
 }
 
-// Object judges one object by every check that is about its resource. The object must say its apiVersion and kind; of the
-// plural, which it does not say, the usual one is taken. It is false once ctx has ended.
+// Object runs every check that applies to an object. The object must have apiVersion and kind; its resource name is derived from the
+// kind. It returns false when ctx has ended.
 func (s *Session) Object(ctx context.Context, object map[string]any) bool {
 	o := newSubject(object, s.world)
 	for _, st := range s.states {
-		if st.about(object) && !s.judge(ctx, st, o, "") {
+		if st.about(object) && !s.check(ctx, st, o, "") {
 			return false
 		}
 	}
 	return true
 }
 
-// Judge judges one object by every check that is about its resource, without a session: see Session.Object. The findings
-// are ordered. The error names the checks that could not be evaluated; it comes together with what the others found.
-func Judge(ctx context.Context, programs []Program, object map[string]any, g *facts.Graph) ([]check.Finding, error) {
+// Evaluate runs every check that applies to an object, without a session: see Session.Object. The findings are sorted. The error names
+// the checks that failed; the findings of the others are returned with it.
+func Evaluate(ctx context.Context, programs []Program, object map[string]any, g *facts.Graph) ([]checks.Finding, error) {
 	s := NewSession(programs, g, nil)
 	s.Object(ctx, object)
 	if err := ctx.Err(); err != nil {
@@ -108,9 +107,9 @@ func Judge(ctx context.Context, programs []Program, object map[string]any, g *fa
 	return s.Findings(), s.failures()
 }
 
-// Findings of the session so far, by check in their order, then by object.
-func (s *Session) Findings() []check.Finding {
-	var all []check.Finding
+// Findings returns the findings so far, sorted by check and object.
+func (s *Session) Findings() []checks.Finding {
+	var all []checks.Finding
 	for _, st := range s.states {
 		var found []check.Finding
 		for _, t := range st.tallies {
@@ -126,7 +125,7 @@ func (s *Session) Findings() []check.Finding {
 	return all
 }
 
-// Ran counts the checks that have judged, or would have if there had been an object.
+// Ran counts the checks whose objects were listed.
 func (s *Session) Ran() int {
 	n := 0
 	for _, st := range s.states {
@@ -137,8 +136,8 @@ func (s *Session) Ran() int {
 	return n
 }
 
-// sums adds up the tallies; first is what went wrong in the first list with a failure.
-func (st *state) sums() (objects, dropped, failed int, first string) {
+// sums adds up the tallies; firstError is that of the first list with a failure.
+func (st *state) sums() (objects, dropped, failed int, firstError string) {
 	lists := make([]string, 0, len(st.tallies))
 	for list := range st.tallies {
 		lists = append(lists, list)
@@ -146,10 +145,12 @@ func (st *state) sums() (objects, dropped, failed int, first string) {
 	slices.Sort(lists)
 	for _, list := range lists {
 		t := st.tallies[list]
-		objects, dropped, failed = objects+t.objects, dropped+t.dropped, failed+t.failed
-		if first == "" {
-			first = t.first
+		objects += t.objects
+		dropped += t.dropped
+		failed += t.failed
+		if firstError == "" {
+			firstError = t.firstError
 		}
 	}
-	return objects, dropped, failed, first
+	return objects, dropped, failed, firstError
 }

@@ -10,19 +10,19 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Input is what the custom checks of one run need.
+// Input of the custom checks in a run.
 type Input struct {
 	Programs []Program
 	Source   collect.Source
 	Scope    collect.Scope
-	// Graph is complete; Found is what the built-in checks found in it.
+	// Graph is complete; Found are the findings of the built-in checks.
 	Graph *facts.Graph
-	Found []check.Finding
-	// ExcludeNamespaces are names or globs of namespaces whose objects are not judged.
+	Found []checks.Finding
+	// ExcludeNamespaces are names or globs of namespaces to exclude.
 	ExcludeNamespaces []string
 }
 
-// Result is what custom checks found.
+// Result of the custom checks.
 type Result struct {
 	Findings []check.Finding
 	Gaps     []facts.Gap
@@ -30,25 +30,24 @@ type Result struct {
 	Ran int
 }
 
-// Run lists the objects that the checks are about, each resource once, and judges them one at a time. The only errors are
-// those of collect.Objects.
+// Run lists the objects of the checks, each resource once, and checks them one at a time. It only returns errors of collect.Objects.
 func Run(ctx context.Context, in Input) (Result, error) {
 	if len(in.Programs) == 0 {
 		return Result{}, nil
 	}
 	p := newPass(in)
 	p.session.world.labels = namespaceLabels(ctx, in)
-	unread, err := collect.Objects(ctx, in.Source, in.Scope, p.resources, p)
+	gaps, err := collect.Objects(ctx, in.Source, in.Scope, p.resources, p)
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Findings: p.session.Findings(), Gaps: slices.Concat(unread, p.session.Gaps()), Ran: p.session.Ran()}, nil
+	return Result{Findings: p.session.Findings(), Gaps: slices.Concat(gaps, p.session.Gaps()), Ran: p.session.Ran()}, nil
 }
 
-// namespaceLabels reads the labels of the scope's namespaces, if a check asks for them and Namespaces could not be listed or
-// were not, since the scope names some.
+// namespaceLabels reads the labels of the namespaces in scope, if a check uses them and the graph lacks the Namespaces.
 func namespaceLabels(ctx context.Context, in Input) map[string]map[string]string {
-	if !slices.ContainsFunc(in.Programs, func(p Program) bool { return p.names(fieldNamespaceLabels) }) || in.Graph.Complete(facts.Namespace, "") {
+	used := slices.ContainsFunc(in.Programs, func(p Program) bool { return p.uses(fieldNamespaceLabels) })
+	if !used || in.Graph.Complete(facts.Namespace, "") {
 		return nil
 	}
 	names := slices.Clone(in.Scope.Namespaces)
@@ -58,12 +57,12 @@ func namespaceLabels(ctx context.Context, in Input) map[string]map[string]string
 	return collect.NamespaceLabels(ctx, in.Source, names)
 }
 
-// pass is the second reading of the cluster.
+// pass is the second read of the cluster.
 type pass struct {
 	session   *Session
 	excluded  []string
 	resources []collect.Resource
-	// states of the checks about each resource.
+	// states of the checks for each resource.
 	states [][]*state
 	list   collect.List
 }
@@ -72,21 +71,21 @@ func newPass(in Input) *pass {
 	p := &pass{session: NewSession(in.Programs, in.Graph, in.Found), excluded: in.ExcludeNamespaces}
 	for _, st := range p.session.states {
 		wanted := st.check.Resource
-		at := slices.IndexFunc(p.resources, func(r collect.Resource) bool {
+		i := slices.IndexFunc(p.resources, func(r collect.Resource) bool {
 			return r.Group == wanted.Group && r.Version == wanted.Version && r.Name == wanted.Resource
 		})
-		if at < 0 {
-			at = len(p.resources)
+		if i < 0 {
+			i = len(p.resources)
 			p.resources = append(p.resources, collect.Resource{Group: wanted.Group, Version: wanted.Version, Name: wanted.Resource})
 			p.states = append(p.states, nil)
 		}
-		p.resources[at].Checks = append(p.resources[at].Checks, st.ID())
-		p.states[at] = append(p.states[at], st)
+		p.resources[i].Checks = append(p.resources[i].Checks, st.ID())
+		p.states[i] = append(p.states[i], st)
 	}
 	return p
 }
 
-// Begin forgets what an earlier reading of the same list found.
+// Begin discards the results of an earlier read of the same list.
 func (p *pass) Begin(list collect.List) {
 	p.list = list
 	for _, st := range p.states[list.Index] {
@@ -94,20 +93,20 @@ func (p *pass) Begin(list collect.List) {
 	}
 }
 
-// Object judges an object of the list.
+// Object checks an object of the list. It returns false when ctx has ended or all checks of the list have stopped.
 func (p *pass) Object(ctx context.Context, object map[string]any) bool {
 	o := newSubject(object, p.session.world)
 	if p.excludes(o.ref) {
 		return true
 	}
-	going := false
+	active := false
 	for _, st := range p.states[p.list.Index] {
-		if !p.session.judge(ctx, st, o, p.list.Namespace) {
+		if !p.session.check(ctx, st, o, p.list.Namespace) {
 			return false
 		}
-		going = going || st.stopped.IsZero()
+		active = active || st.stopped.IsZero()
 	}
-	return going
+	return active
 }
 
 func (p *pass) excludes(r facts.Ref) bool {

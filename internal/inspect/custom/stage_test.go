@@ -19,7 +19,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// served is an API server that has these answers, each for one request after the other, and fails the test for others.
+// served is an API server with a sequence of responses for each path. Other requests fail the test.
 func served(t *testing.T, answers map[string][]string) collect.Source {
 	t.Helper()
 	asked := map[string]int{}
@@ -42,7 +42,7 @@ func served(t *testing.T, answers map[string][]string) collect.Source {
 	return collect.Source{Cluster: "test", Config: &rest.Config{Host: server.URL}}
 }
 
-// pageOf is one page of a list.
+// pageOf is a page of a list.
 func pageOf(t *testing.T, next string, items ...map[string]any) string {
 	t.Helper()
 	text, err := json.Marshal(map[string]any{"metadata": map[string]any{"continue": next}, "items": items})
@@ -58,7 +58,7 @@ const (
 	gone          = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410}`
 )
 
-func TestEachResourceIsListedOnceForAllItsChecks(t *testing.T) {
+func TestEachResourceIsListedOnce(t *testing.T) {
 	all := objects(t, shop)
 	api, toy := all[2], all[3]
 	source := served(t, map[string][]string{
@@ -94,7 +94,7 @@ func TestEachResourceIsListedOnceForAllItsChecks(t *testing.T) {
 	}
 }
 
-func TestInNamedNamespacesTheirLabelsAreAskedForAndOtherThingsLeftOut(t *testing.T) {
+func TestNamespacedScopesReadNamespaceLabelsAndSkipClusterScopedChecks(t *testing.T) {
 	all := objects(t, shop)
 	source := served(t, map[string][]string{
 		"/apis/apps/v1": {appsResources},
@@ -112,7 +112,7 @@ func TestInNamedNamespacesTheirLabelsAreAskedForAndOtherThingsLeftOut(t *testing
 	}
 }
 
-func TestTheListEndsWhenAllItsChecksHaveStopped(t *testing.T) {
+func TestAListEndsWhenAllItsChecksHaveStopped(t *testing.T) {
 	big := deployment(1, 300)
 	source := served(t, map[string][]string{"/apis/apps/v1": {appsResources}, "/apis/apps/v1/deployments": {pageOf(t, "2", big, big, big)}})
 	result, err := Run(t.Context(), Input{
@@ -123,7 +123,7 @@ func TestTheListEndsWhenAllItsChecksHaveStopped(t *testing.T) {
 	}
 }
 
-func TestTheSampleJudgesAsItSays(t *testing.T) {
+func TestTheSampleFindsWhatItDocuments(t *testing.T) {
 	content, err := os.ReadFile("../../../config/samples/kubeops_v1alpha1_inspection_customchecks.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ metadata: {name: owned, labels: {owner: us}}
 		s.Object(t.Context(), object)
 	}
 	var got []string
-	for _, line := range said(s) {
+	for _, line := range summarize(s) {
 		head, _, _ := strings.Cut(line, ": ")
 		got = append(got, head)
 	}
@@ -168,7 +168,7 @@ metadata: {name: owned, labels: {owner: us}}
 	}
 }
 
-func TestTheExamplesOfTheDocumentationCompile(t *testing.T) {
+func TestTheExamplesInTheDocumentationCompile(t *testing.T) {
 	content, err := os.ReadFile("../../../docs/custom-checks.md")
 	if err != nil {
 		t.Fatal(err)

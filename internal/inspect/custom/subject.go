@@ -9,32 +9,35 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// subject is one object that is judged, and what expressions see of it. It is the activation of their variables.
+// subject is an object to check. It provides the variables of the expressions.
 type subject struct {
 	object     map[string]any
 	apiVersion string
 	ref        facts.Ref
-	// owner is the controlling owner; zero when there is none.
+	// owner is the controller of the object; zero for none.
 	owner facts.Ref
 	now   time.Time
 	world *surroundings
-	// fields that the check at hand names, and the facts that were made of them.
+	// fields of facts that the current check uses, and their values; nil before their first use.
 	fields []string
 	facts  map[string]any
 }
 
 func newSubject(object map[string]any, world *surroundings) *subject {
 	metadata, _ := object["metadata"].(map[string]any)
-	apiVersion, kind, name, namespace := text(object["apiVersion"]), text(object["kind"]), text(metadata["name"]), text(metadata["namespace"])
+	apiVersion := text(object["apiVersion"])
+	namespace := text(metadata["namespace"])
 	o := &subject{
 		object: object, apiVersion: apiVersion, now: world.graph.Now, world: world,
-		ref: facts.Ref{Kind: facts.KindOf(apiVersion, kind), Namespace: namespace, Name: name},
+		ref: facts.Ref{Kind: facts.KindOf(apiVersion, text(object["kind"])), Namespace: namespace, Name: text(metadata["name"])},
 	}
 	owners, _ := metadata["ownerReferences"].([]any)
 	for _, entry := range owners {
 		owner, _ := entry.(map[string]any)
 		if controller, _ := owner["controller"].(bool); controller {
-			o.owner = facts.Ref{Kind: facts.KindOf(text(owner["apiVersion"]), text(owner["kind"])), Namespace: namespace, Name: text(owner["name"])}
+			o.owner = facts.Ref{
+				Kind: facts.KindOf(text(owner["apiVersion"]), text(owner["kind"])), Namespace: namespace, Name: text(owner["name"]),
+			}
 			if !o.owner.Kind.Namespaced() {
 				o.owner.Namespace = ""
 			}
@@ -43,26 +46,26 @@ func newSubject(object map[string]any, world *surroundings) *subject {
 	return o
 }
 
-// reportOn is the object that a finding stands on: of a Pod that a workload made, the workload.
+// reportOn is the object of a finding: the workload of a Pod, if it has one, else the object itself.
 func (o *subject) reportOn() facts.Ref {
 	if o.ref.Kind != facts.Pod {
 		return o.ref
 	}
-	if top := o.world.topOwner(o); top.Kind != facts.Node { // the Pods of the control plane are owned by their Node
+	if top := o.world.topOwner(o); top.Kind != facts.Node { // static Pods are owned by their Node
 		return top
 	}
 	return o.ref
 }
 
-// foreignVersion is the apiVersion of an object whose kind the graph does not know; else empty.
-func (o *subject) foreignVersion() string {
+// unknownAPIVersion is the apiVersion of an object if the graph does not know its kind, else empty.
+func (o *subject) unknownAPIVersion() string {
 	if o.apiVersion == o.ref.Kind.APIVersion() {
 		return ""
 	}
 	return o.apiVersion
 }
 
-// ResolveName gives the value of a variable. What facts are asked for is worked out once for each check.
+// ResolveName returns the value of a variable. Facts are computed on first use, once per check.
 func (o *subject) ResolveName(name string) (any, bool) {
 	switch name {
 	case varObject:
@@ -79,7 +82,7 @@ func (o *subject) ResolveName(name string) (any, bool) {
 	}
 }
 
-// Parent has no further variables.
+// Parent is nil: there are no further variables.
 func (o *subject) Parent() cel.Activation { return nil }
 
 var _ interpreter.Activation = (*subject)(nil)

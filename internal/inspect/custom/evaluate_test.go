@@ -17,7 +17,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// compiled are programs of checks that are right.
+// compiled compiles valid checks.
 func compiled(t testing.TB, list ...v1alpha1.CustomCheck) []Program {
 	t.Helper()
 	programs, err := Compile(list)
@@ -27,7 +27,7 @@ func compiled(t testing.TB, list ...v1alpha1.CustomCheck) []Program {
 	return programs
 }
 
-// objects of YAML documents, as they come from the API.
+// objects decodes YAML documents as the API client does.
 func objects(t testing.TB, documents string) []map[string]any {
 	t.Helper()
 	var list []map[string]any
@@ -45,8 +45,8 @@ func objects(t testing.TB, documents string) []map[string]any {
 	return list
 }
 
-// said is what a session found and could not judge, as text.
-func said(s *Session) []string {
+// summarize prints the findings and gaps of a session, one per line.
+func summarize(s *Session) []string {
 	var lines []string
 	for _, f := range s.Findings() {
 		line := fmt.Sprintf("%s %s %s: %s", f.Severity, f.Check, f.Object, f.Message)
@@ -61,14 +61,14 @@ func said(s *Session) []string {
 	return lines
 }
 
-// judged is what checks say about the objects of YAML documents, the graph being of the same documents.
-func judged(t *testing.T, documents string, list []v1alpha1.CustomCheck, unread ...facts.Kind) []string {
+// evaluated runs checks on the objects of YAML documents and prints the result.
+func evaluated(t *testing.T, documents string, list []v1alpha1.CustomCheck, unread ...facts.Kind) []string {
 	t.Helper()
 	s := NewSession(compiled(t, list...), testkit.Graph(t, documents, unread...), nil)
 	for _, object := range objects(t, documents) {
 		s.Object(t.Context(), object)
 	}
-	return said(s)
+	return summarize(s)
 }
 
 const shop = `apiVersion: v1
@@ -159,7 +159,7 @@ func on(resource string) func(*v1alpha1.CustomCheck) {
 	}
 }
 
-func TestObjectsAreJudged(t *testing.T) {
+func TestChecksAreEvaluated(t *testing.T) {
 	match := func(text string) func(*v1alpha1.CustomCheck) { return func(c *v1alpha1.CustomCheck) { c.Match = text } }
 	message := func(text string) func(*v1alpha1.CustomCheck) {
 		return func(c *v1alpha1.CustomCheck) { c.MessageExpression = text }
@@ -168,27 +168,27 @@ func TestObjectsAreJudged(t *testing.T) {
 		check v1alpha1.CustomCheck
 		want  []string
 	}{
-		"all in order": {onDeployments("object.spec.replicas == 1"), nil},
-		"one is not":   {onDeployments("object.metadata.name == 'api'"), []string{"medium custom-owner-label Deployment/play/toy: It is wrong."}},
-		"only where match is true": {
+		"all pass":  {onDeployments("object.spec.replicas == 1"), nil},
+		"one fails": {onDeployments("object.metadata.name == 'api'"), []string{"medium custom-owner-label Deployment/play/toy: It is wrong."}},
+		"match restricts the check": {
 			onDeployments("object.spec.replicas >= 2", match("facts.namespaceLabels[?'env'] == optional.of('production')")),
 			[]string{"medium custom-owner-label Deployment/shop/api: It is wrong."},
 		},
-		"a message of its own": {
+		"a messageExpression": {
 			onDeployments("object.spec.replicas >= 2", message("object.metadata.name + ' has\\n' + string(object.spec.replicas)")),
 			[]string{
 				"medium custom-owner-label Deployment/play/toy: toy has 1",
 				"medium custom-owner-label Deployment/shop/api: api has 1",
 			},
 		},
-		"a message that cannot be made falls back": {
+		"a failing messageExpression falls back to message": {
 			onDeployments("object.metadata.name != 'toy'", message("string(object.nothing)")), []string{"medium custom-owner-label Deployment/play/toy: It is wrong."},
 		},
-		"an object that lacks the field": {
+		"a missing field": {
 			onDeployments("object.metadata.labels.owner != ''"),
-			[]string{"CheckFailed, check custom-owner-label: The custom check owner-label could not be evaluated on 2 objects, first: Deployment/shop/api: no such key: labels."},
+			[]string{"CheckFailed, check custom-owner-label: The custom check owner-label failed on 2 objects, first on Deployment/shop/api: no such key: labels."},
 		},
-		"Pods of a workload are one finding, others stand for themselves": {
+		"Pods of a workload share one finding": {
 			onPods("false", message("'Pod ' + object.metadata.name")),
 			[]string{
 				"medium custom-pods Pod/kube-system/etcd-n1: Pod etcd-n1",
@@ -218,14 +218,14 @@ func TestObjectsAreJudged(t *testing.T) {
 		"facts of a Node": {onDeployments("facts.pods.ready == 1 && facts.namespaceLabels == {}", on("nodes")), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, judged(t, shop, []v1alpha1.CustomCheck{tc.check})); diff != "" {
+			if diff := cmp.Diff(tc.want, evaluated(t, shop, []v1alpha1.CustomCheck{tc.check})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestWhatOtherChecksFoundIsAFactOfTheObjectAndOfItsPods(t *testing.T) {
+func TestFindingsOfOtherChecksAreFactsOfTheObjectAndItsPods(t *testing.T) {
 	graph := testkit.Graph(t, shop)
 	found := []check.Finding{
 		{Check: "pod-oom-killed", Object: facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "api"}},
@@ -241,31 +241,31 @@ func TestWhatOtherChecksFoundIsAFactOfTheObjectAndOfItsPods(t *testing.T) {
 		"medium custom-pods Deployment/shop/api: It is wrong. (2 of 2 Pods: api-1-a, api-1-b)",
 		"medium custom-owner-label Deployment/shop/api: deployment-unavailable,pod-oom-killed",
 	}
-	if diff := cmp.Diff(want, said(s)); diff != "" {
+	if diff := cmp.Diff(want, summarize(s)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestFactsThatAreNotKnownAreNotGuessed(t *testing.T) {
+func TestUnknownFactsAreGaps(t *testing.T) {
 	for fact, unread := range map[string]facts.Kind{"pods": facts.Pod, "events": facts.Event, "namespaceLabels": facts.Namespace} {
 		documents := objects(t, shop)[2]
 		s := NewSession(compiled(t, onDeployments("facts."+fact+" == facts."+fact)), testkit.Graph(t, "", unread), nil)
 		s.Object(t.Context(), documents)
-		want := "first: Deployment/shop/api: no such key: " + fact
-		if got := strings.Join(said(s), "\n"); !strings.Contains(got, want) {
+		want := "first on Deployment/shop/api: no such key: " + fact
+		if got := strings.Join(summarize(s), "\n"); !strings.Contains(got, want) {
 			t.Errorf("got %q, want a gap with %q", got, want)
 		}
 	}
 }
 
-func TestAKindOfAnotherGroupIsNotTakenForTheGraphsOwn(t *testing.T) {
+func TestAKindOfAnotherGroupIsNotMistakenForTheBuiltInKind(t *testing.T) {
 	const own = `apiVersion: serving.knative.dev/v1
 kind: Service
 metadata: {name: api, namespace: shop}`
 	check := onDeployments("facts.dependsOn.size() > 0 || facts.pods.count > 0", func(c *v1alpha1.CustomCheck) {
 		c.Resource = v1alpha1.CustomResource{Group: "serving.knative.dev", Resource: "services"}
 	})
-	findings, err := Judge(t.Context(), compiled(t, check), objects(t, own)[0], testkit.Graph(t, shop))
+	findings, err := Evaluate(t.Context(), compiled(t, check), objects(t, own)[0], testkit.Graph(t, shop))
 	if err != nil || len(findings) != 1 {
 		t.Fatalf("got %v, %v", findings, err)
 	}
@@ -274,9 +274,9 @@ metadata: {name: api, namespace: shop}`
 	}
 }
 
-func TestJudgeSaysWhatItCouldNotEvaluate(t *testing.T) {
+func TestEvaluateReturnsErrorsAndFindings(t *testing.T) {
 	programs := compiled(t, onDeployments("object.spec.missing"+" == 1"), onDeployments("false", func(c *v1alpha1.CustomCheck) { c.ID = "never" }))
-	findings, err := Judge(t.Context(), programs, objects(t, shop)[2], testkit.Graph(t, shop))
+	findings, err := Evaluate(t.Context(), programs, objects(t, shop)[2], testkit.Graph(t, shop))
 	if len(findings) != 1 || findings[0].Check != "custom-never" {
 		t.Errorf("got %+v", findings)
 	}
@@ -285,24 +285,24 @@ func TestJudgeSaysWhatItCouldNotEvaluate(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Judge(ctx, programs, objects(t, shop)[2], testkit.Graph(t, shop)); err == nil {
-		t.Error("want the error of the context")
+	if _, err := Evaluate(ctx, programs, objects(t, shop)[2], testkit.Graph(t, shop)); err == nil {
+		t.Error("want the error of ctx")
 	}
 }
 
-func TestChecksAreSelectedLikeBuiltInOnes(t *testing.T) {
+func TestCustomChecksAreSelectedLikeBuiltInChecks(t *testing.T) {
 	programs := compiled(t, onDeployments("true"), onPods("true"))
 	builtin := checks.Builtin()
 	for name, tc := range map[string]struct {
 		include, exclude []string
 		want             string
 	}{
-		"all":            {nil, nil, "custom-owner-label custom-pods"},
-		"by a glob":      {[]string{"custom-*"}, []string{"custom-pods"}, "custom-owner-label"},
-		"others only":    {[]string{"pod-*"}, nil, ""},
-		"none of ours":   {nil, []string{"custom-*"}, ""},
-		"one by its id":  {[]string{"pvc-lost", "custom-pods"}, nil, "custom-pods"},
-		"one not there ": {[]string{"custom-pod"}, nil, "unknown check custom-pod (did you mean custom-pods?)"},
+		"all":           {nil, nil, "custom-owner-label custom-pods"},
+		"by a glob":     {[]string{"custom-*"}, []string{"custom-pods"}, "custom-owner-label"},
+		"built-in only": {[]string{"pod-*"}, nil, ""},
+		"none":          {nil, []string{"custom-*"}, ""},
+		"by id":         {[]string{"pvc-lost", "custom-pods"}, nil, "custom-pods"},
+		"an unknown id": {[]string{"custom-pod"}, nil, "unknown check custom-pod (did you mean custom-pods?)"},
 	} {
 		kept, own, err := Select(builtin, programs, tc.include, tc.exclude)
 		var ids []string

@@ -19,10 +19,10 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// errTooExpensive says that an evaluation, or all of a check together, cost more than is allowed.
-var errTooExpensive = errors.New("it costs more than is allowed")
+// errTooExpensive means that an evaluation, or all evaluations of a check, exceeded the cost limit.
+var errTooExpensive = errors.New("cost limit exceeded")
 
-// about says whether the check is about an object, which tells its kind and not its plural.
+// about reports whether the check applies to an object. The resource name is derived from the kind.
 func (p Program) about(object map[string]any) bool {
 	gv, err := schema.ParseGroupVersion(text(object["apiVersion"]))
 	kind := text(object["kind"])
@@ -36,15 +36,16 @@ func (p Program) about(object map[string]any) bool {
 	return plural.Resource == p.check.Resource.Resource
 }
 
-// judge lets one check judge one object. It returns false when ctx has ended.
-func (s *Session) judge(ctx context.Context, st *state, o *subject, list string) bool {
+// check evaluates a check on an object and records the result. It returns false when ctx has ended.
+func (s *Session) check(ctx context.Context, st *state, o *subject, list string) bool {
 	t := st.in(list)
 	if !st.stopped.IsZero() {
 		return true
 	}
 	t.objects++
-	o.fields, o.facts = st.fields, nil
-	fine, err := s.fine(ctx, st, o)
+	o.fields = st.fields
+	o.facts = nil
+	passed, err := s.passes(ctx, st, o)
 	switch {
 	case ctx.Err() != nil:
 		return false
@@ -52,16 +53,16 @@ func (s *Session) judge(ctx context.Context, st *state, o *subject, list string)
 		st.stopped = o.ref
 	case err != nil:
 		if t.failed++; t.failed == 1 {
-			t.first = fmt.Sprintf("%s: %s", shown(o.ref), facts.Clip(oneLine(err.Error()), maxMistake))
+			t.firstError = fmt.Sprintf("%s: %s", refName(o.ref), facts.Clip(oneLine(err.Error()), maxIssue))
 		}
-	case !fine:
+	case !passed:
 		s.record(ctx, st, t, o)
 	}
 	return true
 }
 
-// fine says whether the object is in order, or none of the check's business.
-func (s *Session) fine(ctx context.Context, st *state, o *subject) (bool, error) {
+// passes reports whether the object passes the check or does not match it.
+func (s *Session) passes(ctx context.Context, st *state, o *subject) (bool, error) {
 	if st.match != nil {
 		matches, err := s.evaluate(ctx, st, st.match, o)
 		if err != nil || matches.Value() != true {
@@ -75,7 +76,7 @@ func (s *Session) fine(ctx context.Context, st *state, o *subject) (bool, error)
 	return result.Value() == true, nil
 }
 
-// evaluate counts what the evaluation costs.
+// evaluate runs a program and charges its cost to the check.
 func (s *Session) evaluate(ctx context.Context, st *state, program cel.Program, o *subject) (ref.Val, error) {
 	if st.spent >= s.budget {
 		return nil, errTooExpensive
@@ -87,13 +88,14 @@ func (s *Session) evaluate(ctx context.Context, st *state, program cel.Program, 
 	}
 	var cancelled interpreter.EvalCancelledError
 	if errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded {
-		err, cost = errTooExpensive, celconfig.PerCallLimit
+		err = errTooExpensive
+		cost = celconfig.PerCallLimit
 	}
 	st.spent += cost
 	return result, err
 }
 
-// record keeps a finding. Of the Pods of one workload, the first stands for all.
+// record adds a finding. The Pods of a workload share one finding, with the message for the first of them.
 func (s *Session) record(ctx context.Context, st *state, t *tally, o *subject) {
 	object := o.reportOn()
 	known := t.groups[object]
@@ -102,13 +104,13 @@ func (s *Session) record(ctx context.Context, st *state, t *tally, o *subject) {
 			t.dropped++
 			return
 		}
-		custom := st.check
-		known = &group{finding: check.Finding{
-			Check: st.ID(), Object: object, Severity: custom.Severity, Message: s.message(ctx, st, o), Remediation: advice(custom),
-			Evidence: []check.Evidence{{Source: v1alpha1.EvidenceSpec, Text: "not true: " + facts.Clip(oneLine(custom.Expression), maxText)}},
+		check := st.check
+		known = &group{finding: checks.Finding{
+			Check: st.ID(), Object: object, Severity: check.Severity, Message: s.message(ctx, st, o), Remediation: remediation(check),
+			Evidence: []checks.Evidence{{Source: v1alpha1.EvidenceSpec, Text: "not true: " + facts.Clip(oneLine(check.Expression), maxText)}},
 		}}
 		if object == o.ref {
-			known.finding.APIVersion = o.foreignVersion()
+			known.finding.APIVersion = o.unknownAPIVersion()
 		}
 		t.groups[object] = known
 	}
@@ -117,24 +119,24 @@ func (s *Session) record(ctx context.Context, st *state, t *tally, o *subject) {
 	}
 }
 
-// message is what the check says about the object: in its own words where it has some, else the fixed text.
+// message evaluates the check's messageExpression and falls back to its message.
 func (s *Session) message(ctx context.Context, st *state, o *subject) string {
 	if st.message != nil {
 		result, err := s.evaluate(ctx, st, st.message, o)
 		if err == nil {
-			if said := oneLine(fmt.Sprint(result.Value())); said != "" {
-				return facts.Clip(said, maxText)
+			if text := oneLine(fmt.Sprint(result.Value())); text != "" {
+				return facts.Clip(text, maxText)
 			}
 		}
 	}
 	if st.check.Message != "" {
 		return facts.Clip(oneLine(st.check.Message), maxText)
 	}
-	return "The object does not meet the custom check " + st.check.ID + "."
+	return "The object fails the custom check " + st.check.ID + "."
 }
 
-// advice is the check's remediation, and where to read more.
-func advice(check v1alpha1.CustomCheck) string {
+// remediation is the check's remediation and link.
+func remediation(check v1alpha1.CustomCheck) string {
 	text := strings.TrimSpace(check.Remediation)
 	if check.Link == "" {
 		return text
@@ -145,8 +147,8 @@ func advice(check v1alpha1.CustomCheck) string {
 	return strings.TrimSpace(text + " See " + check.Link)
 }
 
-// complete adds to the finding of a workload which of its Pods it is about.
-func (g *group) complete(graph *facts.Graph) check.Finding {
+// complete adds the names of the Pods to the finding of a workload.
+func (g *group) complete(graph *facts.Graph) checks.Finding {
 	finding := g.finding
 	if len(g.pods) == 0 {
 		return finding

@@ -6,17 +6,17 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 )
 
-// Checks are the programs as the catalogue has checks: what they mean, and the kinds of the graph that they use. They have
-// no Run, since they judge objects and not the graph.
-func Checks(programs []Program) []check.Check {
-	list := make([]check.Check, 0, len(programs))
+// Checks describes programs as checks: their meaning, and the kinds of the graph that they use. The checks have no Run, since they
+// evaluate objects instead of the graph.
+func Checks(programs []Program) []checks.Check {
+	list := make([]checks.Check, 0, len(programs))
 	for _, p := range programs {
 		summary := p.check.Message
 		if summary == "" {
-			summary = "The object does not meet: " + oneLine(p.check.Expression)
+			summary = "The object fails: " + oneLine(p.check.Expression)
 		}
-		meaning := "A custom check of " + p.check.Resource.Resource + ". True of every object that is in order: " + oneLine(p.check.Expression)
-		list = append(list, check.Check{
+		meaning := "A custom check of " + p.check.Resource.Resource + ". Objects pass if this is true: " + oneLine(p.check.Expression)
+		list = append(list, checks.Check{
 			ID: p.ID(), Category: p.check.Category, Severity: p.check.Severity, Summary: summary, Meaning: meaning,
 			Remediation: p.check.Remediation, Link: p.check.Link, Uses: p.kinds(),
 		})
@@ -24,8 +24,8 @@ func Checks(programs []Program) []check.Check {
 	return list
 }
 
-// Select narrows built-in and custom checks alike, as check.Select does; its error is an *check.UnknownError.
-func Select(builtin []check.Check, programs []Program, include, exclude []string) ([]check.Check, []Program, error) {
+// Select selects built-in and custom checks as checks.Select does. Its error is a *checks.UnknownError.
+func Select(builtin []checks.Check, programs []Program, include, exclude []string) ([]checks.Check, []Program, error) {
 	all := slices.Concat(builtin, Checks(programs))
 	selected, err := check.Select(all, include, exclude)
 	if err != nil {
