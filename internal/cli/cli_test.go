@@ -25,7 +25,7 @@ func TestChecksAsJSONIsAListOfObjectsWithTheDocumentedFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(list) < 30 {
-		t.Errorf("the catalogue has %d checks, want at least 30", len(list))
+		t.Errorf("got %d checks, want at least 30", len(list))
 	}
 	for _, check := range list {
 		for _, field := range []string{"id", "category", "severity", "summary", "remediation"} {

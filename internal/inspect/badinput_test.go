@@ -18,25 +18,24 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// The engine is given what no one should make and someone has. What comes out is a gap or a finding, never a panic, and a
-// report that can be stored.
+// Malformed objects lead to gaps or findings, never to a panic, and the report can always be stored.
 func TestBadInput(t *testing.T) {
 	for name, tc := range map[string]struct {
 		objects func(*testing.T) []any
 		clocks  []time.Time
 	}{
-		"quantities that are negative, endless or next to nothing": {badQuantities, clocks()},
-		"selectors that no one can match":                          {badSelectors, clocks()},
-		"schedules that never come":                                {badSchedules, clocks()},
-		"labels with anything in them":                             {badLabels, clocks()},
-		"owners in loops, and of kinds that do not exist":          {badOwners, clocks()},
-		"names with every character that is allowed":               {oddNames, clocks()},
-		"times before, after and at no time":                       {badTimes, clocks()},
-		"objects with nothing in them":                             {emptyObjects, clocks()},
-		"messages that steer terminals and formats":                {badMessages, clocks()[:1]},
-		"objects of a mebibyte":                                    {bigObjects, clocks()[:1]},
-		"ten thousand containers that crash, in one Pod":           {tenThousandContainers, clocks()[:1]},
-		"ten thousand Pods of one owner, each lacking another map": {tenThousandFailures, clocks()[:1]},
+		"negative, huge and tiny quantities":                                  {badQuantities, clocks()},
+		"unmatchable selectors":                                               {badSelectors, clocks()},
+		"schedules that never run":                                            {badSchedules, clocks()},
+		"arbitrary labels":                                                    {badLabels, clocks()},
+		"owners in cycles and of unknown kinds":                               {badOwners, clocks()},
+		"names with every allowed character":                                  {oddNames, clocks()},
+		"past, future and zero times":                                         {badTimes, clocks()},
+		"empty objects":                                                       {emptyObjects, clocks()},
+		"messages with terminal and format sequences":                         {badMessages, clocks()[:1]},
+		"objects of one mebibyte":                                             {bigObjects, clocks()[:1]},
+		"ten thousand crashing containers in one Pod":                         {tenThousandContainers, clocks()[:1]},
+		"ten thousand Pods of one owner, each with another missing ConfigMap": {tenThousandFailures, clocks()[:1]},
 	} {
 		for _, now := range tc.clocks {
 			t.Run(name+"/in "+now.Format("2006"), func(t *testing.T) {
@@ -48,13 +47,13 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// clocks that jump: now, long before every object, long after, and the zero time.
+// clocks are now, long before every object, long after, and the zero time.
 func clocks() []time.Time {
 	return []time.Time{testkit.Now(), time.Date(1985, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2600, 1, 1, 0, 0, 0, 0, time.UTC), {}}
 }
 
-// inspectObjects is a whole inspection but for the reading: facts, checks, causes, report. With complete, all kinds count as
-// read from end to end, so that the checks may also say what is missing.
+// inspectObjects runs an inspection without collecting: facts, checks, causes, report. With complete, all kinds count as completely
+// read, and checks can report missing objects.
 func inspectObjects(t *testing.T, now time.Time, objects []any, complete bool) *v1alpha1.InspectionReport {
 	t.Helper()
 	builder := facts.NewBuilder("test", now)
@@ -78,7 +77,8 @@ func inspectObjects(t *testing.T, now time.Time, objects []any, complete bool) *
 	return newReport(t, g, all, causes.Link(g, all, found), ran, gaps, now)
 }
 
-func newReport(t testing.TB, g *facts.Graph, all []check.Check, linked []causes.Linked, ran int, gaps []facts.Gap, now time.Time) *v1alpha1.InspectionReport {
+func newReport(t testing.TB, g *facts.Graph, all []checks.Check, linked []causes.Linked, ran int, gaps []facts.Gap,
+	now time.Time) *v1alpha1.InspectionReport {
 	t.Helper()
 	gate, err := redact.New(redact.Options{})
 	if err != nil {
@@ -89,7 +89,7 @@ func newReport(t testing.TB, g *facts.Graph, all []check.Check, linked []causes.
 	})
 }
 
-// assertStorable checks that a report is within what etcd and the API type take, whole and in every part.
+// assertStorable checks the report and each of its fields against the limits of etcd and of the API type.
 func assertStorable(t *testing.T, r *v1alpha1.InspectionReport) {
 	t.Helper()
 	text, err := json.Marshal(r)
@@ -119,7 +119,7 @@ func assertStorable(t *testing.T, r *v1alpha1.InspectionReport) {
 			within(t, where, "evidence", e.Text, 1, 4096)
 		}
 		if f.CausedBy != "" && !ids[f.CausedBy] {
-			t.Errorf("%s: its cause %s does not stand before it", where, f.CausedBy)
+			t.Errorf("%s: its cause %s does not precede it", where, f.CausedBy)
 		}
 	}
 	for _, gap := range r.Gaps {
@@ -132,48 +132,50 @@ func assertStorable(t *testing.T, r *v1alpha1.InspectionReport) {
 	}
 }
 
-// within says whether a text is well-formed, of a length between two bounds in runes, and shows no slip of formatting.
-func within(t *testing.T, where, what, text string, least, most int) {
+// within checks the length of a text in runes, its encoding, and that it has no formatting errors.
+func within(t *testing.T, where, what, text string, minLength, maxLength int) {
 	t.Helper()
 	switch n := utf8.RuneCountInString(text); {
-	case n < least || n > most:
-		t.Errorf("%s: %s has %d characters, want %d to %d: %.200q", where, what, n, least, most, text)
+	case n < minLength || n > maxLength:
+		t.Errorf("%s: %s has %d characters, want %d to %d: %.200q", where, what, n, minLength, maxLength, text)
 	case !utf8.ValidString(text):
 		t.Errorf("%s: %s is not valid UTF-8: %.200q", where, what, text)
 	case strings.ContainsAny(text, "\x00\x07\x1b\x7f\u009b"):
-		t.Errorf("%s: %s holds control characters: %.200q", where, what, text)
+		t.Errorf("%s: %s contains control characters: %.200q", where, what, text)
 	case strings.Contains(text, "%!"):
-		t.Errorf("%s: %s was formatted wrongly: %.200q", where, what, text)
+		t.Errorf("%s: %s has a formatting error: %.200q", where, what, text)
 	}
 }
 
-func TestTenThousandFindingsOnOneObjectFitIntoAReport(t *testing.T) {
+func TestTenThousandFindingsOnOneObjectAreTruncated(t *testing.T) {
 	builder := facts.NewBuilder("test", testkit.Now())
 	g := builder.Graph()
 	object := facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "cart"}
-	noisy := check.Check{ID: "noisy", Severity: v1alpha1.SeverityLow, ExplainedBy: []string{"noisy"}, Run: func(*facts.Graph, check.Params) []check.Finding {
-		var found []check.Finding
-		for i := range 10_000 {
-			found = append(found, check.Finding{
-				Object: object, Discriminator: fmt.Sprint(i), Message: strings.Repeat("wörd ", 450), Remediation: strings.Repeat("ö", 2500),
-				Culprits: []facts.Ref{{Kind: facts.Deployment, Namespace: "shop", Name: fmt.Sprint(i)}},
-				Evidence: []check.Evidence{
-					{Source: v1alpha1.EvidenceSpec, Text: strings.Repeat("x", 5<<10)}, {Source: v1alpha1.EvidenceSpec, Text: fmt.Sprint(i)},
-				}[i%2:],
-			})
-		}
-		return found
-	}}
-	all := []check.Check{noisy}
-	found, ran, gaps := check.Run(g, all, check.DefaultParams())
+	noisy := checks.Check{ID: "noisy", Severity: v1alpha1.SeverityLow, ExplainedBy: []string{"noisy"},
+		Run: func(*facts.Graph, checks.Params) []checks.Finding {
+			var found []checks.Finding
+			for i := range 10_000 {
+				found = append(found, checks.Finding{
+					Object: object, Discriminator: fmt.Sprint(i), Message: strings.Repeat("wörd ", 450), Remediation: strings.Repeat("ö", 2500),
+					Because: []facts.Ref{{Kind: facts.Deployment, Namespace: "shop", Name: fmt.Sprint(i)}},
+					Evidence: []checks.Evidence{
+						{Source: v1alpha1.EvidenceSpec, Text: strings.Repeat("x", 5<<10)}, {Source: v1alpha1.EvidenceSpec, Text: fmt.Sprint(i)},
+					}[i%2:],
+				})
+			}
+			return found
+		}}
+	all := []checks.Check{noisy}
+	found, ran, gaps := checks.All(g, all, checks.DefaultParams())
 	r := newReport(t, g, all, causes.Link(g, all, found), ran, gaps, testkit.Now())
 	assertStorable(t, r)
 	if !r.Summary.Truncated || r.Summary.Counts.Low != 10_000 || len(r.Findings) == 0 {
-		t.Errorf("truncated %v, %d counted, %d kept; want all counted and the report cut", r.Summary.Truncated, r.Summary.Counts.Low, len(r.Findings))
+		t.Errorf("truncated %v, %d counted, %d kept; want all counted and the report truncated", r.Summary.Truncated, r.Summary.Counts.Low,
+			len(r.Findings))
 	}
 }
 
-func TestGapsWithoutNumberFitIntoAReport(t *testing.T) {
+func TestManyGapsAreTruncated(t *testing.T) {
 	g := facts.NewBuilder("test", testkit.Now()).Graph()
 	all := checks.Builtin()
 	var gaps []facts.Gap

@@ -19,11 +19,12 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// crowd is a cluster of Deployments with ten Pods each, on ten Pods' worth of nodes; every tenth Deployment crashes.
+// crowd is a cluster with one node per Deployment and ten Pods per Deployment. Every tenth Deployment crashes.
 func crowd(deployments int) []any {
 	var objects []any
 	for i := range deployments {
-		namespace, name := fmt.Sprintf("ns-%02d", i%100), fmt.Sprintf("app-%05d", i)
+		namespace := fmt.Sprintf("ns-%02d", i%100)
+		name := fmt.Sprintf("app-%05d", i)
 		meta := metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(name), Labels: map[string]string{"app": name}}
 		spec := corev1.PodSpec{ServiceAccountName: "app", Containers: []corev1.Container{{
 			Name: "app", Image: "registry.example.com/" + name + ":1",
@@ -42,7 +43,8 @@ func crowd(deployments int) []any {
 		}
 		template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: meta.Labels}, Spec: spec}
 		selector := &metav1.LabelSelector{MatchLabels: meta.Labels}
-		set := metav1.ObjectMeta{Namespace: namespace, Name: name + "-1", UID: types.UID(name + "-1"), OwnerReferences: owner("apps/v1", "Deployment", name)}
+		set := metav1.ObjectMeta{Namespace: namespace, Name: name + "-1", UID: types.UID(name + "-1"),
+			OwnerReferences: owner("apps/v1", "Deployment", name)}
 		objects = append(objects,
 			&appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{Selector: selector, Template: template}},
 			&appsv1.ReplicaSet{ObjectMeta: set, Spec: appsv1.ReplicaSetSpec{Selector: selector, Template: template}},

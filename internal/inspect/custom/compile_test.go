@@ -57,7 +57,8 @@ func TestCompileErrorsHaveTheirLocation(t *testing.T) {
 		},
 		"an unknown type": {
 			onDeployments("object.spec.paused"),
-			`custom check "owner-label": expression, line 1, column 1: must evaluate to bool, but its type is unknown: compare it with a value, or convert it with bool(...)`,
+			`custom check "owner-label": expression, line 1, column 1: must evaluate to bool, but its type is unknown: compare it with a ` +
+				`value, or convert it with bool(...)`,
 		},
 		"a message that is not a string": {
 			onDeployments("true", message("object.spec.replicas > 1")),
@@ -71,7 +72,8 @@ func TestCompileErrorsHaveTheirLocation(t *testing.T) {
 			`custom check "owner-label": expression, line 1, column 30: unknown field namespaceLabel in facts: must be one of cluster, dependsOn,`,
 		},
 		"an invalid regular expression": {
-			onDeployments("object.metadata.name.matches('(')"), `custom check "owner-label": expression, line 1, column 30: invalid matches argument`,
+			onDeployments("object.metadata.name.matches('(')"),
+			`custom check "owner-label": expression, line 1, column 30: invalid matches argument`,
 		},
 		"two errors": {
 			onDeployments("a == b"),
@@ -121,19 +123,24 @@ func TestInvalidFieldsAreRejected(t *testing.T) {
 		change func(*v1alpha1.CustomCheck)
 		want   string
 	}{
-		"Secrets":                {func(c *v1alpha1.CustomCheck) { c.Resource = v1alpha1.CustomResource{Resource: "secrets"} }, "resource: custom checks cannot read Secrets"},
-		"a path as resource":     {func(c *v1alpha1.CustomCheck) { c.Resource.Resource = "pods/log" }, "resource: resource must be a lowercase plural"},
-		"a kind as resource":     {func(c *v1alpha1.CustomCheck) { c.Resource.Resource = "Deployment" }, "resource: resource must be a lowercase plural"},
+		"Secrets": {func(c *v1alpha1.CustomCheck) { c.Resource = v1alpha1.CustomResource{Resource: "secrets"} },
+			"resource: custom checks cannot read Secrets"},
+		"a path as resource": {func(c *v1alpha1.CustomCheck) { c.Resource.Resource = "pods/log" },
+			"resource: resource must be a lowercase plural"},
+		"a kind as resource": {func(c *v1alpha1.CustomCheck) { c.Resource.Resource = "Deployment" },
+			"resource: resource must be a lowercase plural"},
 		"a path as group":        {func(c *v1alpha1.CustomCheck) { c.Resource.Group = "../api" }, "resource: group must be"},
 		"a path as version":      {func(c *v1alpha1.CustomCheck) { c.Resource.Version = "v1/../.." }, "resource: version must be"},
 		"no id":                  {func(c *v1alpha1.CustomCheck) { c.ID = "" }, "id: must be kebab-case"},
 		"an id that is too long": {func(c *v1alpha1.CustomCheck) { c.ID = strings.Repeat("a", 54) }, "id: must be kebab-case"},
 		"no message":             {func(c *v1alpha1.CustomCheck) { c.Message = "" }, "message or messageExpression is required"},
 		"no expression":          {func(c *v1alpha1.CustomCheck) { c.Expression = "" }, "expression: is required"},
-		"a very long expression": {func(c *v1alpha1.CustomCheck) { c.Expression = strings.Repeat(" ", 4096) + "true" }, "expression: is longer than 4096"},
-		"a link without https":   {func(c *v1alpha1.CustomCheck) { c.Link = "javascript:alert(1)" }, "link: must start with https://"},
-		"an unknown severity":    {func(c *v1alpha1.CustomCheck) { c.Severity = "bad" }, `severity: must be critical, high, medium, low or info, not "bad"`},
-		"an unknown category":    {func(c *v1alpha1.CustomCheck) { c.Category = "taste" }, `category: must be reliability`},
+		"a very long expression": {func(c *v1alpha1.CustomCheck) { c.Expression = strings.Repeat(" ", 4096) + "true" },
+			"expression: is longer than 4096"},
+		"a link without https": {func(c *v1alpha1.CustomCheck) { c.Link = "javascript:alert(1)" }, "link: must start with https://"},
+		"an unknown severity": {func(c *v1alpha1.CustomCheck) { c.Severity = "bad" },
+			`severity: must be critical, high, medium, low or info, not "bad"`},
+		"an unknown category": {func(c *v1alpha1.CustomCheck) { c.Category = "taste" }, `category: must be reliability`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Compile([]v1alpha1.CustomCheck{onDeployments("true", tc.change)})

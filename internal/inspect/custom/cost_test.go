@@ -41,7 +41,8 @@ func TestAnExpensiveCheckStopsWithoutAffectingOthers(t *testing.T) {
 	want := []string{
 		"medium custom-cheap Deployment/shop/d00000: It is wrong.",
 		"medium custom-cheap Deployment/shop/d00005: It is wrong.",
-		"CheckFailed, check custom-owner-label: The custom check owner-label exceeded its cost limit and stopped at object 3, Deployment/shop/d00002.",
+		"CheckFailed, check custom-owner-label: The custom check owner-label exceeded its cost limit and stopped at object 3, " +
+			"Deployment/shop/d00002.",
 	}
 	if diff := cmp.Diff(want, summarize(s)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -98,11 +99,14 @@ func TestMessagesAreTruncated(t *testing.T) {
 }
 
 func TestMalformedObjectsAreHandled(t *testing.T) {
-	programs := compiled(t, onDeployments("facts.owner.name == object.metadata.name"), onPods("facts.pods.count > 0 && facts.events.size() == 0"))
+	programs := compiled(t, onDeployments("facts.owner.name == object.metadata.name"),
+		onPods("facts.pods.count > 0 && facts.events.size() == 0"))
 	for _, object := range []map[string]any{
-		nil, {}, {"apiVersion": 1, "kind": true}, {"apiVersion": "apps/v1", "kind": "Deployment"}, {"apiVersion": "v1", "kind": "Pod", "metadata": "text"},
+		nil, {}, {"apiVersion": 1, "kind": true}, {"apiVersion": "apps/v1", "kind": "Deployment"},
+		{"apiVersion": "v1", "kind": "Pod", "metadata": "text"},
 		{"apiVersion": "a/b/c", "kind": "Deployment"},
-		{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"ownerReferences": []any{"text", map[string]any{"controller": "yes"}, map[string]any{"controller": true}}}},
+		{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"ownerReferences": []any{"text",
+			map[string]any{"controller": "yes"}, map[string]any{"controller": true}}}},
 	} {
 		if _, err := Evaluate(t.Context(), programs, object, testkit.Graph(t, "")); err != nil && !strings.Contains(err.Error(), "no such key") {
 			t.Errorf("%v: %v", object, err)
@@ -112,15 +116,19 @@ func TestMalformedObjectsAreHandled(t *testing.T) {
 
 func FuzzCustomCheck(f *testing.F) {
 	for _, seed := range []string{
-		"object.spec.replicas > 1", costly, "facts.pods.count == 0", "[1,2].map(x, x * x).sum() > 2", "'a'.matches('(a+)+$')", "lists.range(1000000).size() > 0",
-		"'%.999999999f'.format([1.0]) == ''", "object.metadata.name.split('').size() == 1", "quantity('1Gi') == object", "((((", "facts.x.y", "now > timestamp('x')",
-		"optional.none().orValue(object) == 1", "object.spec.template.spec.containers.exists(c, c.image.endsWith(':latest'))", "b'\\xff' == 'ÿ'", "'x'.replace('', 'xxxxxxxxxx')",
+		"object.spec.replicas > 1", costly, "facts.pods.count == 0", "[1,2].map(x, x * x).sum() > 2", "'a'.matches('(a+)+$')",
+		"lists.range(1000000).size() > 0",
+		"'%.999999999f'.format([1.0]) == ''", "object.metadata.name.split('').size() == 1", "quantity('1Gi') == object", "((((",
+		"facts.x.y", "now > timestamp('x')",
+		"optional.none().orValue(object) == 1", "object.spec.template.spec.containers.exists(c, c.image.endsWith(':latest'))",
+		"b'\\xff' == 'ÿ'", "'x'.replace('', 'xxxxxxxxxx')",
 	} {
 		f.Add(seed)
 	}
 	graph := testkit.Graph(f, "")
 	f.Fuzz(func(t *testing.T, expression string) {
-		programs, err := Compile([]v1alpha1.CustomCheck{onDeployments(expression, func(c *v1alpha1.CustomCheck) { c.Match, c.MessageExpression = expression, expression })})
+		programs, err := Compile([]v1alpha1.CustomCheck{onDeployments(expression,
+			func(c *v1alpha1.CustomCheck) { c.Match, c.MessageExpression = expression, expression })})
 		if err != nil {
 			if text := err.Error(); strings.ContainsAny(text, "\n") && !strings.Contains(text, "id") {
 				t.Errorf("a multi-line error: %q", text)

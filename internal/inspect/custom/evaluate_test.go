@@ -94,7 +94,10 @@ spec:
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: toy, namespace: play}
-spec: {replicas: 1, selector: {matchLabels: {app: toy}}, template: {metadata: {labels: {app: toy}}, spec: {containers: [{name: c, image: i}]}}}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: toy}}
+  template: {metadata: {labels: {app: toy}}, spec: {containers: [{name: c, image: i}]}}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -107,13 +110,24 @@ spec: {selector: {matchLabels: {app: api}}, template: {metadata: {labels: {app: 
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: api-1-a, namespace: shop, labels: {app: api}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: api-1, uid: u2, controller: true}]}
+metadata:
+  name: api-1-a
+  namespace: shop
+  labels: {app: api}
+  ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: api-1, uid: u2, controller: true}]
 spec: {nodeName: n1, containers: [{name: api, image: api}]}
-status: {phase: Running, conditions: [{type: Ready, status: "True"}], containerStatuses: [{name: api, image: api, imageID: "", ready: true, restartCount: 2}]}
+status:
+  phase: Running
+  conditions: [{type: Ready, status: "True"}]
+  containerStatuses: [{name: api, image: api, imageID: "", ready: true, restartCount: 2}]
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: api-1-b, namespace: shop, labels: {app: api}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: api-1, uid: u2, controller: true}]}
+metadata:
+  name: api-1-b
+  namespace: shop
+  labels: {app: api}
+  ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: api-1, uid: u2, controller: true}]
 spec: {nodeName: n1, containers: [{name: api, image: api}]}
 status: {phase: Running}
 ---
@@ -182,11 +196,13 @@ func TestChecksAreEvaluated(t *testing.T) {
 			},
 		},
 		"a failing messageExpression falls back to message": {
-			onDeployments("object.metadata.name != 'toy'", message("string(object.nothing)")), []string{"medium custom-owner-label Deployment/play/toy: It is wrong."},
+			onDeployments("object.metadata.name != 'toy'", message("string(object.nothing)")),
+			[]string{"medium custom-owner-label Deployment/play/toy: It is wrong."},
 		},
 		"a missing field": {
 			onDeployments("object.metadata.labels.owner != ''"),
-			[]string{"CheckFailed, check custom-owner-label: The custom check owner-label failed on 2 objects, first on Deployment/shop/api: no such key: labels."},
+			[]string{"CheckFailed, check custom-owner-label: The custom check owner-label failed on 2 objects, first on " +
+				"Deployment/shop/api: no such key: labels."},
 		},
 		"Pods of a workload share one finding": {
 			onPods("false", message("'Pod ' + object.metadata.name")),
@@ -200,9 +216,12 @@ func TestChecksAreEvaluated(t *testing.T) {
 			onPods("object.metadata.name != 'api-1-b'"), []string{"medium custom-pods Deployment/shop/api: It is wrong. (1 of 2 Pods: api-1-b)"},
 		},
 		"facts of a Deployment": {
-			onDeployments("facts == {}", match("object.metadata.name == 'api'"), message("string(facts.pods.count) + string(facts.pods.ready) + string(facts.pods.restarts) + "+
-				"string(facts.pods.nodes) + facts.cluster + facts.version + string(has(facts.owner)) + facts.dependsOn.map(d, d.kind + '/' + d.name + ' ' + d.edge + ' ' + string(d.exists)).join(',')")),
-			[]string{"medium custom-owner-label Deployment/shop/api: 2121testv1.37.2falseConfigMap/settings refers true,ConfigMap/lost refers false,Node/n1 runs-on true"},
+			onDeployments("facts == {}", match("object.metadata.name == 'api'"),
+				message("string(facts.pods.count) + string(facts.pods.ready) + string(facts.pods.restarts) + "+
+					"string(facts.pods.nodes) + facts.cluster + facts.version + string(has(facts.owner)) + facts.dependsOn.map(d, d.kind + '/' "+
+					"+ d.name + ' ' + d.edge + ' ' + string(d.exists)).join(',')")),
+			[]string{"medium custom-owner-label Deployment/shop/api: 2121testv1.37.2falseConfigMap/settings refers true,ConfigMap/lost " +
+				"refers false,Node/n1 runs-on true"},
 		},
 		"facts of a Pod": {
 			onPods("facts.findings == ['pod-crash-looping']", match("object.metadata.name == 'api-1-b'"),
@@ -213,7 +232,8 @@ func TestChecksAreEvaluated(t *testing.T) {
 			onDeployments("facts.pods.count == 0", on("services")), []string{"medium custom-services Service/shop/api: It is wrong."},
 		},
 		"facts of Namespaces": {
-			onDeployments("facts.namespaceLabels.size() == 1 && facts.pods.count == 2", on("namespaces")), []string{"medium custom-namespaces Namespace/play: It is wrong."},
+			onDeployments("facts.namespaceLabels.size() == 1 && facts.pods.count == 2", on("namespaces")),
+			[]string{"medium custom-namespaces Namespace/play: It is wrong."},
 		},
 		"facts of a Node": {onDeployments("facts.pods.ready == 1 && facts.namespaceLabels == {}", on("nodes")), nil},
 	} {
@@ -275,7 +295,8 @@ metadata: {name: api, namespace: shop}`
 }
 
 func TestEvaluateReturnsErrorsAndFindings(t *testing.T) {
-	programs := compiled(t, onDeployments("object.spec.missing"+" == 1"), onDeployments("false", func(c *v1alpha1.CustomCheck) { c.ID = "never" }))
+	programs := compiled(t, onDeployments("object.spec.missing"+" == 1"),
+		onDeployments("false", func(c *v1alpha1.CustomCheck) { c.ID = "never" }))
 	findings, err := Evaluate(t.Context(), programs, objects(t, shop)[2], testkit.Graph(t, shop))
 	if len(findings) != 1 || findings[0].Check != "custom-never" {
 		t.Errorf("got %+v", findings)

@@ -53,7 +53,8 @@ func pageOf(t *testing.T, next string, items ...map[string]any) string {
 }
 
 const (
-	coreResources = `{"resources":[{"name":"pods","kind":"Pod","namespaced":true,"verbs":["list"]},{"name":"namespaces","kind":"Namespace","verbs":["list"]}]}`
+	coreResources = `{"resources":[{"name":"pods","kind":"Pod","namespaced":true,"verbs":["list"]},` +
+		`{"name":"namespaces","kind":"Namespace","verbs":["list"]}]}`
 	appsResources = `{"resources":[{"name":"deployments","kind":"Deployment","namespaced":true,"verbs":["list"]}]}`
 	gone          = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410}`
 )
@@ -104,7 +105,8 @@ func TestNamespacedScopesReadNamespaceLabelsAndSkipClusterScopedChecks(t *testin
 	})
 	labels := onDeployments("facts.namespaceLabels.env != 'production'", func(c *v1alpha1.CustomCheck) { c.Resource.Version = "v1" })
 	result, err := Run(t.Context(), Input{
-		Programs: compiled(t, labels, onDeployments("false", on("namespaces"))), Source: source, Scope: collect.Scope{Namespaces: []string{"shop"}},
+		Programs: compiled(t, labels, onDeployments("false", on("namespaces"))), Source: source,
+		Scope: collect.Scope{Namespaces: []string{"shop"}},
 		Graph: testkit.Graph(t, "", facts.Namespace),
 	})
 	if err != nil || len(result.Findings) != 1 || result.Findings[0].Object.Name != "api" || result.Ran != 1 || result.Gaps != nil {
@@ -116,7 +118,8 @@ func TestAListEndsWhenAllItsChecksHaveStopped(t *testing.T) {
 	big := deployment(1, 300)
 	source := served(t, map[string][]string{"/apis/apps/v1": {appsResources}, "/apis/apps/v1/deployments": {pageOf(t, "2", big, big, big)}})
 	result, err := Run(t.Context(), Input{
-		Programs: compiled(t, onDeployments(costly, func(c *v1alpha1.CustomCheck) { c.Resource.Version = "v1" })), Source: source, Graph: testkit.Graph(t, ""),
+		Programs: compiled(t, onDeployments(costly, func(c *v1alpha1.CustomCheck) { c.Resource.Version = "v1" })), Source: source,
+		Graph: testkit.Graph(t, ""),
 	})
 	if err != nil || len(result.Gaps) != 1 || !strings.Contains(result.Gaps[0].Message, "stopped at object 1, Deployment/shop/d00001") {
 		t.Errorf("got %+v, %v", result, err)
@@ -147,8 +150,10 @@ metadata: {name: owned, labels: {owner: us}}
 	application := func(name, spec string) string {
 		return "---\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: " + name + ", namespace: argocd}\nspec: " + spec + "\n"
 	}
-	for _, object := range objects(t, more+application("head", "{source: {repoURL: r, targetRevision: HEAD}}")+application("unset", "{source: {repoURL: r}}")+
-		application("tag", "{source: {repoURL: r, targetRevision: v1.2.3}}")+application("one-of-two", "{sources: [{targetRevision: v1}, {targetRevision: main}]}")+
+	for _, object := range objects(t, more+application("head", "{source: {repoURL: r, targetRevision: HEAD}}")+
+		application("unset", "{source: {repoURL: r}}")+
+		application("tag", "{source: {repoURL: r, targetRevision: v1.2.3}}")+
+		application("one-of-two", "{sources: [{targetRevision: v1}, {targetRevision: main}]}")+
 		application("both", "{sources: [{targetRevision: v1}, {targetRevision: 3f2a}]}")) {
 		s.Object(t.Context(), object)
 	}
@@ -160,7 +165,8 @@ metadata: {name: owned, labels: {owner: us}}
 	want := []string{
 		"low custom-namespace-owner Namespace/play", "low custom-namespace-owner Namespace/shop",
 		"medium custom-production-replicas Deployment/shop/api",
-		"medium custom-argocd-pinned-revision Application.argoproj.io/argocd/head", "medium custom-argocd-pinned-revision Application.argoproj.io/argocd/one-of-two",
+		"medium custom-argocd-pinned-revision Application.argoproj.io/argocd/head",
+		"medium custom-argocd-pinned-revision Application.argoproj.io/argocd/one-of-two",
 		"medium custom-argocd-pinned-revision Application.argoproj.io/argocd/unset",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -92,7 +92,8 @@ func invalidResource(resource v1alpha1.CustomResource) []string {
 	}
 	invalidPart := func(part string) bool { return !label.MatchString(part) }
 	if resource.Group != "" && (len(resource.Group) > 253 || slices.ContainsFunc(strings.Split(resource.Group, "."), invalidPart)) {
-		texts = append(texts, fmt.Sprintf("group must be an API group, for example apps or argoproj.io, not %q; the core group is empty", resource.Group))
+		texts = append(texts, fmt.Sprintf("group must be an API group, for example apps or argoproj.io, not %q; the core group is empty",
+			resource.Group))
 	}
 	return texts
 }

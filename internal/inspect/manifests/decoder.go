@@ -307,7 +307,7 @@ func (t *decoder) fieldsOf(of reflect.Type) map[string]reflect.Type {
 	return fields
 }
 
-// nearest is the field that a name is a slip of; empty when none is near.
+// nearest returns the field that a typo probably meant; empty for none.
 func nearest(fields map[string]reflect.Type, name string) string {
 	best, bestDistance := "", max(1, len(name)/3)+1
 	for _, field := range slices.Sorted(keysOf(fields)) {

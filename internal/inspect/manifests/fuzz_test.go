@@ -12,13 +12,16 @@ func FuzzManifests(f *testing.F) {
 	for _, seed := range []string{
 		deployment, configMap, "", "---\n---", "\xef\xbb\xbf{}", "a: &a [*a]", "a: &a {<<: *a}\nkind: x\napiVersion: v1", "{{ x }}", "? [a]\n: b",
 		"apiVersion: v1\nkind: List\nitems: [null, 1, {kind: List, items: [{}]}]", "apiVersion: a/b/c\nkind: x\nmetadata: {name: 1}",
-		"apiVersion: v1\nkind: Pod\nmetadata: {labels: {\"\": \"\"}, name: p}\nspec: {containers: [{resources: {limits: {cpu: 9e99, memory: -1Ei}}}]}",
+		"apiVersion: v1\nkind: Pod\nmetadata: {labels: {\"\": \"\"}, name: p}\nspec: {containers: [{resources: {limits: {cpu: 9e99, " +
+			"memory: -1Ei}}}]}",
 		"apiVersion: v1\nkind: Service\nmetadata: []\nspec: {ports: [{targetPort: 99999999999999999999}]}",
 		"apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: i}\nspec: {backend: {serviceName: [], servicePort: {}}, rules: 1}",
 		"apiVersion: autoscaling/v1\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec: {maxReplicas: 1e40}",
 		"apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: h}\nspec: {minAvailable: 1.5, selector: {matchExpressions: [{}]}}",
-		"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: !!binary x, b: ~, c: .nan}", "!!int x: 1\n", "%YAML 9\n---\n", "x: !<tag:x> [\x00]",
-		"apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}\nspec: {secretName: {a: 1}}", strings.Repeat("[", 300), strings.Repeat("- ", 200),
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: !!binary x, b: ~, c: .nan}", "!!int x: 1\n", "%YAML 9\n---\n",
+		"x: !<tag:x> [\x00]",
+		"apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}\nspec: {secretName: {a: 1}}", strings.Repeat("[", 300),
+		strings.Repeat("- ", 200),
 	} {
 		f.Add([]byte(seed), false)
 		f.Add([]byte(seed), true)

@@ -103,7 +103,8 @@ func Read(ctx context.Context, sources []string, o Options) (*Manifests, error) 
 	o.Limits = o.Limits.orDefault()
 	r := &reader{
 		options: o, builder: facts.NewBuilder("", o.Now), positions: map[objectKey]position{},
-		namespaces: map[string]bool{}, patches: map[string]bool{}, opened: map[string]bool{}, unnamed: map[objectKey]int{}, fields: fieldCache{}, operatorNamespaces: map[string]bool{},
+		namespaces: map[string]bool{}, patches: map[string]bool{}, opened: map[string]bool{}, unnamed: map[objectKey]int{},
+		fields: fieldCache{}, operatorNamespaces: map[string]bool{},
 		duplicates: map[facts.Ref][]position{}, generatedSecrets: map[facts.Ref]metav1.OwnerReference{},
 	}
 	r.builder.SetVersion(fmt.Sprintf("v1.%d.0", o.Minor))

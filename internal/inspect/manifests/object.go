@@ -342,7 +342,8 @@ func (r *reader) removed(f *found, builtin runtime.Object) bool {
 	}
 	if removal.replacement != "" {
 		flaw.Text = fmt.Sprintf("%s was removed in Kubernetes 1.%d; use %s", f.gvk.GroupVersion(), removal.minor, removal.replacement)
-		flaw.Advice = fmt.Sprintf("Set apiVersion: %[1]s and migrate the changed fields; `kubectl convert -f %[2]s --output-version %[1]s` does both.",
+		flaw.Advice = fmt.Sprintf("Set apiVersion: %[1]s and migrate the changed fields; `kubectl convert -f %[2]s --output-version "+
+			"%[1]s` does both.",
 			removal.replacement, f.file)
 	}
 	r.builder.AddFlaw(flaw)

@@ -64,7 +64,8 @@ spec:
 const configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"
 
 func noObjects(skipped int) string {
-	return fmt.Sprintf("error: no Kubernetes objects found (files read: 1; documents skipped, since they are not Kubernetes objects: %d)", skipped)
+	return fmt.Sprintf("error: no Kubernetes objects found (files read: 1; "+
+		"documents skipped, since they are not Kubernetes objects: %d)", skipped)
 }
 
 func TestMalformedAndUnusualInput(t *testing.T) {
@@ -77,14 +78,22 @@ func TestMalformedAndUnusualInput(t *testing.T) {
 		"a scalar":      {"404: Not Found\n", []string{noObjects(1)}},
 		"a scalar beside objects": {"just text\n---\n" + configMap, []string{
 			"1 objects, 0 not checked, 0 skipped", "Unreadable: stdin:1: invalid YAML: expected a map with apiVersion and kind, not a scalar."}},
-		"comments between documents":           {"# one\n" + configMap + "---\n# two\n---\n" + deployment, []string{"2 objects, 0 not checked, 0 skipped"}},
-		"byte order mark and CRLF":             {"\xef\xbb\xbf" + strings.ReplaceAll(deployment, "\n", "\r\n"), []string{"1 objects, 0 not checked, 0 skipped"}},
-		"UTF-16":                               {"\xff\xfea\x00p\x00i\x00", []string{"error: no Kubernetes objects could be read: stdin: not valid UTF-8."}},
-		"JSON with tabs":                       {"{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"ConfigMap\",\n\t\"metadata\": {\"name\": \"c\"}\n}\n", []string{"1 objects, 0 not checked, 0 skipped"}},
-		"a List":                               {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n- {apiVersion: v1, kind: Secret, metadata: {name: b}}\n", []string{"2 objects, 0 not checked, 0 skipped"}},
-		"a typed list":                         {"apiVersion: v1\nkind: ConfigMapList\nitems:\n- {metadata: {name: a}}\n- {metadata: {name: b}}\n", []string{"2 objects, 0 not checked, 0 skipped"}},
-		"an empty List":                        {"apiVersion: v1\nkind: List\nitems: []\n---\n" + configMap, []string{"1 objects, 0 not checked, 0 skipped"}},
-		"Helm values and files of other tools": {"replicas: 2\n---\napiVersion: v2\nname: chart\n---\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n---\n" + configMap, []string{"1 objects, 0 not checked, 3 skipped"}},
+		"comments between documents": {"# one\n" + configMap + "---\n# two\n---\n" + deployment,
+			[]string{"2 objects, 0 not checked, 0 skipped"}},
+		"byte order mark and CRLF": {"\xef\xbb\xbf" + strings.ReplaceAll(deployment, "\n", "\r\n"),
+			[]string{"1 objects, 0 not checked, 0 skipped"}},
+		"UTF-16": {"\xff\xfea\x00p\x00i\x00",
+			[]string{"error: no Kubernetes objects could be read: stdin: not valid UTF-8."}},
+		"JSON with tabs": {"{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"ConfigMap\",\n\t\"metadata\": " +
+			"{\"name\": \"c\"}\n}\n", []string{"1 objects, 0 not checked, 0 skipped"}},
+		"a List": {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: " +
+			"{name: a}}\n- {apiVersion: v1, kind: Secret, metadata: {name: b}}\n", []string{"2 objects, 0 not checked, 0 skipped"}},
+		"a typed list": {"apiVersion: v1\nkind: ConfigMapList\nitems:\n- {metadata: {name: a}}\n- {metadata: " +
+			"{name: b}}\n", []string{"2 objects, 0 not checked, 0 skipped"}},
+		"an empty List": {"apiVersion: v1\nkind: List\nitems: []\n---\n" + configMap,
+			[]string{"1 objects, 0 not checked, 0 skipped"}},
+		"Helm values and files of other tools": {"replicas: 2\n---\napiVersion: v2\nname: chart\n---\napiVersion: " +
+			"kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n---\n" + configMap, []string{"1 objects, 0 not checked, 3 skipped"}},
 		"an unknown field and its line": {strings.Replace(deployment, "replicas", "replica", 1), []string{
 			"1 objects, 0 not checked, 0 skipped", "invalid stdin:5 Deployment/default/web: unknown field spec.replica"}},
 		"wrong types and their lines": {strings.NewReplacer("replicas: 2", `replicas: "2"`, `"nginx:1.29"`, "8080").Replace(deployment), []string{
@@ -96,36 +105,51 @@ func TestMalformedAndUnusualInput(t *testing.T) {
 		"a malformed quantity": {strings.Replace(deployment, `"nginx:1.29"}`, `"nginx:1.29", resources: {limits: {memory: 512Mb}}}`, 1), []string{
 			"1 objects, 0 not checked, 0 skipped",
 			`invalid stdin:11 Deployment/default/web: spec.template.spec.containers[0].resources.limits.memory: invalid quantity "512Mb"`}},
-		"YAML 1.1 booleans are not strings": {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: yes, b: \"yes\", c: 0644}\n", []string{
-			"1 objects, 0 not checked, 0 skipped",
-			"invalid stdin:4 ConfigMap/default/c: data.a must be a string, not the boolean true", "invalid stdin:4 ConfigMap/default/c: data.c must be a string, not a number"}},
-		"a malformed selector": {strings.Replace(deployment, "{matchLabels: {app: web}}", "{matchExpressions: [{key: app, operator: Is}]}", 1), []string{
-			"1 objects, 0 not checked, 0 skipped", `invalid stdin:6 Deployment/default/web: spec.selector: invalid selector: "Is" is not a valid label selector operator`}},
+		"YAML 1.1 booleans are not strings": {
+			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: yes, b: \"yes\", c: 0644}\n", []string{
+				"1 objects, 0 not checked, 0 skipped",
+				"invalid stdin:4 ConfigMap/default/c: data.a must be a string, not the boolean true",
+				"invalid stdin:4 ConfigMap/default/c: data.c must be a string, not a number"}},
+		"a malformed selector": {strings.Replace(deployment, "{matchLabels: {app: web}}",
+			"{matchExpressions: [{key: app, operator: Is}]}", 1), []string{
+			"1 objects, 0 not checked, 0 skipped", `invalid stdin:6 Deployment/default/web: spec.selector: invalid selector: "Is" is not ` +
+				`a valid label selector operator`}},
 		"a malformed name and label": {"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: My_Map\n  labels:\n    team: a b\n", []string{
 			"1 objects, 0 not checked, 0 skipped",
-			"invalid stdin:6 ConfigMap/default/My_Map: invalid value of label team: a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
-			`invalid stdin:4 ConfigMap/default/My_Map: invalid metadata.name "My_Map": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character`}},
-		"a placeholder as name":         {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"${APP}\"}\n", []string{"1 objects, 0 not checked, 0 skipped"}},
-		"a colon in the name of a role": {"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: \"a:b\"}\nrules: []\n", []string{"1 objects, 0 not checked, 0 skipped"}},
+			"invalid stdin:6 ConfigMap/default/My_Map: invalid value of label team: a valid label must be an empty string or consist of " +
+				"alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+			`invalid stdin:4 ConfigMap/default/My_Map: invalid metadata.name "My_Map": a lowercase RFC 1123 subdomain must consist of ` +
+				`lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character`}},
+		"a placeholder as name": {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"${APP}\"}\n",
+			[]string{"1 objects, 0 not checked, 0 skipped"}},
+		"a colon in the name of a role": {"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: " +
+			"\"a:b\"}\nrules: []\n", []string{"1 objects, 0 not checked, 0 skipped"}},
 		"a duplicate key": {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  a: x\n  a: y\n", []string{
 			"1 objects, 0 not checked, 0 skipped", "invalid stdin:6 ConfigMap/default/c: duplicate key data.a"}},
 		"no name": {"apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n", []string{
 			"1 objects, 0 not checked, 0 skipped", "invalid stdin:3 ConfigMap/default/unnamed: metadata.name is missing"}},
 		"no kind": {"apiVersion: v1\nmetadata: {name: c}\n", []string{
 			"0 objects, 0 not checked, 0 skipped", "invalid stdin:1 Manifest/c: kind is missing"}},
-		"generated names":               {"apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: m-}\n---\napiVersion: batch/v1\nkind: Job\nmetadata: {generateName: m-}\n", []string{"2 objects, 0 not checked, 0 skipped"}},
-		"a custom resource and its CRD": {"apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}\n---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: d}\n", []string{"2 objects, 2 not checked, 0 skipped"}},
-		"a Service of another group":    {"apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: c}\nspec: {anything: 1}\n", []string{"1 objects, 1 not checked, 0 skipped"}},
+		"generated names": {"apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: m-}\n---\napiVersion: " +
+			"batch/v1\nkind: Job\nmetadata: {generateName: m-}\n", []string{"2 objects, 0 not checked, 0 skipped"}},
+		"a custom resource and its CRD": {"apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}\n---\napiVersion: " +
+			"apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: d}\n", []string{"2 objects, 2 not checked, 0 skipped"}},
+		"a Service of another group": {"apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: c}\nspec: {anything: 1}\n",
+			[]string{"1 objects, 1 not checked, 0 skipped"}},
 		"a version that never existed": {"apiVersion: apps/v2\nkind: Deployment\nmetadata: {name: c}\n", []string{
 			"1 objects, 0 not checked, 0 skipped", "invalid stdin:2 Deployment/default/c: no kind Deployment in apps/v2"}},
-		"a Helm template": {"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n{{- if .x }}\ndata: {}\n{{- end }}\n---\n" + configMap, []string{
+		"a Helm template": {"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n{{- if .x }}\ndata: {}\n{{- end " +
+			"}}\n---\n" + configMap, []string{
 			"1 objects, 0 not checked, 0 skipped", "Unreadable: stdin:4: unrendered template."}},
-		"template braces that parse as maps": {"# chart\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n---\n" + configMap, []string{
+		"template braces that parse as maps": {"# chart\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n---\n" +
+			configMap, []string{
 			"1 objects, 0 not checked, 0 skipped", "Unreadable: stdin:2: unrendered template."}},
-		"braces in a string are data": {configMap + "data: {alert: \"{{ $labels.pod }} is down\"}\n", []string{"1 objects, 0 not checked, 0 skipped"}},
+		"braces in a string are data": {configMap + "data: {alert: \"{{ $labels.pod }} is down\"}\n",
+			[]string{"1 objects, 0 not checked, 0 skipped"}},
 		"invalid YAML does not hide the next document": {"a: [\n---\n" + configMap, []string{
 			"1 objects, 0 not checked, 0 skipped", "Unreadable: stdin:1: invalid YAML: did not find expected node content."}},
-		"anchors and merge keys": {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, labels: &l {a: b}}\ndata: {<<: *l, c: d}\n", []string{"1 objects, 0 not checked, 0 skipped"}},
+		"anchors and merge keys": {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, labels: &l {a: b}}\ndata: {<<: *l, c: d}\n",
+			[]string{"1 objects, 0 not checked, 0 skipped"}},
 		"a recursive anchor": {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: &a {x: *a}\n---\n" + configMap, []string{
 			"2 objects, 0 not checked, 0 skipped",
 			"duplicate stdin:1 stdin:6 ConfigMap/default/c: the object is defined more than once",
@@ -151,7 +175,8 @@ func TestNestedAliasesAreBounded(t *testing.T) {
 	for i := 1; i < 12; i++ {
 		fmt.Fprintf(&laughs, "x%d: &x%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*x%d,", i-1), 10), ","))
 	}
-	for kind, text := range map[string]string{"typed": laughs.String(), "custom": strings.Replace(laughs.String(), "v1", "example.com/v1", 1)} {
+	for kind, text := range map[string]string{"typed": laughs.String(),
+		"custom": strings.Replace(laughs.String(), "v1", "example.com/v1", 1)} {
 		start := time.Now()
 		got := summarize(read(t, text+"---\n"+deployment))
 		t.Logf("%s: %s", kind, got)
@@ -178,9 +203,11 @@ func TestRemovedAPIVersionsAreReported(t *testing.T) {
 		"no replacement": {"apiVersion: policy/v1beta1\nkind: PodSecurityPolicy\nmetadata: {name: p}\n",
 			"removed stdin:1 PodSecurityPolicy.policy/p: policy/v1beta1 PodSecurityPolicy was removed in Kubernetes 1.25 without a replacement", 0},
 		"a removed replacement": {"apiVersion: flowcontrol.apiserver.k8s.io/v1beta1\nkind: FlowSchema\nmetadata: {name: p}\n",
-			"removed stdin:1 FlowSchema.flowcontrol.apiserver.k8s.io/p: flowcontrol.apiserver.k8s.io/v1beta1 was removed in Kubernetes 1.26; use flowcontrol.apiserver.k8s.io/v1", 0},
+			"removed stdin:1 FlowSchema.flowcontrol.apiserver.k8s.io/p: flowcontrol.apiserver.k8s.io/v1beta1 was removed in Kubernetes " +
+				"1.26; use flowcontrol.apiserver.k8s.io/v1", 0},
 		"an older release still serves it": {"apiVersion: batch/v1beta1\nkind: CronJob\nmetadata: {name: p}\n", "", 24},
-		"autoscaling/v1 is served":         {"apiVersion: autoscaling/v1\nkind: HorizontalPodAutoscaler\nmetadata: {name: p}\nspec: {maxReplicas: 3}\n", "", 0},
+		"autoscaling/v1 is served": {"apiVersion: autoscaling/v1\nkind: HorizontalPodAutoscaler\nmetadata: {name: p}\nspec: " +
+			"{maxReplicas: 3}\n", "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := read(t, tc.text, func(o *manifests.Options) { o.Minor = tc.minor })
@@ -194,7 +221,8 @@ func TestRemovedAPIVersionsAreReported(t *testing.T) {
 }
 
 func TestOldAPIVersionsAreConverted(t *testing.T) {
-	m, err := read(t, strings.NewReplacer("apps/v1", "extensions/v1beta1", "  selector: {matchLabels: {app: web}}\n", "").Replace(deployment)+`---
+	m, err := read(t, strings.NewReplacer("apps/v1", "extensions/v1beta1", "  selector: {matchLabels: {app: web}}\n",
+		"").Replace(deployment)+`---
 apiVersion: extensions/v1beta1
 kind: Ingress
 metadata: {name: i}
@@ -247,10 +275,12 @@ func named(name string) string { return strings.Replace(configMap, "name: c", "n
 func TestDirectoriesAreWalkedSafely(t *testing.T) {
 	root := folder(t, map[string]string{
 		"a.yaml": named("a"), "sub/b.YML": named("b"), "c.json": `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"d"}}`,
-		"README.md": "apiVersion: v1", ".hidden.yaml": named("no"), ".git/x.yaml": named("no"), "node_modules/x.yaml": named("no"), "vendor/x.yaml": named("no"),
-		"out.yaml@": "../outside.yaml", "loop@": ".", "again.yaml@": "a.yaml", "gone.yaml@": "nowhere", "data/real@": "../kept.txt",
-		"overlays/kustomization.yaml": "patches: [{path: patch.yaml}]\nresources: [../a.yaml]\n", "overlays/patch.yaml": strings.Replace(deployment, "image", "imag", 1),
-		"values.yaml": "a: 1\n", "big.yaml": "# " + strings.Repeat("x", 2000) + "\n" + named("big"),
+		"README.md": "apiVersion: v1", ".hidden.yaml": named("no"), ".git/x.yaml": named("no"), "node_modules/x.yaml": named("no"),
+		"vendor/x.yaml": named("no"),
+		"out.yaml@":     "../outside.yaml", "loop@": ".", "again.yaml@": "a.yaml", "gone.yaml@": "nowhere", "data/real@": "../kept.txt",
+		"overlays/kustomization.yaml": "patches: [{path: patch.yaml}]\nresources: [../a.yaml]\n",
+		"overlays/patch.yaml":         strings.Replace(deployment, "image", "imag", 1),
+		"values.yaml":                 "a: 1\n", "big.yaml": "# " + strings.Repeat("x", 2000) + "\n" + named("big"),
 	})
 	if err := os.WriteFile(filepath.Join(filepath.Dir(root), "outside.yaml"), []byte(named("outside")), 0o600); err != nil {
 		t.Fatal(err)
@@ -315,7 +345,8 @@ func TestCompleteCoversTheNamespacesInTheFiles(t *testing.T) {
 		"Pods are created by controllers":   {"", func(o *manifests.Options) { o.Complete = true }, facts.Pod, "default", false, true},
 		"StorageClasses come with clusters": {"", func(o *manifests.Options) { o.Complete = true }, facts.StorageClass, "", false, true},
 		"workloads":                         {"", func(o *manifests.Options) { o.Complete = true }, facts.Deployment, "default", true, true},
-		"workloads an operator may create":  {"---\napiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: r}\n", func(o *manifests.Options) { o.Complete = true }, facts.Deployment, "default", false, true},
+		"workloads an operator may create": {"---\napiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: r}\n",
+			func(o *manifests.Options) { o.Complete = true }, facts.Deployment, "default", false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := read(t, text+tc.extra, tc.change)

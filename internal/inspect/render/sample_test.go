@@ -14,7 +14,8 @@ import (
 )
 
 // hostile is text with which a user who can create objects could try to inject markup into a report.
-const hostile = "</script><script>alert(1)</script><img src=x onerror=alert(2)> [click](https://evil.example/x) ![i](https://evil.example/y.png) " +
+const hostile = "</script><script>alert(1)</script><img src=x onerror=alert(2)> [click](https://evil.example/x) " +
+	"![i](https://evil.example/y.png) " +
 	"@team/admins #42 !7 &9 | cell | `code` ``two`` **bold** \x1b[31mred\x07 \u202Eabc\u202C " +
 	"www.evil.example mail@evil.example {0} ]]> </details>\n# heading\n- [ ] task\n<!-- "
 
@@ -35,10 +36,12 @@ func sample() *v1alpha1.InspectionReport {
 				Evidence: []v1alpha1.Evidence{
 					{ID: "e1", Source: v1alpha1.EvidenceSpec, Text: "env PAYMENTS_KEY from Secret payments-key, key token"},
 					{ID: "e2", Source: v1alpha1.EvidenceEvent, Text: `Failed: Error: secret "payments-key" not found (x41)`},
-					{ID: "e3", Source: v1alpha1.EvidenceLog, Text: "2026-01-15T11:59:58Z starting\n2026-01-15T11:59:59Z fatal: no key\n" + strings.Repeat("a long line ", 30)},
+					{ID: "e3", Source: v1alpha1.EvidenceLog,
+						Text: "2026-01-15T11:59:58Z starting\n2026-01-15T11:59:59Z fatal: no key\n" + strings.Repeat("a long line ", 30)},
 				},
-				Remediation: "Create the Secret: `kubectl -n shop create secret generic payments-key --from-file=token`, or correct its name in the Deployment.",
-				State:       v1alpha1.FindingNew, FirstSeen: &start,
+				Remediation: "Create the Secret: `kubectl -n shop create secret generic payments-key --from-file=token`, or correct its " +
+					"name in the Deployment.",
+				State: v1alpha1.FindingNew, FirstSeen: &start,
 			},
 			{
 				ID: "f-bbbb", Check: "deployment-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
@@ -51,7 +54,8 @@ func sample() *v1alpha1.InspectionReport {
 				ID: "f-cccc", Check: "service-no-ready-endpoints", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 				CausedBy: "f-bbbb",
 				Object:   v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: "shop", Name: "web"},
-				Message:  "Service web has no ready endpoint: none of the Pods that it selects is ready.", Affects: 1, State: v1alpha1.FindingPersisting,
+				Message:  "Service web has no ready endpoint: none of the Pods that it selects is ready.", Affects: 1,
+				State:     v1alpha1.FindingPersisting,
 				FirstSeen: &seen,
 			},
 			{
@@ -100,12 +104,14 @@ func sample() *v1alpha1.InspectionReport {
 	}
 	report.Summary.Gaps = int32(len(report.Gaps)) //nolint:gosec // two
 	report.Explanations = []v1alpha1.Explanation{
-		{ID: v1alpha1.OverallExplanation, Provider: "local", Model: "tiny-1", Language: v1alpha1.LanguageEnglish, Confidence: v1alpha1.ConfidenceMedium, Summary: "A Secret is missing, and the shop is down because of it."},
+		{ID: v1alpha1.OverallExplanation, Provider: "local", Model: "tiny-1", Language: v1alpha1.LanguageEnglish,
+			Confidence: v1alpha1.ConfidenceMedium, Summary: "A Secret is missing, and the shop is down because of it."},
 		{
 			ID: "f-aaaa", Provider: "local", Model: "tiny-1", Language: v1alpha1.LanguageEnglish, Confidence: v1alpha1.ConfidenceHigh,
 			Summary: "The Secret was never created. " + hostile,
 			Why:     []v1alpha1.ExplainedClaim{{Claim: "The container waits for it. " + hostile, Evidence: []string{"e1", "e2"}}},
-			Fix:     []v1alpha1.SuggestedFix{{Description: "Create it. " + hostile, Command: "kubectl -n shop get secret payments-key", Patch: "kind: Secret\n" + hostile}},
+			Fix: []v1alpha1.SuggestedFix{{Description: "Create it. " + hostile, Command: "kubectl -n shop get secret payments-key",
+				Patch: "kind: Secret\n" + hostile}},
 		},
 		{ID: "f-bbbb", Provider: "local", Model: "tiny-1", Language: v1alpha1.LanguageEnglish, Dropped: "NoEvidence"},
 	}

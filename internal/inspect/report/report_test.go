@@ -304,7 +304,8 @@ func TestAFindingThatReturnsTwiceIsFlapping(t *testing.T) {
 			t.Errorf("run %d (-want +got):\n%s", i, diff)
 		}
 	}
-	if len(report.Fixed) != 1 || report.Fixed[0].ID != "x" || report.Fixed[0].Returns != 2 || !report.Fixed[0].FixedAt.Time.Equal(start().Add(7*time.Hour)) {
+	if len(report.Fixed) != 1 || report.Fixed[0].ID != "x" || report.Fixed[0].Returns != 2 ||
+		!report.Fixed[0].FixedAt.Time.Equal(start().Add(7*time.Hour)) {
 		t.Errorf("fixed: %+v", report.Fixed)
 	}
 	if got := run(gone, 40*time.Hour).Fixed; len(got) != 0 {
