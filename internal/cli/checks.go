@@ -65,7 +65,7 @@ func newChecks(streams Streams) *cobra.Command {
 	return cmd
 }
 
-func printChecks(w io.Writer, output string, selected []checks.Check, explain bool) error {
+func printChecks(w io.Writer, output string, selected []check.Check, explain bool) error {
 	entries := make([]catalogEntry, 0, len(selected))
 	for _, c := range selected {
 		entries = append(entries, catalogEntry{

@@ -98,7 +98,7 @@ func (o *inspectOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.color, "color", "auto", colorHelp)
 	flags.StringVar(&o.failOn, "fail-on", "", failOnHelp)
 	flags.DurationVar(&o.timeout, "timeout", v1alpha1.DefaultTimeout, "stop reading after this time; anything not read by then is a gap")
-	flags.DurationVar(&o.grace, "startup-grace", checks.DefaultParams().StartupGrace,
+	flags.DurationVar(&o.grace, "startup-grace", check.DefaultParams().StartupGrace,
 		"how long an object may be starting or not ready before it is reported")
 	complete(cmd, "output", outputFormats()...)
 	complete(cmd, "color", "auto", "always", "never")
@@ -160,7 +160,7 @@ func (o *inspectOptions) heading(t target) string {
 }
 
 func (o *inspectOptions) inspect(
-	ctx context.Context, streams Streams, t target, selected []checks.Check, programs []custom.Program,
+	ctx context.Context, streams Streams, t target, selected []check.Check, programs []custom.Program,
 ) (*v1alpha1.InspectionReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()

@@ -65,8 +65,8 @@ func (c *repositoryConfig) validate(name string) error {
 }
 
 // params are the defaults of the checks, overridden by the thresholds that are set.
-func (c *repositoryConfig) params(grace time.Duration) checks.Params {
-	params := checks.DefaultParams()
+func (c *repositoryConfig) params(grace time.Duration) check.Params {
+	params := check.DefaultParams()
 	params.StartupGrace = grace
 	params.AllowedRegistries = c.AllowedRegistries
 	if t := c.Thresholds.StartupGrace; t != nil {

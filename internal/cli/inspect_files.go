@@ -104,8 +104,8 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 }
 
 // manifestChecks are the selected checks that apply to manifests; none is an error.
-func (o *inspectOptions) manifestChecks() ([]checks.Check, error) {
-	selected, err := checks.Select(checks.Builtin(), o.checks, o.exclude)
+func (o *inspectOptions) manifestChecks() ([]check.Check, error) {
+	selected, err := check.Select(checks.Builtin(), o.checks, o.exclude)
 	if err != nil {
 		return nil, fmt.Errorf("%w; run `kubeops checks --manifests` to list the checks for manifests", err)
 	}
@@ -152,8 +152,8 @@ func (o *inspectOptions) applyConfig(flags *pflag.FlagSet, config *repositoryCon
 }
 
 // onManifests are the checks that apply to manifests.
-func onManifests(selected []checks.Check) []checks.Check {
-	return slices.DeleteFunc(slices.Clone(selected), func(c checks.Check) bool { return c.OnFiles() == nil })
+func onManifests(selected []check.Check) []check.Check {
+	return slices.DeleteFunc(slices.Clone(selected), func(c check.Check) bool { return c.OnFiles() == nil })
 }
 
 // filesHeading names the sources and counts their files.

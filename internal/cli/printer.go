@@ -34,7 +34,7 @@ type printer struct {
 	colors palette
 	width  int
 	// checks describe the checks of the findings.
-	checks []checks.Check
+	checks []check.Check
 	// locate finds the manifest of an object; nil for live clusters.
 	locate func(v1alpha1.ObjectReference) (file string, line int, ok bool)
 }

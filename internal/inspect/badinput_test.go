@@ -77,7 +77,7 @@ func inspectObjects(t *testing.T, now time.Time, objects []any, complete bool) *
 	return newReport(t, g, all, causes.Link(g, all, found), ran, gaps, now)
 }
 
-func newReport(t testing.TB, g *facts.Graph, all []checks.Check, linked []causes.Linked, ran int, gaps []facts.Gap,
+func newReport(t testing.TB, g *facts.Graph, all []check.Check, linked []causes.Linked, ran int, gaps []facts.Gap,
 	now time.Time) *v1alpha1.InspectionReport {
 	t.Helper()
 	gate, err := redact.New(redact.Options{})
@@ -151,22 +151,22 @@ func TestTenThousandFindingsOnOneObjectAreTruncated(t *testing.T) {
 	builder := facts.NewBuilder("test", testkit.Now())
 	g := builder.Graph()
 	object := facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "cart"}
-	noisy := checks.Check{ID: "noisy", Severity: v1alpha1.SeverityLow, ExplainedBy: []string{"noisy"},
-		Run: func(*facts.Graph, checks.Params) []checks.Finding {
-			var found []checks.Finding
+	noisy := check.Check{ID: "noisy", Severity: v1alpha1.SeverityLow, ExplainedBy: []string{"noisy"},
+		Run: func(*facts.Graph, check.Params) []check.Finding {
+			var found []check.Finding
 			for i := range 10_000 {
-				found = append(found, checks.Finding{
+				found = append(found, check.Finding{
 					Object: object, Discriminator: fmt.Sprint(i), Message: strings.Repeat("wörd ", 450), Remediation: strings.Repeat("ö", 2500),
-					Because: []facts.Ref{{Kind: facts.Deployment, Namespace: "shop", Name: fmt.Sprint(i)}},
-					Evidence: []checks.Evidence{
+					Culprits: []facts.Ref{{Kind: facts.Deployment, Namespace: "shop", Name: fmt.Sprint(i)}},
+					Evidence: []check.Evidence{
 						{Source: v1alpha1.EvidenceSpec, Text: strings.Repeat("x", 5<<10)}, {Source: v1alpha1.EvidenceSpec, Text: fmt.Sprint(i)},
 					}[i%2:],
 				})
 			}
 			return found
 		}}
-	all := []checks.Check{noisy}
-	found, ran, gaps := checks.All(g, all, checks.DefaultParams())
+	all := []check.Check{noisy}
+	found, ran, gaps := check.Run(g, all, check.DefaultParams())
 	r := newReport(t, g, all, causes.Link(g, all, found), ran, gaps, testkit.Now())
 	assertStorable(t, r)
 	if !r.Summary.Truncated || r.Summary.Counts.Low != 10_000 || len(r.Findings) == 0 {

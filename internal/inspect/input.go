@@ -41,9 +41,9 @@ type Input struct {
 	// Scope selects the namespaces.
 	Scope collect.Scope
 	// Checks and Custom are the built-in and custom checks to run.
-	Checks []checks.Check
+	Checks []check.Check
 	Custom []custom.Program
-	Params checks.Params
+	Params check.Params
 	// Metrics and Logs are optional backends. The caller closes them.
 	Metrics metrics.Provider
 	Logs    logs.Provider

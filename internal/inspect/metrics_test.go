@@ -69,7 +69,7 @@ func TestAHangingMetricsBackendUsesAShareOfTheDeadlineAndIsAGap(t *testing.T) {
 }
 
 func TestWithoutChecksThatUseMetricsNothingIsQueried(t *testing.T) {
-	selected, err := checks.Select(checks.Builtin(), []string{"pod-*"}, nil)
+	selected, err := check.Select(checks.Builtin(), []string{"pod-*"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

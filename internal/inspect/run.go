@@ -72,7 +72,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 }
 
 // runCustom runs the custom checks, if there are any.
-func runCustom(ctx context.Context, in Input, timer *timer, g *facts.Graph, found []checks.Finding) (custom.Result, error) {
+func runCustom(ctx context.Context, in Input, timer *timer, g *facts.Graph, found []check.Finding) (custom.Result, error) {
 	if len(in.Custom) == 0 {
 		return custom.Result{}, nil
 	}
@@ -114,7 +114,7 @@ func addLogs(ctx context.Context, in Input, linked []causes.Linked) ([]causes.Li
 			// The first evidence says how the container ended; the log lines say why.
 			position := min(1, len(linked[i].Evidence))
 			linked[i].Evidence = slices.Insert(slices.Clone(linked[i].Evidence), position,
-				checks.Evidence{Source: v1alpha1.EvidenceLog, Text: lines[n].Text})
+				check.Evidence{Source: v1alpha1.EvidenceLog, Text: lines[n].Text})
 		}
 	}
 	return linked, gaps

@@ -20,8 +20,8 @@ type ManifestsInput struct {
 	// Read is the content of the files.
 	Read *manifests.Manifests
 	// Checks to run; those that do not apply to manifests are skipped.
-	Checks []checks.Check
-	Params checks.Params
+	Checks []check.Check
+	Params check.Params
 	// Ignore hides findings. ExcludeNamespaces are names or globs of namespaces to exclude.
 	Ignore            []v1alpha1.IgnoreRule
 	ExcludeNamespaces []string
@@ -37,8 +37,8 @@ type ManifestsInput struct {
 // Manifests inspects manifests: checks, causes, report. It contacts no cluster. The first evidence of each finding is the file and
 // line of its object.
 func Manifests(in ManifestsInput) *v1alpha1.InspectionReport {
-	selected := slices.DeleteFunc(slices.Clone(in.Checks), func(c checks.Check) bool { return c.OnFiles() == nil })
-	findings, ran, failed := checks.OnManifests(in.Read.Graph, selected, in.Params)
+	selected := slices.DeleteFunc(slices.Clone(in.Checks), func(c check.Check) bool { return c.OnFiles() == nil })
+	findings, ran, failed := check.RunOnManifests(in.Read.Graph, selected, in.Params)
 	for i := range findings {
 		findings[i].Logs = nil
 		location, ok := locate(in.Read, findings[i])
@@ -67,11 +67,11 @@ func Manifests(in ManifestsInput) *v1alpha1.InspectionReport {
 const filePrefix = "file: "
 
 // hasLocation reports whether the check itself added the file and line of the object.
-func hasLocation(f checks.Finding) bool {
+func hasLocation(f check.Finding) bool {
 	return len(f.Evidence) > 0 && f.Evidence[0].Source == v1alpha1.EvidenceSpec && strings.HasPrefix(f.Evidence[0].Text, filePrefix)
 }
 
-func locate(read *manifests.Manifests, f checks.Finding) (checks.Evidence, bool) {
+func locate(read *manifests.Manifests, f check.Finding) (check.Evidence, bool) {
 	file, line, ok := read.Locate(f.Object.APIObject())
 	return check.Evidence{Source: v1alpha1.EvidenceSpec, Text: fmt.Sprintf("%s%s:%d", filePrefix, file, line)}, ok
 }

@@ -8,15 +8,15 @@ import (
 
 // Checks describes programs as checks: their meaning, and the kinds of the graph that they use. The checks have no Run, since they
 // evaluate objects instead of the graph.
-func Checks(programs []Program) []checks.Check {
-	list := make([]checks.Check, 0, len(programs))
+func Checks(programs []Program) []check.Check {
+	list := make([]check.Check, 0, len(programs))
 	for _, p := range programs {
 		summary := p.check.Message
 		if summary == "" {
 			summary = "The object fails: " + oneLine(p.check.Expression)
 		}
 		meaning := "A custom check of " + p.check.Resource.Resource + ". Objects pass if this is true: " + oneLine(p.check.Expression)
-		list = append(list, checks.Check{
+		list = append(list, check.Check{
 			ID: p.ID(), Category: p.check.Category, Severity: p.check.Severity, Summary: summary, Meaning: meaning,
 			Remediation: p.check.Remediation, Link: p.check.Link, Uses: p.kinds(),
 		})
@@ -24,8 +24,8 @@ func Checks(programs []Program) []checks.Check {
 	return list
 }
 
-// Select selects built-in and custom checks as checks.Select does. Its error is a *checks.UnknownError.
-func Select(builtin []checks.Check, programs []Program, include, exclude []string) ([]checks.Check, []Program, error) {
+// Select selects built-in and custom checks as check.Select does. Its error is a *check.UnknownError.
+func Select(builtin []check.Check, programs []Program, include, exclude []string) ([]check.Check, []Program, error) {
 	all := slices.Concat(builtin, Checks(programs))
 	selected, err := check.Select(all, include, exclude)
 	if err != nil {

@@ -104,10 +104,10 @@ func (s *Session) record(ctx context.Context, st *state, t *tally, o *subject) {
 			t.dropped++
 			return
 		}
-		check := st.check
-		known = &group{finding: checks.Finding{
-			Check: st.ID(), Object: object, Severity: check.Severity, Message: s.message(ctx, st, o), Remediation: remediation(check),
-			Evidence: []checks.Evidence{{Source: v1alpha1.EvidenceSpec, Text: "not true: " + facts.Clip(oneLine(check.Expression), maxText)}},
+		custom := st.check
+		known = &group{finding: check.Finding{
+			Check: st.ID(), Object: object, Severity: custom.Severity, Message: s.message(ctx, st, o), Remediation: remediation(custom),
+			Evidence: []check.Evidence{{Source: v1alpha1.EvidenceSpec, Text: "not true: " + facts.Clip(oneLine(custom.Expression), maxText)}},
 		}}
 		if object == o.ref {
 			known.finding.APIVersion = o.unknownAPIVersion()
@@ -148,7 +148,7 @@ func remediation(check v1alpha1.CustomCheck) string {
 }
 
 // complete adds the names of the Pods to the finding of a workload.
-func (g *group) complete(graph *facts.Graph) checks.Finding {
+func (g *group) complete(graph *facts.Graph) check.Finding {
 	finding := g.finding
 	if len(g.pods) == 0 {
 		return finding

@@ -27,7 +27,7 @@ type Session struct {
 }
 
 // NewSession returns a session. The graph provides the facts of the objects; found are the findings of other checks.
-func NewSession(programs []Program, g *facts.Graph, found []checks.Finding) *Session {
+func NewSession(programs []Program, g *facts.Graph, found []check.Finding) *Session {
 	s := &Session{world: &surroundings{graph: g, found: map[facts.Ref][]string{}}, budget: costBudget}
 	for _, f := range found {
 		s.world.found[f.Object] = append(s.world.found[f.Object], f.Check)
@@ -98,7 +98,7 @@ func (s *Session) Object(ctx context.Context, object map[string]any) bool {
 
 // Evaluate runs every check that applies to an object, without a session: see Session.Object. The findings are sorted. The error names
 // the checks that failed; the findings of the others are returned with it.
-func Evaluate(ctx context.Context, programs []Program, object map[string]any, g *facts.Graph) ([]checks.Finding, error) {
+func Evaluate(ctx context.Context, programs []Program, object map[string]any, g *facts.Graph) ([]check.Finding, error) {
 	s := NewSession(programs, g, nil)
 	s.Object(ctx, object)
 	if err := ctx.Err(); err != nil {
@@ -108,8 +108,8 @@ func Evaluate(ctx context.Context, programs []Program, object map[string]any, g 
 }
 
 // Findings returns the findings so far, sorted by check and object.
-func (s *Session) Findings() []checks.Finding {
-	var all []checks.Finding
+func (s *Session) Findings() []check.Finding {
+	var all []check.Finding
 	for _, st := range s.states {
 		var found []check.Finding
 		for _, t := range st.tallies {

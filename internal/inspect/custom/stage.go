@@ -17,7 +17,7 @@ type Input struct {
 	Scope    collect.Scope
 	// Graph is complete; Found are the findings of the built-in checks.
 	Graph *facts.Graph
-	Found []checks.Finding
+	Found []check.Finding
 	// ExcludeNamespaces are names or globs of namespaces to exclude.
 	ExcludeNamespaces []string
 }

@@ -72,7 +72,7 @@ func backendGap(failed []Request, err error) facts.Gap {
 }
 
 // searchLines reads the last lines of a container before it ended.
-func searchLines(ctx context.Context, backend logs.Provider, ref checks.LogRef, now time.Time) (string, error) {
+func searchLines(ctx context.Context, backend logs.Provider, ref check.LogRef, now time.Time) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, searchTimeout)
 	defer cancel()
 	ended := ref.Ended

@@ -42,7 +42,7 @@ const (
 
 // Request asks for the last lines of a container's log.
 type Request struct {
-	checks.LogRef
+	check.LogRef
 	// Check of the finding; it is listed in the gap if the log cannot be read.
 	Check string
 }
@@ -168,7 +168,7 @@ type logReader struct {
 }
 
 // last reads the last lines of a log. If the previous container is requested but no longer exists, it reads the current one.
-func (l *logReader) last(ctx context.Context, ref checks.LogRef) (string, error) {
+func (l *logReader) last(ctx context.Context, ref check.LogRef) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	text, err := l.tail(ctx, ref)
@@ -180,7 +180,7 @@ func (l *logReader) last(ctx context.Context, ref checks.LogRef) (string, error)
 }
 
 // tail reads the last tailLines, or retryLines if those exceed limitBytes.
-func (l *logReader) tail(ctx context.Context, ref checks.LogRef) (string, error) {
+func (l *logReader) tail(ctx context.Context, ref check.LogRef) (string, error) {
 	text, err := l.read(ctx, ref, tailLines)
 	if err != nil || len(text) < limitBytes {
 		return text, err
@@ -191,7 +191,7 @@ func (l *logReader) tail(ctx context.Context, ref checks.LogRef) (string, error)
 	return text, nil
 }
 
-func (l *logReader) read(ctx context.Context, ref checks.LogRef, lines int) (string, error) {
+func (l *logReader) read(ctx context.Context, ref check.LogRef, lines int) (string, error) {
 	if l.reads.Add(1) > maxReads {
 		return "", nil
 	}

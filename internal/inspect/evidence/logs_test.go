@@ -59,7 +59,7 @@ func kubeAPI(t *testing.T) collect.Source {
 }
 
 func requestFor(namespace, pod string) Request {
-	return Request{checks.LogRef{Namespace: namespace, Pod: pod, Container: "app", Previous: true}, "check-of-" + pod}
+	return Request{check.LogRef{Namespace: namespace, Pod: pod, Container: "app", Previous: true}, "check-of-" + pod}
 }
 
 func TestAFailedReadDoesNotAffectOtherLogs(t *testing.T) {

@@ -32,7 +32,7 @@ func TestLokiHasTheLinesOfAJobsDeletedPod(t *testing.T) {
 	if err := backend.(logs.Writer).Write(t.Context(), entries); err != nil {
 		t.Fatal(err)
 	}
-	request := Request{checks.LogRef{Namespace: "shop", PodPrefix: "import-", Ended: ended.Add(3 * time.Second)}, "job-failed"}
+	request := Request{check.LogRef{Namespace: "shop", PodPrefix: "import-", Ended: ended.Add(3 * time.Second)}, "job-failed"}
 	want := "(of Pod import-x7k2p, from the log backend)\nconnecting to warehouse\nFATAL: relation \"orders\" does not exist"
 	deadline := time.After(30 * time.Second)
 	for {

@@ -108,7 +108,7 @@ func newPage(report *v1alpha1.InspectionReport, options Options) page {
 	return p
 }
 
-func newCard(n *node, check checks.Check, s v1alpha1.ReportSummary, options Options) card {
+func newCard(n *node, check check.Check, s v1alpha1.ReportSummary, options Options) card {
 	c := card{node: n, Meaning: check.Meaning, SymptomCount: n.size() - 1, New: compared(s) && n.State == v1alpha1.FindingNew}
 	c.AffectsText = count(c.SymptomCount, "other finding", "other findings")
 	if link, err := url.Parse(check.Link); err == nil && link.Scheme == "https" {

@@ -18,7 +18,7 @@ import (
 // Options add data that the report itself lacks. The zero value is valid.
 type Options struct {
 	// Checks describe the checks of the findings. Findings of other checks are rendered without a description.
-	Checks []checks.Check
+	Checks []check.Check
 	// Version of KubeOps; empty if unknown.
 	Version string
 	// Heading names what was inspected, for example the cluster.
@@ -47,8 +47,8 @@ func Write(w io.Writer, format string, report *v1alpha1.InspectionReport, option
 }
 
 // checksByID indexes Checks.
-func (o Options) checksByID() map[string]checks.Check {
-	byID := make(map[string]checks.Check, len(o.Checks))
+func (o Options) checksByID() map[string]check.Check {
+	byID := make(map[string]check.Check, len(o.Checks))
 	for _, c := range o.Checks {
 		byID[c.ID] = c
 	}
