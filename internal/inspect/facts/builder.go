@@ -30,7 +30,7 @@ type eventKey struct {
 // NewBuilder starts an empty graph.
 func NewBuilder(cluster string, now time.Time) *Builder {
 	return &Builder{
-		graph:   &Graph{Cluster: cluster, Now: now, byRef: map[Ref]any{}, coverage: map[Kind]coverage{}},
+		graph:   &Graph{Cluster: cluster, Now: now, byRef: map[Ref]graphNode{}, coverage: map[Kind]coverage{}},
 		events:  map[eventKey]*EventNode{},
 		strings: map[string]string{},
 		specs:   map[[sha256.Size]byte]*PodSpec{},
@@ -68,7 +68,7 @@ func (b *Builder) Add(nodes ...any) {
 	var keys []byte
 	ends := make([]int, len(nodes))
 	for i, node := range nodes {
-		keys = specOf(node).appendKey(keys)
+		keys = podSpecOf(node).appendKey(keys)
 		ends[i] = len(keys)
 	}
 	b.mu.Lock()
@@ -81,9 +81,9 @@ func (b *Builder) Add(nodes ...any) {
 			b.addEvent(event)
 			continue
 		}
-		if m, ok := node.(interface{ meta() *Meta }); ok {
-			b.intern(m.meta(), node, key)
-			b.graph.byRef[m.meta().Ref] = node
+		if reduced, ok := node.(graphNode); ok {
+			b.intern(reduced, key)
+			b.graph.byRef[reduced.meta().Ref] = reduced
 		}
 	}
 }
@@ -99,7 +99,7 @@ func (b *Builder) Forget(kind Kind, namespace string) {
 		})
 		return
 	}
-	maps.DeleteFunc(b.graph.byRef, func(ref Ref, _ any) bool {
+	maps.DeleteFunc(b.graph.byRef, func(ref Ref, _ graphNode) bool {
 		return ref.Kind == kind && (namespace == "" || ref.Namespace == namespace)
 	})
 }
@@ -150,120 +150,58 @@ func (b *Builder) Graph() *Graph {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	g := b.graph
-	for _, node := range b.graph.byRef {
-		g.place(node)
-	}
+	g.fill()
 	for _, event := range b.events {
 		g.Events = append(g.Events, event)
 	}
 	g.settleOwners()
-	g.sort()
+	g.sortFlaws()
+	g.sortEvents()
 	g.index()
 	g.indexCustoms()
 	b.strings, b.specs, b.sets, b.events = nil, nil, nil, nil
 	return g
 }
 
-func (g *Graph) place(node any) {
-	switch n := node.(type) {
-	case *PodNode:
-		g.Pods = append(g.Pods, n)
-	case *NodeNode:
-		g.Nodes = append(g.Nodes, n)
-	case *NamespaceNode:
-		g.Namespaces = append(g.Namespaces, n)
-	case *ServiceNode:
-		g.Services = append(g.Services, n)
-	case *EndpointsNode:
-		g.Endpoints = append(g.Endpoints, n)
-	case *IngressNode:
-		g.Ingresses = append(g.Ingresses, n)
-	case *IngressClassNode:
-		g.IngressClasses = append(g.IngressClasses, n)
-	case *WorkloadNode:
-		g.Workloads = append(g.Workloads, n)
-	case *JobNode:
-		g.Jobs = append(g.Jobs, n)
-	case *CronJobNode:
-		g.CronJobs = append(g.CronJobs, n)
-	case *HPANode:
-		g.HPAs = append(g.HPAs, n)
-	case *PDBNode:
-		g.PDBs = append(g.PDBs, n)
-	case *PVCNode:
-		g.PVCs = append(g.PVCs, n)
-	case *PVNode:
-		g.PVs = append(g.PVs, n)
-	case *StorageClassNode:
-		g.StorageClasses = append(g.StorageClasses, n)
-	case *KeyedNode:
-		g.Keyed = append(g.Keyed, n)
-	case *QuotaNode:
-		g.Quotas = append(g.Quotas, n)
-	case *APIServiceNode:
-		g.APIServices = append(g.APIServices, n)
-	case *WebhookNode:
-		g.Webhooks = append(g.Webhooks, n)
-	default:
-		g.placeMore(node)
+// fill puts the nodes into the lists of their kinds, in a fixed order.
+func (g *Graph) fill() {
+	lists := map[Kind]nodeList{}
+	var filled []nodeList
+	for ref, node := range g.byRef {
+		l, known := lists[ref.Kind]
+		if !known {
+			l = g.listOfKind(ref.Kind)
+			lists[ref.Kind] = l
+			if l != nil && !slices.Contains(filled, l) { // Deployments and StatefulSets, for example, share a list
+				filled = append(filled, l)
+			}
+		}
+		if l != nil {
+			l.add(node)
+		}
+	}
+	for _, l := range filled {
+		l.sort()
 	}
 }
 
-func (g *Graph) placeMore(node any) {
-	switch n := node.(type) {
-	case *RoleNode:
-		g.Roles = append(g.Roles, n)
-	case *BindingNode:
-		g.Bindings = append(g.Bindings, n)
-	case *NetworkPolicyNode:
-		g.NetworkPolicies = append(g.NetworkPolicies, n)
-	case *LimitRangeNode:
-		g.LimitRanges = append(g.LimitRanges, n)
-	case *PriorityClassNode:
-		g.PriorityClasses = append(g.PriorityClasses, n)
-	case *CRDNode:
-		g.CRDs = append(g.CRDs, n)
-	case *CustomNode:
-		g.Customs = append(g.Customs, n)
+// listOfKind is where nodes of a kind belong; nil for a kind that has no nodes.
+func (g *Graph) listOfKind(kind Kind) nodeList {
+	if kind.Foreign() {
+		kind = Custom
 	}
+	info, _ := kind.Info()
+	if info.nodes == nil {
+		return nil
+	}
+	return info.nodes(g)
 }
 
-func (g *Graph) sort() {
-	sortNodes(g.Pods)
-	sortNodes(g.Nodes)
-	sortNodes(g.Namespaces)
-	sortNodes(g.Services)
-	sortNodes(g.Endpoints)
-	sortNodes(g.Ingresses)
-	sortNodes(g.IngressClasses)
-	sortNodes(g.Workloads)
-	sortNodes(g.Jobs)
-	sortNodes(g.CronJobs)
-	sortNodes(g.HPAs)
-	sortNodes(g.PDBs)
-	sortNodes(g.PVCs)
-	sortNodes(g.PVs)
-	sortNodes(g.StorageClasses)
-	sortNodes(g.Keyed)
-	sortNodes(g.Quotas)
-	sortNodes(g.APIServices)
-	sortNodes(g.Webhooks)
-	sortNodes(g.Roles)
-	sortNodes(g.Bindings)
-	sortNodes(g.NetworkPolicies)
-	sortNodes(g.LimitRanges)
-	sortNodes(g.PriorityClasses)
-	sortNodes(g.CRDs)
-	sortNodes(g.Customs)
-	g.sortFlaws()
+func (g *Graph) sortEvents() {
 	slices.SortFunc(g.Events, func(a, b *EventNode) int {
 		return cmp.Or(b.Last.Compare(a.Last), a.About.Compare(b.About), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.FieldPath, b.FieldPath),
 			cmp.Compare(a.Message, b.Message))
 	})
-}
-
-func sortNodes[T interface{ meta() *Meta }](nodes []T) {
-	slices.SortFunc(nodes, func(a, b T) int { return a.meta().Compare(b.meta().Ref) })
 }
 
 func (g *Graph) index() {

@@ -54,7 +54,7 @@ func reduceCRD(c *CRDObject) *CRDNode {
 		Meta: metaOf(CRD, &c.ObjectMeta), Defines: CustomKind(c.Spec.Group, c.Spec.Names.Kind), Stored: c.Status.StoredVersions,
 	}
 	for _, v := range c.Spec.Versions {
-		node.Versions = append(node.Versions, CRDVersion{v.Name, v.Served, v.Storage, v.Deprecated, text(v.DeprecationWarning)})
+		node.Versions = append(node.Versions, CRDVersion{v.Name, v.Served, v.Storage, v.Deprecated, clip(v.DeprecationWarning)})
 	}
 	node.Conditions = convert(c.Status.Conditions, metaCondition)
 	return node

@@ -242,10 +242,10 @@ func (g *Graph) CustomsOf(kinds ...Kind) []*CustomNode {
 	return found
 }
 
-// customEdges are what a custom resource depends on: what its spec names, and what it made.
-func (g *Graph) customEdges(node *CustomNode) []Edge {
-	edges := slices.Clone(node.Refs)
-	for _, owned := range g.owned[node.Ref] {
+// dependsOn returns what the spec of a custom resource names, and what its controller created for it.
+func (n *CustomNode) dependsOn(g *Graph) []Edge {
+	edges := slices.Clone(n.Refs)
+	for _, owned := range g.owned[n.Ref] {
 		edges = append(edges, Edge{Owns, owned})
 	}
 	return edges

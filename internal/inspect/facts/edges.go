@@ -35,59 +35,12 @@ type Edge struct {
 	To   Ref
 }
 
-// DependsOn returns the edges that leave an object, in a fixed order, each target once. Targets may be objects that do
-// not exist. Pods are stood for by their topmost owner, since findings about Pods are reported there.
+// DependsOn returns the edges that leave an object, in a fixed order, each target once. Targets may be objects that do not exist.
+// Pods are represented by their topmost owner, since findings about Pods are reported there.
 func (g *Graph) DependsOn(ref Ref) []Edge {
 	var edges []Edge
-	switch node := g.byRef[ref].(type) {
-	case *IngressNode:
-		edges = ingressEdges(node)
-	case *ServiceNode:
-		for _, owner := range g.owners(g.Selected(node.Namespace, SelectorFromSet(node.Selector))) {
-			edges = append(edges, Edge{Selects, owner})
-		}
-	case *WorkloadNode:
-		edges = g.workloadEdges(ref, node.Template)
-		for _, claim := range node.VolumeClaims {
-			edges = append(edges, g.claimEdges(node, claim)...)
-		}
-		if node.ServiceName != "" {
-			edges = append(edges, Edge{Refers, Ref{Service, node.Namespace, node.ServiceName}})
-		}
-	case *JobNode:
-		edges = g.workloadEdges(ref, node.Template)
-	case *CronJobNode:
-		edges = g.workloadEdges(ref, node.Template)
-		for _, job := range g.Jobs {
-			if job.Owner == ref {
-				edges = append(edges, Edge{Owns, job.Ref})
-			}
-		}
-	case *PodNode:
-		edges = g.workloadEdges(ref, node.Spec)
-		if top := g.TopOwner(ref); top != ref {
-			edges = append(edges, Edge{Owns, top})
-		}
-	case *HPANode:
-		edges = []Edge{{Scales, node.Target}}
-	case *PDBNode:
-		for _, owner := range g.owners(g.Selected(node.Namespace, node.Selector)) {
-			edges = append(edges, Edge{Protects, owner})
-		}
-	case *PVCNode:
-		edges = boundEdges(node)
-	case *APIServiceNode:
-		if !node.Service.IsZero() {
-			edges = []Edge{{RoutesTo, node.Service}}
-		}
-	case *WebhookNode:
-		for _, hook := range node.Webhooks {
-			if !hook.Service.IsZero() {
-				edges = append(edges, Edge{RoutesTo, hook.Service})
-			}
-		}
-	case *CustomNode:
-		edges = g.customEdges(node)
+	if node, ok := g.byRef[ref].(dependent); ok {
+		edges = node.dependsOn(g)
 	}
 	for _, maker := range g.makers[ref] {
 		edges = append(edges, Edge{MadeFor, maker})
@@ -95,28 +48,99 @@ func (g *Graph) DependsOn(ref Ref) []Edge {
 	return distinct(edges)
 }
 
-// boundEdges are the volume and the storage class of a claim.
-func boundEdges(node *PVCNode) []Edge {
+// dependent are nodes of kinds that depend on other objects.
+type dependent interface {
+	dependsOn(g *Graph) []Edge
+}
+
+func (n *ServiceNode) dependsOn(g *Graph) []Edge {
 	var edges []Edge
-	if node.Volume != "" {
-		edges = append(edges, Edge{Binds, Ref{Kind: PV, Name: node.Volume}})
-	}
-	if node.StorageClass != "" {
-		edges = append(edges, Edge{Binds, Ref{Kind: StorageClass, Name: node.StorageClass}})
+	for _, owner := range g.owners(g.Selected(n.Namespace, SelectorFromSet(n.Selector))) {
+		edges = append(edges, Edge{Selects, owner})
 	}
 	return edges
 }
 
-func ingressEdges(node *IngressNode) []Edge {
+func (n *WorkloadNode) dependsOn(g *Graph) []Edge {
+	edges := g.workloadEdges(n.Ref, n.Template)
+	for _, claim := range n.VolumeClaims {
+		edges = append(edges, g.claimEdges(n, claim)...)
+	}
+	if n.ServiceName != "" {
+		edges = append(edges, Edge{Refers, Ref{Service, n.Namespace, n.ServiceName}})
+	}
+	return edges
+}
+
+func (n *JobNode) dependsOn(g *Graph) []Edge { return g.workloadEdges(n.Ref, n.Template) }
+
+func (n *CronJobNode) dependsOn(g *Graph) []Edge {
+	edges := g.workloadEdges(n.Ref, n.Template)
+	for _, job := range g.Jobs {
+		if job.Owner == n.Ref {
+			edges = append(edges, Edge{Owns, job.Ref})
+		}
+	}
+	return edges
+}
+
+func (n *PodNode) dependsOn(g *Graph) []Edge {
+	edges := g.workloadEdges(n.Ref, n.Spec)
+	if top := g.TopOwner(n.Ref); top != n.Ref {
+		edges = append(edges, Edge{Owns, top})
+	}
+	return edges
+}
+
+func (n *HPANode) dependsOn(*Graph) []Edge { return []Edge{{Scales, n.Target}} }
+
+func (n *PDBNode) dependsOn(g *Graph) []Edge {
 	var edges []Edge
-	for _, backend := range node.Backends {
-		edges = append(edges, Edge{RoutesTo, Ref{Service, node.Namespace, backend.Service}})
+	for _, owner := range g.owners(g.Selected(n.Namespace, n.Selector)) {
+		edges = append(edges, Edge{Protects, owner})
 	}
-	for _, secret := range node.TLSSecrets {
-		edges = append(edges, Edge{Refers, Ref{Secret, node.Namespace, secret}})
+	return edges
+}
+
+func (n *APIServiceNode) dependsOn(*Graph) []Edge {
+	if n.Service.IsZero() {
+		return nil
 	}
-	if node.Class != "" {
-		edges = append(edges, Edge{Refers, Ref{Kind: IngressClass, Name: node.Class}})
+	return []Edge{{RoutesTo, n.Service}}
+}
+
+func (n *WebhookNode) dependsOn(*Graph) []Edge {
+	var edges []Edge
+	for _, hook := range n.Webhooks {
+		if !hook.Service.IsZero() {
+			edges = append(edges, Edge{RoutesTo, hook.Service})
+		}
+	}
+	return edges
+}
+
+// dependsOn returns the volume and the storage class of a claim.
+func (n *PVCNode) dependsOn(*Graph) []Edge {
+	var edges []Edge
+	if n.Volume != "" {
+		edges = append(edges, Edge{Binds, Ref{Kind: PV, Name: n.Volume}})
+	}
+	if n.StorageClass != "" {
+		edges = append(edges, Edge{Binds, Ref{Kind: StorageClass, Name: n.StorageClass}})
+	}
+	return edges
+}
+
+func (n *IngressNode) dependsOn(*Graph) []Edge {
+	var edges []Edge
+	for _, backend := range n.Backends {
+		edges = append(edges, Edge{RoutesTo, Ref{Service, n.Namespace, backend.Service}})
+	}
+	for _, secret := range n.TLSSecrets {
+		edges = append(edges, Edge{Refers, Ref{Secret, n.Namespace, secret}})
+	}
+	if n.Class != "" {
+		edges = append(edges, Edge{Refers, Ref{Kind: IngressClass, Name: n.Class}})
 	}
 	return edges
 }

@@ -51,7 +51,7 @@ type Graph struct {
 	// Flaws are what is wrong with manifests; empty for clusters.
 	Flaws []Flaw
 
-	byRef         map[Ref]any
+	byRef         map[Ref]graphNode
 	podsByOwner   map[Ref][]*PodNode
 	podsByNS      map[string][]*PodNode
 	podsByLabel   map[podLabel][]*PodNode
@@ -93,14 +93,19 @@ func (g *Graph) Read(kind Kind) bool {
 }
 
 // Get returns the node of an object, or nil. The caller asserts the node's type.
-func (g *Graph) Get(ref Ref) any { return g.byRef[ref] }
+func (g *Graph) Get(ref Ref) any {
+	if node, ok := g.byRef[ref]; ok {
+		return node
+	}
+	return nil
+}
 
 // Has says whether the object was read.
 func (g *Graph) Has(ref Ref) bool { return g.byRef[ref] != nil }
 
 // Lookup returns the node of an object as the type T, for example Lookup[*ServiceNode].
 func Lookup[T any](g *Graph, ref Ref) (T, bool) {
-	node, ok := g.byRef[ref].(T)
+	node, ok := any(g.byRef[ref]).(T)
 	return node, ok
 }
 
@@ -118,7 +123,7 @@ func (g *Graph) Len() int { return len(g.byRef) }
 
 // MetaOf returns what every node has, or nil when the object was not read.
 func (g *Graph) MetaOf(ref Ref) *Meta {
-	if node, ok := g.byRef[ref].(interface{ meta() *Meta }); ok {
+	if node, ok := g.byRef[ref]; ok {
 		return node.meta()
 	}
 	return nil
@@ -172,22 +177,22 @@ func (g *Graph) TopOwner(ref Ref) Ref {
 		}
 		ref = meta.Owner
 	}
-	return g.leastOfLoop(ref)
+	return g.smallestInCycle(ref)
 }
 
-// leastOfLoop is the first by name of the owners that follow each other in a loop; an object that is in none is itself.
-func (g *Graph) leastOfLoop(end Ref) Ref {
-	least, ref := end, end
+// smallestInCycle is the first by name of the owners in the cycle that an object is part of, or the object itself without a cycle.
+func (g *Graph) smallestInCycle(end Ref) Ref {
+	smallest, ref := end, end
 	for range 8 {
 		meta := g.MetaOf(ref)
 		if meta == nil || meta.Owner.IsZero() {
 			return end
 		}
 		if ref = meta.Owner; ref == end {
-			return least
+			return smallest
 		}
-		if ref.Compare(least) < 0 {
-			least = ref
+		if ref.Compare(smallest) < 0 {
+			smallest = ref
 		}
 	}
 	return end

@@ -19,8 +19,30 @@ func (b *Builder) str(s string) string {
 	return s
 }
 
+// withPodSpec are nodes that hold the spec of Pods.
+type withPodSpec interface{ podSpec() *PodSpec }
+
+func (n *PodNode) podSpec() *PodSpec      { return n.Spec }
+func (n *WorkloadNode) podSpec() *PodSpec { return n.Template }
+func (n *JobNode) podSpec() *PodSpec      { return n.Template }
+func (n *CronJobNode) podSpec() *PodSpec  { return n.Template }
+
+// podSpecOf is the Pod spec of a node, or nil.
+func podSpecOf(node any) *PodSpec {
+	if n, ok := node.(withPodSpec); ok {
+		return n.podSpec()
+	}
+	return nil
+}
+
+// interned are nodes with more to share than Meta. The key identifies the Pod spec of the node.
+type interned interface {
+	intern(b *Builder, key []byte)
+}
+
 // intern lets nodes share what they have in common.
-func (b *Builder) intern(m *Meta, node any, key []byte) {
+func (b *Builder) intern(node graphNode, key []byte) {
+	m := node.meta()
 	m.Namespace = b.str(m.Namespace)
 	m.Owner.Name, m.Owner.Namespace = b.str(m.Owner.Name), b.str(m.Owner.Namespace)
 	m.Labels = b.labels(m.Labels)
@@ -28,29 +50,38 @@ func (b *Builder) intern(m *Meta, node any, key []byte) {
 		c := &m.Conditions[i]
 		c.Type, c.Status, c.Reason, c.Message = b.str(c.Type), b.str(c.Status), b.str(c.Reason), b.str(c.Message)
 	}
-	switch n := node.(type) {
-	case *PodNode:
-		b.internPod(n, key)
-	case *WorkloadNode:
-		n.Template, n.TemplateLabels = b.spec(n.Template, key), b.labels(n.TemplateLabels)
-	case *JobNode:
-		n.Template, n.TemplateLabels = b.spec(n.Template, key), b.labels(n.TemplateLabels)
-	case *CronJobNode:
-		n.Template, n.TemplateLabels = b.spec(n.Template, key), b.labels(n.TemplateLabels)
-	case *CustomNode:
-		m.Kind, n.APIVersion = Kind(b.str(string(m.Kind))), b.str(n.APIVersion)
-		n.Phase, n.Health = b.str(n.Phase), b.str(n.Health)
-	case *KeyedNode:
-		n.Writer = b.str(n.Writer)
-		for i := range n.Keys {
-			n.Keys[i] = b.str(n.Keys[i]) // every namespace has a kube-root-ca.crt
-		}
+	if n, ok := node.(interned); ok {
+		n.intern(b, key)
 	}
 }
 
-func (b *Builder) internPod(pod *PodNode, key []byte) {
-	pod.NodeName, pod.Phase, pod.Reason = b.str(pod.NodeName), b.str(pod.Phase), b.str(pod.Reason)
-	for _, containers := range [][]Container{pod.Containers, pod.InitContainers} {
+func (n *WorkloadNode) intern(b *Builder, key []byte) {
+	n.Template, n.TemplateLabels = b.spec(n.Template, key), b.labels(n.TemplateLabels)
+}
+
+func (n *JobNode) intern(b *Builder, key []byte) {
+	n.Template, n.TemplateLabels = b.spec(n.Template, key), b.labels(n.TemplateLabels)
+}
+
+func (n *CronJobNode) intern(b *Builder, key []byte) {
+	n.Template, n.TemplateLabels = b.spec(n.Template, key), b.labels(n.TemplateLabels)
+}
+
+func (n *CustomNode) intern(b *Builder, _ []byte) {
+	n.Kind, n.APIVersion = Kind(b.str(string(n.Kind))), b.str(n.APIVersion)
+	n.Phase, n.Health = b.str(n.Phase), b.str(n.Health)
+}
+
+func (n *KeyedNode) intern(b *Builder, _ []byte) {
+	n.Writer = b.str(n.Writer)
+	for i := range n.Keys {
+		n.Keys[i] = b.str(n.Keys[i]) // every namespace has a kube-root-ca.crt
+	}
+}
+
+func (n *PodNode) intern(b *Builder, key []byte) {
+	n.NodeName, n.Phase, n.Reason = b.str(n.NodeName), b.str(n.Phase), b.str(n.Reason)
+	for _, containers := range [][]Container{n.Containers, n.InitContainers} {
 		for i := range containers {
 			c := &containers[i]
 			c.Name, c.Image = b.str(c.Name), b.str(c.Image)
@@ -58,7 +89,7 @@ func (b *Builder) internPod(pod *PodNode, key []byte) {
 			c.Last.Reason, c.Last.Message = b.str(c.Last.Reason), b.str(c.Last.Message)
 		}
 	}
-	pod.Spec = b.spec(pod.Spec, key)
+	n.Spec = b.spec(n.Spec, key)
 }
 
 func (b *Builder) internEvent(e *EventNode) {
@@ -94,22 +125,6 @@ func (b *Builder) spec(spec *PodSpec, key []byte) *PodSpec {
 	}
 	b.specs[sum] = spec
 	return spec
-}
-
-// specOf is the Pod spec of a node, or nil.
-func specOf(node any) *PodSpec {
-	switch n := node.(type) {
-	case *PodNode:
-		return n.Spec
-	case *WorkloadNode:
-		return n.Template
-	case *JobNode:
-		return n.Template
-	case *CronJobNode:
-		return n.Template
-	default:
-		return nil
-	}
 }
 
 // appendKey appends what makes the spec equal to another: the lean spec, in which maps are written in the order of their

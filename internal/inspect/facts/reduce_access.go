@@ -11,28 +11,27 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// reduceAccess reduces what grants and restricts: roles, bindings, network policies, limits and priorities.
-func reduceAccess(object any) any {
-	switch o := object.(type) {
-	case *rbacv1.Role:
-		return &RoleNode{Meta: metaOf(Role, &o.ObjectMeta), Rules: accessRules(o.Rules), Bootstrap: bootstrap(&o.ObjectMeta)}
-	case *rbacv1.ClusterRole:
-		return &RoleNode{
-			Meta: metaOf(ClusterRole, &o.ObjectMeta), Rules: accessRules(o.Rules), Aggregated: o.AggregationRule != nil, Bootstrap: bootstrap(&o.ObjectMeta),
-		}
-	case *rbacv1.RoleBinding:
-		return reduceBinding(metaOf(RoleBinding, &o.ObjectMeta), bootstrap(&o.ObjectMeta), o.RoleRef, o.Subjects)
-	case *rbacv1.ClusterRoleBinding:
-		return reduceBinding(metaOf(ClusterRoleBinding, &o.ObjectMeta), bootstrap(&o.ObjectMeta), o.RoleRef, o.Subjects)
-	case *networkingv1.NetworkPolicy:
-		return reduceNetworkPolicy(o)
-	case *corev1.LimitRange:
-		return reduceLimitRange(o)
-	case *schedulingv1.PriorityClass:
-		return &PriorityClassNode{Meta: metaOf(PriorityClass, &o.ObjectMeta), Value: o.Value, Default: o.GlobalDefault}
-	default:
-		return nil
+func reduceRole(r *rbacv1.Role) *RoleNode {
+	return &RoleNode{Meta: metaOf(Role, &r.ObjectMeta), Rules: accessRules(r.Rules), Bootstrap: bootstrap(&r.ObjectMeta)}
+}
+
+func reduceClusterRole(r *rbacv1.ClusterRole) *RoleNode {
+	return &RoleNode{
+		Meta: metaOf(ClusterRole, &r.ObjectMeta), Rules: accessRules(r.Rules), Aggregated: r.AggregationRule != nil,
+		Bootstrap: bootstrap(&r.ObjectMeta),
 	}
+}
+
+func reduceRoleBinding(b *rbacv1.RoleBinding) *BindingNode {
+	return reduceBinding(metaOf(RoleBinding, &b.ObjectMeta), bootstrap(&b.ObjectMeta), b.RoleRef, b.Subjects)
+}
+
+func reduceClusterRoleBinding(b *rbacv1.ClusterRoleBinding) *BindingNode {
+	return reduceBinding(metaOf(ClusterRoleBinding, &b.ObjectMeta), bootstrap(&b.ObjectMeta), b.RoleRef, b.Subjects)
+}
+
+func reducePriorityClass(c *schedulingv1.PriorityClass) *PriorityClassNode {
+	return &PriorityClassNode{Meta: metaOf(PriorityClass, &c.ObjectMeta), Value: c.Value, Default: c.GlobalDefault}
 }
 
 func accessRules(rules []rbacv1.PolicyRule) []AccessRule {

@@ -81,11 +81,15 @@ func reduceServiceAccount(a *corev1.ServiceAccount) *KeyedNode {
 	return node
 }
 
+// reduceEvent returns nil for Events that are not warnings.
 func reduceEvent(e *corev1.Event) *EventNode {
+	if e.Type != corev1.EventTypeWarning {
+		return nil
+	}
 	node := &EventNode{
-		About:    Ref{Kind: kindOf(e.InvolvedObject.APIVersion, e.InvolvedObject.Kind), Name: e.InvolvedObject.Name},
-		AboutUID: string(e.InvolvedObject.UID), FieldPath: text(e.InvolvedObject.FieldPath),
-		Reason: text(e.Reason), Message: text(e.Message), Component: e.Source.Component, Count: max(e.Count, 1),
+		About:    Ref{Kind: KindOf(e.InvolvedObject.APIVersion, e.InvolvedObject.Kind), Name: e.InvolvedObject.Name},
+		AboutUID: string(e.InvolvedObject.UID), FieldPath: clip(e.InvolvedObject.FieldPath),
+		Reason: clip(e.Reason), Message: clip(e.Message), Component: e.Source.Component, Count: max(e.Count, 1),
 		First: e.FirstTimestamp.Time, Last: e.LastTimestamp.Time,
 	}
 	if node.About.Kind.Namespaced() {
@@ -133,7 +137,7 @@ func reducePVC(p *corev1.PersistentVolumeClaim) *PVCNode {
 
 func reducePV(p *corev1.PersistentVolume) *PVNode {
 	node := &PVNode{
-		Meta: metaOf(PV, &p.ObjectMeta), Phase: string(p.Status.Phase), Reason: text(p.Status.Reason), Message: text(p.Status.Message),
+		Meta: metaOf(PV, &p.ObjectMeta), Phase: string(p.Status.Phase), Reason: clip(p.Status.Reason), Message: clip(p.Status.Message),
 		StorageClass: p.Spec.StorageClassName, Capacity: quantity(p.Spec.Capacity, corev1.ResourceStorage),
 		AccessModes: accessModes(p.Spec.AccessModes), ReclaimPolicy: string(p.Spec.PersistentVolumeReclaimPolicy),
 	}

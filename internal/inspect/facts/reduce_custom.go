@@ -125,7 +125,7 @@ func reduceCustom(o *CustomObject) *CustomNode {
 	}
 	node := &CustomNode{
 		Meta: metaOf(CustomKind(group(o.APIVersion), o.Kind), meta.object()), APIVersion: o.APIVersion,
-		Phase: text(firstOf(status.Phase.V, status.State.V)), Health: text(healthOf(status.Health.V)),
+		Phase: clip(firstOf(status.Phase.V, status.State.V)), Health: clip(healthOf(status.Health.V)),
 		Suspended: spec.Suspend.V || spec.Suspended.V || spec.Paused.V || spec.Pause.V || pausedBy(meta.Annotations.V),
 		Finished:  latest(status.Completed.V.Time, status.CompletedT.V.Time, status.FinishedAt.V.Time),
 		Changed:   meta.Created.V.Time,
@@ -137,7 +137,9 @@ func reduceCustom(o *CustomObject) *CustomNode {
 	}
 	node.Conditions = customConditions(status.Conditions)
 	node.Observed = observed(&status)
-	reduceKnown(node, o, &meta)
+	if info, _ := node.Kind.Info(); info.reduceCustom != nil {
+		info.reduceCustom(node, o, &meta)
+	}
 	node.Refs = node.Refs[:min(len(node.Refs), maxCustomRefs)]
 	return node
 }
@@ -165,7 +167,7 @@ func customConditions(conditions []customCondition) []Condition {
 		if since.IsZero() {
 			since = c.Updated.V.Time
 		}
-		made = append(made, Condition{text(c.Type.V), statusOf(c.Status.V), text(c.Reason.V), text(c.Message.V), since})
+		made = append(made, Condition{clip(c.Type.V), statusOf(c.Status.V), clip(c.Reason.V), clip(c.Message.V), since})
 	}
 	return made
 }
@@ -186,7 +188,7 @@ func statusOf(status any) string {
 				return known
 			}
 		}
-		return text(s)
+		return clip(s)
 	default:
 		return "Unknown"
 	}
@@ -235,32 +237,17 @@ func latest(times ...time.Time) time.Time {
 	return last
 }
 
-// reduceKnown adds the facts of kinds that are known.
-func reduceKnown(node *CustomNode, o *CustomObject, meta *customMeta) {
-	switch node.Kind {
-	case GatewayClass:
-	case Gateway:
-		reduceGateway(node, o)
-	case HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute:
-		reduceRoute(node, o)
-	case Certificate:
-		reduceCertificate(node, o)
-	case CertificateRequest, ACMEOrder, ACMEChallenge:
-		reduceIssuing(node, o)
-	case Application:
-		reduceApplication(node, o)
-	case VulnerabilityReport:
-		reduceVulnerabilities(node, o, meta.Labels.V)
-	case VPA:
-		reduceVPA(node, o)
-	case "ExternalSecret.external-secrets.io":
-		target := read[struct {
-			Target struct {
-				Name loose[string] `json:"name"`
-			} `json:"target"`
-		}](o.Spec).Target.Name.V
-		node.Makes = []Ref{{Secret, node.Namespace, firstOf(target, node.Name)}}
-	case "SealedSecret.bitnami.com":
-		node.Makes = []Ref{{Secret, node.Namespace, node.Name}}
-	}
+// reduceExternalSecret reads which Secret the External Secrets Operator creates.
+func reduceExternalSecret(node *CustomNode, o *CustomObject, _ *customMeta) {
+	target := read[struct {
+		Target struct {
+			Name loose[string] `json:"name"`
+		} `json:"target"`
+	}](o.Spec).Target.Name.V
+	node.Makes = []Ref{{Secret, node.Namespace, firstOf(target, node.Name)}}
+}
+
+// reduceSealedSecret names the Secret that the controller of Sealed Secrets creates: it has the same name.
+func reduceSealedSecret(node *CustomNode, _ *CustomObject, _ *customMeta) {
+	node.Makes = []Ref{{Secret, node.Namespace, node.Name}}
 }

@@ -50,14 +50,14 @@ type applicationStatus struct {
 	Resources looseList[trackedResource] `json:"resources"`
 }
 
-func reduceApplication(node *CustomNode, o *CustomObject) {
+func reduceApplication(node *CustomNode, o *CustomObject, _ *customMeta) {
 	spec, status := read[applicationSpec](o.Spec), read[applicationStatus](o.Status)
 	operation := status.Operation.V
 	facts := &ApplicationFacts{
-		Project: firstOf(spec.Project.V, "default"), Sync: text(status.Sync.V.Status.V),
-		HealthMessage: text(status.Health.V.Message.V), HealthSince: status.Health.V.Transition.V.Time,
+		Project: firstOf(spec.Project.V, "default"), Sync: clip(status.Sync.V.Status.V),
+		HealthMessage: clip(status.Health.V.Message.V), HealthSince: status.Health.V.Transition.V.Time,
 		Automated: automated(spec.SyncPolicy.V.Automated),
-		Phase:     text(operation.Phase.V), Message: text(operation.Message.V), Ended: operation.Finished.V.Time,
+		Phase:     clip(operation.Phase.V), Message: clip(operation.Message.V), Ended: operation.Finished.V.Time,
 	}
 	for _, deployed := range status.History {
 		facts.Deployed = latest(facts.Deployed, deployed.Deployed.V.Time)
@@ -95,7 +95,7 @@ func reduceTracked(node *CustomNode, r trackedResource, here bool) {
 		if r.Namespace.V != "" {
 			name = r.Namespace.V + "/" + name
 		}
-		facts.Troubled = append(facts.Troubled, text(kind+" "+name+" "+firstOf(health, r.Sync.V)))
+		facts.Troubled = append(facts.Troubled, clip(kind+" "+name+" "+firstOf(health, r.Sync.V)))
 	}
 	inert := slices.Contains([]Kind{ConfigMap, Secret, ServiceAccount, Role, RoleBinding, ClusterRole, ClusterRoleBinding, NetworkPolicy}, Kind(kind))
 	if !here || inert || (health != "" && !ill) || len(node.Refs) >= maxCustomRefs {
@@ -105,5 +105,5 @@ func reduceTracked(node *CustomNode, r trackedResource, here bool) {
 	if r.Group.V != "" {
 		version = r.Group.V + "/v1"
 	}
-	node.Refs = append(node.Refs, Edge{Owns, Ref{kindOf(version, kind), r.Namespace.V, r.Name.V}})
+	node.Refs = append(node.Refs, Edge{Owns, Ref{KindOf(version, kind), r.Namespace.V, r.Name.V}})
 }

@@ -24,7 +24,7 @@ func (r issuerReference) ref(namespace string) Ref {
 	return ref
 }
 
-func reduceCertificate(node *CustomNode, o *CustomObject) {
+func reduceCertificate(node *CustomNode, o *CustomObject, _ *customMeta) {
 	spec := read[struct {
 		Secret loose[string]          `json:"secretName"`
 		Issuer loose[issuerReference] `json:"issuerRef"`
@@ -44,7 +44,7 @@ func reduceCertificate(node *CustomNode, o *CustomObject) {
 }
 
 // reduceIssuing reads what stands between a Certificate and its issuer: CertificateRequest, Order and Challenge.
-func reduceIssuing(node *CustomNode, o *CustomObject) {
+func reduceIssuing(node *CustomNode, o *CustomObject, _ *customMeta) {
 	spec := read[struct {
 		Issuer  loose[issuerReference] `json:"issuerRef"`
 		DNSName loose[string]          `json:"dnsName"`
@@ -54,6 +54,6 @@ func reduceIssuing(node *CustomNode, o *CustomObject) {
 		reason := read[struct {
 			Reason loose[string] `json:"reason"`
 		}](o.Status).Reason.V
-		node.ACME = &ACMEFacts{DNSName: spec.DNSName.V, Reason: text(reason)}
+		node.ACME = &ACMEFacts{DNSName: spec.DNSName.V, Reason: clip(reason)}
 	}
 }

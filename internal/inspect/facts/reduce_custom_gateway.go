@@ -21,7 +21,7 @@ func (r gatewayReference) ref(defaultGroup, defaultKind, namespace string) Ref {
 
 const gatewayGroup = "gateway.networking.k8s.io"
 
-func reduceGateway(node *CustomNode, o *CustomObject) {
+func reduceGateway(node *CustomNode, o *CustomObject, _ *customMeta) {
 	spec := read[struct {
 		Class     loose[string] `json:"gatewayClassName"`
 		Listeners looseList[struct {
@@ -55,7 +55,7 @@ func reduceGateway(node *CustomNode, o *CustomObject) {
 	}
 }
 
-func reduceRoute(node *CustomNode, o *CustomObject) {
+func reduceRoute(node *CustomNode, o *CustomObject, _ *customMeta) {
 	spec := read[struct {
 		Parents looseList[gatewayReference] `json:"parentRefs"`
 		Rules   looseList[struct {

@@ -32,7 +32,8 @@ func (v vulnerability) String() string {
 }
 
 // reduceVulnerabilities keeps counts and three examples; a whole report may have thousands.
-func reduceVulnerabilities(node *CustomNode, o *CustomObject, labels map[string]string) {
+func reduceVulnerabilities(node *CustomNode, o *CustomObject, meta *customMeta) {
+	labels := meta.Labels.V
 	report := read[struct {
 		Artifact loose[struct {
 			Repository loose[string] `json:"repository"`
@@ -43,10 +44,10 @@ func reduceVulnerabilities(node *CustomNode, o *CustomObject, labels map[string]
 	facts := &VulnerabilityFacts{
 		Container: labels["trivy-operator.container.name"],
 		Workload:  Ref{Kind(labels["trivy-operator.resource.kind"]), node.Namespace, labels["trivy-operator.resource.name"]},
-		Image:     text(report.Artifact.V.Repository.V),
+		Image:     clip(report.Artifact.V.Repository.V),
 	}
 	if tag := report.Artifact.V.Tag.V; tag != "" {
-		facts.Image = text(facts.Image + ":" + tag)
+		facts.Image = clip(facts.Image + ":" + tag)
 	}
 	if facts.Workload.Name == "" {
 		facts.Workload = node.Owner // labels cannot hold long names
@@ -73,7 +74,7 @@ func reduceVulnerabilities(node *CustomNode, o *CustomObject, labels map[string]
 	})
 	worst = slices.CompactFunc(worst, func(a, b vulnerability) bool { return a.ID.V == b.ID.V })
 	for _, v := range worst[:min(len(worst), 3)] {
-		facts.Examples = append(facts.Examples, text(v.String()))
+		facts.Examples = append(facts.Examples, clip(v.String()))
 	}
 	node.Vulnerabilities = facts
 }

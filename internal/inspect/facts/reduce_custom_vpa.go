@@ -12,11 +12,11 @@ type autoscalerSpec struct {
 
 // reduceVPA keeps what a VerticalPodAutoscaler sizes, and whether it does so by itself. Without a mode it does
 // (https://github.com/kubernetes/autoscaler/tree/master/vertical-pod-autoscaler, updateMode).
-func reduceVPA(node *CustomNode, o *CustomObject) {
+func reduceVPA(node *CustomNode, o *CustomObject, _ *customMeta) {
 	spec := read[autoscalerSpec](o.Spec)
 	target := spec.Target.V
 	node.VPA = &VPAFacts{
-		Target:  Ref{Kind: Kind(text(target.Kind.V)), Namespace: node.Namespace, Name: text(target.Name.V)},
+		Target:  Ref{Kind: Kind(clip(target.Kind.V)), Namespace: node.Namespace, Name: clip(target.Name.V)},
 		Applies: spec.Policy.V.Mode.V != "Off",
 	}
 }

@@ -25,23 +25,10 @@ func (r Reducer) leaks(object, node any) {
 		n.Spec.Leaks = r.podLeaks(&object.(*corev1.Pod).Spec)
 	default:
 		if template := TemplateOf(object); template != nil {
-			if spec := templateSpec(node); spec != nil {
+			if spec := podSpecOf(node); spec != nil {
 				spec.Leaks = r.podLeaks(&template.Spec)
 			}
 		}
-	}
-}
-
-func templateSpec(node any) *PodSpec {
-	switch n := node.(type) {
-	case *WorkloadNode:
-		return n.Template
-	case *JobNode:
-		return n.Template
-	case *CronJobNode:
-		return n.Template
-	default:
-		return nil
 	}
 }
 

@@ -138,7 +138,7 @@ func reduceHook(name string, client admissionregistrationv1.WebhookClientConfig,
 		for _, o := range rule.Operations {
 			operations = append(operations, string(o))
 		}
-		hook.Rules = append(hook.Rules, text(strings.Join(operations, ",")+" "+strings.Join(rule.Resources, ",")))
+		hook.Rules = append(hook.Rules, clip(strings.Join(operations, ",")+" "+strings.Join(rule.Resources, ",")))
 	}
 	return hook
 }
@@ -160,13 +160,6 @@ type APIServiceObject struct {
 	Status struct {
 		Conditions []metav1.Condition `json:"conditions"`
 	} `json:"status"`
-}
-
-// APIServiceObjectList is a page of them.
-type APIServiceObjectList struct {
-	metav1.TypeMeta `json:",inline"`
-	metav1.ListMeta `json:"metadata"`
-	Items           []APIServiceObject `json:"items"`
 }
 
 func reduceAPIService(a *APIServiceObject) *APIServiceNode {

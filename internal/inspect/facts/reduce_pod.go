@@ -12,7 +12,7 @@ import (
 func reducePod(p *corev1.Pod) *PodNode {
 	node := &PodNode{
 		Meta: metaOf(Pod, &p.ObjectMeta), NodeName: p.Spec.NodeName,
-		Phase: string(p.Status.Phase), Reason: text(p.Status.Reason), Message: text(p.Status.Message),
+		Phase: string(p.Status.Phase), Reason: clip(p.Status.Reason), Message: clip(p.Status.Message),
 		Started: timeOf(p.Status.StartTime), Spec: reducePodSpec(&p.Spec, p.Name),
 	}
 	node.Labels = maps.Clone(p.Labels)
@@ -64,12 +64,12 @@ func reduceContainers(specs []corev1.Container, statuses []corev1.ContainerStatu
 func reduceState(s corev1.ContainerState) ContainerState {
 	switch {
 	case s.Waiting != nil:
-		return ContainerState{Status: StateWaiting, Reason: text(s.Waiting.Reason), Message: text(s.Waiting.Message)}
+		return ContainerState{Status: StateWaiting, Reason: clip(s.Waiting.Reason), Message: clip(s.Waiting.Message)}
 	case s.Running != nil:
 		return ContainerState{Status: StateRunning, Started: s.Running.StartedAt.Time}
 	case s.Terminated != nil:
 		return ContainerState{
-			Status: StateTerminated, Reason: text(s.Terminated.Reason), Message: text(s.Terminated.Message),
+			Status: StateTerminated, Reason: clip(s.Terminated.Reason), Message: clip(s.Terminated.Message),
 			ExitCode: s.Terminated.ExitCode, Signal: s.Terminated.Signal,
 			Started: s.Terminated.StartedAt.Time, Finished: s.Terminated.FinishedAt.Time,
 		}

@@ -62,3 +62,17 @@ func reduceSecret(o *metav1.ObjectMeta) *KeyedNode {
 		Meta: metaOf(Secret, o), Writer: writer(Secret, o.ManagedFields), Sought: sought(o.Labels), TokenOf: tokenOf(o),
 	}
 }
+
+// reduceSecretObject reduces a Secret that was read as metadata, or one from a manifest, whose type tells more.
+func reduceSecretObject(object any) any {
+	switch o := object.(type) {
+	case *corev1.Secret:
+		node := reduceSecret(&o.ObjectMeta)
+		node.Immutable = value(o.Immutable, false)
+		return node
+	case *metav1.PartialObjectMetadata:
+		return reduceSecret(&o.ObjectMeta)
+	default:
+		return nil
+	}
+}
