@@ -47,7 +47,11 @@ func All(ctx context.Context, source Source, scope Scope, kinds []facts.Kind, cl
 	}
 	customs, undiscovered := c.customs(ctx, kinds)
 	failures = append(failures, undiscovered...)
-	failures = append(failures, c.all(ctx, c.plan(kinds, customs), progress)...)
+	planned, err := c.plan(kinds, customs)
+	if err != nil {
+		return Collected{}, err
+	}
+	failures = append(failures, c.all(ctx, planned, progress)...)
 	failures = append(failures, c.missingNamespaces(ctx)...)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return Collected{}, calledOff(ctx, source)
@@ -109,26 +113,19 @@ func (c *collector) version(ctx context.Context, source Source) ([]failure, erro
 	}
 }
 
-// plan leaves out what the scope does not cover. With namespaces named, a few cluster-scoped kinds are read all the same:
-// what the namespaced objects hang on.
-func (c *collector) plan(kinds []facts.Kind, customs []resource) []resource {
+// plan drops what the scope does not cover. Where namespaces are named, a few cluster-scoped kinds are read nevertheless.
+func (c *collector) plan(kinds []facts.Kind, customs []resource) ([]resource, error) {
+	builtin, err := resources(kinds)
+	if err != nil {
+		return nil, err
+	}
 	var planned []resource
-	for _, r := range append(resources(kinds), customs...) {
-		if r.namespaced() || len(c.scope.Namespaces) == 0 || surroundings(r.kind) {
+	for _, r := range append(builtin, customs...) {
+		if r.namespaced() || len(c.scope.Namespaces) == 0 || r.info.Context {
 			planned = append(planned, r)
 		}
 	}
-	return planned
-}
-
-// surroundings are cluster-scoped kinds that explain what happens to namespaced objects.
-func surroundings(kind facts.Kind) bool {
-	switch kind {
-	case facts.Node, facts.PV, facts.StorageClass, facts.IngressClass, facts.GatewayClass, facts.ClusterIssuer:
-		return true
-	default:
-		return false
-	}
+	return planned, nil
 }
 
 // all reads the planned kinds side by side.
@@ -185,14 +182,14 @@ func (s Scope) read(r resource, namespaced bool, list func(namespace string) (pa
 	var failures []failure
 	if namespaced && len(s.Namespaces) > 0 {
 		for _, namespace := range s.Namespaces {
-			if partly, err := list(namespace); err != nil && !r.vanished(err) {
+			if partly, err := list(namespace); err != nil && !r.noLongerServed(err) {
 				failures = append(failures, failure{resource: r, namespace: namespace, err: err, partly: partly})
 			}
 		}
 		return failures
 	}
 	partly, err := list("")
-	if err == nil || r.vanished(err) {
+	if err == nil || r.noLongerServed(err) {
 		return nil
 	}
 	failed := failure{resource: r, err: err, partly: partly}

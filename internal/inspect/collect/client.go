@@ -110,24 +110,27 @@ func (r *reader) namespace(ctx context.Context, name string) error {
 	return client.Get().Resource("namespaces").Name(name).Do(ctx).Error()
 }
 
-// page lists one page and returns its nodes and where the next begins. The objects are garbage when it returns.
+// page lists one page and returns its nodes and where the next page starts. The objects are garbage when it returns.
 func (r *reader) page(ctx context.Context, res resource, p page) (nodes []any, next string, err error) {
-	switch res.kind {
-	case facts.Secret:
-		return r.secretsPage(ctx, res, p)
-	case facts.APIService:
-		return r.apiServicesPage(ctx, res, p)
-	case facts.CRD:
-		return r.crdsPage(ctx, res, p)
+	switch {
+	case res.custom.kind != "":
+		return r.jsonPage(ctx, res, p, func() any { return new(facts.CustomObject) })
+	case res.info.NewList != nil:
+		return r.typedPage(ctx, res, p)
+	case res.info.NewObject != nil:
+		return r.jsonPage(ctx, res, p, res.info.NewObject)
+	default:
+		return r.metadataPage(ctx, res, p)
 	}
-	if res.custom.kind != "" {
-		return r.customPage(ctx, res, p)
-	}
+}
+
+// typedPage lists objects of types that are known here, as protobuf.
+func (r *reader) typedPage(ctx context.Context, res resource, p page) (nodes []any, next string, err error) {
 	client, err := r.client(res.version)
 	if err != nil {
 		return nil, "", err
 	}
-	list, options := res.list(), p.listOptions(res.fieldSelector)
+	list, options := res.info.NewList(), p.listOptions(res.info.FieldSelector)
 	request := client.Get().NamespaceIfScoped(p.namespace, p.namespace != "").Resource(res.name).VersionedParams(&options, r.params)
 	result := request.Do(ctx)
 	if err := result.Error(); err != nil {
@@ -152,8 +155,8 @@ func (r *reader) page(ctx context.Context, res resource, p page) (nodes []any, n
 	return nodes, accessor.GetContinue(), nil
 }
 
-// secretsPage lists Secrets as metadata: their data does not even cross the network.
-func (r *reader) secretsPage(ctx context.Context, res resource, p page) ([]any, string, error) {
+// metadataPage lists objects as metadata. Secrets are read this way: their data does not even cross the network.
+func (r *reader) metadataPage(ctx context.Context, res resource, p page) ([]any, string, error) {
 	client, err := metadata.NewForConfigAndClient(metadata.ConfigFor(r.config), r.http)
 	if err != nil {
 		return nil, "", err
@@ -169,29 +172,34 @@ func (r *reader) secretsPage(ctx context.Context, res resource, p page) ([]any, 
 	return nodes, list.Continue, nil
 }
 
-// apiServicesPage reads APIServices as JSON; there are some dozens in any cluster.
-func (r *reader) apiServicesPage(ctx context.Context, res resource, p page) ([]any, string, error) {
+// jsonPage lists objects as JSON and decodes them one at a time: CustomResourceDefinitions without their schemas, APIServices, and
+// custom resources, few of which are served as protobuf. Only one object is held at a time.
+func (r *reader) jsonPage(ctx context.Context, res resource, p page, newObject func() any) (nodes []any, next string, err error) {
 	client, err := r.client(res.version)
 	if err != nil {
 		return nil, "", err
 	}
-	request := client.Get().Resource(res.name).SetHeader("Accept", runtime.ContentTypeJSON).Param("limit", strconv.FormatInt(p.size, 10))
+	request := client.Get().NamespaceIfScoped(p.namespace, p.namespace != "").Resource(res.name).
+		SetHeader("Accept", runtime.ContentTypeJSON).Param("limit", strconv.FormatInt(p.size, 10))
 	if p.from != "" {
 		request = request.Param("continue", p.from)
 	}
-	body, err := whole(request.Do(ctx))
+	body, err := request.Stream(ctx)
 	if err != nil {
 		return nil, "", err
 	}
-	var list facts.APIServiceObjectList
-	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, "", undecodable(res.name, err)
+	next, err = readItems(body, newObject, func(object any) {
+		if custom, ok := object.(*facts.CustomObject); ok {
+			custom.APIVersion, custom.Kind = res.version.String(), res.custom.kind // items need not repeat them
+		}
+		if node := r.reduce(object); node != nil {
+			nodes = append(nodes, node)
+		}
+	})
+	if closeErr := body.Close(); err == nil {
+		err = closeErr
 	}
-	nodes := make([]any, 0, len(list.Items))
-	for i := range list.Items {
-		nodes = append(nodes, r.reduce(&list.Items[i]))
-	}
-	return nodes, list.Continue, nil
+	return nodes, next, err
 }
 
 // whole is the body of an answer. Its error, unlike that of Raw, has the server's own words.

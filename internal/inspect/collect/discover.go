@@ -206,7 +206,10 @@ func (s *search) take(found []resource, version schema.GroupVersion, r metav1.AP
 	case slices.ContainsFunc(found, func(f resource) bool { return f.name == r.Name && f.version.Group == version.Group }):
 		return found
 	}
-	return append(found, resource{kind: kind, version: version, name: r.Name, custom: custom{kind: r.Kind, clusterScoped: !r.Namespaced}})
+	info, _ := kind.Info()
+	return append(found, resource{
+		kind: kind, info: info, version: version, name: r.Name, custom: custom{kind: r.Kind, clusterScoped: !r.Namespaced},
+	})
 }
 
 // builtinGroup says whether a group is Kubernetes' own or, as far as that can be told, of an aggregated API. It is asked only

@@ -9,9 +9,9 @@ import (
 
 // readItems reads a list in JSON item by item, so that no more than one of them is held at a time, and returns where the next
 // page begins. An item that is not as T wants it is left out.
-func readItems[T any](from io.Reader, each func(*T)) (next string, err error) {
+func readItems(from io.Reader, newItem func() any, each func(item any)) (next string, err error) {
 	source := &watched{from: from}
-	next, err = decodeItems(json.NewDecoder(source), each)
+	next, err = decodeItems(json.NewDecoder(source), newItem, each)
 	switch {
 	case err == nil:
 		return next, nil
@@ -37,7 +37,7 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func decodeItems[T any](decoder *json.Decoder, each func(*T)) (next string, err error) {
+func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any)) (next string, err error) {
 	if err := delimiter(decoder, '{'); err != nil {
 		return "", err
 	}
@@ -56,7 +56,7 @@ func decodeItems[T any](decoder *json.Decoder, each func(*T)) (next string, err 
 			}
 			next = metadata.Continue
 		case "items":
-			if err := eachItem(decoder, each); err != nil {
+			if err := eachItem(decoder, newItem, each); err != nil {
 				return "", err
 			}
 		default:
@@ -69,7 +69,7 @@ func decodeItems[T any](decoder *json.Decoder, each func(*T)) (next string, err 
 	return next, delimiter(decoder, '}')
 }
 
-func eachItem[T any](decoder *json.Decoder, each func(*T)) error {
+func eachItem(decoder *json.Decoder, newItem func() any, each func(item any)) error {
 	begins, err := decoder.Token()
 	if err != nil || begins == nil { // null is an empty list
 		return err
@@ -78,12 +78,12 @@ func eachItem[T any](decoder *json.Decoder, each func(*T)) error {
 		return fmt.Errorf("items are no list")
 	}
 	for decoder.More() {
-		var item T
-		err := decoder.Decode(&item)
+		item := newItem()
+		err := decoder.Decode(item)
 		var shape *json.UnmarshalTypeError
 		switch {
 		case err == nil:
-			each(&item)
+			each(item)
 		case !errors.As(err, &shape):
 			return err
 		}
