@@ -34,7 +34,7 @@ func Describe(err error) string {
 	case IsConnection(err):
 		return "connection failed"
 	default:
-		return "unreadable response"
+		return "request failed"
 	}
 }
 

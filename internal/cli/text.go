@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // textWriter prints wrapped text and keeps the first error.
@@ -61,10 +62,7 @@ func wrap(text string, width int) []string {
 
 // count writes a number with its noun.
 func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
+	return text.CountOf(n, one, many)
 }
 
 func joinWords(words []string) string { return strings.Join(words, ", ") }

@@ -7,7 +7,6 @@ package secretref
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -86,7 +86,7 @@ func (r *Reader) connect(ctx context.Context) error {
 			"ServiceAccount %s/%s, with whose rights to read Secrets, does not exist; kubectl -n %s create serviceaccount %s, and let it get the Secrets that the spec names",
 			r.namespace, r.account, r.namespace, r.account)
 	case err != nil:
-		return problem.Retrying(v1alpha1.ReasonRetrying, err, "ServiceAccount %s/%s could not be read (%s)", r.namespace, r.account, brief(err))
+		return problem.Retrying(v1alpha1.ReasonRetrying, err, "ServiceAccount %s/%s could not be read (%s)", r.namespace, r.account, apierror.Describe(err))
 	}
 	config := rest.CopyConfig(r.source.Config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: fmt.Sprintf("system:serviceaccount:%s:%s", r.namespace, r.account)}
@@ -114,7 +114,7 @@ func (r *Reader) explain(err error, name, field string) *problem.Problem {
 				"&& kubectl -n %s create rolebinding %s --role=%s --serviceaccount=%s:%s",
 			r.namespace, r.account, name, field, r.namespace, role, name, r.namespace, role, role, r.namespace, r.account)
 	default:
-		return problem.Retrying(v1alpha1.ReasonRetrying, err, "Secret %s/%s, which %s names, could not be read (%s)", r.namespace, name, field, brief(err))
+		return problem.Retrying(v1alpha1.ReasonRetrying, err, "Secret %s/%s, which %s names, could not be read (%s)", r.namespace, name, field, apierror.Describe(err))
 	}
 }
 
@@ -122,15 +122,4 @@ func (r *Reader) explain(err error, name, field string) *problem.Problem {
 // API server says so in words only; the verb is impersonate, or one that begins with it where impersonation is constrained.
 func impersonationRefused(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot impersonate")
-}
-
-// brief names an error of the API server by what does not change from try to try.
-func brief(err error) string {
-	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
-		return string(reason)
-	}
-	if status, ok := err.(apierrors.APIStatus); ok && status.Status().Code != 0 {
-		return http.StatusText(int(status.Status().Code))
-	}
-	return "the API server did not answer"
 }

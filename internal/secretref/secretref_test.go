@@ -225,7 +225,7 @@ func TestAnAPIServerThatFailsIsTriedAgain(t *testing.T) {
 	broken := brokenReader{}
 	_, err := (&Source{Reader: broken}).For("team", "").Text(t.Context(), v1alpha1.SecretKeyReference{Name: "s", Key: "k"}, "spec.auth.apiKey")
 	p := problem.As(err)
-	if p == nil || p.Action != problem.Retry || p.Message != "ServiceAccount team/kubeops could not be read (the API server did not answer)" {
+	if p == nil || p.Action != problem.Retry || p.Message != "ServiceAccount team/kubeops could not be read (request failed)" {
 		t.Errorf("got %v", err)
 	}
 }

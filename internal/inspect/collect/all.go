@@ -14,23 +14,26 @@ import (
 	"k8s.io/utils/clock"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/leaks"
 	"kubeops.io/kubeops/internal/problem"
 )
 
 const (
-	// parallel is how many kinds are read at the same time. Each holds one page.
+	// parallel is how many kinds are read at the same time. Each holds one page in memory.
 	parallel = 4
 	// kindTimeout bounds the reading of one kind when ctx has no deadline.
 	kindTimeout = 2 * time.Minute
 )
 
-// All reads the kinds of a cluster. A *problem.Problem as error means that nothing could be read: the API server cannot be
-// reached, or does not accept the credentials. Everything less is a gap, and the rest is in the graph; a deadline of ctx
-// that passes is a gap, too. Another error is that ctx was cancelled. progress may be nil.
-func All(ctx context.Context, source Source, scope Scope, kinds []facts.Kind, clk clock.PassiveClock, progress Progress) (Collected, error) {
-	// Failures are told as gaps, so client-go need not write them to the log as well.
+// All reads the kinds of a cluster. The error is a *problem.Problem where nothing could be read: the API server is unreachable or
+// rejects the credentials. Any lesser failure is a gap, an exceeded deadline of ctx too, and what was read is in the graph. Another
+// error means that ctx was cancelled. progress may be nil.
+func All(
+	ctx context.Context, source Source, scope Scope, kinds []facts.Kind, clk clock.PassiveClock, progress Progress,
+) (Collected, error) {
+	// Failures become gaps; client-go would log them as well.
 	ctx = klog.NewContext(ctx, klog.Logger{})
 	reducer, err := newReducer(scope)
 	if err != nil {
@@ -54,50 +57,51 @@ func All(ctx context.Context, source Source, scope Scope, kinds []facts.Kind, cl
 	failures = append(failures, c.all(ctx, planned, progress)...)
 	failures = append(failures, c.missingNamespaces(ctx)...)
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return Collected{}, calledOff(ctx, source)
+		return Collected{}, cancelled(ctx, source)
 	}
 	if p := c.nothingRead(source, failures); p != nil {
 		return Collected{}, p
 	}
-	return Collected{Graph: c.builder.Graph(), Gaps: append(gaps(identity(source, failures), scope, failures), c.gaps...)}, nil
+	found := append(gaps(identity(source, failures), scope, failures), c.gaps...)
+	return Collected{Graph: c.builder.Graph(), Gaps: found}, nil
 }
 
-// newReducer makes what turns objects into nodes; it looks for secrets only where the scope asks for that.
+// newReducer returns a reducer that searches for secrets only where the scope says so.
 func newReducer(scope Scope) (facts.Reducer, error) {
 	if !scope.Leaks {
 		return facts.Reducer{}, nil
 	}
 	scanner, err := leaks.New()
 	if err != nil {
-		return facts.Reducer{}, fmt.Errorf("prepare the search for secrets: %w", err)
+		return facts.Reducer{}, fmt.Errorf("load secret detection rules: %w", err)
 	}
 	return facts.Reducer{Scan: scanner.Scan}, nil
 }
 
-// collector reads the kinds of one cluster into a builder.
+// collector reads one cluster into a builder.
 type collector struct {
 	reader  *reader
 	builder *facts.Builder
 	scope   Scope
 	objects atomic.Int64
-	read    atomic.Int64 // lists that were answered
-	// customObjects counts custom resources, of which only so many are kept.
+	read    atomic.Int64 // lists that succeeded
+	// customObjects counts custom resources; see maxCustomObjects.
 	customObjects atomic.Int64
-	// gaps beyond lists that failed.
+	// gaps that are not failed lists.
 	gaps []facts.Gap
 }
 
-// failure is a list that was not read, wholly or in part.
+// failure is a list that was not read, or only in part.
 type failure struct {
 	resource resource
 	// namespace of the list; empty for all, and for cluster-scoped kinds.
 	namespace string
 	err       error
-	// partly read: some pages. home: the home namespace instead of all.
+	// partly: some pages were read. home: the home namespace was read instead of all.
 	partly, home bool
 }
 
-// version reads the API server's version. No answer, and credentials that it does not accept, end the reading here.
+// version reads the API server's version. An unreachable server or rejected credentials end the run here.
 func (c *collector) version(ctx context.Context, source Source) ([]failure, error) {
 	version, err := retry(ctx, func() (string, error) { return c.reader.version(ctx) })
 	switch {
@@ -105,9 +109,9 @@ func (c *collector) version(ctx context.Context, source Source) ([]failure, erro
 		c.builder.SetVersion(version)
 		return nil, nil
 	case errors.Is(ctx.Err(), context.Canceled):
-		return nil, calledOff(ctx, source)
-	case connectionError(err) || apierrors.IsUnauthorized(err):
-		return nil, unreachable(source, err)
+		return nil, cancelled(ctx, source)
+	case apierror.IsConnection(err) || apierrors.IsUnauthorized(err):
+		return nil, unreachableProblem(source, err)
 	default:
 		return []failure{{resource: resource{name: "/version"}, err: err}}, nil
 	}
@@ -128,7 +132,7 @@ func (c *collector) plan(kinds []facts.Kind, customs []resource) ([]resource, er
 	return planned, nil
 }
 
-// all reads the planned kinds side by side.
+// all reads the planned kinds in parallel.
 func (c *collector) all(ctx context.Context, planned []resource, progress Progress) []failure {
 	var (
 		mu       sync.Mutex
@@ -161,13 +165,13 @@ func (c *collector) kind(ctx context.Context, r resource) []failure {
 	defer cancel()
 	list := func(namespace string) (bool, error) { return c.list(ctx, r, namespace) }
 	if !r.namespaced() && len(c.scope.Namespaces) > 0 {
-		_, _ = list("") // context only: without it less can be said, and nothing is missing
+		_, _ = list("") // context only: nothing is missing without it
 		return nil
 	}
 	return c.scope.read(r, r.namespaced(), list)
 }
 
-// fairShare is half of the time that is left: so one slow source cannot eat the whole run.
+// fairShare limits ctx to half of the remaining time, so one slow source cannot use up the run.
 func fairShare(ctx context.Context) (context.Context, context.CancelFunc) {
 	limit := kindTimeout
 	if deadline, ok := ctx.Deadline(); ok {
@@ -176,7 +180,7 @@ func fairShare(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, limit)
 }
 
-// read lists a resource in every namespace of the scope, or in the whole cluster; where that is forbidden, in the home
+// read lists a resource in every namespace of the scope or in the whole cluster. Where that is forbidden, it lists the home
 // namespace.
 func (s Scope) read(r resource, namespaced bool, list func(namespace string) (partly bool, err error)) []failure {
 	var failures []failure
@@ -201,11 +205,10 @@ func (s Scope) read(r resource, namespaced bool, list func(namespace string) (pa
 	return []failure{failed}
 }
 
-// missingNamespaces finds namespaces of the scope that do not exist: their lists are empty, which is not the same as
-// nothing being wrong in them.
+// missingNamespaces finds namespaces of the scope that do not exist. Their lists are empty, as if nothing were wrong in them.
 func (c *collector) missingNamespaces(ctx context.Context) []failure {
 	if c.read.Load() == 0 {
-		return nil // nothing answers
+		return nil // the server is down
 	}
 	var missing []failure
 	for _, name := range c.scope.Namespaces {
@@ -216,44 +219,44 @@ func (c *collector) missingNamespaces(ctx context.Context) []failure {
 	return missing
 }
 
-// nothingRead tells a cluster that went away, or that accepts nobody, from one that answers some questions. One that is
-// only slow was reached: its version came.
+// nothingRead returns a problem where every list failed because the server is down or rejects the credentials. A slow server was
+// reached: it returned its version.
 func (c *collector) nothingRead(source Source, failures []failure) *problem.Problem {
 	if c.read.Load() > 0 || len(failures) == 0 {
 		return nil
 	}
 	for _, f := range failures {
-		slow, silent := outOfTime(f.err), connectionError(f.err) || apierrors.IsUnauthorized(f.err)
-		if f.partly || f.home || slow || !silent {
+		unreachable := apierror.IsConnection(f.err) || apierrors.IsUnauthorized(f.err)
+		if f.partly || f.home || apierror.IsTimeout(f.err) || !unreachable {
 			return nil
 		}
 	}
-	return unreachable(source, failures[0].err)
+	return unreachableProblem(source, failures[0].err)
 }
 
-// unreachable is the problem of a cluster that gives no answer, or refuses the credentials.
-func unreachable(source Source, err error) *problem.Problem {
+// unreachableProblem is the problem of a cluster that does not respond or rejects the credentials.
+func unreachableProblem(source Source, err error) *problem.Problem {
 	host := source.Config.Host
 	if u, parseErr := url.Parse(host); parseErr == nil && u.Host != "" {
-		host = u.Host // without credentials that a URL may carry
+		host = u.Host // a URL may contain credentials
 	}
-	said := "cannot be reached; check that its API server is up and that this machine may connect to it"
+	reason := "is unreachable; check that its API server is running and that network policies and firewalls allow the connection"
 	switch {
 	case apierrors.IsUnauthorized(err):
-		said = "does not accept the credentials; renew the token or certificate"
-	case untrusted(err):
-		said = "has a certificate that is not trusted; check the certificate authority in the kubeconfig, and that the address is the right one"
-	case outOfTime(err):
-		said = "did not answer in time; check that its API server is up, or allow a longer timeout"
+		reason = "rejected the credentials (401); renew the token or certificate"
+	case apierror.IsUntrusted(err):
+		reason = "has an untrusted TLS certificate; check the certificate authority in the kubeconfig and the address"
+	case apierror.IsTimeout(err):
+		reason = "timed out; check that its API server is running, or set a longer timeout"
 	}
-	return problem.Retrying(v1alpha1.ReasonClusterUnreachable, err, "cluster %s at %s %s", source.Cluster, host, said)
+	return problem.Retrying(v1alpha1.ReasonClusterUnreachable, err, "cluster %s at %s %s", source.Cluster, host, reason)
 }
 
 func unusable(source Source, err error) *problem.Problem {
 	return problem.UserError(v1alpha1.ReasonClusterUnreachable, err,
-		"the configuration of cluster %s cannot be used; check its address, certificates and credentials", source.Cluster)
+		"the configuration of cluster %s is invalid; check its address, certificates and credentials", source.Cluster)
 }
 
-func calledOff(ctx context.Context, source Source) error {
-	return fmt.Errorf("reading cluster %s was called off: %w", source.Cluster, ctx.Err())
+func cancelled(ctx context.Context, source Source) error {
+	return fmt.Errorf("reading cluster %s was cancelled: %w", source.Cluster, ctx.Err())
 }

@@ -41,12 +41,12 @@ func TestGapsWithOneRemedyAreOne(t *testing.T) {
 			scope: Scope{Home: "team"}, kinds: []facts.Kind{facts.Pod, facts.Service, facts.ConfigMap, facts.Node},
 			want: []gap{
 				{
-					"configmaps, nodes", nobody + " may not list these: configmaps, nodes.",
-					"Grant it: kubectl create clusterrolebinding kubeops-inspector-team-reader --clusterrole=kubeops-inspector --serviceaccount=team:reader.",
+					"configmaps, nodes", nobody + " cannot list configmaps, nodes (RBAC).",
+					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-team-reader --clusterrole=kubeops-inspector --serviceaccount=team:reader`.",
 				},
 				{
-					"pods, services", nobody + " may not list these in all namespaces, so they were read in namespace team only: pods, services.",
-					"Grant it: kubectl create clusterrolebinding kubeops-inspector-team-reader --clusterrole=kubeops-inspector --serviceaccount=team:reader." +
+					"pods, services", nobody + " cannot list pods, services in all namespaces (RBAC). Only namespace team was read.",
+					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-team-reader --clusterrole=kubeops-inspector --serviceaccount=team:reader`." +
 						" Or inspect namespace team only (spec.namespaces, --namespace).",
 				},
 			},
@@ -60,12 +60,12 @@ func TestGapsWithOneRemedyAreOne(t *testing.T) {
 			scope: Scope{Namespaces: []string{"a", "b", "c"}}, kinds: []facts.Kind{facts.Pod, facts.Service},
 			want: []gap{
 				{
-					"pods, services in namespaces a, b", nobody + " may not list these in namespaces a, b: pods, services.",
-					"Grant it in each: kubectl -n <namespace> create rolebinding kubeops-inspector --clusterrole=kubeops-inspector --serviceaccount=team:reader.",
+					"pods, services in namespaces a, b", nobody + " cannot list pods, services in namespaces a, b (RBAC).",
+					"Grant it in each namespace: `kubectl -n <namespace> create rolebinding kubeops-inspector --clusterrole=kubeops-inspector --serviceaccount=team:reader`.",
 				},
 				{
-					"services in namespace c", nobody + " may not list these in namespace c: services.",
-					"Grant it: kubectl -n c create rolebinding kubeops-inspector --clusterrole=kubeops-inspector --serviceaccount=team:reader.",
+					"services in namespace c", nobody + " cannot list services in namespace c (RBAC).",
+					"Grant it: `kubectl -n c create rolebinding kubeops-inspector --clusterrole=kubeops-inspector --serviceaccount=team:reader`.",
 				},
 			},
 		},
@@ -74,21 +74,21 @@ func TestGapsWithOneRemedyAreOne(t *testing.T) {
 			kinds: []facts.Kind{facts.Pod, facts.Secret},
 			want: []gap{
 				{
-					"pods", "jane@example.com may not list these: pods.",
-					"Grant it: kubectl create clusterrolebinding kubeops-inspector-jane-example-com --clusterrole=kubeops-inspector --user=jane@example.com.",
+					"pods", "jane@example.com cannot list pods (RBAC).",
+					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-jane-example-com --clusterrole=kubeops-inspector --user=jane@example.com`.",
 				},
 				{
-					"secrets", "jane@example.com may not list Secrets, so one that is missing is not seen. KubeOps would read their names only.",
-					"Grant it: kubectl create clusterrolebinding kubeops-inspector-secrets-jane-example-com --clusterrole=kubeops-inspector-secrets --user=jane@example.com." +
-						" Or exclude the checks that this hurts.",
+					"secrets", "jane@example.com cannot list Secrets (RBAC); missing Secrets were not detected. KubeOps reads names without data.",
+					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-secrets-jane-example-com --clusterrole=kubeops-inspector-secrets --user=jane@example.com`." +
+						" Or exclude the affected checks.",
 				},
 			},
 		},
 		"a name that a shell would not take as one": {
 			answers: map[string][]http.HandlerFunc{"/api/v1/pods": {refused}}, user: "o'hara; rm -rf /", kinds: []facts.Kind{facts.Pod},
 			want: []gap{{
-				"pods", "o'hara; rm -rf / may not list these: pods.",
-				`Grant it: kubectl create clusterrolebinding kubeops-inspector-o-hara-rm-rf --clusterrole=kubeops-inspector --user='o'\''hara; rm -rf /'.`,
+				"pods", "o'hara; rm -rf / cannot list pods (RBAC).",
+				"Grant it: `kubectl create clusterrolebinding kubeops-inspector-o-hara-rm-rf --clusterrole=kubeops-inspector --user='o'\\''hara; rm -rf /'`.",
 			}},
 		},
 		"nobody may act as the reader": {
@@ -97,7 +97,7 @@ func TestGapsWithOneRemedyAreOne(t *testing.T) {
 			},
 			user: nobody, kinds: []facts.Kind{facts.Pod, facts.Secret},
 			want: []gap{{
-				"/version, pods, secrets", "system:serviceaccount:kubeops:manager may not act as " + nobody + ", with whose rights this is read.",
+				"/version, pods, secrets", "system:serviceaccount:kubeops:manager cannot impersonate " + nobody + " (RBAC), so nothing was read as that user.",
 				"Grant the verb impersonate on it, as ClusterRole kubeops-manager does for ServiceAccounts.",
 			}},
 		},
@@ -105,8 +105,8 @@ func TestGapsWithOneRemedyAreOne(t *testing.T) {
 			answers: map[string][]http.HandlerFunc{"/version": {body(http.StatusOK, "text/html", "<html>")}, "/api/v1/pods": {fake.list("Pod", "", "")}},
 			kinds:   []facts.Kind{facts.Pod},
 			want: []gap{{
-				"/version", "The API server does not tell its version (the answer could not be read), so version skew is not seen.",
-				"Ask it yourself: kubectl get --raw /version.",
+				"/version", "The API server did not report its version (unreadable response); version skew was not checked.",
+				"Check the response of `kubectl get --raw /version`.",
 			}},
 		},
 		"namespaces that do not exist, and context that may not be read": {
@@ -116,8 +116,8 @@ func TestGapsWithOneRemedyAreOne(t *testing.T) {
 			},
 			scope: Scope{Namespaces: []string{"a", "b"}}, kinds: []facts.Kind{facts.Pod, facts.Node, facts.Namespace},
 			want: []gap{{
-				"namespaces a, b", "These namespaces do not exist, so nothing could be inspected in them: a, b.",
-				"Create the namespaces, or take them out of those to inspect.",
+				"namespaces a, b", "Namespaces a, b do not exist, so nothing was inspected there.",
+				"Create the namespaces, or remove them from the namespaces to inspect.",
 			}},
 		},
 	} {
@@ -152,12 +152,12 @@ func TestAClusterThatGivesNothingIsAProblem(t *testing.T) {
 		host    string
 		want    string
 	}{
-		"refuses the credentials at once":     {map[string][]http.HandlerFunc{"/version": {unauthorized}}, "", "does not accept the credentials"},
-		"refuses the credentials for lists":   {map[string][]http.HandlerFunc{"/api/v1/pods": {unauthorized}}, "", "does not accept the credentials"},
-		"goes away after the first answer":    {map[string][]http.HandlerFunc{"/api/v1/pods": {reset}}, "", "cannot be reached"},
-		"shows a certificate of somebody":     {map[string][]http.HandlerFunc{}, untrusted.URL, "has a certificate that is not trusted"},
-		"is not there":                        {map[string][]http.HandlerFunc{}, "http://user:hunter2@127.0.0.1:1", "127.0.0.1:1 cannot be reached"},
-		"has an address that cannot be right": {map[string][]http.HandlerFunc{}, "http://[::1", "the configuration of cluster fake cannot be used"},
+		"refuses the credentials at once":     {map[string][]http.HandlerFunc{"/version": {unauthorized}}, "", "rejected the credentials"},
+		"refuses the credentials for lists":   {map[string][]http.HandlerFunc{"/api/v1/pods": {unauthorized}}, "", "rejected the credentials"},
+		"goes away after the first answer":    {map[string][]http.HandlerFunc{"/api/v1/pods": {reset}}, "", "is unreachable"},
+		"shows a certificate of somebody":     {map[string][]http.HandlerFunc{}, untrusted.URL, "has an untrusted TLS certificate"},
+		"is not there":                        {map[string][]http.HandlerFunc{}, "http://user:hunter2@127.0.0.1:1", "127.0.0.1:1 is unreachable"},
+		"has an address that cannot be right": {map[string][]http.HandlerFunc{}, "http://[::1", "the configuration of cluster fake is invalid"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,7 +3,6 @@ package collect
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 
@@ -19,8 +18,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// pageSize is how many objects one answer may hold. It bounds memory: a page is reduced and dropped before the next is
-// asked for.
+// pageSize is the number of objects in one response. It bounds memory: a page is reduced and dropped before the next is requested.
 const pageSize = 500
 
 // reader reads one cluster over one HTTP client.
@@ -33,19 +31,18 @@ type reader struct {
 	reduce func(object any) any
 }
 
-// page says which part of a list to read.
+// page is a part of a list.
 type page struct {
 	// namespace of the list; empty for all, and for cluster-scoped kinds.
 	namespace string
-	// from is where the page begins, as the page before told; empty for the first.
+	// from is the continue token of the previous page; empty for the first.
 	from string
-	// size is the largest number of objects in it.
+	// size is the maximum number of objects.
 	size int64
 }
 
-// listOptions ask for the page. No resource version is named: the first page is then as new as can be, and the others
-// show the same moment. Resource version 0 would be cheaper for the server, but it ignores the limit and answers with
-// the whole list at once.
+// listOptions request the page without a resource version: the first page is then the most recent one, and the others are of the
+// same snapshot. Resource version 0 would be cheaper for the server, but it ignores the limit and returns the whole list.
 func (p page) listOptions(fieldSelector string) metav1.ListOptions {
 	return metav1.ListOptions{Limit: p.size, Continue: p.from, FieldSelector: fieldSelector}
 }
@@ -56,22 +53,25 @@ func newReader(config *rest.Config, reducer facts.Reducer) (*reader, error) {
 		return nil, err
 	}
 	own := rest.CopyConfig(config)
-	// No limit at the client: the API server's priority and fairness decides who waits.
+	// No client-side rate limit: the API server's priority and fairness decides who waits.
 	own.QPS, own.RateLimiter = -1, nil
 	if own.UserAgent == "" {
 		own.UserAgent = "kubeops-inspect"
 	}
-	own.Wrap(func(next http.RoundTripper) http.RoundTripper { return boundedTransport{next, maxAnswer} })
+	own.Wrap(func(next http.RoundTripper) http.RoundTripper { return boundedTransport{next, maxResponse} })
 	client, err := rest.HTTPClientFor(own)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{config: own, http: client, codecs: serializer.NewCodecFactory(scheme), params: runtime.NewParameterCodec(scheme), reduce: reducer.Reduce}
-	_, err = r.client(schema.GroupVersion{Version: "v1"}) // an address that cannot be right is told here
+	r := &reader{
+		config: own, http: client, reduce: reducer.Reduce,
+		codecs: serializer.NewCodecFactory(scheme), params: runtime.NewParameterCodec(scheme),
+	}
+	_, err = r.client(schema.GroupVersion{Version: "v1"}) // fails for a malformed address
 	return r, err
 }
 
-// client speaks protobuf with one group and version.
+// client returns a protobuf client of one group and version.
 func (r *reader) client(gv schema.GroupVersion) (*rest.RESTClient, error) {
 	config := rest.CopyConfig(r.config)
 	config.GroupVersion, config.APIPath = &gv, "/apis"
@@ -84,7 +84,7 @@ func (r *reader) client(gv schema.GroupVersion) (*rest.RESTClient, error) {
 	return rest.RESTClientForConfigAndClient(config, r.http)
 }
 
-// version asks the API server who it is. By default, every user may.
+// version reads the API server's version. By default, every user can.
 func (r *reader) version(ctx context.Context) (string, error) {
 	client, err := r.client(schema.GroupVersion{Version: "v1"})
 	if err != nil {
@@ -101,7 +101,7 @@ func (r *reader) version(ctx context.Context) (string, error) {
 	return info.GitVersion, nil
 }
 
-// namespace asks whether a namespace exists; the error says why not.
+// namespace returns an error unless the namespace exists.
 func (r *reader) namespace(ctx context.Context, name string) error {
 	client, err := r.client(schema.GroupVersion{Version: "v1"})
 	if err != nil {
@@ -202,7 +202,7 @@ func (r *reader) jsonPage(ctx context.Context, res resource, p page, newObject f
 	return nodes, next, err
 }
 
-// whole is the body of an answer. Its error, unlike that of Raw, has the server's own words.
+// whole is the body of a response. Its error, unlike that of Raw, has the server's message.
 func whole(result rest.Result) ([]byte, error) {
 	if err := result.Error(); err != nil {
 		return nil, err
@@ -210,6 +210,11 @@ func whole(result rest.Result) ([]byte, error) {
 	return result.Raw()
 }
 
-// undecodable is an answer that came whole and cannot be read. It does not wrap the decoder's error, which may be the same
-// as that of a broken connection.
-func undecodable(what string, err error) error { return fmt.Errorf("decode %s: %s", what, err.Error()) }
+// decodeError is the error of a complete response that cannot be decoded. It does not wrap the decoder's error, which may be the
+// same as that of a broken connection.
+type decodeError struct{ what, text string }
+
+// Error names what was requested.
+func (e decodeError) Error() string { return "decode " + e.what + ": " + e.text }
+
+func undecodable(what string, err error) error { return decodeError{what, err.Error()} }

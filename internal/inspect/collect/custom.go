@@ -2,13 +2,13 @@ package collect
 
 import "strconv"
 
-// maxCustomObjects bounds the custom resources of one cluster that are kept, of all kinds together.
+// maxCustomObjects is how many custom resources of one cluster are kept, of all kinds together.
 const maxCustomObjects = 50_000
 
-// tooManyError says that a list was given up because of maxCustomObjects.
+// tooManyError is the error of a list that exceeds maxCustomObjects.
 type tooManyError struct{}
 
-// Error names the bound.
+// Error states the limit.
 func (tooManyError) Error() string {
 	return "more than " + strconv.Itoa(maxCustomObjects) + " custom resources"
 }

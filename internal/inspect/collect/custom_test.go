@@ -168,8 +168,8 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 			kinds: []facts.Kind{facts.Custom, facts.Pod},
 			want:  []string{"shop.example/v1 Widget.shop.example/shop/w"},
 			wantGaps: []string{
-				"Forbidden, carts.shop.example, orders.shop.example: jane may not list these custom resources, so it is not seen whether they are well: carts.shop.example, orders.shop.example.",
-				"Forbidden, pods: jane may not list these: pods.",
+				"Forbidden, carts.shop.example, orders.shop.example: jane cannot list custom resources carts.shop.example, orders.shop.example (RBAC); their health was not checked.",
+				"Forbidden, pods: jane cannot list pods (RBAC).",
 			},
 		},
 		"only in the namespaces of the scope": {
@@ -187,7 +187,7 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 			},
 			scope:    Scope{Home: "shop"},
 			want:     []string{"shop.example/v1 Widget.shop.example/shop/w"},
-			wantGaps: []string{"Incomplete, widgets.shop.example: jane may not list these custom resources in all namespaces, so they were read in namespace shop only: widgets.shop.example."},
+			wantGaps: []string{"Incomplete, widgets.shop.example: jane cannot list custom resources widgets.shop.example in all namespaces (RBAC). Only namespace shop was read."},
 		},
 		"a kind that is gone when it is listed": {
 			answers: map[string][]http.HandlerFunc{
@@ -198,12 +198,12 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 		"discovery that is forbidden": {
 			answers:  map[string][]http.HandlerFunc{apisPath: {refused}, crdsPath: {refused}},
 			want:     []string{},
-			wantGaps: []string{"Forbidden, /apis: jane may not ask which APIs the cluster has (/apis), so custom resources are not seen."},
+			wantGaps: []string{"Forbidden, /apis: jane cannot get /apis (RBAC); custom resources were not inspected."},
 		},
 		"discovery that fails": {
 			answers:  map[string][]http.HandlerFunc{apisPath: {body(http.StatusOK, "text/html", "<html>")}, crdsPath: {refused}},
 			want:     []string{},
-			wantGaps: []string{"Unavailable, /apis: These could not be listed (the answer could not be read): /apis."},
+			wantGaps: []string{"Unavailable, /apis: Listing /apis failed (unreadable response)."},
 		},
 		"objects that are no objects": {
 			answers: map[string][]http.HandlerFunc{
@@ -218,7 +218,7 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 				widgets: {body(http.StatusOK, "application/json", `{"items":[{"metadata":{"name":"w"}},`)},
 			},
 			want:     []string{},
-			wantGaps: []string{"Unavailable, widgets.shop.example: These could not be listed (the answer could not be read): widgets.shop.example."},
+			wantGaps: []string{"Unavailable, widgets.shop.example: Listing widgets.shop.example failed (unreadable response)."},
 		},
 		"a connection that breaks in the middle, then well": {
 			answers: map[string][]http.HandlerFunc{
@@ -290,7 +290,7 @@ func TestKindsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"Incomplete, custom resources: The cluster has more than 400 kinds of custom resources; those after k399s.shop.example, in the order of the alphabet, were not read."}
+	want := []string{"Incomplete, custom resources: The cluster serves 401 kinds of custom resources; at most 400 are read, in alphabetical order up to k399s.shop.example."}
 	if diff := cmp.Diff(want, told(collected.Gaps)); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
@@ -298,9 +298,9 @@ func TestKindsAreBounded(t *testing.T) {
 
 func TestTheGrantForCustomResourcesIsARoleOfItsOwn(t *testing.T) {
 	l := lists{cause: cause{custom: true}, resources: []string{"carts.shop.example", "orders.shop.example"}}
-	_, got := l.explainCustom("system:serviceaccount:team:reader", Scope{})
-	want := "Make a role for those that matter to you: `kubectl create clusterrole kubeops-inspector-custom --verb=get,list --resource=carts.shop.example,orders.shop.example`. " +
-		"Grant it: kubectl create clusterrolebinding kubeops-inspector-custom-team-reader --clusterrole=kubeops-inspector-custom --serviceaccount=team:reader."
+	_, got := l.describeCustom("system:serviceaccount:team:reader", Scope{})
+	want := "Create a role for those that you need: `kubectl create clusterrole kubeops-inspector-custom --verb=get,list --resource=carts.shop.example,orders.shop.example`. " +
+		"Grant it: `kubectl create clusterrolebinding kubeops-inspector-custom-team-reader --clusterrole=kubeops-inspector-custom --serviceaccount=team:reader`."
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("remediation (-want +got):\n%s", diff)
 	}

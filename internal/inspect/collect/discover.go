@@ -19,20 +19,20 @@ import (
 const (
 	// maxCustomKinds that are read. Large platforms have some hundreds, nearly all of them empty.
 	maxCustomKinds = 400
-	// discoveryTimeout bounds the search for the kinds of a cluster when ctx has no deadline.
+	// discoveryTimeout bounds discovery when ctx has no deadline.
 	discoveryTimeout = 30 * time.Second
 )
 
-// discoveryPath tells which APIs there are.
+// discoveryPath lists the APIs of a cluster.
 const discoveryPath = "/apis"
 
-// acceptDiscovery asks for all kinds of a cluster in one answer, as Kubernetes 1.30 gives it, else as 1.26 did, else for the
-// mere list of groups.
+// acceptDiscovery requests all kinds of a cluster in one response, in the version of Kubernetes 1.30, of 1.26, or else only the
+// list of groups.
 const acceptDiscovery = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList," +
 	"application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
 
-// customs finds the kinds of custom resources that are to be read. What the cluster does not have at all counts as read, so
-// that its checks run and find nothing.
+// customs discovers the custom resources to read. A kind that the cluster does not serve counts as read: its checks run and find
+// nothing.
 func (c *collector) customs(ctx context.Context, kinds []facts.Kind) ([]resource, []failure) {
 	wanted := slices.DeleteFunc(slices.Clone(kinds), func(k facts.Kind) bool { return k != facts.Custom && !k.Foreign() })
 	if len(wanted) == 0 {
@@ -44,11 +44,11 @@ func (c *collector) customs(ctx context.Context, kinds []facts.Kind) ([]resource
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	search := search{reader: c.reader, kinds: wanted}
+	finder := discoverer{reader: c.reader, kinds: wanted}
 	if slices.Contains(wanted, facts.Custom) {
-		search.kinds, search.defined = nil, c.reader.defined(ctx)
+		finder.kinds, finder.defined = nil, c.reader.defined(ctx)
 	}
-	found, err := search.all(ctx)
+	found, err := finder.all(ctx)
 	if err != nil {
 		var failures []failure
 		for _, kind := range wanted {
@@ -70,35 +70,35 @@ func (c *collector) customs(ctx context.Context, kinds []facts.Kind) ([]resource
 	return found, nil
 }
 
-// search for the kinds of custom resources that a cluster serves.
-type search struct {
+// discoverer finds the custom resources that a cluster serves.
+type discoverer struct {
 	reader *reader
-	// kinds that are wanted; nil means all.
+	// kinds to find; nil means all.
 	kinds []facts.Kind
-	// defined are the names of the CustomResourceDefinitions; nil when they are not known.
+	// defined are the names of the CustomResourceDefinitions; nil when unknown.
 	defined map[string]bool
 }
 
-// all returns what is wanted and can be listed: the kinds that are known to the checks first, the others by name.
-func (s *search) all(ctx context.Context) ([]resource, error) {
-	body, err := retry(ctx, func() ([]byte, error) { return s.reader.get(ctx, discoveryPath, acceptDiscovery) })
+// all returns the wanted resources that can be listed: kinds with a reducer first, then by name.
+func (d *discoverer) all(ctx context.Context) ([]resource, error) {
+	body, err := retry(ctx, func() ([]byte, error) { return d.reader.get(ctx, discoveryPath, acceptDiscovery) })
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
+	var response struct {
 		metav1.TypeMeta `json:",inline"`
 		Items           []apidiscoveryv2.APIGroupDiscovery `json:"items"`
 		Groups          []metav1.APIGroup                  `json:"groups"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
+	if err := json.Unmarshal(body, &response); err != nil {
 		return nil, undecodable(discoveryPath, err)
 	}
 	var found []resource
-	if answer.Kind == "APIGroupDiscoveryList" {
-		for i := range answer.Items {
-			found = append(found, s.inGroup(&answer.Items[i])...)
+	if response.Kind == "APIGroupDiscoveryList" {
+		for i := range response.Items {
+			found = append(found, d.inGroup(&response.Items[i])...)
 		}
-	} else if found, err = s.groupByGroup(ctx, answer.Groups); err != nil {
+	} else if found, err = d.groupByGroup(ctx, response.Groups); err != nil {
 		return nil, err
 	}
 	known := facts.CustomKinds()
@@ -114,8 +114,8 @@ func (s *search) all(ctx context.Context) ([]resource, error) {
 	return found, nil
 }
 
-// inGroup are the wanted resources of a group, each in the version that the server prefers among those that have it.
-func (s *search) inGroup(group *apidiscoveryv2.APIGroupDiscovery) []resource {
+// inGroup returns the wanted resources of a group, each in the most preferred version that has it.
+func (d *discoverer) inGroup(group *apidiscoveryv2.APIGroupDiscovery) []resource {
 	var found []resource
 	for _, version := range group.Versions {
 		for _, r := range version.Resources {
@@ -123,7 +123,7 @@ func (s *search) inGroup(group *apidiscoveryv2.APIGroupDiscovery) []resource {
 			if r.ResponseKind != nil && r.ResponseKind.Kind != "" {
 				kind = r.ResponseKind.Kind
 			}
-			found = s.take(found, schema.GroupVersion{Group: group.Name, Version: version.Version}, metav1.APIResource{
+			found = d.take(found, schema.GroupVersion{Group: group.Name, Version: version.Version}, metav1.APIResource{
 				Name: r.Resource, Kind: kind, Namespaced: r.Scope == apidiscoveryv2.ScopeNamespace, Verbs: r.Verbs,
 			})
 		}
@@ -131,11 +131,11 @@ func (s *search) inGroup(group *apidiscoveryv2.APIGroupDiscovery) []resource {
 	return found
 }
 
-// groupByGroup asks servers that know no other way for each version of each group.
-func (s *search) groupByGroup(ctx context.Context, groups []metav1.APIGroup) ([]resource, error) {
+// groupByGroup requests each version of each group, for servers without aggregated discovery.
+func (d *discoverer) groupByGroup(ctx context.Context, groups []metav1.APIGroup) ([]resource, error) {
 	var found []resource
 	for _, group := range groups {
-		if !s.mayHave(group.Name) {
+		if !d.mayHave(group.Name) {
 			continue
 		}
 		var versions []string
@@ -152,9 +152,9 @@ func (s *search) groupByGroup(ctx context.Context, groups []metav1.APIGroup) ([]
 			if err != nil {
 				continue
 			}
-			body, err := retry(ctx, func() ([]byte, error) { return s.reader.get(ctx, "/apis/"+name, "application/json") })
+			body, err := retry(ctx, func() ([]byte, error) { return d.reader.get(ctx, "/apis/"+name, "application/json") })
 			if apierrors.IsNotFound(err) {
-				continue // gone meanwhile
+				continue // removed in the meantime
 			}
 			if err != nil {
 				return nil, err
@@ -164,20 +164,20 @@ func (s *search) groupByGroup(ctx context.Context, groups []metav1.APIGroup) ([]
 				return nil, undecodable("/apis/"+name, err)
 			}
 			for _, r := range list.APIResources {
-				found = s.take(found, version, r)
+				found = d.take(found, version, r)
 			}
 		}
 	}
 	return found, nil
 }
 
-// mayHave says whether a group can have anything that is wanted.
-func (s *search) mayHave(group string) bool {
+// mayHave reports whether a group can have wanted resources.
+func (d *discoverer) mayHave(group string) bool {
 	switch {
-	case s.kinds != nil:
-		return slices.ContainsFunc(s.kinds, func(k facts.Kind) bool { return k.Group() == group })
-	case s.defined != nil:
-		for name := range s.defined {
+	case d.kinds != nil:
+		return slices.ContainsFunc(d.kinds, func(k facts.Kind) bool { return k.Group() == group })
+	case d.defined != nil:
+		for name := range d.defined {
 			if _, of, _ := strings.Cut(name, "."); of == group {
 				return true
 			}
@@ -188,18 +188,18 @@ func (s *search) mayHave(group string) bool {
 	}
 }
 
-// take adds a resource if it is wanted, can be listed, and was not found in a better version.
-func (s *search) take(found []resource, version schema.GroupVersion, r metav1.APIResource) []resource {
+// take adds a resource if it is wanted, can be listed, and was not found in a more preferred version.
+func (d *discoverer) take(found []resource, version schema.GroupVersion, r metav1.APIResource) []resource {
 	kind := facts.CustomKind(version.Group, r.Kind)
 	name := r.Name + "." + version.Group
 	switch {
 	case strings.Contains(r.Name, "/") || r.Kind == "" || !slices.Contains(r.Verbs, "list"):
 		return found
-	case s.kinds != nil && !slices.Contains(s.kinds, kind):
+	case d.kinds != nil && !slices.Contains(d.kinds, kind):
 		return found
-	case s.kinds == nil && s.defined != nil && !s.defined[name]:
+	case d.kinds == nil && d.defined != nil && !d.defined[name]:
 		return found
-	case s.kinds == nil && s.defined == nil && builtinGroup(version.Group):
+	case d.kinds == nil && d.defined == nil && builtinGroup(version.Group):
 		return found
 	case version.Group == "" || leftOut(version.Group, r.Name):
 		return found
@@ -212,8 +212,8 @@ func (s *search) take(found []resource, version schema.GroupVersion, r metav1.AP
 	})
 }
 
-// builtinGroup says whether a group is Kubernetes' own or, as far as that can be told, of an aggregated API. It is asked only
-// where the CustomResourceDefinitions may not be listed.
+// builtinGroup reports whether a group belongs to Kubernetes or, judging by its name, to an aggregated API. It is used only where
+// listing CustomResourceDefinitions is forbidden.
 func builtinGroup(group string) bool {
 	switch {
 	case !strings.Contains(group, "."): // apps, batch
@@ -227,8 +227,8 @@ func builtinGroup(group string) bool {
 	}
 }
 
-// leftOut says whether custom resources are not read: KubeOps' own, and those of which there is one for every Pod, address or
-// image, and which have no conditions.
+// leftOut reports whether custom resources are not read: those of KubeOps, and those without conditions that exist once for every
+// Pod, address or image.
 func leftOut(group, name string) bool {
 	switch group {
 	case "kubeops.io", "metrics.k8s.io":
@@ -246,14 +246,14 @@ func leftOut(group, name string) bool {
 	}
 }
 
-// defined are the names of the CustomResourceDefinitions, as plural.group; nil when they may not be listed. Only their
-// metadata is asked for: with their schemas they are megabytes.
+// defined returns the names of the CustomResourceDefinitions, as plural.group; nil when listing them is forbidden. Only metadata is
+// requested: the schemas are megabytes.
 func (r *reader) defined(ctx context.Context) map[string]bool {
 	client, err := metadata.NewForConfigAndClient(metadata.ConfigFor(r.config), r.http)
 	if err != nil {
 		return nil
 	}
-	definitions := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	definitions := schema.GroupVersionResource{Group: facts.CRD.Group(), Version: "v1", Resource: facts.CRD.Resource()}
 	names := map[string]bool{}
 	p := page{size: pageSize}
 	for {
@@ -273,7 +273,7 @@ func (r *reader) defined(ctx context.Context) map[string]bool {
 	}
 }
 
-// get reads a path of the server.
+// get reads a path of the API server.
 func (r *reader) get(ctx context.Context, path, accept string) ([]byte, error) {
 	client, err := r.client(schema.GroupVersion{Version: "v1"})
 	if err != nil {

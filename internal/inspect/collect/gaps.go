@@ -11,31 +11,33 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/text"
 )
 
-// cause is why lists were not read. Lists with one cause are one gap, since they have one remedy.
+// cause is why lists were not read. Lists with the same cause are one gap, since they have one remedy.
 type cause struct {
 	reason v1alpha1.GapReason
-	// said by the server, in short; only where a person can use it.
-	said string
+	// detail describes the error; only where it helps the reader.
+	detail string
 	// home: read in the home namespace only.
 	home bool
-	// secrets: reading them is a grant of its own, which many will not give.
+	// secrets: listing them is a separate permission, which many clusters do not grant.
 	secrets bool
-	// impersonation: not the reader is forbidden to read, but somebody to act as the reader.
+	// impersonation: the manager lacks the permission to impersonate the reader.
 	impersonation bool
 	// missing: the namespace does not exist.
 	missing bool
-	// version: the server's version, which is no list.
+	// version: the server's version, which is not a list.
 	version bool
-	// custom: custom resources, whose grant is another; discovery: which of them there are is not known.
+	// custom: custom resources, which need another role; discovery: the kinds of custom resources are unknown.
 	custom, discovery bool
-	// objects: a list that custom checks want, for which the inspector's role gives no right.
+	// objects: a list for custom checks, which the inspector's role does not cover.
 	objects bool
 }
 
-// lists are what was not read for one cause: these resources in each of these namespaces (in all, when there is none).
+// lists were not read for one cause: these resources in each of these namespaces, or in all of them when there is none.
 type lists struct {
 	cause
 	kinds      []facts.Kind
@@ -44,27 +46,35 @@ type lists struct {
 	namespaces []string
 }
 
+const (
+	// maxSourceNames of resources and maxSourceNamespaces are named in the source of a gap; its message names all of them.
+	maxSourceNames      = 5
+	maxSourceNamespaces = 3
+)
+
 // gaps turns failures into gaps, one for each cause.
 func gaps(who string, scope Scope, failures []failure) []facts.Gap {
-	var made []facts.Gap
+	var found []facts.Gap
 	for _, l := range group(failures) {
-		gap := facts.Gap{Kinds: l.kinds, Checks: l.checks, Source: fewNames(l.resources, 5) + l.where(3), Reason: l.reason}
+		gap := facts.Gap{
+			Kinds: l.kinds, Checks: l.checks, Source: text.List(l.resources, maxSourceNames) + l.where(maxSourceNamespaces), Reason: l.reason,
+		}
 		if l.missing {
-			gap.Source, gap.Kinds = strings.TrimPrefix(l.where(3), " in "), nil
+			gap.Source, gap.Kinds = strings.TrimPrefix(l.where(maxSourceNamespaces), " in "), nil
 		}
 		if l.version {
 			gap.Checks = []string{"node-version-skew"}
 		}
-		gap.Message, gap.Remediation = l.explain(who, scope, failures)
-		made = append(made, gap)
+		gap.Message, gap.Remediation = l.describe(who, scope, failures)
+		found = append(found, gap)
 	}
-	slices.SortFunc(made, func(a, b facts.Gap) int {
+	slices.SortFunc(found, func(a, b facts.Gap) int {
 		return cmp.Or(cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Source, b.Source))
 	})
-	return made
+	return found
 }
 
-// group joins the failures of one namespace and cause, and then namespaces in which the same failed.
+// group joins the failures of one namespace and cause, and then the namespaces in which the same lists failed.
 func group(failures []failure) []lists {
 	type place struct {
 		cause
@@ -81,16 +91,7 @@ func group(failures []failure) []lists {
 	}
 	joined := map[key]*lists{}
 	for at, failed := range byPlace {
-		slices.SortFunc(failed, func(a, b resource) int { return cmp.Compare(a.label(), b.label()) })
-		l := &lists{cause: at.cause}
-		for _, r := range failed {
-			l.resources = append(l.resources, r.label())
-			l.checks = append(l.checks, r.checks...)
-			if r.kind != "" {
-				l.kinds = append(l.kinds, r.kind)
-			}
-		}
-		l.resources = slices.Compact(l.resources) // /apis stands for many kinds
+		l := listsOf(at.cause, failed)
 		k := key{at.cause, strings.Join(l.resources, ", ")}
 		if known, ok := joined[k]; ok {
 			l = known
@@ -108,6 +109,21 @@ func group(failures []failure) []lists {
 	return all
 }
 
+// listsOf sorts the resources that failed for one cause.
+func listsOf(c cause, failed []resource) *lists {
+	slices.SortFunc(failed, func(a, b resource) int { return cmp.Compare(a.label(), b.label()) })
+	l := &lists{cause: c}
+	for _, r := range failed {
+		l.resources = append(l.resources, r.label())
+		l.checks = append(l.checks, r.checks...)
+		if r.kind != "" {
+			l.kinds = append(l.kinds, r.kind)
+		}
+	}
+	l.resources = slices.Compact(l.resources) // discovery stands for many kinds
+	return l
+}
+
 func causeOf(f failure) cause {
 	objects := len(f.resource.checks) > 0
 	c := cause{
@@ -123,10 +139,10 @@ func causeOf(f failure) cause {
 		c.custom = c.discovery || f.resource.custom.kind != ""
 		c.impersonation = strings.Contains(f.err.Error(), "cannot impersonate")
 	case c.reason == v1alpha1.GapIncomplete || c.reason == v1alpha1.GapUnavailable:
-		c.said = brief(f.err)
+		c.detail = describeError(f.err)
 	}
 	if c.impersonation {
-		c.secrets, c.version, c.custom, c.discovery = false, false, false, false // one grant opens everything
+		c.secrets, c.version, c.custom, c.discovery = false, false, false, false // one permission fixes them all
 	}
 	return c
 }
@@ -140,112 +156,110 @@ func reason(f failure) v1alpha1.GapReason {
 		return v1alpha1.GapForbidden
 	case apierrors.IsNotFound(f.err):
 		return v1alpha1.GapNotServed
-	case outOfTime(f.err):
+	case apierror.IsTimeout(f.err):
 		return v1alpha1.GapTimedOut
 	default:
 		return v1alpha1.GapUnavailable
 	}
 }
 
-// where is the end of a sentence: in which namespaces. At most limit of them are named; none, when limit is 0.
+// where is the end of a sentence: in which namespaces. At most limit of them are named.
 func (l lists) where(limit int) string {
-	switch len(l.namespaces) {
-	case 0:
+	if len(l.namespaces) == 0 {
 		return ""
-	case 1:
-		return " in namespace " + l.namespaces[0]
-	default:
-		if limit == 0 {
-			limit = len(l.namespaces)
-		}
-		return " in namespaces " + fewNames(l.namespaces, limit)
 	}
+	return " in " + text.Plural(len(l.namespaces), "namespace ", "namespaces ") + text.List(l.namespaces, limit)
 }
 
-func fewNames(names []string, limit int) string {
-	if len(names) <= limit {
-		return strings.Join(names, ", ")
-	}
-	return strings.Join(names[:limit], ", ") + fmt.Sprintf(" and %d more", len(names)-limit)
-}
+// everywhere is where, with all namespaces named.
+func (l lists) everywhere() string { return l.where(len(l.namespaces)) }
 
-// explain words a gap: what could not be read and why, and what to do.
-func (l lists) explain(who string, scope Scope, failures []failure) (message, remediation string) {
+// describe returns what could not be read and why, and what to do.
+func (l lists) describe(who string, scope Scope, failures []failure) (message, remediation string) {
 	if l.reason == v1alpha1.GapForbidden || l.home || l.impersonation {
-		return l.explainForbidden(who, scope, failures)
+		return l.describeForbidden(who, scope, failures)
 	}
-	list, in := strings.Join(l.resources, ", "), l.where(0)
-	const wait = "Check the API server and its log; the next run reads them anew."
+	failed := strings.Join(l.resources, ", ") + l.everywhere()
+	const checkServer = "Check the API server and its log. The next run reads them again."
 	switch {
-	case l.missing && len(l.namespaces) == 1:
-		return fmt.Sprintf("Namespace %s does not exist, so nothing could be inspected in it.", l.namespaces[0]),
-			"Create the namespace, or take it out of the namespaces to inspect."
 	case l.missing:
-		return fmt.Sprintf("These namespaces do not exist, so nothing could be inspected in them: %s.", strings.Join(l.namespaces, ", ")),
-			"Create the namespaces, or take them out of those to inspect."
+		return l.describeMissing()
 	case l.version:
-		return fmt.Sprintf("The API server does not tell its version (%s), so version skew is not seen.", cmp.Or(l.said, string(l.reason))),
-			"Ask it yourself: kubectl get --raw /version."
+		return fmt.Sprintf("The API server did not report its version (%s); version skew was not checked.", cmp.Or(l.detail, string(l.reason))),
+			"Check the response of `kubectl get --raw /version`."
 	case l.reason == v1alpha1.GapNotServed:
-		return fmt.Sprintf("The cluster does not serve these: %s.", list),
-			"Nothing to do if the cluster is meant to be without them; else check its version and `kubectl api-resources`."
+		return fmt.Sprintf("The cluster does not serve %s.", failed),
+			"Nothing to do if the cluster is not supposed to have them. Otherwise compare its version and `kubectl api-resources`."
 	case l.reason == v1alpha1.GapTimedOut:
-		return fmt.Sprintf("These were not read in time%s: %s.", in, list),
-			"Check the load of the API server, or allow more time (spec.timeout, --timeout)."
-	case l.said == unauthorized:
-		return fmt.Sprintf("The API server refused the credentials for these%s: %s.", in, list),
+		return fmt.Sprintf("Listing %s timed out.", failed),
+			"Check the load of the API server, or set a longer timeout (spec.timeout, --timeout)."
+	case l.detail == apierror.Unauthorized:
+		return fmt.Sprintf("The API server rejected the credentials (401) for %s.", failed),
 			"Renew the token or certificate; it may have expired during the run."
 	case l.reason == v1alpha1.GapIncomplete:
-		return fmt.Sprintf("These were read in part%s, then it failed (%s): %s.", in, l.said, list), wait
+		return fmt.Sprintf("Only part of %s was read (%s).", failed, l.detail), checkServer
 	default:
-		return fmt.Sprintf("These could not be listed%s (%s): %s.", in, l.said, list), wait
+		return fmt.Sprintf("Listing %s failed (%s).", failed, l.detail), checkServer
 	}
 }
 
-// explainForbidden words a gap that a grant would close.
-func (l lists) explainForbidden(who string, scope Scope, failures []failure) (message, remediation string) {
-	const inspector = "kubeops-inspector"
-	list, in := strings.Join(l.resources, ", "), l.where(0)
+// describeMissing describes namespaces that do not exist.
+func (l lists) describeMissing() (message, remediation string) {
+	if len(l.namespaces) == 1 {
+		return fmt.Sprintf("Namespace %s does not exist, so nothing was inspected there.", l.namespaces[0]),
+			"Create the namespace, or remove it from the namespaces to inspect."
+	}
+	return fmt.Sprintf("Namespaces %s do not exist, so nothing was inspected there.", strings.Join(l.namespaces, ", ")),
+		"Create the namespaces, or remove them from the namespaces to inspect."
+}
+
+// inspector is the ClusterRole that an inspection needs.
+const inspector = "kubeops-inspector"
+
+// describeForbidden describes a gap that a permission would close.
+func (l lists) describeForbidden(who string, scope Scope, failures []failure) (message, remediation string) {
+	failed := strings.Join(l.resources, ", ")
 	switch {
 	case l.impersonation:
-		return fmt.Sprintf("%s may not act as %s, with whose rights this is read.", firstUser(failures), who),
+		return fmt.Sprintf("%s cannot impersonate %s (RBAC), so nothing was read as that user.", firstUser(failures), who),
 			"Grant the verb impersonate on it, as ClusterRole kubeops-manager does for ServiceAccounts."
 	case l.version:
-		return fmt.Sprintf("%s may not get /version, so version skew is not seen.", who),
-			"Bind ClusterRole system:public-info-viewer, which clusters bind to everybody by default."
+		return fmt.Sprintf("%s cannot get /version (RBAC); version skew was not checked.", who),
+			"Bind ClusterRole system:public-info-viewer, which is bound to all users by default."
 	case l.secrets && l.home:
-		return fmt.Sprintf("%s may not list Secrets in all namespaces, so they were read in namespace %s only (their names, not their data).", who, scope.Home),
+		return fmt.Sprintf("%s cannot list Secrets in all namespaces (RBAC). Only namespace %s was read, names without data.", who, scope.Home),
 			grant(who, inspector+"-secrets", nil)
 	case l.secrets:
-		return fmt.Sprintf("%s may not list Secrets%s, so one that is missing is not seen. KubeOps would read their names only.", who, in),
-			grant(who, inspector+"-secrets", l.namespaces) + " Or exclude the checks that this hurts."
+		return fmt.Sprintf("%s cannot list Secrets%s (RBAC); missing Secrets were not detected. KubeOps reads names without data.",
+				who, l.everywhere()),
+			grant(who, inspector+"-secrets", l.namespaces) + " Or exclude the affected checks."
 	case l.custom:
-		return l.explainCustom(who, scope)
+		return l.describeCustom(who, scope)
 	case l.home:
-		return fmt.Sprintf("%s may not list these in all namespaces, so they were read in namespace %s only: %s.", who, scope.Home, list),
+		return fmt.Sprintf("%s cannot list %s in all namespaces (RBAC). Only namespace %s was read.", who, failed, scope.Home),
 			l.grant(who, inspector, nil) + fmt.Sprintf(" Or inspect namespace %s only (spec.namespaces, --namespace).", scope.Home)
 	default:
-		return fmt.Sprintf("%s may not list these%s: %s.", who, in, list), l.grant(who, inspector, l.namespaces)
+		return fmt.Sprintf("%s cannot list %s%s (RBAC).", who, failed, l.everywhere()), l.grant(who, inspector, l.namespaces)
 	}
 }
 
-// grant is the grant that these lists need: of the role, or for what custom checks want, of one that has to be made first.
+// grant says how to grant what these lists need. Lists for custom checks need a role of their own, which is created first.
 func (l lists) grant(who, role string, namespaces []string) string {
 	if !l.objects {
 		return grant(who, role, namespaces)
 	}
 	role = "kubeops-list-" + l.resources[0]
-	first := fmt.Sprintf("kubectl create clusterrole %s --verb=list --resource=%s", role, strings.Join(l.resources, ","))
+	create := fmt.Sprintf("kubectl create clusterrole %s --verb=list --resource=%s", role, strings.Join(l.resources, ","))
 	if who == anonymousReader {
-		return fmt.Sprintf("Make a role: %s. %s", first, grant(who, role, namespaces))
+		return fmt.Sprintf("Create a role: `%s`. %s", create, grant(who, role, namespaces))
 	}
-	return strings.Replace(grant(who, role, namespaces), ": kubectl", ": "+first+" && kubectl", 1)
+	return strings.Replace(grant(who, role, namespaces), "`kubectl", "`"+create+" && kubectl", 1)
 }
 
-// grant says which binding would let somebody read: everywhere, or in the namespaces.
+// grant says which binding lets a user read: everywhere, or in the namespaces.
 func grant(who, role string, namespaces []string) string {
 	if who == anonymousReader {
-		return fmt.Sprintf("Bind ClusterRole %s to whoever reads.", role)
+		return fmt.Sprintf("Bind ClusterRole %s to the user that runs the inspection.", role)
 	}
 	account, isAccount := strings.CutPrefix(who, "system:serviceaccount:")
 	subject := "--user=" + quote(who)
@@ -255,15 +269,15 @@ func grant(who, role string, namespaces []string) string {
 	switch len(namespaces) {
 	case 0:
 		name := role + "-" + strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(account), "-"), "-")
-		return fmt.Sprintf("Grant it: kubectl create clusterrolebinding %s --clusterrole=%s %s.", name, role, subject)
+		return fmt.Sprintf("Grant it: `kubectl create clusterrolebinding %s --clusterrole=%s %s`.", name, role, subject)
 	case 1:
-		return fmt.Sprintf("Grant it: kubectl -n %s create rolebinding %s --clusterrole=%s %s.", namespaces[0], role, role, subject)
+		return fmt.Sprintf("Grant it: `kubectl -n %s create rolebinding %s --clusterrole=%s %s`.", namespaces[0], role, role, subject)
 	default:
-		return fmt.Sprintf("Grant it in each: kubectl -n <namespace> create rolebinding %s --clusterrole=%s %s.", role, role, subject)
+		return fmt.Sprintf("Grant it in each namespace: `kubectl -n <namespace> create rolebinding %s --clusterrole=%s %s`.", role, role, subject)
 	}
 }
 
-// quote makes a name safe to paste into a shell: it came from a server, and may hold anything.
+// quote makes a name safe to paste into a shell: it came from a server and may contain anything.
 func quote(name string) string {
 	if regexp.MustCompile(`^[A-Za-z0-9:._@/-]+$`).MatchString(name) {
 		return name
@@ -271,35 +285,25 @@ func quote(name string) string {
 	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
-// unauthorized is how brief names refused credentials.
-const unauthorized = "401 Unauthorized"
-
-// brief names an error without what changes from try to try.
-func brief(err error) string {
-	var status apierrors.APIStatus
+// describeError is apierror.Describe, with the limits of this package.
+func describeError(err error) string {
+	var decode decodeError
 	switch {
-	case outOfTime(err):
-		return "the time was up"
-	case errors.As(err, &status):
-		s := status.Status()
-		return strings.TrimSpace(fmt.Sprintf("%d %s", s.Code, s.Reason))
-	case untrusted(err):
-		return "the server's certificate is not trusted"
-	case connectionError(err):
-		return "the connection broke"
 	case errors.Is(err, tooManyError{}):
-		return "there are more custom resources than KubeOps keeps"
+		return fmt.Sprintf("KubeOps keeps at most %d custom resources", maxCustomObjects)
+	case errors.As(err, &decode):
+		return "unreadable response"
 	case tooLarge(err):
-		return "a single object is larger than KubeOps reads"
+		return fmt.Sprintf("one object exceeds %d MiB", maxResponse>>20)
 	default:
-		return "the answer could not be read"
+		return apierror.Describe(err)
 	}
 }
 
-// anonymousReader stands for a reader whose name is not known.
+// anonymousReader stands for a reader whose name is unknown.
 const anonymousReader = "the reader"
 
-// identity is whose rights were used: the impersonated user, else the name in the API server's refusals.
+// identity is the user that the lists were read as: the impersonated user, else the name in the API server's refusals.
 func identity(source Source, failures []failure) string {
 	if source.Config.Impersonate.UserName != "" {
 		return source.Config.Impersonate.UserName
@@ -307,7 +311,7 @@ func identity(source Source, failures []failure) string {
 	return firstUser(failures)
 }
 
-// firstUser is the name in the first refusal that has one. An authorizer words it so: User "jane" cannot list ...
+// firstUser is the name in the first refusal that has one: User "jane" cannot list ...
 func firstUser(failures []failure) string {
 	pattern := regexp.MustCompile(`User "([^"]+)" cannot`)
 	for _, f := range failures {

@@ -6,38 +6,42 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // tooManyKinds is the gap of a cluster with more kinds of custom resources than are read.
 func tooManyKinds(found []resource) facts.Gap {
-	gap := facts.Gap{
+	return facts.Gap{
 		Kinds: []facts.Kind{facts.Custom}, Source: "custom resources", Reason: v1alpha1.GapIncomplete,
-		Message: fmt.Sprintf("The cluster has more than %d kinds of custom resources; those after %s, in the order of the alphabet, were not read.",
-			maxCustomKinds, found[maxCustomKinds-1].label()),
-		Remediation: "Nothing to do, unless one of them matters to you: `kubectl api-resources --verbs=list -o name` lists them all. " +
-			"CustomResourceDefinitions of add-ons that are gone can be deleted, together with their objects.",
+		Message: fmt.Sprintf("The cluster serves %d kinds of custom resources; at most %d are read, in alphabetical order up to %s.",
+			len(found), maxCustomKinds, found[maxCustomKinds-1].label()),
+		Remediation: "Nothing to do, unless you need one of them; list them with `kubectl api-resources --verbs=list -o name`. " +
+			"Deleting a CustomResourceDefinition that is no longer needed also deletes all its objects.",
 	}
-	return gap
 }
 
-// explainCustom words a gap of custom resources that a grant would close. The inspector's own role cannot name what an
-// operator brings, so that each cluster adds a role for what it has.
-func (l lists) explainCustom(who string, scope Scope) (message, remediation string) {
-	const named, role = 25, "kubeops-inspector-custom"
-	all, resources, more := fewNames(l.resources, named), l.resources, ""
-	if len(resources) > named {
-		resources = resources[:named]
-		more = " The others are granted in the same way, in a role of another name; `kubectl api-resources --verbs=list -o name` names them all."
+// maxNamedResources of a gap of custom resources are named.
+const maxNamedResources = 25
+
+// describeCustom describes a gap of custom resources that a permission would close. The inspector's role cannot list what operators
+// add, so each cluster adds a role for that.
+func (l lists) describeCustom(who string, scope Scope) (message, remediation string) {
+	const role = inspector + "-custom"
+	if l.discovery {
+		return fmt.Sprintf("%s cannot get %s (RBAC); custom resources were not inspected.", who, discoveryPath),
+			"Bind ClusterRole system:discovery, which is bound to all authenticated users by default."
 	}
-	switch {
-	case l.discovery:
-		return fmt.Sprintf("%s may not ask which APIs the cluster has (%s), so custom resources are not seen.", who, discoveryPath),
-			"Bind ClusterRole system:discovery, which clusters bind to every authenticated user by default."
-	case l.home:
-		message = fmt.Sprintf("%s may not list these custom resources in all namespaces, so they were read in namespace %s only: %s.", who, scope.Home, all)
-	default:
-		message = fmt.Sprintf("%s may not list these custom resources%s, so it is not seen whether they are well: %s.", who, l.where(0), all)
+	failed := text.List(l.resources, maxNamedResources)
+	if l.home {
+		message = fmt.Sprintf("%s cannot list custom resources %s in all namespaces (RBAC). Only namespace %s was read.", who, failed, scope.Home)
+	} else {
+		message = fmt.Sprintf("%s cannot list custom resources %s%s (RBAC); their health was not checked.", who, failed, l.everywhere())
 	}
-	return message, fmt.Sprintf("Make a role for those that matter to you: `kubectl create clusterrole %s --verb=get,list --resource=%s`.%s %s",
-		role, strings.Join(resources, ","), more, grant(who, role, l.namespaces))
+	named, more := l.resources, ""
+	if len(named) > maxNamedResources {
+		named = named[:maxNamedResources]
+		more = " Add the others in the same way; `kubectl api-resources --verbs=list -o name` lists them all."
+	}
+	return message, fmt.Sprintf("Create a role for those that you need: `kubectl create clusterrole %s --verb=get,list --resource=%s`.%s %s",
+		role, strings.Join(named, ","), more, grant(who, role, l.namespaces))
 }

@@ -7,14 +7,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// maxRestarts of one list whose later pages came too late.
+// maxRestarts of one list whose continue token expired.
 const maxRestarts = 3
 
-// list reads all pages of one list into the graph. partly says that some were read before the error.
+// list reads all pages of one list into the graph. partly means that some were read before the error.
 func (c *collector) list(ctx context.Context, r resource, namespace string) (partly bool, err error) {
-	partly, err = pages(ctx, namespace, r.pageSize(), func(p page) (answer, error) {
+	partly, err = pages(ctx, namespace, r.pageSize(), func(p page) (response, error) {
 		nodes, next, err := c.reader.page(ctx, r, p)
-		return answer{next: next, take: func() (bool, error) {
+		return response{next: next, take: func() (bool, error) {
 			if r.custom.kind != "" && c.customObjects.Add(int64(len(nodes))) > maxCustomObjects {
 				return false, tooManyError{}
 			}
@@ -30,29 +30,31 @@ func (c *collector) list(ctx context.Context, r resource, namespace string) (par
 	return partly, err
 }
 
-// answer is one page of a list.
-type answer struct {
-	// take keeps what is in it; false means that no more is wanted.
+// response is one page of a list.
+type response struct {
+	// take keeps the page; false means that no more pages are wanted.
 	take func() (more bool, err error)
-	// next is where the next page begins; empty after the last.
+	// next is the continue token of the next page; empty after the last.
 	next string
 }
 
-// pages asks for page after page of one list, size objects each. again is called where the list must be read anew, so that what was taken of
-// it can be forgotten. partly says that some pages were taken before the error.
-func pages(ctx context.Context, namespace string, size int64, ask func(page) (answer, error), again func()) (partly bool, err error) {
-	p, restarts := page{namespace: namespace, size: size}, 0
+// pages reads a list page by page. restart is called where the list has to start over: it must forget the pages taken so far.
+// partly means that some pages were taken before the error.
+func pages(
+	ctx context.Context, namespace string, size int64, read func(page) (response, error), restart func(),
+) (partly bool, err error) {
+	p := page{namespace: namespace, size: size}
+	restarts := 0
 	for {
-		got, err := retry(ctx, func() (answer, error) { return ask(p) })
+		got, err := retry(ctx, func() (response, error) { return read(p) })
 		switch {
 		case err == nil:
 		case tooLarge(err) && p.size > 1:
 			p.size = max(1, p.size/8)
 			continue
 		case expired(err) && restarts < maxRestarts:
-			// The pages were too slow for the server's memory of old versions: begin again, so that all of them show one
-			// moment.
-			again()
+			// The server has compacted the snapshot. All pages must be of the same one, so start over.
+			restart()
 			p.from, partly = "", false
 			restarts++
 			continue
@@ -70,7 +72,7 @@ func pages(ctx context.Context, namespace string, size int64, ask func(page) (an
 	}
 }
 
-// expired says whether the server no longer knows the moment that a list shows.
+// expired reports whether the server has compacted the snapshot of a list.
 func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
 
 func tooLarge(err error) bool {

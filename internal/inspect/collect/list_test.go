@@ -38,11 +38,11 @@ func TestListsAreReadAsFarAsTheServerAllows(t *testing.T) {
 		"an empty list": {[]http.HandlerFunc{page("Pod", "", "")}, []string{}, nil, 1},
 		"forbidden": {
 			[]http.HandlerFunc{forbidden("jane", "pods")},
-			[]string{}, []string{"Forbidden, pods: jane may not list these: pods."}, 1,
+			[]string{}, []string{"Forbidden, pods: jane cannot list pods (RBAC)."}, 1,
 		},
 		"an API that is not served": {
 			[]http.HandlerFunc{body(http.StatusNotFound, "text/plain", "404 page not found")},
-			[]string{}, []string{"NotServed, pods: The cluster does not serve these: pods."}, 1,
+			[]string{}, []string{"APINotServed, pods: The cluster does not serve pods."}, 1,
 		},
 		"expired between two pages, and read again: what has gone meanwhile is gone": {
 			[]http.HandlerFunc{page("Pod", "", "2", "a", "gone"), expired, page("Pod", "", "2", "a"), page("Pod", "2", "", "b")},
@@ -52,7 +52,7 @@ func TestListsAreReadAsFarAsTheServerAllows(t *testing.T) {
 			[]http.HandlerFunc{
 				page("Pod", "", "2", "a"), expired, page("Pod", "", "2", "a"), expired, page("Pod", "", "2", "a"), expired, page("Pod", "", "2", "a"), expired,
 			},
-			[]string{"a"}, []string{"Incomplete, pods: These were read in part, then it failed (410 Expired): pods."}, 8,
+			[]string{"a"}, []string{"Incomplete, pods: Only part of pods was read (410 Expired)."}, 8,
 		},
 		"too many requests, told when to come back": {
 			[]http.HandlerFunc{after("0", status(http.StatusTooManyRequests, "TooManyRequests", "slow down")), page("Pod", "", "", "a")},
@@ -64,7 +64,7 @@ func TestListsAreReadAsFarAsTheServerAllows(t *testing.T) {
 		},
 		"too many requests for ever": {
 			[]http.HandlerFunc{after("0", body(http.StatusTooManyRequests, "text/plain", "slow down"))},
-			[]string{}, []string{"Unavailable, pods: These could not be listed (429 TooManyRequests): pods."}, 33,
+			[]string{}, []string{"Unavailable, pods: Listing pods failed (429 TooManyRequests)."}, 33,
 		},
 		"an error inside, then well": {
 			[]http.HandlerFunc{status(http.StatusInternalServerError, "InternalError", "etcdserver: leader changed"), page("Pod", "", "", "a")},
@@ -72,11 +72,11 @@ func TestListsAreReadAsFarAsTheServerAllows(t *testing.T) {
 		},
 		"down": {
 			[]http.HandlerFunc{outage},
-			[]string{}, []string{"Unavailable, pods: These could not be listed (503 ServiceUnavailable): pods."}, 3,
+			[]string{}, []string{"Unavailable, pods: Listing pods failed (503 ServiceUnavailable)."}, 3,
 		},
 		"down after the first page": {
 			[]http.HandlerFunc{page("Pod", "", "2", "a"), outage},
-			[]string{"a"}, []string{"Incomplete, pods: These were read in part, then it failed (503 ServiceUnavailable): pods."}, 4,
+			[]string{"a"}, []string{"Incomplete, pods: Only part of pods was read (503 ServiceUnavailable)."}, 4,
 		},
 		"the connection breaks in the middle, then well": {
 			[]http.HandlerFunc{reset, page("Pod", "", "", "a")},
@@ -88,27 +88,27 @@ func TestListsAreReadAsFarAsTheServerAllows(t *testing.T) {
 		},
 		"the connection always breaks in the middle": {
 			[]http.HandlerFunc{reset},
-			[]string{}, []string{"Unavailable, pods: These could not be listed (the connection broke): pods."}, 3,
+			[]string{}, []string{"Unavailable, pods: Listing pods failed (connection failed)."}, 3,
 		},
 		"half an answer that says it is whole": {
 			[]http.HandlerFunc{body(http.StatusOK, "application/json", `{"kind":"PodList","apiVersion":"v1","items":[{"metadata"`)},
-			[]string{}, []string{"Unavailable, pods: These could not be listed (the answer could not be read): pods."}, 1,
+			[]string{}, []string{"Unavailable, pods: Listing pods failed (unreadable response)."}, 1,
 		},
 		"nonsense in protobuf": {
 			[]http.HandlerFunc{body(http.StatusOK, "application/vnd.kubernetes.protobuf", "k8s\x00\x0a\xff\xff\xff")},
-			[]string{}, []string{"Unavailable, pods: These could not be listed (the answer could not be read): pods."}, 1,
+			[]string{}, []string{"Unavailable, pods: Listing pods failed (unreadable response)."}, 1,
 		},
 		"the page of a proxy": {
 			[]http.HandlerFunc{body(http.StatusOK, "text/html", "<html>Sign in</html>")},
-			[]string{}, []string{"Unavailable, pods: These could not be listed (the answer could not be read): pods."}, 1,
+			[]string{}, []string{"Unavailable, pods: Listing pods failed (unreadable response)."}, 1,
 		},
 		"the error page of a proxy": {
 			[]http.HandlerFunc{body(http.StatusBadGateway, "text/html", "<html>Bad gateway</html>")},
-			[]string{}, []string{"Unavailable, pods: These could not be listed (502 InternalError): pods."}, 3,
+			[]string{}, []string{"Unavailable, pods: Listing pods failed (502 InternalError)."}, 3,
 		},
 		"credentials that ran out during the run": {
 			[]http.HandlerFunc{status(http.StatusUnauthorized, "Unauthorized", "Unauthorized")},
-			[]string{}, []string{"Unavailable, pods: The API server refused the credentials for these: pods."}, 1,
+			[]string{}, []string{"Unavailable, pods: The API server rejected the credentials (401) for pods."}, 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -189,8 +189,8 @@ func TestASlowSourceIsAGapAndDoesNotEatTheRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := []string{
-				"Incomplete, configmaps: These were read in part, then it failed (the time was up): configmaps.",
-				"TimedOut, pods: These were not read in time: pods.",
+				"Incomplete, configmaps: Only part of configmaps was read (timed out).",
+				"TimedOut, pods: Listing pods timed out.",
 			}
 			if diff := cmp.Diff(want, told(collected.Gaps)); diff != "" {
 				t.Errorf("gaps (-want +got):\n%s", diff)
@@ -213,7 +213,7 @@ func TestAServerThatAnswersOnlyItsVersionIsSlowAndNotGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"TimedOut, pods, services: These were not read in time: pods, services."}, told(collected.Gaps)); diff != "" {
+	if diff := cmp.Diff([]string{"TimedOut, pods, services: Listing pods, services timed out."}, told(collected.Gaps)); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 }
@@ -253,13 +253,13 @@ func TestPagesThatAreTooLargeAreReadInSmallerOnes(t *testing.T) {
 
 func TestAnObjectThatIsLargerThanAnyAnswerMayBeIsAGap(t *testing.T) {
 	_, source := serve(t, map[string][]http.HandlerFunc{
-		pods: {body(http.StatusOK, "application/json", strings.Repeat(" ", maxAnswer+1))}, services: {body(http.StatusOK, "application/json", `{"kind":"ServiceList","apiVersion":"v1"}`)},
+		pods: {body(http.StatusOK, "application/json", strings.Repeat(" ", maxResponse+1))}, services: {body(http.StatusOK, "application/json", `{"kind":"ServiceList","apiVersion":"v1"}`)},
 	})
 	collected, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.Pod, facts.Service}, clock.RealClock{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"Unavailable, pods: These could not be listed (a single object is larger than KubeOps reads): pods."}, told(collected.Gaps)); diff != "" {
+	if diff := cmp.Diff([]string{"Unavailable, pods: Listing pods failed (one object exceeds 8 MiB)."}, told(collected.Gaps)); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 }

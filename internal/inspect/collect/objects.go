@@ -18,19 +18,19 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Resource is something to list whole, as JSON: any resource that the cluster serves.
+// Resource is any resource of the API, listed as JSON.
 type Resource struct {
-	// Group and Version of the API. Without a version, it is the one that the cluster prefers.
+	// Group and Version of the API. Without a version, the cluster's preferred one is read.
 	Group, Version string
 	// Name is the plural, as in RBAC.
 	Name string
-	// Checks that want it; they are named in the gap when it cannot be read.
+	// Checks that need it; a gap names them.
 	Checks []string
 }
 
-// Objects reads resources one after the other and shows each object to the visitor; memory holds one page. Resources that
-// are not of a namespace are left out where the scope names namespaces. What cannot be read is a gap. The only errors are a
-// configuration that cannot be used, and that ctx was cancelled.
+// Objects reads resources one after the other and passes each object to the visitor; one page is in memory. Cluster-scoped
+// resources are skipped where the scope names namespaces. A list that fails is a gap. The only errors are an invalid configuration
+// and a cancelled ctx.
 func Objects(ctx context.Context, source Source, scope Scope, resources []Resource, visitor Visitor) ([]facts.Gap, error) {
 	ctx = klog.NewContext(ctx, klog.Logger{})
 	reader, err := newReader(source.Config, facts.Reducer{})
@@ -42,12 +42,12 @@ func Objects(ctx context.Context, source Source, scope Scope, resources []Resour
 		failures = append(failures, reader.objects(ctx, scope, n, wanted, visitor)...)
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return nil, calledOff(ctx, source)
+		return nil, cancelled(ctx, source)
 	}
 	return gaps(identity(source, failures), scope, failures), nil
 }
 
-// NamespaceLabels reads the labels of namespaces by name. One that cannot be read is left out.
+// NamespaceLabels reads the labels of namespaces by name. A namespace that cannot be read is left out.
 func NamespaceLabels(ctx context.Context, source Source, names []string) map[string]map[string]string {
 	labels := map[string]map[string]string{}
 	reader, err := newReader(source.Config, facts.Reducer{})
@@ -70,22 +70,22 @@ func NamespaceLabels(ctx context.Context, source Source, names []string) map[str
 	return labels
 }
 
-// Visitor is shown objects, list by list.
+// Visitor receives objects, list by list.
 type Visitor interface {
-	// Begin is called once the first page of a list has come. Where the list has to be read anew, it is called once more, and
-	// what was shown since the call before is void.
+	// Begin is called with the first page of a list. Where the list is restarted, it is called again, and the objects since the
+	// previous call are void.
 	Begin(list List)
-	// Object is shown one object, which is its own. It returns false when it wants no more of this list.
+	// Object receives one object and owns it. It returns false to skip the rest of the list.
 	Object(ctx context.Context, object map[string]any) bool
 }
 
-// List is one list that is being read.
+// List identifies a list.
 type List struct {
-	// Index of the resource among those that were asked for.
+	// Index of the resource among the requested ones.
 	Index int
 	// APIVersion and Kind of the objects.
 	APIVersion, Kind string
-	// Namespace of the list; empty for all, and for resources that are not of a namespace.
+	// Namespace of the list; empty for all, and for cluster-scoped resources.
 	Namespace string
 }
 
@@ -93,21 +93,23 @@ type List struct {
 func (r *reader) objects(ctx context.Context, scope Scope, index int, wanted Resource, visitor Visitor) []failure {
 	ctx, cancel := fairShare(ctx)
 	defer cancel()
-	asked := resource{version: schema.GroupVersion{Group: wanted.Group, Version: wanted.Version}, name: wanted.Name, checks: wanted.Checks}
+	requested := resource{
+		version: schema.GroupVersion{Group: wanted.Group, Version: wanted.Version}, name: wanted.Name, checks: wanted.Checks,
+	}
 	served, err := r.served(ctx, wanted)
 	if err != nil {
-		return []failure{{resource: asked, err: err}}
+		return []failure{{resource: requested, err: err}}
 	}
 	if !served.namespaced && len(scope.Namespaces) > 0 {
 		return nil
 	}
-	asked.version = served.version
-	return scope.read(asked, served.namespaced, func(namespace string) (bool, error) {
+	requested.version = served.version
+	return scope.read(requested, served.namespaced, func(namespace string) (bool, error) {
 		list := List{Index: index, APIVersion: served.version.String(), Kind: served.kind, Namespace: namespace}
 		begun := false
-		partly, err := pages(ctx, namespace, pageSize, func(p page) (answer, error) {
-			items, next, err := r.objectsPage(ctx, asked, p)
-			return answer{next: next, take: func() (bool, error) {
+		partly, err := pages(ctx, namespace, pageSize, func(p page) (response, error) {
+			items, next, err := r.objectsPage(ctx, requested, p)
+			return response{next: next, take: func() (bool, error) {
 				if !begun {
 					visitor.Begin(list)
 					begun = true
@@ -116,20 +118,20 @@ func (r *reader) objects(ctx context.Context, scope Scope, index int, wanted Res
 			}}, err
 		}, func() { begun = false })
 		if err == nil && ctx.Err() != nil {
-			return true, ctx.Err() // the time was up while the objects were judged
+			return true, ctx.Err() // the deadline passed while the visitor worked
 		}
 		return partly, err
 	})
 }
 
-// show decodes the objects of a page one at a time. Items of a list do not say what they are, so that is added.
+// show decodes the objects of a page one at a time. Items of a list need not repeat their type, so it is added.
 func show(ctx context.Context, list List, items []json.RawMessage, visitor Visitor) bool {
 	for i := range items {
 		var object map[string]any
 		err := utiljson.Unmarshal(items[i], &object)
 		items[i] = nil
 		if err != nil || object == nil {
-			continue // the page was well-formed, so this is no object
+			continue // valid JSON, but not an object
 		}
 		object["apiVersion"], object["kind"] = list.APIVersion, list.Kind
 		if !visitor.Object(ctx, object) {
@@ -139,7 +141,7 @@ func show(ctx context.Context, list List, items []json.RawMessage, visitor Visit
 	return ctx.Err() == nil
 }
 
-// objectsPage lists one page as JSON, its items not decoded.
+// objectsPage lists one page as JSON, with undecoded items.
 func (r *reader) objectsPage(ctx context.Context, res resource, p page) (items []json.RawMessage, next string, err error) {
 	client, err := r.client(res.version)
 	if err != nil {
@@ -164,15 +166,15 @@ func (r *reader) objectsPage(ctx context.Context, res resource, p page) (items [
 	return list.Items, list.Metadata.Continue, nil
 }
 
-// servedResource is a resource as the server has it.
+// servedResource is a resource as the server serves it.
 type servedResource struct {
 	version    schema.GroupVersion
 	kind       string
 	namespaced bool
 }
 
-// served asks the server for the resource: at its version, or at the first one of the group that has it, the preferred
-// one before the others.
+// served discovers the resource at its version, or at the first version of the group that has it, starting with the preferred
+// one.
 func (r *reader) served(ctx context.Context, wanted Resource) (servedResource, error) {
 	versions := []string{cmp.Or(wanted.Version, "v1")}
 	if wanted.Group != "" && wanted.Version == "" {
@@ -198,7 +200,7 @@ func (r *reader) served(ctx context.Context, wanted Resource) (servedResource, e
 	return servedResource{}, apierrors.NewNotFound(schema.GroupResource{Group: wanted.Group, Resource: wanted.Name}, "")
 }
 
-// servedAt looks for a resource that can be listed in one group and version; without it, the error is NotFound.
+// servedAt discovers a resource that can be listed in one group and version. The error is NotFound without one.
 func (r *reader) servedAt(ctx context.Context, gv schema.GroupVersion, name string) (servedResource, error) {
 	path := "/apis/" + gv.String()
 	if gv.Group == "" {
@@ -216,7 +218,7 @@ func (r *reader) servedAt(ctx context.Context, gv schema.GroupVersion, name stri
 	return servedResource{}, apierrors.NewNotFound(schema.GroupResource{Group: gv.Group, Resource: name}, "")
 }
 
-// get reads one document as JSON.
+// get reads one JSON document.
 func get[T any](ctx context.Context, r *reader, path string) (*T, error) {
 	client, err := r.client(schema.GroupVersion{Version: "v1"})
 	if err != nil {

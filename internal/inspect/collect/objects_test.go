@@ -117,7 +117,7 @@ func TestObjectsAreShownListByList(t *testing.T) {
 			resource: wanted,
 			answers:  map[string][]http.HandlerFunc{"/apis/apps/v1": apps, deployments: {fake.objectPage("", "2", "a"), outage}},
 			lists:    []string{"0 apps/v1 Deployment "}, objects: []string{"apps/v1 Deployment a int64"},
-			gaps: []string{"Incomplete, deployments.apps: These were read in part, then it failed (503 ServiceUnavailable): deployments.apps."},
+			gaps: []string{"Incomplete, deployments.apps: Only part of deployments.apps was read (503 ServiceUnavailable)."},
 		},
 		"of the core group, in the namespaces of the scope": {
 			resource: Resource{Name: "pods"}, scope: Scope{Namespaces: []string{"shop", "play"}},
@@ -141,19 +141,19 @@ func TestObjectsAreShownListByList(t *testing.T) {
 		"a group that is not served": {
 			resource: Resource{Group: "argoproj.io", Name: "applications", Checks: []string{"custom-a"}},
 			answers:  map[string][]http.HandlerFunc{argo: {status(http.StatusNotFound, "NotFound", "")}},
-			gaps:     []string{"NotServed, applications.argoproj.io: The cluster does not serve these: applications.argoproj.io."},
+			gaps:     []string{"APINotServed, applications.argoproj.io: The cluster does not serve applications.argoproj.io."},
 		},
 		"a resource that the version has not": {
 			resource: Resource{Group: "apps", Version: "v1", Name: "deploymints", Checks: []string{"custom-a"}},
 			answers:  map[string][]http.HandlerFunc{"/apis/apps/v1": apps},
-			gaps:     []string{"NotServed, deploymints.apps: The cluster does not serve these: deploymints.apps."},
+			gaps:     []string{"APINotServed, deploymints.apps: The cluster does not serve deploymints.apps."},
 		},
 		"forbidden": {
 			resource: wanted,
 			answers:  map[string][]http.HandlerFunc{"/apis/apps/v1": apps, deployments: {forbidden("system:serviceaccount:shop:kubeops", "deployments")}},
-			gaps:     []string{"Forbidden, deployments.apps: system:serviceaccount:shop:kubeops may not list these: deployments.apps."},
-			remediation: "Grant it: kubectl create clusterrole kubeops-list-deployments.apps --verb=list --resource=deployments.apps && kubectl create clusterrolebinding " +
-				"kubeops-list-deployments.apps-shop-kubeops --clusterrole=kubeops-list-deployments.apps --serviceaccount=shop:kubeops.",
+			gaps:     []string{"Forbidden, deployments.apps: system:serviceaccount:shop:kubeops cannot list deployments.apps (RBAC)."},
+			remediation: "Grant it: `kubectl create clusterrole kubeops-list-deployments.apps --verb=list --resource=deployments.apps && kubectl create clusterrolebinding " +
+				"kubeops-list-deployments.apps-shop-kubeops --clusterrole=kubeops-list-deployments.apps --serviceaccount=shop:kubeops`.",
 		},
 		"forbidden but at home": {
 			resource: wanted, scope: Scope{Home: "shop"},
@@ -161,7 +161,7 @@ func TestObjectsAreShownListByList(t *testing.T) {
 				"/apis/apps/v1": apps, deployments: {forbidden("jane", "deployments")}, "/apis/apps/v1/namespaces/shop/deployments": {fake.objectPage("", "", "a")},
 			},
 			lists: []string{"0 apps/v1 Deployment shop"}, objects: []string{"apps/v1 Deployment a int64"},
-			gaps: []string{"Incomplete, deployments.apps: jane may not list these in all namespaces, so they were read in namespace shop only: deployments.apps."},
+			gaps: []string{"Incomplete, deployments.apps: jane cannot list deployments.apps in all namespaces (RBAC). Only namespace shop was read."},
 		},
 		"things that are no objects": {
 			resource: wanted,
@@ -172,7 +172,7 @@ func TestObjectsAreShownListByList(t *testing.T) {
 		},
 		"nonsense": {
 			resource: wanted, answers: map[string][]http.HandlerFunc{"/apis/apps/v1": apps, deployments: {body(http.StatusOK, "text/html", "<html>")}},
-			gaps: []string{"Unavailable, deployments.apps: These could not be listed (the answer could not be read): deployments.apps."},
+			gaps: []string{"Unavailable, deployments.apps: Listing deployments.apps failed (unreadable response)."},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestObjectsOfAListThatIsTooLargeComeInSmallerPages(t *testing.T) {
 		pods: {func(w http.ResponseWriter, r *http.Request) {
 			limits = append(limits, r.URL.Query().Get("limit"))
 			if len(limits) == 1 {
-				_, _ = fmt.Fprint(w, `{"items":["`+strings.Repeat("x", maxAnswer)+`"]}`)
+				_, _ = fmt.Fprint(w, `{"items":["`+strings.Repeat("x", maxResponse)+`"]}`)
 				return
 			}
 			_, _ = fmt.Fprint(w, `{"items":[{"metadata":{"name":"a"}}]}`)
@@ -237,7 +237,7 @@ func TestTimeThatRunsOutWhileObjectsAreJudgedIsAGap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"Incomplete, pods: These were read in part, then it failed (the time was up): pods."}
+	want := []string{"Incomplete, pods: Only part of pods was read (timed out)."}
 	if diff := cmp.Diff(want, told(gaps)); diff != "" {
 		t.Error(diff)
 	}

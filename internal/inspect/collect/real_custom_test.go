@@ -93,8 +93,8 @@ func (s realServer) readsCustomResources(t *testing.T) {
 	poor := rest.CopyConfig(s.config)
 	poor.Impersonate.UserName, poor.Impersonate.Groups = "jane", []string{"system:authenticated"}
 	wantGaps := []string{
-		"Forbidden, customresourcedefinitions.apiextensions.k8s.io: jane may not list these: customresourcedefinitions.apiextensions.k8s.io.",
-		"Forbidden, gadgets.shop.example: jane may not list these custom resources, so it is not seen whether they are well: gadgets.shop.example.",
+		"Forbidden, customresourcedefinitions.apiextensions.k8s.io: jane cannot list customresourcedefinitions.apiextensions.k8s.io (RBAC).",
+		"Forbidden, gadgets.shop.example: jane cannot list custom resources gadgets.shop.example (RBAC); their health was not checked.",
 	}
 	if diff := cmp.Diff(wantGaps, told(read(poor).Gaps)); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)

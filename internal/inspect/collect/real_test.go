@@ -199,7 +199,7 @@ func (s realServer) readsOneNamespace(t *testing.T) {
 	var got []gap
 	for _, g := range collected.Gaps {
 		got = append(got, gap{g.Source, g.Reason})
-		if !strings.Contains(g.Message, "system:serviceaccount:own:kubeops may not list") || !strings.Contains(g.Remediation, "kubectl create clusterrolebinding") {
+		if !strings.Contains(g.Message, "system:serviceaccount:own:kubeops cannot list") || !strings.Contains(g.Remediation, "kubectl create clusterrolebinding") {
 			t.Errorf("gap %s: message %q, remediation %q", g.Source, g.Message, g.Remediation)
 		}
 	}
@@ -231,7 +231,7 @@ func (s realServer) isNotThere(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	_, err := All(ctx, Source{Cluster: "gone", Config: config}, Scope{}, []facts.Kind{facts.Pod}, clock.RealClock{}, nil)
-	if err == nil || !strings.Contains(err.Error(), "cluster gone at 127.0.0.1:1 cannot be reached") {
+	if err == nil || !strings.Contains(err.Error(), "cluster gone at 127.0.0.1:1 is unreachable") {
 		t.Errorf("got %v", err)
 	}
 	if err != nil && strings.Contains(err.Error(), "secret@") {
@@ -243,7 +243,7 @@ func (s realServer) refusesCredentials(t *testing.T) {
 	config := rest.AnonymousClientConfig(s.config)
 	config.BearerToken = "nonsense"
 	_, err := All(t.Context(), Source{Cluster: "real", Config: config}, Scope{}, []facts.Kind{facts.Pod}, clock.RealClock{}, nil)
-	if err == nil || !strings.Contains(err.Error(), "does not accept the credentials") {
+	if err == nil || !strings.Contains(err.Error(), "rejected the credentials") {
 		t.Errorf("got %v", err)
 	}
 }

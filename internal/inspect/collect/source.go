@@ -1,5 +1,5 @@
-// Package collect reads a cluster into facts: lists in pages, kinds side by side, each object reduced at once and its
-// page dropped. What cannot be read is a gap; nothing that a cluster answers ends a run.
+// Package collect reads a cluster into facts: lists in pages, kinds in parallel, each object reduced at once and its page dropped.
+// A list that fails is a gap; no response of a cluster ends a run.
 package collect
 
 import (
@@ -12,24 +12,24 @@ import (
 type Source struct {
 	// Cluster is its name in findings.
 	Cluster string
-	// Config to reach it, with the identity whose rights are used. It is not changed.
+	// Config to connect, with the identity to read as. It is not changed.
 	Config *rest.Config
 }
 
-// Scope says which namespaces are read, and how closely.
+// Scope is which namespaces are read, and whether secrets are searched for.
 type Scope struct {
 	// Namespaces to read; empty means all, and cluster-scoped kinds too.
 	Namespaces []string
-	// Home is the namespace that is read when all may not be listed; may be empty.
+	// Home is the namespace to read when listing all is forbidden; may be empty.
 	Home string
-	// Leaks asks for secrets in plain text to be looked for, which takes time.
+	// Leaks enables the search for secrets in plain text, which takes time.
 	Leaks bool
 }
 
-// Progress is told after each kind that was read.
+// Progress is called after each kind.
 type Progress func(done, total, objects int)
 
-// Collected is what could be read, and what could not.
+// Collected is what was read, and what was not.
 type Collected struct {
 	Graph *facts.Graph
 	Gaps  []facts.Gap

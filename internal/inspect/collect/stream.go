@@ -7,29 +7,29 @@ import (
 	"io"
 )
 
-// readItems reads a list in JSON item by item, so that no more than one of them is held at a time, and returns where the next
-// page begins. An item that is not as T wants it is left out.
+// readItems reads a JSON list item by item, so only one is in memory, and returns the continue token. An item that does not fit is
+// left out.
 func readItems(from io.Reader, newItem func() any, each func(item any)) (next string, err error) {
-	source := &watched{from: from}
+	source := &errorRecorder{from: from}
 	next, err = decodeItems(json.NewDecoder(source), newItem, each)
 	switch {
 	case err == nil:
 		return next, nil
 	case source.err != nil && !errors.Is(source.err, io.EOF):
-		return "", source.err // the connection, not the text
+		return "", source.err // the connection broke; the JSON is not malformed
 	default:
 		return "", undecodable("list", err)
 	}
 }
 
-// watched remembers why a reader ended.
-type watched struct {
+// errorRecorder remembers the error of a reader.
+type errorRecorder struct {
 	from io.Reader
 	err  error
 }
 
-// Read reads on.
-func (w *watched) Read(p []byte) (int, error) {
+// Read reads from the underlying reader.
+func (w *errorRecorder) Read(p []byte) (int, error) {
 	n, err := w.from.Read(p)
 	if err != nil {
 		w.err = err
@@ -70,12 +70,12 @@ func decodeItems(decoder *json.Decoder, newItem func() any, each func(item any))
 }
 
 func eachItem(decoder *json.Decoder, newItem func() any, each func(item any)) error {
-	begins, err := decoder.Token()
-	if err != nil || begins == nil { // null is an empty list
+	start, err := decoder.Token()
+	if err != nil || start == nil { // null is an empty list
 		return err
 	}
-	if begins != json.Delim('[') {
-		return fmt.Errorf("items are no list")
+	if start != json.Delim('[') {
+		return errors.New("items is not a list")
 	}
 	for decoder.More() {
 		item := newItem()

@@ -6,27 +6,27 @@ import (
 	"net/http"
 )
 
-// maxAnswer is how many bytes one answer may have. A page of 500 usual objects is far below it; 500 ConfigMaps of a
-// mebibyte each are not, and are read in smaller pages instead.
-const maxAnswer = 8 << 20
+// maxResponse is the size of one response in bytes. A page of 500 usual objects is far below it. 500 ConfigMaps of one mebibyte each
+// are not, and are read in smaller pages instead.
+const maxResponse = 8 << 20
 
-// tooLargeError says that an answer was cut off at its largest size.
+// tooLargeError is the error of a response that was cut at the limit.
 type tooLargeError struct {
 	limit int64
 }
 
-// Error names the limit.
+// Error states the limit.
 func (e tooLargeError) Error() string {
-	return fmt.Sprintf("the answer has more than %d bytes", e.limit)
+	return fmt.Sprintf("response exceeds %d bytes", e.limit)
 }
 
-// boundedTransport ends answers that are larger than its limit, so that no server can fill the memory.
+// boundedTransport fails responses that exceed its limit, to bound memory whatever a server sends.
 type boundedTransport struct {
 	next  http.RoundTripper
 	limit int64
 }
 
-// RoundTrip asks the next transport and bounds its answer.
+// RoundTrip bounds the response of the next transport.
 func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := t.next.RoundTrip(request)
 	if err != nil {
@@ -41,7 +41,7 @@ type boundedBody struct {
 	limit, left int64
 }
 
-// Read fails once the limit is passed.
+// Read fails beyond the limit.
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)

@@ -24,8 +24,8 @@ var errTooExpensive = errors.New("cost limit exceeded")
 
 // about reports whether the check applies to an object. The resource name is derived from the kind.
 func (p Program) about(object map[string]any) bool {
-	gv, err := schema.ParseGroupVersion(text(object["apiVersion"]))
-	kind := text(object["kind"])
+	gv, err := schema.ParseGroupVersion(stringOf(object["apiVersion"]))
+	kind := stringOf(object["kind"])
 	if err != nil || kind == "" || gv.Group != p.check.Resource.Group {
 		return false
 	}

@@ -87,7 +87,7 @@ func (o *subject) Parent() cel.Activation { return nil }
 
 var _ interpreter.Activation = (*subject)(nil)
 
-func text(value any) string {
+func stringOf(value any) string {
 	s, _ := value.(string)
 	return s
 }

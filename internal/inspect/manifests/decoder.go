@@ -11,6 +11,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"kubeops.io/kubeops/internal/text"
 )
 
 // problem is an error in a document.
@@ -309,11 +311,15 @@ func (t *decoder) fieldsOf(of reflect.Type) map[string]reflect.Type {
 
 // nearest returns the field that a typo probably meant; empty for none.
 func nearest(fields map[string]reflect.Type, name string) string {
-	best, bestDistance := "", max(1, len(name)/3)+1
+	lower := make([]string, 0, len(fields))
+	byLower := make(map[string]string, len(fields))
 	for _, field := range slices.Sorted(keysOf(fields)) {
-		if d := distance(strings.ToLower(field), strings.ToLower(name)); d < bestDistance {
-			best, bestDistance = field, d
-		}
+		lower = append(lower, strings.ToLower(field))
+		byLower[strings.ToLower(field)] = field
 	}
-	return best
+	wanted := strings.ToLower(name)
+	if field, ok := byLower[wanted]; ok {
+		return field // only the case of letters differs
+	}
+	return byLower[text.Closest(lower, wanted, text.Typo(wanted))]
 }

@@ -196,10 +196,7 @@ func headline(s v1alpha1.ReportSummary) string {
 
 // count writes a number with its noun.
 func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
+	return text.CountOf(n, one, many)
 }
 
 // namespaces returns the sorted namespaces of the findings.

@@ -1,12 +1,12 @@
 package report
 
 import (
-	"path"
 	"slices"
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/causes"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // applyIgnores removes the findings that the user excluded. It returns the others, the number of ignored ones, and the expired rules.
@@ -65,7 +65,7 @@ func excluded(patterns []string, f causes.Linked) bool {
 	if f.Object.Kind == "Namespace" {
 		namespace = f.Object.Name
 	}
-	return namespace != "" && slices.ContainsFunc(patterns, func(p string) bool { return glob(p, namespace) })
+	return namespace != "" && slices.ContainsFunc(patterns, func(p string) bool { return text.Match(p, namespace) })
 }
 
 func matches(rule v1alpha1.IgnoreRule, f causes.Linked) bool {

@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // seeBackend is what to do about most failures.
@@ -22,7 +23,7 @@ func (r *reader) failed(err error, q question, namespaces []string, partly bool)
 	where := ""
 	if partly && len(namespaces) > 0 {
 		slices.Sort(namespaces)
-		where = " in namespaces " + few(namespaces)
+		where = " in namespaces " + text.List(namespaces, maxNames)
 	}
 	gap := facts.Gap{
 		Source: "metrics: " + q.what, Checks: distinct(q.checks), Reason: v1alpha1.GapUnavailable, Remediation: seeBackend,
@@ -96,7 +97,7 @@ func (r *reader) missing(used *facts.Usage) {
 	slices.Sort(labels)
 	r.gap(facts.Gap{
 		Source: "metrics: workloads without a day of metrics", Checks: distinct(ids), Reason: v1alpha1.GapIncomplete,
-		Message:     fmt.Sprintf("The metrics back end has less than a day of metrics of workloads that run for longer, so their size is not judged: %s.", few(labels)),
+		Message:     fmt.Sprintf("The metrics back end has less than a day of metrics of workloads that run for longer, so their size is not judged: %s.", text.List(labels, maxNames)),
 		Remediation: "See whether it scrapes /metrics/cadvisor of all kubelets, and since when.",
 	})
 }
@@ -109,10 +110,5 @@ func distinct(ids []string) []string {
 	return slices.Compact(ids)
 }
 
-func few(list []string) string {
-	const limit = 5
-	if len(list) <= limit {
-		return strings.Join(list, ", ")
-	}
-	return strings.Join(list[:limit], ", ") + fmt.Sprintf(" and %d more", len(list)-limit)
-}
+// maxNames of workloads or namespaces in one text.
+const maxNames = 5
