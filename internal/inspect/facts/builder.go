@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// Builder collects nodes from several lists that are read at the same time. Its methods are safe for concurrent use.
+// Builder collects nodes from lists that are read in parallel. Its methods are safe for concurrent use.
 type Builder struct {
 	mu      sync.Mutex
 	graph   *Graph
 	events  map[eventKey]*EventNode
 	strings map[string]string
-	specs   map[[sha256.Size]byte]*PodSpec // by the hash of what makes specs equal, which is a page of text
+	specs   map[[sha256.Size]byte]*PodSpec // by the hash of the key, which may be kilobytes
 	sets    map[string]map[string]string
 }
 
 type eventKey struct {
-	about  Ref
-	uid    string
-	reason string
-	path   string
-	says   string // see opening
+	about   Ref
+	uid     string
+	reason  string
+	path    string
+	opening string // see opening
 }
 
 // NewBuilder starts an empty graph.
@@ -45,7 +45,7 @@ func (b *Builder) SetVersion(version string) {
 	b.graph.Version = version
 }
 
-// Covered records that every object of the kind was read: in one namespace, or everywhere when it is empty.
+// Covered records that every object of the kind was read: in one namespace, or in all when it is empty.
 func (b *Builder) Covered(kind Kind, namespace string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -61,10 +61,10 @@ func (b *Builder) Covered(kind Kind, namespace string) {
 	b.graph.coverage[kind] = c
 }
 
-// Add puts nodes into the graph. A node that is there already is replaced; Events about the same object are joined. A value
-// that is no node is left out.
+// Add puts nodes into the graph. An existing node is replaced; Events about the same object are joined. Values that are not nodes
+// are ignored.
 func (b *Builder) Add(nodes ...any) {
-	// The keys are written before the lock is taken, since lists are read side by side, and into one buffer.
+	// Keys are computed outside the lock, since lists are read in parallel, and into one buffer.
 	var keys []byte
 	ends := make([]int, len(nodes))
 	for i, node := range nodes {
@@ -88,8 +88,8 @@ func (b *Builder) Add(nodes ...any) {
 	}
 }
 
-// Forget takes out what a list gave so far, because it starts again: of the kind in one namespace, or everywhere when it is
-// empty. Events about cluster-scoped objects stand in the namespace default.
+// Forget removes the nodes of a list that is restarted: of the kind in one namespace, or in all when it is empty. Events about
+// cluster-scoped objects are in namespace default.
 func (b *Builder) Forget(kind Kind, namespace string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -104,17 +104,16 @@ func (b *Builder) Forget(kind Kind, namespace string) {
 	})
 }
 
-// opening is how a message begins: its first words, up to a colon. Components use one reason for several matters (the
-// kubelet says Failed of a pull and of what follows from it, and Unhealthy of every kind of probe), and only the text tells
-// them apart.
+// opening is the first words of a message, up to a colon. Components use one reason for several problems (the kubelet uses Failed
+// for a failed pull and for its consequences, and Unhealthy for every kind of probe), which differ only in the text.
 func opening(message string) string {
-	const words = 5
+	const maxWords = 5
 	spaces := 0
 	for i, r := range message {
 		if r == ' ' {
 			spaces++
 		}
-		if r == ':' || spaces == words {
+		if r == ':' || spaces == maxWords {
 			return message[:i]
 		}
 	}
@@ -145,7 +144,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// Graph ends the collecting and returns the graph, indexed and in a fixed order. The Builder must not be used after it.
+// Graph returns the graph, indexed and in a fixed order. The Builder must not be used afterwards.
 func (b *Builder) Graph() *Graph {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -235,10 +234,10 @@ func (g *Graph) index() {
 	g.indexSpecs()
 }
 
-// ownerChain is an object and every controlling owner above it, known or not.
+// ownerChain is an object and all its controlling owners, read or not.
 func (g *Graph) ownerChain(ref Ref) []Ref {
 	chain := []Ref{ref}
-	for range 8 {
+	for range maxOwners {
 		meta := g.MetaOf(ref)
 		if meta == nil || meta.Owner.IsZero() || slices.Contains(chain, meta.Owner) {
 			break

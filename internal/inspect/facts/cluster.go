@@ -21,7 +21,7 @@ type NodeNode struct {
 // Taint of a Node.
 type Taint struct {
 	Key, Value, Effect string
-	// Added is when it was put there; zero when not told.
+	// Added is when the taint was added; zero when unknown.
 	Added time.Time
 }
 
@@ -53,7 +53,7 @@ type KeyedNode struct {
 	Meta
 	// Keys of a ConfigMap, sorted; their values are never kept.
 	Keys []string
-	// Leaks are keys of a ConfigMap under which something stands that looks like a secret.
+	// Leaks are keys of a ConfigMap whose values look like secrets.
 	Leaks []Leak
 	// Bytes is the size of a ConfigMap's data.
 	Bytes int
@@ -61,22 +61,21 @@ type KeyedNode struct {
 	Immutable bool
 	// Automount is a ServiceAccount's automountServiceAccountToken; true when it is not set.
 	Automount bool
-	// Writer is the client that wrote the data last, or, of a ServiceAccount, the object; empty when not told.
+	// Writer is the client that last wrote the data, or the object for a ServiceAccount; empty when unknown.
 	Writer string
-	// Sought is true where a label says that a program looks for it over the API, as sidecars of Grafana do for dashboards.
+	// Sought is true where a label says that a program reads it through the API, as sidecars of Grafana do for dashboards.
 	Sought bool
 	// PullSecrets and TokenSecrets are the names of the Secrets that a ServiceAccount lists.
 	PullSecrets, TokenSecrets []string
-	// TokenOf is the ServiceAccount whose long-lived token a Secret holds; empty for other Secrets, and for tokens that the
-	// cluster no longer accepts.
+	// TokenOf is the ServiceAccount of a long-lived token in a Secret; empty for other Secrets and for invalidated tokens.
 	TokenOf string
 }
 
-// EventNode is the newest of the like events about an object: same object, reason, field and opening words.
+// EventNode is the newest of similar Events: same object, reason, field and first words of the message.
 type EventNode struct {
-	// About is the object that the event speaks of.
+	// About is the involved object.
 	About Ref
-	// AboutUID tells an object from an earlier one of the same name; may be empty.
+	// AboutUID distinguishes an object from an earlier one of the same name; may be empty.
 	AboutUID string
 	// FieldPath within the object, for example spec.containers{api}.
 	FieldPath string

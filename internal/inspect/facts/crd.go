@@ -13,7 +13,7 @@ type CRDNode struct {
 	// Defines is the kind, with its group.
 	Defines  Kind
 	Versions []CRDVersion
-	// Stored are the versions in which objects may stand in etcd.
+	// Stored are the versions in which objects may be stored in etcd.
 	Stored []string
 }
 
@@ -21,12 +21,11 @@ type CRDNode struct {
 type CRDVersion struct {
 	Name                        string
 	Served, Storage, Deprecated bool
-	// Warning that the API server gives to those who use a deprecated version; may be empty.
+	// Warning of the API server for a deprecated version; may be empty.
 	Warning string
 }
 
-// CRDObject is as much of a CustomResourceDefinition as its reducer needs. The schemas, which are nearly all of it, are
-// skipped while it is decoded.
+// CRDObject is the part of a CustomResourceDefinition that its reducer needs. Decoding skips the schemas, which are most of it.
 type CRDObject struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Custom stands for all kinds of custom resources together. A single one is written with its group, for example
-// Certificate.cert-manager.io, since groups have kinds of the same name.
+// Custom stands for all kinds of custom resources. A single kind is written with its group, for example
+// Certificate.cert-manager.io, since groups may have kinds of the same name.
 const Custom Kind = "CustomResource"
 
-// Kinds of custom resources with a reducer of their own; any other is read as metadata and conditions.
+// Kinds of custom resources with their own reducer; any other is read as metadata and conditions.
 const (
 	GatewayClass        Kind = "GatewayClass.gateway.networking.k8s.io"
 	Gateway             Kind = "Gateway.gateway.networking.k8s.io"
@@ -34,7 +34,7 @@ const (
 // RouteKinds are the kinds of routes of the Gateway API.
 func RouteKinds() []Kind { return []Kind{HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute} }
 
-// CustomKinds are the kinds of custom resources with a reducer of their own.
+// CustomKinds are the kinds of custom resources with their own reducer and checks.
 func CustomKinds() []Kind {
 	return append(RouteKinds(),
 		GatewayClass, Gateway, Certificate, CertificateRequest, Issuer, ClusterIssuer, ACMEOrder, ACMEChallenge,
@@ -42,10 +42,10 @@ func CustomKinds() []Kind {
 	)
 }
 
-// CustomKind is how the kind of a custom resource is written.
+// CustomKind is the kind of a custom resource of a group.
 func CustomKind(group, kind string) Kind { return Kind(kind + "." + group) }
 
-// Foreign says whether the kind is written with its group, as those of custom resources are.
+// Foreign reports whether the kind is written with its group, as custom resources are.
 func (k Kind) Foreign() bool { return strings.Contains(string(k), ".") }
 
 // Name is the kind without a group, as in manifests.
@@ -66,28 +66,28 @@ func (k Kind) Group() string {
 	return of
 }
 
-// Argument is the kind as kubectl takes it: lower-case and, where it is not one of Kubernetes itself, with its group.
+// Argument is the kind as an argument of kubectl: lower-case, and with its group where it is not built in.
 func (k Kind) Argument() string { return strings.ToLower(string(k)) }
 
-// CustomNode is any custom resource: what all have in common, and a few facts of well-known kinds.
+// CustomNode is any custom resource: its conditions, and a few facts of well-known kinds.
 type CustomNode struct {
 	Meta
-	// APIVersion that it was read at, for example cert-manager.io/v1.
+	// APIVersion at which it was read, for example cert-manager.io/v1.
 	APIVersion string
-	// Phase is status.phase or status.state; Health is status.health. Empty where a kind has none.
+	// Phase is status.phase or status.state; Health is status.health. Empty for kinds without them.
 	Phase, Health string
-	// Suspended: somebody told the controller to leave it alone.
+	// Suspended: a user paused its reconciliation.
 	Suspended bool
-	// Finished is when a run ended, for kinds that run once (status.completionTime); zero otherwise.
+	// Finished is status.completionTime of kinds that run once; zero otherwise.
 	Finished time.Time
-	// Changed is when the metadata or spec was written last, from managedFields; the creation where that is not told.
+	// Changed is the last write of metadata or spec, from managedFields; the creation time when unknown.
 	Changed time.Time
-	// Refs are objects that it depends on, as far as its kind is known.
+	// Refs are objects that it depends on, for well-known kinds.
 	Refs []Edge
-	// Makes are Secrets that its controller makes for it.
+	// Makes are Secrets that its controller creates for it.
 	Makes []Ref
 
-	// Facts of one kind each; nil for all others.
+	// Facts of one kind each; nil for all other kinds.
 	Gateway         *GatewayFacts
 	Route           *RouteFacts
 	Certificate     *CertificateFacts
@@ -101,7 +101,7 @@ type CustomNode struct {
 type VPAFacts struct {
 	// Target is the workload that it sizes.
 	Target Ref
-	// Applies says that it sets requests by itself, now or when Pods are made, and does not only recommend them.
+	// Applies is true where it sets requests, now or when Pods are created, instead of only recommending them.
 	Applies bool
 }
 
@@ -120,14 +120,14 @@ type Listener struct {
 
 // RouteFacts are those of a route of the Gateway API.
 type RouteFacts struct {
-	// Wanted are the parents that the spec names; Parents those that a controller has answered for.
+	// Wanted are the parents in the spec; Parents those in the status, which a controller has processed.
 	Wanted  []Ref
 	Parents []RouteParent
-	// Services it routes to.
+	// Services that it routes to.
 	Services []Ref
 }
 
-// RouteParent is what the controller of one parent says of a route.
+// RouteParent is the status of a route for one parent.
 type RouteParent struct {
 	Parent     Ref
 	Section    string
@@ -150,15 +150,15 @@ type ACMEFacts struct {
 // ApplicationFacts are those of an Argo CD Application. Its health is CustomNode.Health.
 type ApplicationFacts struct {
 	Project, Sync string
-	// HealthMessage and HealthSince go with the health; Since is zero when not told.
+	// HealthMessage and HealthSince belong to the health; HealthSince is zero when unknown.
 	HealthMessage string
 	HealthSince   time.Time
-	// Automated: Argo CD syncs by itself.
+	// Automated is true with automated sync.
 	Automated bool
 	// Phase and Message of the last operation, and when it ended.
 	Phase, Message string
 	Ended          time.Time
-	// Deployed is when a sync last succeeded.
+	// Deployed is the time of the last successful sync.
 	Deployed time.Time
 	// Troubled are up to ten resources that are out of sync or not healthy, as kind namespace/name.
 	Troubled []string
@@ -170,16 +170,16 @@ type VulnerabilityFacts struct {
 	Workload  Ref
 	Container string
 	Image     string
-	// Critical and High count vulnerabilities; the fixable ones are those for which a fixed version exists.
+	// Critical and High count vulnerabilities; fixable ones have a fixed version.
 	Critical, High, FixableCritical, FixableHigh int
-	// Examples are up to three vulnerabilities, the worst first, fixable ones before others.
+	// Examples are up to three vulnerabilities, worst first, fixable before others.
 	Examples []string
 }
 
-// Named returns the reference without its namespace, as cluster-scoped objects are named.
+// Named returns the reference without its namespace, for a cluster-scoped object.
 func (r Ref) Named() Ref { return Ref{Kind: r.Kind, Name: r.Name} }
 
-// Namespaced says whether the object lives in a namespace. Only the object itself tells that of a custom resource.
+// Namespaced reports whether the object has a namespace. The kind of a custom resource does not determine that.
 func (r Ref) Namespaced() bool {
 	if r.Kind.Foreign() {
 		return r.Namespace != ""
@@ -187,7 +187,7 @@ func (r Ref) Namespaced() bool {
 	return r.Kind.Namespaced()
 }
 
-// indexCustoms connects custom resources with what they own and make, once all objects are known.
+// indexCustoms connects custom resources with the objects that they own and create.
 func (g *Graph) indexCustoms() {
 	g.customVersions, g.makers, g.owned = map[Kind]string{}, map[Ref][]Ref{}, map[Ref][]Ref{}
 	for _, custom := range g.Customs {
@@ -207,7 +207,7 @@ func (g *Graph) indexCustoms() {
 	}
 }
 
-// settleOwners finds the cluster-scoped custom resources among owners: the reference to an owner does not tell.
+// settleOwners finds cluster-scoped custom resources among owners: an owner reference does not contain the scope.
 func (g *Graph) settleOwners() {
 	for ref := range g.byRef {
 		if meta := g.MetaOf(ref); meta.Owner.Kind.Foreign() {
@@ -228,7 +228,7 @@ func (g *Graph) settled(ref Ref) Ref {
 	return ref
 }
 
-// OwnedBy returns the objects whose controller a custom resource is, in a fixed order.
+// OwnedBy returns the objects that a custom resource controls, in a fixed order.
 func (g *Graph) OwnedBy(custom Ref) []Ref { return g.owned[custom] }
 
 // CustomsOf returns the custom resources of some kinds, in a fixed order.
@@ -251,10 +251,10 @@ func (n *CustomNode) dependsOn(g *Graph) []Edge {
 	return edges
 }
 
-// Above follows the owners of a custom resource up to one of the given kind: from a Challenge over Order and
-// CertificateRequest to the Certificate.
+// Above follows the owners of a custom resource to one of a kind: from a Challenge through Order and CertificateRequest to the
+// Certificate.
 func (g *Graph) Above(custom *CustomNode, kind Kind) (*CustomNode, bool) {
-	for range 8 {
+	for range maxOwners {
 		owner, ok := Lookup[*CustomNode](g, custom.Owner)
 		if !ok || owner.Kind == kind {
 			return owner, ok

@@ -2,12 +2,12 @@ package facts
 
 import "slices"
 
-// EdgeKind says how one object depends on another.
+// EdgeKind is how one object depends on another.
 type EdgeKind string
 
 // Edges, read from the dependent object to the one it depends on.
 const (
-	// Owns: a controller depends on the objects it made.
+	// Owns: a controller depends on the objects it created.
 	Owns EdgeKind = "owns"
 	// Selects: a Service depends on the workloads whose Pods it selects.
 	Selects EdgeKind = "selects"
@@ -25,11 +25,11 @@ const (
 	Binds EdgeKind = "binds"
 	// Protects: a disruption budget depends on the workloads whose Pods it protects.
 	Protects EdgeKind = "protects"
-	// MadeFor: a Secret depends on the custom resource whose controller makes it.
+	// MadeFor: a Secret depends on the custom resource whose controller creates it.
 	MadeFor EdgeKind = "made-for"
 )
 
-// Edge leads from an object to one that it depends on.
+// Edge points from an object to one that it depends on.
 type Edge struct {
 	Kind EdgeKind
 	To   Ref
@@ -145,7 +145,7 @@ func (n *IngressNode) dependsOn(*Graph) []Edge {
 	return edges
 }
 
-// workloadEdges are what the Pods of a workload depend on: what their spec names, and the nodes they run on.
+// workloadEdges are the dependencies of the Pods of a workload: the objects in their spec, and their nodes.
 func (g *Graph) workloadEdges(ref Ref, spec *PodSpec) []Edge {
 	var edges []Edge
 	if spec != nil {
@@ -168,7 +168,7 @@ func (g *Graph) workloadEdges(ref Ref, spec *PodSpec) []Edge {
 	return edges
 }
 
-// claimEdges are the claims that a StatefulSet made from one of its templates: template-set-ordinal.
+// claimEdges are the claims of one claim template of a StatefulSet: template-set-ordinal.
 func (g *Graph) claimEdges(set *WorkloadNode, template string) []Edge {
 	var edges []Edge
 	for _, pod := range g.PodsOf(set.Ref) {

@@ -1,10 +1,9 @@
-// Package facts is what an inspection remembers of a cluster: a graph whose nodes are objects reduced to what checks
-// need, and whose edges say how they depend on each other.
+// Package facts is the model of a cluster that an inspection works on: a graph whose nodes are objects reduced to what checks need,
+// and whose edges are the dependencies between them.
 //
-// Memory grows with facts, some hundreds of bytes an object, never with whole objects: a reducer takes one object and
-// returns one node, and the object can be dropped at once. Reducers do no I/O and know nothing of each other, so that
-// they can serve watches as well as lists. Edges are computed from the nodes when they are asked for, since most of them
-// never are.
+// A node takes some hundreds of bytes, whatever the size of its object: a reducer takes one object and returns one node, and the
+// object can be dropped at once. Reducers are pure functions of one object, so they can serve watches as well as lists. Edges are
+// computed on demand, since most are never needed.
 package facts
 
 import (
@@ -70,10 +69,10 @@ func (r Ref) String() string {
 	return string(r.Kind) + "/" + r.Namespace + "/" + r.Name
 }
 
-// IsZero says whether the reference names nothing.
+// IsZero reports whether the reference is empty.
 func (r Ref) IsZero() bool { return r == Ref{} }
 
-// Compare orders references by namespace, kind and name; it returns a negative number, zero or a positive number.
+// Compare orders references by namespace, kind and name.
 func (r Ref) Compare(other Ref) int {
 	if c := strings.Compare(r.Namespace, other.Namespace); c != 0 {
 		return c
@@ -84,34 +83,33 @@ func (r Ref) Compare(other Ref) int {
 	return strings.Compare(r.Name, other.Name)
 }
 
-// Meta is what every node has.
+// Meta is common to all nodes.
 type Meta struct {
 	Ref
-	// UID tells an object from an earlier one of the same name.
+	// UID distinguishes an object from an earlier one of the same name.
 	UID string
 	// Created is the creation time.
 	Created time.Time
-	// Deleting is the time at which the object was to be gone (deletionTimestamp, which for Pods includes the grace
-	// period); zero when it is not being deleted.
+	// Deleting is deletionTimestamp, which for Pods includes the grace period; zero when the object is not being deleted.
 	Deleting time.Time
-	// Finalizers that still stand; kept only for objects that are being deleted.
+	// Finalizers are kept only for objects that are being deleted.
 	Finalizers []string
-	// Labels of the object; kept only for Pods, Namespaces, Services and workloads.
+	// Labels are kept only for Pods, Namespaces, Services and workloads.
 	Labels map[string]string
-	// Owner is the controlling owner; zero when there is none. Owned says whether there is any owner, a controller or not.
+	// Owner is the controlling owner; zero without one. Owned is true with any owner, controlling or not.
 	Owner Ref
 	Owned bool
-	// Helm is set on what a Helm release made, ArgoCD on what an Argo CD Application made.
+	// Helm is set on objects of a Helm release, ArgoCD on objects of an Argo CD Application.
 	Helm, ArgoCD bool
-	// Written are writes in another API version than the one it was read at, newest first; from managedFields.
+	// Written are writes in another API version than the one that was read, newest first; from managedFields.
 	Written []Written
-	// Generation of the spec, and the one that the controller has observed. Observed is -1 where a kind has none.
+	// Generation of the spec, and the generation that the controller has observed; -1 for kinds without it.
 	Generation, Observed int64
 	// Conditions of the status.
 	Conditions []Condition
 }
 
-// Written says who wrote an object last in some API version.
+// Written is the last write of an object in an API version.
 type Written struct {
 	// APIVersion, for example policy/v1beta1.
 	APIVersion string
@@ -123,11 +121,11 @@ type Written struct {
 // Condition is a status condition of an object.
 type Condition struct {
 	Type, Status, Reason, Message string
-	// Since is the time of the last transition; zero when not told.
+	// Since is the time of the last transition; zero when unknown.
 	Since time.Time
 }
 
-// Condition returns the condition of the given type, and whether there is one.
+// Condition returns the condition of a type, and whether there is one.
 func (m *Meta) Condition(conditionType string) (Condition, bool) {
 	for _, c := range m.Conditions {
 		if c.Type == conditionType {
@@ -137,8 +135,7 @@ func (m *Meta) Condition(conditionType string) (Condition, bool) {
 	return Condition{}, false
 }
 
-// APIObject is the reference in the form of the API. Of a custom resource it knows the group only; Graph.APIObject knows the
-// version, too.
+// APIObject is the reference in the form of the API. For a custom resource, apiVersion is only the group; see Graph.APIObject.
 func (r Ref) APIObject() v1alpha1.ObjectReference {
 	return v1alpha1.ObjectReference{APIVersion: r.Kind.APIVersion(), Kind: r.Kind.Name(), Namespace: r.Namespace, Name: r.Name}
 }

@@ -5,37 +5,37 @@ import (
 	"slices"
 )
 
-// FlawKind says what is wrong with a manifest.
+// FlawKind classifies errors in manifests.
 type FlawKind string
 
 // Kinds of flaws.
 const (
-	// FlawInvalid: a field that the kind does not have, a value of the wrong type, a malformed name, label or selector.
+	// FlawInvalid: an unknown field, a value of the wrong type, a malformed name, label or selector.
 	FlawInvalid FlawKind = "invalid"
-	// FlawRemoved: an API version that the cluster's release does not serve any more.
+	// FlawRemoved: an API version that the cluster's release no longer serves.
 	FlawRemoved FlawKind = "removed"
-	// FlawDuplicate: the same object stands in the files twice.
+	// FlawDuplicate: the object is defined more than once.
 	FlawDuplicate FlawKind = "duplicate"
 )
 
-// Flaw is what the reading of a manifest found wrong with it, before any check judges the object. Graphs of clusters have
-// none, since an API server takes no such object.
+// Flaw is an error found while a manifest was read, before checks run. Graphs of clusters have none, since an API server rejects
+// such objects.
 type Flaw struct {
 	Kind   FlawKind
 	Object Ref
-	// Field that is wrong, for example spec.template.spec.containers[0].image; what is removed or duplicate has none.
+	// Field with the error, for example spec.template.spec.containers[0].image; empty for removed and duplicate objects.
 	Field string
-	// Text says what is wrong, without the place, in words that hold still while lines move.
+	// Text says what is wrong, without file and line, since it identifies the finding.
 	Text string
-	// Advice says what would be right; may be empty.
+	// Advice says how to fix it; may be empty.
 	Advice string
 	// Places in the files, as file:line.
 	Places []string
-	// Apart is set on duplicates whose places are in different folders: variants for different clusters look like that.
+	// Apart is set on duplicates in different folders, which may be variants for different clusters.
 	Apart bool
 }
 
-// AddFlaw records what is wrong with a manifest.
+// AddFlaw records errors in manifests.
 func (b *Builder) AddFlaw(flaws ...Flaw) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -2,22 +2,22 @@ package facts
 
 import "kubeops.io/kubeops/api/v1alpha1"
 
-// Gap is a source that could not be read, wholly or in part.
+// Gap is a source that was not read, or only in part.
 type Gap struct {
-	// Kind that the source would have given; empty when it gives none, such as log lines.
+	// Kind that the source provides; empty for sources without kinds, such as log lines.
 	Kind Kind
-	// Kinds beyond Kind, when gaps with one reason were joined.
+	// Kinds in addition to Kind, where gaps with the same reason were joined.
 	Kinds []Kind
-	// Source as people know it, for example "pods", "pods in namespace shop" or "pods/log".
+	// Source as users know it, for example "pods", "pods in namespace shop" or "pods/log".
 	Source string
 	Reason v1alpha1.GapReason
-	// Message says what could not be read, and why; Remediation what to do about it.
+	// Message says what was not read and why, Remediation how to fix it.
 	Message, Remediation string
-	// Checks by id that were hurt; filled from the kinds when empty.
+	// Checks are the ids of affected checks; derived from the kinds when empty.
 	Checks []string
 }
 
-// AllKinds are the kinds that the source would have given.
+// AllKinds are the kinds that the source provides.
 func (g Gap) AllKinds() []Kind {
 	if g.Kind == "" {
 		return g.Kinds

@@ -7,14 +7,13 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// Graph is everything an inspection remembers of one cluster. It is filled by a Builder and then only read; its methods
-// are safe for concurrent use.
+// Graph is the model of one cluster. A Builder fills it; after that it is read-only, and its methods are safe for concurrent use.
 type Graph struct {
 	// Cluster is its name in findings.
 	Cluster string
-	// Now is the time at which the reading began; checks measure ages against it, never against the clock.
+	// Now is when the run started; checks measure ages against it, never against the clock.
 	Now time.Time
-	// Version of the API server, for example v1.37.2; empty when it could not be read.
+	// Version of the API server, for example v1.37.2; empty when unknown.
 	Version string
 
 	Pods           []*PodNode
@@ -46,9 +45,9 @@ type Graph struct {
 	CRDs            []*CRDNode
 	// Customs are custom resources of all kinds.
 	Customs []*CustomNode
-	// Events are warnings only, and only the newest of each object and reason.
+	// Events are warnings only, the newest of each object and reason.
 	Events []*EventNode
-	// Flaws are what is wrong with manifests; empty for clusters.
+	// Flaws are errors in manifests; empty for clusters.
 	Flaws []Flaw
 
 	byRef         map[Ref]graphNode
@@ -61,11 +60,11 @@ type Graph struct {
 	eventsByRef   map[Ref][]*EventNode
 	specs         []SpecUse
 	coverage      map[Kind]coverage
-	// customVersions is the API version that each kind of custom resource was read at.
+	// customVersions is the API version at which each kind of custom resource was read.
 	customVersions map[Kind]string
-	// makers are the custom resources for which a Secret is made, owned what custom resources control.
+	// makers are the custom resources whose controller creates a Secret, owned the objects that a custom resource controls.
 	makers, owned map[Ref][]Ref
-	// sources are what back ends told; usage, trends, alerts and logs are part of that, nil where they were not read.
+	// sources are the facts read from backends: usage, trends, alerts and logs, nil where they were not read.
 	sources map[Source]bool
 	usage   *Usage
 	trends  *Trends
@@ -73,20 +72,20 @@ type Graph struct {
 	logs    *Logs
 }
 
-// coverage says how much of a kind was read: everywhere, or in some namespaces.
+// coverage is where a kind was read: in all namespaces, or in some.
 type coverage struct {
 	everywhere bool
 	namespaces map[string]bool
 }
 
-// Complete says whether every object of the kind in the namespace was read, so that one that is not here does not
-// exist. For cluster-scoped kinds the namespace is empty.
+// Complete reports whether every object of the kind in the namespace was read: an object that is not in the graph does not exist.
+// For cluster-scoped kinds the namespace is empty.
 func (g *Graph) Complete(kind Kind, namespace string) bool {
 	c, ok := g.coverage[kind]
 	return ok && (c.everywhere || c.namespaces[namespace])
 }
 
-// Read says whether any part of the kind was read.
+// Read reports whether any list of the kind was read.
 func (g *Graph) Read(kind Kind) bool {
 	c, ok := g.coverage[kind]
 	return ok && (c.everywhere || len(c.namespaces) > 0)
@@ -100,7 +99,7 @@ func (g *Graph) Get(ref Ref) any {
 	return nil
 }
 
-// Has says whether the object was read.
+// Has reports whether the object was read.
 func (g *Graph) Has(ref Ref) bool { return g.byRef[ref] != nil }
 
 // Lookup returns the node of an object as the type T, for example Lookup[*ServiceNode].
@@ -109,7 +108,7 @@ func Lookup[T any](g *Graph, ref Ref) (T, bool) {
 	return node, ok
 }
 
-// APIObject is a reference in the form of the API, with the version at which custom resources of the kind were read.
+// APIObject is a reference in the form of the API. Custom resources have the version at which their kind was read.
 func (g *Graph) APIObject(ref Ref) v1alpha1.ObjectReference {
 	object := ref.APIObject()
 	if version, ok := g.customVersions[ref.Kind]; ok {
@@ -118,10 +117,10 @@ func (g *Graph) APIObject(ref Ref) v1alpha1.ObjectReference {
 	return object
 }
 
-// Len is the number of objects that were read, events left out.
+// Len is the number of objects without Events.
 func (g *Graph) Len() int { return len(g.byRef) }
 
-// MetaOf returns what every node has, or nil when the object was not read.
+// MetaOf returns the metadata of an object, or nil when it was not read.
 func (g *Graph) MetaOf(ref Ref) *Meta {
 	if node, ok := g.byRef[ref]; ok {
 		return node.meta()
@@ -146,8 +145,7 @@ func (g *Graph) ServicesIn(namespace string) []*ServiceNode { return g.servicesB
 // EndpointsOf returns the EndpointSlices of a Service.
 func (g *Graph) EndpointsOf(service Ref) []*EndpointsNode { return g.endpointsByNS[service] }
 
-// EventsOf returns the warnings about an object, newest first. Events about an earlier object of the same name are left
-// out.
+// EventsOf returns the warnings about an object, newest first, without those about an earlier object of the same name.
 func (g *Graph) EventsOf(ref Ref) []*EventNode {
 	meta := g.MetaOf(ref)
 	events := g.eventsByRef[ref]
@@ -159,11 +157,11 @@ func (g *Graph) EventsOf(ref Ref) []*EventNode {
 	})
 }
 
-// TopOwner follows controlling owners upwards: from a Pod to its Deployment, StatefulSet, DaemonSet or CronJob. An
-// object without an owner is its own. A custom resource as owner ends the walk below it: which of them are read differs
-// from run to run, and the name of a finding must not. From every object of a loop it ends at the same one.
+// TopOwner follows controlling owners: from a Pod to its Deployment, StatefulSet, DaemonSet or CronJob. An object without an owner
+// is its own top owner. Custom resources are not followed: which of them are read differs between runs, and the object of a finding
+// must not. All objects of a cycle have the same top owner.
 func (g *Graph) TopOwner(ref Ref) Ref {
-	for range 8 {
+	for range maxOwners {
 		meta := g.MetaOf(ref)
 		if meta == nil || meta.Owner.IsZero() || meta.Owner.Kind.Foreign() {
 			return ref
@@ -172,7 +170,7 @@ func (g *Graph) TopOwner(ref Ref) Ref {
 			if !workloadKind(meta.Owner.Kind) || g.Complete(meta.Owner.Kind, meta.Owner.Namespace) {
 				return ref
 			}
-			// The owner exists but may not be read: it is still the right name for the finding.
+			// The owner exists but cannot be read (RBAC): findings are still reported there.
 			return meta.Owner
 		}
 		ref = meta.Owner
@@ -183,7 +181,7 @@ func (g *Graph) TopOwner(ref Ref) Ref {
 // smallestInCycle is the first by name of the owners in the cycle that an object is part of, or the object itself without a cycle.
 func (g *Graph) smallestInCycle(end Ref) Ref {
 	smallest, ref := end, end
-	for range 8 {
+	for range maxOwners {
 		meta := g.MetaOf(ref)
 		if meta == nil || meta.Owner.IsZero() {
 			return end
@@ -207,12 +205,15 @@ func workloadKind(kind Kind) bool {
 	}
 }
 
-// podLabel is a label that Pods of a namespace have.
+// maxOwners bounds a chain of owners, which may be a cycle.
+const maxOwners = 8
+
+// podLabel is a label of Pods in a namespace.
 type podLabel struct{ namespace, key, value string }
 
-// nearest are the fewest Pods among which all those are that a selector matches: with those of the whole namespace, as many
-// comparisons would be made as there are Services times Pods.
-func (g *Graph) nearest(namespace string, selector Selector) []*PodNode {
+// candidates is the smallest indexed set that contains all Pods that a selector matches. Comparing all Pods of the namespace would
+// take Services times Pods comparisons.
+func (g *Graph) candidates(namespace string, selector Selector) []*PodNode {
 	pods := g.podsByNS[namespace]
 	for key, value := range selector.Exact() {
 		if labelled := g.podsByLabel[podLabel{namespace, key, value}]; len(labelled) < len(pods) {
@@ -222,10 +223,10 @@ func (g *Graph) nearest(namespace string, selector Selector) []*PodNode {
 	return pods
 }
 
-// Selected returns the Pods of a namespace that a selector matches, leaving out those that have finished.
+// Selected returns the Pods of a namespace that a selector matches, without finished Pods.
 func (g *Graph) Selected(namespace string, selector Selector) []*PodNode {
 	var selected []*PodNode
-	for _, pod := range g.nearest(namespace, selector) {
+	for _, pod := range g.candidates(namespace, selector) {
 		if pod.Phase != "Succeeded" && pod.Phase != "Failed" && selector.Matches(pod.Labels) {
 			selected = append(selected, pod)
 		}

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// str returns one copy of equal strings, so that a thousand Pods share one image name.
+// str returns one copy of equal strings: a thousand Pods share one image name.
 func (b *Builder) str(s string) string {
 	if s == "" {
 		return ""
@@ -40,7 +40,7 @@ type interned interface {
 	intern(b *Builder, key []byte)
 }
 
-// intern lets nodes share what they have in common.
+// intern makes nodes share equal values.
 func (b *Builder) intern(node graphNode, key []byte) {
 	m := node.meta()
 	m.Namespace = b.str(m.Namespace)
@@ -98,14 +98,14 @@ func (b *Builder) internEvent(e *EventNode) {
 	e.Message = b.str(e.Message)
 }
 
-// labels returns one copy of equal label sets: the Pods of a ReplicaSet have the same.
+// labels returns one copy of equal label sets: the Pods of a ReplicaSet share one.
 func (b *Builder) labels(set map[string]string) map[string]string {
 	if len(set) == 0 {
 		return nil
 	}
 	var key []byte
 	for _, name := range slices.Sorted(maps.Keys(set)) {
-		key = append(append(append(append(key, name...), 0), set[name]...), 0) // no label holds a zero byte
+		key = append(append(append(append(key, name...), 0), set[name]...), 0) // labels contain no zero byte
 	}
 	if known, ok := b.sets[string(key)]; ok && maps.Equal(known, set) {
 		return known
@@ -114,7 +114,7 @@ func (b *Builder) labels(set map[string]string) map[string]string {
 	return set
 }
 
-// spec returns one copy of equal Pod specs: the thousand Pods of a workload share one. The key stands for the spec's content.
+// spec returns one copy of equal Pod specs: the Pods of a workload share one. The key identifies the content of the spec.
 func (b *Builder) spec(spec *PodSpec, key []byte) *PodSpec {
 	if len(key) == 0 {
 		return spec
@@ -127,8 +127,8 @@ func (b *Builder) spec(spec *PodSpec, key []byte) *PodSpec {
 	return spec
 }
 
-// appendKey appends what makes the spec equal to another: the lean spec, in which maps are written in the order of their
-// keys, and what does not follow from it. A field of PodSpec that does not follow from Lean must be written here.
+// appendKey appends what identifies the content of the spec: Lean, whose maps are encoded in key order, and every field of PodSpec
+// that cannot be derived from Lean.
 func (s *PodSpec) appendKey(key []byte) []byte {
 	if s == nil || s.Lean == nil {
 		return key

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// Labeled finds the objects of a graph that the labels of metrics and alerts name. It belongs to one graph, and is not safe
-// for concurrent use.
+// Labeled finds the objects that labels of metrics and alerts refer to. It is not safe for concurrent use.
 type Labeled struct {
 	graph *Graph
 	// nodes by name and by address.
@@ -24,31 +23,30 @@ func NewLabeled(g *Graph) *Labeled {
 		}
 	}
 	for _, node := range g.Nodes {
-		l.nodes[node.Name] = node.Ref // a name comes before another node's address
+		l.nodes[node.Name] = node.Ref // a name wins over the address of another node
 	}
 	for _, w := range g.Workloads {
 		if w.Owner.IsZero() || w.Owner.Kind.Foreign() {
 			l.workloads[[2]string{w.Namespace, w.Name}] = w.Ref
 		}
 	}
-	another := func(ref Ref) {
+	add := func(ref Ref) {
 		if key := [2]string{ref.Namespace, ref.Name}; l.workloads[key].IsZero() {
 			l.workloads[key] = ref
 		}
 	}
 	for _, cron := range g.CronJobs {
-		another(cron.Ref)
+		add(cron.Ref)
 	}
 	for _, job := range g.Jobs {
-		if job.Owner.IsZero() || job.Owner.Kind.Foreign() { // of a CronJob, that is meant
-			another(job.Ref)
+		if job.Owner.IsZero() || job.Owner.Kind.Foreign() { // otherwise the CronJob counts
+			add(job.Ref)
 		}
 	}
 	return l
 }
 
-// labelsOfKinds are the labels that name an object of a kind, the most telling first. They are those of kube-state-metrics and
-// of the kubelet.
+// labelsOfKinds are the labels with the name of an object, most specific first, as kube-state-metrics and the kubelet write them.
 func labelsOfKinds() []struct {
 	label string
 	kind  Kind
@@ -73,10 +71,9 @@ func labelsOfKinds() []struct {
 	}
 }
 
-// Object is the object that labels name: one that was read, the most telling label first. What belongs to a controller is
-// stood for by its topmost owner, as in findings. Exporters tell of other objects than themselves, and their own labels may
-// stand beside those: an alert about a node that kube-state-metrics measured has the Pod of kube-state-metrics in its labels.
-// Such a Pod counts only where nothing else is named.
+// Object is the object in the graph that labels refer to, by the most specific label. Controlled objects are represented by their
+// topmost owner, as in findings. Exporters measure other objects, but their own labels may be present: an alert about a node that
+// kube-state-metrics measured has the Pod of kube-state-metrics in its labels. Such a Pod counts only without another object.
 func (l *Labeled) Object(labels map[string]string) (Ref, bool) {
 	namespace := label(labels, "namespace")
 	for _, known := range labelsOfKinds() {
@@ -108,7 +105,7 @@ func (l *Labeled) Object(labels map[string]string) (Ref, bool) {
 			return ref, true
 		}
 	}
-	if ref, ok := l.node(labels, nodeExporter); ok { // by its address alone
+	if ref, ok := l.node(labels, nodeExporter); ok { // only by its address
 		return ref, true
 	}
 	if ref := (Ref{Kind: Namespace, Name: namespace}); namespace != "" && l.graph.Has(ref) && exporter == "" {
@@ -117,8 +114,8 @@ func (l *Labeled) Object(labels map[string]string) (Ref, bool) {
 	return Ref{}, false
 }
 
-// label of a name. Where a scrape found a label of the target's own that was set already, Prometheus keeps what the target
-// said as exported_<name>, and that is what is meant.
+// label returns the value of a label. Where a label of the target conflicts with one of the scrape, Prometheus renames the former to
+// exported_<name>, which is the relevant one.
 func label(labels map[string]string, name string) string {
 	if exported := labels["exported_"+name]; exported != "" {
 		return exported
@@ -126,7 +123,7 @@ func label(labels map[string]string, name string) string {
 	return labels[name]
 }
 
-// Pod is what stands for a Pod: its topmost owner, also where the Pod itself is gone and its name tells whose it was.
+// Pod is the topmost owner of a Pod. The owner of a deleted Pod is derived from the Pod's name.
 func (l *Labeled) Pod(namespace, name string) (Ref, bool) {
 	if name == "" {
 		return Ref{}, false
@@ -137,24 +134,24 @@ func (l *Labeled) Pod(namespace, name string) (Ref, bool) {
 	return l.Workload(namespace, name)
 }
 
-// Workload finds the workload that a Pod of this name belongs, or belonged, to: the one with the longest name that the Pod's
-// name goes on from in the way that controllers make names. An exact name is the workload itself.
+// Workload finds the workload of a Pod, existing or deleted: the one with the longest name to which the Pod's name appends a suffix
+// as controllers generate them. An exact name is the workload itself.
 func (l *Labeled) Workload(namespace, name string) (Ref, bool) {
 	for end := len(name); end > 0; end = strings.LastIndexByte(name[:end], '-') {
 		ref, ok := l.workloads[[2]string{namespace, name[:end]}]
-		if ok && made(ref.Kind, name[end:]) {
+		if ok && generated(ref.Kind, name[end:]) {
 			return ref, true
 		}
 	}
 	return Ref{}, false
 }
 
-// made says whether the rest of a Pod's name is what the controller of a kind appends.
-func made(kind Kind, rest string) bool {
-	if rest == "" {
+// generated reports whether a suffix of a Pod's name is what the controller of a kind appends.
+func generated(kind Kind, suffix string) bool {
+	if suffix == "" {
 		return true
 	}
-	parts := strings.Split(rest[1:], "-")
+	parts := strings.Split(suffix[1:], "-")
 	random := func(s string) bool { return len(s) == 5 && safe(s) }
 	number := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 	switch kind {
@@ -164,23 +161,23 @@ func made(kind Kind, rest string) bool {
 		return len(parts) == 2 && len(parts[0]) >= 6 && len(parts[0]) <= 10 && safe(parts[0]) && random(parts[1])
 	case CronJob:
 		return len(parts) == 2 && number(parts[0]) && random(parts[1])
-	case Job: // an indexed one has the index, too
+	case Job: // Pods of an indexed Job have the index, too
 		return len(parts) == 1 && random(parts[0]) || len(parts) == 2 && number(parts[0]) && random(parts[1])
 	default:
 		return len(parts) == 1 && random(parts[0])
 	}
 }
 
-// safe says whether a text is made of the letters of k8s.io/apimachinery/pkg/util/rand alone.
+// safe reports whether a text has only characters of k8s.io/apimachinery/pkg/util/rand.
 func safe(s string) bool { return s != "" && strings.Trim(s, "bcdfghjklmnpqrstvwxz2456789") == "" }
 
-// Exporters that tell of other objects.
+// Exporters that measure other objects.
 const (
 	stateExporter = "kube-state-metrics"
 	nodeExporter  = "node-exporter"
 )
 
-// exporterOf tells which exporter the labels are of; empty where the workload is none.
+// exporterOf is the exporter that a workload runs; empty for other workloads.
 func exporterOf(workload Ref, labels map[string]string) string {
 	for _, exporter := range []string{stateExporter, nodeExporter} {
 		if strings.Contains(workload.Name, exporter) || workload.IsZero() && strings.Contains(labels["job"], exporter) {
@@ -190,7 +187,7 @@ func exporterOf(workload Ref, labels map[string]string) string {
 	return ""
 }
 
-// node that labels name; by the address of the target only where the target is the node.
+// node is the node that labels refer to; by the address of the target only where the target is the node.
 func (l *Labeled) node(labels map[string]string, exporter string) (Ref, bool) {
 	names := []string{label(labels, "node"), labels["kubernetes_node"], labels["nodename"]}
 	if exporter == nodeExporter {
@@ -207,10 +204,10 @@ func (l *Labeled) node(labels map[string]string, exporter string) (Ref, bool) {
 	return Ref{}, false
 }
 
-// Node that labels of a machine's own metrics name: by name, or by the address of the target.
+// Node is the node that labels of node metrics refer to: by name, or by the address of the target.
 func (l *Labeled) Node(labels map[string]string) (Ref, bool) { return l.node(labels, nodeExporter) }
 
-// host of an instance, which is mostly host:port.
+// host of an instance, which usually is host:port.
 func host(instance string) string {
 	if name, _, err := net.SplitHostPort(instance); err == nil {
 		return name

@@ -7,26 +7,26 @@ type ServiceNode struct {
 	Type string
 	// Headless Services have no cluster IP.
 	Headless bool
-	// Selector of its Pods; empty for Services whose endpoints someone else writes.
+	// Selector of its Pods; empty for Services with externally managed endpoints.
 	Selector map[string]string
 	Ports    []ServicePort
 	// PublishNotReady counts Pods that are not ready as endpoints.
 	PublishNotReady bool
-	// LoadBalancerAddresses counts the addresses that a LoadBalancer got.
+	// LoadBalancerAddresses counts the addresses of a LoadBalancer.
 	LoadBalancerAddresses int
-	// ExternalIPs counts spec.externalIPs; SourceRanges are who may come in through a load balancer, from
-	// spec.loadBalancerSourceRanges or from an annotation of a cloud.
+	// ExternalIPs counts spec.externalIPs. SourceRanges are the allowed sources of a load balancer, from
+	// spec.loadBalancerSourceRanges or an annotation of a cloud.
 	ExternalIPs  int
 	SourceRanges []string
-	// Internal is true where an annotation of a cloud asks for a load balancer without a public address.
+	// Internal is true where an annotation of a cloud requests a load balancer without a public address.
 	Internal bool
-	// NodePorts counts the ports that every node opens.
+	// NodePorts counts the ports opened on every node.
 	NodePorts int
 	// LocalTraffic is externalTrafficPolicy Local.
 	LocalTraffic bool
 	// ExternalName of a Service of that type.
 	ExternalName string
-	// PrivateAddresses is true where the load balancer got addresses, and all of them are private ones.
+	// PrivateAddresses is true where the load balancer has addresses and all are private.
 	PrivateAddresses bool
 }
 
@@ -45,33 +45,33 @@ type EndpointsNode struct {
 	Service string
 	// Ready and NotReady endpoints (serving and terminating ones count as not ready).
 	Ready, NotReady int32
-	// Ports by name that the slice serves; a Service port whose name is missing here has no container port behind it.
+	// PortNames that the slice serves; a Service port that is not among them has no container port.
 	PortNames []string
 }
 
 // IngressNode is an Ingress.
 type IngressNode struct {
 	Meta
-	// Class is spec.ingressClassName, or the old annotation; empty when neither is set.
+	// Class is spec.ingressClassName, or the deprecated annotation; empty when neither is set.
 	Class string
-	// ClassAnnotation is true when Class came from the old annotation, which may name a class without an IngressClass.
+	// ClassAnnotation is true when Class comes from the annotation, which needs no IngressClass.
 	ClassAnnotation bool
 	Backends        []IngressBackend
 	// TLSSecrets that hold its certificates.
 	TLSSecrets []string
 	// Hosts of its rules, and those that its tls entries cover; "" stands for all hosts.
 	Hosts, TLSHosts []string
-	// TLSElsewhere is true where an annotation says that certificates come from somewhere else than a Secret.
+	// TLSElsewhere is true where an annotation configures certificates that are not in a Secret.
 	TLSElsewhere bool
-	// Shares is true where an annotation makes it one of several for the same host and path, such as a canary.
+	// Shares is true where an annotation allows several for the same host and path, such as a canary.
 	Shares bool
-	// DefaultBackend is set when spec.defaultBackend takes all other requests.
+	// DefaultBackend is true with spec.defaultBackend.
 	DefaultBackend bool
 	// Addresses counts the load balancer addresses in its status.
 	Addresses int
 }
 
-// IngressBackend is a Service port that an Ingress sends traffic to. PortName is set when it names a port, else Port.
+// IngressBackend is a Service port that an Ingress routes to: PortName where the port is named, else Port.
 type IngressBackend struct {
 	Host, Path string
 	Service    string
@@ -88,7 +88,7 @@ type IngressClassNode struct {
 	Default    bool
 }
 
-// WebhookNode is one webhook of a Validating- or MutatingWebhookConfiguration.
+// WebhookNode is a Validating- or MutatingWebhookConfiguration.
 type WebhookNode struct {
 	Meta
 	// Webhooks of the configuration.
@@ -101,16 +101,16 @@ type Webhook struct {
 	// Service is zero when the webhook is called by URL.
 	Service Ref
 	Port    int32
-	// FailClosed is failurePolicy Fail: requests are refused when the webhook cannot be asked.
+	// FailClosed is failurePolicy Fail: requests are rejected when the webhook is unreachable.
 	FailClosed bool
-	// Rules are short texts of what it is asked for, for example CREATE pods.
+	// Rules are short texts of its operations and resources, for example CREATE pods.
 	Rules []string
 }
 
 // APIServiceNode is an aggregated API.
 type APIServiceNode struct {
 	Meta
-	// Service is zero for APIs that the API server serves itself.
+	// Service is zero for local APIs of the API server.
 	Service Ref
 	// Group and Version that it serves.
 	Group, Version string

@@ -13,14 +13,14 @@ type PodNode struct {
 	NodeName string
 	// Phase, Reason and Message of the status; Reason is for example Evicted.
 	Phase, Reason, Message string
-	// Ready is the Pod's Ready condition; ReadySince is when it last changed.
+	// Ready is the Pod's Ready condition, ReadySince its last transition.
 	Ready      bool
 	ReadySince time.Time
-	// Started is status.startTime, when the kubelet took the Pod.
+	// Started is status.startTime, when the kubelet accepted the Pod.
 	Started time.Time
 	// Containers, and InitContainers (sidecars among them).
 	Containers, InitContainers []Container
-	// Spec is what the Pod needs; Pods of one workload share one value.
+	// Spec of the Pod; Pods of one workload share one value.
 	Spec *PodSpec
 }
 
@@ -28,22 +28,22 @@ type PodNode struct {
 type Container struct {
 	Name  string
 	Image string
-	// Sidecar is an init container that restarts always.
+	// Sidecar is an init container with restartPolicy Always.
 	Sidecar bool
-	// Ready as the readiness probe says; Started as the startup probe says.
+	// Ready is the result of the readiness probe, Started that of the startup probe.
 	Ready, Started bool
 	Restarts       int32
-	// State is what the container does now; Last is how it ended the time before.
+	// State is the current state, Last the previous termination.
 	State, Last ContainerState
 	// MemoryLimit in bytes and CPULimit in millicores; 0 without a limit.
 	MemoryLimit, CPULimit int64
 	// MemoryRequest in bytes; 0 without a request.
 	MemoryRequest int64
-	// Which probes are set.
+	// Probes that are set.
 	HasReadiness, HasLiveness, HasStartup bool
 }
 
-// ContainerStatus says in which of the three states a container is.
+// ContainerStatus is one of the three states of a container.
 type ContainerStatus string
 
 // States of a container; unknown is the zero value.
@@ -65,24 +65,24 @@ type ContainerState struct {
 	Started, Finished time.Time
 }
 
-// PodSpec is what a Pod, or the template of a workload, needs of its surroundings.
+// PodSpec is the spec of a Pod or of a template of a workload.
 type PodSpec struct {
 	ServiceAccount string
-	// Lean is the spec itself, reduced to what checks judge; see lean. It may hold commands of probes: never quote those.
+	// Lean is the spec reduced to what checks need; see lean. It may contain commands of probes, which must not be quoted.
 	Lean *corev1.PodSpec `json:"-"`
-	// Leaks are variables, commands and arguments in which something stands that looks like a secret.
+	// Leaks are environment variables, commands and arguments that look like secrets.
 	Leaks []Leak
-	// Refs are the ConfigMaps, Secrets and PVCs that it names.
+	// Refs are the ConfigMaps, Secrets and PVCs that it refers to.
 	Refs []SpecRef
 	// NodeSelector is the plain selector, as key=value, sorted.
 	NodeSelector []string
 	// CPURequest in millicores and MemoryRequest in bytes, summed over the containers as the scheduler does.
 	CPURequest, MemoryRequest int64
-	// Ports are the named and numbered container ports.
+	// Ports of its containers.
 	Ports []ContainerPort
-	// HostNetwork shares the node's network.
+	// HostNetwork uses the node's network.
 	HostNetwork bool
-	// Priority class name.
+	// PriorityClass is priorityClassName.
 	PriorityClass string
 }
 
@@ -95,7 +95,7 @@ type SpecRef struct {
 	Key string
 	// Optional references may be missing.
 	Optional bool
-	// Field says where the reference stands, for example env DB_URL of container api, or volume config.
+	// Field with the reference, for example env DB_URL of container api, or volume config.
 	Field string
 }
 

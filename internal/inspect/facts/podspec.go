@@ -6,18 +6,18 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Leak is a place in an object where something stands that looks like a secret. The secret itself is never kept.
+// Leak is a field whose value looks like a secret. The value is never kept.
 type Leak struct {
 	// Field, for example env DB_PASSWORD of container api, or data app.properties.
 	Field string
-	// Rule that recognised it, for example aws-access-token.
+	// Rule that matched, for example aws-access-token.
 	Rule string
 }
 
-// lean is a Pod's spec without what differs between the Pods of one workload, and without what may hold secrets: values
-// of variables, commands and arguments, and what volumes are made of. What checks judge stays as the API has it: resources,
-// probes, ports, security contexts, affinity, spread, tolerations, the kinds of the volumes. The parts are shared with the
-// object, which is dropped after reducing.
+// lean is a Pod spec without what differs between the Pods of one workload, and without what may contain secrets: values of
+// environment variables, commands, arguments and volume sources. What checks need stays in the types of the API: resources, probes,
+// ports, security contexts, affinity, topology spread, tolerations and kinds of volumes. The parts are shared with the object, which
+// is dropped after reducing.
 func lean(s *corev1.PodSpec) *corev1.PodSpec {
 	out := &corev1.PodSpec{
 		RestartPolicy: s.RestartPolicy, TerminationGracePeriodSeconds: s.TerminationGracePeriodSeconds, DNSPolicy: s.DNSPolicy,
@@ -71,7 +71,7 @@ func leanContainers(containers []corev1.Container) []corev1.Container {
 	return out
 }
 
-// leanProbe leaves out headers, which may hold credentials.
+// leanProbe drops headers, which may contain credentials.
 func leanProbe(p *corev1.Probe) *corev1.Probe {
 	if p == nil {
 		return nil
@@ -107,7 +107,7 @@ func leanLifecycle(l *corev1.Lifecycle) *corev1.Lifecycle {
 	return &corev1.Lifecycle{PostStart: one(l.PostStart), PreStop: one(l.PreStop), StopSignal: l.StopSignal}
 }
 
-// leanVolume keeps the source of a volume where it is a path of the node or an emptyDir, and else only its kind.
+// leanVolume keeps the source of hostPath and emptyDir volumes, and only the kind of others.
 func leanVolume(v *corev1.Volume) corev1.Volume {
 	kept := corev1.Volume{Name: v.Name, VolumeSource: v.VolumeSource}
 	switch {
@@ -131,19 +131,18 @@ func leanVolume(v *corev1.Volume) corev1.Volume {
 type SpecUse struct {
 	// Owner is where findings about the spec are reported: the topmost owner that is known.
 	Owner Ref
-	// Spec is never nil.
+	// Spec is not nil.
 	Spec *PodSpec
 	// Labels of the template, or of one of the Pods.
 	Labels map[string]string
 	// Template is true for the template of a workload, false for Pods as they run.
 	Template bool
-	// Pods that have this spec, and that run or will run; 0 for a template whose Pods differ from it by defaults.
+	// Pods counts unfinished Pods with this spec; 0 for a template whose Pods differ from it by defaults.
 	Pods int
 }
 
-// Specs returns every distinct Pod spec with its owner, in a fixed order: templates of Deployments, StatefulSets,
-// DaemonSets, Jobs, CronJobs and the like (each once, at the topmost owner), then specs of Pods. Finished Pods are left
-// out. The Pods of a workload share one spec as a rule, so that the length is that of the workloads, not of the Pods.
+// Specs returns every distinct Pod spec with its owner, in a fixed order: templates of workloads (each once, at the topmost owner),
+// then specs of unfinished Pods. The Pods of a workload usually share one spec, so the length grows with workloads, not Pods.
 func (g *Graph) Specs() []SpecUse { return g.specs }
 
 func (g *Graph) indexSpecs() {

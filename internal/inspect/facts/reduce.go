@@ -9,19 +9,18 @@ import (
 	"kubeops.io/kubeops/internal/text"
 )
 
-// Reducer turns objects into nodes. The zero value is ready for use.
+// Reducer turns objects into nodes. The zero value is ready to use.
 type Reducer struct {
-	// Scan recognises secrets in text that should not hold any: it returns the rule that a text breaks, or "". With nil,
-	// nothing is looked for. It is called from several goroutines.
+	// Scan returns the rule by which a text looks like a secret, or "". With nil, secrets are not searched for. It must be safe
+	// for concurrent use.
 	Scan func(text string) (rule string)
 }
 
-// Reduce turns one object into its node, without looking for secrets in it; see Reducer.
+// Reduce turns one object into its node, without searching for secrets; see Reducer.
 func Reduce(object any) any { return Reducer{}.Reduce(object) }
 
-// Reduce turns one object into its node: a pointer to a typed API object, or to PartialObjectMetadata of a Secret. It
-// returns nil for a kind that has no reducer and for Events that are no warnings. It never fails: what is malformed in an
-// object is left out of its node.
+// Reduce turns one object into its node: a pointer to a typed API object, or to PartialObjectMetadata of a Secret. It returns nil for
+// kinds without a reducer and for Events that are not warnings. It never fails: malformed fields are left out of the node.
 func (r Reducer) Reduce(object any) any {
 	info, ok := kindOfObject(object).Info()
 	if !ok || info.reduce == nil {
@@ -34,7 +33,7 @@ func (r Reducer) Reduce(object any) any {
 	return node
 }
 
-// maxText is how much of a message of the cluster is kept, in runes. The messages that checks read are shorter.
+// maxText is how many runes of a message of the cluster are kept. Messages that checks need are shorter.
 const maxText = 1024
 
 // clip shortens a message of the cluster.
@@ -43,7 +42,7 @@ func clip(s string) string { return text.Clip(s, maxText) }
 // Clip shortens a text; see text.Clip.
 func Clip(s string, maxRunes int) string { return text.Clip(s, maxRunes) }
 
-// metaOf is what every node has, all but generations and conditions.
+// metaOf is the metadata of a node, without the observed generation and conditions.
 func metaOf(kind Kind, o *metav1.ObjectMeta) Meta {
 	m := Meta{
 		Ref: Ref{Kind: kind, Name: o.Name}, UID: string(o.UID), Created: o.CreationTimestamp.Time,
@@ -69,11 +68,11 @@ func metaOf(kind Kind, o *metav1.ObjectMeta) Meta {
 	return m
 }
 
-// written are the writers of an object that used another API version than the one it is read at.
+// written are the writers of an object that used another API version than the one that is read.
 func written(kind Kind, fields []metav1.ManagedFieldsEntry) []Written {
 	var others []Written
 	for i := range fields {
-		if f := &fields[i]; f.APIVersion != "" && f.APIVersion != kind.APIVersion() && f.Subresource == "" && !movedOn(kind, fields, f) {
+		if f := &fields[i]; f.APIVersion != "" && f.APIVersion != kind.APIVersion() && f.Subresource == "" && !migrated(kind, fields, f) {
 			others = append(others, Written{f.APIVersion, f.Manager, timeOf(f.Time)})
 		}
 	}
@@ -81,23 +80,23 @@ func written(kind Kind, fields []metav1.ManagedFieldsEntry) []Written {
 	return others
 }
 
-// movedOn says whether a client has written the version that the object is read at since.
-func movedOn(kind Kind, fields []metav1.ManagedFieldsEntry, old *metav1.ManagedFieldsEntry) bool {
+// migrated reports whether a client has since written the version that is read.
+func migrated(kind Kind, fields []metav1.ManagedFieldsEntry, old *metav1.ManagedFieldsEntry) bool {
 	return slices.ContainsFunc(fields, func(f metav1.ManagedFieldsEntry) bool {
 		return f.Manager == old.Manager && f.APIVersion == kind.APIVersion() && f.Subresource == "" && timeOf(f.Time).After(timeOf(old.Time))
 	})
 }
 
-// convert makes the conditions of all kinds alike.
+// convert converts the conditions of a kind.
 func convert[T any](conditions []T, one func(T) Condition) []Condition {
 	if len(conditions) == 0 {
 		return nil
 	}
 	converted := make([]Condition, 0, len(conditions))
 	for _, c := range conditions {
-		made := one(c)
-		made.Type, made.Reason, made.Message = clip(made.Type), clip(made.Reason), clip(made.Message)
-		converted = append(converted, made)
+		condition := one(c)
+		condition.Type, condition.Reason, condition.Message = clip(condition.Type), clip(condition.Reason), clip(condition.Message)
+		converted = append(converted, condition)
 	}
 	return converted
 }
@@ -121,8 +120,8 @@ func timeOf(t *metav1.Time) time.Time {
 	return t.Time
 }
 
-// seconds turns an optional number of seconds, which foreign input may make huge, into a duration.
+// seconds converts an optional number of seconds to a duration, bounded against overflow.
 func seconds(s *int64) time.Duration {
-	const most = int64(1<<63-1) / int64(time.Second)
-	return time.Duration(min(max(value(s, 0), 0), most)) * time.Second
+	const maxSeconds = int64(1<<63-1) / int64(time.Second)
+	return time.Duration(min(max(value(s, 0), 0), maxSeconds)) * time.Second
 }

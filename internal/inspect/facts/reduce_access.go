@@ -57,23 +57,23 @@ func reduceBinding(meta Meta, bootstrap bool, role rbacv1.RoleRef, subjects []rb
 	return node
 }
 
-// bootstrap says whether the API server made a role or binding by itself.
+// bootstrap reports whether the API server created a role or binding.
 func bootstrap(o *metav1.ObjectMeta) bool {
 	return o.Labels["kubernetes.io/bootstrapping"] == "rbac-defaults"
 }
 
-// tokenOf is the ServiceAccount that a Secret says it holds the token of. A Secret of another type may say so too, which
-// cannot be seen in its metadata; nobody has reason to.
+// tokenOf is the ServiceAccount in the annotation of a token Secret. The metadata does not contain the type, but there is no reason
+// for the annotation on Secrets of other types.
 func tokenOf(o *metav1.ObjectMeta) string {
 	if o.Labels["kubernetes.io/legacy-token-invalid-since"] != "" {
-		return "" // unused for a year, and refused since
+		return "" // unused for a year, and invalidated since
 	}
 	return o.Annotations[corev1.ServiceAccountNameKey]
 }
 
 func reduceNetworkPolicy(p *networkingv1.NetworkPolicy) *NetworkPolicyNode {
 	node := &NetworkPolicyNode{Meta: metaOf(NetworkPolicy, &p.ObjectMeta), Selector: NewSelector(&p.Spec.PodSelector)}
-	// Without policyTypes a policy is about ingress, and about egress where it has such rules.
+	// Without policyTypes, a policy applies to ingress, and to egress where it has egress rules.
 	node.Ingress = len(p.Spec.PolicyTypes) == 0 || slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeIngress)
 	node.Egress = (len(p.Spec.PolicyTypes) == 0 && len(p.Spec.Egress) > 0) || slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)
 	for _, rule := range p.Spec.Ingress {

@@ -8,7 +8,7 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 )
 
-// maxAddresses of a Node that are kept; there are four or five.
+// maxAddresses of a Node are kept; usually there are four or five.
 const maxAddresses = 16
 
 func reduceNode(n *corev1.Node) *NodeNode {
@@ -96,12 +96,12 @@ func reduceEvent(e *corev1.Event) *EventNode {
 		node.About.Namespace = e.InvolvedObject.Namespace
 	}
 	if node.About.Kind == Node && node.AboutUID == node.About.Name {
-		node.AboutUID = "" // older kubelets write their node's name there
+		node.AboutUID = "" // older kubelets write the name of the node here
 	}
 	if e.ReportingController != "" {
 		node.Component = e.ReportingController
 	}
-	// Events of the newer API count and time themselves elsewhere.
+	// Events of events.k8s.io have counts and times in other fields.
 	if node.First.IsZero() {
 		node.First = e.EventTime.Time
 	}
@@ -121,7 +121,7 @@ func reducePVC(p *corev1.PersistentVolumeClaim) *PVCNode {
 	request := p.Spec.Resources.Requests[corev1.ResourceStorage]
 	class := p.Spec.StorageClassName
 	if old, ok := p.Annotations[corev1.BetaStorageClassAnnotation]; ok {
-		class = &old // wins over the field, as the volume controller reads it
+		class = &old // wins over the field, as in the volume controller
 	}
 	node := &PVCNode{
 		Meta: metaOf(PVC, &p.ObjectMeta), Phase: string(p.Status.Phase), Volume: p.Spec.VolumeName,
@@ -159,7 +159,7 @@ func accessModes(modes []corev1.PersistentVolumeAccessMode) []string {
 	return names
 }
 
-// defaultClassAnnotation marks the StorageClass that claims get when they name none.
+// defaultClassAnnotation marks the StorageClass of claims that do not set one.
 const defaultClassAnnotation = "storageclass.kubernetes.io/is-default-class"
 
 func reduceStorageClass(c *storagev1.StorageClass) *StorageClassNode {

@@ -16,8 +16,7 @@ const (
 	maxCustomRefs       = 200
 )
 
-// loose is a value that is left empty where the document holds something else in its place. A custom resource has any
-// shape that its author thought of.
+// loose is a value that stays empty where the document has another type. Custom resources may have any structure.
 type loose[T any] struct{ V T }
 
 // UnmarshalJSON never fails.
@@ -29,13 +28,13 @@ func (l *loose[T]) UnmarshalJSON(document []byte) error {
 	return nil
 }
 
-// looseList is a list without those items that are something else.
+// looseList is a list without the items of other types.
 type looseList[T any] []T
 
 // UnmarshalJSON never fails.
 func (l *looseList[T]) UnmarshalJSON(document []byte) error {
 	var items []json.RawMessage
-	_ = json.Unmarshal(document, &items) // what is no list has no items
+	_ = json.Unmarshal(document, &items) // a value that is not a list has no items
 	for _, item := range items {
 		var value T
 		if json.Unmarshal(item, &value) == nil {
@@ -45,7 +44,7 @@ func (l *looseList[T]) UnmarshalJSON(document []byte) error {
 	return nil
 }
 
-// read decodes a part of a custom resource as far as it has the form; of a part that is not there, it makes an empty one.
+// read decodes a part of a custom resource as far as the types match. A missing part is empty.
 func read[T any](part json.RawMessage) T {
 	var value loose[T]
 	if len(part) > 0 {
@@ -54,7 +53,7 @@ func read[T any](part json.RawMessage) T {
 	return value.V
 }
 
-// CustomObject is as much of any custom resource as the reducers may need. It lives as long as its page is read.
+// CustomObject is the part of a custom resource that reducers may need. It lives as long as its page is read.
 type CustomObject struct {
 	APIVersion string          `json:"apiVersion"`
 	Kind       string          `json:"kind"`
@@ -144,7 +143,7 @@ func reduceCustom(o *CustomObject) *CustomNode {
 	return node
 }
 
-// observed is the generation that the controller knows; conditions carry it where the status itself does not.
+// observed is the observed generation, from the status or else from its conditions.
 func observed(status *customStatus) int64 {
 	if status.Observed.V != nil {
 		return *status.Observed.V
@@ -156,23 +155,23 @@ func observed(status *customStatus) int64 {
 	return newest
 }
 
-// customConditions are the conditions of a status. One without a status, as Argo CD writes them, is taken to hold.
+// customConditions are the conditions of a status. A condition without a status, as Argo CD writes them, is True.
 func customConditions(conditions []customCondition) []Condition {
-	var made []Condition
+	var kept []Condition
 	for _, c := range conditions {
-		if c.Type.V == "" || len(made) == maxCustomConditions {
+		if c.Type.V == "" || len(kept) == maxCustomConditions {
 			continue
 		}
 		since := c.Transition.V.Time
 		if since.IsZero() {
 			since = c.Updated.V.Time
 		}
-		made = append(made, Condition{clip(c.Type.V), statusOf(c.Status.V), clip(c.Reason.V), clip(c.Message.V), since})
+		kept = append(kept, Condition{clip(c.Type.V), statusOf(c.Status.V), clip(c.Reason.V), clip(c.Message.V), since})
 	}
-	return made
+	return kept
 }
 
-// statusOf writes the status of a condition as it should be written.
+// statusOf normalizes the status of a condition.
 func statusOf(status any) string {
 	switch s := status.(type) {
 	case nil:
@@ -194,7 +193,7 @@ func statusOf(status any) string {
 	}
 }
 
-// healthOf reads status.health, which is a word or an object with a status.
+// healthOf reads status.health, which is a string or an object with a status.
 func healthOf(health any) string {
 	switch h := health.(type) {
 	case string:
@@ -207,7 +206,7 @@ func healthOf(health any) string {
 	return ""
 }
 
-// pausedBy says whether an annotation keeps the controller away.
+// pausedBy reports whether an annotation pauses the controller.
 func pausedBy(annotations map[string]string) bool {
 	for key, value := range annotations {
 		name := key[strings.LastIndex(key, "/")+1:]

@@ -70,7 +70,7 @@ func reduceApplication(node *CustomNode, o *CustomObject, _ *customMeta) {
 	}
 }
 
-// automated says whether the policy is there and not switched off.
+// automated reports whether the policy is set and not disabled.
 func automated(policy json.RawMessage) bool {
 	if len(policy) == 0 || string(policy) == "null" {
 		return false
@@ -81,16 +81,16 @@ func automated(policy json.RawMessage) bool {
 	return value(enabled, true)
 }
 
-// reduceTracked notes a resource of an Application that is in trouble; only those explain something. Newer releases of Argo
-// CD do not write the health there: then any may be. Where the Application deploys into another cluster, it is only named.
+// reduceTracked records a resource of an Application that is unhealthy or out of sync; others cannot cause anything. Newer releases of
+// Argo CD do not write the health here: then any resource may be unhealthy. Resources in another cluster are only listed.
 func reduceTracked(node *CustomNode, r trackedResource, here bool) {
-	const fewTroubled = 10
+	const maxTroubled = 10
 	health, kind := r.Health.V.Status.V, r.Kind.V
 	if r.Name.V == "" || kind == "" {
 		return
 	}
-	ill := health != "" && health != "Healthy" && health != "Suspended"
-	if facts := node.Application; (ill || (r.Sync.V != "" && r.Sync.V != "Synced")) && len(facts.Troubled) < fewTroubled {
+	unhealthy := health != "" && health != "Healthy" && health != "Suspended"
+	if facts := node.Application; (unhealthy || (r.Sync.V != "" && r.Sync.V != "Synced")) && len(facts.Troubled) < maxTroubled {
 		name := r.Name.V
 		if r.Namespace.V != "" {
 			name = r.Namespace.V + "/" + name
@@ -98,7 +98,7 @@ func reduceTracked(node *CustomNode, r trackedResource, here bool) {
 		facts.Troubled = append(facts.Troubled, clip(kind+" "+name+" "+firstOf(health, r.Sync.V)))
 	}
 	inert := slices.Contains([]Kind{ConfigMap, Secret, ServiceAccount, Role, RoleBinding, ClusterRole, ClusterRoleBinding, NetworkPolicy}, Kind(kind))
-	if !here || inert || (health != "" && !ill) || len(node.Refs) >= maxCustomRefs {
+	if !here || inert || (health != "" && !unhealthy) || len(node.Refs) >= maxCustomRefs {
 		return
 	}
 	version := "v1"

@@ -6,7 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// issuerReference names the issuer of a certificate. Other groups have issuers, too.
+// issuerReference is the issuer of a certificate, which may be of another group.
 type issuerReference struct {
 	Name  loose[string] `json:"name"`
 	Kind  loose[string] `json:"kind"`
@@ -43,7 +43,7 @@ func reduceCertificate(node *CustomNode, o *CustomObject, _ *customMeta) {
 	}
 }
 
-// reduceIssuing reads what stands between a Certificate and its issuer: CertificateRequest, Order and Challenge.
+// reduceIssuing reduces the steps between a Certificate and its issuer: CertificateRequest, Order and Challenge.
 func reduceIssuing(node *CustomNode, o *CustomObject, _ *customMeta) {
 	spec := read[struct {
 		Issuer  loose[issuerReference] `json:"issuerRef"`

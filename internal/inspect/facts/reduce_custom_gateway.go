@@ -9,7 +9,7 @@ type gatewayReference struct {
 	Section   loose[string]  `json:"sectionName"`
 }
 
-// ref is the object that is meant, where group and kind have defaults.
+// ref is the referenced object, with defaults for group and kind.
 func (r gatewayReference) ref(defaultGroup, defaultKind, namespace string) Ref {
 	of, kind := value(r.Group.V, defaultGroup), value(r.Kind.V, defaultKind)
 	ref := Ref{Kind: Kind(kind), Namespace: firstOf(r.Namespace.V, namespace), Name: r.Name.V}

@@ -10,7 +10,7 @@ type autoscalerSpec struct {
 	}] `json:"updatePolicy"`
 }
 
-// reduceVPA keeps what a VerticalPodAutoscaler sizes, and whether it does so by itself. Without a mode it does
+// reduceVPA keeps the target of a VerticalPodAutoscaler and whether it applies its recommendations, which is the default
 // (https://github.com/kubernetes/autoscaler/tree/master/vertical-pod-autoscaler, updateMode).
 func reduceVPA(node *CustomNode, o *CustomObject, _ *customMeta) {
 	spec := read[autoscalerSpec](o.Spec)

@@ -7,13 +7,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Much of what decides who can reach a Service or Ingress stands in annotations of clouds and controllers, read here.
+// Annotations of clouds and controllers decide much of who can reach a Service or Ingress.
 
-// internalLoadBalancer says whether an annotation of one of the large clouds asks for an address that is not public.
+// internalLoadBalancer reports whether an annotation of a large cloud requests a private address.
 func internalLoadBalancer(annotations map[string]string) bool {
 	switch {
 	case annotations["service.beta.kubernetes.io/aws-load-balancer-internal"] == "true",
-		annotations["service.beta.kubernetes.io/aws-load-balancer-internal"] == "0.0.0.0/0", // an older way to say so
+		annotations["service.beta.kubernetes.io/aws-load-balancer-internal"] == "0.0.0.0/0", // the older form
 		annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"] == "internal",
 		annotations["service.beta.kubernetes.io/azure-load-balancer-internal"] == "true",
 		annotations["service.beta.kubernetes.io/openstack-internal-load-balancer"] == "true",
@@ -25,12 +25,12 @@ func internalLoadBalancer(annotations map[string]string) bool {
 		strings.EqualFold(annotations["cloud.google.com/load-balancer-type"], "internal"):
 		return true
 	}
-	// The AWS Load Balancer Controller makes internal ones unless told otherwise.
+	// The AWS Load Balancer Controller creates internal load balancers by default.
 	kind := annotations["service.beta.kubernetes.io/aws-load-balancer-type"]
 	return (kind == "external" || kind == "nlb-ip") && annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"] != "internet-facing"
 }
 
-// sourceRanges are the addresses, or in one cloud the names of networks, that a load balancer lets in.
+// sourceRanges are the addresses, or in one cloud the names of networks, that a load balancer allows.
 func sourceRanges(s *corev1.Service) []string {
 	if len(s.Spec.LoadBalancerSourceRanges) > 0 {
 		return s.Spec.LoadBalancerSourceRanges

@@ -10,7 +10,7 @@ import (
 // maxScanned bounds how much of one text is searched for secrets, in bytes.
 const maxScanned = 64 << 10
 
-// leaks notes in a node where its object holds what looks like a secret.
+// leaks records in a node the fields of its object that look like secrets.
 func (r Reducer) leaks(object, node any) {
 	switch n := node.(type) {
 	case *KeyedNode:

@@ -44,7 +44,7 @@ func reduceService(s *corev1.Service) *ServiceNode {
 func reduceEndpointSlice(s *discoveryv1.EndpointSlice) *EndpointsNode {
 	node := &EndpointsNode{Meta: metaOf(EndpointSlice, &s.ObjectMeta), Service: s.Labels[discoveryv1.LabelServiceName]}
 	for i := range s.Endpoints {
-		if value(s.Endpoints[i].Conditions.Ready, true) { // not told means ready
+		if value(s.Endpoints[i].Conditions.Ready, true) { // ready unless set
 			node.Ready++
 		} else {
 			node.NotReady++
@@ -56,7 +56,7 @@ func reduceEndpointSlice(s *discoveryv1.EndpointSlice) *EndpointsNode {
 	return node
 }
 
-// classAnnotation named an Ingress's class before spec.ingressClassName did.
+// classAnnotation is the predecessor of spec.ingressClassName.
 const classAnnotation = "kubernetes.io/ingress.class"
 
 func reduceIngress(i *networkingv1.Ingress) *IngressNode {
@@ -143,8 +143,8 @@ func reduceHook(name string, client admissionregistrationv1.WebhookClientConfig,
 	return hook
 }
 
-// APIServiceObject is as much of an APIService (apiregistration.k8s.io/v1) as its reducer needs. The real type lives in a
-// module that would bring a server with it.
+// APIServiceObject is the part of an APIService (apiregistration.k8s.io/v1) that its reducer needs. The module with the API type
+// depends on a whole API server.
 type APIServiceObject struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`

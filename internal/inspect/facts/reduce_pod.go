@@ -16,7 +16,7 @@ func reducePod(p *corev1.Pod) *PodNode {
 		Started: timeOf(p.Status.StartTime), Spec: reducePodSpec(&p.Spec, p.Name),
 	}
 	node.Labels = maps.Clone(p.Labels)
-	node.Conditions = convert(telling(p.Status.Conditions), func(c corev1.PodCondition) Condition {
+	node.Conditions = convert(informative(p.Status.Conditions), func(c corev1.PodCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
 	if ready, ok := node.Condition(string(corev1.PodReady)); ok {
@@ -27,14 +27,14 @@ func reducePod(p *corev1.Pod) *PodNode {
 	return node
 }
 
-// telling leaves out the conditions that follow from the states of the containers: of the Pods there are most.
-func telling(conditions []corev1.PodCondition) []corev1.PodCondition {
+// informative drops the conditions that follow from the states of the containers, to save memory in every Pod.
+func informative(conditions []corev1.PodCondition) []corev1.PodCondition {
 	return slices.DeleteFunc(slices.Clone(conditions), func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodInitialized || c.Type == corev1.ContainersReady
 	})
 }
 
-// reduceContainers joins what the spec asks for with what the status tells.
+// reduceContainers joins the containers of a spec with their status.
 func reduceContainers(specs []corev1.Container, statuses []corev1.ContainerStatus) []Container {
 	if len(specs) == 0 {
 		return nil
@@ -96,14 +96,14 @@ func reducePodSpec(s *corev1.PodSpec, podName string) *PodSpec {
 		spec.Refs = append(spec.Refs, volumeRefs(&s.Volumes[i], podName)...)
 	}
 	for _, secret := range s.ImagePullSecrets {
-		// A missing pull secret does not keep the image from being tried.
+		// The kubelet pulls the image without a missing pull secret.
 		spec.Refs = append(spec.Refs, SpecRef{Kind: Secret, Name: secret.Name, Optional: true, Field: "imagePullSecrets"})
 	}
 	for i := range s.Containers {
 		spec.Ports = append(spec.Ports, containerPorts(&s.Containers[i])...)
 	}
 	for i := range s.InitContainers {
-		// Sidecars serve beside the containers; other init containers have ended by then.
+		// Sidecars run with the containers; other init containers have terminated.
 		if value(s.InitContainers[i].RestartPolicy, "") == corev1.ContainerRestartPolicyAlways {
 			spec.Ports = append(spec.Ports, containerPorts(&s.InitContainers[i])...)
 		}
@@ -184,8 +184,8 @@ func volumeRefs(v *corev1.Volume, podName string) []SpecRef {
 	return refs
 }
 
-// requests is what the scheduler reserves: the larger of what runs at the end (containers and sidecars) and of what each
-// init container needs beside the sidecars started before it, plus the runtime's overhead.
+// requests is what the scheduler reserves: the maximum of containers with sidecars, and of each init container with the sidecars
+// before it, plus the overhead of the runtime class.
 // https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers
 func requests(s *corev1.PodSpec, name corev1.ResourceName, of func(resource.Quantity) int64) int64 {
 	var running, sidecars, peak int64
@@ -205,7 +205,7 @@ func requests(s *corev1.PodSpec, name corev1.ResourceName, of func(resource.Quan
 	total := max(running+sidecars, peak)
 	if s.Resources != nil {
 		if whole, ok := request(s.Resources, name); ok {
-			total = of(whole) // a request of the Pod as a whole wins over those of its containers
+			total = of(whole) // pod-level requests win over those of the containers
 		}
 	}
 	return total + of(s.Overhead[name])

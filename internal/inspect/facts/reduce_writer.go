@@ -9,8 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// replicasWriter is the client whose manifest of a workload sets spec.replicas. Only what was applied tells: a client that
-// creates or updates is recorded as owner of every default as well.
+// replicasWriter is the client whose manifest sets spec.replicas. Only server-side apply records that: with create and update, a
+// client owns all defaults as well.
 func replicasWriter(o *metav1.ObjectMeta) string {
 	for i := range o.ManagedFields {
 		f := &o.ManagedFields[i]

@@ -6,23 +6,23 @@ import "strings"
 // collecting and checks asks for it and says with Graph.Provide that it came.
 type Source string
 
-// Sources that a MetricsBackend tells.
+// Sources that come from a MetricsBackend.
 const (
-	// SourceUsage is what the containers of workloads used of CPU and memory; see Graph.Usage.
+	// SourceUsage is the CPU and memory usage of containers; see Graph.Usage.
 	SourceUsage Source = "metrics/usage"
-	// SourceThrottling is how often containers were held up by their CPU limit; see Graph.Usage.
+	// SourceThrottling is the CPU throttling of containers; see Graph.Usage.
 	SourceThrottling Source = "metrics/throttling"
-	// SourceNodeUsage is what nodes used of CPU and memory; see Graph.Usage.
+	// SourceNodeUsage is the CPU and memory usage of nodes; see Graph.Usage.
 	SourceNodeUsage Source = "metrics/nodes"
 )
 
-// Backend is what tells it: metrics or logs.
+// Backend that provides it: metrics or logs.
 func (s Source) Backend() string {
 	backend, _, _ := strings.Cut(string(s), "/")
 	return backend
 }
 
-// Provide says that facts of a source are in the graph, all of them or some. It is called before any check runs.
+// Provide records that facts of a source are in the graph, all or some. Call it before checks run.
 func (g *Graph) Provide(source Source) {
 	if g.sources == nil {
 		g.sources = map[Source]bool{}
@@ -30,5 +30,5 @@ func (g *Graph) Provide(source Source) {
 	g.sources[source] = true
 }
 
-// Provided says whether there are facts of a source in the graph.
+// Provided reports whether facts of a source are in the graph.
 func (g *Graph) Provided(source Source) bool { return g.sources[source] }

@@ -6,18 +6,18 @@ import "time"
 type PVCNode struct {
 	Meta
 	Phase string
-	// StorageClass; empty when none is named. NoClass is true when it is set to the empty string on purpose, which
-	// asks for a volume without a class.
+	// StorageClass; empty when it is not set. NoClass is true when it is set to the empty string, which requests a volume
+	// without a class.
 	StorageClass string
 	NoClass      bool
-	// Volume that it is bound, or wants to be bound, to.
+	// Volume that it is bound to, or requests.
 	Volume string
 	// Request in bytes, and as written.
 	Request     int64
 	RequestText string
 	// AccessModes, for example ReadWriteOnce.
 	AccessModes []string
-	// Capacity in bytes that it was given; 0 until it is bound.
+	// Capacity in bytes; 0 until it is bound.
 	Capacity int64
 }
 
@@ -25,7 +25,7 @@ type PVCNode struct {
 type PVNode struct {
 	Meta
 	Phase, Reason, Message string
-	// PhaseSince is when the phase last changed; zero when not told.
+	// PhaseSince is the last change of the phase; zero when unknown.
 	PhaseSince   time.Time
 	StorageClass string
 	Capacity     int64
@@ -41,7 +41,7 @@ type StorageClassNode struct {
 	Meta
 	Provisioner string
 	Default     bool
-	// ReclaimPolicy of its volumes, and whether they can grow.
+	// ReclaimPolicy of its volumes; Expandable allows them to grow.
 	ReclaimPolicy string
 	Expandable    bool
 	// WaitForConsumer delays binding until a Pod uses the claim.

@@ -2,31 +2,31 @@ package facts
 
 import "time"
 
-// Sources of trends and alerts, which a MetricsBackend tells.
+// Sources of trends and alerts, which come from a MetricsBackend.
 const (
-	// SourceClaimFill and SourceNodeFill are which filesystems fill up; see Trends.Fills.
+	// SourceClaimFill and SourceNodeFill are filesystems that fill up; see Trends.Fills.
 	SourceClaimFill Source = "metrics/claim-fill"
 	SourceNodeFill  Source = "metrics/node-fill"
-	// SourceErrors, SourceLatency and SourceRestarts are what is unusual; see Trends.Anomalies.
+	// SourceErrors, SourceLatency and SourceRestarts are anomalies; see Trends.Anomalies.
 	SourceErrors   Source = "metrics/errors"
 	SourceLatency  Source = "metrics/latency"
 	SourceRestarts Source = "metrics/restarts"
-	// SourceAlerts, SourceTargets and SourceRules are what the back end watches; see Alerts.
+	// SourceAlerts, SourceTargets and SourceRules are the state of the backend's own monitoring; see Alerts.
 	SourceAlerts  Source = "metrics/alerts"
 	SourceTargets Source = "metrics/targets"
 	SourceRules   Source = "metrics/rules"
 )
 
-// Trends are what metrics tell of how things have changed: conclusions from series, never the series themselves.
+// Trends are forecasts and anomalies computed from metrics; the series are not kept.
 type Trends struct {
 	Fills     []Fill
 	Anomalies []Anomaly
 }
 
-// FillKind says what is used up.
+// FillKind is what runs out.
 type FillKind string
 
-// Kinds of what is used up.
+// Kinds of fills.
 const (
 	FillSpace  FillKind = "space"
 	FillInodes FillKind = "inodes"
@@ -41,19 +41,19 @@ type Fill struct {
 	Path string
 	// Free of Capacity, in bytes or in files.
 	Free, Capacity float64
-	// Forecast is false where it is nearly full, and nothing is said of when.
+	// Forecast is false where it is nearly full without a forecast of when.
 	Forecast bool
-	// Until it is full at the pace of its history, and the ends of a 90 % interval; Latest is zero where it may as well never
-	// be.
+	// Until is the time until it is full at its past growth, Earliest and Latest the ends of a 90 % interval. Latest is zero
+	// where it may never be full.
 	Until, Earliest, Latest time.Duration
-	// PerDay is what goes away in a day, History how long that was seen.
+	// PerDay is the decrease of free space per day, History the time over which it was measured.
 	PerDay  float64
 	History time.Duration
-	// Cycles is how often it was cleaned up within the history, where the forecast is about its lowest points.
+	// Cycles is how often it was cleaned up within the history; the forecast then is of the low points.
 	Cycles int
 }
 
-// AnomalyKind says what is unusual.
+// AnomalyKind is what is unusual.
 type AnomalyKind string
 
 // Kinds of anomalies.
@@ -63,51 +63,51 @@ const (
 	AnomalyRestarts AnomalyKind = "restarts"
 )
 
-// Anomaly is a series of an object that is higher than its own history lets expect.
+// Anomaly is a series of an object that is higher than its history suggests.
 type Anomaly struct {
 	Object Ref
 	Kind   AnomalyKind
-	// Metric it was seen in.
+	// Metric that shows it.
 	Metric string
-	// Now and Usual are values of the series: a share of requests, seconds, or restarts an hour.
+	// Now and Usual are values of the series: a share of requests, seconds, or restarts per hour.
 	Now, Usual float64
-	// Score is by how many robust deviations it stands off; infinite where nothing ever moved.
+	// Score is the distance in robust standard deviations; infinite where the history is constant.
 	Score float64
-	// Season it was compared by, for example hour of week, over a history so long.
+	// Season of the comparison, for example hour of week, over History.
 	Season  string
 	History time.Duration
 }
 
-// Alerts are what the metrics back end watches by itself.
+// Alerts are the state of the backend's own monitoring.
 type Alerts struct {
-	// Backend is the object that stands for the metrics back end.
+	// Backend is the object of the metrics backend.
 	Backend Ref
-	// Firing alerts by name and object; More counts those beyond the bound.
+	// Firing alerts by name and object; More counts those beyond the limit.
 	Firing []FiringAlert
 	More   int
-	// Down are scrape targets that cannot be read, and MoreDown counts those that the back end does not name.
+	// Down are scrape targets that are down; MoreDown counts those that the backend does not list.
 	Down     []DownTarget
 	MoreDown int
-	// BrokenRules could not be evaluated.
+	// BrokenRules failed to evaluate.
 	BrokenRules []BrokenRule
 }
 
-// FiringAlert is an alert that fires for one object, however often.
+// FiringAlert is an alert that fires for one object, once or more.
 type FiringAlert struct {
 	Name   string
 	Object Ref
-	// Severity is the worst of the labels severity, as written; empty where none is set.
+	// Severity is the worst severity label, as written; empty without one.
 	Severity string
-	// Count of series of the alert that fire for the object, and since when the first of them does; zero when not told.
+	// Count of firing series for the object, and Since when the first fires; zero when unknown.
 	Count int
 	Since time.Time
-	// Summaries are the first different summaries of their annotations, unredacted.
+	// Summaries are the first distinct summary annotations, unredacted.
 	Summaries []string
-	// Labels of the first of them that say more than the object does, as name=value, sorted.
+	// Labels of the first series that the object does not imply, as name=value, sorted.
 	Labels []string
 }
 
-// DownTarget are scrape targets of one job on one object that cannot be read.
+// DownTarget are the scrape targets of one job and object that are down.
 type DownTarget struct {
 	Object Ref
 	Job    string
@@ -116,22 +116,22 @@ type DownTarget struct {
 	Error     string
 }
 
-// BrokenRule is a rule that the back end cannot evaluate.
+// BrokenRule is a rule that failed to evaluate.
 type BrokenRule struct {
 	Group, Name string
-	// Alerting rules notify; others record series.
+	// Alerting is false for recording rules.
 	Alerting bool
 	Error    string
 }
 
-// Trends of the cluster; nil where no metrics were read.
+// Trends returns forecasts and anomalies; nil where no metrics were read.
 func (g *Graph) Trends() *Trends { return g.trends }
 
-// SetTrends puts them into the graph, before any check runs.
+// SetTrends adds them to the graph. Call it before checks run.
 func (g *Graph) SetTrends(t *Trends) { g.trends = t }
 
-// Alerts about the cluster; nil where none were asked for.
+// Alerts returns the state of the backend's monitoring; nil where it was not read.
 func (g *Graph) Alerts() *Alerts { return g.alerts }
 
-// SetAlerts puts them into the graph, before any check runs.
+// SetAlerts adds them to the graph. Call it before checks run.
 func (g *Graph) SetAlerts(a *Alerts) { g.alerts = a }

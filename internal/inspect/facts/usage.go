@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// Usage is what a metrics back end told of the use of CPU and memory: a few numbers for each container of a workload, however
-// many Pods it has or had.
+// Usage is the CPU and memory usage from a metrics backend: a few numbers per container of a workload, for all its Pods.
 type Usage struct {
-	// Window that the numbers are of, up to the time of the graph.
+	// Window of the numbers, which ends at the time of the graph.
 	Window time.Duration
 	// Containers by workload and container.
 	Containers []ContainerUsage
@@ -17,29 +16,28 @@ type Usage struct {
 	Nodes []NodeUsage
 }
 
-// Untold is a number that the back end did not tell.
+// Untold is an unknown number.
 const Untold float32 = -1
 
-// ContainerUsage is what one container of a workload used, over all its Pods.
+// ContainerUsage is the usage of one container of a workload, over all its Pods.
 type ContainerUsage struct {
 	// Workload is the topmost owner of the Pods.
 	Workload  Ref
 	Container string
-	// CPU is the 95th percentile of the use of the busiest Pod, in cores, and CPUPeak its maximum: of averages over some minutes.
-	// Pods that lived for a small part of the time of others are left out, since they show little but their start.
+	// CPU is the 95th percentile of the busiest Pod in cores, CPUPeak its maximum, both of averages over some minutes. Pods that
+	// lived much shorter than others are left out, since they mostly show their start.
 	CPU, CPUPeak float32
-	// Memory is the highest working set of any Pod in bytes, and MemoryNow that of the Pods that exist. Resident is the highest
-	// memory of the last day that is no cache of files, of the Pods that exist.
+	// Memory is the highest working set of any Pod in bytes, MemoryNow that of existing Pods. Resident is the highest memory of
+	// existing Pods in the last day, without page cache.
 	Memory, MemoryNow, Resident float32
-	// Throttled is the share of the scheduler's periods, 0 to 1, in which the CPU limit held up the most throttled of the Pods that
-	// exist.
+	// Throttled is the share of CFS periods, 0 to 1, in which the most throttled existing Pod was throttled.
 	Throttled float32
-	// History is how long the container was seen, and Pods in how many Pods.
+	// History is how long the container was observed, Pods the number of its Pods.
 	History time.Duration
 	Pods    int32
 }
 
-// NodeUsage is what all on a node used, Pods or not.
+// NodeUsage is the usage of a node, by Pods and everything else.
 type NodeUsage struct {
 	Node string
 	// CPU is the 95th percentile in cores, Memory the 95th percentile of the working set in bytes.
@@ -50,17 +48,17 @@ func (c *ContainerUsage) compare(workload Ref, container string) int {
 	return cmp.Or(c.Workload.Compare(workload), cmp.Compare(c.Container, container))
 }
 
-// SetUsage puts it into the graph, before any check runs. Its lists are sorted.
+// SetUsage adds it to the graph, sorted. Call it before checks run.
 func (g *Graph) SetUsage(u *Usage) {
 	slices.SortFunc(u.Containers, func(a, b ContainerUsage) int { return a.compare(b.Workload, b.Container) })
 	slices.SortFunc(u.Nodes, func(a, b NodeUsage) int { return cmp.Compare(a.Node, b.Node) })
 	g.usage = u
 }
 
-// Usage of containers and nodes; nil where none was read.
+// Usage returns the usage of containers and nodes; nil where it was not read.
 func (g *Graph) Usage() *Usage { return g.usage }
 
-// UsageOf finds the use of one container of a workload.
+// UsageOf returns the usage of one container of a workload.
 func (g *Graph) UsageOf(workload Ref, container string) (ContainerUsage, bool) {
 	if g.usage == nil {
 		return ContainerUsage{}, false
@@ -72,7 +70,7 @@ func (g *Graph) UsageOf(workload Ref, container string) (ContainerUsage, bool) {
 	return g.usage.Containers[i], true
 }
 
-// UsageOfNode finds the use of a node.
+// UsageOfNode returns the usage of a node.
 func (g *Graph) UsageOfNode(name string) (NodeUsage, bool) {
 	if g.usage == nil {
 		return NodeUsage{}, false

@@ -7,23 +7,23 @@ type WorkloadNode struct {
 	Meta
 	// Selector of its Pods.
 	Selector Selector
-	// Desired replicas; for a DaemonSet the nodes that should run it.
+	// Desired replicas; the number of eligible nodes for a DaemonSet.
 	Desired int32
-	// Current, Updated, Ready and Available replicas as the status tells.
+	// Current, Updated, Ready and Available replicas of the status.
 	Current, Updated, Ready, Available int32
 	// Misscheduled is for DaemonSets: Pods on nodes that should not run it.
 	Misscheduled int32
 	// Paused rollouts of Deployments.
 	Paused bool
-	// ProgressDeadline of a Deployment; zero where it has none.
+	// ProgressDeadline of a Deployment; zero without one.
 	ProgressDeadline time.Duration
-	// Revision strings of a StatefulSet, to see an update under way.
+	// CurrentRevision and UpdateRevision of a StatefulSet differ during an update.
 	CurrentRevision, UpdateRevision string
-	// OnDelete update strategy of StatefulSets and DaemonSets: Pods are updated only when a person deletes them.
+	// OnDelete is the update strategy of StatefulSets and DaemonSets that updates Pods only when they are deleted.
 	OnDelete bool
-	// Partition of a StatefulSet's rolling update: that many Pods, the lowest ordinals, are meant to stay as they are.
+	// Partition of a StatefulSet's rolling update: Pods with lower ordinals are not updated.
 	Partition int32
-	// Changed is when it was last written outside its status.
+	// Changed is the last write outside the status.
 	Changed time.Time
 	// ServiceName that governs a StatefulSet.
 	ServiceName string
@@ -31,14 +31,13 @@ type WorkloadNode struct {
 	VolumeClaims []string
 	// Strategy of a Deployment: RollingUpdate or Recreate. MaxUnavailable and MaxSurge as written; empty when not set.
 	Strategy, MaxUnavailable, MaxSurge string
-	// RevisionHistory is how many old ReplicaSets a Deployment keeps; -1 where it has no such number.
+	// RevisionHistory is revisionHistoryLimit of a Deployment; -1 for other kinds.
 	RevisionHistory int32
-	// ReplicasWriter is the client whose manifest sets spec.replicas, and so sets it again each time it is applied; empty
-	// where none is known.
+	// ReplicasWriter is the client whose manifest sets spec.replicas and resets it with each apply; empty when unknown.
 	ReplicasWriter string
 	// MinReadySeconds of the spec.
 	MinReadySeconds int32
-	// Template is what its Pods need, TemplateLabels the labels they get.
+	// Template is the spec of its Pods, TemplateLabels their labels.
 	Template       *PodSpec
 	TemplateLabels map[string]string
 }
@@ -51,10 +50,10 @@ type JobNode struct {
 	Completions, BackoffLimit int32
 	ActiveDeadline            time.Duration
 	Started, Completed        time.Time
-	// TTL after which a finished Job is deleted; -1 when it stays.
+	// TTL after which a finished Job is deleted; -1 without one.
 	TTL      time.Duration
 	Template *PodSpec
-	// TemplateLabels are the labels that its Pods get.
+	// TemplateLabels are the labels of its Pods.
 	TemplateLabels map[string]string
 }
 
@@ -65,28 +64,28 @@ type CronJobNode struct {
 	Suspended                  bool
 	ConcurrencyPolicy          string
 	LastScheduled, LastSuccess time.Time
-	// Changed is when it was last written outside its status.
+	// Changed is the last write outside the status.
 	Changed          time.Time
 	Active           int32
 	StartingDeadline time.Duration
-	// ActiveDeadline of its Jobs; zero where they may run for ever.
+	// ActiveDeadline of its Jobs; zero without one.
 	ActiveDeadline time.Duration
 	// SuccessfulHistory and FailedHistory are how many finished Jobs are kept; 3 and 1 unless set.
 	SuccessfulHistory, FailedHistory int32
 	Template                         *PodSpec
-	// TemplateLabels are the labels that the Pods of its Jobs get.
+	// TemplateLabels are the labels of the Pods of its Jobs.
 	TemplateLabels map[string]string
 }
 
 // HPANode is a HorizontalPodAutoscaler.
 type HPANode struct {
 	Meta
-	// Target is what it scales; TargetAPIVersion is the group and version it names.
+	// Target is scaleTargetRef, TargetAPIVersion its apiVersion.
 	Target           Ref
 	TargetAPIVersion string
 	Min, Max         int32
 	Current, Desired int32
-	// Metrics are short texts of what it scales on, for example cpu 80%.
+	// Metrics are short texts of its metrics, for example cpu 80%.
 	Metrics []string
 	// MetricTypes are Resource, ContainerResource, Pods, Object, External.
 	MetricTypes []string
