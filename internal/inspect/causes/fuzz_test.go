@@ -108,7 +108,7 @@ func assertAsPlainSearch(t *testing.T, l *linker) {
 			if len(here) == 0 {
 				continue
 			}
-			if want := slices.MinFunc(here, l.likelier); l.linked[i].CausedBy != want {
+			if want := slices.MinFunc(here, l.compareLikelihood); l.linked[i].CausedBy != want {
 				t.Fatalf("%s has the cause %d, want %s", title(l.linked[i]), l.linked[i].CausedBy, title(l.linked[want]))
 			}
 			break

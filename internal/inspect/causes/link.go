@@ -1,7 +1,6 @@
-// Package causes says which finding causes which. A symptom (a Service without endpoints, a Deployment that is not
-// available) is linked, along the edges of the graph of facts, to the nearest finding that explains it; following the
-// links leads to the root cause. What may explain what is said by the checks themselves (Check.ExplainedBy), so that
-// nearness alone never makes a cause.
+// Package causes links findings to their causes. A symptom (a Service without endpoints, an unavailable Deployment) is linked, along
+// the edges of the graph of facts, to the nearest finding that explains it; the links lead to the root cause. Checks declare what may
+// explain them (Check.ExplainedBy), so distance alone is never a cause.
 package causes
 
 import (
@@ -14,10 +13,10 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Linked is a finding with its place among causes.
+// Linked is a finding with its cause and effects.
 type Linked struct {
-	check.Finding
-	// ID is stable from run to run; see ID.
+	checks.Finding
+	// ID is stable between runs; see ID.
 	ID string
 	// CausedBy is the index of the finding that explains this one, or -1 for a root cause.
 	CausedBy int
@@ -25,59 +24,58 @@ type Linked struct {
 	Affects int
 }
 
-// ID is the identity of a finding: a fingerprint of check, cluster, object and discriminator, and of nothing that changes
-// while the problem stays.
-func ID(cluster string, f check.Finding) string {
+// ID is the identity of a finding: a hash of check, cluster, object and discriminator, none of which change while the problem
+// persists.
+func ID(cluster string, f checks.Finding) string {
 	hash := sha256.New()
 	for _, part := range []string{f.Check, cluster, string(f.Object.Kind), f.Object.Namespace, f.Object.Name, f.Discriminator} {
 		hash.Write([]byte(part))
-		hash.Write([]byte{0}) // no part can hold it, so that no two lists of parts run together
+		hash.Write([]byte{0}) // separates the parts, which cannot contain it
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
-// Link gives every finding its identity and at most one cause. all are the checks that made the findings. The result is
-// ordered by ID and does not depend on the order of the findings; of two findings with one identity the worse stays.
-// Links never form a loop. The cost grows with the findings, and with the objects around those on which something was
-// found: at most 2,000 of them, no more than 6 steps away.
-func Link(g *facts.Graph, all []check.Check, findings []check.Finding) []Linked {
+// Link gives every finding its identity and at most one cause. all are the checks that returned the findings. The result is ordered by
+// ID and does not depend on the order of the findings; of two findings with the same ID, the more severe one is kept. Links never
+// form a cycle. The cost grows with the findings and with the objects around them: at most 2,000, up to 6 steps away.
+func Link(g *facts.Graph, all []checks.Check, findings []checks.Finding) []Linked {
 	return newLinker(g, all, findings).link()
 }
 
 func (l *linker) link() []Linked {
-	for _, i := range l.mildestFirst() {
+	for _, i := range l.leastSevereFirst() {
 		if cause, ok := l.cause(i); ok {
-			l.linked[i].CausedBy, l.upwards[i] = cause, cause
+			l.linked[i].CausedBy, l.ancestor[i] = cause, cause
 		}
 	}
 	l.countAffected()
 	return l.linked
 }
 
-// linker holds the findings by object while they are linked.
+// linker is the state while findings are linked.
 type linker struct {
 	graph       *facts.Graph
 	linked      []Linked
-	places      map[facts.Ref]place
+	places      map[facts.Ref]objectFindings
 	explainedBy map[string]map[string]bool
-	// dependencies and walks remember what was worked out before: many findings stand on few objects.
+	// dependencies and walks are caches: many findings are on few objects.
 	dependencies map[facts.Ref][]facts.Ref
 	walks        map[start]*walk
-	// upwards leads from each finding to its cause, or past it to a cause of that; from a root to itself.
-	upwards []int
+	// ancestor is, for each finding, its cause or a cause of that; a root is its own ancestor. See root.
+	ancestor []int
 }
 
-// place is what was found on one object.
-type place struct {
-	// worst finding of each check, by index.
+// objectFindings are the findings on one object.
+type objectFindings struct {
+	// worst is the index of the most severe finding of each check.
 	worst map[string]int
-	// explainers counts, for each check here, the other checks here that may explain it.
+	// explainers counts, for each check, the other checks on this object that may explain it.
 	explainers map[string]int
 }
 
 func newLinker(g *facts.Graph, all []check.Check, findings []check.Finding) *linker {
 	l := &linker{
-		graph: g, places: map[facts.Ref]place{}, explainedBy: map[string]map[string]bool{},
+		graph: g, places: map[facts.Ref]objectFindings{}, explainedBy: map[string]map[string]bool{},
 		dependencies: map[facts.Ref][]facts.Ref{}, walks: map[start]*walk{},
 	}
 	present := map[string]bool{}
@@ -87,7 +85,7 @@ func newLinker(g *facts.Graph, all []check.Check, findings []check.Finding) *lin
 	for _, check := range all {
 		explains := map[string]bool{}
 		for _, id := range check.ExplainedBy {
-			if present[id] { // without a finding of any, there is nothing to search for
+			if present[id] { // without such a finding there is nothing to search for
 				explains[id] = true
 			}
 		}
@@ -105,18 +103,18 @@ func newLinker(g *facts.Graph, all []check.Check, findings []check.Finding) *lin
 	})
 	l.linked = slices.CompactFunc(l.linked, func(a, b Linked) bool { return a.ID == b.ID })
 	for i := range l.linked {
-		l.upwards = append(l.upwards, i)
+		l.ancestor = append(l.ancestor, i)
 	}
 	l.index()
 	return l
 }
 
-// index notes for each object what was found there.
+// index groups findings by object.
 func (l *linker) index() {
 	for i, f := range l.linked {
 		here, ok := l.places[f.Object]
 		if !ok {
-			here = place{worst: map[string]int{}, explainers: map[string]int{}}
+			here = objectFindings{worst: map[string]int{}, explainers: map[string]int{}}
 			l.places[f.Object] = here
 		}
 		if known, ok := here.worst[f.Check]; !ok || f.Severity.Rank() < l.linked[known].Severity.Rank() {
@@ -134,21 +132,22 @@ func (l *linker) index() {
 	}
 }
 
-// mildestFirst is the order in which causes are looked for. Where findings explain each other in a circle, such as a webhook
-// that keeps its own Pods from being created, the last one asked stays without a cause: it is to be the worst, and of those
-// that are as bad one that is about the whole cluster.
-func (l *linker) mildestFirst() []int {
+// leastSevereFirst is the order in which causes are searched for. Where findings explain each other in a cycle, such as a webhook that
+// blocks the creation of its own Pods, the last one becomes the root: the most severe one, and among equals one of a cluster-scoped
+// object.
+func (l *linker) leastSevereFirst() []int {
 	order := make([]int, len(l.linked))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(l.linked[b].Severity.Rank(), l.linked[a].Severity.Rank()), cmp.Compare(breadth(l.linked[a]), breadth(l.linked[b])))
+		bySeverity := cmp.Compare(l.linked[b].Severity.Rank(), l.linked[a].Severity.Rank())
+		return cmp.Or(bySeverity, cmp.Compare(breadth(l.linked[a]), breadth(l.linked[b])))
 	})
 	return order
 }
 
-// breadth is 1 for findings about objects that belong to no namespace, 0 for others.
+// breadth is 1 for findings about cluster-scoped objects, 0 for others.
 func breadth(f Linked) int {
 	if f.Object.Namespace == "" {
 		return 1
@@ -156,7 +155,7 @@ func breadth(f Linked) int {
 	return 0
 }
 
-// cause finds the nearest finding that explains the one at index i, and that it does not explain itself.
+// cause finds the nearest finding that explains the one at index i and is not itself explained by it.
 func (l *linker) cause(i int) (int, bool) {
 	f := &l.linked[i].Finding
 	if len(l.explainedBy[f.Check]) == 0 || f.IsRoot {
@@ -168,9 +167,9 @@ func (l *linker) cause(i int) (int, bool) {
 		for _, list := range around.at(distance, f.Check) {
 			for _, candidate := range list {
 				if l.root(candidate) == i {
-					continue // it is explained by the one at index i, or is that itself
+					continue // i explains it, or it is i
 				}
-				if best < 0 || l.likelier(candidate, best) < 0 {
+				if best < 0 || l.compareLikelihood(candidate, best) < 0 {
 					best = candidate
 				}
 				break
@@ -183,7 +182,7 @@ func (l *linker) cause(i int) (int, bool) {
 	return 0, false
 }
 
-// candidates are the findings on some objects, all equally far away, that may explain a check, the likeliest first.
+// candidates are the findings on objects at the same distance that may explain a check, most likely first.
 func (l *linker) candidates(level []facts.Ref, check string) []int {
 	explains := l.explainedBy[check]
 	var found []int
@@ -194,29 +193,29 @@ func (l *linker) candidates(level []facts.Ref, check string) []int {
 			}
 		}
 	}
-	slices.SortFunc(found, l.likelier)
+	slices.SortFunc(found, l.compareLikelihood)
 	return found
 }
 
-// likelier orders findings that are equally far from a symptom. The most immediate comes first: one that may itself be
-// explained by others on its object, so that a chain keeps its middle links. Then the worse, then by identity.
-func (l *linker) likelier(a, b int) int {
+// compareLikelihood orders findings at the same distance from a symptom. Findings that may be explained by others on their
+// object come first, so a chain keeps its intermediate links. Then by severity, then by ID.
+func (l *linker) compareLikelihood(a, b int) int {
 	explainers := func(index int) int { return l.places[l.linked[index].Object].explainers[l.linked[index].Check] }
 	return cmp.Or(cmp.Compare(explainers(b), explainers(a)),
 		cmp.Compare(l.linked[a].Severity.Rank(), l.linked[b].Severity.Rank()), cmp.Compare(l.linked[a].ID, l.linked[b].ID))
 }
 
-// root follows causes from a finding to the one that has none. It shortens the way for those who ask later.
+// root follows causes from a finding to its root cause, and compresses the path for later calls.
 func (l *linker) root(i int) int {
-	for l.upwards[i] != i {
-		l.upwards[i] = l.upwards[l.upwards[i]]
-		i = l.upwards[i]
+	for l.ancestor[i] != i {
+		l.ancestor[i] = l.ancestor[l.ancestor[i]]
+		i = l.ancestor[i]
 	}
 	return i
 }
 
-// countAffected counts for each finding what it explains, from the links alone. Links form no loop, so that a finding
-// can be counted once all that it explains has been.
+// countAffected counts the findings that each finding explains. Links form no cycle, so a finding is counted after all that it
+// explains.
 func (l *linker) countAffected() {
 	waiting := make([]int, len(l.linked)) // direct symptoms not yet counted
 	for _, f := range l.linked {

@@ -69,7 +69,10 @@ func links(linked []Linked) []string {
 func shop() *facts.Graph {
 	b := facts.NewBuilder("test", time.Unix(0, 0))
 	b.Add(
-		&facts.IngressNode{Meta: facts.Meta{Ref: ref(facts.Ingress, "web")}, Backends: []facts.IngressBackend{{Service: "cart"}, {Service: "pay"}}},
+		&facts.IngressNode{
+			Meta:     facts.Meta{Ref: ref(facts.Ingress, "web")},
+			Backends: []facts.IngressBackend{{Service: "cart"}, {Service: "pay"}},
+		},
 		&facts.ServiceNode{Meta: facts.Meta{Ref: ref(facts.Service, "cart")}, Selector: map[string]string{"app": "cart"}},
 		&facts.WorkloadNode{Meta: facts.Meta{Ref: ref(facts.Deployment, "cart")}, Template: &facts.PodSpec{
 			Refs: []facts.SpecRef{{Kind: facts.ConfigMap, Name: "settings"}, {Kind: facts.PVC, Name: "data"}},
@@ -261,7 +264,11 @@ func TestACauseTooFarAwayIsNotFound(t *testing.T) {
 		"seven steps": {maxHops + 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLinker(shop(), explained(table), []check.Finding{found("symptom", ref(facts.Job, "0")), found("cause", ref(facts.Job, fmt.Sprint(tc.hops)))})
+			l := newLinker(
+				shop(),
+				explained(table),
+				[]checks.Finding{found("symptom", ref(facts.Job, "0")), found("cause", ref(facts.Job, fmt.Sprint(tc.hops)))},
+			)
 			for i := range 20 {
 				l.dependencies[ref(facts.Job, fmt.Sprint(i))] = []facts.Ref{ref(facts.Job, fmt.Sprint(i+1))}
 			}

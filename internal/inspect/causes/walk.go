@@ -9,35 +9,34 @@ import (
 )
 
 const (
-	// maxHops is how far a cause may be from its symptom. The longest path that means something is about five: Ingress,
-	// Service, workload, claim, class.
+	// maxHops is the maximum distance of a cause from its symptom. The longest meaningful path is about five: Ingress, Service,
+	// workload, claim, class.
 	maxHops = 6
-	// maxVisited bounds the objects that one walk visits, so that a Service before ten thousand workloads costs no more than
-	// one before two thousand.
+	// maxVisited bounds the objects of one walk: a Service with ten thousand workloads costs no more than one with two thousand.
 	maxVisited = 2000
 )
 
-// start says where a walk begins, and what it leaves out. Findings that begin alike share one walk.
+// start is where a walk starts and what it leaves out. Findings with the same start share one walk.
 type start struct {
 	from facts.Ref
-	// narrowed are the kinds that the first step leaves out, since the finding's evidence names objects of that kind: others
-	// are not meant. An Ingress with two Services, one of which is dead, is not explained by what ails the other.
+	// narrowed are the kinds that the first step leaves out, since the evidence of the finding refers to specific objects of that
+	// kind. An Ingress with two Services, one of them without endpoints, is not explained by a problem of the other.
 	narrowed string
-	// without is an object that the walk does not enter; zero for none.
+	// without is an object that the walk does not visit; zero for none.
 	without facts.Ref
 }
 
-// walk goes from one object to what it depends on, step by step, and no further than it is asked.
+// walk visits the dependencies of an object breadth-first, as far as requested.
 type walk struct {
 	linker *linker
 	start  start
 	seen   map[facts.Ref]bool
-	// frontier is where the next step begins, steps how many were made.
+	// frontier are the objects where the next step starts, steps the number of steps so far.
 	frontier []facts.Ref
 	steps    int
-	// levels are the objects at each distance on which something was found.
+	// levels are the objects with findings at each distance.
 	levels [][]facts.Ref
-	// ranked remembers what of a level may explain a check.
+	// ranked caches the findings of a level that may explain a check.
 	ranked map[rank][]int
 }
 
@@ -56,14 +55,14 @@ func (l *linker) walk(s start) *walk {
 	return w
 }
 
-// note puts an object into a level, if anything was found on it.
+// note adds an object with findings to a level.
 func (w *walk) note(object facts.Ref, level int) {
 	if _, ok := w.linker.places[object]; ok {
 		w.levels[level] = append(w.levels[level], object)
 	}
 }
 
-// reach goes on until a level is known.
+// reach continues the walk until a level is known.
 func (w *walk) reach(level int) {
 	for ; w.steps < level && len(w.frontier) > 0; w.steps++ {
 		if w.seen == nil {
@@ -91,7 +90,7 @@ func (w *walk) reach(level int) {
 	}
 }
 
-// explaining are the findings at a distance that may explain a check, the likeliest first.
+// explaining are the findings at a distance that may explain a check, most likely first.
 func (w *walk) explaining(check string, level int) []int {
 	w.reach(level)
 	if level >= len(w.levels) || len(w.levels[level]) == 0 {
@@ -109,14 +108,13 @@ func (w *walk) explaining(check string, level int) []int {
 	return found
 }
 
-// surroundings are the walks that a search for the cause of a finding goes: from its object, and from each object that its
-// evidence names.
+// surroundings are the walks of the search for the cause of a finding: from its object, and from each object in its evidence.
 type surroundings struct {
 	linker *linker
 	object facts.Ref
 	own    *walk
 	named  []*walk
-	// namedOnly keeps the search to what the evidence names.
+	// namedOnly restricts the search to the objects in the evidence.
 	namedOnly bool
 }
 
@@ -138,11 +136,11 @@ func (l *linker) surroundings(f *check.Finding) surroundings {
 	return s
 }
 
-// distances is how many there are: the object itself, what the evidence names, and what those depend on.
+// distances is the number of distances: the object itself, the objects in the evidence, and their dependencies.
 func (s surroundings) distances() int { return maxHops + 2 }
 
-// at returns lists of findings at one distance that may explain a check: first those on the object itself, then those on
-// what its evidence names, then those on what both of them depend on, step by step.
+// at returns lists of findings at one distance that may explain a check: first on the object itself, then on the objects in its
+// evidence, then on the dependencies of both, step by step.
 func (s surroundings) at(distance int, check string) [][]int {
 	if distance == 0 {
 		return [][]int{s.own.explaining(check, 0)}
@@ -151,7 +149,7 @@ func (s surroundings) at(distance int, check string) [][]int {
 	for i, w := range s.named {
 		list := w.explaining(check, distance-1)
 		if w.seen[s.object] && w.start.without.IsZero() {
-			// It came back to where the search began: from there only what is not narrowed away counts.
+			// The walk reached the object of the finding, whose dependencies are narrowed.
 			w = s.linker.walk(start{from: w.start.from, without: s.object})
 			s.named[i], list = w, w.explaining(check, distance-1)
 		}
@@ -163,23 +161,23 @@ func (s surroundings) at(distance int, check string) [][]int {
 	return lists
 }
 
-// dependsOn are the objects that an object depends on, as far as they can carry a cause. A Node explains what happens to
-// a workload only if one of its Pods there is in trouble: healthy Pods on a broken node say nothing about a crash elsewhere.
-// The Service that governs a StatefulSet explains nothing of it, and would lead on to whatever else it selects.
+// dependsOn are the dependencies of an object that can be a cause. A Node explains a workload only if one of its Pods there is
+// unhealthy: healthy Pods on a broken node do not explain a crash elsewhere. The governing Service of a StatefulSet explains nothing,
+// and would lead to everything else that it selects.
 func (l *linker) dependsOn(from facts.Ref) []facts.Ref {
 	if known, ok := l.dependencies[from]; ok {
 		return known
 	}
-	troubled := map[string]bool{}
+	unhealthyNodes := map[string]bool{}
 	for _, pod := range l.graph.PodsOf(from) {
 		if (!pod.Ready || !pod.Deleting.IsZero()) && pod.Phase != "Succeeded" {
-			troubled[pod.NodeName] = true
+			unhealthyNodes[pod.NodeName] = true
 		}
 	}
 	var targets []facts.Ref
 	for _, edge := range l.graph.DependsOn(from) {
 		governs := edge.Kind == facts.Refers && edge.To.Kind == facts.Service
-		if governs || (edge.Kind == facts.RunsOn && !troubled[edge.To.Name]) {
+		if governs || (edge.Kind == facts.RunsOn && !unhealthyNodes[edge.To.Name]) {
 			continue
 		}
 		targets = append(targets, edge.To)

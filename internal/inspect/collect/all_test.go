@@ -22,8 +22,11 @@ func TestGapsWithOneRemedyAreOne(t *testing.T) {
 	fake.t = t
 	const nobody = "system:serviceaccount:team:reader"
 	refused := forbidden(nobody, "things")
-	impersonation := status(http.StatusForbidden, "Forbidden",
-		`serviceaccounts "reader" is forbidden: User "system:serviceaccount:kubeops:manager" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "team"`)
+	impersonation := status(
+		http.StatusForbidden,
+		"Forbidden",
+		`serviceaccounts "reader" is forbidden: User "system:serviceaccount:kubeops:manager" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "team"`,
+	)
 	type gap struct{ Source, Message, Remediation string }
 	for name, tc := range map[string]struct {
 		answers map[string][]http.HandlerFunc
@@ -181,7 +184,10 @@ func TestProgressCountsKindsAndObjects(t *testing.T) {
 	var fake fakeAPI
 	fake.t = t
 	_, source := serve(t, map[string][]http.HandlerFunc{
-		"/api/v1/pods": {fake.list("Pod", "", "2", "a", "b"), fake.list("Pod", "2", "", "c")}, "/api/v1/services": {fake.list("Service", "", "", "s")},
+		"/api/v1/pods": {
+			fake.list("Pod", "", "2", "a", "b"),
+			fake.list("Pod", "2", "", "c"),
+		}, "/api/v1/services": {fake.list("Service", "", "", "s")},
 	})
 	var last [3]int
 	progress := func(done, total, objects int) { last = [3]int{done, total, objects} }

@@ -77,7 +77,12 @@ func (f *fakeAPI) customs(from, next, status string, names ...string) http.Handl
 			items = append(items, fmt.Sprintf(`{"apiVersion":"x/y","kind":"Z","metadata":{"name":%q,"namespace":"shop"},"status":%s}`, name, status))
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprintf(w, `{"kind":"List","metadata":{"continue":%q,"resourceVersion":"7"},"items":[%s],"more":{"a":[1]}}`, next, strings.Join(items, ","))
+		_, _ = fmt.Fprintf(
+			w,
+			`{"kind":"List","metadata":{"continue":%q,"resourceVersion":"7"},"items":[%s],"more":{"a":[1]}}`,
+			next,
+			strings.Join(items, ","),
+		)
 	}
 }
 
@@ -290,7 +295,9 @@ func TestKindsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"Incomplete, custom resources: The cluster serves 401 kinds of custom resources; at most 400 are read, in alphabetical order up to k399s.shop.example."}
+	want := []string{
+		"Incomplete, custom resources: The cluster serves 401 kinds of custom resources; at most 400 are read, in alphabetical order up to k399s.shop.example.",
+	}
 	if diff := cmp.Diff(want, told(collected.Gaps)); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
@@ -307,16 +314,20 @@ func TestTheGrantForCustomResourcesIsARoleOfItsOwn(t *testing.T) {
 }
 
 func TestDefinitionsAreReadWithoutTheirSchemas(t *testing.T) {
-	_, source := serve(t, map[string][]http.HandlerFunc{crdsPath: {body(http.StatusOK, "application/json", `{"kind":"CustomResourceDefinitionList","items":[{
+	_, source := serve(
+		t,
+		map[string][]http.HandlerFunc{crdsPath: {body(http.StatusOK, "application/json", `{"kind":"CustomResourceDefinitionList","items":[{
 		"metadata":{"name":"widgets.shop.example"},
 		"spec":{"group":"shop.example","names":{"kind":"Widget"},"versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}]},
-		"status":{"conditions":[{"type":"Established","status":"False","reason":"R"}],"storedVersions":["v1"]}}]}`)}})
+		"status":{"conditions":[{"type":"Established","status":"False","reason":"R"}],"storedVersions":["v1"]}}]}`)}},
+	)
 	collected, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.CRD}, clock.RealClock{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	crds := collected.Graph.CRDs
-	if len(crds) != 1 || crds[0].Defines != "Widget.shop.example" || len(crds[0].Versions) != 1 || len(crds[0].Conditions) != 1 || len(collected.Gaps) > 0 {
+	if len(crds) != 1 || crds[0].Defines != "Widget.shop.example" || len(crds[0].Versions) != 1 || len(crds[0].Conditions) != 1 ||
+		len(collected.Gaps) > 0 {
 		t.Errorf("got %+v, gaps %v", crds, told(collected.Gaps))
 	}
 }

@@ -68,7 +68,9 @@ func body(code int, contentType, text string) http.HandlerFunc {
 
 // status answers with the API's way of saying no.
 func status(code int, reason, message string) http.HandlerFunc {
-	text, _ := json.Marshal(map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message, "code": code})
+	text, _ := json.Marshal(
+		map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message, "code": code},
+	)
 	return body(code, "application/json", string(text))
 }
 
@@ -82,7 +84,11 @@ func after(seconds string, handler http.HandlerFunc) http.HandlerFunc {
 
 // forbidden is how the API server refuses a list.
 func forbidden(user, what string) http.HandlerFunc {
-	return status(http.StatusForbidden, "Forbidden", fmt.Sprintf("%s is forbidden: User %q cannot list resource %q in API group \"\" at the cluster scope", what, user, what))
+	return status(
+		http.StatusForbidden,
+		"Forbidden",
+		fmt.Sprintf("%s is forbidden: User %q cannot list resource %q in API group \"\" at the cluster scope", what, user, what),
+	)
 }
 
 // hang answers when the client has gone.

@@ -138,10 +138,21 @@ func TestListsAreReadAsFarAsTheServerAllows(t *testing.T) {
 func TestEventsThatAreReadAgainAreCountedOnce(t *testing.T) {
 	var fake fakeAPI
 	fake.t = t
-	event := map[string]any{"type": "Warning", "reason": "BackOff", "count": 2, "involvedObject": map[string]any{"kind": "Pod", "namespace": "shop", "name": "p"}}
+	event := map[string]any{
+		"type":           "Warning",
+		"reason":         "BackOff",
+		"count":          2,
+		"involvedObject": map[string]any{"kind": "Pod", "namespace": "shop", "name": "p"},
+	}
 	expired := status(http.StatusGone, "Expired", "too old")
 	_, source := serve(t, map[string][]http.HandlerFunc{"/api/v1/events": {
-		fake.listOf("Event", "", "2", event, "e1"), expired, fake.listOf("Event", "", "2", event, "e1"), fake.listOf("Event", "2", "", event, "e2"),
+		fake.listOf(
+			"Event",
+			"",
+			"2",
+			event,
+			"e1",
+		), expired, fake.listOf("Event", "", "2", event, "e1"), fake.listOf("Event", "2", "", event, "e2"),
 	}})
 	collected, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.Event}, clock.RealClock{}, nil)
 	if err != nil {
@@ -155,7 +166,12 @@ func TestEventsThatAreReadAgainAreCountedOnce(t *testing.T) {
 func TestAServerIsGivenTheTimeItAsksFor(t *testing.T) {
 	var fake fakeAPI
 	fake.t = t
-	_, source := serve(t, map[string][]http.HandlerFunc{pods: {after("1", status(http.StatusTooManyRequests, "TooManyRequests", "")), fake.list("Pod", "", "", "a")}})
+	_, source := serve(
+		t,
+		map[string][]http.HandlerFunc{
+			pods: {after("1", status(http.StatusTooManyRequests, "TooManyRequests", "")), fake.list("Pod", "", "", "a")},
+		},
+	)
 	start := time.Now()
 	if _, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.Pod}, clock.RealClock{}, nil); err != nil {
 		t.Fatal(err)
@@ -253,7 +269,9 @@ func TestPagesThatAreTooLargeAreReadInSmallerOnes(t *testing.T) {
 
 func TestAnObjectThatIsLargerThanAnyAnswerMayBeIsAGap(t *testing.T) {
 	_, source := serve(t, map[string][]http.HandlerFunc{
-		pods: {body(http.StatusOK, "application/json", strings.Repeat(" ", maxResponse+1))}, services: {body(http.StatusOK, "application/json", `{"kind":"ServiceList","apiVersion":"v1"}`)},
+		pods: {
+			body(http.StatusOK, "application/json", strings.Repeat(" ", maxResponse+1)),
+		}, services: {body(http.StatusOK, "application/json", `{"kind":"ServiceList","apiVersion":"v1"}`)},
 	})
 	collected, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.Pod, facts.Service}, clock.RealClock{}, nil)
 	if err != nil {

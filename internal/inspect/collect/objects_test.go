@@ -67,7 +67,8 @@ func apiGroup(versions ...string) http.HandlerFunc {
 func (f *fakeAPI) objectPage(from, next string, names ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		query := r.URL.Query()
-		if query.Get("continue") != from || query.Get("limit") == "" || query.Has("resourceVersion") || r.Header.Get("Accept") != "application/json" {
+		if query.Get("continue") != from || query.Get("limit") == "" || query.Has("resourceVersion") ||
+			r.Header.Get("Accept") != "application/json" {
 			f.t.Errorf("%s accepting %q, want to go on from %q", r.URL, r.Header.Get("Accept"), from)
 		}
 		items := []map[string]any{}
@@ -230,7 +231,10 @@ func TestObjectsOfAListThatIsTooLargeComeInSmallerPages(t *testing.T) {
 func TestTimeThatRunsOutWhileObjectsAreJudgedIsAGap(t *testing.T) {
 	var fake fakeAPI
 	fake.t = t
-	_, source := serve(t, map[string][]http.HandlerFunc{"/api/v1": {discovery("pods:Pod:true")}, pods: {fake.objectPage("", "", "a", "b", "c")}})
+	_, source := serve(
+		t,
+		map[string][]http.HandlerFunc{"/api/v1": {discovery("pods:Pod:true")}, pods: {fake.objectPage("", "", "a", "b", "c")}},
+	)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	gaps, err := Objects(ctx, source, Scope{}, []Resource{{Name: "pods", Checks: []string{"custom-a"}}}, &seen{on: func() { <-ctx.Done() }})

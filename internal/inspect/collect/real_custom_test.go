@@ -38,7 +38,12 @@ func (s realServer) readsCustomResources(t *testing.T) {
 		"spec": object{
 			"group": "shop.example", "scope": "Namespaced", "names": object{"plural": "gadgets", "kind": "Gadget"},
 			"versions": []any{
-				object{"name": "v1", "served": true, "storage": true, "schema": anything}, object{"name": "v1beta1", "served": true, "storage": false, "schema": anything},
+				object{
+					"name":    "v1",
+					"served":  true,
+					"storage": true,
+					"schema":  anything,
+				}, object{"name": "v1beta1", "served": true, "storage": false, "schema": anything},
 			},
 		},
 	})
@@ -50,7 +55,13 @@ func (s realServer) readsCustomResources(t *testing.T) {
 		"status": object{"conditions": []any{object{"type": "Ready", "status": "False", "reason": "Broken"}}},
 	}
 	soon := func(try func() bool) {
-		err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) { return try(), nil })
+		err := wait.PollUntilContextTimeout(
+			t.Context(),
+			50*time.Millisecond,
+			30*time.Second,
+			true,
+			func(context.Context) (bool, error) { return try(), nil },
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +74,14 @@ func (s realServer) readsCustomResources(t *testing.T) {
 		return err == nil
 	})
 	read := func(config *rest.Config) Collected {
-		collected, err := All(t.Context(), Source{Cluster: "real", Config: config}, Scope{}, []facts.Kind{facts.Custom, facts.CRD}, clock.RealClock{}, nil)
+		collected, err := All(
+			t.Context(),
+			Source{Cluster: "real", Config: config},
+			Scope{},
+			[]facts.Kind{facts.Custom, facts.CRD},
+			clock.RealClock{},
+			nil,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +90,8 @@ func (s realServer) readsCustomResources(t *testing.T) {
 	soon(func() bool { return len(read(s.config).Graph.Customs) > 0 }) // until discovery knows it
 	config, traffic := recorded(s.config)
 	collected := read(config)
-	if diff := cmp.Diff([]string{"shop.example/v1 Gadget.shop.example/default/g"}, customNames(collected.Graph)); diff != "" || len(collected.Gaps) > 0 {
+	if diff := cmp.Diff([]string{"shop.example/v1 Gadget.shop.example/default/g"}, customNames(collected.Graph)); diff != "" ||
+		len(collected.Gaps) > 0 {
 		t.Errorf("custom resources (-want +got):\n%s, gaps %v", diff, told(collected.Gaps))
 	}
 	if c, ok := collected.Graph.Customs[0].Condition("Ready"); !ok || c.Status != "False" || c.Reason != "Broken" {

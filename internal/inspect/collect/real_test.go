@@ -133,7 +133,12 @@ func (s realServer) readsPages(t *testing.T) {
 		}
 	}
 	if found != objects || !collected.Graph.Has(facts.Ref{Kind: facts.Secret, Namespace: "many", Name: "keys"}) {
-		t.Errorf("found %d of %d ConfigMaps, and the Secret: %v", found, objects, collected.Graph.Has(facts.Ref{Kind: facts.Secret, Namespace: "many", Name: "keys"}))
+		t.Errorf(
+			"found %d of %d ConfigMaps, and the Secret: %v",
+			found,
+			objects,
+			collected.Graph.Has(facts.Ref{Kind: facts.Secret, Namespace: "many", Name: "keys"}),
+		)
 	}
 	pages := 0
 	for i, path := range traffic.paths {
@@ -186,7 +191,8 @@ func (s realServer) readsOneNamespace(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := collected.Graph
-	if !g.Has(facts.Ref{Kind: facts.ConfigMap, Namespace: "own", Name: "mine"}) || g.Has(facts.Ref{Kind: facts.ConfigMap, Namespace: "other", Name: "mine"}) {
+	if !g.Has(facts.Ref{Kind: facts.ConfigMap, Namespace: "own", Name: "mine"}) ||
+		g.Has(facts.Ref{Kind: facts.ConfigMap, Namespace: "other", Name: "mine"}) {
 		t.Error("want the own ConfigMap and not the other's")
 	}
 	if !g.Complete(facts.ConfigMap, "own") || g.Complete(facts.ConfigMap, "other") || g.Read(facts.Service) {
@@ -199,7 +205,8 @@ func (s realServer) readsOneNamespace(t *testing.T) {
 	var got []gap
 	for _, g := range collected.Gaps {
 		got = append(got, gap{g.Source, g.Reason})
-		if !strings.Contains(g.Message, "system:serviceaccount:own:kubeops cannot list") || !strings.Contains(g.Remediation, "kubectl create clusterrolebinding") {
+		if !strings.Contains(g.Message, "system:serviceaccount:own:kubeops cannot list") ||
+			!strings.Contains(g.Remediation, "kubectl create clusterrolebinding") {
 			t.Errorf("gap %s: message %q, remediation %q", g.Source, g.Message, g.Remediation)
 		}
 	}

@@ -17,7 +17,13 @@ import (
 )
 
 func warning(namespace, name, reason string, count int32, first, last time.Time) *facts.EventNode {
-	return &facts.EventNode{About: facts.Ref{Kind: facts.Pod, Namespace: namespace, Name: name}, Reason: reason, Count: count, First: first, Last: last}
+	return &facts.EventNode{
+		About:  facts.Ref{Kind: facts.Pod, Namespace: namespace, Name: name},
+		Reason: reason,
+		Count:  count,
+		First:  first,
+		Last:   last,
+	}
 }
 
 func configMap(namespace, name string, keys ...string) *facts.KeyedNode {
@@ -37,7 +43,10 @@ func TestEventsOfOneObjectAndReasonAreJoined(t *testing.T) {
 	builder := facts.NewBuilder("c", at(12, 0, 0))
 	builder.Add(warning("shop", "p", "BackOff", 2, at(10, 0, 0), at(10, 30, 0)), warning("shop", "p", "BackOff", 3, at(9, 0, 0), at(11, 0, 0)),
 		warning("shop", "p", "BackOff", 1, at(8, 0, 0), at(8, 0, 0)), warning("shop", "p", "Failed", 1, at(7, 0, 0), at(7, 0, 0)))
-	want := []*facts.EventNode{warning("shop", "p", "BackOff", 6, at(8, 0, 0), at(11, 0, 0)), warning("shop", "p", "Failed", 1, at(7, 0, 0), at(7, 0, 0))}
+	want := []*facts.EventNode{
+		warning("shop", "p", "BackOff", 6, at(8, 0, 0), at(11, 0, 0)),
+		warning("shop", "p", "Failed", 1, at(7, 0, 0), at(7, 0, 0)),
+	}
 	if diff := cmp.Diff(want, builder.Graph().Events); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
@@ -46,7 +55,28 @@ func TestEventsOfOneObjectAndReasonAreJoined(t *testing.T) {
 func TestEventsOfAnEarlierObjectOfTheSameNameAreLeftOut(t *testing.T) {
 	builder := facts.NewBuilder("c", at(12, 0, 0))
 	pod := &facts.PodNode{Meta: facts.Meta{Ref: facts.Ref{Kind: facts.Pod, Namespace: "shop", Name: "p"}, UID: "new"}}
-	old, current, unsaid := warning("shop", "p", "A", 1, at(9, 0, 0), at(9, 0, 0)), warning("shop", "p", "B", 1, at(8, 0, 0), at(8, 0, 0)), warning("shop", "p", "C", 1, at(7, 0, 0), at(7, 0, 0))
+	old, current, unsaid := warning(
+		"shop",
+		"p",
+		"A",
+		1,
+		at(9, 0, 0),
+		at(9, 0, 0),
+	), warning(
+		"shop",
+		"p",
+		"B",
+		1,
+		at(8, 0, 0),
+		at(8, 0, 0),
+	), warning(
+		"shop",
+		"p",
+		"C",
+		1,
+		at(7, 0, 0),
+		at(7, 0, 0),
+	)
 	old.AboutUID, current.AboutUID = "old", "new"
 	builder.Add(pod, old, current, unsaid)
 	if diff := cmp.Diff([]*facts.EventNode{current, unsaid}, builder.Graph().EventsOf(pod.Ref)); diff != "" {
@@ -69,9 +99,14 @@ func TestAListThatStartsAgainIsForgotten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			builder := facts.NewBuilder("c", at(12, 0, 0))
-			builder.Add(configMap("shop", "a"), configMap("team", "a"), &facts.ServiceNode{Meta: facts.Meta{Ref: facts.Ref{Kind: facts.Service, Namespace: "shop", Name: "a"}}},
-				warning("shop", "p", "A", 1, at(9, 0, 0), at(9, 0, 0)), warning("team", "p", "A", 1, at(9, 0, 0), at(9, 0, 0)),
-				&facts.EventNode{About: facts.Ref{Kind: facts.Node, Name: "n"}})
+			builder.Add(
+				configMap("shop", "a"),
+				configMap("team", "a"),
+				&facts.ServiceNode{Meta: facts.Meta{Ref: facts.Ref{Kind: facts.Service, Namespace: "shop", Name: "a"}}},
+				warning("shop", "p", "A", 1, at(9, 0, 0), at(9, 0, 0)),
+				warning("team", "p", "A", 1, at(9, 0, 0), at(9, 0, 0)),
+				&facts.EventNode{About: facts.Ref{Kind: facts.Node, Name: "n"}},
+			)
 			builder.Forget(tc.kind, tc.namespace)
 			graph := builder.Graph()
 			var nodes []string
@@ -158,21 +193,27 @@ func podOfAWorkload(i int) *corev1.Pod {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: text("api-5d8f7c9b4-%05d", i), Namespace: text("shop"), UID: "6f1c9e5a-0000-4000-8000-000000000000", CreationTimestamp: when,
-			Labels:          map[string]string{text("app"): text("api"), text("pod-template-hash"): text("5d8f7c9b4")},
-			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: text("api-5d8f7c9b4"), Controller: &controller}},
+			Labels: map[string]string{text("app"): text("api"), text("pod-template-hash"): text("5d8f7c9b4")},
+			OwnerReferences: []metav1.OwnerReference{
+				{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: text("api-5d8f7c9b4"), Controller: &controller},
+			},
 		},
 		Spec: corev1.PodSpec{
 			NodeName: text("node-%d", i%100), ServiceAccountName: text("api"),
 			Containers: []corev1.Container{{
 				Name: text("api"), Image: text("registry.example/shop/api:7"), Ports: []corev1.ContainerPort{{Name: text("http"), ContainerPort: 8080}},
-				Env:       []corev1.EnvVar{{Name: text("URL"), ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{Key: text("url")}}}},
+				Env: []corev1.EnvVar{
+					{Name: text("URL"), ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{Key: text("url")}}},
+				},
 				Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: limit}},
 			}},
 			Volumes: []corev1.Volume{{Name: text("data"), VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{}}}},
 		},
 		Status: corev1.PodStatus{
 			Phase: corev1.PodRunning, StartTime: &when,
-			ContainerStatuses: []corev1.ContainerStatus{{Name: text("api"), Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: when}}}},
+			ContainerStatuses: []corev1.ContainerStatus{
+				{Name: text("api"), Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: when}}},
+			},
 		},
 	}
 	for _, condition := range []corev1.PodConditionType{"PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"} {

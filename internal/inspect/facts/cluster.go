@@ -40,8 +40,8 @@ type QuotaNode struct {
 	Items []QuotaItem
 }
 
-// QuotaItem is one limit of a ResourceQuota. Hard and Used are in the resource's base unit times 1000, so that
-// fractions of a core compare exactly; HardText and UsedText are as written.
+// QuotaItem is one limit of a ResourceQuota. Hard and Used are in thousandths of the base unit, to compare fractions of a core exactly;
+// HardText and UsedText are as written.
 type QuotaItem struct {
 	Resource           string
 	Hard, Used         int64

@@ -164,9 +164,19 @@ func TestACustomResourceWithoutANameIsNoNode(t *testing.T) {
 
 func FuzzReduceCustom(f *testing.F) {
 	for i := range facts.CustomKinds() {
-		f.Add(uint8(i), []byte(`{"metadata":{"name":"n","labels":{"trivy-operator.resource.name":"x"},"managedFields":[{"time":7}]},"spec":{"listeners":[{"tls":{"certificateRefs":[{}]}}],"parentRefs":[{"kind":null}],"rules":[{"backendRefs":[{}]}],"issuerRef":7,"destination":{"name":"in-cluster"}},"status":{"conditions":[{"type":"Ready","status":false},{}],"listeners":[{}],"parents":[{}],"health":{"status":"Degraded"},"resources":[{"kind":"Pod","name":"p"}],"state":"invalid"},"report":{"vulnerabilities":[{"severity":"CRITICAL"},3]}}`))
+		f.Add(
+			uint8(i),
+			[]byte(
+				`{"metadata":{"name":"n","labels":{"trivy-operator.resource.name":"x"},"managedFields":[{"time":7}]},"spec":{"listeners":[{"tls":{"certificateRefs":[{}]}}],"parentRefs":[{"kind":null}],"rules":[{"backendRefs":[{}]}],"issuerRef":7,"destination":{"name":"in-cluster"}},"status":{"conditions":[{"type":"Ready","status":false},{}],"listeners":[{}],"parents":[{}],"health":{"status":"Degraded"},"resources":[{"kind":"Pod","name":"p"}],"state":"invalid"},"report":{"vulnerabilities":[{"severity":"CRITICAL"},3]}}`,
+			),
+		)
 	}
-	f.Add(uint8(200), []byte(`{"metadata":{"name":"n","deletionTimestamp":null,"generation":1e99},"status":{"conditions":{"a":1},"observedGeneration":"x","phase":[]}}`))
+	f.Add(
+		uint8(200),
+		[]byte(
+			`{"metadata":{"name":"n","deletionTimestamp":null,"generation":1e99},"status":{"conditions":{"a":1},"observedGeneration":"x","phase":[]}}`,
+		),
+	)
 	f.Fuzz(func(_ *testing.T, which uint8, document []byte) {
 		kinds := append(facts.CustomKinds(), "Widget.shop.example", "ExternalSecret.external-secrets.io")
 		kind := kinds[int(which)%len(kinds)]

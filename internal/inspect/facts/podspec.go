@@ -36,9 +36,8 @@ func lean(s *corev1.PodSpec) *corev1.PodSpec {
 	}
 	for i := range s.EphemeralContainers {
 		e := &s.EphemeralContainers[i]
-		out.EphemeralContainers = append(out.EphemeralContainers, corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
-			Name: e.Name, Image: e.Image, SecurityContext: e.SecurityContext,
-		}})
+		kept := corev1.EphemeralContainerCommon{Name: e.Name, Image: e.Image, SecurityContext: e.SecurityContext}
+		out.EphemeralContainers = append(out.EphemeralContainers, corev1.EphemeralContainer{EphemeralContainerCommon: kept})
 	}
 	for i := range s.Volumes {
 		if v := &s.Volumes[i]; !strings.HasPrefix(v.Name, "kube-api-access-") { // the token that admission mounts into every Pod
@@ -114,7 +113,8 @@ func leanVolume(v *corev1.Volume) corev1.Volume {
 	case v.ConfigMap != nil:
 		kept.VolumeSource = corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: v.ConfigMap.LocalObjectReference}}
 	case v.Secret != nil:
-		kept.VolumeSource = corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: v.Secret.SecretName, DefaultMode: v.Secret.DefaultMode}}
+		secret := &corev1.SecretVolumeSource{SecretName: v.Secret.SecretName, DefaultMode: v.Secret.DefaultMode}
+		kept.VolumeSource = corev1.VolumeSource{Secret: secret}
 	case v.Projected != nil:
 		kept.VolumeSource = corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{}}
 	case v.DownwardAPI != nil:

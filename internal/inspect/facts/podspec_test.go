@@ -85,7 +85,8 @@ status: {phase: Running}
 	}
 	specs := testkit.Graph(t, documents).Specs()
 	web := facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "web"}
-	if len(specs) != 2 || specs[0].Owner != web || !specs[0].Template || specs[0].Pods != 0 || specs[1].Owner != web || specs[1].Template || specs[1].Pods != 20 {
+	if len(specs) != 2 || specs[0].Owner != web || !specs[0].Template || specs[0].Pods != 0 || specs[1].Owner != web || specs[1].Template ||
+		specs[1].Pods != 20 {
 		t.Errorf("specs: %+v", specs)
 	}
 }
@@ -109,7 +110,11 @@ spec:
       initContainers: [{name: i, args: [--fine, --password, hidden]}]
       containers: [{name: c, env: [{name: GOOD, value: x}, {name: BAD, value: hidden}], command: [run, hidden]}]
 `)[0]
-	want := []facts.Leak{{"args of container i", "some-rule"}, {"env BAD of container c", "some-rule"}, {"command of container c", "some-rule"}}
+	want := []facts.Leak{
+		{"args of container i", "some-rule"},
+		{"env BAD of container c", "some-rule"},
+		{"command of container c", "some-rule"},
+	}
 	if diff := cmp.Diff(want, reducer.Reduce(deployment).(*facts.WorkloadNode).Template.Leaks); diff != "" {
 		t.Errorf("leaks (-want +got):\n%s", diff)
 	}

@@ -75,7 +75,8 @@ func reduceNetworkPolicy(p *networkingv1.NetworkPolicy) *NetworkPolicyNode {
 	node := &NetworkPolicyNode{Meta: metaOf(NetworkPolicy, &p.ObjectMeta), Selector: NewSelector(&p.Spec.PodSelector)}
 	// Without policyTypes, a policy applies to ingress, and to egress where it has egress rules.
 	node.Ingress = len(p.Spec.PolicyTypes) == 0 || slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeIngress)
-	node.Egress = (len(p.Spec.PolicyTypes) == 0 && len(p.Spec.Egress) > 0) || slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)
+	node.Egress = (len(p.Spec.PolicyTypes) == 0 && len(p.Spec.Egress) > 0) ||
+		slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)
 	for _, rule := range p.Spec.Ingress {
 		node.AllowsAllIngress = node.AllowsAllIngress || (len(rule.From) == 0 && len(rule.Ports) == 0)
 		node.addPeers(rule.From)

@@ -51,7 +51,11 @@ func TestRolesAndBindingsAreReduced(t *testing.T) {
 				"subjects: [{kind: ServiceAccount, name: a}, {kind: ServiceAccount, name: b, namespace: cart}, {kind: User, name: u, namespace: ignored}]",
 			&facts.BindingNode{
 				Meta: meta(facts.RoleBinding, "shop", "w"), Role: facts.Ref{Kind: facts.Role, Namespace: "shop", Name: "r"},
-				Subjects: []facts.Subject{{Kind: "ServiceAccount", Namespace: "shop", Name: "a"}, {Kind: "ServiceAccount", Namespace: "cart", Name: "b"}, {Kind: "User", Name: "u"}},
+				Subjects: []facts.Subject{
+					{Kind: "ServiceAccount", Namespace: "shop", Name: "a"},
+					{Kind: "ServiceAccount", Namespace: "cart", Name: "b"},
+					{Kind: "User", Name: "u"},
+				},
 			},
 		},
 		"a RoleBinding of a ClusterRole": {
@@ -61,7 +65,11 @@ func TestRolesAndBindingsAreReduced(t *testing.T) {
 		"a ClusterRoleBinding whose subject lacks its namespace": {
 			rbac + "kind: ClusterRoleBinding\nmetadata: {name: w}\nroleRef: {kind: ClusterRole, name: r}\nsubjects: [{kind: ServiceAccount, name: a}]",
 			&facts.BindingNode{
-				Meta: meta(facts.ClusterRoleBinding, "", "w"), Role: facts.Ref{Kind: facts.ClusterRole, Name: "r"}, Subjects: []facts.Subject{{Kind: "ServiceAccount", Name: "a"}},
+				Meta: meta(
+					facts.ClusterRoleBinding,
+					"",
+					"w",
+				), Role: facts.Ref{Kind: facts.ClusterRole, Name: "r"}, Subjects: []facts.Subject{{Kind: "ServiceAccount", Name: "a"}},
 			},
 		},
 		"a Secret with a token": {
@@ -87,16 +95,43 @@ func TestNetworkPoliciesAreReduced(t *testing.T) {
 		document string
 		want     any
 	}{
-		"one that denies":               {head + "{podSelector: {}}", policy(facts.NetworkPolicyNode{Selector: all, Ingress: true})},
-		"for egress as well":            {head + "{podSelector: {}, egress: [{}]}", policy(facts.NetworkPolicyNode{Selector: all, Ingress: true, Egress: true, AllowsAllEgress: true})},
-		"for egress only":               {head + "{podSelector: {}, policyTypes: [Egress], ingress: [{}]}", policy(facts.NetworkPolicyNode{Selector: all, Egress: true, AllowsAllIngress: true})},
-		"for some Pods":                 {head + "{podSelector: {matchLabels: {app: web}}, ingress: [{}]}", policy(facts.NetworkPolicyNode{Selector: web, Ingress: true, AllowsAllIngress: true})},
-		"from everywhere to one port":   {head + "{podSelector: {}, ingress: [{ports: [{port: 80}]}]}", policy(facts.NetworkPolicyNode{Selector: all, Ingress: true})},
-		"from all addresses":            {head + "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: '::/0'}}]}]}", policy(facts.NetworkPolicyNode{Selector: all, Ingress: true, AllowsAnyAddress: true})},
-		"a selector that is not read":   {head + "{podSelector: {matchExpressions: [{key: a, operator: Near}]}}", policy(facts.NetworkPolicyNode{Selector: facts.Selector{Invalid: `"Near" is not a valid label selector operator`}, Ingress: true})},
-		"peers of its own namespace":    {head + "{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}]}], egress: [{to: [{podSelector: {matchLabels: {app: api}}}]}]}", policy(facts.NetworkPolicyNode{Selector: all, Ingress: true, Egress: true, Peers: []facts.Selector{web, api}})},
-		"peers of another namespace":    {head + "{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}, namespaceSelector: {}}]}]}", policy(facts.NetworkPolicyNode{Selector: all, Ingress: true})},
-		"a block with a smaller prefix": {head + "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}", policy(facts.NetworkPolicyNode{Selector: all, Ingress: true})},
+		"one that denies": {head + "{podSelector: {}}", policy(facts.NetworkPolicyNode{Selector: all, Ingress: true})},
+		"for egress as well": {
+			head + "{podSelector: {}, egress: [{}]}",
+			policy(facts.NetworkPolicyNode{Selector: all, Ingress: true, Egress: true, AllowsAllEgress: true}),
+		},
+		"for egress only": {
+			head + "{podSelector: {}, policyTypes: [Egress], ingress: [{}]}",
+			policy(facts.NetworkPolicyNode{Selector: all, Egress: true, AllowsAllIngress: true}),
+		},
+		"for some Pods": {
+			head + "{podSelector: {matchLabels: {app: web}}, ingress: [{}]}",
+			policy(facts.NetworkPolicyNode{Selector: web, Ingress: true, AllowsAllIngress: true}),
+		},
+		"from everywhere to one port": {
+			head + "{podSelector: {}, ingress: [{ports: [{port: 80}]}]}",
+			policy(facts.NetworkPolicyNode{Selector: all, Ingress: true}),
+		},
+		"from all addresses": {
+			head + "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: '::/0'}}]}]}",
+			policy(facts.NetworkPolicyNode{Selector: all, Ingress: true, AllowsAnyAddress: true}),
+		},
+		"a selector that is not read": {
+			head + "{podSelector: {matchExpressions: [{key: a, operator: Near}]}}",
+			policy(facts.NetworkPolicyNode{Selector: facts.Selector{Invalid: `"Near" is not a valid label selector operator`}, Ingress: true}),
+		},
+		"peers of its own namespace": {
+			head + "{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}]}], egress: [{to: [{podSelector: {matchLabels: {app: api}}}]}]}",
+			policy(facts.NetworkPolicyNode{Selector: all, Ingress: true, Egress: true, Peers: []facts.Selector{web, api}}),
+		},
+		"peers of another namespace": {
+			head + "{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}, namespaceSelector: {}}]}]}",
+			policy(facts.NetworkPolicyNode{Selector: all, Ingress: true}),
+		},
+		"a block with a smaller prefix": {
+			head + "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}",
+			policy(facts.NetworkPolicyNode{Selector: all, Ingress: true}),
+		},
 	})
 }
 
@@ -110,11 +145,20 @@ func TestLimitsAndPrioritiesAreReduced(t *testing.T) {
 		document string
 		want     any
 	}{
-		"a default limit is a default request": {head + "[{type: Container, default: {cpu: 1}}]}", limits(facts.LimitRangeNode{DefaultsCPULimit: true, DefaultsCPURequest: true})},
-		"so is a maximum":                      {head + "[{type: Container, max: {memory: 1Gi}}]}", limits(facts.LimitRangeNode{DefaultsMemoryLimit: true, DefaultsMemoryRequest: true})},
-		"requests only":                        {head + "[{type: Container, defaultRequest: {cpu: 1, memory: 1Gi}}]}", limits(facts.LimitRangeNode{DefaultsCPURequest: true, DefaultsMemoryRequest: true})},
-		"a minimum sets nothing":               {head + "[{type: Container, min: {cpu: 1}}]}", limits(facts.LimitRangeNode{})},
-		"of Pods, not containers":              {head + "[{type: Pod, max: {cpu: 1}}]}", limits(facts.LimitRangeNode{})},
+		"a default limit is a default request": {
+			head + "[{type: Container, default: {cpu: 1}}]}",
+			limits(facts.LimitRangeNode{DefaultsCPULimit: true, DefaultsCPURequest: true}),
+		},
+		"so is a maximum": {
+			head + "[{type: Container, max: {memory: 1Gi}}]}",
+			limits(facts.LimitRangeNode{DefaultsMemoryLimit: true, DefaultsMemoryRequest: true}),
+		},
+		"requests only": {
+			head + "[{type: Container, defaultRequest: {cpu: 1, memory: 1Gi}}]}",
+			limits(facts.LimitRangeNode{DefaultsCPURequest: true, DefaultsMemoryRequest: true}),
+		},
+		"a minimum sets nothing":  {head + "[{type: Container, min: {cpu: 1}}]}", limits(facts.LimitRangeNode{})},
+		"of Pods, not containers": {head + "[{type: Pod, max: {cpu: 1}}]}", limits(facts.LimitRangeNode{})},
 		"a PriorityClass": {
 			"apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: w}\nvalue: 1000\nglobalDefault: true",
 			&facts.PriorityClassNode{Meta: meta(facts.PriorityClass, "", "w"), Value: 1000, Default: true},

@@ -97,7 +97,8 @@ func reduceTracked(node *CustomNode, r trackedResource, here bool) {
 		}
 		facts.Troubled = append(facts.Troubled, clip(kind+" "+name+" "+firstOf(health, r.Sync.V)))
 	}
-	inert := slices.Contains([]Kind{ConfigMap, Secret, ServiceAccount, Role, RoleBinding, ClusterRole, ClusterRoleBinding, NetworkPolicy}, Kind(kind))
+	withoutHealth := []Kind{ConfigMap, Secret, ServiceAccount, Role, RoleBinding, ClusterRole, ClusterRoleBinding, NetworkPolicy}
+	inert := slices.Contains(withoutHealth, Kind(kind))
 	if !here || inert || (health != "" && !unhealthy) || len(node.Refs) >= maxCustomRefs {
 		return
 	}

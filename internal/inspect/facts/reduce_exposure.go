@@ -50,9 +50,9 @@ func sourceRanges(s *corev1.Service) []string {
 	return nil
 }
 
-// privateAddresses says whether there are addresses and all of them are such as the internet does not route.
+// privateAddresses reports whether there are addresses and none of them is routed on the internet.
 func privateAddresses(given []corev1.LoadBalancerIngress) bool {
-	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10) // behind a provider's own translation
+	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10) // carrier-grade NAT
 	for i := range given {
 		if given[i].IP == "" {
 			if strings.HasPrefix(given[i].Hostname, "internal-") && strings.HasSuffix(given[i].Hostname, ".elb.amazonaws.com") {
@@ -72,7 +72,7 @@ func privateAddresses(given []corev1.LoadBalancerIngress) bool {
 	return len(given) > 0
 }
 
-// tlsElsewhere says whether an annotation of a controller brings the certificates.
+// tlsElsewhere reports whether an annotation configures the certificates.
 func tlsElsewhere(annotations map[string]string) bool {
 	for _, name := range []string{
 		"alb.ingress.kubernetes.io/certificate-arn", "networking.gke.io/managed-certificates", "networking.gke.io/pre-shared-certs",
@@ -85,11 +85,10 @@ func tlsElsewhere(annotations map[string]string) bool {
 		}
 	}
 	return annotations["traefik.ingress.kubernetes.io/router.tls"] == "true" ||
-		strings.Contains(annotations["alb.ingress.kubernetes.io/listen-ports"], "HTTPS") // it finds certificates by the host
+		strings.Contains(annotations["alb.ingress.kubernetes.io/listen-ports"], "HTTPS") // the controller discovers certificates by host
 }
 
-// sharesHost says whether an annotation tells the requests for an Ingress apart from those for another one with the same
-// host and path.
+// sharesHost reports whether an annotation distinguishes requests to Ingresses with the same host and path.
 func sharesHost(annotations map[string]string) bool {
 	if annotations["nginx.ingress.kubernetes.io/canary"] == "true" || annotations["haproxy.org/route-acl"] != "" ||
 		annotations["nginx.org/mergeable-ingress-type"] != "" {

@@ -57,13 +57,23 @@ func TestEveryKindHasAReducerThatTakesAnEmptyObject(t *testing.T) {
 }
 
 func FuzzReduce(f *testing.F) {
-	f.Add(uint8(0), []byte(`{"metadata":{"ownerReferences":[{"controller":true}]},"spec":{"containers":[{"env":[{"valueFrom":{}}],"resources":{"limits":{"cpu":"9E"}}}],"volumes":[{"projected":{"sources":[{}]}}]},"status":{"containerStatuses":[{}]}}`))
+	f.Add(
+		uint8(0),
+		[]byte(
+			`{"metadata":{"ownerReferences":[{"controller":true}]},"spec":{"containers":[{"env":[{"valueFrom":{}}],"resources":{"limits":{"cpu":"9E"}}}],"volumes":[{"projected":{"sources":[{}]}}]},"status":{"containerStatuses":[{}]}}`,
+		),
+	)
 	f.Add(uint8(7), []byte(`{"spec":{"selector":{"matchExpressions":[{"operator":"In"}]},"progressDeadlineSeconds":-1}}`))
 	f.Add(uint8(14), []byte(`{"spec":{"metrics":[{},{"type":"Pods","pods":{"target":{"averageValue":"1"}}}]}}`))
 	f.Add(uint8(22), []byte(`{"status":{"hard":{"cpu":"-9E","pods":"1e99"}}}`))
 	f.Add(uint8(27), []byte(`{"rules":[{},{"verbs":["*"],"resources":[""]}]}`))
 	f.Add(uint8(29), []byte(`{"roleRef":{"kind":"Role"},"subjects":[{"kind":"ServiceAccount"}]}`))
-	f.Add(uint8(31), []byte(`{"spec":{"podSelector":{"matchExpressions":[{"operator":"In"}]},"ingress":[{"from":[{"ipBlock":{"cidr":"x"}},{"podSelector":{}}]}]}}`))
+	f.Add(
+		uint8(31),
+		[]byte(
+			`{"spec":{"podSelector":{"matchExpressions":[{"operator":"In"}]},"ingress":[{"from":[{"ipBlock":{"cidr":"x"}},{"podSelector":{}}]}]}}`,
+		),
+	)
 	f.Add(uint8(32), []byte(`{"spec":{"limits":[{},{"type":"Container","default":{"cpu":"-1"}}]}}`))
 	f.Add(uint8(26), []byte(`{"type":"Warning","series":{},"count":-2147483648}`))
 	f.Fuzz(func(_ *testing.T, which uint8, document []byte) {

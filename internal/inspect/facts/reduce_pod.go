@@ -211,8 +211,8 @@ func requests(s *corev1.PodSpec, name corev1.ResourceName, of func(resource.Quan
 	return total + of(s.Overhead[name])
 }
 
-// request of a resource, and whether there is one. A limit alone is a request as well: the API server writes that into
-// Pods, but not into templates.
+// request of a resource, and whether there is one. The request defaults to the limit: the API server sets that in Pods, but not in
+// templates.
 func request(r *corev1.ResourceRequirements, name corev1.ResourceName) (resource.Quantity, bool) {
 	if q, ok := r.Requests[name]; ok {
 		return q, true
@@ -230,7 +230,7 @@ func milli(list corev1.ResourceList, name corev1.ResourceName) int64 { return mi
 // wholeValue is a quantity in its unit, rounded up.
 func wholeValue(q resource.Quantity) int64 { return q.Value() }
 
-// milliValue is a quantity times 1000; quantities too large for that are cut at the largest number.
+// milliValue is a quantity times 1000, at most the largest int64.
 func milliValue(q resource.Quantity) int64 {
 	if q.Value() > (1<<63-1)/1000 {
 		return 1<<63 - 1

@@ -225,9 +225,11 @@ func TestFinalizersAreKeptOnlyOfWhatIsBeingDeleted(t *testing.T) {
 
 func TestHugeMessagesAreCutAtWholeRunes(t *testing.T) {
 	pod := &corev1.Pod{Status: corev1.PodStatus{
-		Message:           strings.Repeat("é", 1<<20),
-		ContainerStatuses: []corev1.ContainerStatus{{Name: "a", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Message: strings.Repeat("x", 1<<20)}}}},
-		Conditions:        []corev1.PodCondition{{Message: strings.Repeat("\xff", 1<<20)}},
+		Message: strings.Repeat("é", 1<<20),
+		ContainerStatuses: []corev1.ContainerStatus{
+			{Name: "a", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Message: strings.Repeat("x", 1<<20)}}},
+		},
+		Conditions: []corev1.PodCondition{{Message: strings.Repeat("\xff", 1<<20)}},
 	}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a"}}}}
 	node := facts.Reduce(pod).(*facts.PodNode)
 	for where, got := range map[string]string{

@@ -40,8 +40,7 @@ func (w *WorkloadNode) template(t *corev1.PodTemplateSpec) {
 	w.Template, w.TemplateLabels = reducePodSpec(&t.Spec, ""), maps.Clone(t.Labels)
 }
 
-// changed is when an object was last written outside its status, as the record of its field managers says; without a
-// record it is the creation.
+// changed is the last write outside the status, from managedFields; the creation time without them.
 func changed(o *metav1.ObjectMeta) time.Time {
 	last := o.CreationTimestamp.Time
 	for i := range o.ManagedFields {
@@ -62,7 +61,7 @@ func reduceReplicaSet(r *appsv1.ReplicaSet) *WorkloadNode {
 	node.Conditions = convert(r.Status.Conditions, func(c appsv1.ReplicaSetCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
-	if node.Owner.Kind != Deployment { // a Deployment's ReplicaSets repeat its template once for each revision
+	if node.Owner.Kind != Deployment { // ReplicaSets of a Deployment repeat its template for each revision
 		node.template(&r.Spec.Template)
 	}
 	return node
@@ -148,7 +147,7 @@ func reduceCronJob(c *batchv1.CronJob) *CronJobNode {
 		Suspended: value(c.Spec.Suspend, false), ConcurrencyPolicy: string(c.Spec.ConcurrencyPolicy),
 		Changed:       changed(&c.ObjectMeta),
 		LastScheduled: timeOf(c.Status.LastScheduleTime), LastSuccess: timeOf(c.Status.LastSuccessfulTime),
-		Active: int32(min(len(c.Status.Active), 1<<30)), //nolint:gosec // bounded just here
+		Active: int32(min(len(c.Status.Active), 1<<30)), //nolint:gosec // bounded here
 		// 3 and 1 are the API's defaults.
 		SuccessfulHistory: value(c.Spec.SuccessfulJobsHistoryLimit, 3), FailedHistory: value(c.Spec.FailedJobsHistoryLimit, 1),
 		StartingDeadline: seconds(c.Spec.StartingDeadlineSeconds),
@@ -176,7 +175,7 @@ func reduceHPA(h *autoscalingv2.HorizontalPodAutoscaler) *HPANode {
 	return node
 }
 
-// metricText says in a few words what an autoscaler scales on.
+// metricText describes a metric of an autoscaler.
 func metricText(m *autoscalingv2.MetricSpec) string {
 	target := func(t autoscalingv2.MetricTarget) string {
 		switch {

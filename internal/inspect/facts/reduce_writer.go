@@ -19,14 +19,14 @@ func replicasWriter(o *metav1.ObjectMeta) string {
 			return f.Manager
 		}
 	}
-	// Quotes within strings are escaped, so that this is a field and never a part of a text.
+	// Quotes within strings are escaped, so this matches only a field.
 	if strings.Contains(o.Annotations[corev1.LastAppliedConfigAnnotation], `"replicas":`) {
 		return "kubectl apply"
 	}
 	return ""
 }
 
-// writer is the client that wrote the data of a ConfigMap or Secret last, or a ServiceAccount.
+// writer is the client that last wrote the data of a ConfigMap or Secret, or a ServiceAccount.
 func writer(kind Kind, fields []metav1.ManagedFieldsEntry) string {
 	var last string
 	var at time.Time
@@ -41,13 +41,13 @@ func writer(kind Kind, fields []metav1.ManagedFieldsEntry) string {
 	return last
 }
 
-// sought says whether labels mark an object for a program that looks for such objects over the API: the sidecars of
-// Grafana and Prometheus, Argo CD, sealed-secrets, Crossplane, service meshes.
+// sought reports whether labels mark an object for a program that lists such objects: sidecars of Grafana and Prometheus, Argo CD,
+// sealed-secrets, Crossplane, service meshes.
 func sought(labels map[string]string) bool {
 	for key := range labels {
 		switch {
-		case strings.Contains(key, "grafana"), strings.Contains(key, "prometheus"), strings.HasSuffix(key, "_dashboard"), strings.HasSuffix(key, "_datasource"),
-			strings.HasPrefix(key, "argocd.argoproj.io/"), strings.Contains(key, "sealedsecrets.bitnami.com/"), strings.Contains(key, "crossplane.io/"),
+		case strings.Contains(key, "grafana"), strings.Contains(key, "prometheus"), strings.HasSuffix(key, "_dashboard"),
+			strings.HasSuffix(key, "_datasource"), strings.HasPrefix(key, "argocd.argoproj.io/"), strings.Contains(key, "sealedsecrets.bitnami.com/"), strings.Contains(key, "crossplane.io/"),
 			strings.Contains(key, "istio.io/"), strings.Contains(key, "cert-manager.io/"), strings.Contains(key, "external-secrets.io/"),
 			strings.Contains(key, "cluster.x-k8s.io/"), strings.Contains(key, "velero.io/"):
 			return true
@@ -56,14 +56,14 @@ func sought(labels map[string]string) bool {
 	return false
 }
 
-// reduceSecret keeps nothing but metadata.
+// reduceSecret keeps only metadata.
 func reduceSecret(o *metav1.ObjectMeta) *KeyedNode {
 	return &KeyedNode{
 		Meta: metaOf(Secret, o), Writer: writer(Secret, o.ManagedFields), Sought: sought(o.Labels), TokenOf: tokenOf(o),
 	}
 }
 
-// reduceSecretObject reduces a Secret that was read as metadata, or one from a manifest, whose type tells more.
+// reduceSecretObject reduces a Secret that was read as metadata, or a typed one from a manifest.
 func reduceSecretObject(object any) any {
 	switch o := object.(type) {
 	case *corev1.Secret:

@@ -8,12 +8,11 @@ import (
 // Selector matches labels. The zero value matches nothing.
 type Selector struct {
 	selector labels.Selector
-	// Invalid holds what is wrong with a selector that could not be read; such a selector matches nothing.
+	// Invalid is the error of a malformed selector, which matches nothing.
 	Invalid string
 }
 
-// NewSelector compiles the selector of an object. nil matches nothing; an empty selector matches everything, as it does
-// for PodDisruptionBudgets in policy/v1.
+// NewSelector compiles a label selector. nil matches nothing; an empty selector matches everything, as in policy/v1.
 func NewSelector(selector *metav1.LabelSelector) Selector {
 	compiled, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
@@ -22,7 +21,7 @@ func NewSelector(selector *metav1.LabelSelector) Selector {
 	return Selector{selector: compiled}
 }
 
-// SelectorFromSet compiles a plain map, as Services have. An empty map matches nothing.
+// SelectorFromSet compiles a map, as in Services. An empty map matches nothing.
 func SelectorFromSet(set map[string]string) Selector {
 	if len(set) == 0 {
 		return Selector{}
@@ -30,7 +29,7 @@ func SelectorFromSet(set map[string]string) Selector {
 	return Selector{selector: labels.SelectorFromSet(set)}
 }
 
-// Matches says whether the labels are selected.
+// Matches reports whether the labels are selected.
 func (s Selector) Matches(set map[string]string) bool {
 	return s.selector != nil && s.selector.Matches(labels.Set(set))
 }
@@ -43,7 +42,7 @@ func (s Selector) String() string {
 	return s.selector.String()
 }
 
-// Exact are the labels that must have one certain value to be selected: matchLabels, and expressions that leave one value.
+// Exact are the labels for which only one value is selected: matchLabels, and expressions with one value.
 func (s Selector) Exact() map[string]string {
 	if s.selector == nil {
 		return nil

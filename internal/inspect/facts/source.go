@@ -2,8 +2,8 @@ package facts
 
 import "strings"
 
-// Source is one kind of facts that a back end tells, and not the API server: written <back end>/<what>. A stage between
-// collecting and checks asks for it and says with Graph.Provide that it came.
+// Source is a kind of facts that comes from a backend instead of the API server, written <backend>/<what>. A stage between collecting
+// and checks queries it and calls Graph.Provide.
 type Source string
 
 // Sources that come from a MetricsBackend.
