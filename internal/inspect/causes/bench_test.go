@@ -10,7 +10,7 @@ import (
 )
 
 // BenchmarkLink links what is the worst for the linker: much on one object, much everywhere, far, and crosswise. None of
-// the first findings has a cause, so that each search goes as far as it may.
+// the first findings has a cause, each search goes to the maximum distance.
 func BenchmarkLink(b *testing.B) {
 	for _, bc := range []struct {
 		name string
@@ -65,8 +65,8 @@ func manyOnOne() (*facts.Graph, []check.Check, []check.Finding) {
 	return b.Graph(), explained(map[string][]string{"symptom": {"cause"}, "other": {"cause"}, "cause": nil}), findings
 }
 
-// manyEverywhere is 1,000 workloads on ten nodes, each behind a Service of its own, with ten findings each.
-func manyEverywhere() (*facts.Graph, []check.Check, []check.Finding) {
+// manyEverywhere is 1,000 workloads on ten nodes, each behind its own Service, with ten findings each.
+func manyEverywhere() (*facts.Graph, []checks.Check, []checks.Finding) {
 	b := facts.NewBuilder("test", time.Unix(0, 0))
 	table := map[string][]string{}
 	var findings []check.Finding

@@ -38,7 +38,7 @@ func FuzzLink(f *testing.F) {
 	})
 }
 
-// fuzzedObjects are of few kinds, so that evidence often names a kind that the object depends on.
+// fuzzedObjects are of few kinds, and evidence often names a kind that the object depends on.
 func fuzzedObjects() []facts.Ref {
 	objects := []facts.Ref{ref(facts.Ingress, "web"), ref(facts.Service, "cart"), ref(facts.Node, "node-2"), ref(facts.Pod, "gone")}
 	for i := range 3 {
@@ -75,8 +75,8 @@ func fuzzed(data []byte) ([]check.Check, []check.Finding) {
 	return explained(table), findings
 }
 
-// fuzzedLinker has edges of its own, two bytes each, in place of the graph's.
-func fuzzedLinker(catalogue []check.Check, findings []check.Finding, edges []byte) *linker {
+// fuzzedLinker has its own edges, two bytes each, instead of the graph's.
+func fuzzedLinker(catalogue []checks.Check, findings []checks.Finding, edges []byte) *linker {
 	objects := fuzzedObjects()
 	l := newLinker(shop(), catalogue, findings)
 	for _, object := range objects {

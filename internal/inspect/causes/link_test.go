@@ -103,8 +103,10 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 	}{
 		"a chain over three objects keeps its middle links": {
 			map[string][]string{"dead": {"empty", "down", "crash"}, "empty": {"down", "crash"}, "down": {"crash"}, "crash": nil},
-			[]check.Finding{found("dead", web), found("empty", cart), found("down", workload), found("crash", workload)},
-			[]string{"crash/cart", "dead/web <- empty/cart <- down/cart <- crash/cart", "down/cart <- crash/cart", "empty/cart <- down/cart <- crash/cart"},
+			[]checks.Finding{found("dead", web), found("empty", cart), found("down", workload), found("crash", workload)},
+			[]string{
+				"crash/cart", "dead/web <- empty/cart <- down/cart <- crash/cart", "down/cart <- crash/cart", "empty/cart <- down/cart <- crash/cart",
+			},
 		},
 		"a missing middle is stepped over": {
 			map[string][]string{"dead": {"empty", "crash"}, "crash": nil},
@@ -118,7 +120,10 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 		},
 		"a finding that names all its culprits is not blamed on what its object depends on": {
 			map[string][]string{"stuck": {"crash", "gone"}, "crash": nil, "gone": nil},
-			[]check.Finding{becauseOnly(found("stuck", cart)), found("crash", workload), becauseOnly(found("stuck", web, ref(facts.Service, "pay"))), found("gone", ref(facts.Service, "pay"))},
+			[]checks.Finding{
+				becauseOnly(found("stuck", cart)), found("crash", workload), becauseOnly(found("stuck", web, ref(facts.Service, "pay"))),
+				found("gone", ref(facts.Service, "pay")),
+			},
 			[]string{"crash/cart", "gone/pay", "stuck/cart", "stuck/web <- gone/pay"},
 		},
 		"of three on one object, each link of the chain is kept": {
@@ -131,7 +136,9 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 		},
 		"of two equally far away the worse is the cause": {
 			map[string][]string{"down": {"lost", "missing"}, "lost": nil, "missing": nil},
-			[]check.Finding{found("down", workload), found("missing", ref(facts.ConfigMap, "settings")), severe(found("lost", ref(facts.PVC, "data")))},
+			[]checks.Finding{
+				found("down", workload), found("missing", ref(facts.ConfigMap, "settings")), severe(found("lost", ref(facts.PVC, "data"))),
+			},
 			[]string{"down/cart <- lost/data", "lost/data", "missing/settings"},
 		},
 		"of two equally far and bad the one that has a cause itself is nearer to the symptom": {
@@ -210,7 +217,7 @@ func TestACauseCountsAllThatItExplains(t *testing.T) {
 	}
 }
 
-func TestOneIdentityIsReportedOnceAtItsWorst(t *testing.T) {
+func TestOfFindingsWithOneIDTheMostSevereIsKept(t *testing.T) {
 	mild, bad := found("a", ref(facts.Deployment, "cart")), found("a", ref(facts.Deployment, "cart"))
 	mild.Severity, bad.Severity = v1alpha1.SeverityLow, v1alpha1.SeverityCritical
 	linked := Link(shop(), nil, []check.Finding{mild, bad})
@@ -219,7 +226,7 @@ func TestOneIdentityIsReportedOnceAtItsWorst(t *testing.T) {
 	}
 }
 
-func TestIdentityDependsOnEveryPartAndOnNothingElse(t *testing.T) {
+func TestTheIDDependsOnEveryPartAndOnNothingElse(t *testing.T) {
 	base := found("a", ref(facts.Deployment, "cart"))
 	same := base
 	same.Message, same.Severity = "another text", v1alpha1.SeverityLow
@@ -238,8 +245,8 @@ func TestIdentityDependsOnEveryPartAndOnNothingElse(t *testing.T) {
 	}
 }
 
-func TestTenThousandFindingsOnOneObjectAreLinkedWithoutALoop(t *testing.T) {
-	var findings []check.Finding
+func TestTenThousandFindingsOnOneObjectAreLinkedWithoutACycle(t *testing.T) {
+	var findings []checks.Finding
 	for i := range 10_000 {
 		f := found("symptom", ref(facts.Deployment, "cart"))
 		f.Discriminator = fmt.Sprint(i)
@@ -285,8 +292,8 @@ func TestACauseTooFarAwayIsNotFound(t *testing.T) {
 	}
 }
 
-func TestNoMoreThanTheBoundIsVisited(t *testing.T) {
-	l := newLinker(shop(), nil, []check.Finding{found("symptom", ref(facts.Service, "cart"))})
+func TestAWalkVisitsABoundedNumberOfObjects(t *testing.T) {
+	l := newLinker(shop(), nil, []checks.Finding{found("symptom", ref(facts.Service, "cart"))})
 	var many []facts.Ref
 	for i := range 3 * maxVisited {
 		many = append(many, ref(facts.Deployment, fmt.Sprint(i)))
@@ -299,7 +306,7 @@ func TestNoMoreThanTheBoundIsVisited(t *testing.T) {
 	}
 }
 
-func TestInACircleTheWorstIsTheRoot(t *testing.T) {
+func TestInACycleTheMostSevereFindingIsTheRoot(t *testing.T) {
 	// A webhook that refuses the Pods that would serve it.
 	table := map[string][]string{"hook": {"empty"}, "empty": {"down"}, "down": {"blocked"}, "blocked": {"hook"}}
 	configuration := ref(facts.ValidatingWebhook, "policy")

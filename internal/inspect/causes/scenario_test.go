@@ -22,7 +22,7 @@ import (
 // TestMain adds -update, which writes the trees of causes that were found into want.txt: read the difference before it is
 // kept.
 func TestMain(m *testing.M) {
-	flag.Bool("update", false, "write testdata/*/want.txt anew")
+	flag.Bool("update", false, "rewrite testdata/*/want.txt")
 	m.Run() // its result becomes the exit code
 }
 
@@ -50,16 +50,16 @@ func TestScenarios(t *testing.T) {
 					return
 				}
 				if diff := cmp.Diff(strings.TrimPrefix(want, strings.Join(comments(want), "")), got); diff != "" {
-					t.Fatalf("trees of causes (-want +got), -update writes them anew:\n%s", diff)
+					t.Fatalf("trees of causes (-want +got), -update rewrites them:\n%s", diff)
 				}
 			}
 		})
 	}
 }
 
-// TestScenariosHoldChainsOfEachLength says how many chains of each length all scenarios hold together. A chain ends at a
+// TestScenariosHaveChainsOfEachLength says how many chains of each length all scenarios hold together. A chain ends at a
 // finding that explains no other.
-func TestScenariosHoldChainsOfEachLength(t *testing.T) {
+func TestScenariosHaveChainsOfEachLength(t *testing.T) {
 	const enough = 40
 	folders := scenarios(t)
 	if len(folders) < enough {

@@ -10,7 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-func TestAlertsAndTrendsPointAtWhatCausesThem(t *testing.T) {
+func TestAlertsAndTrendsAreLinkedToTheirCauses(t *testing.T) {
 	service, workload, claim := ref(facts.Service, "cart"), ref(facts.Deployment, "cart"), ref(facts.PVC, "data")
 	backend := facts.Ref{Kind: facts.CustomKind("kubeops.io", "MetricsBackend"), Namespace: "shop", Name: "main"}
 	standsForMuch := func(f check.Finding) check.Finding {
@@ -28,18 +28,23 @@ func TestAlertsAndTrendsPointAtWhatCausesThem(t *testing.T) {
 		"an alert about a Service, through what is unusual there": {
 			[]check.Finding{found("alert-firing", service), found("error-rate-anomaly", service), found("pod-oom-killed", workload)},
 			[]string{
-				"alert-firing/cart <- error-rate-anomaly/cart <- pod-oom-killed/cart", "error-rate-anomaly/cart <- pod-oom-killed/cart", "pod-oom-killed/cart",
+				"alert-firing/cart <- error-rate-anomaly/cart <- pod-oom-killed/cart", "error-rate-anomaly/cart <- pod-oom-killed/cart",
+				"pod-oom-killed/cart",
 			},
 		},
 		"restarts that are crashes": {
 			[]check.Finding{found("restart-anomaly", workload), found("pod-crash-looping", workload), found("latency-anomaly", service)},
 			[]string{
-				"latency-anomaly/cart <- restart-anomaly/cart <- pod-crash-looping/cart", "pod-crash-looping/cart", "restart-anomaly/cart <- pod-crash-looping/cart",
+				"latency-anomaly/cart <- restart-anomaly/cart <- pod-crash-looping/cart", "pod-crash-looping/cart",
+				"restart-anomaly/cart <- pod-crash-looping/cart",
 			},
 		},
 		"an alert about a claim that fills up": {
-			[]check.Finding{found("alert-firing", claim), found("pvc-filling-up", claim), found("pvc-nearly-full", claim)},
-			[]string{"alert-firing/data <- pvc-nearly-full/data <- pvc-filling-up/data", "pvc-filling-up/data", "pvc-nearly-full/data <- pvc-filling-up/data"},
+			[]checks.Finding{found("alert-firing", claim), found("pvc-filling-up", claim), found("pvc-nearly-full", claim)},
+			[]string{
+				"alert-firing/data <- pvc-nearly-full/data <- pvc-filling-up/data", "pvc-filling-up/data",
+				"pvc-nearly-full/data <- pvc-filling-up/data",
+			},
 		},
 		"a target that is down because its Pods are": {
 			[]check.Finding{found("scrape-target-down", service), found("image-not-found", workload)},

@@ -9,7 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// TestThrottlingExplainsProbesThatFail joins what metrics tell to what the cluster shows.
+// TestThrottlingExplainsProbesThatFail links metrics with the state of the cluster.
 func TestThrottlingExplainsProbesThatFail(t *testing.T) {
 	g := testkit.Graph(t, `
 apiVersion: apps/v1

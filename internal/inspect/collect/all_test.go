@@ -17,11 +17,11 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-func TestGapsWithOneRemedyAreOne(t *testing.T) {
+func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 	var fake fakeAPI
 	fake.t = t
-	const nobody = "system:serviceaccount:team:reader"
-	refused := forbidden(nobody, "things")
+	const reader = "system:serviceaccount:team:reader"
+	refused := forbidden(reader, "things")
 	impersonation := status(
 		http.StatusForbidden,
 		"Forbidden",
@@ -44,12 +44,14 @@ func TestGapsWithOneRemedyAreOne(t *testing.T) {
 			scope: Scope{Home: "team"}, kinds: []facts.Kind{facts.Pod, facts.Service, facts.ConfigMap, facts.Node},
 			want: []gap{
 				{
-					"configmaps, nodes", nobody + " cannot list configmaps, nodes (RBAC).",
-					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-team-reader --clusterrole=kubeops-inspector --serviceaccount=team:reader`.",
+					"configmaps, nodes", reader + " cannot list configmaps, nodes (RBAC).",
+					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-team-reader --clusterrole=kubeops-inspector " +
+						"--serviceaccount=team:reader`.",
 				},
 				{
-					"pods, services", nobody + " cannot list pods, services in all namespaces (RBAC). Only namespace team was read.",
-					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-team-reader --clusterrole=kubeops-inspector --serviceaccount=team:reader`." +
+					"pods, services", reader + " cannot list pods, services in all namespaces (RBAC). Only namespace team was read.",
+					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-team-reader --clusterrole=kubeops-inspector " +
+						"--serviceaccount=team:reader`." +
 						" Or inspect namespace team only (spec.namespaces, --namespace).",
 				},
 			},
@@ -63,11 +65,12 @@ func TestGapsWithOneRemedyAreOne(t *testing.T) {
 			scope: Scope{Namespaces: []string{"a", "b", "c"}}, kinds: []facts.Kind{facts.Pod, facts.Service},
 			want: []gap{
 				{
-					"pods, services in namespaces a, b", nobody + " cannot list pods, services in namespaces a, b (RBAC).",
-					"Grant it in each namespace: `kubectl -n <namespace> create rolebinding kubeops-inspector --clusterrole=kubeops-inspector --serviceaccount=team:reader`.",
+					"pods, services in namespaces a, b", reader + " cannot list pods, services in namespaces a, b (RBAC).",
+					"Grant it in each namespace: `kubectl -n <namespace> create rolebinding kubeops-inspector --clusterrole=kubeops-inspector " +
+						"--serviceaccount=team:reader`.",
 				},
 				{
-					"services in namespace c", nobody + " cannot list services in namespace c (RBAC).",
+					"services in namespace c", reader + " cannot list services in namespace c (RBAC).",
 					"Grant it: `kubectl -n c create rolebinding kubeops-inspector --clusterrole=kubeops-inspector --serviceaccount=team:reader`.",
 				},
 			},
@@ -78,11 +81,13 @@ func TestGapsWithOneRemedyAreOne(t *testing.T) {
 			want: []gap{
 				{
 					"pods", "jane@example.com cannot list pods (RBAC).",
-					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-jane-example-com --clusterrole=kubeops-inspector --user=jane@example.com`.",
+					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-jane-example-com --clusterrole=kubeops-inspector " +
+						"--user=jane@example.com`.",
 				},
 				{
 					"secrets", "jane@example.com cannot list Secrets (RBAC); missing Secrets were not detected. KubeOps reads names without data.",
-					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-secrets-jane-example-com --clusterrole=kubeops-inspector-secrets --user=jane@example.com`." +
+					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-secrets-jane-example-com --clusterrole=kubeops-inspector-secrets " +
+						"--user=jane@example.com`." +
 						" Or exclude the affected checks.",
 				},
 			},
@@ -91,31 +96,37 @@ func TestGapsWithOneRemedyAreOne(t *testing.T) {
 			answers: map[string][]http.HandlerFunc{"/api/v1/pods": {refused}}, user: "o'hara; rm -rf /", kinds: []facts.Kind{facts.Pod},
 			want: []gap{{
 				"pods", "o'hara; rm -rf / cannot list pods (RBAC).",
-				"Grant it: `kubectl create clusterrolebinding kubeops-inspector-o-hara-rm-rf --clusterrole=kubeops-inspector --user='o'\\''hara; rm -rf /'`.",
+				"Grant it: `kubectl create clusterrolebinding kubeops-inspector-o-hara-rm-rf --clusterrole=kubeops-inspector --user='o'\\''hara; rm " +
+					"-rf /'`.",
 			}},
 		},
-		"nobody may act as the reader": {
+		"the manager cannot impersonate the reader": {
 			answers: map[string][]http.HandlerFunc{
 				"/version": {impersonation}, "/api/v1/pods": {impersonation}, "/api/v1/secrets": {impersonation},
 			},
-			user: nobody, kinds: []facts.Kind{facts.Pod, facts.Secret},
+			user: reader, kinds: []facts.Kind{facts.Pod, facts.Secret},
 			want: []gap{{
-				"/version, pods, secrets", "system:serviceaccount:kubeops:manager cannot impersonate " + nobody + " (RBAC), so nothing was read as that user.",
+				"/version, pods, secrets",
+				"system:serviceaccount:kubeops:manager cannot impersonate " + reader + " (RBAC), so nothing was read as that user.",
 				"Grant the verb impersonate on it, as ClusterRole kubeops-manager does for ServiceAccounts.",
 			}},
 		},
-		"the version is not told": {
-			answers: map[string][]http.HandlerFunc{"/version": {body(http.StatusOK, "text/html", "<html>")}, "/api/v1/pods": {fake.list("Pod", "", "")}},
-			kinds:   []facts.Kind{facts.Pod},
+		"no version": {
+			answers: map[string][]http.HandlerFunc{
+				"/version": {body(http.StatusOK, "text/html", "<html>")}, "/api/v1/pods": {fake.list("Pod", "", "")},
+			},
+			kinds: []facts.Kind{facts.Pod},
 			want: []gap{{
 				"/version", "The API server did not report its version (unreadable response); version skew was not checked.",
 				"Check the response of `kubectl get --raw /version`.",
 			}},
 		},
-		"namespaces that do not exist, and context that may not be read": {
+		"namespaces that do not exist, and forbidden context": {
 			answers: map[string][]http.HandlerFunc{
-				"/api/v1/namespaces/a/pods": {fake.list("Pod", "", "")}, "/api/v1/namespaces/b/pods": {fake.list("Pod", "", "")}, "/api/v1/nodes": {refused},
-				"/api/v1/namespaces/a": {status(http.StatusNotFound, "NotFound", "")}, "/api/v1/namespaces/b": {status(http.StatusNotFound, "NotFound", "")},
+				"/api/v1/namespaces/a/pods": {fake.list("Pod", "", "")}, "/api/v1/namespaces/b/pods": {fake.list("Pod", "", "")},
+				"/api/v1/nodes":        {refused},
+				"/api/v1/namespaces/a": {status(http.StatusNotFound, "NotFound", "")},
+				"/api/v1/namespaces/b": {status(http.StatusNotFound, "NotFound", "")},
 			},
 			scope: Scope{Namespaces: []string{"a", "b"}}, kinds: []facts.Kind{facts.Pod, facts.Node, facts.Namespace},
 			want: []gap{{
@@ -142,7 +153,7 @@ func TestGapsWithOneRemedyAreOne(t *testing.T) {
 	}
 }
 
-func TestAClusterThatGivesNothingIsAProblem(t *testing.T) {
+func TestAnUnreachableClusterIsAProblem(t *testing.T) {
 	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
 	untrusted.StartTLS()
@@ -155,12 +166,12 @@ func TestAClusterThatGivesNothingIsAProblem(t *testing.T) {
 		host    string
 		want    string
 	}{
-		"refuses the credentials at once":     {map[string][]http.HandlerFunc{"/version": {unauthorized}}, "", "rejected the credentials"},
-		"refuses the credentials for lists":   {map[string][]http.HandlerFunc{"/api/v1/pods": {unauthorized}}, "", "rejected the credentials"},
-		"goes away after the first answer":    {map[string][]http.HandlerFunc{"/api/v1/pods": {reset}}, "", "is unreachable"},
-		"shows a certificate of somebody":     {map[string][]http.HandlerFunc{}, untrusted.URL, "has an untrusted TLS certificate"},
-		"is not there":                        {map[string][]http.HandlerFunc{}, "http://user:hunter2@127.0.0.1:1", "127.0.0.1:1 is unreachable"},
-		"has an address that cannot be right": {map[string][]http.HandlerFunc{}, "http://[::1", "the configuration of cluster fake is invalid"},
+		"refuses the credentials at once":   {map[string][]http.HandlerFunc{"/version": {unauthorized}}, "", "rejected the credentials"},
+		"refuses the credentials for lists": {map[string][]http.HandlerFunc{"/api/v1/pods": {unauthorized}}, "", "rejected the credentials"},
+		"goes away after the first answer":  {map[string][]http.HandlerFunc{"/api/v1/pods": {reset}}, "", "is unreachable"},
+		"has an untrusted certificate":      {map[string][]http.HandlerFunc{}, untrusted.URL, "has an untrusted TLS certificate"},
+		"is not there":                      {map[string][]http.HandlerFunc{}, "http://user:hunter2@127.0.0.1:1", "127.0.0.1:1 is unreachable"},
+		"has a malformed address":           {map[string][]http.HandlerFunc{}, "http://[::1", "the configuration of cluster fake is invalid"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

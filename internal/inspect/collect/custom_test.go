@@ -39,7 +39,8 @@ func (f *fakeAPI) discovery(resources ...served) http.HandlerFunc {
 			}
 			v := versions[s.group][at[key]]
 			v["resources"] = append(v["resources"].([]object), object{
-				"resource": s.plural, "responseKind": object{"group": s.group, "version": s.version, "kind": s.kind}, "scope": s.scope, "verbs": strings.Split(s.verbs, ","),
+				"resource": s.plural, "responseKind": object{"group": s.group, "version": s.version, "kind": s.kind}, "scope": s.scope,
+				"verbs": strings.Split(s.verbs, ","),
 			})
 		}
 		for group, list := range versions {
@@ -114,7 +115,10 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 				apisPath: {fake.discovery(widget)}, crdsPath: {fake.definitions("widgets.shop.example")},
 				widgets: {fake.customs("", "2", ready, "a", "b"), fake.customs("2", "", ready, "c")},
 			},
-			want: []string{"shop.example/v1 Widget.shop.example/shop/a", "shop.example/v1 Widget.shop.example/shop/b", "shop.example/v1 Widget.shop.example/shop/c"},
+			want: []string{
+				"shop.example/v1 Widget.shop.example/shop/a", "shop.example/v1 Widget.shop.example/shop/b",
+				"shop.example/v1 Widget.shop.example/shop/c",
+			},
 		},
 		"only what has a definition and can be listed, once, in the version that is preferred": {
 			answers: map[string][]http.HandlerFunc{
@@ -124,14 +128,15 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 					served{"packages.example", "v1", "manifests", "Manifest", "Namespaced", all},
 					served{"kubeops.io", "v1alpha1", "inspections", "Inspection", "Namespaced", all},
 					widget, served{"shop.example", "v1", "reviews", "Review", "Namespaced", "create"},
-					served{"shop.example", "v1beta1", "widgets", "Widget", "Namespaced", all}, served{"shop.example", "v1beta1", "orders", "Order", "Cluster", all},
+					served{"shop.example", "v1beta1", "widgets", "Widget", "Namespaced", all},
+					served{"shop.example", "v1beta1", "orders", "Order", "Cluster", all},
 				)},
 				crdsPath: {fake.definitions("widgets.shop.example", "orders.shop.example", "reviews.shop.example", "inspections.kubeops.io")},
 				widgets:  {one}, "/apis/shop.example/v1beta1/orders": {empty},
 			},
 			want: []string{"shop.example/v1 Widget.shop.example/shop/w"},
 		},
-		"definitions may not be listed: the groups that are not Kubernetes' own": {
+		"listing definitions is forbidden: the groups that are not Kubernetes' own": {
 			answers: map[string][]http.HandlerFunc{
 				apisPath: {fake.discovery(
 					served{"storage.k8s.io", "v1", "storageclasses", "StorageClass", "Cluster", all},
@@ -143,7 +148,9 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 		},
 		"only the kinds that checks need, and no definitions for them": {
 			answers: map[string][]http.HandlerFunc{
-				apisPath:                                {fake.discovery(widget, served{"cert-manager.io", "v1", "certificates", "Certificate", "Namespaced", all})},
+				apisPath: {
+					fake.discovery(widget, served{"cert-manager.io", "v1", "certificates", "Certificate", "Namespaced", all}),
+				},
 				"/apis/cert-manager.io/v1/certificates": {one},
 			},
 			kinds: []facts.Kind{facts.Certificate, facts.Gateway},
@@ -164,16 +171,22 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 			},
 			want: []string{"shop.example/v1 Widget.shop.example/shop/w"},
 		},
-		"what may not be listed is one gap": {
+		"forbidden lists are one gap": {
 			answers: map[string][]http.HandlerFunc{
-				apisPath: {fake.discovery(widget, served{"shop.example", "v1", "carts", "Cart", "Namespaced", all}, served{"shop.example", "v1", "orders", "Order", "Cluster", all})},
+				apisPath: {
+					fake.discovery(
+						widget, served{"shop.example", "v1", "carts", "Cart", "Namespaced", all},
+						served{"shop.example", "v1", "orders", "Order", "Cluster", all},
+					),
+				},
 				crdsPath: {fake.definitions("widgets.shop.example", "carts.shop.example", "orders.shop.example")},
 				widgets:  {one}, "/apis/shop.example/v1/carts": {refused}, "/apis/shop.example/v1/orders": {refused}, pods: {refused},
 			},
 			kinds: []facts.Kind{facts.Custom, facts.Pod},
 			want:  []string{"shop.example/v1 Widget.shop.example/shop/w"},
 			wantGaps: []string{
-				"Forbidden, carts.shop.example, orders.shop.example: jane cannot list custom resources carts.shop.example, orders.shop.example (RBAC); their health was not checked.",
+				"Forbidden, carts.shop.example, orders.shop.example: jane cannot list custom resources carts.shop.example, orders.shop.example " +
+					"(RBAC); their health was not checked.",
 				"Forbidden, pods: jane cannot list pods (RBAC).",
 			},
 		},
@@ -181,7 +194,9 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 			answers: map[string][]http.HandlerFunc{
 				apisPath: {fake.discovery(widget, served{"shop.example", "v1", "orders", "Order", "Cluster", all})},
 				crdsPath: {fake.definitions("widgets.shop.example", "orders.shop.example")},
-				"/apis/shop.example/v1/namespaces/shop/widgets": {one}, "/api/v1/namespaces/shop": {body(http.StatusOK, "application/json", `{"kind":"Namespace","apiVersion":"v1"}`)},
+				"/apis/shop.example/v1/namespaces/shop/widgets": {one}, "/api/v1/namespaces/shop": {
+					body(http.StatusOK, "application/json", `{"kind":"Namespace","apiVersion":"v1"}`),
+				},
 			},
 			scope: Scope{Namespaces: []string{"shop"}},
 			want:  []string{"shop.example/v1 Widget.shop.example/shop/w"},
@@ -190,13 +205,18 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 			answers: map[string][]http.HandlerFunc{
 				apisPath: {fake.discovery(widget)}, crdsPath: {refused}, widgets: {refused}, "/apis/shop.example/v1/namespaces/shop/widgets": {one},
 			},
-			scope:    Scope{Home: "shop"},
-			want:     []string{"shop.example/v1 Widget.shop.example/shop/w"},
-			wantGaps: []string{"Incomplete, widgets.shop.example: jane cannot list custom resources widgets.shop.example in all namespaces (RBAC). Only namespace shop was read."},
+			scope: Scope{Home: "shop"},
+			want:  []string{"shop.example/v1 Widget.shop.example/shop/w"},
+			wantGaps: []string{
+				"Incomplete, widgets.shop.example: jane cannot list custom resources widgets.shop.example in all namespaces (RBAC). Only namespace " +
+					"shop was read.",
+			},
 		},
 		"a kind that is gone when it is listed": {
 			answers: map[string][]http.HandlerFunc{
-				apisPath: {fake.discovery(widget)}, crdsPath: {fake.definitions("widgets.shop.example")}, widgets: {body(http.StatusNotFound, "text/plain", "404 page not found")},
+				apisPath: {fake.discovery(widget)}, crdsPath: {fake.definitions("widgets.shop.example")}, widgets: {
+					body(http.StatusNotFound, "text/plain", "404 page not found"),
+				},
 			},
 			want: []string{},
 		},
@@ -213,7 +233,12 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 		"objects that are no objects": {
 			answers: map[string][]http.HandlerFunc{
 				apisPath: {fake.discovery(widget)}, crdsPath: {fake.definitions("widgets.shop.example")},
-				widgets: {body(http.StatusOK, "application/json", `{"items":[1,null,"x",{"metadata":7},{"metadata":{"name":"w","generation":"x","labels":[1]},"spec":[],"status":{"conditions":{"type":"Ready"}}},{"metadata":{"name":"v"},"status":"broken"}]}`)},
+				widgets: {
+					body(
+						http.StatusOK, "application/json",
+						`{"items":[1,null,"x",{"metadata":7},{"metadata":{"name":"w","generation":"x","labels":[1]},"spec":[],"status":{"conditions":{"type":"Ready"}}},{"metadata":{"name":"v"},"status":"broken"}]}`,
+					),
+				},
 			},
 			want: []string{"shop.example/v1 Widget.shop.example/v", "shop.example/v1 Widget.shop.example/w"},
 		},
@@ -246,7 +271,7 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 			if diff := cmp.Diff(tc.want, customNames(collected.Graph)); diff != "" {
 				t.Errorf("custom resources (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tc.wantGaps, told(collected.Gaps)); diff != "" {
+			if diff := cmp.Diff(tc.wantGaps, gapTexts(collected.Gaps)); diff != "" {
 				t.Errorf("gaps (-want +got):\n%s", diff)
 			}
 		})
@@ -262,7 +287,7 @@ func TestNoCheckOfCustomResourcesMeansNoRequest(t *testing.T) {
 	}
 }
 
-func TestKindsThatTheClusterDoesNotHaveCountAsRead(t *testing.T) {
+func TestKindsThatAreNotServedCountAsRead(t *testing.T) {
 	var fake fakeAPI
 	fake.t = t
 	_, source := serve(t, map[string][]http.HandlerFunc{apisPath: {fake.discovery()}})
@@ -271,7 +296,7 @@ func TestKindsThatTheClusterDoesNotHaveCountAsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !collected.Graph.Complete(facts.Certificate, "shop") || collected.Graph.Read(facts.Gateway) {
-		t.Error("want the Certificates read, which there are not, and the Gateways not, which nobody wanted")
+		t.Error("want Certificates to count as read, and not the Gateways, which were not requested")
 	}
 }
 
@@ -296,24 +321,27 @@ func TestKindsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"Incomplete, custom resources: The cluster serves 401 kinds of custom resources; at most 400 are read, in alphabetical order up to k399s.shop.example.",
+		"Incomplete, custom resources: The cluster serves 401 kinds of custom resources; at most 400 are read, in alphabetical order up to " +
+			"k399s.shop.example.",
 	}
-	if diff := cmp.Diff(want, told(collected.Gaps)); diff != "" {
+	if diff := cmp.Diff(want, gapTexts(collected.Gaps)); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 }
 
-func TestTheGrantForCustomResourcesIsARoleOfItsOwn(t *testing.T) {
+func TestCustomResourcesAreGrantedWithASeparateRole(t *testing.T) {
 	l := lists{cause: cause{custom: true}, resources: []string{"carts.shop.example", "orders.shop.example"}}
 	_, got := l.describeCustom("system:serviceaccount:team:reader", Scope{})
-	want := "Create a role for those that you need: `kubectl create clusterrole kubeops-inspector-custom --verb=get,list --resource=carts.shop.example,orders.shop.example`. " +
-		"Grant it: `kubectl create clusterrolebinding kubeops-inspector-custom-team-reader --clusterrole=kubeops-inspector-custom --serviceaccount=team:reader`."
+	want := "Create a role for those that you need: `kubectl create clusterrole kubeops-inspector-custom --verb=get,list " +
+		"--resource=carts.shop.example,orders.shop.example`. " +
+		"Grant it: `kubectl create clusterrolebinding kubeops-inspector-custom-team-reader --clusterrole=kubeops-inspector-custom " +
+		"--serviceaccount=team:reader`."
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("remediation (-want +got):\n%s", diff)
 	}
 }
 
-func TestDefinitionsAreReadWithoutTheirSchemas(t *testing.T) {
+func TestDefinitionsAreReadWithoutSchemas(t *testing.T) {
 	_, source := serve(
 		t,
 		map[string][]http.HandlerFunc{crdsPath: {body(http.StatusOK, "application/json", `{"kind":"CustomResourceDefinitionList","items":[{
@@ -328,6 +356,6 @@ func TestDefinitionsAreReadWithoutTheirSchemas(t *testing.T) {
 	crds := collected.Graph.CRDs
 	if len(crds) != 1 || crds[0].Defines != "Widget.shop.example" || len(crds[0].Versions) != 1 || len(crds[0].Conditions) != 1 ||
 		len(collected.Gaps) > 0 {
-		t.Errorf("got %+v, gaps %v", crds, told(collected.Gaps))
+		t.Errorf("got %+v, gaps %v", crds, gapTexts(collected.Gaps))
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// fakeAPI is an API server that does as it is told, and fails the test for a request that it was not told about. For each
+// fakeAPI is an API server with fixed responses. It fails the test for an unexpected request. For each
 // path it gives the answers in their order; the last one stands for all later requests.
 type fakeAPI struct {
 	t       *testing.T
@@ -25,7 +25,7 @@ type fakeAPI struct {
 	asked   map[string]int
 }
 
-// serve starts the fake and returns it with the source that reads it. Unless told otherwise, it knows its version.
+// serve starts the fake and returns it with the source that reads it. It has a version by default.
 func serve(t *testing.T, answers map[string][]http.HandlerFunc) (*fakeAPI, Source) {
 	t.Helper()
 	fake := &fakeAPI{t: t, answers: answers, asked: map[string]int{}}
@@ -152,8 +152,8 @@ func podNames(g *facts.Graph) []string {
 	return names
 }
 
-// told are gaps as a person reads them, without the remedy.
-func told(gaps []facts.Gap) []string {
+// gapTexts are gaps as a user reads them, without the remediation.
+func gapTexts(gaps []facts.Gap) []string {
 	var texts []string
 	for _, g := range gaps {
 		texts = append(texts, fmt.Sprintf("%s, %s: %s", g.Reason, g.Source, g.Message))

@@ -9,7 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-func TestLeaksAreLookedForOnlyWhereTheScopeAsksForThat(t *testing.T) {
+func TestSecretsAreSearchedOnlyWhereTheScopeSaysSo(t *testing.T) {
 	const list = `{"kind":"ConfigMapList","apiVersion":"v1","metadata":{},"items":[{"metadata":{"name":"a","namespace":"shop"},"data":{"db.password":"hunter` + `2"}}]}`
 	for _, asked := range []bool{true, false} {
 		_, source := serve(t, map[string][]http.HandlerFunc{"/api/v1/configmaps": {body(http.StatusOK, "application/json", list)}})

@@ -50,19 +50,20 @@ func TestListsAreReadAsFarAsTheServerAllows(t *testing.T) {
 		},
 		"expired again and again": {
 			[]http.HandlerFunc{
-				page("Pod", "", "2", "a"), expired, page("Pod", "", "2", "a"), expired, page("Pod", "", "2", "a"), expired, page("Pod", "", "2", "a"), expired,
+				page("Pod", "", "2", "a"), expired, page("Pod", "", "2", "a"), expired, page("Pod", "", "2", "a"), expired, page("Pod", "", "2", "a"),
+				expired,
 			},
 			[]string{"a"}, []string{"Incomplete, pods: Only part of pods was read (410 Expired)."}, 8,
 		},
-		"too many requests, told when to come back": {
+		"too many requests, with Retry-After": {
 			[]http.HandlerFunc{after("0", status(http.StatusTooManyRequests, "TooManyRequests", "slow down")), page("Pod", "", "", "a")},
 			[]string{"a"}, nil, 2,
 		},
-		"too many requests, not told when": {
+		"too many requests, without Retry-After": {
 			[]http.HandlerFunc{status(http.StatusTooManyRequests, "TooManyRequests", "slow down"), page("Pod", "", "", "a")},
 			[]string{"a"}, nil, 2,
 		},
-		"too many requests for ever": {
+		"too many requests, always": {
 			[]http.HandlerFunc{after("0", body(http.StatusTooManyRequests, "text/plain", "slow down"))},
 			[]string{}, []string{"Unavailable, pods: Listing pods failed (429 TooManyRequests)."}, 33,
 		},
@@ -122,7 +123,7 @@ func TestListsAreReadAsFarAsTheServerAllows(t *testing.T) {
 			if diff := cmp.Diff(tc.wantPods, podNames(g)); diff != "" {
 				t.Errorf("Pods (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tc.wantGaps, told(collected.Gaps)); diff != "" {
+			if diff := cmp.Diff(tc.wantGaps, gapTexts(collected.Gaps)); diff != "" {
 				t.Errorf("gaps (-want +got):\n%s", diff)
 			}
 			if got := api.requests(pods); got != tc.wantRequests {
@@ -163,7 +164,7 @@ func TestEventsThatAreReadAgainAreCountedOnce(t *testing.T) {
 	}
 }
 
-func TestAServerIsGivenTheTimeItAsksFor(t *testing.T) {
+func TestRetryAfterIsRespected(t *testing.T) {
 	var fake fakeAPI
 	fake.t = t
 	_, source := serve(
@@ -177,11 +178,11 @@ func TestAServerIsGivenTheTimeItAsksFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	if took := time.Since(start); took < time.Second {
-		t.Errorf("asked again after %v, though told to wait a second", took)
+		t.Errorf("asked again after %v, although Retry-After is one second", took)
 	}
 }
 
-func TestASlowSourceIsAGapAndDoesNotEatTheRun(t *testing.T) {
+func TestASlowSourceIsAGapAndDoesNotUseUpTheRun(t *testing.T) {
 	var fake fakeAPI
 	fake.t = t
 	for name, slow := range map[string]http.HandlerFunc{
@@ -208,7 +209,7 @@ func TestASlowSourceIsAGapAndDoesNotEatTheRun(t *testing.T) {
 				"Incomplete, configmaps: Only part of configmaps was read (timed out).",
 				"TimedOut, pods: Listing pods timed out.",
 			}
-			if diff := cmp.Diff(want, told(collected.Gaps)); diff != "" {
+			if diff := cmp.Diff(want, gapTexts(collected.Gaps)); diff != "" {
 				t.Errorf("gaps (-want +got):\n%s", diff)
 			}
 			if !collected.Graph.Read(facts.Service) || len(collected.Graph.Keyed) != 1 {
@@ -221,7 +222,7 @@ func TestASlowSourceIsAGapAndDoesNotEatTheRun(t *testing.T) {
 	}
 }
 
-func TestAServerThatAnswersOnlyItsVersionIsSlowAndNotGone(t *testing.T) {
+func TestAServerThatOnlyReportsItsVersionIsSlowAndNotUnreachable(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, source := serve(t, map[string][]http.HandlerFunc{pods: {hang}, services: {hang}})
@@ -229,13 +230,13 @@ func TestAServerThatAnswersOnlyItsVersionIsSlowAndNotGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"TimedOut, pods, services: Listing pods, services timed out."}, told(collected.Gaps)); diff != "" {
+	if diff := cmp.Diff([]string{"TimedOut, pods, services: Listing pods, services timed out."}, gapTexts(collected.Gaps)); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 }
 
-func TestPagesThatAreTooLargeAreReadInSmallerOnes(t *testing.T) {
-	// Each ConfigMap has a mebibyte, so that no more than seven fit into one answer; there are twenty.
+func TestOversizedPagesAreReadInSmallerPages(t *testing.T) {
+	// Each of the twenty ConfigMaps has a mebibyte: at most seven fit into one response.
 	const objects, next = 20, 8
 	large := strings.Repeat("x", 1<<20)
 	var sizes []int
@@ -260,14 +261,14 @@ func TestPagesThatAreTooLargeAreReadInSmallerOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(collected.Graph.Keyed) != objects || len(collected.Gaps) > 0 {
-		t.Errorf("%d ConfigMaps, want %d; gaps: %v", len(collected.Graph.Keyed), objects, told(collected.Gaps))
+		t.Errorf("%d ConfigMaps, want %d; gaps: %v", len(collected.Graph.Keyed), objects, gapTexts(collected.Gaps))
 	}
 	if diff := cmp.Diff([]int{500, 62, 7, 7, 7}, sizes); diff != "" {
 		t.Errorf("sizes of the pages that were asked for (-want +got):\n%s", diff)
 	}
 }
 
-func TestAnObjectThatIsLargerThanAnyAnswerMayBeIsAGap(t *testing.T) {
+func TestAnOversizedObjectIsAGap(t *testing.T) {
 	_, source := serve(t, map[string][]http.HandlerFunc{
 		pods: {
 			body(http.StatusOK, "application/json", strings.Repeat(" ", maxResponse+1)),
@@ -277,12 +278,12 @@ func TestAnObjectThatIsLargerThanAnyAnswerMayBeIsAGap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"Unavailable, pods: Listing pods failed (one object exceeds 8 MiB)."}, told(collected.Gaps)); diff != "" {
+	if diff := cmp.Diff([]string{"Unavailable, pods: Listing pods failed (one object exceeds 8 MiB)."}, gapTexts(collected.Gaps)); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 }
 
-func TestARunThatIsCalledOffIsNoProblemOfTheCluster(t *testing.T) {
+func TestACancelledRunIsNotAProblemOfTheCluster(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	_, source := serve(t, map[string][]http.HandlerFunc{pods: {func(w http.ResponseWriter, r *http.Request) {
 		cancel()

@@ -80,7 +80,7 @@ func (f *fakeAPI) objectPage(from, next string, names ...string) http.HandlerFun
 	}
 }
 
-func TestObjectsAreShownListByList(t *testing.T) {
+func TestObjectsAreVisitedListByList(t *testing.T) {
 	var fake fakeAPI
 	fake.t = t
 	expired := status(http.StatusGone, "Expired", "too old")
@@ -99,15 +99,17 @@ func TestObjectsAreShownListByList(t *testing.T) {
 	}{
 		"page after page": {
 			resource: wanted,
-			answers:  map[string][]http.HandlerFunc{"/apis/apps/v1": apps, deployments: {fake.objectPage("", "2", "a"), fake.objectPage("2", "", "b")}},
-			lists:    []string{"0 apps/v1 Deployment "}, objects: []string{"apps/v1 Deployment a int64", "apps/v1 Deployment b int64"},
+			answers: map[string][]http.HandlerFunc{
+				"/apis/apps/v1": apps, deployments: {fake.objectPage("", "2", "a"), fake.objectPage("2", "", "b")},
+			},
+			lists: []string{"0 apps/v1 Deployment "}, objects: []string{"apps/v1 Deployment a int64", "apps/v1 Deployment b int64"},
 		},
 		"no more than wanted": {
 			resource: wanted, enough: 1,
 			answers: map[string][]http.HandlerFunc{"/apis/apps/v1": apps, deployments: {fake.objectPage("", "2", "a", "b")}},
 			lists:   []string{"0 apps/v1 Deployment "}, objects: []string{"apps/v1 Deployment a int64"},
 		},
-		"expired, and read anew": {
+		"expired, and restarted": {
 			resource: wanted,
 			answers: map[string][]http.HandlerFunc{
 				"/apis/apps/v1": apps, deployments: {fake.objectPage("", "2", "gone"), expired, fake.objectPage("", "", "a")},
@@ -123,7 +125,8 @@ func TestObjectsAreShownListByList(t *testing.T) {
 		"of the core group, in the namespaces of the scope": {
 			resource: Resource{Name: "pods"}, scope: Scope{Namespaces: []string{"shop", "play"}},
 			answers: map[string][]http.HandlerFunc{
-				"/api/v1": {discovery("pods:Pod:true")}, "/api/v1/namespaces/shop/pods": {fake.objectPage("", "", "a")}, "/api/v1/namespaces/play/pods": {fake.objectPage("", "", "b")},
+				"/api/v1": {discovery("pods:Pod:true")}, "/api/v1/namespaces/shop/pods": {fake.objectPage("", "", "a")},
+				"/api/v1/namespaces/play/pods": {fake.objectPage("", "", "b")},
 			},
 			lists: []string{"0 v1 Pod shop", "0 v1 Pod play"}, objects: []string{"v1 Pod b int64"},
 		},
@@ -151,28 +154,37 @@ func TestObjectsAreShownListByList(t *testing.T) {
 		},
 		"forbidden": {
 			resource: wanted,
-			answers:  map[string][]http.HandlerFunc{"/apis/apps/v1": apps, deployments: {forbidden("system:serviceaccount:shop:kubeops", "deployments")}},
-			gaps:     []string{"Forbidden, deployments.apps: system:serviceaccount:shop:kubeops cannot list deployments.apps (RBAC)."},
+			answers: map[string][]http.HandlerFunc{
+				"/apis/apps/v1": apps, deployments: {forbidden("system:serviceaccount:shop:kubeops", "deployments")},
+			},
+			gaps: []string{"Forbidden, deployments.apps: system:serviceaccount:shop:kubeops cannot list deployments.apps (RBAC)."},
 			remediation: "Grant it: `kubectl create clusterrole kubeops-list-deployments.apps --verb=list --resource=deployments.apps && kubectl create clusterrolebinding " +
 				"kubeops-list-deployments.apps-shop-kubeops --clusterrole=kubeops-list-deployments.apps --serviceaccount=shop:kubeops`.",
 		},
 		"forbidden but at home": {
 			resource: wanted, scope: Scope{Home: "shop"},
 			answers: map[string][]http.HandlerFunc{
-				"/apis/apps/v1": apps, deployments: {forbidden("jane", "deployments")}, "/apis/apps/v1/namespaces/shop/deployments": {fake.objectPage("", "", "a")},
+				"/apis/apps/v1": apps, deployments: {forbidden("jane", "deployments")},
+				"/apis/apps/v1/namespaces/shop/deployments": {fake.objectPage("", "", "a")},
 			},
 			lists: []string{"0 apps/v1 Deployment shop"}, objects: []string{"apps/v1 Deployment a int64"},
-			gaps: []string{"Incomplete, deployments.apps: jane cannot list deployments.apps in all namespaces (RBAC). Only namespace shop was read."},
+			gaps: []string{
+				"Incomplete, deployments.apps: jane cannot list deployments.apps in all namespaces (RBAC). Only namespace shop was read.",
+			},
 		},
 		"things that are no objects": {
 			resource: wanted,
 			answers: map[string][]http.HandlerFunc{
-				"/apis/apps/v1": apps, deployments: {body(http.StatusOK, "application/json", `{"items":[null,1,"x",[],{"metadata":{"name":"a"},"count":9223372036854775808}]}`)},
+				"/apis/apps/v1": apps, deployments: {
+					body(http.StatusOK, "application/json", `{"items":[null,1,"x",[],{"metadata":{"name":"a"},"count":9223372036854775808}]}`),
+				},
 			},
 			lists: []string{"0 apps/v1 Deployment "}, objects: []string{"apps/v1 Deployment a float64"},
 		},
 		"nonsense": {
-			resource: wanted, answers: map[string][]http.HandlerFunc{"/apis/apps/v1": apps, deployments: {body(http.StatusOK, "text/html", "<html>")}},
+			resource: wanted, answers: map[string][]http.HandlerFunc{
+				"/apis/apps/v1": apps, deployments: {body(http.StatusOK, "text/html", "<html>")},
+			},
 			gaps: []string{"Unavailable, deployments.apps: Listing deployments.apps failed (unreadable response)."},
 		},
 	} {
@@ -190,7 +202,7 @@ func TestObjectsAreShownListByList(t *testing.T) {
 			if diff := cmp.Diff(tc.objects, visitor.objects); diff != "" {
 				t.Errorf("objects (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tc.gaps, told(got)); diff != "" {
+			if diff := cmp.Diff(tc.gaps, gapTexts(got)); diff != "" {
 				t.Errorf("gaps (-want +got):\n%s", diff)
 			}
 			for _, gap := range got {
@@ -205,7 +217,7 @@ func TestObjectsAreShownListByList(t *testing.T) {
 	}
 }
 
-func TestObjectsOfAListThatIsTooLargeComeInSmallerPages(t *testing.T) {
+func TestOversizedListsOfObjectsAreReadInSmallerPages(t *testing.T) {
 	var limits []string
 	_, source := serve(t, map[string][]http.HandlerFunc{
 		"/api/v1": {discovery("pods:Pod:true")},
@@ -228,7 +240,7 @@ func TestObjectsOfAListThatIsTooLargeComeInSmallerPages(t *testing.T) {
 	}
 }
 
-func TestTimeThatRunsOutWhileObjectsAreJudgedIsAGap(t *testing.T) {
+func TestADeadlineThatPassesInTheVisitorIsAGap(t *testing.T) {
 	var fake fakeAPI
 	fake.t = t
 	_, source := serve(
@@ -242,12 +254,12 @@ func TestTimeThatRunsOutWhileObjectsAreJudgedIsAGap(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"Incomplete, pods: Only part of pods was read (timed out)."}
-	if diff := cmp.Diff(want, told(gaps)); diff != "" {
+	if diff := cmp.Diff(want, gapTexts(gaps)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestObjectsEndWhenTheRunIsCalledOff(t *testing.T) {
+func TestObjectsEndsWhenTheRunIsCancelled(t *testing.T) {
 	var fake fakeAPI
 	fake.t = t
 	ctx, cancel := context.WithCancel(t.Context())

@@ -92,7 +92,7 @@ func (s realServer) readsCustomResources(t *testing.T) {
 	collected := read(config)
 	if diff := cmp.Diff([]string{"shop.example/v1 Gadget.shop.example/default/g"}, customNames(collected.Graph)); diff != "" ||
 		len(collected.Gaps) > 0 {
-		t.Errorf("custom resources (-want +got):\n%s, gaps %v", diff, told(collected.Gaps))
+		t.Errorf("custom resources (-want +got):\n%s, gaps %v", diff, gapTexts(collected.Gaps))
 	}
 	if c, ok := collected.Graph.Customs[0].Condition("Ready"); !ok || c.Status != "False" || c.Reason != "Broken" {
 		t.Errorf("conditions: %+v", collected.Graph.Customs[0].Conditions)
@@ -104,7 +104,8 @@ func (s realServer) readsCustomResources(t *testing.T) {
 	}
 	slices.Sort(traffic.paths)
 	want := []string{
-		"/apis", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "/apis/shop.example/v1/gadgets", "/version",
+		"/apis", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+		"/apis/shop.example/v1/gadgets", "/version",
 	}
 	if diff := cmp.Diff(want, traffic.paths); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
@@ -115,7 +116,7 @@ func (s realServer) readsCustomResources(t *testing.T) {
 		"Forbidden, customresourcedefinitions.apiextensions.k8s.io: jane cannot list customresourcedefinitions.apiextensions.k8s.io (RBAC).",
 		"Forbidden, gadgets.shop.example: jane cannot list custom resources gadgets.shop.example (RBAC); their health was not checked.",
 	}
-	if diff := cmp.Diff(wantGaps, told(read(poor).Gaps)); diff != "" {
+	if diff := cmp.Diff(wantGaps, gapTexts(read(poor).Gaps)); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 }

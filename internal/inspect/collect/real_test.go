@@ -58,7 +58,7 @@ func recorded(config *rest.Config) (*rest.Config, *recorder) {
 	return own, r
 }
 
-// realServer is a real API server, and the rights of an administrator on it.
+// realServer is a real API server with administrator permissions.
 type realServer struct {
 	config *rest.Config
 }
@@ -149,7 +149,7 @@ func (s realServer) readsPages(t *testing.T) {
 				t.Errorf("ConfigMaps came as %s", traffic.types[i])
 			}
 		case strings.Contains(path, "/secrets/"):
-			t.Errorf("a Secret was read by itself: %s", path)
+			t.Errorf("a single Secret was read: %s", path)
 		}
 	}
 	if pages != 3 {

@@ -30,7 +30,7 @@ func configMap(namespace, name string, keys ...string) *facts.KeyedNode {
 	return &facts.KeyedNode{Meta: facts.Meta{Ref: facts.Ref{Kind: facts.ConfigMap, Namespace: namespace, Name: name}}, Keys: keys}
 }
 
-func TestANodeThatIsReadAgainReplacesTheFirst(t *testing.T) {
+func TestANodeThatIsAddedAgainReplacesTheFirst(t *testing.T) {
 	builder := facts.NewBuilder("c", at(12, 0, 0))
 	builder.Add(configMap("shop", "a", "old"), nil, "no node", configMap("shop", "a", "new"))
 	graph := builder.Graph()
@@ -84,7 +84,7 @@ func TestEventsOfAnEarlierObjectOfTheSameNameAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestAListThatStartsAgainIsForgotten(t *testing.T) {
+func TestForgetRemovesTheNodesOfARestartedList(t *testing.T) {
 	for name, tc := range map[string]struct {
 		kind       facts.Kind
 		namespace  string
@@ -111,7 +111,8 @@ func TestAListThatStartsAgainIsForgotten(t *testing.T) {
 			graph := builder.Graph()
 			var nodes []string
 			for _, ref := range []facts.Ref{
-				{Kind: facts.ConfigMap, Namespace: "shop", Name: "a"}, {Kind: facts.Service, Namespace: "shop", Name: "a"}, {Kind: facts.ConfigMap, Namespace: "team", Name: "a"},
+				{Kind: facts.ConfigMap, Namespace: "shop", Name: "a"}, {Kind: facts.Service, Namespace: "shop", Name: "a"},
+				{Kind: facts.ConfigMap, Namespace: "team", Name: "a"},
 			} {
 				if graph.Has(ref) {
 					nodes = append(nodes, ref.String())
@@ -124,7 +125,7 @@ func TestAListThatStartsAgainIsForgotten(t *testing.T) {
 	}
 }
 
-func TestCoverageSaysWhatWasRead(t *testing.T) {
+func TestCoverageRecordsWhatWasRead(t *testing.T) {
 	builder := facts.NewBuilder("c", at(12, 0, 0))
 	builder.Covered(facts.Pod, "")
 	builder.Covered(facts.Service, "shop")
@@ -140,7 +141,7 @@ func TestCoverageSaysWhatWasRead(t *testing.T) {
 	}
 }
 
-func TestOwnersThatGoInCirclesEndTheWalk(t *testing.T) {
+func TestCyclicOwnersEndTheWalk(t *testing.T) {
 	a, b := facts.Ref{Kind: facts.ReplicaSet, Namespace: "shop", Name: "a"}, facts.Ref{Kind: facts.ReplicaSet, Namespace: "shop", Name: "b"}
 	pod := facts.Ref{Kind: facts.Pod, Namespace: "shop", Name: "p"}
 	builder := facts.NewBuilder("c", at(12, 0, 0))
@@ -155,7 +156,7 @@ func TestOwnersThatGoInCirclesEndTheWalk(t *testing.T) {
 	}
 }
 
-func TestEqualPartsAreKeptOnce(t *testing.T) {
+func TestEqualValuesAreStoredOnce(t *testing.T) {
 	builder := facts.NewBuilder("c", at(12, 0, 0))
 	var group sync.WaitGroup
 	for worker := range 4 {
@@ -216,7 +217,9 @@ func podOfAWorkload(i int) *corev1.Pod {
 			},
 		},
 	}
-	for _, condition := range []corev1.PodConditionType{"PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"} {
+	for _, condition := range []corev1.PodConditionType{
+		"PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready",
+	} {
 		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: condition, Status: "True", LastTransitionTime: when})
 	}
 	return pod
@@ -238,7 +241,7 @@ func BenchmarkReduceAPageOfPods(b *testing.B) {
 	}
 }
 
-// BenchmarkMemoryOfAPod tells how much a Pod of a large cluster costs to remember, once its page is dropped.
+// BenchmarkMemoryOfAPod measures the memory of a Pod of a large cluster after its page is dropped.
 func BenchmarkMemoryOfAPod(b *testing.B) {
 	const pods = 10_000
 	var bytes uint64

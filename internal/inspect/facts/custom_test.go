@@ -56,8 +56,11 @@ func TestCustomResourcesAreConnected(t *testing.T) {
 		kind     facts.EdgeKind
 	}{
 		{widget, deployment, facts.Owns}, // whatever the version in the reference
-		{store, widget, facts.Owns},      // cluster-scoped, which the reference does not tell
-		{facts.Ref{Kind: facts.Secret, Namespace: "shop", Name: "db-credentials"}, facts.Ref{Kind: "ExternalSecret.external-secrets.io", Namespace: "shop", Name: "db"}, facts.MadeFor},
+		{store, widget, facts.Owns},      // cluster-scoped, which is not in the reference
+		{
+			facts.Ref{Kind: facts.Secret, Namespace: "shop", Name: "db-credentials"},
+			facts.Ref{Kind: "ExternalSecret.external-secrets.io", Namespace: "shop", Name: "db"}, facts.MadeFor,
+		},
 	} {
 		if diff := cmp.Diff([]facts.Edge{{Kind: tc.kind, To: tc.to}}, g.DependsOn(tc.from)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tc.from, diff)
@@ -74,11 +77,11 @@ func TestCustomResourcesAreConnected(t *testing.T) {
 		t.Errorf("in a report it is %+v", object)
 	}
 	if !widget.Namespaced() || store.Namespaced() || widget.Kind.Argument() != "widget.shop.example" || widget.Kind.Group() != "shop.example" {
-		t.Error("the kind is not told right")
+		t.Error("the kind is wrong")
 	}
 }
 
-func TestKnownKindsDependOnWhatTheyName(t *testing.T) {
+func TestKnownKindsDependOnTheirReferences(t *testing.T) {
 	g := testkit.Graph(t, `
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -113,11 +116,17 @@ spec: {destination: {server: "https://other.example"}}
 status: {resources: [{group: apps, kind: Deployment, namespace: shop, name: ill, health: {status: Degraded}}]}
 `)
 	for ref, want := range map[facts.Ref]string{
-		{Kind: facts.Gateway, Namespace: "shop", Name: "web"}:             "refers GatewayClass.gateway.networking.k8s.io/c, refers Secret/shop/tls",
-		{Kind: facts.HTTPRoute, Namespace: "shop", Name: "r"}:             "refers Gateway.gateway.networking.k8s.io/infra/web, routes-to Service/shop/cart",
-		{Kind: facts.Certificate, Namespace: "shop", Name: "tls"}:         "refers ClusterIssuer.cert-manager.io/acme",
-		{Kind: facts.Secret, Namespace: "shop", Name: "tls"}:              "made-for Certificate.cert-manager.io/shop/tls",
-		{Kind: facts.Application, Namespace: "argocd", Name: "here"}:      "refers AppProject.argoproj.io/argocd/p, owns Deployment/shop/ill, owns Widget.shop.example/shop/untold",
+		{
+			Kind: facts.Gateway, Namespace: "shop", Name: "web",
+		}: "refers GatewayClass.gateway.networking.k8s.io/c, refers Secret/shop/tls",
+		{
+			Kind: facts.HTTPRoute, Namespace: "shop", Name: "r",
+		}: "refers Gateway.gateway.networking.k8s.io/infra/web, routes-to Service/shop/cart",
+		{Kind: facts.Certificate, Namespace: "shop", Name: "tls"}: "refers ClusterIssuer.cert-manager.io/acme",
+		{Kind: facts.Secret, Namespace: "shop", Name: "tls"}:      "made-for Certificate.cert-manager.io/shop/tls",
+		{
+			Kind: facts.Application, Namespace: "argocd", Name: "here",
+		}: "refers AppProject.argoproj.io/argocd/p, owns Deployment/shop/ill, owns Widget.shop.example/shop/untold",
 		{Kind: facts.Application, Namespace: "argocd", Name: "elsewhere"}: "refers AppProject.argoproj.io/argocd/default",
 	} {
 		got := ""
@@ -133,7 +142,7 @@ status: {resources: [{group: apps, kind: Deployment, namespace: shop, name: ill,
 	}
 }
 
-func TestWhatIsKeptOfACustomResourceIsBounded(t *testing.T) {
+func TestCustomResourceNodesAreBounded(t *testing.T) {
 	var conditions, resources []map[string]any
 	for i := range 1000 {
 		conditions = append(conditions, map[string]any{"type": fmt.Sprint("T", i), "status": "True"})
@@ -152,9 +161,11 @@ func TestWhatIsKeptOfACustomResourceIsBounded(t *testing.T) {
 	}
 }
 
-func TestACustomResourceWithoutANameIsNoNode(t *testing.T) {
+func TestACustomResourceWithoutANameIsIgnored(t *testing.T) {
 	for _, object := range []*facts.CustomObject{
-		{}, {APIVersion: "x.example/v1", Kind: "X"}, {APIVersion: "v1", Kind: "X", Metadata: []byte(`{"name":"a"}`)}, {APIVersion: "x.example/v1", Kind: "X", Metadata: []byte(`[]`)},
+		{}, {APIVersion: "x.example/v1", Kind: "X"}, {
+			APIVersion: "v1", Kind: "X", Metadata: []byte(`{"name":"a"}`),
+		}, {APIVersion: "x.example/v1", Kind: "X", Metadata: []byte(`[]`)},
 	} {
 		if node := facts.Reduce(object); node != nil {
 			t.Errorf("%+v became %+v", object, node)

@@ -49,7 +49,7 @@ metadata: {name: node-2}
 status: {addresses: [{type: InternalIP, address: 10.0.0.9}]}
 `
 
-func TestNamesOfPodsTellTheirWorkload(t *testing.T) {
+func TestWorkloadsAreFoundByPodName(t *testing.T) {
 	l := facts.NewLabeled(testkit.Graph(t, labelledObjects))
 	for pod, want := range map[string]string{
 		"api":                   "Deployment/shop/api",
@@ -77,10 +77,11 @@ func TestNamesOfPodsTellTheirWorkload(t *testing.T) {
 	}
 }
 
-func TestNodesAreKnownByNameBeforeAddress(t *testing.T) {
+func TestNodeNamesWinOverAddresses(t *testing.T) {
 	l := facts.NewLabeled(testkit.Graph(t, labelledObjects))
 	for instance, want := range map[string]string{
-		"10.0.0.9:9100": "10.0.0.9", "10.0.0.1:9100": "10.0.0.9", "[fd00::1]:9100": "10.0.0.9", "node-2": "node-2", "10.0.0.2:9100": "", ":9100": "", "": "",
+		"10.0.0.9:9100": "10.0.0.9", "10.0.0.1:9100": "10.0.0.9", "[fd00::1]:9100": "10.0.0.9", "node-2": "node-2", "10.0.0.2:9100": "",
+		":9100": "", "": "",
 	} {
 		if ref, _ := l.Node(map[string]string{"instance": instance}); ref.Name != want {
 			t.Errorf("%q is %q, want %q", instance, ref.Name, want)

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestEventsOfOneReasonThatSayDifferentThingsStayApart(t *testing.T) {
+func TestEventsWithOneReasonAndDifferentMessagesAreNotJoined(t *testing.T) {
 	pod := Ref{Kind: Pod, Namespace: "shop", Name: "cart"}
 	at := func(minute int) time.Time { return time.Date(2026, 1, 15, 12, minute, 0, 0, time.UTC) }
 	b := NewBuilder("test", at(0))

@@ -12,10 +12,10 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// leanApart leaves the lean spec out of a comparison: what stands in it is the API's own, and has tests of its own.
+// leanApart leaves the lean spec out of a comparison: its types belong to the API and it has its own tests.
 func leanApart() cmp.Option { return cmpopts.IgnoreFields(facts.PodSpec{}, "Lean") }
 
-func TestALeanSpecHoldsNoValuesCommandsOrHeaders(t *testing.T) {
+func TestALeanSpecHasNoValuesCommandsOrHeaders(t *testing.T) {
 	pod := reduceOne(t, `
 apiVersion: v1
 kind: Pod
@@ -91,7 +91,7 @@ status: {phase: Running}
 	}
 }
 
-func TestLeaksNameThePlaceAndNeverTheValue(t *testing.T) {
+func TestLeaksHaveTheFieldAndNeverTheValue(t *testing.T) {
 	reducer := facts.Reducer{Scan: func(text string) string {
 		if strings.Contains(text, "hidden") {
 			return "some-rule"

@@ -32,7 +32,8 @@ func TestRolesAndBindingsAreReduced(t *testing.T) {
 		want     any
 	}{
 		"a Role": {
-			rbac + "kind: Role\nmetadata: {name: w, namespace: shop}\nrules: [{verbs: [get], apiGroups: [''], resources: [secrets], resourceNames: [a]}]",
+			rbac + "kind: Role\nmetadata: {name: w, namespace: shop}\n" +
+				"rules: [{verbs: [get], apiGroups: [''], resources: [secrets], resourceNames: [a]}]",
 			&facts.RoleNode{
 				Meta:  meta(facts.Role, "shop", "w"),
 				Rules: []facts.AccessRule{{Verbs: []string{"get"}, Groups: []string{""}, Resources: []string{"secrets"}, Names: []string{"a"}}},
@@ -43,12 +44,14 @@ func TestRolesAndBindingsAreReduced(t *testing.T) {
 			&facts.RoleNode{Meta: meta(facts.ClusterRole, "", "w"), Rules: []facts.AccessRule{{Verbs: []string{"get"}, URLs: []string{"/metrics"}}}},
 		},
 		"a ClusterRole of the API server, joined from others": {
-			rbac + "kind: ClusterRole\nmetadata: {name: w, labels: {kubernetes.io/bootstrapping: rbac-defaults}}\naggregationRule: {clusterRoleSelectors: [{}]}",
+			rbac + "kind: ClusterRole\nmetadata: {name: w, labels: {kubernetes.io/bootstrapping: rbac-defaults}}\n" +
+				"aggregationRule: {clusterRoleSelectors: [{}]}",
 			&facts.RoleNode{Meta: meta(facts.ClusterRole, "", "w"), Aggregated: true, Bootstrap: true},
 		},
 		"a RoleBinding of a Role": {
 			rbac + "kind: RoleBinding\nmetadata: {name: w, namespace: shop}\nroleRef: {kind: Role, name: r}\n" +
-				"subjects: [{kind: ServiceAccount, name: a}, {kind: ServiceAccount, name: b, namespace: cart}, {kind: User, name: u, namespace: ignored}]",
+				"subjects: [{kind: ServiceAccount, name: a}, {kind: ServiceAccount, name: b, namespace: cart}, {kind: User, name: u, namespace: " +
+				"ignored}]",
 			&facts.BindingNode{
 				Meta: meta(facts.RoleBinding, "shop", "w"), Role: facts.Ref{Kind: facts.Role, Namespace: "shop", Name: "r"},
 				Subjects: []facts.Subject{
@@ -59,11 +62,13 @@ func TestRolesAndBindingsAreReduced(t *testing.T) {
 			},
 		},
 		"a RoleBinding of a ClusterRole": {
-			rbac + "kind: RoleBinding\nmetadata: {name: w, namespace: shop, labels: {kubernetes.io/bootstrapping: rbac-defaults}}\nroleRef: {kind: ClusterRole, name: r}",
+			rbac + "kind: RoleBinding\nmetadata: {name: w, namespace: shop, labels: {kubernetes.io/bootstrapping: rbac-defaults}}\n" +
+				"roleRef: {kind: ClusterRole, name: r}",
 			&facts.BindingNode{Meta: meta(facts.RoleBinding, "shop", "w"), Role: facts.Ref{Kind: facts.ClusterRole, Name: "r"}, Bootstrap: true},
 		},
 		"a ClusterRoleBinding whose subject lacks its namespace": {
-			rbac + "kind: ClusterRoleBinding\nmetadata: {name: w}\nroleRef: {kind: ClusterRole, name: r}\nsubjects: [{kind: ServiceAccount, name: a}]",
+			rbac + "kind: ClusterRoleBinding\nmetadata: {name: w}\nroleRef: {kind: ClusterRole, name: r}\n" +
+				"subjects: [{kind: ServiceAccount, name: a}]",
 			&facts.BindingNode{
 				Meta: meta(
 					facts.ClusterRoleBinding,
@@ -77,7 +82,8 @@ func TestRolesAndBindingsAreReduced(t *testing.T) {
 			&facts.KeyedNode{Meta: meta(facts.Secret, "shop", "w"), TokenOf: "a"},
 		},
 		"a Secret with a token that is refused": {
-			"apiVersion: v1\nkind: Secret\nmetadata: {name: w, namespace: shop, labels: {kubernetes.io/legacy-token-invalid-since: '2026-01-01'}, annotations: {kubernetes.io/service-account.name: a}}",
+			"apiVersion: v1\nkind: Secret\nmetadata: {name: w, namespace: shop, labels: {kubernetes.io/legacy-token-invalid-since: '2026-01-01'}, " +
+				"annotations: {kubernetes.io/service-account.name: a}}",
 			&facts.KeyedNode{Meta: meta(facts.Secret, "shop", "w")},
 		},
 	})
@@ -121,7 +127,8 @@ func TestNetworkPoliciesAreReduced(t *testing.T) {
 			policy(facts.NetworkPolicyNode{Selector: facts.Selector{Invalid: `"Near" is not a valid label selector operator`}, Ingress: true}),
 		},
 		"peers of its own namespace": {
-			head + "{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}]}], egress: [{to: [{podSelector: {matchLabels: {app: api}}}]}]}",
+			head + "{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}]}], egress: [{to: [{podSelector: {matchLabels: " +
+				"{app: api}}}]}]}",
 			policy(facts.NetworkPolicyNode{Selector: all, Ingress: true, Egress: true, Peers: []facts.Selector{web, api}}),
 		},
 		"peers of another namespace": {

@@ -6,7 +6,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-func TestWhoLoadBalancersLetInIsRead(t *testing.T) {
+func TestAllowedSourcesOfLoadBalancersAreRead(t *testing.T) {
 	type access struct {
 		internal, private bool
 		ranges            int
@@ -15,15 +15,22 @@ func TestWhoLoadBalancersLetInIsRead(t *testing.T) {
 		annotations, spec, ingress string
 		want                       access
 	}{
-		"nothing said":             {},
-		"internal":                 {annotations: "service.beta.kubernetes.io/aws-load-balancer-internal: 'true'", want: access{internal: true}},
-		"internal of old":          {annotations: "service.beta.kubernetes.io/aws-load-balancer-internal: 0.0.0.0/0", want: access{internal: true}},
-		"another case":             {annotations: "cloud.google.com/load-balancer-type: Internal", want: access{internal: true}},
-		"internal unless told":     {annotations: "service.beta.kubernetes.io/aws-load-balancer-type: nlb-ip", want: access{internal: true}},
-		"and told":                 {annotations: "service.beta.kubernetes.io/aws-load-balancer-type: external, service.beta.kubernetes.io/aws-load-balancer-scheme: internet-facing"},
-		"told not to be":           {annotations: "service.beta.kubernetes.io/aws-load-balancer-internal: 'false'"},
-		"ranges":                   {spec: "loadBalancerSourceRanges: [10.0.0.0/8]", want: access{ranges: 1}},
-		"ranges of old":            {annotations: "service.beta.kubernetes.io/load-balancer-source-ranges: '10.0.0.0/8, 192.168.0.0/16'", want: access{ranges: 2}},
+		"nothing said": {},
+		"internal":     {annotations: "service.beta.kubernetes.io/aws-load-balancer-internal: 'true'", want: access{internal: true}},
+		"internal of old": {
+			annotations: "service.beta.kubernetes.io/aws-load-balancer-internal: 0.0.0.0/0", want: access{internal: true},
+		},
+		"another case":        {annotations: "cloud.google.com/load-balancer-type: Internal", want: access{internal: true}},
+		"internal by default": {annotations: "service.beta.kubernetes.io/aws-load-balancer-type: nlb-ip", want: access{internal: true}},
+		"explicitly public": {
+			annotations: "service.beta.kubernetes.io/aws-load-balancer-type: external, service.beta.kubernetes.io/aws-load-balancer-scheme: " +
+				"internet-facing",
+		},
+		"explicitly not internal": {annotations: "service.beta.kubernetes.io/aws-load-balancer-internal: 'false'"},
+		"ranges":                  {spec: "loadBalancerSourceRanges: [10.0.0.0/8]", want: access{ranges: 1}},
+		"ranges of old": {
+			annotations: "service.beta.kubernetes.io/load-balancer-source-ranges: '10.0.0.0/8, 192.168.0.0/16'", want: access{ranges: 2},
+		},
 		"no ranges":                {annotations: "service.beta.kubernetes.io/load-balancer-source-ranges: ' '"},
 		"a private address":        {ingress: "{ip: 10.1.2.3}, {ip: 'fd00::1'}, {ip: 100.64.0.1}", want: access{private: true}},
 		"a public one beside it":   {ingress: "{ip: 10.1.2.3}, {ip: 203.0.113.7}"},
@@ -56,7 +63,9 @@ func TestAnnotationsOfIngressesAreRead(t *testing.T) {
 		"alb.ingress.kubernetes.io/conditions.web: '[]'":             {shares: true},
 		"haproxy.org/route-acl: cookie(staging) -m found":            {shares: true},
 	} {
-		node, ok := reduceOne(t, "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: w, namespace: shop, annotations: {"+annotation+"}}").(*facts.IngressNode)
+		node, ok := reduceOne(
+			t, "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: w, namespace: shop, annotations: {"+annotation+"}}",
+		).(*facts.IngressNode)
 		if !ok || node.TLSElsewhere != want.tls || node.Shares != want.shares {
 			t.Errorf("%s: TLS elsewhere %t, shares %t", annotation, node.TLSElsewhere, node.Shares)
 		}

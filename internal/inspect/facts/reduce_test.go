@@ -159,21 +159,30 @@ func TestRequestsAreSummedAsTheSchedulerDoes(t *testing.T) {
 		spec            string
 		wantCPU, wantMi int64
 	}{
-		"containers add up": {"  containers: [{name: a, resources: {requests: {cpu: 100m, memory: 1Mi}}}, {name: b, resources: {requests: {cpu: 200m, memory: 2Mi}}}]", 300, 3},
+		"containers add up": {
+			"  containers: [{name: a, resources: {requests: {cpu: 100m, memory: 1Mi}}}, {name: b, resources: {requests: {cpu: 200m, memory: 2Mi}}}]",
+			300, 3,
+		},
 		"a larger init container counts alone": {
 			"  initContainers: [{name: i, resources: {requests: {cpu: 500m, memory: 1Mi}}}]\n" +
 				"  containers: [{name: a, resources: {requests: {cpu: 100m, memory: 2Mi}}}]", 500, 2,
 		},
 		"a sidecar runs beside containers and later init containers": {
-			"  initContainers: [{name: s, restartPolicy: Always, resources: {requests: {cpu: 100m}}}, {name: i, resources: {requests: {cpu: 500m}}}]\n" +
+			"  initContainers: [{name: s, restartPolicy: Always, resources: {requests: {cpu: 100m}}}, {name: i, resources: {requests: {cpu: " +
+				"500m}}}]\n" +
 				"  containers: [{name: a, resources: {requests: {cpu: 100m}}}]", 600, 0,
 		},
 		"a sidecar after an init container does not add to it": {
-			"  initContainers: [{name: i, resources: {requests: {cpu: 500m}}}, {name: s, restartPolicy: Always, resources: {requests: {cpu: 100m}}}]\n" +
+			"  initContainers: [{name: i, resources: {requests: {cpu: 500m}}}, {name: s, restartPolicy: Always, resources: {requests: {cpu: " +
+				"100m}}}]\n" +
 				"  containers: [{name: a, resources: {requests: {cpu: 100m}}}]", 500, 0,
 		},
-		"overhead of the runtime is added":          {"  overhead: {cpu: 50m, memory: 1Mi}\n  containers: [{name: a, resources: {requests: {cpu: 100m}}}]", 150, 1},
-		"the Pod's own request wins":                {"  resources: {requests: {cpu: '1'}}\n  containers: [{name: a, resources: {requests: {cpu: 100m, memory: 1Mi}}}]", 1000, 1},
+		"overhead of the runtime is added": {
+			"  overhead: {cpu: 50m, memory: 1Mi}\n  containers: [{name: a, resources: {requests: {cpu: 100m}}}]", 150, 1,
+		},
+		"the Pod's own request wins": {
+			"  resources: {requests: {cpu: '1'}}\n  containers: [{name: a, resources: {requests: {cpu: 100m, memory: 1Mi}}}]", 1000, 1,
+		},
 		"a limit alone is a request":                {"  containers: [{name: a, resources: {limits: {cpu: 100m}}}]", 100, 0},
 		"a request of nothing stays, despite limit": {"  containers: [{name: a, resources: {requests: {cpu: '0'}, limits: {cpu: 100m}}}]", 0, 0},
 		"nothing asked for":                         {"  containers: [{name: a}]", 0, 0},
@@ -187,7 +196,7 @@ func TestRequestsAreSummedAsTheSchedulerDoes(t *testing.T) {
 	}
 }
 
-func TestForeignKindsOfTheSameNameAreToldApart(t *testing.T) {
+func TestKindsOfTheSameNameInOtherGroupsAreDistinguished(t *testing.T) {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "n"}}
 	for name, tc := range map[string]struct {
 		apiVersion, kind string
@@ -211,8 +220,9 @@ func TestForeignKindsOfTheSameNameAreToldApart(t *testing.T) {
 	}
 }
 
-func TestFinalizersAreKeptOnlyOfWhatIsBeingDeleted(t *testing.T) {
-	const document = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: c, namespace: shop, finalizers: [kubernetes.io/pvc-protection]%s}\n"
+func TestFinalizersAreKeptOnlyForObjectsBeingDeleted(t *testing.T) {
+	const document = "apiVersion: v1\nkind: PersistentVolumeClaim\n" +
+		"metadata: {name: c, namespace: shop, finalizers: [kubernetes.io/pvc-protection]%s}\n"
 	staying := reduceOne(t, strings.ReplaceAll(document, "%s", "")).(*facts.PVCNode)
 	going := reduceOne(t, strings.ReplaceAll(document, "%s", `, deletionTimestamp: "2026-01-15T11:00:00Z"`)).(*facts.PVCNode)
 	if staying.Finalizers != nil || !staying.Deleting.IsZero() {
@@ -223,7 +233,7 @@ func TestFinalizersAreKeptOnlyOfWhatIsBeingDeleted(t *testing.T) {
 	}
 }
 
-func TestHugeMessagesAreCutAtWholeRunes(t *testing.T) {
+func TestLongMessagesAreClippedByRunes(t *testing.T) {
 	pod := &corev1.Pod{Status: corev1.PodStatus{
 		Message: strings.Repeat("é", 1<<20),
 		ContainerStatuses: []corev1.ContainerStatus{
@@ -241,7 +251,7 @@ func TestHugeMessagesAreCutAtWholeRunes(t *testing.T) {
 	}
 }
 
-func TestWhatHasNoReducerIsNothing(t *testing.T) {
+func TestObjectsWithoutAReducerAreIgnored(t *testing.T) {
 	for name, object := range map[string]any{
 		"nil": nil, "text": "Pod", "a Pod by value": corev1.Pod{}, "another kind": &corev1.PodTemplate{},
 		"a normal event": &corev1.Event{Type: corev1.EventTypeNormal}, "an event of no type": &corev1.Event{},
