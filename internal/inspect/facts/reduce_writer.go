@@ -48,7 +48,8 @@ func sought(labels map[string]string) bool {
 		switch {
 		case strings.Contains(key, "grafana"), strings.Contains(key, "prometheus"), strings.HasSuffix(key, "_dashboard"),
 			strings.HasSuffix(key, "_datasource"), strings.HasPrefix(key, "argocd.argoproj.io/"),
-			strings.Contains(key, "sealedsecrets.bitnami.com/"), strings.Contains(key, "crossplane.io/"), strings.Contains(key, "istio.io/"), strings.Contains(key, "cert-manager.io/"), strings.Contains(key, "external-secrets.io/"),
+			strings.Contains(key, "sealedsecrets.bitnami.com/"), strings.Contains(key, "crossplane.io/"),
+			strings.Contains(key, "istio.io/"), strings.Contains(key, "cert-manager.io/"), strings.Contains(key, "external-secrets.io/"),
 			strings.Contains(key, "cluster.x-k8s.io/"), strings.Contains(key, "velero.io/"):
 			return true
 		}
