@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"kubeops.io/kubeops/api/config/v1alpha1"
-	"kubeops.io/kubeops/internal/editdistance"
+	"kubeops.io/kubeops/internal/text"
 )
 
 const (
@@ -86,7 +86,7 @@ func (d *decoder) section(node *yaml.Node, path *field.Path, target reflect.Valu
 
 // suggest a field with a similar name here, or with the same name elsewhere.
 func suggest(name string, known []string) string {
-	suggestion := editdistance.Closest(name, known)
+	suggestion := text.Similar(known, name)
 	if suggestion == "" && name != "" {
 		for _, path := range Paths() {
 			if strings.HasSuffix(path, "."+name) {

@@ -103,3 +103,6 @@ func Distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Similar returns the name that a misspelt one likely meant, or "".
+func Similar(names []string, misspelt string) string { return Closest(names, misspelt, Typo(misspelt)) }

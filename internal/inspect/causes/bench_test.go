@@ -66,7 +66,7 @@ func manyOnOne() (*facts.Graph, []check.Check, []check.Finding) {
 }
 
 // manyEverywhere is 1,000 workloads on ten nodes, each behind its own Service, with ten findings each.
-func manyEverywhere() (*facts.Graph, []checks.Check, []checks.Finding) {
+func manyEverywhere() (*facts.Graph, []check.Check, []check.Finding) {
 	b := facts.NewBuilder("test", time.Unix(0, 0))
 	table := map[string][]string{}
 	var findings []check.Finding

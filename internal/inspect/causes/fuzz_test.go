@@ -76,7 +76,7 @@ func fuzzed(data []byte) ([]check.Check, []check.Finding) {
 }
 
 // fuzzedLinker has its own edges, two bytes each, instead of the graph's.
-func fuzzedLinker(catalogue []checks.Check, findings []checks.Finding, edges []byte) *linker {
+func fuzzedLinker(catalogue []check.Check, findings []check.Finding, edges []byte) *linker {
 	objects := fuzzedObjects()
 	l := newLinker(shop(), catalogue, findings)
 	for _, object := range objects {

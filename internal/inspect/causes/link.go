@@ -15,7 +15,7 @@ import (
 
 // Linked is a finding with its cause and effects.
 type Linked struct {
-	checks.Finding
+	check.Finding
 	// ID is stable between runs; see ID.
 	ID string
 	// CausedBy is the index of the finding that explains this one, or -1 for a root cause.
@@ -26,7 +26,7 @@ type Linked struct {
 
 // ID is the identity of a finding: a hash of check, cluster, object and discriminator, none of which change while the problem
 // persists.
-func ID(cluster string, f checks.Finding) string {
+func ID(cluster string, f check.Finding) string {
 	hash := sha256.New()
 	for _, part := range []string{f.Check, cluster, string(f.Object.Kind), f.Object.Namespace, f.Object.Name, f.Discriminator} {
 		hash.Write([]byte(part))
@@ -38,7 +38,7 @@ func ID(cluster string, f checks.Finding) string {
 // Link gives every finding its identity and at most one cause. all are the checks that returned the findings. The result is ordered by
 // ID and does not depend on the order of the findings; of two findings with the same ID, the more severe one is kept. Links never
 // form a cycle. The cost grows with the findings and with the objects around them: at most 2,000, up to 6 steps away.
-func Link(g *facts.Graph, all []checks.Check, findings []checks.Finding) []Linked {
+func Link(g *facts.Graph, all []check.Check, findings []check.Finding) []Linked {
 	return newLinker(g, all, findings).link()
 }
 

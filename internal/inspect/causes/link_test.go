@@ -103,7 +103,7 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 	}{
 		"a chain over three objects keeps its middle links": {
 			map[string][]string{"dead": {"empty", "down", "crash"}, "empty": {"down", "crash"}, "down": {"crash"}, "crash": nil},
-			[]checks.Finding{found("dead", web), found("empty", cart), found("down", workload), found("crash", workload)},
+			[]check.Finding{found("dead", web), found("empty", cart), found("down", workload), found("crash", workload)},
 			[]string{
 				"crash/cart", "dead/web <- empty/cart <- down/cart <- crash/cart", "down/cart <- crash/cart", "empty/cart <- down/cart <- crash/cart",
 			},
@@ -120,7 +120,7 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 		},
 		"a finding that names all its culprits is not blamed on what its object depends on": {
 			map[string][]string{"stuck": {"crash", "gone"}, "crash": nil, "gone": nil},
-			[]checks.Finding{
+			[]check.Finding{
 				becauseOnly(found("stuck", cart)), found("crash", workload), becauseOnly(found("stuck", web, ref(facts.Service, "pay"))),
 				found("gone", ref(facts.Service, "pay")),
 			},
@@ -136,7 +136,7 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 		},
 		"of two equally far away the worse is the cause": {
 			map[string][]string{"down": {"lost", "missing"}, "lost": nil, "missing": nil},
-			[]checks.Finding{
+			[]check.Finding{
 				found("down", workload), found("missing", ref(facts.ConfigMap, "settings")), severe(found("lost", ref(facts.PVC, "data"))),
 			},
 			[]string{"down/cart <- lost/data", "lost/data", "missing/settings"},
@@ -246,7 +246,7 @@ func TestTheIDDependsOnEveryPartAndOnNothingElse(t *testing.T) {
 }
 
 func TestTenThousandFindingsOnOneObjectAreLinkedWithoutACycle(t *testing.T) {
-	var findings []checks.Finding
+	var findings []check.Finding
 	for i := range 10_000 {
 		f := found("symptom", ref(facts.Deployment, "cart"))
 		f.Discriminator = fmt.Sprint(i)
@@ -274,7 +274,7 @@ func TestACauseTooFarAwayIsNotFound(t *testing.T) {
 			l := newLinker(
 				shop(),
 				explained(table),
-				[]checks.Finding{found("symptom", ref(facts.Job, "0")), found("cause", ref(facts.Job, fmt.Sprint(tc.hops)))},
+				[]check.Finding{found("symptom", ref(facts.Job, "0")), found("cause", ref(facts.Job, fmt.Sprint(tc.hops)))},
 			)
 			for i := range 20 {
 				l.dependencies[ref(facts.Job, fmt.Sprint(i))] = []facts.Ref{ref(facts.Job, fmt.Sprint(i+1))}
@@ -293,7 +293,7 @@ func TestACauseTooFarAwayIsNotFound(t *testing.T) {
 }
 
 func TestAWalkVisitsABoundedNumberOfObjects(t *testing.T) {
-	l := newLinker(shop(), nil, []checks.Finding{found("symptom", ref(facts.Service, "cart"))})
+	l := newLinker(shop(), nil, []check.Finding{found("symptom", ref(facts.Service, "cart"))})
 	var many []facts.Ref
 	for i := range 3 * maxVisited {
 		many = append(many, ref(facts.Deployment, fmt.Sprint(i)))

@@ -40,7 +40,7 @@ func TestAlertsAndTrendsAreLinkedToTheirCauses(t *testing.T) {
 			},
 		},
 		"an alert about a claim that fills up": {
-			[]checks.Finding{found("alert-firing", claim), found("pvc-filling-up", claim), found("pvc-nearly-full", claim)},
+			[]check.Finding{found("alert-firing", claim), found("pvc-filling-up", claim), found("pvc-nearly-full", claim)},
 			[]string{
 				"alert-firing/data <- pvc-nearly-full/data <- pvc-filling-up/data", "pvc-filling-up/data",
 				"pvc-nearly-full/data <- pvc-filling-up/data",

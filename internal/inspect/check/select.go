@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
-	"kubeops.io/kubeops/internal/similar"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // UnknownError says that a selection names checks that do not exist.
@@ -59,7 +59,7 @@ func match(pattern, id string) bool {
 func closestID(all []Check, name string) string {
 	best, bestDistance := "", max(3, len(name)/3)+1
 	for _, c := range all {
-		if d := similar.Distance(name, c.ID); d < bestDistance {
+		if d := text.Distance(name, c.ID); d < bestDistance {
 			best, bestDistance = c.ID, d
 		}
 	}

@@ -6,7 +6,6 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
-	"kubeops.io/kubeops/internal/text"
 )
 
 // Gaps reports expressions that failed or exceeded the cost limit, and findings beyond maxFindings.

@@ -25,18 +25,18 @@ type subject struct {
 
 func newSubject(object map[string]any, world *surroundings) *subject {
 	metadata, _ := object["metadata"].(map[string]any)
-	apiVersion := text(object["apiVersion"])
-	namespace := text(metadata["namespace"])
+	apiVersion := stringOf(object["apiVersion"])
+	namespace := stringOf(metadata["namespace"])
 	o := &subject{
 		object: object, apiVersion: apiVersion, now: world.graph.Now, world: world,
-		ref: facts.Ref{Kind: facts.KindOf(apiVersion, text(object["kind"])), Namespace: namespace, Name: text(metadata["name"])},
+		ref: facts.Ref{Kind: facts.KindOf(apiVersion, stringOf(object["kind"])), Namespace: namespace, Name: stringOf(metadata["name"])},
 	}
 	owners, _ := metadata["ownerReferences"].([]any)
 	for _, entry := range owners {
 		owner, _ := entry.(map[string]any)
 		if controller, _ := owner["controller"].(bool); controller {
 			o.owner = facts.Ref{
-				Kind: facts.KindOf(text(owner["apiVersion"]), text(owner["kind"])), Namespace: namespace, Name: text(owner["name"]),
+				Kind: facts.KindOf(stringOf(owner["apiVersion"]), stringOf(owner["kind"])), Namespace: namespace, Name: stringOf(owner["name"]),
 			}
 			if !o.owner.Kind.Namespaced() {
 				o.owner.Namespace = ""

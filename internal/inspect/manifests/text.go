@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
-	"kubeops.io/kubeops/internal/similar"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // join appends a key to a path; keys with special characters are put in brackets.
@@ -38,5 +38,5 @@ func distance(a, b string) int {
 	if len(a) > long || len(b) > long {
 		return long
 	}
-	return similar.Distance(a, b)
+	return text.Distance(a, b)
 }

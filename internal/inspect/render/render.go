@@ -13,6 +13,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // Options add data that the report itself lacks. The zero value is valid.

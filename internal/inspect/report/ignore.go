@@ -69,29 +69,20 @@ func excluded(patterns []string, f causes.Linked) bool {
 }
 
 func matches(rule v1alpha1.IgnoreRule, f causes.Linked) bool {
-	return (rule.Check == "" || glob(rule.Check, f.Check)) &&
-		(rule.Namespace == "" || glob(rule.Namespace, f.Object.Namespace)) &&
-		(rule.Name == "" || glob(rule.Name, f.Object.Name))
-}
-
-// glob matches a name against a pattern with *, ? and [...]. A malformed pattern matches only itself.
-func glob(pattern, name string) bool {
-	ok, err := path.Match(pattern, name)
-	if err != nil {
-		return pattern == name
-	}
-	return ok
+	return (rule.Check == "" || text.Match(rule.Check, f.Check)) &&
+		(rule.Namespace == "" || text.Match(rule.Namespace, f.Object.Namespace)) &&
+		(rule.Name == "" || text.Match(rule.Name, f.Object.Name))
 }
 
 // describe names a rule in a message.
 func describe(rule v1alpha1.IgnoreRule) string {
-	text := "ignore rule"
+	described := "ignore rule"
 	for _, part := range []struct{ name, value string }{{"check", rule.Check}, {"namespace", rule.Namespace}, {"name", rule.Name}} {
 		if part.value != "" {
-			text += " " + part.name + " " + part.value
+			described += " " + part.name + " " + part.value
 		}
 	}
-	return text
+	return described
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

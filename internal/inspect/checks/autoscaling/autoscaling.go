@@ -8,7 +8,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
-	"kubeops.io/kubeops/internal/similar"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // autoscalerPatience is how many startup graces an autoscaler may be at its maximum before that says more than a short peak.
@@ -171,7 +171,7 @@ func similarTarget(g *facts.Graph, hpa *facts.HPANode) string {
 		if w.Kind != hpa.Target.Kind || w.Namespace != hpa.Namespace {
 			continue
 		}
-		if d := similar.Distance(w.Name, hpa.Target.Name); d < bestDistance {
+		if d := text.Distance(w.Name, hpa.Target.Name); d < bestDistance {
 			best, bestDistance = w.Name, d
 		}
 	}

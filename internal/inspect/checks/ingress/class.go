@@ -8,7 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
-	"kubeops.io/kubeops/internal/similar"
+	"kubeops.io/kubeops/internal/text"
 )
 
 func classMissing(g *facts.Graph, params check.Params) []check.Finding {
@@ -67,7 +67,7 @@ func unknownClass(ingress *facts.IngressNode, names []string) check.Finding {
 		finding.Severity = v1alpha1.SeverityMedium
 		finding.Evidence = append(finding.Evidence, check.FromCondition("status.loadBalancer has an address: a controller took the Ingress at some time"))
 	}
-	if name := similar.Name(names, ingress.Class); name != "" {
+	if name := text.Similar(names, ingress.Class); name != "" {
 		finding.Remediation = fmt.Sprintf("If %s is meant: `kubectl -n %s patch ingress %s -p '{\"spec\":{\"ingressClassName\":\"%s\"}}'`.",
 			name, ingress.Namespace, ingress.Name, name)
 	}

@@ -10,7 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/endpoints"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
-	"kubeops.io/kubeops/internal/similar"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // certificatePatience is how many startup graces a TLS Secret may take to appear: an issuer such as Let's Encrypt needs
@@ -179,7 +179,7 @@ func similarService(g *facts.Graph, missing facts.Ref) []check.Evidence {
 	for _, service := range g.ServicesIn(missing.Namespace) {
 		names = append(names, service.Name)
 	}
-	if name := similar.Name(names, missing.Name); name != "" {
+	if name := text.Similar(names, missing.Name); name != "" {
 		return []check.Evidence{check.FromSpec("Service %s exists: perhaps it is meant", name)}
 	}
 	return nil

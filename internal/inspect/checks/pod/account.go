@@ -7,7 +7,7 @@ import (
 
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
-	"kubeops.io/kubeops/internal/similar"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // accountMissing finds workloads that lack Pods because their ServiceAccount does not exist.
@@ -93,7 +93,7 @@ func accountFinding(known map[string][]string, owner, account facts.Ref, evidenc
 		Remediation: fmt.Sprintf("Create it: `kubectl -n %s create serviceaccount %s`, or correct serviceAccountName in the Pod template of %s %s. Its controller "+
 			"tries again by itself, after some minutes at the latest.", account.Namespace, account.Name, owner.Kind, owner.Name),
 	}
-	if similar := similar.Name(known[account.Namespace], account.Name); similar != "" {
+	if similar := text.Similar(known[account.Namespace], account.Name); similar != "" {
 		f.Evidence = append(f.Evidence, check.FromSpec("ServiceAccount %s exists: perhaps it is meant", similar))
 	}
 	return f

@@ -10,7 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/apimessage"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
-	"kubeops.io/kubeops/internal/similar"
+	"kubeops.io/kubeops/internal/text"
 )
 
 func configChecks() []check.Check {
@@ -248,7 +248,7 @@ func (r reference) instead(g *facts.Graph, namespace string) (evidence []check.E
 			names = append(names, node.Name)
 		}
 	}
-	if meant = similar.Name(names, r.name); meant != "" {
+	if meant = text.Similar(names, r.name); meant != "" {
 		evidence = append(evidence, check.FromSpec("%s %s exists: perhaps it is meant", r.kind, meant))
 	}
 	return evidence, meant
@@ -264,5 +264,5 @@ func similarKey(keys []string, wanted string) string {
 			return key
 		}
 	}
-	return similar.Name(keys, wanted)
+	return text.Similar(keys, wanted)
 }

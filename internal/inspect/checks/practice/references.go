@@ -11,7 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
 	"kubeops.io/kubeops/internal/inspect/phrase"
-	"kubeops.io/kubeops/internal/similar"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // referenceChecks are about names of things that do not exist and are not looked for until it matters.
@@ -77,7 +77,7 @@ func priorityClassMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			Message:  fmt.Sprintf("PriorityClass %s, which %s names, does not exist: new Pods of it are refused.", name, s.Name()),
 			Evidence: []check.Evidence{check.FromSpec("priorityClassName: %s", name)},
 		}
-		if similar := similar.Name(names, name); similar != "" {
+		if similar := text.Similar(names, name); similar != "" {
 			finding.Evidence = append(finding.Evidence, check.FromSpec("PriorityClass %s exists: perhaps it is meant", similar))
 		}
 		findings = append(findings, finding)

@@ -9,7 +9,7 @@ import (
 
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
-	"kubeops.io/kubeops/internal/similar"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // nearMatch is a workload whose labels a Service's selector misses by one key.
@@ -109,7 +109,7 @@ func missesByOne(service *facts.ServiceNode, object facts.Ref, labels map[string
 			break
 		}
 	}
-	match.slip = similar.Distance(match.have, wanted)
+	match.slip = text.Distance(match.have, wanted)
 	match.alike = match.otherKey != "" || object.Name == service.Name || (match.have != "" &&
 		(match.slip <= max(1, len(wanted)/3) || strings.HasPrefix(match.have, wanted) || strings.HasPrefix(wanted, match.have)))
 	return match, match.alike || len(service.Selector) > 1

@@ -9,7 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
-	"kubeops.io/kubeops/internal/similar"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // Ids of the checks that one judgement of a pending claim tells apart.
@@ -110,7 +110,7 @@ func (j claimJudge) unknownClass(claim *facts.PVCNode) check.Finding {
 	if e := check.NewestEvent(j.g, claim.Ref, "ProvisioningFailed"); e != nil {
 		finding.Evidence = append(finding.Evidence, check.FromEvent(e))
 	}
-	if name := similar.Name(j.classNames(), claim.StorageClass); name != "" {
+	if name := text.Similar(j.classNames(), claim.StorageClass); name != "" {
 		finding.Evidence = append(finding.Evidence, check.FromSpec("StorageClass %s exists: perhaps it is meant", name))
 	}
 	return finding

@@ -8,7 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
-	"kubeops.io/kubeops/internal/similar"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // wantsVolume judges a pending claim that names one PersistentVolume.
@@ -158,7 +158,7 @@ func missingClaim(g *facts.Graph, pod *facts.PodNode, ref facts.SpecRef) check.F
 			names = append(names, claim.Name)
 		}
 	}
-	if name := similar.Name(names, ref.Name); name != "" {
+	if name := text.Similar(names, ref.Name); name != "" {
 		f.Finding.Evidence = append(f.Finding.Evidence, check.FromSpec("PersistentVolumeClaim %s exists: perhaps it is meant", name))
 	}
 	if e := check.NewestEvent(g, pod.Ref, "FailedScheduling"); e != nil && strings.Contains(e.Message, ref.Name) {
