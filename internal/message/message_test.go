@@ -1,4 +1,4 @@
-package notification
+package message
 
 import (
 	"fmt"
@@ -32,7 +32,9 @@ func report() *v1alpha1.InspectionReport {
 	start := metav1.NewTime(time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC))
 	gone := func(id string, at time.Time) v1alpha1.FixedFinding {
 		f := finding(id)
-		return v1alpha1.FixedFinding{ID: id, Check: f.Check, Category: f.Category, Severity: f.Severity, Object: f.Object, Message: f.Message, FixedAt: metav1.NewTime(at)}
+		return v1alpha1.FixedFinding{
+			ID: id, Check: f.Check, Category: f.Category, Severity: f.Severity, Object: f.Object, Message: f.Message, FixedAt: metav1.NewTime(at),
+		}
 	}
 	symptom := gone("f6", start.Time)
 	symptom.CausedBy = "f5"
@@ -76,30 +78,35 @@ func ids(list []notify.Finding) string {
 	return strings.Join(all, " ")
 }
 
-func TestWhatIsToldFollowsTheFilter(t *testing.T) {
+func TestFilterSelectsFindings(t *testing.T) {
+	const alertmanager = v1alpha1.ChannelAlertmanager
+	type filter = v1alpha1.NotificationFilter
+	no := ptr.To(false)
 	for name, tc := range map[string]struct {
-		spec         v1alpha1.NotificationChannelSpec
-		found, fixed string
+		channel       v1alpha1.NotificationChannelType
+		mode          v1alpha1.DeliveryMode
+		filter        filter
+		active, fixed string
 	}{
-		"new root causes from high on":       {v1alpha1.NotificationChannelSpec{}, "f4 f1", "f5"},
-		"also what persists":                 {v1alpha1.NotificationChannelSpec{Filter: v1alpha1.NotificationFilter{NewOnly: ptr.To(false)}}, "f4 f1 f3", "f5"},
-		"one category":                       {v1alpha1.NotificationChannelSpec{Filter: v1alpha1.NotificationFilter{Categories: []v1alpha1.Category{v1alpha1.CategorySecurity}}}, "f4", ""},
-		"down to low":                        {v1alpha1.NotificationChannelSpec{Filter: v1alpha1.NotificationFilter{MinSeverity: v1alpha1.SeverityLow}}, "f4 f1 f7", "f5"},
-		"critical":                           {v1alpha1.NotificationChannelSpec{Filter: v1alpha1.NotificationFilter{MinSeverity: v1alpha1.SeverityCritical}}, "f4", ""},
-		"not what is fixed":                  {v1alpha1.NotificationChannelSpec{Filter: v1alpha1.NotificationFilter{Fixed: ptr.To(false)}}, "f4 f1", ""},
-		"an Alertmanager of all that is on":  {v1alpha1.NotificationChannelSpec{Type: v1alpha1.ChannelAlertmanager, Filter: v1alpha1.NotificationFilter{Fixed: ptr.To(false)}}, "f4 f1 f3", "f5"},
-		"an Alertmanager has no single ones": {v1alpha1.NotificationChannelSpec{Type: v1alpha1.ChannelAlertmanager, Mode: v1alpha1.DeliverEach}, "f4 f1 f3", "f5"},
+		"default: new root causes of severity high and above": {active: "f4 f1", fixed: "f5"},
+		"persisting findings":                    {filter: filter{NewOnly: no}, active: "f4 f1 f3", fixed: "f5"},
+		"one category":                           {filter: filter{Categories: []v1alpha1.Category{v1alpha1.CategorySecurity}}, active: "f4"},
+		"severity low and above":                 {filter: filter{MinSeverity: v1alpha1.SeverityLow}, active: "f4 f1 f7", fixed: "f5"},
+		"severity critical":                      {filter: filter{MinSeverity: v1alpha1.SeverityCritical}, active: "f4"},
+		"no fixed findings":                      {filter: filter{Fixed: no}, active: "f4 f1"},
+		"Alertmanager gets every active finding": {channel: alertmanager, filter: filter{Fixed: no}, active: "f4 f1 f3", fixed: "f5"},
+		"Alertmanager ignores mode Each":         {channel: alertmanager, mode: v1alpha1.DeliverEach, active: "f4 f1 f3", fixed: "f5"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			messages := compose(t, tc.spec, report())
-			if len(messages) != 1 || ids(messages[0].Findings) != tc.found || ids(messages[0].Fixed) != tc.fixed {
+			messages := compose(t, v1alpha1.NotificationChannelSpec{Type: tc.channel, Mode: tc.mode, Filter: tc.filter}, report())
+			if len(messages) != 1 || ids(messages[0].Findings) != tc.active || ids(messages[0].Fixed) != tc.fixed {
 				t.Errorf("got %+v", messages)
 			}
 		})
 	}
 }
 
-func TestAFindingThatIsJudgedDifferentlyThanBefore(t *testing.T) {
+func TestFindingsThatChangedSinceThePreviousReport(t *testing.T) {
 	was := func(now, before v1alpha1.Severity, causeNow, causeBefore string) v1alpha1.Finding {
 		return finding("f1", func(f *v1alpha1.Finding) {
 			f.State, f.Severity, f.CausedBy = v1alpha1.FindingPersisting, now, causeNow
@@ -111,54 +118,63 @@ func TestAFindingThatIsJudgedDifferentlyThanBefore(t *testing.T) {
 	flapping.State = v1alpha1.FindingFlapping
 	for name, tc := range map[string]struct {
 		finding v1alpha1.Finding
-		// chat is told of findings and, separated by a slash, of fixed ones; alerts go on and end, each with its severity.
+		// chat and alerts are the severities of active/fixed findings in the message.
 		chat, alerts string
 	}{
-		"worse, and by that within the filter":        {was(high, medium, "", ""), "high/", "high/"},
-		"worse, and within the filter before":         {was(critical, high, "", ""), "", "critical/high"},
-		"less bad, and still within the filter":       {was(high, critical, "", ""), "", "high/critical"},
-		"less bad, and by that out of the filter":     {was(medium, high, "", ""), "", "/high"},
-		"less bad, and out of the filter before":      {was(v1alpha1.SeverityLow, medium, "", ""), "", ""},
-		"its cause is gone":                           {was(high, high, "", "f9"), "high/", "high/"},
-		"its cause is gone, and it is not bad enough": {was(medium, medium, "", "f9"), "", ""},
-		"a cause was found":                           {was(high, high, "f9", ""), "", "/high"},
-		"a cause was found, and it got worse":         {was(critical, high, "f9", ""), "", "/high"},
-		"flapping was told enough of":                 {flapping, "", "high/"},
+		"got worse and now passes the filter":        {was(high, medium, "", ""), "high/", "high/"},
+		"got worse and passed the filter before":     {was(critical, high, "", ""), "", "critical/high"},
+		"less severe and still passes the filter":    {was(high, critical, "", ""), "", "high/critical"},
+		"less severe and no longer passes":           {was(medium, high, "", ""), "", "/high"},
+		"less severe and never passed":               {was(v1alpha1.SeverityLow, medium, "", ""), "", ""},
+		"the cause is gone":                          {was(high, high, "", "f9"), "high/", "high/"},
+		"the cause is gone, but the severity is low": {was(medium, medium, "", "f9"), "", ""},
+		"a cause was found":                          {was(high, high, "f9", ""), "", "/high"},
+		"a cause was found, and it got worse":        {was(critical, high, "f9", ""), "", "/high"},
+		"flapping findings are not sent again":       {flapping, "", "high/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := report()
 			r.Findings, r.Fixed = []v1alpha1.Finding{tc.finding}, nil
-			told := func(channel v1alpha1.NotificationChannelType) (text string) {
-				for _, m := range compose(t, v1alpha1.NotificationChannelSpec{Type: channel}, r) {
-					for _, f := range m.Findings {
-						text += string(f.Severity)
-					}
-					text += "/"
-					for _, f := range m.Fixed {
-						text += string(f.Severity)
-					}
-				}
-				return text
+			if got := severities(t, v1alpha1.ChannelSlack, r); got != tc.chat {
+				t.Errorf("chat got %q, want %q", got, tc.chat)
 			}
-			if chat, alerts := told(v1alpha1.ChannelSlack), told(v1alpha1.ChannelAlertmanager); chat != tc.chat || alerts != tc.alerts {
-				t.Errorf("the chat got %q, want %q; the Alertmanager got %q, want %q", chat, tc.chat, alerts, tc.alerts)
+			if got := severities(t, v1alpha1.ChannelAlertmanager, r); got != tc.alerts {
+				t.Errorf("Alertmanager got %q, want %q", got, tc.alerts)
 			}
 		})
 	}
 }
 
-func TestADigestSaysWhatIsNewAndWhatIsFixed(t *testing.T) {
+// severities returns those of the active and of the fixed findings in a channel's messages, separated by a slash.
+func severities(t *testing.T, channel v1alpha1.NotificationChannelType, r *v1alpha1.InspectionReport) (text string) {
+	t.Helper()
+	for _, m := range compose(t, v1alpha1.NotificationChannelSpec{Type: channel}, r) {
+		for _, f := range m.Findings {
+			text += string(f.Severity)
+		}
+		text += "/"
+		for _, f := range m.Fixed {
+			text += string(f.Severity)
+		}
+	}
+	return text
+}
+
+func TestDigestListsActiveAndFixedFindings(t *testing.T) {
 	r := report()
-	r.Explanations = []v1alpha1.Explanation{{ID: "f1", Summary: "The program finds no database."}}
+	r.Explanations = []v1alpha1.Explanation{{ID: "f1", Summary: "The program cannot reach its database."}}
 	m := compose(t, v1alpha1.NotificationChannelSpec{}, r)[0]
-	if m.Title != "shop/all: 2 to look at, 1 fixed (worst: critical)" || m.Key != "u-1" || m.Event != notify.EventReport || m.Severity != v1alpha1.SeverityCritical {
+	if m.Title != "shop/all: 2 findings, 1 fixed (worst: critical)" {
+		t.Errorf("got title %q", m.Title)
+	}
+	if m.Key != "u-1" || m.Event != notify.EventReport || m.Severity != v1alpha1.SeverityCritical {
 		t.Errorf("got %+v", m)
 	}
 	want := `- [critical] Deployment shop/cart: container app exits with code 1
-  What to do: Read its log.
+  Fix: Read its log.
 - [high] Deployment shop/cart: container app exits with code 1
-  The program finds no database.
-  What to do: Read its log.
+  The program cannot reach its database.
+  Fix: Read its log.
 - fixed: Deployment shop/cart: container app exits with code 1
 kubectl -n shop get inspectionreport all-1 -o yaml`
 	if m.Text != want {
@@ -166,7 +182,7 @@ kubectl -n shop get inspectionreport all-1 -o yaml`
 	}
 }
 
-func TestOneByOneEachHasAKeyOfItsOwn(t *testing.T) {
+func TestModeEachGivesEveryFindingItsOwnKey(t *testing.T) {
 	messages := compose(t, v1alpha1.NotificationChannelSpec{Mode: v1alpha1.DeliverEach}, report())
 	var keys, titles []string
 	for _, m := range messages {
@@ -176,16 +192,18 @@ func TestOneByOneEachHasAKeyOfItsOwn(t *testing.T) {
 		t.Errorf("got keys %q", keys)
 	}
 	if !reflect.DeepEqual(titles, []string{
-		"shop/all: critical: Deployment shop/cart container app exits with code 1", "shop/all: high: Deployment shop/cart container app exits with code 1", "shop/all: fixed: Deployment shop/cart",
+		"shop/all: critical: Deployment shop/cart container app exits with code 1",
+		"shop/all: high: Deployment shop/cart container app exits with code 1",
+		"shop/all: fixed: Deployment shop/cart",
 	}) {
 		t.Errorf("got titles %q", titles)
 	}
 	if again := compose(t, v1alpha1.NotificationChannelSpec{Mode: v1alpha1.DeliverEach}, report()); !reflect.DeepEqual(messages, again) {
-		t.Error("the same report gave other messages")
+		t.Error("the same report gave different messages")
 	}
 }
 
-func TestNothingToTellIsNoMessage(t *testing.T) {
+func TestNoFindingsNoMessage(t *testing.T) {
 	r := report()
 	r.Findings, r.Fixed = nil, nil
 	if messages := compose(t, v1alpha1.NotificationChannelSpec{}, r); len(messages) != 0 {
@@ -193,7 +211,7 @@ func TestNothingToTellIsNoMessage(t *testing.T) {
 	}
 }
 
-func TestALargeReportMakesABoundedMessage(t *testing.T) {
+func TestLargeReportGivesABoundedMessage(t *testing.T) {
 	r := report()
 	for n := range 500 {
 		r.Findings = append(r.Findings, finding(fmt.Sprintf("g%d", n)))
@@ -204,7 +222,7 @@ func TestALargeReportMakesABoundedMessage(t *testing.T) {
 	}
 }
 
-func TestEveryTextPassesTheGate(t *testing.T) {
+func TestEveryTextIsRedacted(t *testing.T) {
 	r := report()
 	r.Findings[0].Message, r.Findings[0].Remediation = "says hunter2", "not hunter2"
 	r.Fixed[0].Message = "was hunter2"
@@ -219,11 +237,11 @@ func TestEveryTextPassesTheGate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if text := fmt.Sprintf("%+v", messages[0]); strings.Contains(text, "hunter2") {
-		t.Errorf("a secret is told: %s", text)
+		t.Errorf("the message leaks a secret: %s", text)
 	}
 }
 
-func TestNoSecretOfTheCorpusIsTold(t *testing.T) {
+func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 	gate, err := redact.New(redact.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -242,10 +260,10 @@ func TestNoSecretOfTheCorpusIsTold(t *testing.T) {
 		if err != nil || len(messages) == 0 {
 			t.Fatalf("%d messages: %v", len(messages), err)
 		}
-		told := fmt.Sprintf("%+v", messages)
+		sent := fmt.Sprintf("%+v", messages)
 		for _, c := range texts {
-			if strings.Contains(told, c.Secret) {
-				t.Errorf("mode %s, %s: told %q", mode, c.Shape, c.Secret)
+			if strings.Contains(sent, c.Secret) {
+				t.Errorf("mode %s, %s: leaked %q", mode, c.Shape, c.Secret)
 			}
 		}
 	}

@@ -1,0 +1,245 @@
+// Package message composes the messages that a notification channel gets for a report. It is pure: the same report and channel
+// always give the same messages with the same keys, so at-least-once delivery is safe to repeat.
+package message
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/provider/notify"
+)
+
+const (
+	// maxFindings per message; the rest is counted in More.
+	maxFindings = 200
+	// maxTitle in characters.
+	maxTitle = 250
+)
+
+// Composer composes the messages of one channel. It is safe for concurrent use.
+type Composer struct {
+	spec        *v1alpha1.NotificationChannelSpec
+	redact      func(string) string
+	title, text *boundedTemplate
+}
+
+// NewComposer compiles the templates of a channel. Every text passes through redact, which is required. Errors are problems.
+func NewComposer(spec *v1alpha1.NotificationChannelSpec, redact func(string) string) (*Composer, error) {
+	title, err := compile("spec.template.title", cmp.Or(spec.Template.Title, defaultTitle))
+	if err != nil {
+		return nil, err
+	}
+	text, err := compile("spec.template.text", cmp.Or(spec.Template.Text, defaultText))
+	if err != nil {
+		return nil, err
+	}
+	return &Composer{spec: spec, redact: redact, title: title, text: text}, nil
+}
+
+// Compose returns the messages for a report; none if the filter drops every finding. Errors are problems of a template.
+func (c *Composer) Compose(report *v1alpha1.InspectionReport) ([]notify.Message, error) {
+	active := c.activeFindings(report)
+	fixed := c.fixedFindings(report)
+	if len(active)+len(fixed) == 0 {
+		return nil, nil
+	}
+	base := notify.Message{
+		Key: string(report.UID), Event: notify.EventReport, Time: report.Summary.StartTime.UTC(),
+		Namespace: report.Namespace, Inspection: report.Summary.Inspection, Report: report.Name,
+	}
+	var messages []notify.Message
+	if c.spec.Mode == v1alpha1.DeliverEach && c.spec.Type != v1alpha1.ChannelAlertmanager {
+		messages = onePerFinding(base, active, fixed)
+	} else {
+		messages = []notify.Message{digest(base, active, fixed)}
+	}
+	for i := range messages {
+		if err := c.render(&messages[i], report.Summary); err != nil {
+			return nil, err
+		}
+	}
+	return messages, nil
+}
+
+func digest(message notify.Message, active, fixed []notify.Finding) notify.Message {
+	message.Findings = active[:min(len(active), maxFindings)]
+	message.Fixed = fixed[:min(len(fixed), maxFindings)]
+	message.More = len(active) - len(message.Findings) + len(fixed) - len(message.Fixed)
+	return message
+}
+
+func onePerFinding(base notify.Message, active, fixed []notify.Finding) []notify.Message {
+	messages := make([]notify.Message, 0, len(active)+len(fixed))
+	for _, finding := range active {
+		m := base
+		m.Key += "/" + finding.ID
+		m.Event = notify.EventFinding
+		m.Findings = []notify.Finding{finding}
+		messages = append(messages, m)
+	}
+	for _, finding := range fixed {
+		m := base
+		m.Key += "/" + finding.ID
+		m.Event = notify.EventFixed
+		m.Fixed = []notify.Finding{finding}
+		messages = append(messages, m)
+	}
+	return messages
+}
+
+// Test returns the message that verifies a channel.
+func Test(channel *v1alpha1.NotificationChannel) notify.Message {
+	return notify.Message{
+		Key:       fmt.Sprintf("test-%s-%d", channel.UID, channel.Generation),
+		Event:     notify.EventTest,
+		Time:      channel.CreationTimestamp.UTC(),
+		Namespace: channel.Namespace,
+		Title:     "KubeOps test message",
+		Text: "NotificationChannel " + channel.Namespace + "/" + channel.Name +
+			" works. It receives the reports of every Inspection that lists it in spec.channels.",
+	}
+}
+
+// activeFindings returns the root causes that pass the filter, worst first. A finding that passes for the first time, because it
+// got worse or its cause is gone, counts as new. Alertmanager expires alerts that are not sent again, so it always gets
+// persisting findings too.
+func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Finding {
+	onlyNew := c.spec.Filter.OnlyNew() && c.spec.Type != v1alpha1.ChannelAlertmanager
+	summaries := map[string]string{}
+	for _, explanation := range report.Explanations {
+		summaries[explanation.ID] = explanation.Summary
+	}
+	var active []notify.Finding
+	for _, f := range report.Findings {
+		if !c.passes(f.CausedBy, f.Severity, f.Category) || onlyNew && f.State != v1alpha1.FindingNew && !c.startsToPass(f) {
+			continue
+		}
+		finding := notify.Finding{
+			ID: f.ID, Check: f.Check, Category: f.Category, Severity: f.Severity, State: string(f.State), Object: f.Object, Affects: f.Affects,
+			Message: c.redact(f.Message), Remediation: c.redact(f.Remediation), Explanation: c.redact(summaries[f.ID]),
+		}
+		if f.FirstSeen != nil {
+			firstSeen := f.FirstSeen.UTC()
+			finding.FirstSeen = &firstSeen
+		}
+		active = append(active, finding)
+	}
+	slices.SortStableFunc(active, func(a, b notify.Finding) int { return cmp.Compare(a.Severity.Rank(), b.Severity.Rank()) })
+	return active
+}
+
+// startsToPass reports whether a finding that passes the filter did not pass it in the previous report. A flapping finding has
+// already been sent.
+func (c *Composer) startsToPass(f v1alpha1.Finding) bool {
+	previous := f.Previously
+	return previous != nil && f.State != v1alpha1.FindingFlapping && !c.passes(previous.CausedBy, previous.Severity, f.Category)
+}
+
+// fixedFindings returns the root causes that are gone since the previous report. To Alertmanager, the same alert with another
+// severity is another alert, so the one with the previous severity is resolved too.
+func (c *Composer) fixedFindings(report *v1alpha1.InspectionReport) []notify.Finding {
+	if !c.spec.Filter.TellsFixed() && c.spec.Type != v1alpha1.ChannelAlertmanager {
+		return nil
+	}
+	start := report.Summary.StartTime.Truncate(time.Second)
+	var fixed []notify.Finding
+	for _, f := range report.Fixed {
+		if !f.FixedAt.Truncate(time.Second).Equal(start) || !c.passes(f.CausedBy, f.Severity, f.Category) {
+			continue
+		}
+		fixed = append(fixed, notify.Finding{
+			ID: f.ID, Check: f.Check, Category: f.Category, Severity: f.Severity, State: "fixed", Object: f.Object, Message: c.redact(f.Message),
+		})
+	}
+	if c.spec.Type == v1alpha1.ChannelAlertmanager {
+		fixed = append(fixed, c.resolvedAlerts(report)...)
+	}
+	return fixed
+}
+
+// resolvedAlerts returns the alerts that the previous report fired for findings that now have another severity or a cause.
+func (c *Composer) resolvedAlerts(report *v1alpha1.InspectionReport) []notify.Finding {
+	var resolved []notify.Finding
+	for _, f := range report.Findings {
+		previous := f.Previously
+		if previous == nil || !c.passes(previous.CausedBy, previous.Severity, f.Category) {
+			continue
+		}
+		if previous.Severity == f.Severity && f.CausedBy == "" {
+			continue
+		}
+		resolved = append(resolved, notify.Finding{
+			ID: f.ID, Check: f.Check, Category: f.Category, Severity: previous.Severity, State: "fixed", Object: f.Object,
+			Message: c.redact(f.Message),
+		})
+	}
+	return resolved
+}
+
+// passes reports whether the filter selects a finding; findings with a cause are never selected.
+func (c *Composer) passes(causedBy string, severity v1alpha1.Severity, category v1alpha1.Category) bool {
+	filter := c.spec.Filter
+	return causedBy == "" && severity.Rank() <= filter.Least().Rank() &&
+		(len(filter.Categories) == 0 || slices.Contains(filter.Categories, category))
+}
+
+// Data is the input of templates.
+type Data struct {
+	// Event is report, finding or fixed.
+	Event string
+	// Namespace, Inspection and Report that the message is about.
+	Namespace, Inspection, Report string
+	// Score of the report, 0 to 100, and its number of root causes.
+	Score, RootCauses int32
+	// Severity of the worst finding; empty if all are fixed.
+	Severity string
+	// Findings and Fixed in this message, and how many more are left out.
+	Findings, Fixed []notify.Finding
+	More            int
+}
+
+const (
+	defaultTitle = `{{.Namespace}}/{{.Inspection}}: ` +
+		`{{if eq .Event "finding"}}{{with index .Findings 0}}{{.Severity}}: {{.Line}} {{.Message}}{{end}}` +
+		`{{else if eq .Event "fixed"}}fixed: {{with index .Fixed 0}}{{.Line}}{{end}}` +
+		`{{else}}{{with len .Findings}}{{.}} finding{{if ne . 1}}s{{end}}{{end}}{{if and .Findings .Fixed}}, {{end}}` +
+		`{{with len .Fixed}}{{.}} fixed{{end}}{{with .Severity}} (worst: {{.}}){{end}}{{end}}`
+	defaultText = `{{range $n, $f := .Findings}}{{if lt $n 20}}- [{{$f.Severity}}] {{$f.Line}}: {{$f.Message}}` +
+		`{{with $f.Affects}} (causes {{.}} more){{end}}{{with $f.Explanation}}
+  {{.}}{{end}}{{with $f.Remediation}}
+  Fix: {{.}}{{end}}
+{{end}}{{end}}` +
+		`{{range $n, $f := .Fixed}}{{if lt $n 20}}- fixed: {{$f.Line}}: {{$f.Message}}
+{{end}}{{end}}` +
+		`{{if or .More (gt (len .Findings) 20) (gt (len .Fixed) 20)}}... and more; see the report:
+{{end}}kubectl -n {{.Namespace}} get inspectionreport {{.Report}} -o yaml`
+)
+
+// render sets the severity, title and text of a message.
+func (c *Composer) render(message *notify.Message, summary v1alpha1.ReportSummary) error {
+	for _, finding := range message.Findings {
+		if message.Severity == "" || finding.Severity.Rank() < message.Severity.Rank() {
+			message.Severity = finding.Severity
+		}
+	}
+	data := Data{
+		Event: string(message.Event), Namespace: message.Namespace, Inspection: message.Inspection, Report: message.Report,
+		Score: summary.Score, RootCauses: summary.RootCauses, Severity: string(message.Severity),
+		Findings: message.Findings, Fixed: message.Fixed, More: message.More,
+	}
+	title, err := c.title.render(data)
+	if err != nil {
+		return err
+	}
+	text, err := c.text.render(data)
+	if err != nil {
+		return err
+	}
+	message.Title = truncate(maxTitle, strings.Join(strings.Fields(c.redact(title)), " "))
+	message.Text = c.redact(text)
+	return nil
+}
