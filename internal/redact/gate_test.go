@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestKnownSecretsAreReplacedWhereverTheyStand(t *testing.T) {
+func TestKnownSecretsAreReplacedEverywhere(t *testing.T) {
 	const secret = "correct horse battery"
 	r, err := New(Options{Known: []string{secret, "abc", "correct horse"}})
 	if err != nil {
@@ -19,22 +19,25 @@ func TestKnownSecretsAreReplacedWhereverTheyStand(t *testing.T) {
 		t.Errorf("%q %v", got, counts)
 	}
 	if parts := strings.Split(got, "[redacted:"); len(parts) != 3 || parts[1][:4] != parts[2][:4] {
-		t.Errorf("the same secret has two pseudonyms: %q", got)
+		t.Errorf("the same secret has different pseudonyms: %q", got)
 	}
 }
 
-func TestEmailsAndAddressesAreReplacedWhenAskedFor(t *testing.T) {
+func TestEmailsAndAddressesAreReplacedIfEnabled(t *testing.T) {
 	text := "mail jane.doe@example.com from 10.1.2.3 and 2001:db8::1 at 12:30:45, version 1.2.3, 1.2.3.400"
 	if got := redactor(t).Text(text); got != text {
-		t.Errorf("not asked for: %q", got)
+		t.Errorf("not enabled: %q", got)
 	}
 	r, err := New(Options{Emails: true, IPs: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, counts := r.Count(text)
-	if want := (Counts{RuleEmail: 1, RuleIP: 2}); !maps.Equal(counts, want) || strings.Contains(got, "jane") || strings.Contains(got, "10.1.2.3") ||
-		!strings.Contains(got, "[email:") || !strings.Contains(got, "[ip:") || !strings.HasSuffix(got, "at 12:30:45, version 1.2.3, 1.2.3.400") {
+	if want := (Counts{RuleEmail: 1, RuleIP: 2}); !maps.Equal(counts, want) {
+		t.Errorf("got %v, want %v", counts, want)
+	}
+	if strings.Contains(got, "jane") || strings.Contains(got, "10.1.2.3") || !strings.Contains(got, "[email:") || !strings.Contains(got, "[ip:") ||
+		!strings.HasSuffix(got, "at 12:30:45, version 1.2.3, 1.2.3.400") {
 		t.Errorf("%q %v", got, counts)
 	}
 	if again := r.Text(got); again != got {
@@ -42,7 +45,7 @@ func TestEmailsAndAddressesAreReplacedWhenAskedFor(t *testing.T) {
 	}
 }
 
-func TestSecretsOfKubernetesAreReplacedAsAWhole(t *testing.T) {
+func TestKubernetesSecretsAreFullyRedacted(t *testing.T) {
 	text := `apiVersion: v1
 kind: Secret
 metadata:
@@ -65,12 +68,12 @@ data:
 	got, counts := redactor(t).Count(text)
 	for _, gone := range []string{"YWRtaW4=", "aGVsbG8=", "host=db", "pin 1234", "x1"} {
 		if strings.Contains(got, gone) {
-			t.Errorf("%s is still there:\n%s", gone, got)
+			t.Errorf("%s is still in:\n%s", gone, got)
 		}
 	}
 	for _, kept := range []string{"name: db", "labels: {app: db}", "type: Opaque", "colour: blue", "  user: [redacted:"} {
 		if !strings.Contains(got, kept) {
-			t.Errorf("%s is gone:\n%s", kept, got)
+			t.Errorf("%s is missing in:\n%s", kept, got)
 		}
 	}
 	if counts[RuleSecretData] != 5 {

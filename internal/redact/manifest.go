@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// manifests replaces the values of Secrets of Kubernetes that stand in a text as YAML or JSON, whatever they look like.
+// manifests replaces every value of Kubernetes Secrets that a text contains as YAML or JSON.
 func (r *Redactor) manifests(text string, counts Counts) string {
 	if !strings.Contains(text, "Secret") {
 		return text
@@ -14,7 +14,7 @@ func (r *Redactor) manifests(text string, counts Counts) string {
 		text = dataInJSON().ReplaceAllStringFunc(text, func(data string) string {
 			return valueInJSON().ReplaceAllStringFunc(data, func(pair string) string {
 				m := valueInJSON().FindStringSubmatch(pair)
-				return m[1] + stand(m[2], counts) + `"`
+				return m[1] + replaceValue(m[2], counts) + `"`
 			})
 		})
 	}
@@ -24,24 +24,24 @@ func (r *Redactor) manifests(text string, counts Counts) string {
 	documents := strings.Split(text, "\n---")
 	for i, document := range documents {
 		if secretInYAML().MatchString(document) {
-			documents[i] = secretYAML(document, counts)
+			documents[i] = redactSecretYAML(document, counts)
 		}
 	}
 	return strings.Join(documents, "\n---")
 }
 
-func stand(value string, counts Counts) string {
-	if !meant("", value) {
+func replaceValue(value string, counts Counts) string {
+	if !isValue("", value) {
 		return value
 	}
 	counts.add(RuleSecretData, 1)
 	return pseudonym("redacted", value)
 }
 
-// secretYAML replaces what stands below data and stringData, block scalars among it.
-func secretYAML(document string, counts Counts) string {
+// redactSecretYAML replaces the values of data and stringData, including block scalars.
+func redactSecretYAML(document string, counts Counts) string {
 	lines := strings.Split(document, "\n")
-	within, block := -1, -1 // indents of data, and of a key with a block scalar
+	within, block := -1, -1 // indentation of data, and of a key with a block scalar
 	for i, line := range lines {
 		trimmed := strings.TrimLeft(line, " ")
 		indent := len(line) - len(trimmed)
@@ -50,7 +50,7 @@ func secretYAML(document string, counts Counts) string {
 		switch {
 		case trimmed == "" || trimmed[0] == '#':
 		case within >= 0 && block >= 0 && indent > block:
-			lines[i] = line[:indent] + stand(strings.TrimSpace(trimmed), counts)
+			lines[i] = line[:indent] + replaceValue(strings.TrimSpace(trimmed), counts)
 		case pair && (key == "data" || key == "stringData") && value == "":
 			within, block = indent, -1
 		case within >= 0 && indent > within && pair:
@@ -60,9 +60,9 @@ func secretYAML(document string, counts Counts) string {
 				continue
 			}
 			quoted := strings.Trim(value, `"'`)
-			lines[i] = strings.Replace(line, quoted, stand(quoted, counts), 1)
-			if at := strings.Index(line, ":"); strings.Contains(line[:at], quoted) { // the key has the same text
-				lines[i] = line[:at+1] + strings.Replace(line[at+1:], quoted, stand(quoted, nil), 1)
+			lines[i] = strings.Replace(line, quoted, replaceValue(quoted, counts), 1)
+			if at := strings.Index(line, ":"); strings.Contains(line[:at], quoted) { // the key contains the value
+				lines[i] = line[:at+1] + strings.Replace(line[at+1:], quoted, replaceValue(quoted, nil), 1)
 			}
 		default:
 			within, block = -1, -1

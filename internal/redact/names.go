@@ -5,17 +5,16 @@ import (
 	"strings"
 )
 
-// Names hides the names of namespaces and objects from whoever reads a text, and puts them back into the answer. It is safe for
-// concurrent use.
+// Names masks the names of namespaces and objects in a text and restores them in the answer. It is safe for concurrent use.
 type Names struct {
 	masks, names map[string]string
 }
 
-// maxNames bounds the memory of a table.
+// maxNames bounds memory.
 const maxNames = 10_000
 
-// NewNames makes a table of names. Those beyond 10,000, and those of fewer than 3 letters, are not masked: a and db are words of
-// any text.
+// NewNames returns a table of names. It ignores names after the first 10,000, and those shorter than 3 characters: a and db occur
+// in any text.
 func NewNames(names ...string) *Names {
 	n := &Names{masks: map[string]string{}, names: map[string]string{}}
 	for _, name := range names {
@@ -28,52 +27,51 @@ func NewNames(names ...string) *Names {
 	return n
 }
 
-// Mask replaces the names by name-1, name-2 and so on, where they stand as whole names.
-func (n *Names) Mask(text string) string { return replaced(text, n.masks) }
+// Mask replaces whole names with name-1, name-2 and so on.
+func (n *Names) Mask(text string) string { return replaceNames(text, n.masks) }
 
-// Restore puts the names back.
-func (n *Names) Restore(text string) string { return replaced(text, n.names) }
+// Restore replaces masks with the names.
+func (n *Names) Restore(text string) string { return replaceNames(text, n.names) }
 
-// replaced goes from name to name, in the letters that names of Kubernetes have.
-func replaced(text string, table map[string]string) string {
+// replaceNames replaces every run of characters that Kubernetes names consist of.
+func replaceNames(text string, table map[string]string) string {
 	if len(table) == 0 {
 		return text
 	}
 	var b strings.Builder
 	for i := 0; i < len(text); {
-		if !inName(text[i]) {
+		if !isNameByte(text[i]) {
 			b.WriteByte(text[i])
 			i++
 			continue
 		}
 		end := i
-		for end < len(text) && inName(text[end]) {
+		for end < len(text) && isNameByte(text[end]) {
 			end++
 		}
 		word := text[i:end]
-		bare := strings.TrimRight(word, ".-") // of a sentence
-		if other, ok := table[bare]; ok {
-			b.WriteString(other + word[len(bare):])
+		bare := strings.TrimRight(word, ".-") // end of a sentence
+		if replacement, ok := table[bare]; ok {
+			b.WriteString(replacement + word[len(bare):])
 		} else {
-			b.WriteString(byPart(word, table))
+			b.WriteString(replaceParts(word, table))
 		}
 		i = end
 	}
 	return b.String()
 }
 
-// byPart replaces within a DNS name such as cart.shop.svc, and at the beginning of a name that was made from another, such as
-// that of a Pod.
-func byPart(word string, table map[string]string) string {
+// replaceParts replaces labels of a DNS name such as cart.shop.svc, and prefixes of a generated name such as a Pod's.
+func replaceParts(word string, table map[string]string) string {
 	labels := strings.Split(word, ".")
 	for i, label := range labels {
-		if other, ok := table[label]; ok {
-			labels[i] = other
+		if replacement, ok := table[label]; ok {
+			labels[i] = replacement
 			continue
 		}
 		for end := strings.LastIndexByte(label, '-'); end > 0; end = strings.LastIndexByte(label[:end], '-') {
-			if other, ok := table[label[:end]]; ok {
-				labels[i] = other + label[end:]
+			if replacement, ok := table[label[:end]]; ok {
+				labels[i] = replacement + label[end:]
 				break
 			}
 		}
@@ -81,6 +79,6 @@ func byPart(word string, table map[string]string) string {
 	return strings.Join(labels, ".")
 }
 
-func inName(c byte) bool {
+func isNameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_'
 }

@@ -1,9 +1,8 @@
-// Package redact is the one gate for text that leaves a cluster: into reports, events and logs. It replaces what looks
-// like a secret by a pseudonym, the same for the same secret, so that texts stay comparable.
+// Package redact is the one gate for text that leaves a cluster in reports, events and logs. It replaces secrets with pseudonyms.
+// The same secret always has the same pseudonym, so texts stay comparable.
 //
-// It judges by where a value stands (beside a name such as password, in an Authorization header, in the place of a URL's
-// password) and by forms that only secrets have. It cannot know a secret that a program prints by itself: the smaller
-// the text that leaves, the better.
+// It recognizes secrets by context (after a name such as password, in an Authorization header, as the password of a URL) and by
+// formats that only secrets have. It cannot recognize a bare secret without a known format: send as little text as possible.
 package redact
 
 import (
@@ -20,10 +19,10 @@ import (
 
 // Options of a Redactor.
 type Options struct {
-	// Emails and IPs are replaced, too. Default: they stay, since they often are what a finding is about.
+	// Emails and IPs are replaced too. Default: they stay, since findings are often about them.
 	Emails, IPs bool
-	// Known are secrets that are known to be ones, such as the credentials that KubeOps itself uses: they are replaced wherever
-	// they stand, also in base64. Those of fewer than 6 bytes are left out: they would hit by chance.
+	// Known secrets, such as KubeOps' own credentials. They are replaced everywhere, also in base64. Those shorter than 6 bytes
+	// are ignored: they would match by chance.
 	Known []string
 }
 
@@ -34,23 +33,23 @@ type Redactor struct {
 	known []known
 }
 
-// rule finds one form of secret. The last group of the pattern is replaced, or the whole match where there is no group.
+// rule finds one form of secret. It replaces the last group of the pattern, or the whole match if there is no group.
 type rule struct {
 	// id for counts.
 	id      string
 	pattern *regexp.Regexp
-	// hints are parts, in lower case, of which every match has at least one.
+	// hints in lower case: every match contains at least one of them.
 	hints []string
-	// secret says whether a match is one; nil means always. key is the pattern's first group where it has two, else empty.
+	// secret reports whether a match is a secret; nil means always. key is the pattern's first group if it has two, else empty.
 	secret func(key, value string) bool
-	// as is what the replacement says that it stands for. Default redacted.
-	as string
+	// label of the replacement. Default: redacted.
+	label string
 }
 
-// Counts of what was replaced, by rule.
+// Counts of replacements by rule.
 type Counts map[string]int
 
-// New compiles the rules. It fails only where the rules of gitleaks cannot be read.
+// New compiles the rules. It fails only if the rules of gitleaks cannot be parsed.
 func New(options Options) (*Redactor, error) {
 	forms, err := leaks.New()
 	if err != nil {
@@ -66,12 +65,12 @@ func New(options Options) (*Redactor, error) {
 	return r, nil
 }
 
-// Text returns the text with every secret that a rule finds replaced by [redacted:xxxx].
+// Text replaces every secret that a rule finds with [redacted:xxxx].
 func (r *Redactor) Text(text string) string {
 	return r.text(text, nil)
 }
 
-// Count is Text, and says which rule replaced how much.
+// Count is like Text and also returns the number of replacements by rule.
 func (r *Redactor) Count(text string) (string, Counts) {
 	counts := Counts{}
 	return r.text(text, counts), counts
@@ -80,24 +79,24 @@ func (r *Redactor) Count(text string) (string, Counts) {
 func (r *Redactor) text(text string, counts Counts) string {
 	for _, k := range r.known {
 		if n := strings.Count(text, k.form); n > 0 {
-			text = strings.ReplaceAll(text, k.form, k.stand)
+			text = strings.ReplaceAll(text, k.form, k.replacement)
 			counts.add(RuleKnown, n)
 		}
 	}
 	text = r.manifests(text, counts)
-	// What a rule looks for has a fixed part, and most texts have none of them: looking for these first is many times as fast
-	// as the patterns. A replacement holds no such part, so that one look is enough. The patterns take ſ for an s.
+	// Every rule has fixed substrings, and most texts contain none: searching for these first is many times faster than the
+	// patterns. Replacements contain no such substring, so one search suffices. The patterns match ſ as an s.
 	lower := strings.ReplaceAll(strings.ToLower(text), "ſ", "s")
 	for _, rule := range r.rules {
 		if rule.hints == nil || slices.ContainsFunc(rule.hints, func(hint string) bool { return strings.Contains(lower, hint) }) {
 			text = rule.apply(text, counts)
 		}
 	}
-	return r.byForm(text, counts)
+	return r.byFormat(text, counts)
 }
 
-// byForm replaces what the rules of gitleaks know.
-func (r *Redactor) byForm(text string, counts Counts) string {
+// byFormat replaces the secrets that gitleaks' rules recognize.
+func (r *Redactor) byFormat(text string, counts Counts) string {
 	found := r.forms.Find(text)
 	if len(found) == 0 {
 		return text
@@ -141,7 +140,7 @@ func (r rule) apply(text string, counts Counts) string {
 			continue
 		}
 		b.WriteString(text[end:from])
-		b.WriteString(pseudonym(cmp.Or(r.as, "redacted"), value))
+		b.WriteString(pseudonym(cmp.Or(r.label, "redacted"), value))
 		counts.add(r.id, 1)
 		end = to
 	}
@@ -149,27 +148,27 @@ func (r rule) apply(text string, counts Counts) string {
 	return b.String()
 }
 
-// givenTo is a value that was given to a name which secrets have.
-func givenTo(key, value string) bool { return !describes(key) && meant("", value) }
+// isAssignedSecret reports whether a value assigned to a secret's name is a secret.
+func isAssignedSecret(key, value string) bool { return !describesSecret(key) && isValue("", value) }
 
-// beside is a value that stands after such a name and a colon, and looks like a secret rather than a word: passwords may
-// be short, all else is not.
-func beside(key, value string) bool {
-	shortest := 6
+// looksSecret reports whether a value after a secret's name and a colon looks like a secret rather than a word. Passwords may be
+// short, other secrets are not.
+func looksSecret(key, value string) bool {
+	minLength := 6
 	if lower := strings.ToLower(key); strings.Contains(lower, "pass") || strings.HasSuffix(lower, "pwd") {
-		shortest = 3
+		minLength = 3
 	}
-	return len(value) >= shortest && strings.ContainsAny(value, "0123456789!@#$%^&*+/=_~") && givenTo(key, value)
+	return len(value) >= minLength && strings.ContainsAny(value, "0123456789!@#$%^&*+/=_~") && isAssignedSecret(key, value)
 }
 
-// describes says whether a name speaks about a secret, and does not hold it: secretName, tokenFile, passwordLength.
-func describes(key string) bool {
+// describesSecret reports whether a name refers to a secret without containing it: secretName, tokenFile, passwordLength.
+func describesSecret(key string) bool {
 	key = strings.ToLower(key)
 	for _, end := range []string{
 		"name", "names", "ref", "file", "path", "dir", "namespace", "ttl", "expiry", "expires", "expiration", "age", "count", "length", "size",
 		"izer", "izers", "service", "server", "controller", // tokenizer, token-service
 		"type", "url", "uri", "endpoint", "issuer", "class", "provider", "version", "policy", "required", "enabled", "reviews", "requests",
-		"secrets", "tokens", // these are counted: secrets=5 in a quota, max_tokens=4096
+		"secrets", "tokens", // counts: secrets=5 in a quota, max_tokens=4096
 	} {
 		if strings.HasSuffix(key, end) {
 			return true
@@ -178,9 +177,8 @@ func describes(key string) bool {
 	return false
 }
 
-// meant says whether a value is one: no placeholder, no reference, no word that says that there is none, and not what was
-// redacted before.
-func meant(_, value string) bool {
+// isValue reports whether a value is a literal: no placeholder, no reference, no word for a missing value, and not redacted yet.
+func isValue(_, value string) bool {
 	switch strings.ToLower(strings.Trim(value, ".,;:)]}")) {
 	case "", "true", "false", "null", "nil", "none", "required", "missing", "invalid", "expired", "empty", "unset", "not", "is", "was":
 		return false
@@ -193,25 +191,25 @@ func meant(_, value string) bool {
 	return strings.Trim(value, "*x.") != ""
 }
 
-// tokenLike says whether a value is no word of a language: it has a digit, or capitals within.
-func tokenLike(_, value string) bool {
+// isTokenLike reports whether a value is not a natural word: it contains a digit, or capitals after its first letter.
+func isTokenLike(_, value string) bool {
 	var lower, upper bool
 	for i, r := range value {
 		switch {
 		case unicode.IsDigit(r) || r == '=':
-			return meant("", value)
+			return isValue("", value)
 		case unicode.IsLower(r):
 			lower = true
 		case i > 0 && unicode.IsUpper(r):
 			upper = true
 		}
 	}
-	return lower && upper && meant("", value)
+	return lower && upper && isValue("", value)
 }
 
-// pseudonym stands for a secret: the same one each time. Only 16 bits of its hash are shown: enough to see that two
-// lines speak of the same secret, too few to confirm a guess of a weak one.
-func pseudonym(as, secret string) string {
+// pseudonym returns the stable replacement of a secret. It shows only 16 bits of the hash: enough to see that two lines contain
+// the same secret, too few to confirm a guess of a weak one.
+func pseudonym(label, secret string) string {
 	sum := sha256.Sum256([]byte(secret))
-	return "[" + as + ":" + hex.EncodeToString(sum[:2]) + "]"
+	return "[" + label + ":" + hex.EncodeToString(sum[:2]) + "]"
 }

@@ -16,30 +16,30 @@ func redactor(t testing.TB) *Redactor {
 
 func TestSecretsAreReplaced(t *testing.T) {
 	for name, tc := range map[string]struct{ text, secret string }{
-		"password in a URL":       {"connecting to postgres://payment:s3cr3t-p4ss@payments-db:5432/payments", "s3cr3t-p4ss"},
-		"password without user":   {"redis://:hunter22@cache:6379", "hunter22"},
-		"env":                     {"DB_PASSWORD=correct-horse", "correct-horse"},
-		"flag":                    {"exec: mysqld --password=abc123 --port=3306", "abc123"},
-		"JSON":                    {`{"user":"x","api_key":"a-b-c d"}`, "a-b-c d"},
-		"YAML":                    {"clientSecret: Zm9vYmFy0", "Zm9vYmFy0"},
-		"single quotes":           {"token='abc def'", "abc def"},
-		"bearer":                  {"Authorization: Bearer abcdef0123456789", "abcdef0123456789"},
-		"JSON Web Token":          {"got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl in header", "eyJzdWIiOiIxMjM0In0"},
-		"AWS access key":          {"using key AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE"},
-		"private key, whole":      {"-----BEGIN RSA PRIVATE KEY-----\nMIIEabc\n-----END RSA PRIVATE KEY-----", "MIIEabc"},
-		"private key, cut by log": {"-----BEGIN PRIVATE KEY-----\nMIIEabc", "MIIEabc"},
-		"escaped quote":           {`"password":"a\"b"`, `a\"b`},
-		"query string":            {"GET /v1?access_token=abc123&x=1", "abc123"},
-		"password with an at":     {"amqp://user:p@ss@broker/vhost", "p@ss"},
-		"JSON within JSON":        {`{"log":"{\"password\":\"hunter2\"}"}`, "hunter2"},
-		"JSON number":             {`{"password":12345}`, "12345"},
-		"short password in YAML":  {"password: a1b", "a1b"},
-		"basic":                   {"Authorization: Basic dXNlcjpwYXNz", "dXNlcjpwYXNz"},
-		"another scheme":          {"Authorization: token 0a1b2c3d4e", "0a1b2c3d4e"},
-		"header as Go prints it":  {"map[Authorization:[Bearer abcdef0123456789]]", "abcdef0123456789"},
-		"connection string":       {"Server=db;User=sa;Password=Abc-1;", "Abc-1"},
-		"passphrase":              {"passphrase=open", "open"},
-		"GitHub token":            {"clone failed for ghp_0123456789abcdefghij01", "ghp_0123456789abcdefghij01"},
+		"password in a URL":      {"connecting to postgres://payment:s3cr3t-p4ss@payments-db:5432/payments", "s3cr3t-p4ss"},
+		"password without user":  {"redis://:hunter22@cache:6379", "hunter22"},
+		"env":                    {"DB_PASSWORD=correct-horse", "correct-horse"},
+		"flag":                   {"exec: mysqld --password=abc123 --port=3306", "abc123"},
+		"JSON":                   {`{"user":"x","api_key":"a-b-c d"}`, "a-b-c d"},
+		"YAML":                   {"clientSecret: Zm9vYmFy0", "Zm9vYmFy0"},
+		"single quotes":          {"token='abc def'", "abc def"},
+		"bearer":                 {"Authorization: Bearer abcdef0123456789", "abcdef0123456789"},
+		"JSON Web Token":         {"got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl in header", "eyJzdWIiOiIxMjM0In0"},
+		"AWS access key":         {"using key AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE"},
+		"private key, whole":     {"-----BEGIN RSA PRIVATE KEY-----\nMIIEabc\n-----END RSA PRIVATE KEY-----", "MIIEabc"},
+		"private key, truncated": {"-----BEGIN PRIVATE KEY-----\nMIIEabc", "MIIEabc"},
+		"escaped quote":          {`"password":"a\"b"`, `a\"b`},
+		"query string":           {"GET /v1?access_token=abc123&x=1", "abc123"},
+		"password with an @":     {"amqp://user:p@ss@broker/vhost", "p@ss"},
+		"JSON within JSON":       {`{"log":"{\"password\":\"hunter2\"}"}`, "hunter2"},
+		"JSON number":            {`{"password":12345}`, "12345"},
+		"short password in YAML": {"password: a1b", "a1b"},
+		"basic":                  {"Authorization: Basic dXNlcjpwYXNz", "dXNlcjpwYXNz"},
+		"another scheme":         {"Authorization: token 0a1b2c3d4e", "0a1b2c3d4e"},
+		"header as Go prints it": {"map[Authorization:[Bearer abcdef0123456789]]", "abcdef0123456789"},
+		"connection string":      {"Server=db;User=sa;Password=Abc-1;", "Abc-1"},
+		"passphrase":             {"passphrase=open", "open"},
+		"GitHub token":           {"clone failed for ghp_0123456789abcdefghij01", "ghp_0123456789abcdefghij01"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := redactor(t).Text(tc.text)
@@ -53,7 +53,7 @@ func TestSecretsAreReplaced(t *testing.T) {
 	}
 }
 
-func TestHarmlessTextStays(t *testing.T) {
+func TestHarmlessTextIsNotChanged(t *testing.T) {
 	for name, text := range map[string]string{
 		"expired token":        "token expired",
 		"prose after a colon":  "invalid token: not found",
@@ -66,13 +66,13 @@ func TestHarmlessTextStays(t *testing.T) {
 		"missing Secret":       `secret "db-password" not found`,
 		"URL without password": "https://example.com:8080/path@v1",
 		"basic auth challenge": "WWW-Authenticate: Basic realm",
-		"service account":      "serviceaccount shop/kubeops may not list secrets",
+		"service account":      "serviceaccount shop/kubeops cannot list secrets",
 		"name of a Secret":     "secretName: shop-tls-2024, secretName=shop-tls",
 		"file of a token":      "--token-auth-file=tokens.csv --password-length=12",
 		"count after a colon":  "token-service: 2 of 3 Pods are not ready",
 		"image tag":            "pulling registry.example/token-service:1.2.3",
 		"basic in prose":       "a basic configuration. Bearer authentication",
-		"masked already":       "password=*** token=xxxxx postgres://u:xxxxx@db",
+		"already masked":       "password=*** token=xxxxx postgres://u:xxxxx@db",
 		"git commit":           "at commit 0123456789abcdef0123456789abcdef01234567",
 		"quota":                "exceeded quota: secrets-quota, requested: secrets=1, used: secrets=5, limited: secrets=5",
 	} {
@@ -84,7 +84,7 @@ func TestHarmlessTextStays(t *testing.T) {
 	}
 }
 
-func TestTheSameSecretGetsTheSamePseudonym(t *testing.T) {
+func TestSameSecretHasSamePseudonym(t *testing.T) {
 	got := redactor(t).Text("password=abc123 then token=abc123 then secret=other9")
 	parts := strings.Split(got, "[redacted:")
 	if len(parts) != 4 || parts[1][:4] != parts[2][:4] || parts[1][:4] == parts[3][:4] {
@@ -104,9 +104,9 @@ func FuzzText(f *testing.F) {
 		for _, rule := range r.rules {
 			slow = rule.apply(slow, nil)
 		}
-		slow = r.byForm(slow, nil)
+		slow = r.byFormat(slow, nil)
 		if got := r.Text(text); got != slow {
-			t.Errorf("a hint keeps a rule from its match: %q, want %q", got, slow)
+			t.Errorf("the hints skip a rule that matches: got %q, want %q", got, slow)
 		}
 	})
 }
