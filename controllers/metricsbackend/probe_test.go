@@ -188,7 +188,7 @@ func TestTheAlertmanagerHasAConditionOfItsOwn(t *testing.T) {
 		}, metav1.ConditionTrue, metav1.ConditionFalse, v1alpha1.ReasonNoReceivers, "no receiver"},
 		"a Secret of its own that is not there": {func(_ *server, spec *v1alpha1.MetricsBackendSpec) {
 			spec.Alertmanager.Auth = &v1alpha1.BackendAuth{BearerToken: &v1alpha1.SecretKeyReference{Name: "am", Key: "token"}}
-		}, metav1.ConditionTrue, metav1.ConditionFalse, v1alpha1.ReasonSecretNotFound, "which spec.alertmanager.auth.bearerToken names, does not exist"},
+		}, metav1.ConditionTrue, metav1.ConditionFalse, v1alpha1.ReasonSecretNotFound, "does not exist (referenced by spec.alertmanager.auth.bearerToken)"},
 		"a type that has none": {func(s *server, _ *v1alpha1.MetricsBackendSpec) {
 			s.targets, s.alerts = nil, nil
 		}, metav1.ConditionTrue, metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec, "remove spec.alertmanager"},

@@ -1,7 +1,6 @@
-// Package secretref is the only reader of Secrets and CAs. It reads with the rights of a ServiceAccount of the same namespace,
-// with get and no other verb, so that whoever writes a resource reads no more through KubeOps than that ServiceAccount may; the
-// manager itself has no right to Secrets. What goes wrong is a *problem.Problem that names the Secret and the next step. A value
-// is in no error.
+// Package secretref is the only reader of Secrets and CAs. It impersonates a ServiceAccount of the same namespace and uses only
+// the verb get. The author of a resource can therefore read no more through KubeOps than that ServiceAccount can; the manager
+// itself has no permissions for Secrets. Errors are problems that name the Secret and the next step, and never contain a value.
 package secretref
 
 import (
@@ -23,32 +22,32 @@ import (
 )
 
 const (
-	// readTimeout of one Secret.
+	// readTimeout per Secret.
 	readTimeout = 10 * time.Second
-	// lookAgain after what somebody may put right without a change of the resource.
-	lookAgain = time.Minute
+	// retryInterval after a problem that a user may fix without a change to the resource.
+	retryInterval = time.Minute
 )
 
-// Source makes readers. Both fields are required.
+// Source creates readers. Both fields are required.
 type Source struct {
-	// Reader looks whether a ServiceAccount exists, with the manager's own rights.
+	// Reader checks that a ServiceAccount exists, with the manager's own permissions.
 	Reader client.Reader
-	// Config reaches the cluster; each reader uses a copy that impersonates.
+	// Config of the cluster; each reader impersonates with a copy of it.
 	Config *rest.Config
 }
 
-// Reader reads Secrets of one namespace for one resource, each of them once. It is for one goroutine, and for one use: what it
-// read is not read anew.
+// Reader reads Secrets of one namespace for one resource, each at most once: later changes are not seen. It is not safe for
+// concurrent use.
 type Reader struct {
 	source             *Source
 	namespace, account string
 	client             corev1client.SecretInterface
 	read               map[string]*corev1.Secret
-	given              []string
+	issued             []string
 }
 
-// For makes a reader of a namespace's Secrets with the rights of a ServiceAccount there, by default the one named kubeops. It
-// reads nothing yet, so that a resource without Secrets needs no ServiceAccount.
+// For returns a reader of a namespace's Secrets that impersonates a ServiceAccount there, by default the one named kubeops. It
+// connects on the first read, so a resource without Secrets needs no ServiceAccount.
 func (s *Source) For(namespace, account string) *Reader {
 	if account == "" {
 		account = v1alpha1.DefaultServiceAccountName
@@ -56,7 +55,7 @@ func (s *Source) For(namespace, account string) *Reader {
 	return &Reader{source: s, namespace: namespace, account: account, read: map[string]*corev1.Secret{}}
 }
 
-// secret reads a Secret, or gives what was read before. The field of the spec is for the message.
+// secret returns a Secret, from memory if it was read before. The field of the spec is for the message.
 func (r *Reader) secret(ctx context.Context, name, field string) (*corev1.Secret, error) {
 	if secret := r.read[name]; secret != nil {
 		return secret, nil
@@ -68,58 +67,74 @@ func (r *Reader) secret(ctx context.Context, name, field string) (*corev1.Secret
 	}
 	secret, err := r.client.Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return nil, r.explain(err, name, field)
+		return nil, r.toProblem(err, name, field)
 	}
 	r.read[name] = secret
 	return secret, nil
 }
 
-// connect makes the client that reads with the rights of the ServiceAccount, and with no others. The API server adds the groups
-// of a ServiceAccount by itself. Connections are shared with all other clients of the manager.
+// connect creates the client that impersonates the ServiceAccount. The API server adds the groups of a ServiceAccount.
+// Connections are shared with all other clients of the manager.
 func (r *Reader) connect(ctx context.Context) error {
 	account := &metav1.PartialObjectMetadata{}
 	account.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"))
 	err := r.source.Reader.Get(ctx, client.ObjectKey{Namespace: r.namespace, Name: r.account}, account)
 	switch {
 	case apierrors.IsNotFound(err):
-		return problem.Waiting(v1alpha1.ReasonServiceAccountNotFound, lookAgain,
-			"ServiceAccount %s/%s, with whose rights to read Secrets, does not exist; kubectl -n %s create serviceaccount %s, and let it get the Secrets that the spec names",
+		return problem.Waiting(v1alpha1.ReasonServiceAccountNotFound, retryInterval,
+			"ServiceAccount %s/%s, used to read Secrets, does not exist. Create it with: kubectl -n %s create serviceaccount %s. "+
+				"Then allow it to get the Secrets referenced in the spec",
 			r.namespace, r.account, r.namespace, r.account)
 	case err != nil:
-		return problem.Retrying(v1alpha1.ReasonRetrying, err, "ServiceAccount %s/%s could not be read (%s)", r.namespace, r.account, apierror.Describe(err))
+		return problem.Retrying(v1alpha1.ReasonRetrying, err, "ServiceAccount %s/%s cannot be read (%s)",
+			r.namespace, r.account, describeError(err))
 	}
 	config := rest.CopyConfig(r.source.Config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: fmt.Sprintf("system:serviceaccount:%s:%s", r.namespace, r.account)}
 	config.QPS, config.Timeout = -1, readTimeout
 	core, err := corev1client.NewForConfig(config)
 	if err != nil {
-		return problem.Retrying(v1alpha1.ReasonRetrying, err, "the cluster's API cannot be reached")
+		return problem.Retrying(v1alpha1.ReasonRetrying, err, "the client for Secrets of namespace %s cannot be created", r.namespace)
 	}
 	r.client = core.Secrets(r.namespace)
 	return nil
 }
 
-// explain words why a Secret could not be read.
-func (r *Reader) explain(err error, name, field string) *problem.Problem {
+// toProblem turns an error of reading a Secret into a problem.
+func (r *Reader) toProblem(err error, name, field string) *problem.Problem {
 	switch {
 	case apierrors.IsNotFound(err):
-		return problem.Waiting(v1alpha1.ReasonSecretNotFound, lookAgain, "Secret %s/%s, which %s names, does not exist", r.namespace, name, field)
+		return problem.Waiting(v1alpha1.ReasonSecretNotFound, retryInterval,
+			"Secret %s/%s does not exist (referenced by %s)", r.namespace, name, field)
 	case impersonationRefused(err):
 		return problem.Retrying(v1alpha1.ReasonRetrying, err,
-			"the manager may not impersonate ServiceAccount %s/%s; install its ClusterRole kubeops-manager as it is shipped", r.namespace, r.account)
+			"the manager cannot impersonate ServiceAccount %s/%s (RBAC); reinstall ClusterRole kubeops-manager", r.namespace, r.account)
 	case apierrors.IsForbidden(err):
 		role := r.account + "-reads-" + name
-		return problem.Waiting(v1alpha1.ReasonSecretForbidden, lookAgain,
-			"ServiceAccount %s/%s may not read Secret %s, which %s names. To grant it: kubectl -n %s create role %s --verb=get --resource=secrets --resource-name=%s "+
+		return problem.Waiting(v1alpha1.ReasonSecretForbidden, retryInterval,
+			"ServiceAccount %s/%s cannot get Secret %s (RBAC, referenced by %s). Grant it with: "+
+				"kubectl -n %s create role %s --verb=get --resource=secrets --resource-name=%s "+
 				"&& kubectl -n %s create rolebinding %s --role=%s --serviceaccount=%s:%s",
 			r.namespace, r.account, name, field, r.namespace, role, name, r.namespace, role, role, r.namespace, r.account)
 	default:
-		return problem.Retrying(v1alpha1.ReasonRetrying, err, "Secret %s/%s, which %s names, could not be read (%s)", r.namespace, name, field, apierror.Describe(err))
+		return problem.Retrying(v1alpha1.ReasonRetrying, err,
+			"Secret %s/%s cannot be read (%s, referenced by %s)", r.namespace, name, describeError(err), field)
 	}
 }
 
-// impersonationRefused tells a manager without the right to impersonate from a ServiceAccount without the right to read. The
-// API server says so in words only; the verb is impersonate, or one that begins with it where impersonation is constrained.
+// impersonationRefused distinguishes a manager that cannot impersonate from a ServiceAccount that cannot read. Only the message
+// of the API server tells; the verb is impersonate, or begins with it for constrained impersonation.
 func impersonationRefused(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot impersonate")
+}
+
+// describeError describes an error of the API server by what stays the same between attempts.
+func describeError(err error) string {
+	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
+		return string(reason)
+	}
+	if status, ok := err.(apierrors.APIStatus); ok && status.Status().Code != 0 {
+		return http.StatusText(int(status.Status().Code))
+	}
+	return "the API server did not answer"
 }

@@ -26,7 +26,7 @@ import (
 
 const secretValue = "open-sesame"
 
-func TestSecretsAreReadWithTheRightsOfTheServiceAccountAlone(t *testing.T) {
+func TestSecretsAreReadOnlyWithThePermissionsOfTheServiceAccount(t *testing.T) {
 	config := testkit.APIServer(t)
 	n := tenant.New(t, config)
 	source := &Source{Reader: n.Client, Config: config}
@@ -56,7 +56,7 @@ func TestSecretsAreReadWithTheRightsOfTheServiceAccountAlone(t *testing.T) {
 	n.Account()
 	_, err = read("login", "token")
 	want(err, v1alpha1.ReasonSecretForbidden, problem.Wait,
-		"ServiceAccount "+n.Namespace+"/kubeops may not read Secret login, which spec.auth.bearerToken names",
+		"ServiceAccount "+n.Namespace+"/kubeops cannot get Secret login (RBAC, referenced by spec.auth.bearerToken)",
 		"kubectl -n "+n.Namespace+" create role kubeops-reads-login --verb=get --resource=secrets --resource-name=login && ",
 		"create rolebinding kubeops-reads-login --role=kubeops-reads-login --serviceaccount="+n.Namespace+":kubeops")
 
@@ -73,16 +73,16 @@ func TestSecretsAreReadWithTheRightsOfTheServiceAccountAlone(t *testing.T) {
 		return nil
 	})
 	_, err = read("lost", "token")
-	want(err, v1alpha1.ReasonSecretNotFound, problem.Wait, "Secret "+n.Namespace+"/lost, which spec.auth.bearerToken names, does not exist")
+	want(err, v1alpha1.ReasonSecretNotFound, problem.Wait, "Secret "+n.Namespace+"/lost does not exist (referenced by spec.auth.bearerToken)")
 	_, err = read("login", "password")
 	want(err, v1alpha1.ReasonSecretNotFound, problem.Wait, "has no key password")
 
-	// Get on one Secret is enough: neither list nor another Secret is asked for.
+	// get on one Secret is enough: the reader requests neither list nor another Secret.
 	n.Secret("other", "token", secretValue)
 	_, err = read("other", "token")
 	want(err, v1alpha1.ReasonSecretForbidden, problem.Wait, "Secret other")
 
-	// A manager that may not impersonate is another problem than a ServiceAccount that may not read.
+	// A manager that cannot impersonate is not reported as a ServiceAccount that cannot read.
 	token := &authenticationv1.TokenRequest{}
 	account := &corev1.ServiceAccount{ObjectMeta: n.Meta("manager")}
 	n.Create(account)
@@ -92,10 +92,10 @@ func TestSecretsAreReadWithTheRightsOfTheServiceAccountAlone(t *testing.T) {
 	source.Config = rest.AnonymousClientConfig(config)
 	source.Config.BearerToken = token.Status.Token
 	_, err = read("login", "token")
-	want(err, v1alpha1.ReasonRetrying, problem.Retry, "the manager may not impersonate ServiceAccount "+n.Namespace+"/kubeops")
+	want(err, v1alpha1.ReasonRetrying, problem.Retry, "the manager cannot impersonate ServiceAccount "+n.Namespace+"/kubeops")
 }
 
-// readerOf has the Secret s with these keys and values, and reads nothing else.
+// readerOf returns a reader that already holds Secret s with these keys and values.
 func readerOf(keysAndValues ...string) *Reader {
 	secret := &corev1.Secret{Data: map[string][]byte{}}
 	for i := 0; i < len(keysAndValues); i += 2 {
@@ -106,21 +106,21 @@ func readerOf(keysAndValues ...string) *Reader {
 	return r
 }
 
-func TestTextsAreOneLine(t *testing.T) {
+func TestTextMustBeOneLine(t *testing.T) {
 	for name, tc := range map[string]struct {
 		stored, want, problem string
 	}{
-		"as it is":            {secretValue, secretValue, ""},
+		"plain":               {secretValue, secretValue, ""},
 		"an editor's newline": {secretValue + "\n", secretValue, ""},
-		"one of Windows":      {secretValue + "\r\n", secretValue, ""},
-		"blanks are kept":     {" a b ", " a b ", ""},
-		"another script":      {"пароль", "пароль", ""},
+		"a Windows newline":   {secretValue + "\r\n", secretValue, ""},
+		"spaces are kept":     {" a b ", " a b ", ""},
+		"non-Latin text":      {"пароль", "пароль", ""},
 		"empty":               {"", "", "is empty"},
 		"only a newline":      {"\n", "", "is empty"},
-		"two lines":           {secretValue + "\nX-Other: header", "", "has line breaks"},
+		"two lines":           {secretValue + "\nX-Other: header", "", "contains line breaks"},
 		"a tab":               {secretValue + "\t", "", "control characters"},
 		"a NUL":               {secretValue + "\x00", "", "control characters"},
-		"binary":              {"\xff\xfe" + secretValue, "", "no text in UTF-8"},
+		"binary":              {"\xff\xfe" + secretValue, "", "not valid UTF-8"},
 		"a whole file":        {strings.Repeat("x", maxText+1), "", "longer than 16 KiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +135,8 @@ func TestTextsAreOneLine(t *testing.T) {
 				return
 			}
 			p := problem.As(err)
-			if p == nil || p.Reason != v1alpha1.ReasonInvalidSecret || !strings.Contains(p.Message, tc.problem) || !strings.Contains(p.Message, "key k of Secret team/s, which spec.auth.apiKey names") {
+			if p == nil || p.Reason != v1alpha1.ReasonInvalidSecret || !strings.Contains(p.Message, tc.problem) ||
+				!strings.Contains(p.Message, "key k of Secret team/s (referenced by spec.auth.apiKey) ") {
 				t.Fatalf("got %v, want %q", err, tc.problem)
 			}
 			if strings.Contains(err.Error(), secretValue) {
@@ -145,7 +146,7 @@ func TestTextsAreOneLine(t *testing.T) {
 	}
 }
 
-func TestBasicNeedsBothKeysAndNoColon(t *testing.T) {
+func TestBasicRequiresBothKeysAndNoColon(t *testing.T) {
 	for name, tc := range map[string]struct {
 		data    []string
 		problem string
@@ -167,8 +168,8 @@ func TestBasicNeedsBothKeysAndNoColon(t *testing.T) {
 	}
 }
 
-// pair is a certificate with its key, in PEM.
-func pair(t *testing.T) (certificate, key string) {
+// newKeyPair returns a certificate and its key as PEM.
+func newKeyPair(t *testing.T) (certificate, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -183,33 +184,42 @@ func pair(t *testing.T) (certificate, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
+	certificate = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	key = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
+	return certificate, key
 }
 
-func TestCertificatesAreCheckedWhereTheyAreRead(t *testing.T) {
-	certificate, key := pair(t)
-	other, _ := pair(t)
+func TestCertificatesAreValidatedOnRead(t *testing.T) {
+	certificate, key := newKeyPair(t)
+	other, _ := newKeyPair(t)
 	_, err := readerOf("ca.crt", certificate).CA(t.Context(), v1alpha1.SecretKeyReference{Name: "s", Key: "ca.crt"}, "spec.tls.ca")
 	if err != nil {
 		t.Error(err)
 	}
 	_, err = readerOf("ca.crt", "hello").CA(t.Context(), v1alpha1.SecretKeyReference{Name: "s", Key: "ca.crt"}, "spec.tls.ca")
-	if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonInvalidSecret || !strings.Contains(p.Message, "key ca.crt of Secret team/s, which spec.tls.ca names, holds no certificate") {
+	if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonInvalidSecret ||
+		!strings.Contains(p.Message, "key ca.crt of Secret team/s (referenced by spec.tls.ca) contains no PEM certificate") {
 		t.Errorf("got %v", err)
 	}
 	for name, tc := range map[string]struct {
 		certificate, key string
 		good             bool
-	}{"a pair": {certificate, key, true}, "of two pairs": {other, key, false}, "no PEM": {certificate, "hello", false}} {
-		_, _, err := readerOf(corev1.TLSCertKey, tc.certificate, corev1.TLSPrivateKeyKey, tc.key).KeyPair(t.Context(), v1alpha1.SecretReference{Name: "s"}, "spec.tls.clientCertificate")
+	}{
+		"a key pair":             {certificate, key, true},
+		"key of another pair":    {other, key, false},
+		"private key is not PEM": {certificate, "hello", false},
+	} {
+		reader := readerOf(corev1.TLSCertKey, tc.certificate, corev1.TLSPrivateKeyKey, tc.key)
+		_, _, err := reader.KeyPair(t.Context(), v1alpha1.SecretReference{Name: "s"}, "spec.tls.clientCertificate")
 		p := problem.As(err)
-		if tc.good != (err == nil) || !tc.good && (p == nil || p.Reason != v1alpha1.ReasonInvalidSecret || !strings.Contains(p.Message, "Secret team/s")) {
+		rejected := p != nil && p.Reason == v1alpha1.ReasonInvalidSecret && strings.Contains(p.Message, "Secret team/s")
+		if tc.good && err != nil || !tc.good && !rejected {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }
 
-func TestValuesThatWereGivenOutAreHiddenInTextsOfServers(t *testing.T) {
+func TestHideRemovesReturnedValuesFromResponses(t *testing.T) {
 	r := readerOf("username", "prometheus", "password", secretValue)
 	if _, _, err := r.Basic(t.Context(), v1alpha1.SecretReference{Name: "s"}, "spec.auth.basic"); err != nil {
 		t.Fatal(err)
@@ -220,12 +230,12 @@ func TestValuesThatWereGivenOutAreHiddenInTextsOfServers(t *testing.T) {
 	}
 }
 
-// TestAnAPIServerThatFailsIsTriedAgain with a message that holds still.
-func TestAnAPIServerThatFailsIsTriedAgain(t *testing.T) {
-	broken := brokenReader{}
-	_, err := (&Source{Reader: broken}).For("team", "").Text(t.Context(), v1alpha1.SecretKeyReference{Name: "s", Key: "k"}, "spec.auth.apiKey")
+// The message of the retry must not change between attempts.
+func TestUnreachableAPIServerIsRetried(t *testing.T) {
+	reader := (&Source{Reader: brokenReader{}}).For("team", "")
+	_, err := reader.Text(t.Context(), v1alpha1.SecretKeyReference{Name: "s", Key: "k"}, "spec.auth.apiKey")
 	p := problem.As(err)
-	if p == nil || p.Action != problem.Retry || p.Message != "ServiceAccount team/kubeops could not be read (request failed)" {
+	if p == nil || p.Action != problem.Retry || p.Message != "ServiceAccount team/kubeops cannot be read (the API server did not answer)" {
 		t.Errorf("got %v", err)
 	}
 }
