@@ -1,8 +1,8 @@
-// Package apply brings objects into a cluster by server-side apply: it plans, applies, prunes by inventory, names conflicts by
-// manager and field, and reads health as kstatus does. It writes nothing where nothing differs.
+// Package apply manages objects with server-side apply: it plans, applies, prunes by inventory, reports conflicts by manager and
+// field, and reads health as kstatus does. It does not write an object that is up to date.
 //
 // It uses controller-runtime's client rather than github.com/fluxcd/pkg/ssa: that library forces ownership in every dry run and
-// every apply, so that a conflict with another manager could be neither seen nor left to the user.
+// apply, which hides conflicts with other managers from the user.
 package apply
 
 import (
@@ -17,10 +17,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// FieldManager is the one name under which KubeOps owns fields.
+// FieldManager is the field manager of everything that KubeOps applies.
 const FieldManager = "kubeops"
 
-// Ref names an object, whatever version it is served in.
+// Ref identifies an object, independent of the version that it is served in.
 type Ref struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -28,12 +28,12 @@ type Ref struct {
 	Name       string `json:"name"`
 }
 
-// RefOf an object.
+// RefOf returns the reference of an object.
 func RefOf(o *unstructured.Unstructured) Ref {
 	return Ref{APIVersion: o.GetAPIVersion(), Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
 }
 
-// String is `Kind namespace/name`, for messages.
+// String returns `Kind namespace/name`, for messages.
 func (r Ref) String() string {
 	if r.Namespace == "" {
 		return r.Kind + " " + r.Name
@@ -41,7 +41,7 @@ func (r Ref) String() string {
 	return r.Kind + " " + r.Namespace + "/" + r.Name
 }
 
-// same says whether two references mean the same object; a kind may have moved to another version of its group.
+// same reports whether two references identify the same object, possibly in different versions of its API group.
 func (r Ref) same(other Ref) bool {
 	return r.Kind == other.Kind && r.Namespace == other.Namespace && r.Name == other.Name && r.group() == other.group()
 }
@@ -63,7 +63,7 @@ func (r Ref) object() *unstructured.Unstructured {
 	return o
 }
 
-// Action that was taken, or would be.
+// Action that was taken, or would be taken.
 type Action string
 
 // Actions.
@@ -80,71 +80,71 @@ type Change struct {
 	Action Action
 }
 
-// Options of an apply.
+// Options of Plan and Apply.
 type Options struct {
-	// Force takes fields over from other managers. Default: a conflict is a problem, and the object stays as it is.
+	// Force takes ownership of fields from other managers. Default: a conflict is a problem, and the object is not changed.
 	Force bool
 }
 
-// Applier applies objects with the rights of its client, which must not answer unstructured reads from a cache.
+// Applier applies objects with the permissions of its client, which must not serve unstructured reads from a cache.
 type Applier struct {
 	Client client.Client
 }
 
-// Plan says what Apply would do. It sends dry runs only. Its error is the first problem; the changes are those before it.
+// Plan returns what Apply would do; it only sends dry runs. It stops at the first problem and returns the changes before it.
 func (a *Applier) Plan(ctx context.Context, objects []*unstructured.Unstructured, options Options) ([]Change, error) {
-	return a.each(ctx, objects, options, true)
+	return a.applyAll(ctx, objects, options, true)
 }
 
-// Apply brings the objects into the cluster, what others depend on first. The API server writes nothing for an object that is as
-// it should be already, so that neither its resource version nor its watchers notice. It ends at the first problem.
+// Apply creates and updates objects, dependencies first. The API server does not write an object that is up to date: its
+// resource version stays, and no watcher is woken. It stops at the first problem and returns the changes before it.
 func (a *Applier) Apply(ctx context.Context, objects []*unstructured.Unstructured, options Options) ([]Change, error) {
-	return a.each(ctx, objects, options, false)
+	return a.applyAll(ctx, objects, options, false)
 }
 
-func (a *Applier) each(ctx context.Context, objects []*unstructured.Unstructured, options Options, dry bool) ([]Change, error) {
+func (a *Applier) applyAll(ctx context.Context, objects []*unstructured.Unstructured, options Options, dry bool) ([]Change, error) {
 	sorted := slices.Clone(objects)
 	slices.SortStableFunc(sorted, func(x, y *unstructured.Unstructured) int {
-		if c := order(x.GetKind()) - order(y.GetKind()); c != 0 {
+		if c := applyOrder(x.GetKind()) - applyOrder(y.GetKind()); c != 0 {
 			return c
 		}
 		return strings.Compare(RefOf(x).String(), RefOf(y).String())
 	})
 	changes := make([]Change, 0, len(sorted))
-	for _, o := range sorted {
-		action, err := a.one(ctx, o, options, dry)
+	for _, object := range sorted {
+		action, err := a.applyOne(ctx, object, options, dry)
 		if err != nil {
-			return changes, explain(err, RefOf(o))
+			return changes, toProblem(err, RefOf(object))
 		}
-		changes = append(changes, Change{RefOf(o), action})
+		changes = append(changes, Change{RefOf(object), action})
 	}
 	return changes, nil
 }
 
-func (a *Applier) one(ctx context.Context, o *unstructured.Unstructured, options Options, dry bool) (Action, error) {
-	before := RefOf(o).object()
-	if err := a.Client.Get(ctx, client.ObjectKeyFromObject(o), before); err != nil {
+func (a *Applier) applyOne(ctx context.Context, object *unstructured.Unstructured, options Options, dry bool) (Action, error) {
+	before := RefOf(object).object()
+	if err := a.Client.Get(ctx, client.ObjectKeyFromObject(object), before); err != nil {
 		if !apierrors.IsNotFound(err) {
 			return "", err
 		}
 		before = nil
 	}
-	wanted := o.DeepCopy()
-	// What only a server may say would be refused, or make every apply a write.
+	wanted := object.DeepCopy()
+	// The API server rejects fields that it sets itself, or counts them as a change in every apply.
 	wanted.SetManagedFields(nil)
 	wanted.SetResourceVersion("")
 	wanted.SetUID("")
 	wanted.SetGeneration(0)
 	unstructured.RemoveNestedField(wanted.Object, "metadata", "creationTimestamp")
 	unstructured.RemoveNestedField(wanted.Object, "status")
-	how := []client.ApplyOption{client.FieldOwner(FieldManager)}
+	applyOptions := []client.ApplyOption{client.FieldOwner(FieldManager)}
 	if options.Force {
-		how = append(how, client.ForceOwnership)
+		applyOptions = append(applyOptions, client.ForceOwnership)
 	}
 	if dry {
-		how = append(how, client.DryRunAll)
+		applyOptions = append(applyOptions, client.DryRunAll)
 	}
-	if err := a.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), how...); err != nil {
+	if err := a.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), applyOptions...); err != nil {
 		return "", err
 	}
 	switch {
@@ -156,9 +156,9 @@ func (a *Applier) one(ctx context.Context, o *unstructured.Unstructured, options
 	return Unchanged, nil
 }
 
-// differ compares what a dry run answers with what is stored. Ownership is part of it: a field that is taken over is a change.
+// differ compares the result of a dry run with the stored object. A change of field ownership is a difference.
 func differ(stored, planned *unstructured.Unstructured) bool {
-	bare := func(o *unstructured.Unstructured) map[string]any {
+	content := func(o *unstructured.Unstructured) map[string]any {
 		o = o.DeepCopy()
 		owners := o.GetManagedFields()
 		for i := range owners {
@@ -169,17 +169,17 @@ func differ(stored, planned *unstructured.Unstructured) bool {
 		o.SetGeneration(0)
 		return o.Object
 	}
-	return !equality.Semantic.DeepEqual(bare(stored), bare(planned))
+	return !equality.Semantic.DeepEqual(content(stored), comparable(planned))
 }
 
-// order of kinds: what others refer to comes first.
-func order(kind string) int {
+// applyOrder returns the position of a kind: dependencies come first.
+func applyOrder(kind string) int {
 	first := []string{
 		"CustomResourceDefinition", "Namespace", "ClusterRole", "ClusterRoleBinding", "ServiceAccount", "Role", "RoleBinding",
 		"NetworkPolicy", "ConfigMap", "Secret", "Service",
 	}
-	if at := slices.Index(first, kind); at >= 0 {
-		return at
+	if i := slices.Index(first, kind); i >= 0 {
+		return i
 	}
 	return len(first)
 }

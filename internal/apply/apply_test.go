@@ -28,7 +28,7 @@ func configMap(t *testing.T, name, value string) *unstructured.Unstructured {
 	return parse(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "+name+", namespace: default}\ndata: {key: "+value+"}\n")
 }
 
-func TestApplyOnARealAPIServer(t *testing.T) {
+func TestApplierAgainstAPIServer(t *testing.T) {
 	c, err := client.New(testkit.APIServer(t), client.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -61,18 +61,20 @@ func TestApplyOnARealAPIServer(t *testing.T) {
 		}
 	}
 
-	t.Run("what is as it should be is not written", func(t *testing.T) {
+	t.Run("an object that is up to date is not written", func(t *testing.T) {
 		o := configMap(t, "same", "a")
 		must(t, Created, o)
 		before := read(t, RefOf(o))
 		must(t, Unchanged, o)
 		if diff := cmp.Diff(before.Object, read(t, RefOf(o)).Object); diff != "" {
-			t.Errorf("an apply without a change changed the object:\n%s", diff)
+			t.Errorf("applying without a change modified the object:\n%s", diff)
 		}
 	})
 
-	t.Run("a plan says what would be done, and does nothing", func(t *testing.T) {
-		kept, changed, fresh := configMap(t, "plan-kept", "a"), configMap(t, "plan-changed", "a"), configMap(t, "plan-new", "a")
+	t.Run("a plan lists changes and makes none", func(t *testing.T) {
+		kept := configMap(t, "plan-kept", "a")
+		changed := configMap(t, "plan-changed", "a")
+		fresh := configMap(t, "plan-new", "a")
 		must(t, Created, kept, changed)
 		before := read(t, RefOf(changed)).GetResourceVersion()
 		changes, err := a.Plan(ctx, []*unstructured.Unstructured{kept, configMap(t, "plan-changed", "b"), fresh}, Options{})
@@ -87,21 +89,21 @@ func TestApplyOnARealAPIServer(t *testing.T) {
 			t.Error("the plan wrote")
 		}
 		if health, err := a.Health(ctx, RefOf(fresh)); err != nil || health != Missing {
-			t.Errorf("the plan made an object: %s, %v", health, err)
+			t.Errorf("the plan created an object: %s, %v", health, err)
 		}
 	})
 
-	t.Run("drift is corrected where nobody else owns the field", func(t *testing.T) {
+	t.Run("drift is corrected if no other manager owns the field", func(t *testing.T) {
 		o := configMap(t, "drift", "a")
 		must(t, Created, o)
 		patch(t, RefOf(o), "kubectl-edit", `{"data":{"key":null}}`)
 		must(t, Configured, o)
 		if value, _, _ := unstructured.NestedString(read(t, RefOf(o)).Object, "data", "key"); value != "a" {
-			t.Errorf("the drift stays: %q", value)
+			t.Errorf("the drift was not corrected: %q", value)
 		}
 	})
 
-	t.Run("a conflict names manager and field, and the object stays", func(t *testing.T) {
+	t.Run("a conflict reports manager and field, and the object is not changed", func(t *testing.T) {
 		o := configMap(t, "conflict", "secret-value-a")
 		must(t, Created, o)
 		patch(t, RefOf(o), "kubectl-edit", `{"data":{"key":"secret-value-b"}}`)
@@ -116,7 +118,7 @@ func TestApplyOnARealAPIServer(t *testing.T) {
 			}
 		}
 		if strings.Contains(err.Error(), "secret-value") {
-			t.Errorf("the error tells a value: %v", err)
+			t.Errorf("the error contains a value: %v", err)
 		}
 		changes, err := a.Apply(ctx, []*unstructured.Unstructured{o}, Options{Force: true})
 		if err != nil || changes[0].Action != Configured {
@@ -125,14 +127,17 @@ func TestApplyOnARealAPIServer(t *testing.T) {
 		must(t, Unchanged, o)
 	})
 
-	t.Run("prune deletes what is no longer wanted, and nothing that is not its own", func(t *testing.T) {
-		kept, dropped, foreign, anew := configMap(t, "kept", "a"), configMap(t, "dropped", "a"), configMap(t, "foreign", "a"), configMap(t, "never-made", "a")
+	t.Run("prune deletes obsolete objects, and only those that KubeOps applied", func(t *testing.T) {
+		kept := configMap(t, "kept", "a")
+		dropped := configMap(t, "dropped", "a")
+		foreign := configMap(t, "foreign", "a")
+		neverApplied := configMap(t, "never-applied", "a")
 		must(t, Created, kept, dropped)
-		if err := c.Create(ctx, foreign.DeepCopy(), client.FieldOwner("somebody")); err != nil {
+		if err := c.Create(ctx, foreign.DeepCopy(), client.FieldOwner("other")); err != nil {
 			t.Fatal(err)
 		}
-		earlier := RefsOf([]*unstructured.Unstructured{kept, dropped, foreign, anew})
-		changes, err := a.Prune(ctx, earlier, RefsOf([]*unstructured.Unstructured{kept}))
+		previous := RefsOf([]*unstructured.Unstructured{kept, dropped, foreign, neverApplied})
+		changes, err := a.Prune(ctx, previous, RefsOf([]*unstructured.Unstructured{kept}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,19 +146,22 @@ func TestApplyOnARealAPIServer(t *testing.T) {
 		}
 		read(t, RefOf(kept))
 		read(t, RefOf(foreign))
-		if changes, err := a.Prune(ctx, earlier, RefsOf([]*unstructured.Unstructured{kept})); err != nil || len(changes) != 0 {
+		if changes, err := a.Prune(ctx, previous, RefsOf([]*unstructured.Unstructured{kept})); err != nil || len(changes) != 0 {
 			t.Errorf("a second prune: %v, %v", changes, err)
 		}
 	})
 
-	t.Run("what is refused names the field and no value", func(t *testing.T) {
-		bad := parse(t, "apiVersion: v1\nkind: Service\nmetadata: {name: bad, namespace: default}\nspec: {ports: [{port: 99999, name: secret-value}]}\n")
+	t.Run("a rejected object reports the field and no value", func(t *testing.T) {
+		bad := parse(t, "apiVersion: v1\nkind: Service\nmetadata: {name: bad, namespace: default}\n"+
+			"spec: {ports: [{port: 99999, name: secret-value}]}\n")
 		_, err := a.Apply(ctx, []*unstructured.Unstructured{bad}, Options{})
-		if p := problem.As(err); p == nil || p.Reason != ReasonRefused || !strings.Contains(p.Message, "spec.ports[0].port") || strings.Contains(err.Error(), "99999") {
+		p := problem.As(err)
+		if p == nil || p.Reason != ReasonRefused || !strings.Contains(p.Message, "spec.ports[0].port") || strings.Contains(err.Error(), "99999") {
 			t.Errorf("got %v", err)
 		}
 		unknown := parse(t, "apiVersion: example.com/v1\nkind: Nothing\nmetadata: {name: bad, namespace: default}\n")
-		if _, err := a.Apply(ctx, []*unstructured.Unstructured{unknown}, Options{}); problem.As(err) == nil || problem.As(err).Reason != ReasonRefused {
+		_, err = a.Apply(ctx, []*unstructured.Unstructured{unknown}, Options{})
+		if p := problem.As(err); p == nil || p.Reason != ReasonRefused {
 			t.Errorf("an unknown kind: %v", err)
 		}
 	})
@@ -187,18 +195,17 @@ spec:
 	})
 }
 
-func TestWhatOthersDependOnComesFirst(t *testing.T) {
-	kinds := []string{"DaemonSet", "Secret", "Namespace", "ServiceAccount"}
+func TestDependenciesAreAppliedFirst(t *testing.T) {
 	last := -1
 	for _, kind := range []string{"Namespace", "ServiceAccount", "Secret", "DaemonSet"} {
-		if order(kind) <= last {
-			t.Errorf("%s comes too early among %v", kind, kinds)
+		if applyOrder(kind) <= last {
+			t.Errorf("%s comes before its dependencies", kind)
 		}
-		last = order(kind)
+		last = applyOrder(kind)
 	}
 }
 
-func TestInventoriesHaveNoDoubles(t *testing.T) {
+func TestInventoryHasNoDuplicates(t *testing.T) {
 	one := Ref{APIVersion: "apps/v1", Kind: "DaemonSet", Namespace: "x", Name: "a"}
 	older := one
 	older.APIVersion = "apps/v1beta1"

@@ -8,33 +8,33 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Health of an object, as kstatus sees it.
+// Health of an object, as computed by kstatus.
 type Health string
 
-// Healths.
+// Values of Health.
 const (
-	// Healthy says that the cluster did what the object asks for.
+	// Healthy: the cluster reached the state that the object specifies.
 	Healthy Health = "Healthy"
-	// InProgress says that it is being done.
+	// InProgress: the cluster has not reached that state yet.
 	InProgress Health = "InProgress"
-	// Failed says that it will not be done without a change.
+	// Failed: the cluster cannot reach that state without a change.
 	Failed Health = "Failed"
-	// Missing says that the object does not exist, or is being deleted.
+	// Missing: the object does not exist or is being deleted.
 	Missing Health = "Missing"
 )
 
-// Health of an object that is in the cluster.
+// Health reads the health of an object in the cluster.
 func (a *Applier) Health(ctx context.Context, ref Ref) (Health, error) {
-	o := ref.object()
-	if err := a.Client.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
+	object := ref.object()
+	if err := a.Client.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
 		if apierrors.IsNotFound(err) {
 			return Missing, nil
 		}
-		return "", explain(err, ref)
+		return "", toProblem(err, ref)
 	}
-	result, err := status.Compute(o)
+	result, err := status.Compute(object)
 	if err != nil {
-		return "", explain(err, ref)
+		return "", toProblem(err, ref)
 	}
 	switch result.Status {
 	case status.CurrentStatus:

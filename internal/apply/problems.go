@@ -15,39 +15,41 @@ import (
 
 // Reasons of problems of an apply.
 const (
-	// ReasonConflict says that another manager owns a field that the object sets.
+	// ReasonConflict: another manager owns a field that the object sets.
 	ReasonConflict = "ApplyConflict"
-	// ReasonForbidden says that a right is missing.
+	// ReasonForbidden: a permission is missing, or admission denied the object.
 	ReasonForbidden = "ApplyForbidden"
-	// ReasonRefused says that the API server does not take the object.
+	// ReasonRefused: the API server rejects the object.
 	ReasonRefused = "ApplyRefused"
-	// ReasonFailed says that the API server could not be asked, or failed.
+	// ReasonFailed: the API server is unreachable or returned another error.
 	ReasonFailed = "ApplyFailed"
 )
 
-// maxNamed bounds how many fields a message names.
+// maxNamed fields per message.
 const maxNamed = 5
 
-// explain an error of the API server. Messages hold no part of the object but names of fields: it may be a Secret.
-func explain(err error, ref Ref) error {
+// toProblem turns an error of the API server into a problem. The object may be a Secret: messages only contain names of fields.
+func toProblem(err error, ref Ref) error {
 	var status apierrors.APIStatus
 	switch {
 	case apierrors.IsConflict(err) && errors.As(err, &status):
 		if named := conflicts(status.Status().Details); named != "" {
-			return problem.UserError(ReasonConflict, nil, "%s cannot be applied: %s; remove these fields there, or give up their ownership", ref, named)
+			return problem.UserError(ReasonConflict, nil,
+				"%s cannot be applied: %s; remove these fields from the other manager's configuration, or release its ownership", ref, named)
 		}
-		return problem.Retrying(ReasonFailed, nil, "%s was changed by somebody else at the same time", ref)
+		return problem.Retrying(ReasonFailed, nil, "%s was modified concurrently", ref)
 	case apierrors.IsForbidden(err):
-		return problem.Retrying(ReasonForbidden, nil, "%s may not be applied: the rights for it are missing, or admission refuses it; the manager's log names the answer", ref)
+		return problem.Retrying(ReasonForbidden, nil,
+			"%s cannot be applied: permissions are missing (RBAC) or admission denied it; see the manager's log for the response", ref)
 	case apierrors.IsInvalid(err) && errors.As(err, &status):
-		return problem.UserError(ReasonRefused, nil, "%s is refused by the API server because of %s", ref, fields(status.Status().Details))
+		return problem.UserError(ReasonRefused, nil, "%s was rejected by the API server: invalid %s", ref, invalidFields(status.Status().Details))
 	case meta.IsNoMatchError(err):
-		return problem.Retrying(ReasonRefused, nil, "%s cannot be applied: the cluster does not know this kind", ref)
+		return problem.Retrying(ReasonRefused, nil, "%s cannot be applied: the cluster does not serve %s %s", ref, ref.APIVersion, ref.Kind)
 	}
-	return problem.Retrying(ReasonFailed, err, "%s could not be applied", ref)
+	return problem.Retrying(ReasonFailed, err, "%s cannot be applied; see the manager's log", ref)
 }
 
-// conflicts names managers and fields: `field .spec.replicas is owned by "kubectl"`.
+// conflicts lists fields and their managers: `field .spec.replicas is owned by "kubectl"`.
 func conflicts(details *metav1.StatusDetails) string {
 	if details == nil {
 		return ""
@@ -57,17 +59,17 @@ func conflicts(details *metav1.StatusDetails) string {
 		if cause.Type != metav1.CauseTypeFieldManagerConflict {
 			continue
 		}
-		// The message reads: conflict with "manager" with subresource "x" using apps/v1 at some time.
+		// Form of the message: conflict with "manager" with subresource "x" using apps/v1 at <time>.
 		manager := "another manager"
 		if parts := strings.SplitN(cause.Message, `"`, 3); len(parts) == 3 {
 			manager = fmt.Sprintf("%q", parts[1])
 		}
 		named = append(named, fmt.Sprintf("field %s is owned by %s", cause.Field, manager))
 	}
-	return list(named)
+	return joinNames(named)
 }
 
-func fields(details *metav1.StatusDetails) string {
+func invalidFields(details *metav1.StatusDetails) string {
 	var named []string
 	if details != nil {
 		for _, cause := range details.Causes {
@@ -75,12 +77,12 @@ func fields(details *metav1.StatusDetails) string {
 		}
 	}
 	if len(named) == 0 {
-		return "what it holds"
+		return "object"
 	}
-	return list(named)
+	return joinNames(named)
 }
 
-func list(named []string) string {
+func joinNames(named []string) string {
 	slices.Sort(named)
 	named = slices.Compact(named)
 	if len(named) > maxNamed {

@@ -1,8 +1,10 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -12,32 +14,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Inventory of objects, sorted and without doubles.
+// Inventory merges lists of references into one, sorted and without duplicates.
 func Inventory(lists ...[]Ref) []Ref {
 	all := slices.Concat(lists...)
 	slices.SortFunc(all, func(x, y Ref) int {
-		switch {
-		case x.String() < y.String():
-			return -1
-		case x.String() > y.String():
-			return 1
-		}
-		return compare(x.APIVersion, y.APIVersion)
+		return cmp.Or(strings.Compare(x.String(), y.String()), strings.Compare(x.APIVersion, y.APIVersion))
 	})
 	return slices.CompactFunc(all, Ref.same)
 }
 
-func compare(x, y string) int {
-	switch {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	}
-	return 0
-}
-
-// RefsOf objects.
+// RefsOf returns the inventory of objects.
 func RefsOf(objects []*unstructured.Unstructured) []Ref {
 	refs := make([]Ref, 0, len(objects))
 	for _, o := range objects {
@@ -46,33 +32,33 @@ func RefsOf(objects []*unstructured.Unstructured) []Ref {
 	return Inventory(refs)
 }
 
-// Prune deletes what an earlier inventory holds and the present one does not, what depends on others first. An object that
-// KubeOps never applied, since somebody made it anew under the same name, stays. It ends at the first problem; what is gone
-// already is no problem.
-func (a *Applier) Prune(ctx context.Context, earlier, present []Ref) ([]Change, error) {
+// Prune deletes the objects that are in the previous inventory but not in the current one, dependents first. It keeps an object
+// that KubeOps did not apply, such as one recreated by someone else under the same name. It stops at the first problem; an object
+// that no longer exists is not one.
+func (a *Applier) Prune(ctx context.Context, previous, current []Ref) ([]Change, error) {
 	var changes []Change
-	gone := slices.DeleteFunc(slices.Clone(earlier), func(r Ref) bool { return slices.ContainsFunc(present, r.same) })
-	slices.SortStableFunc(gone, func(x, y Ref) int { return order(y.Kind) - order(x.Kind) })
-	for _, ref := range gone {
-		o := ref.object()
-		err := a.Client.Get(ctx, client.ObjectKeyFromObject(o), o)
-		if err == nil && owned(o) && o.GetDeletionTimestamp() == nil {
-			// Only this very object, not one that takes its name in between.
-			err = a.Client.Delete(ctx, o, client.PropagationPolicy(metav1.DeletePropagationBackground),
-				client.Preconditions{UID: ptr.To(o.GetUID()), ResourceVersion: ptr.To(o.GetResourceVersion())})
+	obsolete := slices.DeleteFunc(slices.Clone(previous), func(r Ref) bool { return slices.ContainsFunc(current, r.same) })
+	slices.SortStableFunc(obsolete, func(x, y Ref) int { return applyOrder(y.Kind) - applyOrder(x.Kind) })
+	for _, ref := range obsolete {
+		object := ref.object()
+		err := a.Client.Get(ctx, client.ObjectKeyFromObject(object), object)
+		if err == nil && appliedByKubeOps(object) && object.GetDeletionTimestamp() == nil {
+			// The preconditions protect an object that was recreated under this name in the meantime.
+			err = a.Client.Delete(ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground),
+				client.Preconditions{UID: ptr.To(object.GetUID()), ResourceVersion: ptr.To(object.GetResourceVersion())})
 			if err == nil {
 				changes = append(changes, Change{ref, Deleted})
 			}
 		}
 		if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
-			return changes, explain(err, ref)
+			return changes, toProblem(err, ref)
 		}
 	}
 	return changes, nil
 }
 
-func owned(o *unstructured.Unstructured) bool {
-	return slices.ContainsFunc(o.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+func appliedByKubeOps(object *unstructured.Unstructured) bool {
+	return slices.ContainsFunc(object.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager == FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply
 	})
 }
