@@ -5,10 +5,10 @@ import (
 	"unicode"
 )
 
-// assignment is a name and the value that it is given, in whatever form: NAME=value, key: value, "key": "value", --flag=value.
+// assignment is a name with its value, in any form: NAME=value, key: value, "key": "value", --flag=value.
 type assignment struct {
 	name, value string
-	// quoted values stand in quotes; whole ones are all the text but the name.
+	// quoted: the value is in quotes. whole: the value is the rest of the text.
 	quoted, whole bool
 }
 
@@ -21,7 +21,7 @@ const (
 	namesKey
 )
 
-// nameWords are what a name of interest has in it.
+// nameWords: every name of a secret contains one of them.
 func nameWords() []string { return []string{"pass", "pwd", "secret", "token", "key", "cred"} }
 
 const (
@@ -29,7 +29,7 @@ const (
 	maxValue = 512
 )
 
-// parseAssignment reads the assignment whose name is around a position. Comments are none.
+// parseAssignment parses the assignment whose name contains a position. It ignores comments.
 func parseAssignment(text string, at int) (assignment, bool) {
 	from, to := at, at
 	for from > 0 && at-from < maxName && nameByte(text[from-1]) {
@@ -55,7 +55,7 @@ func nameByte(b byte) bool {
 	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '_' || b == '-' || b == '.'
 }
 
-// afterOperator skips a closing quote and = or : behind a name, and blanks.
+// afterOperator skips the closing quote of a name, the operator (= or :) and spaces.
 func afterOperator(rest string) (string, bool) {
 	rest = strings.TrimLeft(strings.TrimPrefix(rest, `\`), `"'`)
 	rest = strings.TrimLeft(rest, " \t")
@@ -72,12 +72,12 @@ func afterOperator(rest string) (string, bool) {
 	return strings.TrimLeft(rest, " \t"), true
 }
 
-// readValue reads a value up to its end; something that goes on as code does is none.
+// readValue reads a value up to its end. An expression, such as a function call, is not a value.
 func readValue(rest string) (value string, quoted, ok bool) {
 	if len(rest) > maxValue {
 		rest = rest[:maxValue]
 	}
-	rest = strings.TrimPrefix(rest, `\`) // a quote within a quoted text
+	rest = strings.TrimPrefix(rest, `\`) // an escaped quote
 	if rest != "" && (rest[0] == '"' || rest[0] == '\'') {
 		end := strings.IndexAny(rest[1:], rest[:1]+"\n")
 		if end < 0 || rest[1+end] == '\n' {
@@ -93,18 +93,18 @@ func readValue(rest string) (value string, quoted, ok bool) {
 	return rest[:end], false, end > 0 && !strings.ContainsRune("([{`", rune(rest[end]))
 }
 
-// inComment says whether the line of a position begins as a comment.
+// inComment reports whether a position is on a comment line.
 func inComment(text string, at int) bool {
 	line := strings.TrimLeft(text[strings.LastIndexByte(text[:at], '\n')+1:at], " \t")
-	for _, sign := range []string{"#", "//", ";", "*", "<!--", "--  "} {
-		if strings.HasPrefix(line, sign) {
+	for _, marker := range []string{"#", "//", ";", "*", "<!--", "--  "} {
+		if strings.HasPrefix(line, marker) {
 			return true
 		}
 	}
 	return false
 }
 
-// kind says what a name calls its value. The last word decides: DB_PASSWORD is a password, DB_PASSWORD_FILE is not.
+// kind returns the meaning of the name. The last word decides: DB_PASSWORD is a password, DB_PASSWORD_FILE is not.
 func (a assignment) kind() meaning {
 	parts := nameParts(a.name)
 	if len(parts) == 0 {
@@ -117,7 +117,7 @@ func (a assignment) kind() meaning {
 	switch last {
 	case "password", "passwd", "passphrase", "pass", "dbpass", "pgpass", "pwd":
 		switch prior {
-		case "": // PWD is a directory
+		case "": // PWD is the working directory
 			if last == "pwd" && a.name == strings.ToUpper(a.name) {
 				return namesNothing
 			}
@@ -125,7 +125,8 @@ func (a assignment) kind() meaning {
 			if last == "pwd" {
 				return namesNothing
 			}
-		case "no", "allow", "require", "show", "hide", "reset", "forgot", "generate", "random", "enable", "disable", "use", "by", "proxy", "fastcgi":
+		case "no", "allow", "require", "show", "hide", "reset", "forgot", "generate", "random", "enable", "disable", "use", "by",
+			"proxy", "fastcgi":
 			return namesNothing
 		}
 		return namesPassword
@@ -136,8 +137,8 @@ func (a assignment) kind() meaning {
 		return namesKey
 	case "key":
 		switch prior {
-		case "api", "access", "secret", "private", "encryption", "encrypt", "signing", "auth", "master", "shared", "account", "storage", "license",
-			"subscription", "session", "cookie", "hmac", "integration", "ingest", "write", "service", "crypto", "jwt", "app":
+		case "api", "access", "secret", "private", "encryption", "encrypt", "signing", "auth", "master", "shared", "account", "storage",
+			"license", "subscription", "session", "cookie", "hmac", "integration", "ingest", "write", "service", "crypto", "jwt", "app":
 			return namesKey
 		}
 	}
@@ -149,7 +150,7 @@ func (a assignment) kind() meaning {
 	return namesNothing
 }
 
-// nameParts splits a name into its words, in lower case, without a number at its end.
+// nameParts splits a name into words in lower case, without a trailing number.
 func nameParts(name string) []string {
 	var parts []string
 	var part strings.Builder
@@ -184,8 +185,7 @@ func nameParts(name string) []string {
 	return parts
 }
 
-// namesDigest says whether a match is an assignment to something that is named a checksum or a revision: such values look
-// random, and are known to all.
+// namesDigest reports whether a match assigns to a name such as checksum or revision: such values look random but are public.
 func namesDigest(match string) bool {
 	name, _, ok := strings.Cut(match, "=")
 	if !ok {

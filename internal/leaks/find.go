@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// Secret is one that stands in a text.
+// Secret is the location of a secret in a text.
 type Secret struct {
 	// Rule that found it.
 	Rule string
-	// From and To are its place in the text, in bytes.
+	// From and To are offsets in the text in bytes.
 	From, To int
 }
 
-// Find returns all secrets of a text that the rules of gitleaks know by their form, in their order and without overlaps. Passwords
-// in URLs and in variables are not among them: who looks for those knows better what the text is.
+// Find returns the secrets in a text that gitleaks' rules recognize, in order and without overlaps. It does not return passwords in
+// URLs and variables: callers know the context of the text better.
 func (s *Scanner) Find(text string) []Secret {
 	var found []Secret
-	for _, span := range s.look(text).spans {
+	for _, span := range s.scanHints(text).spans {
 		r := &s.rules.rules[span.rule]
 		for _, at := range r.find(s.rules, text[span.from:span.to]) {
 			found = append(found, Secret{r.id, span.from + at[0], span.from + at[1]})
@@ -35,7 +35,7 @@ func (s *Scanner) Find(text string) []Secret {
 	})
 }
 
-// find returns where the secrets are that a rule finds in a part of a text.
+// find returns the offsets of the secrets that a rule finds in a part of a text.
 func (r *rule) find(set *ruleSet, text string) [][2]int {
 	re, err := r.regex()
 	if err != nil {
@@ -43,17 +43,17 @@ func (r *rule) find(set *ruleSet, text string) [][2]int {
 	}
 	var found [][2]int
 	for _, at := range re.FindAllStringSubmatchIndex(text, -1) {
-		if secret := r.secret(text, strings.Trim(text[at[0]:at[1]], "\n"), at); !r.means(set, text, secret, at) {
+		if secret := r.secret(text, strings.Trim(text[at[0]:at[1]], "\n"), at); !r.isSecret(set, text, secret, at) {
 			continue
 		}
-		from, to := r.place(text, at)
+		from, to := r.locate(text, at)
 		found = append(found, [2]int{from, to})
 	}
 	return found
 }
 
-// place of the part of a match that is secret.
-func (r *rule) place(text string, at []int) (from, to int) {
+// locate returns the offsets of the secret within a match.
+func (r *rule) locate(text string, at []int) (from, to int) {
 	for group := 1; 2*group+1 < len(at); group++ {
 		if from, to := at[2*group], at[2*group+1]; from < to && (r.group == 0 || r.group == group) {
 			return from, to

@@ -1,9 +1,8 @@
-// Package leaks recognises secrets that stand in plain text where none should: in variables, arguments and ConfigMaps.
+// Package leaks recognizes plain-text secrets in environment variables, arguments and ConfigMaps.
 //
-// It uses the rules of gitleaks, and adds two of its own: passwords in URLs, and plain passwords in variables whose name
-// says that they are passwords. The detector of gitleaks itself is made for repositories: it compiles every rule at once
-// and keeps tries of some ten megabytes. Here a rule is compiled when a text first has one of its keywords, and is tried
-// only around them.
+// It uses the rules of gitleaks and adds two: passwords in URLs, and literal passwords in variables that are named as one. The
+// detector of gitleaks is designed for repositories: it compiles all rules at once and keeps tries of about ten megabytes. This
+// package compiles a rule when a text first contains one of its keywords, and matches it only around them.
 package leaks
 
 import (
@@ -11,13 +10,13 @@ import (
 	"sync"
 )
 
-// Rules that are KubeOps' own, beside those of gitleaks.
+// Rules of KubeOps in addition to those of gitleaks.
 const (
-	// RulePasswordInURL is a password before the @ of an address.
+	// RulePasswordInURL is a password before the @ of a URL.
 	RulePasswordInURL = "password-in-url"
-	// RulePasswordInVariable is a literal value of something that is named a password.
+	// RulePasswordInVariable is a literal value whose name says that it is a password.
 	RulePasswordInVariable = "password-in-variable"
-	// RuleGeneric is a value that looks random, of something that is named a key, a token or a secret.
+	// RuleGeneric is a value that looks random and whose name says that it is a key, token or secret.
 	RuleGeneric = "generic-api-key"
 )
 
@@ -28,8 +27,8 @@ type Scanner struct {
 	answers answers
 }
 
-// New makes a Scanner with the default rules of gitleaks. It costs some milliseconds and about a megabyte; rules are
-// compiled when they are first needed.
+// New creates a Scanner with the default rules of gitleaks. It takes some milliseconds and about a megabyte; rules are compiled on
+// first use.
 func New() (*Scanner, error) {
 	rules, err := readRules()
 	if err != nil {
@@ -49,27 +48,27 @@ func New() (*Scanner, error) {
 	return s, nil
 }
 
-// Scan returns the id of a rule that the text breaks, or "". A text is a variable (NAME=value), a word of a command line, or
-// a key and value of a ConfigMap (key: value), which may have many lines. Of several rules the most specific is returned.
+// Scan returns the id of the most specific rule that matches the text, or "". A text is a variable (NAME=value), a command-line
+// argument, or a key and value of a ConfigMap (key: value, possibly many lines).
 func (s *Scanner) Scan(text string) (rule string) {
-	found := s.look(text)
+	found := s.scanHints(text)
 	if len(found.spans) == 0 && len(found.names) == 0 && len(found.urls) == 0 {
 		return ""
 	}
 	key, rule, ok := s.answers.get(text)
 	if !ok {
-		rule = s.judge(text, found)
+		rule = s.match(text, found)
 		s.answers.put(key, rule)
 	}
 	return rule
 }
 
-// judge tries what the words of a text hint at, the most specific first.
-func (s *Scanner) judge(text string, found hints) string {
+// match tries the rules that the hints point to, the most specific first.
+func (s *Scanner) match(text string, found hints) string {
 	best := len(s.rules.rules)
 	for _, span := range found.spans {
 		if span.rule < best && s.rules.rules[span.rule].matches(s.rules, text[span.from:span.to]) {
-			best = span.rule // the order of the rules decides, not that of the text
+			best = span.rule // the order of the rules decides, not the position in the text
 		}
 	}
 	if best < len(s.rules.rules) {
@@ -100,11 +99,11 @@ func (s *Scanner) judge(text string, found hints) string {
 	return generic
 }
 
-// maxAnswers bounds the memory of a Scanner: twice that many answers of some 40 bytes.
+// maxAnswers bounds the memory of a Scanner: it keeps at most twice as many answers, of about 40 bytes each.
 const maxAnswers = 8192
 
-// answers remembers what was said of a text, by its hash, since thousands of Pods repeat the same. When it is full, the
-// older half goes.
+// answers caches results by the hash of the text, since thousands of Pods repeat the same ones. When it is full, the older half is
+// dropped.
 type answers struct {
 	seed       maphash.Seed
 	mu         sync.Mutex

@@ -11,7 +11,7 @@ import (
 	"github.com/zricethezav/gitleaks/v8/config"
 )
 
-// ruleFile is the part of gitleaks' configuration that matters for text without a file.
+// ruleFile is the part of gitleaks' configuration that applies to text outside of files.
 type ruleFile struct {
 	Allowlist ruleAllowlist
 	Rules     []struct {
@@ -28,10 +28,10 @@ type ruleAllowlist struct {
 	Regexes, StopWords, Paths []string
 }
 
-// ruleSet are the rules with what they share.
+// ruleSet is the rules with their shared allowlists.
 type ruleSet struct {
 	rules []rule
-	// allow is for all rules; the generic rule has its own besides.
+	// allow applies to all rules; the generic rule has additional lists.
 	allow          allowlist
 	genericAllow   []allowlist
 	genericEntropy float64
@@ -43,30 +43,30 @@ type rule struct {
 	entropy  float64
 	group    int
 	allow    []allowlist
-	// long secrets span many lines.
+	// long: the secret spans many lines.
 	long bool
-	// regex compiles at its first use.
+	// regex is compiled on first use.
 	regex func() (*regexp.Regexp, error)
 }
 
 type allowlist struct {
-	// target is what the regexes are tried on: secret, match or line.
+	// target of the regexes: secret, match or line.
 	target  string
 	regexes func() ([]*regexp.Regexp, error)
 	stop    *words
 }
 
-// readRules reads the default rules of gitleaks. Rules about files are left out, and those about what is no secret by itself.
+// readRules parses the default rules of gitleaks. It skips rules about files and about values that are not secret by themselves.
 func readRules() (*ruleSet, error) {
 	var file ruleFile
 	if err := toml.Unmarshal([]byte(config.DefaultConfig), &file); err != nil {
-		return nil, fmt.Errorf("read the rules of gitleaks: %w", err)
+		return nil, fmt.Errorf("parse the rules of gitleaks: %w", err)
 	}
 	set := &ruleSet{allow: newAllowlist(file.Allowlist)}
 	for _, r := range file.Rules {
 		var allow []allowlist
 		for _, a := range r.Allowlists {
-			if !strings.EqualFold(a.Condition, "AND") || len(a.Paths) == 0 { // text has no path
+			if !strings.EqualFold(a.Condition, "AND") || len(a.Paths) == 0 { // a text has no path
 				allow = append(allow, newAllowlist(a))
 			}
 		}
@@ -77,27 +77,30 @@ func readRules() (*ruleSet, error) {
 		if r.Regex == "" || r.Path != "" || notSecret(r.ID) {
 			continue
 		}
-		made := rule{id: r.ID, entropy: r.Entropy, group: r.SecretGroup, allow: allow, long: r.ID == "private-key", regex: compileLater(r.Regex)}
+		compiled := rule{
+			id: r.ID, entropy: r.Entropy, group: r.SecretGroup, allow: allow, long: r.ID == "private-key", regex: compileLater(r.Regex),
+		}
 		for _, k := range r.Keywords {
 			if len(k) < 2 {
-				return nil, fmt.Errorf("the keyword %q of rule %s is too short", k, r.ID)
+				return nil, fmt.Errorf("rule %[2]s of gitleaks: keyword %[1]q is shorter than 2 bytes", k, r.ID)
 			}
-			made.keywords = append(made.keywords, strings.ToLower(k))
+			compiled.keywords = append(compiled.keywords, strings.ToLower(k))
 		}
-		if len(made.keywords) == 0 {
-			return nil, fmt.Errorf("the rule %s has no keyword", r.ID)
+		if len(compiled.keywords) == 0 {
+			return nil, fmt.Errorf("rule %s of gitleaks has no keywords", r.ID)
 		}
-		set.rules = append(set.rules, made)
+		set.rules = append(set.rules, compiled)
 	}
 	if set.genericEntropy == 0 || len(set.rules) < 100 {
-		return nil, fmt.Errorf("the rules of gitleaks are not as expected: %d rules, generic entropy %v", len(set.rules), set.genericEntropy)
+		return nil, fmt.Errorf("unexpected rules of gitleaks: %d rules, generic entropy %v", len(set.rules), set.genericEntropy)
 	}
 	return set, nil
 }
 
-// notSecret are rules about names of accounts and public keys, which may well be told.
+// notSecret reports whether a rule matches account names or public keys, which are not secret.
 func notSecret(id string) bool {
-	return strings.HasSuffix(id, "-id") && id != "alibaba-access-key-id" || strings.HasSuffix(id, "-public-key") || id == "new-relic-browser-api-token"
+	return strings.HasSuffix(id, "-id") && id != "alibaba-access-key-id" || strings.HasSuffix(id, "-public-key") ||
+		id == "new-relic-browser-api-token"
 }
 
 func compileLater(expression string) func() (*regexp.Regexp, error) {
@@ -105,7 +108,7 @@ func compileLater(expression string) func() (*regexp.Regexp, error) {
 }
 
 func newAllowlist(a ruleAllowlist) allowlist {
-	made := allowlist{target: a.RegexTarget, regexes: sync.OnceValues(func() ([]*regexp.Regexp, error) {
+	list := allowlist{target: a.RegexTarget, regexes: sync.OnceValues(func() ([]*regexp.Regexp, error) {
 		var compiled []*regexp.Regexp
 		for _, expression := range a.Regexes {
 			re, err := regexp.Compile(expression)
@@ -117,17 +120,17 @@ func newAllowlist(a ruleAllowlist) allowlist {
 		return compiled, nil
 	})}
 	if len(a.StopWords) > 0 {
-		made.stop = newWords()
+		list.stop = newWords()
 		for _, s := range a.StopWords {
 			if len(s) > 1 {
-				made.stop.add(strings.ToLower(s), 0)
+				list.stop.add(strings.ToLower(s), 0)
 			}
 		}
 	}
-	return made
+	return list
 }
 
-// allows says whether a match is known to be none. A list that cannot be read allows everything.
+// allows reports whether a match is a known false positive. A list that does not compile allows everything.
 func (a allowlist) allows(secret, match, line string) bool {
 	target := secret
 	switch a.target {
@@ -148,22 +151,22 @@ func (a allowlist) allows(secret, match, line string) bool {
 	return a.stop != nil && a.stop.containsAny(secret)
 }
 
-// matches tries one rule on a part of a text.
+// matches reports whether a rule finds a secret in a part of a text.
 func (r *rule) matches(set *ruleSet, text string) bool {
 	re, err := r.regex()
-	if err != nil { // not of this dialect; a test sees to it that there is none
+	if err != nil { // a test checks that every rule compiles
 		return false
 	}
 	for _, at := range re.FindAllStringSubmatchIndex(text, -1) {
-		if r.means(set, text, r.secret(text, strings.Trim(text[at[0]:at[1]], "\n"), at), at) {
+		if r.isSecret(set, text, r.secret(text, strings.Trim(text[at[0]:at[1]], "\n"), at), at) {
 			return true
 		}
 	}
 	return false
 }
 
-// means says whether a match is a secret: it looks random enough, and no list allows it.
-func (r *rule) means(set *ruleSet, text, secret string, at []int) bool {
+// isSecret reports whether a match is a secret: it looks random enough, and no allowlist matches.
+func (r *rule) isSecret(set *ruleSet, text, secret string, at []int) bool {
 	match := strings.Trim(text[at[0]:at[1]], "\n")
 	if r.entropy > 0 && entropy(secret) <= r.entropy || placeholder(secret) || namesDigest(match) {
 		return false
@@ -176,7 +179,7 @@ func (r *rule) means(set *ruleSet, text, secret string, at []int) bool {
 	return !allowed
 }
 
-// secret is the part of a match that the rule means: its group, or the first that is not empty, or all of it.
+// secret returns the secret part of a match: the rule's group, or the first non-empty group, or the whole match.
 func (r *rule) secret(text, match string, at []int) string {
 	for group := 1; 2*group+1 < len(at); group++ {
 		if from, to := at[2*group], at[2*group+1]; from < to && (r.group == 0 || r.group == group) {
@@ -186,7 +189,7 @@ func (r *rule) secret(text, match string, at []int) string {
 	return match
 }
 
-// generic judges a value that is named a key, a token or a secret: it must look random.
+// generic reports whether a value that is named a key, token or secret looks random.
 func (s *ruleSet) generic(a assignment) bool {
 	if !a.randomLooking() || entropy(a.value) <= s.genericEntropy {
 		return false
@@ -203,7 +206,7 @@ func (s *ruleSet) generic(a assignment) bool {
 	return true
 }
 
-// entropy is Shannon's, in bits for each byte.
+// entropy is the Shannon entropy in bits per byte.
 func entropy(text string) float64 {
 	var counts [256]int
 	for i := range len(text) {

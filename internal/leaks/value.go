@@ -5,29 +5,32 @@ import (
 	"unicode"
 )
 
-// placeholder says whether a value only stands for a secret: a reference that something else resolves, or a word that
-// asks to be replaced.
+// placeholder reports whether a value only stands for a secret: a reference to be resolved, or a word to be replaced.
 func placeholder(value string) bool {
 	value = strings.ToLower(strings.TrimSpace(value))
 	if value == "" || strings.Trim(value, value[:1]) == "" { // xxxxxx, ******
 		return true
 	}
 	for _, prefix := range []string{
-		"$", "%", "{{", "<", "@@", "@microsoft.keyvault", "vault:", "ref+", "op://", "arn:", "ssm:", "awssm:", "gcpsm:", "secretref:", "secret:", "env:",
-		"env.", "file:", "enc(", "enc[", "{cipher}", "!vault", "valuefrom", "your",
+		"$", "%", "{{", "<", "@@", "@microsoft.keyvault", "vault:", "ref+", "op://", "arn:", "ssm:", "awssm:", "gcpsm:", "secretref:",
+		"secret:", "env:", "env.", "file:", "enc(", "enc[", "{cipher}", "!vault", "valuefrom", "your",
 	} {
 		if strings.HasPrefix(value, prefix) {
 			return true
 		}
 	}
-	for _, part := range []string{"$(", "${", "{{", "changeme", "change-me", "change_me", "changeit", "replaceme", "replace-me", "replace_me", "placeholder", "redacted", "goes-here", "goes_here"} {
+	for _, part := range []string{
+		"$(", "${", "{{", "changeme", "change-me", "change_me", "changeit", "replaceme", "replace-me", "replace_me", "placeholder", "redacted",
+		"goes-here", "goes_here",
+	} {
 		if strings.Contains(value, part) {
 			return true
 		}
 	}
 	switch value {
-	case "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "undefined", "unset", "empty", "default", "todo", "tbd", "dummy", "example",
-		"n/a", "string", "str", "text", "required", "optional", "object", "hidden", "prompt", "secretstr", "bearer", "basic", "ldap", "plain",
+	case "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "undefined", "unset", "empty", "default", "todo", "tbd", "dummy",
+		"example", "n/a", "string", "str", "text", "required", "optional", "object", "hidden", "prompt", "secretstr", "bearer", "basic", "ldap",
+		"plain",
 		"plaintext", "scram":
 		return true
 	default:
@@ -35,8 +38,7 @@ func placeholder(value string) bool {
 	}
 }
 
-// literalPassword says whether the value is a password as written. Where it stands among other text, it must not look like
-// a name of something, as in code.
+// literalPassword reports whether the value is a literal password. Within other text it must not look like an identifier, as in code.
 func (a assignment) literalPassword() bool {
 	value := a.value
 	switch {
@@ -47,20 +49,22 @@ func (a assignment) literalPassword() bool {
 	case a.whole:
 		return !strings.EqualFold(value, a.name)
 	case strings.EqualFold(value, "password") || strings.EqualFold(value, "secret"):
-		return false // a type, a label or a name, rather
+		return false // more likely a type, a label or a name
 	case a.quoted:
 		return !strings.ContainsRune(value, ' ')
 	default:
-		return strings.ContainsFunc(value, func(r rune) bool { return unicode.IsDigit(r) || unicode.IsPunct(r) && r != '.' && r != '_' && r != '-' })
+		return strings.ContainsFunc(value, func(r rune) bool {
+			return unicode.IsDigit(r) || unicode.IsPunct(r) && r != '.' && r != '_' && r != '-'
+		})
 	}
 }
 
-// number says whether a value is a number, with a unit perhaps.
+// number reports whether a value is a number, possibly with a unit.
 func number(value string) bool {
 	return strings.TrimRight(strings.Trim(value, "0123456789.,-+"), "smhdMGKi") == ""
 }
 
-// path says whether a value is a path of files.
+// path reports whether a value is a file path.
 func path(value string) bool {
 	for _, prefix := range []string{"/", "./", "../", "~/"} {
 		if strings.HasPrefix(value, prefix) {
@@ -70,7 +74,7 @@ func path(value string) bool {
 	return len(value) > 3 && value[1] == ':' && value[2] == '\\'
 }
 
-// referenceToSecret says whether a value is a name of a secret rather than one: web-db-password.
+// referenceToSecret reports whether a value is the name of a secret, such as web-db-password.
 func referenceToSecret(value string) bool {
 	if !wordsOnly(value) {
 		return false
@@ -83,8 +87,8 @@ func referenceToSecret(value string) bool {
 	return false
 }
 
-// wordsOnly says whether a value is made of two words or more, with short numbers perhaps, as names are: my-app-v2,
-// vault.infra.svc, PROD_DB_1. What is random is not.
+// wordsOnly reports whether a value consists of two or more words, possibly with short numbers, as names do: my-app-v2,
+// vault.infra.svc, PROD_DB_1.
 func wordsOnly(value string) bool {
 	parts := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune("-_./:", r) })
 	if len(parts) < 2 {
@@ -93,18 +97,20 @@ func wordsOnly(value string) bool {
 	for _, part := range parts {
 		letters := strings.TrimRight(part, "0123456789")
 		digits := len(part) - len(letters)
-		if strings.ContainsFunc(letters, func(r rune) bool { return !unicode.IsLetter(r) }) || digits > 4 || digits > 2 && letters != "" || len(letters) > 20 {
+		if strings.ContainsFunc(letters, func(r rune) bool { return !unicode.IsLetter(r) }) {
+			return false
+		}
+		if digits > 4 || digits > 2 && letters != "" || len(letters) > 20 {
 			return false
 		}
 		if len(letters) > 1 && strings.ToLower(letters[1:]) != letters[1:] && strings.ToUpper(letters) != letters {
-			return false // cASe as in random text
+			return false // mixed case, as in random text
 		}
 	}
 	return true
 }
 
-// randomLooking says whether the value may be a key: of the length and the characters that keys have, and no name, path or
-// address.
+// randomLooking reports whether the value may be a key: it has the length and characters of one, and is no name, path or number.
 func (a assignment) randomLooking() bool {
 	value := a.value
 	if len(value) < 10 || len(value) > 200 || placeholder(value) || path(value) || wordsOnly(value) || number(value) {
@@ -115,7 +121,7 @@ func (a assignment) randomLooking() bool {
 	})
 }
 
-// passwordInURL says whether the address whose :// stands at a position has a password in it.
+// passwordInURL reports whether the URL whose :// is at a position contains a password.
 func passwordInURL(text string, at int) bool {
 	rest := text[at+len("://"):]
 	if end := strings.IndexAny(rest, "/?# \t\r\n\"'`<>,;\\"); end >= 0 && end < maxValue {
@@ -129,13 +135,15 @@ func passwordInURL(text string, at int) bool {
 	}
 	_, password, ok := strings.Cut(userinfo, ":")
 	host = strings.ToLower(host)
-	if !ok || len(password) < 3 || placeholder(password) || host == "host" || strings.HasPrefix(host, "host:") || strings.HasPrefix(host, "hostname") ||
-		strings.Contains(host, "example.") {
+	if !ok || len(password) < 3 || placeholder(password) {
+		return false
+	}
+	if host == "host" || strings.HasPrefix(host, "host:") || strings.HasPrefix(host, "hostname") || strings.Contains(host, "example.") {
 		return false
 	}
 	switch strings.ToLower(password) {
 	case "pass", "password", "passwd", "pwd", "secret", "token":
-		return false // an example of the form of an address
+		return false // an example of a URL
 	default:
 		return true
 	}

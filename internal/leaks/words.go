@@ -1,23 +1,24 @@
 package leaks
 
-// Ids of words that hint at no rule of gitleaks.
+// Ids of words that do not belong to a rule of gitleaks.
 const (
 	wordOfName = -1
 	wordOfURL  = -2
 )
 
-// How much of a text around a keyword is tried, in bytes. The keyword stands at the beginning of most secrets, after the
-// name of a variable at most; only private keys are longer.
 const (
-	before     = 192
-	after      = 2048
-	afterLong  = 16 << 10
-	maxNames   = 4096
-	maxAddress = 4096
+	// before and after a keyword, in bytes, is the part of a text in which a rule is matched. Most secrets start with the keyword,
+	// at most after the name of a variable; only private keys are longer.
+	before    = 192
+	after     = 2048
+	afterLong = 16 << 10
+	// maxNames and maxURLs bound the hints of a text.
+	maxNames = 4096
+	maxURLs  = 4096
 )
 
-// words finds many words in a text at once, in one pass and without regard to case. Most positions are dismissed by one
-// look at a table of the words' first two bytes.
+// words finds many words in a text in one pass, ignoring case. A table of the words' first two bytes rules out most positions with
+// one lookup.
 type words struct {
 	pairs  [1 << 16 / 64]uint64
 	byPair map[uint16][]word
@@ -30,25 +31,25 @@ type word struct {
 
 func newWords() *words { return &words{byPair: map[uint16][]word{}} }
 
-// add takes a word in lower case of at least two bytes.
+// add adds a word in lower case of at least two bytes.
 func (w *words) add(text string, id int) {
 	pair := uint16(text[0])<<8 | uint16(text[1])
 	w.pairs[pair>>6] |= 1 << (pair & 63)
 	w.byPair[pair] = append(w.byPair[pair], word{text[2:], id})
 }
 
-// hints are the places of a text that are worth a closer look.
+// hints are the positions in a text that may contain a secret.
 type hints struct {
-	// spans to try a rule on; those of one rule do not overlap.
+	// spans in which to match a rule; those of one rule do not overlap.
 	spans []span
-	// names are positions of words such as key in names of variables, urls those of ://.
+	// names are positions of words such as key, urls are positions of ://.
 	names, urls []int
 }
 
 type span struct{ rule, from, to int }
 
-// look collects the hints of a text.
-func (s *Scanner) look(text string) hints {
+// scanHints collects the hints of a text.
+func (s *Scanner) scanHints(text string) hints {
 	var found hints
 	if len(text) < 2 {
 		return found
@@ -78,7 +79,7 @@ func (h *hints) add(id, at, length int, rules *ruleSet) {
 		}
 		return
 	case wordOfURL:
-		if len(h.urls) < maxAddress {
+		if len(h.urls) < maxURLs {
 			h.urls = append(h.urls, at)
 		}
 		return
@@ -107,7 +108,7 @@ func lower(b byte) byte {
 	return b
 }
 
-// hasPrefixFold says whether a text begins with a word in lower case.
+// hasPrefixFold reports whether a text starts with a word, which is in lower case, ignoring case.
 func hasPrefixFold(text, prefix string) bool {
 	if len(text) < len(prefix) {
 		return false
@@ -120,7 +121,7 @@ func hasPrefixFold(text, prefix string) bool {
 	return true
 }
 
-// containsAny says whether a text holds one of the words.
+// containsAny reports whether a text contains one of the words.
 func (w *words) containsAny(text string) bool {
 	for i := 0; i+1 < len(text); i++ {
 		pair := uint16(lower(text[i]))<<8 | uint16(lower(text[i+1]))
