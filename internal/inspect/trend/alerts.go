@@ -13,17 +13,22 @@ import (
 )
 
 const (
-	// maxAlerts become facts; the rest is counted.
+	// maxAlerts that become facts; the rest is counted.
 	maxAlerts = 200
-	// maxRead bounds what is looked at of a list from the back end.
+	// maxRead entries of a list from the backend.
 	maxRead = 20_000
-	// maxSummaries of one alert, maxAlertLabels of its labels, and the lengths in letters of what is kept of texts.
-	maxSummaries, maxAlertLabels, maxText, maxName = 3, 12, 500, 120
-	// maxRules and maxTargets become facts.
-	maxRules, maxTargets = 50, 50
+	// maxSummaries and maxAlertLabels per alert.
+	maxSummaries   = 3
+	maxAlertLabels = 12
+	// maxText and maxName are the lengths in characters to which texts and names are clipped.
+	maxText = 500
+	maxName = 120
+	// maxRules and maxTargets that become facts.
+	maxRules   = 50
+	maxTargets = 50
 )
 
-// alerts reads what the back end watches by itself.
+// alerts reads the alerts, targets and rules of the backend.
 func (r *reader) alerts(ctx context.Context) {
 	alerts := &facts.Alerts{Backend: r.in.Backend}
 	r.in.Graph.SetAlerts(alerts)
@@ -38,7 +43,7 @@ func (r *reader) alerts(ctx context.Context) {
 	}
 }
 
-// heartbeats are alerts that fire while all is well, or that only hold others back.
+// heartbeats are alerts that always fire, or that only inhibit others.
 func heartbeats() []string {
 	return []string{"Watchdog", "InfoInhibitor", "DeadMansSwitch", "DeadMansSnitch", "DeadManSwitch"}
 }
@@ -72,44 +77,46 @@ func (r *reader) firing(ctx context.Context, alerts *facts.Alerts) {
 		if severityRank(a.Labels["severity"]) < severityRank(alert.Severity) {
 			alert.Severity = a.Labels["severity"]
 		}
-		if !a.Since.IsZero() && !a.Since.After(r.in.Graph.Now) && (alert.Since.IsZero() || a.Since.Before(alert.Since)) {
+		valid := !a.Since.IsZero() && !a.Since.After(r.in.Graph.Now)
+		if valid && (alert.Since.IsZero() || a.Since.Before(alert.Since)) {
 			alert.Since = a.Since
 		}
 		if more := moreLabels(a.Labels); slices.Compare(more, alert.Labels) < 0 {
 			alert.Labels = more
 		}
-		alert.Summaries = firstOf(merged(alert.Summaries, compact([]string{summary(a.Annotations)})), maxSummaries)
+		alert.Summaries = firstN(merged(alert.Summaries, compact([]string{summary(a.Annotations)})), maxSummaries)
 	}
 	for _, alert := range known {
 		alert.Severity = facts.Clip(alert.Severity, maxName)
 		alerts.Firing = append(alerts.Firing, *alert)
 	}
 	slices.SortFunc(alerts.Firing, func(a, b facts.FiringAlert) int {
-		return cmp.Or(cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)), a.Object.Compare(b.Object), strings.Compare(a.Name, b.Name))
+		bySeverity := cmp.Compare(severityRank(a.Severity), severityRank(b.Severity))
+		return cmp.Or(bySeverity, a.Object.Compare(b.Object), strings.Compare(a.Name, b.Name))
 	})
 	if n := len(alerts.Firing); n > maxAlerts {
 		alerts.Firing, alerts.More = alerts.Firing[:maxAlerts], n-maxAlerts
 		r.gap(facts.Gap{
-			Source: "metrics: its alerts", Checks: r.wanting(facts.SourceAlerts), Reason: v1alpha1.GapIncomplete,
-			Message:     fmt.Sprintf("%d alerts became findings, the worst first; %d more fire.", maxAlerts, alerts.More),
-			Remediation: "Look at the rest where alerts are shown; an alert that fires all the time tells nobody anything.",
+			Source: "metrics: alerts", Checks: r.checksRequiring(facts.SourceAlerts), Reason: v1alpha1.GapIncomplete,
+			Message:     fmt.Sprintf("Only the %d most severe alerts are reported; %d more are firing.", maxAlerts, alerts.More),
+			Remediation: "See the remaining alerts in Alertmanager, and remove or tune alerts that fire permanently.",
 		})
 	}
 }
 
-// firstOf are the first of a list, n at most.
-func firstOf(list []string, n int) []string { return list[:min(len(list), n)] }
+// firstN returns the first n elements of a list, or all if there are fewer.
+func firstN(list []string, n int) []string { return list[:min(len(list), n)] }
 
-// activeAlerts are those that the back end lists, or that it recorded as the series ALERTS.
+// activeAlerts returns the alerts that the backend lists, or else those in its series ALERTS.
 func (r *reader) activeAlerts(ctx context.Context) ([]metrics.Alert, bool) {
 	if lister, ok := r.in.Provider.(metrics.AlertReader); ok {
 		active, err := lister.Alerts(ctx)
-		if err != nil { // what came before it failed counts all the same
-			r.failed(err, "its alerts", r.wanting(facts.SourceAlerts))
+		if err != nil { // alerts that were returned with the error are still used
+			r.addErrorGap(err, "alerts", r.checksRequiring(facts.SourceAlerts))
 		}
 		return active, err == nil || len(active) > 0
 	}
-	recorded, ok := r.instant(ctx, "its alerts", r.wanting(facts.SourceAlerts), `ALERTS{alertstate="firing"`+comma(r.matcher("", nil))+"}")
+	recorded, ok := r.instant(ctx, "alerts", r.checksRequiring(facts.SourceAlerts), `ALERTS{alertstate="firing"`+comma(r.matcher("", nil))+"}")
 	active := make([]metrics.Alert, 0, len(recorded))
 	for _, sample := range recorded {
 		active = append(active, metrics.Alert{Name: sample.Labels["alertname"], Labels: sample.Labels, State: "firing"})
@@ -117,8 +124,8 @@ func (r *reader) activeAlerts(ctx context.Context) ([]metrics.Alert, bool) {
 	return active, ok
 }
 
-// about is the object that an alert or a target is about; the back end where none is named. It is false for what an inspection
-// of some namespaces does not read: alerts about other namespaces, and about what belongs to none.
+// about returns the object of an alert or target, or the backend if the labels name none. It is false for an object outside the
+// inspected namespaces, including cluster-scoped objects if only some namespaces are inspected.
 func (r *reader) about(labels metrics.Labels) (facts.Ref, bool) {
 	if object, ok := r.labeled.Object(labels); ok {
 		return object, len(r.in.Namespaces) == 0 || slices.Contains(r.in.Namespaces, object.Namespace)
@@ -126,7 +133,7 @@ func (r *reader) about(labels metrics.Labels) (facts.Ref, bool) {
 	return r.in.Backend, len(r.in.Namespaces) == 0 && !r.in.Backend.IsZero()
 }
 
-// elsewhere says whether labels tell of another cluster. Alerts and targets may lack the labels that tell clusters apart.
+// elsewhere reports whether labels belong to another cluster. Alerts and targets may lack the labels that distinguish clusters.
 func (r *reader) elsewhere(labels map[string]string) bool {
 	for name, value := range r.in.MatchLabels {
 		if other, ok := labels[name]; ok && other != value {
@@ -136,7 +143,7 @@ func (r *reader) elsewhere(labels map[string]string) bool {
 	return false
 }
 
-// severityRank orders the labels severity, the worst first.
+// severityRank orders values of the label severity, the most severe first.
 func severityRank(label string) int {
 	switch strings.ToLower(label) {
 	case "critical", "page", "emergency", "fatal", "disaster":
@@ -154,7 +161,7 @@ func severityRank(label string) int {
 	}
 }
 
-// summary of an alert, in the annotation that says it shortest.
+// summary returns the shortest describing annotation of an alert.
 func summary(annotations map[string]string) string {
 	for _, name := range []string{"summary", "message", "description"} {
 		if text := strings.TrimSpace(annotations[name]); text != "" {
@@ -164,7 +171,7 @@ func summary(annotations map[string]string) string {
 	return ""
 }
 
-// moreLabels are those that tell one series of an alert from another, without its name and severity.
+// moreLabels returns the labels that distinguish the series of an alert, without its name and severity.
 func moreLabels(labels metrics.Labels) []string {
 	var more []string
 	for name, value := range labels {
@@ -178,7 +185,7 @@ func moreLabels(labels metrics.Labels) []string {
 	return more[:min(len(more), maxAlertLabels)]
 }
 
-// targets finds scrape targets that are down.
+// targets reads the scrape targets that are down.
 func (r *reader) targets(ctx context.Context, alerts *facts.Alerts) {
 	down, all, ok := r.downTargets(ctx)
 	if !ok {
@@ -206,11 +213,11 @@ func (r *reader) targets(ctx context.Context, alerts *facts.Alerts) {
 		if known[k] == nil {
 			known[k] = &facts.DownTarget{Object: object, Job: k.job}
 		}
-		one := facts.Clip(target.Instance, maxName)
-		if len(known[k].Instances) == 0 || one < known[k].Instances[0] {
+		instance := facts.Clip(target.Instance, maxName)
+		if len(known[k].Instances) == 0 || instance < known[k].Instances[0] {
 			known[k].Error = facts.Clip(target.Error, maxText)
 		}
-		known[k].Instances = merged(known[k].Instances, []string{one})
+		known[k].Instances = merged(known[k].Instances, []string{instance})
 	}
 	for _, target := range known {
 		alerts.Down = append(alerts.Down, *target)
@@ -224,8 +231,8 @@ func (r *reader) targets(ctx context.Context, alerts *facts.Alerts) {
 	}
 }
 
-// aboutTarget is the Service whose endpoints are scraped, else the workload of the Pod, else what else is named. A target is
-// itself what is down: an exporter here is no stand-in for what it measures.
+// aboutTarget returns the Service whose endpoints are scraped, else the workload of the Pod, else the object that the labels name.
+// The target itself is down: an exporter does not stand for what it measures here.
 func (r *reader) aboutTarget(labels map[string]string) (facts.Ref, bool) {
 	service := facts.Ref{Kind: facts.Service, Namespace: labels["namespace"], Name: cmp.Or(labels["service"], labels["kubernetes_name"])}
 	if r.in.Graph.Has(service) {
@@ -234,40 +241,40 @@ func (r *reader) aboutTarget(labels map[string]string) (facts.Ref, bool) {
 	return r.about(labels)
 }
 
-// downTargets are the targets that the back end lists as down, or for which it recorded up as 0, and how many there are.
+// downTargets returns the targets that the backend lists as down, or else those with up == 0, and how many there are in total.
 func (r *reader) downTargets(ctx context.Context) (down []metrics.BrokenTarget, all int, ok bool) {
-	if r.dead {
-		r.missed(r.wanting(facts.SourceTargets))
+	if r.stopped {
+		r.addToLastGap(r.checksRequiring(facts.SourceTargets))
 		return nil, 0, false
 	}
 	if lister, ok := r.in.Provider.(metrics.TargetReader); ok {
 		targets, err := lister.Targets(ctx)
 		if err != nil {
-			r.failed(err, "its targets", r.wanting(facts.SourceTargets))
+			r.addErrorGap(err, "targets", r.checksRequiring(facts.SourceTargets))
 			return nil, 0, false
 		}
 		return targets.Broken, targets.Down, true
 	}
-	recorded, ok := r.instant(ctx, "its targets", r.wanting(facts.SourceTargets), "topk(1000, up{"+trim(r.matcher("", nil))+"} == 0)")
+	recorded, ok := r.instant(ctx, "targets", r.checksRequiring(facts.SourceTargets), "topk(1000, up{"+trim(r.matcher("", nil))+"} == 0)")
 	for _, sample := range recorded {
 		down = append(down, metrics.BrokenTarget{Job: sample.Labels["job"], Instance: sample.Labels["instance"], Labels: sample.Labels})
 	}
 	return down, len(down), ok
 }
 
-// rules finds rules that cannot be evaluated. They belong to the back end, and so to no inspection of some namespaces.
+// rules reads rules that fail to evaluate. They belong to the backend, so an inspection of selected namespaces skips them.
 func (r *reader) rules(ctx context.Context, alerts *facts.Alerts) {
 	lister, ok := r.in.Provider.(metrics.RuleReader)
 	if !ok || len(r.in.Namespaces) > 0 || r.in.Backend.IsZero() {
 		return
 	}
-	if r.dead {
-		r.missed(r.wanting(facts.SourceRules))
+	if r.stopped {
+		r.addToLastGap(r.checksRequiring(facts.SourceRules))
 		return
 	}
 	rules, err := lister.Rules(ctx)
 	if err != nil {
-		r.failed(err, "its rules", r.wanting(facts.SourceRules))
+		r.addErrorGap(err, "rules", r.checksRequiring(facts.SourceRules))
 		return
 	}
 	r.in.Graph.Provide(facts.SourceRules)

@@ -16,10 +16,12 @@ import (
 func firingAlert(name string, pairs ...string) metrics.Alert {
 	labels := labelled(pairs...)
 	labels["alertname"] = name
-	return metrics.Alert{Name: name, Labels: labels, State: "firing", Since: noon().Add(-time.Hour), Annotations: map[string]string{"summary": name + " is bad"}}
+	return metrics.Alert{
+		Name: name, Labels: labels, State: "firing", Since: noon().Add(-time.Hour), Annotations: map[string]string{"summary": name + " is bad"},
+	}
 }
 
-// ksm are the labels that kube-state-metrics as a target leaves on what it measures.
+// ksm returns the target labels that kube-state-metrics adds to the labels of an object.
 func ksm(pairs ...string) []string {
 	return append([]string{
 		"job", "kube-state-metrics", "instance", "10.1.0.9:8080", "namespace", "monitoring", "pod", "kube-state-metrics-6d4cf56db6-x2k4p",
@@ -27,27 +29,27 @@ func ksm(pairs ...string) []string {
 	}, pairs...)
 }
 
-func TestAlertsAreJoinedToTheObjectsTheyName(t *testing.T) {
+func TestAlertsAreJoinedToObjectsByLabels(t *testing.T) {
 	for name, tc := range map[string]struct {
 		labels []string
 		want   string
 	}{
-		"a Pod stands for its workload":           {[]string{"namespace", "shop", "pod", "api-6d4cf56db6-x2k4p", "container", "api"}, "Deployment/shop/api"},
-		"a Pod that is gone":                      {[]string{"namespace", "shop", "pod", "api-77b9f8c5d4-zzzzz"}, "Deployment/shop/api"},
-		"a Pod of a StatefulSet gone":             {[]string{"namespace", "shop", "pod", "api-db-3"}, "StatefulSet/shop/api-db"},
-		"a Deployment":                            {[]string{"namespace", "shop", "deployment", "api"}, "Deployment/shop/api"},
-		"a Job of a CronJob":                      {[]string{"namespace", "shop", "job_name", "report-28311"}, "CronJob/shop/report"},
-		"a claim, beside a node":                  {[]string{"namespace", "shop", "persistentvolumeclaim", "data", "node", "node-1", "job", "kubelet"}, "PersistentVolumeClaim/shop/data"},
-		"a Service":                               {[]string{"namespace", "shop", "service", "api", "job", "api"}, "Service/shop/api"},
-		"a node by name":                          {[]string{"node", "node-1"}, "Node/node-1"},
-		"a node by address":                       {[]string{"instance", "10.0.0.1:10250", "job", "kubelet"}, "Node/node-1"},
-		"a node that kube-state-metrics measured": {ksm("node", "node-1"), "Node/node-1"},
-		"a Deployment that kube-state-metrics measured, labels exported": {ksm("exported_namespace", "shop", "deployment", "api"), "Deployment/shop/api"},
-		"kube-state-metrics itself":                                      {ksm(), "Deployment/monitoring/kube-state-metrics"},
-		"a disk that a node exporter measured":                           {[]string{"namespace", "monitoring", "pod", "prometheus-node-exporter-x2k4p", "instance", "10.9.9.9:9100", "job", "node-exporter"}, "Node/node-1"},
-		"a namespace":                                                    {[]string{"namespace", "shop"}, "Namespace/shop"},
-		"nothing":                                                        {[]string{"job", "billing"}, "MetricsBackend.kubeops.io/ops/main"},
-		"an object of another cluster's":                                 {[]string{"namespace", "nowhere", "deployment", "api"}, "MetricsBackend.kubeops.io/ops/main"},
+		"a Pod counts for its workload":         {[]string{"namespace", "shop", "pod", "api-6d4cf56db6-x2k4p", "container", "api"}, "Deployment/shop/api"},
+		"a deleted Pod":                         {[]string{"namespace", "shop", "pod", "api-77b9f8c5d4-zzzzz"}, "Deployment/shop/api"},
+		"a deleted Pod of a StatefulSet":        {[]string{"namespace", "shop", "pod", "api-db-3"}, "StatefulSet/shop/api-db"},
+		"a Deployment":                          {[]string{"namespace", "shop", "deployment", "api"}, "Deployment/shop/api"},
+		"a Job of a CronJob":                    {[]string{"namespace", "shop", "job_name", "report-28311"}, "CronJob/shop/report"},
+		"a claim and a node":                    {[]string{"namespace", "shop", "persistentvolumeclaim", "data", "node", "node-1", "job", "kubelet"}, "PersistentVolumeClaim/shop/data"},
+		"a Service":                             {[]string{"namespace", "shop", "service", "api", "job", "api"}, "Service/shop/api"},
+		"a node by name":                        {[]string{"node", "node-1"}, "Node/node-1"},
+		"a node by address":                     {[]string{"instance", "10.0.0.1:10250", "job", "kubelet"}, "Node/node-1"},
+		"a node measured by kube-state-metrics": {ksm("node", "node-1"), "Node/node-1"},
+		"a Deployment measured by kube-state-metrics, exported labels": {ksm("exported_namespace", "shop", "deployment", "api"), "Deployment/shop/api"},
+		"kube-state-metrics itself":                                    {ksm(), "Deployment/monitoring/kube-state-metrics"},
+		"a disk measured by node-exporter":                             {[]string{"namespace", "monitoring", "pod", "prometheus-node-exporter-x2k4p", "instance", "10.9.9.9:9100", "job", "node-exporter"}, "Node/node-1"},
+		"a namespace":                                                  {[]string{"namespace", "shop"}, "Namespace/shop"},
+		"nothing":                                                      {[]string{"job", "billing"}, "MetricsBackend.kubeops.io/ops/main"},
+		"an object of another cluster":                                 {[]string{"namespace", "nowhere", "deployment", "api"}, "MetricsBackend.kubeops.io/ops/main"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := shop(t)
@@ -60,7 +62,7 @@ func TestAlertsAreJoinedToTheObjectsTheyName(t *testing.T) {
 	}
 }
 
-func TestAlertsAreGroupedAndHeartbeatsLeftOut(t *testing.T) {
+func TestAlertsAreGroupedWithoutHeartbeats(t *testing.T) {
 	one := firingAlert("PodDown", "namespace", "shop", "pod", "api-6d4cf56db6-x2k4p", "severity", "warning")
 	two := firingAlert("PodDown", "namespace", "shop", "pod", "api-77b9f8c5d4-zzzzz", "severity", "critical")
 	two.Since = noon().Add(-2 * time.Hour)
@@ -81,7 +83,7 @@ func TestAlertsAreGroupedAndHeartbeatsLeftOut(t *testing.T) {
 	}
 }
 
-func TestAnInspectionOfSomeNamespacesTellsOfNoOthers(t *testing.T) {
+func TestOnlyInspectedNamespacesAreReported(t *testing.T) {
 	w := watching{
 		listing: listing{&fake{t: t}},
 		alerts: []metrics.Alert{
@@ -100,7 +102,7 @@ func TestAnInspectionOfSomeNamespacesTellsOfNoOthers(t *testing.T) {
 	}
 }
 
-func TestNoMoreThanTheBoundOfAlertsBecomeFacts(t *testing.T) {
+func TestNumberOfAlertsIsBounded(t *testing.T) {
 	w := watching{listing: listing{&fake{t: t}}}
 	for i := range 500 {
 		w.alerts = append(w.alerts, firingAlert(fmt.Sprintf("Alert%03d", i), "namespace", "shop", "severity", []string{"info", "critical"}[i%2]))
@@ -114,7 +116,7 @@ func TestNoMoreThanTheBoundOfAlertsBecomeFacts(t *testing.T) {
 	}
 	for _, alert := range a.Firing {
 		if len(alert.Name) > maxName || len(strings.Join(alert.Labels, "")) > maxAlertLabels*maxName {
-			t.Errorf("too long: %d", len(alert.Name))
+			t.Errorf("alert name or labels too long: %d", len(alert.Name))
 		}
 	}
 }
@@ -149,7 +151,7 @@ func TestTargetsAndRules(t *testing.T) {
 	}
 }
 
-func TestABackEndWithoutAnAPIForAlertsIsAskedForTheSeries(t *testing.T) {
+func TestAlertsAreReadFromSeriesWithoutAnAlertsAPI(t *testing.T) {
 	f := &fake{t: t, instant: map[string]metrics.Vector{
 		`ALERTS{alertstate="firing"}`: {{Labels: labelled("alertname", "X", "namespace", "shop", "deployment", "api", "severity", "page"), Value: 1}},
 		`topk(1000, up{} == 0)`:       {{Labels: labelled("job", "api", "instance", "a:1", "namespace", "shop", "service", "api")}},

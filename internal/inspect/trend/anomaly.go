@@ -10,23 +10,23 @@ import (
 )
 
 const (
-	// maxBuckets bounds the history: 32 days in steps of half an hour, and the time that one series takes.
+	// maxBuckets bounds the history (32 days in steps of half an hour) and the time per series.
 	maxBuckets = 1536
-	// minHistory is the fewest values of a history that make it one.
+	// minHistory values are needed to evaluate a series.
 	minHistory = 48
-	// minPeers is the fewest values at the same hours that make a season.
+	// minPeers values at the same hours are needed for a season.
 	minPeers = 6
-	// wide is how many of its own spreads a value must stand off, at each of several points in a row.
-	wide = 6.0
-	// rare is the share of the history that may have stood off as far: what happens every week is no anomaly.
-	rare = 0.005
-	// beyond is by what factor the rest of it must be surpassed.
-	beyond = 1.25
-	// smallest is the least spread, as a share of the usual value: a series that never moves does not make every trifle one.
-	smallest = 0.05
+	// minScore is the minimum deviation in spreads at each of several consecutive points.
+	minScore = 6.0
+	// maxRecurrence is the share of the history that may have deviated as much: what happens every week is not an anomaly.
+	maxRecurrence = 0.005
+	// minExcess is the factor by which the score must exceed the rest of the history.
+	minExcess = 1.25
+	// minSpread as a share of the usual value: otherwise any change of a constant series would be an anomaly.
+	minSpread = 0.05
 )
 
-// Season says with what the newest values were compared.
+// Season is the set of values that the newest ones are compared with.
 type Season string
 
 // Seasons, by the length of the history.
@@ -39,85 +39,84 @@ const (
 	Plain Season = "all earlier values"
 )
 
-// Rules of what counts as an anomaly of one kind of series. Only what is higher than usual is one.
+// Rules for anomalies in one kind of series. Only values higher than usual are anomalies.
 type Rules struct {
 	// Step between the points of the series, a day at most.
 	Step time.Duration
-	// InARow is how many of the newest points must stand off. Default 3.
-	InARow int
-	// Effect says whether a difference matters at all, however unusual it is; nil takes every one.
+	// MinConsecutive newest points must deviate. Default 3.
+	MinConsecutive int
+	// Effect reports whether a difference is relevant, however unusual it is; nil accepts all.
 	Effect func(now, usual float64) bool
-	// Noise is the standard deviation that counting alone gives around a usual value, a lower bound of the spread; nil is none.
+	// Noise is the standard deviation of counting around a usual value, a lower bound of the spread; nil is zero.
 	Noise func(usual float64) float64
-	// Log compares ratios instead of differences: right for latencies, whose spread grows with them.
+	// Log compares ratios instead of differences: for latencies, whose spread grows with the value.
 	Log bool
-	// ZeroFrom is set for series that lack the points where they are zero: from then on what lacks is zero.
+	// ZeroFrom is set for series that omit zeros: from then on, missing points are zero.
 	ZeroFrom time.Time
 }
 
-// Anomaly is a stretch of newest values that stand off from the series' own history.
+// Anomaly is a run of newest values that deviate from the series' history.
 type Anomaly struct {
-	// Now is the median of the newest values, Usual the median of the values they are compared with.
+	// Now is the median of the newest values, Usual the median of the values compared with.
 	Now, Usual float64
-	// Score is by how many spreads the least of the newest values stands off.
+	// Score is the smallest deviation among the newest values, in spreads.
 	Score float64
-	// Season that it was compared by, and how long the history is.
+	// Season that was compared, and the length of the history.
 	Season  Season
 	History time.Duration
 }
 
-// Anomalous says whether the newest values of a series are higher than its own history lets expect. The second result is
-// false where they are not, and where nothing can be said: too short a history, a series that has ended or whose newest
-// points lack.
+// Anomalous reports whether the newest values of a series are higher than its history predicts. The second result is false if they
+// are not, or if this cannot be determined: the history is too short, or the newest points are missing.
 //
 // A value's score is its distance from the median of the values at the same hours (of the week, of the day, or all), divided
-// by the spread: the larger of the median absolute deviation there and over the whole history, of what counting noise gives,
-// and of a share of the usual value. The least score of the newest points must pass a bound, must be one that hardly any
-// stretch of the history reached, and the difference must matter. The newest day (an eighth of a short history) is not taken
-// into the history, so that what began within it stays an anomaly for that long.
+// by the spread: the maximum of the median absolute deviation at these hours, that of the whole history, the counting noise, and a
+// share of the usual value. The smallest score of the newest points must exceed a bound and almost all of the history, and the
+// difference must be relevant. The newest day (an eighth of a short history) is not part of the history, so an anomaly persists
+// for that long.
 func Anomalous(points []metrics.Point, now time.Time, rules Rules) (Anomaly, bool) {
-	if rules.InARow <= 0 {
-		rules.InARow = 3
+	if rules.MinConsecutive <= 0 {
+		rules.MinConsecutive = 3
 	}
 	values := onGrid(points, now, rules)
 	n := len(values)
-	if n < minHistory+rules.InARow {
+	if n < minHistory+rules.MinConsecutive {
 		return Anomaly{}, false
 	}
-	newest := values[n-rules.InARow:]
+	newest := values[n-rules.MinConsecutive:]
 	if slices.ContainsFunc(newest, math.IsNaN) {
 		return Anomaly{}, false
 	}
-	guard := max(rules.InARow, min(int(24*time.Hour/rules.Step), n/8))
-	j := &judge{rules: rules, values: values, history: n - guard}
-	if known := count(values[:j.history]); known < minHistory || 3*known < j.history {
-		return Anomaly{}, false // hardly ever measured
+	guard := max(rules.MinConsecutive, min(int(24*time.Hour/rules.Step), n/8))
+	e := &evaluation{rules: rules, values: values, history: n - guard}
+	if known := count(values[:e.history]); known < minHistory || 3*known < e.history {
+		return Anomaly{}, false // too few measurements
 	}
-	j.season()
-	if !j.couldBe() {
+	e.season()
+	if !e.couldBe() {
 		return Anomaly{}, false
 	}
-	j.wholeHistory()
-	return j.judge()
+	e.wholeHistory()
+	return e.evaluate()
 }
 
-// judge holds one series while it is judged.
-type judge struct {
+// evaluation of one series.
+type evaluation struct {
 	rules  Rules
 	values []float64
-	// history is how many of the values, from the oldest, are the history.
+	// history is the number of values, from the oldest, that are the history.
 	history int
 	// kind of season and its period in buckets; 1 for none.
 	kind   Season
 	period int
-	// usual is the median at each place of the season, and near the spread there, once they were asked for.
+	// usual is the median and near the spread at each place of the season, computed on first use.
 	usual, near []place
-	// far is the spread around what is usual, over the whole history.
+	// far is the spread around the usual values over the whole history.
 	far     float64
 	scratch []float64
 }
 
-// place of a season; known says whether its value was worked out.
+// place of a season; known reports whether its value has been computed.
 type place struct {
 	known bool
 	value float64
@@ -133,50 +132,50 @@ func count(values []float64) int {
 	return n
 }
 
-// season chooses by what the values are compared.
-func (j *judge) season() {
-	day := int(24 * time.Hour / j.rules.Step)
-	j.kind, j.period = Plain, 1
+// season chooses the season by the length of the history.
+func (e *evaluation) season() {
+	day := int(24 * time.Hour / e.rules.Step)
+	e.kind, e.period = Plain, 1
 	switch {
-	case day > 0 && j.history >= 3*7*day-day/4:
-		j.kind, j.period = ByHourOfWeek, 7*day
-	case day > 0 && j.history >= 4*day-day/4:
-		j.kind, j.period = ByHourOfDay, day
+	case day > 0 && e.history >= 3*7*day-day/4:
+		e.kind, e.period = ByHourOfWeek, 7*day
+	case day > 0 && e.history >= 4*day-day/4:
+		e.kind, e.period = ByHourOfDay, day
 	}
-	j.usual, j.near = make([]place, j.period), make([]place, j.period)
+	e.usual, e.near = make([]place, e.period), make([]place, e.period)
 }
 
-// couldBe is false for most series: the newest values do not stand off by the spread at their own places.
-func (j *judge) couldBe() bool {
-	for i := len(j.values) - j.rules.InARow; i < len(j.values); i++ {
-		if score := j.score(i); math.IsNaN(score) || score < wide {
+// couldBe is a quick test, false for most series: it compares the newest values with the spread at their places only.
+func (e *evaluation) couldBe() bool {
+	for i := len(e.values) - e.rules.MinConsecutive; i < len(e.values); i++ {
+		if score := e.score(i); math.IsNaN(score) || score < minScore {
 			return false
 		}
 	}
 	return true
 }
 
-// wholeHistory finds the spread over all of it.
-func (j *judge) wholeHistory() {
-	off := make([]float64, 0, j.history)
-	for i, v := range j.values[:j.history] {
-		if d := v - j.usualAt(i); !math.IsNaN(d) {
+// wholeHistory computes the spread of the whole history.
+func (e *evaluation) wholeHistory() {
+	off := make([]float64, 0, e.history)
+	for i, v := range e.values[:e.history] {
+		if d := v - e.usualAt(i); !math.IsNaN(d) {
 			off = append(off, d)
 		}
 	}
-	j.far = spread(off, 0, nil)
-	if j.far == 0 { // more than half never moved: the mean sees what the median does not (Iglewicz and Hoaglin 1993)
+	e.far = spread(off, 0, nil)
+	if e.far == 0 { // more than half are constant: use the mean instead of the median (Iglewicz and Hoaglin 1993)
 		for _, v := range off {
-			j.far += meanScale * math.Abs(v) / float64(len(off))
+			e.far += meanScale * math.Abs(v) / float64(len(off))
 		}
 	}
 }
 
-// usualAt is the median of the history at the place of an index, and within an hour around it. NaN where too little is known.
-func (j *judge) usualAt(i int) float64 {
-	known := &j.usual[i%j.period]
+// usualAt returns the median of the history within an hour of the place of an index; NaN if there are too few values.
+func (e *evaluation) usualAt(i int) float64 {
+	known := &e.usual[i%e.period]
 	if !known.known {
-		peers := j.peers(i, func(k int) float64 { return j.values[k] })
+		peers := e.peers(i, func(k int) float64 { return e.values[k] })
 		*known = place{true, math.NaN()}
 		if len(peers) >= minPeers {
 			known.value = median(peers)
@@ -185,115 +184,115 @@ func (j *judge) usualAt(i int) float64 {
 	return known.value
 }
 
-// nearAt is the spread at the place of an index: of how far the values around it are from what is usual at their own places,
-// since where the season rises steeply, the hours before and after are no measure.
-func (j *judge) nearAt(i int) float64 {
-	known := &j.near[i%j.period]
+// nearAt returns the spread at the place of an index. Each value around it is compared with what is usual at its own place, since
+// a steep season would otherwise inflate the spread.
+func (e *evaluation) nearAt(i int) float64 {
+	known := &e.near[i%e.period]
 	if !known.known {
-		for _, around := range j.around(i) { // their medians first: they use the same scratch
-			j.usualAt(around)
+		for _, around := range e.around(i) { // compute the medians first: they share the scratch buffer
+			e.usualAt(around)
 		}
-		off := j.peers(i, func(k int) float64 { return math.Abs(j.values[k] - j.usualAt(k)) })
+		off := e.peers(i, func(k int) float64 { return math.Abs(e.values[k] - e.usualAt(k)) })
 		*known = place{true, madScale * median(off)}
 	}
 	return known.value
 }
 
-// around are the places within an hour of an index, as indexes of the first season.
-func (j *judge) around(i int) []int {
-	if j.period == 1 {
+// around returns the places within an hour of an index, as indexes in the first season.
+func (e *evaluation) around(i int) []int {
+	if e.period == 1 {
 		return []int{0}
 	}
-	reach := max(1, int(time.Hour/j.rules.Step))
+	reach := max(1, int(time.Hour/e.rules.Step))
 	places := make([]int, 0, 2*reach+1)
 	for d := -reach; d <= reach; d++ {
-		places = append(places, ((i+d)%j.period+j.period)%j.period)
+		places = append(places, ((i+d)%e.period+e.period)%e.period)
 	}
 	return places
 }
 
-// peers are the values of a function over the history at the place of an index and around it, NaN left out. The next call
-// overwrites them.
-func (j *judge) peers(i int, of func(k int) float64) []float64 {
-	j.scratch = j.scratch[:0]
-	for _, first := range j.around(i) {
-		for k := first; k < j.history; k += j.period {
+// peers returns the values of a function at the place of an index and around it over the history, without NaN. The next call
+// overwrites the result.
+func (e *evaluation) peers(i int, of func(k int) float64) []float64 {
+	e.scratch = e.scratch[:0]
+	for _, first := range e.around(i) {
+		for k := first; k < e.history; k += e.period {
 			if v := of(k); !math.IsNaN(v) {
-				j.scratch = append(j.scratch, v)
+				e.scratch = append(e.scratch, v)
 			}
 		}
 	}
-	return j.scratch
+	return e.scratch
 }
 
-// score is by how many spreads the value at an index stands off; NaN where nothing is known.
-func (j *judge) score(i int) float64 {
-	usual := j.usualAt(i)
-	floor := smallest * math.Abs(usual)
-	if j.rules.Log {
-		floor = smallest
+// score returns the deviation of the value at an index in spreads; NaN if unknown.
+func (e *evaluation) score(i int) float64 {
+	usual := e.usualAt(i)
+	floor := minSpread * math.Abs(usual)
+	if e.rules.Log {
+		floor = minSpread
 	}
-	if j.rules.Noise != nil {
-		floor = math.Max(floor, j.rules.Noise(usual))
+	if e.rules.Noise != nil {
+		floor = math.Max(floor, e.rules.Noise(usual))
 	}
-	width := math.Max(math.Max(j.nearAt(i), j.far), floor)
-	if off := j.values[i] - usual; off != 0 { // NaN among them
-		return off / width // infinite where nothing ever moved
+	width := math.Max(math.Max(e.nearAt(i), e.far), floor)
+	if off := e.values[i] - usual; off != 0 { // including NaN
+		return off / width // infinite if the series was constant
 	}
 	return 0
 }
 
-func (j *judge) judge() (Anomaly, bool) {
-	n, row := len(j.values), j.rules.InARow
-	least := math.Inf(1)
+func (e *evaluation) evaluate() (Anomaly, bool) {
+	n, row := len(e.values), e.rules.MinConsecutive
+	minimum := math.Inf(1)
 	usual := make([]float64, 0, row)
 	for i := n - row; i < n; i++ {
-		score := j.score(i)
-		if math.IsNaN(score) || score < wide {
+		score := e.score(i)
+		if math.IsNaN(score) || score < minScore {
 			return Anomaly{}, false
 		}
-		least = math.Min(least, score)
-		usual = append(usual, j.usualAt(i))
+		minimum = math.Min(minimum, score)
+		usual = append(usual, e.usualAt(i))
 	}
-	if least <= beyond*j.reached(row) {
+	if minimum <= minExcess*e.reached(row) {
 		return Anomaly{}, false
 	}
 	anomaly := Anomaly{
-		Now: j.outside(median(slices.Clone(j.values[n-row:]))), Usual: j.outside(median(usual)), Score: least, Season: j.kind,
-		History: time.Duration(j.history) * j.rules.Step,
+		Now: e.outside(median(slices.Clone(e.values[n-row:]))), Usual: e.outside(median(usual)), Score: minimum, Season: e.kind,
+		History: time.Duration(e.history) * e.rules.Step,
 	}
-	return anomaly, j.rules.Effect == nil || j.rules.Effect(anomaly.Now, anomaly.Usual)
+	return anomaly, e.rules.Effect == nil || e.rules.Effect(anomaly.Now, anomaly.Usual)
 }
 
-// reached is the score that only a rare share of the stretches of the history reached, in a row of so many points.
-func (j *judge) reached(row int) float64 {
+// reached returns the score that only a small share of the runs of so many points in the history reached.
+func (e *evaluation) reached(row int) float64 {
 	var scores []float64
-	for i := 0; i+row <= j.history; i++ {
-		least := math.Inf(1)
+	for i := 0; i+row <= e.history; i++ {
+		minimum := math.Inf(1)
 		for k := i; k < i+row; k++ {
-			least = math.Min(least, j.score(k))
+			minimum = math.Min(minimum, e.score(k))
 		}
-		if !math.IsNaN(least) {
-			scores = append(scores, least)
+		if !math.IsNaN(minimum) {
+			scores = append(scores, minimum)
 		}
 	}
 	if len(scores) == 0 {
 		return math.Inf(1)
 	}
 	slices.Sort(scores)
-	return quantile(scores, 1-rare)
+	return quantile(scores, 1-maxRecurrence)
 }
 
-// outside turns a value of the judge back into one of the series.
-func (j *judge) outside(v float64) float64 {
-	if j.rules.Log {
+// outside converts an internal value back to one of the series.
+func (e *evaluation) outside(v float64) float64 {
+	if e.rules.Log {
 		return math.Exp(v)
 	}
 	return v
 }
 
-// onGrid puts points into buckets of one step, up to now: their median in each, NaN where there is none. The last bucket may
-// still be empty, since a server may lag; then it is left out.
+// onGrid returns the medians of the points in buckets of one step up to now, NaN for empty ones. An empty last bucket is left out,
+// since a server may lag.
 func onGrid(points []metrics.Point, now time.Time, rules Rules) []float64 {
 	if rules.Step <= 0 || rules.Step > 24*time.Hour {
 		return nil

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// BenchmarkAnomalous judges series of 23 days in steps of half an hour: quiet ones, as nearly all are, and ones with an anomaly.
+// BenchmarkAnomalous evaluates series of 23 days in steps of half an hour, with and without an anomaly.
 func BenchmarkAnomalous(b *testing.B) {
 	points := shapes()[4].series(rand.New(rand.NewPCG(1, 1)), 23)
 	b.Run("quiet", func(b *testing.B) {

@@ -19,17 +19,17 @@ import (
 // Input of Collect.
 type Input struct {
 	Provider metrics.Provider
-	// Backend is the object that stands for the provider, in findings about the back end itself.
+	// Backend is the object of findings about the backend itself.
 	Backend facts.Ref
-	// Graph of the cluster, which labels are joined to. Its Trends and Alerts are set, and the sources that came are provided.
+	// Graph of the cluster. Collect joins labels to its objects, sets its Trends and Alerts, and marks sources as provided.
 	Graph *facts.Graph
-	// Namespaces that the inspection reads; empty for all.
+	// Namespaces to inspect; empty for all.
 	Namespaces []string
-	// NodeHorizon and ClaimHorizon are how far ahead the filling of filesystems is told. Default 7 and 14 days.
+	// NodeHorizon and ClaimHorizon are how far ahead full filesystems are predicted. Default 7 and 14 days.
 	NodeHorizon, ClaimHorizon time.Duration
-	// MatchLabels are labels that all series of this cluster have in the back end, where it holds several clusters.
+	// MatchLabels select this cluster's series in a backend with several clusters.
 	MatchLabels map[string]string
-	// Wanting are the checks that need each source. A source that no check needs is not asked for.
+	// Wanting lists the checks that need each source. Sources without checks are not queried.
 	Wanting map[facts.Source][]string
 }
 
@@ -43,18 +43,18 @@ const (
 	// stepFill and stepRate are the steps of range queries; both divide a day.
 	stepFill = 2 * time.Hour
 	stepRate = 30 * time.Minute
-	// maxNamespaces is how many namespaces a query names; beyond, it asks for all.
+	// maxNamespaces per query; with more, it selects all.
 	maxNamespaces = 100
-	// parts is into how many queries one is split that asks for too much.
+	// parts into which a query that exceeds the budget is split.
 	parts = 4
-	// patience is how many queries may time out before no more are sent.
-	patience = 2
-	// maxTime bounds the stage where the run has no deadline; else it has a third of what is left.
+	// maxTimeouts after which no more queries are sent.
+	maxTimeouts = 2
+	// maxTime of the stage if the run has no deadline; otherwise it has a third of the remaining time.
 	maxTime = time.Minute
 )
 
-// Collect reads trends and alerts into the graph. What could not be read is a gap, never an error. A back end that does not
-// answer, or lets nobody in, is asked no further.
+// Collect reads trends and alerts into the graph. Failed reads are gaps, not errors. It sends no more queries to a backend that does
+// not respond or rejects the credentials.
 func Collect(ctx context.Context, in Input) []facts.Gap {
 	if in.NodeHorizon <= 0 {
 		in.NodeHorizon = NodeHorizon
@@ -78,12 +78,12 @@ func Collect(ctx context.Context, in Input) []facts.Gap {
 	return r.gaps
 }
 
-// Sources are all that Collect can provide.
+// Sources lists everything that Collect can provide.
 func Sources() []facts.Source {
 	return append(trendSources(), facts.SourceAlerts, facts.SourceTargets, facts.SourceRules)
 }
 
-// trendSources are those that are read from series.
+// trendSources are the sources that are read from series.
 func trendSources() []facts.Source {
 	return []facts.Source{facts.SourceClaimFill, facts.SourceNodeFill, facts.SourceErrors, facts.SourceLatency, facts.SourceRestarts}
 }
@@ -109,21 +109,21 @@ func (r *reader) trends(ctx context.Context) {
 	}
 }
 
-// reader asks one provider during one inspection.
+// reader queries one provider during one inspection.
 type reader struct {
 	in      Input
 	labeled *facts.Labeled
 	gaps    []facts.Gap
-	// dead is set once the back end is not worth asking any more; late counts its timeouts.
-	dead bool
-	late int
+	// stopped is set once no more queries are sent.
+	stopped  bool
+	timeouts int
 }
 
-// wants says whether a check needs one of the sources.
-func (r *reader) wants(sources ...facts.Source) bool { return len(r.wanting(sources...)) > 0 }
+// wants reports whether a check needs one of the sources.
+func (r *reader) wants(sources ...facts.Source) bool { return len(r.checksRequiring(sources...)) > 0 }
 
-// wanting are the checks that need one of the sources.
-func (r *reader) wanting(sources ...facts.Source) []string {
+// checksRequiring returns the checks that need one of the sources.
+func (r *reader) checksRequiring(sources ...facts.Source) []string {
 	var ids []string
 	for _, s := range sources {
 		ids = merged(ids, r.in.Wanting[s])
@@ -131,33 +131,33 @@ func (r *reader) wanting(sources ...facts.Source) []string {
 	return ids
 }
 
-// question is a range query, and for whom it is asked.
+// question is a range query and the checks that need its result.
 type question struct {
-	// what is asked for, in words for a gap.
+	// what is queried, for the message of a gap.
 	what   string
 	checks []string
-	// expression with a matcher put in; the matcher ends in a comma, or is empty.
+	// expression for a matcher, which ends in a comma or is empty.
 	expression func(matcher string) string
-	// namespace is the label by which it can be limited to namespaces; empty where it cannot.
+	// namespace is the label to select namespaces by; empty if there is none.
 	namespace string
-	// spans to try, the longest first, where a longer one is too much for the budget.
+	// spans to try, the longest first; a shorter one is used if a longer one exceeds the budget.
 	spans []time.Duration
 	step  time.Duration
 }
 
-// end of range queries: on the step, so that back ends with a cache can use it.
+// end of range queries, aligned to the step so that backends can serve them from a cache.
 func (r *reader) end(step time.Duration) time.Time { return r.in.Graph.Now.UTC().Truncate(step) }
 
-// series answers a question. Where it is too much for the budget, it asks for less time, and then in parts by namespace. ok is
-// false where nothing came; then there is a gap.
+// series runs a query. If it exceeds the budget, it tries a shorter time, and then parts by namespace. ok is false, and there is a
+// gap, if there is no result.
 func (r *reader) series(ctx context.Context, q question) (found []metrics.Series, ok bool) {
-	if r.dead {
-		r.missed(q.checks)
+	if r.stopped {
+		r.addToLastGap(q.checks)
 		return nil, false
 	}
 	var err error
 	for _, span := range q.spans {
-		found, err = r.ask(ctx, q, span, r.matcher(q.namespace, r.in.Namespaces))
+		found, err = r.query(ctx, q, span, r.matcher(q.namespace, r.in.Namespaces))
 		if err == nil {
 			return found, true
 		}
@@ -171,16 +171,16 @@ func (r *reader) series(ctx context.Context, q question) (found []metrics.Series
 			return found, true
 		}
 	}
-	r.failed(err, q.what, q.checks)
+	r.addErrorGap(err, q.what, q.checks)
 	return found, len(found) > 0
 }
 
-func (r *reader) ask(ctx context.Context, q question, span time.Duration, matcher string) ([]metrics.Series, error) {
+func (r *reader) query(ctx context.Context, q question, span time.Duration, matcher string) ([]metrics.Series, error) {
 	end := r.end(q.step)
 	return r.in.Provider.QueryRange(ctx, q.expression(matcher), metrics.Range{Start: end.Add(-span), End: end, Step: q.step})
 }
 
-// inParts asks for the namespaces in a few groups. What came before a failure is kept.
+// inParts queries groups of namespaces. It keeps the results before a failure.
 func (r *reader) inParts(ctx context.Context, q question) (found []metrics.Series, err error) {
 	namespaces := r.in.Namespaces
 	if len(namespaces) == 0 {
@@ -189,38 +189,38 @@ func (r *reader) inParts(ctx context.Context, q question) (found []metrics.Serie
 		}
 	}
 	if len(namespaces) < 2 || len(namespaces) > parts*maxNamespaces {
-		return nil, problem.Retrying(v1alpha1.ReasonBudgetExceeded, nil, "asked for all namespaces at once, it is more than the query budget allows")
+		return nil, problem.Retrying(v1alpha1.ReasonBudgetExceeded, nil, "a query for all namespaces exceeds the query budget")
 	}
 	size := (len(namespaces) + parts - 1) / parts
 	for group := range slices.Chunk(namespaces, size) {
-		series, one := r.ask(ctx, q, q.spans[len(q.spans)-1], r.matcher(q.namespace, group))
+		series, groupErr := r.query(ctx, q, q.spans[len(q.spans)-1], r.matcher(q.namespace, group))
 		found = append(found, series...)
-		if one != nil {
-			err = one
+		if groupErr != nil {
+			err = groupErr
 		}
-		if one != nil && !tooMuch(one) {
+		if groupErr != nil && !tooMuch(groupErr) {
 			return found, err
 		}
 	}
 	return found, err
 }
 
-// instant asks a query at the time of the graph.
+// instant runs a query at the time of the graph.
 func (r *reader) instant(ctx context.Context, what string, checks []string, expression string) (metrics.Vector, bool) {
-	if r.dead {
-		r.missed(checks)
+	if r.stopped {
+		r.addToLastGap(checks)
 		return nil, false
 	}
 	found, err := r.in.Provider.Query(ctx, expression, r.in.Graph.Now.UTC())
 	if err != nil {
-		r.failed(err, what, checks)
+		r.addErrorGap(err, what, checks)
 		return nil, false
 	}
 	return found, true
 }
 
-// matcher are the labels that all series of the cluster have, and a label limited to namespaces, but where all are read or too
-// many to name. It ends in a comma, or is empty.
+// matcher selects the series of this cluster, and the namespaces by a label unless all or too many are inspected. It ends in a
+// comma or is empty.
 func (r *reader) matcher(label string, namespaces []string) string {
 	var matching strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(r.in.MatchLabels)) {
@@ -236,10 +236,10 @@ func (r *reader) matcher(label string, namespaces []string) string {
 	return matching.String() + label + "=~" + quoted(strings.Join(quotedNames, "|")) + ","
 }
 
-// quoted is a text in PromQL, which has the escapes of Go.
+// quoted returns a PromQL string, which has the same escapes as Go.
 func quoted(text string) string { return strconv.Quote(strings.ToValidUTF8(text, "")) }
 
-// tooMuch says whether less may be asked for.
+// tooMuch reports whether a smaller query may succeed.
 func tooMuch(err error) bool {
 	p := problem.As(err)
 	return p != nil && (p.Reason == v1alpha1.ReasonBudgetExceeded || p.Reason == v1alpha1.ReasonResponseTooLarge)

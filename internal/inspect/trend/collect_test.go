@@ -20,7 +20,7 @@ const (
 	day = 24 * time.Hour
 )
 
-func TestClaimsThatFillUpAreForecast(t *testing.T) {
+func TestFillingClaimsAreForecast(t *testing.T) {
 	claim := func(name string) metrics.Labels { return labelled("namespace", "shop", "persistentvolumeclaim", name) }
 	falling := every(stepFill, historyFill, func(ago time.Duration) float64 { return (3 + ago.Hours()/24) * gib })
 	f := &fake{
@@ -44,14 +44,14 @@ func TestClaimsThatFillUpAreForecast(t *testing.T) {
 	}
 	fills := g.Trends().Fills
 	if len(fills) != 1 || fills[0].Object.Name != "data" || !fills[0].Forecast || fills[0].Until.Round(time.Hour) != 3*day || fills[0].Free != 3*gib {
-		t.Errorf("got %+v, want data alone, full in 3 days", fills)
+		t.Errorf("got %+v, want only data, full in 3 days", fills)
 	}
 	if !g.Provided(facts.SourceClaimFill) || g.Provided(facts.SourceNodeFill) {
-		t.Error("the wrong sources are provided")
+		t.Error("wrong sources are marked as provided")
 	}
 }
 
-func TestAClaimThatIsNearlyFullNeedsNoForecast(t *testing.T) {
+func TestNearlyFullClaimNeedsNoForecast(t *testing.T) {
 	data := labelled("namespace", "shop", "persistentvolumeclaim", "data")
 	f := &fake{
 		t: t, names: []string{"kubelet_volume_stats_available_bytes"},
@@ -72,11 +72,11 @@ func TestAClaimThatIsNearlyFullNeedsNoForecast(t *testing.T) {
 	}
 }
 
-func TestNodesAreForecastToTheKubeletsThreshold(t *testing.T) {
+func TestNodesAreForecastToTheEvictionThreshold(t *testing.T) {
 	at := func(mountpoint string) metrics.Labels {
 		return labelled("instance", "10.0.0.1:9100", "device", "/dev/sda1", "mountpoint", mountpoint)
 	}
-	// 13 GiB are free of 100, 1 GiB less each day: in three days 10 % are left.
+	// 13 of 100 GiB are free, 1 GiB less each day: in three days 10 % are left.
 	falling := every(stepFill, historyFill, func(ago time.Duration) float64 { return (13 + ago.Hours()/24) * gib })
 	half := len(falling) / 2
 	f := &fake{
@@ -87,7 +87,7 @@ func TestNodesAreForecastToTheKubeletsThreshold(t *testing.T) {
 			},
 		},
 		ranged: map[string][]metrics.Series{
-			// The node exporter was replaced half way; and the disk is mounted twice.
+			// The node exporter was replaced halfway, and the disk is mounted twice.
 			"min by (" + nodeLabels + ") (node_filesystem_avail_bytes{" + trim(nodeMatchers) + "})": {
 				{Labels: at("/"), Points: falling[half:]}, {Labels: at("/"), Points: falling[:half]}, {Labels: at("/var/lib/kubelet"), Points: falling},
 				{Labels: labelled("instance", "10.9.9.9:9100", "device", "/dev/sda1", "mountpoint", "/"), Points: falling},
@@ -102,7 +102,7 @@ func TestNodesAreForecastToTheKubeletsThreshold(t *testing.T) {
 	}
 }
 
-func TestNodesWithoutANodeExporterAreReadFromCAdvisor(t *testing.T) {
+func TestNodesFallBackToCAdvisor(t *testing.T) {
 	labels := labelled("node", "node-1", "device", "/dev/vda1")
 	by := "node, nodename, kubernetes_node, instance, device"
 	in := `{id="/",device=~"/dev/.*"}`
@@ -130,13 +130,13 @@ func TestRestartsAreComparedByWorkloadAcrossItsPods(t *testing.T) {
 		series []metrics.Series
 		want   int
 	}{
-		"a quiet one that restarts now, before and after its Pod was replaced": {
+		"no restarts before, many now, across a replaced Pod": {
 			[]metrics.Series{{Labels: pod("api-6d4cf56db6-x2k4p"), Points: lately(0, 0, 5)}, {Labels: pod("api-77b9f8c5d4-zzzzz"), Points: lately(2, 1, 6)}}, 1,
 		},
-		"one that has always restarted": {
+		"frequent restarts as usual": {
 			[]metrics.Series{{Labels: pod("api-6d4cf56db6-x2k4p"), Points: lately(15*24, 0, 5)}}, 0,
 		},
-		"one that restarted once": {[]metrics.Series{{Labels: pod("api-6d4cf56db6-x2k4p"), Points: lately(0, 0, 1)}}, 0},
+		"one restart": {[]metrics.Series{{Labels: pod("api-6d4cf56db6-x2k4p"), Points: lately(0, 0, 1)}}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{
@@ -164,7 +164,7 @@ func TestRestartsAreComparedByWorkloadAcrossItsPods(t *testing.T) {
 	}
 }
 
-func TestRestartsOfNoInterestCostOneQuery(t *testing.T) {
+func TestHealthyClusterNeedsOneQueryForRestarts(t *testing.T) {
 	f := &fake{t: t, names: []string{restartsMetric}, instant: map[string]metrics.Vector{
 		"topk(1000, sum by (namespace, pod) (increase(kube_pod_container_status_restarts_total{}[2h])) >= 1)": {},
 	}}
@@ -193,7 +193,7 @@ func TestErrorRatesAreJoinedToServices(t *testing.T) {
 	}{
 		"from 0.01 % to 5 %":    {0.5, 1},
 		"from 0.01 % to 0.05 %": {0.005, 0},
-		"as always":             {0.0015, 0},
+		"as usual":              {0.0015, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{
@@ -246,7 +246,7 @@ func TestLatencyByPodIsJoinedToTheWorkload(t *testing.T) {
 	}
 }
 
-func TestWhatIsTooMuchIsAskedForInLess(t *testing.T) {
+func TestQueriesOverBudgetAreSplit(t *testing.T) {
 	falling := every(stepFill, historyFillShort, func(ago time.Duration) float64 { return (3 + ago.Hours()/24) * gib })
 	data := labelled("namespace", "shop", "persistentvolumeclaim", "data")
 	answer := []metrics.Series{{Labels: data, Points: falling}}
@@ -281,7 +281,7 @@ func TestWhatIsTooMuchIsAskedForInLess(t *testing.T) {
 	}
 }
 
-// broken is a back end that fails in one way.
+// broken is a backend that always returns the same error.
 type broken struct {
 	reason string
 	calls  int
@@ -300,7 +300,7 @@ func (b *broken) QueryRange(context.Context, string, metrics.Range) ([]metrics.S
 }
 func (b *broken) Close() {}
 
-func TestABackEndThatFailsIsNotAskedOnAndOn(t *testing.T) {
+func TestQueriesStopAfterFatalErrors(t *testing.T) {
 	all := wanting(facts.SourceClaimFill, facts.SourceNodeFill, facts.SourceErrors, facts.SourceLatency, facts.SourceRestarts, facts.SourceAlerts,
 		facts.SourceTargets)
 	for reason, tc := range map[string]struct {
@@ -317,7 +317,7 @@ func TestABackEndThatFailsIsNotAskedOnAndOn(t *testing.T) {
 			b := &broken{reason: reason}
 			gaps := Collect(t.Context(), Input{Provider: b, Graph: shop(t), Backend: backend(), Wanting: all})
 			if b.calls != tc.calls {
-				t.Errorf("asked %d times, want %d", b.calls, tc.calls)
+				t.Errorf("%d queries, want %d", b.calls, tc.calls)
 			}
 			hurt := map[string]bool{}
 			for _, gap := range gaps {
@@ -329,13 +329,13 @@ func TestABackEndThatFailsIsNotAskedOnAndOn(t *testing.T) {
 				}
 			}
 			if len(hurt) != len(all) {
-				t.Errorf("%d of %d checks are named in gaps", len(hurt), len(all))
+				t.Errorf("gaps list %d of %d checks", len(hurt), len(all))
 			}
 		})
 	}
 }
 
-func TestMetricsThatLackAreGaps(t *testing.T) {
+func TestMissingMetricsAreGaps(t *testing.T) {
 	f := &fake{t: t}
 	g := shop(t)
 	wanted := wanting(facts.SourceClaimFill, facts.SourceNodeFill, facts.SourceErrors, facts.SourceLatency, facts.SourceRestarts)
@@ -355,12 +355,12 @@ func TestMetricsThatLackAreGaps(t *testing.T) {
 	}
 	for _, s := range sourcesOf(wanted) {
 		if g.Provided(s) {
-			t.Errorf("%s counts as provided", s)
+			t.Errorf("%s is marked as provided", s)
 		}
 	}
 }
 
-func TestNothingIsAskedForNobody(t *testing.T) {
+func TestNoQueriesWithoutChecks(t *testing.T) {
 	f := &fake{t: t}
 	g := shop(t)
 	if gaps := Collect(t.Context(), Input{Provider: listing{f}, Graph: g}); gaps != nil || len(f.asked) > 0 || g.Trends() != nil || g.Alerts() != nil {

@@ -9,14 +9,14 @@ import (
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
-// recent is how far back a metric must have been seen to be one that is there.
+// recent: a metric exists if it has a sample within this time.
 const recent = time.Hour
 
-// metricNames are those of the metrics that trends are read from which the back end has.
+// metricNames returns which of the metrics for trends the backend has.
 func (r *reader) metricNames(ctx context.Context) (map[string]bool, bool) {
-	checks := r.wanting(trendSources()...)
+	checks := r.checksRequiring(trendSources()...)
 	selector := `{__name__=~"` + strings.Join(r.knownMetrics(), "|") + `"` + comma(r.matcher("", nil)) + `}`
-	const what = "which metrics it has"
+	const what = "metric names"
 	names := map[string]bool{}
 	lister, ok := r.in.Provider.(metrics.LabelLister)
 	if !ok {
@@ -26,13 +26,13 @@ func (r *reader) metricNames(ctx context.Context) (map[string]bool, bool) {
 		}
 		return names, ok
 	}
-	if r.dead {
-		r.missed(checks)
+	if r.stopped {
+		r.addToLastGap(checks)
 		return nil, false
 	}
 	values, err := lister.LabelValues(ctx, "__name__", []string{selector}, r.span(recent))
 	if err != nil {
-		r.failed(err, what, checks)
+		r.addErrorGap(err, what, checks)
 		return nil, false
 	}
 	for _, name := range values {
@@ -41,7 +41,7 @@ func (r *reader) metricNames(ctx context.Context) (map[string]bool, bool) {
 	return names, true
 }
 
-// comma puts a comma before matchers instead of behind them.
+// comma moves the trailing comma of matchers to the front.
 func comma(matchers string) string {
 	if matchers == "" {
 		return ""
@@ -49,12 +49,12 @@ func comma(matchers string) string {
 	return "," + trim(matchers)
 }
 
-// span up to the time of the graph.
+// span returns the range of the given length that ends at the time of the graph.
 func (r *reader) span(length time.Duration) metrics.Range {
 	return metrics.Range{Start: r.in.Graph.Now.UTC().Add(-length), End: r.in.Graph.Now.UTC()}
 }
 
-// knownMetrics are the names to look for, of what is wanted.
+// knownMetrics returns the metric names of the requested sources.
 func (r *reader) knownMetrics() []string {
 	var names []string
 	if r.wants(facts.SourceClaimFill) {
@@ -74,7 +74,7 @@ func (r *reader) knownMetrics() []string {
 	return compact(names)
 }
 
-// compact leaves out empty names and those that stand there already.
+// compact removes empty names and duplicates, and keeps the order.
 func compact(names []string) []string {
 	var kept []string
 	seen := map[string]bool{"": true}

@@ -1,7 +1,7 @@
-// Package trend reads from a metrics back end how things change: which filesystems fill up, and which series are higher than
-// their own history lets expect; and what the back end watches by itself: its alerts, targets and rules. What it found goes to
-// the graph as facts; series are dropped as soon as they were judged.
+// Package trend reads trends from a metrics backend: filesystems that fill up, and series that are higher than their history
+// predicts. It also reads the backend's own alerts, targets and rules. Results are added to the graph as facts; series are
+// discarded once evaluated.
 //
-// The statistics (Exhaustion, Anomalous) know nothing of Kubernetes; docs/trends.md describes them and what they were measured
-// to miss and to see falsely. The number of queries grows with the kinds of metrics that there are, never with objects.
+// The statistics (Exhaustion, Anomalous) are independent of Kubernetes; docs/trends.md describes them with their measured miss and
+// false-positive rates. The number of queries depends on the kinds of metrics, never on the number of objects.
 package trend

@@ -14,29 +14,29 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// fake is a metrics back end that answers exactly the questions that it is told of, and fails the test on every other one.
+// fake is a metrics backend that answers only the expected queries and fails the test on any other.
 type fake struct {
 	t *testing.T
-	// names of metrics, and the names of the labels of each.
+	// names of metrics with their label names.
 	names  []string
 	labels map[string][]string
-	// instant and ranged answers by expression.
+	// instant and ranged results by expression.
 	instant map[string]metrics.Vector
 	ranged  map[string][]metrics.Series
-	// refuse may answer a range query with an error instead.
+	// refuse may return an error for a range query.
 	refuse func(expression string, span metrics.Range) error
 	asked  []string
 }
 
 func (f *fake) Probe(context.Context) (metrics.Health, error) {
-	f.t.Error("it was probed")
+	f.t.Error("unexpected probe")
 	return metrics.Health{}, nil
 }
 
 func (f *fake) Query(_ context.Context, expression string, at time.Time) (metrics.Vector, error) {
 	f.asked = append(f.asked, expression)
 	if !at.Equal(noon()) {
-		f.t.Errorf("asked at %s", at)
+		f.t.Errorf("unexpected query time %s", at)
 	}
 	answer, ok := f.instant[expression]
 	if !ok {
@@ -62,7 +62,7 @@ func (f *fake) QueryRange(_ context.Context, expression string, span metrics.Ran
 	return answer, nil
 }
 
-func (f *fake) Close() { f.t.Error("it was closed") }
+func (f *fake) Close() { f.t.Error("unexpected Close") }
 
 // listing is a fake that lists labels.
 type listing struct{ *fake }
@@ -71,7 +71,7 @@ func (f listing) LabelNames(_ context.Context, selectors []string, _ metrics.Ran
 	f.asked = append(f.asked, "labels of "+selectors[0])
 	names, ok := f.labels[selectors[0]]
 	if !ok || len(selectors) != 1 {
-		f.t.Errorf("unexpected question for the labels of %v", selectors)
+		f.t.Errorf("unexpected query for label names of %v", selectors)
 	}
 	return names, nil
 }
@@ -79,12 +79,12 @@ func (f listing) LabelNames(_ context.Context, selectors []string, _ metrics.Ran
 func (f listing) LabelValues(_ context.Context, label string, selectors []string, _ metrics.Range) ([]string, error) {
 	f.asked = append(f.asked, "values of "+label)
 	if label != "__name__" || len(selectors) != 1 {
-		f.t.Errorf("unexpected question for the values of %s of %v", label, selectors)
+		f.t.Errorf("unexpected query for values of label %s of %v", label, selectors)
 	}
 	return f.names, nil
 }
 
-// watching is a fake that watches by itself.
+// watching is a fake with alerts, targets and rules.
 type watching struct {
 	listing
 	alerts  []metrics.Alert
@@ -186,7 +186,7 @@ func shop(t *testing.T) *facts.Graph {
 	return testkit.Graph(t, shopObjects)
 }
 
-// every point of a range in steps, ending now.
+// every returns the points of a range in steps, ending now.
 func every(step, span time.Duration, value func(ago time.Duration) float64) []metrics.Point {
 	var points []metrics.Point
 	for ago := span; ago >= 0; ago -= step {
@@ -204,7 +204,7 @@ func labelled(pairs ...string) metrics.Labels {
 }
 
 func tooLarge() error {
-	return problem.Retrying(v1alpha1.ReasonBudgetExceeded, nil, "more than the budget allows")
+	return problem.Retrying(v1alpha1.ReasonBudgetExceeded, nil, "the query exceeds the budget")
 }
 
 func sourcesOf(wanted map[facts.Source][]string) []facts.Source {

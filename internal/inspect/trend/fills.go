@@ -12,39 +12,46 @@ import (
 )
 
 const (
-	// historyFill is how far back the filling of filesystems is looked at; a shorter one where that is too much.
-	historyFill, historyFillShort = 14 * 24 * time.Hour, 5 * 24 * time.Hour
-	// nearlyFull is the share of a claim's capacity below which it is nearly full whatever the forecast, as the alert
-	// KubePersistentVolumeFillingUp has it.
+	// historyFill is the history of filesystems to read; the short one is used if it exceeds the query budget.
+	historyFill      = 14 * 24 * time.Hour
+	historyFillShort = 5 * 24 * time.Hour
+	// nearlyFull: a claim with a smaller share of free capacity is nearly full, whatever the forecast, as in the alert
+	// KubePersistentVolumeFillingUp.
 	nearlyFull = 0.03
-	// The kubelet evicts Pods below these shares of a node's filesystem (nodefs.available and nodefs.inodesFree, its defaults):
-	// for a node that is the end, not an empty disk.
-	evictSpace, evictInodes = 0.10, 0.05
+	// The kubelet evicts Pods below these shares of a node's filesystem (defaults of nodefs.available and nodefs.inodesFree), so
+	// a node's disk counts as full there.
+	evictSpace  = 0.10
+	evictInodes = 0.05
 )
 
 // filesystems are the metrics of a kind of filesystem.
 type filesystems struct {
 	what           facts.FillKind
 	free, capacity string
-	// used is set where free is not measured, but is the rest of capacity.
+	// used is set if free is not measured: free is capacity minus used.
 	used     string
 	matchers string
 	by       string
-	// reserve is the share of the capacity that counts as used up.
+	// reserve is the share of the capacity that is not usable.
 	reserve float64
 }
 
 func claimSpace() filesystems {
-	return filesystems{what: facts.FillSpace, free: "kubelet_volume_stats_available_bytes", capacity: "kubelet_volume_stats_capacity_bytes", by: claimLabels}
+	return filesystems{
+		what: facts.FillSpace, free: "kubelet_volume_stats_available_bytes", capacity: "kubelet_volume_stats_capacity_bytes",
+		by: claimLabels,
+	}
 }
 
 func claimInodes() filesystems {
-	return filesystems{what: facts.FillInodes, free: "kubelet_volume_stats_inodes_free", capacity: "kubelet_volume_stats_inodes", by: claimLabels}
+	return filesystems{
+		what: facts.FillInodes, free: "kubelet_volume_stats_inodes_free", capacity: "kubelet_volume_stats_inodes", by: claimLabels,
+	}
 }
 
 const (
 	claimLabels = "namespace, persistentvolumeclaim"
-	// nodeMatchers choose the filesystems that the kubelet and the container runtime use, where they have ones of their own.
+	// nodeMatchers select the root filesystem and those dedicated to the kubelet and the container runtime.
 	nodeMatchers = `fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|rootfs|nfs.*",` +
 		`mountpoint=~"/|/var|/var/lib|/var/lib/(kubelet|containerd|containers|docker|rancher|k0s|k3s)",`
 	nodeLabels = "node, nodename, kubernetes_node, instance, namespace, pod, device, mountpoint"
@@ -52,8 +59,8 @@ const (
 
 func nodeSpace() filesystems {
 	return filesystems{
-		what: facts.FillSpace, free: "node_filesystem_avail_bytes", capacity: "node_filesystem_size_bytes", matchers: nodeMatchers, by: nodeLabels,
-		reserve: evictSpace,
+		what: facts.FillSpace, free: "node_filesystem_avail_bytes", capacity: "node_filesystem_size_bytes", matchers: nodeMatchers,
+		by: nodeLabels, reserve: evictSpace,
 	}
 }
 
@@ -64,11 +71,12 @@ func nodeInodes() filesystems {
 	}
 }
 
-// cadvisorSpace stands in for nodeSpace where there is no node exporter: what the kubelet's cAdvisor tells of the root cgroup.
+// cadvisorSpace replaces nodeSpace without a node exporter: the kubelet's cAdvisor metrics of the root cgroup.
 func cadvisorSpace() filesystems {
 	return filesystems{
-		what: facts.FillSpace, used: "container_fs_usage_bytes", capacity: "container_fs_limit_bytes", matchers: `id="/",device=~"/dev/.*",`,
-		by: "node, nodename, kubernetes_node, instance, device", reserve: evictSpace,
+		what: facts.FillSpace, used: "container_fs_usage_bytes", capacity: "container_fs_limit_bytes",
+		matchers: `id="/",device=~"/dev/.*",`,
+		by:       "node, nodename, kubernetes_node, instance, device", reserve: evictSpace,
 	}
 }
 
@@ -86,7 +94,7 @@ func (r *reader) claims(ctx context.Context, names map[string]bool) []facts.Fill
 		return nil
 	}
 	if !names[claimSpace().free] {
-		r.lacking(claimSpace().free, "the kubelets", r.wanting(facts.SourceClaimFill))
+		r.missingMetric(claimSpace().free, "the kubelets", r.checksRequiring(facts.SourceClaimFill))
 		return nil
 	}
 	var fills []facts.Fill
@@ -100,7 +108,7 @@ func (r *reader) claims(ctx context.Context, names map[string]bool) []facts.Fill
 	return fills
 }
 
-// claim that labels name. One that is only read is as full as it was made.
+// claim returns the claim that labels name. The fill level of a read-only claim does not change, so it is skipped.
 func (r *reader) claim(labels metrics.Labels) (facts.Ref, bool) {
 	ref := facts.Ref{Kind: facts.PVC, Namespace: labels["namespace"], Name: labels["persistentvolumeclaim"]}
 	claim, ok := facts.Lookup[*facts.PVCNode](r.in.Graph, ref)
@@ -119,7 +127,7 @@ func (r *reader) nodes(ctx context.Context, names map[string]bool) []facts.Fill 
 	if !names[nodeSpace().free] {
 		kinds = []filesystems{cadvisorSpace()}
 		if !names[cadvisorSpace().capacity] {
-			r.lacking(nodeSpace().free, "node exporters, or the cAdvisor of the kubelets", r.wanting(facts.SourceNodeFill))
+			r.missingMetric(nodeSpace().free, "node-exporter, or the cAdvisor endpoint of the kubelets", r.checksRequiring(facts.SourceNodeFill))
 			return nil
 		}
 	}
@@ -128,19 +136,25 @@ func (r *reader) nodes(ctx context.Context, names map[string]bool) []facts.Fill 
 		if f.free != "" && !names[f.free] {
 			continue
 		}
-		disks := r.disks(ctx, f, facts.SourceNodeFill, "", func(labels metrics.Labels) (facts.Ref, bool) { return r.labeled.Node(labels) })
+		object := func(labels metrics.Labels) (facts.Ref, bool) { return r.labeled.Node(labels) }
+		disks := r.disks(ctx, f, facts.SourceNodeFill, "", object)
 		fills = append(fills, r.fills(f, disks, r.in.NodeHorizon, 0)...)
 	}
 	return fills
 }
 
-// disks asks for the histories and the capacities of a kind of filesystem, and joins them to objects.
-func (r *reader) disks(ctx context.Context, f filesystems, source facts.Source, namespace string, object func(metrics.Labels) (facts.Ref, bool)) []*disk {
-	what, checks := "the "+string(f.what)+" of volumes", r.wanting(source)
+// toObject returns the object that labels name; false if the graph has none.
+type toObject func(metrics.Labels) (facts.Ref, bool)
+
+// disks reads histories and capacities of a kind of filesystem and joins them to objects.
+func (r *reader) disks(ctx context.Context, f filesystems, source facts.Source, namespace string, object toObject) []*disk {
+	checks := r.checksRequiring(source)
+	what := string(f.what) + " of volumes"
 	if namespace == "" {
-		what = "the " + string(f.what) + " of nodes"
+		what = string(f.what) + " of nodes"
 	}
-	capacities, ok := r.instant(ctx, what, checks, fmt.Sprintf("max by (%s) (%s{%s})", f.by, f.capacity, trim(f.matchers+r.matcher(namespace, r.in.Namespaces))))
+	capacityMatchers := trim(f.matchers + r.matcher(namespace, r.in.Namespaces))
+	capacities, ok := r.instant(ctx, what, checks, fmt.Sprintf("max by (%s) (%s{%s})", f.by, f.capacity, capacityMatchers))
 	if !ok {
 		return nil
 	}
@@ -158,6 +172,10 @@ func (r *reader) disks(ctx context.Context, f filesystems, source facts.Source, 
 		return nil
 	}
 	r.in.Graph.Provide(source)
+	return joinDisks(capacities, series, object)
+}
+
+func joinDisks(capacities metrics.Vector, series []metrics.Series, object toObject) []*disk {
 	type key struct {
 		object facts.Ref
 		device string
@@ -166,9 +184,10 @@ func (r *reader) disks(ctx context.Context, f filesystems, source facts.Source, 
 	for _, sample := range capacities {
 		ref, ok := object(sample.Labels)
 		if !ok || !metrics.Usable(sample.Value) || sample.Value <= 0 {
-			continue // some filesystems do not count files
+			continue // some filesystems have no inode count
 		}
-		k, path := key{ref, sample.Labels["device"]}, sample.Labels["mountpoint"]
+		k := key{ref, sample.Labels["device"]}
+		path := sample.Labels["mountpoint"]
 		if d := known[k]; d == nil || shorter(path, d.path) {
 			known[k] = &disk{object: ref, device: k.device, path: path, capacity: sample.Value}
 		}
@@ -178,7 +197,7 @@ func (r *reader) disks(ctx context.Context, f filesystems, source facts.Source, 
 		if !ok {
 			continue
 		}
-		// One filesystem may have several series, one after another: exporters are replaced. At other places it is mounted twice.
+		// A filesystem may have consecutive series if its exporter was replaced. Series of other mount points are duplicates.
 		if d := known[key{ref, s.Labels["device"]}]; d != nil && d.path == s.Labels["mountpoint"] {
 			d.points = append(d.points, s.Points...)
 		}
@@ -198,11 +217,10 @@ func (r *reader) disks(ctx context.Context, f filesystems, source facts.Source, 
 
 func shorter(a, b string) bool { return len(a) < len(b) || len(a) == len(b) && a < b }
 
-// trim the comma that ends matchers.
+// trim removes the trailing comma of matchers.
 func trim(matchers string) string { return strings.TrimSuffix(matchers, ",") }
 
-// fills judges disks: those that are used up within the horizon, and those that are nearly full, below a share of their
-// capacity.
+// fills returns the disks that will be full within the horizon, and those whose free share of the capacity is below nearly.
 func (r *reader) fills(f filesystems, disks []*disk, horizon time.Duration, nearly float64) []facts.Fill {
 	now := r.end(stepFill)
 	var fills []facts.Fill
@@ -214,22 +232,24 @@ func (r *reader) fills(f filesystems, disks []*disk, horizon time.Duration, near
 		fill := facts.Fill{Object: d.object, What: f.what, Path: d.path, Free: free, Capacity: d.capacity}
 		left := d.points
 		if f.reserve > 0 {
-			left = lessen(d.points, f.reserve*d.capacity)
+			left = subtract(d.points, f.reserve*d.capacity)
 		}
-		forecast, told := Exhaustion(left, d.capacity, r.in.Graph.Now, horizon)
-		if told {
+		forecast, ok := Exhaustion(left, d.capacity, r.in.Graph.Now, horizon)
+		if ok {
 			fill.Forecast = true
 			fill.Until, fill.Earliest, fill.Latest = forecast.Until, forecast.Earliest, forecast.Latest
-			fill.PerDay, fill.History, fill.Cycles = forecast.PerDay, forecast.History, forecast.Cycles
+			fill.PerDay = forecast.PerDay
+			fill.History = forecast.History
+			fill.Cycles = forecast.Cycles
 		}
-		if told || free < nearly*d.capacity {
+		if ok || free < nearly*d.capacity {
 			fills = append(fills, fill)
 		}
 	}
 	return fills
 }
 
-// newest usable value within a time.
+// newest returns the latest usable value within a period.
 func newest(points []metrics.Point, from, to time.Time) (float64, bool) {
 	var value float64
 	var at time.Time
@@ -241,11 +261,11 @@ func newest(points []metrics.Point, from, to time.Time) (float64, bool) {
 	return value, !at.IsZero()
 }
 
-// lessen takes off what is kept in reserve. What is below it already is not on its way there.
-func lessen(points []metrics.Point, reserve float64) []metrics.Point {
-	less := make([]metrics.Point, 0, len(points))
+// subtract reduces values by a reserve. Values that were below it become negative, which the forecast ignores.
+func subtract(points []metrics.Point, reserve float64) []metrics.Point {
+	reduced := make([]metrics.Point, 0, len(points))
 	for _, p := range points {
-		less = append(less, metrics.Point{Time: p.Time, Value: p.Value - reserve})
+		reduced = append(reduced, metrics.Point{Time: p.Time, Value: p.Value - reserve})
 	}
-	return less
+	return reduced
 }

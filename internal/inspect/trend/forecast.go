@@ -9,53 +9,53 @@ import (
 )
 
 const (
-	// maxFitted bounds the points that a line is fitted to, and so the time that it takes: 4,950 pairs.
+	// maxFitted points per fitted line, which bounds the time of a fit: 4,950 pairs.
 	maxFitted = 100
-	// minFitted is the fewest points that say anything about a pace.
+	// minFitted points are needed to determine a pace.
 	minFitted = 12
-	// blocks is how many pieces the history is cut into to see how steady the pace is.
+	// blocks of the history, to measure how steady the pace is.
 	blocks = 12
-	// steady is the smallest ratio of the mean pace to its standard error: Student's t for 11 changes at 99 %, one-sided.
-	steady = 2.718
-	// likely makes the interval of a forecast: Student's t for 10 degrees of freedom at 90 %, two-sided.
-	likely = 1.812
-	// minDrop is the share of the capacity that must be gone over the history: what moves less does not fill up, it breathes.
+	// minSteadiness is the minimum ratio of the mean pace to its standard error: Student's t for 11 changes at 99 %, one-sided.
+	minSteadiness = 2.718
+	// intervalWidth of a forecast in standard errors: Student's t for 10 degrees of freedom at 90 %, two-sided.
+	intervalWidth = 1.812
+	// minDrop is the minimum loss over the history as a share of the capacity; a smaller one is fluctuation.
 	minDrop = 0.01
-	// cleaned is the share of the capacity that comes free at once when somebody, or something, cleans up.
-	cleaned = 0.05
-	// minCycles is how often something must have been cleaned up to be taken for a habit.
+	// minCleanup is the minimum share of the capacity that a cleanup frees at once.
+	minCleanup = 0.05
+	// minCycles cleanups count as regular.
 	minCycles = 4
-	// maxUntil is the longest time that a forecast tells: about three years.
+	// maxUntil is the longest time of a forecast: about three years.
 	maxUntil = 1000 * 24 * time.Hour
 )
 
-// Forecast says when something that shrinks, such as the free space of a disk, is used up.
+// Forecast of when a shrinking value, such as the free space of a disk, reaches zero.
 type Forecast struct {
-	// Until it is used up at the pace of the whole fit. Earliest and Latest are the ends of a 90 % interval, which takes in
-	// that the pace itself wanders; Latest is zero where it may as well never happen.
+	// Until zero at the pace of the fit. Earliest and Latest bound a 90 % interval that allows for a changing pace; Latest is
+	// zero if it may never happen.
 	Until, Earliest, Latest time.Duration
-	// PerDay is what goes away in a day.
+	// PerDay is the loss per day.
 	PerDay float64
-	// History is how long the points behind it reach back.
+	// History is the period of the points used.
 	History time.Duration
-	// Cycles is how often it was cleaned up, where that is a habit and the forecast is about the lowest points.
+	// Cycles is the number of cleanups, if they are regular and the forecast is based on the lowest points.
 	Cycles int
 }
 
-// Exhaustion forecasts when the value of the points, what is free of a capacity, reaches zero. The second result is false
-// where nothing honest can be said: too few points, a history shorter than a quarter of the horizon (since the last time it
-// was cleaned up), no fall, one that has stopped, one too small or too unsteady to go by, or a time beyond the horizon.
-// Points may be in any order; what is no number, negative, or later than now does not count.
+// Exhaustion forecasts when the free part of a capacity reaches zero. The second result is false if there is no reliable forecast:
+// too few points, a history since the last cleanup that is shorter than a quarter of the horizon, no decline, a decline that has
+// stopped or is too small or too unsteady, or a time beyond the horizon. Points may be in any order; values that are not finite,
+// negative or later than now are ignored.
 //
 // The pace is a Theil-Sen line. The interval is that of a random walk with drift: after h blocks of time it has a standard
-// error of s·√(h + h²/(b-1)), where s is the standard deviation of the changes from block to block. It holds for steady
-// growth with noise (where it is wide) as for growth in bursts (where that of the line alone would be far too narrow).
+// error of s·√(h + h²/(b-1)), where s is the standard deviation of the changes between blocks. It is valid for steady growth with
+// noise (where it is wide) and for growth in bursts (where the interval of the line alone would be far too narrow).
 func Exhaustion(points []metrics.Point, capacity float64, now time.Time, horizon time.Duration) (Forecast, bool) {
 	if horizon <= 0 || !usable(capacity) || capacity <= 0 {
 		return Forecast{}, false
 	}
 	x, y := usablePoints(points, now)
-	if len(x) < minFitted || x[len(x)-1] < -horizon.Seconds()/16 { // it is not measured any more
+	if len(x) < minFitted || x[len(x)-1] < -horizon.Seconds()/16 { // no longer measured
 		return Forecast{}, false
 	}
 	x, y, cycles := sinceCleaned(x, y, capacity)
@@ -68,19 +68,19 @@ func Exhaustion(points []metrics.Point, capacity float64, now time.Time, horizon
 	if forecast, ok := exhaustionOf(x, y, capacity, horizon); ok {
 		return forecast, true
 	}
-	// What has changed its pace of late is not seen in the whole.
+	// A recent change of pace is not visible in the whole history.
 	from, _ := slices.BinarySearch(x, x[0]*2/5)
 	return exhaustionOf(x[from:], y[from:], capacity, horizon)
 }
 
-// exhaustionOf is about something that was never cleaned up in its time.
+// exhaustionOf forecasts a history without cleanups.
 func exhaustionOf(x, y []float64, capacity float64, horizon time.Duration) (Forecast, bool) {
 	if len(x) < minFitted || -x[0] < horizon.Seconds()/4 {
 		return Forecast{}, false
 	}
-	// What costs least comes first: most disks do not fill up.
+	// The cheapest test comes first: most disks do not fill up.
 	change, deviation, width, ok := paceByBlock(x, y)
-	if !ok || change >= 0 || -change < steady*deviation/math.Sqrt(blocks-1) {
+	if !ok || change >= 0 || -change < minSteadiness*deviation/math.Sqrt(blocks-1) {
 		return Forecast{}, false
 	}
 	x, y = downsample(x, y, maxFitted)
@@ -89,15 +89,15 @@ func exhaustionOf(x, y []float64, capacity float64, horizon time.Duration) (Fore
 		return Forecast{}, false
 	}
 	recent, noise, ok := latePace(x, y)
-	if !ok || recent > fit.slope/4 { // it has stopped
+	if !ok || recent > fit.slope/4 { // the decline has stopped
 		return Forecast{}, false
 	}
-	// From where it is now: a pace that changed leaves the line, and the disk is as full as it is.
+	// Start at the current level, which differs from the line if the pace has changed.
 	level := level(x, y, fit.slope)
 	forecast := Forecast{
 		Until: seconds(level / -fit.slope), PerDay: -fit.slope * secondsPerDay, History: seconds(-x[0]),
-		Earliest: seconds(width * crossing(level-likely*noise, math.Min(change, recent*width), deviation, -likely)),
-		Latest:   seconds(width * crossing(level+likely*noise, change, deviation, likely)),
+		Earliest: seconds(width * crossing(level-intervalWidth*noise, math.Min(change, recent*width), deviation, -intervalWidth)),
+		Latest:   seconds(width * crossing(level+intervalWidth*noise, change, deviation, intervalWidth)),
 	}
 	forecast.Earliest = min(forecast.Earliest, forecast.Until)
 	if forecast.Latest > 0 {
@@ -108,7 +108,7 @@ func exhaustionOf(x, y []float64, capacity float64, horizon time.Duration) (Fore
 
 const secondsPerDay = 24 * 60 * 60
 
-// exhaustionOfCycles is about something that is cleaned up again and again: whether its lowest points sink.
+// exhaustionOfCycles forecasts a history with regular cleanups from its lowest points.
 func exhaustionOfCycles(x, y []float64, capacity float64, horizon time.Duration, cycles int) (Forecast, bool) {
 	fit, ok := theilSen(x, y)
 	span := x[len(x)-1] - x[0]
@@ -120,19 +120,19 @@ func exhaustionOfCycles(x, y []float64, capacity float64, horizon time.Duration,
 	if -fit.slope*span < 3*noise || level <= 0 {
 		return Forecast{}, false
 	}
-	// The error of a slope over n points evenly spread is noise·√12 / (span·√n).
-	slope := likely * noise * math.Sqrt(12/float64(len(x))) / span
+	// The error of a slope over n evenly spaced points is noise·√12 / (span·√n).
+	slope := intervalWidth * noise * math.Sqrt(12/float64(len(x))) / span
 	forecast := Forecast{
 		Until: seconds(level / -fit.slope), PerDay: -fit.slope * secondsPerDay, History: seconds(-x[0]), Cycles: cycles,
-		Earliest: seconds(math.Max(0, level-likely*noise) / (-fit.slope + slope)),
+		Earliest: seconds(math.Max(0, level-intervalWidth*noise) / (-fit.slope + slope)),
 	}
 	if -fit.slope > slope {
-		forecast.Latest = seconds((level + likely*noise) / (-fit.slope - slope))
+		forecast.Latest = seconds((level + intervalWidth*noise) / (-fit.slope - slope))
 	}
 	return forecast, forecast.Until > 0 && forecast.Until <= horizon
 }
 
-// usablePoints are the seconds from now (negative) and the values, in order of time.
+// usablePoints returns times in seconds relative to now (negative) and values, in order of time.
 func usablePoints(points []metrics.Point, now time.Time) (x, y []float64) {
 	kept := make([]metrics.Point, 0, len(points))
 	for _, p := range points {
@@ -148,9 +148,8 @@ func usablePoints(points []metrics.Point, now time.Time) (x, y []float64) {
 	return x, y
 }
 
-// sinceCleaned are the points since something was last cleaned up. Where it is cleaned up again and again, and not later than
-// usual, they are the lowest points before each time instead, and cycles says how many; none where two or three times are too
-// few to see whether they sink.
+// sinceCleaned returns the points since the last cleanup. If cleanups are regular and the next one is not overdue, it returns the
+// lowest points before each cleanup and their number instead. It returns no points for two or three cleanups, which are too few.
 func sinceCleaned(x, y []float64, capacity float64) (xs, ys []float64, cycles int) {
 	jumps := cleanings(y, capacity)
 	if len(jumps) == 0 {
@@ -178,8 +177,8 @@ func sinceCleaned(x, y []float64, capacity float64) (xs, ys []float64, cycles in
 	return xs, ys, len(jumps)
 }
 
-// cleanings are the indexes of the points before which much came free at once: more than a share of the capacity, and far
-// more than it moves from point to point otherwise. A rise over a few points counts at its end.
+// cleanings returns the indexes of points at which space was freed at once: more than a share of the capacity, and far more than
+// the usual change between points. A rise over several points counts at its end.
 func cleanings(y []float64, capacity float64) []int {
 	steps := make([]float64, 0, len(y))
 	for i := 1; i < len(y); i++ {
@@ -189,10 +188,10 @@ func cleanings(y []float64, capacity float64) []int {
 	var jumps []int
 	for i := 1; i < len(y); i++ {
 		rise := y[i] - y[i-1]
-		if rise <= cleaned*capacity || rise <= 8*usual {
+		if rise <= minCleanup*capacity || rise <= 8*usual {
 			continue
 		}
-		// What falls back at once was a gap in the measuring, or a file that came and went.
+		// A rise that reverts at once was a gap in the measurements or a temporary file.
 		if i+1 < len(y) && y[i+1]-y[i-1] < rise/2 {
 			continue
 		}
@@ -205,7 +204,7 @@ func cleanings(y []float64, capacity float64) []int {
 	return jumps
 }
 
-// downsample takes the medians of at most n stretches of equal time.
+// downsample returns the medians of at most n intervals of equal length.
 func downsample(x, y []float64, n int) (xs, ys []float64) {
 	if len(x) <= n {
 		return x, y
@@ -226,7 +225,7 @@ func downsample(x, y []float64, n int) (xs, ys []float64) {
 	return xs, ys
 }
 
-// latePace is the slope over the last third of the time, and the noise around it.
+// latePace returns the slope over the last third of the time, and the noise around it.
 func latePace(x, y []float64) (slope, noise float64, ok bool) {
 	from, _ := slices.BinarySearch(x, x[0]+(x[len(x)-1]-x[0])*2/3)
 	fit, ok := theilSen(x[from:], y[from:])
@@ -236,7 +235,7 @@ func latePace(x, y []float64) (slope, noise float64, ok bool) {
 	return fit.slope, noiseAround(fit, x[from:], y[from:]), true
 }
 
-// noiseAround is the spread of the points around a line.
+// noiseAround returns the spread of the points around a line.
 func noiseAround(fit line, x, y []float64) float64 {
 	off := make([]float64, len(x))
 	for i := range x {
@@ -245,7 +244,7 @@ func noiseAround(fit line, x, y []float64) float64 {
 	return spread(off, 0, nil)
 }
 
-// level is where it is now: the median of the last three points, each taken to now at the pace.
+// level returns the current level: the median of the last three points, extrapolated to now.
 func level(x, y []float64, slope float64) float64 {
 	var now []float64
 	for i := max(0, len(x)-3); i < len(x); i++ {
@@ -254,9 +253,9 @@ func level(x, y []float64, slope float64) float64 {
 	return median(now)
 }
 
-// paceByBlock cuts the time into blocks, of whole days where it is long enough, since most things have a rhythm of a day. It
-// returns the mean change of the median from block to block, its standard deviation, and the seconds of a block. It is false
-// where blocks are empty: a history with holes does not tell how steady it was.
+// paceByBlock splits the time into blocks, of whole days if it is long enough, since most series have a daily pattern. It returns
+// the mean change of the median between blocks, its standard deviation, and the length of a block in seconds. It is false if a
+// block is empty: steadiness cannot be measured with gaps.
 func paceByBlock(x, y []float64) (change, deviation, width float64, ok bool) {
 	end := x[len(x)-1]
 	width = (end - x[0]) / blocks
@@ -267,7 +266,8 @@ func paceByBlock(x, y []float64) (change, deviation, width float64, ok bool) {
 	var ins []float64
 	for b := range blocks {
 		ins = ins[:0]
-		from, to := end-float64(blocks-b)*width, end-float64(blocks-b-1)*width
+		from := end - float64(blocks-b)*width
+		to := end - float64(blocks-b-1)*width
 		for i := range x {
 			if x[i] >= from && (x[i] < to || b == blocks-1) {
 				ins = append(ins, y[i])
@@ -287,8 +287,8 @@ func paceByBlock(x, y []float64) (change, deviation, width float64, ok bool) {
 	return change, math.Sqrt(deviation / (n - 1)), width, width > 0 && usable(change) && usable(deviation)
 }
 
-// crossing is after how many blocks a level is used up by a change per block, z standard errors from the expected. Zero
-// where that never happens.
+// crossing returns the number of blocks until a level reaches zero, with a change per block z standard errors from the expected.
+// It is zero if that never happens.
 func crossing(level, change, deviation, z float64) float64 {
 	remains := func(h float64) float64 {
 		return level + change*h + z*deviation*math.Sqrt(h+h*h/(blocks-1))
@@ -316,7 +316,7 @@ func crossing(level, change, deviation, z float64) float64 {
 	return high
 }
 
-// seconds is a time, no longer than is told.
+// seconds converts to a duration of at most maxUntil.
 func seconds(s float64) time.Duration {
 	if !usable(s) || s > maxUntil.Seconds() {
 		return maxUntil

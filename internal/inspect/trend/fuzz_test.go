@@ -9,7 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
-// FuzzStatistics gives any values at any times to both statistics: they neither panic nor hang, and what they tell are numbers.
+// FuzzStatistics checks that both statistics terminate and return finite numbers for any values at any times.
 func FuzzStatistics(f *testing.F) {
 	bytes := func(values ...float64) []byte {
 		var b []byte

@@ -15,7 +15,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
-// counter makes a counter from what is added at each point; it starts again at zero in the middle, as that of a new process does.
+// counter returns a counter from its increments. It restarts at zero in the middle, like that of a new process.
 func counter(points []metrics.Point, add func(ago time.Duration) float64, now time.Time) []metrics.Point {
 	sum := 0.0
 	for i := range points {
@@ -28,9 +28,9 @@ func counter(points []metrics.Point, add func(ago time.Duration) float64, now ti
 	return points
 }
 
-// TestTrendsAndAlertsFromARealVictoriaMetrics writes three weeks of samples, then finds the forecast, the anomalies and the alert
-// that are in them, and nothing else.
-func TestTrendsAndAlertsFromARealVictoriaMetrics(t *testing.T) {
+// TestTrendsAndAlertsFromVictoriaMetrics writes three weeks of samples and expects exactly the forecast, the anomalies and
+// the alert that they contain.
+func TestTrendsAndAlertsFromVictoriaMetrics(t *testing.T) {
 	url, _ := servers.VictoriaMetrics(t, servers.VictoriaMetricsOptions{})
 	p, err := victoriametrics.New(metrics.Settings{
 		Endpoint: provider.Endpoint{URL: url}, Timeout: 30 * time.Second, Egress: provider.Egress{AllowLoopback: true},
@@ -119,7 +119,7 @@ func TestTrendsAndAlertsFromARealVictoriaMetrics(t *testing.T) {
 	}
 }
 
-// wait until what was written can be queried.
+// wait until the written samples can be queried.
 func wait(ctx context.Context, t *testing.T, p metrics.Provider, now time.Time) {
 	t.Helper()
 	ticker := time.NewTicker(200 * time.Millisecond)
@@ -130,7 +130,7 @@ func wait(ctx context.Context, t *testing.T, p metrics.Provider, now time.Time) 
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatal("nothing of what was written can be queried")
+			t.Fatal("the written samples cannot be queried")
 		case <-ticker.C:
 		}
 	}
@@ -152,8 +152,8 @@ func (c *counting) QueryRange(ctx context.Context, expression string, span metri
 	return c.Provider.QueryRange(ctx, expression, span)
 }
 
-// TestARealPrometheusUnderstandsEveryQuestion sends what is asked of each source, by each of the labels that it may have.
-func TestARealPrometheusUnderstandsEveryQuestion(t *testing.T) {
+// TestPrometheusAcceptsEveryQuery sends the queries of each source with each group of labels.
+func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 	url, _ := servers.Prometheus(t, servers.PrometheusOptions{})
 	p, err := prometheus.New(metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Timeout: 30 * time.Second, Egress: provider.Egress{AllowLoopback: true}})
 	if err != nil {

@@ -11,25 +11,29 @@ import (
 )
 
 const (
-	// historyRate is how far back requests are looked at: three weeks of history, the newest day, and some to spare; a shorter one
-	// where that is too much.
-	historyRate, historyRateShort = 23 * 24 * time.Hour, 8 * 24 * time.Hour
-	// minRequests within a step are the fewest that have a rate of errors or a percentile.
+	// historyRate is the history of requests to read: three weeks, the newest day, and a reserve. The short one is used if it
+	// exceeds the query budget.
+	historyRate      = 23 * 24 * time.Hour
+	historyRateShort = 8 * 24 * time.Hour
+	// minRequests within a step are needed for an error rate or a percentile.
 	minRequests = 20
-	// minErrorRate is the least rate of errors that matters, and the least difference to the usual one; timesErrorRate is how
-	// many times the usual it must be; minErrors are the fewest errors in the newest points together.
-	minErrorRate, timesErrorRate, minErrors = 0.01, 2, 10
-	// minSlower is by how many seconds, and timesSlower by what factor, requests must be slower.
-	minSlower, timesSlower = 0.05, 1.5
+	// An anomaly of errors has an error rate at least minErrorRate above and minErrorRatio times the usual one, and at least
+	// minErrors in the newest points together.
+	minErrorRate  = 0.01
+	minErrorRatio = 2
+	minErrors     = 10
+	// An anomaly of latency is at least minSlowdown seconds and minSlowdownRatio times slower than usual.
+	minSlowdown      = 0.05
+	minSlowdownRatio = 1.5
 	// percentile of durations.
 	percentile = 0.95
 )
 
-// requests finds what fails, or is slow, more than it used to.
+// requests finds objects that fail more often or respond more slowly than usual.
 func (r *reader) requests(ctx context.Context, names map[string]bool) []facts.Anomaly {
 	var anomalies []facts.Anomaly
 	for _, s := range sources() {
-		if !names[s.total] || s.instead != "" && names[s.instead] {
+		if !names[s.total] || s.unless != "" && names[s.unless] {
 			continue
 		}
 		labels, ok := r.labelsOf(ctx, s.total)
@@ -50,9 +54,10 @@ func (r *reader) requests(ctx context.Context, names map[string]bool) []facts.An
 	return sorted(anomalies)
 }
 
-// labelsOf are the names of the labels of a metric.
+// labelsOf returns the label names of a metric.
 func (r *reader) labelsOf(ctx context.Context, metric string) ([]string, bool) {
-	checks, what := r.wanting(facts.SourceErrors, facts.SourceLatency), "the labels of "+metric
+	checks := r.checksRequiring(facts.SourceErrors, facts.SourceLatency)
+	what := "labels of " + metric
 	lister, ok := r.in.Provider.(metrics.LabelLister)
 	if !ok {
 		found, ok := r.instant(ctx, what, checks, "topk(3, "+metric+"{"+trim(r.matcher("", nil))+"})")
@@ -64,27 +69,27 @@ func (r *reader) labelsOf(ctx context.Context, metric string) ([]string, bool) {
 		}
 		return merged(names, nil), ok
 	}
-	if r.dead {
-		r.missed(checks)
+	if r.stopped {
+		r.addToLastGap(checks)
 		return nil, false
 	}
 	names, err := lister.LabelNames(ctx, []string{metric + "{" + trim(r.matcher("", nil)) + "}"}, r.span(recent))
 	if err != nil {
-		r.failed(err, what, checks)
+		r.addErrorGap(err, what, checks)
 		return nil, false
 	}
 	return names, true
 }
 
-// rate is the requests per second of a metric, by object.
+// rate queries the requests per second of a metric by object.
 func (s shaped) rate(metric, matchers string) string {
 	return fmt.Sprintf("sum by (%s) (%s)", s.by(), s.owner(fmt.Sprintf("rate(%s{%s}[30m])", metric, trim(s.matchers+matchers))))
 }
 
-// errorRates compares the share of requests that failed.
+// errorRates evaluates the share of failed requests.
 func (r *reader) errorRates(ctx context.Context, s shaped) []facts.Anomaly {
 	q := question{
-		what: "the requests in " + s.total, checks: r.wanting(facts.SourceErrors), namespace: s.namespace(), step: stepRate,
+		what: "requests in " + s.total, checks: r.checksRequiring(facts.SourceErrors), namespace: s.namespace(), step: stepRate,
 		spans: []time.Duration{historyRate, historyRateShort},
 	}
 	bad := fmt.Sprintf("%s=~%q,", s.code, s.bad)
@@ -111,7 +116,7 @@ func (r *reader) errorRates(ctx context.Context, s shaped) []facts.Anomaly {
 	for _, series := range all {
 		ref, ok := r.objectOf(s, series.Labels)
 		if !ok || errors[ref] == nil {
-			continue // it has never failed
+			continue // no failed requests
 		}
 		if found, ok := unusualErrors(series.Points, errors[ref], r.end(stepRate)); ok {
 			anomalies = append(anomalies, anomalyOf(ref, facts.AnomalyErrors, s.total, found))
@@ -130,7 +135,7 @@ func byTime(points []metrics.Point) map[int64]float64 {
 	return values
 }
 
-// unusualErrors judges the share of failed requests, from requests and errors a second at the same times.
+// unusualErrors evaluates the share of failed requests, from requests and errors per second at the same times.
 func unusualErrors(requests []metrics.Point, errors map[int64]float64, now time.Time) (Anomaly, bool) {
 	share := make([]metrics.Point, 0, len(requests))
 	var counts []float64
@@ -152,9 +157,9 @@ func unusualErrors(requests []metrics.Point, errors map[int64]float64, now time.
 	return Anomalous(share, now, Rules{
 		Step: stepRate,
 		Effect: func(now, usual float64) bool {
-			return now-usual >= minErrorRate && now >= timesErrorRate*usual
+			return now-usual >= minErrorRate && now >= minErrorRatio*usual
 		},
-		// Of n requests with a chance p to fail each, √(n·p·(1-p)) more or less fail; where none ever did, as if one had.
+		// The standard deviation of a binomial share. If none ever failed, it is computed as if one had.
 		Noise: func(usual float64) float64 {
 			p := math.Min(0.5, math.Max(usual, 1/n))
 			return math.Sqrt(p * (1 - p) / n)
@@ -162,10 +167,10 @@ func unusualErrors(requests []metrics.Point, errors map[int64]float64, now time.
 	})
 }
 
-// latencies compares a high percentile of the durations of requests.
+// latencies evaluates a high percentile of request durations.
 func (r *reader) latencies(ctx context.Context, s shaped) []facts.Anomaly {
 	series, ok := r.series(ctx, question{
-		what: "the durations in " + s.buckets, checks: r.wanting(facts.SourceLatency), namespace: s.namespace(), step: stepRate,
+		what: "durations in " + s.buckets, checks: r.checksRequiring(facts.SourceLatency), namespace: s.namespace(), step: stepRate,
 		spans: []time.Duration{historyRate, historyRateShort},
 		expression: func(matcher string) string {
 			buckets := s
@@ -185,7 +190,7 @@ func (r *reader) latencies(ctx context.Context, s shaped) []facts.Anomaly {
 			continue
 		}
 		rules := Rules{Step: stepRate, Log: true, Effect: func(now, usual float64) bool {
-			return now >= timesSlower*usual && (now-usual)*s.seconds >= minSlower
+			return now >= minSlowdownRatio*usual && (now-usual)*s.seconds >= minSlowdown
 		}}
 		if found, ok := Anomalous(one.Points, r.end(stepRate), rules); ok {
 			found.Now, found.Usual = found.Now*s.seconds, found.Usual*s.seconds

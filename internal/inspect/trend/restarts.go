@@ -16,30 +16,35 @@ import (
 const (
 	restartsMetric = "kube_pod_container_status_restarts_total"
 	stepRestarts   = time.Hour
-	// historyRestarts is how far back restarts are looked at; a shorter one where that is too much.
-	historyRestarts, historyRestartsShort = 15 * 24 * time.Hour, 5 * 24 * time.Hour
-	// restarting is how many Pods that restarted lately are looked at.
-	restarting = 1000
-	// minRestarts an hour are the fewest that matter, and how many times the usual they must be.
-	minRestarts, timesRestarts = 3, 3
+	// historyRestarts is the history of restarts to read; the short one is used if it exceeds the query budget.
+	historyRestarts      = 15 * 24 * time.Hour
+	historyRestartsShort = 5 * 24 * time.Hour
+	// maxRestarting Pods with recent restarts are evaluated.
+	maxRestarting = 1000
+	// An anomaly has at least minRestarts per hour, and minRestartRatio times the usual number.
+	minRestarts     = 3
+	minRestartRatio = 3
 )
 
-// restarts finds workloads that restart more than they used to. Only what restarted in the last hours is asked for, so that
-// the answers are small in a cluster where all is well.
+// restarts finds workloads that restart more often than usual. It only reads the history of Pods with recent restarts, so responses
+// are small in a healthy cluster.
 func (r *reader) restarts(ctx context.Context, names map[string]bool) []facts.Anomaly {
-	const what = "the restarts of containers"
+	const what = "container restarts"
 	if !names[restartsMetric] {
-		r.lacking(restartsMetric, "kube-state-metrics", r.wanting(facts.SourceRestarts))
+		r.missingMetric(restartsMetric, "kube-state-metrics", r.checksRequiring(facts.SourceRestarts))
 		return nil
 	}
-	lately, ok := r.instant(ctx, what, r.wanting(facts.SourceRestarts), fmt.Sprintf("topk(%d, sum by (namespace, pod) (increase(%s{%s}[2h])) >= 1)",
-		restarting, restartsMetric, trim(r.matcher("namespace", r.in.Namespaces))))
+	checks := r.checksRequiring(facts.SourceRestarts)
+	recentQuery := fmt.Sprintf("topk(%d, sum by (namespace, pod) (increase(%s{%s}[2h])) >= 1)",
+		maxRestarting, restartsMetric, trim(r.matcher("namespace", r.in.Namespaces)))
+	restarted, ok := r.instant(ctx, what, checks, recentQuery)
 	if !ok {
 		return nil
 	}
-	suspects, counts := map[facts.Ref]bool{}, map[facts.Ref]float64{}
+	suspects := map[facts.Ref]bool{}
+	counts := map[facts.Ref]float64{}
 	var namespaces []string
-	for _, sample := range lately {
+	for _, sample := range restarted {
 		if ref, ok := r.labeled.Pod(sample.Labels["namespace"], sample.Labels["pod"]); ok {
 			if counts[ref] += sample.Value; counts[ref] >= minRestarts {
 				suspects[ref] = true
@@ -53,7 +58,8 @@ func (r *reader) restarts(ctx context.Context, names map[string]bool) []facts.An
 	}
 	namespaces = merged(namespaces, nil)
 	series, ok := r.series(ctx, question{
-		what: what, checks: r.wanting(facts.SourceRestarts), step: stepRestarts, spans: []time.Duration{historyRestarts, historyRestartsShort},
+		what: what, checks: r.checksRequiring(facts.SourceRestarts), step: stepRestarts,
+		spans: []time.Duration{historyRestarts, historyRestartsShort},
 		expression: func(string) string {
 			return restartHistory(r.matcher("namespace", namespaces))
 		},
@@ -66,15 +72,16 @@ func (r *reader) restarts(ctx context.Context, names map[string]bool) []facts.An
 	return r.unusualRestarts(suspects, series, since)
 }
 
-// restartHistory are the restarts of each Pod by hour; hours without any are left out.
+// restartHistory queries the restarts of each Pod per hour, without hours that have none.
 func restartHistory(matcher string) string {
 	return fmt.Sprintf("sum by (namespace, pod) (increase(%s{%s}[1h])) > 0", restartsMetric, trim(matcher))
 }
 
-// measuredSince is since when restarts are counted at all; hours without a point after it had no restarts.
+// measuredSince returns the time of the first sample of restarts. Later hours without a point had no restarts.
 func (r *reader) measuredSince(ctx context.Context, what string) time.Time {
 	series, _ := r.series(ctx, question{
-		what: what, checks: r.wanting(facts.SourceRestarts), step: stepRestarts, spans: []time.Duration{historyRestarts, historyRestartsShort},
+		what: what, checks: r.checksRequiring(facts.SourceRestarts), step: stepRestarts,
+		spans:      []time.Duration{historyRestarts, historyRestartsShort},
 		expression: func(matcher string) string { return "count(" + restartsMetric + "{" + trim(matcher) + "})" },
 	})
 	since := r.end(stepRestarts)
@@ -111,11 +118,11 @@ func (r *reader) unusualRestarts(suspects map[facts.Ref]bool, series []metrics.S
 			points = append(points, metrics.Point{Time: at, Value: n})
 		}
 		rules := Rules{
-			Step: stepRestarts, InARow: 2, ZeroFrom: since,
-			Effect: func(now, usual float64) bool { return now >= minRestarts && now >= timesRestarts*usual },
+			Step: stepRestarts, MinConsecutive: 2, ZeroFrom: since,
+			Effect: func(now, usual float64) bool { return now >= minRestarts && now >= minRestartRatio*usual },
 			Noise:  countingNoise,
 		}
-		// A workload that is new has no history of being quiet.
+		// A new workload has no history without restarts.
 		if meta := r.in.Graph.MetaOf(ref); meta != nil && meta.Created.After(since) {
 			rules.ZeroFrom = meta.Created
 		}
@@ -126,8 +133,8 @@ func (r *reader) unusualRestarts(suspects map[facts.Ref]bool, series []metrics.S
 	return sorted(anomalies)
 }
 
-// countingNoise is the standard deviation of a count, Poisson's. Where nothing is usual, it is that of one in four hours, so that
-// the fewest restarts that matter stand off far enough.
+// countingNoise is the standard deviation of a count (Poisson). If zero is usual, it is that of one restart in four hours, which
+// makes minRestarts an outlier.
 func countingNoise(usual float64) float64 { return math.Sqrt(math.Max(usual, 0.25)) }
 
 func anomalyOf(ref facts.Ref, kind facts.AnomalyKind, metric string, found Anomaly) facts.Anomaly {
@@ -137,7 +144,7 @@ func anomalyOf(ref facts.Ref, kind facts.AnomalyKind, metric string, found Anoma
 	}
 }
 
-// sorted by object, kind and metric.
+// sorted sorts by object, kind and metric.
 func sorted(anomalies []facts.Anomaly) []facts.Anomaly {
 	slices.SortFunc(anomalies, func(a, b facts.Anomaly) int {
 		return cmp.Or(a.Object.Compare(b.Object), strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Metric, b.Metric))

@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// madScale makes a median absolute deviation comparable with a standard deviation: 1/Φ⁻¹(3/4), for normal noise.
+// madScale converts a median absolute deviation to a standard deviation for normal noise: 1/Φ⁻¹(3/4).
 const madScale = 1.4826
 
-// meanScale does the same for the mean absolute deviation: √(π/2).
+// meanScale converts a mean absolute deviation: √(π/2).
 const meanScale = 1.2533
 
-// median of values, which it sorts; NaN without any.
+// median sorts the values and returns their median; NaN if there are none.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -21,10 +21,10 @@ func median(values []float64) float64 {
 	if len(values)%2 == 1 {
 		return values[middle]
 	}
-	return values[middle-1]/2 + values[middle]/2 // halves first: the sum of two huge numbers is no number
+	return values[middle-1]/2 + values[middle]/2 // halve first: the sum of two huge numbers may overflow
 }
 
-// spread is the median absolute deviation from a center, scaled to a standard deviation. scratch is overwritten.
+// spread returns the median absolute deviation from a center, scaled to a standard deviation. It overwrites scratch.
 func spread(values []float64, center float64, scratch []float64) float64 {
 	scratch = scratch[:0]
 	for _, v := range values {
@@ -33,7 +33,7 @@ func spread(values []float64, center float64, scratch []float64) float64 {
 	return madScale * median(scratch)
 }
 
-// quantile q of sorted values, the nearest rank above.
+// quantile returns quantile q of sorted values by nearest rank.
 func quantile(sorted []float64, q float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()
@@ -42,7 +42,7 @@ func quantile(sorted []float64, q float64) float64 {
 	return sorted[max(0, min(i, len(sorted)-1))]
 }
 
-// line is a straight line through points.
+// line is a straight line.
 type line struct {
 	// slope per unit of x, and the value at x = 0.
 	slope, at0 float64
@@ -50,9 +50,9 @@ type line struct {
 
 func (l line) at(x float64) float64 { return l.at0 + l.slope*x }
 
-// theilSen is the line whose slope is the median of the slopes between all pairs of points, which up to 29 % of outliers do
-// not move (Theil 1950, Sen 1968). It looks at n² / 2 pairs: give it at most maxFitted points. The second result is false
-// where there is no line: fewer than three points, or all at one x.
+// theilSen fits the line whose slope is the median of the slopes between all pairs of points; it tolerates up to 29 % outliers
+// (Theil 1950, Sen 1968). It evaluates n²/2 pairs: pass at most maxFitted points. The second result is false if there is no line:
+// fewer than three points, or all at the same x.
 func theilSen(x, y []float64) (line, bool) {
 	n := len(x)
 	if n < 3 {

@@ -7,27 +7,27 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// source is a pair of metrics by which some library, proxy or server counts requests and measures how long they take.
+// source is a pair of metrics with which a library, proxy or server counts requests and measures their durations.
 type source struct {
-	// total counts requests; buckets is the histogram of their durations.
+	// total counts requests; buckets is the histogram of durations.
 	total, buckets string
-	// status are the labels that may hold the outcome, bad matches those that are the server's fault.
+	// status lists the labels that may hold the outcome; bad matches server errors.
 	status []string
 	bad    string
 	// seconds is the unit of the buckets.
 	seconds  float64
 	matchers string
-	// groups are the labels that name the object, in the order of preference: the first that are all there count.
+	// groups of labels that identify the object, in order of preference: the first complete group is used.
 	groups [][]string
-	// object is what the values of those labels name; nil for what targets are labelled with.
+	// object returns the object of those labels; nil for target labels.
 	object func(r *reader, labels map[string]string) (facts.Ref, bool)
-	// instead names a source by whose presence this one would count the same requests again.
-	instead string
+	// unless is the total of another source that counts the same requests; this source is skipped if it exists.
+	unless string
 }
 
 const serverErrors = "5..|5xx"
 
-// targetGroups are the labels of a target. A Pod's name is cut to that of its workload by the server; see owner.
+// targetGroups are the labels of a target. The server reduces a Pod's name to that of its workload; see owner.
 func targetGroups() [][]string {
 	return [][]string{
 		{"exported_namespace", "exported_service"}, {"namespace", "service"}, {"kubernetes_namespace", "kubernetes_name"},
@@ -43,7 +43,7 @@ func sources() []source {
 			groups: targetGroups(),
 		},
 		{
-			total: "http_request_duration_seconds_count", status: http, bad: serverErrors, groups: targetGroups(), instead: "http_requests_total",
+			total: "http_request_duration_seconds_count", status: http, bad: serverErrors, groups: targetGroups(), unless: "http_requests_total",
 		},
 		{ // OpenTelemetry's semantic conventions
 			total: "http_server_request_duration_seconds_count", buckets: "http_server_request_duration_seconds_bucket", status: http,
@@ -56,13 +56,14 @@ func sources() []source {
 		},
 		{
 			total: "nginx_ingress_controller_requests", buckets: "nginx_ingress_controller_request_duration_seconds_bucket",
-			status: []string{"status"}, bad: serverErrors, seconds: 1, groups: [][]string{{"exported_namespace", "ingress"}, {"namespace", "ingress"}},
+			status: []string{"status"}, bad: serverErrors, seconds: 1,
+			groups: [][]string{{"exported_namespace", "ingress"}, {"namespace", "ingress"}},
 		},
 		{
 			total: "grpc_server_handled_total", buckets: "grpc_server_handling_seconds_bucket", status: []string{"grpc_code"},
 			bad: "Unknown|Internal|Unavailable|DataLoss|DeadlineExceeded", seconds: 1, groups: targetGroups(),
 		},
-		{ // its durations have too many series to be asked for
+		{ // its durations have too many series to query
 			total: "apiserver_request_total", status: []string{"code"}, bad: serverErrors, groups: [][]string{{}}, object: apiServer,
 		},
 	}
@@ -77,17 +78,17 @@ func apiServer(r *reader, _ map[string]string) (facts.Ref, bool) {
 	return ref, r.in.Graph.Has(ref)
 }
 
-// shape is how one source is asked for, by the labels that it has.
+// shaped is a source with the labels that it has.
 type shaped struct {
 	source
-	// group are the labels to sum by, code the label of the outcome; empty where there is none.
+	// group is the labels to sum by, code the label of the outcome; empty if there is none.
 	group []string
 	code  string
-	// pod is the label that is cut to the name of the workload; empty where none is.
+	// pod is the label that is reduced to the name of the workload; empty if none is.
 	pod string
 }
 
-// shapeOf fits a source to the labels that it has; false where none names an object.
+// shapeOf fits a source to the labels that it has; false if they identify no object.
 func shapeOf(s source, labels []string) (shaped, bool) {
 	has := func(name string) bool { return slices.Contains(labels, name) }
 	fit := shaped{source: s}
@@ -110,7 +111,7 @@ func shapeOf(s source, labels []string) (shaped, bool) {
 	return shaped{}, false
 }
 
-// namespace is the label of the namespace; empty where there is none.
+// namespace returns the label of the namespace; empty if there is none.
 func (s shaped) namespace() string {
 	if len(s.group) == 0 {
 		return ""
@@ -120,12 +121,12 @@ func (s shaped) namespace() string {
 
 const (
 	ownerLabel = "kubeops_owner"
-	// ownerPattern takes from a Pod's name what controllers append: an ordinal, or five random letters, for Deployments with the
-	// hash of the template before them.
+	// ownerPattern strips the suffix that controllers append to a Pod's name: an ordinal, or five random characters, for
+	// Deployments after the hash of the template.
 	ownerPattern = `(.+?)(?:-[0-9]+|-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}|-[bcdfghjklmnpqrstvwxz2456789]{5})`
 )
 
-// owner lets the server cut the Pod's name, so that it answers with one series for a workload, through all its Pods.
+// owner lets the server reduce the Pod's name, so the response has one series per workload across all its Pods.
 func (s shaped) owner(expression string) string {
 	if s.pod == "" {
 		return expression
@@ -134,7 +135,7 @@ func (s shaped) owner(expression string) string {
 	return `label_replace(` + whole + `, "` + ownerLabel + `", "$1", "` + s.pod + `", "` + ownerPattern + `")`
 }
 
-// objectOf is the object that the labels of an answer name.
+// objectOf returns the object that the labels of a result identify.
 func (r *reader) objectOf(s shaped, labels map[string]string) (facts.Ref, bool) {
 	if s.object != nil {
 		return s.object(r, labels)

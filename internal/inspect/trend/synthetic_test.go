@@ -11,11 +11,11 @@ import (
 
 func noon() time.Time { return time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC) }
 
-// shape makes the value of a synthetic series at a step, given the hours since its beginning.
+// shape returns the value of a synthetic series at a number of hours since its start.
 type shape struct {
 	name  string
 	start func(r *rand.Rand) func(hour float64) float64
-	// loud is what is added to the newest values to make an anomaly that must be found, in the unit of the series.
+	// loud is added to the newest values to create an anomaly that must be found, in the unit of the series.
 	loud float64
 }
 
@@ -53,8 +53,8 @@ func shapes() []shape {
 		{"normal noise", noisy(func(float64) float64 { return 50 }), 40},
 		{"counts, mean 0.2", func(r *rand.Rand) func(float64) float64 { return func(float64) float64 { return poisson(r, 0.2) } }, 15},
 		{"counts, mean 20", func(r *rand.Rand) func(float64) float64 { return func(float64) float64 { return poisson(r, 20) } }, 60},
-		{"a rhythm of days", noisy(daily), 60},
-		{"a rhythm of weeks", noisy(weekly), 60},
+		{"a daily pattern", noisy(daily), 60},
+		{"a weekly pattern", noisy(weekly), 60},
 		{"trend", noisy(func(hour float64) float64 { return 50 + hour/10 }), 150},
 		{"bursts in 3 % of the time", func(r *rand.Rand) func(float64) float64 {
 			left := 0
@@ -81,7 +81,7 @@ func shapes() []shape {
 	}
 }
 
-// series draws one of a shape: 23 days in steps of half an hour, one in twenty points lacking, ending now.
+// series draws one of a shape: 23 days in steps of half an hour, ending now, with one in twenty points missing.
 func (s shape) series(r *rand.Rand, days int) []metrics.Point {
 	const step = 30 * time.Minute
 	next, n := s.start(r), days*48
@@ -98,8 +98,8 @@ func (s shape) series(r *rand.Rand, days int) []metrics.Point {
 
 func plainRules() Rules { return Rules{Step: 30 * time.Minute} }
 
-// TestAnomaliesOnSyntheticSeries measures on 10,000 series of each length how often an anomaly is seen where there is none, and
-// how often one that is there is found. docs/trends.md quotes what it prints.
+// TestAnomaliesOnSyntheticSeries measures the rates of false positives and of detected anomalies on 10,000 series of each
+// length. docs/trends.md quotes its output.
 func TestAnomaliesOnSyntheticSeries(t *testing.T) {
 	for days, each := range map[int]int{23: 1000, 8: 300, 2: 300} {
 		all := 0
@@ -119,12 +119,13 @@ func TestAnomaliesOnSyntheticSeries(t *testing.T) {
 				}
 			}
 			all += falsely
-			t.Logf("%2d days, %-26s false %5.2f %%, found %5.1f %%", days, s.name, 100*float64(falsely)/float64(each), 100*float64(found)/float64(each))
+			t.Logf("%2d days, %-26s false %5.2f %%, found %5.1f %%",
+				days, s.name, 100*float64(falsely)/float64(each), 100*float64(found)/float64(each))
 			if days == 23 && falsely > each/100 {
-				t.Errorf("%d days, %s: an anomaly in %d of %d series that have none", days, s.name, falsely, each)
+				t.Errorf("%d days, %s: false positives in %d of %d series", days, s.name, falsely, each)
 			}
 			if days == 23 && found < each*80/100 {
-				t.Errorf("%d days, %s: %d of %d anomalies found", days, s.name, found, each)
+				t.Errorf("%d days, %s: found %d of %d anomalies", days, s.name, found, each)
 			}
 		}
 		rate := float64(all) / float64(each*len(shapes()))
@@ -135,15 +136,15 @@ func TestAnomaliesOnSyntheticSeries(t *testing.T) {
 	}
 }
 
-// fill is a disk that fills up, or does not.
+// fill is a disk that may fill up.
 type fill struct {
 	name string
-	// free is what is free of 100 at a time in days, until 0; it is drawn anew for each disk. full is the day on which it will
-	// be used up, 0 for never.
+	// free is the free part of 100 at a time in days, up to 0; it is drawn for each disk. full is the day on which it reaches
+	// zero, 0 for never.
 	draw func(r *rand.Rand) (free func(day float64) float64, full float64)
 }
 
-// paced is a disk that loses so much a day and had so much left at the end of its history.
+// paced is a disk with a random loss per day and a random rest at the end of its history.
 func paced(r *rand.Rand, noise func(day float64) float64) (func(float64) float64, float64) {
 	full := 1 + 10*r.Float64()
 	pace := (2 + 60*r.Float64()) / (14 + full)
@@ -157,11 +158,11 @@ func fills() (filling, steady []fill) {
 	filling = []fill{
 		{"a straight line", func(r *rand.Rand) (func(float64) float64, float64) { return paced(r, white(r, 0)) }},
 		{"with noise", func(r *rand.Rand) (func(float64) float64, float64) { return paced(r, white(r, 0.3)) }},
-		{"with a rhythm of days", func(r *rand.Rand) (func(float64) float64, float64) {
+		{"with a daily pattern", func(r *rand.Rand) (func(float64) float64, float64) {
 			return paced(r, func(day float64) float64 { return 0.5 * math.Sin(2*math.Pi*day) })
 		}},
 		{"in bursts", func(r *rand.Rand) (func(float64) float64, float64) {
-			// A random walk with drift: its own future is drawn along with its past.
+			// A random walk with drift: the future is drawn together with the past.
 			const steps = 12
 			pace := 1.5 + 3*r.Float64()
 			lost, at := []float64{0}, 0.0
@@ -186,19 +187,19 @@ func fills() (filling, steady []fill) {
 			noise := white(r, 2)
 			return func(day float64) float64 { return 20 + noise(day) }, 0
 		}},
-		{"a rhythm of days", func(r *rand.Rand) (func(float64) float64, float64) {
+		{"a daily pattern", func(r *rand.Rand) (func(float64) float64, float64) {
 			phase := 2 * math.Pi * r.Float64()
 			return func(day float64) float64 { return 20 + 10*math.Sin(2*math.Pi*day+phase) }, 0
 		}},
-		{"a rhythm of weeks", func(r *rand.Rand) (func(float64) float64, float64) {
+		{"a weekly pattern", func(r *rand.Rand) (func(float64) float64, float64) {
 			phase := 2 * math.Pi * r.Float64()
 			return func(day float64) float64 { return 20 + 10*math.Sin(2*math.Pi*day/7+phase) }, 0
 		}},
-		{"cleaned every night", func(r *rand.Rand) (func(float64) float64, float64) {
+		{"cleaned up nightly", func(r *rand.Rand) (func(float64) float64, float64) {
 			phase, noise := r.Float64(), white(r, 0.2)
 			return func(day float64) float64 { _, f := math.Modf(day + 20 + phase); return 40 - 20*f + noise(day) }, 0
 		}},
-		{"cleaned every four days", func(r *rand.Rand) (func(float64) float64, float64) {
+		{"cleaned up every four days", func(r *rand.Rand) (func(float64) float64, float64) {
 			phase, noise := r.Float64(), white(r, 0.2)
 			return func(day float64) float64 { _, f := math.Modf((day+40)/4 + phase); return 40 - 30*f + noise(day) }, 0
 		}},
@@ -211,7 +212,7 @@ func fills() (filling, steady []fill) {
 			}
 			return func(day float64) float64 { return at[int(math.Round((day+14)*12))] }, 0
 		}},
-		{"filled, and then stopped", func(r *rand.Rand) (func(float64) float64, float64) {
+		{"filled until it stopped", func(r *rand.Rand) (func(float64) float64, float64) {
 			stop := -3 - 8*r.Float64()
 			return func(day float64) float64 { return 10 - 3*math.Min(0, day-stop) }, 0
 		}},
@@ -229,8 +230,8 @@ func (f fill) history(r *rand.Rand) (points []metrics.Point, full float64) {
 	return points, full
 }
 
-// TestForecastsOnSyntheticDisks measures how often a disk that fills up within the horizon is foreseen, how far off, how often
-// the truth is within the interval, and how often one that does not fill up is said to. docs/trends.md quotes what it prints.
+// TestForecastsOnSyntheticDisks measures how many disks that fill up within the horizon are predicted, the error, the coverage
+// of the interval, and the rate of false positives. docs/trends.md quotes its output.
 func TestForecastsOnSyntheticDisks(t *testing.T) {
 	const each = 300
 	const horizon = 14 * 24 * time.Hour
@@ -259,10 +260,10 @@ func TestForecastsOnSyntheticDisks(t *testing.T) {
 				errs = append(errs, math.Abs(forecast.Until.Hours()/24-full)/full)
 			}
 		}
-		t.Logf("%-26s %4d due, told of %5.1f %%, off by %4.1f %% (median), within the interval %5.1f %%",
+		t.Logf("%-26s %4d due, predicted %5.1f %%, off by %4.1f %% (median), within the interval %5.1f %%",
 			f.name, due, 100*float64(told)/float64(due), 100*median(errs), 100*float64(within)/float64(len(errs)))
 		if told < due*80/100 || within < len(errs)*85/100 {
-			t.Errorf("%s: of %d told of %d, %d within the interval", f.name, due, told, within)
+			t.Errorf("%s: of %d predicted %d, %d within the interval", f.name, due, told, within)
 		}
 	}
 	all := 0
@@ -278,7 +279,7 @@ func TestForecastsOnSyntheticDisks(t *testing.T) {
 		all += falsely
 		t.Logf("%-26s false %5.2f %%", f.name, 100*float64(falsely)/each)
 		if falsely > each*3/100 {
-			t.Errorf("%s: %d of %d are said to fill up", f.name, falsely, each)
+			t.Errorf("%s: false positives in %d of %d", f.name, falsely, each)
 		}
 	}
 	rate := float64(all) / float64(each*len(steady))

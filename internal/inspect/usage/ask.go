@@ -12,46 +12,47 @@ import (
 )
 
 const (
-	// maxParts that one question is split into, and maxLate how many timeouts are waited for in all.
+	// maxParts of a query.
 	maxParts = 16
-	maxLate  = 3
-	// maxNamed is how many namespaces a query of all parts names; a scope of more is asked for as all.
-	maxNamed = 100
+	// maxTimeouts after which no more queries are sent.
+	maxTimeouts = 3
+	// maxNamespaces that a query lists; with more, it selects all.
+	maxNamespaces = 100
 )
 
-// reader asks one provider during one inspection.
+// reader queries one provider during one inspection.
 type reader struct {
 	in   Input
 	gaps []facts.Gap
-	// parts are the lists of namespaces that questions are asked by, as the questions before needed it; nil within is all.
+	// parts are the namespaces of each part of a query, as split by previous queries; a nil element means all.
 	parts [][]string
-	// weight of each namespace: its Pods.
+	// weight of each namespace: its number of Pods.
 	weight map[string]int
-	// queries sent, and timeouts among them.
-	queries, late int
-	// dead is set once the back end is not worth asking any more.
-	dead bool
+	// queries sent, and how many of them timed out.
+	queries, timeouts int
+	// stopped is set once no more queries are sent.
+	stopped bool
 
 	series index
 }
 
 func newReader(in Input) *reader {
 	r := &reader{in: in, parts: [][]string{nil}, weight: map[string]int{}}
-	if n := len(in.Namespaces); n > 0 && n <= maxNamed {
+	if n := len(in.Namespaces); n > 0 && n <= maxNamespaces {
 		r.parts = [][]string{slices.Sorted(slices.Values(in.Namespaces))}
 	}
 	for _, pod := range in.Graph.Pods {
 		r.weight[pod.Namespace]++
 	}
-	for _, c := range in.Graph.CronJobs { // whose Pods may all be gone
+	for _, c := range in.Graph.CronJobs { // their Pods may all be gone
 		r.weight[c.Namespace]++
 	}
 	r.series = newIndex(in.Graph)
 	return r
 }
 
-// wanting are the checks that need one of the sources.
-func (r *reader) wanting(sources ...facts.Source) []string {
+// checksRequiring returns the checks that need one of the sources.
+func (r *reader) checksRequiring(sources ...facts.Source) []string {
 	var ids []string
 	for _, s := range sources {
 		ids = append(ids, r.in.Wanting[s]...)
@@ -59,19 +60,19 @@ func (r *reader) wanting(sources ...facts.Source) []string {
 	return ids
 }
 
-// question is a query, and for whom it is asked.
+// question is a query and the checks that need its result.
 type question struct {
-	// what is asked for, in words for a gap.
+	// what is queried, for the message of a gap.
 	what       string
 	checks     []string
 	expression func(matchers string) string
 }
 
-// ask sends a question for all namespaces, in as many parts as the questions before needed and one more split where a part is
-// too much. What comes is handed on part by part. ok is true where anything came; what did not is a gap.
-func (r *reader) ask(ctx context.Context, q question, each func(metrics.Vector)) (ok bool) {
-	if r.dead {
-		r.missed(q.checks)
+// querySplit runs a query for all namespaces, in the parts that previous queries needed, and splits parts that exceed the budget. It
+// calls each with the result of every part. ok is true if there is any result; failed parts are a gap.
+func (r *reader) querySplit(ctx context.Context, q question, each func(metrics.Vector)) (ok bool) {
+	if r.stopped {
+		r.addToLastGap(q.checks)
 		return false
 	}
 	waiting := slices.Clone(r.parts)
@@ -83,7 +84,8 @@ func (r *reader) ask(ctx context.Context, q question, each func(metrics.Vector))
 		waiting = waiting[1:]
 		vector, err := r.query(ctx, q.expression(inNamespaces(part)))
 		if err == nil {
-			asked, ok = append(asked, part), true
+			asked = append(asked, part)
+			ok = true
 			each(vector)
 			continue
 		}
@@ -92,34 +94,37 @@ func (r *reader) ask(ctx context.Context, q question, each func(metrics.Vector))
 			waiting = append(halves, waiting...)
 			continue
 		}
-		failure, asked, unread = err, append(asked, part), append(unread, part...)
-		if r.ends(err) {
+		failure = err
+		asked = append(asked, part)
+		unread = append(unread, part...)
+		if r.stops(err) {
 			break
 		}
 	}
-	if !r.dead {
-		r.parts = asked // the next question need not learn it again
+	if !r.stopped {
+		r.parts = asked // the next query starts with the same parts
 	}
 	if failure != nil {
-		r.failed(failure, q, unread, ok)
+		r.addErrorGap(failure, q, unread, ok)
 	}
 	return ok
 }
 
-// query sends one, if there is any left.
+// query sends a query if the limits allow.
 func (r *reader) query(ctx context.Context, expression string) (metrics.Vector, error) {
 	if r.queries >= MaxQueries {
-		return nil, problem.Retrying(v1alpha1.ReasonBudgetExceeded, nil, "the answers are so large that they would take more queries than an inspection may send")
+		return nil, problem.Retrying(v1alpha1.ReasonBudgetExceeded, nil,
+			"the results need more than %d queries, the limit per inspection", MaxQueries)
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, problem.Retrying(v1alpha1.ReasonTimeout, err, "the time that the inspection has for metrics was over")
+		return nil, problem.Retrying(v1alpha1.ReasonTimeout, err, "the inspection's time for metrics is used up")
 	}
 	r.queries++
 	return r.in.Provider.Query(ctx, expression, r.in.Graph.Now)
 }
 
-// splits says whether less at a time may help: the budget, or the server's own limits. Prometheus answers 422 to a query that
-// loads too many samples, which is InvalidQuery.
+// splits reports whether smaller queries may succeed: the budget or a limit of the server was exceeded. Prometheus returns 422 for
+// a query that loads too many samples, which is InvalidQuery.
 func (r *reader) splits(err error) bool {
 	p := problem.As(err)
 	if p == nil || r.queries >= MaxQueries {
@@ -129,31 +134,32 @@ func (r *reader) splits(err error) bool {
 	case v1alpha1.ReasonBudgetExceeded, v1alpha1.ReasonResponseTooLarge, v1alpha1.ReasonInvalidQuery:
 		return true
 	case v1alpha1.ReasonTimeout:
-		r.late++
-		return r.late < maxLate
+		r.timeouts++
+		return r.timeouts < maxTimeouts
 	}
 	return false
 }
 
-// ends says whether the back end is asked no further.
-func (r *reader) ends(err error) bool {
+// stops reports whether no more queries are sent.
+func (r *reader) stops(err error) bool {
 	p := problem.As(err)
 	if p == nil {
-		r.dead = true
+		r.stopped = true
 		return true
 	}
 	switch p.Reason {
-	case v1alpha1.ReasonBudgetExceeded, v1alpha1.ReasonResponseTooLarge, v1alpha1.ReasonInvalidQuery, v1alpha1.ReasonServerError, v1alpha1.ReasonUnhealthy:
-		r.dead = r.queries >= MaxQueries
+	case v1alpha1.ReasonBudgetExceeded, v1alpha1.ReasonResponseTooLarge, v1alpha1.ReasonInvalidQuery, v1alpha1.ReasonServerError,
+		v1alpha1.ReasonUnhealthy:
+		r.stopped = r.queries >= MaxQueries
 	case v1alpha1.ReasonTimeout:
-		r.dead = r.late >= maxLate
+		r.stopped = r.timeouts >= maxTimeouts
 	default:
-		r.dead = true
+		r.stopped = true
 	}
-	return r.dead
+	return r.stopped
 }
 
-// halves of a part, about as many Pods in each; nil where there is nothing to split, or it cannot be: a part that is empty, not nil.
+// halves splits a part into two with about as many Pods each; nil if it cannot be split. An empty part (not nil) cannot be split.
 func (r *reader) halves(part []string) [][]string {
 	if part != nil && len(part) == 0 {
 		return nil
@@ -182,18 +188,19 @@ func (r *reader) halves(part []string) [][]string {
 	return [][]string{part[:at], part[at:]}
 }
 
-// discovered is what the back end has.
+// discovered is what the backend has.
 type discovered struct {
 	names                     names
 	throttling, owners, nodes bool
 }
 
-// discover asks which metrics there are.
+// discover queries which metrics exist.
 func (r *reader) discover(ctx context.Context) (known discovered, ok bool) {
 	vector, err := r.query(ctx, discovery(r.in.Options.MatchLabels))
 	if err != nil {
-		r.ends(err)
-		r.failed(err, question{what: "which metrics there are", checks: r.wanting(facts.SourceUsage, facts.SourceThrottling, facts.SourceNodeUsage)}, nil, false)
+		r.stops(err)
+		checks := r.checksRequiring(facts.SourceUsage, facts.SourceThrottling, facts.SourceNodeUsage)
+		r.addErrorGap(err, question{what: "metric names", checks: checks}, nil, false)
 		return known, false
 	}
 	for _, sample := range vector {
@@ -215,7 +222,7 @@ func (r *reader) discover(ctx context.Context) (known discovered, ok bool) {
 	return known, true
 }
 
-// share is a part of the window.
+// share converts steps to a duration of at most the window.
 func share(steps float64, step, window time.Duration) time.Duration {
 	if !(steps > 0) {
 		return 0

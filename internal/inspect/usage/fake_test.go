@@ -15,24 +15,24 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// row is a container of a Pod, as the fake server knows it. Negative numbers are not told.
+// row is a container of a Pod in the fake server. Negative numbers have no series.
 type row struct {
 	namespace, pod, container                     string
 	lives, cpu, peak, memory, resident, throttled float64
 	owner                                         string // kind/name, as kube-state-metrics tells
 }
 
-// fake is a strict metrics server: it knows the expressions that this package may send, and no others.
+// fake is a strict metrics server: it accepts only the expressions that this package may send.
 type fake struct {
 	metrics.Provider
 	t    testing.TB
 	rows []row
-	// old labels; metrics that it lacks; nodes' rows.
+	// old labels; missing metrics; rows of nodes.
 	old    bool
 	lacks  []string
 	nodes  []metrics.Sample
 	budget int
-	// fails answers a question by its beginning.
+	// fails returns errors by prefix of the expression.
 	fails   map[string]error
 	queries []string
 }
@@ -97,7 +97,7 @@ func (f *fake) discovery() metrics.Vector {
 	return vector
 }
 
-// column finds what an expression asks for, and fails the test on one that is unknown.
+// column returns the value that an expression selects, and fails the test on an unknown one.
 func (f *fake) column(expression string) func(row) float64 {
 	pod, container := "pod", "container"
 	if f.old {
@@ -129,7 +129,7 @@ func (f *fake) column(expression string) func(row) float64 {
 
 var namespaces = regexp.MustCompile(`namespace=~"([^"]*)"`)
 
-// within says which namespaces an expression is about.
+// within returns the namespaces that an expression selects.
 func (f *fake) within(expression string) func(string) bool {
 	found := namespaces.FindStringSubmatch(expression)
 	if found == nil {
@@ -142,7 +142,7 @@ func (f *fake) within(expression string) func(string) bool {
 	return pattern.MatchString
 }
 
-// all wants every source.
+// all requires every source.
 func all() map[facts.Source][]string {
 	return map[facts.Source][]string{
 		facts.SourceUsage: {"size"}, facts.SourceThrottling: {"throttled"}, facts.SourceNodeUsage: {"node"},

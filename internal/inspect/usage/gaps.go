@@ -11,23 +11,23 @@ import (
 	"kubeops.io/kubeops/internal/text"
 )
 
-// seeBackend is what to do about most failures.
-const seeBackend = "See the conditions of the MetricsBackend that spec.metricsRef names, or check what --metrics-url names."
+// seeBackend is the remediation of most errors.
+const seeBackend = "See the conditions of the MetricsBackend in spec.metricsRef, or check --metrics-url."
 
-// failed notes a gap for a question; namespaces are those that were not read, where others were.
-func (r *reader) failed(err error, q question, namespaces []string, partly bool) {
-	message, reason := "the metrics back end failed", ""
+// addErrorGap adds a gap for a query; namespaces are those that were not read if others were.
+func (r *reader) addErrorGap(err error, q question, namespaces []string, partly bool) {
+	message, reason := "unexpected error", ""
 	if p := problem.As(err); p != nil {
 		message, reason = strings.TrimSuffix(p.Message, "."), p.Reason
 	}
 	where := ""
 	if partly && len(namespaces) > 0 {
 		slices.Sort(namespaces)
-		where = " in namespaces " + text.List(namespaces, maxNames)
+		where = " in namespaces " + joinMax(namespaces)
 	}
 	gap := facts.Gap{
 		Source: "metrics: " + q.what, Checks: distinct(q.checks), Reason: v1alpha1.GapUnavailable, Remediation: seeBackend,
-		Message: fmt.Sprintf("The metrics back end did not tell of %s%s: %s.", q.what, where, message),
+		Message: fmt.Sprintf("The metrics backend returned no %s%s: %s.", q.what, where, message),
 	}
 	switch reason {
 	case v1alpha1.ReasonTimeout:
@@ -37,39 +37,41 @@ func (r *reader) failed(err error, q question, namespaces []string, partly bool)
 		gap.Reason = v1alpha1.GapForbidden
 	case v1alpha1.ReasonBudgetExceeded, v1alpha1.ReasonResponseTooLarge:
 		gap.Reason = v1alpha1.GapIncomplete
-		gap.Remediation = "Raise spec.queryBudget of the MetricsBackend, shorten spec.usage.window, or inspect fewer namespaces at a time."
+		gap.Remediation = "Raise spec.queryBudget of the MetricsBackend, shorten spec.usage.window, or inspect fewer namespaces per Inspection."
 	case v1alpha1.ReasonInvalidQuery:
 		gap.Reason = v1alpha1.GapUnreadable
-		gap.Remediation = "The server may load too many samples for it: shorten spec.usage.window, or raise the server's own limit (Prometheus: --query.max-samples)."
+		gap.Remediation = "The query may load too many samples. Shorten spec.usage.window, or raise the server's limit " +
+			"(Prometheus: --query.max-samples)."
 	case v1alpha1.ReasonInvalidResponse:
 		gap.Reason = v1alpha1.GapUnreadable
 	}
 	r.gap(gap)
 }
 
-// missed adds checks to the gap of what made the back end not worth asking any more.
-func (r *reader) missed(ids []string) {
+// addToLastGap adds checks to the gap of the error after which no more queries are sent.
+func (r *reader) addToLastGap(ids []string) {
 	if n := len(r.gaps); n > 0 {
 		r.gaps[n-1].Checks = distinct(slices.Concat(r.gaps[n-1].Checks, ids))
 	}
 }
 
-// lacking notes that a metric is not collected.
-func (r *reader) lacking(metric string, ids []string) {
+// missingMetric adds a gap for a metric that is not collected.
+func (r *reader) missingMetric(metric string, ids []string) {
 	labels := ""
 	if len(r.in.Options.MatchLabels) > 0 {
-		labels = " and the labels of spec.usage.matchLabels"
+		labels = " and with the labels of spec.usage.matchLabels"
 	}
 	r.gap(facts.Gap{
 		Source: "metrics: " + strings.Fields(metric)[0], Checks: distinct(ids), Reason: v1alpha1.GapNotServed,
-		Message:     "The metrics back end has no " + metric + labels + ".",
-		Remediation: "Let it scrape /metrics/cadvisor of the kubelets, and keep those labels.",
+		Message:     "The metrics backend has no metric " + metric + labels + ".",
+		Remediation: "Configure it to scrape /metrics/cadvisor of the kubelets and to keep these labels.",
 	})
 }
 
-// missing notes the workloads that run for longer than a day, and of which too little is known to judge their size.
-func (r *reader) missing(used *facts.Usage) {
-	g, ids := r.in.Graph, r.wanting(facts.SourceUsage)
+// addHistoryGap adds a gap for workloads that have run for longer than a day but have too short a history to evaluate their size.
+func (r *reader) addHistoryGap(used *facts.Usage) {
+	g := r.in.Graph
+	ids := r.checksRequiring(facts.SourceUsage)
 	if len(ids) == 0 || !g.Provided(facts.SourceUsage) {
 		return
 	}
@@ -81,7 +83,8 @@ func (r *reader) missing(used *facts.Usage) {
 	}
 	unseen := map[facts.Ref]bool{}
 	for _, pod := range g.Pods {
-		old := !pod.Started.IsZero() && g.Now.Sub(pod.Started) > MinHistory+2*recent // of what is younger, the scrapes may have begun later
+		// For younger Pods, scraping may have started later.
+		old := !pod.Started.IsZero() && g.Now.Sub(pod.Started) > MinHistory+2*recent
 		owner := g.TopOwner(pod.Ref)
 		if old && pod.Phase == "Running" && owner.Kind != facts.Pod && !seen[owner] {
 			unseen[owner] = true
@@ -96,9 +99,10 @@ func (r *reader) missing(used *facts.Usage) {
 	}
 	slices.Sort(labels)
 	r.gap(facts.Gap{
-		Source: "metrics: workloads without a day of metrics", Checks: distinct(ids), Reason: v1alpha1.GapIncomplete,
-		Message:     fmt.Sprintf("The metrics back end has less than a day of metrics of workloads that run for longer, so their size is not judged: %s.", text.List(labels, maxNames)),
-		Remediation: "See whether it scrapes /metrics/cadvisor of all kubelets, and since when.",
+		Source: "metrics: workloads with less than a day of metrics", Checks: distinct(ids), Reason: v1alpha1.GapIncomplete,
+		Message: fmt.Sprintf("Workload sizes are not evaluated: less than a day of metrics, although the workloads run for longer: %s.",
+			joinMax(labels)),
+		Remediation: "Check that the metrics backend scrapes /metrics/cadvisor of all kubelets, and since when.",
 	})
 }
 
@@ -110,5 +114,11 @@ func distinct(ids []string) []string {
 	return slices.Compact(ids)
 }
 
-// maxNames of workloads or namespaces in one text.
-const maxNames = 5
+// joinMax joins the first elements of a list and counts the rest.
+func joinMax(list []string) string {
+	const limit = 5
+	if len(list) <= limit {
+		return strings.Join(list, ", ")
+	}
+	return strings.Join(list[:limit], ", ") + fmt.Sprintf(" and %d more", len(list)-limit)
+}

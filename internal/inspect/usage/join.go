@@ -8,8 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
-// index joins series to containers of workloads. It holds an entry for each series that belongs to one, and a few numbers for
-// each container.
+// index joins series to containers of workloads. It has an entry per series and a few numbers per container.
 type index struct {
 	owners     owners
 	specs      map[facts.Ref][]*facts.PodSpec
@@ -28,33 +27,35 @@ type target struct {
 // entry is the series of one container of one Pod.
 type entry struct {
 	target int32
-	// life in steps; counted is set where it was long enough to show more than a start; live where the Pod exists.
+	// life in steps. counted: long enough to show more than the startup. live: the Pod exists.
 	life          float32
 	counted, live bool
 }
 
-// accumulated is what is known so far of a container.
+// accumulated is the result for a container so far.
 type accumulated struct {
 	facts.ContainerUsage
-	// longest life of a Pod and the sum of all, in steps.
+	// longest life of a Pod, and the sum of all, in steps.
 	longest, sum float32
 }
 
 func newIndex(g *facts.Graph) index {
-	x := index{owners: newOwners(g), specs: map[facts.Ref][]*facts.PodSpec{}, entries: map[string]entry{}, at: map[target]int32{}}
+	x := index{
+		owners: newOwners(g), specs: map[facts.Ref][]*facts.PodSpec{}, entries: map[string]entry{}, at: map[target]int32{},
+	}
 	for _, use := range g.Specs() {
 		x.specs[use.Owner] = append(x.specs[use.Owner], use.Spec)
 	}
 	return x
 }
 
-// keyOf is valid until the next call. No name holds a zero byte.
+// keyOf returns a key that is valid until the next call. Names contain no zero bytes.
 func (x *index) keyOf(namespace, pod, container string) []byte {
 	x.key = append(append(append(append(append(x.key[:0], namespace...), 0), pod...), 0), container...)
 	return x.key
 }
 
-// has says whether a workload has a container of this name, and returns its name as the graph has it, so that no label is kept.
+// has reports whether a workload has a container of this name, and returns the graph's copy of the name so that no label is kept.
 func (x *index) has(workload facts.Ref, container string) (string, bool) {
 	for _, spec := range x.specs[workload] {
 		if spec.Lean == nil {
@@ -65,7 +66,7 @@ func (x *index) has(workload facts.Ref, container string) (string, bool) {
 				return spec.Lean.Containers[i].Name, true
 			}
 		}
-		for i := range spec.Lean.InitContainers { // sidecars; those that end are dropped by whoever judges
+		for i := range spec.Lean.InitContainers { // sidecars; the checks ignore init containers that terminate
 			if spec.Lean.InitContainers[i].Name == container {
 				return spec.Lean.InitContainers[i].Name, true
 			}
@@ -74,7 +75,7 @@ func (x *index) has(workload facts.Ref, container string) (string, bool) {
 	return "", false
 }
 
-// add a series to the container that it belongs to.
+// add adds a series to its container.
 func (x *index) add(s seen, workload facts.Ref, live bool) {
 	name, ok := x.has(workload, s.container)
 	if !ok {
@@ -83,11 +84,12 @@ func (x *index) add(s seen, workload facts.Ref, live bool) {
 	key := target{workload, name}
 	at, ok := x.at[key]
 	if !ok {
-		at = int32(len(x.containers)) //nolint:gosec // bounded by the series of an answer
+		at = int32(len(x.containers)) //nolint:gosec // bounded by the series of a result
 		x.at[key] = at
 		x.containers = append(x.containers, accumulated{ContainerUsage: facts.ContainerUsage{
 			Workload: workload, Container: name,
-			CPU: facts.Untold, CPUPeak: facts.Untold, Memory: facts.Untold, MemoryNow: facts.Untold, Resident: facts.Untold, Throttled: facts.Untold,
+			CPU: facts.Untold, CPUPeak: facts.Untold, Memory: facts.Untold, MemoryNow: facts.Untold,
+			Resident: facts.Untold, Throttled: facts.Untold,
 		}})
 	}
 	if _, twice := x.entries[string(x.keyOf(s.namespace, s.pod, s.container))]; twice {
@@ -100,16 +102,16 @@ func (x *index) add(s seen, workload facts.Ref, live bool) {
 	c.longest = max(c.longest, s.life)
 }
 
-// seen is a container of a Pod, and for how many steps it was there.
+// seen is a container of a Pod and the number of steps in which it existed.
 type seen struct {
 	namespace, pod, container string
 	life                      float32
 }
 
-// lives asks which containers there were, and for how long; false where nothing is known.
+// lives reads which containers existed, and for how long; false if there is no result.
 func (r *reader) lives(ctx context.Context, q templates, hasOwners bool, checks []string) bool {
 	var gone []seen
-	ok := r.ask(ctx, question{what: "which containers there were", checks: checks, expression: q.lives}, func(vector metrics.Vector) {
+	ok := r.querySplit(ctx, question{what: "containers", checks: checks, expression: q.lives}, func(vector metrics.Vector) {
 		for _, sample := range vector {
 			s := seen{sample.Labels["namespace"], sample.Labels[q.names.pod], sample.Labels[q.names.container], number(sample.Value)}
 			if s.life <= 0 {
@@ -123,7 +125,7 @@ func (r *reader) lives(ctx context.Context, q templates, hasOwners bool, checks 
 		}
 	})
 	if len(gone) > 0 && hasOwners {
-		r.askOwners(ctx, q)
+		r.queryOwners(ctx, q)
 	}
 	for _, s := range gone {
 		if workload, ok := r.series.owners.ofGone(s.namespace, s.pod); ok {
@@ -134,13 +136,13 @@ func (r *reader) lives(ctx context.Context, q templates, hasOwners bool, checks 
 	for i := range r.series.containers {
 		r.series.containers[i].History = r.history(&r.series.containers[i], step)
 	}
-	r.series.settle(step)
+	r.series.markCounted(step)
 	return ok
 }
 
-// settle marks the Pods that lived long enough, by the measure of the others of their workload, to show more than their start:
-// for six hours, or half as long as the longest.
-func (x *index) settle(step time.Duration) {
+// markCounted marks the Pods that lived long enough to show more than their startup: six hours, or half as long as the
+// longest-lived Pod of the workload.
+func (x *index) markCounted(step time.Duration) {
 	enough := float32(longEnough / step)
 	for key, e := range x.entries {
 		e.counted = e.life >= min(x.containers[e.target].longest/2, enough)
@@ -148,8 +150,8 @@ func (x *index) settle(step time.Duration) {
 	}
 }
 
-// askOwners asks whose the Pods were that are gone. When it fails, their names tell: that is no gap.
-func (r *reader) askOwners(ctx context.Context, q templates) {
+// queryOwners reads the owners of deleted Pods. A failure is not a gap, since their names are used instead.
+func (r *reader) queryOwners(ctx context.Context, q templates) {
 	for _, part := range r.parts {
 		vector, err := r.query(ctx, q.owners(inNamespaces(part)))
 		if err != nil {
@@ -157,13 +159,13 @@ func (r *reader) askOwners(ctx context.Context, q templates) {
 		}
 		for _, sample := range vector {
 			l := sample.Labels
-			r.series.owners.told(l["namespace"], l["pod"], l["owner_kind"], l["owner_name"])
+			r.series.owners.record(l["namespace"], l["pod"], l["owner_kind"], l["owner_name"])
 		}
 	}
 }
 
-// history is for how long a container was seen: as long as its oldest Pod, or as all of its Pods together by the number that
-// run now, since each rollout replaces them; but not for longer than its workload exists.
+// history returns how long a container has been observed: the life of its oldest Pod, or the sum over all Pods divided by the
+// number that run now, since rollouts replace them; but at most the age of its workload.
 func (r *reader) history(c *accumulated, step time.Duration) time.Duration {
 	pods := max(1, len(r.in.Graph.PodsOf(c.Workload)))
 	together := share(float64(c.sum)/float64(pods), step, r.in.Options.Window)
@@ -173,9 +175,9 @@ func (r *reader) history(c *accumulated, step time.Duration) time.Duration {
 	return max(share(float64(c.longest), step, r.in.Options.Window), together)
 }
 
-// each sends a question and sets a number of the containers that the answers are of.
-func (r *reader) each(ctx context.Context, q question, set func(c *accumulated, e entry, value float32)) bool {
-	return r.ask(ctx, q, func(vector metrics.Vector) {
+// setEach runs a query and sets a number of each container in the result.
+func (r *reader) setEach(ctx context.Context, q question, set func(c *accumulated, e entry, value float32)) bool {
+	return r.querySplit(ctx, q, func(vector metrics.Vector) {
 		for _, sample := range vector {
 			value := number(sample.Value)
 			if value < 0 {
@@ -197,16 +199,16 @@ func either(labels metrics.Labels, name, old string) string {
 	return labels[old]
 }
 
-// number is a value as it is kept; negative for what is none.
+// number converts a value; negative if it is not usable.
 func number(value float64) float32 {
-	const most = 1e30
+	const maxValue = 1e30
 	if !metrics.Usable(value) || value < 0 {
 		return -1
 	}
-	return float32(min(value, most))
+	return float32(min(value, maxValue))
 }
 
-// longEnough is for how long a Pod must have lived to count, whatever others did.
+// longEnough is the life after which a Pod always counts.
 const longEnough = 6 * time.Hour
 
 func setCPU(c *accumulated, e entry, value float32) {
@@ -240,8 +242,8 @@ func setThrottled(c *accumulated, e entry, value float32) {
 	}
 }
 
-// joined are the containers, of which something was told. What was not throttled enough to be sent is not throttled.
-func (r *reader) joined() []facts.ContainerUsage {
+// containerUsage returns the containers with their numbers.
+func (r *reader) containerUsage() []facts.ContainerUsage {
 	all := make([]facts.ContainerUsage, 0, len(r.series.containers))
 	for i := range r.series.containers {
 		all = append(all, r.series.containers[i].ContainerUsage)

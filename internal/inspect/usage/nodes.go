@@ -9,14 +9,14 @@ import (
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
-// nodes asks what nodes use. It is one query for each resource, however many nodes there are.
+// nodes reads the usage of nodes: one query per resource, however many nodes there are.
 func (r *reader) nodes(ctx context.Context, known discovered) []facts.NodeUsage {
-	checks := r.wanting(facts.SourceNodeUsage)
+	checks := r.checksRequiring(facts.SourceNodeUsage)
 	if len(r.in.Graph.Nodes) == 0 {
 		return nil
 	}
 	if !known.nodes {
-		r.lacking(`container_memory_working_set_bytes with id="/"`, checks)
+		r.missingMetric(`container_memory_working_set_bytes with id="/"`, checks)
 		return nil
 	}
 	q := templates{match: r.in.Options.MatchLabels}
@@ -27,7 +27,7 @@ func (r *reader) nodes(ctx context.Context, known discovered) []facts.NodeUsage 
 		}
 	}
 	for _, n := range r.in.Graph.Nodes {
-		names[n.Name] = n.Name // before another node's address
+		names[n.Name] = n.Name // takes precedence over another node's address
 	}
 	used := map[string]*facts.NodeUsage{}
 	for _, n := range r.in.Graph.Nodes {
@@ -43,8 +43,8 @@ func (r *reader) nodes(ctx context.Context, known discovered) []facts.NodeUsage 
 			}
 		})
 	}
-	cpu := read("the use of CPU by nodes", q.nodeCPU, func(n *facts.NodeUsage) *float32 { return &n.CPU })
-	memory := read("the use of memory by nodes", q.nodeMemory, func(n *facts.NodeUsage) *float32 { return &n.Memory })
+	cpu := read("CPU usage of nodes", q.nodeCPU, func(n *facts.NodeUsage) *float32 { return &n.CPU })
+	memory := read("memory usage of nodes", q.nodeMemory, func(n *facts.NodeUsage) *float32 { return &n.Memory })
 	if cpu || memory {
 		r.in.Graph.Provide(facts.SourceNodeUsage)
 	}
@@ -57,15 +57,15 @@ func (r *reader) nodes(ctx context.Context, known discovered) []facts.NodeUsage 
 	return all
 }
 
-// whole sends a question that cannot be split.
+// whole runs a query that cannot be split.
 func (r *reader) whole(ctx context.Context, q question, each func(metrics.Vector)) bool {
 	parts := r.parts
 	defer func() { r.parts = parts }()
 	r.parts = [][]string{{}}
-	return r.ask(ctx, q, each)
+	return r.querySplit(ctx, q, each)
 }
 
-// nodeOf is the node that labels name.
+// nodeOf returns the node that labels identify.
 func nodeOf(names map[string]string, labels metrics.Labels) (string, bool) {
 	for _, name := range strings.Split(nodeLabels, ",") {
 		value := labels[name]

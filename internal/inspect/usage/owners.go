@@ -9,9 +9,9 @@ import (
 // owners finds the workload of a Pod.
 type owners struct {
 	graph *facts.Graph
-	// workloads by namespace and name; of several kinds with one name, all.
+	// workloads by namespace and name, possibly of several kinds.
 	workloads map[podName][]facts.Ref
-	// gone are the workloads of Pods that kube-state-metrics told of.
+	// gone maps deleted Pods to their workloads according to kube-state-metrics.
 	gone map[podName]facts.Ref
 }
 
@@ -37,7 +37,7 @@ func newOwners(g *facts.Graph) owners {
 	return o
 }
 
-// ofPod is the topmost owner of a Pod of the graph.
+// ofPod returns the top-level owner of a Pod in the graph.
 func (o *owners) ofPod(namespace, pod string) (facts.Ref, bool) {
 	ref := facts.Ref{Kind: facts.Pod, Namespace: namespace, Name: pod}
 	if !o.graph.Has(ref) {
@@ -46,8 +46,8 @@ func (o *owners) ofPod(namespace, pod string) (facts.Ref, bool) {
 	return o.graph.TopOwner(ref), true
 }
 
-// told notes what kube-state-metrics says of a Pod. Of controllers that are gone as well, the name tells what made them.
-func (o *owners) told(namespace, pod, kind, name string) {
+// record stores the owner of a Pod from kube-state-metrics. If that controller is gone too, its own owner follows from its name.
+func (o *owners) record(namespace, pod, kind, name string) {
 	at := podName{namespace, pod}
 	ref := facts.Ref{Kind: facts.Kind(kind), Namespace: namespace, Name: name}
 	if o.graph.Has(ref) {
@@ -67,8 +67,8 @@ func (o *owners) told(namespace, pod, kind, name string) {
 	}
 }
 
-// ofGone is the workload of a Pod that is gone: as kube-state-metrics told, or else the one whose name the Pod's goes on from in
-// the way in which its kind of controller names Pods. A name that two rules fit is nobody's.
+// ofGone returns the workload of a deleted Pod: the one from kube-state-metrics, or else the one whose controller would generate the
+// Pod's name. It is false if the name fits several workloads.
 func (o *owners) ofGone(namespace, pod string) (facts.Ref, bool) {
 	if ref, ok := o.gone[podName{namespace, pod}]; ok {
 		return ref, true
@@ -100,7 +100,7 @@ func (o *owners) ofGone(namespace, pod string) (facts.Ref, bool) {
 	return found[0], true
 }
 
-// cut parts a name at its last dash.
+// cut splits a name at its last dash.
 func cut(name string) (base, suffix string) {
 	i := strings.LastIndexByte(name, '-')
 	if i <= 0 {
@@ -111,9 +111,9 @@ func cut(name string) (base, suffix string) {
 
 func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
-// letters that Kubernetes makes random names of (k8s.io/apimachinery/pkg/util/rand).
+// letters of random suffixes in Kubernetes (k8s.io/apimachinery/pkg/util/rand).
 const letters = "bcdfghjklmnpqrstvwxz2456789"
 
-// random is what is appended to names of Pods: five of the letters. hash is what Deployments append to ReplicaSets: up to ten.
+// random is the suffix of Pods: five letters. hash is the suffix that Deployments give ReplicaSets: up to ten letters.
 func random(s string) bool { return len(s) == 5 && strings.Trim(s, letters) == "" }
 func hash(s string) bool   { return s != "" && len(s) <= 10 && strings.Trim(s, letters) == "" }

@@ -13,17 +13,18 @@ import (
 // names are the labels of cAdvisor's metrics: the kubelet of Kubernetes 1.16 renamed them from pod_name and container_name.
 type names struct{ pod, container string }
 
-// templates make the expressions. All of them take matchers, which end in a comma or are empty.
+// templates build expressions from matchers, which end in a comma or are empty.
 type templates struct {
 	names  names
 	match  map[string]string
 	window time.Duration
 }
 
-// quoted is a text in PromQL. Go's quoting has the same escapes (https://prometheus.io/docs/prometheus/latest/querying/basics/#string-literals).
+// quoted returns a PromQL string, which has the same escapes as Go
+// (https://prometheus.io/docs/prometheus/latest/querying/basics/#string-literals).
 func quoted(text string) string { return strconv.Quote(strings.ToValidUTF8(text, "")) }
 
-// matching are the matchers of labels that all series have.
+// matching returns matchers for the labels that all series have.
 func matching(labels map[string]string) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
@@ -32,7 +33,7 @@ func matching(labels map[string]string) string {
 	return b.String()
 }
 
-// inNamespaces is the matcher of some namespaces; empty for all.
+// inNamespaces returns the matcher of some namespaces, or of all if the list is empty.
 func inNamespaces(namespaces []string) string {
 	if len(namespaces) == 0 {
 		return `namespace!="",`
@@ -44,30 +45,31 @@ func inNamespaces(namespaces []string) string {
 	return "namespace=~" + quoted(strings.Join(safe, "|")) + ","
 }
 
-// containers selects the series of containers: not those of whole Pods, nor of the pause container that older runtimes show.
+// containers selects series of containers, without those of whole Pods and of the pause container of older runtimes.
 func (t templates) containers(metric, more string) string {
 	return fmt.Sprintf(`%[1]s{%[2]s%[3]s%[4]s!="",%[5]s!="",%[5]s!="POD"}`, metric, matching(t.match), more, t.names.pod, t.names.container)
 }
 
-// by groups what has several series for one container: one for each restart, and for each server that scrapes.
+// by aggregates several series of a container: one per restart and per scraping server.
 func (t templates) by(function, expression string) string {
 	return fmt.Sprintf("%s by (namespace,%s,%s) (%s)", function, t.names.pod, t.names.container, expression)
 }
 
-// step of the averages of CPU: a thousandth of the window, and no less than five minutes, which every scrape interval in use
-// has several samples of.
+// step of CPU averages: a thousandth of the window, but at least five minutes, which contain several samples at any common scrape
+// interval.
 func (t templates) step() time.Duration {
-	const least = 5 * time.Minute
+	const minStep = 5 * time.Minute
 	thousandth := t.window / 1008 // 7 days in steps of 10 minutes
-	if thousandth <= least {
-		return least
+	if thousandth <= minStep {
+		return minStep
 	}
-	return (thousandth + least - 1).Truncate(least)
+	return (thousandth + minStep - 1).Truncate(minStep)
 }
 
-// cpuRate is the use of CPU in cores. Kubelets before 1.8 told it for each core, without a total; those are not read.
+// cpuRate is the CPU usage in cores. Kubelets before 1.8, which only report single cores, are not supported.
 func (t templates) cpuRate(more string) string {
-	return t.by("max", fmt.Sprintf("rate(%s[%s])", t.containers("container_cpu_usage_seconds_total", more+`cpu=~"|total",`), duration(t.step())))
+	series := t.containers("container_cpu_usage_seconds_total", more+`cpu=~"|total",`)
+	return t.by("max", fmt.Sprintf("rate(%s[%s])", series, duration(t.step())))
 }
 
 // over is a subquery over the window.
@@ -85,26 +87,26 @@ func (t templates) cpuPeak(more string) string {
 	return "max_over_time(" + t.over(t.cpuRate(more), t.step()) + ")"
 }
 
-// memoryPeak is over all samples: a peak between two steps counts.
+// memoryPeak covers all samples, including peaks between steps.
 func (t templates) memoryPeak(more string) string {
 	return t.by("max", fmt.Sprintf("max_over_time(%s[%s])", t.containers("container_memory_working_set_bytes", more), duration(t.window)))
 }
 
-// resident is the peak of memory that is no cache of files, lately.
+// resident is the recent peak of memory without file cache.
 func (t templates) resident(more string) string {
 	return t.by("max", fmt.Sprintf("max_over_time(%s[%s])", t.containers("container_memory_rss", more), duration(recent)))
 }
 
-// lifeStep is the step in which lives are counted.
+// lifeStep is the unit of lives.
 func (t templates) lifeStep() time.Duration { return 3 * t.step() }
 
-// lives counts in how many steps of the window a container was seen.
+// lives counts the steps of the window in which a container existed.
 func (t templates) lives(more string) string {
 	return "count_over_time(" + t.over(t.by("max", t.containers("container_memory_working_set_bytes", more)), t.lifeStep()) + ")"
 }
 
-// throttled is the share of periods in which the limit was used up, as the alert CPUThrottlingHigh of the kubernetes-mixin
-// reckons it. Only what matters is sent.
+// throttled is the share of periods in which the limit was reached, computed like the alert CPUThrottlingHigh of kubernetes-mixin.
+// The server only returns relevant values.
 func (t templates) throttled(more string) string {
 	sum := func(metric string) string {
 		return t.by("sum", fmt.Sprintf("increase(%s[%s])", t.containers(metric, more), duration(recent)))
@@ -112,16 +114,16 @@ func (t templates) throttled(more string) string {
 	return sum("container_cpu_cfs_throttled_periods_total") + " / " + sum("container_cpu_cfs_periods_total") + " > 0.1"
 }
 
-// owners tells which controller Pods had.
+// owners queries the controllers of Pods.
 func (t templates) owners(more string) string {
 	return fmt.Sprintf(`max by (namespace,pod,owner_kind,owner_name) (max_over_time(kube_pod_owner{%s%sowner_is_controller="true"}[%s]))`,
 		matching(t.match), more, duration(t.window))
 }
 
-// nodeLabels are those that may name the node of a series of cAdvisor.
+// nodeLabels may identify the node of a cAdvisor series.
 const nodeLabels = "node,kubernetes_io_hostname,instance"
 
-// nodeCPU and nodeMemory are of the root of all control groups: of all that runs on the machine.
+// nodeCPU and nodeMemory query the root control group: everything that runs on the machine.
 func (t templates) nodeCPU(string) string {
 	return fmt.Sprintf(`quantile_over_time(0.95,(max by (%s) (rate(container_cpu_usage_seconds_total{%sid="/",cpu=~"|total"}[5m])))[%s:5m])`,
 		nodeLabels, matching(t.match), duration(recent))
@@ -132,7 +134,7 @@ func (t templates) nodeMemory(string) string {
 		nodeLabels, matching(t.match), duration(recent))
 }
 
-// Marks of discovery.
+// Marks in the result of discovery.
 const (
 	mark           = "kubeops_has"
 	markNew        = "pod"
@@ -142,7 +144,7 @@ const (
 	markNodes      = "nodes"
 )
 
-// discovery asks in one query which of the metrics there are, and by which labels.
+// discovery is one query for which metrics exist, and with which labels.
 func discovery(match map[string]string) string {
 	all := matching(match)
 	var parts []string
@@ -158,5 +160,5 @@ func discovery(match map[string]string) string {
 	return strings.Join(parts, " or ")
 }
 
-// duration in PromQL: whole minutes are all that is asked for.
+// duration in PromQL, in whole minutes.
 func duration(d time.Duration) string { return strconv.FormatInt(int64(d/time.Minute), 10) + "m" }

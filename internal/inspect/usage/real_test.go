@@ -44,8 +44,8 @@ const (
 	span      = 30 * time.Hour
 )
 
-// TestAThousandWorkloadsOfARealServer writes two days of cAdvisor's metrics of a thousand workloads, and reads them back.
-func TestAThousandWorkloadsOfARealServer(t *testing.T) {
+// TestThousandWorkloadsInVictoriaMetrics writes two days of cAdvisor metrics of a thousand workloads and reads them.
+func TestThousandWorkloadsInVictoriaMetrics(t *testing.T) {
 	t.Parallel()
 	url, _ := servers.VictoriaMetrics(t, servers.VictoriaMetricsOptions{})
 	backend, err := victoriametrics.New(metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Egress: provider.Egress{AllowLoopback: true}, Timeout: time.Minute})
@@ -110,7 +110,7 @@ func names(w int) (namespace, name string) {
 	return fmt.Sprintf("team-%02d", w%20), fmt.Sprintf("app-%04d", w)
 }
 
-// truth is what each Pod of a workload uses, but for a peak of an hour, in which it uses three times the CPU.
+// truth is the usage of each Pod of a workload, except for an hour with three times the CPU.
 func truth(w int) (cores, memory float64) {
 	return 0.05 + float64(w%40)/20, float64(64+w%100) * (1 << 20)
 }
@@ -128,7 +128,7 @@ func line(labels metrics.Labels, end time.Time, value func(i int) float64) metri
 	return s
 }
 
-// written puts a workload and its Pods into the graph, and returns what they used, and what one Pod did that is gone.
+// written adds a workload and its Pods to the graph and returns their series, including those of a deleted Pod.
 func written(builder *facts.Builder, now time.Time, w int) []metrics.Series {
 	namespace, name := names(w)
 	yes := true
@@ -178,7 +178,7 @@ func written(builder *facts.Builder, now time.Time, w int) []metrics.Series {
 	return series
 }
 
-// readable waits until the server answers with what was written last.
+// readable waits until the server returns the last written sample.
 func readable(t *testing.T, backend metrics.Provider, now time.Time) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -196,7 +196,7 @@ func readable(t *testing.T, backend metrics.Provider, now time.Time) {
 	}
 }
 
-// knowing is a server without data, of which discovery finds all that there may be.
+// knowing is a server without data whose discovery reports every metric.
 type knowing struct{ metrics.Provider }
 
 func (k knowing) Query(ctx context.Context, expression string, at time.Time) (metrics.Vector, error) {
@@ -212,8 +212,8 @@ func (k knowing) Query(ctx context.Context, expression string, at time.Time) (me
 	return vector, err
 }
 
-// TestQueriesAreUnderstoodByPrometheus asks each of them once: one that does not parse would be a gap.
-func TestQueriesAreUnderstoodByPrometheus(t *testing.T) {
+// TestPrometheusAcceptsEveryQuery sends each query once; one that does not parse is a gap.
+func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 	t.Parallel()
 	url, _ := servers.Prometheus(t, servers.PrometheusOptions{})
 	backend, err := prometheus.New(metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Egress: provider.Egress{AllowLoopback: true}})
@@ -234,9 +234,9 @@ func TestQueriesAreUnderstoodByPrometheus(t *testing.T) {
 	}
 }
 
-// TestQueriesOfOldLabelsAreUnderstood asks in the other form: by the labels of old kubelets, for some namespaces, and with labels
-// that need quoting. A query that does not parse would be a gap.
-func TestQueriesOfOldLabelsAreUnderstood(t *testing.T) {
+// TestPrometheusAcceptsQueriesWithOldLabels sends the queries with the labels of old kubelets, selected namespaces, and
+// labels that need quoting. One that does not parse is a gap.
+func TestPrometheusAcceptsQueriesWithOldLabels(t *testing.T) {
 	t.Parallel()
 	url, _ := servers.VictoriaMetrics(t, servers.VictoriaMetricsOptions{})
 	backend, err := victoriametrics.New(metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Egress: provider.Egress{AllowLoopback: true}})

@@ -16,7 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// large is a cluster of many Deployments in 20 namespaces, with some Pods each, and what a server tells of them.
+// large returns a cluster with many Deployments in 20 namespaces, and a server with their metrics.
 func large(workloads, pods int) (*facts.Graph, []row) {
 	builder := facts.NewBuilder("test", testkit.Now())
 	var rows []row
@@ -38,7 +38,7 @@ func large(workloads, pods int) (*facts.Graph, []row) {
 	return builder.Graph(), rows
 }
 
-// suffix is a random one in the way of Kubernetes, by number.
+// suffix returns a Kubernetes-like random suffix for a number.
 func suffix(n int) string {
 	var s [5]byte
 	for i := range s {
@@ -48,7 +48,7 @@ func suffix(n int) string {
 	return string(s[:])
 }
 
-func TestAThousandWorkloadsTakeFewQueries(t *testing.T) {
+func TestThousandWorkloadsNeedFewQueries(t *testing.T) {
 	for _, c := range []struct{ workloads, pods, budget, want int }{
 		{1000, 3, 0, 9},          // as many as for one workload
 		{3000, 3, 0, 9},          // and for three thousand
@@ -80,7 +80,7 @@ func TestAThousandWorkloadsTakeFewQueries(t *testing.T) {
 	}
 }
 
-func TestPartsThatAreTooMuchAreNamedAndOthersRead(t *testing.T) {
+func TestPartsOverBudgetAreReportedAndOthersAreRead(t *testing.T) {
 	graph, rows := large(100, 2)
 	for i := range 50 { // one namespace alone is too much
 		rows = append(rows, row{"team-07", fmt.Sprintf("x-%d", i), "app", 1, 1, 1, 1, 1, 1, ""})
@@ -92,7 +92,7 @@ func TestPartsThatAreTooMuchAreNamedAndOthersRead(t *testing.T) {
 	}
 }
 
-// FuzzLabels gives the stage labels and numbers that no server should send.
+// FuzzLabels feeds the stage with invalid labels and numbers.
 func FuzzLabels(f *testing.F) {
 	f.Add("shop", live, "api", "ReplicaSet", "cart-6d4b75cb6d", "n1", 0.5)
 	f.Add("shop", "cart-", "api", "Job", "-", "192.0.2.7:10250", -1.0)
@@ -121,7 +121,7 @@ func FuzzLabels(f *testing.F) {
 	})
 }
 
-// anything answers all with one sample, and what discovery looks for.
+// anything returns one sample for every query, and every mark for discovery.
 type anything struct{ sample metrics.Sample }
 
 func (a anything) Probe(context.Context) (metrics.Health, error) { return metrics.Health{}, nil }
@@ -156,7 +156,7 @@ func BenchmarkJoin10000Pods(b *testing.B) {
 	b.ReportMetric(float64(len(f.queries)/2), "queries")
 }
 
-// ready answers with vectors that were made before.
+// ready returns prepared vectors.
 type ready map[string]metrics.Vector
 
 func (r ready) Probe(context.Context) (metrics.Health, error) { return metrics.Health{}, nil }

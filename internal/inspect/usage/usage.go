@@ -10,50 +10,50 @@ import (
 
 // Defaults and bounds.
 const (
-	// DefaultWindow is how far back usage is looked at.
+	// DefaultWindow of usage.
 	DefaultWindow = 7 * 24 * time.Hour
-	// MinHistory is how long a container must have been seen before its size is judged: a day has a busy hour.
+	// MinHistory of a container before its size is evaluated: a day includes a busy hour.
 	MinHistory = 24 * time.Hour
-	// MaxQueries of one inspection, all parts included.
+	// MaxQueries per inspection, including all parts.
 	MaxQueries = 64
-	// recent is the window of what is judged by how it is now: throttling and nodes.
+	// recent is the window of current values: throttling and nodes.
 	recent = 24 * time.Hour
-	// maxTime bounds the stage where the run has no deadline; else it has a third of what is left.
+	// maxTime of the stage if the run has no deadline; otherwise it has a third of the remaining time.
 	maxTime = time.Minute
 )
 
 // Options of the stage.
 type Options struct {
-	// Window that usage is looked at over. Default DefaultWindow.
+	// Window of usage. Default DefaultWindow.
 	Window time.Duration
-	// MatchLabels are labels that all series of this cluster have in the back end, where it holds several clusters.
+	// MatchLabels select this cluster's series in a backend with several clusters.
 	MatchLabels map[string]string
 }
 
 // Input of Collect.
 type Input struct {
 	Provider metrics.Provider
-	// Graph of the cluster. Its Usage is set, and the sources that came are provided.
+	// Graph of the cluster. Collect sets its Usage and marks sources as provided.
 	Graph *facts.Graph
 	// Namespaces that the inspection reads; empty for all.
 	Namespaces []string
 	Options    Options
-	// Wanting are the checks that need each source. A source that no check needs is not asked for.
+	// Wanting lists the checks that need each source. Sources without checks are not queried.
 	Wanting map[facts.Source][]string
 }
 
-// Sources are all that Collect can provide.
+// Sources lists everything that Collect can provide.
 func Sources() []facts.Source {
 	return []facts.Source{facts.SourceUsage, facts.SourceThrottling, facts.SourceNodeUsage}
 }
 
-// Collect reads usage into the graph. What could not be read is a gap, never an error.
+// Collect reads usage into the graph. Failed reads are gaps, not errors.
 func Collect(ctx context.Context, in Input) []facts.Gap {
 	if in.Options.Window <= 0 {
 		in.Options.Window = DefaultWindow
 	}
 	r := newReader(in)
-	if len(r.wanting(facts.SourceUsage, facts.SourceThrottling, facts.SourceNodeUsage)) == 0 {
+	if len(r.checksRequiring(facts.SourceUsage, facts.SourceThrottling, facts.SourceNodeUsage)) == 0 {
 		return nil
 	}
 	limit := maxTime
@@ -68,25 +68,26 @@ func Collect(ctx context.Context, in Input) []facts.Gap {
 	}
 	used := &facts.Usage{Window: in.Options.Window}
 	if r.containers(ctx, known) {
-		used.Containers = r.joined()
+		used.Containers = r.containerUsage()
 	}
-	if len(r.wanting(facts.SourceNodeUsage)) > 0 {
+	if len(r.checksRequiring(facts.SourceNodeUsage)) > 0 {
 		used.Nodes = r.nodes(ctx, known)
 	}
 	in.Graph.SetUsage(used)
-	r.missing(used)
+	r.addHistoryGap(used)
 	return r.gaps
 }
 
-// containers asks about containers; false where nothing is known of any.
+// containers reads the usage of containers; false if there is none.
 func (r *reader) containers(ctx context.Context, known discovered) bool {
-	usage, throttling := r.wanting(facts.SourceUsage), r.wanting(facts.SourceThrottling)
+	usage := r.checksRequiring(facts.SourceUsage)
+	throttling := r.checksRequiring(facts.SourceThrottling)
 	if len(usage)+len(throttling) == 0 {
 		return false
 	}
-	all := r.wanting(facts.SourceUsage, facts.SourceThrottling)
+	all := r.checksRequiring(facts.SourceUsage, facts.SourceThrottling)
 	if known.names.pod == "" {
-		r.lacking("container_memory_working_set_bytes with the labels namespace, pod and container", all)
+		r.missingMetric("container_memory_working_set_bytes with the labels namespace, pod and container", all)
 		return false
 	}
 	q := templates{names: known.names, match: r.in.Options.MatchLabels, window: r.in.Options.Window}
@@ -94,10 +95,10 @@ func (r *reader) containers(ctx context.Context, known discovered) bool {
 		return false
 	}
 	if len(usage) > 0 {
-		cpu := r.each(ctx, question{what: "the use of CPU", checks: usage, expression: q.cpu}, setCPU)
-		peak := r.each(ctx, question{what: "peaks of CPU", checks: usage, expression: q.cpuPeak}, setCPUPeak)
-		memory := r.each(ctx, question{what: "peaks of memory", checks: usage, expression: q.memoryPeak}, setMemory)
-		resident := r.each(ctx, question{what: "memory that is no cache", checks: usage, expression: q.resident}, setResident)
+		cpu := r.setEach(ctx, question{what: "CPU usage", checks: usage, expression: q.cpu}, setCPU)
+		peak := r.setEach(ctx, question{what: "CPU peaks", checks: usage, expression: q.cpuPeak}, setCPUPeak)
+		memory := r.setEach(ctx, question{what: "memory peaks", checks: usage, expression: q.memoryPeak}, setMemory)
+		resident := r.setEach(ctx, question{what: "memory without cache", checks: usage, expression: q.resident}, setResident)
 		if cpu || peak || memory || resident {
 			r.in.Graph.Provide(facts.SourceUsage)
 		}
@@ -105,11 +106,11 @@ func (r *reader) containers(ctx context.Context, known discovered) bool {
 	if len(throttling) > 0 {
 		switch {
 		case known.throttling:
-			if r.each(ctx, question{what: "throttling", checks: throttling, expression: q.throttled}, setThrottled) {
+			if r.setEach(ctx, question{what: "throttling", checks: throttling, expression: q.throttled}, setThrottled) {
 				r.in.Graph.Provide(facts.SourceThrottling)
 			}
 		case r.limited():
-			r.lacking("container_cpu_cfs_periods_total", throttling)
+			r.missingMetric("container_cpu_cfs_periods_total", throttling)
 		default: // without a CPU limit in the cluster, nothing is throttled
 			r.in.Graph.Provide(facts.SourceThrottling)
 		}
@@ -117,7 +118,7 @@ func (r *reader) containers(ctx context.Context, known discovered) bool {
 	return true
 }
 
-// limited says whether a container of the cluster has a CPU limit.
+// limited reports whether a container of the cluster has a CPU limit.
 func (r *reader) limited() bool {
 	for _, pod := range r.in.Graph.Pods {
 		for i := range pod.Containers {

@@ -47,7 +47,7 @@ spec: {schedule: "0 1 * * *", jobTemplate: {spec: {template: {spec: {restartPoli
 
 const live = "cart-6d4b75cb6d-abcde"
 
-// used runs the stage over the shop, and writes what it put into the graph.
+// used runs the stage and returns the usage in the graph as text.
 func used(t *testing.T, f *fake, in Input) (string, []facts.Gap) {
 	t.Helper()
 	f.t = t
@@ -132,7 +132,7 @@ func TestNodesAreJoinedByNameAndAddress(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatIsWantedIsAsked(t *testing.T) {
+func TestOnlyRequiredSourcesAreQueried(t *testing.T) {
 	for _, c := range []struct {
 		wanting map[facts.Source][]string
 		want    int
@@ -178,7 +178,7 @@ func TestFailuresAreGaps(t *testing.T) {
 		"slow all the time": {
 			fails: map[string]error{"by (": problem.Retrying(v1alpha1.ReasonTimeout, nil, "server did not answer in time")},
 			want:  []string{"metrics: which containers there were TimedOut [node size throttled]"},
-			// discovery, all, and then two halves of which the first is the third timeout
+			// discovery, all, then the first of two halves, which is the third timeout
 			queries: 4,
 		},
 		"no cAdvisor": {
@@ -190,7 +190,7 @@ func TestFailuresAreGaps(t *testing.T) {
 			fails: map[string]error{"container_memory_rss": problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "too many")},
 			want:  []string{"metrics: memory that is no cache Incomplete [size]"}, queries: 12,
 		},
-		"an error that is no problem": {fails: map[string]error{"count_over_time": fmt.Errorf("secret text")}, want: []string{"metrics: which containers there were Unavailable [node size throttled]"}, queries: 2},
+		"an error that is no problem": {fails: map[string]error{"count_over_time": fmt.Errorf("secret text")}, want: []string{"metrics: containers Unavailable [node size throttled]"}, queries: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{rows: rows, fails: c.fails, lacks: c.lacks}
@@ -212,7 +212,7 @@ func TestFailuresAreGaps(t *testing.T) {
 	}
 }
 
-func TestTimeThatIsOverIsAGap(t *testing.T) {
+func TestExceededDeadlineIsAGap(t *testing.T) {
 	ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
 	defer cancel()
 	f := &fake{t: t}
