@@ -1,6 +1,6 @@
-// Package explain has a language model put into words what an inspection found: root causes only, worst first, each with the
-// evidence that it rests on, and the report as a whole. Rules decide what is true; a model only explains it. Its answers are
-// checked against a schema and against the evidence, and what does not hold is thrown away and counted.
+// Package explain lets a language model explain the findings of an inspection: root causes only, worst first, each with its evidence,
+// and the report as a whole. Deterministic checks decide what is true; the model only explains it. Answers are validated against a
+// schema and the evidence; invalid ones are dropped and counted.
 package explain
 
 import (
@@ -14,40 +14,40 @@ import (
 	"kubeops.io/kubeops/internal/provider/ai"
 )
 
-// Candidate is a model that may answer.
+// Candidate is a model that may answer a question.
 type Candidate struct {
 	ai.Model
 	// Provider is the name of the AIProvider, and Name that of the model.
 	Provider, Name string
-	// Identity tells this AIProvider from every other one, whatever their names: answers of one are never taken for those of another.
+	// Identity is unique to this AIProvider, even if another one has had its name. Cached answers are never shared between AIProviders.
 	Identity string
-	// ContextLength and AnswerTokens bound a prompt with its answer, and an answer, in tokens.
+	// ContextLength bounds a prompt with its answer, AnswerTokens an answer, in tokens.
 	ContextLength int64
 	AnswerTokens  int
-	// Gate that every text passes on its way to the model, and back; required.
+	// Gate for all text to and from the model; required.
 	Gate *Gate
-	// Hit and Drop count what came of it; nil counts nothing.
+	// Hit and Drop count cache hits and dropped answers; nil disables counting.
 	Hit  func(n int64)
 	Drop func(reason string)
 }
 
 // Store keeps explanations. It is safe for concurrent use.
 type Store interface {
-	// Lookup finds what earlier questions with these keys were answered; what is not there is left out.
+	// Lookup returns the cached answers for these keys.
 	Lookup(ctx context.Context, keys []string) (map[string]v1alpha1.Explanation, error)
-	// Add keeps one more, so that it survives the end of this process before the next question is asked.
+	// Add stores an explanation durably: it survives the end of this process.
 	Add(ctx context.Context, explanation v1alpha1.Explanation) error
 }
 
-// Input is what to explain, and how.
+// Input of Run.
 type Input struct {
-	// Report as it was saved. What it explains already is not asked again.
+	// Report as saved. Findings that it already explains are skipped.
 	Report *v1alpha1.InspectionReport
-	// Candidates in the order in which they are asked; at least one. The others stand in for the first.
+	// Candidates in order of preference, at least one. The others are fallbacks of the first.
 	Candidates []Candidate
 	Language   v1alpha1.Language
-	// Most root causes that are explained.
-	Most int
+	// MaxCauses to explain.
+	MaxCauses int
 	// Parallel questions. Default 1.
 	Parallel int
 	Store    Store
@@ -55,18 +55,18 @@ type Input struct {
 
 // Result of an explanation.
 type Result struct {
-	// Causes that were to be explained, and Missing of the questions that have no answer yet.
+	// Causes to explain, and Missing questions without an answer.
 	Causes, Missing int
-	// Requests that were sent, Cached that were answered before, Dropped answers, and Tokens that were spent.
+	// Requests sent, Cached answers, Dropped answers, and Tokens used.
 	Requests, Cached, Dropped int
 	Tokens                    int64
-	// Problem that kept the missing ones from being asked; nil when none is missing.
+	// Problem because of which answers are missing; nil if none is.
 	Problem *problem.Problem
 }
 
-// Run explains a report. Its error is one of the store, or of the context; that of a model is in the result.
+// Run explains a report. It returns errors of the store and the context; errors of models are in the result.
 func Run(ctx context.Context, in Input) (Result, error) {
-	questions := ask(in)
+	questions := questionsOf(in)
 	r := &run{Input: in, result: Result{Causes: max(len(questions)-1, 0)}}
 	open, err := r.cached(ctx, questions)
 	if err != nil {
@@ -75,36 +75,37 @@ func Run(ctx context.Context, in Input) (Result, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(in.Parallel, 1))
 	for _, q := range open {
-		group.Go(func() error { return r.question(ctx, q) })
+		group.Go(func() error { return r.answerQuestion(ctx, q) })
 	}
 	err = group.Wait()
 	return r.result, err
 }
 
-// run is one run.
+// run is the state of one Run.
 type run struct {
 	Input
 
 	mutex  sync.Mutex
 	result Result
-	// failed counts questions in a row that no model answered; hopeless ends the asking.
-	failed   int
-	hopeless bool
+	// failures is the number of consecutive questions that no model answered.
+	failures int
+	// stopped is set once no more questions are sent.
+	stopped bool
 }
 
-// patience with models that do not answer, in questions in a row.
-const patience = 2
+// maxFailures is the number of consecutive questions without an answer after which no more are sent.
+const maxFailures = 2
 
-// cached adds what was answered before, and returns the questions that are left.
+// cached stores the answers that are cached and returns the remaining questions.
 func (r *run) cached(ctx context.Context, questions []question) ([]question, error) {
-	there := map[string]bool{}
+	explained := map[string]bool{}
 	for _, e := range r.Report.Explanations {
-		there[e.ID] = true
+		explained[e.ID] = true
 	}
 	var open []question
 	var keys []string
 	for _, q := range questions {
-		if there[q.id] {
+		if explained[q.id] {
 			continue
 		}
 		open = append(open, q)
@@ -138,7 +139,7 @@ func (r *run) cached(ctx context.Context, questions []question) ([]question, err
 	return left, nil
 }
 
-// pick takes what the first of the candidates that has an answer said, an answer that was thrown away last.
+// pick returns the cached answer of the first candidate that has one; dropped answers come last.
 func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha1.Explanation, c Candidate, ok bool) {
 	for _, wantDropped := range []bool{false, true} {
 		for _, c := range r.Candidates {
@@ -147,7 +148,8 @@ func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha
 			if !known || (e.Dropped != "") != wantDropped {
 				continue
 			}
-			if e, sound := again(e, expectation{ids: q.ids, language: r.Language, system: system(r.Language), gate: c.Gate}); sound {
+			want := expectation{ids: q.ids, language: r.Language, system: system(r.Language), gate: c.Gate}
+			if e, valid := revalidate(e, want); valid {
 				e.Key, e.Provider, e.Model, e.Language = key, c.Provider, c.Name, r.Language
 				return e, c, true
 			}
@@ -156,23 +158,23 @@ func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha
 	return e, c, false
 }
 
-// question asks one, and keeps what came of it.
-func (r *run) question(ctx context.Context, q question) error {
+// answerQuestion asks the models a question and stores the result.
+func (r *run) answerQuestion(ctx context.Context, q question) error {
 	r.mutex.Lock()
-	hopeless := r.hopeless
-	if hopeless {
+	stopped := r.stopped
+	if stopped {
 		r.result.Missing++
 	}
 	r.mutex.Unlock()
-	if hopeless {
+	if stopped {
 		return nil
 	}
-	answer, asked, system, err := r.put(ctx, q)
+	answer, asked, system, err := r.askCandidates(ctx, q)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil && !final(err) {
-		r.lost(err)
+		r.recordMissing(err)
 		return nil
 	}
 	c := r.Candidates[asked]
@@ -180,14 +182,15 @@ func (r *run) question(ctx context.Context, q question) error {
 	if err != nil {
 		e.Dropped = ai.Reason(err)
 	} else {
-		e = judge(c.Gate.restore(answer.Text), expectation{ids: q.ids, language: r.Language, system: system, gate: c.Gate})
+		want := expectation{ids: q.ids, language: r.Language, system: system, gate: c.Gate}
+		e = validate(c.Gate.restore(answer.Text), want)
 	}
 	e.ID, e.Key, e.Provider, e.Model, e.Language = q.id, q.key(c, r.Language), c.Provider, c.Name, r.Language
 	if e.Dropped != "" && c.Drop != nil {
 		c.Drop(e.Dropped)
 	}
 	r.mutex.Lock()
-	r.failed = 0
+	r.failures = 0
 	r.result.Tokens += answer.Tokens()
 	if e.Dropped != "" {
 		r.result.Dropped++
@@ -196,15 +199,15 @@ func (r *run) question(ctx context.Context, q question) error {
 	return r.Store.Add(ctx, e)
 }
 
-// put a question to the candidates until one answers. A prompt that is too long for a model is shortened, and tried once more.
-func (r *run) put(ctx context.Context, q question) (answer ai.Answer, asked int, system string, err error) {
+// askCandidates asks the candidates until one answers. A prompt that exceeds a model's context is shortened and sent once more.
+func (r *run) askCandidates(ctx context.Context, q question) (answer ai.Answer, asked int, system string, err error) {
 	answer, asked, err = ai.FirstOf(ctx, len(r.Candidates), func(ctx context.Context, i int) (ai.Answer, error) {
 		c := r.Candidates[i]
 		room := c.room()
 		for try := 1; ; try++ {
-			p := q.prompt(r.Language, c.Gate, room, c.answer())
+			p := q.prompt(r.Language, c.Gate, room, c.answerTokens())
 			system = p.System
-			r.sent()
+			r.countRequest()
 			answer, err := c.Ask(ctx, p)
 			if try == 2 || ai.Reason(err) != v1alpha1.ReasonContextTooLong || err == nil {
 				return answer, err
@@ -215,35 +218,35 @@ func (r *run) put(ctx context.Context, q question) (answer ai.Answer, asked int,
 	return answer, asked, system, err
 }
 
-func (r *run) sent() {
+func (r *run) countRequest() {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.result.Requests++
 }
 
-// lost notes a question that no model answered. Some reasons will not go away within this run; of the others, a few in a row are
-// enough.
-func (r *run) lost(err error) {
+// recordMissing records a question that no model answered, and decides whether to ask further ones: not after an error that will not
+// go away during this run, nor after several consecutive errors.
+func (r *run) recordMissing(err error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.result.Missing++
-	r.failed++
+	r.failures++
 	p := problem.As(err)
 	if p == nil {
-		p = problem.Retrying(v1alpha1.ReasonRetrying, err, "the model could not be asked; the manager's log names the error")
+		p = problem.Retrying(v1alpha1.ReasonRetrying, err, "the request to the model failed; see the manager's log")
 	}
 	if r.result.Problem == nil {
 		r.result.Problem = p
 	}
 	switch p.Reason {
 	case v1alpha1.ReasonRateLimited, v1alpha1.ReasonTimeout, v1alpha1.ReasonServerError, v1alpha1.ReasonInvalidResponse:
-		r.hopeless = r.failed >= patience
+		r.stopped = r.failures >= maxFailures
 	default:
-		r.hopeless = true
+		r.stopped = true
 	}
 }
 
-// final says that a question was worked on and that another try would end the same: it is remembered as dropped.
+// final reports whether another attempt would fail the same way: the question is stored as dropped.
 func final(err error) bool {
 	switch ai.Reason(err) {
 	case v1alpha1.ReasonContextTooLong, v1alpha1.ReasonModelRefused, v1alpha1.ReasonAnswerCutOff, v1alpha1.ReasonResponseTooLarge:

@@ -19,7 +19,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/models"
 )
 
-// memory is a store that survives nothing.
+// memory is a store in memory.
 type memory struct {
 	mutex sync.Mutex
 	by    map[string]v1alpha1.Explanation
@@ -47,7 +47,7 @@ func (m *memory) Add(_ context.Context, e v1alpha1.Explanation) error {
 	return nil
 }
 
-// of is the explanation with an id.
+// of returns the explanation with an id.
 func (m *memory) of(id string) v1alpha1.Explanation {
 	for i := len(m.added) - 1; i >= 0; i-- {
 		if m.added[i].ID == id {
@@ -60,7 +60,8 @@ func (m *memory) of(id string) v1alpha1.Explanation {
 func finding(id, causedBy string, evidence ...string) v1alpha1.Finding {
 	f := v1alpha1.Finding{
 		ID: id, Check: "pod-crash-looping", Severity: v1alpha1.SeverityHigh, CausedBy: causedBy, Message: "container app exits with code 137",
-		Object: v1alpha1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "cart"}, Remediation: "Raise the memory limit.",
+		Object:      v1alpha1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "cart"},
+		Remediation: "Raise the memory limit.",
 	}
 	for i, text := range evidence {
 		f.Evidence = append(f.Evidence, v1alpha1.Evidence{ID: fmt.Sprintf("e%d", i+1), Source: v1alpha1.EvidenceLog, Text: text})
@@ -68,7 +69,7 @@ func finding(id, causedBy string, evidence ...string) v1alpha1.Finding {
 	return f
 }
 
-// report with two root causes and one that follows from the first.
+// report returns a report with two root causes and an effect of the first.
 func report() *v1alpha1.InspectionReport {
 	return &v1alpha1.InspectionReport{Findings: []v1alpha1.Finding{
 		finding("f1", "", "OOMKilled at 2026-01-15T12:00:00Z", "limit 64Mi"), finding("f2", "f1"), finding("f3", "", "image not found"),
@@ -87,7 +88,7 @@ func good(ids ...string) string {
 	return string(content)
 }
 
-// sensible answers with the first id that may be cited.
+// sensible returns a valid answer that cites the first id.
 func sensible(turn models.Turn) models.Reply {
 	_, ids, _ := strings.Cut(turn.User, "Ids to cite: ")
 	first, _, _ := strings.Cut(strings.TrimSuffix(ids, "."), ",")
@@ -97,7 +98,8 @@ func sensible(turn models.Turn) models.Reply {
 func candidate(t testing.TB, fake *models.Fake, change ...func(*Candidate)) Candidate {
 	t.Helper()
 	m, err := openai.New(ai.Settings{
-		Endpoint: provider.Endpoint{URL: fake.URL, Auth: provider.Auth{BearerToken: models.Key}}, Model: models.Name, Egress: provider.Egress{AllowLoopback: true}, Timeout: 5 * time.Second,
+		Endpoint: provider.Endpoint{URL: fake.URL, Auth: provider.Auth{BearerToken: models.Key}}, Model: models.Name,
+		Egress: provider.Egress{AllowLoopback: true}, Timeout: 5 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +117,7 @@ func candidate(t testing.TB, fake *models.Fake, change ...func(*Candidate)) Cand
 }
 
 func input(store Store, r *v1alpha1.InspectionReport, candidates ...Candidate) Input {
-	return Input{Report: r, Candidates: candidates, Language: v1alpha1.LanguageEnglish, Most: 10, Store: store}
+	return Input{Report: r, Candidates: candidates, Language: v1alpha1.LanguageEnglish, MaxCauses: 10, Store: store}
 }
 
 func mustRun(t *testing.T, in Input) Result {
@@ -127,37 +129,44 @@ func mustRun(t *testing.T, in Input) Result {
 	return result
 }
 
-func TestRootCausesAndTheWholeAreExplainedOnce(t *testing.T) {
+func TestRootCausesAndReportAreExplainedOnce(t *testing.T) {
 	fake, store := models.OpenAI(t), &memory{}
 	fake.Answer(sensible)
 	c := candidate(t, fake)
 	result := mustRun(t, input(store, report(), c))
-	if result.Requests != 3 || result.Causes != 2 || result.Missing != 0 || result.Dropped != 0 || len(fake.Asked()) != 3 || result.Tokens != 450 {
+	want := Result{Causes: 2, Requests: 3, Tokens: 450}
+	if result != want || len(fake.Asked()) != 3 {
 		t.Fatalf("got %+v, asked %d times", result, len(fake.Asked()))
 	}
 	e := store.of("f1")
-	if e.Summary == "" || e.Why[0].Evidence[0] != "e1" || e.Fix[0].Command == "" || e.Confidence != v1alpha1.ConfidenceHigh || e.Provider != "main" || e.Model != models.Name {
+	if e.Summary == "" || e.Why[0].Evidence[0] != "e1" || e.Fix[0].Command == "" || e.Confidence != v1alpha1.ConfidenceHigh {
 		t.Errorf("got %+v", e)
 	}
+	if e.Provider != "main" || e.Model != models.Name {
+		t.Errorf("got %+v, want provider main and model %s", e, models.Name)
+	}
 	if whole := store.of(v1alpha1.OverallExplanation); whole.Why[0].Evidence[0] != "f1" {
-		t.Errorf("the whole cites no finding: %+v", whole)
+		t.Errorf("the overall explanation cites no finding: %+v", whole)
 	}
-	if first := fake.Asked()[0].User; !strings.Contains(first, `"leadsTo":[{`) || !strings.Contains(first, "OOMKilled") || !strings.Contains(first, "Ids to cite: e1, e2.") {
-		t.Errorf("the prompt lacks the chain or the evidence: %s", first)
+	first := fake.Asked()[0].User
+	for _, part := range []string{`"leadsTo":[{`, "OOMKilled", "Ids to cite: e1, e2."} {
+		if !strings.Contains(first, part) {
+			t.Errorf("the prompt lacks %s: %s", part, first)
+		}
 	}
-	// The next run, over a cluster of which only the times changed.
+	// The next run, after only times changed.
 	next := report()
 	next.Findings[0].Evidence[0].Text = "OOMKilled at 2026-01-15T13:30:07Z"
 	again := mustRun(t, input(store, next, c))
 	if again.Requests != 0 || again.Cached != 3 || len(fake.Asked()) != 3 {
-		t.Errorf("an unchanged cluster cost requests: %+v", again)
+		t.Errorf("requests for an unchanged cluster: %+v", again)
 	}
-	// What changed is asked, and nothing else.
+	// Only what changed is asked again.
 	next.Findings[0].Evidence[1].Text = "limit 32Mi"
 	if changed := mustRun(t, input(store, next, c)); changed.Requests != 1 || changed.Cached != 2 {
 		t.Errorf("got %+v", changed)
 	}
-	// Another language is another question.
+	// Other languages are cached separately.
 	chinese := input(store, next, c)
 	chinese.Language = v1alpha1.LanguageChinese
 	if other := mustRun(t, chinese); other.Requests != 3 || other.Dropped != 3 { // the fake speaks English
@@ -165,7 +174,7 @@ func TestRootCausesAndTheWholeAreExplainedOnce(t *testing.T) {
 	}
 }
 
-func TestWhatAReportHasIsNotAskedAgain(t *testing.T) {
+func TestExistingExplanationsAreKept(t *testing.T) {
 	fake, store, r := models.OpenAI(t), &memory{}, report()
 	fake.Answer(sensible)
 	r.Explanations = []v1alpha1.Explanation{{ID: "f1"}, {ID: "report"}}
@@ -174,55 +183,57 @@ func TestWhatAReportHasIsNotAskedAgain(t *testing.T) {
 	}
 }
 
-func TestWorstFirstAndNoMoreThanAskedFor(t *testing.T) {
+func TestWorstCausesFirstUpToTheLimit(t *testing.T) {
 	fake, store := models.OpenAI(t), &memory{}
 	fake.Answer(sensible)
 	in := input(store, report(), candidate(t, fake))
-	in.Most = 1
+	in.MaxCauses = 1
 	if result := mustRun(t, in); result.Requests != 2 || store.of("f1").ID == "" || store.of("f3").ID != "" {
 		t.Errorf("got %+v", result)
 	}
 	if result := mustRun(t, input(store, &v1alpha1.InspectionReport{}, candidate(t, fake))); result.Requests != 0 || result.Missing != 0 {
-		t.Errorf("a healthy cluster cost requests: %+v", result)
+		t.Errorf("requests for a healthy cluster: %+v", result)
 	}
 }
 
-func TestAPromptThatIsTooLongIsShortenedOnce(t *testing.T) {
+func TestTooLongPromptIsShortenedOnce(t *testing.T) {
 	fake, store := models.OpenAI(t), &memory{}
-	most := 0
+	longest := 0
 	fake.Answer(func(turn models.Turn) models.Reply {
-		most = max(most, len(turn.User))
+		longest = max(longest, len(turn.User))
 		if len(turn.User) > 3000 {
 			return models.Reply{Status: 400, Code: "context_length_exceeded", Message: "too long"}
 		}
 		return sensible(turn)
 	})
 	r := &v1alpha1.InspectionReport{Findings: []v1alpha1.Finding{finding("f1", "", strings.Repeat("panic: out of memory\n", 200))}}
-	if result := mustRun(t, input(store, r, candidate(t, fake))); result.Requests != 3 || result.Dropped != 0 || most < 3000 {
-		t.Errorf("got %+v, longest prompt %d", result, most)
+	if result := mustRun(t, input(store, r, candidate(t, fake))); result.Requests != 3 || result.Dropped != 0 || longest < 3000 {
+		t.Errorf("got %+v, longest prompt %d", result, longest)
 	}
 	fake.Answer(func(models.Turn) models.Reply {
 		return models.Reply{Status: 400, Code: "context_length_exceeded", Message: "too long"}
 	})
 	store = &memory{}
-	if result := mustRun(t, input(store, r, candidate(t, fake))); result.Requests != 4 || result.Dropped != 2 || store.of("f1").Dropped != v1alpha1.ReasonContextTooLong {
+	result := mustRun(t, input(store, r, candidate(t, fake)))
+	if result.Requests != 4 || result.Dropped != 2 || store.of("f1").Dropped != v1alpha1.ReasonContextTooLong {
 		t.Errorf("got %+v", result)
 	}
 }
 
-func TestASmallContextIsKeptTo(t *testing.T) {
+func TestSmallContextIsRespected(t *testing.T) {
 	fake, store := models.OpenAI(t), &memory{}
 	fake.Answer(sensible)
-	r := &v1alpha1.InspectionReport{Findings: []v1alpha1.Finding{finding("f1", "", strings.Repeat("panic: out of memory ", 190), strings.Repeat("x ", 2000))}}
+	long := finding("f1", "", strings.Repeat("panic: out of memory ", 190), strings.Repeat("x ", 2000))
+	r := &v1alpha1.InspectionReport{Findings: []v1alpha1.Finding{long}}
 	mustRun(t, input(store, r, candidate(t, fake, func(c *Candidate) { c.ContextLength = 2048 })))
 	for _, turn := range fake.Asked() {
 		if n := ai.Estimate(turn.System) + ai.Estimate(turn.User) + int64(turn.MaxTokens); n > 2048 {
-			t.Errorf("a prompt and its answer may have %d tokens", n)
+			t.Errorf("prompt and answer may have %d tokens, more than the context", n)
 		}
 	}
 }
 
-func TestModelsThatDoNotAnswer(t *testing.T) {
+func TestModelErrorsStopTheRun(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reply    models.Reply
 		requests int
@@ -239,14 +250,17 @@ func TestModelsThatDoNotAnswer(t *testing.T) {
 			fake, store := models.OpenAI(t), &memory{}
 			fake.Answer(func(models.Turn) models.Reply { return tc.reply })
 			result := mustRun(t, input(store, report(), candidate(t, fake)))
-			if result.Requests != tc.requests || result.Missing != 3 || len(store.added) != 0 || result.Problem == nil || result.Problem.Reason != tc.reason {
+			if result.Requests != tc.requests || result.Missing != 3 || len(store.added) != 0 {
+				t.Errorf("got %+v", result)
+			}
+			if result.Problem == nil || result.Problem.Reason != tc.reason {
 				t.Errorf("got %+v", result)
 			}
 		})
 	}
 }
 
-func TestOne429EndsNothing(t *testing.T) {
+func TestSingle429DoesNotStopTheRun(t *testing.T) {
 	fake, store := models.OpenAI(t), &memory{}
 	calls := 0
 	fake.Answer(func(turn models.Turn) models.Reply {
@@ -260,7 +274,7 @@ func TestOne429EndsNothing(t *testing.T) {
 	}
 }
 
-func TestASpentBudgetCostsNothing(t *testing.T) {
+func TestNoRequestsWithoutBudget(t *testing.T) {
 	fake, store := models.OpenAI(t), &memory{}
 	meter, none := ai.NewMeter(clock.RealClock{}), int64(0)
 	meter.Set(ai.Rates{Daily: &none})
@@ -270,7 +284,7 @@ func TestASpentBudgetCostsNothing(t *testing.T) {
 	}
 }
 
-func TestAFallbackAnswersAndIsRemembered(t *testing.T) {
+func TestFallbackAnswersAndIsCached(t *testing.T) {
 	down, up, store := models.OpenAI(t), models.OpenAI(t), &memory{}
 	down.Answer(func(models.Turn) models.Reply { return models.Reply{Status: 402} })
 	up.Answer(sensible)
@@ -284,7 +298,7 @@ func TestAFallbackAnswersAndIsRemembered(t *testing.T) {
 	}
 }
 
-func TestAFailingStoreEndsTheRun(t *testing.T) {
+func TestStoreErrorEndsTheRun(t *testing.T) {
 	fake := models.OpenAI(t)
 	fake.Answer(sensible)
 	_, err := Run(t.Context(), input(broken{}, report(), candidate(t, fake)))
@@ -303,7 +317,7 @@ func (broken) Add(context.Context, v1alpha1.Explanation) error {
 	return problem.Retrying(v1alpha1.ReasonSaveFailed, nil, "no")
 }
 
-func TestSecretsDoNotReachTheModelNorTheReport(t *testing.T) {
+func TestSecretsReachNeitherModelNorReport(t *testing.T) {
 	fake, store := models.OpenAI(t), &memory{}
 	secret := "hunter2-" + strings.Repeat("Zq7", 6)
 	fake.Answer(func(turn models.Turn) models.Reply {

@@ -7,7 +7,7 @@ import (
 	"kubeops.io/kubeops/internal/redact"
 )
 
-// Gate is what every text passes on its way to a model, and back. It is safe for concurrent use.
+// Gate redacts all text to and from a model. It is safe for concurrent use.
 type Gate struct {
 	redactor *redact.Redactor
 	names    *redact.Names
@@ -17,14 +17,14 @@ type Gate struct {
 	passed map[string]passed
 }
 
-// passed is a text that went out.
+// passed is the redacted form of a text.
 type passed struct {
 	text   string
 	counts redact.Counts
 }
 
-// NewGate opens a gate with the settings of an AIProvider; nil are the defaults. The report is the one whose names are masked when
-// they are asked to be. Hide takes the AIProvider's own credentials out of a text; nil hides none.
+// NewGate creates a gate with the settings of an AIProvider; nil means defaults. If settings.Names is set, it masks the names in the
+// report. hide removes the AIProvider's own credentials from a text; nil removes none.
 func NewGate(settings *v1alpha1.AIRedaction, report *v1alpha1.InspectionReport, hide func(string) string) (*Gate, error) {
 	if settings == nil {
 		settings = &v1alpha1.AIRedaction{}
@@ -47,7 +47,7 @@ func NewGate(settings *v1alpha1.AIRedaction, report *v1alpha1.InspectionReport, 
 	return g, nil
 }
 
-// Out is a text as a model may see it.
+// Out redacts a text for a model.
 func (g *Gate) Out(text string) string {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
@@ -60,13 +60,13 @@ func (g *Gate) Out(text string) string {
 	return p.text
 }
 
-// restore puts the names back into what a model said.
+// restore replaces masked names in an answer.
 func (g *Gate) restore(text string) string { return g.names.Restore(text) }
 
-// in is a text of a model as a report may hold it.
+// in redacts a text of an answer for a report.
 func (g *Gate) in(text string) string { return g.redactor.Text(g.hide(text)) }
 
-// Counts of what was replaced on the way out by rule, each text counted once.
+// Counts of replacements in outgoing text by rule; each text is counted once.
 func (g *Gate) Counts() map[string]int {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()

@@ -20,7 +20,7 @@ func gate(t testing.TB, settings *v1alpha1.AIRedaction, r *v1alpha1.InspectionRe
 	return g
 }
 
-func TestMaskedNamesReachNoModelAndStandInTheExplanation(t *testing.T) {
+func TestNamesAreMaskedForTheModelAndRestored(t *testing.T) {
 	fake, store, r := models.OpenAI(t), &memory{}, report()
 	for i := range r.Findings {
 		r.Findings[i].Message = "Pod payments-api-7d9f8c6b5-x2x9k of payments-api in bank-prod does not start"
@@ -52,7 +52,7 @@ func TestMaskedNamesReachNoModelAndStandInTheExplanation(t *testing.T) {
 	}
 }
 
-func TestTheCredentialsOfTheProviderAreHidden(t *testing.T) {
+func TestProviderCredentialsAreHidden(t *testing.T) {
 	fake, store, r := models.OpenAI(t), &memory{}, report()
 	const own = "correct horse battery"
 	r.Findings[0].Evidence[0].Text = "log in as kubeops with " + own
@@ -67,7 +67,7 @@ func TestTheCredentialsOfTheProviderAreHidden(t *testing.T) {
 	}
 }
 
-func TestEachTextIsCountedOnce(t *testing.T) {
+func TestRedactionsAreCountedOncePerText(t *testing.T) {
 	g := gate(t, nil, report(), nil)
 	text := "password=" + strings.Repeat("Zq7x", 5)
 	first := g.Out(text)
@@ -83,7 +83,7 @@ func TestEachTextIsCountedOnce(t *testing.T) {
 	}
 }
 
-func TestWhatSomebodyWroteIntoACacheIsJudgedAnew(t *testing.T) {
+func TestCachedAnswersAreRevalidated(t *testing.T) {
 	fake := models.OpenAI(t)
 	fake.Answer(sensible)
 	c := candidate(t, fake)
@@ -122,7 +122,7 @@ func TestWhatSomebodyWroteIntoACacheIsJudgedAnew(t *testing.T) {
 	})
 }
 
-func TestAnswersOfOneAIProviderAreNotThoseOfAnother(t *testing.T) {
+func TestCacheIsNotSharedBetweenAIProviders(t *testing.T) {
 	fake, store := models.OpenAI(t), &memory{}
 	fake.Answer(sensible)
 	mustRun(t, input(store, report(), candidate(t, fake, func(c *Candidate) { c.Identity = "u-1" })))
@@ -131,9 +131,8 @@ func TestAnswersOfOneAIProviderAreNotThoseOfAnother(t *testing.T) {
 	}
 }
 
-// TestNoSecretOfTheCorpusIsInAnyRequest puts each text of the corpus where texts of a cluster stand, and looks through everything that
-// was sent.
-func TestNoSecretOfTheCorpusIsInAnyRequest(t *testing.T) {
+// TestNoSecretOfTheCorpusIsSent puts each text of the corpus into every text of a finding and searches all requests.
+func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 	fake, texts, r := models.OpenAI(t), corpus.Secrets(7, 1), &v1alpha1.InspectionReport{}
 	fake.Answer(sensible)
 	const each = 12
@@ -146,7 +145,7 @@ func TestNoSecretOfTheCorpusIsInAnyRequest(t *testing.T) {
 		r.Findings = append(r.Findings, f)
 	}
 	in := input(&memory{}, r, candidate(t, fake, func(c *Candidate) { c.ContextLength = 128_000 }))
-	in.Most = len(r.Findings)
+	in.MaxCauses = len(r.Findings)
 	result := mustRun(t, in)
 	captured := fake.Captured()
 	for _, c := range texts {

@@ -6,7 +6,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-func TestWhatChangesWhileAProblemStaysAsksNothingAnew(t *testing.T) {
+func TestVolatileDetailsDoNotChangeTheQuestion(t *testing.T) {
 	for name, tc := range map[string]struct {
 		before, after string
 		same          bool
@@ -33,7 +33,7 @@ func TestWhatChangesWhileAProblemStaysAsksNothingAnew(t *testing.T) {
 				return ofCause(f, []v1alpha1.Finding{finding("f2"+string(severity), "f1")}).digest
 			}
 			if same := digest(tc.before, v1alpha1.SeverityHigh) == digest(tc.after, v1alpha1.SeverityCritical); same != tc.same {
-				t.Errorf("the same question: %t, want %t\n%s\n%s", same, tc.same, steady(tc.before), steady(tc.after))
+				t.Errorf("the same question: %t, want %t\n%s\n%s", same, tc.same, stable(tc.before), stable(tc.after))
 			}
 		})
 	}

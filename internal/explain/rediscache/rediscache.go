@@ -1,8 +1,7 @@
-// Package rediscache keeps explanations in a Redis, so that replicas and clusters share them. It is an addition: whoever uses it
-// falls back when Redis is down, slow, full or foreign, all of which are errors within a fixed time, and nothing more.
+// Package rediscache caches explanations in Redis, shared by replicas and clusters. It is optional: callers work without it if Redis is
+// down, slow, full or not a Redis, which all give an error within a fixed time.
 //
-// The server is the administrator's choice, unlike what stands in it: values are bytes that somebody else may have written, and
-// are checked by whoever reads them.
+// The administrator trusts the server, but not its content: others may have written values, so callers validate them.
 package rediscache
 
 import (
@@ -22,46 +21,48 @@ import (
 	"kubeops.io/kubeops/internal/explain/rediscache/redisurl"
 )
 
-// Prefix of all keys in Redis. Its version changes with the form of the values.
+// Prefix of all keys in Redis. Its version changes with the format of the values.
 const Prefix = "kubeops:explain:v1:"
 
-// Bounds: a value, a key without its prefix, the time of one call with connecting, and the time for which a server that did not
-// answer is left alone.
 const (
-	MostValue = 64 << 10
-	mostKey   = 256
-	deadline  = 2 * time.Second
-	rest      = 10 * time.Second
-	// batch of keys that are asked for at once.
+	// MaxValue is the maximum size of a value in bytes.
+	MaxValue = 64 << 10
+	// maxKey is the maximum size of a key in bytes, without the prefix.
+	maxKey = 256
+	// deadline of a call, including connecting.
+	deadline = 2 * time.Second
+	// pause after a server did not answer.
+	pause = 10 * time.Second
+	// batch of keys per request.
 	batch = 64
 )
 
-// Names of environment variables with the name and the password to log in with, where no file is given.
+// Environment variables with the user name and password, used without a password file.
 const (
 	EnvUsername = "KUBEOPS_CACHE_REDIS_USERNAME"
 	EnvPassword = redisurl.EnvPassword
 )
 
-// Errors that say that it is the caller's own.
+// Errors that do not come from the server.
 var (
-	// ErrTooLarge is a value of more than MostValue, or a key that is too long.
-	ErrTooLarge = errors.New("more than the cache keeps")
-	// ErrResting is a server that did not answer a moment ago, and is not asked yet.
-	ErrResting = errors.New("it did not answer a moment ago")
+	// ErrTooLarge: the value is larger than MaxValue, or the key is too long.
+	ErrTooLarge = errors.New("key or value too large for the cache")
+	// ErrPaused: the server did not answer recently, and is not contacted again yet.
+	ErrPaused = errors.New("no answer recently; paused")
 )
 
 // Options of a cache.
 type Options struct {
-	// URL is redis://HOST[:PORT][/DB], or rediss:// for TLS. It may name a user, and holds no password. Default port 6379, and DB 0.
+	// URL is redis://[USER@]HOST[:PORT][/DB], or rediss:// for TLS, without a password. Default port 6379 and DB 0.
 	URL string
-	// PasswordFile holds the password, or the name and the password on two lines. It is read anew for each connection. Without it,
-	// the environment is asked: EnvUsername and EnvPassword.
+	// PasswordFile contains the password, or the user name and password on two lines. It is read for each connection. Default: the
+	// environment variables EnvUsername and EnvPassword.
 	PasswordFile string
-	// CAFile in PEM, for rediss. Default: the system's certificates.
+	// CAFile in PEM for rediss. Default: the system's certificates.
 	CAFile string
 }
 
-// Cache in a Redis. It is safe for concurrent use.
+// Cache in Redis. It is safe for concurrent use.
 type Cache struct {
 	options rueidis.ClientOption
 	server  string
@@ -69,21 +70,33 @@ type Cache struct {
 	mutex  sync.Mutex
 	client rueidis.Client
 	closed bool
-	// until is when a server that did not answer may be asked again.
+	// until is the end of the pause after the server did not answer.
 	until time.Time
 	now   func() time.Time
 }
 
-// Open a cache with the password of a file; see New.
+// Open creates a cache with a password file; see New.
 func Open(address, passwordFile string) (*Cache, error) {
 	return New(Options{URL: address, PasswordFile: passwordFile})
 }
 
-// New checks the options, and connects nothing yet: a Redis that is down when the manager starts is used when it is back.
+// New validates the options. It does not connect yet: a Redis that is down when the manager starts is used once it is up.
 func New(options Options) (*Cache, error) {
-	base, database, err := redisurl.Parse(options.URL)
-	if err != nil {
-		return nil, err
+	base, err := url.Parse(options.URL)
+	switch {
+	case err != nil || (base.Scheme != "redis" && base.Scheme != "rediss") || base.Hostname() == "":
+		return nil, errors.New("cache URL: must start with redis:// or rediss:// and contain a host")
+	case base.RawQuery != "" || base.Fragment != "":
+		return nil, errors.New("cache URL: must not contain a query or fragment")
+	}
+	if _, has := base.User.Password(); has {
+		return nil, errors.New("cache URL: must not contain a password, which is visible on the command line; use a password file or " + EnvPassword)
+	}
+	database := 0
+	if path := strings.Trim(base.Path, "/"); path != "" {
+		if database, err = strconv.Atoi(path); err != nil || database < 0 {
+			return nil, errors.New("cache URL: the path must be a database number")
+		}
 	}
 	port := base.Port()
 	if port == "" {
@@ -95,10 +108,11 @@ func New(options Options) (*Cache, error) {
 		return nil, err
 	}
 	c.options = rueidis.ClientOption{
-		InitAddress: []string{c.server}, SelectDB: database, ClientName: "kubeops", ForceSingleClient: true, DisableCache: true, DisableRetry: true,
+		InitAddress: []string{c.server}, SelectDB: database, ClientName: "kubeops", ForceSingleClient: true,
+		DisableCache: true, DisableRetry: true,
 		PipelineMultiplex: -1, RingScaleEachConn: 8, ReadBufferEachConn: 64 << 10, WriteBufferEachConn: 64 << 10,
 		ClientSetInfo: rueidis.DisableClientSetInfo, ConnWriteTimeout: deadline,
-		Dialer:            net.Dialer{Timeout: deadline / 2, KeepAlive: 30 * time.Second}, // half to connect, and half to log in
+		Dialer:            net.Dialer{Timeout: deadline / 2, KeepAlive: 30 * time.Second}, // the other half is for the login
 		AuthCredentialsFn: func(rueidis.AuthCredentialsContext) (rueidis.AuthCredentials, error) { return login.read() },
 	}
 	if base.Scheme == "rediss" {
@@ -116,16 +130,16 @@ func secure(host, file string) (*tls.Config, error) {
 	}
 	content, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the CA of the cache: %w", err)
+		return nil, fmt.Errorf("read CA of the cache: %w", err)
 	}
 	config.RootCAs = x509.NewCertPool()
 	if !config.RootCAs.AppendCertsFromPEM(content) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
+		return nil, fmt.Errorf("%s contains no PEM certificate", file)
 	}
 	return config, nil
 }
 
-// login by a file or the environment.
+// login reads credentials from a file or the environment.
 type login struct{ username, file string }
 
 func (l login) read() (rueidis.AuthCredentials, error) {
@@ -133,12 +147,12 @@ func (l login) read() (rueidis.AuthCredentials, error) {
 	if l.file != "" {
 		content, err := os.ReadFile(l.file)
 		if err != nil {
-			return rueidis.AuthCredentials{}, fmt.Errorf("read the password of the cache: %w", err)
+			return rueidis.AuthCredentials{}, fmt.Errorf("read password of the cache: %w", err)
 		}
 		lines := strings.Split(strings.TrimRight(string(content), "\r\n"), "\n")
 		username, password = "", lines[len(lines)-1]
 		if len(lines) > 2 || password == "" {
-			return rueidis.AuthCredentials{}, fmt.Errorf("%s must hold a password, or a name and a password on two lines", l.file)
+			return rueidis.AuthCredentials{}, fmt.Errorf("%s must contain a password, or a user name and a password on two lines", l.file)
 		}
 		if len(lines) == 2 {
 			username = strings.TrimRight(lines[0], "\r")
@@ -150,8 +164,8 @@ func (l login) read() (rueidis.AuthCredentials, error) {
 	return rueidis.AuthCredentials{Username: username, Password: password}, nil
 }
 
-// Get the values of keys. A key that is not there, that holds something else than a string, or more than MostValue, is left out.
-// With an error, what was read until then is returned, too.
+// Get returns the values of keys. It omits keys that do not exist, are not strings, or are larger than MaxValue. With an error, it
+// returns the values read so far.
 func (c *Cache) Get(ctx context.Context, keys []string) (map[string][]byte, error) {
 	found := map[string][]byte{}
 	if len(keys) == 0 {
@@ -164,39 +178,39 @@ func (c *Cache) Get(ctx context.Context, keys []string) (map[string][]byte, erro
 		return found, err
 	}
 	for len(keys) > 0 {
-		some := keys[:min(len(keys), batch)]
-		keys = keys[len(some):]
-		commands := make(rueidis.Commands, len(some))
-		for i, key := range some {
-			// A range instead of the value bounds what comes, whatever somebody put there.
-			commands[i] = client.B().Getrange().Key(Prefix + bounded(key)).Start(0).End(MostValue).Build()
+		chunk := keys[:min(len(keys), batch)]
+		keys = keys[len(chunk):]
+		commands := make(rueidis.Commands, len(chunk))
+		for i, key := range chunk {
+			// GETRANGE bounds the response, whatever the size of the value.
+			commands[i] = client.B().Getrange().Key(Prefix + bounded(key)).Start(0).End(MaxValue).Build()
 		}
 		for i, result := range client.DoMulti(ctx, commands...) {
 			value, err := result.AsBytes()
-			if foreign, is := rueidis.IsRedisErr(err); is && strings.HasPrefix(foreign.Error(), "WRONGTYPE") {
+			if redisErr, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(redisErr.Error(), "WRONGTYPE") {
 				continue
 			}
 			if err != nil {
-				return found, c.failed(ctx, err)
+				return found, c.checkResult(ctx, err)
 			}
-			if len(value) > 0 && len(value) <= MostValue && len(some[i]) <= mostKey {
-				found[some[i]] = value
+			if len(value) > 0 && len(value) <= MaxValue && len(chunk[i]) <= maxKey {
+				found[chunk[i]] = value
 			}
 		}
 	}
 	return found, nil
 }
 
-// bounded key: one that is too long has no value, and need not be sent whole.
-func bounded(key string) string { return key[:min(len(key), mostKey+1)] }
+// bounded truncates a key that is too long: it has no value anyway.
+func bounded(key string) string { return key[:min(len(key), maxKey+1)] }
 
-// Set a value for a time, which must be at least a millisecond.
+// Set stores a value for a time of at least a millisecond.
 func (c *Cache) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	if len(value) > MostValue || len(key) > mostKey {
+	if len(value) > MaxValue || len(key) > maxKey {
 		return ErrTooLarge
 	}
 	if ttl < time.Millisecond || len(value) == 0 {
-		return errors.New("the cache keeps values, and each for at least a millisecond")
+		return errors.New("cache: the value must not be empty, and the TTL must be at least a millisecond")
 	}
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
@@ -204,10 +218,10 @@ func (c *Cache) Set(ctx context.Context, key string, value []byte, ttl time.Dura
 	if err != nil {
 		return err
 	}
-	return c.failed(ctx, client.Do(ctx, client.B().Set().Key(Prefix+key).Value(rueidis.BinaryString(value)).Px(ttl).Build()).Error())
+	return c.checkResult(ctx, client.Do(ctx, client.B().Set().Key(Prefix+key).Value(rueidis.BinaryString(value)).Px(ttl).Build()).Error())
 }
 
-// connected is the client, which is made when it is first needed, and which connects anew by itself.
+// connected returns the client, which is created on first use and reconnects automatically.
 func (c *Cache) connected(ctx context.Context) (rueidis.Client, error) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -215,42 +229,42 @@ func (c *Cache) connected(ctx context.Context) (rueidis.Client, error) {
 	case c.closed:
 		return nil, rueidis.ErrClosing
 	case c.now().Before(c.until):
-		return nil, fmt.Errorf("Redis at %s: %w", c.server, ErrResting) //nolint:staticcheck // a name
+		return nil, fmt.Errorf("Redis at %s: %w", c.server, ErrPaused) //nolint:staticcheck // a name
 	case c.client != nil:
 		return c.client, nil
 	}
 	client, err := rueidis.NewClient(c.options)
 	if err != nil {
-		c.until = c.now().Add(rest)
-		return nil, c.wording(err)
+		c.until = c.now().Add(pause)
+		return nil, c.wrap(err)
 	}
 	if err := ctx.Err(); err != nil {
 		client.Close()
-		return nil, c.wording(err)
+		return nil, c.wrap(err)
 	}
 	c.client = client
 	return client, nil
 }
 
-// failed words an error, and leaves a server alone that did not answer. One that answered with an error did. A caller that gave up by
-// itself says nothing about the server.
-func (c *Cache) failed(ctx context.Context, err error) error {
+// checkResult wraps an error, and pauses if the server did not answer. It does not pause if the server returned an error or the caller
+// cancelled.
+func (c *Cache) checkResult(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
 	if _, answered := rueidis.IsRedisErr(err); !answered && !errors.Is(ctx.Err(), context.Canceled) {
 		c.mutex.Lock()
-		c.until = c.now().Add(rest)
+		c.until = c.now().Add(pause)
 		c.mutex.Unlock()
 	}
-	return c.wording(err)
+	return c.wrap(err)
 }
 
-func (c *Cache) wording(err error) error {
+func (c *Cache) wrap(err error) error {
 	return fmt.Errorf("Redis at %s: %w", c.server, err) //nolint:staticcheck // a name
 }
 
-// Close lets go of connections.
+// Close closes all connections.
 func (c *Cache) Close() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

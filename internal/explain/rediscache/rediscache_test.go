@@ -19,7 +19,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
-// late is what a call may take at most, with room for a busy machine.
+// late is the maximum time of a call, with a reserve for a busy machine.
 const late = 8 * time.Second
 
 func open(t *testing.T, options Options) *Cache {
@@ -32,7 +32,7 @@ func open(t *testing.T, options Options) *Cache {
 	return c
 }
 
-// file with a content, as a path.
+// file writes a file and returns its path.
 func file(t *testing.T, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "content")
@@ -42,7 +42,7 @@ func file(t *testing.T, content string) string {
 	return path
 }
 
-// get one value, or nil.
+// get returns one value or nil.
 func get(t *testing.T, c *Cache, key string) []byte {
 	t.Helper()
 	found, err := c.Get(context.Background(), []string{"none", key})
@@ -62,7 +62,7 @@ func set(t *testing.T, c *Cache, key, value string) {
 	}
 }
 
-// other client of the same server, which is not ours.
+// other is a client of the same server that is not a Cache.
 func other(t *testing.T, address string) rueidis.Client {
 	t.Helper()
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{address}, ForceSingleClient: true, DisableCache: true})
@@ -82,7 +82,7 @@ func do(t *testing.T, client rueidis.Client, words ...string) rueidis.RedisResul
 	return result
 }
 
-func TestTwoClientsShareAnswers(t *testing.T) {
+func TestClientsShareValues(t *testing.T) {
 	address, _ := servers.Redis(t, servers.RedisOptions{})
 	first, second := open(t, Options{URL: "redis://" + address}), open(t, Options{URL: "redis://" + address})
 	elsewhere := open(t, Options{URL: "redis://" + address + "/3"})
@@ -114,20 +114,20 @@ func TestTwoClientsShareAnswers(t *testing.T) {
 	}
 }
 
-func TestWhatIsForeignIsLeftOut(t *testing.T) {
+func TestForeignValuesAreOmitted(t *testing.T) {
 	address, _ := servers.Redis(t, servers.RedisOptions{})
 	client := other(t, address)
 	do(t, client, "RPUSH", Prefix+"list", "a")
 	do(t, client, "SETRANGE", Prefix+"huge", fmt.Sprint(100<<20), "x")
 	do(t, client, "SET", Prefix+"empty", "")
-	do(t, client, "SET", Prefix+"most", strings.Repeat("x", MostValue))
-	do(t, client, "SET", Prefix+"more", strings.Repeat("x", MostValue+1))
+	do(t, client, "SET", Prefix+"most", strings.Repeat("x", MaxValue))
+	do(t, client, "SET", Prefix+"more", strings.Repeat("x", MaxValue+1))
 	do(t, client, "SET", Prefix+"nonsense", "\xff\x00")
 	do(t, client, "SET", "mine", "another's")
-	long := strings.Repeat("k", mostKey+1)
+	long := strings.Repeat("k", maxKey+1)
 	do(t, client, "SET", Prefix+long, "x")
 	found, err := open(t, Options{URL: "redis://" + address}).Get(context.Background(), []string{"list", "huge", "empty", "most", "more", "nonsense", "mine", long, long + "er"})
-	if err != nil || len(found) != 2 || len(found["most"]) != MostValue || string(found["nonsense"]) != "\xff\x00" {
+	if err != nil || len(found) != 2 || len(found["most"]) != MaxValue || string(found["nonsense"]) != "\xff\x00" {
 		t.Errorf("got %d values, %v", len(found), err)
 	}
 }
@@ -135,13 +135,13 @@ func TestWhatIsForeignIsLeftOut(t *testing.T) {
 func TestValuesAreBounded(t *testing.T) {
 	address, _ := servers.Redis(t, servers.RedisOptions{})
 	c := open(t, Options{URL: "redis://" + address})
-	if err := c.Set(context.Background(), "most", make([]byte, MostValue), time.Hour); err != nil {
+	if err := c.Set(context.Background(), "most", make([]byte, MaxValue), time.Hour); err != nil {
 		t.Error(err)
 	}
-	if err := c.Set(context.Background(), "more", make([]byte, MostValue+1), time.Hour); !errors.Is(err, ErrTooLarge) {
+	if err := c.Set(context.Background(), "more", make([]byte, MaxValue+1), time.Hour); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}
-	if err := c.Set(context.Background(), strings.Repeat("k", mostKey+1), []byte("x"), time.Hour); !errors.Is(err, ErrTooLarge) {
+	if err := c.Set(context.Background(), strings.Repeat("k", maxKey+1), []byte("x"), time.Hour); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}
 	if err := c.Set(context.Background(), "ever", []byte("x"), 0); err == nil {
@@ -152,7 +152,7 @@ func TestValuesAreBounded(t *testing.T) {
 	}
 }
 
-func TestARedisThatIsStoppedAndStartedAgainIsUsedAgain(t *testing.T) {
+func TestRestartedRedisIsUsedAgain(t *testing.T) {
 	address, process := servers.Redis(t, servers.RedisOptions{})
 	c := open(t, Options{URL: "redis://" + address})
 	var passed time.Duration
@@ -163,21 +163,21 @@ func TestARedisThatIsStoppedAndStartedAgainIsUsedAgain(t *testing.T) {
 	if _, err := c.Get(context.Background(), []string{"one"}); err == nil {
 		t.Error("a server that is down answered")
 	}
-	if err := c.Set(context.Background(), "two", []byte("2"), time.Hour); !errors.Is(err, ErrResting) {
+	if err := c.Set(context.Background(), "two", []byte("2"), time.Hour); !errors.Is(err, ErrPaused) {
 		t.Errorf("got %v: a server that did not answer is left alone for a while", err)
 	}
 	if took := time.Since(began); took > late {
 		t.Errorf("it took %s", took)
 	}
 	process.Start()
-	passed = rest
+	passed = pause
 	if got := get(t, c, "one"); string(got) != "1" { // it saves on the way down
 		t.Errorf("got %q", got)
 	}
 	set(t, c, "two", "2")
 }
 
-func TestARedisThatIsDownAtFirstIsUsedLater(t *testing.T) {
+func TestRedisThatIsDownAtStartIsUsedLater(t *testing.T) {
 	address, process := servers.Redis(t, servers.RedisOptions{})
 	process.Stop()
 	c := open(t, Options{URL: "redis://" + address})
@@ -187,11 +187,11 @@ func TestARedisThatIsDownAtFirstIsUsedLater(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	process.Start()
-	passed = rest
+	passed = pause
 	set(t, c, "one", "1")
 }
 
-func TestARedisThatHangsIsLeftInTime(t *testing.T) {
+func TestHangingRedisFailsInTime(t *testing.T) {
 	address, process := servers.Redis(t, servers.RedisOptions{})
 	used, fresh := open(t, Options{URL: "redis://" + address}), open(t, Options{URL: "redis://" + address})
 	set(t, used, "one", "1")
@@ -217,7 +217,7 @@ func TestARedisThatHangsIsLeftInTime(t *testing.T) {
 	group.Wait()
 }
 
-func TestACallerThatGivesUpDoesNotRestTheServer(t *testing.T) {
+func TestCancelledCallDoesNotPause(t *testing.T) {
 	address, _ := servers.Redis(t, servers.RedisOptions{})
 	c := open(t, Options{URL: "redis://" + address})
 	set(t, c, "one", "1")
@@ -231,14 +231,14 @@ func TestACallerThatGivesUpDoesNotRestTheServer(t *testing.T) {
 	}
 }
 
-func TestAFullRedisStillAnswers(t *testing.T) {
+func TestFullRedisStillReturnsValues(t *testing.T) {
 	address, _ := servers.Redis(t, servers.RedisOptions{})
 	c := open(t, Options{URL: "redis://" + address})
 	set(t, c, "one", "1")
 	client := other(t, address)
 	do(t, client, "CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "noeviction")
 	err := c.Set(context.Background(), "two", bytes.Repeat([]byte("x"), 1000), time.Hour)
-	if err == nil || errors.Is(err, ErrResting) || !strings.Contains(err.Error(), "OOM") {
+	if err == nil || errors.Is(err, ErrPaused) || !strings.Contains(err.Error(), "OOM") {
 		t.Errorf("got %v", err)
 	}
 	if got := get(t, c, "one"); string(got) != "1" {
@@ -286,7 +286,7 @@ func TestCredentialsComeFromAFileOrTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
+func TestInvalidOptionsAreRejected(t *testing.T) {
 	for name, options := range map[string]Options{
 		"another scheme":        {URL: "http://redis"},
 		"a socket":              {URL: "unix:///run/redis.sock"},
@@ -308,7 +308,7 @@ func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
 	}
 }
 
-func TestAServerThatIsNoRedisIsAnError(t *testing.T) {
+func TestServerThatIsNotRedisIsAnError(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

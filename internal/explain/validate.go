@@ -13,21 +13,21 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// Reasons for which an answer is thrown away, besides those of an AIProvider's problems.
+// Reasons for dropping an answer, besides those of an AIProvider's problems.
 const (
-	// DroppedEmpty: the model answered nothing, or words that state nothing.
+	// DroppedEmpty: the answer is empty or makes no statement.
 	DroppedEmpty = "EmptyAnswer"
 	// DroppedTooLarge: the answer is longer than any explanation.
 	DroppedTooLarge = "TooLarge"
-	// DroppedInvalidJSON: the answer is no JSON object: prose, broken off, or more than one.
+	// DroppedInvalidJSON: the answer is not one JSON object: prose, truncated, or several objects.
 	DroppedInvalidJSON = "InvalidJSON"
-	// DroppedWrongShape: the JSON does not fit the schema.
+	// DroppedWrongShape: the JSON does not match the schema.
 	DroppedWrongShape = "WrongShape"
-	// DroppedNoEvidence: a claim cites nothing, or there is none.
+	// DroppedNoEvidence: a claim cites no evidence, or there is no claim.
 	DroppedNoEvidence = "NoEvidence"
 	// DroppedUnknownEvidence: a claim cites evidence that does not exist.
 	DroppedUnknownEvidence = "UnknownEvidence"
-	// DroppedWrongLanguage: the answer is in another language than was asked for.
+	// DroppedWrongLanguage: the answer is not in the requested language.
 	DroppedWrongLanguage = "WrongLanguage"
 	// DroppedLeak: the answer repeats the instructions.
 	DroppedLeak = "RepeatsInstructions"
@@ -43,7 +43,7 @@ const (
 	maxPatch       = 2048
 )
 
-// expectation is what an answer is held against.
+// expectation is what an answer is validated against.
 type expectation struct {
 	ids      []string
 	language v1alpha1.Language
@@ -66,8 +66,8 @@ type answer struct {
 	Confidence *v1alpha1.Confidence `json:"confidence"`
 }
 
-// judge makes an explanation of an answer, or says in Dropped why it is none.
-func judge(text string, want expectation) v1alpha1.Explanation {
+// validate turns an answer into an explanation, or sets Dropped to the reason why it is invalid.
+func validate(text string, want expectation) v1alpha1.Explanation {
 	e, dropped := decode(text, want)
 	if dropped != "" {
 		return v1alpha1.Explanation{Dropped: dropped}
@@ -75,21 +75,22 @@ func judge(text string, want expectation) v1alpha1.Explanation {
 	if repeats(e, want.system) {
 		return v1alpha1.Explanation{Dropped: DroppedLeak}
 	}
-	if !speaks(e, want.language) {
+	if !inLanguage(e, want.language) {
 		return v1alpha1.Explanation{Dropped: DroppedWrongLanguage}
 	}
-	if e.Confidence != v1alpha1.ConfidenceUnknown && !states(e) {
+	if e.Confidence != v1alpha1.ConfidenceUnknown && !makesStatements(e) {
 		return v1alpha1.Explanation{Dropped: DroppedEmpty}
 	}
 	return e
 }
 
-// again judges an explanation that was kept somewhere, as if a model had just given it: whoever can write there may have changed it.
-func again(e v1alpha1.Explanation, want expectation) (judged v1alpha1.Explanation, sound bool) {
+// revalidate validates a cached explanation like a new answer, since someone else may have written to the cache.
+func revalidate(e v1alpha1.Explanation, want expectation) (checked v1alpha1.Explanation, valid bool) {
 	if e.Dropped != "" {
 		return v1alpha1.Explanation{Dropped: e.Dropped}, regexp.MustCompile(`^[A-Za-z]{1,63}$`).MatchString(e.Dropped)
 	}
-	why, fix := []map[string]any{}, []map[string]any{}
+	why := []map[string]any{}
+	fix := []map[string]any{}
 	for _, w := range e.Why {
 		why = append(why, map[string]any{"claim": w.Claim, "evidence": w.Evidence})
 	}
@@ -100,12 +101,12 @@ func again(e v1alpha1.Explanation, want expectation) (judged v1alpha1.Explanatio
 	if err != nil {
 		return v1alpha1.Explanation{}, false
 	}
-	judged = judge(string(content), want)
-	return judged, judged.Dropped == ""
+	checked = validate(string(content), want)
+	return checked, checked.Dropped == ""
 }
 
 func decode(text string, want expectation) (e v1alpha1.Explanation, dropped string) {
-	text = unwrapped(text)
+	text = unwrap(text)
 	switch {
 	case text == "":
 		return e, DroppedEmpty
@@ -128,7 +129,8 @@ func decode(text string, want expectation) (e v1alpha1.Explanation, dropped stri
 	if a.Summary == nil || a.Why == nil || a.Fix == nil || a.Confidence == nil || len(*a.Why) > maxWhy || len(*a.Fix) > maxFix {
 		return e, DroppedWrongShape
 	}
-	e.Summary, e.Confidence = sentence(*a.Summary, maxSummary, want.gate.in), *a.Confidence
+	e.Summary = sentence(*a.Summary, maxSummary, want.gate.in)
+	e.Confidence = *a.Confidence
 	switch e.Confidence {
 	case v1alpha1.ConfidenceHigh, v1alpha1.ConfidenceMedium, v1alpha1.ConfidenceLow, v1alpha1.ConfidenceUnknown:
 	default:
@@ -138,7 +140,7 @@ func decode(text string, want expectation) (e v1alpha1.Explanation, dropped stri
 		return e, DroppedEmpty
 	}
 	if e.Confidence == v1alpha1.ConfidenceUnknown {
-		return e, "" // what it does not know, it cannot claim
+		return e, "" // an unknown cause has no claims
 	}
 	if dropped := a.claims(&e, want); dropped != "" {
 		return e, dropped
@@ -146,7 +148,7 @@ func decode(text string, want expectation) (e v1alpha1.Explanation, dropped stri
 	return e, a.fixes(&e, want)
 }
 
-// claims takes over the reasoning, every step of which must cite evidence that exists.
+// claims copies the reasoning. Every claim must cite existing evidence.
 func (a *answer) claims(e *v1alpha1.Explanation, want expectation) (dropped string) {
 	if len(*a.Why) == 0 {
 		return DroppedNoEvidence
@@ -176,7 +178,7 @@ func (a *answer) claims(e *v1alpha1.Explanation, want expectation) (dropped stri
 	return ""
 }
 
-// fixes takes over the suggestions, without commands and patches that nobody should copy.
+// fixes copies the suggestions, without unsafe commands and patches.
 func (a *answer) fixes(e *v1alpha1.Explanation, want expectation) (dropped string) {
 	for _, f := range *a.Fix {
 		if f.Description == nil || f.Command == nil || f.Patch == nil {
@@ -197,46 +199,50 @@ func (a *answer) fixes(e *v1alpha1.Explanation, want expectation) (dropped strin
 	return ""
 }
 
-// unwrapped takes away the Markdown that models like to put around JSON.
-func unwrapped(text string) string {
+// unwrap removes the Markdown code fence that models often put around JSON.
+func unwrap(text string) string {
 	text = strings.TrimSpace(text)
-	if rest, is := strings.CutPrefix(text, "```"); is {
-		if inner, is := strings.CutSuffix(rest, "```"); is {
+	if rest, ok := strings.CutPrefix(text, "```"); ok {
+		if inner, ok := strings.CutSuffix(rest, "```"); ok {
 			text = strings.TrimSpace(strings.TrimPrefix(inner, "json"))
 		}
 	}
 	return text
 }
 
-// sentence is a text on one line, without addresses and pipes into a shell, and within a length. Either would be one that a cluster's
-// text made the model name, and a reader might follow it.
-func sentence(text string, most int, redact func(string) string) string {
-	text = regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*://|www\.|mailto:|javascript:|data:)[^\s"'<>)\]]*`).ReplaceAllString(clean(text), "[address removed]")
+// sentence returns a text on one line of bounded length, without URLs and pipes into a shell: hostile text in a cluster could make
+// the model suggest them, and a reader might follow.
+func sentence(text string, maxLength int, redact func(string) string) string {
+	urls := regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*://|www\.|mailto:|javascript:|data:)[^\s"'<>)\]]*`)
+	text = urls.ReplaceAllString(clean(text), "[address removed]")
 	text = strings.Join(strings.Fields(redact(text)), " ")
-	text = regexp.MustCompile(`(?i)(?:\b(?:curl|wget|base64)\b[^|;&]*)?\|\s*(?:sudo\s+)?(?:[\w./-]*/)?(?:(?:ba|z|k|da)?sh|python3?|perl|node)\b`).ReplaceAllString(text, "[command removed]")
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most-1]) + "…"
+	pipes := regexp.MustCompile(`(?i)(?:\b(?:curl|wget|base64)\b[^|;&]*)?\|\s*(?:sudo\s+)?(?:[\w./-]*/)?` +
+		`(?:(?:ba|z|k|da)?sh|python3?|perl|node)\b`)
+	text = pipes.ReplaceAllString(text, "[command removed]")
+	if runes := []rune(text); len(runes) > maxLength {
+		return string(runes[:maxLength-1]) + "…"
 	}
 	return text
 }
 
-// repeats says whether an answer has a longer piece of the instructions in it, or a line that fences data.
+// repeats reports whether an answer contains a longer part of the instructions, or a line that fences data.
 func repeats(e v1alpha1.Explanation, system string) bool {
 	content, err := json.Marshal(e)
 	if err != nil || regexp.MustCompile(`DATA-[0-9a-f]{16}`).Match(content) {
 		return true
 	}
-	const piece = 32
-	said, instructions := letters(string(content)), letters(system)
-	for i := 0; i+piece <= len(instructions); i++ {
-		if bytes.Contains(said, instructions[i:i+piece]) {
+	const partLength = 32
+	said := letters(string(content))
+	instructions := letters(system)
+	for i := 0; i+partLength <= len(instructions); i++ {
+		if bytes.Contains(said, instructions[i:i+partLength]) {
 			return true
 		}
 	}
 	return false
 }
 
-// letters of a text in lower case, which is what remains of it however it is spaced and quoted.
+// letters returns the letters of a text in lower case, to compare texts regardless of spacing and quoting.
 func letters(text string) []byte {
 	return []byte(strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) {
@@ -246,9 +252,9 @@ func letters(text string) []byte {
 	}, text))
 }
 
-// states says whether the summary and each claim are statements, for which it takes two words or some Chinese characters. Small models
-// answer with a name, or with brackets.
-func states(e v1alpha1.Explanation) bool {
+// makesStatements reports whether the summary and each claim have at least two words or some Chinese characters. Small models
+// sometimes answer with a name or brackets.
+func makesStatements(e v1alpha1.Explanation) bool {
 	statement := func(text string) bool {
 		var words, han int
 		for _, field := range strings.Fields(text) {
@@ -263,11 +269,12 @@ func states(e v1alpha1.Explanation) bool {
 		}
 		return words >= 2 || han >= 4
 	}
-	return statement(e.Summary) && !slices.ContainsFunc(e.Why, func(w v1alpha1.ExplainedClaim) bool { return !statement(w.Claim) })
+	return statement(e.Summary) &&
+		!slices.ContainsFunc(e.Why, func(w v1alpha1.ExplainedClaim) bool { return !statement(w.Claim) })
 }
 
-// speaks says whether an answer is in the language that was asked for. Chinese answers are full of names in Latin letters.
-func speaks(e v1alpha1.Explanation, language v1alpha1.Language) bool {
+// inLanguage reports whether an answer is in the requested language. Chinese answers contain many names in Latin letters.
+func inLanguage(e v1alpha1.Explanation, language v1alpha1.Language) bool {
 	text := e.Summary
 	for _, w := range e.Why {
 		text += w.Claim
@@ -285,7 +292,7 @@ func speaks(e v1alpha1.Explanation, language v1alpha1.Language) bool {
 	}
 	all := latin + han + others
 	if language == v1alpha1.LanguageChinese {
-		return han*6 >= all && others*4 <= all // a character of Chinese says as much as some letters
+		return han*6 >= all && others*4 <= all // a Chinese character counts for several letters
 	}
 	return latin > 0 && (han+others)*4 <= all
 }
