@@ -10,17 +10,17 @@ import (
 	"kubeops.io/kubeops/internal/inspect/loganalysis/template"
 )
 
-// maxTold is how many templates of one kind a workload's facts hold.
-const maxTold = 4
+// maxReported templates of each kind per workload.
+const maxReported = 4
 
-// Collect reads lines and puts what they tell of errors into the graph. What could not be read is a gap, never an error.
+// Collect reads lines and adds new and surging errors to the graph. Failed reads are gaps, not errors.
 func Collect(ctx context.Context, in Input) []facts.Gap {
 	if len(in.Wanting) == 0 {
 		return nil
 	}
 	in.Options = in.Options.withDefaults()
-	namespaces, any := namespacesOf(in)
-	if !any {
+	namespaces, ok := namespacesOf(in)
+	if !ok {
 		return nil
 	}
 	limit := maxTime
@@ -37,50 +37,56 @@ func (r *reader) collect(ctx context.Context, limit time.Duration, namespaces []
 	window, baseline := plan(r.in.Graph.Now, r.options)
 	r.shares = make([]float64, len(baseline))
 	var gaps []facts.Gap
-	half, cancel := context.WithTimeout(ctx, limit/2) // a window without a baseline tells nothing
-	err := r.parts(half, window, r.options.MaxLines/2, namespaces, func(_ part, share float64) { r.covered += share / float64(len(window)) })
+	half, cancel := context.WithTimeout(ctx, limit/2) // leave time for the baseline, without which there is no result
+	err := r.parts(half, window, r.options.MaxLines/2, namespaces, func(_ part, share float64) {
+		r.covered += share / float64(len(window))
+	})
 	if half.Err() != nil && ctx.Err() == nil && r.covered > 0 {
-		gaps, err = append(gaps, r.failed(half.Err())), nil
+		gaps = append(gaps, r.errorGap(half.Err()))
+		err = nil
 	}
 	cancel()
 	if err == nil {
-		// What the window did not need is there for the baseline.
-		err = r.parts(ctx, baseline, r.options.MaxLines-r.read, namespaces, func(p part, share float64) { r.shares[p.piece] = share })
+		// The baseline may also read the lines that the window did not need.
+		err = r.parts(ctx, baseline, r.options.MaxLines-r.read, namespaces, func(p part, share float64) {
+			r.shares[p.piece] = share
+		})
 	}
 	if err != nil {
-		gaps = append(gaps, r.failed(err))
+		gaps = append(gaps, r.errorGap(err))
 	}
 	compared := 0.0
 	for _, share := range r.shares {
 		compared += share
 	}
-	told := &facts.Logs{
-		Window: r.options.Window, Baseline: r.options.Baseline, Covered: r.covered, BaselineCovered: compared / float64(len(r.shares)),
+	analyzed := &facts.Logs{
+		Window: r.options.Window, Baseline: r.options.Baseline, Covered: r.covered,
+		BaselineCovered: compared / float64(len(r.shares)),
 	}
 	if r.cut && len(gaps) == 0 {
-		gaps = append(gaps, r.incomplete(told))
+		gaps = append(gaps, r.limitGap(analyzed))
 	}
 	if r.covered == 0 || compared == 0 {
 		return gaps
 	}
 	for _, g := range r.groups {
-		if w, any := r.judge(g); any {
-			told.Workloads = append(told.Workloads, w)
+		if w, ok := r.evaluate(g); ok {
+			analyzed.Workloads = append(analyzed.Workloads, w)
 		}
 	}
-	r.in.Graph.SetLogs(told)
+	r.in.Graph.SetLogs(analyzed)
 	r.in.Graph.Provide(facts.SourceLogTemplates)
-	return append(append(gaps, r.unknown()...), r.crowded()...)
+	return append(append(gaps, r.unjoinedGap()...), r.evictionGap()...)
 }
 
-// judge the templates of a workload; false where none of them is remarkable.
-func (r *reader) judge(g *group) (facts.WorkloadLogs, bool) {
+// evaluate compares the templates of a workload; false if none is new or surging.
+func (r *reader) evaluate(g *group) (facts.WorkloadLogs, bool) {
 	w := facts.WorkloadLogs{Workload: g.workload, Known: g.baseline > 0}
 	if g.miner == nil {
 		return w, false
 	}
 	for _, t := range g.miner.Templates() {
-		switch j := judge(t.Data.window, r.covered, t.Data.pieces, r.shares, t.Data.fatal); j.verdict {
+		switch j := compare(t.Data.window, r.covered, t.Data.pieces, r.shares, t.Data.fatal); j.verdict {
 		case isNew:
 			w.New = append(w.New, r.fact(t, j))
 		case surges:
@@ -92,7 +98,7 @@ func (r *reader) judge(g *group) (facts.WorkloadLogs, bool) {
 	return w, len(w.New)+len(w.Surging) > 0
 }
 
-func (r *reader) fact(t *template.Template[data], j judged) facts.LogTemplate {
+func (r *reader) fact(t *template.Template[data], j result) facts.LogTemplate {
 	slices.Sort(t.Data.containers)
 	text := t.String()
 	if r.in.Redact != nil {
@@ -100,11 +106,11 @@ func (r *reader) fact(t *template.Template[data], j judged) facts.LogTemplate {
 	}
 	return facts.LogTemplate{
 		Text: cut(text, maxText), Fatal: t.Data.fatal, Trace: t.Data.trace, Count: t.Data.window,
-		Expected: j.expected, Usual: j.median, Most: j.most, Containers: t.Data.containers, Examples: t.Data.examples,
+		Expected: j.expected, Usual: j.median, Most: j.percentile90, Containers: t.Data.containers, Examples: t.Data.examples,
 	}
 }
 
-// worst of the templates, and how many more there are.
+// worst returns the most severe templates, and how many more there are.
 func worst(list []facts.LogTemplate) ([]facts.LogTemplate, int) {
 	slices.SortStableFunc(list, func(a, b facts.LogTemplate) int {
 		fatal := func(t facts.LogTemplate) int {
@@ -115,22 +121,23 @@ func worst(list []facts.LogTemplate) ([]facts.LogTemplate, int) {
 		}
 		return cmp.Or(cmp.Compare(fatal(a), fatal(b)), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Text, b.Text))
 	})
-	kept := min(len(list), maxTold)
+	kept := min(len(list), maxReported)
 	return slices.Clone(list[:kept]), len(list) - kept
 }
 
-// namespacesOf are those that queries name; none where there are too many for that, and all are asked for. It is false where there
-// is none to read.
+// namespacesOf returns the namespaces for queries; none, which means all, if there are too many. It is false if there is nothing to
+// read.
 func namespacesOf(in Input) ([]string, bool) {
-	wanted := func(namespace string) bool {
-		return (len(in.Namespaces) == 0 || slices.Contains(in.Namespaces, namespace)) &&
-			(len(in.Options.Namespaces) == 0 || slices.Contains(in.Options.Namespaces, namespace)) && (in.Exclude == nil || !in.Exclude(namespace))
+	selected := func(list []string, namespace string) bool { return len(list) == 0 || slices.Contains(list, namespace) }
+	included := func(namespace string) bool {
+		return selected(in.Namespaces, namespace) && selected(in.Options.Namespaces, namespace) &&
+			(in.Exclude == nil || !in.Exclude(namespace))
 	}
 	found := map[string]bool{}
 	for _, pod := range in.Graph.Pods {
 		found[pod.Namespace] = true
 	}
-	for _, w := range in.Graph.Workloads { // whose Pods may all be gone
+	for _, w := range in.Graph.Workloads { // their Pods may all be gone
 		found[w.Namespace] = true
 	}
 	for _, c := range in.Graph.CronJobs {
@@ -141,7 +148,7 @@ func namespacesOf(in Input) ([]string, bool) {
 	}
 	var names []string
 	for name := range found {
-		if wanted(name) {
+		if included(name) {
 			names = append(names, name)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// told is what was found, one template a line.
+// told returns the templates in the graph, one per line.
 func told(l *facts.Logs) string {
 	if l == nil {
 		return ""
@@ -48,7 +48,7 @@ func repeat(n int, line func(i int) string) []string {
 	return lines
 }
 
-func TestNewAndSurgingErrorsOfAWorkloadAreFound(t *testing.T) {
+func TestNewAndSurgingErrorsAreFound(t *testing.T) {
 	t.Parallel()
 	s := &store{}
 	s.hourly("shop", "cart-0", "INFO started", "ERROR request 12 timed out after 30ms", "ERROR cache miss for user 7")
@@ -83,7 +83,7 @@ func TestNewAndSurgingErrorsOfAWorkloadAreFound(t *testing.T) {
 	}
 }
 
-func TestOnlyTheWorstTemplatesAreTold(t *testing.T) {
+func TestNumberOfReportedTemplatesIsBounded(t *testing.T) {
 	t.Parallel()
 	s := &store{}
 	s.hourly("shop", "cart-0", "INFO ok")
@@ -91,12 +91,12 @@ func TestOnlyTheWorstTemplatesAreTold(t *testing.T) {
 		s.add(50*time.Minute, time.Second, "shop", "cart-0", repeat(5+i, func(int) string { return fmt.Sprintf("ERROR %s happened", strings.Repeat(string(rune('a'+i)), 5)) })...)
 	}
 	got, _ := collect(t, s, nil)
-	if w := got.Workloads[0]; len(w.New) != maxTold || w.New[0].Count != 14 || w.MoreNew != 10-maxTold {
+	if w := got.Workloads[0]; len(w.New) != maxReported || w.New[0].Count != 14 || w.MoreNew != 10-maxReported {
 		t.Error(told(got))
 	}
 }
 
-func TestALimitOfLinesReadsSomeOfEachPartAndIsAGap(t *testing.T) {
+func TestLineLimitReadsSomeOfEachPartAndIsAGap(t *testing.T) {
 	t.Parallel()
 	s := &store{pages: 50}
 	s.hourly("shop", "cart-0", repeat(200, func(i int) string { return fmt.Sprintf("INFO %d", i) })...)
@@ -115,7 +115,7 @@ func TestALimitOfLinesReadsSomeOfEachPartAndIsAGap(t *testing.T) {
 	}
 }
 
-func TestWhatABackEndDoesNotGiveIsAGap(t *testing.T) {
+func TestBackendErrorsAreGaps(t *testing.T) {
 	t.Parallel()
 	lines := func() *store {
 		s := &store{}
@@ -163,12 +163,12 @@ func TestLinesWithoutLabelsAreAGap(t *testing.T) {
 	t.Parallel()
 	s := &store{}
 	s.add(50*time.Minute, time.Second, "shop", "", "ERROR x", "ERROR y")
-	if got, gaps := collect(t, s, nil); len(gaps) != 1 || !strings.Contains(gaps[0].Message, "names a Pod") || len(got.Workloads) > 0 {
+	if got, gaps := collect(t, s, nil); len(gaps) != 1 || !strings.Contains(gaps[0].Message, "labels of a Pod") || len(got.Workloads) > 0 {
 		t.Errorf("%+v", gaps)
 	}
 }
 
-func TestMoreErrorsThanAreKeptAreAGap(t *testing.T) {
+func TestEvictedTemplatesAreAGap(t *testing.T) {
 	t.Parallel()
 	s := &store{}
 	s.add(50*time.Minute, time.Millisecond, "shop", "cart-0", repeat(2000, func(i int) string {
@@ -180,7 +180,7 @@ func TestMoreErrorsThanAreKeptAreAGap(t *testing.T) {
 	}
 }
 
-func TestOnlyTheNamespacesThatAreWantedAreAskedFor(t *testing.T) {
+func TestOnlySelectedNamespacesAreQueried(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		change func(*Input)
@@ -204,7 +204,7 @@ func TestOnlyTheNamespacesThatAreWantedAreAskedFor(t *testing.T) {
 	}
 }
 
-// endless is a back end whose pages never end, and whose labels and lines are as bad as can be.
+// endless is a backend with endless pages and invalid labels and lines.
 type endless struct {
 	logs.Provider
 	searches int
@@ -220,7 +220,7 @@ func (e *endless) Search(_ context.Context, q logs.Query) (logs.Page, error) {
 	return page, nil
 }
 
-func TestABackEndWhosePagesNeverEndIsLeftAlone(t *testing.T) {
+func TestEndlessPagesAreAbandoned(t *testing.T) {
 	t.Parallel()
 	bad := &endless{page: []logs.Entry{
 		{Time: testkit.Now().Add(1000 * time.Hour), Line: strings.Repeat("ERROR \xff", 20_000), Labels: map[string]string{logs.LabelNamespace: "shop", logs.LabelPod: "cart-0"}},

@@ -1,6 +1,6 @@
-// Package loganalysis reads the lines of a log back end once, finds the templates of the errors of each workload, and tells which
-// of them are new or surge against the time before. docs/log-analysis.md describes the method and its limits.
+// Package loganalysis reads the lines of a log backend once, finds the error templates of each workload, and determines which of them
+// are new or surge compared with a baseline. docs/log-analysis.md describes the method and its limits.
 //
-// What it costs is bounded by settings, never by the cluster: the number of queries grows with the lines that may be read, and
-// memory with the templates that are kept.
+// Settings bound the cost, whatever the size of the cluster: the number of queries depends on the maximum number of lines, and memory
+// on the maximum number of templates.
 package loganalysis

@@ -13,14 +13,14 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// store is a log back end that holds lines, and is strict about what it is asked.
+// store is a strict log backend in memory.
 type store struct {
 	t        testing.TB
 	entries  []logs.Entry
 	searches int
-	// pages is how many lines it gives at once, where that is less than is asked for.
+	// pages limits the lines per page.
 	pages int
-	// fail is asked before each search.
+	// fail may return an error for each search.
 	fail func(searches int) error
 	// namespaces of the last query.
 	namespaces []string
@@ -69,7 +69,7 @@ func (s *store) Search(ctx context.Context, q logs.Query) (logs.Page, error) {
 	return page, nil
 }
 
-// add lines of a Pod, each some time after the one before.
+// add adds lines of a Pod at equal intervals.
 func (s *store) add(ago, step time.Duration, namespace, pod string, lines ...string) {
 	labels := map[string]string{logs.LabelNamespace: namespace, logs.LabelPod: pod, logs.LabelContainer: "app"}
 	for i, line := range lines {
@@ -106,7 +106,7 @@ metadata: {name: bare, namespace: tools}
 spec: {containers: [{name: app, image: tool:1}]}
 `
 
-// collect runs the stage over what a store holds.
+// collect runs the stage over a store.
 func collect(t *testing.T, s *store, change func(*Input)) (*facts.Logs, []facts.Gap) {
 	t.Helper()
 	s.t = t

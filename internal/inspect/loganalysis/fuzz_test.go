@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzText gives any text to the whole way of a line: folding, levels, masking, templates.
+// FuzzText runs any text through folding, levels, masking and templates.
 func FuzzText(f *testing.F) {
 	for _, text := range []string{
 		"ERROR a\n\tat b\nCaused by: c", "[pod/a/b] x\n[pod/a/c] y", "{\"level\":\"error\",\"msg\":\"x\"}\n{", "panic: x\n\ngoroutine 1 [running]:\nmain.f()", "\x00\xff\n\x1b[31m",

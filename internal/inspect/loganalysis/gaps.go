@@ -10,19 +10,19 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// sourceName is how gaps call it.
+// sourceName in gaps.
 const sourceName = "logs: lines of workloads"
 
-// failed is the gap of a search that failed. What was read before it is judged all the same.
-func (r *reader) failed(err error) facts.Gap {
-	message, reason := "it failed", ""
+// errorGap is the gap of a failed search. Lines that were read before are still evaluated.
+func (r *reader) errorGap(err error) facts.Gap {
+	message, reason := "unexpected error", ""
 	if p := problem.As(err); p != nil {
 		message, reason = strings.TrimSuffix(p.Message, "."), p.Reason
 	}
 	gap := facts.Gap{
 		Source: sourceName, Checks: r.in.Wanting, Reason: v1alpha1.GapUnavailable,
-		Message:     fmt.Sprintf("The log back end did not give all lines that were to be analysed: %s.", message),
-		Remediation: "See the conditions of the LogBackend that spec.logsRef names, or check what --logs-url names.",
+		Message:     fmt.Sprintf("The log backend did not return all lines to analyze: %s.", message),
+		Remediation: "See the conditions of the LogBackend in spec.logsRef, or check --logs-url.",
 	}
 	switch reason {
 	case v1alpha1.ReasonTimeout:
@@ -32,49 +32,50 @@ func (r *reader) failed(err error) facts.Gap {
 		gap.Reason = v1alpha1.GapForbidden
 	case v1alpha1.ReasonBudgetExceeded, v1alpha1.ReasonResponseTooLarge:
 		gap.Reason = v1alpha1.GapIncomplete
-		gap.Remediation = "Shorten spec.logAnalysis.window, or name fewer spec.logAnalysis.namespaces."
+		gap.Remediation = "Shorten spec.logAnalysis.window, or list fewer namespaces in spec.logAnalysis.namespaces."
 	case v1alpha1.ReasonInvalidResponse, v1alpha1.ReasonInvalidQuery:
 		gap.Reason = v1alpha1.GapUnreadable
 	case "":
 		gap.Reason = v1alpha1.GapTimedOut
-		gap.Message = "The time of the run did not suffice to read all lines that were to be analysed."
+		gap.Message = "The run ended before all lines to analyze were read."
 		gap.Remediation = "Lower spec.logAnalysis.maxLines, or raise spec.timeout of the Inspection."
 	}
 	return gap
 }
 
-// incomplete is the gap of a limit on lines that left something unread.
-func (r *reader) incomplete(told *facts.Logs) facts.Gap {
+// limitGap is the gap of lines that were not read because of the limit.
+func (r *reader) limitGap(analyzed *facts.Logs) facts.Gap {
 	parts := "the window"
 	switch {
-	case told.Covered >= 1:
+	case analyzed.Covered >= 1:
 		parts = "the baseline"
-	case told.BaselineCovered < 1:
+	case analyzed.BaselineCovered < 1:
 		parts = "the window and the baseline"
 	}
 	return facts.Gap{
 		Source: sourceName, Checks: r.in.Wanting, Reason: v1alpha1.GapIncomplete,
-		Message: fmt.Sprintf("There are more lines than spec.logAnalysis.maxLines (%d), so that of each part of %s only the first were read; "+
-			"rare errors may be missed.", r.options.MaxLines, parts),
-		Remediation: "Raise spec.logAnalysis.maxLines, shorten window and baseline, or name the namespaces that matter in spec.logAnalysis.namespaces.",
+		Message: fmt.Sprintf("There are more lines than spec.logAnalysis.maxLines (%d): only the first lines of each part of %s were read, "+
+			"and rare errors may be missed.", r.options.MaxLines, parts),
+		Remediation: "Raise spec.logAnalysis.maxLines, shorten window and baseline, or list the relevant namespaces in " +
+			"spec.logAnalysis.namespaces.",
 	}
 }
 
-// unknown is the gap of lines of which none could be joined to the cluster.
-func (r *reader) unknown() []facts.Gap {
+// unjoinedGap is the gap if no line has a Pod of the cluster.
+func (r *reader) unjoinedGap() []facts.Gap {
 	if r.read == 0 || r.foreign < r.read {
 		return nil
 	}
 	return []facts.Gap{{
 		Source: sourceName, Checks: r.in.Wanting, Reason: v1alpha1.GapIncomplete,
-		Message: "None of the lines that were read names a Pod of the cluster in its labels, so none was analysed.",
-		Remediation: "See that the collector adds namespace and Pod to lines, and spec.fields of the LogBackend names where they stand: " +
-			"docs/backends.md lists what is found by itself.",
+		Message: "No line was analyzed: none has the labels of a Pod of the cluster.",
+		Remediation: "Configure the log collector to add namespace and Pod to lines, and set spec.fields of the LogBackend to their fields. " +
+			"docs/backends.md lists the fields that are detected automatically.",
 	}}
 }
 
-// crowded is the gap of workloads that log more different errors than are kept.
-func (r *reader) crowded() []facts.Gap {
+// evictionGap is the gap of workloads with more distinct errors than the limit.
+func (r *reader) evictionGap() []facts.Gap {
 	var names []string
 	for _, g := range r.groups {
 		if g.miner == nil {
@@ -88,15 +89,16 @@ func (r *reader) crowded() []facts.Gap {
 		return nil
 	}
 	slices.Sort(names)
-	const few = 5
+	const maxNames = 5
 	more := ""
-	if len(names) > few {
-		names, more = names[:few], fmt.Sprintf(" and %d more", len(names)-few)
+	if len(names) > maxNames {
+		names, more = names[:maxNames], fmt.Sprintf(" and %d more", len(names)-maxNames)
 	}
 	return []facts.Gap{{
 		Source: "logs: templates of errors", Checks: r.in.Wanting, Reason: v1alpha1.GapIncomplete,
-		Message: fmt.Sprintf("More different errors are logged than are kept (%d of a workload, %d of all), and the rarest were given up: %s%s.",
+		Message: fmt.Sprintf("Too many distinct errors (limit: %d per workload, %d in total); the rarest were dropped: %s%s.",
 			maxOfWorkload, maxTemplates, strings.Join(names, ", "), more),
-		Remediation: "Errors that differ in each line, such as ones with free text first, cannot be told apart from new ones: give them a message that stays the same.",
+		Remediation: "Log errors with a constant message. Errors that differ in every line, such as those that start with free text, " +
+			"cannot be distinguished from new ones.",
 	}}
 }

@@ -11,29 +11,31 @@ import (
 )
 
 const (
-	// maxExamples of a template, each of so many bytes; a trace may be longer than a line.
-	maxExamples               = 2
-	maxExample, maxTraceBytes = 300, 1000
-	// maxContainers that a template names.
+	// maxExamples of a template.
+	maxExamples = 2
+	// maxExample and maxTraceBytes are the sizes of an example of one line and of several, in bytes.
+	maxExample    = 300
+	maxTraceBytes = 1000
+	// maxContainers of a template.
 	maxContainers = 4
-	// maxText of a template, in bytes.
+	// maxText of a template in bytes.
 	maxText = 500
 )
 
 // data of a template.
 type data struct {
-	// window events, and those of the pieces of the baseline.
+	// window counts events in the window, pieces in each piece of the baseline.
 	window int
 	pieces []uint32
 	fatal  bool
 	trace  bool
-	// examples as they were written; redacted and cut.
+	// examples as written, redacted and shortened.
 	examples   []string
 	containers []string
 }
 
-// learn counts an event that is an error: in the window its template is learned, in the baseline it is only looked up, for what
-// the window has nothing of is judged by nobody.
+// learn counts an event that is an error. In the window it learns the template; in the baseline it only counts known ones, since
+// templates without events in the window are not evaluated.
 func (r *reader) learn(e *event.Event) {
 	if !e.Level.Bad() {
 		return
@@ -61,7 +63,8 @@ func (r *reader) learn(e *event.Event) {
 	d := &t.Data
 	d.window++
 	if e.Level == event.Fatal {
-		d.fatal, t.Rank = true, 1
+		d.fatal = true
+		t.Rank = 1
 	}
 	d.trace = d.trace || e.Trace
 	if len(d.containers) < maxContainers && r.from.container != "" && !slices.Contains(d.containers, r.from.container) {
@@ -72,33 +75,33 @@ func (r *reader) learn(e *event.Event) {
 	}
 }
 
-// example keeps an event, unless the same is kept already.
+// example stores an event unless there is an identical one.
 func (r *reader) example(d *data, e *event.Event) {
-	most := maxExample
+	maxLength := maxExample
 	if e.Lines > 1 {
-		most = maxTraceBytes
+		maxLength = maxTraceBytes
 	}
-	if text := excerpt(e.Excerpt, most, r.in.Redact); !slices.Contains(d.examples, text) {
+	if text := excerpt(e.Excerpt, maxLength, r.in.Redact); !slices.Contains(d.examples, text) {
 		d.examples = append(d.examples, text)
 	}
 }
 
-// excerpt is a text redacted and cut. It is redacted first, for a half of a secret is not seen as one; what is far beyond the cut
-// does not matter, and takes time.
-func excerpt(text string, most int, redact func(string) string) string {
+// excerpt redacts and shortens a text. It redacts first, since a truncated secret may not be recognized, and ignores what is far
+// beyond the limit to save time.
+func excerpt(text string, maxLength int, redact func(string) string) string {
 	const beyond = 1 << 10
 	if redact == nil {
-		return cut(text, most)
+		return cut(text, maxLength)
 	}
-	return cut(redact(text[:min(len(text), most+beyond)]), most)
+	return cut(redact(text[:min(len(text), maxLength+beyond)]), maxLength)
 }
 
-// cut a text at a whole character, and mark that. What would move the cursor of a terminal is left out. The result shares no
-// memory with the text.
-func cut(text string, most int) string {
+// cut shortens a text at a character boundary and appends an ellipsis. It removes control characters. The result shares no memory
+// with the text.
+func cut(text string, maxLength int) string {
 	end := len(text)
-	if end > most {
-		for end = most; end > 0 && !utf8.RuneStart(text[end]); end-- {
+	if end > maxLength {
+		for end = maxLength; end > 0 && !utf8.RuneStart(text[end]); end-- {
 		}
 	}
 	kept := strings.Map(func(r rune) rune {

@@ -36,7 +36,7 @@ const (
 	brokenSince = 20 * time.Minute
 )
 
-// generator makes the lines of a cluster by their number, so that nothing needs to hold them.
+// generator generates the lines of a cluster by their number, without storing them.
 type generator struct {
 	start  time.Time
 	labels []map[string]string
@@ -56,7 +56,7 @@ func newGenerator() *generator {
 
 func namespaceOf(workload int) string { return fmt.Sprintf("team%d", workload%20) }
 
-// entry is the line of a number. One in five is an error or belongs to one; there are traces, JSON and lines without any level.
+// entry returns the line of a number. One in five belongs to an error; there are traces, JSON and lines without a level.
 func (g *generator) entry(n int) logs.Entry {
 	random := rand.New(rand.NewPCG(uint64(n), 5))
 	at := g.start.Add(time.Duration(n) * everyLine)
@@ -95,7 +95,7 @@ func (g *generator) text(n, workload int, at time.Time, random *rand.Rand) strin
 	return fmt.Sprintf("consumer group=orders partition=%d offset=%d lag=%d", random.IntN(32), random.IntN(1e9), random.IntN(1e4))
 }
 
-// between are the numbers of the lines of a time.
+// between returns the numbers of the lines in a period.
 func (g *generator) between(start, end time.Time) (first, beyond int) {
 	number := func(at time.Time) int {
 		return sort.Search(million, func(n int) bool { return !g.start.Add(time.Duration(n) * everyLine).Before(at) })
@@ -103,7 +103,7 @@ func (g *generator) between(start, end time.Time) (first, beyond int) {
 	return number(start), number(end)
 }
 
-// streaming is a log back end that makes each page when it is asked for it.
+// streaming is a log backend that generates each page on request.
 type streaming struct {
 	*generator
 	logs.Provider
@@ -127,7 +127,7 @@ func (s *streaming) Search(_ context.Context, q logs.Query) (logs.Page, error) {
 	return page, nil
 }
 
-// graph of all the workloads.
+// graph of all workloads.
 func (g *generator) graph() *facts.Graph {
 	builder := facts.NewBuilder("test", testkit.Now())
 	for w := range workloads {
@@ -144,9 +144,9 @@ func (g *generator) graph() *facts.Graph {
 	return builder.Graph()
 }
 
-// TestAMillionLinesStayBelow150MiB reads a million lines in a process of its own, whose peak of memory is measured by the kernel:
-// once from a back end that is a function, once from a server that speaks Loki's API over HTTP.
-func TestAMillionLinesStayBelow150MiB(t *testing.T) {
+// TestMillionLinesStayBelow150MiB reads a million lines in a separate process, whose peak memory the kernel measures:
+// once from a function, once from a server with Loki's HTTP API.
+func TestMillionLinesStayBelow150MiB(t *testing.T) {
 	server := httptest.NewServer(&fakeLoki{generator: newGenerator()})
 	defer server.Close()
 	for name, source := range map[string]string{"streamed by a function": "function", "streamed over HTTP": server.URL} {
@@ -174,7 +174,7 @@ func TestAMillionLinesStayBelow150MiB(t *testing.T) {
 	}
 }
 
-// TestChildThatReadsAMillionLines is the child of the test above, and nothing by itself.
+// TestChildThatReadsAMillionLines is the child process of the test above.
 func TestChildThatReadsAMillionLines(t *testing.T) {
 	source := os.Getenv(childEnv)
 	if source == "" {
@@ -216,7 +216,7 @@ func TestChildThatReadsAMillionLines(t *testing.T) {
 	fmt.Printf("peak %d bytes, %d lines in %.1f s (%.0f a second), %d templates kept\n", peakOfThisProcess(t), r.read, took.Seconds(), float64(r.read)/took.Seconds(), r.pool.Used())
 }
 
-// peakOfThisProcess is VmHWM of /proc/self/status: the most memory that was resident at any time.
+// peakOfThisProcess returns VmHWM of /proc/self/status: the peak of resident memory.
 func peakOfThisProcess(t *testing.T) int {
 	t.Helper()
 	file, err := os.Open("/proc/self/status")
@@ -237,7 +237,7 @@ func peakOfThisProcess(t *testing.T) int {
 	return 0
 }
 
-// fakeLoki answers searches by Loki's API with what a generator makes.
+// fakeLoki serves the lines of a generator with Loki's API.
 type fakeLoki struct{ *generator }
 
 func (f *fakeLoki) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -289,7 +289,7 @@ func BenchmarkCollect(b *testing.B) {
 	b.ReportMetric(float64(lines)/b.Elapsed().Seconds(), "lines/s")
 }
 
-// pages holds two hours of lines, so that a benchmark does not measure how they are made.
+// pages holds two hours of generated lines.
 type pages struct {
 	logs.Provider
 	g       *generator

@@ -9,44 +9,45 @@ import (
 
 // Defaults and bounds of Options.
 const (
-	// DefaultWindow is the time whose errors are judged, DefaultBaseline the time before that they are compared with.
+	// DefaultWindow is the period of errors to evaluate, DefaultBaseline the period before it to compare with.
 	DefaultWindow   = time.Hour
 	DefaultBaseline = 24 * time.Hour
-	// DefaultMaxLines that one inspection reads, MaxLines the most that may be asked for.
+	// DefaultMaxLines per inspection, and MaxLines, the maximum setting.
 	DefaultMaxLines = 200_000
 	MaxLines        = 5_000_000
 )
 
 const (
-	// pageSize of a query, the most that back ends give.
+	// pageSize of a query, the maximum that backends return.
 	pageSize = 5000
-	// slices is into how many parts the window is split, so that a limit on lines cuts a little from each.
+	// slicesOfWindow: the line limit cuts a little from each slice.
 	slicesOfWindow = 12
 	// maxPieces of the baseline, each as long as the window.
 	maxPieces = 24
-	// maxTemplates of all workloads, and of one.
-	maxTemplates, maxOfWorkload = 5000, 200
-	// maxMisses is how many lines of no known template are looked at closer, of all workloads: a run takes seconds for them.
+	// maxTemplates of all workloads, and maxOfWorkload of one.
+	maxTemplates  = 5000
+	maxOfWorkload = 200
+	// maxMisses is how many lines without a known template are compared in full, for all workloads: this takes seconds.
 	maxMisses = 50_000
-	// maxLine is how many bytes of a message are mined.
+	// maxLine bytes of a message are used.
 	maxLine = 1 << 10
-	// maxName is the longest name of a namespace, Pod or container.
+	// maxName is the maximum length of the name of a namespace, Pod or container.
 	maxName = 253
-	// maxStreams are containers whose lines are folded at the same time.
+	// maxStreams containers whose lines are folded at the same time.
 	maxStreams = 5000
-	// maxNamespaces is how many namespaces a query names; beyond, it asks for all.
+	// maxNamespaces per query; with more, it selects all.
 	maxNamespaces = 100
-	// maxTime bounds the stage where the run has no deadline; else it has a third of what is left.
+	// maxTime of the stage if the run has no deadline; otherwise it has a third of the remaining time.
 	maxTime = 5 * time.Minute
 )
 
-// Options of the stage; zero values take the defaults.
+// Options of the stage. Zero values mean defaults.
 type Options struct {
-	// Window whose errors are judged, and Baseline before it that they are compared with.
+	// Window of errors to evaluate, and Baseline before it to compare with.
 	Window, Baseline time.Duration
-	// MaxLines that are read, half of them of the window.
+	// MaxLines to read, half of them for the window.
 	MaxLines int
-	// Namespaces to read; empty for all that the inspection reads.
+	// Namespaces to read; empty for all namespaces of the inspection.
 	Namespaces []string
 }
 
@@ -68,21 +69,21 @@ func (o Options) withDefaults() Options {
 // Input of Collect.
 type Input struct {
 	Provider logs.Provider
-	// Graph of the cluster. Its Logs are set, and the source is provided when they came. The window ends at its time.
+	// Graph of the cluster. The window ends at its time. Collect sets its Logs and marks the source as provided.
 	Graph *facts.Graph
-	// Namespaces that the inspection reads, empty for all; Exclude says whether the findings of one are not wanted.
+	// Namespaces of the inspection, empty for all. Exclude reports whether a namespace is excluded.
 	Namespaces []string
 	Exclude    func(namespace string) bool
 	Options    Options
-	// Wanting are the checks that need what is read. With none, nothing is asked.
+	// Wanting lists the checks that need the result. Without checks, nothing is read.
 	Wanting []string
-	// Redact takes secrets out of templates and examples.
+	// Redact removes secrets from templates and examples.
 	Redact func(string) string
 }
 
-// MaxQueries is how many searches these options can lead to, whatever the cluster and the back end hold.
+// MaxQueries is the maximum number of searches with these options.
 func (o Options) MaxQueries() int {
 	o = o.withDefaults()
-	// Each part ends with a page that is not full, and a back end may give short pages where lines are long.
+	// The last page of each part is not full, and a backend may return short pages if lines are long.
 	return 2*((o.MaxLines+pageSize-1)/pageSize) + 2*(slicesOfWindow+maxPieces)
 }

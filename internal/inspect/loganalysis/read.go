@@ -10,21 +10,21 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
-// streamKey names a container by the labels of its lines.
+// streamKey identifies a container by the labels of its lines.
 type streamKey struct{ namespace, pod, container string }
 
 // stream is a container whose lines are read.
 type stream struct {
 	folder event.Folder
 	group  *group
-	// container by name.
+	// container name.
 	container string
 }
 
 // group is a workload whose lines are read.
 type group struct {
 	workload facts.Ref
-	// miner of its errors; nil while there are none.
+	// miner of its errors; nil if there are none yet.
 	miner *template.Miner[data]
 	// lines of the window and of the baseline.
 	window, baseline int
@@ -37,20 +37,20 @@ type reader struct {
 	labeled *facts.Labeled
 	pool    *template.Pool
 	groups  map[facts.Ref]*group
-	// streams by name; nil for those that belong to nothing that was read.
+	// streams by key; nil for those without an object in the graph.
 	streams map[streamKey]*stream
 	// current part, and the stream whose event is being emitted.
 	current part
 	from    *stream
 	emit    func(*event.Event)
-	// lines that may still be read, queries that may still be sent.
+	// lines and queries that are left.
 	lines, queries int
-	// shares of the window and of the pieces of the baseline that were read.
+	// covered is the share of the window that was read, shares those of the pieces of the baseline.
 	covered float64
 	shares  []float64
-	// foreign lines belong to no Pod of the cluster; read counts all.
+	// foreign counts lines without a Pod of the cluster, read all lines.
 	foreign, read int
-	// cut says that the limit of lines left something unread.
+	// cut is true if lines were not read because of the limit.
 	cut bool
 }
 
@@ -63,8 +63,8 @@ func newReader(in Input) *reader {
 	return r
 }
 
-// parts reads parts one after the other. Each may take its share of the lines, and what those before left over. It returns at the
-// first that fails.
+// parts reads parts one after another. Each may read its share of the lines and what the previous ones left over. It stops at the
+// first error.
 func (r *reader) parts(ctx context.Context, list []part, lines int, namespaces []string, done func(part, float64)) error {
 	r.lines = lines
 	for i, p := range list {
@@ -79,21 +79,21 @@ func (r *reader) parts(ctx context.Context, list []part, lines int, namespaces [
 	return nil
 }
 
-// part reads one part page by page, up to a number of lines, and returns what share of its time they cover.
-func (r *reader) part(ctx context.Context, p part, most int, namespaces []string) (float64, error) {
+// part reads up to a number of lines of a part, page by page, and returns the share of its time that they cover.
+func (r *reader) part(ctx context.Context, p part, maxLines int, namespaces []string) (float64, error) {
 	query := logs.Query{Start: p.start, End: p.end, AnyOf: map[string][]string{}}
 	if len(namespaces) > 0 {
 		query.AnyOf[logs.LabelNamespace] = namespaces
 	}
 	reached := p.start
-	for most > 0 && r.queries > 0 {
-		query.Limit = min(pageSize, most)
+	for maxLines > 0 && r.queries > 0 {
+		query.Limit = min(pageSize, maxLines)
 		r.queries--
 		page, err := r.in.Provider.Search(ctx, query)
 		if err != nil {
 			return share(p, reached), err
 		}
-		most -= len(page.Entries)
+		maxLines -= len(page.Entries)
 		r.lines -= len(page.Entries)
 		r.read += len(page.Entries)
 		for i := range page.Entries {
@@ -105,7 +105,7 @@ func (r *reader) part(ctx context.Context, p part, most int, namespaces []string
 		if page.Next == "" {
 			return 1, nil
 		}
-		if page.Next == query.Cursor { // a server that goes nowhere
+		if page.Next == query.Cursor { // the server does not advance
 			break
 		}
 		query.Cursor = page.Next
@@ -114,12 +114,12 @@ func (r *reader) part(ctx context.Context, p part, most int, namespaces []string
 	return share(p, reached), nil
 }
 
-// share of a part that lies before a time.
+// share returns the share of a part before a time.
 func share(p part, reached time.Time) float64 {
 	return min(1, max(0, float64(reached.Sub(p.start))/float64(p.end.Sub(p.start))))
 }
 
-// line gives a line to the stream that it belongs to.
+// line adds a line to its stream.
 func (r *reader) line(entry *logs.Entry) {
 	key := streamKey{entry.Labels[logs.LabelNamespace], entry.Labels[logs.LabelPod], entry.Labels[logs.LabelContainer]}
 	s, known := r.streams[key]
@@ -135,7 +135,7 @@ func (r *reader) line(entry *logs.Entry) {
 	} else {
 		s.group.baseline++
 		if s.group.miner == nil {
-			return // without errors in the window, there is nothing to compare
+			return // nothing to compare without errors in the window
 		}
 	}
 	level := event.Unknown
@@ -146,7 +146,7 @@ func (r *reader) line(entry *logs.Entry) {
 	s.folder.Add(entry.Time, entry.Line, level, r.emit)
 }
 
-// open finds the workload of a stream. With too many streams at once, those that are open end, and are found again.
+// open finds the workload of a stream. If there are too many streams, it closes all; they are opened again when needed.
 func (r *reader) open(key streamKey) *stream {
 	if len(key.namespace) > maxName || len(key.pod) > maxName || len(key.container) > maxName {
 		return nil
@@ -170,7 +170,7 @@ func (r *reader) open(key streamKey) *stream {
 	return s
 }
 
-// flush ends the events that are under way.
+// flush completes the open events.
 func (r *reader) flush() {
 	for _, s := range r.streams {
 		if s != nil {

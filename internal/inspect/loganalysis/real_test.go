@@ -14,9 +14,9 @@ import (
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
-// TestANewErrorIsFoundInARealLoki writes what a workload said in the last three hours, and finds the error that began in the last
-// one, and the one that surges, but not the one that was always there.
-func TestANewErrorIsFoundInARealLoki(t *testing.T) {
+// TestNewErrorIsFoundInLoki writes three hours of lines of a workload and expects the error that started in the last hour and the
+// one that surges, but not the constant one.
+func TestNewErrorIsFoundInLoki(t *testing.T) {
 	t.Parallel()
 	server := servers.StartLoki(t, servers.LokiOptions{})
 	backend, err := loki.New(logs.Settings{Endpoint: provider.Endpoint{URL: server.URL}, Timeout: 10 * time.Second, Egress: provider.Egress{AllowLoopback: true}})

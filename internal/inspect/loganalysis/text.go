@@ -12,34 +12,34 @@ import (
 	"kubeops.io/kubeops/internal/inspect/loganalysis/template"
 )
 
-// maxOfText is how many templates are kept of a text.
+// maxOfText templates per text.
 const maxOfText = 2000
 
 // Summary of a text of log lines.
 type Summary struct {
-	// Lines that were read, those of nothing but white space left out, and the events they make.
+	// Lines that are not blank, and the events that they form.
 	Lines, Events int
-	// Templates, the worst and most frequent first.
+	// Templates, the most severe and most frequent first.
 	Templates []TextTemplate
-	// Evicted counts templates that were given up for want of room, and EvictedEvents what had joined them.
+	// Evicted templates because of the limit, and EvictedEvents, the events that they had.
 	Evicted, EvictedEvents int
 }
 
 // TextTemplate is a template of a text.
 type TextTemplate struct {
-	// Template as people read it.
+	// Template in readable form.
 	Template string
-	// Level is the highest of its events, empty where none has any.
+	// Level is the highest of its events; empty if none has a level.
 	Level string
-	// Count of events, and Lines of all of them.
+	// Count of events, and their Lines in total.
 	Count, Lines int
-	// Trace says that there is a stack trace.
+	// Trace is true if an event contains a stack trace.
 	Trace bool
-	// Example is the first event as it was written; redacted and cut.
+	// Example is the first event as written, redacted and shortened.
 	Example string
 }
 
-// textData is what is kept of each template of a text.
+// textData of a template.
 type textData struct {
 	level   event.Level
 	lines   int
@@ -47,7 +47,7 @@ type textData struct {
 	example string
 }
 
-// text is a text that is being read.
+// text is the state of Text.
 type text struct {
 	miner   *template.Miner[textData]
 	folders map[string]*event.Folder
@@ -55,8 +55,8 @@ type text struct {
 	events  int
 }
 
-// Text finds the templates in a text of log lines, such as kubectl logs prints it: in as much memory as the templates take. The
-// lines of several containers are told apart by what `kubectl logs --prefix` writes before each. redact may be nil.
+// Text finds the templates in log lines such as the output of kubectl logs. Memory depends only on the number of templates. It
+// separates the lines of containers by the prefix of `kubectl logs --prefix`. redact may be nil.
 func Text(r io.Reader, redact func(string) string) (Summary, error) {
 	t := &text{
 		miner:   template.New[textData](template.Options{MaxTemplates: maxOfText, MaxMisses: 200_000, Clean: redact}),
@@ -67,7 +67,7 @@ func Text(r io.Reader, redact func(string) string) (Summary, error) {
 	for {
 		line, err := buffer.ReadSlice('\n')
 		kept := string(line)
-		for errors.Is(err, bufio.ErrBufferFull) { // what follows of a long line is not looked at
+		for errors.Is(err, bufio.ErrBufferFull) { // ignore the rest of a long line
 			_, err = buffer.ReadSlice('\n')
 		}
 		if err != nil && !errors.Is(err, io.EOF) {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTheTemplatesOfAText(t *testing.T) {
+func TestTextTemplates(t *testing.T) {
 	t.Parallel()
 	got, err := Text(strings.NewReader(strings.Join([]string{
 		"INFO started in 12ms", "INFO started in 15ms", "",
@@ -38,7 +38,7 @@ func TestTheTemplatesOfAText(t *testing.T) {
 	}
 }
 
-func TestATextThatCannotBeReadIsAnError(t *testing.T) {
+func TestReadErrorIsReturned(t *testing.T) {
 	t.Parallel()
 	if _, err := Text(iotest.ErrReader(errors.New("disk")), nil); err == nil || !strings.Contains(err.Error(), "read lines: disk") {
 		t.Errorf("got %v", err)

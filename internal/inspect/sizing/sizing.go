@@ -1,68 +1,69 @@
-// Package sizing turns what containers used into what they should request, and differences into money. It is arithmetic: it
-// knows no graph and no back end. docs/metrics-inspection.md describes the method.
+// Package sizing calculates recommended requests from usage, and costs from differences. It only does arithmetic, without a graph or a
+// backend. docs/metrics-inspection.md describes the method.
 package sizing
 
 import "math"
 
 // Defaults and bounds of the method.
 const (
-	// DefaultMargin is added to what was used, in percent: that of the recommender of the VerticalPodAutoscaler
+	// DefaultMargin on top of the usage in percent: that of the recommender of the VerticalPodAutoscaler
 	// (--recommendation-margin-fraction, 0.15;
 	// https://github.com/kubernetes/autoscaler/blob/master/vertical-pod-autoscaler/docs/flags.md).
 	DefaultMargin = 15
-	// MinCPU in millicores and MinMemory in bytes: nothing smaller is recommended. The recommender's own (25m and 250Mi) are for
-	// whole Pods, and more than most sidecars need.
+	// MinCPU in millicores and MinMemory in bytes are the minimum recommendation. The recommender's own (25m and 250Mi) are for whole
+	// Pods and more than most sidecars need.
 	MinCPU    = 10
 	MinMemory = 32 << 20
-	// outOfMemory is by how much memory must grow after a container was killed for want of it, in percent: the recommender's
-	// --oom-bump-up-ratio, 1.2. What the kill was at is known as the limit.
-	outOfMemory = 120
-	// most is where quantities end that are reckoned with: a million cores in millicores, and an exbibyte.
-	mostCPU    = 1_000_000_000
-	mostMemory = 1 << 60
+	// oomMargin on top of the limit at which a container was OOMKilled, in percent: the recommender's --oom-bump-up-ratio, 1.2.
+	oomMargin = 20
+	// maxCPU is a million cores in millicores, maxMemory an exbibyte.
+	maxCPU    = 1_000_000_000
+	maxMemory = 1 << 60
 )
 
 // Margins in percent.
 type Margins struct{ CPU, Memory int64 }
 
-// DefaultMargins of both resources.
+// DefaultMargins returns DefaultMargin for both resources.
 func DefaultMargins() Margins { return Margins{CPU: DefaultMargin, Memory: DefaultMargin} }
 
-// CPU is what to request for a use in cores, in millicores: the use with a margin, and rounded up to a sensible step. The
-// recommender of the VerticalPodAutoscaler takes the 90th percentile of the use; callers here give the 95th, since it is of
-// averages over some minutes and not over one.
+// CPU returns the recommended request in millicores for a usage in cores: the usage with a margin, rounded up to a sensible step. The
+// recommender of the VerticalPodAutoscaler uses the 90th percentile of one-minute averages; callers pass the 95th, since their averages
+// cover several minutes.
 func CPU(cores float64, margin int64) int64 {
-	return max(MinCPU, up(scaled(cores*1000, margin, mostCPU), []step{{100, 10}, {1000, 50}, {4000, 100}, {16_000, 500}, {math.MaxInt64, 1000}}))
+	steps := []step{{100, 10}, {1000, 50}, {4000, 100}, {16_000, 500}, {math.MaxInt64, 1000}}
+	return max(MinCPU, roundUp(scale(cores*1000, margin, maxCPU), steps))
 }
 
-// Memory is what to request for a peak in bytes: the peak with a margin, no less than what makes a kill at killedAt bytes
-// unlikely (0 for no kill), and rounded up to a sensible step.
+// Memory returns the recommended request for a peak in bytes: the peak with a margin, but at least oomMargin above killedAt (0 if the
+// container was not OOMKilled), rounded up to a sensible step.
 func Memory(peak float64, killedAt, margin int64) int64 {
-	needed := max(scaled(peak, margin, mostMemory), scaled(float64(killedAt), outOfMemory-100, mostMemory))
-	return max(MinMemory, up(needed, []step{{256 << 20, 16 << 20}, {1 << 30, 64 << 20}, {4 << 30, 128 << 20}, {16 << 30, 512 << 20}, {math.MaxInt64, 1 << 30}}))
+	needed := max(scale(peak, margin, maxMemory), scale(float64(killedAt), oomMargin, maxMemory))
+	steps := []step{{256 << 20, 16 << 20}, {1 << 30, 64 << 20}, {4 << 30, 128 << 20}, {16 << 30, 512 << 20}, {math.MaxInt64, 1 << 30}}
+	return max(MinMemory, roundUp(needed, steps))
 }
 
-// Limit of memory for a peak in bytes: a quarter more than what would be requested, so that a limit is not near at once.
+// Limit returns the recommended memory limit for a peak in bytes: 25 % above the recommended request.
 func Limit(peak float64, killedAt, margin int64) int64 {
 	return Memory(float64(Memory(peak, killedAt, margin)), 0, 25)
 }
 
-// scaled is a number with a margin in percent, rounded up and within bounds; what is no number is nothing.
-func scaled(value float64, margin, most int64) int64 {
+// scale adds a margin in percent, rounds up and limits the result to maximum; it returns zero for NaN and negative values.
+func scale(value float64, margin, maximum int64) int64 {
 	value = math.Ceil(value * float64(100+margin) / 100)
 	switch {
 	case math.IsNaN(value) || value <= 0:
 		return 0
-	case value >= float64(most):
-		return most
+	case value >= float64(maximum):
+		return maximum
 	}
 	return int64(value)
 }
 
-// step is what values up to a bound are rounded up to.
+// step: values up to a bound are rounded up to a multiple of by.
 type step struct{ to, by int64 }
 
-func up(value int64, steps []step) int64 {
+func roundUp(value int64, steps []step) int64 {
 	for _, s := range steps {
 		if value <= s.to {
 			return (value + s.by - 1) / s.by * s.by
@@ -71,18 +72,18 @@ func up(value int64, steps []step) int64 {
 	return value
 }
 
-// hoursOfMonth is a year's 8760 hours by twelve.
-const hoursOfMonth = 730
+// hoursPerMonth is a twelfth of a year's 8760 hours.
+const hoursPerMonth = 730
 
-// Prices of an hour, in millionths of the currency; zero where nothing is said.
+// Prices per hour in millionths of the currency; zero if unknown.
 type Prices struct {
-	// Core is one vCPU, GiB one GiB of memory, for one hour.
+	// Core is the price of one vCPU, GiB that of one GiB of memory.
 	Core, GiB int64
 	// Currency, for example EUR.
 	Currency string
 }
 
-// Monthly cost of millicores and bytes, in the currency.
+// Monthly returns the monthly cost of millicores and bytes in the currency.
 func (p Prices) Monthly(millicores, bytes int64) float64 {
-	return hoursOfMonth / 1e6 * (float64(p.Core)*float64(millicores)/1000 + float64(p.GiB)*float64(bytes)/(1<<30))
+	return hoursPerMonth / 1e6 * (float64(p.Core)*float64(millicores)/1000 + float64(p.GiB)*float64(bytes)/(1<<30))
 }

@@ -8,7 +8,7 @@ import (
 
 const mebi = 1 << 20
 
-func TestCPUIsWhatWasUsedWithAMarginAndAStep(t *testing.T) {
+func TestCPUAddsMarginAndRoundsUp(t *testing.T) {
 	for _, c := range []struct {
 		cores  float64
 		margin int64
@@ -23,7 +23,7 @@ func TestCPUIsWhatWasUsedWithAMarginAndAStep(t *testing.T) {
 	}
 }
 
-func TestMemoryIsNeverBelowAKill(t *testing.T) {
+func TestMemoryIsAboveTheOOMKill(t *testing.T) {
 	for _, c := range []struct {
 		peak     float64
 		killedAt int64
@@ -38,7 +38,7 @@ func TestMemoryIsNeverBelowAKill(t *testing.T) {
 			t.Errorf("a peak of %v, killed at %d: got %dMi, want %dMi", c.peak, c.killedAt, got/mebi, c.want/mebi)
 		}
 		if got := Memory(c.peak, c.killedAt, 15); float64(got) < min(1.2*float64(c.killedAt), 1<<60) {
-			t.Errorf("a peak of %v, killed at %d: got %d, which is too near to the kill", c.peak, c.killedAt, got)
+			t.Errorf("a peak of %v, killed at %d: got %d, which is too close to the OOM kill", c.peak, c.killedAt, got)
 		}
 	}
 }

@@ -115,7 +115,7 @@ func TestSeriesAreJoinedToWorkloads(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			for _, gap := range gaps {
-				if gap.Source != "metrics: workloads without a day of metrics" {
+				if gap.Source != "metrics: workloads with less than a day of metrics" {
 					t.Errorf("gap: %+v", gap)
 				}
 			}
@@ -169,26 +169,26 @@ func TestFailuresAreGaps(t *testing.T) {
 	}{
 		"refused": {
 			fails: map[string]error{everything: problem.Retrying(v1alpha1.ReasonUnauthorized, nil, "server does not accept the credentials")},
-			want:  []string{"metrics: which metrics there are Forbidden [node size throttled]"}, queries: 1,
+			want:  []string{"metrics: metric names Forbidden [node size throttled]"}, queries: 1,
 		},
 		"gone on the way": {
 			fails: map[string]error{"quantile_over_time(0.95,(max by (namespace": problem.Retrying(v1alpha1.ReasonUnreachable, nil, "server does not answer")},
-			want:  []string{"metrics: the use of CPU Unavailable [node size throttled]"}, queries: 3,
+			want:  []string{"metrics: CPU usage Unavailable [node size throttled]"}, queries: 3,
 		},
 		"slow all the time": {
 			fails: map[string]error{"by (": problem.Retrying(v1alpha1.ReasonTimeout, nil, "server did not answer in time")},
-			want:  []string{"metrics: which containers there were TimedOut [node size throttled]"},
+			want:  []string{"metrics: containers TimedOut [node size throttled]"},
 			// discovery, all, then the first of two halves, which is the third timeout
 			queries: 4,
 		},
 		"no cAdvisor": {
 			lacks: []string{markNew, markNodes, markThrottling},
-			want:  []string{"metrics: container_memory_working_set_bytes NotServed [size throttled]", "metrics: container_memory_working_set_bytes NotServed [node]"}, queries: 1,
+			want:  []string{"metrics: container_memory_working_set_bytes APINotServed [size throttled]", "metrics: container_memory_working_set_bytes APINotServed [node]"}, queries: 1,
 		},
-		"throttling is dropped": {lacks: []string{markThrottling}, want: []string{"metrics: container_cpu_cfs_periods_total NotServed [throttled]"}, queries: 8},
+		"throttling is dropped": {lacks: []string{markThrottling}, want: []string{"metrics: container_cpu_cfs_periods_total APINotServed [throttled]"}, queries: 8},
 		"one query is too much even in parts": {
 			fails: map[string]error{"container_memory_rss": problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "too many")},
-			want:  []string{"metrics: memory that is no cache Incomplete [size]"}, queries: 12,
+			want:  []string{"metrics: memory without cache Incomplete [size]"}, queries: 12,
 		},
 		"an error that is no problem": {fails: map[string]error{"count_over_time": fmt.Errorf("secret text")}, want: []string{"metrics: containers Unavailable [node size throttled]"}, queries: 2},
 	} {

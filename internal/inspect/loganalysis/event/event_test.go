@@ -63,7 +63,7 @@ func TestLevels(t *testing.T) {
 	}
 }
 
-func TestTheLabelOfACollectorCountsWhereALineTellsNothing(t *testing.T) {
+func TestCollectorLevelIsTheFallback(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]Level{"something": Error, "INFO x": Info, `{"msg":"x"}`: Error, `{"level":"debug"}`: Debug} {
 		f := &Folder{}
@@ -162,7 +162,7 @@ func TestStackTracesAreFolded(t *testing.T) {
 	}
 }
 
-func TestAnExcerptKeepsTheBeginningAndTheCause(t *testing.T) {
+func TestExcerptKeepsStartAndCause(t *testing.T) {
 	t.Parallel()
 	text := "ERROR x\n" + strings.Repeat("\tat com.shop.Class.method(Class.java:12)\n", 500) + "Caused by: java.io.IOException: disk\n" + strings.Repeat("\tat a.B.c(B.java:1)\n", 500)
 	events := fold(strings.TrimSuffix(text, "\n"))
@@ -175,7 +175,7 @@ func TestAnExcerptKeepsTheBeginningAndTheCause(t *testing.T) {
 	}
 }
 
-func TestATraceEndsWithAPauseAndIsBounded(t *testing.T) {
+func TestTraceEndsAfterAPauseAndIsBounded(t *testing.T) {
 	t.Parallel()
 	var events []Event
 	emit := func(e *Event) { events = append(events, *e) }

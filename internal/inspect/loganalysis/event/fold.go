@@ -6,57 +6,57 @@ import (
 )
 
 const (
-	// maxLine is how much of a line is looked at.
+	// maxLine bytes of a line are used.
 	maxLine = 4 << 10
-	// maxExcerpt is how much of the lines of one event is kept.
+	// maxExcerpt is the maximum size of an excerpt in bytes.
 	maxExcerpt = 2 << 10
-	// maxFolded is how many lines may become one event; the next begins another.
+	// maxFolded is the maximum number of lines of an event.
 	maxFolded = 2000
-	// pause ends an event: the lines of a trace are written at once.
+	// pause after which a line starts a new event: the lines of a trace are written at once.
 	pause = 5 * time.Second
 )
 
-// Event is what one statement of a program wrote, in one line or in many.
+// Event is the output of one log statement, in one or more lines.
 type Event struct {
-	// Time of the first line; zero when it is not known.
+	// Time of the first line; zero if unknown.
 	Time  time.Time
 	Level Level
-	// Message is what happened, for finding templates: of a trace the first line, the exception and its last cause, of a line of
-	// JSON the message and the error in it.
+	// Message is the text for templates: for a trace its first line, the exception and its last cause; for JSON the message and the
+	// error.
 	Message string
-	// Excerpt are the lines as they were written, cut; of a single line that is not cut, the line.
+	// Excerpt of the lines as written.
 	Excerpt string
-	// Lines that it was made of, and whether there is a stack trace in it.
+	// Lines of the event, and whether it contains a stack trace.
 	Lines int
 	Trace bool
 }
 
-// modes of a Folder: what kind of trace its event is in.
+// mode is the kind of trace that the open event contains.
 type mode uint8
 
 const (
 	noTrace mode = iota
-	frames       // Java, .NET, JavaScript: lines that begin with at
+	frames       // Java, .NET, JavaScript: lines that start with "at"
 	python
 	goroutine
 )
 
-// Folder makes events of the lines of one stream, such as a container. It is not safe for concurrent use.
+// Folder folds the lines of one stream, such as a container, into events. It is not safe for concurrent use.
 type Folder struct {
 	event Event
 	open  bool
 	mode  mode
-	// last is the time of the line before.
+	// last is the time of the previous line.
 	last time.Time
-	// declared says that the line told its level itself. raised says that the exception of a Python trace has been read.
+	// declared: the line contains its level. raised: the exception of a Python trace has been read.
 	declared, raised bool
-	// exception and cause are what a trace says of itself.
+	// exception and cause lines of a trace.
 	exception, cause string
 	excerpt          []byte
 }
 
-// Add a line. Where it begins a new event, the one before is given to emit. level is what the collector says; Unknown where it
-// says nothing. A line may be kept until the next one is added.
+// Add adds a line. If it starts a new event, Add passes the previous one to emit. level is the level from the log collector, or
+// Unknown. The line must not change until the next call.
 func (f *Folder) Add(at time.Time, line string, level Level, emit func(*Event)) {
 	line = clean(line)
 	if f.open && f.continues(at, line) {
@@ -71,7 +71,7 @@ func (f *Folder) Add(at time.Time, line string, level Level, emit func(*Event)) 
 	f.begin(at, line, level)
 }
 
-// Flush gives the event that is under way to emit.
+// Flush passes the open event to emit.
 func (f *Folder) Flush(emit func(*Event)) {
 	if !f.open {
 		return
@@ -95,7 +95,7 @@ func (f *Folder) Flush(emit func(*Event)) {
 
 const traceback = "Traceback (most recent call last):"
 
-// begin a new event.
+// begin starts a new event.
 func (f *Folder) begin(at time.Time, line string, level Level) {
 	f.event = Event{Time: at, Message: line, Excerpt: line, Lines: 1, Level: Unknown}
 	f.open, f.mode, f.last, f.raised = true, noTrace, at, false
@@ -122,7 +122,7 @@ func (f *Folder) begin(at time.Time, line string, level Level) {
 	}
 }
 
-// beginJSON takes the message, the error and the trace out of a line of JSON.
+// beginJSON extracts message, error and trace from a line of JSON.
 func (f *Folder) beginJSON(read fields, level Level) {
 	e := &f.event
 	if e.Level = named(read.level); e.Level == Unknown {
@@ -148,7 +148,7 @@ func (f *Folder) beginJSON(read fields, level Level) {
 		failed = strings.TrimSuffix(plain(read.errType)+": "+failed, ": ")
 	}
 	switch {
-	case message == "" && failed == "": // the whole line is all there is
+	case message == "" && failed == "": // use the whole line
 	case failed == "" || strings.Contains(message, failed):
 		e.Message = message
 	case message == "":
@@ -162,35 +162,35 @@ func (f *Folder) beginJSON(read fields, level Level) {
 	}
 }
 
-// fold a line into the event. The first lines are kept, and those that name a cause.
+// fold adds a line to the event. The excerpt keeps the first lines and causes.
 func (f *Folder) fold(line string) {
 	f.event.Lines++
 	if len(f.excerpt) == 0 {
 		f.excerpt = append(f.excerpt, f.event.Excerpt...)
 	}
-	if len(f.excerpt)+len(line) < maxExcerpt/2 || (f.telling(line) && len(f.excerpt)+len(line) < maxExcerpt) {
+	if len(f.excerpt)+len(line) < maxExcerpt/2 || (f.isCause(line) && len(f.excerpt)+len(line) < maxExcerpt) {
 		f.excerpt = append(append(f.excerpt, '\n'), line...)
 	}
 }
 
-func (f *Folder) telling(line string) bool { return line == f.exception || line == f.cause }
+func (f *Folder) isCause(line string) bool { return line == f.exception || line == f.cause }
 
-// clean takes away what collectors and terminals add: the prefix of the container runtime (CRI), colours, the end of the line.
+// clean removes what collectors and terminals add: the CRI prefix, colors and the line end.
 func clean(line string) string {
 	if len(line) > maxLine {
-		line = strings.Clone(line[:maxLine]) // the rest of it is not to be kept
+		line = strings.Clone(line[:maxLine]) // release the rest
 	}
 	line = strings.TrimRight(line, "\r\n")
 	if len(line) > 40 && line[4] == '-' && line[10] == 'T' {
 		line = withoutRuntime(line)
 	}
 	if strings.IndexByte(line, 0x1b) >= 0 {
-		line = withoutColours(line)
+		line = withoutColors(line)
 	}
 	return line
 }
 
-// withoutRuntime takes away what the container runtime writes before a line: <time> stdout F.
+// withoutRuntime removes the prefix of the container runtime: <time> stdout F.
 func withoutRuntime(line string) string {
 	end := strings.IndexByte(line[:40], ' ')
 	if end < 0 {
@@ -204,8 +204,8 @@ func withoutRuntime(line string) string {
 	return line
 }
 
-// withoutColours takes away the sequences of terminals.
-func withoutColours(line string) string {
+// withoutColors removes terminal escape sequences.
+func withoutColors(line string) string {
 	var b strings.Builder
 	for i := 0; i < len(line); i++ {
 		if line[i] != 0x1b {

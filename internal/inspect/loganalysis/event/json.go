@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// fields of a line that is a JSON object, as far as they are looked for. The texts are raw: escapes are left in.
+// fields of a JSON line that matter. The values are raw, with their escapes.
 type fields struct {
 	level, message, err, errType, stack string
 }
 
-// readJSON reads the fields of a JSON object that a line holds; false where it is none, or is broken.
+// readJSON reads the fields of a JSON line; false if it is not a valid object.
 func readJSON(line string) (fields, bool) {
 	var f fields
 	_, ok := f.object(line, 0, "", 0)
 	return f, ok
 }
 
-// object reads the members of an object that begins at i, and returns where it ends. Of objects within, only errors are looked at.
+// object reads the members of an object at i and returns its end. It reads nested objects only for errors.
 func (f *fields) object(s string, i int, within string, depth int) (int, bool) {
 	i = blank(s, i+1)
 	if i < len(s) && s[i] == '}' {
@@ -78,7 +78,7 @@ func (f *fields) object(s string, i int, within string, depth int) (int, bool) {
 
 func errorKey(key string) bool { return key == "err" || key == "error" }
 
-// set a member that is looked for.
+// set stores a member if it matters.
 func (f *fields) set(within, key, value string) {
 	if within != "" && within != "log" {
 		switch key {
@@ -109,7 +109,7 @@ func (f *fields) set(within, key, value string) {
 	}
 }
 
-// text reads a string that begins at i, without its quotes, and returns where it ends.
+// text reads a string at i without its quotes and returns its end.
 func text(s string, i int) (value string, next int, ok bool) {
 	if i >= len(s) || s[i] != '"' {
 		return "", 0, false
@@ -125,7 +125,7 @@ func text(s string, i int) (value string, next int, ok bool) {
 	return "", 0, false
 }
 
-// skip an object or a list, by counting brackets.
+// skip skips an object or a list by counting brackets.
 func skip(s string, i int) (int, bool) {
 	depth := 0
 	for i < len(s) {
@@ -156,7 +156,7 @@ func blank(s string, i int) int {
 	return i
 }
 
-// plain takes the escapes out of a string of JSON.
+// plain resolves the escapes of a JSON string.
 func plain(raw string) string {
 	if strings.IndexByte(raw, '\\') < 0 {
 		return raw

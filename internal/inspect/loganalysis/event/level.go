@@ -1,5 +1,4 @@
-// Package event makes events of log lines: it finds the level of a line, reads lines that are JSON, and folds the lines of a stack
-// trace into the event that they belong to.
+// Package event turns log lines into events: it detects levels, reads JSON lines, and folds stack traces into their events.
 package event
 
 import "strings"
@@ -7,26 +6,26 @@ import "strings"
 // Level of an event.
 type Level uint8
 
-// Levels, the mildest first. Unknown is that of lines that tell none.
+// Levels in ascending severity. Unknown is the level of lines without one.
 const (
 	Unknown Level = iota
 	Debug
 	Info
 	Warn
 	Error
-	// Fatal is what ends a program, panics among it.
+	// Fatal ends a program, such as a panic.
 	Fatal
 )
 
-// String is the level in lower case; empty when it is unknown.
+// String returns the level in lower case; empty if unknown.
 func (l Level) String() string {
 	return [...]string{"", "debug", "info", "warn", "error", "fatal"}[l]
 }
 
-// Bad says whether it is an error or worse.
+// Bad reports whether the level is Error or Fatal.
 func (l Level) Bad() bool { return l >= Error }
 
-// named is the level of a word that programs and collectors write for one.
+// named returns the level of a word that programs and collectors use for it.
 func named(word string) Level {
 	if len(word) > 11 || len(word) < 3 {
 		return Unknown
@@ -55,10 +54,10 @@ func named(word string) Level {
 	return Unknown
 }
 
-// Named is the level that a word names, in any case; Unknown for others.
+// Named returns the level of a word, ignoring case; Unknown for other words.
 func Named(word string) Level { return named(strings.TrimSpace(word)) }
 
-// numbered is the level of a number as pino and bunyan write it (10 to 60).
+// numbered returns the level of a number of pino and bunyan (10 to 60).
 func numbered(text string) Level {
 	switch text {
 	case "10", "20":
@@ -75,11 +74,11 @@ func numbered(text string) Level {
 	return Unknown
 }
 
-// head is how far into a line its level is looked for.
+// head is the part of a line in bytes that is searched for a level.
 const head = 160
 
-// declared is the level that a line declares near its beginning: as klog does (E0102), as a word of capitals, in brackets, before
-// a colon at the very beginning, or as the value of a key such as level.
+// declared returns the level near the start of a line: as in klog (E0102), in capitals, in brackets, before a colon at the start,
+// or as the value of a key such as level.
 func declared(line string) Level {
 	if l := klog(line); l != Unknown {
 		return l
@@ -94,7 +93,7 @@ func declared(line string) Level {
 		for i < len(text) && letter(text[i]) {
 			i++
 		}
-		if i-start < 3 || i-start > 11 || start > 0 && (digit(text[start-1]) || text[start-1] == '_') || i < len(line) && (digit(line[i]) || line[i] == '_') {
+		if i-start < 3 || i-start > 11 || start > 0 && inIdentifier(text[start-1]) || i < len(line) && inIdentifier(line[i]) {
 			continue
 		}
 		if l := named(text[start:i]); l != Unknown && declares(line, start, i, l) {
@@ -104,7 +103,10 @@ func declared(line string) Level {
 	return Unknown
 }
 
-// declares says whether a word that names a level stands where it declares one.
+// inIdentifier reports whether a byte next to a word makes it part of an identifier.
+func inIdentifier(c byte) bool { return digit(c) || c == '_' }
+
+// declares reports whether the name of a level is in a position that declares a level.
 func declares(line string, start, end int, l Level) bool {
 	before, after := byte(' '), byte(' ')
 	if start > 0 {
@@ -121,13 +123,14 @@ func declares(line string, start, end int, l Level) bool {
 		return keyed(line[:start])
 	case start == 0 && after == ':' && l != Info: // "panic: x", but not "log: x"
 		return true
-	case capitals(word) && word != "LOG" && word != "ALERT" && (before == ' ' || before == '|' || before == '\t') && (after == ' ' || after == ':' || after == '|' || after == '\t' || after == ']' || after == '['):
+	case capitals(word) && word != "LOG" && word != "ALERT" && strings.IndexByte(" |\t", before) >= 0 &&
+		strings.IndexByte(" :|\t][", after) >= 0:
 		return true
 	}
 	return false
 }
 
-// keyed says whether a text ends with a key that levels are written under, and an equals sign or a colon.
+// keyed reports whether a text ends with a key for levels and an equals sign or a colon.
 func keyed(before string) bool {
 	key := strings.TrimRight(before, `"= :`)
 	if len(key) == len(before) {
@@ -143,7 +146,7 @@ func keyed(before string) bool {
 
 func capitals(word string) bool { return word[0] < 'a' && word[1] < 'a' && word[len(word)-1] < 'a' }
 
-// klog is the level of a line of k8s.io/klog: one of IWEF, the date as MMDD, and the time.
+// klog returns the level of a line of k8s.io/klog: one of IWEF, the date as MMDD, and the time.
 func klog(line string) Level {
 	if len(line) < 14 || line[5] != ' ' || line[8] != ':' || line[11] != ':' {
 		return Unknown
@@ -169,8 +172,8 @@ func klog(line string) Level {
 func digit(c byte) bool  { return c >= '0' && c <= '9' }
 func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-// worded is Error or Fatal of a line that has one of the words error, exception, fatal, panic or traceback, or a name that ends
-// with Error or Exception; Unknown for others, and where the word says that there was none: 0 errors, error=null, without error.
+// worded returns Error or Fatal for a line with one of the words error, exception, fatal, panic or traceback, or a name that ends
+// with Error or Exception. It is Unknown otherwise, and if the word is negated: 0 errors, error=null, without error.
 func worded(line string) Level {
 	for i := 0; i < len(line); {
 		if !letter(line[i]) {
@@ -208,12 +211,12 @@ func keyword(word string) Level {
 	return Unknown
 }
 
-// denied says whether what stands around a word says that there was none.
+// denied reports whether a word is negated by its surroundings.
 func denied(line string, start, end int) bool {
 	after := strings.TrimLeft(line[end:min(len(line), end+24)], `"'`)
 	if rest := strings.TrimLeft(after, "=: "); rest != after || after == "" {
 		for _, none := range []string{"0", "null", "nil", "none", "None", "false", `""`, "<nil>", "-"} {
-			if tail, is := strings.CutPrefix(rest, none); is && (tail == "" || strings.IndexByte(" ,;}])", tail[0]) >= 0) {
+			if tail, ok := strings.CutPrefix(rest, none); ok && (tail == "" || strings.IndexByte(" ,;}])", tail[0]) >= 0) {
 				return true
 			}
 		}
@@ -223,11 +226,12 @@ func denied(line string, start, end int) bool {
 	}
 	before := strings.TrimRight(line[max(0, start-16):start], " ")
 	if len(before) == len(line[max(0, start-16):start]) {
-		return false // joined to something
+		return false // part of a longer word
 	}
 	last := before[strings.LastIndexAny(before, " =:(,")+1:]
 	switch {
-	case last == "0", strings.EqualFold(last, "no"), strings.EqualFold(last, "without"), strings.EqualFold(last, "zero"), strings.EqualFold(last, "any"):
+	case last == "0", strings.EqualFold(last, "no"), strings.EqualFold(last, "without"), strings.EqualFold(last, "zero"),
+		strings.EqualFold(last, "any"):
 		return true
 	}
 	return false

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// continues says whether a line belongs to the event that is under way, and notes what it says of it.
+// continues reports whether a line belongs to the open event, and records exceptions and causes.
 func (f *Folder) continues(at time.Time, line string) bool {
 	if f.event.Lines >= maxFolded || !f.last.IsZero() && (at.Sub(f.last) > pause || f.last.Sub(at) > pause) {
 		return false
@@ -22,7 +22,7 @@ func (f *Folder) continues(at time.Time, line string) bool {
 	switch {
 	case indented(line):
 		return f.inFrames(line)
-	case f.mode == frames && line == "}": // the end of what Node.js prints of an error's properties
+	case f.mode == frames && line == "}": // the end of the properties that Node.js prints for an error
 		return true
 	case line[0] == 'C' && strings.HasPrefix(line, "Caused by: "):
 		f.trace(frames)
@@ -36,7 +36,7 @@ func (f *Folder) continues(at time.Time, line string) bool {
 	case line[0] == 'g' && strings.HasPrefix(line, "goroutine ") && strings.HasSuffix(line, "]:"):
 		f.trace(goroutine)
 		return true
-	case f.mode == noTrace && f.event.Lines == 1 && f.declared && throwable(line): // the exception that the line before tells of
+	case f.mode == noTrace && f.event.Lines == 1 && f.declared && throwable(line): // the exception of the previous line
 		f.exception = line
 		return true
 	}
@@ -47,7 +47,7 @@ func (f *Folder) trace(m mode) { f.mode, f.event.Trace = m, true }
 
 func indented(line string) bool { return line[0] == ' ' || line[0] == '\t' }
 
-// inFrames is for lines that are indented: frames of a trace, or whatever goes on from an error.
+// inFrames handles indented lines: frames of a trace, or the continuation of an error.
 func (f *Folder) inFrames(line string) bool {
 	trimmed := strings.TrimLeft(line, " \t")
 	switch {
@@ -63,12 +63,13 @@ func (f *Folder) inFrames(line string) bool {
 	return f.mode == frames || f.event.Level >= Warn
 }
 
-// inPython is for lines after Traceback: those of frames are indented, the one that is not is the exception.
+// inPython handles lines after Traceback: frames are indented, the exception is not.
 func (f *Folder) inPython(line string) bool {
 	switch {
 	case line == "" || indented(line):
 		return line != "" || f.raised || f.event.Lines > 1
-	case strings.HasPrefix(line, traceback), strings.HasPrefix(line, "During handling of the above"), strings.HasPrefix(line, "The above exception was"):
+	case strings.HasPrefix(line, traceback), strings.HasPrefix(line, "During handling of the above"),
+		strings.HasPrefix(line, "The above exception was"):
 		f.raised = f.raised && line[0] != 'T'
 		return true
 	case !f.raised:
@@ -78,7 +79,7 @@ func (f *Folder) inPython(line string) bool {
 	return false
 }
 
-// inGoroutine is for lines after a panic of Go.
+// inGoroutine handles lines after a Go panic.
 func (f *Folder) inGoroutine(line string) bool {
 	switch {
 	case line == "", indented(line):
@@ -93,7 +94,7 @@ func (f *Folder) inGoroutine(line string) bool {
 	return true
 }
 
-// call says whether a line names a function with its arguments, as in a trace of Go: main.(*server).run(0xc000010000, ...).
+// call reports whether a line is a function call of a Go trace: main.(*server).run(0xc000010000, ...).
 func call(line string) bool {
 	open := strings.LastIndexByte(line, '(')
 	if open <= 0 || line[len(line)-1] != ')' && !strings.HasSuffix(line, "(...)") {
@@ -103,7 +104,7 @@ func call(line string) bool {
 	return strings.IndexByte(name, ' ') < 0 && strings.IndexByte(name, '.') > 0
 }
 
-// throwable says whether a line begins with the name of an exception: java.lang.IllegalStateException: no room.
+// throwable reports whether a line starts with the name of an exception: java.lang.IllegalStateException: no room.
 func throwable(line string) bool {
 	end := 0
 	for end < len(line) && (letter(line[end]) || digit(line[end]) || line[end] == '.' || line[end] == '$' || line[end] == '_') {

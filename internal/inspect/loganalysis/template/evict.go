@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Pool bounds how many templates several Miners hold together. It is not safe for concurrent use.
+// Pool bounds the templates of several Miners together. It is not safe for concurrent use.
 type Pool struct {
 	// Max templates.
 	Max int
-	// MaxMisses of all Miners together; see Options.MaxMisses. Zero for no bound.
+	// MaxMisses of all Miners together; see Options.MaxMisses. Zero means no limit.
 	MaxMisses int
 
 	used   int
@@ -25,8 +25,7 @@ type evictor interface {
 
 func (m *Miner[D]) held() int { return m.size }
 
-// makeRoom for one more template: in the Miner, in the list it will be in, and in the pool, where the Miner that holds the most
-// gives up some.
+// makeRoom for another template in the Miner, in its list, and in the pool, where the largest Miner evicts some.
 func (m *Miner[D]) makeRoom() {
 	if m.size >= m.options.MaxTemplates {
 		m.evict(m.size/10 + 1)
@@ -49,12 +48,12 @@ func (m *Miner[D]) makeRoom() {
 	largest.evict(largest.held()/10 + 1)
 }
 
-// byValue orders templates, those that are missed the least first.
+// byValue orders templates by value, the least valuable first.
 func byValue[D any](a, b *Template[D]) int {
 	return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Count, b.Count), cmp.Compare(a.used, b.used))
 }
 
-// evict gives up the n least valuable templates.
+// evict removes the n least valuable templates.
 func (m *Miner[D]) evict(n int) {
 	all := m.gather()
 	slices.SortFunc(all, byValue)
@@ -77,7 +76,7 @@ func (m *Miner[D]) drop(templates []*Template[D]) {
 	}
 }
 
-// gather all templates, and prune branches that have none: the tree does not grow with what it has forgotten.
+// gather returns all templates and prunes empty branches, so the tree does not grow with evicted templates.
 func (m *Miner[D]) gather() []*Template[D] {
 	all := make([]*Template[D], 0, m.size)
 	for tokens, n := range m.roots {
@@ -104,5 +103,5 @@ func (n *node[D]) gather(all []*Template[D]) []*Template[D] {
 
 func (n *node[D]) empty() bool { return len(n.list) == 0 && len(n.children) == 0 && n.rest == nil }
 
-// Used is how many templates there are.
+// Used returns the number of templates.
 func (p *Pool) Used() int { return p.used }

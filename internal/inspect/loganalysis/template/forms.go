@@ -2,7 +2,7 @@ package template
 
 import "strings"
 
-// word writes a run of letters, digits and joints: a mark where its form is that of a value, else its parts.
+// word writes a run of letters, digits and joints: a mark if it is a value, otherwise its parts.
 func (m *masker) word(run string, digits bool) {
 	if !digits {
 		m.buf = append(m.buf, run...)
@@ -25,7 +25,7 @@ func (m *masker) word(run string, digits bool) {
 	}
 }
 
-// part of a run, between joints. Where it is no value as a whole its digits are: worker12, utf8.
+// part writes a part of a run between joints. If it is not a value, only its digits are masked: worker12, utf8.
 func (m *masker) part(text string) {
 	switch {
 	case !strings.ContainsAny(text, "0123456789"):
@@ -51,7 +51,7 @@ func (m *masker) part(text string) {
 	}
 }
 
-// mixed says whether digits and letters follow each other as in random names: x7k2p, 7d9f8bc6f4, but not worker12 or v1.
+// mixed reports whether digits and letters alternate as in random names: x7k2p, 7d9f8bc6f4, but not worker12 or v1.
 func mixed(text string) bool {
 	if len(text) < 5 {
 		return false
@@ -65,7 +65,7 @@ func mixed(text string) bool {
 	return changes >= 2
 }
 
-// formOf is the mark for a value that is known by its form alone; empty for none.
+// formOf returns the mark of a value with a known format; empty if there is none.
 func formOf(s string) string {
 	switch {
 	case isUUID(s):
@@ -77,7 +77,7 @@ func formOf(s string) string {
 	}
 	if !digit(s[0]) {
 		if isHex(s) {
-			return "<id>" // as other random names; of one kind of name, some are hexadecimal by chance
+			return "<id>" // like other random names, some of which are hexadecimal by chance
 		}
 		return ""
 	}
@@ -85,7 +85,7 @@ func formOf(s string) string {
 	switch {
 	case rest == "":
 		if len(s) >= 16 && !strings.ContainsAny(s, ".,eE") {
-			return "<id>" // trace ids that happen to be all digits would else differ from their like
+			return "<id>" // trace ids may consist of digits only by chance
 		}
 		return "<num>"
 	case isDuration(s):
@@ -117,8 +117,7 @@ func isUUID(s string) bool {
 	return true
 }
 
-// isTime says whether it begins with a date such as 2026-01-15, or with a time of day, and goes on with nothing but what
-// belongs to one.
+// isTime reports whether a text is a date such as 2026-01-15, a time of day, or both.
 func isTime(s string) bool {
 	date := len(s) >= 10 && shaped(s[:10], "dddd-dd-dd")
 	clock := len(s) >= 8 && shaped(s[:8], "dd:dd:dd") || len(s) >= 7 && shaped(s[:7], "d:dd:dd")
@@ -128,7 +127,7 @@ func isTime(s string) bool {
 	return strings.Trim(s, "0123456789-:.,+TZtz") == ""
 }
 
-// shaped says whether a text has digits where the shape has a d, and the same bytes elsewhere.
+// shaped reports whether a text has digits where the shape has a d, and the same bytes elsewhere.
 func shaped(s, shape string) bool {
 	for i := range len(shape) {
 		if shape[i] == 'd' && !digit(s[i]) || shape[i] != 'd' && s[i] != shape[i] {
@@ -138,7 +137,7 @@ func shaped(s, shape string) bool {
 	return true
 }
 
-// isAddress of IPv4 with or without a port, of IPv6, or of a network card.
+// isAddress reports whether a text is an IPv4 address with or without a port, an IPv6 address or a MAC address.
 func isAddress(s string) bool {
 	dots, colons, hex := 0, 0, false
 	for i := range len(s) {
@@ -160,7 +159,7 @@ func isAddress(s string) bool {
 	return colons >= 2 && dots == 0 && (hex || colons > 2 || strings.Contains(s, "::"))
 }
 
-// isHex of at least eight digits, or with 0x before it.
+// isHex reports whether a text is a hexadecimal number of at least eight digits or with the prefix 0x.
 func isHex(s string) bool {
 	if len(s) > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X') {
 		s = s[2:]
@@ -175,7 +174,7 @@ func isHex(s string) bool {
 	return true
 }
 
-// number is what is left behind a number at the beginning: digits with points, commas and dashes between them.
+// number returns what follows a number at the start of a text: digits with points and commas between them.
 func number(s string) string {
 	i := 0
 	for i < len(s) && (digit(s[i]) || (s[i] == '.' || s[i] == ',') && i+1 < len(s) && digit(s[i+1])) {
@@ -187,7 +186,7 @@ func number(s string) string {
 	return s[i:]
 }
 
-// isDuration as Go prints it: 1m30.5s, 250ms, 12µs.
+// isDuration reports whether a text is a duration as Go prints it: 1m30.5s, 250ms, 12µs.
 func isDuration(s string) bool {
 	for s != "" {
 		rest := number(s)
@@ -211,10 +210,11 @@ func isDuration(s string) bool {
 	return true
 }
 
-// isUnit of sizes and counts, which follows a number without a space.
+// isUnit reports whether a text is a unit that may follow a number without a space.
 func isUnit(s string) bool {
 	switch strings.ToLower(s) {
-	case "k", "m", "g", "t", "b", "kb", "mb", "gb", "tb", "ki", "mi", "gi", "ti", "kib", "mib", "gib", "tib", "x", "st", "nd", "rd", "th", "hz", "mhz", "ghz":
+	case "k", "m", "g", "t", "b", "kb", "mb", "gb", "tb", "ki", "mi", "gi", "ti", "kib", "mib", "gib", "tib", "x",
+		"st", "nd", "rd", "th", "hz", "mhz", "ghz":
 		return true
 	}
 	return false

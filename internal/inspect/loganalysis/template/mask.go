@@ -3,30 +3,29 @@ package template
 import "strings"
 
 const (
-	// maxTokens of a line are looked at; what follows becomes one token.
+	// maxTokens per line; the rest becomes one token.
 	maxTokens = 64
-	// maxQuoted is how long a quoted text may be to count as a value. Longer ones are prose, whose words tell more.
+	// maxQuoted is the maximum length of a quoted value in bytes. Longer ones are prose, whose words matter.
 	maxQuoted = 64
-	// wildcard stands where the lines of one template differ.
+	// wildcard replaces tokens that differ between the lines of a template.
 	wildcard = "<*>"
 )
 
 // token of a masked line, as a part of masker.buf.
 type token struct {
 	start, end int
-	// variable says that something in it was masked.
+	// variable is true if a part was masked.
 	variable bool
 }
 
-// masker cuts lines into tokens at white space and puts marks where something is variable by its form. Its buffers are used
-// again for each line.
+// masker splits lines into tokens at white space and masks values with a known format. It reuses its buffers for each line.
 type masker struct {
 	buf    []byte
 	tokens []token
-	// start of the token that is being written, variable as in token.
+	// start and variable of the current token.
 	start    int
 	variable bool
-	// unquote is where a closing quote stands that is to be left out, or -1.
+	// unquote is the position of a closing quote to omit, or -1.
 	unquote int
 }
 
@@ -34,7 +33,7 @@ func (m *masker) text(t token) []byte { return m.buf[t.start:t.end] }
 
 // mask fills buf and tokens.
 func (m *masker) mask(line string) {
-	m.buf, m.tokens, m.start, m.variable, m.unquote = m.buf[:0], m.tokens[:0], 0, false, -1
+	*m = masker{buf: m.buf[:0], tokens: m.tokens[:0], unquote: -1}
 	for i := 0; i < len(line); {
 		c := line[i]
 		switch class := classOf(c); {
@@ -51,8 +50,8 @@ func (m *masker) mask(line string) {
 			i = m.secret(line, i)
 		case c == '"' || c == '\'' || c == '`':
 			i = m.quote(line, i)
-		case (c == '-' || c == '+') && i+1 < len(line) && digit(line[i+1]) && (i == 0 || classOf(line[i-1]) == space || line[i-1] == '='):
-			i++ // the sign of a number
+		case signOfNumber(line, i):
+			i++
 		default:
 			m.buf = append(m.buf, c)
 			i++
@@ -61,7 +60,13 @@ func (m *masker) mask(line string) {
 	m.end()
 }
 
-// end of a token; it returns true where no more are wanted.
+// signOfNumber reports whether the byte at i is the sign of a number that starts a token or a value.
+func signOfNumber(line string, i int) bool {
+	return (line[i] == '-' || line[i] == '+') && i+1 < len(line) && digit(line[i+1]) &&
+		(i == 0 || classOf(line[i-1]) == space || line[i-1] == '=')
+}
+
+// end completes a token. It returns true if there must be no more.
 func (m *masker) end() bool {
 	if len(m.buf) == m.start {
 		return false
@@ -77,10 +82,11 @@ func (m *masker) end() bool {
 }
 
 func (m *masker) mark(text string) {
-	m.buf, m.variable = append(m.buf, text...), true
+	m.buf = append(m.buf, text...)
+	m.variable = true
 }
 
-// secret is what was redacted before: the same mark for all.
+// secret writes the same mark for every redacted secret.
 func (m *masker) secret(line string, i int) int {
 	end := strings.IndexByte(line[i:], ']')
 	if end < 0 {
@@ -90,14 +96,14 @@ func (m *masker) secret(line string, i int) int {
 	return i + end + 1
 }
 
-// quote masks a quoted text, or leaves out its quotes where it is a message. It returns where to go on.
+// quote masks a quoted text, or omits its quotes if it is a message. It returns the next position.
 func (m *masker) quote(line string, i int) int {
 	if i == m.unquote {
 		m.unquote = -1
 		return i + 1
 	}
 	if i > 0 && (line[i-1] == '\\' || line[i] == '\'' && classOf(line[i-1]) == word) {
-		m.buf = append(m.buf, line[i]) // within another text, or an apostrophe
+		m.buf = append(m.buf, line[i]) // an escaped quote or an apostrophe
 		return i + 1
 	}
 	end := closing(line, i)
@@ -105,7 +111,7 @@ func (m *masker) quote(line string, i int) int {
 	case end < 0:
 		m.buf = append(m.buf, line[i])
 		return i + 1
-	case end-i-1 > maxQuoted || i > 0 && line[i-1] == '=' && tellingKey(line[:i-1]):
+	case end-i-1 > maxQuoted || i > 0 && line[i-1] == '=' && messageKey(line[:i-1]):
 		m.unquote = end
 		return i + 1
 	}
@@ -113,7 +119,7 @@ func (m *masker) quote(line string, i int) int {
 	return end + 1
 }
 
-// closing is where a quoted text ends, or -1.
+// closing returns the position of the closing quote, or -1.
 func closing(line string, open int) int {
 	const far = 4 << 10
 	for i := open + 1; i < len(line) && i-open < far; i++ {
@@ -127,8 +133,8 @@ func closing(line string, open int) int {
 	return -1
 }
 
-// tellingKey says whether a text ends with a key of logfmt whose value is what happened.
-func tellingKey(before string) bool {
+// messageKey reports whether a text ends with a logfmt key for messages.
+func messageKey(before string) bool {
 	start := len(before)
 	for start > 0 && (classOf(before[start-1]) == word || before[start-1] == '.') {
 		start--
@@ -145,10 +151,10 @@ const (
 	other = iota
 	space
 	word
-	joint // connects words to one: 10.0.0.1:80, 2026-01-15
+	joint // joins words: 10.0.0.1:80, 2026-01-15
 )
 
-// classOf a byte: bytes of any letters beyond ASCII belong to words.
+// classOf returns the class of a byte. Bytes beyond ASCII belong to words.
 func classOf(c byte) int {
 	switch {
 	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c >= 0x80:
@@ -163,7 +169,9 @@ func classOf(c byte) int {
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
-// run is a word with what is joined to it, and whether there are digits in it.
+func wordAt(line string, i int) bool { return i < len(line) && classOf(line[i]) == word }
+
+// run returns the end of a word with everything joined to it, and whether it contains digits.
 func run(line string, start int) (end int, digits bool) {
 	i := start
 	for i < len(line) {
@@ -171,7 +179,7 @@ func run(line string, start int) (end int, digits bool) {
 		switch class := classOf(c); {
 		case class == word:
 			digits = digits || digit(c)
-		case class == joint && i+1 < len(line) && (classOf(line[i+1]) == word || c == ':' && line[i+1] == ':' && i+2 < len(line) && classOf(line[i+2]) == word):
+		case class == joint && (wordAt(line, i+1) || c == ':' && i+1 < len(line) && line[i+1] == ':' && wordAt(line, i+2)):
 		case c == ',' && i > start && digit(line[i-1]) && i+1 < len(line) && digit(line[i+1]):
 		default:
 			return i, digits

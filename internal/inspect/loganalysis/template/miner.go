@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	// depth is how many first tokens lead to a list of templates.
+	// depth is the number of first tokens that lead to a list of templates.
 	depth = 2
-	// maxChildren of a node of the tree; tokens beyond share one branch.
+	// maxChildren per node; further tokens share one branch.
 	maxChildren = 64
-	// maxLeaf is how many templates one list may hold.
+	// maxLeaf templates per list.
 	maxLeaf = 100
 )
 
@@ -22,41 +22,40 @@ const (
 	DefaultSimilarity   = 0.75
 )
 
-// Options of a Miner. The zero value takes the defaults.
+// Options of a Miner. Zero values mean defaults.
 type Options struct {
-	// MaxLine is how many bytes of a line are looked at.
+	// MaxLine bytes of a line are used.
 	MaxLine int
-	// MaxTemplates that one Miner keeps.
+	// MaxTemplates of the Miner.
 	MaxTemplates int
-	// Similarity is the share of tokens that must be the same for a line to join a template. From three tokens on, one may
-	// always differ.
+	// Similarity is the minimum share of equal tokens for a line to join a template. With three or more tokens, one may always
+	// differ.
 	Similarity float64
 	// Pool bounds the templates of several Miners together; nil for none.
 	Pool *Pool
-	// MaxMisses is how many lines of no known template are looked at closer, each for Learn and for Find: they cost most, and
-	// of lines that are all different there is no end. Lines beyond join nothing. Default 20 times MaxTemplates.
+	// MaxMisses limits the lines without a known template, separately for Learn and Find: they are the most expensive, and their
+	// number is unbounded. Further ones are ignored. Default 20 times MaxTemplates.
 	MaxMisses int
-	// Clean is applied to a line before a template is made of it, so that no template holds what Clean takes away; nil for
-	// nothing. It must not change what it has cleaned before.
+	// Clean is applied to a line before it becomes a template, for example to redact secrets; nil for none. It must be idempotent.
 	Clean func(string) string
 }
 
-// Template is what lines have in common.
+// Template is the common part of lines.
 type Template[D any] struct {
 	// Count of lines that were learned.
 	Count int
-	// Rank makes it more valuable than templates of lower rank, whatever their counts are.
+	// Rank has precedence over Count in the value of a template.
 	Rank int8
 	// Data of the caller.
 	Data D
 
 	tokens []string
-	// used is a number that grows; of two, the template with the higher one was used later.
+	// used is a sequence number of the last use.
 	used uint64
 	leaf *node[D]
 }
 
-// String is the template as people read it.
+// String returns the template in readable form.
 func (t *Template[D]) String() string {
 	return strings.ToValidUTF8(strings.Join(t.tokens, " "), "\uFFFD")
 }
@@ -69,21 +68,21 @@ type Miner[D any] struct {
 	roots map[int]*node[D]
 	size  int
 	used  uint64
-	// misses and sought count lines of no known template, of Learn and of Find.
+	// misses and sought count lines without a known template, of Learn and of Find.
 	misses, sought int
-	// evicted templates, and the lines that they had counted, or that were not looked at.
+	// evicted templates, and evictedLines, their lines and those beyond MaxMisses.
 	evicted, evictedLines int
 }
 
-// node of the tree. The inner ones have children, those at the end of each path a list of templates.
+// node of the tree. Inner nodes have children, leaves a list of templates.
 type node[D any] struct {
 	children map[string]*node[D]
-	// rest is for tokens that are variable, and for those beyond maxChildren.
+	// rest is the branch of variable tokens and of those beyond maxChildren.
 	rest *node[D]
 	list []*Template[D]
 }
 
-// New makes a Miner that knows nothing yet.
+// New creates an empty Miner.
 func New[D any](options Options) *Miner[D] {
 	if options.MaxLine <= 0 {
 		options.MaxLine = DefaultMaxLine
@@ -104,8 +103,7 @@ func New[D any](options Options) *Miner[D] {
 	return m
 }
 
-// Learn finds the template of a line, or makes it one of its own, and counts the line. It is nil for lines of nothing but white
-// space, and beyond MaxMisses.
+// Learn finds or creates the template of a line and counts the line. It returns nil for blank lines and beyond MaxMisses.
 func (m *Miner[D]) Learn(line string) *Template[D] {
 	line = m.cut(line)
 	if t := m.find(line); t != nil {
@@ -114,7 +112,7 @@ func (m *Miner[D]) Learn(line string) *Template[D] {
 	if len(m.masker.tokens) == 0 {
 		return nil
 	}
-	if !m.may(&m.misses) {
+	if !m.allowMiss(&m.misses) {
 		m.evictedLines++
 		return nil
 	}
@@ -128,14 +126,14 @@ func (m *Miner[D]) Learn(line string) *Template[D] {
 	return m.join(t)
 }
 
-// Find is Learn for lines that are only counted where their template is known already; nil for others.
+// Find is like Learn, but returns nil for lines without a known template.
 func (m *Miner[D]) Find(line string) *Template[D] {
 	if m.size == 0 {
 		return nil
 	}
 	line = m.cut(line)
 	t := m.find(line)
-	if t == nil && m.may(&m.sought) {
+	if t == nil && m.allowMiss(&m.sought) {
 		t = m.findCleaned(line)
 	}
 	if t == nil {
@@ -144,8 +142,8 @@ func (m *Miner[D]) Find(line string) *Template[D] {
 	return m.join(t)
 }
 
-// may one more line of no known template be looked at?
-func (m *Miner[D]) may(misses *int) bool {
+// allowMiss counts a line without a known template and reports whether it is within MaxMisses.
+func (m *Miner[D]) allowMiss(misses *int) bool {
 	*misses++
 	if p := m.options.Pool; p != nil {
 		p.misses++
@@ -156,8 +154,8 @@ func (m *Miner[D]) may(misses *int) bool {
 	return *misses <= m.options.MaxMisses
 }
 
-// findCleaned finds the template of a line that none was found of as it is: it may be one that was cleaned. What it has masked is
-// then the cleaned line.
+// findCleaned finds the template of the cleaned line, after none was found for the original one. The masker then contains the cleaned
+// line.
 func (m *Miner[D]) findCleaned(line string) *Template[D] {
 	if m.options.Clean == nil {
 		return nil
@@ -176,7 +174,7 @@ func (m *Miner[D]) cut(line string) string {
 	return line
 }
 
-// Templates that are known, the most valuable first: by rank, by count, then by their text.
+// Templates returns all templates, the most valuable first: by rank, count and text.
 func (m *Miner[D]) Templates() []*Template[D] {
 	all := m.gather()
 	slices.SortFunc(all, func(a, b *Template[D]) int {
@@ -185,10 +183,10 @@ func (m *Miner[D]) Templates() []*Template[D] {
 	return all
 }
 
-// Evicted counts templates that were given up for want of room, and the lines that had joined them or were not looked at.
+// Evicted returns the number of evicted templates, and of their lines plus those beyond MaxMisses.
 func (m *Miner[D]) Evicted() (templates, lines int) { return m.evicted, m.evictedLines }
 
-// find masks a line and returns the template that it is most similar to; nil for none.
+// find masks a line and returns the most similar template, or nil.
 func (m *Miner[D]) find(line string) *Template[D] {
 	m.masker.mask(line)
 	n := m.leaf(false)
@@ -196,13 +194,13 @@ func (m *Miner[D]) find(line string) *Template[D] {
 		return nil
 	}
 	tolerated := m.tolerated(len(m.masker.tokens))
-	best, least := -1, tolerated+1
+	best, minDiffer := -1, tolerated+1
 	for i, t := range n.list {
 		differ, wild := m.differing(t, tolerated)
-		if differ+wild > tolerated || differ > least || differ == least && t.Count <= n.list[best].Count {
+		if differ+wild > tolerated || differ > minDiffer || differ == minDiffer && t.Count <= n.list[best].Count {
 			continue
 		}
-		if best, least = i, differ; differ+wild == 0 {
+		if best, minDiffer = i, differ; differ+wild == 0 {
 			break
 		}
 	}
@@ -210,13 +208,13 @@ func (m *Miner[D]) find(line string) *Template[D] {
 		return nil
 	}
 	found := n.list[best]
-	if best > 0 { // what comes often stands in front
+	if best > 0 { // move frequent templates to the front
 		n.list[best], n.list[best-1] = n.list[best-1], found
 	}
 	return found
 }
 
-// tolerated is how many of so many tokens may differ.
+// tolerated returns how many of so many tokens may differ.
 func (m *Miner[D]) tolerated(tokens int) int {
 	differ := int(float64(tokens) * (1 - m.options.Similarity))
 	if tokens >= 3 {
@@ -225,8 +223,8 @@ func (m *Miner[D]) tolerated(tokens int) int {
 	return differ
 }
 
-// differing counts the tokens of the masked line that are not those of a template, and the wildcards it has already, up to a
-// limit of both together. A template may have no more wildcards than lines may differ: else it would end as one that takes all.
+// differing counts the tokens of the masked line that differ from a template, and the template's wildcards, up to a limit of both
+// together. Wildcards count, since a template would otherwise degenerate into one that matches everything.
 func (m *Miner[D]) differing(t *Template[D], limit int) (differ, wild int) {
 	for i, token := range m.masker.tokens {
 		switch {
@@ -244,7 +242,7 @@ func (m *Miner[D]) differing(t *Template[D], limit int) (differ, wild int) {
 	return differ, wild
 }
 
-// join counts the masked line, and puts wildcards where it differs.
+// join counts the masked line and replaces differing tokens with wildcards.
 func (m *Miner[D]) join(t *Template[D]) *Template[D] {
 	for i, token := range m.masker.tokens {
 		if t.tokens[i] != wildcard && string(m.masker.text(token)) != t.tokens[i] {
@@ -257,7 +255,7 @@ func (m *Miner[D]) join(t *Template[D]) *Template[D] {
 	return t
 }
 
-// create makes a template of the masked line; nil where it has no tokens.
+// create creates a template from the masked line; nil if it has no tokens.
 func (m *Miner[D]) create() *Template[D] {
 	if len(m.masker.tokens) == 0 {
 		return nil
@@ -277,12 +275,12 @@ func (m *Miner[D]) create() *Template[D] {
 	return t
 }
 
-// leaf is the node whose list the masked line belongs to; where it is not there yet it is made, or nil.
-func (m *Miner[D]) leaf(make bool) *node[D] {
+// leaf returns the node for the masked line. If there is none, it creates the node or returns nil.
+func (m *Miner[D]) leaf(create bool) *node[D] {
 	tokens := m.masker.tokens
 	n := m.roots[len(tokens)]
 	if n == nil {
-		if !make || len(tokens) == 0 {
+		if !create || len(tokens) == 0 {
 			return nil
 		}
 		n = &node[D]{}
@@ -293,7 +291,7 @@ func (m *Miner[D]) leaf(make bool) *node[D] {
 		if !token.variable {
 			if known := n.children[string(m.masker.text(token))]; known != nil {
 				child = known
-			} else if make && len(n.children) < maxChildren {
+			} else if create && len(n.children) < maxChildren {
 				child = &node[D]{}
 				if n.children == nil {
 					n.children = map[string]*node[D]{}
@@ -302,7 +300,7 @@ func (m *Miner[D]) leaf(make bool) *node[D] {
 			}
 		}
 		if child == nil {
-			if !make {
+			if !create {
 				return nil
 			}
 			child = &node[D]{}

@@ -20,7 +20,7 @@ func masked(line string) string {
 	return strings.Join(tokens, " ")
 }
 
-func TestWhatIsVariableByItsFormIsMasked(t *testing.T) {
+func TestVariablePartsAreMasked(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		"took 12ms, 3 retries, 45.7% of 1,024 KiB":                            "took <dur>, <num> retries, <num>% of <num> KiB",
@@ -68,7 +68,7 @@ func told(m *Miner[int]) []string {
 	return list
 }
 
-func TestLinesOfOneStatementAreOneTemplate(t *testing.T) {
+func TestSimilarLinesShareATemplate(t *testing.T) {
 	t.Parallel()
 	m := mine(Options{},
 		"ERROR user alice not found in tenant 7", "ERROR user bob not found in tenant 8", "ERROR user carol not found in tenant 9",
@@ -89,7 +89,7 @@ func TestLinesOfOneStatementAreOneTemplate(t *testing.T) {
 	}
 }
 
-func TestTemplatesAreBoundedAndTheLeastValuableGo(t *testing.T) {
+func TestLeastValuableTemplatesAreEvicted(t *testing.T) {
 	t.Parallel()
 	pool := &Pool{Max: 150}
 	m, other := New[int](Options{MaxTemplates: 100, MaxMisses: 1 << 20, Pool: pool}), New[int](Options{MaxTemplates: 100, MaxMisses: 1 << 20, Pool: pool})
@@ -132,7 +132,7 @@ func TestTemplatesAreBoundedAndTheLeastValuableGo(t *testing.T) {
 	}
 }
 
-func TestLinesThatAreAllDifferentAreNotLookedAtForEver(t *testing.T) {
+func TestMissesAreBounded(t *testing.T) {
 	t.Parallel()
 	cleaned := 0
 	m := New[int](Options{MaxTemplates: 10, MaxMisses: 30, Clean: func(line string) string { cleaned++; return line }})
@@ -154,7 +154,7 @@ func TestLinesThatAreAllDifferentAreNotLookedAtForEver(t *testing.T) {
 	}
 }
 
-func TestNoTemplateHoldsWhatIsCleaned(t *testing.T) {
+func TestTemplatesContainOnlyCleanedText(t *testing.T) {
 	t.Parallel()
 	clean := func(line string) string { return strings.ReplaceAll(line, "hunter", "[redacted:3fa9]") }
 	m := mine(Options{Clean: clean}, "login of bob with hunter failed", "login of bob with hunter failed", "login of bob with other failed", "hunter")
@@ -164,7 +164,7 @@ func TestNoTemplateHoldsWhatIsCleaned(t *testing.T) {
 	}
 }
 
-func TestLongAndBrokenLinesAreSurvived(t *testing.T) {
+func TestLongAndInvalidLines(t *testing.T) {
 	t.Parallel()
 	m := mine(Options{MaxLine: 100}, strings.Repeat("a b ", 1<<20), "bad \xff\xfe utf-8 \xe2\x82", strings.Repeat("\xf0", 1000), "\x00\x01 x", strings.Repeat(`"`, 5000))
 	if len(m.Templates()) != 5 {
@@ -219,7 +219,7 @@ func asBytes(line string) string {
 	return string(runes)
 }
 
-// sample lines as programs write them.
+// sample returns lines as programs write them.
 func sample(n int) []string {
 	random := rand.New(rand.NewPCG(2, 2))
 	lines := make([]string, n)
@@ -261,7 +261,7 @@ func BenchmarkLearn(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "lines/s")
 }
 
-// BenchmarkLearnHostile is the worst that lines can do: each is a template of its own, and none stays.
+// BenchmarkLearnHostile is the worst case: each line is a new template, and none is kept.
 func BenchmarkLearnHostile(b *testing.B) {
 	random := rand.New(rand.NewPCG(3, 3))
 	lines := make([]string, 50_000)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// day is a baseline of 24 pieces that have all the same count, but for those given.
+// day is a baseline of 24 pieces with the same count, except for those given.
 func day(count uint32, others ...uint32) []uint32 {
 	pieces := make([]uint32, 24)
 	for i := range pieces {
@@ -55,15 +55,15 @@ func TestVerdicts(t *testing.T) {
 		"one piece of the baseline": {100, 1, []uint32{5}, []float64{1}, false, surges},
 		"without a window":          {0, 0, nil, shares(1), true, usual},
 	} {
-		if got := judge(tc.window, tc.covered, tc.pieces, tc.shares, tc.fatal); got.verdict != tc.want {
+		if got := compare(tc.window, tc.covered, tc.pieces, tc.shares, tc.fatal); got.verdict != tc.want {
 			t.Errorf("%s: %+v, want %d", name, got, tc.want)
 		}
 	}
 }
 
-// TestWhatDoesNotChangeIsSeldomCalledASurge measures how often the method errs, on series that have nothing to find: errors at
-// random times, errors that come in bursts, and errors that follow the hour of the day.
-func TestWhatDoesNotChangeIsSeldomCalledASurge(t *testing.T) {
+// TestFalsePositiveRate measures the rate of false surges on series without a change: errors at random times, in bursts, and with a
+// daily pattern.
+func TestFalsePositiveRate(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(7, 7))
 	poisson := func(mean float64) uint32 {
@@ -98,7 +98,7 @@ func TestWhatDoesNotChangeIsSeldomCalledASurge(t *testing.T) {
 			for i := range pieces {
 				pieces[i] = poisson(tc.rate(mean, start-1-i))
 			}
-			if judge(int(poisson(tc.rate(mean, start))), 1, pieces, shares(1), false).verdict == surges {
+			if compare(int(poisson(tc.rate(mean, start))), 1, pieces, shares(1), false).verdict == surges {
 				wrong++
 			}
 		}
@@ -110,7 +110,7 @@ func TestWhatDoesNotChangeIsSeldomCalledASurge(t *testing.T) {
 	}
 }
 
-func TestThePlanHasTheWindowFirstAndTheSameHourOfYesterday(t *testing.T) {
+func TestPlanStartsWithTheWindowAndEndsWithTheSameHourOfYesterday(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
 	window, baseline := plan(now, Options{}.withDefaults())
