@@ -169,7 +169,7 @@ func differ(stored, planned *unstructured.Unstructured) bool {
 		o.SetGeneration(0)
 		return o.Object
 	}
-	return !equality.Semantic.DeepEqual(content(stored), comparable(planned))
+	return !equality.Semantic.DeepEqual(content(stored), content(planned))
 }
 
 // applyOrder returns the position of a kind: dependencies come first.

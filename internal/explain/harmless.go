@@ -98,7 +98,8 @@ func grantsPower(text string) bool {
 	}, strings.ToLower(text))
 	for _, power := range []string{
 		"cluster-admin", "privileged:true", "hostpid:true", "hostnetwork:true", "hostipc:true", "hostpath:", "system:masters",
-		"system:anonymous", "allowprivilegeescalation:true", "runasuser:0", "automountserviceaccounttoken:true", "sys_admin", "clusterrolebinding",
+		"system:anonymous", "allowprivilegeescalation:true", "runasuser:0", "automountserviceaccounttoken:true",
+		"sys_admin", "clusterrolebinding",
 		"rolebinding",
 	} {
 		if strings.Contains(text, power) {

@@ -90,7 +90,8 @@ func New(options Options) (*Cache, error) {
 		return nil, errors.New("cache URL: must not contain a query or fragment")
 	}
 	if _, has := base.User.Password(); has {
-		return nil, errors.New("cache URL: must not contain a password, which is visible on the command line; use a password file or " + EnvPassword)
+		return nil, errors.New("cache URL: must not contain a password, which is visible on the command line; " +
+			"use a password file or " + EnvPassword)
 	}
 	database := 0
 	if path := strings.Trim(base.Path, "/"); path != "" {
