@@ -83,7 +83,13 @@ func good(ids ...string) string {
 	content, _ := json.Marshal(map[string]any{ //nolint:errchkjson // strings only
 		"summary": "The container needs more memory than its limit allows.", "confidence": "high",
 		"why": []any{map[string]any{"claim": "It was killed for using too much memory.", "evidence": ids}},
-		"fix": []any{map[string]any{"description": "Raise the limit.", "command": "kubectl -n shop set resources deploy/cart --limits=memory=128Mi", "patch": ""}},
+		"fix": []any{
+			map[string]any{
+				"description": "Raise the limit.",
+				"command":     "kubectl -n shop set resources deploy/cart --limits=memory=128Mi",
+				"patch":       "",
+			},
+		},
 	})
 	return string(content)
 }

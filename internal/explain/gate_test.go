@@ -44,7 +44,8 @@ func TestNamesAreMaskedForTheModelAndRestored(t *testing.T) {
 		}
 	}
 	e := store.of("f1")
-	if !strings.HasPrefix(e.Summary, "Pod payments-api-7d9f8c6b5-x2x9k ") || e.Fix[0].Command != "kubectl -n bank-prod set resources deploy/payments-api --limits=memory=128Mi" {
+	if !strings.HasPrefix(e.Summary, "Pod payments-api-7d9f8c6b5-x2x9k ") ||
+		e.Fix[0].Command != "kubectl -n bank-prod set resources deploy/payments-api --limits=memory=128Mi" {
 		t.Errorf("the names are not back: %+v", e)
 	}
 	if c := g.Counts(); c["email"] == 0 || c["ip-address"] == 0 {
@@ -126,7 +127,8 @@ func TestCacheIsNotSharedBetweenAIProviders(t *testing.T) {
 	fake, store := models.OpenAI(t), &memory{}
 	fake.Answer(sensible)
 	mustRun(t, input(store, report(), candidate(t, fake, func(c *Candidate) { c.Identity = "u-1" })))
-	if other := mustRun(t, input(store, report(), candidate(t, fake, func(c *Candidate) { c.Identity = "u-2" }))); other.Cached != 0 || other.Requests != 3 {
+	if other := mustRun(t, input(store, report(), candidate(t, fake, func(c *Candidate) { c.Identity = "u-2" }))); other.Cached != 0 ||
+		other.Requests != 3 {
 		t.Errorf("got %+v", other)
 	}
 }

@@ -11,7 +11,12 @@ import (
 
 func expected(t testing.TB) expectation {
 	t.Helper()
-	return expectation{ids: []string{"e1", "e2"}, language: v1alpha1.LanguageEnglish, system: system(v1alpha1.LanguageEnglish), gate: gate(t, nil, report(), nil)}
+	return expectation{
+		ids:      []string{"e1", "e2"},
+		language: v1alpha1.LanguageEnglish,
+		system:   system(v1alpha1.LanguageEnglish),
+		gate:     gate(t, nil, report(), nil),
+	}
 }
 
 func TestInvalidAnswersAreDropped(t *testing.T) {
@@ -82,12 +87,16 @@ func TestChineseAnswers(t *testing.T) {
 
 func TestTextsAreSanitized(t *testing.T) {
 	text := `{"summary":"See https://evil.example/x?y=1 or ![i](http://evil.example/p.png) now\u202E\u0007.\nNext line","why":[{"claim":"It was killed.","evidence":["e1","e1"]}],` +
-		`"fix":[{"description":"` + strings.Repeat("long ", 500) + `","command":"","patch":"spec:\n  replicas: 2"}],"confidence":"low"}`
+		`"fix":[{"description":"` + strings.Repeat(
+		"long ",
+		500,
+	) + `","command":"","patch":"spec:\n  replicas: 2"}],"confidence":"low"}`
 	e := validate(text, expected(t))
 	if e.Dropped != "" || strings.Contains(e.Summary, "evil.example") || strings.ContainsAny(e.Summary, "\u202e\a\n") {
 		t.Errorf("got %q %q", e.Dropped, e.Summary)
 	}
-	if n := utf8.RuneCountInString(e.Fix[0].Description); n > maxText || len(e.Why[0].Evidence) != 1 || !strings.Contains(e.Fix[0].Patch, "\n") {
+	if n := utf8.RuneCountInString(e.Fix[0].Description); n > maxText || len(e.Why[0].Evidence) != 1 ||
+		!strings.Contains(e.Fix[0].Patch, "\n") {
 		t.Errorf("got %d runes, %v, %q", n, e.Why[0].Evidence, e.Fix[0].Patch)
 	}
 }

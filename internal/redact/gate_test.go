@@ -36,7 +36,8 @@ func TestEmailsAndAddressesAreReplacedIfEnabled(t *testing.T) {
 	if want := (Counts{RuleEmail: 1, RuleIP: 2}); !maps.Equal(counts, want) {
 		t.Errorf("got %v, want %v", counts, want)
 	}
-	if strings.Contains(got, "jane") || strings.Contains(got, "10.1.2.3") || !strings.Contains(got, "[email:") || !strings.Contains(got, "[ip:") ||
+	if strings.Contains(got, "jane") || strings.Contains(got, "10.1.2.3") || !strings.Contains(got, "[email:") ||
+		!strings.Contains(got, "[ip:") ||
 		!strings.HasSuffix(got, "at 12:30:45, version 1.2.3, 1.2.3.400") {
 		t.Errorf("%q %v", got, counts)
 	}

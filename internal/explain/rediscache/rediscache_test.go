@@ -126,7 +126,10 @@ func TestForeignValuesAreOmitted(t *testing.T) {
 	do(t, client, "SET", "mine", "another's")
 	long := strings.Repeat("k", maxKey+1)
 	do(t, client, "SET", Prefix+long, "x")
-	found, err := open(t, Options{URL: "redis://" + address}).Get(context.Background(), []string{"list", "huge", "empty", "most", "more", "nonsense", "mine", long, long + "er"})
+	found, err := open(
+		t,
+		Options{URL: "redis://" + address},
+	).Get(context.Background(), []string{"list", "huge", "empty", "most", "more", "nonsense", "mine", long, long + "er"})
 	if err != nil || len(found) != 2 || len(found["most"]) != MaxValue || string(found["nonsense"]) != "\xff\x00" {
 		t.Errorf("got %d values, %v", len(found), err)
 	}
@@ -250,7 +253,14 @@ func TestFullRedisStillReturnsValues(t *testing.T) {
 
 func TestCredentialsComeFromAFileOrTheEnvironment(t *testing.T) {
 	certificate := servers.NewCertificate(t)
-	address, _ := servers.Redis(t, servers.RedisOptions{Password: hostile.Password, Certificate: certificate, Config: []string{"user kubeops on >" + hostile.Password + " ~kubeops:explain:* +@all"}})
+	address, _ := servers.Redis(
+		t,
+		servers.RedisOptions{
+			Password:    hostile.Password,
+			Certificate: certificate,
+			Config:      []string{"user kubeops on >" + hostile.Password + " ~kubeops:explain:* +@all"},
+		},
+	)
 	ca := file(t, string(certificate.CA))
 	for name, c := range map[string]struct {
 		url, content, username, password string

@@ -52,13 +52,54 @@ func TestNewAndSurgingErrorsAreFound(t *testing.T) {
 	t.Parallel()
 	s := &store{}
 	s.hourly("shop", "cart-0", "INFO started", "ERROR request 12 timed out after 30ms", "ERROR cache miss for user 7")
-	s.add(50*time.Minute, time.Second, "shop", "cart-0", repeat(40, func(i int) string { return fmt.Sprintf("ERROR request %d timed out after %dms", i, 3*i) })...)
-	s.add(40*time.Minute, time.Second, "shop", "cart-0", repeat(5, func(i int) string { return fmt.Sprintf("ERROR relation order_%d does not exist", i) })...)
-	s.add(30*time.Minute, time.Second, "shop", "cart-0", "INFO nothing", "ERROR cache miss for user 9", "ERROR said once", "WARN said thrice", "WARN said thrice", "WARN said thrice")
-	s.add(20*time.Minute, time.Second, "shop", "cart-1", repeat(5, func(i int) string { return "ERROR relation order_9 does not exist" })...) // a Pod that is gone
-	s.add(15*time.Minute, time.Second, "shop", "cart-0", "panic: boom with hunter", "", "goroutine 1 [running]:", "main.main()", "\t/main.go:3 +0x1")
+	s.add(
+		50*time.Minute,
+		time.Second,
+		"shop",
+		"cart-0",
+		repeat(40, func(i int) string { return fmt.Sprintf("ERROR request %d timed out after %dms", i, 3*i) })...)
+	s.add(
+		40*time.Minute,
+		time.Second,
+		"shop",
+		"cart-0",
+		repeat(5, func(i int) string { return fmt.Sprintf("ERROR relation order_%d does not exist", i) })...)
+	s.add(
+		30*time.Minute,
+		time.Second,
+		"shop",
+		"cart-0",
+		"INFO nothing",
+		"ERROR cache miss for user 9",
+		"ERROR said once",
+		"WARN said thrice",
+		"WARN said thrice",
+		"WARN said thrice",
+	)
+	s.add(
+		20*time.Minute,
+		time.Second,
+		"shop",
+		"cart-1",
+		repeat(5, func(i int) string { return "ERROR relation order_9 does not exist" })...) // a Pod that is gone
+	s.add(
+		15*time.Minute,
+		time.Second,
+		"shop",
+		"cart-0",
+		"panic: boom with hunter",
+		"",
+		"goroutine 1 [running]:",
+		"main.main()",
+		"\t/main.go:3 +0x1",
+	)
 	s.add(10*time.Minute, time.Second, "shop", "stranger-x7k2p", repeat(5, func(int) string { return "ERROR of nobody" })...)
-	s.add(10*time.Minute, time.Second, "tools", "bare", repeat(5, func(int) string { return `{"level":"error","msg":"disk full","path":"/x"}` })...)
+	s.add(
+		10*time.Minute,
+		time.Second,
+		"tools",
+		"bare",
+		repeat(5, func(int) string { return `{"level":"error","msg":"disk full","path":"/x"}` })...)
 	got, gaps := collect(t, s, nil)
 	want := strings.Join([]string{
 		"StatefulSet/shop/cart new 1 (1, usually 0): panic: boom with [redacted]",
@@ -78,7 +119,10 @@ func TestNewAndSurgingErrorsAreFound(t *testing.T) {
 		!slices.Equal(first.Examples, []string{"panic: boom with [redacted:3fa9]\n\ngoroutine 1 [running]:\nmain.main()\n\t/main.go:3 +0x1"}) {
 		t.Errorf("%+v", first)
 	}
-	if want := []string{"ERROR relation order_0 does not exist", "ERROR relation order_1 does not exist"}; !slices.Equal(cart.New[1].Examples, want) {
+	if want := []string{"ERROR relation order_0 does not exist", "ERROR relation order_1 does not exist"}; !slices.Equal(
+		cart.New[1].Examples,
+		want,
+	) {
 		t.Errorf("examples %q", cart.New[1].Examples)
 	}
 }
@@ -88,7 +132,12 @@ func TestNumberOfReportedTemplatesIsBounded(t *testing.T) {
 	s := &store{}
 	s.hourly("shop", "cart-0", "INFO ok")
 	for i := range 10 {
-		s.add(50*time.Minute, time.Second, "shop", "cart-0", repeat(5+i, func(int) string { return fmt.Sprintf("ERROR %s happened", strings.Repeat(string(rune('a'+i)), 5)) })...)
+		s.add(
+			50*time.Minute,
+			time.Second,
+			"shop",
+			"cart-0",
+			repeat(5+i, func(int) string { return fmt.Sprintf("ERROR %s happened", strings.Repeat(string(rune('a'+i)), 5)) })...)
 	}
 	got, _ := collect(t, s, nil)
 	if w := got.Workloads[0]; len(w.New) != maxReported || w.New[0].Count != 14 || w.MoreNew != 10-maxReported {
@@ -101,10 +150,16 @@ func TestLineLimitReadsSomeOfEachPartAndIsAGap(t *testing.T) {
 	s := &store{pages: 50}
 	s.hourly("shop", "cart-0", repeat(200, func(i int) string { return fmt.Sprintf("INFO %d", i) })...)
 	for minute := range 60 {
-		s.add(time.Duration(60-minute)*time.Minute, time.Second, "shop", "cart-0", repeat(20, func(i int) string { return fmt.Sprintf("ERROR new %d", i) })...)
+		s.add(
+			time.Duration(60-minute)*time.Minute,
+			time.Second,
+			"shop",
+			"cart-0",
+			repeat(20, func(i int) string { return fmt.Sprintf("ERROR new %d", i) })...)
 	}
 	got, gaps := collect(t, s, func(in *Input) { in.Options.MaxLines = 1200 })
-	if len(gaps) != 1 || gaps[0].Reason != v1alpha1.GapIncomplete || !strings.Contains(gaps[0].Message, "maxLines (1200)") || !strings.Contains(gaps[0].Message, "the window and the baseline") {
+	if len(gaps) != 1 || gaps[0].Reason != v1alpha1.GapIncomplete || !strings.Contains(gaps[0].Message, "maxLines (1200)") ||
+		!strings.Contains(gaps[0].Message, "the window and the baseline") {
 		t.Errorf("%+v", gaps)
 	}
 	if got == nil || got.Covered > 0.6 || got.Covered < 0.4 || got.BaselineCovered >= 1 {
@@ -223,7 +278,11 @@ func (e *endless) Search(_ context.Context, q logs.Query) (logs.Page, error) {
 func TestEndlessPagesAreAbandoned(t *testing.T) {
 	t.Parallel()
 	bad := &endless{page: []logs.Entry{
-		{Time: testkit.Now().Add(1000 * time.Hour), Line: strings.Repeat("ERROR \xff", 20_000), Labels: map[string]string{logs.LabelNamespace: "shop", logs.LabelPod: "cart-0"}},
+		{
+			Time:   testkit.Now().Add(1000 * time.Hour),
+			Line:   strings.Repeat("ERROR \xff", 20_000),
+			Labels: map[string]string{logs.LabelNamespace: "shop", logs.LabelPod: "cart-0"},
+		},
 		{Line: "ERROR x", Labels: map[string]string{logs.LabelNamespace: "shop", logs.LabelPod: strings.Repeat("a", 1<<20)}},
 		{Line: "", Labels: nil},
 	}}

@@ -125,7 +125,8 @@ func TestPlanStartsWithTheWindowAndEndsWithTheSameHourOfYesterday(t *testing.T) 
 	if len(baseline) != 24 || !baseline[0].end.Equal(now.Add(-time.Hour)) || !baseline[23].start.Equal(now.Add(-25*time.Hour)) {
 		t.Errorf("%v", baseline)
 	}
-	if _, week := plan(now, Options{Window: time.Hour, Baseline: 168 * time.Hour}.withDefaults()); len(week) != maxPieces || week[23].start.Before(now.Add(-169*time.Hour)) {
+	if _, week := plan(now, Options{Window: time.Hour, Baseline: 168 * time.Hour}.withDefaults()); len(week) != maxPieces ||
+		week[23].start.Before(now.Add(-169*time.Hour)) {
 		t.Errorf("%v", week)
 	}
 	if _, short := plan(now, Options{Window: 2 * time.Hour, Baseline: time.Hour}.withDefaults()); len(short) != 1 {

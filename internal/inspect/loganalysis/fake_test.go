@@ -31,7 +31,8 @@ func (s *store) Close()                                      {}
 
 func (s *store) Search(ctx context.Context, q logs.Query) (logs.Page, error) {
 	s.searches++
-	if _, bounded := ctx.Deadline(); !bounded || q.Limit <= 0 || q.Limit > 5000 || q.Backward || len(q.Labels) > 0 || len(q.Contains) > 0 || !q.Start.Before(q.End) {
+	if _, bounded := ctx.Deadline(); !bounded || q.Limit <= 0 || q.Limit > 5000 || q.Backward || len(q.Labels) > 0 || len(q.Contains) > 0 ||
+		!q.Start.Before(q.End) {
 		s.t.Errorf("an unbounded search, or one that the analysis has no use for: %+v", q)
 	}
 	s.namespaces = q.AnyOf[logs.LabelNamespace]
@@ -54,7 +55,8 @@ func (s *store) Search(ctx context.Context, q logs.Query) (logs.Page, error) {
 	var page logs.Page
 	matched := 0
 	for _, e := range s.entries { // in the order of time
-		if e.Time.Before(q.Start) || !e.Time.Before(q.End) || len(s.namespaces) > 0 && !slices.Contains(s.namespaces, e.Labels[logs.LabelNamespace]) {
+		if e.Time.Before(q.Start) || !e.Time.Before(q.End) ||
+			len(s.namespaces) > 0 && !slices.Contains(s.namespaces, e.Labels[logs.LabelNamespace]) {
 			continue
 		}
 		if matched++; matched <= skip {

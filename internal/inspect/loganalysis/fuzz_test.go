@@ -23,7 +23,8 @@ func FuzzText(f *testing.F) {
 		events := s.EvictedEvents
 		for _, found := range s.Templates {
 			events += found.Count
-			if found.Template == "" || found.Count < 1 || !utf8.ValidString(found.Template) || !utf8.ValidString(found.Example) || len(found.Example) > 3*maxTraceBytes+3 {
+			if found.Template == "" || found.Count < 1 || !utf8.ValidString(found.Template) || !utf8.ValidString(found.Example) ||
+				len(found.Example) > 3*maxTraceBytes+3 {
 				t.Fatalf("%+v", found)
 			}
 		}

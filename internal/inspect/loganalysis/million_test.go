@@ -84,11 +84,29 @@ func (g *generator) text(n, workload int, at time.Time, random *rand.Rand) strin
 	}
 	switch random.IntN(5) {
 	case 0:
-		return fmt.Sprintf(`{"level":"info","ts":"%s","msg":"handled request","path":"/api/v1/orders/%d","status":200,"ms":%d,"trace":"%016x"}`, at.Format(time.RFC3339Nano), random.IntN(1e6), random.IntN(900), random.Uint64())
+		return fmt.Sprintf(
+			`{"level":"info","ts":"%s","msg":"handled request","path":"/api/v1/orders/%d","status":200,"ms":%d,"trace":"%016x"}`,
+			at.Format(time.RFC3339Nano),
+			random.IntN(1e6),
+			random.IntN(900),
+			random.Uint64(),
+		)
 	case 1:
-		return fmt.Sprintf(`10.1.2.%d - - [%s] "GET /static/app.%08x.js HTTP/1.1" 200 %d "-" "Mozilla/5.0 (X11; Linux x86_64) %s"`, random.IntN(256), at.Format(time.RFC1123), random.Uint32(), random.IntN(1e6), strings.Repeat("pad ", random.IntN(60)))
+		return fmt.Sprintf(
+			`10.1.2.%d - - [%s] "GET /static/app.%08x.js HTTP/1.1" 200 %d "-" "Mozilla/5.0 (X11; Linux x86_64) %s"`,
+			random.IntN(256),
+			at.Format(time.RFC1123),
+			random.Uint32(),
+			random.IntN(1e6),
+			strings.Repeat("pad ", random.IntN(60)),
+		)
 	case 2:
-		return fmt.Sprintf("I0115 12:00:00.%06d       1 reconciler.go:%d] synced pod cart-%08x", random.IntN(1e6), random.IntN(900), random.Uint32())
+		return fmt.Sprintf(
+			"I0115 12:00:00.%06d       1 reconciler.go:%d] synced pod cart-%08x",
+			random.IntN(1e6),
+			random.IntN(900),
+			random.Uint32(),
+		)
 	case 3: // an error that hardly ever repeats
 		return fmt.Sprintf("%s error: %x says %x about %x", at.Format(time.RFC3339), random.IntN(40), random.Uint32(), random.Uint32())
 	}
@@ -213,7 +231,14 @@ func TestChildThatReadsAMillionLines(t *testing.T) {
 	if n := strings.Count(found, "\n"); n > 5 {
 		t.Errorf("%d templates are told, want few:\n%.3000s", n, found)
 	}
-	fmt.Printf("peak %d bytes, %d lines in %.1f s (%.0f a second), %d templates kept\n", peakOfThisProcess(t), r.read, took.Seconds(), float64(r.read)/took.Seconds(), r.pool.Used())
+	fmt.Printf(
+		"peak %d bytes, %d lines in %.1f s (%.0f a second), %d templates kept\n",
+		peakOfThisProcess(t),
+		r.read,
+		took.Seconds(),
+		float64(r.read)/took.Seconds(),
+		r.pool.Used(),
+	)
 }
 
 // peakOfThisProcess returns VmHWM of /proc/self/status: the peak of resident memory.

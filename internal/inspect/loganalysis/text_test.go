@@ -26,7 +26,14 @@ func TestTextTemplates(t *testing.T) {
 	}
 	want := Summary{Lines: 11, Events: 8, Templates: []TextTemplate{
 		{"panic: login with [redacted]", "fatal", 1, 3, true, "panic: login with [redacted:3fa9]\n\ngoroutine 1 [running]:"},
-		{"ERROR order <num> failed | java.io.IOException: disk", "error", 1, 3, true, "ERROR order 1 failed\njava.io.IOException: disk\n\tat a.B.c(B.j…"},
+		{
+			"ERROR order <num> failed | java.io.IOException: disk",
+			"error",
+			1,
+			3,
+			true,
+			"ERROR order 1 failed\njava.io.IOException: disk\n\tat a.B.c(B.j…",
+		},
 		{"INFO started in <dur>", "info", 2, 2, false, "INFO started in 12ms"},
 		{"INFO in between", "info", 1, 1, false, "INFO in between"},
 		{"bad \uFFFD utf-<num>", "", 1, 1, false, "bad \uFFFD utf-8"},

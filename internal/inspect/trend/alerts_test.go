@@ -71,9 +71,15 @@ func TestAlertsAreGroupedWithoutHeartbeats(t *testing.T) {
 	pending := firingAlert("Soon", "namespace", "shop")
 	pending.State = "pending"
 	other := firingAlert("Other", "cluster", "b", "namespace", "shop")
-	w := watching{listing: listing{&fake{t: t}}, alerts: []metrics.Alert{one, future, two, pending, firingAlert("Watchdog"), firingAlert("InfoInhibitor", "namespace", "shop"), other}}
+	w := watching{
+		listing: listing{&fake{t: t}},
+		alerts:  []metrics.Alert{one, future, two, pending, firingAlert("Watchdog"), firingAlert("InfoInhibitor", "namespace", "shop"), other},
+	}
 	g := shop(t)
-	Collect(t.Context(), Input{Provider: w, Graph: g, Backend: backend(), MatchLabels: map[string]string{"cluster": "a"}, Wanting: wanting(facts.SourceAlerts)})
+	Collect(
+		t.Context(),
+		Input{Provider: w, Graph: g, Backend: backend(), MatchLabels: map[string]string{"cluster": "a"}, Wanting: wanting(facts.SourceAlerts)},
+	)
 	want := []facts.FiringAlert{{
 		Name: "PodDown", Object: facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "api"}, Severity: "critical", Count: 3,
 		Since: noon().Add(-2 * time.Hour), Summaries: []string{"PodDown is bad"}, Labels: []string{"namespace=shop", "pod=api-6d4cf56db6-x2k4p"},
@@ -87,7 +93,8 @@ func TestOnlyInspectedNamespacesAreReported(t *testing.T) {
 	w := watching{
 		listing: listing{&fake{t: t}},
 		alerts: []metrics.Alert{
-			firingAlert("A", "namespace", "shop", "deployment", "api"), firingAlert("B", "namespace", "monitoring", "deployment", "kube-state-metrics"),
+			firingAlert("A", "namespace", "shop", "deployment", "api"),
+			firingAlert("B", "namespace", "monitoring", "deployment", "kube-state-metrics"),
 			firingAlert("C", "job", "billing"), firingAlert("D", "node", "node-1"),
 		},
 		targets: metrics.Targets{Down: 30, Broken: []metrics.BrokenTarget{{Job: "x", Instance: "a:1"}}},
@@ -107,11 +114,15 @@ func TestNumberOfAlertsIsBounded(t *testing.T) {
 	for i := range 500 {
 		w.alerts = append(w.alerts, firingAlert(fmt.Sprintf("Alert%03d", i), "namespace", "shop", "severity", []string{"info", "critical"}[i%2]))
 	}
-	w.alerts = append(w.alerts, firingAlert(strings.Repeat("x", 1<<20), "namespace", "shop", "severity", "critical", "long", strings.Repeat("y", 1<<20)))
+	w.alerts = append(
+		w.alerts,
+		firingAlert(strings.Repeat("x", 1<<20), "namespace", "shop", "severity", "critical", "long", strings.Repeat("y", 1<<20)),
+	)
 	g := shop(t)
 	gaps := Collect(t.Context(), Input{Provider: w, Graph: g, Backend: backend(), Wanting: wanting(facts.SourceAlerts)})
 	a := g.Alerts()
-	if len(a.Firing) != maxAlerts || a.More != 301 || a.Firing[0].Severity != "critical" || len(gaps) != 1 || gaps[0].Reason != v1alpha1.GapIncomplete {
+	if len(a.Firing) != maxAlerts || a.More != 301 || a.Firing[0].Severity != "critical" || len(gaps) != 1 ||
+		gaps[0].Reason != v1alpha1.GapIncomplete {
 		t.Errorf("%d alerts and %d more, gaps %v", len(a.Firing), a.More, gaps)
 	}
 	for _, alert := range a.Firing {
@@ -125,12 +136,20 @@ func TestTargetsAndRules(t *testing.T) {
 	w := watching{
 		listing: listing{&fake{t: t}},
 		targets: metrics.Targets{Up: 3, Down: 6, Broken: []metrics.BrokenTarget{
-			{Job: "api", Instance: "10.1.0.2:8080", Error: "refused", Labels: labelled("namespace", "shop", "service", "api", "pod", "api-6d4cf56db6-x2k4p")},
+			{
+				Job:      "api",
+				Instance: "10.1.0.2:8080",
+				Error:    "refused",
+				Labels:   labelled("namespace", "shop", "service", "api", "pod", "api-6d4cf56db6-x2k4p"),
+			},
 			{Job: "api", Instance: "10.1.0.1:8080", Error: "timed out", Labels: labelled("namespace", "shop", "service", "api")},
 			{Job: "node-exporter", Instance: "10.0.0.1:9100", Labels: labelled("namespace", "monitoring", "pod", "prometheus-node-exporter-x2k4p")},
 			{Job: "far", Instance: "example.com:443"},
 		}},
-		rules: []metrics.Rule{{Group: "g", Name: "Good", Health: "ok"}, {Group: "g", Name: "Bad", Kind: "alerting", Health: "err", Error: "many-to-many"}},
+		rules: []metrics.Rule{
+			{Group: "g", Name: "Good", Health: "ok"},
+			{Group: "g", Name: "Bad", Kind: "alerting", Health: "err", Error: "many-to-many"},
+		},
 	}
 	g := shop(t)
 	Collect(t.Context(), Input{Provider: w, Graph: g, Backend: backend(), Wanting: wanting(facts.SourceTargets, facts.SourceRules)})
@@ -153,11 +172,16 @@ func TestTargetsAndRules(t *testing.T) {
 
 func TestAlertsAreReadFromSeriesWithoutAnAlertsAPI(t *testing.T) {
 	f := &fake{t: t, instant: map[string]metrics.Vector{
-		`ALERTS{alertstate="firing"}`: {{Labels: labelled("alertname", "X", "namespace", "shop", "deployment", "api", "severity", "page"), Value: 1}},
-		`topk(1000, up{} == 0)`:       {{Labels: labelled("job", "api", "instance", "a:1", "namespace", "shop", "service", "api")}},
+		`ALERTS{alertstate="firing"}`: {
+			{Labels: labelled("alertname", "X", "namespace", "shop", "deployment", "api", "severity", "page"), Value: 1},
+		},
+		`topk(1000, up{} == 0)`: {{Labels: labelled("job", "api", "instance", "a:1", "namespace", "shop", "service", "api")}},
 	}}
 	g := shop(t)
-	Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Backend: backend(), Wanting: wanting(facts.SourceAlerts, facts.SourceTargets, facts.SourceRules)})
+	Collect(
+		t.Context(),
+		Input{Provider: listing{f}, Graph: g, Backend: backend(), Wanting: wanting(facts.SourceAlerts, facts.SourceTargets, facts.SourceRules)},
+	)
 	if a := g.Alerts(); len(a.Firing) != 1 || a.Firing[0].Object.Name != "api" || len(a.Down) != 1 || g.Provided(facts.SourceRules) {
 		t.Errorf("got %+v", a)
 	}

@@ -43,7 +43,8 @@ func TestFillingClaimsAreForecast(t *testing.T) {
 		t.Errorf("gaps: %v", gaps)
 	}
 	fills := g.Trends().Fills
-	if len(fills) != 1 || fills[0].Object.Name != "data" || !fills[0].Forecast || fills[0].Until.Round(time.Hour) != 3*day || fills[0].Free != 3*gib {
+	if len(fills) != 1 || fills[0].Object.Name != "data" || !fills[0].Forecast || fills[0].Until.Round(time.Hour) != 3*day ||
+		fills[0].Free != 3*gib {
 		t.Errorf("got %+v, want only data, full in 3 days", fills)
 	}
 	if !g.Provided(facts.SourceClaimFill) || g.Provided(facts.SourceNodeFill) {
@@ -55,7 +56,11 @@ func TestNearlyFullClaimNeedsNoForecast(t *testing.T) {
 	data := labelled("namespace", "shop", "persistentvolumeclaim", "data")
 	f := &fake{
 		t: t, names: []string{"kubelet_volume_stats_available_bytes"},
-		instant: map[string]metrics.Vector{`max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_capacity_bytes{cluster="a\"b",namespace=~"shop"})`: {{Labels: data, Value: 100}}},
+		instant: map[string]metrics.Vector{
+			`max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_capacity_bytes{cluster="a\"b",namespace=~"shop"})`: {
+				{Labels: data, Value: 100},
+			},
+		},
 		ranged: map[string][]metrics.Series{
 			`min by (namespace, persistentvolumeclaim) (kubelet_volume_stats_available_bytes{cluster="a\"b",namespace=~"shop"})`: {
 				{Labels: data, Points: every(stepFill, historyFill, func(time.Duration) float64 { return 2 })},
@@ -64,7 +69,9 @@ func TestNearlyFullClaimNeedsNoForecast(t *testing.T) {
 	}
 	g := shop(t)
 	Collect(t.Context(), Input{
-		Provider: listing{f}, Graph: g, Namespaces: []string{"shop"}, MatchLabels: map[string]string{"cluster": `a"b`}, Wanting: wanting(facts.SourceClaimFill),
+		Provider: listing{
+			f,
+		}, Graph: g, Namespaces: []string{"shop"}, MatchLabels: map[string]string{"cluster": `a"b`}, Wanting: wanting(facts.SourceClaimFill),
 	})
 	want := []facts.Fill{{Object: facts.Ref{Kind: facts.PVC, Namespace: "shop", Name: "data"}, What: facts.FillSpace, Free: 2, Capacity: 100}}
 	if diff := cmp.Diff(want, g.Trends().Fills); diff != "" {
@@ -148,7 +155,9 @@ func TestRestartsAreComparedByWorkloadAcrossItsPods(t *testing.T) {
 				},
 				ranged: map[string][]metrics.Series{
 					history: tc.series,
-					"count(kube_pod_container_status_restarts_total{})": {{Points: every(time.Hour, historyRestarts, func(time.Duration) float64 { return 9 })}},
+					"count(kube_pod_container_status_restarts_total{})": {
+						{Points: every(time.Hour, historyRestarts, func(time.Duration) float64 { return 9 })},
+					},
 				},
 			}
 			g := shop(t)
@@ -157,7 +166,8 @@ func TestRestartsAreComparedByWorkloadAcrossItsPods(t *testing.T) {
 			if len(found) != tc.want {
 				t.Fatalf("got %+v", found)
 			}
-			if tc.want > 0 && (found[0].Object != facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "api"} || found[0].Now != 5.5 || found[0].Usual != 0) {
+			if tc.want > 0 &&
+				(found[0].Object != facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "api"} || found[0].Now != 5.5 || found[0].Usual != 0) {
 				t.Errorf("got %+v", found[0])
 			}
 		})
@@ -210,7 +220,8 @@ func TestErrorRatesAreJoinedToServices(t *testing.T) {
 			}
 			g := shop(t)
 			Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceErrors, facts.SourceLatency)})
-			if found := g.Trends().Anomalies; len(found) != tc.want || tc.want > 0 && found[0].Object != (facts.Ref{Kind: facts.Service, Namespace: "shop", Name: "api"}) {
+			if found := g.Trends().Anomalies; len(found) != tc.want ||
+				tc.want > 0 && found[0].Object != (facts.Ref{Kind: facts.Service, Namespace: "shop", Name: "api"}) {
 				t.Errorf("got %+v", found)
 			}
 		})
@@ -222,8 +233,14 @@ func TestLatencyByPodIsJoinedToTheWorkload(t *testing.T) {
 		return `sum by (` + le + `namespace, kubeops_owner) (label_replace(label_replace(rate(` + metric + `{}[30m]), "kubeops_owner", "$1", "pod", "(.+)"), ` +
 			`"kubeops_owner", "$1", "pod", "` + ownerPattern + `"))`
 	}
-	expression := `histogram_quantile(0.95, ` + rate("le, ", "http_request_duration_seconds_bucket") + `) and on (namespace, kubeops_owner) (` +
-		rate("", "http_requests_total") + ` * 1800 >= 20)`
+	expression := `histogram_quantile(0.95, ` + rate(
+		"le, ",
+		"http_request_duration_seconds_bucket",
+	) + `) and on (namespace, kubeops_owner) (` +
+		rate(
+			"",
+			"http_requests_total",
+		) + ` * 1800 >= 20)`
 	r := rand.New(rand.NewPCG(1, 2))
 	f := &fake{
 		t: t, names: []string{"http_requests_total", "http_request_duration_seconds_bucket"},
@@ -241,7 +258,8 @@ func TestLatencyByPodIsJoinedToTheWorkload(t *testing.T) {
 	g := shop(t)
 	Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceErrors, facts.SourceLatency)})
 	found := g.Trends().Anomalies
-	if len(found) != 1 || found[0].Object != (facts.Ref{Kind: facts.StatefulSet, Namespace: "shop", Name: "api-db"}) || found[0].Season != string(ByHourOfWeek) {
+	if len(found) != 1 || found[0].Object != (facts.Ref{Kind: facts.StatefulSet, Namespace: "shop", Name: "api-db"}) ||
+		found[0].Season != string(ByHourOfWeek) {
 		t.Errorf("got %+v", found)
 	}
 }
@@ -256,8 +274,10 @@ func TestQueriesOverBudgetAreSplit(t *testing.T) {
 	var spans []string
 	f := &fake{
 		t: t, names: []string{"kubelet_volume_stats_available_bytes"},
-		instant: map[string]metrics.Vector{"max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_capacity_bytes{})": {{Labels: data, Value: 100 * gib}}},
-		ranged:  map[string][]metrics.Series{expression(`namespace=~"shop"`): answer, expression(`namespace=~"monitoring"`): nil},
+		instant: map[string]metrics.Vector{
+			"max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_capacity_bytes{})": {{Labels: data, Value: 100 * gib}},
+		},
+		ranged: map[string][]metrics.Series{expression(`namespace=~"shop"`): answer, expression(`namespace=~"monitoring"`): nil},
 		refuse: func(asked string, span metrics.Range) error {
 			spans = append(spans, span.End.Sub(span.Start).String())
 			if asked == expression("") {
@@ -301,8 +321,15 @@ func (b *broken) QueryRange(context.Context, string, metrics.Range) ([]metrics.S
 func (b *broken) Close() {}
 
 func TestQueriesStopAfterFatalErrors(t *testing.T) {
-	all := wanting(facts.SourceClaimFill, facts.SourceNodeFill, facts.SourceErrors, facts.SourceLatency, facts.SourceRestarts, facts.SourceAlerts,
-		facts.SourceTargets)
+	all := wanting(
+		facts.SourceClaimFill,
+		facts.SourceNodeFill,
+		facts.SourceErrors,
+		facts.SourceLatency,
+		facts.SourceRestarts,
+		facts.SourceAlerts,
+		facts.SourceTargets,
+	)
 	for reason, tc := range map[string]struct {
 		calls int
 		want  v1alpha1.GapReason
@@ -363,7 +390,8 @@ func TestMissingMetricsAreGaps(t *testing.T) {
 func TestNoQueriesWithoutChecks(t *testing.T) {
 	f := &fake{t: t}
 	g := shop(t)
-	if gaps := Collect(t.Context(), Input{Provider: listing{f}, Graph: g}); gaps != nil || len(f.asked) > 0 || g.Trends() != nil || g.Alerts() != nil {
+	if gaps := Collect(t.Context(), Input{Provider: listing{f}, Graph: g}); gaps != nil || len(f.asked) > 0 || g.Trends() != nil ||
+		g.Alerts() != nil {
 		t.Errorf("asked %v", f.asked)
 	}
 }

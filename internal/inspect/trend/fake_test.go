@@ -47,7 +47,8 @@ func (f *fake) Query(_ context.Context, expression string, at time.Time) (metric
 
 func (f *fake) QueryRange(_ context.Context, expression string, span metrics.Range) ([]metrics.Series, error) {
 	f.asked = append(f.asked, expression)
-	if span.Step < 15*time.Second || !span.End.Equal(noon()) || span.End.Sub(span.Start) > 30*24*time.Hour || span.Start.Truncate(span.Step) != span.Start {
+	if span.Step < 15*time.Second || !span.End.Equal(noon()) || span.End.Sub(span.Start) > 30*24*time.Hour ||
+		span.Start.Truncate(span.Step) != span.Start {
 		f.t.Errorf("range %v", span)
 	}
 	if f.refuse != nil {

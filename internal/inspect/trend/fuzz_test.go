@@ -31,11 +31,15 @@ func FuzzStatistics(f *testing.F) {
 		var points []metrics.Point
 		for i := 0; i+8 <= len(raw) && len(points) < 3000; i += 8 {
 			bits := binary.LittleEndian.Uint64(raw[i:])
-			points = append(points, metrics.Point{Time: noon().Add(-time.Duration(int64(len(raw)-i)) * time.Duration(step) / 8), Value: math.Float64frombits(bits)})
+			points = append(
+				points,
+				metrics.Point{Time: noon().Add(-time.Duration(int64(len(raw)-i)) * time.Duration(step) / 8), Value: math.Float64frombits(bits)},
+			)
 		}
 		for _, horizon := range []time.Duration{14 * 24 * time.Hour, time.Duration(step)} {
 			if forecast, ok := Exhaustion(points, capacity, noon(), horizon); ok {
-				if !usable(forecast.PerDay) || forecast.Until < 0 || forecast.Earliest < 0 || forecast.Earliest > forecast.Until || forecast.Until > horizon {
+				if !usable(forecast.PerDay) || forecast.Until < 0 || forecast.Earliest < 0 || forecast.Earliest > forecast.Until ||
+					forecast.Until > horizon {
 					t.Errorf("forecast %+v", forecast)
 				}
 			}
@@ -44,7 +48,8 @@ func FuzzStatistics(f *testing.F) {
 		if sparse {
 			rules.ZeroFrom = noon().Add(-time.Duration(len(raw)) * time.Hour)
 		}
-		if anomaly, ok := Anomalous(points, noon(), rules); ok && (math.IsNaN(anomaly.Score) || math.IsNaN(anomaly.Now) || math.IsNaN(anomaly.Usual)) {
+		if anomaly, ok := Anomalous(points, noon(), rules); ok &&
+			(math.IsNaN(anomaly.Score) || math.IsNaN(anomaly.Now) || math.IsNaN(anomaly.Usual)) {
 			t.Errorf("anomaly %+v", anomaly)
 		}
 	})

@@ -73,7 +73,22 @@ func TestTrendsAndAlertsFromVictoriaMetrics(t *testing.T) {
 	write(always(1000), true, append(api, "__name__", took+"bucket", "le", "+Inf")...)
 	write(lately(0, 1), true, "__name__", restarted, "namespace", "shop", "pod", "api-6d4cf56db6-x2k4p", "container", "api")
 	write(always(0), true, "__name__", restarted, "namespace", "shop", "pod", "api-db-0", "container", "db")
-	write(always(1), false, "__name__", "ALERTS", "alertname", "TooManyErrors", "alertstate", "firing", "severity", "page", "namespace", "shop", "service", "api")
+	write(
+		always(1),
+		false,
+		"__name__",
+		"ALERTS",
+		"alertname",
+		"TooManyErrors",
+		"alertstate",
+		"firing",
+		"severity",
+		"page",
+		"namespace",
+		"shop",
+		"service",
+		"api",
+	)
 	write(always(0), false, "__name__", "up", "job", "shop", "instance", "a:1", "namespace", "shop", "service", "api")
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -91,7 +106,14 @@ func TestTrendsAndAlertsFromVictoriaMetrics(t *testing.T) {
 			metrics.LabelLister
 		}{counted, p.(metrics.LabelLister)},
 		Graph: g, Backend: backend(),
-		Wanting: wanting(facts.SourceClaimFill, facts.SourceErrors, facts.SourceLatency, facts.SourceRestarts, facts.SourceAlerts, facts.SourceTargets),
+		Wanting: wanting(
+			facts.SourceClaimFill,
+			facts.SourceErrors,
+			facts.SourceLatency,
+			facts.SourceRestarts,
+			facts.SourceAlerts,
+			facts.SourceTargets,
+		),
 	})
 	if len(gaps) > 0 {
 		t.Errorf("gaps: %+v", gaps)
@@ -155,7 +177,9 @@ func (c *counting) QueryRange(ctx context.Context, expression string, span metri
 // TestPrometheusAcceptsEveryQuery sends the queries of each source with each group of labels.
 func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 	url, _ := servers.Prometheus(t, servers.PrometheusOptions{})
-	p, err := prometheus.New(metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Timeout: 30 * time.Second, Egress: provider.Egress{AllowLoopback: true}})
+	p, err := prometheus.New(
+		metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Timeout: 30 * time.Second, Egress: provider.Egress{AllowLoopback: true}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +189,13 @@ func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 	all := wanting(Sources()...)
 	g := shop(t)
 	g.Now = time.Now()
-	names := map[string]bool{restartsMetric: true, claimSpace().free: true, claimInodes().free: true, nodeSpace().free: true, nodeInodes().free: true}
+	names := map[string]bool{
+		restartsMetric:     true,
+		claimSpace().free:  true,
+		claimInodes().free: true,
+		nodeSpace().free:   true,
+		nodeInodes().free:  true,
+	}
 	r := &reader{labeled: facts.NewLabeled(g), in: Input{
 		Provider: p, Graph: g, Wanting: all, Namespaces: []string{"shop", "a.b"}, MatchLabels: map[string]string{"cluster": "a\"\\\n"},
 		NodeHorizon: NodeHorizon, ClaimHorizon: ClaimHorizon,

@@ -42,7 +42,8 @@ func (f *fake) Query(_ context.Context, expression string, at time.Time) (metric
 	if !at.Equal(testkit.Now()) {
 		f.t.Errorf("asks for %s", at)
 	}
-	if strings.Count(expression, "(") != strings.Count(expression, ")") || strings.Contains(expression, ",,") || strings.Contains(expression, ",}") {
+	if strings.Count(expression, "(") != strings.Count(expression, ")") || strings.Contains(expression, ",,") ||
+		strings.Contains(expression, ",}") {
 		f.t.Errorf("does not parse: %s", expression)
 	}
 	for part, err := range f.fails {
@@ -78,7 +79,12 @@ func (f *fake) Query(_ context.Context, expression string, at time.Time) (metric
 		vector = append(vector, metrics.Sample{Labels: labels, Time: at, Value: v})
 	}
 	if f.budget > 0 && len(vector) > f.budget {
-		return nil, problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "the answer to the query has more than %d series; ask for fewer", f.budget)
+		return nil, problem.UserError(
+			v1alpha1.ReasonBudgetExceeded,
+			nil,
+			"the answer to the query has more than %d series; ask for fewer",
+			f.budget,
+		)
 	}
 	return vector, nil
 }

@@ -48,7 +48,9 @@ const (
 func TestThousandWorkloadsInVictoriaMetrics(t *testing.T) {
 	t.Parallel()
 	url, _ := servers.VictoriaMetrics(t, servers.VictoriaMetricsOptions{})
-	backend, err := victoriametrics.New(metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Egress: provider.Egress{AllowLoopback: true}, Timeout: time.Minute})
+	backend, err := victoriametrics.New(
+		metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Egress: provider.Egress{AllowLoopback: true}, Timeout: time.Minute},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,8 +98,11 @@ func TestThousandWorkloadsInVictoriaMetrics(t *testing.T) {
 		namespace, name := names(w)
 		u, ok := graph.UsageOf(facts.Ref{Kind: facts.Deployment, Namespace: namespace, Name: name}, "app")
 		cores, memory := truth(w)
-		if !ok || !about(u.CPU, cores, 0.05) || !about(u.CPUPeak, 3*cores, 0.05) || u.Memory != float32(memory+7) || u.MemoryNow != float32(memory) ||
-			!about(u.Throttled, 0.4, 0.02) || u.Pods != pods+1 || u.History < 28*time.Hour {
+		if !ok || !about(u.CPU, cores, 0.05) || !about(u.CPUPeak, 3*cores, 0.05) || u.Memory != float32(memory+7) ||
+			u.MemoryNow != float32(memory) ||
+			!about(u.Throttled, 0.4, 0.02) ||
+			u.Pods != pods+1 ||
+			u.History < 28*time.Hour {
 			t.Fatalf("%s: %v, %+v; want %g cores and %g bytes", name, ok, u, cores, memory)
 		}
 	}
@@ -139,12 +144,23 @@ func written(builder *facts.Builder, now time.Time, w int) []metrics.Series {
 		pod := fmt.Sprintf("%s-6d4b75cb6d-xbcd%c", name, "bcd"[p])
 		if p < pods {
 			builder.Add(facts.Reduce(&corev1.Pod{
-				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: pod, OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: name, Controller: &yes}}},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}}, Status: corev1.PodStatus{Phase: corev1.PodRunning},
+				ObjectMeta: metav1.ObjectMeta{
+					Namespace:       namespace,
+					Name:            pod,
+					OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: name, Controller: &yes}},
+				},
+				Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}}, Status: corev1.PodStatus{Phase: corev1.PodRunning},
 			}))
 		}
 		labels := func(metric string, more ...string) metrics.Labels {
-			l := metrics.Labels{"__name__": metric, "namespace": namespace, "pod": pod, "container": "app", "id": "/kubepods/" + pod, "instance": "n1:10250"}
+			l := metrics.Labels{
+				"__name__":  metric,
+				"namespace": namespace,
+				"pod":       pod,
+				"container": "app",
+				"id":        "/kubepods/" + pod,
+				"instance":  "n1:10250",
+			}
 			for i := 0; i < len(more); i += 2 {
 				l[more[i]] = more[i+1]
 			}
@@ -225,9 +241,18 @@ func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 		builder := facts.NewBuilder("real", time.Now())
 		builder.Add(facts.Reduce(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}))
 		counted := &counting{Provider: knowing{backend}, t: t}
-		gaps := usage.Collect(t.Context(), usage.Input{Provider: counted, Graph: builder.Graph(), Namespaces: namespaces, Options: usage.Options{MatchLabels: map[string]string{"cluster": "a\"\\é"}}, Wanting: map[facts.Source][]string{
-			facts.SourceUsage: {"a"}, facts.SourceThrottling: {"b"}, facts.SourceNodeUsage: {"c"},
-		}})
+		gaps := usage.Collect(
+			t.Context(),
+			usage.Input{
+				Provider:   counted,
+				Graph:      builder.Graph(),
+				Namespaces: namespaces,
+				Options:    usage.Options{MatchLabels: map[string]string{"cluster": "a\"\\é"}},
+				Wanting: map[facts.Source][]string{
+					facts.SourceUsage: {"a"}, facts.SourceThrottling: {"b"}, facts.SourceNodeUsage: {"c"},
+				},
+			},
+		)
 		if len(gaps) > 0 || counted.queries.Load() != 10 {
 			t.Errorf("%d queries, %+v", counted.queries.Load(), gaps)
 		}
@@ -246,14 +271,43 @@ func TestPrometheusAcceptsQueriesWithOldLabels(t *testing.T) {
 	t.Cleanup(backend.Close)
 	now := time.Now().Truncate(time.Minute)
 	builder := facts.NewBuilder("real", now)
-	builder.Add(facts.Reduce(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "p"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}}}))
+	builder.Add(
+		facts.Reduce(
+			&corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "p"},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}},
+			},
+		),
+	)
 	var series []metrics.Series
 	for i, metric := range []string{"container_memory_working_set_bytes", "container_cpu_usage_seconds_total", "container_cpu_cfs_periods_total", "container_cpu_cfs_throttled_periods_total", "container_memory_rss"} {
 		for _, pod := range []string{"p", "gone"} {
-			series = append(series, line(metrics.Labels{"__name__": metric, "namespace": "shop", "pod_name": pod, "container_name": "app", "cluster": "a.b\\\""}, now, func(n int) float64 { return float64((n + 1) * (i + 1)) }))
+			series = append(
+				series,
+				line(
+					metrics.Labels{"__name__": metric, "namespace": "shop", "pod_name": pod, "container_name": "app", "cluster": "a.b\\\""},
+					now,
+					func(n int) float64 { return float64((n + 1) * (i + 1)) },
+				),
+			)
 		}
 	}
-	series = append(series, line(metrics.Labels{"__name__": "kube_pod_owner", "namespace": "shop", "pod": "gone", "owner_kind": "Node", "owner_name": "n", "owner_is_controller": "true", "cluster": "a.b\\\""}, now, func(int) float64 { return 1 }))
+	series = append(
+		series,
+		line(
+			metrics.Labels{
+				"__name__":            "kube_pod_owner",
+				"namespace":           "shop",
+				"pod":                 "gone",
+				"owner_kind":          "Node",
+				"owner_name":          "n",
+				"owner_is_controller": "true",
+				"cluster":             "a.b\\\"",
+			},
+			now,
+			func(int) float64 { return 1 },
+		),
+	)
 	if err := backend.(metrics.Writer).Write(t.Context(), series); err != nil {
 		t.Fatal(err)
 	}
@@ -261,10 +315,20 @@ func TestPrometheusAcceptsQueriesWithOldLabels(t *testing.T) {
 	deadline := time.Now().Add(time.Minute)
 	for {
 		counted := &counting{Provider: backend, t: t}
-		gaps := usage.Collect(t.Context(), usage.Input{Provider: counted, Graph: graph, Namespaces: []string{"shop", "x.y"}, Options: usage.Options{Window: span, MatchLabels: map[string]string{"cluster": "a.b\\\""}}, Wanting: map[facts.Source][]string{
-			facts.SourceUsage: {"a"}, facts.SourceThrottling: {"b"},
-		}})
-		if len(gaps) == 0 && len(graph.Usage().Containers) == 1 && graph.Usage().Containers[0].CPU >= 0 && graph.Usage().Containers[0].Throttled >= 0 {
+		gaps := usage.Collect(
+			t.Context(),
+			usage.Input{
+				Provider:   counted,
+				Graph:      graph,
+				Namespaces: []string{"shop", "x.y"},
+				Options:    usage.Options{Window: span, MatchLabels: map[string]string{"cluster": "a.b\\\""}},
+				Wanting: map[facts.Source][]string{
+					facts.SourceUsage: {"a"}, facts.SourceThrottling: {"b"},
+				},
+			},
+		)
+		if len(gaps) == 0 && len(graph.Usage().Containers) == 1 && graph.Usage().Containers[0].CPU >= 0 &&
+			graph.Usage().Containers[0].Throttled >= 0 {
 			return
 		}
 		for _, gap := range gaps {

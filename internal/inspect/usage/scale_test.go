@@ -24,11 +24,21 @@ func large(workloads, pods int) (*facts.Graph, []row) {
 	for w := range workloads {
 		namespace, name := fmt.Sprintf("team-%02d", w%20), fmt.Sprintf("app-%04d", w)
 		meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
-		builder.Add(&facts.WorkloadNode{Meta: facts.Meta{Ref: facts.Ref{Kind: facts.Deployment, Namespace: namespace, Name: name}}, Desired: int32(pods)}) //nolint:gosec // small
+		builder.Add(
+			&facts.WorkloadNode{Meta: facts.Meta{Ref: facts.Ref{Kind: facts.Deployment, Namespace: namespace, Name: name}}, Desired: int32(pods)},
+		) //nolint:gosec // small
 		for p := range pods {
 			meta.Name = fmt.Sprintf("%s-6d4b75cb6d-%s", name, suffix(p))
 			meta.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: name, Controller: &yes}}
-			builder.Add(facts.Reduce(&corev1.Pod{ObjectMeta: meta, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}}, Status: corev1.PodStatus{Phase: corev1.PodRunning}}))
+			builder.Add(
+				facts.Reduce(
+					&corev1.Pod{
+						ObjectMeta: meta,
+						Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}},
+						Status:     corev1.PodStatus{Phase: corev1.PodRunning},
+					},
+				),
+			)
 			rows = append(rows, row{namespace, meta.Name, "app", 336, 0.1, 0.3, 64 << 20, 60 << 20, -1, ""})
 		}
 	}
@@ -87,7 +97,8 @@ func TestPartsOverBudgetAreReportedAndOthersAreRead(t *testing.T) {
 	}
 	f := &fake{t: t, rows: rows, budget: 40}
 	gaps := Collect(context.Background(), Input{Provider: f, Graph: graph, Wanting: map[facts.Source][]string{facts.SourceUsage: {"size"}}})
-	if len(graph.Usage().Containers) != 95 || len(gaps) == 0 || !strings.Contains(gaps[0].Message, "in namespaces team-07:") || gaps[0].Reason != v1alpha1.GapIncomplete {
+	if len(graph.Usage().Containers) != 95 || len(gaps) == 0 || !strings.Contains(gaps[0].Message, "in namespaces team-07:") ||
+		gaps[0].Reason != v1alpha1.GapIncomplete {
 		t.Errorf("%d containers, %+v", len(graph.Usage().Containers), gaps)
 	}
 }
@@ -108,8 +119,11 @@ func FuzzLabels(f *testing.F) {
 			return
 		}
 		for _, c := range graph.Usage().Containers {
-			if !graph.Has(c.Workload) || c.Container != "api" && c.Container != "log" && c.Container != "job" || c.History < 0 || c.History > DefaultWindow ||
-				!metrics.Usable(float64(c.CPU)) || !metrics.Usable(float64(c.Memory)) || c.Throttled > 1 {
+			if !graph.Has(c.Workload) || c.Container != "api" && c.Container != "log" && c.Container != "job" || c.History < 0 ||
+				c.History > DefaultWindow ||
+				!metrics.Usable(float64(c.CPU)) ||
+				!metrics.Usable(float64(c.Memory)) ||
+				c.Throttled > 1 {
 				t.Fatalf("%+v", c)
 			}
 		}

@@ -61,7 +61,20 @@ func used(t *testing.T, f *fake, in Input) (string, []facts.Gap) {
 	}
 	var b strings.Builder
 	for _, c := range in.Graph.Usage().Containers {
-		fmt.Fprintf(&b, "%s %s: %d Pods for %s, cpu %g, peak %g, memory %g, now %g, resident %g, throttled %g\n", c.Workload, c.Container, c.Pods, c.History, c.CPU, c.CPUPeak, c.Memory, c.MemoryNow, c.Resident, c.Throttled)
+		fmt.Fprintf(
+			&b,
+			"%s %s: %d Pods for %s, cpu %g, peak %g, memory %g, now %g, resident %g, throttled %g\n",
+			c.Workload,
+			c.Container,
+			c.Pods,
+			c.History,
+			c.CPU,
+			c.CPUPeak,
+			c.Memory,
+			c.MemoryNow,
+			c.Resident,
+			c.Throttled,
+		)
 	}
 	for _, n := range in.Graph.Usage().Nodes {
 		fmt.Fprintf(&b, "%s: cpu %g, memory %g\n", n.Node, n.CPU, n.Memory)
@@ -110,7 +123,11 @@ func TestSeriesAreJoinedToWorkloads(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, gaps := used(t, &fake{rows: c.rows, old: c.old, lacks: c.lack}, Input{Wanting: map[facts.Source][]string{facts.SourceUsage: {"size"}, facts.SourceThrottling: {"throttled"}}})
+			got, gaps := used(
+				t,
+				&fake{rows: c.rows, old: c.old, lacks: c.lack},
+				Input{Wanting: map[facts.Source][]string{facts.SourceUsage: {"size"}, facts.SourceThrottling: {"throttled"}}},
+			)
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -125,7 +142,11 @@ func TestSeriesAreJoinedToWorkloads(t *testing.T) {
 
 func TestNodesAreJoinedByNameAndAddress(t *testing.T) {
 	for _, labels := range []metrics.Labels{{"node": "n1"}, {"instance": "192.0.2.7:10250"}, {"kubernetes_io_hostname": "n1", "instance": "other"}, {"instance": "n1"}} {
-		got, gaps := used(t, &fake{nodes: []metrics.Sample{{Labels: labels, Value: 2.5}, {Labels: metrics.Labels{"node": "n9"}, Value: 9}}}, Input{Wanting: map[facts.Source][]string{facts.SourceNodeUsage: {"node"}}})
+		got, gaps := used(
+			t,
+			&fake{nodes: []metrics.Sample{{Labels: labels, Value: 2.5}, {Labels: metrics.Labels{"node": "n9"}, Value: 9}}},
+			Input{Wanting: map[facts.Source][]string{facts.SourceNodeUsage: {"node"}}},
+		)
 		if got != "n1: cpu 2.5, memory 2.5\n" || len(gaps) > 0 {
 			t.Errorf("%v: %s, %v", labels, got, gaps)
 		}
@@ -147,7 +168,11 @@ func TestOnlyRequiredSourcesAreQueried(t *testing.T) {
 
 func TestMatchersAreInEveryQuery(t *testing.T) {
 	f := &fake{rows: []row{{"shop", "cart-gone", "api", 336, 0.5, 2, 100, 80, 0.3, "ReplicaSet/cart-6d4b75cb6d"}}}
-	used(t, f, Input{Namespaces: []string{"shop", "a.b"}, Options: Options{MatchLabels: map[string]string{"cluster": `a"b\`, "region": "é\xff"}}})
+	used(
+		t,
+		f,
+		Input{Namespaces: []string{"shop", "a.b"}, Options: Options{MatchLabels: map[string]string{"cluster": `a"b\`, "region": "é\xff"}}},
+	)
 	for _, q := range f.queries {
 		if !strings.Contains(q, `cluster="a\"b\\",region="é",`) {
 			t.Errorf("without the labels: %s", q)

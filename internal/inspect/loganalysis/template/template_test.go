@@ -92,7 +92,11 @@ func TestSimilarLinesShareATemplate(t *testing.T) {
 func TestLeastValuableTemplatesAreEvicted(t *testing.T) {
 	t.Parallel()
 	pool := &Pool{Max: 150}
-	m, other := New[int](Options{MaxTemplates: 100, MaxMisses: 1 << 20, Pool: pool}), New[int](Options{MaxTemplates: 100, MaxMisses: 1 << 20, Pool: pool})
+	m, other := New[int](
+		Options{MaxTemplates: 100, MaxMisses: 1 << 20, Pool: pool},
+	), New[int](
+		Options{MaxTemplates: 100, MaxMisses: 1 << 20, Pool: pool},
+	)
 	for range 5 {
 		m.Learn("panic: the one that matters").Rank = 1
 		other.Learn("it came often")
@@ -157,7 +161,13 @@ func TestMissesAreBounded(t *testing.T) {
 func TestTemplatesContainOnlyCleanedText(t *testing.T) {
 	t.Parallel()
 	clean := func(line string) string { return strings.ReplaceAll(line, "hunter", "[redacted:3fa9]") }
-	m := mine(Options{Clean: clean}, "login of bob with hunter failed", "login of bob with hunter failed", "login of bob with other failed", "hunter")
+	m := mine(
+		Options{Clean: clean},
+		"login of bob with hunter failed",
+		"login of bob with hunter failed",
+		"login of bob with other failed",
+		"hunter",
+	)
 	want := []string{"3 login of bob with <*> failed", "1 [redacted]"}
 	if diff := cmp.Diff(want, told(m)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -166,7 +176,14 @@ func TestTemplatesContainOnlyCleanedText(t *testing.T) {
 
 func TestLongAndInvalidLines(t *testing.T) {
 	t.Parallel()
-	m := mine(Options{MaxLine: 100}, strings.Repeat("a b ", 1<<20), "bad \xff\xfe utf-8 \xe2\x82", strings.Repeat("\xf0", 1000), "\x00\x01 x", strings.Repeat(`"`, 5000))
+	m := mine(
+		Options{MaxLine: 100},
+		strings.Repeat("a b ", 1<<20),
+		"bad \xff\xfe utf-8 \xe2\x82",
+		strings.Repeat("\xf0", 1000),
+		"\x00\x01 x",
+		strings.Repeat(`"`, 5000),
+	)
 	if len(m.Templates()) != 5 {
 		t.Errorf("got %v", told(m))
 	}
@@ -226,17 +243,55 @@ func sample(n int) []string {
 	for i := range lines {
 		switch i % 6 {
 		case 0:
-			lines[i] = fmt.Sprintf("2026-01-15T12:%02d:%02d.%03dZ INFO handled GET /api/v1/orders/%d in %dms status=200 trace=%016x", random.IntN(60), random.IntN(60), random.IntN(1000), random.IntN(1e6), random.IntN(900), random.Uint64())
+			lines[i] = fmt.Sprintf(
+				"2026-01-15T12:%02d:%02d.%03dZ INFO handled GET /api/v1/orders/%d in %dms status=200 trace=%016x",
+				random.IntN(60),
+				random.IntN(60),
+				random.IntN(1000),
+				random.IntN(1e6),
+				random.IntN(900),
+				random.Uint64(),
+			)
 		case 1:
-			lines[i] = fmt.Sprintf("2026-01-15 12:00:%02d,%03d ERROR [http-nio-8080-exec-%d] c.e.shop.OrderService - order %d of user u%d failed: connection to 10.0.%d.%d:5432 refused", random.IntN(60), random.IntN(1000), random.IntN(200), random.IntN(1e6), random.IntN(1e5), random.IntN(256), random.IntN(256))
+			lines[i] = fmt.Sprintf(
+				"2026-01-15 12:00:%02d,%03d ERROR [http-nio-8080-exec-%d] c.e.shop.OrderService - order %d of user u%d failed: connection to 10.0.%d.%d:5432 refused",
+				random.IntN(60),
+				random.IntN(1000),
+				random.IntN(200),
+				random.IntN(1e6),
+				random.IntN(1e5),
+				random.IntN(256),
+				random.IntN(256),
+			)
 		case 2:
-			lines[i] = fmt.Sprintf(`time="2026-01-15T12:00:00Z" level=warning msg="retrying request" attempt=%d backoff=%dms host="db-%d"`, random.IntN(9), random.IntN(5000), random.IntN(9))
+			lines[i] = fmt.Sprintf(
+				`time="2026-01-15T12:00:00Z" level=warning msg="retrying request" attempt=%d backoff=%dms host="db-%d"`,
+				random.IntN(9),
+				random.IntN(5000),
+				random.IntN(9),
+			)
 		case 3:
-			lines[i] = fmt.Sprintf("E0115 12:00:00.%06d       1 reconciler.go:%d] failed to sync pod shop/cart-%08x-%05x: context deadline exceeded", random.IntN(1e6), random.IntN(900), random.Uint32(), random.Uint32()&0xfffff)
+			lines[i] = fmt.Sprintf(
+				"E0115 12:00:00.%06d       1 reconciler.go:%d] failed to sync pod shop/cart-%08x-%05x: context deadline exceeded",
+				random.IntN(1e6),
+				random.IntN(900),
+				random.Uint32(),
+				random.Uint32()&0xfffff,
+			)
 		case 4:
-			lines[i] = fmt.Sprintf(`10.1.2.%d - - [15/Jan/2026:12:00:00 +0000] "GET /static/app.%08x.js HTTP/1.1" 200 %d "-" "Mozilla/5.0 (X11; Linux x86_64)"`, random.IntN(256), random.Uint32(), random.IntN(1e6))
+			lines[i] = fmt.Sprintf(
+				`10.1.2.%d - - [15/Jan/2026:12:00:00 +0000] "GET /static/app.%08x.js HTTP/1.1" 200 %d "-" "Mozilla/5.0 (X11; Linux x86_64)"`,
+				random.IntN(256),
+				random.Uint32(),
+				random.IntN(1e6),
+			)
 		default:
-			lines[i] = fmt.Sprintf("consumer group=orders partition=%d offset=%d lag=%d caught up", random.IntN(32), random.IntN(1e9), random.IntN(1e4))
+			lines[i] = fmt.Sprintf(
+				"consumer group=orders partition=%d offset=%d lag=%d caught up",
+				random.IntN(32),
+				random.IntN(1e9),
+				random.IntN(1e4),
+			)
 		}
 	}
 	return lines
