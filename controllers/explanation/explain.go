@@ -71,7 +71,7 @@ func (l *logic) askModels(ctx context.Context, inspection *v1alpha1.Inspection) 
 		return explain.Result{}, err
 	}
 	input := explain.Input{
-		Report: report, Language: inspection.Spec.AI.LanguageOrDefault(), Most: inspection.Spec.AI.Explanations(),
+		Report: report, Language: inspection.Spec.AI.LanguageOrDefault(), MaxCauses: inspection.Spec.AI.Explanations(),
 		Parallel: int(opened[0].Resource.Spec.Concurrency),
 		Store:    &store{client: l.Client, reader: l.Reader, answers: l.answers, inspection: inspection, report: report},
 	}

@@ -20,7 +20,7 @@ import (
 	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/controllers/probe"
 	"kubeops.io/kubeops/internal/backends"
-	"kubeops.io/kubeops/internal/notification"
+	"kubeops.io/kubeops/internal/message"
 	"kubeops.io/kubeops/internal/redact"
 	"kubeops.io/kubeops/internal/refwatch"
 	"kubeops.io/kubeops/internal/secretref"
@@ -39,7 +39,7 @@ const (
 // connection to the receiver of a channel.
 type connection struct {
 	*backends.Channel
-	composer *notification.Composer
+	composer *message.Composer
 }
 
 // Setup adds the controller to a manager. A report that waits for delivery wakes the channels of its namespace.
@@ -66,7 +66,7 @@ func New(
 	logic := &probe.Logic[*v1alpha1.NotificationChannel, *connection]{
 		Kind: kindName, Cadence: cadence, Metrics: e.Probes,
 		Open: func(ctx context.Context, c *v1alpha1.NotificationChannel) (*connection, error) {
-			composer, err := notification.NewComposer(&c.Spec, redactText)
+			composer, err := message.NewComposer(&c.Spec, redactText)
 			if err != nil {
 				return nil, err
 			}

@@ -12,7 +12,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/controllers/probe"
-	"kubeops.io/kubeops/internal/notification"
+	"kubeops.io/kubeops/internal/message"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/notify"
 )
@@ -101,7 +101,7 @@ func (d *delivery) test(ctx context.Context) error {
 	if !d.channel.Spec.SendTest || d.channel.Status.TestedGeneration == d.channel.Generation {
 		return nil
 	}
-	sent, err := d.send(ctx, notification.Test(d.channel))
+	sent, err := d.send(ctx, message.Test(d.channel))
 	if sent {
 		d.channel.Status.TestedGeneration = d.channel.Generation
 	}

@@ -142,7 +142,7 @@ func (c *Composer) startsToPass(f v1alpha1.Finding) bool {
 // fixedFindings returns the root causes that are gone since the previous report. To Alertmanager, the same alert with another
 // severity is another alert, so the one with the previous severity is resolved too.
 func (c *Composer) fixedFindings(report *v1alpha1.InspectionReport) []notify.Finding {
-	if !c.spec.Filter.TellsFixed() && c.spec.Type != v1alpha1.ChannelAlertmanager {
+	if !c.spec.Filter.IncludesFixed() && c.spec.Type != v1alpha1.ChannelAlertmanager {
 		return nil
 	}
 	start := report.Summary.StartTime.Truncate(time.Second)
@@ -183,7 +183,7 @@ func (c *Composer) resolvedAlerts(report *v1alpha1.InspectionReport) []notify.Fi
 // passes reports whether the filter selects a finding; findings with a cause are never selected.
 func (c *Composer) passes(causedBy string, severity v1alpha1.Severity, category v1alpha1.Category) bool {
 	filter := c.spec.Filter
-	return causedBy == "" && severity.Rank() <= filter.Least().Rank() &&
+	return causedBy == "" && severity.Rank() <= filter.LowestSeverity().Rank() &&
 		(len(filter.Categories) == 0 || slices.Contains(filter.Categories, category))
 }
 

@@ -9,7 +9,9 @@ import (
 )
 
 func TestNamesFindsEveryReferenceOfASpec(t *testing.T) {
-	key := func(name string) *v1alpha1.SecretKeyReference { return &v1alpha1.SecretKeyReference{Name: name, Key: "k"} }
+	key := func(name string) *v1alpha1.SecretKeyReference {
+		return &v1alpha1.SecretKeyReference{Name: name, Key: "k"}
+	}
 	for name, tc := range map[string]struct {
 		spec any
 		want []string

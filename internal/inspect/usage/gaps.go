@@ -8,7 +8,6 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/problem"
-	"kubeops.io/kubeops/internal/text"
 )
 
 // seeBackend is the remediation of most errors.
