@@ -127,7 +127,7 @@ func TestPlannedPodsAreJudgedByTheirTemplates(t *testing.T) {
 
 func TestFlawsBecomeFindings(t *testing.T) {
 	builder := facts.NewBuilder("", testkit.Now())
-	builder.AddFlaw(facts.Flaw{Kind: facts.FlawDuplicate, Object: facts.Ref{Kind: facts.Pod, Namespace: "a", Name: "b"}, Text: "twice", Apart: true, Places: []string{"x:1", "y:2"}})
+	builder.AddManifestError(facts.ManifestError{Kind: facts.FlawDuplicate, Object: facts.Ref{Kind: facts.Pod, Namespace: "a", Name: "b"}, Text: "twice", Apart: true, Places: []string{"x:1", "y:2"}})
 	findings, _, _ := check.RunOnManifests(builder.Graph(), Builtin(), check.DefaultParams())
 	if len(findings) != 1 || findings[0].Check != "manifest-duplicate" || findings[0].Severity != "low" || findings[0].Message != "Pod b: twice." ||
 		findings[0].Evidence[0].Text != "file: x:1, y:2" || findings[0].Remediation == "" {

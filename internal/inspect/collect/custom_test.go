@@ -88,8 +88,8 @@ func (f *fakeAPI) customs(from, next, status string, names ...string) http.Handl
 }
 
 func customNames(g *facts.Graph) []string {
-	names := make([]string, 0, len(g.Customs))
-	for _, custom := range g.Customs {
+	names := make([]string, 0, len(g.CustomResources))
+	for _, custom := range g.CustomResources {
 		names = append(names, custom.APIVersion+" "+custom.Ref.String())
 	}
 	return names

@@ -34,7 +34,7 @@ const acceptDiscovery = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroup
 // customs discovers the custom resources to read. A kind that the cluster does not serve counts as read: its checks run and find
 // nothing.
 func (c *collector) customs(ctx context.Context, kinds []facts.Kind) ([]resource, []failure) {
-	wanted := slices.DeleteFunc(slices.Clone(kinds), func(k facts.Kind) bool { return k != facts.Custom && !k.Foreign() })
+	wanted := slices.DeleteFunc(slices.Clone(kinds), func(k facts.Kind) bool { return k != facts.Custom && !k.IsCustom() })
 	if len(wanted) == 0 {
 		return nil, nil
 	}

@@ -17,7 +17,7 @@ func TestSecretsAreSearchedOnlyWhereTheScopeSaysSo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		node, ok := facts.Lookup[*facts.KeyedNode](collected.Graph, facts.Ref{Kind: facts.ConfigMap, Namespace: "shop", Name: "a"})
+		node, ok := facts.Lookup[*facts.ConfigNode](collected.Graph, facts.Ref{Kind: facts.ConfigMap, Namespace: "shop", Name: "a"})
 		if !ok || (len(node.Leaks) == 1) != asked {
 			t.Errorf("asked %v, found %v", asked, node)
 		}

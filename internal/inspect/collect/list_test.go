@@ -212,7 +212,7 @@ func TestASlowSourceIsAGapAndDoesNotUseUpTheRun(t *testing.T) {
 			if diff := cmp.Diff(want, gapTexts(collected.Gaps)); diff != "" {
 				t.Errorf("gaps (-want +got):\n%s", diff)
 			}
-			if !collected.Graph.Read(facts.Service) || len(collected.Graph.Keyed) != 1 {
+			if !collected.Graph.Read(facts.Service) || len(collected.Graph.Configs) != 1 {
 				t.Error("want the Services and the first page of ConfigMaps")
 			}
 			if ctx.Err() != nil {
@@ -260,8 +260,8 @@ func TestOversizedPagesAreReadInSmallerPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(collected.Graph.Keyed) != objects || len(collected.Gaps) > 0 {
-		t.Errorf("%d ConfigMaps, want %d; gaps: %v", len(collected.Graph.Keyed), objects, gapTexts(collected.Gaps))
+	if len(collected.Graph.Configs) != objects || len(collected.Gaps) > 0 {
+		t.Errorf("%d ConfigMaps, want %d; gaps: %v", len(collected.Graph.Configs), objects, gapTexts(collected.Gaps))
 	}
 	if diff := cmp.Diff([]int{500, 62, 7, 7, 7}, sizes); diff != "" {
 		t.Errorf("sizes of the pages that were asked for (-want +got):\n%s", diff)

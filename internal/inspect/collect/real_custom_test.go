@@ -87,15 +87,15 @@ func (s realServer) readsCustomResources(t *testing.T) {
 		}
 		return collected
 	}
-	soon(func() bool { return len(read(s.config).Graph.Customs) > 0 }) // until discovery knows it
+	soon(func() bool { return len(read(s.config).Graph.CustomResources) > 0 }) // until discovery knows it
 	config, traffic := recorded(s.config)
 	collected := read(config)
 	if diff := cmp.Diff([]string{"shop.example/v1 Gadget.shop.example/default/g"}, customNames(collected.Graph)); diff != "" ||
 		len(collected.Gaps) > 0 {
 		t.Errorf("custom resources (-want +got):\n%s, gaps %v", diff, gapTexts(collected.Gaps))
 	}
-	if c, ok := collected.Graph.Customs[0].Condition("Ready"); !ok || c.Status != "False" || c.Reason != "Broken" {
-		t.Errorf("conditions: %+v", collected.Graph.Customs[0].Conditions)
+	if c, ok := collected.Graph.CustomResources[0].Condition("Ready"); !ok || c.Status != "False" || c.Reason != "Broken" {
+		t.Errorf("conditions: %+v", collected.Graph.CustomResources[0].Conditions)
 	}
 	if !slices.ContainsFunc(collected.Graph.CRDs, func(crd *facts.CRDNode) bool {
 		return crd.Defines == "Gadget.shop.example" && len(crd.Versions) == 2 && crd.Stored[0] == "v1"

@@ -124,7 +124,7 @@ func (s realServer) readsPages(t *testing.T) {
 		t.Errorf("version %q", collected.Graph.Version)
 	}
 	found := 0
-	for _, node := range collected.Graph.Keyed {
+	for _, node := range collected.Graph.Configs {
 		if node.Namespace == "many" && node.Kind == facts.ConfigMap && strings.HasPrefix(node.Name, "c") {
 			found++
 			if diff := cmp.Diff([]string{"key"}, node.Keys); diff != "" {

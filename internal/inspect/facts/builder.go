@@ -157,7 +157,7 @@ func (b *Builder) Graph() *Graph {
 	g.sortFlaws()
 	g.sortEvents()
 	g.index()
-	g.indexCustoms()
+	g.indexCustomResources()
 	b.strings, b.specs, b.sets, b.events = nil, nil, nil, nil
 	return g
 }
@@ -186,7 +186,7 @@ func (g *Graph) fill() {
 
 // listOfKind is where nodes of a kind belong; nil for a kind that has no nodes.
 func (g *Graph) listOfKind(kind Kind) nodeList {
-	if kind.Foreign() {
+	if kind.IsCustom() {
 		kind = Custom
 	}
 	info, _ := kind.Info()

@@ -26,15 +26,15 @@ func warning(namespace, name, reason string, count int32, first, last time.Time)
 	}
 }
 
-func configMap(namespace, name string, keys ...string) *facts.KeyedNode {
-	return &facts.KeyedNode{Meta: facts.Meta{Ref: facts.Ref{Kind: facts.ConfigMap, Namespace: namespace, Name: name}}, Keys: keys}
+func configMap(namespace, name string, keys ...string) *facts.ConfigNode {
+	return &facts.ConfigNode{Meta: facts.Meta{Ref: facts.Ref{Kind: facts.ConfigMap, Namespace: namespace, Name: name}}, Keys: keys}
 }
 
 func TestANodeThatIsAddedAgainReplacesTheFirst(t *testing.T) {
 	builder := facts.NewBuilder("c", at(12, 0, 0))
 	builder.Add(configMap("shop", "a", "old"), nil, "no node", configMap("shop", "a", "new"))
 	graph := builder.Graph()
-	if diff := cmp.Diff([]*facts.KeyedNode{configMap("shop", "a", "new")}, graph.Keyed); diff != "" {
+	if diff := cmp.Diff([]*facts.ConfigNode{configMap("shop", "a", "new")}, graph.Configs); diff != "" {
 		t.Errorf("nodes (-want +got):\n%s", diff)
 	}
 }

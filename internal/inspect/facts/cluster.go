@@ -48,8 +48,8 @@ type QuotaItem struct {
 	HardText, UsedText string
 }
 
-// KeyedNode is a ConfigMap, or a Secret read as metadata (then Keys is nil), or a ServiceAccount (Keys is nil).
-type KeyedNode struct {
+// ConfigNode is a ConfigMap, or a Secret read as metadata (then Keys is nil), or a ServiceAccount (Keys is nil).
+type ConfigNode struct {
 	Meta
 	// Keys of a ConfigMap, sorted; their values are never kept.
 	Keys []string

@@ -45,8 +45,8 @@ func CustomKinds() []Kind {
 // CustomKind is the kind of a custom resource of a group.
 func CustomKind(group, kind string) Kind { return Kind(kind + "." + group) }
 
-// Foreign reports whether the kind is written with its group, as custom resources are.
-func (k Kind) Foreign() bool { return strings.Contains(string(k), ".") }
+// IsCustom reports whether the kind is written with its group, as custom resources are.
+func (k Kind) IsCustom() bool { return strings.Contains(string(k), ".") }
 
 // Name is the kind without a group, as in manifests.
 func (k Kind) Name() string {
@@ -56,7 +56,7 @@ func (k Kind) Name() string {
 
 // Group is the API group of the kind; empty for the core group.
 func (k Kind) Group() string {
-	if !k.Foreign() {
+	if !k.IsCustom() {
 		return group(k.APIVersion())
 	}
 	_, of, _ := strings.Cut(string(k), ".")
@@ -181,16 +181,16 @@ func (r Ref) Named() Ref { return Ref{Kind: r.Kind, Name: r.Name} }
 
 // Namespaced reports whether the object has a namespace. The kind of a custom resource does not determine that.
 func (r Ref) Namespaced() bool {
-	if r.Kind.Foreign() {
+	if r.Kind.IsCustom() {
 		return r.Namespace != ""
 	}
 	return r.Kind.Namespaced()
 }
 
-// indexCustoms connects custom resources with the objects that they own and create.
-func (g *Graph) indexCustoms() {
+// indexCustomResources connects custom resources with the objects that they own and create.
+func (g *Graph) indexCustomResources() {
 	g.customVersions, g.makers, g.owned = map[Kind]string{}, map[Ref][]Ref{}, map[Ref][]Ref{}
-	for _, custom := range g.Customs {
+	for _, custom := range g.CustomResources {
 		g.customVersions[custom.Kind] = custom.APIVersion
 		for _, made := range custom.Makes {
 			g.makers[made] = append(g.makers[made], custom.Ref)
@@ -198,7 +198,7 @@ func (g *Graph) indexCustoms() {
 	}
 	for ref := range g.byRef {
 		meta := g.MetaOf(ref)
-		if owner := meta.Owner; owner.Kind.Foreign() && owner != ref && ref.Kind != ConfigMap && ref.Kind != Secret && ref.Kind != EndpointSlice {
+		if owner := meta.Owner; owner.Kind.IsCustom() && owner != ref && ref.Kind != ConfigMap && ref.Kind != Secret && ref.Kind != EndpointSlice {
 			g.owned[owner] = append(g.owned[owner], ref)
 		}
 	}
@@ -210,12 +210,12 @@ func (g *Graph) indexCustoms() {
 // settleOwners finds cluster-scoped custom resources among owners: an owner reference does not contain the scope.
 func (g *Graph) settleOwners() {
 	for ref := range g.byRef {
-		if meta := g.MetaOf(ref); meta.Owner.Kind.Foreign() {
+		if meta := g.MetaOf(ref); meta.Owner.Kind.IsCustom() {
 			meta.Owner = g.settled(meta.Owner)
 		}
 	}
 	for _, event := range g.Events {
-		if event.About.Kind.Foreign() {
+		if event.About.Kind.IsCustom() {
 			event.About = g.settled(event.About)
 		}
 	}
@@ -234,7 +234,7 @@ func (g *Graph) OwnedBy(custom Ref) []Ref { return g.owned[custom] }
 // CustomsOf returns the custom resources of some kinds, in a fixed order.
 func (g *Graph) CustomsOf(kinds ...Kind) []*CustomNode {
 	var found []*CustomNode
-	for _, custom := range g.Customs {
+	for _, custom := range g.CustomResources {
 		if slices.Contains(kinds, custom.Kind) {
 			found = append(found, custom)
 		}

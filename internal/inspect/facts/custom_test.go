@@ -199,7 +199,7 @@ func FuzzReduceCustom(f *testing.F) {
 		builder := facts.NewBuilder("c", time.Unix(0, 0))
 		builder.Add(facts.Reduce(object))
 		graph := builder.Graph()
-		for _, custom := range graph.Customs {
+		for _, custom := range graph.CustomResources {
 			graph.DependsOn(custom.Ref)
 			graph.Above(custom, facts.Certificate)
 		}

@@ -31,8 +31,8 @@ type Graph struct {
 	PVCs           []*PVCNode
 	PVs            []*PVNode
 	StorageClasses []*StorageClassNode
-	// Keyed holds ConfigMaps, Secrets and ServiceAccounts.
-	Keyed       []*KeyedNode
+	// Configs holds ConfigMaps, Secrets and ServiceAccounts.
+	Configs     []*ConfigNode
 	Quotas      []*QuotaNode
 	APIServices []*APIServiceNode
 	Webhooks    []*WebhookNode
@@ -43,12 +43,12 @@ type Graph struct {
 	LimitRanges     []*LimitRangeNode
 	PriorityClasses []*PriorityClassNode
 	CRDs            []*CRDNode
-	// Customs are custom resources of all kinds.
-	Customs []*CustomNode
+	// CustomResources are custom resources of all kinds.
+	CustomResources []*CustomNode
 	// Events are warnings only, the newest of each object and reason.
 	Events []*EventNode
-	// Flaws are errors in manifests; empty for clusters.
-	Flaws []Flaw
+	// ManifestErrors are errors in manifests; empty for clusters.
+	ManifestErrors []ManifestError
 
 	byRef         map[Ref]graphNode
 	podsByOwner   map[Ref][]*PodNode
@@ -163,7 +163,7 @@ func (g *Graph) EventsOf(ref Ref) []*EventNode {
 func (g *Graph) TopOwner(ref Ref) Ref {
 	for range maxOwners {
 		meta := g.MetaOf(ref)
-		if meta == nil || meta.Owner.IsZero() || meta.Owner.Kind.Foreign() {
+		if meta == nil || meta.Owner.IsZero() || meta.Owner.Kind.IsCustom() {
 			return ref
 		}
 		if !g.Has(meta.Owner) {

@@ -72,7 +72,7 @@ func (n *CustomNode) intern(b *Builder, _ []byte) {
 	n.Phase, n.Health = b.str(n.Phase), b.str(n.Health)
 }
 
-func (n *KeyedNode) intern(b *Builder, _ []byte) {
+func (n *ConfigNode) intern(b *Builder, _ []byte) {
 	n.Writer = b.str(n.Writer)
 	for i := range n.Keys {
 		n.Keys[i] = b.str(n.Keys[i]) // every namespace has a kube-root-ca.crt

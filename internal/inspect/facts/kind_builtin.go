@@ -43,7 +43,7 @@ func (k Kind) builtin() (KindInfo, bool) {
 			APIVersion: "v1", Resource: "configmaps",
 			NewList: newList[corev1.ConfigMapList],
 			reduce:  func(object any) any { return reduceAs(object, reduceConfigMap) },
-			nodes:   func(g *Graph) nodeList { return listOf(&g.Keyed) },
+			nodes:   func(g *Graph) nodeList { return listOf(&g.Configs) },
 		}, true
 	case Deployment:
 		return KindInfo{
@@ -77,14 +77,14 @@ func (k Kind) builtin() (KindInfo, bool) {
 		return KindInfo{
 			APIVersion: "v1", Resource: "secrets",
 			reduce: reduceSecretObject,
-			nodes:  func(g *Graph) nodeList { return listOf(&g.Keyed) },
+			nodes:  func(g *Graph) nodeList { return listOf(&g.Configs) },
 		}, true
 	case ServiceAccount:
 		return KindInfo{
 			APIVersion: "v1", Resource: "serviceaccounts",
 			NewList: newList[corev1.ServiceAccountList],
 			reduce:  func(object any) any { return reduceAs(object, reduceServiceAccount) },
-			nodes:   func(g *Graph) nodeList { return listOf(&g.Keyed) },
+			nodes:   func(g *Graph) nodeList { return listOf(&g.Configs) },
 		}, true
 	case Job:
 		return KindInfo{
@@ -265,7 +265,7 @@ func (k Kind) builtin() (KindInfo, bool) {
 		return KindInfo{
 			Resource: "customresources",
 			reduce:   func(object any) any { return reduceAs(object, reduceCustom) },
-			nodes:    func(g *Graph) nodeList { return listOf(&g.Customs) },
+			nodes:    func(g *Graph) nodeList { return listOf(&g.CustomResources) },
 		}, true
 	default:
 		return KindInfo{}, false

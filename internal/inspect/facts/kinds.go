@@ -51,7 +51,7 @@ func Kinds() []Kind {
 
 // Info returns the table entry of a kind, and whether it has one.
 func (k Kind) Info() (KindInfo, bool) {
-	if k.Foreign() {
+	if k.IsCustom() {
 		return k.custom()
 	}
 	return k.builtin()
@@ -60,7 +60,7 @@ func (k Kind) Info() (KindInfo, bool) {
 // APIVersion is the group and version that the kind is read at. A custom resource has only its group here; its version is known
 // to the graph.
 func (k Kind) APIVersion() string {
-	if k.Foreign() {
+	if k.IsCustom() {
 		return k.Group()
 	}
 	info, _ := k.builtin()

@@ -54,7 +54,7 @@ func TestEveryDeclaredKindIsInTheTable(t *testing.T) {
 		if !ok || info.Resource == "" {
 			t.Errorf("%s has no entry, or no resource", kind)
 		}
-		if !kind.Foreign() && kind != facts.Custom {
+		if !kind.IsCustom() && kind != facts.Custom {
 			builtin = append(builtin, kind)
 		}
 	}

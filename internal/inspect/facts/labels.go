@@ -26,7 +26,7 @@ func NewLabeled(g *Graph) *Labeled {
 		l.nodes[node.Name] = node.Ref // a name wins over the address of another node
 	}
 	for _, w := range g.Workloads {
-		if w.Owner.IsZero() || w.Owner.Kind.Foreign() {
+		if w.Owner.IsZero() || w.Owner.Kind.IsCustom() {
 			l.workloads[[2]string{w.Namespace, w.Name}] = w.Ref
 		}
 	}
@@ -39,7 +39,7 @@ func NewLabeled(g *Graph) *Labeled {
 		add(cron.Ref)
 	}
 	for _, job := range g.Jobs {
-		if job.Owner.IsZero() || job.Owner.Kind.Foreign() { // otherwise the CronJob counts
+		if job.Owner.IsZero() || job.Owner.Kind.IsCustom() { // otherwise the CronJob counts
 			add(job.Ref)
 		}
 	}

@@ -119,10 +119,10 @@ spec:
 		t.Errorf("leaks (-want +got):\n%s", diff)
 	}
 	config := testkit.Objects(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: w, namespace: shop}\ndata: {a: x, b: hidden}")[0]
-	if diff := cmp.Diff([]facts.Leak{{"data b", "some-rule"}}, reducer.Reduce(config).(*facts.KeyedNode).Leaks); diff != "" {
+	if diff := cmp.Diff([]facts.Leak{{"data b", "some-rule"}}, reducer.Reduce(config).(*facts.ConfigNode).Leaks); diff != "" {
 		t.Errorf("leaks (-want +got):\n%s", diff)
 	}
-	if leaks := facts.Reduce(config).(*facts.KeyedNode).Leaks; leaks != nil {
+	if leaks := facts.Reduce(config).(*facts.ConfigNode).Leaks; leaks != nil {
 		t.Errorf("found without a scanner: %v", leaks)
 	}
 }

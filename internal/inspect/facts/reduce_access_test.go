@@ -79,12 +79,12 @@ func TestRolesAndBindingsAreReduced(t *testing.T) {
 		},
 		"a Secret with a token": {
 			"apiVersion: v1\nkind: Secret\nmetadata: {name: w, namespace: shop, annotations: {kubernetes.io/service-account.name: a}}",
-			&facts.KeyedNode{Meta: meta(facts.Secret, "shop", "w"), TokenOf: "a"},
+			&facts.ConfigNode{Meta: meta(facts.Secret, "shop", "w"), TokenOf: "a"},
 		},
 		"a Secret with a token that is refused": {
 			"apiVersion: v1\nkind: Secret\nmetadata: {name: w, namespace: shop, labels: {kubernetes.io/legacy-token-invalid-since: '2026-01-01'}, " +
 				"annotations: {kubernetes.io/service-account.name: a}}",
-			&facts.KeyedNode{Meta: meta(facts.Secret, "shop", "w")},
+			&facts.ConfigNode{Meta: meta(facts.Secret, "shop", "w")},
 		},
 	})
 }

@@ -54,8 +54,8 @@ func reduceQuota(q *corev1.ResourceQuota) *QuotaNode {
 	return node
 }
 
-func reduceConfigMap(c *corev1.ConfigMap) *KeyedNode {
-	node := &KeyedNode{Meta: metaOf(ConfigMap, &c.ObjectMeta)}
+func reduceConfigMap(c *corev1.ConfigMap) *ConfigNode {
+	node := &ConfigNode{Meta: metaOf(ConfigMap, &c.ObjectMeta)}
 	node.Keys = slices.AppendSeq(make([]string, 0, len(c.Data)+len(c.BinaryData)), maps.Keys(c.Data))
 	node.Keys = slices.AppendSeq(node.Keys, maps.Keys(c.BinaryData))
 	slices.Sort(node.Keys)
@@ -69,8 +69,8 @@ func reduceConfigMap(c *corev1.ConfigMap) *KeyedNode {
 	return node
 }
 
-func reduceServiceAccount(a *corev1.ServiceAccount) *KeyedNode {
-	node := &KeyedNode{Meta: metaOf(ServiceAccount, &a.ObjectMeta), Automount: value(a.AutomountServiceAccountToken, true)}
+func reduceServiceAccount(a *corev1.ServiceAccount) *ConfigNode {
+	node := &ConfigNode{Meta: metaOf(ServiceAccount, &a.ObjectMeta), Automount: value(a.AutomountServiceAccountToken, true)}
 	node.Writer, node.Sought = writer(ServiceAccount, a.ManagedFields), sought(a.Labels)
 	for _, secret := range a.ImagePullSecrets {
 		node.PullSecrets = append(node.PullSecrets, secret.Name)

@@ -298,15 +298,15 @@ func TestClusterAndStorageObjectsAreReduced(t *testing.T) {
 		},
 		"a ConfigMap keeps its keys, not its values": {
 			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: w, namespace: shop}\ndata: {b: value}\nbinaryData: {a: Zm9v}",
-			&facts.KeyedNode{Meta: meta(facts.ConfigMap, "shop", "w"), Keys: []string{"a", "b"}, Bytes: 8},
+			&facts.ConfigNode{Meta: meta(facts.ConfigMap, "shop", "w"), Keys: []string{"a", "b"}, Bytes: 8},
 		},
 		"a Secret keeps its name only": {
 			"apiVersion: v1\nkind: Secret\nmetadata: {name: w, namespace: shop}\nstringData: {password: p}",
-			&facts.KeyedNode{Meta: meta(facts.Secret, "shop", "w")},
+			&facts.ConfigNode{Meta: meta(facts.Secret, "shop", "w")},
 		},
 		"a ServiceAccount": {
 			"apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: w, namespace: shop}\nimagePullSecrets: [{name: pull}]\nsecrets: [{name: token}]",
-			&facts.KeyedNode{
+			&facts.ConfigNode{
 				Meta: meta(facts.ServiceAccount, "shop", "w"), Automount: true, PullSecrets: []string{"pull"}, TokenSecrets: []string{"token"},
 			},
 		},

@@ -13,7 +13,7 @@ const maxScanned = 64 << 10
 // leaks records in a node the fields of its object that look like secrets.
 func (r Reducer) leaks(object, node any) {
 	switch n := node.(type) {
-	case *KeyedNode:
+	case *ConfigNode:
 		if c, ok := object.(*corev1.ConfigMap); ok {
 			for _, key := range slices.Sorted(maps.Keys(c.Data)) {
 				if rule := r.scan(key + ": " + c.Data[key]); rule != "" {

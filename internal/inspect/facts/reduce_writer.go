@@ -58,8 +58,8 @@ func sought(labels map[string]string) bool {
 }
 
 // reduceSecret keeps only metadata.
-func reduceSecret(o *metav1.ObjectMeta) *KeyedNode {
-	return &KeyedNode{
+func reduceSecret(o *metav1.ObjectMeta) *ConfigNode {
+	return &ConfigNode{
 		Meta: metaOf(Secret, o), Writer: writer(Secret, o.ManagedFields), Sought: sought(o.Labels), TokenOf: tokenOf(o),
 	}
 }

@@ -28,7 +28,7 @@ func TestWritersAreReadFromManagedFields(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			node, _ := facts.Reduce(testkit.Objects(t, tc.document)[0]).(*facts.KeyedNode)
+			node, _ := facts.Reduce(testkit.Objects(t, tc.document)[0]).(*facts.ConfigNode)
 			if node == nil || node.Writer != tc.writer || node.Sought != tc.sought {
 				t.Errorf("got %+v, want writer %q, sought %t", node, tc.writer, tc.sought)
 			}

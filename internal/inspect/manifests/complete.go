@@ -42,7 +42,7 @@ func (r *reader) addImplicit(kind facts.Kind, namespace, name string, owner *met
 	if owner != nil {
 		meta.Owner = facts.Ref{Kind: facts.KindOf(owner.APIVersion, owner.Kind), Namespace: namespace, Name: owner.Name}
 	}
-	r.builder.Add(&facts.KeyedNode{Meta: meta, Automount: true})
+	r.builder.Add(&facts.ConfigNode{Meta: meta, Automount: true})
 }
 
 // createsNoPods lists common kinds of custom resources from which no workloads are created. Any other kind may create some.

@@ -34,10 +34,10 @@ func FuzzManifests(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if flaws := len(m.Graph.Flaws); flaws > 32*(m.Objects+len(text)) || len(m.Gaps) > 2 {
+		if flaws := len(m.Graph.ManifestErrors); flaws > 32*(m.Objects+len(text)) || len(m.Gaps) > 2 {
 			t.Errorf("%d errors and %d gaps in %d objects", flaws, len(m.Gaps), m.Objects)
 		}
-		for _, flaw := range m.Graph.Flaws {
+		for _, flaw := range m.Graph.ManifestErrors {
 			if len(flaw.Text) > 4096 || len(flaw.Places) == 0 {
 				t.Errorf("an error has %d bytes and %d positions", len(flaw.Text), len(flaw.Places))
 			}
@@ -56,8 +56,8 @@ func BenchmarkRead1000Documents(b *testing.B) {
 		o := options()
 		o.Stdin = strings.NewReader(text.String())
 		m, err := manifests.Read(b.Context(), []string{"-"}, o)
-		if err != nil || m.Objects != 1000 || len(m.Graph.Flaws) > 0 {
-			b.Fatal(err, m.Objects, m.Graph.Flaws)
+		if err != nil || m.Objects != 1000 || len(m.Graph.ManifestErrors) > 0 {
+			b.Fatal(err, m.Objects, m.Graph.ManifestErrors)
 		}
 	}
 }

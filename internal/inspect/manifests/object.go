@@ -300,14 +300,14 @@ func (r *reader) recordPosition(f *found) {
 // reportDuplicates adds one error to the graph for each object that is defined more than once.
 func (r *reader) reportDuplicates() {
 	for ref, positions := range r.duplicates { // the graph sorts its errors
-		flaw := facts.Flaw{Kind: facts.FlawDuplicate, Object: ref, Text: "the object is defined more than once"}
+		flaw := facts.ManifestError{Kind: facts.FlawDuplicate, Object: ref, Text: "the object is defined more than once"}
 		for _, p := range positions {
 			flaw.Apart = flaw.Apart || path.Dir(p.file) != path.Dir(positions[0].file)
 			if len(flaw.Places) < maxPositions {
 				flaw.Places = append(flaw.Places, p.String())
 			}
 		}
-		r.builder.AddFlaw(flaw)
+		r.builder.AddManifestError(flaw)
 	}
 }
 
@@ -323,7 +323,7 @@ func (r *reader) reportProblems(f *found) {
 		if i == 2*maxProblems { // maxProblems of fields, and maxProblems of names and labels
 			break
 		}
-		r.builder.AddFlaw(facts.Flaw{
+		r.builder.AddManifestError(facts.ManifestError{
 			Kind: facts.FlawInvalid, Object: f.ref, Field: p.path, Text: p.text, Advice: p.advice,
 			Places: []string{position{f.file, p.line, ""}.String()},
 		})
@@ -336,7 +336,7 @@ func (r *reader) removed(f *found, builtin runtime.Object) bool {
 	if !ok || removal.minor > r.options.Minor {
 		return ok
 	}
-	flaw := facts.Flaw{
+	flaw := facts.ManifestError{
 		Kind: facts.FlawRemoved, Object: f.ref, Places: []string{position{f.file, f.line, ""}.String()},
 		Text: fmt.Sprintf("%s %s was removed in Kubernetes 1.%d without a replacement", f.gvk.GroupVersion(), f.gvk.Kind, removal.minor),
 	}
@@ -346,6 +346,6 @@ func (r *reader) removed(f *found, builtin runtime.Object) bool {
 			"%[1]s` does both.",
 			removal.replacement, f.file)
 	}
-	r.builder.AddFlaw(flaw)
+	r.builder.AddManifestError(flaw)
 	return true
 }

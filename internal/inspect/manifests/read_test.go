@@ -35,7 +35,7 @@ func summarize(m *manifests.Manifests, err error) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d objects, %d not checked, %d skipped\n", m.Objects, m.NotChecked, m.Skipped)
-	for _, f := range m.Graph.Flaws {
+	for _, f := range m.Graph.ManifestErrors {
 		fmt.Fprintf(&b, "%s %s %s: %s", f.Kind, strings.Join(f.Places, " "), f.Object, f.Text)
 		if f.Apart {
 			b.WriteString(" (apart)")
@@ -384,7 +384,7 @@ func TestErrorsPerObjectAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(m.Graph.Flaws); n == 0 || n > 40 {
+	if n := len(m.Graph.ManifestErrors); n == 0 || n > 40 {
 		t.Errorf("%d flaws", n)
 	}
 	if took := time.Since(start); took > 20*time.Second {

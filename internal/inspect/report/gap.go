@@ -45,7 +45,7 @@ func affectedChecks(in Input, gap facts.Gap) []string {
 	if len(ids) == 0 {
 		for _, check := range in.Checks {
 			if slices.ContainsFunc(gap.AllKinds(), func(k facts.Kind) bool {
-				return slices.Contains(check.Needs, k) || slices.Contains(check.Uses, k) || (k.Foreign() && slices.Contains(check.Needs, facts.Custom))
+				return slices.Contains(check.Needs, k) || slices.Contains(check.Uses, k) || (k.IsCustom() && slices.Contains(check.Needs, facts.Custom))
 			}) {
 				ids = append(ids, check.ID)
 			}

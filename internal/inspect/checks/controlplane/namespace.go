@@ -17,7 +17,7 @@ import (
 func stuckCustoms(g *facts.Graph, namespace string) []facts.Ref {
 	const enough = 20
 	var refs []facts.Ref
-	for _, custom := range g.Customs {
+	for _, custom := range g.CustomResources {
 		if custom.Namespace == namespace && !custom.Deleting.IsZero() && len(refs) < enough {
 			refs = append(refs, custom.Ref)
 		}

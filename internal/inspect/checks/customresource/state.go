@@ -79,7 +79,7 @@ func negative() []string {
 func customNotReady(g *facts.Graph, params check.Params) []check.Finding {
 	good, bad := positive(), negative()
 	var findings []check.Finding
-	for _, custom := range g.Customs {
+	for _, custom := range g.CustomResources {
 		if ownCheck(custom.Kind) || !current(custom) || restingConditions(custom) {
 			continue
 		}
@@ -204,7 +204,7 @@ func badWord(word string) bool {
 
 func customStale(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, custom := range g.Customs {
+	for _, custom := range g.CustomResources {
 		if custom.Observed <= 0 || custom.Observed >= custom.Generation || custom.Suspended || !custom.Deleting.IsZero() ||
 			restingConditions(custom) || !g.OlderThan(custom.Changed, stalePatience) {
 			continue
@@ -225,7 +225,7 @@ func customStale(g *facts.Graph, _ check.Params) []check.Finding {
 
 func customStuckTerminating(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, custom := range g.Customs {
+	for _, custom := range g.CustomResources {
 		if custom.Deleting.IsZero() || !g.OlderThan(custom.Deleting, params.TerminatingGrace) {
 			continue
 		}

@@ -50,10 +50,10 @@ func Checks() []check.Check {
 }
 
 // flaws reports what the reading of manifests found.
-func flaws(kind facts.FlawKind) func(*facts.Graph, check.Params) []check.Finding {
+func flaws(kind facts.ManifestErrorKind) func(*facts.Graph, check.Params) []check.Finding {
 	return func(g *facts.Graph, _ check.Params) []check.Finding {
 		var findings []check.Finding
-		for _, flaw := range g.Flaws {
+		for _, flaw := range g.ManifestErrors {
 			if flaw.Kind != kind {
 				continue
 			}

@@ -76,7 +76,7 @@ func parseAccount(message string) (string, bool) {
 // accountsByNamespace are the names of the ServiceAccounts of each namespace.
 func accountsByNamespace(g *facts.Graph) map[string][]string {
 	names := map[string][]string{}
-	for _, node := range g.Keyed {
+	for _, node := range g.Configs {
 		if node.Kind == facts.ServiceAccount {
 			names[node.Namespace] = append(names[node.Namespace], node.Name)
 		}

@@ -146,7 +146,7 @@ func resolve(g *facts.Graph, pod *facts.PodNode, ref reference, volume string) (
 			return ref, false
 		}
 	}
-	node, ok := facts.Lookup[*facts.KeyedNode](g, ref.object(pod.Namespace))
+	node, ok := facts.Lookup[*facts.ConfigNode](g, ref.object(pod.Namespace))
 	if !ok {
 		return ref, true
 	}
@@ -168,7 +168,7 @@ func absent(g *facts.Graph, pod *facts.PodNode, env bool) []reference {
 			continue
 		}
 		ref := reference{kind: r.Kind, name: r.Name}
-		node, ok := facts.Lookup[*facts.KeyedNode](g, ref.object(pod.Namespace))
+		node, ok := facts.Lookup[*facts.ConfigNode](g, ref.object(pod.Namespace))
 		switch {
 		case !ok && g.Complete(r.Kind, pod.Namespace):
 			refs = append(refs, ref)
@@ -225,7 +225,7 @@ func fieldsOf(pod *facts.PodNode, ref reference) []string {
 func (r reference) instead(g *facts.Graph, namespace string) (evidence []check.Evidence, meant string) {
 	const few = 8
 	if r.key != "" {
-		node, ok := facts.Lookup[*facts.KeyedNode](g, r.object(namespace))
+		node, ok := facts.Lookup[*facts.ConfigNode](g, r.object(namespace))
 		if !ok || r.kind != facts.ConfigMap {
 			return nil, ""
 		}
@@ -243,7 +243,7 @@ func (r reference) instead(g *facts.Graph, namespace string) (evidence []check.E
 		return evidence, meant
 	}
 	var names []string
-	for _, node := range g.Keyed {
+	for _, node := range g.Configs {
 		if node.Kind == r.kind && node.Namespace == namespace {
 			names = append(names, node.Name)
 		}

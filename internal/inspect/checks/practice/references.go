@@ -135,7 +135,7 @@ func governingServiceMissing(g *facts.Graph, params check.Params) []check.Findin
 func configMapLarge(g *facts.Graph, _ check.Params) []check.Finding {
 	const large = 512 << 10
 	var findings []check.Finding
-	for _, c := range g.Keyed {
+	for _, c := range g.Configs {
 		if c.Kind == facts.ConfigMap && c.Bytes > large && !c.Owned && !check.IsSystemNamespace(c.Namespace) {
 			findings = append(findings, check.Finding{
 				Object:   c.Ref,

@@ -107,14 +107,14 @@ func roleUnused(g *facts.Graph, params check.Params) []check.Finding {
 
 func legacyTokens(g *facts.Graph, _ check.Params) []check.Finding {
 	tokens := map[facts.Ref][]string{}
-	for _, node := range g.Keyed {
+	for _, node := range g.Configs {
 		if node.Kind == facts.Secret && node.TokenOf != "" && node.Deleting.IsZero() {
 			account := facts.Ref{Kind: facts.ServiceAccount, Namespace: node.Namespace, Name: node.TokenOf}
 			tokens[account] = append(tokens[account], node.Name)
 		}
 	}
 	var findings []check.Finding
-	for _, account := range g.Keyed {
+	for _, account := range g.Configs {
 		if account.Kind != facts.ServiceAccount || !account.Deleting.IsZero() {
 			continue
 		}

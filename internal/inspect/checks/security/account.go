@@ -57,7 +57,7 @@ func automounted(g *facts.Graph, account facts.Ref, s *facts.PodSpec) bool {
 	if own := s.Lean.AutomountServiceAccountToken; own != nil {
 		return *own
 	}
-	node, ok := facts.Lookup[*facts.KeyedNode](g, account)
+	node, ok := facts.Lookup[*facts.ConfigNode](g, account)
 	return !ok || node.Automount
 }
 
@@ -108,7 +108,7 @@ func tokenAutomounted(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 	}
 	var findings []check.Finding
-	for _, node := range g.Keyed {
+	for _, node := range g.Configs {
 		inNamespace := facts.Ref{Kind: facts.ServiceAccount, Namespace: node.Namespace}
 		everywhere := facts.Ref{Kind: facts.ServiceAccount}
 		if node.Kind != facts.ServiceAccount || len(users[node.Ref]) == 0 || node.Namespace == kubeSystem || len(bound[node.Ref])+len(bound[inNamespace])+len(bound[everywhere]) > 0 {

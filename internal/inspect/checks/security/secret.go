@@ -87,7 +87,7 @@ func specSecrets(does string, wanted func(field string) bool) func(*facts.Graph,
 
 func secretInConfigMap(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, node := range g.Keyed {
+	for _, node := range g.Configs {
 		if node.Kind != facts.ConfigMap || len(node.Leaks) == 0 || !node.Deleting.IsZero() {
 			continue
 		}

@@ -46,7 +46,7 @@ func unusedChecks() []check.Check {
 }
 
 // unused gathers the objects of a kind that nothing names, by namespace. more tells what else speaks for an object.
-func unused(g *facts.Graph, kind facts.Kind, needs []facts.Kind, more func(*facts.KeyedNode) bool) check.ByNamespace {
+func unused(g *facts.Graph, kind facts.Kind, needs []facts.Kind, more func(*facts.ConfigNode) bool) check.ByNamespace {
 	named := used(g)
 	workloads := map[facts.Ref]bool{} // programs often read a ConfigMap of their own name
 	for _, w := range g.Workloads {
@@ -56,7 +56,7 @@ func unused(g *facts.Graph, kind facts.Kind, needs []facts.Kind, more func(*fact
 	}
 	read := map[string]bool{}
 	found := check.ByNamespace{}
-	for _, n := range g.Keyed {
+	for _, n := range g.Configs {
 		if n.Kind != kind || named[n.Ref] || n.Owned || n.Sought || !n.Deleting.IsZero() || check.IsSystemNamespace(n.Namespace) || lock(n.Name) ||
 			!byPeople(n.Writer) || !g.OlderThan(n.Created, idleDay) || more(n) || (kind != facts.ServiceAccount && workloads[facts.Ref{Namespace: n.Namespace, Name: n.Name}]) {
 			continue
@@ -86,7 +86,7 @@ func byPeople(writer string) bool {
 }
 
 func configMapsUnused(g *facts.Graph, _ check.Params) []check.Finding {
-	found := unused(g, facts.ConfigMap, []facts.Kind{facts.ConfigMap}, func(n *facts.KeyedNode) bool {
+	found := unused(g, facts.ConfigMap, []facts.Kind{facts.ConfigMap}, func(n *facts.ConfigNode) bool {
 		return n.Name == "kube-root-ca.crt" || n.Name == "openshift-service-ca.crt" || strings.HasPrefix(n.Name, "istio-ca-")
 	})
 	return found.Findings(func(namespace string) check.Finding {
@@ -102,7 +102,7 @@ func secretsUnused(g *facts.Graph, _ check.Params) []check.Finding {
 	add := func(namespace, name string) {
 		elsewhere[facts.Ref{Kind: facts.Secret, Namespace: namespace, Name: name}] = true
 	}
-	for _, n := range g.Keyed {
+	for _, n := range g.Configs {
 		for _, name := range slices.Concat(n.PullSecrets, n.TokenSecrets) {
 			add(n.Namespace, name)
 		}
@@ -112,7 +112,7 @@ func secretsUnused(g *facts.Graph, _ check.Params) []check.Finding {
 			add(i.Namespace, name)
 		}
 	}
-	found := unused(g, facts.Secret, []facts.Kind{facts.Secret, facts.ServiceAccount, facts.Ingress}, func(n *facts.KeyedNode) bool {
+	found := unused(g, facts.Secret, []facts.Kind{facts.Secret, facts.ServiceAccount, facts.Ingress}, func(n *facts.ConfigNode) bool {
 		return elsewhere[n.Ref] || strings.HasPrefix(n.Name, "sh.helm.release.v1.") || strings.Contains(n.Name, "-token-") || strings.Contains(n.Name, "-dockercfg-") ||
 			strings.HasPrefix(n.Name, "bootstrap-token-")
 	})
@@ -142,7 +142,7 @@ func accountsUnused(g *facts.Graph, _ check.Params) []check.Finding {
 	if !g.Complete(facts.RoleBinding, "") || !g.Complete(facts.ClusterRoleBinding, "") {
 		return nil
 	}
-	found := unused(g, facts.ServiceAccount, []facts.Kind{facts.ServiceAccount}, func(n *facts.KeyedNode) bool {
+	found := unused(g, facts.ServiceAccount, []facts.Kind{facts.ServiceAccount}, func(n *facts.ConfigNode) bool {
 		return n.Name == "default" || bound[n.Ref] || groups[n.Namespace] || len(n.TokenSecrets) > 0
 	})
 	return found.Findings(func(namespace string) check.Finding {

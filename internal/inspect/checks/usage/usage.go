@@ -116,7 +116,7 @@ func autoscaled(g *facts.Graph) map[facts.Ref]utilization {
 // vpaTargets are the workloads whose requests a VerticalPodAutoscaler sets.
 func vpaTargets(g *facts.Graph) map[facts.Ref]bool {
 	all := map[facts.Ref]bool{}
-	for _, c := range g.Customs {
+	for _, c := range g.CustomResources {
 		if c.VPA != nil && c.VPA.Applies && c.Deleting.IsZero() {
 			all[c.VPA.Target] = true
 		}

@@ -5,23 +5,23 @@ import (
 	"slices"
 )
 
-// FlawKind classifies errors in manifests.
-type FlawKind string
+// ManifestErrorKind classifies errors in manifests.
+type ManifestErrorKind string
 
 // Kinds of flaws.
 const (
 	// FlawInvalid: an unknown field, a value of the wrong type, a malformed name, label or selector.
-	FlawInvalid FlawKind = "invalid"
+	FlawInvalid ManifestErrorKind = "invalid"
 	// FlawRemoved: an API version that the cluster's release no longer serves.
-	FlawRemoved FlawKind = "removed"
+	FlawRemoved ManifestErrorKind = "removed"
 	// FlawDuplicate: the object is defined more than once.
-	FlawDuplicate FlawKind = "duplicate"
+	FlawDuplicate ManifestErrorKind = "duplicate"
 )
 
-// Flaw is an error found while a manifest was read, before checks run. Graphs of clusters have none, since an API server rejects
+// ManifestError is an error found while a manifest was read, before checks run. Graphs of clusters have none, since an API server rejects
 // such objects.
-type Flaw struct {
-	Kind   FlawKind
+type ManifestError struct {
+	Kind   ManifestErrorKind
 	Object Ref
 	// Field with the error, for example spec.template.spec.containers[0].image; empty for removed and duplicate objects.
 	Field string
@@ -35,15 +35,15 @@ type Flaw struct {
 	Apart bool
 }
 
-// AddFlaw records errors in manifests.
-func (b *Builder) AddFlaw(flaws ...Flaw) {
+// AddManifestError records errors in manifests.
+func (b *Builder) AddManifestError(flaws ...ManifestError) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.graph.Flaws = append(b.graph.Flaws, flaws...)
+	b.graph.ManifestErrors = append(b.graph.ManifestErrors, flaws...)
 }
 
 func (g *Graph) sortFlaws() {
-	slices.SortStableFunc(g.Flaws, func(a, b Flaw) int {
+	slices.SortStableFunc(g.ManifestErrors, func(a, b ManifestError) int {
 		return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Text, b.Text))
 	})
 }
