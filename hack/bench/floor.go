@@ -36,7 +36,7 @@ func floor(ctx context.Context, config *rest.Config, out io.Writer) error {
 	start := time.Now()
 	var result floorResult
 	for _, kind := range check.Kinds(checks.Builtin()) {
-		if kind == facts.Custom || kind.Foreign() {
+		if kind == facts.Custom || kind.IsCustom() {
 			continue // the cluster serves none
 		}
 		if err := floorKind(ctx, config, client, kind, &result); err != nil {
