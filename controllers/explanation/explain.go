@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/explain"
 	"kubeops.io/kubeops/internal/outcome"
@@ -156,7 +157,7 @@ func toProblem(inspection *v1alpha1.Inspection, err error) *problem.Problem {
 		"cannot read AIProvider %s/%s or the report (%s)",
 		inspection.Namespace,
 		name,
-		apierrors.ReasonForError(err),
+		apierror.Describe(err),
 	)
 }
 

@@ -121,7 +121,9 @@ func TestAReportIsExplainedAfterItWasSaved(t *testing.T) {
 	if again := w.Newest(); len(w.Reports()) != 2 || len(fake.Asked()) != causes+1 || len(again.Explanations) != causes+1 {
 		t.Errorf("%d reports, asked %d times, %d explanations", len(w.Reports()), len(fake.Asked()), len(again.Explanations))
 	}
-	if e, u := w.Get().Status.Explained, w.usage("p"); int(e.Cached) != causes+1 || e.Requests != 0 || u.CacheHits != int64(causes+1) ||
+	e := w.Get().Status.Explained
+	u := w.usage("p")
+	if int(e.Cached) != causes+1 || e.Requests != 0 || u.CacheHits != int64(causes+1) ||
 		u.TokensToday != int64(150*(causes+1)) {
 		t.Errorf("status %+v, usage %+v", e, u)
 	}
@@ -328,7 +330,10 @@ func TestARealModelExplains(t *testing.T) {
 	w := newWorld(t)
 	w.Reader(true)
 	w.LostService("a")
-	w.model("p", server.URL, func(s *v1alpha1.AIProviderSpec) { s.Model, s.MaxAnswerTokens = servers.OllamaModel, 500 })
+	w.model("p", server.URL, func(s *v1alpha1.AIProviderSpec) {
+		s.Model = servers.OllamaModel
+		s.MaxAnswerTokens = 500
+	})
 	w.Inspection(withAI())
 	w.Settle(w.reconciler(w.explaining()))
 	i, report := w.Get(), w.Newest()

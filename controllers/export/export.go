@@ -20,10 +20,12 @@ import (
 	"kubeops.io/kubeops/controllers/environment"
 	"kubeops.io/kubeops/controllers/inspection"
 	"kubeops.io/kubeops/controllers/kind"
+	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/inspect/render"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // +kubebuilder:rbac:groups=kubeops.io,resources=inspections,verbs=get;list;watch
@@ -174,10 +176,10 @@ func describeError(i *v1alpha1.Inspection, verb string, err error) outcome.Auxil
 		return outcome.False(v1alpha1.ReasonExportForbidden, fmt.Sprintf("%s: ServiceAccount %s/%s lacks permission. To grant it: "+
 			"kubectl -n %s create rolebinding kubeops-inspector-openreports-%s "+
 			"--clusterrole=kubeops-inspector-openreports --serviceaccount=%s:%s (%s)",
-			object, i.Namespace, account, i.Namespace, account, i.Namespace, account, outcome.Clip(err.Error(), 512)))
+			object, i.Namespace, account, i.Namespace, account, i.Namespace, account, text.Clip(err.Error(), 512)))
 	case apierrors.IsInvalid(err), apierrors.IsRequestEntityTooLargeError(err):
-		return outcome.False(v1alpha1.ReasonExportFailed, object+": "+outcome.Clip(err.Error(), 512))
+		return outcome.False(v1alpha1.ReasonExportFailed, object+": "+text.Clip(err.Error(), 512))
 	default:
-		return outcome.False(v1alpha1.ReasonExportFailed, fmt.Sprintf("%s (%s)", object, apierrors.ReasonForError(err)))
+		return outcome.False(v1alpha1.ReasonExportFailed, fmt.Sprintf("%s (%s)", object, apierror.Describe(err)))
 	}
 }

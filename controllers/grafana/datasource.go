@@ -20,6 +20,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/controllers/probe"
+	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
@@ -182,5 +183,5 @@ func (w writer) describe(err error, resources string) *problem.Problem {
 		return problem.UserError(v1alpha1.ReasonFieldConflict, err,
 			"%s %s has another field manager; delete it, or remove spec.grafana", resources, w.name)
 	}
-	return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot write %s %s (%s)", resources, w.name, apierrors.ReasonForError(err))
+	return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot write %s %s (%s)", resources, w.name, apierror.Describe(err))
 }

@@ -39,7 +39,7 @@ func TestAChannelThatDoesNotExistIsNamed(t *testing.T) {
 		!strings.Contains(c.Message, w.Namespace+"/lost") {
 		t.Fatalf("Notified: %+v", c)
 	}
-	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "no findings")
 	w.Create(&v1alpha1.NotificationChannel{ObjectMeta: w.Meta("lost"), Spec: v1alpha1.NotificationChannelSpec{
 		Type: v1alpha1.ChannelWebhook, Webhook: &v1alpha1.WebhookReceiver{URL: "http://x/"},
 	}})

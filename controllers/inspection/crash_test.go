@@ -189,5 +189,5 @@ func TestAManagerThatStopsLeavesTheRunToTheNextOne(t *testing.T) {
 		t.Errorf("got %v, %d reports, active run %v", err, len(w.Reports()), w.Get().Status.ActiveRun)
 	}
 	w.Settle(w.reconciler())
-	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "no findings")
 }

@@ -45,9 +45,12 @@ func TestWhatOnlyTheUserCanMendIsStalledAndSaysHow(t *testing.T) {
 			if !meta.IsStatusConditionTrue(w.Get().Status.Conditions, v1alpha1.ConditionStalled) || len(w.Reports()) != 0 {
 				t.Errorf("want Stalled and no report: %+v", w.Get().Status.Conditions)
 			}
-			w.Change(func(i *v1alpha1.Inspection) { i.Spec.Schedule, i.Spec.TimeZone, i.Spec.Checks = "", "", nil })
+			w.Change(func(i *v1alpha1.Inspection) {
+				i.Spec.Schedule, i.Spec.TimeZone = "", ""
+				i.Spec.Checks = nil
+			})
 			w.Settle(w.reconciler())
-			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "no findings")
 		})
 	}
 }
@@ -69,7 +72,7 @@ func TestAMissingServiceAccountIsWaitedFor(t *testing.T) {
 	)
 	w.Reader(false)
 	w.Settle(r)
-	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "no findings")
 }
 
 func TestAnAPIServerThatFailsIsTriedAgainAndNothingIsLost(t *testing.T) {
@@ -105,7 +108,7 @@ func TestAnAPIServerThatFailsIsTriedAgainAndNothingIsLost(t *testing.T) {
 				t.Errorf("the message does not hold still or shows passing text: %q", messages)
 			}
 			w.Settle(w.reconciler())
-			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "no findings")
 			if n := len(w.Reports()); n != 1 {
 				t.Errorf("%d reports, want 1", n)
 			}
@@ -150,7 +153,7 @@ func TestAForeignReportOfTheRunsNameIsNotTakenForIts(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Settle(w.reconciler())
-	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "no findings")
 }
 
 func TestWithoutTheReportsCRDTheClusterIsNotReadForNothing(t *testing.T) {
@@ -217,7 +220,7 @@ func TestAnInspectionThatIsDeletedOrReplacedInTheMiddleOfARun(t *testing.T) {
 				t.Errorf("got %v; the new one took over the status of the old: %+v", err, status)
 			}
 			w.Settle(w.reconciler())
-			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "no findings")
 		})
 	}
 }
@@ -243,7 +246,7 @@ func TestASpecThatChangesInTheMiddleOfARunIsRunNext(t *testing.T) {
 		t.Errorf("generation %d, observed %d, Ready %+v; the new spec was not used yet", i.Generation, i.Status.ObservedGeneration, ready)
 	}
 	w.Settle(w.reconciler())
-	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "no findings")
 }
 
 func TestEventsTellOfReportsAndProblems(t *testing.T) {

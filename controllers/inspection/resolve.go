@@ -11,13 +11,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/custom"
-	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -114,7 +114,7 @@ func (in inputs) previous(ctx context.Context, inspection *v1alpha1.Inspection) 
 		return nil, nil
 	case err != nil:
 		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err,
-			"cannot read InspectionReport %s/%s (%s)", inspection.Namespace, inspection.Status.LastReport, brief(err))
+			"cannot read InspectionReport %s/%s (%s)", inspection.Namespace, inspection.Status.LastReport, apierror.DescribeWithMessage(err, maxQuote))
 	}
 	return report, nil
 }
@@ -139,17 +139,5 @@ func params(spec *v1alpha1.InspectionSpec) check.Params {
 	return p
 }
 
-// brief describes an error of the API server by what does not change from attempt to attempt. Where the server refuses for a
-// reason that a person must know, such as a quota, it quotes the server.
-func brief(err error) string {
-	const maxQuote = 512
-	reason := apierrors.ReasonForError(err)
-	switch reason {
-	case metav1.StatusReasonUnknown:
-		return "the API server did not answer"
-	case metav1.StatusReasonForbidden, metav1.StatusReasonInvalid, metav1.StatusReasonRequestEntityTooLarge:
-		return string(reason) + ": " + outcome.Clip(err.Error(), maxQuote)
-	default:
-		return string(reason)
-	}
-}
+// maxQuote is how many runes of the API server's own message a condition quotes.
+const maxQuote = 512

@@ -52,7 +52,7 @@ func TestAnInspectionRunsOnceForEachGenerationAndRequest(t *testing.T) {
 	})
 	w.Settle(r)
 	i = w.Get()
-	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "no findings")
 	if n := len(w.Reports()); n != 3 || *i.Status.Score != 100 {
 		t.Errorf("%d reports, score %d", n, *i.Status.Score)
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/outcome"
+	"kubeops.io/kubeops/internal/text"
 )
 
 const (
@@ -38,7 +38,7 @@ func record(inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun, report
 		if f.CausedBy == "" && len(s.RootCauses) < maxRootCauses {
 			s.RootCauses = append(s.RootCauses, v1alpha1.RootCause{
 				ID: f.ID, Check: f.Check, Severity: f.Severity, Object: objectText(f.Object), Affects: f.Affects,
-				Message: outcome.Clip(f.Message, maxCauseMessage),
+				Message: text.Clip(f.Message, maxCauseMessage),
 			})
 		}
 	}
@@ -54,19 +54,12 @@ func objectText(o v1alpha1.ObjectReference) string {
 // summarize is a report in one short line, for the column that `kubectl get` shows.
 func summarize(report *v1alpha1.InspectionReport) string {
 	s := report.Summary
-	text := "nothing found"
+	line := "no findings"
 	if s.RootCauses > 0 {
-		text = fmt.Sprintf("%s, %s", count(s.RootCauses, "root cause"), count(s.Counts.Total(), "finding"))
+		line = fmt.Sprintf("%s, %s", text.Count(int(s.RootCauses), "root cause"), text.Count(int(s.Counts.Total()), "finding"))
 	}
 	if s.Gaps > 0 {
-		text += ", " + count(s.Gaps, "gap")
+		line += ", " + text.Count(int(s.Gaps), "gap")
 	}
-	return text
-}
-
-func count(n int32, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return line
 }

@@ -19,6 +19,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/kind"
+	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -52,7 +53,7 @@ func (r reports) existing(
 			"cannot read InspectionReport %s/%s (%s)",
 			inspection.Namespace,
 			run.Report,
-			brief(err),
+			apierror.DescribeWithMessage(err, maxQuote),
 		)
 	case !metav1.IsControlledBy(report, inspection):
 		return nil, problem.Waiting(v1alpha1.ReasonSaveFailed, time.Minute,
@@ -98,7 +99,7 @@ func (r reports) save(
 			"cannot save InspectionReport %s/%s (%s)",
 			inspection.Namespace,
 			run.Report,
-			brief(err),
+			apierror.DescribeWithMessage(err, maxQuote),
 		)
 	}
 }
@@ -149,7 +150,7 @@ func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, new
 			"cannot list the reports of Inspection %s/%s (%s)",
 			inspection.Namespace,
 			inspection.Name,
-			brief(err),
+			apierror.DescribeWithMessage(err, maxQuote),
 		)
 	}
 	own := slices.DeleteFunc(list.Items, func(m metav1.PartialObjectMetadata) bool {
@@ -170,7 +171,7 @@ func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, new
 				"cannot delete InspectionReport %s/%s (%s)",
 				inspection.Namespace,
 				report.Name,
-				brief(err),
+				apierror.DescribeWithMessage(err, maxQuote),
 			)
 		}
 		if report.Labels[v1alpha1.LabelUndelivered] != "" {

@@ -42,8 +42,10 @@ func TestAScheduleRunsAtItsTimesAndSaysTheNext(t *testing.T) {
 	if result.RequeueAfter != maxSleep {
 		t.Errorf("sleeps for %s; a clock that is set meanwhile would not be noticed", result.RequeueAfter)
 	}
-	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
-	if name, want := i.Status.LastReport, "i-"+created.Add(3*time.Hour).UTC().Format("20060102t1504"); !strings.HasPrefix(name, want) {
+	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "no findings")
+	name := i.Status.LastReport
+	want := "i-" + created.Add(3*time.Hour).UTC().Format("20060102t1504")
+	if !strings.HasPrefix(name, want) {
 		t.Errorf("report %s, want a name that begins with %s", name, want)
 	}
 	w.Clock.SetTime(created.Add(2 * time.Hour)) // the clock jumps back
@@ -82,12 +84,15 @@ func TestASpecWithAScheduleIsCheckedWhenItChangesAndRunAtItsTime(t *testing.T) {
 		t.Error("want an error of the unknown check")
 	}
 	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonUnknownCheck, "no-such-check")
-	w.Change(func(i *v1alpha1.Inspection) { i.Spec.Checks, i.Spec.ServiceAccountName = nil, "somebody" })
+	w.Change(func(i *v1alpha1.Inspection) {
+		i.Spec.Checks = nil
+		i.Spec.ServiceAccountName = "missing"
+	})
 	if result, err := w.Reconcile(r); err != nil || result.RequeueAfter != time.Minute {
 		t.Errorf("got %v, %v; want to look again in a minute", result, err)
 	}
-	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonServiceAccountNotFound, "somebody")
-	w.Create(&corev1.ServiceAccount{ObjectMeta: w.Meta("somebody")})
+	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonServiceAccountNotFound, "missing")
+	w.Create(&corev1.ServiceAccount{ObjectMeta: w.Meta("missing")})
 	w.Settle(r)
 	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonScheduled, "first run at ")
 	if n := len(w.Reports()); n != 0 {
@@ -123,11 +128,14 @@ func TestASuspendedInspectionRestsAndKeepsWhatItHas(t *testing.T) {
 	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonSuspended, "spec.suspend")
 	w.Change(func(i *v1alpha1.Inspection) { i.Spec.Suspend = false })
 	w.Settle(w.reconciler())
-	w.Change(func(i *v1alpha1.Inspection) { i.Spec.Suspend, i.Spec.Schedule = true, "@hourly" })
+	w.Change(func(i *v1alpha1.Inspection) {
+		i.Spec.Suspend = true
+		i.Spec.Schedule = "@hourly"
+	})
 	w.Clock.SetTime(w.Clock.Now().Add(48 * time.Hour))
 	w.Settle(w.reconciler())
 	i := w.Get()
-	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "nothing found")
+	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "no findings")
 	if len(w.Reports()) != 1 || i.Status.NextRunTime != nil {
 		t.Errorf("%d reports, next %v", len(w.Reports()), i.Status.NextRunTime)
 	}

@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/outcome"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // maxRequest is the longest value of the annotation that a status records as it is, in bytes.
@@ -27,10 +27,10 @@ func Request(object client.Object) string {
 }
 
 // Event records an event about an object. Its text is cut to what the API server takes: 1024 bytes.
-func Event(recorder events.EventRecorder, object client.Object, eventType, reason, action, text string) {
+func Event(recorder events.EventRecorder, object client.Object, eventType, reason, action, message string) {
 	const maxBytes = 1024
-	if len(text) > maxBytes {
-		text = outcome.Clip(text, maxBytes/utf8.UTFMax)
+	if len(message) > maxBytes {
+		message = text.Clip(message, maxBytes/utf8.UTFMax)
 	}
-	recorder.Eventf(object, nil, eventType, reason, action, "%s", text)
+	recorder.Eventf(object, nil, eventType, reason, action, "%s", message)
 }

@@ -52,7 +52,7 @@ func TestEachStepToAWorkingLoginIsNamed(t *testing.T) {
 	want(v1alpha1.ReasonServiceAccountNotFound, "create serviceaccount kubeops")
 	w.Account()
 	w.Secret("login", "username", "kubeops")
-	want(v1alpha1.ReasonSecretForbidden, "referenced by spec.auth.basic", "--verb=get --resource=secrets --resource-name=login")
+	want(v1alpha1.ReasonSecretForbidden, "referenced by spec.auth.basic", "--verb=get,watch --resource=secrets --resource-name=login")
 	w.Grant("login")
 	want(v1alpha1.ReasonSecretNotFound, "has no key password")
 	w.Secret("login", "username", "kubeops", "password", "two\nlines")

@@ -212,7 +212,10 @@ func TestAServerThatAsksToBeLeftAloneIs(t *testing.T) {
 
 func TestTheRateLimitSpreadsMessages(t *testing.T) {
 	w := newWorld(t)
-	w.channel(func(s *v1alpha1.NotificationChannelSpec) { s.Mode, s.MessagesPerMinute = v1alpha1.DeliverEach, 2 })
+	w.channel(func(s *v1alpha1.NotificationChannelSpec) {
+		s.Mode = v1alpha1.DeliverEach
+		s.MessagesPerMinute = 2
+	})
 	w.report("one", []v1alpha1.Finding{broken("f1"), broken("f2"), broken("f3")}, "c")
 	c, after := w.reconcile()
 	if events, _ := w.receiver.taken(); len(events) != 2 || after != 30*time.Second || c.Status.Pending != 1 ||

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -62,16 +63,8 @@ func (s Source) Existing(ctx context.Context, namespace, account, purpose, grant
 			"cannot read ServiceAccount %s/%s (%s)",
 			namespace,
 			account,
-			describe(err),
+			apierror.Describe(err),
 		)
 	}
 	return s.As(namespace, account), nil
-}
-
-// describe is the reason of an error of the API server, which does not change from attempt to attempt.
-func describe(err error) string {
-	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
-		return string(reason)
-	}
-	return "the API server did not answer"
 }

@@ -109,7 +109,9 @@ func TestFilterSelectsFindings(t *testing.T) {
 func TestFindingsThatChangedSinceThePreviousReport(t *testing.T) {
 	was := func(now, before v1alpha1.Severity, causeNow, causeBefore string) v1alpha1.Finding {
 		return finding("f1", func(f *v1alpha1.Finding) {
-			f.State, f.Severity, f.CausedBy = v1alpha1.FindingPersisting, now, causeNow
+			f.State = v1alpha1.FindingPersisting
+			f.Severity = now
+			f.CausedBy = causeNow
 			f.Previously = &v1alpha1.PreviousFinding{Severity: before, CausedBy: causeBefore}
 		})
 	}
@@ -134,7 +136,8 @@ func TestFindingsThatChangedSinceThePreviousReport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := report()
-			r.Findings, r.Fixed = []v1alpha1.Finding{tc.finding}, nil
+			r.Findings = []v1alpha1.Finding{tc.finding}
+			r.Fixed = nil
 			if got := severities(t, v1alpha1.ChannelSlack, r); got != tc.chat {
 				t.Errorf("chat got %q, want %q", got, tc.chat)
 			}
@@ -246,7 +249,8 @@ func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts, r := corpus.Secrets(7, 1), report()
+	texts := corpus.Secrets(7, 1)
+	r := report()
 	for n, c := range texts {
 		r.Findings = append(r.Findings, finding(fmt.Sprintf("s%d", n), func(f *v1alpha1.Finding) { f.Message, f.Remediation = c.Text, c.Text }))
 		r.Explanations = append(r.Explanations, v1alpha1.Explanation{ID: fmt.Sprintf("s%d", n), Summary: c.Text})

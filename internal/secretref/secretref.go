@@ -5,8 +5,6 @@ package secretref
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -18,6 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/apierror"
+	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -76,22 +76,12 @@ func (r *Reader) secret(ctx context.Context, name, field string) (*corev1.Secret
 // connect creates the client that impersonates the ServiceAccount. The API server adds the groups of a ServiceAccount.
 // Connections are shared with all other clients of the manager.
 func (r *Reader) connect(ctx context.Context) error {
-	account := &metav1.PartialObjectMetadata{}
-	account.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"))
-	err := r.source.Reader.Get(ctx, client.ObjectKey{Namespace: r.namespace, Name: r.account}, account)
-	switch {
-	case apierrors.IsNotFound(err):
-		return problem.Waiting(v1alpha1.ReasonServiceAccountNotFound, retryInterval,
-			"ServiceAccount %s/%s, used to read Secrets, does not exist. Create it with: kubectl -n %s create serviceaccount %s. "+
-				"Then allow it to get the Secrets referenced in the spec",
-			r.namespace, r.account, r.namespace, r.account)
-	case err != nil:
-		return problem.Retrying(v1alpha1.ReasonRetrying, err, "ServiceAccount %s/%s cannot be read (%s)",
-			r.namespace, r.account, describeError(err))
+	accounts := impersonate.Source{Reader: r.source.Reader, Config: r.source.Config}
+	config, err := accounts.Existing(ctx, r.namespace, r.account, "reads the Secrets of the spec", "allow it to get and watch them")
+	if err != nil {
+		return err
 	}
-	config := rest.CopyConfig(r.source.Config)
-	config.Impersonate = rest.ImpersonationConfig{UserName: fmt.Sprintf("system:serviceaccount:%s:%s", r.namespace, r.account)}
-	config.QPS, config.Timeout = -1, readTimeout
+	config.Timeout = readTimeout
 	core, err := corev1client.NewForConfig(config)
 	if err != nil {
 		return problem.Retrying(v1alpha1.ReasonRetrying, err, "the client for Secrets of namespace %s cannot be created", r.namespace)
@@ -113,12 +103,12 @@ func (r *Reader) toProblem(err error, name, field string) *problem.Problem {
 		role := r.account + "-reads-" + name
 		return problem.Waiting(v1alpha1.ReasonSecretForbidden, retryInterval,
 			"ServiceAccount %s/%s cannot get Secret %s (RBAC, referenced by %s). Grant it with: "+
-				"kubectl -n %s create role %s --verb=get --resource=secrets --resource-name=%s "+
+				"kubectl -n %s create role %s --verb=get,watch --resource=secrets --resource-name=%s "+
 				"&& kubectl -n %s create rolebinding %s --role=%s --serviceaccount=%s:%s",
 			r.namespace, r.account, name, field, r.namespace, role, name, r.namespace, role, role, r.namespace, r.account)
 	default:
 		return problem.Retrying(v1alpha1.ReasonRetrying, err,
-			"Secret %s/%s cannot be read (%s, referenced by %s)", r.namespace, name, describeError(err), field)
+			"Secret %s/%s cannot be read (%s, referenced by %s)", r.namespace, name, apierror.Describe(err), field)
 	}
 }
 
@@ -126,15 +116,4 @@ func (r *Reader) toProblem(err error, name, field string) *problem.Problem {
 // of the API server tells; the verb is impersonate, or begins with it for constrained impersonation.
 func impersonationRefused(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot impersonate")
-}
-
-// describeError describes an error of the API server by what stays the same between attempts.
-func describeError(err error) string {
-	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
-		return string(reason)
-	}
-	if status, ok := err.(apierrors.APIStatus); ok && status.Status().Code != 0 {
-		return http.StatusText(int(status.Status().Code))
-	}
-	return "the API server did not answer"
 }

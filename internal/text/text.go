@@ -65,7 +65,8 @@ func Match(pattern, name string) bool {
 // Closest returns the candidate with the smallest edit distance to the name, the first of equals, or "" when none is within the
 // maximum distance. The name itself is no candidate. See Typo for a distance that suits names.
 func Closest(candidates []string, name string, maxDistance int) string {
-	best, bestDistance := "", maxDistance+1
+	best := ""
+	bestDistance := maxDistance+1
 	for _, candidate := range candidates {
 		if candidate == name {
 			continue

@@ -57,10 +57,12 @@ func match(pattern, id string) bool {
 
 // closestID is the id with the smallest edit distance to the name, when that is small enough to be a slip.
 func closestID(all []Check, name string) string {
-	best, bestDistance := "", max(3, len(name)/3)+1
+	best := ""
+	bestDistance := max(3, len(name)/3)+1
 	for _, c := range all {
 		if d := text.Distance(name, c.ID); d < bestDistance {
-			best, bestDistance = c.ID, d
+			best = c.ID
+			bestDistance = d
 		}
 	}
 	return best

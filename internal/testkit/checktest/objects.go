@@ -167,7 +167,8 @@ status: {observedGeneration: 1, replicas: %d, readyReplicas: %d%s}
 func WebPod(name, owner, ready, since string) string {
 	kind, ownerName, named := strings.Cut(owner, "/")
 	if !named {
-		kind, ownerName = "ReplicaSet", owner
+		kind = "ReplicaSet"
+		ownerName = owner
 	}
 	return Document("v1", "Pod", `name: `+name+`, namespace: shop, labels: {app: web},
   creationTimestamp: "2026-01-15T11:00:00Z",

@@ -65,7 +65,9 @@ func Effective(g *facts.Graph) []Template {
 	all := Configured(g)
 	for i := range all {
 		if spec := running[all[i].Owner]; spec != nil {
-			all[i].Spec, all[i].Lean, all[i].Live = spec, spec.Lean, true
+			all[i].Spec = spec
+			all[i].Lean = spec.Lean
+			all[i].Live = true
 		}
 	}
 	return all

@@ -166,13 +166,15 @@ func hpaTargetMissing(g *facts.Graph, params check.Params) []check.Finding {
 
 // similarTarget is the name of an object of the target's kind and namespace that the target's name is a slip of; may be empty.
 func similarTarget(g *facts.Graph, hpa *facts.HPANode) string {
-	best, bestDistance := "", max(1, len(hpa.Target.Name)/3)+1
+	best := ""
+	bestDistance := max(1, len(hpa.Target.Name)/3)+1
 	for _, w := range g.Workloads {
 		if w.Kind != hpa.Target.Kind || w.Namespace != hpa.Namespace {
 			continue
 		}
 		if d := text.Distance(w.Name, hpa.Target.Name); d < bestDistance {
-			best, bestDistance = w.Name, d
+			best = w.Name
+			bestDistance = d
 		}
 	}
 	return best

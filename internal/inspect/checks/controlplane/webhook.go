@@ -101,10 +101,12 @@ func (h hookGroup) finding(hooks []facts.Webhook, why string) check.Finding {
 	finding := check.Finding{
 		Object: h.configuration.Ref, Discriminator: h.service.Namespace + "/" + h.service.Name, Culprits: []facts.Ref{h.service},
 	}
-	policy, outcome := "Fail", "without its answer the API server refuses "+asked
+	policy := "Fail"
+	outcome := "without its answer the API server refuses "+asked
 	if !refuses {
 		finding.Severity = v1alpha1.SeverityMedium
-		policy, outcome = "Ignore", asked+" pass without its answer"
+		policy = "Ignore"
+		outcome = asked+" pass without its answer"
 	}
 	finding.Message = fmt.Sprintf("%s %s asks Service %s in namespace %s, %s: %s.",
 		h.configuration.Kind, h.configuration.Name, h.service.Name, h.service.Namespace, why, outcome)

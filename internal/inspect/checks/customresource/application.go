@@ -119,7 +119,8 @@ func applicationMissing(g *facts.Graph, params check.Params) []check.Finding {
 		if !ill(g, app, params, "Missing", "Unknown") {
 			continue
 		}
-		severity, message := v1alpha1.SeverityLow, "Of what Application %s describes, something is not in the cluster."
+		severity := v1alpha1.SeverityLow
+		message := "Of what Application %s describes, something is not in the cluster."
 		if app.Health == "Unknown" {
 			message = "Argo CD cannot tell the health of Application %s."
 		}

@@ -61,7 +61,8 @@ func routeNotAccepted(g *facts.Graph, params check.Params) []check.Finding {
 			}
 			told[discriminator] = true
 			finding := conditionFinding(route, c, "", "%s was not accepted by %s%s.", customName(route.Ref), customName(parent.Parent), because(c))
-			finding.Discriminator, finding.Culprits = discriminator, []facts.Ref{parent.Parent}
+			finding.Discriminator = discriminator
+			finding.Culprits = []facts.Ref{parent.Parent}
 			of = append(of, finding)
 		}
 		slices.SortFunc(of, func(a, b check.Finding) int { return cmp.Compare(a.Discriminator, b.Discriminator) })

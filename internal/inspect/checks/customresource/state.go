@@ -77,7 +77,8 @@ func negative() []string {
 }
 
 func customNotReady(g *facts.Graph, params check.Params) []check.Finding {
-	good, bad := positive(), negative()
+	good := positive()
+	bad := negative()
 	var findings []check.Finding
 	for _, custom := range g.CustomResources {
 		if ownCheck(custom.Kind) || !current(custom) || restingConditions(custom) {
@@ -177,9 +178,11 @@ func badPhase(g *facts.Graph, custom *facts.CustomNode, params check.Params) (ch
 			return check.Finding{}, false // it has been judged
 		}
 	}
-	word, field := custom.Phase, "status.phase"
+	word := custom.Phase
+	field := "status.phase"
 	if !badWord(word) {
-		word, field = custom.Health, "status.health"
+		word = custom.Health
+		field = "status.health"
 	}
 	if !badWord(word) || !g.OlderThan(custom.Created, customGrace(params)) ||
 		(!custom.Finished.IsZero() && g.OlderThan(custom.Finished, params.RecentWindow)) {

@@ -52,7 +52,8 @@ func inhabited(g *facts.Graph, uses map[string][]facts.SpecUse) []string {
 }
 
 func noNetworkPolicy(g *facts.Graph, _ check.Params) []check.Finding {
-	uses, policies := usesByNamespace(g), policiesByNamespace(g)
+	uses := usesByNamespace(g)
+	policies := policiesByNamespace(g)
 	var findings []check.Finding
 	for _, namespace := range inhabited(g, uses) {
 		if !g.Complete(facts.NetworkPolicy, namespace) || slices.ContainsFunc(policies[namespace], isolatesAll) {

@@ -209,7 +209,8 @@ func backendDead(g *facts.Graph, params check.Params) []check.Finding {
 		case endpoints.SelectsNothing:
 			why = "which selects no Pod"
 			if state.ScaledToZero {
-				why, finding.Severity = "whose workload wants no Pods", v1alpha1.SeverityLow
+				why = "whose workload wants no Pods"
+				finding.Severity = v1alpha1.SeverityLow
 			}
 			finding.Evidence = []check.Evidence{check.FromSpec("Service %s selects %s", service.Name, facts.SelectorFromSet(service.Selector))}
 		case endpoints.NotReady:

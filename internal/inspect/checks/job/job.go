@@ -111,7 +111,8 @@ func lastFailedContainer(g *facts.Graph, job *facts.JobNode) (facts.ContainerSta
 				log.Ended = c.State.Finished
 				return c.State, log, true
 			case c.Last.Status == facts.StateTerminated && c.Last.ExitCode != 0: // about to be started again
-				log.Previous, log.Ended = true, c.Last.Finished
+				log.Previous = true
+				log.Ended = c.Last.Finished
 				return c.Last, log, true
 			}
 		}

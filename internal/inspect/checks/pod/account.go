@@ -13,7 +13,8 @@ import (
 // accountMissing finds workloads that lack Pods because their ServiceAccount does not exist.
 func accountMissing(g *facts.Graph, p check.Params) []check.Finding {
 	var findings []check.Finding
-	seen, known := map[[2]facts.Ref]bool{}, accountsByNamespace(g)
+	seen := map[[2]facts.Ref]bool{}
+	known := accountsByNamespace(g)
 	add := func(workload facts.Ref, template *facts.PodSpec, conditions []facts.Condition) {
 		account, evidence, ok := missingAccount(g, p, workload, template, conditions)
 		owner := g.TopOwner(workload)

@@ -118,7 +118,10 @@ func nextMissing(text string) (ref reference, after string, ok bool) {
 			return
 		}
 		if r, rest, found := parse(text[i+len(marker):]); found {
-			at, ref, after, ok = i, r, rest, true
+			at = i
+			ref = r
+			after = rest
+			ok = true
 		}
 	}
 	take(envKey, func(rest string) (reference, string, bool) {

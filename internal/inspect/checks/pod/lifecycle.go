@@ -91,7 +91,8 @@ func stuckPod(g *facts.Graph, pod *facts.PodNode) (discriminator string, f check
 				"When the containers have surely ended: `kubectl -n %s delete pod %s --force`.", pod.NodeName, pod.Namespace, pod.Name),
 		}
 		if pod.NodeName != "" {
-			f.Evidence, f.Culprits = []check.Evidence{check.FromSpec("node %s", pod.NodeName)}, []facts.Ref{node}
+			f.Evidence = []check.Evidence{check.FromSpec("node %s", pod.NodeName)}
+			f.Culprits = []facts.Ref{node}
 		}
 		return "kubelet", f
 	}

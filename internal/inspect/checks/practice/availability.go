@@ -162,14 +162,16 @@ func spreadMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			len(s.Workload.VolumeClaims) > 0 || slices.ContainsFunc(s.Spec.Refs, func(r facts.SpecRef) bool { return r.Kind == facts.PVC }) {
 			continue
 		}
-		node, ready := "", 0
+		node := ""
+		ready := 0
 		together := true
 		for _, pod := range g.PodsOf(s.Owner) {
 			if !pod.Ready || !pod.Deleting.IsZero() {
 				continue
 			}
 			together = together && (ready == 0 || pod.NodeName == node)
-			node, ready = pod.NodeName, ready+1
+			node = pod.NodeName
+			ready = ready+1
 		}
 		if !together || ready < 2 || node == "" || openNodes(g, s.Lean.NodeSelector) < 2 {
 			continue

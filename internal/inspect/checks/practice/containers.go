@@ -16,7 +16,8 @@ import (
 
 // containerChecks are about slips within one Pod template.
 func containerChecks() []check.Check {
-	needs, uses := []facts.Kind{facts.Pod}, append(facts.WorkloadKinds(), facts.Job, facts.CronJob)
+	needs := []facts.Kind{facts.Pod}
+	uses := append(facts.WorkloadKinds(), facts.Job, facts.CronJob)
 	return []check.Check{
 		{
 			ID: "container-port-duplicate", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,

@@ -20,7 +20,8 @@ import (
 const configureProbes = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/"
 
 func probeSetupChecks() []check.Check {
-	needs, uses := []facts.Kind{facts.Pod}, facts.WorkloadKinds()
+	needs := []facts.Kind{facts.Pod}
+	uses := facts.WorkloadKinds()
 	return []check.Check{
 		{
 			ID: "readiness-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,

@@ -126,7 +126,8 @@ func (p power) finding(role *facts.RoleNode, where string, severity v1alpha1.Sev
 	for _, rule := range rules[:min(few, len(rules))] {
 		finding.Evidence = append(finding.Evidence, ruleEvidence(rule))
 	}
-	finding.Object, finding.Severity = role.Ref, severity
+	finding.Object = role.Ref
+	finding.Severity = severity
 	if severity == p.severity {
 		finding.Severity = cmp.Or(worse(rules[0]), severity)
 	}

@@ -118,7 +118,8 @@ func legacyTokens(g *facts.Graph, _ check.Params) []check.Finding {
 		if account.Kind != facts.ServiceAccount || !account.Deleting.IsZero() {
 			continue
 		}
-		names, source := tokens[account.Ref], "Secrets with its token"
+		names := tokens[account.Ref]
+		source := "Secrets with its token"
 		if !g.Complete(facts.Secret, account.Namespace) {
 			names, source = slices.DeleteFunc(slices.Clone(account.TokenSecrets), func(name string) bool {
 				return !strings.HasPrefix(name, account.Name+"-token-") // others may be mounted, and hold no token

@@ -136,7 +136,8 @@ func (pl placement) taintText() (why, remedy string) {
 	states := map[string]bool{}
 	for _, n := range pl.g.Nodes {
 		if state := n.ClosedReason(); state != "" {
-			names, states[state] = append(names, n.Name), true
+			names = append(names, n.Name)
+			states[state] = true
 		}
 	}
 	switch {

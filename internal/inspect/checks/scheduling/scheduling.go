@@ -103,7 +103,8 @@ func search(g *facts.Graph, p check.Params, pod *facts.PodNode, apart int) (plac
 	case scheduled.Status != "False" || scheduled.Reason == "SchedulingGated" || !g.OlderThan(since(scheduled, pod), p.StartupGrace):
 		return placement{}, false
 	}
-	pl.said, pl.reasons = scheduled.Message, parseScheduling(scheduled.Message)
+	pl.said = scheduled.Message
+	pl.reasons = parseScheduling(scheduled.Message)
 	// With reason SchedulerError, the scheduler had found a node, and something went wrong on the way: mostly the volume.
 	if class := dominant(pl.reasons, apart); scheduled.Reason == "Unschedulable" || class == classVolume {
 		pl.class = class

@@ -61,7 +61,8 @@ func parseScheduling(message string) []schedulingReason {
 		reason := schedulingReason{text: part}
 		if number, text, found := strings.Cut(part, " "); found {
 			if n, err := strconv.Atoi(number); err == nil && n >= 0 {
-				reason.count, reason.text = n, strings.TrimSpace(text)
+				reason.count = n
+				reason.text = strings.TrimSpace(text)
 			}
 		}
 		// What plugins say after the nodes were looked at, such as those that hand out devices, is no reason by itself.

@@ -101,7 +101,8 @@ func tokenAutomounted(g *facts.Graph, _ check.Params) []check.Finding {
 	users := map[facts.Ref][]string{}
 	for _, use := range g.Specs() {
 		for _, owner := range reportedOn(g, use) {
-			account, name := accountOf(owner, use.Spec), string(owner.Kind)+" "+owner.Name
+			account := accountOf(owner, use.Spec)
+			name := string(owner.Kind)+" "+owner.Name
 			if use.Spec.Lean != nil && !finishedJob(g, owner) && automounted(g, account, use.Spec) && !slices.Contains(users[account], name) {
 				users[account] = append(users[account], name)
 			}

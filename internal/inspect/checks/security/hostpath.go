@@ -86,12 +86,15 @@ func hostPaths(s *facts.PodSpec) []piece {
 		if runtimeSocket(clean) || !writable && harmlessToRead(clean) {
 			continue
 		}
-		severity, how := v1alpha1.SeverityLow, " read-only"
+		severity := v1alpha1.SeverityLow
+		how := " read-only"
 		switch {
 		case writable && sensitivePath(clean):
-			severity, how = v1alpha1.SeverityHigh, " for writing"
+			severity = v1alpha1.SeverityHigh
+			how = " for writing"
 		case writable:
-			severity, how = v1alpha1.SeverityMedium, " for writing"
+			severity = v1alpha1.SeverityMedium
+			how = " for writing"
 		case len(users) > 0 && sensitivePath(clean):
 			severity = v1alpha1.SeverityMedium
 		}

@@ -248,7 +248,8 @@ func BenchmarkPodSecurity(b *testing.B) {
 	for _, kind := range facts.Kinds() {
 		builder.Covered(kind, "")
 	}
-	g, all := builder.Graph(), Checks()
+	g := builder.Graph()
+	all := Checks()
 	b.ReportAllocs()
 	for b.Loop() {
 		check.Run(g, all, check.DefaultParams())

@@ -97,7 +97,8 @@ func missesByOne(service *facts.ServiceNode, object facts.Ref, labels map[string
 		if match.key != "" {
 			return nearMatch{}, false
 		}
-		match.key, match.have = key, labels[key]
+		match.key = key
+		match.have = labels[key]
 	}
 	if match.key == "" {
 		return nearMatch{}, false

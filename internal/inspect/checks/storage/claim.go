@@ -145,7 +145,8 @@ func (j claimJudge) hasClass(claim *facts.PVCNode, class *facts.StorageClassNode
 		if slices.ContainsFunc(waiting, func(p *facts.PodNode) bool { return p.NodeName != "" }) {
 			return claimPending, pastScheduler(claim, class)
 		}
-		since, volumesWanting = oldest(waiting), slices.ContainsFunc(waiting, waitsForVolume)
+		since = oldest(waiting)
+		volumesWanting = slices.ContainsFunc(waiting, waitsForVolume)
 	}
 	if class.Provisioner == noProvisioner {
 		if !volumesWanting && (!j.g.Complete(facts.PV, "") || anyFits(j.g, claim)) {

@@ -142,10 +142,12 @@ func missingClaim(g *facts.Graph, pod *facts.PodNode, ref facts.SpecRef) check.F
 	what, discriminator := "PersistentVolumeClaim "+ref.Name, ref.Name
 	owner := g.TopOwner(pod.Ref)
 	if volume, ok := strings.CutPrefix(ref.Name, pod.Name+"-"); ok {
-		what, discriminator = "the claim of its ephemeral volume "+volume, volume
+		what = "the claim of its ephemeral volume "+volume
+		discriminator = volume
 	}
 	if template, ok := strings.CutSuffix(ref.Name, "-"+pod.Name); ok && owner.Kind == facts.StatefulSet {
-		what, discriminator = "the claim of its template "+template, template
+		what = "the claim of its template "+template
+		discriminator = template
 	}
 	f := check.FailingPod{Pod: pod, Discriminator: discriminator, Finding: check.Finding{
 		Message:  fmt.Sprintf("%s %s waits for %s, which does not exist.", owner.Kind, owner.Name, what),

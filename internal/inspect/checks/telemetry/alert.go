@@ -76,7 +76,8 @@ func alertsFiring(g *facts.Graph, _ check.Params) []check.Finding {
 			Message: fmt.Sprintf("Alert %s fires for %s %s.", a.Name, a.Object.Kind.Name(), a.Object.Name),
 		}
 		if a.Object == alerts.Backend {
-			finding.APIVersion, finding.IsRoot = backendVersion, true
+			finding.APIVersion = backendVersion
+			finding.IsRoot = true
 			finding.Message = fmt.Sprintf("Alert %s fires, and names no object that was read.", a.Name)
 		}
 		for _, text := range a.Summaries {
@@ -132,7 +133,8 @@ func targetsDown(g *facts.Graph, _ check.Params) []check.Finding {
 			Message: fmt.Sprintf("The monitoring cannot read targets of job %s on %s %s.", target.Job, target.Object.Kind.Name(), target.Object.Name),
 		}
 		if target.Object == alerts.Backend {
-			finding.APIVersion, finding.IsRoot = backendVersion, true
+			finding.APIVersion = backendVersion
+			finding.IsRoot = true
 			finding.Message = fmt.Sprintf("The monitoring cannot read targets of job %s, and they name no object that was read.", target.Job)
 		}
 		shown := target.Instances[:min(len(target.Instances), 3)]

@@ -84,16 +84,22 @@ func anomalyFinding(a facts.Anomaly) check.Finding {
 	switch a.Kind {
 	case facts.AnomalyErrors:
 		finding.Message = fmt.Sprintf("Requests to %s fail far more often than they used to.", name)
-		now, usual, unit = 100*a.Now, 100*a.Usual, " %"
+		now = 100*a.Now
+		usual = 100*a.Usual
+		unit = " %"
 		if a.Now < 0.05 {
 			finding.Severity = v1alpha1.SeverityMedium
 		}
 	case facts.AnomalyLatency:
 		finding.Message = fmt.Sprintf("Requests to %s take far longer than they used to.", name)
-		now, usual, unit = 1000*a.Now, 1000*a.Usual, " ms"
+		now = 1000*a.Now
+		usual = 1000*a.Usual
+		unit = " ms"
 	default:
 		finding.Message = fmt.Sprintf("Containers of %s restart far more often than they used to.", name)
-		now, usual, unit = a.Now, a.Usual, " an hour"
+		now = a.Now
+		usual = a.Usual
+		unit = " an hour"
 	}
 	finding.Evidence = []check.Evidence{
 		check.FromMetric("%s: %s%s, usually %s%s", a.Metric, figures(now), unit, figures(usual), unit),

@@ -153,7 +153,8 @@ func amount(what facts.FillKind, n float64) string {
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
 	unit := 0
 	for math.Abs(n) >= 1024 && unit < len(units)-1 {
-		n, unit = n/1024, unit+1
+		n = n/1024
+		unit = unit+1
 	}
 	return fmt.Sprintf("%.1f %s", n, units[unit])
 }

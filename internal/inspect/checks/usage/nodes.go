@@ -18,7 +18,8 @@ const (
 )
 
 func nodeUsageChecks() []check.Check {
-	needs, sources := []facts.Kind{facts.Node, facts.Pod}, []facts.Source{facts.SourceNodeUsage}
+	needs := []facts.Kind{facts.Node, facts.Pod}
+	sources := []facts.Source{facts.SourceNodeUsage}
 	return []check.Check{
 		{
 			ID: "node-requested-not-used", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityInfo,

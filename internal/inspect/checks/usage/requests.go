@@ -27,7 +27,8 @@ const sizeNote = " Needed are the 95th percentile of CPU and the peak of memory,
 
 func requestSizeChecks() []check.Check {
 	uses := append(facts.WorkloadKinds(), facts.CronJob, facts.HPA, facts.VPA, facts.LimitRange)
-	needs, sources := []facts.Kind{facts.Pod}, []facts.Source{facts.SourceUsage}
+	needs := []facts.Kind{facts.Pod}
+	sources := []facts.Source{facts.SourceUsage}
 	return []check.Check{
 		{
 			ID: "cpu-request-too-high", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
@@ -208,7 +209,8 @@ func memoryTooLow(g *facts.Graph, p check.Params) []check.Finding {
 			float64(used) <= float64(s.memoryRequest)*5/4 || used-s.memoryRequest < moreMemory {
 			return nil, "", false
 		}
-		need, flags := s.memoryNeed(p), ""
+		need := s.memoryNeed(p)
+		flags := ""
 		if s.memoryLimit > 0 && need > s.memoryLimit {
 			flags = " --limits=memory=" + binary(sizing.Limit(float64(s.used.Memory), s.killedAt, p.Margins.Memory))
 		}

@@ -53,7 +53,8 @@ func sizes(g *facts.Graph) []measured {
 	if g.Usage() == nil {
 		return nil
 	}
-	scaled, vpaSized := autoscaled(g), vpaTargets(g)
+	scaled := autoscaled(g)
+	vpaSized := vpaTargets(g)
 	templates := map[facts.Ref]*corev1.PodSpec{}
 	for _, s := range podtemplate.Configured(g) {
 		templates[s.Owner] = s.Lean
@@ -231,7 +232,8 @@ func perWorkload(all []measured, judge func(*measured) ([]check.Evidence, string
 			continue
 		}
 		f := finding(of[0], of, phrase.Containers(names))
-		f.Object, f.Evidence = of[0].Owner, append(evidence, f.Evidence...)
+		f.Object = of[0].Owner
+		f.Evidence = append(evidence, f.Evidence...)
 		f.Remediation = strings.TrimSpace(strings.Join(commands, ", then ") + f.Remediation)
 		findings = append(findings, f)
 	}

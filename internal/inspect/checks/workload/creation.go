@@ -227,7 +227,8 @@ func explainRefusal(g *facts.Graph, b blocked) (why, remediation string, because
 }
 
 func explainQuota(g *facts.Graph, b blocked) (why, remediation string, because []facts.Ref) {
-	namespace, resources := b.owner.Namespace, strings.Join(b.Resources, ", ")
+	namespace := b.owner.Namespace
+	resources := strings.Join(b.Resources, ", ")
 	ref := facts.Ref{Kind: facts.ResourceQuota, Namespace: namespace, Name: b.Name}
 	switch b.By {
 	case apimessage.QuotaUnspecified:

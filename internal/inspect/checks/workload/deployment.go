@@ -94,7 +94,8 @@ func rolloutStuck(g *facts.Graph, _ check.Params) []check.Finding {
 			finding.Remediation = fmt.Sprintf("Repair what keeps the new Pods from becoming ready (%s), or go back to the revision before: "+
 				"`kubectl -n %s rollout undo deployment/%s`.", inspectPods(d), d.Namespace, d.Name)
 		case "ReplicaSetCreateError":
-			finding.RestrictToCulprits, finding.Culprits = true, refuses(g, d, progressing.Message)
+			finding.RestrictToCulprits = true
+			finding.Culprits = refuses(g, d, progressing.Message)
 			finding.Message = fmt.Sprintf("The rollout of Deployment %s is stuck: its new ReplicaSet could not be created.", d.Name)
 			finding.Remediation = fmt.Sprintf("The condition says what refuses the ReplicaSet (a quota on its number, an admission webhook, an "+
 				"invalid template): %s. Mend that, or go back: `kubectl -n %s rollout undo deployment/%s`.", kubectl.Describe(d.Ref), d.Namespace, d.Name)
