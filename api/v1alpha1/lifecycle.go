@@ -4,6 +4,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // Lifecycle gives access to the fields that every reconciled kind has. Status fields are pointers into the object, so that
 // code written once for all kinds can set them.
+//
+// +kubebuilder:object:generate=false
 type Lifecycle struct {
 	// Suspend is spec.suspend.
 	Suspend bool
@@ -46,6 +48,8 @@ func (c *NotificationChannel) Lifecycle() Lifecycle {
 }
 
 // Probing gives access to the fields that every probed kind has: a backend that is proven by a round trip on a cadence.
+//
+// +kubebuilder:object:generate=false
 type Probing struct {
 	// ServiceAccountName whose permissions Secrets are read with; never empty.
 	ServiceAccountName string
