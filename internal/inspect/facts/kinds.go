@@ -70,7 +70,11 @@ func (k Kind) APIVersion() string {
 // Namespaced reports whether objects of the kind have a namespace. Unknown custom resources are assumed to have one; see
 // Ref.Namespaced.
 func (k Kind) Namespaced() bool {
-	info, _ := k.Info()
+	if k.Foreign() {
+		info, _ := k.custom()
+		return !info.ClusterScoped
+	}
+	info, _ := k.builtin()
 	return !info.ClusterScoped
 }
 

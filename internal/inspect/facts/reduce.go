@@ -22,8 +22,8 @@ func Reduce(object any) any { return Reducer{}.Reduce(object) }
 // Reduce turns one object into its node: a pointer to a typed API object, or to PartialObjectMetadata of a Secret. It returns nil for
 // kinds without a reducer and for Events that are not warnings. It never fails: malformed fields are left out of the node.
 func (r Reducer) Reduce(object any) any {
-	info, ok := kindOfObject(object).Info()
-	if !ok || info.reduce == nil {
+	info, ok := kindOfObject(object).builtin() // custom resources share one reducer there
+	if !ok {
 		return nil
 	}
 	node := info.reduce(object)
