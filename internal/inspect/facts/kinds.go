@@ -70,7 +70,7 @@ func (k Kind) APIVersion() string {
 // Namespaced reports whether objects of the kind have a namespace. Unknown custom resources are assumed to have one; see
 // Ref.Namespaced.
 func (k Kind) Namespaced() bool {
-	if k.Foreign() {
+	if k.IsCustom() {
 		info, _ := k.custom()
 		return !info.ClusterScoped
 	}
