@@ -24,6 +24,7 @@ import (
 	"kubeops.io/kubeops/internal/apply"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/logroute"
+	"kubeops.io/kubeops/internal/provider/builtin"
 	"kubeops.io/kubeops/internal/secretref"
 	"kubeops.io/kubeops/internal/testkit/tenant"
 )
@@ -60,6 +61,10 @@ func newCollecting(t *testing.T, everywhere ...string) *collecting {
 	config := rest.CopyConfig(realAPI)
 	config.Impersonate.UserName = "system:serviceaccount:kubeops-system:kubeops-manager"
 	manager, err := client.New(config, client.Options{Scheme: w.a.Client.Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	types, err := builtin.Logs()
 	if err != nil {
 		t.Fatal(err)
 	}

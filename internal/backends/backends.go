@@ -1,14 +1,13 @@
-// Package backends makes clients of back ends from the resources that describe them: it reads the Secrets that a spec names,
-// with the rights of the ServiceAccount of the same namespace, and gives the resolved settings to the registry of types.
-// Whoever opens a back end closes it; nothing is kept between two uses, so that a Secret that changed counts at the next one.
+// Package backends opens clients of backends from the resources that describe them: it reads the Secrets that a spec refers to, with
+// the permissions of the ServiceAccount of the same namespace, and passes the resolved settings to the registry of types. What a type
+// needs beyond that is opaque here. The caller closes what it opens; nothing is kept between two uses, so a changed Secret takes effect
+// at the next one.
 package backends
 
 import (
 	"strings"
 	"unicode"
 
-	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/ai"
 	"kubeops.io/kubeops/internal/provider/logs"
@@ -38,30 +37,6 @@ type Resolver struct {
 	Telemetry *provider.Metrics
 }
 
-// Metrics is an open MetricsBackend.
-type Metrics struct {
-	metrics.Provider
-	// Alertmanager is the problem that keeps the Alertmanager of the spec from being asked, such as a Secret of its own that does
-	// not exist; nil when there is none. Metrics can be read all the same.
-	Alertmanager *problem.Problem
-	// endpoint that Grafana is to ask.
-	endpoint provider.Endpoint
-	// Clean makes a text of the server fit to be shown, at most so many runes long.
-	Clean func(text string, most int) string
-}
-
-// Logs is an open LogBackend.
-type Logs struct {
-	logs.Provider
-	// endpoint that Grafana is to ask.
-	endpoint provider.Endpoint
-	// egress and telemetry are for what stands beside it, see PutDataView.
-	egress    provider.Egress
-	telemetry *provider.Metrics
-	// Clean makes a text of the server fit to be shown, at most so many runes long.
-	Clean func(text string, most int) string
-}
-
 // cleaner takes credentials, control characters and what is no text from what a server told, and bounds it.
 func cleaner(secrets ...*secretref.Reader) func(string, int) string {
 	return func(text string, most int) string {
@@ -88,12 +63,4 @@ func cleaner(secrets ...*secretref.Reader) func(string, int) string {
 		}
 		return text
 	}
-}
-
-// failed places an error of a factory, which is a problem already or says that the type is unknown.
-func failed(err error) error {
-	if p := problem.As(err); p != nil {
-		return p
-	}
-	return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "this manager has no back end of spec.type: %v", err)
 }

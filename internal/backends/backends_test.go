@@ -21,8 +21,14 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/builtin"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/logs/elasticsearch"
+	"kubeops.io/kubeops/internal/provider/logs/loki"
+	"kubeops.io/kubeops/internal/provider/logs/victorialogs"
 	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/provider/metrics/prometheus"
+	"kubeops.io/kubeops/internal/provider/metrics/victoriametrics"
 	"kubeops.io/kubeops/internal/secretref"
 )
 
@@ -65,27 +71,49 @@ func (anyAccount) Get(context.Context, client.ObjectKey, client.Object, ...clien
 	return nil
 }
 
-// recorder is a registry whose back ends only remember their settings.
-func recordMetrics(t *testing.T, into *metrics.Settings) *metrics.Registry {
+// recorded is the config of a type, with what it was opened with.
+type recorded[S, P any] struct {
+	provider.Config[S, P]
+	settings S
+}
+
+func (r *recorded[S, P]) Open(settings S) (none P, err error) {
+	r.settings = settings
+	return none, nil
+}
+
+// record returns a registry of the same types whose backends only remember their settings.
+func record[S, P any](t *testing.T, from *provider.Registry[S, P], into *recorded[S, P]) *provider.Registry[S, P] {
 	t.Helper()
-	registry := provider.NewRegistry[metrics.Settings, metrics.Provider]()
-	for _, name := range []string{"prometheus", "victoriametrics"} {
-		if err := registry.Add(name, func(s metrics.Settings) (metrics.Provider, error) { *into = s; return nil, nil }); err != nil {
+	registry := provider.NewRegistry[S, P]()
+	for _, backend := range from.Backends() {
+		configure := backend.Configure
+		backend.Configure = func(settings json.RawMessage) (provider.Config[S, P], error) {
+			config, err := configure(settings)
+			into.Config = config
+			return into, err
+		}
+		if err := registry.Register(backend); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return registry
 }
 
-func recordLogs(t *testing.T, into *logs.Settings) *logs.Registry {
-	t.Helper()
-	registry := provider.NewRegistry[logs.Settings, logs.Provider]()
-	for _, name := range []string{"elasticsearch", "loki", "victorialogs"} {
-		if err := registry.Add(name, func(s logs.Settings) (logs.Provider, error) { *into = s; return nil, nil }); err != nil {
-			t.Fatal(err)
-		}
+// fields of the spec of a type.
+func fields(backendType, url string) provider.Fields {
+	return provider.Fields{
+		URL: "spec." + backendType + "." + url, Auth: "spec.auth", TLS: "spec.tls", Timeout: "spec.timeout", Interval: "spec.interval",
+		Settings: "spec." + backendType,
 	}
-	return registry
+}
+
+// alertmanagerFields of a MetricsBackend.
+func alertmanagerFields(tls string) provider.Fields {
+	return provider.Fields{
+		URL: "spec.alertmanager.url", Auth: "spec.alertmanager.auth", TLS: tls, Timeout: "spec.timeout", Interval: "spec.interval",
+		Settings: "spec.alertmanager",
+	}
 }
 
 func TestSettingsOfMetricsBackendsAreResolved(t *testing.T) {
@@ -93,12 +121,14 @@ func TestSettingsOfMetricsBackendsAreResolved(t *testing.T) {
 	defaults := metrics.Budget{}.Defaulted()
 	egress := provider.Egress{AllowLoopback: true}
 	for name, tc := range map[string]struct {
-		spec v1alpha1.MetricsBackendSpec
-		want metrics.Settings
+		spec   v1alpha1.MetricsBackendSpec
+		config metrics.Config
+		want   metrics.Settings
 	}{
 		"prometheus, plain": {
 			v1alpha1.MetricsBackendSpec{Type: "prometheus", Prometheus: &v1alpha1.PrometheusBackend{URL: "http://p:9090/prefix"}},
-			metrics.Settings{Endpoint: provider.Endpoint{URL: "http://p:9090/prefix"}, Budget: defaults, Timeout: 10 * time.Second, Egress: egress},
+			prometheus.Config{URL: "http://p:9090/prefix"},
+			metrics.Settings{Endpoint: provider.Endpoint{URL: "http://p:9090/prefix", Fields: fields("prometheus", "url")}, Budget: defaults, Timeout: 10 * time.Second, Egress: egress},
 		},
 		"prometheus with everything": {
 			v1alpha1.MetricsBackendSpec{
@@ -109,12 +139,19 @@ func TestSettingsOfMetricsBackendsAreResolved(t *testing.T) {
 					MaxRange: &metav1.Duration{Duration: time.Hour}, MinStep: &metav1.Duration{Duration: time.Minute}, MaxConcurrent: 3, MaxSeries: 4, MaxBytes: 70000,
 				},
 			},
+			prometheus.Config{URL: "https://p"},
 			metrics.Settings{
-				Endpoint: provider.Endpoint{URL: "https://p", Auth: provider.Auth{Username: "kubeops", Password: "open-sesame"}, TLS: provider.TLS{ServerName: "x", InsecureSkipVerify: true}},
+				Endpoint: provider.Endpoint{
+					URL: "https://p", Auth: provider.Auth{Username: "kubeops", Password: "open-sesame"},
+					TLS: provider.TLS{ServerName: "x", InsecureSkipVerify: true}, Fields: fields("prometheus", "url"),
+				},
 				// Its own credentials, and the trust of spec.tls.
-				Alertmanager: &provider.Endpoint{URL: "https://am", Auth: provider.Auth{BearerToken: "other-sesame"}, TLS: provider.TLS{ServerName: "x", InsecureSkipVerify: true}},
-				Budget:       metrics.Budget{MaxRange: time.Hour, MinStep: time.Minute, MaxConcurrent: 3, MaxSeries: 4, MaxBytes: 70000},
-				Timeout:      3 * time.Second, Egress: egress,
+				Alertmanager: &provider.Endpoint{
+					URL: "https://am", Auth: provider.Auth{BearerToken: "other-sesame"},
+					TLS: provider.TLS{ServerName: "x", InsecureSkipVerify: true}, Fields: alertmanagerFields("spec.tls"),
+				},
+				Budget:  metrics.Budget{MaxRange: time.Hour, MinStep: time.Minute, MaxConcurrent: 3, MaxSeries: 4, MaxBytes: 70000},
+				Timeout: 3 * time.Second, Egress: egress,
 			},
 		},
 		"an Alertmanager without auth gets no credentials": {
@@ -122,43 +159,56 @@ func TestSettingsOfMetricsBackendsAreResolved(t *testing.T) {
 				Type: "prometheus", Prometheus: &v1alpha1.PrometheusBackend{URL: "http://p"}, BackendAccess: v1alpha1.BackendAccess{Auth: basic},
 				Alertmanager: &v1alpha1.AlertmanagerAccess{URL: "http://am", TLS: &v1alpha1.BackendTLS{ServerName: "own"}},
 			},
+			prometheus.Config{URL: "http://p"},
 			metrics.Settings{
-				Endpoint:     provider.Endpoint{URL: "http://p", Auth: provider.Auth{Username: "kubeops", Password: "open-sesame"}},
-				Alertmanager: &provider.Endpoint{URL: "http://am", TLS: provider.TLS{ServerName: "own"}}, Budget: defaults, Timeout: 10 * time.Second, Egress: egress,
+				Endpoint: provider.Endpoint{
+					URL: "http://p", Auth: provider.Auth{Username: "kubeops", Password: "open-sesame"}, Fields: fields("prometheus", "url"),
+				},
+				Alertmanager: &provider.Endpoint{
+					URL: "http://am", TLS: provider.TLS{ServerName: "own"}, Fields: alertmanagerFields("spec.alertmanager.tls"),
+				},
+				Budget: defaults, Timeout: 10 * time.Second, Egress: egress,
 			},
 		},
 		"victoriametrics, single": {
 			v1alpha1.MetricsBackendSpec{Type: "victoriametrics", VictoriaMetrics: &v1alpha1.VictoriaMetricsBackend{URL: "http://vm:8428"}},
-			metrics.Settings{Endpoint: provider.Endpoint{URL: "http://vm:8428"}, Budget: defaults, Timeout: 10 * time.Second, Egress: egress},
+			victoriametrics.Config{URL: "http://vm:8428"},
+			metrics.Settings{Endpoint: provider.Endpoint{URL: "http://vm:8428", Fields: fields("victoriametrics", "url")}, Budget: defaults, Timeout: 10 * time.Second, Egress: egress},
 		},
 		"victoriametrics, cluster": {
 			v1alpha1.MetricsBackendSpec{
 				Type: "victoriametrics", BackendAccess: v1alpha1.BackendAccess{Auth: basic},
 				VictoriaMetrics: &v1alpha1.VictoriaMetricsBackend{SelectURL: "http://s:8481", InsertURL: "http://i:8480", Tenant: "7:8"},
 			},
+			victoriametrics.Config{SelectURL: "http://s:8481", InsertURL: "http://i:8480", Tenant: "7:8"},
 			metrics.Settings{
-				Endpoint: provider.Endpoint{URL: "http://s:8481", Auth: provider.Auth{Username: "kubeops", Password: "open-sesame"}},
-				Insert:   &provider.Endpoint{URL: "http://i:8480", Auth: provider.Auth{Username: "kubeops", Password: "open-sesame"}},
-				Cluster:  true, Tenant: "7:8", Budget: defaults, Timeout: 10 * time.Second, Egress: egress,
+				Endpoint: provider.Endpoint{
+					URL: "http://s:8481", Auth: provider.Auth{Username: "kubeops", Password: "open-sesame"},
+					Fields: fields("victoriametrics", "selectURL"),
+				},
+				Budget: defaults, Timeout: 10 * time.Second, Egress: egress,
 			},
-		},
-		"victoriametrics, cluster that is only read, first tenant": {
-			v1alpha1.MetricsBackendSpec{Type: "victoriametrics", VictoriaMetrics: &v1alpha1.VictoriaMetricsBackend{SelectURL: "http://s:8481"}},
-			metrics.Settings{Endpoint: provider.Endpoint{URL: "http://s:8481"}, Cluster: true, Tenant: "0", Budget: defaults, Timeout: 10 * time.Second, Egress: egress},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &cluster{secrets: map[string]map[string][]byte{
 				"login": {"username": []byte("kubeops"), "password": []byte("open-sesame\n")}, "am": {"token": []byte("other-sesame")},
 			}}
-			var got metrics.Settings
-			r := &Resolver{Secrets: c.start(t, "kubeops"), MetricsTypes: recordMetrics(t, &got), Egress: egress}
+			types, err := builtin.Metrics()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got recorded[metrics.Settings, metrics.Provider]
+			r := &Resolver{Secrets: c.start(t, "kubeops"), MetricsTypes: record(t, types, &got), Egress: egress}
 			open, err := r.OpenMetrics(t.Context(), &v1alpha1.MetricsBackend{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "b"}, Spec: tc.spec})
 			if err != nil || open.Alertmanager != nil {
 				t.Fatalf("%v, %+v", err, open)
 			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
+			if diff := cmp.Diff(tc.want, got.settings); diff != "" {
 				t.Errorf("settings (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.config, got.Config); diff != "" {
+				t.Errorf("settings of the type (-want +got):\n%s", diff)
 			}
 			for name, n := range c.reads {
 				if n != 1 {
@@ -172,8 +222,9 @@ func TestSettingsOfMetricsBackendsAreResolved(t *testing.T) {
 func TestSettingsOfLogBackendsAreResolved(t *testing.T) {
 	auto := logs.Fields{Schema: "auto"}
 	for name, tc := range map[string]struct {
-		spec v1alpha1.LogBackendSpec
-		want logs.Settings
+		spec   v1alpha1.LogBackendSpec
+		config logs.Config
+		want   logs.Settings
 	}{
 		"elasticsearch": {
 			v1alpha1.LogBackendSpec{
@@ -181,29 +232,47 @@ func TestSettingsOfLogBackendsAreResolved(t *testing.T) {
 				BackendAccess: v1alpha1.BackendAccess{ServiceAccountName: "reader", Auth: &v1alpha1.BackendAuth{APIKey: &v1alpha1.SecretKeyReference{Name: "es", Key: "key"}}},
 				Fields:        &v1alpha1.LogFields{Schema: "ecs", Time: "t", Message: "m", Namespace: "n", Pod: "p", Container: "c", Node: "o", Level: "l"},
 			},
+			elasticsearch.Config{URL: "http://es:9200", Index: "logs-*", WriteIndex: "logs-w"},
 			logs.Settings{
-				Endpoint: provider.Endpoint{URL: "http://es:9200", Auth: provider.Auth{APIKey: "encoded"}}, Index: "logs-*", WriteIndex: "logs-w", Timeout: 10 * time.Second,
-				Fields: logs.Fields{Schema: "ecs", Time: "t", Message: "m", Namespace: "n", Pod: "p", Container: "c", Node: "o", Level: "l"},
+				Endpoint: provider.Endpoint{
+					URL: "http://es:9200", Auth: provider.Auth{APIKey: "encoded"}, Fields: fields("elasticsearch", "url"),
+				},
+				Timeout: 10 * time.Second,
+				Fields:  logs.Fields{Schema: "ecs", Time: "t", Message: "m", Namespace: "n", Pod: "p", Container: "c", Node: "o", Level: "l"},
 			},
 		},
 		"loki": {
 			v1alpha1.LogBackendSpec{Type: "loki", Loki: &v1alpha1.LokiBackend{URL: "http://loki", Tenant: "team-a"}, Fields: &v1alpha1.LogFields{Level: "severity"}},
-			logs.Settings{Endpoint: provider.Endpoint{URL: "http://loki"}, Tenant: "team-a", Fields: logs.Fields{Schema: "auto", Level: "severity"}, Timeout: 10 * time.Second},
+			loki.Config{URL: "http://loki", Tenant: "team-a"},
+			logs.Settings{
+				Endpoint: provider.Endpoint{URL: "http://loki", Fields: fields("loki", "url")},
+				Fields:   logs.Fields{Schema: "auto", Level: "severity"}, Timeout: 10 * time.Second,
+			},
 		},
 		"victorialogs": {
 			v1alpha1.LogBackendSpec{Type: "victorialogs", VictoriaLogs: &v1alpha1.VictoriaLogsBackend{URL: "http://vl:9428", Tenant: "1:2"}},
-			logs.Settings{Endpoint: provider.Endpoint{URL: "http://vl:9428"}, Tenant: "1:2", Fields: auto, Timeout: 10 * time.Second},
+			victorialogs.Config{URL: "http://vl:9428", Tenant: "1:2"},
+			logs.Settings{
+				Endpoint: provider.Endpoint{URL: "http://vl:9428", Fields: fields("victorialogs", "url")}, Fields: auto, Timeout: 10 * time.Second,
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &cluster{secrets: map[string]map[string][]byte{"es": {"key": []byte("encoded")}}}
-			var got logs.Settings
-			r := &Resolver{Secrets: c.start(t, "reader"), LogTypes: recordLogs(t, &got)}
+			types, err := builtin.Logs()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got recorded[logs.Settings, logs.Provider]
+			r := &Resolver{Secrets: c.start(t, "reader"), LogTypes: record(t, types, &got)}
 			if _, err := r.OpenLogs(t.Context(), &v1alpha1.LogBackend{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "b"}, Spec: tc.spec}); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
+			if diff := cmp.Diff(tc.want, got.settings); diff != "" {
 				t.Errorf("settings (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.config, got.Config); diff != "" {
+				t.Errorf("settings of the type (-want +got):\n%s", diff)
 			}
 		})
 	}

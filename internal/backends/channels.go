@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/notify"
 	"kubeops.io/kubeops/internal/secretref"
 )
@@ -20,17 +21,19 @@ func (r *Resolver) OpenChannel(ctx context.Context, c *v1alpha1.NotificationChan
 	spec := &c.Spec
 	secrets := r.Secrets.For(c.Namespace, spec.ServiceAccountName)
 	settings := notify.Settings{Timeout: spec.MessageTimeout(), Egress: r.Egress, Metrics: r.Telemetry}
-	tls, err := transport(ctx, secrets, spec.TLS, "spec")
+	fields := provider.Fields{TLS: "spec.tls", Timeout: "spec.timeout", Settings: "spec." + string(spec.Type)}
+	tls, err := resolveTLS(ctx, secrets, spec.TLS, fields.TLS)
 	if err != nil {
 		return nil, err
 	}
+	settings.Endpoint.Fields = fields
 	settings.Endpoint.TLS, settings.Email.TLS, settings.NATS.TLS = tls, tls, tls
 	if err := channelSettings(ctx, secrets, spec, &settings); err != nil {
 		return nil, err
 	}
 	opened, err := r.ChannelTypes.New(string(spec.Type), settings)
 	if err != nil {
-		return nil, failed(err)
+		return nil, toProblem(err)
 	}
 	return &Channel{Channel: opened, Clean: cleaner(secrets)}, nil
 }
@@ -61,7 +64,8 @@ func channelSettings(ctx context.Context, secrets *secretref.Reader, spec *v1alp
 }
 
 func chat(ctx context.Context, secrets *secretref.Reader, chat *v1alpha1.ChatWebhook, field string, to *notify.Settings) (err error) {
-	if to.Endpoint.URL, err = secrets.Text(ctx, chat.WebhookURL, field+".webhookURL"); err != nil {
+	to.Endpoint.Fields.URL = field + ".webhookURL"
+	if to.Endpoint.URL, err = secrets.Text(ctx, chat.WebhookURL, to.Endpoint.Fields.URL); err != nil {
 		return err
 	}
 	to.SecretURL = true
@@ -78,13 +82,16 @@ func signing(ctx context.Context, secrets *secretref.Reader, key *v1alpha1.Secre
 }
 
 func webhook(ctx context.Context, secrets *secretref.Reader, w *v1alpha1.WebhookReceiver, to *notify.Settings) error {
-	endpoint, err := resolve(ctx, secrets, w.Auth, nil, "spec.webhook")
+	fields := &to.Endpoint.Fields
+	fields.URL, fields.Auth = fields.Setting("url"), fields.Setting("auth")
+	endpoint, err := resolve(ctx, secrets, w.Auth, nil, *fields)
 	if err != nil {
 		return err
 	}
 	to.Endpoint.Auth, to.Endpoint.URL = endpoint.Auth, w.URL
 	if w.URLFrom != nil {
-		if to.Endpoint.URL, err = secrets.Text(ctx, *w.URLFrom, "spec.webhook.urlFrom"); err != nil {
+		fields.URL = fields.Setting("urlFrom")
+		if to.Endpoint.URL, err = secrets.Text(ctx, *w.URLFrom, fields.URL); err != nil {
 			return err
 		}
 		to.SecretURL = true
@@ -93,7 +100,9 @@ func webhook(ctx context.Context, secrets *secretref.Reader, w *v1alpha1.Webhook
 }
 
 func receiver(ctx context.Context, secrets *secretref.Reader, a *v1alpha1.AlertmanagerReceiver, to *notify.Settings) error {
-	endpoint, err := resolve(ctx, secrets, a.Auth, nil, "spec.alertmanager")
+	fields := &to.Endpoint.Fields
+	fields.URL, fields.Auth = fields.Setting("url"), fields.Setting("auth")
+	endpoint, err := resolve(ctx, secrets, a.Auth, nil, *fields)
 	to.Endpoint.Auth, to.Endpoint.URL, to.Labels = endpoint.Auth, a.URL, a.Labels
 	return err
 }

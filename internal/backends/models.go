@@ -63,7 +63,7 @@ func (r *Resolver) OpenModel(ctx context.Context, p *v1alpha1.AIProvider) (*Mode
 	}
 	opened, err := r.ModelTypes.New(string(spec.Type), settings)
 	if err != nil {
-		return nil, failed(err)
+		return nil, toProblem(err)
 	}
 	return &Model{
 		Limited: &ai.Limited{
@@ -74,7 +74,8 @@ func (r *Resolver) OpenModel(ctx context.Context, p *v1alpha1.AIProvider) (*Mode
 }
 
 func modelEndpoint(ctx context.Context, secrets *secretref.Reader, spec *v1alpha1.AIProviderSpec) (e provider.Endpoint, err error) {
-	if e.TLS, err = transport(ctx, secrets, spec.TLS, "spec"); err != nil {
+	e.Fields = fieldsOf(string(spec.Type), "url")
+	if e.TLS, err = resolveTLS(ctx, secrets, spec.TLS, e.Fields.TLS); err != nil {
 		return e, err
 	}
 	switch {
@@ -95,13 +96,15 @@ func modelEndpoint(ctx context.Context, secrets *secretref.Reader, spec *v1alpha
 			}
 			e.Header.Set(h.Name, value)
 		}
+		e.Fields.Auth = e.Fields.Setting("apiKey")
 		if spec.OpenAI.APIKey != nil {
-			e.Auth.BearerToken, err = secrets.Text(ctx, *spec.OpenAI.APIKey, "spec.openai.apiKey")
+			e.Auth.BearerToken, err = secrets.Text(ctx, *spec.OpenAI.APIKey, e.Fields.Auth)
 		}
 	case spec.Ollama != nil:
 		e.URL = spec.Ollama.URL
+		e.Fields.Auth = e.Fields.Setting("token")
 		if spec.Ollama.Token != nil {
-			e.Auth.BearerToken, err = secrets.Text(ctx, *spec.Ollama.Token, "spec.ollama.token")
+			e.Auth.BearerToken, err = secrets.Text(ctx, *spec.Ollama.Token, e.Fields.Auth)
 		}
 	}
 	return e, err

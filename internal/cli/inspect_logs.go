@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,9 +15,6 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/builtin"
 	"kubeops.io/kubeops/internal/provider/logs"
-	"kubeops.io/kubeops/internal/provider/logs/elasticsearch"
-	"kubeops.io/kubeops/internal/provider/logs/loki"
-	"kubeops.io/kubeops/internal/provider/logs/victorialogs"
 )
 
 // logsEnvironment is the prefix of the environment variables with the credentials for --logs-url.
@@ -30,12 +30,12 @@ func (f *logFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.url, "logs-url", "", "URL of a log backend, for the last log lines of deleted Pods; credentials are read from "+
 		logsEnvironment+"_TOKEN, _API_KEY, or _USERNAME and _PASSWORD")
-	flags.StringVar(&f.kind, "logs-type", loki.Type, "loki, elasticsearch (also OpenSearch) or victorialogs")
-	flags.StringVar(&f.index, "logs-index", elasticsearch.DefaultIndex, "Elasticsearch index, alias, data stream or pattern to search")
+	types := supported(builtin.Logs())
+	flags.StringVar(&f.kind, "logs-type", "loki", strings.Join(types.products, ", "))
+	flags.StringVar(&f.index, "logs-index", "", "index, alias, data stream or pattern to search in Elasticsearch (default logs-*)")
 	flags.StringVar(&f.tenant, "logs-tenant", "", "tenant of Loki (X-Scope-OrgID) or VictoriaLogs (account:project)")
-	flags.BoolVar(&f.analysis, "log-analysis", false,
-		"compare the errors logged in the last hour with the day before; reads up to 200,000 lines")
-	complete(cmd, "logs-type", loki.Type, elasticsearch.Type, victorialogs.Type)
+	flags.BoolVar(&f.analysis, "log-analysis", false, "compare the errors in the last hour's lines with the day before; reads up to 200,000 lines")
+	complete(cmd, "logs-type", types.names...)
 }
 
 // unused rejects the flags for manifests.
@@ -66,9 +66,8 @@ func (f *logFlags) open() (logs.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	backend, err := registry.New(f.kind, logs.Settings{
+	backend, err := openBackend(registry, f.kind, map[string]string{"url": f.url, "index": f.index, "tenant": f.tenant}, logs.Settings{
 		Endpoint: provider.Endpoint{URL: f.url, Auth: auth}, Egress: provider.Egress{AllowLoopback: true},
-		Index: f.index, Tenant: f.tenant,
 	})
 	if err != nil {
 		return nil, backendError("--logs-url", f.url, logsEnvironment, err)
@@ -76,7 +75,36 @@ func (f *logFlags) open() (logs.Provider, error) {
 	return backend, nil
 }
 
-// options of the log analysis; nil without --log-analysis.
+// supportedTypes of a registry, for completion and for help texts.
+type supportedTypes struct{ names, products []string }
+
+func supported[S, P any](registry *provider.Registry[S, P], err error) supportedTypes {
+	var types supportedTypes
+	if err != nil {
+		return types // open reports it
+	}
+	for _, backend := range registry.Backends() {
+		types.names = append(types.names, backend.Type)
+		types.products = append(types.products, backend.Type+" ("+backend.Products+")")
+	}
+	return types
+}
+
+// openBackend of a type with those of its settings that are not empty.
+func openBackend[S, P any](registry *provider.Registry[S, P], kind string, given map[string]string, settings S) (backend P, err error) {
+	maps.DeleteFunc(given, func(_, value string) bool { return value == "" })
+	content, err := json.Marshal(given)
+	if err != nil {
+		return backend, err
+	}
+	config, err := registry.Configure(kind, content)
+	if err != nil {
+		return backend, err
+	}
+	return config.Open(settings)
+}
+
+// options of the log analysis; nil where none is asked for.
 func (f *logFlags) options() *loganalysis.Options {
 	if !f.analysis {
 		return nil

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,10 +24,10 @@ func (f *metricsFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.url, "metrics-url", "", "URL of a metrics backend, to also check resource usage; credentials are read from "+
 		metricsEnvironment+"_TOKEN, or _USERNAME and _PASSWORD")
-	flags.StringVar(&f.kind, "metrics-type", "prometheus", "prometheus (or any backend with its query API) or victoriametrics")
-	flags.StringToStringVar(&f.labels, "metrics-label", nil,
-		"label that selects this cluster's series if the backend stores several clusters, for example cluster=prod")
-	complete(cmd, "metrics-type", "prometheus", "victoriametrics")
+	types := supported(builtin.Metrics())
+	flags.StringVar(&f.kind, "metrics-type", "prometheus", strings.Join(types.products, ", "))
+	flags.StringToStringVar(&f.labels, "metrics-label", nil, "label that this cluster's series have in a back end of several clusters, for example cluster=prod")
+	complete(cmd, "metrics-type", types.names...)
 }
 
 // unused rejects the flags for manifests.
@@ -50,7 +51,7 @@ func (f *metricsFlags) open() (metrics.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	backend, err := registry.New(f.kind, metrics.Settings{
+	backend, err := openBackend(registry, f.kind, map[string]string{"url": f.url}, metrics.Settings{
 		Endpoint: provider.Endpoint{URL: f.url, Auth: auth}, Egress: provider.Egress{AllowLoopback: true},
 	})
 	if err != nil {

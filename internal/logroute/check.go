@@ -41,7 +41,7 @@ func check(b *Backend, options Options) (*route, *problem.Problem) {
 		return nil, invalid("the name of the resource is none that Kubernetes gives")
 	}
 	r := &route{Backend: b, id: identity(b)}
-	for _, step := range []func(Options) *problem.Problem{r.checkSelection, r.checkURL, r.checkNames, r.checkFields, r.checkRedact, r.checkAuth, r.checkTLS} {
+	for _, step := range []func(Options) *problem.Problem{r.checkSelection, r.checkURL, r.checkFields, r.checkRedact, r.checkAuth, r.checkTLS} {
 		if p := step(options); p != nil {
 			return nil, p
 		}
@@ -61,7 +61,7 @@ func (r *route) checkSelection(options Options) (p *problem.Problem) {
 // checkURL holds a URL to the rules that hold for the manager's own requests. What a name resolves to is judged by the network
 // policy, since the collector resolves it.
 func (r *route) checkURL(options Options) *problem.Problem {
-	base, err := provider.CheckURL(r.Endpoint.URL, options.Egress)
+	base, err := provider.CheckURL(r.Endpoint, options.Egress)
 	if err != nil {
 		if p := problem.As(err); p != nil {
 			return p
@@ -94,24 +94,6 @@ func portOf(u *url.URL) (int32, error) {
 
 func ascii(text string) bool {
 	return !strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' })
-}
-
-// checkNames of an index or a tenant again, as the API does: a caller may have got its settings elsewhere.
-func (r *route) checkNames(Options) *problem.Problem {
-	fits := func(pattern, text string) bool { return regexp.MustCompile(pattern).MatchString(text) }
-	switch {
-	case r.Type == v1alpha1.LogBackendElasticsearch && !fits(`^[a-z0-9][a-z0-9._-]{0,254}$`, r.WriteIndex):
-		return invalid("spec.elasticsearch.writeIndex is no name of an index or a data stream")
-	case r.Type == v1alpha1.LogBackendLoki && r.Tenant != "" && !fits(`^[a-zA-Z0-9!._*'()-]{1,150}$`, r.Tenant):
-		return invalid("spec.loki.tenant is no name of a tenant")
-	case r.Type == v1alpha1.LogBackendVictoriaLogs && r.Tenant != "" && !fits(`^[0-9]{1,10}(:[0-9]{1,10})?$`, r.Tenant):
-		return invalid("spec.victorialogs.tenant must be accountID or accountID:projectID")
-	}
-	switch r.Type {
-	case v1alpha1.LogBackendElasticsearch, v1alpha1.LogBackendLoki, v1alpha1.LogBackendVictoriaLogs:
-		return nil
-	}
-	return invalid("nothing can be routed to type %q", r.Type)
 }
 
 // kept are fields that lines are found by: without them nothing could ask for a Pod's lines.
@@ -186,7 +168,7 @@ func (r *route) checkTLS(Options) *problem.Problem {
 	if name := settings.ServerName; name != "" && !regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`).MatchString(name) {
 		return invalid("spec.tls.serverName is no host name")
 	}
-	if err := provider.CheckTLS(settings); err != nil {
+	if err := provider.CheckTLS(r.Endpoint); err != nil {
 		if p := problem.As(err); p != nil {
 			return p
 		}
@@ -195,22 +177,7 @@ func (r *route) checkTLS(Options) *problem.Problem {
 	return nil
 }
 
-// described is what the sameness of two targets is judged by: two of these that are equal store their lines in one place.
-func (r *route) described() string {
-	return fmt.Sprintf("%s %s %s %s", r.Type, strings.ToLower(r.url), r.WriteIndex, r.tenant())
-}
-
-// tenant with its default.
-func (r *route) tenant() string {
-	if r.Type != v1alpha1.LogBackendVictoriaLogs {
-		return r.Tenant
-	}
-	account, project, _ := strings.Cut(r.Tenant, ":")
-	if account == "" {
-		account = "0"
-	}
-	if project == "" {
-		project = "0"
-	}
-	return account + ":" + project
+// place is what two routes are compared by: two of the same place store the same line twice.
+func (r *route) place() string {
+	return fmt.Sprintf("%s %s %s", r.Type, strings.ToLower(r.url), r.Target.Storage().Place)
 }

@@ -64,7 +64,7 @@ func Compile(backends []Backend, options Options) (Compiled, error) {
 // conflict with a route that was there before: the same place would store the same line twice, transformed in two ways.
 func conflict(r *route, earlier []*route) *problem.Problem {
 	for _, other := range earlier {
-		if r.described() == other.described() && r.overlaps(other.selection) {
+		if r.place() == other.place() && r.overlaps(other.selection) {
 			return problem.UserError(v1alpha1.ReasonConflictingRoutes, nil,
 				"LogBackend %s sends to the same place and may select the same lines, which would be stored twice; let one of them select other namespaces, labels or containers, or remove spec.collect from one", other.Name)
 		}

@@ -16,6 +16,10 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/logs"
+	es "kubeops.io/kubeops/internal/provider/logs/elasticsearch"
+	lokiservice "kubeops.io/kubeops/internal/provider/logs/loki"
+	vlogs "kubeops.io/kubeops/internal/provider/logs/victorialogs"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew") //nolint:gochecknoglobals // a flag of the test binary
@@ -25,7 +29,7 @@ func both() []v1alpha1.CollectorType {
 }
 
 // compiled is the one configuration of a collector, without any problem.
-func compiled(t *testing.T, collector v1alpha1.CollectorType, backends []Backend) Configuration {
+func compiled(t testing.TB, collector v1alpha1.CollectorType, backends []Backend) Configuration {
 	t.Helper()
 	out, err := Compile(with(collector, backends), options())
 	if err != nil {
@@ -125,7 +129,7 @@ func TestWhatCannotBeRoutedIsAProblemOfItsOwn(t *testing.T) {
 	}{
 		"another namespace":           {change: func(b *Backend) { b.Collect.Include = []v1alpha1.LogSelector{namespaces("team-b")} }, reason: v1alpha1.ReasonNamespaceNotAllowed, say: "logCollection.clusterWideNamespaces"},
 		"a link-local address":        {change: func(b *Backend) { b.Endpoint.URL = "http://169.254.169.254" }, reason: v1alpha1.ReasonEgressDenied, say: "never called"},
-		"an address in disguise":      {change: func(b *Backend) { b.Endpoint.URL = "http://2852039166" }, reason: v1alpha1.ReasonEgressDenied, say: "neither a full address"},
+		"an address in disguise":      {change: func(b *Backend) { b.Endpoint.URL = "http://2852039166" }, reason: v1alpha1.ReasonEgressDenied, say: "neither a full IP address"},
 		"localhost":                   {change: func(b *Backend) { b.Endpoint.URL = "http://localhost:9200" }, reason: v1alpha1.ReasonEgressDenied, say: "localhost"},
 		"credentials in the URL":      {change: func(b *Backend) { b.Endpoint.URL = "http://a:b@logs" }, reason: v1alpha1.ReasonInvalidSpec, say: "credentials"},
 		"an expression that is none":  {change: func(b *Backend) { b.Collect.Redact = []string{"ok", "("} }, reason: v1alpha1.ReasonInvalidSpec, say: "spec.collect.redact[1]"},
@@ -142,7 +146,6 @@ func TestWhatCannotBeRoutedIsAProblemOfItsOwn(t *testing.T) {
 		}, reason: v1alpha1.ReasonInvalidSpec, say: "spec.collect.include[0].podLabels"},
 		"a token with a line end": {change: func(b *Backend) { b.Endpoint.Auth = provider.Auth{BearerToken: "a\nb"} }, reason: v1alpha1.ReasonInvalidSecret, say: "bearerToken"},
 		"a CA that is none":       {change: func(b *Backend) { b.Endpoint.TLS.CA = []byte("x") }, reason: v1alpha1.ReasonInvalidSecret, say: "spec.tls.ca"},
-		"a tenant that injects":   {change: func(b *Backend) { b.Tenant = "{{ x }}" }, reason: v1alpha1.ReasonInvalidSpec, say: "tenant"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := loki("team-a", "bad", "a", v1alpha1.LogCollection{})
@@ -202,7 +205,7 @@ func TestTheSamePlaceTakesALineOnce(t *testing.T) {
 					t.Errorf("got %+v, want a conflict: %t", p, tc.conflict)
 				}
 			}
-			newer.WriteIndex = "logs-other-default"
+			newer.Target = target(es.Config{WriteIndex: "logs-other-default"}, "8.15.0")
 			if out, _ := Compile([]Backend{older, newer}, options()); len(out.Problems) != 0 {
 				t.Errorf("another index is another place: %v", out.Problems)
 			}
@@ -219,9 +222,23 @@ func FuzzCompile(f *testing.F) {
 		f.Add(text, text, text, text, text)
 	}
 	f.Fuzz(func(t *testing.T, a, b, c, d, e string) {
+		// targetOf a type with a name that a user wrote; with a good one where the type refuses it.
+		targetOf := func(ty v1alpha1.LogBackendType, name, version, flavor string) logs.RouteTarget {
+			for _, name := range []string{name, "1"} {
+				settings := map[v1alpha1.LogBackendType]logs.Routable{
+					v1alpha1.LogBackendElasticsearch: es.Config{WriteIndex: name}, v1alpha1.LogBackendLoki: lokiservice.Config{Tenant: name},
+					v1alpha1.LogBackendVictoriaLogs: vlogs.Config{Tenant: name},
+				}
+				if to, err := settings[ty].RouteTarget(logs.Server{Version: version + "x", Flavor: flavor}); err == nil {
+					return to
+				}
+			}
+			t.Fatalf("%s refuses the good name", ty)
+			return nil
+		}
 		hostile := func(ty v1alpha1.LogBackendType) Backend {
 			return Backend{
-				Name: types.NamespacedName{Namespace: a, Name: b + string(ty[:1])}, Type: ty, Tenant: c, WriteIndex: c, Version: d, Flavor: e,
+				Name: types.NamespacedName{Namespace: a, Name: b + string(ty[:1])}, Type: ty, Target: targetOf(ty, c, d, e),
 				Endpoint: provider.Endpoint{URL: "http://logs/" + d, Auth: provider.Auth{Username: a, Password: b}, TLS: provider.TLS{ServerName: e}},
 				Collect: v1alpha1.LogCollection{
 					Include:   []v1alpha1.LogSelector{{Namespaces: []string{a}, PodLabels: map[string]string{b: c}, Containers: []string{d}}},
@@ -237,12 +254,12 @@ func FuzzCompile(f *testing.F) {
 				func(x *Backend) { x.Collect.Redact = []string{b} }, func(x *Backend) { x.Collect.DropFields = []string{c} },
 				func(x *Backend) { x.Collect.Exclude = []v1alpha1.LogSelector{{Containers: []string{d}}} },
 				func(x *Backend) { x.Endpoint.Auth = provider.Auth{BearerToken: e} }, func(x *Backend) { x.Endpoint.TLS.ServerName = a },
-				func(x *Backend) { x.Tenant, x.WriteIndex = b, b }, func(x *Backend) { x.Name.Namespace, x.Collect.Include = c, nil },
+				func(x *Backend) { x.Target = targetOf(x.Type, b, d, e) }, func(x *Backend) { x.Name.Namespace, x.Collect.Include = c, nil },
 			}
 			list = append(list, hostile(ty))
 			for j, change := range only {
 				x := loki("team", string(rune('a'+i))+string(rune('a'+j)), "t", v1alpha1.LogCollection{})
-				x.Type, x.WriteIndex, x.Tenant = ty, "logs-"+x.Name.Name, "1"
+				x.Type, x.Target = ty, targetOf(ty, "1", "", "")
 				x.Endpoint.URL += "/" + x.Name.Name
 				change(&x)
 				list = append(list, x)

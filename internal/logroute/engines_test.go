@@ -63,7 +63,15 @@ func runVRL(t testing.TB, jobs []any) []*answer {
 
 func runRuby(t testing.TB, jobs []any) []*answer {
 	t.Helper()
-	return run(t, jobs, nil, filepath.Join(servers.Folder(t, "ruby"), "ruby"), filepath.Join("testdata", "run", "route.rb"), "./ruby")
+	folder := t.TempDir()
+	for _, backends := range cases() {
+		for file, content := range compiled(t, v1alpha1.CollectorFluentd, backends).Files {
+			if err := os.WriteFile(filepath.Join(folder, file), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return run(t, jobs, nil, filepath.Join(servers.Folder(t, "ruby"), "ruby"), filepath.Join("testdata", "run", "route.rb"), folder)
 }
 
 // line of a Pod, as each collector hands it to a route.
@@ -280,7 +288,8 @@ func TestExpressionsMeanTheSameInAllThreeEngines(t *testing.T) {
 			t.Errorf("%s became %s and %s, which hold characters that mean something to a configuration", expression, forRust, forRuby)
 		}
 		re := regexp.MustCompile(expression)
-		r := route{Backend: &Backend{Type: v1alpha1.LogBackendLoki}, selection: selection{include: []selector{{}}}}
+		b := loki("team", "logs", "", v1alpha1.LogCollection{})
+		r := route{Backend: &b, selection: selection{include: []selector{{}}}}
 		var vrl, ruby []any
 		for _, text := range texts {
 			r.redact = []string{forRust}

@@ -7,31 +7,52 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/logs"
+	es "kubeops.io/kubeops/internal/provider/logs/elasticsearch"
+	lokiservice "kubeops.io/kubeops/internal/provider/logs/loki"
+	vlogs "kubeops.io/kubeops/internal/provider/logs/victorialogs"
 )
 
 // opened is no real password.
 const opened = `open "se\same` + "\n$HOME" + `${X}`
 
+// target of the settings of a type, for a server of a version.
+func target(settings logs.Routable, version string) logs.RouteTarget {
+	to, err := settings.RouteTarget(logs.Server{Version: version, Flavor: "elasticsearch"})
+	if err != nil {
+		panic(err)
+	}
+	return to
+}
+
 func elasticsearch(namespace, name string, collect v1alpha1.LogCollection) Backend {
 	return Backend{
-		Name: types.NamespacedName{Namespace: namespace, Name: name}, Type: v1alpha1.LogBackendElasticsearch, WriteIndex: "logs-kubeops-default",
-		Endpoint: provider.Endpoint{URL: "https://elasticsearch.logging:9200/es/", Auth: provider.Auth{Username: "kubeops", Password: opened}},
-		Version:  "8.15.0", Flavor: "elasticsearch", Collect: collect, Created: time.Unix(1_700_000_000, 0),
+		Name: types.NamespacedName{Namespace: namespace, Name: name}, Type: v1alpha1.LogBackendElasticsearch,
+		Target:   target(es.Config{}, "8.15.0"),
+		Endpoint: endpoint("https://elasticsearch.logging:9200/es/", provider.Auth{Username: "kubeops", Password: opened}),
+		Collect:  collect, Created: time.Unix(1_700_000_000, 0),
 	}
 }
 
 func loki(namespace, name, tenant string, collect v1alpha1.LogCollection) Backend {
 	return Backend{
-		Name: types.NamespacedName{Namespace: namespace, Name: name}, Type: v1alpha1.LogBackendLoki, Tenant: tenant,
-		Endpoint: provider.Endpoint{URL: "http://loki-gateway.logging"}, Collect: collect, Created: time.Unix(1_700_000_100, 0),
+		Name: types.NamespacedName{Namespace: namespace, Name: name}, Type: v1alpha1.LogBackendLoki,
+		Target:   target(lokiservice.Config{Tenant: tenant}, ""),
+		Endpoint: endpoint("http://loki-gateway.logging", provider.Auth{}), Collect: collect, Created: time.Unix(1_700_000_100, 0),
 	}
 }
 
 func victorialogs(namespace, name string, collect v1alpha1.LogCollection) Backend {
 	return Backend{
-		Name: types.NamespacedName{Namespace: namespace, Name: name}, Type: v1alpha1.LogBackendVictoriaLogs, Tenant: "12:3",
-		Endpoint: provider.Endpoint{URL: "http://victoria-logs.logging:9428"}, Collect: collect, Created: time.Unix(1_700_000_200, 0),
+		Name: types.NamespacedName{Namespace: namespace, Name: name}, Type: v1alpha1.LogBackendVictoriaLogs,
+		Target:   target(vlogs.Config{Tenant: "12:3"}, ""),
+		Endpoint: endpoint("http://victoria-logs.logging:9428", provider.Auth{}), Collect: collect, Created: time.Unix(1_700_000_200, 0),
 	}
+}
+
+// endpoint as the resolver of a LogBackend fills it in.
+func endpoint(url string, auth provider.Auth) provider.Endpoint {
+	return provider.Endpoint{URL: url, Auth: auth, Fields: provider.Fields{Auth: "spec.auth", TLS: "spec.tls"}}
 }
 
 func namespaces(names ...string) v1alpha1.LogSelector { return v1alpha1.LogSelector{Namespaces: names} }
@@ -53,7 +74,7 @@ func cases() map[string][]Backend {
 	bearer := loki("team-a", "bearer", "team-a", v1alpha1.LogCollection{})
 	bearer.Endpoint.Auth = provider.Auth{BearerToken: "not-a-token"}
 	older := elasticsearch("platform", "older", v1alpha1.LogCollection{})
-	older.Version = "6.8.23"
+	older.Target = target(es.Config{}, "6.8.23")
 	return map[string][]Backend{
 		"elasticsearch":                    {elasticsearch("team-a", "logs", v1alpha1.LogCollection{})},
 		"elasticsearch-6":                  {older},

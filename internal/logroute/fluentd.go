@@ -4,9 +4,8 @@ import (
 	_ "embed" // the plug-ins
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
-
-	"kubeops.io/kubeops/api/v1alpha1"
 )
 
 // Fluentd's configuration holds names that this package made, and nothing that a user wrote: what a route does is data in
@@ -43,8 +42,8 @@ type fluentdRoute struct {
 	LogBackend    string            `json:"logBackend"`
 	Type          string            `json:"type"`
 	URL           string            `json:"url"`
-	Index         string            `json:"index,omitempty"`
-	Typed         bool              `json:"typed,omitempty"`
+	Settings      map[string]any    `json:"settings,omitempty"`
+	WholeJSON     bool              `json:"wholeJSON,omitempty"`
 	Headers       map[string]string `json:"headers"`
 	Authorization bool              `json:"authorization,omitempty"`
 	TLS           fluentdTLS        `json:"tls"`
@@ -66,28 +65,25 @@ func fluentdFiles(routes []*route) (map[string]string, error) {
 	fmt.Fprintf(&conf, fluentdHead, dataFolder, stores.String())
 	conf.WriteString(labels.String())
 	text, err := json.MarshalIndent(data, "", "  ")
-	return map[string]string{
+	files := map[string]string{
 		FluentdFile: conf.String(), "routes.json": string(text) + "\n",
 		"kubeops_routes.rb": rubyRoutes, "filter_kubeops_route.rb": rubyFilter, "out_kubeops.rb": rubyOutput,
-	}, err
+	}
+	for _, r := range routes {
+		files["kubeops_"+string(r.Type)+".rb"] = r.Target.Fluentd().Ruby
+	}
+	return files, err
 }
 
 func (r *route) fluentd() fluentdRoute {
+	output := r.Target.Fluentd()
 	out := fluentdRoute{
-		LogBackend: r.Name.String(), Type: string(r.Type), URL: r.url, Headers: map[string]string{}, Authorization: r.authorization != "",
+		LogBackend: r.Name.String(), Type: string(r.Type), URL: r.url, Settings: output.Settings, Headers: map[string]string{},
+		WholeJSON: r.Target.Storage().WholeJSON, Authorization: r.authorization != "",
 		Include: fluentdSelectors(r.include), Exclude: fluentdSelectors(r.exclude), ParseJSON: r.Collect.ParseJSON,
 		DropFields: append([][]string{}, r.drop...), Redact: append([]string{}, r.redact...),
 	}
-	switch r.Type {
-	case v1alpha1.LogBackendElasticsearch:
-		out.Index, out.Typed = r.WriteIndex, r.apiVersion() == "v6"
-	case v1alpha1.LogBackendLoki:
-		if r.Tenant != "" {
-			out.Headers["X-Scope-OrgID"] = r.Tenant
-		}
-	case v1alpha1.LogBackendVictoriaLogs:
-		out.Headers["AccountID"], out.Headers["ProjectID"], _ = strings.Cut(r.tenant(), ":")
-	}
+	maps.Copy(out.Headers, output.Headers)
 	if r.secure() {
 		settings := r.Endpoint.TLS
 		out.TLS = fluentdTLS{CA: len(settings.CA) > 0, Certificate: len(settings.Certificate) > 0, ServerName: settings.ServerName, Insecure: settings.InsecureSkipVerify}

@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/logs"
 )
 
 // Backend is a LogBackend that collects, with every reference resolved.
@@ -16,16 +17,12 @@ type Backend struct {
 	Name types.NamespacedName
 	// Created says who came first where two contradict each other.
 	Created time.Time
-	// Type of the server.
+	// Type of the backend.
 	Type v1alpha1.LogBackendType
 	// Endpoint with credentials. Its Header is not used.
 	Endpoint provider.Endpoint
-	// WriteIndex of Elasticsearch: an index or a data stream.
-	WriteIndex string
-	// Version that the server told, if it did; Elasticsearch 6 needs types in its requests.
-	Version, Flavor string
-	// Tenant of Loki or VictoriaLogs.
-	Tenant string
+	// Target describes how lines of this type are sent.
+	Target logs.RouteTarget
 	// Collect is the spec's part.
 	Collect v1alpha1.LogCollection
 }

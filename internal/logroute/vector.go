@@ -1,9 +1,7 @@
 package logroute
 
 import (
-	"strings"
-
-	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/provider/logs"
 )
 
 // Where things are in the collectors' containers.
@@ -53,87 +51,33 @@ func vectorFiles(routes []*route) (map[string]string, error) {
 	return map[string]string{VectorFile: text}, err
 }
 
-func (r *route) sink() object {
-	sink := newObject()
-	switch r.Type {
-	case v1alpha1.LogBackendLoki:
-		sink.set("type", "loki").set("inputs", []string{r.id + "_shape"}).set("endpoint", r.url)
-		if r.Tenant != "" {
-			sink.set("tenant_id", r.Tenant)
-		}
-		if r.authorization != "" {
-			sink.set("auth", newObject().set("strategy", "custom").set("value", r.authorized()))
-		}
-		labels := newObject().
-			set("namespace", "{{ kubernetes.pod_namespace }}").
-			set("pod", "{{ kubernetes.pod_name }}").
-			set("container", "{{ kubernetes.container_name }}").
-			set("node", "{{ kubernetes.pod_node_name }}").
-			set("stream", "{{ stream }}")
-		if r.Collect.ParseJSON {
-			labels.set("level", "{{ level }}")
-		}
-		sink.set("labels", labels).
-			set("out_of_order_action", "accept").
-			set("compression", "gzip").
-			set("encoding", newObject().set("codec", "text"))
-	default:
-		r.elastic(sink)
+// forVector is the sink of the type.
+func (r *route) forVector() logs.VectorSink {
+	to := logs.VectorRoute{URL: r.url, ParseJSON: r.Collect.ParseJSON}
+	if r.authorization != "" {
+		to.Authorization = "SECRET[kubeops." + r.authKey() + "]"
 	}
-	sink.set("healthcheck", newObject().set("enabled", false)).note("KubeOps proves the back end itself; one that is down must not keep Vector from starting.")
+	return r.Target.Vector(to)
+}
+
+func (r *route) sink() object {
+	described := r.forVector()
+	sink := newObject().set("type", described.Type).set("inputs", []string{r.id + "_shape"})
+	for _, option := range described.Options {
+		sink.set(option.Name, option.Value)
+	}
+	sink.set("healthcheck", newObject().set("enabled", false)).
+		note("KubeOps proves the back end itself; one that is down must not keep Vector from starting.")
 	if r.secure() {
 		sink.set("tls", r.tls())
 	}
 	sink.set("buffer", newObject().
 		set("type", "disk").
 		set("max_size", bufferBytes).
-		// Anything else stops the source when one buffer is full, and with it every other back end.
+		// Anything else stops the source when one buffer is full, and with it every other backend.
 		set("when_full", "drop_newest").note("One back end that is down fills its own buffer, then loses its newest lines; the others go on."))
 	return sink
 }
-
-// elastic is the sink of Elasticsearch, OpenSearch, and of VictoriaLogs, whose documentation recommends it for Vector.
-func (r *route) elastic(sink object) {
-	sink.set("type", "elasticsearch").set("inputs", []string{r.id + "_shape"})
-	headers := newObject()
-	if r.authorization != "" {
-		headers.set("Authorization", r.authorized())
-	}
-	if r.Type == v1alpha1.LogBackendVictoriaLogs {
-		account, project, _ := strings.Cut(r.tenant(), ":")
-		headers.set("AccountID", account).set("ProjectID", project)
-		sink.set("endpoints", []string{r.url + "/insert/elasticsearch/"}).
-			set("mode", "bulk").
-			set("api_version", "v8").
-			set("query", newObject().
-				set("_msg_field", "message").
-				set("_time_field", "timestamp").
-				set("_stream_fields", "kubernetes.pod_namespace,kubernetes.pod_name,kubernetes.container_name,kubernetes.pod_node_name,stream"))
-	} else {
-		sink.set("endpoints", []string{r.url}).
-			set("mode", "bulk").
-			set("api_version", r.apiVersion()).
-			set("bulk", newObject().set("action", "create").set("index", r.WriteIndex)).
-			set("id_key", "kubeops_id")
-	}
-	sink.set("compression", "gzip")
-	// Of a bulk request, only what was turned down for a while is sent again.
-	sink.set("request_retry_partial", r.Type == v1alpha1.LogBackendElasticsearch)
-	if len(headers.node.Content) > 0 {
-		sink.set("request", newObject().set("headers", headers))
-	}
-}
-
-// apiVersion is v6 for Elasticsearch 6, whose bulk requests name a type, and v8 for all that came later: the detection of Vector
-// would need the server to answer whenever a collector starts.
-func (r *route) apiVersion() string {
-	if strings.HasPrefix(r.Version, "6.") && r.Flavor != "opensearch" {
-		return "v6"
-	}
-	return "v8"
-}
-
-func (r *route) authorized() string { return "SECRET[kubeops." + r.authKey() + "]" }
 
 func (r *route) tls() object {
 	settings := r.Endpoint.TLS

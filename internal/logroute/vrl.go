@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"kubeops.io/kubeops/api/v1alpha1"
 )
 
 // Programs in Vector's language VRL. They hold checked names in quotes and translated expressions only, no $ followed by a letter
@@ -76,18 +74,7 @@ func (r *route) shape() program {
 	if r.Collect.ParseJSON {
 		r.text(line)
 	}
-	switch r.Type {
-	case v1alpha1.LogBackendElasticsearch:
-		line("# A label app and a label app.kubernetes.io/name cannot both be fields: one would have to hold the other.")
-		line(`. = map_keys(., recursive: true) -> |key| { replace(key, ".", "_") }`)
-		line(".\"@timestamp\" = .timestamp\ndel(.timestamp)")
-		line("# With an id of its own, a line is created once however often it is sent, in an index and in a data stream alike.")
-		line(".kubeops_id = uuid_v4()")
-	case v1alpha1.LogBackendLoki:
-		if r.Collect.ParseJSON {
-			line("if is_null(.level) { .level = \"unknown\" }")
-		}
-	}
+	p.WriteString(r.forVector().Program)
 	return program(p.String())
 }
 
@@ -121,7 +108,7 @@ func (r *route) parse(line func(string, ...any)) {
 // text makes the message of what is left of the parsed line, so that a field that was dropped does not live on in it.
 func (r *route) text(line func(string, ...any)) {
 	line("if is_object(.json) {")
-	if r.Type == v1alpha1.LogBackendLoki {
+	if r.Target.Storage().WholeJSON {
 		line("  .message = encode_json(.json)\n}")
 		return
 	}

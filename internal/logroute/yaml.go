@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"kubeops.io/kubeops/internal/provider/logs"
 )
 
 // object is a mapping in the order that it was made in. Every text of it is quoted, so that none can become anything else.
@@ -13,7 +15,7 @@ type object struct{ node *yaml.Node }
 
 func newObject() object { return object{&yaml.Node{Kind: yaml.MappingNode}} }
 
-// set adds a pair: a string, bool, int, []string, object, or program.
+// set adds a pair: a string, bool, int, []string, object, logs.Options or program.
 func (o object) set(key string, value any) object {
 	name := &yaml.Node{Kind: yaml.ScalarNode, Value: key}
 	if key == "" || strings.ContainsFunc(key, func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' }) {
@@ -36,6 +38,12 @@ func node(value any) *yaml.Node {
 	switch v := value.(type) {
 	case object:
 		return v.node
+	case logs.Options:
+		o := newObject()
+		for _, option := range v {
+			o.set(option.Name, option.Value)
+		}
+		return o.node
 	case program:
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: string(v), Style: yaml.LiteralStyle}
 	case bool:

@@ -33,6 +33,7 @@ type Options struct {
 // Client sends requests to one server, with every limit around it. It holds connections: Close it.
 type Client struct {
 	base    *url.URL
+	fields  Fields
 	http    *http.Client
 	limits  Limits
 	options Options
@@ -67,11 +68,11 @@ type Answer struct {
 
 // NewClient checks the endpoint and connects nothing yet.
 func NewClient(endpoint Endpoint, options Options) (*Client, error) {
-	base, err := parse(endpoint.URL)
+	base, err := parse(endpoint)
 	if err != nil {
 		return nil, err
 	}
-	config, err := endpoint.TLS.config()
+	config, err := endpoint.TLS.Config(endpoint.Fields)
 	if err != nil {
 		return nil, err
 	}
@@ -88,13 +89,13 @@ func NewClient(endpoint Endpoint, options Options) (*Client, error) {
 	case proxy != nil:
 		// The proxy is the administrator's: it may be anywhere. What is asked of it is still judged.
 		if err := options.Egress.allowsHost(base.Hostname()); err != nil {
-			return nil, explain(err, base.Host)
+			return nil, ToProblem(err, base.Host, endpoint.Fields)
 		}
 		transport.Proxy = http.ProxyURL(proxy)
 		dialer.Control = nil
 	}
 	transport.DialContext = dialer.DialContext
-	c := &Client{base: base, limits: options.Limits, options: options}
+	c := &Client{base: base, fields: endpoint.Fields, limits: options.Limits, options: options}
 	c.http = &http.Client{
 		Transport: &limited{
 			next: transport, header: endpoint.Header, authorization: endpoint.Auth.header(), host: base.Host, scheme: base.Scheme,
@@ -109,7 +110,7 @@ func NewClient(endpoint Endpoint, options Options) (*Client, error) {
 func (c *Client) Host() string { return c.base.Host }
 
 // HTTP is the client underneath, with the same rules, for libraries that bring their own calls. Their errors go through
-// Explain.
+// ToProblem.
 func (c *Client) HTTP() *http.Client { return c.http }
 
 // BaseURL is the endpoint's URL without a slash at its end.
@@ -146,7 +147,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 	response, err := c.http.Do(request) //nolint:bodyclose // the answer is closed by whoever asked
 	if err != nil {
 		cancel()
-		p := c.Explain(err)
+		p := c.ToProblem(err)
 		c.options.Metrics.observe(c.options.Type, r.Operation, p.Reason, time.Since(began))
 		return nil, p
 	}
@@ -168,7 +169,7 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	}
 	request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(content))
 	if err != nil {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "the URL of the back end cannot be used")
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "%s cannot be used as the URL of a request", orText(c.fields.URL, "the URL"))
 	}
 	for name, values := range r.Header {
 		request.Header[name] = values
@@ -193,7 +194,7 @@ func (c *Client) JSON(ctx context.Context, r Request, into any) error {
 	if into == nil {
 		_, err := io.Copy(io.Discard, answer.Body)
 		if err != nil {
-			return c.Explain(err)
+			return c.ToProblem(err)
 		}
 		return nil
 	}

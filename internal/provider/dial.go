@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"time"
 
@@ -14,17 +13,6 @@ import (
 // Dialer connects to addresses that the rules allow, and to no other. Resolving the name is part of the timeout.
 func (e Egress) Dialer(timeout time.Duration) *net.Dialer {
 	return &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second, Control: e.control}
-}
-
-// Config of the standard library. A PEM that cannot be used is a problem that the user solves.
-func (t TLS) Config() (*tls.Config, error) { return t.config() }
-
-// Explain words why a server at host did not answer; see Client.Explain.
-func Explain(err error, host string) *problem.Problem {
-	if p := problem.As(err); p != nil {
-		return p
-	}
-	return explain(err, host)
 }
 
 // Observe counts a request that did not go through a Client: its result is ok, or the reason of the problem. A nil *Metrics counts
@@ -40,7 +28,7 @@ func (m *Metrics) Observe(backend, operation string, err error, took time.Durati
 }
 
 // Bounded is a connection to a hostile server: it ends with the context that it was made with, and whoever reads more from it than
-// most bytes gets an error that Explain words as ResponseTooLarge.
+// most bytes gets an error that ToProblem turns into ResponseTooLarge.
 type Bounded struct {
 	net.Conn
 	left int64

@@ -24,6 +24,8 @@ type Endpoint struct {
 	TLS TLS
 	// Header to send with each request, such as a tenant.
 	Header http.Header
+	// Fields of the spec that all of this comes from, for messages.
+	Fields Fields
 }
 
 // String names the server and nothing else: the path of a webhook and any header may be secret.
@@ -84,19 +86,23 @@ func (t TLS) String() string { return fmt.Sprintf("TLS for %q", t.ServerName) }
 // GoString hides the key from %#v.
 func (t TLS) GoString() string { return t.String() }
 
-// config of the standard library; a PEM that cannot be used is the user's to mend.
-func (t TLS) config() (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName, InsecureSkipVerify: t.InsecureSkipVerify} //nolint:gosec // the user asks for it by name
+// Config for the standard library. Invalid PEM is a problem that names the field it comes from.
+func (t TLS) Config(fields Fields) (*tls.Config, error) {
+	config := &tls.Config{
+		MinVersion: tls.VersionTLS12, ServerName: t.ServerName,
+		InsecureSkipVerify: t.InsecureSkipVerify, //nolint:gosec // the user sets the field of that name
+	}
 	if len(t.CA) > 0 {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(t.CA) {
-			return nil, problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "the CA of spec.tls.ca holds no certificate in PEM form")
+			return nil, problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "%s contains no certificate in PEM form", orText(fields.tls("ca"), "the CA"))
 		}
 	}
 	if len(t.Certificate) > 0 || len(t.Key) > 0 {
 		pair, err := tls.X509KeyPair(t.Certificate, t.Key)
 		if err != nil {
-			return nil, problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "the client certificate of spec.tls.clientCertificate cannot be used: tls.crt and tls.key must be PEM and belong together")
+			return nil, problem.UserError(v1alpha1.ReasonInvalidSecret, nil,
+				"%s is not valid: tls.crt and tls.key must be PEM and match", orText(fields.tls("clientCertificate"), "the client certificate"))
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
@@ -130,16 +136,18 @@ func (l Limits) defaulted() Limits {
 	return l
 }
 
-// parse a base URL; the CRD's rules let nothing else through, but a factory has other callers, too.
-func parse(text string) (*url.URL, error) {
-	base, err := url.Parse(text)
+// parse the base URL of an endpoint. The CRD's rules reject the rest, but a backend has other callers, too.
+func parse(endpoint Endpoint) (*url.URL, error) {
+	field := orText(endpoint.Fields.URL, "the URL")
+	base, err := url.Parse(endpoint.URL)
 	switch {
 	case err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Hostname() == "":
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "the URL must begin with http:// or https:// and name a host")
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "%s must begin with http:// or https:// and name a host", field)
 	case base.User != nil:
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "the URL must not hold credentials; put them into a Secret and name it in spec.auth")
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+			"%s must not contain credentials; put them into a Secret%s", field, advice(" and reference it in ", endpoint.Fields.Auth))
 	case base.RawQuery != "" || base.Fragment != "":
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "the URL must not have a query or a fragment")
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "%s must not have a query or a fragment", field)
 	}
 	base.Path = strings.TrimSuffix(base.Path, "/")
 	return base, nil

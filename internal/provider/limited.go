@@ -87,7 +87,7 @@ type body struct {
 func (b *body) Read(into []byte) (int, error) {
 	n, err := b.ReadCloser.Read(into)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return n, b.client.Explain(err)
+		return n, b.client.ToProblem(err)
 	}
 	return n, err
 }

@@ -11,33 +11,15 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 )
 
-// DataSource of Grafana, made from a back end with every reference resolved. It holds credentials: what is made from it goes
-// into Secrets only.
+// DataSource of Grafana that leads to a backend, with every reference resolved. It holds credentials: what is created from it is
+// stored in Secrets only.
 type DataSource struct {
-	// Namespace and Name of the back end; the data source is named after both.
+	// Namespace and Name of the backend; the data source is named after both.
 	Namespace, Name string
-	// Type of the plugin, see PluginType.
-	Type string
-	// Endpoint to ask. Its path is part of the URL.
-	Endpoint provider.Endpoint
 	// Default makes it the one that new panels use.
 	Default bool
-	// Index and fields of Elasticsearch and OpenSearch; empty for others.
-	Index, TimeField, MessageField, LevelField string
-}
-
-// PluginType is how Grafana calls the plugin for a type and flavor of back end. VictoriaMetrics speaks Prometheus' API, so
-// that no further plugin is needed; VictoriaLogs and OpenSearch need their own.
-func PluginType(backendType, flavor string) string {
-	switch {
-	case backendType == "victorialogs":
-		return "victoriametrics-logs-datasource"
-	case flavor == "opensearch":
-		return "grafana-opensearch-datasource"
-	case backendType == "victoriametrics":
-		return "prometheus"
-	}
-	return backendType
+	// GrafanaSource as the type of the backend describes it.
+	provider.GrafanaSource
 }
 
 // UID of the data source, by which dashboards find it; at most 40 characters, as Grafana wants it.
@@ -74,16 +56,13 @@ func (d DataSource) authorization() (name, value string) {
 	return "", ""
 }
 
-// options of the data source that are no secrets.
-func (d DataSource) options() object {
+// jsonData is the options of the data source that are not secret.
+func (d DataSource) jsonData() object {
 	tls := d.Endpoint.TLS
 	data := object{}
-	for name, value := range map[string]string{
-		"serverName": tls.ServerName, "index": d.Index, "timeField": d.TimeField, "logMessageField": d.MessageField, "logLevelField": d.LevelField,
-	} {
-		if value != "" {
-			data[name] = value
-		}
+	maps.Copy(data, d.Options)
+	if tls.ServerName != "" {
+		data["serverName"] = tls.ServerName
 	}
 	for name, set := range map[string]bool{
 		"tlsSkipVerify": tls.InsecureSkipVerify, "tlsAuthWithCACert": len(tls.CA) > 0, "tlsAuth": len(tls.Certificate) > 0,
@@ -91,9 +70,6 @@ func (d DataSource) options() object {
 		if set {
 			data[name] = true
 		}
-	}
-	if d.Type == "prometheus" {
-		data["httpMethod"] = "POST"
 	}
 	next := 1
 	if name, _ := d.authorization(); name != "" {
@@ -122,8 +98,8 @@ func (d DataSource) headers() map[string]string {
 
 func (d DataSource) model(secure map[string]string) object {
 	model := object{
-		"name": d.Namespace + "/" + d.Name, "uid": d.UID(), "type": d.Type, "access": "proxy", "url": d.Endpoint.URL, "isDefault": d.Default,
-		"editable": false, "jsonData": d.options(),
+		"name": d.Namespace + "/" + d.Name, "uid": d.UID(), "type": d.Plugin, "access": "proxy", "url": d.Endpoint.URL, "isDefault": d.Default,
+		"editable": false, "jsonData": d.jsonData(),
 	}
 	if len(secure) > 0 {
 		model["secureJsonData"] = secure

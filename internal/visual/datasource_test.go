@@ -47,8 +47,10 @@ func TestADataSourceLogsInAsTheBackEndDoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			source := visual.DataSource{
-				Namespace: "observability", Name: "main", Type: visual.PluginType("loki", ""),
-				Endpoint: provider.Endpoint{URL: "http://loki:3100", Auth: test.auth, Header: test.header},
+				Namespace: "observability", Name: "main",
+				GrafanaSource: provider.GrafanaSource{
+					Plugin: "loki", Endpoint: provider.Endpoint{URL: "http://loki:3100", Auth: test.auth, Header: test.header},
+				},
 			}
 			data, err := source.SecretData()
 			if err != nil {
@@ -83,8 +85,11 @@ func TestTheOperatorsResourceHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	word := "cor" + "rect horse"
 	source := visual.DataSource{
-		Namespace: "observability", Name: "main", Type: "prometheus",
-		Endpoint: provider.Endpoint{URL: "https://prometheus:9090", Auth: provider.Auth{Username: "ops", Password: word}, TLS: provider.TLS{Key: []byte(word), Certificate: []byte("certificate"), CA: []byte("ca")}},
+		Namespace: "observability", Name: "main",
+		GrafanaSource: provider.GrafanaSource{Plugin: "prometheus", Endpoint: provider.Endpoint{
+			URL: "https://prometheus:9090", Auth: provider.Auth{Username: "ops", Password: word},
+			TLS: provider.TLS{Key: []byte(word), Certificate: []byte("certificate"), CA: []byte("ca")},
+		}},
 	}
 	content, err := json.Marshal(source.OperatorResource("kubeops-grafana-main", map[string]string{"dashboards": "grafana"}))
 	if err != nil {

@@ -1,8 +1,16 @@
 # What a route makes of a line, with nothing of Fluentd in it. The same as the programs that Vector runs: see vrl.go.
 require 'json'
-require 'securerandom'
 
 module KubeOps
+  # Targets by type of backend. Each has a file kubeops_TYPE.rb, which adds a subclass of Target.
+  # Fluentd loads files by two paths, so this line may run twice.
+  TARGETS ||= {}
+
+  def self.target(spec)
+    type = spec.fetch('type')
+    require_relative "kubeops_#{type}" unless TARGETS.key?(type)
+    TARGETS.fetch(type).new(spec)
+  end
   REDACTED = '[redacted]'.freeze
   # A label of Loki must have few values.
   LEVELS = %w[trace debug info notice warn warning error err critical alert fatal panic emergency].freeze
@@ -13,7 +21,8 @@ module KubeOps
   # A route of routes.json.
   class Route
     def initialize(spec)
-      @type = spec.fetch('type')
+      @target = KubeOps.target(spec)
+      @whole_json = spec['wholeJSON']
       @include = spec.fetch('include')
       @exclude = spec.fetch('exclude')
       @parse_json = spec.fetch('parseJSON')
@@ -32,7 +41,7 @@ module KubeOps
       redact_event(event) # what JSON's escapes hid is text by now, and a replacement cannot break the JSON
       @drop.each { |path| drop(event, path) }
       text(event) if @parse_json
-      finish(event)
+      @target.finish(event)
     end
 
     private
@@ -107,7 +116,7 @@ module KubeOps
     def text(event)
       return unless event['json'].is_a?(Hash)
 
-      said = @type == 'loki' ? nil : [event['json']['message'], event['json']['msg']].find { |value| value.is_a?(String) }
+      said = @whole_json ? nil : [event['json']['message'], event['json']['msg']].find { |value| value.is_a?(String) }
       event['message'] = said || JSON.generate(sorted(event['json']))
     end
 
@@ -118,58 +127,45 @@ module KubeOps
       else value
       end
     end
+  end
 
+  # How lines are sent to one type of backend: path, headers and body of a request, and how its answer is read.
+  class Target
+    def initialize(spec)
+      @settings = spec['settings'] || {}
+      @parse_json = spec.fetch('parseJSON')
+      @headers = spec.fetch('headers')
+    end
+
+    # The final form of an event.
     def finish(event)
-      case @type
-      when 'elasticsearch'
-        # A label app and a label app.kubernetes.io/name cannot both be fields: one would have to hold the other.
-        event = plain(event)
-        event['@timestamp'] = event.delete('timestamp')
-        # With an id of its own, a line is created once however often it is sent.
-        event['kubeops_id'] = SecureRandom.uuid
-      when 'loki'
-        event['level'] ||= 'unknown' if @parse_json
-      end
       event
     end
 
-    def plain(value)
-      case value
-      when Hash then value.to_h { |key, inner| [key.tr('.', '_'), plain(inner)] }
-      when Array then value.map { |inner| plain(inner) }
-      else value
-      end
+    def headers
+      @headers.merge('Content-Type' => content_type, 'Content-Encoding' => 'gzip', 'User-Agent' => 'kubeops-collector')
+    end
+
+    # How many lines an answer of 2xx says were rejected: for good, and for now.
+    def refused(_answer)
+      [0, 0]
     end
   end
 
-  # What a back end is sent for a list of events: path, headers and body.
-  class Request
-    STREAM = { 'namespace' => 'pod_namespace', 'pod' => 'pod_name', 'container' => 'container_name', 'node' => 'pod_node_name' }.freeze
-
-    def initialize(spec)
-      @spec = spec
-    end
-
-    def path
-      case @spec.fetch('type')
-      when 'elasticsearch' then '/_bulk'
-      when 'loki' then '/loki/api/v1/push'
-      when 'victorialogs'
-        '/insert/elasticsearch/_bulk?_msg_field=message&_time_field=timestamp&_stream_fields=' \
-          'kubernetes.pod_namespace,kubernetes.pod_name,kubernetes.container_name,kubernetes.pod_node_name,stream'
-      end
-    end
-
-    def headers
-      type = @spec.fetch('type') == 'loki' ? 'application/json' : 'application/x-ndjson'
-      @spec.fetch('headers').merge('Content-Type' => type, 'Content-Encoding' => 'gzip', 'User-Agent' => 'kubeops-collector')
+  # Bulk requests of Elasticsearch, which other backends take, too.
+  class BulkTarget < Target
+    def content_type
+      'application/x-ndjson'
     end
 
     def body(events)
-      @spec.fetch('type') == 'loki' ? push(events) : bulk(events)
+      events.map do |event|
+        action, content = document(event)
+        "#{JSON.generate('create' => action)}\n#{JSON.generate(content)}\n"
+      end.join
     end
 
-    # How many items of a bulk answer were turned down: for good, and for a while. One that exists was sent before.
+    # One that exists was sent before.
     def refused(answer)
       parsed = JSON.parse(answer)
       return [0, 0] unless parsed.is_a?(Hash) && parsed['errors']
@@ -183,35 +179,9 @@ module KubeOps
 
     private
 
-    def bulk(events)
-      events.map do |event|
-        action = {}
-        if @spec.fetch('type') == 'elasticsearch'
-          event = event.dup
-          action = { '_index' => @spec.fetch('index'), '_id' => event.delete('kubeops_id') }
-          action['_type'] = '_doc' if @spec['typed']
-        end
-        "#{JSON.generate('create' => action)}\n#{JSON.generate(event)}\n"
-      end.join
-    end
-
-    def push(events)
-      streams = events.group_by { |event| labels(event) }.map do |stream, lines|
-        { 'stream' => stream, 'values' => lines.map { |event| [nanoseconds(event['timestamp']), event['message']] }.sort_by { |at, _| at.to_i } }
-      end
-      JSON.generate('streams' => streams)
-    end
-
-    def labels(event)
-      labels = STREAM.to_h { |name, field| [name, event['kubernetes'][field]] }
-      labels['stream'] = event['stream']
-      labels['level'] = event['level']
-      labels.compact
-    end
-
-    def nanoseconds(text)
-      at = Time.utc(*text.scan(/\d+/).first(6).map(&:to_i))
-      ((at.to_i * 1_000_000_000) + text[/\.(\d+)Z/, 1].to_i).to_s
+    # Action and document of an event.
+    def document(event)
+      [{}, event]
     end
   end
 end

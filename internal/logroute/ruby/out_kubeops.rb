@@ -1,5 +1,4 @@
-# Sends the lines of one route to its back end: Elasticsearch 6.8 to 9 and OpenSearch alike (the official client refuses some of
-# them), Loki, VictoriaLogs. It needs nothing but Ruby's own library.
+# Sends the lines of one route to its backend, as the target of its type says. It needs only Ruby's own library.
 require 'fluent/plugin/output'
 require 'net/http'
 require 'openssl'
@@ -24,8 +23,8 @@ module Fluent
       def configure(conf)
         super
         @spec = JSON.parse(File.read(@file)).fetch(@route)
-        @request = ::KubeOps::Request.new(@spec)
-        @uri = URI.parse(@spec.fetch('url') + @request.path)
+        @target = ::KubeOps.target(@spec)
+        @uri = URI.parse(@spec.fetch('url') + @target.path)
       end
 
       def multi_workers_ready?
@@ -37,27 +36,25 @@ module Fluent
         chunk.each { |_time, event| events << event }
         return if events.empty?
 
-        status, answer = post(@request.body(events))
+        status, answer = post(@target.body(events))
         case status
         when 200..299 then judge(answer)
         when 400, 405, 406, 410..428, 430..499 # it will not take these lines later either
-          log.error 'the back end refuses a chunk of lines; they are dropped', route: @route, status: status, lines: events.size
-        else raise Refused, "the back end answers #{status}"
+          log.error 'the backend refuses a chunk of lines; they are dropped', route: @route, status: status, lines: events.size
+        else raise Refused, "the backend answers #{status}"
         end
       end
 
       private
 
       def judge(answer)
-        return if @spec.fetch('type') == 'loki'
-
-        never, later = @request.refused(answer)
-        log.error 'the back end refuses some lines; they are dropped', route: @route, lines: never if never.positive?
-        raise Refused, 'the back end is too busy for some lines' if later.positive?
+        never, later = @target.refused(answer)
+        log.error 'the backend refuses some lines; they are dropped', route: @route, lines: never if never.positive?
+        raise Refused, 'the backend is too busy for some lines' if later.positive?
       end
 
       def post(body)
-        request = Net::HTTP::Post.new(@uri.request_uri, @request.headers)
+        request = Net::HTTP::Post.new(@uri.request_uri, @target.headers)
         request['Host'] = @uri.port == @uri.default_port ? @uri.host : "#{@uri.host}:#{@uri.port}"
         request['Authorization'] = File.read(secret('authorization')) if @spec['authorization']
         request.body = Zlib.gzip(body)
@@ -66,7 +63,7 @@ module Fluent
           response = http.request(request) do |r|
             r.read_body do |part|
               answer << part
-              raise Refused, 'the back end answers more than is read' if answer.bytesize > MOST
+              raise Refused, 'the backend answers more than is read' if answer.bytesize > MOST
             end
           end
           return [response.code.to_i, answer]

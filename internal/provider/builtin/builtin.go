@@ -1,4 +1,4 @@
-// Package builtin is the one list of the back ends that KubeOps ships with.
+// Package builtin is the one list of the backends that KubeOps ships with.
 package builtin
 
 import (
@@ -24,22 +24,22 @@ import (
 	"kubeops.io/kubeops/internal/provider/notify/webhook"
 )
 
-// Metrics lists the metrics back ends.
+// Metrics lists the metrics backends.
 func Metrics() (*metrics.Registry, error) {
 	registry := provider.NewRegistry[metrics.Settings, metrics.Provider]()
 	return registry, errors.Join(
-		registry.Add(prometheus.Type, prometheus.New),
-		registry.Add(victoriametrics.Type, victoriametrics.New),
+		registry.Register(prometheus.Backend()),
+		registry.Register(victoriametrics.Backend()),
 	)
 }
 
-// Logs lists the log back ends.
+// Logs lists the log backends.
 func Logs() (*logs.Registry, error) {
 	registry := provider.NewRegistry[logs.Settings, logs.Provider]()
 	return registry, errors.Join(
-		registry.Add(elasticsearch.Type, elasticsearch.New),
-		registry.Add(loki.Type, loki.New),
-		registry.Add(victorialogs.Type, victorialogs.New),
+		registry.Register(elasticsearch.Backend()),
+		registry.Register(loki.Backend()),
+		registry.Register(victorialogs.Backend()),
 	)
 }
 

@@ -134,14 +134,10 @@ type Fields struct {
 	Time, Message, Namespace, Pod, Container, Node, Level string
 }
 
-// Settings of a back end, with every reference resolved.
+// Settings that all types share, with every reference resolved. The settings of one type are its Config.
 type Settings struct {
 	Endpoint provider.Endpoint
-	// Index that is searched and WriteIndex that is written, of Elasticsearch.
-	Index, WriteIndex string
-	// Tenant of Loki or VictoriaLogs.
-	Tenant string
-	Fields Fields
+	Fields   Fields
 	// Timeout of one request.
 	Timeout time.Duration
 	// MaxBytes of one answer. Default 32 MiB.
@@ -150,9 +146,6 @@ type Settings struct {
 	Egress  provider.Egress
 	Metrics *provider.Metrics
 }
-
-// Registry of log back ends.
-type Registry = provider.Registry[Settings, Provider]
 
 // Capabilities of a provider, sorted, for status.
 func Capabilities(p Provider) []string {

@@ -187,15 +187,10 @@ func (b Budget) Defaulted() Budget {
 	return b
 }
 
-// Settings of a back end, with every reference resolved.
+// Settings that all types share, with every reference resolved. The settings of one type are its Config.
 type Settings struct {
-	// Endpoint that is queried. For a VictoriaMetrics cluster it is vmselect's, without /select.
+	// Endpoint that is queried.
 	Endpoint provider.Endpoint
-	// Insert endpoint of a VictoriaMetrics cluster; nil when nothing is written.
-	Insert *provider.Endpoint
-	// Cluster says that the endpoints are those of a VictoriaMetrics cluster; Tenant is accountID or accountID:projectID.
-	Cluster bool
-	Tenant  string
 	// Alertmanager, if there is one.
 	Alertmanager *provider.Endpoint
 	// Budget of queries.
@@ -208,9 +203,6 @@ type Settings struct {
 	Egress  provider.Egress
 	Metrics *provider.Metrics
 }
-
-// Registry of metrics back ends.
-type Registry = provider.Registry[Settings, Provider]
 
 // Capabilities of a provider, sorted, for status.
 func Capabilities(p Provider) []string {

@@ -238,12 +238,7 @@ func (m *Model) toProblem(err error) *problem.Problem {
 	if errors.As(err, &syntax) || errors.As(err, &shape) {
 		return m.client.Invalid(nil)
 	}
-	for _, text := range []string{"error parsing response json", "expected destination type"} {
-		if strings.Contains(err.Error(), text) {
-			return m.client.Invalid(nil)
-		}
-	}
-	return m.client.Explain(err)
+	return m.client.ToProblem(err)
 }
 
 func statusClass(status int) string { return string(rune('0'+status/100)) + "xx" }

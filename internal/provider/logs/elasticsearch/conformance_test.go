@@ -5,8 +5,7 @@ import (
 
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
-	"kubeops.io/kubeops/internal/provider/logs/elasticsearch"
-	conformance "kubeops.io/kubeops/internal/testkit/conformance/logs"
+	"kubeops.io/kubeops/internal/provider/logs/conformance"
 	"kubeops.io/kubeops/internal/testkit/hostile"
 )
 
@@ -29,7 +28,7 @@ func TestHostileServers(t *testing.T) {
 	conformance.RunHostile(t, func(endpoint provider.Endpoint) (logs.Provider, error) {
 		s := settings(endpoint.URL, "logs")
 		s.Endpoint, s.Timeout, s.MaxBytes = endpoint, hostile.Timeout, hostile.MaxBytes
-		return elasticsearch.New(s)
+		return s.open()
 	})
 }
 

@@ -18,15 +18,6 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
-// Type that this back end is registered under.
-const Type = "elasticsearch"
-
-// Indices that are used where the settings name none.
-const (
-	DefaultIndex      = "logs-*"
-	DefaultWriteIndex = "logs-kubeops-default"
-)
-
 // known is how long what a server told about itself and its fields is believed.
 const known = time.Minute
 
@@ -58,25 +49,6 @@ var (
 	_ logs.LabelLister     = (*Provider)(nil)
 	_ logs.RetentionReader = (*Provider)(nil)
 )
-
-// New makes a back end and sends nothing. An endpoint that cannot be used is a problem.
-func New(settings logs.Settings) (logs.Provider, error) {
-	client, err := provider.NewClient(settings.Endpoint, provider.Options{
-		Type: Type, Limits: provider.Limits{Timeout: settings.Timeout, MaxBytes: settings.MaxBytes},
-		Egress: settings.Egress, Metrics: settings.Metrics,
-	})
-	if err != nil {
-		return nil, err
-	}
-	p := &Provider{client: client, index: settings.Index, writeIndex: settings.WriteIndex, fields: settings.Fields}
-	if p.index == "" {
-		p.index = DefaultIndex
-	}
-	if p.writeIndex == "" {
-		p.writeIndex = DefaultWriteIndex
-	}
-	return p, nil
-}
 
 // Close lets go of connections.
 func (p *Provider) Close() { p.client.Close() }

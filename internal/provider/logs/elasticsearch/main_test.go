@@ -48,21 +48,30 @@ func (l *lazy) get(t testing.TB) (url string, process *servers.Process) {
 }
 
 // settings for a server of the tests, with its own indices.
-func settings(url, index string) logs.Settings {
-	return logs.Settings{
-		Endpoint: provider.Endpoint{URL: url}, Index: index + "*", WriteIndex: index, Timeout: 30 * time.Second, Egress: provider.Egress{AllowLoopback: true},
+func settings(url, index string) indexed {
+	return indexed{
+		Settings: logs.Settings{Endpoint: provider.Endpoint{URL: url}, Timeout: 30 * time.Second, Egress: provider.Egress{AllowLoopback: true}},
+		Config:   elasticsearch.Config{Index: index + "*", WriteIndex: index},
 	}
 }
 
-func secured(url, index, with string) logs.Settings {
+// indexed settings.
+type indexed struct {
+	logs.Settings
+	elasticsearch.Config
+}
+
+func (s indexed) open() (logs.Provider, error) { return s.Config.Open(s.Settings) }
+
+func secured(url, index, with string) indexed {
 	s := settings(url, index)
 	s.Endpoint.Auth = provider.Auth{Username: "elastic", Password: with}
 	return s
 }
 
-func backend(t testing.TB, s logs.Settings) *elasticsearch.Provider {
+func backend(t testing.TB, s indexed) *elasticsearch.Provider {
 	t.Helper()
-	p, err := elasticsearch.New(s)
+	p, err := s.open()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func admin(t *testing.T, method, url, body string) map[string]any {
 	return answer
 }
 
-func prove(t *testing.T, s logs.Settings) (logs.RoundTrip, error) {
+func prove(t *testing.T, s indexed) (logs.RoundTrip, error) {
 	t.Helper()
 	return logs.Prove(t.Context(), backend(t, s), logs.ProbeOptions{Clock: clock.RealClock{}})
 }
@@ -82,7 +82,7 @@ func TestElasticsearch6Credentials(t *testing.T) {
 
 func TestElasticsearch6Privileges(t *testing.T) {
 	url, _ := old.get(t)
-	as := func(name, role string) logs.Settings {
+	as := func(name, role string) indexed {
 		admin(t, http.MethodPut, url+"/_security/role/"+name, role)
 		admin(t, http.MethodPut, url+"/_security/user/"+name, `{"password":"one-of-the-tests","roles":["`+name+`"]}`)
 		s := settings(url, "rights")

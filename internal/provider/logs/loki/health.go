@@ -77,7 +77,7 @@ func (p *Provider) failed(ctx context.Context) (string, error) {
 	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
 	if err != nil {
-		return "", p.client.Explain(err)
+		return "", p.client.ToProblem(err)
 	}
 	switch {
 	case answer.Status == http.StatusServiceUnavailable && strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain"):

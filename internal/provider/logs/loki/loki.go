@@ -18,39 +18,15 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs/lines"
 )
 
-// Type of this back end.
-const Type = string(v1alpha1.LogBackendLoki)
-
 // mostEntries is Loki's own default of limits_config.max_entries_limit_per_query.
 const mostEntries = 5000
 
 // Provider speaks to one Loki, as one tenant. Entries of one stream that a search returns share their labels.
 type Provider struct {
 	client *provider.Client
-	names  *names
-}
-
-// New makes a back end; it sends nothing yet.
-func New(settings logs.Settings) (logs.Provider, error) {
-	endpoint := settings.Endpoint
-	endpoint.Header = endpoint.Header.Clone()
-	if settings.Tenant != "" {
-		if endpoint.Header == nil {
-			endpoint.Header = http.Header{}
-		}
-		// As Go spells it; names of headers know no case.
-		endpoint.Header.Set("X-Scope-OrgID", settings.Tenant)
-	}
-	client, err := provider.NewClient(endpoint, provider.Options{
-		Type: Type, Limits: provider.Limits{Timeout: settings.Timeout, MaxBytes: settings.MaxBytes},
-		Egress: settings.Egress, Metrics: settings.Metrics,
-	})
-	if err != nil {
-		return nil, err
-	}
-	p := &Provider{client: client, names: newNames(settings.Fields)}
-	p.names.ask = p.labelNames
-	return p, nil
+	// tenantField of the spec, for messages.
+	tenantField string
+	names       *names
 }
 
 // Close lets go of connections.
@@ -88,7 +64,8 @@ func (p *Provider) refused(answer *provider.Answer) error {
 	text, host := string(start), p.client.Host()
 	switch {
 	case answer.Status == http.StatusUnauthorized && strings.Contains(text, "no org id"):
-		return problem.UserError(v1alpha1.ReasonUnauthorized, nil, "%s serves several tenants and wants to know which one is meant (401); set spec.loki.tenant", host)
+		return problem.UserError(v1alpha1.ReasonUnauthorized, nil,
+			"%s requires a tenant (401); set %s", host, p.tenantField)
 	case answer.Status == http.StatusBadRequest && strings.Contains(text, "query time range exceeds the limit"):
 		return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "%s searches less time at once than was asked for (400); ask for less, or raise its limits_config.max_query_length", host)
 	case answer.Status == http.StatusBadRequest && strings.Contains(text, "max entries limit"):

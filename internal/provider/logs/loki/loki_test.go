@@ -42,7 +42,7 @@ func gateway(t *testing.T, fields logs.Fields, answers map[string]http.HandlerFu
 		answer(w, r)
 	}))
 	t.Cleanup(server.Close)
-	p, err := New(logs.Settings{Endpoint: provider.Endpoint{URL: server.URL}, Tenant: "team-a", Fields: fields, Egress: provider.Egress{AllowLoopback: true}})
+	p, err := Config{Tenant: "team-a"}.Open(logs.Settings{Endpoint: provider.Endpoint{URL: server.URL}, Fields: fields, Egress: provider.Egress{AllowLoopback: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 
 func backend(t testing.TB, url, tenant string, timeout time.Duration) logs.Provider {
 	t.Helper()
-	p, err := loki.New(logs.Settings{Endpoint: provider.Endpoint{URL: url}, Tenant: tenant, Timeout: timeout, Egress: provider.Egress{AllowLoopback: true}})
+	p, err := loki.Config{Tenant: tenant}.Open(logs.Settings{Endpoint: provider.Endpoint{URL: url}, Timeout: timeout, Egress: provider.Egress{AllowLoopback: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

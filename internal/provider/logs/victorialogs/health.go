@@ -57,7 +57,7 @@ func (p *Provider) failed(ctx context.Context) (bool, error) {
 	plain := strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain")
 	switch {
 	case err != nil:
-		return false, p.client.Explain(err)
+		return false, p.client.ToProblem(err)
 	case answer.Status == http.StatusNotFound:
 		return false, nil
 	case answer.Status == http.StatusServiceUnavailable && plain:
@@ -93,7 +93,7 @@ func (p *Provider) metrics(ctx context.Context) (told, error) {
 	}
 	result, err := readMetrics(answer.Body)
 	if err != nil {
-		return told{}, p.client.Explain(err)
+		return told{}, p.client.ToProblem(err)
 	}
 	return result, nil
 }

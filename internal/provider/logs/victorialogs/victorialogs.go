@@ -10,15 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/logs/lines"
 )
-
-// Type of this back end.
-const Type = string(v1alpha1.LogBackendVictoriaLogs)
 
 // mostAtOnce is how many lines may have one time; VictoriaLogs itself has no such limit.
 const mostAtOnce = 20_000
@@ -27,30 +23,6 @@ const mostAtOnce = 20_000
 type Provider struct {
 	client *provider.Client
 	fields fields
-}
-
-// New makes a back end; it sends nothing yet. A tenant is accountID or accountID:projectID.
-func New(settings logs.Settings) (logs.Provider, error) {
-	endpoint := settings.Endpoint
-	if settings.Tenant != "" {
-		if endpoint.Header = endpoint.Header.Clone(); endpoint.Header == nil {
-			endpoint.Header = http.Header{}
-		}
-		account, project, _ := strings.Cut(settings.Tenant, ":")
-		if project == "" {
-			project = "0"
-		}
-		endpoint.Header.Set("AccountID", account)
-		endpoint.Header.Set("ProjectID", project)
-	}
-	client, err := provider.NewClient(endpoint, provider.Options{
-		Type: Type, Limits: provider.Limits{Timeout: settings.Timeout, MaxBytes: settings.MaxBytes},
-		Egress: settings.Egress, Metrics: settings.Metrics,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &Provider{client: client, fields: newFields(settings.Fields)}, nil
 }
 
 // Close lets go of connections.

@@ -17,7 +17,7 @@ import (
 
 func backend(t *testing.T, url, tenant string) logs.Provider {
 	t.Helper()
-	p, err := victorialogs.New(logs.Settings{Endpoint: provider.Endpoint{URL: url}, Tenant: tenant, Egress: provider.Egress{AllowLoopback: true}})
+	p, err := victorialogs.Config{Tenant: tenant}.Open(logs.Settings{Endpoint: provider.Endpoint{URL: url}, Egress: provider.Egress{AllowLoopback: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,15 +4,11 @@ package prometheus
 
 import (
 	"context"
-	"net/url"
 	"strings"
 
 	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/provider/metrics/promapi"
 )
-
-// Type of this back end.
-const Type = "prometheus"
 
 // Flavors of the servers that speak this API.
 const (
@@ -29,26 +25,6 @@ type backend struct{ *promapi.API }
 type alerting struct {
 	backend
 	*promapi.Alertmanager
-}
-
-// New makes a back end. It sends nothing.
-func New(settings metrics.Settings) (metrics.Provider, error) {
-	client, err := promapi.Dial(settings, settings.Endpoint, Type)
-	if err != nil {
-		return nil, err
-	}
-	b := backend{promapi.New(client, promapi.Options{
-		Budget: settings.Budget, Slots: settings.Slots, Timeout: settings.Timeout,
-		Params: url.Values{"partial_response": {"false"}}, // Thanos fails then, instead of leaving silently out what a store did not answer
-	})}
-	if settings.Alertmanager == nil {
-		return b, nil
-	}
-	alertmanager, err := promapi.NewAlertmanager(settings)
-	if err != nil {
-		return nil, err
-	}
-	return alerting{backend: b, Alertmanager: alertmanager}, nil
 }
 
 // Probe makes a real round trip, see metrics.Provider.

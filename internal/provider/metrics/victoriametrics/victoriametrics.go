@@ -6,56 +6,17 @@ package victoriametrics
 
 import (
 	"context"
-	"net/url"
 
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/provider/metrics/promapi"
 )
 
-// Type of this back end.
-const Type = "victoriametrics"
-
 // Flavors of the server.
 const (
 	FlavorSingle  = "victoriametrics"
 	FlavorCluster = "victoriametrics-cluster"
 )
-
-// New makes a back end. It sends nothing.
-func New(settings metrics.Settings) (metrics.Provider, error) {
-	client, err := promapi.Dial(settings, settings.Endpoint, Type)
-	if err != nil {
-		return nil, err
-	}
-	options := promapi.Options{Budget: settings.Budget, Slots: settings.Slots, Timeout: settings.Timeout}
-	tenant := settings.Tenant
-	if tenant == "" {
-		tenant = "0"
-	}
-	if settings.Cluster {
-		options.Prefix = "/select/" + tenant + "/prometheus"
-		options.Params = url.Values{"deny_partial_response": {"1"}} // vmselect fails then, instead of leaving out what a store did not answer
-	}
-	q := querier{api: promapi.New(client, options), cluster: settings.Cluster}
-	var alerts *promapi.Alertmanager
-	if settings.Alertmanager != nil {
-		if alerts, err = promapi.NewAlertmanager(settings); err != nil {
-			return nil, err
-		}
-	}
-	switch {
-	case !settings.Cluster:
-		return single(q, writer{client: client, path: "/api/v1/import"}, alerts), nil
-	case settings.Insert == nil:
-		return reading(q, alerts), nil
-	}
-	insert, err := promapi.Dial(settings, *settings.Insert, Type)
-	if err != nil {
-		return nil, err
-	}
-	return writing(q, writer{client: insert, path: "/insert/" + tenant + "/prometheus/api/v1/import"}, alerts), nil
-}
 
 // The interfaces that a value implements are its capabilities, so there is one type for each set of them.
 type (

@@ -29,7 +29,7 @@ func TestConformanceOfASingleServer(t *testing.T) {
 func TestConformanceOfACluster(t *testing.T) {
 	t.Parallel()
 	conformance.Run(t, conformance.Subject{
-		New: victoriametrics.New, Settings: metrics.Settings{Cluster: true, Tenant: "7:3"},
+		New:    victoriametrics.Config{SelectURL: "http://vmselect:8481", Tenant: "7:3"}.Open,
 		Prefix: "/select/7:3/prometheus", Params: url.Values{"deny_partial_response": {"1"}},
 	})
 }
@@ -39,19 +39,18 @@ func TestCapabilitiesAreThoseThatTheSettingsGive(t *testing.T) {
 	endpoint := provider.Endpoint{URL: "http://127.0.0.1:1"}
 	read := []string{"labels", "metadata", "query", "series"}
 	for name, c := range map[string]struct {
-		settings metrics.Settings
-		more     []string
+		config       victoriametrics.Config
+		alertmanager *provider.Endpoint
+		more         []string
 	}{
-		"single server":               {metrics.Settings{}, []string{"targets", "write"}},
-		"single server, Alertmanager": {metrics.Settings{Alertmanager: &endpoint}, []string{"targets", "write", "alerts", "alertmanager"}},
-		"cluster":                     {metrics.Settings{Cluster: true}, nil},
-		"cluster, Alertmanager":       {metrics.Settings{Cluster: true, Alertmanager: &endpoint}, []string{"alerts", "alertmanager"}},
-		"cluster with insert":         {metrics.Settings{Cluster: true, Insert: &endpoint}, []string{"write"}},
-		"cluster with insert, Alertmanager": {metrics.Settings{Cluster: true, Insert: &endpoint, Alertmanager: &endpoint},
-			[]string{"write", "alerts", "alertmanager"}},
+		"single server":                     {victoriametrics.Config{}, nil, []string{"targets", "write"}},
+		"single server, Alertmanager":       {victoriametrics.Config{}, &endpoint, []string{"targets", "write", "alerts", "alertmanager"}},
+		"cluster":                           {victoriametrics.Config{SelectURL: endpoint.URL}, nil, nil},
+		"cluster, Alertmanager":             {victoriametrics.Config{SelectURL: endpoint.URL}, &endpoint, []string{"alerts", "alertmanager"}},
+		"cluster with insert":               {victoriametrics.Config{SelectURL: endpoint.URL, InsertURL: endpoint.URL}, nil, []string{"write"}},
+		"cluster with insert, Alertmanager": {victoriametrics.Config{SelectURL: endpoint.URL, InsertURL: endpoint.URL}, &endpoint, []string{"write", "alerts", "alertmanager"}},
 	} {
-		c.settings.Endpoint = endpoint
-		p, err := victoriametrics.New(c.settings)
+		p, err := c.config.Open(metrics.Settings{Endpoint: endpoint, Alertmanager: c.alertmanager})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,14 +72,17 @@ func TestAClusterIsWrittenAtItsInsertEndpointOnly(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	t.Cleanup(insert.Close)
-	p := dial(t, metrics.Settings{
-		Cluster: true, Endpoint: provider.Endpoint{URL: "http://127.0.0.1:1", Auth: provider.Auth{BearerToken: "for-select"}},
-		Insert: &provider.Endpoint{URL: insert.URL + "/vm/", Auth: provider.Auth{BearerToken: "for-insert"}},
+	p, err := victoriametrics.Config{SelectURL: "http://127.0.0.1:1", InsertURL: insert.URL + "/vm/"}.Open(metrics.Settings{
+		Endpoint: provider.Endpoint{URL: "http://127.0.0.1:1", Auth: provider.Auth{BearerToken: "for-insert"}}, Egress: provider.Egress{AllowLoopback: true},
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
 	nan := 0.0
 	nan /= nan
 	at := time.UnixMilli(1_767_225_600_500)
-	err := p.(metrics.Writer).Write(context.Background(), []metrics.Series{
+	err = p.(metrics.Writer).Write(context.Background(), []metrics.Series{
 		{Labels: metrics.Labels{"__name__": "a"}, Points: []metrics.Point{{Time: at, Value: 1.5}, {Time: at, Value: nan}}},
 		{Labels: metrics.Labels{"__name__": "b"}, Points: []metrics.Point{{Time: at, Value: nan}}},
 		{Labels: metrics.Labels{"__name__": "c\n"}, Points: []metrics.Point{{Time: at, Value: 2}}},

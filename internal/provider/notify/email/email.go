@@ -27,10 +27,10 @@ const maxRead = 256 << 10
 // Channel sends mails. It holds no connection between messages.
 type Channel struct {
 	settings notify.Email
-	// server is host:port.
-	server string
-	tls    *tls.Config
-	// name to greet with.
+	// server is host:port, for messages.
+	server  string
+	fields  provider.Fields
+	tls     *tls.Config
 	name    string
 	timeout time.Duration
 	egress  provider.Egress
@@ -52,7 +52,7 @@ func New(settings notify.Settings) (notify.Channel, error) {
 	if err := validate(s); err != nil {
 		return nil, err
 	}
-	config, err := s.TLS.Config()
+	config, err := s.TLS.Config(settings.Endpoint.Fields)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func New(settings notify.Settings) (notify.Channel, error) {
 	}
 	return &Channel{
 		settings: s, server: net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), tls: config, name: hostname(), timeout: timeout,
-		egress: settings.Egress, metrics: settings.Metrics,
+		egress: settings.Egress, metrics: settings.Metrics, fields: settings.Endpoint.Fields,
 	}, nil
 }
 
@@ -148,10 +148,10 @@ func (c *Channel) withSession(ctx context.Context, operation string, call func(*
 func (c *Channel) open(ctx context.Context) (*session, error) {
 	raw, err := c.egress.Dialer(c.timeout).DialContext(ctx, "tcp", c.server)
 	if err != nil {
-		return nil, provider.Explain(err, c.server)
+		return nil, provider.ToProblem(err, c.server, c.fields)
 	}
-	bound := provider.Bound(ctx, raw, maxRead)
-	s := &session{server: c.server, close: func() { _ = bound.Close() }}
+	bound := provider.Bound(ctx, raw, mostRead)
+	s := &session{server: c.server, fields: c.fields, close: func() { _ = bound.Close() }}
 	if err := s.begin(ctx, c, bound); err != nil {
 		s.close()
 		return nil, err

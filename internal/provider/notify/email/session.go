@@ -17,6 +17,7 @@ import (
 // session is one connection to a mail server. Errors of its methods contain the server's reply code, but never its text.
 type session struct {
 	server string
+	fields provider.Fields
 	client *smtp.Client
 	close  func()
 }
@@ -142,7 +143,7 @@ func (s *session) toProblem(err error, what string) error {
 			"%s asked for more than a user name and a password at login; use another login method there", s.server,
 		)
 	}
-	return provider.Explain(err, s.server)
+	return provider.ToProblem(err, s.server, s.fields)
 }
 
 // replyProblem maps the codes of RFC 5321, section 4.2, and of RFC 4954, section 6.

@@ -30,13 +30,14 @@ type Channel struct {
 	settings notify.NATS
 	// server is host:port.
 	server string
-	// requireTLS even if the server does not.
-	requireTLS bool
-	tls        *tls.Config
-	creds      *credentials
-	timeout    time.Duration
-	egress     provider.Egress
-	metrics    *provider.Metrics
+	fields provider.Fields
+	// secure wants TLS even of a server that does not ask for it.
+	secure  bool
+	tls     *tls.Config
+	creds   *credentials
+	timeout time.Duration
+	egress  provider.Egress
+	metrics *provider.Metrics
 }
 
 // New validates the settings and connects nothing yet.
@@ -50,7 +51,7 @@ func New(settings notify.Settings) (notify.Channel, error) {
 		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
 			"spec.nats.subject must be words of letters, digits, - and _, separated by dots, without wildcards")
 	}
-	config, err := s.TLS.Config()
+	config, err := s.TLS.Config(settings.Endpoint.Fields)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +69,8 @@ func New(settings notify.Settings) (notify.Channel, error) {
 		timeout = v1alpha1.DefaultMessageTimeout
 	}
 	return &Channel{
-		settings: s, server: base.Host, tls: config, creds: creds, timeout: timeout, egress: settings.Egress, metrics: settings.Metrics,
-		requireTLS: base.Scheme == "tls" || len(s.TLS.CA) > 0 || len(s.TLS.Certificate) > 0,
+		settings: s, server: base.Host, tls: config, creds: creds, timeout: timeout, egress: settings.Egress, metrics: settings.Metrics, fields: settings.Endpoint.Fields,
+		secure: base.Scheme == "tls" || len(s.TLS.CA) > 0 || len(s.TLS.Certificate) > 0,
 	}, nil
 }
 

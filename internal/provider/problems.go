@@ -1,0 +1,111 @@
+package provider
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+)
+
+// ToProblem says why there is no response: which of the causes it was, and what to check. The message is stable between tries;
+// the error itself is the cause.
+func (c *Client) ToProblem(err error) *problem.Problem { return ToProblem(err, c.base.Host, c.fields) }
+
+// ToProblem says why the server at host did not respond, for backends that do not use a Client; see Client.ToProblem.
+func ToProblem(err error, host string, fields Fields) *problem.Problem {
+	if p := problem.As(err); p != nil {
+		return p
+	}
+	var resolve *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errEgress):
+		return problem.UserError(v1alpha1.ReasonEgressDenied, err,
+			"%s resolves to a loopback, link-local, multicast or metadata address, which KubeOps never calls%s", host, advice("; check ", fields.URL))
+	case errors.Is(err, errRedirected):
+		return redirected(err, host, fields)
+	case errors.Is(err, errTooLarge):
+		return problem.Retrying(v1alpha1.ReasonResponseTooLarge, err, "the response of %s is over the size limit and was dropped", host)
+	case errors.As(err, &resolve) && !resolve.IsTimeout:
+		return problem.Retrying(v1alpha1.ReasonNameNotResolved, err,
+			"the host name of %s cannot be resolved; check its spelling, the Service and the cluster's DNS", host)
+	case describeTLS(err, fields) != "":
+		return problem.Retrying(v1alpha1.ReasonTLSFailed, err, "no TLS connection to %s: %s", host, describeTLS(err, fields))
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return problem.Retrying(v1alpha1.ReasonTimeout, err,
+			"%s did not respond in time; check its load and network policies%s", host, advice(", or raise ", fields.Timeout))
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return problem.Retrying(v1alpha1.ReasonUnreachable, err, "%s closed the connection before its response was complete", host)
+	default:
+		return problem.Retrying(v1alpha1.ReasonUnreachable, err, "cannot connect to %s; check that it runs, its port, and network policies", host)
+	}
+}
+
+func redirected(cause error, host string, fields Fields) *problem.Problem {
+	return problem.UserError(v1alpha1.ReasonRedirected, cause,
+		"%s redirects to another host, which is never followed; set %s to the final URL", host, orText(fields.URL, "the URL"))
+}
+
+// describeTLS says which of the usual causes it is, or "" for an error that is not about TLS.
+func describeTLS(err error, fields Fields) string {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	var verification *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &unknown):
+		return "its certificate is signed by an unknown authority" + advice("; name the CA in ", fields.tls("ca"))
+	case errors.As(err, &name):
+		return "its certificate is for another host name; reissue it" + advice(", or set ", fields.tls("serverName"))
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "its certificate has expired or is not valid yet"
+	case errors.As(err, &invalid), errors.As(err, &verification):
+		return "its certificate is not valid for a server"
+	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return "it does not speak TLS on this port; use http:// or another port"
+	case errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls:"):
+		return "it rejected the handshake; it may require a client certificate" + advice(", see ", fields.tls("clientCertificate"))
+	}
+	return ""
+}
+
+// Refused is the problem of a response with a status other than 2xx. At most a little of its body is read, and none of it gets into
+// the message.
+func (c *Client) Refused(answer *Answer) *problem.Problem {
+	_, _ = io.CopyN(io.Discard, answer.Body, 4<<10) // so that the connection can be reused
+	return c.RefusedStatus(answer.Status)
+}
+
+// RefusedStatus is the problem of a status other than 2xx.
+func (c *Client) RefusedStatus(status int) *problem.Problem {
+	host, fields := c.base.Host, c.fields
+	switch {
+	case status == http.StatusUnauthorized:
+		return problem.Retrying(v1alpha1.ReasonUnauthorized, nil,
+			"%s rejected the credentials (401)%s", host, advice("; check the Secret referenced by ", fields.Auth))
+	case status == http.StatusForbidden:
+		return problem.Retrying(v1alpha1.ReasonForbidden, nil, "%s accepted the credentials but denied access (403); grant them read access there", host)
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+		return problem.Retrying(v1alpha1.ReasonNotFound, nil, "%s does not serve this path (%d); check the path of %s", host, status, orText(fields.URL, "the URL"))
+	case status == http.StatusTooManyRequests:
+		return problem.Retrying(v1alpha1.ReasonRateLimited, nil,
+			"%s limits the rate of requests (429); raise its limits%s", host, advice(", or lengthen ", fields.Interval))
+	case status >= 500:
+		return problem.Retrying(v1alpha1.ReasonServerError, nil, "%s returned a server error (%d); see its log", host, status)
+	case status >= 300 && status < 400:
+		return redirected(errRedirected, host, fields)
+	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
+		return problem.Retrying(v1alpha1.ReasonInvalidQuery, nil, "%s rejected the request (%d)", host, status)
+	default:
+		return problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "%s returned the unexpected status %d", host, status)
+	}
+}
