@@ -1,10 +1,12 @@
-// Package provider is how KubeOps speaks to servers outside of Kubernetes: metrics, logs, and later models, channels, CI and
-// CD systems. A contract (internal/provider/metrics, internal/provider/logs) is a core interface of a few methods plus small
-// optional ones; what a back end can do is derived from which of them it implements, never typed by hand. A back end is a
-// package of its own below its contract, gets resolved values (an Endpoint, never an object or a Kubernetes client), and knows
-// neither its neighbours nor any controller. internal/provider/builtin is the one list of them.
+// Package provider is how KubeOps speaks to servers outside of Kubernetes: metrics, logs, models and channels. A contract, such as
+// internal/provider/logs, is a core interface of a few methods plus small optional ones; the capabilities of a backend are derived from
+// those that it implements.
 //
-// Whatever a back end sends goes through one Client: egress rules, credentials, deadline, rate, size and redirect limits, and
-// metrics are put around it here, once. A further kind of implementation, out of process over gRPC, is one more factory in the
-// registry.
+// A type of backend is one package below its contract and one registration, see Backend. It decodes the settings of its own type, gets
+// everything else resolved (an Endpoint, never an object or a Kubernetes client), and knows neither its neighbors nor any controller.
+// internal/provider/builtin is the one list of types. A type that runs in another process is one more registration: all that it needs is
+// the JSON of its settings.
+//
+// Every request goes through one Client, which adds egress rules, credentials, deadlines, limits of rate, size and redirects, and
+// metrics. Messages name the fields of the spec that the caller gives, see Fields.
 package provider

@@ -160,7 +160,7 @@ func TestARealPrometheusWithTLSAndAPassword(t *testing.T) {
 	web.Password = servers.SecondPassword
 	web.Write(t)
 	_, err := right.Probe(ctx)
-	conformance.Reason(t, err, v1alpha1.ReasonUnauthorized, "spec.auth")
+	conformance.Reason(t, err, v1alpha1.ReasonUnauthorized, "rejected the credentials")
 	web.Password = servers.FirstPassword
 	web.Write(t)
 	conformance.Eventually(t, "a round trip with the old password", func(ctx context.Context) error { _, err := right.Probe(ctx); return err })

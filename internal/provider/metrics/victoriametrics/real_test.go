@@ -64,7 +64,7 @@ func TestARealVictoriaMetricsGivesBackWhatWasWritten(t *testing.T) {
 	}
 	endpoint.Auth.Password = servers.SecondPassword
 	_, err = dial(t, metrics.Settings{Endpoint: endpoint}).Probe(ctx)
-	conformance.Reason(t, err, v1alpha1.ReasonUnauthorized, "spec.auth")
+	conformance.Reason(t, err, v1alpha1.ReasonUnauthorized, "rejected the credentials")
 	endpoint.Auth.Password, endpoint.URL = servers.FirstPassword, url+"/prefix"
 	_, err = dial(t, metrics.Settings{Endpoint: endpoint}).Probe(ctx)
 	conformance.Reason(t, err, v1alpha1.ReasonInvalidResponse, "check that the URL")

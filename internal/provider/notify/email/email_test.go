@@ -30,7 +30,8 @@ func settings(server *mailserver.Server, security string) notify.Settings {
 				"oncall@example.com", "dev@example.com",
 			},
 		},
-		Timeout: 5 * time.Second, Egress: provider.Egress{AllowLoopback: true},
+		Endpoint: provider.Endpoint{Fields: provider.Fields{TLS: "spec.tls"}},
+		Timeout:  5 * time.Second, Egress: provider.Egress{AllowLoopback: true},
 	}
 }
 

@@ -26,7 +26,8 @@ const subject = "kubeops.reports"
 
 func settings(url string) notify.Settings {
 	return notify.Settings{
-		NATS: notify.NATS{URL: url, Subject: subject}, Timeout: 5 * time.Second, Egress: provider.Egress{AllowLoopback: true},
+		Endpoint: provider.Endpoint{Fields: provider.Fields{TLS: "spec.tls"}},
+		NATS:     notify.NATS{URL: url, Subject: subject}, Timeout: 5 * time.Second, Egress: provider.Egress{AllowLoopback: true},
 	}
 }
 
