@@ -2,7 +2,6 @@ package metricsbackend
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"k8s.io/utils/ptr"
