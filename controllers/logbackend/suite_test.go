@@ -60,13 +60,30 @@ func healthy() *server {
 func (s *server) registry(t *testing.T) *logs.Registry {
 	t.Helper()
 	registry := provider.NewRegistry[logs.Settings, logs.Provider]()
-	for _, name := range []string{"elasticsearch", "loki", "victorialogs"} {
+	for _, name := range []string{"loki", "victorialogs"} {
 		if err := registry.Add(name, s.make); err != nil {
 			t.Fatal(err)
 		}
 	}
+	fake := elasticsearch.Backend()
+	fake.Configure = func(settings json.RawMessage) (logs.Config, error) {
+		config := faked{server: s}
+		err := json.Unmarshal(settings, &config.Config)
+		return config, err
+	}
+	if err := registry.Register(fake); err != nil {
+		t.Fatal(err)
+	}
 	return registry
 }
+
+// faked is a real config that opens the fake.
+type faked struct {
+	elasticsearch.Config
+	server *server
+}
+
+func (f faked) Open(settings logs.Settings) (logs.Provider, error) { return f.server.make(settings) }
 
 func (s *server) make(settings logs.Settings) (logs.Provider, error) {
 	s.mutex.Lock()

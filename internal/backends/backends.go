@@ -16,7 +16,7 @@ import (
 	"kubeops.io/kubeops/internal/secretref"
 )
 
-// Resolver opens back ends. It is safe for concurrent use.
+// Resolver opens backends. It is safe for concurrent use.
 type Resolver struct {
 	// Secrets reads what specs refer to; required.
 	Secrets *secretref.Source

@@ -308,7 +308,7 @@ func TestTextsOfServersAreMadeFitToBeShown(t *testing.T) {
 	}
 }
 
-// querying is a back end of one request, through the client that all real ones use.
+// querying is a backend of one request, through the client that all real ones use.
 type querying struct {
 	metrics.Provider
 	client *provider.Client
@@ -320,7 +320,7 @@ func (q querying) Probe(ctx context.Context) (metrics.Health, error) {
 
 func (q querying) Close() { q.client.Close() }
 
-// TestNoConnectionIsLeftOpen counts the connections that a server sees while back ends are opened, used and closed.
+// TestNoConnectionIsLeftOpen counts the connections that a server sees while backends are opened, used and closed.
 func TestNoConnectionIsLeftOpen(t *testing.T) {
 	var mutex sync.Mutex
 	open := map[net.Conn]bool{}

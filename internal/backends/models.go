@@ -128,7 +128,7 @@ func Chain(ctx context.Context, reader client.Reader, key client.ObjectKey) ([]*
 		key.Name = p.Spec.FallbackRef.Name
 		if len(chain) == longestChain || slices.ContainsFunc(chain, func(c *v1alpha1.AIProvider) bool { return c.Name == key.Name }) {
 			return nil, problem.UserError(v1alpha1.ReasonFallbackLoop, nil,
-				"the fallbacks of AIProvider %s/%s lead in a circle, or through more than %d; take spec.fallbackRef of AIProvider %s away", key.Namespace, chain[0].Name, longestChain, p.Name)
+				"the fallbacks of AIProvider %s/%s form a loop, or a chain of more than %d; remove spec.fallbackRef of AIProvider %s", key.Namespace, chain[0].Name, longestChain, p.Name)
 		}
 	}
 }
@@ -201,7 +201,8 @@ func (m *Meters) Save(ctx context.Context, p *v1alpha1.AIProvider) error {
 		}
 		answer := &v1alpha1.AIProvider{ObjectMeta: p.ObjectMeta}
 		if err := m.Client.Status().Patch(ctx, answer, client.RawPatch(types.JSONPatchType, patch)); client.IgnoreNotFound(err) != nil {
-			return problem.Retrying(v1alpha1.ReasonRetrying, err, "what AIProvider %s/%s spent could not be stored, and so it is not asked; the manager's log names the error", p.Namespace, p.Name)
+			return problem.Retrying(v1alpha1.ReasonRetrying, err,
+				"the token usage of AIProvider %s/%s could not be stored, so it is not called; see the manager's log", p.Namespace, p.Name)
 		}
 		return nil
 	})

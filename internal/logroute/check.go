@@ -38,7 +38,7 @@ type route struct {
 // check everything that one LogBackend says by itself.
 func check(b *Backend, options Options) (*route, *problem.Problem) {
 	if validation.IsDNS1123Label(b.Name.Namespace) != nil || validation.IsDNS1123Subdomain(b.Name.Name) != nil {
-		return nil, invalid("the name of the resource is none that Kubernetes gives")
+		return nil, invalid("the name of the resource is not valid")
 	}
 	r := &route{Backend: b, id: identity(b)}
 	for _, step := range []func(Options) *problem.Problem{r.checkSelection, r.checkURL, r.checkFields, r.checkRedact, r.checkAuth, r.checkTLS} {
@@ -66,13 +66,13 @@ func (r *route) checkURL(options Options) *problem.Problem {
 		if p := problem.As(err); p != nil {
 			return p
 		}
-		return invalid("the URL of the back end cannot be used")
+		return invalid("%s is not a valid URL", r.Endpoint.Fields.URL)
 	}
 	// $ and {} mean something to Vector's configuration and templates; % of an escape means a date where a URL is a template.
 	path := strings.NewReplacer("$", "%24", "{", "%7B", "}", "%7D", "[", "%5B", "]", "%5D", "'", "%27", "#", "%23").Replace(base.EscapedPath())
 	port, err := portOf(base)
 	if err != nil || !ascii(base.Host) || strings.ContainsAny(base.Host, "${}\"'\\#") || !ascii(path) {
-		return invalid("the URL of the back end cannot be used by a collector: give a host name in ASCII and a port from 1 to 65535")
+		return invalid("%s cannot be used by a collector: it needs an ASCII host name and a port from 1 to 65535", r.Endpoint.Fields.URL)
 	}
 	r.url, r.target = base.Scheme+"://"+base.Host+path, Target{Host: base.Hostname(), Port: port}
 	return nil
@@ -108,11 +108,11 @@ func (r *route) checkFields(Options) *problem.Problem {
 	for _, field := range set(r.Collect.DropFields) {
 		at := slices.Index(r.Collect.DropFields, field)
 		if slices.Contains(kept(), field) {
-			return invalid("spec.collect.dropFields[%d] names %s, which lines are found by; use spec.collect.redact for what is in it", at, field)
+			return invalid("spec.collect.dropFields[%d] is %s, which queries need; use spec.collect.redact for its content", at, field)
 		}
 		path := strings.Split(field, ".")
 		if !segment.MatchString(path[0]) || slices.ContainsFunc(path, func(name string) bool { return !segment.MatchString(name) }) {
-			return invalid("spec.collect.dropFields[%d] is no path of a field: write names joined by single dots, such as kubernetes.pod_annotations", at)
+			return invalid("spec.collect.dropFields[%d] is not a field path: use names joined by single dots, such as kubernetes.pod_annotations", at)
 		}
 		r.drop = append(r.drop, path)
 	}
@@ -140,7 +140,8 @@ func (r *route) checkRedact(Options) *problem.Problem {
 func (r *route) checkAuth(Options) *problem.Problem {
 	token := regexp.MustCompile(`^[A-Za-z0-9._~+/=-]+$`) // token68 of RFC 9110
 	bad := func(field string) *problem.Problem {
-		return problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "%s holds characters that no token has; look for spaces or line ends in the Secret", field)
+		return problem.UserError(v1alpha1.ReasonInvalidSecret, nil,
+			"%s contains characters that are not valid in a token; check the Secret for spaces and newlines", field)
 	}
 	switch a := r.Endpoint.Auth; {
 	case a.BearerToken != "":
@@ -159,20 +160,20 @@ func (r *route) checkAuth(Options) *problem.Problem {
 	return nil
 }
 
-// checkTLS keeps one broken certificate from keeping a collector, and so every back end, from starting.
+// checkTLS keeps one broken certificate from keeping a collector, and so every backend, from starting.
 func (r *route) checkTLS(Options) *problem.Problem {
 	settings := r.Endpoint.TLS
 	if len(settings.CA) > 0 && !x509.NewCertPool().AppendCertsFromPEM(settings.CA) {
-		return problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "the CA of spec.tls.ca holds no certificate in PEM form")
+		return problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "spec.tls.ca contains no certificate in PEM form")
 	}
 	if name := settings.ServerName; name != "" && !regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`).MatchString(name) {
-		return invalid("spec.tls.serverName is no host name")
+		return invalid("spec.tls.serverName is not a host name")
 	}
 	if err := provider.CheckTLS(r.Endpoint); err != nil {
 		if p := problem.As(err); p != nil {
 			return p
 		}
-		return problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "the certificates of spec.tls cannot be used")
+		return problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "the certificates of spec.tls are not valid")
 	}
 	return nil
 }

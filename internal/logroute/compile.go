@@ -54,7 +54,7 @@ func Compile(backends []Backend, options Options) (Compiled, error) {
 		}
 		if size > maxFileBytes {
 			return out, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
-				"the routes of collector %s are too large for one ConfigMap; select with fewer and shorter lists in spec.collect, or let some LogBackends use the other collector", collector)
+				"the routes of collector %s do not fit into one ConfigMap; shorten the lists in spec.collect, or move some LogBackends to the other collector", collector)
 		}
 		out.Collectors[collector] = Configuration{Files: files, Secrets: secrets(mine), Targets: targets(mine), Routes: names(mine)}
 	}
@@ -66,7 +66,7 @@ func conflict(r *route, earlier []*route) *problem.Problem {
 	for _, other := range earlier {
 		if r.place() == other.place() && r.overlaps(other.selection) {
 			return problem.UserError(v1alpha1.ReasonConflictingRoutes, nil,
-				"LogBackend %s sends to the same place and may select the same lines, which would be stored twice; let one of them select other namespaces, labels or containers, or remove spec.collect from one", other.Name)
+				"LogBackend %s stores in the same place and may select the same lines, which would be stored twice; change the selectors of one, or remove its spec.collect", other.Name)
 		}
 	}
 	return nil
@@ -79,7 +79,7 @@ func (r *route) collector() v1alpha1.CollectorType {
 	return r.Collect.Collector
 }
 
-// identity of a back end's components: readable, unique, and short enough for a folder's name. It follows from the name only, so
+// identity of a backend's components: readable, unique, and short enough for a folder's name. It follows from the name only, so
 // that what waits in a buffer is sent after a change of the spec, too.
 func identity(b *Backend) string {
 	const most = 40

@@ -162,7 +162,7 @@ func TestWhatCannotBeRoutedIsAProblemOfItsOwn(t *testing.T) {
 				t.Errorf("got %+v, want reason %s naming %q", p, tc.reason, tc.say)
 			}
 			if diff := cmp.Diff([]types.NamespacedName{good.Name}, out.Collectors[v1alpha1.CollectorVector].Routes); diff != "" {
-				t.Errorf("the other back end is not routed by itself:\n%s", diff)
+				t.Errorf("the other backend is not routed by itself:\n%s", diff)
 			}
 		})
 	}

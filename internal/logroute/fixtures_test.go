@@ -86,7 +86,7 @@ func cases() map[string][]Backend {
 		"everything":                       {elasticsearch("platform", "all", everything)},
 		"redact-only":                      {loki("team-a", "logs", "", v1alpha1.LogCollection{Redact: []string{`token: [A-Za-z0-9']{8,}`, `x$`}})},
 		"all-namespaces":                   {victorialogs("platform", "all", v1alpha1.LogCollection{Include: []v1alpha1.LogSelector{{}}, Exclude: []v1alpha1.LogSelector{namespaces("kube-system")}})},
-		"two-back-ends-share-lines":        {elasticsearch("platform", "audit", v1alpha1.LogCollection{Include: []v1alpha1.LogSelector{namespaces("shop")}, ParseJSON: true}), loki("shop", "logs", "shop", v1alpha1.LogCollection{Redact: []string{`[0-9]{16}`}})},
+		"two-backends-share-lines":        {elasticsearch("platform", "audit", v1alpha1.LogCollection{Include: []v1alpha1.LogSelector{namespaces("shop")}, ParseJSON: true}), loki("shop", "logs", "shop", v1alpha1.LogCollection{Redact: []string{`[0-9]{16}`}})},
 		"three-tenants-and-one-everything": {elasticsearch("platform", "all", everything), loki("team-a", "logs", "a", v1alpha1.LogCollection{}), loki("team-b", "logs", "b", v1alpha1.LogCollection{}), victorialogs("team-c", "logs", v1alpha1.LogCollection{})},
 	}
 }

@@ -61,7 +61,7 @@ type Target struct {
 	Port int32
 }
 
-// Limits of what one back end may hold back on one node while it cannot be reached.
+// Limits of what one backend may hold back on one node while it cannot be reached.
 const (
 	// bufferBytes is the smallest disk buffer that Vector takes (its documentation: about 256 MiB).
 	bufferBytes = 268435488

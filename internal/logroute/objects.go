@@ -84,7 +84,7 @@ func digestOf(parts ...any) (string, error) {
 	return hex.EncodeToString(sum[:16]), nil
 }
 
-// networkPolicy lets a collector call name servers, the API server and the ports of its back ends, wherever those are but on the
+// networkPolicy lets a collector call name servers, the API server and the ports of its backends, wherever those are but on the
 // node itself and on link-local addresses, where clouds keep credentials. Nobody may call a collector. A policy cannot name hosts.
 func networkPolicy(collector v1alpha1.CollectorType, targets []Target) manifest {
 	ports := []int64{443, 6443}

@@ -31,16 +31,16 @@ const (
 func translate(expression string, to dialect) (string, error) {
 	parsed, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil {
-		return "", fmt.Errorf("is no regular expression of RE2: %s", code(err))
+		return "", fmt.Errorf("is not a valid RE2 expression: %s", code(err))
 	}
 	if matchesNothing(parsed) {
-		return "", fmt.Errorf("matches the empty text, and so would write [redacted] between any two characters; let it match at least one")
+		return "", fmt.Errorf("matches the empty text and would insert [redacted] between all characters; it must match at least one")
 	}
 	if cost(parsed) > maxCost {
-		return "", fmt.Errorf("is too large for the collector once its repeats are written out; use smaller repeats, or fewer classes of Unicode")
+		return "", fmt.Errorf("is too large for the collector when its repeats are expanded; use smaller repeats, or fewer Unicode classes")
 	}
 	if to == ruby && nested(parsed, false) {
-		return "", fmt.Errorf("repeats something without a limit that itself repeats without one, such as (a+)+, which can take Fluentd's engine for ever; rewrite it, or use the collector vector")
+		return "", fmt.Errorf("has nested unbounded repeats such as (a+)+, which can block Fluentd's regex engine; rewrite it, or use collector vector")
 	}
 	p := &printer{to: to}
 	p.print(parsed)

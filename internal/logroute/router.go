@@ -116,7 +116,7 @@ func (r *Router) state(ctx context.Context, collector v1alpha1.CollectorType) (S
 	}
 	switch health {
 	case apply.Healthy:
-		return State{Ready: true, Reason: v1alpha1.ReasonCollecting, Message: "the collectors run with the routes of this resource: " + ref.String()}, nil
+		return State{Ready: true, Reason: v1alpha1.ReasonCollecting, Message: "collecting with " + ref.String()}, nil
 	case apply.Failed:
 		return State{Reason: v1alpha1.ReasonProgressing, Message: ref.String() + " cannot be rolled out; see its events and Pods"}, nil
 	case apply.Missing:
@@ -124,5 +124,5 @@ func (r *Router) state(ctx context.Context, collector v1alpha1.CollectorType) (S
 		r.applied = "" // somebody deleted it
 		r.mu.Unlock()
 	}
-	return State{Reason: v1alpha1.ReasonProgressing, Message: ref.String() + " is being rolled out; see its Pods if that takes long"}, nil
+	return State{Reason: v1alpha1.ReasonProgressing, Message: ref.String() + " is being rolled out"}, nil
 }

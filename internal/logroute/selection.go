@@ -40,7 +40,7 @@ func selectionOf(b *Backend, everywhere bool) (selection, *problem.Problem) {
 			for _, namespace := range checked.namespaces {
 				if namespace != b.Name.Namespace {
 					return s, problem.UserError(v1alpha1.ReasonNamespaceNotAllowed, nil,
-						"%s.namespaces names %s, and LogBackends of namespace %s may collect from their own namespace only; remove it, or ask the administrator to add %s to logCollection.clusterWideNamespaces in the manager's configuration",
+						"%s.namespaces includes %s, but LogBackends in namespace %s can only collect from their own namespace; remove it, or add %s to the manager's flag --log-collection-namespaces",
 						field, namespace, b.Name.Namespace, b.Name.Namespace)
 				}
 			}
@@ -59,10 +59,12 @@ func selectionOf(b *Backend, everywhere bool) (selection, *problem.Problem) {
 	}
 	s.include, s.exclude = sorted(s.include), sorted(s.exclude)
 	if i := slices.IndexFunc(s.exclude, func(e selector) bool { return e.key() == (selector{}).key() }); i >= 0 {
-		return s, problem.UserError(v1alpha1.ReasonConflictingRoutes, nil, "an empty selector in spec.collect.exclude leaves out every line; name what it is to leave out")
+		return s, problem.UserError(v1alpha1.ReasonConflictingRoutes, nil,
+			"an empty selector in spec.collect.exclude excludes every line; remove or complete it")
 	}
 	if !slices.ContainsFunc(s.include, func(i selector) bool { return !s.hides(i) }) {
-		return s, problem.UserError(v1alpha1.ReasonConflictingRoutes, nil, "spec.collect.exclude leaves out all that spec.collect.include selects; no line would be collected")
+		return s, problem.UserError(v1alpha1.ReasonConflictingRoutes, nil,
+			"spec.collect.exclude excludes everything that spec.collect.include selects, so no line is collected")
 	}
 	return s, nil
 }
@@ -70,7 +72,8 @@ func selectionOf(b *Backend, everywhere bool) (selection, *problem.Problem) {
 func selectorOf(in v1alpha1.LogSelector, field string) (selector, *problem.Problem) {
 	s := selector{namespaces: set(in.Namespaces), containers: set(in.Containers)}
 	invalid := func(part, value, why string) (selector, *problem.Problem) {
-		return selector{}, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "%s.%s holds %q, which matches nothing: %s", field, part, value, why)
+		return selector{}, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+			"%s.%s contains %q, which cannot match: %s", field, part, value, why)
 	}
 	for _, name := range s.namespaces {
 		if why := validation.IsDNS1123Label(name); why != nil {

@@ -57,7 +57,7 @@ func quoted(names []string) string {
 	return "[" + strings.Join(all, ", ") + "]"
 }
 
-// shape is the program that makes of a line what the back end gets.
+// shape is the program that makes of a line what the backend gets.
 func (r *route) shape() program {
 	var p strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&p, format+"\n", args...) }

@@ -20,7 +20,7 @@ import (
 
 // Options of a Client, besides where to.
 type Options struct {
-	// Type of the back end, for metrics, for example prometheus.
+	// Type of the backend, for metrics, for example prometheus.
 	Type string
 	// Limits of what is sent and read.
 	Limits Limits
@@ -85,7 +85,7 @@ func NewClient(endpoint Endpoint, options Options) (*Client, error) {
 	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: base})
 	switch {
 	case err != nil:
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "the proxy settings of the manager's environment cannot be used")
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "the proxy settings in the environment of the manager are not valid")
 	case proxy != nil:
 		// The proxy is the administrator's: it may be anywhere. What is asked of it is still judged.
 		if err := options.Egress.allowsHost(base.Hostname()); err != nil {
@@ -169,7 +169,8 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	}
 	request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(content))
 	if err != nil {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "%s cannot be used as the URL of a request", orText(c.fields.URL, "the URL"))
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err,
+			"%s cannot be used as the URL of a request", orText(c.fields.URL, "the URL"))
 	}
 	for name, values := range r.Header {
 		request.Header[name] = values
@@ -207,15 +208,15 @@ func (c *Client) JSON(ctx context.Context, r Request, into any) error {
 	return nil
 }
 
-// Invalid is the problem of an answer that is not what this type of back end answers.
+// Invalid is the problem of an answer that is not what this type of backend answers.
 func (c *Client) Invalid(cause error) *problem.Problem {
 	return problem.Retrying(v1alpha1.ReasonInvalidResponse, cause,
-		"%s answered something that %s does not answer; check that the URL leads to it, and not to a login page or another service", c.Host(), article(c.options.Type))
+		"the response of %s is not that of %s; check that the URL does not lead to a login page or another service", c.Host(), article(c.options.Type))
 }
 
 func article(name string) string {
 	if name == "" {
-		return "such a back end"
+		return "this type of backend"
 	}
 	if strings.ContainsRune("aeiou", rune(name[0])) {
 		return "an " + name

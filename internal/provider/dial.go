@@ -8,7 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// What follows is for back ends that do not speak HTTP: the same rules of egress, trust and wording, without a Client.
+// What follows is for backends that do not speak HTTP: the same rules of egress, trust and wording, without a Client.
 
 // Dialer connects to addresses that the rules allow, and to no other. Resolving the name is part of the timeout.
 func (e Egress) Dialer(timeout time.Duration) *net.Dialer {

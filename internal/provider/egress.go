@@ -16,7 +16,7 @@ type Egress struct {
 }
 
 // errEgress marks an address that is never called.
-var errEgress = errors.New("this address is never called")
+var errEgress = errors.New("address not allowed")
 
 // control is called for each address that is about to be dialled, after the name was resolved: a name that resolves to
 // another address the second time is judged again.

@@ -95,7 +95,8 @@ func (t TLS) Config(fields Fields) (*tls.Config, error) {
 	if len(t.CA) > 0 {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(t.CA) {
-			return nil, problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "%s contains no certificate in PEM form", orText(fields.tls("ca"), "the CA"))
+			return nil, problem.UserError(v1alpha1.ReasonInvalidSecret, nil,
+				"%s contains no certificate in PEM form", orText(fields.tls("ca"), "the CA"))
 		}
 	}
 	if len(t.Certificate) > 0 || len(t.Key) > 0 {

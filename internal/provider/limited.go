@@ -11,7 +11,7 @@ import (
 
 var (
 	errRedirected = errors.New("redirected to another host")
-	errTooLarge   = errors.New("the answer is over its limit")
+	errTooLarge   = errors.New("response over the size limit")
 )
 
 // limited is the one way out: it adds headers and credentials for its own host only, waits for its turn, and bounds the answer.

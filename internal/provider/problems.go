@@ -93,9 +93,11 @@ func (c *Client) RefusedStatus(status int) *problem.Problem {
 		return problem.Retrying(v1alpha1.ReasonUnauthorized, nil,
 			"%s rejected the credentials (401)%s", host, advice("; check the Secret referenced by ", fields.Auth))
 	case status == http.StatusForbidden:
-		return problem.Retrying(v1alpha1.ReasonForbidden, nil, "%s accepted the credentials but denied access (403); grant them read access there", host)
+		return problem.Retrying(v1alpha1.ReasonForbidden, nil,
+			"%s accepted the credentials but denied access (403); grant them read access there", host)
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
-		return problem.Retrying(v1alpha1.ReasonNotFound, nil, "%s does not serve this path (%d); check the path of %s", host, status, orText(fields.URL, "the URL"))
+		return problem.Retrying(v1alpha1.ReasonNotFound, nil,
+			"%s does not serve this path (%d); check the path of %s", host, status, orText(fields.URL, "the URL"))
 	case status == http.StatusTooManyRequests:
 		return problem.Retrying(v1alpha1.ReasonRateLimited, nil,
 			"%s limits the rate of requests (429); raise its limits%s", host, advice(", or lengthen ", fields.Interval))

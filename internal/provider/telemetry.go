@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics counts requests to back ends. A nil *Metrics counts nothing.
+// Metrics counts requests to backends. A nil *Metrics counts nothing.
 type Metrics struct {
 	requests *prometheus.HistogramVec
 }
@@ -16,7 +16,7 @@ type Metrics struct {
 func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "kubeops_backend_request_duration_seconds",
-		Help:    "Time until a back end answered, by type, operation and result.",
+		Help:    "Duration of requests to backends, by type, operation and result.",
 		Buckets: prometheus.ExponentialBuckets(0.005, 2, 12),
 	}, []string{"type", "operation", "result"})}
 	if err := registerer.Register(m.requests); err != nil {

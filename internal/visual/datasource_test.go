@@ -21,7 +21,7 @@ type provisioned struct {
 	}
 }
 
-func TestADataSourceLogsInAsTheBackEndDoes(t *testing.T) {
+func TestADataSourceLogsInAsTheBackendDoes(t *testing.T) {
 	t.Parallel()
 	word := "pa" + "$$" + "word"
 	for name, test := range map[string]struct {

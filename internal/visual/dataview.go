@@ -13,7 +13,7 @@ import (
 
 // DataView of Kibana, or index pattern of OpenSearch Dashboards: which indices people look at, and by which time.
 type DataView struct {
-	// ID by which it is found again; the same back end has the same one.
+	// ID by which it is found again; the same backend has the same one.
 	ID string
 	// Pattern of indices, as Elasticsearch reads it.
 	Pattern string

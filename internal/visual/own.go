@@ -46,19 +46,19 @@ func KubeOps() Dashboard {
 // Backends shows the servers that KubeOps relies on, as its round trips find them.
 func Backends() Dashboard {
 	return Dashboard{
-		Name: "backends", Title: "KubeOps / Back ends", Description: "MetricsBackends and LogBackends as KubeOps' round trips find them.",
+		Name: "backends", Title: "KubeOps / Backends", Description: "MetricsBackends and LogBackends as KubeOps' round trips find them.",
 		Variables: []Variable{{Name: "namespace", Label: "Namespace", Query: "label_values(kubeops_backend_ready, namespace)"}},
 		Rows: []Row{
 			{Title: "Now", Panels: []Panel{
-				number("Not ready", "Back ends whose last round trip failed.", "short", 1,
+				number("Not ready", "Backends whose last round trip failed.", "short", 1,
 					`count(kubeops_backend_ready{namespace=~"$namespace"} == 0) or vector(0)`),
-				number("Ready", "Back ends whose last round trip succeeded.", "short", 0, `count(kubeops_backend_ready{namespace=~"$namespace"} == 1) or vector(0)`),
+				number("Ready", "Backends whose last round trip succeeded.", "short", 0, `count(kubeops_backend_ready{namespace=~"$namespace"} == 1) or vector(0)`),
 				number("Requests that failed in an hour", "Requests without an answer, or with another one than 2xx.", "short", 0,
 					`sum(increase(kubeops_backend_request_duration_seconds_count{result!="2xx"}[1h])) or vector(0)`),
 			}},
 			{Title: "Readiness", Panels: []Panel{
 				graph("Ready", "1 while the last round trip succeeded.", "short", Query{`kubeops_backend_ready{namespace=~"$namespace"}`, "{{kind}} {{exported_namespace}}{{namespace}}/{{name}}"}),
-				table("Not ready now", "Back ends whose last round trip failed.", "short", `kubeops_backend_ready{namespace=~"$namespace"} == 0`),
+				table("Not ready now", "Backends whose last round trip failed.", "short", `kubeops_backend_ready{namespace=~"$namespace"} == 0`),
 			}},
 			{Title: "Requests", Panels: []Panel{
 				graph("Time until an answer, 95 of 100", "By type and operation.", "s",

@@ -1,4 +1,4 @@
-# Lets the lines of one route through, in the form that its back end gets.
+# Lets the lines of one route through, in the form that its backend gets.
 require 'fluent/plugin/filter'
 require_relative 'kubeops_routes'
 

@@ -31,7 +31,7 @@ module KubeOps
       @redact = spec.fetch('redact').map { |text| limit.empty? ? Regexp.new(text) : Regexp.new(text, **limit) }
     end
 
-    # The event for the back end, or nil when the line is not selected. The record is changed: it must be the route's own copy.
+    # The event for the backend, or nil when the line is not selected. The record is changed: it must be the route's own copy.
     def call(record, time)
       event = normal(record, time)
       meta = event['kubernetes']

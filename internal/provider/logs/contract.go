@@ -1,4 +1,4 @@
-// Package logs is the contract of back ends that hold logs. Every back end implements Provider; what else it can do, it says
+// Package logs is the contract of backends that hold logs. Every backend implements Provider; what else it can do, it says
 // by implementing the small interfaces below, and Capabilities derives the list for status from them.
 package logs
 
@@ -10,7 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 )
 
-// Names of labels that mean the same in every back end; a back end maps them to its own fields.
+// Names of labels that mean the same in every backend; a backend maps them to its own fields.
 const (
 	LabelNamespace = "namespace"
 	LabelPod       = "pod"
@@ -22,7 +22,7 @@ const (
 	LabelProbe = "kubeops_probe"
 )
 
-// Provider is what every log back end can do. All methods keep to the context's deadline, bound what they read, and return
+// Provider is what every log backend can do. All methods keep to the context's deadline, bound what they read, and return
 // *problem.Problem errors that name the cause. They may be called from many goroutines.
 type Provider interface {
 	// Health asks the server how it is. A server that answers and says that it does not work is Health with Failed set.
@@ -38,7 +38,7 @@ type Entry struct {
 	Time time.Time
 	// Line as it was written, invalid UTF-8 replaced, cut off at 64 KiB.
 	Line string
-	// Labels in the names of this package, and others as the back end has them.
+	// Labels in the names of this package, and others as the backend has them.
 	Labels map[string]string
 }
 
@@ -50,7 +50,7 @@ type Query struct {
 	Labels map[string]string
 	// AnyOf holds lists of values, of which a label must have one.
 	AnyOf map[string][]string
-	// Contains are texts that must all stand in the line, in any case (upper or lower) where the back end can.
+	// Contains are texts that must all stand in the line, in any case (upper or lower) where the backend can.
 	Contains []string
 	// Limit of lines on a page. Default 100, at most 5000.
 	Limit int
@@ -85,7 +85,7 @@ type Health struct {
 
 // Writer takes lines.
 type Writer interface {
-	// Write stores lines. The labels of this package become the back end's own fields.
+	// Write stores lines. The labels of this package become the backend's own fields.
 	Write(ctx context.Context, entries []Entry) error
 }
 
@@ -109,11 +109,11 @@ type Histogrammer interface {
 
 // LabelLister lists values.
 type LabelLister interface {
-	// LabelValues of a label of this package (or another that the back end has) within the query's time, at most limit.
+	// LabelValues of a label of this package (or another that the backend has) within the query's time, at most limit.
 	LabelValues(ctx context.Context, label string, query Query, limit int) ([]string, error)
 }
 
-// Retention that a back end applies.
+// Retention that a backend applies.
 type Retention struct {
 	// Keeps is how long lines are kept; zero means for ever.
 	Keeps time.Duration

@@ -57,7 +57,7 @@ func Prove(ctx context.Context, p Provider, options ProbeOptions) (RoundTrip, er
 	if err != nil {
 		return trip, err
 	}
-	line := "KubeOps proves that this back end takes lines and gives them back: " + marker
+	line := "KubeOps proves that this backend takes lines and gives them back: " + marker
 	written := options.Clock.Now()
 	if err := writer.Write(ctx, []Entry{{Time: now, Line: line, Labels: map[string]string{LabelProbe: "true"}}}); err != nil {
 		return trip, err
@@ -87,7 +87,7 @@ func (t *RoundTrip) read(ctx context.Context, p Provider, options ProbeOptions, 
 		}
 		if err != nil {
 			failed = err
-			return false, nil //nolint:nilerr // tried again until the time is over, and told then
+			return false, nil //nolint:nilerr // retried until the time is over, and reported then
 		}
 		failed, t.QueryLatency = nil, options.Clock.Since(began)
 		for _, entry := range page.Entries {
@@ -110,7 +110,7 @@ func (t *RoundTrip) read(ctx context.Context, p Provider, options ProbeOptions, 
 		return failed
 	}
 	return problem.Retrying(v1alpha1.ReasonNotIngesting, err,
-		"a line that was written could not be read back within %s; look at the ingest path: its queue, its disk, and whether the fields of spec.fields are right", patience)
+		"the probe line could not be read back within %s; check the ingest path (queue, disk) and spec.fields", patience)
 }
 
 // hopeless says that the next search will fail in the same way: asking again and again would only be noise in a server's log of

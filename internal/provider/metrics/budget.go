@@ -35,7 +35,7 @@ func (b Budget) allows(span Range) error {
 	case span.End.Before(span.Start):
 		return problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "the end of a range must not be before its start")
 	case span.End.Sub(span.Start) > b.Defaulted().MaxRange:
-		return Exceeded("maxRange", "the query covers more than %s; ask for a shorter range", b.Defaulted().MaxRange)
+		return Exceeded("maxRange", "the query covers more than %s; use a shorter range", b.Defaulted().MaxRange)
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (s Slots) Take(ctx context.Context) (release func(), err error) {
 	case s <- struct{}{}:
 		return func() { <-s }, nil
 	case <-ctx.Done():
-		p := Exceeded("maxConcurrent", "a query waited for others to end until its time was over; ask less at once")
+		p := Exceeded("maxConcurrent", "a query timed out waiting for a slot; run fewer queries at once")
 		p.Action, p.Cause = problem.Retry, ctx.Err()
 		return nil, p
 	}

@@ -1,4 +1,4 @@
-// Package metrics is the contract of back ends that hold metrics. Every back end implements Provider; what else it can do, it
+// Package metrics is the contract of backends that hold metrics. Every backend implements Provider; what else it can do, it
 // says by implementing the small interfaces below, and Capabilities derives the list for status from them.
 package metrics
 
@@ -11,7 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 )
 
-// Provider is what every metrics back end can do. All methods keep to the context's deadline, bound what they read, and
+// Provider is what every metrics backend can do. All methods keep to the context's deadline, bound what they read, and
 // return *problem.Problem errors that name the cause. They may be called from many goroutines.
 type Provider interface {
 	// Probe makes a real round trip: it reads the build information and asks a query whose answer is known to exist.
@@ -197,7 +197,7 @@ type Settings struct {
 	Budget Budget
 	// Timeout of one request.
 	Timeout time.Duration
-	// Slots are shared by all clients of one back end, so that they keep to Budget.MaxConcurrent together. Nil: this client has its own.
+	// Slots are shared by all clients of one backend, so that they keep to Budget.MaxConcurrent together. Nil: this client has its own.
 	Slots Slots
 	// Egress and Metrics as the manager sets them.
 	Egress  provider.Egress

@@ -38,7 +38,7 @@ func startOf(cursor string, backward bool) (*position, error) {
 	if cursor == "" {
 		return &position{Version: cursorVersion, Backward: backward}, nil
 	}
-	foreign := problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "the cursor is not one of this query's; begin again without one")
+	foreign := problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "the cursor does not belong to this query; start again with the first page")
 	if len(cursor) > mostCursorSize {
 		return nil, foreign
 	}

@@ -100,7 +100,7 @@ func elements(decoder *json.Decoder, each func(hit)) error {
 		}
 		at, err := strconv.ParseInt(string(raw.Sort[0]), 10, 64)
 		if err != nil {
-			return fmt.Errorf("%w: the time to sort by is no whole number", errShape)
+			return fmt.Errorf("%w: the time to sort by is not a whole number", errShape)
 		}
 		each(hit{index: raw.Index, id: raw.ID, at: at, source: raw.Source})
 	}

@@ -1,4 +1,4 @@
-// Package elasticsearch is the log back end for Elasticsearch 6.8 to 9 and OpenSearch 1 to 3. It speaks plain HTTP in the part of
+// Package elasticsearch is the log backend for Elasticsearch 6.8 to 9 and OpenSearch 1 to 3. It speaks plain HTTP in the part of
 // the API that all of them share; where they differ, it goes by the version that the server tells. Times are whole milliseconds,
 // which is what these servers sort by.
 package elasticsearch
@@ -28,7 +28,7 @@ const (
 	flavorUnknown       = "unknown"
 )
 
-// Provider is a log back end. It implements every optional interface of the contract.
+// Provider is a log backend. It implements every optional interface of the contract.
 type Provider struct {
 	client            *provider.Client
 	index, writeIndex string

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// fake is a server in memory that understands what the back end sends, and fails the test on anything else. An old one is like
+// fake is a server in memory that understands what the backend sends, and fails the test on anything else. An old one is like
 // Elasticsearch 6.8: documents have types, dynamic strings are text with a subfield keyword, histograms have an interval. A new
 // one is like a data stream of Elasticsearch 8 with its own templates: keywords, match_only_text, create only.
 type fake struct {

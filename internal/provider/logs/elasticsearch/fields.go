@@ -126,7 +126,8 @@ func (p *Provider) build(caps capabilities, others []string) (*mapping, error) {
 		case m.time == "" && (date || nanos):
 			m.time, m.nanos = path, nanos
 		case m.time == "" && len(caps[path]) > 0 && explicit(p.fields, roleTime) == path:
-			return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "the field %s of spec.fields.time is no date in the index %s; name one that is, or map it as date", path, p.index)
+			return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+				"field %s of spec.fields.time is not a date in index %s; use a field that is, or map it as date", path, p.index)
 		}
 	}
 	m.message = caps.present(candidates(p.fields, roleMessage))

@@ -43,12 +43,12 @@ func (p *Provider) Health(ctx context.Context) (logs.Health, error) {
 	}
 	health.Schema = m.schema
 	if about.before(6, 8) {
-		health.Warnings = append(health.Warnings, "this Elasticsearch is older than 6.8, the oldest version that is supported")
+		health.Warnings = append(health.Warnings, "the version is older than 6.8, the oldest supported version of Elasticsearch")
 	}
 	err = p.cluster(ctx, &health)
 	switch {
 	case reason(err) == v1alpha1.ReasonForbidden:
-		health.Warnings = append(health.Warnings, "the credentials may not read the cluster's state and disks; give them the cluster privilege monitor")
+		health.Warnings = append(health.Warnings, "the credentials cannot read the state and disks of the cluster; grant them the cluster privilege monitor")
 		return health, nil
 	case err != nil:
 		return logs.Health{}, err
@@ -88,10 +88,10 @@ func (p *Provider) cluster(ctx context.Context, health *logs.Health) error {
 		return err
 	}
 	if answer.Status == stateRed {
-		health.Failed = fmt.Sprintf("the cluster is red: primary shards%s are not assigned, so lines are missing and cannot be written there; see GET _cluster/allocation/explain", ofIndices(indices))
+		health.Failed = fmt.Sprintf("the cluster is red: primary shards%s are unassigned, so lines are missing and cannot be written; see GET _cluster/allocation/explain", ofIndices(indices))
 		return nil
 	}
-	health.Warnings = append(health.Warnings, fmt.Sprintf("the cluster is yellow: replica shards%s are not assigned and would be lost with a node; see GET _cluster/allocation/explain", ofIndices(indices)))
+	health.Warnings = append(health.Warnings, fmt.Sprintf("the cluster is yellow: replica shards%s are unassigned, so losing a node loses data; see GET _cluster/allocation/explain", ofIndices(indices)))
 	return nil
 }
 
@@ -162,9 +162,9 @@ func (p *Provider) blocks(ctx context.Context) ([]string, error) {
 	}
 	switch {
 	case full > 0:
-		return []string{fmt.Sprintf("the index %s is read only (index.blocks.read_only_allow_delete), as a disk over its flood stage makes it; free space, then set that to null", p.writeIndex)}, nil
+		return []string{fmt.Sprintf("index %s is read-only (index.blocks.read_only_allow_delete) because a disk passed its flood stage; free space, then set it to null", p.writeIndex)}, nil
 	case blocked > 0 && blocked == len(answer):
-		return []string{fmt.Sprintf("the index %s takes no lines: index.blocks.read_only or index.blocks.write is set", p.writeIndex)}, nil
+		return []string{fmt.Sprintf("index %s does not accept writes: index.blocks.read_only or index.blocks.write is set", p.writeIndex)}, nil
 	}
 	return nil, nil
 }

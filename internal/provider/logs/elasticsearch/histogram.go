@@ -33,7 +33,8 @@ func (p *Provider) Histogram(ctx context.Context, q logs.Query, width time.Durat
 	// The times of the query, not rounded up: the first bucket holds its start, and the last one its end.
 	first, last := floor(q.Start.UnixMilli(), step), floor(end-1, step)
 	if count := (last-first)/step + 1; count > mostBuckets || count < 1 {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "a histogram has at most %d buckets; make them wider, or the time shorter", mostBuckets)
+		return nil, problem.UserError(v1alpha1.ReasonInvalidQuery, nil,
+			"a histogram is limited to %d buckets; use wider buckets or a shorter time range", mostBuckets)
 	}
 	buckets := make([]logs.Bucket, 0, (last-first)/step+1)
 	for at := first; at <= last; at += step {
@@ -115,5 +116,6 @@ func (s *scanner) countHere(ctx context.Context, add func(at, n int64)) error {
 		}
 		counted += n
 	}
-	return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "more than %d lines would have to be read to count those with this text; shorten the time, or narrow the query with labels", mostCounted)
+	return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil,
+		"counting lines with this text would read more than %d lines; use a shorter time range, or narrow the query by labels", mostCounted)
 }

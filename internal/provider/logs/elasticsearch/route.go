@@ -36,7 +36,8 @@ func (c Config) RouteTarget(server logs.Server) (logs.RouteTarget, error) {
 			"%s is not a valid name of an index or data stream", server.Endpoint.Fields.Setting("writeIndex"))
 	}
 	if server.Version == "" {
-		return nil, problem.Waiting(v1alpha1.ReasonProgressing, 0, "waiting for the version of the server, which the format of requests depends on")
+		return nil, problem.Waiting(v1alpha1.ReasonProgressing, 0,
+			"waiting for the version of the server, which the format of requests depends on")
 	}
 	return route{index: c.writeIndex(), typed: strings.HasPrefix(server.Version, "6.") && server.Flavor != flavorOpenSearch}, nil
 }

@@ -98,7 +98,8 @@ func (p *Provider) Search(ctx context.Context, q logs.Query) (logs.Page, error) 
 // that it took. Last says that there are no more.
 func (s *scanner) next(ctx context.Context, size int, each func(hit, string, map[string]string) bool) (n int, last bool, err error) {
 	if s.position.full() {
-		return 0, false, problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "more than %d lines in the index %s have the same time; narrow the query with labels", mostSkipped, s.p.index)
+		return 0, false, problem.UserError(v1alpha1.ReasonInvalidQuery, nil,
+			"more than %d lines in index %s have the same timestamp; narrow the query by labels", mostSkipped, s.p.index)
 	}
 	for {
 		asked := min(size, s.most)

@@ -171,13 +171,17 @@ func (p *Provider) bulk(ctx context.Context, body []byte, count int) error {
 func (p *Provider) refused(status int, kind string) error {
 	switch {
 	case kind == "cluster_block_exception":
-		return problem.Retrying(v1alpha1.ReasonUnhealthy, nil, "the index %s takes no lines: it is blocked, as happens when a disk is nearly full; free space, then set index.blocks.read_only_allow_delete of the index to null", p.writeIndex)
+		return problem.Retrying(v1alpha1.ReasonUnhealthy, nil,
+			"index %s does not accept writes: it is blocked, usually by a full disk; free space, then set index.blocks.read_only_allow_delete to null", p.writeIndex)
 	case kind == "index_not_found_exception":
-		return problem.Retrying(v1alpha1.ReasonNotFound, nil, "the index %s is not there and the server does not create it; create it, or let action.auto_create_index do so", p.writeIndex)
+		return problem.Retrying(v1alpha1.ReasonNotFound, nil,
+			"index %s does not exist and is not created automatically; create it, or allow it in action.auto_create_index", p.writeIndex)
 	case status == http.StatusBadRequest:
-		return problem.Retrying(v1alpha1.ReasonNotIngesting, nil, "the index %s refuses lines because of its mapping; see that spec.fields names fields that it has as text, keyword and date", p.writeIndex)
+		return problem.Retrying(v1alpha1.ReasonNotIngesting, nil,
+			"index %s rejected lines because of its mapping; check that spec.fields matches its text, keyword and date fields", p.writeIndex)
 	case status == http.StatusForbidden:
-		return problem.Retrying(v1alpha1.ReasonForbidden, nil, "the credentials may not write to the index %s; give them the privilege to create documents there, or set spec.probe to ReadOnly", p.writeIndex)
+		return problem.Retrying(v1alpha1.ReasonForbidden, nil,
+			"the credentials cannot write to index %s; grant them the privilege create_doc, or set spec.probe to ReadOnly", p.writeIndex)
 	case status < 400:
 		return p.client.Invalid(nil)
 	default:

@@ -11,7 +11,7 @@ import (
 // Follower follows new lines by asking again and again. It needs nothing but searches, which go through the one client with
 // all its limits; the streams that servers offer for this are open for ever, and no deadline or size would hold there.
 type Follower struct {
-	// Search of the back end.
+	// Search of the backend.
 	Search func(ctx context.Context, query logs.Query) (logs.Page, error)
 	// Every is the time between two looks. Default 1s.
 	Every time.Duration

@@ -1,4 +1,4 @@
-// Package lines is what log back ends share: cleaning of lines, pages that are keyed by time, and following by polling.
+// Package lines is what log backends share: cleaning of lines, pages that are keyed by time, and following by polling.
 package lines
 
 import (

@@ -34,7 +34,7 @@ func (c cursor) String() string {
 
 // parseCursor reads what String wrote. It comes back from outside, so that anything may stand there.
 func parseCursor(text string, query logs.Query) (cursor, error) {
-	bad := problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "the cursor does not belong to this query; ask for the first page again")
+	bad := problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "the cursor does not belong to this query; start again with the first page")
 	at, done, two := strings.Cut(text, "+")
 	ns, errAt := strconv.ParseInt(at, 10, 64)
 	count, errDone := strconv.Atoi(done)
@@ -142,7 +142,7 @@ func (p Pager) rest(ctx context.Context, page *logs.Page, c cursor, backward boo
 	}
 	if len(group) >= p.Most {
 		return false, problem.UserError(v1alpha1.ReasonBudgetExceeded, nil,
-			"%d lines or more have one and the same time, which is more than can be paged through; narrow the query by a label", p.Most)
+			"%d or more lines have the same timestamp, which is more than paging supports; narrow the query by a label", p.Most)
 	}
 	group = group[min(c.done, len(group)):]
 	room := want - len(page.Entries)

@@ -30,7 +30,7 @@ func Each(content io.Reader, each func(line string)) error {
 }
 
 // errPeriod is told without what stood there, which came from outside.
-var errPeriod = errors.New("not a length of time")
+var errPeriod = errors.New("not a duration")
 
 // Period reads a duration as Prometheus, Loki and VictoriaMetrics print them, such as 31d, 4w3d or 744h1m; 0 is no time. A day
 // has 24 hours, a week 7 days, a year 365 days.

@@ -137,7 +137,7 @@ func readRing(content io.Reader) ([]string, error) {
 	var warnings []string
 	for _, member := range ring.Members {
 		if member.State != "ACTIVE" {
-			warnings = append(warnings, fmt.Sprintf("the member %.100q of the ring is in the state %.20q", member.ID, member.State))
+			warnings = append(warnings, fmt.Sprintf("ring member %.100q is in state %.20q", member.ID, member.State))
 		}
 	}
 	slices.Sort(warnings)

@@ -25,7 +25,8 @@ const mostBuckets = 10_000
 // Each line counts once.
 func (p *Provider) Histogram(ctx context.Context, query logs.Query, width time.Duration) ([]logs.Bucket, error) {
 	if width < 10*time.Millisecond || width%time.Millisecond != 0 || !query.Start.Before(query.End) {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "a histogram needs buckets of whole milliseconds, ten or more, and a start before its end")
+		return nil, problem.UserError(v1alpha1.ReasonInvalidQuery, nil,
+			"a histogram needs buckets of whole milliseconds, ten or more, and a start before its end")
 	}
 	start, end := wholeMillis(query.Start), wholeMillis(query.End)
 	if !start.Before(end) {
@@ -33,7 +34,8 @@ func (p *Provider) Histogram(ctx context.Context, query logs.Query, width time.D
 	}
 	first := floor(start, width)
 	if end.Sub(first)/width >= mostBuckets {
-		return nil, problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "a histogram has at most %d buckets; make them wider or ask for less time", mostBuckets)
+		return nil, problem.UserError(v1alpha1.ReasonBudgetExceeded, nil,
+			"a histogram is limited to %d buckets; use wider buckets or a shorter time range", mostBuckets)
 	}
 	e, err := p.expression(ctx, query)
 	if err != nil {
@@ -165,7 +167,7 @@ func (p *point) UnmarshalJSON(data []byte) error {
 	}
 	number, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(number >= 0 && number < 1<<53) || !(seconds >= 0 && seconds < 1<<33) {
-		return fmt.Errorf("%.20q is no count", text)
+		return fmt.Errorf("%.20q is not a count", text)
 	}
 	// Milliseconds are what Loki gives here.
 	p.at, p.count = time.UnixMilli(int64(seconds*1000+0.5)).UTC(), int64(number)

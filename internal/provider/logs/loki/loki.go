@@ -67,11 +67,14 @@ func (p *Provider) refused(answer *provider.Answer) error {
 		return problem.UserError(v1alpha1.ReasonUnauthorized, nil,
 			"%s requires a tenant (401); set %s", host, p.tenantField)
 	case answer.Status == http.StatusBadRequest && strings.Contains(text, "query time range exceeds the limit"):
-		return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "%s searches less time at once than was asked for (400); ask for less, or raise its limits_config.max_query_length", host)
+		return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil,
+			"the query covers more time than %s allows (400); use a shorter range, or raise limits_config.max_query_length", host)
 	case answer.Status == http.StatusBadRequest && strings.Contains(text, "max entries limit"):
-		return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "%s gives fewer lines at once than was asked for (400); ask for less, or raise its limits_config.max_entries_limit_per_query", host)
+		return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil,
+			"the query requests more lines than %s allows (400); request fewer, or raise limits_config.max_entries_limit_per_query", host)
 	case answer.Status >= 400 && answer.Status < 600 && strings.Contains(text, "maximum number of series"):
-		return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "%s would have to count more streams than it may (%d); narrow the query, or raise its limits_config.max_query_series", host, answer.Status)
+		return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil,
+			"the query counts more streams than %s allows (%d); narrow it, or raise limits_config.max_query_series", host, answer.Status)
 	}
 	return p.client.RefusedStatus(answer.Status)
 }

@@ -84,7 +84,7 @@ func (s settings) retention() (logs.Retention, bool, error) {
 	}
 	keeps, err := lines.Period(period)
 	if err != nil {
-		return logs.Retention{}, false, problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "%s is not a length of time", source)
+		return logs.Retention{}, false, problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "%s is not a valid duration", source)
 	}
 	return logs.Retention{Keeps: keeps, Source: source}, true, nil
 }

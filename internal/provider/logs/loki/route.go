@@ -18,7 +18,8 @@ type route struct{ tenant string }
 // RouteTarget implements logs.Routable.
 func (c Config) RouteTarget(server logs.Server) (logs.RouteTarget, error) {
 	if c.Tenant != "" && !regexp.MustCompile(`^[a-zA-Z0-9!._*'()-]{1,150}$`).MatchString(c.Tenant) {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "%s is not a valid name of a tenant", server.Endpoint.Fields.Setting("tenant"))
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+			"%s is not a valid name of a tenant", server.Endpoint.Fields.Setting("tenant"))
 	}
 	return route{tenant: c.Tenant}, nil
 }

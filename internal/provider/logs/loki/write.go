@@ -42,7 +42,7 @@ func (p *Provider) Write(ctx context.Context, entries []logs.Entry) error {
 		return nil
 	case answer.Status == http.StatusBadRequest:
 		return problem.Retrying(v1alpha1.ReasonNotIngesting, nil,
-			"%s refuses what is written (400); look at the limits of limits_config: the age of lines, their length, their labels, allow_structured_metadata", p.client.Host())
+			"%s rejected the lines (400); check limits_config: age, length and labels of lines, allow_structured_metadata", p.client.Host())
 	case answer.Status >= 200 && answer.Status < 300:
 		return p.read(answer)
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// logsql is the part of LogsQL that the back end is known to use, written from the documented language: filters that must all hold,
+// logsql is the part of LogsQL that the backend is known to use, written from the documented language: filters that must all hold,
 // groups of alternatives, and one sort pipe with a limit. Anything else is an error, so that a value that gets out of its quotes
 // fails the test.
 type logsql struct {

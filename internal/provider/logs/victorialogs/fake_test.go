@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// fake is a VictoriaLogs as its documentation says: it stores lines of each tenant, and answers the subset of queries that the back end
+// fake is a VictoriaLogs as its documentation says: it stores lines of each tenant, and answers the subset of queries that the backend
 // sends. Whatever else it is sent fails the test.
 type fake struct {
 	*httptest.Server

@@ -26,7 +26,7 @@ func (p *Provider) Health(ctx context.Context) (logs.Health, error) {
 		return logs.Health{}, err
 	}
 	if failed {
-		health.State, health.Failed = "not ready", p.client.Host()+" says that it is not ready; see its log"
+		health.State, health.Failed = "not ready", p.client.Host()+" reports that it is not ready; see its log"
 		return health, nil
 	}
 	told, err := p.metrics(ctx)
@@ -159,9 +159,10 @@ func (p *Provider) Retention(ctx context.Context) (logs.Retention, bool, error) 
 	}
 	keeps, err := period(result.retention)
 	if err != nil {
-		return logs.Retention{}, false, problem.Retrying(v1alpha1.ReasonInvalidResponse, nil, "the flag -retentionPeriod of %s is not a length of time", p.client.Host())
+		return logs.Retention{}, false, problem.Retrying(v1alpha1.ReasonInvalidResponse, nil,
+			"flag -retentionPeriod of %s is not a valid duration", p.client.Host())
 	}
-	return logs.Retention{Keeps: keeps, Source: "VictoriaLogs' flag -retentionPeriod"}, true, nil
+	return logs.Retention{Keeps: keeps, Source: "VictoriaLogs flag -retentionPeriod"}, true, nil
 }
 
 // period as VictoriaMetrics' products read it: a number alone counts months of 31 days.

@@ -28,13 +28,15 @@ type hitsAnswer struct {
 // Histogram counts lines in buckets that begin at multiples of their width, to the nanosecond.
 func (p *Provider) Histogram(ctx context.Context, query logs.Query, width time.Duration) ([]logs.Bucket, error) {
 	if width < time.Millisecond || width%time.Millisecond != 0 || !query.Start.Before(query.End) {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "a histogram needs buckets of whole milliseconds, and a start before its end")
+		return nil, problem.UserError(v1alpha1.ReasonInvalidQuery, nil,
+			"a histogram needs buckets of whole milliseconds, and a start before its end")
 	}
 	start := clamp(query.Start)
 	// Counted from 1970, as the server does; time.Truncate counts from the year 1.
 	first := time.Unix(0, start.UnixNano()-start.UnixNano()%int64(width)).UTC()
 	if query.End.Sub(first)/width >= mostBuckets {
-		return nil, problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "a histogram has at most %d buckets; make them wider or ask for less time", mostBuckets)
+		return nil, problem.UserError(v1alpha1.ReasonBudgetExceeded, nil,
+			"a histogram is limited to %d buckets; use wider buckets or a shorter time range", mostBuckets)
 	}
 	var answer hitsAnswer
 	err := p.client.JSON(ctx, ask("histogram", "/select/logsql/hits", url.Values{

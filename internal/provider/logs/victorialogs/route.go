@@ -18,7 +18,8 @@ type route struct{ account, project string }
 // RouteTarget implements logs.Routable.
 func (c Config) RouteTarget(server logs.Server) (logs.RouteTarget, error) {
 	if c.Tenant != "" && !regexp.MustCompile(`^[0-9]{1,10}(:[0-9]{1,10})?$`).MatchString(c.Tenant) {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "%s must be accountID or accountID:projectID", server.Endpoint.Fields.Setting("tenant"))
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+			"%s must be accountID or accountID:projectID", server.Endpoint.Fields.Setting("tenant"))
 	}
 	account, project := c.ids()
 	return route{account: account, project: project}, nil

@@ -20,7 +20,7 @@ type Alertmanager struct {
 	limit int
 }
 
-// NewAlertmanager makes the client of the Alertmanager of a back end. It sends nothing.
+// NewAlertmanager makes the client of the Alertmanager of a backend. It sends nothing.
 func NewAlertmanager(settings metrics.Settings) (*Alertmanager, error) {
 	client, err := Dial(settings, *settings.Alertmanager, "alertmanager")
 	if err != nil {
@@ -29,7 +29,7 @@ func NewAlertmanager(settings metrics.Settings) (*Alertmanager, error) {
 	return &Alertmanager{client: client, limit: settings.Budget.Defaulted().MaxSeries}, nil
 }
 
-// CloseAlertmanager lets go of connections. It is not named Close, so that a back end that embeds an Alertmanager keeps its own.
+// CloseAlertmanager lets go of connections. It is not named Close, so that a backend that embeds an Alertmanager keeps its own.
 func (a *Alertmanager) CloseAlertmanager() { a.client.Close() }
 
 // ProbeAlertmanager asks for version, receivers and alerts, see metrics.Alertmanager.
@@ -71,7 +71,7 @@ func (a *Alertmanager) AlertmanagerAlerts(ctx context.Context) ([]metrics.Alert,
 	var alerts []metrics.Alert
 	err := a.each(ctx, func(alert metrics.Alert) error {
 		if len(alerts) >= a.limit {
-			return metrics.Exceeded("maxSeries", "the Alertmanager has more than %d alerts; group them, or silence some", a.limit)
+			return metrics.Exceeded("maxSeries", "the Alertmanager has more than %d active alerts; silence some", a.limit)
 		}
 		alerts = append(alerts, alert)
 		return nil

@@ -55,7 +55,7 @@ func New(client *provider.Client, options Options) *API {
 	return &API{client: client, options: options}
 }
 
-// Dial makes the client of an endpoint of a back end, with the limits of its settings. It sends nothing.
+// Dial makes the client of an endpoint of a backend, with the limits of its settings. It sends nothing.
 func Dial(settings metrics.Settings, endpoint provider.Endpoint, backend string) (*provider.Client, error) {
 	return provider.NewClient(endpoint, provider.Options{
 		Type: backend, Egress: settings.Egress, Metrics: settings.Metrics,
@@ -130,7 +130,7 @@ func (a *API) judge(e envelope) error {
 		return a.failed(http.StatusOK, e.errorType)
 	case e.partial:
 		return problem.Retrying(v1alpha1.ReasonUnhealthy, nil,
-			"%s answers in part only, because some of its stores do not answer it; look at the state of its stores", a.client.Host())
+			"%s returned a partial result because some of its stores do not respond; check their state", a.client.Host())
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (a *API) judge(e envelope) error {
 // is endless before it comes to its data is no answer to a query, and stays what it is.
 func tooLarge(err error, query bool) error {
 	if p := problem.As(err); query && p != nil && p.Reason == v1alpha1.ReasonResponseTooLarge {
-		return metrics.Exceeded("maxBytes", "the answer to the query has more bytes than may be read; ask for less")
+		return metrics.Exceeded("maxBytes", "the response to the query is too large; query less")
 	}
 	return err
 }

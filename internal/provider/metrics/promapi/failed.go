@@ -31,14 +31,14 @@ func (a *API) failed(status int, kind string) *problem.Problem {
 	}
 	switch {
 	case kind == "bad_data":
-		return problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "%s cannot parse the query; try the expression on the server's own page", host)
+		return problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "%s cannot parse the query; try the expression in its web UI", host)
 	case kind == "execution", kind == "422":
 		return problem.UserError(v1alpha1.ReasonInvalidQuery, nil,
-			"%s cannot evaluate the query; try the expression on the server's own page: it may not parse, match series twice, or load more samples than the server allows", host)
+			"%s cannot evaluate the query: parse error, duplicate series, or more samples than it allows; try the expression in its web UI", host)
 	case kind == "timeout":
-		return problem.Retrying(v1alpha1.ReasonTimeout, nil, "%s gave the query up after its own time limit; ask for less, or look at its load", host)
+		return problem.Retrying(v1alpha1.ReasonTimeout, nil, "the query timed out on %s; query less, or check its load", host)
 	case status == http.StatusOK:
-		return problem.Retrying(v1alpha1.ReasonServerError, nil, "%s says that the query failed; look at its own log", host)
+		return problem.Retrying(v1alpha1.ReasonServerError, nil, "the query failed on %s; see its log", host)
 	}
 	return a.client.RefusedStatus(status)
 }

@@ -161,9 +161,10 @@ func (r *result) judge() error {
 	case r.kind == r.wants, r.kind == "scalar" && r.wants == "vector":
 		return nil
 	case r.kind == "matrix":
-		return problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "the expression is a range of values (a selector with [...]); put a function around it, such as rate(...)")
+		return problem.UserError(v1alpha1.ReasonInvalidQuery, nil,
+			"the expression is a range vector (a selector with [...]); apply a function such as rate(...)")
 	case r.kind == "string":
-		return problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "the expression is a text, not a number")
+		return problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "the expression is a string, not a number")
 	}
 	return errShape
 }

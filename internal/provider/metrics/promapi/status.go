@@ -14,7 +14,7 @@ import (
 
 // Prove makes the round trip: it asks how old the newest sample of up is, by the server's own clock, in an expression that
 // always has exactly one value: -1 where there is no up. Clock is the function of the server's time, time() or now(). It takes
-// no slot of the budget, because a back end is not less healthy while others ask it a lot.
+// no slot of the budget, because a backend is not less healthy while others ask it a lot.
 func (a *API) Prove(ctx context.Context, clock string) (metrics.Health, error) {
 	params := a.expression(clock + " - max(timestamp(up)) or vector(-1)")
 	for name, values := range a.options.Params {

@@ -1,4 +1,4 @@
-// Package prometheus is the back end for Prometheus, and for what speaks its query API: Thanos, Mimir, Cortex. Nothing is
+// Package prometheus is the backend for Prometheus, and for what speaks its query API: Thanos, Mimir, Cortex. Nothing is
 // written to it: its remote write receiver is off by default.
 package prometheus
 

@@ -1,4 +1,4 @@
-// Package victoriametrics is the back end for VictoriaMetrics, a single server or a cluster
+// Package victoriametrics is the backend for VictoriaMetrics, a single server or a cluster
 // (https://docs.victoriametrics.com/victoriametrics/cluster-victoriametrics/#url-format). Rules are those of vmalert, which is a
 // server of its own: the pages for them that VictoriaMetrics has are empty unless it was told where vmalert is, so they are not
 // asked. Alerts come from an Alertmanager, if there is one.
@@ -100,7 +100,7 @@ func (w writeAlerting) Close() {
 	w.CloseAlertmanager()
 }
 
-// alerter is an Alertmanager as a part of a back end.
+// alerter is an Alertmanager as a part of a backend.
 type alerter struct{ *promapi.Alertmanager }
 
 // Alerts that are active, see metrics.AlertReader.
