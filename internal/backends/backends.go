@@ -20,7 +20,7 @@ import (
 type Resolver struct {
 	// Secrets reads what specs refer to; required.
 	Secrets *secretref.Source
-	// MetricsTypes and LogTypes are the types that there are; required.
+	// MetricsTypes and LogTypes are the types that exist; required.
 	MetricsTypes *metrics.Registry
 	LogTypes     *logs.Registry
 	// Queries makes all who read a MetricsBackend keep to its query budget together. Nil where each may use it up by itself, which is

@@ -47,7 +47,8 @@ func (c *cluster) start(t *testing.T, account string) *secretref.Source {
 		c.mutex.Lock()
 		defer c.mutex.Unlock()
 		name, single := strings.CutPrefix(r.URL.Path, "/api/v1/namespaces/team/secrets/")
-		if r.Method != http.MethodGet || !single || strings.Contains(name, "/") || r.Header.Get("Impersonate-User") != "system:serviceaccount:team:"+account {
+		if r.Method != http.MethodGet || !single || strings.Contains(name, "/") ||
+			r.Header.Get("Impersonate-User") != "system:serviceaccount:team:"+account {
 			t.Errorf("unexpected request: %s %s as %q", r.Method, r.URL, r.Header.Get("Impersonate-User"))
 		}
 		c.reads[name]++
@@ -55,13 +56,16 @@ func (c *cluster) start(t *testing.T, account string) *secretref.Source {
 		data, there := c.secrets[name]
 		if !there {
 			w.WriteHeader(http.StatusNotFound)
-			_ = json.NewEncoder(w).Encode(metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: "Failure", Reason: metav1.StatusReasonNotFound, Code: http.StatusNotFound})
+			_ = json.NewEncoder(w).Encode(metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: "Failure",
+				Reason: metav1.StatusReasonNotFound, Code: http.StatusNotFound})
 			return
 		}
-		_ = json.NewEncoder(w).Encode(corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}, ObjectMeta: metav1.ObjectMeta{Name: name}, Data: data})
+		_ = json.NewEncoder(w).Encode(corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"},
+			ObjectMeta: metav1.ObjectMeta{Name: name}, Data: data})
 	}))
 	t.Cleanup(server.Close)
-	return &secretref.Source{Reader: anyAccount{}, Config: &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}}
+	return &secretref.Source{Reader: anyAccount{}, Config: &rest.Config{Host: server.URL,
+		ContentConfig: rest.ContentConfig{ContentType: "application/json"}}}
 }
 
 // anyAccount says that every ServiceAccount exists.
@@ -128,13 +132,16 @@ func TestSettingsOfMetricsBackendsAreResolved(t *testing.T) {
 		"prometheus, plain": {
 			v1alpha1.MetricsBackendSpec{Type: "prometheus", Prometheus: &v1alpha1.PrometheusBackend{URL: "http://p:9090/prefix"}},
 			prometheus.Config{URL: "http://p:9090/prefix"},
-			metrics.Settings{Endpoint: provider.Endpoint{URL: "http://p:9090/prefix", Fields: fields("prometheus", "url")}, Budget: defaults, Timeout: 10 * time.Second, Egress: egress},
+			metrics.Settings{Endpoint: provider.Endpoint{URL: "http://p:9090/prefix", Fields: fields("prometheus", "url")}, Budget: defaults,
+				Timeout: 10 * time.Second, Egress: egress},
 		},
 		"prometheus with everything": {
 			v1alpha1.MetricsBackendSpec{
 				Type: "prometheus", Prometheus: &v1alpha1.PrometheusBackend{URL: "https://p"},
-				BackendAccess: v1alpha1.BackendAccess{Auth: basic, TLS: &v1alpha1.BackendTLS{ServerName: "x", InsecureSkipVerify: true}, Timeout: &metav1.Duration{Duration: 3 * time.Second}},
-				Alertmanager:  &v1alpha1.AlertmanagerAccess{URL: "https://am", Auth: &v1alpha1.BackendAuth{BearerToken: &v1alpha1.SecretKeyReference{Name: "am", Key: "token"}}},
+				BackendAccess: v1alpha1.BackendAccess{Auth: basic, TLS: &v1alpha1.BackendTLS{ServerName: "x", InsecureSkipVerify: true},
+					Timeout: &metav1.Duration{Duration: 3 * time.Second}},
+				Alertmanager: &v1alpha1.AlertmanagerAccess{URL: "https://am",
+					Auth: &v1alpha1.BackendAuth{BearerToken: &v1alpha1.SecretKeyReference{Name: "am", Key: "token"}}},
 				QueryBudget: &v1alpha1.QueryBudget{
 					MaxRange: &metav1.Duration{Duration: time.Hour}, MinStep: &metav1.Duration{Duration: time.Minute}, MaxConcurrent: 3, MaxSeries: 4, MaxBytes: 70000,
 				},
@@ -173,7 +180,8 @@ func TestSettingsOfMetricsBackendsAreResolved(t *testing.T) {
 		"victoriametrics, single": {
 			v1alpha1.MetricsBackendSpec{Type: "victoriametrics", VictoriaMetrics: &v1alpha1.VictoriaMetricsBackend{URL: "http://vm:8428"}},
 			victoriametrics.Config{URL: "http://vm:8428"},
-			metrics.Settings{Endpoint: provider.Endpoint{URL: "http://vm:8428", Fields: fields("victoriametrics", "url")}, Budget: defaults, Timeout: 10 * time.Second, Egress: egress},
+			metrics.Settings{Endpoint: provider.Endpoint{URL: "http://vm:8428", Fields: fields("victoriametrics", "url")}, Budget: defaults,
+				Timeout: 10 * time.Second, Egress: egress},
 		},
 		"victoriametrics, cluster": {
 			v1alpha1.MetricsBackendSpec{
@@ -200,7 +208,8 @@ func TestSettingsOfMetricsBackendsAreResolved(t *testing.T) {
 			}
 			var got recorded[metrics.Settings, metrics.Provider]
 			r := &Resolver{Secrets: c.start(t, "kubeops"), MetricsTypes: record(t, types, &got), Egress: egress}
-			open, err := r.OpenMetrics(t.Context(), &v1alpha1.MetricsBackend{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "b"}, Spec: tc.spec})
+			open, err := r.OpenMetrics(t.Context(), &v1alpha1.MetricsBackend{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "b"},
+				Spec: tc.spec})
 			if err != nil || open.Alertmanager != nil {
 				t.Fatalf("%v, %+v", err, open)
 			}
@@ -229,8 +238,10 @@ func TestSettingsOfLogBackendsAreResolved(t *testing.T) {
 		"elasticsearch": {
 			v1alpha1.LogBackendSpec{
 				Type: "elasticsearch", Elasticsearch: &v1alpha1.ElasticsearchBackend{URL: "http://es:9200", Index: "logs-*", WriteIndex: "logs-w"},
-				BackendAccess: v1alpha1.BackendAccess{ServiceAccountName: "reader", Auth: &v1alpha1.BackendAuth{APIKey: &v1alpha1.SecretKeyReference{Name: "es", Key: "key"}}},
-				Fields:        &v1alpha1.LogFields{Schema: "ecs", Time: "t", Message: "m", Namespace: "n", Pod: "p", Container: "c", Node: "o", Level: "l"},
+				BackendAccess: v1alpha1.BackendAccess{ServiceAccountName: "reader",
+					Auth: &v1alpha1.BackendAuth{APIKey: &v1alpha1.SecretKeyReference{Name: "es", Key: "key"}}},
+				Fields: &v1alpha1.LogFields{Schema: "ecs", Time: "t", Message: "m", Namespace: "n", Pod: "p", Container: "c", Node: "o",
+					Level: "l"},
 			},
 			elasticsearch.Config{URL: "http://es:9200", Index: "logs-*", WriteIndex: "logs-w"},
 			logs.Settings{
@@ -242,7 +253,8 @@ func TestSettingsOfLogBackendsAreResolved(t *testing.T) {
 			},
 		},
 		"loki": {
-			v1alpha1.LogBackendSpec{Type: "loki", Loki: &v1alpha1.LokiBackend{URL: "http://loki", Tenant: "team-a"}, Fields: &v1alpha1.LogFields{Level: "severity"}},
+			v1alpha1.LogBackendSpec{Type: "loki", Loki: &v1alpha1.LokiBackend{URL: "http://loki", Tenant: "team-a"},
+				Fields: &v1alpha1.LogFields{Level: "severity"}},
 			loki.Config{URL: "http://loki", Tenant: "team-a"},
 			logs.Settings{
 				Endpoint: provider.Endpoint{URL: "http://loki", Fields: fields("loki", "url")},
@@ -265,7 +277,8 @@ func TestSettingsOfLogBackendsAreResolved(t *testing.T) {
 			}
 			var got recorded[logs.Settings, logs.Provider]
 			r := &Resolver{Secrets: c.start(t, "reader"), LogTypes: record(t, types, &got)}
-			if _, err := r.OpenLogs(t.Context(), &v1alpha1.LogBackend{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "b"}, Spec: tc.spec}); err != nil {
+			if _, err := r.OpenLogs(t.Context(), &v1alpha1.LogBackend{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "b"},
+				Spec: tc.spec}); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tc.want, got.settings); diff != "" {
@@ -280,10 +293,13 @@ func TestSettingsOfLogBackendsAreResolved(t *testing.T) {
 
 func TestATypeThatThisManagerDoesNotHaveIsAProblemOfTheSpec(t *testing.T) {
 	r := &Resolver{
-		Secrets: (&cluster{}).start(t, "kubeops"), MetricsTypes: provider.NewRegistry[metrics.Settings, metrics.Provider](), LogTypes: provider.NewRegistry[logs.Settings, logs.Provider](),
+		Secrets: (&cluster{}).start(t, "kubeops"), MetricsTypes: provider.NewRegistry[metrics.Settings,
+			metrics.Provider](), LogTypes: provider.NewRegistry[logs.Settings, logs.Provider](),
 	}
-	_, metricsErr := r.OpenMetrics(t.Context(), &v1alpha1.MetricsBackend{Spec: v1alpha1.MetricsBackendSpec{Type: "prometheus", Prometheus: &v1alpha1.PrometheusBackend{URL: "http://p"}}})
-	_, logErr := r.OpenLogs(t.Context(), &v1alpha1.LogBackend{Spec: v1alpha1.LogBackendSpec{Type: "loki", Loki: &v1alpha1.LokiBackend{URL: "http://l"}}})
+	_, metricsErr := r.OpenMetrics(t.Context(), &v1alpha1.MetricsBackend{Spec: v1alpha1.MetricsBackendSpec{Type: "prometheus",
+		Prometheus: &v1alpha1.PrometheusBackend{URL: "http://p"}}})
+	_, logErr := r.OpenLogs(t.Context(), &v1alpha1.LogBackend{Spec: v1alpha1.LogBackendSpec{Type: "loki",
+		Loki: &v1alpha1.LokiBackend{URL: "http://l"}}})
 	for _, err := range []error{metricsErr, logErr} {
 		if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonInvalidSpec || p.Action != problem.UserMustAct {
 			t.Errorf("got %v", err)
@@ -348,7 +364,8 @@ func TestNoConnectionIsLeftOpen(t *testing.T) {
 	r := &Resolver{Secrets: (&cluster{}).start(t, "kubeops"), MetricsTypes: registry, Egress: provider.Egress{AllowLoopback: true}}
 	const uses = 20
 	for range uses {
-		opened, err := r.OpenMetrics(t.Context(), &v1alpha1.MetricsBackend{Spec: v1alpha1.MetricsBackendSpec{Type: "prometheus", Prometheus: &v1alpha1.PrometheusBackend{URL: server.URL}}})
+		opened, err := r.OpenMetrics(t.Context(), &v1alpha1.MetricsBackend{Spec: v1alpha1.MetricsBackendSpec{Type: "prometheus",
+			Prometheus: &v1alpha1.PrometheusBackend{URL: server.URL}}})
 		if err != nil {
 			t.Fatal(err)
 		}

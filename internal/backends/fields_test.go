@@ -117,7 +117,8 @@ func callMetrics(spec func(url string) v1alpha1.MetricsBackendSpec) func(context
 		_, queryErr := opened.Query(ctx, "up", time.Now())
 		all := []error{probeErr, queryErr}
 		if writer, is := opened.Provider.(metrics.Writer); is {
-			all = append(all, writer.Write(ctx, []metrics.Series{{Labels: metrics.Labels{"__name__": "a"}, Points: []metrics.Point{{Time: time.Now()}}}}))
+			all = append(all, writer.Write(ctx, []metrics.Series{{Labels: metrics.Labels{"__name__": "a"},
+				Points: []metrics.Point{{Time: time.Now()}}}}))
 		}
 		return all
 	}
@@ -126,7 +127,8 @@ func callMetrics(spec func(url string) v1alpha1.MetricsBackendSpec) func(context
 func callAlertmanager(ctx context.Context, r *Resolver, url string, tls *v1alpha1.BackendTLS) []error {
 	backend := &v1alpha1.MetricsBackend{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "b"}, Spec: v1alpha1.MetricsBackendSpec{
 		Type: "prometheus", Prometheus: &v1alpha1.PrometheusBackend{URL: "http://prometheus.invalid"}, BackendAccess: access(nil),
-		Alertmanager: &v1alpha1.AlertmanagerAccess{URL: url, TLS: tls, Auth: &v1alpha1.BackendAuth{Basic: &v1alpha1.SecretReference{Name: "login"}}},
+		Alertmanager: &v1alpha1.AlertmanagerAccess{URL: url, TLS: tls,
+			Auth: &v1alpha1.BackendAuth{Basic: &v1alpha1.SecretReference{Name: "login"}}},
 	}}
 	opened, err := r.OpenMetrics(ctx, backend)
 	if err != nil {
@@ -188,7 +190,8 @@ func callModel(spec func(url string) v1alpha1.AIProviderSpec) func(context.Conte
 	}
 }
 
-func callChannel(spec func(url string) v1alpha1.NotificationChannelSpec) func(context.Context, *Resolver, string, *v1alpha1.BackendTLS) []error {
+func callChannel(spec func(url string) v1alpha1.NotificationChannelSpec) func(context.Context, *Resolver, string,
+	*v1alpha1.BackendTLS) []error {
 	return func(ctx context.Context, r *Resolver, url string, tls *v1alpha1.BackendTLS) []error {
 		c := &v1alpha1.NotificationChannel{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "c"}, Spec: spec(url)}
 		c.Spec.TLS, c.Spec.Timeout = tls, shortly()
@@ -213,12 +216,15 @@ func callers() map[string]caller {
 		"prometheus": {metricsBackends, "prometheus", "spec.prometheus.url", callMetrics(func(url string) v1alpha1.MetricsBackendSpec {
 			return v1alpha1.MetricsBackendSpec{Type: "prometheus", Prometheus: &v1alpha1.PrometheusBackend{URL: url}}
 		})},
-		"victoriametrics": {metricsBackends, "victoriametrics", "spec.victoriametrics.url", callMetrics(func(url string) v1alpha1.MetricsBackendSpec {
-			return v1alpha1.MetricsBackendSpec{Type: "victoriametrics", VictoriaMetrics: &v1alpha1.VictoriaMetricsBackend{URL: url}}
-		})},
-		"vmselect": {metricsBackends, "victoriametrics", "spec.victoriametrics.insertURL", callMetrics(func(url string) v1alpha1.MetricsBackendSpec {
-			return v1alpha1.MetricsBackendSpec{Type: "victoriametrics", VictoriaMetrics: &v1alpha1.VictoriaMetricsBackend{SelectURL: url, InsertURL: url}}
-		})},
+		"victoriametrics": {metricsBackends, "victoriametrics", "spec.victoriametrics.url",
+			callMetrics(func(url string) v1alpha1.MetricsBackendSpec {
+				return v1alpha1.MetricsBackendSpec{Type: "victoriametrics", VictoriaMetrics: &v1alpha1.VictoriaMetricsBackend{URL: url}}
+			})},
+		"vmselect": {metricsBackends, "victoriametrics", "spec.victoriametrics.insertURL",
+			callMetrics(func(url string) v1alpha1.MetricsBackendSpec {
+				return v1alpha1.MetricsBackendSpec{Type: "victoriametrics",
+					VictoriaMetrics: &v1alpha1.VictoriaMetricsBackend{SelectURL: url, InsertURL: url}}
+			})},
 		"Alertmanager of a MetricsBackend": {metricsBackends, "prometheus", "spec.alertmanager.tls.ca", callAlertmanager},
 		"elasticsearch": {logBackends, "elasticsearch", "spec.elasticsearch.url", callLogs(func(url string) v1alpha1.LogBackendSpec {
 			return v1alpha1.LogBackendSpec{Type: "elasticsearch", Elasticsearch: &v1alpha1.ElasticsearchBackend{URL: url}}
@@ -231,7 +237,8 @@ func callers() map[string]caller {
 		})},
 		"data view": {logBackends, "elasticsearch", "spec.elasticsearch.dataView.url", callDataView},
 		"openai": {"aiproviders", "openai", "spec.openai.url", callModel(func(url string) v1alpha1.AIProviderSpec {
-			return v1alpha1.AIProviderSpec{Type: "openai", OpenAI: &v1alpha1.OpenAIServer{URL: url, APIKey: &v1alpha1.SecretKeyReference{Name: "login", Key: "password"}}}
+			return v1alpha1.AIProviderSpec{Type: "openai", OpenAI: &v1alpha1.OpenAIServer{URL: url,
+				APIKey: &v1alpha1.SecretKeyReference{Name: "login", Key: "password"}}}
 		})},
 		"ollama": {"aiproviders", "ollama", "spec.ollama.url", callModel(func(url string) v1alpha1.AIProviderSpec {
 			return v1alpha1.AIProviderSpec{Type: "ollama", Ollama: &v1alpha1.OllamaServer{URL: url}}
@@ -264,13 +271,14 @@ func callers() map[string]caller {
 		"wecom":    func(s *v1alpha1.NotificationChannelSpec, w *v1alpha1.ChatWebhook) { s.WeCom = w },
 		"feishu":   func(s *v1alpha1.NotificationChannelSpec, w *v1alpha1.ChatWebhook) { s.Feishu = w },
 	} {
-		all[name] = caller{channels, name, "spec." + name + ".webhookURL", func(ctx context.Context, r *Resolver, url string, tls *v1alpha1.BackendTLS) []error {
-			return callChannel(func(string) v1alpha1.NotificationChannelSpec {
-				spec := v1alpha1.NotificationChannelSpec{Type: v1alpha1.NotificationChannelType(name)}
-				set(&spec, &v1alpha1.ChatWebhook{WebhookURL: v1alpha1.SecretKeyReference{Name: "urls", Key: url}})
-				return spec
-			})(ctx, r, url, tls)
-		}}
+		all[name] = caller{channels, name, "spec." + name + ".webhookURL",
+			func(ctx context.Context, r *Resolver, url string, tls *v1alpha1.BackendTLS) []error {
+				return callChannel(func(string) v1alpha1.NotificationChannelSpec {
+					spec := v1alpha1.NotificationChannelSpec{Type: v1alpha1.NotificationChannelType(name)}
+					set(&spec, &v1alpha1.ChatWebhook{WebhookURL: v1alpha1.SecretKeyReference{Name: "urls", Key: url}})
+					return spec
+				})(ctx, r, url, tls)
+			}}
 	}
 	return all
 }
@@ -278,7 +286,8 @@ func callers() map[string]caller {
 // everyResolver opens every built-in type.
 func everyResolver(t *testing.T, secrets *cluster) *Resolver {
 	t.Helper()
-	r := &Resolver{Secrets: secrets.start(t, "kubeops"), Egress: provider.Egress{AllowLoopback: true}, Meters: &Meters{Clock: clock.RealClock{}}}
+	r := &Resolver{Secrets: secrets.start(t, "kubeops"), Egress: provider.Egress{AllowLoopback: true},
+		Meters: &Meters{Clock: clock.RealClock{}}}
 	for _, err := range []error{
 		func() (err error) { r.MetricsTypes, err = builtin.Metrics(); return err }(),
 		func() (err error) { r.LogTypes, err = builtin.Logs(); return err }(),

@@ -39,7 +39,8 @@ func (r *Resolver) OpenLogs(ctx context.Context, backend *v1alpha1.LogBackend) (
 		return nil, err
 	}
 	opened, err := config.Open(logs.Settings{
-		Endpoint: endpoint, Fields: logFields(backend.Spec.Fields), Timeout: backend.Spec.RequestTimeout(), Egress: r.Egress, Metrics: r.Telemetry,
+		Endpoint: endpoint, Fields: logFields(backend.Spec.Fields), Timeout: backend.Spec.RequestTimeout(),
+		Egress: r.Egress, Metrics: r.Telemetry,
 	})
 	if err != nil {
 		return nil, toProblem(err)
@@ -129,7 +130,8 @@ func (l *Logs) PutDataView(ctx context.Context, backend *v1alpha1.LogBackend) (v
 	endpoint := l.endpoint
 	endpoint.URL, endpoint.Fields.URL = wanted.URL, l.endpoint.Fields.Setting(wanted.Setting)
 	client, err := provider.NewClient(endpoint, provider.Options{
-		Type: "dashboards", Limits: provider.Limits{Timeout: backend.Spec.RequestTimeout(), MaxBytes: maxDataView}, Egress: l.egress, Metrics: l.telemetry,
+		Type: "dashboards", Limits: provider.Limits{Timeout: backend.Spec.RequestTimeout(),
+			MaxBytes: maxDataView}, Egress: l.egress, Metrics: l.telemetry,
 	})
 	if err != nil {
 		return product, err

@@ -59,7 +59,8 @@ func (r *Resolver) OpenMetrics(ctx context.Context, backend *v1alpha1.MetricsBac
 }
 
 // alertmanager resolves where the Alertmanager is. The credentials of the MetricsBackend are never sent there.
-func alertmanager(ctx context.Context, secrets *secretref.Reader, spec *v1alpha1.MetricsBackendSpec) (*provider.Endpoint, *problem.Problem) {
+func alertmanager(ctx context.Context, secrets *secretref.Reader, spec *v1alpha1.MetricsBackendSpec) (*provider.Endpoint,
+	*problem.Problem) {
 	access := spec.Alertmanager
 	if access == nil {
 		return nil, nil

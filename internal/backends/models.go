@@ -21,8 +21,8 @@ import (
 	"kubeops.io/kubeops/internal/secretref"
 )
 
-// longestChain of AIProviders that stand in for each other.
-const longestChain = 4
+// maxChain of AIProviders that stand in for each other.
+const maxChain = 4
 
 // Model is an open AIProvider, within its limits.
 type Model struct {
@@ -67,7 +67,8 @@ func (r *Resolver) OpenModel(ctx context.Context, p *v1alpha1.AIProvider) (*Mode
 	}
 	return &Model{
 		Limited: &ai.Limited{
-			Model: opened, Meter: r.Meters.Of(p), Name: p.Name, Timeout: spec.RequestTimeout(), Save: func(ctx context.Context) error { return r.Meters.Save(ctx, p) },
+			Model: opened, Meter: r.Meters.Of(p), Name: p.Name, Timeout: spec.RequestTimeout(),
+			Save: func(ctx context.Context) error { return r.Meters.Save(ctx, p) },
 		},
 		Resource: p, Clean: cleaner(secrets), Hide: secrets.Hide,
 	}, nil
@@ -126,14 +127,15 @@ func Chain(ctx context.Context, reader client.Reader, key client.ObjectKey) ([]*
 			return chain, nil
 		}
 		key.Name = p.Spec.FallbackRef.Name
-		if len(chain) == longestChain || slices.ContainsFunc(chain, func(c *v1alpha1.AIProvider) bool { return c.Name == key.Name }) {
+		if len(chain) == maxChain || slices.ContainsFunc(chain, func(c *v1alpha1.AIProvider) bool { return c.Name == key.Name }) {
 			return nil, problem.UserError(v1alpha1.ReasonFallbackLoop, nil,
-				"the fallbacks of AIProvider %s/%s form a loop, or a chain of more than %d; remove spec.fallbackRef of AIProvider %s", key.Namespace, chain[0].Name, longestChain, p.Name)
+				"the fallbacks of AIProvider %s/%s form a loop, or a chain of more than %d; remove spec.fallbackRef of AIProvider %s",
+				key.Namespace, chain[0].Name, maxChain, p.Name)
 		}
 	}
 }
 
-// Meters are the meters of all AIProviders of this process: whoever asks a model asks within the same limits. Client stores what
+// Meters are the meters of all AIProviders of this process: all callers of a model share its limits. Client stores what
 // was spent; both fields are required.
 type Meters struct {
 	Client client.Client
@@ -143,7 +145,7 @@ type Meters struct {
 	meters map[client.ObjectKey]owned
 }
 
-// owned is the meter of one object: another one of the same name begins anew.
+// owned is the meter of one object: another object of the same name starts from zero.
 type owned struct {
 	uid   types.UID
 	meter *ai.Meter
@@ -173,7 +175,8 @@ func (m *Meters) Of(p *v1alpha1.AIProvider) *ai.Meter {
 	}
 	meter.Set(rates)
 	if u := p.Status.Usage; u != nil {
-		stored := ai.Usage{Day: u.Day, Month: u.Month, Today: u.TokensToday, ThisMonth: u.TokensThisMonth, Requests: u.Requests, CacheHits: u.CacheHits, Dropped: map[string]int64{}}
+		stored := ai.Usage{Day: u.Day, Month: u.Month, Today: u.TokensToday, ThisMonth: u.TokensThisMonth, Requests: u.Requests,
+			CacheHits: u.CacheHits, Dropped: map[string]int64{}}
 		for _, d := range u.DroppedAnswers {
 			stored.Dropped[d.Reason] = d.Count
 		}
@@ -224,7 +227,8 @@ func (m *Meters) SaveChanged(ctx context.Context, p *v1alpha1.AIProvider) error 
 // UsageStatus is what was spent, as the status shows it.
 func UsageStatus(u ai.Usage, left *int64) *v1alpha1.AIUsage {
 	s := &v1alpha1.AIUsage{
-		Day: u.Day, TokensToday: u.Today, Month: u.Month, TokensThisMonth: u.ThisMonth, TokensLeft: left, Requests: u.Requests, CacheHits: u.CacheHits,
+		Day: u.Day, TokensToday: u.Today, Month: u.Month, TokensThisMonth: u.ThisMonth, TokensLeft: left,
+		Requests: u.Requests, CacheHits: u.CacheHits,
 	}
 	for _, reason := range slices.Sorted(maps.Keys(u.Dropped)) {
 		s.DroppedAnswers = append(s.DroppedAnswers, v1alpha1.DroppedAnswers{Reason: reason, Count: u.Dropped[reason]})

@@ -17,7 +17,7 @@ type Queries struct {
 	taken map[client.ObjectKey]ownedSlots
 }
 
-// ownedSlots are those of one object: another one of the same name begins anew.
+// ownedSlots are those of one object: another object of the same name starts from zero.
 type ownedSlots struct {
 	uid   types.UID
 	slots metrics.Slots

@@ -38,7 +38,8 @@ func TestAllWhoReadAMetricsBackendKeepToItsBudgetTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	url, arrived := busyPrometheus(t)
-	shared := &Resolver{Secrets: (&cluster{}).start(t, "kubeops"), MetricsTypes: registry, Egress: provider.Egress{AllowLoopback: true}, Queries: &Queries{}}
+	shared := &Resolver{Secrets: (&cluster{}).start(t, "kubeops"), MetricsTypes: registry, Egress: provider.Egress{AllowLoopback: true},
+		Queries: &Queries{}}
 	alone := *shared
 	alone.Queries = nil
 

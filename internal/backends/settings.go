@@ -73,7 +73,7 @@ func resolveTLS(ctx context.Context, secrets *secretref.Reader, tls *v1alpha1.Ba
 	return resolved, err
 }
 
-// toProblem makes a problem of an error of a registry, which is a problem already or says that the type is unknown.
+// toProblem makes a problem of an error of a registry, which is a problem already or reports that the type is unknown.
 func toProblem(err error) error {
 	if p := problem.As(err); p != nil {
 		return p

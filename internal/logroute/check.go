@@ -41,7 +41,8 @@ func check(b *Backend, options Options) (*route, *problem.Problem) {
 		return nil, invalid("the name of the resource is not valid")
 	}
 	r := &route{Backend: b, id: identity(b)}
-	for _, step := range []func(Options) *problem.Problem{r.checkSelection, r.checkURL, r.checkFields, r.checkRedact, r.checkAuth, r.checkTLS} {
+	for _, step := range []func(Options) *problem.Problem{r.checkSelection, r.checkURL, r.checkFields, r.checkRedact, r.checkAuth,
+		r.checkTLS} {
 		if p := step(options); p != nil {
 			return nil, p
 		}
@@ -99,7 +100,8 @@ func ascii(text string) bool {
 // kept are fields that lines are found by: without them nothing could ask for a Pod's lines.
 func kept() []string {
 	return []string{
-		"message", "timestamp", "@timestamp", "kubernetes", "kubernetes.pod_namespace", "kubernetes.pod_name", "kubernetes.container_name", "kubernetes.pod_node_name",
+		"message", "timestamp", "@timestamp", "kubernetes",
+		"kubernetes.pod_namespace", "kubernetes.pod_name", "kubernetes.container_name", "kubernetes.pod_node_name",
 	}
 }
 
@@ -112,7 +114,8 @@ func (r *route) checkFields(Options) *problem.Problem {
 		}
 		path := strings.Split(field, ".")
 		if !segment.MatchString(path[0]) || slices.ContainsFunc(path, func(name string) bool { return !segment.MatchString(name) }) {
-			return invalid("spec.collect.dropFields[%d] is not a field path: use names joined by single dots, such as kubernetes.pod_annotations", at)
+			return invalid("spec.collect.dropFields[%d] is not a field path: use names joined by single dots, such as kubernetes.pod_annotations",
+				at)
 		}
 		r.drop = append(r.drop, path)
 	}

@@ -54,7 +54,8 @@ func Compile(backends []Backend, options Options) (Compiled, error) {
 		}
 		if size > maxFileBytes {
 			return out, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
-				"the routes of collector %s do not fit into one ConfigMap; shorten the lists in spec.collect, or move some LogBackends to the other collector", collector)
+				"the routes of collector %s do not fit into one ConfigMap; shorten the lists in spec.collect, "+
+					"or move some LogBackends to the other collector", collector)
 		}
 		out.Collectors[collector] = Configuration{Files: files, Secrets: secrets(mine), Targets: targets(mine), Routes: names(mine)}
 	}
@@ -66,7 +67,8 @@ func conflict(r *route, earlier []*route) *problem.Problem {
 	for _, other := range earlier {
 		if r.place() == other.place() && r.overlaps(other.selection) {
 			return problem.UserError(v1alpha1.ReasonConflictingRoutes, nil,
-				"LogBackend %s stores in the same place and may select the same lines, which would be stored twice; change the selectors of one, or remove its spec.collect", other.Name)
+				"LogBackend %s stores in the same place and may select the same lines, which would be stored twice; "+
+					"change the selectors of one, or remove its spec.collect", other.Name)
 		}
 	}
 	return nil

@@ -3,5 +3,5 @@
 // Router delivers the configurations as DaemonSets with all that belongs to them, and says for each LogBackend how its route is.
 //
 // What users write never becomes configuration. Names and labels are checked against Kubernetes' own rules, regular expressions are
-// parsed and printed anew in characters that mean nothing to YAML, VRL, Ruby or templates, and credentials are files of a Secret.
+// parsed and printed again in characters that mean nothing to YAML, VRL, Ruby or templates, and credentials are files of a Secret.
 package logroute

@@ -58,7 +58,8 @@ func run(t testing.TB, jobs []any, env []string, name string, args ...string) []
 
 func runVRL(t testing.TB, jobs []any) []*answer {
 	t.Helper()
-	return run(t, jobs, []string{"PYTHONPATH=" + filepath.Join(servers.Folder(t, "vrl"), "lib")}, "python3", filepath.Join("testdata", "run", "vrl.py"))
+	return run(t, jobs, []string{"PYTHONPATH=" + filepath.Join(servers.Folder(t, "vrl"), "lib")}, "python3",
+		filepath.Join("testdata", "run", "vrl.py"))
 }
 
 func runRuby(t testing.TB, jobs []any) []*answer {
@@ -171,7 +172,8 @@ func TestBothCollectorsSelectTheSameLines(t *testing.T) {
 		}
 	}
 	tenant := loki("team-a", "logs", "", v1alpha1.LogCollection{Exclude: []v1alpha1.LogSelector{{Containers: []string{"noise"}}}})
-	got := through(t, tenant, []line{{"team-a", "p", "c", nil, "x"}, {"team-b", "p", "c", nil, "x"}, {"team-a", "p", "noise", nil, "x"}, {"", "", "", nil, "x"}})
+	got := through(t, tenant, []line{{"team-a", "p", "c", nil, "x"}, {"team-b", "p", "c", nil, "x"}, {"team-a", "p", "noise", nil, "x"},
+		{"", "", "", nil, "x"}})
 	if got[0] == nil || got[1] != nil || got[2] != nil || got[3] != nil {
 		t.Errorf("a tenant's route selects %v", got)
 	}
@@ -223,8 +225,10 @@ func TestBothCollectorsMakeTheSameOfALine(t *testing.T) {
 func TestLokiGetsWhatIsLeftOfALine(t *testing.T) {
 	t.Parallel()
 	b := loki("shop", "logs", "", v1alpha1.LogCollection{ParseJSON: true, DropFields: []string{"json.secret"}})
-	got := through(t, b, []line{shop(`{"secret":"x","b":1,"a":"y","severity":"Warn"}`), shop("text"), shop(`{"level":"made up by a program 4711"}`)})
-	for i, want := range [][2]string{{`{"a":"y","b":1,"severity":"Warn"}`, "warn"}, {"text", "unknown"}, {`{"level":"made up by a program 4711"}`, "unknown"}} {
+	got := through(t, b, []line{shop(`{"secret":"x","b":1,"a":"y","severity":"Warn"}`), shop("text"),
+		shop(`{"level":"made up by a program 4711"}`)})
+	for i, want := range [][2]string{{`{"a":"y","b":1,"severity":"Warn"}`, "warn"}, {"text", "unknown"},
+		{`{"level":"made up by a program 4711"}`, "unknown"}} {
 		if got[i].Event["message"] != want[0] || got[i].Event["level"] != want[1] {
 			t.Errorf("line %d became %v", i, got[i].Event)
 		}
@@ -320,7 +324,8 @@ func TestABadExpressionCannotHangFluentd(t *testing.T) {
 		if translated, err := translate(expression, ruby); err == nil {
 			t.Errorf("%s is let through as %s", expression, translated)
 		}
-		if _, err := translate(expression, rust); err != nil && !strings.Contains(err.Error(), "too large") && !strings.Contains(err.Error(), "repeat count") {
+		if _, err := translate(expression, rust); err != nil && !strings.Contains(err.Error(), "too large") &&
+			!strings.Contains(err.Error(), "repeat count") {
 			t.Errorf("%s is refused for Vector, whose engine is linear: %v", expression, err)
 		}
 	}

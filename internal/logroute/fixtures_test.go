@@ -64,7 +64,8 @@ func cases() map[string][]Backend {
 			{Namespaces: []string{"shop", "platform"}, PodLabels: map[string]string{"app.kubernetes.io/name": "checkout", "tier": "web"}},
 			{Namespaces: []string{"billing"}, Containers: []string{"main", "sidecar"}},
 		},
-		Exclude:   []v1alpha1.LogSelector{{Containers: []string{"istio-proxy"}}, {Namespaces: []string{"shop"}, PodLabels: map[string]string{"noisy": "true"}}},
+		Exclude: []v1alpha1.LogSelector{{Containers: []string{"istio-proxy"}},
+			{Namespaces: []string{"shop"}, PodLabels: map[string]string{"noisy": "true"}}},
 		ParseJSON: true, DropFields: []string{"kubernetes.pod_annotations", "json.user.email", "kubernetes.namespace_labels"},
 		Redact: []string{`(?i)password=\S+`, `\b[0-9]{4}-[0-9]{4}\b`},
 	}
@@ -76,18 +77,23 @@ func cases() map[string][]Backend {
 	older := elasticsearch("platform", "older", v1alpha1.LogCollection{})
 	older.Target = target(es.Config{}, "6.8.23")
 	return map[string][]Backend{
-		"elasticsearch":                    {elasticsearch("team-a", "logs", v1alpha1.LogCollection{})},
-		"elasticsearch-6":                  {older},
-		"elasticsearch-secured":            {secured},
-		"loki":                             {loki("team-a", "logs", "", v1alpha1.LogCollection{})},
-		"loki-tenant-bearer":               {bearer},
-		"loki-json":                        {loki("team-a", "logs", "team-a", v1alpha1.LogCollection{ParseJSON: true})},
-		"victorialogs":                     {victorialogs("team-a", "logs", v1alpha1.LogCollection{})},
-		"everything":                       {elasticsearch("platform", "all", everything)},
-		"redact-only":                      {loki("team-a", "logs", "", v1alpha1.LogCollection{Redact: []string{`token: [A-Za-z0-9']{8,}`, `x$`}})},
-		"all-namespaces":                   {victorialogs("platform", "all", v1alpha1.LogCollection{Include: []v1alpha1.LogSelector{{}}, Exclude: []v1alpha1.LogSelector{namespaces("kube-system")}})},
-		"two-backends-share-lines":        {elasticsearch("platform", "audit", v1alpha1.LogCollection{Include: []v1alpha1.LogSelector{namespaces("shop")}, ParseJSON: true}), loki("shop", "logs", "shop", v1alpha1.LogCollection{Redact: []string{`[0-9]{16}`}})},
-		"three-tenants-and-one-everything": {elasticsearch("platform", "all", everything), loki("team-a", "logs", "a", v1alpha1.LogCollection{}), loki("team-b", "logs", "b", v1alpha1.LogCollection{}), victorialogs("team-c", "logs", v1alpha1.LogCollection{})},
+		"elasticsearch":         {elasticsearch("team-a", "logs", v1alpha1.LogCollection{})},
+		"elasticsearch-6":       {older},
+		"elasticsearch-secured": {secured},
+		"loki":                  {loki("team-a", "logs", "", v1alpha1.LogCollection{})},
+		"loki-tenant-bearer":    {bearer},
+		"loki-json":             {loki("team-a", "logs", "team-a", v1alpha1.LogCollection{ParseJSON: true})},
+		"victorialogs":          {victorialogs("team-a", "logs", v1alpha1.LogCollection{})},
+		"everything":            {elasticsearch("platform", "all", everything)},
+		"redact-only": {loki("team-a", "logs", "",
+			v1alpha1.LogCollection{Redact: []string{`token: [A-Za-z0-9']{8,}`, `x$`}})},
+		"all-namespaces": {victorialogs("platform", "all",
+			v1alpha1.LogCollection{Include: []v1alpha1.LogSelector{{}}, Exclude: []v1alpha1.LogSelector{namespaces("kube-system")}})},
+		"two-backends-share-lines": {elasticsearch("platform", "audit",
+			v1alpha1.LogCollection{Include: []v1alpha1.LogSelector{namespaces("shop")},
+				ParseJSON: true}), loki("shop", "logs", "shop", v1alpha1.LogCollection{Redact: []string{`[0-9]{16}`}})},
+		"three-tenants-and-one-everything": {elasticsearch("platform", "all", everything), loki("team-a", "logs", "a", v1alpha1.LogCollection{}),
+			loki("team-b", "logs", "b", v1alpha1.LogCollection{}), victorialogs("team-c", "logs", v1alpha1.LogCollection{})},
 	}
 }
 

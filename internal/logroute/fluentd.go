@@ -86,7 +86,8 @@ func (r *route) fluentd() fluentdRoute {
 	maps.Copy(out.Headers, output.Headers)
 	if r.secure() {
 		settings := r.Endpoint.TLS
-		out.TLS = fluentdTLS{CA: len(settings.CA) > 0, Certificate: len(settings.Certificate) > 0, ServerName: settings.ServerName, Insecure: settings.InsecureSkipVerify}
+		out.TLS = fluentdTLS{CA: len(settings.CA) > 0, Certificate: len(settings.Certificate) > 0, ServerName: settings.ServerName,
+			Insecure: settings.InsecureSkipVerify}
 	}
 	return out
 }
@@ -94,7 +95,8 @@ func (r *route) fluentd() fluentdRoute {
 func fluentdSelectors(list []selector) []fluentdSelector {
 	out := make([]fluentdSelector, 0, len(list))
 	for _, s := range list {
-		one := fluentdSelector{Namespaces: append([]string{}, s.namespaces...), Containers: append([]string{}, s.containers...), Labels: map[string]string{}}
+		one := fluentdSelector{Namespaces: append([]string{}, s.namespaces...), Containers: append([]string{}, s.containers...),
+			Labels: map[string]string{}}
 		for _, l := range s.labels {
 			one.Labels[l.key] = l.value
 		}

@@ -26,7 +26,7 @@ type manifest = map[string]any
 // name of everything that belongs to a collector.
 func name(collector v1alpha1.CollectorType) string { return "kubeops-" + string(collector) }
 
-// objects of a collector: what it needs, and the DaemonSet, which is rolled out anew when a file or a secret changes. Its rights
+// objects of a collector: what it needs, and the DaemonSet, which is rolled out again when a file or a secret changes. Its permissions
 // to read Pods come from the installation, which binds them to its ServiceAccount: a manager that may bind roles could be borrowed.
 func (r *Router) objects(collector v1alpha1.CollectorType, c Configuration) ([]*unstructured.Unstructured, error) {
 	secrets := manifest{}
@@ -54,14 +54,16 @@ func (r *Router) objects(collector v1alpha1.CollectorType, c Configuration) ([]*
 // kinds are references to all that a collector may have.
 func (r *Router) kinds(collector v1alpha1.CollectorType) []apply.Ref {
 	var refs []apply.Ref
-	for _, kind := range [][2]string{{"v1", "ServiceAccount"}, {"v1", "ConfigMap"}, {"v1", "Secret"}, {"networking.k8s.io/v1", "NetworkPolicy"}, {"apps/v1", "DaemonSet"}} {
+	for _, kind := range [][2]string{{"v1", "ServiceAccount"}, {"v1", "ConfigMap"}, {"v1", "Secret"},
+		{"networking.k8s.io/v1", "NetworkPolicy"}, {"apps/v1", "DaemonSet"}} {
 		refs = append(refs, apply.Ref{APIVersion: kind[0], Kind: kind[1], Namespace: r.Namespace, Name: name(collector)})
 	}
 	return refs
 }
 
 func labels(collector v1alpha1.CollectorType) manifest {
-	return manifest{"app.kubernetes.io/name": name(collector), "app.kubernetes.io/component": "log-collector", "app.kubernetes.io/managed-by": "kubeops"}
+	return manifest{"app.kubernetes.io/name": name(collector), "app.kubernetes.io/component": "log-collector",
+		"app.kubernetes.io/managed-by": "kubeops"}
 }
 
 func (r *Router) object(apiVersion, kind string, collector v1alpha1.CollectorType, rest manifest) *unstructured.Unstructured {

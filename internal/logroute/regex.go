@@ -40,7 +40,8 @@ func translate(expression string, to dialect) (string, error) {
 		return "", fmt.Errorf("is too large for the collector when its repeats are expanded; use smaller repeats, or fewer Unicode classes")
 	}
 	if to == ruby && nested(parsed, false) {
-		return "", fmt.Errorf("has nested unbounded repeats such as (a+)+, which can block Fluentd's regex engine; rewrite it, or use collector vector")
+		return "", fmt.Errorf(
+			"has nested unbounded repeats such as (a+)+, which can block Fluentd's regex engine; rewrite it, or use collector vector")
 	}
 	p := &printer{to: to}
 	p.print(parsed)

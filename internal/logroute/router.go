@@ -30,8 +30,8 @@ type Router struct {
 	appliedAt time.Time
 }
 
-// again is how long what was delivered is believed to be there: whoever changes or deletes it is overruled after that time.
-const again = 5 * time.Minute
+// redeliverAfter is how long what was delivered is believed to be there: changes by others are reverted after that time.
+const redeliverAfter = 5 * time.Minute
 
 // State of the route of one LogBackend.
 type State struct {
@@ -91,11 +91,11 @@ func (r *Router) deliver(ctx context.Context, compiled Compiled) error {
 	if err != nil {
 		return err
 	}
-	if digest == r.applied && r.Clock.Since(r.appliedAt) < again {
+	if digest == r.applied && r.Clock.Since(r.appliedAt) < redeliverAfter {
 		return nil
 	}
 	r.applied = "" // until all of it is done
-	// Fields that somebody else set, such as a tool that scales requests, are a problem that names them, not a fight.
+	// Fields that another manager owns, such as a tool that scales requests, are a problem that names them, not a fight.
 	if _, err := r.Applier.Apply(ctx, wanted, apply.Options{}); err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (r *Router) state(ctx context.Context, collector v1alpha1.CollectorType) (S
 		return State{Reason: v1alpha1.ReasonProgressing, Message: ref.String() + " cannot be rolled out; see its events and Pods"}, nil
 	case apply.Missing:
 		r.mu.Lock()
-		r.applied = "" // somebody deleted it
+		r.applied = "" // it was deleted
 		r.mu.Unlock()
 	}
 	return State{Reason: v1alpha1.ReasonProgressing, Message: ref.String() + " is being rolled out"}, nil

@@ -40,7 +40,8 @@ func selectionOf(b *Backend, everywhere bool) (selection, *problem.Problem) {
 			for _, namespace := range checked.namespaces {
 				if namespace != b.Name.Namespace {
 					return s, problem.UserError(v1alpha1.ReasonNamespaceNotAllowed, nil,
-						"%s.namespaces includes %s, but LogBackends in namespace %s can only collect from their own namespace; remove it, or add %s to the manager's flag --log-collection-namespaces",
+						"%s.namespaces includes %s, but LogBackends in namespace %s can only collect from their own namespace; "+
+							"remove it, or add %s to the manager's flag --log-collection-namespaces",
 						field, namespace, b.Name.Namespace, b.Name.Namespace)
 				}
 			}
@@ -131,7 +132,7 @@ func (s selection) hides(include selector) bool {
 	return true
 }
 
-// covers says whether a selector matches all Pods of a namespace and container ("" for every one) with these labels.
+// covers says whether a selector matches all Pods of a namespace and container ("" forevery one) with these labels.
 func (s selector) covers(namespace, container string, labels []label) bool {
 	holds := func(names []string, name string) bool { return len(names) == 0 || slices.Contains(names, name) }
 	if !holds(s.namespaces, namespace) || !holds(s.containers, container) {

@@ -102,7 +102,8 @@ func vectorStructure(t *testing.T, c Configuration, routes int) {
 	text := c.Files[VectorFile]
 	config := parseVector(t, text)
 	if len(c.Files) != 1 || len(config.Sources) != 1 || len(config.Transforms) != 2*routes || len(config.Sinks) != routes {
-		t.Fatalf("%d routes became %d sources, %d transforms and %d sinks", routes, len(config.Sources), len(config.Transforms), len(config.Sinks))
+		t.Fatalf("%d routes became %d sources, %d transforms and %d sinks", routes, len(config.Sources), len(config.Transforms),
+			len(config.Sinks))
 	}
 	// Vector puts variables and secrets into the text before it parses it.
 	if found := regexp.MustCompile(`\$[\w.{$]`).FindString(text); found != "" {
@@ -114,7 +115,8 @@ func vectorStructure(t *testing.T, c Configuration, routes int) {
 			t.Errorf("the component %q may be no folder", id)
 		}
 		shape, chosen := config.Transforms[id+"_shape"], config.Transforms[id+"_select"]
-		if !slices.Equal(sink.Inputs, []string{id + "_shape"}) || !slices.Equal(shape.Inputs, []string{id + "_select"}) || !slices.Equal(chosen.Inputs, []string{"pods"}) {
+		if !slices.Equal(sink.Inputs, []string{id + "_shape"}) || !slices.Equal(shape.Inputs, []string{id + "_select"}) ||
+			!slices.Equal(chosen.Inputs, []string{"pods"}) {
 			t.Errorf("%s is not a chain of its own", id)
 		}
 		if !shape.DropOnError || !shape.DropOnAbort || shape.Type != "remap" || chosen.Type != "filter" || chosen.Condition.Type != "vrl" {
@@ -203,9 +205,11 @@ func (d *directive) all(name string) (found []*directive) {
 // fluentdParams are the parameters that the documentation of each plug-in lists; those that are used.
 func fluentdParams() map[string][]string {
 	return map[string][]string{
-		"tail":                {"@type", "@id", "@label", "path", "exclude_path", "pos_file", "tag", "read_from_head", "refresh_interval", "max_line_size"},
-		"regexp":              {"@type", "expression", "time_format"},
-		"concat":              {"@type", "@id", "key", "use_partial_cri_logtag", "partial_cri_logtag_key", "partial_cri_stream_key", "separator", "flush_interval", "timeout_label"},
+		"tail": {"@type", "@id", "@label", "path", "exclude_path", "pos_file", "tag", "read_from_head", "refresh_interval",
+			"max_line_size"},
+		"regexp": {"@type", "expression", "time_format"},
+		"concat": {"@type", "@id", "key", "use_partial_cri_logtag", "partial_cri_logtag_key", "partial_cri_stream_key", "separator",
+			"flush_interval", "timeout_label"},
 		"kubernetes_metadata": {"@type", "@id", "skip_namespace_metadata", "skip_master_url", "annotation_match"},
 		"copy":                {"@type", "@id", "copy_mode"},
 		"relabel":             {"@type", "@id", "@label"},
@@ -255,7 +259,8 @@ func fluentdStructure(t *testing.T, c Configuration, routes int) {
 		labels[l.argument] = l
 	}
 	copied := labels["@PODS"].all("match")[0]
-	if len(data) != routes || len(labels) != routes+2 || len(copied.all("store")) != routes || len(root.all("source")) != 1 || copied.params["copy_mode"] != "deep" {
+	if len(data) != routes || len(labels) != routes+2 || len(copied.all("store")) != routes || len(root.all("source")) != 1 ||
+		copied.params["copy_mode"] != "deep" {
 		t.Fatalf("%d routes became %d entries, %d labels and %d copies", routes, len(data), len(labels), len(copied.all("store")))
 	}
 	for id, route := range data {

@@ -8,7 +8,7 @@ import (
 
 // Programs in Vector's language VRL. They hold checked names in quotes and translated expressions only, no $ followed by a letter
 // (Vector would look for a variable), and no {{ (VRL would look for a template). Where a program says nothing about a type, it
-// works for every one: the events' types are unknown to the compiler.
+// works forevery one: the events' types are unknown to the compiler.
 
 // levels that a line may be labelled with: a label of Loki must have few values.
 func levels() []string {

@@ -144,7 +144,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 		return nil, err
 	}
 	began := time.Now()
-	response, err := c.http.Do(request) //nolint:bodyclose // the answer is closed by whoever asked
+	response, err := c.http.Do(request) //nolint:bodyclose // the caller closes the response
 	if err != nil {
 		cancel()
 		p := c.ToProblem(err)
@@ -152,7 +152,8 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 		return nil, p
 	}
 	c.options.Metrics.observe(c.options.Type, r.Operation, fmt.Sprintf("%dxx", response.StatusCode/100), time.Since(began))
-	return &Answer{Status: response.StatusCode, Header: response.Header, Body: &body{ReadCloser: response.Body, cancel: cancel, client: c}}, nil
+	return &Answer{Status: response.StatusCode, Header: response.Header,
+		Body: &body{ReadCloser: response.Body, cancel: cancel, client: c}}, nil
 }
 
 func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
@@ -211,7 +212,8 @@ func (c *Client) JSON(ctx context.Context, r Request, into any) error {
 // Invalid is the problem of an answer that is not what this type of backend answers.
 func (c *Client) Invalid(cause error) *problem.Problem {
 	return problem.Retrying(v1alpha1.ReasonInvalidResponse, cause,
-		"the response of %s is not that of %s; check that the URL does not lead to a login page or another service", c.Host(), article(c.options.Type))
+		"the response of %s is not that of %s; check that the URL does not lead to a login page or another service",
+		c.Host(), article(c.options.Type))
 }
 
 func article(name string) string {

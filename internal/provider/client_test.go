@@ -12,7 +12,8 @@ func TestClientNamesTheTrueCauseOfEveryMisbehaviour(t *testing.T) {
 	t.Parallel()
 	hostile.Run(t, func(ctx context.Context, endpoint provider.Endpoint) error {
 		client, err := provider.NewClient(endpoint, provider.Options{
-			Type: "prometheus", Limits: provider.Limits{Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes}, Egress: provider.Egress{AllowLoopback: true},
+			Type: "prometheus", Limits: provider.Limits{Timeout: hostile.Timeout,
+				MaxBytes: hostile.MaxBytes}, Egress: provider.Egress{AllowLoopback: true},
 		})
 		if err != nil {
 			return err

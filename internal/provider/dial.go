@@ -27,8 +27,8 @@ func (m *Metrics) Observe(backend, operation string, err error, took time.Durati
 	m.observe(backend, operation, result, took)
 }
 
-// Bounded is a connection to a hostile server: it ends with the context that it was made with, and whoever reads more from it than
-// most bytes gets an error that ToProblem turns into ResponseTooLarge.
+// Bounded is a connection to a hostile server: it ends with the context that it was made with, and a read of more than
+// maxBytes gets an error that ToProblem turns into ResponseTooLarge.
 type Bounded struct {
 	net.Conn
 	left int64
@@ -36,8 +36,8 @@ type Bounded struct {
 }
 
 // Bound a connection. Close lets go of the context, too.
-func Bound(ctx context.Context, conn net.Conn, most int64) *Bounded {
-	b := &Bounded{Conn: conn, left: most}
+func Bound(ctx context.Context, conn net.Conn, maxBytes int64) *Bounded {
+	b := &Bounded{Conn: conn, left: maxBytes}
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline) // a connection that cannot is one that is closed, which the next call finds
 	}

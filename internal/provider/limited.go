@@ -52,7 +52,7 @@ func (l *limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// CloseIdleConnections lets go of connections.
+// CloseIdleConnections closes idle connections.
 func (l *limited) CloseIdleConnections() {
 	if closer, ok := l.next.(interface{ CloseIdleConnections() }); ok {
 		closer.CloseIdleConnections()

@@ -8,13 +8,13 @@ import (
 
 // ShortName is a name of at most a number of characters: a longer one is cut and ends in a hash of the whole, so that two
 // different names stay different.
-func ShortName(name string, most int) string {
+func ShortName(name string, maxLength int) string {
 	const hash = 8
-	if len(name) <= most {
+	if len(name) <= maxLength {
 		return name
 	}
 	sum := sha256.Sum256([]byte(name))
-	return name[:most-hash-1] + "-" + hex.EncodeToString(sum[:])[:hash]
+	return name[:maxLength-hash-1] + "-" + hex.EncodeToString(sum[:])[:hash]
 }
 
 // Flavor is the flavor that a backend found, or "unknown" where it is not a plain lower-case word.

@@ -28,7 +28,8 @@ func ToProblem(err error, host string, fields Fields) *problem.Problem {
 	switch {
 	case errors.Is(err, errEgress):
 		return problem.UserError(v1alpha1.ReasonEgressDenied, err,
-			"%s resolves to a loopback, link-local, multicast or metadata address, which KubeOps never calls%s", host, advice("; check ", fields.URL))
+			"%s resolves to a loopback, link-local, multicast or metadata address, which KubeOps never calls%s", host, advice("; check ",
+				fields.URL))
 	case errors.Is(err, errRedirected):
 		return redirected(err, host, fields)
 	case errors.Is(err, errTooLarge):

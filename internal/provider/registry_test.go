@@ -61,7 +61,8 @@ func TestSettingsOfATypeAreDecodedByItsPackageOnly(t *testing.T) {
 	if client, err := opened.Open(2); err != nil || client != "abab" {
 		t.Errorf("got %q, %v", client, err)
 	}
-	if _, err := registry.Configure("quickwit", json.RawMessage(`{"shard":1}`)); problem.As(err) == nil || !strings.Contains(err.Error(), `"shard"`) {
+	if _, err := registry.Configure("quickwit", json.RawMessage(`{"shard":1}`)); problem.As(err) == nil ||
+		!strings.Contains(err.Error(), `"shard"`) {
 		t.Errorf("an unknown setting: %v", err)
 	}
 	if _, err := registry.New("splunk", 1); err == nil || !strings.Contains(err.Error(), "supported: quickwit") {

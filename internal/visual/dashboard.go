@@ -44,7 +44,7 @@ type Panel struct {
 	Unit string
 	// Queries, each with its legend.
 	Queries []Query
-	// Red is the value from which on it is red, Green says that it is red below it; zero colours nothing.
+	// Red is the value from which on it is red, Green reports that it is red below it; zero colours nothing.
 	Red float64
 	// LowIsBad turns the colours around.
 	LowIsBad bool

@@ -20,7 +20,8 @@ func table(title, meaning, unit, expression string) Panel {
 // Cluster shows nodes and capacity. It reads kube-state-metrics, the kubelets' cAdvisor and node-exporter.
 func Cluster() Dashboard {
 	return Dashboard{
-		Name: "cluster", Title: "KubeOps / Cluster", Description: "Nodes, capacity and what is asked of it. Needs kube-state-metrics, cAdvisor and node-exporter.",
+		Name: "cluster", Title: "KubeOps / Cluster",
+		Description: "Nodes, capacity and what is asked of it. Needs kube-state-metrics, cAdvisor and node-exporter.",
 		Rows: []Row{
 			{Title: "Now", Panels: []Panel{
 				number("Nodes not ready", "Nodes whose condition Ready is not True.", "short", 1,
@@ -65,12 +66,14 @@ func Cluster() Dashboard {
 // Workloads shows Deployments and their Pods. It reads kube-state-metrics and the kubelets' cAdvisor.
 func Workloads() Dashboard {
 	return Dashboard{
-		Name: "workloads", Title: "KubeOps / Workloads", Description: "What runs, restarts, waits and is throttled. Needs kube-state-metrics and cAdvisor.",
-		Variables: []Variable{{Name: "namespace", Label: "Namespace", Query: "label_values(kube_pod_info, namespace)"}},
+		Name: "workloads", Title: "KubeOps / Workloads",
+		Description: "What runs, restarts, waits and is throttled. Needs kube-state-metrics and cAdvisor.",
+		Variables:   []Variable{{Name: "namespace", Label: "Namespace", Query: "label_values(kube_pod_info, namespace)"}},
 		Rows: []Row{
 			{Title: "Now", Panels: []Panel{
 				number("Deployments not available", "Deployments with fewer available replicas than they ask for.", "short", 1,
-					`count(kube_deployment_status_replicas_available{namespace=~"$namespace"} < on (namespace, deployment) kube_deployment_spec_replicas) or vector(0)`),
+					`count(kube_deployment_status_replicas_available{namespace=~"$namespace"} < `+
+						`on (namespace, deployment) kube_deployment_spec_replicas) or vector(0)`),
 				number("Containers waiting", "Containers in CrashLoopBackOff, ImagePullBackOff and the like.", "short", 1,
 					`sum(kube_pod_container_status_waiting_reason{namespace=~"$namespace"}) or vector(0)`),
 				number("Restarts in an hour", "Containers that started again.", "short", 1,
@@ -80,21 +83,29 @@ func Workloads() Dashboard {
 			}},
 			{Title: "Usage by namespace", Panels: []Panel{
 				graph("CPU", "Cores used.", "short",
-					Query{`topk(15, sum by (namespace) (rate(container_cpu_usage_seconds_total{namespace=~"$namespace",container!="",container!="POD"}[5m])))`, "{{namespace}}"}),
+					Query{
+						`topk(15, sum by (namespace) (rate(container_cpu_usage_seconds_total{namespace=~"$namespace",container!="",container!="POD"}[5m])))`,
+						"{{namespace}}",
+					}),
 				graph("Memory", "Working set.", "bytes",
-					Query{`topk(15, sum by (namespace) (container_memory_working_set_bytes{namespace=~"$namespace",container!="",container!="POD"}))`, "{{namespace}}"}),
+					Query{`topk(15, sum by (namespace) (container_memory_working_set_bytes{namespace=~"$namespace",container!="",container!="POD"}))`,
+						"{{namespace}}"}),
 			}},
 			{Title: "What hurts", Panels: []Panel{
 				table("Most restarts in six hours", "Containers that started again most often.", "short",
 					`topk(15, sum by (namespace, pod, container) (increase(kube_pod_container_status_restarts_total{namespace=~"$namespace"}[6h])) > 0)`),
 				table("Most throttled", "Part of the periods in which a container had to wait for its CPU limit.", "percentunit",
-					`topk(15, sum by (namespace, pod, container) (rate(container_cpu_cfs_throttled_periods_total{namespace=~"$namespace",container!=""}[15m])) / sum by (namespace, pod, container) (rate(container_cpu_cfs_periods_total{namespace=~"$namespace",container!=""}[15m])))`),
+					`topk(15, sum by (namespace, pod, container) (`+
+						`rate(container_cpu_cfs_throttled_periods_total{namespace=~"$namespace",container!=""}[15m])) / `+
+						`sum by (namespace, pod, container) (rate(container_cpu_cfs_periods_total{namespace=~"$namespace",container!=""}[15m])))`),
 			}},
 			{Title: "Nearest to their limit", Panels: []Panel{
 				table("Memory", "Working set as a part of the limit.", "percentunit",
-					`topk(15, max by (namespace, pod, container) (container_memory_working_set_bytes{namespace=~"$namespace",container!=""}) / max by (namespace, pod, container) (kube_pod_container_resource_limits{namespace=~"$namespace",resource="memory"}))`),
+					`topk(15, max by (namespace, pod, container) (container_memory_working_set_bytes{namespace=~"$namespace",container!=""}) / `+
+						`max by (namespace, pod, container) (kube_pod_container_resource_limits{namespace=~"$namespace",resource="memory"}))`),
 				table("CPU", "Use as a part of the limit.", "percentunit",
-					`topk(15, sum by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{namespace=~"$namespace",container!=""}[5m])) / max by (namespace, pod, container) (kube_pod_container_resource_limits{namespace=~"$namespace",resource="cpu"}))`),
+					`topk(15, sum by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{namespace=~"$namespace",container!=""}[5m])) / `+
+						`max by (namespace, pod, container) (kube_pod_container_resource_limits{namespace=~"$namespace",resource="cpu"}))`),
 			}},
 		},
 	}

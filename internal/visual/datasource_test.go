@@ -98,7 +98,8 @@ func TestTheOperatorsResourceHoldsNoSecret(t *testing.T) {
 	if strings.Contains(string(content), word) {
 		t.Errorf("the password stands in %s", content)
 	}
-	for _, want := range []string{`"${basicAuthPassword}"`, `"secureJsonData.tlsClientKey"`, `"key":"tlsClientKey"`, `"dashboards":"grafana"`} {
+	for _, want := range []string{`"${basicAuthPassword}"`, `"secureJsonData.tlsClientKey"`, `"key":"tlsClientKey"`,
+		`"dashboards":"grafana"`} {
 		if !strings.Contains(string(content), want) {
 			t.Errorf("%s is missing in %s", want, content)
 		}

@@ -41,8 +41,10 @@ func (d *dashboards) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{envelope: d.view, "id": "kubeops-logging-main", "references": []any{}})
 		return
 	}
-	update := d.product == visual.Kibana && r.URL.Path == one && r.Method == http.MethodPost || d.product != visual.Kibana && r.Method == http.MethodPut
-	if r.URL.Path != base && !update || r.Method != http.MethodPost && !update || r.Header.Get(header) == "" || r.Header.Get("Content-Type") != "application/json" {
+	update := d.product == visual.Kibana && r.URL.Path == one && r.Method == http.MethodPost || d.product != visual.Kibana &&
+		r.Method == http.MethodPut
+	if r.URL.Path != base && !update || r.Method != http.MethodPost && !update || r.Header.Get(header) == "" ||
+		r.Header.Get("Content-Type") != "application/json" {
 		d.t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
 		http.Error(w, "{}", http.StatusBadRequest)
 		return
@@ -71,7 +73,8 @@ func put(t *testing.T, handler http.Handler, view visual.DataView, product visua
 	t.Helper()
 	server := httptest.NewServer(handler)
 	defer server.Close()
-	client, err := provider.NewClient(provider.Endpoint{URL: server.URL + "/kibana"}, provider.Options{Type: "dashboards", Egress: provider.Egress{AllowLoopback: true}})
+	client, err := provider.NewClient(provider.Endpoint{URL: server.URL + "/kibana"},
+		provider.Options{Type: "dashboards", Egress: provider.Egress{AllowLoopback: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,8 @@ func KubeOps() Dashboard {
 		Variables: []Variable{{Name: "namespace", Label: "Namespace", Query: "label_values(kubeops_inspection_score, namespace)"}},
 		Rows: []Row{
 			{Title: "Now", Panels: []Panel{
-				{Title: "Worst score", Meaning: "The lowest score of the last reports; 100 means that nothing was found.", Kind: "stat", Unit: "short", Red: 80, LowIsBad: true,
+				{Title: "Worst score", Meaning: "The lowest score of the last reports; 100 means that nothing was found.", Kind: "stat", Unit: "short",
+					Red: 80, LowIsBad: true,
 					Queries: []Query{{`min(kubeops_inspection_score{namespace=~"$namespace"})`, ""}}},
 				number("Critical findings", "Of the last reports.", "short", 1,
 					`sum(kubeops_inspection_findings{namespace=~"$namespace",severity="critical"}) or vector(0)`),
@@ -37,7 +38,8 @@ func KubeOps() Dashboard {
 				graph("CPU", "Cores used by the manager.", "short", Query{`rate(process_cpu_seconds_total{job=~".*kubeops.*"}[5m])`, "{{pod}}"}),
 				graph("Errors of controllers", "Turns that ended with an error, a second.", "short",
 					Query{`sum by (controller) (rate(controller_runtime_reconcile_errors_total{job=~".*kubeops.*"}[5m]))`, "{{controller}}"}),
-				graph("Waiting in queues", "Objects that wait for a turn.", "short", Query{`sum by (controller) (workqueue_depth{job=~".*kubeops.*"})`, "{{controller}}"}),
+				graph("Waiting in queues", "Objects that wait for a turn.", "short",
+					Query{`sum by (controller) (workqueue_depth{job=~".*kubeops.*"})`, "{{controller}}"}),
 			}},
 		},
 	}
@@ -52,17 +54,20 @@ func Backends() Dashboard {
 			{Title: "Now", Panels: []Panel{
 				number("Not ready", "Backends whose last round trip failed.", "short", 1,
 					`count(kubeops_backend_ready{namespace=~"$namespace"} == 0) or vector(0)`),
-				number("Ready", "Backends whose last round trip succeeded.", "short", 0, `count(kubeops_backend_ready{namespace=~"$namespace"} == 1) or vector(0)`),
+				number("Ready", "Backends whose last round trip succeeded.", "short", 0,
+					`count(kubeops_backend_ready{namespace=~"$namespace"} == 1) or vector(0)`),
 				number("Requests that failed in an hour", "Requests without an answer, or with another one than 2xx.", "short", 0,
 					`sum(increase(kubeops_backend_request_duration_seconds_count{result!="2xx"}[1h])) or vector(0)`),
 			}},
 			{Title: "Readiness", Panels: []Panel{
-				graph("Ready", "1 while the last round trip succeeded.", "short", Query{`kubeops_backend_ready{namespace=~"$namespace"}`, "{{kind}} {{exported_namespace}}{{namespace}}/{{name}}"}),
+				graph("Ready", "1 while the last round trip succeeded.", "short",
+					Query{`kubeops_backend_ready{namespace=~"$namespace"}`, "{{kind}} {{exported_namespace}}{{namespace}}/{{name}}"}),
 				table("Not ready now", "Backends whose last round trip failed.", "short", `kubeops_backend_ready{namespace=~"$namespace"} == 0`),
 			}},
 			{Title: "Requests", Panels: []Panel{
 				graph("Time until an answer, 95 of 100", "By type and operation.", "s",
-					Query{`histogram_quantile(0.95, sum by (le, type, operation) (rate(kubeops_backend_request_duration_seconds_bucket[5m])))`, "{{type}} {{operation}}"}),
+					Query{`histogram_quantile(0.95, sum by (le, type, operation) (rate(kubeops_backend_request_duration_seconds_bucket[5m])))`,
+						"{{type}} {{operation}}"}),
 				graph("Requests", "A second, by type and result.", "reqps",
 					Query{`sum by (type, result) (rate(kubeops_backend_request_duration_seconds_count[5m]))`, "{{type}} {{result}}"}),
 			}},

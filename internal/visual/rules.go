@@ -11,7 +11,7 @@ type Rule struct {
 	Summary, Action string
 }
 
-// Rules that ship with KubeOps. They speak of KubeOps and of what it relies on; what it finds is told by reports and channels.
+// Rules that ship with KubeOps. They speak of KubeOps and of what it relies on; findings are in reports and channels.
 func Rules() []Rule {
 	return []Rule{
 		{
@@ -20,7 +20,8 @@ func Rules() []Rule {
 			Action:  "Look at Deployment kubeops-manager: kubectl -n kubeops-system get pods, and at the events of its Pods.",
 		},
 		{
-			Alert: "KubeOpsInspectionFails", Expression: `sum by (result) (increase(kubeops_inspection_runs_total{result!="Succeeded"}[1h])) > 3`, For: "15m", Severity: "warning",
+			Alert:      "KubeOpsInspectionFails",
+			Expression: `sum by (result) (increase(kubeops_inspection_runs_total{result!="Succeeded"}[1h])) > 3`, For: "15m", Severity: "warning",
 			Summary: "Inspections end with {{ $labels.result }}.",
 			Action:  "kubectl get inspections -A shows which; the message of its condition Ready says what to do.",
 		},
@@ -35,15 +36,18 @@ func Rules() []Rule {
 			Action:  "kubectl describe it: the message of its condition Ready names the cause and the next step.",
 		},
 		{
-			Alert: "KubeOpsReconcileErrors", Expression: `sum by (controller) (rate(controller_runtime_reconcile_errors_total{job=~".*kubeops-manager.*"}[15m])) > 0.1`, For: "30m", Severity: "warning",
+			Alert:      "KubeOpsReconcileErrors",
+			Expression: `sum by (controller) (rate(controller_runtime_reconcile_errors_total{job=~".*kubeops-manager.*"}[15m])) > 0.1`,
+			For:        "30m", Severity: "warning",
 			Summary: "Controller {{ $labels.controller }} keeps failing.",
 			Action:  "kubectl -n kubeops-system logs deployment/kubeops-manager names the errors.",
 		},
 		{
 			Alert: "KubeOpsMemoryNearLimit", Severity: "warning", For: "15m",
-			Expression: `max by (pod) (container_memory_working_set_bytes{namespace="kubeops-system",container="manager"}) / max by (pod) (kube_pod_container_resource_limits{namespace="kubeops-system",container="manager",resource="memory"}) > 0.9`,
-			Summary:    "KubeOps' manager uses more than 90% of its memory limit.",
-			Action:     "Raise the limit in config/manager, or lower inspections.maxConcurrent in the manager's configuration.",
+			Expression: `max by (pod) (container_memory_working_set_bytes{namespace="kubeops-system",container="manager"}) / ` +
+				`max by (pod) (kube_pod_container_resource_limits{namespace="kubeops-system",container="manager",resource="memory"}) > 0.9`,
+			Summary: "KubeOps' manager uses more than 90% of its memory limit.",
+			Action:  "Raise the limit in config/manager, or run fewer Inspections at a time (--max-concurrent-inspections).",
 		},
 	}
 }

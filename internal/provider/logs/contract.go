@@ -25,11 +25,11 @@ const (
 // Provider is what every log backend can do. All methods keep to the context's deadline, bound what they read, and return
 // *problem.Problem errors that name the cause. They may be called from many goroutines.
 type Provider interface {
-	// Health asks the server how it is. A server that answers and says that it does not work is Health with Failed set.
+	// Health asks the server how it is. A server that answers and reports that it does not work is Health with Failed set.
 	Health(ctx context.Context) (Health, error)
 	// Search returns one page of lines. Cursor of the page gets the next one.
 	Search(ctx context.Context, query Query) (Page, error)
-	// Close lets go of connections.
+	// Close closes idle connections.
 	Close()
 }
 
@@ -60,7 +60,7 @@ type Query struct {
 	Cursor string
 }
 
-// Page of lines, in the order that was asked for. An empty Next says that there are no more.
+// Page of lines, in the order that was asked for. An empty Next reports that exist no more.
 type Page struct {
 	Entries []Entry
 	Next    string
@@ -91,7 +91,7 @@ type Writer interface {
 
 // Tailer follows new lines.
 type Tailer interface {
-	// Tail calls each for every new line until the context ends or each returns an error.
+	// Tail calls each forevery new line until the context ends or each returns an error.
 	Tail(ctx context.Context, query Query, each func(Entry) error) error
 }
 
@@ -115,7 +115,7 @@ type LabelLister interface {
 
 // Retention that a backend applies.
 type Retention struct {
-	// Keeps is how long lines are kept; zero means for ever.
+	// Keeps is how long lines are kept; zero means forever.
 	Keeps time.Duration
 	// Source says where that was read, for example `ILM policy logs-30d`.
 	Source string

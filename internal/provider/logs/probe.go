@@ -113,7 +113,7 @@ func (t *RoundTrip) read(ctx context.Context, p Provider, options ProbeOptions, 
 		"the probe line could not be read back within %s; check the ingest path (queue, disk) and spec.fields", patience)
 }
 
-// hopeless says that the next search will fail in the same way: asking again and again would only be noise in a server's log of
+// hopeless reports that the next search will fail in the same way: asking again and again would only be noise in a server's log of
 // refused logins.
 func hopeless(err error) bool {
 	p := problem.As(err)

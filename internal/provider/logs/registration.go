@@ -68,7 +68,7 @@ type VectorRoute struct {
 	URL string
 	// Authorization refers to the value of the header; empty without credentials.
 	Authorization string
-	// ParseJSON says that lines were parsed, and may have a level.
+	// ParseJSON reports that lines were parsed, and may have a level.
 	ParseJSON bool
 }
 

@@ -25,12 +25,13 @@ func TestBudgetFitsTheStepAndRefusesWhatIsTooLong(t *testing.T) {
 		"no step becomes the smallest":          {length: time.Hour, want: 15 * time.Second},
 		"a negative step becomes the smallest":  {length: time.Hour, step: -time.Hour, want: 15 * time.Second},
 		"thirty days have at most 11000 points": {length: 30 * day, step: 15 * time.Second, want: 236 * time.Second},
-		"a long budget keeps to 11000, too":     {length: 366 * day, step: time.Second, budget: metrics.Budget{MaxRange: 366 * day, MinStep: time.Second}, want: 2876 * time.Second},
-		"exactly 11000 points stay":             {length: 10_999 * time.Minute, step: time.Minute, want: time.Minute},
-		"one more does not":                     {length: 11_000 * time.Minute, step: time.Minute, want: 61 * time.Second},
-		"no length is one point":                {length: 0, step: time.Minute, want: time.Minute},
-		"too long":                              {length: 31 * day, step: time.Hour, reason: v1alpha1.ReasonBudgetExceeded},
-		"backwards":                             {length: -time.Hour, step: time.Minute, reason: v1alpha1.ReasonInvalidQuery},
+		"a long budget keeps to 11000, too": {length: 366 * day, step: time.Second,
+			budget: metrics.Budget{MaxRange: 366 * day, MinStep: time.Second}, want: 2876 * time.Second},
+		"exactly 11000 points stay": {length: 10_999 * time.Minute, step: time.Minute, want: time.Minute},
+		"one more does not":         {length: 11_000 * time.Minute, step: time.Minute, want: 61 * time.Second},
+		"no length is one point":    {length: 0, step: time.Minute, want: time.Minute},
+		"too long":                  {length: 31 * day, step: time.Hour, reason: v1alpha1.ReasonBudgetExceeded},
+		"backwards":                 {length: -time.Hour, step: time.Minute, reason: v1alpha1.ReasonInvalidQuery},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -68,7 +69,8 @@ func TestSlotsLetNoMoreInThanTheBudgetSays(t *testing.T) {
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err = slots.Take(over)
-	if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonBudgetExceeded || !strings.Contains(p.Message, "spec.queryBudget.maxConcurrent") {
+	if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonBudgetExceeded ||
+		!strings.Contains(p.Message, "spec.queryBudget.maxConcurrent") {
 		t.Fatalf("got %v, want BudgetExceeded that names the field", err)
 	}
 	release()

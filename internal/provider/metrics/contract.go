@@ -20,7 +20,7 @@ type Provider interface {
 	Query(ctx context.Context, expression string, at time.Time) (Vector, error)
 	// QueryRange evaluates an expression over a range.
 	QueryRange(ctx context.Context, expression string, span Range) ([]Series, error)
-	// Close lets go of connections.
+	// Close closes idle connections.
 	Close()
 }
 
@@ -109,7 +109,7 @@ type Metadata struct{ Type, Help, Unit string }
 
 // SeriesLister finds series.
 type SeriesLister interface {
-	// Series that match one of the selectors within the span, at most limit; truncated says that there are more.
+	// Series that match one of the selectors within the span, at most limit; truncated reports that exist more.
 	Series(ctx context.Context, selectors []string, span Range, limit int) (series []Labels, truncated bool, err error)
 }
 

@@ -27,8 +27,9 @@ func TestDocumentsOfEveryCollectorAreUnderstood(t *testing.T) {
 		schema   string
 		fields   logs.Fields
 	}{
-		"Filebeat": {schema: "ecs", document: object{"message": "m", "log": object{"level": "ERROR"}, "container": object{"id": "c"}, "kubernetes": object{
-			"namespace": "n", "pod": object{"name": "p"}, "container": object{"name": "c"}, "node": object{"name": "d"}}}},
+		"Filebeat": {schema: "ecs", document: object{"message": "m", "log": object{"level": "ERROR"}, "container": object{"id": "c"},
+			"kubernetes": object{
+				"namespace": "n", "pod": object{"name": "p"}, "container": object{"name": "c"}, "node": object{"name": "d"}}}},
 		"Vector": {schema: "kubernetes", document: object{"message": "m", "level": "error", "kubernetes": object{
 			"pod_namespace": "n", "pod_name": "p", "container_name": "c", "pod_node_name": "d"}}},
 		"Fluent Bit": {schema: "kubernetes", document: object{"log": "m", "level": "Error", "kubernetes": object{
@@ -47,7 +48,8 @@ func TestDocumentsOfEveryCollectorAreUnderstood(t *testing.T) {
 				s.Fields = test.fields
 				p := backend(t, s)
 				q := lastHour()
-				want := map[string]string{logs.LabelNamespace: "n", logs.LabelPod: "p", logs.LabelContainer: "c", logs.LabelNode: "d", logs.LabelLevel: "error"}
+				want := map[string]string{logs.LabelNamespace: "n", logs.LabelPod: "p", logs.LabelContainer: "c", logs.LabelNode: "d",
+					logs.LabelLevel: "error"}
 				q.Labels = want
 				page, err := p.Search(t.Context(), q)
 				if err != nil || len(page.Entries) != 1 || page.Entries[0].Line != "m" {
@@ -74,14 +76,17 @@ func TestFieldsThatNoDocumentHadWhenTheServerWasAskedAreFoundInNewerOnes(t *test
 	if page, err := p.Search(t.Context(), lastHour()); err != nil || len(page.Entries) != 1 {
 		t.Fatalf("got %+v, %v", page, err)
 	}
-	f.add("logs", "2", object{"@timestamp": now(), "message": "after", "level": "error", "kubernetes": object{"pod_namespace": "n", "pod_name": "p", "pod_node_name": "node-a"}})
-	f.add("logs", "3", object{"@timestamp": now(), "log": "of another collector", "kubernetes": object{"namespace_name": "n", "pod_name": "p", "host": "node-b"}})
+	f.add("logs", "2", object{"@timestamp": now(), "message": "after", "level": "error",
+		"kubernetes": object{"pod_namespace": "n", "pod_name": "p", "pod_node_name": "node-a"}})
+	f.add("logs", "3", object{"@timestamp": now(), "log": "of another collector",
+		"kubernetes": object{"namespace_name": "n", "pod_name": "p", "host": "node-b"}})
 	page, err := p.Search(t.Context(), lastHour())
 	if err != nil || len(page.Entries) != 3 {
 		t.Fatalf("got %+v, %v", page, err)
 	}
 	for i, want := range []logs.Entry{
-		{Line: "after", Labels: map[string]string{logs.LabelNamespace: "n", logs.LabelPod: "p", logs.LabelNode: "node-a", logs.LabelLevel: "error"}},
+		{Line: "after", Labels: map[string]string{logs.LabelNamespace: "n", logs.LabelPod: "p", logs.LabelNode: "node-a",
+			logs.LabelLevel: "error"}},
 		{Line: "of another collector", Labels: map[string]string{logs.LabelNamespace: "n", logs.LabelPod: "p", logs.LabelNode: "node-b"}},
 	} {
 		if got := page.Entries[i+1]; got.Line != want.Line || !maps.Equal(got.Labels, want.Labels) {
@@ -194,18 +199,25 @@ func TestHealthIsToldInWords(t *testing.T) {
 		says    string
 		fails   bool
 	}{
-		"red":              {answers: map[string]string{"/_cluster/health": `{"status":"red","indices":{"logs-b":{"status":"red"},"logs-a":{"status":"red"},"c":{"status":"yellow"}}}`}, state: "red", fails: true, says: "primary shards of logs-a, logs-b are not assigned"},
-		"yellow":           {answers: map[string]string{"/_cluster/health": `{"status":"yellow","unassigned_shards":2,"indices":{"logs-a":{"status":"yellow"}}}`}, state: "yellow", says: "replica shards of logs-a are not assigned"},
-		"low":              {answers: map[string]string{"/_nodes/stats/fs": disk(100*gb, 14*gb)}, state: "green", says: "the disk of es-1 is over the watermark low"},
-		"high":             {answers: map[string]string{"/_nodes/stats/fs": disk(100*gb, 9*gb)}, state: "green", says: "over the watermark high"},
-		"flood":            {answers: map[string]string{"/_nodes/stats/fs": disk(100*gb, 4*gb)}, state: "green", says: "over the watermark flood_stage"},
-		"below":            {answers: map[string]string{"/_nodes/stats/fs": disk(100*gb, 16*gb)}, state: "green"},
-		"own percent":      {answers: map[string]string{"/_nodes/stats/fs": disk(100*gb, 29*gb), "/_cluster/settings": watermark(`{"low":"70%"}`)}, state: "green", says: "watermark low"},
-		"bytes":            {answers: map[string]string{"/_nodes/stats/fs": disk(100*gb, 3*gb), "/_cluster/settings": watermark(`{"low":"4gb","high":"2gb","flood_stage":"1gb"}`)}, state: "green", says: "watermark low"},
-		"headroom":         {answers: map[string]string{"/_nodes/stats/fs": disk(10_000*gb, 500*gb), "/_cluster/settings": watermark(`{"low":"85%","low.max_headroom":"200GB","high":"90%","high.max_headroom":"150GB","flood_stage":"95%","flood_stage.max_headroom":"100GB","flood_stage.frozen":"95%"}`)}, state: "green"},
-		"turned off":       {answers: map[string]string{"/_nodes/stats/fs": disk(100, 0), "/_cluster/settings": strings.Replace(watermark(`{}`), `"true"`, `"false"`, 1)}, state: "green"},
-		"flood block":      {answers: map[string]string{"/logs/_settings/index.blocks.*": `{"a":{"settings":{"index.blocks.read_only_allow_delete":"true"}},"b":{"settings":{}}}`}, state: "green", says: "the index logs is read only"},
-		"write block":      {answers: map[string]string{"/logs/_settings/index.blocks.*": `{"a":{"settings":{"index.blocks.write":"true"}}}`}, state: "green", says: "takes no lines"},
+		"red":    {answers: map[string]string{"/_cluster/health": `{"status":"red","indices":{"logs-b":{"status":"red"},"logs-a":{"status":"red"},"c":{"status":"yellow"}}}`}, state: "red", fails: true, says: "primary shards of logs-a, logs-b are unassigned"},
+		"yellow": {answers: map[string]string{"/_cluster/health": `{"status":"yellow","unassigned_shards":2,"indices":{"logs-a":{"status":"yellow"}}}`}, state: "yellow", says: "replica shards of logs-a are unassigned"},
+		"low": {answers: map[string]string{"/_nodes/stats/fs": disk(100*gb, 14*gb)}, state: "green",
+			says: "the disk of es-1 is over the watermark low"},
+		"high": {answers: map[string]string{"/_nodes/stats/fs": disk(100*gb, 9*gb)}, state: "green", says: "over the watermark high"},
+		"flood": {answers: map[string]string{"/_nodes/stats/fs": disk(100*gb, 4*gb)}, state: "green",
+			says: "over the watermark flood_stage"},
+		"below": {answers: map[string]string{"/_nodes/stats/fs": disk(100*gb, 16*gb)}, state: "green"},
+		"own percent": {answers: map[string]string{"/_nodes/stats/fs": disk(100*gb, 29*gb),
+			"/_cluster/settings": watermark(`{"low":"70%"}`)}, state: "green", says: "watermark low"},
+		"bytes": {answers: map[string]string{"/_nodes/stats/fs": disk(100*gb, 3*gb),
+			"/_cluster/settings": watermark(`{"low":"4gb","high":"2gb","flood_stage":"1gb"}`)}, state: "green", says: "watermark low"},
+		"headroom": {answers: map[string]string{"/_nodes/stats/fs": disk(10_000*gb, 500*gb),
+			"/_cluster/settings": watermark(`{"low":"85%","low.max_headroom":"200GB","high":"90%","high.max_headroom":"150GB","flood_stage":"95%","flood_stage.max_headroom":"100GB","flood_stage.frozen":"95%"}`)}, state: "green"},
+		"turned off": {answers: map[string]string{"/_nodes/stats/fs": disk(100, 0),
+			"/_cluster/settings": strings.Replace(watermark(`{}`), `"true"`, `"false"`, 1)}, state: "green"},
+		"flood block": {answers: map[string]string{"/logs/_settings/index.blocks.*": `{"a":{"settings":{"index.blocks.read_only_allow_delete":"true"}},"b":{"settings":{}}}`}, state: "green", says: "index logs is read-only"},
+		"write block": {answers: map[string]string{"/logs/_settings/index.blocks.*": `{"a":{"settings":{"index.blocks.write":"true"}}}`},
+			state: "green", says: "does not accept writes"},
 		"old write blocks": {answers: map[string]string{"/logs/_settings/index.blocks.*": `{"a":{"settings":{"index.blocks.write":"true"}},"b":{"settings":{}}}`}, state: "green"},
 		"may not monitor":  {refused: map[string]int{"/": 403, "/_cluster/health": 403}, state: "ready", says: "cluster privilege monitor"},
 		"no such API":      {refused: map[string]int{"/_nodes/stats/fs": 404, "/logs/_settings/index.blocks.*": 400}, state: "green"},
@@ -224,7 +236,8 @@ func TestHealthIsToldInWords(t *testing.T) {
 				t.Fatal(err)
 			}
 			said := strings.Join(append(slices.Clone(health.Warnings), health.Failed), ";")
-			if health.State != test.state || (health.Failed != "") != test.fails || !strings.Contains(said, test.says) || (test.says == "" && said != "") {
+			if health.State != test.state || (health.Failed != "") != test.fails || !strings.Contains(said, test.says) ||
+				(test.says == "" && said != "") {
 				t.Errorf("got %+v", health)
 			}
 		})
@@ -242,7 +255,8 @@ func TestRefusedDocumentsAreExplained(t *testing.T) {
 		"mapper_parsing_exception": {400, v1alpha1.ReasonNotIngesting}, "unavailable_shards_exception": {503, v1alpha1.ReasonServerError},
 		"strange": {0, v1alpha1.ReasonInvalidResponse},
 	} {
-		f := newFake(t, false).answer("/logs/_bulk", fmt.Sprintf(`{"errors":true,"items":[{"create":{"status":%d,"error":{"type":%q}}}]}`, test.status, kind))
+		f := newFake(t, false).answer("/logs/_bulk", fmt.Sprintf(`{"errors":true,"items":[{"create":{"status":%d,"error":{"type":%q}}}]}`,
+			test.status, kind))
 		wants(t, backend(t, settings(f.url, "logs")).Write(t.Context(), []logs.Entry{{Time: time.Now(), Line: "x"}}), test.reason)
 	}
 }
@@ -261,16 +275,19 @@ func TestRetentionOfEveryKind(t *testing.T) {
 		"ILM without delete": {answers: map[string]string{
 			"/logs/_settings/index.lifecycle.*": `{".ds-logs-1":{"settings":{"index.lifecycle.name":"logs"}}}`,
 			"/_ilm/policy/logs":                 `{"logs":{"policy":{"phases":{"hot":{"min_age":"0ms","actions":{"rollover":{"max_age":"30d"}}}}}}}`}, source: "ILM policy logs"},
-		"ISM": {answers: map[string]string{"/": openSearch, "/_plugins/_ism/explain/logs": `{"logs-1":{"index.plugins.index_state_management.policy_id":"p","policy_id":"p"},"total_managed_indices":1}`,
+		"ISM": {answers: map[string]string{"/": openSearch,
+			"/_plugins/_ism/explain/logs": `{"logs-1":{"index.plugins.index_state_management.policy_id":"p","policy_id":"p"},"total_managed_indices":1}`,
 			"/_plugins/_ism/policies/p": `{"policy":{"default_state":"hot","states":[{"name":"hot","actions":[],"transitions":[{"state_name":"warm","conditions":{"min_index_age":"1d"}}]},
 				{"name":"warm","actions":[],"transitions":[{"state_name":"hot"},{"state_name":"gone","conditions":{"min_index_age":"14d"}}]},{"name":"gone","actions":[{"delete":{}}],"transitions":[]}]}}`}, keeps: 14 * day, source: "ISM policy p"},
-		"ISM of Open Distro": {answers: map[string]string{"/": openSearch, "/_opendistro/_ism/explain/logs": `{"logs-1":{"index.opendistro.index_state_management.policy_id":"p"}}`,
-			"/_opendistro/_ism/policies/p": `{"policy":{"default_state":"hot","states":[{"name":"hot","actions":[],"transitions":[]}]}}`}, source: "ISM policy p"},
+		"ISM of Open Distro": {answers: map[string]string{"/": openSearch,
+			"/_opendistro/_ism/explain/logs": `{"logs-1":{"index.opendistro.index_state_management.policy_id":"p"}}`,
+			"/_opendistro/_ism/policies/p":   `{"policy":{"default_state":"hot","states":[{"name":"hot","actions":[],"transitions":[]}]}}`}, source: "ISM policy p"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t, false)
-			for _, path := range []string{"/_data_stream/logs", "/_data_stream/logs*", "/_plugins/_ism/explain/logs", "/_plugins/_ism/explain/logs*"} {
+			for _, path := range []string{"/_data_stream/logs", "/_data_stream/logs*", "/_plugins/_ism/explain/logs",
+				"/_plugins/_ism/explain/logs*"} {
 				if test.answers[path] == "" {
 					f.refuse(path, http.StatusMethodNotAllowed)
 				}

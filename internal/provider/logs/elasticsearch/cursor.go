@@ -12,8 +12,8 @@ import (
 
 // Bounds of a cursor: how many lines of one millisecond it can pass over, and its length.
 const (
-	mostSkipped    = 50_000
-	mostCursorSize = 8 << 20
+	maxSkipped    = 50_000
+	maxCursorSize = 8 << 20
 )
 
 // position is how far a query was read: up to a time, and which of the documents of that time were read. It needs no sort that
@@ -39,7 +39,7 @@ func startOf(cursor string, backward bool) (*position, error) {
 		return &position{Version: cursorVersion, Backward: backward}, nil
 	}
 	foreign := problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "the cursor does not belong to this query; start again with the first page")
-	if len(cursor) > mostCursorSize {
+	if len(cursor) > maxCursorSize {
 		return nil, foreign
 	}
 	content, err := base64.RawURLEncoding.DecodeString(cursor)
@@ -55,7 +55,7 @@ func startOf(cursor string, backward bool) (*position, error) {
 	for _, ids := range p.Skip {
 		p.skipped += len(ids)
 	}
-	if p.skipped > mostSkipped {
+	if p.skipped > maxSkipped {
 		return nil, foreign
 	}
 	return p, nil
@@ -79,8 +79,8 @@ func (p *position) pass(h hit) {
 	p.skipped++
 }
 
-// full says that more lines have the same time than can be passed over.
-func (p *position) full() bool { return p.skipped >= mostSkipped }
+// full reports that more lines have the same time than can be passed over.
+func (p *position) full() bool { return p.skipped >= maxSkipped }
 
 // filters for what comes after the position: must holds, and must not.
 func (p *position) filters(field string) (must, mustNot []any) {

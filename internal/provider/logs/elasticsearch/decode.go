@@ -149,9 +149,9 @@ func scalar(value any) (text string, is bool) {
 
 // Bounds of what is kept of a document besides its line.
 const (
-	mostLabels      = 64
-	mostLabelLength = 1024
-	mostDepth       = 8
+	maxLabels      = 64
+	maxLabelLength = 1024
+	maxDepth       = 8
 )
 
 // line of a document, whole.
@@ -180,7 +180,7 @@ func (m *mapping) labelsOf(document map[string]any) map[string]string {
 		if label == logs.LabelLevel {
 			text = strings.ToLower(text)
 		}
-		labels[label] = firstBytes(text, mostLabelLength)
+		labels[label] = firstBytes(text, maxLabelLength)
 		return true
 	}
 	for label, fields := range m.labels {
@@ -217,11 +217,11 @@ func labelObjects() []string {
 
 func collect(document map[string]any, prefix string, labels map[string]string, depth int) {
 	for key, value := range document {
-		if len(labels) >= mostLabels || len(prefix)+len(key) > mostLabelLength {
+		if len(labels) >= maxLabels || len(prefix)+len(key) > maxLabelLength {
 			return
 		}
 		if inner, is := value.(map[string]any); is {
-			if depth < mostDepth {
+			if depth < maxDepth {
 				collect(inner, prefix+key+".", labels, depth+1)
 			}
 			continue
@@ -230,7 +230,7 @@ func collect(document map[string]any, prefix string, labels map[string]string, d
 			continue
 		}
 		if text, is := scalar(value); is {
-			labels[prefix+key] = firstBytes(text, mostLabelLength)
+			labels[prefix+key] = firstBytes(text, maxLabelLength)
 		}
 	}
 }

@@ -63,7 +63,7 @@ func FuzzDecodeHits(f *testing.F) {
 			if line := cut(m.line(h.source)); len(line) > logs.LineLimit || !utf8.ValidString(line) {
 				t.Errorf("line of %d bytes", len(line))
 			}
-			if labels := m.labelsOf(h.source); len(labels) > mostLabels+len(m.labels) {
+			if labels := m.labelsOf(h.source); len(labels) > maxLabels+len(m.labels) {
 				t.Errorf("%d labels", len(labels))
 			}
 		})

@@ -22,7 +22,7 @@ type watermark struct {
 	headroom float64
 }
 
-// over says that a disk is over the watermark.
+// over reports that a disk is over the watermark.
 func (w watermark) over(total, available float64) bool {
 	need := w.bytes
 	if w.part > 0 {
@@ -93,7 +93,8 @@ func (p *Provider) disks(ctx context.Context) ([]string, error) {
 	for i, mark := range marks {
 		if len(over[i]) > 0 {
 			slices.Sort(over[i])
-			warnings = append(warnings, fmt.Sprintf("the disk of %s is over the watermark %s: %s; free or add space", list(over[i]), mark.name, mark.meaning))
+			warnings = append(warnings, fmt.Sprintf("the disk of %s is over the watermark %s: %s; free or add space", list(over[i]), mark.name,
+				mark.meaning))
 		}
 	}
 	return warnings, nil
@@ -147,7 +148,7 @@ func settings(from map[string]any, prefix string, depth int, into map[string]str
 		case string:
 			into[prefix+key] = value
 		case map[string]any:
-			if depth < mostDepth {
+			if depth < maxDepth {
 				settings(value, prefix+key+".", depth+1, into)
 			}
 		}
@@ -177,7 +178,8 @@ func byteSize(text string) (float64, bool) {
 	for _, unit := range []struct {
 		suffix string
 		bytes  float64
-	}{{"pb", 1 << 50}, {"tb", 1 << 40}, {"gb", 1 << 30}, {"mb", 1 << 20}, {"kb", 1 << 10}, {"p", 1 << 50}, {"t", 1 << 40}, {"g", 1 << 30}, {"m", 1 << 20}, {"k", 1 << 10}, {"b", 1}} {
+	}{{"pb", 1 << 50}, {"tb", 1 << 40}, {"gb", 1 << 30}, {"mb", 1 << 20}, {"kb", 1 << 10}, {"p", 1 << 50}, {"t", 1 << 40}, {"g",
+		1 << 30}, {"m", 1 << 20}, {"k", 1 << 10}, {"b", 1}} {
 		if number, is := strings.CutSuffix(text, unit.suffix); is {
 			n, err := strconv.ParseFloat(number, 64)
 			return n * unit.bytes, err == nil && n >= 0 && !math.IsInf(n, 0)

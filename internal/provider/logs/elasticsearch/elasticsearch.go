@@ -1,6 +1,6 @@
 // Package elasticsearch is the log backend for Elasticsearch 6.8 to 9 and OpenSearch 1 to 3. It speaks plain HTTP in the part of
 // the API that all of them share; where they differ, it goes by the version that the server tells. Times are whole milliseconds,
-// which is what these servers sort by.
+// which these servers sort by.
 package elasticsearch
 
 import (
@@ -50,21 +50,21 @@ var (
 	_ logs.RetentionReader = (*Provider)(nil)
 )
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (p *Provider) Close() { p.client.Close() }
 
-// server is what the root of the API tells. The zero value is one that may not be asked: it is taken for a recent one.
+// server is what the root of the API tells. The zero value is one that does not allow it: it is taken for a recent one.
 type server struct {
 	flavor, version string
 	major, minor    int
 }
 
-// before says that it is an Elasticsearch older than a version.
+// before reports that it is an Elasticsearch older than a version.
 func (s server) before(major, minor int) bool {
 	return s.flavor == flavorElasticsearch && (s.major < major || (s.major == major && s.minor < minor))
 }
 
-// typed says that documents have a type.
+// typed reports that documents have a type.
 func (s server) typed() bool { return s.before(7, 0) }
 
 // interval is the name of a histogram's fixed width.
@@ -75,10 +75,10 @@ func (s server) interval() string {
 	return "fixed_interval"
 }
 
-// foldsCase says that wildcard queries can ignore the case.
+// foldsCase reports that wildcard queries can ignore the case.
 func (s server) foldsCase() bool { return !s.before(7, 10) }
 
-// about reads version and flavor, or gives back what was read within the last minute. Credentials that may not read them get
+// about reads version and flavor, or gives back what was read within the last minute. Credentials that cannot read them get
 // the zero server.
 func (p *Provider) about(ctx context.Context, fresh bool) (server, error) {
 	p.mu.Lock()
@@ -124,7 +124,7 @@ func reason(err error) string {
 	return ""
 }
 
-// untold says that a server does not have what was asked for: another version or distribution answers 400, 404 or 405.
+// untold reports that a server does not have what was asked for: another version or distribution answers 400, 404 or 405.
 func untold(err error) bool {
 	r := reason(err)
 	return r == v1alpha1.ReasonNotFound || r == v1alpha1.ReasonInvalidQuery

@@ -241,7 +241,8 @@ func (f *fake) hits(found []stored, sort []map[string]object, size int, fields [
 	})
 	hits := []any{}
 	for _, d := range found[:min(size, len(found))] {
-		hits = append(hits, object{"_index": d.index, "_type": "_doc", "_id": d.id, "_score": nil, "_source": only(d.source, "", fields), "sort": []int64{at(d), int64(d.seq)}})
+		hits = append(hits, object{"_index": d.index, "_type": "_doc", "_id": d.id, "_score": nil, "_source": only(d.source, "", fields),
+			"sort": []int64{at(d), int64(d.seq)}})
 	}
 	return hits
 }

@@ -41,7 +41,8 @@ func (f *fake) boolean(about object, d stored) bool {
 		}
 	}
 	holds := func(clause object) bool { return f.matches(clause, d) }
-	if slices.ContainsFunc(list("filter"), func(clause object) bool { return !holds(clause) }) || slices.ContainsFunc(list("must_not"), holds) {
+	if slices.ContainsFunc(list("filter"), func(clause object) bool { return !holds(clause) }) ||
+		slices.ContainsFunc(list("must_not"), holds) {
 		return false
 	}
 	return about["should"] == nil || (about["minimum_should_match"] == 1.0 && slices.ContainsFunc(list("should"), holds))

@@ -19,17 +19,17 @@ type field struct {
 	path string
 	// exact are the names to ask for whole values by: the field itself, its subfield keyword, or both where indices differ.
 	exact []string
-	// analysed says that the field is text in some index, whole says that it is whole values (keyword) in some index; neither
+	// analysed says that the field is text in some index, whole reports that it is whole values (keyword) in some index; neither
 	// is a number, a boolean or the like.
 	analysed, whole bool
-	// sure says that asking by the exact names finds what has the value, and nothing else.
+	// sure reports that asking by the exact names finds what has the value, and nothing else.
 	sure bool
 }
 
 // mapping is which fields mean what. It is never changed once it is made.
 type mapping struct {
 	at time.Time
-	// time is the field to sort by, "" when nothing is stored; nanos says that some index keeps it in nanoseconds.
+	// time is the field to sort by, "" when nothing is stored; nanos reports that some index keeps it in nanoseconds.
 	time  string
 	nanos bool
 	// message fields, and those of labels of the contract and of others that were asked for.

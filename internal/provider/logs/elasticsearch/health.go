@@ -18,15 +18,15 @@ const (
 	stateGreen  = "green"
 	stateYellow = "yellow"
 	stateRed    = "red"
-	// stateReady is that of a server that answers, but may not be asked for its state.
+	// stateReady is that of a server that answers, but does not allow reading its state.
 	stateReady = "ready"
 )
 
-// mostNamed indices or nodes in one text.
-const mostNamed = 5
+// maxNamed indices or nodes in one text.
+const maxNamed = 5
 
 // Health asks for the version, the cluster's state, disks over a watermark, blocks of the write index, and the schema of what
-// is stored. What the credentials may not ask for is a warning; when they may not even see the fields of the index, it is an
+// is stored. What the credentials cannot read is a warning; when they cannot even see the fields of the index, it is an
 // error.
 func (p *Provider) Health(ctx context.Context) (logs.Health, error) {
 	about, err := p.about(ctx, true)
@@ -48,7 +48,8 @@ func (p *Provider) Health(ctx context.Context) (logs.Health, error) {
 	err = p.cluster(ctx, &health)
 	switch {
 	case reason(err) == v1alpha1.ReasonForbidden:
-		health.Warnings = append(health.Warnings, "the credentials cannot read the state and disks of the cluster; grant them the cluster privilege monitor")
+		health.Warnings = append(health.Warnings,
+			"the credentials cannot read the state and disks of the cluster; grant them the cluster privilege monitor")
 		return health, nil
 	case err != nil:
 		return logs.Health{}, err
@@ -88,10 +89,14 @@ func (p *Provider) cluster(ctx context.Context, health *logs.Health) error {
 		return err
 	}
 	if answer.Status == stateRed {
-		health.Failed = fmt.Sprintf("the cluster is red: primary shards%s are unassigned, so lines are missing and cannot be written; see GET _cluster/allocation/explain", ofIndices(indices))
+		health.Failed = fmt.Sprintf(
+			"the cluster is red: primary shards%s are unassigned, so lines are missing and cannot be written; see GET _cluster/allocation/explain",
+			ofIndices(indices))
 		return nil
 	}
-	health.Warnings = append(health.Warnings, fmt.Sprintf("the cluster is yellow: replica shards%s are unassigned, so losing a node loses data; see GET _cluster/allocation/explain", ofIndices(indices)))
+	health.Warnings = append(health.Warnings,
+		fmt.Sprintf("the cluster is yellow: replica shards%s are unassigned, so losing a node loses data; see GET _cluster/allocation/explain",
+			ofIndices(indices)))
 	return nil
 }
 
@@ -119,8 +124,8 @@ func ofIndices(names []string) string {
 
 // list of names from a server, a few of them.
 func list(names []string) string {
-	shown := make([]string, 0, mostNamed)
-	for _, name := range names[:min(len(names), mostNamed)] {
+	shown := make([]string, 0, maxNamed)
+	for _, name := range names[:min(len(names), maxNamed)] {
 		shown = append(shown, printable(name))
 	}
 	text := strings.Join(shown, ", ")
@@ -144,9 +149,10 @@ func printable(name string) string {
 // blocks warns of a write index that takes nothing. Older indices behind a data stream or an alias may be blocked on purpose.
 func (p *Provider) blocks(ctx context.Context) ([]string, error) {
 	var answer map[string]struct{ Settings map[string]any }
-	err := p.client.JSON(ctx, provider.Request{Operation: "settings", Path: "/" + p.writeIndex + "/_settings/index.blocks.*", Query: url.Values{
-		"flat_settings": {"true"}, "ignore_unavailable": {"true"}, "allow_no_indices": {"true"},
-	}}, &answer)
+	err := p.client.JSON(ctx, provider.Request{Operation: "settings", Path: "/" + p.writeIndex + "/_settings/index.blocks.*",
+		Query: url.Values{
+			"flat_settings": {"true"}, "ignore_unavailable": {"true"}, "allow_no_indices": {"true"},
+		}}, &answer)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +168,9 @@ func (p *Provider) blocks(ctx context.Context) ([]string, error) {
 	}
 	switch {
 	case full > 0:
-		return []string{fmt.Sprintf("index %s is read-only (index.blocks.read_only_allow_delete) because a disk passed its flood stage; free space, then set it to null", p.writeIndex)}, nil
+		return []string{fmt.Sprintf(
+			"index %s is read-only (index.blocks.read_only_allow_delete) because a disk passed its flood stage; free space, then set it to null",
+			p.writeIndex)}, nil
 	case blocked > 0 && blocked == len(answer):
 		return []string{fmt.Sprintf("index %s does not accept writes: index.blocks.read_only or index.blocks.write is set", p.writeIndex)}, nil
 	}

@@ -13,10 +13,10 @@ import (
 
 // Bounds of a histogram.
 const (
-	// mostBuckets that a server makes by default.
-	mostBuckets = 10_000
-	// mostCounted documents, where texts are checked on this side.
-	mostCounted = 200_000
+	// maxBuckets that a server makes by default.
+	maxBuckets = 10_000
+	// maxCounted documents, where texts are checked on this side.
+	maxCounted = 200_000
 )
 
 // Histogram counts lines. Buckets begin at multiples of the width since 1970. Lines with a text are counted on this side, at
@@ -32,9 +32,9 @@ func (p *Provider) Histogram(ctx context.Context, q logs.Query, width time.Durat
 	}
 	// The times of the query, not rounded up: the first bucket holds its start, and the last one its end.
 	first, last := floor(q.Start.UnixMilli(), step), floor(end-1, step)
-	if count := (last-first)/step + 1; count > mostBuckets || count < 1 {
+	if count := (last-first)/step + 1; count > maxBuckets || count < 1 {
 		return nil, problem.UserError(v1alpha1.ReasonInvalidQuery, nil,
-			"a histogram is limited to %d buckets; use wider buckets or a shorter time range", mostBuckets)
+			"a histogram is limited to %d buckets; use wider buckets or a shorter time range", maxBuckets)
 	}
 	buckets := make([]logs.Bucket, 0, (last-first)/step+1)
 	for at := first; at <= last; at += step {
@@ -106,7 +106,7 @@ func (s *scanner) count(ctx context.Context, step int64, add func(at, n int64)) 
 
 // countHere looks at every document that may be meant.
 func (s *scanner) countHere(ctx context.Context, add func(at, n int64)) error {
-	for counted := 0; counted < mostCounted; {
+	for counted := 0; counted < maxCounted; {
 		n, last, err := s.next(ctx, batch, func(h hit, _ string, _ map[string]string) bool {
 			add(h.at, 1)
 			return true
@@ -117,5 +117,5 @@ func (s *scanner) countHere(ctx context.Context, add func(at, n int64)) error {
 		counted += n
 	}
 	return problem.UserError(v1alpha1.ReasonBudgetExceeded, nil,
-		"counting lines with this text would read more than %d lines; use a shorter time range, or narrow the query by labels", mostCounted)
+		"counting lines with this text would read more than %d lines; use a shorter time range, or narrow the query by labels", maxCounted)
 }

@@ -42,7 +42,8 @@ func (p *Provider) stateManagement(ctx context.Context, index string) (logs.Rete
 		for _, each := range explained {
 			managed, _ := each.(map[string]any)
 			for key, value := range managed {
-				if name, is := value.(string); is && (key == "policy_id" || strings.HasSuffix(key, "index_state_management.policy_id")) && policyName(name) {
+				if name, is := value.(string); is && (key == "policy_id" || strings.HasSuffix(key, "index_state_management.policy_id")) &&
+					policyName(name) {
 					names[name] = true
 				}
 			}

@@ -11,14 +11,14 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
-// mostValues of a label that are listed.
-const mostValues = 5000
+// maxValues of a label that are listed.
+const maxValues = 5000
 
 // LabelValues lists the values that the most lines have. Where a field is text without a subfield keyword, and where the query
 // has texts, the values are those of the newest lines that were looked at.
 func (p *Provider) LabelValues(ctx context.Context, label string, q logs.Query, limit int) ([]string, error) {
-	if limit <= 0 || limit > mostValues {
-		limit = mostValues
+	if limit <= 0 || limit > maxValues {
+		limit = maxValues
 	}
 	if _, err := p.resolve(ctx, label); err != nil {
 		return nil, err
@@ -87,7 +87,8 @@ func (s *scanner) terms(ctx context.Context, fields []string, limit int, each fu
 			}
 		}
 	}
-	request := post("labels", "/"+s.p.index+"/_search", s.plan.body(nil, nil, object{"size": 0, "track_total_hits": false, "aggs": aggregations}))
+	request := post("labels", "/"+s.p.index+"/_search", s.plan.body(nil, nil, object{"size": 0, "track_total_hits": false,
+		"aggs": aggregations}))
 	request.Query = partial()
 	if err := s.p.client.JSON(ctx, request, &answer); err != nil {
 		return err

@@ -17,18 +17,18 @@ type object = map[string]any
 
 // plan is a query in the server's words, and what is left to check on this side.
 type plan struct {
-	// never says that nothing can match: a label is asked for that no document has.
+	// never reports that nothing can match: a label is asked for that no document has.
 	never bool
 	// filters must all hold.
 	filters []any
 	// texts in lower case must all stand in the line; values must be among those of the label.
 	texts  []string
 	values map[string][]string
-	// costly says that a filter runs over all words of an index, which a server may refuse.
+	// costly reports that a filter runs over all words of an index, which a server may refuse.
 	costly bool
 }
 
-// exact says that the server's answer is the right one without a check on this side.
+// exact reports that the server's answer is the right one without a check on this side.
 func (p *plan) exact() bool { return len(p.texts) == 0 && len(p.values) == 0 }
 
 // newPlan for a query. Cheap leaves out filters that a server may refuse; the check on this side is the same.

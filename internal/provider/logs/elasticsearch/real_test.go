@@ -117,15 +117,18 @@ func TestElasticsearch6RetentionIsRead(t *testing.T) {
 	if retention, known, err := p.Retention(t.Context()); err != nil || known {
 		t.Errorf("without an index: %+v, %t, %v", retention, known, err)
 	}
-	admin(t, http.MethodPut, url+"/_ilm/policy/month", `{"policy":{"phases":{"hot":{"actions":{}},"delete":{"min_age":"30d","actions":{"delete":{}}}}}}`)
+	admin(t, http.MethodPut, url+"/_ilm/policy/month",
+		`{"policy":{"phases":{"hot":{"actions":{}},"delete":{"min_age":"30d","actions":{"delete":{}}}}}}`)
 	admin(t, http.MethodPut, url+"/_ilm/policy/week", `{"policy":{"phases":{"delete":{"min_age":"168h","actions":{"delete":{}}}}}}`)
 	admin(t, http.MethodPut, url+"/kept-2", `{"settings":{"index.lifecycle.name":"week"}}`)
 	admin(t, http.MethodPut, url+"/kept-1", `{"settings":{"index.lifecycle.name":"month"}}`)
-	if retention, known, err := p.Retention(t.Context()); err != nil || !known || retention != (logs.Retention{Keeps: 168 * time.Hour, Source: "ILM policy week"}) {
+	if retention, known, err := p.Retention(t.Context()); err != nil || !known ||
+		retention != (logs.Retention{Keeps: 168 * time.Hour, Source: "ILM policy week"}) {
 		t.Errorf("with two policies: %+v, %t, %v", retention, known, err)
 	}
 	admin(t, http.MethodPut, url+"/kept", `{"settings":{"index.lifecycle.name":"month"}}`)
-	if retention, known, err := p.Retention(t.Context()); err != nil || !known || retention != (logs.Retention{Keeps: 720 * time.Hour, Source: "ILM policy month"}) {
+	if retention, known, err := p.Retention(t.Context()); err != nil || !known ||
+		retention != (logs.Retention{Keeps: 720 * time.Hour, Source: "ILM policy month"}) {
 		t.Errorf("of the write index: %+v, %t, %v", retention, known, err)
 	}
 }

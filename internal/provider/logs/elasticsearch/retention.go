@@ -15,8 +15,8 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
-// mostPolicies that are read, where the indices of a pattern follow several.
-const mostPolicies = 10
+// maxPolicies that are read, where the indices of a pattern follow several.
+const maxPolicies = 10
 
 // Retention that the write index's policy applies, or, where it has none, the policies of the indices that are searched: the
 // shortest of them. It is the age in the phase or state that deletes, which counts from the rollover of an index where there
@@ -45,10 +45,11 @@ func (p *Provider) Retention(ctx context.Context) (logs.Retention, bool, error) 
 }
 
 // shortest of the retentions that policies apply. One that cannot be read is passed over.
-func shortest(names []string, kind string, read func(name string) (keeps time.Duration, known bool, err error)) (logs.Retention, bool, error) {
+func shortest(names []string, kind string, read func(name string) (keeps time.Duration, known bool, err error)) (logs.Retention, bool,
+	error) {
 	var found logs.Retention
 	known := false
-	for _, name := range names[:min(len(names), mostPolicies)] {
+	for _, name := range names[:min(len(names), maxPolicies)] {
 		keeps, told, err := read(name)
 		if err != nil && !untold(err) {
 			return logs.Retention{}, false, err
@@ -81,7 +82,8 @@ func (p *Provider) lifecycle(ctx context.Context, index string) (logs.Retention,
 	names := map[string]bool{}
 	for _, each := range answer {
 		// A data stream's own lifecycle wins where the index says so.
-		if name, is := each.Settings["index.lifecycle.name"].(string); is && policyName(name) && fmt.Sprint(each.Settings["index.lifecycle.prefer_ilm"]) != "false" {
+		if name, is := each.Settings["index.lifecycle.name"].(string); is && policyName(name) &&
+			fmt.Sprint(each.Settings["index.lifecycle.prefer_ilm"]) != "false" {
 			names[name] = true
 		}
 	}
@@ -150,7 +152,7 @@ func (p *Provider) dataStream(ctx context.Context, index string) (logs.Retention
 	})
 }
 
-// timeValue of Elasticsearch and OpenSearch, such as 30d; zero is at once and negative is never, neither of which is told.
+// timeValue of Elasticsearch and OpenSearch, such as 30d; zero is at once and negative is never, neither of which is reported.
 func timeValue(text string) (time.Duration, bool) {
 	parts := regexp.MustCompile(`^([0-9]{1,9}(?:\.[0-9]{1,9})?)(d|h|m|s|ms|micros|nanos)$`).FindStringSubmatch(text)
 	if parts == nil {

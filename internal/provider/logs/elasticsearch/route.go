@@ -25,7 +25,7 @@ del(.timestamp)
 // route is where collectors write.
 type route struct {
 	index string
-	// typed says that a bulk request names the type of a document, as Elasticsearch 6 requires.
+	// typed reports that a bulk request names the type of a document, as Elasticsearch 6 requires.
 	typed bool
 }
 

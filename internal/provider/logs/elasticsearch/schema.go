@@ -97,5 +97,5 @@ func foreign(label string) []string {
 // ownLabels is the object that labels outside of the contract are written to.
 const ownLabels = "labels"
 
-// isRole says that a label has fields in the schemas.
+// isRole reports that a label has fields in the schemas.
 func isRole(label string) bool { return slices.Contains(roles()[2:], label) }

@@ -95,11 +95,11 @@ func (p *Provider) Search(ctx context.Context, q logs.Query) (logs.Page, error) 
 }
 
 // next batch of documents. Each is called for those that fit, until it returns false; the position stands behind the last one
-// that it took. Last says that there are no more.
+// that it took. Last reports that exist no more.
 func (s *scanner) next(ctx context.Context, size int, each func(hit, string, map[string]string) bool) (n int, last bool, err error) {
 	if s.position.full() {
 		return 0, false, problem.UserError(v1alpha1.ReasonInvalidQuery, nil,
-			"more than %d lines in index %s have the same timestamp; narrow the query by labels", mostSkipped, s.p.index)
+			"more than %d lines in index %s have the same timestamp; narrow the query by labels", maxSkipped, s.p.index)
 	}
 	for {
 		asked := min(size, s.most)

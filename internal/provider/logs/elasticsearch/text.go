@@ -8,7 +8,7 @@ import (
 
 // The texts of a query may begin and end within a word, and every line that holds one is to be found; what a server is asked
 // for is only a part of the truth that its index can answer quickly, and the rest is checked on this side. What is asked for
-// must therefore hold for every line that has the text:
+// must therefore hold forevery line that has the text:
 //   - what stands between two white spaces of the text consists of whole words, whatever the analyser: match all of them;
 //   - the first letters and digits after a white space begin a word: a prefix;
 //   - otherwise a run of letters and digits stands within some word: a wildcard on both sides, which runs over all words of

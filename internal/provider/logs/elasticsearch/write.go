@@ -172,7 +172,8 @@ func (p *Provider) refused(status int, kind string) error {
 	switch {
 	case kind == "cluster_block_exception":
 		return problem.Retrying(v1alpha1.ReasonUnhealthy, nil,
-			"index %s does not accept writes: it is blocked, usually by a full disk; free space, then set index.blocks.read_only_allow_delete to null", p.writeIndex)
+			"index %s does not accept writes: blocked, usually by a full disk; free space, then set index.blocks.read_only_allow_delete to null",
+			p.writeIndex)
 	case kind == "index_not_found_exception":
 		return problem.Retrying(v1alpha1.ReasonNotFound, nil,
 			"index %s does not exist and is not created automatically; create it, or allow it in action.auto_create_index", p.writeIndex)

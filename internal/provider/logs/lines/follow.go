@@ -9,7 +9,7 @@ import (
 )
 
 // Follower follows new lines by asking again and again. It needs nothing but searches, which go through the one client with
-// all its limits; the streams that servers offer for this are open for ever, and no deadline or size would hold there.
+// all its limits; the streams that servers offer for this are open forever, and no deadline or size would hold there.
 type Follower struct {
 	// Search of the backend.
 	Search func(ctx context.Context, query logs.Query) (logs.Page, error)
@@ -27,7 +27,7 @@ type Follower struct {
 // be told twice.
 const seenLimit = 200_000
 
-// Follow calls each for every new line, in the order of their time within one look, until the context ends, which is no error,
+// Follow calls each forevery new line, in the order of their time within one look, until the context ends, which is no error,
 // or a search or each fails. Lines that are alike in time, text and labels are told once.
 func (f Follower) Follow(ctx context.Context, query logs.Query, each func(logs.Entry) error) error {
 	f = f.defaulted()

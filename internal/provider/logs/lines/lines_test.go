@@ -92,7 +92,8 @@ func TestPagesLoseAndDoubleNothing(t *testing.T) {
 		var s store
 		for i := range 200 {
 			// Every line twice, to the last byte.
-			s.entries = append(s.entries, logs.Entry{Time: begin.Add(time.Duration(i / group)), Line: fmt.Sprint(i / 2), Labels: map[string]string{"a": "b"}})
+			s.entries = append(s.entries, logs.Entry{Time: begin.Add(time.Duration(i / group)), Line: fmt.Sprint(i / 2),
+				Labels: map[string]string{"a": "b"}})
 		}
 		for _, size := range []int{1, 2, 3, 10, 49, 50, 51, 99, 199, 200, 201} {
 			for _, backward := range []bool{false, true} {
@@ -213,7 +214,8 @@ func BenchmarkSortPageOf5000(b *testing.B) {
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	var entries []logs.Entry
 	for i := range 5000 {
-		entries = append(entries, logs.Entry{Time: begin.Add(time.Duration(i*7919%5000) * time.Millisecond), Line: fmt.Sprint("line ", i), Labels: map[string]string{"pod": fmt.Sprint(i % 50)}})
+		entries = append(entries, logs.Entry{Time: begin.Add(time.Duration(i*7919%5000) * time.Millisecond), Line: fmt.Sprint("line ", i),
+			Labels: map[string]string{"pod": fmt.Sprint(i % 50)}})
 	}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -234,7 +236,8 @@ func FuzzPeriod(f *testing.F) {
 
 func TestPeriods(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]time.Duration{"31d": 744 * time.Hour, "4w3d": 744 * time.Hour, "1h1m1s1ms": time.Hour + time.Minute + time.Second + time.Millisecond, "1y": 8760 * time.Hour, "0": 0, "0s": 0} {
+	for text, want := range map[string]time.Duration{"31d": 744 * time.Hour, "4w3d": 744 * time.Hour,
+		"1h1m1s1ms": time.Hour + time.Minute + time.Second + time.Millisecond, "1y": 8760 * time.Hour, "0": 0, "0s": 0} {
 		if got, err := Period(text); err != nil || got != want {
 			t.Errorf("%q is %s, %v, want %s", text, got, err, want)
 		}

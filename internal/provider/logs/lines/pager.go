@@ -32,7 +32,7 @@ func (c cursor) String() string {
 	return strconv.FormatInt(c.at.UnixNano(), 10) + "+" + strconv.Itoa(c.done)
 }
 
-// parseCursor reads what String wrote. It comes back from outside, so that anything may stand there.
+// parseCursor reads what String wrote. It comes from outside and may contain anything.
 func parseCursor(text string, query logs.Query) (cursor, error) {
 	bad := problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "the cursor does not belong to this query; start again with the first page")
 	at, done, two := strings.Cut(text, "+")

@@ -29,7 +29,7 @@ func Each(content io.Reader, each func(line string)) error {
 	}
 }
 
-// errPeriod is told without what stood there, which came from outside.
+// errPeriod does not quote the value, which came from outside.
 var errPeriod = errors.New("not a duration")
 
 // Period reads a duration as Prometheus, Loki and VictoriaMetrics print them, such as 31d, 4w3d or 744h1m; 0 is no time. A day
@@ -57,7 +57,8 @@ func onePeriod(text string) (time.Duration, string, error) {
 	units := []struct {
 		name string
 		size time.Duration
-	}{{"ms", time.Millisecond}, {"y", 365 * 24 * time.Hour}, {"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
+	}{{"ms", time.Millisecond}, {"y", 365 * 24 * time.Hour}, {"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m",
+		time.Minute}, {"s", time.Second}}
 	number, digits := int64(0), 0
 	for digits < len(text) && text[digits] >= '0' && text[digits] <= '9' {
 		if number = number*10 + int64(text[digits]-'0'); number > 1<<40 {

@@ -16,8 +16,8 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
-// mostWarnings that a status takes.
-const mostWarnings = 16
+// maxWarnings that a status takes.
+const maxWarnings = 16
 
 // Health asks for the version, which also shows that it is Loki; whether it is ready, and the members of its ring, where a
 // gateway lets these two through; and for its labels, to see whether anything is stored.
@@ -142,8 +142,8 @@ func readRing(content io.Reader) ([]string, error) {
 	}
 	slices.Sort(warnings)
 	warnings = slices.Compact(warnings)
-	if more := len(warnings) - mostWarnings; more > 0 {
-		warnings = append(warnings[:mostWarnings-1], "more members of the ring are not active; see its path /ring")
+	if more := len(warnings) - maxWarnings; more > 0 {
+		warnings = append(warnings[:maxWarnings-1], "more members of the ring are not active; see its path /ring")
 	}
 	return warnings, nil
 }

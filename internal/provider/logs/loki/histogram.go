@@ -13,8 +13,8 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
-// mostBuckets that Loki computes in one query (its limit of points of a series is 11,000).
-const mostBuckets = 10_000
+// maxBuckets that Loki computes in one query (its limit of points of a series is 11,000).
+const maxBuckets = 10_000
 
 // Histogram counts lines in buckets that begin at multiples of their width. The first and the last bucket, which the query's
 // time may cut, are counted by a query of their own each, and all between by one query, whose points Loki moves to multiples of
@@ -33,9 +33,9 @@ func (p *Provider) Histogram(ctx context.Context, query logs.Query, width time.D
 		end = start.Add(time.Millisecond)
 	}
 	first := floor(start, width)
-	if end.Sub(first)/width >= mostBuckets {
+	if end.Sub(first)/width >= maxBuckets {
 		return nil, problem.UserError(v1alpha1.ReasonBudgetExceeded, nil,
-			"a histogram is limited to %d buckets; use wider buckets or a shorter time range", mostBuckets)
+			"a histogram is limited to %d buckets; use wider buckets or a shorter time range", maxBuckets)
 	}
 	e, err := p.expression(ctx, query)
 	if err != nil {

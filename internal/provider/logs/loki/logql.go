@@ -14,7 +14,7 @@ import (
 // expression is a query in parts: matchers of the stream, and what follows them.
 type expression struct {
 	matchers []string
-	// chooses says that a matcher wants a value that is not empty; Loki refuses a selector without one.
+	// chooses reports that a matcher wants a value that is not empty; Loki refuses a selector without one.
 	chooses bool
 	// filters of lines and of their labels.
 	filters []string

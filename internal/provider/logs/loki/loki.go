@@ -18,8 +18,8 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs/lines"
 )
 
-// mostEntries is Loki's own default of limits_config.max_entries_limit_per_query.
-const mostEntries = 5000
+// maxEntries is Loki's own default of limits_config.max_entries_limit_per_query.
+const maxEntries = 5000
 
 // Provider speaks to one Loki, as one tenant. Entries of one stream that a search returns share their labels.
 type Provider struct {
@@ -29,10 +29,10 @@ type Provider struct {
 	names       *names
 }
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (p *Provider) Close() { p.client.Close() }
 
-// Tail follows new lines by searching every second. Loki's own tail is a websocket that stays open for ever, around which the
+// Tail follows new lines by searching every second. Loki's own tail is a websocket that stays open forever, around which the
 // client's deadline, size limit and rules of egress would not hold, and which it drops lines from when it is slow.
 func (p *Provider) Tail(ctx context.Context, query logs.Query, each func(logs.Entry) error) error {
 	return lines.Follower{Search: p.Search}.Follow(ctx, query, each)

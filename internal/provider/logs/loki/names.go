@@ -40,11 +40,13 @@ const (
 // underscores; and of OpenTelemetry.
 func newNames(fields logs.Fields) *names {
 	n := &names{spellings: map[string][]string{
-		logs.LabelNamespace: {"namespace", "kubernetes_pod_namespace", "kubernetes_namespace_name", "kubernetes_namespace", "namespace_name", "pod_namespace", "k8s_namespace_name"},
+		logs.LabelNamespace: {"namespace", "kubernetes_pod_namespace", "kubernetes_namespace_name", "kubernetes_namespace", "namespace_name",
+			"pod_namespace", "k8s_namespace_name"},
 		logs.LabelPod:       {"pod", "pod_name", "kubernetes_pod_name", "kubernetes_pod", "k8s_pod_name"},
 		logs.LabelContainer: {"container", "container_name", "kubernetes_container_name", "kubernetes_container", "k8s_container_name"},
-		logs.LabelNode:      {"node", "node_name", "kubernetes_pod_node_name", "pod_node_name", "kubernetes_node_name", "kubernetes_host", "k8s_node_name"},
-		logs.LabelLevel:     {"level", "detected_level"},
+		logs.LabelNode: {"node", "node_name", "kubernetes_pod_node_name", "pod_node_name", "kubernetes_node_name", "kubernetes_host",
+			"k8s_node_name"},
+		logs.LabelLevel: {"level", "detected_level"},
 	}}
 	for label, field := range map[string]string{
 		logs.LabelNamespace: fields.Namespace, logs.LabelPod: fields.Pod, logs.LabelContainer: fields.Container,

@@ -19,7 +19,8 @@ import (
 
 func backend(t testing.TB, url, tenant string, timeout time.Duration) logs.Provider {
 	t.Helper()
-	p, err := loki.Config{Tenant: tenant}.Open(logs.Settings{Endpoint: provider.Endpoint{URL: url}, Timeout: timeout, Egress: provider.Egress{AllowLoopback: true}})
+	p, err := loki.Config{Tenant: tenant}.Open(logs.Settings{Endpoint: provider.Endpoint{URL: url}, Timeout: timeout,
+		Egress: provider.Egress{AllowLoopback: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,8 @@ func TestRealLokiTellsVersionRetentionAndSchema(t *testing.T) {
 		t.Errorf("retention is %+v, known %t, %v", retention, known, err)
 	}
 	now := time.Now()
-	if err := p.(logs.Writer).Write(t.Context(), []logs.Entry{{Time: now, Line: "of team a", Labels: map[string]string{"namespace": "default"}}}); err != nil {
+	if err := p.(logs.Writer).Write(t.Context(), []logs.Entry{{Time: now, Line: "of team a",
+		Labels: map[string]string{"namespace": "default"}}}); err != nil {
 		t.Fatal(err)
 	}
 	query := logs.Query{Start: now.Add(-time.Hour), End: now.Add(time.Hour), Labels: map[string]string{"namespace": "default"}}

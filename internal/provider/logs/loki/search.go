@@ -22,7 +22,7 @@ func (p *Provider) Search(ctx context.Context, query logs.Query) (logs.Page, err
 	if err != nil {
 		return logs.Page{}, err
 	}
-	pager := lines.Pager{Most: mostEntries, Fetch: func(ctx context.Context, start, end time.Time, limit int) ([]logs.Entry, error) {
+	pager := lines.Pager{Most: maxEntries, Fetch: func(ctx context.Context, start, end time.Time, limit int) ([]logs.Entry, error) {
 		return p.fetch(ctx, e.String(), start, end, limit, query.Backward)
 	}}
 	return pager.Page(ctx, query)

@@ -49,7 +49,7 @@ func (p *Provider) Write(ctx context.Context, entries []logs.Entry) error {
 	return p.refused(answer)
 }
 
-// read an answer that should have been empty, so that what is wrong with it is told: too late, too large, or not Loki's.
+// read an answer that should have been empty, to report what is wrong: too late, too large, or not from Loki.
 func (p *Provider) read(answer *provider.Answer) error {
 	var any json.RawMessage
 	if err := json.NewDecoder(answer.Body).Decode(&any); err != nil {

@@ -47,9 +47,10 @@ func TestMetricsOfAClusterDoNotTellItsRetention(t *testing.T) {
 		text               string
 		version, retention string
 	}{
-		"single":                 {flag("retentionPeriod", "8w") + version, "1.43.1", "8w"},
-		"cluster":                {flag("retentionPeriod", "7d") + flag("storageNode", "vlstorage-0:9428") + version, "1.43.1", ""},
-		"another product":        {flag("retentionPeriod", "1") + `vm_app_version{version="victoria-metrics-x", short_version="v1.2.3"} 1`, "", ""},
+		"single":  {flag("retentionPeriod", "8w") + version, "1.43.1", "8w"},
+		"cluster": {flag("retentionPeriod", "7d") + flag("storageNode", "vlstorage-0:9428") + version, "1.43.1", ""},
+		"another product": {flag("retentionPeriod", "1") + `vm_app_version{version="victoria-metrics-x", short_version="v1.2.3"} 1`, "",
+			""},
 		"no short version":       {`vm_app_version{version="victoria-logs-20260101-tags-v1.43.1-victorialogs"} 1`, "1.43.1-victorialogs", ""},
 		"a label that is broken": {`vm_app_version{version="victoria-logs-\`, "", ""},
 	} {

@@ -80,7 +80,8 @@ func (f *fake) metrics(w http.ResponseWriter, r *http.Request) {
 // answers as if it had kept them.
 func (f *fake) insert(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	if len(query) != 3 || query.Get("_time_field") != "_time" || query.Get("_msg_field") != "_msg" || query.Get("_stream_fields") == "" || r.Header.Get("Content-Type") != "application/stream+json" {
+	if len(query) != 3 || query.Get("_time_field") != "_time" || query.Get("_msg_field") != "_msg" || query.Get("_stream_fields") == "" ||
+		r.Header.Get("Content-Type") != "application/stream+json" {
 		f.t.Errorf("a write with %s as %s", r.URL.RawQuery, r.Header.Get("Content-Type"))
 	}
 	stream := strings.Split(query.Get("_stream_fields"), ",")

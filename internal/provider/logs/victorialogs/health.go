@@ -43,7 +43,7 @@ func (p *Provider) Health(ctx context.Context) (logs.Health, error) {
 	return health, nil
 }
 
-// failed says whether it says that it is not well.
+// failed says whether it reports that it is not well.
 func (p *Provider) failed(ctx context.Context) (bool, error) {
 	answer, err := p.client.Do(ctx, provider.Request{Operation: "health", Path: "/health"})
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
-// mostBuckets of a histogram.
-const mostBuckets = 10_000
+// maxBuckets of a histogram.
+const maxBuckets = 10_000
 
 // hitsAnswer is counts over time. Buckets without lines may be left out.
 type hitsAnswer struct {
@@ -34,9 +34,9 @@ func (p *Provider) Histogram(ctx context.Context, query logs.Query, width time.D
 	start := clamp(query.Start)
 	// Counted from 1970, as the server does; time.Truncate counts from the year 1.
 	first := time.Unix(0, start.UnixNano()-start.UnixNano()%int64(width)).UTC()
-	if query.End.Sub(first)/width >= mostBuckets {
+	if query.End.Sub(first)/width >= maxBuckets {
 		return nil, problem.UserError(v1alpha1.ReasonBudgetExceeded, nil,
-			"a histogram is limited to %d buckets; use wider buckets or a shorter time range", mostBuckets)
+			"a histogram is limited to %d buckets; use wider buckets or a shorter time range", maxBuckets)
 	}
 	var answer hitsAnswer
 	err := p.client.JSON(ctx, ask("histogram", "/select/logsql/hits", url.Values{

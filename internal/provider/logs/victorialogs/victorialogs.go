@@ -16,8 +16,8 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs/lines"
 )
 
-// mostAtOnce is how many lines may have one time; VictoriaLogs itself has no such limit.
-const mostAtOnce = 20_000
+// maxAtOnce is how many lines may have one time; VictoriaLogs itself has no such limit.
+const maxAtOnce = 20_000
 
 // Provider speaks to one VictoriaLogs, as one tenant.
 type Provider struct {
@@ -25,10 +25,10 @@ type Provider struct {
 	fields fields
 }
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (p *Provider) Close() { p.client.Close() }
 
-// Tail follows new lines by searching every second. VictoriaLogs' own tail stays open for ever, so that no deadline or size limit
+// Tail follows new lines by searching every second. VictoriaLogs' own tail never ends, so no deadline or size limit
 // of the client would hold, and gives lines five seconds late.
 func (p *Provider) Tail(ctx context.Context, query logs.Query, each func(logs.Entry) error) error {
 	return lines.Follower{Search: p.Search}.Follow(ctx, query, each)
@@ -40,7 +40,7 @@ func (p *Provider) Search(ctx context.Context, query logs.Query) (logs.Page, err
 	if query.Backward {
 		order = "_time desc"
 	}
-	pager := lines.Pager{Most: mostAtOnce, Fetch: func(ctx context.Context, start, end time.Time, limit int) ([]logs.Entry, error) {
+	pager := lines.Pager{Most: maxAtOnce, Fetch: func(ctx context.Context, start, end time.Time, limit int) ([]logs.Entry, error) {
 		return p.fetch(ctx, p.fields.filter(query, start, end)+sortBy(order, limit))
 	}}
 	return pager.Page(ctx, query)
@@ -62,7 +62,7 @@ func (p *Provider) fetch(ctx context.Context, query string) ([]logs.Entry, error
 	case err != nil:
 		return nil, p.client.Invalid(err)
 	case len(entries) == 0 && !isLines(answer.Header.Get("Content-Type")):
-		// No line at all looks like the answer of anything; VictoriaLogs says that it answers lines.
+		// No line at all looks like the answer of anything; VictoriaLogs reports that it answers lines.
 		return nil, p.client.Invalid(nil)
 	}
 	return entries, nil

@@ -17,7 +17,8 @@ import (
 
 func backend(t *testing.T, url, tenant string) logs.Provider {
 	t.Helper()
-	p, err := victorialogs.Config{Tenant: tenant}.Open(logs.Settings{Endpoint: provider.Endpoint{URL: url}, Egress: provider.Egress{AllowLoopback: true}})
+	p, err := victorialogs.Config{Tenant: tenant}.Open(logs.Settings{Endpoint: provider.Endpoint{URL: url},
+		Egress: provider.Egress{AllowLoopback: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +40,8 @@ func TestConforms(t *testing.T) {
 func TestHostileServers(t *testing.T) {
 	t.Parallel()
 	conformance.RunHostile(t, func(endpoint provider.Endpoint) (logs.Provider, error) {
-		return victorialogs.New(logs.Settings{Endpoint: endpoint, Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes, Egress: provider.Egress{AllowLoopback: true}})
+		return victorialogs.New(logs.Settings{Endpoint: endpoint, Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes,
+			Egress: provider.Egress{AllowLoopback: true}})
 	}, conformance.Exception{Method: "Write", Misbehaviour: "answers nothing"})
 }
 
@@ -56,13 +58,15 @@ func TestHealthTellsVersionRetentionAndSchema(t *testing.T) {
 		t.Errorf("retention is %+v, known %t, %v", retention, known, err)
 	}
 	now := time.Now()
-	if err := p.(logs.Writer).Write(t.Context(), []logs.Entry{{Time: now, Line: "x", Labels: map[string]string{"kubernetes.pod_namespace": "default", "kubernetes.pod_name": "web-1", "severity": "ERROR"}}}); err != nil {
+	if err := p.(logs.Writer).Write(t.Context(), []logs.Entry{{Time: now, Line: "x",
+		Labels: map[string]string{"kubernetes.pod_namespace": "default", "kubernetes.pod_name": "web-1", "severity": "ERROR"}}}); err != nil {
 		t.Fatal(err)
 	}
 	if health, err = p.Health(t.Context()); err != nil || health.Schema != "kubernetes" {
 		t.Errorf("with a line of Vector: health is %+v, %v", health, err)
 	}
-	query := logs.Query{Start: now.Add(-time.Hour), End: now.Add(time.Hour), Labels: map[string]string{"namespace": "default", "pod": "web-1", "level": "error"}}
+	query := logs.Query{Start: now.Add(-time.Hour), End: now.Add(time.Hour),
+		Labels: map[string]string{"namespace": "default", "pod": "web-1", "level": "error"}}
 	page, err := p.Search(t.Context(), query)
 	if err != nil || len(page.Entries) != 1 || page.Entries[0].Labels["pod"] != "web-1" || page.Entries[0].Labels["level"] != "error" {
 		t.Errorf("a line of Vector: %+v, %v", page, err)
@@ -89,11 +93,13 @@ func TestHealthOfAServerThatTellsLess(t *testing.T) {
 		failed                 bool
 	}{
 		"a proxy that lets queries through only": {missing, missing, names, "", "", false},
-		"a vmauth that tells of itself":          {says(200, "text/plain", "OK"), says(200, "text/plain", "vm_app_version{version=\"vmauth-x-v1.2.3\", short_version=\"v1.2.3\"} 1\n"), names, "", "", false},
-		"metrics with a key of their own":        {says(200, "text/plain", "OK"), says(401, "text/plain", ""), names, "", "", false},
-		"it is not ready":                        {says(503, "text/plain", "NOT READY"), missing, missing, "", "", true},
-		"it is something else":                   {says(200, "text/plain", "Prometheus is Healthy."), missing, missing, "", v1alpha1.ReasonInvalidResponse, false},
-		"no queries there":                       {says(200, "text/plain", "OK"), missing, missing, "", v1alpha1.ReasonNotFound, false},
+		"a vmauth that tells of itself": {says(200, "text/plain", "OK"),
+			says(200, "text/plain", "vm_app_version{version=\"vmauth-x-v1.2.3\", short_version=\"v1.2.3\"} 1\n"), names, "", "", false},
+		"metrics with a key of their own": {says(200, "text/plain", "OK"), says(401, "text/plain", ""), names, "", "", false},
+		"it is not ready":                 {says(503, "text/plain", "NOT READY"), missing, missing, "", "", true},
+		"it is something else": {says(200, "text/plain", "Prometheus is Healthy."), missing, missing, "",
+			v1alpha1.ReasonInvalidResponse, false},
+		"no queries there": {says(200, "text/plain", "OK"), missing, missing, "", v1alpha1.ReasonNotFound, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -105,7 +111,8 @@ func TestHealthOfAServerThatTellsLess(t *testing.T) {
 			t.Cleanup(server.Close)
 			got, err := backend(t, server.URL, "").Health(t.Context())
 			told := problem.As(err)
-			if (test.reason != "") != (told != nil) || told != nil && told.Reason != test.reason || got.Version != test.version || (got.Failed != "") != test.failed {
+			if (test.reason != "") != (told != nil) || told != nil && told.Reason != test.reason || got.Version != test.version ||
+				(got.Failed != "") != test.failed {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})

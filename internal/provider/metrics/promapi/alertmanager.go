@@ -29,7 +29,7 @@ func NewAlertmanager(settings metrics.Settings) (*Alertmanager, error) {
 	return &Alertmanager{client: client, limit: settings.Budget.Defaulted().MaxSeries}, nil
 }
 
-// CloseAlertmanager lets go of connections. It is not named Close, so that a backend that embeds an Alertmanager keeps its own.
+// CloseAlertmanager closes idle connections. It is not named Close, so that a backend that embeds an Alertmanager keeps its own.
 func (a *Alertmanager) CloseAlertmanager() { a.client.Close() }
 
 // ProbeAlertmanager asks for version, receivers and alerts, see metrics.Alertmanager.

@@ -31,7 +31,7 @@ type Options struct {
 	Budget metrics.Budget
 	// Slots to take for each query. Default: as many as the budget says, for this API alone.
 	Slots metrics.Slots
-	// Timeout of one request, which the server is told, so that it gives up when nobody waits any more. Default as of the API.
+	// Timeout of one request, sent to the server, which then stops when the client is gone. Defaults to that of the API.
 	Timeout time.Duration
 	// Params are sent with each query.
 	Params url.Values
@@ -66,14 +66,14 @@ func Dial(settings metrics.Settings, endpoint provider.Endpoint, backend string)
 // Client underneath.
 func (a *API) Client() *provider.Client { return a.client }
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (a *API) Close() { a.client.Close() }
 
 // call is one request.
 type call struct {
 	operation, path string
 	params          url.Values
-	// query says that it makes the server read series: it waits for a slot of the budget, and is given the parameters of queries.
+	// query reports that it makes the server read series: it waits for a slot of the budget, and is given the parameters of queries.
 	query bool
 }
 
@@ -101,7 +101,7 @@ func (a *API) get(ctx context.Context, c call, data func(*json.Decoder) error) e
 	e := envelope{data: data}
 	if err := e.read(json.NewDecoder(answer.Body)); err != nil {
 		if errors.Is(err, errShape) && e.status == "error" { // there is no data then
-			return a.failed(http.StatusOK, e.errorType)
+			return a.toProblem(http.StatusOK, e.errorType)
 		}
 		if problem.As(err) == nil {
 			err = a.client.Invalid(err)
@@ -127,7 +127,7 @@ func (a *API) judge(e envelope) error {
 	case e.status == "success" && !e.begun, e.status != "success" && e.status != "error":
 		return a.client.Invalid(nil)
 	case e.status == "error":
-		return a.failed(http.StatusOK, e.errorType)
+		return a.toProblem(http.StatusOK, e.errorType)
 	case e.partial:
 		return problem.Retrying(v1alpha1.ReasonUnhealthy, nil,
 			"%s returned a partial result because some of its stores do not respond; check their state", a.client.Host())

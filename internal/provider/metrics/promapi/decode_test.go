@@ -81,7 +81,8 @@ func check(t *testing.T, e element) {
 
 // compare with what encoding/json reads, where the text names no field twice.
 func compare(t *testing.T, text []byte, got []metrics.Labels) {
-	if bytes.Count(text, []byte(`"metric"`)) != len(got) || bytes.Count(text, []byte(`"result"`)) != 1 || bytes.Count(text, []byte(`"data"`)) != 1 {
+	if bytes.Count(text, []byte(`"metric"`)) != len(got) || bytes.Count(text, []byte(`"result"`)) != 1 ||
+		bytes.Count(text, []byte(`"data"`)) != 1 {
 		return
 	}
 	var naive struct {

@@ -12,9 +12,9 @@ var errShape = errors.New("JSON of another shape")
 // envelope is what every answer is wrapped into: {"status":…,"data":…,"errorType":…,"warnings":[…]}, in any order.
 type envelope struct {
 	status, errorType string
-	// partial says that the server left something out.
+	// partial reports that the server left something out.
 	partial bool
-	// begun says that there is a field data.
+	// begun reports that there is a field data.
 	begun bool
 	data  func(*json.Decoder) error
 }

@@ -26,7 +26,8 @@ func (a *API) selected(selectors []string, span metrics.Range) (url.Values, erro
 }
 
 // Series that match, see metrics.SeriesLister. The limit is that of the budget where it is zero or greater.
-func (a *API) Series(ctx context.Context, selectors []string, span metrics.Range, limit int) (series []metrics.Labels, truncated bool, err error) {
+func (a *API) Series(ctx context.Context, selectors []string, span metrics.Range, limit int) (series []metrics.Labels, truncated bool,
+	err error) {
 	params, err := a.selected(selectors, span)
 	if err != nil {
 		return nil, false, err

@@ -46,7 +46,8 @@ func TestTargetsTellTheSameTwentyThatAreDownEachTime(t *testing.T) {
 	t.Parallel()
 	var list []string
 	for i := range 100 {
-		list = append(list, fmt.Sprintf(`{"labels":{"job":"j","instance":"i-%02d"},"health":"down","lastError":"%s"}`, 99-i, strings.Repeat("é", 1000)))
+		list = append(list, fmt.Sprintf(`{"labels":{"job":"j","instance":"i-%02d"},"health":"down","lastError":"%s"}`, 99-i,
+			strings.Repeat("é", 1000)))
 	}
 	list = append(list, `{"labels":{"job":"j"},"health":"up"}`, `{"labels":{"job":"j"},"health":"unknown"}`)
 	targets, err := dial(t, pages(t, map[string]string{
@@ -55,14 +56,16 @@ func TestTargetsTellTheSameTwentyThatAreDownEachTime(t *testing.T) {
 	if err != nil || targets.Up != 1 || targets.Down != 100 || len(targets.Broken) != MaxBroken {
 		t.Fatalf("got %d up, %d down, %d told, %v", targets.Up, targets.Down, len(targets.Broken), err)
 	}
-	if first, last := targets.Broken[0], targets.Broken[MaxBroken-1]; first.Instance != "i-00" || last.Instance != "i-19" || len(first.Error) != maxError {
+	if first, last := targets.Broken[0], targets.Broken[MaxBroken-1]; first.Instance != "i-00" || last.Instance != "i-19" ||
+		len(first.Error) != maxError {
 		t.Errorf("got %s to %s, %d bytes of error", first.Instance, last.Instance, len(first.Error))
 	}
 }
 
 func TestPagesOfAnotherShapeAreNoAnswers(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{`{}`, `{"status":"success"}`, `{"status":"success","data":{}}`, `{"status":"success","data":[]}`, `{"status":"success","data":{"groups":{},"alerts":7,"activeTargets":"x"}}`} {
+	for _, body := range []string{`{}`, `{"status":"success"}`, `{"status":"success","data":{}}`, `{"status":"success","data":[]}`,
+		`{"status":"success","data":{"groups":{},"alerts":7,"activeTargets":"x"}}`} {
 		a := dial(t, pages(t, map[string]string{"/api/v1/targets": body, "/api/v1/rules": body, "/api/v1/alerts": body}))
 		_, targets := a.Targets(context.Background())
 		_, rules := a.Rules(context.Background())

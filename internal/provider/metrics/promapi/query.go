@@ -98,7 +98,7 @@ type result struct {
 	api *API
 	// wants is vector or matrix; a scalar will do for a vector.
 	wants string
-	// each is called for every series.
+	// each is called forevery series.
 	each func(element)
 	// kind of the result, as the server tells it.
 	kind string

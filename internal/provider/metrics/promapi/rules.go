@@ -65,7 +65,8 @@ func (a *API) Alerts(ctx context.Context) ([]metrics.Alert, error) {
 				return err
 			}
 			alerts = append(alerts, metrics.Alert{
-				Name: alert.Labels["alertname"], Labels: alert.Labels, Annotations: alert.Annotations, Since: timestamp(alert.ActiveAt), State: alert.State,
+				Name: alert.Labels["alertname"], Labels: alert.Labels, Annotations: alert.Annotations,
+				Since: timestamp(alert.ActiveAt), State: alert.State,
 			})
 			return nil
 		})
@@ -116,7 +117,7 @@ func (a *API) Targets(ctx context.Context) (metrics.Targets, error) {
 	return targets, err
 }
 
-// broken adds a target to the first ones by job and instance, so that the same ones are told each time.
+// broken adds a target to the first ones by job and instance, so that the same ones are reported each time.
 func broken(list []metrics.BrokenTarget, target metrics.BrokenTarget) []metrics.BrokenTarget {
 	at, _ := slices.BinarySearchFunc(list, target, func(a, b metrics.BrokenTarget) int {
 		return cmp.Or(cmp.Compare(a.Job, b.Job), cmp.Compare(a.Instance, b.Instance))

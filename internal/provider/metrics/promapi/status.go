@@ -56,7 +56,7 @@ type BuildInfo struct {
 	Version string
 	// Revision of the source; servers that only pretend to be a Prometheus tell none.
 	Revision string
-	// Application is told by Mimir.
+	// Application is reported by Mimir.
 	Application string
 }
 

@@ -19,9 +19,11 @@ func TestProbeTellsFlavorsApartAndLivesWithWhatIsNotTold(t *testing.T) {
 		build, age, flavor, version string
 		fresh                       time.Duration
 	}{
-		"prometheus":           {`{"version":"2.53.1","revision":"14cfec3","branch":"HEAD"}`, "1.5", "prometheus", "2.53.1", 1500 * time.Millisecond},
-		"thanos":               {`{"version":"0.35.1","revision":"086a698"}`, "0", "thanos", "0.35.1", 0},
-		"mimir":                {`{"application":"Grafana Mimir","version":"2.12.0","revision":"x","features":{}}`, "-0.25", "mimir", "2.12.0", 0},
+		"prometheus": {`{"version":"2.53.1","revision":"14cfec3","branch":"HEAD"}`, "1.5", "prometheus", "2.53.1",
+			1500 * time.Millisecond},
+		"thanos": {`{"version":"0.35.1","revision":"086a698"}`, "0", "thanos", "0.35.1", 0},
+		"mimir": {`{"application":"Grafana Mimir","version":"2.12.0","revision":"x","features":{}}`, "-0.25", "mimir", "2.12.0",
+			0},
 		"pretends":             {`{"version":"2.24.0"}`, "-1", "unknown", "2.24.0", -1},
 		"tells nothing":        {``, "1e300", "unknown", "", -1},
 		"tells something else": {`[1]`, "3", "unknown", "", 3 * time.Second},

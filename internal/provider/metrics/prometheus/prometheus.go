@@ -74,7 +74,7 @@ func (a alerting) Alerts(ctx context.Context) ([]metrics.Alert, error) {
 	return a.AlertmanagerAlerts(ctx)
 }
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (a alerting) Close() {
 	a.API.Close()
 	a.CloseAlertmanager()

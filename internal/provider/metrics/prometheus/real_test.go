@@ -41,7 +41,8 @@ func dial(t *testing.T, settings metrics.Settings) metrics.Provider {
 
 func TestARealPrometheusTellsAllThatTheContractAsksFor(t *testing.T) {
 	t.Parallel()
-	url, process := servers.Prometheus(t, servers.PrometheusOptions{Rules: rules, Targets: map[string]string{"broken": fmt.Sprintf("127.0.0.1:%d", servers.FreePort(t))}})
+	url, process := servers.Prometheus(t, servers.PrometheusOptions{Rules: rules,
+		Targets: map[string]string{"broken": fmt.Sprintf("127.0.0.1:%d", servers.FreePort(t))}})
 	p := dial(t, metrics.Settings{Endpoint: provider.Endpoint{URL: url}})
 	if diff := cmp.Diff([]string{"alerts", "labels", "metadata", "query", "rules", "series", "targets"}, metrics.Capabilities(p)); diff != "" {
 		t.Errorf("capabilities (-want +got):\n%s", diff)
@@ -52,14 +53,16 @@ func TestARealPrometheusTellsAllThatTheContractAsksFor(t *testing.T) {
 	}
 	conformance.Eventually(t, "one target up and one down", func(ctx context.Context) error {
 		targets, err := p.(metrics.TargetReader).Targets(ctx)
-		if err != nil || targets.Up != 1 || targets.Down != 1 || len(targets.Broken) != 1 || targets.Broken[0].Job != "broken" || targets.Broken[0].Error == "" {
+		if err != nil || targets.Up != 1 || targets.Down != 1 || len(targets.Broken) != 1 || targets.Broken[0].Job != "broken" ||
+			targets.Broken[0].Error == "" {
 			return fmt.Errorf("got %+v, %w", targets, err)
 		}
 		return nil
 	})
 	conformance.Eventually(t, "a firing alert", func(ctx context.Context) error {
 		alerts, err := p.(metrics.AlertReader).Alerts(ctx)
-		if err != nil || len(alerts) != 1 || alerts[0].Name != "AlwaysFiring" || alerts[0].State != "firing" || alerts[0].Labels["severity"] != "page" ||
+		if err != nil || len(alerts) != 1 || alerts[0].Name != "AlwaysFiring" || alerts[0].State != "firing" ||
+			alerts[0].Labels["severity"] != "page" ||
 			alerts[0].Annotations["summary"] != "it fires" || time.Since(alerts[0].Since) > time.Hour {
 			return fmt.Errorf("got %+v, %w", alerts, err)
 		}
@@ -68,7 +71,8 @@ func TestARealPrometheusTellsAllThatTheContractAsksFor(t *testing.T) {
 	conformance.Eventually(t, "points of a range", func(ctx context.Context) error {
 		now := time.Now()
 		list, err := p.QueryRange(ctx, `up{job="prometheus"}`, metrics.Range{Start: now.Add(-10 * time.Minute), End: now, Step: 15 * time.Second})
-		if err != nil || len(list) != 1 || len(list[0].Points) == 0 || !slices.ContainsFunc(list[0].Points, func(p metrics.Point) bool { return p.Value == 1 }) {
+		if err != nil || len(list) != 1 || len(list[0].Points) == 0 ||
+			!slices.ContainsFunc(list[0].Points, func(p metrics.Point) bool { return p.Value == 1 }) {
 			return fmt.Errorf("got %+v, %w", list, err)
 		}
 		return nil
@@ -105,7 +109,8 @@ func lists(t *testing.T, p metrics.Provider) {
 		t.Errorf("got metadata of %d metrics, %v", len(known), err)
 	}
 	list, err := p.(metrics.RuleReader).Rules(ctx)
-	if err != nil || len(list) != 2 || list[0].Name != "AlwaysFiring" || list[0].Kind != "alerting" || list[0].Health != "ok" || list[1].Kind != "recording" || list[1].Group != "tests" {
+	if err != nil || len(list) != 2 || list[0].Name != "AlwaysFiring" || list[0].Kind != "alerting" || list[0].Health != "ok" ||
+		list[1].Kind != "recording" || list[1].Group != "tests" {
 		t.Errorf("got rules %+v, %v", list, err)
 	}
 }
@@ -116,7 +121,8 @@ func refusals(t *testing.T, p metrics.Provider) {
 	ctx, cancel := context.WithTimeout(context.Background(), conformance.Patience)
 	defer cancel()
 	now := time.Now()
-	for _, expression := range []string{"up[", "", "no_such_function(up)", "up[5m]", `"text"`, `label_replace(up, "job", "", "", "") + on() group_left up`} {
+	for _, expression := range []string{"up[", "", "no_such_function(up)", "up[5m]", `"text"`,
+		`label_replace(up, "job", "", "", "") + on() group_left up`} {
 		_, err := p.Query(ctx, expression, now)
 		conformance.Reason(t, err, v1alpha1.ReasonInvalidQuery, "")
 	}
@@ -145,12 +151,15 @@ func TestARealPrometheusWithTLSAndAPassword(t *testing.T) {
 		endpoint provider.Endpoint
 		reason   string
 	}{
-		"without the CA":       {provider.Endpoint{URL: url, Auth: auth}, v1alpha1.ReasonTLSFailed},
-		"with another name":    {provider.Endpoint{URL: url, Auth: auth, TLS: provider.TLS{CA: web.Certificate.CA, ServerName: "prometheus.example"}}, v1alpha1.ReasonTLSFailed},
-		"without a password":   {provider.Endpoint{URL: url, TLS: provider.TLS{CA: web.Certificate.CA}}, v1alpha1.ReasonUnauthorized},
-		"with another one":     {provider.Endpoint{URL: url, Auth: provider.Auth{Username: "kubeops", Password: servers.SecondPassword}, TLS: provider.TLS{CA: web.Certificate.CA}}, v1alpha1.ReasonUnauthorized},
-		"without TLS":          {provider.Endpoint{URL: strings.Replace(url, "https:", "http:", 1), Auth: auth}, v1alpha1.ReasonInvalidResponse},
-		"with a path too many": {provider.Endpoint{URL: url + "/prefix", Auth: auth, TLS: provider.TLS{CA: web.Certificate.CA}}, v1alpha1.ReasonNotFound},
+		"without the CA": {provider.Endpoint{URL: url, Auth: auth}, v1alpha1.ReasonTLSFailed},
+		"with another name": {provider.Endpoint{URL: url, Auth: auth,
+			TLS: provider.TLS{CA: web.Certificate.CA, ServerName: "prometheus.example"}}, v1alpha1.ReasonTLSFailed},
+		"without a password": {provider.Endpoint{URL: url, TLS: provider.TLS{CA: web.Certificate.CA}}, v1alpha1.ReasonUnauthorized},
+		"with another one": {provider.Endpoint{URL: url, Auth: provider.Auth{Username: "kubeops", Password: servers.SecondPassword},
+			TLS: provider.TLS{CA: web.Certificate.CA}}, v1alpha1.ReasonUnauthorized},
+		"without TLS": {provider.Endpoint{URL: strings.Replace(url, "https:", "http:", 1), Auth: auth}, v1alpha1.ReasonInvalidResponse},
+		"with a path too many": {provider.Endpoint{URL: url + "/prefix", Auth: auth, TLS: provider.TLS{CA: web.Certificate.CA}},
+			v1alpha1.ReasonNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := dial(t, metrics.Settings{Endpoint: c.endpoint}).Probe(ctx)
@@ -168,13 +177,15 @@ func TestARealPrometheusWithTLSAndAPassword(t *testing.T) {
 
 func TestARealAlertmanager(t *testing.T) {
 	t.Parallel()
-	manager, process := servers.Alertmanager(t, servers.AlertmanagerOptions{Config: "route: {receiver: a}\nreceivers: [{name: a}, {name: b, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\n"})
+	manager, process := servers.Alertmanager(t,
+		servers.AlertmanagerOptions{Config: "route: {receiver: a}\nreceivers: [{name: a}, {name: b, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\n"})
 	url, _ := servers.Prometheus(t, servers.PrometheusOptions{Rules: rules, Alertmanager: strings.TrimPrefix(manager, "http://")})
 	p := dial(t, metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Alertmanager: &provider.Endpoint{URL: manager}})
 	if !slices.Contains(metrics.Capabilities(p), "alertmanager") {
 		t.Errorf("capabilities are %v", metrics.Capabilities(p))
 	}
-	post(t, manager+"/api/v2/alerts", []map[string]any{{"labels": map[string]string{"alertname": "Posted", "namespace": "shop"}, "annotations": map[string]string{"summary": "by hand"}}})
+	post(t, manager+"/api/v2/alerts", []map[string]any{{"labels": map[string]string{"alertname": "Posted", "namespace": "shop"},
+		"annotations": map[string]string{"summary": "by hand"}}})
 	firing := func(want ...string) {
 		t.Helper()
 		conformance.Eventually(t, fmt.Sprintf("alerts %v", want), func(ctx context.Context) error {
@@ -196,7 +207,8 @@ func TestARealAlertmanager(t *testing.T) {
 	}
 	firing("AlwaysFiring", "Posted")
 	post(t, manager+"/api/v2/silences", map[string]any{
-		"matchers": []map[string]any{{"name": "alertname", "value": "Posted", "isRegex": false, "isEqual": true}}, "createdBy": "tests", "comment": "quiet",
+		"matchers": []map[string]any{{"name": "alertname", "value": "Posted", "isRegex": false,
+			"isEqual": true}}, "createdBy": "tests", "comment": "quiet",
 		"startsAt": time.Now().Add(-time.Minute), "endsAt": time.Now().Add(time.Hour),
 	})
 	firing("AlwaysFiring")

@@ -28,7 +28,7 @@ func Backend() metrics.Backend {
 // New opens a single server.
 func New(settings metrics.Settings) (metrics.Provider, error) { return Config{}.Open(settings) }
 
-// cluster says that the URL is that of vmselect.
+// cluster reports that the URL is that of vmselect.
 func (c Config) cluster() bool { return c.SelectURL != "" }
 
 func (c Config) tenant() string {

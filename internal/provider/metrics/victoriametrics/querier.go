@@ -50,7 +50,7 @@ func (q querier) Metadata(ctx context.Context, metric string) (map[string]metric
 	return q.api.Metadata(ctx, metric)
 }
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (q querier) Close() { q.api.Close() }
 
 // Probe makes a real round trip, see metrics.Provider.

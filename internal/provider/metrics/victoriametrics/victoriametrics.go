@@ -73,28 +73,28 @@ func (s singleServer) Targets(ctx context.Context) (metrics.Targets, error) {
 	return s.api.Targets(ctx)
 }
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (s singleServer) Close() { s.querier.Close() }
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (s singleAlerting) Close() {
 	s.singleServer.Close()
 	s.CloseAlertmanager()
 }
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (r readAlerting) Close() {
 	r.querier.Close()
 	r.CloseAlertmanager()
 }
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (w writeCluster) Close() {
 	w.querier.Close()
 	w.client.Close()
 }
 
-// Close lets go of connections.
+// Close closes idle connections.
 func (w writeAlerting) Close() {
 	w.writeCluster.Close()
 	w.CloseAlertmanager()

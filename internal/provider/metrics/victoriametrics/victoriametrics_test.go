@@ -43,12 +43,13 @@ func TestCapabilitiesAreThoseThatTheSettingsGive(t *testing.T) {
 		alertmanager *provider.Endpoint
 		more         []string
 	}{
-		"single server":                     {victoriametrics.Config{}, nil, []string{"targets", "write"}},
-		"single server, Alertmanager":       {victoriametrics.Config{}, &endpoint, []string{"targets", "write", "alerts", "alertmanager"}},
-		"cluster":                           {victoriametrics.Config{SelectURL: endpoint.URL}, nil, nil},
-		"cluster, Alertmanager":             {victoriametrics.Config{SelectURL: endpoint.URL}, &endpoint, []string{"alerts", "alertmanager"}},
-		"cluster with insert":               {victoriametrics.Config{SelectURL: endpoint.URL, InsertURL: endpoint.URL}, nil, []string{"write"}},
-		"cluster with insert, Alertmanager": {victoriametrics.Config{SelectURL: endpoint.URL, InsertURL: endpoint.URL}, &endpoint, []string{"write", "alerts", "alertmanager"}},
+		"single server":               {victoriametrics.Config{}, nil, []string{"targets", "write"}},
+		"single server, Alertmanager": {victoriametrics.Config{}, &endpoint, []string{"targets", "write", "alerts", "alertmanager"}},
+		"cluster":                     {victoriametrics.Config{SelectURL: endpoint.URL}, nil, nil},
+		"cluster, Alertmanager":       {victoriametrics.Config{SelectURL: endpoint.URL}, &endpoint, []string{"alerts", "alertmanager"}},
+		"cluster with insert":         {victoriametrics.Config{SelectURL: endpoint.URL, InsertURL: endpoint.URL}, nil, []string{"write"}},
+		"cluster with insert, Alertmanager": {victoriametrics.Config{SelectURL: endpoint.URL, InsertURL: endpoint.URL}, &endpoint,
+			[]string{"write", "alerts", "alertmanager"}},
 	} {
 		p, err := c.config.Open(metrics.Settings{Endpoint: endpoint, Alertmanager: c.alertmanager})
 		if err != nil {
@@ -73,7 +74,8 @@ func TestAClusterIsWrittenAtItsInsertEndpointOnly(t *testing.T) {
 	}))
 	t.Cleanup(insert.Close)
 	p, err := victoriametrics.Config{SelectURL: "http://127.0.0.1:1", InsertURL: insert.URL + "/vm/"}.Open(metrics.Settings{
-		Endpoint: provider.Endpoint{URL: "http://127.0.0.1:1", Auth: provider.Auth{BearerToken: "for-insert"}}, Egress: provider.Egress{AllowLoopback: true},
+		Endpoint: provider.Endpoint{URL: "http://127.0.0.1:1",
+			Auth: provider.Auth{BearerToken: "for-insert"}}, Egress: provider.Egress{AllowLoopback: true},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +112,8 @@ func TestWriteNamesTheTrueCauseOfEveryMisbehaviour(t *testing.T) {
 			return err
 		}
 		defer p.Close()
-		return p.(metrics.Writer).Write(ctx, []metrics.Series{{Labels: metrics.Labels{"__name__": "a"}, Points: []metrics.Point{{Time: time.Now(), Value: 1}}}})
+		return p.(metrics.Writer).Write(ctx, []metrics.Series{{Labels: metrics.Labels{"__name__": "a"},
+			Points: []metrics.Point{{Time: time.Now(), Value: 1}}}})
 	})
 }
 
@@ -145,7 +148,8 @@ func TestProbeReadsWhatTheServerTellsOfItself(t *testing.T) {
 				case data == "":
 					http.NotFound(w, r)
 				default:
-					if q := r.URL.Query(); strings.HasSuffix(r.URL.Path, "query") && (q.Get("query") != "now() - max(timestamp(up)) or vector(-1)" || q.Get("nocache") != "1") {
+					if q := r.URL.Query(); strings.HasSuffix(r.URL.Path, "query") &&
+						(q.Get("query") != "now() - max(timestamp(up)) or vector(-1)" || q.Get("nocache") != "1") {
 						t.Errorf("asks %s", r.URL)
 					}
 					_, _ = io.WriteString(w, `{"status":"success","data":`+data+`}`)

@@ -18,11 +18,11 @@ func (a *API) refused(answer *provider.Answer) error {
 	if content, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10)); err == nil {
 		_ = json.Unmarshal(content, &told) // what is not JSON has no type
 	}
-	return a.failed(answer.Status, told.ErrorType)
+	return a.toProblem(answer.Status, told.ErrorType)
 }
 
-// failed words an error by the status and the type that Prometheus documents for it; VictoriaMetrics repeats the status as type.
-func (a *API) failed(status int, kind string) *problem.Problem {
+// toProblem describes an error by its status and the type that Prometheus documents for it; VictoriaMetrics repeats the status as type.
+func (a *API) toProblem(status int, kind string) *problem.Problem {
 	host := a.client.Host()
 	switch status {
 	case http.StatusOK, http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusServiceUnavailable, http.StatusInternalServerError:
