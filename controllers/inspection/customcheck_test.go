@@ -132,7 +132,7 @@ func TestCustomChecksFindAndAreSelectedIgnoredAndGaps(t *testing.T) {
 	}
 	wantGaps := []string{
 		"CheckFailed custom-services-must: The custom check services-must failed on 1 object, first on Service/NS/lost: no such key: missing.",
-		"Forbidden custom-roles: system:serviceaccount:NS:kubeops may not list these in namespace NS: roles.rbac.authorization.k8s.io.",
+		"Forbidden custom-roles: system:serviceaccount:NS:kubeops cannot list roles.rbac.authorization.k8s.io in namespace NS (RBAC).",
 	}
 	if diff := cmp.Diff(wantGaps, gaps); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
@@ -164,8 +164,8 @@ func TestTheAPIServerRefusesCustomChecksThatCannotBeMeant(t *testing.T) {
 	}{
 		"a good one":             {func(*v1alpha1.CustomCheck) {}, ""},
 		"of another group":       {func(c *v1alpha1.CustomCheck) { c.Resource.Group, c.Resource.Resource = "example.org", "secrets" }, ""},
-		"Secrets":                {func(c *v1alpha1.CustomCheck) { c.Resource.Resource = "secrets" }, "do not read Secrets"},
-		"no message":             {func(c *v1alpha1.CustomCheck) { c.Message = "" }, "message or messageExpression"},
+		"Secrets":                {func(c *v1alpha1.CustomCheck) { c.Resource.Resource = "secrets" }, "cannot read Secrets"},
+		"no message":             {func(c *v1alpha1.CustomCheck) { c.Message = "" }, "message and messageExpression"},
 		"a made message":         {func(c *v1alpha1.CustomCheck) { c.Message, c.MessageExpression = "", "'a'" }, ""},
 		"an id in capitals":      {func(c *v1alpha1.CustomCheck) { c.ID = "Mine" }, "customChecks[0].id"},
 		"an id too long":         {func(c *v1alpha1.CustomCheck) { c.ID = strings.Repeat("a", 54) }, "customChecks[0].id"},

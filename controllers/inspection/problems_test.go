@@ -81,9 +81,9 @@ func TestAnAPIServerThatFailsIsTriedAgainAndNothingIsLost(t *testing.T) {
 		err     error
 		message string
 	}{
-		"429":                         {apierrors.NewTooManyRequests("slow down", 1), "(TooManyRequests)"},
-		"500":                         {apierrors.NewInternalError(errors.New("request id 4711")), "(InternalError)"},
-		"a connection that broke":     {errors.New("read tcp 10.0.0.1:4711: connection reset"), "(the API server did not answer)"},
+		"429":                         {apierrors.NewTooManyRequests("slow down", 1), "(429 TooManyRequests)"},
+		"500":                         {apierrors.NewInternalError(errors.New("request id 4711")), "(500 InternalError)"},
+		"a connection that broke":     {errors.New("read tcp 10.0.0.1:4711: connection reset"), "(request failed)"},
 		"a CRD that is not installed": {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: v1alpha1.Group, Kind: "InspectionReport"}}, "install the CRDs"},
 		"a resource that is gone":     {apierrors.NewNotFound(reports, ""), "install the CRDs"},
 	} {

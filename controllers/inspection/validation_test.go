@@ -23,8 +23,8 @@ func TestTheAPIServerRefusesWhatCannotBeMeant(t *testing.T) {
 		"five fields":                            {spec: v1alpha1.InspectionSpec{Schedule: "30 6 * * 1-5", TimeZone: "Europe/Berlin"}},
 		"a descriptor":                           {spec: v1alpha1.InspectionSpec{Schedule: "@every 5m"}},
 		"four fields":                            {v1alpha1.InspectionSpec{Schedule: "30 6 * *"}, "five fields"},
-		"a zone in the schedule":                 {v1alpha1.InspectionSpec{Schedule: "CRON_TZ=UTC 30 6 * * *"}, "put the time zone in timeZone"},
-		"a zone without a schedule":              {v1alpha1.InspectionSpec{TimeZone: "UTC"}, "only with a schedule"},
+		"a zone in the schedule":                 {v1alpha1.InspectionSpec{Schedule: "CRON_TZ=UTC 30 6 * * *"}, "must not contain a time zone"},
+		"a zone without a schedule":              {v1alpha1.InspectionSpec{TimeZone: "UTC"}, "timeZone requires schedule"},
 		"an ignore rule":                         {spec: v1alpha1.InspectionSpec{Ignore: []v1alpha1.IgnoreRule{good}}},
 		"one rule with and one without a reason": {v1alpha1.InspectionSpec{Ignore: []v1alpha1.IgnoreRule{good, {Check: "x"}}}, "reason"},
 		"one rule that would hide everything":    {v1alpha1.InspectionSpec{Ignore: []v1alpha1.IgnoreRule{good, {Reason: "all"}}}, "at least one of check, namespace and name"},
@@ -47,11 +47,11 @@ func TestTheAPIServerRefusesWhatCannotBeMeant(t *testing.T) {
 		"an analysis of logs": {spec: v1alpha1.InspectionSpec{LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogAnalysis: &v1alpha1.LogAnalysis{
 			Window: duration(10 * time.Minute), Baseline: duration(time.Hour), Namespaces: []string{"shop"},
 		}}},
-		"an analysis without logs":          {v1alpha1.InspectionSpec{LogAnalysis: &v1alpha1.LogAnalysis{}}, "needs logsRef"},
+		"an analysis without logs":          {v1alpha1.InspectionSpec{LogAnalysis: &v1alpha1.LogAnalysis{}}, "requires logsRef"},
 		"a window longer than its baseline": {v1alpha1.InspectionSpec{LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogAnalysis: &v1alpha1.LogAnalysis{Baseline: duration(30 * time.Minute)}}, "at least as long as window"},
 		"a window of a second":              {v1alpha1.InspectionSpec{LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogAnalysis: &v1alpha1.LogAnalysis{Window: duration(time.Second)}}, "between 5m and 24h"},
 		"too few lines":                     {v1alpha1.InspectionSpec{LogsRef: &v1alpha1.LocalReference{Name: "l"}, LogAnalysis: &v1alpha1.LogAnalysis{MaxLines: new(int32)}}, "maxLines"},
-		"a label that is none":              {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{MatchLabels: map[string]string{"a-b": "c"}}}, "Prometheus labels"},
+		"a label that is none":              {v1alpha1.InspectionSpec{Usage: &v1alpha1.UsageSettings{MatchLabels: map[string]string{"a-b": "c"}}}, "Prometheus label names"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, GenerateName: "v-"}, Spec: tc.spec}

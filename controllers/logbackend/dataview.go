@@ -30,7 +30,7 @@ func putDataView(ctx context.Context, scope *kind.Scope[*v1alpha1.LogBackend], c
 	case err == nil:
 		return outcome.True(v1alpha1.ReasonSucceeded, fmt.Sprintf("%s has the data view for %s", product, b.Spec.Elasticsearch.Index))
 	case p != nil:
-		return outcome.False(p.Reason, c.Redact("spec.elasticsearch.dataView: "+p.Message, 1024))
+		return outcome.False(p.Reason, c.Redact(p.Message, 1024))
 	default:
 		return outcome.False(v1alpha1.ReasonRetrying, "unexpected error while writing the data view; see the manager's log")
 	}

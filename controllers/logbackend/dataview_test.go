@@ -37,7 +37,7 @@ func TestADataViewHasAConditionOfItsOwn(t *testing.T) {
 	if c := condition(b, v1alpha1.ConditionDataViewReady); c.Status != metav1.ConditionFalse || c.Reason != v1alpha1.ReasonUnauthorized ||
 		!strings.Contains(
 			c.Message,
-			"spec.elasticsearch.dataView",
+			"spec.auth",
 		) || condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
 		t.Errorf("%+v", b.Status.Conditions)
 	}

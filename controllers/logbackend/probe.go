@@ -2,7 +2,6 @@ package logbackend
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -10,6 +9,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/controllers/probe"
+	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
@@ -57,7 +57,7 @@ func (p prober) prove(ctx context.Context, scope *kind.Scope[*v1alpha1.LogBacken
 // record what the server reported about itself.
 func record(status *v1alpha1.LogBackendStatus, health logs.Health, c *connection) {
 	status.Version, status.Health = c.Redact(health.Version, maxShort), c.Redact(health.State, maxShort)
-	status.Flavor = flavor(health.Flavor)
+	status.Flavor = provider.Flavor(health.Flavor)
 	if health.ActiveShards != nil && health.UnassignedShards != nil {
 		status.Shards = &v1alpha1.ShardCounts{
 			Active:     probe.Count(*health.ActiveShards),
@@ -80,14 +80,6 @@ func reset(s *v1alpha1.LogBackendStatus) {
 	s.IngestLag = nil
 	s.QueryLatency = nil
 	s.Retention = ""
-}
-
-// flavor is one of those that the API documents.
-func flavor(reported string) string {
-	if slices.Contains([]string{"elasticsearch", "opensearch", "loki", "victorialogs"}, reported) {
-		return reported
-	}
-	return "unknown"
 }
 
 // schema is one of those that the API knows, or empty.

@@ -2,6 +2,7 @@ package logbackend
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/logs/elasticsearch"
 	"kubeops.io/kubeops/internal/testkit/tenant"
 )
 

@@ -30,13 +30,6 @@ func (c *Collection) Sync(ctx context.Context, list *v1alpha1.LogBackendList) (m
 			continue
 		}
 		name := client.ObjectKeyFromObject(b)
-		if b.Spec.Type == v1alpha1.LogBackendElasticsearch && b.Status.Version == "" {
-			out[name] = logroute.State{
-				Reason:  v1alpha1.ReasonProgressing,
-				Message: "waiting for the version of the server, which decides how lines are sent",
-			}
-			continue
-		}
 		resolved, err := c.resolved(ctx, b)
 		p := problem.As(err)
 		switch {
@@ -60,19 +53,14 @@ func (c *Collection) resolved(ctx context.Context, b *v1alpha1.LogBackend) (logr
 	if err != nil {
 		return logroute.Backend{}, err
 	}
-	out := logroute.Backend{
-		Name: client.ObjectKeyFromObject(b), Created: b.CreationTimestamp.Time, Type: b.Spec.Type, Endpoint: endpoint,
-		Version: b.Status.Version, Flavor: b.Status.Flavor, Collect: *b.Spec.Collect,
+	target, err := c.Backends.RouteTarget(b, endpoint)
+	if err != nil {
+		return logroute.Backend{}, err
 	}
-	switch {
-	case b.Spec.Elasticsearch != nil:
-		out.WriteIndex = b.Spec.Elasticsearch.WriteIndex
-	case b.Spec.Loki != nil:
-		out.Tenant = b.Spec.Loki.Tenant
-	case b.Spec.VictoriaLogs != nil:
-		out.Tenant = b.Spec.VictoriaLogs.Tenant
-	}
-	return out, nil
+	return logroute.Backend{
+		Name: client.ObjectKeyFromObject(b), Created: b.CreationTimestamp.Time, Type: b.Spec.Type, Endpoint: endpoint, Target: target,
+		Collect: *b.Spec.Collect,
+	}, nil
 }
 
 // collects reports whether a LogBackend takes part.

@@ -64,16 +64,15 @@ func newCollecting(t *testing.T, everywhere ...string) *collecting {
 	if err != nil {
 		t.Fatal(err)
 	}
-	types, err := builtin.Logs()
+	logTypes, err := builtin.Logs()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.collection = &Collection{
-		Backends: &backends.Resolver{Secrets: &secretref.Source{Reader: w.a.Client, Config: realAPI}},
+		Backends: &backends.Resolver{Secrets: &secretref.Source{Reader: w.a.Client, Config: realAPI}, LogTypes: logTypes},
 		Router: &logroute.Router{
-			Applier: &apply.Applier{
-				Client: manager,
-			}, Namespace: collectorNamespace, Clock: w.a.Clock, Options: logroute.Options{Everywhere: everywhere},
+			Applier: &apply.Applier{Client: manager}, Namespace: collectorNamespace, Clock: w.a.Clock,
+			Options: logroute.Options{Everywhere: everywhere},
 		},
 	}
 	t.Cleanup(func() { // the next test begins without collectors

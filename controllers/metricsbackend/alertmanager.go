@@ -2,7 +2,6 @@ package metricsbackend
 
 import (
 	"context"
-	"strings"
 
 	"k8s.io/utils/ptr"
 
@@ -58,14 +57,10 @@ func alertmanagerHealth(ctx context.Context, c *backends.Metrics) (metrics.Alert
 	return prober.ProbeAlertmanager(ctx)
 }
 
-// alertmanagerMessage is the message of a problem of the Alertmanager: the fields that it names are its own.
+// alertmanagerMessage is the message of a problem of the Alertmanager.
 func alertmanagerMessage(err error) string {
-	p := problem.As(err)
-	if p == nil {
-		return "unexpected error while probing the Alertmanager; see the manager's log"
+	if p := problem.As(err); p != nil {
+		return p.Message
 	}
-	const marked = "\x00"
-	text := strings.ReplaceAll(p.Message, "spec.alertmanager.", marked)
-	text = strings.NewReplacer("spec.auth", "spec.alertmanager.auth", "spec.tls", "spec.alertmanager.tls").Replace(text)
-	return strings.ReplaceAll(text, marked, "spec.alertmanager.")
+	return "unexpected error while probing the Alertmanager; see the manager's log"
 }

@@ -11,6 +11,7 @@ import (
 	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/controllers/probe"
 	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
@@ -32,7 +33,7 @@ func prove(ctx context.Context, scope *kind.Scope[*v1alpha1.MetricsBackend], c *
 		return probe.Result{}, err
 	}
 	status.Version = c.Redact(health.Version, maxShort)
-	status.Flavor = flavor(health.Flavor)
+	status.Flavor = provider.Flavor(health.Flavor)
 	status.Retention = c.Redact(health.Retention, maxShort)
 	capabilities := metrics.Capabilities(c.Provider)
 	status.Capabilities = capabilities[:min(len(capabilities), maxCapabilities)]
@@ -83,12 +84,4 @@ func readAlerts(ctx context.Context, status *v1alpha1.MetricsBackendStatus, c *b
 // reset removes what only a successful round trip can tell; what the server is stays.
 func reset(s *v1alpha1.MetricsBackendStatus) {
 	s.QueryLatency, s.Freshness, s.Targets, s.Series, s.FiringAlerts, s.Alertmanager = nil, nil, nil, nil, nil, nil
-}
-
-// flavor is one of those that the API documents.
-func flavor(reported string) string {
-	if slices.Contains([]string{"prometheus", "thanos", "mimir", "victoriametrics", "victoriametrics-cluster"}, reported) {
-		return reported
-	}
-	return "unknown"
 }

@@ -142,47 +142,4 @@ func (m *Model) chatRequest(request ai.Request) *api.ChatRequest {
 		// A prompt that is too long must fail. Ollama truncates from the front, where the instructions are.
 		Truncate: &disabled, Shift: &disabled,
 	}
-	a := ai.Answer{Text: told.Message.Content, Model: m.settings.Model, InputTokens: told.PromptEvalCount, OutputTokens: told.EvalCount}
-	if a = a.Counted(request); told.DoneReason == "length" {
-		return a, ai.CutOff(m.client.Host())
-	}
-	return a, nil
-}
-
-func (m *Model) post(ctx context.Context, operation, path string, body any, into any) error {
-	content, err := json.Marshal(body)
-	if err != nil {
-		return problem.Retrying(v1alpha1.ReasonRetrying, err, "the request could not be written as JSON")
-	}
-	return m.call(ctx, provider.Request{Operation: operation, Method: http.MethodPost, Path: path, Body: content, ContentType: "application/json"}, into)
-}
-
-func (m *Model) call(ctx context.Context, r provider.Request, into any) error {
-	answer, err := m.client.Do(ctx, r)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.Status < 200 || answer.Status > 299 {
-		return m.refused(answer)
-	}
-	content, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return m.client.ToProblem(err)
-	}
-	if err := json.Unmarshal(bytes.TrimSpace(content), into); err != nil {
-		return m.client.Invalid(nil)
-	}
-	return nil
-}
-
-// refused words a status other than 2xx: Ollama explains itself in one field.
-func (m *Model) refused(answer *provider.Answer) error {
-	var told struct {
-		Error string `json:"error"`
-	}
-	start, _ := io.ReadAll(io.LimitReader(answer.Body, 16<<10))
-	_ = json.Unmarshal(start, &told) // a proxy's page is none
-	refusal := ai.Refusal{Status: answer.Status, Message: told.Error, RetryAfter: ai.RetryAfter(answer.Header, time.Now())}
-	return refusal.Problem(m.client, m.settings.Model)
 }

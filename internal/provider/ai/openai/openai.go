@@ -238,6 +238,11 @@ func (m *Model) toProblem(err error) *problem.Problem {
 	if errors.As(err, &syntax) || errors.As(err, &shape) {
 		return m.client.Invalid(nil)
 	}
+	for _, text := range []string{"error parsing response json", "expected destination type"} {
+		if strings.Contains(err.Error(), text) {
+			return m.client.Invalid(nil)
+		}
+	}
 	return m.client.ToProblem(err)
 }
 

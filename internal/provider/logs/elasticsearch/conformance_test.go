@@ -5,7 +5,7 @@ import (
 
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
-	"kubeops.io/kubeops/internal/provider/logs/conformance"
+	conformance "kubeops.io/kubeops/internal/testkit/conformance/logs"
 	"kubeops.io/kubeops/internal/testkit/hostile"
 )
 

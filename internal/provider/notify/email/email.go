@@ -27,14 +27,15 @@ const maxRead = 256 << 10
 // Channel sends mails. It holds no connection between messages.
 type Channel struct {
 	settings notify.Email
-	// server is host:port, for messages.
-	server  string
-	fields  provider.Fields
-	tls     *tls.Config
+	// server is host:port.
+	server string
+	tls    *tls.Config
+	// name to greet with.
 	name    string
 	timeout time.Duration
 	egress  provider.Egress
 	metrics *provider.Metrics
+	fields  provider.Fields
 }
 
 // New validates the settings and connects nothing yet.
@@ -65,7 +66,8 @@ func New(settings notify.Settings) (notify.Channel, error) {
 	}
 	return &Channel{
 		settings: s, server: net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), tls: config, name: hostname(), timeout: timeout,
-		egress: settings.Egress, metrics: settings.Metrics, fields: settings.Endpoint.Fields,
+		egress: settings.Egress, metrics: settings.Metrics,
+		fields: settings.Endpoint.Fields,
 	}, nil
 }
 
@@ -150,7 +152,7 @@ func (c *Channel) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, provider.ToProblem(err, c.server, c.fields)
 	}
-	bound := provider.Bound(ctx, raw, mostRead)
+	bound := provider.Bound(ctx, raw, maxRead)
 	s := &session{server: c.server, fields: c.fields, close: func() { _ = bound.Close() }}
 	if err := s.begin(ctx, c, bound); err != nil {
 		s.close()

@@ -91,7 +91,7 @@ func (c *Client) Post(ctx context.Context, request Request) (Response, error) {
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return Response{}, withoutURL(c.Explain(err))
+		return Response{}, withoutURL(c.ToProblem(err))
 	}
 	if answer.Status == http.StatusTooManyRequests {
 		return Response{}, c.RateLimited(answer.Header.Get("Retry-After"))

@@ -30,6 +30,7 @@ const (
 // connection to a server, with one request at a time.
 type connection struct {
 	server string
+	fields provider.Fields
 	conn   net.Conn
 	reader *bufio.Reader
 	info   info
@@ -61,10 +62,12 @@ var errProtocol = errors.New("not the NATS protocol")
 func (c *Channel) open(ctx context.Context) (*connection, error) {
 	raw, err := c.egress.Dialer(c.timeout).DialContext(ctx, "tcp", c.server)
 	if err != nil {
-		return nil, provider.Explain(err, c.server)
+		return nil, provider.ToProblem(err, c.server, c.fields)
 	}
 	bound := provider.Bound(ctx, raw, maxRead)
-	conn := &connection{server: c.server, conn: bound, reader: bufio.NewReader(bound), close: func() { _ = bound.Close() }}
+	conn := &connection{
+		server: c.server, fields: c.fields, conn: bound, reader: bufio.NewReader(bound), close: func() { _ = bound.Close() },
+	}
 	if err := conn.handshake(ctx, c); err != nil {
 		conn.close()
 		return nil, conn.toProblem(err)
@@ -305,5 +308,5 @@ func (c *connection) toProblem(err error) error {
 		return problem.Retrying(v1alpha1.ReasonInvalidResponse, nil,
 			"%s did not respond as a NATS server does; check that spec.nats.url is the client port of one", c.server)
 	}
-	return provider.Explain(err, c.server)
+	return provider.ToProblem(err, c.server, c.fields)
 }

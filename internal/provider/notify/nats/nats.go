@@ -30,14 +30,14 @@ type Channel struct {
 	settings notify.NATS
 	// server is host:port.
 	server string
-	fields provider.Fields
-	// secure wants TLS even of a server that does not ask for it.
-	secure  bool
-	tls     *tls.Config
-	creds   *credentials
-	timeout time.Duration
-	egress  provider.Egress
-	metrics *provider.Metrics
+	// requireTLS even if the server does not.
+	requireTLS bool
+	tls        *tls.Config
+	creds      *credentials
+	timeout    time.Duration
+	egress     provider.Egress
+	metrics    *provider.Metrics
+	fields     provider.Fields
 }
 
 // New validates the settings and connects nothing yet.
@@ -69,8 +69,9 @@ func New(settings notify.Settings) (notify.Channel, error) {
 		timeout = v1alpha1.DefaultMessageTimeout
 	}
 	return &Channel{
-		settings: s, server: base.Host, tls: config, creds: creds, timeout: timeout, egress: settings.Egress, metrics: settings.Metrics, fields: settings.Endpoint.Fields,
-		secure: base.Scheme == "tls" || len(s.TLS.CA) > 0 || len(s.TLS.Certificate) > 0,
+		settings: s, server: base.Host, tls: config, creds: creds, timeout: timeout, egress: settings.Egress, metrics: settings.Metrics,
+		fields:     settings.Endpoint.Fields,
+		requireTLS: base.Scheme == "tls" || len(s.TLS.CA) > 0 || len(s.TLS.Certificate) > 0,
 	}, nil
 }
 
