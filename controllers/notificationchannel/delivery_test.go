@@ -276,7 +276,7 @@ func TestProblemsOfTheSpecAreTold(t *testing.T) {
 		stalled bool
 	}{
 		"a template that does not parse": {func(s *v1alpha1.NotificationChannelSpec) { s.Template.Title = "{{" }, v1alpha1.ReasonInvalidTemplate, "spec.template.title does not parse", true},
-		"a template that fails":          {func(s *v1alpha1.NotificationChannelSpec) { s.Template.Text = "{{range 2000000000}}{{end}}" }, v1alpha1.ReasonInvalidTemplate, "spec.template.text fails", true},
+		"a template that fails":          {func(s *v1alpha1.NotificationChannelSpec) { s.Template.Text = "{{range 2000000000}}{{end}}" }, v1alpha1.ReasonInvalidTemplate, "spec.template.text failed", true},
 		"no ServiceAccount": {func(s *v1alpha1.NotificationChannelSpec) {
 			s.Webhook.SigningKey = &v1alpha1.SecretKeyReference{Name: "s", Key: "k"}
 		}, "", "kubeops", false},
