@@ -19,20 +19,17 @@ func clusterRoomChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "cluster-no-headroom", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
-			Summary: "The largest Pod of the cluster would find no room on another node.",
-			Meaning: "Of the Pods that run and state requests, the one that asks for the most memory would fit on no other node that takes Pods, as those are filled now: when its node goes, or is drained, it stays pending. " +
-				"It is reported on the workload of that Pod. Pods of DaemonSets, Pods with a node affinity or with volumes, and clusters in which fewer than two nodes take Pods are left out; node " +
-				"selectors and tolerations are reckoned with. Where nodes are added as needed (Cluster Autoscaler, Karpenter), this may be ignored.",
-			Remediation: "Add a node, lower requests that are never used (`kubectl top pods -A`), or give the workload a PriorityClass that lets it push others aside.",
+			Summary: "The largest Pod of the cluster does not fit on another node.",
+			Meaning: "The running Pod with the largest memory request fits on no other schedulable node at their current allocation: when its node fails or is drained, it stays pending. The finding is reported on the workload of that Pod. Pods of DaemonSets, Pods with a node affinity or with volumes, and clusters with fewer than two schedulable nodes are not checked; node selectors and tolerations are considered. With node autoscaling (Cluster Autoscaler, Karpenter) this can be ignored.",
+			Remediation: "Add a node, lower unused requests (`kubectl top pods -A`), or set a PriorityClass that allows the workload to preempt others.",
 			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/",
 			Needs:       needs, Uses: append(facts.WorkloadKinds(), facts.Job), Run: noHeadroom,
 		},
 		{
 			ID: "cluster-survives-no-node-loss", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
-			Summary: "Without its largest node the cluster has too little room for its Pods.",
-			Meaning: "What all Pods on nodes without taints request, in CPU or memory, is more than these nodes have without the largest of them (what DaemonSets run there goes with it). When that node fails or is drained, some Pods stay pending. " +
-				"It is reported on that node. Clusters with one such node are left out, and so is everything on tainted nodes. Where nodes are added as needed, this may be ignored.",
-			Remediation: "Add a node, or lower requests that are never used: `kubectl top pods -A`, `kubectl describe nodes` under Allocated resources.",
+			Summary: "Without its largest node the cluster has too little capacity for its Pods.",
+			Meaning: "The CPU or memory requests of all Pods on nodes without taints exceed the capacity of these nodes without the largest of them (the DaemonSet Pods on that node are not counted). When that node fails or is drained, some Pods stay pending. The finding is reported on that node. Clusters with one such node, and Pods on tainted nodes, are not checked. With node autoscaling this can be ignored.",
+			Remediation: "Add a node, or lower unused requests: compare `kubectl top pods -A` with Allocated resources in `kubectl describe nodes`.",
 			Link:        "https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/",
 			Needs:       needs, Uses: facts.WorkloadKinds(), Run: noNodeToLose,
 		},

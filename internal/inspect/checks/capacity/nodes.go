@@ -25,37 +25,33 @@ func nodeRoomChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "node-requests-nearly-full", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityInfo,
-			Summary: "Nearly all that a node can give is requested.",
-			Meaning: fmt.Sprintf("The Pods of the node request more than %d %% of its CPU or memory, or it has more than %d %% of the Pods that it takes. A full node is well used, and no harm by itself; it "+
-				"takes few Pods more. It is low when it is the number of Pods that runs out, since that wastes the rest of the node. Nodes that take no Pods at present are left out.", nearlyFull, nearlyFull),
-			Remediation: "Nothing, as long as other nodes have room. Else add nodes, or lower requests that are never used (`kubectl top pods -A`). The number of Pods is maxPods of the kubelet.",
+			Summary: "Nearly all allocatable resources of a node are requested.",
+			Meaning: fmt.Sprintf("The Pods of the node request more than %d %% of its allocatable CPU or memory, or it runs more than %d %% of its maximum number of Pods. A full node is well utilized and not a problem in itself, but it accepts few more Pods. The severity is low if the number of Pods is the limit, since the rest of the node is wasted. Nodes that accept no Pods at present are not reported.", nearlyFull, nearlyFull),
+			Remediation: "No action is needed while other nodes have capacity. Otherwise add nodes, or lower unused requests (`kubectl top pods -A`). The maximum number of Pods is maxPods in the kubelet configuration.",
 			Link:        "https://kubernetes.io/docs/tasks/administer-cluster/reserve-compute-resources/#node-allocatable",
 			Needs:       needs, Run: nodeNearlyFull,
 		},
 		{
 			ID: "node-overcommitted-memory", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityInfo,
-			Summary: "The Pods of a node may use far more memory than it has.",
-			Meaning: fmt.Sprintf("The memory limits of the containers on the node come to more than %d %% of what it can give. When many of them use what they may at the same time, the node runs short and evicts Pods.", overcommitted),
-			Remediation: "Bring memory limits closer to requests; those with the largest gap are found by memory-limit-far-above-request. " +
-				"`kubectl describe node <name>` shows limits under Allocated resources.",
+			Summary: "The memory limits of the Pods on a node far exceed its memory.",
+			Meaning: fmt.Sprintf("The memory limits of the containers on the node add up to more than %d %% of its allocatable memory. When many containers use memory up to their limits at the same time, the node runs out of memory and evicts Pods.", overcommitted),
+			Remediation: "Set memory limits closer to requests; memory-limit-far-above-request reports the largest gaps. `kubectl describe node <name>` shows the limits under Allocated resources.",
 			Link:  "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",
 			Needs: needs, Run: nodeOvercommitted,
 		},
 		{
 			ID: "node-imbalance", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityInfo,
-			Summary: "A node is far fuller than others of its kind.",
-			Meaning: fmt.Sprintf("Of four or more nodes of the same pool and size that take Pods, this one has more than %d %% of its CPU or memory requested, and at least %d points more than they have on average. The scheduler does "+
-				"not move Pods that run, so that nodes which came later stay empty.", crowded, farAboveOthers),
-			Remediation: "Restart the rollouts of its largest workloads (`kubectl rollout restart deployment <name>`), give them topology spread constraints, or run the descheduler.",
+			Summary: "A node is far more allocated than similar nodes.",
+			Meaning: fmt.Sprintf("Among four or more schedulable nodes of the same pool and size, this one has more than %d %% of its CPU or memory requested, and at least %d percentage points more than the average of the others. The scheduler does not move running Pods, so nodes added later stay empty.", crowded, farAboveOthers),
+			Remediation: "Restart its largest workloads (`kubectl rollout restart deployment <name>`), add topology spread constraints to them, or run the descheduler.",
 			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/",
 			Needs:       needs, Run: nodeImbalance,
 		},
 		{
 			ID: "node-pods-without-requests", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityInfo,
-			Summary: "Many Pods of a node request nothing.",
-			Meaning: "Of the Pods on the node, those of kube- namespaces left out, more than 30 %, and five or more, request neither CPU nor memory: the scheduler takes the node for emptier than it is, and all who share it pay. " +
-				"qos-best-effort names the workloads.",
-			Remediation: "Give the workloads requests, or give the namespaces a LimitRange with defaults.",
+			Summary: "Many Pods of a node have no requests.",
+			Meaning: "More than 30 %, and at least five, of the Pods on the node request neither CPU nor memory; namespaces whose names begin with kube- are not counted. The scheduler underestimates the load of the node, which affects all its Pods. qos-best-effort reports the workloads.",
+			Remediation: "Set requests on the workloads, or create a LimitRange with defaults in their namespaces.",
 			Link:        "https://kubernetes.io/docs/concepts/policy/limit-range/",
 			Needs:       needs, Run: nodeWithoutRequests,
 		},

@@ -14,10 +14,8 @@ func quotaChecks() []check.Check {
 	return []check.Check{{
 		ID: "quota-exhausted", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
 		Summary: "A ResourceQuota is used up.",
-		Meaning: "Of at least one resource that the quota limits, as much is used as it allows: the API server refuses whatever would need more of " +
-			"it. It is high when something was refused because of it within the recent window (an hour unless set). Limits of zero are left " +
-			"out, since they forbid a resource on purpose.",
-		Remediation: "`kubectl describe resourcequota <name>` shows use and limits. Remove or shrink what is not needed, or raise the quota.",
+		Meaning: "For at least one resource, the whole quota is used: the API server rejects requests that need more of it. The severity is high if something was rejected because of it within the recent window (an hour by default). Limits of zero are not reported, since they forbid a resource deliberately.",
+		Remediation: "Show usage and limits with `kubectl describe resourcequota <name>`. Delete or shrink what is not needed, or raise the quota.",
 		Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
 		Needs:       []facts.Kind{facts.ResourceQuota},
 		Uses:        []facts.Kind{facts.Event},
@@ -46,8 +44,7 @@ func quotaExhausted(g *facts.Graph, params check.Params) []check.Finding {
 		finding := check.Finding{
 			Object: quota.Ref, Evidence: evidence,
 			Message: fmt.Sprintf("ResourceQuota %s is used up: namespace %s can have no more %s.", quota.Name, quota.Namespace, strings.Join(resources, ", ")),
-			Remediation: fmt.Sprintf("See what uses it up (`kubectl -n %[1]s describe resourcequota %[2]s`, `kubectl -n %[1]s get pods`); remove or shrink what is not "+
-				"needed, or raise it: `kubectl -n %[1]s edit resourcequota %[2]s`.", quota.Namespace, quota.Name),
+			Remediation: fmt.Sprintf("See what uses it up (`kubectl -n %[1]s describe resourcequota %[2]s`, `kubectl -n %[1]s get pods`); remove or shrink what is not needed, or raise it: `kubectl -n %[1]s edit resourcequota %[2]s`.", quota.Namespace, quota.Name),
 		}
 		if refused := refusals[quota.Ref]; refused != nil {
 			finding.Severity = v1alpha1.SeverityHigh

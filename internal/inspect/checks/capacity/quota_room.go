@@ -19,17 +19,16 @@ func quotaRoomChecks() []check.Check {
 		{
 			ID: "quota-nearly-used", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
 			Summary:     "A ResourceQuota is nearly used up.",
-			Meaning:     fmt.Sprintf("Of at least one resource more than %d %% of what the quota allows is used, and none of it is used up (quota-exhausted says that). The next rollout may not fit.", nearlyFull),
-			Remediation: "`kubectl describe resourcequota <name>` shows use and limits. Remove or shrink what is not needed, or raise the quota in time.",
+			Meaning:     fmt.Sprintf("For at least one resource, more than %d %% of the quota is used, and none is used up (quota-exhausted reports that). The next rollout may not fit.", nearlyFull),
+			Remediation: "Show usage and limits with `kubectl describe resourcequota <name>`. Delete or shrink what is not needed, or raise the quota in time.",
 			Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
 			Needs:       []facts.Kind{facts.ResourceQuota}, Run: quotaNearlyUsed,
 		},
 		{
 			ID: "limitrange-missing", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
-			Summary: "A quota demands requests or limits that workloads of its namespace do not state.",
-			Meaning: "The namespace has a ResourceQuota on CPU or memory, and no LimitRange fills in what the Pod template of at least one workload leaves open: the API server refuses its next Pod. " +
-				"Pods that were there before the quota stay, so that nothing shows until one has to be replaced. One finding a namespace.",
-			Remediation: "State the requests and limits in the Pod templates, or create a LimitRange with defaults for containers.",
+			Summary: "A quota requires requests or limits that workloads of its namespace do not set.",
+			Meaning: "The namespace has a ResourceQuota for CPU or memory, and no LimitRange sets the values that the Pod template of at least one workload omits: the API server rejects its next Pod. Pods created before the quota continue, so the problem shows only when one has to be replaced. There is one finding per namespace.",
+			Remediation: "Set the requests and limits in the Pod templates, or create a LimitRange with defaults for containers.",
 			Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/#requests-vs-limits",
 			Needs:       []facts.Kind{facts.ResourceQuota, facts.LimitRange, facts.Deployment}, Uses: append(facts.WorkloadKinds(), facts.Job, facts.CronJob), Run: limitRangeMissing,
 		},
@@ -109,8 +108,7 @@ func limitRangeMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	return found.Findings(func(namespace string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("The quota of namespace %s demands requests or limits that workloads there do not state, and no LimitRange fills them in: their next Pods are refused.", namespace),
-			Remediation: fmt.Sprintf("State requests and limits in the Pod templates of these workloads, or create a LimitRange with defaults; `kubectl -n %s describe resourcequota` shows what "+
-				"is demanded.", namespace),
+			Remediation: fmt.Sprintf("State requests and limits in the Pod templates of these workloads, or create a LimitRange with defaults; `kubectl -n %s describe resourcequota` shows what is demanded.", namespace),
 		}
 	})
 }

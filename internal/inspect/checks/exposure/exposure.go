@@ -20,11 +20,9 @@ func networkPolicyChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "namespace-no-network-policy", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityLow,
-			Summary: "Pods of a namespace can be reached from every other Pod of the cluster.",
-			Meaning: "A Pod that no NetworkPolicy isolates for ingress takes connections from everywhere. There is a finding for each namespace with such Pods; those in the " +
-				"network of their node are left out, which no policy covers, and so are namespaces whose names begin with kube-. Policies of a network plugin's " +
-				"own kinds, such as CiliumNetworkPolicy, are not seen. Policies do nothing unless the network plugin enforces them.",
-			Remediation: "Deny by default, then allow what is needed: `kubectl -n <namespace> apply -f -` with a NetworkPolicy that has podSelector: {} and policyTypes: [Ingress].",
+			Summary: "The Pods of a namespace are reachable from every other Pod of the cluster.",
+			Meaning: "A Pod that no NetworkPolicy isolates for ingress accepts connections from everywhere. There is one finding per namespace with such Pods. Pods in the host network, which no policy covers, and namespaces whose names begin with kube- are not reported. Custom policies of a network plugin, such as CiliumNetworkPolicy, are not considered. Policies have no effect unless the network plugin enforces them.",
+			Remediation: "Write the policies that allow the required traffic, then deny the rest: `kubectl -n <namespace> apply -f <file>` with a NetworkPolicy that has podSelector: {} and policyTypes: [Ingress].",
 			Link:        link + "#default-deny-all-ingress-traffic",
 			Needs:       []facts.Kind{facts.Pod, facts.NetworkPolicy},
 			Uses:        append(templates, facts.Namespace),
@@ -32,10 +30,9 @@ func networkPolicyChecks() []check.Check {
 		},
 		{
 			ID: "network-policy-selects-nothing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "A NetworkPolicy is about no Pod.",
-			Meaning: "Its podSelector matches no Pod of its namespace, and no workload, Job or CronJob there makes Pods with such labels: the Pods that it was meant to protect " +
-				"are open, or it is left over. Policies younger than the startup grace are left out.",
-			Remediation: "Compare its podSelector with the labels of the Pods (`kubectl get pods --show-labels`) and correct it, or delete the policy.",
+			Summary: "A NetworkPolicy selects no Pods.",
+			Meaning: "Its podSelector matches no Pod of its namespace, and no workload, Job or CronJob there creates Pods with such labels: either the Pods that it should protect are unprotected, or it is obsolete. Policies younger than the startup grace are not reported.",
+			Remediation: "Compare its podSelector with the labels of the Pods (`kubectl get pods --show-labels`). Correct it, or delete the policy.",
 			Link:        link + "#networkpolicy-resource",
 			Needs:       []facts.Kind{facts.NetworkPolicy, facts.Pod},
 			Uses:        templates,
@@ -43,11 +40,9 @@ func networkPolicyChecks() []check.Check {
 		},
 		{
 			ID: "network-policy-allows-all", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityInfo,
-			Summary: "A NetworkPolicy lets in everything.",
-			Meaning: "One of its ingress rules names neither peers nor ports, and so allows all that any other policy for the same Pods would keep out: what policies allow adds " +
-				"up. It is low where the policy is about all Pods of the namespace. For what is open to the world it may be meant. Namespaces whose names begin " +
-				"with kube- are left out.",
-			Remediation: "Name in the rule who may come (from) and where to (ports): `kubectl -n <namespace> edit networkpolicy <name>`.",
+			Summary: "A NetworkPolicy allows all ingress traffic.",
+			Meaning: "One of its ingress rules has neither from nor ports, and so allows everything that other policies for the same Pods would block: NetworkPolicies are additive. The severity is low if the policy selects all Pods of the namespace. For public services this may be intended. Namespaces whose names begin with kube- are not reported.",
+			Remediation: "Add the allowed sources (from) and ports to the rule: `kubectl -n <namespace> edit networkpolicy <name>`.",
 			Link:        link + "#allow-all-ingress-traffic",
 			Needs:       []facts.Kind{facts.NetworkPolicy},
 			Run:         policyAllowsAll,
@@ -55,9 +50,8 @@ func networkPolicyChecks() []check.Check {
 		{
 			ID: "network-policy-peer-matches-nothing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A NetworkPolicy allows traffic with Pods that do not exist.",
-			Meaning: "A rule has a podSelector without namespaceSelector, which means Pods of the policy's own namespace, and nothing there has such labels. Often the Pods that " +
-				"are meant live in another namespace. Policies that are about no Pod themselves, and policies younger than the startup grace, are left out.",
-			Remediation: "Correct the labels in the rule, or add the namespace in which the Pods live: a namespaceSelector in the same entry as the podSelector.",
+			Meaning: "A rule has a podSelector without namespaceSelector, which selects Pods of the policy's own namespace, and nothing there has such labels. Often the intended Pods run in another namespace. Policies that select no Pods themselves, and policies younger than the startup grace, are not reported.",
+			Remediation: "Correct the labels in the rule, or add a namespaceSelector for the namespace of the Pods to the same entry as the podSelector.",
 			Link:        link + "#behavior-of-to-and-from-selectors",
 			Needs:       []facts.Kind{facts.NetworkPolicy, facts.Pod},
 			Uses:        templates,
@@ -71,22 +65,18 @@ func namespaceGuardChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "namespace-no-pod-security", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityLow,
-			Summary: "A namespace has no Pod Security level, so that privileged Pods may be created in it.",
-			Meaning: "Without the label pod-security.kubernetes.io/enforce, who may create Pods may create such as take over their node. Namespaces without Pods, and those whose " +
-				"names begin with kube-, are left out; so are all where the webhook of a policy engine is seen (Kyverno, Gatekeeper, Kubewarden, Polaris). A level " +
-				"that the API server's own configuration sets for all namespaces is not seen: then accept this with an ignore rule of the Inspection.",
-			Remediation: "Try what it would refuse: `kubectl label --dry-run=server --overwrite namespace <name> pod-security.kubernetes.io/enforce=baseline`; without warnings, do it " +
-				"without --dry-run.",
+			Summary: "A namespace has no Pod Security level: it accepts privileged Pods.",
+			Meaning: "Without the label pod-security.kubernetes.io/enforce, anyone who can create Pods can create Pods that control their node. Namespaces without Pods, and those whose names begin with kube-, are not reported. Nothing is reported if the webhook of a policy engine is present (Kyverno, Gatekeeper, Kubewarden, Polaris). A default level in the configuration of the API server is not visible: accept the finding with an ignore rule of the Inspection then.",
+			Remediation: "Test what would be rejected: `kubectl label --dry-run=server --overwrite namespace <name> pod-security.kubernetes.io/enforce=baseline`. If there are no warnings, run it without --dry-run.",
 			Link:  link,
 			Needs: []facts.Kind{facts.Namespace, facts.Pod, facts.ValidatingWebhook},
 			Run:   noPodSecurity,
 		},
 		{
 			ID: "namespace-pod-security-privileged", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityLow,
-			Summary: "A namespace allows privileged Pods, although none of its Pods needs that.",
-			Meaning: "The namespace has the label pod-security.kubernetes.io/enforce=privileged, which is no restriction, and each of its Pods and workloads keeps to the level " +
-				"baseline. Namespaces with one that does not are left out, and so are those without Pods and those whose names begin with kube-.",
-			Remediation: "Set the level that its Pods keep to: `kubectl label --overwrite namespace <name> pod-security.kubernetes.io/enforce=baseline`.",
+			Summary: "A namespace allows privileged Pods although none of its Pods needs it.",
+			Meaning: "The namespace has the label pod-security.kubernetes.io/enforce=privileged, which restricts nothing, and all its Pods and workloads comply with the level baseline. Namespaces without Pods, and those whose names begin with kube-, are not reported.",
+			Remediation: "Set the level that its Pods comply with: `kubectl label --overwrite namespace <name> pod-security.kubernetes.io/enforce=baseline`.",
 			Link:        link,
 			Needs:       []facts.Kind{facts.Namespace, facts.Pod},
 			Uses:        append(facts.WorkloadKinds(), facts.Job, facts.CronJob),
@@ -95,9 +85,8 @@ func namespaceGuardChecks() []check.Check {
 		{
 			ID: "default-namespace-used", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "Workloads run in the namespace default.",
-			Meaning: "default is where things land when nobody says where. Rights, quotas and policies are given by namespace, and what has none of its own shares them all; the " +
-				"namespace cannot be deleted with what is in it either.",
-			Remediation: "Give the workloads a namespace: `kubectl create namespace <name>`, then apply their manifests with `-n <name>` and delete them from default.",
+			Meaning: "default receives every object that is created without a namespace. Permissions, quotas and policies apply per namespace, so unrelated workloads in default share them, and the namespace cannot be deleted.",
+			Remediation: "Create a namespace for the workloads (`kubectl create namespace <name>`), apply their manifests with `-n <name>`, then delete them from default.",
 			Link:        "https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/#initial-namespaces",
 			Needs:       []facts.Kind{facts.Pod},
 			Uses:        append(facts.WorkloadKinds(), facts.Job, facts.CronJob),
@@ -112,22 +101,17 @@ func ingressExposureChecks() []check.Check {
 		{
 			ID: "ingress-without-tls", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityMedium,
 			Summary: "An Ingress serves a host without TLS.",
-			Meaning: "A host of its rules stands in no tls entry, so that what visitors send, passwords among it, crosses the network in the clear. A wildcard in tls covers one label, " +
-				"as it does in certificates. It is low for names that are no public ones (without a point, .local, .internal and the like) and for rules without " +
-				"a host. Left out are Ingresses whose annotations bring certificates from elsewhere (load balancers of clouds, TLS passthrough), classes that always " +
-				"encrypt (tailscale, cloudflare, ngrok), and the short-lived ones with which ACME proves a domain. Where TLS ends before the Ingress, " +
-				"accept this with an ignore rule of the Inspection.",
-			Remediation: "Add the host and a Secret with its certificate under spec.tls: `kubectl edit ingress <name>`. cert-manager makes and renews certificates.",
+			Meaning: "A host of its rules has no tls entry, so requests, including passwords, are sent unencrypted. A wildcard in tls covers one label, as in certificates. The severity is low for non-public names (without a dot, .local, .internal and similar) and for rules without a host. Not reported are Ingresses whose annotations provide certificates from elsewhere (cloud load balancers, TLS passthrough), classes that always encrypt (tailscale, cloudflare, ngrok), and ACME challenge solvers. If TLS is terminated before the Ingress, accept this with an ignore rule of the Inspection.",
+			Remediation: "Add the host and a Secret with its certificate to spec.tls: `kubectl edit ingress <name>`. cert-manager issues and renews certificates.",
 			Link:        link + "#tls",
 			Needs:       []facts.Kind{facts.Ingress},
 			Run:         ingressWithoutTLS,
 		},
 		{
 			ID: "ingress-host-wildcard", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityInfo,
-			Summary: "An Ingress answers for hosts that it does not name.",
-			Meaning: "A rule without a host takes requests for every name, and one with a wildcard for every name below a domain, whoever made that name point here. Such a rule " +
-				"also answers where an Ingress of another team is missing. An Ingress with nothing but a default backend says so openly, and is left out.",
-			Remediation: "Name the hosts that are meant: `kubectl -n <namespace> edit ingress <name>`.",
+			Summary: "An Ingress serves hosts that it does not list.",
+			Meaning: "A rule without a host matches every name, and one with a wildcard every name below a domain, including names that others point at the cluster. Such a rule also answers when the Ingress of another team is missing. An Ingress with only a default backend does so explicitly and is not reported.",
+			Remediation: "List the intended hosts: `kubectl -n <namespace> edit ingress <name>`.",
 			Link:        link + "#hostname-wildcards",
 			Needs:       []facts.Kind{facts.Ingress},
 			Run:         ingressHostWildcard,
@@ -135,10 +119,8 @@ func ingressExposureChecks() []check.Check {
 		{
 			ID: "ingress-hosts-clash", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
 			Summary: "Two Ingresses claim the same host and path.",
-			Meaning: "Both are of the same class, and send requests for the same host and path to different Services. One of them never sees its traffic, and which one is up to the " +
-				"controller; between namespaces, one team can take over the other's traffic. The finding is on the younger. Left out are Ingresses that share " +
-				"on purpose by annotation (canaries, conditions), and default backends.",
-			Remediation: "Take the host or path out of one of them: `kubectl edit ingress <name>`.",
+			Meaning: "Both have the same class and route the same host and path to different Services. One of them receives no traffic; which one depends on the controller. Between namespaces, one team can take over the traffic of the other. The finding is reported on the younger Ingress. Ingresses that share a host deliberately by annotation (canaries, conditions), and default backends, are not reported.",
+			Remediation: "Remove the host or path from one of them: `kubectl edit ingress <name>`.",
 			Link:        link + "#multiple-matches",
 			Needs:       []facts.Kind{facts.Ingress},
 			Uses:        []facts.Kind{facts.IngressClass},
@@ -152,12 +134,9 @@ func serviceExposureChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "service-exposed-to-internet", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityLow,
-			Summary: "A load balancer lets in everybody.",
-			Meaning: "A Service of type LoadBalancer names no source ranges, or all addresses, and no annotation keeps its load balancer internal. It is low for what is " +
-				"meant for visitors, and medium where one of its ports is that of a database, a message queue, remote login or the cluster itself. Services " +
-				"whose load balancers got private addresses only are left out.",
-			Remediation: "Say who may come in: `kubectl -n <namespace> patch service <name> -p '{\"spec\":{\"loadBalancerSourceRanges\":[\"203.0.113.0/24\"]}}'`, or use type " +
-				"ClusterIP behind an Ingress.",
+			Summary: "A load balancer accepts connections from any address.",
+			Meaning: "A Service of type LoadBalancer has no source ranges, or includes all addresses, and no annotation makes its load balancer internal. The severity is low in general, and medium if a port is usually that of a database, a message queue, remote login or the cluster itself. Services whose load balancers have private addresses only are not reported.",
+			Remediation: "Restrict the source addresses: `kubectl -n <namespace> patch service <name> -p '{\"spec\":{\"loadBalancerSourceRanges\":[\"203.0.113.0/24\"]}}'`, or use type ClusterIP behind an Ingress.",
 			Link:  link + "#loadbalancer",
 			Needs: []facts.Kind{facts.Service},
 			Run:   exposedToInternet,
@@ -165,10 +144,8 @@ func serviceExposureChecks() []check.Check {
 		{
 			ID: "service-external-ips", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityMedium,
 			Summary: "A Service claims addresses with spec.externalIPs.",
-			Meaning: "Each node sends traffic for these addresses to the Service, whoever they belong to: who may write Services can put themselves between the cluster's Pods and any " +
-				"address (CVE-2020-8554). Few need the field, and clusters can forbid it with the admission plugin DenyServiceExternalIPs.",
-			Remediation: "Use type LoadBalancer, with MetalLB or the like on bare metal, and take the field out: `kubectl -n <namespace> patch service <name> --type=merge -p " +
-				"'{\"spec\":{\"externalIPs\":null}}'`.",
+			Meaning: "Each node routes traffic for these addresses to the Service, regardless of who owns them: anyone who can write Services can intercept traffic between the Pods of the cluster and any address (CVE-2020-8554). The field is rarely needed, and clusters can forbid it with the admission plugin DenyServiceExternalIPs.",
+			Remediation: "Use type LoadBalancer, with MetalLB or similar on bare metal, and remove the field: `kubectl -n <namespace> patch service <name> --type=merge -p '{\"spec\":{\"externalIPs\":null}}'`.",
 			Link:  link + "#external-ips",
 			Needs: []facts.Kind{facts.Service},
 			Run:   externalIPs,
@@ -176,8 +153,7 @@ func serviceExposureChecks() []check.Check {
 		{
 			ID: "service-node-port-open", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityInfo,
 			Summary: "A Service opens a port on every node.",
-			Meaning: "A Service of type NodePort can be reached at each address of each node, past Ingresses and their TLS; only a firewall in front of the nodes keeps anybody out. " +
-				"The node ports that a LoadBalancer brings with it are left out.",
+			Meaning: "A Service of type NodePort is reachable at every address of every node and bypasses Ingresses and their TLS; only a firewall in front of the nodes restricts it. The node ports of a LoadBalancer are not reported.",
 			Remediation: "Use type ClusterIP behind an Ingress or a load balancer: `kubectl -n <namespace> patch service <name> -p '{\"spec\":{\"type\":\"ClusterIP\"}}'`.",
 			Link:        link + "#type-nodeport",
 			Needs:       []facts.Kind{facts.Service},
@@ -185,10 +161,9 @@ func serviceExposureChecks() []check.Check {
 		},
 		{
 			ID: "service-external-name", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityInfo,
-			Summary: "A Service is another name for a Service of another namespace.",
-			Meaning: "A Service of type ExternalName whose name ends in .svc or .svc.cluster.local leads into another namespace. What may only route to Services of its own namespace, such as an " +
-				"Ingress, gets past that rule with it, unless its controller forbids ExternalName. Names outside of the cluster are left out.",
-			Remediation: "Let clients use the name of the other Service; between namespaces, routes of the Gateway API with a ReferenceGrant say openly who may.",
+			Summary: "A Service is an alias of a Service in another namespace.",
+			Meaning: "A Service of type ExternalName whose name ends in .svc or .svc.cluster.local points to another namespace. Objects that can only route to Services of their own namespace, such as an Ingress, bypass that restriction with it, unless their controller forbids ExternalName. Names outside the cluster are not reported.",
+			Remediation: "Use the name of the other Service in clients. Between namespaces, use Gateway API routes with a ReferenceGrant.",
 			Link:        link + "#externalname",
 			Needs:       []facts.Kind{facts.Service},
 			Run:         externalNameBypass,

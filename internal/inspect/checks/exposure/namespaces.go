@@ -43,8 +43,7 @@ func noPodSecurity(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   ns.Ref,
 			Message:  fmt.Sprintf("Namespace %s has no Pod Security level: privileged Pods may be created in it.", name),
 			Evidence: []check.Evidence{check.FromSpec("label %s is not set", enforceLabel)},
-			Remediation: fmt.Sprintf("Try what it would refuse: `kubectl label --dry-run=server --overwrite namespace %[1]s %[2]s=baseline`; without warnings, do it: "+
-				"`kubectl label --overwrite namespace %[1]s %[2]s=baseline`.", name, enforceLabel),
+			Remediation: fmt.Sprintf("Try what it would refuse: `kubectl label --dry-run=server --overwrite namespace %[1]s %[2]s=baseline`; without warnings, do it: `kubectl label --overwrite namespace %[1]s %[2]s=baseline`.", name, enforceLabel),
 		}
 		for _, label := range []string{"pod-security.kubernetes.io/warn", "pod-security.kubernetes.io/audit"} {
 			if level := ns.Labels[label]; level != "" {

@@ -67,9 +67,7 @@ func noNetworkPolicy(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   facts.Ref{Kind: facts.Namespace, Name: namespace},
 			Message:  fmt.Sprintf("Namespace %s has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods.", namespace),
 			Evidence: []check.Evidence{check.FromSpec("not isolated: %s", phrase.List(open))},
-			Remediation: fmt.Sprintf("Deny by default, then allow what is needed: `echo '{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":"+
-				"{\"name\":\"default-deny\"},\"spec\":{\"podSelector\":{},\"policyTypes\":[\"Ingress\"]}}' | kubectl -n %s apply -f -`. First write the policies that "+
-				"allow what its Pods need: from then on all else is refused.", namespace),
+			Remediation: fmt.Sprintf("Deny by default, then allow what is needed: `echo '{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":{\"name\":\"default-deny\"},\"spec\":{\"podSelector\":{},\"policyTypes\":[\"Ingress\"]}}' | kubectl -n %s apply -f -`. First write the policies that allow what its Pods need: from then on all else is refused.", namespace),
 		}
 		if slices.ContainsFunc(policies[namespace], func(p *facts.NetworkPolicyNode) bool { return p.Ingress }) {
 			finding.Message = fmt.Sprintf("The NetworkPolicies of namespace %s leave some of its Pods open for ingress from every Pod of the cluster.", namespace)
@@ -126,8 +124,7 @@ func policySelectsNothing(g *facts.Graph, params check.Params) []check.Finding {
 			Object:   p.Ref,
 			Message:  fmt.Sprintf("NetworkPolicy %s is about no Pod: nothing in namespace %s has the labels %s.", p.Name, p.Namespace, p.Selector.String()),
 			Evidence: []check.Evidence{check.FromSpec("podSelector %s", p.Selector.String())},
-			Remediation: fmt.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`) and correct it, or delete the policy: "+
-				"`kubectl -n %[1]s delete networkpolicy %[2]s`.", p.Namespace, p.Name),
+			Remediation: fmt.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`) and correct it, or delete the policy: `kubectl -n %[1]s delete networkpolicy %[2]s`.", p.Namespace, p.Name),
 		})
 	}
 	return findings
@@ -143,8 +140,7 @@ func policyAllowsAll(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   p.Ref,
 			Message:  fmt.Sprintf("NetworkPolicy %s lets everything in: an ingress rule names neither peers nor ports.", p.Name),
 			Evidence: []check.Evidence{check.FromSpec("podSelector %s; ingress: a rule without from and ports", p.Selector.String())},
-			Remediation: fmt.Sprintf("Name in the rule who may come (from) and where to (ports): `kubectl -n %s edit networkpolicy %s`. Where all are meant to come, accept this "+
-				"with an ignore rule.", p.Namespace, p.Name),
+			Remediation: fmt.Sprintf("Name in the rule who may come (from) and where to (ports): `kubectl -n %s edit networkpolicy %s`. Where all are meant to come, accept this with an ignore rule.", p.Namespace, p.Name),
 		}
 		if isolatesAll(p) {
 			finding.Severity = v1alpha1.SeverityLow
@@ -173,8 +169,7 @@ func policyPeerMatchesNothing(g *facts.Graph, params check.Params) []check.Findi
 				Object: p.Ref, Discriminator: labels,
 				Message:  fmt.Sprintf("NetworkPolicy %s allows traffic with Pods that have the labels %s, and nothing in namespace %s has them.", p.Name, labels, p.Namespace),
 				Evidence: []check.Evidence{check.FromSpec("podSelector of a peer: %s; no namespaceSelector beside it", labels)},
-				Remediation: fmt.Sprintf("If the Pods live in another namespace, add a namespaceSelector to the same entry, for example with the label kubernetes.io/metadata.name; else "+
-					"correct the labels or take the rule out: `kubectl -n %s edit networkpolicy %s`.", p.Namespace, p.Name),
+				Remediation: fmt.Sprintf("If the Pods live in another namespace, add a namespaceSelector to the same entry, for example with the label kubernetes.io/metadata.name; else correct the labels or take the rule out: `kubectl -n %s edit networkpolicy %s`.", p.Namespace, p.Name),
 			})
 		}
 	}

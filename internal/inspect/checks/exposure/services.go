@@ -49,8 +49,7 @@ func exposedToInternet(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   service.Ref,
 			Message:  fmt.Sprintf("Service %s has a load balancer that lets in everybody.", service.Name),
 			Evidence: []check.Evidence{check.FromSpec("type LoadBalancer; %s", rangesText(service.SourceRanges)), check.FromSpec("ports: %s", portsText(service))},
-			Remediation: fmt.Sprintf("Say who may come in: `kubectl -n %s patch service %s -p '{\"spec\":{\"loadBalancerSourceRanges\":[\"203.0.113.0/24\"]}}'` with your own "+
-				"addresses. Where it is meant for everybody, accept this with an ignore rule.", service.Namespace, service.Name),
+			Remediation: fmt.Sprintf("Say who may come in: `kubectl -n %s patch service %s -p '{\"spec\":{\"loadBalancerSourceRanges\":[\"203.0.113.0/24\"]}}'` with your own addresses. Where it is meant for everybody, accept this with an ignore rule.", service.Namespace, service.Name),
 		}
 		for _, port := range service.Ports {
 			if what := sensitivePort(port.Port); what != "" {
@@ -96,8 +95,7 @@ func externalIPs(g *facts.Graph, _ check.Params) []check.Finding {
 			Evidence: []check.Evidence{
 				check.FromSpec("spec.externalIPs: %d %s", service.ExternalIPs, phrase.Plural(service.ExternalIPs, "address", "addresses")), check.FromSpec("ports: %s", portsText(service)),
 			},
-			Remediation: fmt.Sprintf("Use type LoadBalancer, with MetalLB or the like on bare metal, then take the field out: `kubectl -n %s patch service %s --type=merge -p "+
-				"'{\"spec\":{\"externalIPs\":null}}'`.", service.Namespace, service.Name),
+			Remediation: fmt.Sprintf("Use type LoadBalancer, with MetalLB or the like on bare metal, then take the field out: `kubectl -n %s patch service %s --type=merge -p '{\"spec\":{\"externalIPs\":null}}'`.", service.Namespace, service.Name),
 		})
 	}
 	return findings
@@ -113,8 +111,7 @@ func nodePortOpen(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   service.Ref,
 			Message:  fmt.Sprintf("Service %s can be reached on a port of every node.", service.Name),
 			Evidence: []check.Evidence{check.FromSpec("type NodePort; ports: %s", portsText(service))},
-			Remediation: fmt.Sprintf("If nothing outside uses the port, close it: `kubectl -n %s patch service %s -p '{\"spec\":{\"type\":\"ClusterIP\"}}'`, behind an Ingress or a "+
-				"load balancer where visitors come from outside.", service.Namespace, service.Name),
+			Remediation: fmt.Sprintf("If nothing outside uses the port, close it: `kubectl -n %s patch service %s -p '{\"spec\":{\"type\":\"ClusterIP\"}}'`, behind an Ingress or a load balancer where visitors come from outside.", service.Namespace, service.Name),
 		})
 	}
 	return findings
@@ -134,8 +131,7 @@ func externalNameBypass(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   service.Ref,
 			Message:  fmt.Sprintf("Service %s is another name for Service %s in namespace %s.", service.Name, target, namespace),
 			Evidence: []check.Evidence{check.FromSpec("type ExternalName; externalName: %s", service.ExternalName)},
-			Remediation: fmt.Sprintf("Let clients use %s.%s.svc itself, then delete this one: `kubectl -n %s delete service %s`; between namespaces, routes of the Gateway API with a "+
-				"ReferenceGrant say openly who may.", target, namespace, service.Namespace, service.Name),
+			Remediation: fmt.Sprintf("Let clients use %s.%s.svc itself, then delete this one: `kubectl -n %s delete service %s`; between namespaces, routes of the Gateway API with a ReferenceGrant say openly who may.", target, namespace, service.Namespace, service.Name),
 		})
 	}
 	return findings

@@ -26,18 +26,16 @@ func apiVersionChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "removed-api-used", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary: "An object is written in an API version that is gone, or goes with the next minor version.",
-			Meaning: "A client wrote the object in an API version that this cluster, or the next minor version of Kubernetes, no longer serves. The object itself lives on in a newer version; but the " +
-				"manifest, chart or program that wrote it fails the next time." + judged,
-			Remediation: "Change apiVersion where the object is written (manifest, chart, client), and apply it again; `kubectl convert -f <file>` rewrites a manifest.",
+			Summary: "An object was written in an API version that Kubernetes has removed or removes in the next minor version.",
+			Meaning: "A client wrote the object in an API version that this cluster, or the next minor version of Kubernetes, no longer serves. The object is stored in a newer version and keeps working, but the manifest, chart or program that wrote it fails the next time it is applied." + judged,
+			Remediation: "Change apiVersion in the source of the object (manifest, chart or client) and apply it again. `kubectl convert -f <file>` (the kubectl-convert plugin) rewrites a manifest.",
 			Link:        deprecationGuide, Needs: needs, Uses: uses, Run: apiVersions(true),
 		},
 		{
 			ID: "deprecated-api-used", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "An object is written in an API version that is deprecated.",
-			Meaning: "A client wrote the object in an API version that is still served, but deprecated; a later version of Kubernetes removes it." + judged,
-			Remediation: "Change apiVersion where the object is written (manifest, chart, client) before the cluster is upgraded that far; `kubectl convert -f <file>` rewrites a " +
-				"manifest.",
+			Summary: "An object was written in a deprecated API version.",
+			Meaning: "A client wrote the object in an API version that is still served but deprecated. A later version of Kubernetes removes it." + judged,
+			Remediation: "Change apiVersion in the source of the object (manifest, chart or client) before upgrading the cluster to the version that removes it. `kubectl convert -f <file>` (the kubectl-convert plugin) rewrites a manifest.",
 			Link: deprecationGuide, Needs: needs, Uses: uses, Run: apiVersions(false),
 		},
 	}
@@ -190,7 +188,6 @@ func oldVersionFinding(m *facts.Meta, w facts.Written, old oldAPI, server uint) 
 		Object: m.Ref, Discriminator: w.APIVersion,
 		Message:  fmt.Sprintf("%s %s is written as %s, which %s.", m.Kind, m.Name, w.APIVersion, when),
 		Evidence: []check.Evidence{check.FromSpec("written by %s as %s, %s", w.Manager, w.APIVersion, written)},
-		Remediation: fmt.Sprintf("Change apiVersion to %s where %s gets the object from (manifest, chart or client), and apply it again; `kubectl convert -f <file> --output-version %[1]s` rewrites "+
-			"a manifest.", old.instead, w.Manager),
+		Remediation: fmt.Sprintf("Change apiVersion to %s where %s gets the object from (manifest, chart or client), and apply it again; `kubectl convert -f <file> --output-version %[1]s` rewrites a manifest.", old.instead, w.Manager),
 	}
 }

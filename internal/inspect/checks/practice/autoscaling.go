@@ -16,25 +16,23 @@ func autoscalerSetupChecks() []check.Check {
 		{
 			ID: "hpa-duplicate", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
 			Summary: "Two HorizontalPodAutoscalers scale the same workload.",
-			Meaning: "Both name the same target. Kubernetes lets neither of them scale it as long as it sees both (AmbiguousSelector), or they undo each other's work. Of several, all " +
-				"but the first by name are reported.",
-			Remediation: "Put the metrics of both into one, and delete the other: `kubectl delete hpa <name>`.",
+			Meaning: "Both have the same scaleTargetRef. Kubernetes either stops scaling the workload (AmbiguousSelector), or the two override each other. Only the first by name is not reported.",
+			Remediation: "Merge the metrics into one HorizontalPodAutoscaler and delete the other: `kubectl delete hpa <name>`.",
 			Link:        link, Needs: needs, Run: hpaDuplicate,
 		},
 		{
 			ID: "hpa-fixed-replicas", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "The manifest of a workload sets the number of replicas that an autoscaler is to choose.",
-			Meaning: "What was applied to the target of a HorizontalPodAutoscaler (server-side, or with kubectl apply) holds spec.replicas. Each time it is applied, the workload is set back to that " +
-				"number, whatever the load, until the autoscaler corrects it.",
-			Remediation: "Take spec.replicas out of the manifest. With kubectl apply, do it as the documentation says, else the workload drops to one replica for a moment.",
+			Summary: "The manifest of a workload sets replicas although an autoscaler manages it.",
+			Meaning: "The manifest applied to the target of a HorizontalPodAutoscaler (server-side, or with kubectl apply) contains spec.replicas. Each apply resets the workload to that number, regardless of load, until the autoscaler corrects it.",
+			Remediation: "Remove spec.replicas from the manifest. With kubectl apply, follow the documented migration: otherwise the workload drops to one replica for a moment.",
 			Link:        link + "#migrating-deployments-and-statefulsets-to-horizontal-autoscaling",
 			Needs:       append(needs, facts.Deployment), Uses: []facts.Kind{facts.StatefulSet}, Run: hpaFixedReplicas,
 		},
 		{
 			ID: "hpa-min-equals-max", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A HorizontalPodAutoscaler cannot scale, because its minimum is its maximum.",
-			Meaning:     "minReplicas and maxReplicas are the same. The autoscaler does nothing but fix the number; it may have been pinned for an incident, and forgotten.",
-			Remediation: "Raise maxReplicas (`kubectl patch hpa <name> -p '{\"spec\":{\"maxReplicas\":<number>}}'`), or delete the autoscaler if a fixed number is meant.",
+			Summary:     "A HorizontalPodAutoscaler cannot scale: its minimum equals its maximum.",
+			Meaning:     "minReplicas and maxReplicas are equal, so the autoscaler only fixes the number of replicas. It may have been pinned during an incident and forgotten.",
+			Remediation: "Raise maxReplicas: `kubectl patch hpa <name> -p '{\"spec\":{\"maxReplicas\":<number>}}'`. Delete the autoscaler if a fixed number is intended.",
 			Link:        link, Needs: needs, Run: hpaPinned,
 		},
 	}

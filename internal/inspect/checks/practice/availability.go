@@ -20,47 +20,40 @@ func availabilityChecks() []check.Check {
 		{
 			ID: "single-replica", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A Deployment behind a Service has a single replica.",
-			Meaning: "A Service sends requests to the one Pod of the Deployment, and no HorizontalPodAutoscaler keeps more: each crash, each node drain and " +
-				"each eviction is an outage. Deployments that use a volume which one node at a time may mount are left out, since they cannot have more." + check.SystemNamespacesNote,
-			Remediation: "If the program can run more than once: `kubectl scale deployment <name> --replicas=2`, and a PodDisruptionBudget beside it.",
+			Meaning: "A Service sends requests to the only Pod of the Deployment, and no HorizontalPodAutoscaler sets a higher minimum: each crash, node drain and eviction is an outage. Deployments with a volume that only one node can mount are not reported, since they cannot have more replicas." + check.SystemNamespacesNote,
+			Remediation: "If the application supports several replicas: `kubectl scale deployment <name> --replicas=2`. Then add a PodDisruptionBudget.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#dealing-with-disruptions",
 			Needs:       []facts.Kind{facts.Deployment, facts.Service}, Uses: []facts.Kind{facts.HPA, facts.PVC}, Run: singleReplica,
 		},
 		{
 			ID: "pdb-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload with several replicas behind a Service has no PodDisruptionBudget.",
-			Meaning: "The workload has two or more replicas and a Service sends them requests, but no budget selects its Pods: a node drain or an upgrade of the " +
-				"cluster may evict all of them at the same time." + check.SystemNamespacesNote,
-			Remediation: "Create one that lets one Pod go at a time: `kubectl create poddisruptionbudget <name> --selector=<labels> --max-unavailable=1`.",
+			Meaning: "The workload has two or more replicas and a Service sends them requests, but no PodDisruptionBudget selects its Pods: a node drain or a cluster upgrade can evict all of them at the same time." + check.SystemNamespacesNote,
+			Remediation: "Create one that allows one Pod to be unavailable: `kubectl create poddisruptionbudget <name> --selector=<labels> --max-unavailable=1`.",
 			Link:        "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
 			Needs:       []facts.Kind{facts.Deployment, facts.Service, facts.PDB}, Uses: facts.WorkloadKinds(), Run: pdbMissing,
 		},
 		{
 			ID: "spread-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "All replicas of a workload stand on one node.",
-			Meaning: "The workload has two or more ready Pods, all on the same node, although other nodes fit its node selector and take Pods; and it has neither " +
-				"topology spread constraints nor a pod anti-affinity that would keep them apart. When that node goes, all of them go. Workloads with a node " +
-				"affinity or with volumes are left out, since those may tie them to the node." + check.SystemNamespacesNote,
-			Remediation: "Add topologySpreadConstraints with topologyKey kubernetes.io/hostname and whenUnsatisfiable ScheduleAnyway to the Pod template; " +
-				"`kubectl rollout restart <kind> <name>` spreads the Pods anew.",
+			Summary: "All replicas of a workload run on one node.",
+			Meaning: "The workload has two or more ready Pods, all on the same node, although other schedulable nodes match its node selector. It has neither topology spread constraints nor pod anti-affinity to separate them. If that node fails, all Pods fail. Workloads with node affinity or with volumes are not reported, since those may bind them to the node." + check.SystemNamespacesNote,
+			Remediation: "Add topologySpreadConstraints with topologyKey kubernetes.io/hostname and whenUnsatisfiable ScheduleAnyway to the Pod template. `kubectl rollout restart <kind> <name>` reschedules the Pods.",
 			Link:  "https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/",
 			Needs: []facts.Kind{facts.Pod, facts.Node}, Uses: facts.WorkloadKinds(), Run: spreadMissing,
 		},
 		{
 			ID: "pvc-access-mode-with-replicas", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary: "Several replicas of a Deployment share a volume that one node, or one Pod, may mount.",
-			Meaning: "The Deployment wants two or more Pods, and all mount the same PersistentVolumeClaim, whose only access mode is ReadWriteOnce or ReadWriteOncePod. Pods on " +
-				"a second node do not start. It is low while all of them are ready: they stand on one node, or the storage does not mind." + check.SystemNamespacesNote,
-			Remediation: "Use a StatefulSet, which gives each Pod a claim of its own; or storage that can be ReadWriteMany; or a single replica with strategy Recreate.",
+			Summary: "Several replicas of a Deployment share a volume that only one node, or one Pod, can mount.",
+			Meaning: "The Deployment has two or more replicas, and all mount the same PersistentVolumeClaim, whose only access mode is ReadWriteOnce or ReadWriteOncePod. Pods on a second node do not start. The severity is low while all Pods are ready: they run on one node, or the storage does not enforce the access mode." + check.SystemNamespacesNote,
+			Remediation: "Use a StatefulSet, which creates one claim per Pod; or storage that supports ReadWriteMany; or a single replica with strategy Recreate.",
 			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes",
 			Needs:       []facts.Kind{facts.Deployment, facts.PVC}, Run: sharedClaim,
 		},
 		{
 			ID: "host-port-with-replicas", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload with host ports wants more Pods than there are nodes.",
-			Meaning: "Each Pod takes a port of its node, so that a node can have only one of them; and the workload wants more Pods than there are nodes that take Pods and fit " +
-				"its node selector. The rest stays pending." + check.SystemNamespacesNote,
-			Remediation: "Take hostPort out and reach the Pods through a Service, or use a DaemonSet if one Pod a node is meant.",
+			Summary: "A workload with host ports has more replicas than nodes to run them.",
+			Meaning: "Each Pod uses a port of its node, so a node can run only one of them. The workload has more replicas than there are schedulable nodes that match its node selector. The remaining Pods stay pending." + check.SystemNamespacesNote,
+			Remediation: "Remove hostPort and reach the Pods through a Service, or use a DaemonSet if one Pod per node is intended.",
 			Link:        "https://kubernetes.io/docs/concepts/configuration/overview/#services",
 			Needs:       []facts.Kind{facts.Deployment, facts.Node}, Uses: facts.WorkloadKinds(), Run: hostPortReplicas,
 		},
@@ -113,8 +106,7 @@ func singleReplica(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   s.Owner,
 			Message:  fmt.Sprintf("Deployment %s has a single replica behind Service %s: each restart of it and each drain of its node is an outage.", s.Owner.Name, services[0].Name),
 			Evidence: []check.Evidence{check.FromSpec("replicas: 1"), check.FromSpec("Service %s selects %s", services[0].Name, facts.SelectorFromSet(services[0].Selector))},
-			Remediation: fmt.Sprintf("If the program can run more than once: `%s scale deployment %s --replicas=2`, or set replicas where it is deployed from; and give it "+
-				"a PodDisruptionBudget.", kubectl.Command(s.Owner), s.Owner.Name),
+			Remediation: fmt.Sprintf("If the program can run more than once: `%s scale deployment %s --replicas=2`, or set replicas where it is deployed from; and give it a PodDisruptionBudget.", kubectl.Command(s.Owner), s.Owner.Name),
 		})
 	}
 	return findings

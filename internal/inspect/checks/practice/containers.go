@@ -21,33 +21,30 @@ func containerChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "container-port-duplicate", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "A port stands twice in a Pod template.",
-			Meaning: "The containers of a Pod share one network: of two that listen on the same port and protocol, the second fails to start. Where both entries are of one " +
-				"container, one of them is left over." + check.SystemNamespacesNote,
-			Remediation: "Give each container a port of its own, or remove the entry that is left over.",
+			Summary: "A Pod template declares a port twice.",
+			Meaning: "The containers of a Pod share one network namespace: when two listen on the same port and protocol, the second fails to start. If one container declares both, one entry is redundant." + check.SystemNamespacesNote,
+			Remediation: "Give each container a different port, or remove the redundant entry from the Pod template.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/#pod-networking", Needs: needs, Uses: uses, Run: portDuplicate,
 		},
 		{
 			ID: "env-duplicate", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary:     "An environment variable is set twice in one container.",
-			Meaning:     "The last of the entries counts, and tools that merge lists by name (kubectl apply, server-side apply) may drop one of them at the next change." + check.SystemNamespacesNote,
-			Remediation: "Remove one of the entries.",
+			Meaning:     "Only the last entry takes effect, and tools that merge lists by name (kubectl apply, server-side apply) may drop one of them at the next change." + check.SystemNamespacesNote,
+			Remediation: "Remove one of the entries from the container's env in the Pod template.",
 			Link:        "https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/", Needs: needs, Uses: uses, Run: envDuplicate,
 		},
 		{
 			ID: "volume-unused", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A Pod template has a volume that no container mounts.",
-			Meaning: "The volume is attached and made ready before the Pod starts, and nothing uses it: either it is left over, or a volumeMount was forgotten. " +
-				"Volumes are judged in templates, where no sidecar has been added yet." + check.SystemNamespacesNote,
+			Meaning: "The volume is attached and set up before the Pod starts, but no container uses it: either it is obsolete, or a volumeMount is missing. Only Pod templates are checked, since sidecars may be injected later." + check.SystemNamespacesNote,
 			Remediation: "Remove the volume from the Pod template, or mount it.",
 			Link:        "https://kubernetes.io/docs/concepts/storage/volumes/", Needs: needs, Uses: uses, Run: volumeUnused,
 		},
 		{
 			ID: "host-network-dns-policy", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "A workload on the network of its node cannot look up Services.",
-			Meaning: "hostNetwork is true and dnsPolicy ClusterFirst, its default. For such Pods that means the resolver of the node, which knows no names of the cluster. " +
-				"Programs that look up no Service do not mind." + check.SystemNamespacesNote,
-			Remediation: "Set dnsPolicy: ClusterFirstWithHostNet in the Pod template if the program looks up Services; else dnsPolicy: Default says what happens.",
+			Summary: "A Pod in the host network cannot resolve Services.",
+			Meaning: "hostNetwork is true and dnsPolicy is ClusterFirst, its default. For such Pods ClusterFirst falls back to the resolver of the node, which does not know cluster names. Programs that do not use Services are not affected." + check.SystemNamespacesNote,
+			Remediation: "If the program uses Services, set dnsPolicy: ClusterFirstWithHostNet in the Pod template. If not, set dnsPolicy: Default to state the effective behavior.",
 			Link:        "https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy", Needs: needs, Uses: uses, Run: hostNetworkDNS,
 		},
 	}

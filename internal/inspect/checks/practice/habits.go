@@ -20,19 +20,17 @@ func habitChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "labels-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "A workload has no label that says what it is.",
-			Meaning: "Neither the workload nor its Pod template has one of the labels app.kubernetes.io/name, app.kubernetes.io/instance, app, k8s-app and name, which dashboards, policies and people " +
-				"look for." + check.SystemNamespacesNote,
-			Remediation: "`kubectl label <kind> <name> app.kubernetes.io/name=<program>`, and the same in the manifest.",
+			Summary: "A workload has no label that identifies its application.",
+			Meaning: "Neither the workload nor its Pod template has one of the labels app.kubernetes.io/name, app.kubernetes.io/instance, app, k8s-app and name, which dashboards, policies and people select by." + check.SystemNamespacesNote,
+			Remediation: "Label it: `kubectl label <kind> <name> app.kubernetes.io/name=<application>`. Add the label to the manifest too.",
 			Link:        "https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/",
 			Needs:       []facts.Kind{facts.Deployment}, Uses: facts.WorkloadKinds(), Run: labelsMissing,
 		},
 		{
 			ID: "naked-pod", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "A Pod was made by hand, and nothing replaces it.",
-			Meaning: "The Pod has no owner, and has been there for longer than the recent window (an hour unless set): when its node goes or it is evicted, it is gone. Static Pods, finished Pods, " +
-				"Pods that run once (restartPolicy Never or OnFailure) and those of kubectl debug are left out." + check.SystemNamespacesNote,
-			Remediation: "Put its spec into the template of a Deployment (or a Job, if it ends), and delete the Pod.",
+			Summary: "A Pod has no controller that replaces it.",
+			Meaning: "The Pod has no owner and is older than the recent window (an hour by default): when its node fails or it is evicted, it is lost. Static Pods, finished Pods, Pods that run once (restartPolicy Never or OnFailure) and those of kubectl debug are not reported." + check.SystemNamespacesNote,
+			Remediation: "Move its spec into the template of a Deployment (or of a Job, if it runs to completion), and delete the Pod.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/#using-pods",
 			Needs:       []facts.Kind{facts.Pod}, Run: nakedPod,
 		},

@@ -24,33 +24,30 @@ func jobSetupChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "cronjob-concurrency-allow", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "A CronJob that runs often may run many times at once.",
-			Meaning: "concurrencyPolicy is Allow, its default, and the schedule has less than ten minutes from one run to the next: when a run takes longer than that, Jobs pile up. " +
-				"Those with a deadline (activeDeadlineSeconds) no longer than the time between two runs are left out." + check.SystemNamespacesNote,
+			Summary: "A frequent CronJob allows concurrent runs.",
+			Meaning: "concurrencyPolicy is Allow, its default, and the schedule starts a run less than ten minutes after the previous one: when a run takes longer than that, Jobs accumulate. CronJobs whose activeDeadlineSeconds is no longer than the interval are not reported." + check.SystemNamespacesNote,
 			Remediation: "Set concurrencyPolicy to Forbid (or Replace): `kubectl patch cronjob <name> -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.",
 			Link:        link + "#concurrency-policy", Needs: cron, Run: cronJobOverlaps,
 		},
 		{
 			ID: "cronjob-deadline-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "A CronJob stops for good when one of its runs hangs.",
-			Meaning: "concurrencyPolicy is Forbid, so that no run starts while another one goes on, and activeDeadlineSeconds does not end a run that hangs: all later ones are skipped." + check.SystemNamespacesNote,
-			Remediation: "Set activeDeadlineSeconds in the jobTemplate to a multiple of what a run takes: `kubectl patch cronjob <name> -p " +
-				"'{\"spec\":{\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":3600}}}}'`.",
+			Summary: "A CronJob stops running when one of its runs hangs.",
+			Meaning: "concurrencyPolicy is Forbid, so no run starts while another is active, and activeDeadlineSeconds is not set: if a run hangs, all later runs are skipped." + check.SystemNamespacesNote,
+			Remediation: "Set activeDeadlineSeconds in the jobTemplate to a multiple of the usual duration: `kubectl patch cronjob <name> -p '{\"spec\":{\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":3600}}}}'`.",
 			Link: link + "#concurrency-policy", Needs: cron, Run: cronJobEndless,
 		},
 		{
 			ID: "cronjob-failures-not-kept", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary:     "A CronJob keeps no failed Job.",
-			Meaning:     "failedJobsHistoryLimit is 0: when a run fails, its Job and the log of its Pods are gone at once, and nobody can see why." + check.SystemNamespacesNote,
-			Remediation: "`kubectl patch cronjob <name> -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.",
+			Meaning:     "failedJobsHistoryLimit is 0: when a run fails, its Job and the logs of its Pods are deleted immediately, and the cause is lost." + check.SystemNamespacesNote,
+			Remediation: "Keep one failed Job: `kubectl patch cronjob <name> -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.",
 			Link:        link + "#jobs-history-limits", Needs: cron, Run: cronJobForgets,
 		},
 		{
 			ID: "jobs-finished-kept", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityInfo,
-			Summary: "Finished Jobs stay in a namespace.",
-			Meaning: "Jobs that nothing owns finished more than seven days ago and have no ttlSecondsAfterFinished: they and their Pods stay until somebody deletes them. One finding " +
-				"a namespace; the evidence names some." + check.SystemNamespacesNote,
-			Remediation: "Delete those that are no longer needed, and set ttlSecondsAfterFinished on such Jobs.",
+			Summary: "Finished Jobs accumulate in a namespace.",
+			Meaning: "Jobs without an owner finished more than seven days ago and have no ttlSecondsAfterFinished: they and their Pods stay until they are deleted. There is one finding per namespace; the evidence lists examples." + check.SystemNamespacesNote,
+			Remediation: "Delete the Jobs that are no longer needed, and set ttlSecondsAfterFinished on such Jobs.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/",
 			Needs:       []facts.Kind{facts.Job}, Run: jobsKept,
 		},
@@ -152,8 +149,7 @@ func jobsKept(g *facts.Graph, _ check.Params) []check.Finding {
 	return kept.Findings(func(namespace string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("Jobs that finished long ago stay in namespace %s.", namespace),
-			Remediation: fmt.Sprintf("See which are no longer needed (`kubectl -n %s get jobs --sort-by=.status.completionTime`) and delete them; set ttlSecondsAfterFinished on "+
-				"such Jobs, so that they go by themselves.", namespace),
+			Remediation: fmt.Sprintf("See which are no longer needed (`kubectl -n %s get jobs --sort-by=.status.completionTime`) and delete them; set ttlSecondsAfterFinished on such Jobs, so that they go by themselves.", namespace),
 		}
 	})
 }

@@ -14,8 +14,7 @@ import (
 )
 
 func TestResourcesOfContainers(t *testing.T) {
-	const limitRange = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: defaults, namespace: shop}\n" +
-		"spec: {limits: [{type: Container, default: {memory: 1Gi}, defaultRequest: {cpu: 100m}}]}\n---\n"
+	const limitRange = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: defaults, namespace: shop}\nspec: {limits: [{type: Container, default: {memory: 1Gi}, defaultRequest: {cpu: 100m}}]}\n---\n"
 	nothing := checktest.WorkloadWith("Deployment", "cart", "replicas: 2", checktest.APIContainer(""))
 	pod := checktest.Document("v1", "Pod", "name: cart-a, namespace: shop, labels: {app: cart}, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: cart, uid: cart, controller: true}]",
 		"spec: {"+checktest.APIContainer(", resources: {requests: {cpu: 100m, memory: 64Mi}, limits: {memory: 64Mi}}")+"}\nstatus: {phase: Running}")
@@ -71,8 +70,7 @@ func TestSetupOfProbes(t *testing.T) {
 		"no Service":                   {ID: "readiness-probe-missing", Documents: with("") + checktest.ServiceFor("web", "other", "")},
 		"a readiness probe":            {ID: "readiness-probe-missing", Documents: with(ready) + checktest.ServiceFor("web", "cart", "")},
 		"a Service for Pods not ready": {ID: "readiness-probe-missing", Documents: with("") + checktest.ServiceFor("web", "cart", ", publishNotReadyAddresses: true")},
-		"another container serves": {ID: "readiness-probe-missing", Documents: checktest.WorkloadWith("Deployment", "cart", "", "containers: [{name: log, image: l}, {name: api, image: a, ports: [{containerPort: 8080}], "+
-			"readinessProbe: {tcpSocket: {port: 8080}}}]") + checktest.ServiceFor("web", "cart", "")},
+		"another container serves": {ID: "readiness-probe-missing", Documents: checktest.WorkloadWith("Deployment", "cart", "", "containers: [{name: log, image: l}, {name: api, image: a, ports: [{containerPort: 8080}], readinessProbe: {tcpSocket: {port: 8080}}}]") + checktest.ServiceFor("web", "cart", "")},
 		"no liveness probe": {ID: "liveness-probe-missing", Documents: with(ready), Want: []string{
 			"info Deployment/shop/cart: Deployment cart is not restarted when it hangs: no liveness probe on container api.",
 			"  spec: container api declares a port and has no livenessProbe"}},
@@ -251,8 +249,7 @@ func TestAutoscalersAndJobs(t *testing.T) {
 		return checktest.Document("batch/v1", "CronJob", "name: sync, namespace: shop", "spec: {"+spec+", jobTemplate: {spec: {"+job+"template: {spec: {restartPolicy: Never, "+checktest.APIContainer("")+"}}}}}")
 	}
 	job := func(metadata, spec string) string {
-		return checktest.Document("batch/v1", "Job", "namespace: shop, "+metadata, "spec: {"+spec+"template: {spec: {restartPolicy: Never, "+checktest.APIContainer("")+"}}}\n"+
-			"status: {completionTime: \"2026-01-01T00:00:00Z\", conditions: [{type: Complete, status: 'True', lastTransitionTime: \"2026-01-01T00:00:00Z\"}]}")
+		return checktest.Document("batch/v1", "Job", "namespace: shop, "+metadata, "spec: {"+spec+"template: {spec: {restartPolicy: Never, "+checktest.APIContainer("")+"}}}\nstatus: {completionTime: \"2026-01-01T00:00:00Z\", conditions: [{type: Complete, status: 'True', lastTransitionTime: \"2026-01-01T00:00:00Z\"}]}")
 	}
 	checktest.RunCases(t, Checks(), map[string]checktest.Case{
 		"two autoscalers": {ID: "hpa-duplicate", Documents: hpa("a", 1, 3) + hpa("b", 2, 9), Want: []string{

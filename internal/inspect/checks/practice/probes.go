@@ -26,55 +26,48 @@ func probeSetupChecks() []check.Check {
 		{
 			ID: "readiness-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload behind a Service has no readiness probe.",
-			Meaning: "A Service selects the Pods, and the container whose port it sends traffic to has no readiness probe (where no container declares " +
-				"that port: no container has one). A Pod then counts as ready as soon as its process runs, gets requests before it can " +
-				"answer, and a rollout goes on although the new version does not work. Services that publish Pods which are not ready are left out." + check.SystemNamespacesNote,
-			Remediation: "Give the container a readinessProbe that asks what a client would ask, for example httpGet on its health path.",
+			Meaning: "A Service selects the Pods, and the container that serves its target port has no readiness probe (if no container declares that port: no container has one). A Pod then counts as ready as soon as its process starts, receives requests before it can answer, and a rollout continues although the new version does not work. Services with publishNotReadyAddresses are not considered." + check.SystemNamespacesNote,
+			Remediation: "Add a readinessProbe that checks what a client needs, for example httpGet on the health path of the container.",
 			Link:        configureProbes + "#define-readiness-probes",
 			Needs:       append(needs, facts.Service), Uses: uses, Run: readinessMissing,
 		},
 		{
 			ID: "liveness-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A container that serves a port has no liveness probe.",
-			Meaning: "A container that declares a port has no liveness probe: when its process hangs without ending, nobody restarts it. Many programs need " +
-				"none, since they end when they cannot go on; then this may be ignored. Jobs, CronJobs and sidecars are left out." + check.SystemNamespacesNote,
-			Remediation: "If the program can hang, give the container a livenessProbe that fails only then, more patient than its readiness probe.",
+			Meaning: "A container that declares a port has no liveness probe: when its process hangs without exiting, the kubelet does not restart it. Many programs exit when they cannot continue and need no liveness probe; then ignore this. Jobs, CronJobs and sidecars are not reported." + check.SystemNamespacesNote,
+			Remediation: "If the program can hang, add a livenessProbe that fails only then, with a higher failureThreshold than the readiness probe.",
 			Link:        configureProbes + "#define-a-liveness-command",
 			Needs:       needs, Uses: uses, Run: livenessMissing,
 		},
 		{
 			ID: "liveness-equals-readiness", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "A container's liveness probe is no more patient than its readiness probe, and asks the same.",
-			Meaning: "Both probes do the same, and the liveness probe gives up no later (period times failureThreshold). A container that is only busy is " +
-				"then restarted in place of being spared requests for a while, which makes an overload worse." + check.SystemNamespacesNote,
-			Remediation: "Let the liveness probe ask something simpler, or raise its failureThreshold well above that of the readiness probe.",
+			Summary: "A container's liveness probe is the same as its readiness probe and tolerates no more failures.",
+			Meaning: "Both probes use the same handler, and the liveness probe fails no later (period times failureThreshold). A container that is merely busy is then restarted instead of receiving no traffic for a while, which makes an overload worse." + check.SystemNamespacesNote,
+			Remediation: "Use a simpler handler for the liveness probe, or raise its failureThreshold well above that of the readiness probe.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/probes/",
 			Needs:       needs, Uses: uses, Run: livenessEqualsReadiness,
 		},
 		{
 			ID: "startup-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "A container waits long for its liveness probe, where a startup probe would do better.",
-			Meaning: "The liveness probe has initialDelaySeconds above 60 and there is no startup probe: a start that takes longer is killed all the same, " +
-				"and a container that hangs early is noticed late." + check.SystemNamespacesNote,
-			Remediation: "Add a startupProbe with the same handler and a failureThreshold that covers the slowest start, and take initialDelaySeconds away.",
+			Summary: "A container delays its liveness probe instead of using a startup probe.",
+			Meaning: "The liveness probe has initialDelaySeconds above 60 and there is no startup probe: a container that takes longer to start is killed, and one that hangs early is detected late." + check.SystemNamespacesNote,
+			Remediation: "Add a startupProbe with the same handler and a failureThreshold that covers the slowest start, and remove initialDelaySeconds.",
 			Link:        configureProbes + "#define-startup-probes",
 			Needs:       needs, Uses: uses, Run: startupMissing,
 		},
 		{
 			ID: "probe-timeout-above-period", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "A probe may take longer than the time between two probes.",
-			Meaning: "timeoutSeconds is larger than periodSeconds. The kubelet runs one probe of a kind at a time, so that probes which hang come less often " +
-				"than is written, and a container in trouble is noticed later." + check.SystemNamespacesNote,
+			Summary: "A probe's timeout is longer than its period.",
+			Meaning: "timeoutSeconds is larger than periodSeconds. The kubelet runs one probe of a type at a time, so hanging probes run less often than configured, and a failing container is detected late." + check.SystemNamespacesNote,
 			Remediation: "Set timeoutSeconds to no more than periodSeconds.",
 			Link:        configureProbes + "#configure-probes",
 			Needs:       needs, Uses: uses, Run: probeTimeout,
 		},
 		{
 			ID: "probe-port-undeclared", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary: "A probe asks a port by a name that its container does not declare.",
-			Meaning: "The port of an httpGet or tcpSocket probe is a name, and the container declares no port of that name. The probe can never be made: with a " +
-				"readiness or startup probe the container never gets ready, with a liveness probe it is never restarted." + check.SystemNamespacesNote,
-			Remediation: "Name the container's port as the probe does, or write the port's number into the probe.",
+			Summary: "A probe uses a port name that its container does not declare.",
+			Meaning: "The port of an httpGet or tcpSocket probe is a name, and the container declares no port with that name. The probe cannot run: with a readiness or startup probe the container never becomes ready, with a liveness probe it is never restarted." + check.SystemNamespacesNote,
+			Remediation: "Add the name to the container's port, or use the port number in the probe.",
 			Link:        configureProbes + "#use-a-named-port",
 			Needs:       needs, Uses: uses, Run: probePortUndeclared,
 		},

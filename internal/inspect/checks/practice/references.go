@@ -20,38 +20,33 @@ func referenceChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "priority-class-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary: "A workload names a PriorityClass that does not exist.",
-			Meaning: "The API server refuses Pods that name a PriorityClass which does not exist. Pods that run already stay, so that nothing shows until one has to be " +
-				"replaced. The classes system-node-critical and system-cluster-critical always exist." + check.SystemNamespacesNote,
-			Remediation: "Create the PriorityClass, or correct priorityClassName; `kubectl get priorityclasses` lists those there are.",
+			Summary: "A workload uses a PriorityClass that does not exist.",
+			Meaning: "The API server rejects Pods whose PriorityClass does not exist. Running Pods continue, so the problem shows only when one has to be replaced. The classes system-node-critical and system-cluster-critical always exist." + check.SystemNamespacesNote,
+			Remediation: "Create the PriorityClass, or correct priorityClassName. `kubectl get priorityclasses` lists the existing ones.",
 			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/",
 			Needs:       []facts.Kind{facts.Pod, facts.PriorityClass}, Uses: uses, Run: priorityClassMissing,
 		},
 		{
 			ID: "image-pull-secret-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload names an image pull Secret that does not exist.",
-			Meaning: "imagePullSecrets of the Pod template names a Secret that is not there. The kubelet tries without it, and says nothing: it goes well as long as the image is " +
-				"on the node, or may be pulled by anybody." + check.SystemNamespacesNote,
-			Remediation: "Create it (`kubectl create secret docker-registry <name> --docker-server=<registry> --docker-username=<user> --docker-password=<password>`), or take the " +
-				"name out of the Pod template.",
+			Summary: "A workload uses an image pull Secret that does not exist.",
+			Meaning: "imagePullSecrets of the Pod template lists a Secret that does not exist. The kubelet pulls without it and reports nothing: this works only while the image is on the node or can be pulled anonymously." + check.SystemNamespacesNote,
+			Remediation: "Create it: `kubectl create secret docker-registry <name> --docker-server=<registry> --docker-username=<user> --docker-password=<password>`. Or remove the name from the Pod template.",
 			Link:  "https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/",
 			Needs: []facts.Kind{facts.Pod, facts.Secret}, Uses: uses, Run: pullSecretMissing,
 		},
 		{
 			ID: "statefulset-service-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "A StatefulSet names a governing Service that does not exist.",
-			Meaning: "spec.serviceName names no Service of the namespace: the Pods get no DNS names of their own, by which replicas find each other. It is medium when there are " +
-				"two or more replicas." + check.SystemNamespacesNote,
+			Summary: "The governing Service of a StatefulSet does not exist.",
+			Meaning: "spec.serviceName refers to a Service that does not exist in the namespace: the Pods get no stable DNS names, which replicas use to find each other. The severity is medium with two or more replicas." + check.SystemNamespacesNote,
 			Remediation: "Create a headless Service of that name (clusterIP: None) with the labels of the Pods as its selector.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id",
 			Needs:       []facts.Kind{facts.StatefulSet, facts.Service}, Run: governingServiceMissing,
 		},
 		{
 			ID: "configmap-large", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "A ConfigMap is large.",
-			Meaning: "Its data are more than 512 KiB; the API server takes no more than 1 MiB. Every change is stored anew as a whole, and sent to all who watch it. What belongs to " +
-				"another object is left out." + check.SystemNamespacesNote,
-			Remediation: "Split it, or keep the data in an image, a volume or an object store.",
+			Summary: "A ConfigMap is larger than 512 KiB.",
+			Meaning: "The limit of the API server is 1 MiB. Every change stores the whole object again and sends it to all watchers. ConfigMaps owned by another object are not reported." + check.SystemNamespacesNote,
+			Remediation: "Split it, or store the data in an image, a volume or an object store.",
 			Link:        "https://kubernetes.io/docs/concepts/configuration/configmap/#motivation",
 			Needs:       []facts.Kind{facts.ConfigMap}, Run: configMapLarge,
 		},

@@ -22,10 +22,8 @@ func resourceChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "qos-best-effort", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload states neither requests nor limits.",
-			Meaning: "None of its containers requests CPU or memory, or limits them, so that its Pods are of the class BestEffort: the scheduler " +
-				"puts them anywhere, as if they needed nothing, and a node that runs short of memory kills them first. What a LimitRange or " +
-				"another admission plugin fills in counts as stated." + check.SystemNamespacesNote,
+			Summary: "A workload sets neither requests nor limits.",
+			Meaning: "None of its containers sets a request or limit for CPU or memory, so its Pods are of QoS class BestEffort: the scheduler assumes that they need nothing, and a node under memory pressure evicts them first. Values set by a LimitRange or another admission plugin count." + check.SystemNamespacesNote,
 			Remediation: "Measure what the containers use (`kubectl top pod --containers`) and set resources.requests for CPU and memory, and a limit for memory.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/#besteffort",
 			Needs:       needs, Uses: uses, Run: bestEffort,
@@ -33,35 +31,28 @@ func resourceChecks() []check.Check {
 		{
 			ID: "container-requests-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A container does not request CPU or memory.",
-			Meaning: "A container that runs for as long as its Pod states no request for CPU or for memory, and no limit that would count as one. " +
-				"The scheduler then reckons with nothing for it, nodes fill up beyond what they have, and autoscalers that measure " +
-				"utilization have nothing to measure against. What a LimitRange or another admission plugin fills in counts as stated; workloads " +
-				"that state nothing at all are found by qos-best-effort." + check.SystemNamespacesNote,
+			Meaning: "A container that runs for the lifetime of its Pod sets no request for CPU or for memory, and no limit that would be used as one. The scheduler assumes zero, nodes become overcommitted, and autoscalers cannot calculate utilization. Values set by a LimitRange or another admission plugin count; workloads that set nothing at all are reported by qos-best-effort." + check.SystemNamespacesNote,
 			Remediation: "Measure what the container uses (`kubectl top pod --containers`) and set resources.requests.",
 			Link:        managingResources, Needs: needs, Uses: uses, Run: requestsMissing,
 		},
 		{
 			ID: "container-memory-limit-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "A container has no memory limit.",
-			Meaning: "A container that runs for as long as its Pod may take all memory of its node: a leak in it hurts every other Pod there. A limit " +
-				"of the whole Pod, or one that a LimitRange fills in, is enough; workloads that state nothing at all are found by " +
-				"qos-best-effort. (A limit on CPU is a matter of taste and not asked for.)" + check.SystemNamespacesNote,
-			Remediation: "Set resources.limits.memory somewhat above what the container uses at its busiest.",
+			Meaning: "A container that runs for the lifetime of its Pod can use all memory of its node: a leak affects every other Pod there. A limit for the whole Pod, or one set by a LimitRange, is sufficient; workloads that set nothing at all are reported by qos-best-effort. (CPU limits are optional and not required.)" + check.SystemNamespacesNote,
+			Remediation: "Set resources.limits.memory somewhat above the peak usage of the container (`kubectl top pod --containers`).",
 			Link:        managingResources, Needs: needs, Uses: uses, Run: memoryLimitMissing,
 		},
 		{
 			ID: "memory-limit-far-above-request", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "A container may use far more memory than it requests.",
-			Meaning: "Its memory limit is more than four times its request, and more than 1Gi. The scheduler reckons with the request; when several " +
-				"such containers of a node use what they may, the node runs out of memory and evicts Pods." + check.SystemNamespacesNote,
-			Remediation: "Bring the two closer: raise resources.requests.memory to what the container really uses, or lower the limit.",
+			Summary: "A container's memory limit is far above its request.",
+			Meaning: "Its memory limit is more than four times its request, and more than 1Gi. The scheduler counts only the request; when several such containers on a node use memory up to their limits, the node runs out of memory and evicts Pods." + check.SystemNamespacesNote,
+			Remediation: "Raise resources.requests.memory to the actual usage of the container, or lower the limit.",
 			Link:        managingResources, Needs: needs, Uses: uses, Run: limitFarAboveRequest,
 		},
 		{
 			ID: "emptydir-memory-unbounded", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "A volume in memory may grow without bound.",
-			Meaning: "An emptyDir of medium Memory has no sizeLimit, and a container that mounts it has no memory limit: what is written there is memory of " +
-				"the node, until that runs out." + check.SystemNamespacesNote,
+			Summary: "A memory-backed volume has no size limit.",
+			Meaning: "An emptyDir with medium Memory has no sizeLimit, and a container that mounts it has no memory limit: data written there can use all memory of the node." + check.SystemNamespacesNote,
 			Remediation: "Set emptyDir.sizeLimit, and a memory limit on the containers that mount it.",
 			Link:        "https://kubernetes.io/docs/concepts/storage/volumes/#emptydir", Needs: needs, Uses: uses, Run: memoryVolumeUnbounded,
 		},

@@ -17,29 +17,25 @@ func selectorChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "selector-overlap-workloads", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary: "The selector of a workload matches the Pods of another one.",
-			Meaning: "Kubernetes keeps the Pods of workloads apart by their owner, but all else goes by labels: a HorizontalPodAutoscaler measures the Pods of both, a " +
-				"PodDisruptionBudget counts them together, a workload adopts Pods of the other that have lost their owner, and `kubectl logs deployment/<name>` shows the wrong ones. " +
-				"It is high where an autoscaler scales the workload, since that then scales on the load of others. Workloads that are scaled to zero are left out." + check.SystemNamespacesNote,
-			Remediation: "Give the Pods of each workload a label of its own, and demand it in the selector. A selector cannot be changed: delete the workload with --cascade=orphan and create it again.",
+			Summary: "The selector of a workload matches the Pods of another workload.",
+			Meaning: "Controllers distinguish Pods by owner, but everything else uses labels: a HorizontalPodAutoscaler measures the Pods of both, a PodDisruptionBudget counts them together, a workload adopts orphaned Pods of the other, and `kubectl logs deployment/<name>` shows the wrong ones. The severity is high if an autoscaler scales the workload, since it then reacts to the load of other Pods. Workloads scaled to zero are not reported." + check.SystemNamespacesNote,
+			Remediation: "Add a label to the Pods that is unique to each workload, and include it in the selector. A selector is immutable: delete the workload with --cascade=orphan and create it again.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#selector",
 			Needs:       []facts.Kind{facts.Deployment}, Uses: append(facts.WorkloadKinds(), facts.HPA), Run: overlappingWorkloads,
 		},
 		{
 			ID: "selector-overlap-services", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "Two Services send the same traffic to the same Pods.",
-			Meaning: "Two Services of one type have the same selector and serve the same port, and send it to the same port of the same Pods. Often one was copied, and its selector " +
-				"never changed. Pairs of different types, one headless or internal and one not, and those of Argo Rollouts are left out." + check.SystemNamespacesNote,
-			Remediation: "Correct the selector of the one that is wrong, or delete the one that is left over: `kubectl get services -o wide` shows the selectors.",
+			Summary: "Two Services route the same traffic to the same Pods.",
+			Meaning: "Two Services of the same type have the same selector, port and target port. Often one was copied and its selector not changed. Pairs of different types, one headless or internal and one not, and those of Argo Rollouts are not reported." + check.SystemNamespacesNote,
+			Remediation: "Correct the selector of the wrong one, or delete the redundant one. `kubectl get services -o wide` shows the selectors.",
 			Link:        "https://kubernetes.io/docs/concepts/services-networking/service/",
 			Needs:       []facts.Kind{facts.Service}, Run: overlappingServices,
 		},
 		{
 			ID: "service-selects-several-workloads", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
 			Summary: "A Service sends traffic to the Pods of several workloads.",
-			Meaning: "The selector matches the Pods of two or more workloads. Canaries and blue-green deployments are made so; else the selector is too wide, and some requests " +
-				"reach a program that they are not for. Headless Services are left out, since they serve to find peers." + check.SystemNamespacesNote,
-			Remediation: "If it is not meant, narrow the selector: `kubectl edit service <name>`.",
+			Meaning: "The selector matches the Pods of two or more workloads. This is intended for canary and blue-green deployments; otherwise the selector is too broad, and some requests reach the wrong application. Headless Services are not reported, since they are used for peer discovery." + check.SystemNamespacesNote,
+			Remediation: "If this is not intended, narrow the selector: `kubectl edit service <name>`.",
 			Link:        "https://kubernetes.io/docs/concepts/services-networking/service/",
 			Needs:       []facts.Kind{facts.Service, facts.Deployment}, Uses: facts.WorkloadKinds(), Run: serviceSelectsSeveral,
 		},

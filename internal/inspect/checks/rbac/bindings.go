@@ -41,8 +41,7 @@ func clusterAdminBound(g *facts.Graph, _ check.Params) []check.Finding {
 			Object: b.Ref, Severity: v1alpha1.SeverityMedium,
 			Message:  fmt.Sprintf("ClusterRoleBinding %s makes %s cluster administrator.", b.Name, subjectTexts(subjects)),
 			Evidence: []check.Evidence{check.FromSpec("roleRef: ClusterRole cluster-admin"), check.FromSpec("subjects: %s", subjectTexts(subjects))},
-			Remediation: fmt.Sprintf("Find out what is needed (`kubectl auth can-i --list --as=<subject>` shows what a subject may do), give a role with just that, then delete the "+
-				"binding: %s.", deleteBinding(b)),
+			Remediation: fmt.Sprintf("Find out what is needed (`kubectl auth can-i --list --as=<subject>` shows what a subject may do), give a role with just that, then delete the binding: %s.", deleteBinding(b)),
 		}
 		for _, s := range subjects {
 			if anonymous(s) || allAuthenticated(s) {
@@ -74,8 +73,7 @@ func secretsByBuiltin(g *facts.Graph) []check.Finding {
 			Object:   b.Ref,
 			Message:  fmt.Sprintf("ClusterRoleBinding %s lets %s read every Secret, in the whole cluster: the role %s allows it.", b.Name, subjectTexts(subjects), b.Role.Name),
 			Evidence: []check.Evidence{check.FromSpec("roleRef: %s", describeRole(b.Role)), check.FromSpec("subjects: %s", subjectTexts(subjects))},
-			Remediation: fmt.Sprintf("Give the role with a RoleBinding in each namespace where it is needed (`kubectl -n <namespace> create rolebinding %s --clusterrole=%s "+
-				"--user=<name>`), then delete this one: %s. To look at everything but Secrets, the role view is enough.", b.Name, b.Role.Name, deleteBinding(b)),
+			Remediation: fmt.Sprintf("Give the role with a RoleBinding in each namespace where it is needed (`kubectl -n <namespace> create rolebinding %s --clusterrole=%s --user=<name>`), then delete this one: %s. To look at everything but Secrets, the role view is enough.", b.Name, b.Role.Name, deleteBinding(b)),
 		})
 	}
 	return findings
@@ -211,8 +209,7 @@ func defaultAccountBound(g *facts.Graph, _ check.Params) []check.Finding {
 			Message: fmt.Sprintf("%s gives %s to %s: every Pod there that names no ServiceAccount has it.", describeBinding(b), describeRole(b.Role),
 				subjectTexts(subjects)),
 			Evidence: []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), r.evidence(b.Role)},
-			Remediation: fmt.Sprintf("Make a ServiceAccount for the workload that needs the role: `kubectl -n %s create serviceaccount <name>`; name it in the workload's "+
-				"serviceAccountName and in a binding of its own, then delete this one: %s.", subjects[0].Namespace, deleteBinding(b)),
+			Remediation: fmt.Sprintf("Make a ServiceAccount for the workload that needs the role: `kubectl -n %s create serviceaccount <name>`; name it in the workload's serviceAccountName and in a binding of its own, then delete this one: %s.", subjects[0].Namespace, deleteBinding(b)),
 		}
 		if b.Namespace != "" && r.known && !r.writes && !r.secrets {
 			finding.Severity = v1alpha1.SeverityLow

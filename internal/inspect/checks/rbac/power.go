@@ -32,9 +32,7 @@ type power struct {
 }
 
 // judgedRoles ends the meaning of each of these checks.
-const judgedRoles = " A role is judged by its bindings: one that nobody holds is left out, and so are the roles that Kubernetes ships, and what is given " +
-	"only to users and groups whose names begin with system: or to ServiceAccounts of kube-system. Operators often need such rights: accept the ones you " +
-	"trust with an ignore rule of the Inspection, by check and name of the role."
+const judgedRoles = " A role is judged by its bindings: one that nobody holds is left out, and so are the roles that Kubernetes ships, and what is given only to users and groups whose names begin with system: or to ServiceAccounts of kube-system. Operators often need such rights: accept the ones you trust with an ignore rule of the Inspection, by check and name of the role."
 
 func (p power) check() check.Check {
 	meaning := p.meaning

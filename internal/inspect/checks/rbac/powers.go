@@ -16,20 +16,16 @@ func wildcardPowers() []power {
 	return []power{
 		{
 			id: "rbac-wildcard-verbs", severity: v1alpha1.SeverityMedium, narrow: v1alpha1.SeverityLow,
-			summary: "A role that is given to somebody allows every verb on resources of Kubernetes.",
-			meaning: "The verb * allows what exists now and whatever comes later, and hides verbs that nobody thinks of: deletecollection, impersonate on " +
-				"ServiceAccounts, bind and escalate on roles. Rules for the custom resources of an operator, for events and leases, or for single objects " +
-				"by name are left out. It is low where the role is given in single namespaces only.",
-			remedy: "Write down the verbs that are needed instead of *, such as get, list, watch, create, update, patch and delete: EDIT.",
+			summary: "A bound role allows every verb on Kubernetes resources.",
+			meaning: "The verb * allows all current and future verbs, including easily overlooked ones: deletecollection, impersonate on ServiceAccounts, bind and escalate on roles. Rules for custom resources, for events and leases, or for single objects by name are not reported. The severity is low if the role is bound in single namespaces only.",
+			remedy: "Replace * with the verbs that are needed, such as get, list, watch, create, update, patch and delete: EDIT.",
 			link:   goodPractices + "#least-privilege", allows: wildcardVerbs,
 		},
 		{
 			id: "rbac-wildcard-resources", severity: v1alpha1.SeverityMedium, narrow: v1alpha1.SeverityLow,
-			summary: "A role that is given to somebody is about every resource.",
-			meaning: "The resource * takes in Secrets, roles, and every kind that will ever be installed. It is high where every verb is allowed as well, " +
-				"since that is the right of a cluster administrator, and low where the role is given in single namespaces only. Rules for the API groups " +
-				"of operators, or for single objects by name, are left out.",
-			remedy: "Write down the resources that are needed instead of *: EDIT. `kubectl api-resources` lists their names.",
+			summary: "A bound role applies to every resource.",
+			meaning: "The resource * includes Secrets, roles, and every kind installed in the future. The severity is high if every verb is allowed too, which equals cluster-admin, and low if the role is bound in single namespaces only. Rules for the API groups of operators, or for single objects by name, are not reported.",
+			remedy: "Replace * with the resources that are needed: EDIT. `kubectl api-resources` lists their names.",
 			link:   goodPractices + "#least-privilege", allows: wildcardResources,
 			graver: func(rule facts.AccessRule) v1alpha1.Severity {
 				if slices.Contains(rule.Verbs, "*") {
@@ -74,32 +70,24 @@ func escalationPowers() []power {
 	return []power{
 		{
 			id: "rbac-escalation-verbs", severity: v1alpha1.SeverityHigh, narrow: v1alpha1.SeverityMedium,
-			summary: "A role that is given to somebody lets them take rights that they were not given.",
-			meaning: "With escalate one may write more into a role than one holds, with bind give oneself any role, with impersonate act as any other user, " +
-				"group or ServiceAccount: in the end as cluster administrator. Rights to bind or impersonate single ones by name are left out. It is medium " +
-				"where the role is given in single namespaces only. KubeOps' own manager holds impersonate on ServiceAccounts, with which it reads clusters " +
-				"as the ServiceAccount that an Inspection names.",
-			remedy: "Take the verb out, or name the roles or accounts that it is for in resourceNames: EDIT.",
+			summary: "A bound role allows privilege escalation.",
+			meaning: "escalate allows writing more permissions into a role than the subject has, bind allows binding any role to oneself, impersonate allows acting as any other user, group or ServiceAccount: ultimately as cluster administrator. Permissions to bind or impersonate single objects by name are not reported. The severity is medium if the role is bound in single namespaces only. KubeOps' own manager can impersonate ServiceAccounts: it reads clusters as the ServiceAccount set in the Inspection.",
+			remedy: "Remove the verb, or list the roles or accounts that it is needed for in resourceNames: EDIT.",
 			link:   goodPractices + "#escalate-verb", allows: escalationRight,
 		},
 		{
 			id: "rbac-token-creation", severity: v1alpha1.SeverityHigh, narrow: v1alpha1.SeverityMedium,
-			summary: "A role that is given to somebody lets them make tokens of ServiceAccounts.",
-			meaning: "Who may create serviceaccounts/token can act as each ServiceAccount that the role reaches, with all its rights, and with a token that " +
-				"goes on working for as long as they asked. Rules for single ServiceAccounts by name are left out. It is medium where the role is given in " +
-				"single namespaces only.",
-			remedy: "Name the ServiceAccounts whose tokens are needed in resourceNames, or give the right with a RoleBinding in their namespace only: EDIT.",
+			summary: "A bound role allows creating tokens of ServiceAccounts.",
+			meaning: "A subject that can create serviceaccounts/token can act as each ServiceAccount in the scope of the role, with all its permissions and with a token lifetime of its choice. Rules for single ServiceAccounts by name are not reported. The severity is medium if the role is bound in single namespaces only.",
+			remedy: "List the ServiceAccounts in resourceNames, or bind the role with a RoleBinding in their namespace only: EDIT.",
 			link:   goodPractices + "#token-request",
 			allows: right("create tokens of any ServiceAccount", "serviceaccounts/token", "create"),
 		},
 		{
 			id: "rbac-secrets-readable", severity: v1alpha1.SeverityMedium,
-			summary: "A role that is given to somebody lets them read every Secret of the cluster.",
-			meaning: "get, list or watch on Secrets, by a ClusterRoleBinding (or by a RoleBinding in kube-system), reads every password and key that the cluster " +
-				"holds, and tokens of stronger accounts among them. list and watch show the contents as well as get does. Rules for single Secrets by name, " +
-				"and roles that are given in other single namespaces, are left out. ClusterRoleBindings of the built-in admin and edit roles give the same " +
-				"right; there the finding is on the binding.",
-			remedy: "Give the right where it is needed only, with a RoleBinding in each namespace instead of a ClusterRoleBinding, or name the Secrets in resourceNames: EDIT.",
+			summary: "A bound role allows reading every Secret of the cluster.",
+			meaning: "get, list or watch on Secrets, granted by a ClusterRoleBinding (or by a RoleBinding in kube-system), reads every password and key in the cluster, including tokens of more privileged accounts. list and watch return the contents just as get does. Rules for single Secrets by name, and roles bound in other single namespaces, are not reported. ClusterRoleBindings of the built-in admin and edit roles grant the same permission; they are reported on the binding.",
+			remedy: "Bind the role with a RoleBinding in each namespace that needs it instead of a ClusterRoleBinding, or list the Secrets in resourceNames: EDIT.",
 			link:   goodPractices + "#listing-secrets",
 			allows: func(rule facts.AccessRule) string {
 				if readsSecrets(rule) {
@@ -110,11 +98,9 @@ func escalationPowers() []power {
 		},
 		{
 			id: "rbac-csr-approval", severity: v1alpha1.SeverityMedium, clusterOnly: true,
-			summary: "A role that is given to somebody lets them approve certificates with which clients log in.",
-			meaning: "Who may approve CertificateSigningRequests for a signer such as kubernetes.io/kube-apiserver-client can have a certificate made for any " +
-				"user name and group. The right needs update or patch on certificatesigningrequests/approval and approve on signers; roles whose rules name only " +
-				"other signers, such as kubernetes.io/kubelet-serving or those of cert-manager, are left out.",
-			remedy: "Name the signers that are needed in the resourceNames of the rule on signers: EDIT.",
+			summary: "A bound role allows approving client certificates.",
+			meaning: "A subject that can approve CertificateSigningRequests for a signer such as kubernetes.io/kube-apiserver-client can obtain a certificate for any user name and group. This requires update or patch on certificatesigningrequests/approval and approve on signers; roles whose rules list only other signers, such as kubernetes.io/kubelet-serving or those of cert-manager, are not reported.",
+			remedy: "List the signers that are needed in the resourceNames of the rule for signers: EDIT.",
 			link:   goodPractices + "#csrs-and-certificate-issuing",
 			allows: func(rule facts.AccessRule) string {
 				if approves(rule) {
@@ -130,10 +116,9 @@ func escalationPowers() []power {
 		},
 		{
 			id: "rbac-webhook-write", severity: v1alpha1.SeverityMedium, clusterOnly: true,
-			summary: "A role that is given to somebody lets them write admission webhook configurations.",
-			meaning: "A webhook sees each object that it asks for as it is written, Secrets among them, and a mutating one changes it: into a Pod that runs what its " +
-				"author wants, for example. A bad one stops the cluster. Rules for single configurations by name are left out.",
-			remedy: "Take create, update and patch out, or name the configurations in resourceNames (update and patch only): EDIT.",
+			summary: "A bound role allows writing admission webhook configurations.",
+			meaning: "A webhook receives each object that it is called for, including Secrets, and a mutating webhook changes it: it can, for example, inject a container into a Pod. A faulty webhook stops the cluster. Rules for single configurations by name are not reported.",
+			remedy: "Remove create, update and patch, or list the configurations in resourceNames (update and patch only): EDIT.",
 			link:   goodPractices + "#control-admission-webhooks",
 			allows: func(rule facts.AccessRule) string {
 				for _, resource := range []string{"mutatingwebhookconfigurations", "validatingwebhookconfigurations"} {
@@ -152,37 +137,32 @@ func workPowers() []power {
 	return []power{
 		{
 			id: "rbac-pod-exec", severity: v1alpha1.SeverityMedium,
-			summary: "A role that is given to somebody lets them run commands in every Pod of the cluster.",
-			meaning: "Who may create pods/exec or pods/attach in every namespace runs commands with the rights of every workload, and reads what is mounted " +
-				"there; in a privileged Pod that is the node. Roles that are given in single namespaces other than kube-system are left out.",
-			remedy: "Give the right with a RoleBinding in each namespace where it is needed instead of a ClusterRoleBinding, or take it out: EDIT.",
+			summary: "A bound role allows running commands in every Pod of the cluster.",
+			meaning: "A subject that can create pods/exec or pods/attach in every namespace runs commands with the permissions of every workload and reads the volumes mounted there; in a privileged Pod it controls the node. Roles bound in single namespaces other than kube-system are not reported.",
+			remedy: "Bind the role with a RoleBinding in each namespace that needs it instead of a ClusterRoleBinding, or remove the rule: EDIT.",
 			link:   goodPractices + "#privilege-escalation-risks",
 			allows: anyRight(right("run commands in any Pod", "pods/exec", "create"), right("attach to any Pod", "pods/attach", "create")),
 		},
 		{
 			id: "rbac-node-proxy", severity: v1alpha1.SeverityMedium, clusterOnly: true,
-			summary: "A role that is given to somebody lets them talk to the kubelets directly.",
-			meaning: "Who may get or create nodes/proxy reaches the kubelet's own API, which runs commands in each Pod of the node, past admission control and " +
-				"audit log. Reading is enough for that. For metrics, logs and statistics the narrower nodes/metrics, nodes/log and nodes/stats are enough.",
-			remedy: "Replace nodes/proxy by nodes/metrics, nodes/stats, nodes/log or nodes/healthz, whichever is needed: EDIT.",
+			summary: "A bound role allows direct access to the kubelets.",
+			meaning: "A subject that can get or create nodes/proxy reaches the kubelet API, which runs commands in each Pod of the node and bypasses admission control and the audit log. get alone is sufficient for that. For metrics, logs and statistics, nodes/metrics, nodes/log and nodes/stats are sufficient.",
+			remedy: "Replace nodes/proxy with the narrowest of nodes/metrics, nodes/stats, nodes/log and nodes/healthz that is needed: EDIT.",
 			link:   goodPractices + "#access-to-proxy-subresource-of-nodes",
 			allows: right("reach the API of every kubelet", "nodes/proxy", "get", "create"),
 		},
 		{
 			id: "rbac-pod-creation", severity: v1alpha1.SeverityLow,
-			summary: "A role that is given to somebody lets them create Pods in every namespace.",
-			meaning: "Who may create Pods, or workloads that make them, can run them as any ServiceAccount of the namespace and mount its Secrets, so that it has " +
-				"the rights of all of them. Where Pod Security does not forbid it, a privileged Pod is the node. Roles that are given in single namespaces other " +
-				"than kube-system are left out.",
-			remedy: "Give the right with a RoleBinding in each namespace where it is needed instead of a ClusterRoleBinding: EDIT.",
+			summary: "A bound role allows creating Pods in every namespace.",
+			meaning: "A subject that can create Pods, or workloads that create them, can run them as any ServiceAccount of the namespace and mount its Secrets, and so has the permissions of all of them. Unless Pod Security prevents it, a privileged Pod controls the node. Roles bound in single namespaces other than kube-system are not reported.",
+			remedy: "Bind the role with a RoleBinding in each namespace that needs it instead of a ClusterRoleBinding: EDIT.",
 			link:   goodPractices + "#workload-creation", allows: createsPods,
 		},
 		{
 			id: "rbac-persistent-volume-creation", severity: v1alpha1.SeverityLow, clusterOnly: true,
-			summary: "A role that is given to somebody lets them create PersistentVolumes.",
-			meaning: "A PersistentVolume of type hostPath is a folder of a node, and who claims it reads and writes there whatever Pod Security says. Provisioners of " +
-				"storage need the right; people claim volumes and need not create them.",
-			remedy: "Let a StorageClass make volumes and take create on persistentvolumes out: EDIT.",
+			summary: "A bound role allows creating PersistentVolumes.",
+			meaning: "A PersistentVolume of type hostPath is a directory of a node; a Pod that claims it reads and writes there regardless of Pod Security. Storage provisioners need this permission; users claim volumes and do not need to create them.",
+			remedy: "Let a StorageClass provision volumes, and remove create on persistentvolumes: EDIT.",
 			link:   goodPractices + "#persistent-volume-creation",
 			allows: right("create PersistentVolumes, of folders of the nodes too", "persistentvolumes", "create"),
 		},

@@ -94,8 +94,7 @@ func roleUnused(g *facts.Graph, params check.Params) []check.Finding {
 		finding := check.Finding{
 			Object:  role.Ref,
 			Message: fmt.Sprintf("Role %s is given to nobody: no RoleBinding in namespace %s names it.", role.Name, role.Namespace),
-			Remediation: fmt.Sprintf("Bind it (`kubectl -n %[1]s create rolebinding %[2]s --role=%[2]s --serviceaccount=%[1]s:<name>`) or delete it: "+
-				"`kubectl -n %[1]s delete role %[2]s`.", role.Namespace, role.Name),
+			Remediation: fmt.Sprintf("Bind it (`kubectl -n %[1]s create rolebinding %[2]s --role=%[2]s --serviceaccount=%[1]s:<name>`) or delete it: `kubectl -n %[1]s delete role %[2]s`.", role.Namespace, role.Name),
 		}
 		for _, rule := range role.Rules[:min(3, len(role.Rules))] {
 			finding.Evidence = append(finding.Evidence, ruleEvidence(rule))
@@ -132,9 +131,7 @@ func legacyTokens(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   account.Ref,
 			Message:  fmt.Sprintf("ServiceAccount %s has a token in a Secret, which does not expire.", account.Name),
 			Evidence: []check.Evidence{check.FromSpec("%s: %s", source, phrase.List(names))},
-			Remediation: fmt.Sprintf("See when it was last used: `kubectl -n %[1]s get secret %[2]s -o jsonpath='{.metadata.labels.kubernetes\\.io/legacy-token-last-used}'`. "+
-				"If nobody needs it any more: `kubectl -n %[1]s delete secret %[2]s`. Who needs a token from outside can ask for one that expires: "+
-				"`kubectl -n %[1]s create token %[3]s`.", account.Namespace, names[0], account.Name),
+			Remediation: fmt.Sprintf("See when it was last used: `kubectl -n %[1]s get secret %[2]s -o jsonpath='{.metadata.labels.kubernetes\\.io/legacy-token-last-used}'`. If nobody needs it any more: `kubectl -n %[1]s delete secret %[2]s`. Who needs a token from outside can ask for one that expires: `kubectl -n %[1]s create token %[3]s`.", account.Namespace, names[0], account.Name),
 		})
 	}
 	return findings

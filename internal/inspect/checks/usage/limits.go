@@ -30,19 +30,17 @@ func limitSizeChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "memory-limit-near", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "A container has come near its memory limit.",
-			Meaning: "Within spec.usage.window (7 days), a container that runs now used more than nine tenths of its memory limit, and lately four fifths of the limit were no cache of files, which the kernel would give " +
-				"back. A little more, and it is killed. A container that was killed lately is found by pod-oom-killed instead." + check.SystemNamespacesNote,
-			Remediation: "Raise resources.limits.memory, or find out what takes the memory: `kubectl set resources <kind> <name> -c <container> --limits=memory=<quantity>`.",
+			Summary: "A container's memory usage is close to its limit.",
+			Meaning: "Within spec.usage.window (7 days), a running container used more than 90 % of its memory limit, and recently at least 80 % of the limit was not page cache, which the kernel could reclaim. At the limit the container is OOM-killed. A container that was killed recently is reported by pod-oom-killed instead." + check.SystemNamespacesNote,
+			Remediation: "Raise resources.limits.memory, or find out what uses the memory: `kubectl set resources <kind> <name> -c <container> --limits=memory=<quantity>`.",
 			Link:        "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#how-pods-with-resource-limits-are-run",
 			Needs:       needs, Uses: uses, Sources: []facts.Source{facts.SourceUsage}, Run: memoryNearLimit,
 		},
 		{
 			ID: cpuThrottled, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityLow,
-			Summary: "The CPU limit of a container holds it up.",
-			Meaning: "Over the last day, the container used its CPU limit up in more than a quarter of the periods (of 100 ms, as a rule) in which it ran, and had to wait for the next. It answers slowly, and its probes may fail, though " +
-				"its node has CPU to spare. Containers that use less than three tenths of their limit are left out. It is medium from half of the periods on." + check.SystemNamespacesNote,
-			Remediation: "Raise resources.limits.cpu, or take it away: the request alone shares CPU fairly. `kubectl set resources <kind> <name> -c <container> --limits=cpu=<quantity>`.",
+			Summary: "A container is throttled by its CPU limit.",
+			Meaning: "Over the last day, the container reached its CPU limit in more than a quarter of the CFS periods (100 ms by default) in which it ran, and was throttled for the rest of them. It responds slowly and its probes may fail although its node has spare CPU. Containers that use less than 30 % of their limit are not reported. The severity is medium from half of the periods." + check.SystemNamespacesNote,
+			Remediation: "Raise resources.limits.cpu, or remove the limit: requests already share CPU fairly. `kubectl set resources <kind> <name> -c <container> --limits=cpu=<quantity>`.",
 			Link:        "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#how-pods-with-resource-limits-are-run",
 			Needs:       needs, Uses: uses, Sources: []facts.Source{facts.SourceThrottling}, Run: throttled,
 		},

@@ -23,18 +23,16 @@ func nodeUsageChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "node-requested-not-used", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityInfo,
-			Summary: "A node is full by what is requested, and idle by what is used.",
-			Meaning: fmt.Sprintf("The Pods of the node request %d %% or more of its CPU or memory, and all that runs there used %d %% or less of it, the 95th percentile of the last day. More nodes are paid for than "+
-				"are used. The workloads whose requests are too high are found by cpu-request-too-high and memory-request-too-high.", requestedMuch, usedLittle),
-			Remediation: "Lower the requests of its Pods to what they need, and the cluster may do with fewer nodes: `kubectl describe node <name>` lists them under Allocated resources.",
+			Summary: "A node is fully requested but mostly idle.",
+			Meaning: fmt.Sprintf("The Pods of the node request %d %% or more of its CPU or memory, and the node used %d %% or less of it (95th percentile of the last day). The cluster pays for more nodes than it uses. cpu-request-too-high and memory-request-too-high report the workloads whose requests are too high.", requestedMuch, usedLittle),
+			Remediation: "Lower the requests of its Pods to their usage, so that the cluster needs fewer nodes. `kubectl describe node <name>` lists them under Allocated resources.",
 			Link:        rightSizing, Needs: needs, Sources: sources, Run: nodeNotUsed,
 		},
 		{
 			ID: "node-used-beyond-requests", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
-			Summary: "A node is nearly exhausted, and the scheduler does not know.",
-			Meaning: fmt.Sprintf("All that runs on the node used %d %% or more of its CPU or memory, the 95th percentile of the last day, and what its Pods request is at least %d points less. The scheduler goes by requests and "+
-				"puts more Pods there: without CPU they become slow, and without memory they are evicted.", usedMuch, beyondRequests),
-			Remediation: "Raise the requests of the Pods that use more than they request (cpu-request-too-low, memory-request-too-low and usage-without-request name them), or add nodes. `kubectl top pod -A --sort-by=cpu` shows the use of now.",
+			Summary: "A node is nearly exhausted although its requests are low.",
+			Meaning: fmt.Sprintf("The node used %d %% or more of its CPU or memory (95th percentile of the last day), and its Pods request at least %d percentage points less. The scheduler only considers requests and places more Pods there: they slow down without CPU and are evicted without memory.", usedMuch, beyondRequests),
+			Remediation: "Raise the requests of the Pods that use more than they request (reported by cpu-request-too-low, memory-request-too-low and usage-without-request), or add nodes. `kubectl top pod -A --sort-by=cpu` shows the current usage.",
 			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/", Needs: needs, Sources: sources, Run: nodeUsedBeyond,
 		},
 	}

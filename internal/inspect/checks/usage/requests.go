@@ -21,9 +21,7 @@ const (
 )
 
 // sizeNote ends the Meaning of what judges requests.
-const sizeNote = " Needed are the 95th percentile of CPU and the peak of memory, of the busiest Pod within spec.usage.window (7 days), with the margins of spec.usage (15 %), and " +
-	"for memory no less than 1.2 times a limit at which a Pod was killed. A container that was seen for less than a day is left out, and so are Jobs, what a VerticalPodAutoscaler " +
-	"sizes, and a resource by whose utilization a HorizontalPodAutoscaler scales." + check.SystemNamespacesNote
+const sizeNote = " Needed are the 95th percentile of CPU and the peak of memory, of the busiest Pod within spec.usage.window (7 days), with the margins of spec.usage (15 %), and for memory no less than 1.2 times a limit at which a Pod was killed. A container that was seen for less than a day is left out, and so are Jobs, what a VerticalPodAutoscaler sizes, and a resource by whose utilization a HorizontalPodAutoscaler scales." + check.SystemNamespacesNote
 
 func requestSizeChecks() []check.Check {
 	uses := append(facts.WorkloadKinds(), facts.CronJob, facts.HPA, facts.VPA, facts.LimitRange)
@@ -32,43 +30,38 @@ func requestSizeChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "cpu-request-too-high", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload requests far more CPU than it needs.",
-			Meaning: "What a container requests is at least a third more than it needs, and a quarter of a core or more over all Pods of the workload. What is requested is kept free on nodes, and paid for, " +
-				"whether it is used or not. The recommendation is no less than half of what the container used at its busiest; one that at times uses more than it requests is left out." + sizeNote,
-			Remediation: "Lower resources.requests.cpu to what the evidence says: `kubectl set resources <kind> <name> -c <container> --requests=cpu=<quantity>`.",
+			Summary: "A workload requests far more CPU than it uses.",
+			Meaning: "The request of a container is at least a third higher than recommended, and all Pods of the workload together could save at least 250m. Requested CPU is reserved on nodes and paid for whether it is used or not. The recommendation is at least half of the container's peak usage; a container that at times uses more than it requests is not reported." + sizeNote,
+			Remediation: "Lower resources.requests.cpu to the recommendation in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=cpu=<quantity>`.",
 			Link:        rightSizing, Needs: needs, Uses: uses, Sources: sources, Run: cpuTooHigh,
 		},
 		{
 			ID: "memory-request-too-high", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload requests far more memory than it needs.",
-			Meaning: "What a container requests is at least a third more than it needs, and 256Mi or more over all Pods of the workload. What is requested is kept free on nodes, and paid for, " +
-				"whether it is used or not." + sizeNote,
-			Remediation: "Lower resources.requests.memory to what the evidence says: `kubectl set resources <kind> <name> -c <container> --requests=memory=<quantity>`.",
+			Summary: "A workload requests far more memory than it uses.",
+			Meaning: "The request of a container is at least a third higher than recommended, and all Pods of the workload together could save at least 256Mi. Requested memory is reserved on nodes and paid for whether it is used or not." + sizeNote,
+			Remediation: "Lower resources.requests.memory to the recommendation in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=memory=<quantity>`.",
 			Link:        rightSizing, Needs: needs, Uses: uses, Sources: sources, Run: memoryTooHigh,
 		},
 		{
 			ID: "cpu-request-too-low", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload uses far more CPU than it requests.",
-			Meaning: "For more than a twentieth of the time a container uses over a quarter more CPU than it requests, and at least 100m more. On a node that is busy it gets no more than its share by what it " +
-				"requests, and becomes slow just when others are busy, too." + sizeNote,
-			Remediation: "Raise resources.requests.cpu to what the evidence says: `kubectl set resources <kind> <name> -c <container> --requests=cpu=<quantity>`.",
+			Meaning: "For more than 5 % of the time a container uses over a quarter more CPU than it requests, and at least 100m more. On a busy node, CPU is shared in proportion to requests: the container slows down when others are busy too." + sizeNote,
+			Remediation: "Raise resources.requests.cpu to the recommendation in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=cpu=<quantity>`.",
 			Link:        rightSizing, Needs: needs, Uses: uses, Sources: sources, Run: cpuTooLow,
 		},
 		{
 			ID: "memory-request-too-low", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload uses far more memory than it requests.",
-			Meaning: "At its peak a container uses over a quarter more memory than it requests, and at least 64Mi more. When its node runs short of memory, Pods that use more than they request " +
-				"are evicted first." + sizeNote,
-			Remediation: "Raise resources.requests.memory to what the evidence says: `kubectl set resources <kind> <name> -c <container> --requests=memory=<quantity>`.",
+			Meaning: "At its peak a container uses over a quarter more memory than it requests, and at least 64Mi more. Under memory pressure, the kubelet first evicts Pods that use more than they request." + sizeNote,
+			Remediation: "Raise resources.requests.memory to the recommendation in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=memory=<quantity>`.",
 			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#pod-selection-for-kubelet-eviction",
 			Needs:       needs, Uses: uses, Sources: sources, Run: memoryTooLow,
 		},
 		{
 			ID: "usage-without-request", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
-			Summary: "A container uses much and requests nothing.",
-			Meaning: "A container that requests no CPU uses 100m or more of it, or one that requests no memory 128Mi or more. The scheduler reckons with nothing for it, so that its node is fuller " +
-				"than it seems. The evidence says what to request." + sizeNote,
-			Remediation: "State resources.requests as the evidence says: `kubectl set resources <kind> <name> -c <container> --requests=cpu=<quantity>,memory=<quantity>`.",
+			Summary: "A container uses CPU or memory without requesting it.",
+			Meaning: "A container without a CPU request uses 100m or more, or one without a memory request uses 128Mi or more. The scheduler assumes zero, so its node is fuller than it appears. The evidence contains the recommended requests." + sizeNote,
+			Remediation: "Set resources.requests as recommended in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=cpu=<quantity>,memory=<quantity>`.",
 			Link:        rightSizing, Needs: needs, Uses: uses, Sources: sources,
 			ExplainedBy: []string{"container-requests-missing", "qos-best-effort"}, Run: usageWithoutRequest,
 		},

@@ -71,8 +71,7 @@ func vpa(mode string) string {
 // killed is a Pod of the Deployment that ran out of memory with a limit of 1Gi.
 func killedPod(at string) string {
 	return checktest.Document("v1", "Pod", "name: cart-a, namespace: shop, labels: {app: cart}, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: cart, uid: u, controller: true}]",
-		"spec: {"+checktest.APIContainer(", resources: {requests: {memory: 4Gi}, limits: {memory: 1Gi}}")+"}\nstatus: {phase: Running, containerStatuses: [{name: api, image: i, imageID: i, ready: true, restartCount: 1, "+
-			"state: {running: {startedAt: \"2026-01-15T10:00:00Z\"}}, lastState: {terminated: {exitCode: 137, reason: OOMKilled, startedAt: \"2026-01-01T10:00:00Z\", finishedAt: \""+at+"\"}}}]}")
+		"spec: {"+checktest.APIContainer(", resources: {requests: {memory: 4Gi}, limits: {memory: 1Gi}}")+"}\nstatus: {phase: Running, containerStatuses: [{name: api, image: i, imageID: i, ready: true, restartCount: 1, state: {running: {startedAt: \"2026-01-15T10:00:00Z\"}}, lastState: {terminated: {exitCode: 137, reason: OOMKilled, startedAt: \"2026-01-01T10:00:00Z\", finishedAt: \""+at+"\"}}}]}")
 }
 
 func TestRequestsAgainstUse(t *testing.T) {
