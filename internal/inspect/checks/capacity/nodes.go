@@ -81,7 +81,7 @@ func nodeNearlyFull(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		if pods && len(what) == 0 {
 			finding.Severity = v1alpha1.SeverityLow
-			finding.Message = fmt.Sprintf("Node %s has nearly as many Pods as it takes, although it has CPU and memory left.", l.Node.Name)
+			finding.Message = fmt.Sprintf("Node %s runs nearly its maximum number of Pods, although it has CPU and memory left.", l.Node.Name)
 		}
 		findings = append(findings, finding)
 	}
@@ -95,7 +95,7 @@ func nodeOvercommitted(g *facts.Graph, _ check.Params) []check.Finding {
 		if l := &all[i]; nodeload.Percent(l.Limits, l.Node.AllocatableMemory) > overcommitted {
 			findings = append(findings, check.Finding{
 				Object:   l.Node.Ref,
-				Message:  fmt.Sprintf("The Pods of node %s may use more than %d %% of its memory.", l.Node.Name, overcommitted),
+				Message:  fmt.Sprintf("The memory limits on node %s exceed %d %% of its memory.", l.Node.Name, overcommitted),
 				Evidence: []check.Evidence{check.FromCondition("memory limits: %s; the node has %s", phrase.Bytes(l.Limits), phrase.Bytes(l.Node.AllocatableMemory))},
 			})
 		}
@@ -144,7 +144,7 @@ func nodeImbalance(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   l.Node.Ref,
-			Message:  fmt.Sprintf("Node %s is far fuller than the other nodes of its kind.", l.Node.Name),
+			Message:  fmt.Sprintf("Node %s has far more requested than similar nodes.", l.Node.Name),
 			Evidence: append(l.Evidence(), check.FromCondition("the %d others have %d %% requested on average", len(shares)-1, others)),
 		})
 	}
@@ -162,7 +162,7 @@ func nodeWithoutRequests(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   l.Node.Ref,
-			Message:  fmt.Sprintf("Many Pods of node %s request nothing, so that it is fuller than the scheduler knows.", l.Node.Name),
+			Message:  fmt.Sprintf("Many Pods of node %s have no requests: the scheduler underestimates its load.", l.Node.Name),
 			Evidence: []check.Evidence{check.FromCondition("%d of %d Pods request neither CPU nor memory", l.Silent, l.Guests)},
 		})
 	}

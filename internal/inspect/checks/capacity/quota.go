@@ -43,8 +43,8 @@ func quotaExhausted(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: quota.Ref, Evidence: evidence,
-			Message: fmt.Sprintf("ResourceQuota %s is used up: namespace %s can have no more %s.", quota.Name, quota.Namespace, strings.Join(resources, ", ")),
-			Remediation: fmt.Sprintf("See what uses it up (`kubectl -n %[1]s describe resourcequota %[2]s`, `kubectl -n %[1]s get pods`); remove or shrink what is not needed, or raise it: `kubectl -n %[1]s edit resourcequota %[2]s`.", quota.Namespace, quota.Name),
+			Message: fmt.Sprintf("ResourceQuota %s is used up: namespace %s cannot use more %s.", quota.Name, quota.Namespace, strings.Join(resources, ", ")),
+			Remediation: fmt.Sprintf("Show its usage with `kubectl -n %[1]s describe resourcequota %[2]s`. Delete or shrink what is not needed, or raise the quota: `kubectl -n %[1]s edit resourcequota %[2]s`.", quota.Namespace, quota.Name),
 		}
 		if refused := refusals[quota.Ref]; refused != nil {
 			finding.Severity = v1alpha1.SeverityHigh

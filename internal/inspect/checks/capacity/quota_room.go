@@ -107,8 +107,8 @@ func limitRangeMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	}
 	return found.Findings(func(namespace string) check.Finding {
 		return check.Finding{
-			Message: fmt.Sprintf("The quota of namespace %s demands requests or limits that workloads there do not state, and no LimitRange fills them in: their next Pods are refused.", namespace),
-			Remediation: fmt.Sprintf("State requests and limits in the Pod templates of these workloads, or create a LimitRange with defaults; `kubectl -n %s describe resourcequota` shows what is demanded.", namespace),
+			Message: fmt.Sprintf("The quota of namespace %s requires requests or limits that workloads there do not set, and no LimitRange sets them: the API server rejects their next Pods.", namespace),
+			Remediation: fmt.Sprintf("Set requests and limits in the Pod templates of these workloads, or create a LimitRange with defaults. `kubectl -n %s describe resourcequota` shows what is required.", namespace),
 		}
 	})
 }

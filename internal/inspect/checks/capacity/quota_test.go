@@ -23,34 +23,34 @@ func TestQuotaExhausted(t *testing.T) {
 		"used up, however it is written": {
 			documents: quotaOf("", `limits.cpu: "2", limits.memory: 4Gi, pods: "10"`, `limits.cpu: 2000m, limits.memory: 1Gi, pods: "10"`),
 			want: checktest.Lines(
-				"medium ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop can have no more limits.cpu, pods.",
+				"medium ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop cannot use more limits.cpu, pods.",
 				"  condition: limits.cpu: 2 of 2 used",
 				"  condition: pods: 10 of 10 used"),
 		},
 		"lowered below its use": {
 			documents: quotaOf("", `pods: "5"`, `pods: "9"`),
 			want: checktest.Lines(
-				"medium ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop can have no more pods.",
+				"medium ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop cannot use more pods.",
 				"  condition: pods: 9 of 5 used"),
 		},
 		"used up, and in somebody's way": {
 			documents: quotaOf("", `pods: "2"`, `pods: "2"`) + refused("2026-01-15T11:50:00Z", checktest.OverQuota),
 			want: checktest.Lines(
-				"high ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop can have no more pods.",
+				"high ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop cannot use more pods.",
 				"  condition: pods: 2 of 2 used",
 				"  event: FailedCreate: "+checktest.OverQuota),
 		},
 		"used up, and in somebody's way some hours ago": {
 			documents: quotaOf("", `pods: "2"`, `pods: "2"`) + refused("2026-01-15T09:00:00Z", checktest.OverQuota),
 			want: checktest.Lines(
-				"medium ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop can have no more pods.",
+				"medium ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop cannot use more pods.",
 				"  condition: pods: 2 of 2 used"),
 		},
 		"used up, while another quota is in the way": {
 			documents: quotaOf("", `pods: "2"`, `pods: "2"`) +
 				refused("2026-01-15T11:50:00Z", `Error creating: pods "web-6d4-a" is forbidden: exceeded quota: disks, requested: pods=1, used: pods=1, limited: pods=1`),
 			want: checktest.Lines(
-				"medium ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop can have no more pods.",
+				"medium ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop cannot use more pods.",
 				"  condition: pods: 2 of 2 used"),
 		},
 		"nothing allowed on purpose": {documents: quotaOf("", `services.loadbalancers: "0", count/jobs.batch: "0"`, `services.loadbalancers: "0", count/jobs.batch: "0"`)},

@@ -76,11 +76,11 @@ func ingressWithoutTLS(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   ingress.Ref,
 			Message:  fmt.Sprintf("Ingress %s serves %s without TLS.", ingress.Name, hostNames(open)),
 			Evidence: []check.Evidence{check.FromSpec("hosts without a tls entry: %s", hostNames(open))},
-			Remediation: fmt.Sprintf("Add the host and a Secret with its certificate under spec.tls: `kubectl -n %s edit ingress %s`. cert-manager makes and renews certificates.",
+			Remediation: fmt.Sprintf("Add the host and a Secret with its certificate to spec.tls: `kubectl -n %s edit ingress %s`. cert-manager issues and renews certificates.",
 				ingress.Namespace, ingress.Name),
 		}
 		if len(tls) > 0 {
-			finding.Evidence = append(finding.Evidence, check.FromSpec("hosts with one: %s", phrase.List(ingress.TLSHosts)))
+			finding.Evidence = append(finding.Evidence, check.FromSpec("hosts with a tls entry: %s", phrase.List(ingress.TLSHosts)))
 		}
 		if !slices.ContainsFunc(open, publicName) {
 			finding.Severity = v1alpha1.SeverityLow
@@ -112,12 +112,12 @@ func ingressHostWildcard(g *facts.Graph, _ check.Params) []check.Finding {
 			}
 			finding := check.Finding{
 				Object: ingress.Ref, Discriminator: cmp.Or(host, "*"),
-				Message:     fmt.Sprintf("Ingress %s answers for every host: a rule names none.", ingress.Name),
+				Message:     fmt.Sprintf("Ingress %s serves every host: one of its rules has no host.", ingress.Name),
 				Evidence:    []check.Evidence{check.FromSpec("a rule without host")},
-				Remediation: fmt.Sprintf("Name the hosts that are meant: `kubectl -n %s edit ingress %s`.", ingress.Namespace, ingress.Name),
+				Remediation: fmt.Sprintf("List the intended hosts: `kubectl -n %s edit ingress %s`.", ingress.Namespace, ingress.Name),
 			}
 			if host != "" {
-				finding.Message = fmt.Sprintf("Ingress %s answers for every name below %s.", ingress.Name, strings.TrimPrefix(host, "*."))
+				finding.Message = fmt.Sprintf("Ingress %s serves every name below %s.", ingress.Name, strings.TrimPrefix(host, "*."))
 				finding.Evidence = []check.Evidence{check.FromSpec("host: %s", host)}
 			}
 			findings = append(findings, finding)
@@ -196,7 +196,7 @@ func clashesOf(ingress *facts.IngressNode, class string, holders map[hostClaim]h
 			findings = append(findings, clash(ingress, mine.host, other))
 		}
 		if evidence := &findings[index].Evidence; len(*evidence) < 3 {
-			*evidence = append(*evidence, check.FromSpec("path %s: here to Service %s, there to Service %s", mine.path, backend.Service, holder.to.Service))
+			*evidence = append(*evidence, check.FromSpec("path %s: Service %s here, Service %s there", mine.path, backend.Service, holder.to.Service))
 		}
 	}
 	return findings
@@ -215,8 +215,8 @@ func clash(ingress *facts.IngressNode, host string, other facts.Ref) check.Findi
 	}
 	return check.Finding{
 		Object: ingress.Ref, Discriminator: cmp.Or(host, "*") + " " + other.Namespace + "/" + other.Name,
-		Message: fmt.Sprintf("Ingress %s claims a path of %s that %s claims too, for another Service.", ingress.Name, hostNames([]string{host}), whose),
-		Remediation: fmt.Sprintf("Take the host or path out of one of them: `kubectl -n %s edit ingress %s` or `kubectl -n %s edit ingress %s`.",
+		Message: fmt.Sprintf("Ingress %s routes a path of %s that %s routes to another Service.", ingress.Name, hostNames([]string{host}), whose),
+		Remediation: fmt.Sprintf("Remove the host or path from one of them: `kubectl -n %s edit ingress %s` or `kubectl -n %s edit ingress %s`.",
 			ingress.Namespace, ingress.Name, other.Namespace, other.Name),
 	}
 }

@@ -29,10 +29,10 @@ func TestIngressWithoutTLS(t *testing.T) {
 	plain := "rules: [" + hostRule("shop.example.com", "/", "web") + "]"
 	checktest.RunTextCases(t, Checks(), "ingress-without-tls", map[string]checktest.TextCase{
 		"no tls":                {site("web", "", plain), found("medium", "shop.example.com")},
-		"another host has it":   {site("web", "", plain+", tls: [{hosts: [api.example.com]}]"), found("medium", "shop.example.com", "  spec: hosts with one: api.example.com")},
-		"one of two":            {site("web", "", "rules: ["+hostRule("shop.example.com", "/", "web")+","+hostRule("api.example.com", "/", "api")+"], tls: [{hosts: [api.example.com]}]"), found("medium", "shop.example.com", "  spec: hosts with one: api.example.com")},
-		"a wildcard too high":   {site("web", "", plain+", tls: [{hosts: ['*.com']}]"), found("medium", "shop.example.com", "  spec: hosts with one: *.com")},
-		"a wildcard host":       {site("web", "", "rules: ["+hostRule("*.example.com", "/", "web")+"], tls: [{hosts: [shop.example.com]}]"), found("medium", "*.example.com", "  spec: hosts with one: shop.example.com")},
+		"another host has it":   {site("web", "", plain+", tls: [{hosts: [api.example.com]}]"), found("medium", "shop.example.com", "  spec: hosts with a tls entry: api.example.com")},
+		"one of two":            {site("web", "", "rules: ["+hostRule("shop.example.com", "/", "web")+","+hostRule("api.example.com", "/", "api")+"], tls: [{hosts: [api.example.com]}]"), found("medium", "shop.example.com", "  spec: hosts with a tls entry: api.example.com")},
+		"a wildcard too high":   {site("web", "", plain+", tls: [{hosts: ['*.com']}]"), found("medium", "shop.example.com", "  spec: hosts with a tls entry: *.com")},
+		"a wildcard host":       {site("web", "", "rules: ["+hostRule("*.example.com", "/", "web")+"], tls: [{hosts: [shop.example.com]}]"), found("medium", "*.example.com", "  spec: hosts with a tls entry: shop.example.com")},
 		"a name of this house":  {site("web", "", "rules: ["+hostRule("shop.corp", "/", "web")+","+hostRule("shop", "/", "web")+"]"), found("low", "shop.corp, shop")},
 		"every host":            {site("web", "", "rules: ["+hostRule("", "/", "web")+"]"), found("low", "every host")},
 		"only a default":        {site("web", "", "defaultBackend: {service: {name: web, port: {number: 80}}}"), found("low", "every host")},
@@ -51,8 +51,8 @@ func TestIngressWithoutTLS(t *testing.T) {
 
 func TestIngressHostWildcard(t *testing.T) {
 	checktest.RunTextCases(t, Checks(), "ingress-host-wildcard", map[string]checktest.TextCase{
-		"no host":                {site("web", "", "rules: ["+hostRule("", "/", "web")+"]"), checktest.Lines("info Ingress/shop/web [*]: Ingress web answers for every host: a rule names none.", "  spec: a rule without host")},
-		"all below a domain":     {site("web", "", "rules: ["+hostRule("*.example.com", "/", "web")+"]"), checktest.Lines("info Ingress/shop/web [*.example.com]: Ingress web answers for every name below example.com.", "  spec: host: *.example.com")},
+		"no host":                {site("web", "", "rules: ["+hostRule("", "/", "web")+"]"), checktest.Lines("info Ingress/shop/web [*]: Ingress web serves every host: one of its rules has no host.", "  spec: a rule without host")},
+		"all below a domain":     {site("web", "", "rules: ["+hostRule("*.example.com", "/", "web")+"]"), checktest.Lines("info Ingress/shop/web [*.example.com]: Ingress web serves every name below example.com.", "  spec: host: *.example.com")},
 		"a host":                 {site("web", "", "rules: ["+hostRule("shop.example.com", "/", "web")+"]"), ""},
 		"only a default backend": {site("web", "", "defaultBackend: {service: {name: web, port: {number: 80}}}"), ""},
 	})
@@ -62,18 +62,18 @@ func TestIngressHostsClash(t *testing.T) {
 	at := func(day, more string) string { return `creationTimestamp: "2026-01-` + day + `T10:00:00Z"` + more }
 	rule := func(host, path, service string) string { return "rules: [" + hostRule(host, path, service) + "]" }
 	elsewhere := checktest.Document(networkingAPI, "Ingress", `name: old, namespace: cart, creationTimestamp: "2025-01-01T00:00:00Z"`, "spec: {"+rule("shop.example.com", "/", "web")+"}")
-	clashes := checktest.Lines("medium Ingress/shop/a [shop.example.com shop/b]: Ingress a claims a path of shop.example.com that Ingress b claims too, for another Service.",
-		"  spec: path /: here to Service web, there to Service api")
+	clashes := checktest.Lines("medium Ingress/shop/a [shop.example.com shop/b]: Ingress a routes a path of shop.example.com that Ingress b routes to another Service.",
+		"  spec: path /: Service web here, Service api there")
 	checktest.RunTextCases(t, Checks(), "ingress-hosts-clash", map[string]checktest.TextCase{
 		"the younger is told": {site("a", at("12", ""), rule("shop.example.com", "/", "web")) + site("b", at("11", ""), rule("SHOP.example.com", "/", "api")), clashes},
 		"between namespaces": {
 			site("a", at("12", ""), rule("shop.example.com", "/", "web")) + elsewhere,
-			checktest.Lines("medium Ingress/shop/a [shop.example.com cart/old]: Ingress a claims a path of shop.example.com that Ingress old in namespace cart claims too, for another Service.",
-				"  spec: path /: here to Service web, there to Service web"),
+			checktest.Lines("medium Ingress/shop/a [shop.example.com cart/old]: Ingress a routes a path of shop.example.com that Ingress old in namespace cart routes to another Service.",
+				"  spec: path /: Service web here, Service web there"),
 		},
 		"all hosts": {
 			site("b", at("11", ""), rule("", "/", "api")) + site("a", at("12", ""), rule("", "/", "web")),
-			checktest.Lines("medium Ingress/shop/a [* shop/b]: Ingress a claims a path of every host that Ingress b claims too, for another Service.", "  spec: path /: here to Service web, there to Service api"),
+			checktest.Lines("medium Ingress/shop/a [* shop/b]: Ingress a routes a path of every host that Ingress b routes to another Service.", "  spec: path /: Service web here, Service api there"),
 		},
 		"by the default class": {
 			site("b", at("11", ""), rule("shop.example.com", "/", "api")) + site("a", at("12", ""), "ingressClassName: c, "+rule("shop.example.com", "/", "web")) +

@@ -41,13 +41,13 @@ func noPodSecurity(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object:   ns.Ref,
-			Message:  fmt.Sprintf("Namespace %s has no Pod Security level: privileged Pods may be created in it.", name),
+			Message:  fmt.Sprintf("Namespace %s has no Pod Security level: it accepts privileged Pods.", name),
 			Evidence: []check.Evidence{check.FromSpec("label %s is not set", enforceLabel)},
-			Remediation: fmt.Sprintf("Try what it would refuse: `kubectl label --dry-run=server --overwrite namespace %[1]s %[2]s=baseline`; without warnings, do it: `kubectl label --overwrite namespace %[1]s %[2]s=baseline`.", name, enforceLabel),
+			Remediation: fmt.Sprintf("Test what would be rejected: `kubectl label --dry-run=server --overwrite namespace %[1]s %[2]s=baseline`. If there are no warnings, apply it: `kubectl label --overwrite namespace %[1]s %[2]s=baseline`.", name, enforceLabel),
 		}
 		for _, label := range []string{"pod-security.kubernetes.io/warn", "pod-security.kubernetes.io/audit"} {
 			if level := ns.Labels[label]; level != "" {
-				finding.Evidence = append(finding.Evidence, check.FromSpec("label %s is %s, which tells and does not refuse", label, level))
+				finding.Evidence = append(finding.Evidence, check.FromSpec("label %s is %s, which warns or audits but does not reject", label, level))
 			}
 		}
 		findings = append(findings, finding)
@@ -68,9 +68,9 @@ func podSecurityPrivileged(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   ns.Ref,
-			Message:  fmt.Sprintf("Namespace %s allows privileged Pods, and none of its Pods is more than baseline.", name),
+			Message:  fmt.Sprintf("Namespace %s allows privileged Pods, although all of its Pods comply with the level baseline.", name),
 			Evidence: []check.Evidence{check.FromSpec("label %s: privileged", enforceLabel)},
-			Remediation: fmt.Sprintf("Set the level that its Pods keep to: `kubectl label --overwrite namespace %s %s=baseline`; kubectl warns where a Pod does not.",
+			Remediation: fmt.Sprintf("Set the level that its Pods comply with: `kubectl label --overwrite namespace %s %s=baseline`. kubectl warns about Pods that do not comply.",
 				name, enforceLabel),
 		})
 	}
@@ -91,7 +91,7 @@ func defaultNamespaceUsed(g *facts.Graph, _ check.Params) []check.Finding {
 	}
 	return []check.Finding{{
 		Object:   facts.Ref{Kind: facts.Namespace, Name: "default"},
-		Message:  "Workloads run in the namespace default, which is meant for none in particular.",
-		Evidence: []check.Evidence{check.FromSpec("in it: %s", phrase.List(names))},
+		Message:  "Workloads run in the namespace default and share its permissions, quotas and policies.",
+		Evidence: []check.Evidence{check.FromSpec("workloads: %s", phrase.List(names))},
 	}}
 }

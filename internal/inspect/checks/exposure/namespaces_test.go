@@ -17,13 +17,13 @@ func engine(name, hook string) string {
 
 func TestNoPodSecurity(t *testing.T) {
 	web := labelledPod("shop", "web", "app: web", "containers: []")
-	const message = "low Namespace/shop: Namespace shop has no Pod Security level: privileged Pods may be created in it."
+	const message = "low Namespace/shop: Namespace shop has no Pod Security level: it accepts privileged Pods."
 	const unset = "  spec: label pod-security.kubernetes.io/enforce is not set"
 	checktest.RunTextCases(t, Checks(), "namespace-no-pod-security", map[string]checktest.TextCase{
 		"no label": {shopNamespace("") + web, checktest.Lines(message, unset)},
 		"one that only warns": {
 			shopNamespace("pod-security.kubernetes.io/warn: baseline") + web,
-			checktest.Lines(message, unset, "  spec: label pod-security.kubernetes.io/warn is baseline, which tells and does not refuse"),
+			checktest.Lines(message, unset, "  spec: label pod-security.kubernetes.io/warn is baseline, which warns or audits but does not reject"),
 		},
 		"another webhook":                  {shopNamespace("") + web + engine("cert-manager-webhook", "webhook.cert-manager.io"), checktest.Lines(message, unset)},
 		"a level":                          {shopNamespace("pod-security.kubernetes.io/enforce: baseline") + web, ""},
@@ -38,7 +38,7 @@ func TestNoPodSecurity(t *testing.T) {
 
 func TestPodSecurityPrivileged(t *testing.T) {
 	namespace := shopNamespace("pod-security.kubernetes.io/enforce: privileged")
-	found := checktest.Lines("low Namespace/shop: Namespace shop allows privileged Pods, and none of its Pods is more than baseline.", "  spec: label pod-security.kubernetes.io/enforce: privileged")
+	found := checktest.Lines("low Namespace/shop: Namespace shop allows privileged Pods, although all of its Pods comply with the level baseline.", "  spec: label pod-security.kubernetes.io/enforce: privileged")
 	cases := map[string]checktest.TextCase{
 		"nothing out of the ordinary": {
 			namespace + labelledPod("shop", "web", "app: web", "containers: [{name: c, ports: [{containerPort: 80}], securityContext: {runAsUser: 0, capabilities: {add: [NET_BIND_SERVICE]}}}], volumes: [{name: v, emptyDir: {}}]"),
@@ -71,7 +71,7 @@ func TestDefaultNamespaceUsed(t *testing.T) {
 	checktest.RunTextCases(t, Checks(), "default-namespace-used", map[string]checktest.TextCase{
 		"a Pod and a Deployment": {
 			labelledPod("default", "web", "", "containers: []") + checktest.Document("apps/v1", "Deployment", "name: api, namespace: default", "spec: {template: {spec: {containers: []}}}"),
-			checktest.Lines("info Namespace/default: Workloads run in the namespace default, which is meant for none in particular.", "  spec: in it: Deployment api, Pod web"),
+			checktest.Lines("info Namespace/default: Workloads run in the namespace default and share its permissions, quotas and policies.", "  spec: workloads: Deployment api, Pod web"),
 		},
 		"elsewhere": {labelledPod("shop", "web", "", "containers: []"), ""},
 	})

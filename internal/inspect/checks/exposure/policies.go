@@ -67,10 +67,10 @@ func noNetworkPolicy(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   facts.Ref{Kind: facts.Namespace, Name: namespace},
 			Message:  fmt.Sprintf("Namespace %s has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods.", namespace),
 			Evidence: []check.Evidence{check.FromSpec("not isolated: %s", phrase.List(open))},
-			Remediation: fmt.Sprintf("Deny by default, then allow what is needed: `echo '{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":{\"name\":\"default-deny\"},\"spec\":{\"podSelector\":{},\"policyTypes\":[\"Ingress\"]}}' | kubectl -n %s apply -f -`. First write the policies that allow what its Pods need: from then on all else is refused.", namespace),
+			Remediation: fmt.Sprintf("First create the policies that allow the traffic its Pods need, then deny the rest: `echo '{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":{\"name\":\"default-deny\"},\"spec\":{\"podSelector\":{},\"policyTypes\":[\"Ingress\"]}}' | kubectl -n %s apply -f -`.", namespace),
 		}
 		if slices.ContainsFunc(policies[namespace], func(p *facts.NetworkPolicyNode) bool { return p.Ingress }) {
-			finding.Message = fmt.Sprintf("The NetworkPolicies of namespace %s leave some of its Pods open for ingress from every Pod of the cluster.", namespace)
+			finding.Message = fmt.Sprintf("The NetworkPolicies of namespace %s do not cover all of its Pods: every Pod of the cluster can connect to the others.", namespace)
 		}
 		findings = append(findings, finding)
 	}
@@ -122,9 +122,9 @@ func policySelectsNothing(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   p.Ref,
-			Message:  fmt.Sprintf("NetworkPolicy %s is about no Pod: nothing in namespace %s has the labels %s.", p.Name, p.Namespace, p.Selector.String()),
+			Message:  fmt.Sprintf("NetworkPolicy %s selects no Pods: nothing in namespace %s has the labels %s.", p.Name, p.Namespace, p.Selector.String()),
 			Evidence: []check.Evidence{check.FromSpec("podSelector %s", p.Selector.String())},
-			Remediation: fmt.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`) and correct it, or delete the policy: `kubectl -n %[1]s delete networkpolicy %[2]s`.", p.Namespace, p.Name),
+			Remediation: fmt.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`). Correct it, or delete the policy: `kubectl -n %[1]s delete networkpolicy %[2]s`.", p.Namespace, p.Name),
 		})
 	}
 	return findings
@@ -138,9 +138,9 @@ func policyAllowsAll(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object:   p.Ref,
-			Message:  fmt.Sprintf("NetworkPolicy %s lets everything in: an ingress rule names neither peers nor ports.", p.Name),
+			Message:  fmt.Sprintf("NetworkPolicy %s allows all ingress traffic: one of its rules has neither from nor ports.", p.Name),
 			Evidence: []check.Evidence{check.FromSpec("podSelector %s; ingress: a rule without from and ports", p.Selector.String())},
-			Remediation: fmt.Sprintf("Name in the rule who may come (from) and where to (ports): `kubectl -n %s edit networkpolicy %s`. Where all are meant to come, accept this with an ignore rule.", p.Namespace, p.Name),
+			Remediation: fmt.Sprintf("Add the allowed sources (from) and ports to the rule: `kubectl -n %s edit networkpolicy %s`. If all traffic is intended, accept this with an ignore rule.", p.Namespace, p.Name),
 		}
 		if isolatesAll(p) {
 			finding.Severity = v1alpha1.SeverityLow
@@ -167,9 +167,9 @@ func policyPeerMatchesNothing(g *facts.Graph, params check.Params) []check.Findi
 			told = append(told, labels)
 			findings = append(findings, check.Finding{
 				Object: p.Ref, Discriminator: labels,
-				Message:  fmt.Sprintf("NetworkPolicy %s allows traffic with Pods that have the labels %s, and nothing in namespace %s has them.", p.Name, labels, p.Namespace),
-				Evidence: []check.Evidence{check.FromSpec("podSelector of a peer: %s; no namespaceSelector beside it", labels)},
-				Remediation: fmt.Sprintf("If the Pods live in another namespace, add a namespaceSelector to the same entry, for example with the label kubernetes.io/metadata.name; else correct the labels or take the rule out: `kubectl -n %s edit networkpolicy %s`.", p.Namespace, p.Name),
+				Message:  fmt.Sprintf("NetworkPolicy %s allows traffic with Pods that do not exist: nothing in namespace %[3]s has the labels %[2]s.", p.Name, labels, p.Namespace),
+				Evidence: []check.Evidence{check.FromSpec("podSelector of a peer: %s; no namespaceSelector in the same entry", labels)},
+				Remediation: fmt.Sprintf("If the Pods run in another namespace, add a namespaceSelector to the same entry, for example with the label kubernetes.io/metadata.name. Otherwise correct the labels or remove the rule: `kubectl -n %s edit networkpolicy %s`.", p.Namespace, p.Name),
 			})
 		}
 	}

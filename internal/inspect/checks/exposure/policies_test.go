@@ -25,7 +25,7 @@ func nightlyJob(labels string) string {
 
 func TestNoNetworkPolicy(t *testing.T) {
 	const none = "low Namespace/shop: Namespace shop has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods."
-	const some = "low Namespace/shop: The NetworkPolicies of namespace shop leave some of its Pods open for ingress from every Pod of the cluster."
+	const some = "low Namespace/shop: The NetworkPolicies of namespace shop do not cover all of its Pods: every Pod of the cluster can connect to the others."
 	web, api := labelledPod("shop", "web", "app: web", "containers: []"), labelledPod("shop", "api", "app: api", "containers: []")
 	checktest.RunTextCases(t, Checks(), "namespace-no-network-policy", map[string]checktest.TextCase{
 		"none":                        {web + api, checktest.Lines(none, "  spec: not isolated: Pod api, Pod web")},
@@ -46,7 +46,7 @@ func TestNoNetworkPolicy(t *testing.T) {
 }
 
 func TestPolicySelectsNothing(t *testing.T) {
-	found := checktest.Lines("low NetworkPolicy/shop/p: NetworkPolicy p is about no Pod: nothing in namespace shop has the labels app=web.", "  spec: podSelector app=web")
+	found := checktest.Lines("low NetworkPolicy/shop/p: NetworkPolicy p selects no Pods: nothing in namespace shop has the labels app=web.", "  spec: podSelector app=web")
 	policy := networkPolicy("podSelector: {matchLabels: {app: web}}")
 	checktest.RunTextCases(t, Checks(), "network-policy-selects-nothing", map[string]checktest.TextCase{
 		"no Pods":                     {policy, found},
@@ -67,7 +67,7 @@ func TestPolicySelectsNothing(t *testing.T) {
 }
 
 func TestPolicyAllowsAll(t *testing.T) {
-	const message = " NetworkPolicy/shop/p: NetworkPolicy p lets everything in: an ingress rule names neither peers nor ports."
+	const message = " NetworkPolicy/shop/p: NetworkPolicy p allows all ingress traffic: one of its rules has neither from nor ports."
 	checktest.RunTextCases(t, Checks(), "network-policy-allows-all", map[string]checktest.TextCase{
 		"for some Pods":   {networkPolicy("podSelector: {matchLabels: {app: web}}, ingress: [{}]"), checktest.Lines("info"+message, "  spec: podSelector app=web; ingress: a rule without from and ports")},
 		"for all Pods":    {networkPolicy("podSelector: {}, ingress: [{}]"), checktest.Lines("low"+message, "  spec: podSelector: all Pods of the namespace; ingress: a rule without from and ports")},
@@ -83,8 +83,8 @@ func TestPolicyAllowsAll(t *testing.T) {
 func TestPolicyPeerMatchesNothing(t *testing.T) {
 	web := labelledPod("shop", "web", "app: web", "")
 	policy := networkPolicy("podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}}, {podSelector: {matchLabels: {app: api}}}]}]")
-	found := checktest.Lines("info NetworkPolicy/shop/p [app=api]: NetworkPolicy p allows traffic with Pods that have the labels app=api, and nothing in namespace shop has them.",
-		"  spec: podSelector of a peer: app=api; no namespaceSelector beside it")
+	found := checktest.Lines("info NetworkPolicy/shop/p [app=api]: NetworkPolicy p allows traffic with Pods that do not exist: nothing in namespace shop has the labels app=api.",
+		"  spec: podSelector of a peer: app=api; no namespaceSelector in the same entry")
 	checktest.RunTextCases(t, Checks(), "network-policy-peer-matches-nothing", map[string]checktest.TextCase{
 		"nobody":                        {web + policy, found},
 		"somebody of another namespace": {web + policy + labelledPod("cart", "api", "app: api", ""), found},

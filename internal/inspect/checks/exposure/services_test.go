@@ -15,7 +15,7 @@ func serviceWith(metadata, spec, status string) string {
 
 func TestExposedToInternet(t *testing.T) {
 	const web = "type: LoadBalancer, ports: [{port: 443}]"
-	const message = "low Service/shop/web: Service web has a load balancer that lets in everybody."
+	const message = "low Service/shop/web: Service web has a load balancer that accepts connections from any address."
 	address := func(ip string) string { return "loadBalancer: {ingress: [{ip: '" + ip + "'}]}" }
 	open := checktest.Lines(message, "  spec: type LoadBalancer; no source ranges", "  spec: ports: 443/TCP")
 	checktest.RunTextCases(t, Checks(), "service-exposed-to-internet", map[string]checktest.TextCase{
@@ -25,7 +25,7 @@ func TestExposedToInternet(t *testing.T) {
 		"one public address": {serviceWith("", web, "loadBalancer: {ingress: [{ip: 10.0.0.1}, {ip: 203.0.113.7}]}"), open},
 		"a database": {
 			serviceWith("", "type: LoadBalancer, ports: [{port: 443}, {port: 5432}]", address("203.0.113.7")),
-			checktest.Lines("medium Service/shop/web: Service web has a load balancer that lets in everybody to port 5432, where a database usually listens.",
+			checktest.Lines("medium Service/shop/web: Service web has a load balancer that accepts connections from any address on port 5432, usually a database.",
 				"  spec: type LoadBalancer; no source ranges", "  spec: ports: 443/TCP, 5432/TCP"),
 		},
 		"ranges":               {serviceWith("", web+", loadBalancerSourceRanges: [198.51.100.0/24]", address("203.0.113.7")), ""},
@@ -42,7 +42,7 @@ func TestExternalIPs(t *testing.T) {
 	checktest.RunTextCases(t, Checks(), "service-external-ips", map[string]checktest.TextCase{
 		"two": {
 			serviceWith("", "ports: [{port: 80}], externalIPs: [203.0.113.7, 203.0.113.8]", ""),
-			checktest.Lines("medium Service/shop/web: Service web claims addresses with spec.externalIPs: every node sends traffic for them to it.", "  spec: spec.externalIPs: 2 addresses", "  spec: ports: 80/TCP"),
+			checktest.Lines("medium Service/shop/web: Service web claims addresses with spec.externalIPs: every node routes traffic for them to it.", "  spec: spec.externalIPs: 2 addresses", "  spec: ports: 80/TCP"),
 		},
 		"none":                    {serviceWith("", "ports: [{port: 80}]", ""), ""},
 		"where they do not count": {serviceWith("", "type: ExternalName, externalName: example.com, externalIPs: [203.0.113.7]", ""), ""},
@@ -53,7 +53,7 @@ func TestNodePortOpen(t *testing.T) {
 	checktest.RunTextCases(t, Checks(), "service-node-port-open", map[string]checktest.TextCase{
 		"a node port": {
 			serviceWith("", "type: NodePort, ports: [{port: 80, nodePort: 30080, protocol: UDP}]", ""),
-			checktest.Lines("info Service/shop/web: Service web can be reached on a port of every node.", "  spec: type NodePort; ports: 80/UDP"),
+			checktest.Lines("info Service/shop/web: Service web is reachable on a port of every node.", "  spec: type NodePort; ports: 80/UDP"),
 		},
 		"that of a load balancer": {serviceWith("", "type: LoadBalancer, ports: [{port: 80, nodePort: 30080}]", ""), ""},
 		"none":                    {serviceWith("", "ports: [{port: 80}]", ""), ""},
@@ -62,7 +62,7 @@ func TestNodePortOpen(t *testing.T) {
 
 func TestExternalNameBypass(t *testing.T) {
 	found := func(name string) string {
-		return checktest.Lines("info Service/shop/web: Service web is another name for Service api in namespace cart.", "  spec: type ExternalName; externalName: "+name)
+		return checktest.Lines("info Service/shop/web: Service web is an alias of Service api in namespace cart.", "  spec: type ExternalName; externalName: "+name)
 	}
 	named := func(name string) string { return serviceWith("", "type: ExternalName, externalName: '"+name+"'", "") }
 	checktest.RunTextCases(t, Checks(), "service-external-name", map[string]checktest.TextCase{

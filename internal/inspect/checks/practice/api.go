@@ -22,7 +22,7 @@ func apiVersionChecks() []check.Check {
 		facts.Role, facts.RoleBinding, facts.ClusterRole, facts.ClusterRoleBinding, facts.PriorityClass, facts.StorageClass,
 		facts.ValidatingWebhook, facts.MutatingWebhook, facts.APIService,
 	}
-	const judged = " The record of field managers says in which version each client wrote the object last; clients that have moved on since, and Kubernetes' own components, are left out."
+	const judged = " managedFields records the API version that each client last used. Clients that have since moved to a newer version, and Kubernetes' own components, are not considered."
 	return []check.Check{
 		{
 			ID: "removed-api-used", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
@@ -173,21 +173,21 @@ func eachWritten(g *facts.Graph, each func(*facts.Meta)) {
 }
 
 func oldVersionFinding(m *facts.Meta, w facts.Written, old oldAPI, server uint) check.Finding {
-	when := fmt.Sprintf("is gone since Kubernetes 1.%d", old.removed)
+	when := fmt.Sprintf("was removed in Kubernetes 1.%d", old.removed)
 	switch {
 	case server+1 == old.removed:
-		when = fmt.Sprintf("goes with the next minor version, Kubernetes 1.%d", old.removed)
+		when = fmt.Sprintf("is removed in the next minor version, Kubernetes 1.%d", old.removed)
 	case server < old.removed:
-		when = fmt.Sprintf("is deprecated, and goes with Kubernetes 1.%d", old.removed)
+		when = fmt.Sprintf("is deprecated and is removed in Kubernetes 1.%d", old.removed)
 	}
-	written := "at a time that is not told"
+	written := "time unknown"
 	if !w.At.IsZero() {
 		written = "last at " + w.At.UTC().Format(time.RFC3339)
 	}
 	return check.Finding{
 		Object: m.Ref, Discriminator: w.APIVersion,
-		Message:  fmt.Sprintf("%s %s is written as %s, which %s.", m.Kind, m.Name, w.APIVersion, when),
+		Message:  fmt.Sprintf("%s %s was written as %s, which %s.", m.Kind, m.Name, w.APIVersion, when),
 		Evidence: []check.Evidence{check.FromSpec("written by %s as %s, %s", w.Manager, w.APIVersion, written)},
-		Remediation: fmt.Sprintf("Change apiVersion to %s where %s gets the object from (manifest, chart or client), and apply it again; `kubectl convert -f <file> --output-version %[1]s` rewrites a manifest.", old.instead, w.Manager),
+		Remediation: fmt.Sprintf("Change apiVersion to %s in the source that %s applies (manifest, chart or client), and apply it again. `kubectl convert -f <file> --output-version %[1]s` (the kubectl-convert plugin) rewrites a manifest.", old.instead, w.Manager),
 	}
 }

@@ -16,7 +16,7 @@ func autoscalerSetupChecks() []check.Check {
 		{
 			ID: "hpa-duplicate", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
 			Summary: "Two HorizontalPodAutoscalers scale the same workload.",
-			Meaning: "Both have the same scaleTargetRef. Kubernetes either stops scaling the workload (AmbiguousSelector), or the two override each other. Only the first by name is not reported.",
+			Meaning: "Both have the same scaleTargetRef. Kubernetes either stops scaling the workload (AmbiguousSelector), or the two override each other. All but the first by name are reported.",
 			Remediation: "Merge the metrics into one HorizontalPodAutoscaler and delete the other: `kubectl delete hpa <name>`.",
 			Link:        link, Needs: needs, Run: hpaDuplicate,
 		},
@@ -52,9 +52,9 @@ func hpaDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:      h.Ref,
-			Message:     fmt.Sprintf("HorizontalPodAutoscaler %s scales %s %s, which %s scales already.", h.Name, h.Target.Kind, h.Target.Name, other.Name),
+			Message:     fmt.Sprintf("HorizontalPodAutoscaler %s scales %s %s, which HorizontalPodAutoscaler %s already scales.", h.Name, h.Target.Kind, h.Target.Name, other.Name),
 			Evidence:    []check.Evidence{check.FromSpec("%s: %d to %d replicas", other.Name, other.Min, other.Max), check.FromSpec("%s: %d to %d replicas", h.Name, h.Min, h.Max)},
-			Remediation: fmt.Sprintf("Put the metrics of both into one, and delete the other: `%s delete hpa %s`.", kubectl.Command(h.Ref), h.Name),
+			Remediation: fmt.Sprintf("Merge the metrics into one HorizontalPodAutoscaler and delete the other: `%s delete hpa %s`.", kubectl.Command(h.Ref), h.Name),
 		})
 	}
 	return findings
@@ -69,9 +69,9 @@ func hpaFixedReplicas(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: h.Ref,
-			Message: fmt.Sprintf("The manifest of %s %s sets the number of replicas that HorizontalPodAutoscaler %s is to choose.", target.Kind, target.Name,
+			Message: fmt.Sprintf("The manifest of %s %s sets spec.replicas, which HorizontalPodAutoscaler %s manages.", target.Kind, target.Name,
 				h.Name),
-			Evidence: []check.Evidence{check.FromSpec("spec.replicas was applied by %s", target.ReplicasWriter), check.FromSpec("the autoscaler chooses from %d to %d", h.Min, h.Max)},
+			Evidence: []check.Evidence{check.FromSpec("spec.replicas was applied by %s", target.ReplicasWriter), check.FromSpec("the autoscaler's range: %d to %d replicas", h.Min, h.Max)},
 		})
 	}
 	return findings
@@ -83,9 +83,9 @@ func hpaPinned(g *facts.Graph, _ check.Params) []check.Finding {
 		if h.Min == h.Max && h.Max > 0 && h.Deleting.IsZero() {
 			findings = append(findings, check.Finding{
 				Object:      h.Ref,
-				Message:     fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: its minimum is its maximum.", h.Name),
+				Message:     fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: its minimum equals its maximum.", h.Name),
 				Evidence:    []check.Evidence{check.FromSpec("minReplicas and maxReplicas: %d", h.Max)},
-				Remediation: fmt.Sprintf("Raise maxReplicas (`%s edit hpa %s`), or delete the autoscaler if a fixed number is meant.", kubectl.Command(h.Ref), h.Name),
+				Remediation: fmt.Sprintf("Raise maxReplicas (`%s edit hpa %s`), or delete the autoscaler if a fixed number is intended.", kubectl.Command(h.Ref), h.Name),
 			})
 		}
 	}

@@ -104,9 +104,9 @@ func singleReplica(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   s.Owner,
-			Message:  fmt.Sprintf("Deployment %s has a single replica behind Service %s: each restart of it and each drain of its node is an outage.", s.Owner.Name, services[0].Name),
+			Message:  fmt.Sprintf("Deployment %s has a single replica behind Service %s: each restart and each node drain is an outage.", s.Owner.Name, services[0].Name),
 			Evidence: []check.Evidence{check.FromSpec("replicas: 1"), check.FromSpec("Service %s selects %s", services[0].Name, facts.SelectorFromSet(services[0].Selector))},
-			Remediation: fmt.Sprintf("If the program can run more than once: `%s scale deployment %s --replicas=2`, or set replicas where it is deployed from; and give it a PodDisruptionBudget.", kubectl.Command(s.Owner), s.Owner.Name),
+			Remediation: fmt.Sprintf("If the application supports several replicas: `%s scale deployment %s --replicas=2`, or set replicas in its source. Then add a PodDisruptionBudget.", kubectl.Command(s.Owner), s.Owner.Name),
 		})
 	}
 	return findings
@@ -126,9 +126,9 @@ func pdbMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   s.Owner,
-			Message:  fmt.Sprintf("%s has no PodDisruptionBudget: a drain may take all of its Pods at the same time.", s.Name()),
-			Evidence: []check.Evidence{check.FromSpec("behind Service %s; no PodDisruptionBudget selects its Pods", behind[0].Name)},
-			Remediation: fmt.Sprintf("Let one Pod go at a time: `%s create poddisruptionbudget %s --selector='%s' --max-unavailable=1`.",
+			Message:  fmt.Sprintf("%s has no PodDisruptionBudget: a node drain can evict all of its Pods at the same time.", s.Name()),
+			Evidence: []check.Evidence{check.FromSpec("selected by Service %s; no PodDisruptionBudget selects its Pods", behind[0].Name)},
+			Remediation: fmt.Sprintf("Allow one Pod to be unavailable at a time: `%s create poddisruptionbudget %s --selector='%s' --max-unavailable=1`.",
 				kubectl.Command(s.Owner), s.Owner.Name, s.Workload.Selector),
 		})
 	}
@@ -170,8 +170,8 @@ func spreadMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   s.Owner,
-			Message:  fmt.Sprintf("All Pods of %s stand on one node: when it goes, all of them go.", s.Name()),
-			Evidence: []check.Evidence{check.FromCondition("%d ready Pods, all on node %s", ready, node), check.FromSpec("neither topologySpreadConstraints nor podAntiAffinity")},
+			Message:  fmt.Sprintf("All Pods of %s run on one node: if the node fails, all of them fail.", s.Name()),
+			Evidence: []check.Evidence{check.FromCondition("%d ready Pods, all on node %s", ready, node), check.FromSpec("neither topologySpreadConstraints nor podAntiAffinity is set")},
 		})
 	}
 	return findings
@@ -189,7 +189,7 @@ func sharedClaim(g *facts.Graph, _ check.Params) []check.Finding {
 			claim, _ := facts.Lookup[*facts.PVCNode](g, facts.Ref{Kind: facts.PVC, Namespace: s.Owner.Namespace, Name: name})
 			finding := check.Finding{
 				Object: s.Owner, Discriminator: name, RestrictToCulprits: true,
-				Message: fmt.Sprintf("All Pods of Deployment %s mount PersistentVolumeClaim %s, which only one node may mount.", s.Owner.Name, name),
+				Message: fmt.Sprintf("All Pods of Deployment %s mount PersistentVolumeClaim %s, which only one node can mount.", s.Owner.Name, name),
 				Evidence: []check.Evidence{
 					check.FromSpec("replicas: %d", s.Workload.Desired), check.FromSpec("PersistentVolumeClaim %s: %s", name, phrase.List(claim.AccessModes)),
 					check.FromCondition("Pods ready: %d", s.Workload.Ready),
@@ -218,9 +218,9 @@ func hostPortReplicas(g *facts.Graph, _ check.Params) []check.Finding {
 			port := s.Spec.Ports[i]
 			findings = append(findings, check.Finding{
 				Object: s.Owner,
-				Message: fmt.Sprintf("%s wants more Pods than there are nodes for them: each takes host port %d/%s of its node.", s.Name(), port.HostPort,
+				Message: fmt.Sprintf("%s has more replicas than nodes to run them: each Pod uses host port %d/%s of its node.", s.Name(), port.HostPort,
 					facts.ProtocolOf(port.Protocol)),
-				Evidence: []check.Evidence{check.FromSpec("replicas: %d", s.Workload.Desired), check.FromCondition("nodes that take such Pods: %d", nodes)},
+				Evidence: []check.Evidence{check.FromSpec("replicas: %d", s.Workload.Desired), check.FromCondition("schedulable nodes that match: %d", nodes)},
 			})
 		}
 	}

@@ -73,7 +73,7 @@ func portDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
 		if len(twice) > 0 {
 			findings = append(findings, check.Finding{
 				Object: s.Owner, Evidence: evidence,
-				Message: fmt.Sprintf("The Pod template of %s has %s %s twice.", s.Name(), phrase.Plural(len(twice), "port", "ports"), phrase.List(twice)),
+				Message: fmt.Sprintf("The Pod template of %s declares %s %s twice.", s.Name(), phrase.Plural(len(twice), "port", "ports"), phrase.List(twice)),
 			})
 		}
 	}
@@ -94,7 +94,7 @@ func envDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
 			if len(twice) > 0 {
 				findings = append(findings, check.Finding{
 					Object: s.Owner, Discriminator: c.Name,
-					Message:  fmt.Sprintf("Container %s of %s sets %s twice: only the last entry counts.", c.Name, s.Name(), phrase.List(twice)),
+					Message:  fmt.Sprintf("Container %s of %s sets %s twice: only the last entry takes effect.", c.Name, s.Name(), phrase.List(twice)),
 					Evidence: []check.Evidence{check.FromSpec("set more than once: %s", strings.Join(twice[:min(len(twice), 20)], ", "))},
 				})
 			}
@@ -138,7 +138,7 @@ func hostNetworkDNS(g *facts.Graph, _ check.Params) []check.Finding {
 		if policy := s.Lean.DNSPolicy; s.Lean.HostNetwork && (policy == "" || policy == corev1.DNSClusterFirst) {
 			findings = append(findings, check.Finding{
 				Object:   s.Owner,
-				Message:  fmt.Sprintf("%s runs on the network of its node, and cannot look up Services.", s.Name()),
+				Message:  fmt.Sprintf("%s uses the host network and cannot resolve Services.", s.Name()),
 				Evidence: []check.Evidence{check.FromSpec("hostNetwork: true, dnsPolicy: ClusterFirst")},
 			})
 		}

@@ -47,9 +47,9 @@ func labelsMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		has := cmp.Or(strings.Join(slices.Sorted(maps.Keys(w.TemplateLabels)), ", "), "none")
 		findings = append(findings, check.Finding{
 			Object:      w.Ref,
-			Message:     fmt.Sprintf("%s %s has no label that says what it is.", w.Kind, w.Name),
+			Message:     fmt.Sprintf("%s %s has no label that identifies its application.", w.Kind, w.Name),
 			Evidence:    []check.Evidence{check.FromSpec("labels of its Pods: %s", has)},
-			Remediation: fmt.Sprintf("`%s label %s %s app.kubernetes.io/name=<program>`, and the same in the manifest.", kubectl.Command(w.Ref), strings.ToLower(string(w.Kind)), w.Name),
+			Remediation: fmt.Sprintf("Label it: `%s label %s %s app.kubernetes.io/name=%[3]s`. Add the label to the manifest too.", kubectl.Command(w.Ref), strings.ToLower(string(w.Kind)), w.Name),
 		})
 	}
 	return findings
@@ -67,7 +67,7 @@ func nakedPod(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   pod.Ref,
-			Message:  fmt.Sprintf("Pod %s belongs to no workload: nothing replaces it when its node goes.", pod.Name),
+			Message:  fmt.Sprintf("Pod %s has no controller: nothing replaces it when its node fails.", pod.Name),
 			Evidence: []check.Evidence{check.FromSpec("no ownerReferences")},
 		})
 	}

@@ -74,9 +74,9 @@ func cronJobOverlaps(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:      c.Ref,
-			Message:     fmt.Sprintf("CronJob %s runs often, and starts a run although the one before goes on.", c.Name),
+			Message:     fmt.Sprintf("CronJob %s runs often and starts a run while the previous one is still active.", c.Name),
 			Evidence:    []check.Evidence{check.FromSpec("schedule %s, concurrencyPolicy Allow", c.Schedule)},
-			Remediation: fmt.Sprintf("`%s patch cronjob %s -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.", kubectl.Command(c.Ref), c.Name),
+			Remediation: fmt.Sprintf("Forbid concurrent runs: `%s patch cronjob %s -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.", kubectl.Command(c.Ref), c.Name),
 		})
 	}
 	return findings
@@ -109,9 +109,9 @@ func cronJobEndless(g *facts.Graph, _ check.Params) []check.Finding {
 		if c.ConcurrencyPolicy == "Forbid" && c.ActiveDeadline == 0 {
 			findings = append(findings, check.Finding{
 				Object:   c.Ref,
-				Message:  fmt.Sprintf("CronJob %s stops for good when one of its runs hangs: nothing ends that run.", c.Name),
-				Evidence: []check.Evidence{check.FromSpec("concurrencyPolicy Forbid, and no activeDeadlineSeconds")},
-				Remediation: fmt.Sprintf("Set a deadline of some times what a run takes: `%s patch cronjob %s -p '{\"spec\":{\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":3600}}}}'`.",
+				Message:  fmt.Sprintf("CronJob %s stops running when one of its runs hangs: no deadline ends that run.", c.Name),
+				Evidence: []check.Evidence{check.FromSpec("concurrencyPolicy Forbid, activeDeadlineSeconds not set")},
+				Remediation: fmt.Sprintf("Set a deadline well above the usual duration: `%s patch cronjob %s -p '{\"spec\":{\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":3600}}}}'`.",
 					kubectl.Command(c.Ref), c.Name),
 			})
 		}
@@ -125,9 +125,9 @@ func cronJobForgets(g *facts.Graph, _ check.Params) []check.Finding {
 		if c.FailedHistory == 0 {
 			findings = append(findings, check.Finding{
 				Object:      c.Ref,
-				Message:     fmt.Sprintf("CronJob %s keeps no failed Job, so that nobody can see why a run failed.", c.Name),
+				Message:     fmt.Sprintf("CronJob %s keeps no failed Job: the cause of a failed run is lost.", c.Name),
 				Evidence:    []check.Evidence{check.FromSpec("failedJobsHistoryLimit: 0")},
-				Remediation: fmt.Sprintf("`%s patch cronjob %s -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.", kubectl.Command(c.Ref), c.Name),
+				Remediation: fmt.Sprintf("Keep one failed Job: `%s patch cronjob %s -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.", kubectl.Command(c.Ref), c.Name),
 			})
 		}
 	}
@@ -148,8 +148,8 @@ func jobsKept(g *facts.Graph, _ check.Params) []check.Finding {
 	}
 	return kept.Findings(func(namespace string) check.Finding {
 		return check.Finding{
-			Message: fmt.Sprintf("Jobs that finished long ago stay in namespace %s.", namespace),
-			Remediation: fmt.Sprintf("See which are no longer needed (`kubectl -n %s get jobs --sort-by=.status.completionTime`) and delete them; set ttlSecondsAfterFinished on such Jobs, so that they go by themselves.", namespace),
+			Message: fmt.Sprintf("Finished Jobs accumulate in namespace %s: they are older than 7 days.", namespace),
+			Remediation: fmt.Sprintf("List them with `kubectl -n %s get jobs --sort-by=.status.completionTime` and delete those that are no longer needed. Set ttlSecondsAfterFinished on such Jobs, so that Kubernetes deletes them automatically.", namespace),
 		}
 	})
 }

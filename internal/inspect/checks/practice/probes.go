@@ -89,7 +89,7 @@ func readinessMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			names := containerNames(bare)
 			findings = append(findings, check.Finding{
 				Object: s.Owner,
-				Message: fmt.Sprintf("%s gets requests from Service %s as soon as its process runs: %s %s no readiness probe.", s.Name(), service.Name,
+				Message: fmt.Sprintf("%s receives requests from Service %s before it is ready: %s %s no readiness probe.", s.Name(), service.Name,
 					phrase.Containers(names), phrase.Plural(len(names), "has", "have")),
 				Evidence: []check.Evidence{check.FromSpec("Service %s selects %s", service.Name, facts.SelectorFromSet(service.Selector))},
 			})
@@ -148,7 +148,7 @@ func mainContainers(s podtemplate.Template) []*corev1.Container {
 func livenessMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	return containersWith(g, mainContainers, func(c *corev1.Container) (check.Evidence, bool) {
 		return check.FromSpec("container %s declares a port and has no livenessProbe", c.Name), len(c.Ports) > 0 && c.LivenessProbe == nil
-	}, "%s is not restarted when it hangs: no liveness probe on %s.")
+	}, "%s is not restarted when it hangs: there is no liveness probe on %s.")
 }
 
 // endurance is how long a probe must fail before it counts as failed.
@@ -163,8 +163,8 @@ func livenessEqualsReadiness(g *facts.Graph, _ check.Params) []check.Finding {
 		if live == nil || ready == nil || !equality.Semantic.DeepEqual(live.ProbeHandler, ready.ProbeHandler) || endurance(live) > endurance(ready) {
 			return check.Evidence{}, false
 		}
-		return check.FromSpec("container %s: both ask the same; the liveness probe fails after %s, the readiness probe after %s", c.Name, endurance(live), endurance(ready)), true
-	}, "%s restarts containers that are only busy: the liveness probe of %s asks what the readiness probe asks, and gives up no later.")
+		return check.FromSpec("container %s: same handler; the liveness probe fails after %s, the readiness probe after %s", c.Name, endurance(live), endurance(ready)), true
+	}, "%s restarts containers that are merely busy: the liveness probe of %s is the same as the readiness probe and fails no later.")
 }
 
 func startupMissing(g *facts.Graph, _ check.Params) []check.Finding {
@@ -173,8 +173,8 @@ func startupMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		if c.LivenessProbe == nil || c.StartupProbe != nil || c.LivenessProbe.InitialDelaySeconds <= long {
 			return check.Evidence{}, false
 		}
-		return check.FromSpec("container %s: livenessProbe.initialDelaySeconds is %d, and there is no startupProbe", c.Name, c.LivenessProbe.InitialDelaySeconds), true
-	}, "%s waits long before it looks for hanging containers: %s would start better with a startup probe.")
+		return check.FromSpec("container %s: livenessProbe.initialDelaySeconds is %d; there is no startupProbe", c.Name, c.LivenessProbe.InitialDelaySeconds), true
+	}, "%s detects hanging containers late: the liveness probe of %s has a long initial delay instead of a startup probe.")
 }
 
 // namedProbe is a probe with its name in texts.
@@ -193,11 +193,11 @@ func probeTimeout(g *facts.Graph, _ check.Params) []check.Finding {
 	return containersWith(g, podtemplate.Template.Running, func(c *corev1.Container) (check.Evidence, bool) {
 		for _, p := range probesOf(c) {
 			if timeout, period := cmp.Or(p.probe.TimeoutSeconds, 1), cmp.Or(p.probe.PeriodSeconds, 10); timeout > period {
-				return check.FromSpec("container %s: the %s probe may take %d s, and is to run every %d s", c.Name, p.name, timeout, period), true
+				return check.FromSpec("container %s: the %s probe has timeoutSeconds %d and periodSeconds %d", c.Name, p.name, timeout, period), true
 			}
 		}
 		return check.Evidence{}, false
-	}, "%s has a probe that may take longer than its period, on %s.")
+	}, "%s has a probe with a timeout longer than its period, on %s.")
 }
 
 func probePortUndeclared(g *facts.Graph, _ check.Params) []check.Finding {
@@ -205,11 +205,11 @@ func probePortUndeclared(g *facts.Graph, _ check.Params) []check.Finding {
 		for _, p := range probesOf(c) {
 			name := probePortName(p.probe)
 			if name != "" && !slices.ContainsFunc(c.Ports, func(port corev1.ContainerPort) bool { return port.Name == name }) {
-				return check.FromSpec("container %s: the %s probe asks port %s, which the container does not declare", c.Name, p.name, name), true
+				return check.FromSpec("container %s: the %s probe uses port %s, which the container does not declare", c.Name, p.name, name), true
 			}
 		}
 		return check.Evidence{}, false
-	}, "%s has a probe that can never be made: it names a port that does not stand on %s.")
+	}, "%s has a probe that cannot run: its port name is not declared on %s.")
 }
 
 // probePortName is the port of a probe where it is a name, and not a number in quotes.

@@ -69,11 +69,11 @@ func priorityClassMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: s.Owner, Discriminator: name,
-			Message:  fmt.Sprintf("PriorityClass %s, which %s names, does not exist: new Pods of it are refused.", name, s.Name()),
+			Message:  fmt.Sprintf("PriorityClass %s, which %s uses, does not exist: the API server rejects its new Pods.", name, s.Name()),
 			Evidence: []check.Evidence{check.FromSpec("priorityClassName: %s", name)},
 		}
 		if similar := text.Similar(names, name); similar != "" {
-			finding.Evidence = append(finding.Evidence, check.FromSpec("PriorityClass %s exists: perhaps it is meant", similar))
+			finding.Evidence = append(finding.Evidence, check.FromSpec("PriorityClass %s exists: possibly a typo", similar))
 		}
 		findings = append(findings, finding)
 	}
@@ -94,7 +94,7 @@ func pullSecretMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			seen = append(seen, secret.Name)
 			findings = append(findings, check.Finding{
 				Object: s.Owner, Discriminator: secret.Name,
-				Message:  fmt.Sprintf("Image pull Secret %s, which %s names, does not exist.", secret.Name, s.Name()),
+				Message:  fmt.Sprintf("Image pull Secret %s, which %s uses, does not exist.", secret.Name, s.Name()),
 				Evidence: []check.Evidence{check.FromSpec("imagePullSecrets: %s", secret.Name)},
 				Culprits: []facts.Ref{{Kind: facts.Secret, Namespace: s.Owner.Namespace, Name: secret.Name}},
 			})
@@ -113,7 +113,7 @@ func governingServiceMissing(g *facts.Graph, params check.Params) []check.Findin
 		}
 		finding := check.Finding{
 			Object: s.Owner,
-			Message: fmt.Sprintf("Service %s, which is to give the Pods of StatefulSet %s their DNS names, does not exist.",
+			Message: fmt.Sprintf("Service %s, the governing Service of StatefulSet %s, does not exist: its Pods get no stable DNS names.",
 				w.ServiceName, w.Name),
 			Evidence: []check.Evidence{check.FromSpec("serviceName: %s", w.ServiceName), check.FromSpec("replicas: %d", w.Desired)},
 			Remediation: fmt.Sprintf("Create a headless Service of that name that selects %s: `%s create service clusterip %s --clusterip=None`, then set its selector (`%[2]s edit service %[3]s`).",
@@ -134,7 +134,7 @@ func configMapLarge(g *facts.Graph, _ check.Params) []check.Finding {
 		if c.Kind == facts.ConfigMap && c.Bytes > large && !c.Owned && !check.IsSystemNamespace(c.Namespace) {
 			findings = append(findings, check.Finding{
 				Object:   c.Ref,
-				Message:  fmt.Sprintf("ConfigMap %s is large: it is beyond half of what the API server takes.", c.Name),
+				Message:  fmt.Sprintf("ConfigMap %s is large: it exceeds half of the API server's limit of 1 MiB.", c.Name),
 				Evidence: []check.Evidence{check.FromSpec("%s in %d %s", phrase.Bytes(int64(c.Bytes)), len(c.Keys), phrase.Plural(len(c.Keys), "key", "keys"))},
 			})
 		}

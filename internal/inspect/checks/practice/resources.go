@@ -76,8 +76,8 @@ func bestEffort(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   s.Owner,
-			Message:  fmt.Sprintf("%s states neither requests nor limits: its Pods may stand on any node, and are the first to be killed when memory is short.", s.Name()),
-			Evidence: []check.Evidence{check.FromSpec("no resources on %s", phrase.Containers(containerNames(s.All())))},
+			Message:  fmt.Sprintf("%s sets neither requests nor limits: its Pods are the first to be evicted under memory pressure.", s.Name()),
+			Evidence: []check.Evidence{check.FromSpec("no requests or limits on %s", phrase.Containers(containerNames(s.All())))},
 		})
 	}
 	return findings
@@ -117,7 +117,7 @@ func requestsMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		if len(names) > 0 {
 			findings = append(findings, check.Finding{
 				Object: s.Owner, Evidence: evidence,
-				Message: fmt.Sprintf("%s leaves open what it needs: %s %s CPU or memory.", s.Name(), phrase.Containers(names), phrase.Plural(len(names), "does not request", "do not request")),
+				Message: fmt.Sprintf("%s has incomplete requests: %s %s CPU or memory.", s.Name(), phrase.Containers(names), phrase.Plural(len(names), "does not request", "do not request")),
 			})
 		}
 	}
@@ -155,13 +155,13 @@ func limitFarAboveRequest(g *facts.Graph, _ check.Params) []check.Finding {
 			limit := c.Resources.Limits[corev1.ResourceMemory]
 			if ok && limit.Value() > enough && limit.Value()/times > request.Value() {
 				names = append(names, c.Name)
-				evidence = append(evidence, check.FromSpec("container %s requests %s of memory, and may use %s", c.Name, request.String(), limit.String()))
+				evidence = append(evidence, check.FromSpec("container %s: memory request %s, limit %s", c.Name, request.String(), limit.String()))
 			}
 		}
 		if len(names) > 0 {
 			findings = append(findings, check.Finding{
 				Object: s.Owner, Evidence: evidence,
-				Message: fmt.Sprintf("%s may use more than four times the memory that it requests, in %s.", s.Name(), phrase.Containers(names)),
+				Message: fmt.Sprintf("%s has a memory limit of more than four times its request, on %s.", s.Name(), phrase.Containers(names)),
 			})
 		}
 	}
@@ -187,8 +187,8 @@ func memoryVolumeUnbounded(g *facts.Graph, _ check.Params) []check.Finding {
 			if len(writers) > 0 {
 				findings = append(findings, check.Finding{
 					Object: s.Owner, Discriminator: v.Name,
-					Message: fmt.Sprintf("Volume %s of %s stands in memory, and may grow until its node has none left.", v.Name, s.Name()),
-					Evidence: []check.Evidence{check.FromSpec("emptyDir of medium Memory without sizeLimit, mounted by %s without a memory limit",
+					Message: fmt.Sprintf("Volume %s of %s is memory-backed without a size limit: it can use all memory of its node.", v.Name, s.Name()),
+					Evidence: []check.Evidence{check.FromSpec("emptyDir with medium Memory and no sizeLimit, mounted by %s without a memory limit",
 						phrase.Containers(containerNames(writers)))},
 				})
 			}

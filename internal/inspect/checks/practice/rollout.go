@@ -73,9 +73,9 @@ func rolloutTakesAllDown(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   s.Owner,
-			Message:  fmt.Sprintf("A rollout of Deployment %s may take down all of its Pods at once.", s.Owner.Name),
+			Message:  fmt.Sprintf("A rollout of Deployment %s can take down all of its Pods at once.", s.Owner.Name),
 			Evidence: []check.Evidence{check.FromSpec("maxUnavailable: %s, replicas: %d", s.Workload.MaxUnavailable, s.Workload.Desired)},
-			Remediation: fmt.Sprintf("Lower it: `%s patch deployment %s -p '{\"spec\":{\"strategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"25%%\"}}}}'`.",
+			Remediation: fmt.Sprintf("Lower maxUnavailable: `%s patch deployment %s -p '{\"spec\":{\"strategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"25%%\"}}}}'`.",
 				kubectl.Command(s.Owner), s.Owner.Name),
 		})
 	}
@@ -119,7 +119,7 @@ func revisionsMany(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:      s.Owner,
 				Message:     fmt.Sprintf("Deployment %s keeps more than %d old ReplicaSets.", s.Owner.Name, manyRevisions),
 				Evidence:    []check.Evidence{check.FromSpec("revisionHistoryLimit: %d", s.Workload.RevisionHistory)},
-				Remediation: fmt.Sprintf("`%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.", kubectl.Command(s.Owner), s.Owner.Name),
+				Remediation: fmt.Sprintf("Lower it: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.", kubectl.Command(s.Owner), s.Owner.Name),
 			})
 		}
 	}
@@ -134,7 +134,7 @@ func revisionsNone(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:      s.Owner,
 				Message:     fmt.Sprintf("Deployment %s cannot be rolled back: it keeps no old ReplicaSet.", s.Owner.Name),
 				Evidence:    []check.Evidence{check.FromSpec("revisionHistoryLimit: 0")},
-				Remediation: fmt.Sprintf("`%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.", kubectl.Command(s.Owner), s.Owner.Name),
+				Remediation: fmt.Sprintf("Keep some revisions: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.", kubectl.Command(s.Owner), s.Owner.Name),
 			})
 		}
 	}
@@ -147,7 +147,7 @@ func graceZero(g *facts.Graph, _ check.Params) []check.Finding {
 		if grace := s.Lean.TerminationGracePeriodSeconds; s.Owner.Kind == facts.StatefulSet && grace != nil && *grace == 0 {
 			findings = append(findings, check.Finding{
 				Object:   s.Owner,
-				Message:  fmt.Sprintf("The Pods of StatefulSet %s are killed without notice, and may then exist twice for a moment.", s.Owner.Name),
+				Message:  fmt.Sprintf("The Pods of StatefulSet %s are killed without a grace period: two Pods with the same name may run for a moment.", s.Owner.Name),
 				Evidence: []check.Evidence{check.FromSpec("terminationGracePeriodSeconds: 0")},
 			})
 		}

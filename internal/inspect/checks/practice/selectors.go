@@ -84,12 +84,12 @@ func overlappingWorkloads(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object:   w.Ref,
-			Message:  fmt.Sprintf("The selector of %s %s matches the Pods of other workloads as well.", w.Kind, w.Name),
+			Message:  fmt.Sprintf("The selector of %s %s also matches the Pods of other workloads.", w.Kind, w.Name),
 			Evidence: []check.Evidence{check.FromSpec("selector %s", w.Selector), check.FromSpec("matches the Pods of %s", phrase.Workloads(others[:min(len(others), few-1)]))},
 		}
 		if scaled[w.Ref] {
 			finding.Severity = v1alpha1.SeverityHigh
-			finding.Evidence = append(finding.Evidence, check.FromSpec("a HorizontalPodAutoscaler scales it, and measures all of these Pods"))
+			finding.Evidence = append(finding.Evidence, check.FromSpec("a HorizontalPodAutoscaler scales it and measures all of these Pods"))
 		}
 		findings = append(findings, finding)
 	}
@@ -135,9 +135,9 @@ func overlappingServices(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   group[0].Ref,
-			Message:  fmt.Sprintf("Services %s send the same ports to the same Pods.", phrase.List(names)),
+			Message:  fmt.Sprintf("Services %s route the same ports to the same Pods.", phrase.List(names)),
 			Evidence: []check.Evidence{check.FromSpec("selector %s", key.selector), check.FromSpec("ports: %s", key.port)},
-			Remediation: fmt.Sprintf("Correct the selector of the one that is wrong, or delete the one that is left over: `kubectl -n %s get services %s -o wide` shows them.",
+			Remediation: fmt.Sprintf("Correct the selector of the wrong one, or delete the redundant one. `kubectl -n %s get services %s -o wide` shows the selectors.",
 				key.namespace, strings.Join(names[:min(len(names), 5)], " ")),
 		})
 	}

@@ -39,9 +39,9 @@ func clusterAdminBound(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: b.Ref, Severity: v1alpha1.SeverityMedium,
-			Message:  fmt.Sprintf("ClusterRoleBinding %s makes %s cluster administrator.", b.Name, subjectTexts(subjects)),
+			Message:  fmt.Sprintf("ClusterRoleBinding %s grants cluster-admin to %s.", b.Name, subjectTexts(subjects)),
 			Evidence: []check.Evidence{check.FromSpec("roleRef: ClusterRole cluster-admin"), check.FromSpec("subjects: %s", subjectTexts(subjects))},
-			Remediation: fmt.Sprintf("Find out what is needed (`kubectl auth can-i --list --as=<subject>` shows what a subject may do), give a role with just that, then delete the binding: %s.", deleteBinding(b)),
+			Remediation: fmt.Sprintf("Bind a role with only the required permissions (`kubectl auth can-i --list --as=<subject>` lists the current ones), then delete the binding: %s.", deleteBinding(b)),
 		}
 		for _, s := range subjects {
 			if anonymous(s) || allAuthenticated(s) {
@@ -71,15 +71,15 @@ func secretsByBuiltin(g *facts.Graph) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   b.Ref,
-			Message:  fmt.Sprintf("ClusterRoleBinding %s lets %s read every Secret, in the whole cluster: the role %s allows it.", b.Name, subjectTexts(subjects), b.Role.Name),
+			Message:  fmt.Sprintf("ClusterRoleBinding %s allows %s to read every Secret in the cluster: role %s includes it.", b.Name, subjectTexts(subjects), b.Role.Name),
 			Evidence: []check.Evidence{check.FromSpec("roleRef: %s", describeRole(b.Role)), check.FromSpec("subjects: %s", subjectTexts(subjects))},
-			Remediation: fmt.Sprintf("Give the role with a RoleBinding in each namespace where it is needed (`kubectl -n <namespace> create rolebinding %s --clusterrole=%s --user=<name>`), then delete this one: %s. To look at everything but Secrets, the role view is enough.", b.Name, b.Role.Name, deleteBinding(b)),
+			Remediation: fmt.Sprintf("Bind the role with a RoleBinding in each namespace that needs it (`kubectl -n <namespace> create rolebinding %s --clusterrole=%s --user=<name>`), then delete this one: %s. For read access without Secrets, the role view is sufficient.", b.Name, b.Role.Name, deleteBinding(b)),
 		})
 	}
 	return findings
 }
 
-// reach is what a role lets its holders do, as far as these checks care.
+// reach is what a role allows its subjects to do, as far as these checks care.
 type reach struct {
 	// known is false where the role could not be read, missing true where it does not exist.
 	known, missing bool
@@ -147,10 +147,10 @@ func anonymousBound(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: b.Ref,
-			Message: fmt.Sprintf("%s gives %s to %s, which is everybody who can reach the API server.", describeBinding(b), describeRole(b.Role),
+			Message: fmt.Sprintf("%s grants %s to %s: every client that can reach the API server has it.", describeBinding(b), describeRole(b.Role),
 				subjectTexts(subjects)),
 			Evidence:    []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), r.evidence(b.Role)},
-			Remediation: fmt.Sprintf("Delete the binding: %s. Give the role to the ServiceAccount or group that needs it.", deleteBinding(b)),
+			Remediation: fmt.Sprintf("Delete the binding: %s. Bind the role to the ServiceAccount or group that needs it.", deleteBinding(b)),
 		}
 		switch {
 		case r.writes || r.secrets:
@@ -175,15 +175,15 @@ func allAuthenticatedBound(g *facts.Graph, _ check.Params) []check.Finding {
 		if forEverybody(b, r) || (!grave && (shippedBinding(b) || shippedName(b.Role.Name))) {
 			continue
 		}
-		who := "everybody who can log in"
+		who := "every authenticated user"
 		if !slices.ContainsFunc(subjects, func(s facts.Subject) bool { return s.Name == "system:authenticated" }) {
-			who = "every ServiceAccount, and so every Pod"
+			who = "every ServiceAccount, and therefore every Pod,"
 		}
 		finding := check.Finding{
 			Object:      b.Ref,
-			Message:     fmt.Sprintf("%s gives %s to %s, which is %s.", describeBinding(b), describeRole(b.Role), subjectTexts(subjects), who),
+			Message:     fmt.Sprintf("%s grants %s to %s: %s has it.", describeBinding(b), describeRole(b.Role), subjectTexts(subjects), who),
 			Evidence:    []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), r.evidence(b.Role)},
-			Remediation: fmt.Sprintf("Give the role to the groups or ServiceAccounts that need it, then delete the binding: %s.", deleteBinding(b)),
+			Remediation: fmt.Sprintf("Bind the role to the groups or ServiceAccounts that need it, then delete the binding: %s.", deleteBinding(b)),
 		}
 		if grave {
 			finding.Severity = v1alpha1.SeverityHigh
@@ -206,10 +206,10 @@ func defaultAccountBound(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: b.Ref,
-			Message: fmt.Sprintf("%s gives %s to %s: every Pod there that names no ServiceAccount has it.", describeBinding(b), describeRole(b.Role),
+			Message: fmt.Sprintf("%s grants %s to %s: every Pod there without a serviceAccountName has it.", describeBinding(b), describeRole(b.Role),
 				subjectTexts(subjects)),
 			Evidence: []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), r.evidence(b.Role)},
-			Remediation: fmt.Sprintf("Make a ServiceAccount for the workload that needs the role: `kubectl -n %s create serviceaccount <name>`; name it in the workload's serviceAccountName and in a binding of its own, then delete this one: %s.", subjects[0].Namespace, deleteBinding(b)),
+			Remediation: fmt.Sprintf("Create a ServiceAccount for the workload that needs the role: `kubectl -n %s create serviceaccount <name>`. Set it in the workload's serviceAccountName, bind the role to it, then delete this binding: %s.", subjects[0].Namespace, deleteBinding(b)),
 		}
 		if b.Namespace != "" && r.known && !r.writes && !r.secrets {
 			finding.Severity = v1alpha1.SeverityLow

@@ -28,7 +28,7 @@ const (
 
 func TestClusterAdminBound(t *testing.T) {
 	found := func(severity, subjects string) string {
-		return checktest.Lines(severity+" ClusterRoleBinding/b: ClusterRoleBinding b makes "+subjects+" cluster administrator.", "  spec: roleRef: ClusterRole cluster-admin",
+		return checktest.Lines(severity+" ClusterRoleBinding/b: ClusterRoleBinding b grants cluster-admin to "+subjects+".", "  spec: roleRef: ClusterRole cluster-admin",
 			"  spec: subjects: "+subjects)
 	}
 	checktest.RunTextCases(t, Checks(), "rbac-cluster-admin-bound", map[string]checktest.TextCase{
@@ -51,7 +51,7 @@ func TestClusterAdminBound(t *testing.T) {
 
 func TestAnonymousBound(t *testing.T) {
 	found := func(severity, where, subject, does string) string {
-		return checktest.Lines(severity+where+" gives ClusterRole tool to "+subject+", which is everybody who can reach the API server.", "  spec: subjects: "+subject,
+		return checktest.Lines(severity+where+" grants ClusterRole tool to "+subject+": every client that can reach the API server has it.", "  spec: subjects: "+subject,
 			"  spec: roleRef: ClusterRole tool, which "+does)
 	}
 	const wide, narrow = " ClusterRoleBinding/b: ClusterRoleBinding b", " RoleBinding/shop/b: RoleBinding b in namespace shop"
@@ -71,12 +71,12 @@ func TestAnonymousBound(t *testing.T) {
 	checktest.RunTextCases(t, Checks(), "rbac-anonymous-bound", map[string]checktest.TextCase{
 		"a role that could not be read": {
 			clusterBinding("tool", unknown),
-			checktest.Lines("high ClusterRoleBinding/b: ClusterRoleBinding b gives ClusterRole tool to User system:anonymous, which is everybody who can reach the API server.",
+			checktest.Lines("high ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole tool to User system:anonymous: every client that can reach the API server has it.",
 				"  spec: subjects: User system:anonymous", "  spec: roleRef: ClusterRole tool, which could not be read"),
 		},
 		"cluster-admin needs no reading": {
 			clusterBinding("cluster-admin", unknown),
-			checktest.Lines("critical ClusterRoleBinding/b: ClusterRoleBinding b gives ClusterRole cluster-admin to User system:anonymous, which is everybody who can reach the API server.",
+			checktest.Lines("critical ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole cluster-admin to User system:anonymous: every client that can reach the API server has it.",
 				"  spec: subjects: User system:anonymous", "  spec: roleRef: ClusterRole cluster-admin, which reads Secrets and changes objects"),
 		},
 	}, facts.ClusterRole)
@@ -84,14 +84,14 @@ func TestAnonymousBound(t *testing.T) {
 
 func TestAllAuthenticatedBound(t *testing.T) {
 	found := func(severity, subject, who, does string) string {
-		return checktest.Lines(severity+" ClusterRoleBinding/b: ClusterRoleBinding b gives ClusterRole tool to "+subject+", which is "+who+".", "  spec: subjects: "+subject,
+		return checktest.Lines(severity+" ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole tool to "+subject+": "+who+" has it.", "  spec: subjects: "+subject,
 			"  spec: roleRef: ClusterRole tool, which "+does)
 	}
-	const all, login = "Group system:authenticated", "everybody who can log in"
+	const all, login = "Group system:authenticated", "every authenticated user"
 	reads := clusterRole(ruleOf("get", "", "pods"))
 	checktest.RunTextCases(t, Checks(), "rbac-all-authenticated-bound", map[string]checktest.TextCase{
 		"to read":                        {reads + clusterBinding("tool", authenticated), found("medium", all, login, "only reads")},
-		"every Pod":                      {reads + clusterBinding("tool", allAccounts), found("medium", "Group system:serviceaccounts", "every ServiceAccount, and so every Pod", "only reads")},
+		"every Pod":                      {reads + clusterBinding("tool", allAccounts), found("medium", "Group system:serviceaccounts", "every ServiceAccount, and therefore every Pod,", "only reads")},
 		"to read Secrets":                {clusterRole(ruleOf("list", "", "secrets")) + clusterBinding("tool", authenticated), found("high", all, login, "reads Secrets")},
 		"to change what Kubernetes has":  {clusterRole(ruleOf("create", "", "pods")) + clusterBinding("tool", authenticated), found("high", all, login, "changes objects")},
 		"to change what an operator has": {clusterRole(ruleOf("create", "example.com", "widgets")) + clusterBinding("tool", authenticated), found("medium", all, login, "changes objects")},
@@ -104,8 +104,8 @@ func TestAllAuthenticatedBound(t *testing.T) {
 }
 
 func TestDefaultAccountBound(t *testing.T) {
-	wide := "ClusterRoleBinding/b: ClusterRoleBinding b gives ClusterRole tool to ServiceAccount shop/default: every Pod there that names no ServiceAccount has it."
-	narrow := "RoleBinding/shop/b: RoleBinding b in namespace shop gives ClusterRole tool to ServiceAccount shop/default: every Pod there that names no ServiceAccount has it."
+	wide := "ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole tool to ServiceAccount shop/default: every Pod there without a serviceAccountName has it."
+	narrow := "RoleBinding/shop/b: RoleBinding b in namespace shop grants ClusterRole tool to ServiceAccount shop/default: every Pod there without a serviceAccountName has it."
 	reads, changes := clusterRole(ruleOf("get", "", "pods")), clusterRole(ruleOf("create", "", "pods"))
 	subjects := "  spec: subjects: ServiceAccount shop/default"
 	checktest.RunTextCases(t, Checks(), "rbac-default-serviceaccount-bound", map[string]checktest.TextCase{

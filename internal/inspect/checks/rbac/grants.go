@@ -123,7 +123,7 @@ func grantEvidence(granted []grant) []check.Evidence {
 	const few = 3
 	var evidence []check.Evidence
 	for _, one := range granted[:min(few, len(granted))] {
-		evidence = append(evidence, check.FromSpec("%s gives it to %s", describeBinding(one.binding), subjectTexts(one.subjects)))
+		evidence = append(evidence, check.FromSpec("bound by %s to %s", describeBinding(one.binding), subjectTexts(one.subjects)))
 	}
 	if more := len(granted) - few; more > 0 {
 		evidence = append(evidence, check.FromSpec("and %d more %s", more, phrase.Plural(more, "binding", "bindings")))

@@ -23,7 +23,7 @@ type power struct {
 	// remedy says what to do; EDIT in it stands for the command that edits the role.
 	remedy string
 	link   string
-	// allows says what of the power a rule gives, in words that follow "lets its holders"; empty for none.
+	// allows says what of the power a rule gives, in words that follow "allows its subjects to"; empty for none.
 	allows func(facts.AccessRule) string
 	// graver is the severity of a rule given in the whole cluster that is worse than the others; may be nil.
 	graver func(facts.AccessRule) v1alpha1.Severity
@@ -32,12 +32,12 @@ type power struct {
 }
 
 // judgedRoles ends the meaning of each of these checks.
-const judgedRoles = " A role is judged by its bindings: one that nobody holds is left out, and so are the roles that Kubernetes ships, and what is given only to users and groups whose names begin with system: or to ServiceAccounts of kube-system. Operators often need such rights: accept the ones you trust with an ignore rule of the Inspection, by check and name of the role."
+const judgedRoles = " Only bound roles are checked. Roles that Kubernetes ships, and roles bound only to users and groups whose names begin with system: or to ServiceAccounts of kube-system, are not reported. Operators often need such permissions: accept the trusted ones with an ignore rule of the Inspection, by check and name of the role."
 
 func (p power) check() check.Check {
 	meaning := p.meaning
 	if p.graver == nil {
-		meaning += " A rule that allows every verb on every resource is found by rbac-wildcard-resources alone."
+		meaning += " A rule that allows every verb on every resource is reported by rbac-wildcard-resources only."
 	}
 	return check.Check{
 		ID: p.id, Category: v1alpha1.CategorySecurity, Severity: p.severity, Summary: p.summary, Meaning: meaning + judgedRoles,
@@ -129,7 +129,7 @@ func (p power) finding(role *facts.RoleNode, where string, severity v1alpha1.Sev
 	if severity == p.severity {
 		finding.Severity = cmp.Or(worse(rules[0]), severity)
 	}
-	finding.Message = fmt.Sprintf("%s %s lets its holders %s, %s.", role.Kind, role.Name, p.allows(rules[0]), where)
+	finding.Message = fmt.Sprintf("%s %s allows its subjects to %s, %s.", role.Kind, role.Name, p.allows(rules[0]), where)
 	finding.Remediation = strings.ReplaceAll(p.remedy, "EDIT", "`"+editRole(role.Ref)+"`")
 	return finding, true
 }

@@ -35,9 +35,9 @@ const (
 	runner     = "{kind: ServiceAccount, name: runner, namespace: ci}"
 	kubeRunner = "{kind: ServiceAccount, name: runner, namespace: kube-system}"
 	jane       = "{kind: User, name: jane}"
-	byRunner   = "  spec: ClusterRoleBinding tool gives it to ServiceAccount ci/runner"
-	inShop     = "  spec: RoleBinding tool in namespace shop gives it to ServiceAccount ci/runner"
-	inSystem   = "  spec: RoleBinding tool in namespace kube-system gives it to ServiceAccount ci/runner"
+	byRunner   = "  spec: bound by ClusterRoleBinding tool to ServiceAccount ci/runner"
+	inShop     = "  spec: bound by RoleBinding tool in namespace shop to ServiceAccount ci/runner"
+	inSystem   = "  spec: bound by RoleBinding tool in namespace kube-system to ServiceAccount ci/runner"
 )
 
 func TestPowersOfRoles(t *testing.T) {
@@ -57,11 +57,11 @@ func TestPowersOfRoles(t *testing.T) {
 			"rule: * on * (*)\n  spec: rule: get on *",
 		},
 		"escalate": {
-			"rbac-escalation-verbs", ruleOf("get, escalate", groupRBAC, "roles"), "high", "write any right into roles (escalate)", "medium",
+			"rbac-escalation-verbs", ruleOf("get, escalate", groupRBAC, "roles"), "high", "add any permission to roles (escalate)", "medium",
 			"rule: get, escalate on roles (rbac.authorization.k8s.io)",
 		},
 		"bind": {
-			"rbac-escalation-verbs", ruleOf("bind", groupRBAC, "clusterroles"), "high", "give themselves any of the clusterroles (bind)", "medium",
+			"rbac-escalation-verbs", ruleOf("bind", groupRBAC, "clusterroles"), "high", "bind any of the clusterroles to themselves (bind)", "medium",
 			"rule: bind on clusterroles (rbac.authorization.k8s.io)",
 		},
 		"impersonate": {
@@ -77,8 +77,8 @@ func TestPowersOfRoles(t *testing.T) {
 		"attach":              {"rbac-pod-exec", ruleOf("create", "", "pods/attach"), "medium", "attach to any Pod", "", "rule: create on pods/attach"},
 		"Pods":                {"rbac-pod-creation", ruleOf("create", "", "pods"), "low", "create Pods", "", "rule: create on pods"},
 		"what makes Pods":     {"rbac-pod-creation", ruleOf(`"*"`, "batch", "cronjobs"), "low", "create CronJobs", "", "rule: * on cronjobs (batch)"},
-		"kubelets":            {"rbac-node-proxy", ruleOf("get", "", "nodes/proxy"), "medium", "reach the API of every kubelet", "", "rule: get on nodes/proxy"},
-		"volumes of any kind": {"rbac-persistent-volume-creation", ruleOf("create", "", "persistentvolumes"), "low", "create PersistentVolumes, of folders of the nodes too", "", "rule: create on persistentvolumes"},
+		"kubelets":            {"rbac-node-proxy", ruleOf("get", "", "nodes/proxy"), "medium", "access the API of every kubelet", "", "rule: get on nodes/proxy"},
+		"volumes of any kind": {"rbac-persistent-volume-creation", ruleOf("create", "", "persistentvolumes"), "low", "create PersistentVolumes, including hostPath volumes", "", "rule: create on persistentvolumes"},
 		"webhooks":            {"rbac-webhook-write", ruleOf("patch", "admissionregistration.k8s.io", "mutatingwebhookconfigurations"), "medium", "write any admission webhook configuration", "", "rule: patch on mutatingwebhookconfigurations (admissionregistration.k8s.io)"},
 		"certificates to log in by": {
 			"rbac-csr-approval", ruleOf("update", groupCerts, "certificatesigningrequests/approval") + "," + ruleOf("approve", groupCerts, "signers"),
@@ -87,10 +87,10 @@ func TestPowersOfRoles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			role := clusterRole(tc.rules)
-			want := checktest.Lines(tc.severity+" ClusterRole/tool: ClusterRole tool lets its holders "+tc.message+", in the whole cluster.", "  spec: "+tc.evidence, byRunner)
+			want := checktest.Lines(tc.severity+" ClusterRole/tool: ClusterRole tool allows its subjects to "+tc.message+", in the whole cluster.", "  spec: "+tc.evidence, byRunner)
 			narrow := ""
 			if tc.narrow != "" {
-				narrow = checktest.Lines(tc.narrow+" ClusterRole/tool: ClusterRole tool lets its holders "+tc.message+", in the namespaces of its bindings.", "  spec: "+tc.evidence, inShop)
+				narrow = checktest.Lines(tc.narrow+" ClusterRole/tool: ClusterRole tool allows its subjects to "+tc.message+", in the namespaces of its bindings.", "  spec: "+tc.evidence, inShop)
 			}
 			for given, one := range map[string]struct{ documents, want string }{
 				"given in the cluster":       {role + toolBinding(runner), want},
@@ -145,14 +145,14 @@ func TestWhatTouchesNoPower(t *testing.T) {
 
 func TestRolesGivenInKubeSystemReachFar(t *testing.T) {
 	role := clusterRole(ruleOf("get", "", "secrets"))
-	want := checktest.Lines("medium ClusterRole/tool: ClusterRole tool lets its holders read every Secret, in namespace kube-system.", "  spec: rule: get on secrets", inSystem)
+	want := checktest.Lines("medium ClusterRole/tool: ClusterRole tool allows its subjects to read every Secret, in namespace kube-system.", "  spec: rule: get on secrets", inSystem)
 	if diff := cmp.Diff(want, checktest.Text(t, Checks(), "rbac-secrets-readable", role+toolIn("kube-system", runner)+toolIn("shop", runner))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	own := checktest.Document(rbacAPI, "Role", "name: tool, namespace: shop", "rules: ["+ruleOf("create", "", "serviceaccounts/token")+"]") +
 		checktest.Document(rbacAPI, "RoleBinding", "name: tool, namespace: shop", "roleRef: {kind: Role, name: tool}\nsubjects: ["+jane+"]")
-	want = checktest.Lines("medium Role/shop/tool: Role tool lets its holders create tokens of any ServiceAccount, in namespace shop.", "  spec: rule: create on serviceaccounts/token",
-		"  spec: RoleBinding tool in namespace shop gives it to User jane")
+	want = checktest.Lines("medium Role/shop/tool: Role tool allows its subjects to create tokens of any ServiceAccount, in namespace shop.", "  spec: rule: create on serviceaccounts/token",
+		"  spec: bound by RoleBinding tool in namespace shop to User jane")
 	if diff := cmp.Diff(want, checktest.Text(t, Checks(), "rbac-token-creation", own)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -163,7 +163,7 @@ func TestManyBindingsAreCounted(t *testing.T) {
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		documents += strings.Replace(toolBinding(jane), "name: tool", "name: "+name, 1)
 	}
-	if got := checktest.Text(t, Checks(), "rbac-secrets-readable", documents); !strings.HasSuffix(got, "ClusterRoleBinding c gives it to User jane\n  spec: and 2 more bindings\n") {
+	if got := checktest.Text(t, Checks(), "rbac-secrets-readable", documents); !strings.HasSuffix(got, "bound by ClusterRoleBinding c to User jane\n  spec: and 2 more bindings\n") {
 		t.Errorf("got:\n%s", got)
 	}
 }
@@ -172,7 +172,7 @@ func TestBuiltinRolesThatReadSecretsAreFoundAtTheirBindings(t *testing.T) {
 	bind := func(role, subject string) string {
 		return checktest.Document(rbacAPI, "ClusterRoleBinding", "name: b", "roleRef: {kind: ClusterRole, name: "+role+"}\nsubjects: ["+subject+"]")
 	}
-	want := checktest.Lines("medium ClusterRoleBinding/b: ClusterRoleBinding b lets User jane read every Secret, in the whole cluster: the role edit allows it.",
+	want := checktest.Lines("medium ClusterRoleBinding/b: ClusterRoleBinding b allows User jane to read every Secret in the cluster: role edit includes it.",
 		"  spec: roleRef: ClusterRole edit", "  spec: subjects: User jane")
 	for documents, want := range map[string]string{
 		bind("edit", jane): want, bind("view", jane): "", bind("admin", kubeRunner): "", bind("cluster-admin", jane): "",

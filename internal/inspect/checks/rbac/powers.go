@@ -149,7 +149,7 @@ func workPowers() []power {
 			meaning: "A subject that can get or create nodes/proxy reaches the kubelet API, which runs commands in each Pod of the node and bypasses admission control and the audit log. get alone is sufficient for that. For metrics, logs and statistics, nodes/metrics, nodes/log and nodes/stats are sufficient.",
 			remedy: "Replace nodes/proxy with the narrowest of nodes/metrics, nodes/stats, nodes/log and nodes/healthz that is needed: EDIT.",
 			link:   goodPractices + "#access-to-proxy-subresource-of-nodes",
-			allows: right("reach the API of every kubelet", "nodes/proxy", "get", "create"),
+			allows: right("access the API of every kubelet", "nodes/proxy", "get", "create"),
 		},
 		{
 			id: "rbac-pod-creation", severity: v1alpha1.SeverityLow,
@@ -164,7 +164,7 @@ func workPowers() []power {
 			meaning: "A PersistentVolume of type hostPath is a directory of a node; a Pod that claims it reads and writes there regardless of Pod Security. Storage provisioners need this permission; users claim volumes and do not need to create them.",
 			remedy: "Let a StorageClass provision volumes, and remove create on persistentvolumes: EDIT.",
 			link:   goodPractices + "#persistent-volume-creation",
-			allows: right("create PersistentVolumes, of folders of the nodes too", "persistentvolumes", "create"),
+			allows: right("create PersistentVolumes, including hostPath volumes", "persistentvolumes", "create"),
 		},
 	}
 }
@@ -194,10 +194,10 @@ func anyRight(judges ...func(facts.AccessRule) string) func(facts.AccessRule) st
 func escalationRight(rule facts.AccessRule) string {
 	for _, resource := range []string{"clusterroles", "roles"} {
 		if hasVerb(rule, "escalate") && hasGroup(rule, groupRBAC) && hasResource(rule, resource) { // a named role can be made any role
-			return "write any right into " + resource + " (escalate)"
+			return "add any permission to " + resource + " (escalate)"
 		}
 		if allows(rule, groupRBAC, resource, "bind") {
-			return "give themselves any of the " + resource + " (bind)"
+			return "bind any of the " + resource + " to themselves (bind)"
 		}
 	}
 	for _, resource := range []string{"users", "groups", "serviceaccounts"} {

@@ -34,7 +34,7 @@ func hasResource(rule facts.AccessRule, resource string) bool {
 	})
 }
 
-// allows says whether a rule lets its holders do one of the verbs to any object of the resource. Rules for single objects
+// allows says whether a rule allows its subjects to do one of the verbs to any object of the resource. Rules for single objects
 // by name do not.
 func allows(rule facts.AccessRule, group, resource string, verbs ...string) bool {
 	return len(rule.Names) == 0 && hasVerb(rule, verbs...) && hasGroup(rule, group) && hasResource(rule, resource)
@@ -49,7 +49,7 @@ func readsSecrets(rule facts.AccessRule) bool {
 	return allows(rule, groupCore, "secrets", "get", "list", "watch")
 }
 
-// writes says whether a rule lets its holders change anything. To ask what one may do oneself is written as a creation, and
+// writes says whether a rule allows its subjects to change anything. To ask what one may do oneself is written as a creation, and
 // changes nothing.
 func writes(rule facts.AccessRule) bool {
 	if len(rule.Resources) == 0 || onlyReviews(rule) {

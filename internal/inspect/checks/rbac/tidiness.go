@@ -19,13 +19,13 @@ func bindingRoleMissing(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: b.Ref, Culprits: []facts.Ref{b.Role},
-			Message:  fmt.Sprintf("%s gives %s, which does not exist: it gives nothing.", describeBinding(b), describeRole(b.Role)),
+			Message:  fmt.Sprintf("%s refers to %s, which does not exist: it grants nothing.", describeBinding(b), describeRole(b.Role)),
 			Evidence: []check.Evidence{check.FromSpec("roleRef: %s", describeRole(b.Role)), check.FromSpec("subjects: %s", subjectTexts(asAccounts(b.Subjects)))},
 		}
 		finding.Remediation = fmt.Sprintf("Create %s, or delete the binding: %s.", describeRole(b.Role), deleteBinding(b))
 		if other := otherKind(g, b); other != "" {
 			finding.Evidence = append(finding.Evidence, check.FromSpec("%s exists", other))
-			finding.Remediation = fmt.Sprintf("If %s is meant, make the binding anew, since a roleRef cannot be changed: %s, then create it with that role.", other, deleteBinding(b))
+			finding.Remediation = fmt.Sprintf("If %s is intended, recreate the binding, since its roleRef is immutable: %s, then create it with that role.", other, deleteBinding(b))
 		}
 		findings = append(findings, finding)
 	}
@@ -59,7 +59,7 @@ func bindingSubjectMissing(g *facts.Graph, params check.Params) []check.Finding 
 		}
 		finding := check.Finding{
 			Object:   b.Ref,
-			Message:  fmt.Sprintf("%s gives %s to %s, which %s not exist.", describeBinding(b), describeRole(b.Role), subjectTexts(missing), phrase.Plural(len(missing), "does", "do")),
+			Message:  fmt.Sprintf("%s grants %s to %s, which %s not exist.", describeBinding(b), describeRole(b.Role), subjectTexts(missing), phrase.Plural(len(missing), "does", "do")),
 			Evidence: []check.Evidence{check.FromSpec("roleRef: %s", describeRole(b.Role))},
 		}
 		for _, s := range missing {
@@ -71,7 +71,7 @@ func bindingSubjectMissing(g *facts.Graph, params check.Params) []check.Finding 
 		}
 		if others := len(b.Subjects) - len(missing); others > 0 {
 			finding.Evidence = append(finding.Evidence, check.FromSpec("%d other %s", others, phrase.Plural(others, "subject", "subjects")))
-			finding.Remediation = fmt.Sprintf("Correct the subject or take it out: `%s`.", edit)
+			finding.Remediation = fmt.Sprintf("Correct or remove the subject: `%s`.", edit)
 		} else {
 			finding.Remediation = fmt.Sprintf("Correct the subject (`%s`), or delete the binding: %s.", edit, deleteBinding(b))
 		}
@@ -93,7 +93,7 @@ func roleUnused(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object:  role.Ref,
-			Message: fmt.Sprintf("Role %s is given to nobody: no RoleBinding in namespace %s names it.", role.Name, role.Namespace),
+			Message: fmt.Sprintf("Role %s is not bound: no RoleBinding in namespace %s refers to it.", role.Name, role.Namespace),
 			Remediation: fmt.Sprintf("Bind it (`kubectl -n %[1]s create rolebinding %[2]s --role=%[2]s --serviceaccount=%[1]s:<name>`) or delete it: `kubectl -n %[1]s delete role %[2]s`.", role.Namespace, role.Name),
 		}
 		for _, rule := range role.Rules[:min(3, len(role.Rules))] {
@@ -122,16 +122,16 @@ func legacyTokens(g *facts.Graph, _ check.Params) []check.Finding {
 		if !g.Complete(facts.Secret, account.Namespace) {
 			names, source = slices.DeleteFunc(slices.Clone(account.TokenSecrets), func(name string) bool {
 				return !strings.HasPrefix(name, account.Name+"-token-") // others may be mounted, and hold no token
-			}), "Secrets that it lists"
+			}), "Secrets listed in the ServiceAccount"
 		}
 		if len(names) == 0 {
 			continue
 		}
 		findings = append(findings, check.Finding{
 			Object:   account.Ref,
-			Message:  fmt.Sprintf("ServiceAccount %s has a token in a Secret, which does not expire.", account.Name),
+			Message:  fmt.Sprintf("ServiceAccount %s has a token in a Secret that does not expire.", account.Name),
 			Evidence: []check.Evidence{check.FromSpec("%s: %s", source, phrase.List(names))},
-			Remediation: fmt.Sprintf("See when it was last used: `kubectl -n %[1]s get secret %[2]s -o jsonpath='{.metadata.labels.kubernetes\\.io/legacy-token-last-used}'`. If nobody needs it any more: `kubectl -n %[1]s delete secret %[2]s`. Who needs a token from outside can ask for one that expires: `kubectl -n %[1]s create token %[3]s`.", account.Namespace, names[0], account.Name),
+			Remediation: fmt.Sprintf("Check when it was last used: `kubectl -n %[1]s get secret %[2]s -o jsonpath='{.metadata.labels.kubernetes\\.io/legacy-token-last-used}'`. If it is no longer needed: `kubectl -n %[1]s delete secret %[2]s`. For external clients, request a token that expires: `kubectl -n %[1]s create token %[3]s`.", account.Namespace, names[0], account.Name),
 		})
 	}
 	return findings

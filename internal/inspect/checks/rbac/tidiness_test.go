@@ -12,7 +12,7 @@ func account(namespace, name, rest string) string {
 }
 
 func TestBindingRoleMissing(t *testing.T) {
-	const message = "low RoleBinding/shop/b: RoleBinding b in namespace shop gives Role tool, which does not exist: it gives nothing."
+	const message = "low RoleBinding/shop/b: RoleBinding b in namespace shop refers to Role tool, which does not exist: it grants nothing."
 	evidence := []string{"  spec: roleRef: Role tool", "  spec: subjects: User jane"}
 	role := checktest.Document(rbacAPI, "Role", "name: tool, namespace: shop", "rules: []")
 	checktest.RunTextCases(t, Checks(), "rbac-binding-role-missing", map[string]checktest.TextCase{
@@ -23,7 +23,7 @@ func TestBindingRoleMissing(t *testing.T) {
 		"a ClusterRole of that name": {roleBinding("shop", "Role", "tool", jane) + clusterRole(""), checktest.Lines(append(append([]string{message}, evidence...), "  spec: ClusterRole tool exists")...)},
 		"no such ClusterRole": {
 			clusterBinding("tool", jane) + role,
-			checktest.Lines("low ClusterRoleBinding/b: ClusterRoleBinding b gives ClusterRole tool, which does not exist: it gives nothing.", "  spec: roleRef: ClusterRole tool", "  spec: subjects: User jane"),
+			checktest.Lines("low ClusterRoleBinding/b: ClusterRoleBinding b refers to ClusterRole tool, which does not exist: it grants nothing.", "  spec: roleRef: ClusterRole tool", "  spec: subjects: User jane"),
 		},
 		"it exists":    {roleBinding("shop", "Role", "tool", jane) + role, ""},
 		"just created": {checktest.Document(rbacAPI, "RoleBinding", `name: b, namespace: shop, creationTimestamp: "2026-01-15T11:59:50Z"`, "roleRef: {kind: Role, name: tool}"), ""},
@@ -38,7 +38,7 @@ func TestBindingRoleMissing(t *testing.T) {
 }
 
 func TestBindingSubjectMissing(t *testing.T) {
-	const message = "low ClusterRoleBinding/b: ClusterRoleBinding b gives ClusterRole tool to ServiceAccount ci/runner, which does not exist."
+	const message = "low ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole tool to ServiceAccount ci/runner, which does not exist."
 	checktest.RunTextCases(t, Checks(), "rbac-binding-subject-missing", map[string]checktest.TextCase{
 		"no such account":        {clusterBinding("tool", runner), checktest.Lines(message, "  spec: roleRef: ClusterRole tool")},
 		"of another namespace":   {clusterBinding("tool", runner) + account("shop", "runner", ""), checktest.Lines(message, "  spec: roleRef: ClusterRole tool")},
@@ -60,7 +60,7 @@ func TestRoleUnused(t *testing.T) {
 		return checktest.Document(rbacAPI, "Role", "namespace: shop, "+metadata, "rules: ["+ruleOf("get", "", "pods")+"]")
 	}
 	checktest.RunTextCases(t, Checks(), "rbac-role-unused", map[string]checktest.TextCase{
-		"nobody has it":         {role("name: tool"), checktest.Lines("info Role/shop/tool: Role tool is given to nobody: no RoleBinding in namespace shop names it.", "  spec: rule: get on pods")},
+		"nobody has it":         {role("name: tool"), checktest.Lines("info Role/shop/tool: Role tool is not bound: no RoleBinding in namespace shop refers to it.", "  spec: rule: get on pods")},
 		"somebody has it":       {role("name: tool") + roleBinding("shop", "Role", "tool", jane), ""},
 		"a ClusterRole":         {clusterRole(""), ""},
 		"what Kubernetes ships": {role("name: 'system:tool'"), ""},
@@ -72,7 +72,7 @@ func TestRoleUnused(t *testing.T) {
 }
 
 func TestLegacyTokens(t *testing.T) {
-	const message = "low ServiceAccount/shop/web: ServiceAccount web has a token in a Secret, which does not expire."
+	const message = "low ServiceAccount/shop/web: ServiceAccount web has a token in a Secret that does not expire."
 	secret := func(metadata string) string {
 		return checktest.Document("v1", "Secret", "namespace: shop, "+metadata, "type: kubernetes.io/service-account-token")
 	}
@@ -88,7 +88,7 @@ func TestLegacyTokens(t *testing.T) {
 		"an account of that name":   {account("cart", "web", "") + token, ""},
 	})
 	checktest.RunTextCases(t, Checks(), "serviceaccount-tokens-legacy", map[string]checktest.TextCase{
-		"Secrets could not be read": {web, checktest.Lines(message, "  spec: Secrets that it lists: web-token-x2x2x")},
+		"Secrets could not be read": {web, checktest.Lines(message, "  spec: Secrets listed in the ServiceAccount: web-token-x2x2x")},
 		"no tokens are listed":      {account("shop", "web", "secrets: [{name: web-dockercfg}]"), ""},
 	}, facts.Secret)
 }

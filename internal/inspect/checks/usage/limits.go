@@ -62,8 +62,8 @@ func memoryNearLimit(g *facts.Graph, p check.Params) []check.Finding {
 		return append(evidence, s.killEvidence()...), s.set("--limits=memory=" + binary(raised)), true
 	}, func(s *measured, _ []*measured, names string) check.Finding {
 		return check.Finding{
-			Message:     fmt.Sprintf("%s has used more than nine tenths of its memory limit, in %s: a little more, and it is killed.", s.Name(), names),
-			Remediation: ". If it grows without end, find the leak instead",
+			Message:     fmt.Sprintf("%s has used more than 90 %% of its memory limit, in %s: at the limit it is OOM-killed.", s.Name(), names),
+			Remediation: ". If usage grows without bound, fix the leak instead",
 		}
 	})
 }
@@ -80,7 +80,7 @@ func throttled(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		evidence := []check.Evidence{
 			check.FromSpec("container %s has a CPU limit of %s", s.container.Name, phrase.Cores(s.cpuLimit)),
-			check.FromMetric("held up in %.0f %% of the periods of the last day (container_cpu_cfs_throttled_periods_total / container_cpu_cfs_periods_total)", s.used.Throttled*100),
+			check.FromMetric("throttled in %.0f %% of the periods of the last day (container_cpu_cfs_throttled_periods_total / container_cpu_cfs_periods_total)", s.used.Throttled*100),
 		}
 		if s.used.CPU >= 0 {
 			evidence = append(evidence, s.cpuEvidence(g))
@@ -88,13 +88,13 @@ func throttled(g *facts.Graph, _ check.Params) []check.Finding {
 		return evidence, s.set("--limits=cpu=" + millicores(raised)), true
 	}, func(s *measured, of []*measured, names string) check.Finding {
 		f := check.Finding{
-			Message:     fmt.Sprintf("The CPU limit holds %s up in more than a quarter of the time that it wants to run, in %s.", s.Name(), names),
-			Remediation: ", or take the limit away: the request alone shares CPU fairly",
+			Message:     fmt.Sprintf("%s is throttled by its CPU limit in more than a quarter of its CFS periods, in %s.", s.Name(), names),
+			Remediation: ", or remove the limit: requests already share CPU fairly",
 		}
 		for _, s := range of {
 			if s.used.Throttled >= throttledMuch {
 				f.Severity = v1alpha1.SeverityMedium
-				f.Message = fmt.Sprintf("The CPU limit holds %s up in more than half of the time that it wants to run, in %s.", s.Name(), names)
+				f.Message = fmt.Sprintf("%s is throttled by its CPU limit in more than half of its CFS periods, in %s.", s.Name(), names)
 			}
 		}
 		return f

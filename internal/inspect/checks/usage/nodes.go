@@ -79,14 +79,14 @@ func (n *nodeUse) useEvidence() []check.Evidence {
 func nodeNotUsed(g *facts.Graph, _ check.Params) []check.Finding {
 	return judgeNodes(g, func(requested, used int64) bool { return used >= 0 && requested >= requestedMuch && used <= usedLittle },
 		func(name, what string) string {
-			return fmt.Sprintf("Most of the %s of node %s is requested, and little of it is used.", what, name)
+			return fmt.Sprintf("Most of the %s of node %s is requested, but little of it is used.", what, name)
 		})
 }
 
 func nodeUsedBeyond(g *facts.Graph, _ check.Params) []check.Finding {
 	return judgeNodes(g, func(requested, used int64) bool { return used >= usedMuch && used-requested >= beyondRequests },
 		func(name, what string) string {
-			return fmt.Sprintf("Nearly all of the %s of node %s is used, though far less is requested: the scheduler takes it for emptier than it is.", what, name)
+			return fmt.Sprintf("Nearly all of the %s of node %s is used, although far less is requested: the scheduler underestimates its load.", what, name)
 		})
 }
 

@@ -21,7 +21,7 @@ const (
 )
 
 // sizeNote ends the Meaning of what judges requests.
-const sizeNote = " Needed are the 95th percentile of CPU and the peak of memory, of the busiest Pod within spec.usage.window (7 days), with the margins of spec.usage (15 %), and for memory no less than 1.2 times a limit at which a Pod was killed. A container that was seen for less than a day is left out, and so are Jobs, what a VerticalPodAutoscaler sizes, and a resource by whose utilization a HorizontalPodAutoscaler scales." + check.SystemNamespacesNote
+const sizeNote = " The recommendation is the 95th percentile of CPU and the peak of memory of the busiest Pod within spec.usage.window (7 days), plus the margins of spec.usage (15 %), and for memory at least 1.2 times a limit at which a Pod was OOM-killed. Containers with less than a day of history, Jobs, workloads sized by a VerticalPodAutoscaler, and resources whose utilization scales a HorizontalPodAutoscaler are not reported." + check.SystemNamespacesNote
 
 func requestSizeChecks() []check.Check {
 	uses := append(facts.WorkloadKinds(), facts.CronJob, facts.HPA, facts.VPA, facts.LimitRange)
@@ -110,7 +110,7 @@ func cpuTooHigh(g *facts.Graph, p check.Params) []check.Finding {
 		return []check.Evidence{
 			check.FromSpec("container %s requests %s CPU in each of %s", s.container.Name, phrase.Cores(s.cpuRequest), podCount(int32(s.pods))), //nolint:gosec // came from an int32
 			s.cpuEvidence(g),
-			check.FromMetric("needed: %s with a margin of %d %%; %s CPU would be free%s", phrase.Cores(need), p.Margins.CPU, phrase.Cores(spare*s.pods), saves(p.Prices, p.Prices.Core, spare*s.pods, 0)),
+			check.FromMetric("recommended: %s with a margin of %d %%; this frees %s CPU%s", phrase.Cores(need), p.Margins.CPU, phrase.Cores(spare*s.pods), saves(p.Prices, p.Prices.Core, spare*s.pods, 0)),
 		}, s.set("--requests=cpu=" + millicores(need)), true
 	}, func(s *measured, of []*measured, names string) check.Finding {
 		return check.Finding{
@@ -132,7 +132,7 @@ func memoryTooHigh(g *facts.Graph, p check.Params) []check.Finding {
 		evidence := []check.Evidence{
 			check.FromSpec("container %s requests %s of memory in each of %s", s.container.Name, phrase.Bytes(s.memoryRequest), podCount(int32(s.pods))), //nolint:gosec // came from an int32
 			s.memoryEvidence(g),
-			check.FromMetric("needed: %s with a margin of %d %%; %s would be free%s", phrase.Bytes(need), p.Margins.Memory, phrase.Bytes(all), saves(p.Prices, p.Prices.GiB, 0, all)),
+			check.FromMetric("recommended: %s with a margin of %d %%; this frees %s%s", phrase.Bytes(need), p.Margins.Memory, phrase.Bytes(all), saves(p.Prices, p.Prices.GiB, 0, all)),
 		}
 		return append(evidence, s.killEvidence()...), s.set("--requests=memory=" + binary(need)), true
 	}, func(s *measured, of []*measured, names string) check.Finding {
@@ -155,7 +155,7 @@ func saves(prices sizing.Prices, price, millicores, bytes int64) string {
 func guaranteed(of []*measured, equal func(*measured) bool) string {
 	for _, s := range of {
 		if equal(s) {
-			return ". Request and limit are equal now: if the Pods are to stay of the class Guaranteed, lower the limit as well, and watch it"
+			return ". Request and limit are equal: to keep QoS class Guaranteed, lower the limit too, and monitor it"
 		}
 	}
 	return ""
@@ -165,7 +165,7 @@ func (s *measured) killEvidence() []check.Evidence {
 	if s.killedAt <= 0 {
 		return nil
 	}
-	return []check.Evidence{check.FromCondition("container %s was killed for want of memory with a limit of %s", s.container.Name, phrase.Bytes(s.killedAt))}
+	return []check.Evidence{check.FromCondition("container %s was OOM-killed with a limit of %s", s.container.Name, phrase.Bytes(s.killedAt))}
 }
 
 func cpuTooLow(g *facts.Graph, p check.Params) []check.Finding {
@@ -180,10 +180,10 @@ func cpuTooLow(g *facts.Graph, p check.Params) []check.Finding {
 		}
 		return []check.Evidence{
 			check.FromSpec("container %s requests %s CPU", s.container.Name, phrase.Cores(s.cpuRequest)), s.cpuEvidence(g),
-			check.FromMetric("needed: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU),
+			check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU),
 		}, s.set("--requests=cpu=" + millicores(need)), true
 	}, func(s *measured, of []*measured, names string) check.Finding {
-		return check.Finding{Message: fmt.Sprintf("%s uses %s CPU than it requests, in %s: on a busy node it becomes slow.", s.Name(), surplus(of, func(s *measured) (int64, int64) { return milli(s.used.CPU), s.cpuRequest }), names)}
+		return check.Finding{Message: fmt.Sprintf("%s uses %s CPU than it requests, in %s: on a busy node it slows down.", s.Name(), surplus(of, func(s *measured) (int64, int64) { return milli(s.used.CPU), s.cpuRequest }), names)}
 	})
 }
 
@@ -209,7 +209,7 @@ func memoryTooLow(g *facts.Graph, p check.Params) []check.Finding {
 		}
 		evidence := []check.Evidence{
 			check.FromSpec("container %s requests %s of memory", s.container.Name, phrase.Bytes(s.memoryRequest)), s.memoryEvidence(g),
-			check.FromMetric("needed: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory),
+			check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory),
 		}
 		return append(evidence, s.killEvidence()...), s.set("--requests=memory=" + binary(need) + flags), true
 	}, func(s *measured, of []*measured, names string) check.Finding {
@@ -231,12 +231,12 @@ func usageWithoutRequest(g *facts.Graph, p check.Params) []check.Finding {
 		var flags string
 		if s.cpuRequest == 0 && !d.CPURequest && milli(s.used.CPU) >= silentCPU {
 			need := s.cpuNeed(p)
-			evidence = append(evidence, s.cpuEvidence(g), check.FromMetric("needed: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU))
+			evidence = append(evidence, s.cpuEvidence(g), check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU))
 			flags = "cpu=" + millicores(need)
 		}
 		if s.memoryRequest == 0 && !d.MemoryRequest && s.used.Memory >= silentMemory {
 			need := s.memoryNeed(p)
-			evidence = append(evidence, s.memoryEvidence(g), check.FromMetric("needed: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory))
+			evidence = append(evidence, s.memoryEvidence(g), check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory))
 			if flags != "" {
 				flags += ","
 			}
@@ -244,6 +244,6 @@ func usageWithoutRequest(g *facts.Graph, p check.Params) []check.Finding {
 		}
 		return evidence, s.set("--requests=" + flags), flags != ""
 	}, func(s *measured, _ []*measured, names string) check.Finding {
-		return check.Finding{Message: fmt.Sprintf("%s uses much CPU or memory without requesting it, in %s.", s.Name(), names)}
+		return check.Finding{Message: fmt.Sprintf("%s uses CPU or memory that it does not request, in %s.", s.Name(), names)}
 	})
 }

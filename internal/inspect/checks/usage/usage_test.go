@@ -90,7 +90,7 @@ func TestRequestsAgainstUse(t *testing.T) {
 		"low Deployment/shop/cart: Deployment cart requests more than ten times the CPU that it needs, in container api.",
 		"  spec: container api requests 2 CPU in each of 3 Pods",
 		"  metric: container api used 100m CPU, the 95th percentile of the busiest of 3 Pods over 7 days, and 200m at its busiest (container_cpu_usage_seconds_total)",
-		"  metric: needed: 150m with a margin of 15 %; 5.55 CPU would be free",
+		"  metric: recommended: 150m with a margin of 15 %; this frees 5.55 CPU",
 		"  fix: `kubectl -n shop set resources deployment cart -c api --requests=cpu=150m`"}
 	priced := append(append(append([]string{}, tooMuch[:3]...), tooMuch[3]+", worth 121.54 EUR a month"), tooMuch[4])
 	for name, c := range map[string]struct {
@@ -114,7 +114,7 @@ func TestRequestsAgainstUse(t *testing.T) {
 			"low Deployment/shop/cart: Deployment cart requests more than twice the CPU that it needs, in container api.",
 			"  spec: container api requests 2 CPU in each of 3 Pods",
 			"  metric: container api used 100m CPU, the 95th percentile of the busiest of 3 Pods over 7 days, and 1.9 at its busiest (container_cpu_usage_seconds_total)",
-			"  metric: needed: 950m with a margin of 15 %; 3.15 CPU would be free",
+			"  metric: recommended: 950m with a margin of 15 %; this frees 3.15 CPU",
 			"  fix: `kubectl -n shop set resources deployment cart -c api --requests=cpu=950m`"}},
 		"a peak above the request":           {id: "cpu-request-too-high", documents: basket("requests: {cpu: 2}"), used: []facts.ContainerUsage{using(cartRef(), 0.1, 2.1, 100*mebi)}},
 		"little to save":                     {id: "cpu-request-too-high", documents: basket("requests: {cpu: 60m}"), used: []facts.ContainerUsage{using(cartRef(), 0.001, 0.001, 100*mebi)}},
@@ -127,20 +127,20 @@ func TestRequestsAgainstUse(t *testing.T) {
 			"low Deployment/shop/cart: Deployment cart requests more than ten times the memory that it needs, in container api.",
 			"  spec: container api requests 4Gi of memory in each of 3 Pods",
 			"  metric: container api used 300Mi of memory at its peak, in 3 Pods over 7 days (container_memory_working_set_bytes)",
-			"  metric: needed: 384Mi with a margin of 15 %; 10.9Gi would be free, worth 31.75 EUR a month",
-			"  fix: `kubectl -n shop set resources deployment cart -c api --requests=memory=384Mi`. Request and limit are equal now: if the Pods are to stay of the class Guaranteed, lower the limit as well, and watch it"}},
+			"  metric: recommended: 384Mi with a margin of 15 %; this frees 10.9Gi, worth 31.75 EUR a month",
+			"  fix: `kubectl -n shop set resources deployment cart -c api --requests=memory=384Mi`. Request and limit are equal: to keep QoS class Guaranteed, lower the limit too, and monitor it"}},
 		"never below a kill": {id: "memory-request-too-high", documents: basket("requests: {memory: 4Gi}") + killedPod("2026-01-10T10:00:00Z"), used: []facts.ContainerUsage{using(cartRef(), 0.1, 0.2, 300*mebi)}, want: []string{
 			"low Deployment/shop/cart: Deployment cart requests more than twice the memory that it needs, in container api.",
 			"  spec: container api requests 4Gi of memory in each of 3 Pods",
 			"  metric: container api used 300Mi of memory at its peak, in 3 Pods over 7 days (container_memory_working_set_bytes)",
-			"  metric: needed: 1.2Gi with a margin of 15 %; 8.2Gi would be free",
-			"  condition: container api was killed for want of memory with a limit of 1Gi",
+			"  metric: recommended: 1.2Gi with a margin of 15 %; this frees 8.2Gi",
+			"  condition: container api was OOM-killed with a limit of 1Gi",
 			"  fix: `kubectl -n shop set resources deployment cart -c api --requests=memory=1280Mi`"}},
 		"CPU beyond the request": {id: "cpu-request-too-low", documents: basket("requests: {cpu: 500m}, limits: {cpu: 1600m}"), used: []facts.ContainerUsage{using(cartRef(), 1.5, 1.6, 100*mebi)}, want: []string{
-			"low Deployment/shop/cart: Deployment cart uses more than twice as much CPU than it requests, in container api: on a busy node it becomes slow.",
+			"low Deployment/shop/cart: Deployment cart uses more than twice as much CPU than it requests, in container api: on a busy node it slows down.",
 			"  spec: container api requests 500m CPU",
 			"  metric: container api used 1.5 CPU, the 95th percentile of the busiest of 3 Pods over 7 days, and 1.6 at its busiest (container_cpu_usage_seconds_total)",
-			"  metric: needed: 1.6 with a margin of 15 %",
+			"  metric: recommended: 1.6 with a margin of 15 %",
 			"  fix: `kubectl -n shop set resources deployment cart -c api --requests=cpu=1600m`"}},
 		"CPU a little beyond":         {id: "cpu-request-too-low", documents: basket("requests: {cpu: 500m}"), used: []facts.ContainerUsage{using(cartRef(), 0.59, 3, 100*mebi)}},
 		"a burst of CPU at the start": {id: "cpu-request-too-low", documents: basket("requests: {cpu: 500m}"), used: []facts.ContainerUsage{using(cartRef(), 0.1, 4, 100*mebi)}},
@@ -149,19 +149,19 @@ func TestRequestsAgainstUse(t *testing.T) {
 			"low Deployment/shop/cart: Deployment cart uses over a quarter more memory than it requests, in container api: its Pods are among the first to be evicted.",
 			"  spec: container api requests 256Mi of memory",
 			"  metric: container api used 500Mi of memory at its peak, in 3 Pods over 7 days (container_memory_working_set_bytes)",
-			"  metric: needed: 576Mi with a margin of 15 %",
+			"  metric: recommended: 576Mi with a margin of 15 %",
 			"  fix: `kubectl -n shop set resources deployment cart -c api --requests=memory=576Mi --limits=memory=768Mi`"}},
 		"a CronJob after a few runs": {id: "memory-request-too-low", documents: nightly, used: []facts.ContainerUsage{cronJob}, want: []string{
 			"low CronJob/shop/cart: CronJob cart uses over a quarter more memory than it requests, in container api: its Pods are among the first to be evicted.",
 			"  spec: container api requests 512Mi of memory",
 			"  metric: container api used 900Mi of memory at its peak, in 3 Pods over 1 hour (container_memory_working_set_bytes)",
-			"  metric: needed: 1.1Gi with a margin of 15 %",
+			"  metric: recommended: 1.1Gi with a margin of 15 %",
 			"  fix: `kubectl -n shop set resources cronjob cart -c api --requests=memory=1152Mi`"}},
 		"memory within the request": {id: "memory-request-too-low", documents: basket("requests: {memory: 256Mi}"), used: []facts.ContainerUsage{using(cartRef(), 0.1, 0.2, 300*mebi)}},
 		"much without a request": {id: "usage-without-request", documents: basket("limits: {memory: 2Gi}"), used: []facts.ContainerUsage{using(cartRef(), 0.5, 0.9, gi)}, want: []string{
-			"low Deployment/shop/cart: Deployment cart uses much CPU or memory without requesting it, in container api.",
+			"low Deployment/shop/cart: Deployment cart uses CPU or memory that it does not request, in container api.",
 			"  metric: container api used 500m CPU, the 95th percentile of the busiest of 3 Pods over 7 days, and 900m at its busiest (container_cpu_usage_seconds_total)",
-			"  metric: needed: 600m with a margin of 15 %",
+			"  metric: recommended: 600m with a margin of 15 %",
 			"  fix: `kubectl -n shop set resources deployment cart -c api --requests=cpu=600m`"}},
 		"little without a request": {id: "usage-without-request", documents: basket(""), used: []facts.ContainerUsage{using(cartRef(), 0.05, 0.9, 100*mebi)}},
 	} {
@@ -190,10 +190,10 @@ func TestLimitsAgainstUse(t *testing.T) {
 	old := using(cartRef(), 0.1, 0.1, 500*mebi)
 	old.MemoryNow = 100 * mebi
 	near := []string{
-		"medium Deployment/shop/cart: Deployment cart has used more than nine tenths of its memory limit, in container api: a little more, and it is killed.",
+		"medium Deployment/shop/cart: Deployment cart has used more than 90 % of its memory limit, in container api: at the limit it is OOM-killed.",
 		"  spec: container api has a memory limit of 512Mi",
 		"  metric: container api used 500Mi of memory at its peak (container_memory_working_set_bytes)",
-		"  fix: `kubectl -n shop set resources deployment cart -c api --limits=memory=768Mi`. If it grows without end, find the leak instead"}
+		"  fix: `kubectl -n shop set resources deployment cart -c api --limits=memory=768Mi`. If usage grows without bound, fix the leak instead"}
 	for name, c := range map[string]struct {
 		id, documents string
 		used          facts.ContainerUsage
@@ -207,16 +207,16 @@ func TestLimitsAgainstUse(t *testing.T) {
 		"far":                        {id: "memory-limit-near", documents: basket("limits: {memory: 512Mi}"), used: using(cartRef(), 0.1, 0.1, 400*mebi)},
 		"killed lately":              {id: "memory-limit-near", documents: basket("limits: {memory: 1Gi}") + killedPod("2026-01-15T11:50:00Z"), used: using(cartRef(), 0.1, 0.1, 1000*mebi)},
 		"held up": {id: "cpu-throttled", documents: basket("limits: {cpu: 500m}"), used: throttling(0.3, 0.4), want: []string{
-			"low Deployment/shop/cart: The CPU limit holds Deployment cart up in more than a quarter of the time that it wants to run, in container api.",
+			"low Deployment/shop/cart: Deployment cart is throttled by its CPU limit in more than a quarter of its CFS periods, in container api.",
 			"  spec: container api has a CPU limit of 500m",
-			"  metric: held up in 30 % of the periods of the last day (container_cpu_cfs_throttled_periods_total / container_cpu_cfs_periods_total)",
+			"  metric: throttled in 30 % of the periods of the last day (container_cpu_cfs_throttled_periods_total / container_cpu_cfs_periods_total)",
 			"  metric: container api used 400m CPU, the 95th percentile of the busiest of 3 Pods over 7 days, and 400m at its busiest (container_cpu_usage_seconds_total)",
-			"  fix: `kubectl -n shop set resources deployment cart -c api --limits=cpu=750m`, or take the limit away: the request alone shares CPU fairly"}},
+			"  fix: `kubectl -n shop set resources deployment cart -c api --limits=cpu=750m`, or remove the limit: requests already share CPU fairly"}},
 		"held up much, and the use is not known": {id: "cpu-throttled", documents: basket("limits: {cpu: 500m}"), used: throttling(0.6, facts.Untold), want: []string{
-			"medium Deployment/shop/cart: The CPU limit holds Deployment cart up in more than half of the time that it wants to run, in container api.",
+			"medium Deployment/shop/cart: Deployment cart is throttled by its CPU limit in more than half of its CFS periods, in container api.",
 			"  spec: container api has a CPU limit of 500m",
-			"  metric: held up in 60 % of the periods of the last day (container_cpu_cfs_throttled_periods_total / container_cpu_cfs_periods_total)",
-			"  fix: `kubectl -n shop set resources deployment cart -c api --limits=cpu=1`, or take the limit away: the request alone shares CPU fairly"}},
+			"  metric: throttled in 60 % of the periods of the last day (container_cpu_cfs_throttled_periods_total / container_cpu_cfs_periods_total)",
+			"  fix: `kubectl -n shop set resources deployment cart -c api --limits=cpu=1`, or remove the limit: requests already share CPU fairly"}},
 		"held up while it does next to nothing": {id: "cpu-throttled", documents: basket("limits: {cpu: 500m}"), used: throttling(0.6, 0.01)},
 		"held up a little":                      {id: "cpu-throttled", documents: basket("limits: {cpu: 500m}"), used: throttling(0.2, 0.4)},
 		"the limit is gone":                     {id: "cpu-throttled", documents: basket("requests: {cpu: 500m}"), used: throttling(0.6, 0.4)},
@@ -238,14 +238,14 @@ func TestNodesAgainstUse(t *testing.T) {
 		want          []string
 	}{
 		"full on paper": {id: "node-requested-not-used", documents: full, used: facts.NodeUsage{Node: "n1", CPU: 0.5, Memory: 1 << 30}, want: []string{
-			"info Node/n1: Most of the CPU of node n1 is requested, and little of it is used.",
+			"info Node/n1: Most of the CPU of node n1 is requested, but little of it is used.",
 			"  condition: requested: 3.5 of 4 CPU, 1Gi of 8Gi of memory",
 			"  metric: used: 500m CPU and 1Gi of memory (container_cpu_usage_seconds_total and container_memory_working_set_bytes of id=\"/\")"}},
 		"full in fact, too": {id: "node-requested-not-used", documents: full, used: facts.NodeUsage{Node: "n1", CPU: 3, Memory: 1 << 30}},
 		"not known":         {id: "node-requested-not-used", documents: full, used: facts.NodeUsage{Node: "n1", CPU: facts.Untold, Memory: facts.Untold}},
 		"another node":      {id: "node-requested-not-used", documents: full, used: facts.NodeUsage{Node: "n2", CPU: 0.5, Memory: 1 << 30}},
 		"exhausted": {id: "node-used-beyond-requests", documents: empty, used: facts.NodeUsage{Node: "n1", CPU: 3.9, Memory: 7.5 * (1 << 30)}, want: []string{
-			"medium Node/n1: Nearly all of the CPU and the memory of node n1 is used, though far less is requested: the scheduler takes it for emptier than it is.",
+			"medium Node/n1: Nearly all of the CPU and the memory of node n1 is used, although far less is requested: the scheduler underestimates its load.",
 			"  condition: requested: 1 of 4 CPU, 1Gi of 8Gi of memory",
 			"  metric: used: 3.9 CPU and 7.5Gi of memory (container_cpu_usage_seconds_total and container_memory_working_set_bytes of id=\"/\")"}},
 		"exhausted as requested": {id: "node-used-beyond-requests", documents: full, used: facts.NodeUsage{Node: "n1", CPU: 3.9, Memory: 1 << 30}},
