@@ -1,4 +1,4 @@
-// Package capacity checks what nodes, the cluster and quotas have left.
+// Package capacity checks the remaining capacity of nodes, the cluster and quotas.
 package capacity
 
 import (
@@ -7,7 +7,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 )
 
-// Checks are about what nodes, the cluster and quotas have left.
+// Checks returns the checks of the remaining capacity of nodes, the cluster and quotas.
 func Checks() []check.Check {
 	return slices.Concat(nodeRoomChecks(), clusterRoomChecks(), quotaChecks(), quotaRoomChecks())
 }

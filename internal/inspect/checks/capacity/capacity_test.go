@@ -9,7 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
-func TestRoomOnNodes(t *testing.T) {
+func TestNodeCapacity(t *testing.T) {
 	var silent, many strings.Builder
 	for i := range 6 {
 		silent.WriteString(checktest.PodOn("a", fmt.Sprintf("p%d", i), "n1", ""))
@@ -42,7 +42,7 @@ func TestRoomOnNodes(t *testing.T) {
 	})
 }
 
-func TestRoomInTheCluster(t *testing.T) {
+func TestClusterCapacity(t *testing.T) {
 	two := checktest.NodeSized("n1", "", "") + checktest.NodeSized("n2", "", "")
 	full := checktest.PodOn("db", "db-0", "n1", checktest.RequestsOf("1", "6Gi")) + checktest.PodOn("web", "web-0", "n2", checktest.RequestsOf("1", "4Gi"))
 	headroom := []string{
@@ -64,7 +64,7 @@ func TestRoomInTheCluster(t *testing.T) {
 	})
 }
 
-func TestRoomInQuotas(t *testing.T) {
+func TestQuotaCapacity(t *testing.T) {
 	quota := func(hard, used string) string {
 		return checktest.Document("v1", "ResourceQuota", "name: team, namespace: shop", "status: {hard: {"+hard+"}, used: {"+used+"}}")
 	}

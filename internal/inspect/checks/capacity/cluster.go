@@ -19,16 +19,16 @@ func clusterRoomChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "cluster-no-headroom", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
-			Summary: "The largest Pod of the cluster does not fit on another node.",
-			Meaning: "The running Pod with the largest memory request fits on no other schedulable node at their current allocation: when its node fails or is drained, it stays pending. The finding is reported on the workload of that Pod. Pods of DaemonSets, Pods with a node affinity or with volumes, and clusters with fewer than two schedulable nodes are not checked; node selectors and tolerations are considered. With node autoscaling (Cluster Autoscaler, Karpenter) this can be ignored.",
+			Summary:     "The largest Pod of the cluster does not fit on another node.",
+			Meaning:     "The running Pod with the largest memory request fits on no other schedulable node at their current allocation: when its node fails or is drained, it stays pending. The finding is reported on the workload of that Pod. Pods of DaemonSets, Pods with a node affinity or with volumes, and clusters with fewer than two schedulable nodes are not checked; node selectors and tolerations are considered. With node autoscaling (Cluster Autoscaler, Karpenter) this can be ignored.",
 			Remediation: "Add a node, lower unused requests (`kubectl top pods -A`), or set a PriorityClass that allows the workload to preempt others.",
 			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/",
 			Needs:       needs, Uses: append(facts.WorkloadKinds(), facts.Job), Run: noHeadroom,
 		},
 		{
 			ID: "cluster-survives-no-node-loss", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
-			Summary: "Without its largest node the cluster has too little capacity for its Pods.",
-			Meaning: "The CPU or memory requests of all Pods on nodes without taints exceed the capacity of these nodes without the largest of them (the DaemonSet Pods on that node are not counted). When that node fails or is drained, some Pods stay pending. The finding is reported on that node. Clusters with one such node, and Pods on tainted nodes, are not checked. With node autoscaling this can be ignored.",
+			Summary:     "Without its largest node the cluster has too little capacity for its Pods.",
+			Meaning:     "The CPU or memory requests of all Pods on nodes without taints exceed the capacity of these nodes without the largest of them (the DaemonSet Pods on that node are not counted). When that node fails or is drained, some Pods stay pending. The finding is reported on that node. Clusters with one such node, and Pods on tainted nodes, are not checked. With node autoscaling this can be ignored.",
 			Remediation: "Add a node, or lower unused requests: compare `kubectl top pods -A` with Allocated resources in `kubectl describe nodes`.",
 			Link:        "https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/",
 			Needs:       needs, Uses: facts.WorkloadKinds(), Run: noNodeToLose,
@@ -52,7 +52,7 @@ func noHeadroom(g *facts.Graph, _ check.Params) []check.Finding {
 			}
 		}
 	}
-	const some = 50 // of a workload with hundreds of Pods these stand for all
+	const some = 50 // a sample is sufficient for a workload with hundreds of Pods
 	if len(largest) == 0 || slices.ContainsFunc(largest[:min(len(largest), some)], func(p *facts.PodNode) bool { return fitsElsewhere(all, p) }) {
 		return nil
 	}
@@ -71,7 +71,7 @@ func noHeadroom(g *facts.Graph, _ check.Params) []check.Finding {
 	}}
 }
 
-// movable says whether a running Pod could stand on another node as far as its spec tells.
+// movable reports whether the spec of a running Pod allows another node.
 func movable(g *facts.Graph, pod *facts.PodNode) bool {
 	if pod.Phase != "Running" || pod.NodeName == "" || pod.Spec == nil || pod.Spec.Lean == nil || !pod.Deleting.IsZero() || pod.Spec.MemoryRequest == 0 ||
 		pod.Owner.Kind == facts.DaemonSet || pod.Owner.Kind == facts.Node || g.TopOwner(pod.Ref).Kind == facts.Job {
@@ -89,7 +89,7 @@ func fitsElsewhere(all []nodeload.Load, pod *facts.PodNode) bool {
 	})
 }
 
-// tolerated says whether a Pod may stand on a node despite its taints.
+// tolerated reports whether a Pod tolerates the taints of a node.
 func tolerated(n *facts.NodeNode, tolerations []corev1.Toleration) bool {
 	return !slices.ContainsFunc(n.Taints, func(t facts.Taint) bool {
 		return t.Effect != string(corev1.TaintEffectPreferNoSchedule) && !slices.ContainsFunc(tolerations, func(tol corev1.Toleration) bool {
@@ -101,17 +101,17 @@ func tolerated(n *facts.NodeNode, tolerations []corev1.Toleration) bool {
 
 func noNodeToLose(g *facts.Graph, _ check.Params) []check.Finding {
 	all := nodeload.Loads(g)
-	all = slices.DeleteFunc(all, func(l nodeload.Load) bool { return !l.Node.TakesAnyPod() })
+	all = slices.DeleteFunc(all, func(load nodeload.Load) bool { return !load.Node.TakesAnyPod() })
 	if len(all) < 2 {
 		return nil
 	}
 	var has, wants nodeload.Load
 	for i := range all {
-		l := &all[i]
-		has.CPU, has.Memory = has.CPU+l.Node.AllocatableCPU, has.Memory+l.Node.AllocatableMemory
-		wants.CPU, wants.Memory = wants.CPU+l.CPU, wants.Memory+l.Memory
+		load := &all[i]
+		has.CPU, has.Memory = has.CPU+load.Node.AllocatableCPU, has.Memory+load.Node.AllocatableMemory
+		wants.CPU, wants.Memory = wants.CPU+load.CPU, wants.Memory+load.Memory
 	}
-	largest := all[0].Node // of equal ones the first by name
+	largest := all[0].Node // ties: the first by name
 	for i := range all {
 		if n := all[i].Node; n.AllocatableMemory > largest.AllocatableMemory || (n.AllocatableMemory == largest.AllocatableMemory && n.AllocatableCPU > largest.AllocatableCPU) {
 			largest = n

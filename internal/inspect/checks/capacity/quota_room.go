@@ -26,8 +26,8 @@ func quotaRoomChecks() []check.Check {
 		},
 		{
 			ID: "limitrange-missing", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
-			Summary: "A quota requires requests or limits that workloads of its namespace do not set.",
-			Meaning: "The namespace has a ResourceQuota for CPU or memory, and no LimitRange sets the values that the Pod template of at least one workload omits: the API server rejects its next Pod. Pods created before the quota continue, so the problem shows only when one has to be replaced. There is one finding per namespace.",
+			Summary:     "A quota requires requests or limits that workloads of its namespace do not set.",
+			Meaning:     "The namespace has a ResourceQuota for CPU or memory, and no LimitRange sets the values that the Pod template of at least one workload omits: the API server rejects its next Pod. Pods created before the quota continue, so the problem shows only when one has to be replaced. There is one finding per namespace.",
 			Remediation: "Set the requests and limits in the Pod templates, or create a LimitRange with defaults for containers.",
 			Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/#requests-vs-limits",
 			Needs:       []facts.Kind{facts.ResourceQuota, facts.LimitRange, facts.Deployment}, Uses: append(facts.WorkloadKinds(), facts.Job, facts.CronJob), Run: limitRangeMissing,
@@ -44,7 +44,7 @@ func quotaNearlyUsed(g *facts.Graph, _ check.Params) []check.Finding {
 		var resources []string
 		var evidence []check.Evidence
 		for _, item := range quota.Items {
-			// A quota on a handful of objects is meant to be used: three of three Services are no warning.
+			// A small count quota is meant to be used: three of three Services are not reported.
 			if few := !strings.Contains(item.Resource, "cpu") && !strings.Contains(item.Resource, "memory") && item.Hard < 10*1000; !few && nodeload.Percent(item.Used, item.Hard) > nearlyFull {
 				resources = append(resources, item.Resource)
 				evidence = append(evidence, check.FromCondition("%s: %s of %s used", item.Resource, item.UsedText, item.HardText))
@@ -60,10 +60,10 @@ func quotaNearlyUsed(g *facts.Graph, _ check.Params) []check.Finding {
 	return findings
 }
 
-// demand is what a quota makes every container state.
+// demand is what a quota requires every container to set.
 type demand struct{ cpuRequest, memoryRequest, cpuLimit, memoryLimit bool }
 
-// demandsOf are the demands by namespace: of quotas without scopes as far as their items tell.
+// demandsOf returns the demands of the quotas by namespace.
 func demandsOf(g *facts.Graph) map[string]demand {
 	all := map[string]demand{}
 	for _, quota := range g.Quotas {
@@ -82,7 +82,7 @@ func demandsOf(g *facts.Graph) map[string]demand {
 		}
 		all[quota.Namespace] = d
 	}
-	// What a LimitRange fills in need not be stated.
+	// Values set by a LimitRange need not be set by the container.
 	for _, l := range g.LimitRanges {
 		d, ok := all[l.Namespace]
 		if !ok {
@@ -100,25 +100,25 @@ func demandsOf(g *facts.Graph) map[string]demand {
 func limitRangeMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	demands := demandsOf(g)
 	found := check.ByNamespace{}
-	for _, s := range podtemplate.Effective(g) {
-		if d := demands[s.Owner.Namespace]; d != (demand{}) && s.Owner.Kind != facts.Pod && g.Complete(facts.LimitRange, s.Owner.Namespace) && leavesOpen(s, d) {
-			found.Add(s.Owner.Namespace, s.Name())
+	for _, template := range podtemplate.Effective(g) {
+		if d := demands[template.Owner.Namespace]; d != (demand{}) && template.Owner.Kind != facts.Pod && g.Complete(facts.LimitRange, template.Owner.Namespace) && leavesOpen(template, d) {
+			found.Add(template.Owner.Namespace, template.Name())
 		}
 	}
 	return found.Findings(func(namespace string) check.Finding {
 		return check.Finding{
-			Message: fmt.Sprintf("The quota of namespace %s requires requests or limits that workloads there do not set, and no LimitRange sets them: the API server rejects their next Pods.", namespace),
+			Message:     fmt.Sprintf("The quota of namespace %s requires requests or limits that workloads there do not set, and no LimitRange sets them: the API server rejects their next Pods.", namespace),
 			Remediation: fmt.Sprintf("Set requests and limits in the Pod templates of these workloads, or create a LimitRange with defaults. `kubectl -n %s describe resourcequota` shows what is required.", namespace),
 		}
 	})
 }
 
-// leavesOpen says whether a container states less than is demanded.
-func leavesOpen(s podtemplate.Template, d demand) bool {
-	if s.Lean.Resources != nil {
-		return false // the Pod as a whole states it
+// leavesOpen reports whether a container sets less than the quota requires.
+func leavesOpen(template podtemplate.Template, d demand) bool {
+	if template.Lean.Resources != nil {
+		return false // set for the whole Pod
 	}
-	return slices.ContainsFunc(s.All(), func(c *corev1.Container) bool {
+	return slices.ContainsFunc(template.All(), func(c *corev1.Container) bool {
 		return (d.cpuRequest && !podtemplate.HasRequest(&c.Resources, corev1.ResourceCPU)) || (d.memoryRequest && !podtemplate.HasRequest(&c.Resources, corev1.ResourceMemory)) ||
 			(d.cpuLimit && !podtemplate.HasLimit(&c.Resources, corev1.ResourceCPU)) || (d.memoryLimit && !podtemplate.HasLimit(&c.Resources, corev1.ResourceMemory))
 	})

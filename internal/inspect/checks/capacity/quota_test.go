@@ -33,20 +33,20 @@ func TestQuotaExhausted(t *testing.T) {
 				"medium ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop cannot use more pods.",
 				"  condition: pods: 9 of 5 used"),
 		},
-		"used up, and in somebody's way": {
+		"used up, and rejecting Pods": {
 			documents: quotaOf("", `pods: "2"`, `pods: "2"`) + refused("2026-01-15T11:50:00Z", checktest.OverQuota),
 			want: checktest.Lines(
 				"high ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop cannot use more pods.",
 				"  condition: pods: 2 of 2 used",
 				"  event: FailedCreate: "+checktest.OverQuota),
 		},
-		"used up, and in somebody's way some hours ago": {
+		"used up, and rejecting Pods some hours ago": {
 			documents: quotaOf("", `pods: "2"`, `pods: "2"`) + refused("2026-01-15T09:00:00Z", checktest.OverQuota),
 			want: checktest.Lines(
 				"medium ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop cannot use more pods.",
 				"  condition: pods: 2 of 2 used"),
 		},
-		"used up, while another quota is in the way": {
+		"used up, while another quota rejects Pods": {
 			documents: quotaOf("", `pods: "2"`, `pods: "2"`) +
 				refused("2026-01-15T11:50:00Z", `Error creating: pods "web-6d4-a" is forbidden: exceeded quota: disks, requested: pods=1, used: pods=1, limited: pods=1`),
 			want: checktest.Lines(
@@ -55,7 +55,7 @@ func TestQuotaExhausted(t *testing.T) {
 		},
 		"nothing allowed on purpose": {documents: quotaOf("", `services.loadbalancers: "0", count/jobs.batch: "0"`, `services.loadbalancers: "0", count/jobs.batch: "0"`)},
 		"nearly used up":             {documents: quotaOf("", `limits.cpu: "2"`, `limits.cpu: 1999m`)},
-		"on its way out":             {documents: quotaOf(`, deletionTimestamp: "2026-01-15T11:59:00Z", finalizers: [x]`, `pods: "2"`, `pods: "2"`)},
+		"being deleted":              {documents: quotaOf(`, deletionTimestamp: "2026-01-15T11:59:00Z", finalizers: [x]`, `pods: "2"`, `pods: "2"`)},
 		"not counted yet":            {documents: checktest.Document("v1", "ResourceQuota", "name: compute, namespace: shop", `spec: {hard: {pods: "2"}}`)},
 	}
 	for name, c := range cases {

@@ -8,8 +8,8 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// beyondBaseline says whether a Pod's spec may ask for something that the Pod Security level baseline refuses. It errs on the
-// side of yes: what baseline allows in part counts as beyond it.
+// beyondBaseline reports whether a Pod spec may violate the Pod Security level baseline. It errs on the
+// side of true: fields that baseline allows in part count as violations.
 func beyondBaseline(use *facts.PodSpec) bool {
 	s := use.Lean
 	if s == nil || s.HostNetwork || s.HostPID || s.HostIPC || slices.ContainsFunc(s.Volumes, func(v corev1.Volume) bool { return v.HostPath != nil }) {
@@ -41,7 +41,7 @@ func withoutConfinement(seccomp *corev1.SeccompProfile, apparmor *corev1.AppArmo
 	return (seccomp != nil && seccomp.Type == corev1.SeccompProfileTypeUnconfined) || (apparmor != nil && apparmor.Type == corev1.AppArmorProfileTypeUnconfined)
 }
 
-// opensNode says whether a container takes a port of its node, or has it probe another host.
+// opensNode reports whether a container uses a host port, or has probes of another host.
 func opensNode(c *corev1.Container) bool {
 	handlers := []*corev1.ProbeHandler{}
 	for _, probe := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {

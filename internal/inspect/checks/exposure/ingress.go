@@ -12,8 +12,8 @@ import (
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
 
-// hostsOf are the hosts of an Ingress's rules, each once, in the order of the rules. One without rules, whose default
-// backend takes everything, has the host "".
+// hostsOf returns the distinct hosts of an Ingress's rules, in their order. An Ingress without rules, whose default
+// backend receives everything, has the host "".
 func hostsOf(ingress *facts.IngressNode) []string {
 	if len(ingress.Hosts) == 0 {
 		return []string{""}
@@ -29,26 +29,26 @@ func hostsOf(ingress *facts.IngressNode) []string {
 	return hosts
 }
 
-// tlsCovers says whether a host stands in the tls entries: by name, by a wildcard for its first label, or by an entry
-// without hosts, which is for all.
+// tlsCovers reports whether the tls entries cover a host: by name, by a wildcard for its first label, or by an entry
+// without hosts, which covers all.
 func tlsCovers(host string, tls map[string]bool) bool {
 	_, domain, _ := strings.Cut(host, ".")
 	return tls[""] || tls[host] || (domain != "" && tls["*."+domain])
 }
 
-// alwaysEncrypts says whether a class is that of a service which speaks TLS to visitors whatever the Ingress says.
+// alwaysEncrypts reports whether Ingresses of a class always use TLS.
 func alwaysEncrypts(class string) bool {
 	return slices.ContainsFunc([]string{"tailscale", "cloudflare", "ngrok"}, func(name string) bool { return strings.Contains(class, name) })
 }
 
-// provesDomain says whether an Ingress exists only to answer the challenges of ACME, which come without TLS.
+// provesDomain reports whether an Ingress only answers ACME challenges, which come without TLS.
 func provesDomain(ingress *facts.IngressNode) bool {
 	return len(ingress.Backends) > 0 && !slices.ContainsFunc(ingress.Backends, func(b facts.IngressBackend) bool {
 		return !strings.HasPrefix(b.Path, "/.well-known/acme-challenge")
 	})
 }
 
-// publicName says whether a host may be reached under its name from outside.
+// publicName reports whether a host name may be public.
 func publicName(host string) bool {
 	if !strings.Contains(host, ".") {
 		return false
@@ -70,7 +70,7 @@ func ingressWithoutTLS(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		open := slices.DeleteFunc(hostsOf(ingress), func(host string) bool { return tlsCovers(host, tls) })
 		if len(open) == 0 || (open[0] == "" && len(open) == 1 && len(tls) > 0) {
-			continue // what is left over for other names than the certificates' is no site of its own
+			continue // a catch-all beside TLS hosts is not a separate site
 		}
 		finding := check.Finding{
 			Object:   ingress.Ref,
@@ -126,13 +126,13 @@ func ingressHostWildcard(g *facts.Graph, _ check.Params) []check.Finding {
 	return findings
 }
 
-// hostClaim is what two Ingresses cannot both have.
+// hostClaim is a host and path that only one Ingress can serve.
 type hostClaim struct {
 	class, host, path string
 	exact             bool
 }
 
-// hostClaimant is the Ingress that had a claim first, with where it sends the requests.
+// hostClaimant is the oldest Ingress with a claim, and its backend.
 type hostClaimant struct {
 	ingress *facts.IngressNode
 	to      facts.IngressBackend
@@ -151,7 +151,7 @@ func ingressHostsClash(g *facts.Graph, _ check.Params) []check.Finding {
 	return findings
 }
 
-// defaultClass is the class of Ingresses that name none; empty where there is no single one.
+// defaultClass is the class of Ingresses without one; empty if the default is missing or ambiguous.
 func defaultClass(g *facts.Graph) string {
 	name := ""
 	for _, class := range g.IngressClasses {
@@ -165,8 +165,8 @@ func defaultClass(g *facts.Graph) string {
 	return name
 }
 
-// clashesOf compares an Ingress with those that were there before it, and enters its own claims. There is one finding for
-// each host and each Ingress that had it first.
+// clashesOf compares an Ingress with older ones and records its claims. There is one finding for
+// each host and each older Ingress.
 func clashesOf(ingress *facts.IngressNode, class string, holders map[hostClaim]hostClaimant) []check.Finding {
 	type pair struct {
 		host  string
@@ -202,7 +202,7 @@ func clashesOf(ingress *facts.IngressNode, class string, holders map[hostClaim]h
 	return findings
 }
 
-// sameTarget says whether it makes no difference which of two Ingresses gets the requests.
+// sameTarget reports whether both Ingresses route to the same Service and port.
 func sameTarget(ingress *facts.IngressNode, backend facts.IngressBackend, holder hostClaimant) bool {
 	return ingress.Namespace == holder.ingress.Namespace && backend.Service == holder.to.Service && backend.Port == holder.to.Port &&
 		backend.PortName == holder.to.PortName

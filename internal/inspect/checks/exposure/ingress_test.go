@@ -65,7 +65,7 @@ func TestIngressHostsClash(t *testing.T) {
 	clashes := checktest.Lines("medium Ingress/shop/a [shop.example.com shop/b]: Ingress a routes a path of shop.example.com that Ingress b routes to another Service.",
 		"  spec: path /: Service web here, Service api there")
 	checktest.RunTextCases(t, Checks(), "ingress-hosts-clash", map[string]checktest.TextCase{
-		"the younger is told": {site("a", at("12", ""), rule("shop.example.com", "/", "web")) + site("b", at("11", ""), rule("SHOP.example.com", "/", "api")), clashes},
+		"the younger is reported": {site("a", at("12", ""), rule("shop.example.com", "/", "web")) + site("b", at("11", ""), rule("SHOP.example.com", "/", "api")), clashes},
 		"between namespaces": {
 			site("a", at("12", ""), rule("shop.example.com", "/", "web")) + elsewhere,
 			checktest.Lines("medium Ingress/shop/a [shop.example.com cart/old]: Ingress a routes a path of shop.example.com that Ingress old in namespace cart routes to another Service.",

@@ -10,10 +10,10 @@ import (
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
 
-// enforceLabel of a namespace sets the Pod Security level below which Pods are refused.
+// enforceLabel of a namespace sets the enforced Pod Security level.
 const enforceLabel = "pod-security.kubernetes.io/enforce"
 
-// policyEngine says whether the name of an admission webhook is that of a policy engine, which may refuse what Pod Security
+// policyEngine reports whether an admission webhook belongs to a policy engine, which may reject what Pod Security
 // would.
 func policyEngine(g *facts.Graph) bool {
 	engines := []string{"kyverno", "gatekeeper", "kubewarden", "polaris", "datree", "jspolicy", "k-rail"}
@@ -40,9 +40,9 @@ func noPodSecurity(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		finding := check.Finding{
-			Object:   ns.Ref,
-			Message:  fmt.Sprintf("Namespace %s has no Pod Security level: it accepts privileged Pods.", name),
-			Evidence: []check.Evidence{check.FromSpec("label %s is not set", enforceLabel)},
+			Object:      ns.Ref,
+			Message:     fmt.Sprintf("Namespace %s has no Pod Security level: it accepts privileged Pods.", name),
+			Evidence:    []check.Evidence{check.FromSpec("label %s is not set", enforceLabel)},
 			Remediation: fmt.Sprintf("Test what would be rejected: `kubectl label --dry-run=server --overwrite namespace %[1]s %[2]s=baseline`. If there are no warnings, apply it: `kubectl label --overwrite namespace %[1]s %[2]s=baseline`.", name, enforceLabel),
 		}
 		for _, label := range []string{"pod-security.kubernetes.io/warn", "pod-security.kubernetes.io/audit"} {

@@ -11,10 +11,10 @@ import (
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
 
-// ownNamespace says whether a namespace is one of Kubernetes itself, whose Pods are its own business.
+// ownNamespace reports whether a namespace belongs to Kubernetes itself.
 func ownNamespace(namespace string) bool { return strings.HasPrefix(namespace, "kube-") }
 
-// usesByNamespace are the distinct Pod specs of each namespace: its workloads, and Pods that have none.
+// usesByNamespace returns the distinct Pod specs of each namespace: its workloads, and Pods without one.
 func usesByNamespace(g *facts.Graph) map[string][]facts.SpecUse {
 	uses := map[string][]facts.SpecUse{}
 	for _, use := range g.Specs() {
@@ -23,18 +23,18 @@ func usesByNamespace(g *facts.Graph) map[string][]facts.SpecUse {
 	return uses
 }
 
-// policiesByNamespace are the NetworkPolicies that stay.
+// policiesByNamespace returns the NetworkPolicies that are not being deleted.
 func policiesByNamespace(g *facts.Graph) map[string][]*facts.NetworkPolicyNode {
 	policies := map[string][]*facts.NetworkPolicyNode{}
-	for _, p := range g.NetworkPolicies {
-		if p.Deleting.IsZero() {
-			policies[p.Namespace] = append(policies[p.Namespace], p)
+	for _, policy := range g.NetworkPolicies {
+		if policy.Deleting.IsZero() {
+			policies[policy.Namespace] = append(policies[policy.Namespace], policy)
 		}
 	}
 	return policies
 }
 
-// inhabited are the namespaces in which Pods are or will be, in a fixed order, without Kubernetes' own and those that are
+// inhabited returns the namespaces with Pods, in a fixed order, without Kubernetes' own and those that are
 // being deleted.
 func inhabited(g *facts.Graph, uses map[string][]facts.SpecUse) []string {
 	var names []string
@@ -64,12 +64,12 @@ func noNetworkPolicy(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		finding := check.Finding{
-			Object:   facts.Ref{Kind: facts.Namespace, Name: namespace},
-			Message:  fmt.Sprintf("Namespace %s has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods.", namespace),
-			Evidence: []check.Evidence{check.FromSpec("not isolated: %s", phrase.List(open))},
+			Object:      facts.Ref{Kind: facts.Namespace, Name: namespace},
+			Message:     fmt.Sprintf("Namespace %s has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods.", namespace),
+			Evidence:    []check.Evidence{check.FromSpec("not isolated: %s", phrase.List(open))},
 			Remediation: fmt.Sprintf("First create the policies that allow the traffic its Pods need, then deny the rest: `echo '{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":{\"name\":\"default-deny\"},\"spec\":{\"podSelector\":{},\"policyTypes\":[\"Ingress\"]}}' | kubectl -n %s apply -f -`.", namespace),
 		}
-		if slices.ContainsFunc(policies[namespace], func(p *facts.NetworkPolicyNode) bool { return p.Ingress }) {
+		if slices.ContainsFunc(policies[namespace], func(policy *facts.NetworkPolicyNode) bool { return policy.Ingress }) {
 			finding.Message = fmt.Sprintf("The NetworkPolicies of namespace %s do not cover all of its Pods: every Pod of the cluster can connect to the others.", namespace)
 		}
 		findings = append(findings, finding)
@@ -77,11 +77,11 @@ func noNetworkPolicy(g *facts.Graph, _ check.Params) []check.Finding {
 	return findings
 }
 
-func isolatesAll(p *facts.NetworkPolicyNode) bool {
-	return p.Ingress && p.Selector.Invalid == "" && p.Selector.String() == ""
+func isolatesAll(policy *facts.NetworkPolicyNode) bool {
+	return policy.Ingress && policy.Selector.Invalid == "" && policy.Selector.String() == ""
 }
 
-// openOwners names what has Pods that no policy isolates for ingress.
+// openOwners lists the owners of Pods that no policy isolates for ingress.
 func openOwners(uses []facts.SpecUse, policies []*facts.NetworkPolicyNode) []string {
 	var open []string
 	told := map[facts.Ref]bool{}
@@ -89,7 +89,9 @@ func openOwners(uses []facts.SpecUse, policies []*facts.NetworkPolicyNode) []str
 		if use.Spec.HostNetwork || (use.Template && use.Pods == 0) || told[use.Owner] {
 			continue
 		}
-		if !slices.ContainsFunc(policies, func(p *facts.NetworkPolicyNode) bool { return p.Ingress && p.Selector.Matches(use.Labels) }) {
+		if !slices.ContainsFunc(policies, func(policy *facts.NetworkPolicyNode) bool {
+			return policy.Ingress && policy.Selector.Matches(use.Labels)
+		}) {
 			told[use.Owner] = true
 			open = append(open, string(use.Owner.Kind)+" "+use.Owner.Name)
 		}
@@ -97,34 +99,34 @@ func openOwners(uses []facts.SpecUse, policies []*facts.NetworkPolicyNode) []str
 	return open
 }
 
-// somethingHas says whether a Pod of the namespace, finished ones too, or a template there has labels that match.
+// somethingHas reports whether a Pod of the namespace, including finished ones, or a template there matches.
 func somethingHas(g *facts.Graph, uses []facts.SpecUse, namespace string, selector facts.Selector) bool {
 	return slices.ContainsFunc(uses, func(u facts.SpecUse) bool { return selector.Matches(u.Labels) }) ||
 		slices.ContainsFunc(g.PodsIn(namespace), func(p *facts.PodNode) bool { return selector.Matches(p.Labels) })
 }
 
-// templatesComplete says whether all Pods of a namespace and all that makes them was read.
+// templatesComplete reports whether all Pods of a namespace and everything that creates them were read.
 func templatesComplete(g *facts.Graph, namespace string) bool {
 	return g.PodsAndWorkloadsComplete(namespace) && g.Complete(facts.Job, namespace) && g.Complete(facts.CronJob, namespace)
 }
 
-// aimless says whether a policy is about no Pod at all, as far as that can be known.
-func aimless(g *facts.Graph, uses map[string][]facts.SpecUse, p *facts.NetworkPolicyNode) bool {
-	return p.Selector.Invalid == "" && p.Selector.String() != "" && !somethingHas(g, uses[p.Namespace], p.Namespace, p.Selector)
+// aimless reports whether a policy selects no Pods, as far as is known.
+func aimless(g *facts.Graph, uses map[string][]facts.SpecUse, policy *facts.NetworkPolicyNode) bool {
+	return policy.Selector.Invalid == "" && policy.Selector.String() != "" && !somethingHas(g, uses[policy.Namespace], policy.Namespace, policy.Selector)
 }
 
 func policySelectsNothing(g *facts.Graph, params check.Params) []check.Finding {
 	uses := usesByNamespace(g)
 	var findings []check.Finding
-	for _, p := range g.NetworkPolicies {
-		if !p.Deleting.IsZero() || !g.OlderThan(p.Created, params.StartupGrace) || !templatesComplete(g, p.Namespace) || !aimless(g, uses, p) {
+	for _, policy := range g.NetworkPolicies {
+		if !policy.Deleting.IsZero() || !g.OlderThan(policy.Created, params.StartupGrace) || !templatesComplete(g, policy.Namespace) || !aimless(g, uses, policy) {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   p.Ref,
-			Message:  fmt.Sprintf("NetworkPolicy %s selects no Pods: nothing in namespace %s has the labels %s.", p.Name, p.Namespace, p.Selector.String()),
-			Evidence: []check.Evidence{check.FromSpec("podSelector %s", p.Selector.String())},
-			Remediation: fmt.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`). Correct it, or delete the policy: `kubectl -n %[1]s delete networkpolicy %[2]s`.", p.Namespace, p.Name),
+			Object:      policy.Ref,
+			Message:     fmt.Sprintf("NetworkPolicy %s selects no Pods: nothing in namespace %s has the labels %s.", policy.Name, policy.Namespace, policy.Selector.String()),
+			Evidence:    []check.Evidence{check.FromSpec("podSelector %s", policy.Selector.String())},
+			Remediation: fmt.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`). Correct it, or delete the policy: `kubectl -n %[1]s delete networkpolicy %[2]s`.", policy.Namespace, policy.Name),
 		})
 	}
 	return findings
@@ -132,17 +134,17 @@ func policySelectsNothing(g *facts.Graph, params check.Params) []check.Finding {
 
 func policyAllowsAll(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, p := range g.NetworkPolicies {
-		if !p.Deleting.IsZero() || !p.Ingress || !p.AllowsAllIngress || ownNamespace(p.Namespace) {
+	for _, policy := range g.NetworkPolicies {
+		if !policy.Deleting.IsZero() || !policy.Ingress || !policy.AllowsAllIngress || ownNamespace(policy.Namespace) {
 			continue
 		}
 		finding := check.Finding{
-			Object:   p.Ref,
-			Message:  fmt.Sprintf("NetworkPolicy %s allows all ingress traffic: one of its rules has neither from nor ports.", p.Name),
-			Evidence: []check.Evidence{check.FromSpec("podSelector %s; ingress: a rule without from and ports", p.Selector.String())},
-			Remediation: fmt.Sprintf("Add the allowed sources (from) and ports to the rule: `kubectl -n %s edit networkpolicy %s`. If all traffic is intended, accept this with an ignore rule.", p.Namespace, p.Name),
+			Object:      policy.Ref,
+			Message:     fmt.Sprintf("NetworkPolicy %s allows all ingress traffic: one of its rules has neither from nor ports.", policy.Name),
+			Evidence:    []check.Evidence{check.FromSpec("podSelector %s; ingress: a rule without from and ports", policy.Selector.String())},
+			Remediation: fmt.Sprintf("Add the allowed sources (from) and ports to the rule: `kubectl -n %s edit networkpolicy %s`. If all traffic is intended, accept this with an ignore rule.", policy.Namespace, policy.Name),
 		}
-		if isolatesAll(p) {
+		if isolatesAll(policy) {
 			finding.Severity = v1alpha1.SeverityLow
 			finding.Evidence = []check.Evidence{check.FromSpec("podSelector: all Pods of the namespace; ingress: a rule without from and ports")}
 		}
@@ -154,22 +156,22 @@ func policyAllowsAll(g *facts.Graph, _ check.Params) []check.Finding {
 func policyPeerMatchesNothing(g *facts.Graph, params check.Params) []check.Finding {
 	uses := usesByNamespace(g)
 	var findings []check.Finding
-	for _, p := range g.NetworkPolicies {
-		if !p.Deleting.IsZero() || len(p.Peers) == 0 || !g.OlderThan(p.Created, params.StartupGrace) || !templatesComplete(g, p.Namespace) || aimless(g, uses, p) {
+	for _, policy := range g.NetworkPolicies {
+		if !policy.Deleting.IsZero() || len(policy.Peers) == 0 || !g.OlderThan(policy.Created, params.StartupGrace) || !templatesComplete(g, policy.Namespace) || aimless(g, uses, policy) {
 			continue
 		}
 		var told []string
-		for _, peer := range p.Peers {
+		for _, peer := range policy.Peers {
 			labels := peer.String()
-			if peer.Invalid != "" || labels == "" || slices.Contains(told, labels) || somethingHas(g, uses[p.Namespace], p.Namespace, peer) {
+			if peer.Invalid != "" || labels == "" || slices.Contains(told, labels) || somethingHas(g, uses[policy.Namespace], policy.Namespace, peer) {
 				continue
 			}
 			told = append(told, labels)
 			findings = append(findings, check.Finding{
-				Object: p.Ref, Discriminator: labels,
-				Message:  fmt.Sprintf("NetworkPolicy %s allows traffic with Pods that do not exist: nothing in namespace %[3]s has the labels %[2]s.", p.Name, labels, p.Namespace),
-				Evidence: []check.Evidence{check.FromSpec("podSelector of a peer: %s; no namespaceSelector in the same entry", labels)},
-				Remediation: fmt.Sprintf("If the Pods run in another namespace, add a namespaceSelector to the same entry, for example with the label kubernetes.io/metadata.name. Otherwise correct the labels or remove the rule: `kubectl -n %s edit networkpolicy %s`.", p.Namespace, p.Name),
+				Object: policy.Ref, Discriminator: labels,
+				Message:     fmt.Sprintf("NetworkPolicy %s allows traffic with Pods that do not exist: nothing in namespace %[3]s has the labels %[2]s.", policy.Name, labels, policy.Namespace),
+				Evidence:    []check.Evidence{check.FromSpec("podSelector of a peer: %s; no namespaceSelector in the same entry", labels)},
+				Remediation: fmt.Sprintf("If the Pods run in another namespace, add a namespaceSelector to the same entry, for example with the label kubernetes.io/metadata.name. Otherwise correct the labels or remove the rule: `kubectl -n %s edit networkpolicy %s`.", policy.Namespace, policy.Name),
 			})
 		}
 	}

@@ -86,13 +86,13 @@ func TestPolicyPeerMatchesNothing(t *testing.T) {
 	found := checktest.Lines("info NetworkPolicy/shop/p [app=api]: NetworkPolicy p allows traffic with Pods that do not exist: nothing in namespace shop has the labels app=api.",
 		"  spec: podSelector of a peer: app=api; no namespaceSelector in the same entry")
 	checktest.RunTextCases(t, Checks(), "network-policy-peer-matches-nothing", map[string]checktest.TextCase{
-		"nobody":                        {web + policy, found},
-		"somebody of another namespace": {web + policy + labelledPod("cart", "api", "app: api", ""), found},
-		"a Pod":                         {web + policy + labelledPod("shop", "api", "app: api", ""), ""},
-		"a CronJob":                     {web + policy + nightlyJob("app: api"), ""},
-		"with a namespace":              {web + networkPolicy("podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}, namespaceSelector: {}}]}]"), ""},
-		"all of the namespace":          {web + networkPolicy("podSelector: {}, ingress: [{from: [{podSelector: {}}]}]"), ""},
-		"a policy about nothing":        {policy, ""},
+		"no Pods":                   {web + policy, found},
+		"Pods of another namespace": {web + policy + labelledPod("cart", "api", "app: api", ""), found},
+		"a Pod":                     {web + policy + labelledPod("shop", "api", "app: api", ""), ""},
+		"a CronJob":                 {web + policy + nightlyJob("app: api"), ""},
+		"with a namespace":          {web + networkPolicy("podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}, namespaceSelector: {}}]}]"), ""},
+		"all of the namespace":      {web + networkPolicy("podSelector: {}, ingress: [{from: [{podSelector: {}}]}]"), ""},
+		"a policy about nothing":    {policy, ""},
 	})
 	checktest.RunTextCases(t, Checks(), "network-policy-peer-matches-nothing", map[string]checktest.TextCase{"Pods could not be read": {policy, ""}}, facts.Pod)
 }

@@ -11,7 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
 
-// sensitivePort is what usually listens on a port that is not for visitors; empty for other ports.
+// sensitivePort is what usually listens on a port that should not be public; empty for other ports.
 func sensitivePort(port int32) string {
 	switch port {
 	case 22:
@@ -46,9 +46,9 @@ func exposedToInternet(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		finding := check.Finding{
-			Object:   service.Ref,
-			Message:  fmt.Sprintf("Service %s has a load balancer that accepts connections from any address.", service.Name),
-			Evidence: []check.Evidence{check.FromSpec("type LoadBalancer; %s", rangesText(service.SourceRanges)), check.FromSpec("ports: %s", portsText(service))},
+			Object:      service.Ref,
+			Message:     fmt.Sprintf("Service %s has a load balancer that accepts connections from any address.", service.Name),
+			Evidence:    []check.Evidence{check.FromSpec("type LoadBalancer; %s", rangesText(service.SourceRanges)), check.FromSpec("ports: %s", portsText(service))},
 			Remediation: fmt.Sprintf("Restrict the source addresses: `kubectl -n %s patch service %s -p '{\"spec\":{\"loadBalancerSourceRanges\":[\"203.0.113.0/24\"]}}'` with your own ranges. If public access is intended, accept this with an ignore rule.", service.Namespace, service.Name),
 		}
 		for _, port := range service.Ports {
@@ -63,7 +63,7 @@ func exposedToInternet(g *facts.Graph, _ check.Params) []check.Finding {
 	return findings
 }
 
-// admitsAll says whether source ranges are no restriction.
+// admitsAll reports whether source ranges do not restrict access.
 func admitsAll(ranges []string) bool {
 	return len(ranges) == 0 || slices.Contains(ranges, "0.0.0.0/0") || slices.Contains(ranges, "::/0")
 }
@@ -108,9 +108,9 @@ func nodePortOpen(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   service.Ref,
-			Message:  fmt.Sprintf("Service %s is reachable on a port of every node.", service.Name),
-			Evidence: []check.Evidence{check.FromSpec("type NodePort; ports: %s", portsText(service))},
+			Object:      service.Ref,
+			Message:     fmt.Sprintf("Service %s is reachable on a port of every node.", service.Name),
+			Evidence:    []check.Evidence{check.FromSpec("type NodePort; ports: %s", portsText(service))},
 			Remediation: fmt.Sprintf("If the port is not used from outside, close it: `kubectl -n %s patch service %s -p '{\"spec\":{\"type\":\"ClusterIP\"}}'`. For external clients, use an Ingress or a load balancer.", service.Namespace, service.Name),
 		})
 	}
@@ -128,21 +128,21 @@ func externalNameBypass(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   service.Ref,
-			Message:  fmt.Sprintf("Service %s is an alias of Service %s in namespace %s.", service.Name, target, namespace),
-			Evidence: []check.Evidence{check.FromSpec("type ExternalName; externalName: %s", service.ExternalName)},
+			Object:      service.Ref,
+			Message:     fmt.Sprintf("Service %s is an alias of Service %s in namespace %s.", service.Name, target, namespace),
+			Evidence:    []check.Evidence{check.FromSpec("type ExternalName; externalName: %s", service.ExternalName)},
 			Remediation: fmt.Sprintf("Use %s.%s.svc in clients, then delete this Service: `kubectl -n %s delete service %s`. Between namespaces, use Gateway API routes with a ReferenceGrant.", target, namespace, service.Namespace, service.Name),
 		})
 	}
 	return findings
 }
 
-// clusterName reads the Service and namespace out of a name of the cluster's own DNS, such as api.shop.svc.cluster.local.
+// clusterName parses the Service and namespace of a cluster DNS name such as api.shop.svc.cluster.local.
 func clusterName(name string) (service, namespace string, ok bool) {
 	labels := strings.Split(strings.TrimSuffix(strings.ToLower(name), "."), ".")
 	at := slices.Index(labels, "svc")
 	if at < 2 || (at != len(labels)-1 && !slices.Equal(labels[at:], []string{"svc", "cluster", "local"})) {
 		return "", "", false
 	}
-	return labels[at-2], labels[at-1], true // before them may stand the name of one Pod
+	return labels[at-2], labels[at-1], true // a Pod name may precede them
 }

@@ -28,13 +28,13 @@ func TestExposedToInternet(t *testing.T) {
 			checktest.Lines("medium Service/shop/web: Service web has a load balancer that accepts connections from any address on port 5432, usually a database.",
 				"  spec: type LoadBalancer; no source ranges", "  spec: ports: 443/TCP, 5432/TCP"),
 		},
-		"ranges":               {serviceWith("", web+", loadBalancerSourceRanges: [198.51.100.0/24]", address("203.0.113.7")), ""},
-		"ranges of a cloud":    {serviceWith("annotations: {service.beta.kubernetes.io/azure-allowed-service-tags: CorpNet}", web, address("203.0.113.7")), ""},
-		"internal":             {serviceWith("annotations: {service.beta.kubernetes.io/azure-load-balancer-internal: 'true'}", web, ""), ""},
-		"internal unless told": {serviceWith("annotations: {service.beta.kubernetes.io/aws-load-balancer-type: external}", web, ""), ""},
-		"a private address":    {serviceWith("", web, address("192.168.1.240")), ""},
-		"another type":         {serviceWith("", "type: ClusterIP, ports: [{port: 443}]", ""), ""},
-		"being deleted":        {serviceWith(`deletionTimestamp: "2026-01-15T11:00:00Z"`, web, ""), ""},
+		"ranges":              {serviceWith("", web+", loadBalancerSourceRanges: [198.51.100.0/24]", address("203.0.113.7")), ""},
+		"ranges of a cloud":   {serviceWith("annotations: {service.beta.kubernetes.io/azure-allowed-service-tags: CorpNet}", web, address("203.0.113.7")), ""},
+		"internal":            {serviceWith("annotations: {service.beta.kubernetes.io/azure-load-balancer-internal: 'true'}", web, ""), ""},
+		"internal by default": {serviceWith("annotations: {service.beta.kubernetes.io/aws-load-balancer-type: external}", web, ""), ""},
+		"a private address":   {serviceWith("", web, address("192.168.1.240")), ""},
+		"another type":        {serviceWith("", "type: ClusterIP, ports: [{port: 443}]", ""), ""},
+		"being deleted":       {serviceWith(`deletionTimestamp: "2026-01-15T11:00:00Z"`, web, ""), ""},
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 const deprecationGuide = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/"
 
 func apiVersionChecks() []check.Check {
-	// The writers of these kinds are people and their tools, not Kubernetes itself.
+	// These kinds are written by users and their tools, not by Kubernetes itself.
 	needs := []facts.Kind{facts.Deployment}
 	uses := []facts.Kind{
 		facts.StatefulSet, facts.DaemonSet, facts.CronJob, facts.HPA, facts.PDB, facts.Ingress, facts.IngressClass, facts.NetworkPolicy,
@@ -26,17 +26,17 @@ func apiVersionChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "removed-api-used", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary: "An object was written in an API version that Kubernetes has removed or removes in the next minor version.",
-			Meaning: "A client wrote the object in an API version that this cluster, or the next minor version of Kubernetes, no longer serves. The object is stored in a newer version and keeps working, but the manifest, chart or program that wrote it fails the next time it is applied." + judged,
+			Summary:     "An object was written in an API version that Kubernetes has removed or removes in the next minor version.",
+			Meaning:     "A client wrote the object in an API version that this cluster, or the next minor version of Kubernetes, no longer serves. The object is stored in a newer version and keeps working, but the manifest, chart or program that wrote it fails the next time it is applied." + judged,
 			Remediation: "Change apiVersion in the source of the object (manifest, chart or client) and apply it again. `kubectl convert -f <file>` (the kubectl-convert plugin) rewrites a manifest.",
 			Link:        deprecationGuide, Needs: needs, Uses: uses, Run: apiVersions(true),
 		},
 		{
 			ID: "deprecated-api-used", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "An object was written in a deprecated API version.",
-			Meaning: "A client wrote the object in an API version that is still served but deprecated. A later version of Kubernetes removes it." + judged,
+			Summary:     "An object was written in a deprecated API version.",
+			Meaning:     "A client wrote the object in an API version that is still served but deprecated. A later version of Kubernetes removes it." + judged,
 			Remediation: "Change apiVersion in the source of the object (manifest, chart or client) before upgrading the cluster to the version that removes it. `kubectl convert -f <file>` (the kubectl-convert plugin) rewrites a manifest.",
-			Link: deprecationGuide, Needs: needs, Uses: uses, Run: apiVersions(false),
+			Link:        deprecationGuide, Needs: needs, Uses: uses, Run: apiVersions(false),
 		},
 	}
 }
@@ -124,7 +124,7 @@ func apiVersions(soon bool) func(*facts.Graph, check.Params) []check.Finding {
 	}
 }
 
-// ownWriter says whether a client is a component of Kubernetes, which is upgraded with the cluster.
+// ownWriter reports whether a client is a component of Kubernetes, which is upgraded with the cluster.
 func ownWriter(manager string) bool {
 	return strings.HasPrefix(manager, "kube-") || manager == "kubelet" || manager == "cloud-controller-manager"
 }
@@ -186,8 +186,8 @@ func oldVersionFinding(m *facts.Meta, w facts.Written, old oldAPI, server uint) 
 	}
 	return check.Finding{
 		Object: m.Ref, Discriminator: w.APIVersion,
-		Message:  fmt.Sprintf("%s %s was written as %s, which %s.", m.Kind, m.Name, w.APIVersion, when),
-		Evidence: []check.Evidence{check.FromSpec("written by %s as %s, %s", w.Manager, w.APIVersion, written)},
+		Message:     fmt.Sprintf("%s %s was written as %s, which %s.", m.Kind, m.Name, w.APIVersion, when),
+		Evidence:    []check.Evidence{check.FromSpec("written by %s as %s, %s", w.Manager, w.APIVersion, written)},
 		Remediation: fmt.Sprintf("Change apiVersion to %s in the source that %s applies (manifest, chart or client), and apply it again. `kubectl convert -f <file> --output-version %[1]s` (the kubectl-convert plugin) rewrites a manifest.", old.instead, w.Manager),
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// labelIndex finds which selectors match a set of labels without trying every one of them: each stands under one label that
-// it demands, the rarest.
+// labelIndex finds the selectors that match a set of labels without trying all of them: each is indexed by the rarest label
+// that it requires.
 type labelIndex[T any] struct {
 	byLabel map[labelKey][]int
-	// rest are the selectors that demand no single value, by namespace.
+	// rest are the selectors that require no exact value, by namespace.
 	rest    map[string][]int
 	entries []labelEntry[T]
 }
@@ -23,7 +23,7 @@ type labelEntry[T any] struct {
 	selector facts.Selector
 }
 
-// indexLabels makes the index. of tells an item's namespace and selector.
+// indexLabels builds the index; of returns the namespace and selector of an item.
 func indexLabels[T any](items []T, of func(T) (namespace string, selector facts.Selector)) labelIndex[T] {
 	index := labelIndex[T]{byLabel: map[labelKey][]int{}, rest: map[string][]int{}}
 	count := map[labelKey]int{}
@@ -50,7 +50,7 @@ func indexLabels[T any](items []T, of func(T) (namespace string, selector facts.
 	return index
 }
 
-// serviceIndex finds the Services that select Pods with certain labels.
+// serviceIndex indexes the Services that select Pods.
 func serviceIndex(g *facts.Graph) labelIndex[*facts.ServiceNode] {
 	selecting := slices.DeleteFunc(slices.Clone(g.Services), func(s *facts.ServiceNode) bool { return !s.SelectsPods() })
 	return indexLabels(selecting, func(s *facts.ServiceNode) (string, facts.Selector) {

@@ -11,7 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/kubectl"
 )
 
-// oftenPeriod is how often a CronJob must run for runs that overlap to be worth a word; keptJobs is how long a finished Job
+// oftenPeriod is the interval below which overlapping runs of a CronJob are reported; keptJobs is how long a finished Job
 // may stay.
 const (
 	oftenPeriod = 10 * time.Minute
@@ -24,17 +24,17 @@ func jobSetupChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "cronjob-concurrency-allow", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "A frequent CronJob allows concurrent runs.",
-			Meaning: "concurrencyPolicy is Allow, its default, and the schedule starts a run less than ten minutes after the previous one: when a run takes longer than that, Jobs accumulate. CronJobs whose activeDeadlineSeconds is no longer than the interval are not reported." + check.SystemNamespacesNote,
+			Summary:     "A frequent CronJob allows concurrent runs.",
+			Meaning:     "concurrencyPolicy is Allow, its default, and the schedule starts a run less than ten minutes after the previous one: when a run takes longer than that, Jobs accumulate. CronJobs whose activeDeadlineSeconds is no longer than the interval are not reported." + check.SystemNamespacesNote,
 			Remediation: "Set concurrencyPolicy to Forbid (or Replace): `kubectl patch cronjob <name> -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.",
 			Link:        link + "#concurrency-policy", Needs: cron, Run: cronJobOverlaps,
 		},
 		{
 			ID: "cronjob-deadline-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "A CronJob stops running when one of its runs hangs.",
-			Meaning: "concurrencyPolicy is Forbid, so no run starts while another is active, and activeDeadlineSeconds is not set: if a run hangs, all later runs are skipped." + check.SystemNamespacesNote,
+			Summary:     "A CronJob stops running when one of its runs hangs.",
+			Meaning:     "concurrencyPolicy is Forbid, so no run starts while another is active, and activeDeadlineSeconds is not set: if a run hangs, all later runs are skipped." + check.SystemNamespacesNote,
 			Remediation: "Set activeDeadlineSeconds in the jobTemplate to a multiple of the usual duration: `kubectl patch cronjob <name> -p '{\"spec\":{\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":3600}}}}'`.",
-			Link: link + "#concurrency-policy", Needs: cron, Run: cronJobEndless,
+			Link:        link + "#concurrency-policy", Needs: cron, Run: cronJobEndless,
 		},
 		{
 			ID: "cronjob-failures-not-kept", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
@@ -45,8 +45,8 @@ func jobSetupChecks() []check.Check {
 		},
 		{
 			ID: "jobs-finished-kept", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityInfo,
-			Summary: "Finished Jobs accumulate in a namespace.",
-			Meaning: "Jobs without an owner finished more than seven days ago and have no ttlSecondsAfterFinished: they and their Pods stay until they are deleted. There is one finding per namespace; the evidence lists examples." + check.SystemNamespacesNote,
+			Summary:     "Finished Jobs accumulate in a namespace.",
+			Meaning:     "Jobs without an owner finished more than seven days ago and have no ttlSecondsAfterFinished: they and their Pods stay until they are deleted. There is one finding per namespace; the evidence lists examples." + check.SystemNamespacesNote,
 			Remediation: "Delete the Jobs that are no longer needed, and set ttlSecondsAfterFinished on such Jobs.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/",
 			Needs:       []facts.Kind{facts.Job}, Run: jobsKept,
@@ -54,7 +54,7 @@ func jobSetupChecks() []check.Check {
 	}
 }
 
-// scheduledJobs are the CronJobs that run.
+// scheduledJobs returns the CronJobs that are not suspended.
 func scheduledJobs(g *facts.Graph) []*facts.CronJobNode {
 	var all []*facts.CronJobNode
 	for _, c := range g.CronJobs {
@@ -67,25 +67,25 @@ func scheduledJobs(g *facts.Graph) []*facts.CronJobNode {
 
 func cronJobOverlaps(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, c := range scheduledJobs(g) {
-		period, ok := shortestPeriod(c, g.Now)
-		if (c.ConcurrencyPolicy != "" && c.ConcurrencyPolicy != "Allow") || !ok || period >= oftenPeriod || (c.ActiveDeadline > 0 && c.ActiveDeadline <= period) {
+	for _, cronJob := range scheduledJobs(g) {
+		period, ok := shortestPeriod(cronJob, g.Now)
+		if (cronJob.ConcurrencyPolicy != "" && cronJob.ConcurrencyPolicy != "Allow") || !ok || period >= oftenPeriod || (cronJob.ActiveDeadline > 0 && cronJob.ActiveDeadline <= period) {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:      c.Ref,
-			Message:     fmt.Sprintf("CronJob %s runs often and starts a run while the previous one is still active.", c.Name),
-			Evidence:    []check.Evidence{check.FromSpec("schedule %s, concurrencyPolicy Allow", c.Schedule)},
-			Remediation: fmt.Sprintf("Forbid concurrent runs: `%s patch cronjob %s -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.", kubectl.Command(c.Ref), c.Name),
+			Object:      cronJob.Ref,
+			Message:     fmt.Sprintf("CronJob %s runs often and starts a run while the previous one is still active.", cronJob.Name),
+			Evidence:    []check.Evidence{check.FromSpec("schedule %s, concurrencyPolicy Allow", cronJob.Schedule)},
+			Remediation: fmt.Sprintf("Forbid concurrent runs: `%s patch cronjob %s -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.", kubectl.Command(cronJob.Ref), cronJob.Name),
 		})
 	}
 	return findings
 }
 
-// shortestPeriod is the shortest time between two of the next runs; ok is false when the schedule cannot be read.
-func shortestPeriod(c *facts.CronJobNode, now time.Time) (period time.Duration, ok bool) {
+// shortestPeriod is the shortest interval between two of the next runs; ok is false if the schedule is invalid.
+func shortestPeriod(cronJob *facts.CronJobNode, now time.Time) (period time.Duration, ok bool) {
 	const runs = 12
-	schedule, err := schedule.Parse(c)
+	schedule, err := schedule.Parse(cronJob)
 	if err != nil {
 		return 0, false
 	}
@@ -105,14 +105,14 @@ func shortestPeriod(c *facts.CronJobNode, now time.Time) (period time.Duration, 
 
 func cronJobEndless(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, c := range scheduledJobs(g) {
-		if c.ConcurrencyPolicy == "Forbid" && c.ActiveDeadline == 0 {
+	for _, cronJob := range scheduledJobs(g) {
+		if cronJob.ConcurrencyPolicy == "Forbid" && cronJob.ActiveDeadline == 0 {
 			findings = append(findings, check.Finding{
-				Object:   c.Ref,
-				Message:  fmt.Sprintf("CronJob %s stops running when one of its runs hangs: no deadline ends that run.", c.Name),
+				Object:   cronJob.Ref,
+				Message:  fmt.Sprintf("CronJob %s stops running when one of its runs hangs: no deadline ends that run.", cronJob.Name),
 				Evidence: []check.Evidence{check.FromSpec("concurrencyPolicy Forbid, activeDeadlineSeconds not set")},
 				Remediation: fmt.Sprintf("Set a deadline well above the usual duration: `%s patch cronjob %s -p '{\"spec\":{\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":3600}}}}'`.",
-					kubectl.Command(c.Ref), c.Name),
+					kubectl.Command(cronJob.Ref), cronJob.Name),
 			})
 		}
 	}
@@ -121,13 +121,13 @@ func cronJobEndless(g *facts.Graph, _ check.Params) []check.Finding {
 
 func cronJobForgets(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, c := range scheduledJobs(g) {
-		if c.FailedHistory == 0 {
+	for _, cronJob := range scheduledJobs(g) {
+		if cronJob.FailedHistory == 0 {
 			findings = append(findings, check.Finding{
-				Object:      c.Ref,
-				Message:     fmt.Sprintf("CronJob %s keeps no failed Job: the cause of a failed run is lost.", c.Name),
+				Object:      cronJob.Ref,
+				Message:     fmt.Sprintf("CronJob %s keeps no failed Job: the cause of a failed run is lost.", cronJob.Name),
 				Evidence:    []check.Evidence{check.FromSpec("failedJobsHistoryLimit: 0")},
-				Remediation: fmt.Sprintf("Keep one failed Job: `%s patch cronjob %s -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.", kubectl.Command(c.Ref), c.Name),
+				Remediation: fmt.Sprintf("Keep one failed Job: `%s patch cronjob %s -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.", kubectl.Command(cronJob.Ref), cronJob.Name),
 			})
 		}
 	}
@@ -136,19 +136,19 @@ func cronJobForgets(g *facts.Graph, _ check.Params) []check.Finding {
 
 func jobsKept(g *facts.Graph, _ check.Params) []check.Finding {
 	kept := check.ByNamespace{}
-	for _, j := range g.Jobs {
-		since := j.Completed
-		if failed, ok := j.TrueCondition("Failed"); ok && since.IsZero() {
+	for _, job := range g.Jobs {
+		since := job.Completed
+		if failed, ok := job.TrueCondition("Failed"); ok && since.IsZero() {
 			since = failed.Since
 		}
-		if j.Owned || j.TTL >= 0 || !j.Deleting.IsZero() || check.IsSystemNamespace(j.Namespace) || !j.IsFinished() || since.IsZero() || !g.OlderThan(since, keptJobs) {
+		if job.Owned || job.TTL >= 0 || !job.Deleting.IsZero() || check.IsSystemNamespace(job.Namespace) || !job.IsFinished() || since.IsZero() || !g.OlderThan(since, keptJobs) {
 			continue
 		}
-		kept.Add(j.Namespace, j.Name)
+		kept.Add(job.Namespace, job.Name)
 	}
 	return kept.Findings(func(namespace string) check.Finding {
 		return check.Finding{
-			Message: fmt.Sprintf("Finished Jobs accumulate in namespace %s: they are older than 7 days.", namespace),
+			Message:     fmt.Sprintf("Finished Jobs accumulate in namespace %s: they are older than 7 days.", namespace),
 			Remediation: fmt.Sprintf("List them with `kubectl -n %s get jobs --sort-by=.status.completionTime` and delete those that are no longer needed. Set ttlSecondsAfterFinished on such Jobs, so that Kubernetes deletes them automatically.", namespace),
 		}
 	})

@@ -1,4 +1,4 @@
-// Package practice checks how workloads are set up: what is not broken now, and will be or can be.
+// Package practice checks the configuration of workloads: what works now but is a risk.
 package practice
 
 import (
@@ -7,7 +7,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 )
 
-// Checks are about how things are set up: nothing of it is broken now, or shows.
+// Checks returns the checks of configuration that works now but is a risk.
 func Checks() []check.Check {
 	return slices.Concat(
 		resourceChecks(), probeSetupChecks(), availabilityChecks(), rolloutChecks(), referenceChecks(), containerChecks(),
@@ -15,7 +15,7 @@ func Checks() []check.Check {
 	)
 }
 
-// matching are the items of a namespace whose selector matches the labels, in the order in which they were given.
+// matching returns the items of a namespace whose selector matches the labels, in their original order.
 func (x labelIndex[T]) matching(namespace string, labels map[string]string) []T {
 	var found []int
 	try := func(candidates []int) {

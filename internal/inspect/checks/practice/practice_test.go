@@ -13,7 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
-func TestResourcesOfContainers(t *testing.T) {
+func TestContainerResources(t *testing.T) {
 	const limitRange = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: defaults, namespace: shop}\nspec: {limits: [{type: Container, default: {memory: 1Gi}, defaultRequest: {cpu: 100m}}]}\n---\n"
 	nothing := checktest.WorkloadWith("Deployment", "cart", "replicas: 2", checktest.APIContainer(""))
 	pod := checktest.Document("v1", "Pod", "name: cart-a, namespace: shop, labels: {app: cart}, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: cart, uid: cart, controller: true}]",
@@ -58,7 +58,7 @@ func TestResourcesOfContainers(t *testing.T) {
 	})
 }
 
-func TestSetupOfProbes(t *testing.T) {
+func TestProbes(t *testing.T) {
 	with := func(probes string) string {
 		return checktest.WorkloadWith("Deployment", "cart", "", checktest.APIContainer(", ports: [{name: http, containerPort: 8080}], "+probes))
 	}
@@ -70,12 +70,12 @@ func TestSetupOfProbes(t *testing.T) {
 		"no Service":                   {ID: "readiness-probe-missing", Documents: with("") + checktest.ServiceFor("web", "other", "")},
 		"a readiness probe":            {ID: "readiness-probe-missing", Documents: with(ready) + checktest.ServiceFor("web", "cart", "")},
 		"a Service for Pods not ready": {ID: "readiness-probe-missing", Documents: with("") + checktest.ServiceFor("web", "cart", ", publishNotReadyAddresses: true")},
-		"another container serves": {ID: "readiness-probe-missing", Documents: checktest.WorkloadWith("Deployment", "cart", "", "containers: [{name: log, image: l}, {name: api, image: a, ports: [{containerPort: 8080}], readinessProbe: {tcpSocket: {port: 8080}}}]") + checktest.ServiceFor("web", "cart", "")},
+		"another container serves":     {ID: "readiness-probe-missing", Documents: checktest.WorkloadWith("Deployment", "cart", "", "containers: [{name: log, image: l}, {name: api, image: a, ports: [{containerPort: 8080}], readinessProbe: {tcpSocket: {port: 8080}}}]") + checktest.ServiceFor("web", "cart", "")},
 		"no liveness probe": {ID: "liveness-probe-missing", Documents: with(ready), Want: []string{
 			"info Deployment/shop/cart: Deployment cart is not restarted when it hangs: there is no liveness probe on container api.",
 			"  spec: container api declares a port and has no livenessProbe"}},
 		"nothing is served": {ID: "liveness-probe-missing", Documents: checktest.WorkloadWith("Deployment", "cart", "", checktest.APIContainer(""))},
-		"a Job serves nobody": {ID: "liveness-probe-missing", Documents: checktest.Document("batch/v1", "Job", "name: j, namespace: shop",
+		"a Job is not serving": {ID: "liveness-probe-missing", Documents: checktest.Document("batch/v1", "Job", "name: j, namespace: shop",
 			"spec: {template: {spec: {"+checktest.APIContainer(", ports: [{containerPort: 1}]")+"}}}")},
 		"equal probes": {ID: "liveness-equals-readiness", Documents: with(ready + ", livenessProbe: {" + get + "}"), Want: []string{
 			"low Deployment/shop/cart: Deployment cart restarts containers that are merely busy: the liveness probe of container api is the same as the readiness probe and fails no later.",
@@ -126,7 +126,7 @@ func TestAvailability(t *testing.T) {
 			"low Deployment/shop/cart: Deployment cart has no PodDisruptionBudget: a node drain can evict all of its Pods at the same time.",
 			"  spec: selected by Service web; no PodDisruptionBudget selects its Pods"}},
 		"a budget":              {ID: "pdb-missing", Documents: two + checktest.ServiceFor("web", "cart", "") + budget},
-		"nobody calls it":       {ID: "pdb-missing", Documents: two},
+		"no caller":             {ID: "pdb-missing", Documents: two},
 		"budgets are not known": {ID: "pdb-missing", Documents: two + checktest.ServiceFor("web", "cart", ""), Elsewhere: []facts.Kind{facts.PDB}},
 		"all on one node": {ID: "spread-missing", Documents: two + together, Want: []string{
 			"low Deployment/shop/cart: All Pods of Deployment cart run on one node: if the node fails, all of them fail.",
@@ -164,7 +164,7 @@ func TestRollouts(t *testing.T) {
 		"ten revisions": {ID: "revision-history-large", Documents: checktest.WorkloadWith("Deployment", "cart", "", checktest.APIContainer(""))},
 		"no revision": {ID: "revision-history-zero", Documents: checktest.WorkloadWith("Deployment", "cart", "revisionHistoryLimit: 0", checktest.APIContainer("")), Want: []string{
 			"low Deployment/shop/cart: Deployment cart cannot be rolled back: it keeps no old ReplicaSet.", "  spec: revisionHistoryLimit: 0"}},
-		"Helm goes back by itself": {ID: "revision-history-zero", Documents: strings.Replace(checktest.WorkloadWith("Deployment", "cart", "revisionHistoryLimit: 0", checktest.APIContainer("")), "labels: {", "labels: {app.kubernetes.io/managed-by: Helm, ", 1)},
+		"Helm rolls back by other means": {ID: "revision-history-zero", Documents: strings.Replace(checktest.WorkloadWith("Deployment", "cart", "revisionHistoryLimit: 0", checktest.APIContainer("")), "labels: {", "labels: {app.kubernetes.io/managed-by: Helm, ", 1)},
 		"no grace": {ID: "termination-grace-zero", Documents: checktest.WorkloadWith("StatefulSet", "db", "serviceName: db", "terminationGracePeriodSeconds: 0, "+checktest.APIContainer("")), Want: []string{
 			"low StatefulSet/shop/db: The Pods of StatefulSet db are killed without a grace period: two Pods with the same name may run for a moment.", "  spec: terminationGracePeriodSeconds: 0"}},
 		"the default grace": {ID: "termination-grace-zero", Documents: checktest.WorkloadWith("StatefulSet", "db", "serviceName: db", checktest.APIContainer(""))},
@@ -172,7 +172,7 @@ func TestRollouts(t *testing.T) {
 	})
 }
 
-func TestReferencesAndSlips(t *testing.T) {
+func TestReferencesAndMistakesInTemplates(t *testing.T) {
 	class := checktest.Document("scheduling.k8s.io/v1", "PriorityClass", "name: urgent", "value: 1000")
 	secret := checktest.Document("v1", "Secret", "name: registry, namespace: shop", "")
 	const pulls = "imagePullSecrets: [{name: registry}], "
@@ -207,7 +207,7 @@ func TestReferencesAndSlips(t *testing.T) {
 	})
 }
 
-func TestSelectorsThatOverlap(t *testing.T) {
+func TestOverlappingSelectors(t *testing.T) {
 	labelled := func(name, selector, labels string) string {
 		return checktest.Document("apps/v1", "Deployment", "name: "+name+", namespace: shop", "spec: {selector: {matchLabels: {"+selector+"}}, template: {metadata: {labels: {"+labels+"}}, spec: {"+checktest.APIContainer("")+"}}}")
 	}
@@ -238,9 +238,9 @@ func TestSelectorsThatOverlap(t *testing.T) {
 }
 
 func TestAutoscalersAndJobs(t *testing.T) {
-	hpa := func(name string, least, most int) string {
+	hpa := func(name string, minReplicas, maxReplicas int) string {
 		return checktest.Document("autoscaling/v2", "HorizontalPodAutoscaler", "name: "+name+", namespace: shop",
-			fmt.Sprintf("spec: {minReplicas: %d, maxReplicas: %d, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: cart}}", least, most))
+			fmt.Sprintf("spec: {minReplicas: %d, maxReplicas: %d, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: cart}}", minReplicas, maxReplicas))
 	}
 	applied := strings.Replace(checktest.WorkloadWith("Deployment", "cart", "replicas: 3", checktest.APIContainer("")), "labels: {", `annotations: {kubectl.kubernetes.io/last-applied-configuration: '{"spec":{"replicas":3}}'}, labels: {`, 1)
 	serverSide := strings.Replace(checktest.WorkloadWith("Deployment", "cart", "replicas: 3", checktest.APIContainer("")), "labels: {",
@@ -285,7 +285,7 @@ func TestAutoscalersAndJobs(t *testing.T) {
 	})
 }
 
-func TestHabits(t *testing.T) {
+func TestLabelsAndNakedPods(t *testing.T) {
 	bare := strings.NewReplacer("labels: {app: cart}", "labels: {tier: web}", "matchLabels: {app: cart}", "matchLabels: {tier: web}").Replace(checktest.WorkloadWith("Deployment", "cart", "", checktest.APIContainer("")))
 	pod := func(metadata, spec string) string {
 		return checktest.Document("v1", "Pod", "name: shell, namespace: shop, creationTimestamp: \"2026-01-15T10:00:00Z\""+metadata, "spec: {"+spec+checktest.APIContainer("")+"}\nstatus: {phase: Running}")
@@ -294,11 +294,11 @@ func TestHabits(t *testing.T) {
 		"no known label": {ID: "labels-missing", Documents: bare, Want: []string{
 			"info Deployment/shop/cart: Deployment cart has no label that identifies its application.", "  spec: labels of its Pods: tier"}},
 		"a known label": {ID: "labels-missing", Documents: checktest.WorkloadWith("Deployment", "cart", "", checktest.APIContainer(""))},
-		"made by hand": {ID: "naked-pod", Documents: pod("", ""), Want: []string{
+		"created by hand": {ID: "naked-pod", Documents: pod("", ""), Want: []string{
 			"low Pod/shop/shell: Pod shell has no controller: nothing replaces it when its node fails.", "  spec: no ownerReferences"}},
-		"made a moment ago": {ID: "naked-pod", Documents: strings.Replace(pod("", ""), "T10:00", "T11:50", 1)},
-		"runs once":         {ID: "naked-pod", Documents: pod("", "restartPolicy: Never, ")},
-		"a static Pod":      {ID: "naked-pod", Documents: pod(", ownerReferences: [{apiVersion: v1, kind: Node, name: node-1, uid: n1, controller: true}]", "")},
+		"just created": {ID: "naked-pod", Documents: strings.Replace(pod("", ""), "T10:00", "T11:50", 1)},
+		"runs once":    {ID: "naked-pod", Documents: pod("", "restartPolicy: Never, ")},
+		"a static Pod": {ID: "naked-pod", Documents: pod(", ownerReferences: [{apiVersion: v1, kind: Node, name: node-1, uid: n1, controller: true}]", "")},
 	})
 }
 

@@ -25,48 +25,48 @@ func probeSetupChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "readiness-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload behind a Service has no readiness probe.",
-			Meaning: "A Service selects the Pods, and the container that serves its target port has no readiness probe (if no container declares that port: no container has one). A Pod then counts as ready as soon as its process starts, receives requests before it can answer, and a rollout continues although the new version does not work. Services with publishNotReadyAddresses are not considered." + check.SystemNamespacesNote,
+			Summary:     "A workload behind a Service has no readiness probe.",
+			Meaning:     "A Service selects the Pods, and the container that serves its target port has no readiness probe (if no container declares that port: no container has one). A Pod then counts as ready as soon as its process starts, receives requests before it can answer, and a rollout continues although the new version does not work. Services with publishNotReadyAddresses are not considered." + check.SystemNamespacesNote,
 			Remediation: "Add a readinessProbe that checks what a client needs, for example httpGet on the health path of the container.",
 			Link:        configureProbes + "#define-readiness-probes",
 			Needs:       append(needs, facts.Service), Uses: uses, Run: readinessMissing,
 		},
 		{
 			ID: "liveness-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "A container that serves a port has no liveness probe.",
-			Meaning: "A container that declares a port has no liveness probe: when its process hangs without exiting, the kubelet does not restart it. Many programs exit when they cannot continue and need no liveness probe; then ignore this. Jobs, CronJobs and sidecars are not reported." + check.SystemNamespacesNote,
+			Summary:     "A container that serves a port has no liveness probe.",
+			Meaning:     "A container that declares a port has no liveness probe: when its process hangs without exiting, the kubelet does not restart it. Many programs exit when they cannot continue and need no liveness probe; then ignore this. Jobs, CronJobs and sidecars are not reported." + check.SystemNamespacesNote,
 			Remediation: "If the program can hang, add a livenessProbe that fails only then, with a higher failureThreshold than the readiness probe.",
 			Link:        configureProbes + "#define-a-liveness-command",
 			Needs:       needs, Uses: uses, Run: livenessMissing,
 		},
 		{
 			ID: "liveness-equals-readiness", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "A container's liveness probe is the same as its readiness probe and tolerates no more failures.",
-			Meaning: "Both probes use the same handler, and the liveness probe fails no later (period times failureThreshold). A container that is merely busy is then restarted instead of receiving no traffic for a while, which makes an overload worse." + check.SystemNamespacesNote,
+			Summary:     "A container's liveness probe is the same as its readiness probe and tolerates no more failures.",
+			Meaning:     "Both probes use the same handler, and the liveness probe fails no later (period times failureThreshold). A container that is merely busy is then restarted instead of receiving no traffic for a while, which makes an overload worse." + check.SystemNamespacesNote,
 			Remediation: "Use a simpler handler for the liveness probe, or raise its failureThreshold well above that of the readiness probe.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/probes/",
 			Needs:       needs, Uses: uses, Run: livenessEqualsReadiness,
 		},
 		{
 			ID: "startup-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "A container delays its liveness probe instead of using a startup probe.",
-			Meaning: "The liveness probe has initialDelaySeconds above 60 and there is no startup probe: a container that takes longer to start is killed, and one that hangs early is detected late." + check.SystemNamespacesNote,
+			Summary:     "A container delays its liveness probe instead of using a startup probe.",
+			Meaning:     "The liveness probe has initialDelaySeconds above 60 and there is no startup probe: a container that takes longer to start is killed, and one that hangs early is detected late." + check.SystemNamespacesNote,
 			Remediation: "Add a startupProbe with the same handler and a failureThreshold that covers the slowest start, and remove initialDelaySeconds.",
 			Link:        configureProbes + "#define-startup-probes",
 			Needs:       needs, Uses: uses, Run: startupMissing,
 		},
 		{
 			ID: "probe-timeout-above-period", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "A probe's timeout is longer than its period.",
-			Meaning: "timeoutSeconds is larger than periodSeconds. The kubelet runs one probe of a type at a time, so hanging probes run less often than configured, and a failing container is detected late." + check.SystemNamespacesNote,
+			Summary:     "A probe's timeout is longer than its period.",
+			Meaning:     "timeoutSeconds is larger than periodSeconds. The kubelet runs one probe of a type at a time, so hanging probes run less often than configured, and a failing container is detected late." + check.SystemNamespacesNote,
 			Remediation: "Set timeoutSeconds to no more than periodSeconds.",
 			Link:        configureProbes + "#configure-probes",
 			Needs:       needs, Uses: uses, Run: probeTimeout,
 		},
 		{
 			ID: "probe-port-undeclared", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary: "A probe uses a port name that its container does not declare.",
-			Meaning: "The port of an httpGet or tcpSocket probe is a name, and the container declares no port with that name. The probe cannot run: with a readiness or startup probe the container never becomes ready, with a liveness probe it is never restarted." + check.SystemNamespacesNote,
+			Summary:     "A probe uses a port name that its container does not declare.",
+			Meaning:     "The port of an httpGet or tcpSocket probe is a name, and the container declares no port with that name. The probe cannot run: with a readiness or startup probe the container never becomes ready, with a liveness probe it is never restarted." + check.SystemNamespacesNote,
 			Remediation: "Add the name to the container's port, or use the port number in the probe.",
 			Link:        configureProbes + "#use-a-named-port",
 			Needs:       needs, Uses: uses, Run: probePortUndeclared,
@@ -77,32 +77,32 @@ func probeSetupChecks() []check.Check {
 func readinessMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	index := serviceIndex(g)
 	var findings []check.Finding
-	for _, s := range podtemplate.Configured(g) {
-		if !s.Serving() {
+	for _, template := range podtemplate.Configured(g) {
+		if !template.Serving() {
 			continue
 		}
-		for _, service := range index.matching(s.Owner.Namespace, s.Labels) {
-			bare := unprobed(s, service)
+		for _, service := range index.matching(template.Owner.Namespace, template.Labels) {
+			bare := unprobed(template, service)
 			if service.PublishNotReady || len(bare) == 0 {
 				continue
 			}
 			names := containerNames(bare)
 			findings = append(findings, check.Finding{
-				Object: s.Owner,
-				Message: fmt.Sprintf("%s receives requests from Service %s before it is ready: %s %s no readiness probe.", s.Name(), service.Name,
+				Object: template.Owner,
+				Message: fmt.Sprintf("%s receives requests from Service %s before it is ready: %s %s no readiness probe.", template.Name(), service.Name,
 					phrase.Containers(names), phrase.Plural(len(names), "has", "have")),
 				Evidence: []check.Evidence{check.FromSpec("Service %s selects %s", service.Name, facts.SelectorFromSet(service.Selector))},
 			})
-			break // of several Services the first is enough
+			break // one Service is sufficient
 		}
 	}
 	return findings
 }
 
-// unprobed are the containers behind a Service that have no readiness probe.
-func unprobed(s podtemplate.Template, service *facts.ServiceNode) []*corev1.Container {
+// unprobed returns the containers behind a Service that have no readiness probe.
+func unprobed(template podtemplate.Template, service *facts.ServiceNode) []*corev1.Container {
 	probed := func(c *corev1.Container) bool { return c.ReadinessProbe != nil }
-	behind := slices.DeleteFunc(s.Running(), func(c *corev1.Container) bool {
+	behind := slices.DeleteFunc(template.Running(), func(c *corev1.Container) bool {
 		return !slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool {
 			return slices.ContainsFunc(service.Ports, func(sp facts.ServicePort) bool {
 				return (sp.TargetName != "" && sp.TargetName == p.Name) || (sp.TargetName == "" && sp.TargetPort == p.ContainerPort)
@@ -112,36 +112,37 @@ func unprobed(s podtemplate.Template, service *facts.ServiceNode) []*corev1.Cont
 	if len(behind) > 0 {
 		return slices.DeleteFunc(behind, probed)
 	}
-	if all := s.Running(); !slices.ContainsFunc(all, probed) {
+	if all := template.Running(); !slices.ContainsFunc(all, probed) {
 		return all
 	}
 	return nil
 }
 
-// containersWith finds the templates of which some containers are of a certain make, and says so in one finding each.
+// containersWith returns one finding per template with containers that satisfy the predicate.
 func containersWith(g *facts.Graph, containers func(podtemplate.Template) []*corev1.Container, is func(*corev1.Container) (check.Evidence, bool), message string) []check.Finding {
 	var findings []check.Finding
-	for _, s := range podtemplate.Configured(g) {
-		if !s.Serving() {
+	for _, template := range podtemplate.Configured(g) {
+		if !template.Serving() {
 			continue
 		}
 		var names []string
 		var evidence []check.Evidence
-		for _, c := range containers(s) {
+		for _, c := range containers(template) {
 			if e, ok := is(c); ok {
-				names, evidence = append(names, c.Name), append(evidence, e)
+				names = append(names, c.Name)
+				evidence = append(evidence, e)
 			}
 		}
 		if len(names) > 0 {
-			findings = append(findings, check.Finding{Object: s.Owner, Evidence: evidence, Message: fmt.Sprintf(message, s.Name(), phrase.Containers(names))})
+			findings = append(findings, check.Finding{Object: template.Owner, Evidence: evidence, Message: fmt.Sprintf(message, template.Name(), phrase.Containers(names))})
 		}
 	}
 	return findings
 }
 
-func mainContainers(s podtemplate.Template) []*corev1.Container {
-	return slices.DeleteFunc(s.All(), func(c *corev1.Container) bool {
-		return slices.ContainsFunc(s.Lean.InitContainers, func(i corev1.Container) bool { return i.Name == c.Name })
+func mainContainers(template podtemplate.Template) []*corev1.Container {
+	return slices.DeleteFunc(template.All(), func(c *corev1.Container) bool {
+		return slices.ContainsFunc(template.Lean.InitContainers, func(i corev1.Container) bool { return i.Name == c.Name })
 	})
 }
 

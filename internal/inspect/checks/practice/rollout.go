@@ -13,10 +13,10 @@ import (
 	"kubeops.io/kubeops/internal/inspect/kubectl"
 )
 
-// manyRevisions is how many old ReplicaSets a Deployment may keep before they are worth a word.
+// manyRevisions is the number of old ReplicaSets above which a Deployment is reported.
 const manyRevisions = 20
 
-// rolloutChecks are about what happens when a workload is changed or stopped.
+// rolloutChecks report problems when a workload is updated or stopped.
 func rolloutChecks() []check.Check {
 	deployments := []facts.Kind{facts.Deployment}
 	const strategy = "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#strategy"
@@ -30,8 +30,8 @@ func rolloutChecks() []check.Check {
 		},
 		{
 			ID: "recreate-strategy-with-replicas", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "A Deployment with several replicas stops all of them before each rollout.",
-			Meaning: "The strategy is Recreate, with two or more replicas. Some programs cannot run in two versions at a time; for others Recreate is not needed. Deployments that mount a PersistentVolumeClaim are not reported, since they may need it." + check.SystemNamespacesNote,
+			Summary:     "A Deployment with several replicas stops all of them before each rollout.",
+			Meaning:     "The strategy is Recreate, with two or more replicas. Some programs cannot run in two versions at a time; for others Recreate is not needed. Deployments that mount a PersistentVolumeClaim are not reported, since they may need it." + check.SystemNamespacesNote,
 			Remediation: "If two versions can run side by side, use RollingUpdate: `kubectl patch deployment <name> -p '{\"spec\":{\"strategy\":{\"type\":\"RollingUpdate\"}}}'`.",
 			Link:        strategy, Needs: deployments, Run: recreateReplicas,
 		},
@@ -51,8 +51,8 @@ func rolloutChecks() []check.Check {
 		},
 		{
 			ID: "termination-grace-zero", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "The Pods of a StatefulSet are killed without a grace period.",
-			Meaning: "terminationGracePeriodSeconds is 0. The Pod object is deleted before its containers have stopped, so for a moment a second Pod with the same name may write to the same data." + check.SystemNamespacesNote,
+			Summary:     "The Pods of a StatefulSet are killed without a grace period.",
+			Meaning:     "terminationGracePeriodSeconds is 0. The Pod object is deleted before its containers have stopped, so for a moment a second Pod with the same name may write to the same data." + check.SystemNamespacesNote,
 			Remediation: "Remove terminationGracePeriodSeconds from the Pod template (the default is 30 s), or set it to the time that an orderly shutdown takes.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
 			Needs:       []facts.Kind{facts.StatefulSet}, Run: graceZero,
@@ -60,29 +60,29 @@ func rolloutChecks() []check.Check {
 	}
 }
 
-// rolling are the Deployments that are judged by how they roll out.
+// rolling returns the templates of Deployments.
 func rolling(g *facts.Graph) []podtemplate.Template {
 	return slices.DeleteFunc(podtemplate.Configured(g), func(s podtemplate.Template) bool { return s.Workload == nil || s.Owner.Kind != facts.Deployment })
 }
 
 func rolloutTakesAllDown(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, s := range rolling(g) {
-		if s.Workload.Desired < 2 || s.Workload.Strategy == "Recreate" || !coversAll(s.Workload.MaxUnavailable, s.Workload.Desired) {
+	for _, template := range rolling(g) {
+		if template.Workload.Desired < 2 || template.Workload.Strategy == "Recreate" || !coversAll(template.Workload.MaxUnavailable, template.Workload.Desired) {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   s.Owner,
-			Message:  fmt.Sprintf("A rollout of Deployment %s can take down all of its Pods at once.", s.Owner.Name),
-			Evidence: []check.Evidence{check.FromSpec("maxUnavailable: %s, replicas: %d", s.Workload.MaxUnavailable, s.Workload.Desired)},
+			Object:   template.Owner,
+			Message:  fmt.Sprintf("A rollout of Deployment %s can take down all of its Pods at once.", template.Owner.Name),
+			Evidence: []check.Evidence{check.FromSpec("maxUnavailable: %s, replicas: %d", template.Workload.MaxUnavailable, template.Workload.Desired)},
 			Remediation: fmt.Sprintf("Lower maxUnavailable: `%s patch deployment %s -p '{\"spec\":{\"strategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"25%%\"}}}}'`.",
-				kubectl.Command(s.Owner), s.Owner.Name),
+				kubectl.Command(template.Owner), template.Owner.Name),
 		})
 	}
 	return findings
 }
 
-// coversAll says whether a maxUnavailable, a number or a percentage, is as large as the number of replicas.
+// coversAll reports whether maxUnavailable, a number or a percentage, covers all replicas.
 func coversAll(maxUnavailable string, replicas int32) bool {
 	text, percent := strings.CutSuffix(maxUnavailable, "%")
 	number, err := strconv.Atoi(text)
@@ -97,15 +97,15 @@ func coversAll(maxUnavailable string, replicas int32) bool {
 
 func recreateReplicas(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, s := range rolling(g) {
-		if s.Workload.Desired < 2 || s.Workload.Strategy != "Recreate" ||
-			slices.ContainsFunc(s.Spec.Refs, func(r facts.SpecRef) bool { return r.Kind == facts.PVC }) {
+	for _, template := range rolling(g) {
+		if template.Workload.Desired < 2 || template.Workload.Strategy != "Recreate" ||
+			slices.ContainsFunc(template.Spec.Refs, func(r facts.SpecRef) bool { return r.Kind == facts.PVC }) {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   s.Owner,
-			Message:  fmt.Sprintf("Deployment %s stops all of its Pods before each rollout, although it has several.", s.Owner.Name),
-			Evidence: []check.Evidence{check.FromSpec("strategy: Recreate, replicas: %d", s.Workload.Desired)},
+			Object:   template.Owner,
+			Message:  fmt.Sprintf("Deployment %s stops all of its Pods before each rollout, although it has several.", template.Owner.Name),
+			Evidence: []check.Evidence{check.FromSpec("strategy: Recreate, replicas: %d", template.Workload.Desired)},
 		})
 	}
 	return findings
@@ -113,13 +113,13 @@ func recreateReplicas(g *facts.Graph, _ check.Params) []check.Finding {
 
 func revisionsMany(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, s := range rolling(g) {
-		if s.Workload.RevisionHistory > manyRevisions {
+	for _, template := range rolling(g) {
+		if template.Workload.RevisionHistory > manyRevisions {
 			findings = append(findings, check.Finding{
-				Object:      s.Owner,
-				Message:     fmt.Sprintf("Deployment %s keeps more than %d old ReplicaSets.", s.Owner.Name, manyRevisions),
-				Evidence:    []check.Evidence{check.FromSpec("revisionHistoryLimit: %d", s.Workload.RevisionHistory)},
-				Remediation: fmt.Sprintf("Lower it: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.", kubectl.Command(s.Owner), s.Owner.Name),
+				Object:      template.Owner,
+				Message:     fmt.Sprintf("Deployment %s keeps more than %d old ReplicaSets.", template.Owner.Name, manyRevisions),
+				Evidence:    []check.Evidence{check.FromSpec("revisionHistoryLimit: %d", template.Workload.RevisionHistory)},
+				Remediation: fmt.Sprintf("Lower it: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.", kubectl.Command(template.Owner), template.Owner.Name),
 			})
 		}
 	}
@@ -128,13 +128,13 @@ func revisionsMany(g *facts.Graph, _ check.Params) []check.Finding {
 
 func revisionsNone(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, s := range rolling(g) {
-		if s.Workload.RevisionHistory == 0 && !s.Workload.Helm && !s.Workload.ArgoCD {
+	for _, template := range rolling(g) {
+		if template.Workload.RevisionHistory == 0 && !template.Workload.Helm && !template.Workload.ArgoCD {
 			findings = append(findings, check.Finding{
-				Object:      s.Owner,
-				Message:     fmt.Sprintf("Deployment %s cannot be rolled back: it keeps no old ReplicaSet.", s.Owner.Name),
+				Object:      template.Owner,
+				Message:     fmt.Sprintf("Deployment %s cannot be rolled back: it keeps no old ReplicaSet.", template.Owner.Name),
 				Evidence:    []check.Evidence{check.FromSpec("revisionHistoryLimit: 0")},
-				Remediation: fmt.Sprintf("Keep some revisions: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.", kubectl.Command(s.Owner), s.Owner.Name),
+				Remediation: fmt.Sprintf("Keep some revisions: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.", kubectl.Command(template.Owner), template.Owner.Name),
 			})
 		}
 	}
@@ -143,11 +143,11 @@ func revisionsNone(g *facts.Graph, _ check.Params) []check.Finding {
 
 func graceZero(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, s := range podtemplate.Configured(g) {
-		if grace := s.Lean.TerminationGracePeriodSeconds; s.Owner.Kind == facts.StatefulSet && grace != nil && *grace == 0 {
+	for _, template := range podtemplate.Configured(g) {
+		if grace := template.Lean.TerminationGracePeriodSeconds; template.Owner.Kind == facts.StatefulSet && grace != nil && *grace == 0 {
 			findings = append(findings, check.Finding{
-				Object:   s.Owner,
-				Message:  fmt.Sprintf("The Pods of StatefulSet %s are killed without a grace period: two Pods with the same name may run for a moment.", s.Owner.Name),
+				Object:   template.Owner,
+				Message:  fmt.Sprintf("The Pods of StatefulSet %s are killed without a grace period: two Pods with the same name may run for a moment.", template.Owner.Name),
 				Evidence: []check.Evidence{check.FromSpec("terminationGracePeriodSeconds: 0")},
 			})
 		}

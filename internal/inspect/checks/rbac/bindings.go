@@ -9,39 +9,39 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// boundTo are the subjects of a binding that a predicate picks; none where the binding is on its way out.
-func boundTo(b *facts.BindingNode, pick func(facts.Subject) bool) []facts.Subject {
-	if !b.Deleting.IsZero() {
+// boundTo returns the subjects of a binding that satisfy a predicate; none if the binding is being deleted.
+func boundTo(binding *facts.BindingNode, pick func(facts.Subject) bool) []facts.Subject {
+	if !binding.Deleting.IsZero() {
 		return nil
 	}
-	return slices.DeleteFunc(asAccounts(b.Subjects), func(s facts.Subject) bool { return !pick(s) })
+	return slices.DeleteFunc(asAccounts(binding.Subjects), func(s facts.Subject) bool { return !pick(s) })
 }
 
 // deleteBinding is the command that deletes a binding.
-func deleteBinding(b *facts.BindingNode) string {
-	if b.Namespace == "" {
-		return "`kubectl delete clusterrolebinding " + b.Name + "`"
+func deleteBinding(binding *facts.BindingNode) string {
+	if binding.Namespace == "" {
+		return "`kubectl delete clusterrolebinding " + binding.Name + "`"
 	}
-	return "`kubectl -n " + b.Namespace + " delete rolebinding " + b.Name + "`"
+	return "`kubectl -n " + binding.Namespace + " delete rolebinding " + binding.Name + "`"
 }
 
 func describeRole(role facts.Ref) string { return string(role.Kind) + " " + role.Name }
 
 func clusterAdminBound(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, b := range g.Bindings {
-		if b.Kind != facts.ClusterRoleBinding || b.Role != (facts.Ref{Kind: facts.ClusterRole, Name: "cluster-admin"}) {
+	for _, binding := range g.Bindings {
+		if binding.Kind != facts.ClusterRoleBinding || binding.Role != (facts.Ref{Kind: facts.ClusterRole, Name: "cluster-admin"}) {
 			continue
 		}
-		subjects := boundTo(b, func(s facts.Subject) bool { return !shippedSubject(s) })
+		subjects := boundTo(binding, func(s facts.Subject) bool { return !shippedSubject(s) })
 		if len(subjects) == 0 {
 			continue
 		}
 		finding := check.Finding{
-			Object: b.Ref, Severity: v1alpha1.SeverityMedium,
-			Message:  fmt.Sprintf("ClusterRoleBinding %s grants cluster-admin to %s.", b.Name, subjectTexts(subjects)),
-			Evidence: []check.Evidence{check.FromSpec("roleRef: ClusterRole cluster-admin"), check.FromSpec("subjects: %s", subjectTexts(subjects))},
-			Remediation: fmt.Sprintf("Bind a role with only the required permissions (`kubectl auth can-i --list --as=<subject>` lists the current ones), then delete the binding: %s.", deleteBinding(b)),
+			Object: binding.Ref, Severity: v1alpha1.SeverityMedium,
+			Message:     fmt.Sprintf("ClusterRoleBinding %s grants cluster-admin to %s.", binding.Name, subjectTexts(subjects)),
+			Evidence:    []check.Evidence{check.FromSpec("roleRef: ClusterRole cluster-admin"), check.FromSpec("subjects: %s", subjectTexts(subjects))},
+			Remediation: fmt.Sprintf("Bind a role with only the required permissions (`kubectl auth can-i --list --as=<subject>` lists the current ones), then delete the binding: %s.", deleteBinding(binding)),
 		}
 		for _, s := range subjects {
 			if anonymous(s) || allAuthenticated(s) {
@@ -55,37 +55,37 @@ func clusterAdminBound(g *facts.Graph, _ check.Params) []check.Finding {
 	return findings
 }
 
-// secretsByBuiltin finds the built-in roles that read Secrets where they are given in the whole cluster. They are not to be
-// changed: the binding is the matter.
+// secretsByBuiltin reports ClusterRoleBindings of the built-in roles that read Secrets. Built-in roles must not be
+// changed, so the finding is on the binding.
 func secretsByBuiltin(g *facts.Graph) []check.Finding {
 	var findings []check.Finding
-	for _, b := range g.Bindings {
-		if b.Kind != facts.ClusterRoleBinding || b.Role.Kind != facts.ClusterRole || (b.Role.Name != "admin" && b.Role.Name != "edit") {
+	for _, binding := range g.Bindings {
+		if binding.Kind != facts.ClusterRoleBinding || binding.Role.Kind != facts.ClusterRole || (binding.Role.Name != "admin" && binding.Role.Name != "edit") {
 			continue
 		}
-		subjects := boundTo(b, func(s facts.Subject) bool {
+		subjects := boundTo(binding, func(s facts.Subject) bool {
 			return !shippedSubject(s) && (s.Kind != "ServiceAccount" || s.Namespace != systemNamespace)
 		})
 		if len(subjects) == 0 {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   b.Ref,
-			Message:  fmt.Sprintf("ClusterRoleBinding %s allows %s to read every Secret in the cluster: role %s includes it.", b.Name, subjectTexts(subjects), b.Role.Name),
-			Evidence: []check.Evidence{check.FromSpec("roleRef: %s", describeRole(b.Role)), check.FromSpec("subjects: %s", subjectTexts(subjects))},
-			Remediation: fmt.Sprintf("Bind the role with a RoleBinding in each namespace that needs it (`kubectl -n <namespace> create rolebinding %s --clusterrole=%s --user=<name>`), then delete this one: %s. For read access without Secrets, the role view is sufficient.", b.Name, b.Role.Name, deleteBinding(b)),
+			Object:      binding.Ref,
+			Message:     fmt.Sprintf("ClusterRoleBinding %s allows %s to read every Secret in the cluster: role %s includes it.", binding.Name, subjectTexts(subjects), binding.Role.Name),
+			Evidence:    []check.Evidence{check.FromSpec("roleRef: %s", describeRole(binding.Role)), check.FromSpec("subjects: %s", subjectTexts(subjects))},
+			Remediation: fmt.Sprintf("Bind the role with a RoleBinding in each namespace that needs it (`kubectl -n <namespace> create rolebinding %s --clusterrole=%s --user=<name>`), then delete this one: %s. For read access without Secrets, the role view is sufficient.", binding.Name, binding.Role.Name, deleteBinding(binding)),
 		})
 	}
 	return findings
 }
 
-// reach is what a role allows its subjects to do, as far as these checks care.
+// reach is what a role allows, as far as these checks need to know.
 type reach struct {
-	// known is false where the role could not be read, missing true where it does not exist.
+	// known is false if the role could not be read; missing is true if it does not exist.
 	known, missing bool
-	// secrets: reads Secrets. writes: changes anything; kubernetes: and that in an API group of Kubernetes itself.
+	// secrets: reads Secrets. writes: changes anything; kubernetes: also in an API group of Kubernetes itself.
 	secrets, writes, kubernetes bool
-	// resources is false for roles that are about paths only.
+	// resources is false for roles with non-resource rules only.
 	resources bool
 }
 
@@ -109,7 +109,7 @@ func reachOf(g *facts.Graph, ref facts.Ref) reach {
 	return r
 }
 
-// evidence says why it is as bad as it is.
+// evidence explains the severity.
 func (r reach) evidence(role facts.Ref) check.Evidence {
 	switch {
 	case !r.known:
@@ -125,37 +125,37 @@ func (r reach) evidence(role facts.Ref) check.Evidence {
 	}
 }
 
-// forEverybody says whether a role is one that Kubernetes gives to everybody, or is given where everybody may read.
-func forEverybody(b *facts.BindingNode, r reach) bool {
-	switch b.Role.Name {
+// isPublic reports whether Kubernetes binds a role to everyone, or the binding only grants read access in kube-public.
+func isPublic(binding *facts.BindingNode, r reach) bool {
+	switch binding.Role.Name {
 	case "system:public-info-viewer", "system:discovery", "system:basic-user", "system:service-account-issuer-discovery":
 		return true
 	}
-	return r.missing || (b.Namespace == "kube-public" && r.known && !r.writes && !r.secrets)
+	return r.missing || (binding.Namespace == "kube-public" && r.known && !r.writes && !r.secrets)
 }
 
 func anonymousBound(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, b := range g.Bindings {
-		subjects := boundTo(b, anonymous)
+	for _, binding := range g.Bindings {
+		subjects := boundTo(binding, anonymous)
 		if len(subjects) == 0 {
 			continue
 		}
-		r := reachOf(g, b.Role)
-		if forEverybody(b, r) {
+		granted := reachOf(g, binding.Role)
+		if isPublic(binding, granted) {
 			continue
 		}
 		finding := check.Finding{
-			Object: b.Ref,
-			Message: fmt.Sprintf("%s grants %s to %s: every client that can reach the API server has it.", describeBinding(b), describeRole(b.Role),
+			Object: binding.Ref,
+			Message: fmt.Sprintf("%s grants %s to %s: every client that can reach the API server has it.", describeBinding(binding), describeRole(binding.Role),
 				subjectTexts(subjects)),
-			Evidence:    []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), r.evidence(b.Role)},
-			Remediation: fmt.Sprintf("Delete the binding: %s. Bind the role to the ServiceAccount or group that needs it.", deleteBinding(b)),
+			Evidence:    []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
+			Remediation: fmt.Sprintf("Delete the binding: %s. Bind the role to the ServiceAccount or group that needs it.", deleteBinding(binding)),
 		}
 		switch {
-		case r.writes || r.secrets:
+		case granted.writes || granted.secrets:
 			finding.Severity = v1alpha1.SeverityCritical
-		case r.known && !r.resources:
+		case granted.known && !granted.resources:
 			finding.Severity = v1alpha1.SeverityMedium
 		}
 		findings = append(findings, finding)
@@ -165,14 +165,14 @@ func anonymousBound(g *facts.Graph, _ check.Params) []check.Finding {
 
 func allAuthenticatedBound(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, b := range g.Bindings {
-		subjects := boundTo(b, allAuthenticated)
+	for _, binding := range g.Bindings {
+		subjects := boundTo(binding, allAuthenticated)
 		if len(subjects) == 0 {
 			continue
 		}
-		r := reachOf(g, b.Role)
-		grave := r.secrets || r.kubernetes
-		if forEverybody(b, r) || (!grave && (shippedBinding(b) || shippedName(b.Role.Name))) {
+		granted := reachOf(g, binding.Role)
+		grave := granted.secrets || granted.kubernetes
+		if isPublic(binding, granted) || (!grave && (shippedBinding(binding) || shippedName(binding.Role.Name))) {
 			continue
 		}
 		who := "every authenticated user"
@@ -180,10 +180,10 @@ func allAuthenticatedBound(g *facts.Graph, _ check.Params) []check.Finding {
 			who = "every ServiceAccount, and therefore every Pod,"
 		}
 		finding := check.Finding{
-			Object:      b.Ref,
-			Message:     fmt.Sprintf("%s grants %s to %s: %s has it.", describeBinding(b), describeRole(b.Role), subjectTexts(subjects), who),
-			Evidence:    []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), r.evidence(b.Role)},
-			Remediation: fmt.Sprintf("Bind the role to the groups or ServiceAccounts that need it, then delete the binding: %s.", deleteBinding(b)),
+			Object:      binding.Ref,
+			Message:     fmt.Sprintf("%s grants %s to %s: %s has it.", describeBinding(binding), describeRole(binding.Role), subjectTexts(subjects), who),
+			Evidence:    []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
+			Remediation: fmt.Sprintf("Bind the role to the groups or ServiceAccounts that need it, then delete the binding: %s.", deleteBinding(binding)),
 		}
 		if grave {
 			finding.Severity = v1alpha1.SeverityHigh
@@ -195,23 +195,23 @@ func allAuthenticatedBound(g *facts.Graph, _ check.Params) []check.Finding {
 
 func defaultAccountBound(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, b := range g.Bindings {
-		subjects := boundTo(b, func(s facts.Subject) bool { return s.Kind == "ServiceAccount" && s.Name == "default" })
-		if len(subjects) == 0 || shippedBinding(b) {
+	for _, binding := range g.Bindings {
+		subjects := boundTo(binding, func(s facts.Subject) bool { return s.Kind == "ServiceAccount" && s.Name == "default" })
+		if len(subjects) == 0 || shippedBinding(binding) {
 			continue
 		}
-		r := reachOf(g, b.Role)
-		if r.missing {
+		granted := reachOf(g, binding.Role)
+		if granted.missing {
 			continue
 		}
 		finding := check.Finding{
-			Object: b.Ref,
-			Message: fmt.Sprintf("%s grants %s to %s: every Pod there without a serviceAccountName has it.", describeBinding(b), describeRole(b.Role),
+			Object: binding.Ref,
+			Message: fmt.Sprintf("%s grants %s to %s: every Pod there without a serviceAccountName has it.", describeBinding(binding), describeRole(binding.Role),
 				subjectTexts(subjects)),
-			Evidence: []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), r.evidence(b.Role)},
-			Remediation: fmt.Sprintf("Create a ServiceAccount for the workload that needs the role: `kubectl -n %s create serviceaccount <name>`. Set it in the workload's serviceAccountName, bind the role to it, then delete this binding: %s.", subjects[0].Namespace, deleteBinding(b)),
+			Evidence:    []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
+			Remediation: fmt.Sprintf("Create a ServiceAccount for the workload that needs the role: `kubectl -n %s create serviceaccount <name>`. Set it in the workload's serviceAccountName, bind the role to it, then delete this binding: %s.", subjects[0].Namespace, deleteBinding(binding)),
 		}
-		if b.Namespace != "" && r.known && !r.writes && !r.secrets {
+		if binding.Namespace != "" && granted.known && !granted.writes && !granted.secrets {
 			finding.Severity = v1alpha1.SeverityLow
 		}
 		findings = append(findings, finding)

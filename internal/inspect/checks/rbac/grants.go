@@ -9,48 +9,48 @@ import (
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
 
-// systemNamespace is where Kubernetes' own controllers run. Whoever may act in it at will has the cluster.
+// systemNamespace is where Kubernetes' own controllers run. Full access to it equals access to the cluster.
 const systemNamespace = "kube-system"
 
-// grant is one binding, with those of its subjects that are judged.
+// grant is one binding with those of its subjects that are checked.
 type grant struct {
 	binding  *facts.BindingNode
 	subjects []facts.Subject
 }
 
-// given is by whom and to whom a role is given: in the whole cluster, in kube-system, or in other namespaces only.
-type given struct {
+// roleGrants are the grants of a role: in the whole cluster, in kube-system, or in other namespaces only.
+type roleGrants struct {
 	cluster, system, namespaces []grant
 }
 
-// grants are the bindings of the cluster by the role that they give. Bindings without a subject that is judged are left out.
-func grants(g *facts.Graph) map[facts.Ref]*given {
-	all := map[facts.Ref]*given{}
-	for _, b := range g.Bindings {
-		subjects := slices.DeleteFunc(asAccounts(b.Subjects), func(s facts.Subject) bool {
+// grants returns the bindings of the cluster by role. Bindings without a checked subject are skipped.
+func grants(g *facts.Graph) map[facts.Ref]*roleGrants {
+	all := map[facts.Ref]*roleGrants{}
+	for _, binding := range g.Bindings {
+		subjects := slices.DeleteFunc(asAccounts(binding.Subjects), func(s facts.Subject) bool {
 			return shippedSubject(s) || (s.Kind == "ServiceAccount" && s.Namespace == systemNamespace)
 		})
-		if !b.Deleting.IsZero() || len(subjects) == 0 {
+		if !binding.Deleting.IsZero() || len(subjects) == 0 {
 			continue
 		}
-		of := all[b.Role]
+		of := all[binding.Role]
 		if of == nil {
-			of = &given{}
-			all[b.Role] = of
+			of = &roleGrants{}
+			all[binding.Role] = of
 		}
 		switch {
-		case b.Kind == facts.ClusterRoleBinding:
-			of.cluster = append(of.cluster, grant{b, subjects})
-		case b.Namespace == systemNamespace:
-			of.system = append(of.system, grant{b, subjects})
+		case binding.Kind == facts.ClusterRoleBinding:
+			of.cluster = append(of.cluster, grant{binding, subjects})
+		case binding.Namespace == systemNamespace:
+			of.system = append(of.system, grant{binding, subjects})
 		default:
-			of.namespaces = append(of.namespaces, grant{b, subjects})
+			of.namespaces = append(of.namespaces, grant{binding, subjects})
 		}
 	}
 	return all
 }
 
-// asAccounts is a copy of the subjects in which users that stand for ServiceAccounts are written as those.
+// asAccounts copies the subjects, with users of the form system:serviceaccount:... replaced by ServiceAccounts.
 func asAccounts(subjects []facts.Subject) []facts.Subject {
 	out := slices.Clone(subjects)
 	for i, s := range out {
@@ -63,13 +63,13 @@ func asAccounts(subjects []facts.Subject) []facts.Subject {
 	return out
 }
 
-// shippedName says whether the name of a role, binding, user or group is one that Kubernetes, kubeadm or a cloud's own
-// control plane brings.
+// shippedName reports whether the name of a role, binding, user or group belongs to Kubernetes, kubeadm or the control plane
+// of a cloud provider.
 func shippedName(name string) bool {
 	return slices.ContainsFunc([]string{"system:", "kubeadm:", "eks:", "gce:", "aks-"}, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
-// shippedRole says whether a role is one of those that come with the cluster.
+// shippedRole reports whether a role comes with the cluster.
 func shippedRole(role *facts.RoleNode) bool { return role.Bootstrap || shippedRoleRef(role.Ref) }
 
 func shippedRoleRef(ref facts.Ref) bool {
@@ -82,10 +82,12 @@ func shippedRoleRef(ref facts.Ref) bool {
 	return shippedName(ref.Name)
 }
 
-func shippedBinding(b *facts.BindingNode) bool { return b.Bootstrap || shippedName(b.Name) }
+func shippedBinding(binding *facts.BindingNode) bool {
+	return binding.Bootstrap || shippedName(binding.Name)
+}
 
-// shippedSubject says whether a subject is one of the cluster's own components, or its administrators by certificate. What
-// stands for everybody, for every ServiceAccount or for every node is judged.
+// shippedSubject reports whether a subject is a component of the cluster, or its administrators by certificate. Subjects that
+// stand for everyone, for every ServiceAccount or for every node are checked.
 func shippedSubject(s facts.Subject) bool {
 	if s.Kind == "ServiceAccount" || s.Name == "system:nodes" || strings.HasPrefix(s.Name, "system:serviceaccount") {
 		return false
@@ -93,12 +95,12 @@ func shippedSubject(s facts.Subject) bool {
 	return shippedName(s.Name) && !anonymous(s) && !allAuthenticated(s)
 }
 
-// anonymous says whether a subject is whoever can reach the API server, without any credentials.
+// anonymous reports whether a subject stands for clients without credentials.
 func anonymous(s facts.Subject) bool {
 	return (s.Kind == "User" && s.Name == "system:anonymous") || (s.Kind == "Group" && s.Name == "system:unauthenticated")
 }
 
-// allAuthenticated says whether a subject is everybody with credentials, or every ServiceAccount.
+// allAuthenticated reports whether a subject stands for every authenticated user, or for every ServiceAccount.
 func allAuthenticated(s facts.Subject) bool {
 	return s.Kind == "Group" && (s.Name == "system:authenticated" || s.Name == "system:serviceaccounts")
 }
@@ -118,22 +120,22 @@ func subjectTexts(subjects []facts.Subject) string {
 	return phrase.List(texts)
 }
 
-// grantEvidence names up to three bindings and to whom they give the role.
+// grantEvidence lists up to three bindings with their subjects.
 func grantEvidence(granted []grant) []check.Evidence {
-	const few = 3
+	const maxListed = 3
 	var evidence []check.Evidence
-	for _, one := range granted[:min(few, len(granted))] {
+	for _, one := range granted[:min(maxListed, len(granted))] {
 		evidence = append(evidence, check.FromSpec("bound by %s to %s", describeBinding(one.binding), subjectTexts(one.subjects)))
 	}
-	if more := len(granted) - few; more > 0 {
+	if more := len(granted) - maxListed; more > 0 {
 		evidence = append(evidence, check.FromSpec("and %d more %s", more, phrase.Plural(more, "binding", "bindings")))
 	}
 	return evidence
 }
 
-func describeBinding(b *facts.BindingNode) string {
-	if b.Namespace == "" {
-		return string(b.Kind) + " " + b.Name
+func describeBinding(binding *facts.BindingNode) string {
+	if binding.Namespace == "" {
+		return string(binding.Kind) + " " + binding.Name
 	}
-	return string(b.Kind) + " " + b.Name + " in namespace " + b.Namespace
+	return string(binding.Kind) + " " + binding.Name + " in namespace " + binding.Namespace
 }

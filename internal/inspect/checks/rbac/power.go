@@ -10,24 +10,24 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// power is something that a role may allow and that few should hold. Each is one check on Roles and ClusterRoles.
+// power is a permission that few subjects should have. Each is one check of Roles and ClusterRoles.
 type power struct {
 	id       string
 	severity v1alpha1.Severity
-	// narrow is the severity where the role is given in single namespaces only; empty where that is no finding.
+	// narrow is the severity if the role is bound in single namespaces only; empty if that is not reported.
 	narrow v1alpha1.Severity
-	// clusterOnly powers are over what has no namespace: a RoleBinding does not give them.
+	// clusterOnly powers apply to cluster-scoped resources: a RoleBinding does not grant them.
 	clusterOnly bool
 	summary     string
 	meaning     string
-	// remedy says what to do; EDIT in it stands for the command that edits the role.
+	// remedy is the remediation; EDIT in it is replaced by the command that edits the role.
 	remedy string
 	link   string
-	// allows says what of the power a rule gives, in words that follow "allows its subjects to"; empty for none.
+	// allows describes what a rule grants, as a phrase after "allows its subjects to"; empty for nothing.
 	allows func(facts.AccessRule) string
-	// graver is the severity of a rule given in the whole cluster that is worse than the others; may be nil.
+	// graver is the severity of a cluster-wide rule that is worse than the others; may be nil.
 	graver func(facts.AccessRule) v1alpha1.Severity
-	// enabled says whether all rules together give the power, where one alone does not; may be nil.
+	// enabled reports whether the rules together grant the power if one alone does not; may be nil.
 	enabled func([]facts.AccessRule) bool
 }
 
@@ -80,8 +80,8 @@ func (p power) run(g *facts.Graph, _ check.Params) []check.Finding {
 	return findings
 }
 
-// judge says which bindings count, where they give the role, and how bad that is.
-func (p power) judge(of *given, role *facts.RoleNode) (granted []grant, where string, severity v1alpha1.Severity) {
+// judge returns the bindings that count, the scope of the grant, and its severity.
+func (p power) judge(of *roleGrants, role *facts.RoleNode) (granted []grant, where string, severity v1alpha1.Severity) {
 	switch {
 	case len(of.cluster) > 0:
 		return of.cluster, "in the whole cluster", p.severity
@@ -98,9 +98,9 @@ func (p power) judge(of *given, role *facts.RoleNode) (granted []grant, where st
 	}
 }
 
-// finding quotes up to three rules, the gravest first, and says in its message what the first of them allows.
+// finding quotes up to three rules, the most severe first; its message describes the first.
 func (p power) finding(role *facts.RoleNode, where string, severity v1alpha1.Severity) (finding check.Finding, found bool) {
-	const few = 3
+	const maxQuoted = 3
 	worse := func(rule facts.AccessRule) v1alpha1.Severity {
 		if p.graver == nil {
 			return ""
@@ -121,7 +121,7 @@ func (p power) finding(role *facts.RoleNode, where string, severity v1alpha1.Sev
 	if len(rules) == 0 {
 		return finding, false
 	}
-	for _, rule := range rules[:min(few, len(rules))] {
+	for _, rule := range rules[:min(maxQuoted, len(rules))] {
 		finding.Evidence = append(finding.Evidence, ruleEvidence(rule))
 	}
 	finding.Object = role.Ref

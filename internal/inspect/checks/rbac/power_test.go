@@ -96,7 +96,7 @@ func TestPowersOfRoles(t *testing.T) {
 				"given in the cluster":       {role + toolBinding(runner), want},
 				"given in a namespace":       {role + toolIn("shop", runner), narrow},
 				"given in both":              {role + toolBinding(runner) + toolIn("shop", runner), want},
-				"given to nobody":            {role, ""},
+				"not bound":                  {role, ""},
 				"given to the system's own":  {role + toolBinding("{kind: Group, name: 'system:masters'}, {kind: User, name: 'system:kube-scheduler'}, "+kubeRunner), ""},
 				"being deleted":              {strings.Replace(role, "name: tool", `name: tool, deletionTimestamp: "2026-01-15T11:00:00Z"`, 1) + toolBinding(runner), ""},
 				"made by the API server":     {strings.Replace(role, "name: tool", "name: tool, labels: {kubernetes.io/bootstrapping: rbac-defaults}", 1) + toolBinding(runner), ""},
@@ -115,25 +115,25 @@ func TestPowersOfRoles(t *testing.T) {
 	}
 }
 
-func TestWhatTouchesNoPower(t *testing.T) {
+func TestHarmlessRulesAreNotReported(t *testing.T) {
 	for name, tc := range map[string]struct{ check, rules string }{
-		"all verbs on custom resources":      {"rbac-wildcard-verbs", ruleOf(`"*"`, "example.com", "widgets")},
-		"all verbs on events and leases":     {"rbac-wildcard-verbs", ruleOf(`"*"`, "", "events, leases")},
-		"all resources of an operator":       {"rbac-wildcard-resources", ruleOf(`"*"`, "example.com", `"*"`)},
-		"to bind single roles":               {"rbac-escalation-verbs", `{verbs: [bind], apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], resourceNames: [view]}`},
-		"tokens of single accounts":          {"rbac-token-creation", `{verbs: [create], apiGroups: [""], resources: [serviceaccounts/token], resourceNames: [a]}`},
-		"to write Secrets unread":            {"rbac-secrets-readable", ruleOf("create, delete", "", "secrets")},
-		"secrets of another API":             {"rbac-secrets-readable", ruleOf("get", "example.com", "secrets")},
-		"pods/* is no wildcard":              {"rbac-pod-exec", ruleOf("create", "", "pods/*")},
-		"to look at Pods":                    {"rbac-pod-creation", ruleOf("get, list, watch, delete", "", "pods")},
-		"nodes/metrics":                      {"rbac-node-proxy", ruleOf("get", "", "nodes/metrics, nodes")},
-		"to look at volumes":                 {"rbac-persistent-volume-creation", ruleOf("get, update", "", "persistentvolumes")},
-		"to look at webhooks":                {"rbac-webhook-write", ruleOf("get, list", "admissionregistration.k8s.io", "mutatingwebhookconfigurations")},
-		"signers without their requests":     {"rbac-csr-approval", ruleOf("approve", groupCerts, "signers")},
-		"requests of cert-manager's signers": {"rbac-csr-approval", ruleOf("update", groupCerts, "certificatesigningrequests/approval") + `,{verbs: [approve], apiGroups: [certificates.k8s.io], resources: [signers], resourceNames: ["issuers.cert-manager.io/*"]}`},
-		"serving certificates of kubelets":   {"rbac-csr-approval", ruleOf("update", groupCerts, "certificatesigningrequests/approval") + `,{verbs: [approve], apiGroups: [certificates.k8s.io], resources: [signers], resourceNames: [kubernetes.io/kubelet-serving]}`},
-		"everything is told once":            {"rbac-secrets-readable", ruleOf(`"*"`, "*", `"*"`)},
-		"and so are all rights of one group": {"rbac-escalation-verbs", ruleOf(`"*"`, groupRBAC, `"*"`)},
+		"all verbs on custom resources":       {"rbac-wildcard-verbs", ruleOf(`"*"`, "example.com", "widgets")},
+		"all verbs on events and leases":      {"rbac-wildcard-verbs", ruleOf(`"*"`, "", "events, leases")},
+		"all resources of an operator":        {"rbac-wildcard-resources", ruleOf(`"*"`, "example.com", `"*"`)},
+		"to bind single roles":                {"rbac-escalation-verbs", `{verbs: [bind], apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], resourceNames: [view]}`},
+		"tokens of single accounts":           {"rbac-token-creation", `{verbs: [create], apiGroups: [""], resources: [serviceaccounts/token], resourceNames: [a]}`},
+		"to write Secrets unread":             {"rbac-secrets-readable", ruleOf("create, delete", "", "secrets")},
+		"secrets of another API":              {"rbac-secrets-readable", ruleOf("get", "example.com", "secrets")},
+		"pods/* is no wildcard":               {"rbac-pod-exec", ruleOf("create", "", "pods/*")},
+		"to look at Pods":                     {"rbac-pod-creation", ruleOf("get, list, watch, delete", "", "pods")},
+		"nodes/metrics":                       {"rbac-node-proxy", ruleOf("get", "", "nodes/metrics, nodes")},
+		"to look at volumes":                  {"rbac-persistent-volume-creation", ruleOf("get, update", "", "persistentvolumes")},
+		"to look at webhooks":                 {"rbac-webhook-write", ruleOf("get, list", "admissionregistration.k8s.io", "mutatingwebhookconfigurations")},
+		"signers without their requests":      {"rbac-csr-approval", ruleOf("approve", groupCerts, "signers")},
+		"requests of cert-manager's signers":  {"rbac-csr-approval", ruleOf("update", groupCerts, "certificatesigningrequests/approval") + `,{verbs: [approve], apiGroups: [certificates.k8s.io], resources: [signers], resourceNames: ["issuers.cert-manager.io/*"]}`},
+		"serving certificates of kubelets":    {"rbac-csr-approval", ruleOf("update", groupCerts, "certificatesigningrequests/approval") + `,{verbs: [approve], apiGroups: [certificates.k8s.io], resources: [signers], resourceNames: [kubernetes.io/kubelet-serving]}`},
+		"everything is reported once":         {"rbac-secrets-readable", ruleOf(`"*"`, "*", `"*"`)},
+		"so is every permission of one group": {"rbac-escalation-verbs", ruleOf(`"*"`, groupRBAC, `"*"`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := checktest.Text(t, Checks(), tc.check, clusterRole(tc.rules)+toolBinding(runner)); got != "" {
@@ -143,7 +143,7 @@ func TestWhatTouchesNoPower(t *testing.T) {
 	}
 }
 
-func TestRolesGivenInKubeSystemReachFar(t *testing.T) {
+func TestRolesBoundInKubeSystemCountAsClusterWide(t *testing.T) {
 	role := clusterRole(ruleOf("get", "", "secrets"))
 	want := checktest.Lines("medium ClusterRole/tool: ClusterRole tool allows its subjects to read every Secret, in namespace kube-system.", "  spec: rule: get on secrets", inSystem)
 	if diff := cmp.Diff(want, checktest.Text(t, Checks(), "rbac-secrets-readable", role+toolIn("kube-system", runner)+toolIn("shop", runner))); diff != "" {
@@ -158,7 +158,7 @@ func TestRolesGivenInKubeSystemReachFar(t *testing.T) {
 	}
 }
 
-func TestManyBindingsAreCounted(t *testing.T) {
+func TestEvidenceListsThreeBindingsAndCountsTheRest(t *testing.T) {
 	documents := clusterRole(ruleOf("get", "", "secrets"))
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		documents += strings.Replace(toolBinding(jane), "name: tool", "name: "+name, 1)
@@ -168,7 +168,7 @@ func TestManyBindingsAreCounted(t *testing.T) {
 	}
 }
 
-func TestBuiltinRolesThatReadSecretsAreFoundAtTheirBindings(t *testing.T) {
+func TestBuiltinRolesThatReadSecretsAreReportedOnTheirBindings(t *testing.T) {
 	bind := func(role, subject string) string {
 		return checktest.Document(rbacAPI, "ClusterRoleBinding", "name: b", "roleRef: {kind: ClusterRole, name: "+role+"}\nsubjects: ["+subject+"]")
 	}
@@ -183,7 +183,7 @@ func TestBuiltinRolesThatReadSecretsAreFoundAtTheirBindings(t *testing.T) {
 	}
 }
 
-func TestRolesAreJudgedWithWhatCouldBeRead(t *testing.T) {
+func TestRolesAreCheckedWithIncompleteFacts(t *testing.T) {
 	role := clusterRole(ruleOf("create", "", "serviceaccounts/token"))
 	if got := checktest.Text(t, Checks(), "rbac-token-creation", role+toolIn("shop", runner), facts.ClusterRoleBinding, facts.Role); !strings.HasPrefix(got, "medium ClusterRole/tool") {
 		t.Errorf("got %q", got)

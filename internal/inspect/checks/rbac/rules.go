@@ -16,7 +16,7 @@ const (
 	groupCerts = "certificates.k8s.io"
 )
 
-// hasVerb says whether a rule allows one of the verbs.
+// hasVerb reports whether a rule allows one of the verbs.
 func hasVerb(rule facts.AccessRule, verbs ...string) bool {
 	return slices.ContainsFunc(rule.Verbs, func(v string) bool { return v == "*" || slices.Contains(verbs, v) })
 }
@@ -25,7 +25,7 @@ func hasGroup(rule facts.AccessRule, group string) bool {
 	return slices.ContainsFunc(rule.Groups, func(g string) bool { return g == "*" || g == group })
 }
 
-// hasResource says whether a rule is about a resource, for example pods, or pods/exec; it reads wildcards as the
+// hasResource reports whether a rule covers a resource, for example pods, or pods/exec; it matches wildcards as the
 // authorizer does, for which */exec is a wildcard and pods/* is none.
 func hasResource(rule facts.AccessRule, resource string) bool {
 	_, sub, _ := strings.Cut(resource, "/")
@@ -34,13 +34,13 @@ func hasResource(rule facts.AccessRule, resource string) bool {
 	})
 }
 
-// allows says whether a rule allows its subjects to do one of the verbs to any object of the resource. Rules for single objects
+// allows reports whether a rule grants one of the verbs on every object of the resource. Rules for single objects
 // by name do not.
 func allows(rule facts.AccessRule, group, resource string, verbs ...string) bool {
 	return len(rule.Names) == 0 && hasVerb(rule, verbs...) && hasGroup(rule, group) && hasResource(rule, resource)
 }
 
-// everything says whether a rule allows every verb on every resource of its API groups.
+// everything reports whether a rule allows every verb on every resource of its API groups.
 func everything(rule facts.AccessRule) bool {
 	return len(rule.Names) == 0 && slices.Contains(rule.Verbs, "*") && slices.Contains(rule.Resources, "*")
 }
@@ -49,8 +49,8 @@ func readsSecrets(rule facts.AccessRule) bool {
 	return allows(rule, groupCore, "secrets", "get", "list", "watch")
 }
 
-// writes says whether a rule allows its subjects to change anything. To ask what one may do oneself is written as a creation, and
-// changes nothing.
+// writes reports whether a rule allows changing anything. Reviews of one's own permissions use the verb create but
+// change nothing.
 func writes(rule facts.AccessRule) bool {
 	if len(rule.Resources) == 0 || onlyReviews(rule) {
 		return false
@@ -64,8 +64,8 @@ func onlyReviews(rule facts.AccessRule) bool {
 	}) && !slices.ContainsFunc(rule.Resources, func(r string) bool { return !strings.HasSuffix(r, "reviews") })
 }
 
-// kubernetesGroup says whether an API group is one of Kubernetes itself in which a wildcard does harm. To have all rights over the custom
-// resources of an operator is the operator's business.
+// kubernetesGroup reports whether an API group belongs to Kubernetes and a wildcard in it is harmful. Wildcards on the custom
+// resources of an operator are accepted.
 func kubernetesGroup(group string) bool {
 	switch group {
 	case "*", groupCore, groupRBAC, groupCerts, "apps", "batch", "autoscaling", "policy", "extensions", "admissionregistration.k8s.io",
@@ -77,7 +77,7 @@ func kubernetesGroup(group string) bool {
 	}
 }
 
-// harmless says whether a rule is about nothing but records that nobody trusts, over which any right is cheap.
+// harmless reports whether a rule covers only low-risk resources.
 func harmless(rule facts.AccessRule) bool {
 	return !slices.ContainsFunc(rule.Resources, func(r string) bool { return r != "events" && r != "leases" && r != "endpointslices" })
 }

@@ -12,33 +12,33 @@ import (
 
 func bindingRoleMissing(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, b := range g.Bindings {
-		if (b.Role.Kind != facts.Role && b.Role.Kind != facts.ClusterRole) || !b.Deleting.IsZero() || g.Has(b.Role) ||
-			!g.Complete(b.Role.Kind, b.Role.Namespace) || !g.OlderThan(b.Created, params.StartupGrace) {
+	for _, binding := range g.Bindings {
+		if (binding.Role.Kind != facts.Role && binding.Role.Kind != facts.ClusterRole) || !binding.Deleting.IsZero() || g.Has(binding.Role) ||
+			!g.Complete(binding.Role.Kind, binding.Role.Namespace) || !g.OlderThan(binding.Created, params.StartupGrace) {
 			continue
 		}
 		finding := check.Finding{
-			Object: b.Ref, Culprits: []facts.Ref{b.Role},
-			Message:  fmt.Sprintf("%s refers to %s, which does not exist: it grants nothing.", describeBinding(b), describeRole(b.Role)),
-			Evidence: []check.Evidence{check.FromSpec("roleRef: %s", describeRole(b.Role)), check.FromSpec("subjects: %s", subjectTexts(asAccounts(b.Subjects)))},
+			Object: binding.Ref, Culprits: []facts.Ref{binding.Role},
+			Message:  fmt.Sprintf("%s refers to %s, which does not exist: it grants nothing.", describeBinding(binding), describeRole(binding.Role)),
+			Evidence: []check.Evidence{check.FromSpec("roleRef: %s", describeRole(binding.Role)), check.FromSpec("subjects: %s", subjectTexts(asAccounts(binding.Subjects)))},
 		}
-		finding.Remediation = fmt.Sprintf("Create %s, or delete the binding: %s.", describeRole(b.Role), deleteBinding(b))
-		if other := otherKind(g, b); other != "" {
+		finding.Remediation = fmt.Sprintf("Create %s, or delete the binding: %s.", describeRole(binding.Role), deleteBinding(binding))
+		if other := otherKind(g, binding); other != "" {
 			finding.Evidence = append(finding.Evidence, check.FromSpec("%s exists", other))
-			finding.Remediation = fmt.Sprintf("If %s is intended, recreate the binding, since its roleRef is immutable: %s, then create it with that role.", other, deleteBinding(b))
+			finding.Remediation = fmt.Sprintf("If %s is intended, recreate the binding, since its roleRef is immutable: %s, then create it with that role.", other, deleteBinding(binding))
 		}
 		findings = append(findings, finding)
 	}
 	return findings
 }
 
-// otherKind is the role of the same name and the other kind that a RoleBinding may have meant; empty where there is none.
-func otherKind(g *facts.Graph, b *facts.BindingNode) string {
-	other := facts.Ref{Kind: facts.ClusterRole, Name: b.Role.Name}
-	if b.Role.Kind == facts.ClusterRole {
-		other = facts.Ref{Kind: facts.Role, Namespace: b.Namespace, Name: b.Role.Name}
+// otherKind is the role with the same name and the other kind that a RoleBinding may have intended; empty if there is none.
+func otherKind(g *facts.Graph, binding *facts.BindingNode) string {
+	other := facts.Ref{Kind: facts.ClusterRole, Name: binding.Role.Name}
+	if binding.Role.Kind == facts.ClusterRole {
+		other = facts.Ref{Kind: facts.Role, Namespace: binding.Namespace, Name: binding.Role.Name}
 	}
-	if b.Namespace == "" || !g.Has(other) {
+	if binding.Namespace == "" || !g.Has(other) {
 		return ""
 	}
 	return describeRole(other)
@@ -46,11 +46,11 @@ func otherKind(g *facts.Graph, b *facts.BindingNode) string {
 
 func bindingSubjectMissing(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
-	for _, b := range g.Bindings {
-		if shippedBinding(b) || !g.OlderThan(b.Created, params.StartupGrace) {
+	for _, binding := range g.Bindings {
+		if shippedBinding(binding) || !g.OlderThan(binding.Created, params.StartupGrace) {
 			continue
 		}
-		missing := boundTo(b, func(s facts.Subject) bool {
+		missing := boundTo(binding, func(s facts.Subject) bool {
 			return s.Kind == "ServiceAccount" && s.Name != "" && g.Complete(facts.ServiceAccount, s.Namespace) &&
 				!g.Has(facts.Ref{Kind: facts.ServiceAccount, Namespace: s.Namespace, Name: s.Name})
 		})
@@ -58,22 +58,22 @@ func bindingSubjectMissing(g *facts.Graph, params check.Params) []check.Finding 
 			continue
 		}
 		finding := check.Finding{
-			Object:   b.Ref,
-			Message:  fmt.Sprintf("%s grants %s to %s, which %s not exist.", describeBinding(b), describeRole(b.Role), subjectTexts(missing), phrase.Plural(len(missing), "does", "do")),
-			Evidence: []check.Evidence{check.FromSpec("roleRef: %s", describeRole(b.Role))},
+			Object:   binding.Ref,
+			Message:  fmt.Sprintf("%s grants %s to %s, which %s not exist.", describeBinding(binding), describeRole(binding.Role), subjectTexts(missing), phrase.Plural(len(missing), "does", "do")),
+			Evidence: []check.Evidence{check.FromSpec("roleRef: %s", describeRole(binding.Role))},
 		}
 		for _, s := range missing {
 			finding.Culprits = append(finding.Culprits, facts.Ref{Kind: facts.ServiceAccount, Namespace: s.Namespace, Name: s.Name})
 		}
-		edit := "kubectl edit clusterrolebinding " + b.Name
-		if b.Namespace != "" {
-			edit = "kubectl -n " + b.Namespace + " edit rolebinding " + b.Name
+		edit := "kubectl edit clusterrolebinding " + binding.Name
+		if binding.Namespace != "" {
+			edit = "kubectl -n " + binding.Namespace + " edit rolebinding " + binding.Name
 		}
-		if others := len(b.Subjects) - len(missing); others > 0 {
+		if others := len(binding.Subjects) - len(missing); others > 0 {
 			finding.Evidence = append(finding.Evidence, check.FromSpec("%d other %s", others, phrase.Plural(others, "subject", "subjects")))
 			finding.Remediation = fmt.Sprintf("Correct or remove the subject: `%s`.", edit)
 		} else {
-			finding.Remediation = fmt.Sprintf("Correct the subject (`%s`), or delete the binding: %s.", edit, deleteBinding(b))
+			finding.Remediation = fmt.Sprintf("Correct the subject (`%s`), or delete the binding: %s.", edit, deleteBinding(binding))
 		}
 		findings = append(findings, finding)
 	}
@@ -82,8 +82,8 @@ func bindingSubjectMissing(g *facts.Graph, params check.Params) []check.Finding 
 
 func roleUnused(g *facts.Graph, params check.Params) []check.Finding {
 	used := map[facts.Ref]bool{}
-	for _, b := range g.Bindings {
-		used[b.Role] = true
+	for _, binding := range g.Bindings {
+		used[binding.Role] = true
 	}
 	var findings []check.Finding
 	for _, role := range g.Roles {
@@ -92,8 +92,8 @@ func roleUnused(g *facts.Graph, params check.Params) []check.Finding {
 			continue
 		}
 		finding := check.Finding{
-			Object:  role.Ref,
-			Message: fmt.Sprintf("Role %s is not bound: no RoleBinding in namespace %s refers to it.", role.Name, role.Namespace),
+			Object:      role.Ref,
+			Message:     fmt.Sprintf("Role %s is not bound: no RoleBinding in namespace %s refers to it.", role.Name, role.Namespace),
 			Remediation: fmt.Sprintf("Bind it (`kubectl -n %[1]s create rolebinding %[2]s --role=%[2]s --serviceaccount=%[1]s:<name>`) or delete it: `kubectl -n %[1]s delete role %[2]s`.", role.Namespace, role.Name),
 		}
 		for _, rule := range role.Rules[:min(3, len(role.Rules))] {
@@ -120,17 +120,18 @@ func legacyTokens(g *facts.Graph, _ check.Params) []check.Finding {
 		names := tokens[account.Ref]
 		source := "Secrets with its token"
 		if !g.Complete(facts.Secret, account.Namespace) {
-			names, source = slices.DeleteFunc(slices.Clone(account.TokenSecrets), func(name string) bool {
-				return !strings.HasPrefix(name, account.Name+"-token-") // others may be mounted, and hold no token
-			}), "Secrets listed in the ServiceAccount"
+			names = slices.DeleteFunc(slices.Clone(account.TokenSecrets), func(name string) bool {
+				return !strings.HasPrefix(name, account.Name+"-token-") // others may be mounted Secrets without a token
+			})
+			source = "Secrets listed in the ServiceAccount"
 		}
 		if len(names) == 0 {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   account.Ref,
-			Message:  fmt.Sprintf("ServiceAccount %s has a token in a Secret that does not expire.", account.Name),
-			Evidence: []check.Evidence{check.FromSpec("%s: %s", source, phrase.List(names))},
+			Object:      account.Ref,
+			Message:     fmt.Sprintf("ServiceAccount %s has a token in a Secret that does not expire.", account.Name),
+			Evidence:    []check.Evidence{check.FromSpec("%s: %s", source, phrase.List(names))},
 			Remediation: fmt.Sprintf("Check when it was last used: `kubectl -n %[1]s get secret %[2]s -o jsonpath='{.metadata.labels.kubernetes\\.io/legacy-token-last-used}'`. If it is no longer needed: `kubectl -n %[1]s delete secret %[2]s`. For external clients, request a token that expires: `kubectl -n %[1]s create token %[3]s`.", account.Namespace, names[0], account.Name),
 		})
 	}

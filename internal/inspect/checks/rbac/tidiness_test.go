@@ -60,13 +60,13 @@ func TestRoleUnused(t *testing.T) {
 		return checktest.Document(rbacAPI, "Role", "namespace: shop, "+metadata, "rules: ["+ruleOf("get", "", "pods")+"]")
 	}
 	checktest.RunTextCases(t, Checks(), "rbac-role-unused", map[string]checktest.TextCase{
-		"nobody has it":         {role("name: tool"), checktest.Lines("info Role/shop/tool: Role tool is not bound: no RoleBinding in namespace shop refers to it.", "  spec: rule: get on pods")},
-		"somebody has it":       {role("name: tool") + roleBinding("shop", "Role", "tool", jane), ""},
+		"not bound":             {role("name: tool"), checktest.Lines("info Role/shop/tool: Role tool is not bound: no RoleBinding in namespace shop refers to it.", "  spec: rule: get on pods")},
+		"bound":                 {role("name: tool") + roleBinding("shop", "Role", "tool", jane), ""},
 		"a ClusterRole":         {clusterRole(""), ""},
 		"what Kubernetes ships": {role("name: 'system:tool'"), ""},
-		"somebody else's":       {role("name: tool, ownerReferences: [{apiVersion: v1, kind: X, name: x, uid: u}]"), ""},
+		"owned":                 {role("name: tool, ownerReferences: [{apiVersion: v1, kind: X, name: x, uid: u}]"), ""},
 		"just created":          {role(`name: tool, creationTimestamp: "2026-01-15T11:59:50Z"`), ""},
-		"on its way out":        {role(`name: tool, deletionTimestamp: "2026-01-15T11:59:50Z"`), ""},
+		"being deleted":         {role(`name: tool, deletionTimestamp: "2026-01-15T11:59:50Z"`), ""},
 	})
 	checktest.RunTextCases(t, Checks(), "rbac-role-unused", map[string]checktest.TextCase{"bindings could not be read": {role("name: tool"), ""}}, facts.RoleBinding)
 }

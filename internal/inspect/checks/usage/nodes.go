@@ -11,10 +11,10 @@ import (
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
 
-// Shares of what a node can give, in percent.
+// Thresholds in percent of the allocatable resources of a node.
 const (
-	requestedMuch, usedLittle = 70, 30
-	usedMuch, beyondRequests  = 90, 20
+	requestedHigh, usedLow   = 70, 30
+	usedHigh, beyondRequests = 90, 20
 )
 
 func nodeUsageChecks() []check.Check {
@@ -23,22 +23,22 @@ func nodeUsageChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "node-requested-not-used", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityInfo,
-			Summary: "A node is fully requested but mostly idle.",
-			Meaning: fmt.Sprintf("The Pods of the node request %d %% or more of its CPU or memory, and the node used %d %% or less of it (95th percentile of the last day). The cluster pays for more nodes than it uses. cpu-request-too-high and memory-request-too-high report the workloads whose requests are too high.", requestedMuch, usedLittle),
+			Summary:     "A node is fully requested but mostly idle.",
+			Meaning:     fmt.Sprintf("The Pods of the node request %d %% or more of its CPU or memory, and the node used %d %% or less of it (95th percentile of the last day). The cluster pays for more nodes than it uses. cpu-request-too-high and memory-request-too-high report the workloads whose requests are too high.", requestedHigh, usedLow),
 			Remediation: "Lower the requests of its Pods to their usage, so that the cluster needs fewer nodes. `kubectl describe node <name>` lists them under Allocated resources.",
 			Link:        rightSizing, Needs: needs, Sources: sources, Run: nodeNotUsed,
 		},
 		{
 			ID: "node-used-beyond-requests", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
-			Summary: "A node is nearly exhausted although its requests are low.",
-			Meaning: fmt.Sprintf("The node used %d %% or more of its CPU or memory (95th percentile of the last day), and its Pods request at least %d percentage points less. The scheduler only considers requests and places more Pods there: they slow down without CPU and are evicted without memory.", usedMuch, beyondRequests),
+			Summary:     "A node is nearly exhausted although its requests are low.",
+			Meaning:     fmt.Sprintf("The node used %d %% or more of its CPU or memory (95th percentile of the last day), and its Pods request at least %d percentage points less. The scheduler only considers requests and places more Pods there: they slow down without CPU and are evicted without memory.", usedHigh, beyondRequests),
 			Remediation: "Raise the requests of the Pods that use more than they request (reported by cpu-request-too-low, memory-request-too-low and usage-without-request), or add nodes. `kubectl top pod -A --sort-by=cpu` shows the current usage.",
 			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/", Needs: needs, Sources: sources, Run: nodeUsedBeyond,
 		},
 	}
 }
 
-// nodeUse is a node with what is requested and used of it, in percent; used is negative where it is not known.
+// nodeUse is a node with its requests and usage in percent; usage is negative if unknown.
 type nodeUse struct {
 	nodeload.Load
 	used                      facts.NodeUsage
@@ -77,14 +77,14 @@ func (n *nodeUse) useEvidence() []check.Evidence {
 }
 
 func nodeNotUsed(g *facts.Graph, _ check.Params) []check.Finding {
-	return judgeNodes(g, func(requested, used int64) bool { return used >= 0 && requested >= requestedMuch && used <= usedLittle },
+	return judgeNodes(g, func(requested, used int64) bool { return used >= 0 && requested >= requestedHigh && used <= usedLow },
 		func(name, what string) string {
 			return fmt.Sprintf("Most of the %s of node %s is requested, but little of it is used.", what, name)
 		})
 }
 
 func nodeUsedBeyond(g *facts.Graph, _ check.Params) []check.Finding {
-	return judgeNodes(g, func(requested, used int64) bool { return used >= usedMuch && used-requested >= beyondRequests },
+	return judgeNodes(g, func(requested, used int64) bool { return used >= usedHigh && used-requested >= beyondRequests },
 		func(name, what string) string {
 			return fmt.Sprintf("Nearly all of the %s of node %s is used, although far less is requested: the scheduler underestimates its load.", what, name)
 		})

@@ -11,16 +11,20 @@ import (
 	"kubeops.io/kubeops/internal/inspect/sizing"
 )
 
-// How much a difference must come to before it is worth a finding: of one Pod, and of all Pods of a workload together when
-// something can be saved.
+// The minimum difference for a finding: of one Pod, and of all Pods of a workload together if
+// requests can be lowered.
 const (
-	lessCPU, lessCPUAll       = 50, 250
-	lessMemory, lessMemoryAll = 64 * mebi, 256 * mebi
-	moreCPU, moreMemory       = 100, 64 * mebi
-	silentCPU, silentMemory   = 100, 128 * mebi
+	minSpareCPU          = 50
+	minSpareCPUAll       = 250
+	minSpareMemory       = 64 * mebi
+	minSpareMemoryAll    = 256 * mebi
+	minExcessCPU         = 100
+	minExcessMemory      = 64 * mebi
+	minUnrequestedCPU    = 100
+	minUnrequestedMemory = 128 * mebi
 )
 
-// sizeNote ends the Meaning of what judges requests.
+// sizeNote ends the Meaning of the checks of requests.
 const sizeNote = " The recommendation is the 95th percentile of CPU and the peak of memory of the busiest Pod within spec.usage.window (7 days), plus the margins of spec.usage (15 %), and for memory at least 1.2 times a limit at which a Pod was OOM-killed. Containers with less than a day of history, Jobs, workloads sized by a VerticalPodAutoscaler, and resources whose utilization scales a HorizontalPodAutoscaler are not reported." + check.SystemNamespacesNote
 
 func requestSizeChecks() []check.Check {
@@ -30,37 +34,37 @@ func requestSizeChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "cpu-request-too-high", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload requests far more CPU than it uses.",
-			Meaning: "The request of a container is at least a third higher than recommended, and all Pods of the workload together could save at least 250m. Requested CPU is reserved on nodes and paid for whether it is used or not. The recommendation is at least half of the container's peak usage; a container that at times uses more than it requests is not reported." + sizeNote,
+			Summary:     "A workload requests far more CPU than it uses.",
+			Meaning:     "The request of a container is at least a third higher than recommended, and all Pods of the workload together could save at least 250m. Requested CPU is reserved on nodes and paid for whether it is used or not. The recommendation is at least half of the container's peak usage; a container that at times uses more than it requests is not reported." + sizeNote,
 			Remediation: "Lower resources.requests.cpu to the recommendation in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=cpu=<quantity>`.",
 			Link:        rightSizing, Needs: needs, Uses: uses, Sources: sources, Run: cpuTooHigh,
 		},
 		{
 			ID: "memory-request-too-high", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload requests far more memory than it uses.",
-			Meaning: "The request of a container is at least a third higher than recommended, and all Pods of the workload together could save at least 256Mi. Requested memory is reserved on nodes and paid for whether it is used or not." + sizeNote,
+			Summary:     "A workload requests far more memory than it uses.",
+			Meaning:     "The request of a container is at least a third higher than recommended, and all Pods of the workload together could save at least 256Mi. Requested memory is reserved on nodes and paid for whether it is used or not." + sizeNote,
 			Remediation: "Lower resources.requests.memory to the recommendation in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=memory=<quantity>`.",
 			Link:        rightSizing, Needs: needs, Uses: uses, Sources: sources, Run: memoryTooHigh,
 		},
 		{
 			ID: "cpu-request-too-low", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload uses far more CPU than it requests.",
-			Meaning: "For more than 5 % of the time a container uses over a quarter more CPU than it requests, and at least 100m more. On a busy node, CPU is shared in proportion to requests: the container slows down when others are busy too." + sizeNote,
+			Summary:     "A workload uses far more CPU than it requests.",
+			Meaning:     "For more than 5 % of the time a container uses over a quarter more CPU than it requests, and at least 100m more. On a busy node, CPU is shared in proportion to requests: the container slows down when others are busy too." + sizeNote,
 			Remediation: "Raise resources.requests.cpu to the recommendation in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=cpu=<quantity>`.",
 			Link:        rightSizing, Needs: needs, Uses: uses, Sources: sources, Run: cpuTooLow,
 		},
 		{
 			ID: "memory-request-too-low", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload uses far more memory than it requests.",
-			Meaning: "At its peak a container uses over a quarter more memory than it requests, and at least 64Mi more. Under memory pressure, the kubelet first evicts Pods that use more than they request." + sizeNote,
+			Summary:     "A workload uses far more memory than it requests.",
+			Meaning:     "At its peak a container uses over a quarter more memory than it requests, and at least 64Mi more. Under memory pressure, the kubelet first evicts Pods that use more than they request." + sizeNote,
 			Remediation: "Raise resources.requests.memory to the recommendation in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=memory=<quantity>`.",
 			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#pod-selection-for-kubelet-eviction",
 			Needs:       needs, Uses: uses, Sources: sources, Run: memoryTooLow,
 		},
 		{
 			ID: "usage-without-request", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
-			Summary: "A container uses CPU or memory without requesting it.",
-			Meaning: "A container without a CPU request uses 100m or more, or one without a memory request uses 128Mi or more. The scheduler assumes zero, so its node is fuller than it appears. The evidence contains the recommended requests." + sizeNote,
+			Summary:     "A container uses CPU or memory without requesting it.",
+			Meaning:     "A container without a CPU request uses 100m or more, or one without a memory request uses 128Mi or more. The scheduler assumes zero, so its node is fuller than it appears. The evidence contains the recommended requests." + sizeNote,
 			Remediation: "Set resources.requests as recommended in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=cpu=<quantity>,memory=<quantity>`.",
 			Link:        rightSizing, Needs: needs, Uses: uses, Sources: sources,
 			ExplainedBy: []string{"container-requests-missing", "qos-best-effort"}, Run: usageWithoutRequest,
@@ -68,7 +72,7 @@ func requestSizeChecks() []check.Check {
 	}
 }
 
-// times words by how much one number is larger than another, in steps that hold still.
+// times describes how much one number is larger than another, in steps, so that messages do not change between runs.
 func times(more, less int64) string {
 	switch {
 	case more >= 10*less:
@@ -82,8 +86,8 @@ func times(more, less int64) string {
 	}
 }
 
-// most is the largest of the relations of some containers.
-func most(of []*measured, relation func(*measured) (more, less int64)) string {
+// maxRatio describes the largest of the ratios of some containers.
+func maxRatio(of []*sizedContainer, relation func(*sizedContainer) (more, less int64)) string {
 	bestMore, bestLess := relation(of[0])
 	for _, s := range of[1:] {
 		if more, less := relation(s); float64(more)*float64(bestLess) > float64(bestMore)*float64(less) {
@@ -93,57 +97,57 @@ func most(of []*measured, relation func(*measured) (more, less int64)) string {
 	return times(bestMore, bestLess)
 }
 
-// lowerCPU is what a container with room to spare should request: it keeps half of what it used at its busiest, so that a
+// lowerCPU is the recommendation for a container with a high request: at least half of its peak usage, so that a
 // nightly job, which no percentile shows, is not starved.
-func (s *measured) lowerCPU(p check.Params) int64 {
-	return max(s.cpuNeed(p), sizing.CPU(float64(max(0, s.used.CPUPeak))/2, 0))
+func (sized *sizedContainer) lowerCPU(p check.Params) int64 {
+	return max(sized.cpuNeed(p), sizing.CPU(float64(max(0, sized.used.CPUPeak))/2, 0))
 }
 
 func cpuTooHigh(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(s *measured) ([]check.Evidence, string, bool) {
-		need := s.lowerCPU(p)
-		spare := s.cpuRequest - need
-		if s.used.CPU < 0 || !s.proven() || s.Workload == nil || s.cpuScaled || milli(s.used.CPUPeak) > s.cpuRequest ||
-			need*4 > s.cpuRequest*3 || spare < lessCPU || spare*s.pods < lessCPUAll {
+	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
+		need := sized.lowerCPU(p)
+		spare := sized.cpuRequest - need
+		if sized.used.CPU < 0 || !sized.proven() || sized.Workload == nil || sized.cpuScaled || milli(sized.used.CPUPeak) > sized.cpuRequest ||
+			need*4 > sized.cpuRequest*3 || spare < minSpareCPU || spare*sized.pods < minSpareCPUAll {
 			return nil, "", false
 		}
 		return []check.Evidence{
-			check.FromSpec("container %s requests %s CPU in each of %s", s.container.Name, phrase.Cores(s.cpuRequest), podCount(int32(s.pods))), //nolint:gosec // came from an int32
-			s.cpuEvidence(g),
-			check.FromMetric("recommended: %s with a margin of %d %%; this frees %s CPU%s", phrase.Cores(need), p.Margins.CPU, phrase.Cores(spare*s.pods), saves(p.Prices, p.Prices.Core, spare*s.pods, 0)),
-		}, s.set("--requests=cpu=" + millicores(need)), true
-	}, func(s *measured, of []*measured, names string) check.Finding {
+			check.FromSpec("container %s requests %s CPU in each of %s", sized.container.Name, phrase.Cores(sized.cpuRequest), podCount(int32(sized.pods))), //nolint:gosec // came from an int32
+			sized.cpuEvidence(g),
+			check.FromMetric("recommended: %s with a margin of %d %%; this frees %s CPU%s", phrase.Cores(need), p.Margins.CPU, phrase.Cores(spare*sized.pods), saves(p.Prices, p.Prices.Core, spare*sized.pods, 0)),
+		}, sized.set("--requests=cpu=" + millicores(need)), true
+	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
-			Message:     fmt.Sprintf("%s requests %s the CPU that it needs, in %s.", s.Name(), most(of, func(s *measured) (int64, int64) { return s.cpuRequest, s.lowerCPU(p) }), names),
-			Remediation: guaranteed(of, func(s *measured) bool { return s.cpuLimit == s.cpuRequest }),
+			Message:     fmt.Sprintf("%s requests %s the CPU that it needs, in %s.", sized.Name(), maxRatio(of, func(sized *sizedContainer) (int64, int64) { return sized.cpuRequest, sized.lowerCPU(p) }), names),
+			Remediation: guaranteed(of, func(sized *sizedContainer) bool { return sized.cpuLimit == sized.cpuRequest }),
 		}
 	})
 }
 
 func memoryTooHigh(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(s *measured) ([]check.Evidence, string, bool) {
-		need := s.memoryNeed(p)
-		spare := s.memoryRequest - need
-		if s.used.Memory < 0 || !s.proven() || s.Workload == nil || s.memoryScaled || float64(need) > float64(s.memoryRequest)*3/4 ||
-			spare < lessMemory || float64(spare)*float64(s.pods) < lessMemoryAll {
+	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
+		need := sized.memoryNeed(p)
+		spare := sized.memoryRequest - need
+		if sized.used.Memory < 0 || !sized.proven() || sized.Workload == nil || sized.memoryScaled || float64(need) > float64(sized.memoryRequest)*3/4 ||
+			spare < minSpareMemory || float64(spare)*float64(sized.pods) < minSpareMemoryAll {
 			return nil, "", false
 		}
-		all := int64(float64(spare) * float64(s.pods))
+		all := int64(float64(spare) * float64(sized.pods))
 		evidence := []check.Evidence{
-			check.FromSpec("container %s requests %s of memory in each of %s", s.container.Name, phrase.Bytes(s.memoryRequest), podCount(int32(s.pods))), //nolint:gosec // came from an int32
-			s.memoryEvidence(g),
+			check.FromSpec("container %s requests %s of memory in each of %s", sized.container.Name, phrase.Bytes(sized.memoryRequest), podCount(int32(sized.pods))), //nolint:gosec // came from an int32
+			sized.memoryEvidence(g),
 			check.FromMetric("recommended: %s with a margin of %d %%; this frees %s%s", phrase.Bytes(need), p.Margins.Memory, phrase.Bytes(all), saves(p.Prices, p.Prices.GiB, 0, all)),
 		}
-		return append(evidence, s.killEvidence()...), s.set("--requests=memory=" + binary(need)), true
-	}, func(s *measured, of []*measured, names string) check.Finding {
+		return append(evidence, sized.killEvidence()...), sized.set("--requests=memory=" + binary(need)), true
+	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
-			Message:     fmt.Sprintf("%s requests %s the memory that it needs, in %s.", s.Name(), most(of, func(s *measured) (int64, int64) { return s.memoryRequest, s.memoryNeed(p) }), names),
-			Remediation: guaranteed(of, func(s *measured) bool { return s.memoryLimit == s.memoryRequest }),
+			Message:     fmt.Sprintf("%s requests %s the memory that it needs, in %s.", sized.Name(), maxRatio(of, func(sized *sizedContainer) (int64, int64) { return sized.memoryRequest, sized.memoryNeed(p) }), names),
+			Remediation: guaranteed(of, func(sized *sizedContainer) bool { return sized.memoryLimit == sized.memoryRequest }),
 		}
 	})
 }
 
-// saves tells the money, where there are prices.
+// saves states the savings if prices are configured.
 func saves(prices sizing.Prices, price, millicores, bytes int64) string {
 	if price <= 0 {
 		return ""
@@ -151,8 +155,8 @@ func saves(prices sizing.Prices, price, millicores, bytes int64) string {
 	return fmt.Sprintf(", worth %.2f %s a month", prices.Monthly(millicores, bytes), prices.Currency)
 }
 
-// guaranteed warns where request and limit are equal, which some set on purpose.
-func guaranteed(of []*measured, equal func(*measured) bool) string {
+// guaranteed warns if request and limit are equal, which may be intended.
+func guaranteed(of []*sizedContainer, equal func(*sizedContainer) bool) string {
 	for _, s := range of {
 		if equal(s) {
 			return ". Request and limit are equal: to keep QoS class Guaranteed, lower the limit too, and monitor it"
@@ -161,89 +165,89 @@ func guaranteed(of []*measured, equal func(*measured) bool) string {
 	return ""
 }
 
-func (s *measured) killEvidence() []check.Evidence {
-	if s.killedAt <= 0 {
+func (sized *sizedContainer) killEvidence() []check.Evidence {
+	if sized.killedAt <= 0 {
 		return nil
 	}
-	return []check.Evidence{check.FromCondition("container %s was OOM-killed with a limit of %s", s.container.Name, phrase.Bytes(s.killedAt))}
+	return []check.Evidence{check.FromCondition("container %s was OOM-killed with a limit of %s", sized.container.Name, phrase.Bytes(sized.killedAt))}
 }
 
 func cpuTooLow(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(s *measured) ([]check.Evidence, string, bool) {
-		used := milli(s.used.CPU)
-		if !s.proven() || s.Workload == nil || s.cpuScaled || s.cpuRequest <= 0 || used*4 <= s.cpuRequest*5 || used-s.cpuRequest < moreCPU {
+	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
+		used := milli(sized.used.CPU)
+		if !sized.proven() || sized.Workload == nil || sized.cpuScaled || sized.cpuRequest <= 0 || used*4 <= sized.cpuRequest*5 || used-sized.cpuRequest < minExcessCPU {
 			return nil, "", false
 		}
-		need := s.cpuNeed(p)
-		if s.cpuLimit > 0 {
-			need = min(need, s.cpuLimit)
+		need := sized.cpuNeed(p)
+		if sized.cpuLimit > 0 {
+			need = min(need, sized.cpuLimit)
 		}
 		return []check.Evidence{
-			check.FromSpec("container %s requests %s CPU", s.container.Name, phrase.Cores(s.cpuRequest)), s.cpuEvidence(g),
+			check.FromSpec("container %s requests %s CPU", sized.container.Name, phrase.Cores(sized.cpuRequest)), sized.cpuEvidence(g),
 			check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU),
-		}, s.set("--requests=cpu=" + millicores(need)), true
-	}, func(s *measured, of []*measured, names string) check.Finding {
-		return check.Finding{Message: fmt.Sprintf("%s uses %s CPU than it requests, in %s: on a busy node it slows down.", s.Name(), surplus(of, func(s *measured) (int64, int64) { return milli(s.used.CPU), s.cpuRequest }), names)}
+		}, sized.set("--requests=cpu=" + millicores(need)), true
+	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
+		return check.Finding{Message: fmt.Sprintf("%s uses %s CPU than it requests, in %s: on a busy node it slows down.", sized.Name(), surplus(of, func(sized *sizedContainer) (int64, int64) { return milli(sized.used.CPU), sized.cpuRequest }), names)}
 	})
 }
 
-// surplus words how much more is used than requested.
-func surplus(of []*measured, relation func(*measured) (more, less int64)) string {
-	if text := most(of, relation); text != times(1, 1) {
+// surplus describes how much more is used than requested.
+func surplus(of []*sizedContainer, relation func(*sizedContainer) (more, less int64)) string {
+	if text := maxRatio(of, relation); text != times(1, 1) {
 		return text + " as much"
 	}
 	return "over a quarter more"
 }
 
 func memoryTooLow(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(s *measured) ([]check.Evidence, string, bool) {
-		used := int64(s.used.Memory)
-		if !(s.proven() || s.Owner.Kind == facts.CronJob && s.used.Pods >= enoughRuns) || s.memoryScaled || s.memoryRequest <= 0 ||
-			float64(used) <= float64(s.memoryRequest)*5/4 || used-s.memoryRequest < moreMemory {
+	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
+		used := int64(sized.used.Memory)
+		if !(sized.proven() || sized.Owner.Kind == facts.CronJob && sized.used.Pods >= enoughRuns) || sized.memoryScaled || sized.memoryRequest <= 0 ||
+			float64(used) <= float64(sized.memoryRequest)*5/4 || used-sized.memoryRequest < minExcessMemory {
 			return nil, "", false
 		}
-		need := s.memoryNeed(p)
+		need := sized.memoryNeed(p)
 		flags := ""
-		if s.memoryLimit > 0 && need > s.memoryLimit {
-			flags = " --limits=memory=" + binary(sizing.Limit(float64(s.used.Memory), s.killedAt, p.Margins.Memory))
+		if sized.memoryLimit > 0 && need > sized.memoryLimit {
+			flags = " --limits=memory=" + binary(sizing.Limit(float64(sized.used.Memory), sized.killedAt, p.Margins.Memory))
 		}
 		evidence := []check.Evidence{
-			check.FromSpec("container %s requests %s of memory", s.container.Name, phrase.Bytes(s.memoryRequest)), s.memoryEvidence(g),
+			check.FromSpec("container %s requests %s of memory", sized.container.Name, phrase.Bytes(sized.memoryRequest)), sized.memoryEvidence(g),
 			check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory),
 		}
-		return append(evidence, s.killEvidence()...), s.set("--requests=memory=" + binary(need) + flags), true
-	}, func(s *measured, of []*measured, names string) check.Finding {
-		return check.Finding{Message: fmt.Sprintf("%s uses %s memory than it requests, in %s: its Pods are among the first to be evicted.", s.Name(), surplus(of, func(s *measured) (int64, int64) { return int64(s.used.Memory), s.memoryRequest }), names)}
+		return append(evidence, sized.killEvidence()...), sized.set("--requests=memory=" + binary(need) + flags), true
+	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
+		return check.Finding{Message: fmt.Sprintf("%s uses %s memory than it requests, in %s: its Pods are among the first to be evicted.", sized.Name(), surplus(of, func(sized *sizedContainer) (int64, int64) { return int64(sized.used.Memory), sized.memoryRequest }), names)}
 	})
 }
 
-// enoughRuns of a CronJob stand for a day of history.
+// enoughRuns of a CronJob count as a day of history.
 const enoughRuns = 3
 
 func usageWithoutRequest(g *facts.Graph, p check.Params) []check.Finding {
 	filled := podtemplate.DefaultsOf(g)
-	return perWorkload(sizes(g), func(s *measured) ([]check.Evidence, string, bool) {
-		d := filled[s.Owner.Namespace]
-		if !s.proven() || !s.Settled(g) {
+	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
+		d := filled[sized.Owner.Namespace]
+		if !sized.proven() || !sized.Settled(g) {
 			return nil, "", false
 		}
 		var evidence []check.Evidence
 		var flags string
-		if s.cpuRequest == 0 && !d.CPURequest && milli(s.used.CPU) >= silentCPU {
-			need := s.cpuNeed(p)
-			evidence = append(evidence, s.cpuEvidence(g), check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU))
+		if sized.cpuRequest == 0 && !d.CPURequest && milli(sized.used.CPU) >= minUnrequestedCPU {
+			need := sized.cpuNeed(p)
+			evidence = append(evidence, sized.cpuEvidence(g), check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU))
 			flags = "cpu=" + millicores(need)
 		}
-		if s.memoryRequest == 0 && !d.MemoryRequest && s.used.Memory >= silentMemory {
-			need := s.memoryNeed(p)
-			evidence = append(evidence, s.memoryEvidence(g), check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory))
+		if sized.memoryRequest == 0 && !d.MemoryRequest && sized.used.Memory >= minUnrequestedMemory {
+			need := sized.memoryNeed(p)
+			evidence = append(evidence, sized.memoryEvidence(g), check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory))
 			if flags != "" {
 				flags += ","
 			}
 			flags += "memory=" + binary(need)
 		}
-		return evidence, s.set("--requests=" + flags), flags != ""
-	}, func(s *measured, _ []*measured, names string) check.Finding {
-		return check.Finding{Message: fmt.Sprintf("%s uses CPU or memory that it does not request, in %s.", s.Name(), names)}
+		return evidence, sized.set("--requests=" + flags), flags != ""
+	}, func(sized *sizedContainer, _ []*sizedContainer, names string) check.Finding {
+		return check.Finding{Message: fmt.Sprintf("%s uses CPU or memory that it does not request, in %s.", sized.Name(), names)}
 	})
 }

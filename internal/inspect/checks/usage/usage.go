@@ -1,4 +1,4 @@
-// Package usage checks requests, limits and nodes against what a metrics backend measured.
+// Package usage checks requests, limits and nodes against the usage that a metrics backend measured.
 package usage
 
 import (
@@ -18,70 +18,70 @@ import (
 	"kubeops.io/kubeops/internal/inspect/sizing"
 )
 
-// Checks judge what containers and nodes use, as a metrics back end tells it.
+// Checks returns the checks of usage measured by a metrics backend.
 func Checks() []check.Check {
 	return slices.Concat(requestSizeChecks(), limitSizeChecks(), nodeUsageChecks())
 }
 
 const (
-	// enoughHistory is how long a container must have been seen before its requests are judged: a day has a busy hour.
+	// enoughHistory is the history needed to check requests: a day includes a peak hour.
 	enoughHistory = 24 * time.Hour
-	// rightSizing is where the method is described for users of the resources.
+	// rightSizing documents requests and limits.
 	rightSizing = "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#requests-and-limits"
 	mebi        = 1 << 20
 )
 
-// measured is a container that runs for as long as its Pod, with what it states and what it used.
-type measured struct {
+// sizedContainer is a container that runs for the lifetime of its Pod, with its resources and its usage.
+type sizedContainer struct {
 	podtemplate.Template
 	container *corev1.Container
 	used      facts.ContainerUsage
-	// Millicores and bytes; 0 where nothing is stated, for the container or for the whole Pod.
+	// Millicores and bytes; 0 if not set for the container.
 	cpuRequest, memoryRequest, cpuLimit, memoryLimit int64
-	// killedAt is the memory limit at which a Pod of today ran out of memory; 0 for none. killed is when the latest did.
+	// killedAt is the memory limit at which an existing Pod was OOM-killed, 0 for none; killed is the latest time.
 	killedAt int64
 	killed   time.Time
-	// pods that the workload wants.
+	// pods is the desired number of replicas.
 	pods int64
-	// scaled by the utilization of a resource: what is requested is what an autoscaler measures by.
+	// An autoscaler scales by the utilization of the resource, which depends on the request.
 	cpuScaled, memoryScaled bool
 }
 
-// sizes are the containers of workloads and CronJobs of which usage is known. Left out are Pods and Jobs that nothing makes
-// again, containers that admission adds and nobody can set up, and what a VerticalPodAutoscaler sizes.
-func sizes(g *facts.Graph) []measured {
+// sizes returns the containers of workloads and CronJobs with known usage, without Pods and Jobs that are not
+// recreated, containers injected at admission, and workloads sized by a VerticalPodAutoscaler.
+func sizes(g *facts.Graph) []sizedContainer {
 	if g.Usage() == nil {
 		return nil
 	}
 	scaled := autoscaled(g)
 	vpaSized := vpaTargets(g)
 	templates := map[facts.Ref]*corev1.PodSpec{}
-	for _, s := range podtemplate.Configured(g) {
-		templates[s.Owner] = s.Lean
+	for _, template := range podtemplate.Configured(g) {
+		templates[template.Owner] = template.Lean
 	}
-	var all []measured
-	for _, s := range podtemplate.Effective(g) {
-		if (s.Workload == nil && s.Owner.Kind != facts.CronJob) || vpaSized[s.Owner] || s.Lean.Resources != nil {
+	var all []sizedContainer
+	for _, template := range podtemplate.Effective(g) {
+		if (template.Workload == nil && template.Owner.Kind != facts.CronJob) || vpaSized[template.Owner] || template.Lean.Resources != nil {
 			continue
 		}
-		killed := kills(g, s.Owner)
-		for _, c := range s.Running() {
-			used, ok := g.UsageOf(s.Owner, c.Name)
-			if !ok || !inTemplate(templates[s.Owner], c.Name) {
+		killed := kills(g, template.Owner)
+		for _, c := range template.Running() {
+			used, ok := g.UsageOf(template.Owner, c.Name)
+			if !ok || !inTemplate(templates[template.Owner], c.Name) {
 				continue
 			}
-			one := measured{Template: s, container: c, used: used, pods: 1, cpuScaled: scaled[s.Owner].cpu, memoryScaled: scaled[s.Owner].memory}
+			one := sizedContainer{Template: template, container: c, used: used, pods: 1, cpuScaled: scaled[template.Owner].cpu, memoryScaled: scaled[template.Owner].memory}
 			one.killedAt, one.killed = killed[c.Name].limit, killed[c.Name].at
 			one.cpuRequest, one.cpuLimit = c.Resources.Requests.Cpu().MilliValue(), c.Resources.Limits.Cpu().MilliValue()
 			one.memoryRequest, one.memoryLimit = c.Resources.Requests.Memory().Value(), c.Resources.Limits.Memory().Value()
 			if _, stated := c.Resources.Requests[corev1.ResourceCPU]; !stated {
-				one.cpuRequest = one.cpuLimit // what the API server fills in
+				one.cpuRequest = one.cpuLimit // the API server's default
 			}
 			if _, stated := c.Resources.Requests[corev1.ResourceMemory]; !stated {
 				one.memoryRequest = one.memoryLimit
 			}
-			if s.Workload != nil {
-				one.pods = int64(max(1, s.Workload.Desired))
+			if template.Workload != nil {
+				one.pods = int64(max(1, template.Workload.Desired))
 			}
 			all = append(all, one)
 		}
@@ -94,7 +94,7 @@ func inTemplate(spec *corev1.PodSpec, name string) bool {
 	return spec != nil && (slices.ContainsFunc(spec.Containers, named) || slices.ContainsFunc(spec.InitContainers, named))
 }
 
-// utilization says by the use of which resources, as a share of what is requested, a workload is scaled.
+// utilization holds the resources whose utilization scales a workload.
 type utilization struct{ cpu, memory bool }
 
 func autoscaled(g *facts.Graph) map[facts.Ref]utilization {
@@ -114,7 +114,7 @@ func autoscaled(g *facts.Graph) map[facts.Ref]utilization {
 	return all
 }
 
-// vpaTargets are the workloads whose requests a VerticalPodAutoscaler sets.
+// vpaTargets returns the workloads whose requests a VerticalPodAutoscaler sets.
 func vpaTargets(g *facts.Graph) map[facts.Ref]bool {
 	all := map[facts.Ref]bool{}
 	for _, c := range g.CustomResources {
@@ -130,7 +130,7 @@ type kill struct {
 	at    time.Time
 }
 
-// kills are the highest limits at which containers of the Pods of today were killed for want of memory.
+// kills returns the highest limits at which containers of existing Pods were OOM-killed.
 func kills(g *facts.Graph, owner facts.Ref) map[string]kill {
 	all := map[string]kill{}
 	for _, pod := range g.PodsOf(owner) {
@@ -149,42 +149,42 @@ func kills(g *facts.Graph, owner facts.Ref) map[string]kill {
 	return all
 }
 
-// cpuNeed is what to request, in millicores; memoryNeed in bytes.
-func (s *measured) cpuNeed(p check.Params) int64 {
-	return sizing.CPU(float64(s.used.CPU), p.Margins.CPU)
+// cpuNeed is the recommended request in millicores; memoryNeed in bytes.
+func (sized *sizedContainer) cpuNeed(p check.Params) int64 {
+	return sizing.CPU(float64(sized.used.CPU), p.Margins.CPU)
 }
 
-func (s *measured) memoryNeed(p check.Params) int64 {
-	return sizing.Memory(float64(s.used.Memory), s.killedAt, p.Margins.Memory)
+func (sized *sizedContainer) memoryNeed(p check.Params) int64 {
+	return sizing.Memory(float64(sized.used.Memory), sized.killedAt, p.Margins.Memory)
 }
 
-// proven says whether the container was seen for long enough.
-func (s *measured) proven() bool { return s.used.History >= enoughHistory }
+// proven reports whether the history is long enough.
+func (sized *sizedContainer) proven() bool { return sized.used.History >= enoughHistory }
 
-// set is the command that states resources for the container, for example --requests=cpu=100m.
-func (s *measured) set(flags string) string {
-	return fmt.Sprintf("`%s set resources %s %s -c %s %s`", kubectl.Command(s.Owner), s.Owner.Kind.Argument(), s.Owner.Name, s.container.Name, flags)
+// set is the command that sets resources of the container, for example --requests=cpu=100m.
+func (sized *sizedContainer) set(flags string) string {
+	return fmt.Sprintf("`%s set resources %s %s -c %s %s`", kubectl.Command(sized.Owner), sized.Owner.Kind.Argument(), sized.Owner.Name, sized.container.Name, flags)
 }
 
-// cpuEvidence and memoryEvidence say what was measured, and how.
-func (s *measured) cpuEvidence(g *facts.Graph) check.Evidence {
-	text := fmt.Sprintf("container %s used %s CPU, the 95th percentile of the busiest of %s over %s", s.container.Name, phrase.Cores(milli(s.used.CPU)), podCount(s.used.Pods), days(min(s.used.History, g.Usage().Window)))
-	if s.used.CPUPeak >= 0 {
-		text += fmt.Sprintf(", and %s at its busiest", phrase.Cores(milli(s.used.CPUPeak)))
+// cpuEvidence and memoryEvidence describe the measured usage and the metric.
+func (sized *sizedContainer) cpuEvidence(g *facts.Graph) check.Evidence {
+	text := fmt.Sprintf("container %s used %s CPU, the 95th percentile of the busiest of %s over %s", sized.container.Name, phrase.Cores(milli(sized.used.CPU)), podCount(sized.used.Pods), days(min(sized.used.History, g.Usage().Window)))
+	if sized.used.CPUPeak >= 0 {
+		text += fmt.Sprintf(", and %s at its busiest", phrase.Cores(milli(sized.used.CPUPeak)))
 	}
 	return check.FromMetric("%s (container_cpu_usage_seconds_total)", text)
 }
 
-func (s *measured) memoryEvidence(g *facts.Graph) check.Evidence {
+func (sized *sizedContainer) memoryEvidence(g *facts.Graph) check.Evidence {
 	return check.FromMetric("container %s used %s of memory at its peak, in %s over %s (container_memory_working_set_bytes)",
-		s.container.Name, phrase.Bytes(int64(s.used.Memory)), podCount(s.used.Pods), days(min(s.used.History, g.Usage().Window)))
+		sized.container.Name, phrase.Bytes(int64(sized.used.Memory)), podCount(sized.used.Pods), days(min(sized.used.History, g.Usage().Window)))
 }
 
 func podCount(n int32) string { return fmt.Sprintf("%d %s", n, phrase.Plural(int(n), "Pod", "Pods")) }
 
 func milli(of float32) int64 { return int64(math.Round(float64(of) * 1000)) }
 
-// days writes how long something was watched.
+// days formats the length of the history.
 func days(d time.Duration) string {
 	switch n := int(d.Round(time.Hour).Hours()); {
 	case n < 48:
@@ -194,7 +194,7 @@ func days(d time.Duration) string {
 	}
 }
 
-// binary writes bytes as a quantity that kubectl takes, without rounding: sizes are whole mebibytes.
+// binary formats bytes as a quantity for kubectl, without rounding: sizes are whole mebibytes.
 func binary(bytes int64) string {
 	if bytes%(1<<30) == 0 {
 		return fmt.Sprintf("%dGi", bytes>>30)
@@ -202,7 +202,7 @@ func binary(bytes int64) string {
 	return fmt.Sprintf("%dMi", bytes>>20)
 }
 
-// millicores writes CPU as a quantity that kubectl takes.
+// millicores formats CPU as a quantity for kubectl.
 func millicores(m int64) string {
 	if m%1000 == 0 {
 		return fmt.Sprint(m / 1000)
@@ -210,21 +210,24 @@ func millicores(m int64) string {
 	return fmt.Sprintf("%dm", m)
 }
 
-// perWorkload makes one finding of the containers of each workload that a judgement is about. It returns the evidence for one
-// container and what to do about it, or false.
-func perWorkload(all []measured, judge func(*measured) ([]check.Evidence, string, bool), finding func(s *measured, of []*measured, names string) check.Finding) []check.Finding {
+// perWorkload creates one finding per workload with containers that judge accepts. judge returns the evidence for one
+// container and the command that fixes it, or false.
+func perWorkload(all []sizedContainer, judge func(*sizedContainer) ([]check.Evidence, string, bool), finding func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding) []check.Finding {
 	var findings []check.Finding
 	for start := 0; start < len(all); {
 		end := start + 1
 		for end < len(all) && all[end].Owner == all[start].Owner {
 			end++
 		}
-		var of []*measured
+		var of []*sizedContainer
 		var names, commands []string
 		var evidence []check.Evidence
 		for i := start; i < end; i++ {
 			if e, command, ok := judge(&all[i]); ok {
-				of, names, commands, evidence = append(of, &all[i]), append(names, all[i].container.Name), append(commands, command), append(evidence, e...)
+				of = append(of, &all[i])
+				names = append(names, all[i].container.Name)
+				commands = append(commands, command)
+				evidence = append(evidence, e...)
 			}
 		}
 		start = end

@@ -25,7 +25,7 @@ func using(workload facts.Ref, cpu, peak float32, memory int64) facts.ContainerU
 
 func cartRef() facts.Ref { return facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "cart"} }
 
-// weighed runs a check over documents and usage, and writes what it found.
+// weighed runs a check on documents and usage, and formats its findings.
 func weighed(t *testing.T, id, documents string, params check.Params, usage facts.Usage) string {
 	t.Helper()
 	g := testkit.Graph(t, documents)
@@ -99,7 +99,7 @@ func TestRequestsAgainstUse(t *testing.T) {
 		used          []facts.ContainerUsage
 		want          []string
 	}{
-		"CPU that nobody uses":             {id: "cpu-request-too-high", documents: basket("requests: {cpu: 2}"), used: []facts.ContainerUsage{using(cartRef(), 0.1, 0.2, 100*mebi)}, want: tooMuch},
+		"unused CPU":                       {id: "cpu-request-too-high", documents: basket("requests: {cpu: 2}"), used: []facts.ContainerUsage{using(cartRef(), 0.1, 0.2, 100*mebi)}, want: tooMuch},
 		"with prices":                      {id: "cpu-request-too-high", documents: basket("requests: {cpu: 2}"), params: prices, used: []facts.ContainerUsage{using(cartRef(), 0.1, 0.2, 100*mebi)}, want: priced},
 		"a VPA that only recommends":       {id: "cpu-request-too-high", documents: basket("requests: {cpu: 2}") + vpa(`"Off"`), used: []facts.ContainerUsage{using(cartRef(), 0.1, 0.2, 100*mebi)}, want: tooMuch},
 		"an HPA by memory":                 {id: "cpu-request-too-high", documents: basket("requests: {cpu: 2}") + scaler(", metrics: [{type: Resource, resource: {name: memory, target: {type: Utilization, averageUtilization: 80}}}]"), used: []facts.ContainerUsage{using(cartRef(), 0.1, 0.2, 100*mebi)}, want: tooMuch},
@@ -151,7 +151,7 @@ func TestRequestsAgainstUse(t *testing.T) {
 			"  metric: container api used 500Mi of memory at its peak, in 3 Pods over 7 days (container_memory_working_set_bytes)",
 			"  metric: recommended: 576Mi with a margin of 15 %",
 			"  fix: `kubectl -n shop set resources deployment cart -c api --requests=memory=576Mi --limits=memory=768Mi`"}},
-		"a CronJob after a few runs": {id: "memory-request-too-low", documents: nightly, used: []facts.ContainerUsage{cronJob}, want: []string{
+		"a CronJob after some runs": {id: "memory-request-too-low", documents: nightly, used: []facts.ContainerUsage{cronJob}, want: []string{
 			"low CronJob/shop/cart: CronJob cart uses over a quarter more memory than it requests, in container api: its Pods are among the first to be evicted.",
 			"  spec: container api requests 512Mi of memory",
 			"  metric: container api used 900Mi of memory at its peak, in 3 Pods over 1 hour (container_memory_working_set_bytes)",
@@ -170,7 +170,7 @@ func TestRequestsAgainstUse(t *testing.T) {
 				c.params = check.DefaultParams()
 			}
 			if diff := cmp.Diff(checktest.Lines(c.want...), weighed(t, c.id, c.documents, c.params, facts.Usage{Containers: c.used})); diff != "" {
-				t.Errorf("told (-want +got):\n%s", diff)
+				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -206,24 +206,24 @@ func TestLimitsAgainstUse(t *testing.T) {
 		"without a limit":            {id: "memory-limit-near", documents: basket("requests: {memory: 64Mi}"), used: using(cartRef(), 0.1, 0.1, 500*mebi)},
 		"far":                        {id: "memory-limit-near", documents: basket("limits: {memory: 512Mi}"), used: using(cartRef(), 0.1, 0.1, 400*mebi)},
 		"killed lately":              {id: "memory-limit-near", documents: basket("limits: {memory: 1Gi}") + killedPod("2026-01-15T11:50:00Z"), used: using(cartRef(), 0.1, 0.1, 1000*mebi)},
-		"held up": {id: "cpu-throttled", documents: basket("limits: {cpu: 500m}"), used: throttling(0.3, 0.4), want: []string{
+		"throttled": {id: "cpu-throttled", documents: basket("limits: {cpu: 500m}"), used: throttling(0.3, 0.4), want: []string{
 			"low Deployment/shop/cart: Deployment cart is throttled by its CPU limit in more than a quarter of its CFS periods, in container api.",
 			"  spec: container api has a CPU limit of 500m",
 			"  metric: throttled in 30 % of the periods of the last day (container_cpu_cfs_throttled_periods_total / container_cpu_cfs_periods_total)",
 			"  metric: container api used 400m CPU, the 95th percentile of the busiest of 3 Pods over 7 days, and 400m at its busiest (container_cpu_usage_seconds_total)",
 			"  fix: `kubectl -n shop set resources deployment cart -c api --limits=cpu=750m`, or remove the limit: requests already share CPU fairly"}},
-		"held up much, and the use is not known": {id: "cpu-throttled", documents: basket("limits: {cpu: 500m}"), used: throttling(0.6, facts.Untold), want: []string{
+		"throttled often, usage unknown": {id: "cpu-throttled", documents: basket("limits: {cpu: 500m}"), used: throttling(0.6, facts.Untold), want: []string{
 			"medium Deployment/shop/cart: Deployment cart is throttled by its CPU limit in more than half of its CFS periods, in container api.",
 			"  spec: container api has a CPU limit of 500m",
 			"  metric: throttled in 60 % of the periods of the last day (container_cpu_cfs_throttled_periods_total / container_cpu_cfs_periods_total)",
 			"  fix: `kubectl -n shop set resources deployment cart -c api --limits=cpu=1`, or remove the limit: requests already share CPU fairly"}},
-		"held up while it does next to nothing": {id: "cpu-throttled", documents: basket("limits: {cpu: 500m}"), used: throttling(0.6, 0.01)},
-		"held up a little":                      {id: "cpu-throttled", documents: basket("limits: {cpu: 500m}"), used: throttling(0.2, 0.4)},
-		"the limit is gone":                     {id: "cpu-throttled", documents: basket("requests: {cpu: 500m}"), used: throttling(0.6, 0.4)},
+		"throttled while almost idle": {id: "cpu-throttled", documents: basket("limits: {cpu: 500m}"), used: throttling(0.6, 0.01)},
+		"throttled a little":          {id: "cpu-throttled", documents: basket("limits: {cpu: 500m}"), used: throttling(0.2, 0.4)},
+		"the limit is gone":           {id: "cpu-throttled", documents: basket("requests: {cpu: 500m}"), used: throttling(0.6, 0.4)},
 	} {
 		t.Run(c.id+": "+name, func(t *testing.T) {
 			if diff := cmp.Diff(checktest.Lines(c.want...), weighed(t, c.id, c.documents, check.DefaultParams(), facts.Usage{Containers: []facts.ContainerUsage{c.used}})); diff != "" {
-				t.Errorf("told (-want +got):\n%s", diff)
+				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -256,14 +256,14 @@ func TestNodesAgainstUse(t *testing.T) {
 				got = got[:i]
 			}
 			if diff := cmp.Diff(checktest.Lines(c.want...), got); diff != "" {
-				t.Errorf("told (-want +got):\n%s", diff)
+				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestWithoutABackEndChecksOfItDoNotRun.
-func TestWithoutABackEndChecksOfItDoNotRun(t *testing.T) {
+// TestUsageChecksDoNotRunWithoutMetricsBackend.
+func TestUsageChecksDoNotRunWithoutMetricsBackend(t *testing.T) {
 	for _, c := range Checks() {
 		findings, ran, gaps := check.Run(testkit.Graph(t, basket("requests: {cpu: 2}")), []check.Check{c}, check.DefaultParams())
 		if len(findings)+ran+len(gaps) > 0 {
