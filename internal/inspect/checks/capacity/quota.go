@@ -13,13 +13,16 @@ import (
 func quotaChecks() []check.Check {
 	return []check.Check{{
 		ID: "quota-exhausted", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
-		Summary:     "A ResourceQuota is used up.",
-		Meaning:     "For at least one resource, the whole quota is used: the API server rejects requests that need more of it. The severity is high if something was rejected because of it within the recent window (an hour by default). Limits of zero are not reported, since they forbid a resource deliberately.",
-		Remediation: "Show usage and limits with `kubectl describe resourcequota <name>`. Delete or shrink what is not needed, or raise the quota.",
-		Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
-		Needs:       []facts.Kind{facts.ResourceQuota},
-		Uses:        []facts.Kind{facts.Event},
-		Run:         quotaExhausted,
+		Summary: "A ResourceQuota is used up.",
+		Meaning: "For at least one resource, the whole quota is used: the API server rejects requests that need more of it. The " +
+			"severity is high if something was rejected because of it within the recent window (an hour by default). Limits of zero " +
+			"are not reported, since they forbid a resource deliberately.",
+		Remediation: "Show usage and limits with `kubectl describe resourcequota <name>`. Delete or shrink what is not needed, or " +
+			"raise the quota.",
+		Link:  "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
+		Needs: []facts.Kind{facts.ResourceQuota},
+		Uses:  []facts.Kind{facts.Event},
+		Run:   quotaExhausted,
 	}}
 }
 
@@ -43,8 +46,18 @@ func quotaExhausted(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: quota.Ref, Evidence: evidence,
-			Message:     fmt.Sprintf("ResourceQuota %s is used up: namespace %s cannot use more %s.", quota.Name, quota.Namespace, strings.Join(resources, ", ")),
-			Remediation: fmt.Sprintf("Show its usage with `kubectl -n %[1]s describe resourcequota %[2]s`. Delete or shrink what is not needed, or raise the quota: `kubectl -n %[1]s edit resourcequota %[2]s`.", quota.Namespace, quota.Name),
+			Message: fmt.Sprintf(
+				"ResourceQuota %s is used up: namespace %s cannot use more %s.",
+				quota.Name,
+				quota.Namespace,
+				strings.Join(resources, ", "),
+			),
+			Remediation: fmt.Sprintf(
+				"Show its usage with `kubectl -n %[1]s describe resourcequota %[2]s`. Delete or shrink what is not needed, or raise "+
+					"the quota: `kubectl -n %[1]s edit resourcequota %[2]s`.",
+				quota.Namespace,
+				quota.Name,
+			),
 		}
 		if refused := refusals[quota.Ref]; refused != nil {
 			finding.Severity = v1alpha1.SeverityHigh

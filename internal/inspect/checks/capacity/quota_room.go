@@ -18,19 +18,30 @@ func quotaRoomChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "quota-nearly-used", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
-			Summary:     "A ResourceQuota is nearly used up.",
-			Meaning:     fmt.Sprintf("For at least one resource, more than %d %% of the quota is used, and none is used up (quota-exhausted reports that). The next rollout may not fit.", nearlyFull),
-			Remediation: "Show usage and limits with `kubectl describe resourcequota <name>`. Delete or shrink what is not needed, or raise the quota in time.",
-			Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
-			Needs:       []facts.Kind{facts.ResourceQuota}, Run: quotaNearlyUsed,
+			Summary: "A ResourceQuota is nearly used up.",
+			Meaning: fmt.Sprintf(
+				"For at least one resource, more than %d %% of the quota is used, and none is used up (quota-exhausted reports that). "+
+					"The next rollout may not fit.",
+				nearlyFull,
+			),
+			Remediation: "Show usage and limits with `kubectl describe resourcequota <name>`. Delete or shrink what is not needed, or " +
+				"raise the quota in time.",
+			Link:  "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
+			Needs: []facts.Kind{facts.ResourceQuota}, Run: quotaNearlyUsed,
 		},
 		{
 			ID: "limitrange-missing", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
-			Summary:     "A quota requires requests or limits that workloads of its namespace do not set.",
-			Meaning:     "The namespace has a ResourceQuota for CPU or memory, and no LimitRange sets the values that the Pod template of at least one workload omits: the API server rejects its next Pod. Pods created before the quota continue, so the problem shows only when one has to be replaced. There is one finding per namespace.",
+			Summary: "A quota requires requests or limits that workloads of its namespace do not set.",
+			Meaning: "The namespace has a ResourceQuota for CPU or memory, and no LimitRange sets the values that the Pod template " +
+				"of at least one workload omits: the API server rejects its next Pod. Pods created before the quota continue, so the " +
+				"problem shows only when one has to be replaced. There is one finding per namespace.",
 			Remediation: "Set the requests and limits in the Pod templates, or create a LimitRange with defaults for containers.",
 			Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/#requests-vs-limits",
-			Needs:       []facts.Kind{facts.ResourceQuota, facts.LimitRange, facts.Deployment}, Uses: append(facts.WorkloadKinds(), facts.Job, facts.CronJob), Run: limitRangeMissing,
+			Needs: []facts.Kind{
+				facts.ResourceQuota,
+				facts.LimitRange,
+				facts.Deployment,
+			}, Uses: append(facts.WorkloadKinds(), facts.Job, facts.CronJob), Run: limitRangeMissing,
 		},
 	}
 }
@@ -45,7 +56,8 @@ func quotaNearlyUsed(g *facts.Graph, _ check.Params) []check.Finding {
 		var evidence []check.Evidence
 		for _, item := range quota.Items {
 			// A small count quota is meant to be used: three of three Services are not reported.
-			if few := !strings.Contains(item.Resource, "cpu") && !strings.Contains(item.Resource, "memory") && item.Hard < 10*1000; !few && nodeload.Percent(item.Used, item.Hard) > nearlyFull {
+			if few := !strings.Contains(item.Resource, "cpu") && !strings.Contains(item.Resource, "memory") && item.Hard < 10*1000; !few &&
+				nodeload.Percent(item.Used, item.Hard) > nearlyFull {
 				resources = append(resources, item.Resource)
 				evidence = append(evidence, check.FromCondition("%s: %s of %s used", item.Resource, item.UsedText, item.HardText))
 			}
@@ -101,14 +113,24 @@ func limitRangeMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	demands := demandsOf(g)
 	found := check.ByNamespace{}
 	for _, template := range podtemplate.Effective(g) {
-		if d := demands[template.Owner.Namespace]; d != (demand{}) && template.Owner.Kind != facts.Pod && g.Complete(facts.LimitRange, template.Owner.Namespace) && leavesOpen(template, d) {
+		if d := demands[template.Owner.Namespace]; d != (demand{}) && template.Owner.Kind != facts.Pod &&
+			g.Complete(facts.LimitRange, template.Owner.Namespace) &&
+			leavesOpen(template, d) {
 			found.Add(template.Owner.Namespace, template.Name())
 		}
 	}
 	return found.Findings(func(namespace string) check.Finding {
 		return check.Finding{
-			Message:     fmt.Sprintf("The quota of namespace %s requires requests or limits that workloads there do not set, and no LimitRange sets them: the API server rejects their next Pods.", namespace),
-			Remediation: fmt.Sprintf("Set requests and limits in the Pod templates of these workloads, or create a LimitRange with defaults. `kubectl -n %s describe resourcequota` shows what is required.", namespace),
+			Message: fmt.Sprintf(
+				"The quota of namespace %s requires requests or limits that workloads there do not set, and no LimitRange sets them: "+
+					"the API server rejects their next Pods.",
+				namespace,
+			),
+			Remediation: fmt.Sprintf(
+				"Set requests and limits in the Pod templates of these workloads, or create a LimitRange with defaults. `kubectl -n %s "+
+					"describe resourcequota` shows what is required.",
+				namespace,
+			),
 		}
 	})
 }
@@ -119,7 +141,9 @@ func leavesOpen(template podtemplate.Template, d demand) bool {
 		return false // set for the whole Pod
 	}
 	return slices.ContainsFunc(template.All(), func(c *corev1.Container) bool {
-		return (d.cpuRequest && !podtemplate.HasRequest(&c.Resources, corev1.ResourceCPU)) || (d.memoryRequest && !podtemplate.HasRequest(&c.Resources, corev1.ResourceMemory)) ||
-			(d.cpuLimit && !podtemplate.HasLimit(&c.Resources, corev1.ResourceCPU)) || (d.memoryLimit && !podtemplate.HasLimit(&c.Resources, corev1.ResourceMemory))
+		return (d.cpuRequest && !podtemplate.HasRequest(&c.Resources, corev1.ResourceCPU)) ||
+			(d.memoryRequest && !podtemplate.HasRequest(&c.Resources, corev1.ResourceMemory)) ||
+			(d.cpuLimit && !podtemplate.HasLimit(&c.Resources, corev1.ResourceCPU)) ||
+			(d.memoryLimit && !podtemplate.HasLimit(&c.Resources, corev1.ResourceMemory))
 	})
 }

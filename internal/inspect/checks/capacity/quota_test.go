@@ -9,7 +9,8 @@ import (
 )
 
 func quotaOf(metadata, hard, used string) string {
-	return checktest.Document("v1", "ResourceQuota", "name: compute, namespace: shop"+metadata, "status: {hard: {"+hard+"}, used: {"+used+"}}")
+	return checktest.Document("v1", "ResourceQuota", "name: compute, namespace: shop"+metadata,
+		"status: {hard: {"+hard+"}, used: {"+used+"}}")
 }
 
 func TestQuotaExhausted(t *testing.T) {
@@ -48,15 +49,19 @@ func TestQuotaExhausted(t *testing.T) {
 		},
 		"used up, while another quota rejects Pods": {
 			documents: quotaOf("", `pods: "2"`, `pods: "2"`) +
-				refused("2026-01-15T11:50:00Z", `Error creating: pods "web-6d4-a" is forbidden: exceeded quota: disks, requested: pods=1, used: pods=1, limited: pods=1`),
+				refused("2026-01-15T11:50:00Z",
+					`Error creating: pods "web-6d4-a" is forbidden: exceeded quota: disks, requested: pods=1, used: pods=1, limited: pods=1`),
 			want: checktest.Lines(
 				"medium ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop cannot use more pods.",
 				"  condition: pods: 2 of 2 used"),
 		},
-		"nothing allowed on purpose": {documents: quotaOf("", `services.loadbalancers: "0", count/jobs.batch: "0"`, `services.loadbalancers: "0", count/jobs.batch: "0"`)},
-		"nearly used up":             {documents: quotaOf("", `limits.cpu: "2"`, `limits.cpu: 1999m`)},
-		"being deleted":              {documents: quotaOf(`, deletionTimestamp: "2026-01-15T11:59:00Z", finalizers: [x]`, `pods: "2"`, `pods: "2"`)},
-		"not counted yet":            {documents: checktest.Document("v1", "ResourceQuota", "name: compute, namespace: shop", `spec: {hard: {pods: "2"}}`)},
+		"nothing allowed on purpose": {documents: quotaOf("", `services.loadbalancers: "0", count/jobs.batch: "0"`,
+			`services.loadbalancers: "0", count/jobs.batch: "0"`)},
+		"nearly used up": {documents: quotaOf("", `limits.cpu: "2"`, `limits.cpu: 1999m`)},
+		"being deleted": {documents: quotaOf(`, deletionTimestamp: "2026-01-15T11:59:00Z", finalizers: [x]`, `pods: "2"`,
+			`pods: "2"`)},
+		"not counted yet": {documents: checktest.Document("v1", "ResourceQuota", "name: compute, namespace: shop",
+			`spec: {hard: {pods: "2"}}`)},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -12,10 +12,13 @@ import (
 // side of true: fields that baseline allows in part count as violations.
 func beyondBaseline(use *facts.PodSpec) bool {
 	s := use.Lean
-	if s == nil || s.HostNetwork || s.HostPID || s.HostIPC || slices.ContainsFunc(s.Volumes, func(v corev1.Volume) bool { return v.HostPath != nil }) {
+	if s == nil || s.HostNetwork || s.HostPID || s.HostIPC ||
+		slices.ContainsFunc(s.Volumes, func(v corev1.Volume) bool { return v.HostPath != nil }) {
 		return true
 	}
-	if c := s.SecurityContext; c != nil && (len(c.Sysctls) > 0 || c.SELinuxOptions != nil || c.WindowsOptions != nil || withoutConfinement(c.SeccompProfile, c.AppArmorProfile)) {
+	if c := s.SecurityContext; c != nil &&
+		(len(c.Sysctls) > 0 || c.SELinuxOptions != nil || c.WindowsOptions != nil || withoutConfinement(c.SeccompProfile,
+			c.AppArmorProfile)) {
 		return true
 	}
 	for _, containers := range [][]corev1.Container{s.InitContainers, s.Containers} {
@@ -34,11 +37,13 @@ func contextBeyond(c *corev1.SecurityContext) bool {
 	}
 	return (c.Privileged != nil && *c.Privileged) || c.SELinuxOptions != nil || c.WindowsOptions != nil ||
 		(c.ProcMount != nil && *c.ProcMount != corev1.DefaultProcMount) || withoutConfinement(c.SeccompProfile, c.AppArmorProfile) ||
-		(c.Capabilities != nil && slices.ContainsFunc(c.Capabilities.Add, func(name corev1.Capability) bool { return name != "NET_BIND_SERVICE" }))
+		(c.Capabilities != nil && slices.ContainsFunc(c.Capabilities.Add,
+			func(name corev1.Capability) bool { return name != "NET_BIND_SERVICE" }))
 }
 
 func withoutConfinement(seccomp *corev1.SeccompProfile, apparmor *corev1.AppArmorProfile) bool {
-	return (seccomp != nil && seccomp.Type == corev1.SeccompProfileTypeUnconfined) || (apparmor != nil && apparmor.Type == corev1.AppArmorProfileTypeUnconfined)
+	return (seccomp != nil && seccomp.Type == corev1.SeccompProfileTypeUnconfined) ||
+		(apparmor != nil && apparmor.Type == corev1.AppArmorProfileTypeUnconfined)
 }
 
 // opensNode reports whether a container uses a host port, or has probes of another host.

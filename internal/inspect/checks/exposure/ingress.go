@@ -38,7 +38,10 @@ func tlsCovers(host string, tls map[string]bool) bool {
 
 // alwaysEncrypts reports whether Ingresses of a class always use TLS.
 func alwaysEncrypts(class string) bool {
-	return slices.ContainsFunc([]string{"tailscale", "cloudflare", "ngrok"}, func(name string) bool { return strings.Contains(class, name) })
+	return slices.ContainsFunc(
+		[]string{"tailscale", "cloudflare", "ngrok"},
+		func(name string) bool { return strings.Contains(class, name) },
+	)
 }
 
 // provesDomain reports whether an Ingress only answers ACME challenges, which come without TLS.
@@ -53,9 +56,12 @@ func publicName(host string) bool {
 	if !strings.Contains(host, ".") {
 		return false
 	}
-	return !slices.ContainsFunc([]string{".local", ".internal", ".localhost", ".lan", ".test", ".home.arpa", ".corp", ".intranet"}, func(suffix string) bool {
-		return strings.HasSuffix(host, suffix)
-	})
+	return !slices.ContainsFunc(
+		[]string{".local", ".internal", ".localhost", ".lan", ".test", ".home.arpa", ".corp", ".intranet"},
+		func(suffix string) bool {
+			return strings.HasSuffix(host, suffix)
+		},
+	)
 }
 
 func ingressWithoutTLS(g *facts.Graph, _ check.Params) []check.Finding {
@@ -76,8 +82,12 @@ func ingressWithoutTLS(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   ingress.Ref,
 			Message:  fmt.Sprintf("Ingress %s serves %s without TLS.", ingress.Name, hostNames(open)),
 			Evidence: []check.Evidence{check.FromSpec("hosts without a tls entry: %s", hostNames(open))},
-			Remediation: fmt.Sprintf("Add the host and a Secret with its certificate to spec.tls: `kubectl -n %s edit ingress %s`. cert-manager issues and renews certificates.",
-				ingress.Namespace, ingress.Name),
+			Remediation: fmt.Sprintf(
+				"Add the host and a Secret with its certificate to spec.tls: `kubectl -n %s edit ingress %s`. cert-manager issues and "+
+					"renews certificates.",
+				ingress.Namespace,
+				ingress.Name,
+			),
 		}
 		if len(tls) > 0 {
 			finding.Evidence = append(finding.Evidence, check.FromSpec("hosts with a tls entry: %s", phrase.List(ingress.TLSHosts)))
@@ -196,7 +206,10 @@ func clashesOf(ingress *facts.IngressNode, class string, holders map[hostClaim]h
 			findings = append(findings, clash(ingress, mine.host, other))
 		}
 		if evidence := &findings[index].Evidence; len(*evidence) < 3 {
-			*evidence = append(*evidence, check.FromSpec("path %s: Service %s here, Service %s there", mine.path, backend.Service, holder.to.Service))
+			*evidence = append(
+				*evidence,
+				check.FromSpec("path %s: Service %s here, Service %s there", mine.path, backend.Service, holder.to.Service),
+			)
 		}
 	}
 	return findings
@@ -215,8 +228,18 @@ func clash(ingress *facts.IngressNode, host string, other facts.Ref) check.Findi
 	}
 	return check.Finding{
 		Object: ingress.Ref, Discriminator: cmp.Or(host, "*") + " " + other.Namespace + "/" + other.Name,
-		Message: fmt.Sprintf("Ingress %s routes a path of %s that %s routes to another Service.", ingress.Name, hostNames([]string{host}), whose),
-		Remediation: fmt.Sprintf("Remove the host or path from one of them: `kubectl -n %s edit ingress %s` or `kubectl -n %s edit ingress %s`.",
-			ingress.Namespace, ingress.Name, other.Namespace, other.Name),
+		Message: fmt.Sprintf(
+			"Ingress %s routes a path of %s that %s routes to another Service.",
+			ingress.Name,
+			hostNames([]string{host}),
+			whose,
+		),
+		Remediation: fmt.Sprintf(
+			"Remove the host or path from one of them: `kubectl -n %s edit ingress %s` or `kubectl -n %s edit ingress %s`.",
+			ingress.Namespace,
+			ingress.Name,
+			other.Namespace,
+			other.Name,
+		),
 	}
 }

@@ -40,14 +40,22 @@ func noPodSecurity(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		finding := check.Finding{
-			Object:      ns.Ref,
-			Message:     fmt.Sprintf("Namespace %s has no Pod Security level: it accepts privileged Pods.", name),
-			Evidence:    []check.Evidence{check.FromSpec("label %s is not set", enforceLabel)},
-			Remediation: fmt.Sprintf("Test what would be rejected: `kubectl label --dry-run=server --overwrite namespace %[1]s %[2]s=baseline`. If there are no warnings, apply it: `kubectl label --overwrite namespace %[1]s %[2]s=baseline`.", name, enforceLabel),
+			Object:   ns.Ref,
+			Message:  fmt.Sprintf("Namespace %s has no Pod Security level: it accepts privileged Pods.", name),
+			Evidence: []check.Evidence{check.FromSpec("label %s is not set", enforceLabel)},
+			Remediation: fmt.Sprintf(
+				"Test what would be rejected: `kubectl label --dry-run=server --overwrite namespace %[1]s %[2]s=baseline`. If there "+
+					"are no warnings, apply it: `kubectl label --overwrite namespace %[1]s %[2]s=baseline`.",
+				name,
+				enforceLabel,
+			),
 		}
 		for _, label := range []string{"pod-security.kubernetes.io/warn", "pod-security.kubernetes.io/audit"} {
 			if level := ns.Labels[label]; level != "" {
-				finding.Evidence = append(finding.Evidence, check.FromSpec("label %s is %s, which warns or audits but does not reject", label, level))
+				finding.Evidence = append(
+					finding.Evidence,
+					check.FromSpec("label %s is %s, which warns or audits but does not reject", label, level),
+				)
 			}
 		}
 		findings = append(findings, finding)
@@ -70,8 +78,12 @@ func podSecurityPrivileged(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   ns.Ref,
 			Message:  fmt.Sprintf("Namespace %s allows privileged Pods, although all of its Pods comply with the level baseline.", name),
 			Evidence: []check.Evidence{check.FromSpec("label %s: privileged", enforceLabel)},
-			Remediation: fmt.Sprintf("Set the level that its Pods comply with: `kubectl label --overwrite namespace %s %s=baseline`. kubectl warns about Pods that do not comply.",
-				name, enforceLabel),
+			Remediation: fmt.Sprintf(
+				"Set the level that its Pods comply with: `kubectl label --overwrite namespace %s %s=baseline`. kubectl warns about "+
+					"Pods that do not comply.",
+				name,
+				enforceLabel,
+			),
 		})
 	}
 	return findings

@@ -64,13 +64,24 @@ func noNetworkPolicy(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		finding := check.Finding{
-			Object:      facts.Ref{Kind: facts.Namespace, Name: namespace},
-			Message:     fmt.Sprintf("Namespace %s has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods.", namespace),
-			Evidence:    []check.Evidence{check.FromSpec("not isolated: %s", phrase.List(open))},
-			Remediation: fmt.Sprintf("First create the policies that allow the traffic its Pods need, then deny the rest: `echo '{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":{\"name\":\"default-deny\"},\"spec\":{\"podSelector\":{},\"policyTypes\":[\"Ingress\"]}}' | kubectl -n %s apply -f -`.", namespace),
+			Object: facts.Ref{Kind: facts.Namespace, Name: namespace},
+			Message: fmt.Sprintf(
+				"Namespace %s has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods.",
+				namespace,
+			),
+			Evidence: []check.Evidence{check.FromSpec("not isolated: %s", phrase.List(open))},
+			Remediation: fmt.Sprintf(
+				"First create the policies that allow the traffic its Pods need, then deny the rest: `echo "+
+					"'{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":{\"name\":\"default-deny\"},"+
+					"\"spec\":{\"podSelector\":{},\"policyTypes\":[\"Ingress\"]}}' | kubectl -n %s apply -f -`.",
+				namespace,
+			),
 		}
 		if slices.ContainsFunc(policies[namespace], func(policy *facts.NetworkPolicyNode) bool { return policy.Ingress }) {
-			finding.Message = fmt.Sprintf("The NetworkPolicies of namespace %s do not cover all of its Pods: every Pod of the cluster can connect to the others.", namespace)
+			finding.Message = fmt.Sprintf(
+				"The NetworkPolicies of namespace %s do not cover all of its Pods: every Pod of the cluster can connect to the others.",
+				namespace,
+			)
 		}
 		findings = append(findings, finding)
 	}
@@ -112,21 +123,33 @@ func templatesComplete(g *facts.Graph, namespace string) bool {
 
 // aimless reports whether a policy selects no Pods, as far as is known.
 func aimless(g *facts.Graph, uses map[string][]facts.SpecUse, policy *facts.NetworkPolicyNode) bool {
-	return policy.Selector.Invalid == "" && policy.Selector.String() != "" && !somethingHas(g, uses[policy.Namespace], policy.Namespace, policy.Selector)
+	return policy.Selector.Invalid == "" && policy.Selector.String() != "" &&
+		!somethingHas(g, uses[policy.Namespace], policy.Namespace, policy.Selector)
 }
 
 func policySelectsNothing(g *facts.Graph, params check.Params) []check.Finding {
 	uses := usesByNamespace(g)
 	var findings []check.Finding
 	for _, policy := range g.NetworkPolicies {
-		if !policy.Deleting.IsZero() || !g.OlderThan(policy.Created, params.StartupGrace) || !templatesComplete(g, policy.Namespace) || !aimless(g, uses, policy) {
+		if !policy.Deleting.IsZero() || !g.OlderThan(policy.Created, params.StartupGrace) || !templatesComplete(g, policy.Namespace) ||
+			!aimless(g, uses, policy) {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:      policy.Ref,
-			Message:     fmt.Sprintf("NetworkPolicy %s selects no Pods: nothing in namespace %s has the labels %s.", policy.Name, policy.Namespace, policy.Selector.String()),
-			Evidence:    []check.Evidence{check.FromSpec("podSelector %s", policy.Selector.String())},
-			Remediation: fmt.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`). Correct it, or delete the policy: `kubectl -n %[1]s delete networkpolicy %[2]s`.", policy.Namespace, policy.Name),
+			Object: policy.Ref,
+			Message: fmt.Sprintf(
+				"NetworkPolicy %s selects no Pods: nothing in namespace %s has the labels %s.",
+				policy.Name,
+				policy.Namespace,
+				policy.Selector.String(),
+			),
+			Evidence: []check.Evidence{check.FromSpec("podSelector %s", policy.Selector.String())},
+			Remediation: fmt.Sprintf(
+				"Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`). Correct it, or delete "+
+					"the policy: `kubectl -n %[1]s delete networkpolicy %[2]s`.",
+				policy.Namespace,
+				policy.Name,
+			),
 		})
 	}
 	return findings
@@ -139,14 +162,26 @@ func policyAllowsAll(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		finding := check.Finding{
-			Object:      policy.Ref,
-			Message:     fmt.Sprintf("NetworkPolicy %s allows all ingress traffic: one of its rules has neither from nor ports.", policy.Name),
-			Evidence:    []check.Evidence{check.FromSpec("podSelector %s; ingress: a rule without from and ports", policy.Selector.String())},
-			Remediation: fmt.Sprintf("Add the allowed sources (from) and ports to the rule: `kubectl -n %s edit networkpolicy %s`. If all traffic is intended, accept this with an ignore rule.", policy.Namespace, policy.Name),
+			Object: policy.Ref,
+			Message: fmt.Sprintf(
+				"NetworkPolicy %s allows all ingress traffic: one of its rules has neither from nor ports.",
+				policy.Name,
+			),
+			Evidence: []check.Evidence{
+				check.FromSpec("podSelector %s; ingress: a rule without from and ports", policy.Selector.String()),
+			},
+			Remediation: fmt.Sprintf(
+				"Add the allowed sources (from) and ports to the rule: `kubectl -n %s edit networkpolicy %s`. If all traffic is "+
+					"intended, accept this with an ignore rule.",
+				policy.Namespace,
+				policy.Name,
+			),
 		}
 		if isolatesAll(policy) {
 			finding.Severity = v1alpha1.SeverityLow
-			finding.Evidence = []check.Evidence{check.FromSpec("podSelector: all Pods of the namespace; ingress: a rule without from and ports")}
+			finding.Evidence = []check.Evidence{
+				check.FromSpec("podSelector: all Pods of the namespace; ingress: a rule without from and ports"),
+			}
 		}
 		findings = append(findings, finding)
 	}
@@ -157,21 +192,37 @@ func policyPeerMatchesNothing(g *facts.Graph, params check.Params) []check.Findi
 	uses := usesByNamespace(g)
 	var findings []check.Finding
 	for _, policy := range g.NetworkPolicies {
-		if !policy.Deleting.IsZero() || len(policy.Peers) == 0 || !g.OlderThan(policy.Created, params.StartupGrace) || !templatesComplete(g, policy.Namespace) || aimless(g, uses, policy) {
+		if !policy.Deleting.IsZero() || len(policy.Peers) == 0 || !g.OlderThan(policy.Created, params.StartupGrace) ||
+			!templatesComplete(g, policy.Namespace) ||
+			aimless(g, uses, policy) {
 			continue
 		}
 		var told []string
 		for _, peer := range policy.Peers {
 			labels := peer.String()
-			if peer.Invalid != "" || labels == "" || slices.Contains(told, labels) || somethingHas(g, uses[policy.Namespace], policy.Namespace, peer) {
+			if peer.Invalid != "" || labels == "" || slices.Contains(told, labels) ||
+				somethingHas(g, uses[policy.Namespace], policy.Namespace, peer) {
 				continue
 			}
 			told = append(told, labels)
 			findings = append(findings, check.Finding{
 				Object: policy.Ref, Discriminator: labels,
-				Message:     fmt.Sprintf("NetworkPolicy %s allows traffic with Pods that do not exist: nothing in namespace %[3]s has the labels %[2]s.", policy.Name, labels, policy.Namespace),
-				Evidence:    []check.Evidence{check.FromSpec("podSelector of a peer: %s; no namespaceSelector in the same entry", labels)},
-				Remediation: fmt.Sprintf("If the Pods run in another namespace, add a namespaceSelector to the same entry, for example with the label kubernetes.io/metadata.name. Otherwise correct the labels or remove the rule: `kubectl -n %s edit networkpolicy %s`.", policy.Namespace, policy.Name),
+				Message: fmt.Sprintf(
+					"NetworkPolicy %s allows traffic with Pods that do not exist: nothing in namespace %[3]s has the labels %[2]s.",
+					policy.Name,
+					labels,
+					policy.Namespace,
+				),
+				Evidence: []check.Evidence{
+					check.FromSpec("podSelector of a peer: %s; no namespaceSelector in the same entry", labels),
+				},
+				Remediation: fmt.Sprintf(
+					"If the Pods run in another namespace, add a namespaceSelector to the same entry, for example with the label "+
+						"kubernetes.io/metadata.name. Otherwise correct the labels or remove the rule: `kubectl -n %s edit "+
+						"networkpolicy %s`.",
+					policy.Namespace,
+					policy.Name,
+				),
 			})
 		}
 	}

@@ -42,19 +42,34 @@ func sensitivePort(port int32) string {
 func exposedToInternet(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, service := range g.Services {
-		if service.Type != "LoadBalancer" || !service.Deleting.IsZero() || service.Internal || service.PrivateAddresses || !admitsAll(service.SourceRanges) {
+		if service.Type != "LoadBalancer" || !service.Deleting.IsZero() || service.Internal || service.PrivateAddresses ||
+			!admitsAll(service.SourceRanges) {
 			continue
 		}
 		finding := check.Finding{
-			Object:      service.Ref,
-			Message:     fmt.Sprintf("Service %s has a load balancer that accepts connections from any address.", service.Name),
-			Evidence:    []check.Evidence{check.FromSpec("type LoadBalancer; %s", rangesText(service.SourceRanges)), check.FromSpec("ports: %s", portsText(service))},
-			Remediation: fmt.Sprintf("Restrict the source addresses: `kubectl -n %s patch service %s -p '{\"spec\":{\"loadBalancerSourceRanges\":[\"203.0.113.0/24\"]}}'` with your own ranges. If public access is intended, accept this with an ignore rule.", service.Namespace, service.Name),
+			Object:  service.Ref,
+			Message: fmt.Sprintf("Service %s has a load balancer that accepts connections from any address.", service.Name),
+			Evidence: []check.Evidence{
+				check.FromSpec("type LoadBalancer; %s", rangesText(service.SourceRanges)),
+				check.FromSpec("ports: %s", portsText(service)),
+			},
+			Remediation: fmt.Sprintf(
+				"Restrict the source addresses: `kubectl -n %s patch service %s -p "+
+					"'{\"spec\":{\"loadBalancerSourceRanges\":[\"203.0.113.0/24\"]}}'` with your own ranges. If public access is "+
+					"intended, accept this with an ignore rule.",
+				service.Namespace,
+				service.Name,
+			),
 		}
 		for _, port := range service.Ports {
 			if what := sensitivePort(port.Port); what != "" {
 				finding.Severity = v1alpha1.SeverityMedium
-				finding.Message = fmt.Sprintf("Service %s has a load balancer that accepts connections from any address on port %d, usually %s.", service.Name, port.Port, what)
+				finding.Message = fmt.Sprintf(
+					"Service %s has a load balancer that accepts connections from any address on port %d, usually %s.",
+					service.Name,
+					port.Port,
+					what,
+				)
 				break
 			}
 		}
@@ -90,12 +105,24 @@ func externalIPs(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:  service.Ref,
-			Message: fmt.Sprintf("Service %s claims addresses with spec.externalIPs: every node routes traffic for them to it.", service.Name),
+			Object: service.Ref,
+			Message: fmt.Sprintf(
+				"Service %s claims addresses with spec.externalIPs: every node routes traffic for them to it.",
+				service.Name,
+			),
 			Evidence: []check.Evidence{
-				check.FromSpec("spec.externalIPs: %d %s", service.ExternalIPs, phrase.Plural(service.ExternalIPs, "address", "addresses")), check.FromSpec("ports: %s", portsText(service)),
+				check.FromSpec(
+					"spec.externalIPs: %d %s",
+					service.ExternalIPs,
+					phrase.Plural(service.ExternalIPs, "address", "addresses"),
+				), check.FromSpec("ports: %s", portsText(service)),
 			},
-			Remediation: fmt.Sprintf("Use type LoadBalancer, with MetalLB or similar on bare metal, then remove the field: `kubectl -n %s patch service %s --type=merge -p '{\"spec\":{\"externalIPs\":null}}'`.", service.Namespace, service.Name),
+			Remediation: fmt.Sprintf(
+				"Use type LoadBalancer, with MetalLB or similar on bare metal, then remove the field: `kubectl -n %s patch service %s "+
+					"--type=merge -p '{\"spec\":{\"externalIPs\":null}}'`.",
+				service.Namespace,
+				service.Name,
+			),
 		})
 	}
 	return findings
@@ -108,10 +135,15 @@ func nodePortOpen(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:      service.Ref,
-			Message:     fmt.Sprintf("Service %s is reachable on a port of every node.", service.Name),
-			Evidence:    []check.Evidence{check.FromSpec("type NodePort; ports: %s", portsText(service))},
-			Remediation: fmt.Sprintf("If the port is not used from outside, close it: `kubectl -n %s patch service %s -p '{\"spec\":{\"type\":\"ClusterIP\"}}'`. For external clients, use an Ingress or a load balancer.", service.Namespace, service.Name),
+			Object:   service.Ref,
+			Message:  fmt.Sprintf("Service %s is reachable on a port of every node.", service.Name),
+			Evidence: []check.Evidence{check.FromSpec("type NodePort; ports: %s", portsText(service))},
+			Remediation: fmt.Sprintf(
+				"If the port is not used from outside, close it: `kubectl -n %s patch service %s -p "+
+					"'{\"spec\":{\"type\":\"ClusterIP\"}}'`. For external clients, use an Ingress or a load balancer.",
+				service.Namespace,
+				service.Name,
+			),
 		})
 	}
 	return findings
@@ -128,10 +160,17 @@ func externalNameBypass(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:      service.Ref,
-			Message:     fmt.Sprintf("Service %s is an alias of Service %s in namespace %s.", service.Name, target, namespace),
-			Evidence:    []check.Evidence{check.FromSpec("type ExternalName; externalName: %s", service.ExternalName)},
-			Remediation: fmt.Sprintf("Use %s.%s.svc in clients, then delete this Service: `kubectl -n %s delete service %s`. Between namespaces, use Gateway API routes with a ReferenceGrant.", target, namespace, service.Namespace, service.Name),
+			Object:   service.Ref,
+			Message:  fmt.Sprintf("Service %s is an alias of Service %s in namespace %s.", service.Name, target, namespace),
+			Evidence: []check.Evidence{check.FromSpec("type ExternalName; externalName: %s", service.ExternalName)},
+			Remediation: fmt.Sprintf(
+				"Use %s.%s.svc in clients, then delete this Service: `kubectl -n %s delete service %s`. Between namespaces, use "+
+					"Gateway API routes with a ReferenceGrant.",
+				target,
+				namespace,
+				service.Namespace,
+				service.Name,
+			),
 		})
 	}
 	return findings

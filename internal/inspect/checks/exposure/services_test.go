@@ -19,17 +19,20 @@ func TestExposedToInternet(t *testing.T) {
 	address := func(ip string) string { return "loadBalancer: {ingress: [{ip: '" + ip + "'}]}" }
 	open := checktest.Lines(message, "  spec: type LoadBalancer; no source ranges", "  spec: ports: 443/TCP")
 	checktest.RunTextCases(t, Checks(), "service-exposed-to-internet", map[string]checktest.TextCase{
-		"no ranges":          {serviceWith("", web, address("203.0.113.7")), open},
-		"all ranges":         {serviceWith("", web+", loadBalancerSourceRanges: [0.0.0.0/0]", ""), checktest.Lines(message, "  spec: type LoadBalancer; source ranges 0.0.0.0/0", "  spec: ports: 443/TCP")},
+		"no ranges": {serviceWith("", web, address("203.0.113.7")), open},
+		"all ranges": {serviceWith("", web+", loadBalancerSourceRanges: [0.0.0.0/0]", ""), checktest.Lines(message,
+			"  spec: type LoadBalancer; source ranges 0.0.0.0/0", "  spec: ports: 443/TCP")},
 		"a public name":      {serviceWith("", web, "loadBalancer: {ingress: [{hostname: a.elb.amazonaws.com}]}"), open},
 		"one public address": {serviceWith("", web, "loadBalancer: {ingress: [{ip: 10.0.0.1}, {ip: 203.0.113.7}]}"), open},
 		"a database": {
 			serviceWith("", "type: LoadBalancer, ports: [{port: 443}, {port: 5432}]", address("203.0.113.7")),
-			checktest.Lines("medium Service/shop/web: Service web has a load balancer that accepts connections from any address on port 5432, usually a database.",
+			checktest.Lines("medium Service/shop/web: Service web has a load balancer that accepts connections from any address on "+
+				"port 5432, usually a database.",
 				"  spec: type LoadBalancer; no source ranges", "  spec: ports: 443/TCP, 5432/TCP"),
 		},
-		"ranges":              {serviceWith("", web+", loadBalancerSourceRanges: [198.51.100.0/24]", address("203.0.113.7")), ""},
-		"ranges of a cloud":   {serviceWith("annotations: {service.beta.kubernetes.io/azure-allowed-service-tags: CorpNet}", web, address("203.0.113.7")), ""},
+		"ranges": {serviceWith("", web+", loadBalancerSourceRanges: [198.51.100.0/24]", address("203.0.113.7")), ""},
+		"ranges of a cloud": {serviceWith("annotations: {service.beta.kubernetes.io/azure-allowed-service-tags: CorpNet}", web,
+			address("203.0.113.7")), ""},
 		"internal":            {serviceWith("annotations: {service.beta.kubernetes.io/azure-load-balancer-internal: 'true'}", web, ""), ""},
 		"internal by default": {serviceWith("annotations: {service.beta.kubernetes.io/aws-load-balancer-type: external}", web, ""), ""},
 		"a private address":   {serviceWith("", web, address("192.168.1.240")), ""},
@@ -42,7 +45,8 @@ func TestExternalIPs(t *testing.T) {
 	checktest.RunTextCases(t, Checks(), "service-external-ips", map[string]checktest.TextCase{
 		"two": {
 			serviceWith("", "ports: [{port: 80}], externalIPs: [203.0.113.7, 203.0.113.8]", ""),
-			checktest.Lines("medium Service/shop/web: Service web claims addresses with spec.externalIPs: every node routes traffic for them to it.", "  spec: spec.externalIPs: 2 addresses", "  spec: ports: 80/TCP"),
+			checktest.Lines("medium Service/shop/web: Service web claims addresses with spec.externalIPs: every node routes traffic "+
+				"for them to it.", "  spec: spec.externalIPs: 2 addresses", "  spec: ports: 80/TCP"),
 		},
 		"none":                    {serviceWith("", "ports: [{port: 80}]", ""), ""},
 		"where they do not count": {serviceWith("", "type: ExternalName, externalName: example.com, externalIPs: [203.0.113.7]", ""), ""},
@@ -53,7 +57,8 @@ func TestNodePortOpen(t *testing.T) {
 	checktest.RunTextCases(t, Checks(), "service-node-port-open", map[string]checktest.TextCase{
 		"a node port": {
 			serviceWith("", "type: NodePort, ports: [{port: 80, nodePort: 30080, protocol: UDP}]", ""),
-			checktest.Lines("info Service/shop/web: Service web is reachable on a port of every node.", "  spec: type NodePort; ports: 80/UDP"),
+			checktest.Lines("info Service/shop/web: Service web is reachable on a port of every node.",
+				"  spec: type NodePort; ports: 80/UDP"),
 		},
 		"that of a load balancer": {serviceWith("", "type: LoadBalancer, ports: [{port: 80, nodePort: 30080}]", ""), ""},
 		"none":                    {serviceWith("", "ports: [{port: 80}]", ""), ""},
@@ -62,7 +67,8 @@ func TestNodePortOpen(t *testing.T) {
 
 func TestExternalNameBypass(t *testing.T) {
 	found := func(name string) string {
-		return checktest.Lines("info Service/shop/web: Service web is an alias of Service api in namespace cart.", "  spec: type ExternalName; externalName: "+name)
+		return checktest.Lines("info Service/shop/web: Service web is an alias of Service api in namespace cart.",
+			"  spec: type ExternalName; externalName: "+name)
 	}
 	named := func(name string) string { return serviceWith("", "type: ExternalName, externalName: '"+name+"'", "") }
 	checktest.RunTextCases(t, Checks(), "service-external-name", map[string]checktest.TextCase{

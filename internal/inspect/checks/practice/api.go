@@ -22,21 +22,27 @@ func apiVersionChecks() []check.Check {
 		facts.Role, facts.RoleBinding, facts.ClusterRole, facts.ClusterRoleBinding, facts.PriorityClass, facts.StorageClass,
 		facts.ValidatingWebhook, facts.MutatingWebhook, facts.APIService,
 	}
-	const judged = " managedFields records the API version that each client last used. Clients that have since moved to a newer version, and Kubernetes' own components, are not considered."
+	const judged = " managedFields records the API version that each client last used. Clients that have since moved to a newer " +
+		"version, and Kubernetes' own components, are not considered."
 	return []check.Check{
 		{
 			ID: "removed-api-used", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary:     "An object was written in an API version that Kubernetes has removed or removes in the next minor version.",
-			Meaning:     "A client wrote the object in an API version that this cluster, or the next minor version of Kubernetes, no longer serves. The object is stored in a newer version and keeps working, but the manifest, chart or program that wrote it fails the next time it is applied." + judged,
-			Remediation: "Change apiVersion in the source of the object (manifest, chart or client) and apply it again. `kubectl convert -f <file>` (the kubectl-convert plugin) rewrites a manifest.",
-			Link:        deprecationGuide, Needs: needs, Uses: uses, Run: apiVersions(true),
+			Summary: "An object was written in an API version that Kubernetes has removed or removes in the next minor version.",
+			Meaning: "A client wrote the object in an API version that this cluster, or the next minor version of Kubernetes, no " +
+				"longer serves. The object is stored in a newer version and keeps working, but the manifest, chart or program that " +
+				"wrote it fails the next time it is applied." + judged,
+			Remediation: "Change apiVersion in the source of the object (manifest, chart or client) and apply it again. `kubectl " +
+				"convert -f <file>` (the kubectl-convert plugin) rewrites a manifest.",
+			Link: deprecationGuide, Needs: needs, Uses: uses, Run: apiVersions(true),
 		},
 		{
 			ID: "deprecated-api-used", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "An object was written in a deprecated API version.",
-			Meaning:     "A client wrote the object in an API version that is still served but deprecated. A later version of Kubernetes removes it." + judged,
-			Remediation: "Change apiVersion in the source of the object (manifest, chart or client) before upgrading the cluster to the version that removes it. `kubectl convert -f <file>` (the kubectl-convert plugin) rewrites a manifest.",
-			Link:        deprecationGuide, Needs: needs, Uses: uses, Run: apiVersions(false),
+			Summary: "An object was written in a deprecated API version.",
+			Meaning: "A client wrote the object in an API version that is still served but deprecated. A later version of " +
+				"Kubernetes removes it." + judged,
+			Remediation: "Change apiVersion in the source of the object (manifest, chart or client) before upgrading the cluster to " +
+				"the version that removes it. `kubectl convert -f <file>` (the kubectl-convert plugin) rewrites a manifest.",
+			Link: deprecationGuide, Needs: needs, Uses: uses, Run: apiVersions(false),
 		},
 	}
 }
@@ -186,8 +192,13 @@ func oldVersionFinding(m *facts.Meta, w facts.Written, old oldAPI, server uint) 
 	}
 	return check.Finding{
 		Object: m.Ref, Discriminator: w.APIVersion,
-		Message:     fmt.Sprintf("%s %s was written as %s, which %s.", m.Kind, m.Name, w.APIVersion, when),
-		Evidence:    []check.Evidence{check.FromSpec("written by %s as %s, %s", w.Manager, w.APIVersion, written)},
-		Remediation: fmt.Sprintf("Change apiVersion to %s in the source that %s applies (manifest, chart or client), and apply it again. `kubectl convert -f <file> --output-version %[1]s` (the kubectl-convert plugin) rewrites a manifest.", old.instead, w.Manager),
+		Message:  fmt.Sprintf("%s %s was written as %s, which %s.", m.Kind, m.Name, w.APIVersion, when),
+		Evidence: []check.Evidence{check.FromSpec("written by %s as %s, %s", w.Manager, w.APIVersion, written)},
+		Remediation: fmt.Sprintf(
+			"Change apiVersion to %s in the source that %s applies (manifest, chart or client), and apply it again. `kubectl convert "+
+				"-f <file> --output-version %[1]s` (the kubectl-convert plugin) rewrites a manifest.",
+			old.instead,
+			w.Manager,
+		),
 	}
 }

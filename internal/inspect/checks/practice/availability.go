@@ -19,40 +19,53 @@ func availabilityChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "single-replica", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A Deployment behind a Service has a single replica.",
-			Meaning:     "A Service sends requests to the only Pod of the Deployment, and no HorizontalPodAutoscaler sets a higher minimum: each crash, node drain and eviction is an outage. Deployments with a volume that only one node can mount are not reported, since they cannot have more replicas." + check.SystemNamespacesNote,
-			Remediation: "If the application supports several replicas: `kubectl scale deployment <name> --replicas=2`. Then add a PodDisruptionBudget.",
-			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#dealing-with-disruptions",
-			Needs:       []facts.Kind{facts.Deployment, facts.Service}, Uses: []facts.Kind{facts.HPA, facts.PVC}, Run: singleReplica,
+			Summary: "A Deployment behind a Service has a single replica.",
+			Meaning: "A Service sends requests to the only Pod of the Deployment, and no HorizontalPodAutoscaler sets a higher " +
+				"minimum: each crash, node drain and eviction is an outage. Deployments with a volume that only one node can mount are " +
+				"not reported, since they cannot have more replicas." + check.SystemNamespacesNote,
+			Remediation: "If the application supports several replicas: `kubectl scale deployment <name> --replicas=2`. Then add a " +
+				"PodDisruptionBudget.",
+			Link:  "https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#dealing-with-disruptions",
+			Needs: []facts.Kind{facts.Deployment, facts.Service}, Uses: []facts.Kind{facts.HPA, facts.PVC}, Run: singleReplica,
 		},
 		{
 			ID: "pdb-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A workload with several replicas behind a Service has no PodDisruptionBudget.",
-			Meaning:     "The workload has two or more replicas and a Service sends them requests, but no PodDisruptionBudget selects its Pods: a node drain or a cluster upgrade can evict all of them at the same time." + check.SystemNamespacesNote,
-			Remediation: "Create one that allows one Pod to be unavailable: `kubectl create poddisruptionbudget <name> --selector=<labels> --max-unavailable=1`.",
-			Link:        "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
-			Needs:       []facts.Kind{facts.Deployment, facts.Service, facts.PDB}, Uses: facts.WorkloadKinds(), Run: pdbMissing,
+			Summary: "A workload with several replicas behind a Service has no PodDisruptionBudget.",
+			Meaning: "The workload has two or more replicas and a Service sends them requests, but no PodDisruptionBudget selects " +
+				"its Pods: a node drain or a cluster upgrade can evict all of them at the same time." + check.SystemNamespacesNote,
+			Remediation: "Create one that allows one Pod to be unavailable: `kubectl create poddisruptionbudget <name> " +
+				"--selector=<labels> --max-unavailable=1`.",
+			Link:  "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
+			Needs: []facts.Kind{facts.Deployment, facts.Service, facts.PDB}, Uses: facts.WorkloadKinds(), Run: pdbMissing,
 		},
 		{
 			ID: "spread-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "All replicas of a workload run on one node.",
-			Meaning:     "The workload has two or more ready Pods, all on the same node, although other schedulable nodes match its node selector. It has neither topology spread constraints nor pod anti-affinity to separate them. If that node fails, all Pods fail. Workloads with node affinity or with volumes are not reported, since those may bind them to the node." + check.SystemNamespacesNote,
-			Remediation: "Add topologySpreadConstraints with topologyKey kubernetes.io/hostname and whenUnsatisfiable ScheduleAnyway to the Pod template. `kubectl rollout restart <kind> <name>` reschedules the Pods.",
-			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/",
-			Needs:       []facts.Kind{facts.Pod, facts.Node}, Uses: facts.WorkloadKinds(), Run: spreadMissing,
+			Summary: "All replicas of a workload run on one node.",
+			Meaning: "The workload has two or more ready Pods, all on the same node, although other schedulable nodes match its " +
+				"node selector. It has neither topology spread constraints nor pod anti-affinity to separate them. If that node fails, " +
+				"all Pods fail. Workloads with node affinity or with volumes are not reported, since those may bind them to " +
+				"the node." + check.SystemNamespacesNote,
+			Remediation: "Add topologySpreadConstraints with topologyKey kubernetes.io/hostname and whenUnsatisfiable ScheduleAnyway " +
+				"to the Pod template. `kubectl rollout restart <kind> <name>` reschedules the Pods.",
+			Link:  "https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/",
+			Needs: []facts.Kind{facts.Pod, facts.Node}, Uses: facts.WorkloadKinds(), Run: spreadMissing,
 		},
 		{
 			ID: "pvc-access-mode-with-replicas", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary:     "Several replicas of a Deployment share a volume that only one node, or one Pod, can mount.",
-			Meaning:     "The Deployment has two or more replicas, and all mount the same PersistentVolumeClaim, whose only access mode is ReadWriteOnce or ReadWriteOncePod. Pods on a second node do not start. The severity is low while all Pods are ready: they run on one node, or the storage does not enforce the access mode." + check.SystemNamespacesNote,
-			Remediation: "Use a StatefulSet, which creates one claim per Pod; or storage that supports ReadWriteMany; or a single replica with strategy Recreate.",
-			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes",
-			Needs:       []facts.Kind{facts.Deployment, facts.PVC}, Run: sharedClaim,
+			Summary: "Several replicas of a Deployment share a volume that only one node, or one Pod, can mount.",
+			Meaning: "The Deployment has two or more replicas, and all mount the same PersistentVolumeClaim, whose only access " +
+				"mode is ReadWriteOnce or ReadWriteOncePod. Pods on a second node do not start. The severity is low while all Pods are " +
+				"ready: they run on one node, or the storage does not enforce the access mode." + check.SystemNamespacesNote,
+			Remediation: "Use a StatefulSet, which creates one claim per Pod; or storage that supports ReadWriteMany; or a single " +
+				"replica with strategy Recreate.",
+			Link:  "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes",
+			Needs: []facts.Kind{facts.Deployment, facts.PVC}, Run: sharedClaim,
 		},
 		{
 			ID: "host-port-with-replicas", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A workload with host ports has more replicas than nodes to run them.",
-			Meaning:     "Each Pod uses a port of its node, so a node can run only one of them. The workload has more replicas than there are schedulable nodes that match its node selector. The remaining Pods stay pending." + check.SystemNamespacesNote,
+			Summary: "A workload with host ports has more replicas than nodes to run them.",
+			Meaning: "Each Pod uses a port of its node, so a node can run only one of them. The workload has more replicas than " +
+				"there are schedulable nodes that match its node selector. The remaining Pods stay pending." + check.SystemNamespacesNote,
 			Remediation: "Remove hostPort and reach the Pods through a Service, or use a DaemonSet if one Pod per node is intended.",
 			Link:        "https://kubernetes.io/docs/concepts/configuration/overview/#services",
 			Needs:       []facts.Kind{facts.Deployment, facts.Node}, Uses: facts.WorkloadKinds(), Run: hostPortReplicas,
@@ -94,7 +107,8 @@ func singleReplica(g *facts.Graph, _ check.Params) []check.Finding {
 	}
 	var findings []check.Finding
 	for _, template := range podtemplate.Configured(g) {
-		if template.Owner.Kind != facts.Deployment || template.Workload == nil || template.Workload.Desired != 1 || scaled[template.Owner] {
+		if template.Owner.Kind != facts.Deployment || template.Workload == nil || template.Workload.Desired != 1 ||
+			scaled[template.Owner] {
 			continue
 		}
 		claims, known := exclusiveClaims(g, template)
@@ -103,10 +117,22 @@ func singleReplica(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:      template.Owner,
-			Message:     fmt.Sprintf("Deployment %s has a single replica behind Service %s: each restart and each node drain is an outage.", template.Owner.Name, services[0].Name),
-			Evidence:    []check.Evidence{check.FromSpec("replicas: 1"), check.FromSpec("Service %s selects %s", services[0].Name, facts.SelectorFromSet(services[0].Selector))},
-			Remediation: fmt.Sprintf("If the application supports several replicas: `%s scale deployment %s --replicas=2`, or set replicas in its source. Then add a PodDisruptionBudget.", kubectl.Command(template.Owner), template.Owner.Name),
+			Object: template.Owner,
+			Message: fmt.Sprintf(
+				"Deployment %s has a single replica behind Service %s: each restart and each node drain is an outage.",
+				template.Owner.Name,
+				services[0].Name,
+			),
+			Evidence: []check.Evidence{
+				check.FromSpec("replicas: 1"),
+				check.FromSpec("Service %s selects %s", services[0].Name, facts.SelectorFromSet(services[0].Selector)),
+			},
+			Remediation: fmt.Sprintf(
+				"If the application supports several replicas: `%s scale deployment %s --replicas=2`, or set replicas in its source. "+
+					"Then add a PodDisruptionBudget.",
+				kubectl.Command(template.Owner),
+				template.Owner.Name,
+			),
 		})
 	}
 	return findings
@@ -125,11 +151,18 @@ func pdbMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   template.Owner,
-			Message:  fmt.Sprintf("%s has no PodDisruptionBudget: a node drain can evict all of its Pods at the same time.", template.Name()),
+			Object: template.Owner,
+			Message: fmt.Sprintf(
+				"%s has no PodDisruptionBudget: a node drain can evict all of its Pods at the same time.",
+				template.Name(),
+			),
 			Evidence: []check.Evidence{check.FromSpec("selected by Service %s; no PodDisruptionBudget selects its Pods", behind[0].Name)},
-			Remediation: fmt.Sprintf("Allow one Pod to be unavailable at a time: `%s create poddisruptionbudget %s --selector='%s' --max-unavailable=1`.",
-				kubectl.Command(template.Owner), template.Owner.Name, template.Workload.Selector),
+			Remediation: fmt.Sprintf(
+				"Allow one Pod to be unavailable at a time: `%s create poddisruptionbudget %s --selector='%s' --max-unavailable=1`.",
+				kubectl.Command(template.Owner),
+				template.Owner.Name,
+				template.Workload.Selector,
+			),
 		})
 	}
 	return findings
@@ -150,8 +183,10 @@ func spreadMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, template := range podtemplate.Configured(g) {
 		a := template.Lean.Affinity
-		if !replicated(template) || template.Workload.Desired < 2 || len(template.Lean.TopologySpreadConstraints) > 0 || (a != nil && (a.PodAntiAffinity != nil || a.NodeAffinity != nil || a.PodAffinity != nil)) ||
-			len(template.Workload.VolumeClaims) > 0 || slices.ContainsFunc(template.Spec.Refs, func(r facts.SpecRef) bool { return r.Kind == facts.PVC }) {
+		if !replicated(template) || template.Workload.Desired < 2 || len(template.Lean.TopologySpreadConstraints) > 0 ||
+			(a != nil && (a.PodAntiAffinity != nil || a.NodeAffinity != nil || a.PodAffinity != nil)) ||
+			len(template.Workload.VolumeClaims) > 0 ||
+			slices.ContainsFunc(template.Spec.Refs, func(r facts.SpecRef) bool { return r.Kind == facts.PVC }) {
 			continue
 		}
 		node := ""
@@ -169,9 +204,12 @@ func spreadMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   template.Owner,
-			Message:  fmt.Sprintf("All Pods of %s run on one node: if the node fails, all of them fail.", template.Name()),
-			Evidence: []check.Evidence{check.FromCondition("%d ready Pods, all on node %s", ready, node), check.FromSpec("neither topologySpreadConstraints nor podAntiAffinity is set")},
+			Object:  template.Owner,
+			Message: fmt.Sprintf("All Pods of %s run on one node: if the node fails, all of them fail.", template.Name()),
+			Evidence: []check.Evidence{
+				check.FromCondition("%d ready Pods, all on node %s", ready, node),
+				check.FromSpec("neither topologySpreadConstraints nor podAntiAffinity is set"),
+			},
 		})
 	}
 	return findings
@@ -189,9 +227,16 @@ func sharedClaim(g *facts.Graph, _ check.Params) []check.Finding {
 			claim, _ := facts.Lookup[*facts.PVCNode](g, facts.Ref{Kind: facts.PVC, Namespace: template.Owner.Namespace, Name: name})
 			finding := check.Finding{
 				Object: template.Owner, Discriminator: name, RestrictToCulprits: true,
-				Message: fmt.Sprintf("All Pods of Deployment %s mount PersistentVolumeClaim %s, which only one node can mount.", template.Owner.Name, name),
+				Message: fmt.Sprintf(
+					"All Pods of Deployment %s mount PersistentVolumeClaim %s, which only one node can mount.",
+					template.Owner.Name,
+					name,
+				),
 				Evidence: []check.Evidence{
-					check.FromSpec("replicas: %d", template.Workload.Desired), check.FromSpec("PersistentVolumeClaim %s: %s", name, phrase.List(claim.AccessModes)),
+					check.FromSpec(
+						"replicas: %d",
+						template.Workload.Desired,
+					), check.FromSpec("PersistentVolumeClaim %s: %s", name, phrase.List(claim.AccessModes)),
 					check.FromCondition("Pods ready: %d", template.Workload.Ready),
 				},
 			}
@@ -218,9 +263,16 @@ func hostPortReplicas(g *facts.Graph, _ check.Params) []check.Finding {
 			port := template.Spec.Ports[i]
 			findings = append(findings, check.Finding{
 				Object: template.Owner,
-				Message: fmt.Sprintf("%s has more replicas than nodes to run them: each Pod uses host port %d/%s of its node.", template.Name(), port.HostPort,
-					facts.ProtocolOf(port.Protocol)),
-				Evidence: []check.Evidence{check.FromSpec("replicas: %d", template.Workload.Desired), check.FromCondition("schedulable nodes that match: %d", nodes)},
+				Message: fmt.Sprintf(
+					"%s has more replicas than nodes to run them: each Pod uses host port %d/%s of its node.",
+					template.Name(),
+					port.HostPort,
+					facts.ProtocolOf(port.Protocol),
+				),
+				Evidence: []check.Evidence{
+					check.FromSpec("replicas: %d", template.Workload.Desired),
+					check.FromCondition("schedulable nodes that match: %d", nodes),
+				},
 			})
 		}
 	}

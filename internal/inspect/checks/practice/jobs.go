@@ -24,29 +24,37 @@ func jobSetupChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "cronjob-concurrency-allow", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A frequent CronJob allows concurrent runs.",
-			Meaning:     "concurrencyPolicy is Allow, its default, and the schedule starts a run less than ten minutes after the previous one: when a run takes longer than that, Jobs accumulate. CronJobs whose activeDeadlineSeconds is no longer than the interval are not reported." + check.SystemNamespacesNote,
-			Remediation: "Set concurrencyPolicy to Forbid (or Replace): `kubectl patch cronjob <name> -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.",
-			Link:        link + "#concurrency-policy", Needs: cron, Run: cronJobOverlaps,
+			Summary: "A frequent CronJob allows concurrent runs.",
+			Meaning: "concurrencyPolicy is Allow, its default, and the schedule starts a run less than ten minutes after the " +
+				"previous one: when a run takes longer than that, Jobs accumulate. CronJobs whose activeDeadlineSeconds is no longer " +
+				"than the interval are not reported." + check.SystemNamespacesNote,
+			Remediation: "Set concurrencyPolicy to Forbid (or Replace): `kubectl patch cronjob <name> -p " +
+				"'{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.",
+			Link: link + "#concurrency-policy", Needs: cron, Run: cronJobOverlaps,
 		},
 		{
 			ID: "cronjob-deadline-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A CronJob stops running when one of its runs hangs.",
-			Meaning:     "concurrencyPolicy is Forbid, so no run starts while another is active, and activeDeadlineSeconds is not set: if a run hangs, all later runs are skipped." + check.SystemNamespacesNote,
-			Remediation: "Set activeDeadlineSeconds in the jobTemplate to a multiple of the usual duration: `kubectl patch cronjob <name> -p '{\"spec\":{\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":3600}}}}'`.",
-			Link:        link + "#concurrency-policy", Needs: cron, Run: cronJobEndless,
+			Summary: "A CronJob stops running when one of its runs hangs.",
+			Meaning: "concurrencyPolicy is Forbid, so no run starts while another is active, and activeDeadlineSeconds is not set: " +
+				"if a run hangs, all later runs are skipped." + check.SystemNamespacesNote,
+			Remediation: "Set activeDeadlineSeconds in the jobTemplate to a multiple of the usual duration: `kubectl patch cronjob " +
+				"<name> -p '{\"spec\":{\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":3600}}}}'`.",
+			Link: link + "#concurrency-policy", Needs: cron, Run: cronJobEndless,
 		},
 		{
 			ID: "cronjob-failures-not-kept", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A CronJob keeps no failed Job.",
-			Meaning:     "failedJobsHistoryLimit is 0: when a run fails, its Job and the logs of its Pods are deleted immediately, and the cause is lost." + check.SystemNamespacesNote,
+			Summary: "A CronJob keeps no failed Job.",
+			Meaning: "failedJobsHistoryLimit is 0: when a run fails, its Job and the logs of its Pods are deleted immediately, and " +
+				"the cause is lost." + check.SystemNamespacesNote,
 			Remediation: "Keep one failed Job: `kubectl patch cronjob <name> -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.",
 			Link:        link + "#jobs-history-limits", Needs: cron, Run: cronJobForgets,
 		},
 		{
 			ID: "jobs-finished-kept", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityInfo,
-			Summary:     "Finished Jobs accumulate in a namespace.",
-			Meaning:     "Jobs without an owner finished more than seven days ago and have no ttlSecondsAfterFinished: they and their Pods stay until they are deleted. There is one finding per namespace; the evidence lists examples." + check.SystemNamespacesNote,
+			Summary: "Finished Jobs accumulate in a namespace.",
+			Meaning: "Jobs without an owner finished more than seven days ago and have no ttlSecondsAfterFinished: they and their " +
+				"Pods stay until they are deleted. There is one finding per namespace; the evidence lists " +
+				"examples." + check.SystemNamespacesNote,
 			Remediation: "Delete the Jobs that are no longer needed, and set ttlSecondsAfterFinished on such Jobs.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/",
 			Needs:       []facts.Kind{facts.Job}, Run: jobsKept,
@@ -69,14 +77,19 @@ func cronJobOverlaps(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, cronJob := range scheduledJobs(g) {
 		period, ok := shortestPeriod(cronJob, g.Now)
-		if (cronJob.ConcurrencyPolicy != "" && cronJob.ConcurrencyPolicy != "Allow") || !ok || period >= oftenPeriod || (cronJob.ActiveDeadline > 0 && cronJob.ActiveDeadline <= period) {
+		if (cronJob.ConcurrencyPolicy != "" && cronJob.ConcurrencyPolicy != "Allow") || !ok || period >= oftenPeriod ||
+			(cronJob.ActiveDeadline > 0 && cronJob.ActiveDeadline <= period) {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:      cronJob.Ref,
-			Message:     fmt.Sprintf("CronJob %s runs often and starts a run while the previous one is still active.", cronJob.Name),
-			Evidence:    []check.Evidence{check.FromSpec("schedule %s, concurrencyPolicy Allow", cronJob.Schedule)},
-			Remediation: fmt.Sprintf("Forbid concurrent runs: `%s patch cronjob %s -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.", kubectl.Command(cronJob.Ref), cronJob.Name),
+			Object:   cronJob.Ref,
+			Message:  fmt.Sprintf("CronJob %s runs often and starts a run while the previous one is still active.", cronJob.Name),
+			Evidence: []check.Evidence{check.FromSpec("schedule %s, concurrencyPolicy Allow", cronJob.Schedule)},
+			Remediation: fmt.Sprintf(
+				"Forbid concurrent runs: `%s patch cronjob %s -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.",
+				kubectl.Command(cronJob.Ref),
+				cronJob.Name,
+			),
 		})
 	}
 	return findings
@@ -111,8 +124,12 @@ func cronJobEndless(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:   cronJob.Ref,
 				Message:  fmt.Sprintf("CronJob %s stops running when one of its runs hangs: no deadline ends that run.", cronJob.Name),
 				Evidence: []check.Evidence{check.FromSpec("concurrencyPolicy Forbid, activeDeadlineSeconds not set")},
-				Remediation: fmt.Sprintf("Set a deadline well above the usual duration: `%s patch cronjob %s -p '{\"spec\":{\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":3600}}}}'`.",
-					kubectl.Command(cronJob.Ref), cronJob.Name),
+				Remediation: fmt.Sprintf(
+					"Set a deadline well above the usual duration: `%s patch cronjob %s -p "+
+						"'{\"spec\":{\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":3600}}}}'`.",
+					kubectl.Command(cronJob.Ref),
+					cronJob.Name,
+				),
 			})
 		}
 	}
@@ -124,10 +141,14 @@ func cronJobForgets(g *facts.Graph, _ check.Params) []check.Finding {
 	for _, cronJob := range scheduledJobs(g) {
 		if cronJob.FailedHistory == 0 {
 			findings = append(findings, check.Finding{
-				Object:      cronJob.Ref,
-				Message:     fmt.Sprintf("CronJob %s keeps no failed Job: the cause of a failed run is lost.", cronJob.Name),
-				Evidence:    []check.Evidence{check.FromSpec("failedJobsHistoryLimit: 0")},
-				Remediation: fmt.Sprintf("Keep one failed Job: `%s patch cronjob %s -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.", kubectl.Command(cronJob.Ref), cronJob.Name),
+				Object:   cronJob.Ref,
+				Message:  fmt.Sprintf("CronJob %s keeps no failed Job: the cause of a failed run is lost.", cronJob.Name),
+				Evidence: []check.Evidence{check.FromSpec("failedJobsHistoryLimit: 0")},
+				Remediation: fmt.Sprintf(
+					"Keep one failed Job: `%s patch cronjob %s -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.",
+					kubectl.Command(cronJob.Ref),
+					cronJob.Name,
+				),
 			})
 		}
 	}
@@ -141,15 +162,21 @@ func jobsKept(g *facts.Graph, _ check.Params) []check.Finding {
 		if failed, ok := job.TrueCondition("Failed"); ok && since.IsZero() {
 			since = failed.Since
 		}
-		if job.Owned || job.TTL >= 0 || !job.Deleting.IsZero() || check.IsSystemNamespace(job.Namespace) || !job.IsFinished() || since.IsZero() || !g.OlderThan(since, keptJobs) {
+		if job.Owned || job.TTL >= 0 || !job.Deleting.IsZero() || check.IsSystemNamespace(job.Namespace) || !job.IsFinished() ||
+			since.IsZero() ||
+			!g.OlderThan(since, keptJobs) {
 			continue
 		}
 		kept.Add(job.Namespace, job.Name)
 	}
 	return kept.Findings(func(namespace string) check.Finding {
 		return check.Finding{
-			Message:     fmt.Sprintf("Finished Jobs accumulate in namespace %s: they are older than 7 days.", namespace),
-			Remediation: fmt.Sprintf("List them with `kubectl -n %s get jobs --sort-by=.status.completionTime` and delete those that are no longer needed. Set ttlSecondsAfterFinished on such Jobs, so that Kubernetes deletes them automatically.", namespace),
+			Message: fmt.Sprintf("Finished Jobs accumulate in namespace %s: they are older than 7 days.", namespace),
+			Remediation: fmt.Sprintf(
+				"List them with `kubectl -n %s get jobs --sort-by=.status.completionTime` and delete those that are no longer needed. "+
+					"Set ttlSecondsAfterFinished on such Jobs, so that Kubernetes deletes them automatically.",
+				namespace,
+			),
 		}
 	})
 }

@@ -25,48 +25,62 @@ func probeSetupChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "readiness-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A workload behind a Service has no readiness probe.",
-			Meaning:     "A Service selects the Pods, and the container that serves its target port has no readiness probe (if no container declares that port: no container has one). A Pod then counts as ready as soon as its process starts, receives requests before it can answer, and a rollout continues although the new version does not work. Services with publishNotReadyAddresses are not considered." + check.SystemNamespacesNote,
+			Summary: "A workload behind a Service has no readiness probe.",
+			Meaning: "A Service selects the Pods, and the container that serves its target port has no readiness probe (if no " +
+				"container declares that port: no container has one). A Pod then counts as ready as soon as its process starts, " +
+				"receives requests before it can answer, and a rollout continues although the new version does not work. Services with " +
+				"publishNotReadyAddresses are not considered." + check.SystemNamespacesNote,
 			Remediation: "Add a readinessProbe that checks what a client needs, for example httpGet on the health path of the container.",
 			Link:        configureProbes + "#define-readiness-probes",
 			Needs:       append(needs, facts.Service), Uses: uses, Run: readinessMissing,
 		},
 		{
 			ID: "liveness-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A container that serves a port has no liveness probe.",
-			Meaning:     "A container that declares a port has no liveness probe: when its process hangs without exiting, the kubelet does not restart it. Many programs exit when they cannot continue and need no liveness probe; then ignore this. Jobs, CronJobs and sidecars are not reported." + check.SystemNamespacesNote,
-			Remediation: "If the program can hang, add a livenessProbe that fails only then, with a higher failureThreshold than the readiness probe.",
-			Link:        configureProbes + "#define-a-liveness-command",
-			Needs:       needs, Uses: uses, Run: livenessMissing,
+			Summary: "A container that serves a port has no liveness probe.",
+			Meaning: "A container that declares a port has no liveness probe: when its process hangs without exiting, the kubelet " +
+				"does not restart it. Many programs exit when they cannot continue and need no liveness probe; then ignore this. Jobs, " +
+				"CronJobs and sidecars are not reported." + check.SystemNamespacesNote,
+			Remediation: "If the program can hang, add a livenessProbe that fails only then, with a higher failureThreshold than the " +
+				"readiness probe.",
+			Link:  configureProbes + "#define-a-liveness-command",
+			Needs: needs, Uses: uses, Run: livenessMissing,
 		},
 		{
 			ID: "liveness-equals-readiness", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A container's liveness probe is the same as its readiness probe and tolerates no more failures.",
-			Meaning:     "Both probes use the same handler, and the liveness probe fails no later (period times failureThreshold). A container that is merely busy is then restarted instead of receiving no traffic for a while, which makes an overload worse." + check.SystemNamespacesNote,
-			Remediation: "Use a simpler handler for the liveness probe, or raise its failureThreshold well above that of the readiness probe.",
-			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/probes/",
-			Needs:       needs, Uses: uses, Run: livenessEqualsReadiness,
+			Summary: "A container's liveness probe is the same as its readiness probe and tolerates no more failures.",
+			Meaning: "Both probes use the same handler, and the liveness probe fails no later (period times failureThreshold). A " +
+				"container that is merely busy is then restarted instead of receiving no traffic for a while, which makes an " +
+				"overload worse." + check.SystemNamespacesNote,
+			Remediation: "Use a simpler handler for the liveness probe, or raise its failureThreshold well above that of the " +
+				"readiness probe.",
+			Link:  "https://kubernetes.io/docs/concepts/workloads/pods/probes/",
+			Needs: needs, Uses: uses, Run: livenessEqualsReadiness,
 		},
 		{
 			ID: "startup-probe-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A container delays its liveness probe instead of using a startup probe.",
-			Meaning:     "The liveness probe has initialDelaySeconds above 60 and there is no startup probe: a container that takes longer to start is killed, and one that hangs early is detected late." + check.SystemNamespacesNote,
-			Remediation: "Add a startupProbe with the same handler and a failureThreshold that covers the slowest start, and remove initialDelaySeconds.",
-			Link:        configureProbes + "#define-startup-probes",
-			Needs:       needs, Uses: uses, Run: startupMissing,
+			Summary: "A container delays its liveness probe instead of using a startup probe.",
+			Meaning: "The liveness probe has initialDelaySeconds above 60 and there is no startup probe: a container that takes " +
+				"longer to start is killed, and one that hangs early is detected late." + check.SystemNamespacesNote,
+			Remediation: "Add a startupProbe with the same handler and a failureThreshold that covers the slowest start, and remove " +
+				"initialDelaySeconds.",
+			Link:  configureProbes + "#define-startup-probes",
+			Needs: needs, Uses: uses, Run: startupMissing,
 		},
 		{
 			ID: "probe-timeout-above-period", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A probe's timeout is longer than its period.",
-			Meaning:     "timeoutSeconds is larger than periodSeconds. The kubelet runs one probe of a type at a time, so hanging probes run less often than configured, and a failing container is detected late." + check.SystemNamespacesNote,
+			Summary: "A probe's timeout is longer than its period.",
+			Meaning: "timeoutSeconds is larger than periodSeconds. The kubelet runs one probe of a type at a time, so hanging " +
+				"probes run less often than configured, and a failing container is detected late." + check.SystemNamespacesNote,
 			Remediation: "Set timeoutSeconds to no more than periodSeconds.",
 			Link:        configureProbes + "#configure-probes",
 			Needs:       needs, Uses: uses, Run: probeTimeout,
 		},
 		{
 			ID: "probe-port-undeclared", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary:     "A probe uses a port name that its container does not declare.",
-			Meaning:     "The port of an httpGet or tcpSocket probe is a name, and the container declares no port with that name. The probe cannot run: with a readiness or startup probe the container never becomes ready, with a liveness probe it is never restarted." + check.SystemNamespacesNote,
+			Summary: "A probe uses a port name that its container does not declare.",
+			Meaning: "The port of an httpGet or tcpSocket probe is a name, and the container declares no port with that name. The " +
+				"probe cannot run: with a readiness or startup probe the container never becomes ready, with a liveness probe it is " +
+				"never restarted." + check.SystemNamespacesNote,
 			Remediation: "Add the name to the container's port, or use the port number in the probe.",
 			Link:        configureProbes + "#use-a-named-port",
 			Needs:       needs, Uses: uses, Run: probePortUndeclared,
@@ -89,9 +103,16 @@ func readinessMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			names := containerNames(bare)
 			findings = append(findings, check.Finding{
 				Object: template.Owner,
-				Message: fmt.Sprintf("%s receives requests from Service %s before it is ready: %s %s no readiness probe.", template.Name(), service.Name,
-					phrase.Containers(names), phrase.Plural(len(names), "has", "have")),
-				Evidence: []check.Evidence{check.FromSpec("Service %s selects %s", service.Name, facts.SelectorFromSet(service.Selector))},
+				Message: fmt.Sprintf(
+					"%s receives requests from Service %s before it is ready: %s %s no readiness probe.",
+					template.Name(),
+					service.Name,
+					phrase.Containers(names),
+					phrase.Plural(len(names), "has", "have"),
+				),
+				Evidence: []check.Evidence{
+					check.FromSpec("Service %s selects %s", service.Name, facts.SelectorFromSet(service.Selector)),
+				},
 			})
 			break // one Service is sufficient
 		}
@@ -119,7 +140,12 @@ func unprobed(template podtemplate.Template, service *facts.ServiceNode) []*core
 }
 
 // containersWith returns one finding per template with containers that satisfy the predicate.
-func containersWith(g *facts.Graph, containers func(podtemplate.Template) []*corev1.Container, is func(*corev1.Container) (check.Evidence, bool), message string) []check.Finding {
+func containersWith(
+	g *facts.Graph,
+	containers func(podtemplate.Template) []*corev1.Container,
+	is func(*corev1.Container) (check.Evidence, bool),
+	message string,
+) []check.Finding {
 	var findings []check.Finding
 	for _, template := range podtemplate.Configured(g) {
 		if !template.Serving() {
@@ -134,7 +160,14 @@ func containersWith(g *facts.Graph, containers func(podtemplate.Template) []*cor
 			}
 		}
 		if len(names) > 0 {
-			findings = append(findings, check.Finding{Object: template.Owner, Evidence: evidence, Message: fmt.Sprintf(message, template.Name(), phrase.Containers(names))})
+			findings = append(
+				findings,
+				check.Finding{
+					Object:   template.Owner,
+					Evidence: evidence,
+					Message:  fmt.Sprintf(message, template.Name(), phrase.Containers(names)),
+				},
+			)
 		}
 	}
 	return findings
@@ -161,10 +194,16 @@ func endurance(p *corev1.Probe) time.Duration {
 func livenessEqualsReadiness(g *facts.Graph, _ check.Params) []check.Finding {
 	return containersWith(g, podtemplate.Template.Running, func(c *corev1.Container) (check.Evidence, bool) {
 		live, ready := c.LivenessProbe, c.ReadinessProbe
-		if live == nil || ready == nil || !equality.Semantic.DeepEqual(live.ProbeHandler, ready.ProbeHandler) || endurance(live) > endurance(ready) {
+		if live == nil || ready == nil || !equality.Semantic.DeepEqual(live.ProbeHandler, ready.ProbeHandler) ||
+			endurance(live) > endurance(ready) {
 			return check.Evidence{}, false
 		}
-		return check.FromSpec("container %s: same handler; the liveness probe fails after %s, the readiness probe after %s", c.Name, endurance(live), endurance(ready)), true
+		return check.FromSpec(
+			"container %s: same handler; the liveness probe fails after %s, the readiness probe after %s",
+			c.Name,
+			endurance(live),
+			endurance(ready),
+		), true
 	}, "%s restarts containers that are merely busy: the liveness probe of %s is the same as the readiness probe and fails no later.")
 }
 
@@ -174,7 +213,11 @@ func startupMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		if c.LivenessProbe == nil || c.StartupProbe != nil || c.LivenessProbe.InitialDelaySeconds <= long {
 			return check.Evidence{}, false
 		}
-		return check.FromSpec("container %s: livenessProbe.initialDelaySeconds is %d; there is no startupProbe", c.Name, c.LivenessProbe.InitialDelaySeconds), true
+		return check.FromSpec(
+			"container %s: livenessProbe.initialDelaySeconds is %d; there is no startupProbe",
+			c.Name,
+			c.LivenessProbe.InitialDelaySeconds,
+		), true
 	}, "%s detects hanging containers late: the liveness probe of %s has a long initial delay instead of a startup probe.")
 }
 
@@ -194,7 +237,13 @@ func probeTimeout(g *facts.Graph, _ check.Params) []check.Finding {
 	return containersWith(g, podtemplate.Template.Running, func(c *corev1.Container) (check.Evidence, bool) {
 		for _, p := range probesOf(c) {
 			if timeout, period := cmp.Or(p.probe.TimeoutSeconds, 1), cmp.Or(p.probe.PeriodSeconds, 10); timeout > period {
-				return check.FromSpec("container %s: the %s probe has timeoutSeconds %d and periodSeconds %d", c.Name, p.name, timeout, period), true
+				return check.FromSpec(
+					"container %s: the %s probe has timeoutSeconds %d and periodSeconds %d",
+					c.Name,
+					p.name,
+					timeout,
+					period,
+				), true
 			}
 		}
 		return check.Evidence{}, false
@@ -206,7 +255,12 @@ func probePortUndeclared(g *facts.Graph, _ check.Params) []check.Finding {
 		for _, p := range probesOf(c) {
 			name := probePortName(p.probe)
 			if name != "" && !slices.ContainsFunc(c.Ports, func(port corev1.ContainerPort) bool { return port.Name == name }) {
-				return check.FromSpec("container %s: the %s probe uses port %s, which the container does not declare", c.Name, p.name, name), true
+				return check.FromSpec(
+					"container %s: the %s probe uses port %s, which the container does not declare",
+					c.Name,
+					p.name,
+					name,
+				), true
 			}
 		}
 		return check.Evidence{}, false

@@ -22,39 +22,51 @@ func resourceChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "qos-best-effort", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A workload sets neither requests nor limits.",
-			Meaning:     "None of its containers sets a request or limit for CPU or memory, so its Pods are of QoS class BestEffort: the scheduler assumes that they need nothing, and a node under memory pressure evicts them first. Values set by a LimitRange or another admission plugin count." + check.SystemNamespacesNote,
-			Remediation: "Measure what the containers use (`kubectl top pod --containers`) and set resources.requests for CPU and memory, and a limit for memory.",
-			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/#besteffort",
-			Needs:       needs, Uses: uses, Run: bestEffort,
+			Summary: "A workload sets neither requests nor limits.",
+			Meaning: "None of its containers sets a request or limit for CPU or memory, so its Pods are of QoS class BestEffort: " +
+				"the scheduler assumes that they need nothing, and a node under memory pressure evicts them first. Values set by a " +
+				"LimitRange or another admission plugin count." + check.SystemNamespacesNote,
+			Remediation: "Measure what the containers use (`kubectl top pod --containers`) and set resources.requests for CPU and " +
+				"memory, and a limit for memory.",
+			Link:  "https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/#besteffort",
+			Needs: needs, Uses: uses, Run: bestEffort,
 		},
 		{
 			ID: "container-requests-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A container does not request CPU or memory.",
-			Meaning:     "A container that runs for the lifetime of its Pod sets no request for CPU or for memory, and no limit that would be used as one. The scheduler assumes zero, nodes become overcommitted, and autoscalers cannot calculate utilization. Values set by a LimitRange or another admission plugin count; workloads that set nothing at all are reported by qos-best-effort." + check.SystemNamespacesNote,
+			Summary: "A container does not request CPU or memory.",
+			Meaning: "A container that runs for the lifetime of its Pod sets no request for CPU or for memory, and no limit that " +
+				"would be used as one. The scheduler assumes zero, nodes become overcommitted, and autoscalers cannot calculate " +
+				"utilization. Values set by a LimitRange or another admission plugin count; workloads that set nothing at all are " +
+				"reported by qos-best-effort." + check.SystemNamespacesNote,
 			Remediation: "Measure what the container uses (`kubectl top pod --containers`) and set resources.requests.",
 			Link:        managingResources, Needs: needs, Uses: uses, Run: requestsMissing,
 		},
 		{
 			ID: "container-memory-limit-missing", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A container has no memory limit.",
-			Meaning:     "A container that runs for the lifetime of its Pod can use all memory of its node: a leak affects every other Pod there. A limit for the whole Pod, or one set by a LimitRange, is sufficient; workloads that set nothing at all are reported by qos-best-effort. (CPU limits are optional and not required.)" + check.SystemNamespacesNote,
+			Summary: "A container has no memory limit.",
+			Meaning: "A container that runs for the lifetime of its Pod can use all memory of its node: a leak affects every other " +
+				"Pod there. A limit for the whole Pod, or one set by a LimitRange, is sufficient; workloads that set nothing at all " +
+				"are reported by qos-best-effort. (CPU limits are optional and not required.)" + check.SystemNamespacesNote,
 			Remediation: "Set resources.limits.memory somewhat above the peak usage of the container (`kubectl top pod --containers`).",
 			Link:        managingResources, Needs: needs, Uses: uses, Run: memoryLimitMissing,
 		},
 		{
 			ID: "memory-limit-far-above-request", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A container's memory limit is far above its request.",
-			Meaning:     "Its memory limit is more than four times its request, and more than 1Gi. The scheduler counts only the request; when several such containers on a node use memory up to their limits, the node runs out of memory and evicts Pods." + check.SystemNamespacesNote,
+			Summary: "A container's memory limit is far above its request.",
+			Meaning: "Its memory limit is more than four times its request, and more than 1Gi. The scheduler counts only the " +
+				"request; when several such containers on a node use memory up to their limits, the node runs out of memory and " +
+				"evicts Pods." + check.SystemNamespacesNote,
 			Remediation: "Raise resources.requests.memory to the actual usage of the container, or lower the limit.",
 			Link:        managingResources, Needs: needs, Uses: uses, Run: limitFarAboveRequest,
 		},
 		{
 			ID: "emptydir-memory-unbounded", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A memory-backed volume has no size limit.",
-			Meaning:     "An emptyDir with medium Memory has no sizeLimit, and a container that mounts it has no memory limit: data written there can use all memory of the node." + check.SystemNamespacesNote,
+			Summary: "A memory-backed volume has no size limit.",
+			Meaning: "An emptyDir with medium Memory has no sizeLimit, and a container that mounts it has no memory limit: data " +
+				"written there can use all memory of the node." + check.SystemNamespacesNote,
 			Remediation: "Set emptyDir.sizeLimit, and a memory limit on the containers that mount it.",
-			Link:        "https://kubernetes.io/docs/concepts/storage/volumes/#emptydir", Needs: needs, Uses: uses, Run: memoryVolumeUnbounded,
+			Link:        "https://kubernetes.io/docs/concepts/storage/volumes/#emptydir", Needs: needs, Uses: uses,
+			Run: memoryVolumeUnbounded,
 		},
 	}
 }
@@ -64,7 +76,8 @@ func statesNothing(template podtemplate.Template) bool {
 	stated := func(r *corev1.ResourceRequirements) bool {
 		return podtemplate.HasRequest(r, corev1.ResourceCPU) || podtemplate.HasRequest(r, corev1.ResourceMemory)
 	}
-	return !stated(template.Lean.Resources) && !slices.ContainsFunc(template.All(), func(c *corev1.Container) bool { return stated(&c.Resources) })
+	return !stated(template.Lean.Resources) &&
+		!slices.ContainsFunc(template.All(), func(c *corev1.Container) bool { return stated(&c.Resources) })
 }
 
 func bestEffort(g *facts.Graph, _ check.Params) []check.Finding {
@@ -75,8 +88,11 @@ func bestEffort(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   template.Owner,
-			Message:  fmt.Sprintf("%s sets neither requests nor limits: its Pods are the first to be evicted under memory pressure.", template.Name()),
+			Object: template.Owner,
+			Message: fmt.Sprintf(
+				"%s sets neither requests nor limits: its Pods are the first to be evicted under memory pressure.",
+				template.Name(),
+			),
 			Evidence: []check.Evidence{check.FromSpec("no requests or limits on %s", phrase.Containers(containerNames(template.All())))},
 		})
 	}
@@ -103,10 +119,14 @@ func requestsMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		var evidence []check.Evidence
 		for _, c := range template.Running() {
 			var missing []string
-			if !podtemplate.HasRequest(&c.Resources, corev1.ResourceCPU) && !podtemplate.HasRequest(template.Lean.Resources, corev1.ResourceCPU) && !d.CPURequest {
+			if !podtemplate.HasRequest(&c.Resources, corev1.ResourceCPU) &&
+				!podtemplate.HasRequest(template.Lean.Resources, corev1.ResourceCPU) &&
+				!d.CPURequest {
 				missing = append(missing, "CPU")
 			}
-			if !podtemplate.HasRequest(&c.Resources, corev1.ResourceMemory) && !podtemplate.HasRequest(template.Lean.Resources, corev1.ResourceMemory) && !d.MemoryRequest {
+			if !podtemplate.HasRequest(&c.Resources, corev1.ResourceMemory) &&
+				!podtemplate.HasRequest(template.Lean.Resources, corev1.ResourceMemory) &&
+				!d.MemoryRequest {
 				missing = append(missing, "memory")
 			}
 			if len(missing) > 0 {
@@ -117,7 +137,12 @@ func requestsMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		if len(names) > 0 {
 			findings = append(findings, check.Finding{
 				Object: template.Owner, Evidence: evidence,
-				Message: fmt.Sprintf("%s has incomplete requests: %s %s CPU or memory.", template.Name(), phrase.Containers(names), phrase.Plural(len(names), "does not request", "do not request")),
+				Message: fmt.Sprintf(
+					"%s has incomplete requests: %s %s CPU or memory.",
+					template.Name(),
+					phrase.Containers(names),
+					phrase.Plural(len(names), "does not request", "do not request"),
+				),
 			})
 		}
 	}
@@ -128,11 +153,15 @@ func memoryLimitMissing(g *facts.Graph, _ check.Params) []check.Finding {
 	filled := podtemplate.DefaultsOf(g)
 	var findings []check.Finding
 	for _, template := range podtemplate.Effective(g) {
-		if statesNothing(template) || podtemplate.HasLimit(template.Lean.Resources, corev1.ResourceMemory) || filled[template.Owner.Namespace].MemoryLimit ||
+		if statesNothing(template) || podtemplate.HasLimit(template.Lean.Resources, corev1.ResourceMemory) ||
+			filled[template.Owner.Namespace].MemoryLimit ||
 			!template.Settled(g) {
 			continue
 		}
-		unlimited := slices.DeleteFunc(template.Running(), func(c *corev1.Container) bool { return podtemplate.HasLimit(&c.Resources, corev1.ResourceMemory) })
+		unlimited := slices.DeleteFunc(
+			template.Running(),
+			func(c *corev1.Container) bool { return podtemplate.HasLimit(&c.Resources, corev1.ResourceMemory) },
+		)
 		if names := containerNames(unlimited); len(names) > 0 {
 			findings = append(findings, check.Finding{
 				Object:   template.Owner,
@@ -156,13 +185,20 @@ func limitFarAboveRequest(g *facts.Graph, _ check.Params) []check.Finding {
 			limit := c.Resources.Limits[corev1.ResourceMemory]
 			if ok && limit.Value() > minLimit && limit.Value()/maxRatio > request.Value() {
 				names = append(names, c.Name)
-				evidence = append(evidence, check.FromSpec("container %s: memory request %s, limit %s", c.Name, request.String(), limit.String()))
+				evidence = append(
+					evidence,
+					check.FromSpec("container %s: memory request %s, limit %s", c.Name, request.String(), limit.String()),
+				)
 			}
 		}
 		if len(names) > 0 {
 			findings = append(findings, check.Finding{
 				Object: template.Owner, Evidence: evidence,
-				Message: fmt.Sprintf("%s has a memory limit of more than four times its request, on %s.", template.Name(), phrase.Containers(names)),
+				Message: fmt.Sprintf(
+					"%s has a memory limit of more than four times its request, on %s.",
+					template.Name(),
+					phrase.Containers(names),
+				),
 			})
 		}
 	}
@@ -173,7 +209,8 @@ func memoryVolumeUnbounded(g *facts.Graph, _ check.Params) []check.Finding {
 	filled := podtemplate.DefaultsOf(g)
 	var findings []check.Finding
 	for _, template := range podtemplate.Effective(g) {
-		if podtemplate.HasLimit(template.Lean.Resources, corev1.ResourceMemory) || filled[template.Owner.Namespace].MemoryLimit || !template.Settled(g) {
+		if podtemplate.HasLimit(template.Lean.Resources, corev1.ResourceMemory) || filled[template.Owner.Namespace].MemoryLimit ||
+			!template.Settled(g) {
 			continue
 		}
 		for i := range template.Lean.Volumes {
@@ -188,9 +225,15 @@ func memoryVolumeUnbounded(g *facts.Graph, _ check.Params) []check.Finding {
 			if len(writers) > 0 {
 				findings = append(findings, check.Finding{
 					Object: template.Owner, Discriminator: v.Name,
-					Message: fmt.Sprintf("Volume %s of %s is memory-backed without a size limit: it can use all memory of its node.", v.Name, template.Name()),
-					Evidence: []check.Evidence{check.FromSpec("emptyDir with medium Memory and no sizeLimit, mounted by %s without a memory limit",
-						phrase.Containers(containerNames(writers)))},
+					Message: fmt.Sprintf(
+						"Volume %s of %s is memory-backed without a size limit: it can use all memory of its node.",
+						v.Name,
+						template.Name(),
+					),
+					Evidence: []check.Evidence{
+						check.FromSpec("emptyDir with medium Memory and no sizeLimit, mounted by %s without a memory limit",
+							phrase.Containers(containerNames(writers))),
+					},
 				})
 			}
 		}

@@ -23,60 +23,85 @@ func rolloutChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "rollout-takes-all-down", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A rolling update can take down all Pods of a Deployment at once.",
-			Meaning:     "The strategy is RollingUpdate with two or more replicas, and maxUnavailable is 100% or at least the number of replicas: each rollout is an outage." + check.SystemNamespacesNote,
-			Remediation: "Lower maxUnavailable: `kubectl patch deployment <name> -p '{\"spec\":{\"strategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"25%\"}}}}'`.",
-			Link:        strategy, Needs: deployments, Run: rolloutTakesAllDown,
+			Summary: "A rolling update can take down all Pods of a Deployment at once.",
+			Meaning: "The strategy is RollingUpdate with two or more replicas, and maxUnavailable is 100% or at least the number " +
+				"of replicas: each rollout is an outage." + check.SystemNamespacesNote,
+			Remediation: "Lower maxUnavailable: `kubectl patch deployment <name> -p " +
+				"'{\"spec\":{\"strategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"25%\"}}}}'`.",
+			Link: strategy, Needs: deployments, Run: rolloutTakesAllDown,
 		},
 		{
 			ID: "recreate-strategy-with-replicas", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A Deployment with several replicas stops all of them before each rollout.",
-			Meaning:     "The strategy is Recreate, with two or more replicas. Some programs cannot run in two versions at a time; for others Recreate is not needed. Deployments that mount a PersistentVolumeClaim are not reported, since they may need it." + check.SystemNamespacesNote,
-			Remediation: "If two versions can run side by side, use RollingUpdate: `kubectl patch deployment <name> -p '{\"spec\":{\"strategy\":{\"type\":\"RollingUpdate\"}}}'`.",
-			Link:        strategy, Needs: deployments, Run: recreateReplicas,
+			Summary: "A Deployment with several replicas stops all of them before each rollout.",
+			Meaning: "The strategy is Recreate, with two or more replicas. Some programs cannot run in two versions at a time; for " +
+				"others Recreate is not needed. Deployments that mount a PersistentVolumeClaim are not reported, since they may " +
+				"need it." + check.SystemNamespacesNote,
+			Remediation: "If two versions can run side by side, use RollingUpdate: `kubectl patch deployment <name> -p " +
+				"'{\"spec\":{\"strategy\":{\"type\":\"RollingUpdate\"}}}'`.",
+			Link: strategy, Needs: deployments, Run: recreateReplicas,
 		},
 		{
 			ID: "revision-history-large", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A Deployment keeps many old ReplicaSets.",
-			Meaning:     fmt.Sprintf("revisionHistoryLimit is above %d. Each old revision is a ReplicaSet that the API server stores, lists and watches. Rollbacks rarely go back that far.", manyRevisions) + check.SystemNamespacesNote,
+			Summary: "A Deployment keeps many old ReplicaSets.",
+			Meaning: fmt.Sprintf(
+				"revisionHistoryLimit is above %d. Each old revision is a ReplicaSet that the API server stores, lists and watches. "+
+					"Rollbacks rarely go back that far.",
+				manyRevisions,
+			) + check.SystemNamespacesNote,
 			Remediation: "Lower it: `kubectl patch deployment <name> -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.",
-			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#clean-up-policy", Needs: deployments, Run: revisionsMany,
+			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#clean-up-policy", Needs: deployments,
+			Run: revisionsMany,
 		},
 		{
 			ID: "revision-history-zero", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A Deployment cannot be rolled back.",
-			Meaning:     "revisionHistoryLimit is 0: no old ReplicaSet is kept, so `kubectl rollout undo` has no revision to return to. Deployments managed by Argo CD or Helm are not reported, since those roll back by other means." + check.SystemNamespacesNote,
+			Summary: "A Deployment cannot be rolled back.",
+			Meaning: "revisionHistoryLimit is 0: no old ReplicaSet is kept, so `kubectl rollout undo` has no revision to return " +
+				"to. Deployments managed by Argo CD or Helm are not reported, since those roll back by " +
+				"other means." + check.SystemNamespacesNote,
 			Remediation: "Keep some revisions: `kubectl patch deployment <name> -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.",
-			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#clean-up-policy", Needs: deployments, Run: revisionsNone,
+			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#clean-up-policy", Needs: deployments,
+			Run: revisionsNone,
 		},
 		{
 			ID: "termination-grace-zero", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "The Pods of a StatefulSet are killed without a grace period.",
-			Meaning:     "terminationGracePeriodSeconds is 0. The Pod object is deleted before its containers have stopped, so for a moment a second Pod with the same name may write to the same data." + check.SystemNamespacesNote,
-			Remediation: "Remove terminationGracePeriodSeconds from the Pod template (the default is 30 s), or set it to the time that an orderly shutdown takes.",
-			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
-			Needs:       []facts.Kind{facts.StatefulSet}, Run: graceZero,
+			Summary: "The Pods of a StatefulSet are killed without a grace period.",
+			Meaning: "terminationGracePeriodSeconds is 0. The Pod object is deleted before its containers have stopped, so for a " +
+				"moment a second Pod with the same name may write to the same data." + check.SystemNamespacesNote,
+			Remediation: "Remove terminationGracePeriodSeconds from the Pod template (the default is 30 s), or set it to the time that " +
+				"an orderly shutdown takes.",
+			Link:  "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#deployment-and-scaling-guarantees",
+			Needs: []facts.Kind{facts.StatefulSet}, Run: graceZero,
 		},
 	}
 }
 
 // rolling returns the templates of Deployments.
 func rolling(g *facts.Graph) []podtemplate.Template {
-	return slices.DeleteFunc(podtemplate.Configured(g), func(s podtemplate.Template) bool { return s.Workload == nil || s.Owner.Kind != facts.Deployment })
+	return slices.DeleteFunc(
+		podtemplate.Configured(g),
+		func(s podtemplate.Template) bool { return s.Workload == nil || s.Owner.Kind != facts.Deployment },
+	)
 }
 
 func rolloutTakesAllDown(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, template := range rolling(g) {
-		if template.Workload.Desired < 2 || template.Workload.Strategy == "Recreate" || !coversAll(template.Workload.MaxUnavailable, template.Workload.Desired) {
+		if template.Workload.Desired < 2 || template.Workload.Strategy == "Recreate" ||
+			!coversAll(template.Workload.MaxUnavailable, template.Workload.Desired) {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   template.Owner,
-			Message:  fmt.Sprintf("A rollout of Deployment %s can take down all of its Pods at once.", template.Owner.Name),
-			Evidence: []check.Evidence{check.FromSpec("maxUnavailable: %s, replicas: %d", template.Workload.MaxUnavailable, template.Workload.Desired)},
-			Remediation: fmt.Sprintf("Lower maxUnavailable: `%s patch deployment %s -p '{\"spec\":{\"strategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"25%%\"}}}}'`.",
-				kubectl.Command(template.Owner), template.Owner.Name),
+			Object:  template.Owner,
+			Message: fmt.Sprintf("A rollout of Deployment %s can take down all of its Pods at once.", template.Owner.Name),
+			Evidence: []check.Evidence{
+				check.FromSpec("maxUnavailable: %s, replicas: %d", template.Workload.MaxUnavailable, template.Workload.Desired),
+			},
+			Remediation: fmt.Sprintf(
+				"Lower maxUnavailable: `%s patch deployment %s -p "+
+					"'{\"spec\":{\"strategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"25%%\"}}}}'`.",
+				kubectl.Command(template.Owner),
+				template.Owner.Name,
+			),
 		})
 	}
 	return findings
@@ -103,8 +128,11 @@ func recreateReplicas(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   template.Owner,
-			Message:  fmt.Sprintf("Deployment %s stops all of its Pods before each rollout, although it has several.", template.Owner.Name),
+			Object: template.Owner,
+			Message: fmt.Sprintf(
+				"Deployment %s stops all of its Pods before each rollout, although it has several.",
+				template.Owner.Name,
+			),
 			Evidence: []check.Evidence{check.FromSpec("strategy: Recreate, replicas: %d", template.Workload.Desired)},
 		})
 	}
@@ -116,10 +144,14 @@ func revisionsMany(g *facts.Graph, _ check.Params) []check.Finding {
 	for _, template := range rolling(g) {
 		if template.Workload.RevisionHistory > manyRevisions {
 			findings = append(findings, check.Finding{
-				Object:      template.Owner,
-				Message:     fmt.Sprintf("Deployment %s keeps more than %d old ReplicaSets.", template.Owner.Name, manyRevisions),
-				Evidence:    []check.Evidence{check.FromSpec("revisionHistoryLimit: %d", template.Workload.RevisionHistory)},
-				Remediation: fmt.Sprintf("Lower it: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.", kubectl.Command(template.Owner), template.Owner.Name),
+				Object:   template.Owner,
+				Message:  fmt.Sprintf("Deployment %s keeps more than %d old ReplicaSets.", template.Owner.Name, manyRevisions),
+				Evidence: []check.Evidence{check.FromSpec("revisionHistoryLimit: %d", template.Workload.RevisionHistory)},
+				Remediation: fmt.Sprintf(
+					"Lower it: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.",
+					kubectl.Command(template.Owner),
+					template.Owner.Name,
+				),
 			})
 		}
 	}
@@ -131,10 +163,14 @@ func revisionsNone(g *facts.Graph, _ check.Params) []check.Finding {
 	for _, template := range rolling(g) {
 		if template.Workload.RevisionHistory == 0 && !template.Workload.Helm && !template.Workload.ArgoCD {
 			findings = append(findings, check.Finding{
-				Object:      template.Owner,
-				Message:     fmt.Sprintf("Deployment %s cannot be rolled back: it keeps no old ReplicaSet.", template.Owner.Name),
-				Evidence:    []check.Evidence{check.FromSpec("revisionHistoryLimit: 0")},
-				Remediation: fmt.Sprintf("Keep some revisions: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.", kubectl.Command(template.Owner), template.Owner.Name),
+				Object:   template.Owner,
+				Message:  fmt.Sprintf("Deployment %s cannot be rolled back: it keeps no old ReplicaSet.", template.Owner.Name),
+				Evidence: []check.Evidence{check.FromSpec("revisionHistoryLimit: 0")},
+				Remediation: fmt.Sprintf(
+					"Keep some revisions: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.",
+					kubectl.Command(template.Owner),
+					template.Owner.Name,
+				),
 			})
 		}
 	}
@@ -146,8 +182,11 @@ func graceZero(g *facts.Graph, _ check.Params) []check.Finding {
 	for _, template := range podtemplate.Configured(g) {
 		if grace := template.Lean.TerminationGracePeriodSeconds; template.Owner.Kind == facts.StatefulSet && grace != nil && *grace == 0 {
 			findings = append(findings, check.Finding{
-				Object:   template.Owner,
-				Message:  fmt.Sprintf("The Pods of StatefulSet %s are killed without a grace period: two Pods with the same name may run for a moment.", template.Owner.Name),
+				Object: template.Owner,
+				Message: fmt.Sprintf(
+					"The Pods of StatefulSet %s are killed without a grace period: two Pods with the same name may run for a moment.",
+					template.Owner.Name,
+				),
 				Evidence: []check.Evidence{check.FromSpec("terminationGracePeriodSeconds: 0")},
 			})
 		}

@@ -17,24 +17,33 @@ func selectorChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "selector-overlap-workloads", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary:     "The selector of a workload matches the Pods of another workload.",
-			Meaning:     "Controllers distinguish Pods by owner, but everything else uses labels: a HorizontalPodAutoscaler measures the Pods of both, a PodDisruptionBudget counts them together, a workload adopts orphaned Pods of the other, and `kubectl logs deployment/<name>` shows the wrong ones. The severity is high if an autoscaler scales the workload, since it then reacts to the load of other Pods. Workloads scaled to zero are not reported." + check.SystemNamespacesNote,
-			Remediation: "Add a label to the Pods that is unique to each workload, and include it in the selector. A selector is immutable: delete the workload with --cascade=orphan and create it again.",
-			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#selector",
-			Needs:       []facts.Kind{facts.Deployment}, Uses: append(facts.WorkloadKinds(), facts.HPA), Run: overlappingWorkloads,
+			Summary: "The selector of a workload matches the Pods of another workload.",
+			Meaning: "Controllers distinguish Pods by owner, but everything else uses labels: a HorizontalPodAutoscaler measures " +
+				"the Pods of both, a PodDisruptionBudget counts them together, a workload adopts orphaned Pods of the other, and " +
+				"`kubectl logs deployment/<name>` shows the wrong ones. The severity is high if an autoscaler scales the workload, " +
+				"since it then reacts to the load of other Pods. Workloads scaled to zero are not reported." + check.SystemNamespacesNote,
+			Remediation: "Add a label to the Pods that is unique to each workload, and include it in the selector. A selector is " +
+				"immutable: delete the workload with --cascade=orphan and create it again.",
+			Link:  "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#selector",
+			Needs: []facts.Kind{facts.Deployment}, Uses: append(facts.WorkloadKinds(), facts.HPA), Run: overlappingWorkloads,
 		},
 		{
 			ID: "selector-overlap-services", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "Two Services route the same traffic to the same Pods.",
-			Meaning:     "Two Services of the same type have the same selector, port and target port. Often one was copied and its selector not changed. Pairs of different types, one headless or internal and one not, and those of Argo Rollouts are not reported." + check.SystemNamespacesNote,
-			Remediation: "Correct the selector of the wrong one, or delete the redundant one. `kubectl get services -o wide` shows the selectors.",
-			Link:        "https://kubernetes.io/docs/concepts/services-networking/service/",
-			Needs:       []facts.Kind{facts.Service}, Run: overlappingServices,
+			Summary: "Two Services route the same traffic to the same Pods.",
+			Meaning: "Two Services of the same type have the same selector, port and target port. Often one was copied and its " +
+				"selector not changed. Pairs of different types, one headless or internal and one not, and those of Argo Rollouts are " +
+				"not reported." + check.SystemNamespacesNote,
+			Remediation: "Correct the selector of the wrong one, or delete the redundant one. `kubectl get services -o wide` shows the " +
+				"selectors.",
+			Link:  "https://kubernetes.io/docs/concepts/services-networking/service/",
+			Needs: []facts.Kind{facts.Service}, Run: overlappingServices,
 		},
 		{
 			ID: "service-selects-several-workloads", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A Service sends traffic to the Pods of several workloads.",
-			Meaning:     "The selector matches the Pods of two or more workloads. This is intended for canary and blue-green deployments; otherwise the selector is too broad, and some requests reach the wrong application. Headless Services are not reported, since they are used for peer discovery." + check.SystemNamespacesNote,
+			Summary: "A Service sends traffic to the Pods of several workloads.",
+			Meaning: "The selector matches the Pods of two or more workloads. This is intended for canary and blue-green " +
+				"deployments; otherwise the selector is too broad, and some requests reach the wrong application. Headless Services " +
+				"are not reported, since they are used for peer discovery." + check.SystemNamespacesNote,
 			Remediation: "If this is not intended, narrow the selector: `kubectl edit service <name>`.",
 			Link:        "https://kubernetes.io/docs/concepts/services-networking/service/",
 			Needs:       []facts.Kind{facts.Service, facts.Deployment}, Uses: facts.WorkloadKinds(), Run: serviceSelectsSeveral,
@@ -45,7 +54,9 @@ func selectorChecks() []check.Check {
 // liveWorkloads returns the top-level workloads that are not scaled to zero.
 func liveWorkloads(g *facts.Graph) []*facts.WorkloadNode {
 	return slices.DeleteFunc(slices.Clone(g.Workloads), func(w *facts.WorkloadNode) bool {
-		return !w.WantsPods() && w.Kind != facts.DaemonSet || !w.Deleting.IsZero() || check.IsSystemNamespace(w.Namespace) || w.Template == nil || g.TopOwner(w.Ref) != w.Ref
+		return !w.WantsPods() && w.Kind != facts.DaemonSet || !w.Deleting.IsZero() || check.IsSystemNamespace(w.Namespace) ||
+			w.Template == nil ||
+			g.TopOwner(w.Ref) != w.Ref
 	})
 }
 
@@ -78,18 +89,27 @@ func overlappingWorkloads(g *facts.Graph, _ check.Params) []check.Finding {
 	}
 	var findings []check.Finding
 	for _, workload := range workloads {
-		others := slices.DeleteFunc(slices.Clone(claimed[selectorKey{workload.Namespace, workload.Selector.String()}]), func(o *facts.WorkloadNode) bool { return o == workload })
+		others := slices.DeleteFunc(
+			slices.Clone(claimed[selectorKey{workload.Namespace, workload.Selector.String()}]),
+			func(o *facts.WorkloadNode) bool { return o == workload },
+		)
 		if len(others) == 0 {
 			continue
 		}
 		finding := check.Finding{
-			Object:   workload.Ref,
-			Message:  fmt.Sprintf("The selector of %s %s also matches the Pods of other workloads.", workload.Kind, workload.Name),
-			Evidence: []check.Evidence{check.FromSpec("selector %s", workload.Selector), check.FromSpec("matches the Pods of %s", phrase.Workloads(others[:min(len(others), maxListed)]))},
+			Object:  workload.Ref,
+			Message: fmt.Sprintf("The selector of %s %s also matches the Pods of other workloads.", workload.Kind, workload.Name),
+			Evidence: []check.Evidence{
+				check.FromSpec("selector %s", workload.Selector),
+				check.FromSpec("matches the Pods of %s", phrase.Workloads(others[:min(len(others), maxListed)])),
+			},
 		}
 		if scaled[workload.Ref] {
 			finding.Severity = v1alpha1.SeverityHigh
-			finding.Evidence = append(finding.Evidence, check.FromSpec("a HorizontalPodAutoscaler scales it and measures all of these Pods"))
+			finding.Evidence = append(
+				finding.Evidence,
+				check.FromSpec("a HorizontalPodAutoscaler scales it and measures all of these Pods"),
+			)
 		}
 		findings = append(findings, finding)
 	}
@@ -106,16 +126,22 @@ func overlappingServices(g *facts.Graph, _ check.Params) []check.Finding {
 	groups := map[claim][]*facts.ServiceNode{}
 	var order []claim
 	for _, service := range g.Services {
-		if !service.SelectsPods() || check.IsSystemNamespace(service.Namespace) || service.Selector[rolloutLabel] != "" || service.Owned || len(service.Ports) == 0 {
+		if !service.SelectsPods() || check.IsSystemNamespace(service.Namespace) || service.Selector[rolloutLabel] != "" ||
+			service.Owned ||
+			len(service.Ports) == 0 {
 			continue
 		}
 		ports := make([]string, 0, len(service.Ports))
 		for _, p := range service.Ports {
-			ports = append(ports, fmt.Sprintf("%s %d to %s", facts.ProtocolOf(p.Protocol), p.Port, cmp.Or(p.TargetName, fmt.Sprint(p.TargetPort))))
+			ports = append(
+				ports,
+				fmt.Sprintf("%s %d to %s", facts.ProtocolOf(p.Protocol), p.Port, cmp.Or(p.TargetName, fmt.Sprint(p.TargetPort))),
+			)
 		}
 		slices.Sort(ports)
 		key := claim{
-			service.Namespace, facts.SelectorFromSet(service.Selector).String(), fmt.Sprint(service.Type, service.Headless, service.Internal, service.LocalTraffic, service.PublishNotReady),
+			service.Namespace, facts.SelectorFromSet(service.Selector).String(), fmt.Sprint(service.Type, service.Headless,
+				service.Internal, service.LocalTraffic, service.PublishNotReady),
 			strings.Join(ports, ", "),
 		}
 		if groups[key] == nil {
@@ -137,8 +163,12 @@ func overlappingServices(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   group[0].Ref,
 			Message:  fmt.Sprintf("Services %s route the same ports to the same Pods.", phrase.List(names)),
 			Evidence: []check.Evidence{check.FromSpec("selector %s", key.selector), check.FromSpec("ports: %s", key.port)},
-			Remediation: fmt.Sprintf("Correct the selector of the wrong one, or delete the redundant one. `kubectl -n %s get services %s -o wide` shows the selectors.",
-				key.namespace, strings.Join(names[:min(len(names), 5)], " ")),
+			Remediation: fmt.Sprintf(
+				"Correct the selector of the wrong one, or delete the redundant one. `kubectl -n %s get services %s -o wide` shows the "+
+					"selectors.",
+				key.namespace,
+				strings.Join(names[:min(len(names), 5)], " "),
+			),
 		})
 	}
 	return findings
@@ -159,9 +189,12 @@ func serviceSelectsSeveral(g *facts.Graph, _ check.Params) []check.Finding {
 	for _, service := range g.Services {
 		if workloads := behind[service.Ref]; len(workloads) > 1 && !service.Headless {
 			findings = append(findings, check.Finding{
-				Object:   service.Ref,
-				Message:  fmt.Sprintf("Service %s sends traffic to the Pods of several workloads.", service.Name),
-				Evidence: []check.Evidence{check.FromSpec("selector %s", facts.SelectorFromSet(service.Selector)), check.FromSpec("selects Pods of %s", phrase.Workloads(workloads[:min(len(workloads), maxListed)]))},
+				Object:  service.Ref,
+				Message: fmt.Sprintf("Service %s sends traffic to the Pods of several workloads.", service.Name),
+				Evidence: []check.Evidence{
+					check.FromSpec("selector %s", facts.SelectorFromSet(service.Selector)),
+					check.FromSpec("selects Pods of %s", phrase.Workloads(workloads[:min(len(workloads), maxListed)])),
+				},
 			})
 		}
 	}

@@ -39,9 +39,16 @@ func clusterAdminBound(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: binding.Ref, Severity: v1alpha1.SeverityMedium,
-			Message:     fmt.Sprintf("ClusterRoleBinding %s grants cluster-admin to %s.", binding.Name, subjectTexts(subjects)),
-			Evidence:    []check.Evidence{check.FromSpec("roleRef: ClusterRole cluster-admin"), check.FromSpec("subjects: %s", subjectTexts(subjects))},
-			Remediation: fmt.Sprintf("Bind a role with only the required permissions (`kubectl auth can-i --list --as=<subject>` lists the current ones), then delete the binding: %s.", deleteBinding(binding)),
+			Message: fmt.Sprintf("ClusterRoleBinding %s grants cluster-admin to %s.", binding.Name, subjectTexts(subjects)),
+			Evidence: []check.Evidence{
+				check.FromSpec("roleRef: ClusterRole cluster-admin"),
+				check.FromSpec("subjects: %s", subjectTexts(subjects)),
+			},
+			Remediation: fmt.Sprintf(
+				"Bind a role with only the required permissions (`kubectl auth can-i --list --as=<subject>` lists the current ones), "+
+					"then delete the binding: %s.",
+				deleteBinding(binding),
+			),
 		}
 		for _, s := range subjects {
 			if anonymous(s) || allAuthenticated(s) {
@@ -60,7 +67,8 @@ func clusterAdminBound(g *facts.Graph, _ check.Params) []check.Finding {
 func secretsByBuiltin(g *facts.Graph) []check.Finding {
 	var findings []check.Finding
 	for _, binding := range g.Bindings {
-		if binding.Kind != facts.ClusterRoleBinding || binding.Role.Kind != facts.ClusterRole || (binding.Role.Name != "admin" && binding.Role.Name != "edit") {
+		if binding.Kind != facts.ClusterRoleBinding || binding.Role.Kind != facts.ClusterRole ||
+			(binding.Role.Name != "admin" && binding.Role.Name != "edit") {
 			continue
 		}
 		subjects := boundTo(binding, func(s facts.Subject) bool {
@@ -70,10 +78,25 @@ func secretsByBuiltin(g *facts.Graph) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:      binding.Ref,
-			Message:     fmt.Sprintf("ClusterRoleBinding %s allows %s to read every Secret in the cluster: role %s includes it.", binding.Name, subjectTexts(subjects), binding.Role.Name),
-			Evidence:    []check.Evidence{check.FromSpec("roleRef: %s", describeRole(binding.Role)), check.FromSpec("subjects: %s", subjectTexts(subjects))},
-			Remediation: fmt.Sprintf("Bind the role with a RoleBinding in each namespace that needs it (`kubectl -n <namespace> create rolebinding %s --clusterrole=%s --user=<name>`), then delete this one: %s. For read access without Secrets, the role view is sufficient.", binding.Name, binding.Role.Name, deleteBinding(binding)),
+			Object: binding.Ref,
+			Message: fmt.Sprintf(
+				"ClusterRoleBinding %s allows %s to read every Secret in the cluster: role %s includes it.",
+				binding.Name,
+				subjectTexts(subjects),
+				binding.Role.Name,
+			),
+			Evidence: []check.Evidence{
+				check.FromSpec("roleRef: %s", describeRole(binding.Role)),
+				check.FromSpec("subjects: %s", subjectTexts(subjects)),
+			},
+			Remediation: fmt.Sprintf(
+				"Bind the role with a RoleBinding in each namespace that needs it (`kubectl -n <namespace> create rolebinding %s "+
+					"--clusterrole=%s --user=<name>`), then delete this one: %s. For read access without Secrets, the role view is "+
+					"sufficient.",
+				binding.Name,
+				binding.Role.Name,
+				deleteBinding(binding),
+			),
 		})
 	}
 	return findings
@@ -94,7 +117,11 @@ func reachOf(g *facts.Graph, ref facts.Ref) reach {
 	if !ok {
 		builtin := ref == facts.Ref{Kind: facts.ClusterRole, Name: "cluster-admin"} // known without reading
 		return reach{
-			missing: !builtin && g.Complete(ref.Kind, ref.Namespace), known: builtin, secrets: builtin, writes: builtin, kubernetes: builtin, resources: true,
+			missing: !builtin &&
+				g.Complete(
+					ref.Kind,
+					ref.Namespace,
+				), known: builtin, secrets: builtin, writes: builtin, kubernetes: builtin, resources: true,
 		}
 	}
 	r := reach{known: true}
@@ -147,10 +174,17 @@ func anonymousBound(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: binding.Ref,
-			Message: fmt.Sprintf("%s grants %s to %s: every client that can reach the API server has it.", describeBinding(binding), describeRole(binding.Role),
-				subjectTexts(subjects)),
-			Evidence:    []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
-			Remediation: fmt.Sprintf("Delete the binding: %s. Bind the role to the ServiceAccount or group that needs it.", deleteBinding(binding)),
+			Message: fmt.Sprintf(
+				"%s grants %s to %s: every client that can reach the API server has it.",
+				describeBinding(binding),
+				describeRole(binding.Role),
+				subjectTexts(subjects),
+			),
+			Evidence: []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
+			Remediation: fmt.Sprintf(
+				"Delete the binding: %s. Bind the role to the ServiceAccount or group that needs it.",
+				deleteBinding(binding),
+			),
 		}
 		switch {
 		case granted.writes || granted.secrets:
@@ -180,10 +214,19 @@ func allAuthenticatedBound(g *facts.Graph, _ check.Params) []check.Finding {
 			who = "every ServiceAccount, and therefore every Pod,"
 		}
 		finding := check.Finding{
-			Object:      binding.Ref,
-			Message:     fmt.Sprintf("%s grants %s to %s: %s has it.", describeBinding(binding), describeRole(binding.Role), subjectTexts(subjects), who),
-			Evidence:    []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
-			Remediation: fmt.Sprintf("Bind the role to the groups or ServiceAccounts that need it, then delete the binding: %s.", deleteBinding(binding)),
+			Object: binding.Ref,
+			Message: fmt.Sprintf(
+				"%s grants %s to %s: %s has it.",
+				describeBinding(binding),
+				describeRole(binding.Role),
+				subjectTexts(subjects),
+				who,
+			),
+			Evidence: []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
+			Remediation: fmt.Sprintf(
+				"Bind the role to the groups or ServiceAccounts that need it, then delete the binding: %s.",
+				deleteBinding(binding),
+			),
 		}
 		if grave {
 			finding.Severity = v1alpha1.SeverityHigh
@@ -206,10 +249,19 @@ func defaultAccountBound(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: binding.Ref,
-			Message: fmt.Sprintf("%s grants %s to %s: every Pod there without a serviceAccountName has it.", describeBinding(binding), describeRole(binding.Role),
-				subjectTexts(subjects)),
-			Evidence:    []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
-			Remediation: fmt.Sprintf("Create a ServiceAccount for the workload that needs the role: `kubectl -n %s create serviceaccount <name>`. Set it in the workload's serviceAccountName, bind the role to it, then delete this binding: %s.", subjects[0].Namespace, deleteBinding(binding)),
+			Message: fmt.Sprintf(
+				"%s grants %s to %s: every Pod there without a serviceAccountName has it.",
+				describeBinding(binding),
+				describeRole(binding.Role),
+				subjectTexts(subjects),
+			),
+			Evidence: []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
+			Remediation: fmt.Sprintf(
+				"Create a ServiceAccount for the workload that needs the role: `kubectl -n %s create serviceaccount <name>`. Set it in "+
+					"the workload's serviceAccountName, bind the role to it, then delete this binding: %s.",
+				subjects[0].Namespace,
+				deleteBinding(binding),
+			),
 		}
 		if binding.Namespace != "" && granted.known && !granted.writes && !granted.secrets {
 			finding.Severity = v1alpha1.SeverityLow

@@ -9,7 +9,8 @@ import (
 
 // clusterBinding is a ClusterRoleBinding b of a ClusterRole.
 func clusterBinding(role string, subjects string) string {
-	return checktest.Document(rbacAPI, "ClusterRoleBinding", `name: b, creationTimestamp: "2026-01-15T10:00:00Z"`, "roleRef: {kind: ClusterRole, name: '"+role+"'}\nsubjects: ["+subjects+"]")
+	return checktest.Document(rbacAPI, "ClusterRoleBinding", `name: b, creationTimestamp: "2026-01-15T10:00:00Z"`,
+		"roleRef: {kind: ClusterRole, name: '"+role+"'}\nsubjects: ["+subjects+"]")
 }
 
 // roleBinding is a RoleBinding b of a Role or ClusterRole.
@@ -28,15 +29,19 @@ const (
 
 func TestClusterAdminBound(t *testing.T) {
 	found := func(severity, subjects string) string {
-		return checktest.Lines(severity+" ClusterRoleBinding/b: ClusterRoleBinding b grants cluster-admin to "+subjects+".", "  spec: roleRef: ClusterRole cluster-admin",
+		return checktest.Lines(severity+" ClusterRoleBinding/b: ClusterRoleBinding b grants cluster-admin to "+subjects+".",
+			"  spec: roleRef: ClusterRole cluster-admin",
 			"  spec: subjects: "+subjects)
 	}
 	checktest.RunTextCases(t, Checks(), "rbac-cluster-admin-bound", map[string]checktest.TextCase{
-		"a ServiceAccount":               {clusterBinding("cluster-admin", runner), found("high", "ServiceAccount ci/runner")},
-		"a user and a ServiceAccount":    {clusterBinding("cluster-admin", jane+", "+runner), found("high", "User jane, ServiceAccount ci/runner")},
-		"a user":                         {clusterBinding("cluster-admin", jane), found("medium", "User jane")},
-		"an account of kube-system":      {clusterBinding("cluster-admin", kubeRunner), found("medium", "ServiceAccount kube-system/runner")},
-		"all users":                      {clusterBinding("cluster-admin", runner+", "+authenticated), found("critical", "ServiceAccount ci/runner, Group system:authenticated")},
+		"a ServiceAccount": {clusterBinding("cluster-admin", runner), found("high", "ServiceAccount ci/runner")},
+		"a user and a ServiceAccount": {clusterBinding("cluster-admin", jane+", "+runner), found("high",
+			"User jane, ServiceAccount ci/runner")},
+		"a user": {clusterBinding("cluster-admin", jane), found("medium", "User jane")},
+		"an account of kube-system": {clusterBinding("cluster-admin", kubeRunner), found("medium",
+			"ServiceAccount kube-system/runner")},
+		"all users": {clusterBinding("cluster-admin", runner+", "+authenticated), found("critical",
+			"ServiceAccount ci/runner, Group system:authenticated")},
 		"anonymous users":                {clusterBinding("cluster-admin", unknown), found("critical", "User system:anonymous")},
 		"every Pod":                      {clusterBinding("cluster-admin", allAccounts), found("critical", "Group system:serviceaccounts")},
 		"the administrators of old":      {clusterBinding("cluster-admin", "{kind: Group, name: 'system:masters'}"), ""},
@@ -51,17 +56,23 @@ func TestClusterAdminBound(t *testing.T) {
 
 func TestAnonymousBound(t *testing.T) {
 	found := func(severity, where, subject, does string) string {
-		return checktest.Lines(severity+where+" grants ClusterRole tool to "+subject+": every client that can reach the API server has it.", "  spec: subjects: "+subject,
+		return checktest.Lines(severity+where+" grants ClusterRole tool to "+subject+": every client that can reach the API "+
+			"server has it.", "  spec: subjects: "+subject,
 			"  spec: roleRef: ClusterRole tool, which "+does)
 	}
 	const wide, narrow = " ClusterRoleBinding/b: ClusterRoleBinding b", " RoleBinding/shop/b: RoleBinding b in namespace shop"
-	reads, secrets, changes := clusterRole(ruleOf("get", "", "pods")), clusterRole(ruleOf("get", "", "secrets")), clusterRole(ruleOf("create", "", "pods"))
+	reads, secrets, changes := clusterRole(ruleOf("get", "", "pods")), clusterRole(ruleOf("get", "", "secrets")),
+		clusterRole(ruleOf("create", "", "pods"))
 	checktest.RunTextCases(t, Checks(), "rbac-anonymous-bound", map[string]checktest.TextCase{
-		"to read":                    {reads + clusterBinding("tool", unknown), found("high", wide, "User system:anonymous", "only reads")},
-		"to read Secrets":            {secrets + clusterBinding("tool", unauthorized), found("critical", wide, "Group system:unauthenticated", "reads Secrets")},
-		"to change something":        {changes + roleBinding("shop", "ClusterRole", "tool", unknown), found("critical", narrow, "User system:anonymous", "changes objects")},
-		"everything":                 {clusterRole(ruleOf(`"*"`, "*", `"*"`)) + clusterBinding("tool", unknown), found("critical", wide, "User system:anonymous", "reads Secrets and changes objects")},
-		"paths":                      {clusterRole("{verbs: [get], nonResourceURLs: [/metrics]}") + clusterBinding("tool", unknown), found("medium", wide, "User system:anonymous", "only reads")},
+		"to read": {reads + clusterBinding("tool", unknown), found("high", wide, "User system:anonymous", "only reads")},
+		"to read Secrets": {secrets + clusterBinding("tool", unauthorized), found("critical", wide,
+			"Group system:unauthenticated", "reads Secrets")},
+		"to change something": {changes + roleBinding("shop", "ClusterRole", "tool", unknown), found("critical", narrow,
+			"User system:anonymous", "changes objects")},
+		"everything": {clusterRole(ruleOf(`"*"`, "*", `"*"`)) + clusterBinding("tool", unknown), found("critical", wide,
+			"User system:anonymous", "reads Secrets and changes objects")},
+		"paths": {clusterRole("{verbs: [get], nonResourceURLs: [/metrics]}") + clusterBinding("tool", unknown),
+			found("medium", wide, "User system:anonymous", "only reads")},
 		"a role that does not exist": {clusterBinding("tool", unknown), ""},
 		"other subjects":             {changes + clusterBinding("tool", jane+", "+authenticated), ""},
 		"for discovery":              {clusterBinding("system:public-info-viewer", unauthorized), ""},
@@ -71,49 +82,64 @@ func TestAnonymousBound(t *testing.T) {
 	checktest.RunTextCases(t, Checks(), "rbac-anonymous-bound", map[string]checktest.TextCase{
 		"a role that could not be read": {
 			clusterBinding("tool", unknown),
-			checktest.Lines("high ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole tool to User system:anonymous: every client that can reach the API server has it.",
+			checktest.Lines("high ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole tool to User system:anonymous: every "+
+				"client that can reach the API server has it.",
 				"  spec: subjects: User system:anonymous", "  spec: roleRef: ClusterRole tool, which could not be read"),
 		},
 		"cluster-admin needs no reading": {
 			clusterBinding("cluster-admin", unknown),
-			checktest.Lines("critical ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole cluster-admin to User system:anonymous: every client that can reach the API server has it.",
-				"  spec: subjects: User system:anonymous", "  spec: roleRef: ClusterRole cluster-admin, which reads Secrets and changes objects"),
+			checktest.Lines("critical ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole cluster-admin to User "+
+				"system:anonymous: every client that can reach the API server has it.",
+				"  spec: subjects: User system:anonymous", "  spec: roleRef: ClusterRole cluster-admin, which reads Secrets and "+
+					"changes objects"),
 		},
 	}, facts.ClusterRole)
 }
 
 func TestAllAuthenticatedBound(t *testing.T) {
 	found := func(severity, subject, who, does string) string {
-		return checktest.Lines(severity+" ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole tool to "+subject+": "+who+" has it.", "  spec: subjects: "+subject,
+		return checktest.Lines(severity+" ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole "+
+			"tool to "+subject+": "+who+" has it.", "  spec: subjects: "+subject,
 			"  spec: roleRef: ClusterRole tool, which "+does)
 	}
 	const all, login = "Group system:authenticated", "every authenticated user"
 	reads := clusterRole(ruleOf("get", "", "pods"))
 	checktest.RunTextCases(t, Checks(), "rbac-all-authenticated-bound", map[string]checktest.TextCase{
-		"to read":                        {reads + clusterBinding("tool", authenticated), found("medium", all, login, "only reads")},
-		"every Pod":                      {reads + clusterBinding("tool", allAccounts), found("medium", "Group system:serviceaccounts", "every ServiceAccount, and therefore every Pod,", "only reads")},
-		"to read Secrets":                {clusterRole(ruleOf("list", "", "secrets")) + clusterBinding("tool", authenticated), found("high", all, login, "reads Secrets")},
-		"to change what Kubernetes has":  {clusterRole(ruleOf("create", "", "pods")) + clusterBinding("tool", authenticated), found("high", all, login, "changes objects")},
-		"to change what an operator has": {clusterRole(ruleOf("create", "example.com", "widgets")) + clusterBinding("tool", authenticated), found("medium", all, login, "changes objects")},
-		"to ask what one may do":         {clusterRole(ruleOf("create", "authorization.k8s.io", "selfsubjectaccessreviews")) + clusterBinding("tool", authenticated), found("medium", all, login, "only reads")},
-		"for discovery":                  {clusterBinding("system:discovery", authenticated), ""},
-		"the accounts of one namespace":  {reads + clusterBinding("tool", "{kind: Group, name: 'system:serviceaccounts:shop'}"), ""},
-		"to read in kube-public":         {reads + roleBinding("kube-public", "ClusterRole", "tool", authenticated), ""},
-		"a role that does not exist":     {clusterBinding("tool", authenticated), ""},
+		"to read": {reads + clusterBinding("tool", authenticated), found("medium", all, login, "only reads")},
+		"every Pod": {reads + clusterBinding("tool", allAccounts), found("medium", "Group system:serviceaccounts",
+			"every ServiceAccount, and therefore every Pod,", "only reads")},
+		"to read Secrets": {clusterRole(ruleOf("list", "", "secrets")) + clusterBinding("tool", authenticated),
+			found("high", all, login, "reads Secrets")},
+		"to change what Kubernetes has": {clusterRole(ruleOf("create", "", "pods")) + clusterBinding("tool", authenticated),
+			found("high", all, login, "changes objects")},
+		"to change what an operator has": {clusterRole(ruleOf("create", "example.com", "widgets")) + clusterBinding("tool",
+			authenticated), found("medium", all, login, "changes objects")},
+		"to ask what one may do": {clusterRole(ruleOf("create", "authorization.k8s.io", "selfsubjectaccessreviews")) +
+			clusterBinding("tool", authenticated), found("medium", all, login, "only reads")},
+		"for discovery":                 {clusterBinding("system:discovery", authenticated), ""},
+		"the accounts of one namespace": {reads + clusterBinding("tool", "{kind: Group, name: 'system:serviceaccounts:shop'}"), ""},
+		"to read in kube-public":        {reads + roleBinding("kube-public", "ClusterRole", "tool", authenticated), ""},
+		"a role that does not exist":    {clusterBinding("tool", authenticated), ""},
 	})
 }
 
 func TestDefaultAccountBound(t *testing.T) {
-	wide := "ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole tool to ServiceAccount shop/default: every Pod there without a serviceAccountName has it."
-	narrow := "RoleBinding/shop/b: RoleBinding b in namespace shop grants ClusterRole tool to ServiceAccount shop/default: every Pod there without a serviceAccountName has it."
+	wide := "ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole tool to ServiceAccount shop/default: every Pod there " +
+		"without a serviceAccountName has it."
+	narrow := "RoleBinding/shop/b: RoleBinding b in namespace shop grants ClusterRole tool to ServiceAccount shop/default: every Pod " +
+		"there without a serviceAccountName has it."
 	reads, changes := clusterRole(ruleOf("get", "", "pods")), clusterRole(ruleOf("create", "", "pods"))
 	subjects := "  spec: subjects: ServiceAccount shop/default"
 	checktest.RunTextCases(t, Checks(), "rbac-default-serviceaccount-bound", map[string]checktest.TextCase{
-		"in the cluster":         {reads + clusterBinding("tool", shopDefault), checktest.Lines("medium "+wide, subjects, "  spec: roleRef: ClusterRole tool, which only reads")},
-		"to change something":    {changes + roleBinding("shop", "ClusterRole", "tool", shopDefault), checktest.Lines("medium "+narrow, subjects, "  spec: roleRef: ClusterRole tool, which changes objects")},
-		"to read in a namespace": {reads + roleBinding("shop", "ClusterRole", "tool", shopDefault), checktest.Lines("low "+narrow, subjects, "  spec: roleRef: ClusterRole tool, which only reads")},
+		"in the cluster": {reads + clusterBinding("tool", shopDefault), checktest.Lines("medium "+wide, subjects,
+			"  spec: roleRef: ClusterRole tool, which only reads")},
+		"to change something": {changes + roleBinding("shop", "ClusterRole", "tool", shopDefault), checktest.Lines("medium "+narrow,
+			subjects, "  spec: roleRef: ClusterRole tool, which changes objects")},
+		"to read in a namespace": {reads + roleBinding("shop", "ClusterRole", "tool", shopDefault), checktest.Lines("low "+narrow,
+			subjects, "  spec: roleRef: ClusterRole tool, which only reads")},
 		"written without its namespace": {
-			reads + roleBinding("shop", "ClusterRole", "tool", "{kind: ServiceAccount, name: default}"), checktest.Lines("low "+narrow, subjects, "  spec: roleRef: ClusterRole tool, which only reads"),
+			reads + roleBinding("shop", "ClusterRole", "tool", "{kind: ServiceAccount, name: default}"), checktest.Lines("low "+narrow,
+				subjects, "  spec: roleRef: ClusterRole tool, which only reads"),
 		},
 		"another account":            {changes + clusterBinding("tool", runner), ""},
 		"a user of that name":        {changes + clusterBinding("tool", "{kind: User, name: default}"), ""},

@@ -32,7 +32,9 @@ type power struct {
 }
 
 // judgedRoles ends the meaning of each of these checks.
-const judgedRoles = " Only bound roles are checked. Roles that Kubernetes ships, and roles bound only to users and groups whose names begin with system: or to ServiceAccounts of kube-system, are not reported. Operators often need such permissions: accept the trusted ones with an ignore rule of the Inspection, by check and name of the role."
+const judgedRoles = " Only bound roles are checked. Roles that Kubernetes ships, and roles bound only to users and groups whose names " +
+	"begin with system: or to ServiceAccounts of kube-system, are not reported. Operators often need such permissions: accept the " +
+	"trusted ones with an ignore rule of the Inspection, by check and name of the role."
 
 func (p power) check() check.Check {
 	meaning := p.meaning

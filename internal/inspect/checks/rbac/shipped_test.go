@@ -13,7 +13,8 @@ func shippedRoles() string {
 		return checktest.Document(rbacAPI, "ClusterRole", "name: '"+name+"'"+bootstrapped, "rules: ["+rules+"]")
 	}
 	bind := func(name, labels, role, subjects string) string {
-		return checktest.Document(rbacAPI, "ClusterRoleBinding", "name: '"+name+"'"+labels, "roleRef: {kind: ClusterRole, name: '"+role+"'}\nsubjects: ["+subjects+"]")
+		return checktest.Document(rbacAPI, "ClusterRoleBinding", "name: '"+name+"'"+labels,
+			"roleRef: {kind: ClusterRole, name: '"+role+"'}\nsubjects: ["+subjects+"]")
 	}
 	const allUsers = "{kind: Group, name: 'system:authenticated'}"
 	return role("cluster-admin", ruleOf(`"*"`, "*", `"*"`)) +
@@ -31,8 +32,10 @@ func shippedRoles() string {
 		bind("cluster-admin", bootstrapped, "cluster-admin", "{kind: Group, name: 'system:masters'}") +
 		bind("system:discovery", bootstrapped, "system:discovery", allUsers) +
 		bind("system:basic-user", bootstrapped, "system:basic-user", allUsers) +
-		bind("system:public-info-viewer", bootstrapped, "system:public-info-viewer", allUsers+", {kind: Group, name: 'system:unauthenticated'}") +
-		bind("system:service-account-issuer-discovery", bootstrapped, "system:service-account-issuer-discovery", "{kind: Group, name: 'system:serviceaccounts'}") +
+		bind("system:public-info-viewer", bootstrapped, "system:public-info-viewer",
+			allUsers+", {kind: Group, name: 'system:unauthenticated'}") +
+		bind("system:service-account-issuer-discovery", bootstrapped, "system:service-account-issuer-discovery",
+			"{kind: Group, name: 'system:serviceaccounts'}") +
 		bind("system:node", bootstrapped, "system:node", "") +
 		bind("system:controller:clusterrole-aggregation-controller", bootstrapped, "system:controller:clusterrole-aggregation-controller",
 			"{kind: ServiceAccount, name: clusterrole-aggregation-controller, namespace: kube-system}") +
@@ -46,9 +49,11 @@ func shippedRoles() string {
 			`rules: [{verbs: [get], apiGroups: [""], resources: [configmaps], resourceNames: [cluster-info]}]`) +
 		checktest.Document(rbacAPI, "RoleBinding", "name: 'kubeadm:bootstrap-signer-clusterinfo', namespace: kube-public",
 			"roleRef: {kind: Role, name: 'kubeadm:bootstrap-signer-clusterinfo'}\nsubjects: [{kind: User, name: 'system:anonymous'}]") +
-		checktest.Document(rbacAPI, "Role", "name: 'system:controller:token-cleaner', namespace: kube-system"+bootstrapped, "rules: ["+ruleOf("get, delete", "", "secrets")+"]") +
+		checktest.Document(rbacAPI, "Role", "name: 'system:controller:token-cleaner', namespace: kube-system"+bootstrapped,
+			"rules: ["+ruleOf("get, delete", "", "secrets")+"]") +
 		checktest.Document(rbacAPI, "RoleBinding", "name: 'system:controller:token-cleaner', namespace: kube-system"+bootstrapped,
-			"roleRef: {kind: Role, name: 'system:controller:token-cleaner'}\nsubjects: [{kind: ServiceAccount, name: token-cleaner, namespace: kube-system}]")
+			"roleRef: {kind: Role, name: 'system:controller:token-cleaner'}\nsubjects: [{kind: ServiceAccount, name: token-cleaner, "+
+				"namespace: kube-system}]")
 }
 
 func TestRolesShippedWithKubernetesAreNotReported(t *testing.T) {

@@ -13,19 +13,32 @@ import (
 func bindingRoleMissing(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, binding := range g.Bindings {
-		if (binding.Role.Kind != facts.Role && binding.Role.Kind != facts.ClusterRole) || !binding.Deleting.IsZero() || g.Has(binding.Role) ||
-			!g.Complete(binding.Role.Kind, binding.Role.Namespace) || !g.OlderThan(binding.Created, params.StartupGrace) {
+		if (binding.Role.Kind != facts.Role && binding.Role.Kind != facts.ClusterRole) || !binding.Deleting.IsZero() ||
+			g.Has(binding.Role) ||
+			!g.Complete(binding.Role.Kind, binding.Role.Namespace) ||
+			!g.OlderThan(binding.Created, params.StartupGrace) {
 			continue
 		}
 		finding := check.Finding{
 			Object: binding.Ref, Culprits: []facts.Ref{binding.Role},
-			Message:  fmt.Sprintf("%s refers to %s, which does not exist: it grants nothing.", describeBinding(binding), describeRole(binding.Role)),
-			Evidence: []check.Evidence{check.FromSpec("roleRef: %s", describeRole(binding.Role)), check.FromSpec("subjects: %s", subjectTexts(asAccounts(binding.Subjects)))},
+			Message: fmt.Sprintf(
+				"%s refers to %s, which does not exist: it grants nothing.",
+				describeBinding(binding),
+				describeRole(binding.Role),
+			),
+			Evidence: []check.Evidence{
+				check.FromSpec("roleRef: %s", describeRole(binding.Role)),
+				check.FromSpec("subjects: %s", subjectTexts(asAccounts(binding.Subjects))),
+			},
 		}
 		finding.Remediation = fmt.Sprintf("Create %s, or delete the binding: %s.", describeRole(binding.Role), deleteBinding(binding))
 		if other := otherKind(g, binding); other != "" {
 			finding.Evidence = append(finding.Evidence, check.FromSpec("%s exists", other))
-			finding.Remediation = fmt.Sprintf("If %s is intended, recreate the binding, since its roleRef is immutable: %s, then create it with that role.", other, deleteBinding(binding))
+			finding.Remediation = fmt.Sprintf(
+				"If %s is intended, recreate the binding, since its roleRef is immutable: %s, then create it with that role.",
+				other,
+				deleteBinding(binding),
+			)
 		}
 		findings = append(findings, finding)
 	}
@@ -58,8 +71,14 @@ func bindingSubjectMissing(g *facts.Graph, params check.Params) []check.Finding 
 			continue
 		}
 		finding := check.Finding{
-			Object:   binding.Ref,
-			Message:  fmt.Sprintf("%s grants %s to %s, which %s not exist.", describeBinding(binding), describeRole(binding.Role), subjectTexts(missing), phrase.Plural(len(missing), "does", "do")),
+			Object: binding.Ref,
+			Message: fmt.Sprintf(
+				"%s grants %s to %s, which %s not exist.",
+				describeBinding(binding),
+				describeRole(binding.Role),
+				subjectTexts(missing),
+				phrase.Plural(len(missing), "does", "do"),
+			),
 			Evidence: []check.Evidence{check.FromSpec("roleRef: %s", describeRole(binding.Role))},
 		}
 		for _, s := range missing {
@@ -70,7 +89,10 @@ func bindingSubjectMissing(g *facts.Graph, params check.Params) []check.Finding 
 			edit = "kubectl -n " + binding.Namespace + " edit rolebinding " + binding.Name
 		}
 		if others := len(binding.Subjects) - len(missing); others > 0 {
-			finding.Evidence = append(finding.Evidence, check.FromSpec("%d other %s", others, phrase.Plural(others, "subject", "subjects")))
+			finding.Evidence = append(
+				finding.Evidence,
+				check.FromSpec("%d other %s", others, phrase.Plural(others, "subject", "subjects")),
+			)
 			finding.Remediation = fmt.Sprintf("Correct or remove the subject: `%s`.", edit)
 		} else {
 			finding.Remediation = fmt.Sprintf("Correct the subject (`%s`), or delete the binding: %s.", edit, deleteBinding(binding))
@@ -92,9 +114,14 @@ func roleUnused(g *facts.Graph, params check.Params) []check.Finding {
 			continue
 		}
 		finding := check.Finding{
-			Object:      role.Ref,
-			Message:     fmt.Sprintf("Role %s is not bound: no RoleBinding in namespace %s refers to it.", role.Name, role.Namespace),
-			Remediation: fmt.Sprintf("Bind it (`kubectl -n %[1]s create rolebinding %[2]s --role=%[2]s --serviceaccount=%[1]s:<name>`) or delete it: `kubectl -n %[1]s delete role %[2]s`.", role.Namespace, role.Name),
+			Object:  role.Ref,
+			Message: fmt.Sprintf("Role %s is not bound: no RoleBinding in namespace %s refers to it.", role.Name, role.Namespace),
+			Remediation: fmt.Sprintf(
+				"Bind it (`kubectl -n %[1]s create rolebinding %[2]s --role=%[2]s --serviceaccount=%[1]s:<name>`) or delete it: "+
+					"`kubectl -n %[1]s delete role %[2]s`.",
+				role.Namespace,
+				role.Name,
+			),
 		}
 		for _, rule := range role.Rules[:min(3, len(role.Rules))] {
 			finding.Evidence = append(finding.Evidence, ruleEvidence(rule))
@@ -129,10 +156,18 @@ func legacyTokens(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:      account.Ref,
-			Message:     fmt.Sprintf("ServiceAccount %s has a token in a Secret that does not expire.", account.Name),
-			Evidence:    []check.Evidence{check.FromSpec("%s: %s", source, phrase.List(names))},
-			Remediation: fmt.Sprintf("Check when it was last used: `kubectl -n %[1]s get secret %[2]s -o jsonpath='{.metadata.labels.kubernetes\\.io/legacy-token-last-used}'`. If it is no longer needed: `kubectl -n %[1]s delete secret %[2]s`. For external clients, request a token that expires: `kubectl -n %[1]s create token %[3]s`.", account.Namespace, names[0], account.Name),
+			Object:   account.Ref,
+			Message:  fmt.Sprintf("ServiceAccount %s has a token in a Secret that does not expire.", account.Name),
+			Evidence: []check.Evidence{check.FromSpec("%s: %s", source, phrase.List(names))},
+			Remediation: fmt.Sprintf(
+				"Check when it was last used: `kubectl -n %[1]s get secret %[2]s -o "+
+					"jsonpath='{.metadata.labels.kubernetes\\.io/legacy-token-last-used}'`. If it is no longer needed: `kubectl -n "+
+					"%[1]s delete secret %[2]s`. For external clients, request a token that expires: `kubectl -n %[1]s create token "+
+					"%[3]s`.",
+				account.Namespace,
+				names[0],
+				account.Name,
+			),
 		})
 	}
 	return findings

@@ -23,17 +23,33 @@ func nodeUsageChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "node-requested-not-used", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A node is fully requested but mostly idle.",
-			Meaning:     fmt.Sprintf("The Pods of the node request %d %% or more of its CPU or memory, and the node used %d %% or less of it (95th percentile of the last day). The cluster pays for more nodes than it uses. cpu-request-too-high and memory-request-too-high report the workloads whose requests are too high.", requestedHigh, usedLow),
-			Remediation: "Lower the requests of its Pods to their usage, so that the cluster needs fewer nodes. `kubectl describe node <name>` lists them under Allocated resources.",
-			Link:        rightSizing, Needs: needs, Sources: sources, Run: nodeNotUsed,
+			Summary: "A node is fully requested but mostly idle.",
+			Meaning: fmt.Sprintf(
+				"The Pods of the node request %d %% or more of its CPU or memory, and the node used %d %% or less of it (95th "+
+					"percentile of the last day). The cluster pays for more nodes than it uses. cpu-request-too-high and "+
+					"memory-request-too-high report the workloads whose requests are too high.",
+				requestedHigh,
+				usedLow,
+			),
+			Remediation: "Lower the requests of its Pods to their usage, so that the cluster needs fewer nodes. `kubectl describe node " +
+				"<name>` lists them under Allocated resources.",
+			Link: rightSizing, Needs: needs, Sources: sources, Run: nodeNotUsed,
 		},
 		{
 			ID: "node-used-beyond-requests", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
-			Summary:     "A node is nearly exhausted although its requests are low.",
-			Meaning:     fmt.Sprintf("The node used %d %% or more of its CPU or memory (95th percentile of the last day), and its Pods request at least %d percentage points less. The scheduler only considers requests and places more Pods there: they slow down without CPU and are evicted without memory.", usedHigh, beyondRequests),
-			Remediation: "Raise the requests of the Pods that use more than they request (reported by cpu-request-too-low, memory-request-too-low and usage-without-request), or add nodes. `kubectl top pod -A --sort-by=cpu` shows the current usage.",
-			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/", Needs: needs, Sources: sources, Run: nodeUsedBeyond,
+			Summary: "A node is nearly exhausted although its requests are low.",
+			Meaning: fmt.Sprintf(
+				"The node used %d %% or more of its CPU or memory (95th percentile of the last day), and its Pods request at least %d "+
+					"percentage points less. The scheduler only considers requests and places more Pods there: they slow down without "+
+					"CPU and are evicted without memory.",
+				usedHigh,
+				beyondRequests,
+			),
+			Remediation: "Raise the requests of the Pods that use more than they request (reported by cpu-request-too-low, " +
+				"memory-request-too-low and usage-without-request), or add nodes. `kubectl top pod -A --sort-by=cpu` shows the " +
+				"current usage.",
+			Link: "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/", Needs: needs, Sources: sources,
+			Run: nodeUsedBeyond,
 		},
 	}
 }
@@ -73,7 +89,13 @@ func (n *nodeUse) useEvidence() []check.Evidence {
 	if n.used.Memory >= 0 {
 		parts = append(parts, phrase.Bytes(int64(n.used.Memory))+" of memory")
 	}
-	return append(n.Evidence(), check.FromMetric("used: %s (container_cpu_usage_seconds_total and container_memory_working_set_bytes of id=\"/\")", strings.Join(parts, " and ")))
+	return append(
+		n.Evidence(),
+		check.FromMetric(
+			"used: %s (container_cpu_usage_seconds_total and container_memory_working_set_bytes of id=\"/\")",
+			strings.Join(parts, " and "),
+		),
+	)
 }
 
 func nodeNotUsed(g *facts.Graph, _ check.Params) []check.Finding {
@@ -86,7 +108,11 @@ func nodeNotUsed(g *facts.Graph, _ check.Params) []check.Finding {
 func nodeUsedBeyond(g *facts.Graph, _ check.Params) []check.Finding {
 	return judgeNodes(g, func(requested, used int64) bool { return used >= usedHigh && used-requested >= beyondRequests },
 		func(name, what string) string {
-			return fmt.Sprintf("Nearly all of the %s of node %s is used, although far less is requested: the scheduler underestimates its load.", what, name)
+			return fmt.Sprintf(
+				"Nearly all of the %s of node %s is used, although far less is requested: the scheduler underestimates its load.",
+				what,
+				name,
+			)
 		})
 }
 
@@ -101,7 +127,14 @@ func judgeNodes(g *facts.Graph, judge func(requested, used int64) bool, message 
 			what = append(what, "memory")
 		}
 		if len(what) > 0 {
-			findings = append(findings, check.Finding{Object: n.Node.Ref, Message: message(n.Node.Name, strings.Join(what, " and the ")), Evidence: n.useEvidence()})
+			findings = append(
+				findings,
+				check.Finding{
+					Object:   n.Node.Ref,
+					Message:  message(n.Node.Name, strings.Join(what, " and the ")),
+					Evidence: n.useEvidence(),
+				},
+			)
 		}
 	}
 	return findings

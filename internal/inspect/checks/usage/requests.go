@@ -25,7 +25,10 @@ const (
 )
 
 // sizeNote ends the Meaning of the checks of requests.
-const sizeNote = " The recommendation is the 95th percentile of CPU and the peak of memory of the busiest Pod within spec.usage.window (7 days), plus the margins of spec.usage (15 %), and for memory at least 1.2 times a limit at which a Pod was OOM-killed. Containers with less than a day of history, Jobs, workloads sized by a VerticalPodAutoscaler, and resources whose utilization scales a HorizontalPodAutoscaler are not reported." + check.SystemNamespacesNote
+const sizeNote = " The recommendation is the 95th percentile of CPU and the peak of memory of the busiest Pod within spec.usage.window " +
+	"(7 days), plus the margins of spec.usage (15 %), and for memory at least 1.2 times a limit at which a Pod was OOM-killed. " +
+	"Containers with less than a day of history, Jobs, workloads sized by a VerticalPodAutoscaler, and resources whose utilization " +
+	"scales a HorizontalPodAutoscaler are not reported." + check.SystemNamespacesNote
 
 func requestSizeChecks() []check.Check {
 	uses := append(facts.WorkloadKinds(), facts.CronJob, facts.HPA, facts.VPA, facts.LimitRange)
@@ -34,39 +37,53 @@ func requestSizeChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "cpu-request-too-high", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary:     "A workload requests far more CPU than it uses.",
-			Meaning:     "The request of a container is at least a third higher than recommended, and all Pods of the workload together could save at least 250m. Requested CPU is reserved on nodes and paid for whether it is used or not. The recommendation is at least half of the container's peak usage; a container that at times uses more than it requests is not reported." + sizeNote,
-			Remediation: "Lower resources.requests.cpu to the recommendation in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=cpu=<quantity>`.",
-			Link:        rightSizing, Needs: needs, Uses: uses, Sources: sources, Run: cpuTooHigh,
+			Summary: "A workload requests far more CPU than it uses.",
+			Meaning: "The request of a container is at least a third higher than recommended, and all Pods of the workload " +
+				"together could save at least 250m. Requested CPU is reserved on nodes and paid for whether it is used or not. The " +
+				"recommendation is at least half of the container's peak usage; a container that at times uses more than it requests " +
+				"is not reported." + sizeNote,
+			Remediation: "Lower resources.requests.cpu to the recommendation in the evidence: `kubectl set resources <kind> <name> -c " +
+				"<container> --requests=cpu=<quantity>`.",
+			Link: rightSizing, Needs: needs, Uses: uses, Sources: sources, Run: cpuTooHigh,
 		},
 		{
 			ID: "memory-request-too-high", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary:     "A workload requests far more memory than it uses.",
-			Meaning:     "The request of a container is at least a third higher than recommended, and all Pods of the workload together could save at least 256Mi. Requested memory is reserved on nodes and paid for whether it is used or not." + sizeNote,
-			Remediation: "Lower resources.requests.memory to the recommendation in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=memory=<quantity>`.",
-			Link:        rightSizing, Needs: needs, Uses: uses, Sources: sources, Run: memoryTooHigh,
+			Summary: "A workload requests far more memory than it uses.",
+			Meaning: "The request of a container is at least a third higher than recommended, and all Pods of the workload " +
+				"together could save at least 256Mi. Requested memory is reserved on nodes and paid for whether it is used " +
+				"or not." + sizeNote,
+			Remediation: "Lower resources.requests.memory to the recommendation in the evidence: `kubectl set resources <kind> <name> " +
+				"-c <container> --requests=memory=<quantity>`.",
+			Link: rightSizing, Needs: needs, Uses: uses, Sources: sources, Run: memoryTooHigh,
 		},
 		{
 			ID: "cpu-request-too-low", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
-			Summary:     "A workload uses far more CPU than it requests.",
-			Meaning:     "For more than 5 % of the time a container uses over a quarter more CPU than it requests, and at least 100m more. On a busy node, CPU is shared in proportion to requests: the container slows down when others are busy too." + sizeNote,
-			Remediation: "Raise resources.requests.cpu to the recommendation in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=cpu=<quantity>`.",
-			Link:        rightSizing, Needs: needs, Uses: uses, Sources: sources, Run: cpuTooLow,
+			Summary: "A workload uses far more CPU than it requests.",
+			Meaning: "For more than 5 % of the time a container uses over a quarter more CPU than it requests, and at least 100m " +
+				"more. On a busy node, CPU is shared in proportion to requests: the container slows down when others are " +
+				"busy too." + sizeNote,
+			Remediation: "Raise resources.requests.cpu to the recommendation in the evidence: `kubectl set resources <kind> <name> -c " +
+				"<container> --requests=cpu=<quantity>`.",
+			Link: rightSizing, Needs: needs, Uses: uses, Sources: sources, Run: cpuTooLow,
 		},
 		{
 			ID: "memory-request-too-low", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
-			Summary:     "A workload uses far more memory than it requests.",
-			Meaning:     "At its peak a container uses over a quarter more memory than it requests, and at least 64Mi more. Under memory pressure, the kubelet first evicts Pods that use more than they request." + sizeNote,
-			Remediation: "Raise resources.requests.memory to the recommendation in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=memory=<quantity>`.",
-			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#pod-selection-for-kubelet-eviction",
-			Needs:       needs, Uses: uses, Sources: sources, Run: memoryTooLow,
+			Summary: "A workload uses far more memory than it requests.",
+			Meaning: "At its peak a container uses over a quarter more memory than it requests, and at least 64Mi more. Under " +
+				"memory pressure, the kubelet first evicts Pods that use more than they request." + sizeNote,
+			Remediation: "Raise resources.requests.memory to the recommendation in the evidence: `kubectl set resources <kind> <name> " +
+				"-c <container> --requests=memory=<quantity>`.",
+			Link:  "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#pod-selection-for-kubelet-eviction",
+			Needs: needs, Uses: uses, Sources: sources, Run: memoryTooLow,
 		},
 		{
 			ID: "usage-without-request", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
-			Summary:     "A container uses CPU or memory without requesting it.",
-			Meaning:     "A container without a CPU request uses 100m or more, or one without a memory request uses 128Mi or more. The scheduler assumes zero, so its node is fuller than it appears. The evidence contains the recommended requests." + sizeNote,
-			Remediation: "Set resources.requests as recommended in the evidence: `kubectl set resources <kind> <name> -c <container> --requests=cpu=<quantity>,memory=<quantity>`.",
-			Link:        rightSizing, Needs: needs, Uses: uses, Sources: sources,
+			Summary: "A container uses CPU or memory without requesting it.",
+			Meaning: "A container without a CPU request uses 100m or more, or one without a memory request uses 128Mi or more. The " +
+				"scheduler assumes zero, so its node is fuller than it appears. The evidence contains the recommended requests." + sizeNote,
+			Remediation: "Set resources.requests as recommended in the evidence: `kubectl set resources <kind> <name> -c <container> " +
+				"--requests=cpu=<quantity>,memory=<quantity>`.",
+			Link: rightSizing, Needs: needs, Uses: uses, Sources: sources,
 			ExplainedBy: []string{"container-requests-missing", "qos-best-effort"}, Run: usageWithoutRequest,
 		},
 	}
@@ -107,18 +124,37 @@ func cpuTooHigh(g *facts.Graph, p check.Params) []check.Finding {
 	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
 		need := sized.lowerCPU(p)
 		spare := sized.cpuRequest - need
-		if sized.used.CPU < 0 || !sized.proven() || sized.Workload == nil || sized.cpuScaled || milli(sized.used.CPUPeak) > sized.cpuRequest ||
-			need*4 > sized.cpuRequest*3 || spare < minSpareCPU || spare*sized.pods < minSpareCPUAll {
+		if sized.used.CPU < 0 || !sized.proven() || sized.Workload == nil || sized.cpuScaled ||
+			milli(sized.used.CPUPeak) > sized.cpuRequest ||
+			need*4 > sized.cpuRequest*3 ||
+			spare < minSpareCPU ||
+			spare*sized.pods < minSpareCPUAll {
 			return nil, "", false
 		}
 		return []check.Evidence{
-			check.FromSpec("container %s requests %s CPU in each of %s", sized.container.Name, phrase.Cores(sized.cpuRequest), podCount(int32(sized.pods))), //nolint:gosec // came from an int32
+			check.FromSpec(
+				"container %s requests %s CPU in each of %s",
+				sized.container.Name,
+				phrase.Cores(sized.cpuRequest),
+				podCount(int32(sized.pods)),
+			), //nolint:gosec // came from an int32
 			sized.cpuEvidence(g),
-			check.FromMetric("recommended: %s with a margin of %d %%; this frees %s CPU%s", phrase.Cores(need), p.Margins.CPU, phrase.Cores(spare*sized.pods), saves(p.Prices, p.Prices.Core, spare*sized.pods, 0)),
+			check.FromMetric(
+				"recommended: %s with a margin of %d %%; this frees %s CPU%s",
+				phrase.Cores(need),
+				p.Margins.CPU,
+				phrase.Cores(spare*sized.pods),
+				saves(p.Prices, p.Prices.Core, spare*sized.pods, 0),
+			),
 		}, sized.set("--requests=cpu=" + millicores(need)), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
-			Message:     fmt.Sprintf("%s requests %s the CPU that it needs, in %s.", sized.Name(), maxRatio(of, func(sized *sizedContainer) (int64, int64) { return sized.cpuRequest, sized.lowerCPU(p) }), names),
+			Message: fmt.Sprintf(
+				"%s requests %s the CPU that it needs, in %s.",
+				sized.Name(),
+				maxRatio(of, func(sized *sizedContainer) (int64, int64) { return sized.cpuRequest, sized.lowerCPU(p) }),
+				names,
+			),
 			Remediation: guaranteed(of, func(sized *sizedContainer) bool { return sized.cpuLimit == sized.cpuRequest }),
 		}
 	})
@@ -128,20 +164,38 @@ func memoryTooHigh(g *facts.Graph, p check.Params) []check.Finding {
 	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
 		need := sized.memoryNeed(p)
 		spare := sized.memoryRequest - need
-		if sized.used.Memory < 0 || !sized.proven() || sized.Workload == nil || sized.memoryScaled || float64(need) > float64(sized.memoryRequest)*3/4 ||
-			spare < minSpareMemory || float64(spare)*float64(sized.pods) < minSpareMemoryAll {
+		if sized.used.Memory < 0 || !sized.proven() || sized.Workload == nil || sized.memoryScaled ||
+			float64(need) > float64(sized.memoryRequest)*3/4 ||
+			spare < minSpareMemory ||
+			float64(spare)*float64(sized.pods) < minSpareMemoryAll {
 			return nil, "", false
 		}
 		all := int64(float64(spare) * float64(sized.pods))
 		evidence := []check.Evidence{
-			check.FromSpec("container %s requests %s of memory in each of %s", sized.container.Name, phrase.Bytes(sized.memoryRequest), podCount(int32(sized.pods))), //nolint:gosec // came from an int32
+			check.FromSpec(
+				"container %s requests %s of memory in each of %s",
+				sized.container.Name,
+				phrase.Bytes(sized.memoryRequest),
+				podCount(int32(sized.pods)),
+			), //nolint:gosec // came from an int32
 			sized.memoryEvidence(g),
-			check.FromMetric("recommended: %s with a margin of %d %%; this frees %s%s", phrase.Bytes(need), p.Margins.Memory, phrase.Bytes(all), saves(p.Prices, p.Prices.GiB, 0, all)),
+			check.FromMetric(
+				"recommended: %s with a margin of %d %%; this frees %s%s",
+				phrase.Bytes(need),
+				p.Margins.Memory,
+				phrase.Bytes(all),
+				saves(p.Prices, p.Prices.GiB, 0, all),
+			),
 		}
 		return append(evidence, sized.killEvidence()...), sized.set("--requests=memory=" + binary(need)), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
-			Message:     fmt.Sprintf("%s requests %s the memory that it needs, in %s.", sized.Name(), maxRatio(of, func(sized *sizedContainer) (int64, int64) { return sized.memoryRequest, sized.memoryNeed(p) }), names),
+			Message: fmt.Sprintf(
+				"%s requests %s the memory that it needs, in %s.",
+				sized.Name(),
+				maxRatio(of, func(sized *sizedContainer) (int64, int64) { return sized.memoryRequest, sized.memoryNeed(p) }),
+				names,
+			),
 			Remediation: guaranteed(of, func(sized *sizedContainer) bool { return sized.memoryLimit == sized.memoryRequest }),
 		}
 	})
@@ -169,13 +223,16 @@ func (sized *sizedContainer) killEvidence() []check.Evidence {
 	if sized.killedAt <= 0 {
 		return nil
 	}
-	return []check.Evidence{check.FromCondition("container %s was OOM-killed with a limit of %s", sized.container.Name, phrase.Bytes(sized.killedAt))}
+	return []check.Evidence{
+		check.FromCondition("container %s was OOM-killed with a limit of %s", sized.container.Name, phrase.Bytes(sized.killedAt)),
+	}
 }
 
 func cpuTooLow(g *facts.Graph, p check.Params) []check.Finding {
 	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
 		used := milli(sized.used.CPU)
-		if !sized.proven() || sized.Workload == nil || sized.cpuScaled || sized.cpuRequest <= 0 || used*4 <= sized.cpuRequest*5 || used-sized.cpuRequest < minExcessCPU {
+		if !sized.proven() || sized.Workload == nil || sized.cpuScaled || sized.cpuRequest <= 0 || used*4 <= sized.cpuRequest*5 ||
+			used-sized.cpuRequest < minExcessCPU {
 			return nil, "", false
 		}
 		need := sized.cpuNeed(p)
@@ -187,7 +244,14 @@ func cpuTooLow(g *facts.Graph, p check.Params) []check.Finding {
 			check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU),
 		}, sized.set("--requests=cpu=" + millicores(need)), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
-		return check.Finding{Message: fmt.Sprintf("%s uses %s CPU than it requests, in %s: on a busy node it slows down.", sized.Name(), surplus(of, func(sized *sizedContainer) (int64, int64) { return milli(sized.used.CPU), sized.cpuRequest }), names)}
+		return check.Finding{
+			Message: fmt.Sprintf(
+				"%s uses %s CPU than it requests, in %s: on a busy node it slows down.",
+				sized.Name(),
+				surplus(of, func(sized *sizedContainer) (int64, int64) { return milli(sized.used.CPU), sized.cpuRequest }),
+				names,
+			),
+		}
 	})
 }
 
@@ -202,8 +266,10 @@ func surplus(of []*sizedContainer, relation func(*sizedContainer) (more, less in
 func memoryTooLow(g *facts.Graph, p check.Params) []check.Finding {
 	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
 		used := int64(sized.used.Memory)
-		if !(sized.proven() || sized.Owner.Kind == facts.CronJob && sized.used.Pods >= enoughRuns) || sized.memoryScaled || sized.memoryRequest <= 0 ||
-			float64(used) <= float64(sized.memoryRequest)*5/4 || used-sized.memoryRequest < minExcessMemory {
+		if !(sized.proven() || sized.Owner.Kind == facts.CronJob && sized.used.Pods >= enoughRuns) || sized.memoryScaled ||
+			sized.memoryRequest <= 0 ||
+			float64(used) <= float64(sized.memoryRequest)*5/4 ||
+			used-sized.memoryRequest < minExcessMemory {
 			return nil, "", false
 		}
 		need := sized.memoryNeed(p)
@@ -212,12 +278,23 @@ func memoryTooLow(g *facts.Graph, p check.Params) []check.Finding {
 			flags = " --limits=memory=" + binary(sizing.Limit(float64(sized.used.Memory), sized.killedAt, p.Margins.Memory))
 		}
 		evidence := []check.Evidence{
-			check.FromSpec("container %s requests %s of memory", sized.container.Name, phrase.Bytes(sized.memoryRequest)), sized.memoryEvidence(g),
+			check.FromSpec(
+				"container %s requests %s of memory",
+				sized.container.Name,
+				phrase.Bytes(sized.memoryRequest),
+			), sized.memoryEvidence(g),
 			check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory),
 		}
 		return append(evidence, sized.killEvidence()...), sized.set("--requests=memory=" + binary(need) + flags), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
-		return check.Finding{Message: fmt.Sprintf("%s uses %s memory than it requests, in %s: its Pods are among the first to be evicted.", sized.Name(), surplus(of, func(sized *sizedContainer) (int64, int64) { return int64(sized.used.Memory), sized.memoryRequest }), names)}
+		return check.Finding{
+			Message: fmt.Sprintf(
+				"%s uses %s memory than it requests, in %s: its Pods are among the first to be evicted.",
+				sized.Name(),
+				surplus(of, func(sized *sizedContainer) (int64, int64) { return int64(sized.used.Memory), sized.memoryRequest }),
+				names,
+			),
+		}
 	})
 }
 
@@ -235,12 +312,20 @@ func usageWithoutRequest(g *facts.Graph, p check.Params) []check.Finding {
 		var flags string
 		if sized.cpuRequest == 0 && !d.CPURequest && milli(sized.used.CPU) >= minUnrequestedCPU {
 			need := sized.cpuNeed(p)
-			evidence = append(evidence, sized.cpuEvidence(g), check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU))
+			evidence = append(
+				evidence,
+				sized.cpuEvidence(g),
+				check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU),
+			)
 			flags = "cpu=" + millicores(need)
 		}
 		if sized.memoryRequest == 0 && !d.MemoryRequest && sized.used.Memory >= minUnrequestedMemory {
 			need := sized.memoryNeed(p)
-			evidence = append(evidence, sized.memoryEvidence(g), check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory))
+			evidence = append(
+				evidence,
+				sized.memoryEvidence(g),
+				check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory),
+			)
 			if flags != "" {
 				flags += ","
 			}

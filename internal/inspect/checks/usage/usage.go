@@ -61,7 +61,8 @@ func sizes(g *facts.Graph) []sizedContainer {
 	}
 	var all []sizedContainer
 	for _, template := range podtemplate.Effective(g) {
-		if (template.Workload == nil && template.Owner.Kind != facts.CronJob) || vpaSized[template.Owner] || template.Lean.Resources != nil {
+		if (template.Workload == nil && template.Owner.Kind != facts.CronJob) || vpaSized[template.Owner] ||
+			template.Lean.Resources != nil {
 			continue
 		}
 		killed := kills(g, template.Owner)
@@ -70,7 +71,14 @@ func sizes(g *facts.Graph) []sizedContainer {
 			if !ok || !inTemplate(templates[template.Owner], c.Name) {
 				continue
 			}
-			one := sizedContainer{Template: template, container: c, used: used, pods: 1, cpuScaled: scaled[template.Owner].cpu, memoryScaled: scaled[template.Owner].memory}
+			one := sizedContainer{
+				Template:     template,
+				container:    c,
+				used:         used,
+				pods:         1,
+				cpuScaled:    scaled[template.Owner].cpu,
+				memoryScaled: scaled[template.Owner].memory,
+			}
 			one.killedAt, one.killed = killed[c.Name].limit, killed[c.Name].at
 			one.cpuRequest, one.cpuLimit = c.Resources.Requests.Cpu().MilliValue(), c.Resources.Limits.Cpu().MilliValue()
 			one.memoryRequest, one.memoryLimit = c.Resources.Requests.Memory().Value(), c.Resources.Limits.Memory().Value()
@@ -163,12 +171,25 @@ func (sized *sizedContainer) proven() bool { return sized.used.History >= enough
 
 // set is the command that sets resources of the container, for example --requests=cpu=100m.
 func (sized *sizedContainer) set(flags string) string {
-	return fmt.Sprintf("`%s set resources %s %s -c %s %s`", kubectl.Command(sized.Owner), sized.Owner.Kind.Argument(), sized.Owner.Name, sized.container.Name, flags)
+	return fmt.Sprintf(
+		"`%s set resources %s %s -c %s %s`",
+		kubectl.Command(sized.Owner),
+		sized.Owner.Kind.Argument(),
+		sized.Owner.Name,
+		sized.container.Name,
+		flags,
+	)
 }
 
 // cpuEvidence and memoryEvidence describe the measured usage and the metric.
 func (sized *sizedContainer) cpuEvidence(g *facts.Graph) check.Evidence {
-	text := fmt.Sprintf("container %s used %s CPU, the 95th percentile of the busiest of %s over %s", sized.container.Name, phrase.Cores(milli(sized.used.CPU)), podCount(sized.used.Pods), days(min(sized.used.History, g.Usage().Window)))
+	text := fmt.Sprintf(
+		"container %s used %s CPU, the 95th percentile of the busiest of %s over %s",
+		sized.container.Name,
+		phrase.Cores(milli(sized.used.CPU)),
+		podCount(sized.used.Pods),
+		days(min(sized.used.History, g.Usage().Window)),
+	)
 	if sized.used.CPUPeak >= 0 {
 		text += fmt.Sprintf(", and %s at its busiest", phrase.Cores(milli(sized.used.CPUPeak)))
 	}
@@ -176,8 +197,13 @@ func (sized *sizedContainer) cpuEvidence(g *facts.Graph) check.Evidence {
 }
 
 func (sized *sizedContainer) memoryEvidence(g *facts.Graph) check.Evidence {
-	return check.FromMetric("container %s used %s of memory at its peak, in %s over %s (container_memory_working_set_bytes)",
-		sized.container.Name, phrase.Bytes(int64(sized.used.Memory)), podCount(sized.used.Pods), days(min(sized.used.History, g.Usage().Window)))
+	return check.FromMetric(
+		"container %s used %s of memory at its peak, in %s over %s (container_memory_working_set_bytes)",
+		sized.container.Name,
+		phrase.Bytes(int64(sized.used.Memory)),
+		podCount(sized.used.Pods),
+		days(min(sized.used.History, g.Usage().Window)),
+	)
 }
 
 func podCount(n int32) string { return fmt.Sprintf("%d %s", n, phrase.Plural(int(n), "Pod", "Pods")) }
@@ -212,7 +238,11 @@ func millicores(m int64) string {
 
 // perWorkload creates one finding per workload with containers that judge accepts. judge returns the evidence for one
 // container and the command that fixes it, or false.
-func perWorkload(all []sizedContainer, judge func(*sizedContainer) ([]check.Evidence, string, bool), finding func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding) []check.Finding {
+func perWorkload(
+	all []sizedContainer,
+	judge func(*sizedContainer) ([]check.Evidence, string, bool),
+	finding func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding,
+) []check.Finding {
 	var findings []check.Finding
 	for start := 0; start < len(all); {
 		end := start + 1
