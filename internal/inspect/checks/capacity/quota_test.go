@@ -50,7 +50,8 @@ func TestQuotaExhausted(t *testing.T) {
 		"used up, while another quota rejects Pods": {
 			documents: quotaOf("", `pods: "2"`, `pods: "2"`) +
 				refused("2026-01-15T11:50:00Z",
-					`Error creating: pods "web-6d4-a" is forbidden: exceeded quota: disks, requested: pods=1, used: pods=1, limited: pods=1`),
+					`Error creating: pods "web-6d4-a" is forbidden: exceeded quota: disks, `+
+						`requested: pods=1, used: pods=1, limited: pods=1`),
 			want: checktest.Lines(
 				"medium ResourceQuota/shop/compute: ResourceQuota compute is used up: namespace shop cannot use more pods.",
 				"  condition: pods: 2 of 2 used"),
