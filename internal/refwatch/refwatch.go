@@ -66,6 +66,8 @@ type entry struct {
 
 	mutex    sync.Mutex
 	watching bool
+	// late says that the first attempt to watch failed: the owners may have read, or failed to read, an older state.
+	late bool
 	// known says that state was observed; state is the UID and resource version, or empty for an object that is missing.
 	known bool
 	state string
@@ -195,7 +197,7 @@ func (e *entry) run(ctx context.Context, config *rest.Config, reference Referenc
 	for ctx.Err() == nil {
 		began := time.Now()
 		e.follow(ctx, config, reference, first)
-		e.setWatching(false)
+		e.stopped()
 		first()
 		if time.Since(began) > maxRetry {
 			retry = minRetry // it worked: API servers end every watch after a while
@@ -232,7 +234,9 @@ func (e *entry) follow(ctx context.Context, config *rest.Config, reference Refer
 	default:
 		e.observe(stateOf(current))
 	}
-	e.setWatching(true)
+	e.mutex.Lock()
+	e.watching = true
+	e.mutex.Unlock()
 	established()
 	for event := range stream.ResultChan() {
 		object, ok := event.Object.(*metav1.PartialObjectMetadata)
@@ -266,7 +270,10 @@ func stateOf(object *metav1.PartialObjectMetadata) string {
 // observe records the state of the object and tells the owners where it differs from the last one.
 func (e *entry) observe(state string) {
 	e.mutex.Lock()
-	changed := e.known && e.state != state
+	changed := e.late
+	if e.known {
+		changed = e.state != state
+	}
 	e.known = true
 	e.state = state
 	var owners []func()
@@ -281,10 +288,12 @@ func (e *entry) observe(state string) {
 	}
 }
 
-func (e *entry) setWatching(watching bool) {
+// stopped records that a watch has ended, or did not begin.
+func (e *entry) stopped() {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	e.watching = watching
+	e.watching = false
+	e.late = e.late || !e.known
 }
 
 func (e *entry) isWatching() bool {

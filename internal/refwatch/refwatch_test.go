@@ -136,6 +136,24 @@ func TestNothingIsWatchedWithoutThePermissionToWatch(t *testing.T) {
 	}
 }
 
+func TestAPermissionThatIsGrantedLaterWakesTheOwner(t *testing.T) {
+	n := tenant.New(t, realAPI)
+	w := start(t)
+	n.Account()
+	n.Secret("login", "token", "one")
+	woken := make(chan struct{}, 10)
+	w.Set(t.Context(), owner(n, "b"), []refwatch.Reference{secret(n, "login")}, func() { woken <- struct{}{} })
+	n.Grant("login")
+	select {
+	case <-woken:
+	case <-time.After(20 * time.Second):
+		t.Error("the owner was not woken")
+	}
+	if !w.Watching(owner(n, "b")) {
+		t.Error("the Secret is not watched")
+	}
+}
+
 func TestOneWatchServesAllOwnersAndANamespaceHasABound(t *testing.T) {
 	n := tenant.New(t, realAPI)
 	w := start(t)
