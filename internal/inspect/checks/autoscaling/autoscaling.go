@@ -19,13 +19,10 @@ func Checks() []check.Check {
 	return []check.Check{
 		{
 			ID: "hpa-no-metrics", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "A HorizontalPodAutoscaler cannot read what it scales on.",
-			Meaning: "The condition ScalingActive is False for longer than the startup grace: the metrics API is not served, has no samples of the " +
-				"Pods, or the Pods state no requests that a utilization could be measured against. The workload keeps its present size, " +
-				"however the load grows.",
-			Remediation: "`kubectl describe hpa <name>` quotes the error. For CPU and memory: metrics-server must run (`kubectl get apiservice " +
-				"v1beta1.metrics.k8s.io`), and every container must state requests.",
-			Link: "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#support-for-metrics-apis",
+			Summary:     "A HorizontalPodAutoscaler cannot read what it scales on.",
+			Meaning:     "The condition ScalingActive is False for longer than the startup grace: the metrics API is not served, has no samples of the Pods, or the Pods state no requests that a utilization could be measured against. The workload keeps its present size, however the load grows.",
+			Remediation: "`kubectl describe hpa <name>` quotes the error. For CPU and memory: metrics-server must run (`kubectl get apiservice v1beta1.metrics.k8s.io`), and every container must state requests.",
+			Link:        "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#support-for-metrics-apis",
 			// Its own status tells everything but who serves the metrics.
 			Needs:       []facts.Kind{facts.HPA},
 			Uses:        append(facts.WorkloadKinds(), facts.APIService, facts.Pod),
@@ -34,21 +31,17 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "hpa-at-maximum", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
-			Summary: "A HorizontalPodAutoscaler wants more Pods than its maximum allows.",
-			Meaning: "For longer than five times the startup grace the autoscaler has been at maxReplicas and would go further (condition " +
-				"ScalingLimited with reason TooManyReplicas): the load is above what the workload is allowed to take. Autoscalers whose " +
-				"minimum is their maximum are left out, since they are pinned on purpose.",
-			Remediation: "Raise spec.maxReplicas if the nodes have room, give each Pod more resources, or find out why the load is so high: " +
-				"`kubectl describe hpa <name>` shows the metrics.",
-			Link:  "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/",
-			Needs: []facts.Kind{facts.HPA},
-			Run:   hpaAtMaximum,
+			Summary:     "A HorizontalPodAutoscaler wants more Pods than its maximum allows.",
+			Meaning:     "For longer than five times the startup grace the autoscaler has been at maxReplicas and would go further (condition ScalingLimited with reason TooManyReplicas): the load is above what the workload is allowed to take. Autoscalers whose minimum is their maximum are left out, since they are pinned on purpose.",
+			Remediation: "Raise spec.maxReplicas if the nodes have room, give each Pod more resources, or find out why the load is so high: `kubectl describe hpa <name>` shows the metrics.",
+			Link:        "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/",
+			Needs:       []facts.Kind{facts.HPA},
+			Run:         hpaAtMaximum,
 		},
 		{
 			ID: "hpa-target-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary: "A HorizontalPodAutoscaler scales something that cannot be scaled.",
-			Meaning: "The condition AbleToScale is False with reason FailedGetScale: the target that spec.scaleTargetRef names does not exist, its " +
-				"apiVersion is not served, or it has no scale subresource. The autoscaler does nothing.",
+			Summary:     "A HorizontalPodAutoscaler scales something that cannot be scaled.",
+			Meaning:     "The condition AbleToScale is False with reason FailedGetScale: the target that spec.scaleTargetRef names does not exist, its apiVersion is not served, or it has no scale subresource. The autoscaler does nothing.",
 			Remediation: "Correct spec.scaleTargetRef (`kubectl edit hpa <name>`), create the target, or delete the autoscaler.",
 			Link:        "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/",
 			Needs:       []facts.Kind{facts.HPA},
@@ -58,9 +51,8 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "hpa-scaling-disabled", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "A HorizontalPodAutoscaler rests because its target is scaled to zero.",
-			Meaning: "Somebody scaled the target to zero, which switches the autoscaler off until it is scaled up again by hand. That is often " +
-				"meant; it is worth knowing when it was not.",
+			Summary:     "A HorizontalPodAutoscaler rests because its target is scaled to zero.",
+			Meaning:     "Somebody scaled the target to zero, which switches the autoscaler off until it is scaled up again by hand. That is often meant; it is worth knowing when it was not.",
 			Remediation: "Nothing, if it is meant. Else scale the target up, and the autoscaler takes over: `kubectl scale <kind> <name> --replicas=1`.",
 			Link:        "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#implicit-maintenance-mode-deactivation",
 			Needs:       []facts.Kind{facts.HPA},
@@ -117,11 +109,10 @@ func hpaAtMaximum(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: hpa.Ref,
-			Message: fmt.Sprintf("HorizontalPodAutoscaler %s is at its maximum of %d Pods and wants more: %s has more load than it may take.",
+			Message: fmt.Sprintf("HorizontalPodAutoscaler %s is at maxReplicas (%d) and wants more: the load on %s exceeds its limit.",
 				hpa.Name, hpa.Max, targetName(hpa)),
-			Evidence: []check.Evidence{check.QuoteCondition(limited), check.FromSpec("scales on %s", metricsText(hpa))},
-			Remediation: fmt.Sprintf("See the load with `kubectl -n %[1]s describe hpa %[2]s`. If it is as expected and the nodes have room: `kubectl -n %[1]s "+
-				"patch hpa %[2]s -p '{\"spec\":{\"maxReplicas\":%[3]d}}'`.", hpa.Namespace, hpa.Name, hpa.Max+max(1, hpa.Max/2)),
+			Evidence:    []check.Evidence{check.QuoteCondition(limited), check.FromSpec("scales on %s", metricsText(hpa))},
+			Remediation: fmt.Sprintf("See the load with `kubectl -n %[1]s describe hpa %[2]s`. If it is as expected and the nodes have room: `kubectl -n %[1]s patch hpa %[2]s -p '{\"spec\":{\"maxReplicas\":%[3]d}}'`.", hpa.Namespace, hpa.Name, hpa.Max+max(1, hpa.Max/2)),
 		})
 	}
 	return findings
@@ -141,12 +132,11 @@ func hpaTargetMissing(g *facts.Graph, params check.Params) []check.Finding {
 		absent := !g.Has(hpa.Target) && (g.Complete(hpa.Target.Kind, hpa.Namespace) || strings.Contains(unable.Message, `" not found`))
 		switch {
 		case strings.Contains(unable.Message, "no matches for kind"):
-			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s scales nothing: the cluster does not serve the kind %s in %s, which it names.",
+			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: the API server does not serve kind %s in %s.",
 				hpa.Name, hpa.Target.Kind, hpa.TargetAPIVersion)
-			finding.Remediation = fmt.Sprintf("Correct spec.scaleTargetRef.apiVersion and kind (%s); `kubectl api-resources` lists what is served, "+
-				"Deployments being in apps/v1.", edit)
+			finding.Remediation = fmt.Sprintf("Correct spec.scaleTargetRef.apiVersion and kind (%s); `kubectl api-resources` lists what is served, Deployments being in apps/v1.", edit)
 		case absent:
-			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s scales nothing: %s does not exist.", hpa.Name, targetName(hpa))
+			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: %s does not exist.", hpa.Name, targetName(hpa))
 			finding.Remediation = fmt.Sprintf("Name a target that exists (%s), create %s, or, if it is gone for good: `kubectl -n %s delete hpa %s`.",
 				edit, targetName(hpa), hpa.Namespace, hpa.Name)
 			if similar := similarTarget(g, hpa); similar != "" {
@@ -155,9 +145,8 @@ func hpaTargetMissing(g *facts.Graph, params check.Params) []check.Finding {
 		case g.Has(hpa.Target) && strings.Contains(unable.Message, `" not found`):
 			continue // it has come in the meantime
 		default:
-			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s scales nothing: the scale of %s cannot be read.", hpa.Name, targetName(hpa))
-			finding.Remediation = fmt.Sprintf("The evidence quotes the error. A custom resource must have a scale subresource, and kube-controller-manager the right "+
-				"to read it. Correct the target if need be: %s.", edit)
+			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: the scale of %s cannot be read.", hpa.Name, targetName(hpa))
+			finding.Remediation = fmt.Sprintf("The evidence quotes the error. A custom resource must have a scale subresource, and kube-controller-manager the right to read it. Correct the target if need be: %s.", edit)
 		}
 		findings = append(findings, finding)
 	}
@@ -189,7 +178,7 @@ func hpaScalingDisabled(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   hpa.Ref,
-			Message:  fmt.Sprintf("HorizontalPodAutoscaler %s rests: %s is scaled to zero.", hpa.Name, targetName(hpa)),
+			Message:  fmt.Sprintf("HorizontalPodAutoscaler %s is disabled: %s is scaled to zero.", hpa.Name, targetName(hpa)),
 			Evidence: []check.Evidence{check.QuoteCondition(active)},
 			Remediation: fmt.Sprintf("Nothing, if it is meant to rest. Else: `kubectl -n %s scale %s %s --replicas=%d`, and the autoscaler takes over.",
 				hpa.Namespace, strings.ToLower(string(hpa.Target.Kind)), hpa.Target.Name, max(1, hpa.Min)),

@@ -56,7 +56,7 @@ func TestHPAWithoutMetrics(t *testing.T) {
 			reason:  "FailedGetResourceMetric",
 			message: cannotCompute + "unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the server is currently unable to handle the request (get pods.metrics.k8s.io)",
 			others:  metricsServerAPI,
-			want:    "the API metrics.k8s.io does not answer",
+			want:    "the API metrics.k8s.io does not respond",
 			because: []facts.Ref{{Kind: facts.APIService, Name: "v1beta1.metrics.k8s.io"}},
 		},
 		"an API without samples": {
@@ -89,22 +89,22 @@ spec: {group: external.metrics.k8s.io, version: v1beta1, service: {namespace: ke
 			reason:  "FailedGetResourceMetric",
 			message: cannotCompute + `unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: pods.metrics.k8s.io is forbidden: User "system:serviceaccount:kube-system:horizontal-pod-autoscaler" cannot list`,
 			others:  metricsServerAPI,
-			want:    "kube-controller-manager may not read the API metrics.k8s.io",
+			want:    "kube-controller-manager cannot read the API metrics.k8s.io (RBAC)",
 		},
 		"a container without a request": {
 			reason:  "FailedGetResourceMetric",
 			message: cannotCompute + "failed to get cpu utilization: missing request for cpu in container proxy of Pod web-6d4-x2k9z",
-			want:    "container proxy states no cpu request, which its target utilization is a part of",
+			want:    "container proxy has no cpu request, which a utilization target requires",
 		},
 		"a Pod without a request as a whole": {
 			reason:  "FailedGetResourceMetric",
 			message: cannotCompute + "failed to get memory utilization: missing pod-level request for memory in Pod web-6d4-x2k9z",
-			want:    "its Pods state no memory request, which its target utilization is a part of",
+			want:    "its Pods have no memory request, which a utilization target requires",
 		},
 		"a container that is not there": {
 			reason:  "FailedGetContainerResourceMetric",
 			message: cannotCompute + "failed to get container metric value: container wbe not found in Pod web-6d4-x2k9z",
-			want:    "it measures a container that the Pods do not have",
+			want:    "it scales on a container that the Pods do not have",
 		},
 		"a target without Pods": {
 			reason:  "FailedGetResourceMetric",
@@ -114,7 +114,7 @@ spec: {group: external.metrics.k8s.io, version: v1beta1, service: {namespace: ke
 		"Pods that are not ready": {
 			reason:  "FailedGetResourceMetric",
 			message: cannotCompute + "did not receive metrics for targeted pods (pods might be unready)",
-			want:    "none of its Pods is ready to be measured",
+			want:    "none of its Pods is ready",
 		},
 		"a second autoscaler": {
 			reason:  "AmbiguousSelector",
@@ -124,7 +124,7 @@ spec: {group: external.metrics.k8s.io, version: v1beta1, service: {namespace: ke
 		"a target that names no Pods": {
 			reason:  "InvalidSelector",
 			message: "the HPA target is missing a selector",
-			want:    "its target tells no usable Pod selector",
+			want:    "its target has no usable Pod selector",
 		},
 		"anything else": {
 			reason:  "InvalidMetricSourceType",
@@ -175,7 +175,7 @@ func TestHPAAtMaximum(t *testing.T) {
 		"for long": {
 			documents: webAutoscaler(twoToTen, "currentReplicas: 10, desiredReplicas: 10, "+hpaCondition("ScalingLimited", "True", "TooManyReplicas", checktest.LongAgo, limited)),
 			want: checktest.Lines(
-				"medium HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web is at its maximum of 10 Pods and wants more: Deployment web has more load than it may take.",
+				"medium HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web is at maxReplicas (10) and wants more: the load on Deployment web exceeds its limit.",
 				"  condition: ScalingLimited=True (TooManyReplicas): "+limited,
 				"  spec: scales on cpu 80%"),
 		},
@@ -218,34 +218,34 @@ func TestHPATargetMissing(t *testing.T) {
 		"a target that does not exist": {
 			documents: failed(notFound),
 			want: checktest.Lines(
-				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web scales nothing: Deployment web does not exist.",
+				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web cannot scale: Deployment web does not exist.",
 				"  condition: AbleToScale=False (FailedGetScale): "+unableToGetScale+notFound, target),
 		},
 		"a slip in its name": {
 			documents: failed(notFound) + checktest.Document("apps/v1", "Deployment", "name: webs, namespace: shop", `spec: {selector: {}, template: {spec: {containers: []}}}`),
 			want: checktest.Lines(
-				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web scales nothing: Deployment web does not exist.",
+				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web cannot scale: Deployment web does not exist.",
 				"  condition: AbleToScale=False (FailedGetScale): "+unableToGetScale+notFound, target,
 				"  spec: Deployment webs exists in namespace shop"),
 		},
 		"a kind that is not served": {
 			documents: strings.Replace(failed(`no matches for kind "Deployment" in group "extensions"`), "apps/v1", "extensions/v1beta1", 1),
 			want: checktest.Lines(
-				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web scales nothing: the cluster does not serve the kind Deployment in extensions/v1beta1, which it names.",
+				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web cannot scale: the API server does not serve kind Deployment in extensions/v1beta1.",
 				"  condition: AbleToScale=False (FailedGetScale): "+unableToGetScale+`no matches for kind "Deployment" in group "extensions"`,
 				"  spec: scaleTargetRef: Deployment web, apiVersion extensions/v1beta1"),
 		},
 		"a scale that cannot be read": {
 			documents: failed("the server could not find the requested resource") + checktest.WebDeployment("replicas: 1", ""),
 			want: checktest.Lines(
-				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web scales nothing: the scale of Deployment web cannot be read.",
+				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web cannot scale: the scale of Deployment web cannot be read.",
 				"  condition: AbleToScale=False (FailedGetScale): "+unableToGetScale+"the server could not find the requested resource", target),
 		},
 		"a target of a kind that was not read, by the word of the controller": {
 			documents: failed(notFound),
 			unread:    []facts.Kind{facts.Deployment},
 			want: checktest.Lines(
-				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web scales nothing: Deployment web does not exist.",
+				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web cannot scale: Deployment web does not exist.",
 				"  condition: AbleToScale=False (FailedGetScale): "+unableToGetScale+notFound, target),
 		},
 		"a target that has come since": {documents: failed(notFound) + checktest.WebDeployment("replicas: 1", "")},
@@ -274,7 +274,7 @@ func TestHPAScalingDisabled(t *testing.T) {
 		"a target at zero": {
 			documents: webAutoscaler(twoToTen, hpaCondition("ScalingActive", "False", "ScalingDisabled", checktest.LongAgo, text)),
 			want: checktest.Lines(
-				"info HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web rests: Deployment web is scaled to zero.",
+				"info HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web is disabled: Deployment web is scaled to zero.",
 				"  condition: ScalingActive=False (ScalingDisabled): "+text),
 		},
 		"a target that has Pods": {documents: webAutoscaler(twoToTen, hpaCondition("ScalingActive", "True", "ValidMetricFound", checktest.LongAgo, "ok"))},

@@ -23,7 +23,7 @@ func explainMetricFailure(g *facts.Graph, hpa *facts.HPANode, active facts.Condi
 	message := active.Message
 	switch active.Reason {
 	case "InvalidSelector":
-		return metricFailure{why: "its target tells no usable Pod selector",
+		return metricFailure{why: "its target has no usable Pod selector",
 			remediation: "The target's scale subresource must name its Pods: set labelSelectorPath in the custom resource's definition, or scale a Deployment instead."}
 	case "AmbiguousSelector":
 		return metricFailure{why: "another autoscaler scales the same Pods",
@@ -33,11 +33,11 @@ func explainMetricFailure(g *facts.Graph, hpa *facts.HPANode, active facts.Condi
 	case strings.Contains(message, "missing request for ") || strings.Contains(message, "missing pod-level request for "):
 		return missingRequest(hpa, message)
 	case strings.Contains(message, "no pods returned by selector"):
-		return metricFailure{ofPods: true, why: "it has no Pods", remediation: "Find out why it has none: " + kubectl.Describe(hpa.Target) + "."}
+		return metricFailure{ofPods: true, why: "its target has no Pods", remediation: "Find out why it has none: " + kubectl.Describe(hpa.Target) + "."}
 	case strings.Contains(message, "pods might be unready"):
-		return metricFailure{ofPods: true, why: "none of its Pods is ready to be measured", remediation: "Find out why its Pods are not ready: " + kubectl.Describe(hpa.Target) + "."}
+		return metricFailure{ofPods: true, why: "none of its Pods is ready", remediation: "Find out why its Pods are not ready: " + kubectl.Describe(hpa.Target) + "."}
 	case strings.Contains(message, "not found in Pod"):
-		return metricFailure{why: "it measures a container that the Pods do not have",
+		return metricFailure{why: "it scales on a container that the Pods do not have",
 			remediation: fmt.Sprintf("Correct the container's name under spec.metrics: `kubectl -n %s edit hpa %s`.", hpa.Namespace, hpa.Name)}
 	}
 	if group := metricGroup(active.Reason, message); group != "" {
@@ -50,15 +50,15 @@ func explainMetricFailure(g *facts.Graph, hpa *facts.HPANode, active facts.Condi
 func missingRequest(hpa *facts.HPANode, message string) metricFailure {
 	_, rest, _ := strings.Cut(message, "request for ")
 	resource, rest, _ := strings.Cut(rest, " in ")
-	whose := "its Pods state"
+	whose := "its Pods have"
 	command := fmt.Sprintf("kubectl -n %s set resources %s %s --requests=%s=<value>",
 		hpa.Namespace, strings.ToLower(string(hpa.Target.Kind)), hpa.Target.Name, resource)
 	if container, _, ok := strings.Cut(strings.TrimPrefix(rest, "container "), " of Pod "); ok && strings.HasPrefix(rest, "container ") {
-		whose = "container " + container + " states"
+		whose = "container " + container + " has"
 		command += " -c " + container
 	}
 	return metricFailure{
-		why:         fmt.Sprintf("%s no %s request, which its target utilization is a part of", whose, resource),
+		why:         fmt.Sprintf("%s no %s request, which a utilization target requires", whose, resource),
 		remediation: fmt.Sprintf("State the request: `%s`.", command),
 	}
 }
@@ -100,19 +100,18 @@ func metricsAPIFailure(g *facts.Graph, hpa *facts.HPANode, group, message string
 		}
 	case strings.Contains(message, "is forbidden"):
 		return metricFailure{
-			why:         fmt.Sprintf("kube-controller-manager may not read the API %s", group),
+			why:         fmt.Sprintf("kube-controller-manager cannot read the API %s (RBAC)", group),
 			remediation: "Install " + server + " together with its RBAC rules: the ClusterRole for ServiceAccount horizontal-pod-autoscaler in kube-system is missing.",
 		}
 	case strings.Contains(message, "no metrics returned"), strings.Contains(message, "could not find the metric"),
 		strings.Contains(message, "no known available metric versions"):
 		return metricFailure{
 			why: fmt.Sprintf("the API %s has no data for it", group), because: because, ofPods: true,
-			remediation: fmt.Sprintf("See whether %s runs and what its log says (%s names its Service), and whether the metric's name and selector are right: "+
-				"`kubectl -n %s describe hpa %s`.", server, look, hpa.Namespace, hpa.Name),
+			remediation: fmt.Sprintf("See whether %s runs and what its log says (%s names its Service), and whether the metric's name and selector are right: `kubectl -n %s describe hpa %s`.", server, look, hpa.Namespace, hpa.Name),
 		}
 	default:
 		return metricFailure{
-			why: fmt.Sprintf("the API %s does not answer", group), because: because,
+			why: fmt.Sprintf("the API %s does not respond", group), because: because,
 			remediation: fmt.Sprintf("%s says why: look at the Service and the Pods of %s.", look, server),
 		}
 	}

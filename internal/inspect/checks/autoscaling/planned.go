@@ -18,7 +18,7 @@ func plannedTarget(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object:      hpa.Ref,
-			Message:     fmt.Sprintf("HorizontalPodAutoscaler %s scales nothing: %s is not in the manifests.", hpa.Name, targetName(hpa)),
+			Message:     fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: %s is not in the manifests.", hpa.Name, targetName(hpa)),
 			Evidence:    []check.Evidence{check.FromSpec("scaleTargetRef: %s %s", hpa.Target.Kind, hpa.Target.Name)},
 			Remediation: fmt.Sprintf("Name a target that exists in spec.scaleTargetRef, or add %s to the manifests.", targetName(hpa)),
 		}

@@ -27,8 +27,8 @@ func budgetStatus(allowed, healthy, demanded, expected, reason, since string) st
 }
 
 func TestPDBBlocksDrain(t *testing.T) {
-	const never = "medium PodDisruptionBudget/shop/web: PodDisruptionBudget web blocks every drain: it demands that all of its Pods stay, so that none may be evicted."
-	const forNow = "low PodDisruptionBudget/shop/web: PodDisruptionBudget web blocks drains for now: too few of its Pods are healthy."
+	const never = "medium PodDisruptionBudget/shop/web: PodDisruptionBudget web blocks every drain: it requires all of its Pods, so none can be evicted."
+	const forNow = "low PodDisruptionBudget/shop/web: PodDisruptionBudget web blocks drains: too few of its Pods are healthy."
 	workload := checktest.WebDeployment("replicas: 3", "replicas: 2, readyReplicas: 2, availableReplicas: 2") + checktest.WebReplicaSet("web-6d4", 3, 2, 2, "") +
 		checktest.WebPod("web-6d4-a", "web-6d4", "True", checktest.LongAgo) + checktest.WebPod("web-6d4-b", "web-6d4", "True", checktest.LongAgo)
 	cases := map[string]struct {
@@ -37,23 +37,23 @@ func TestPDBBlocksDrain(t *testing.T) {
 	}{
 		"no Pod may be missing": {
 			documents: webBudget("maxUnavailable: 0", budgetStatus("0", "3", "3", "3", "InsufficientPods", checktest.LongAgo)),
-			want:      checktest.Lines(never, "  spec: maxUnavailable: 0", "  condition: Pods: 3 of 3 healthy, 3 demanded; disruptions allowed: 0"),
+			want:      checktest.Lines(never, "  spec: maxUnavailable: 0", "  condition: Pods: 3 of 3 healthy, 3 required; disruptions allowed: 0"),
 		},
 		"all must be there": {
 			documents: webBudget("minAvailable: 100%", budgetStatus("0", "3", "3", "3", "InsufficientPods", checktest.LongAgo)),
-			want:      checktest.Lines(never, "  spec: minAvailable: 100%", "  condition: Pods: 3 of 3 healthy, 3 demanded; disruptions allowed: 0"),
+			want:      checktest.Lines(never, "  spec: minAvailable: 100%", "  condition: Pods: 3 of 3 healthy, 3 required; disruptions allowed: 0"),
 		},
 		"as many as there are, and one of them is not healthy": {
 			documents: webBudget("minAvailable: 1", budgetStatus("0", "0", "1", "1", "InsufficientPods", checktest.LongAgo)),
-			want:      checktest.Lines(never, "  spec: minAvailable: 1", "  condition: Pods: 0 of 1 healthy, 1 demanded; disruptions allowed: 0"),
+			want:      checktest.Lines(never, "  spec: minAvailable: 1", "  condition: Pods: 0 of 1 healthy, 1 required; disruptions allowed: 0"),
 		},
 		"Pods that are not healthy": {
 			documents: webBudget("maxUnavailable: 1", budgetStatus("0", "2", "2", "3", "InsufficientPods", checktest.LongAgo)),
-			want:      checktest.Lines(forNow, "  spec: maxUnavailable: 1", "  condition: Pods: 2 of 3 healthy, 2 demanded; disruptions allowed: 0"),
+			want:      checktest.Lines(forNow, "  spec: maxUnavailable: 1", "  condition: Pods: 2 of 3 healthy, 2 required; disruptions allowed: 0"),
 		},
 		"Pods that are not there, although a number is demanded": {
 			documents: webBudget("minAvailable: 2", budgetStatus("0", "2", "2", "2", "InsufficientPods", checktest.LongAgo)) + workload,
-			want:      checktest.Lines(forNow, "  spec: minAvailable: 2", "  condition: Pods: 2 of 2 healthy, 2 demanded; disruptions allowed: 0"),
+			want:      checktest.Lines(forNow, "  spec: minAvailable: 2", "  condition: Pods: 2 of 2 healthy, 2 required; disruptions allowed: 0"),
 		},
 		"a Pod that is being replaced":    {documents: webBudget("maxUnavailable: 1", budgetStatus("0", "2", "2", "3", "InsufficientPods", checktest.JustNow))},
 		"room for one":                    {documents: webBudget("maxUnavailable: 1", budgetStatus("1", "3", "2", "3", "SufficientPods", checktest.LongAgo))},
@@ -113,14 +113,14 @@ func TestPDBInvalid(t *testing.T) {
 		"an owner that cannot be scaled": {
 			documents: webBudget("maxUnavailable: 1", failed(checktest.LongAgo)),
 			want: checktest.Lines(
-				"medium PodDisruptionBudget/shop/web: PodDisruptionBudget web cannot be computed, and so blocks every drain.",
+				"medium PodDisruptionBudget/shop/web: PodDisruptionBudget web blocks every drain: the disruption controller cannot compute it.",
 				"  spec: maxUnavailable: 1",
 				"  condition: DisruptionAllowed=False (SyncFailed): clusters.db.example.com does not implement the scale subresource"),
 		},
 		"a selector that cannot be read": {
 			documents: checktest.Document("policy/v1", "PodDisruptionBudget", "name: web, namespace: shop", "spec: {minAvailable: 1, selector: {matchLabels: {app: 'not a label!'}}}"),
 			want: checktest.Lines(
-				"medium PodDisruptionBudget/shop/web: PodDisruptionBudget web cannot be computed, and so blocks every drain.",
+				"medium PodDisruptionBudget/shop/web: PodDisruptionBudget web blocks every drain: the disruption controller cannot compute it.",
 				"  spec: minAvailable: 1",
 				"  spec: selector: "+facts.NewSelector(badSelector()).Invalid),
 		},

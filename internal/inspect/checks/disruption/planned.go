@@ -36,9 +36,8 @@ func plannedBudget(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: pdb.Ref, Evidence: evidence, RestrictToCulprits: true,
-			Message: fmt.Sprintf("PodDisruptionBudget %s blocks every drain: it demands that all of its Pods stay, so that none may be evicted.", pdb.Name),
-			Remediation: "Set maxUnavailable: 1 in place of what stands there; with a single replica that means a short outage at each drain, so give the " +
-				"workload a second one if that matters.",
+			Message:     fmt.Sprintf("PodDisruptionBudget %s blocks every drain: it requires all of its Pods, so none can be evicted.", pdb.Name),
+			Remediation: "Set maxUnavailable: 1 in place of what stands there; with a single replica that means a short outage at each drain, so give the workload a second one if that matters.",
 		})
 	}
 	return findings

@@ -35,7 +35,7 @@ func completeAt(at string) string {
 func TestCronJobFailing(t *testing.T) {
 	failed := func(at string) string { return failedAt(at, "BackoffLimitExceeded", backoffFailure) }
 	const (
-		message   = "CronJob/shop/nightly: The latest run of CronJob nightly failed: its Pods failed more often than its backoff limit of 6 allows."
+		message   = "CronJob/shop/nightly: The latest run of CronJob nightly failed: its Pods failed more often than backoffLimit (6) allows."
 		condition = "  condition: Failed=True (BackoffLimitExceeded): Job has reached the specified backoff limit"
 	)
 	lastNight := nightlyRun("nightly-2", "2026-01-15T02:00:00Z", failed("2026-01-15T02:10:00Z"))
@@ -61,8 +61,8 @@ func TestCronJobFailing(t *testing.T) {
 			documents: nightly("", "", `lastScheduleTime: "2026-01-15T02:00:00Z"`) + lastNight +
 				jobPod("nightly-2-a", "nightly-2", "2026-01-15T02:00:00Z", "Failed", "state: {terminated: {exitCode: 2, reason: Error, message: no such table}}"),
 			want: checktest.Lines("high "+message, condition,
-				"  condition: container migrate of Pod nightly-2-a ended with exit code 2 (Error): no such table",
-				"  condition: latest run: Job nightly-2; none has succeeded so far"),
+				"  condition: container migrate of Pod nightly-2-a terminated with exit code 2 (Error): no such table",
+				"  condition: latest run: Job nightly-2; no run has succeeded"),
 		},
 		"a success since then": {
 			documents: nightly("", "", `lastScheduleTime: "2026-01-15T03:00:00Z", lastSuccessfulTime: "2026-01-15T03:05:00Z"`) + lastNight,
@@ -101,21 +101,21 @@ lastTimestamp: "`+last+`"`)
 		"three nights without a start": {
 			documents: nightly("", "", `lastScheduleTime: "2026-01-11T02:00:00Z"`),
 			want: checktest.Lines(
-				"high CronJob/shop/nightly: CronJob nightly does not start when it should.",
+				"high CronJob/shop/nightly: CronJob nightly missed scheduled runs.",
 				`  spec: schedule: "0 2 * * *"`,
 				"  condition: due at 2026-01-12T02:00:00Z; last started at 2026-01-11T02:00:00Z"),
 		},
 		"never started": {
 			documents: nightly("", `schedule: "*/5 * * * *", `, ""),
 			want: checktest.Lines(
-				"high CronJob/shop/nightly: CronJob nightly does not start when it should.",
+				"high CronJob/shop/nightly: CronJob nightly missed scheduled runs.",
 				`  spec: schedule: "*/5 * * * *"`,
-				"  condition: due at 2026-01-01T00:05:00Z; it has never started"),
+				"  condition: due at 2026-01-01T00:05:00Z; never started"),
 		},
 		"the controller says that it was too late": {
 			documents: nightly("", `schedule: "30 * * * *", startingDeadlineSeconds: 5, `, `lastScheduleTime: "2026-01-15T10:30:00Z"`) + missed("2026-01-15T11:31:00Z"),
 			want: checktest.Lines(
-				"high CronJob/shop/nightly: CronJob nightly does not start when it should.",
+				"high CronJob/shop/nightly: CronJob nightly missed scheduled runs.",
 				`  spec: schedule: "30 * * * *"`,
 				"  event: MissSchedule: Missed scheduled time to start a job: Thu, 15 Jan 2026 11:30:00 UTC",
 				"  spec: startingDeadlineSeconds: 5"),
@@ -124,11 +124,11 @@ lastTimestamp: "`+last+`"`)
 			documents: nightly("", `concurrencyPolicy: Forbid, `, `lastScheduleTime: "2026-01-11T02:00:00Z", active: [{kind: Job, name: nightly-1}]`) +
 				nightlyRun("nightly-1", "2026-01-11T02:00:00Z", `active: 1, startTime: "2026-01-11T02:00:00Z"`),
 			want: checktest.Lines(
-				"medium CronJob/shop/nightly: CronJob nightly does not start when it should: an earlier Job still runs, and its concurrency policy Forbid allows no second one beside it.",
+				"medium CronJob/shop/nightly: CronJob nightly missed scheduled runs: an earlier Job is still running and concurrencyPolicy is Forbid.",
 				`  spec: schedule: "0 2 * * *"`,
 				"  condition: due at 2026-01-12T02:00:00Z; last started at 2026-01-11T02:00:00Z",
 				"  spec: concurrencyPolicy: Forbid",
-				"  condition: Job nightly-1 runs since 2026-01-11T02:00:00Z"),
+				"  condition: Job nightly-1 running since 2026-01-11T02:00:00Z"),
 		},
 		"one missed run may still come": {documents: nightly("", "", `lastScheduleTime: "2026-01-13T02:00:00Z"`)},
 		"within ten minutes":            {documents: nightly("", `schedule: "* * * * *", `, `lastScheduleTime: "2026-01-15T11:52:00Z"`)},
@@ -169,7 +169,7 @@ func TestCronJobInvalidSchedule(t *testing.T) {
 		"a date that does not exist": {
 			documents: nightly("", `schedule: "0 0 31 2 *", `, ""),
 			want: checktest.Lines(
-				"high CronJob/shop/nightly: CronJob nightly never starts: no such date comes in the next five years.",
+				"high CronJob/shop/nightly: CronJob nightly never starts: its schedule has no date in the next five years.",
 				`  spec: schedule: "0 0 31 2 *"`),
 		},
 		"an unknown zone": {

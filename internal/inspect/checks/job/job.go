@@ -15,12 +15,9 @@ import (
 func Checks() []check.Check {
 	return append(cronJobChecks(), check.Check{
 		ID: "job-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-		Summary: "A Job failed.",
-		Meaning: "The Job has the condition Failed and failed within the recent window (an hour unless set): its Pods failed more often than " +
-			"backoffLimit allows, it ran longer than activeDeadlineSeconds, or its podFailurePolicy ended it. Kubernetes does not try it " +
-			"again. Jobs of a CronJob are judged there, by cronjob-failing.",
-		Remediation: "Read why it failed (`kubectl logs job/<name>`, `kubectl describe job <name>`), mend that, then delete the Job and create it " +
-			"again: a Job that has failed does not start anew.",
+		Summary:     "A Job failed.",
+		Meaning:     "The Job has the condition Failed and failed within the recent window (an hour unless set): its Pods failed more often than backoffLimit allows, it ran longer than activeDeadlineSeconds, or its podFailurePolicy ended it. Kubernetes does not try it again. Jobs of a CronJob are judged there, by cronjob-failing.",
+		Remediation: "Read why it failed (`kubectl logs job/<name>`, `kubectl describe job <name>`), mend that, then delete the Job and create it again: a Job that has failed does not start anew.",
 		Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy",
 		Needs:       []facts.Kind{facts.Job},
 		Uses:        []facts.Kind{facts.CronJob, facts.Pod, facts.Event},
@@ -39,9 +36,8 @@ func jobFailed(g *facts.Graph, params check.Params) []check.Finding {
 		evidence, logs := jobEvidence(g, job, failed)
 		findings = append(findings, check.Finding{
 			Object: job.Ref, Evidence: evidence, Logs: logs,
-			Message: fmt.Sprintf("Job %s failed: %s.", job.Name, whyJobFailed(job, failed)),
-			Remediation: fmt.Sprintf("Find out why: `kubectl -n %[1]s describe job %[2]s`, `kubectl -n %[1]s logs job/%[2]s`. Mend that, then run it anew, since a "+
-				"failed Job does not start again: `kubectl -n %[1]s delete job %[2]s` and create it once more.", job.Namespace, job.Name),
+			Message:     fmt.Sprintf("Job %s failed: %s.", job.Name, whyJobFailed(job, failed)),
+			Remediation: fmt.Sprintf("Find out why: `kubectl -n %[1]s describe job %[2]s`, `kubectl -n %[1]s logs job/%[2]s`. Mend that, then run it anew, since a failed Job does not start again: `kubectl -n %[1]s delete job %[2]s` and create it once more.", job.Namespace, job.Name),
 		})
 	}
 	return findings
@@ -52,16 +48,16 @@ func whyJobFailed(job *facts.JobNode, failed facts.Condition) string {
 	switch failed.Reason {
 	case "BackoffLimitExceeded":
 		if job.BackoffLimit == 0 {
-			return "a Pod of it failed, and its backoff limit of 0 allows no second try"
+			return "its Pod failed and backoffLimit is 0"
 		}
-		return fmt.Sprintf("its Pods failed more often than its backoff limit of %d allows", job.BackoffLimit)
+		return fmt.Sprintf("its Pods failed more often than backoffLimit (%d) allows", job.BackoffLimit)
 	case "DeadlineExceeded":
 		if job.ActiveDeadline == 0 {
-			return "it ran longer than its deadline"
+			return "it exceeded activeDeadlineSeconds"
 		}
-		return "it ran longer than its deadline of " + phrase.Duration(job.ActiveDeadline)
+		return "it exceeded activeDeadlineSeconds (" + phrase.Duration(job.ActiveDeadline) + ")"
 	case "PodFailurePolicy":
-		return "a Pod failed in a way that its podFailurePolicy takes for final"
+		return "a Pod failure matched a FailJob rule of its podFailurePolicy"
 	case "FailedIndexes", "MaxFailedIndexesExceeded":
 		return "too many of its indexes failed"
 	case "":
@@ -77,12 +73,12 @@ func jobEvidence(g *facts.Graph, job *facts.JobNode, failed facts.Condition) ([]
 	end, log, ok := lastFailedContainer(g, job)
 	if !ok {
 		if job.Failed > 0 {
-			evidence = append(evidence, check.FromCondition("failed Pods: %d, none of which is left", job.Failed))
+			evidence = append(evidence, check.FromCondition("failed Pods: %d; none still exists", job.Failed))
 		}
 		// A Pod of a Job is named after it; what it said may be kept elsewhere.
 		return evidence, &check.LogRef{Namespace: job.Namespace, PodPrefix: job.Name + "-", Ended: failed.Since}
 	}
-	text := fmt.Sprintf("container %s of Pod %s ended with exit code %d", log.Container, log.Pod, end.ExitCode)
+	text := fmt.Sprintf("container %s of Pod %s terminated with exit code %d", log.Container, log.Pod, end.ExitCode)
 	if end.Reason != "" {
 		text += " (" + end.Reason + ")"
 	}

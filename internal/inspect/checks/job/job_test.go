@@ -49,27 +49,27 @@ func TestJobFailed(t *testing.T) {
 				jobPod("migrate-b", "migrate", "2026-01-15T11:38:00Z", "Failed", exit("3", "2026-01-15T11:31:40Z")) +
 				jobPod("migrate-c", "migrate", "2026-01-15T11:39:00Z", "Succeeded", exit("9", "2026-01-15T11:31:40Z")),
 			want: checktest.Lines(
-				"high Job/shop/migrate: Job migrate failed: its Pods failed more often than its backoff limit of 2 allows.",
+				"high Job/shop/migrate: Job migrate failed: its Pods failed more often than backoffLimit (2) allows.",
 				conditionText,
-				"  condition: container migrate of Pod migrate-b ended with exit code 3 (Error) after 1m30s"),
+				"  condition: container migrate of Pod migrate-b terminated with exit code 3 (Error) after 1m30s"),
 		},
 		"with Pods that are gone": {
 			documents: migrate("", "backoffLimit: 0, ", "failed: 1, "+failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure)),
 			want: checktest.Lines(
-				"high Job/shop/migrate: Job migrate failed: a Pod of it failed, and its backoff limit of 0 allows no second try.",
+				"high Job/shop/migrate: Job migrate failed: its Pod failed and backoffLimit is 0.",
 				conditionText,
-				"  condition: failed Pods: 1, none of which is left"),
+				"  condition: failed Pods: 1; none still exists"),
 		},
 		"past its deadline": {
 			documents: migrate("", "activeDeadlineSeconds: 600, ", failedAt("2026-01-15T11:40:00Z", "DeadlineExceeded", "Job was active longer than specified deadline")),
 			want: checktest.Lines(
-				"high Job/shop/migrate: Job migrate failed: it ran longer than its deadline of 10m.",
+				"high Job/shop/migrate: Job migrate failed: it exceeded activeDeadlineSeconds (10m).",
 				"  condition: Failed=True (DeadlineExceeded): Job was active longer than specified deadline"),
 		},
 		"by its failure policy": {
 			documents: migrate("", "", failedAt("2026-01-15T11:40:00Z", "PodFailurePolicy", "Container migrate for pod shop/migrate-a failed with exit code 42 matching FailJob rule at index 0")),
 			want: checktest.Lines(
-				"high Job/shop/migrate: Job migrate failed: a Pod failed in a way that its podFailurePolicy takes for final.",
+				"high Job/shop/migrate: Job migrate failed: a Pod failure matched a FailJob rule of its podFailurePolicy.",
 				"  condition: Failed=True (PodFailurePolicy): Container migrate for pod shop/migrate-a failed with exit code 42 matching FailJob rule at index 0"),
 		},
 		"in too many of its indexes": {

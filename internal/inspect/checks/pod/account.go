@@ -88,14 +88,13 @@ func accountsByNamespace(g *facts.Graph) map[string][]string {
 func accountFinding(known map[string][]string, owner, account facts.Ref, evidence []check.Evidence) check.Finding {
 	f := check.Finding{
 		Object: owner, Discriminator: account.Name, Culprits: []facts.Ref{account},
-		Message: fmt.Sprintf("ServiceAccount %s, which %s %s names, does not exist, so that its Pods may not be created.", account.Name, owner.Kind, owner.Name),
+		Message: fmt.Sprintf("ServiceAccount %s of %s %s does not exist: its Pods cannot be created.", account.Name, owner.Kind, owner.Name),
 		Evidence: append(evidence,
 			check.FromSpec("serviceAccountName: %s", account.Name)),
-		Remediation: fmt.Sprintf("Create it: `kubectl -n %s create serviceaccount %s`, or correct serviceAccountName in the Pod template of %s %s. Its controller "+
-			"tries again by itself, after some minutes at the latest.", account.Namespace, account.Name, owner.Kind, owner.Name),
+		Remediation: fmt.Sprintf("Create it: `kubectl -n %s create serviceaccount %s`, or correct serviceAccountName in the Pod template of %s %s. Its controller tries again by itself, after some minutes at the latest.", account.Namespace, account.Name, owner.Kind, owner.Name),
 	}
 	if similar := text.Similar(known[account.Namespace], account.Name); similar != "" {
-		f.Evidence = append(f.Evidence, check.FromSpec("ServiceAccount %s exists: perhaps it is meant", similar))
+		f.Evidence = append(f.Evidence, check.FromSpec("similar name: ServiceAccount %s exists", similar))
 	}
 	return f
 }

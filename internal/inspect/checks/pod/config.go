@@ -21,10 +21,8 @@ func configChecks() []check.Check {
 		}
 		c := check.Check{
 			ID: id, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary: summary,
-			Meaning: "The kubelet said so when it tried to start a container or to mount a volume, or the Pod's containers have not been started and the " +
-				"namespace, which was read completely, has no such thing. The container is not started until the reference can be resolved; the " +
-				"kubelet keeps trying by itself. References marked optional are left out, and Pods younger than the startup grace.",
+			Summary:     summary,
+			Meaning:     "The kubelet said so when it tried to start a container or to mount a volume, or the Pod's containers have not been started and the namespace, which was read completely, has no such thing. The container is not started until the reference can be resolved; the kubelet keeps trying by itself. References marked optional are left out, and Pods younger than the startup grace.",
 			Remediation: remediation, Link: link,
 			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event, facts.ConfigMap, facts.Secret),
 			ExplainedBy: explainedBy,
@@ -41,13 +39,11 @@ func configChecks() []check.Check {
 	)
 	return append([]check.Check{
 		missing(configMapMissing, "A Pod needs a ConfigMap that does not exist.",
-			"Create the ConfigMap (`kubectl create configmap <name> --from-literal=<key>=<value>`), or correct its name in the Pod template. A Pod that can do "+
-				"without it may mark the reference optional.", mapLink),
+			"Create the ConfigMap (`kubectl create configmap <name> --from-literal=<key>=<value>`), or correct its name in the Pod template. A Pod that can do without it may mark the reference optional.", mapLink),
 		missing(configMapKeyMissing, "A Pod needs a key that its ConfigMap does not have.",
 			"Add the key to the ConfigMap (`kubectl edit configmap <name>`), or correct the key in the Pod template.", mapLink),
 		missing(secretMissing, "A Pod needs a Secret that does not exist.",
-			"Create the Secret, or correct its name in the Pod template. Where another tool makes Secrets (External Secrets, cert-manager, Sealed Secrets), "+
-				"look at its resources first.", secretLink),
+			"Create the Secret, or correct its name in the Pod template. Where another tool makes Secrets (External Secrets, cert-manager, Sealed Secrets), look at its resources first.", secretLink),
 		missing(secretKeyMissing, "A Pod needs a key that its Secret does not have.",
 			"Add the key to the Secret, or correct the key in the Pod template; `kubectl describe secret <name>` lists its keys.", secretLink),
 	}, startChecks()...)
@@ -184,14 +180,14 @@ func missingFinding(g *facts.Graph, pod *facts.PodNode, m missing) check.Finding
 	object := m.object(pod.Namespace)
 	f := check.Finding{Culprits: []facts.Ref{object}}
 	fields := fieldsOf(pod, m.reference)
-	needs := "which " + g.OwnerName(pod) + " needs"
+	needs := g.OwnerName(pod) + " needs it"
 	if len(fields) > 0 {
 		needs += " (" + strings.Join(fields, ", ") + ")"
 	}
 	if m.key == "" {
-		f.Message = fmt.Sprintf("%s %s, %s, does not exist.", m.kind, m.name, needs)
+		f.Message = fmt.Sprintf("%s %s does not exist; %s.", m.kind, m.name, needs)
 	} else {
-		f.Message = fmt.Sprintf("%s %s has no key %s, %s.", m.kind, m.name, m.key, needs)
+		f.Message = fmt.Sprintf("%s %s has no key %s; %s.", m.kind, m.name, m.key, needs)
 	}
 	if m.said != nil {
 		f.Evidence = append(f.Evidence, *m.said)
@@ -230,7 +226,7 @@ func (r reference) instead(g *facts.Graph, namespace string) (evidence []check.E
 			return nil, ""
 		}
 		if len(node.Keys) == 0 {
-			return []check.Evidence{check.FromSpec("ConfigMap %s has no keys at all", node.Name)}, ""
+			return []check.Evidence{check.FromSpec("ConfigMap %s has no keys", node.Name)}, ""
 		}
 		text := strings.Join(node.Keys[:min(len(node.Keys), few)], ", ")
 		if len(node.Keys) > few {
@@ -238,7 +234,7 @@ func (r reference) instead(g *facts.Graph, namespace string) (evidence []check.E
 		}
 		evidence = append(evidence, check.FromSpec("ConfigMap %s has the %s %s", node.Name, phrase.Plural(len(node.Keys), "key", "keys"), text))
 		if meant = similarKey(node.Keys, r.key); meant != "" {
-			evidence = append(evidence, check.FromSpec("key %s is near: perhaps it is meant", meant))
+			evidence = append(evidence, check.FromSpec("similar key: %s", meant))
 		}
 		return evidence, meant
 	}
@@ -249,7 +245,7 @@ func (r reference) instead(g *facts.Graph, namespace string) (evidence []check.E
 		}
 	}
 	if meant = text.Similar(names, r.name); meant != "" {
-		evidence = append(evidence, check.FromSpec("%s %s exists: perhaps it is meant", r.kind, meant))
+		evidence = append(evidence, check.FromSpec("similar name: %s %s exists", r.kind, meant))
 	}
 	return evidence, meant
 }

@@ -59,29 +59,29 @@ func TestConfigMapMissing(t *testing.T) {
 		want      string
 	}{
 		"of an environment variable": {refused, nil, checktest.Lines(
-			"high Deployment/shop/cart [settings]: ConfigMap settings, which Deployment cart needs (env DB_URL of container api), does not exist.",
+			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (env DB_URL of container api).",
 			`  condition: container api is waiting: CreateContainerConfigError: configmap "settings" not found`,
 			"  spec: env DB_URL of container api: ConfigMap settings",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"of an environment variable, where ConfigMaps may not be read": {refused, []facts.Kind{facts.ConfigMap}, checktest.Lines(
-			"high Deployment/shop/cart [settings]: ConfigMap settings, which Deployment cart needs (env DB_URL of container api), does not exist.",
+			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (env DB_URL of container api).",
 			`  condition: container api is waiting: CreateContainerConfigError: configmap "settings" not found`,
 			"  spec: env DB_URL of container api: ConfigMap settings",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"one with a near name exists": {refused + configMap("setings", ""), nil, checktest.Lines(
-			"high Deployment/shop/cart [settings]: ConfigMap settings, which Deployment cart needs (env DB_URL of container api), does not exist.",
+			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (env DB_URL of container api).",
 			`  condition: container api is waiting: CreateContainerConfigError: configmap "settings" not found`,
 			"  spec: env DB_URL of container api: ConfigMap settings",
-			"  spec: ConfigMap setings exists: perhaps it is meant",
+			"  spec: similar name: ConfigMap setings exists",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"of a volume, from the event": {checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")) +
 			eventAbout("cart-7d9f-a", "", "FailedMount", `MountVolume.SetUp failed for volume "config" : `+notFound, "11:59", 12), []facts.Kind{facts.ConfigMap}, checktest.Lines(
-			"high Deployment/shop/cart [settings]: ConfigMap settings, which Deployment cart needs (volume config), does not exist.",
+			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (volume config).",
 			`  event: FailedMount: MountVolume.SetUp failed for volume "config" : configmap "settings" not found`,
 			"  spec: volume config: ConfigMap settings",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"of a volume, without an event": {checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")), nil, checktest.Lines(
-			"high Deployment/shop/cart [settings]: ConfigMap settings, which Deployment cart needs (volume config), does not exist.",
+			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (volume config).",
 			"  spec: volume config: ConfigMap settings",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"of a volume, without an event or the right to read ConfigMaps": {checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")), []facts.Kind{facts.ConfigMap}, ""},
@@ -107,25 +107,25 @@ func TestConfigMapKeyMissing(t *testing.T) {
 		want      string
 	}{
 		"the key is written otherwise": {refused + configMap("settings", "DB_URL: postgres://, log-level: info"), checktest.Lines(
-			"high Deployment/shop/cart [settings/db-url]: ConfigMap settings has no key db-url, which Deployment cart needs (env DB_URL of container api).",
+			"high Deployment/shop/cart [settings/db-url]: ConfigMap settings has no key db-url; Deployment cart needs it (env DB_URL of container api).",
 			"  condition: container api is waiting: CreateContainerConfigError: couldn't find key db-url in ConfigMap shop/settings",
 			"  spec: env DB_URL of container api: key db-url of ConfigMap settings",
 			"  spec: ConfigMap settings has the keys DB_URL, log-level",
-			"  spec: key DB_URL is near: perhaps it is meant",
+			"  spec: similar key: DB_URL",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"the ConfigMap is empty": {refused + configMap("settings", ""), checktest.Lines(
-			"high Deployment/shop/cart [settings/db-url]: ConfigMap settings has no key db-url, which Deployment cart needs (env DB_URL of container api).",
+			"high Deployment/shop/cart [settings/db-url]: ConfigMap settings has no key db-url; Deployment cart needs it (env DB_URL of container api).",
 			"  condition: container api is waiting: CreateContainerConfigError: couldn't find key db-url in ConfigMap shop/settings",
 			"  spec: env DB_URL of container api: key db-url of ConfigMap settings",
-			"  spec: ConfigMap settings has no keys at all",
+			"  spec: ConfigMap settings has no keys",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"of a volume, whose event names the key alone": {checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")) + configMap("settings", "app.yml: x") +
 			eventAbout("cart-7d9f-a", "", "FailedMount", `MountVolume.SetUp failed for volume "config" : configmap references non-existent config key: app.yaml`, "11:59", 12), checktest.Lines(
-			"high Deployment/shop/cart [settings/app.yaml]: ConfigMap settings has no key app.yaml, which Deployment cart needs (volume config).",
+			"high Deployment/shop/cart [settings/app.yaml]: ConfigMap settings has no key app.yaml; Deployment cart needs it (volume config).",
 			`  event: FailedMount: MountVolume.SetUp failed for volume "config" : configmap references non-existent config key: app.yaml`,
 			"  spec: volume config: key app.yaml of ConfigMap settings",
 			"  spec: ConfigMap settings has the key app.yml",
-			"  spec: key app.yml is near: perhaps it is meant",
+			"  spec: similar key: app.yml",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"it was added since": {refused + configMap("settings", "db-url: x"), ""},
 	} {
@@ -147,12 +147,12 @@ func TestSecretMissing(t *testing.T) {
 		want             string
 	}{
 		"missing, and Secrets may not be read": {secretMissing, checktest.CartWithPod(waitingPod(spec, "CreateContainerConfigError", `secret "db" not found`)), []facts.Kind{facts.Secret}, checktest.Lines(
-			"high Deployment/shop/cart [db]: Secret db, which Deployment cart needs (envFrom of container api), does not exist.",
+			"high Deployment/shop/cart [db]: Secret db does not exist; Deployment cart needs it (envFrom of container api).",
 			`  condition: container api is waiting: CreateContainerConfigError: secret "db" not found`,
 			"  spec: envFrom of container api: Secret db",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"without its key; what else it holds is not told": {secretKeyMissing, secret + checktest.CartWithPod(waitingPod(key, "CreateContainerConfigError", "couldn't find key password in Secret shop/db")), nil, checktest.Lines(
-			"high Deployment/shop/cart [db/password]: Secret db has no key password, which Deployment cart needs (env PASSWORD of container api).",
+			"high Deployment/shop/cart [db/password]: Secret db has no key password; Deployment cart needs it (env PASSWORD of container api).",
 			"  condition: container api is waiting: CreateContainerConfigError: couldn't find key password in Secret shop/db",
 			"  spec: env PASSWORD of container api: key password of Secret db",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},

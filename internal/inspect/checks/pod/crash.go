@@ -26,38 +26,30 @@ func crashChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: crashLooping, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "A container ends again and again.",
-			Meaning: "The container exits soon after each start, and the kubelet waits longer and longer before the next one (CrashLoopBackOff). " +
-				"The exit code says how it ended: 0 without an error, 1 and 2 by the program's own choice, 126 and 127 because a command could not be run, " +
-				"over 128 by a signal. Containers that ran out of memory, that were killed for a failing probe, or that cannot be started at all are " +
-				"reported as that instead. A container that runs now, but was restarted at least three times, often and lately, counts as medium.",
-			Remediation: "Read the last lines of the log in the evidence, or `kubectl logs <pod> -c <container> --previous`, and mend what they name. " +
-				"If the image or the configuration was changed lately, `kubectl rollout undo` brings back the version before.",
-			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/#my-pod-is-crashing-or-otherwise-unhealthy",
-			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
+			Summary:     "A container ends again and again.",
+			Meaning:     "The container exits soon after each start, and the kubelet waits longer and longer before the next one (CrashLoopBackOff). The exit code says how it ended: 0 without an error, 1 and 2 by the program's own choice, 126 and 127 because a command could not be run, over 128 by a signal. Containers that ran out of memory, that were killed for a failing probe, or that cannot be started at all are reported as that instead. A container that runs now, but was restarted at least three times, often and lately, counts as medium.",
+			Remediation: "Read the last lines of the log in the evidence, or `kubectl logs <pod> -c <container> --previous`, and mend what they name. If the image or the configuration was changed lately, `kubectl rollout undo` brings back the version before.",
+			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/#my-pod-is-crashing-or-otherwise-unhealthy",
+			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
 			Run: judgedBy(crashLooping, crashFinding),
 		},
 		{
 			ID: oomKilled, Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
-			Summary: "A container was killed because it ran out of memory.",
-			Meaning: "The container's state says OOMKilled, now or within the recent window (an hour unless set). With a memory limit, the container reached it; " +
-				"without one, its node ran out of memory. It is critical when the container is killed again and again.",
-			Remediation: "Raise resources.limits.memory above what the program needs at its peak, or make it need less: " +
-				"a leak, a cache without a bound, a heap setting that does not know the limit.",
-			Link:  "https://kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource/#exceed-a-container-s-memory-limit",
-			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
+			Summary:     "A container was killed because it ran out of memory.",
+			Meaning:     "The container's state says OOMKilled, now or within the recent window (an hour unless set). With a memory limit, the container reached it; without one, its node ran out of memory. It is critical when the container is killed again and again.",
+			Remediation: "Raise resources.limits.memory above what the program needs at its peak, or make it need less: a leak, a cache without a bound, a heap setting that does not know the limit.",
+			Link:        "https://kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource/#exceed-a-container-s-memory-limit",
+			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
 			ExplainedBy: []string{"node-pressure"},
 			Run:         judgedBy(oomKilled, memoryFinding),
 		},
 		{
 			ID: initFailing, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "An init container fails, so that the Pod's containers are never started.",
-			Meaning: "Init containers run one after the other, and each must end with exit code 0 before the next begins. One of them ends with another " +
-				"code and is tried again and again. Sidecars (init containers that restart always) are judged like other containers.",
-			Remediation: "Read the last lines of the init container's log in the evidence, or `kubectl logs <pod> -c <init container> --previous`. " +
-				"Often it waits for something that is not there: a database, a Service, a file.",
-			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
-			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
+			Summary:     "An init container fails, so that the Pod's containers are never started.",
+			Meaning:     "Init containers run one after the other, and each must end with exit code 0 before the next begins. One of them ends with another code and is tried again and again. Sidecars (init containers that restart always) are judged like other containers.",
+			Remediation: "Read the last lines of the init container's log in the evidence, or `kubectl logs <pod> -c <init container> --previous`. Often it waits for something that is not there: a database, a Service, a file.",
+			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
+			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
 			Run: judgedBy(initFailing, initFinding),
 		},
 	}
@@ -156,14 +148,14 @@ func often(g *facts.Graph, p check.Params, pod *facts.PodNode, c facts.Container
 
 func crashFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdict) check.Finding {
 	f := check.Finding{
-		Message:     fmt.Sprintf("%s of %s ends again and again with %s.", titleOf(pod, c), g.OwnerName(pod), exitText(v.end)),
+		Message:     fmt.Sprintf("%s of %s %s: %s.", titleOf(pod, c), g.OwnerName(pod), loopText(v.end), exitText(v.end)),
 		Remediation: exitAdvice(g, pod, c, v.end),
 		Evidence:    []check.Evidence{endEvidence(pod, c, v.end)},
 		Logs:        logsOf(pod, c),
 	}
 	if !v.down {
 		f.Severity = v1alpha1.SeverityMedium
-		f.Message = fmt.Sprintf("%s of %s runs, but keeps being restarted: the last time it ended with %s.", titleOf(pod, c), g.OwnerName(pod), exitText(v.end))
+		f.Message = fmt.Sprintf("%s of %s is running but keeps restarting: last %s.", titleOf(pod, c), g.OwnerName(pod), exitText(v.end))
 	}
 	if c.State.Status == facts.StateWaiting {
 		f.Evidence = append(f.Evidence, waitingEvidence(pod, c))
@@ -171,9 +163,17 @@ func crashFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdi
 	return f
 }
 
+// loopText keeps an exit without an error from being called a crash.
+func loopText(end facts.ContainerState) string {
+	if exitCode(end) == 0 {
+		return "keeps exiting"
+	}
+	return "keeps crashing"
+}
+
 func initFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdict) check.Finding {
 	f := check.Finding{
-		Message: fmt.Sprintf("Init container %s (%d of %d) of %s fails with %s, so that the containers after it are not started.",
+		Message: fmt.Sprintf("Init container %s (%d of %d) of %s keeps failing: %s. The containers after it do not start.",
 			c.Name, place(pod, c), len(pod.InitContainers), g.OwnerName(pod), exitText(v.end)),
 		Remediation: fmt.Sprintf("Read its last words: %s, and mend what they name; often it waits for something that is not there.", logsCommand(pod, c)),
 		Evidence:    []check.Evidence{endEvidence(pod, c, v.end)},
@@ -196,16 +196,14 @@ func memoryFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verd
 	}
 	if c.MemoryLimit > 0 {
 		limit := phrase.Bytes(c.MemoryLimit)
-		f.Message = fmt.Sprintf("%s of %s needs more memory than its limit of %s, and is killed for it.", titleOf(pod, c), g.OwnerName(pod), limit)
+		f.Message = fmt.Sprintf("%s of %s was OOMKilled: it exceeded its memory limit of %s.", titleOf(pod, c), g.OwnerName(pod), limit)
 		f.Evidence = append(f.Evidence, check.FromSpec("%s: memory limit %s, %s", nameOf(pod, c), limit, request))
-		f.Remediation = fmt.Sprintf("Raise resources.limits.memory of container %s above what it needs at its peak (`kubectl -n %s top pod %s --containers` shows "+
-			"what it uses now), or make it need less: a leak, a cache without a bound, a heap setting that does not know the limit.", c.Name, pod.Namespace, pod.Name)
+		f.Remediation = fmt.Sprintf("Raise resources.limits.memory of container %s above what it needs at its peak (`kubectl -n %s top pod %s --containers` shows what it uses now), or make it need less: a leak, a cache without a bound, a heap setting that does not know the limit.", c.Name, pod.Namespace, pod.Name)
 		return f
 	}
-	f.Message = fmt.Sprintf("%s of %s has no memory limit, and was killed when its node ran out of memory.", titleOf(pod, c), g.OwnerName(pod))
+	f.Message = fmt.Sprintf("%s of %s was OOMKilled: it has no memory limit and its node ran out of memory.", titleOf(pod, c), g.OwnerName(pod))
 	f.Evidence = append(f.Evidence, check.FromSpec("%s: no memory limit, %s", nameOf(pod, c), request), check.FromSpec("node %s", pod.NodeName))
-	f.Remediation = fmt.Sprintf("Give container %s a memory request and limit, so that it is placed where there is room and its node is safe from it; "+
-		"`kubectl describe node %s` shows who else asks for memory there.", c.Name, pod.NodeName)
+	f.Remediation = fmt.Sprintf("Give container %s a memory request and limit, so that it is placed where there is room and its node is safe from it; `kubectl describe node %s` shows who else asks for memory there.", c.Name, pod.NodeName)
 	if pod.NodeName != "" {
 		f.Culprits = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
 	}

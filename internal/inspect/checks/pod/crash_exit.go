@@ -28,7 +28,7 @@ func lostWithNode(s facts.ContainerState) bool {
 
 // endEvidence tells how a container ended.
 func endEvidence(pod *facts.PodNode, c facts.Container, end facts.ContainerState) check.Evidence {
-	text := fmt.Sprintf("%s ended with %s", nameOf(pod, c), exitText(end))
+	text := fmt.Sprintf("%s terminated with %s", nameOf(pod, c), exitText(end))
 	if end.Reason != "" && end.Reason != "Error" {
 		text += ", reason " + end.Reason
 	}
@@ -54,10 +54,10 @@ func exitCode(end facts.ContainerState) int32 {
 func exitText(end facts.ContainerState) string {
 	code := exitCode(end)
 	meaning := map[int32]string{
-		0: "no error", 1: "an error of the program", 2: "an error of the program, often in its arguments",
-		126: "the command is not executable", 127: "the command was not found", 129: "SIGHUP", 130: "SIGINT", 131: "SIGQUIT",
-		132: "SIGILL: an instruction that this CPU does not know", 133: "SIGTRAP", 134: "SIGABRT: the program gave up on itself",
-		135: "SIGBUS", 136: "SIGFPE: an arithmetic error", 137: "SIGKILL", 139: "SIGSEGV: a memory access error", 141: "SIGPIPE",
+		0: "no error", 1: "application error", 2: "application error, often invalid arguments",
+		126: "command not executable", 127: "command not found", 129: "SIGHUP", 130: "SIGINT", 131: "SIGQUIT",
+		132: "SIGILL: illegal instruction", 133: "SIGTRAP", 134: "SIGABRT: the program aborted",
+		135: "SIGBUS", 136: "SIGFPE: arithmetic error", 137: "SIGKILL", 139: "SIGSEGV: invalid memory access", 141: "SIGPIPE",
 		143: "SIGTERM",
 	}[code]
 	switch {
@@ -75,19 +75,14 @@ func exitAdvice(g *facts.Graph, pod *facts.PodNode, c facts.Container, end facts
 	log := logsCommand(pod, c)
 	switch exitCode(end) {
 	case 0:
-		return fmt.Sprintf("The program ends without an error, and is started again because its Pod wants it to keep running: let it stay in the foreground "+
-			"(%s shows what it did), or run it as a Job if its work has an end.", log)
+		return fmt.Sprintf("The program ends without an error, and is started again because its Pod wants it to keep running: let it stay in the foreground (%s shows what it did), or run it as a Job if its work has an end.", log)
 	case 126, 127:
-		return fmt.Sprintf("A command that the container's script runs is not in the image, or may not be executed: %s names it. Correct command and args "+
-			"of %s, or the image.", log, g.OwnerName(pod))
+		return fmt.Sprintf("A command that the container's script runs is not in the image, or may not be executed: %s names it. Correct command and args of %s, or the image.", log, g.OwnerName(pod))
 	case 137:
-		return fmt.Sprintf("Something outside killed it with SIGKILL, and it is not marked as out of memory: look for node pressure and for a program that does "+
-			"not end on SIGTERM, with `kubectl -n %s describe pod %s` and %s, and for the kernel's killer in the log of node %s.", pod.Namespace, pod.Name, log, pod.NodeName)
+		return fmt.Sprintf("Something outside killed it with SIGKILL, and it is not marked as out of memory: look for node pressure and for a program that does not end on SIGTERM, with `kubectl -n %s describe pod %s` and %s, and for the kernel's killer in the log of node %s.", pod.Namespace, pod.Name, log, pod.NodeName)
 	case 132, 135, 136, 139:
-		return fmt.Sprintf("The program itself crashes (native code): %s shows its last words. Try the image version before, check that the image is built for "+
-			"this CPU, and look for a core dump.", log)
+		return fmt.Sprintf("The program itself crashes (native code): %s shows its last words. Try the image version before, check that the image is built for this CPU, and look for a core dump.", log)
 	default:
-		return fmt.Sprintf("Read its last words: %s, and mend what they name. If it worked before, see what changed: `kubectl -n %s describe pod %s`; "+
-			"kubectl rollout undo brings back the version before.", log, pod.Namespace, pod.Name)
+		return fmt.Sprintf("Read its last words: %s, and mend what they name. If it worked before, see what changed: `kubectl -n %s describe pod %s`; kubectl rollout undo brings back the version before.", log, pod.Namespace, pod.Name)
 	}
 }

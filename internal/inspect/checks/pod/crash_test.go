@@ -26,47 +26,47 @@ func TestCrashLooping(t *testing.T) {
 		documents string
 		want      string
 	}{
-		"an error of the program": {checktest.CartWithPod(runningPod(crashed)), checktest.Lines(
-			"high Deployment/shop/cart [api]: Container api of Deployment cart ends again and again with exit code 1 (an error of the program).",
-			"  condition: container api ended with exit code 1 (an error of the program), restarted 7 times",
+		"application error": {checktest.CartWithPod(runningPod(crashed)), checktest.Lines(
+			"high Deployment/shop/cart [api]: Container api of Deployment cart keeps crashing: exit code 1 (application error).",
+			"  condition: container api terminated with exit code 1 (application error), restarted 7 times",
 			"  condition: container api is waiting: CrashLoopBackOff: back-off 5m0s restarting failed container=api",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"three Pods of one workload are one finding": {
 			checktest.DeploymentOf("cart") + checktest.PodOf("cart", "a", runningPod(crashed)) + checktest.PodOf("cart", "b", runningPod(crashed)) + checktest.PodOf("cart", "c", runningPod(crashed)),
-			checktest.Lines("high Deployment/shop/cart [api]: Container api of Deployment cart ends again and again with exit code 1 (an error of the program).",
-				"  condition: container api ended with exit code 1 (an error of the program), restarted 7 times",
+			checktest.Lines("high Deployment/shop/cart [api]: Container api of Deployment cart keeps crashing: exit code 1 (application error).",
+				"  condition: container api terminated with exit code 1 (application error), restarted 7 times",
 				"  condition: container api is waiting: CrashLoopBackOff: back-off 5m0s restarting failed container=api",
 				"  condition: 3 of 3 Pods: cart-7d9f-a, cart-7d9f-b, cart-7d9f-c")},
 		"two workloads are two findings": {
 			checktest.DeploymentOf("cart") + checktest.DeploymentOf("mail") + checktest.PodOf("cart", "a", runningPod(fmt.Sprintf(looping, 139, "Error"))) + checktest.PodOf("mail", "a", runningPod(fmt.Sprintf(looping, 127, "Error"))),
-			checktest.Lines("high Deployment/shop/cart [api]: Container api of Deployment cart ends again and again with exit code 139 (SIGSEGV: a memory access error).",
-				"  condition: container api ended with exit code 139 (SIGSEGV: a memory access error), restarted 7 times",
+			checktest.Lines("high Deployment/shop/cart [api]: Container api of Deployment cart keeps crashing: exit code 139 (SIGSEGV: invalid memory access).",
+				"  condition: container api terminated with exit code 139 (SIGSEGV: invalid memory access), restarted 7 times",
 				"  condition: container api is waiting: CrashLoopBackOff: back-off 5m0s restarting",
 				"  condition: 1 of 1 Pod: cart-7d9f-a",
-				"high Deployment/shop/mail [api]: Container api of Deployment mail ends again and again with exit code 127 (the command was not found).",
-				"  condition: container api ended with exit code 127 (the command was not found), restarted 7 times",
+				"high Deployment/shop/mail [api]: Container api of Deployment mail keeps crashing: exit code 127 (command not found).",
+				"  condition: container api terminated with exit code 127 (command not found), restarted 7 times",
 				"  condition: container api is waiting: CrashLoopBackOff: back-off 5m0s restarting",
 				"  condition: 1 of 1 Pod: mail-7d9f-a")},
 		"a program that ends without an error": {checktest.CartWithPod(runningPod(fmt.Sprintf(looping, 0, "Completed"))), checktest.Lines(
-			"high Deployment/shop/cart [api]: Container api of Deployment cart ends again and again with exit code 0 (no error).",
-			"  condition: container api ended with exit code 0 (no error), reason Completed, restarted 7 times",
+			"high Deployment/shop/cart [api]: Container api of Deployment cart keeps exiting: exit code 0 (no error).",
+			"  condition: container api terminated with exit code 0 (no error), reason Completed, restarted 7 times",
 			"  condition: container api is waiting: CrashLoopBackOff: back-off 5m0s restarting",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"a sidecar": {checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: api, image: i}], initContainers: [{name: proxy, image: i, restartPolicy: Always}]}\n" +
 			"status: {phase: Pending, initContainerStatuses: [{name: proxy, " + fmt.Sprintf(looping, 1, "Error") + "}], " +
 			"containerStatuses: [{name: api, ready: false, restartCount: 0, state: {waiting: {reason: PodInitializing}}}]}"), checktest.Lines(
-			"high Deployment/shop/cart [proxy]: Sidecar proxy of Deployment cart ends again and again with exit code 1 (an error of the program).",
-			"  condition: sidecar proxy ended with exit code 1 (an error of the program), restarted 7 times",
+			"high Deployment/shop/cart [proxy]: Sidecar proxy of Deployment cart keeps crashing: exit code 1 (application error).",
+			"  condition: sidecar proxy terminated with exit code 1 (application error), restarted 7 times",
 			"  condition: sidecar proxy is waiting: CrashLoopBackOff: back-off 5m0s restarting",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"runs now, but was restarted often and lately": {checktest.CartWithPod(runningPod(fmt.Sprintf(runningAfter, 4, "Error", "11:50"))), checktest.Lines(
-			"medium Deployment/shop/cart [api]: Container api of Deployment cart runs, but keeps being restarted: the last time it ended with exit code 1 (an error of the program).",
-			"  condition: container api ended with exit code 1 (an error of the program), restarted 4 times",
+			"medium Deployment/shop/cart [api]: Container api of Deployment cart is running but keeps restarting: last exit code 1 (application error).",
+			"  condition: container api terminated with exit code 1 (application error), restarted 4 times",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"started only just now, between two crashes": {checktest.CartWithPod(runningPod("ready: true, restartCount: 4, state: {running: {startedAt: \"2026-01-15T11:59:50Z\"}}, " +
 			"lastState: {terminated: {exitCode: 1, reason: Error, finishedAt: \"2026-01-15T11:59:00Z\"}}")), checktest.Lines(
-			"high Deployment/shop/cart [api]: Container api of Deployment cart ends again and again with exit code 1 (an error of the program).",
-			"  condition: container api ended with exit code 1 (an error of the program), restarted 4 times",
+			"high Deployment/shop/cart [api]: Container api of Deployment cart keeps crashing: exit code 1 (application error).",
+			"  condition: container api terminated with exit code 1 (application error), restarted 4 times",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"restarted twice": {documents: checktest.CartWithPod(runningPod(fmt.Sprintf(runningAfter, 2, "Error", "11:50")))},
 		"restarted long ago": {documents: checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: api, image: i}]}\n" +
@@ -104,18 +104,18 @@ func TestOOMKilled(t *testing.T) {
 		want      string
 	}{
 		"again and again": {checktest.CartWithPod(limited(fmt.Sprintf(looping, 137, "OOMKilled"))), checktest.Lines(
-			"critical Deployment/shop/cart [api]: Container api of Deployment cart needs more memory than its limit of 64Mi, and is killed for it.",
-			"  condition: container api ended with exit code 137 (SIGKILL), reason OOMKilled, restarted 7 times",
+			"critical Deployment/shop/cart [api]: Container api of Deployment cart was OOMKilled: it exceeded its memory limit of 64Mi.",
+			"  condition: container api terminated with exit code 137 (SIGKILL), reason OOMKilled, restarted 7 times",
 			"  spec: container api: memory limit 64Mi, memory request 32Mi",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"once, and runs since": {checktest.CartWithPod(limited(fmt.Sprintf(once, "11:49"))), checktest.Lines(
-			"high Deployment/shop/cart [api]: Container api of Deployment cart needs more memory than its limit of 64Mi, and is killed for it.",
-			"  condition: container api ended with exit code 137 (SIGKILL), reason OOMKilled, restarted 1 time",
+			"high Deployment/shop/cart [api]: Container api of Deployment cart was OOMKilled: it exceeded its memory limit of 64Mi.",
+			"  condition: container api terminated with exit code 137 (SIGKILL), reason OOMKilled, restarted 1 time",
 			"  spec: container api: memory limit 64Mi, memory request 32Mi",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"without a limit": {checktest.CartWithPod(runningPod(fmt.Sprintf(once, "11:49"))), checktest.Lines(
-			"high Deployment/shop/cart [api]: Container api of Deployment cart has no memory limit, and was killed when its node ran out of memory.",
-			"  condition: container api ended with exit code 137 (SIGKILL), reason OOMKilled, restarted 1 time",
+			"high Deployment/shop/cart [api]: Container api of Deployment cart was OOMKilled: it has no memory limit and its node ran out of memory.",
+			"  condition: container api terminated with exit code 137 (SIGKILL), reason OOMKilled, restarted 1 time",
 			"  spec: container api: no memory limit, no memory request",
 			"  spec: node node-1",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
@@ -123,8 +123,8 @@ func TestOOMKilled(t *testing.T) {
 			"spec: {restartPolicy: Never, containers: [{name: api, image: i, resources: {limits: {memory: 1Gi}}}]}\n" +
 			"status: {phase: Failed, containerStatuses: [{name: api, ready: false, restartCount: 0, state: {terminated: {exitCode: 137, reason: OOMKilled, " +
 			"finishedAt: \"2026-01-15T11:30:00Z\"}}}]}", checktest.Lines(
-			"high Pod/shop/import [api]: Container api of Pod import needs more memory than its limit of 1Gi, and is killed for it.",
-			"  condition: container api ended with exit code 137 (SIGKILL), reason OOMKilled",
+			"high Pod/shop/import [api]: Container api of Pod import was OOMKilled: it exceeded its memory limit of 1Gi.",
+			"  condition: container api terminated with exit code 137 (SIGKILL), reason OOMKilled",
 			// The API server writes the limit into a request that is not set; this object has not been through it.
 			"  spec: container api: memory limit 1Gi, no memory request")},
 		"two hours ago": {documents: checktest.CartWithPod(limited(fmt.Sprintf(once, "09:50")))},
@@ -156,13 +156,13 @@ func TestInitContainerFailing(t *testing.T) {
 		want      string
 	}{
 		"in back-off": {checktest.CartWithPod(pod("Pending", fmt.Sprintf(looping, 2, "Error"))), checktest.Lines(
-			"high Deployment/shop/cart [migrate]: Init container migrate (2 of 3) of Deployment cart fails with exit code 2 (an error of the program, often in its arguments), so that the containers after it are not started.",
-			"  condition: init container migrate ended with exit code 2 (an error of the program, often in its arguments), restarted 7 times",
+			"high Deployment/shop/cart [migrate]: Init container migrate (2 of 3) of Deployment cart keeps failing: exit code 2 (application error, often invalid arguments). The containers after it do not start.",
+			"  condition: init container migrate terminated with exit code 2 (application error, often invalid arguments), restarted 7 times",
 			"  condition: init container migrate is waiting: CrashLoopBackOff: back-off 5m0s restarting",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"of a Pod that is not to be restarted": {"apiVersion: v1\nkind: Pod\nmetadata: {name: once, namespace: shop}\n" + pod("Failed", failed), checktest.Lines(
-			"high Pod/shop/once [migrate]: Init container migrate (2 of 3) of Pod once fails with exit code 3, so that the containers after it are not started.",
-			"  condition: init container migrate ended with exit code 3")},
+			"high Pod/shop/once [migrate]: Init container migrate (2 of 3) of Pod once keeps failing: exit code 3. The containers after it do not start.",
+			"  condition: init container migrate terminated with exit code 3")},
 		"succeeded after two tries": {documents: checktest.CartWithPod(pod("Pending", "ready: true, restartCount: 2, state: {terminated: {exitCode: 0, reason: Completed}}, "+
 			"lastState: {terminated: {exitCode: 1, reason: Error, finishedAt: \"2026-01-15T11:58:00Z\"}}"))},
 		"runs for long":            {documents: checktest.CartWithPod(pod("Pending", "ready: false, restartCount: 0, state: {running: {startedAt: \"2026-01-15T11:00:05Z\"}}"))},

@@ -32,18 +32,13 @@ func imageChecks() []check.Check {
 			"The registry answered, and knows no such image, tag or digest.",
 			"Compare name and tag with what was pushed; a slip of the pen and a build that failed are the usual reasons."),
 		pullCheck(imageDenied, "A registry refuses to hand out an image.",
-			"The registry answered that it needs credentials, or that those it got have no right to the image. Many registries answer the same for images "+
-				"that do not exist, so as not to tell which do.",
-			"Check the image's name first. Then name a Secret with valid credentials in imagePullSecrets of the Pod or of its ServiceAccount "+
-				"(`kubectl create secret docker-registry`), or grant the nodes' identity the right to pull."),
+			"The registry answered that it needs credentials, or that those it got have no right to the image. Many registries answer the same for images that do not exist, so as not to tell which do.",
+			"Check the image's name first. Then name a Secret with valid credentials in imagePullSecrets of the Pod or of its ServiceAccount (`kubectl create secret docker-registry`), or grant the nodes' identity the right to pull."),
 		pullCheck(imageUnreachable, "The registry of an image cannot be reached from the node.",
-			"The node's container runtime got no answer: the registry's name does not resolve, nothing listens there, the connection timed out, or TLS failed. "+
-				"Pods younger than the startup grace are left out, since such failures may pass.",
+			"The node's container runtime got no answer: the registry's name does not resolve, nothing listens there, the connection timed out, or TLS failed. Pods younger than the startup grace are left out, since such failures may pass.",
 			"Check the registry's host name in the image; from a node, check DNS, routes, proxy and certificates; check that the registry is up."),
 		pullCheck(imageFailed, "An image could not be pulled.",
-			"The pull failed in a way that is neither a missing image, nor missing rights, nor an unreachable registry: for example a malformed name, a rate "+
-				"limit, an image without a version for the node's platform, a full disk, or an image that is not on the node and may not be pulled. Pods "+
-				"younger than the startup grace are left out.",
+			"The pull failed in a way that is neither a missing image, nor missing rights, nor an unreachable registry: for example a malformed name, a rate limit, an image without a version for the node's platform, a full disk, or an image that is not on the node and may not be pulled. Pods younger than the startup grace are left out.",
 			"Read the message in the evidence; `kubectl describe pod <pod>` shows later tries."),
 	}
 }
@@ -126,13 +121,13 @@ func pullSecretEvidence(g *facts.Graph, pod *facts.PodNode) []check.Evidence {
 			continue
 		}
 		if g.Complete(facts.Secret, pod.Namespace) && !g.Has(facts.Ref{Kind: facts.Secret, Namespace: pod.Namespace, Name: r.Name}) {
-			evidence = append(evidence, check.FromSpec("imagePullSecrets names Secret %s, which does not exist", r.Name))
+			evidence = append(evidence, check.FromSpec("imagePullSecrets references Secret %s, which does not exist", r.Name))
 		} else {
-			evidence = append(evidence, check.FromSpec("imagePullSecrets names Secret %s", r.Name))
+			evidence = append(evidence, check.FromSpec("imagePullSecrets references Secret %s", r.Name))
 		}
 	}
 	if len(evidence) == 0 {
-		return []check.Evidence{check.FromSpec("neither the Pod nor its ServiceAccount names imagePullSecrets")}
+		return []check.Evidence{check.FromSpec("neither the Pod nor its ServiceAccount has imagePullSecrets")}
 	}
 	return evidence
 }

@@ -22,12 +22,12 @@ func classifyPull(reason, image, text string) failedPull {
 		return invalidName()
 	case "ErrImageNeverPull":
 		return failedPull{
-			check: imageFailed, why: "it is not on the node, and the pull policy is Never",
+			check: imageFailed, why: "it is not on the node and imagePullPolicy is Never",
 			remedy: "Load the image onto every node that may run the Pod, or set imagePullPolicy to IfNotPresent.",
 		}
 	case "SignatureValidationFailed":
 		return failedPull{
-			check: imageFailed, why: "its signature is not accepted",
+			check: imageFailed, why: "signature validation failed",
 			remedy: "Sign the image with a key that the signature policy of the nodes' container runtime trusts, or correct that policy.",
 		}
 	}
@@ -44,16 +44,16 @@ func classifyPull(reason, image, text string) failedPull {
 	}
 	if text == "" {
 		return failedPull{
-			check: imageFailed, why: "the kubelet waits for its next try, and what the last one failed of is not told any more", mayPass: true,
+			check: imageFailed, why: "the kubelet is waiting to retry and the last error is no longer available", mayPass: true,
 			remedy: "See what the next try says: `kubectl describe pod <pod>` shows it under Events within five minutes.",
 		}
 	}
-	return failedPull{check: imageFailed, why: "the container runtime says something unusual, see the evidence", mayPass: true}
+	return failedPull{check: imageFailed, why: "unrecognized error from the container runtime, see the evidence", mayPass: true}
 }
 
 func invalidName() failedPull {
 	return failedPull{
-		check: imageFailed, why: "that is not a valid image name",
+		check: imageFailed, why: "the image name is invalid",
 		remedy: "Write it as registry/path:tag, all in lower case but for the tag, without spaces and without https://.",
 	}
 }
@@ -107,14 +107,12 @@ func pullTexts() []pullText {
 func oddPulls() []pullText {
 	return []pullText{
 		{failedPull{
-			check: imageFailed, why: "the registry's rate limit is used up", mayPass: true,
-			remedy: "The registry limits how often it may be asked: pull with credentials of an account with a higher limit (imagePullSecrets), or through a mirror " +
-				"of your own.",
+			check: imageFailed, why: "the registry's rate limit is exceeded", mayPass: true,
+			remedy: "The registry limits how often it may be asked: pull with credentials of an account with a higher limit (imagePullSecrets), or through a mirror of your own.",
 		}, []string{"toomanyrequests", "too many requests", "rate limit"}},
 		{failedPull{
-			check: imageFailed, why: "it has no version for the node's operating system and processor",
-			remedy: "Build the image for the platform of the nodes too (docker buildx build --platform), or select nodes that it fits with nodeSelector " +
-				"kubernetes.io/arch.",
+			check: imageFailed, why: "it has no manifest for the node's OS and architecture",
+			remedy: "Build the image for the platform of the nodes too (docker buildx build --platform), or select nodes that it fits with nodeSelector kubernetes.io/arch.",
 		}, []string{"no match for platform", "no matching manifest", "no image found in image index", "no image found in manifest list"}},
 		{failedPull{
 			check: imageFailed, why: "the node's disk is full",
@@ -122,15 +120,15 @@ func oddPulls() []pullText {
 		}, []string{"no space left on device"}},
 		{invalidName(), []string{"invalid reference format", "couldn't parse image"}},
 		{failedPull{
-			check: imageFailed, why: "its name has no registry, and the node searches none",
+			check: imageFailed, why: "its name has no registry and the node has no default registry",
 			remedy: "Write the image with its registry: registry/path:tag. The nodes' container runtime has no unqualified-search-registries, or cannot choose.",
 		}, []string{"short-name", "short name", "unqualified-search"}},
 		{failedPull{
-			check: imageFailed, why: "its signature is not accepted",
+			check: imageFailed, why: "signature validation failed",
 			remedy: "Sign the image with a key that the signature policy of the nodes' container runtime trusts, or correct that policy.",
 		}, []string{"signature validation failed", "a signature was required", "source image rejected"}},
 		{failedPull{
-			check: imageFailed, why: "its manifest is of an old format that the container runtime does not read any more",
+			check: imageFailed, why: "its manifest format (schema 1) is no longer supported by the container runtime",
 			remedy: "Push the image again with a current tool: schema 1 manifests are not supported since containerd 2.",
 		}, []string{"schema 1", "manifest.v1+prettyjws", "unsupported manifest media type"}},
 	}
@@ -139,34 +137,33 @@ func oddPulls() []pullText {
 // unreachablePulls are failures before the registry could answer.
 func unreachablePulls() []pullText {
 	return []pullText{
-		{unreachable("the node cannot resolve the registry's host name",
+		{unreachable("the node cannot resolve the registry's hostname",
 			"Check the host name at the start of the image for a slip, then the DNS of the node (nslookup <registry> on the node)."),
 			[]string{
 				"no such host", "server misbehaving", "temporary failure in name resolution", "name or service not known", "dial udp", "read udp",
 			}},
 		{unreachable("the node does not trust the registry's certificate",
-			"Install the CA of the registry's certificate on the nodes (for containerd in certs.d/<registry>/hosts.toml), or give the registry a certificate that "+
-				"they trust and that names its host."),
+			"Install the CA of the registry's certificate on the nodes (for containerd in certs.d/<registry>/hosts.toml), or give the registry a certificate that they trust and that names its host."),
 			[]string{"x509:", "certificate signed by unknown authority", "certificate has expired", "certificate is not valid"}},
-		{unreachable("the registry speaks plain HTTP, and the node expects HTTPS",
+		{unreachable("the registry serves plain HTTP but the node expects HTTPS",
 			"Give the registry TLS, or allow plain HTTP for it in the nodes' container runtime (for containerd in certs.d/<registry>/hosts.toml)."),
 			[]string{"server gave http response to https client"}},
 		{unreachable("nothing listens at the registry's address",
 			"Check host name and port at the start of the image, that the registry is up, and that no proxy setting of the node points to a dead proxy."),
 			[]string{"connection refused"}},
-		{unreachable("the registry does not answer in time",
+		{unreachable("the registry timed out",
 			"From the node, check routes, firewalls and proxy on the way to the registry (curl -v https://<registry>/v2/)."),
 			[]string{
 				"i/o timeout", "tls handshake timeout", "context deadline exceeded", "deadlineexceeded", "client.timeout exceeded", "connection timed out",
 				"request canceled while waiting",
 			}},
-		{unreachable("the node has no route to the registry, or the connection breaks",
+		{unreachable("the node has no route to the registry or the connection is reset",
 			"From the node, check routes, firewalls and proxy on the way to the registry (curl -v https://<registry>/v2/)."),
 			[]string{
 				"no route to host", "network is unreachable", "connection reset", "broken pipe", "unexpected eof", "url: eof", ": eof", "proxyconnect",
 				"tls: ", "remote error",
 			}},
-		{unreachable("the registry answers with a failure of its own",
+		{unreachable("the registry returned a server error (5xx)",
 			"See whether the registry, or the proxy before it, is in trouble: its status page and its log."),
 			[]string{
 				"500 internal server error", "502 bad gateway", "503 service unavailable", "504 gateway", "status code 500", "status code 502", "status code 503",
@@ -179,9 +176,8 @@ func unreachablePulls() []pullText {
 func refusedPulls() []pullText {
 	return []pullText{
 		{failedPull{
-			check: imageDenied, why: "the registry says that the image does not exist, or that it may not be pulled without (other) credentials",
-			remedy: "Check name and tag for a slip first. If the image is private, name a Secret with credentials in imagePullSecrets of the Pod or of its " +
-				"ServiceAccount: `kubectl create secret docker-registry <name> --docker-server=<registry> --docker-username=<user> --docker-password=<password>`.",
+			check: imageDenied, why: "the registry reports that the image does not exist or requires credentials",
+			remedy: "Check name and tag for a slip first. If the image is private, name a Secret with credentials in imagePullSecrets of the Pod or of its ServiceAccount: `kubectl create secret docker-registry <name> --docker-server=<registry> --docker-username=<user> --docker-password=<password>`.",
 		}, []string{"repository does not exist or may require", "insufficient_scope", "requested access to the resource is denied"}},
 		{failedPull{check: imageDenied, why: "the registry denies access"}, []string{
 			"401 unauthorized", "403 forbidden", "status code 401", "status code 403", "unauthorized", "authorization failed", "authentication required",

@@ -17,24 +17,20 @@ func podLifecycleChecks() []check.Check {
 	return append([]check.Check{
 		{
 			ID: "pod-stuck-terminating", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "A Pod is being deleted and does not go away.",
-			Meaning: "The Pod's own grace period and the grace for terminating are over. Either its node does not answer, or a finalizer waits for its " +
-				"controller, or the kubelet has not said that the containers have ended. A StatefulSet makes no new Pod of that name until it is gone.",
-			Remediation: "With a finalizer, see why the controller that set it does not take it off. Without, look at the node (`kubectl describe node <node>`) and " +
-				"its kubelet. `kubectl delete pod <pod> --force` removes only the record: use it when the containers have surely ended.",
-			Link:  "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
-			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Node, facts.Event),
+			Summary:     "A Pod is being deleted and does not go away.",
+			Meaning:     "The Pod's own grace period and the grace for terminating are over. Either its node does not answer, or a finalizer waits for its controller, or the kubelet has not said that the containers have ended. A StatefulSet makes no new Pod of that name until it is gone.",
+			Remediation: "With a finalizer, see why the controller that set it does not take it off. Without, look at the node (`kubectl describe node <node>`) and its kubelet. `kubectl delete pod <pod> --force` removes only the record: use it when the containers have surely ended.",
+			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
+			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Node, facts.Event),
 			ExplainedBy: []string{"node-not-ready"}, Run: stuckTerminating,
 		},
 		{
 			ID: "pod-evicted", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
-			Summary: "A node ran short of something and evicted Pods, or they used more local storage than they may.",
-			Meaning: "The kubelet ended the Pod within the recent window (an hour unless set), because its node ran low on memory, disk or process ids, or because " +
-				"the Pod used more local storage than its limits allow.",
-			Remediation: "Set requests that tell what the Pods really use, limit what fills the node (logs, emptyDir), or give the node more. " +
-				"`kubectl delete pods --field-selector status.phase=Failed` removes what is left of evicted Pods.",
-			Link:  "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",
-			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(),
+			Summary:     "A node ran short of something and evicted Pods, or they used more local storage than they may.",
+			Meaning:     "The kubelet ended the Pod within the recent window (an hour unless set), because its node ran low on memory, disk or process ids, or because the Pod used more local storage than its limits allow.",
+			Remediation: "Set requests that tell what the Pods really use, limit what fills the node (logs, emptyDir), or give the node more. `kubectl delete pods --field-selector status.phase=Failed` removes what is left of evicted Pods.",
+			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",
+			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(),
 			ExplainedBy: []string{"node-pressure"}, Run: evicted,
 		},
 	}, podSetupChecks()...)
@@ -48,7 +44,7 @@ func stuckTerminating(g *facts.Graph, p check.Params) []check.Finding {
 		}
 		discriminator, f := stuckPod(g, pod)
 		f.RestrictToCulprits = true
-		f.Evidence = append([]check.Evidence{check.FromSpec("Pod %s was to be gone at %s", pod.Name, pod.Deleting.UTC().Format(time.RFC3339))}, f.Evidence...)
+		f.Evidence = append([]check.Evidence{check.FromSpec("Pod %s should have been removed by %s", pod.Name, pod.Deleting.UTC().Format(time.RFC3339))}, f.Evidence...)
 		if e := check.NewestEvent(g, pod.Ref, "FailedKillPod", "FailedPreStopHook", "ExceededGracePeriod"); e != nil {
 			f.Evidence = append(f.Evidence, check.FromEvent(e))
 		}
@@ -69,26 +65,23 @@ func stuckPod(g *facts.Graph, pod *facts.PodNode) (discriminator string, f check
 	switch {
 	case state != "" && (!ended || len(pod.Finalizers) == 0):
 		return "node", check.Finding{
-			Message:  fmt.Sprintf("%s is being deleted and does not go away: its node %s %s.", who, pod.NodeName, state),
-			Culprits: []facts.Ref{node},
-			Evidence: []check.Evidence{check.FromCondition("node %s %s", pod.NodeName, state)},
-			Remediation: fmt.Sprintf("Bring node %[1]s back, or, when it is gone for good, remove it (`kubectl delete node %[1]s`): its Pods go with it. For volumes to be "+
-				"freed at once, mark it first: `kubectl taint node %[1]s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`.", pod.NodeName),
+			Message:     fmt.Sprintf("%s is stuck terminating: its node %s %s.", who, pod.NodeName, state),
+			Culprits:    []facts.Ref{node},
+			Evidence:    []check.Evidence{check.FromCondition("node %s %s", pod.NodeName, state)},
+			Remediation: fmt.Sprintf("Bring node %[1]s back, or, when it is gone for good, remove it (`kubectl delete node %[1]s`): its Pods go with it. For volumes to be freed at once, mark it first: `kubectl taint node %[1]s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`.", pod.NodeName),
 		}
 	case len(pod.Finalizers) > 0:
 		names := strings.Join(slices.Sorted(slices.Values(pod.Finalizers)), ", ")
 		return names, check.Finding{
-			Message: fmt.Sprintf("%s is being deleted and waits for the %s %s to be taken off.", who,
-				phrase.Plural(len(pod.Finalizers), "finalizer", "finalizers"), names),
-			Evidence: []check.Evidence{check.FromSpec("finalizers: %s", names)},
-			Remediation: fmt.Sprintf("See whether the controller that set it runs, and why it does not finish. Only when it is gone for good, take it off by hand: "+
-				"`kubectl -n %s patch pod %s --type=json -p '[{\"op\":\"remove\",\"path\":\"/metadata/finalizers\"}]'`.", pod.Namespace, pod.Name),
+			Message: fmt.Sprintf("%s is stuck terminating: %s %s not removed.", who,
+				phrase.Plural(len(pod.Finalizers), "finalizer", "finalizers"), names+phrase.Plural(len(pod.Finalizers), " is", " are")),
+			Evidence:    []check.Evidence{check.FromSpec("finalizers: %s", names)},
+			Remediation: fmt.Sprintf("See whether the controller that set it runs, and why it does not finish. Only when it is gone for good, take it off by hand: `kubectl -n %s patch pod %s --type=json -p '[{\"op\":\"remove\",\"path\":\"/metadata/finalizers\"}]'`.", pod.Namespace, pod.Name),
 		}
 	default:
 		f = check.Finding{
-			Message: fmt.Sprintf("%s is being deleted, but the kubelet of its node has not said that its containers have ended.", who),
-			Remediation: fmt.Sprintf("Look at the kubelet and the container runtime of node %s: a process may hang in a dead mount (NFS), or the runtime may be stuck. "+
-				"When the containers have surely ended: `kubectl -n %s delete pod %s --force`.", pod.NodeName, pod.Namespace, pod.Name),
+			Message:     fmt.Sprintf("%s is stuck terminating: the kubelet has not reported that its containers stopped.", who),
+			Remediation: fmt.Sprintf("Look at the kubelet and the container runtime of node %s: a process may hang in a dead mount (NFS), or the runtime may be stuck. When the containers have surely ended: `kubectl -n %s delete pod %s --force`.", pod.NodeName, pod.Namespace, pod.Name),
 		}
 		if pod.NodeName != "" {
 			f.Evidence = []check.Evidence{check.FromSpec("node %s", pod.NodeName)}
@@ -106,7 +99,7 @@ func nodeState(g *facts.Graph, ref facts.Ref) string {
 	node, ok := facts.Lookup[*facts.NodeNode](g, ref)
 	if !ok {
 		if g.Complete(facts.Node, "") {
-			return "does not exist any more"
+			return "no longer exists"
 		}
 		return ""
 	}
@@ -170,15 +163,15 @@ func parseEviction(message string) eviction {
 	switch {
 	case strings.Contains(message, "EmptyDir volume"):
 		volume, _ := apimessage.QuotedAfter(message, "EmptyDir volume ")
-		return eviction{resource: "emptydir/" + volume, why: "emptyDir volume " + volume + " grew over its sizeLimit",
+		return eviction{resource: "emptydir/" + volume, why: "emptyDir volume " + volume + " exceeded its sizeLimit",
 			remedy: "Raise sizeLimit of the emptyDir volume in the Pod template, or make the program clean up what it writes there."}
 	case strings.Contains(message, "ephemeral storage limit"), strings.Contains(message, "ephemeral local storage usage exceeds"):
-		return eviction{resource: "ephemeral-storage-limit", why: "they wrote more to local storage than their ephemeral-storage limit",
+		return eviction{resource: "ephemeral-storage-limit", why: "they exceeded their ephemeral-storage limit",
 			remedy: "Raise limits.ephemeral-storage in the Pod template, or write less: logs and files outside of volumes count, emptyDir volumes too."}
 	case strings.Contains(message, "The node had condition"):
 		return eviction{resource: "condition", ofNode: true, why: "their node was under pressure"}
 	default:
-		return eviction{why: "the evidence has the kubelet's reason"}
+		return eviction{why: "see the evidence"}
 	}
 }
 

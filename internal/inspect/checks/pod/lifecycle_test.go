@@ -12,32 +12,32 @@ import (
 )
 
 func TestPodStuckTerminating(t *testing.T) {
-	// deleting is a Pod that was to be gone at a time of day.
+	// deleting is a Pod that should have been removed by a time of day.
 	deleting := func(at, finalizers, state string) string {
 		pod := checktest.PodOf("cart", "a", runningPod("ready: false, restartCount: 0, state: {"+state+"}"))
 		return checktest.DeploymentOf("cart") + strings.Replace(pod, "name: cart-7d9f-a, ", "name: cart-7d9f-a, deletionGracePeriodSeconds: 30, deletionTimestamp: \"2026-01-15T"+at+":00Z\", finalizers: ["+finalizers+"], ", 1)
 	}
 	const running, gone = "running: {}", "terminated: {exitCode: 0}"
-	const since, pods = "  spec: Pod cart-7d9f-a was to be gone at 2026-01-15T11:30:00Z", "  condition: 1 of 1 Pod: cart-7d9f-a"
+	const since, pods = "  spec: Pod cart-7d9f-a should have been removed by 2026-01-15T11:30:00Z", "  condition: 1 of 1 Pod: cart-7d9f-a"
 	for name, tc := range map[string]struct {
 		documents string
 		elsewhere []facts.Kind
 		want      string
 	}{
 		"by a finalizer": {checktest.NodeNamed("node-1", "", "", "True") + deleting("11:30", "shop.example.com/cleanup", gone), nil, checktest.Lines(
-			"medium Deployment/shop/cart [shop.example.com/cleanup]: A Pod of Deployment cart is being deleted and waits for the finalizer shop.example.com/cleanup to be taken off.",
+			"medium Deployment/shop/cart [shop.example.com/cleanup]: A Pod of Deployment cart is stuck terminating: finalizer shop.example.com/cleanup is not removed.",
 			since, "  spec: finalizers: shop.example.com/cleanup", pods)},
 		"by two finalizers": {checktest.NodeNamed("node-1", "", "", "True") + deleting("11:30", "shop.example.com/b, shop.example.com/a", gone), nil, checktest.Lines(
-			"medium Deployment/shop/cart [shop.example.com/a, shop.example.com/b]: A Pod of Deployment cart is being deleted and waits for the finalizers shop.example.com/a, shop.example.com/b to be taken off.",
+			"medium Deployment/shop/cart [shop.example.com/a, shop.example.com/b]: A Pod of Deployment cart is stuck terminating: finalizers shop.example.com/a, shop.example.com/b are not removed.",
 			since, "  spec: finalizers: shop.example.com/a, shop.example.com/b", pods)},
 		"by its node": {checktest.NodeNamed("node-1", "", "", "Unknown") + deleting("11:30", "", running), nil, checktest.Lines(
-			"medium Deployment/shop/cart [node]: A Pod of Deployment cart is being deleted and does not go away: its node node-1 is not ready.",
+			"medium Deployment/shop/cart [node]: A Pod of Deployment cart is stuck terminating: its node node-1 is not ready.",
 			since, "  condition: node node-1 is not ready", pods)},
 		"by its node, which is gone": {deleting("11:30", "", running), nil, checktest.Lines(
-			"medium Deployment/shop/cart [node]: A Pod of Deployment cart is being deleted and does not go away: its node node-1 does not exist any more.",
-			since, "  condition: node node-1 does not exist any more", pods)},
+			"medium Deployment/shop/cart [node]: A Pod of Deployment cart is stuck terminating: its node node-1 no longer exists.",
+			since, "  condition: node node-1 no longer exists", pods)},
 		"by its kubelet": {deleting("11:30", "", running) + eventAbout("cart-7d9f-a", "", "FailedKillPod", "error killing pod: context deadline exceeded", "11:58", 9), []facts.Kind{facts.Node}, checktest.Lines(
-			"medium Deployment/shop/cart [kubelet]: A Pod of Deployment cart is being deleted, but the kubelet of its node has not said that its containers have ended.",
+			"medium Deployment/shop/cart [kubelet]: A Pod of Deployment cart is stuck terminating: the kubelet has not reported that its containers stopped.",
 			since, "  spec: node node-1", "  event: FailedKillPod: error killing pod: context deadline exceeded", pods)},
 		"for two minutes": {deleting("11:58", "shop.example.com/cleanup", gone), nil, ""},
 		"not deleted":     {checktest.CartWithPod(runningPod("ready: true, restartCount: 0, state: {running: {}}")), nil, ""},
@@ -64,7 +64,7 @@ func TestPodEvicted(t *testing.T) {
 			"medium Deployment/shop/cart [memory]: Pods of Deployment cart were evicted: their node ran low on memory.",
 			"  condition: Pod cart-7d9f-a: "+memory, "  spec: node node-1", "  condition: 2 of 2 Pods: cart-7d9f-a, cart-7d9f-b")},
 		"a full emptyDir": {checktest.CartWithPod(evictedAt("11:30", `Usage of EmptyDir volume "cache" exceeds the limit "1Gi". `)), checktest.Lines(
-			"medium Deployment/shop/cart [emptydir/cache]: Pods of Deployment cart were evicted: emptyDir volume cache grew over its sizeLimit.",
+			"medium Deployment/shop/cart [emptydir/cache]: Pods of Deployment cart were evicted: emptyDir volume cache exceeded its sizeLimit.",
 			`  condition: Pod cart-7d9f-a: Usage of EmptyDir volume "cache" exceeds the limit "1Gi". `, "  spec: node node-1", "  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"two hours ago": {documents: checktest.CartWithPod(evictedAt("09:30", memory))},
 		"two hours ago, told by its container alone": {documents: checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: api, image: i}]}\nstatus: {phase: Failed, reason: Evicted, " +

@@ -31,21 +31,21 @@ func plannedMissing(g *facts.Graph, use facts.SpecUse, ref reference) check.Find
 	pod := &facts.PodNode{Meta: facts.Meta{Ref: use.Owner}, Spec: use.Spec}
 	finding := check.Finding{Object: use.Owner, Discriminator: ref.discriminator(), Culprits: []facts.Ref{ref.object(use.Owner.Namespace)}}
 	fields := fieldsOf(pod, ref)
-	needs := fmt.Sprintf("which %s %s needs", use.Owner.Kind, use.Owner.Name)
+	needs := fmt.Sprintf("%s %s needs it", use.Owner.Kind, use.Owner.Name)
 	if len(fields) > 0 {
 		needs += " (" + strings.Join(fields, ", ") + ")"
 	}
 	if ref.key == "" {
-		finding.Message = fmt.Sprintf("%s %s, %s, is not in the manifests.", ref.kind, ref.name, needs)
+		finding.Message = fmt.Sprintf("%s %s is not in the manifests; %s.", ref.kind, ref.name, needs)
 		finding.Remediation = fmt.Sprintf("Add %s %s to the manifests of namespace %s, or correct its name in the Pod template.", ref.kind, ref.name, use.Owner.Namespace)
 	} else {
-		finding.Message = fmt.Sprintf("%s %s has no key %s, %s.", ref.kind, ref.name, ref.key, needs)
+		finding.Message = fmt.Sprintf("%s %s has no key %s; %s.", ref.kind, ref.name, ref.key, needs)
 		finding.Remediation = fmt.Sprintf("Add the key to %s %s, or correct it in the Pod template.", ref.kind, ref.name)
 	}
 	evidence, similar := ref.instead(g, use.Owner.Namespace)
 	finding.Evidence = evidence
 	if similar != "" {
-		finding.Remediation += fmt.Sprintf(" Perhaps %s is meant.", similar)
+		finding.Remediation += fmt.Sprintf(" A similar name is %s.", similar)
 	}
 	return finding
 }
@@ -60,7 +60,7 @@ func plannedAccount(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		finding := accountFinding(known, use.Owner, account, nil)
-		finding.Message = fmt.Sprintf("ServiceAccount %s, which %s %s names, is not in the manifests: without it no Pod may be created.",
+		finding.Message = fmt.Sprintf("ServiceAccount %s of %s %s is not in the manifests: its Pods cannot be created.",
 			account.Name, use.Owner.Kind, use.Owner.Name)
 		finding.Remediation = fmt.Sprintf("Add ServiceAccount %s to the manifests of namespace %s, or correct serviceAccountName in the Pod template.",
 			account.Name, account.Namespace)

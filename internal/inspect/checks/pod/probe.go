@@ -21,13 +21,11 @@ func probeChecks() []check.Check {
 	}
 	all := []check.Check{
 		probeCheck("readiness-probe-failing", "A container runs, but its readiness probe fails, so that it gets no traffic.",
-			"The container has been running and not ready for longer than the startup grace, and has a readiness probe. The newest answer to the probe is in "+
-				"the evidence. Containers that crash, or that wait for their startup probe, are reported as that instead.",
+			"The container has been running and not ready for longer than the startup grace, and has a readiness probe. The newest answer to the probe is in the evidence. Containers that crash, or that wait for their startup probe, are reported as that instead.",
 			"See whether the program is really not ready (its log says what it waits for), or the probe asks the wrong path, port or scheme, or is too impatient.",
 			readinessFailing),
 		probeCheck(livenessFails, "A container is killed again and again, because its liveness probe fails.",
-			"The kubelet kills a container whose liveness probe fails failureThreshold times in a row. The container was restarted, its last end looks like that, "+
-				"and an event of the recent window says that the probe failed. The program may hang, or only be slower than the probe allows.",
+			"The kubelet kills a container whose liveness probe fails failureThreshold times in a row. The container was restarted, its last end looks like that, and an event of the recent window says that the probe failed. The program may hang, or only be slower than the probe allows.",
 			"See in its log whether the program hangs; else give the probe more time (timeoutSeconds, failureThreshold), or a startup probe while it starts.",
 			judgedBy(livenessFails, probeFinding("liveness"))),
 		probeCheck(startupFails, "A container is killed before it has started, because its startup probe fails.",
@@ -55,16 +53,16 @@ func readinessFailing(g *facts.Graph, p check.Params) []check.Finding {
 				continue
 			}
 			f := check.Finding{
-				Message: fmt.Sprintf("%s of %s runs, but gets no traffic: its readiness probe fails.", titleOf(pod, c), g.OwnerName(pod)),
+				Message: fmt.Sprintf("%s of %s is running but gets no traffic: its readiness probe fails.", titleOf(pod, c), g.OwnerName(pod)),
 				Remediation: fmt.Sprintf("See in its log what it waits for: `kubectl -n %s logs %s -c %s`; then compare the probe with what the program serves.",
 					pod.Namespace, pod.Name, c.Name),
 				Logs: logsOf(pod, c),
 			}
 			f.Logs.Previous = false
-			f.Evidence = []check.Evidence{check.FromCondition("%s is running and not ready; no event tells what the probe got", nameOf(pod, c))}
+			f.Evidence = []check.Evidence{check.FromCondition("%s is running and not ready; no event reports the probe result", nameOf(pod, c))}
 			if e := containerEvent(g, pod, c, "Unhealthy", "Readiness probe"); e != nil {
 				why, remedy := probeText(e.Message)
-				f.Message = fmt.Sprintf("%s of %s runs, but gets no traffic: its readiness probe fails%s.", titleOf(pod, c), g.OwnerName(pod), why)
+				f.Message = fmt.Sprintf("%s of %s is running but gets no traffic: its readiness probe fails%s.", titleOf(pod, c), g.OwnerName(pod), why)
 				f.Evidence = []check.Evidence{check.FromEvent(e), check.FromCondition("%s is running and not ready", nameOf(pod, c))}
 				f.Remediation = remedy + f.Remediation
 			}
@@ -86,7 +84,7 @@ func probeFinding(probe string) func(*facts.Graph, *facts.PodNode, facts.Contain
 			why, remedy = probeText(e.Message)
 			f.Evidence = append(f.Evidence, check.FromEvent(e))
 		}
-		f.Message = fmt.Sprintf("%s of %s is killed and restarted, because its %s probe fails%s.", titleOf(pod, c), g.OwnerName(pod), probe, why)
+		f.Message = fmt.Sprintf("%s of %s is killed and restarted: its %s probe fails%s.", titleOf(pod, c), g.OwnerName(pod), probe, why)
 		f.Evidence = append(f.Evidence, endEvidence(pod, c, v.end))
 		if c.State.Status == facts.StateWaiting {
 			f.Evidence = append(f.Evidence, waitingEvidence(pod, c))
@@ -147,19 +145,19 @@ func probeText(message string) (why, remedy string) {
 	}
 	switch {
 	case has("connection refused"):
-		return ", since nothing listens on its port", "Check that the probe asks the port that the program listens on, and that it listens on all addresses, not on 127.0.0.1 alone. "
+		return " because nothing listens on its port", "Check that the probe asks the port that the program listens on, and that it listens on all addresses, not on 127.0.0.1 alone. "
 	case has("no route to host"), has("network is unreachable"):
-		return ", since the kubelet cannot reach the Pod", "Look at the network of the node, and at a host in the probe that is not the Pod's own. "
+		return " because the kubelet cannot reach the Pod", "Look at the network of the node, and at a host in the probe that is not the Pod's own. "
 	case has("server gave HTTP response to HTTPS client"):
-		return ", since it asks for HTTPS and gets HTTP", "Set scheme: HTTP in the probe. "
+		return " because it uses HTTPS but the server answers with HTTP", "Set scheme: HTTP in the probe. "
 	case has("tls:"), has("HTTP request to an HTTPS server"), has("malformed HTTP response"):
-		return ", since it speaks another protocol than the program", "Check scheme (HTTP or HTTPS) and port of the probe. "
+		return " because it uses a different protocol than the program", "Check scheme (HTTP or HTTPS) and port of the probe. "
 	case has("NOT_SERVING"):
-		return ", since the program says NOT_SERVING", ""
+		return " because the program reports NOT_SERVING", ""
 	case has("executable file not found"), has("no such file or directory"):
-		return ", since its command is not in the image", "Use a command that the image has, or an httpGet, tcpSocket or grpc probe. "
+		return " because its command is not in the image", "Use a command that the image has, or an httpGet, tcpSocket or grpc probe. "
 	case has("Timeout"), has("timeout"), has("timed out"), has("deadline exceeded"):
-		return ", since there is no answer in time", "The program hangs, is starved of CPU (look at its limit), or is slower than timeoutSeconds (1 unless set). "
+		return " because it timed out", "The program hangs, is starved of CPU (look at its limit), or is slower than timeoutSeconds (1 unless set). "
 	default:
 		return "", ""
 	}

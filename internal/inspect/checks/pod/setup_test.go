@@ -25,14 +25,14 @@ func TestVolumeMountFailed(t *testing.T) {
 		want      string
 	}{
 		"attached elsewhere; the volume is known by its claim": {creating + claim + attach + eventAbout("cart-7d9f-a", "", "FailedMount", summary, "11:59", 5), checktest.Lines(
-			"high Deployment/shop/cart [data]: Volume data of Deployment cart cannot be mounted: it is attached to another node, and may be attached to one only.",
+			"high Deployment/shop/cart [data]: Volume data of Deployment cart cannot be mounted: it is attached to another node and supports only one.",
 			"  event: FailedAttachVolume: "+multi, "  spec: node node-1", "  spec: volume data: PersistentVolumeClaim cart-data", "  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"the summary alone": {creating + claim + eventAbout("cart-7d9f-a", "", "FailedMount", summary, "11:59", 5), checktest.Lines(
-			"high Deployment/shop/cart [data]: Volume data of Deployment cart cannot be mounted: the storage, or the driver, does not answer in time.",
+			"high Deployment/shop/cart [data]: Volume data of Deployment cart cannot be mounted: the storage server or CSI driver timed out.",
 			"  event: FailedMount: "+summary, "  spec: node node-1", "  spec: volume data: PersistentVolumeClaim cart-data", "  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"a hostPath": {checktest.CartWithPod(waitingPod("containers: [{name: api, image: i}], volumes: [{name: host, hostPath: {path: /srv, type: Directory}}]", "ContainerCreating", "")) +
 			eventAbout("cart-7d9f-a", "", "FailedMount", `MountVolume.SetUp failed for volume "host" : hostPath type check failed, /srv is not a directory, unable to determine its type`, "11:59", 9), checktest.Lines(
-			"high Deployment/shop/cart [host]: Volume host of Deployment cart cannot be mounted: its path does not exist on the node or server, or is of another type.",
+			"high Deployment/shop/cart [host]: Volume host of Deployment cart cannot be mounted: its path does not exist on the node or server, or has the wrong type.",
 			`  event: FailedMount: MountVolume.SetUp failed for volume "host" : hostPath type check failed, /srv is not a directory, unable to determine its type`, "  spec: node node-1", "  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"a missing ConfigMap is reported as that, with what follows from it": {documents: checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")) +
 			eventAbout("cart-7d9f-a", "", "FailedMount", `MountVolume.SetUp failed for volume "config" : configmap "settings" not found`, "11:59", 9) +
@@ -69,7 +69,7 @@ func TestPodSandboxFailed(t *testing.T) {
 		want      string
 	}{
 		"no addresses": {creating + failing, checktest.Lines(
-			"high Deployment/shop/cart: Pods of Deployment cart cannot be set up on their node: the node has no address left for Pods.",
+			"high Deployment/shop/cart: Pods of Deployment cart are stuck in sandbox creation: the node has no free IP addresses for Pods.",
 			"  event: FailedCreatePodSandBox: "+noAddress, "  spec: node node-1", "  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"set up in the end": {documents: creating + strings.ReplaceAll(failing, "11:59", "11:40")},
 		"runs":              {documents: checktest.CartWithPod(runningPod("ready: true, restartCount: 0, state: {running: {}}")) + failing},
@@ -88,16 +88,16 @@ func TestSetupFailuresAreToldApart(t *testing.T) {
 		text          func(string) (string, string)
 		message, want string
 	}{
-		"driver":          {mountText, `MountVolume.MountDevice failed for volume "pvc-1" : driver name csi.example.com not found in the list of registered CSI drivers`, "its CSI driver does not run on the node"},
-		"NFS helper":      {mountText, "MountVolume.SetUp failed: mount failed: exit status 32 ... wrong fs type, bad option", "the node cannot mount it: wrong file system or options, or no mount helper on the node"},
-		"NFS export":      {mountText, "mount.nfs: access denied by server while mounting nfs.example.com:/srv", "the storage denies access to the node"},
-		"local path":      {mountText, `MountVolume.NewMounter initialization failed for volume "local" : path "/mnt/disk" does not exist`, "its path does not exist on the node or server, or is of another type"},
-		"API server":      {mountText, "failed to sync configmap cache: timed out waiting for the condition", "the kubelet does not get its ConfigMap or Secret from the API server in time"},
+		"driver":          {mountText, `MountVolume.MountDevice failed for volume "pvc-1" : driver name csi.example.com not found in the list of registered CSI drivers`, "its CSI driver is not running on the node"},
+		"NFS helper":      {mountText, "MountVolume.SetUp failed: mount failed: exit status 32 ... wrong fs type, bad option", "wrong filesystem type or mount options, or the node has no mount helper"},
+		"NFS export":      {mountText, "mount.nfs: access denied by server while mounting nfs.example.com:/srv", "the storage server denied access to the node"},
+		"local path":      {mountText, `MountVolume.NewMounter initialization failed for volume "local" : path "/mnt/disk" does not exist`, "its path does not exist on the node or server, or has the wrong type"},
+		"API server":      {mountText, "failed to sync configmap cache: timed out waiting for the condition", "the kubelet timed out reading its ConfigMap or Secret from the API server"},
 		"some failure":    {mountText, "oh", "see the evidence"},
-		"no plugin":       {sandboxText, "network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:cni plugin not initialized", "the network plugin of the node is not set up"},
-		"plugin fails":    {sandboxText, `failed to setup network for sandbox "x": plugin type="calico" failed (add): stat /var/lib/calico/nodename: no such file`, "the network plugin fails"},
-		"runtime class":   {sandboxText, `failed to get sandbox runtime: no runtime for "gvisor" is configured`, "the node's container runtime does not know the handler of the Pod's RuntimeClass"},
-		"pause image":     {sandboxText, `failed to get sandbox image "registry.example.com/pause:3.10": not found`, "the image of the sandbox (pause) cannot be pulled"},
+		"no plugin":       {sandboxText, "network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:cni plugin not initialized", "the node's CNI plugin is not initialized"},
+		"plugin fails":    {sandboxText, `failed to setup network for sandbox "x": plugin type="calico" failed (add): stat /var/lib/calico/nodename: no such file`, "the CNI plugin failed"},
+		"runtime class":   {sandboxText, `failed to get sandbox runtime: no runtime for "gvisor" is configured`, "the node's container runtime has no handler for the Pod's RuntimeClass"},
+		"pause image":     {sandboxText, `failed to get sandbox image "registry.example.com/pause:3.10": not found`, "the sandbox (pause) image cannot be pulled"},
 		"another failure": {sandboxText, "oh", "see the evidence"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,9 +14,8 @@ func startChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "container-config-invalid", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary: "The kubelet refuses to make a container from its configuration.",
-			Meaning: "The container waits with CreateContainerConfigError for a reason other than a missing ConfigMap or Secret, longer than the startup grace: " +
-				"mostly an image that runs as root where runAsNonRoot is set, or a subPath that cannot be made.",
+			Summary:     "The kubelet refuses to make a container from its configuration.",
+			Meaning:     "The container waits with CreateContainerConfigError for a reason other than a missing ConfigMap or Secret, longer than the startup grace: mostly an image that runs as root where runAsNonRoot is set, or a subPath that cannot be made.",
 			Remediation: "Mend in the Pod template what the message in the evidence names.",
 			Link:        "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
 			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(),
@@ -24,20 +23,17 @@ func startChecks() []check.Check {
 		},
 		{
 			ID: "container-cannot-start", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "The container runtime cannot start a container.",
-			Meaning: "Image and configuration are there, but the runtime fails to make the container or to run its command: most often because the command " +
-				"is not in the image, is not executable, or a mount does not fit. The kubelet tries again and again.",
-			Remediation: "Compare command, args, workingDir and volumeMounts of the Pod template with what is in the image; the message in the evidence names " +
-				"what was tried.",
-			Link:  "https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/",
-			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
+			Summary:     "The container runtime cannot start a container.",
+			Meaning:     "Image and configuration are there, but the runtime fails to make the container or to run its command: most often because the command is not in the image, is not executable, or a mount does not fit. The kubelet tries again and again.",
+			Remediation: "Compare command, args, workingDir and volumeMounts of the Pod template with what is in the image; the message in the evidence names what was tried.",
+			Link:        "https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/",
+			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
 			Run: cannotStart,
 		},
 		{
 			ID: "serviceaccount-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary: "A workload names a ServiceAccount that does not exist, so that its Pods may not be created.",
-			Meaning: "The API server refuses Pods whose ServiceAccount does not exist: the workload's events or conditions say so, or its namespace, which was " +
-				"read completely, has no such ServiceAccount. The workload lacks Pods now.",
+			Summary:     "A workload names a ServiceAccount that does not exist, so that its Pods may not be created.",
+			Meaning:     "The API server refuses Pods whose ServiceAccount does not exist: the workload's events or conditions say so, or its namespace, which was read completely, has no such ServiceAccount. The workload lacks Pods now.",
 			Remediation: "Create the ServiceAccount (`kubectl create serviceaccount <name>`), or correct serviceAccountName in the Pod template.",
 			Link:        "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
 			Needs:       []facts.Kind{facts.ReplicaSet},
@@ -62,7 +58,7 @@ func configInvalid(g *facts.Graph, p check.Params) []check.Finding {
 			}
 			why, remedy := configText(c.State.Message)
 			failures = append(failures, check.FailingPod{Pod: pod, Discriminator: c.Name, Finding: check.Finding{
-				Message:     fmt.Sprintf("%s of %s cannot be made: %s.", titleOf(pod, c), g.OwnerName(pod), why),
+				Message:     fmt.Sprintf("%s of %s cannot be created: %s.", titleOf(pod, c), g.OwnerName(pod), why),
 				Remediation: remedy,
 				Evidence:    []check.Evidence{waitingEvidence(pod, c), check.FromSpec("image: %s", c.Image)},
 			}})
@@ -76,22 +72,22 @@ func configInvalid(g *facts.Graph, p check.Params) []check.Finding {
 func configText(message string) (why, remedy string) {
 	switch {
 	case strings.Contains(message, "image will run as root"):
-		return "its image runs as root, and runAsNonRoot forbids that",
+		return "its image runs as root but runAsNonRoot is set",
 			"Set securityContext.runAsUser in the Pod template to a user other than 0 that the image can run as, or build the image with a numeric USER."
 	case strings.Contains(message, "non-numeric user"):
-		return "its image names its user by name, so that the kubelet cannot tell whether it is root, and runAsNonRoot is set",
+		return "its image has a non-numeric user, which the kubelet cannot verify against runAsNonRoot",
 			"Set securityContext.runAsUser in the Pod template to the number of that user, or write USER in the Dockerfile as a number."
 	case strings.Contains(message, "breaks non-root policy"), strings.Contains(message, "break non-root policy"):
-		return "runAsUser is root, and runAsNonRoot forbids that",
+		return "runAsUser is 0 but runAsNonRoot is set",
 			"Set securityContext.runAsUser to a user other than 0, or take runAsNonRoot out if the container must be root."
 	case strings.Contains(message, "subPath"):
-		return "the subPath of a volume mount cannot be made",
+		return "the subPath of a volume mount cannot be created",
 			"See whether the volume is mounted read-only, is full, or has a file where the subPath needs a folder."
 	}
 	// What stands in parentheses names the Pod, and so differs from one to the next.
 	text, _, _ := strings.Cut(message, " (pod:")
 	if text = strings.TrimRight(strings.TrimSpace(text), "."); text == "" {
-		return "the kubelet does not say why", ""
+		return "the kubelet gives no reason", ""
 	}
 	return text, ""
 }
@@ -175,35 +171,35 @@ func startText(message string) (why, remedy string) {
 	}
 	switch {
 	case message == postStartFailed:
-		return "its postStart hook fails, and the container is killed for it",
+		return "its postStart hook fails",
 			"Run the hook's command by hand in the container, or leave the hook out to see whether the program runs without it."
 	case has("OOM-killed", "oom-killed", "memory limit too low"):
-		return "its memory limit is too low even to start it", "Raise resources.limits.memory: the container runtime itself needs some MiB to start a container."
+		return "its memory limit is too low to start it", "Raise resources.limits.memory: the container runtime itself needs some MiB to start a container."
 	case has("chdir to cwd", "to cwd"):
-		return "its working directory does not exist or may not be entered", "Correct workingDir in the Pod template, or make that folder in the image."
+		return "its working directory does not exist or is not accessible", "Correct workingDir in the Pod template, or make that folder in the image."
 	case has("error mounting", "not a directory", "mkdir ", "read-only file system"):
-		return "a mount, or its working directory, does not fit what the image has at that path",
+		return "a mount or its working directory conflicts with a path in the image",
 			"Compare mountPath, subPath and workingDir with the image: a folder cannot be mounted onto a file, nor the other way round, nor below a path that cannot be made."
 	case has("executable file", "no such file or directory"):
 		return "the command" + command + " is not in the image",
 			"Correct command in the Pod template; a script also needs the interpreter of its first line, and a binary its loader (glibc or musl), in the image."
 	case has("permission denied"):
-		return "the command" + command + " may not be executed",
+		return "the command" + command + " is not executable",
 			"Make it executable in the image (chmod +x), and see that the container's user may read it and that it is no folder."
 	case has("exec format error"):
-		return "the command" + command + " is built for another architecture, or is a script without a first line that names its interpreter",
+		return "the command" + command + " is built for another architecture or is a script without a #! line",
 			"Build the image for the architecture of the nodes (`kubectl get nodes -L kubernetes.io/arch`), or put #! at the very start of the script."
 	case has("unable to find user", "unable to find group", "no users found", "no matching entries in passwd"):
 		return "its user does not exist in the image", "Set securityContext.runAsUser and runAsGroup to numbers, or add the user to the image."
 	case has("seccomp", "apparmor", "AppArmor"):
 		return "its seccomp or AppArmor profile cannot be loaded", "Put the profile onto the nodes, or name one that is there (RuntimeDefault) in securityContext."
 	case has("is reserved for"):
-		return "the container runtime still works on an earlier try",
+		return "the container runtime is still processing an earlier attempt",
 			"The runtime of the node is slow or stuck: look at its disk and at the log of its container runtime, and restart that if it stays so."
 	case has("context deadline exceeded", "DeadlineExceeded"):
-		return "the container runtime does not answer in time", "Look at the node's disk and load, and at the log of its container runtime."
+		return "the container runtime timed out", "Look at the node's disk and load, and at the log of its container runtime."
 	default:
-		return "the container runtime refuses it", ""
+		return "the container runtime returned an error", ""
 	}
 }
 

@@ -19,13 +19,13 @@ func TestContainerConfigInvalid(t *testing.T) {
 		want      string
 	}{
 		"an image that runs as root": {asRoot, checktest.Lines(
-			"high Deployment/shop/cart [api]: Container api of Deployment cart cannot be made: its image runs as root, and runAsNonRoot forbids that.",
+			"high Deployment/shop/cart [api]: Container api of Deployment cart cannot be created: its image runs as root but runAsNonRoot is set.",
 			`  condition: container api is waiting: CreateContainerConfigError: container has runAsNonRoot and image will run as root (pod: "cart-7d9f-a_shop(p-cart-a)", container: api)`,
 			"  spec: image: i",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"something else, without the Pod's name": {checktest.CartWithPod(waitingPod("containers: [{name: api, image: i}]", "CreateContainerConfigError",
 			`no can do (pod: "cart-7d9f-a_shop(p-cart-a)", container: api)`)), checktest.Lines(
-			"high Deployment/shop/cart [api]: Container api of Deployment cart cannot be made: no can do.",
+			"high Deployment/shop/cart [api]: Container api of Deployment cart cannot be created: no can do.",
 			`  condition: container api is waiting: CreateContainerConfigError: no can do (pod: "cart-7d9f-a_shop(p-cart-a)", container: api)`,
 			"  spec: image: i",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
@@ -51,7 +51,7 @@ func TestContainerCannotStart(t *testing.T) {
 		"a command that is not in the image": {
 			checktest.CartWithPod(runningPod("ready: false, restartCount: 5, state: {waiting: {reason: CrashLoopBackOff, message: back-off}}, lastState: " + ended)), checktest.Lines(
 				"high Deployment/shop/cart [api]: Container api of Deployment cart cannot be started: the command /app/server is not in the image.",
-				"  condition: container api ended with exit code 128, reason StartError, restarted 5 times: "+noFile,
+				"  condition: container api terminated with exit code 128, reason StartError, restarted 5 times: "+noFile,
 				"  spec: image: shop/api:v1",
 				"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"while it is tried": {checktest.CartWithPod(waitingPod("containers: [{name: api, image: i}]", "RunContainerError", noFile)), checktest.Lines(
@@ -62,16 +62,16 @@ func TestContainerCannotStart(t *testing.T) {
 		"a failing postStart hook": {checktest.CartWithPod(runningPod("ready: false, restartCount: 5, state: {waiting: {reason: CrashLoopBackOff, message: back-off}}, "+
 			"lastState: {terminated: {exitCode: 137, reason: Error, startedAt: \"2026-01-15T11:57:00Z\", finishedAt: \"2026-01-15T11:58:00Z\"}}")) +
 			eventAbout("cart-7d9f-a", containerField, "FailedPostStartHook", "PostStartHook failed", "11:58", 5), checktest.Lines(
-			"high Deployment/shop/cart [api]: Container api of Deployment cart cannot be started: its postStart hook fails, and the container is killed for it.",
+			"high Deployment/shop/cart [api]: Container api of Deployment cart cannot be started: its postStart hook fails.",
 			"  event: FailedPostStartHook: PostStartHook failed",
-			"  condition: container api ended with exit code 137 (SIGKILL), restarted 5 times",
+			"  condition: container api terminated with exit code 137 (SIGKILL), restarted 5 times",
 			"  spec: image: shop/api:v1",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"started in the end": {documents: checktest.CartWithPod(runningPod("ready: true, restartCount: 1, state: {running: {startedAt: \"2026-01-15T11:59:00Z\"}}, lastState: " + ended))},
 		"a crash":            {documents: checktest.CartWithPod(runningPod(crashed))},
 		"a Pod of a Job": {checktest.Document("v1", "Pod", "name: import, namespace: shop", strings.Replace(runningPod("ready: false, restartCount: 0, state: "+ended), "phase: Running", "phase: Failed", 1)), checktest.Lines(
 			"high Pod/shop/import [api]: Container api of Pod import cannot be started: the command /app/server is not in the image.",
-			"  condition: container api ended with exit code 128, reason StartError: "+noFile,
+			"  condition: container api terminated with exit code 128, reason StartError: "+noFile,
 			"  spec: image: shop/api:v1")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,19 +87,19 @@ func TestWhyAContainerCannotBeStartedIsToldApart(t *testing.T) {
 		"not on the path":   {`OCI runtime create failed: runc create failed: unable to start container process: exec: "serve": executable file not found in $PATH: unknown`, "the command serve is not in the image"},
 		"crun":              {"executable file `serve` not found in $PATH: No such file or directory", "the command serve is not in the image"},
 		"quoted twice":      {`error: exec: \"serve\": executable file not found in $PATH`, "the command serve is not in the image"},
-		"not executable":    {`unable to start container process: exec: "/app/run.sh": permission denied: unknown`, "the command /app/run.sh may not be executed"},
-		"architecture":      {`exec /app: exec format error`, "the command is built for another architecture, or is a script without a first line that names its interpreter"},
-		"memory":            {"unable to start container process: container init was OOM-killed (memory limit too low?): unknown", "its memory limit is too low even to start it"},
-		"working directory": {`chdir to cwd ("/srv") set in config.json failed: no such file or directory`, "its working directory does not exist or may not be entered"},
+		"not executable":    {`unable to start container process: exec: "/app/run.sh": permission denied: unknown`, "the command /app/run.sh is not executable"},
+		"architecture":      {`exec /app: exec format error`, "the command is built for another architecture or is a script without a #! line"},
+		"memory":            {"unable to start container process: container init was OOM-killed (memory limit too low?): unknown", "its memory limit is too low to start it"},
+		"working directory": {`chdir to cwd ("/srv") set in config.json failed: no such file or directory`, "its working directory does not exist or is not accessible"},
 		"a file over a folder": {`error mounting "/var/lib/kubelet/pods/1/volume-subpaths/config/api/0" to rootfs at "/etc/app": not a directory: Are you trying to mount a directory onto a file (or vice-versa)?`,
-			"a mount, or its working directory, does not fit what the image has at that path"},
+			"a mount or its working directory conflicts with a path in the image"},
 		"working directory below a file": {"unable to start container process: error during container init: mkdir /etc/passwd: not a directory: unknown",
-			"a mount, or its working directory, does not fit what the image has at that path"},
+			"a mount or its working directory conflicts with a path in the image"},
 		"user":          {"failed to create containerd container: unable to find user app: no matching entries in passwd file", "its user does not exist in the image"},
 		"seccomp":       {`failed to generate seccomp spec opts: seccomp profile "x.json" not found`, "its seccomp or AppArmor profile cannot be loaded"},
-		"still at work": {`failed to reserve container name "api_cart_shop_1": name "api_cart_shop_1" is reserved for "0a1b"`, "the container runtime still works on an earlier try"},
-		"slow":          {"context deadline exceeded", "the container runtime does not answer in time"},
-		"unknown":       {"hm", "the container runtime refuses it"},
+		"still at work": {`failed to reserve container name "api_cart_shop_1": name "api_cart_shop_1" is reserved for "0a1b"`, "the container runtime is still processing an earlier attempt"},
+		"slow":          {"context deadline exceeded", "the container runtime timed out"},
+		"unknown":       {"hm", "the container runtime returned an error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, _ := startText(tc.message); got != tc.want {
@@ -122,14 +122,14 @@ func TestServiceAccountMissing(t *testing.T) {
 		return checktest.Document("v1", "ServiceAccount", "namespace: shop, name: "+name, "")
 	}
 	full := strings.NewReplacer("}}}}\n", "}}}}\nstatus: {replicas: 3, updatedReplicas: 3}\n", "}}}\n", "}}}\nstatus: {replicas: 3}\n").Replace(checktest.DeploymentOf("cart"))
-	const message = "high Deployment/shop/cart [cart]: ServiceAccount cart, which Deployment cart names, does not exist, so that its Pods may not be created."
+	const message = "high Deployment/shop/cart [cart]: ServiceAccount cart of Deployment cart does not exist: its Pods cannot be created."
 	for name, tc := range map[string]struct {
 		documents string
 		elsewhere []facts.Kind
 		want      string
 	}{
 		"an event says so": {checktest.DeploymentOf("cart") + about("11:50") + account("carts"), nil, checktest.Lines(message,
-			"  event: FailedCreate: "+refused, "  spec: serviceAccountName: cart", "  spec: ServiceAccount carts exists: perhaps it is meant")},
+			"  event: FailedCreate: "+refused, "  spec: serviceAccountName: cart", "  spec: similar name: ServiceAccount carts exists")},
 		"an event says so, where ServiceAccounts may not be read": {checktest.DeploymentOf("cart") + about("11:50"), []facts.Kind{facts.ServiceAccount}, checktest.Lines(message,
 			"  event: FailedCreate: "+refused, "  spec: serviceAccountName: cart")},
 		"a condition says so": {strings.ReplaceAll(checktest.DeploymentOf("cart"), "---\napiVersion: apps/v1\nkind: ReplicaSet", "status: {conditions: [{type: ReplicaFailure, status: \"True\", reason: FailedCreate, "+
@@ -154,10 +154,10 @@ func TestServiceAccountMissing(t *testing.T) {
 func TestWhyAConfigurationIsRefusedIsToldApart(t *testing.T) {
 	for name, tc := range map[string]struct{ message, want string }{
 		"user by name": {`container has runAsNonRoot and image has non-numeric user (app), cannot verify user is non-root (pod: "x", container: api)`,
-			"its image names its user by name, so that the kubelet cannot tell whether it is root, and runAsNonRoot is set"},
-		"runAsUser 0": {`container's runAsUser breaks non-root policy (pod: "x", container: api)`, "runAsUser is root, and runAsNonRoot forbids that"},
-		"subPath":     {`failed to create subPath directory for volumeMount "data" of container "api"`, "the subPath of a volume mount cannot be made"},
-		"nothing":     {"", "the kubelet does not say why"},
+			"its image has a non-numeric user, which the kubelet cannot verify against runAsNonRoot"},
+		"runAsUser 0": {`container's runAsUser breaks non-root policy (pod: "x", container: api)`, "runAsUser is 0 but runAsNonRoot is set"},
+		"subPath":     {`failed to create subPath directory for volumeMount "data" of container "api"`, "the subPath of a volume mount cannot be created"},
+		"nothing":     {"", "the kubelet gives no reason"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, _ := configText(tc.message); got != tc.want {

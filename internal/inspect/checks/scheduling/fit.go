@@ -17,31 +17,29 @@ func (pl placement) volumeText() (why, remedy string) {
 	switch {
 	case pl.says(`" not found`):
 		name, _ := apimessage.QuotedAfter(pl.said, "persistentvolumeclaim ")
-		return "PersistentVolumeClaim " + name + " does not exist", fmt.Sprintf("Create PersistentVolumeClaim %s in namespace %s, or correct its name in the Pod "+
-			"template (`kubectl -n %[2]s get pvc`).", name, pl.pod.Namespace)
+		return "PersistentVolumeClaim " + name + " does not exist", fmt.Sprintf("Create PersistentVolumeClaim %s in namespace %s, or correct its name in the Pod template (`kubectl -n %[2]s get pvc`).", name, pl.pod.Namespace)
 	case pl.says("unbound immediate"):
 		return "a PersistentVolumeClaim is not bound to a volume", fmt.Sprintf("Find out why: `kubectl -n %s describe pvc %s`.",
 			pl.pod.Namespace, strings.Join(pl.openClaims(), " "))
 	case pl.says("available persistent volumes to bind"):
-		return "no PersistentVolume that fits the claim can be had on a node that fits", ""
+		return "no matching PersistentVolume is available on a matching node", ""
 	case pl.says("binding volumes"):
-		return "no volume was made or bound for it in time", fmt.Sprintf("Find out why: `kubectl -n %s describe pvc %s`.", pl.pod.Namespace, strings.Join(pl.openClaims(), " "))
+		return "volume provisioning or binding timed out", fmt.Sprintf("Find out why: `kubectl -n %s describe pvc %s`.", pl.pod.Namespace, strings.Join(pl.openClaims(), " "))
 	case pl.says("node affinity"), pl.says("no available volume zone"):
-		return "the volume can be reached only from nodes that cannot take the Pod, mostly those of another zone",
-			"Let the Pods run where the volume is: look at `kubectl describe pv` under Node Affinity, and at selectors, taints and room of the nodes there. For " +
-				"volumes yet to be made, a StorageClass with volumeBindingMode WaitForFirstConsumer avoids it."
+		return "the volume is only accessible from nodes that do not match, usually in another zone",
+			"Let the Pods run where the volume is: look at `kubectl describe pv` under Node Affinity, and at selectors, taints and room of the nodes there. For volumes yet to be made, a StorageClass with volumeBindingMode WaitForFirstConsumer avoids it."
 	case pl.says("max volume count"):
-		return "the nodes have as many volumes attached as they can", "Add nodes, or spread Pods with volumes over more of them; `kubectl get csinodes -o yaml` shows the limits."
+		return "the nodes have reached their volume attachment limit", "Add nodes, or spread Pods with volumes over more of them; `kubectl get csinodes -o yaml` shows the limits."
 	case pl.says("ReadWriteOncePod"), pl.says("no available disk"):
-		return "the volume is in use by another Pod, and may be used by one only", "Delete the Pod that has the volume, or use strategy Recreate so that the old Pod goes first."
+		return "the volume is in use by another Pod and supports only one", "Delete the Pod that has the volume, or use strategy Recreate so that the old Pod goes first."
 	case pl.says("free storage"):
 		return "no node has enough free storage for the volume", "Add storage to the nodes, or ask for a smaller volume."
 	case pl.says("non-existent"):
-		return "a PersistentVolumeClaim is bound to a volume that does not exist any more", ""
+		return "a PersistentVolumeClaim is bound to a volume that no longer exists", ""
 	case pl.says("is being deleted"):
 		return "a PersistentVolumeClaim is being deleted", "Delete the Pods so that the claim can go, then create the claim and the Pods again."
 	default:
-		return "the storage is not to be had", ""
+		return "the storage is not available", ""
 	}
 }
 
@@ -60,21 +58,20 @@ func (pl placement) affinityText() (why, remedy string) {
 	labels := pl.unmetLabels()
 	switch {
 	case len(labels) > 0:
-		return "no node has the " + phrase.Plural(len(labels), "label ", "labels ") + strings.Join(labels, ", ") + " that nodeSelector asks for",
+		return "no node has the " + phrase.Plural(len(labels), "label ", "labels ") + strings.Join(labels, ", ") + " required by nodeSelector",
 			fmt.Sprintf("Correct nodeSelector in the Pod template of %s, or label a node: `kubectl label node <node> %s`.", pl.g.OwnerName(pl.pod), strings.Join(labels, " "))
 	case pl.says("requested node name"):
-		return "the node that spec.nodeName or a DaemonSet's affinity names does not exist or does not fit", ""
+		return "the node in spec.nodeName or in the DaemonSet's node affinity does not exist or does not match", ""
 	case pl.says("anti-affinity"):
-		return "its pod anti-affinity keeps it off the nodes that are left", "Add nodes, want fewer replicas, or make the anti-affinity preferred instead of required."
+		return "pod anti-affinity excludes the remaining nodes", "Add nodes, want fewer replicas, or make the anti-affinity preferred instead of required."
 	case pl.says("pod affinity"):
-		return "no node has the Pods that its pod affinity wants beside it", "See whether Pods with the labels that podAffinity names run at all: `kubectl get pods -A --show-labels`."
+		return "no node runs Pods that match the pod affinity", "See whether Pods with the labels that podAffinity names run at all: `kubectl get pods -A --show-labels`."
 	case pl.says("topology spread"):
-		return "its topology spread constraints leave no node", "Add nodes in the zones that have too few Pods, raise maxSkew, or use whenUnsatisfiable: ScheduleAnyway; with " +
-			"\"missing required label\" in the evidence, label the nodes with the topologyKey."
+		return "no node satisfies the topology spread constraints", "Add nodes in the zones that have too few Pods, raise maxSkew, or use whenUnsatisfiable: ScheduleAnyway; with \"missing required label\" in the evidence, label the nodes with the topologyKey."
 	case pl.pod.Spec != nil && len(pl.pod.Spec.NodeSelector) > 0:
-		return "no node that takes Pods fits nodeSelector " + strings.Join(pl.pod.Spec.NodeSelector, ",") + " and the node affinity", ""
+		return "no schedulable node matches nodeSelector " + strings.Join(pl.pod.Spec.NodeSelector, ",") + " and node affinity", ""
 	default:
-		return "no node fits its node affinity", ""
+		return "no node matches the node affinity", ""
 	}
 }
 
@@ -112,7 +109,7 @@ func (pl placement) labelEvidence() []check.Evidence {
 		}
 		slices.Sort(values)
 		if len(values) == 0 {
-			evidence = append(evidence, check.FromSpec("no node has the label %s at all", key))
+			evidence = append(evidence, check.FromSpec("no node has the label %s", key))
 		} else {
 			evidence = append(evidence, check.FromSpec("the nodes have %s=%s", key, phrase.List(values)))
 		}
@@ -123,9 +120,9 @@ func (pl placement) labelEvidence() []check.Evidence {
 func (pl placement) portText() string {
 	ports := hostPorts(pl.pod)
 	if len(ports) == 0 {
-		return "a host port is taken on every node that fits"
+		return "a host port is in use on every matching node"
 	}
-	return fmt.Sprintf("%s %s %s taken on every node that fits", phrase.Plural(len(ports), "host port", "host ports"), strings.Join(ports, ", "), phrase.Plural(len(ports), "is", "are"))
+	return fmt.Sprintf("%s %s %s in use on every matching node", phrase.Plural(len(ports), "host port", "host ports"), strings.Join(ports, ", "), phrase.Plural(len(ports), "is", "are"))
 }
 
 // hostPorts are the ports of the node that a Pod takes, as 8080/TCP.

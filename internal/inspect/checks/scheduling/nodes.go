@@ -53,8 +53,7 @@ func (pl placement) evidence() []check.Evidence {
 // resourceText says which resources are short, and whether even an empty node would be too small.
 func (pl placement) resourceText() (why, remedy string) {
 	if text := tooLarge(pl.g, pl.pod); text != "" {
-		return text, fmt.Sprintf("Lower resources.requests in the Pod template of %s, or add a node that is large enough: even an empty one of "+
-			"these is too small.", pl.g.OwnerName(pl.pod))
+		return text, fmt.Sprintf("Lower resources.requests in the Pod template of %s, or add a node that is large enough: even an empty one of these is too small.", pl.g.OwnerName(pl.pod))
 	}
 	var names []string
 	for _, r := range pl.reasons {
@@ -63,7 +62,7 @@ func (pl placement) resourceText() (why, remedy string) {
 		case r.class != classResources:
 			continue
 		case r.text == "Too many pods":
-			name = "room for more Pods"
+			name = "Pod slots"
 		case !short:
 			name = r.text
 		}
@@ -72,7 +71,7 @@ func (pl placement) resourceText() (why, remedy string) {
 		}
 	}
 	slices.Sort(names)
-	return "no node that fits has enough left of what is requested (" + strings.Join(names, ", ") + ")", ""
+	return "no matching node has enough free capacity (" + strings.Join(names, ", ") + ")", ""
 }
 
 // tooLarge says which request exceeds even the largest node, or nothing.
@@ -86,10 +85,10 @@ func tooLarge(g *facts.Graph, pod *facts.PodNode) string {
 	}
 	var parts []string
 	if pod.Spec.CPURequest > cpu {
-		parts = append(parts, fmt.Sprintf("%s CPU are requested, and the largest node has %s", phrase.Cores(pod.Spec.CPURequest), phrase.Cores(cpu)))
+		parts = append(parts, fmt.Sprintf("they request %s CPU but the largest node has %s", phrase.Cores(pod.Spec.CPURequest), phrase.Cores(cpu)))
 	}
 	if pod.Spec.MemoryRequest > memory {
-		parts = append(parts, fmt.Sprintf("%s of memory are requested, and the largest node has %s", phrase.Bytes(pod.Spec.MemoryRequest), phrase.Bytes(memory)))
+		parts = append(parts, fmt.Sprintf("they request %s of memory but the largest node has %s", phrase.Bytes(pod.Spec.MemoryRequest), phrase.Bytes(memory)))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -126,7 +125,7 @@ func (pl placement) roomEvidence() []check.Evidence {
 		}
 		return cmp.Or(cmp.Compare(a.cpu, b.cpu), cmp.Compare(a.memory, b.memory))
 	})
-	return append(evidence, check.FromCondition("the roomiest node, %s, has %s of %s CPU and %s of %s of memory that no Pod has requested", best.node.Name,
+	return append(evidence, check.FromCondition("node with the most free capacity: %s, with %s of %s CPU and %s of %s of memory unrequested", best.node.Name,
 		phrase.Cores(max(best.cpu, 0)), phrase.Cores(best.node.AllocatableCPU), phrase.Bytes(max(best.memory, 0)), phrase.Bytes(best.node.AllocatableMemory)))
 }
 
@@ -142,13 +141,13 @@ func (pl placement) taintText() (why, remedy string) {
 	}
 	switch {
 	case len(names) == 0:
-		return "the taints of the nodes are not tolerated", ""
+		return "they do not tolerate the taints of the nodes", ""
 	case len(states) == 1 && states["cordoned"]:
-		return "the nodes that would fit are cordoned", "Let them take Pods again when the work on them is done: `kubectl uncordon " + strings.Join(names[:min(len(names), 3)], " ") + "`."
+		return "all matching nodes are cordoned", "Let them take Pods again when the work on them is done: `kubectl uncordon " + strings.Join(names[:min(len(names), 3)], " ") + "`."
 	case len(states) == 1 && states["not ready"]:
-		return "the nodes that would fit are not ready", "See what is wrong with the nodes: `kubectl describe node " + names[0] + "`."
+		return "all matching nodes are not ready", "See what is wrong with the nodes: `kubectl describe node " + names[0] + "`."
 	default:
-		return "the nodes that would fit are cordoned, in trouble, or tainted", "See `kubectl describe nodes` under Taints and Conditions."
+		return "all matching nodes are cordoned, unhealthy or tainted", "See `kubectl describe nodes` under Taints and Conditions."
 	}
 }
 

@@ -16,9 +16,7 @@ func Checks() []check.Check {
 	unschedulable := func(class schedulingClass, summary, remediation, link string) check.Check {
 		return check.Check{
 			ID: class.check(), Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh, Summary: summary,
-			Meaning: "A Pod has waited for a node longer than the startup grace, and the scheduler says for each node why not there. The reason that rules out " +
-				"the most nodes decides which check reports it (storage first, since it rules out all); the evidence lists every reason. Pods that are " +
-				"held back by scheduling gates are left out.",
+			Meaning:     "A Pod has waited for a node longer than the startup grace, and the scheduler says for each node why not there. The reason that rules out the most nodes decides which check reports it (storage first, since it rules out all); the evidence lists every reason. Pods that are held back by scheduling gates are left out.",
 			Remediation: remediation, Link: "https://kubernetes.io/docs/" + link,
 			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Node, facts.PVC),
 			ExplainedBy: check.NodeFailures(),
@@ -27,8 +25,7 @@ func Checks() []check.Check {
 	}
 	all := []check.Check{
 		unschedulable(classResources, "A Pod gets no node, because none has enough left of what it requests.",
-			"Lower the Pod's requests to what it needs, free or add nodes, or let a cluster autoscaler add them; `kubectl describe nodes` shows under Allocated "+
-				"resources who takes what.", "concepts/configuration/manage-resources-containers/#my-pods-are-pending-with-event-message-failedscheduling"),
+			"Lower the Pod's requests to what it needs, free or add nodes, or let a cluster autoscaler add them; `kubectl describe nodes` shows under Allocated resources who takes what.", "concepts/configuration/manage-resources-containers/#my-pods-are-pending-with-event-message-failedscheduling"),
 		unschedulable(classAffinity, "A Pod gets no node, because none fits its selector, affinity or spread rules.",
 			"Compare nodeSelector, affinity and topologySpreadConstraints of the Pod template with `kubectl get nodes --show-labels`.",
 			"concepts/scheduling-eviction/assign-pod-node/"),
@@ -79,9 +76,9 @@ func unschedulable(g *facts.Graph, p check.Params, class schedulingClass) []chec
 		f := check.Finding{Culprits: pl.because(), RestrictToCulprits: true}
 		f.Message, f.Remediation = pl.text()
 		if pl.said != "" {
-			f.Evidence = append(f.Evidence, check.FromCondition("the scheduler says: %s", pl.said))
+			f.Evidence = append(f.Evidence, check.FromCondition("scheduler: %s", pl.said))
 		} else {
-			f.Evidence = append(f.Evidence, check.FromCondition("the Pod has no node, and no condition PodScheduled that says why"))
+			f.Evidence = append(f.Evidence, check.FromCondition("the Pod has no node and no PodScheduled condition"))
 		}
 		f.Evidence = append(f.Evidence, pl.evidence()...)
 		failures = append(failures, check.FailingPod{Pod: pod, Finding: f})
@@ -127,9 +124,9 @@ func (pl placement) says(text string) bool {
 
 // text is the message, in words that hold still while nodes come and go, and what to do; the latter may be empty.
 func (pl placement) text() (message, remedy string) {
-	message = "Pods of " + pl.g.OwnerName(pl.pod) + " get no node: "
+	message = "Pods of " + pl.g.OwnerName(pl.pod) + " cannot be scheduled: "
 	if pl.g.TopOwner(pl.pod.Ref) == pl.pod.Ref {
-		message = "Pod " + pl.pod.Name + " gets no node: "
+		message = "Pod " + pl.pod.Name + " cannot be scheduled: "
 	}
 	var why string
 	switch pl.class {
@@ -152,14 +149,13 @@ func (pl placement) text() (message, remedy string) {
 func (pl placement) otherText() (why, remedy string) {
 	switch {
 	case pl.said == "":
-		return "no scheduler has looked at it", "See whether the scheduler runs (`kubectl -n kube-system get pods`), and whether spec.schedulerName of the Pod " +
-			"template names one that exists."
+		return "no scheduler has processed it", "See whether the scheduler runs (`kubectl -n kube-system get pods`), and whether spec.schedulerName of the Pod template names one that exists."
 	case len(pl.g.Nodes) == 0 && pl.g.Complete(facts.Node, ""), strings.Contains(pl.said, "no nodes available"), strings.Contains(pl.said, "0/0 nodes"):
-		return "the cluster has none that could be used", "Add a node, or see why those that should be there did not join: `kubectl get nodes`."
+		return "the cluster has no usable nodes", "Add a node, or see why those that should be there did not join: `kubectl get nodes`."
 	case len(pl.reasons) == 0:
-		return "the scheduler does not say why", ""
+		return "the scheduler gives no reason", ""
 	default:
-		return "the scheduler has a reason of its own, see the evidence", ""
+		return "unrecognized scheduler reason, see the evidence", ""
 	}
 }
 

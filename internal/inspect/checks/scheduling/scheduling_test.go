@@ -120,61 +120,61 @@ func TestUnschedulable(t *testing.T) {
 		want             string
 	}{
 		"more than any node has": {"resources", nodes + checktest.CartWithPod(pending(asks("40", "1Gi"), noCPU)), checktest.Lines(
-			"high Deployment/shop/cart: Pods of Deployment cart get no node: 40 CPU are requested, and the largest node has 2.",
-			"  condition: the scheduler says: "+noCPU,
+			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: they request 40 CPU but the largest node has 2.",
+			"  condition: scheduler: "+noCPU,
 			"  spec: each Pod requests 40 CPU and 1Gi of memory",
-			"  condition: the roomiest node, node-1, has 2 of 2 CPU and 4Gi of 4Gi of memory that no Pod has requested",
+			"  condition: node with the most free capacity: node-1, with 2 of 2 CPU and 4Gi of 4Gi of memory unrequested",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"more than is left": {"resources", checktest.NodeNamed("node-1", "", "", "True") + busy + checktest.CartWithPod(pending(asks("1", "1Gi"), "0/1 nodes are available: 1 Insufficient cpu.")), checktest.Lines(
-			"high Deployment/shop/cart: Pods of Deployment cart get no node: no node that fits has enough left of what is requested (cpu).",
-			"  condition: the scheduler says: 0/1 nodes are available: 1 Insufficient cpu.",
+			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: no matching node has enough free capacity (cpu).",
+			"  condition: scheduler: 0/1 nodes are available: 1 Insufficient cpu.",
 			"  spec: each Pod requests 1 CPU and 1Gi of memory",
-			"  condition: the roomiest node, node-1, has 500m of 2 CPU and 3Gi of 4Gi of memory that no Pod has requested",
+			"  condition: node with the most free capacity: node-1, with 500m of 2 CPU and 3Gi of 4Gi of memory unrequested",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"a label that no node has": {"affinity", nodes + checktest.CartWithPod(pending(selector, noMatch)), checktest.Lines(
-			"high Deployment/shop/cart: Pods of Deployment cart get no node: no node has the label disktype=ssd that nodeSelector asks for.",
-			"  condition: the scheduler says: "+noMatch,
+			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: no node has the label disktype=ssd required by nodeSelector.",
+			"  condition: scheduler: "+noMatch,
 			"  spec: nodeSelector: disktype=ssd",
 			"  spec: the nodes have disktype=hdd",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"anti-affinity": {"affinity", nodes + checktest.CartWithPod(pending(one, "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.")), checktest.Lines(
-			"high Deployment/shop/cart: Pods of Deployment cart get no node: its pod anti-affinity keeps it off the nodes that are left.",
-			"  condition: the scheduler says: 0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.",
+			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: pod anti-affinity excludes the remaining nodes.",
+			"  condition: scheduler: 0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"taints that the scheduler does not name": {"taints", dedicated + checktest.NodeNamed("node-2", "", "", "True") + checktest.CartWithPod(pending(one, tainted)), checktest.Lines(
-			"high Deployment/shop/cart: Pods of Deployment cart get no node: the taints of the nodes are not tolerated.",
-			"  condition: the scheduler says: "+tainted,
+			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: they do not tolerate the taints of the nodes.",
+			"  condition: scheduler: "+tainted,
 			"  spec: node node-1: dedicated=gpu:NoSchedule",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"cordoned nodes": {"taints", cordoned + checktest.CartWithPod(pending(one, "0/1 nodes are available: 1 node(s) were unschedulable.")), checktest.Lines(
-			"high Deployment/shop/cart: Pods of Deployment cart get no node: the nodes that would fit are cordoned.",
-			"  condition: the scheduler says: 0/1 nodes are available: 1 node(s) were unschedulable.",
+			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: all matching nodes are cordoned.",
+			"  condition: scheduler: 0/1 nodes are available: 1 node(s) were unschedulable.",
 			"  spec: node node-2: node.kubernetes.io/unschedulable:NoSchedule",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"a host port": {"ports", nodes + checktest.Document("v1", "Pod", "name: proxy, namespace: net", "spec: {nodeName: node-1, "+port+"}\nstatus: {phase: Running}") +
 			checktest.CartWithPod(pending(port, "0/2 nodes are available: 2 node(s) didn't have free ports for the requested pod ports.")), checktest.Lines(
-			"high Deployment/shop/cart: Pods of Deployment cart get no node: host port 8080/TCP is taken on every node that fits.",
-			"  condition: the scheduler says: 0/2 nodes are available: 2 node(s) didn't have free ports for the requested pod ports.",
+			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: host port 8080/TCP is in use on every matching node.",
+			"  condition: scheduler: 0/2 nodes are available: 2 node(s) didn't have free ports for the requested pod ports.",
 			"  spec: host port 8080/TCP of node node-1: Pod net/proxy",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"a claim that does not exist": {"volume", nodes + checktest.CartWithPod(pending(claim, `0/2 nodes are available: persistentvolumeclaim "data" not found.`)), checktest.Lines(
-			"high Deployment/shop/cart: Pods of Deployment cart get no node: PersistentVolumeClaim data does not exist.",
-			`  condition: the scheduler says: 0/2 nodes are available: persistentvolumeclaim "data" not found.`,
+			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: PersistentVolumeClaim data does not exist.",
+			`  condition: scheduler: 0/2 nodes are available: persistentvolumeclaim "data" not found.`,
 			"  condition: PersistentVolumeClaim data does not exist",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"a claim that is not bound": {"volume", nodes + unbound + checktest.CartWithPod(pending(claim, "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.")), checktest.Lines(
-			"high Deployment/shop/cart: Pods of Deployment cart get no node: a PersistentVolumeClaim is not bound to a volume.",
-			"  condition: the scheduler says: 0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
+			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: a PersistentVolumeClaim is not bound to a volume.",
+			"  condition: scheduler: 0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
 			"  condition: PersistentVolumeClaim data is Pending",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"no nodes at all": {"other", checktest.CartWithPod(pending(one, "no nodes available to schedule pods")), checktest.Lines(
-			"high Deployment/shop/cart: Pods of Deployment cart get no node: the cluster has none that could be used.",
-			"  condition: the scheduler says: no nodes available to schedule pods",
+			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: the cluster has no usable nodes.",
+			"  condition: scheduler: no nodes available to schedule pods",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"no scheduler": {"other", nodes + checktest.Document("v1", "Pod", "name: alone, namespace: shop, creationTimestamp: \"2026-01-15T11:00:00Z\"",
 			"spec: {schedulerName: nobody, "+one+"}\nstatus: {phase: Pending}"), checktest.Lines(
-			"high Pod/shop/alone: Pod alone gets no node: no scheduler has looked at it.",
-			"  condition: the Pod has no node, and no condition PodScheduled that says why")},
+			"high Pod/shop/alone: Pod alone cannot be scheduled: no scheduler has processed it.",
+			"  condition: the Pod has no node and no PodScheduled condition")},
 		"a Pod that was made just now": {"other", nodes + checktest.Document("v1", "Pod", "name: alone, namespace: shop, creationTimestamp: \"2026-01-15T11:58:00Z\"",
 			"spec: {"+one+"}\nstatus: {phase: Pending}"), ""},
 		"for half a minute":      {"resources", nodes + strings.ReplaceAll(checktest.CartWithPod(pending(asks("40", "1Gi"), noCPU)), "2026-01-15T11:00:00Z", "2026-01-15T11:59:30Z"), ""},
@@ -225,32 +225,32 @@ func TestWhatASchedulingFindingPointsAt(t *testing.T) {
 func TestWhyAPodGetsNoNodeIsToldApart(t *testing.T) {
 	const one = "containers: [{name: api, image: i}]"
 	for name, tc := range map[string]struct{ spec, reason, want string }{
-		"no volume to bind":      {one, "1 node(s) didn't find available persistent volumes to bind", "no PersistentVolume that fits the claim can be had on a node that fits"},
-		"another zone":           {one, "1 node(s) had volume node affinity conflict", "the volume can be reached only from nodes that cannot take the Pod, mostly those of another zone"},
-		"too many volumes":       {one, "1 node(s) exceed max volume count", "the nodes have as many volumes attached as they can"},
-		"used by another Pod":    {one, "1 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod", "the volume is in use by another Pod, and may be used by one only"},
+		"no volume to bind":      {one, "1 node(s) didn't find available persistent volumes to bind", "no matching PersistentVolume is available on a matching node"},
+		"another zone":           {one, "1 node(s) had volume node affinity conflict", "the volume is only accessible from nodes that do not match, usually in another zone"},
+		"too many volumes":       {one, "1 node(s) exceed max volume count", "the nodes have reached their volume attachment limit"},
+		"used by another Pod":    {one, "1 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod", "the volume is in use by another Pod and supports only one"},
 		"no storage left":        {one, "1 node(s) did not have enough free storage", "no node has enough free storage for the volume"},
-		"a volume that is gone":  {one, "1 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)", "a PersistentVolumeClaim is bound to a volume that does not exist any more"},
+		"a volume that is gone":  {one, "1 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)", "a PersistentVolumeClaim is bound to a volume that no longer exists"},
 		"a claim that goes away": {one, `persistentvolumeclaim "data" is being deleted`, "a PersistentVolumeClaim is being deleted"},
-		"storage otherwise":      {one, "1 node(s) had a bad volume day", "the storage is not to be had"},
-		"a named node":           {one, "1 node(s) didn't match the requested node name", "the node that spec.nodeName or a DaemonSet's affinity names does not exist or does not fit"},
-		"pod affinity":           {one, "1 node(s) didn't match pod affinity rules", "no node has the Pods that its pod affinity wants beside it"},
-		"spread":                 {one, "1 node(s) didn't match pod topology spread constraints", "its topology spread constraints leave no node"},
-		"node affinity":          {one, "1 node(s) didn't match Pod's node affinity/selector", "no node fits its node affinity"},
+		"storage otherwise":      {one, "1 node(s) had a bad volume day", "the storage is not available"},
+		"a named node":           {one, "1 node(s) didn't match the requested node name", "the node in spec.nodeName or in the DaemonSet's node affinity does not exist or does not match"},
+		"pod affinity":           {one, "1 node(s) didn't match pod affinity rules", "no node runs Pods that match the pod affinity"},
+		"spread":                 {one, "1 node(s) didn't match pod topology spread constraints", "no node satisfies the topology spread constraints"},
+		"node affinity":          {one, "1 node(s) didn't match Pod's node affinity/selector", "no node matches the node affinity"},
 		"a selector that one node fits": {"nodeSelector: {kubernetes.io/hostname: node-1}, " + one, "1 node(s) didn't match Pod's node affinity/selector",
-			"no node that takes Pods fits nodeSelector kubernetes.io/hostname=node-1 and the node affinity"},
-		"full nodes":         {one, "1 Too many pods", "no node that fits has enough left of what is requested (room for more Pods)"},
-		"much memory":        {"containers: [{name: api, image: i, resources: {requests: {memory: 64Gi}}}]", "1 Insufficient memory", "64Gi of memory are requested, and the largest node has 4Gi"},
-		"a port, not named":  {one, "1 node(s) didn't have free ports for the requested pod ports", "a host port is taken on every node that fits"},
-		"a plugin's reason":  {one, "1 node(s) are on fire", "the scheduler has a reason of its own, see the evidence"},
-		"a silent scheduler": {one, "", "the scheduler does not say why"},
+			"no schedulable node matches nodeSelector kubernetes.io/hostname=node-1 and node affinity"},
+		"full nodes":         {one, "1 Too many pods", "no matching node has enough free capacity (Pod slots)"},
+		"much memory":        {"containers: [{name: api, image: i, resources: {requests: {memory: 64Gi}}}]", "1 Insufficient memory", "they request 64Gi of memory but the largest node has 4Gi"},
+		"a port, not named":  {one, "1 node(s) didn't have free ports for the requested pod ports", "a host port is in use on every matching node"},
+		"a plugin's reason":  {one, "1 node(s) are on fire", "unrecognized scheduler reason, see the evidence"},
+		"a silent scheduler": {one, "", "the scheduler gives no reason"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			findings := checktest.Findings(t, Checks(), checktest.NodeNamed("node-1", "", "", "True")+checktest.CartWithPod(pending(tc.spec, "0/1 nodes are available: "+tc.reason+".")))
 			if len(findings) != 1 {
 				t.Fatalf("got %d findings, want 1", len(findings))
 			}
-			if want := "Pods of Deployment cart get no node: " + tc.want + "."; findings[0].Message != want {
+			if want := "Pods of Deployment cart cannot be scheduled: " + tc.want + "."; findings[0].Message != want {
 				t.Errorf("got  %s\nwant %s", findings[0].Message, want)
 			}
 		})

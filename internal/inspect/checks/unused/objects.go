@@ -13,8 +13,7 @@ import (
 // unusedChecks are about objects that nothing names any more. Many programs find ConfigMaps and Secrets over the API, and
 // no object tells: these checks are for information, and leave out more than they report.
 func unusedChecks() []check.Check {
-	const caveat = "Objects that belong to another one, that a controller wrote, that bear the label of a program which looks for them (Grafana, Argo CD, Sealed Secrets and the like), that have the name of a workload of the " +
-		"namespace, or are younger than a day, are left out. A program may still read the rest over the API, which nothing shows. One finding a namespace; the evidence names some." + check.SystemNamespacesNote
+	const caveat = "Objects that belong to another one, that a controller wrote, that bear the label of a program which looks for them (Grafana, Argo CD, Sealed Secrets and the like), that have the name of a workload of the namespace, or are younger than a day, are left out. A program may still read the rest over the API, which nothing shows. One finding a namespace; the evidence names some." + check.SystemNamespacesNote
 	return []check.Check{
 		{
 			ID: "configmaps-unused", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
@@ -26,18 +25,16 @@ func unusedChecks() []check.Check {
 		},
 		{
 			ID: "secrets-unused", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "Secrets of a namespace are used by no Pod.",
-			Meaning: "Neither a Pod nor the Pod template of a workload, Job or CronJob, nor a ServiceAccount or an Ingress names them. Releases of Helm and tokens of ServiceAccounts are never unused. " +
-				"Custom resources (Issuers, Gateways, operators) name Secrets as well: look there first. " + caveat,
+			Summary:     "Secrets of a namespace are used by no Pod.",
+			Meaning:     "Neither a Pod nor the Pod template of a workload, Job or CronJob, nor a ServiceAccount or an Ingress names them. Releases of Helm and tokens of ServiceAccounts are never unused. Custom resources (Issuers, Gateways, operators) name Secrets as well: look there first. " + caveat,
 			Remediation: "See that no custom resource and no program uses them, then delete them: `kubectl delete secret <name>`. Every Secret that nobody needs is one that can leak.",
 			Link:        "https://kubernetes.io/docs/concepts/configuration/secret/",
 			Needs:       []facts.Kind{facts.Secret, facts.Pod, facts.ServiceAccount, facts.Ingress}, Uses: users(), Run: secretsUnused,
 		},
 		{
 			ID: "serviceaccounts-unused", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "ServiceAccounts of a namespace are used by no Pod, and have no rights.",
-			Meaning: "Neither a Pod nor the Pod template of a workload, Job or CronJob names them, and no binding gives them a role (those may be used from outside of the cluster). The account " +
-				"default, and accounts that list tokens, are left out. " + caveat,
+			Summary:     "ServiceAccounts of a namespace are used by no Pod, and have no rights.",
+			Meaning:     "Neither a Pod nor the Pod template of a workload, Job or CronJob names them, and no binding gives them a role (those may be used from outside of the cluster). The account default, and accounts that list tokens, are left out. " + caveat,
 			Remediation: "Delete them: `kubectl delete serviceaccount <name>`.",
 			Link:        "https://kubernetes.io/docs/concepts/security/service-accounts/",
 			Needs:       []facts.Kind{facts.ServiceAccount, facts.Pod, facts.RoleBinding, facts.ClusterRoleBinding}, Uses: users(), Run: accountsUnused,
@@ -91,7 +88,7 @@ func configMapsUnused(g *facts.Graph, _ check.Params) []check.Finding {
 	})
 	return found.Findings(func(namespace string) check.Finding {
 		return check.Finding{
-			Message:     fmt.Sprintf("ConfigMaps in namespace %s are used by no Pod and no workload.", namespace),
+			Message:     fmt.Sprintf("ConfigMaps in namespace %s are not used by any Pod or workload.", namespace),
 			Remediation: fmt.Sprintf("See that no program reads them over the API, then delete them: `kubectl -n %s delete configmap <name>`.", namespace),
 		}
 	})
@@ -118,7 +115,7 @@ func secretsUnused(g *facts.Graph, _ check.Params) []check.Finding {
 	})
 	return found.Findings(func(namespace string) check.Finding {
 		return check.Finding{
-			Message: fmt.Sprintf("Secrets in namespace %s are used by no Pod, workload, ServiceAccount or Ingress.", namespace),
+			Message: fmt.Sprintf("Secrets in namespace %s are not used by any Pod, workload, ServiceAccount or Ingress.", namespace),
 			Remediation: fmt.Sprintf("See that no custom resource and no program uses them, then delete them: `kubectl -n %s delete secret <name>`.",
 				namespace),
 		}
@@ -147,7 +144,7 @@ func accountsUnused(g *facts.Graph, _ check.Params) []check.Finding {
 	})
 	return found.Findings(func(namespace string) check.Finding {
 		return check.Finding{
-			Message:     fmt.Sprintf("ServiceAccounts in namespace %s are used by no Pod and no workload, and have no rights.", namespace),
+			Message:     fmt.Sprintf("ServiceAccounts in namespace %s are not used by any Pod or workload and have no permissions.", namespace),
 			Remediation: fmt.Sprintf("Delete them: `kubectl -n %s delete serviceaccount <name>`.", namespace),
 		}
 	})

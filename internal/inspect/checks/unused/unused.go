@@ -29,28 +29,24 @@ func costChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "volume-released", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary: "A PersistentVolume that nobody can use is kept.",
-			Meaning: "The volume's claim was deleted more than seven days ago, and its reclaim policy Retain keeps it and the storage behind it, which goes on costing money. No claim can be " +
-				"bound to it until a person frees it.",
-			Remediation: "If its data are needed, copy them, or take out spec.claimRef so that a claim can have it (`kubectl patch pv <name> --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}]'`). " +
-				"Else delete the storage behind it, then the object: `kubectl delete pv <name>`.",
-			Link:  "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#retain",
-			Needs: []facts.Kind{facts.PV}, Run: volumeReleased,
+			Summary:     "A PersistentVolume that nobody can use is kept.",
+			Meaning:     "The volume's claim was deleted more than seven days ago, and its reclaim policy Retain keeps it and the storage behind it, which goes on costing money. No claim can be bound to it until a person frees it.",
+			Remediation: "If its data are needed, copy them, or take out spec.claimRef so that a claim can have it (`kubectl patch pv <name> --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}]'`). Else delete the storage behind it, then the object: `kubectl delete pv <name>`.",
+			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#retain",
+			Needs:       []facts.Kind{facts.PV}, Run: volumeReleased,
 		},
 		{
 			ID: "pvc-unused", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary: "No Pod uses a PersistentVolumeClaim.",
-			Meaning: "The claim is bound and older than a day, and neither a Pod nor the template of a workload, Job or CronJob names it. Claims that belong to another object, and those of a StatefulSet that still " +
-				"exists, are left out, also when it is scaled down. A StatefulSet that is deleted leaves its claims behind.",
+			Summary:     "No Pod uses a PersistentVolumeClaim.",
+			Meaning:     "The claim is bound and older than a day, and neither a Pod nor the template of a workload, Job or CronJob names it. Claims that belong to another object, and those of a StatefulSet that still exists, are left out, also when it is scaled down. A StatefulSet that is deleted leaves its claims behind.",
 			Remediation: "If its data are no longer needed: `kubectl delete pvc <name>`. See first what becomes of the volume: with reclaim policy Delete the data go with it.",
 			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#reclaiming",
 			Needs:       []facts.Kind{facts.PVC, facts.Pod}, Uses: append(facts.WorkloadKinds(), facts.Job, facts.CronJob), Run: claimUnused,
 		},
 		{
 			ID: "loadbalancer-idle", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary: "A load balancer stands before nothing.",
-			Meaning: "The Service of type LoadBalancer has an address and is older than a day, and there is nothing behind it: the workloads that it selects are scaled to zero, or it selects nothing " +
-				"and nobody gave it endpoints. Most clouds bill load balancers by the hour.",
+			Summary:     "A load balancer stands before nothing.",
+			Meaning:     "The Service of type LoadBalancer has an address and is older than a day, and there is nothing behind it: the workloads that it selects are scaled to zero, or it selects nothing and nobody gave it endpoints. Most clouds bill load balancers by the hour.",
 			Remediation: "Delete the Service, or make it a ClusterIP while it rests: `kubectl patch service <name> -p '{\"spec\":{\"type\":\"ClusterIP\"}}'` (its address is lost).",
 			Link:        "https://kubernetes.io/docs/concepts/services-networking/service/#loadbalancer",
 			Needs:       []facts.Kind{facts.Service, facts.Pod, facts.EndpointSlice}, Uses: facts.WorkloadKinds(),
@@ -78,11 +74,10 @@ func volumeReleased(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   v.Ref,
-			Message:  fmt.Sprintf("PersistentVolume %s is kept although its claim is gone, and no other claim can have it.", v.Name),
-			Evidence: []check.Evidence{check.FromCondition("%s, of claim %s in namespace %s", phrase.Bytes(v.Capacity), v.Claim.Name, v.Claim.Namespace), check.FromSpec("reclaim policy Retain")},
-			Remediation: fmt.Sprintf("If its data are needed, copy them, or free it for another claim: `kubectl patch pv %[1]s --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}]'`. "+
-				"Else delete the storage behind it, then the object: `kubectl delete pv %[1]s`.", v.Name),
+			Object:      v.Ref,
+			Message:     fmt.Sprintf("PersistentVolume %s is Released: its claim was deleted and no other claim can bind it.", v.Name),
+			Evidence:    []check.Evidence{check.FromCondition("%s, of claim %s in namespace %s", phrase.Bytes(v.Capacity), v.Claim.Name, v.Claim.Namespace), check.FromSpec("reclaim policy Retain")},
+			Remediation: fmt.Sprintf("If its data are needed, copy them, or free it for another claim: `kubectl patch pv %[1]s --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}]'`. Else delete the storage behind it, then the object: `kubectl delete pv %[1]s`.", v.Name),
 		})
 	}
 	return findings
@@ -150,7 +145,7 @@ func claimUnused(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:   c.Ref,
-			Message:  fmt.Sprintf("No Pod and no workload uses PersistentVolumeClaim %s.", c.Name),
+			Message:  fmt.Sprintf("PersistentVolumeClaim %s is not used by any Pod or workload.", c.Name),
 			Evidence: []check.Evidence{check.FromCondition("bound to %s, %s", c.Volume, phrase.Bytes(max(c.Capacity, c.Request)))},
 			Remediation: fmt.Sprintf("If its data are no longer needed: `%s delete pvc %s`. See first what becomes of the volume (`kubectl get pv %s`): with reclaim policy Delete the data go with it.",
 				kubectl.Command(c.Ref), c.Name, c.Volume),
@@ -168,7 +163,7 @@ func loadBalancerIdle(g *facts.Graph, params check.Params) []check.Finding {
 		state := endpoints.Judge(g, s, params)
 		finding := check.Finding{
 			Object:   s.Ref,
-			Message:  fmt.Sprintf("The load balancer of Service %s stands before nothing.", s.Name),
+			Message:  fmt.Sprintf("Service %s has a load balancer without endpoints.", s.Name),
 			Evidence: []check.Evidence{check.FromCondition("addresses: %d; ready endpoints: 0", s.LoadBalancerAddresses)},
 			Remediation: fmt.Sprintf("Delete the Service, or make it a ClusterIP while it rests (its address is lost): `%s patch service %s -p '{\"spec\":{\"type\":\"ClusterIP\"}}'`.",
 				kubectl.Command(s.Ref), s.Name),
@@ -176,7 +171,7 @@ func loadBalancerIdle(g *facts.Graph, params check.Params) []check.Finding {
 		switch {
 		case state.ScaledToZero:
 			w := state.Workloads[0]
-			finding.Evidence = append(finding.Evidence, check.FromSpec("%s, which it selects, %s", phrase.Workloads(state.Workloads), phrase.WhyNoPods(w)))
+			finding.Evidence = append(finding.Evidence, check.FromSpec("selects %s, which %s", phrase.Workloads(state.Workloads), phrase.WhyNoPods(w)))
 			if !g.OlderThan(w.Changed, idleDay) {
 				continue // overnight, perhaps
 			}

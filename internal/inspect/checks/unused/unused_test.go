@@ -29,18 +29,18 @@ func TestCost(t *testing.T) {
 	}
 	checktest.RunCases(t, Checks(), map[string]checktest.Case{
 		"released long ago": {ID: "volume-released", Documents: volume("Retain", "2026-01-02T00:00:00Z"), Want: []string{
-			"low PersistentVolume/v1: PersistentVolume v1 is kept although its claim is gone, and no other claim can have it.",
+			"low PersistentVolume/v1: PersistentVolume v1 is Released: its claim was deleted and no other claim can bind it.",
 			"  condition: 10Gi, of claim old in namespace shop", "  spec: reclaim policy Retain"}},
 		"released yesterday": {ID: "volume-released", Documents: volume("Retain", "2026-01-14T00:00:00Z")},
 		"to be deleted":      {ID: "volume-released", Documents: volume("Delete", "2026-01-02T00:00:00Z")},
 		"nobody mounts it": {ID: "pvc-unused", Documents: claim("data", ""), Want: []string{
-			"low PersistentVolumeClaim/shop/data: No Pod and no workload uses PersistentVolumeClaim data.", "  condition: bound to v1, 1Gi"}},
+			"low PersistentVolumeClaim/shop/data: PersistentVolumeClaim data is not used by any Pod or workload.", "  condition: bound to v1, 1Gi"}},
 		"a template names it":                  {ID: "pvc-unused", Documents: claim("data", "") + checktest.WorkloadWith("Deployment", "cart", "replicas: 0", "volumes: [{name: d, persistentVolumeClaim: {claimName: data}}], "+checktest.APIContainer(""))},
 		"of a StatefulSet that is scaled down": {ID: "pvc-unused", Documents: claim("data-db-2", "") + checktest.WorkloadWith("StatefulSet", "db", "serviceName: db, replicas: 1, volumeClaimTemplates: [{metadata: {name: data}}]", checktest.APIContainer(""))},
 		"it belongs to another object":         {ID: "pvc-unused", Documents: claim("data", ", ownerReferences: [{apiVersion: db/v1, kind: Cluster, name: c, uid: c}]")},
 		"not all Pods known":                   {ID: "pvc-unused", Documents: claim("data", ""), Elsewhere: []facts.Kind{facts.Pod}},
 		"a load balancer that rests": {ID: "loadbalancer-idle", Documents: balancer("2026-01-01T00:00:00Z") + resting2025, Want: []string{
-			"low Service/shop/web: The load balancer of Service web stands before nothing.", "  condition: addresses: 1; ready endpoints: 0", "  spec: Deployment cart, which it selects, is scaled to zero"}},
+			"low Service/shop/web: Service web has a load balancer without endpoints.", "  condition: addresses: 1; ready endpoints: 0", "  spec: selects Deployment cart, which is scaled to zero"}},
 		"a new load balancer":               {ID: "loadbalancer-idle", Documents: balancer("2026-01-15T11:00:00Z") + resting2025},
 		"a load balancer with Pods to come": {ID: "loadbalancer-idle", Documents: balancer("2026-01-01T00:00:00Z") + checktest.WorkloadWith("Deployment", "cart", "", checktest.APIContainer(""))},
 		"zero for months": {ID: "workload-scaled-to-zero", Documents: resting2025, Want: []string{
@@ -67,15 +67,15 @@ func TestUnused(t *testing.T) {
 		object("ConfigMap", "state", by("my-operator"))
 	checktest.RunCases(t, Checks(), map[string]checktest.Case{
 		"ConfigMaps that nothing names": {ID: "configmaps-unused", Documents: cart + fine + object("ConfigMap", "old", "") + object("ConfigMap", "older", by("kubectl-create")), Want: []string{
-			"info Namespace/shop: ConfigMaps in namespace shop are used by no Pod and no workload.", "  spec: 2: old, older"}},
+			"info Namespace/shop: ConfigMaps in namespace shop are not used by any Pod or workload.", "  spec: 2: old, older"}},
 		"ConfigMaps in use, or another's": {ID: "configmaps-unused", Documents: cart + fine},
 		"CronJobs are not known":          {ID: "configmaps-unused", Documents: object("ConfigMap", "old", ""), Elsewhere: []facts.Kind{facts.CronJob}},
 		"Secrets that nothing names": {ID: "secrets-unused", Documents: cart + ingress + object("Secret", "old", by("helm")), Want: []string{
-			"info Namespace/shop: Secrets in namespace shop are used by no Pod, workload, ServiceAccount or Ingress.", "  spec: 1: old"}},
+			"info Namespace/shop: Secrets in namespace shop are not used by any Pod, workload, ServiceAccount or Ingress.", "  spec: 1: old"}},
 		"Secrets in use": {ID: "secrets-unused", Documents: cart + ingress + account + object("Secret", "env", "") + object("Secret", "pull", "") + object("Secret", "tls", "") + object("Secret", "mirror", "") +
 			object("Secret", "sh.helm.release.v1.cart.v1", "") + object("Secret", "certificate", by("cert-manager-certificates-issuing"))},
 		"an account that nothing names": {ID: "serviceaccounts-unused", Documents: cart + account, Want: []string{
-			"info Namespace/shop: ServiceAccounts in namespace shop are used by no Pod and no workload, and have no rights.", "  spec: 1: ci"}},
+			"info Namespace/shop: ServiceAccounts in namespace shop are not used by any Pod or workload and have no permissions.", "  spec: 1: ci"}},
 		"accounts in use, or with rights": {ID: "serviceaccounts-unused", Documents: cart + account + binding + object("ServiceAccount", "cart", "") + object("ServiceAccount", "default", "")},
 	})
 }

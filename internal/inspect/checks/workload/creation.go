@@ -18,10 +18,8 @@ func creationChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "pods-blocked-by-quota", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
-			Summary: "A ResourceQuota keeps a workload from creating its Pods.",
-			Meaning: "A workload has fewer Pods than it wants, and the API server refuses new ones because of a ResourceQuota: what the Pods " +
-				"request does not fit into what is left, or the quota counts a resource that their containers do not state. Both come as a " +
-				"FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod, so that a list of Pods shows nothing.",
+			Summary:     "A ResourceQuota keeps a workload from creating its Pods.",
+			Meaning:     "A workload has fewer Pods than it wants, and the API server refuses new ones because of a ResourceQuota: what the Pods request does not fit into what is left, or the quota counts a resource that their containers do not state. Both come as a FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod, so that a list of Pods shows nothing.",
 			Remediation: "`kubectl describe resourcequota` shows what is used and allowed. Remove or shrink what is not needed, or raise the quota.",
 			Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
 			Uses:        append(slices.Clone(uses), facts.ResourceQuota),
@@ -32,10 +30,8 @@ func creationChecks() []check.Check {
 		},
 		{
 			ID: "pods-blocked-by-admission", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary: "Admission control keeps a workload from creating its Pods.",
-			Meaning: "A workload has fewer Pods than it wants, and the API server refuses new ones: an admission webhook or policy denies them or " +
-				"cannot be asked, they violate the namespace's Pod Security level or LimitRange, or name a class that does not exist. It comes " +
-				"as a FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod, so that a list of Pods shows nothing.",
+			Summary:     "Admission control keeps a workload from creating its Pods.",
+			Meaning:     "A workload has fewer Pods than it wants, and the API server refuses new ones: an admission webhook or policy denies them or cannot be asked, they violate the namespace's Pod Security level or LimitRange, or name a class that does not exist. It comes as a FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod, so that a list of Pods shows nothing.",
 			Remediation: "Read the refusal in the evidence and change the Pod template so that it complies, or the policy that refuses it.",
 			Link:        "https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/",
 			Uses:        append(slices.Clone(uses), facts.ValidatingWebhook, facts.MutatingWebhook),
@@ -202,27 +198,25 @@ func explainRefusal(g *facts.Graph, b blocked) (why, remediation string, because
 		if len(because) > 0 {
 			describe = kubectl.Describe(because[0]) + " names its Service"
 		}
-		return fmt.Sprintf("admission webhook %s must be asked first, and does not answer", b.Name),
+		return fmt.Sprintf("admission webhook %s does not respond", b.Name),
 			fmt.Sprintf("Repair the service behind the webhook: %s. If the add-on is gone for good, delete its webhook configuration.", describe), because
 	case apimessage.PolicyDenies:
 		return fmt.Sprintf("ValidatingAdmissionPolicy %s denies them", b.Name),
-			fmt.Sprintf("The evidence holds the policy's reason: change the Pod template so that it complies, or the policy: "+
-				"`kubectl get validatingadmissionpolicy %s -o yaml`.", b.Name), nil
+			fmt.Sprintf("The evidence holds the policy's reason: change the Pod template so that it complies, or the policy: `kubectl get validatingadmissionpolicy %s -o yaml`.", b.Name), nil
 	case apimessage.PodSecurity:
 		level, _, _ := strings.Cut(b.Name, ":")
 		return fmt.Sprintf("namespace %s enforces Pod Security level %s, which they violate: %s", namespace, level, b.Detail),
-			fmt.Sprintf("Set the securityContext fields that the evidence names in the Pod template. If the workload truly needs them, move it to a "+
-				"namespace with a lower level, or lower this one's: `kubectl label namespace %s pod-security.kubernetes.io/enforce=<level> --overwrite`.", namespace), nil
+			fmt.Sprintf("Set the securityContext fields that the evidence names in the Pod template. If the workload truly needs them, move it to a namespace with a lower level, or lower this one's: `kubectl label namespace %s pod-security.kubernetes.io/enforce=<level> --overwrite`.", namespace), nil
 	case apimessage.LimitRange:
-		return fmt.Sprintf("a LimitRange of namespace %s forbids it: %s", namespace, b.Detail),
+		return fmt.Sprintf("they violate a LimitRange in namespace %s: %s", namespace, b.Detail),
 			fmt.Sprintf("Bring requests and limits of the Pod template within the range, or change it: `kubectl -n %s describe limitrange`.", namespace), nil
 	case apimessage.ClassMissing:
-		return fmt.Sprintf("they name %s, which does not exist", b.Name),
+		return fmt.Sprintf("they reference %s, which does not exist", b.Name),
 			"Create the class, or name one that exists: `kubectl get priorityclasses,runtimeclasses` lists them.", nil
 	case apimessage.InvalidSpec:
-		return "the API server finds their template not valid", "The evidence names the field and what is wrong with it: correct the template.", nil
+		return "the API server rejects their template as invalid", "The evidence names the field and what is wrong with it: correct the template.", nil
 	default:
-		return "admission control refuses them", "", nil
+		return "admission control rejects them", "", nil
 	}
 }
 
@@ -232,10 +226,10 @@ func explainQuota(g *facts.Graph, b blocked) (why, remediation string, because [
 	ref := facts.Ref{Kind: facts.ResourceQuota, Namespace: namespace, Name: b.Name}
 	switch b.By {
 	case apimessage.QuotaUnspecified:
-		return fmt.Sprintf("ResourceQuota %s wants every container to state %s", b.Name, resources),
+		return fmt.Sprintf("ResourceQuota %s requires every container to set %s", b.Name, resources),
 			fmt.Sprintf("Set %s on every container of the Pod template, or give namespace %s a LimitRange with defaults.", resources, namespace), nil
 	case apimessage.QuotaUncovered:
-		return fmt.Sprintf("the cluster allows it only where a ResourceQuota covers it (%s), and namespace %s has none that does", b.Detail, namespace),
+		return fmt.Sprintf("the cluster requires a ResourceQuota that covers it (%s) and namespace %s has none", b.Detail, namespace),
 			fmt.Sprintf("Create such a ResourceQuota in namespace %s, or do without, for example with another priorityClassName.", namespace), nil
 	}
 	if quota, ok := facts.Lookup[*facts.QuotaNode](g, ref); ok && slices.ContainsFunc(quota.Items, func(i facts.QuotaItem) bool {
@@ -243,7 +237,6 @@ func explainQuota(g *facts.Graph, b blocked) (why, remediation string, because [
 	}) {
 		because = []facts.Ref{ref}
 	}
-	return fmt.Sprintf("ResourceQuota %s does not leave room for their %s", b.Name, resources),
-		fmt.Sprintf("See what uses it up (`kubectl -n %[1]s describe resourcequota %[2]s`); remove or shrink what is not needed, or raise it: "+
-			"`kubectl -n %[1]s edit resourcequota %[2]s`.", namespace, b.Name), because
+	return fmt.Sprintf("ResourceQuota %s has no room for their %s", b.Name, resources),
+		fmt.Sprintf("See what uses it up (`kubectl -n %[1]s describe resourcequota %[2]s`); remove or shrink what is not needed, or raise it: `kubectl -n %[1]s edit resourcequota %[2]s`.", namespace, b.Name), because
 }

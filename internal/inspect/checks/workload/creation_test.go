@@ -35,7 +35,7 @@ func TestPodsBlockedByQuota(t *testing.T) {
 		"named with what it leaves no room for, on the Deployment": {
 			documents: deployment + checktest.WebReplicaSet("web-6d4", 3, 2, 2, "") + recent(checktest.OverQuota) + webQuota,
 			want: checktest.Lines(
-				"high Deployment/shop/web [compute]: Pods of Deployment web cannot be created: ResourceQuota compute does not leave room for their limits.cpu, pods.",
+				"high Deployment/shop/web [compute]: Pods of Deployment web cannot be created: ResourceQuota compute has no room for their limits.cpu, pods.",
 				"  event: FailedCreate: "+checktest.OverQuota,
 				"  condition: ResourceQuota compute: 1 of 1 limits.cpu used",
 				"  condition: ResourceQuota compute: 2 of 2 pods used"),
@@ -43,27 +43,27 @@ func TestPodsBlockedByQuota(t *testing.T) {
 		"a condition that stands for a day, after its event is gone": {
 			documents: deployment + checktest.WebReplicaSet("web-6d4", 3, 2, 2, blockedReplicaSet+checktest.OverQuota+"'}]"),
 			want: checktest.Lines(
-				"high Deployment/shop/web [compute]: Pods of Deployment web cannot be created: ResourceQuota compute does not leave room for their limits.cpu, pods.",
+				"high Deployment/shop/web [compute]: Pods of Deployment web cannot be created: ResourceQuota compute has no room for their limits.cpu, pods.",
 				"  condition: ReplicaFailure=True (FailedCreate): "+checktest.OverQuota),
 		},
 		"the Deployment's own condition, where ReplicaSets were not read": {
 			documents: checktest.WebDeployment("replicas: 3", "replicas: 2"+blockedReplicaSet+checktest.OverQuota[len("Error creating: "):]+"'}]"),
 			want: checktest.Lines(
-				"high Deployment/shop/web [compute]: Pods of Deployment web cannot be created: ResourceQuota compute does not leave room for their limits.cpu, pods.",
+				"high Deployment/shop/web [compute]: Pods of Deployment web cannot be created: ResourceQuota compute has no room for their limits.cpu, pods.",
 				"  condition: ReplicaFailure=True (FailedCreate): "+checktest.OverQuota[len("Error creating: "):]),
 		},
 		"containers that do not state what is counted": {
 			documents: deployment + checktest.WebReplicaSet("web-6d4", 3, 2, 2, "") +
 				recent(`Error creating: pods "web-6d4-" is forbidden: failed quota: compute: must specify limits.cpu for: web; limits.memory for: proxy,web`),
 			want: checktest.Lines(
-				"high Deployment/shop/web [compute]: Pods of Deployment web cannot be created: ResourceQuota compute wants every container to state limits.cpu, limits.memory.",
+				"high Deployment/shop/web [compute]: Pods of Deployment web cannot be created: ResourceQuota compute requires every container to set limits.cpu, limits.memory.",
 				`  event: FailedCreate: Error creating: pods "web-6d4-" is forbidden: failed quota: compute: must specify limits.cpu for: web; limits.memory for: proxy,web`),
 		},
 		"the volume claims of a StatefulSet": {
 			documents: webStatefulSet("", "replicas: 1") + checktest.FailedCreate("StatefulSet", "web", "w1", "2026-01-15T11:20:00Z", "2026-01-15T11:55:00Z",
 				`create Claim data-web-1 for Pod web-1 in StatefulSet web failed error: persistentvolumeclaims "data-web-1" is forbidden: exceeded quota: disks, requested: requests.storage=10Gi, used: requests.storage=45Gi, limited: requests.storage=50Gi`),
 			want: checktest.Lines(
-				"high StatefulSet/shop/web [disks]: Volume claims of StatefulSet web cannot be created: ResourceQuota disks does not leave room for their requests.storage.",
+				"high StatefulSet/shop/web [disks]: Volume claims of StatefulSet web cannot be created: ResourceQuota disks has no room for their requests.storage.",
 				`  event: FailedCreate: create Claim data-web-1 for Pod web-1 in StatefulSet web failed error: persistentvolumeclaims "data-web-1" is forbidden: exceeded quota: disks, requested: requests.storage=10Gi, used: requests.storage=45Gi, limited: requests.storage=50Gi`),
 		},
 		"a Job of a CronJob, on the CronJob": {
@@ -73,7 +73,7 @@ func TestPodsBlockedByQuota(t *testing.T) {
 				checktest.FailedCreate("Job", "night-1", "j1", "2026-01-15T11:20:00Z", "2026-01-15T11:55:00Z",
 					`Error creating: pods "night-1-abcde" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=2, limited: pods=2`),
 			want: checktest.Lines(
-				"high CronJob/shop/night [compute]: Pods of CronJob night cannot be created: ResourceQuota compute does not leave room for their pods.",
+				"high CronJob/shop/night [compute]: Pods of CronJob night cannot be created: ResourceQuota compute has no room for their pods.",
 				`  event: FailedCreate: Error creating: pods "night-1-abcde" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=2, limited: pods=2`),
 		},
 		"Jobs that may not be created": {
@@ -83,20 +83,20 @@ status: {lastScheduleTime: "2026-01-15T01:00:00Z"}`) +
 				checktest.FailedCreate("CronJob", "night", "c1", "2026-01-15T11:20:00Z", "2026-01-15T11:55:00Z",
 					`Error creating job: jobs.batch "night-29470260" is forbidden: exceeded quota: objects, requested: count/jobs.batch=1, used: count/jobs.batch=5, limited: count/jobs.batch=5`),
 			want: checktest.Lines(
-				"high CronJob/shop/night [objects]: Jobs of CronJob night cannot be created: ResourceQuota objects does not leave room for their count/jobs.batch.",
+				"high CronJob/shop/night [objects]: Jobs of CronJob night cannot be created: ResourceQuota objects has no room for their count/jobs.batch.",
 				`  event: FailedCreate: Error creating job: jobs.batch "night-29470260" is forbidden: exceeded quota: objects, requested: count/jobs.batch=1, used: count/jobs.batch=5, limited: count/jobs.batch=5`),
 		},
 		"what the cluster allows only under a quota": {
 			documents: deployment + checktest.WebReplicaSet("web-6d4", 3, 2, 2, "") +
 				recent(`Error creating: insufficient quota to match these scopes: [{PriorityClass In [system-cluster-critical]}]`),
 			want: checktest.Lines(
-				"high Deployment/shop/web [uncovered]: Pods of Deployment web cannot be created: the cluster allows it only where a ResourceQuota covers it ([{PriorityClass In [system-cluster-critical]}]), and namespace shop has none that does.",
+				"high Deployment/shop/web [uncovered]: Pods of Deployment web cannot be created: the cluster requires a ResourceQuota that covers it ([{PriorityClass In [system-cluster-critical]}]) and namespace shop has none.",
 				"  event: FailedCreate: Error creating: insufficient quota to match these scopes: [{PriorityClass In [system-cluster-critical]}]"),
 		},
 		"two revisions that are refused alike, once": {
 			documents: deployment + checktest.WebReplicaSet("web-6d4", 3, 2, 2, "") + checktest.WebReplicaSet("web-7e5", 1, 0, 0, blockedReplicaSet+checktest.OverQuota+"'}]") + recent(checktest.OverQuota),
 			want: checktest.Lines(
-				"high Deployment/shop/web [compute]: Pods of Deployment web cannot be created: ResourceQuota compute does not leave room for their limits.cpu, pods.",
+				"high Deployment/shop/web [compute]: Pods of Deployment web cannot be created: ResourceQuota compute has no room for their limits.cpu, pods.",
 				"  event: FailedCreate: "+checktest.OverQuota),
 		},
 		"an old event about a workload that lacks Pods for another reason": {
@@ -173,7 +173,7 @@ func TestPodsBlockedByAdmission(t *testing.T) {
 		},
 		"a webhook does not answer": {
 			message: `Error creating: Internal error occurred: failed calling webhook "inject.example.com": failed to call webhook: Post "https://injector.mesh.svc:443/inject?timeout=10s": dial tcp 10.96.3.4:443: connect: connection refused`,
-			want:    "[inject.example.com]: Pods of Deployment web cannot be created: admission webhook inject.example.com must be asked first, and does not answer.",
+			want:    "[inject.example.com]: Pods of Deployment web cannot be created: admission webhook inject.example.com does not respond.",
 		},
 		"a policy denies them": {
 			message: `Error creating: pods "web-6d4-x2k9z" is forbidden: ValidatingAdmissionPolicy 'only-signed' with binding 'only-signed-shop' denied request: image web:1 is not signed`,
@@ -185,23 +185,23 @@ func TestPodsBlockedByAdmission(t *testing.T) {
 		},
 		"a LimitRange forbids them": {
 			message: `Error creating: pods "web-6d4-x2k9z" is forbidden: [maximum cpu usage per Container is 1, but limit is 2, maximum memory usage per Container is 1Gi, but limit is 2Gi]`,
-			want:    "[limitrange]: Pods of Deployment web cannot be created: a LimitRange of namespace shop forbids it: maximum cpu usage per Container is 1, but limit is 2, maximum memory usage per Container is 1Gi, but limit is 2Gi.",
+			want:    "[limitrange]: Pods of Deployment web cannot be created: they violate a LimitRange in namespace shop: maximum cpu usage per Container is 1, but limit is 2, maximum memory usage per Container is 1Gi, but limit is 2Gi.",
 		},
 		"a PriorityClass is missing": {
 			message: `Error creating: pods "web-6d4-x2k9z" is forbidden: no PriorityClass with name urgent was found`,
-			want:    "[PriorityClass urgent]: Pods of Deployment web cannot be created: they name PriorityClass urgent, which does not exist.",
+			want:    "[PriorityClass urgent]: Pods of Deployment web cannot be created: they reference PriorityClass urgent, which does not exist.",
 		},
 		"a RuntimeClass is missing": {
 			message: `Error creating: pods "web-6d4-x2k9z" is forbidden: pod rejected: RuntimeClass "gvisor" not found`,
-			want:    "[RuntimeClass gvisor]: Pods of Deployment web cannot be created: they name RuntimeClass gvisor, which does not exist.",
+			want:    "[RuntimeClass gvisor]: Pods of Deployment web cannot be created: they reference RuntimeClass gvisor, which does not exist.",
 		},
 		"the template makes no valid Pod": {
 			message: `Error creating: Pod "web-6d4-x2k9z" is invalid: spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1`,
-			want:    "[invalid]: Pods of Deployment web cannot be created: the API server finds their template not valid.",
+			want:    "[invalid]: Pods of Deployment web cannot be created: the API server rejects their template as invalid.",
 		},
 		"another plugin refuses them": {
 			message: `Error creating: pods "web-6d4-x2k9z" is forbidden: unable to validate against any security context constraint: []`,
-			want:    "[other]: Pods of Deployment web cannot be created: admission control refuses them.",
+			want:    "[other]: Pods of Deployment web cannot be created: admission control rejects them.",
 		},
 		"a ServiceAccount is missing, which has a check of its own": {
 			message: `Error creating: pods "web-6d4-x2k9z" is forbidden: error looking up service account shop/web: serviceaccount "web" not found`,

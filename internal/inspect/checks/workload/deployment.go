@@ -15,12 +15,9 @@ func deploymentChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "deployment-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "A Deployment has fewer available Pods than it wants.",
-			Meaning: "The Deployment's condition Available is False, or some of its Pods are missing or not ready, for longer than the startup " +
-				"grace. It is critical when no Pod is available. Deployments that are scaled to zero or being deleted, Pods that are still " +
-				"within the grace, and Pods that only wait out minReadySeconds are left out.",
-			Remediation: "See what keeps the Pods down: `kubectl describe deployment <name>` shows conditions, `kubectl describe pods -l " +
-				"<selector>` container states, probes and events. The finding that causes this one, where there is one, says it.",
+			Summary:     "A Deployment has fewer available Pods than desired.",
+			Meaning:     "The Deployment's condition Available is False, or some of its Pods are missing or not ready, for longer than the startup grace. It is critical when no Pod is available. Deployments that are scaled to zero or being deleted, Pods that are still within the grace, and Pods that only wait out minReadySeconds are left out.",
+			Remediation: "See what keeps the Pods down: `kubectl describe deployment <name>` shows conditions, `kubectl describe pods -l <selector>` container states, probes and events. The finding that causes this one, where there is one, says it.",
 			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/",
 			Needs:       []facts.Kind{facts.Deployment},
 			Uses:        []facts.Kind{facts.ReplicaSet, facts.Pod, facts.Event},
@@ -29,10 +26,8 @@ func deploymentChecks() []check.Check {
 		},
 		{
 			ID: "deployment-rollout-stuck", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "The rollout of a Deployment makes no progress.",
-			Meaning: "The condition Progressing is False: the new Pods did not become available within spec.progressDeadlineSeconds (10 minutes " +
-				"unless set), or the new ReplicaSet could not be created. Kubernetes does not roll back by itself. As long as Pods of the " +
-				"revision before are available they go on serving, so that the failure is easily overlooked. Paused Deployments are left out.",
+			Summary:     "The rollout of a Deployment makes no progress.",
+			Meaning:     "The condition Progressing is False: the new Pods did not become available within spec.progressDeadlineSeconds (10 minutes unless set), or the new ReplicaSet could not be created. Kubernetes does not roll back by itself. As long as Pods of the revision before are available they go on serving, so that the failure is easily overlooked. Paused Deployments are left out.",
 			Remediation: "Repair what keeps the new Pods from becoming ready, or go back: `kubectl rollout undo deployment/<name>`.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment",
 			Needs:       []facts.Kind{facts.Deployment},
@@ -56,18 +51,18 @@ func deploymentUnavailable(g *facts.Graph, params check.Params) []check.Finding 
 		}
 		finding := check.Finding{
 			Object:   d.Ref,
-			Message:  fmt.Sprintf("Deployment %s has fewer available Pods than it wants.", d.Name),
+			Message:  fmt.Sprintf("Deployment %s has fewer available Pods than desired.", d.Name),
 			Evidence: shortageEvidence(d, short), Remediation: findShortage(d, short),
 		}
 		if d.Available == 0 {
 			finding.Severity = v1alpha1.SeverityCritical
-			finding.Message = fmt.Sprintf("Deployment %s has no available Pod.", d.Name)
+			finding.Message = fmt.Sprintf("Deployment %s has no available Pods.", d.Name)
 		}
 		if told && available.Status == "False" {
 			finding.Evidence = append(finding.Evidence, check.QuoteCondition(available))
 		}
 		if d.Paused {
-			finding.Message += " Its rollout is paused: changes of its Pod template are not rolled out."
+			finding.Message += " Its rollout is paused: changes to its Pod template are not rolled out."
 			finding.Evidence = append(finding.Evidence, check.FromSpec("paused: true"))
 			finding.Remediation += fmt.Sprintf(" If the mending change is already made: `kubectl -n %s rollout resume deployment/%s`.", d.Namespace, d.Name)
 		}
@@ -89,21 +84,18 @@ func rolloutStuck(g *facts.Graph, _ check.Params) []check.Finding {
 		}}
 		switch progressing.Reason {
 		case "ProgressDeadlineExceeded":
-			finding.Message = fmt.Sprintf("The rollout of Deployment %s is stuck: its new Pods did not become available within %s.",
+			finding.Message = fmt.Sprintf("Deployment %s rollout is stuck: its new Pods did not become available within %s.",
 				d.Name, phrase.Duration(d.ProgressDeadline))
-			finding.Remediation = fmt.Sprintf("Repair what keeps the new Pods from becoming ready (%s), or go back to the revision before: "+
-				"`kubectl -n %s rollout undo deployment/%s`.", inspectPods(d), d.Namespace, d.Name)
+			finding.Remediation = fmt.Sprintf("Repair what keeps the new Pods from becoming ready (%s), or go back to the revision before: `kubectl -n %s rollout undo deployment/%s`.", inspectPods(d), d.Namespace, d.Name)
 		case "ReplicaSetCreateError":
-			finding.RestrictToCulprits = true
-			finding.Culprits = refuses(g, d, progressing.Message)
-			finding.Message = fmt.Sprintf("The rollout of Deployment %s is stuck: its new ReplicaSet could not be created.", d.Name)
-			finding.Remediation = fmt.Sprintf("The condition says what refuses the ReplicaSet (a quota on its number, an admission webhook, an "+
-				"invalid template): %s. Mend that, or go back: `kubectl -n %s rollout undo deployment/%s`.", kubectl.Describe(d.Ref), d.Namespace, d.Name)
+			finding.RestrictToCulprits, finding.Culprits = true, refuses(g, d, progressing.Message)
+			finding.Message = fmt.Sprintf("Deployment %s rollout is stuck: its new ReplicaSet could not be created.", d.Name)
+			finding.Remediation = fmt.Sprintf("The condition says what refuses the ReplicaSet (a quota on its number, an admission webhook, an invalid template): %s. Mend that, or go back: `kubectl -n %s rollout undo deployment/%s`.", kubectl.Describe(d.Ref), d.Namespace, d.Name)
 		default:
-			finding.Message = fmt.Sprintf("The rollout of Deployment %s is stuck (%s).", d.Name, progressing.Reason)
+			finding.Message = fmt.Sprintf("Deployment %s rollout is stuck (%s).", d.Name, progressing.Reason)
 		}
 		if old := oldRevisions(g, d, progressing.Message); old > 0 {
-			finding.Message += " The revision before still serves."
+			finding.Message += " The previous revision still serves."
 			finding.Evidence = append(finding.Evidence, check.FromCondition("ready Pods of earlier revisions: %d", old))
 		}
 		findings = append(findings, finding)

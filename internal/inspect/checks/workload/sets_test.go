@@ -27,24 +27,24 @@ func TestStatefulSetUnavailable(t *testing.T) {
 			documents: webStatefulSet("", "replicas: 2, readyReplicas: 1, availableReplicas: 1") +
 				checktest.WebPod("web-0", "StatefulSet/web", "True", checktest.LongAgo) + checktest.WebPod("web-1", "StatefulSet/web", "False", checktest.LongAgo),
 			want: checktest.Lines(
-				"high StatefulSet/shop/web: StatefulSet web has fewer ready Pods than it wants.",
-				"  condition: Pods: 3 wanted, 2 exist, 1 ready, 1 available",
+				"high StatefulSet/shop/web: StatefulSet web has fewer ready Pods than desired.",
+				"  condition: Pods: 3 desired, 2 current, 1 ready, 1 available",
 				"  condition: not ready: web-1"),
 		},
 		"none ready, in the order of their ordinals": {
 			documents: webStatefulSet("", "replicas: 3") + checktest.WebPod("web-10", "StatefulSet/web", "False", checktest.LongAgo) +
 				checktest.WebPod("web-2", "StatefulSet/web", "False", checktest.LongAgo) + checktest.WebPod("web-1", "StatefulSet/web", "False", checktest.LongAgo),
 			want: checktest.Lines(
-				"critical StatefulSet/shop/web: StatefulSet web has no ready Pod.",
-				"  condition: Pods: 3 wanted, 3 exist, 0 ready, 0 available",
+				"critical StatefulSet/shop/web: StatefulSet web has no ready Pods.",
+				"  condition: Pods: 3 desired, 3 current, 0 ready, 0 available",
 				"  condition: not ready: web-1, web-2, web-10"),
 		},
 		"Pods that are refused": {
 			documents: webStatefulSet("", "replicas: 0") + checktest.FailedCreate("StatefulSet", "web", "w1", "2026-01-15T11:20:00Z", "2026-01-15T11:55:00Z",
 				`create Pod web-0 in StatefulSet web failed error: pods "web-0" is forbidden: exceeded quota: compute`),
 			want: checktest.Lines(
-				"critical StatefulSet/shop/web: StatefulSet web has no ready Pod.",
-				"  condition: Pods: 3 wanted, 0 exist, 0 ready, 0 available"),
+				"critical StatefulSet/shop/web: StatefulSet web has no ready Pods.",
+				"  condition: Pods: 3 desired, 0 current, 0 ready, 0 available"),
 		},
 		"a Pod that is being replaced": {
 			documents: webStatefulSet("", "replicas: 3, readyReplicas: 2, availableReplicas: 2") + checktest.WebPod("web-2", "StatefulSet/web", "False", checktest.JustNow),
@@ -75,14 +75,14 @@ func TestStatefulSetUpdateStuck(t *testing.T) {
 		"the new revision does not come up": {
 			documents: webStatefulSet("", updating) + old + fresh(checktest.LongAgo),
 			want: checktest.Lines(
-				"high StatefulSet/shop/web: The update of StatefulSet web is stuck: a Pod of the new revision does not become ready.",
+				"high StatefulSet/shop/web: StatefulSet web update is stuck: a Pod of the new revision is not ready.",
 				"  condition: Pods of the newest revision web-b: 1 of 3",
 				"  condition: Pod web-2 is of the new revision and not ready"),
 		},
 		"a broken Pod stands in the way of the template that was mended": {
 			documents: webStatefulSet("", "replicas: 3, readyReplicas: 2, updatedReplicas: 2, currentRevision: web-a, updateRevision: web-a") + old + fresh(checktest.LongAgo),
 			want: checktest.Lines(
-				"high StatefulSet/shop/web: The update of StatefulSet web is stuck: it waits for a Pod of an older revision that is not ready, and does not replace it.",
+				"high StatefulSet/shop/web: StatefulSet web update is stuck: it waits for a Pod of an older revision that is not ready and is not replaced.",
 				"  condition: Pods of the newest revision web-a: 2 of 3",
 				"  condition: Pod web-2 is of revision web-b and not ready"),
 		},
@@ -122,8 +122,8 @@ func TestDaemonSetUnavailable(t *testing.T) {
 				checktest.WebPod("web-c", "DaemonSet/web", "False", checktest.LongAgo) + checktest.WebPod("web-d", "DaemonSet/web", "False", checktest.LongAgo) +
 				checktest.WebPod("web-e", "DaemonSet/web", "False", checktest.LongAgo),
 			want: checktest.Lines(
-				"high DaemonSet/shop/web: DaemonSet web has no ready Pod on some of the nodes that should run it.",
-				"  condition: Pods: 5 wanted, 5 exist, 1 ready, 1 available",
+				"high DaemonSet/shop/web: DaemonSet web has no ready Pod on some of its nodes.",
+				"  condition: Pods: 5 desired, 5 current, 1 ready, 1 available",
 				"  condition: not ready: web-b, web-c, web-d and 1 more",
 				"  condition: nodes without a ready Pod: node-b, node-c, node-d and 1 more"),
 		},
@@ -131,7 +131,7 @@ func TestDaemonSetUnavailable(t *testing.T) {
 			documents: webDaemonSet("desiredNumberScheduled: 1, currentNumberScheduled: 1") + checktest.WebPod("web-a", "DaemonSet/web", "False", checktest.LongAgo),
 			want: checktest.Lines(
 				"critical DaemonSet/shop/web: DaemonSet web has no ready Pod on any node.",
-				"  condition: Pods: 1 wanted, 1 exist, 0 ready, 0 available",
+				"  condition: Pods: 1 desired, 1 current, 0 ready, 0 available",
 				"  condition: not ready: web-a",
 				"  condition: nodes without a ready Pod: node-a"),
 		},
@@ -159,7 +159,7 @@ func TestDaemonSetMisscheduled(t *testing.T) {
 		"on nodes that were tainted later": {
 			documents: webDaemonSet("desiredNumberScheduled: 2, currentNumberScheduled: 2, numberReady: 2, numberMisscheduled: 1"),
 			want: checktest.Lines(
-				"low DaemonSet/shop/web: DaemonSet web runs on nodes that it is not meant for: once its Pods there are gone, they do not come back.",
+				"low DaemonSet/shop/web: DaemonSet web has Pods on nodes that should not run it: once deleted, they are not recreated.",
 				"  condition: Pods on 1 node that should not run them"),
 		},
 		"a change that is being carried out": {

@@ -12,12 +12,9 @@ func statefulSetChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "statefulset-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "A StatefulSet has fewer ready Pods than it wants.",
-			Meaning: "Some of its Pods are missing, not ready, or stuck on their way out for longer than the startup grace. It is critical when " +
-				"none is ready. With the usual OrderedReady policy one Pod that is not ready keeps all Pods of higher ordinals from being " +
-				"created. StatefulSets that are scaled to zero or being deleted are left out.",
-			Remediation: "Begin with the Pod of the lowest ordinal that is not ready: `kubectl describe pod <name>-<ordinal>` shows its state and " +
-				"events. The finding that causes this one, where there is one, says it.",
+			Summary:     "A StatefulSet has fewer ready Pods than desired.",
+			Meaning:     "Some of its Pods are missing, not ready, or stuck on their way out for longer than the startup grace. It is critical when none is ready. With the usual OrderedReady policy one Pod that is not ready keeps all Pods of higher ordinals from being created. StatefulSets that are scaled to zero or being deleted are left out.",
+			Remediation: "Begin with the Pod of the lowest ordinal that is not ready: `kubectl describe pod <name>-<ordinal>` shows its state and events. The finding that causes this one, where there is one, says it.",
 			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-statefulset/",
 			Needs:       []facts.Kind{facts.StatefulSet},
 			Uses:        []facts.Kind{facts.Pod, facts.Event},
@@ -26,13 +23,9 @@ func statefulSetChecks() []check.Check {
 		},
 		{
 			ID: "statefulset-update-stuck", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "The update of a StatefulSet makes no progress.",
-			Meaning: "Not all Pods have the newest revision, and the update waits for a Pod that has not been ready for longer than the startup " +
-				"grace. Either the new revision does not come up, or a broken Pod of an older revision stands in the way: a StatefulSet " +
-				"waits for it even after the template was mended, until somebody deletes that Pod. Pods below spec.updateStrategy's " +
-				"partition, and the OnDelete strategy, are left out: there, old Pods are meant to stay.",
-			Remediation: "Mend the template (`kubectl rollout undo statefulset/<name>` goes back), then delete the Pod that is not ready, since the " +
-				"StatefulSet does not replace it by itself: `kubectl delete pod <pod>`.",
+			Summary:     "The update of a StatefulSet makes no progress.",
+			Meaning:     "Not all Pods have the newest revision, and the update waits for a Pod that has not been ready for longer than the startup grace. Either the new revision does not come up, or a broken Pod of an older revision stands in the way: a StatefulSet waits for it even after the template was mended, until somebody deletes that Pod. Pods below spec.updateStrategy's partition, and the OnDelete strategy, are left out: there, old Pods are meant to stay.",
+			Remediation: "Mend the template (`kubectl rollout undo statefulset/<name>` goes back), then delete the Pod that is not ready, since the StatefulSet does not replace it by itself: `kubectl delete pod <pod>`.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback",
 			Needs:       []facts.Kind{facts.StatefulSet, facts.Pod},
 			ExplainedBy: check.PodFailures(),
@@ -53,16 +46,15 @@ func statefulSetUnavailable(g *facts.Graph, params check.Params) []check.Finding
 		}
 		finding := check.Finding{
 			Object:   set.Ref,
-			Message:  fmt.Sprintf("StatefulSet %s has fewer ready Pods than it wants.", set.Name),
+			Message:  fmt.Sprintf("StatefulSet %s has fewer ready Pods than desired.", set.Name),
 			Evidence: shortageEvidence(set, short), Remediation: findShortage(set, short),
 		}
 		if len(short.down) > 0 {
-			finding.Remediation = fmt.Sprintf("Find out why its Pods are not ready, beginning with the lowest ordinal, since the others may wait "+
-				"for it: `kubectl -n %s describe pod %s` shows container states, probes and events.", set.Namespace, short.down[0].Name)
+			finding.Remediation = fmt.Sprintf("Find out why its Pods are not ready, beginning with the lowest ordinal, since the others may wait for it: `kubectl -n %s describe pod %s` shows container states, probes and events.", set.Namespace, short.down[0].Name)
 		}
 		if set.Ready == 0 {
 			finding.Severity = v1alpha1.SeverityCritical
-			finding.Message = fmt.Sprintf("StatefulSet %s has no ready Pod.", set.Name)
+			finding.Message = fmt.Sprintf("StatefulSet %s has no ready Pods.", set.Name)
 		}
 		findings = append(findings, finding)
 	}
@@ -95,17 +87,13 @@ func statefulSetUpdateStuck(g *facts.Graph, params check.Params) []check.Finding
 			check.FromCondition("Pods of the newest revision %s: %d of %d", set.UpdateRevision, set.Updated, set.Desired),
 		}}
 		if failing != nil {
-			finding.Message = fmt.Sprintf("The update of StatefulSet %s is stuck: a Pod of the new revision does not become ready.", set.Name)
+			finding.Message = fmt.Sprintf("StatefulSet %s update is stuck: a Pod of the new revision is not ready.", set.Name)
 			finding.Evidence = append(finding.Evidence, check.FromCondition("Pod %s is of the new revision and not ready", failing.Name))
-			finding.Remediation = fmt.Sprintf("Find out why it is not ready (`kubectl -n %[1]s describe pod %[2]s`) and mend the template, or go back "+
-				"(`kubectl -n %[1]s rollout undo statefulset/%[3]s`). Then let the StatefulSet make the Pod anew, which it does not do by itself: "+
-				"`kubectl -n %[1]s delete pod %[2]s`.", set.Namespace, failing.Name, set.Name)
+			finding.Remediation = fmt.Sprintf("Find out why it is not ready (`kubectl -n %[1]s describe pod %[2]s`) and mend the template, or go back (`kubectl -n %[1]s rollout undo statefulset/%[3]s`). Then let the StatefulSet make the Pod anew, which it does not do by itself: `kubectl -n %[1]s delete pod %[2]s`.", set.Namespace, failing.Name, set.Name)
 		} else {
-			finding.Message = fmt.Sprintf("The update of StatefulSet %s is stuck: it waits for a Pod of an older revision that is not ready, and "+
-				"does not replace it.", set.Name)
+			finding.Message = fmt.Sprintf("StatefulSet %s update is stuck: it waits for a Pod of an older revision that is not ready and is not replaced.", set.Name)
 			finding.Evidence = append(finding.Evidence, check.FromCondition("Pod %s is of revision %s and not ready", blocking.Name, blocking.Labels[revisionLabel]))
-			finding.Remediation = fmt.Sprintf("If the new revision mends what ails that Pod, let the StatefulSet make it anew: "+
-				"`kubectl -n %s delete pod %s`.", set.Namespace, blocking.Name)
+			finding.Remediation = fmt.Sprintf("If the new revision mends what ails that Pod, let the StatefulSet make it anew: `kubectl -n %s delete pod %s`.", set.Namespace, blocking.Name)
 		}
 		findings = append(findings, finding)
 	}

@@ -19,12 +19,9 @@ func Checks() []check.Check {
 	return slices.Concat(deploymentChecks(), statefulSetChecks(), daemonSetChecks(), creationChecks(), []check.Check{
 		{
 			ID: "replicaset-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "A ReplicaSet or ReplicationController that stands by itself has fewer ready Pods than it wants.",
-			Meaning: "Only ReplicaSets and ReplicationControllers that no other workload manages are judged; those of a Deployment are seen " +
-				"there. Some of its Pods are missing, or have not been ready, for longer than the startup grace. It is critical when " +
-				"none is ready.",
-			Remediation: "See what keeps the Pods down: `kubectl describe replicaset <name>` shows refused Pods under Events, " +
-				"`kubectl describe pods -l <selector>` the state of those that exist.",
+			Summary:     "A ReplicaSet or ReplicationController that stands by itself has fewer ready Pods than desired.",
+			Meaning:     "Only ReplicaSets and ReplicationControllers that no other workload manages are judged; those of a Deployment are seen there. Some of its Pods are missing, or have not been ready, for longer than the startup grace. It is critical when none is ready.",
+			Remediation: "See what keeps the Pods down: `kubectl describe replicaset <name>` shows refused Pods under Events, `kubectl describe pods -l <selector>` the state of those that exist.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/",
 			Needs:       []facts.Kind{facts.ReplicaSet},
 			Uses:        []facts.Kind{facts.Deployment, facts.ReplicationController, facts.Pod, facts.Event},
@@ -33,16 +30,13 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "workload-not-observed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "A workload was changed, and no controller has looked at it since.",
-			Meaning: "metadata.generation counts changes of the spec; status.observedGeneration says which of them the controller manager has " +
-				"seen. When it stays behind for longer than the startup grace, kube-controller-manager does not run, cannot reach the " +
-				"API server, or is far behind: nothing is rolled out, scaled or replaced any more, and statuses are those of the past.",
-			Remediation: "See whether kube-controller-manager runs and holds its lease: `kubectl -n kube-system get pods | grep " +
-				"controller-manager` and `kubectl -n kube-system get lease kube-controller-manager -o yaml`. Then read its log.",
-			Link:  "https://kubernetes.io/docs/concepts/overview/components/#kube-controller-manager",
-			Needs: []facts.Kind{facts.Deployment},
-			Uses:  []facts.Kind{facts.ReplicaSet, facts.StatefulSet, facts.DaemonSet, facts.ReplicationController},
-			Run:   notObserved,
+			Summary:     "A workload was changed, and no controller has looked at it since.",
+			Meaning:     "metadata.generation counts changes of the spec; status.observedGeneration says which of them the controller manager has seen. When it stays behind for longer than the startup grace, kube-controller-manager does not run, cannot reach the API server, or is far behind: nothing is rolled out, scaled or replaced any more, and statuses are those of the past.",
+			Remediation: "See whether kube-controller-manager runs and holds its lease: `kubectl -n kube-system get pods | grep controller-manager` and `kubectl -n kube-system get lease kube-controller-manager -o yaml`. Then read its log.",
+			Link:        "https://kubernetes.io/docs/concepts/overview/components/#kube-controller-manager",
+			Needs:       []facts.Kind{facts.Deployment},
+			Uses:        []facts.Kind{facts.ReplicaSet, facts.StatefulSet, facts.DaemonSet, facts.ReplicationController},
+			Run:         notObserved,
 		},
 	})
 }
@@ -101,7 +95,7 @@ func missingSince(g *facts.Graph, workload *facts.WorkloadNode, params check.Par
 
 // shortageEvidence is what the status and the Pods show.
 func shortageEvidence(workload *facts.WorkloadNode, short shortage) []check.Evidence {
-	evidence := []check.Evidence{check.FromCondition("Pods: %d wanted, %d exist, %d ready, %d available",
+	evidence := []check.Evidence{check.FromCondition("Pods: %d desired, %d current, %d ready, %d available",
 		workload.Desired, workload.Current, workload.Ready, workload.Available)}
 	if len(short.down) > 0 {
 		evidence = append(evidence, check.FromCondition("not ready: %s", phrase.Pods(short.down)))
@@ -135,12 +129,12 @@ func replicaSetUnavailable(g *facts.Graph, params check.Params) []check.Finding 
 		}
 		finding := check.Finding{
 			Object:   set.Ref,
-			Message:  fmt.Sprintf("%s %s has fewer ready Pods than it wants.", set.Kind, set.Name),
+			Message:  fmt.Sprintf("%s %s has fewer ready Pods than desired.", set.Kind, set.Name),
 			Evidence: shortageEvidence(set, short), Remediation: findShortage(set, short),
 		}
 		if set.Ready == 0 {
 			finding.Severity = v1alpha1.SeverityCritical
-			finding.Message = fmt.Sprintf("%s %s has no ready Pod.", set.Kind, set.Name)
+			finding.Message = fmt.Sprintf("%s %s has no ready Pods.", set.Kind, set.Name)
 		}
 		findings = append(findings, finding)
 	}
@@ -154,13 +148,13 @@ func notObserved(g *facts.Graph, params check.Params) []check.Finding {
 			g.TopOwner(workload.Ref) != workload.Ref || !g.OlderThan(workload.Changed, params.StartupGrace) {
 			continue
 		}
-		what := "has not looked at its latest change"
+		what := "has not observed its latest change"
 		if workload.Observed == 0 {
-			what = "has never looked at it"
+			what = "has never observed it"
 		}
 		findings = append(findings, check.Finding{
 			Object:  workload.Ref,
-			Message: fmt.Sprintf("%s %s stands still: the controller manager %s.", workload.Kind, workload.Name, what),
+			Message: fmt.Sprintf("%s %s is not reconciled: kube-controller-manager %s.", workload.Kind, workload.Name, what),
 			Evidence: []check.Evidence{check.FromCondition("metadata.generation is %d, status.observedGeneration %d; last changed at %s",
 				workload.Generation, workload.Observed, workload.Changed.UTC().Format(time.RFC3339))},
 		})

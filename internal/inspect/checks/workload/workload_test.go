@@ -25,8 +25,8 @@ func TestDeploymentUnavailable(t *testing.T) {
 			documents: checktest.WebDeployment("replicas: 2", "replicas: 2, "+notAvail) + checktest.WebReplicaSet("web-6d4", 2, 2, 0, "") +
 				checktest.WebPod("web-6d4-a", "web-6d4", "False", checktest.LongAgo) + checktest.WebPod("web-6d4-b", "web-6d4", "False", checktest.LongAgo),
 			want: checktest.Lines(
-				"critical Deployment/shop/web: Deployment web has no available Pod.",
-				"  condition: Pods: 2 wanted, 2 exist, 0 ready, 0 available",
+				"critical Deployment/shop/web: Deployment web has no available Pods.",
+				"  condition: Pods: 2 desired, 2 current, 0 ready, 0 available",
 				"  condition: not ready: web-6d4-a, web-6d4-b",
 				notAvailableEvidence),
 		},
@@ -35,23 +35,23 @@ func TestDeploymentUnavailable(t *testing.T) {
 				checktest.WebReplicaSet("web-6d4", 2, 2, 1, "") +
 				checktest.WebPod("web-6d4-a", "web-6d4", "True", checktest.LongAgo) + checktest.WebPod("web-6d4-b", "web-6d4", "False", checktest.LongAgo),
 			want: checktest.Lines(
-				"high Deployment/shop/web: Deployment web has fewer available Pods than it wants.",
-				"  condition: Pods: 2 wanted, 2 exist, 1 ready, 1 available",
+				"high Deployment/shop/web: Deployment web has fewer available Pods than desired.",
+				"  condition: Pods: 2 desired, 2 current, 1 ready, 1 available",
 				"  condition: not ready: web-6d4-b"),
 		},
 		"Pods that could not be read, judged by the condition": {
 			documents: checktest.WebDeployment("replicas: 2", "replicas: 2, "+notAvail),
 			unread:    []facts.Kind{facts.Pod, facts.ReplicaSet},
 			want: checktest.Lines(
-				"critical Deployment/shop/web: Deployment web has no available Pod.",
-				"  condition: Pods: 2 wanted, 2 exist, 0 ready, 0 available",
+				"critical Deployment/shop/web: Deployment web has no available Pods.",
+				"  condition: Pods: 2 desired, 2 current, 0 ready, 0 available",
 				notAvailableEvidence),
 		},
 		"a paused one says so": {
 			documents: checktest.WebDeployment("replicas: 2\n  paused: true", "replicas: 2, "+notAvail),
 			want: checktest.Lines(
-				"critical Deployment/shop/web: Deployment web has no available Pod. Its rollout is paused: changes of its Pod template are not rolled out.",
-				"  condition: Pods: 2 wanted, 2 exist, 0 ready, 0 available",
+				"critical Deployment/shop/web: Deployment web has no available Pods. Its rollout is paused: changes to its Pod template are not rolled out.",
+				"  condition: Pods: 2 desired, 2 current, 0 ready, 0 available",
 				notAvailableEvidence,
 				"  spec: paused: true"),
 		},
@@ -92,7 +92,7 @@ func TestDeploymentRolloutStuck(t *testing.T) {
 			documents: checktest.WebDeployment("replicas: 2", "replicas: 3, updatedReplicas: 1, readyReplicas: 2, availableReplicas: 2, "+stuck("ProgressDeadlineExceeded", exceeded)) +
 				checktest.WebReplicaSet("web-new", 1, 1, 0, "") + checktest.WebReplicaSet("web-old", 2, 2, 2, ""),
 			want: checktest.Lines(
-				"high Deployment/shop/web: The rollout of Deployment web is stuck: its new Pods did not become available within 10m. The revision before still serves.",
+				"high Deployment/shop/web: Deployment web rollout is stuck: its new Pods did not become available within 10m. The previous revision still serves.",
 				`  condition: Progressing=False (ProgressDeadlineExceeded): ReplicaSet "web-new" has timed out progressing.`,
 				"  condition: Pods of the new revision: 1 of 2",
 				"  condition: ready Pods of earlier revisions: 2"),
@@ -101,7 +101,7 @@ func TestDeploymentRolloutStuck(t *testing.T) {
 			documents: checktest.WebDeployment("replicas: 1\n  progressDeadlineSeconds: 90", "replicas: 1, updatedReplicas: 1, "+stuck("ProgressDeadlineExceeded", exceeded)) +
 				checktest.WebReplicaSet("web-new", 1, 1, 0, "") + checktest.WebReplicaSet("web-old", 0, 0, 0, ""),
 			want: checktest.Lines(
-				"high Deployment/shop/web: The rollout of Deployment web is stuck: its new Pods did not become available within 1m30s.",
+				"high Deployment/shop/web: Deployment web rollout is stuck: its new Pods did not become available within 1m30s.",
 				`  condition: Progressing=False (ProgressDeadlineExceeded): ReplicaSet "web-new" has timed out progressing.`,
 				"  condition: Pods of the new revision: 1 of 1"),
 		},
@@ -109,7 +109,7 @@ func TestDeploymentRolloutStuck(t *testing.T) {
 			documents: checktest.WebDeployment("replicas: 1", "replicas: 1, "+stuck("ReplicaSetCreateError", `Failed to create new replica set "web-new": exceeded quota: objects`)) +
 				checktest.WebReplicaSet("web-old", 1, 1, 1, ""),
 			want: checktest.Lines(
-				"high Deployment/shop/web: The rollout of Deployment web is stuck: its new ReplicaSet could not be created. The revision before still serves.",
+				"high Deployment/shop/web: Deployment web rollout is stuck: its new ReplicaSet could not be created. The previous revision still serves.",
 				`  condition: Progressing=False (ReplicaSetCreateError): Failed to create new replica set "web-new": exceeded quota: objects`,
 				"  condition: Pods of the new revision: 0 of 1",
 				"  condition: ready Pods of earlier revisions: 1"),
@@ -147,15 +147,15 @@ status: {observedGeneration: 2, replicas: 1}
 		"by itself": {
 			documents: alone("ReplicaSet", "apps/v1", "") + down,
 			want: checktest.Lines(
-				"critical ReplicaSet/shop/web: ReplicaSet web has no ready Pod.",
-				"  condition: Pods: 1 wanted, 1 exist, 0 ready, 0 available",
+				"critical ReplicaSet/shop/web: ReplicaSet web has no ready Pods.",
+				"  condition: Pods: 1 desired, 1 current, 0 ready, 0 available",
 				"  condition: not ready: web-a"),
 		},
 		"of a custom resource, which is not read": {
 			documents: alone("ReplicaSet", "apps/v1", `, ownerReferences: [{apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: web, uid: r1, controller: true}]`) + down,
 			want: checktest.Lines(
-				"critical ReplicaSet/shop/web: ReplicaSet web has no ready Pod.",
-				"  condition: Pods: 1 wanted, 1 exist, 0 ready, 0 available",
+				"critical ReplicaSet/shop/web: ReplicaSet web has no ready Pods.",
+				"  condition: Pods: 1 desired, 1 current, 0 ready, 0 available",
 				"  condition: not ready: web-a"),
 		},
 		"a ReplicationController that is refused its Pod": {
@@ -164,8 +164,8 @@ spec: {replicas: 1, selector: {app: web}}
 status: {observedGeneration: 2, replicas: 0, conditions: [{type: ReplicaFailure, status: "True", reason: FailedCreate, lastTransitionTime: "`+checktest.LongAgo+`"}]}
 `),
 			want: checktest.Lines(
-				"critical ReplicationController/shop/web: ReplicationController web has no ready Pod.",
-				"  condition: Pods: 1 wanted, 0 exist, 0 ready, 0 available"),
+				"critical ReplicationController/shop/web: ReplicationController web has no ready Pods.",
+				"  condition: Pods: 1 desired, 0 current, 0 ready, 0 available"),
 		},
 		"of a Deployment": {
 			documents: checktest.WebDeployment("replicas: 1", "replicas: 1") + checktest.WebReplicaSet("web-6d4", 1, 1, 0, "") + checktest.WebPod("web-6d4-a", "web-6d4", "False", checktest.LongAgo),
@@ -191,19 +191,19 @@ func TestWorkloadNotObserved(t *testing.T) {
 		"changed long ago": {
 			documents: checktest.WorkloadWeb("Deployment", changedAt("2026-01-15T11:00:00Z", ""), "replicas: 1", "observedGeneration: 1"),
 			want: checktest.Lines(
-				"high Deployment/shop/web: Deployment web stands still: the controller manager has not looked at its latest change.",
+				"high Deployment/shop/web: Deployment web is not reconciled: kube-controller-manager has not observed its latest change.",
 				"  condition: metadata.generation is 2, status.observedGeneration 1; last changed at 2026-01-15T11:00:00Z"),
 		},
 		"never looked at": {
 			documents: checktest.WorkloadWeb("DaemonSet", checktest.WebMeta, "updateStrategy: {type: RollingUpdate}", ""),
 			want: checktest.Lines(
-				"high DaemonSet/shop/web: DaemonSet web stands still: the controller manager has never looked at it.",
+				"high DaemonSet/shop/web: DaemonSet web is not reconciled: kube-controller-manager has never observed it.",
 				"  condition: metadata.generation is 2, status.observedGeneration 0; last changed at 2026-01-15T10:00:00Z"),
 		},
 		"a status written later is no change": {
 			documents: checktest.WorkloadWeb("StatefulSet", changedAt(checktest.JustNow, ", subresource: status"), "serviceName: web", "replicas: 0, observedGeneration: 1"),
 			want: checktest.Lines(
-				"high StatefulSet/shop/web: StatefulSet web stands still: the controller manager has not looked at its latest change.",
+				"high StatefulSet/shop/web: StatefulSet web is not reconciled: kube-controller-manager has not observed its latest change.",
 				"  condition: metadata.generation is 2, status.observedGeneration 1; last changed at 2026-01-15T10:00:00Z"),
 		},
 		"changed just now": {documents: checktest.WorkloadWeb("Deployment", changedAt(checktest.JustNow, ""), "replicas: 1", "observedGeneration: 1")},
