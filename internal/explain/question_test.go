@@ -11,7 +11,7 @@ func TestVolatileDetailsDoNotChangeTheQuestion(t *testing.T) {
 		before, after string
 		same          bool
 	}{
-		"restarts":             {"ended with exit code 137, restarted 2 times", "ended with exit code 137, restarted 14 times", true},
+		"restarts":             {"terminated with exit code 137, restarted 2 times", "terminated with exit code 137, restarted 14 times", true},
 		"times":                {"OOMKilled at 2026-01-15T12:00:00Z", "OOMKilled at 2026-01-16T08:10:11.5Z", true},
 		"durations":            {"back-off 10s restarting failed container", "back-off 5m0s restarting failed container", true},
 		"Pods of a Deployment": {`pods "resizer-756b78c654-2zh4n" is forbidden`, `pods "resizer-756b78c654-t7rhb" is forbidden`, true},
@@ -21,7 +21,7 @@ func TestVolatileDetailsDoNotChangeTheQuestion(t *testing.T) {
 		"the kubelet waits": {
 			`is waiting: ErrImagePull: failed to pull "127.0.0.1:5999/a:1"`, `is waiting: ImagePullBackOff: Back-off pulling image "127.0.0.1:5999/a:1": ErrImagePull: failed to pull "127.0.0.1:5999/a:1"`, true,
 		},
-		"another exit code": {"ended with exit code 137, restarted 2 times", "ended with exit code 1, restarted 2 times", false},
+		"another exit code": {"terminated with exit code 137, restarted 2 times", "terminated with exit code 1, restarted 2 times", false},
 		"another port":      {"connect to db:5432: refused", "connect to db:5433: refused", false},
 		"another image":     {`pull "shop/cart:1.8.0": not found`, `pull "shop/cart:1.9.0": not found`, false},
 		"another limit":     {"limit 64Mi", "limit 32Mi", false},

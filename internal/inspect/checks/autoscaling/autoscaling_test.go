@@ -109,7 +109,7 @@ spec: {group: external.metrics.k8s.io, version: v1beta1, service: {namespace: ke
 		"a target without Pods": {
 			reason:  "FailedGetResourceMetric",
 			message: cannotCompute + "no pods returned by selector while calculating replica count",
-			want:    "it has no Pods",
+			want:    "its target has no Pods",
 		},
 		"Pods that are not ready": {
 			reason:  "FailedGetResourceMetric",
