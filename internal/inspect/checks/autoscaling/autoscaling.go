@@ -19,8 +19,8 @@ func Checks() []check.Check {
 	return []check.Check{
 		{
 			ID: "hpa-no-metrics", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A HorizontalPodAutoscaler cannot read what it scales on.",
-			Meaning:     "The condition ScalingActive is False for longer than the startup grace: the metrics API is not served, has no samples of the Pods, or the Pods state no requests that a utilization could be measured against. The workload keeps its present size, however the load grows.",
+			Summary:     "A HorizontalPodAutoscaler cannot read its metrics.",
+			Meaning:     "The condition ScalingActive is False for longer than the startup grace: the metrics API is not served, has no samples of the Pods, or the Pods have no requests to measure utilization against. The workload is not scaled.",
 			Remediation: "`kubectl describe hpa <name>` quotes the error. For CPU and memory: metrics-server must run (`kubectl get apiservice v1beta1.metrics.k8s.io`), and every container must state requests.",
 			Link:        "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#support-for-metrics-apis",
 			// Its own status tells everything but who serves the metrics.
@@ -32,7 +32,7 @@ func Checks() []check.Check {
 		{
 			ID: "hpa-at-maximum", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
 			Summary:     "A HorizontalPodAutoscaler wants more Pods than its maximum allows.",
-			Meaning:     "For longer than five times the startup grace the autoscaler has been at maxReplicas and would go further (condition ScalingLimited with reason TooManyReplicas): the load is above what the workload is allowed to take. Autoscalers whose minimum is their maximum are left out, since they are pinned on purpose.",
+			Meaning:     "For longer than five times the startup grace the autoscaler has been at maxReplicas and would go further (condition ScalingLimited with reason TooManyReplicas): the load is above what the workload is allowed to take. Autoscalers whose minimum is their maximum are ignored, since they are pinned on purpose.",
 			Remediation: "Raise spec.maxReplicas if the nodes have room, give each Pod more resources, or find out why the load is so high: `kubectl describe hpa <name>` shows the metrics.",
 			Link:        "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/",
 			Needs:       []facts.Kind{facts.HPA},
@@ -51,9 +51,9 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "hpa-scaling-disabled", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A HorizontalPodAutoscaler rests because its target is scaled to zero.",
-			Meaning:     "Somebody scaled the target to zero, which switches the autoscaler off until it is scaled up again by hand. That is often meant; it is worth knowing when it was not.",
-			Remediation: "Nothing, if it is meant. Else scale the target up, and the autoscaler takes over: `kubectl scale <kind> <name> --replicas=1`.",
+			Summary:     "A HorizontalPodAutoscaler is disabled because its target is scaled to zero.",
+			Meaning:     "The target was scaled to zero, which disables the autoscaler until it is scaled up manually. This is often intentional.",
+			Remediation: "Nothing, if this is intended. Otherwise scale the target up and the autoscaler takes over: `kubectl scale <kind> <name> --replicas=1`.",
 			Link:        "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#implicit-maintenance-mode-deactivation",
 			Needs:       []facts.Kind{facts.HPA},
 			Run:         hpaScalingDisabled,
@@ -146,7 +146,7 @@ func hpaTargetMissing(g *facts.Graph, params check.Params) []check.Finding {
 			continue // it has come in the meantime
 		default:
 			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: the scale of %s cannot be read.", hpa.Name, targetName(hpa))
-			finding.Remediation = fmt.Sprintf("The evidence quotes the error. A custom resource must have a scale subresource, and kube-controller-manager the right to read it. Correct the target if need be: %s.", edit)
+			finding.Remediation = fmt.Sprintf("The evidence quotes the error. A custom resource must have a scale subresource, and kube-controller-manager permission to read it. Otherwise correct the target: %s.", edit)
 		}
 		findings = append(findings, finding)
 	}
@@ -180,7 +180,7 @@ func hpaScalingDisabled(g *facts.Graph, params check.Params) []check.Finding {
 			Object:   hpa.Ref,
 			Message:  fmt.Sprintf("HorizontalPodAutoscaler %s is disabled: %s is scaled to zero.", hpa.Name, targetName(hpa)),
 			Evidence: []check.Evidence{check.QuoteCondition(active)},
-			Remediation: fmt.Sprintf("Nothing, if it is meant to rest. Else: `kubectl -n %s scale %s %s --replicas=%d`, and the autoscaler takes over.",
+			Remediation: fmt.Sprintf("Nothing, if this is intended. Otherwise: `kubectl -n %s scale %s %s --replicas=%d`, and the autoscaler takes over.",
 				hpa.Namespace, strings.ToLower(string(hpa.Target.Kind)), hpa.Target.Name, max(1, hpa.Min)),
 		})
 	}

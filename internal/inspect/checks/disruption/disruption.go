@@ -15,8 +15,8 @@ func Checks() []check.Check {
 	return []check.Check{
 		{
 			ID: "pdb-blocks-drain", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary:     "A PodDisruptionBudget lets no Pod be evicted.",
-			Meaning:     "The budget allows no disruption. Either it never can, because it demands as many healthy Pods as there are (maxUnavailable 0, minAvailable 100%, or as large as the number of replicas): then every node drain, cluster upgrade and scale-down that meets one of its Pods hangs. Or it would, but some of its Pods are not healthy for longer than the startup grace: then it is low, and goes away with them.",
+			Summary:     "A PodDisruptionBudget allows no eviction.",
+			Meaning:     "The budget allows no disruption. Either it never can, because it requires as many healthy Pods as exist (maxUnavailable 0, minAvailable 100%, or as large as the number of replicas): then every node drain, cluster upgrade and scale-down that meets one of its Pods hangs. Or some of its Pods are unhealthy for longer than the startup grace: then it is low.",
 			Remediation: "Give the workload one replica more than the budget demands, or let the budget allow one disruption: `kubectl patch pdb <name> --type=merge -p '{\"spec\":{\"minAvailable\":null,\"maxUnavailable\":1}}'`.",
 			Link:        "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
 			Needs:       []facts.Kind{facts.PDB},
@@ -28,7 +28,7 @@ func Checks() []check.Check {
 		{
 			ID: "pdb-selects-nothing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary:     "A PodDisruptionBudget protects no Pod.",
-			Meaning:     "Its selector matches no Pod of its namespace, and no workload there makes Pods with such labels: it is left over, or its labels are wrong, and the Pods that it was meant for are not protected. Budgets of workloads that are scaled to zero are left out.",
+			Meaning:     "Its selector matches no Pod of its namespace and no Pod template there: it is obsolete, or its labels are wrong and the intended Pods are not protected. Budgets of workloads that are scaled to zero are ignored.",
 			Remediation: "Compare its selector (`kubectl get pdb <name> -o yaml`) with the labels of the Pods (`kubectl get pods --show-labels`); correct it, or delete the budget.",
 			Link:        "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
 			Needs:       []facts.Kind{facts.PDB, facts.Pod},
@@ -37,8 +37,8 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "pdb-invalid", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary:     "A PodDisruptionBudget cannot be computed, and lets no Pod be evicted.",
-			Meaning:     "The controller cannot tell how many Pods the budget is about (condition DisruptionAllowed is False with reason SyncFailed), most often because they belong to a custom resource without a scale subresource. To be safe it then allows no eviction at all, so that node drains hang.",
+			Summary:     "A PodDisruptionBudget cannot be computed and allows no eviction.",
+			Meaning:     "The controller cannot tell how many Pods the budget is about (condition DisruptionAllowed is False with reason SyncFailed), most often because they belong to a custom resource without a scale subresource. To be safe it then allows no eviction at all, so node drains hang.",
 			Remediation: "With Pods whose owner has no scale subresource only a minAvailable that is a number works: `kubectl patch pdb <name> --type=merge -p '{\"spec\":{\"maxUnavailable\":null,\"minAvailable\":1}}'`.",
 			Link:        "https://kubernetes.io/docs/tasks/run-application/configure-pdb/#arbitrary-controllers-and-selectors",
 			Needs:       []facts.Kind{facts.PDB},

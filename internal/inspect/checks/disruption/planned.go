@@ -43,7 +43,7 @@ func plannedBudget(g *facts.Graph, _ check.Params) []check.Finding {
 	return findings
 }
 
-// demandsAll says whether a budget lets none of so many Pods be evicted; -1 stands for a number that is not known.
+// demandsAll reports whether a budget lets none of so many Pods be evicted; -1 stands for a number that is not known.
 func demandsAll(pdb *facts.PDBNode, wanted int32) bool {
 	if pdb.MaxUnavailable != "" {
 		return number(pdb.MaxUnavailable, 0) == 0
@@ -73,7 +73,7 @@ func number(text string, of int32) int64 {
 	return n
 }
 
-// scaledBy says whether an autoscaler may give one of the workloads more Pods than its manifest says.
+// scaledBy reports whether an autoscaler may give one of the workloads more Pods than its manifest says.
 func scaledBy(g *facts.Graph, pods []podtemplate.Planned) bool {
 	return slices.ContainsFunc(g.HPAs, func(hpa *facts.HPANode) bool {
 		return slices.ContainsFunc(pods, func(p podtemplate.Planned) bool { return p.Owner == hpa.Target })

@@ -19,8 +19,8 @@ func cronJobChecks() []check.Check {
 		{
 			ID: "cronjob-failing", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary:     "The latest run of a CronJob failed.",
-			Meaning:     "Of the CronJob's Jobs that have finished, the latest failed, and no run has succeeded since. It is medium as long as the run before that one succeeded, so that one bad run weighs less than a CronJob that keeps failing. Suspended CronJobs are left out.",
-			Remediation: "Read why it failed (`kubectl logs job/<job>`), mend that, and try it without waiting for the next run: `kubectl create job <name>-try --from=cronjob/<name>`.",
+			Meaning:     "Of the CronJob's Jobs that have finished, the latest failed, and no run has succeeded since. It is medium as long as the run before that one succeeded, so one bad run weighs less than a CronJob that keeps failing. Suspended CronJobs are ignored.",
+			Remediation: "Find the cause (`kubectl logs job/<job>`), fix it, and start a run now: `kubectl create job <name>-try --from=cronjob/<name>`.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/",
 			Needs:       []facts.Kind{facts.CronJob, facts.Job},
 			Uses:        []facts.Kind{facts.Pod, facts.Event},
@@ -29,8 +29,8 @@ func cronJobChecks() []check.Check {
 		},
 		{
 			ID: "cronjob-missed-schedule", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A CronJob does not start when it should.",
-			Meaning:     "At least two runs in a row that the schedule asks for did not start, and the first of them was due more than 10 minutes ago; or the controller says that it missed one. Either kube-controller-manager does not run, or the CronJob's concurrency policy Forbid waits for a Job that does not end (then the finding is medium), or startingDeadlineSeconds is too short, or Jobs may not be created. Suspended CronJobs are left out, and so is the time before the last change of the CronJob.",
+			Summary:     "A CronJob misses scheduled runs.",
+			Meaning:     "At least two runs in a row that the schedule asks for did not start, and the first of them was due more than 10 minutes ago; or the controller says that it missed one. Either kube-controller-manager does not run, or the CronJob's concurrency policy Forbid waits for a Job that does not finish (medium), or startingDeadlineSeconds is too short, or Jobs cannot be created. Suspended CronJobs are ignored, and so is the time before the last change of the CronJob.",
 			Remediation: "`kubectl describe cronjob <name>` shows running Jobs and events. Delete a Job that hangs, raise startingDeadlineSeconds if it is below some minutes, and see whether kube-controller-manager runs.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#starting-deadline",
 			Needs:       []facts.Kind{facts.CronJob},
@@ -40,8 +40,8 @@ func cronJobChecks() []check.Check {
 		},
 		{
 			ID: "cronjob-invalid-schedule", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A CronJob has a schedule or time zone that names no time.",
-			Meaning:     "spec.schedule or spec.timeZone cannot be read, or the schedule names a date that does not exist, such as 31 February: the CronJob never starts, and only an event says so. Suspended CronJobs are left out.",
+			Summary:     "A CronJob has an invalid schedule or time zone.",
+			Meaning:     "spec.schedule or spec.timeZone cannot be read, or the schedule names a date that does not exist, such as 31 February: the CronJob never starts, and only an event says so. Suspended CronJobs are ignored.",
 			Remediation: "Correct spec.schedule (five fields: minute, hour, day of month, month, day of week) and spec.timeZone (a name such as Europe/Berlin): `kubectl edit cronjob <name>`.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax",
 			Needs:       []facts.Kind{facts.CronJob},
@@ -74,7 +74,7 @@ func cronJobFailing(g *facts.Graph, _ check.Params) []check.Finding {
 			Object: c.Ref, Logs: logs,
 			Message:     fmt.Sprintf("The latest run of CronJob %s failed: %s.", c.Name, whyJobFailed(latest, failed)),
 			Evidence:    append(evidence, check.FromCondition("latest run: Job %s; %s", latest.Name, lastSuccess(c))),
-			Remediation: fmt.Sprintf("Find out why: `kubectl -n %[1]s logs job/%[2]s`. Mend that, and try it at once: `kubectl -n %[1]s create job %[3]s-try --from=cronjob/%[3]s`.", c.Namespace, latest.Name, c.Name),
+			Remediation: fmt.Sprintf("Find out why: `kubectl -n %[1]s logs job/%[2]s`. Fix the cause, then start a run now: `kubectl -n %[1]s create job %[3]s-try --from=cronjob/%[3]s`.", c.Namespace, latest.Name, c.Name),
 		}
 		if failedOnce(c, latest, finished) {
 			finding.Severity = v1alpha1.SeverityMedium
@@ -91,7 +91,7 @@ func lastSuccess(c *facts.CronJobNode) string {
 	return "last success at " + c.LastSuccess.UTC().Format(time.RFC3339)
 }
 
-// failedOnce says whether the run before the latest one is known to have succeeded. Old Jobs are deleted, so that the
+// failedOnce reports whether the run before the latest one is known to have succeeded. Old Jobs are deleted, so the
 // schedule must tell how many runs there were since the last success.
 func failedOnce(c *facts.CronJobNode, latest *facts.JobNode, finished []*facts.JobNode) bool {
 	if c.LastSuccess.IsZero() {
@@ -187,7 +187,7 @@ func lastStart(c *facts.CronJobNode) string {
 }
 
 // firstMissed is the first run that the schedule asked for since the last start, and whether it is so long ago that the
-// next two were due as well. A change of the CronJob, such as an end of its suspension, begins the count anew.
+// next two were due as well. A change of the CronJob, such as an end of its suspension, restarts the count.
 func firstMissed(g *facts.Graph, c *facts.CronJobNode, schedule cron.Schedule) (due time.Time, late bool) {
 	since := slices.MaxFunc([]time.Time{c.LastScheduled, c.Created, c.Changed}, time.Time.Compare)
 	due = schedule.Next(since)
@@ -217,7 +217,7 @@ func waitsForJob(g *facts.Graph, c *facts.CronJobNode, finding *check.Finding) {
 			continue
 		}
 		finding.Evidence = append(finding.Evidence, check.FromCondition("Job %s running since %s", job.Name, job.Started.UTC().Format(time.RFC3339)))
-		finding.Remediation = fmt.Sprintf("See what the Job does (`kubectl -n %[1]s logs job/%[2]s`); if it hangs, delete it: `kubectl -n %[1]s delete job %[2]s`. Set activeDeadlineSeconds in the Job template so that it cannot hang for ever.", c.Namespace, job.Name)
+		finding.Remediation = fmt.Sprintf("See what the Job does (`kubectl -n %[1]s logs job/%[2]s`); if it hangs, delete it: `kubectl -n %[1]s delete job %[2]s`. Set activeDeadlineSeconds in the Job template so that it cannot hang forever.", c.Namespace, job.Name)
 		return
 	}
 }

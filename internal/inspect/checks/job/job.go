@@ -16,8 +16,8 @@ func Checks() []check.Check {
 	return append(cronJobChecks(), check.Check{
 		ID: "job-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 		Summary:     "A Job failed.",
-		Meaning:     "The Job has the condition Failed and failed within the recent window (an hour unless set): its Pods failed more often than backoffLimit allows, it ran longer than activeDeadlineSeconds, or its podFailurePolicy ended it. Kubernetes does not try it again. Jobs of a CronJob are judged there, by cronjob-failing.",
-		Remediation: "Read why it failed (`kubectl logs job/<name>`, `kubectl describe job <name>`), mend that, then delete the Job and create it again: a Job that has failed does not start anew.",
+		Meaning:     "The Job has the condition Failed and failed within the recent window (an hour unless set): its Pods failed more often than backoffLimit allows, it ran longer than activeDeadlineSeconds, or its podFailurePolicy ended it. Kubernetes does not retry it. Jobs of a CronJob are covered by cronjob-failing.",
+		Remediation: "Find the cause (`kubectl logs job/<name>`, `kubectl describe job <name>`) and fix it, then delete and recreate the Job: a failed Job is not restarted.",
 		Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy",
 		Needs:       []facts.Kind{facts.Job},
 		Uses:        []facts.Kind{facts.CronJob, facts.Pod, facts.Event},
@@ -37,7 +37,7 @@ func jobFailed(g *facts.Graph, params check.Params) []check.Finding {
 		findings = append(findings, check.Finding{
 			Object: job.Ref, Evidence: evidence, Logs: logs,
 			Message:     fmt.Sprintf("Job %s failed: %s.", job.Name, whyJobFailed(job, failed)),
-			Remediation: fmt.Sprintf("Find out why: `kubectl -n %[1]s describe job %[2]s`, `kubectl -n %[1]s logs job/%[2]s`. Mend that, then run it anew, since a failed Job does not start again: `kubectl -n %[1]s delete job %[2]s` and create it once more.", job.Namespace, job.Name),
+			Remediation: fmt.Sprintf("Find out why: `kubectl -n %[1]s describe job %[2]s`, `kubectl -n %[1]s logs job/%[2]s`. Fix the cause, then delete the Job and recreate it: `kubectl -n %[1]s delete job %[2]s`.", job.Namespace, job.Name),
 		})
 	}
 	return findings

@@ -91,7 +91,7 @@ func accountFinding(known map[string][]string, owner, account facts.Ref, evidenc
 		Message: fmt.Sprintf("ServiceAccount %s of %s %s does not exist: its Pods cannot be created.", account.Name, owner.Kind, owner.Name),
 		Evidence: append(evidence,
 			check.FromSpec("serviceAccountName: %s", account.Name)),
-		Remediation: fmt.Sprintf("Create it: `kubectl -n %s create serviceaccount %s`, or correct serviceAccountName in the Pod template of %s %s. Its controller tries again by itself, after some minutes at the latest.", account.Namespace, account.Name, owner.Kind, owner.Name),
+		Remediation: fmt.Sprintf("Create it: `kubectl -n %s create serviceaccount %s`, or correct serviceAccountName in the Pod template of %s %s. Its controller retries within minutes.", account.Namespace, account.Name, owner.Kind, owner.Name),
 	}
 	if similar := text.Similar(known[account.Namespace], account.Name); similar != "" {
 		f.Evidence = append(f.Evidence, check.FromSpec("similar name: ServiceAccount %s exists", similar))

@@ -22,7 +22,7 @@ func configChecks() []check.Check {
 		c := check.Check{
 			ID: id, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
 			Summary:     summary,
-			Meaning:     "The kubelet said so when it tried to start a container or to mount a volume, or the Pod's containers have not been started and the namespace, which was read completely, has no such thing. The container is not started until the reference can be resolved; the kubelet keeps trying by itself. References marked optional are left out, and Pods younger than the startup grace.",
+			Meaning:     "The kubelet reported it when starting a container or mounting a volume, or the containers have not started and the object is not in the namespace, which was read completely. The container is not started until the reference can be resolved; the kubelet keeps retrying. Optional references and Pods younger than the startup grace are ignored.",
 			Remediation: remediation, Link: link,
 			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event, facts.ConfigMap, facts.Secret),
 			ExplainedBy: explainedBy,
@@ -39,11 +39,11 @@ func configChecks() []check.Check {
 	)
 	return append([]check.Check{
 		missing(configMapMissing, "A Pod needs a ConfigMap that does not exist.",
-			"Create the ConfigMap (`kubectl create configmap <name> --from-literal=<key>=<value>`), or correct its name in the Pod template. A Pod that can do without it may mark the reference optional.", mapLink),
+			"Create the ConfigMap (`kubectl create configmap <name> --from-literal=<key>=<value>`), or correct its name in the Pod template. If the Pod does not require it, mark the reference optional.", mapLink),
 		missing(configMapKeyMissing, "A Pod needs a key that its ConfigMap does not have.",
 			"Add the key to the ConfigMap (`kubectl edit configmap <name>`), or correct the key in the Pod template.", mapLink),
 		missing(secretMissing, "A Pod needs a Secret that does not exist.",
-			"Create the Secret, or correct its name in the Pod template. Where another tool makes Secrets (External Secrets, cert-manager, Sealed Secrets), look at its resources first.", secretLink),
+			"Create the Secret, or correct its name in the Pod template. If a controller creates the Secret (External Secrets, cert-manager, Sealed Secrets), check its resources first.", secretLink),
 		missing(secretKeyMissing, "A Pod needs a key that its Secret does not have.",
 			"Add the key to the Secret, or correct the key in the Pod template; `kubectl describe secret <name>` lists its keys.", secretLink),
 	}, startChecks()...)
@@ -217,7 +217,7 @@ func fieldsOf(pod *facts.PodNode, ref reference) []string {
 }
 
 // instead says what there is in place of a missing thing, and the one that is probably meant; empty when none is near.
-// Names alone are told: of ConfigMaps their keys, of Secrets nothing but the names.
+// Only names are shown: keys of ConfigMaps, but of Secrets nothing but the names.
 func (r reference) instead(g *facts.Graph, namespace string) (evidence []check.Evidence, meant string) {
 	const few = 8
 	if r.key != "" {

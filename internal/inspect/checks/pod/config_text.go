@@ -71,16 +71,16 @@ func (r reference) remedy(namespace, similar string) string {
 	default:
 		create = fmt.Sprintf("`kubectl -n %s patch secret %s --type=merge -p '{\"stringData\":{\"%s\":\"<value>\"}}'`", namespace, r.name, r.key)
 	}
-	const then = " The kubelet tries again by itself."
+	const then = " The kubelet retries automatically."
 	switch {
 	case similar != "" && r.key != "":
 		return fmt.Sprintf("Correct the key in the Pod template to %s, or add %s to the %s: %s.", similar, r.key, r.kind, create) + then
 	case similar != "":
 		return fmt.Sprintf("Correct the name in the Pod template to %s, or create %s: %s.", similar, r.name, create) + then
 	case r.key != "":
-		return fmt.Sprintf("Add the key: %s, or correct it in the Pod template (`kubectl -n %s describe %s %s` lists what there is).", create, namespace, kind, r.name) + then
+		return fmt.Sprintf("Add the key: %s, or correct it in the Pod template (`kubectl -n %s describe %s %s` lists the existing ones).", create, namespace, kind, r.name) + then
 	default:
-		return fmt.Sprintf("Create it: %s, or correct its name in the Pod template (`kubectl -n %s get %ss` lists what there is).", create, namespace, kind) + then
+		return fmt.Sprintf("Create it: %s, or correct its name in the Pod template (`kubectl -n %s get %ss` lists the existing ones).", create, namespace, kind) + then
 	}
 }
 

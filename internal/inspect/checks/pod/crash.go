@@ -19,16 +19,16 @@ const (
 	startupFails  = "startup-probe-failing"
 )
 
-// restartsThatCount is how often a container that runs now must have been restarted to be worth a word.
+// restartsThatCount is how often a container that runs now must have been restarted to be worth reporting.
 const restartsThatCount = 3
 
 func crashChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: crashLooping, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A container ends again and again.",
-			Meaning:     "The container exits soon after each start, and the kubelet waits longer and longer before the next one (CrashLoopBackOff). The exit code says how it ended: 0 without an error, 1 and 2 by the program's own choice, 126 and 127 because a command could not be run, over 128 by a signal. Containers that ran out of memory, that were killed for a failing probe, or that cannot be started at all are reported as that instead. A container that runs now, but was restarted at least three times, often and lately, counts as medium.",
-			Remediation: "Read the last lines of the log in the evidence, or `kubectl logs <pod> -c <container> --previous`, and mend what they name. If the image or the configuration was changed lately, `kubectl rollout undo` brings back the version before.",
+			Summary:     "A container keeps crashing.",
+			Meaning:     "The container exits soon after each start, and the kubelet backs off before restarting it (CrashLoopBackOff). The exit code says how it ended: 0 is no error, 1 and 2 are application errors, 126 and 127 a command that could not run, above 128 a signal. Containers that were OOMKilled, killed by a failing probe, or cannot start have their own checks. A container that is running but was restarted at least three times recently is medium.",
+			Remediation: "Read the last lines of the log in the evidence, or `kubectl logs <pod> -c <container> --previous`, and fix the error shown. If the image or configuration changed recently, `kubectl rollout undo` restores the previous revision.",
 			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/#my-pod-is-crashing-or-otherwise-unhealthy",
 			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
 			Run: judgedBy(crashLooping, crashFinding),
@@ -36,8 +36,8 @@ func crashChecks() []check.Check {
 		{
 			ID: oomKilled, Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
 			Summary:     "A container was killed because it ran out of memory.",
-			Meaning:     "The container's state says OOMKilled, now or within the recent window (an hour unless set). With a memory limit, the container reached it; without one, its node ran out of memory. It is critical when the container is killed again and again.",
-			Remediation: "Raise resources.limits.memory above what the program needs at its peak, or make it need less: a leak, a cache without a bound, a heap setting that does not know the limit.",
+			Meaning:     "The container's state says OOMKilled, now or within the recent window (an hour unless set). With a memory limit, the container reached it; without one, its node ran out of memory. It is critical when it happens repeatedly.",
+			Remediation: "Raise resources.limits.memory above peak usage, or reduce usage: look for leaks, unbounded caches and heap settings above the limit.",
 			Link:        "https://kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource/#exceed-a-container-s-memory-limit",
 			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
 			ExplainedBy: []string{"node-pressure"},
@@ -45,9 +45,9 @@ func crashChecks() []check.Check {
 		},
 		{
 			ID: initFailing, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "An init container fails, so that the Pod's containers are never started.",
-			Meaning:     "Init containers run one after the other, and each must end with exit code 0 before the next begins. One of them ends with another code and is tried again and again. Sidecars (init containers that restart always) are judged like other containers.",
-			Remediation: "Read the last lines of the init container's log in the evidence, or `kubectl logs <pod> -c <init container> --previous`. Often it waits for something that is not there: a database, a Service, a file.",
+			Summary:     "An init container fails and the Pod's containers do not start.",
+			Meaning:     "Init containers run in sequence, and each must exit with 0 before the next starts. One exits with another code and is retried. Sidecars (init containers with restartPolicy Always) are checked like other containers.",
+			Remediation: "Read the last lines of the init container's log in the evidence, or `kubectl logs <pod> -c <init container> --previous`. Often a dependency is missing: a database, a Service, a file.",
 			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
 			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
 			Run: judgedBy(initFailing, initFinding),
@@ -55,7 +55,7 @@ func crashChecks() []check.Check {
 	}
 }
 
-// verdict is what is wrong with a container that has ended: exactly one check reports it, so that a cause hides its own
+// verdict is what is wrong with a container that has ended: exactly one check reports it, so a cause hides its own
 // consequences.
 type verdict struct {
 	// check that reports it; empty when nothing is wrong.
@@ -122,7 +122,7 @@ func judgeEnd(g *facts.Graph, p check.Params, pod *facts.PodNode, c facts.Contai
 	return v
 }
 
-// keepsCrashing says whether a container that has ended is in a loop, or often was.
+// keepsCrashing reports whether a container that has ended is in a loop, or often was.
 func keepsCrashing(g *facts.Graph, p check.Params, pod *facts.PodNode, c facts.Container, end facts.ContainerState, down bool) bool {
 	switch {
 	case c.State.Reason == "CrashLoopBackOff":
@@ -136,8 +136,8 @@ func keepsCrashing(g *facts.Graph, p check.Params, pod *facts.PodNode, c facts.C
 	}
 }
 
-// often says whether a container is restarted at least three times in a recent window. Only the number of restarts over the
-// Pod's life is told, so it is taken for evenly spread, unless an event says that the kubelet had to hold restarts back.
+// often reports whether a container is restarted at least three times in a recent window. Only the number of restarts over the
+// Pod's life is known, so they are assumed to be evenly spread, unless an event says that the kubelet had to hold restarts back.
 func often(g *facts.Graph, p check.Params, pod *facts.PodNode, c facts.Container) bool {
 	if g.Now.Sub(pod.Created)/time.Duration(c.Restarts) <= p.RecentWindow/restartsThatCount {
 		return true
@@ -175,7 +175,7 @@ func initFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdic
 	f := check.Finding{
 		Message: fmt.Sprintf("Init container %s (%d of %d) of %s keeps failing: %s. The containers after it do not start.",
 			c.Name, place(pod, c), len(pod.InitContainers), g.OwnerName(pod), exitText(v.end)),
-		Remediation: fmt.Sprintf("Read its last words: %s, and mend what they name; often it waits for something that is not there.", logsCommand(pod, c)),
+		Remediation: fmt.Sprintf("Read its last log lines: %s, and fix the error shown. Often a dependency is missing.", logsCommand(pod, c)),
 		Evidence:    []check.Evidence{endEvidence(pod, c, v.end)},
 		Logs:        logsOf(pod, c),
 	}
@@ -198,12 +198,12 @@ func memoryFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verd
 		limit := phrase.Bytes(c.MemoryLimit)
 		f.Message = fmt.Sprintf("%s of %s was OOMKilled: it exceeded its memory limit of %s.", titleOf(pod, c), g.OwnerName(pod), limit)
 		f.Evidence = append(f.Evidence, check.FromSpec("%s: memory limit %s, %s", nameOf(pod, c), limit, request))
-		f.Remediation = fmt.Sprintf("Raise resources.limits.memory of container %s above what it needs at its peak (`kubectl -n %s top pod %s --containers` shows what it uses now), or make it need less: a leak, a cache without a bound, a heap setting that does not know the limit.", c.Name, pod.Namespace, pod.Name)
+		f.Remediation = fmt.Sprintf("Raise resources.limits.memory of container %s above peak usage (`kubectl -n %s top pod %s --containers` shows what it uses now), or reduce usage: look for leaks, unbounded caches and heap settings above the limit.", c.Name, pod.Namespace, pod.Name)
 		return f
 	}
 	f.Message = fmt.Sprintf("%s of %s was OOMKilled: it has no memory limit and its node ran out of memory.", titleOf(pod, c), g.OwnerName(pod))
 	f.Evidence = append(f.Evidence, check.FromSpec("%s: no memory limit, %s", nameOf(pod, c), request), check.FromSpec("node %s", pod.NodeName))
-	f.Remediation = fmt.Sprintf("Give container %s a memory request and limit, so that it is placed where there is room and its node is safe from it; `kubectl describe node %s` shows who else asks for memory there.", c.Name, pod.NodeName)
+	f.Remediation = fmt.Sprintf("Set a memory request and limit on container %s; `kubectl describe node %s` shows the memory requests on the node.", c.Name, pod.NodeName)
 	if pod.NodeName != "" {
 		f.Culprits = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
 	}

@@ -29,17 +29,17 @@ func imageChecks() []check.Check {
 	}
 	return []check.Check{
 		pullCheck(imageNotFound, "An image, or its tag, does not exist in its registry.",
-			"The registry answered, and knows no such image, tag or digest.",
-			"Compare name and tag with what was pushed; a slip of the pen and a build that failed are the usual reasons."),
-		pullCheck(imageDenied, "A registry refuses to hand out an image.",
-			"The registry answered that it needs credentials, or that those it got have no right to the image. Many registries answer the same for images that do not exist, so as not to tell which do.",
-			"Check the image's name first. Then name a Secret with valid credentials in imagePullSecrets of the Pod or of its ServiceAccount (`kubectl create secret docker-registry`), or grant the nodes' identity the right to pull."),
+			"The registry responded that the image, tag or digest does not exist.",
+			"Compare name and tag with what was pushed. Usual causes are a typo and a failed build."),
+		pullCheck(imageDenied, "A registry denies the pull of an image.",
+			"The registry requires credentials, or the ones it received have no permission for the image. Many registries return the same error for images that do not exist.",
+			"Check the image name first. Then add a Secret with valid credentials to imagePullSecrets of the Pod or its ServiceAccount (`kubectl create secret docker-registry`), or grant the nodes' identity permission to pull."),
 		pullCheck(imageUnreachable, "The registry of an image cannot be reached from the node.",
-			"The node's container runtime got no answer: the registry's name does not resolve, nothing listens there, the connection timed out, or TLS failed. Pods younger than the startup grace are left out, since such failures may pass.",
+			"The node's container runtime got no response: the registry's hostname does not resolve, nothing listens there, the connection timed out, or TLS failed. Pods younger than the startup grace are ignored, since such failures may be temporary.",
 			"Check the registry's host name in the image; from a node, check DNS, routes, proxy and certificates; check that the registry is up."),
 		pullCheck(imageFailed, "An image could not be pulled.",
-			"The pull failed in a way that is neither a missing image, nor missing rights, nor an unreachable registry: for example a malformed name, a rate limit, an image without a version for the node's platform, a full disk, or an image that is not on the node and may not be pulled. Pods younger than the startup grace are left out.",
-			"Read the message in the evidence; `kubectl describe pod <pod>` shows later tries."),
+			"The pull failed in a way that is neither a missing image, nor missing permissions, nor an unreachable registry: for example a malformed name, a rate limit, an image without a version for the node's platform, a full disk, or an image that is not on the node with imagePullPolicy Never. Pods younger than the startup grace are ignored.",
+			"Read the message in the evidence; `kubectl describe pod <pod>` shows later attempts."),
 	}
 }
 
@@ -66,7 +66,7 @@ func imageCheck(id string) func(*facts.Graph, check.Params) []check.Finding {
 	}
 }
 
-// imageReason says whether a container waits for its image. The reasons are those of pkg/kubelet/images/types.go and
+// imageReason reports whether a container waits for its image. The reasons are those of pkg/kubelet/images/types.go and
 // k8s.io/cri-api/pkg/errors.
 func imageReason(reason string) bool {
 	switch reason {
@@ -77,7 +77,7 @@ func imageReason(reason string) bool {
 	}
 }
 
-// pullMessage is what the container runtime said of the failed pull. While the kubelet backs off, the state holds that text
+// pullMessage is the container runtime's error for the failed pull. While the kubelet backs off, the state holds that text
 // only in newer versions; the event of the failed try has it always, as long as there is one.
 func pullMessage(g *facts.Graph, pod *facts.PodNode, c facts.Container) (string, []check.Evidence) {
 	state := waitingEvidence(pod, c)

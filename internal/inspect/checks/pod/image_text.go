@@ -6,16 +6,16 @@ import "strings"
 type failedPull struct {
 	// check that reports it.
 	check string
-	// why it fails, in words that hold still from try to try.
+	// why it fails, in words that are stable between attempts.
 	why string
 	// remedy is better advice than the check's; may be empty.
 	remedy string
-	// mayPass says that the next try may do.
+	// mayPass is set when a retry may succeed.
 	mayPass bool
 }
 
 // classifyPull says what the failed pull of an image means, from the reason that the kubelet gives and the text of the
-// container runtime. An empty text is one that is not told.
+// container runtime. The text may be empty.
 func classifyPull(reason, image, text string) failedPull {
 	switch reason {
 	case "InvalidImageName":
@@ -45,7 +45,7 @@ func classifyPull(reason, image, text string) failedPull {
 	if text == "" {
 		return failedPull{
 			check: imageFailed, why: "the kubelet is waiting to retry and the last error is no longer available", mayPass: true,
-			remedy: "See what the next try says: `kubectl describe pod <pod>` shows it under Events within five minutes.",
+			remedy: "See the next attempt: `kubectl describe pod <pod>` shows it under Events within five minutes.",
 		}
 	}
 	return failedPull{check: imageFailed, why: "unrecognized error from the container runtime, see the evidence", mayPass: true}
@@ -81,7 +81,7 @@ func wordsOf(text, image string) string {
 	var words []string
 	for _, w := range strings.Fields(kept.String()) {
 		if strings.Contains(w, "://") {
-			if strings.HasSuffix(w, ":") { // what follows is said of the URL
+			if strings.HasSuffix(w, ":") { // what follows describes the URL
 				words = append(words, "url:")
 			}
 			continue
@@ -108,7 +108,7 @@ func oddPulls() []pullText {
 	return []pullText{
 		{failedPull{
 			check: imageFailed, why: "the registry's rate limit is exceeded", mayPass: true,
-			remedy: "The registry limits how often it may be asked: pull with credentials of an account with a higher limit (imagePullSecrets), or through a mirror of your own.",
+			remedy: "Pull with credentials of an account with a higher limit (imagePullSecrets), or through a mirror.",
 		}, []string{"toomanyrequests", "too many requests", "rate limit"}},
 		{failedPull{
 			check: imageFailed, why: "it has no manifest for the node's OS and architecture",
@@ -138,7 +138,7 @@ func oddPulls() []pullText {
 func unreachablePulls() []pullText {
 	return []pullText{
 		{unreachable("the node cannot resolve the registry's hostname",
-			"Check the host name at the start of the image for a slip, then the DNS of the node (nslookup <registry> on the node)."),
+			"Check the hostname in the image for a typo, then the DNS of the node (nslookup <registry> on the node)."),
 			[]string{
 				"no such host", "server misbehaving", "temporary failure in name resolution", "name or service not known", "dial udp", "read udp",
 			}},
@@ -164,7 +164,7 @@ func unreachablePulls() []pullText {
 				"tls: ", "remote error",
 			}},
 		{unreachable("the registry returned a server error (5xx)",
-			"See whether the registry, or the proxy before it, is in trouble: its status page and its log."),
+			"Check the status and log of the registry and of any proxy in front of it."),
 			[]string{
 				"500 internal server error", "502 bad gateway", "503 service unavailable", "504 gateway", "status code 500", "status code 502", "status code 503",
 				"the registry is unavailable",
@@ -177,7 +177,7 @@ func refusedPulls() []pullText {
 	return []pullText{
 		{failedPull{
 			check: imageDenied, why: "the registry reports that the image does not exist or requires credentials",
-			remedy: "Check name and tag for a slip first. If the image is private, name a Secret with credentials in imagePullSecrets of the Pod or of its ServiceAccount: `kubectl create secret docker-registry <name> --docker-server=<registry> --docker-username=<user> --docker-password=<password>`.",
+			remedy: "Check name and tag for a typo first. If the image is private, add a Secret with credentials in imagePullSecrets of the Pod or of its ServiceAccount: `kubectl create secret docker-registry <name> --docker-server=<registry> --docker-username=<user> --docker-password=<password>`.",
 		}, []string{"repository does not exist or may require", "insufficient_scope", "requested access to the resource is denied"}},
 		{failedPull{check: imageDenied, why: "the registry denies access"}, []string{
 			"401 unauthorized", "403 forbidden", "status code 401", "status code 403", "unauthorized", "authorization failed", "authentication required",

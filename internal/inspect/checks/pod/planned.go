@@ -45,7 +45,7 @@ func plannedMissing(g *facts.Graph, use facts.SpecUse, ref reference) check.Find
 	evidence, similar := ref.instead(g, use.Owner.Namespace)
 	finding.Evidence = evidence
 	if similar != "" {
-		finding.Remediation += fmt.Sprintf(" A similar name is %s.", similar)
+		finding.Remediation += fmt.Sprintf(" Did you mean %s?", similar)
 	}
 	return finding
 }

@@ -15,7 +15,7 @@ func Checks() []check.Check {
 	return slices.Concat(crashChecks(), imageChecks(), configChecks(), probeChecks(), podLifecycleChecks())
 }
 
-// recent says whether something happened within the recent window. A time that is not told counts as recent.
+// recent reports whether something happened within the recent window. An unknown time counts as recent.
 func recent(g *facts.Graph, p check.Params, at time.Time) bool {
 	return at.IsZero() || g.Now.Sub(at) <= p.RecentWindow
 }
@@ -36,12 +36,12 @@ func allContainers(pod *facts.PodNode) []facts.Container {
 	return append(pod.Containers[:len(pod.Containers):len(pod.Containers)], pod.InitContainers...)
 }
 
-// healthy says that nothing is to be seen at a container: it runs, is ready, and was never restarted.
+// healthy reports whether a container runs, is ready, and was never restarted.
 func healthy(c facts.Container) bool {
 	return c.State.Status == facts.StateRunning && c.Ready && c.Restarts == 0
 }
 
-// titleOf is how messages call a container: Container api, Init container migrate, Sidecar proxy.
+// titleOf is the name of a container in messages: Container api, Init container migrate, Sidecar proxy.
 func titleOf(pod *facts.PodNode, c facts.Container) string {
 	switch {
 	case c.Sidecar:
@@ -59,7 +59,7 @@ func nameOf(pod *facts.PodNode, c facts.Container) string {
 	return strings.ToLower(title[:1]) + title[1:]
 }
 
-// isInit says whether a container runs before the others, and is no sidecar.
+// isInit reports whether a container runs before the others, and is no sidecar.
 func isInit(pod *facts.PodNode, c facts.Container) bool {
 	return !c.Sidecar && place(pod, c) > 0
 }
@@ -74,7 +74,7 @@ func place(pod *facts.PodNode, c facts.Container) int {
 	return 0
 }
 
-// ofContainer says whether an event about a Pod speaks of a container; one that names none may.
+// ofContainer reports whether an event about a Pod is about a container; one without a field path may be.
 func ofContainer(e *facts.EventNode, c facts.Container) bool {
 	return e.FieldPath == "" || strings.HasSuffix(e.FieldPath, "{"+c.Name+"}")
 }

@@ -20,17 +20,17 @@ func probeChecks() []check.Check {
 		}
 	}
 	all := []check.Check{
-		probeCheck("readiness-probe-failing", "A container runs, but its readiness probe fails, so that it gets no traffic.",
-			"The container has been running and not ready for longer than the startup grace, and has a readiness probe. The newest answer to the probe is in the evidence. Containers that crash, or that wait for their startup probe, are reported as that instead.",
-			"See whether the program is really not ready (its log says what it waits for), or the probe asks the wrong path, port or scheme, or is too impatient.",
+		probeCheck("readiness-probe-failing", "A container is running but its readiness probe fails.",
+			"The container has been running and not ready for longer than the startup grace, and has a readiness probe. It gets no traffic. The latest probe result is in the evidence. Containers that crash or wait for their startup probe have their own checks.",
+			"Check whether the program is not ready (see its log), or the probe has the wrong path, port or scheme, or too short a timeout.",
 			readinessFailing),
-		probeCheck(livenessFails, "A container is killed again and again, because its liveness probe fails.",
-			"The kubelet kills a container whose liveness probe fails failureThreshold times in a row. The container was restarted, its last end looks like that, and an event of the recent window says that the probe failed. The program may hang, or only be slower than the probe allows.",
+		probeCheck(livenessFails, "A container keeps being killed by its liveness probe.",
+			"The kubelet kills a container whose liveness probe fails failureThreshold times in a row. The container was restarted, its last termination matches, and a recent event reports the failed probe. The program may hang or be slower than the probe allows.",
 			"See in its log whether the program hangs; else give the probe more time (timeoutSeconds, failureThreshold), or a startup probe while it starts.",
 			judgedBy(livenessFails, probeFinding("liveness"))),
-		probeCheck(startupFails, "A container is killed before it has started, because its startup probe fails.",
+		probeCheck(startupFails, "A container is killed by its startup probe before it has started.",
 			"The container has failureThreshold times periodSeconds to start, and needs longer or never does: it was killed and restarted for it at least once.",
-			"See in its log how far it comes; give it more time (failureThreshold of the startup probe), or mend what keeps it.",
+			"See its log for how far it gets; raise failureThreshold of the startup probe, or fix what blocks it.",
 			judgedBy(startupFails, probeFinding("startup"))),
 	}
 	for i := range all {
@@ -96,7 +96,7 @@ func probeFinding(probe string) func(*facts.Graph, *facts.PodNode, facts.Contain
 }
 
 // killedByProbe says for which probe the kubelet keeps killing a container: liveness, startup, or none. An Unhealthy event
-// alone may be a blip, or come from a program that was about to crash by itself; the way the container ended tells.
+// alone may be a blip, or come from a program that was about to crash; the way the container terminated decides.
 func killedByProbe(g *facts.Graph, p check.Params, pod *facts.PodNode, c facts.Container) string {
 	if c.Restarts == 0 || !c.HasLiveness && !c.HasStartup {
 		return ""
@@ -117,7 +117,7 @@ func killedByProbe(g *facts.Graph, p check.Params, pod *facts.PodNode, c facts.C
 	return ""
 }
 
-// killedFor says whether the end of a container looks like being killed for a probe that failed: after the first failure,
+// killedFor reports whether the end of a container looks like being killed for a probe that failed: after the first failure,
 // and with the code of SIGTERM or SIGKILL, or with 0 from a program that shuts down in order. A program that ends with a
 // code of its own counts when the probe failed often enough before each restart (failureThreshold is 3 unless set).
 func killedFor(e *facts.EventNode, c facts.Container, end facts.ContainerState) bool {
@@ -128,7 +128,7 @@ func killedFor(e *facts.EventNode, c facts.Container, end facts.ContainerState) 
 	return slices.Contains([]int32{0, 130, 137, 143}, exitCode(end)) || int64(e.Count) >= threshold*int64(c.Restarts)
 }
 
-// probeText says in a few words, which hold still from try to try, what a probe got, and what to do first; both may be
+// probeText says in a few words that are stable between attempts, what a probe got, and what to do first; both may be
 // empty. The texts are those of k8s.io/kubernetes/pkg/probe and of Go's net/http.
 func probeText(message string) (why, remedy string) {
 	has := func(text string) bool { return strings.Contains(message, text) }

@@ -17,8 +17,8 @@ func podSetupChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "volume-mount-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A Pod does not start, because a volume cannot be attached or mounted.",
-			Meaning:     "The Pod has a node, but for longer than the startup grace its containers wait for a volume, and events of the last minutes say that attaching or mounting it fails. Missing ConfigMaps and Secrets are reported as that instead.",
+			Summary:     "A Pod does not start because a volume cannot be attached or mounted.",
+			Meaning:     "The Pod has a node, but for longer than the startup grace its containers wait for a volume, and recent events report that attaching or mounting it fails. Missing ConfigMaps and Secrets have their own checks.",
 			Remediation: "Read the message in the evidence: a volume that is still attached to another node, a driver that does not run on this one (`kubectl get csinodes`), a path that does not exist, a server that does not answer.",
 			Link:        "https://kubernetes.io/docs/concepts/storage/volumes/",
 			Needs:       []facts.Kind{facts.Pod, facts.Event}, Uses: check.RollUpKinds(facts.PVC),
@@ -26,9 +26,9 @@ func podSetupChecks() []check.Check {
 		},
 		{
 			ID: "pod-sandbox-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A Pod does not start, because its node cannot give it a network or a sandbox.",
-			Meaning:     "The container runtime fails to set up the Pod before any container is made, for longer than the startup grace. Mostly the network plugin (CNI) of the node is at fault: not running, without free addresses, or wrongly configured.",
-			Remediation: "Look at the Pods of the network plugin on that node (`kubectl -n kube-system get pods -o wide`), and at the logs of its kubelet and container runtime; the evidence has the runtime's words.",
+			Summary:     "A Pod does not start because its sandbox or network cannot be created.",
+			Meaning:     "The container runtime fails to set up the Pod before any container is created, for longer than the startup grace. Usually the node's CNI plugin is the cause: not running, out of IP addresses, or misconfigured.",
+			Remediation: "Look at the Pods of the network plugin on that node (`kubectl -n kube-system get pods -o wide`), and at the logs of its kubelet and container runtime; the evidence has the error.",
 			Link:        "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/network-plugins/",
 			Needs:       []facts.Kind{facts.Pod, facts.Event}, Uses: check.RollUpKinds(),
 			ExplainedBy: check.NodeOutages(), Run: sandboxFailed,
@@ -40,7 +40,7 @@ func podSetupChecks() []check.Check {
 // at two minutes (pkg/util/goroutinemap/exponentialbackoff).
 const setupRetry = 5 * time.Minute
 
-// settingUp says whether a Pod has a node, and that has not come to its containers although the grace is over.
+// settingUp reports whether a Pod has a node, and that has not come to its containers although the grace is over.
 func settingUp(g *facts.Graph, p check.Params, pod *facts.PodNode) bool {
 	if !pod.IsActive() || pod.NodeName == "" || pod.Phase != "Pending" || !g.OlderThan(pod.Created, p.StartupGrace) || sandboxed(pod) {
 		return false
@@ -51,7 +51,7 @@ func settingUp(g *facts.Graph, p check.Params, pod *facts.PodNode) bool {
 	})
 }
 
-// sandboxed says whether the kubelet has told that the Pod's volumes are mounted and its sandbox and network are there.
+// sandboxed reports whether the kubelet has reported that the Pod's volumes are mounted and its sandbox and network are there.
 func sandboxed(pod *facts.PodNode) bool {
 	c, ok := pod.Condition("PodReadyToStartContainers")
 	return ok && c.Status == "True"
@@ -161,7 +161,7 @@ func mountFinding(g *facts.Graph, pod *facts.PodNode, e *facts.EventNode, volume
 	return f
 }
 
-// mountText says in words that hold still why a volume cannot be attached or mounted, and what to do; the latter may be
+// mountText says in stable words why a volume cannot be attached or mounted, and what to do; the latter may be
 // empty. The texts are those of pkg/volume, of the attach controller, of CSI drivers and of mount(8).
 func mountText(message string) (why, remedy string) {
 	has := func(texts ...string) bool {
@@ -214,7 +214,7 @@ func sandboxFailed(g *facts.Graph, p check.Params) []check.Finding {
 	return check.RollUp(g, failures)
 }
 
-// sandboxText says in words that hold still why a Pod gets no sandbox, and what to do; the latter may be empty. The texts are
+// sandboxText says in stable words why a Pod gets no sandbox, and what to do; the latter may be empty. The texts are
 // those of containerd, CRI-O and the reference CNI plugins.
 func sandboxText(message string) (why, remedy string) {
 	has := func(texts ...string) bool {

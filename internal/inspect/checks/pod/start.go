@@ -14,9 +14,9 @@ func startChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "container-config-invalid", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary:     "The kubelet refuses to make a container from its configuration.",
-			Meaning:     "The container waits with CreateContainerConfigError for a reason other than a missing ConfigMap or Secret, longer than the startup grace: mostly an image that runs as root where runAsNonRoot is set, or a subPath that cannot be made.",
-			Remediation: "Mend in the Pod template what the message in the evidence names.",
+			Summary:     "The kubelet rejects the configuration of a container.",
+			Meaning:     "The container waits with CreateContainerConfigError for a reason other than a missing ConfigMap or Secret, longer than the startup grace: usually an image that runs as root where runAsNonRoot is set, or a subPath that cannot be created.",
+			Remediation: "Correct the field in the Pod template that the evidence shows.",
 			Link:        "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
 			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(),
 			Run: configInvalid,
@@ -24,16 +24,16 @@ func startChecks() []check.Check {
 		{
 			ID: "container-cannot-start", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary:     "The container runtime cannot start a container.",
-			Meaning:     "Image and configuration are there, but the runtime fails to make the container or to run its command: most often because the command is not in the image, is not executable, or a mount does not fit. The kubelet tries again and again.",
-			Remediation: "Compare command, args, workingDir and volumeMounts of the Pod template with what is in the image; the message in the evidence names what was tried.",
+			Meaning:     "Image and configuration are present, but the runtime cannot create the container or run its command. Usually the command is not in the image or not executable, or a mount conflicts with the image. The kubelet keeps retrying.",
+			Remediation: "Compare command, args, workingDir and volumeMounts of the Pod template with what is in the image; the evidence shows what was attempted.",
 			Link:        "https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/",
 			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
 			Run: cannotStart,
 		},
 		{
 			ID: "serviceaccount-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A workload names a ServiceAccount that does not exist, so that its Pods may not be created.",
-			Meaning:     "The API server refuses Pods whose ServiceAccount does not exist: the workload's events or conditions say so, or its namespace, which was read completely, has no such ServiceAccount. The workload lacks Pods now.",
+			Summary:     "A workload references a ServiceAccount that does not exist.",
+			Meaning:     "The API server rejects Pods whose ServiceAccount does not exist: events or conditions of the workload report it, or the ServiceAccount is not in its namespace, which was read completely. The workload has too few Pods.",
 			Remediation: "Create the ServiceAccount (`kubectl create serviceaccount <name>`), or correct serviceAccountName in the Pod template.",
 			Link:        "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
 			Needs:       []facts.Kind{facts.ReplicaSet},
@@ -67,7 +67,7 @@ func configInvalid(g *facts.Graph, p check.Params) []check.Finding {
 	return check.RollUp(g, failures)
 }
 
-// configText says in words that hold still why a container's configuration is refused, and what to do; the latter may be
+// configText says in stable words why a container's configuration is refused, and what to do; the latter may be
 // empty. The texts are those of pkg/kubelet/kuberuntime/security_context_others.go and pkg/kubelet/kubelet_pods.go.
 func configText(message string) (why, remedy string) {
 	switch {
@@ -79,7 +79,7 @@ func configText(message string) (why, remedy string) {
 			"Set securityContext.runAsUser in the Pod template to the number of that user, or write USER in the Dockerfile as a number."
 	case strings.Contains(message, "breaks non-root policy"), strings.Contains(message, "break non-root policy"):
 		return "runAsUser is 0 but runAsNonRoot is set",
-			"Set securityContext.runAsUser to a user other than 0, or take runAsNonRoot out if the container must be root."
+			"Set securityContext.runAsUser to a user other than 0, or remove runAsNonRoot if the container must run as root."
 	case strings.Contains(message, "subPath"):
 		return "the subPath of a volume mount cannot be created",
 			"See whether the volume is mounted read-only, is full, or has a file where the subPath needs a folder."
@@ -120,7 +120,7 @@ type saying struct {
 	evidence []check.Evidence
 }
 
-// startError is what the runtime said of a container that it cannot start. While the kubelet backs off, the last try says it.
+// startError is the runtime's error for a container that it cannot start. While the kubelet backs off, the last attempt has it.
 func startError(g *facts.Graph, p check.Params, pod *facts.PodNode, c facts.Container) (saying, bool) {
 	if c.State.Status == facts.StateRunning {
 		return saying{}, false
@@ -151,13 +151,13 @@ func startError(g *facts.Graph, p check.Params, pod *facts.PodNode, c facts.Cont
 // postStartFailed is the kubelet's word for a failed hook (pkg/kubelet/kuberuntime/kuberuntime_container.go).
 const postStartFailed = "PostStartHook failed"
 
-// cannotRun says whether a container ended because the runtime could not run its command at all: containerd and CRI-O say
+// cannotRun reports whether a container ended because the runtime could not run its command at all: containerd and CRI-O say
 // StartError, Docker says ContainerCannotRun; their exit codes are 126 to 128 then.
 func cannotRun(s facts.ContainerState) bool {
 	return s.Status == facts.StateTerminated && (s.Reason == "StartError" || s.Reason == "ContainerCannotRun")
 }
 
-// startText says in words that hold still why a container cannot be started, and what to do; the latter may be empty. The
+// startText says in stable words why a container cannot be started, and what to do; the latter may be empty. The
 // texts are those of runc and crun, of containerd and CRI-O, which pass them on, and of Go's os/exec.
 func startText(message string) (why, remedy string) {
 	command := commandOf(message)

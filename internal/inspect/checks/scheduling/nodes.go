@@ -93,7 +93,7 @@ func tooLarge(g *facts.Graph, pod *facts.PodNode) string {
 	return strings.Join(parts, "; ")
 }
 
-// roomEvidence tells what the Pod asks for, and what the roomiest node has that nobody has asked for.
+// roomEvidence tells what the Pod asks for, and how much the node with the most free capacity has left.
 func (pl placement) roomEvidence() []check.Evidence {
 	if pl.pod.Spec == nil {
 		return nil

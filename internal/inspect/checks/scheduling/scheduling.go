@@ -1,4 +1,4 @@
-// Package scheduling checks why Pods get no node.
+// Package scheduling checks why Pods cannot be scheduled.
 package scheduling
 
 import (
@@ -11,12 +11,12 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Checks are all checks of Pods that get no node, in no fixed order.
+// Checks are all checks of Pods that cannot be scheduled, in no fixed order.
 func Checks() []check.Check {
 	unschedulable := func(class schedulingClass, summary, remediation, link string) check.Check {
 		return check.Check{
 			ID: class.check(), Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh, Summary: summary,
-			Meaning:     "A Pod has waited for a node longer than the startup grace, and the scheduler says for each node why not there. The reason that rules out the most nodes decides which check reports it (storage first, since it rules out all); the evidence lists every reason. Pods that are held back by scheduling gates are left out.",
+			Meaning:     "A Pod has been pending longer than the startup grace, and the scheduler reports why each node was rejected. The reason that excludes the most nodes decides which check reports it (storage first, since it excludes all); the evidence lists every reason. Pods with scheduling gates are ignored.",
 			Remediation: remediation, Link: "https://kubernetes.io/docs/" + link,
 			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Node, facts.PVC),
 			ExplainedBy: check.NodeFailures(),
@@ -24,21 +24,21 @@ func Checks() []check.Check {
 		}
 	}
 	all := []check.Check{
-		unschedulable(classResources, "A Pod gets no node, because none has enough left of what it requests.",
-			"Lower the Pod's requests to what it needs, free or add nodes, or let a cluster autoscaler add them; `kubectl describe nodes` shows under Allocated resources who takes what.", "concepts/configuration/manage-resources-containers/#my-pods-are-pending-with-event-message-failedscheduling"),
-		unschedulable(classAffinity, "A Pod gets no node, because none fits its selector, affinity or spread rules.",
+		unschedulable(classResources, "A Pod cannot be scheduled: no node has enough free capacity.",
+			"Lower the Pod's requests to what it needs, free or add nodes, or let a cluster autoscaler add them; `kubectl describe nodes` shows requests under Allocated resources.", "concepts/configuration/manage-resources-containers/#my-pods-are-pending-with-event-message-failedscheduling"),
+		unschedulable(classAffinity, "A Pod cannot be scheduled: no node matches its selector, affinity or topology spread constraints.",
 			"Compare nodeSelector, affinity and topologySpreadConstraints of the Pod template with `kubectl get nodes --show-labels`.",
 			"concepts/scheduling-eviction/assign-pod-node/"),
-		unschedulable(classTaints, "A Pod gets no node, because those that are left are tainted or cordoned.",
-			"Add a toleration to the Pod template if the Pod belongs there, take the taint off (`kubectl taint nodes <node> <key>-`), or `kubectl uncordon <node>`.",
+		unschedulable(classTaints, "A Pod cannot be scheduled: the matching nodes are tainted or cordoned.",
+			"Add a toleration to the Pod template if the Pod belongs there, remove the taint (`kubectl taint nodes <node> <key>-`), or `kubectl uncordon <node>`.",
 			"concepts/scheduling-eviction/taint-and-toleration/"),
-		unschedulable(classVolume, "A Pod gets no node, because its storage is not to be had on any.",
+		unschedulable(classVolume, "A Pod cannot be scheduled: its storage is not available.",
 			"Look at the PersistentVolumeClaims of the Pod (`kubectl describe pvc <name>`): missing, not bound, or bound to a volume that only other nodes reach.",
 			"concepts/storage/persistent-volumes/"),
-		unschedulable(classPorts, "A Pod gets no node, because its host port is taken on every one.",
+		unschedulable(classPorts, "A Pod cannot be scheduled: its host port is in use on every node.",
 			"Give the Pod another hostPort, or none: a Service reaches it without. With hostNetwork every container port is a host port.",
 			"concepts/configuration/overview/"),
-		unschedulable(classOther, "A Pod gets no node, for another reason, or because no scheduler looks at it.",
+		unschedulable(classOther, "A Pod cannot be scheduled for another reason, or no scheduler has processed it.",
 			"Read the reasons in the evidence; `kubectl get nodes` shows whether there are any nodes, `kubectl describe pod <pod>` what the scheduler says.",
 			"concepts/scheduling-eviction/kube-scheduler/"),
 	}
@@ -109,7 +109,7 @@ func search(g *facts.Graph, p check.Params, pod *facts.PodNode, apart int) (plac
 	return pl, true
 }
 
-// since is when a condition last changed, or when the object was made.
+// since is when a condition last changed, or when the object was created.
 func since(c facts.Condition, pod *facts.PodNode) time.Time {
 	if c.Since.IsZero() {
 		return pod.Created
@@ -122,7 +122,7 @@ func (pl placement) says(text string) bool {
 	return slices.ContainsFunc(pl.reasons, func(r schedulingReason) bool { return strings.Contains(r.text, text) })
 }
 
-// text is the message, in words that hold still while nodes come and go, and what to do; the latter may be empty.
+// text is the message, in words that are stable while nodes come and go, and what to do; the latter may be empty.
 func (pl placement) text() (message, remedy string) {
 	message = "Pods of " + pl.g.OwnerName(pl.pod) + " cannot be scheduled: "
 	if pl.g.TopOwner(pl.pod.Ref) == pl.pod.Ref {
@@ -183,7 +183,7 @@ func (pl placement) because() []facts.Ref {
 	return refs
 }
 
-// selects says whether the Pod asks for labels, and a node has them all.
+// selects reports whether the Pod asks for labels, and a node has them all.
 func (pl placement) selects(n *facts.NodeNode) bool {
 	return pl.pod.Spec != nil && len(pl.pod.Spec.NodeSelector) > 0 && !slices.ContainsFunc(pl.pod.Spec.NodeSelector, func(entry string) bool {
 		key, value, _ := strings.Cut(entry, "=")

@@ -8,7 +8,7 @@ import (
 )
 
 // schedulingClass is what kind of reason keeps a Pod from a node. Of classes that rule out as many nodes, the first in this
-// order is reported: what the Pod asks for comes before what somebody meant to keep it away with.
+// order is reported: what the Pod asks for comes before what was meant to keep it away.
 type schedulingClass int
 
 const (
@@ -49,7 +49,7 @@ type schedulingReason struct {
 //
 //	0/X nodes are available: <what rules out all>. <N reason, N reason>. <preemption: ...>
 //
-// What follows on preemption says only that evicting others would not help. Text of another form is one reason by itself.
+// What follows on preemption says only that evicting others would not help. Text of another form is one reason.
 func parseScheduling(message string) []schedulingReason {
 	body := message
 	if _, after, found := strings.Cut(body, "nodes are available:"); found {
@@ -65,7 +65,7 @@ func parseScheduling(message string) []schedulingReason {
 				reason.text = strings.TrimSpace(text)
 			}
 		}
-		// What plugins say after the nodes were looked at, such as those that hand out devices, is no reason by itself.
+		// What plugins say after the nodes were looked at, such as those that hand out devices, is no reason.
 		if reason.text == "" || strings.HasPrefix(reason.text, "no new claims to deallocate") || reason.text == "not found" {
 			continue
 		}

@@ -13,28 +13,28 @@ import (
 // unusedChecks are about objects that nothing names any more. Many programs find ConfigMaps and Secrets over the API, and
 // no object tells: these checks are for information, and leave out more than they report.
 func unusedChecks() []check.Check {
-	const caveat = "Objects that belong to another one, that a controller wrote, that bear the label of a program which looks for them (Grafana, Argo CD, Sealed Secrets and the like), that have the name of a workload of the namespace, or are younger than a day, are left out. A program may still read the rest over the API, which nothing shows. One finding a namespace; the evidence names some." + check.SystemNamespacesNote
+	const caveat = "Objects with an owner, written by a controller, with a discovery label (Grafana, Argo CD, Sealed Secrets), named like a workload, or younger than a day are ignored. A program may still read the others through the API. One finding per namespace; the evidence lists examples." + check.SystemNamespacesNote
 	return []check.Check{
 		{
 			ID: "configmaps-unused", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "ConfigMaps of a namespace are used by no Pod.",
+			Summary:     "ConfigMaps of a namespace are not used by any Pod.",
 			Meaning:     "Neither a Pod nor the Pod template of a workload, Job or CronJob names them. " + caveat,
-			Remediation: "See that no program reads them over the API, then delete them: `kubectl delete configmap <name>`.",
+			Remediation: "Check that no program reads them through the API, then delete them: `kubectl delete configmap <name>`.",
 			Link:        "https://kubernetes.io/docs/concepts/configuration/configmap/",
 			Needs:       []facts.Kind{facts.ConfigMap, facts.Pod}, Uses: users(), Run: configMapsUnused,
 		},
 		{
 			ID: "secrets-unused", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "Secrets of a namespace are used by no Pod.",
+			Summary:     "Secrets of a namespace are not used by any Pod.",
 			Meaning:     "Neither a Pod nor the Pod template of a workload, Job or CronJob, nor a ServiceAccount or an Ingress names them. Releases of Helm and tokens of ServiceAccounts are never unused. Custom resources (Issuers, Gateways, operators) name Secrets as well: look there first. " + caveat,
-			Remediation: "See that no custom resource and no program uses them, then delete them: `kubectl delete secret <name>`. Every Secret that nobody needs is one that can leak.",
+			Remediation: "Check that no custom resource or program uses them, then delete them: `kubectl delete secret <name>`. Unused Secrets are an avoidable risk.",
 			Link:        "https://kubernetes.io/docs/concepts/configuration/secret/",
 			Needs:       []facts.Kind{facts.Secret, facts.Pod, facts.ServiceAccount, facts.Ingress}, Uses: users(), Run: secretsUnused,
 		},
 		{
 			ID: "serviceaccounts-unused", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "ServiceAccounts of a namespace are used by no Pod, and have no rights.",
-			Meaning:     "Neither a Pod nor the Pod template of a workload, Job or CronJob names them, and no binding gives them a role (those may be used from outside of the cluster). The account default, and accounts that list tokens, are left out. " + caveat,
+			Summary:     "ServiceAccounts of a namespace are not used by any Pod and have no permissions.",
+			Meaning:     "Neither a Pod nor the Pod template of a workload, Job or CronJob names them, and no binding gives them a role (those may be used from outside of the cluster). The account default, and accounts that list tokens, are ignored. " + caveat,
 			Remediation: "Delete them: `kubectl delete serviceaccount <name>`.",
 			Link:        "https://kubernetes.io/docs/concepts/security/service-accounts/",
 			Needs:       []facts.Kind{facts.ServiceAccount, facts.Pod, facts.RoleBinding, facts.ClusterRoleBinding}, Uses: users(), Run: accountsUnused,
@@ -42,7 +42,7 @@ func unusedChecks() []check.Check {
 	}
 }
 
-// unused gathers the objects of a kind that nothing names, by namespace. more tells what else speaks for an object.
+// unused gathers the objects of a kind that nothing references, by namespace. more tells what else speaks for an object.
 func unused(g *facts.Graph, kind facts.Kind, needs []facts.Kind, more func(*facts.ConfigNode) bool) check.ByNamespace {
 	named := used(g)
 	workloads := map[facts.Ref]bool{} // programs often read a ConfigMap of their own name
@@ -68,12 +68,12 @@ func unused(g *facts.Graph, kind facts.Kind, needs []facts.Kind, more func(*fact
 	return found
 }
 
-// lock says whether an object is named as those are by which replicas choose a leader.
+// lock reports whether an object is named as those are by which replicas choose a leader.
 func lock(name string) bool {
 	return strings.HasSuffix(name, "-lock") || strings.HasSuffix(name, "-leader") || strings.Contains(name, "leader-election") || strings.HasSuffix(name, ".lock")
 }
 
-// byPeople says whether a client is one by which people bring objects in, and not a controller. One that is not told
+// byPeople reports whether a client is one by which people bring objects in, and not a controller. One that is not told
 // counts as such.
 func byPeople(writer string) bool {
 	name := strings.ToLower(writer)
@@ -89,7 +89,7 @@ func configMapsUnused(g *facts.Graph, _ check.Params) []check.Finding {
 	return found.Findings(func(namespace string) check.Finding {
 		return check.Finding{
 			Message:     fmt.Sprintf("ConfigMaps in namespace %s are not used by any Pod or workload.", namespace),
-			Remediation: fmt.Sprintf("See that no program reads them over the API, then delete them: `kubectl -n %s delete configmap <name>`.", namespace),
+			Remediation: fmt.Sprintf("Check that no program reads them through the API, then delete them: `kubectl -n %s delete configmap <name>`.", namespace),
 		}
 	})
 }
@@ -116,7 +116,7 @@ func secretsUnused(g *facts.Graph, _ check.Params) []check.Finding {
 	return found.Findings(func(namespace string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("Secrets in namespace %s are not used by any Pod, workload, ServiceAccount or Ingress.", namespace),
-			Remediation: fmt.Sprintf("See that no custom resource and no program uses them, then delete them: `kubectl -n %s delete secret <name>`.",
+			Remediation: fmt.Sprintf("Check that no custom resource or program uses them, then delete them: `kubectl -n %s delete secret <name>`.",
 				namespace),
 		}
 	})
@@ -124,7 +124,7 @@ func secretsUnused(g *facts.Graph, _ check.Params) []check.Finding {
 
 func accountsUnused(g *facts.Graph, _ check.Params) []check.Finding {
 	bound := map[facts.Ref]bool{}
-	groups := map[string]bool{} // namespaces all of whose accounts have rights
+	groups := map[string]bool{} // namespaces all of whose accounts have permissions
 	for _, b := range g.Bindings {
 		for _, s := range b.Subjects {
 			if s.Kind == string(facts.ServiceAccount) {

@@ -29,33 +29,33 @@ func costChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "volume-released", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary:     "A PersistentVolume that nobody can use is kept.",
-			Meaning:     "The volume's claim was deleted more than seven days ago, and its reclaim policy Retain keeps it and the storage behind it, which goes on costing money. No claim can be bound to it until a person frees it.",
-			Remediation: "If its data are needed, copy them, or take out spec.claimRef so that a claim can have it (`kubectl patch pv <name> --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}]'`). Else delete the storage behind it, then the object: `kubectl delete pv <name>`.",
+			Summary:     "A Released PersistentVolume is not deleted.",
+			Meaning:     "The volume's claim was deleted more than seven days ago, and reclaim policy Retain keeps the volume and its storage, which still costs money. No claim can bind it until claimRef is removed.",
+			Remediation: "If the data is needed, copy it, or remove spec.claimRef to make it available to a new claim (`kubectl patch pv <name> --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}]'`). Otherwise delete the backing storage, then the object: `kubectl delete pv <name>`.",
 			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#retain",
 			Needs:       []facts.Kind{facts.PV}, Run: volumeReleased,
 		},
 		{
 			ID: "pvc-unused", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary:     "No Pod uses a PersistentVolumeClaim.",
-			Meaning:     "The claim is bound and older than a day, and neither a Pod nor the template of a workload, Job or CronJob names it. Claims that belong to another object, and those of a StatefulSet that still exists, are left out, also when it is scaled down. A StatefulSet that is deleted leaves its claims behind.",
-			Remediation: "If its data are no longer needed: `kubectl delete pvc <name>`. See first what becomes of the volume: with reclaim policy Delete the data go with it.",
+			Summary:     "A PersistentVolumeClaim is not used by any Pod.",
+			Meaning:     "The claim is bound and older than a day, and neither a Pod nor the template of a workload, Job or CronJob names it. Claims that belong to another object, and those of a StatefulSet that still exists, are ignored, also when it is scaled down. A StatefulSet that is deleted leaves its claims behind.",
+			Remediation: "If the data is no longer needed: `kubectl delete pvc <name>`. With reclaim policy Delete, this deletes the data.",
 			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#reclaiming",
 			Needs:       []facts.Kind{facts.PVC, facts.Pod}, Uses: append(facts.WorkloadKinds(), facts.Job, facts.CronJob), Run: claimUnused,
 		},
 		{
 			ID: "loadbalancer-idle", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary:     "A load balancer stands before nothing.",
-			Meaning:     "The Service of type LoadBalancer has an address and is older than a day, and there is nothing behind it: the workloads that it selects are scaled to zero, or it selects nothing and nobody gave it endpoints. Most clouds bill load balancers by the hour.",
-			Remediation: "Delete the Service, or make it a ClusterIP while it rests: `kubectl patch service <name> -p '{\"spec\":{\"type\":\"ClusterIP\"}}'` (its address is lost).",
+			Summary:     "A load balancer has no endpoints.",
+			Meaning:     "The Service of type LoadBalancer has an address and is older than a day, but no endpoints: the workloads it selects are scaled to zero, or it has no selector and no manual endpoints. Most clouds bill load balancers by the hour.",
+			Remediation: "Delete the Service, or change it to ClusterIP while it is unused: `kubectl patch service <name> -p '{\"spec\":{\"type\":\"ClusterIP\"}}'` (its address is lost).",
 			Link:        "https://kubernetes.io/docs/concepts/services-networking/service/#loadbalancer",
 			Needs:       []facts.Kind{facts.Service, facts.Pod, facts.EndpointSlice}, Uses: facts.WorkloadKinds(),
 			ExplainedBy: []string{"service-selector-matches-nothing"}, Run: loadBalancerIdle,
 		},
 		{
 			ID: "workload-scaled-to-zero", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A workload has been scaled to zero for long.",
-			Meaning:     "A Deployment or StatefulSet wants no Pods, and has not been changed for more than 30 days. With it stay its claims, load balancers, Secrets and ConfigMaps. What an autoscaler scales is left out." + check.SystemNamespacesNote,
+			Summary:     "A workload has been scaled to zero for more than 30 days.",
+			Meaning:     "A Deployment or StatefulSet has zero replicas and has not changed for more than 30 days. Its claims, load balancers, Secrets and ConfigMaps remain. Workloads with an autoscaler are ignored." + check.SystemNamespacesNote,
 			Remediation: "If it is no longer needed, delete it with what belongs to it.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#scaling-a-deployment",
 			Needs:       []facts.Kind{facts.Deployment}, Uses: []facts.Kind{facts.StatefulSet, facts.HPA}, Run: scaledToZero,
@@ -77,7 +77,7 @@ func volumeReleased(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:      v.Ref,
 			Message:     fmt.Sprintf("PersistentVolume %s is Released: its claim was deleted and no other claim can bind it.", v.Name),
 			Evidence:    []check.Evidence{check.FromCondition("%s, of claim %s in namespace %s", phrase.Bytes(v.Capacity), v.Claim.Name, v.Claim.Namespace), check.FromSpec("reclaim policy Retain")},
-			Remediation: fmt.Sprintf("If its data are needed, copy them, or free it for another claim: `kubectl patch pv %[1]s --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}]'`. Else delete the storage behind it, then the object: `kubectl delete pv %[1]s`.", v.Name),
+			Remediation: fmt.Sprintf("If the data is needed, copy it, or make the volume available to a new claim (which exposes the data to it): `kubectl patch pv %[1]s --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}]'`. Otherwise delete the backing storage, then the object: `kubectl delete pv %[1]s`.", v.Name),
 		})
 	}
 	return findings
@@ -88,7 +88,7 @@ func users() []facts.Kind {
 	return append(facts.WorkloadKinds(), facts.Pod, facts.Job, facts.CronJob)
 }
 
-// usersRead says whether all of them were read in a namespace.
+// usersRead reports whether all of them were read in a namespace.
 func usersRead(g *facts.Graph, namespace string) bool {
 	return !slices.ContainsFunc(users(), func(k facts.Kind) bool { return !g.Complete(k, namespace) })
 }
@@ -147,7 +147,7 @@ func claimUnused(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   c.Ref,
 			Message:  fmt.Sprintf("PersistentVolumeClaim %s is not used by any Pod or workload.", c.Name),
 			Evidence: []check.Evidence{check.FromCondition("bound to %s, %s", c.Volume, phrase.Bytes(max(c.Capacity, c.Request)))},
-			Remediation: fmt.Sprintf("If its data are no longer needed: `%s delete pvc %s`. See first what becomes of the volume (`kubectl get pv %s`): with reclaim policy Delete the data go with it.",
+			Remediation: fmt.Sprintf("If the data is no longer needed: `%s delete pvc %s`. With reclaim policy Delete (`kubectl get pv %s`), this deletes the data.",
 				kubectl.Command(c.Ref), c.Name, c.Volume),
 		})
 	}
@@ -165,7 +165,7 @@ func loadBalancerIdle(g *facts.Graph, params check.Params) []check.Finding {
 			Object:   s.Ref,
 			Message:  fmt.Sprintf("Service %s has a load balancer without endpoints.", s.Name),
 			Evidence: []check.Evidence{check.FromCondition("addresses: %d; ready endpoints: 0", s.LoadBalancerAddresses)},
-			Remediation: fmt.Sprintf("Delete the Service, or make it a ClusterIP while it rests (its address is lost): `%s patch service %s -p '{\"spec\":{\"type\":\"ClusterIP\"}}'`.",
+			Remediation: fmt.Sprintf("Delete the Service, or change it to ClusterIP while it is unused (its address is lost): `%s patch service %s -p '{\"spec\":{\"type\":\"ClusterIP\"}}'`.",
 				kubectl.Command(s.Ref), s.Name),
 		}
 		switch {

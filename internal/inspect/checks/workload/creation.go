@@ -18,8 +18,8 @@ func creationChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "pods-blocked-by-quota", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A ResourceQuota keeps a workload from creating its Pods.",
-			Meaning:     "A workload has fewer Pods than it wants, and the API server refuses new ones because of a ResourceQuota: what the Pods request does not fit into what is left, or the quota counts a resource that their containers do not state. Both come as a FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod, so that a list of Pods shows nothing.",
+			Summary:     "A ResourceQuota prevents a workload from creating Pods.",
+			Meaning:     "A workload has fewer Pods than desired, and the API server rejects new ones because of a ResourceQuota: their requests exceed what is left, or the quota covers a resource that their containers do not set. It appears as a FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod.",
 			Remediation: "`kubectl describe resourcequota` shows what is used and allowed. Remove or shrink what is not needed, or raise the quota.",
 			Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
 			Uses:        append(slices.Clone(uses), facts.ResourceQuota),
@@ -30,8 +30,8 @@ func creationChecks() []check.Check {
 		},
 		{
 			ID: "pods-blocked-by-admission", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary:     "Admission control keeps a workload from creating its Pods.",
-			Meaning:     "A workload has fewer Pods than it wants, and the API server refuses new ones: an admission webhook or policy denies them or cannot be asked, they violate the namespace's Pod Security level or LimitRange, or name a class that does not exist. It comes as a FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod, so that a list of Pods shows nothing.",
+			Summary:     "Admission control prevents a workload from creating Pods.",
+			Meaning:     "A workload has fewer Pods than desired, and the API server rejects new ones: an admission webhook or policy denies them or does not respond, they violate the namespace's Pod Security level or LimitRange, or reference a class that does not exist. It appears as a FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod.",
 			Remediation: "Read the refusal in the evidence and change the Pod template so that it complies, or the policy that refuses it.",
 			Link:        "https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/",
 			Uses:        append(slices.Clone(uses), facts.ValidatingWebhook, facts.MutatingWebhook),

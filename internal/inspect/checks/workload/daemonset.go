@@ -14,7 +14,7 @@ func daemonSetChecks() []check.Check {
 		{
 			ID: "daemonset-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary:     "A DaemonSet has no ready Pod on some of its nodes.",
-			Meaning:     "On at least one node that the DaemonSet is meant for, its Pod is missing, not ready, or stuck on its way out for longer than the startup grace: that node goes without its agent (network, storage, logs). It is critical when no node has a ready Pod.",
+			Meaning:     "On at least one node that the DaemonSet is meant for, its Pod is missing, not ready, or stuck on its way out for longer than the startup grace. It is critical when no node has a ready Pod.",
 			Remediation: "See what is wrong with the Pods on those nodes (`kubectl describe pods -l <selector>`) and with the nodes themselves (`kubectl describe node <name>`).",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/",
 			Needs:       []facts.Kind{facts.DaemonSet},
@@ -24,8 +24,8 @@ func daemonSetChecks() []check.Check {
 		},
 		{
 			ID: "daemonset-misscheduled", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A DaemonSet runs on nodes that it is no longer meant for.",
-			Meaning:     "Pods of the DaemonSet run on nodes whose taints they do not tolerate, most often because the taint came later. They go on running, but nobody starts them again once they are gone.",
+			Summary:     "A DaemonSet has Pods on nodes that should not run it.",
+			Meaning:     "Pods of the DaemonSet run on nodes whose taints they do not tolerate, most often because the taint came later. They keep running, but are not recreated once deleted.",
 			Remediation: "If the Pods are wanted there, add a toleration for the node's taint to the DaemonSet; if not, delete them. `kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints` shows the taints.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/#taints-and-tolerations",
 			Needs:       []facts.Kind{facts.DaemonSet},
@@ -71,7 +71,7 @@ func daemonSetUnavailable(g *facts.Graph, params check.Params) []check.Finding {
 func daemonSetMisscheduled(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, set := range g.Workloads {
-		// A change of the DaemonSet takes a moment to be carried out.
+		// A change of the DaemonSet takes a moment to be reconciled.
 		if set.Kind != facts.DaemonSet || set.Misscheduled == 0 || !set.Deleting.IsZero() || set.Observed < set.Generation ||
 			!g.OlderThan(set.Changed, params.StartupGrace) {
 			continue

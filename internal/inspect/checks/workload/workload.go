@@ -19,7 +19,7 @@ func Checks() []check.Check {
 	return slices.Concat(deploymentChecks(), statefulSetChecks(), daemonSetChecks(), creationChecks(), []check.Check{
 		{
 			ID: "replicaset-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A ReplicaSet or ReplicationController that stands by itself has fewer ready Pods than desired.",
+			Summary:     "A standalone ReplicaSet or ReplicationController has fewer ready Pods than desired.",
 			Meaning:     "Only ReplicaSets and ReplicationControllers that no other workload manages are judged; those of a Deployment are seen there. Some of its Pods are missing, or have not been ready, for longer than the startup grace. It is critical when none is ready.",
 			Remediation: "See what keeps the Pods down: `kubectl describe replicaset <name>` shows refused Pods under Events, `kubectl describe pods -l <selector>` the state of those that exist.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/",
@@ -30,8 +30,8 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "workload-not-observed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A workload was changed, and no controller has looked at it since.",
-			Meaning:     "metadata.generation counts changes of the spec; status.observedGeneration says which of them the controller manager has seen. When it stays behind for longer than the startup grace, kube-controller-manager does not run, cannot reach the API server, or is far behind: nothing is rolled out, scaled or replaced any more, and statuses are those of the past.",
+			Summary:     "A workload was changed but kube-controller-manager has not observed the change.",
+			Meaning:     "status.observedGeneration is behind metadata.generation for longer than the startup grace: kube-controller-manager is not running, cannot reach the API server, or is far behind. Nothing is rolled out, scaled or replaced, and statuses are stale.",
 			Remediation: "See whether kube-controller-manager runs and holds its lease: `kubectl -n kube-system get pods | grep controller-manager` and `kubectl -n kube-system get lease kube-controller-manager -o yaml`. Then read its log.",
 			Link:        "https://kubernetes.io/docs/concepts/overview/components/#kube-controller-manager",
 			Needs:       []facts.Kind{facts.Deployment},
@@ -60,8 +60,7 @@ func shortageOf(g *facts.Graph, workload *facts.WorkloadNode, params check.Param
 	return short, short.missing || len(short.down) > 0
 }
 
-// downPods are the Pods of a workload that have not been ready for longer than the startup grace. Finished Pods are left
-// out, since they are replaced; so are Pods on their way out, unless the workload must wait for them to be gone.
+// downPods are the Pods of a workload that have not been ready for longer than the startup grace. Finished Pods are ignored, since they are replaced; so are Pods on their way out, unless the workload must wait for them to be gone.
 func downPods(g *facts.Graph, workload *facts.WorkloadNode, params check.Params) []*facts.PodNode {
 	waitsForOld := workload.Kind == facts.StatefulSet || workload.Kind == facts.DaemonSet
 	var down []*facts.PodNode
