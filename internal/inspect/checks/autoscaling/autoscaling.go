@@ -19,10 +19,12 @@ func Checks() []check.Check {
 	return []check.Check{
 		{
 			ID: "hpa-no-metrics", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A HorizontalPodAutoscaler cannot read its metrics.",
-			Meaning:     "The condition ScalingActive is False for longer than the startup grace: the metrics API is not served, has no samples of the Pods, or the Pods have no requests to measure utilization against. The workload is not scaled.",
-			Remediation: "`kubectl describe hpa <name>` quotes the error. For CPU and memory: metrics-server must run (`kubectl get apiservice v1beta1.metrics.k8s.io`), and every container must state requests.",
-			Link:        "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#support-for-metrics-apis",
+			Summary: "A HorizontalPodAutoscaler cannot read its metrics.",
+			Meaning: "The condition ScalingActive is False for longer than the startup grace: the metrics API is not served, has " +
+				"no samples of the Pods, or the Pods have no requests to measure utilization against. The workload is not scaled.",
+			Remediation: "`kubectl describe hpa <name>` quotes the error. For CPU and memory: metrics-server must run (`kubectl get " +
+				"apiservice v1beta1.metrics.k8s.io`), and every container must state requests.",
+			Link: "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#support-for-metrics-apis",
 			// Its own status tells everything but who serves the metrics.
 			Needs:       []facts.Kind{facts.HPA},
 			Uses:        append(facts.WorkloadKinds(), facts.APIService, facts.Pod),
@@ -31,17 +33,21 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "hpa-at-maximum", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
-			Summary:     "A HorizontalPodAutoscaler wants more Pods than its maximum allows.",
-			Meaning:     "For longer than five times the startup grace the autoscaler has been at maxReplicas and would go further (condition ScalingLimited with reason TooManyReplicas): the load is above what the workload is allowed to take. Autoscalers whose minimum is their maximum are ignored, since they are pinned on purpose.",
-			Remediation: "Raise spec.maxReplicas if the nodes have room, give each Pod more resources, or find out why the load is so high: `kubectl describe hpa <name>` shows the metrics.",
-			Link:        "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/",
-			Needs:       []facts.Kind{facts.HPA},
-			Run:         hpaAtMaximum,
+			Summary: "A HorizontalPodAutoscaler wants more Pods than its maximum allows.",
+			Meaning: "For longer than five times the startup grace the autoscaler has been at maxReplicas and would go further " +
+				"(condition ScalingLimited with reason TooManyReplicas): the load is above what the workload is allowed to take. " +
+				"Autoscalers whose minimum is their maximum are ignored, since they are pinned on purpose.",
+			Remediation: "Raise spec.maxReplicas if the nodes have room, give each Pod more resources, or find out why the load is so " +
+				"high: `kubectl describe hpa <name>` shows the metrics.",
+			Link:  "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/",
+			Needs: []facts.Kind{facts.HPA},
+			Run:   hpaAtMaximum,
 		},
 		{
 			ID: "hpa-target-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A HorizontalPodAutoscaler scales something that cannot be scaled.",
-			Meaning:     "The condition AbleToScale is False with reason FailedGetScale: the target that spec.scaleTargetRef names does not exist, its apiVersion is not served, or it has no scale subresource. The autoscaler does nothing.",
+			Summary: "A HorizontalPodAutoscaler scales something that cannot be scaled.",
+			Meaning: "The condition AbleToScale is False with reason FailedGetScale: the target that spec.scaleTargetRef names " +
+				"does not exist, its apiVersion is not served, or it has no scale subresource. The autoscaler does nothing.",
 			Remediation: "Correct spec.scaleTargetRef (`kubectl edit hpa <name>`), create the target, or delete the autoscaler.",
 			Link:        "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/",
 			Needs:       []facts.Kind{facts.HPA},
@@ -51,12 +57,14 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "hpa-scaling-disabled", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A HorizontalPodAutoscaler is disabled because its target is scaled to zero.",
-			Meaning:     "The target was scaled to zero, which disables the autoscaler until it is scaled up manually. This is often intentional.",
-			Remediation: "Nothing, if this is intended. Otherwise scale the target up and the autoscaler takes over: `kubectl scale <kind> <name> --replicas=1`.",
-			Link:        "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#implicit-maintenance-mode-deactivation",
-			Needs:       []facts.Kind{facts.HPA},
-			Run:         hpaScalingDisabled,
+			Summary: "A HorizontalPodAutoscaler is disabled because its target is scaled to zero.",
+			Meaning: "The target was scaled to zero, which disables the autoscaler until it is scaled up manually. This is often " +
+				"intentional.",
+			Remediation: "Nothing, if this is intended. Otherwise scale the target up and the autoscaler takes over: `kubectl scale " +
+				"<kind> <name> --replicas=1`.",
+			Link:  "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#implicit-maintenance-mode-deactivation",
+			Needs: []facts.Kind{facts.HPA},
+			Run:   hpaScalingDisabled,
 		},
 	}
 }
@@ -111,8 +119,10 @@ func hpaAtMaximum(g *facts.Graph, params check.Params) []check.Finding {
 			Object: hpa.Ref,
 			Message: fmt.Sprintf("HorizontalPodAutoscaler %s is at maxReplicas (%d) and wants more: the load on %s exceeds its limit.",
 				hpa.Name, hpa.Max, targetName(hpa)),
-			Evidence:    []check.Evidence{check.QuoteCondition(limited), check.FromSpec("scales on %s", metricsText(hpa))},
-			Remediation: fmt.Sprintf("See the load with `kubectl -n %[1]s describe hpa %[2]s`. If it is as expected and the nodes have room: `kubectl -n %[1]s patch hpa %[2]s -p '{\"spec\":{\"maxReplicas\":%[3]d}}'`.", hpa.Namespace, hpa.Name, hpa.Max+max(1, hpa.Max/2)),
+			Evidence: []check.Evidence{check.QuoteCondition(limited), check.FromSpec("scales on %s", metricsText(hpa))},
+			Remediation: fmt.Sprintf("See the load with `kubectl -n %[1]s describe hpa %[2]s`. If it is as expected and the nodes have "+
+				"room: `kubectl -n %[1]s patch hpa %[2]s -p "+
+				"'{\"spec\":{\"maxReplicas\":%[3]d}}'`.", hpa.Namespace, hpa.Name, hpa.Max+max(1, hpa.Max/2)),
 		})
 	}
 	return findings
@@ -127,26 +137,35 @@ func hpaTargetMissing(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		edit := fmt.Sprintf("`kubectl -n %s edit hpa %s`", hpa.Namespace, hpa.Name)
 		finding := check.Finding{Object: hpa.Ref, Evidence: []check.Evidence{
-			check.QuoteCondition(unable), check.FromSpec("scaleTargetRef: %s %s, apiVersion %s", hpa.Target.Kind, hpa.Target.Name, hpa.TargetAPIVersion),
+			check.QuoteCondition(
+				unable,
+			), check.FromSpec("scaleTargetRef: %s %s, apiVersion %s", hpa.Target.Kind, hpa.Target.Name, hpa.TargetAPIVersion),
 		}}
 		absent := !g.Has(hpa.Target) && (g.Complete(hpa.Target.Kind, hpa.Namespace) || strings.Contains(unable.Message, `" not found`))
 		switch {
 		case strings.Contains(unable.Message, "no matches for kind"):
 			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: the API server does not serve kind %s in %s.",
 				hpa.Name, hpa.Target.Kind, hpa.TargetAPIVersion)
-			finding.Remediation = fmt.Sprintf("Correct spec.scaleTargetRef.apiVersion and kind (%s); `kubectl api-resources` lists what is served, Deployments being in apps/v1.", edit)
+			finding.Remediation = fmt.Sprintf("Correct spec.scaleTargetRef.apiVersion and kind (%s); `kubectl api-resources` lists "+
+				"what is served, Deployments being in apps/v1.", edit)
 		case absent:
 			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: %s does not exist.", hpa.Name, targetName(hpa))
-			finding.Remediation = fmt.Sprintf("Name a target that exists (%s), create %s, or, if it is gone for good: `kubectl -n %s delete hpa %s`.",
+			finding.Remediation = fmt.Sprintf("Name a target that exists (%s), create %s, or, if it is gone for good: `kubectl -n %s "+
+				"delete hpa %s`.",
 				edit, targetName(hpa), hpa.Namespace, hpa.Name)
 			if similar := similarTarget(g, hpa); similar != "" {
-				finding.Evidence = append(finding.Evidence, check.FromSpec("%s %s exists in namespace %s", hpa.Target.Kind, similar, hpa.Namespace))
+				finding.Evidence = append(
+					finding.Evidence,
+					check.FromSpec("%s %s exists in namespace %s", hpa.Target.Kind, similar, hpa.Namespace),
+				)
 			}
 		case g.Has(hpa.Target) && strings.Contains(unable.Message, `" not found`):
 			continue // it has come in the meantime
 		default:
-			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: the scale of %s cannot be read.", hpa.Name, targetName(hpa))
-			finding.Remediation = fmt.Sprintf("The evidence quotes the error. A custom resource must have a scale subresource, and kube-controller-manager permission to read it. Otherwise correct the target: %s.", edit)
+			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: the scale of %s cannot "+
+				"be read.", hpa.Name, targetName(hpa))
+			finding.Remediation = fmt.Sprintf("The evidence quotes the error. A custom resource must have a scale subresource, and "+
+				"kube-controller-manager permission to read it. Otherwise correct the target: %s.", edit)
 		}
 		findings = append(findings, finding)
 	}
@@ -156,7 +175,7 @@ func hpaTargetMissing(g *facts.Graph, params check.Params) []check.Finding {
 // similarTarget is the name of an object of the target's kind and namespace that the target's name is a slip of; may be empty.
 func similarTarget(g *facts.Graph, hpa *facts.HPANode) string {
 	best := ""
-	bestDistance := max(1, len(hpa.Target.Name)/3)+1
+	bestDistance := max(1, len(hpa.Target.Name)/3) + 1
 	for _, w := range g.Workloads {
 		if w.Kind != hpa.Target.Kind || w.Namespace != hpa.Namespace {
 			continue
@@ -180,7 +199,8 @@ func hpaScalingDisabled(g *facts.Graph, params check.Params) []check.Finding {
 			Object:   hpa.Ref,
 			Message:  fmt.Sprintf("HorizontalPodAutoscaler %s is disabled: %s is scaled to zero.", hpa.Name, targetName(hpa)),
 			Evidence: []check.Evidence{check.QuoteCondition(active)},
-			Remediation: fmt.Sprintf("Nothing, if this is intended. Otherwise: `kubectl -n %s scale %s %s --replicas=%d`, and the autoscaler takes over.",
+			Remediation: fmt.Sprintf("Nothing, if this is intended. Otherwise: `kubectl -n %s scale %s %s --replicas=%d`, and the "+
+				"autoscaler takes over.",
 				hpa.Namespace, strings.ToLower(string(hpa.Target.Kind)), hpa.Target.Name, max(1, hpa.Min)),
 		})
 	}

@@ -14,7 +14,8 @@ import (
 
 // webAutoscaler scales Deployment web on CPU.
 func webAutoscaler(spec, status string) string {
-	return checktest.Document("autoscaling/v2", "HorizontalPodAutoscaler", `name: web, namespace: shop, creationTimestamp: "2026-01-15T10:00:00Z"`, `
+	return checktest.Document("autoscaling/v2", "HorizontalPodAutoscaler", `name: web, namespace: shop, creationTimestamp: `+
+		`"2026-01-15T10:00:00Z"`, `
 spec:
   scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
   metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]
@@ -47,14 +48,16 @@ func TestHPAWithoutMetrics(t *testing.T) {
 		because         []facts.Ref
 	}{
 		"an API that nobody serves": {
-			reason:  "FailedGetResourceMetric",
-			message: cannotCompute + "unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)",
+			reason: "FailedGetResourceMetric",
+			message: cannotCompute + "unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the " +
+				"server could not find the requested resource (get pods.metrics.k8s.io)",
 			want:    "the cluster does not serve the API metrics.k8s.io",
 			because: []facts.Ref{{Kind: facts.APIService, Name: "v1beta1.metrics.k8s.io"}},
 		},
 		"an API that does not answer": {
-			reason:  "FailedGetResourceMetric",
-			message: cannotCompute + "unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the server is currently unable to handle the request (get pods.metrics.k8s.io)",
+			reason: "FailedGetResourceMetric",
+			message: cannotCompute + "unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the " +
+				"server is currently unable to handle the request (get pods.metrics.k8s.io)",
 			others:  metricsServerAPI,
 			want:    "the API metrics.k8s.io does not respond",
 			because: []facts.Ref{{Kind: facts.APIService, Name: "v1beta1.metrics.k8s.io"}},
@@ -74,8 +77,9 @@ func TestHPAWithoutMetrics(t *testing.T) {
 			because: []facts.Ref{{Kind: facts.APIService, Name: "v1beta1.custom.metrics.k8s.io"}},
 		},
 		"an external metric that the adapter does not know": {
-			reason:  "FailedGetExternalMetric",
-			message: cannotCompute + "unable to get external metric shop/queue_length/nil: unable to fetch metrics from external metrics API: the server could not find the metric queue_length for externalmetrics",
+			reason: "FailedGetExternalMetric",
+			message: cannotCompute + "unable to get external metric shop/queue_length/nil: unable to fetch metrics from external " +
+				"metrics API: the server could not find the metric queue_length for externalmetrics",
 			others: `
 apiVersion: apiregistration.k8s.io/v1
 kind: APIService
@@ -86,10 +90,11 @@ spec: {group: external.metrics.k8s.io, version: v1beta1, service: {namespace: ke
 			because: []facts.Ref{{Kind: facts.APIService, Name: "v1beta1.external.metrics.k8s.io"}},
 		},
 		"a controller that may not read it": {
-			reason:  "FailedGetResourceMetric",
-			message: cannotCompute + `unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: pods.metrics.k8s.io is forbidden: User "system:serviceaccount:kube-system:horizontal-pod-autoscaler" cannot list`,
-			others:  metricsServerAPI,
-			want:    "kube-controller-manager cannot read the API metrics.k8s.io (RBAC)",
+			reason: "FailedGetResourceMetric",
+			message: cannotCompute + `unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: ` +
+				`pods.metrics.k8s.io is forbidden: User "system:serviceaccount:kube-system:horizontal-pod-autoscaler" cannot list`,
+			others: metricsServerAPI,
+			want:   "kube-controller-manager cannot read the API metrics.k8s.io (RBAC)",
 		},
 		"a container without a request": {
 			reason:  "FailedGetResourceMetric",
@@ -134,7 +139,10 @@ spec: {group: external.metrics.k8s.io, version: v1beta1, service: {namespace: ke
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			documents := webAutoscaler(twoToTen, hpaCondition("ScalingActive", "False", c.reason, checktest.LongAgo, c.message)) + c.others
+			documents := webAutoscaler(
+				twoToTen,
+				hpaCondition("ScalingActive", "False", c.reason, checktest.LongAgo, c.message),
+			) + c.others
 			want := checktest.Lines(
 				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web cannot scale Deployment web: "+c.want+".",
 				"  condition: ScalingActive=False ("+c.reason+"): "+c.message,
@@ -152,10 +160,31 @@ spec: {group: external.metrics.k8s.io, version: v1beta1, service: {namespace: ke
 func TestHPAWithMetrics(t *testing.T) {
 	const noSamples = cannotCompute + "unable to get metrics for resource cpu: no metrics returned from resource metrics API"
 	cases := map[string]string{
-		"no data yet":         webAutoscaler(twoToTen, hpaCondition("ScalingActive", "False", "FailedGetResourceMetric", checktest.JustNow, noSamples)),
-		"no status yet":       webAutoscaler(twoToTen, ""),
-		"a target that rests": webAutoscaler(twoToTen, hpaCondition("ScalingActive", "False", "ScalingDisabled", checktest.LongAgo, "scaling is disabled since the replica count of the target is zero")),
-		"active":              webAutoscaler(twoToTen, hpaCondition("ScalingActive", "True", "ValidMetricFound", checktest.LongAgo, "the HPA was able to successfully calculate a replica count")),
+		"no data yet": webAutoscaler(
+			twoToTen,
+			hpaCondition("ScalingActive", "False", "FailedGetResourceMetric", checktest.JustNow, noSamples),
+		),
+		"no status yet": webAutoscaler(twoToTen, ""),
+		"a target that rests": webAutoscaler(
+			twoToTen,
+			hpaCondition(
+				"ScalingActive",
+				"False",
+				"ScalingDisabled",
+				checktest.LongAgo,
+				"scaling is disabled since the replica count of the target is zero",
+			),
+		),
+		"active": webAutoscaler(
+			twoToTen,
+			hpaCondition(
+				"ScalingActive",
+				"True",
+				"ValidMetricFound",
+				checktest.LongAgo,
+				"the HPA was able to successfully calculate a replica count",
+			),
+		),
 	}
 	for name, documents := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -173,24 +202,30 @@ func TestHPAAtMaximum(t *testing.T) {
 		want      string
 	}{
 		"for long": {
-			documents: webAutoscaler(twoToTen, "currentReplicas: 10, desiredReplicas: 10, "+hpaCondition("ScalingLimited", "True", "TooManyReplicas", checktest.LongAgo, limited)),
+			documents: webAutoscaler(twoToTen, "currentReplicas: 10, "+
+				"desiredReplicas: 10, "+hpaCondition("ScalingLimited", "True", "TooManyReplicas", checktest.LongAgo, limited)),
 			want: checktest.Lines(
-				"medium HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web is at maxReplicas (10) and wants more: the load on Deployment web exceeds its limit.",
+				"medium HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web is at maxReplicas (10) and wants more: the load "+
+					"on Deployment web exceeds its limit.",
 				"  condition: ScalingLimited=True (TooManyReplicas): "+limited,
 				"  spec: scales on cpu 80%"),
 		},
 		"in a short peak": {
-			documents: webAutoscaler(twoToTen, "currentReplicas: 10, desiredReplicas: 10, "+hpaCondition("ScalingLimited", "True", "TooManyReplicas", "2026-01-15T11:57:00Z", limited)),
+			documents: webAutoscaler(twoToTen, "currentReplicas: 10, "+
+				"desiredReplicas: 10, "+hpaCondition("ScalingLimited", "True", "TooManyReplicas", "2026-01-15T11:57:00Z", limited)),
 		},
 		"pinned on purpose": {
-			documents: webAutoscaler("minReplicas: 3\n  maxReplicas: 3", "currentReplicas: 3, desiredReplicas: 3, "+hpaCondition("ScalingLimited", "True", "TooManyReplicas", checktest.LongAgo, limited)),
+			documents: webAutoscaler("minReplicas: 3\n  maxReplicas: 3", "currentReplicas: 3, "+
+				"desiredReplicas: 3, "+hpaCondition("ScalingLimited", "True", "TooManyReplicas", checktest.LongAgo, limited)),
 		},
 		"on its way up": {
-			documents: webAutoscaler(twoToTen, "currentReplicas: 6, desiredReplicas: 10, "+hpaCondition("ScalingLimited", "True", "TooManyReplicas", checktest.LongAgo, limited)),
+			documents: webAutoscaler(twoToTen, "currentReplicas: 6, "+
+				"desiredReplicas: 10, "+hpaCondition("ScalingLimited", "True", "TooManyReplicas", checktest.LongAgo, limited)),
 		},
 		"at its minimum": {
 			documents: webAutoscaler(twoToTen, "currentReplicas: 2, desiredReplicas: 2, "+
-				hpaCondition("ScalingLimited", "True", "TooFewReplicas", checktest.LongAgo, "the desired replica count is less than the minimum replica count")),
+				hpaCondition("ScalingLimited", "True", "TooFewReplicas", checktest.LongAgo, "the desired replica count is less than "+
+					"the minimum replica count")),
 		},
 	}
 	for name, c := range cases {
@@ -204,7 +239,10 @@ func TestHPAAtMaximum(t *testing.T) {
 
 func TestHPATargetMissing(t *testing.T) {
 	failed := func(message string) string {
-		return webAutoscaler(twoToTen, hpaCondition("AbleToScale", "False", "FailedGetScale", checktest.LongAgo, unableToGetScale+message))
+		return webAutoscaler(
+			twoToTen,
+			hpaCondition("AbleToScale", "False", "FailedGetScale", checktest.LongAgo, unableToGetScale+message),
+		)
 	}
 	const (
 		notFound = `deployments.apps "web" not found`
@@ -222,24 +260,30 @@ func TestHPATargetMissing(t *testing.T) {
 				"  condition: AbleToScale=False (FailedGetScale): "+unableToGetScale+notFound, target),
 		},
 		"a slip in its name": {
-			documents: failed(notFound) + checktest.Document("apps/v1", "Deployment", "name: webs, namespace: shop", `spec: {selector: {}, template: {spec: {containers: []}}}`),
+			documents: failed(notFound) + checktest.Document("apps/v1", "Deployment", "name: webs, namespace: shop", `spec: {selector: `+
+				`{}, template: {spec: {containers: []}}}`),
 			want: checktest.Lines(
 				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web cannot scale: Deployment web does not exist.",
 				"  condition: AbleToScale=False (FailedGetScale): "+unableToGetScale+notFound, target,
 				"  spec: Deployment webs exists in namespace shop"),
 		},
 		"a kind that is not served": {
-			documents: strings.Replace(failed(`no matches for kind "Deployment" in group "extensions"`), "apps/v1", "extensions/v1beta1", 1),
+			documents: strings.Replace(failed(`no matches for kind "Deployment" in group `+
+				`"extensions"`), "apps/v1", "extensions/v1beta1", 1),
 			want: checktest.Lines(
-				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web cannot scale: the API server does not serve kind Deployment in extensions/v1beta1.",
-				"  condition: AbleToScale=False (FailedGetScale): "+unableToGetScale+`no matches for kind "Deployment" in group "extensions"`,
+				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web cannot scale: the API server does not serve kind "+
+					"Deployment in extensions/v1beta1.",
+				"  condition: AbleToScale=False (FailedGetScale): "+unableToGetScale+`no matches for kind "Deployment" in group `+
+					`"extensions"`,
 				"  spec: scaleTargetRef: Deployment web, apiVersion extensions/v1beta1"),
 		},
 		"a scale that cannot be read": {
 			documents: failed("the server could not find the requested resource") + checktest.WebDeployment("replicas: 1", ""),
 			want: checktest.Lines(
-				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web cannot scale: the scale of Deployment web cannot be read.",
-				"  condition: AbleToScale=False (FailedGetScale): "+unableToGetScale+"the server could not find the requested resource", target),
+				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web cannot scale: the scale of Deployment web cannot "+
+					"be read.",
+				"  condition: AbleToScale=False (FailedGetScale): "+unableToGetScale+"the server could not find the requested "+
+					"resource", target),
 		},
 		"a target of a kind that was not read, by the word of the controller": {
 			documents: failed(notFound),
@@ -250,9 +294,17 @@ func TestHPATargetMissing(t *testing.T) {
 		},
 		"a target that has come since": {documents: failed(notFound) + checktest.WebDeployment("replicas: 1", "")},
 		"a target that is about to come": {
-			documents: webAutoscaler(twoToTen, hpaCondition("AbleToScale", "False", "FailedGetScale", checktest.JustNow, unableToGetScale+notFound)),
+			documents: webAutoscaler(
+				twoToTen,
+				hpaCondition("AbleToScale", "False", "FailedGetScale", checktest.JustNow, unableToGetScale+notFound),
+			),
 		},
-		"able": {documents: webAutoscaler(twoToTen, hpaCondition("AbleToScale", "True", "ReadyForNewScale", checktest.LongAgo, "recommended size matches current size"))},
+		"able": {
+			documents: webAutoscaler(
+				twoToTen,
+				hpaCondition("AbleToScale", "True", "ReadyForNewScale", checktest.LongAgo, "recommended size matches current size"),
+			),
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -277,7 +329,9 @@ func TestHPAScalingDisabled(t *testing.T) {
 				"info HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web is disabled: Deployment web is scaled to zero.",
 				"  condition: ScalingActive=False (ScalingDisabled): "+text),
 		},
-		"a target that has Pods": {documents: webAutoscaler(twoToTen, hpaCondition("ScalingActive", "True", "ValidMetricFound", checktest.LongAgo, "ok"))},
+		"a target that has Pods": {
+			documents: webAutoscaler(twoToTen, hpaCondition("ScalingActive", "True", "ValidMetricFound", checktest.LongAgo, "ok")),
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -24,21 +24,32 @@ func explainMetricFailure(g *facts.Graph, hpa *facts.HPANode, active facts.Condi
 	switch active.Reason {
 	case "InvalidSelector":
 		return metricFailure{why: "its target has no usable Pod selector",
-			remediation: "The target's scale subresource must name its Pods: set labelSelectorPath in the custom resource's definition, or scale a Deployment instead."}
+			remediation: "The target's scale subresource must name its Pods: set labelSelectorPath in the custom resource's " +
+				"definition, or scale a Deployment instead."}
 	case "AmbiguousSelector":
 		return metricFailure{why: "another autoscaler scales the same Pods",
-			remediation: fmt.Sprintf("The evidence names both: delete one of them (`kubectl -n %s get hpa`), or make the selectors of their targets distinct.", hpa.Namespace)}
+			remediation: fmt.Sprintf("The evidence names both: delete one of them (`kubectl -n %s get hpa`), or make the selectors of "+
+				"their targets distinct.", hpa.Namespace)}
 	}
 	switch {
 	case strings.Contains(message, "missing request for ") || strings.Contains(message, "missing pod-level request for "):
 		return missingRequest(hpa, message)
 	case strings.Contains(message, "no pods returned by selector"):
-		return metricFailure{ofPods: true, why: "its target has no Pods", remediation: "Find out why it has none: " + kubectl.Describe(hpa.Target) + "."}
+		return metricFailure{
+			ofPods:      true,
+			why:         "its target has no Pods",
+			remediation: "Find out why it has none: " + kubectl.Describe(hpa.Target) + ".",
+		}
 	case strings.Contains(message, "pods might be unready"):
-		return metricFailure{ofPods: true, why: "none of its Pods is ready", remediation: "Find out why its Pods are not ready: " + kubectl.Describe(hpa.Target) + "."}
+		return metricFailure{
+			ofPods:      true,
+			why:         "none of its Pods is ready",
+			remediation: "Find out why its Pods are not ready: " + kubectl.Describe(hpa.Target) + ".",
+		}
 	case strings.Contains(message, "not found in Pod"):
 		return metricFailure{why: "it scales on a container that the Pods do not have",
-			remediation: fmt.Sprintf("Correct the container's name under spec.metrics: `kubectl -n %s edit hpa %s`.", hpa.Namespace, hpa.Name)}
+			remediation: fmt.Sprintf("Correct the container's name under spec.metrics: `kubectl -n %s edit "+
+				"hpa %s`.", hpa.Namespace, hpa.Name)}
 	}
 	if group := metricGroup(active.Reason, message); group != "" {
 		return metricsAPIFailure(g, hpa, group, message)
@@ -100,14 +111,16 @@ func metricsAPIFailure(g *facts.Graph, hpa *facts.HPANode, group, message string
 		}
 	case strings.Contains(message, "is forbidden"):
 		return metricFailure{
-			why:         fmt.Sprintf("kube-controller-manager cannot read the API %s (RBAC)", group),
-			remediation: "Install " + server + " together with its RBAC rules: the ClusterRole for ServiceAccount horizontal-pod-autoscaler in kube-system is missing.",
+			why: fmt.Sprintf("kube-controller-manager cannot read the API %s (RBAC)", group),
+			remediation: "Install " + server + " together with its RBAC rules: the ClusterRole for ServiceAccount " +
+				"horizontal-pod-autoscaler in kube-system is missing.",
 		}
 	case strings.Contains(message, "no metrics returned"), strings.Contains(message, "could not find the metric"),
 		strings.Contains(message, "no known available metric versions"):
 		return metricFailure{
 			why: fmt.Sprintf("the API %s has no data for it", group), because: because, ofPods: true,
-			remediation: fmt.Sprintf("See whether %s runs and what its log says (%s names its Service), and whether the metric's name and selector are right: `kubectl -n %s describe hpa %s`.", server, look, hpa.Namespace, hpa.Name),
+			remediation: fmt.Sprintf("See whether %s runs and what its log says (%s names its Service), and whether the metric's name "+
+				"and selector are right: `kubectl -n %s describe hpa %s`.", server, look, hpa.Namespace, hpa.Name),
 		}
 	default:
 		return metricFailure{

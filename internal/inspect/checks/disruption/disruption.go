@@ -15,9 +15,13 @@ func Checks() []check.Check {
 	return []check.Check{
 		{
 			ID: "pdb-blocks-drain", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary:     "A PodDisruptionBudget allows no eviction.",
-			Meaning:     "The budget allows no disruption. Either it never can, because it requires as many healthy Pods as exist (maxUnavailable 0, minAvailable 100%, or as large as the number of replicas): then every node drain, cluster upgrade and scale-down that meets one of its Pods hangs. Or some of its Pods are unhealthy for longer than the startup grace: then it is low.",
-			Remediation: "Give the workload one replica more than the budget demands, or let the budget allow one disruption: `kubectl patch pdb <name> --type=merge -p '{\"spec\":{\"minAvailable\":null,\"maxUnavailable\":1}}'`.",
+			Summary: "A PodDisruptionBudget allows no eviction.",
+			Meaning: "The budget allows no disruption. Either it never can, because it requires as many healthy Pods as exist " +
+				"(maxUnavailable 0, minAvailable 100%, or as large as the number of replicas): then every node drain, cluster upgrade " +
+				"and scale-down that meets one of its Pods hangs. Or some of its Pods are unhealthy for longer than the startup grace: " +
+				"then it is low.",
+			Remediation: "Give the workload one replica more than the budget demands, or let the budget allow one disruption: `kubectl " +
+				"patch pdb <name> --type=merge -p '{\"spec\":{\"minAvailable\":null,\"maxUnavailable\":1}}'`.",
 			Link:        "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
 			Needs:       []facts.Kind{facts.PDB},
 			Uses:        append(facts.WorkloadKinds(), facts.Pod),
@@ -27,22 +31,27 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "pdb-selects-nothing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary:     "A PodDisruptionBudget protects no Pod.",
-			Meaning:     "Its selector matches no Pod of its namespace and no Pod template there: it is obsolete, or its labels are wrong and the intended Pods are not protected. Budgets of workloads that are scaled to zero are ignored.",
-			Remediation: "Compare its selector (`kubectl get pdb <name> -o yaml`) with the labels of the Pods (`kubectl get pods --show-labels`); correct it, or delete the budget.",
-			Link:        "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
-			Needs:       []facts.Kind{facts.PDB, facts.Pod},
-			Uses:        facts.WorkloadKinds(),
-			Run:         pdbSelectsNothing, OnManifests: plannedProtection,
+			Summary: "A PodDisruptionBudget protects no Pod.",
+			Meaning: "Its selector matches no Pod of its namespace and no Pod template there: it is obsolete, or its labels are " +
+				"wrong and the intended Pods are not protected. Budgets of workloads that are scaled to zero are ignored.",
+			Remediation: "Compare its selector (`kubectl get pdb <name> -o yaml`) with the labels of the Pods (`kubectl get pods " +
+				"--show-labels`); correct it, or delete the budget.",
+			Link:  "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
+			Needs: []facts.Kind{facts.PDB, facts.Pod},
+			Uses:  facts.WorkloadKinds(),
+			Run:   pdbSelectsNothing, OnManifests: plannedProtection,
 		},
 		{
 			ID: "pdb-invalid", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary:     "A PodDisruptionBudget cannot be computed and allows no eviction.",
-			Meaning:     "The controller cannot tell how many Pods the budget is about (condition DisruptionAllowed is False with reason SyncFailed), most often because they belong to a custom resource without a scale subresource. To be safe it then allows no eviction at all, so node drains hang.",
-			Remediation: "With Pods whose owner has no scale subresource only a minAvailable that is a number works: `kubectl patch pdb <name> --type=merge -p '{\"spec\":{\"maxUnavailable\":null,\"minAvailable\":1}}'`.",
-			Link:        "https://kubernetes.io/docs/tasks/run-application/configure-pdb/#arbitrary-controllers-and-selectors",
-			Needs:       []facts.Kind{facts.PDB},
-			Run:         pdbInvalid,
+			Summary: "A PodDisruptionBudget cannot be computed and allows no eviction.",
+			Meaning: "The controller cannot tell how many Pods the budget is about (condition DisruptionAllowed is False with " +
+				"reason SyncFailed), most often because they belong to a custom resource without a scale subresource. To be safe it " +
+				"then allows no eviction at all, so node drains hang.",
+			Remediation: "With Pods whose owner has no scale subresource only a minAvailable that is a number works: `kubectl patch " +
+				"pdb <name> --type=merge -p '{\"spec\":{\"maxUnavailable\":null,\"minAvailable\":1}}'`.",
+			Link:  "https://kubernetes.io/docs/tasks/run-application/configure-pdb/#arbitrary-controllers-and-selectors",
+			Needs: []facts.Kind{facts.PDB},
+			Run:   pdbInvalid,
 		},
 	}
 }
@@ -61,17 +70,23 @@ func pdbBlocksDrain(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		finding := check.Finding{Object: pdb.Ref, Evidence: []check.Evidence{
 			check.FromSpec("%s", budgetText(pdb)),
-			check.FromCondition("Pods: %d of %d healthy, %d required; disruptions allowed: %d", pdb.CurrentHealthy, pdb.Expected, pdb.DesiredHealthy, pdb.DisruptionsAllowed),
+			check.FromCondition("Pods: %d of %d healthy, %d required; disruptions "+
+				"allowed: %d", pdb.CurrentHealthy, pdb.Expected, pdb.DesiredHealthy, pdb.DisruptionsAllowed),
 		}}
 		if pdb.DesiredHealthy >= wantedPods(g, pdb) {
 			finding.RestrictToCulprits = true
-			finding.Message = fmt.Sprintf("PodDisruptionBudget %s blocks every drain: it requires all of its Pods, so none can be evicted.", pdb.Name)
-			finding.Remediation = fmt.Sprintf("Let it allow one disruption: `kubectl -n %s patch pdb %s --type=merge -p '{\"spec\":{\"minAvailable\":null,\"maxUnavailable\":1}}'`; with a single replica that means a short outage at each drain, so give the workload a second one if that matters.",
+			finding.Message = fmt.Sprintf("PodDisruptionBudget %s blocks every drain: it requires all of its Pods, so none can be "+
+				"evicted.", pdb.Name)
+			finding.Remediation = fmt.Sprintf("Let it allow one disruption: `kubectl -n %s patch pdb %s --type=merge -p "+
+				"'{\"spec\":{\"minAvailable\":null,\"maxUnavailable\":1}}'`; with a single replica that means a short outage at each "+
+				"drain, so give the workload a second one if that matters.",
 				pdb.Namespace, pdb.Name)
 		} else {
 			finding.Severity = v1alpha1.SeverityLow
 			finding.Message = fmt.Sprintf("PodDisruptionBudget %s blocks drains: too few of its Pods are healthy.", pdb.Name)
-			finding.Remediation = fmt.Sprintf("Get its Pods healthy again. If drains must go on meanwhile, let it evict Pods that are not ready: `kubectl -n %s patch pdb %s --type=merge -p '{\"spec\":{\"unhealthyPodEvictionPolicy\":\"AlwaysAllow\"}}'`.", pdb.Namespace, pdb.Name)
+			finding.Remediation = fmt.Sprintf("Get its Pods healthy again. If drains must go on meanwhile, let it evict Pods that are "+
+				"not ready: `kubectl -n %s patch pdb %s --type=merge -p "+
+				"'{\"spec\":{\"unhealthyPodEvictionPolicy\":\"AlwaysAllow\"}}'`.", pdb.Namespace, pdb.Name)
 		}
 		findings = append(findings, finding)
 	}
@@ -105,14 +120,19 @@ func pdbSelectsNothing(g *facts.Graph, params check.Params) []check.Finding {
 			!g.PodsAndWorkloadsComplete(pdb.Namespace) || len(g.Selected(pdb.Namespace, pdb.Selector)) > 0 {
 			continue
 		}
-		if slices.ContainsFunc(g.TopWorkloads(pdb.Namespace), func(w *facts.WorkloadNode) bool { return pdb.Selector.Matches(w.TemplateLabels) }) {
+		if slices.ContainsFunc(
+			g.TopWorkloads(pdb.Namespace),
+			func(w *facts.WorkloadNode) bool { return pdb.Selector.Matches(w.TemplateLabels) },
+		) {
 			continue // it has no Pods now, and is protected once it has
 		}
 		findings = append(findings, check.Finding{
-			Object:      pdb.Ref,
-			Message:     fmt.Sprintf("PodDisruptionBudget %s protects nothing: no Pod in namespace %s has the labels %s.", pdb.Name, pdb.Namespace, selector),
-			Evidence:    []check.Evidence{check.FromSpec("selector %s", selector), check.FromSpec("%s", budgetText(pdb))},
-			Remediation: fmt.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`) and correct it, or delete the budget: `kubectl -n %[1]s delete pdb %[2]s`.", pdb.Namespace, pdb.Name),
+			Object: pdb.Ref,
+			Message: fmt.Sprintf("PodDisruptionBudget %s protects nothing: no Pod in namespace %s has the "+
+				"labels %s.", pdb.Name, pdb.Namespace, selector),
+			Evidence: []check.Evidence{check.FromSpec("selector %s", selector), check.FromSpec("%s", budgetText(pdb))},
+			Remediation: fmt.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`) and "+
+				"correct it, or delete the budget: `kubectl -n %[1]s delete pdb %[2]s`.", pdb.Namespace, pdb.Name),
 		})
 	}
 	return findings
@@ -127,10 +147,12 @@ func pdbInvalid(g *facts.Graph, params check.Params) []check.Finding {
 			continue
 		}
 		finding := check.Finding{
-			Object:      pdb.Ref,
-			Message:     fmt.Sprintf("PodDisruptionBudget %s blocks every drain: the disruption controller cannot compute it.", pdb.Name),
-			Evidence:    []check.Evidence{check.FromSpec("%s", budgetText(pdb))},
-			Remediation: fmt.Sprintf("The evidence quotes the error. With Pods whose owner has no scale subresource only a number works: `kubectl -n %s patch pdb %s --type=merge -p '{\"spec\":{\"maxUnavailable\":null,\"minAvailable\":1}}'`.", pdb.Namespace, pdb.Name),
+			Object:   pdb.Ref,
+			Message:  fmt.Sprintf("PodDisruptionBudget %s blocks every drain: the disruption controller cannot compute it.", pdb.Name),
+			Evidence: []check.Evidence{check.FromSpec("%s", budgetText(pdb))},
+			Remediation: fmt.Sprintf("The evidence quotes the error. With Pods whose owner has no scale subresource only a number "+
+				"works: `kubectl -n %s patch pdb %s --type=merge -p "+
+				"'{\"spec\":{\"maxUnavailable\":null,\"minAvailable\":1}}'`.", pdb.Namespace, pdb.Name),
 		}
 		if failed {
 			finding.Evidence = append(finding.Evidence, check.QuoteCondition(allowed))

@@ -27,17 +27,21 @@ func plannedBudget(g *facts.Graph, _ check.Params) []check.Finding {
 			}
 			wanted = int32(min(int64(wanted)+int64(p.Wanted), math.MaxInt32)) //nolint:gosec // bounded just here
 		}
-		if len(selected) == 0 || wanted == 0 || !demandsAll(pdb, wanted) || scaledBy(g, selected) && pdb.MinAvailable != "100%" && pdb.MaxUnavailable == "" {
+		if len(selected) == 0 || wanted == 0 || !demandsAll(pdb, wanted) ||
+			scaledBy(g, selected) && pdb.MinAvailable != "100%" && pdb.MaxUnavailable == "" {
 			continue
 		}
 		evidence := []check.Evidence{check.FromSpec("%s", budgetText(pdb))}
 		if wanted > 0 {
-			evidence = append(evidence, check.FromSpec("the workloads that it selects want %d %s", wanted, phrase.Plural(int(wanted), "Pod", "Pods")))
+			evidence = append(evidence, check.FromSpec("the workloads that it selects "+
+				"want %d %s", wanted, phrase.Plural(int(wanted), "Pod", "Pods")))
 		}
 		findings = append(findings, check.Finding{
 			Object: pdb.Ref, Evidence: evidence, RestrictToCulprits: true,
-			Message:     fmt.Sprintf("PodDisruptionBudget %s blocks every drain: it requires all of its Pods, so none can be evicted.", pdb.Name),
-			Remediation: "Set maxUnavailable: 1 in place of what stands there; with a single replica that means a short outage at each drain, so give the workload a second one if that matters.",
+			Message: fmt.Sprintf("PodDisruptionBudget %s blocks every drain: it requires all of its Pods, so none can be "+
+				"evicted.", pdb.Name),
+			Remediation: "Set maxUnavailable: 1 in place of what stands there; with a single replica that means a short outage at each " +
+				"drain, so give the workload a second one if that matters.",
 		})
 	}
 	return findings
@@ -90,8 +94,9 @@ func plannedProtection(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:      pdb.Ref,
-			Message:     fmt.Sprintf("PodDisruptionBudget %s protects nothing: no Pod template in namespace %s has the labels %s.", pdb.Name, pdb.Namespace, selector),
+			Object: pdb.Ref,
+			Message: fmt.Sprintf("PodDisruptionBudget %s protects nothing: no Pod template in namespace %s has the "+
+				"labels %s.", pdb.Name, pdb.Namespace, selector),
 			Evidence:    []check.Evidence{check.FromSpec("selector %s", selector), check.FromSpec("%s", budgetText(pdb))},
 			Remediation: "Make its selector and the labels of the Pod template agree, or delete the budget.",
 		})

@@ -18,9 +18,12 @@ func cronJobChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "cronjob-failing", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "The latest run of a CronJob failed.",
-			Meaning:     "Of the CronJob's Jobs that have finished, the latest failed, and no run has succeeded since. It is medium as long as the run before that one succeeded, so one bad run weighs less than a CronJob that keeps failing. Suspended CronJobs are ignored.",
-			Remediation: "Find the cause (`kubectl logs job/<job>`), fix it, and start a run now: `kubectl create job <name>-try --from=cronjob/<name>`.",
+			Summary: "The latest run of a CronJob failed.",
+			Meaning: "Of the CronJob's Jobs that have finished, the latest failed, and no run has succeeded since. It is medium as " +
+				"long as the run before that one succeeded, so one bad run weighs less than a CronJob that keeps failing. Suspended " +
+				"CronJobs are ignored.",
+			Remediation: "Find the cause (`kubectl logs job/<job>`), fix it, and start a run now: `kubectl create job <name>-try " +
+				"--from=cronjob/<name>`.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/",
 			Needs:       []facts.Kind{facts.CronJob, facts.Job},
 			Uses:        []facts.Kind{facts.Pod, facts.Event},
@@ -29,9 +32,14 @@ func cronJobChecks() []check.Check {
 		},
 		{
 			ID: "cronjob-missed-schedule", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A CronJob misses scheduled runs.",
-			Meaning:     "At least two runs in a row that the schedule asks for did not start, and the first of them was due more than 10 minutes ago; or the controller says that it missed one. Either kube-controller-manager does not run, or the CronJob's concurrency policy Forbid waits for a Job that does not finish (medium), or startingDeadlineSeconds is too short, or Jobs cannot be created. Suspended CronJobs are ignored, and so is the time before the last change of the CronJob.",
-			Remediation: "`kubectl describe cronjob <name>` shows running Jobs and events. Delete a Job that hangs, raise startingDeadlineSeconds if it is below some minutes, and see whether kube-controller-manager runs.",
+			Summary: "A CronJob misses scheduled runs.",
+			Meaning: "At least two runs in a row that the schedule asks for did not start, and the first of them was due more than " +
+				"10 minutes ago; or the controller says that it missed one. Either kube-controller-manager does not run, or the " +
+				"CronJob's concurrency policy Forbid waits for a Job that does not finish (medium), or startingDeadlineSeconds is too " +
+				"short, or Jobs cannot be created. Suspended CronJobs are ignored, and so is the time before the last change of the " +
+				"CronJob.",
+			Remediation: "`kubectl describe cronjob <name>` shows running Jobs and events. Delete a Job that hangs, raise " +
+				"startingDeadlineSeconds if it is below some minutes, and see whether kube-controller-manager runs.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#starting-deadline",
 			Needs:       []facts.Kind{facts.CronJob},
 			Uses:        []facts.Kind{facts.Job, facts.Pod, facts.Event},
@@ -40,12 +48,14 @@ func cronJobChecks() []check.Check {
 		},
 		{
 			ID: "cronjob-invalid-schedule", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A CronJob has an invalid schedule or time zone.",
-			Meaning:     "spec.schedule or spec.timeZone cannot be read, or the schedule names a date that does not exist, such as 31 February: the CronJob never starts, and only an event says so. Suspended CronJobs are ignored.",
-			Remediation: "Correct spec.schedule (five fields: minute, hour, day of month, month, day of week) and spec.timeZone (a name such as Europe/Berlin): `kubectl edit cronjob <name>`.",
-			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax",
-			Needs:       []facts.Kind{facts.CronJob},
-			Run:         cronJobInvalid, Static: true,
+			Summary: "A CronJob has an invalid schedule or time zone.",
+			Meaning: "spec.schedule or spec.timeZone cannot be read, or the schedule names a date that does not exist, such as 31 " +
+				"February: the CronJob never starts, and only an event says so. Suspended CronJobs are ignored.",
+			Remediation: "Correct spec.schedule (five fields: minute, hour, day of month, month, day of week) and spec.timeZone (a " +
+				"name such as Europe/Berlin): `kubectl edit cronjob <name>`.",
+			Link:  "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax",
+			Needs: []facts.Kind{facts.CronJob},
+			Run:   cronJobInvalid, Static: true,
 		},
 	}
 }
@@ -72,9 +82,10 @@ func cronJobFailing(g *facts.Graph, _ check.Params) []check.Finding {
 		evidence, logs := jobEvidence(g, latest, failed)
 		finding := check.Finding{
 			Object: c.Ref, Logs: logs,
-			Message:     fmt.Sprintf("The latest run of CronJob %s failed: %s.", c.Name, whyJobFailed(latest, failed)),
-			Evidence:    append(evidence, check.FromCondition("latest run: Job %s; %s", latest.Name, lastSuccess(c))),
-			Remediation: fmt.Sprintf("Find out why: `kubectl -n %[1]s logs job/%[2]s`. Fix the cause, then start a run now: `kubectl -n %[1]s create job %[3]s-try --from=cronjob/%[3]s`.", c.Namespace, latest.Name, c.Name),
+			Message:  fmt.Sprintf("The latest run of CronJob %s failed: %s.", c.Name, whyJobFailed(latest, failed)),
+			Evidence: append(evidence, check.FromCondition("latest run: Job %s; %s", latest.Name, lastSuccess(c))),
+			Remediation: fmt.Sprintf("Find out why: `kubectl -n %[1]s logs job/%[2]s`. Fix the cause, then start a run now: `kubectl "+
+				"-n %[1]s create job %[3]s-try --from=cronjob/%[3]s`.", c.Namespace, latest.Name, c.Name),
 		}
 		if failedOnce(c, latest, finished) {
 			finding.Severity = v1alpha1.SeverityMedium
@@ -133,8 +144,9 @@ func cronJobInvalid(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: c.Ref, Evidence: evidence,
-			Message:     fmt.Sprintf("CronJob %s never starts: %s.", c.Name, why),
-			Remediation: fmt.Sprintf("Correct spec.schedule (minute, hour, day of month, month, day of week) or spec.timeZone: `kubectl -n %s edit cronjob %s`.", c.Namespace, c.Name),
+			Message: fmt.Sprintf("CronJob %s never starts: %s.", c.Name, why),
+			Remediation: fmt.Sprintf("Correct spec.schedule (minute, hour, day of month, month, day of week) or spec.timeZone: "+
+				"`kubectl -n %s edit cronjob %s`.", c.Namespace, c.Name),
 		})
 	}
 	return findings
@@ -159,17 +171,25 @@ func cronJobMissed(g *facts.Graph, params check.Params) []check.Finding {
 			Object:   c.Ref,
 			Message:  fmt.Sprintf("CronJob %s missed scheduled runs.", c.Name),
 			Evidence: []check.Evidence{check.FromSpec("schedule: %q", c.Schedule)},
-			Remediation: fmt.Sprintf("%s shows what it waits for. See also whether kube-controller-manager runs (`kubectl -n kube-system get lease kube-controller-manager -o yaml`). To run it now: `kubectl -n %[2]s create job %[3]s-now --from=cronjob/%[3]s`.",
+			Remediation: fmt.Sprintf("%s shows what it waits for. See also whether kube-controller-manager runs (`kubectl -n "+
+				"kube-system get lease kube-controller-manager -o yaml`). To run it now: `kubectl -n %[2]s create job %[3]s-now "+
+				"--from=cronjob/%[3]s`.",
 				kubectl.Describe(c.Ref), c.Namespace, c.Name),
 		}
 		if late {
-			finding.Evidence = append(finding.Evidence, check.FromCondition("due at %s; %s", due.UTC().Format(time.RFC3339), lastStart(c)))
+			finding.Evidence = append(
+				finding.Evidence,
+				check.FromCondition("due at %s; %s", due.UTC().Format(time.RFC3339), lastStart(c)),
+			)
 		}
 		if missed != nil {
 			finding.Evidence = append(finding.Evidence, check.FromEvent(missed))
 		}
 		if c.StartingDeadline > 0 {
-			finding.Evidence = append(finding.Evidence, check.FromSpec("startingDeadlineSeconds: %d", int64(c.StartingDeadline/time.Second)))
+			finding.Evidence = append(
+				finding.Evidence,
+				check.FromSpec("startingDeadlineSeconds: %d", int64(c.StartingDeadline/time.Second)),
+			)
 		}
 		if c.ConcurrencyPolicy == "Forbid" && c.Active > 0 {
 			waitsForJob(g, c, &finding)
@@ -210,14 +230,20 @@ func missedEvent(g *facts.Graph, c *facts.CronJobNode, params check.Params) *fac
 // waitsForJob words the finding for a CronJob that may not start a second Job beside one that runs.
 func waitsForJob(g *facts.Graph, c *facts.CronJobNode, finding *check.Finding) {
 	finding.Severity = v1alpha1.SeverityMedium
-	finding.Message = fmt.Sprintf("CronJob %s missed scheduled runs: an earlier Job is still running and concurrencyPolicy is Forbid.", c.Name)
+	finding.Message = fmt.Sprintf("CronJob %s missed scheduled runs: an earlier Job is still running and concurrencyPolicy is "+
+		"Forbid.", c.Name)
 	finding.Evidence = append(finding.Evidence, check.FromSpec("concurrencyPolicy: Forbid"))
 	for _, job := range g.Jobs {
 		if job.Owner != c.Ref || job.IsFinished() {
 			continue
 		}
-		finding.Evidence = append(finding.Evidence, check.FromCondition("Job %s running since %s", job.Name, job.Started.UTC().Format(time.RFC3339)))
-		finding.Remediation = fmt.Sprintf("See what the Job does (`kubectl -n %[1]s logs job/%[2]s`); if it hangs, delete it: `kubectl -n %[1]s delete job %[2]s`. Set activeDeadlineSeconds in the Job template so that it cannot hang forever.", c.Namespace, job.Name)
+		finding.Evidence = append(
+			finding.Evidence,
+			check.FromCondition("Job %s running since %s", job.Name, job.Started.UTC().Format(time.RFC3339)),
+		)
+		finding.Remediation = fmt.Sprintf("See what the Job does (`kubectl -n %[1]s logs job/%[2]s`); if it hangs, delete it: `kubectl "+
+			"-n %[1]s delete job %[2]s`. Set activeDeadlineSeconds in the Job template so that it cannot hang "+
+			"forever.", c.Namespace, job.Name)
 		return
 	}
 }

@@ -17,7 +17,8 @@ func nightly(metadata, spec, status string) string {
 	if strings.Contains(spec, "schedule:") {
 		schedule = ""
 	}
-	return checktest.Document("batch/v1", "CronJob", `name: nightly, namespace: shop, uid: c1, creationTimestamp: "2026-01-01T00:00:00Z"`+metadata, `
+	return checktest.Document("batch/v1", "CronJob", `name: nightly, namespace: shop, uid: c1, creationTimestamp: `+
+		`"2026-01-01T00:00:00Z"`+metadata, `
 spec: {`+schedule+spec+`jobTemplate: {spec: {template: {spec: {containers: [{name: migrate, image: migrate:1}]}}}}}
 status: {`+status+`}`)
 }
@@ -35,7 +36,8 @@ func completeAt(at string) string {
 func TestCronJobFailing(t *testing.T) {
 	failed := func(at string) string { return failedAt(at, "BackoffLimitExceeded", backoffFailure) }
 	const (
-		message   = "CronJob/shop/nightly: The latest run of CronJob nightly failed: its Pods failed more often than backoffLimit (6) allows."
+		message = "CronJob/shop/nightly: The latest run of CronJob nightly failed: its Pods failed more often than backoffLimit (6) " +
+			"allows."
 		condition = "  condition: Failed=True (BackoffLimitExceeded): Job has reached the specified backoff limit"
 	)
 	lastNight := nightlyRun("nightly-2", "2026-01-15T02:00:00Z", failed("2026-01-15T02:10:00Z"))
@@ -46,29 +48,42 @@ func TestCronJobFailing(t *testing.T) {
 		"one bad run after a good one": {
 			documents: nightly("", "", `lastScheduleTime: "2026-01-15T02:00:00Z", lastSuccessfulTime: "2026-01-14T02:05:00Z"`) +
 				nightlyRun("nightly-1", "2026-01-14T02:00:00Z", completeAt("2026-01-14T02:05:00Z")) + lastNight,
-			want: checktest.Lines("medium "+message, condition, "  condition: latest run: Job nightly-2; last success at 2026-01-14T02:05:00Z"),
+			want: checktest.Lines("medium "+message, condition, "  condition: latest run: Job nightly-2; last success at "+
+				"2026-01-14T02:05:00Z"),
 		},
 		"a run that failed again": {
 			documents: nightly("", "", `lastScheduleTime: "2026-01-15T02:00:00Z", lastSuccessfulTime: "2026-01-13T02:05:00Z"`) +
 				nightlyRun("nightly-1", "2026-01-14T02:00:00Z", failed("2026-01-14T02:10:00Z")) + lastNight,
-			want: checktest.Lines("high "+message, condition, "  condition: latest run: Job nightly-2; last success at 2026-01-13T02:05:00Z"),
+			want: checktest.Lines("high "+message, condition, "  condition: latest run: Job nightly-2; last success at "+
+				"2026-01-13T02:05:00Z"),
 		},
 		"runs between the last success and now, whose Jobs are gone": {
-			documents: nightly("", "", `lastScheduleTime: "2026-01-15T02:00:00Z", lastSuccessfulTime: "2026-01-12T02:05:00Z"`) + lastNight,
-			want:      checktest.Lines("high "+message, condition, "  condition: latest run: Job nightly-2; last success at 2026-01-12T02:05:00Z"),
+			documents: nightly(
+				"",
+				"",
+				`lastScheduleTime: "2026-01-15T02:00:00Z", lastSuccessfulTime: "2026-01-12T02:05:00Z"`,
+			) + lastNight,
+			want: checktest.Lines("high "+message, condition, "  condition: latest run: Job nightly-2; last success at "+
+				"2026-01-12T02:05:00Z"),
 		},
 		"never a success, with how its Pod ended": {
 			documents: nightly("", "", `lastScheduleTime: "2026-01-15T02:00:00Z"`) + lastNight +
-				jobPod("nightly-2-a", "nightly-2", "2026-01-15T02:00:00Z", "Failed", "state: {terminated: {exitCode: 2, reason: Error, message: no such table}}"),
+				jobPod("nightly-2-a", "nightly-2", "2026-01-15T02:00:00Z", "Failed", "state: {terminated: {exitCode: 2, reason: Error, "+
+					"message: no such table}}"),
 			want: checktest.Lines("high "+message, condition,
 				"  condition: container migrate of Pod nightly-2-a terminated with exit code 2 (Error): no such table",
 				"  condition: latest run: Job nightly-2; no run has succeeded"),
 		},
 		"a success since then": {
-			documents: nightly("", "", `lastScheduleTime: "2026-01-15T03:00:00Z", lastSuccessfulTime: "2026-01-15T03:05:00Z"`) + lastNight,
+			documents: nightly(
+				"",
+				"",
+				`lastScheduleTime: "2026-01-15T03:00:00Z", lastSuccessfulTime: "2026-01-15T03:05:00Z"`,
+			) + lastNight,
 		},
 		"a later run that is good": {
-			documents: nightly("", "", `lastScheduleTime: "2026-01-15T03:00:00Z"`) + lastNight + nightlyRun("nightly-3", "2026-01-15T03:00:00Z", completeAt("2026-01-15T03:05:00Z")),
+			documents: nightly("", "", `lastScheduleTime: `+
+				`"2026-01-15T03:00:00Z"`) + lastNight + nightlyRun("nightly-3", "2026-01-15T03:00:00Z", completeAt("2026-01-15T03:05:00Z")),
 		},
 		"a run that goes on":       {documents: nightly("", "", "") + nightlyRun("nightly-3", "2026-01-15T03:00:00Z", "active: 1")},
 		"suspended":                {documents: nightly("", "suspend: true, ", "") + lastNight},
@@ -113,7 +128,8 @@ lastTimestamp: "`+last+`"`)
 				"  condition: due at 2026-01-01T00:05:00Z; never started"),
 		},
 		"the controller says that it was too late": {
-			documents: nightly("", `schedule: "30 * * * *", startingDeadlineSeconds: 5, `, `lastScheduleTime: "2026-01-15T10:30:00Z"`) + missed("2026-01-15T11:31:00Z"),
+			documents: nightly("", `schedule: "30 * * * *", startingDeadlineSeconds: 5, `, `lastScheduleTime: `+
+				`"2026-01-15T10:30:00Z"`) + missed("2026-01-15T11:31:00Z"),
 			want: checktest.Lines(
 				"high CronJob/shop/nightly: CronJob nightly missed scheduled runs.",
 				`  spec: schedule: "30 * * * *"`,
@@ -121,10 +137,12 @@ lastTimestamp: "`+last+`"`)
 				"  spec: startingDeadlineSeconds: 5"),
 		},
 		"a Job that hangs": {
-			documents: nightly("", `concurrencyPolicy: Forbid, `, `lastScheduleTime: "2026-01-11T02:00:00Z", active: [{kind: Job, name: nightly-1}]`) +
+			documents: nightly("", `concurrencyPolicy: Forbid, `, `lastScheduleTime: "2026-01-11T02:00:00Z", active: [{kind: Job, `+
+				`name: nightly-1}]`) +
 				nightlyRun("nightly-1", "2026-01-11T02:00:00Z", `active: 1, startTime: "2026-01-11T02:00:00Z"`),
 			want: checktest.Lines(
-				"medium CronJob/shop/nightly: CronJob nightly missed scheduled runs: an earlier Job is still running and concurrencyPolicy is Forbid.",
+				"medium CronJob/shop/nightly: CronJob nightly missed scheduled runs: an earlier Job is still running and "+
+					"concurrencyPolicy is Forbid.",
 				`  spec: schedule: "0 2 * * *"`,
 				"  condition: due at 2026-01-12T02:00:00Z; last started at 2026-01-11T02:00:00Z",
 				"  spec: concurrencyPolicy: Forbid",
@@ -132,10 +150,12 @@ lastTimestamp: "`+last+`"`)
 		},
 		"one missed run may still come": {documents: nightly("", "", `lastScheduleTime: "2026-01-13T02:00:00Z"`)},
 		"within ten minutes":            {documents: nightly("", `schedule: "* * * * *", `, `lastScheduleTime: "2026-01-15T11:52:00Z"`)},
-		"an event of before it started": {documents: nightly("", `schedule: "30 * * * *", `, `lastScheduleTime: "2026-01-15T11:31:00Z"`) + missed("2026-01-15T11:30:30Z")},
-		"suspended":                     {documents: nightly("", "suspend: true, ", `lastScheduleTime: "2026-01-01T02:00:00Z"`)},
+		"an event of before it started": {documents: nightly("", `schedule: "30 * * * *", `, `lastScheduleTime: `+
+			`"2026-01-15T11:31:00Z"`) + missed("2026-01-15T11:30:30Z")},
+		"suspended": {documents: nightly("", "suspend: true, ", `lastScheduleTime: "2026-01-01T02:00:00Z"`)},
 		"resumed just now after a long rest": {
-			documents: nightly(`, managedFields: [{manager: kubectl, operation: Update, apiVersion: batch/v1, time: "2026-01-15T11:59:00Z"}]`, "", `lastScheduleTime: "2026-01-01T02:00:00Z"`),
+			documents: nightly(`, managedFields: [{manager: kubectl, operation: Update, apiVersion: batch/v1, time: `+
+				`"2026-01-15T11:59:00Z"}]`, "", `lastScheduleTime: "2026-01-01T02:00:00Z"`),
 		},
 		"weekdays only, on a weekend that has just begun": {
 			documents: nightly("", `schedule: "0 2 * * 1", `, `lastScheduleTime: "2026-01-05T02:00:00Z"`),
@@ -163,7 +183,8 @@ func TestCronJobInvalidSchedule(t *testing.T) {
 		"too few fields": {
 			documents: nightly("", `schedule: "0 2 * *", `, ""),
 			want: checktest.Lines(
-				`high CronJob/shop/nightly: CronJob nightly never starts: the schedule "0 2 * *" cannot be read: expected exactly 5 fields, found 4: [0 2 * *].`,
+				`high CronJob/shop/nightly: CronJob nightly never starts: the schedule "0 2 * *" cannot be read: expected exactly 5 `+
+					`fields, found 4: [0 2 * *].`,
 				`  spec: schedule: "0 2 * *"`),
 		},
 		"a date that does not exist": {

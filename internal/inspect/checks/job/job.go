@@ -15,9 +15,12 @@ import (
 func Checks() []check.Check {
 	return append(cronJobChecks(), check.Check{
 		ID: "job-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-		Summary:     "A Job failed.",
-		Meaning:     "The Job has the condition Failed and failed within the recent window (an hour unless set): its Pods failed more often than backoffLimit allows, it ran longer than activeDeadlineSeconds, or its podFailurePolicy ended it. Kubernetes does not retry it. Jobs of a CronJob are covered by cronjob-failing.",
-		Remediation: "Find the cause (`kubectl logs job/<name>`, `kubectl describe job <name>`) and fix it, then delete and recreate the Job: a failed Job is not restarted.",
+		Summary: "A Job failed.",
+		Meaning: "The Job has the condition Failed and failed within the recent window (an hour unless set): its Pods failed more " +
+			"often than backoffLimit allows, it ran longer than activeDeadlineSeconds, or its podFailurePolicy ended it. Kubernetes " +
+			"does not retry it. Jobs of a CronJob are covered by cronjob-failing.",
+		Remediation: "Find the cause (`kubectl logs job/<name>`, `kubectl describe job <name>`) and fix it, then delete and recreate " +
+			"the Job: a failed Job is not restarted.",
 		Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy",
 		Needs:       []facts.Kind{facts.Job},
 		Uses:        []facts.Kind{facts.CronJob, facts.Pod, facts.Event},
@@ -36,8 +39,9 @@ func jobFailed(g *facts.Graph, params check.Params) []check.Finding {
 		evidence, logs := jobEvidence(g, job, failed)
 		findings = append(findings, check.Finding{
 			Object: job.Ref, Evidence: evidence, Logs: logs,
-			Message:     fmt.Sprintf("Job %s failed: %s.", job.Name, whyJobFailed(job, failed)),
-			Remediation: fmt.Sprintf("Find out why: `kubectl -n %[1]s describe job %[2]s`, `kubectl -n %[1]s logs job/%[2]s`. Fix the cause, then delete the Job and recreate it: `kubectl -n %[1]s delete job %[2]s`.", job.Namespace, job.Name),
+			Message: fmt.Sprintf("Job %s failed: %s.", job.Name, whyJobFailed(job, failed)),
+			Remediation: fmt.Sprintf("Find out why: `kubectl -n %[1]s describe job %[2]s`, `kubectl -n %[1]s logs job/%[2]s`. Fix the "+
+				"cause, then delete the Job and recreate it: `kubectl -n %[1]s delete job %[2]s`.", job.Namespace, job.Name),
 		})
 	}
 	return findings

@@ -13,7 +13,8 @@ import (
 
 // migrate is a Job; owner is more of its metadata.
 func migrate(owner, spec, status string) string {
-	return checktest.Document("batch/v1", "Job", `name: migrate, namespace: shop, uid: j1, creationTimestamp: "2026-01-15T11:30:00Z"`+owner, `
+	return checktest.Document("batch/v1", "Job", `name: migrate, namespace: shop, uid: j1, creationTimestamp: `+
+		`"2026-01-15T11:30:00Z"`+owner, `
 spec: {`+spec+`template: {spec: {containers: [{name: migrate, image: migrate:1}]}}}
 status: {`+status+`}`)
 }
@@ -44,33 +45,65 @@ func TestJobFailed(t *testing.T) {
 		want      string
 	}{
 		"with the exit of its newest failed Pod": {
-			documents: migrate("", "backoffLimit: 2, ", "failed: 3, "+failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure)) +
-				jobPod("migrate-a", "migrate", "2026-01-15T11:30:00Z", "Failed", exit("1", "2026-01-15T11:30:15Z")) +
-				jobPod("migrate-b", "migrate", "2026-01-15T11:38:00Z", "Failed", exit("3", "2026-01-15T11:31:40Z")) +
-				jobPod("migrate-c", "migrate", "2026-01-15T11:39:00Z", "Succeeded", exit("9", "2026-01-15T11:31:40Z")),
+			documents: migrate(
+				"",
+				"backoffLimit: 2, ",
+				"failed: 3, "+failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure),
+			) +
+				jobPod(
+					"migrate-a",
+					"migrate",
+					"2026-01-15T11:30:00Z",
+					"Failed",
+					exit("1", "2026-01-15T11:30:15Z"),
+				) +
+				jobPod(
+					"migrate-b",
+					"migrate",
+					"2026-01-15T11:38:00Z",
+					"Failed",
+					exit("3", "2026-01-15T11:31:40Z"),
+				) +
+				jobPod(
+					"migrate-c",
+					"migrate",
+					"2026-01-15T11:39:00Z",
+					"Succeeded",
+					exit("9", "2026-01-15T11:31:40Z"),
+				),
 			want: checktest.Lines(
 				"high Job/shop/migrate: Job migrate failed: its Pods failed more often than backoffLimit (2) allows.",
 				conditionText,
 				"  condition: container migrate of Pod migrate-b terminated with exit code 3 (Error) after 1m30s"),
 		},
 		"with Pods that are gone": {
-			documents: migrate("", "backoffLimit: 0, ", "failed: 1, "+failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure)),
+			documents: migrate(
+				"",
+				"backoffLimit: 0, ",
+				"failed: 1, "+failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure),
+			),
 			want: checktest.Lines(
 				"high Job/shop/migrate: Job migrate failed: its Pod failed and backoffLimit is 0.",
 				conditionText,
 				"  condition: failed Pods: 1; none still exists"),
 		},
 		"past its deadline": {
-			documents: migrate("", "activeDeadlineSeconds: 600, ", failedAt("2026-01-15T11:40:00Z", "DeadlineExceeded", "Job was active longer than specified deadline")),
+			documents: migrate(
+				"",
+				"activeDeadlineSeconds: 600, ",
+				failedAt("2026-01-15T11:40:00Z", "DeadlineExceeded", "Job was active longer than specified deadline"),
+			),
 			want: checktest.Lines(
 				"high Job/shop/migrate: Job migrate failed: it exceeded activeDeadlineSeconds (10m).",
 				"  condition: Failed=True (DeadlineExceeded): Job was active longer than specified deadline"),
 		},
 		"by its failure policy": {
-			documents: migrate("", "", failedAt("2026-01-15T11:40:00Z", "PodFailurePolicy", "Container migrate for pod shop/migrate-a failed with exit code 42 matching FailJob rule at index 0")),
+			documents: migrate("", "", failedAt("2026-01-15T11:40:00Z", "PodFailurePolicy", "Container migrate for pod shop/migrate-a "+
+				"failed with exit code 42 matching FailJob rule at index 0")),
 			want: checktest.Lines(
 				"high Job/shop/migrate: Job migrate failed: a Pod failure matched a FailJob rule of its podFailurePolicy.",
-				"  condition: Failed=True (PodFailurePolicy): Container migrate for pod shop/migrate-a failed with exit code 42 matching FailJob rule at index 0"),
+				"  condition: Failed=True (PodFailurePolicy): Container migrate for pod shop/migrate-a failed with exit code 42 "+
+					"matching FailJob rule at index 0"),
 		},
 		"in too many of its indexes": {
 			documents: migrate("", "", failedAt("2026-01-15T11:40:00Z", "FailedIndexes", "Job has failed indexes")),
@@ -84,13 +117,23 @@ func TestJobFailed(t *testing.T) {
 				"high Job/shop/migrate: Job migrate failed: the reason is ManagedElsewhere.",
 				"  condition: Failed=True (ManagedElsewhere): see there"),
 		},
-		"failed long ago":    {documents: migrate("", "", failedAt("2026-01-15T09:00:00Z", "BackoffLimitExceeded", backoffFailure))},
-		"failed and is gone": {documents: migrate(`, deletionTimestamp: "2026-01-15T11:50:00Z", finalizers: [x]`, "", failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure))},
-		"complete":           {documents: migrate("", "", `conditions: [{type: Complete, status: "True", lastTransitionTime: "2026-01-15T11:40:00Z"}]`)},
-		"still trying":       {documents: migrate("", "", "active: 1, failed: 2")},
-		"suspended":          {documents: migrate("", "suspend: true, ", `conditions: [{type: Suspended, status: "True"}]`)},
+		"failed long ago": {documents: migrate("", "", failedAt("2026-01-15T09:00:00Z", "BackoffLimitExceeded", backoffFailure))},
+		"failed and is gone": {documents: migrate(`, deletionTimestamp: "2026-01-15T11:50:00Z", `+
+			`finalizers: [x]`, "", failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure))},
+		"complete": {documents: migrate("", "", `conditions: [{type: Complete, status: "True", lastTransitionTime: `+
+			`"2026-01-15T11:40:00Z"}]`)},
+		"still trying": {documents: migrate("", "", "active: 1, failed: 2")},
+		"suspended":    {documents: migrate("", "suspend: true, ", `conditions: [{type: Suspended, status: "True"}]`)},
 		"of a CronJob, which is judged as a whole": {
-			documents: nightly("", "", "") + migrate(ofNightly, "", failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure)),
+			documents: nightly(
+				"",
+				"",
+				"",
+			) + migrate(
+				ofNightly,
+				"",
+				failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure),
+			),
 		},
 	}
 	for name, c := range cases {

@@ -40,7 +40,13 @@ func accountMissing(g *facts.Graph, p check.Params) []check.Finding {
 
 // missingAccount is the ServiceAccount that a workload without Pods waits for: the one that the API server named when it
 // refused a Pod, or the one of its template, where that is known not to exist.
-func missingAccount(g *facts.Graph, p check.Params, workload facts.Ref, template *facts.PodSpec, conditions []facts.Condition) (account facts.Ref, evidence []check.Evidence, ok bool) {
+func missingAccount(
+	g *facts.Graph,
+	p check.Params,
+	workload facts.Ref,
+	template *facts.PodSpec,
+	conditions []facts.Condition,
+) (account facts.Ref, evidence []check.Evidence, ok bool) {
 	named := func(message string) bool {
 		name, found := parseAccount(message)
 		account = facts.Ref{Kind: facts.ServiceAccount, Namespace: workload.Namespace, Name: name}
@@ -88,10 +94,12 @@ func accountsByNamespace(g *facts.Graph) map[string][]string {
 func accountFinding(known map[string][]string, owner, account facts.Ref, evidence []check.Evidence) check.Finding {
 	f := check.Finding{
 		Object: owner, Discriminator: account.Name, Culprits: []facts.Ref{account},
-		Message: fmt.Sprintf("ServiceAccount %s of %s %s does not exist: its Pods cannot be created.", account.Name, owner.Kind, owner.Name),
+		Message: fmt.Sprintf("ServiceAccount %s of %s %s does not exist: its Pods cannot be "+
+			"created.", account.Name, owner.Kind, owner.Name),
 		Evidence: append(evidence,
 			check.FromSpec("serviceAccountName: %s", account.Name)),
-		Remediation: fmt.Sprintf("Create it: `kubectl -n %s create serviceaccount %s`, or correct serviceAccountName in the Pod template of %s %s. Its controller retries within minutes.", account.Namespace, account.Name, owner.Kind, owner.Name),
+		Remediation: fmt.Sprintf("Create it: `kubectl -n %s create serviceaccount %s`, or correct serviceAccountName in the Pod "+
+			"template of %s %s. Its controller retries within minutes.", account.Namespace, account.Name, owner.Kind, owner.Name),
 	}
 	if similar := text.Similar(known[account.Namespace], account.Name); similar != "" {
 		f.Evidence = append(f.Evidence, check.FromSpec("similar name: ServiceAccount %s exists", similar))

@@ -21,8 +21,10 @@ func configChecks() []check.Check {
 		}
 		c := check.Check{
 			ID: id, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary:     summary,
-			Meaning:     "The kubelet reported it when starting a container or mounting a volume, or the containers have not started and the object is not in the namespace, which was read completely. The container is not started until the reference can be resolved; the kubelet keeps retrying. Optional references and Pods younger than the startup grace are ignored.",
+			Summary: summary,
+			Meaning: "The kubelet reported it when starting a container or mounting a volume, or the containers have not started " +
+				"and the object is not in the namespace, which was read completely. The container is not started until the reference " +
+				"can be resolved; the kubelet keeps retrying. Optional references and Pods younger than the startup grace are ignored.",
 			Remediation: remediation, Link: link,
 			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event, facts.ConfigMap, facts.Secret),
 			ExplainedBy: explainedBy,
@@ -39,13 +41,16 @@ func configChecks() []check.Check {
 	)
 	return append([]check.Check{
 		missing(configMapMissing, "A Pod needs a ConfigMap that does not exist.",
-			"Create the ConfigMap (`kubectl create configmap <name> --from-literal=<key>=<value>`), or correct its name in the Pod template. If the Pod does not require it, mark the reference optional.", mapLink),
+			"Create the ConfigMap (`kubectl create configmap <name> --from-literal=<key>=<value>`), or correct its name in the Pod "+
+				"template. If the Pod does not require it, mark the reference optional.", mapLink),
 		missing(configMapKeyMissing, "A Pod needs a key that its ConfigMap does not have.",
 			"Add the key to the ConfigMap (`kubectl edit configmap <name>`), or correct the key in the Pod template.", mapLink),
 		missing(secretMissing, "A Pod needs a Secret that does not exist.",
-			"Create the Secret, or correct its name in the Pod template. If a controller creates the Secret (External Secrets, cert-manager, Sealed Secrets), check its resources first.", secretLink),
+			"Create the Secret, or correct its name in the Pod template. If a controller creates the Secret (External Secrets, "+
+				"cert-manager, Sealed Secrets), check its resources first.", secretLink),
 		missing(secretKeyMissing, "A Pod needs a key that its Secret does not have.",
-			"Add the key to the Secret, or correct the key in the Pod template; `kubectl describe secret <name>` lists its keys.", secretLink),
+			"Add the key to the Secret, or correct the key in the Pod template; `kubectl describe secret <name>` lists "+
+				"its keys.", secretLink),
 	}, startChecks()...)
 }
 
@@ -59,7 +64,10 @@ func missingReference(id string) func(*facts.Graph, check.Params) []check.Findin
 			}
 			for _, m := range missingOf(g, pod) {
 				if m.check() == id {
-					failures = append(failures, check.FailingPod{Pod: pod, Discriminator: m.discriminator(), Finding: missingFinding(g, pod, m)})
+					failures = append(
+						failures,
+						check.FailingPod{Pod: pod, Discriminator: m.discriminator(), Finding: missingFinding(g, pod, m)},
+					)
 				}
 			}
 		}
@@ -232,7 +240,10 @@ func (r reference) instead(g *facts.Graph, namespace string) (evidence []check.E
 		if len(node.Keys) > few {
 			text += fmt.Sprintf(" and %d more", len(node.Keys)-few)
 		}
-		evidence = append(evidence, check.FromSpec("ConfigMap %s has the %s %s", node.Name, phrase.Plural(len(node.Keys), "key", "keys"), text))
+		evidence = append(
+			evidence,
+			check.FromSpec("ConfigMap %s has the %s %s", node.Name, phrase.Plural(len(node.Keys), "key", "keys"), text),
+		)
 		if meant = similarKey(node.Keys, r.key); meant != "" {
 			evidence = append(evidence, check.FromSpec("similar key: %s", meant))
 		}

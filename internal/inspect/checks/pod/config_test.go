@@ -15,14 +15,19 @@ func TestMissingReferencesAreReadFromTheKubeletsWords(t *testing.T) {
 		message string
 		want    []reference
 	}{
-		"ConfigMap of an env":          {`configmap "settings" not found`, []reference{{facts.ConfigMap, "settings", ""}}},
-		"Secret of an env":             {`secret "db" not found`, []reference{{facts.Secret, "db", ""}}},
-		"key of a ConfigMap":           {"couldn't find key db-url in ConfigMap shop/settings", []reference{{facts.ConfigMap, "settings", "db-url"}}},
-		"key of a Secret":              {"couldn't find key password in Secret shop/db", []reference{{facts.Secret, "db", "password"}}},
-		"key of a ConfigMap's volume":  {`MountVolume.SetUp failed for volume "config" : configmap references non-existent config key: app.yaml`, []reference{{facts.ConfigMap, "", "app.yaml"}}},
-		"key of a Secret's volume":     {`MountVolume.SetUp failed for volume "tls" : references non-existent secret key: tls.crt`, []reference{{facts.Secret, "", "tls.crt"}}},
-		"the volume's whole ConfigMap": {`MountVolume.SetUp failed for volume "config" : configmap "settings" not found`, []reference{{facts.ConfigMap, "settings", ""}}},
-		"several in a projected volume": {`MountVolume.SetUp failed for volume "all" : [secret "db" not found, configmap "settings" not found, configmap references non-existent config key: a]`,
+		"ConfigMap of an env": {`configmap "settings" not found`, []reference{{facts.ConfigMap, "settings", ""}}},
+		"Secret of an env":    {`secret "db" not found`, []reference{{facts.Secret, "db", ""}}},
+		"key of a ConfigMap": {"couldn't find key db-url in ConfigMap " +
+			"shop/settings", []reference{{facts.ConfigMap, "settings", "db-url"}}},
+		"key of a Secret": {"couldn't find key password in Secret shop/db", []reference{{facts.Secret, "db", "password"}}},
+		"key of a ConfigMap's volume": {`MountVolume.SetUp failed for volume "config" : configmap references non-existent config key: ` +
+			`app.yaml`, []reference{{facts.ConfigMap, "", "app.yaml"}}},
+		"key of a Secret's volume": {`MountVolume.SetUp failed for volume "tls" : references non-existent secret key: ` +
+			`tls.crt`, []reference{{facts.Secret, "", "tls.crt"}}},
+		"the volume's whole ConfigMap": {`MountVolume.SetUp failed for volume "config" : configmap "settings" ` +
+			`not found`, []reference{{facts.ConfigMap, "settings", ""}}},
+		"several in a projected volume": {`MountVolume.SetUp failed for volume "all" : [secret "db" not found, configmap "settings" ` +
+			`not found, configmap references non-existent config key: a]`,
 			[]reference{{facts.Secret, "db", ""}, {facts.ConfigMap, "settings", ""}, {facts.ConfigMap, "", "a"}}},
 		"in the API server's words":           {`configmaps "settings" not found`, []reference{{facts.ConfigMap, "settings", ""}}},
 		"twice the same":                      {`[secret "db" not found, secret "db" not found]`, []reference{{facts.Secret, "db", ""}}},
@@ -41,8 +46,10 @@ func TestMissingReferencesAreReadFromTheKubeletsWords(t *testing.T) {
 }
 
 const (
-	envOfConfigMap = "containers: [{name: api, image: i, env: [{name: DB_URL, valueFrom: {configMapKeyRef: {name: settings, key: db-url}}}]}]"
-	configVolume   = "containers: [{name: api, image: i}], volumes: [{name: config, configMap: {name: settings, items: [{key: app.yaml, path: app.yaml}]}}]"
+	envOfConfigMap = "containers: [{name: api, image: i, env: [{name: DB_URL, valueFrom: {configMapKeyRef: {name: settings, key: " +
+		"db-url}}}]}]"
+	configVolume = "containers: [{name: api, image: i}], volumes: [{name: config, configMap: {name: settings, items: [{key: " +
+		"app.yaml, path: app.yaml}]}}]"
 )
 
 func configMap(name, data string) string {
@@ -59,23 +66,27 @@ func TestConfigMapMissing(t *testing.T) {
 		want      string
 	}{
 		"of an environment variable": {refused, nil, checktest.Lines(
-			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (env DB_URL of container api).",
+			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (env DB_URL of "+
+				"container api).",
 			`  condition: container api is waiting: CreateContainerConfigError: configmap "settings" not found`,
 			"  spec: env DB_URL of container api: ConfigMap settings",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"of an environment variable, where ConfigMaps may not be read": {refused, []facts.Kind{facts.ConfigMap}, checktest.Lines(
-			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (env DB_URL of container api).",
+			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (env DB_URL of "+
+				"container api).",
 			`  condition: container api is waiting: CreateContainerConfigError: configmap "settings" not found`,
 			"  spec: env DB_URL of container api: ConfigMap settings",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"one with a near name exists": {refused + configMap("setings", ""), nil, checktest.Lines(
-			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (env DB_URL of container api).",
+			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (env DB_URL of "+
+				"container api).",
 			`  condition: container api is waiting: CreateContainerConfigError: configmap "settings" not found`,
 			"  spec: env DB_URL of container api: ConfigMap settings",
 			"  spec: similar name: ConfigMap setings exists",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"of a volume, from the event": {checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")) +
-			eventAbout("cart-7d9f-a", "", "FailedMount", `MountVolume.SetUp failed for volume "config" : `+notFound, "11:59", 12), []facts.Kind{facts.ConfigMap}, checktest.Lines(
+			eventAbout("cart-7d9f-a", "", "FailedMount", `MountVolume.SetUp failed for volume `+
+				`"config" : `+notFound, "11:59", 12), []facts.Kind{facts.ConfigMap}, checktest.Lines(
 			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (volume config).",
 			`  event: FailedMount: MountVolume.SetUp failed for volume "config" : configmap "settings" not found`,
 			"  spec: volume config: ConfigMap settings",
@@ -84,12 +95,16 @@ func TestConfigMapMissing(t *testing.T) {
 			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (volume config).",
 			"  spec: volume config: ConfigMap settings",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"of a volume, without an event or the right to read ConfigMaps": {checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")), []facts.Kind{facts.ConfigMap}, ""},
-		"it was made since":                       {refused + configMap("settings", "db-url: x"), nil, ""},
-		"of a Pod that is half a minute old":      {strings.ReplaceAll(refused, "2026-01-15T11:00:00Z", "2026-01-15T11:59:30Z"), nil, ""},
-		"an optional one":                         {checktest.CartWithPod(waitingPod(optional, "ContainerCreating", "")), nil, ""},
-		"of a Pod that runs and needs it no more": {checktest.CartWithPod("spec: {nodeName: node-1, " + envOfConfigMap + "}\nstatus: {phase: Running, containerStatuses: [{name: api, ready: true, restartCount: 0, state: {running: {}}}]}"), nil, ""},
-		"of a Pod that still pulls its image": {checktest.CartWithPod("spec: {nodeName: node-1, " + configVolume + "}\nstatus: {phase: Pending, conditions: [{type: PodReadyToStartContainers, status: \"True\"}], " +
+		"of a volume, without an event or the right to read " +
+			"ConfigMaps": {checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")), []facts.Kind{facts.ConfigMap}, ""},
+		"it was made since":                  {refused + configMap("settings", "db-url: x"), nil, ""},
+		"of a Pod that is half a minute old": {strings.ReplaceAll(refused, "2026-01-15T11:00:00Z", "2026-01-15T11:59:30Z"), nil, ""},
+		"an optional one":                    {checktest.CartWithPod(waitingPod(optional, "ContainerCreating", "")), nil, ""},
+		"of a Pod that runs and needs it " +
+			"no more": {checktest.CartWithPod("spec: {nodeName: node-1, " + envOfConfigMap + "}\nstatus: {phase: Running, " +
+			"containerStatuses: [{name: api, ready: true, restartCount: 0, state: {running: {}}}]}"), nil, ""},
+		"of a Pod that still pulls its image": {checktest.CartWithPod("spec: {nodeName: node-1, " + configVolume + "}\nstatus: {phase: " +
+			"Pending, conditions: [{type: PodReadyToStartContainers, status: \"True\"}], " +
 			"containerStatuses: [{name: api, ready: false, restartCount: 0, state: {waiting: {reason: ContainerCreating}}}]}"), nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,27 +116,33 @@ func TestConfigMapMissing(t *testing.T) {
 }
 
 func TestConfigMapKeyMissing(t *testing.T) {
-	refused := checktest.CartWithPod(waitingPod(envOfConfigMap, "CreateContainerConfigError", "couldn't find key db-url in ConfigMap shop/settings"))
+	refused := checktest.CartWithPod(waitingPod(envOfConfigMap, "CreateContainerConfigError", "couldn't find key db-url in ConfigMap "+
+		"shop/settings"))
 	for name, tc := range map[string]struct {
 		documents string
 		want      string
 	}{
 		"the key is written otherwise": {refused + configMap("settings", "DB_URL: postgres://, log-level: info"), checktest.Lines(
-			"high Deployment/shop/cart [settings/db-url]: ConfigMap settings has no key db-url; Deployment cart needs it (env DB_URL of container api).",
+			"high Deployment/shop/cart [settings/db-url]: ConfigMap settings has no key db-url; Deployment cart needs it (env DB_URL "+
+				"of container api).",
 			"  condition: container api is waiting: CreateContainerConfigError: couldn't find key db-url in ConfigMap shop/settings",
 			"  spec: env DB_URL of container api: key db-url of ConfigMap settings",
 			"  spec: ConfigMap settings has the keys DB_URL, log-level",
 			"  spec: similar key: DB_URL",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"the ConfigMap is empty": {refused + configMap("settings", ""), checktest.Lines(
-			"high Deployment/shop/cart [settings/db-url]: ConfigMap settings has no key db-url; Deployment cart needs it (env DB_URL of container api).",
+			"high Deployment/shop/cart [settings/db-url]: ConfigMap settings has no key db-url; Deployment cart needs it (env DB_URL "+
+				"of container api).",
 			"  condition: container api is waiting: CreateContainerConfigError: couldn't find key db-url in ConfigMap shop/settings",
 			"  spec: env DB_URL of container api: key db-url of ConfigMap settings",
 			"  spec: ConfigMap settings has no keys",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"of a volume, whose event names the key alone": {checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")) + configMap("settings", "app.yml: x") +
-			eventAbout("cart-7d9f-a", "", "FailedMount", `MountVolume.SetUp failed for volume "config" : configmap references non-existent config key: app.yaml`, "11:59", 12), checktest.Lines(
-			"high Deployment/shop/cart [settings/app.yaml]: ConfigMap settings has no key app.yaml; Deployment cart needs it (volume config).",
+		"of a volume, whose event names the " +
+			"key alone": {checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")) + configMap("settings", "app.yml: x") +
+			eventAbout("cart-7d9f-a", "", "FailedMount", `MountVolume.SetUp failed for volume "config" : configmap references `+
+				`non-existent config key: app.yaml`, "11:59", 12), checktest.Lines(
+			"high Deployment/shop/cart [settings/app.yaml]: ConfigMap settings has no key app.yaml; Deployment cart needs it (volume "+
+				"config).",
 			`  event: FailedMount: MountVolume.SetUp failed for volume "config" : configmap references non-existent config key: app.yaml`,
 			"  spec: volume config: key app.yaml of ConfigMap settings",
 			"  spec: ConfigMap settings has the key app.yml",
@@ -151,13 +172,17 @@ func TestSecretMissing(t *testing.T) {
 			`  condition: container api is waiting: CreateContainerConfigError: secret "db" not found`,
 			"  spec: envFrom of container api: Secret db",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"without its key; what else it holds is not told": {secretKeyMissing, secret + checktest.CartWithPod(waitingPod(key, "CreateContainerConfigError", "couldn't find key password in Secret shop/db")), nil, checktest.Lines(
-			"high Deployment/shop/cart [db/password]: Secret db has no key password; Deployment cart needs it (env PASSWORD of container api).",
+		"without its key; what else it holds is " +
+			"not told": {secretKeyMissing, secret + checktest.CartWithPod(waitingPod(key, "CreateContainerConfigError", "couldn't find "+
+			"key password in Secret shop/db")), nil, checktest.Lines(
+			"high Deployment/shop/cart [db/password]: Secret db has no key password; Deployment cart needs it (env PASSWORD of "+
+				"container api).",
 			"  condition: container api is waiting: CreateContainerConfigError: couldn't find key password in Secret shop/db",
 			"  spec: env PASSWORD of container api: key password of Secret db",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"made since": {secretMissing, secret + checktest.CartWithPod(waitingPod(spec, "CreateContainerConfigError", `secret "db" not found`)), nil, ""},
-		"a missing pull secret is none": {secretMissing, checktest.CartWithPod(waitingPod("imagePullSecrets: [{name: regcred}], containers: [{name: api, image: i}]",
+		"a missing pull secret is none": {secretMissing, checktest.CartWithPod(waitingPod("imagePullSecrets: [{name: regcred}], "+
+			"containers: [{name: api, image: i}]",
 			"ContainerCreating", "")), nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -174,11 +199,14 @@ func TestTheRemedyForAMissingReferenceIsACommand(t *testing.T) {
 		similar string
 		want    string
 	}{
-		"ConfigMap": {reference{facts.ConfigMap, "settings", ""}, "", "kubectl -n shop create configmap settings --from-literal=<key>=<value>"},
-		"key":       {reference{facts.ConfigMap, "settings", "a"}, "", `kubectl -n shop patch configmap settings --type=merge -p '{"data":{"a":"<value>"}}'`},
-		"Secret":    {reference{facts.Secret, "db", ""}, "", "kubectl -n shop create secret generic db --from-literal=<key>=<value>"},
-		"its key":   {reference{facts.Secret, "db", "p"}, "", `kubectl -n shop patch secret db --type=merge -p '{"stringData":{"p":"<value>"}}'`},
-		"a slip":    {reference{facts.ConfigMap, "settings", "db-url"}, "DB_URL", "Correct the key in the Pod template to DB_URL"},
+		"ConfigMap": {reference{facts.ConfigMap, "settings", ""}, "", "kubectl -n shop create configmap settings " +
+			"--from-literal=<key>=<value>"},
+		"key": {reference{facts.ConfigMap, "settings", "a"}, "", `kubectl -n shop patch configmap settings --type=merge -p ` +
+			`'{"data":{"a":"<value>"}}'`},
+		"Secret": {reference{facts.Secret, "db", ""}, "", "kubectl -n shop create secret generic db --from-literal=<key>=<value>"},
+		"its key": {reference{facts.Secret, "db", "p"}, "", `kubectl -n shop patch secret db --type=merge -p ` +
+			`'{"stringData":{"p":"<value>"}}'`},
+		"a slip": {reference{facts.ConfigMap, "settings", "db-url"}, "DB_URL", "Correct the key in the Pod template to DB_URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := tc.ref.remedy("shop", tc.similar); !strings.Contains(got, tc.want) {

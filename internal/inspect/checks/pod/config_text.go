@@ -65,11 +65,13 @@ func (r reference) remedy(namespace, similar string) string {
 	case r.kind == facts.ConfigMap && r.key == "":
 		create = fmt.Sprintf("`kubectl -n %s create configmap %s --from-literal=<key>=<value>`", namespace, r.name)
 	case r.kind == facts.ConfigMap:
-		create = fmt.Sprintf("`kubectl -n %s patch configmap %s --type=merge -p '{\"data\":{\"%s\":\"<value>\"}}'`", namespace, r.name, r.key)
+		create = fmt.Sprintf("`kubectl -n %s patch configmap %s --type=merge -p "+
+			"'{\"data\":{\"%s\":\"<value>\"}}'`", namespace, r.name, r.key)
 	case r.key == "":
 		create = fmt.Sprintf("`kubectl -n %s create secret generic %s --from-literal=<key>=<value>`", namespace, r.name)
 	default:
-		create = fmt.Sprintf("`kubectl -n %s patch secret %s --type=merge -p '{\"stringData\":{\"%s\":\"<value>\"}}'`", namespace, r.name, r.key)
+		create = fmt.Sprintf("`kubectl -n %s patch secret %s --type=merge -p "+
+			"'{\"stringData\":{\"%s\":\"<value>\"}}'`", namespace, r.name, r.key)
 	}
 	const then = " The kubelet retries automatically."
 	switch {
@@ -78,9 +80,11 @@ func (r reference) remedy(namespace, similar string) string {
 	case similar != "":
 		return fmt.Sprintf("Correct the name in the Pod template to %s, or create %s: %s.", similar, r.name, create) + then
 	case r.key != "":
-		return fmt.Sprintf("Add the key: %s, or correct it in the Pod template (`kubectl -n %s describe %s %s` lists the existing ones).", create, namespace, kind, r.name) + then
+		return fmt.Sprintf("Add the key: %s, or correct it in the Pod template (`kubectl -n %s describe %s %s` lists the "+
+			"existing ones).", create, namespace, kind, r.name) + then
 	default:
-		return fmt.Sprintf("Create it: %s, or correct its name in the Pod template (`kubectl -n %s get %ss` lists the existing ones).", create, namespace, kind) + then
+		return fmt.Sprintf("Create it: %s, or correct its name in the Pod template (`kubectl -n %s get %ss` lists the "+
+			"existing ones).", create, namespace, kind) + then
 	}
 }
 
@@ -119,8 +123,7 @@ func nextMissing(text string) (ref reference, after string, ok bool) {
 		}
 		if r, rest, found := parse(text[i+len(marker):]); found {
 			at = i
-			ref = r
-			after = rest
+			ref, after = r, rest
 			ok = true
 		}
 	}

@@ -26,30 +26,38 @@ func crashChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: crashLooping, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A container keeps crashing.",
-			Meaning:     "The container exits soon after each start, and the kubelet backs off before restarting it (CrashLoopBackOff). The exit code says how it ended: 0 is no error, 1 and 2 are application errors, 126 and 127 a command that could not run, above 128 a signal. Containers that were OOMKilled, killed by a failing probe, or cannot start have their own checks. A container that is running but was restarted at least three times recently is medium.",
-			Remediation: "Read the last lines of the log in the evidence, or `kubectl logs <pod> -c <container> --previous`, and fix the error shown. If the image or configuration changed recently, `kubectl rollout undo` restores the previous revision.",
-			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/#my-pod-is-crashing-or-otherwise-unhealthy",
-			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
+			Summary: "A container keeps crashing.",
+			Meaning: "The container exits soon after each start, and the kubelet backs off before restarting it " +
+				"(CrashLoopBackOff). The exit code says how it ended: 0 is no error, 1 and 2 are application errors, 126 and 127 a " +
+				"command that could not run, above 128 a signal. Containers that were OOMKilled, killed by a failing probe, or cannot " +
+				"start have their own checks. A container that is running but was restarted at least three times recently is medium.",
+			Remediation: "Read the last lines of the log in the evidence, or `kubectl logs <pod> -c <container> --previous`, and fix " +
+				"the error shown. If the image or configuration changed recently, `kubectl rollout undo` restores the previous revision.",
+			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/#my-pod-is-crashing-or-otherwise-unhealthy",
+			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
 			Run: judgedBy(crashLooping, crashFinding),
 		},
 		{
 			ID: oomKilled, Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A container was killed because it ran out of memory.",
-			Meaning:     "The container's state says OOMKilled, now or within the recent window (an hour unless set). With a memory limit, the container reached it; without one, its node ran out of memory. It is critical when it happens repeatedly.",
-			Remediation: "Raise resources.limits.memory above peak usage, or reduce usage: look for leaks, unbounded caches and heap settings above the limit.",
-			Link:        "https://kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource/#exceed-a-container-s-memory-limit",
-			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
+			Summary: "A container was killed because it ran out of memory.",
+			Meaning: "The container's state says OOMKilled, now or within the recent window (an hour unless set). With a memory " +
+				"limit, the container reached it; without one, its node ran out of memory. It is critical when it happens repeatedly.",
+			Remediation: "Raise resources.limits.memory above peak usage, or reduce usage: look for leaks, unbounded caches and heap " +
+				"settings above the limit.",
+			Link:  "https://kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource/#exceed-a-container-s-memory-limit",
+			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
 			ExplainedBy: []string{"node-pressure"},
 			Run:         judgedBy(oomKilled, memoryFinding),
 		},
 		{
 			ID: initFailing, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "An init container fails and the Pod's containers do not start.",
-			Meaning:     "Init containers run in sequence, and each must exit with 0 before the next starts. One exits with another code and is retried. Sidecars (init containers with restartPolicy Always) are checked like other containers.",
-			Remediation: "Read the last lines of the init container's log in the evidence, or `kubectl logs <pod> -c <init container> --previous`. Often a dependency is missing: a database, a Service, a file.",
-			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
-			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
+			Summary: "An init container fails and the Pod's containers do not start.",
+			Meaning: "Init containers run in sequence, and each must exit with 0 before the next starts. One exits with another " +
+				"code and is retried. Sidecars (init containers with restartPolicy Always) are checked like other containers.",
+			Remediation: "Read the last lines of the init container's log in the evidence, or `kubectl logs <pod> -c <init container> " +
+				"--previous`. Often a dependency is missing: a database, a Service, a file.",
+			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-init-containers/",
+			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
 			Run: judgedBy(initFailing, initFinding),
 		},
 	}
@@ -67,7 +75,10 @@ type verdict struct {
 }
 
 // judgedBy is a check that reports the containers with a verdict.
-func judgedBy(id string, finding func(*facts.Graph, *facts.PodNode, facts.Container, verdict) check.Finding) func(*facts.Graph, check.Params) []check.Finding {
+func judgedBy(
+	id string,
+	finding func(*facts.Graph, *facts.PodNode, facts.Container, verdict) check.Finding,
+) func(*facts.Graph, check.Params) []check.Finding {
 	return func(g *facts.Graph, p check.Params) []check.Finding {
 		var failures []check.FailingPod
 		for _, pod := range g.Pods {
@@ -101,8 +112,8 @@ func judgeEnd(g *facts.Graph, p check.Params, pod *facts.PodNode, c facts.Contai
 		return v
 	}
 	if pod.Phase == "Failed" {
-		// A Pod that is not to be restarted. Its containers' ends are its Job's matter, or that of whoever made the Pod by
-		// hand; only that an init container kept the others from running would be seen nowhere else.
+		// Failed containers of finished Pods are reported on their Job. Without one, only a failed init container is
+		// reported, since no other check sees it.
 		if isInit(pod, c) && end.ExitCode != 0 && pod.Owner.Kind != facts.Job && recent(g, p, end.Finished) {
 			v.check = initFailing
 		}
@@ -175,9 +186,10 @@ func initFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdic
 	f := check.Finding{
 		Message: fmt.Sprintf("Init container %s (%d of %d) of %s keeps failing: %s. The containers after it do not start.",
 			c.Name, place(pod, c), len(pod.InitContainers), g.OwnerName(pod), exitText(v.end)),
-		Remediation: fmt.Sprintf("Read its last log lines: %s, and fix the error shown. Often a dependency is missing.", logsCommand(pod, c)),
-		Evidence:    []check.Evidence{endEvidence(pod, c, v.end)},
-		Logs:        logsOf(pod, c),
+		Remediation: fmt.Sprintf("Read its last log lines: %s, and fix the error shown. Often a dependency is "+
+			"missing.", logsCommand(pod, c)),
+		Evidence: []check.Evidence{endEvidence(pod, c, v.end)},
+		Logs:     logsOf(pod, c),
 	}
 	if c.State.Status == facts.StateWaiting {
 		f.Evidence = append(f.Evidence, waitingEvidence(pod, c))
@@ -186,7 +198,12 @@ func initFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdic
 }
 
 func memoryFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdict) check.Finding {
-	f := check.Finding{Severity: v1alpha1.SeverityHigh, RestrictToCulprits: true, Evidence: []check.Evidence{endEvidence(pod, c, v.end)}, Logs: logsOf(pod, c)}
+	f := check.Finding{
+		Severity:           v1alpha1.SeverityHigh,
+		RestrictToCulprits: true,
+		Evidence:           []check.Evidence{endEvidence(pod, c, v.end)},
+		Logs:               logsOf(pod, c),
+	}
 	if c.State.Reason == "CrashLoopBackOff" || c.Restarts >= restartsThatCount {
 		f.Severity = v1alpha1.SeverityCritical
 	}
@@ -198,12 +215,20 @@ func memoryFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verd
 		limit := phrase.Bytes(c.MemoryLimit)
 		f.Message = fmt.Sprintf("%s of %s was OOMKilled: it exceeded its memory limit of %s.", titleOf(pod, c), g.OwnerName(pod), limit)
 		f.Evidence = append(f.Evidence, check.FromSpec("%s: memory limit %s, %s", nameOf(pod, c), limit, request))
-		f.Remediation = fmt.Sprintf("Raise resources.limits.memory of container %s above peak usage (`kubectl -n %s top pod %s --containers` shows what it uses now), or reduce usage: look for leaks, unbounded caches and heap settings above the limit.", c.Name, pod.Namespace, pod.Name)
+		f.Remediation = fmt.Sprintf("Raise resources.limits.memory of container %s above peak usage (`kubectl -n %s top pod %s "+
+			"--containers` shows what it uses now), or reduce usage: look for leaks, unbounded caches and heap settings above "+
+			"the limit.", c.Name, pod.Namespace, pod.Name)
 		return f
 	}
-	f.Message = fmt.Sprintf("%s of %s was OOMKilled: it has no memory limit and its node ran out of memory.", titleOf(pod, c), g.OwnerName(pod))
-	f.Evidence = append(f.Evidence, check.FromSpec("%s: no memory limit, %s", nameOf(pod, c), request), check.FromSpec("node %s", pod.NodeName))
-	f.Remediation = fmt.Sprintf("Set a memory request and limit on container %s; `kubectl describe node %s` shows the memory requests on the node.", c.Name, pod.NodeName)
+	f.Message = fmt.Sprintf("%s of %s was OOMKilled: it has no memory limit and its node ran out of "+
+		"memory.", titleOf(pod, c), g.OwnerName(pod))
+	f.Evidence = append(
+		f.Evidence,
+		check.FromSpec("%s: no memory limit, %s", nameOf(pod, c), request),
+		check.FromSpec("node %s", pod.NodeName),
+	)
+	f.Remediation = fmt.Sprintf("Set a memory request and limit on container %s; `kubectl describe node %s` shows the memory requests "+
+		"on the node.", c.Name, pod.NodeName)
 	if pod.NodeName != "" {
 		f.Culprits = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}
 	}

@@ -33,13 +33,15 @@ func TestCrashLooping(t *testing.T) {
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"three Pods of one workload are one finding": {
 			checktest.DeploymentOf("cart") + checktest.PodOf("cart", "a", runningPod(crashed)) + checktest.PodOf("cart", "b", runningPod(crashed)) + checktest.PodOf("cart", "c", runningPod(crashed)),
-			checktest.Lines("high Deployment/shop/cart [api]: Container api of Deployment cart keeps crashing: exit code 1 (application error).",
+			checktest.Lines("high Deployment/shop/cart [api]: Container api of Deployment cart keeps crashing: exit code 1 "+
+				"(application error).",
 				"  condition: container api terminated with exit code 1 (application error), restarted 7 times",
 				"  condition: container api is waiting: CrashLoopBackOff: back-off 5m0s restarting failed container=api",
 				"  condition: 3 of 3 Pods: cart-7d9f-a, cart-7d9f-b, cart-7d9f-c")},
 		"two workloads are two findings": {
 			checktest.DeploymentOf("cart") + checktest.DeploymentOf("mail") + checktest.PodOf("cart", "a", runningPod(fmt.Sprintf(looping, 139, "Error"))) + checktest.PodOf("mail", "a", runningPod(fmt.Sprintf(looping, 127, "Error"))),
-			checktest.Lines("high Deployment/shop/cart [api]: Container api of Deployment cart keeps crashing: exit code 139 (SIGSEGV: invalid memory access).",
+			checktest.Lines("high Deployment/shop/cart [api]: Container api of Deployment cart keeps crashing: exit code 139 (SIGSEGV: "+
+				"invalid memory access).",
 				"  condition: container api terminated with exit code 139 (SIGSEGV: invalid memory access), restarted 7 times",
 				"  condition: container api is waiting: CrashLoopBackOff: back-off 5m0s restarting",
 				"  condition: 1 of 1 Pod: cart-7d9f-a",
@@ -52,37 +54,47 @@ func TestCrashLooping(t *testing.T) {
 			"  condition: container api terminated with exit code 0 (no error), reason Completed, restarted 7 times",
 			"  condition: container api is waiting: CrashLoopBackOff: back-off 5m0s restarting",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"a sidecar": {checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: api, image: i}], initContainers: [{name: proxy, image: i, restartPolicy: Always}]}\n" +
+		"a sidecar": {checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: api, image: i}], initContainers: [{name: " +
+			"proxy, image: i, restartPolicy: Always}]}\n" +
 			"status: {phase: Pending, initContainerStatuses: [{name: proxy, " + fmt.Sprintf(looping, 1, "Error") + "}], " +
-			"containerStatuses: [{name: api, ready: false, restartCount: 0, state: {waiting: {reason: PodInitializing}}}]}"), checktest.Lines(
+			"containerStatuses: [{name: api, ready: false, restartCount: 0, state: {waiting: {reason: " +
+			"PodInitializing}}}]}"), checktest.Lines(
 			"high Deployment/shop/cart [proxy]: Sidecar proxy of Deployment cart keeps crashing: exit code 1 (application error).",
 			"  condition: sidecar proxy terminated with exit code 1 (application error), restarted 7 times",
 			"  condition: sidecar proxy is waiting: CrashLoopBackOff: back-off 5m0s restarting",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"runs now, but was restarted often and lately": {checktest.CartWithPod(runningPod(fmt.Sprintf(runningAfter, 4, "Error", "11:50"))), checktest.Lines(
-			"medium Deployment/shop/cart [api]: Container api of Deployment cart is running but keeps restarting: last exit code 1 (application error).",
+		"runs now, but was restarted often " +
+			"and lately": {checktest.CartWithPod(runningPod(fmt.Sprintf(runningAfter, 4, "Error", "11:50"))), checktest.Lines(
+			"medium Deployment/shop/cart [api]: Container api of Deployment cart is running but keeps restarting: last exit code 1 "+
+				"(application error).",
 			"  condition: container api terminated with exit code 1 (application error), restarted 4 times",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"started only just now, between two crashes": {checktest.CartWithPod(runningPod("ready: true, restartCount: 4, state: {running: {startedAt: \"2026-01-15T11:59:50Z\"}}, " +
+		"started only just now, between two crashes": {checktest.CartWithPod(runningPod("ready: true, restartCount: 4, state: " +
+			"{running: {startedAt: \"2026-01-15T11:59:50Z\"}}, " +
 			"lastState: {terminated: {exitCode: 1, reason: Error, finishedAt: \"2026-01-15T11:59:00Z\"}}")), checktest.Lines(
 			"high Deployment/shop/cart [api]: Container api of Deployment cart keeps crashing: exit code 1 (application error).",
 			"  condition: container api terminated with exit code 1 (application error), restarted 4 times",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"restarted twice": {documents: checktest.CartWithPod(runningPod(fmt.Sprintf(runningAfter, 2, "Error", "11:50")))},
 		"restarted long ago": {documents: checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: api, image: i}]}\n" +
-			"status: {phase: Running, containerStatuses: [{name: api, ready: true, restartCount: 9, state: {running: {startedAt: \"2026-01-15T10:30:00Z\"}}, " +
+			"status: {phase: Running, containerStatuses: [{name: api, ready: true, restartCount: 9, state: {running: {startedAt: " +
+			"\"2026-01-15T10:30:00Z\"}}, " +
 			"lastState: {terminated: {exitCode: 1, reason: Error, finishedAt: \"2026-01-15T10:29:00Z\"}}}]}")},
 		"five restarts in a month": {documents: old + runningPod(fmt.Sprintf(runningAfter, 5, "Error", "11:40"))},
 		"restarted with its node":  {documents: checktest.CartWithPod(runningPod(fmt.Sprintf(runningAfter, 5, "Unknown", "11:50")))},
 		"ended once, and not yet started again": {documents: checktest.CartWithPod(runningPod(
 			"ready: false, restartCount: 0, state: {terminated: {exitCode: 1, reason: Error, finishedAt: \"2026-01-15T11:59:59Z\"}}"))},
-		"a Pod of a Job that is not to be restarted": {documents: "apiVersion: v1\nkind: Pod\nmetadata: {name: import-x, namespace: shop, " +
+		"a Pod of a Job that is not to be restarted": {documents: "apiVersion: v1\nkind: Pod\nmetadata: {name: import-x, " +
+			"namespace: shop, " +
 			"ownerReferences: [{apiVersion: batch/v1, kind: Job, name: import, uid: j, controller: true}]}\n" +
-			"spec: {restartPolicy: Never, containers: [{name: api, image: i}]}\nstatus: {phase: Failed, containerStatuses: [{name: api, ready: false, restartCount: 0, " +
+			"spec: {restartPolicy: Never, containers: [{name: api, image: i}]}\nstatus: {phase: Failed, containerStatuses: [{name: " +
+			"api, ready: false, restartCount: 0, " +
 			"state: {terminated: {exitCode: 1, reason: Error, finishedAt: \"2026-01-15T11:59:00Z\"}}}]}"},
-		"out of memory is reported as that":                {documents: checktest.CartWithPod(runningPod(fmt.Sprintf(looping, 137, "OOMKilled")))},
-		"a command that cannot be run is reported as that": {documents: checktest.CartWithPod(runningPod(fmt.Sprintf(looping, 128, "StartError")))},
-		"healthy": {documents: checktest.CartWithPod(runningPod("ready: true, restartCount: 0, state: {running: {startedAt: \"2026-01-15T11:00:05Z\"}}"))},
+		"out of memory is reported as that": {documents: checktest.CartWithPod(runningPod(fmt.Sprintf(looping, 137, "OOMKilled")))},
+		"a command that cannot be run is reported " +
+			"as that": {documents: checktest.CartWithPod(runningPod(fmt.Sprintf(looping, 128, "StartError")))},
+		"healthy": {documents: checktest.CartWithPod(runningPod("ready: true, restartCount: 0, state: {running: {startedAt: " +
+			"\"2026-01-15T11:00:05Z\"}}"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, checktest.Text(t, Checks(), crashLooping, tc.documents)); diff != "" {
@@ -94,7 +106,8 @@ func TestCrashLooping(t *testing.T) {
 
 func TestOOMKilled(t *testing.T) {
 	limited := func(status string) string {
-		return "spec: {nodeName: node-1, containers: [{name: api, image: i, resources: {limits: {memory: 64Mi}, requests: {memory: 32Mi}}}]}\n" +
+		return "spec: {nodeName: node-1, containers: [{name: api, image: i, resources: {limits: {memory: 64Mi}, requests: {memory: " +
+			"32Mi}}}]}\n" +
 			"status: {phase: Running, containerStatuses: [{name: api, " + status + "}]}"
 	}
 	once := "ready: true, restartCount: 1, state: {running: {startedAt: \"2026-01-15T11:50:00Z\"}}, " +
@@ -114,22 +127,26 @@ func TestOOMKilled(t *testing.T) {
 			"  spec: container api: memory limit 64Mi, memory request 32Mi",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"without a limit": {checktest.CartWithPod(runningPod(fmt.Sprintf(once, "11:49"))), checktest.Lines(
-			"high Deployment/shop/cart [api]: Container api of Deployment cart was OOMKilled: it has no memory limit and its node ran out of memory.",
+			"high Deployment/shop/cart [api]: Container api of Deployment cart was OOMKilled: it has no memory limit and its node ran "+
+				"out of memory.",
 			"  condition: container api terminated with exit code 137 (SIGKILL), reason OOMKilled, restarted 1 time",
 			"  spec: container api: no memory limit, no memory request",
 			"  spec: node node-1",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"a Job's Pod that is not restarted": {"apiVersion: v1\nkind: Pod\nmetadata: {name: import, namespace: shop}\n" +
 			"spec: {restartPolicy: Never, containers: [{name: api, image: i, resources: {limits: {memory: 1Gi}}}]}\n" +
-			"status: {phase: Failed, containerStatuses: [{name: api, ready: false, restartCount: 0, state: {terminated: {exitCode: 137, reason: OOMKilled, " +
+			"status: {phase: Failed, containerStatuses: [{name: api, ready: false, restartCount: 0, state: {terminated: {exitCode: " +
+			"137, reason: OOMKilled, " +
 			"finishedAt: \"2026-01-15T11:30:00Z\"}}}]}", checktest.Lines(
 			"high Pod/shop/import [api]: Container api of Pod import was OOMKilled: it exceeded its memory limit of 1Gi.",
 			"  condition: container api terminated with exit code 137 (SIGKILL), reason OOMKilled",
 			// The API server writes the limit into a request that is not set; this object has not been through it.
 			"  spec: container api: memory limit 1Gi, no memory request")},
 		"two hours ago": {documents: checktest.CartWithPod(limited(fmt.Sprintf(once, "09:50")))},
-		"an init container that succeeded in the end": {documents: checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: api, image: i}], initContainers: [{name: migrate, image: i}]}\n" +
-			"status: {phase: Running, initContainerStatuses: [{name: migrate, ready: true, restartCount: 1, state: {terminated: {exitCode: 0, reason: Completed}}, " +
+		"an init container that succeeded in the end": {documents: checktest.CartWithPod("spec: {nodeName: node-1, containers: [{name: " +
+			"api, image: i}], initContainers: [{name: migrate, image: i}]}\n" +
+			"status: {phase: Running, initContainerStatuses: [{name: migrate, ready: true, restartCount: 1, state: {terminated: " +
+			"{exitCode: 0, reason: Completed}}, " +
 			"lastState: {terminated: {exitCode: 137, reason: OOMKilled, finishedAt: \"2026-01-15T11:49:00Z\"}}}], " +
 			"containerStatuses: [{name: api, ready: true, restartCount: 0, state: {running: {startedAt: \"2026-01-15T11:50:00Z\"}}}]}")},
 		"killed otherwise": {documents: checktest.CartWithPod(limited(fmt.Sprintf(looping, 137, "Error")))},
@@ -144,9 +161,11 @@ func TestOOMKilled(t *testing.T) {
 
 func TestInitContainerFailing(t *testing.T) {
 	pod := func(phase, migrate string) string {
-		return "spec: {nodeName: node-1, containers: [{name: api, image: i}], initContainers: [{name: proxy, image: i, restartPolicy: Always}, " +
+		return "spec: {nodeName: node-1, containers: [{name: api, image: i}], initContainers: [{name: proxy, image: i, restartPolicy: " +
+			"Always}, " +
 			"{name: migrate, image: i}, {name: seed, image: i}]}\n" +
-			"status: {phase: " + phase + ", initContainerStatuses: [{name: proxy, ready: true, restartCount: 0, state: {running: {}}}, {name: migrate, " + migrate + "}, " +
+			"status: {phase: " + phase + ", initContainerStatuses: [{name: proxy, ready: true, restartCount: 0, state: {running: {}}}, " +
+			"{name: migrate, " + migrate + "}, " +
 			"{name: seed, ready: false, restartCount: 0, state: {waiting: {reason: PodInitializing}}}], " +
 			"containerStatuses: [{name: api, ready: false, restartCount: 0, state: {waiting: {reason: PodInitializing}}}]}"
 	}
@@ -156,16 +175,22 @@ func TestInitContainerFailing(t *testing.T) {
 		want      string
 	}{
 		"in back-off": {checktest.CartWithPod(pod("Pending", fmt.Sprintf(looping, 2, "Error"))), checktest.Lines(
-			"high Deployment/shop/cart [migrate]: Init container migrate (2 of 3) of Deployment cart keeps failing: exit code 2 (application error, often invalid arguments). The containers after it do not start.",
-			"  condition: init container migrate terminated with exit code 2 (application error, often invalid arguments), restarted 7 times",
+			"high Deployment/shop/cart [migrate]: Init container migrate (2 of 3) of Deployment cart keeps failing: exit code 2 "+
+				"(application error, often invalid arguments). The containers after it do not start.",
+			"  condition: init container migrate terminated with exit code 2 (application error, often invalid arguments), restarted "+
+				"7 times",
 			"  condition: init container migrate is waiting: CrashLoopBackOff: back-off 5m0s restarting",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"of a Pod that is not to be restarted": {"apiVersion: v1\nkind: Pod\nmetadata: {name: once, namespace: shop}\n" + pod("Failed", failed), checktest.Lines(
-			"high Pod/shop/once [migrate]: Init container migrate (2 of 3) of Pod once keeps failing: exit code 3. The containers after it do not start.",
+		"of a Pod that is not to be restarted": {"apiVersion: v1\nkind: Pod\nmetadata: {name: once, namespace: " +
+			"shop}\n" + pod("Failed", failed), checktest.Lines(
+			"high Pod/shop/once [migrate]: Init container migrate (2 of 3) of Pod once keeps failing: exit code 3. The containers "+
+				"after it do not start.",
 			"  condition: init container migrate terminated with exit code 3")},
-		"succeeded after two tries": {documents: checktest.CartWithPod(pod("Pending", "ready: true, restartCount: 2, state: {terminated: {exitCode: 0, reason: Completed}}, "+
+		"succeeded after two tries": {documents: checktest.CartWithPod(pod("Pending", "ready: true, restartCount: 2, state: "+
+			"{terminated: {exitCode: 0, reason: Completed}}, "+
 			"lastState: {terminated: {exitCode: 1, reason: Error, finishedAt: \"2026-01-15T11:58:00Z\"}}"))},
-		"runs for long":            {documents: checktest.CartWithPod(pod("Pending", "ready: false, restartCount: 0, state: {running: {startedAt: \"2026-01-15T11:00:05Z\"}}"))},
+		"runs for long": {documents: checktest.CartWithPod(pod("Pending", "ready: false, restartCount: 0, state: {running: "+
+			"{startedAt: \"2026-01-15T11:00:05Z\"}}"))},
 		"ended for the first time": {documents: checktest.CartWithPod(pod("Pending", failed))},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,13 +32,20 @@ func imageChecks() []check.Check {
 			"The registry responded that the image, tag or digest does not exist.",
 			"Compare name and tag with what was pushed. Usual causes are a typo and a failed build."),
 		pullCheck(imageDenied, "A registry denies the pull of an image.",
-			"The registry requires credentials, or the ones it received have no permission for the image. Many registries return the same error for images that do not exist.",
-			"Check the image name first. Then add a Secret with valid credentials to imagePullSecrets of the Pod or its ServiceAccount (`kubectl create secret docker-registry`), or grant the nodes' identity permission to pull."),
+			"The registry requires credentials, or the ones it received have no permission for the image. Many registries return the "+
+				"same error for images that do not exist.",
+			"Check the image name first. Then add a Secret with valid credentials to imagePullSecrets of the Pod or its ServiceAccount "+
+				"(`kubectl create secret docker-registry`), or grant the nodes' identity permission to pull."),
 		pullCheck(imageUnreachable, "The registry of an image cannot be reached from the node.",
-			"The node's container runtime got no response: the registry's hostname does not resolve, nothing listens there, the connection timed out, or TLS failed. Pods younger than the startup grace are ignored, since such failures may be temporary.",
-			"Check the registry's host name in the image; from a node, check DNS, routes, proxy and certificates; check that the registry is up."),
+			"The node's container runtime got no response: the registry's hostname does not resolve, nothing listens there, the "+
+				"connection timed out, or TLS failed. Pods younger than the startup grace are ignored, since such failures may be "+
+				"temporary.",
+			"Check the registry's host name in the image; from a node, check DNS, routes, proxy and certificates; check that the "+
+				"registry is up."),
 		pullCheck(imageFailed, "An image could not be pulled.",
-			"The pull failed in a way that is neither a missing image, nor missing permissions, nor an unreachable registry: for example a malformed name, a rate limit, an image without a version for the node's platform, a full disk, or an image that is not on the node with imagePullPolicy Never. Pods younger than the startup grace are ignored.",
+			"The pull failed in a way that is neither a missing image, nor missing permissions, nor an unreachable registry: for "+
+				"example a malformed name, a rate limit, an image without a version for the node's platform, a full disk, or an image "+
+				"that is not on the node with imagePullPolicy Never. Pods younger than the startup grace are ignored.",
 			"Read the message in the evidence; `kubectl describe pod <pod>` shows later attempts."),
 	}
 }
@@ -59,7 +66,10 @@ func imageCheck(id string) func(*facts.Graph, check.Params) []check.Finding {
 				if pull.check != id || pull.mayPass && !g.OlderThan(pod.Created, p.StartupGrace) {
 					continue
 				}
-				failures = append(failures, check.FailingPod{Pod: pod, Discriminator: c.Name, Finding: imageFinding(g, pod, c, pull, evidence)})
+				failures = append(
+					failures,
+					check.FailingPod{Pod: pod, Discriminator: c.Name, Finding: imageFinding(g, pod, c, pull, evidence)},
+				)
 			}
 		}
 		return check.RollUp(g, failures)
@@ -70,7 +80,13 @@ func imageCheck(id string) func(*facts.Graph, check.Params) []check.Finding {
 // k8s.io/cri-api/pkg/errors.
 func imageReason(reason string) bool {
 	switch reason {
-	case "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
+	case "ErrImagePull",
+		"ImagePullBackOff",
+		"ErrImageNeverPull",
+		"InvalidImageName",
+		"ImageInspectError",
+		"RegistryUnavailable",
+		"SignatureValidationFailed":
 		return true
 	default:
 		return false

@@ -112,16 +112,19 @@ func oddPulls() []pullText {
 		}, []string{"toomanyrequests", "too many requests", "rate limit"}},
 		{failedPull{
 			check: imageFailed, why: "it has no manifest for the node's OS and architecture",
-			remedy: "Build the image for the platform of the nodes too (docker buildx build --platform), or select nodes that it fits with nodeSelector kubernetes.io/arch.",
+			remedy: "Build the image for the platform of the nodes too (docker buildx build --platform), or select nodes that it fits " +
+				"with nodeSelector kubernetes.io/arch.",
 		}, []string{"no match for platform", "no matching manifest", "no image found in image index", "no image found in manifest list"}},
 		{failedPull{
 			check: imageFailed, why: "the node's disk is full",
-			remedy: "Free or enlarge the disk of the node: `kubectl describe node <node>` shows its disk pressure, `crictl rmi --prune` on the node removes unused images.",
+			remedy: "Free or enlarge the disk of the node: `kubectl describe node <node>` shows its disk pressure, `crictl rmi " +
+				"--prune` on the node removes unused images.",
 		}, []string{"no space left on device"}},
 		{invalidName(), []string{"invalid reference format", "couldn't parse image"}},
 		{failedPull{
 			check: imageFailed, why: "its name has no registry and the node has no default registry",
-			remedy: "Write the image with its registry: registry/path:tag. The nodes' container runtime has no unqualified-search-registries, or cannot choose.",
+			remedy: "Write the image with its registry: registry/path:tag. The nodes' container runtime has no " +
+				"unqualified-search-registries, or cannot choose.",
 		}, []string{"short-name", "short name", "unqualified-search"}},
 		{failedPull{
 			check: imageFailed, why: "signature validation failed",
@@ -143,13 +146,16 @@ func unreachablePulls() []pullText {
 				"no such host", "server misbehaving", "temporary failure in name resolution", "name or service not known", "dial udp", "read udp",
 			}},
 		{unreachable("the node does not trust the registry's certificate",
-			"Install the CA of the registry's certificate on the nodes (for containerd in certs.d/<registry>/hosts.toml), or give the registry a certificate that they trust and that names its host."),
+			"Install the CA of the registry's certificate on the nodes (for containerd in certs.d/<registry>/hosts.toml), or give the "+
+				"registry a certificate that they trust and that names its host."),
 			[]string{"x509:", "certificate signed by unknown authority", "certificate has expired", "certificate is not valid"}},
 		{unreachable("the registry serves plain HTTP but the node expects HTTPS",
-			"Give the registry TLS, or allow plain HTTP for it in the nodes' container runtime (for containerd in certs.d/<registry>/hosts.toml)."),
+			"Give the registry TLS, or allow plain HTTP for it in the nodes' container runtime (for containerd in "+
+				"certs.d/<registry>/hosts.toml)."),
 			[]string{"server gave http response to https client"}},
 		{unreachable("nothing listens at the registry's address",
-			"Check host name and port at the start of the image, that the registry is up, and that no proxy setting of the node points to a dead proxy."),
+			"Check host name and port at the start of the image, that the registry is up, and that no proxy setting of the node points "+
+				"to a dead proxy."),
 			[]string{"connection refused"}},
 		{unreachable("the registry timed out",
 			"From the node, check routes, firewalls and proxy on the way to the registry (curl -v https://<registry>/v2/)."),
@@ -177,7 +183,9 @@ func refusedPulls() []pullText {
 	return []pullText{
 		{failedPull{
 			check: imageDenied, why: "the registry reports that the image does not exist or requires credentials",
-			remedy: "Check name and tag for a typo first. If the image is private, add a Secret with credentials in imagePullSecrets of the Pod or of its ServiceAccount: `kubectl create secret docker-registry <name> --docker-server=<registry> --docker-username=<user> --docker-password=<password>`.",
+			remedy: "Check name and tag for a typo first. If the image is private, add a Secret with credentials in imagePullSecrets " +
+				"of the Pod or of its ServiceAccount: `kubectl create secret docker-registry <name> --docker-server=<registry> " +
+				"--docker-username=<user> --docker-password=<password>`.",
 		}, []string{"repository does not exist or may require", "insufficient_scope", "requested access to the resource is denied"}},
 		{failedPull{check: imageDenied, why: "the registry denies access"}, []string{
 			"401 unauthorized", "403 forbidden", "status code 401", "status code 403", "unauthorized", "authorization failed", "authentication required",

@@ -17,20 +17,26 @@ func podLifecycleChecks() []check.Check {
 	return append([]check.Check{
 		{
 			ID: "pod-stuck-terminating", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary:     "A Pod is stuck terminating.",
-			Meaning:     "The Pod's grace period and the terminating grace have passed. Either its node is not ready, a finalizer is not removed, or the kubelet has not reported that the containers stopped. A StatefulSet does not recreate the Pod until it is gone.",
-			Remediation: "With a finalizer, see why its controller does not remove it. Otherwise check the node (`kubectl describe node <node>`) and its kubelet. `kubectl delete pod <pod> --force` removes only the API object: use it only when the containers have certainly stopped, or data may be lost.",
-			Link:        "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
-			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Node, facts.Event),
+			Summary: "A Pod is stuck terminating.",
+			Meaning: "The Pod's grace period and the terminating grace have passed. Either its node is not ready, a finalizer is " +
+				"not removed, or the kubelet has not reported that the containers stopped. A StatefulSet does not recreate the Pod " +
+				"until it is gone.",
+			Remediation: "With a finalizer, see why its controller does not remove it. Otherwise check the node (`kubectl describe " +
+				"node <node>`) and its kubelet. `kubectl delete pod <pod> --force` removes only the API object: use it only when the " +
+				"containers have certainly stopped, or data may be lost.",
+			Link:  "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
+			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Node, facts.Event),
 			ExplainedBy: []string{"node-not-ready"}, Run: stuckTerminating,
 		},
 		{
 			ID: "pod-evicted", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
-			Summary:     "The kubelet evicted Pods because of node pressure or a local storage limit.",
-			Meaning:     "The kubelet evicted the Pod within the recent window (an hour unless set), because its node ran low on memory, disk or PIDs, or because the Pod exceeded a local storage limit.",
-			Remediation: "Set requests that match actual usage, limit what fills the node (logs, emptyDir), or use larger nodes. `kubectl delete pods --field-selector status.phase=Failed` removes evicted Pods.",
-			Link:        "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",
-			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(),
+			Summary: "The kubelet evicted Pods because of node pressure or a local storage limit.",
+			Meaning: "The kubelet evicted the Pod within the recent window (an hour unless set), because its node ran low on " +
+				"memory, disk or PIDs, or because the Pod exceeded a local storage limit.",
+			Remediation: "Set requests that match actual usage, limit what fills the node (logs, emptyDir), or use larger nodes. " +
+				"`kubectl delete pods --field-selector status.phase=Failed` removes evicted Pods.",
+			Link:  "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",
+			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(),
 			ExplainedBy: []string{"node-pressure"}, Run: evicted,
 		},
 	}, podSetupChecks()...)
@@ -44,7 +50,9 @@ func stuckTerminating(g *facts.Graph, p check.Params) []check.Finding {
 		}
 		discriminator, f := stuckPod(g, pod)
 		f.RestrictToCulprits = true
-		f.Evidence = append([]check.Evidence{check.FromSpec("Pod %s should have been removed by %s", pod.Name, pod.Deleting.UTC().Format(time.RFC3339))}, f.Evidence...)
+		f.Evidence = append(
+			[]check.Evidence{check.FromSpec("Pod %s should have been removed by %s", pod.Name, pod.Deleting.UTC().Format(time.RFC3339))},
+			f.Evidence...)
 		if e := check.NewestEvent(g, pod.Ref, "FailedKillPod", "FailedPreStopHook", "ExceededGracePeriod"); e != nil {
 			f.Evidence = append(f.Evidence, check.FromEvent(e))
 		}
@@ -65,23 +73,29 @@ func stuckPod(g *facts.Graph, pod *facts.PodNode) (discriminator string, f check
 	switch {
 	case state != "" && (!ended || len(pod.Finalizers) == 0):
 		return "node", check.Finding{
-			Message:     fmt.Sprintf("%s is stuck terminating: its node %s %s.", who, pod.NodeName, state),
-			Culprits:    []facts.Ref{node},
-			Evidence:    []check.Evidence{check.FromCondition("node %s %s", pod.NodeName, state)},
-			Remediation: fmt.Sprintf("Recover node %[1]s, or, if it is gone permanently, remove it (`kubectl delete node %[1]s`): its Pods are deleted too. To detach volumes immediately, taint it first: `kubectl taint node %[1]s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`.", pod.NodeName),
+			Message:  fmt.Sprintf("%s is stuck terminating: its node %s %s.", who, pod.NodeName, state),
+			Culprits: []facts.Ref{node},
+			Evidence: []check.Evidence{check.FromCondition("node %s %s", pod.NodeName, state)},
+			Remediation: fmt.Sprintf("Recover node %[1]s, or, if it is gone permanently, remove it (`kubectl delete node %[1]s`): its "+
+				"Pods are deleted too. To detach volumes immediately, taint it first: `kubectl taint node %[1]s "+
+				"node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`.", pod.NodeName),
 		}
 	case len(pod.Finalizers) > 0:
 		names := strings.Join(slices.Sorted(slices.Values(pod.Finalizers)), ", ")
 		return names, check.Finding{
 			Message: fmt.Sprintf("%s is stuck terminating: %s %s not removed.", who,
 				phrase.Plural(len(pod.Finalizers), "finalizer", "finalizers"), names+phrase.Plural(len(pod.Finalizers), " is", " are")),
-			Evidence:    []check.Evidence{check.FromSpec("finalizers: %s", names)},
-			Remediation: fmt.Sprintf("Check whether its controller is running and why it does not finish. Only if the controller is gone permanently, remove the finalizers (its cleanup is skipped): `kubectl -n %s patch pod %s --type=json -p '[{\"op\":\"remove\",\"path\":\"/metadata/finalizers\"}]'`.", pod.Namespace, pod.Name),
+			Evidence: []check.Evidence{check.FromSpec("finalizers: %s", names)},
+			Remediation: fmt.Sprintf("Check whether its controller is running and why it does not finish. Only if the controller is "+
+				"gone permanently, remove the finalizers (its cleanup is skipped): `kubectl -n %s patch pod %s --type=json -p "+
+				"'[{\"op\":\"remove\",\"path\":\"/metadata/finalizers\"}]'`.", pod.Namespace, pod.Name),
 		}
 	default:
 		f = check.Finding{
-			Message:     fmt.Sprintf("%s is stuck terminating: the kubelet has not reported that its containers stopped.", who),
-			Remediation: fmt.Sprintf("Look at the kubelet and the container runtime of node %s: a process may hang in a dead mount (NFS), or the runtime may be stuck. Only when the containers have certainly stopped: `kubectl -n %s delete pod %s --force`.", pod.NodeName, pod.Namespace, pod.Name),
+			Message: fmt.Sprintf("%s is stuck terminating: the kubelet has not reported that its containers stopped.", who),
+			Remediation: fmt.Sprintf("Look at the kubelet and the container runtime of node %s: a process may hang in a dead mount "+
+				"(NFS), or the runtime may be stuck. Only when the containers have certainly stopped: `kubectl -n %s delete pod %s "+
+				"--force`.", pod.NodeName, pod.Namespace, pod.Name),
 		}
 		if pod.NodeName != "" {
 			f.Evidence = []check.Evidence{check.FromSpec("node %s", pod.NodeName)}
@@ -152,9 +166,11 @@ func parseEviction(message string) eviction {
 		e := eviction{resource: resource, ofNode: true, why: "their node ran low on " + resource}
 		switch resource {
 		case "memory":
-			e.remedy = "Give the containers a memory request that matches actual usage (Pods far above it are evicted first), or give the node more memory or fewer Pods."
+			e.remedy = "Give the containers a memory request that matches actual usage (Pods far above it are evicted first), or give " +
+				"the node more memory or fewer Pods."
 		case "ephemeral-storage", "inodes", "nodefs", "imagefs":
-			e.remedy = "Find what fills the node's disk: container logs, emptyDir volumes, unused images. Set ephemeral-storage requests and limits, or give the node a larger disk."
+			e.remedy = "Find what fills the node's disk: container logs, emptyDir volumes, unused images. Set ephemeral-storage " +
+				"requests and limits, or give the node a larger disk."
 		case "pids":
 			e.remedy = "Find what starts so many processes, and set the kubelet's podPidsLimit."
 		}
@@ -167,7 +183,8 @@ func parseEviction(message string) eviction {
 			remedy: "Raise sizeLimit of the emptyDir volume in the Pod template, or make the program clean up what it writes there."}
 	case strings.Contains(message, "ephemeral storage limit"), strings.Contains(message, "ephemeral local storage usage exceeds"):
 		return eviction{resource: "ephemeral-storage-limit", why: "they exceeded their ephemeral-storage limit",
-			remedy: "Raise limits.ephemeral-storage in the Pod template, or write less: logs and files outside of volumes count, emptyDir volumes too."}
+			remedy: "Raise limits.ephemeral-storage in the Pod template, or write less: logs and files outside of volumes count, " +
+				"emptyDir volumes too."}
 	case strings.Contains(message, "The node had condition"):
 		return eviction{resource: "condition", ofNode: true, why: "their node was under pressure"}
 	default:

@@ -29,7 +29,11 @@ func plannedReference(id string) func(*facts.Graph, check.Params) []check.Findin
 
 func plannedMissing(g *facts.Graph, use facts.SpecUse, ref reference) check.Finding {
 	pod := &facts.PodNode{Meta: facts.Meta{Ref: use.Owner}, Spec: use.Spec}
-	finding := check.Finding{Object: use.Owner, Discriminator: ref.discriminator(), Culprits: []facts.Ref{ref.object(use.Owner.Namespace)}}
+	finding := check.Finding{
+		Object:        use.Owner,
+		Discriminator: ref.discriminator(),
+		Culprits:      []facts.Ref{ref.object(use.Owner.Namespace)},
+	}
 	fields := fieldsOf(pod, ref)
 	needs := fmt.Sprintf("%s %s needs it", use.Owner.Kind, use.Owner.Name)
 	if len(fields) > 0 {
@@ -37,7 +41,8 @@ func plannedMissing(g *facts.Graph, use facts.SpecUse, ref reference) check.Find
 	}
 	if ref.key == "" {
 		finding.Message = fmt.Sprintf("%s %s is not in the manifests; %s.", ref.kind, ref.name, needs)
-		finding.Remediation = fmt.Sprintf("Add %s %s to the manifests of namespace %s, or correct its name in the Pod template.", ref.kind, ref.name, use.Owner.Namespace)
+		finding.Remediation = fmt.Sprintf("Add %s %s to the manifests of namespace %s, or correct its name in the Pod "+
+			"template.", ref.kind, ref.name, use.Owner.Namespace)
 	} else {
 		finding.Message = fmt.Sprintf("%s %s has no key %s; %s.", ref.kind, ref.name, ref.key, needs)
 		finding.Remediation = fmt.Sprintf("Add the key to %s %s, or correct it in the Pod template.", ref.kind, ref.name)
@@ -62,7 +67,8 @@ func plannedAccount(g *facts.Graph, _ check.Params) []check.Finding {
 		finding := accountFinding(known, use.Owner, account, nil)
 		finding.Message = fmt.Sprintf("ServiceAccount %s of %s %s is not in the manifests: its Pods cannot be created.",
 			account.Name, use.Owner.Kind, use.Owner.Name)
-		finding.Remediation = fmt.Sprintf("Add ServiceAccount %s to the manifests of namespace %s, or correct serviceAccountName in the Pod template.",
+		finding.Remediation = fmt.Sprintf("Add ServiceAccount %s to the manifests of namespace %s, or correct serviceAccountName in "+
+			"the Pod template.",
 			account.Name, account.Namespace)
 		findings = append(findings, finding)
 	}

@@ -43,19 +43,26 @@ func runningPod(containerStatus string) string {
 // waitingPod is the spec and status of a Pod on node-1 whose container api waits.
 func waitingPod(spec, reason, message string) string {
 	return "spec: {nodeName: node-1, " + spec + "}\n" +
-		fmt.Sprintf("status: {phase: Pending, containerStatuses: [{name: api, ready: false, restartCount: 0, state: {waiting: {reason: %s, message: %q}}}]}", reason, message)
+		fmt.Sprintf("status: {phase: Pending, containerStatuses: [{name: api, ready: false, restartCount: 0, state: {waiting: {reason: "+
+			"%s, message: %q}}}]}", reason, message)
 }
 
 // eventAbout is a warning about a Pod of the namespace shop; field is empty for the whole Pod. at is a time of day.
 func eventAbout(pod, field, reason, message, at string, count int) string {
-	return checktest.Document("v1", "Event", fmt.Sprintf("name: %s.%s.%d, namespace: shop", pod, strings.ToLower(reason), len(message)), fmt.Sprintf(
-		"type: Warning\nreason: %s\nmessage: %q\ncount: %d\ninvolvedObject: {kind: Pod, namespace: shop, name: %s, fieldPath: %q}\n"+
-			"firstTimestamp: \"2026-01-15T11:30:00Z\"\nlastTimestamp: \"2026-01-15T%s:00Z\"", reason, message, count, pod, field, at))
+	return checktest.Document(
+		"v1",
+		"Event",
+		fmt.Sprintf("name: %s.%s.%d, namespace: shop", pod, strings.ToLower(reason), len(message)),
+		fmt.Sprintf(
+			"type: Warning\nreason: %s\nmessage: %q\ncount: %d\ninvolvedObject: {kind: Pod, namespace: shop, name: %s, fieldPath: %q}\n"+
+				"firstTimestamp: \"2026-01-15T11:30:00Z\"\nlastTimestamp: \"2026-01-15T%s:00Z\"", reason, message, count, pod, field, at),
+	)
 }
 
 const (
 	containerField = "spec.containers{api}"
-	crashed        = "ready: false, restartCount: 7, state: {waiting: {reason: CrashLoopBackOff, message: back-off 5m0s restarting failed container=api}}, " +
+	crashed        = "ready: false, restartCount: 7, state: {waiting: {reason: CrashLoopBackOff, message: back-off 5m0s restarting " +
+		"failed container=api}}, " +
 		"lastState: {terminated: {exitCode: 1, reason: Error, startedAt: \"2026-01-15T11:57:00Z\", finishedAt: \"2026-01-15T11:58:00Z\"}}"
 )
 
@@ -69,8 +76,10 @@ func TestPodsThatGoAwayOrAreFinishedAreNoFinding(t *testing.T) {
 		"a Pod that was out of memory and is being deleted": strings.Replace(checktest.CartWithPod(runningPod(oom)), "name: cart-7d9f-a, ",
 			"name: cart-7d9f-a, "+deleting, 1),
 		"a Pod that succeeded in the end": checktest.CartWithPod(fmt.Sprintf(status, "Succeeded", oom)),
-		"a Pod that waits for its image and is being deleted": strings.Replace(checktest.CartWithPod(waitingPod("containers: [{name: api, image: shop/api:v9}]", "ErrImagePull",
-			`rpc error: code = NotFound desc = failed to resolve reference "shop/api:v9": shop/api:v9: not found`)), "name: cart-7d9f-a, ", "name: cart-7d9f-a, "+deleting, 1),
+		"a Pod that waits for its image and is being deleted": strings.Replace(checktest.CartWithPod(waitingPod("containers: [{name: "+
+			"api, image: shop/api:v9}]", "ErrImagePull",
+			`rpc error: code = NotFound desc = failed to resolve reference "shop/api:v9": shop/api:v9: `+
+				`not found`)), "name: cart-7d9f-a, ", "name: cart-7d9f-a, "+deleting, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff([]string(nil), foundIn(t, documents)); diff != "" {
@@ -97,7 +106,21 @@ func TestAFindingIsTheSameWhateverThePodsAreCalled(t *testing.T) {
 			[]string{"configmap-missing Deployment/shop/cart [settings]", "container-config-invalid Deployment/shop/cart [api]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			three := checktest.DeploymentOf("cart") + checktest.PodOf("cart", "x", tc.rest) + checktest.PodOf("cart", "y", tc.rest) + checktest.PodOf("cart", "z", tc.rest)
+			three := checktest.DeploymentOf(
+				"cart",
+			) + checktest.PodOf(
+				"cart",
+				"x",
+				tc.rest,
+			) + checktest.PodOf(
+				"cart",
+				"y",
+				tc.rest,
+			) + checktest.PodOf(
+				"cart",
+				"z",
+				tc.rest,
+			)
 			for _, documents := range []string{checktest.CartWithPod(tc.rest), three} {
 				if diff := cmp.Diff(tc.want, foundIn(t, documents)); diff != "" {
 					t.Errorf("findings (-want +got):\n%s", diff)

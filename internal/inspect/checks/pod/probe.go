@@ -21,15 +21,22 @@ func probeChecks() []check.Check {
 	}
 	all := []check.Check{
 		probeCheck("readiness-probe-failing", "A container is running but its readiness probe fails.",
-			"The container has been running and not ready for longer than the startup grace, and has a readiness probe. It gets no traffic. The latest probe result is in the evidence. Containers that crash or wait for their startup probe have their own checks.",
-			"Check whether the program is not ready (see its log), or the probe has the wrong path, port or scheme, or too short a timeout.",
+			"The container has been running and not ready for longer than the startup grace, and has a readiness probe. It gets no "+
+				"traffic. The latest probe result is in the evidence. Containers that crash or wait for their startup probe have their "+
+				"own checks.",
+			"Check whether the program is not ready (see its log), or the probe has the wrong path, port or scheme, or too short a "+
+				"timeout.",
 			readinessFailing),
 		probeCheck(livenessFails, "A container keeps being killed by its liveness probe.",
-			"The kubelet kills a container whose liveness probe fails failureThreshold times in a row. The container was restarted, its last termination matches, and a recent event reports the failed probe. The program may hang or be slower than the probe allows.",
-			"See in its log whether the program hangs; else give the probe more time (timeoutSeconds, failureThreshold), or a startup probe while it starts.",
+			"The kubelet kills a container whose liveness probe fails failureThreshold times in a row. The container was restarted, "+
+				"its last termination matches, and a recent event reports the failed probe. The program may hang or be slower than the "+
+				"probe allows.",
+			"See in its log whether the program hangs; else give the probe more time (timeoutSeconds, failureThreshold), or a startup "+
+				"probe while it starts.",
 			judgedBy(livenessFails, probeFinding("liveness"))),
 		probeCheck(startupFails, "A container is killed by its startup probe before it has started.",
-			"The container has failureThreshold times periodSeconds to start, and needs longer or never does: it was killed and restarted for it at least once.",
+			"The container has failureThreshold times periodSeconds to start, and needs longer or never does: it was killed and "+
+				"restarted for it at least once.",
 			"See its log for how far it gets; raise failureThreshold of the startup probe, or fix what blocks it.",
 			judgedBy(startupFails, probeFinding("startup"))),
 	}
@@ -53,16 +60,20 @@ func readinessFailing(g *facts.Graph, p check.Params) []check.Finding {
 				continue
 			}
 			f := check.Finding{
-				Message: fmt.Sprintf("%s of %s is running but gets no traffic: its readiness probe fails.", titleOf(pod, c), g.OwnerName(pod)),
-				Remediation: fmt.Sprintf("See in its log what it waits for: `kubectl -n %s logs %s -c %s`; then compare the probe with what the program serves.",
+				Message: fmt.Sprintf("%s of %s is running but gets no traffic: its readiness "+
+					"probe fails.", titleOf(pod, c), g.OwnerName(pod)),
+				Remediation: fmt.Sprintf("See in its log what it waits for: `kubectl -n %s logs %s -c %s`; then compare the probe with "+
+					"what the program serves.",
 					pod.Namespace, pod.Name, c.Name),
 				Logs: logsOf(pod, c),
 			}
 			f.Logs.Previous = false
-			f.Evidence = []check.Evidence{check.FromCondition("%s is running and not ready; no event reports the probe result", nameOf(pod, c))}
+			f.Evidence = []check.Evidence{check.FromCondition("%s is running and not ready; no event reports the "+
+				"probe result", nameOf(pod, c))}
 			if e := containerEvent(g, pod, c, "Unhealthy", "Readiness probe"); e != nil {
 				why, remedy := probeText(e.Message)
-				f.Message = fmt.Sprintf("%s of %s is running but gets no traffic: its readiness probe fails%s.", titleOf(pod, c), g.OwnerName(pod), why)
+				f.Message = fmt.Sprintf("%s of %s is running but gets no traffic: its readiness probe "+
+					"fails%s.", titleOf(pod, c), g.OwnerName(pod), why)
 				f.Evidence = []check.Evidence{check.FromEvent(e), check.FromCondition("%s is running and not ready", nameOf(pod, c))}
 				f.Remediation = remedy + f.Remediation
 			}
@@ -89,7 +100,8 @@ func probeFinding(probe string) func(*facts.Graph, *facts.PodNode, facts.Contain
 		if c.State.Status == facts.StateWaiting {
 			f.Evidence = append(f.Evidence, waitingEvidence(pod, c))
 		}
-		f.Remediation = remedy + fmt.Sprintf("See what it did last: %s. If it is only slow, raise failureThreshold, periodSeconds or timeoutSeconds of its %sProbe.",
+		f.Remediation = remedy + fmt.Sprintf("See what it did last: %s. If it is only slow, raise failureThreshold, periodSeconds or "+
+			"timeoutSeconds of its %sProbe.",
 			logsCommand(pod, c), probe)
 		return f
 	}
@@ -145,9 +157,11 @@ func probeText(message string) (why, remedy string) {
 	}
 	switch {
 	case has("connection refused"):
-		return " because nothing listens on its port", "Check that the probe asks the port that the program listens on, and that it listens on all addresses, not on 127.0.0.1 alone. "
+		return " because nothing listens on its port", "Check that the probe asks the port that the program listens on, and that it " +
+			"listens on all addresses, not on 127.0.0.1 alone. "
 	case has("no route to host"), has("network is unreachable"):
-		return " because the kubelet cannot reach the Pod", "Look at the network of the node, and at a host in the probe that is not the Pod's own. "
+		return " because the kubelet cannot reach the Pod", "Look at the network of the node, and at a host in the probe that is not " +
+			"the Pod's own. "
 	case has("server gave HTTP response to HTTPS client"):
 		return " because it uses HTTPS but the server answers with HTTP", "Set scheme: HTTP in the probe. "
 	case has("tls:"), has("HTTP request to an HTTPS server"), has("malformed HTTP response"):
@@ -157,7 +171,8 @@ func probeText(message string) (why, remedy string) {
 	case has("executable file not found"), has("no such file or directory"):
 		return " because its command is not in the image", "Use a command that the image has, or an httpGet, tcpSocket or grpc probe. "
 	case has("Timeout"), has("timeout"), has("timed out"), has("deadline exceeded"):
-		return " because it timed out", "The program hangs, is starved of CPU (look at its limit), or is slower than timeoutSeconds (1 unless set). "
+		return " because it timed out", "The program hangs, is starved of CPU (look at its limit), or is slower than timeoutSeconds (1 " +
+			"unless set). "
 	default:
 		return "", ""
 	}

@@ -13,7 +13,8 @@ import (
 // probed is the spec and status of a Pod whose container api has probes and a status, and that is not ready since eleven.
 func probed(probes, containerStatus string) string {
 	return "spec: {nodeName: node-1, containers: [{name: api, image: i, " + probes + "}]}\n" +
-		"status: {phase: Running, conditions: [{type: Ready, status: \"False\", reason: ContainersNotReady, lastTransitionTime: \"2026-01-15T11:00:00Z\"}], " +
+		"status: {phase: Running, conditions: [{type: Ready, status: \"False\", reason: ContainersNotReady, lastTransitionTime: " +
+		"\"2026-01-15T11:00:00Z\"}], " +
 		"containerStatuses: [{name: api, " + containerStatus + "}]}"
 }
 
@@ -29,30 +30,41 @@ func TestReadinessProbeFailing(t *testing.T) {
 	event := func(field, message string) string {
 		return eventAbout("cart-7d9f-a", field, "Unhealthy", message, "11:59", 100)
 	}
-	const message = "high Deployment/shop/cart [api]: Container api of Deployment cart is running but gets no traffic: its readiness probe fails"
+	const message = "high Deployment/shop/cart [api]: Container api of Deployment cart is running but gets no traffic: its readiness " +
+		"probe fails"
 	const running, pods = "  condition: container api is running and not ready", "  condition: 1 of 1 Pod: cart-7d9f-a"
 	for name, tc := range map[string]struct {
 		documents string
 		want      string
 	}{
-		"with a status": {failing + event(containerField, "Readiness probe failed: HTTP probe failed with statuscode: 503"), checktest.Lines(
-			message+" with HTTP status 503.", "  event: Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503", running, pods)},
-		"nothing listens": {failing + event(containerField, `Readiness probe failed: Get "http://10.0.0.3:8080/ready": dial tcp 10.0.0.3:8080: connect: connection refused`), checktest.Lines(
+		"with a status": {failing + event(containerField, "Readiness probe failed: HTTP probe failed with "+
+			"statuscode: 503"), checktest.Lines(
+			message+" with HTTP status 503.", "  event: Unhealthy: Readiness probe failed: HTTP probe failed with "+
+				"statuscode: 503", running, pods)},
+		"nothing listens": {failing + event(containerField, `Readiness probe failed: Get "http://10.0.0.3:8080/ready": dial tcp `+
+			`10.0.0.3:8080: connect: connection refused`), checktest.Lines(
 			message+" because nothing listens on its port.",
-			`  event: Unhealthy: Readiness probe failed: Get "http://10.0.0.3:8080/ready": dial tcp 10.0.0.3:8080: connect: connection refused`, running, pods)},
-		"the newest words are about another probe": {failing + event(containerField, "Readiness probe failed: HTTP probe failed with statuscode: 503") +
-			eventAbout("cart-7d9f-a", containerField, "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500", "12:00", 1), checktest.Lines(
-			message+" with HTTP status 503.", "  event: Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503", running, pods)},
+			`  event: Unhealthy: Readiness probe failed: Get "http://10.0.0.3:8080/ready": dial tcp 10.0.0.3:8080: connect: connection `+
+				`refused`, running, pods)},
+		"the newest words are about another probe": {failing + event(containerField, "Readiness probe failed: HTTP probe failed with "+
+			"statuscode: 503") +
+			eventAbout("cart-7d9f-a", containerField, "Unhealthy", "Liveness probe failed: HTTP probe failed with "+
+				"statuscode: 500", "12:00", 1), checktest.Lines(
+			message+" with HTTP status 503.", "  event: Unhealthy: Readiness probe failed: HTTP probe failed with "+
+				"statuscode: 503", running, pods)},
 		"without an event": {failing, checktest.Lines(message+".", running+"; no event reports the probe result", pods)},
-		"an event of another container": {failing + event("spec.containers{proxy}", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
+		"an event of another container": {failing + event("spec.containers{proxy}", "Readiness probe failed: HTTP probe failed with "+
+			"statuscode: 503"),
 			checktest.Lines(message+".", running+"; no event reports the probe result", pods)},
 		"waiting for its startup probe": {documents: checktest.CartWithPod(probed(readiness+", "+startup, strings.Replace(notReady, "started: true", "started: false", 1)))},
 		"started just now":              {documents: checktest.CartWithPod(probed(readiness, strings.Replace(notReady, "11:00:05", "11:59:30", 1)))},
-		"not ready just now":            {documents: strings.Replace(failing, `lastTransitionTime: "2026-01-15T11:00:00Z"`, `lastTransitionTime: "2026-01-15T11:59:30Z"`, 1)},
-		"not running":                   {documents: checktest.CartWithPod(probed(readiness, "ready: false, restartCount: 0, state: {waiting: {reason: ContainerCreating}}"))},
-		"crashing":                      {documents: checktest.CartWithPod(probed(readiness, crashed))},
-		"without a readiness probe":     {documents: checktest.CartWithPod(probed(liveness, notReady))},
-		"ready":                         {documents: checktest.CartWithPod(probed(readiness, strings.Replace(notReady, "ready: false", "ready: true", 1)))},
+		"not ready just now": {documents: strings.Replace(failing, `lastTransitionTime: `+
+			`"2026-01-15T11:00:00Z"`, `lastTransitionTime: "2026-01-15T11:59:30Z"`, 1)},
+		"not running": {documents: checktest.CartWithPod(probed(readiness, "ready: false, restartCount: 0, state: "+
+			"{waiting: {reason: ContainerCreating}}"))},
+		"crashing":                  {documents: checktest.CartWithPod(probed(readiness, crashed))},
+		"without a readiness probe": {documents: checktest.CartWithPod(probed(liveness, notReady))},
+		"ready":                     {documents: checktest.CartWithPod(probed(readiness, strings.Replace(notReady, "ready: false", "ready: true", 1)))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, checktest.Text(t, Checks(), "readiness-probe-failing", tc.documents)); diff != "" {
@@ -69,7 +81,8 @@ func TestProbesThatKill(t *testing.T) {
 	}
 	loop := func(code int) string { return fmt.Sprintf(looping, code, "Error") }
 	fails := func(probe string, count int) string {
-		return eventAbout("cart-7d9f-a", containerField, "Unhealthy", probe+" probe failed: HTTP probe failed with statuscode: 500", "11:58", count)
+		return eventAbout("cart-7d9f-a", containerField, "Unhealthy", probe+" probe failed: HTTP probe failed with "+
+			"statuscode: 500", "11:58", count)
 	}
 	for name, tc := range map[string]struct {
 		documents string
@@ -93,7 +106,8 @@ func TestProbesThatKill(t *testing.T) {
 			}
 		})
 	}
-	want := checktest.Lines("medium Deployment/shop/cart [api]: Container api of Deployment cart is killed and restarted: its liveness probe fails with HTTP status 500.",
+	want := checktest.Lines("medium Deployment/shop/cart [api]: Container api of Deployment cart is killed and restarted: its liveness "+
+		"probe fails with HTTP status 500.",
 		"  event: Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500",
 		"  condition: container api terminated with exit code 143 (SIGTERM), restarted 1 time",
 		"  condition: 1 of 1 Pod: cart-7d9f-a")
@@ -104,13 +118,18 @@ func TestProbesThatKill(t *testing.T) {
 
 func TestWhatAProbeGotIsToldApart(t *testing.T) {
 	for name, tc := range map[string]struct{ message, want string }{
-		"status":           {"Readiness probe failed: HTTP probe failed with statuscode: 404", " with HTTP status 404"},
-		"no answer":        {`Liveness probe failed: Get "http://10.0.0.3:8080/": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`, " because it timed out"},
-		"slow command":     {`Readiness probe failed: command timed out: "pg_isready" timed out after 1s`, " because it timed out"},
-		"closed port":      {"Readiness probe failed: dial tcp 10.0.0.3:5432: connect: connection refused", " because nothing listens on its port"},
-		"wrong scheme":     {`Readiness probe failed: Get "https://10.0.0.3:8080/": http: server gave HTTP response to HTTPS client`, " because it uses HTTPS but the server answers with HTTP"},
-		"gRPC":             {`Readiness probe failed: service unhealthy (responded with "NOT_SERVING")`, " because the program reports NOT_SERVING"},
-		"missing command":  {`Readiness probe errored and resulted in unknown state: rpc error: exec: "curl": executable file not found in $PATH`, " because its command is not in the image"},
+		"status": {"Readiness probe failed: HTTP probe failed with statuscode: 404", " with HTTP status 404"},
+		"no answer": {`Liveness probe failed: Get "http://10.0.0.3:8080/": context deadline exceeded (Client.Timeout exceeded ` +
+			`while awaiting headers)`, " because it timed out"},
+		"slow command": {`Readiness probe failed: command timed out: "pg_isready" timed out after 1s`, " because it timed out"},
+		"closed port": {"Readiness probe failed: dial tcp 10.0.0.3:5432: connect: connection " +
+			"refused", " because nothing listens on its port"},
+		"wrong scheme": {`Readiness probe failed: Get "https://10.0.0.3:8080/": http: server gave HTTP response to ` +
+			`HTTPS client`, " because it uses HTTPS but the server answers with HTTP"},
+		"gRPC": {`Readiness probe failed: service unhealthy (responded with "NOT_SERVING")`, " because the program reports " +
+			"NOT_SERVING"},
+		"missing command": {`Readiness probe errored and resulted in unknown state: rpc error: exec: "curl": executable file not ` +
+			`found in $PATH`, " because its command is not in the image"},
 		"a failing script": {"Readiness probe failed: cat: can't open '/tmp/ready': it is not there", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

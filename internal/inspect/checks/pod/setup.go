@@ -17,20 +17,24 @@ func podSetupChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "volume-mount-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A Pod does not start because a volume cannot be attached or mounted.",
-			Meaning:     "The Pod has a node, but for longer than the startup grace its containers wait for a volume, and recent events report that attaching or mounting it fails. Missing ConfigMaps and Secrets have their own checks.",
-			Remediation: "Read the message in the evidence: a volume that is still attached to another node, a driver that does not run on this one (`kubectl get csinodes`), a path that does not exist, a server that does not answer.",
-			Link:        "https://kubernetes.io/docs/concepts/storage/volumes/",
-			Needs:       []facts.Kind{facts.Pod, facts.Event}, Uses: check.RollUpKinds(facts.PVC),
+			Summary: "A Pod does not start because a volume cannot be attached or mounted.",
+			Meaning: "The Pod has a node, but for longer than the startup grace its containers wait for a volume, and recent " +
+				"events report that attaching or mounting it fails. Missing ConfigMaps and Secrets have their own checks.",
+			Remediation: "Read the message in the evidence: a volume that is still attached to another node, a driver that does not " +
+				"run on this one (`kubectl get csinodes`), a path that does not exist, a server that does not answer.",
+			Link:  "https://kubernetes.io/docs/concepts/storage/volumes/",
+			Needs: []facts.Kind{facts.Pod, facts.Event}, Uses: check.RollUpKinds(facts.PVC),
 			ExplainedBy: append(append(check.ClaimFailures(), check.NodeOutages()...), "pod-stuck-terminating"), Run: mountFailed,
 		},
 		{
 			ID: "pod-sandbox-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A Pod does not start because its sandbox or network cannot be created.",
-			Meaning:     "The container runtime fails to set up the Pod before any container is created, for longer than the startup grace. Usually the node's CNI plugin is the cause: not running, out of IP addresses, or misconfigured.",
-			Remediation: "Look at the Pods of the network plugin on that node (`kubectl -n kube-system get pods -o wide`), and at the logs of its kubelet and container runtime; the evidence has the error.",
-			Link:        "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/network-plugins/",
-			Needs:       []facts.Kind{facts.Pod, facts.Event}, Uses: check.RollUpKinds(),
+			Summary: "A Pod does not start because its sandbox or network cannot be created.",
+			Meaning: "The container runtime fails to set up the Pod before any container is created, for longer than the startup " +
+				"grace. Usually the node's CNI plugin is the cause: not running, out of IP addresses, or misconfigured.",
+			Remediation: "Look at the Pods of the network plugin on that node (`kubectl -n kube-system get pods -o wide`), and at the " +
+				"logs of its kubelet and container runtime; the evidence has the error.",
+			Link:  "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/network-plugins/",
+			Needs: []facts.Kind{facts.Pod, facts.Event}, Uses: check.RollUpKinds(),
 			ExplainedBy: check.NodeOutages(), Run: sandboxFailed,
 		},
 	}
@@ -70,7 +74,10 @@ func mountFailed(g *facts.Graph, p check.Params) []check.Finding {
 				continue
 			}
 			seen[volume] = true
-			failures = append(failures, check.FailingPod{Pod: pod, Discriminator: volume, Finding: mountFinding(g, pod, e, volume, claim)})
+			failures = append(
+				failures,
+				check.FailingPod{Pod: pod, Discriminator: volume, Finding: mountFinding(g, pod, e, volume, claim)},
+			)
 		}
 	}
 	return check.RollUp(g, failures)
@@ -170,23 +177,28 @@ func mountText(message string) (why, remedy string) {
 	switch {
 	case has("Multi-Attach error"):
 		return "it is attached to another node and supports only one",
-			"Find the Pod that still has it (`kubectl describe pvc <name>` under Used By) and let it go first: use strategy Recreate for a Deployment with such a volume; if its node is down for good, taint it node.kubernetes.io/out-of-service."
+			"Find the Pod that still has it (`kubectl describe pvc <name>` under Used By) and let it go first: use strategy Recreate " +
+				"for a Deployment with such a volume; if its node is down for good, taint it node.kubernetes.io/out-of-service."
 	case has("list of registered CSI drivers"):
 		return "its CSI driver is not running on the node",
 			"See whether the driver's DaemonSet has a ready Pod on that node: `kubectl get csinodes`, `kubectl get pods -A -o wide`."
 	case has("failed to sync configmap cache", "failed to sync secret cache"):
-		return "the kubelet timed out reading its ConfigMap or Secret from the API server", "Look at the connection of the node to the API server, and at the kubelet's log."
+		return "the kubelet timed out reading its ConfigMap or Secret from the API server", "Look at the connection of the node to the " +
+			"API server, and at the kubelet's log."
 	case has("access denied", "permission denied", "Permission denied", "PermissionDenied"):
 		return "the storage server denied access to the node", "Check exports, credentials and permissions on the storage server."
 	case has("wrong fs type", "bad option", "unknown filesystem type", "exit status 32"):
 		return "wrong filesystem type or mount options, or the node has no mount helper",
 			"Install the helper on the nodes (nfs-common, cifs-utils), or correct fsType, server, path and mountOptions of the volume."
 	case has("no such file or directory", "does not exist", "hostPath type check failed"):
-		return "its path does not exist on the node or server, or has the wrong type", "Make the path there, correct it in the volume, or use type DirectoryOrCreate for a hostPath."
+		return "its path does not exist on the node or server, or has the wrong type", "Make the path there, correct it in the volume, " +
+			"or use type DirectoryOrCreate for a hostPath."
 	case has("volume attachment is being deleted", "is not attached", "not yet attached"):
-		return "it is not yet attached to the node", "Look at its attachment: `kubectl get volumeattachments`, and at the log of the driver's controller."
+		return "it is not yet attached to the node", "Look at its attachment: `kubectl get volumeattachments`, and at the log of the " +
+			"driver's controller."
 	case has("timed out", "DeadlineExceeded", "deadline exceeded", "connection refused", "no route to host"):
-		return "the storage server or CSI driver timed out", "Check that the storage server can be reached from the node, and look at the log of the CSI driver's Pod there."
+		return "the storage server or CSI driver timed out", "Check that the storage server can be reached from the node, and look at " +
+			"the log of the CSI driver's Pod there."
 	default:
 		return "see the evidence", ""
 	}
@@ -222,13 +234,17 @@ func sandboxText(message string) (why, remedy string) {
 	}
 	switch {
 	case has("no IP addresses available", "failed to assign an IP address", "no available IP", "InsufficientFreeAddresses", "failed to allocate for range"):
-		return "the node has no free IP addresses for Pods", "Give the node's network a larger range, fewer Pods, or clear leaked addresses (restart the network plugin's Pod on that node)."
+		return "the node has no free IP addresses for Pods", "Give the node's network a larger range, fewer Pods, or clear leaked " +
+			"addresses (restart the network plugin's Pod on that node)."
 	case has("cni plugin not initialized", "cni config uninitialized", "NetworkPluginNotReady", "network is not ready"):
-		return "the node's CNI plugin is not initialized", "See whether the network plugin's Pod runs on that node: `kubectl -n kube-system get pods -o wide`."
+		return "the node's CNI plugin is not initialized", "See whether the network plugin's Pod runs on that node: `kubectl -n " +
+			"kube-system get pods -o wide`."
 	case has("no runtime for", "RuntimeHandler", "runtime handler"):
-		return "the node's container runtime has no handler for the Pod's RuntimeClass", "Install that runtime on the nodes, or set runtimeClassName to one that they have: `kubectl get runtimeclasses`."
+		return "the node's container runtime has no handler for the Pod's RuntimeClass", "Install that runtime on the nodes, or set " +
+			"runtimeClassName to one that they have: `kubectl get runtimeclasses`."
 	case has("sandbox image"):
-		return "the sandbox (pause) image cannot be pulled", "Let the nodes reach the registry of the pause image, or name one that they reach in the runtime's configuration (sandbox_image)."
+		return "the sandbox (pause) image cannot be pulled", "Let the nodes reach the registry of the pause image, or name one that " +
+			"they reach in the runtime's configuration (sandbox_image)."
 	case has("no space left on device"):
 		return "the node's disk is full", "Free or enlarge the disk of the node."
 	case has("plugin type=", "cni", "CNI", "network for pod"):

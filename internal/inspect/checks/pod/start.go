@@ -14,8 +14,10 @@ func startChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "container-config-invalid", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary:     "The kubelet rejects the configuration of a container.",
-			Meaning:     "The container waits with CreateContainerConfigError for a reason other than a missing ConfigMap or Secret, longer than the startup grace: usually an image that runs as root where runAsNonRoot is set, or a subPath that cannot be created.",
+			Summary: "The kubelet rejects the configuration of a container.",
+			Meaning: "The container waits with CreateContainerConfigError for a reason other than a missing ConfigMap or Secret, " +
+				"longer than the startup grace: usually an image that runs as root where runAsNonRoot is set, or a subPath that cannot " +
+				"be created.",
 			Remediation: "Correct the field in the Pod template that the evidence shows.",
 			Link:        "https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
 			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(),
@@ -23,20 +25,24 @@ func startChecks() []check.Check {
 		},
 		{
 			ID: "container-cannot-start", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "The container runtime cannot start a container.",
-			Meaning:     "Image and configuration are present, but the runtime cannot create the container or run its command. Usually the command is not in the image or not executable, or a mount conflicts with the image. The kubelet keeps retrying.",
-			Remediation: "Compare command, args, workingDir and volumeMounts of the Pod template with what is in the image; the evidence shows what was attempted.",
-			Link:        "https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/",
-			Needs:       []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
+			Summary: "The container runtime cannot start a container.",
+			Meaning: "Image and configuration are present, but the runtime cannot create the container or run its command. Usually " +
+				"the command is not in the image or not executable, or a mount conflicts with the image. The kubelet keeps retrying.",
+			Remediation: "Compare command, args, workingDir and volumeMounts of the Pod template with what is in the image; the " +
+				"evidence shows what was attempted.",
+			Link:  "https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container/",
+			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
 			Run: cannotStart,
 		},
 		{
 			ID: "serviceaccount-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A workload references a ServiceAccount that does not exist.",
-			Meaning:     "The API server rejects Pods whose ServiceAccount does not exist: events or conditions of the workload report it, or the ServiceAccount is not in its namespace, which was read completely. The workload has too few Pods.",
-			Remediation: "Create the ServiceAccount (`kubectl create serviceaccount <name>`), or correct serviceAccountName in the Pod template.",
-			Link:        "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
-			Needs:       []facts.Kind{facts.ReplicaSet},
+			Summary: "A workload references a ServiceAccount that does not exist.",
+			Meaning: "The API server rejects Pods whose ServiceAccount does not exist: events or conditions of the workload report " +
+				"it, or the ServiceAccount is not in its namespace, which was read completely. The workload has too few Pods.",
+			Remediation: "Create the ServiceAccount (`kubectl create serviceaccount <name>`), or correct serviceAccountName in the Pod " +
+				"template.",
+			Link:  "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
+			Needs: []facts.Kind{facts.ReplicaSet},
 			Uses: []facts.Kind{
 				facts.Deployment, facts.StatefulSet, facts.DaemonSet, facts.ReplicationController, facts.Job, facts.CronJob,
 				facts.Event, facts.ServiceAccount, facts.Pod,
@@ -53,7 +59,8 @@ func configInvalid(g *facts.Graph, p check.Params) []check.Finding {
 			continue
 		}
 		for _, c := range allContainers(pod) {
-			if c.State.Status != facts.StateWaiting || c.State.Reason != "CreateContainerConfigError" || len(parseMissing(c.State.Message)) > 0 {
+			if c.State.Status != facts.StateWaiting || c.State.Reason != "CreateContainerConfigError" ||
+				len(parseMissing(c.State.Message)) > 0 {
 				continue
 			}
 			why, remedy := configText(c.State.Message)
@@ -73,7 +80,8 @@ func configText(message string) (why, remedy string) {
 	switch {
 	case strings.Contains(message, "image will run as root"):
 		return "its image runs as root but runAsNonRoot is set",
-			"Set securityContext.runAsUser in the Pod template to a user other than 0 that the image can run as, or build the image with a numeric USER."
+			"Set securityContext.runAsUser in the Pod template to a user other than 0 that the image can run as, or build the image " +
+				"with a numeric USER."
 	case strings.Contains(message, "non-numeric user"):
 		return "its image has a non-numeric user, which the kubelet cannot verify against runAsNonRoot",
 			"Set securityContext.runAsUser in the Pod template to the number of that user, or write USER in the Dockerfile as a number."
@@ -174,28 +182,36 @@ func startText(message string) (why, remedy string) {
 		return "its postStart hook fails",
 			"Run the hook's command by hand in the container, or leave the hook out to see whether the program runs without it."
 	case has("OOM-killed", "oom-killed", "memory limit too low"):
-		return "its memory limit is too low to start it", "Raise resources.limits.memory: the container runtime itself needs some MiB to start a container."
+		return "its memory limit is too low to start it", "Raise resources.limits.memory: the container runtime itself needs some MiB " +
+			"to start a container."
 	case has("chdir to cwd", "to cwd"):
-		return "its working directory does not exist or is not accessible", "Correct workingDir in the Pod template, or make that folder in the image."
+		return "its working directory does not exist or is not accessible", "Correct workingDir in the Pod template, or make that " +
+			"folder in the image."
 	case has("error mounting", "not a directory", "mkdir ", "read-only file system"):
 		return "a mount or its working directory conflicts with a path in the image",
-			"Compare mountPath, subPath and workingDir with the image: a folder cannot be mounted onto a file, nor the other way round, nor below a path that cannot be made."
+			"Compare mountPath, subPath and workingDir with the image: a folder cannot be mounted onto a file, nor the other way " +
+				"round, nor below a path that cannot be made."
 	case has("executable file", "no such file or directory"):
 		return "the command" + command + " is not in the image",
-			"Correct command in the Pod template; a script also needs the interpreter of its first line, and a binary its loader (glibc or musl), in the image."
+			"Correct command in the Pod template; a script also needs the interpreter of its first line, and a binary its loader " +
+				"(glibc or musl), in the image."
 	case has("permission denied"):
 		return "the command" + command + " is not executable",
 			"Make it executable in the image (chmod +x), and see that the container's user may read it and that it is no folder."
 	case has("exec format error"):
 		return "the command" + command + " is built for another architecture or is a script without a #! line",
-			"Build the image for the architecture of the nodes (`kubectl get nodes -L kubernetes.io/arch`), or put #! at the very start of the script."
+			"Build the image for the architecture of the nodes (`kubectl get nodes -L kubernetes.io/arch`), or put #! at the very " +
+				"start of the script."
 	case has("unable to find user", "unable to find group", "no users found", "no matching entries in passwd"):
-		return "its user does not exist in the image", "Set securityContext.runAsUser and runAsGroup to numbers, or add the user to the image."
+		return "its user does not exist in the image", "Set securityContext.runAsUser and runAsGroup to numbers, or add the user to " +
+			"the image."
 	case has("seccomp", "apparmor", "AppArmor"):
-		return "its seccomp or AppArmor profile cannot be loaded", "Put the profile onto the nodes, or name one that is there (RuntimeDefault) in securityContext."
+		return "its seccomp or AppArmor profile cannot be loaded", "Put the profile onto the nodes, or name one that is there " +
+			"(RuntimeDefault) in securityContext."
 	case has("is reserved for"):
 		return "the container runtime is still processing an earlier attempt",
-			"The runtime of the node is slow or stuck: look at its disk and at the log of its container runtime, and restart that if it stays so."
+			"The runtime of the node is slow or stuck: look at its disk and at the log of its container runtime, and restart that if " +
+				"it stays so."
 	case has("context deadline exceeded", "DeadlineExceeded"):
 		return "the container runtime timed out", "Look at the node's disk and load, and at the log of its container runtime."
 	default:

@@ -17,27 +17,33 @@ func (pl placement) volumeText() (why, remedy string) {
 	switch {
 	case pl.says(`" not found`):
 		name, _ := apimessage.QuotedAfter(pl.said, "persistentvolumeclaim ")
-		return "PersistentVolumeClaim " + name + " does not exist", fmt.Sprintf("Create PersistentVolumeClaim %s in namespace %s, or correct its name in the Pod template (`kubectl -n %[2]s get pvc`).", name, pl.pod.Namespace)
+		return "PersistentVolumeClaim " + name + " does not exist", fmt.Sprintf("Create PersistentVolumeClaim %s in namespace %s, or "+
+			"correct its name in the Pod template (`kubectl -n %[2]s get pvc`).", name, pl.pod.Namespace)
 	case pl.says("unbound immediate"):
 		return "a PersistentVolumeClaim is not bound to a volume", fmt.Sprintf("Find out why: `kubectl -n %s describe pvc %s`.",
 			pl.pod.Namespace, strings.Join(pl.openClaims(), " "))
 	case pl.says("available persistent volumes to bind"):
 		return "no matching PersistentVolume is available on a matching node", ""
 	case pl.says("binding volumes"):
-		return "volume provisioning or binding timed out", fmt.Sprintf("Find out why: `kubectl -n %s describe pvc %s`.", pl.pod.Namespace, strings.Join(pl.openClaims(), " "))
+		return "volume provisioning or binding timed out", fmt.Sprintf("Find out why: `kubectl -n %s describe "+
+			"pvc %s`.", pl.pod.Namespace, strings.Join(pl.openClaims(), " "))
 	case pl.says("node affinity"), pl.says("no available volume zone"):
 		return "the volume is only accessible from nodes that do not match, usually in another zone",
-			"Let the Pods run where the volume is: look at `kubectl describe pv` under Node Affinity, and at selectors, taints and room of the nodes there. For volumes yet to be made, a StorageClass with volumeBindingMode WaitForFirstConsumer avoids it."
+			"Let the Pods run where the volume is: look at `kubectl describe pv` under Node Affinity, and at selectors, taints and " +
+				"room of the nodes there. For volumes yet to be made, a StorageClass with volumeBindingMode WaitForFirstConsumer avoids it."
 	case pl.says("max volume count"):
-		return "the nodes have reached their volume attachment limit", "Add nodes, or spread Pods with volumes over more of them; `kubectl get csinodes -o yaml` shows the limits."
+		return "the nodes have reached their volume attachment limit", "Add nodes, or spread Pods with volumes over more of them; " +
+			"`kubectl get csinodes -o yaml` shows the limits."
 	case pl.says("ReadWriteOncePod"), pl.says("no available disk"):
-		return "the volume is in use by another Pod and supports only one", "Delete the Pod that has the volume, or use strategy Recreate so that the old Pod goes first."
+		return "the volume is in use by another Pod and supports only one", "Delete the Pod that has the volume, or use strategy " +
+			"Recreate so that the old Pod goes first."
 	case pl.says("free storage"):
 		return "no node has enough free storage for the volume", "Add storage to the nodes, or ask for a smaller volume."
 	case pl.says("non-existent"):
 		return "a PersistentVolumeClaim is bound to a volume that no longer exists", ""
 	case pl.says("is being deleted"):
-		return "a PersistentVolumeClaim is being deleted", "Delete the Pods so that the claim can go, then create the claim and the Pods again."
+		return "a PersistentVolumeClaim is being deleted", "Delete the Pods so that the claim can go, then create the claim and the " +
+			"Pods again."
 	default:
 		return "the storage is not available", ""
 	}
@@ -58,16 +64,31 @@ func (pl placement) affinityText() (why, remedy string) {
 	labels := pl.unmetLabels()
 	switch {
 	case len(labels) > 0:
-		return "no node has the " + phrase.Plural(len(labels), "label ", "labels ") + strings.Join(labels, ", ") + " required by nodeSelector",
-			fmt.Sprintf("Correct nodeSelector in the Pod template of %s, or label a node: `kubectl label node <node> %s`.", pl.g.OwnerName(pl.pod), strings.Join(labels, " "))
+		return "no node has the " + phrase.Plural(
+				len(labels),
+				"label ",
+				"labels ",
+			) + strings.Join(
+				labels,
+				", ",
+			) + " required by nodeSelector",
+			fmt.Sprintf(
+				"Correct nodeSelector in the Pod template of %s, or label a node: `kubectl label node "+
+					"<node> %s`.",
+				pl.g.OwnerName(pl.pod),
+				strings.Join(labels, " "),
+			)
 	case pl.says("requested node name"):
 		return "the node in spec.nodeName or in the DaemonSet's node affinity does not exist or does not match", ""
 	case pl.says("anti-affinity"):
-		return "pod anti-affinity excludes the remaining nodes", "Add nodes, want fewer replicas, or make the anti-affinity preferred instead of required."
+		return "pod anti-affinity excludes the remaining nodes", "Add nodes, want fewer replicas, or make the anti-affinity preferred " +
+			"instead of required."
 	case pl.says("pod affinity"):
-		return "no node runs Pods that match the pod affinity", "See whether Pods with the labels that podAffinity names run at all: `kubectl get pods -A --show-labels`."
+		return "no node runs Pods that match the pod affinity", "See whether Pods with the labels that podAffinity names run at all: " +
+			"`kubectl get pods -A --show-labels`."
 	case pl.says("topology spread"):
-		return "no node satisfies the topology spread constraints", "Add nodes in the zones that have too few Pods, raise maxSkew, or use whenUnsatisfiable: ScheduleAnyway; with \"missing required label\" in the evidence, label the nodes with the topologyKey."
+		return "no node satisfies the topology spread constraints", "Add nodes in the zones that have too few Pods, raise maxSkew, or " +
+			"use whenUnsatisfiable: ScheduleAnyway; with \"missing required label\" in the evidence, label the nodes with the topologyKey."
 	case pl.pod.Spec != nil && len(pl.pod.Spec.NodeSelector) > 0:
 		return "no schedulable node matches nodeSelector " + strings.Join(pl.pod.Spec.NodeSelector, ",") + " and node affinity", ""
 	default:
@@ -122,7 +143,8 @@ func (pl placement) portText() string {
 	if len(ports) == 0 {
 		return "a host port is in use on every matching node"
 	}
-	return fmt.Sprintf("%s %s %s in use on every matching node", phrase.Plural(len(ports), "host port", "host ports"), strings.Join(ports, ", "), phrase.Plural(len(ports), "is", "are"))
+	return fmt.Sprintf("%s %s %s in use on every "+
+		"matching node", phrase.Plural(len(ports), "host port", "host ports"), strings.Join(ports, ", "), phrase.Plural(len(ports), "is", "are"))
 }
 
 // hostPorts are the ports of the node that a Pod takes, as 8080/TCP.
@@ -149,7 +171,10 @@ func (pl placement) portEvidence() []check.Evidence {
 		}
 		for _, port := range hostPorts(other) {
 			if slices.Contains(wanted, port) && len(evidence) < 3 {
-				evidence = append(evidence, check.FromSpec("host port %s of node %s: Pod %s/%s", port, other.NodeName, other.Namespace, other.Name))
+				evidence = append(
+					evidence,
+					check.FromSpec("host port %s of node %s: Pod %s/%s", port, other.NodeName, other.Namespace, other.Name),
+				)
 			}
 		}
 	}

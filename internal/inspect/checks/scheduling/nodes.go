@@ -53,7 +53,8 @@ func (pl placement) evidence() []check.Evidence {
 // resourceText says which resources are short, and whether even an empty node would be too small.
 func (pl placement) resourceText() (why, remedy string) {
 	if text := tooLarge(pl.g, pl.pod); text != "" {
-		return text, fmt.Sprintf("Lower resources.requests in the Pod template of %s, or add a node that is large enough: even an empty one of these is too small.", pl.g.OwnerName(pl.pod))
+		return text, fmt.Sprintf("Lower resources.requests in the Pod template of %s, or add a node that is large enough: even an "+
+			"empty one of these is too small.", pl.g.OwnerName(pl.pod))
 	}
 	var names []string
 	for _, r := range pl.reasons {
@@ -85,10 +86,12 @@ func tooLarge(g *facts.Graph, pod *facts.PodNode) string {
 	}
 	var parts []string
 	if pod.Spec.CPURequest > cpu {
-		parts = append(parts, fmt.Sprintf("they request %s CPU but the largest node has %s", phrase.Cores(pod.Spec.CPURequest), phrase.Cores(cpu)))
+		parts = append(parts, fmt.Sprintf("they request %s CPU but the largest "+
+			"node has %s", phrase.Cores(pod.Spec.CPURequest), phrase.Cores(cpu)))
 	}
 	if pod.Spec.MemoryRequest > memory {
-		parts = append(parts, fmt.Sprintf("they request %s of memory but the largest node has %s", phrase.Bytes(pod.Spec.MemoryRequest), phrase.Bytes(memory)))
+		parts = append(parts, fmt.Sprintf("they request %s of memory but the largest "+
+			"node has %s", phrase.Bytes(pod.Spec.MemoryRequest), phrase.Bytes(memory)))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -125,8 +128,17 @@ func (pl placement) roomEvidence() []check.Evidence {
 		}
 		return cmp.Or(cmp.Compare(a.cpu, b.cpu), cmp.Compare(a.memory, b.memory))
 	})
-	return append(evidence, check.FromCondition("node with the most free capacity: %s, with %s of %s CPU and %s of %s of memory unrequested", best.node.Name,
-		phrase.Cores(max(best.cpu, 0)), phrase.Cores(best.node.AllocatableCPU), phrase.Bytes(max(best.memory, 0)), phrase.Bytes(best.node.AllocatableMemory)))
+	return append(evidence, check.FromCondition(
+		"node with the most free capacity: %s, with %s of %s CPU and %s of %s of memory "+
+			"unrequested",
+		best.node.Name,
+		phrase.Cores(
+			max(best.cpu, 0),
+		),
+		phrase.Cores(best.node.AllocatableCPU),
+		phrase.Bytes(max(best.memory, 0)),
+		phrase.Bytes(best.node.AllocatableMemory),
+	))
 }
 
 // taintText says what keeps Pods off the nodes that would fit.
@@ -143,7 +155,8 @@ func (pl placement) taintText() (why, remedy string) {
 	case len(names) == 0:
 		return "they do not tolerate the taints of the nodes", ""
 	case len(states) == 1 && states["cordoned"]:
-		return "all matching nodes are cordoned", "Let them take Pods again when the work on them is done: `kubectl uncordon " + strings.Join(names[:min(len(names), 3)], " ") + "`."
+		return "all matching nodes are cordoned", "Let them take Pods again when the work on them is done: `kubectl " +
+			"uncordon " + strings.Join(names[:min(len(names), 3)], " ") + "`."
 	case len(states) == 1 && states["not ready"]:
 		return "all matching nodes are not ready", "See what is wrong with the nodes: `kubectl describe node " + names[0] + "`."
 	default:

@@ -16,7 +16,9 @@ func Checks() []check.Check {
 	unschedulable := func(class schedulingClass, summary, remediation, link string) check.Check {
 		return check.Check{
 			ID: class.check(), Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh, Summary: summary,
-			Meaning:     "A Pod has been pending longer than the startup grace, and the scheduler reports why each node was rejected. The reason that excludes the most nodes decides which check reports it (storage first, since it excludes all); the evidence lists every reason. Pods with scheduling gates are ignored.",
+			Meaning: "A Pod has been pending longer than the startup grace, and the scheduler reports why each node was rejected. " +
+				"The reason that excludes the most nodes decides which check reports it (storage first, since it excludes all); the " +
+				"evidence lists every reason. Pods with scheduling gates are ignored.",
 			Remediation: remediation, Link: "https://kubernetes.io/docs/" + link,
 			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Node, facts.PVC),
 			ExplainedBy: check.NodeFailures(),
@@ -25,21 +27,26 @@ func Checks() []check.Check {
 	}
 	all := []check.Check{
 		unschedulable(classResources, "A Pod cannot be scheduled: no node has enough free capacity.",
-			"Lower the Pod's requests to what it needs, free or add nodes, or let a cluster autoscaler add them; `kubectl describe nodes` shows requests under Allocated resources.", "concepts/configuration/manage-resources-containers/#my-pods-are-pending-with-event-message-failedscheduling"),
+			"Lower the Pod's requests to what it needs, free or add nodes, or let a cluster autoscaler add them; `kubectl describe "+
+				"nodes` shows requests under Allocated "+
+				"resources.", "concepts/configuration/manage-resources-containers/#my-pods-are-pending-with-event-message-failedscheduling"),
 		unschedulable(classAffinity, "A Pod cannot be scheduled: no node matches its selector, affinity or topology spread constraints.",
 			"Compare nodeSelector, affinity and topologySpreadConstraints of the Pod template with `kubectl get nodes --show-labels`.",
 			"concepts/scheduling-eviction/assign-pod-node/"),
 		unschedulable(classTaints, "A Pod cannot be scheduled: the matching nodes are tainted or cordoned.",
-			"Add a toleration to the Pod template if the Pod belongs there, remove the taint (`kubectl taint nodes <node> <key>-`), or `kubectl uncordon <node>`.",
+			"Add a toleration to the Pod template if the Pod belongs there, remove the taint (`kubectl taint nodes <node> <key>-`), or "+
+				"`kubectl uncordon <node>`.",
 			"concepts/scheduling-eviction/taint-and-toleration/"),
 		unschedulable(classVolume, "A Pod cannot be scheduled: its storage is not available.",
-			"Look at the PersistentVolumeClaims of the Pod (`kubectl describe pvc <name>`): missing, not bound, or bound to a volume that only other nodes reach.",
+			"Look at the PersistentVolumeClaims of the Pod (`kubectl describe pvc <name>`): missing, not bound, or bound to a volume "+
+				"that only other nodes reach.",
 			"concepts/storage/persistent-volumes/"),
 		unschedulable(classPorts, "A Pod cannot be scheduled: its host port is in use on every node.",
 			"Give the Pod another hostPort, or none: a Service reaches it without. With hostNetwork every container port is a host port.",
 			"concepts/configuration/overview/"),
 		unschedulable(classOther, "A Pod cannot be scheduled for another reason, or no scheduler has processed it.",
-			"Read the reasons in the evidence; `kubectl get nodes` shows whether there are any nodes, `kubectl describe pod <pod>` what the scheduler says.",
+			"Read the reasons in the evidence; `kubectl get nodes` shows whether there are any nodes, `kubectl describe pod <pod>` "+
+				"what the scheduler says.",
 			"concepts/scheduling-eviction/kube-scheduler/"),
 	}
 	for i := range all {
@@ -149,8 +156,11 @@ func (pl placement) text() (message, remedy string) {
 func (pl placement) otherText() (why, remedy string) {
 	switch {
 	case pl.said == "":
-		return "no scheduler has processed it", "See whether the scheduler runs (`kubectl -n kube-system get pods`), and whether spec.schedulerName of the Pod template names one that exists."
-	case len(pl.g.Nodes) == 0 && pl.g.Complete(facts.Node, ""), strings.Contains(pl.said, "no nodes available"), strings.Contains(pl.said, "0/0 nodes"):
+		return "no scheduler has processed it", "See whether the scheduler runs (`kubectl -n kube-system get pods`), and whether " +
+			"spec.schedulerName of the Pod template names one that exists."
+	case len(pl.g.Nodes) == 0 && pl.g.Complete(facts.Node, ""),
+		strings.Contains(pl.said, "no nodes available"),
+		strings.Contains(pl.said, "0/0 nodes"):
 		return "the cluster has no usable nodes", "Add a node, or see why those that should be there did not join: `kubectl get nodes`."
 	case len(pl.reasons) == 0:
 		return "the scheduler gives no reason", ""
@@ -185,9 +195,10 @@ func (pl placement) because() []facts.Ref {
 
 // selects reports whether the Pod asks for labels, and a node has them all.
 func (pl placement) selects(n *facts.NodeNode) bool {
-	return pl.pod.Spec != nil && len(pl.pod.Spec.NodeSelector) > 0 && !slices.ContainsFunc(pl.pod.Spec.NodeSelector, func(entry string) bool {
-		key, value, _ := strings.Cut(entry, "=")
-		has, ok := n.NodeLabels[key]
-		return !ok || has != value
-	})
+	return pl.pod.Spec != nil && len(pl.pod.Spec.NodeSelector) > 0 &&
+		!slices.ContainsFunc(pl.pod.Spec.NodeSelector, func(entry string) bool {
+			key, value, _ := strings.Cut(entry, "=")
+			has, ok := n.NodeLabels[key]
+			return !ok || has != value
+		})
 }

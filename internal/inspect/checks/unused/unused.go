@@ -1,4 +1,5 @@
-// Package unused checks for objects that nothing uses: volumes, claims, load balancers, workloads scaled to zero, ConfigMaps, Secrets and ServiceAccounts.
+// Package unused checks for objects that nothing uses: volumes, claims, load balancers, workloads scaled to zero,
+// ConfigMaps, Secrets and ServiceAccounts.
 package unused
 
 import (
@@ -29,33 +30,44 @@ func costChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "volume-released", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary:     "A Released PersistentVolume is not deleted.",
-			Meaning:     "The volume's claim was deleted more than seven days ago, and reclaim policy Retain keeps the volume and its storage, which still costs money. No claim can bind it until claimRef is removed.",
-			Remediation: "If the data is needed, copy it, or remove spec.claimRef to make it available to a new claim (`kubectl patch pv <name> --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}]'`). Otherwise delete the backing storage, then the object: `kubectl delete pv <name>`.",
-			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#retain",
-			Needs:       []facts.Kind{facts.PV}, Run: volumeReleased,
+			Summary: "A Released PersistentVolume is not deleted.",
+			Meaning: "The volume's claim was deleted more than seven days ago, and reclaim policy Retain keeps the volume and its " +
+				"storage, which still costs money. No claim can bind it until claimRef is removed.",
+			Remediation: "If the data is needed, copy it, or remove spec.claimRef to make it available to a new claim (`kubectl patch " +
+				"pv <name> --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}]'`). Otherwise delete the backing storage, " +
+				"then the object: `kubectl delete pv <name>`.",
+			Link:  "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#retain",
+			Needs: []facts.Kind{facts.PV}, Run: volumeReleased,
 		},
 		{
 			ID: "pvc-unused", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary:     "A PersistentVolumeClaim is not used by any Pod.",
-			Meaning:     "The claim is bound and older than a day, and neither a Pod nor the template of a workload, Job or CronJob names it. Claims that belong to another object, and those of a StatefulSet that still exists, are ignored, also when it is scaled down. A StatefulSet that is deleted leaves its claims behind.",
+			Summary: "A PersistentVolumeClaim is not used by any Pod.",
+			Meaning: "The claim is bound and older than a day, and neither a Pod nor the template of a workload, Job or CronJob " +
+				"names it. Claims that belong to another object, and those of a StatefulSet that still exists, are ignored, also when " +
+				"it is scaled down. A StatefulSet that is deleted leaves its claims behind.",
 			Remediation: "If the data is no longer needed: `kubectl delete pvc <name>`. With reclaim policy Delete, this deletes the data.",
 			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#reclaiming",
-			Needs:       []facts.Kind{facts.PVC, facts.Pod}, Uses: append(facts.WorkloadKinds(), facts.Job, facts.CronJob), Run: claimUnused,
+			Needs: []facts.Kind{
+				facts.PVC,
+				facts.Pod,
+			}, Uses: append(facts.WorkloadKinds(), facts.Job, facts.CronJob), Run: claimUnused,
 		},
 		{
 			ID: "loadbalancer-idle", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityLow,
-			Summary:     "A load balancer has no endpoints.",
-			Meaning:     "The Service of type LoadBalancer has an address and is older than a day, but no endpoints: the workloads it selects are scaled to zero, or it has no selector and no manual endpoints. Most clouds bill load balancers by the hour.",
-			Remediation: "Delete the Service, or change it to ClusterIP while it is unused: `kubectl patch service <name> -p '{\"spec\":{\"type\":\"ClusterIP\"}}'` (its address is lost).",
-			Link:        "https://kubernetes.io/docs/concepts/services-networking/service/#loadbalancer",
-			Needs:       []facts.Kind{facts.Service, facts.Pod, facts.EndpointSlice}, Uses: facts.WorkloadKinds(),
+			Summary: "A load balancer has no endpoints.",
+			Meaning: "The Service of type LoadBalancer has an address and is older than a day, but no endpoints: the workloads it " +
+				"selects are scaled to zero, or it has no selector and no manual endpoints. Most clouds bill load balancers by the hour.",
+			Remediation: "Delete the Service, or change it to ClusterIP while it is unused: `kubectl patch service <name> -p " +
+				"'{\"spec\":{\"type\":\"ClusterIP\"}}'` (its address is lost).",
+			Link:  "https://kubernetes.io/docs/concepts/services-networking/service/#loadbalancer",
+			Needs: []facts.Kind{facts.Service, facts.Pod, facts.EndpointSlice}, Uses: facts.WorkloadKinds(),
 			ExplainedBy: []string{"service-selector-matches-nothing"}, Run: loadBalancerIdle,
 		},
 		{
 			ID: "workload-scaled-to-zero", Category: v1alpha1.CategoryCost, Severity: v1alpha1.SeverityInfo,
-			Summary:     "A workload has been scaled to zero for more than 30 days.",
-			Meaning:     "A Deployment or StatefulSet has zero replicas and has not changed for more than 30 days. Its claims, load balancers, Secrets and ConfigMaps remain. Workloads with an autoscaler are ignored." + check.SystemNamespacesNote,
+			Summary: "A workload has been scaled to zero for more than 30 days.",
+			Meaning: "A Deployment or StatefulSet has zero replicas and has not changed for more than 30 days. Its claims, load " +
+				"balancers, Secrets and ConfigMaps remain. Workloads with an autoscaler are ignored." + check.SystemNamespacesNote,
 			Remediation: "If it is no longer needed, delete it with what belongs to it.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#scaling-a-deployment",
 			Needs:       []facts.Kind{facts.Deployment}, Uses: []facts.Kind{facts.StatefulSet, facts.HPA}, Run: scaledToZero,
@@ -74,10 +86,15 @@ func volumeReleased(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:      v.Ref,
-			Message:     fmt.Sprintf("PersistentVolume %s is Released: its claim was deleted and no other claim can bind it.", v.Name),
-			Evidence:    []check.Evidence{check.FromCondition("%s, of claim %s in namespace %s", phrase.Bytes(v.Capacity), v.Claim.Name, v.Claim.Namespace), check.FromSpec("reclaim policy Retain")},
-			Remediation: fmt.Sprintf("If the data is needed, copy it, or make the volume available to a new claim (which exposes the data to it): `kubectl patch pv %[1]s --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}]'`. Otherwise delete the backing storage, then the object: `kubectl delete pv %[1]s`.", v.Name),
+			Object:  v.Ref,
+			Message: fmt.Sprintf("PersistentVolume %s is Released: its claim was deleted and no other claim can bind it.", v.Name),
+			Evidence: []check.Evidence{
+				check.FromCondition("%s, of claim %s in namespace %s", phrase.Bytes(v.Capacity), v.Claim.Name, v.Claim.Namespace),
+				check.FromSpec("reclaim policy Retain"),
+			},
+			Remediation: fmt.Sprintf("If the data is needed, copy it, or make the volume available to a new claim (which exposes the "+
+				"data to it): `kubectl patch pv %[1]s --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}]'`. Otherwise "+
+				"delete the backing storage, then the object: `kubectl delete pv %[1]s`.", v.Name),
 		})
 	}
 	return findings
@@ -139,7 +156,8 @@ func claimUnused(g *facts.Graph, _ check.Params) []check.Finding {
 		if i := strings.LastIndexByte(c.Name, '-'); i > 0 {
 			of.Name = c.Name[:i]
 		}
-		if c.Phase != "Bound" || c.Owned || !c.Deleting.IsZero() || named[c.Ref] || kept[of] || check.IsSystemNamespace(c.Namespace) || !usersRead(g, c.Namespace) ||
+		if c.Phase != "Bound" || c.Owned || !c.Deleting.IsZero() || named[c.Ref] || kept[of] || check.IsSystemNamespace(c.Namespace) ||
+			!usersRead(g, c.Namespace) ||
 			!g.OlderThan(c.Created, idleDay) {
 			continue
 		}
@@ -147,7 +165,8 @@ func claimUnused(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   c.Ref,
 			Message:  fmt.Sprintf("PersistentVolumeClaim %s is not used by any Pod or workload.", c.Name),
 			Evidence: []check.Evidence{check.FromCondition("bound to %s, %s", c.Volume, phrase.Bytes(max(c.Capacity, c.Request)))},
-			Remediation: fmt.Sprintf("If the data is no longer needed: `%s delete pvc %s`. With reclaim policy Delete (`kubectl get pv %s`), this deletes the data.",
+			Remediation: fmt.Sprintf("If the data is no longer needed: `%s delete pvc %s`. With reclaim policy Delete (`kubectl get pv "+
+				"%s`), this deletes the data.",
 				kubectl.Command(c.Ref), c.Name, c.Volume),
 		})
 	}
@@ -165,13 +184,17 @@ func loadBalancerIdle(g *facts.Graph, params check.Params) []check.Finding {
 			Object:   s.Ref,
 			Message:  fmt.Sprintf("Service %s has a load balancer without endpoints.", s.Name),
 			Evidence: []check.Evidence{check.FromCondition("addresses: %d; ready endpoints: 0", s.LoadBalancerAddresses)},
-			Remediation: fmt.Sprintf("Delete the Service, or change it to ClusterIP while it is unused (its address is lost): `%s patch service %s -p '{\"spec\":{\"type\":\"ClusterIP\"}}'`.",
+			Remediation: fmt.Sprintf("Delete the Service, or change it to ClusterIP while it is unused (its address is lost): `%s "+
+				"patch service %s -p '{\"spec\":{\"type\":\"ClusterIP\"}}'`.",
 				kubectl.Command(s.Ref), s.Name),
 		}
 		switch {
 		case state.ScaledToZero:
 			w := state.Workloads[0]
-			finding.Evidence = append(finding.Evidence, check.FromSpec("selects %s, which %s", phrase.Workloads(state.Workloads), phrase.WhyNoPods(w)))
+			finding.Evidence = append(
+				finding.Evidence,
+				check.FromSpec("selects %s, which %s", phrase.Workloads(state.Workloads), phrase.WhyNoPods(w)),
+			)
 			if !g.OlderThan(w.Changed, idleDay) {
 				continue // overnight, perhaps
 			}
@@ -193,13 +216,17 @@ func scaledToZero(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, w := range g.Workloads {
 		if (w.Kind != facts.Deployment && w.Kind != facts.StatefulSet) || w.Desired > 0 || !w.Deleting.IsZero() || scaled[w.Ref] || check.IsSystemNamespace(w.Namespace) ||
-			!w.Owner.IsZero() || w.Changed.IsZero() || !g.OlderThan(w.Changed, idleMonth) {
+			!w.Owner.IsZero() || w.Changed.IsZero() ||
+			!g.OlderThan(w.Changed, idleMonth) {
 			continue
 		}
 		findings = append(findings, check.Finding{
-			Object:   w.Ref,
-			Message:  fmt.Sprintf("%s %s has been scaled to zero for more than 30 days.", w.Kind, w.Name),
-			Evidence: []check.Evidence{check.FromSpec("replicas: 0"), check.FromCondition("last changed at %s", w.Changed.UTC().Format(time.RFC3339))},
+			Object:  w.Ref,
+			Message: fmt.Sprintf("%s %s has been scaled to zero for more than 30 days.", w.Kind, w.Name),
+			Evidence: []check.Evidence{
+				check.FromSpec("replicas: 0"),
+				check.FromCondition("last changed at %s", w.Changed.UTC().Format(time.RFC3339)),
+			},
 		})
 	}
 	return findings

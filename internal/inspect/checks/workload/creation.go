@@ -18,9 +18,12 @@ func creationChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "pods-blocked-by-quota", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A ResourceQuota prevents a workload from creating Pods.",
-			Meaning:     "A workload has fewer Pods than desired, and the API server rejects new ones because of a ResourceQuota: their requests exceed what is left, or the quota covers a resource that their containers do not set. It appears as a FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod.",
-			Remediation: "`kubectl describe resourcequota` shows what is used and allowed. Remove or shrink what is not needed, or raise the quota.",
+			Summary: "A ResourceQuota prevents a workload from creating Pods.",
+			Meaning: "A workload has fewer Pods than desired, and the API server rejects new ones because of a ResourceQuota: " +
+				"their requests exceed what is left, or the quota covers a resource that their containers do not set. It appears as a " +
+				"FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod.",
+			Remediation: "`kubectl describe resourcequota` shows what is used and allowed. Remove or shrink what is not needed, or " +
+				"raise the quota.",
 			Link:        "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
 			Uses:        append(slices.Clone(uses), facts.ResourceQuota),
 			ExplainedBy: []string{"quota-exhausted"},
@@ -30,8 +33,10 @@ func creationChecks() []check.Check {
 		},
 		{
 			ID: "pods-blocked-by-admission", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary:     "Admission control prevents a workload from creating Pods.",
-			Meaning:     "A workload has fewer Pods than desired, and the API server rejects new ones: an admission webhook or policy denies them or does not respond, they violate the namespace's Pod Security level or LimitRange, or reference a class that does not exist. It appears as a FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod.",
+			Summary: "Admission control prevents a workload from creating Pods.",
+			Meaning: "A workload has fewer Pods than desired, and the API server rejects new ones: an admission webhook or policy " +
+				"denies them or does not respond, they violate the namespace's Pod Security level or LimitRange, or reference a class " +
+				"that does not exist. It appears as a FailedCreate event or the condition ReplicaFailure on the workload, never on a Pod.",
 			Remediation: "Read the refusal in the evidence and change the Pod template so that it complies, or the policy that refuses it.",
 			Link:        "https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/",
 			Uses:        append(slices.Clone(uses), facts.ValidatingWebhook, facts.MutatingWebhook),
@@ -177,7 +182,10 @@ func quotaEvidence(g *facts.Graph, b blocked) []check.Evidence {
 	var evidence []check.Evidence
 	for _, item := range quota.Items {
 		if slices.Contains(b.Resources, item.Resource) {
-			evidence = append(evidence, check.FromCondition("ResourceQuota %s: %s of %s %s used", quota.Name, item.UsedText, item.HardText, item.Resource))
+			evidence = append(
+				evidence,
+				check.FromCondition("ResourceQuota %s: %s of %s %s used", quota.Name, item.UsedText, item.HardText, item.Resource),
+			)
 		}
 	}
 	return evidence
@@ -199,22 +207,28 @@ func explainRefusal(g *facts.Graph, b blocked) (why, remediation string, because
 			describe = kubectl.Describe(because[0]) + " names its Service"
 		}
 		return fmt.Sprintf("admission webhook %s does not respond", b.Name),
-			fmt.Sprintf("Repair the service behind the webhook: %s. If the add-on is gone for good, delete its webhook configuration.", describe), because
+			fmt.Sprintf("Repair the service behind the webhook: %s. If the add-on is gone for good, delete its webhook "+
+				"configuration.", describe), because
 	case apimessage.PolicyDenies:
 		return fmt.Sprintf("ValidatingAdmissionPolicy %s denies them", b.Name),
-			fmt.Sprintf("The evidence holds the policy's reason: change the Pod template so that it complies, or the policy: `kubectl get validatingadmissionpolicy %s -o yaml`.", b.Name), nil
+			fmt.Sprintf("The evidence holds the policy's reason: change the Pod template so that it complies, or the policy: `kubectl "+
+				"get validatingadmissionpolicy %s -o yaml`.", b.Name), nil
 	case apimessage.PodSecurity:
 		level, _, _ := strings.Cut(b.Name, ":")
 		return fmt.Sprintf("namespace %s enforces Pod Security level %s, which they violate: %s", namespace, level, b.Detail),
-			fmt.Sprintf("Set the securityContext fields that the evidence names in the Pod template. If the workload truly needs them, move it to a namespace with a lower level, or lower this one's: `kubectl label namespace %s pod-security.kubernetes.io/enforce=<level> --overwrite`.", namespace), nil
+			fmt.Sprintf("Set the securityContext fields that the evidence names in the Pod template. If the workload truly needs them, "+
+				"move it to a namespace with a lower level, or lower this one's: `kubectl label namespace %s "+
+				"pod-security.kubernetes.io/enforce=<level> --overwrite`.", namespace), nil
 	case apimessage.LimitRange:
 		return fmt.Sprintf("they violate a LimitRange in namespace %s: %s", namespace, b.Detail),
-			fmt.Sprintf("Bring requests and limits of the Pod template within the range, or change it: `kubectl -n %s describe limitrange`.", namespace), nil
+			fmt.Sprintf("Bring requests and limits of the Pod template within the range, or change it: `kubectl -n %s describe "+
+				"limitrange`.", namespace), nil
 	case apimessage.ClassMissing:
 		return fmt.Sprintf("they reference %s, which does not exist", b.Name),
 			"Create the class, or name one that exists: `kubectl get priorityclasses,runtimeclasses` lists them.", nil
 	case apimessage.InvalidSpec:
-		return "the API server rejects their template as invalid", "The evidence names the field and what is wrong with it: correct the template.", nil
+		return "the API server rejects their template as invalid", "The evidence names the field and what is wrong with it: correct " +
+			"the template.", nil
 	default:
 		return "admission control rejects them", "", nil
 	}
@@ -227,10 +241,12 @@ func explainQuota(g *facts.Graph, b blocked) (why, remediation string, because [
 	switch b.By {
 	case apimessage.QuotaUnspecified:
 		return fmt.Sprintf("ResourceQuota %s requires every container to set %s", b.Name, resources),
-			fmt.Sprintf("Set %s on every container of the Pod template, or give namespace %s a LimitRange with defaults.", resources, namespace), nil
+			fmt.Sprintf("Set %s on every container of the Pod template, or give namespace %s a LimitRange with "+
+				"defaults.", resources, namespace), nil
 	case apimessage.QuotaUncovered:
 		return fmt.Sprintf("the cluster requires a ResourceQuota that covers it (%s) and namespace %s has none", b.Detail, namespace),
-			fmt.Sprintf("Create such a ResourceQuota in namespace %s, or do without, for example with another priorityClassName.", namespace), nil
+			fmt.Sprintf("Create such a ResourceQuota in namespace %s, or do without, for example with another "+
+				"priorityClassName.", namespace), nil
 	}
 	if quota, ok := facts.Lookup[*facts.QuotaNode](g, ref); ok && slices.ContainsFunc(quota.Items, func(i facts.QuotaItem) bool {
 		return i.Exhausted() && slices.Contains(b.Resources, i.Resource)
@@ -238,5 +254,6 @@ func explainQuota(g *facts.Graph, b blocked) (why, remediation string, because [
 		because = []facts.Ref{ref}
 	}
 	return fmt.Sprintf("ResourceQuota %s has no room for their %s", b.Name, resources),
-		fmt.Sprintf("See what uses it up (`kubectl -n %[1]s describe resourcequota %[2]s`); remove or shrink what is not needed, or raise it: `kubectl -n %[1]s edit resourcequota %[2]s`.", namespace, b.Name), because
+		fmt.Sprintf("See what uses it up (`kubectl -n %[1]s describe resourcequota %[2]s`); remove or shrink what is not needed, or "+
+			"raise it: `kubectl -n %[1]s edit resourcequota %[2]s`.", namespace, b.Name), because
 }

@@ -15,9 +15,12 @@ func deploymentChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "deployment-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A Deployment has fewer available Pods than desired.",
-			Meaning:     "The Deployment's condition Available is False, or some of its Pods are missing or not ready, for longer than the startup grace. It is critical when no Pod is available. Deployments that are scaled to zero or being deleted, Pods that are still within the grace, and Pods that only wait out minReadySeconds are ignored.",
-			Remediation: "See what keeps the Pods down: `kubectl describe deployment <name>` shows conditions, `kubectl describe pods -l <selector>` container states, probes and events. If another finding causes this one, start there.",
+			Summary: "A Deployment has fewer available Pods than desired.",
+			Meaning: "The Deployment's condition Available is False, or some of its Pods are missing or not ready, for longer than " +
+				"the startup grace. It is critical when no Pod is available. Deployments that are scaled to zero or being deleted, " +
+				"Pods that are still within the grace, and Pods that only wait out minReadySeconds are ignored.",
+			Remediation: "See what keeps the Pods down: `kubectl describe deployment <name>` shows conditions, `kubectl describe pods " +
+				"-l <selector>` container states, probes and events. If another finding causes this one, start there.",
 			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/",
 			Needs:       []facts.Kind{facts.Deployment},
 			Uses:        []facts.Kind{facts.ReplicaSet, facts.Pod, facts.Event},
@@ -26,12 +29,22 @@ func deploymentChecks() []check.Check {
 		},
 		{
 			ID: "deployment-rollout-stuck", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "The rollout of a Deployment makes no progress.",
-			Meaning:     "The condition Progressing is False: the new Pods did not become available within spec.progressDeadlineSeconds (10 minutes unless set), or the new ReplicaSet could not be created. Kubernetes does not roll back automatically. Pods of the previous revision keep serving, which hides the failure. Paused Deployments are ignored.",
+			Summary: "The rollout of a Deployment makes no progress.",
+			Meaning: "The condition Progressing is False: the new Pods did not become available within " +
+				"spec.progressDeadlineSeconds (10 minutes unless set), or the new ReplicaSet could not be created. Kubernetes does not " +
+				"roll back automatically. Pods of the previous revision keep serving, which hides the failure. Paused Deployments are " +
+				"ignored.",
 			Remediation: "Fix what keeps the new Pods from becoming ready, or roll back: `kubectl rollout undo deployment/<name>`.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment",
 			Needs:       []facts.Kind{facts.Deployment},
-			Uses:        []facts.Kind{facts.ReplicaSet, facts.Pod, facts.Event, facts.ValidatingWebhook, facts.MutatingWebhook, facts.ResourceQuota},
+			Uses: []facts.Kind{
+				facts.ReplicaSet,
+				facts.Pod,
+				facts.Event,
+				facts.ValidatingWebhook,
+				facts.MutatingWebhook,
+				facts.ResourceQuota,
+			},
 			ExplainedBy: append(check.PodFailures(), "webhook-service-missing", "webhook-no-endpoints", "quota-exhausted"),
 			Run:         rolloutStuck,
 		},
@@ -64,7 +77,8 @@ func deploymentUnavailable(g *facts.Graph, params check.Params) []check.Finding 
 		if d.Paused {
 			finding.Message += " Its rollout is paused: changes to its Pod template are not rolled out."
 			finding.Evidence = append(finding.Evidence, check.FromSpec("paused: true"))
-			finding.Remediation += fmt.Sprintf(" If the fix is already applied: `kubectl -n %s rollout resume deployment/%s`.", d.Namespace, d.Name)
+			finding.Remediation += fmt.Sprintf(" If the fix is already applied: `kubectl -n %s rollout resume "+
+				"deployment/%s`.", d.Namespace, d.Name)
 		}
 		findings = append(findings, finding)
 	}
@@ -86,11 +100,15 @@ func rolloutStuck(g *facts.Graph, _ check.Params) []check.Finding {
 		case "ProgressDeadlineExceeded":
 			finding.Message = fmt.Sprintf("Deployment %s rollout is stuck: its new Pods did not become available within %s.",
 				d.Name, phrase.Duration(d.ProgressDeadline))
-			finding.Remediation = fmt.Sprintf("Fix what keeps the new Pods from becoming ready (%s), or roll back: `kubectl -n %s rollout undo deployment/%s`.", inspectPods(d), d.Namespace, d.Name)
+			finding.Remediation = fmt.Sprintf("Fix what keeps the new Pods from becoming ready (%s), or roll back: `kubectl -n %s "+
+				"rollout undo deployment/%s`.", inspectPods(d), d.Namespace, d.Name)
 		case "ReplicaSetCreateError":
-			finding.RestrictToCulprits, finding.Culprits = true, refuses(g, d, progressing.Message)
+			finding.RestrictToCulprits = true
+			finding.Culprits = refuses(g, d, progressing.Message)
 			finding.Message = fmt.Sprintf("Deployment %s rollout is stuck: its new ReplicaSet could not be created.", d.Name)
-			finding.Remediation = fmt.Sprintf("The condition says what refuses the ReplicaSet (a quota on its number, an admission webhook, an invalid template): %s. Fix that, or roll back: `kubectl -n %s rollout undo deployment/%s`.", kubectl.Describe(d.Ref), d.Namespace, d.Name)
+			finding.Remediation = fmt.Sprintf("The condition says what refuses the ReplicaSet (a quota on its number, an admission "+
+				"webhook, an invalid template): %s. Fix that, or roll back: `kubectl -n %s rollout undo "+
+				"deployment/%s`.", kubectl.Describe(d.Ref), d.Namespace, d.Name)
 		default:
 			finding.Message = fmt.Sprintf("Deployment %s rollout is stuck (%s).", d.Name, progressing.Reason)
 		}

@@ -12,9 +12,12 @@ func statefulSetChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "statefulset-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A StatefulSet has fewer ready Pods than desired.",
-			Meaning:     "Some of its Pods are missing, not ready, or stuck on their way out for longer than the startup grace. It is critical when none is ready. With the usual OrderedReady policy one Pod that is not ready keeps all Pods of higher ordinals from being created. StatefulSets that are scaled to zero or being deleted are ignored.",
-			Remediation: "Begin with the Pod of the lowest ordinal that is not ready: `kubectl describe pod <name>-<ordinal>` shows its state and events. If another finding causes this one, start there.",
+			Summary: "A StatefulSet has fewer ready Pods than desired.",
+			Meaning: "Some of its Pods are missing, not ready, or stuck on their way out for longer than the startup grace. It is " +
+				"critical when none is ready. With the usual OrderedReady policy one Pod that is not ready keeps all Pods of higher " +
+				"ordinals from being created. StatefulSets that are scaled to zero or being deleted are ignored.",
+			Remediation: "Begin with the Pod of the lowest ordinal that is not ready: `kubectl describe pod <name>-<ordinal>` shows " +
+				"its state and events. If another finding causes this one, start there.",
 			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-statefulset/",
 			Needs:       []facts.Kind{facts.StatefulSet},
 			Uses:        []facts.Kind{facts.Pod, facts.Event},
@@ -23,9 +26,13 @@ func statefulSetChecks() []check.Check {
 		},
 		{
 			ID: "statefulset-update-stuck", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "The update of a StatefulSet makes no progress.",
-			Meaning:     "Not all Pods have the newest revision, and the update waits for a Pod that has not been ready for longer than the startup grace. Either the new revision does not come up, or a broken Pod of an older revision blocks it: a StatefulSet waits for that Pod even after the template was fixed, until it is deleted. Pods below spec.updateStrategy's partition, and the OnDelete strategy, are ignored: old Pods are meant to stay there.",
-			Remediation: "Fix the template (or roll back: `kubectl rollout undo statefulset/<name>`), then delete the Pod that is not ready, since the StatefulSet does not replace it: `kubectl delete pod <pod>`.",
+			Summary: "The update of a StatefulSet makes no progress.",
+			Meaning: "Not all Pods have the newest revision, and the update waits for a Pod that has not been ready for longer " +
+				"than the startup grace. Either the new revision does not come up, or a broken Pod of an older revision blocks it: a " +
+				"StatefulSet waits for that Pod even after the template was fixed, until it is deleted. Pods below " +
+				"spec.updateStrategy's partition, and the OnDelete strategy, are ignored: old Pods are meant to stay there.",
+			Remediation: "Fix the template (or roll back: `kubectl rollout undo statefulset/<name>`), then delete the Pod that is not " +
+				"ready, since the StatefulSet does not replace it: `kubectl delete pod <pod>`.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback",
 			Needs:       []facts.Kind{facts.StatefulSet, facts.Pod},
 			ExplainedBy: check.PodFailures(),
@@ -50,7 +57,9 @@ func statefulSetUnavailable(g *facts.Graph, params check.Params) []check.Finding
 			Evidence: shortageEvidence(set, short), Remediation: findShortage(set, short),
 		}
 		if len(short.down) > 0 {
-			finding.Remediation = fmt.Sprintf("Find out why its Pods are not ready, beginning with the lowest ordinal, since the others may wait for it: `kubectl -n %s describe pod %s` shows container states, probes and events.", set.Namespace, short.down[0].Name)
+			finding.Remediation = fmt.Sprintf("Find out why its Pods are not ready, beginning with the lowest ordinal, since the "+
+				"others may wait for it: `kubectl -n %s describe pod %s` shows container states, probes and "+
+				"events.", set.Namespace, short.down[0].Name)
 		}
 		if set.Ready == 0 {
 			finding.Severity = v1alpha1.SeverityCritical
@@ -68,7 +77,8 @@ func statefulSetUpdateStuck(g *facts.Graph, params check.Params) []check.Finding
 	var findings []check.Finding
 	for _, set := range g.Workloads {
 		if set.Kind != facts.StatefulSet || !set.WantsPods() || set.OnDelete || set.UpdateRevision == "" || set.Observed < set.Generation ||
-			set.Updated >= set.Desired-set.Partition || !updating(g, set) {
+			set.Updated >= set.Desired-set.Partition ||
+			!updating(g, set) {
 			continue
 		}
 		var failing, blocking *facts.PodNode
@@ -89,11 +99,16 @@ func statefulSetUpdateStuck(g *facts.Graph, params check.Params) []check.Finding
 		if failing != nil {
 			finding.Message = fmt.Sprintf("StatefulSet %s update is stuck: a Pod of the new revision is not ready.", set.Name)
 			finding.Evidence = append(finding.Evidence, check.FromCondition("Pod %s is of the new revision and not ready", failing.Name))
-			finding.Remediation = fmt.Sprintf("Find out why it is not ready (`kubectl -n %[1]s describe pod %[2]s`) and fix the template, or roll back (`kubectl -n %[1]s rollout undo statefulset/%[3]s`). Then delete the Pod so the StatefulSet recreates it: `kubectl -n %[1]s delete pod %[2]s`.", set.Namespace, failing.Name, set.Name)
+			finding.Remediation = fmt.Sprintf("Find out why it is not ready (`kubectl -n %[1]s describe pod %[2]s`) and fix the "+
+				"template, or roll back (`kubectl -n %[1]s rollout undo statefulset/%[3]s`). Then delete the Pod so the StatefulSet "+
+				"recreates it: `kubectl -n %[1]s delete pod %[2]s`.", set.Namespace, failing.Name, set.Name)
 		} else {
-			finding.Message = fmt.Sprintf("StatefulSet %s update is stuck: it waits for a Pod of an older revision that is not ready and is not replaced.", set.Name)
-			finding.Evidence = append(finding.Evidence, check.FromCondition("Pod %s is of revision %s and not ready", blocking.Name, blocking.Labels[revisionLabel]))
-			finding.Remediation = fmt.Sprintf("If the new revision fixes that Pod, delete it so the StatefulSet recreates it: `kubectl -n %s delete pod %s`.", set.Namespace, blocking.Name)
+			finding.Message = fmt.Sprintf("StatefulSet %s update is stuck: it waits for a Pod of an older revision that is not ready "+
+				"and is not replaced.", set.Name)
+			finding.Evidence = append(finding.Evidence, check.FromCondition("Pod %s is of revision %s and "+
+				"not ready", blocking.Name, blocking.Labels[revisionLabel]))
+			finding.Remediation = fmt.Sprintf("If the new revision fixes that Pod, delete it so the StatefulSet recreates it: `kubectl "+
+				"-n %s delete pod %s`.", set.Namespace, blocking.Name)
 		}
 		findings = append(findings, finding)
 	}

@@ -19,9 +19,12 @@ func Checks() []check.Check {
 	return slices.Concat(deploymentChecks(), statefulSetChecks(), daemonSetChecks(), creationChecks(), []check.Check{
 		{
 			ID: "replicaset-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A standalone ReplicaSet or ReplicationController has fewer ready Pods than desired.",
-			Meaning:     "Only ReplicaSets and ReplicationControllers that no other workload manages are judged; those of a Deployment are seen there. Some of its Pods are missing, or have not been ready, for longer than the startup grace. It is critical when none is ready.",
-			Remediation: "See what keeps the Pods down: `kubectl describe replicaset <name>` shows refused Pods under Events, `kubectl describe pods -l <selector>` the state of those that exist.",
+			Summary: "A standalone ReplicaSet or ReplicationController has fewer ready Pods than desired.",
+			Meaning: "Only ReplicaSets and ReplicationControllers that no other workload manages are judged; those of a Deployment " +
+				"are seen there. Some of its Pods are missing, or have not been ready, for longer than the startup grace. It is " +
+				"critical when none is ready.",
+			Remediation: "See what keeps the Pods down: `kubectl describe replicaset <name>` shows refused Pods under Events, `kubectl " +
+				"describe pods -l <selector>` the state of those that exist.",
 			Link:        "https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/",
 			Needs:       []facts.Kind{facts.ReplicaSet},
 			Uses:        []facts.Kind{facts.Deployment, facts.ReplicationController, facts.Pod, facts.Event},
@@ -30,13 +33,16 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "workload-not-observed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary:     "A workload was changed but kube-controller-manager has not observed the change.",
-			Meaning:     "status.observedGeneration is behind metadata.generation for longer than the startup grace: kube-controller-manager is not running, cannot reach the API server, or is far behind. Nothing is rolled out, scaled or replaced, and statuses are stale.",
-			Remediation: "See whether kube-controller-manager runs and holds its lease: `kubectl -n kube-system get pods | grep controller-manager` and `kubectl -n kube-system get lease kube-controller-manager -o yaml`. Then read its log.",
-			Link:        "https://kubernetes.io/docs/concepts/overview/components/#kube-controller-manager",
-			Needs:       []facts.Kind{facts.Deployment},
-			Uses:        []facts.Kind{facts.ReplicaSet, facts.StatefulSet, facts.DaemonSet, facts.ReplicationController},
-			Run:         notObserved,
+			Summary: "A workload was changed but kube-controller-manager has not observed the change.",
+			Meaning: "status.observedGeneration is behind metadata.generation for longer than the startup grace: " +
+				"kube-controller-manager is not running, cannot reach the API server, or is far behind. Nothing is rolled out, scaled " +
+				"or replaced, and statuses are stale.",
+			Remediation: "See whether kube-controller-manager runs and holds its lease: `kubectl -n kube-system get pods | grep " +
+				"controller-manager` and `kubectl -n kube-system get lease kube-controller-manager -o yaml`. Then read its log.",
+			Link:  "https://kubernetes.io/docs/concepts/overview/components/#kube-controller-manager",
+			Needs: []facts.Kind{facts.Deployment},
+			Uses:  []facts.Kind{facts.ReplicaSet, facts.StatefulSet, facts.DaemonSet, facts.ReplicationController},
+			Run:   notObserved,
 		},
 	})
 }

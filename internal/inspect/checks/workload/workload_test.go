@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	notAvail = `conditions: [{type: Available, status: "False", reason: MinimumReplicasUnavailable, message: Deployment does not have minimum availability., lastTransitionTime: "` + checktest.LongAgo + `"}]`
-	isAvail  = `conditions: [{type: Available, status: "True", reason: MinimumReplicasAvailable, lastTransitionTime: "` + checktest.LongAgo + `"}]`
+	notAvail = `conditions: [{type: Available, status: "False", reason: MinimumReplicasUnavailable, message: Deployment does not have ` +
+		`minimum availability., lastTransitionTime: "` + checktest.LongAgo + `"}]`
+	isAvail = `conditions: [{type: Available, status: "True", reason: MinimumReplicasAvailable, ` +
+		`lastTransitionTime: "` + checktest.LongAgo + `"}]`
 )
 
 func TestDeploymentUnavailable(t *testing.T) {
@@ -22,8 +24,27 @@ func TestDeploymentUnavailable(t *testing.T) {
 		want      string
 	}{
 		"no Pod available is critical": {
-			documents: checktest.WebDeployment("replicas: 2", "replicas: 2, "+notAvail) + checktest.WebReplicaSet("web-6d4", 2, 2, 0, "") +
-				checktest.WebPod("web-6d4-a", "web-6d4", "False", checktest.LongAgo) + checktest.WebPod("web-6d4-b", "web-6d4", "False", checktest.LongAgo),
+			documents: checktest.WebDeployment(
+				"replicas: 2",
+				"replicas: 2, "+notAvail,
+			) + checktest.WebReplicaSet(
+				"web-6d4",
+				2,
+				2,
+				0,
+				"",
+			) +
+				checktest.WebPod(
+					"web-6d4-a",
+					"web-6d4",
+					"False",
+					checktest.LongAgo,
+				) + checktest.WebPod(
+				"web-6d4-b",
+				"web-6d4",
+				"False",
+				checktest.LongAgo,
+			),
 			want: checktest.Lines(
 				"critical Deployment/shop/web: Deployment web has no available Pods.",
 				"  condition: Pods: 2 desired, 2 current, 0 ready, 0 available",
@@ -33,7 +54,12 @@ func TestDeploymentUnavailable(t *testing.T) {
 		"one Pod that stays down while the minimum is there": {
 			documents: checktest.WebDeployment("replicas: 2", "replicas: 2, readyReplicas: 1, availableReplicas: 1, "+isAvail) +
 				checktest.WebReplicaSet("web-6d4", 2, 2, 1, "") +
-				checktest.WebPod("web-6d4-a", "web-6d4", "True", checktest.LongAgo) + checktest.WebPod("web-6d4-b", "web-6d4", "False", checktest.LongAgo),
+				checktest.WebPod(
+					"web-6d4-a",
+					"web-6d4",
+					"True",
+					checktest.LongAgo,
+				) + checktest.WebPod("web-6d4-b", "web-6d4", "False", checktest.LongAgo),
 			want: checktest.Lines(
 				"high Deployment/shop/web: Deployment web has fewer available Pods than desired.",
 				"  condition: Pods: 2 desired, 2 current, 1 ready, 1 available",
@@ -50,7 +76,8 @@ func TestDeploymentUnavailable(t *testing.T) {
 		"a paused one says so": {
 			documents: checktest.WebDeployment("replicas: 2\n  paused: true", "replicas: 2, "+notAvail),
 			want: checktest.Lines(
-				"critical Deployment/shop/web: Deployment web has no available Pods. Its rollout is paused: changes to its Pod template are not rolled out.",
+				"critical Deployment/shop/web: Deployment web has no available Pods. Its rollout is paused: changes to its Pod "+
+					"template are not rolled out.",
 				"  condition: Pods: 2 desired, 2 current, 0 ready, 0 available",
 				notAvailableEvidence,
 				"  spec: paused: true"),
@@ -58,15 +85,22 @@ func TestDeploymentUnavailable(t *testing.T) {
 		"a Pod that is still starting": {
 			documents: checktest.WebDeployment("replicas: 2", "replicas: 2, readyReplicas: 1, availableReplicas: 1, "+isAvail) +
 				checktest.WebReplicaSet("web-6d4", 2, 2, 1, "") +
-				checktest.WebPod("web-6d4-a", "web-6d4", "True", checktest.LongAgo) + checktest.WebPod("web-6d4-b", "web-6d4", "False", checktest.JustNow),
+				checktest.WebPod(
+					"web-6d4-a",
+					"web-6d4",
+					"True",
+					checktest.LongAgo,
+				) + checktest.WebPod("web-6d4-b", "web-6d4", "False", checktest.JustNow),
 		},
 		"ready Pods that wait out minReadySeconds": {
 			documents: checktest.WebDeployment("replicas: 2\n  minReadySeconds: 3600", "replicas: 2, readyReplicas: 2, "+notAvail),
 		},
-		"all available":  {documents: checktest.WebDeployment("replicas: 2", "replicas: 2, readyReplicas: 2, availableReplicas: 2, "+isAvail)},
+		"all available": {documents: checktest.WebDeployment("replicas: 2", "replicas: 2, readyReplicas: 2, "+
+			"availableReplicas: 2, "+isAvail)},
 		"scaled to zero": {documents: checktest.WebDeployment("replicas: 0", notAvail)},
 		"being deleted": {
-			documents: checktest.WorkloadWeb("Deployment", checktest.WebMeta+`, deletionTimestamp: "2026-01-15T11:00:00Z", finalizers: [foregroundDeletion]`,
+			documents: checktest.WorkloadWeb("Deployment", checktest.WebMeta+`, deletionTimestamp: "2026-01-15T11:00:00Z", finalizers: `+
+				`[foregroundDeletion]`,
 				"replicas: 2", "observedGeneration: 2, replicas: 2, "+notAvail),
 		},
 	}
@@ -81,7 +115,8 @@ func TestDeploymentUnavailable(t *testing.T) {
 
 func TestDeploymentRolloutStuck(t *testing.T) {
 	stuck := func(reason, message string) string {
-		return `conditions: [{type: Progressing, status: "False", reason: ` + reason + `, message: '` + message + `', lastTransitionTime: "` + checktest.JustNow + `"}]`
+		return `conditions: [{type: Progressing, status: "False", ` +
+			`reason: ` + reason + `, message: '` + message + `', lastTransitionTime: "` + checktest.JustNow + `"}]`
 	}
 	const exceeded = `ReplicaSet "web-new" has timed out progressing.`
 	cases := map[string]struct {
@@ -89,16 +124,19 @@ func TestDeploymentRolloutStuck(t *testing.T) {
 		want      string
 	}{
 		"past its deadline while the old revision serves": {
-			documents: checktest.WebDeployment("replicas: 2", "replicas: 3, updatedReplicas: 1, readyReplicas: 2, availableReplicas: 2, "+stuck("ProgressDeadlineExceeded", exceeded)) +
+			documents: checktest.WebDeployment("replicas: 2", "replicas: 3, updatedReplicas: 1, readyReplicas: 2, "+
+				"availableReplicas: 2, "+stuck("ProgressDeadlineExceeded", exceeded)) +
 				checktest.WebReplicaSet("web-new", 1, 1, 0, "") + checktest.WebReplicaSet("web-old", 2, 2, 2, ""),
 			want: checktest.Lines(
-				"high Deployment/shop/web: Deployment web rollout is stuck: its new Pods did not become available within 10m. The previous revision still serves.",
+				"high Deployment/shop/web: Deployment web rollout is stuck: its new Pods did not become available within 10m. The "+
+					"previous revision still serves.",
 				`  condition: Progressing=False (ProgressDeadlineExceeded): ReplicaSet "web-new" has timed out progressing.`,
 				"  condition: Pods of the new revision: 1 of 2",
 				"  condition: ready Pods of earlier revisions: 2"),
 		},
 		"past its deadline with nothing left of the old revision": {
-			documents: checktest.WebDeployment("replicas: 1\n  progressDeadlineSeconds: 90", "replicas: 1, updatedReplicas: 1, "+stuck("ProgressDeadlineExceeded", exceeded)) +
+			documents: checktest.WebDeployment("replicas: 1\n  "+
+				"progressDeadlineSeconds: 90", "replicas: 1, updatedReplicas: 1, "+stuck("ProgressDeadlineExceeded", exceeded)) +
 				checktest.WebReplicaSet("web-new", 1, 1, 0, "") + checktest.WebReplicaSet("web-old", 0, 0, 0, ""),
 			want: checktest.Lines(
 				"high Deployment/shop/web: Deployment web rollout is stuck: its new Pods did not become available within 1m30s.",
@@ -106,21 +144,35 @@ func TestDeploymentRolloutStuck(t *testing.T) {
 				"  condition: Pods of the new revision: 1 of 1"),
 		},
 		"a ReplicaSet that is refused": {
-			documents: checktest.WebDeployment("replicas: 1", "replicas: 1, "+stuck("ReplicaSetCreateError", `Failed to create new replica set "web-new": exceeded quota: objects`)) +
+			documents: checktest.WebDeployment("replicas: 1", "replicas: 1, "+stuck("ReplicaSetCreateError", `Failed to create new `+
+				`replica set "web-new": exceeded quota: objects`)) +
 				checktest.WebReplicaSet("web-old", 1, 1, 1, ""),
 			want: checktest.Lines(
-				"high Deployment/shop/web: Deployment web rollout is stuck: its new ReplicaSet could not be created. The previous revision still serves.",
-				`  condition: Progressing=False (ReplicaSetCreateError): Failed to create new replica set "web-new": exceeded quota: objects`,
+				"high Deployment/shop/web: Deployment web rollout is stuck: its new ReplicaSet could not be created. The previous "+
+					"revision still serves.",
+				`  condition: Progressing=False (ReplicaSetCreateError): Failed to create new replica set "web-new": exceeded quota: `+
+					`objects`,
 				"  condition: Pods of the new revision: 0 of 1",
 				"  condition: ready Pods of earlier revisions: 1"),
 		},
-		"paused":         {documents: checktest.WebDeployment("replicas: 1\n  paused: true", "replicas: 1, "+stuck("ProgressDeadlineExceeded", exceeded))},
+		"paused": {
+			documents: checktest.WebDeployment(
+				"replicas: 1\n  paused: true",
+				"replicas: 1, "+stuck("ProgressDeadlineExceeded", exceeded),
+			),
+		},
 		"scaled to zero": {documents: checktest.WebDeployment("replicas: 0", stuck("ProgressDeadlineExceeded", exceeded))},
 		"a change that the controller has yet to look at": {
-			documents: checktest.WorkloadWeb("Deployment", checktest.WebMeta, "replicas: 1", "observedGeneration: 1, replicas: 1, "+stuck("ProgressDeadlineExceeded", exceeded)),
+			documents: checktest.WorkloadWeb(
+				"Deployment",
+				checktest.WebMeta,
+				"replicas: 1",
+				"observedGeneration: 1, replicas: 1, "+stuck("ProgressDeadlineExceeded", exceeded),
+			),
 		},
 		"still progressing": {
-			documents: checktest.WebDeployment("replicas: 1", `replicas: 1, conditions: [{type: Progressing, status: "True", reason: ReplicaSetUpdated}]`),
+			documents: checktest.WebDeployment("replicas: 1", `replicas: 1, conditions: [{type: Progressing, status: "True", reason: `+
+				`ReplicaSetUpdated}]`),
 		},
 	}
 	for name, c := range cases {
@@ -152,7 +204,8 @@ status: {observedGeneration: 2, replicas: 1}
 				"  condition: not ready: web-a"),
 		},
 		"of a custom resource, which is not read": {
-			documents: alone("ReplicaSet", "apps/v1", `, ownerReferences: [{apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: web, uid: r1, controller: true}]`) + down,
+			documents: alone("ReplicaSet", "apps/v1", `, ownerReferences: [{apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: `+
+				`web, uid: r1, controller: true}]`) + down,
 			want: checktest.Lines(
 				"critical ReplicaSet/shop/web: ReplicaSet web has no ready Pods.",
 				"  condition: Pods: 1 desired, 1 current, 0 ready, 0 available",
@@ -168,7 +221,21 @@ status: {observedGeneration: 2, replicas: 0, conditions: [{type: ReplicaFailure,
 				"  condition: Pods: 1 desired, 0 current, 0 ready, 0 available"),
 		},
 		"of a Deployment": {
-			documents: checktest.WebDeployment("replicas: 1", "replicas: 1") + checktest.WebReplicaSet("web-6d4", 1, 1, 0, "") + checktest.WebPod("web-6d4-a", "web-6d4", "False", checktest.LongAgo),
+			documents: checktest.WebDeployment(
+				"replicas: 1",
+				"replicas: 1",
+			) + checktest.WebReplicaSet(
+				"web-6d4",
+				1,
+				1,
+				0,
+				"",
+			) + checktest.WebPod(
+				"web-6d4-a",
+				"web-6d4",
+				"False",
+				checktest.LongAgo,
+			),
 		},
 	}
 	for name, c := range cases {
@@ -182,7 +249,8 @@ status: {observedGeneration: 2, replicas: 0, conditions: [{type: ReplicaFailure,
 
 func TestWorkloadNotObserved(t *testing.T) {
 	changedAt := func(at, subresource string) string {
-		return checktest.WebMeta + `, managedFields: [{manager: kubectl, operation: Update, apiVersion: apps/v1, time: "` + at + `"` + subresource + `}]`
+		return checktest.WebMeta + `, managedFields: [{manager: kubectl, operation: Update, apiVersion: apps/v1, ` +
+			`time: "` + at + `"` + subresource + `}]`
 	}
 	cases := map[string]struct {
 		documents string
@@ -201,14 +269,29 @@ func TestWorkloadNotObserved(t *testing.T) {
 				"  condition: metadata.generation is 2, status.observedGeneration 0; last changed at 2026-01-15T10:00:00Z"),
 		},
 		"a status written later is no change": {
-			documents: checktest.WorkloadWeb("StatefulSet", changedAt(checktest.JustNow, ", subresource: status"), "serviceName: web", "replicas: 0, observedGeneration: 1"),
+			documents: checktest.WorkloadWeb(
+				"StatefulSet",
+				changedAt(checktest.JustNow, ", subresource: status"),
+				"serviceName: web",
+				"replicas: 0, observedGeneration: 1",
+			),
 			want: checktest.Lines(
 				"high StatefulSet/shop/web: StatefulSet web is not reconciled: kube-controller-manager has not observed its latest change.",
-				"  condition: metadata.generation is 2, status.observedGeneration 1; last changed at 2026-01-15T10:00:00Z"),
+				"  condition: metadata.generation is 2, status.observedGeneration 1; last changed at 2026-01-15T10:00:00Z",
+			),
 		},
-		"changed just now": {documents: checktest.WorkloadWeb("Deployment", changedAt(checktest.JustNow, ""), "replicas: 1", "observedGeneration: 1")},
-		"scaled just now":  {documents: checktest.WorkloadWeb("Deployment", changedAt(checktest.JustNow, ", subresource: scale"), "replicas: 1", "observedGeneration: 1")},
-		"up to date":       {documents: checktest.WebDeployment("replicas: 1", "replicas: 1")},
+		"changed just now": {
+			documents: checktest.WorkloadWeb("Deployment", changedAt(checktest.JustNow, ""), "replicas: 1", "observedGeneration: 1"),
+		},
+		"scaled just now": {
+			documents: checktest.WorkloadWeb(
+				"Deployment",
+				changedAt(checktest.JustNow, ", subresource: scale"),
+				"replicas: 1",
+				"observedGeneration: 1",
+			),
+		},
+		"up to date": {documents: checktest.WebDeployment("replicas: 1", "replicas: 1")},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
