@@ -24,7 +24,8 @@ status: {`+status+`}`)
 }
 
 func hpaCondition(conditionType, status, reason, since, message string) string {
-	return `conditions: [{type: ` + conditionType + `, status: "` + status + `", reason: ` + reason + `, lastTransitionTime: "` + since + `", message: '` + message + `'}]`
+	return `conditions: [{type: ` + conditionType + `, status: "` + status + `", reason: ` + reason + `, lastTransitionTime: "` + since +
+		`", message: '` + message + `'}]`
 }
 
 const (

@@ -77,7 +77,8 @@ func missingRequest(hpa *facts.HPANode, message string) metricFailure {
 // metricGroup is the API group that the metric comes from; empty when the message does not tell.
 func metricGroup(reason, message string) string {
 	switch {
-	case strings.Contains(message, "external.metrics.k8s.io") || strings.Contains(message, "external metrics API") || reason == "FailedGetExternalMetric":
+	case strings.Contains(message, "external.metrics.k8s.io") || strings.Contains(message, "external metrics API") ||
+		reason == "FailedGetExternalMetric":
 		return "external.metrics.k8s.io"
 	case strings.Contains(message, "custom.metrics.k8s.io") || strings.Contains(message, "custom metrics API") ||
 		reason == "FailedGetPodsMetric" || reason == "FailedGetObjectMetric":

@@ -23,7 +23,8 @@ func budgetStatus(allowed, healthy, demanded, expected, reason, since string) st
 	if allowed != "0" {
 		status = "True"
 	}
-	return `disruptionsAllowed: ` + allowed + `, currentHealthy: ` + healthy + `, desiredHealthy: ` + demanded + `, expectedPods: ` + expected +
+	return `disruptionsAllowed: ` + allowed + `, currentHealthy: ` + healthy + `, desiredHealthy: ` + demanded + `, expectedPods: ` +
+		expected +
 		`, conditions: [{type: DisruptionAllowed, ` +
 		`status: "` + status + `", reason: ` + reason + `, lastTransitionTime: "` + since + `", message: ""}]`
 }
@@ -86,7 +87,8 @@ func TestPDBBlocksDrain(t *testing.T) {
 			"{observedGeneration: 1, "+budgetStatus("0", "3", "3", "3", "InsufficientPods", checktest.LongAgo)+"}")},
 		"a budget that is on its way out": {documents: checktest.Document("policy/v1", "PodDisruptionBudget", `name: web, namespace: `+
 			`shop, deletionTimestamp: "2026-01-15T11:00:00Z", `+
-			`finalizers: [x]`, "spec: {maxUnavailable: 0}\nstatus: {"+budgetStatus("0", "3", "3", "3", "InsufficientPods", checktest.LongAgo)+"}")},
+			`finalizers: [x]`, "spec: {maxUnavailable: 0}\nstatus: {"+budgetStatus("0", "3", "3", "3", "InsufficientPods",
+			checktest.LongAgo)+"}")},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -95,13 +95,13 @@ func TestConfigMapMissing(t *testing.T) {
 			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (volume config).",
 			"  spec: volume config: ConfigMap settings",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"of a volume, without an event or the right to read " +
-			"ConfigMaps": {checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")), []facts.Kind{facts.ConfigMap}, ""},
+		"of a volume, without an event or the right to read ConfigMaps": {checktest.CartWithPod(waitingPod(configVolume,
+			"ContainerCreating", "")), []facts.Kind{facts.ConfigMap}, ""},
 		"it was made since":                  {refused + configMap("settings", "db-url: x"), nil, ""},
 		"of a Pod that is half a minute old": {strings.ReplaceAll(refused, "2026-01-15T11:00:00Z", "2026-01-15T11:59:30Z"), nil, ""},
 		"an optional one":                    {checktest.CartWithPod(waitingPod(optional, "ContainerCreating", "")), nil, ""},
-		"of a Pod that runs and needs it " +
-			"no more": {checktest.CartWithPod("spec: {nodeName: node-1, " + envOfConfigMap + "}\nstatus: {phase: Running, " +
+		"of a Pod that runs and needs it no more": {checktest.CartWithPod("spec: {nodeName: node-1, " + envOfConfigMap +
+			"}\nstatus: {phase: Running, " +
 			"containerStatuses: [{name: api, ready: true, restartCount: 0, state: {running: {}}}]}"), nil, ""},
 		"of a Pod that still pulls its image": {checktest.CartWithPod("spec: {nodeName: node-1, " + configVolume + "}\nstatus: {phase: " +
 			"Pending, conditions: [{type: PodReadyToStartContainers, status: \"True\"}], " +
@@ -137,8 +137,8 @@ func TestConfigMapKeyMissing(t *testing.T) {
 			"  spec: env DB_URL of container api: key db-url of ConfigMap settings",
 			"  spec: ConfigMap settings has no keys",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"of a volume, whose event names the " +
-			"key alone": {checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")) + configMap("settings", "app.yml: x") +
+		"of a volume, whose event names the key alone": {checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")) +
+			configMap("settings", "app.yml: x") +
 			eventAbout("cart-7d9f-a", "", "FailedMount", `MountVolume.SetUp failed for volume "config" : configmap references `+
 				`non-existent config key: app.yaml`, "11:59", 12), checktest.Lines(
 			"high Deployment/shop/cart [settings/app.yaml]: ConfigMap settings has no key app.yaml; Deployment cart needs it (volume "+
@@ -167,20 +167,22 @@ func TestSecretMissing(t *testing.T) {
 		elsewhere        []facts.Kind
 		want             string
 	}{
-		"missing, and Secrets may not be read": {secretMissing, checktest.CartWithPod(waitingPod(spec, "CreateContainerConfigError", `secret "db" not found`)), []facts.Kind{facts.Secret}, checktest.Lines(
+		"missing, and Secrets may not be read": {secretMissing, checktest.CartWithPod(waitingPod(spec, "CreateContainerConfigError",
+			`secret "db" not found`)), []facts.Kind{facts.Secret}, checktest.Lines(
 			"high Deployment/shop/cart [db]: Secret db does not exist; Deployment cart needs it (envFrom of container api).",
 			`  condition: container api is waiting: CreateContainerConfigError: secret "db" not found`,
 			"  spec: envFrom of container api: Secret db",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"without its key; what else it holds is " +
-			"not told": {secretKeyMissing, secret + checktest.CartWithPod(waitingPod(key, "CreateContainerConfigError", "couldn't find "+
-			"key password in Secret shop/db")), nil, checktest.Lines(
+		"without its key; what else it holds is not told": {secretKeyMissing, secret + checktest.CartWithPod(waitingPod(key,
+			"CreateContainerConfigError", "couldn't find "+
+				"key password in Secret shop/db")), nil, checktest.Lines(
 			"high Deployment/shop/cart [db/password]: Secret db has no key password; Deployment cart needs it (env PASSWORD of "+
 				"container api).",
 			"  condition: container api is waiting: CreateContainerConfigError: couldn't find key password in Secret shop/db",
 			"  spec: env PASSWORD of container api: key password of Secret db",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"made since": {secretMissing, secret + checktest.CartWithPod(waitingPod(spec, "CreateContainerConfigError", `secret "db" not found`)), nil, ""},
+		"made since": {secretMissing, secret + checktest.CartWithPod(waitingPod(spec, "CreateContainerConfigError",
+			`secret "db" not found`)), nil, ""},
 		"a missing pull secret is none": {secretMissing, checktest.CartWithPod(waitingPod("imagePullSecrets: [{name: regcred}], "+
 			"containers: [{name: api, image: i}]",
 			"ContainerCreating", "")), nil, ""},

@@ -32,14 +32,16 @@ func TestCrashLooping(t *testing.T) {
 			"  condition: container api is waiting: CrashLoopBackOff: back-off 5m0s restarting failed container=api",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"three Pods of one workload are one finding": {
-			checktest.DeploymentOf("cart") + checktest.PodOf("cart", "a", runningPod(crashed)) + checktest.PodOf("cart", "b", runningPod(crashed)) + checktest.PodOf("cart", "c", runningPod(crashed)),
+			checktest.DeploymentOf("cart") + checktest.PodOf("cart", "a", runningPod(crashed)) + checktest.PodOf("cart", "b",
+				runningPod(crashed)) + checktest.PodOf("cart", "c", runningPod(crashed)),
 			checktest.Lines("high Deployment/shop/cart [api]: Container api of Deployment cart keeps crashing: exit code 1 "+
 				"(application error).",
 				"  condition: container api terminated with exit code 1 (application error), restarted 7 times",
 				"  condition: container api is waiting: CrashLoopBackOff: back-off 5m0s restarting failed container=api",
 				"  condition: 3 of 3 Pods: cart-7d9f-a, cart-7d9f-b, cart-7d9f-c")},
 		"two workloads are two findings": {
-			checktest.DeploymentOf("cart") + checktest.DeploymentOf("mail") + checktest.PodOf("cart", "a", runningPod(fmt.Sprintf(looping, 139, "Error"))) + checktest.PodOf("mail", "a", runningPod(fmt.Sprintf(looping, 127, "Error"))),
+			checktest.DeploymentOf("cart") + checktest.DeploymentOf("mail") + checktest.PodOf("cart", "a", runningPod(fmt.Sprintf(looping,
+				139, "Error"))) + checktest.PodOf("mail", "a", runningPod(fmt.Sprintf(looping, 127, "Error"))),
 			checktest.Lines("high Deployment/shop/cart [api]: Container api of Deployment cart keeps crashing: exit code 139 (SIGSEGV: "+
 				"invalid memory access).",
 				"  condition: container api terminated with exit code 139 (SIGSEGV: invalid memory access), restarted 7 times",
@@ -63,8 +65,8 @@ func TestCrashLooping(t *testing.T) {
 			"  condition: sidecar proxy terminated with exit code 1 (application error), restarted 7 times",
 			"  condition: sidecar proxy is waiting: CrashLoopBackOff: back-off 5m0s restarting",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"runs now, but was restarted often " +
-			"and lately": {checktest.CartWithPod(runningPod(fmt.Sprintf(runningAfter, 4, "Error", "11:50"))), checktest.Lines(
+		"runs now, but was restarted often and lately": {checktest.CartWithPod(runningPod(fmt.Sprintf(runningAfter, 4, "Error",
+			"11:50"))), checktest.Lines(
 			"medium Deployment/shop/cart [api]: Container api of Deployment cart is running but keeps restarting: last exit code 1 "+
 				"(application error).",
 			"  condition: container api terminated with exit code 1 (application error), restarted 4 times",
@@ -91,8 +93,8 @@ func TestCrashLooping(t *testing.T) {
 			"api, ready: false, restartCount: 0, " +
 			"state: {terminated: {exitCode: 1, reason: Error, finishedAt: \"2026-01-15T11:59:00Z\"}}}]}"},
 		"out of memory is reported as that": {documents: checktest.CartWithPod(runningPod(fmt.Sprintf(looping, 137, "OOMKilled")))},
-		"a command that cannot be run is reported " +
-			"as that": {documents: checktest.CartWithPod(runningPod(fmt.Sprintf(looping, 128, "StartError")))},
+		"a command that cannot be run is reported as that": {documents: checktest.CartWithPod(runningPod(fmt.Sprintf(looping, 128,
+			"StartError")))},
 		"healthy": {documents: checktest.CartWithPod(runningPod("ready: true, restartCount: 0, state: {running: {startedAt: " +
 			"\"2026-01-15T11:00:05Z\"}}"))},
 	} {
@@ -207,8 +209,10 @@ func TestTheLogOfTheRunThatEndedIsAskedFor(t *testing.T) {
 		status string
 		want   *check.LogRef
 	}{
-		"waiting for the next start": {crashed, &check.LogRef{Namespace: "shop", Pod: "cart-7d9f-a", Container: "api", Previous: true, Ended: testkit.Now().Add(-2 * time.Minute)}},
-		"ended, not started again":   {ended, &check.LogRef{Namespace: "shop", Pod: "cart-7d9f-a", Container: "api", Ended: testkit.Now().Add(-time.Minute)}},
+		"waiting for the next start": {crashed, &check.LogRef{Namespace: "shop", Pod: "cart-7d9f-a", Container: "api", Previous: true,
+			Ended: testkit.Now().Add(-2 * time.Minute)}},
+		"ended, not started again": {ended, &check.LogRef{Namespace: "shop", Pod: "cart-7d9f-a", Container: "api",
+			Ended: testkit.Now().Add(-time.Minute)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			findings := checktest.Findings(t, crashChecks(), checktest.CartWithPod(runningPod(tc.status)))

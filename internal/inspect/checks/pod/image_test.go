@@ -189,20 +189,22 @@ func TestOtherFailedPulls(t *testing.T) {
 		elsewhere        []facts.Kind
 		want             string
 	}{
-		"denied, and the pull secret does " +
-			"not exist": {imageDenied, checktest.CartWithPod(waitingPod(private, "ErrImagePull", "401 Unauthorized")), nil, checktest.Lines(
+		"denied, and the pull secret does not exist": {imageDenied, checktest.CartWithPod(waitingPod(private, "ErrImagePull",
+			"401 Unauthorized")), nil, checktest.Lines(
 			"high Deployment/shop/cart [api]: Image shop/api:v9 of container api of Deployment cart cannot be pulled: the registry "+
 				"denies access.",
 			"  condition: container api is waiting: ErrImagePull: 401 Unauthorized",
 			"  spec: imagePullSecrets references Secret regcred, which does not exist",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"denied, and Secrets were not read": {imageDenied, checktest.CartWithPod(waitingPod(private, "ErrImagePull", "401 Unauthorized")), []facts.Kind{facts.Secret}, checktest.Lines(
-			"high Deployment/shop/cart [api]: Image shop/api:v9 of container api of Deployment cart cannot be pulled: the registry "+
-				"denies access.",
-			"  condition: container api is waiting: ErrImagePull: 401 Unauthorized",
-			"  spec: imagePullSecrets references Secret regcred",
-			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"denied without credentials": {imageDenied, checktest.CartWithPod(waitingPod("containers: [{name: api, image: i}]", "ErrImagePull", "401 Unauthorized")), nil, checktest.Lines(
+		"denied, and Secrets were not read": {imageDenied, checktest.CartWithPod(waitingPod(private, "ErrImagePull", "401 Unauthorized")),
+			[]facts.Kind{facts.Secret}, checktest.Lines(
+				"high Deployment/shop/cart [api]: Image shop/api:v9 of container api of Deployment cart cannot be pulled: the registry "+
+					"denies access.",
+				"  condition: container api is waiting: ErrImagePull: 401 Unauthorized",
+				"  spec: imagePullSecrets references Secret regcred",
+				"  condition: 1 of 1 Pod: cart-7d9f-a")},
+		"denied without credentials": {imageDenied, checktest.CartWithPod(waitingPod("containers: [{name: api, image: i}]",
+			"ErrImagePull", "401 Unauthorized")), nil, checktest.Lines(
 			"high Deployment/shop/cart [api]: Image i of container api of Deployment cart cannot be pulled: the registry denies access.",
 			"  condition: container api is waiting: ErrImagePull: 401 Unauthorized",
 			"  spec: neither the Pod nor its ServiceAccount has imagePullSecrets",

@@ -143,7 +143,8 @@ func unreachablePulls() []pullText {
 		{unreachable("the node cannot resolve the registry's hostname",
 			"Check the hostname in the image for a typo, then the DNS of the node (nslookup <registry> on the node)."),
 			[]string{
-				"no such host", "server misbehaving", "temporary failure in name resolution", "name or service not known", "dial udp", "read udp",
+				"no such host", "server misbehaving", "temporary failure in name resolution", "name or service not known", "dial udp",
+				"read udp",
 			}},
 		{unreachable("the node does not trust the registry's certificate",
 			"Install the CA of the registry's certificate on the nodes (for containerd in certs.d/<registry>/hosts.toml), or give the "+
@@ -160,19 +161,22 @@ func unreachablePulls() []pullText {
 		{unreachable("the registry timed out",
 			"From the node, check routes, firewalls and proxy on the way to the registry (curl -v https://<registry>/v2/)."),
 			[]string{
-				"i/o timeout", "tls handshake timeout", "context deadline exceeded", "deadlineexceeded", "client.timeout exceeded", "connection timed out",
+				"i/o timeout", "tls handshake timeout", "context deadline exceeded", "deadlineexceeded", "client.timeout exceeded",
+				"connection timed out",
 				"request canceled while waiting",
 			}},
 		{unreachable("the node has no route to the registry or the connection is reset",
 			"From the node, check routes, firewalls and proxy on the way to the registry (curl -v https://<registry>/v2/)."),
 			[]string{
-				"no route to host", "network is unreachable", "connection reset", "broken pipe", "unexpected eof", "url: eof", ": eof", "proxyconnect",
+				"no route to host", "network is unreachable", "connection reset", "broken pipe", "unexpected eof", "url: eof", ": eof",
+				"proxyconnect",
 				"tls: ", "remote error",
 			}},
 		{unreachable("the registry returned a server error (5xx)",
 			"Check the status and log of the registry and of any proxy in front of it."),
 			[]string{
-				"500 internal server error", "502 bad gateway", "503 service unavailable", "504 gateway", "status code 500", "status code 502", "status code 503",
+				"500 internal server error", "502 bad gateway", "503 service unavailable", "504 gateway", "status code 500",
+				"status code 502", "status code 503",
 				"the registry is unavailable",
 			}},
 	}
@@ -188,12 +192,16 @@ func refusedPulls() []pullText {
 				"--docker-username=<user> --docker-password=<password>`.",
 		}, []string{"repository does not exist or may require", "insufficient_scope", "requested access to the resource is denied"}},
 		{failedPull{check: imageDenied, why: "the registry denies access"}, []string{
-			"401 unauthorized", "403 forbidden", "status code 401", "status code 403", "unauthorized", "authorization failed", "authentication required",
-			"access denied", "denied:", "access forbidden", "no basic auth credentials", "failed to authorize", "failed to fetch anonymous token",
-			"failed to fetch oauth token", "incorrect username or password", "permissiondenied", "error getting credentials", "permission_denied",
+			"401 unauthorized", "403 forbidden", "status code 401", "status code 403", "unauthorized", "authorization failed",
+			"authentication required",
+			"access denied", "denied:", "access forbidden", "no basic auth credentials", "failed to authorize",
+			"failed to fetch anonymous token",
+			"failed to fetch oauth token", "incorrect username or password", "permissiondenied", "error getting credentials",
+			"permission_denied",
 		}},
 		{failedPull{check: imageNotFound, why: "the registry has no such image or tag"}, []string{
-			"not found", "manifest unknown", "name unknown", "name_unknown", "manifest_unknown", "does not exist", "code = notfound", "no such image", "status code 404",
+			"not found", "manifest unknown", "name unknown", "name_unknown", "manifest_unknown", "does not exist", "code = notfound",
+			"no such image", "status code 404",
 		}},
 	}
 }

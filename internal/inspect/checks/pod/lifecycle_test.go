@@ -25,10 +25,11 @@ func TestPodStuckTerminating(t *testing.T) {
 		elsewhere []facts.Kind
 		want      string
 	}{
-		"by a finalizer": {checktest.NodeNamed("node-1", "", "", "True") + deleting("11:30", "shop.example.com/cleanup", gone), nil, checktest.Lines(
-			"medium Deployment/shop/cart [shop.example.com/cleanup]: A Pod of Deployment cart is stuck terminating: finalizer "+
-				"shop.example.com/cleanup is not removed.",
-			since, "  spec: finalizers: shop.example.com/cleanup", pods)},
+		"by a finalizer": {checktest.NodeNamed("node-1", "", "", "True") + deleting("11:30", "shop.example.com/cleanup", gone), nil,
+			checktest.Lines(
+				"medium Deployment/shop/cart [shop.example.com/cleanup]: A Pod of Deployment cart is stuck terminating: finalizer "+
+					"shop.example.com/cleanup is not removed.",
+				since, "  spec: finalizers: shop.example.com/cleanup", pods)},
 		"by two finalizers": {checktest.NodeNamed("node-1", "", "", "True") + deleting("11:30", "shop.example.com/b, "+
 			"shop.example.com/a", gone), nil, checktest.Lines(
 			"medium Deployment/shop/cart [shop.example.com/a, shop.example.com/b]: A Pod of Deployment cart is stuck terminating: "+
@@ -69,8 +70,8 @@ func TestPodEvicted(t *testing.T) {
 		documents string
 		want      string
 	}{
-		"two Pods of one workload, for want " +
-			"of memory": {checktest.DeploymentOf("cart") + checktest.PodOf("cart", "a", evictedAt("11:30", memory)) + checktest.PodOf("cart", "b", evictedAt("11:31", memory)), checktest.Lines(
+		"two Pods of one workload, for want of memory": {checktest.DeploymentOf("cart") + checktest.PodOf("cart", "a", evictedAt("11:30",
+			memory)) + checktest.PodOf("cart", "b", evictedAt("11:31", memory)), checktest.Lines(
 			"medium Deployment/shop/cart [memory]: Pods of Deployment cart were evicted: their node ran low on memory.",
 			"  condition: Pod cart-7d9f-a: "+memory, "  spec: node node-1", "  condition: 2 of 2 Pods: cart-7d9f-a, cart-7d9f-b")},
 		"a full emptyDir": {checktest.CartWithPod(evictedAt("11:30", `Usage of EmptyDir volume "cache" exceeds the limit `+
@@ -84,7 +85,8 @@ func TestPodEvicted(t *testing.T) {
 			"api, image: i}]}\nstatus: {phase: Failed, reason: Evicted, " +
 			"containerStatuses: [{name: api, ready: false, restartCount: 0, state: {terminated: {exitCode: 137, finishedAt: " +
 			"\"2026-01-15T10:00:00Z\"}}}]}")},
-		"failed otherwise":  {documents: strings.Replace(checktest.CartWithPod(evictedAt("11:30", memory)), "reason: Evicted", "reason: NodeAffinity", 1)},
+		"failed otherwise": {documents: strings.Replace(checktest.CartWithPod(evictedAt("11:30", memory)), "reason: Evicted",
+			"reason: NodeAffinity", 1)},
 		"running all along": {documents: checktest.CartWithPod(runningPod("ready: true, restartCount: 0, state: {running: {}}"))},
 	} {
 		t.Run(name, func(t *testing.T) {

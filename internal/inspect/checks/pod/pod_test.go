@@ -72,7 +72,8 @@ func TestPodsThatGoAwayOrAreFinishedAreNoFinding(t *testing.T) {
 		"status: {phase: %s, containerStatuses: [{name: api, %s}]}"
 	oom := "ready: false, restartCount: 7, state: {terminated: {exitCode: 137, reason: OOMKilled, finishedAt: \"2026-01-15T11:58:00Z\"}}"
 	for name, documents := range map[string]string{
-		"a crashing Pod that is being deleted": strings.Replace(checktest.CartWithPod(runningPod(crashed)), "name: cart-7d9f-a, ", "name: cart-7d9f-a, "+deleting, 1),
+		"a crashing Pod that is being deleted": strings.Replace(checktest.CartWithPod(runningPod(crashed)), "name: cart-7d9f-a, ",
+			"name: cart-7d9f-a, "+deleting, 1),
 		"a Pod that was out of memory and is being deleted": strings.Replace(checktest.CartWithPod(runningPod(oom)), "name: cart-7d9f-a, ",
 			"name: cart-7d9f-a, "+deleting, 1),
 		"a Pod that succeeded in the end": checktest.CartWithPod(fmt.Sprintf(status, "Succeeded", oom)),

@@ -56,15 +56,18 @@ func TestReadinessProbeFailing(t *testing.T) {
 		"an event of another container": {failing + event("spec.containers{proxy}", "Readiness probe failed: HTTP probe failed with "+
 			"statuscode: 503"),
 			checktest.Lines(message+".", running+"; no event reports the probe result", pods)},
-		"waiting for its startup probe": {documents: checktest.CartWithPod(probed(readiness+", "+startup, strings.Replace(notReady, "started: true", "started: false", 1)))},
-		"started just now":              {documents: checktest.CartWithPod(probed(readiness, strings.Replace(notReady, "11:00:05", "11:59:30", 1)))},
+		"waiting for its startup probe": {documents: checktest.CartWithPod(probed(readiness+", "+startup, strings.Replace(notReady,
+			"started: true", "started: false", 1)))},
+		"started just now": {documents: checktest.CartWithPod(probed(readiness, strings.Replace(notReady, "11:00:05",
+			"11:59:30", 1)))},
 		"not ready just now": {documents: strings.Replace(failing, `lastTransitionTime: `+
 			`"2026-01-15T11:00:00Z"`, `lastTransitionTime: "2026-01-15T11:59:30Z"`, 1)},
 		"not running": {documents: checktest.CartWithPod(probed(readiness, "ready: false, restartCount: 0, state: "+
 			"{waiting: {reason: ContainerCreating}}"))},
 		"crashing":                  {documents: checktest.CartWithPod(probed(readiness, crashed))},
 		"without a readiness probe": {documents: checktest.CartWithPod(probed(liveness, notReady))},
-		"ready":                     {documents: checktest.CartWithPod(probed(readiness, strings.Replace(notReady, "ready: false", "ready: true", 1)))},
+		"ready": {documents: checktest.CartWithPod(probed(readiness, strings.Replace(notReady, "ready: false",
+			"ready: true", 1)))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, checktest.Text(t, Checks(), "readiness-probe-failing", tc.documents)); diff != "" {
@@ -88,17 +91,26 @@ func TestProbesThatKill(t *testing.T) {
 		documents string
 		want      []string
 	}{
-		"liveness, by SIGKILL":            {checktest.CartWithPod(probed(liveness, loop(137))) + fails("Liveness", 21), []string{"liveness-probe-failing Deployment/shop/cart [api]"}},
-		"liveness, by SIGTERM":            {checktest.CartWithPod(probed(liveness, killed(143, 1))) + fails("Liveness", 3), []string{"liveness-probe-failing Deployment/shop/cart [api]"}},
-		"liveness, and ends in order":     {checktest.CartWithPod(probed(liveness, loop(0))) + fails("Liveness", 3), []string{"liveness-probe-failing Deployment/shop/cart [api]"}},
-		"liveness, and a code of its own": {checktest.CartWithPod(probed(liveness, loop(1))) + fails("Liveness", 21), []string{"liveness-probe-failing Deployment/shop/cart [api]"}},
-		"startup":                         {checktest.CartWithPod(probed(startup+", "+liveness, strings.Replace(killed(143, 2), "started: true", "started: false", 1))) + fails("Startup", 60), []string{"startup-probe-failing Deployment/shop/cart [api]"}},
-		"a crash after one failed probe":  {checktest.CartWithPod(probed(liveness, loop(1))) + fails("Liveness", 2), []string{"pod-crash-looping Deployment/shop/cart [api]"}},
-		"a crash before the probe failed": {strings.Replace(checktest.CartWithPod(probed(liveness, loop(143))), "11:58:00", "11:20:00", 1) + fails("Liveness", 2),
+		"liveness, by SIGKILL": {checktest.CartWithPod(probed(liveness, loop(137))) + fails("Liveness", 21),
+			[]string{"liveness-probe-failing Deployment/shop/cart [api]"}},
+		"liveness, by SIGTERM": {checktest.CartWithPod(probed(liveness, killed(143, 1))) + fails("Liveness", 3),
+			[]string{"liveness-probe-failing Deployment/shop/cart [api]"}},
+		"liveness, and ends in order": {checktest.CartWithPod(probed(liveness, loop(0))) + fails("Liveness", 3),
+			[]string{"liveness-probe-failing Deployment/shop/cart [api]"}},
+		"liveness, and a code of its own": {checktest.CartWithPod(probed(liveness, loop(1))) + fails("Liveness", 21),
+			[]string{"liveness-probe-failing Deployment/shop/cart [api]"}},
+		"startup": {checktest.CartWithPod(probed(startup+", "+liveness, strings.Replace(killed(143, 2),
+			"started: true", "started: false", 1))) + fails("Startup", 60), []string{"startup-probe-failing Deployment/shop/cart [api]"}},
+		"a crash after one failed probe": {checktest.CartWithPod(probed(liveness, loop(1))) + fails("Liveness", 2),
 			[]string{"pod-crash-looping Deployment/shop/cart [api]"}},
-		"out of memory while the probe fails": {checktest.CartWithPod(probed(liveness, fmt.Sprintf(looping, 137, "OOMKilled"))) + fails("Liveness", 21), []string{"pod-oom-killed Deployment/shop/cart [api]"}},
-		"a blip without a restart":            {checktest.CartWithPod(probed(liveness, notReady)) + fails("Liveness", 1), nil},
-		"a slow start that is not over":       {checktest.CartWithPod(probed(startup, strings.Replace(notReady, "started: true", "started: false", 1))) + fails("Startup", 12), nil},
+		"a crash before the probe failed": {strings.Replace(checktest.CartWithPod(probed(liveness, loop(143))), "11:58:00", "11:20:00",
+			1) + fails("Liveness", 2),
+			[]string{"pod-crash-looping Deployment/shop/cart [api]"}},
+		"out of memory while the probe fails": {checktest.CartWithPod(probed(liveness, fmt.Sprintf(looping, 137, "OOMKilled"))) +
+			fails("Liveness", 21), []string{"pod-oom-killed Deployment/shop/cart [api]"}},
+		"a blip without a restart": {checktest.CartWithPod(probed(liveness, notReady)) + fails("Liveness", 1), nil},
+		"a slow start that is not over": {checktest.CartWithPod(probed(startup, strings.Replace(notReady, "started: true",
+			"started: false", 1))) + fails("Startup", 12), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, foundIn(t, tc.documents)); diff != "" {
@@ -111,7 +123,8 @@ func TestProbesThatKill(t *testing.T) {
 		"  event: Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 500",
 		"  condition: container api terminated with exit code 143 (SIGTERM), restarted 1 time",
 		"  condition: 1 of 1 Pod: cart-7d9f-a")
-	if diff := cmp.Diff(want, checktest.Text(t, Checks(), livenessFails, checktest.CartWithPod(probed(liveness, killed(143, 1)))+fails("Liveness", 3))); diff != "" {
+	if diff := cmp.Diff(want, checktest.Text(t, Checks(), livenessFails, checktest.CartWithPod(probed(liveness, killed(143,
+		1)))+fails("Liveness", 3))); diff != "" {
 		t.Errorf("once (-want +got):\n%s", diff)
 	}
 }

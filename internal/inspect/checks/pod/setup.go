@@ -233,7 +233,8 @@ func sandboxText(message string) (why, remedy string) {
 		return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(message, t) })
 	}
 	switch {
-	case has("no IP addresses available", "failed to assign an IP address", "no available IP", "InsufficientFreeAddresses", "failed to allocate for range"):
+	case has("no IP addresses available", "failed to assign an IP address", "no available IP", "InsufficientFreeAddresses",
+		"failed to allocate for range"):
 		return "the node has no free IP addresses for Pods", "Give the node's network a larger range, fewer Pods, or clear leaked " +
 			"addresses (restart the network plugin's Pod on that node)."
 	case has("cni plugin not initialized", "cni config uninitialized", "NetworkPluginNotReady", "network is not ready"):

@@ -26,8 +26,8 @@ func TestVolumeMountFailed(t *testing.T) {
 		documents string
 		want      string
 	}{
-		"attached elsewhere; the volume is known by " +
-			"its claim": {creating + claim + attach + eventAbout("cart-7d9f-a", "", "FailedMount", summary, "11:59", 5), checktest.Lines(
+		"attached elsewhere; the volume is known by its claim": {creating + claim + attach + eventAbout("cart-7d9f-a", "", "FailedMount",
+			summary, "11:59", 5), checktest.Lines(
 			"high Deployment/shop/cart [data]: Volume data of Deployment cart cannot be mounted: it is attached to another node and "+
 				"supports only one.",
 			"  event: FailedAttachVolume: "+multi, "  spec: node node-1", "  spec: volume data: PersistentVolumeClaim "+
@@ -45,8 +45,8 @@ func TestVolumeMountFailed(t *testing.T) {
 				"or server, or has the wrong type.",
 			`  event: FailedMount: MountVolume.SetUp failed for volume "host" : hostPath type check failed, /srv is not a directory, `+
 				`unable to determine its type`, "  spec: node node-1", "  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"a missing ConfigMap is reported as that, with what follows " +
-			"from it": {documents: checktest.CartWithPod(waitingPod(configVolume, "ContainerCreating", "")) +
+		"a missing ConfigMap is reported as that, with what follows from it": {documents: checktest.CartWithPod(waitingPod(configVolume,
+			"ContainerCreating", "")) +
 			eventAbout("cart-7d9f-a", "", "FailedMount", `MountVolume.SetUp failed for volume "config" : configmap "settings" `+
 				`not found`, "11:59", 9) +
 			eventAbout("cart-7d9f-a", "", "FailedMount", strings.ReplaceAll(summary, "[data]", "[config]"), "11:59", 3)},
@@ -90,7 +90,8 @@ func TestPodSandboxFailed(t *testing.T) {
 			"  event: FailedCreatePodSandBox: "+noAddress, "  spec: node node-1", "  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"set up in the end": {documents: creating + strings.ReplaceAll(failing, "11:59", "11:40")},
 		"runs":              {documents: checktest.CartWithPod(runningPod("ready: true, restartCount: 0, state: {running: {}}")) + failing},
-		"an image failure":  {documents: checktest.CartWithPod(waitingPod("containers: [{name: api, image: i}]", "ErrImagePull", "not found")) + failing},
+		"an image failure": {documents: checktest.CartWithPod(waitingPod("containers: [{name: api, image: i}]", "ErrImagePull",
+			"not found")) + failing},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, checktest.Text(t, Checks(), "pod-sandbox-failed", tc.documents)); diff != "" {

@@ -25,16 +25,16 @@ func TestContainerConfigInvalid(t *testing.T) {
 				`(pod: "cart-7d9f-a_shop(p-cart-a)", container: api)`,
 			"  spec: image: i",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"something else, without the " +
-			"Pod's name": {checktest.CartWithPod(waitingPod("containers: [{name: api, image: i}]", "CreateContainerConfigError",
+		"something else, without the Pod's name": {checktest.CartWithPod(waitingPod("containers: [{name: api, image: i}]",
+			"CreateContainerConfigError",
 			`no can do (pod: "cart-7d9f-a_shop(p-cart-a)", container: api)`)), checktest.Lines(
 			"high Deployment/shop/cart [api]: Container api of Deployment cart cannot be created: no can do.",
 			`  condition: container api is waiting: CreateContainerConfigError: no can do (pod: "cart-7d9f-a_shop(p-cart-a)", `+
 				`container: api)`,
 			"  spec: image: i",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"a missing ConfigMap is reported " +
-			"as that": {documents: checktest.CartWithPod(waitingPod(envOfConfigMap, "CreateContainerConfigError", `configmap "settings" not found`))},
+		"a missing ConfigMap is reported as that": {documents: checktest.CartWithPod(waitingPod(envOfConfigMap,
+			"CreateContainerConfigError", `configmap "settings" not found`))},
 		"half a minute old": {documents: strings.ReplaceAll(asRoot, "2026-01-15T11:00:00Z", "2026-01-15T11:59:30Z")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,12 +62,13 @@ func TestContainerCannotStart(t *testing.T) {
 				"  condition: container api terminated with exit code 128, reason StartError, restarted 5 times: "+noFile,
 				"  spec: image: shop/api:v1",
 				"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"while it is tried": {checktest.CartWithPod(waitingPod("containers: [{name: api, image: i}]", "RunContainerError", noFile)), checktest.Lines(
-			"high Deployment/shop/cart [api]: Container api of Deployment cart cannot be started: the command /app/server is not in "+
-				"the image.",
-			"  condition: container api is waiting: RunContainerError: "+noFile,
-			"  spec: image: i",
-			"  condition: 1 of 1 Pod: cart-7d9f-a")},
+		"while it is tried": {checktest.CartWithPod(waitingPod("containers: [{name: api, image: i}]", "RunContainerError", noFile)),
+			checktest.Lines(
+				"high Deployment/shop/cart [api]: Container api of Deployment cart cannot be started: the command /app/server is not in "+
+					"the image.",
+				"  condition: container api is waiting: RunContainerError: "+noFile,
+				"  spec: image: i",
+				"  condition: 1 of 1 Pod: cart-7d9f-a")},
 		"a failing postStart hook": {checktest.CartWithPod(runningPod("ready: false, restartCount: 5, state: {waiting: {reason: "+
 			"CrashLoopBackOff, message: back-off}}, "+
 			"lastState: {terminated: {exitCode: 137, reason: Error, startedAt: \"2026-01-15T11:57:00Z\", finishedAt: "+
@@ -159,9 +160,9 @@ func TestServiceAccountMissing(t *testing.T) {
 	}{
 		"an event says so": {checktest.DeploymentOf("cart") + about("11:50") + account("carts"), nil, checktest.Lines(message,
 			"  event: FailedCreate: "+refused, "  spec: serviceAccountName: cart", "  spec: similar name: ServiceAccount carts exists")},
-		"an event says so, where ServiceAccounts may not " +
-			"be read": {checktest.DeploymentOf("cart") + about("11:50"), []facts.Kind{facts.ServiceAccount}, checktest.Lines(message,
-			"  event: FailedCreate: "+refused, "  spec: serviceAccountName: cart")},
+		"an event says so, where ServiceAccounts may not be read": {checktest.DeploymentOf("cart") + about("11:50"),
+			[]facts.Kind{facts.ServiceAccount}, checktest.Lines(message,
+				"  event: FailedCreate: "+refused, "  spec: serviceAccountName: cart")},
 		"a condition says so": {strings.ReplaceAll(checktest.DeploymentOf("cart"), "---\napiVersion: apps/v1\nkind: "+
 			"ReplicaSet", "status: {conditions: [{type: ReplicaFailure, status: \"True\", reason: FailedCreate, "+
 			"message: 'pods \"cart-7d9f-\" is forbidden: error looking up service account shop/cart: serviceaccount \"cart\" not "+
@@ -169,7 +170,8 @@ func TestServiceAccountMissing(t *testing.T) {
 			`  condition: ReplicaFailure=True (FailedCreate): pods "cart-7d9f-" is forbidden: error looking up service account `+
 				`shop/cart: serviceaccount "cart" not found`,
 			"  spec: serviceAccountName: cart")},
-		"nothing says so, and there is none":    {named(checktest.DeploymentOf("cart")), nil, checktest.Lines(message, "  spec: serviceAccountName: cart")},
+		"nothing says so, and there is none": {named(checktest.DeploymentOf("cart")), nil, checktest.Lines(message,
+			"  spec: serviceAccountName: cart")},
 		"nothing says so, and it is not known":  {named(checktest.DeploymentOf("cart")), []facts.Kind{facts.ServiceAccount}, ""},
 		"it was made since":                     {named(checktest.DeploymentOf("cart")) + about("11:50") + account("cart"), nil, ""},
 		"two hours ago":                         {checktest.DeploymentOf("cart") + about("09:50"), nil, ""},

@@ -144,7 +144,8 @@ func (pl placement) portText() string {
 		return "a host port is in use on every matching node"
 	}
 	return fmt.Sprintf("%s %s %s in use on every "+
-		"matching node", phrase.Plural(len(ports), "host port", "host ports"), strings.Join(ports, ", "), phrase.Plural(len(ports), "is", "are"))
+		"matching node", phrase.Plural(len(ports), "host port", "host ports"), strings.Join(ports, ", "), phrase.Plural(len(ports), "is",
+		"are"))
 }
 
 // hostPorts are the ports of the node that a Pod takes, as 8080/TCP.

@@ -72,13 +72,15 @@ func TestSchedulingMessagesAreTakenApart(t *testing.T) {
 			"to bind.", []schedulingReason{{1, "node(s) didn't find available persistent volumes to bind", classVolume}}, classVolume},
 		"too many volumes": {"0/1 nodes are available: 1 node(s) exceed max " +
 			"volume count.", []schedulingReason{{1, "node(s) exceed max volume count", classVolume}}, classVolume},
-		"no nodes": {"no nodes available to schedule pods", []schedulingReason{{0, "no nodes available to schedule pods", classOther}}, classOther},
+		"no nodes": {"no nodes available to schedule pods", []schedulingReason{{0, "no nodes available to schedule pods", classOther}},
+			classOther},
 		"a plugin of somebody": {"0/2 nodes are available: 2 node(s) are " +
 			"on fire.", []schedulingReason{{2, "node(s) are on fire", classOther}}, classOther},
 		"a requested node": {"0/2 nodes are available: 2 node(s) didn't match the requested " +
 			"node name.", []schedulingReason{{2, "node(s) didn't match the requested node name", classAffinity}}, classAffinity},
 		"ties go to what is asked": {"0/2 nodes are available: 1 Insufficient memory, 1 node(s) had untolerated taint " +
-			"{a: b}.", []schedulingReason{{1, "Insufficient memory", classResources}, {1, "node(s) had untolerated taint {a: b}", classTaints}}, classResources},
+			"{a: b}.", []schedulingReason{{1, "Insufficient memory", classResources}, {1, "node(s) had untolerated taint {a: b}",
+			classTaints}}, classResources},
 		"nothing": {"", nil, classOther},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -164,7 +166,8 @@ func TestUnschedulable(t *testing.T) {
 			"  spec: each Pod requests 40 CPU and 1Gi of memory",
 			"  condition: node with the most free capacity: node-1, with 2 of 2 CPU and 4Gi of 4Gi of memory unrequested",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"more than is left": {"resources", checktest.NodeNamed("node-1", "", "", "True") + busy + checktest.CartWithPod(pending(asks("1", "1Gi"), "0/1 nodes are available: 1 Insufficient cpu.")), checktest.Lines(
+		"more than is left": {"resources", checktest.NodeNamed("node-1", "", "", "True") + busy + checktest.CartWithPod(pending(asks("1",
+			"1Gi"), "0/1 nodes are available: 1 Insufficient cpu.")), checktest.Lines(
 			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: no matching node has enough free capacity (cpu).",
 			"  condition: scheduler: 0/1 nodes are available: 1 Insufficient cpu.",
 			"  spec: each Pod requests 1 CPU and 1Gi of memory",
@@ -182,8 +185,8 @@ func TestUnschedulable(t *testing.T) {
 			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: pod anti-affinity excludes the remaining nodes.",
 			"  condition: scheduler: 0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"taints that the scheduler does " +
-			"not name": {"taints", dedicated + checktest.NodeNamed("node-2", "", "", "True") + checktest.CartWithPod(pending(one, tainted)), checktest.Lines(
+		"taints that the scheduler does not name": {"taints", dedicated + checktest.NodeNamed("node-2", "", "", "True") +
+			checktest.CartWithPod(pending(one, tainted)), checktest.Lines(
 			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: they do not tolerate the taints of the nodes.",
 			"  condition: scheduler: "+tainted,
 			"  spec: node node-1: dedicated=gpu:NoSchedule",
@@ -194,7 +197,8 @@ func TestUnschedulable(t *testing.T) {
 			"  condition: scheduler: 0/1 nodes are available: 1 node(s) were unschedulable.",
 			"  spec: node node-2: node.kubernetes.io/unschedulable:NoSchedule",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"a host port": {"ports", nodes + checktest.Document("v1", "Pod", "name: proxy, namespace: net", "spec: {nodeName: node-1, "+port+"}\nstatus: {phase: Running}") +
+		"a host port": {"ports", nodes + checktest.Document("v1", "Pod", "name: proxy, namespace: net",
+			"spec: {nodeName: node-1, "+port+"}\nstatus: {phase: Running}") +
 			checktest.CartWithPod(pending(port, "0/2 nodes are available: 2 node(s) didn't have free ports for the requested "+
 				"pod ports.")), checktest.Lines(
 			"high Deployment/shop/cart: Pods of Deployment cart cannot be scheduled: host port 8080/TCP is in use on every matching node.",
@@ -225,7 +229,8 @@ func TestUnschedulable(t *testing.T) {
 		"a Pod that was made just now": {"other", nodes + checktest.Document("v1", "Pod", "name: alone, namespace: shop, "+
 			"creationTimestamp: \"2026-01-15T11:58:00Z\"",
 			"spec: {"+one+"}\nstatus: {phase: Pending}"), ""},
-		"for half a minute": {"resources", nodes + strings.ReplaceAll(checktest.CartWithPod(pending(asks("40", "1Gi"), noCPU)), "2026-01-15T11:00:00Z", "2026-01-15T11:59:30Z"), ""},
+		"for half a minute": {"resources", nodes + strings.ReplaceAll(checktest.CartWithPod(pending(asks("40", "1Gi"), noCPU)),
+			"2026-01-15T11:00:00Z", "2026-01-15T11:59:30Z"), ""},
 		"held back on purpose": {"other", nodes + strings.ReplaceAll(checktest.CartWithPod(pending(one, "Scheduling is blocked due "+
 			"to non-empty scheduling gates")), "Unschedulable", "SchedulingGated"), ""},
 		"another class's matter": {"taints", nodes + checktest.CartWithPod(pending(asks("40", "1Gi"), noCPU)), ""},
@@ -250,9 +255,11 @@ func TestWhatASchedulingFindingPointsAt(t *testing.T) {
 		documents string
 		want      []facts.Ref
 	}{
-		"the claim that is not bound": {pvc("data", "Bound") + pvc("logs", "Pending") + checktest.CartWithPod(pending(claims, "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.")),
+		"the claim that is not bound": {pvc("data", "Bound") + pvc("logs", "Pending") + checktest.CartWithPod(pending(claims,
+			"0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.")),
 			[]facts.Ref{{Kind: facts.PVC, Namespace: "shop", Name: "logs"}}},
-		"all claims, when all are bound": {pvc("data", "Bound") + pvc("logs", "Bound") + checktest.CartWithPod(pending(claims, "0/1 nodes are available: 1 node(s) had volume node affinity conflict.")),
+		"all claims, when all are bound": {pvc("data", "Bound") + pvc("logs", "Bound") + checktest.CartWithPod(pending(claims,
+			"0/1 nodes are available: 1 node(s) had volume node affinity conflict.")),
 			[]facts.Ref{{Kind: facts.PVC, Namespace: "shop", Name: "data"}, {Kind: facts.PVC, Namespace: "shop", Name: "logs"}}},
 		"nodes that are in trouble, and not those set apart": {checktest.NodeNamed("node-1", "", "taints: [{key: dedicated, effect: "+
 			"NoSchedule}]", "True") +

@@ -114,7 +114,8 @@ func classifyScheduling(text string) schedulingClass {
 		{classResources, []string{"too many pods", "pod request"}},
 		{classPorts, []string{"free ports"}},
 		{classTaints, []string{"taint", "were unschedulable", "unknown conditions"}},
-		{classAffinity, []string{"affinity", "selector", "topology spread", "requested node name", "node(s) didn't match", "didn't satisfy plugin"}},
+		{classAffinity, []string{"affinity", "selector", "topology spread", "requested node name", "node(s) didn't match",
+			"didn't satisfy plugin"}},
 	} {
 		for _, t := range known.texts {
 			if strings.Contains(lower, t) {

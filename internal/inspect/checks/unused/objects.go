@@ -66,7 +66,8 @@ func unused(g *facts.Graph, kind facts.Kind, needs []facts.Kind, more func(*fact
 	read := map[string]bool{}
 	found := check.ByNamespace{}
 	for _, n := range g.Configs {
-		if n.Kind != kind || named[n.Ref] || n.Owned || n.Sought || !n.Deleting.IsZero() || check.IsSystemNamespace(n.Namespace) || lock(n.Name) ||
+		if n.Kind != kind || named[n.Ref] || n.Owned || n.Sought || !n.Deleting.IsZero() || check.IsSystemNamespace(n.Namespace) ||
+			lock(n.Name) ||
 			!byPeople(n.Writer) || !g.OlderThan(n.Created, idleDay) || more(n) ||
 			(kind != facts.ServiceAccount && workloads[facts.Ref{Namespace: n.Namespace, Name: n.Name}]) {
 			continue

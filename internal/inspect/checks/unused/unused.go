@@ -215,7 +215,8 @@ func scaledToZero(g *facts.Graph, _ check.Params) []check.Finding {
 	}
 	var findings []check.Finding
 	for _, w := range g.Workloads {
-		if (w.Kind != facts.Deployment && w.Kind != facts.StatefulSet) || w.Desired > 0 || !w.Deleting.IsZero() || scaled[w.Ref] || check.IsSystemNamespace(w.Namespace) ||
+		if (w.Kind != facts.Deployment && w.Kind != facts.StatefulSet) || w.Desired > 0 || !w.Deleting.IsZero() || scaled[w.Ref] ||
+			check.IsSystemNamespace(w.Namespace) ||
 			!w.Owner.IsZero() || w.Changed.IsZero() ||
 			!g.OlderThan(w.Changed, idleMonth) {
 			continue

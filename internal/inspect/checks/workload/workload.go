@@ -66,7 +66,8 @@ func shortageOf(g *facts.Graph, workload *facts.WorkloadNode, params check.Param
 	return short, short.missing || len(short.down) > 0
 }
 
-// downPods are the Pods of a workload that have not been ready for longer than the startup grace. Finished Pods are ignored, since they are replaced; so are Pods on their way out, unless the workload must wait for them to be gone.
+// downPods are the Pods of a workload that have not been ready for longer than the startup grace. Finished Pods are
+// ignored, since they are replaced; so are terminating Pods, unless the workload waits for them to be gone.
 func downPods(g *facts.Graph, workload *facts.WorkloadNode, params check.Params) []*facts.PodNode {
 	waitsForOld := workload.Kind == facts.StatefulSet || workload.Kind == facts.DaemonSet
 	var down []*facts.PodNode
