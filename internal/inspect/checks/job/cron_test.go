@@ -85,10 +85,10 @@ func TestCronJobFailing(t *testing.T) {
 			documents: nightly("", "", `lastScheduleTime: `+
 				`"2026-01-15T03:00:00Z"`) + lastNight + nightlyRun("nightly-3", "2026-01-15T03:00:00Z", completeAt("2026-01-15T03:05:00Z")),
 		},
-		"a run that goes on":       {documents: nightly("", "", "") + nightlyRun("nightly-3", "2026-01-15T03:00:00Z", "active: 1")},
-		"suspended":                {documents: nightly("", "suspend: true, ", "") + lastNight},
-		"a CronJob without a run":  {documents: nightly("", "", "")},
-		"a failed Job by somebody": {documents: nightly("", "", "") + migrate("", "", failed("2026-01-15T11:40:00Z"))},
+		"a run that goes on":             {documents: nightly("", "", "") + nightlyRun("nightly-3", "2026-01-15T03:00:00Z", "active: 1")},
+		"suspended":                      {documents: nightly("", "suspend: true, ", "") + lastNight},
+		"a CronJob without a run":        {documents: nightly("", "", "")},
+		"a failed Job without a CronJob": {documents: nightly("", "", "") + migrate("", "", failed("2026-01-15T11:40:00Z"))},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
-func TestMissingReferencesAreReadFromTheKubeletsWords(t *testing.T) {
+func TestParseMissingReferencesFromKubeletMessages(t *testing.T) {
 	for name, tc := range map[string]struct {
 		message string
 		want    []reference
@@ -32,7 +32,7 @@ func TestMissingReferencesAreReadFromTheKubeletsWords(t *testing.T) {
 		"in the API server's words":           {`configmaps "settings" not found`, []reference{{facts.ConfigMap, "settings", ""}}},
 		"twice the same":                      {`[secret "db" not found, secret "db" not found]`, []reference{{facts.Secret, "db", ""}}},
 		"something else that is not found":    {`persistentvolumeclaim "data" not found`, nil},
-		"a Secret that may not be read":       {`secret "db" is forbidden: no relationship found`, nil},
+		"a Secret that cannot be read":        {`secret "db" is forbidden: no relationship found`, nil},
 		"nothing":                             {"", nil},
 		"a quote that is never closed":        {`configmap "set`, nil},
 		"a key of a kind that is neither one": {"couldn't find key a in Gadget shop/b", nil},
@@ -71,7 +71,7 @@ func TestConfigMapMissing(t *testing.T) {
 			`  condition: container api is waiting: CreateContainerConfigError: configmap "settings" not found`,
 			"  spec: env DB_URL of container api: ConfigMap settings",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"of an environment variable, where ConfigMaps may not be read": {refused, []facts.Kind{facts.ConfigMap}, checktest.Lines(
+		"of an environment variable, where ConfigMaps cannot be read": {refused, []facts.Kind{facts.ConfigMap}, checktest.Lines(
 			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (env DB_URL of "+
 				"container api).",
 			`  condition: container api is waiting: CreateContainerConfigError: configmap "settings" not found`,
@@ -95,9 +95,9 @@ func TestConfigMapMissing(t *testing.T) {
 			"high Deployment/shop/cart [settings]: ConfigMap settings does not exist; Deployment cart needs it (volume config).",
 			"  spec: volume config: ConfigMap settings",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"of a volume, without an event or the right to read ConfigMaps": {checktest.CartWithPod(waitingPod(configVolume,
+		"of a volume, without an event or permission to read ConfigMaps": {checktest.CartWithPod(waitingPod(configVolume,
 			"ContainerCreating", "")), []facts.Kind{facts.ConfigMap}, ""},
-		"it was made since":                  {refused + configMap("settings", "db-url: x"), nil, ""},
+		"it was created since":               {refused + configMap("settings", "db-url: x"), nil, ""},
 		"of a Pod that is half a minute old": {strings.ReplaceAll(refused, "2026-01-15T11:00:00Z", "2026-01-15T11:59:30Z"), nil, ""},
 		"an optional one":                    {checktest.CartWithPod(waitingPod(optional, "ContainerCreating", "")), nil, ""},
 		"of a Pod that runs and needs it no more": {checktest.CartWithPod("spec: {nodeName: node-1, " + envOfConfigMap +
@@ -167,13 +167,13 @@ func TestSecretMissing(t *testing.T) {
 		elsewhere        []facts.Kind
 		want             string
 	}{
-		"missing, and Secrets may not be read": {secretMissing, checktest.CartWithPod(waitingPod(spec, "CreateContainerConfigError",
+		"missing, and Secrets cannot be read": {secretMissing, checktest.CartWithPod(waitingPod(spec, "CreateContainerConfigError",
 			`secret "db" not found`)), []facts.Kind{facts.Secret}, checktest.Lines(
 			"high Deployment/shop/cart [db]: Secret db does not exist; Deployment cart needs it (envFrom of container api).",
 			`  condition: container api is waiting: CreateContainerConfigError: secret "db" not found`,
 			"  spec: envFrom of container api: Secret db",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"without its key; what else it holds is not told": {secretKeyMissing, secret + checktest.CartWithPod(waitingPod(key,
+		"without its key; other keys are not shown": {secretKeyMissing, secret + checktest.CartWithPod(waitingPod(key,
 			"CreateContainerConfigError", "couldn't find "+
 				"key password in Secret shop/db")), nil, checktest.Lines(
 			"high Deployment/shop/cart [db/password]: Secret db has no key password; Deployment cart needs it (env PASSWORD of "+
@@ -181,7 +181,7 @@ func TestSecretMissing(t *testing.T) {
 			"  condition: container api is waiting: CreateContainerConfigError: couldn't find key password in Secret shop/db",
 			"  spec: env PASSWORD of container api: key password of Secret db",
 			"  condition: 1 of 1 Pod: cart-7d9f-a")},
-		"made since": {secretMissing, secret + checktest.CartWithPod(waitingPod(spec, "CreateContainerConfigError",
+		"created since": {secretMissing, secret + checktest.CartWithPod(waitingPod(spec, "CreateContainerConfigError",
 			`secret "db" not found`)), nil, ""},
 		"a missing pull secret is none": {secretMissing, checktest.CartWithPod(waitingPod("imagePullSecrets: [{name: regcred}], "+
 			"containers: [{name: api, image: i}]",
@@ -195,7 +195,7 @@ func TestSecretMissing(t *testing.T) {
 	}
 }
 
-func TestTheRemedyForAMissingReferenceIsACommand(t *testing.T) {
+func TestRemediationOfMissingReferenceHasACommand(t *testing.T) {
 	for name, tc := range map[string]struct {
 		ref     reference
 		similar string
@@ -208,7 +208,7 @@ func TestTheRemedyForAMissingReferenceIsACommand(t *testing.T) {
 		"Secret": {reference{facts.Secret, "db", ""}, "", "kubectl -n shop create secret generic db --from-literal=<key>=<value>"},
 		"its key": {reference{facts.Secret, "db", "p"}, "", `kubectl -n shop patch secret db --type=merge -p ` +
 			`'{"stringData":{"p":"<value>"}}'`},
-		"a slip": {reference{facts.ConfigMap, "settings", "db-url"}, "DB_URL", "Correct the key in the Pod template to DB_URL"},
+		"a typo": {reference{facts.ConfigMap, "settings", "db-url"}, "DB_URL", "Correct the key in the Pod template to DB_URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := tc.ref.remedy("shop", tc.similar); !strings.Contains(got, tc.want) {

@@ -101,7 +101,7 @@ func TestPodSandboxFailed(t *testing.T) {
 	}
 }
 
-func TestSetupFailuresAreToldApart(t *testing.T) {
+func TestSetupFailuresAreClassified(t *testing.T) {
 	for name, tc := range map[string]struct {
 		text          func(string) (string, string)
 		message, want string

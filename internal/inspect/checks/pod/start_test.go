@@ -96,7 +96,7 @@ func TestContainerCannotStart(t *testing.T) {
 	}
 }
 
-func TestWhyAContainerCannotBeStartedIsToldApart(t *testing.T) {
+func TestStartErrorsAreClassified(t *testing.T) {
 	for name, tc := range map[string]struct{ message, want string }{
 		"not on the path": {`OCI runtime create failed: runc create failed: unable to start container process: exec: "serve": ` +
 			`executable file not found in $PATH: unknown`, "the command serve is not in the image"},
@@ -158,12 +158,12 @@ func TestServiceAccountMissing(t *testing.T) {
 		elsewhere []facts.Kind
 		want      string
 	}{
-		"an event says so": {checktest.DeploymentOf("cart") + about("11:50") + account("carts"), nil, checktest.Lines(message,
+		"an event reports it": {checktest.DeploymentOf("cart") + about("11:50") + account("carts"), nil, checktest.Lines(message,
 			"  event: FailedCreate: "+refused, "  spec: serviceAccountName: cart", "  spec: similar name: ServiceAccount carts exists")},
-		"an event says so, where ServiceAccounts may not be read": {checktest.DeploymentOf("cart") + about("11:50"),
+		"an event says so, where ServiceAccounts cannot be read": {checktest.DeploymentOf("cart") + about("11:50"),
 			[]facts.Kind{facts.ServiceAccount}, checktest.Lines(message,
 				"  event: FailedCreate: "+refused, "  spec: serviceAccountName: cart")},
-		"a condition says so": {strings.ReplaceAll(checktest.DeploymentOf("cart"), "---\napiVersion: apps/v1\nkind: "+
+		"a condition reports it": {strings.ReplaceAll(checktest.DeploymentOf("cart"), "---\napiVersion: apps/v1\nkind: "+
 			"ReplicaSet", "status: {conditions: [{type: ReplicaFailure, status: \"True\", reason: FailedCreate, "+
 			"message: 'pods \"cart-7d9f-\" is forbidden: error looking up service account shop/cart: serviceaccount \"cart\" not "+
 			"found'}]}\n---\napiVersion: apps/v1\nkind: ReplicaSet"), nil, checktest.Lines(message,
@@ -173,7 +173,7 @@ func TestServiceAccountMissing(t *testing.T) {
 		"nothing says so, and there is none": {named(checktest.DeploymentOf("cart")), nil, checktest.Lines(message,
 			"  spec: serviceAccountName: cart")},
 		"nothing says so, and it is not known":  {named(checktest.DeploymentOf("cart")), []facts.Kind{facts.ServiceAccount}, ""},
-		"it was made since":                     {named(checktest.DeploymentOf("cart")) + about("11:50") + account("cart"), nil, ""},
+		"it was created since":                  {named(checktest.DeploymentOf("cart")) + about("11:50") + account("cart"), nil, ""},
 		"two hours ago":                         {checktest.DeploymentOf("cart") + about("09:50"), nil, ""},
 		"the workload has all its Pods already": {full + about("11:50"), nil, ""},
 		"refused for another reason": {checktest.DeploymentOf("cart") + strings.Replace(about("11:50"), "error looking up "+
@@ -187,7 +187,7 @@ func TestServiceAccountMissing(t *testing.T) {
 	}
 }
 
-func TestWhyAConfigurationIsRefusedIsToldApart(t *testing.T) {
+func TestConfigErrorsAreClassified(t *testing.T) {
 	for name, tc := range map[string]struct{ message, want string }{
 		"user by name": {`container has runAsNonRoot and image has non-numeric user (app), cannot verify user is non-root (pod: "x", ` +
 			`container: api)`,

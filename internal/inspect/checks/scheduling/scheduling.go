@@ -29,7 +29,8 @@ func Checks() []check.Check {
 		unschedulable(classResources, "A Pod cannot be scheduled: no node has enough free capacity.",
 			"Lower the Pod's requests to what it needs, free or add nodes, or let a cluster autoscaler add them; `kubectl describe "+
 				"nodes` shows requests under Allocated "+
-				"resources.", "concepts/configuration/manage-resources-containers/#my-pods-are-pending-with-event-message-failedscheduling"),
+				"resources.",
+			"concepts/configuration/manage-resources-containers/#my-pods-are-pending-with-event-message-failedscheduling"),
 		unschedulable(classAffinity, "A Pod cannot be scheduled: no node matches its selector, affinity or topology spread constraints.",
 			"Compare nodeSelector, affinity and topologySpreadConstraints of the Pod template with `kubectl get nodes --show-labels`.",
 			"concepts/scheduling-eviction/assign-pod-node/"),

@@ -12,7 +12,7 @@ import (
 )
 
 // The messages are those of schedulers from 1.20 to 1.37.
-func TestSchedulingMessagesAreTakenApart(t *testing.T) {
+func TestParseSchedulingMessages(t *testing.T) {
 	for name, tc := range map[string]struct {
 		message   string
 		want      []schedulingReason
@@ -74,7 +74,7 @@ func TestSchedulingMessagesAreTakenApart(t *testing.T) {
 			"volume count.", []schedulingReason{{1, "node(s) exceed max volume count", classVolume}}, classVolume},
 		"no nodes": {"no nodes available to schedule pods", []schedulingReason{{0, "no nodes available to schedule pods", classOther}},
 			classOther},
-		"a plugin of somebody": {"0/2 nodes are available: 2 node(s) are " +
+		"a custom plugin": {"0/2 nodes are available: 2 node(s) are " +
 			"on fire.", []schedulingReason{{2, "node(s) are on fire", classOther}}, classOther},
 		"a requested node": {"0/2 nodes are available: 2 node(s) didn't match the requested " +
 			"node name.", []schedulingReason{{2, "node(s) didn't match the requested node name", classAffinity}}, classAffinity},
@@ -95,7 +95,7 @@ func TestSchedulingMessagesAreTakenApart(t *testing.T) {
 	}
 }
 
-func TestNodesSetApartDoNotDecide(t *testing.T) {
+func TestControlPlaneNodesDoNotDecideTheClass(t *testing.T) {
 	reasons := parseScheduling("0/4 nodes are available: 1 Insufficient cpu, 3 node(s) had untolerated taint(s).")
 	if class := dominant(reasons, 3); class != classResources {
 		t.Errorf("with a control plane of three nodes: %s, want resources", class.check())

@@ -41,7 +41,7 @@ func TestCost(t *testing.T) {
 			"  condition: 10Gi, of claim old in namespace shop", "  spec: reclaim policy Retain"}},
 		"released yesterday": {ID: "volume-released", Documents: volume("Retain", "2026-01-14T00:00:00Z")},
 		"to be deleted":      {ID: "volume-released", Documents: volume("Delete", "2026-01-02T00:00:00Z")},
-		"nobody mounts it": {ID: "pvc-unused", Documents: claim("data", ""), Want: []string{
+		"no Pod mounts it": {ID: "pvc-unused", Documents: claim("data", ""), Want: []string{
 			"low PersistentVolumeClaim/shop/data: PersistentVolumeClaim data is not used by any Pod or " +
 				"workload.", "  condition: bound to v1, 1Gi"}},
 		"a template names it": {
@@ -190,7 +190,7 @@ func TestUnused(t *testing.T) {
 		"an account that nothing names": {ID: "serviceaccounts-unused", Documents: cart + account, Want: []string{
 			"info Namespace/shop: ServiceAccounts in namespace shop are not used by any Pod or workload and have no " +
 				"permissions.", "  spec: 1: ci"}},
-		"accounts in use, or with rights": {
+		"accounts in use, or with permissions": {
 			ID:        "serviceaccounts-unused",
 			Documents: cart + account + binding + object("ServiceAccount", "cart", "") + object("ServiceAccount", "default", ""),
 		},

@@ -206,13 +206,15 @@ func TestBlockedPodsNameWhatIsBehindIt(t *testing.T) {
 			documents: blocked(`Error creating: Internal error occurred: failed calling webhook "inject.example.com": failed to call `+
 				`webhook: Post "https://injector.mesh.svc:443/inject?timeout=10s": no endpoints available for service "injector"`,
 				checktest.Document("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "name: injector", `
-webhooks: [{name: inject.example.com, sideEffects: None, admissionReviewVersions: [v1], clientConfig: {service: {namespace: mesh, name: injector}}}]`)),
+webhooks: [{name: inject.example.com, sideEffects: None, admissionReviewVersions: [v1],
+  clientConfig: {service: {namespace: mesh, name: injector}}}]`)),
 			want: []facts.Ref{{Kind: facts.MutatingWebhook, Name: "injector"}},
 		},
 		"a webhook that only said no": {
 			documents: blocked(`Error creating: admission webhook "inject.example.com" denied the request: no`,
 				checktest.Document("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "name: injector", `
-webhooks: [{name: inject.example.com, sideEffects: None, admissionReviewVersions: [v1], clientConfig: {service: {namespace: mesh, name: injector}}}]`)),
+webhooks: [{name: inject.example.com, sideEffects: None, admissionReviewVersions: [v1],
+  clientConfig: {service: {namespace: mesh, name: injector}}}]`)),
 		},
 	}
 	for name, c := range cases {

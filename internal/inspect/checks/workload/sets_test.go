@@ -225,7 +225,7 @@ func TestDaemonSetMisscheduled(t *testing.T) {
 				"low DaemonSet/shop/web: DaemonSet web has Pods on nodes that should not run it: once deleted, they are not recreated.",
 				"  condition: Pods on 1 node that should not run them"),
 		},
-		"a change that is being carried out": {
+		"a change that is not reconciled yet": {
 			documents: checktest.WorkloadWeb(
 				"DaemonSet",
 				checktest.WebMeta,

@@ -73,7 +73,7 @@ func TestDeploymentUnavailable(t *testing.T) {
 				"  condition: Pods: 2 desired, 2 current, 0 ready, 0 available",
 				notAvailableEvidence),
 		},
-		"a paused one says so": {
+		"a paused one reports it": {
 			documents: checktest.WebDeployment("replicas: 2\n  paused: true", "replicas: 2, "+notAvail),
 			want: checktest.Lines(
 				"critical Deployment/shop/web: Deployment web has no available Pods. Its rollout is paused: changes to its Pod "+
@@ -214,7 +214,8 @@ status: {observedGeneration: 2, replicas: 1}
 		"a ReplicationController that is refused its Pod": {
 			documents: checktest.Document("v1", "ReplicationController", checktest.WebMeta, `
 spec: {replicas: 1, selector: {app: web}}
-status: {observedGeneration: 2, replicas: 0, conditions: [{type: ReplicaFailure, status: "True", reason: FailedCreate, lastTransitionTime: "`+checktest.LongAgo+`"}]}
+status: {observedGeneration: 2, replicas: 0, conditions: [{type: ReplicaFailure, status: "True", reason: FailedCreate,
+  lastTransitionTime: "`+checktest.LongAgo+`"}]}
 `),
 			want: checktest.Lines(
 				"critical ReplicationController/shop/web: ReplicationController web has no ready Pods.",
