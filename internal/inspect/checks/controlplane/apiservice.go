@@ -14,12 +14,12 @@ func apiServiceChecks() []check.Check {
 	return []check.Check{{
 		ID: "apiservice-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 		Summary: "An aggregated API is not available.",
-		Meaning: "The API server hands requests for this API group to a Service, and cannot reach it: condition Available is False for " +
-			"longer than the startup grace. Requests for the group fail. And because every list of all APIs is incomplete, namespaces " +
-			"cannot be deleted, garbage collection and quota may lag, and, where it is the metrics API, autoscalers and kubectl top " +
-			"have no data.",
-		Remediation: "Repair the Service behind the API (`kubectl describe apiservice <name>` names it and the reason). If the add-on that " +
-			"brought the API is gone for good: `kubectl delete apiservice <name>`.",
+		Meaning: "The API server delegates requests for this API group to a Service and cannot reach it: condition " +
+			"Available has been False for longer than the startup grace. Requests for the group fail. Because discovery is " +
+			"incomplete, namespaces cannot be deleted, and garbage collection and quota may lag. If it is the metrics API, " +
+			"autoscalers and kubectl top have no data.",
+		Remediation: "Fix the Service behind the API (`kubectl describe apiservice <name>` shows it and the reason). If " +
+			"the add-on that provided the API was removed for good: `kubectl delete apiservice <name>`.",
 		Link:        "https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/",
 		Needs:       []facts.Kind{facts.APIService},
 		Uses:        append(facts.WorkloadKinds(), facts.Service, facts.Pod, facts.EndpointSlice),

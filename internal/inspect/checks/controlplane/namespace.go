@@ -28,12 +28,14 @@ func stuckCustoms(g *facts.Graph, namespace string) []facts.Ref {
 func namespaceChecks() []check.Check {
 	return []check.Check{{
 		ID: "namespace-stuck-terminating", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-		Summary: "A namespace does not go away.",
-		Meaning: "The namespace was deleted and is still there, beyond the terminating grace (five minutes unless set). Its conditions say what holds " +
-			"it: an aggregated API that does not answer, so that its objects cannot even be listed; objects that cannot be deleted; or " +
-			"finalizers whose controller does not take them off, most often because it was removed first.",
-		Remediation: "`kubectl get namespace <name> -o yaml` shows under status.conditions what remains. Repair the API or controller that is " +
-			"named there; take finalizers off by hand only when their controller is gone for good.",
+		Summary: "A namespace is stuck terminating.",
+		Meaning: "The namespace was deleted and still exists after the terminating grace (five minutes by default). Its " +
+			"conditions show what blocks the deletion: an aggregated API that does not respond, which keeps objects from being " +
+			"listed; objects that cannot be deleted; or finalizers that no controller removes, usually because the controller " +
+			"was uninstalled first.",
+		Remediation: "`kubectl get namespace <name> -o yaml` shows what remains in status.conditions. Fix the API or the " +
+			"controller shown there. Remove a finalizer by hand only if its controller is gone for good: the cleanup that it " +
+			"stands for is then skipped.",
 		Link:        "https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
 		Needs:       []facts.Kind{facts.Namespace},
 		Uses:        []facts.Kind{facts.APIService, facts.ValidatingWebhook, facts.MutatingWebhook, facts.Pod},

@@ -17,12 +17,13 @@ func webhookChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "webhook-service-missing", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityCritical,
-			Summary: "An admission webhook calls a Service, or a port of one, that does not exist.",
-			Meaning: "The API server asks the webhook before it accepts the requests that its rules name, and there is nobody to ask. With " +
-				"failurePolicy Fail (the default) each of these requests is refused: critical. With Ignore they pass unchecked and " +
-				"unchanged: medium. It is often what remains of an add-on that was removed.",
-			Remediation: "Install the add-on again, or delete what remains of it: `kubectl delete validatingwebhookconfiguration <name>` " +
-				"(or mutatingwebhookconfiguration).",
+			Summary: "An admission webhook calls a Service or a Service port that does not exist.",
+			Meaning: "The API server calls the webhook before it accepts the requests that its rules match, and the call " +
+				"cannot succeed. With failurePolicy Fail (the default) each of these requests is rejected: critical. With " +
+				"Ignore they pass unvalidated and unmodified: medium. Often the configuration was left behind by an add-on " +
+				"that was removed.",
+			Remediation: "Reinstall the add-on, or delete the configuration that it left behind: `kubectl delete " +
+				"validatingwebhookconfiguration <name>` (or mutatingwebhookconfiguration).",
 			Link:  link,
 			Needs: []facts.Kind{facts.Service},
 			Uses:  []facts.Kind{facts.ValidatingWebhook, facts.MutatingWebhook},
@@ -30,12 +31,14 @@ func webhookChecks() []check.Check {
 		},
 		{
 			ID: "webhook-no-endpoints", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityCritical,
-			Summary: "An admission webhook calls a Service that has no ready endpoint.",
-			Meaning: "The Service behind the webhook exists, but nothing ready stands behind it. With failurePolicy Fail (the default) " +
-				"each request that the webhook's rules name is refused: critical, and where the rules name Pods, the webhook's own " +
-				"Pods may be kept from coming back. With Ignore they pass unchecked and unchanged: medium.",
-			Remediation: "Bring the webhook's Pods back; the finding that causes this one says what keeps them. In an emergency set failurePolicy to " +
-				"Ignore, or delete the configuration: its add-on makes it again.",
+			Summary: "An admission webhook calls a Service that has no ready endpoints.",
+			Meaning: "The Service behind the webhook exists but has no ready endpoints. With failurePolicy Fail (the " +
+				"default) each request that the webhook's rules match is rejected: critical. If the rules match Pods, this can " +
+				"block the webhook's own Pods from being recreated. With Ignore the requests pass unvalidated and unmodified: " +
+				"medium.",
+			Remediation: "Restore the webhook's Pods; the finding that causes this one shows why they are not ready. In " +
+				"an emergency set failurePolicy to Ignore or delete the configuration, which its add-on usually creates again: " +
+				"until then requests are not validated.",
 			Link:  link,
 			Needs: []facts.Kind{facts.Service, facts.Pod},
 			Uses:  append(facts.WorkloadKinds(), facts.ValidatingWebhook, facts.MutatingWebhook, facts.EndpointSlice),

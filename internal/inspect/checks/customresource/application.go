@@ -21,20 +21,23 @@ func applicationChecks() []check.Check {
 		{
 			ID: "argocd-application-degraded", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
 			Summary: "An Argo CD Application is degraded.",
-			Meaning: "Argo CD says that the health of the Application is Degraded: something that it deployed failed, such as a Deployment whose Pods do " +
-				"not become ready. Where the time is told, for longer than the startup grace and at least five minutes. If the Application deploys " +
-				"into this cluster, what failed is found as the cause.",
-			Remediation: "`argocd app get <name>`, or the page of the Application, shows which of its resources are not healthy.",
+			Meaning: "Argo CD reports the health of the Application as Degraded: a resource that it deployed failed, for " +
+				"example a Deployment whose Pods do not become ready. If Argo CD reports since when, reported after the " +
+				"startup grace and at least five minutes. If the Application deploys into this cluster, the failed resource is " +
+				"found as the cause.",
+			Remediation: "`argocd app get <name>`, or the Application's page, shows which of its resources are unhealthy.",
 			Link:        link, Needs: []facts.Kind{facts.Application}, Uses: uses, ExplainedBy: customOwned(), Run: applicationDegraded,
 		},
 		{
 			ID: "argocd-application-missing", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityLow,
-			Summary: "What an Argo CD Application describes is not in the cluster, or its health is not known.",
-			Meaning: "The health of the Application is Missing or Unknown for longer than the startup grace and at least five minutes. Missing means that " +
-				"resources were never created or were deleted; Unknown, that Argo CD could not find out, for example because the cluster or " +
-				"the repository cannot be reached. It is medium where Argo CD is to sync by itself, since then it should have.",
-			Remediation: "Sync the Application (`argocd app sync <name>`); where that fails, its conditions say why (`argocd app get <name>`).",
-			Link:        link, Needs: []facts.Kind{facts.Application},
+			Summary: "Resources of an Argo CD Application are missing from the cluster, or its health is unknown.",
+			Meaning: "The health of the Application has been Missing or Unknown for longer than the startup grace and at " +
+				"least five minutes. Missing: resources were never created, or were deleted. Unknown: Argo CD could not " +
+				"determine the health, for example because the cluster or the repository is unreachable. Medium if automated " +
+				"sync is enabled, which should have created them.",
+			Remediation: "Sync the Application: `argocd app sync <name>`. If that fails, `argocd app get <name>` shows " +
+				"the reason in its conditions.",
+			Link: link, Needs: []facts.Kind{facts.Application},
 			ExplainedBy: []string{"argocd-application-sync-failed", "argocd-project-missing"}, Run: applicationMissing,
 		},
 	}
@@ -45,29 +48,33 @@ func applicationSyncChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "argocd-application-out-of-sync", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "What runs differs from what the repository says.",
-			Meaning: "The Argo CD Application is OutOfSync, and neither was it changed nor did a sync end within the last hour: a change waits for somebody to " +
-				"sync it, somebody changed the cluster by hand, or a controller writes fields that the repository sets, so that it can never be in sync.",
-			Remediation: "See the difference (`argocd app diff <name>`), then sync the Application, or list fields that others write under spec.ignoreDifferences.",
-			Link:        link, Needs: []facts.Kind{facts.Application},
+			Summary: "An Argo CD Application is out of sync with its repository.",
+			Meaning: "The Application is OutOfSync, and it neither changed nor finished a sync within the last hour: a " +
+				"change waits for a manual sync, the cluster was changed by hand, or a controller writes fields that the " +
+				"repository also sets, which keeps it out of sync forever.",
+			Remediation: "Show the difference (`argocd app diff <name>`), then sync the Application (`argocd app sync " +
+				"<name>`), or list fields that other controllers write in spec.ignoreDifferences.",
+			Link: link, Needs: []facts.Kind{facts.Application},
 			ExplainedBy: []string{"argocd-application-sync-failed", "argocd-project-missing"}, Run: applicationOutOfSync,
 		},
 		{
 			ID: "argocd-application-sync-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "Argo CD could not bring an Application up to date.",
-			Meaning: "The last operation ended with Failed or Error, or a condition says that the manifests cannot be made or compared (ComparisonError, " +
-				"InvalidSpecError, SyncError). What runs is older than what the repository says, or a mixture of both.",
-			Remediation: "The message in the evidence says what was refused: a manifest that is not valid, a repository or cluster that cannot be reached, a project " +
-				"that does not allow it. `argocd app get <name>` shows the result for each resource.",
+			Summary: "An Argo CD Application could not be synced.",
+			Meaning: "The last operation ended with Failed or Error, or a condition reports that the manifests cannot be " +
+				"generated or compared (ComparisonError, InvalidSpecError, SyncError). The cluster runs an older version than " +
+				"the repository has, or a mixture of both.",
+			Remediation: "The message in the evidence gives the reason: an invalid manifest, an unreachable repository " +
+				"or cluster, a project that does not permit it. `argocd app get <name>` shows the result for each resource.",
 			Link: link, Needs: []facts.Kind{facts.Application},
 			ExplainedBy: append(check.CreationFailures(), "argocd-project-missing", "webhook-service-missing", "webhook-no-endpoints"), Run: applicationSyncFailed,
 		},
 		{
 			ID: "argocd-project-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary: "An Argo CD Application names a project that does not exist.",
-			Meaning: "No AppProject of the name in spec.project is in the namespace of the Application. Argo CD does not sync such an Application. " +
-				"Applications outside the namespace of Argo CD, whose projects stand elsewhere, are left out.",
-			Remediation: "Create the AppProject, or name one that exists (`kubectl get appprojects -A`) in spec.project.",
+			Summary: "An Argo CD Application belongs to a project that does not exist.",
+			Meaning: "There is no AppProject with the name in spec.project in the Application's namespace. Argo CD does " +
+				"not sync such an Application. Applications outside the namespace of Argo CD, whose projects are elsewhere, " +
+				"are skipped.",
+			Remediation: "Create the AppProject, or set spec.project to an existing one (`kubectl get appprojects -A`).",
 			Link:        "https://argo-cd.readthedocs.io/en/stable/user-guide/projects/", Needs: []facts.Kind{facts.Application, facts.AppProject}, Run: projectMissing,
 		},
 	}

@@ -22,31 +22,36 @@ func certificateChecks() []check.Check {
 		{
 			ID: "certificate-not-ready", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
 			Summary: "A certificate is not issued, or has expired.",
-			Meaning: "The cert-manager Certificate has condition Ready=False for longer than the startup grace and at least five minutes: it was never " +
-				"issued, its Secret is gone or does not fit, or it could not be renewed. Where the certificate in its Secret has expired, which " +
-				"breaks every connection that uses it, the finding is high.",
-			Remediation: "`kubectl describe certificate <name>` names the CertificateRequest of the moment; follow it to the Order and Challenge, or use `cmctl status certificate <name>`.",
-			Link:        link, Needs: []facts.Kind{facts.Certificate},
+			Meaning: "The cert-manager Certificate has had condition Ready=False for longer than the startup grace and " +
+				"at least five minutes: it was never issued, its Secret is missing or does not match, or it could not be " +
+				"renewed. High if the certificate in its Secret has expired, which breaks every connection that uses it.",
+			Remediation: "`kubectl describe certificate <name>` shows the current CertificateRequest; follow it to the " +
+				"Order and Challenge, or use `cmctl status certificate <name>`.",
+			Link: link, Needs: []facts.Kind{facts.Certificate},
 			Uses:        []facts.Kind{facts.CertificateRequest, facts.Issuer, facts.ClusterIssuer, facts.ACMEOrder, facts.ACMEChallenge},
 			ExplainedBy: []string{"acme-challenge-failing", "certificate-request-failed", "issuer-not-ready"}, Run: certificateNotReady,
 		},
 		{
 			ID: "certificate-expiring", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "A certificate ends soon and was not renewed when it should have been.",
-			Meaning: "The cert-manager Certificate is valid for less than fourteen days more, and the time at which it was to be renewed (status.renewalTime) " +
-				"passed more than an hour ago: cert-manager does not run, or its issuer does not answer.",
-			Remediation: "See whether cert-manager runs (`kubectl get pods -A -l app.kubernetes.io/instance=cert-manager`), then ask for a new certificate: `cmctl renew <name>`.",
-			Link:        link, Needs: []facts.Kind{facts.Certificate},
+			Summary: "A certificate expires soon and was not renewed on time.",
+			Meaning: "The cert-manager Certificate expires within fourteen days, and its renewal time " +
+				"(status.renewalTime) passed more than an hour ago: cert-manager is not running, or its issuer does not " +
+				"respond.",
+			Remediation: "Check that cert-manager runs (`kubectl get pods -A -l " +
+				"app.kubernetes.io/instance=cert-manager`), then request a new certificate: `cmctl renew <name>`.",
+			Link: link, Needs: []facts.Kind{facts.Certificate},
 			Uses:        []facts.Kind{facts.CertificateRequest, facts.Issuer, facts.ClusterIssuer, facts.ACMEOrder, facts.ACMEChallenge},
 			ExplainedBy: check.CertificateFailures(), Run: certificateExpiring,
 		},
 		{
 			ID: "issuer-not-ready", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "An issuer of certificates is not ready.",
-			Meaning: "The cert-manager Issuer or ClusterIssuer has condition Ready=False for longer than the startup grace and at least five minutes: the " +
-				"ACME account could not be registered, the Secret of its CA is missing, or Vault does not answer. No certificate can be issued or renewed with it.",
-			Remediation: "The message of the condition says what is missing: `kubectl describe issuer <name>` or `kubectl describe clusterissuer <name>`.",
-			Link:        link, Needs: []facts.Kind{facts.Issuer}, Uses: []facts.Kind{facts.ClusterIssuer},
+			Summary: "A certificate issuer is not ready.",
+			Meaning: "The cert-manager Issuer or ClusterIssuer has had condition Ready=False for longer than the startup " +
+				"grace and at least five minutes: the ACME account could not be registered, its CA Secret is missing, or Vault " +
+				"does not respond. It can neither issue nor renew certificates.",
+			Remediation: "The condition's message shows what is missing: `kubectl describe issuer <name>` or `kubectl " +
+				"describe clusterissuer <name>`.",
+			Link: link, Needs: []facts.Kind{facts.Issuer}, Uses: []facts.Kind{facts.ClusterIssuer},
 			ExplainedBy: check.MissingReferences(), Run: issuerNotReady,
 		},
 	}

@@ -15,35 +15,37 @@ func crdChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "crd-not-established", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "A CustomResourceDefinition is not in force.",
-			Meaning: "The API server does not serve the kind, or not under the names that it wants: condition Established or NamesAccepted is False " +
-				"for longer than the startup grace. Most often another definition of the same group has taken the plural, the kind or a short " +
-				"name. The operator that needs the kind does not work.",
-			Remediation: "The condition in the evidence says which name clashes. Delete the definition that is not needed, together with its objects, " +
-				"or install only one of the two operators.",
+			Summary: "A CustomResourceDefinition is not established.",
+			Meaning: "The API server does not serve the kind, or not under the requested names: condition Established or " +
+				"NamesAccepted has been False for longer than the startup grace. Usually another definition in the same group " +
+				"already uses the plural, the kind or a short name. The operator that needs the kind does not work.",
+			Remediation: "The condition in the evidence shows which name conflicts. Delete the definition that is not " +
+				"needed (this deletes all its objects), or install only one of the two operators.",
 			Link:  "https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/",
 			Needs: []facts.Kind{facts.CRD},
 			Run:   crdNotEstablished,
 		},
 		{
 			ID: "crd-version-deprecated", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityInfo,
-			Summary: "Custom resources stand in a version that is deprecated.",
-			Meaning: "The CustomResourceDefinition marks a version as deprecated that objects are stored in (status.storedVersions): a later release of " +
-				"the operator will not know it any more.",
-			Remediation: "Before the operator is upgraded: see its release notes, change manifests and charts to the newer version, and write the " +
-				"objects anew, so that they are stored in it.",
+			Summary: "Custom resources are stored in a deprecated version.",
+			Meaning: "The CustomResourceDefinition marks a version as deprecated that objects are stored in " +
+				"(status.storedVersions). A later release of the operator will no longer support it.",
+			Remediation: "Before you upgrade the operator: read its release notes, change manifests and charts to the " +
+				"newer version, and rewrite the stored objects in it: `kubectl get <plural>.<group> -A -o yaml | kubectl " +
+				"replace -f -`.",
 			Link:  link,
 			Needs: []facts.Kind{facts.CRD},
 			Run:   crdVersionDeprecated,
 		},
 		{
 			ID: "crd-stored-version-not-served", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
-			Summary: "Custom resources may stand in a version that is not served any more.",
-			Meaning: "The CustomResourceDefinition lists a version in status.storedVersions that spec.versions does not serve. Its objects are converted " +
-				"when they are read, which works as long as the definition knows the version; an upgrade that takes it out of the definition " +
-				"is refused.",
-			Remediation: "Write all objects anew, then take the version out of status.storedVersions: `kubectl get <plural>.<group> -A -o yaml | kubectl replace -f -`, " +
-				"and `kubectl patch crd <name> --subresource=status --type=merge -p '{\"status\":{\"storedVersions\":[\"<version>\"]}}'`.",
+			Summary: "Custom resources may be stored in a version that is no longer served.",
+			Meaning: "The CustomResourceDefinition lists a version in status.storedVersions that spec.versions does not " +
+				"serve. Its objects are converted when they are read, which works as long as the definition includes the " +
+				"version. An upgrade that removes it from the definition is rejected.",
+			Remediation: "Rewrite all objects, then remove the version from status.storedVersions: `kubectl get " +
+				"<plural>.<group> -A -o yaml | kubectl replace -f -`, and `kubectl patch crd <name> --subresource=status " +
+				"--type=merge -p '{\"status\":{\"storedVersions\":[\"<version>\"]}}'`.",
 			Link:  link,
 			Needs: []facts.Kind{facts.CRD},
 			Run:   crdStoredVersionNotServed,

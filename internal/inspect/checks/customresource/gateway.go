@@ -15,41 +15,47 @@ func gatewayChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "gateway-class-not-accepted", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "No controller has accepted a GatewayClass.",
-			Meaning: "Condition Accepted of the GatewayClass is not True for longer than the startup grace and at least five minutes: the controller " +
-				"that it names refuses it (bad parameters, a version of the Gateway API that it does not support), or does not run at all. " +
-				"Gateways of the class get no address and carry no traffic.",
-			Remediation: "`kubectl describe gatewayclass <name>` shows the reason and spec.controllerName; see whether that controller runs, and its log.",
-			Link:        gatewayLink, Needs: []facts.Kind{facts.GatewayClass}, Run: gatewayClassNotAccepted,
+			Summary: "A GatewayClass is not accepted by a controller.",
+			Meaning: "Condition Accepted of the GatewayClass has not been True for longer than the startup grace and at " +
+				"least five minutes: its controller rejects it (invalid parameters, an unsupported version of the Gateway API) " +
+				"or is not running. Gateways of the class get no address and carry no traffic.",
+			Remediation: "`kubectl describe gatewayclass <name>` shows the reason and spec.controllerName. Check that " +
+				"this controller runs, and its log.",
+			Link: gatewayLink, Needs: []facts.Kind{facts.GatewayClass}, Run: gatewayClassNotAccepted,
 		},
 		{
 			ID: "gateway-not-accepted", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "A Gateway was not accepted.",
-			Meaning: "Condition Accepted of the Gateway is False for longer than the startup grace and at least five minutes, or no controller has " +
-				"looked at it in this time (then the finding is medium). It carries no traffic of the routes that are attached to it, or not all.",
-			Remediation: "`kubectl describe gateway <name>` shows the reason: listeners that are not valid, parameters or an address that are not supported.",
-			Link:        gatewayLink, Needs: []facts.Kind{facts.Gateway}, Uses: []facts.Kind{facts.GatewayClass},
+			Summary: "A Gateway is not accepted.",
+			Meaning: "Condition Accepted of the Gateway has been False for longer than the startup grace and at least " +
+				"five minutes, or no controller has set it in that time (then medium). The Gateway carries no traffic for its " +
+				"attached routes, or only some of it.",
+			Remediation: "`kubectl describe gateway <name>` shows the reason: invalid listeners, or an unsupported " +
+				"address or parameters.",
+			Link: gatewayLink, Needs: []facts.Kind{facts.Gateway}, Uses: []facts.Kind{facts.GatewayClass},
 			ExplainedBy: append(check.MissingReferences(), "gateway-class-not-accepted", "gateway-listener-invalid"), Run: gatewayNotAccepted,
 		},
 		{
 			ID: "gateway-not-programmed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "A Gateway was accepted, and its data plane is not set up.",
-			Meaning: "Condition Programmed of the Gateway is False for longer than the startup grace and at least five minutes, though it was accepted: " +
-				"its proxies do not run, or it gets no address, most often because nothing gives addresses to Services of type LoadBalancer. " +
-				"Traffic does not arrive, or not by the newest configuration.",
-			Remediation: "`kubectl describe gateway <name>` shows the reason (AddressNotAssigned, NoResources, Invalid); see the Pods and the Service of its data plane.",
-			Link:        gatewayLink, Needs: []facts.Kind{facts.Gateway}, Uses: append(facts.WorkloadKinds(), facts.Service, facts.Pod),
+			Summary: "A Gateway is accepted, but its data plane is not programmed.",
+			Meaning: "Condition Programmed of the Gateway has been False for longer than the startup grace and at least " +
+				"five minutes, although the Gateway is accepted: its proxies are not running, or it has no address, usually " +
+				"because nothing assigns addresses to Services of type LoadBalancer. Traffic does not arrive, or follows an " +
+				"older configuration.",
+			Remediation: "`kubectl describe gateway <name>` shows the reason (AddressNotAssigned, NoResources, Invalid). " +
+				"Check the Pods and the Service of its data plane.",
+			Link: gatewayLink, Needs: []facts.Kind{facts.Gateway}, Uses: append(facts.WorkloadKinds(), facts.Service, facts.Pod),
 			ExplainedBy: append(check.WorkloadFailures(), "gateway-class-not-accepted", "gateway-not-accepted", "gateway-listener-invalid", "service-loadbalancer-pending",
 				"service-no-ready-endpoints"),
 			Run: gatewayNotProgrammed,
 		},
 		{
 			ID: "gateway-listener-invalid", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "A listener of a Gateway does not work.",
-			Meaning: "The status of the listener says, for longer than the startup grace and at least five minutes, that it is in conflict with another " +
-				"one, that what it refers to cannot be used (ResolvedRefs is False: a certificate's Secret that does not exist, or that no " +
-				"ReferenceGrant allows it to use), or that it was not accepted. The other listeners of the Gateway may work.",
-			Remediation: "`kubectl describe gateway <name>` shows the conditions of each listener under status.listeners.",
+			Summary: "A listener of a Gateway is invalid.",
+			Meaning: "The status of the listener has reported for longer than the startup grace and at least five " +
+				"minutes that it conflicts with another listener, that its references cannot be resolved (ResolvedRefs is " +
+				"False: a certificate Secret does not exist, or no ReferenceGrant permits its use), or that it was not " +
+				"accepted. Other listeners of the Gateway may work.",
+			Remediation: "`kubectl describe gateway <name>` shows the conditions of each listener in status.listeners.",
 			Link:        gatewayLink, Needs: []facts.Kind{facts.Gateway}, Uses: []facts.Kind{facts.Secret},
 			ExplainedBy: append(check.CertificateFailures(), check.MissingReferences()...), Run: gatewayListenerInvalid,
 		},

@@ -14,23 +14,26 @@ func issuingChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "certificate-request-failed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "A request for a certificate failed.",
-			Meaning: "A CertificateRequest of cert-manager failed, was denied, or is not valid. It is reported on the Certificate that made it, and only " +
-				"while that is not ready: requests of the past stay for some time. A request that nobody owns counts while it is recent.",
-			Remediation: "`kubectl describe certificaterequest <name>` has the answer of the issuer. After a failure cert-manager waits, an hour at first; " +
-				"`cmctl renew <certificate>` tries at once.",
+			Summary: "A certificate request failed.",
+			Meaning: "A cert-manager CertificateRequest failed, was denied, or is invalid. It is reported on the " +
+				"Certificate that created it, and only while that is not ready, because old requests are kept for some time. A " +
+				"request without an owner is reported while it is recent.",
+			Remediation: "`kubectl describe certificaterequest <name>` shows the issuer's response. After a failure " +
+				"cert-manager retries after an hour at first; `cmctl renew <certificate>` retries immediately.",
 			Link: "https://cert-manager.io/docs/usage/certificaterequest/", Needs: []facts.Kind{facts.CertificateRequest},
 			Uses:        []facts.Kind{facts.Certificate, facts.Issuer, facts.ClusterIssuer},
 			ExplainedBy: []string{"acme-challenge-failing", "issuer-not-ready"}, Run: certificateRequestFailed,
 		},
 		{
 			ID: "acme-challenge-failing", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "An ACME server could not be shown that a domain is ours.",
-			Meaning: "A Challenge or Order of cert-manager is invalid, expired or in error, or a Challenge has been pending for more than half an hour, with a " +
-				"reason: the self-check or the ACME server does not get the answer under /.well-known/acme-challenge or in the DNS. It is " +
-				"reported on the Certificate, and only while that is not ready.",
-			Remediation: "For HTTP-01: the domain must lead to the ingress of this cluster on port 80, from outside and from inside. For DNS-01: see the rights of the " +
-				"DNS provider's account and the delegation of the zone. `kubectl describe challenge` shows what the server said.",
+			Summary: "An ACME challenge fails: control of a domain could not be proven.",
+			Meaning: "A cert-manager Challenge or Order is invalid, expired or errored, or a Challenge has been pending " +
+				"for more than half an hour and reports a reason: the self-check or the ACME server does not get the expected " +
+				"response under /.well-known/acme-challenge or in DNS. It is reported on the Certificate, and only while that " +
+				"is not ready.",
+			Remediation: "HTTP-01: the domain must resolve to the ingress of this cluster on port 80, from outside and " +
+				"from inside. DNS-01: check the permissions of the DNS provider's account and the delegation of the zone. " +
+				"`kubectl describe challenge` shows the server's response.",
 			Link: "https://cert-manager.io/docs/troubleshooting/acme/", Needs: []facts.Kind{facts.ACMEChallenge},
 			Uses:        []facts.Kind{facts.ACMEOrder, facts.CertificateRequest, facts.Certificate, facts.Ingress},
 			ExplainedBy: append(check.ServiceFailures(), "issuer-not-ready", "ingress-class-missing"), Run: acmeChallengeFailing,

@@ -16,23 +16,26 @@ func routeChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "httproute-not-accepted", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "A route of the Gateway API is not attached to its Gateway.",
-			Meaning: "The controller of the Gateway says that it does not accept the route (condition Accepted of status.parents is False), or no " +
-				"controller has answered for any of its parents, for longer than the startup grace and at least five minutes. Its requests are " +
-				"not routed. HTTPRoutes, GRPCRoutes, TLSRoutes, TCPRoutes and UDPRoutes are judged alike.",
-			Remediation: "The reason says what to change: NotAllowedByListeners, allowedRoutes of the Gateway's listener; NoMatchingListenerHostname, the " +
-				"hostnames of route or listener; NoMatchingParent, sectionName or port of the parentRef.",
+			Summary: "A Gateway API route is not attached to its Gateway.",
+			Meaning: "The Gateway's controller does not accept the route (condition Accepted in status.parents is " +
+				"False), or no controller has set a status for any of its parents, for longer than the startup grace and at " +
+				"least five minutes. Its requests are not routed. Applies to HTTPRoutes, GRPCRoutes, TLSRoutes, TCPRoutes and " +
+				"UDPRoutes.",
+			Remediation: "The reason shows what to change. NotAllowedByListeners: allowedRoutes of the Gateway's " +
+				"listener. NoMatchingListenerHostname: the hostnames of the route or the listener. NoMatchingParent: " +
+				"sectionName or port of the parentRef.",
 			Link: gatewayLink, Needs: []facts.Kind{facts.HTTPRoute}, Uses: append(facts.RouteKinds()[1:], facts.Gateway),
 			ExplainedBy: gatewayFailures(), Run: routeNotAccepted,
 		},
 		{
 			ID: "httproute-backend-unresolved", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "A route of the Gateway API sends traffic to something that cannot be used.",
-			Meaning: "Condition ResolvedRefs of the route is False for longer than the startup grace and at least five minutes: a Service or port that it " +
-				"names does not exist, is of a kind that is not supported, or is in another namespace without a ReferenceGrant. Requests that " +
-				"match the rule get an error (500 for HTTP).",
-			Remediation: "`kubectl describe httproute <name>` shows which reference is meant. Create the Service, correct name or port under spec.rules[].backendRefs, " +
-				"or allow the reference with a ReferenceGrant in the namespace of the Service.",
+			Summary: "A Gateway API route has a backend that cannot be resolved.",
+			Meaning: "Condition ResolvedRefs of the route has been False for longer than the startup grace and at least " +
+				"five minutes: a Service or port does not exist, is of an unsupported kind, or is in another namespace without " +
+				"a ReferenceGrant. Requests that match the rule fail (500 for HTTP).",
+			Remediation: "`kubectl describe httproute <name>` shows which reference fails. Create the Service, correct " +
+				"name or port in spec.rules[].backendRefs, or permit the reference with a ReferenceGrant in the Service's " +
+				"namespace.",
 			Link: gatewayLink, Needs: []facts.Kind{facts.HTTPRoute}, Uses: append(facts.RouteKinds()[1:], facts.Service),
 			ExplainedBy: check.ServiceFailures(), Run: routeBackendUnresolved,
 		},

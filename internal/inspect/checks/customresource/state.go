@@ -16,14 +16,14 @@ func customStateChecks() []check.Check {
 		{
 			ID: "custom-resource-not-ready", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
 			Summary: "A custom resource is not ready.",
-			Meaning: "The controller of a custom resource says in its status that it is not as it should be: a condition such as Ready, Available " +
-				"or Healthy is False, or one such as Stalled, Degraded or Failed is True, for longer than the startup grace and at least five " +
-				"minutes; for half an hour, where the reason says that work is under way. Custom resources of any kind are judged, all but " +
-				"those that have checks of their own. A status about an older generation, suspended and paused objects, and those that have " +
-				"done their work are left out. A failed run (Succeeded is False) counts while it is recent, and is low, as is a failed phase " +
-				"without a condition.",
-			Remediation: "The condition quoted in the evidence says what is wrong; `kubectl describe` of the object shows its events, and the log of " +
-				"its controller the rest.",
+			Meaning: "The controller of a custom resource reports a problem in its status: a condition such as Ready, " +
+				"Available or Healthy is False, or one such as Stalled, Degraded or Failed is True, for longer than the " +
+				"startup grace and at least five minutes; half an hour if the reason reports work in progress. Applies to " +
+				"custom resources of every kind that has no specific check. A status for an older generation, and suspended, " +
+				"paused or completed objects, are skipped. A failed run (Succeeded is False) is low and reported while it is " +
+				"recent, and a failed phase without a condition is low.",
+			Remediation: "The condition in the evidence shows what is wrong; `kubectl describe` shows the object's " +
+				"events, and its controller's log has the details.",
 			Link:        "https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/custom-resources/",
 			Needs:       []facts.Kind{facts.Custom},
 			Uses:        append(facts.WorkloadKinds(), facts.Pod, facts.Service, facts.Event),
@@ -32,12 +32,12 @@ func customStateChecks() []check.Check {
 		},
 		{
 			ID: "custom-resource-stale-status", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityLow,
-			Summary: "The controller of a custom resource does not notice changes.",
-			Meaning: "The spec was changed, as metadata.generation counts, and status.observedGeneration did not follow for more than ten minutes. " +
-				"The controller is down, stuck, or was told to watch other namespaces; until it works again, changes have no effect, and the " +
-				"status tells of the past. Objects that are suspended or paused are left out.",
-			Remediation: "See whether the Pods of the controller run, and what their log says. An operator that is gone for good leaves objects " +
-				"behind that nobody looks after: delete them, if they are not needed.",
+			Summary: "The controller of a custom resource does not observe changes.",
+			Meaning: "The spec changed (metadata.generation), and status.observedGeneration has not followed for more " +
+				"than ten minutes. The controller is down, stuck, or configured to watch other namespaces. Until it works " +
+				"again, changes have no effect, and the status is outdated. Suspended and paused objects are skipped.",
+			Remediation: "Check that the controller's Pods run, and their log. An operator that was uninstalled leaves " +
+				"its objects behind: delete them if they are no longer needed.",
 			Link:        "https://kubernetes.io/docs/concepts/extend-kubernetes/operator/",
 			Needs:       []facts.Kind{facts.Custom},
 			ExplainedBy: []string{"crd-not-established"},
@@ -45,12 +45,13 @@ func customStateChecks() []check.Check {
 		},
 		{
 			ID: "custom-resource-stuck-terminating", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "A custom resource does not go away.",
-			Meaning: "It was deleted, and finalizers have held it beyond the terminating grace (five minutes unless set). The controller that " +
-				"is to take them off is down or gone, or what it has to clean up first cannot be cleaned up. Its namespace cannot be deleted " +
-				"while it is there.",
-			Remediation: "Bring back the controller that takes the finalizer off, and see its log. Only if it is gone for good, take the finalizer " +
-				"off by hand; what it was to clean up (a load balancer, a database) then stays.",
+			Summary: "A custom resource is stuck terminating.",
+			Meaning: "The object was deleted, and finalizers have blocked its removal for longer than the terminating " +
+				"grace (five minutes by default). The controller that removes them is down or uninstalled, or its cleanup " +
+				"fails. The namespace cannot be deleted while the object exists.",
+			Remediation: "Restore the controller that removes the finalizer, and check its log. Only if it is gone for " +
+				"good, remove the finalizer by hand: what it would have cleaned up (a load balancer, a database) is then left " +
+				"behind.",
 			Link:        "https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
 			Needs:       []facts.Kind{facts.Custom},
 			ExplainedBy: append(check.WorkloadFailures(), "webhook-service-missing", "webhook-no-endpoints", "crd-not-established"),

@@ -22,22 +22,23 @@ func Checks() []check.Check {
 	return []check.Check{
 		{
 			ID: "ingress-backend-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary: "An Ingress routes to a Service, or a port of one, that does not exist.",
-			Meaning: "The backend of one or more paths names a Service that is not in the Ingress's namespace, or a port that the " +
-				"Service does not have. Requests for these paths are answered with an error (most controllers say 503).",
-			Remediation: "Correct the backend (`kubectl edit ingress <name>`), or create the Service. An Ingress can only route to Services " +
-				"of its own namespace.",
+			Summary: "An Ingress routes to a Service or a Service port that does not exist.",
+			Meaning: "The backend of one or more paths refers to a Service that is not in the Ingress's namespace, or to " +
+				"a port that the Service does not have. Requests for these paths fail (most controllers return 503).",
+			Remediation: "Correct the backend (`kubectl edit ingress <name>`) or create the Service. An Ingress can only " +
+				"route to Services in its own namespace.",
 			Link:  "https://kubernetes.io/docs/concepts/services-networking/ingress/#the-ingress-resource",
 			Needs: []facts.Kind{facts.Ingress, facts.Service},
 			Run:   backendMissing, Static: true,
 		},
 		{
 			ID: "ingress-backend-dead", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "An Ingress routes to a Service that has no ready endpoint.",
-			Meaning: "The Service behind one or more paths exists, but nothing ready stands behind it: its selector matches no Pod, none " +
-				"of its Pods is ready, or its targetPort names a port that they do not have. Visitors get errors (most controllers say 503).",
-			Remediation: "Look at the Service first: `kubectl describe service <name>` shows its selector and endpoints. The finding that causes " +
-				"this one says what is wrong there.",
+			Summary: "An Ingress routes to a Service that has no ready endpoints.",
+			Meaning: "The Service behind one or more paths exists but has no ready endpoints: its selector matches no " +
+				"Pods, none of its Pods is ready, or its targetPort refers to a port that they do not declare. Requests fail " +
+				"(most controllers return 503).",
+			Remediation: "Start with the Service: `kubectl describe service <name>` shows its selector and endpoints. " +
+				"The finding that causes this one shows what is wrong there.",
 			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/",
 			Needs: []facts.Kind{facts.Ingress, facts.Service, facts.Pod},
 			Uses:  append(facts.WorkloadKinds(), facts.EndpointSlice),
@@ -48,25 +49,25 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "ingress-class-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary: "An Ingress names an IngressClass that does not exist, or none where there is no default.",
-			Meaning: "Controllers pick Ingresses by class. One that names a class which no IngressClass defines, or names none in a " +
-				"cluster without a default class, is taken by no controller, and its hosts lead nowhere. An Ingress without a class " +
-				"that has an address all the same was taken by a controller that does not ask for one, and is left out; so are " +
-				"classes named by the old kubernetes.io/ingress.class annotation, which need no IngressClass.",
-			Remediation: "Set spec.ingressClassName to one of the classes that exist (`kubectl get ingressclass`), or install the controller " +
-				"that brings the class.",
+			Summary: "An Ingress uses an IngressClass that does not exist, or sets none and there is no default.",
+			Meaning: "Controllers select Ingresses by class. An Ingress whose class does not exist, or that sets no " +
+				"class in a cluster without a default, is served by no controller. An Ingress without a class that has an " +
+				"address is skipped: a controller that does not require a class serves it. Classes set by the deprecated " +
+				"kubernetes.io/ingress.class annotation are skipped too, because they need no IngressClass.",
+			Remediation: "Set spec.ingressClassName to an existing class (`kubectl get ingressclass`), or install the " +
+				"controller that provides the class.",
 			Link:  "https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-class",
 			Needs: []facts.Kind{facts.Ingress, facts.IngressClass},
 			Run:   classMissing,
 		},
 		{
 			ID: "ingress-tls-secret-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary: "An Ingress names a TLS Secret that does not exist.",
-			Meaning: "Without the Secret, the controller answers HTTPS with a certificate of its own, which browsers refuse. Judged only " +
-				"where the inspection may list Secrets (their contents are never read), and not before the Ingress is older than five times the " +
-				"startup grace, since certificates take a while to be issued.",
-			Remediation: "Create the Secret (`kubectl create secret tls <name> --cert=<file> --key=<file>`); with cert-manager, see why the " +
-				"certificate is not issued: `kubectl describe certificate`.",
+			Summary: "An Ingress uses a TLS Secret that does not exist.",
+			Meaning: "Without the Secret the controller serves HTTPS with its default certificate, which browsers " +
+				"reject. Checked only if the inspection can list Secrets (their contents are never read), and only once the " +
+				"Ingress is older than five times the startup grace, because certificates take time to be issued.",
+			Remediation: "Create the Secret (`kubectl create secret tls <name> --cert=<file> --key=<file>`). With " +
+				"cert-manager, `kubectl describe certificate` shows why the certificate is not issued.",
 			Link:  "https://kubernetes.io/docs/concepts/services-networking/ingress/#tls",
 			Needs: []facts.Kind{facts.Ingress},
 			Uses:  []facts.Kind{facts.Secret},

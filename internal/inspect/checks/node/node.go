@@ -19,11 +19,12 @@ func Checks() []check.Check {
 		{
 			ID: "node-not-ready", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityCritical,
 			Summary: "A node is not ready.",
-			Meaning: "The node's condition Ready is False (its kubelet runs and says what is wrong) or Unknown (its kubelet has stopped to report: the " +
-				"machine, its network or the kubelet is down) for longer than the startup grace. No Pods are started there; after five minutes " +
-				"those that run there are evicted, and Pods of StatefulSets stay until the node is back or deleted.",
-			Remediation: "`kubectl describe node <name>` shows the conditions. On the machine: `systemctl status kubelet containerd`, `journalctl -u kubelet`. " +
-				"If the machine is gone for good: `kubectl delete node <name>`.",
+			Meaning: "The node's condition Ready has been False (the kubelet runs and reports a problem) or Unknown (the " +
+				"kubelet stopped reporting: the machine, its network or the kubelet is down) for longer than the startup " +
+				"grace. No new Pods start on the node. After five minutes its Pods are evicted; Pods of StatefulSets stay " +
+				"until the node is back or deleted.",
+			Remediation: "`kubectl describe node <name>` shows the conditions. On the machine: `systemctl status kubelet " +
+				"containerd`, `journalctl -u kubelet`. If the machine is gone for good: `kubectl delete node <name>`.",
 			Link:  "https://kubernetes.io/docs/tasks/debug/debug-cluster/#listing-your-cluster",
 			Needs: []facts.Kind{facts.Node},
 			Uses:  []facts.Kind{facts.Pod},
@@ -31,11 +32,12 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "node-pressure", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
-			Summary: "A node runs out of memory, disk or process ids.",
-			Meaning: "The kubelet reports MemoryPressure, DiskPressure or PIDPressure. It takes no new Pods of some or all kinds, and evicts Pods to get " +
-				"back below its threshold, those that use more than they requested first.",
-			Remediation: "`kubectl describe node <name>` shows what runs there. Free what is short, set memory limits on the Pods that use most " +
-				"(`kubectl top pods -A --sort-by=memory`), or add capacity.",
+			Summary: "A node is low on memory, disk space or process IDs.",
+			Meaning: "The kubelet reports MemoryPressure, DiskPressure or PIDPressure. It rejects some or all new Pods " +
+				"and evicts running ones until usage is below its threshold, starting with those that use more than they " +
+				"request.",
+			Remediation: "`kubectl describe node <name>` shows what runs on it. Free the resource, set memory limits on " +
+				"the Pods with the highest usage (`kubectl top pods -A --sort-by=memory`), or add capacity.",
 			Link:  "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",
 			Needs: []facts.Kind{facts.Node},
 			Uses:  []facts.Kind{facts.Pod},
@@ -43,11 +45,12 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "node-network-unavailable", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "The network of a node is not set up.",
-			Meaning: "The condition NetworkUnavailable is True for longer than the startup grace: the network add-on or the cloud controller has not made " +
-				"the routes for the node's Pods, so that they cannot be reached.",
-			Remediation: "See whether the network add-on's Pod on the node runs: `kubectl get pods -A -o wide --field-selector spec.nodeName=<name>`; with a " +
-				"cloud's own routes, read the log of the cloud controller manager.",
+			Summary: "The Pod network of a node is not configured.",
+			Meaning: "The condition NetworkUnavailable has been True for longer than the startup grace: the network " +
+				"add-on or the cloud controller has not created the routes for the node's Pods, which are unreachable.",
+			Remediation: "Check that the network add-on's Pod on the node runs: `kubectl get pods -A -o wide " +
+				"--field-selector spec.nodeName=<name>`. If a cloud provider creates the routes, see the log of the cloud " +
+				"controller manager.",
 			Link:  "https://kubernetes.io/docs/concepts/architecture/nodes/#condition",
 			Needs: []facts.Kind{facts.Node},
 			Uses:  []facts.Kind{facts.Pod},
@@ -56,8 +59,9 @@ func Checks() []check.Check {
 		{
 			ID: "node-cordoned", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityLow,
 			Summary: "A node is cordoned.",
-			Meaning: "spec.unschedulable is set, by `kubectl cordon` or `kubectl drain`: Pods that run there stay, new ones go elsewhere. That is meant " +
-				"during maintenance, and often forgotten after it. Control plane nodes, and nodes that an autoscaler is about to remove, are left out.",
+			Meaning: "spec.unschedulable is set, by `kubectl cordon` or `kubectl drain`: running Pods stay, and new ones " +
+				"are scheduled elsewhere. This is intended during maintenance and often forgotten afterwards. Control plane " +
+				"nodes, and nodes that an autoscaler is about to remove, are skipped.",
 			Remediation: "When the maintenance is over: `kubectl uncordon <name>`.",
 			Link:        "https://kubernetes.io/docs/concepts/architecture/nodes/#manual-node-administration",
 			Needs:       []facts.Kind{facts.Node},

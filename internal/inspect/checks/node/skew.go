@@ -13,13 +13,15 @@ import (
 func versionSkewCheck() check.Check {
 	return check.Check{
 		ID: "node-version-skew", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-		Summary: "The kubelet of a node and the API server are too far apart in version.",
-		Meaning: "A kubelet may be up to three minor versions older than the API server (two, before 1.25), and never newer; outside of that range " +
-			"nothing is tested, fields are dropped without a word, and Pods may fail to start. A kubelet that is newer is high.",
-		Remediation: "Upgrade the kubelet of the node (drain it first: `kubectl drain <name> --ignore-daemonsets`), or the control plane, if the kubelet is newer.",
-		Link:        "https://kubernetes.io/releases/version-skew-policy/#kubelet",
-		Needs:       []facts.Kind{facts.Node},
-		Run:         nodeVersionSkew,
+		Summary: "The versions of a node's kubelet and the API server are too far apart.",
+		Meaning: "A kubelet may be up to three minor versions older than the API server (two, before 1.25), and never " +
+			"newer. Outside of that range nothing is tested, unknown fields are dropped silently, and Pods may fail to start. " +
+			"A newer kubelet is high.",
+		Remediation: "Upgrade the node's kubelet (drain the node first: `kubectl drain <name> --ignore-daemonsets`), or " +
+			"the control plane if the kubelet is newer.",
+		Link:  "https://kubernetes.io/releases/version-skew-policy/#kubelet",
+		Needs: []facts.Kind{facts.Node},
+		Run:   nodeVersionSkew,
 	}
 }
 

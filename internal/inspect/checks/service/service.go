@@ -22,12 +22,12 @@ func Checks() []check.Check {
 		{
 			ID: "service-selector-matches-nothing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
 			Summary: "A Service selects labels that no Pod has.",
-			Meaning: "The Service's selector matches no Pod of its namespace, finished Pods aside, so that it has nowhere to send " +
-				"traffic: clients get refused connections, or no address at all. Where a workload's labels come close, the finding " +
-				"names them. It is a low one when the workload that would match is scaled to zero. Services without a selector, of " +
-				"type ExternalName, or being deleted are left out.",
-			Remediation: "Compare the Service's selector (`kubectl get service <name> -o wide`) with the labels of the Pods " +
-				"(`kubectl get pods --show-labels`) and make them agree; delete the Service if nothing is meant to stand behind it.",
+			Meaning: "The Service's selector matches no Pod in its namespace, except for finished ones, and the Service " +
+				"has no endpoints: connections are refused or time out. If the labels of a workload nearly match, the evidence " +
+				"shows them. Low if the workload that would match is scaled to zero. Services without a selector, of type " +
+				"ExternalName, or being deleted are skipped.",
+			Remediation: "Compare the Service's selector (`kubectl get service <name> -o wide`) with the labels of the " +
+				"Pods (`kubectl get pods --show-labels`) and correct one of them. Delete the Service if it is no longer needed.",
 			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#does-the-service-have-any-endpointslices",
 			Needs: []facts.Kind{facts.Service, facts.Pod},
 			Uses:  facts.WorkloadKinds(),
@@ -39,12 +39,12 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "service-no-ready-endpoints", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "None of the Pods that a Service selects is ready.",
-			Meaning: "The Service's selector matches Pods, but for longer than the startup grace none of them has been ready, and its " +
-				"EndpointSlices name no ready endpoint either: clients get refused connections. Services that publish Pods before " +
-				"they are ready count as served as long as they publish any.",
-			Remediation: "Find out why the Pods are not ready: `kubectl describe pods -l <selector>` shows probes, container states and " +
-				"events. The finding that causes this one, where there is one, says it.",
+			Summary: "A Service has no ready endpoints.",
+			Meaning: "The Service's selector matches Pods, but none of them has been ready for longer than the startup " +
+				"grace, and its EndpointSlices have no ready endpoint either: connections are refused. A Service with " +
+				"publishNotReadyAddresses is healthy as long as it publishes any endpoint.",
+			Remediation: "`kubectl describe pods -l <selector>` shows the probes, container states and events of the " +
+				"Pods. The finding that causes this one, if any, shows why they are not ready.",
 			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/#are-the-pods-working",
 			Needs:       []facts.Kind{facts.Service, facts.Pod},
 			Uses:        append(facts.WorkloadKinds(), facts.EndpointSlice),
@@ -53,11 +53,12 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "service-port-name-wrong", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
-			Summary: "A Service's targetPort names a port that no container declares.",
-			Meaning: "A targetPort that is a name is looked up among the declared ports of each selected Pod, sidecars included, with the " +
-				"same protocol. When none of the Pods declares it, the Service port has no endpoint, however healthy the Pods are. " +
-				"Target ports given as numbers need no declaration and are never a finding.",
-			Remediation: "Give the container port that name, or set the Service's targetPort to a name or number that the containers have.",
+			Summary: "A Service's targetPort refers to a port that no container declares.",
+			Meaning: "A named targetPort is resolved against the declared ports of each selected Pod, sidecars included, " +
+				"with the same protocol. If none of the Pods declares it, the Service port has no endpoints even when all Pods " +
+				"are ready. Numeric target ports need no declaration and are never reported.",
+			Remediation: "Give the container port that name, or set the Service's targetPort to a name or number that " +
+				"the containers declare.",
 			Link:        "https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports",
 			Needs:       []facts.Kind{facts.Service, facts.Pod},
 			Uses:        facts.WorkloadKinds(),
@@ -66,12 +67,13 @@ func Checks() []check.Check {
 		},
 		{
 			ID: "service-loadbalancer-pending", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "A Service of type LoadBalancer got no address.",
-			Meaning: "The Service has waited for an external address for more than five times the startup grace. Either nothing in " +
-				"the cluster makes load balancers (bare metal without MetalLB or the like, a cloud controller manager that does not " +
-				"run), or it fails: then its event says why. The Service can be reached from inside the cluster all the same.",
-			Remediation: "Look at the events (`kubectl describe service <name>`) and at the controller that makes load balancers; where " +
-				"there is none, install one or use type NodePort or ClusterIP.",
+			Summary: "A Service of type LoadBalancer has no external address.",
+			Meaning: "The Service has had no external address for more than five times the startup grace. Either nothing " +
+				"in the cluster creates load balancers (bare metal without MetalLB or similar, a cloud controller manager that " +
+				"is not running), or creating one failed: then an event shows why. The Service is still reachable from inside " +
+				"the cluster.",
+			Remediation: "Check the events (`kubectl describe service <name>`) and the controller that creates load " +
+				"balancers. If there is none, install one or use type NodePort or ClusterIP.",
 			Link:  "https://kubernetes.io/docs/concepts/services-networking/service/#loadbalancer",
 			Needs: []facts.Kind{facts.Service},
 			Uses:  []facts.Kind{facts.Event},

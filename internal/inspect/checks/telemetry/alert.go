@@ -15,11 +15,12 @@ func alertChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "alert-firing", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "An alert of the monitoring fires.",
-			Meaning: "The metrics back end says that the alert fires. It is reported on the object that its labels name, or on the MetricsBackend where they name " +
-				"none that was read; once for an alert and an object, however many series of it fire. The label severity gives the severity: critical and page " +
-				"count as high, since what is behind the alert may be reported as well. Alerts that fire while all is well (Watchdog) are left out.",
-			Remediation: "Follow the alert's own text, and the finding that causes it, if there is one.",
+			Summary: "A monitoring alert is firing.",
+			Meaning: "The metrics backend reports that the alert is firing. It is reported on the object in its labels, " +
+				"or on the MetricsBackend if the labels match no object that was read; once per alert and object, regardless " +
+				"of the number of series. The severity label sets the severity: critical and page count as high, because the " +
+				"problem behind the alert may be reported as well. Alerts that always fire (Watchdog) are skipped.",
+			Remediation: "Follow the alert's annotations, and the finding that causes it, if any.",
 			Link:        "https://prometheus.io/docs/practices/alerting/",
 			Uses: []facts.Kind{
 				facts.Pod, facts.Node, facts.Namespace, facts.Service, facts.Ingress, facts.Deployment, facts.StatefulSet, facts.DaemonSet, facts.ReplicaSet,
@@ -31,10 +32,12 @@ func alertChecks() []check.Check {
 		},
 		{
 			ID: "scrape-target-down", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "The monitoring cannot read a target.",
-			Meaning: "The last scrape of the target failed: what it measures is not known, and alerts about it do not fire. It is reported on the Service or the " +
-				"workload of the target, or on the MetricsBackend where its labels name none that was read.",
-			Remediation: "See whether the Pods run, and whether port, path and scheme of the scrape configuration are right; a NetworkPolicy may keep the monitoring out.",
+			Summary: "A scrape target is down.",
+			Meaning: "The last scrape of the target failed: its metrics are missing, and alerts based on them do not " +
+				"fire. It is reported on the target's Service or workload, or on the MetricsBackend if its labels match no " +
+				"object that was read.",
+			Remediation: "Check that the Pods run, and that port, path and scheme of the scrape configuration are " +
+				"correct. A NetworkPolicy may block the monitoring.",
 			Link:        "https://prometheus.io/docs/concepts/jobs_instances/",
 			Uses:        []facts.Kind{facts.Pod, facts.Service, facts.Node, facts.Deployment, facts.StatefulSet, facts.DaemonSet, facts.ReplicaSet},
 			ExplainedBy: slices.Concat(check.WorkloadFailures(), check.ServiceFailures()),
@@ -43,10 +46,10 @@ func alertChecks() []check.Check {
 		},
 		{
 			ID: "alert-rule-failing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
-			Summary: "A rule of the monitoring cannot be evaluated.",
-			Meaning: "The metrics back end reports an error for an alerting or recording rule: the alert cannot fire, or the series is missing for those that use it " +
-				"(then low).",
-			Remediation: "Correct the rule's expression; the error says what is wrong with it.",
+			Summary: "A monitoring rule cannot be evaluated.",
+			Meaning: "The metrics backend reports an error for an alerting or recording rule: the alert cannot fire, or " +
+				"the recorded series is missing (then low).",
+			Remediation: "Correct the rule's expression; the evidence has the error.",
 			Link:        "https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/",
 			Sources:     []facts.Source{facts.SourceRules},
 			Run:         rulesFailing,

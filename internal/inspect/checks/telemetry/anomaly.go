@@ -18,10 +18,12 @@ func anomalyChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "error-rate-anomaly", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
-			Summary: "Requests fail far more often than they used to.",
-			Meaning: "For the last hour and a half, the share of requests that end with an error of the server (HTTP 5xx, or gRPC Unknown, Internal, Unavailable, " +
-				"DataLoss, DeadlineExceeded) has been at least one percentage point above the usual one, and twice it." + anomalyMethod,
-			Remediation: "Look at what changed when it began (a rollout, a dependency, the traffic), and at the logs of the Pods for the errors themselves.",
+			Summary: "Requests fail far more often than usual.",
+			Meaning: "For the last hour and a half, the share of requests that end with a server error (HTTP 5xx, or " +
+				"gRPC Unknown, Internal, Unavailable, DataLoss, DeadlineExceeded) has been at least one percentage point above " +
+				"the usual share, and at least twice as high." + anomalyMethod,
+			Remediation: "Check what changed when it began (a rollout, a dependency, the traffic), and the logs of the " +
+				"Pods for the errors.",
 			Link:        "https://sre.google/sre-book/monitoring-distributed-systems/#xref_monitoring_golden-signals",
 			Uses:        anomalyKinds(),
 			ExplainedBy: slices.Concat(check.WorkloadFailures(), check.ServiceFailures(), []string{"restart-anomaly", "log-new-error", "log-error-surge"}),
@@ -30,10 +32,10 @@ func anomalyChecks() []check.Check {
 		},
 		{
 			ID: "latency-anomaly", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "Requests take far longer than they used to.",
-			Meaning: "For the last hour and a half, the time within which 95 % of the requests are answered has been half as long again as usual, and at least 50 ms " +
-				"longer." + anomalyMethod,
-			Remediation: "Look at what changed when it began: a rollout, a dependency that is slow itself, CPU throttling, the traffic.",
+			Summary: "Requests take far longer than usual.",
+			Meaning: "For the last hour and a half, the 95th percentile of the response time has been at least 50 % and " +
+				"50 ms above the usual one." + anomalyMethod,
+			Remediation: "Check what changed when it began: a rollout, a slow dependency, CPU throttling, the traffic.",
 			Link:        "https://sre.google/sre-book/monitoring-distributed-systems/#xref_monitoring_golden-signals",
 			Uses:        anomalyKinds(),
 			ExplainedBy: slices.Concat(check.WorkloadFailures(), check.ServiceFailures(), []string{"restart-anomaly", "log-new-error", "log-error-surge"}),
@@ -42,10 +44,11 @@ func anomalyChecks() []check.Check {
 		},
 		{
 			ID: "restart-anomaly", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "The containers of a workload restart far more often than they used to.",
-			Meaning: "In each of the last two hours they restarted at least three times, and three times as often as usual, counted over all Pods of the workload, " +
-				"those that are gone among them." + anomalyMethod,
-			Remediation: "See how the containers ended: `kubectl describe pod <name>` shows the last state, `kubectl logs <name> --previous` the last lines.",
+			Summary: "The containers of a workload restart far more often than usual.",
+			Meaning: "In each of the last two hours the containers restarted at least three times, and three times as " +
+				"often as usual, counted over all Pods of the workload, including deleted ones." + anomalyMethod,
+			Remediation: "Check how the containers ended: `kubectl describe pod <name>` shows the last state, `kubectl " +
+				"logs <name> --previous` the last log lines.",
 			Link:        "https://kubernetes.io/docs/tasks/debug/debug-application/debug-running-pod/",
 			Uses:        anomalyKinds(),
 			ExplainedBy: check.PodFailures(),

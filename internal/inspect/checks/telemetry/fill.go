@@ -15,22 +15,25 @@ func fillChecks() []check.Check {
 		{
 			ID: "pvc-filling-up", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
 			Summary: "A volume will soon be full.",
-			Meaning: "The free space, or the free inodes, of the claim's filesystem fall steadily, and at the pace of the last weeks they are used up within 14 " +
-				"days. The pace is a robust line through the history since the volume was last cleaned up; nothing is said where the history is shorter " +
-				"than a quarter of that time, or too unsteady. High within four days, critical within one. docs/trends.md describes the method.",
-			Remediation: "Delete or archive what is not needed, or enlarge the claim (spec.resources.requests.storage), where its storage class allows that.",
-			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims",
-			Needs:       []facts.Kind{facts.PVC},
-			Uses:        []facts.Kind{facts.StorageClass},
-			Sources:     []facts.Source{facts.SourceClaimFill},
-			Run:         claimsFillingUp,
+			Meaning: "The free space or free inodes of the claim's filesystem decrease steadily, and at the rate of the " +
+				"last weeks they are used up within 14 days. The rate is a robust line fit over the history since the last " +
+				"cleanup; nothing is reported if the history is shorter than a quarter of that time, or too unsteady. High " +
+				"within four days, critical within one. docs/trends.md describes the method.",
+			Remediation: "Delete or archive data that is not needed, or expand the claim " +
+				"(spec.resources.requests.storage) if its storage class permits it.",
+			Link:    "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims",
+			Needs:   []facts.Kind{facts.PVC},
+			Uses:    []facts.Kind{facts.StorageClass},
+			Sources: []facts.Source{facts.SourceClaimFill},
+			Run:     claimsFillingUp,
 		},
 		{
 			ID: "pvc-nearly-full", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
 			Summary: "A volume is nearly full.",
-			Meaning: "Less than 3 % of the space, or of the inodes, of the claim's filesystem are free. Volumes that are only read, and so as full as they " +
-				"were made, are left out.",
-			Remediation: "Delete or archive what is not needed, or enlarge the claim (spec.resources.requests.storage), where its storage class allows that.",
+			Meaning: "Less than 3 % of the space or inodes of the claim's filesystem are free. Read-only volumes, which " +
+				"are as full as they were created, are skipped.",
+			Remediation: "Delete or archive data that is not needed, or expand the claim " +
+				"(spec.resources.requests.storage) if its storage class permits it.",
 			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims",
 			Needs:       []facts.Kind{facts.PVC},
 			Uses:        []facts.Kind{facts.StorageClass},
@@ -40,12 +43,13 @@ func fillChecks() []check.Check {
 		},
 		{
 			ID: "node-disk-filling-up", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
-			Summary: "A disk of a node will soon be so full that Pods are evicted.",
-			Meaning: "The free space of a filesystem that the kubelet or the container runtime uses falls steadily, and at the pace of the last weeks less than " +
-				"10 % (of the inodes, 5 %) are left within seven days: there the kubelet reports DiskPressure, deletes images and evicts Pods. High within two " +
-				"days. docs/trends.md describes the method.",
-			Remediation: "On the machine, see what grows: `du -xh --max-depth=3 /var | sort -h | tail`, `crictl images`. Set ephemeral-storage limits on Pods that " +
-				"write much, rotate logs, or enlarge the disk.",
+			Summary: "A node's disk will soon be so full that Pods are evicted.",
+			Meaning: "The free space of a filesystem that the kubelet or the container runtime uses decreases steadily, " +
+				"and at the rate of the last weeks less than 10 % (5 % of the inodes) are free within seven days: then the " +
+				"kubelet reports DiskPressure, deletes images and evicts Pods. High within two days. docs/trends.md describes " +
+				"the method.",
+			Remediation: "On the machine, find what grows: `du -xh --max-depth=3 /var | sort -h | tail`, `crictl " +
+				"images`. Set ephemeral-storage limits on Pods that write a lot, rotate logs, or enlarge the disk.",
 			Link:    "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#hard-eviction-thresholds",
 			Needs:   []facts.Kind{facts.Node},
 			Sources: []facts.Source{facts.SourceNodeFill},

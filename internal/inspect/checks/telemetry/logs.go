@@ -19,11 +19,12 @@ func logChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "log-new-error", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "A workload logs errors that it did not log before.",
-			Meaning: "In the window of spec.logAnalysis (the last hour), its Pods wrote an error at least three times, or once what ends a program (fatal, panic), and " +
-				"not once in the baseline (the day before). High where it ends a program, low where the workload wrote nothing at all in the " +
-				"baseline, so that all is new." + logMethod,
-			Remediation: "Look at what changed when it began: a rollout, a configuration, something that the workload depends on. The examples name the error itself.",
+			Summary: "A workload logs new errors.",
+			Meaning: "In the window of spec.logAnalysis (the last hour), its Pods logged an error at least three times, " +
+				"or a fatal one (fatal, panic) once, and never in the baseline (the day before). High for a fatal error, low " +
+				"if the workload logged nothing at all in the baseline." + logMethod,
+			Remediation: "Check what changed when it began: a rollout, a configuration, a dependency. The examples show " +
+				"the error.",
 			Link:        "https://kubernetes.io/docs/concepts/cluster-administration/logging/",
 			Uses:        logKinds(),
 			ExplainedBy: slices.Concat(check.WorkloadFailures(), []string{"pvc-nearly-full", "restart-anomaly"}),
@@ -32,10 +33,12 @@ func logChecks() []check.Check {
 		},
 		{
 			ID: "log-error-surge", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
-			Summary: "A workload logs an error far more often than it used to.",
-			Meaning: "In the window of spec.logAnalysis (the last hour), its Pods wrote an error at least ten times, three times as often as in nine of ten pieces of " +
-				"the baseline (the day before) that are as long, and six robust deviations above their median." + logMethod,
-			Remediation: "Look at what changed when it began: the traffic, a rollout, something that the workload depends on. The examples name the error itself.",
+			Summary: "A workload logs an error far more often than usual.",
+			Meaning: "In the window of spec.logAnalysis (the last hour), its Pods logged an error at least ten times, " +
+				"three times as often as in 90 % of the equally long periods of the baseline (the day before), and six robust " +
+				"deviations above their median." + logMethod,
+			Remediation: "Check what changed when it began: the traffic, a rollout, a dependency. The examples show the " +
+				"error.",
 			Link:        "https://kubernetes.io/docs/concepts/cluster-administration/logging/",
 			Uses:        logKinds(),
 			ExplainedBy: slices.Concat(check.WorkloadFailures(), []string{"pvc-nearly-full", "restart-anomaly"}),
