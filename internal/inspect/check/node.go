@@ -9,7 +9,7 @@ import (
 // WithPodCount adds how many Pods are on the node that the finding is about.
 func WithPodCount(g *facts.Graph, finding Finding) Finding {
 	if n := len(RunningOn(g, finding.Object.Name)); n > 0 {
-		finding.Evidence = append(finding.Evidence, FromCondition("Pods there: %d", n))
+		finding.Evidence = append(finding.Evidence, FromCondition("Pods on the node: %d", n))
 	}
 	return finding
 }

@@ -40,32 +40,32 @@ func apiServiceUnavailable(g *facts.Graph, params check.Params) []check.Finding 
 		why, fix := unavailableBecause(available.Reason, service, api)
 		findings = append(findings, check.Finding{
 			Object: api.Ref, Culprits: []facts.Ref{api.Service}, Remediation: fix,
-			Message:  fmt.Sprintf("The API %s is not available: %s.%s", groupVersion(api), why, breaks(api)),
+			Message:  fmt.Sprintf("API %s is not available: %s.%s", groupVersion(api), why, breaks(api)),
 			Evidence: []check.Evidence{check.QuoteCondition(available), check.FromSpec("served by %s", service)},
 		})
 	}
 	return findings
 }
 
-// unavailableBecause puts the reason of the condition into words.
+// unavailableBecause describes the reason of the condition, and a fix.
 // Reasons: k8s.io/kube-aggregator/pkg/controllers/status/remote.
 func unavailableBecause(reason, service string, api *facts.APIServiceNode) (why, fix string) {
 	describe := fmt.Sprintf("`kubectl -n %s describe service %s`", api.Service.Namespace, api.Service.Name)
 	switch reason {
 	case "ServiceNotFound":
-		return service + ", which is to serve it, does not exist",
-			fmt.Sprintf("Install the add-on that serves this API again, or, if it is gone for good: `kubectl delete apiservice %s`.", api.Name)
+		return service + " does not exist",
+			fmt.Sprintf("Reinstall the add-on that serves this API. If it was removed for good: `kubectl delete apiservice %s`.", api.Name)
 	case "ServicePortError":
-		return service + " does not have the port that the APIService names",
-			fmt.Sprintf("Make spec.service.port of the APIService (`kubectl edit apiservice %s`) and the ports of the Service agree: %s.", api.Name, describe)
+		return service + " does not have the port of the APIService",
+			fmt.Sprintf("Set spec.service.port of the APIService (`kubectl edit apiservice %s`) to a port of the Service: %s.", api.Name, describe)
 	case "MissingEndpoints", "EndpointsNotFound":
-		return service + " has no ready endpoint", "Find out why no Pod of the Service is ready: " + describe + "."
+		return service + " has no ready endpoints", "Check why no Pod of the Service is ready: " + describe + "."
 	case "FailedDiscoveryCheck":
-		return service + " does not answer requests of the API server as it should",
-			fmt.Sprintf("See the condition's message (`kubectl describe apiservice %s`), the log of the Pods behind the Service, and whether the API server can "+
-				"reach their network: a NetworkPolicy, a firewall, or an expired certificate are the usual reasons.", api.Name)
+		return service + " does not respond correctly to the API server",
+			fmt.Sprintf("Check the condition's message (`kubectl describe apiservice %s`), the log of the Service's Pods, and whether the API server can "+
+				"reach their network: a NetworkPolicy, a firewall or an expired certificate is the usual reason.", api.Name)
 	default:
-		return service + " cannot be used", ""
+		return service + " is not usable", ""
 	}
 }
 
@@ -76,7 +76,7 @@ func groupVersion(api *facts.APIServiceNode) string {
 	return api.Group + "/" + api.Version
 }
 
-// breaks says what depends on well-known APIs.
+// breaks describes what stops working without the API.
 func breaks(api *facts.APIServiceNode) string {
 	switch {
 	case api.Group == "metrics.k8s.io":
@@ -84,6 +84,6 @@ func breaks(api *facts.APIServiceNode) string {
 	case strings.HasSuffix(api.Group, "metrics.k8s.io"): // custom and external
 		return " Autoscaling on its metrics does not work, and namespaces cannot be deleted."
 	default:
-		return " Until it is, namespaces cannot be deleted."
+		return " Namespaces cannot be deleted until it is."
 	}
 }

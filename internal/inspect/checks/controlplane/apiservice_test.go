@@ -14,7 +14,7 @@ func TestAggregatedAPIThatIsNotAvailable(t *testing.T) {
 spec: {group: `+group+`, version: v1beta1, service: {namespace: kube-system, name: metrics-server, port: 443}, groupPriorityMinimum: 100, versionPriority: 100}
 status: {conditions: [{type: Available, status: "`+status+`", reason: `+reason+`, message: '`+message+`', lastTransitionTime: "`+since+`"}]}`)
 	}
-	const on = "high APIService/v1beta1.metrics.k8s.io: The API metrics.k8s.io/v1beta1 is not available: Service metrics-server in namespace kube-system"
+	const on = "high APIService/v1beta1.metrics.k8s.io: API metrics.k8s.io/v1beta1 is not available: Service metrics-server in namespace kube-system"
 	const breaks = ". Autoscaling on CPU and memory and kubectl top do not work, and namespaces cannot be deleted."
 	const long = "2026-01-15T11:00:00Z"
 	metrics := func(reason, message string) string {
@@ -22,21 +22,21 @@ status: {conditions: [{type: Available, status: "`+status+`", reason: `+reason+`
 	}
 	for name, tc := range map[string]struct{ documents, want string }{
 		"its Service does not exist": {metrics("ServiceNotFound", `service/metrics-server in "kube-system" is not present`), checktest.Lines(
-			on+", which is to serve it, does not exist"+breaks,
+			on+" does not exist"+breaks,
 			`  condition: Available=False (ServiceNotFound): service/metrics-server in "kube-system" is not present`,
 			"  spec: served by Service metrics-server in namespace kube-system",
 		)},
 		"its Service has no endpoint": {metrics("MissingEndpoints", "no addresses"), checktest.Lines(
-			on+" has no ready endpoint"+breaks, "  condition: Available=False (MissingEndpoints): no addresses",
+			on+" has no ready endpoints"+breaks, "  condition: Available=False (MissingEndpoints): no addresses",
 			"  spec: served by Service metrics-server in namespace kube-system",
 		)},
 		"an address and a port of the moment are not in the message": {metrics("FailedDiscoveryCheck", "failing or missing response from https://10.96.7.7:443/apis/metrics.k8s.io/v1beta1"), checktest.Lines(
-			on+" does not answer requests of the API server as it should"+breaks,
+			on+" does not respond correctly to the API server"+breaks,
 			"  condition: Available=False (FailedDiscoveryCheck): failing or missing response from https://10.96.7.7:443/apis/metrics.k8s.io/v1beta1",
 			"  spec: served by Service metrics-server in namespace kube-system",
 		)},
 		"any other API keeps namespaces from being deleted": {api("v1beta1.shop.example", "shop.example", "False", "ServicePortError", "p", long), checktest.Lines(
-			"high APIService/v1beta1.shop.example: The API shop.example/v1beta1 is not available: Service metrics-server in namespace kube-system does not have the port that the APIService names. Until it is, namespaces cannot be deleted.",
+			"high APIService/v1beta1.shop.example: API shop.example/v1beta1 is not available: Service metrics-server in namespace kube-system does not have the port of the APIService. Namespaces cannot be deleted until it is.",
 			"  condition: Available=False (ServicePortError): p", "  spec: served by Service metrics-server in namespace kube-system",
 		)},
 		"it may start": {api("v1beta1.metrics.k8s.io", "metrics.k8s.io", "False", "MissingEndpoints", "m", "2026-01-15T11:59:30Z"), ""},

@@ -13,12 +13,12 @@ import (
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
 
-// stuckCustoms are the custom resources of a namespace that are on their way out.
+// stuckCustoms are the custom resources of a namespace that are being deleted.
 func stuckCustoms(g *facts.Graph, namespace string) []facts.Ref {
-	const enough = 20
+	const maxRefs = 20
 	var refs []facts.Ref
 	for _, custom := range g.CustomResources {
-		if custom.Namespace == namespace && !custom.Deleting.IsZero() && len(refs) < enough {
+		if custom.Namespace == namespace && !custom.Deleting.IsZero() && len(refs) < maxRefs {
 			refs = append(refs, custom.Ref)
 		}
 	}
@@ -53,17 +53,17 @@ func namespaceStuckTerminating(g *facts.Graph, params check.Params) []check.Find
 		finding := check.Finding{Object: ns.Ref, Culprits: append(stuckPods(g, ns.Name), stuckCustoms(g, ns.Name)...)}
 		why := holdsNamespace(g, ns, &finding)
 		if why == "" {
-			why = "nothing says what holds it"
-			finding.Remediation = "See whether kube-controller-manager runs and what its log says: `kubectl -n kube-system get lease kube-controller-manager -o yaml`."
+			why = "no condition reports the reason"
+			finding.Remediation = "Check that kube-controller-manager runs, and its log: `kubectl -n kube-system get lease kube-controller-manager -o yaml`."
 		}
-		finding.Message = fmt.Sprintf("Namespace %s does not go away: %s.", ns.Name, why)
+		finding.Message = fmt.Sprintf("Namespace %s is stuck terminating: %s.", ns.Name, why)
 		findings = append(findings, finding)
 	}
 	return findings
 }
 
-// holdsNamespace says what keeps a namespace, and adds evidence, culprits and what to do to the finding. The conditions
-// are those of k8s.io/kubernetes/pkg/controller/namespace/deletion.
+// holdsNamespace returns what blocks the deletion of a namespace, and adds evidence, culprits and the remedy to the finding.
+// The conditions are those of k8s.io/kubernetes/pkg/controller/namespace/deletion.
 func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Finding) string {
 	stands := func(conditionType string) (string, bool) {
 		c, ok := ns.Condition(conditionType)
@@ -83,43 +83,43 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Find
 	list := fmt.Sprintf("`kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl -n %s get --ignore-not-found`", ns.Name)
 	if message, ok := stands("NamespaceDeletionDiscoveryFailure"); ok {
 		groups := groupVersions(message)
-		reason := "its objects cannot be listed, because an aggregated API does not answer"
+		reason := "its objects cannot be listed because an aggregated API does not respond"
 		if len(groups) > 0 {
-			reason = fmt.Sprintf("its objects cannot be listed, because the API %s does not answer", strings.Join(groups, ", "))
+			reason = fmt.Sprintf("its objects cannot be listed because API %s does not respond", strings.Join(groups, ", "))
 		}
 		for _, groupVersion := range groups {
 			group, version, _ := strings.Cut(groupVersion, "/")
 			finding.Culprits = append(finding.Culprits, facts.Ref{Kind: facts.APIService, Name: version + "." + group})
 		}
-		advise(reason, "Repair the service behind the API (`kubectl get apiservices` shows those that are not available), or delete the APIService if the add-on is gone for good.")
+		advise(reason, "Fix the Service behind the API (`kubectl get apiservices` shows unavailable ones), or delete the APIService if its add-on was removed for good.")
 	}
 	if message, ok := stands("NamespaceDeletionContentFailure"); ok {
-		reason := "objects in it cannot be deleted"
+		reason := "its objects cannot be deleted"
 		if webhook, ok := apimessage.QuotedAfter(message, "failed calling webhook "); ok {
-			reason = fmt.Sprintf("admission webhook %s must be asked before objects in it are deleted, and does not answer", webhook)
+			reason = fmt.Sprintf("admission webhook %s, which is called for deletions, does not respond", webhook)
 			finding.Culprits = append(finding.Culprits, g.WebhookConfigurations(webhook)...)
 		}
-		advise(reason, "The evidence quotes what refuses the deletion: repair or remove it, and the namespace goes away by itself.")
+		advise(reason, "The evidence quotes what rejects the deletion: fix or remove it, and the deletion continues automatically.")
 	}
 	remaining, remain := stands("NamespaceContentRemaining")
 	if message, ok := stands("NamespaceFinalizersRemaining"); ok {
 		finalizers := strings.Join(namesBefore(message, " in "), ", ")
-		advise(fmt.Sprintf("%s in it are held by the finalizer %s", kindsOrObjects(remaining), finalizers),
-			fmt.Sprintf("Bring back the controller that takes off %s, so that it can clean up. Only if it is gone for good, take the finalizer off each object that "+
-				"is left: find them with %s, then `kubectl -n %s patch <kind> <name> --type=merge -p '{\"metadata\":{\"finalizers\":null}}'`.", finalizers, list, ns.Name))
+		advise(fmt.Sprintf("%s are held by finalizer %s", kindsOrObjects(remaining), finalizers),
+			fmt.Sprintf("Restore the controller that removes %s. Only if it is gone for good, remove the finalizer from each object that "+
+				"is left, which skips its cleanup: find them with %s, then `kubectl -n %s patch <kind> <name> --type=merge -p '{\"metadata\":{\"finalizers\":null}}'`.", finalizers, list, ns.Name))
 	} else if remain {
-		advise(kindsOrObjects(remaining)+" in it remain", fmt.Sprintf("See what is left and why it stays: %s.", list))
+		advise(kindsOrObjects(remaining)+" remain", fmt.Sprintf("Check what is left and why: %s.", list))
 	}
 	own := slices.DeleteFunc(slices.Concat(ns.Finalizers, ns.SpecFinalizers), func(f string) bool { return f == "kubernetes" })
 	if len(own) > 0 {
 		finding.Evidence = append(finding.Evidence, check.FromSpec("finalizers of the namespace itself: %s", strings.Join(own, ", ")))
-		advise("it has the finalizer "+strings.Join(own, ", "),
-			"Bring back the controller that takes the finalizer off; if it is gone for good: `kubectl edit namespace "+ns.Name+"` and remove it.")
+		advise("it has finalizer "+strings.Join(own, ", "),
+			"Restore the controller that removes the finalizer. If it is gone for good, remove it: `kubectl edit namespace "+ns.Name+"`.")
 	}
 	return strings.Join(reasons, "; ")
 }
 
-// namesBefore reads the names out of a list such as "...: pods. has 1 resource instances, jobs.batch has 2 resource
+// namesBefore parses the names in a list such as "...: pods. has 1 resource instances, jobs.batch has 2 resource
 // instances", where separator follows each name.
 func namesBefore(message, separator string) []string {
 	_, list, ok := strings.Cut(message, ": ")
@@ -129,13 +129,13 @@ func namesBefore(message, separator string) []string {
 	var names []string
 	for entry := range strings.SplitSeq(list, ", ") {
 		if name, _, ok := strings.Cut(entry, separator); ok {
-			names = append(names, strings.TrimSuffix(name, ".")) // core resources end with a point
+			names = append(names, strings.TrimSuffix(name, ".")) // core resources end with a dot
 		}
 	}
 	return names
 }
 
-// kindsOrObjects names the resources that remain, or calls them objects where they are not told.
+// kindsOrObjects lists the resources that remain, or returns "objects" if the message has none.
 func kindsOrObjects(message string) string {
 	if names := namesBefore(message, " has "); len(names) > 0 {
 		return phrase.List(names)
@@ -143,7 +143,7 @@ func kindsOrObjects(message string) string {
 	return "objects"
 }
 
-// groupVersions finds what looks like the group and version of an API in a message, each once.
+// groupVersions finds the distinct API group versions in a message.
 func groupVersions(message string) []string {
 	var found []string
 	words := strings.FieldsFunc(message, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`,;"'()[]`, r) })
@@ -158,12 +158,12 @@ func groupVersions(message string) []string {
 	return found
 }
 
-// stuckPods are where findings about the Pods of a namespace that are on their way out are reported.
+// stuckPods are the objects on which findings about terminating Pods of a namespace are reported.
 func stuckPods(g *facts.Graph, namespace string) []facts.Ref {
-	const enough = 20
+	const maxRefs = 20
 	var refs []facts.Ref
 	for _, pod := range g.PodsIn(namespace) {
-		if owner := g.TopOwner(pod.Ref); !pod.Deleting.IsZero() && len(refs) < enough && !slices.Contains(refs, owner) {
+		if owner := g.TopOwner(pod.Ref); !pod.Deleting.IsZero() && len(refs) < maxRefs && !slices.Contains(refs, owner) {
 			refs = append(refs, owner)
 		}
 	}

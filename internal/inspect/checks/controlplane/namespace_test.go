@@ -34,41 +34,41 @@ func TestNamespaceStuckTerminating(t *testing.T) {
 		documents string
 		want      string
 	}{
-		"an API that does not answer": {
+		"an API that does not respond": {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceDeletionDiscoveryFailure", "DiscoveryFailed", discoveryFailed)),
 			want: checktest.Lines(
-				"medium Namespace/old: Namespace old does not go away: its objects cannot be listed, because the API metrics.k8s.io/v1beta1 does not answer.",
+				"medium Namespace/old: Namespace old is stuck terminating: its objects cannot be listed because API metrics.k8s.io/v1beta1 does not respond.",
 				"  condition: NamespaceDeletionDiscoveryFailure=True (DiscoveryFailed): "+discoveryFailed),
 		},
 		"finalizers, with what they hold": {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceContentRemaining", "SomeResourcesRemain", remaining)+
 				standing("NamespaceFinalizersRemaining", "SomeFinalizersRemain", held)),
 			want: checktest.Lines(
-				"medium Namespace/old: Namespace old does not go away: pods, widgets.example.com in it are held by the finalizer example.com/cleanup.",
+				"medium Namespace/old: Namespace old is stuck terminating: pods, widgets.example.com are held by finalizer example.com/cleanup.",
 				"  condition: NamespaceContentRemaining=True (SomeResourcesRemain): "+remaining,
 				"  condition: NamespaceFinalizersRemaining=True (SomeFinalizersRemain): "+held),
 		},
 		"objects that remain without a finalizer": {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceContentRemaining", "SomeResourcesRemain", remaining)),
 			want: checktest.Lines(
-				"medium Namespace/old: Namespace old does not go away: pods, widgets.example.com in it remain.",
+				"medium Namespace/old: Namespace old is stuck terminating: pods, widgets.example.com remain.",
 				"  condition: NamespaceContentRemaining=True (SomeResourcesRemain): "+remaining),
 		},
-		"a webhook that does not answer": {
+		"a webhook that does not respond": {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceDeletionContentFailure", "ContentDeletionFailed", webhookFailed)),
 			want: checktest.Lines(
-				"medium Namespace/old: Namespace old does not go away: admission webhook guard.example.com must be asked before objects in it are deleted, and does not answer.",
+				"medium Namespace/old: Namespace old is stuck terminating: admission webhook guard.example.com, which is called for deletions, does not respond.",
 				"  condition: NamespaceDeletionContentFailure=True (ContentDeletionFailed): "+webhookFailed),
 		},
 		"a finalizer of its own": {
 			documents: goneAt(checktest.LongAgo, ", finalizers: [example.com/account]", ""),
 			want: checktest.Lines(
-				"medium Namespace/old: Namespace old does not go away: it has the finalizer example.com/account.",
+				"medium Namespace/old: Namespace old is stuck terminating: it has finalizer example.com/account.",
 				"  spec: finalizers of the namespace itself: example.com/account"),
 		},
 		"nobody works on it": {
 			documents: goneAt(checktest.LongAgo, "", ""),
-			want:      checktest.Lines("medium Namespace/old: Namespace old does not go away: nothing says what holds it."),
+			want:      checktest.Lines("medium Namespace/old: Namespace old is stuck terminating: no condition reports the reason."),
 		},
 		"on its way": {documents: goneAt("2026-01-15T11:58:00Z", "", standing("NamespaceContentRemaining", "SomeResourcesRemain", remaining))},
 		"active":     {documents: checktest.Document("v1", "Namespace", "name: old", "status: {phase: Active}")},
@@ -87,7 +87,7 @@ func TestStuckNamespacesNameTheirCulprits(t *testing.T) {
 		documents string
 		want      []facts.Ref
 	}{
-		"the API that does not answer": {
+		"the API that does not respond": {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceDeletionDiscoveryFailure", "DiscoveryFailed", discoveryFailed)),
 			want:      []facts.Ref{{Kind: facts.APIService, Name: "v1beta1.metrics.k8s.io"}},
 		},

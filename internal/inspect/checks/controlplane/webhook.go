@@ -50,7 +50,7 @@ func webhookChecks() []check.Check {
 	}
 }
 
-// hookGroup is all that one webhook configuration asks of one Service.
+// hookGroup groups the webhooks of one configuration that call the same Service.
 type hookGroup struct {
 	configuration *facts.WebhookNode
 	service       facts.Ref
@@ -79,7 +79,7 @@ func hookGroups(g *facts.Graph) []hookGroup {
 	return groups
 }
 
-// finding fills in what both checks say: whose webhook it is, what it is asked for, and what happens to such requests.
+// finding builds what both checks report: the configuration, the requests it is called for, and what happens to them.
 func (h hookGroup) finding(hooks []facts.Webhook, why string) check.Finding {
 	var rules, names []string
 	refuses := false
@@ -88,7 +88,7 @@ func (h hookGroup) finding(hooks []facts.Webhook, why string) check.Finding {
 	}
 	for _, hook := range hooks {
 		if hook.FailClosed != refuses {
-			continue // what passes unchecked matters little beside what is refused
+			continue // rejected requests matter more than unchecked ones
 		}
 		names = append(names, hook.Name)
 		for _, rule := range hook.Rules {
@@ -104,14 +104,12 @@ func (h hookGroup) finding(hooks []facts.Webhook, why string) check.Finding {
 	finding := check.Finding{
 		Object: h.configuration.Ref, Discriminator: h.service.Namespace + "/" + h.service.Name, Culprits: []facts.Ref{h.service},
 	}
-	policy := "Fail"
-	outcome := "without its answer the API server refuses "+asked
+	policy, outcome := "Fail", "the API server rejects "+asked
 	if !refuses {
 		finding.Severity = v1alpha1.SeverityMedium
-		policy = "Ignore"
-		outcome = asked+" pass without its answer"
+		policy, outcome = "Ignore", asked+" pass unchecked"
 	}
-	finding.Message = fmt.Sprintf("%s %s asks Service %s in namespace %s, %s: %s.",
+	finding.Message = fmt.Sprintf("%s %s calls Service %s in namespace %s, %s: %s.",
 		h.configuration.Kind, h.configuration.Name, h.service.Name, h.service.Namespace, why, outcome)
 	finding.Evidence = []check.Evidence{check.FromSpec("%s %s: failurePolicy %s", phrase.Plural(len(names), "webhook", "webhooks"), phrase.List(names), policy)}
 	return finding
@@ -126,7 +124,7 @@ func webhookServiceMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		switch {
 		case !ok && g.Complete(facts.Service, group.service.Namespace):
 			finding = group.finding(group.hooks, "which does not exist")
-			finding.Remediation = fmt.Sprintf("Install the add-on again, or delete what remains of it: `kubectl delete %s %s`.", resource, group.configuration.Name)
+			finding.Remediation = fmt.Sprintf("Reinstall the add-on, or delete the configuration that it left behind: `kubectl delete %s %s`.", resource, group.configuration.Name)
 		case ok && service.Type != "ExternalName":
 			lost := slices.DeleteFunc(slices.Clone(group.hooks), func(h facts.Webhook) bool { return hasPort(service, h.Port) })
 			if len(lost) == 0 {
@@ -134,7 +132,7 @@ func webhookServiceMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			}
 			finding = group.finding(lost, fmt.Sprintf("which has no port %d", lost[0].Port))
 			finding.Evidence = append(finding.Evidence, check.FromSpec("Service %s has %s", service.Name, endpoints.ServicePorts(service)))
-			finding.Remediation = fmt.Sprintf("Make clientConfig.service.port (`kubectl edit %s %s`) and the ports of the Service agree.", resource, group.configuration.Name)
+			finding.Remediation = fmt.Sprintf("Set clientConfig.service.port (`kubectl edit %s %s`) to a port of the Service.", resource, group.configuration.Name)
 		default:
 			continue
 		}
@@ -154,7 +152,7 @@ func webhookNoEndpoints(g *facts.Graph, params check.Params) []check.Finding {
 		if !ok {
 			continue
 		}
-		// A port that the Service does not have is another finding.
+		// A port that the Service does not have is reported by another check.
 		hooks := slices.DeleteFunc(slices.Clone(group.hooks), func(h facts.Webhook) bool {
 			return service.Type == "ExternalName" || !hasPort(service, h.Port)
 		})
@@ -164,31 +162,31 @@ func webhookNoEndpoints(g *facts.Graph, params check.Params) []check.Finding {
 		why := ""
 		switch endpoints.Judge(g, service, params).Health {
 		case endpoints.SelectsNothing:
-			why = "which selects no Pod"
+			why = "whose selector matches no Pods"
 		case endpoints.NotReady:
-			why = "none of whose Pods is ready"
+			why = "which has no ready Pods"
 		case endpoints.Unserved:
-			why = "which has no selector, and no endpoint that anyone has given it"
+			why = "which has no selector and no endpoints"
 		case endpoints.Healthy:
 			if hooks = deadHooks(g, service, hooks, params); len(hooks) == 0 {
 				continue
 			}
-			why = "whose Pods do not have the port that it names"
+			why = "whose Pods do not declare its target port"
 		}
 		finding := group.finding(hooks, why)
 		ready, notReady := endpoints.Counts(g, service.Ref)
 		if g.Complete(facts.EndpointSlice, service.Namespace) {
 			finding.Evidence = append(finding.Evidence, check.FromCondition("EndpointSlices of Service %s: %d ready, %d not ready", service.Name, ready, notReady))
 		}
-		finding.Remediation = fmt.Sprintf("Bring its Pods back: `kubectl -n %s describe service %s`. If nothing can be changed in the meantime, delete the "+
-			"configuration, which its add-on usually makes again: `kubectl delete %s %s`.",
+		finding.Remediation = fmt.Sprintf("Restore its Pods: `kubectl -n %s describe service %s`. If requests must pass in the meantime, delete the "+
+			"configuration, which its add-on usually creates again; requests are not validated until then: `kubectl delete %s %s`.",
 			service.Namespace, service.Name, strings.ToLower(string(group.configuration.Kind)), group.configuration.Name)
 		findings = append(findings, finding)
 	}
 	return findings
 }
 
-// deadHooks are the webhooks whose Service port looks for a container port that no Pod declares.
+// deadHooks are the webhooks whose Service port targets a container port that no Pod declares.
 func deadHooks(g *facts.Graph, service *facts.ServiceNode, hooks []facts.Webhook, params check.Params) []facts.Webhook {
 	return slices.DeleteFunc(slices.Clone(hooks), func(hook facts.Webhook) bool {
 		dead, _ := endpoints.DeadPorts(g, service, []facts.IngressBackend{{Service: service.Name, Port: hook.Port}}, params)

@@ -80,11 +80,11 @@ func applicationSyncChecks() []check.Check {
 	}
 }
 
-// applicationFinding is a finding about an Application, with what is known of its resources.
+// applicationFinding is a finding about an Application, with its unhealthy resources.
 func applicationFinding(app *facts.CustomNode, severity v1alpha1.Severity, format string, args ...any) check.Finding {
 	finding := check.Finding{
 		Object: app.Ref, Severity: severity, Message: fmt.Sprintf(format, args...),
-		Remediation: fmt.Sprintf("See which of its resources are meant: `argocd app get %s/%s`, or %s.", app.Namespace, app.Name, describeCustom(app.Ref)),
+		Remediation: fmt.Sprintf("Check its resources: `argocd app get %s/%s`, or %s.", app.Namespace, app.Name, describeCustom(app.Ref)),
 	}
 	if facts := app.Application; len(facts.Troubled) > 0 {
 		finding.Evidence = append(finding.Evidence, check.FromCondition("resources: %s", strings.Join(facts.Troubled, ", ")))
@@ -92,13 +92,13 @@ func applicationFinding(app *facts.CustomNode, severity v1alpha1.Severity, forma
 	return finding
 }
 
-// ill says whether the health of an Application has been one of some words for too long.
-func ill(g *facts.Graph, app *facts.CustomNode, params check.Params, words ...string) bool {
+// unhealthy reports whether the health of an Application has had one of the values for too long.
+func unhealthy(g *facts.Graph, app *facts.CustomNode, params check.Params, values ...string) bool {
 	since := app.Application.HealthSince
 	if since.IsZero() {
 		since = app.Created
 	}
-	return app.Deleting.IsZero() && slices.Contains(words, app.Health) && g.OlderThan(since, customGrace(params))
+	return app.Deleting.IsZero() && slices.Contains(values, app.Health) && g.OlderThan(since, customGrace(params))
 }
 
 func healthEvidence(app *facts.CustomNode) []check.Evidence {
@@ -111,8 +111,8 @@ func healthEvidence(app *facts.CustomNode) []check.Evidence {
 func applicationDegraded(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, app := range g.CustomsOf(facts.Application) {
-		if ill(g, app, params, "Degraded") {
-			finding := applicationFinding(app, "", "Application %s is degraded: something that it deployed has failed.", app.Name)
+		if unhealthy(g, app, params, "Degraded") {
+			finding := applicationFinding(app, "", "Application %s is degraded: a resource that it deployed has failed.", app.Name)
 			finding.Evidence = append(healthEvidence(app), finding.Evidence...)
 			findings = append(findings, finding)
 		}
@@ -123,13 +123,13 @@ func applicationDegraded(g *facts.Graph, params check.Params) []check.Finding {
 func applicationMissing(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, app := range g.CustomsOf(facts.Application) {
-		if !ill(g, app, params, "Missing", "Unknown") {
+		if !unhealthy(g, app, params, "Missing", "Unknown") {
 			continue
 		}
 		severity := v1alpha1.SeverityLow
-		message := "Of what Application %s describes, something is not in the cluster."
+		message := "Application %s has resources that are missing from the cluster."
 		if app.Health == "Unknown" {
-			message = "Argo CD cannot tell the health of Application %s."
+			message = "Application %s has unknown health in Argo CD."
 		}
 		if app.Application.Automated {
 			severity = v1alpha1.SeverityMedium
@@ -149,13 +149,13 @@ func applicationOutOfSync(g *facts.Graph, _ check.Params) []check.Finding {
 		if facts.Sync != "OutOfSync" || !app.Deleting.IsZero() || facts.Phase == "Running" || !g.OlderThan(last, outOfSyncPatience) {
 			continue
 		}
-		waits := "somebody has to sync it"
+		reason := "it waits for a manual sync"
 		if facts.Automated {
-			waits = "it is to be synced automatically, and is not"
+			reason = "automated sync has not run"
 		}
-		finding := applicationFinding(app, "", "What runs of Application %s differs from its repository: %s.", app.Name, waits)
+		finding := applicationFinding(app, "", "Application %s is out of sync with its repository: %s.", app.Name, reason)
 		finding.Evidence = append([]check.Evidence{check.FromCondition("status.sync.status: %s", facts.Sync)}, finding.Evidence...)
-		finding.Remediation = fmt.Sprintf("See the difference: `argocd app diff %s/%s`; then sync it: `argocd app sync %s/%s`.", app.Namespace, app.Name, app.Namespace, app.Name)
+		finding.Remediation = fmt.Sprintf("Check the difference: `argocd app diff %s/%s`. Then sync it: `argocd app sync %s/%s`.", app.Namespace, app.Name, app.Namespace, app.Name)
 		findings = append(findings, finding)
 	}
 	return findings
@@ -168,7 +168,7 @@ func applicationSyncFailed(g *facts.Graph, params check.Params) []check.Finding 
 			continue
 		}
 		var evidence []check.Evidence
-		what := "its manifests cannot be made or compared"
+		what := "its manifests cannot be generated or compared"
 		for _, c := range app.Conditions {
 			if c.Status == "True" && slices.Contains([]string{"ComparisonError", "InvalidSpecError", "SyncError", "UnknownError"}, c.Type) &&
 				lasts(g, app, c, customGrace(params)) {
@@ -182,7 +182,7 @@ func applicationSyncFailed(g *facts.Graph, params check.Params) []check.Finding 
 		if len(evidence) == 0 {
 			continue
 		}
-		finding := applicationFinding(app, "", "Argo CD could not bring Application %s up to date: %s.", app.Name, what)
+		finding := applicationFinding(app, "", "Application %s could not be synced: %s.", app.Name, what)
 		finding.Evidence = append(evidence, finding.Evidence...)
 		findings = append(findings, finding)
 	}
@@ -190,7 +190,7 @@ func applicationSyncFailed(g *facts.Graph, params check.Params) []check.Finding 
 }
 
 func projectMissing(g *facts.Graph, params check.Params) []check.Finding {
-	home := map[string]bool{} // namespaces with projects: those of an Argo CD
+	home := map[string]bool{} // namespaces with projects, one for each Argo CD
 	for _, project := range g.CustomsOf(facts.AppProject) {
 		home[project.Namespace] = true
 	}

@@ -14,29 +14,29 @@ func TestApplications(t *testing.T) {
 	const on = " Application.argoproj.io/argocd/shop: "
 	judged(t, "argocd-application-degraded", map[string]struct{ documents, want string }{
 		"degraded": {app("", "health: {status: Degraded, message: it failed}, resources: [{group: apps, kind: Deployment, namespace: shop, name: cart, status: Synced, health: {status: Degraded}}, {kind: Service, namespace: shop, name: cart, status: Synced, health: {status: Healthy}}]"), checktest.Lines(
-			"medium"+on+"Application shop is degraded: something that it deployed has failed.", "  condition: status.health: Degraded: it failed", "  condition: resources: Deployment shop/cart Degraded")},
+			"medium"+on+"Application shop is degraded: a resource that it deployed has failed.", "  condition: status.health: Degraded: it failed", "  condition: resources: Deployment shop/cart Degraded")},
 		"a moment ago": {app("", "health: {status: Degraded, lastTransitionTime: "+twoMinutesAgo+"}"), ""},
 		"healthy":      {app("", "health: {status: Healthy}"), ""},
 	})
 	judged(t, "argocd-application-missing", map[string]struct{ documents, want string }{
-		"never synced": {app("", "health: {status: Missing}"), checktest.Lines("low"+on+"Of what Application shop describes, something is not in the cluster.", "  condition: status.health: Missing")},
+		"never synced": {app("", "health: {status: Missing}"), checktest.Lines("low"+on+"Application shop has resources that are missing from the cluster.", "  condition: status.health: Missing")},
 		"synced automatically": {app(", syncPolicy: {automated: {}}", "health: {status: Unknown}"), checktest.Lines(
-			"medium"+on+"Argo CD cannot tell the health of Application shop.", "  condition: status.health: Unknown")},
+			"medium"+on+"Application shop has unknown health in Argo CD.", "  condition: status.health: Unknown")},
 		"progressing": {app("", "health: {status: Progressing}"), ""},
 	})
 	judged(t, "argocd-application-out-of-sync", map[string]struct{ documents, want string }{
 		"for long": {app("", "sync: {status: OutOfSync}, operationState: {phase: Succeeded, finishedAt: \"2026-01-14T00:00:00Z\"}"), checktest.Lines(
-			"low"+on+"What runs of Application shop differs from its repository: somebody has to sync it.", "  condition: status.sync.status: OutOfSync")},
+			"low"+on+"Application shop is out of sync with its repository: it waits for a manual sync.", "  condition: status.sync.status: OutOfSync")},
 		"automated and switched off": {app(", syncPolicy: {automated: {enabled: false}}", "sync: {status: OutOfSync}"), checktest.Lines(
-			"low"+on+"What runs of Application shop differs from its repository: somebody has to sync it.", "  condition: status.sync.status: OutOfSync")},
+			"low"+on+"Application shop is out of sync with its repository: it waits for a manual sync.", "  condition: status.sync.status: OutOfSync")},
 		"just synced": {app("", "sync: {status: OutOfSync}, operationState: {phase: Succeeded, finishedAt: "+twoMinutesAgo+"}"), ""},
 		"in sync":     {app("", "sync: {status: Synced}"), ""},
 	})
 	judged(t, "argocd-application-sync-failed", map[string]struct{ documents, want string }{
 		"an operation failed": {app("", "operationState: {phase: Failed, message: 'one or more objects failed to apply', finishedAt: "+anHourAgo+"}"), checktest.Lines(
-			"medium"+on+"Argo CD could not bring Application shop up to date: the last sync failed.", "  condition: status.operationState: Failed: one or more objects failed to apply")},
+			"medium"+on+"Application shop could not be synced: the last sync failed.", "  condition: status.operationState: Failed: one or more objects failed to apply")},
 		"no manifests": {app("", "conditions: [{type: ComparisonError, message: 'repository not found', lastTransitionTime: "+anHourAgo+"}, {type: OrphanedResourceWarning, message: x}]"), checktest.Lines(
-			"medium"+on+"Argo CD could not bring Application shop up to date: its manifests cannot be made or compared.", "  condition: ComparisonError=True: repository not found")},
+			"medium"+on+"Application shop could not be synced: its manifests cannot be generated or compared.", "  condition: ComparisonError=True: repository not found")},
 		"well": {app("", "operationState: {phase: Succeeded}"), ""},
 	})
 	project := func(name string) string {
@@ -67,7 +67,7 @@ func TestImagesWithVulnerabilities(t *testing.T) {
 			"  condition: image shop/api:7: 2 critical (1 with a fix), 1 high (1 with a fix)",
 			"  condition: CVE-2025-1 in openssl, fixed in 3.0.9", "  condition: CVE-2025-2 in zlib, not fixed yet", "  condition: CVE-2025-3 in curl, fixed in 8.1")},
 		"critical without one": {scan("b", "StatefulSet", "db", unfixed), checktest.Lines(
-			"low StatefulSet/shop/db [api]: Container api of StatefulSet db runs an image with critical vulnerabilities, for which there is no fix yet.",
+			"low StatefulSet/shop/db [api]: Container api of StatefulSet db runs an image with critical vulnerabilities without a fix.",
 			"  condition: image shop/api:7: 1 critical (0 with a fix), 0 high (0 with a fix)", "  condition: CVE-2025-2 in zlib, not fixed yet")},
 		"nothing of weight": {scan("b", "StatefulSet", "db", "{vulnerabilityID: CVE-2025-4, severity: MEDIUM, resource: x, fixedVersion: '1'}"), ""},
 	})

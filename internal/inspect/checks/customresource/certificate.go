@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// expiryHorizon is how long before its end a certificate that is not renewed matters.
+	// expiryHorizon is how long before its expiry an unrenewed certificate is reported.
 	expiryHorizon = 14 * 24 * time.Hour
 	// renewalPatience is how long a renewal may take.
 	renewalPatience = time.Hour
@@ -65,7 +65,7 @@ func certificateNotReady(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		end := certificate.Certificate.NotAfter
 		expired := !end.IsZero() && end.Before(g.Now)
-		c, unready := stands(g, certificate, certificate.Conditions, "Ready", "False", customGrace(params))
+		c, unready := lasting(g, certificate, certificate.Conditions, "Ready", "False", customGrace(params))
 		if !expired && (!unready || !current(certificate)) {
 			continue
 		}
@@ -75,21 +75,21 @@ func certificateNotReady(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		if expired {
 			finding.Severity = v1alpha1.SeverityHigh
-			finding.Message = fmt.Sprintf("Certificate %s has expired: whoever uses Secret %s is refused.", certificate.Name, certificate.Certificate.Secret)
+			finding.Message = fmt.Sprintf("Certificate %s has expired: clients reject connections that use Secret %s.", certificate.Name, certificate.Certificate.Secret)
 			finding.Evidence = append(finding.Evidence, check.FromCondition("status.notAfter: %s", end.UTC().Format("2006-01-02 15:04:05 MST")))
 		}
 		if issuing, ok := certificate.Condition("Issuing"); ok {
 			finding.Evidence = append(finding.Evidence, check.QuoteCondition(issuing))
 		}
 		finding.Evidence = append(finding.Evidence, issuerEvidence(g, certificate)...)
-		finding.Remediation = fmt.Sprintf("Follow it to its request: %s and `kubectl -n %s get certificaterequests,orders,challenges`.",
+		finding.Remediation = fmt.Sprintf("Check its request, order and challenges: %s and `kubectl -n %s get certificaterequests,orders,challenges`.",
 			describeCustom(certificate.Ref), certificate.Namespace)
 		findings = append(findings, finding)
 	}
 	return findings
 }
 
-// issuerEvidence says which issuer is asked, and whether it is there at all.
+// issuerEvidence quotes the issuer of a certificate, and whether it exists.
 func issuerEvidence(g *facts.Graph, certificate *facts.CustomNode) []check.Evidence {
 	issuer := certificate.Certificate.Issuer
 	if issuer.Name == "" {
@@ -111,10 +111,10 @@ func certificateExpiring(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:  certificate.Ref,
-			Message: fmt.Sprintf("Certificate %s ends soon, and cert-manager has not renewed it when it should have.", certificate.Name),
+			Message: fmt.Sprintf("Certificate %s expires soon, and cert-manager has not renewed it on time.", certificate.Name),
 			Evidence: append([]check.Evidence{check.FromCondition("status.notAfter: %s, status.renewalTime: %s",
 				end.UTC().Format("2006-01-02 15:04:05 MST"), renewal.UTC().Format("2006-01-02 15:04:05 MST"))}, issuerEvidence(g, certificate)...),
-			Remediation: fmt.Sprintf("See whether cert-manager runs: `kubectl get pods -A -l app.kubernetes.io/instance=cert-manager`; then ask for a new certificate: `cmctl -n %s renew %s`.",
+			Remediation: fmt.Sprintf("Check that cert-manager runs: `kubectl get pods -A -l app.kubernetes.io/instance=cert-manager`. Then request a new certificate: `cmctl -n %s renew %s`.",
 				certificate.Namespace, certificate.Name),
 		})
 	}
@@ -124,12 +124,12 @@ func certificateExpiring(g *facts.Graph, _ check.Params) []check.Finding {
 func issuerNotReady(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, issuer := range g.CustomsOf(facts.Issuer, facts.ClusterIssuer) {
-		c, ok := stands(g, issuer, issuer.Conditions, "Ready", "False", customGrace(params))
+		c, ok := lasting(g, issuer, issuer.Conditions, "Ready", "False", customGrace(params))
 		if !ok || !current(issuer) {
 			continue
 		}
 		finding := conditionFinding(issuer, c, "", "%s is not ready%s: it issues no certificates.", customName(issuer.Ref), because(c))
-		finding.Remediation = fmt.Sprintf("The message of the condition says what it lacks: %s.", describeCustom(issuer.Ref))
+		finding.Remediation = fmt.Sprintf("The condition's message shows what is missing: %s.", describeCustom(issuer.Ref))
 		findings = append(findings, finding)
 	}
 	return findings

@@ -22,7 +22,7 @@ func TestCertificates(t *testing.T) {
 		"its issuer does not exist": {certificateDocument(unready, ""), checktest.Lines(
 			"medium"+on+"is not ready (DoesNotExist): Secret web-tls has no valid certificate.", "  condition: Ready=False (DoesNotExist): m", "  spec: spec.issuerRef: ClusterIssuer acme, which does not exist")},
 		"expired, and nobody says so": {issuer + certificateDocument(ready, ", notAfter: \"2026-01-15T10:00:00Z\""), checktest.Lines(
-			"high"+on+"has expired: whoever uses Secret web-tls is refused.", "  condition: Ready=True (Ready): m", "  condition: status.notAfter: 2026-01-15 10:00:00 UTC", "  spec: spec.issuerRef: ClusterIssuer acme")},
+			"high"+on+"has expired: clients reject connections that use Secret web-tls.", "  condition: Ready=True (Ready): m", "  condition: status.notAfter: 2026-01-15 10:00:00 UTC", "  spec: spec.issuerRef: ClusterIssuer acme")},
 		"being issued": {certificateDocument(conditionOf("Ready", "False", "DoesNotExist", twoMinutesAgo), ""), ""},
 		"ready":        {certificateDocument(ready, ", notAfter: \"2026-03-01T00:00:00Z\""), ""},
 	})

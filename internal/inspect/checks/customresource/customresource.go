@@ -18,19 +18,19 @@ func Checks() []check.Check {
 }
 
 const (
-	// customPatience is how long a custom resource may be not ready, where the startup grace is shorter: controllers talk to
-	// clouds and registries.
+	// customPatience is how long a custom resource may be not ready if the startup grace is shorter: controllers call clouds
+	// and registries.
 	customPatience = 5 * time.Minute
-	// workingPatience is how long a custom resource may say that it is being worked on. A database takes its time.
+	// workingPatience is how long a custom resource may report work in progress: a database takes that long to start.
 	workingPatience = 30 * time.Minute
-	// stalePatience is how long a controller may take to notice a change.
+	// stalePatience is how long a controller may take to observe a change.
 	stalePatience = 10 * time.Minute
 )
 
-// customGrace is how long a custom resource may be not as it should.
+// customGrace is how long a custom resource may be unhealthy.
 func customGrace(params check.Params) time.Duration { return max(params.StartupGrace, customPatience) }
 
-// lasts says whether a condition has held for longer than it may. Where its age is not told, that of the object counts.
+// lasts reports whether a condition has been unchanged for longer than the patience. Without a time, the age of the object counts.
 func lasts(g *facts.Graph, custom *facts.CustomNode, c facts.Condition, patience time.Duration) bool {
 	since := c.Since
 	if since.IsZero() {
@@ -39,14 +39,14 @@ func lasts(g *facts.Graph, custom *facts.CustomNode, c facts.Condition, patience
 	return g.OlderThan(since, patience)
 }
 
-// current says whether the status speaks of the object as it is now. Custom resources that are being deleted, or that
-// somebody told the controller to leave alone, are judged by nobody.
+// current reports whether the status is about the current generation. Custom resources that are being deleted, suspended or
+// paused are never current: no check judges them.
 func current(custom *facts.CustomNode) bool {
 	return custom.Deleting.IsZero() && !custom.Suspended && (custom.Observed <= 0 || custom.Observed >= custom.Generation)
 }
 
-// stands returns a condition that has a status for longer than it may.
-func stands(g *facts.Graph, custom *facts.CustomNode, conditions []facts.Condition, conditionType, status string, patience time.Duration) (facts.Condition, bool) {
+// lasting returns a condition that has had a status for longer than the patience.
+func lasting(g *facts.Graph, custom *facts.CustomNode, conditions []facts.Condition, conditionType, status string, patience time.Duration) (facts.Condition, bool) {
 	for _, c := range conditions {
 		if c.Type == conditionType {
 			return c, c.Status == status && lasts(g, custom, c, patience)
@@ -55,7 +55,7 @@ func stands(g *facts.Graph, custom *facts.CustomNode, conditions []facts.Conditi
 	return facts.Condition{}, false
 }
 
-// because is a condition's reason in brackets, if it has one.
+// because is a condition's reason in parentheses, if it has one.
 func because(c facts.Condition) string {
 	if c.Reason == "" {
 		return ""
@@ -74,12 +74,12 @@ func describeCustom(ref facts.Ref) string {
 	return fmt.Sprintf("`kubectl -n %s describe %s %s`", ref.Namespace, ref.Kind.Argument(), ref.Name)
 }
 
-// gatewayFailures are findings about Gateways that take no routes or no traffic.
+// gatewayFailures are findings about Gateways that accept no routes or no traffic.
 func gatewayFailures() []string {
 	return []string{"gateway-class-not-accepted", "gateway-not-accepted", "gateway-not-programmed", "gateway-listener-invalid"}
 }
 
-// customOwned are findings about what a custom resource makes, and that may keep it from being ready.
+// customOwned are findings about what a custom resource creates, which may keep it from being ready.
 func customOwned() []string {
 	return slices.Concat(check.WorkloadFailures(), check.ServiceFailures(), check.CertificateFailures(), gatewayFailures(), []string{
 		"replicaset-unavailable", "workload-not-observed", "custom-resource-not-ready", "httproute-not-accepted", "httproute-backend-unresolved",

@@ -56,23 +56,23 @@ func crdChecks() []check.Check {
 func crdNotEstablished(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, crd := range g.CRDs {
-		var told []facts.Condition
+		var failing []facts.Condition
 		for _, conditionType := range []string{"NamesAccepted", "Established"} {
 			c, ok := crd.Condition(conditionType)
 			if since := c.Since; ok && c.Status == "False" && crd.Deleting.IsZero() && g.OlderThan(check.Later(since, crd.Created), params.StartupGrace) {
-				told = append(told, c)
+				failing = append(failing, c)
 			}
 		}
-		if len(told) == 0 {
+		if len(failing) == 0 {
 			continue
 		}
-		finding := check.Finding{Object: crd.Ref, Message: fmt.Sprintf("CustomResourceDefinition %s is not in force: the API server does not serve it.", crd.Name)}
-		if told[0].Type == "NamesAccepted" {
-			finding.Message = fmt.Sprintf("CustomResourceDefinition %s does not get the names it wants%s: another definition of its group has them.", crd.Name, because(told[0]))
-			finding.Remediation = fmt.Sprintf("See which definitions there are: `kubectl get crd -o name | grep -F .%s`; delete the one that is not needed, together with its objects.",
+		finding := check.Finding{Object: crd.Ref, Message: fmt.Sprintf("CustomResourceDefinition %s is not established: the API server does not serve it.", crd.Name)}
+		if failing[0].Type == "NamesAccepted" {
+			finding.Message = fmt.Sprintf("CustomResourceDefinition %s has conflicting names%s: another definition in its group uses them.", crd.Name, because(failing[0]))
+			finding.Remediation = fmt.Sprintf("List the definitions of the group: `kubectl get crd -o name | grep -F .%s`. Delete the one that is not needed; this deletes all its objects.",
 				crd.Defines.Group())
 		}
-		for _, c := range told {
+		for _, c := range failing {
 			finding.Evidence = append(finding.Evidence, check.QuoteCondition(c))
 		}
 		findings = append(findings, finding)
@@ -83,29 +83,29 @@ func crdNotEstablished(g *facts.Graph, params check.Params) []check.Finding {
 func crdVersionDeprecated(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, crd := range g.CRDs {
-		var names, better []string
+		var deprecated, alternatives []string
 		var evidence []check.Evidence
 		for _, v := range crd.Versions {
 			switch {
 			case v.Deprecated && slices.Contains(crd.Stored, v.Name):
-				names = append(names, v.Name)
+				deprecated = append(deprecated, v.Name)
 				if v.Warning != "" {
 					evidence = append(evidence, check.FromSpec("deprecationWarning of %s: %s", v.Name, v.Warning))
 				}
 			case v.Served && !v.Deprecated:
-				better = append(better, v.Name)
+				alternatives = append(alternatives, v.Name)
 			}
 		}
-		if len(names) == 0 || !crd.Deleting.IsZero() {
+		if len(deprecated) == 0 || !crd.Deleting.IsZero() {
 			continue
 		}
 		evidence = append(evidence, check.FromCondition("status.storedVersions: %s", strings.Join(crd.Stored, ", ")))
-		if len(better) > 0 {
-			evidence = append(evidence, check.FromSpec("versions that are not deprecated: %s", strings.Join(better, ", ")))
+		if len(alternatives) > 0 {
+			evidence = append(evidence, check.FromSpec("versions that are not deprecated: %s", strings.Join(alternatives, ", ")))
 		}
 		findings = append(findings, check.Finding{
 			Object: crd.Ref, Evidence: evidence,
-			Message: fmt.Sprintf("%s of %s are stored in version %s, which is deprecated.", crd.Defines.Name(), crd.Defines.Group(), strings.Join(names, ", ")),
+			Message: fmt.Sprintf("%s of %s are stored in version %s, which is deprecated.", crd.Defines.Name(), crd.Defines.Group(), strings.Join(deprecated, ", ")),
 		})
 	}
 	return findings
@@ -125,13 +125,13 @@ func crdStoredVersionNotServed(g *facts.Graph, _ check.Params) []check.Finding {
 			}
 		}
 		if len(unserved) == 0 || !crd.Deleting.IsZero() || slices.Contains(unserved, storage) {
-			continue // a version that is stored and never served is what its author wants
+			continue // its author intends a version that is stored and never served
 		}
 		findings = append(findings, check.Finding{
 			Object:   crd.Ref,
-			Message:  fmt.Sprintf("%s of %s may be stored in version %s, which is not served any more.", crd.Defines.Name(), crd.Defines.Group(), strings.Join(unserved, ", ")),
+			Message:  fmt.Sprintf("%s of %s may be stored in version %s, which is no longer served.", crd.Defines.Name(), crd.Defines.Group(), strings.Join(unserved, ", ")),
 			Evidence: []check.Evidence{check.FromCondition("status.storedVersions: %s", strings.Join(crd.Stored, ", ")), check.FromSpec("storage version: %s", storage)},
-			Remediation: fmt.Sprintf("Write all objects anew: `kubectl get %s -A -o yaml | kubectl replace -f -`. Then: `kubectl patch crd %s --subresource=status "+
+			Remediation: fmt.Sprintf("Rewrite all objects: `kubectl get %s -A -o yaml | kubectl replace -f -`. Then: `kubectl patch crd %s --subresource=status "+
 				"--type=merge -p '{\"status\":{\"storedVersions\":[\"%s\"]}}'`.", crd.Name, crd.Name, storage),
 		})
 	}

@@ -71,15 +71,15 @@ func gatewayClassNotAccepted(g *facts.Graph, params check.Params) []check.Findin
 		c, ok := class.Condition("Accepted")
 		switch {
 		case ok && c.Status == "False" && lasts(g, class, c, customGrace(params)):
-			findings = append(findings, conditionFinding(class, c, v1alpha1.SeverityMedium, "GatewayClass %s was not accepted by its controller%s.", class.Name, because(c)))
+			findings = append(findings, conditionFinding(class, c, v1alpha1.SeverityMedium, "GatewayClass %s is not accepted by its controller%s.", class.Name, because(c)))
 		case (!ok || c.Status == "Unknown") && g.OlderThan(check.Later(c.Since, class.Created), customGrace(params)):
-			findings = append(findings, unnoticed(class, c, v1alpha1.SeverityLow, "No controller has taken GatewayClass %s."))
+			findings = append(findings, unnoticed(class, c, v1alpha1.SeverityLow, "GatewayClass %s is not accepted by any controller."))
 		}
 	}
 	return findings
 }
 
-// unnoticed is a finding about an object that no controller has answered for.
+// unnoticed is a finding about an object whose status no controller has set.
 func unnoticed(custom *facts.CustomNode, c facts.Condition, severity v1alpha1.Severity, format string) check.Finding {
 	finding := check.Finding{Object: custom.Ref, Severity: severity, Message: fmt.Sprintf(format, custom.Name), Evidence: []check.Evidence{check.FromCondition("its status has no condition Accepted")}}
 	if c.Type != "" {
@@ -96,15 +96,15 @@ func gatewayNotAccepted(g *facts.Graph, params check.Params) []check.Finding {
 		switch {
 		case !current(gateway):
 		case ok && c.Status == "False" && lasts(g, gateway, c, customGrace(params)):
-			findings = append(findings, conditionFinding(gateway, c, "", "Gateway %s was not accepted by its controller%s.", gateway.Name, because(c)))
+			findings = append(findings, conditionFinding(gateway, c, "", "Gateway %s is not accepted by its controller%s.", gateway.Name, because(c)))
 		case ok && c.Status != "Unknown" || !g.OlderThan(check.Later(c.Since, gateway.Created), customGrace(params)):
 		case g.Complete(facts.GatewayClass, "") && !g.Has(class):
-			finding := unnoticed(gateway, c, v1alpha1.SeverityHigh, "Gateway %s names a GatewayClass that does not exist: no controller will take it.")
+			finding := unnoticed(gateway, c, v1alpha1.SeverityHigh, "Gateway %s uses a GatewayClass that does not exist: no controller accepts it.")
 			finding.Evidence = append(finding.Evidence, check.FromSpec("spec.gatewayClassName: %s", gateway.Gateway.Class))
-			finding.Remediation = "Name a class that exists (`kubectl get gatewayclasses`), or install the controller that brings it."
+			finding.Remediation = "Set spec.gatewayClassName to an existing class (`kubectl get gatewayclasses`), or install the controller that provides it."
 			findings = append(findings, finding)
 		default:
-			findings = append(findings, unnoticed(gateway, c, v1alpha1.SeverityMedium, "No controller has taken Gateway %s."))
+			findings = append(findings, unnoticed(gateway, c, v1alpha1.SeverityMedium, "Gateway %s is not accepted by any controller."))
 		}
 	}
 	return findings
@@ -114,11 +114,11 @@ func gatewayNotProgrammed(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, gateway := range g.CustomsOf(facts.Gateway) {
 		accepted, _ := gateway.Condition("Accepted")
-		c, ok := stands(g, gateway, gateway.Conditions, "Programmed", "False", customGrace(params))
+		c, ok := lasting(g, gateway, gateway.Conditions, "Programmed", "False", customGrace(params))
 		if !ok || accepted.Status != "True" || !current(gateway) {
 			continue
 		}
-		findings = append(findings, conditionFinding(gateway, c, "", "Gateway %s is accepted, but not set up to carry traffic%s.", gateway.Name, because(c)))
+		findings = append(findings, conditionFinding(gateway, c, "", "Gateway %s is accepted, but not programmed%s.", gateway.Name, because(c)))
 	}
 	return findings
 }
@@ -148,11 +148,11 @@ func gatewayListenerInvalid(g *facts.Graph, params check.Params) []check.Finding
 
 func listenerFault(g *facts.Graph, gateway *facts.CustomNode, listener facts.Listener, params check.Params) (string, facts.Condition, bool) {
 	for _, fault := range []struct{ conditionType, status, what string }{
-		{"Conflicted", "True", "is in conflict with another listener"},
-		{"ResolvedRefs", "False", "refers to something that it cannot use"},
-		{"Accepted", "False", "was not accepted"},
+		{"Conflicted", "True", "conflicts with another listener"},
+		{"ResolvedRefs", "False", "has references that cannot be resolved"},
+		{"Accepted", "False", "is not accepted"},
 	} {
-		if c, ok := stands(g, gateway, listener.Conditions, fault.conditionType, fault.status, customGrace(params)); ok {
+		if c, ok := lasting(g, gateway, listener.Conditions, fault.conditionType, fault.status, customGrace(params)); ok {
 			return fault.what, c, true
 		}
 	}

@@ -15,7 +15,7 @@ func TestGatewayClassThatNobodyAccepts(t *testing.T) {
 	}
 	judged(t, "gateway-class-not-accepted", map[string]struct{ documents, want string }{
 		"refused": {class(conditionOf("Accepted", "False", "InvalidParameters", anHourAgo)), checktest.Lines(
-			"medium GatewayClass.gateway.networking.k8s.io/c: GatewayClass c was not accepted by its controller (InvalidParameters).", "  condition: Accepted=False (InvalidParameters): m")},
+			"medium GatewayClass.gateway.networking.k8s.io/c: GatewayClass c is not accepted by its controller (InvalidParameters).", "  condition: Accepted=False (InvalidParameters): m")},
 		"waiting": {class(conditionOf("Accepted", "Unknown", "Pending", `"1970-01-01T00:00:00Z"`)), checktest.Lines(
 			"low GatewayClass.gateway.networking.k8s.io/c: No controller has taken GatewayClass c.", "  condition: Accepted=Unknown (Pending): m")},
 		"accepted": {class(conditionOf("Accepted", "True", "Accepted", anHourAgo)), ""},
@@ -37,27 +37,27 @@ func TestGatewayThatCarriesNoTraffic(t *testing.T) {
 	accepted := conditionOf("Accepted", "True", "Accepted", anHourAgo)
 	judged(t, "gateway-not-accepted", map[string]struct{ documents, want string }{
 		"refused": {class + gatewayIn(conditionOf("Accepted", "False", "ListenersNotValid", anHourAgo), ""), checktest.Lines(
-			"high Gateway.gateway.networking.k8s.io/shop/web: Gateway web was not accepted by its controller (ListenersNotValid).", "  condition: Accepted=False (ListenersNotValid): m")},
+			"high Gateway.gateway.networking.k8s.io/shop/web: Gateway web is not accepted by its controller (ListenersNotValid).", "  condition: Accepted=False (ListenersNotValid): m")},
 		"nobody has looked at it": {class + gatewayIn("", ""), checktest.Lines(
 			"medium Gateway.gateway.networking.k8s.io/shop/web: No controller has taken Gateway web.", "  condition: its status has no condition Accepted")},
 		"its class does not exist": {gatewayIn("", ""), checktest.Lines(
-			"high Gateway.gateway.networking.k8s.io/shop/web: Gateway web names a GatewayClass that does not exist: no controller will take it.",
+			"high Gateway.gateway.networking.k8s.io/shop/web: Gateway web uses a GatewayClass that does not exist: no controller accepts it.",
 			"  condition: its status has no condition Accepted", "  spec: spec.gatewayClassName: c")},
 		"accepted": {gatewayIn(accepted, ""), ""},
 	})
 	judged(t, "gateway-not-programmed", map[string]struct{ documents, want string }{
 		"no address": {gatewayIn(accepted+","+conditionOf("Programmed", "False", "AddressNotAssigned", anHourAgo), ""), checktest.Lines(
-			"high Gateway.gateway.networking.k8s.io/shop/web: Gateway web is accepted, but not set up to carry traffic (AddressNotAssigned).", "  condition: Programmed=False (AddressNotAssigned): m")},
+			"high Gateway.gateway.networking.k8s.io/shop/web: Gateway web is accepted, but not programmed (AddressNotAssigned).", "  condition: Programmed=False (AddressNotAssigned): m")},
 		"a moment ago":      {gatewayIn(accepted+","+conditionOf("Programmed", "False", "Pending", twoMinutesAgo), ""), ""},
 		"not even accepted": {gatewayIn(conditionOf("Accepted", "False", "Invalid", anHourAgo)+","+conditionOf("Programmed", "False", "Invalid", anHourAgo), ""), ""},
 	})
 	secrets := "apiVersion: v1\nkind: Secret\nmetadata: {name: other, namespace: certs}\n---\n"
 	judged(t, "gateway-listener-invalid", map[string]struct{ documents, want string }{
 		"its certificate is missing": {secrets + gatewayIn(accepted, "{name: https, conditions: ["+conditionOf("ResolvedRefs", "False", "InvalidCertificateRef", anHourAgo)+"]}, {name: http, conditions: ["+conditionOf("ResolvedRefs", "True", "R", anHourAgo)+"]}"), checktest.Lines(
-			"medium Gateway.gateway.networking.k8s.io/shop/web [https]: Listener https of Gateway web refers to something that it cannot use (InvalidCertificateRef).",
+			"medium Gateway.gateway.networking.k8s.io/shop/web [https]: Listener https of Gateway web has references that cannot be resolved (InvalidCertificateRef).",
 			"  condition: ResolvedRefs=False (InvalidCertificateRef): m", "  spec: Secrets that do not exist: shop/web-tls")},
 		"in conflict": {gatewayIn(accepted, "{name: http, conditions: ["+conditionOf("Conflicted", "True", "ProtocolConflict", anHourAgo)+"]}"), checktest.Lines(
-			"medium Gateway.gateway.networking.k8s.io/shop/web [http]: Listener http of Gateway web is in conflict with another listener (ProtocolConflict).", "  condition: Conflicted=True (ProtocolConflict): m")},
+			"medium Gateway.gateway.networking.k8s.io/shop/web [http]: Listener http of Gateway web conflicts with another listener (ProtocolConflict).", "  condition: Conflicted=True (ProtocolConflict): m")},
 		"well": {gatewayIn(accepted, "{name: http, conditions: ["+conditionOf("Conflicted", "False", "NoConflicts", anHourAgo)+"]}"), ""},
 	})
 }
@@ -75,7 +75,7 @@ status: {parents: [`+parents+`]}`)
 	gateway := gatewayIn("", "")
 	judged(t, "httproute-not-accepted", map[string]struct{ documents, want string }{
 		"refused": {gateway + route("HTTPRoute", parent(conditionOf("Accepted", "False", "NoMatchingListenerHostname", anHourAgo))), checktest.Lines(
-			"medium HTTPRoute.gateway.networking.k8s.io/shop/r [Gateway.gateway.networking.k8s.io/shop/web/http]: HTTPRoute r was not accepted by Gateway web (NoMatchingListenerHostname).",
+			"medium HTTPRoute.gateway.networking.k8s.io/shop/r [Gateway.gateway.networking.k8s.io/shop/web/http]: HTTPRoute r is not accepted by Gateway web (NoMatchingListenerHostname).",
 			"  condition: Accepted=False (NoMatchingListenerHostname): m")},
 		"other kinds of routes": {gateway + route("GRPCRoute", ""), checktest.Lines(
 			"medium GRPCRoute.gateway.networking.k8s.io/shop/r: No controller has taken GRPCRoute r: it routes nothing.", "  condition: status.parents is empty")},
@@ -89,7 +89,7 @@ status: {parents: [`+parents+`]}`)
 			"high HTTPRoute.gateway.networking.k8s.io/shop/r: HTTPRoute r sends traffic to Service gone in namespace shop, which does not exist.",
 			"  condition: ResolvedRefs=False (BackendNotFound): m")},
 		"not permitted": {service + route("HTTPRoute", parent(conditionOf("ResolvedRefs", "False", "RefNotPermitted", anHourAgo))), checktest.Lines(
-			"high HTTPRoute.gateway.networking.k8s.io/shop/r: HTTPRoute r sends traffic to something that it cannot use (RefNotPermitted).",
+			"high HTTPRoute.gateway.networking.k8s.io/shop/r: HTTPRoute r has a backend that cannot be resolved (RefNotPermitted).",
 			"  condition: ResolvedRefs=False (RefNotPermitted): m")},
 		"resolved": {service + route("HTTPRoute", parent(conditionOf("ResolvedRefs", "True", "ResolvedRefs", anHourAgo))), ""},
 	})

@@ -41,20 +41,20 @@ func issuingChecks() []check.Check {
 	}
 }
 
-// unfinished returns where a finding about a step of issuing is reported: on the Certificate, so that it keeps its name when
-// the step is tried again. Of one that is ready, nothing is reported.
+// unfinished returns the object on which a finding about a step of issuing is reported: the Certificate, which stays when the
+// step is retried. It is false for a Certificate that is ready.
 func unfinished(g *facts.Graph, step *facts.CustomNode, c facts.Condition, params check.Params) (facts.Ref, bool) {
 	certificate, ok := g.Above(step, facts.Certificate)
 	if !ok {
 		return step.Ref, step.Owner.IsZero() && !lasts(g, step, c, params.RecentWindow)
 	}
 	ready, _ := certificate.Condition("Ready")
-	// While it is renewed, the old one is still good.
+	// During a renewal the old certificate is still valid.
 	issuing, _ := certificate.Condition("Issuing")
 	return certificate.Ref, (ready.Status != "True" || issuing.Status == "True") && certificate.Deleting.IsZero()
 }
 
-// steps keeps one finding of each object and discriminator, that of the newest step.
+// steps keeps one finding for each object and discriminator: that of the newest step.
 type steps map[facts.Ref]map[string]newest
 
 type newest struct {
@@ -96,14 +96,14 @@ func certificateRequestFailed(g *facts.Graph, params check.Params) []check.Findi
 		if !ok {
 			continue
 		}
-		message := fmt.Sprintf("The request of %s for a certificate %s.", customName(object), what)
+		message := fmt.Sprintf("%s could not be issued: its certificate request %s.", customName(object), what)
 		if object == request.Ref {
 			message = fmt.Sprintf("CertificateRequest %s %s.", request.Name, what)
 		}
 		found.add(request, check.Finding{
 			Object: object, Message: message, Evidence: []check.Evidence{check.QuoteCondition(c), check.FromCondition("CertificateRequest %s", request.Name)},
 			Culprits: issuersOf(request),
-			Remediation: fmt.Sprintf("See the answer of the issuer: %s. cert-manager tries again by itself, after an hour at first; `cmctl -n %s renew <certificate>` tries at once.",
+			Remediation: fmt.Sprintf("Check the issuer's response: %s. cert-manager retries automatically, after an hour at first; `cmctl -n %s renew <certificate>` retries immediately.",
 				describeCustom(request.Ref), request.Namespace),
 		})
 	}
@@ -115,13 +115,13 @@ func requestFault(request *facts.CustomNode) (what string, c facts.Condition, fa
 		return "was denied", c, true
 	}
 	if c, ok := request.Condition("InvalidRequest"); ok && c.Status == "True" {
-		return "is not valid", c, true
+		return "is invalid", c, true
 	}
 	c, ok := request.Condition("Ready")
 	return "failed", c, ok && c.Status == "False" && c.Reason == "Failed"
 }
 
-// issuersOf are the issuers that a step of issuing depends on.
+// issuersOf are the issuers on which a step of issuing depends.
 func issuersOf(step *facts.CustomNode) []facts.Ref {
 	var issuers []facts.Ref
 	for _, edge := range step.Refs {
@@ -141,16 +141,16 @@ func acmeChallengeFailing(g *facts.Graph, params check.Params) []check.Finding {
 			continue
 		}
 		if step.Kind == facts.ACMEOrder && challenged(g, step) {
-			continue // its Challenge says more
+			continue // its Challenge has the details
 		}
 		finding := check.Finding{
 			Object: object, Discriminator: step.ACME.DNSName, Culprits: issuersOf(step),
 			Message:     fmt.Sprintf("The ACME order of %s %s.", customName(object), what),
 			Evidence:    []check.Evidence{check.FromCondition("%s: state %s", customName(step.Ref), step.Phase)},
-			Remediation: fmt.Sprintf("See what the server said: %s. For HTTP-01 the domain must lead to this cluster's ingress on port 80, for DNS-01 the account of the DNS provider must work.", describeCustom(step.Ref)),
+			Remediation: fmt.Sprintf("Check the server's response: %s. For HTTP-01 the domain must resolve to this cluster's ingress on port 80, for DNS-01 the DNS provider's credentials must work.", describeCustom(step.Ref)),
 		}
 		if step.ACME.DNSName != "" {
-			finding.Message = fmt.Sprintf("%s cannot show the ACME server that %s is ours: the challenge %s.", customName(object), step.ACME.DNSName, what)
+			finding.Message = fmt.Sprintf("%s cannot prove control of domain %s to the ACME server: the challenge %s.", customName(object), step.ACME.DNSName, what)
 		}
 		if step.ACME.Reason != "" {
 			finding.Evidence = append(finding.Evidence, check.FromCondition("status.reason: %s", step.ACME.Reason))
@@ -163,20 +163,20 @@ func acmeChallengeFailing(g *facts.Graph, params check.Params) []check.Finding {
 func acmeFault(g *facts.Graph, step *facts.CustomNode) (what string, failing bool) {
 	switch step.Phase {
 	case "invalid":
-		return "was refused", true
+		return "was rejected", true
 	case "errored":
-		return "ended with an error", true
+		return "failed with an error", true
 	case "expired":
 		return "has expired", true
 	case "pending", "":
 		waits := step.Kind == facts.ACMEChallenge && step.ACME.Reason != "" && g.OlderThan(step.Created, workingPatience)
-		return "does not come to an end", waits
+		return "does not complete", waits
 	default:
 		return "", false
 	}
 }
 
-// challenged says whether an Order has a Challenge that fails.
+// challenged reports whether an Order has a failing Challenge.
 func challenged(g *facts.Graph, order *facts.CustomNode) bool {
 	return slices.ContainsFunc(g.OwnedBy(order.Ref), func(ref facts.Ref) bool {
 		challenge, ok := facts.Lookup[*facts.CustomNode](g, ref)

@@ -54,27 +54,27 @@ func routeNotAccepted(g *facts.Graph, params check.Params) []check.Finding {
 			}
 			continue
 		}
-		told := map[string]bool{}
-		var of []check.Finding
+		reported := map[string]bool{}
+		var ofRoute []check.Finding
 		for _, parent := range route.Route.Parents {
-			c, ok := stands(g, route, parent.Conditions, "Accepted", "False", customGrace(params))
+			c, ok := lasting(g, route, parent.Conditions, "Accepted", "False", customGrace(params))
 			discriminator := strings.TrimSuffix(parent.Parent.String()+"/"+parent.Section, "/")
-			if !ok || told[discriminator] {
+			if !ok || reported[discriminator] {
 				continue
 			}
-			told[discriminator] = true
-			finding := conditionFinding(route, c, "", "%s was not accepted by %s%s.", customName(route.Ref), customName(parent.Parent), because(c))
+			reported[discriminator] = true
+			finding := conditionFinding(route, c, "", "%s is not accepted by %s%s.", customName(route.Ref), customName(parent.Parent), because(c))
 			finding.Discriminator = discriminator
 			finding.Culprits = []facts.Ref{parent.Parent}
-			of = append(of, finding)
+			ofRoute = append(ofRoute, finding)
 		}
-		slices.SortFunc(of, func(a, b check.Finding) int { return cmp.Compare(a.Discriminator, b.Discriminator) })
-		findings = append(findings, of...)
+		slices.SortFunc(ofRoute, func(a, b check.Finding) int { return cmp.Compare(a.Discriminator, b.Discriminator) })
+		findings = append(findings, ofRoute...)
 	}
 	return findings
 }
 
-// routeUnnoticed judges a route whose parents nobody has answered for.
+// routeUnnoticed judges a route for whose parents no controller has set a status.
 func routeUnnoticed(g *facts.Graph, route *facts.CustomNode, params check.Params) (check.Finding, bool) {
 	wanted := route.Route.Wanted
 	if len(wanted) == 0 || !g.OlderThan(route.Changed, customGrace(params)) {
@@ -88,12 +88,12 @@ func routeUnnoticed(g *facts.Graph, route *facts.CustomNode, params check.Params
 	}
 	finding := check.Finding{
 		Object: route.Ref, Culprits: wanted, Evidence: []check.Evidence{check.FromCondition("status.parents is empty")},
-		Message: fmt.Sprintf("No controller has taken %s: it routes nothing.", customName(route.Ref)),
+		Message: fmt.Sprintf("%s is not accepted by any controller: it routes no traffic.", customName(route.Ref)),
 	}
 	if len(missing) == len(wanted) {
-		finding.Message = fmt.Sprintf("%s routes nothing: the Gateway that it names does not exist.", customName(route.Ref))
+		finding.Message = fmt.Sprintf("%s routes no traffic: its Gateway does not exist.", customName(route.Ref))
 		finding.Evidence = append(finding.Evidence, check.FromSpec("Gateways that do not exist: %s", strings.Join(missing, ", ")))
-		finding.Remediation = "Name a Gateway that exists under spec.parentRefs (`kubectl get gateways -A`), or create it."
+		finding.Remediation = "Set spec.parentRefs to an existing Gateway (`kubectl get gateways -A`), or create it."
 	}
 	return finding, true
 }
@@ -105,11 +105,11 @@ func routeBackendUnresolved(g *facts.Graph, params check.Params) []check.Finding
 			continue
 		}
 		for _, parent := range route.Route.Parents {
-			c, ok := stands(g, route, parent.Conditions, "ResolvedRefs", "False", customGrace(params))
+			c, ok := lasting(g, route, parent.Conditions, "ResolvedRefs", "False", customGrace(params))
 			if !ok {
 				continue
 			}
-			finding := conditionFinding(route, c, "", "%s sends traffic to something that it cannot use%s.", customName(route.Ref), because(c))
+			finding := conditionFinding(route, c, "", "%s has a backend that cannot be resolved%s.", customName(route.Ref), because(c))
 			missing := missingServices(g, route.Route.Services)
 			if c.Reason == "BackendNotFound" && len(missing) > 0 {
 				finding.Message = fmt.Sprintf("%s sends traffic to %s, which %s not exist.", customName(route.Ref), phrase.List(missing), phrase.Plural(len(missing), "does", "do"))

@@ -60,11 +60,11 @@ func customStateChecks() []check.Check {
 	}
 }
 
-// ownCheck says whether a kind has checks of its own about its conditions.
-func ownCheck(kind facts.Kind) bool { return slices.Contains(facts.CustomKinds(), kind) }
+// hasOwnCheck reports whether specific checks judge the conditions of a kind.
+func hasOwnCheck(kind facts.Kind) bool { return slices.Contains(facts.CustomKinds(), kind) }
 
-// positive are types of conditions that are to be True. Active, Initialized and Progressing are not among them: they are
-// False in objects that are well.
+// positive are condition types that are True in healthy objects. Active, Initialized and Progressing are not among them: they
+// can be False in healthy objects.
 func positive() []string {
 	return []string{
 		"Ready", "Available", "Healthy", "Reconciled", "ReconcileSuccess", "ReconcileSucceeded", "Synced", "Accepted", "Programmed", "Deployed",
@@ -72,7 +72,7 @@ func positive() []string {
 	}
 }
 
-// negative are types of conditions that are not to be True.
+// negative are condition types that are False in healthy objects.
 func negative() []string {
 	return []string{"Stalled", "Degraded", "Failed", "Failing", "Failure", "Error", "ReconcileError", "ReconcileFailed"}
 }
@@ -82,18 +82,18 @@ func customNotReady(g *facts.Graph, params check.Params) []check.Finding {
 	bad := negative()
 	var findings []check.Finding
 	for _, custom := range g.CustomResources {
-		if ownCheck(custom.Kind) || !current(custom) || restingConditions(custom) {
+		if hasOwnCheck(custom.Kind) || !current(custom) || restingConditions(custom) {
 			continue
 		}
-		var told []facts.Condition
+		var failing []facts.Condition
 		for _, c := range custom.Conditions {
 			wrong := (c.Status == "False" && slices.Contains(good, c.Type)) || (c.Status == "True" && slices.Contains(bad, c.Type))
-			if wrong && ripe(g, custom, c, params) {
-				told = append(told, c)
+			if wrong && reportable(g, custom, c, params) {
+				failing = append(failing, c)
 			}
 		}
-		if len(told) > 0 {
-			findings = append(findings, notReadyFinding(custom, told, good))
+		if len(failing) > 0 {
+			findings = append(findings, notReadyFinding(custom, failing, good))
 		} else if finding, ok := badPhase(g, custom, params); ok {
 			findings = append(findings, finding)
 		}
@@ -101,7 +101,7 @@ func customNotReady(g *facts.Graph, params check.Params) []check.Finding {
 	return findings
 }
 
-// restingConditions says whether a condition tells that the object is paused, or has done its work.
+// restingConditions reports whether a condition marks the object as paused or completed.
 func restingConditions(custom *facts.CustomNode) bool {
 	for _, c := range custom.Conditions {
 		switch c.Type {
@@ -121,7 +121,7 @@ func restingConditions(custom *facts.CustomNode) bool {
 	return false
 }
 
-// working says whether the reason of a condition tells of work that is under way.
+// working reports whether the reason of a condition describes work in progress.
 func working(reason string) bool {
 	for _, word := range []string{
 		"Progress", "Pending", "Creating", "Provisioning", "Deploying", "Initializ", "Installing", "Updating", "Upgrading", "Waiting", "Reconciling",
@@ -134,8 +134,8 @@ func working(reason string) bool {
 	return false
 }
 
-// ripe says whether a condition has held for too long; a run that failed, whether that was not long ago.
-func ripe(g *facts.Graph, custom *facts.CustomNode, c facts.Condition, params check.Params) bool {
+// reportable reports whether a condition has been unchanged for too long; for a failed run, whether it failed recently.
+func reportable(g *facts.Graph, custom *facts.CustomNode, c facts.Condition, params check.Params) bool {
 	patience := customGrace(params)
 	switch {
 	case c.Type == "Succeeded" && (working(c.Reason) || c.Reason == "Running" || c.Reason == "Started"):
@@ -148,19 +148,19 @@ func ripe(g *facts.Graph, custom *facts.CustomNode, c facts.Condition, params ch
 	return lasts(g, custom, c, patience)
 }
 
-// notReadyFinding is about the conditions of one object: the one that says most is in the message.
-func notReadyFinding(custom *facts.CustomNode, told []facts.Condition, good []string) check.Finding {
+// notReadyFinding is about the conditions of one object; the most significant one is in the message.
+func notReadyFinding(custom *facts.CustomNode, failing []facts.Condition, good []string) check.Finding {
 	weight := func(c facts.Condition) int {
 		if i := slices.Index(good, c.Type); i >= 0 {
 			return i
 		}
 		return len(good)
 	}
-	slices.SortStableFunc(told, func(a, b facts.Condition) int { return weight(a) - weight(b) })
-	first := told[0]
+	slices.SortStableFunc(failing, func(a, b facts.Condition) int { return weight(a) - weight(b) })
+	first := failing[0]
 	finding := conditionFinding(custom, first, v1alpha1.SeverityMedium,
-		"%s is not as it should be: its condition %s is %s%s.", customName(custom.Ref), first.Type, first.Status, because(first))
-	for _, c := range told[1:min(len(told), 4)] {
+		"%s is not healthy: its condition %s is %s%s.", customName(custom.Ref), first.Type, first.Status, because(first))
+	for _, c := range failing[1:min(len(failing), 4)] {
 		finding.Evidence = append(finding.Evidence, check.QuoteCondition(c))
 	}
 	ready, ok := custom.Condition("Ready")
@@ -168,37 +168,37 @@ func notReadyFinding(custom *facts.CustomNode, told []facts.Condition, good []st
 	if (mild && ok && ready.Status == "True") || first.Type == "Succeeded" {
 		finding.Severity = v1alpha1.SeverityLow
 	}
-	finding.Remediation = fmt.Sprintf("See what its controller says: %s.", describeCustom(custom.Ref))
+	finding.Remediation = fmt.Sprintf("Check the status and events: %s.", describeCustom(custom.Ref))
 	return finding
 }
 
-// badPhase judges objects whose controllers write a phase and no conditions that say anything.
+// badPhase judges objects whose controllers set a phase but no known conditions.
 func badPhase(g *facts.Graph, custom *facts.CustomNode, params check.Params) (check.Finding, bool) {
 	for _, c := range custom.Conditions {
 		if slices.Contains(positive(), c.Type) {
-			return check.Finding{}, false // it has been judged
+			return check.Finding{}, false // already judged
 		}
 	}
-	word := custom.Phase
+	value := custom.Phase
 	field := "status.phase"
-	if !badWord(word) {
-		word = custom.Health
+	if !isFailure(value) {
+		value = custom.Health
 		field = "status.health"
 	}
-	if !badWord(word) || !g.OlderThan(custom.Created, customGrace(params)) ||
+	if !isFailure(value) || !g.OlderThan(custom.Created, customGrace(params)) ||
 		(!custom.Finished.IsZero() && g.OlderThan(custom.Finished, params.RecentWindow)) {
 		return check.Finding{}, false
 	}
 	return check.Finding{
 		Object: custom.Ref, Severity: v1alpha1.SeverityLow,
-		Message:     fmt.Sprintf("%s is not as it should be: its %s is %s.", customName(custom.Ref), strings.TrimPrefix(field, "status."), word),
-		Evidence:    []check.Evidence{check.FromCondition("%s: %s", field, word)},
-		Remediation: fmt.Sprintf("See what its controller says: %s.", describeCustom(custom.Ref)),
+		Message:     fmt.Sprintf("%s is not healthy: its %s is %s.", customName(custom.Ref), strings.TrimPrefix(field, "status."), value),
+		Evidence:    []check.Evidence{check.FromCondition("%s: %s", field, value)},
+		Remediation: fmt.Sprintf("Check the status and events: %s.", describeCustom(custom.Ref)),
 	}, true
 }
 
-func badWord(word string) bool {
-	switch strings.ToLower(word) {
+func isFailure(phase string) bool {
+	switch strings.ToLower(phase) {
 	case "failed", "error", "degraded", "unhealthy", "red", "partiallyfailed", "failedvalidation":
 		return true
 	default:
@@ -215,12 +215,12 @@ func customStale(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object:  custom.Ref,
-			Message: fmt.Sprintf("%s was changed, and its controller has not taken note of it.", customName(custom.Ref)),
+			Message: fmt.Sprintf("%s was changed, but its controller has not observed the change.", customName(custom.Ref)),
 			Evidence: []check.Evidence{
-				check.FromCondition("status.observedGeneration is %d, metadata.generation %d; written last at %s",
+				check.FromCondition("status.observedGeneration is %d, metadata.generation %d; last written at %s",
 					custom.Observed, custom.Generation, custom.Changed.UTC().Format("2006-01-02 15:04:05 MST")),
 			},
-			Remediation: fmt.Sprintf("See whether the controller of %s runs, and what its log says; what it said last about this object: %s.",
+			Remediation: fmt.Sprintf("Check that the controller of %s runs, and its log. The latest status of the object: %s.",
 				custom.Kind.Group(), describeCustom(custom.Ref)),
 		})
 	}
@@ -235,17 +235,17 @@ func customStuckTerminating(g *facts.Graph, params check.Params) []check.Finding
 		}
 		held := "its finalizers"
 		if len(custom.Finalizers) > 0 {
-			held = "the finalizer " + phrase.List(custom.Finalizers)
+			held = "finalizer " + phrase.List(custom.Finalizers)
 		}
 		finding := check.Finding{
-			Object: custom.Ref, Message: fmt.Sprintf("%s was deleted and does not go away: it is held by %s.", customName(custom.Ref), held),
+			Object: custom.Ref, Message: fmt.Sprintf("%s is stuck terminating: it is held by %s.", customName(custom.Ref), held),
 			Evidence: []check.Evidence{check.FromSpec("deleted at %s", custom.Deleting.UTC().Format("2006-01-02 15:04:05 MST")), check.FromSpec("finalizers: %s", strings.Join(custom.Finalizers, ", "))},
 		}
 		if slices.Equal(custom.Finalizers, []string{"foregroundDeletion"}) {
-			finding.Remediation = "It waits until the objects that it owns are gone: find out which of them stays, and why. " + describeCustom(custom.Ref) + " shows its events."
+			finding.Remediation = "It waits for the deletion of the objects that it owns: check which of them remain, and why. " + describeCustom(custom.Ref) + " shows its events."
 		} else {
-			finding.Remediation = fmt.Sprintf("Bring back the controller that takes off %s, and see its log. Only if it is gone for good: `kubectl %spatch %s %s "+
-				"--type=merge -p '{\"metadata\":{\"finalizers\":null}}'`; what the controller was to clean up then stays.",
+			finding.Remediation = fmt.Sprintf("Restore the controller that removes %s, and check its log. Only if it is gone for good: `kubectl %spatch %s %s "+
+				"--type=merge -p '{\"metadata\":{\"finalizers\":null}}'`; its cleanup is then skipped.",
 				held, inNamespace(custom.Ref), custom.Kind.Argument(), custom.Name)
 		}
 		for _, c := range custom.Conditions[:min(len(custom.Conditions), 2)] {
@@ -256,7 +256,7 @@ func customStuckTerminating(g *facts.Graph, params check.Params) []check.Finding
 	return findings
 }
 
-// inNamespace is the flag of kubectl for the namespace of an object, with a space after it.
+// inNamespace is the kubectl flag for the namespace of an object, with a trailing space.
 func inNamespace(ref facts.Ref) string {
 	if ref.Namespace == "" {
 		return ""

@@ -37,7 +37,7 @@ func TestCustomResourceThatIsNotReady(t *testing.T) {
 		return checktest.Document("shop.example/v1", "Widget", "name: w, namespace: shop, generation: 2, creationTimestamp: \"2026-01-01T00:00:00Z\""+metadata, rest)
 	}
 	with := func(conditions string) string { return widget("", "status: {conditions: ["+conditions+"]}") }
-	const on = " Widget.shop.example/shop/w: Widget w is not as it should be: its "
+	const on = " Widget.shop.example/shop/w: Widget w is not healthy: its "
 	judged(t, "custom-resource-not-ready", map[string]struct{ documents, want string }{
 		"Ready is False": {with(conditionOf("Ready", "False", "BuildFailed", anHourAgo)), checktest.Lines(
 			"medium"+on+"condition Ready is False (BuildFailed).", "  condition: Ready=False (BuildFailed): m")},
@@ -46,7 +46,7 @@ func TestCustomResourceThatIsNotReady(t *testing.T) {
 		"ready, but not in step": {with(conditionOf("Ready", "True", "R", anHourAgo) + "," + conditionOf("Synced", "False", "ReconcileError", anHourAgo)), checktest.Lines(
 			"low"+on+"condition Synced is False (ReconcileError).", "  condition: Synced=False (ReconcileError): m")},
 		"a cluster-scoped one, written oddly": {checktest.Document("shop.example/v1", "Store", "name: s", "status: {conditions: [{type: Ready, status: false}, 7, {type: [1]}, {status: x}]}"), checktest.Lines(
-			"medium Store.shop.example/s: Store s is not as it should be: its condition Ready is False.", "  condition: Ready=False")},
+			"medium Store.shop.example/s: Store s is not healthy: its condition Ready is False.", "  condition: Ready=False")},
 		"ready":                              {with(conditionOf("Ready", "True", "R", anHourAgo)), ""},
 		"not known":                          {with(conditionOf("Ready", "Unknown", "R", anHourAgo)), ""},
 		"it may take a while":                {with(conditionOf("Ready", "False", "R", twoMinutesAgo)), ""},
@@ -75,11 +75,11 @@ func TestCustomResourceThatItsControllerForgot(t *testing.T) {
 	const old = `, creationTimestamp: "2026-01-01T00:00:00Z"`
 	judged(t, "custom-resource-stale-status", map[string]struct{ documents, want string }{
 		"it lags": {widget(old, "{observedGeneration: 2}"), checktest.Lines(
-			"low Widget.shop.example/shop/w: Widget w was changed, and its controller has not taken note of it.",
-			"  condition: status.observedGeneration is 2, metadata.generation 3; written last at 2026-01-01 00:00:00 UTC")},
+			"low Widget.shop.example/shop/w: Widget w was changed, but its controller has not observed the change.",
+			"  condition: status.observedGeneration is 2, metadata.generation 3; last written at 2026-01-01 00:00:00 UTC")},
 		"conditions tell": {widget(old, "{conditions: [{type: A, status: \"True\", observedGeneration: 1}, {type: B, status: \"True\", observedGeneration: 2}]}"), checktest.Lines(
-			"low Widget.shop.example/shop/w: Widget w was changed, and its controller has not taken note of it.",
-			"  condition: status.observedGeneration is 2, metadata.generation 3; written last at 2026-01-01 00:00:00 UTC")},
+			"low Widget.shop.example/shop/w: Widget w was changed, but its controller has not observed the change.",
+			"  condition: status.observedGeneration is 2, metadata.generation 3; last written at 2026-01-01 00:00:00 UTC")},
 		"it is up to date":                 {widget(old, "{observedGeneration: 3}"), ""},
 		"it does not tell":                 {widget(old, "{phase: Ready}"), ""},
 		"changed a moment ago":             {widget(old+`, managedFields: [{manager: kubectl, time: `+twoMinutesAgo+`}, {manager: op, subresource: status, time: "2026-01-15T11:59:00Z"}]`, "{observedGeneration: 2}"), ""},
@@ -94,7 +94,7 @@ func TestCustomResourceThatDoesNotGoAway(t *testing.T) {
 	}
 	judged(t, "custom-resource-stuck-terminating", map[string]struct{ documents, want string }{
 		"held": {widget(anHourAgo, "shop.example/cleanup"), checktest.Lines(
-			"medium Widget.shop.example/shop/w: Widget w was deleted and does not go away: it is held by the finalizer shop.example/cleanup.",
+			"medium Widget.shop.example/shop/w: Widget w is stuck terminating: it is held by finalizer shop.example/cleanup.",
 			"  spec: deleted at 2026-01-15 11:00:00 UTC", "  spec: finalizers: shop.example/cleanup", "  condition: Ready=False (R): m")},
 		"a moment ago": {widget(twoMinutesAgo, "a/b"), ""},
 		"not deleted":  {checktest.Document("shop.example/v1", "Widget", "name: w, namespace: shop", ""), ""},
@@ -109,7 +109,7 @@ func TestCustomResourceDefinitions(t *testing.T) {
 	const v1 = "{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}"
 	judged(t, "crd-not-established", map[string]struct{ documents, want string }{
 		"its names are taken": {crd(v1, "{conditions: ["+conditionOf("NamesAccepted", "False", "ShortNamesConflict", anHourAgo)+","+conditionOf("Established", "False", "NotAccepted", anHourAgo)+"]}"), checktest.Lines(
-			"medium CustomResourceDefinition/widgets.shop.example: CustomResourceDefinition widgets.shop.example does not get the names it wants (ShortNamesConflict): another definition of its group has them.",
+			"medium CustomResourceDefinition/widgets.shop.example: CustomResourceDefinition widgets.shop.example has conflicting names (ShortNamesConflict): another definition in its group uses them.",
 			"  condition: NamesAccepted=False (ShortNamesConflict): m", "  condition: Established=False (NotAccepted): m")},
 		"in force": {crd(v1, "{conditions: ["+conditionOf("Established", "True", "InitialNamesAccepted", anHourAgo)+"]}"), ""},
 		"new":      {crd(v1, "{conditions: ["+conditionOf("Established", "False", "Installing", `"2026-01-15T11:59:50Z"`)+"]}"), ""},
@@ -124,7 +124,7 @@ func TestCustomResourceDefinitions(t *testing.T) {
 	const gone = "{name: v1alpha1, served: false, storage: false}"
 	judged(t, "crd-stored-version-not-served", map[string]struct{ documents, want string }{
 		"stored": {crd(v1+","+gone, "{storedVersions: [v1alpha1, v1]}"), checktest.Lines(
-			"low CustomResourceDefinition/widgets.shop.example: Widget of shop.example may be stored in version v1alpha1, which is not served any more.",
+			"low CustomResourceDefinition/widgets.shop.example: Widget of shop.example may be stored in version v1alpha1, which is no longer served.",
 			"  condition: status.storedVersions: v1alpha1, v1", "  spec: storage version: v1")},
 		"migrated": {crd(v1+","+gone, "{storedVersions: [v1]}"), ""},
 	})

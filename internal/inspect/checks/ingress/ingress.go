@@ -71,14 +71,14 @@ func Checks() []check.Check {
 			Link:  "https://kubernetes.io/docs/concepts/services-networking/ingress/#tls",
 			Needs: []facts.Kind{facts.Ingress},
 			Uses:  []facts.Kind{facts.Secret},
-			// The Secret is made for a Certificate, or for a custom resource of another kind.
+			// The Secret is created for a Certificate, or for a custom resource of another kind.
 			ExplainedBy: append(check.CertificateFailures(), "custom-resource-not-ready"),
 			Run:         tlsSecretMissing, Static: true,
 		},
 	}
 }
 
-// backendGroup is all that one Ingress sends to one Service.
+// backendGroup groups the backends of one Ingress that refer to the same Service.
 type backendGroup struct {
 	ingress  *facts.IngressNode
 	service  facts.Ref
@@ -106,7 +106,7 @@ func backendGroups(g *facts.Graph) []backendGroup {
 	return groups
 }
 
-// routes names the hosts and paths of backends.
+// routes lists the hosts and paths of backends.
 func routes(backends []facts.IngressBackend) string {
 	var names []string
 	for _, backend := range backends {
@@ -147,7 +147,7 @@ func backendMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			findings = append(findings, finding)
 			continue
 		}
-		// What an ExternalName Service stands for has ports of its own.
+		// The ports of an ExternalName Service do not restrict those of its target.
 		if service.Type == "ExternalName" {
 			continue
 		}
@@ -167,21 +167,21 @@ func backendMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		finding.Message = fmt.Sprintf("Ingress %s sends %s to port %s of Service %s, which has no such port.",
 			group.ingress.Name, routes(lost), phrase.List(ports), group.service.Name)
 		finding.Evidence = []check.Evidence{check.FromSpec("Service %s has %s", service.Name, endpoints.ServicePorts(service))}
-		finding.Remediation = fmt.Sprintf("Name a port that the Service has (`kubectl -n %s edit ingress %s`), or add the port to the Service.",
+		finding.Remediation = fmt.Sprintf("Set a port that the Service has (`kubectl -n %s edit ingress %s`), or add the port to the Service.",
 			group.ingress.Namespace, group.ingress.Name)
 		findings = append(findings, finding)
 	}
 	return findings
 }
 
-// similarService names a Service of the same namespace whose name resembles the missing one.
+// similarService returns a Service in the same namespace whose name resembles the missing one.
 func similarService(g *facts.Graph, missing facts.Ref) []check.Evidence {
 	var names []string
 	for _, service := range g.ServicesIn(missing.Namespace) {
 		names = append(names, service.Name)
 	}
 	if name := text.Similar(names, missing.Name); name != "" {
-		return []check.Evidence{check.FromSpec("Service %s exists: perhaps it is meant", name)}
+		return []check.Evidence{check.FromSpec("Service %s exists and has a similar name", name)}
 	}
 	return nil
 }
@@ -195,9 +195,9 @@ func backendDead(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: group.ingress.Ref, Discriminator: group.service.Name, Culprits: []facts.Ref{group.service},
-			Remediation: fmt.Sprintf("Look at the Service: `kubectl -n %s describe service %s` shows its selector and endpoints.", service.Namespace, service.Name),
+			Remediation: fmt.Sprintf("`kubectl -n %s describe service %s` shows the selector and endpoints of the Service.", service.Namespace, service.Name),
 		}
-		// A port that the Service does not have is another finding.
+		// A port that the Service does not have is reported by another check.
 		dead := slices.DeleteFunc(slices.Clone(group.backends), func(b facts.IngressBackend) bool {
 			_, known := endpoints.PortOf(service, b)
 			return !known && service.Type != "ExternalName"
@@ -208,24 +208,23 @@ func backendDead(g *facts.Graph, params check.Params) []check.Finding {
 		why := ""
 		switch state := endpoints.Judge(g, service, params); state.Health {
 		case endpoints.SelectsNothing:
-			why = "which selects no Pod"
+			why = "whose selector matches no Pods"
 			if state.ScaledToZero {
-				why = "whose workload wants no Pods"
-				finding.Severity = v1alpha1.SeverityLow
+				why, finding.Severity = "whose workload has 0 desired Pods", v1alpha1.SeverityLow
 			}
 			finding.Evidence = []check.Evidence{check.FromSpec("Service %s selects %s", service.Name, facts.SelectorFromSet(service.Selector))}
 		case endpoints.NotReady:
-			why = "none of whose Pods is ready"
+			why = "which has no ready Pods"
 			finding.Evidence = []check.Evidence{check.FromCondition("0 of %d Pods of Service %s are ready", len(state.Pods), service.Name)}
 		case endpoints.Unserved:
-			why = "which has no selector, and no endpoint that anyone has given it"
+			why = "which has no selector and no endpoints"
 			finding.Evidence = []check.Evidence{check.FromCondition("EndpointSlices of Service %s: 0 ready", service.Name)}
 		case endpoints.Healthy:
 			var target string
 			if dead, target = endpoints.DeadPorts(g, service, dead, params); len(dead) == 0 {
 				continue
 			}
-			why = "whose Pods do not have the port that it names"
+			why = "whose Pods do not declare its target port"
 			finding.Evidence = []check.Evidence{check.FromSpec("Service %s: targetPort %s, declared by none of its Pods", service.Name, target)}
 		}
 		finding.Message = fmt.Sprintf("Ingress %s sends %s to Service %s, %s.", group.ingress.Name, routes(dead), service.Name, why)

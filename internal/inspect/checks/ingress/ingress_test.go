@@ -36,7 +36,7 @@ func TestIngressBackendThatDoesNotExist(t *testing.T) {
 		"two paths to one missing Service are one finding": {toCart("{number: 80}") + carts, nil, checktest.Lines(
 			"high Ingress/shop/web [cart]: Ingress web sends shop.example.com/cart, shop.example.com/basket to Service cart, which does not exist in namespace shop.",
 			"  spec: backend service: cart",
-			"  spec: Service carts exists: perhaps it is meant",
+			"  spec: Service carts exists and has a similar name",
 		)},
 		"a default backend": {ingress("{defaultBackend: {service: {name: fallback, port: {number: 80}}}}"), nil, checktest.Lines(
 			"high Ingress/shop/web [fallback]: Ingress web sends everything else to Service fallback, which does not exist in namespace shop.",
@@ -73,16 +73,16 @@ func TestIngressBackendWithoutReadyEndpoints(t *testing.T) {
 		want      string
 	}{
 		"no Pod is ready": {route + checktest.CartService + checktest.CartPod("cart-1", checktest.NotReadyStatus), nil,
-			checktest.Lines(dead+"none of whose Pods is ready.", "  condition: 0 of 1 Pods of Service cart are ready")},
-		"the selector matches nothing": {route + checktest.CartService, nil, checktest.Lines(dead+"which selects no Pod.", "  spec: Service cart selects app=cart")},
+			checktest.Lines(dead+"which has no ready Pods.", "  condition: 0 of 1 Pods of Service cart are ready")},
+		"the selector matches nothing": {route + checktest.CartService, nil, checktest.Lines(dead+"whose selector matches no Pods.", "  spec: Service cart selects app=cart")},
 		"the workload is scaled to zero": {route + checktest.CartService + checktest.Document("apps/v1", "Deployment", "name: cart, namespace: shop",
 			"spec: {replicas: 0, selector: {matchLabels: {app: cart}}, template: {metadata: {labels: {app: cart}}}}"), nil,
-			checktest.Lines("low"+dead[len("high"):]+"whose workload wants no Pods.", "  spec: Service cart selects app=cart")},
+			checktest.Lines("low"+dead[len("high"):]+"whose workload has 0 desired Pods.", "  spec: Service cart selects app=cart")},
 		"nobody gave it an endpoint": {route + checktest.Document("v1", "Service", "name: cart, namespace: shop", "spec: {ports: [{name: http, port: 80}]}"), nil,
-			checktest.Lines(dead+"which has no selector, and no endpoint that anyone has given it.", "  condition: EndpointSlices of Service cart: 0 ready")},
+			checktest.Lines(dead+"which has no selector and no endpoints.", "  condition: EndpointSlices of Service cart: 0 ready")},
 		"the port name leads nowhere": {route + checktest.Document("v1", "Service", "name: cart, namespace: shop",
 			"spec: {selector: {app: cart}, ports: [{name: http, port: 80, targetPort: web}]}") + checktest.CartPod("cart-1", checktest.ReadyStatus), nil,
-			checktest.Lines(dead+"whose Pods do not have the port that it names.", "  spec: Service cart: targetPort web, declared by none of its Pods")},
+			checktest.Lines(dead+"whose Pods do not declare its target port.", "  spec: Service cart: targetPort web, declared by none of its Pods")},
 		"a Pod is ready":               {route + checktest.CartService + checktest.CartPod("cart-1", checktest.ReadyStatus), nil, ""},
 		"a missing Service is another": {route, nil, ""},
 		"a missing port is another":    {toCart("{name: web}") + checktest.CartService, nil, ""},
@@ -101,20 +101,20 @@ func TestIngressBackendWithoutReadyEndpoints(t *testing.T) {
 func TestIngressClassThatDoesNotExist(t *testing.T) {
 	nginx := checktest.Document("networking.k8s.io/v1", "IngressClass", "name: nginx", "spec: {controller: k8s.io/ingress-nginx}")
 	byDefault := checktest.Document("networking.k8s.io/v1", "IngressClass", `name: nginx, annotations: {ingressclass.kubernetes.io/is-default-class: "true"}`, "spec: {controller: c}")
-	const none = "Ingress/shop/web: Ingress web names no IngressClass, and the cluster has no default one: no controller has taken it."
+	const none = "Ingress/shop/web: Ingress web has no IngressClass, and the cluster has no default: no controller serves it."
 	for name, tc := range map[string]struct {
 		documents string
 		elsewhere []facts.Kind
 		want      string
 	}{
 		"a class that is not there": {ingress("{ingressClassName: legacy}") + nginx, nil, checktest.Lines(
-			"high Ingress/shop/web [legacy]: Ingress web names IngressClass legacy, which does not exist: no controller will take it.",
+			"high Ingress/shop/web [legacy]: Ingress web uses IngressClass legacy, which does not exist: no controller serves it.",
 			"  spec: spec.ingressClassName: legacy", "  spec: IngressClasses of the cluster: nginx",
 		)},
 		"an address says that it was taken once": {ingress("{ingressClassName: legacy}\nstatus: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}"), nil, checktest.Lines(
-			"medium Ingress/shop/web [legacy]: Ingress web names IngressClass legacy, which does not exist: no controller will take it.",
+			"medium Ingress/shop/web [legacy]: Ingress web uses IngressClass legacy, which does not exist: no controller serves it.",
 			"  spec: spec.ingressClassName: legacy", "  spec: the cluster has no IngressClass",
-			"  condition: status.loadBalancer has an address: a controller took the Ingress at some time",
+			"  condition: status.loadBalancer has an address: a controller has served the Ingress before",
 		)},
 		"no class and no default": {ingress("{}") + nginx, nil,
 			checktest.Lines("low "+none, "  spec: spec.ingressClassName is not set", "  spec: IngressClasses of the cluster: nginx")},
@@ -144,7 +144,7 @@ func TestIngressTLSSecretThatDoesNotExist(t *testing.T) {
 		want      string
 	}{
 		"one Secret for two hosts is one finding": {twoHosts, nil, checktest.Lines(
-			"high Ingress/shop/web [web-tls]: Ingress web takes its certificate from Secret web-tls, which does not exist in namespace shop.",
+			"high Ingress/shop/web [web-tls]: Ingress web uses TLS Secret web-tls, which does not exist in namespace shop.",
 			"  spec: spec.tls secretName: web-tls",
 		)},
 		"the Secret exists":                            {twoHosts + checktest.Document("v1", "Secret", "name: web-tls, namespace: shop", "type: kubernetes.io/tls"), nil, ""},

@@ -75,9 +75,9 @@ func Checks() []check.Check {
 func nodeNotReady(g *facts.Graph, params check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, node := range g.Nodes {
-		ready, told := node.Condition("Ready")
+		ready, reported := node.Condition("Ready")
 		since := ready.Since
-		if !told {
+		if !reported {
 			since = node.Created
 		}
 		if ready.Status == "True" || !node.Deleting.IsZero() || !g.OlderThan(since, params.StartupGrace) {
@@ -88,7 +88,7 @@ func nodeNotReady(g *facts.Graph, params check.Params) []check.Finding {
 			Object: node.Ref, Remediation: remediation,
 			Message: fmt.Sprintf("Node %s is not ready: %s.", node.Name, why),
 		}
-		if told {
+		if reported {
 			finding.Evidence = append(finding.Evidence, check.QuoteCondition(ready), check.FromCondition("since %s", ready.Since.UTC().Format(time.RFC3339)))
 		}
 		findings = append(findings, check.WithPodCount(g, finding))
@@ -96,35 +96,35 @@ func nodeNotReady(g *facts.Graph, params check.Params) []check.Finding {
 	return findings
 }
 
-// whyNotReady puts the condition Ready into words. The messages are those of the kubelet's runtime state
+// whyNotReady explains the condition Ready. The messages are those of the kubelet's runtime state
 // (k8s.io/kubernetes/pkg/kubelet/runtime.go and kubelet.go) and of the node lifecycle controller.
 func whyNotReady(node *facts.NodeNode, ready facts.Condition) (why, remediation string) {
 	describe := kubectl.Describe(node.Ref)
 	has := func(text string) bool { return strings.Contains(ready.Message, text) }
 	switch {
 	case ready.Status == "" || ready.Reason == "NodeStatusNeverUpdated":
-		return "its kubelet has never reported", "On the machine, see why the kubelet does not reach the API server: `journalctl -u kubelet`. If the node was " +
-			fmt.Sprintf("never meant to be: `kubectl delete node %s`.", node.Name)
+		return "its kubelet has never reported its status", "On the machine, check why the kubelet does not reach the API server: `journalctl -u kubelet`. If the node is " +
+			fmt.Sprintf("not needed: `kubectl delete node %s`.", node.Name)
 	case ready.Status == "Unknown":
-		return "its kubelet has stopped to report", fmt.Sprintf("See whether the machine is up and reaches the API server; on it, `systemctl status kubelet` and "+
-			"`journalctl -u kubelet`. If it is gone for good, `kubectl delete node %s` lets its Pods be made elsewhere.", node.Name)
+		return "its kubelet stopped reporting", fmt.Sprintf("Check that the machine is up and reaches the API server; on it, `systemctl status kubelet` and "+
+			"`journalctl -u kubelet`. If it is gone for good, `kubectl delete node %s` lets its Pods be recreated on other nodes.", node.Name)
 	case has("node is shutting down"):
-		return "it is shutting down", "Nothing, if the shutdown is meant; delete the node if it does not come back: `kubectl delete node " + node.Name + "`."
+		return "it is shutting down", "Nothing, if the shutdown is intended. If the node does not come back: `kubectl delete node " + node.Name + "`."
 	case has("container runtime network not ready") || has("cni plugin not initialized") || has("cni config uninitialized"):
-		return "its Pod network is not set up", fmt.Sprintf("See whether the network add-on's Pod on it runs (`kubectl get pods -A -o wide --field-selector "+
+		return "its Pod network is not configured", fmt.Sprintf("Check that the network add-on's Pod on the node runs (`kubectl get pods -A -o wide --field-selector "+
 			"spec.nodeName=%s`) and has written its configuration to /etc/cni/net.d on the machine.", node.Name)
 	case has("container runtime is down") || has("container runtime not ready") || has("container runtime status check may not have completed"):
-		return "its container runtime does not work", "On the machine: `systemctl status containerd` (or crio), `journalctl -u containerd`, and free space on its disk; " +
+		return "its container runtime is down", "On the machine: `systemctl status containerd` (or crio), `journalctl -u containerd`, and free space on its disk; " +
 			"then restart it."
 	case has("PLEG is not healthy"):
-		return "its container runtime is too slow to keep up (PLEG is not healthy)", "On the machine, look for a runtime that hangs (`crictl ps`, `journalctl -u " +
-			"containerd`), for disks or CPUs that are overloaded, and for too many containers."
+		return "its container runtime is too slow to keep up (PLEG is not healthy)", "On the machine, check for a hanging runtime (`crictl ps`, `journalctl -u " +
+			"containerd`), overloaded disks or CPUs, and too many containers."
 	case has("CSINode"):
-		return "its storage drivers are not registered", "See the Pods of the CSI drivers on it, and " + describe + "."
+		return "its storage drivers are not registered", "Check the Pods of the CSI drivers on the node, and " + describe + "."
 	case has("missing node capacity"):
-		return "its kubelet cannot tell the machine's capacity", "On the machine: `journalctl -u kubelet`."
+		return "its kubelet cannot determine the machine's capacity", "On the machine: `journalctl -u kubelet`."
 	default:
-		return "its kubelet reports " + ready.Reason, describe + " shows the conditions; on the machine, `journalctl -u kubelet` says more."
+		return "its kubelet reports " + ready.Reason, describe + " shows the conditions; on the machine, `journalctl -u kubelet` has the details."
 	}
 }
 
@@ -139,16 +139,16 @@ func nodePressure(g *facts.Graph, _ check.Params) []check.Finding {
 			finding := check.Finding{Object: node.Ref, Discriminator: pressure, Evidence: []check.Evidence{check.QuoteCondition(c)}}
 			switch pressure {
 			case "DiskPressure":
-				finding.Message = fmt.Sprintf("Node %s runs out of disk space: its kubelet deletes images and evicts Pods.", node.Name)
-				finding.Remediation = "On the machine, see what fills the disk: `df -h /var/lib/kubelet /var/lib/containerd`, `crictl images`, logs under /var/log. " +
-					"Set ephemeral-storage limits on Pods that write much, or enlarge the disk."
+				finding.Message = fmt.Sprintf("Node %s is low on disk space: its kubelet deletes images and evicts Pods.", node.Name)
+				finding.Remediation = "On the machine, check what fills the disk: `df -h /var/lib/kubelet /var/lib/containerd`, `crictl images`, logs under /var/log. " +
+					"Set ephemeral-storage limits on Pods that write a lot, or enlarge the disk."
 			case "MemoryPressure":
-				finding.Message = fmt.Sprintf("Node %s runs out of memory: its kubelet evicts Pods.", node.Name)
-				finding.Remediation = fmt.Sprintf("See who uses it: `kubectl top pods -A --sort-by=memory` and %s. Set memory requests and limits on those Pods, "+
-					"move some away, or add nodes.", kubectl.Describe(node.Ref))
+				finding.Message = fmt.Sprintf("Node %s is low on memory: its kubelet evicts Pods.", node.Name)
+				finding.Remediation = fmt.Sprintf("Check what uses it: `kubectl top pods -A --sort-by=memory` and %s. Set memory requests and limits on those Pods, "+
+					"move some to other nodes, or add nodes.", kubectl.Describe(node.Ref))
 			default:
-				finding.Message = fmt.Sprintf("Node %s runs out of process ids: its kubelet evicts Pods.", node.Name)
-				finding.Remediation = "On the machine, find who has so many processes (`ps -eLf | wc -l`, `systemd-cgtop`), and set podPidsLimit in the kubelet's configuration."
+				finding.Message = fmt.Sprintf("Node %s is low on process IDs: its kubelet evicts Pods.", node.Name)
+				finding.Remediation = "On the machine, find what runs so many processes (`ps -eLf | wc -l`, `systemd-cgtop`), and set podPidsLimit in the kubelet's configuration."
 			}
 			findings = append(findings, check.WithPodCount(g, finding))
 		}
@@ -165,15 +165,15 @@ func nodeNetworkUnavailable(g *facts.Graph, params check.Params) []check.Finding
 		}
 		findings = append(findings, check.WithPodCount(g, check.Finding{
 			Object: node.Ref, Evidence: []check.Evidence{check.QuoteCondition(c)},
-			Message: fmt.Sprintf("The network of node %s is not set up: Pods there cannot be reached.", node.Name),
-			Remediation: fmt.Sprintf("See whether the network add-on's Pod on it runs: `kubectl get pods -A -o wide --field-selector spec.nodeName=%s`; where a cloud "+
-				"makes the routes, read the log of the cloud controller manager.", node.Name),
+			Message: fmt.Sprintf("Node %s has no Pod network: its Pods are unreachable.", node.Name),
+			Remediation: fmt.Sprintf("Check that the network add-on's Pod on the node runs: `kubectl get pods -A -o wide --field-selector spec.nodeName=%s`. If a cloud "+
+				"provider creates the routes, check the log of the cloud controller manager.", node.Name),
 		}))
 	}
 	return findings
 }
 
-// removalTaints mark nodes that an autoscaler is about to remove; it cordons them itself.
+// removalTaints mark nodes that an autoscaler has cordoned and is about to remove.
 func removalTaints() []string {
 	return []string{"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"}
 }
@@ -194,8 +194,8 @@ func nodeCordoned(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.WithPodCount(g, check.Finding{
 			Object: node.Ref, Evidence: []check.Evidence{evidence},
-			Message:     fmt.Sprintf("Node %s is cordoned: it takes no new Pods.", node.Name),
-			Remediation: fmt.Sprintf("When its maintenance is over: `kubectl uncordon %s`.", node.Name),
+			Message:     fmt.Sprintf("Node %s is cordoned: no new Pods are scheduled on it.", node.Name),
+			Remediation: fmt.Sprintf("After the maintenance: `kubectl uncordon %s`.", node.Name),
 		}))
 	}
 	return findings

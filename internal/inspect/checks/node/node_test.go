@@ -42,16 +42,16 @@ func TestNodeNotReady(t *testing.T) {
 		message string
 		want    string
 	}{
-		"the kubelet has stopped to report":     {"Unknown", "NodeStatusUnknown", stopped, "its kubelet has stopped to report"},
-		"the kubelet has never reported":        {"Unknown", "NodeStatusNeverUpdated", "Kubelet never posted node status.", "its kubelet has never reported"},
-		"no network add-on":                     {"False", "KubeletNotReady", "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized", "its Pod network is not set up"},
-		"the runtime is down":                   {"False", "KubeletNotReady", "container runtime is down", "its container runtime does not work"},
+		"the kubelet stopped reporting":         {"Unknown", "NodeStatusUnknown", stopped, "its kubelet stopped reporting"},
+		"the kubelet has never reported":        {"Unknown", "NodeStatusNeverUpdated", "Kubelet never posted node status.", "its kubelet has never reported its status"},
+		"no network add-on":                     {"False", "KubeletNotReady", "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized", "its Pod network is not configured"},
+		"the runtime is down":                   {"False", "KubeletNotReady", "container runtime is down", "its container runtime is down"},
 		"the runtime hangs":                     {"False", "KubeletNotReady", "PLEG is not healthy: pleg was last seen active 4m12s ago; threshold is 3m0s", "its container runtime is too slow to keep up (PLEG is not healthy)"},
 		"the machine goes down in good order":   {"False", "KubeletNotReady", "node is shutting down", "it is shutting down"},
 		"storage drivers that do not come":      {"False", "KubeletNotReady", "CSINode is not yet initialized", "its storage drivers are not registered"},
-		"a machine that cannot be measured":     {"False", "KubeletNotReady", "missing node capacity for resources: ephemeral-storage", "its kubelet cannot tell the machine's capacity"},
+		"a machine that cannot be measured":     {"False", "KubeletNotReady", "missing node capacity for resources: ephemeral-storage", "its kubelet cannot determine the machine's capacity"},
 		"a reason that nobody has thought of":   {"False", "KubeletNotReady", "the moon is full", "its kubelet reports KubeletNotReady"},
-		"several reasons, the first that tells": {"False", "KubeletNotReady", "[container runtime is down, PLEG is not healthy: pleg was last seen active 10m ago]", "its container runtime does not work"},
+		"several reasons, the first that tells": {"False", "KubeletNotReady", "[container runtime is down, PLEG is not healthy: pleg was last seen active 10m ago]", "its container runtime is down"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestNodeNotReady(t *testing.T) {
 				"critical Node/node-1: Node node-1 is not ready: "+c.want+".",
 				"  condition: Ready="+c.status+" ("+c.reason+"): "+c.message,
 				"  condition: since 2026-01-15T11:30:00Z",
-				"  condition: Pods there: 1")
+				"  condition: Pods on the node: 1")
 			got := checktest.Text(t, Checks(), "node-not-ready", node1("", "", nodeCondition("Ready", c.status, c.reason, checktest.LongAgo, c.message))+podOnNode1)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
@@ -86,7 +86,7 @@ func TestNodeReady(t *testing.T) {
 }
 
 func TestNodeThatNeverReported(t *testing.T) {
-	want := checktest.Lines("critical Node/node-1: Node node-1 is not ready: its kubelet has never reported.")
+	want := checktest.Lines("critical Node/node-1: Node node-1 is not ready: its kubelet has never reported its status.")
 	if diff := cmp.Diff(want, checktest.Text(t, Checks(), "node-not-ready", node1("", "", ""))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -102,17 +102,17 @@ func TestNodePressure(t *testing.T) {
   {type: MemoryPressure, status: "True", reason: KubeletHasInsufficientMemory, message: kubelet has insufficient memory available},
   {type: DiskPressure, status: "True", reason: KubeletHasDiskPressure, message: kubelet has disk pressure}]`) + podOnNode1,
 			want: checktest.Lines(
-				"high Node/node-1 [DiskPressure]: Node node-1 runs out of disk space: its kubelet deletes images and evicts Pods.",
+				"high Node/node-1 [DiskPressure]: Node node-1 is low on disk space: its kubelet deletes images and evicts Pods.",
 				"  condition: DiskPressure=True (KubeletHasDiskPressure): kubelet has disk pressure",
-				"  condition: Pods there: 1",
-				"high Node/node-1 [MemoryPressure]: Node node-1 runs out of memory: its kubelet evicts Pods.",
+				"  condition: Pods on the node: 1",
+				"high Node/node-1 [MemoryPressure]: Node node-1 is low on memory: its kubelet evicts Pods.",
 				"  condition: MemoryPressure=True (KubeletHasInsufficientMemory): kubelet has insufficient memory available",
-				"  condition: Pods there: 1"),
+				"  condition: Pods on the node: 1"),
 		},
 		"process ids": {
 			documents: node1("", "", nodeCondition("PIDPressure", "True", "KubeletHasInsufficientPID", checktest.LongAgo, "kubelet has insufficient PID available")),
 			want: checktest.Lines(
-				"high Node/node-1 [PIDPressure]: Node node-1 runs out of process ids: its kubelet evicts Pods.",
+				"high Node/node-1 [PIDPressure]: Node node-1 is low on process IDs: its kubelet evicts Pods.",
 				"  condition: PIDPressure=True (KubeletHasInsufficientPID): kubelet has insufficient PID available"),
 		},
 		"none":                     {documents: node1("", "", nodeCondition("MemoryPressure", "False", "KubeletHasSufficientMemory", checktest.LongAgo, "ok"))},
@@ -135,7 +135,7 @@ func TestNodeNetworkUnavailable(t *testing.T) {
 		"no routes": {
 			documents: node1("", "", nodeCondition("NetworkUnavailable", "True", "NoRouteCreated", checktest.LongAgo, "Node created without a route")),
 			want: checktest.Lines(
-				"high Node/node-1: The network of node node-1 is not set up: Pods there cannot be reached.",
+				"high Node/node-1: Node node-1 has no Pod network: its Pods are unreachable.",
 				"  condition: NetworkUnavailable=True (NoRouteCreated): Node created without a route"),
 		},
 		"a new node": {documents: node1("", "", nodeCondition("NetworkUnavailable", "True", "NoRouteCreated", checktest.JustNow, "Node created without a route"))},
@@ -159,14 +159,14 @@ func TestNodeCordoned(t *testing.T) {
 		"for days": {
 			documents: node1("", cordoned+"]", "") + podOnNode1,
 			want: checktest.Lines(
-				"low Node/node-1: Node node-1 is cordoned: it takes no new Pods.",
+				"low Node/node-1: Node node-1 is cordoned: no new Pods are scheduled on it.",
 				"  spec: unschedulable: true, since 2026-01-12T08:00:00Z",
-				"  condition: Pods there: 1"),
+				"  condition: Pods on the node: 1"),
 		},
 		"it is not told since when": {
 			documents: node1("", "unschedulable: true", ""),
 			want: checktest.Lines(
-				"low Node/node-1: Node node-1 is cordoned: it takes no new Pods.",
+				"low Node/node-1: Node node-1 is cordoned: no new Pods are scheduled on it.",
 				"  spec: unschedulable: true"),
 		},
 		"a control plane node":                {documents: node1(`, labels: {node-role.kubernetes.io/control-plane: ""}`, cordoned+"]", "")},
@@ -190,15 +190,15 @@ func TestNodeVersionSkew(t *testing.T) {
 	}{
 		"newer": {
 			server: "v1.37.2", kubelet: "v1.38.0",
-			want: []string{"high: The kubelet of node node-1 (1.38) is newer than the API server (1.37), which is not supported."},
+			want: []string{"high: Node node-1 runs kubelet 1.38, newer than API server 1.37: this is not supported."},
 		},
 		"too old": {
 			server: "v1.37.2", kubelet: "v1.33.5-eks-113cf36",
-			want: []string{": The kubelet of node node-1 (1.33) is too old for the API server (1.37): at most 3 minor versions are supported."},
+			want: []string{": Node node-1 runs kubelet 1.33, too old for API server 1.37: a skew of at most 3 minor versions is supported."},
 		},
 		"too old, of before 1.25": {
 			server: "v1.27.3", kubelet: "v1.24.1",
-			want: []string{": The kubelet of node node-1 (1.24) is too old for the API server (1.27): at most 2 minor versions are supported."},
+			want: []string{": Node node-1 runs kubelet 1.24, too old for API server 1.27: a skew of at most 2 minor versions is supported."},
 		},
 		"three behind":                {server: "v1.37.2", kubelet: "v1.34.0+k3s1"},
 		"two behind, of before 1.25":  {server: "v1.26.3", kubelet: "v1.24.1"},

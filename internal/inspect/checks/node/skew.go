@@ -37,7 +37,7 @@ func maxKubeletLag(kubelet *version.Version) uint {
 func nodeVersionSkew(g *facts.Graph, _ check.Params) []check.Finding {
 	server, err := version.ParseGeneric(g.Version)
 	if err != nil {
-		return nil // not known: nothing to compare with
+		return nil // unknown version: nothing to compare with
 	}
 	var findings []check.Finding
 	for _, node := range g.Nodes {
@@ -51,11 +51,11 @@ func nodeVersionSkew(g *facts.Graph, _ check.Params) []check.Finding {
 		switch {
 		case kubelet.Minor() > server.Minor():
 			finding.Severity = v1alpha1.SeverityHigh
-			finding.Message = fmt.Sprintf("The kubelet of node %s (%d.%d) is newer than the API server (%d.%d), which is not supported.",
+			finding.Message = fmt.Sprintf("Node %s runs kubelet %d.%d, newer than API server %d.%d: this is not supported.",
 				node.Name, kubelet.Major(), kubelet.Minor(), server.Major(), server.Minor())
 			finding.Remediation = "Upgrade the control plane to at least the kubelet's version, or install an older kubelet on the node."
 		case kubelet.Minor()+maxKubeletLag(kubelet) < server.Minor():
-			finding.Message = fmt.Sprintf("The kubelet of node %s (%d.%d) is too old for the API server (%d.%d): at most %d minor versions are supported.",
+			finding.Message = fmt.Sprintf("Node %s runs kubelet %d.%d, too old for API server %d.%d: a skew of at most %d minor versions is supported.",
 				node.Name, kubelet.Major(), kubelet.Minor(), server.Major(), server.Minor(), maxKubeletLag(kubelet))
 			finding.Remediation = fmt.Sprintf("Drain the node (`kubectl drain %[1]s --ignore-daemonsets`), upgrade its kubelet, then `kubectl uncordon %[1]s`.", node.Name)
 		default:

@@ -15,19 +15,19 @@ import (
 // nearMatch is a workload whose labels a Service's selector misses by one key.
 type nearMatch struct {
 	object facts.Ref
-	// key that does not match, and what the Pods have there; have is empty when they lack the key.
+	// key that does not match, and the value in the Pods; have is empty when they lack the key.
 	key, have string
 	// otherKey holds the wanted value under another name; empty when no key does.
 	otherKey string
-	// slip is the edit distance of the two values.
-	slip int
-	// alike is true when more than the agreeing keys speaks for this workload: the values resemble each other, the wanted
-	// value stands under another key, or Service and workload share their name.
+	// distance is the edit distance of the two values.
+	distance int
+	// alike is true when more than the matching keys indicates this workload: the values resemble each other, another key
+	// has the wanted value, or the Service and the workload have the same name.
 	alike bool
 }
 
-// nearlySelected says which Pods a selector that matches nothing just misses, and how to mend it. Both are empty where
-// nothing comes close: then any guess would mislead.
+// nearlySelected returns evidence of the Pods that a selector without matches nearly selects, and the fix. Without a near match
+// there is no evidence, because a guess would mislead.
 func nearlySelected(g *facts.Graph, service *facts.ServiceNode) (evidence []check.Evidence, fix string) {
 	var near []nearMatch
 	consider := func(object facts.Ref, labels map[string]string) {
@@ -48,14 +48,14 @@ func nearlySelected(g *facts.Graph, service *facts.ServiceNode) (evidence []chec
 		evidence = append(evidence, check.FromSpec("%s", match.text(service)))
 	}
 	if len(near) == 0 {
-		return nil, fmt.Sprintf("Compare the selector with the labels that the Pods have (`kubectl -n %s get pods --show-labels`) and make "+
-			"them agree; delete the Service if nothing is meant to stand behind it.", service.Namespace)
+		return nil, fmt.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %s get pods --show-labels`) and correct "+
+			"one of them. Delete the Service if it is no longer needed.", service.Namespace)
 	}
 	if near[0].have == "" {
 		return evidence, fmt.Sprintf("Add the label %s=%s to the Pod template of %s %s, or correct the selector: `kubectl -n %s edit service %s`.",
 			near[0].key, service.Selector[near[0].key], near[0].object.Kind, near[0].object.Name, service.Namespace, service.Name)
 	}
-	return evidence, fmt.Sprintf("If %s %s is meant: `kubectl -n %s patch service %s -p '{\"spec\":{\"selector\":{\"%s\":\"%s\"}}}'`.",
+	return evidence, fmt.Sprintf("If you mean %s %s: `kubectl -n %s patch service %s -p '{\"spec\":{\"selector\":{\"%s\":\"%s\"}}}'`.",
 		near[0].object.Kind, near[0].object.Name, service.Namespace, service.Name, near[0].key, near[0].have)
 }
 
@@ -67,27 +67,28 @@ func (m nearMatch) text(service *facts.ServiceNode) string {
 	wanted := m.key + "=" + service.Selector[m.key]
 	switch {
 	case m.have != "":
-		return fmt.Sprintf("%s %s=%s, not %s", whose, m.key, m.have, wanted)
+		return fmt.Sprintf("%s %s=%s instead of %s", whose, m.key, m.have, wanted)
 	case m.otherKey != "":
-		return fmt.Sprintf("%s %s=%s, not %s", whose, m.otherKey, service.Selector[m.key], wanted)
+		return fmt.Sprintf("%s %s=%s instead of %s", whose, m.otherKey, service.Selector[m.key], wanted)
 	default:
-		return fmt.Sprintf("%s no label %s, which the selector wants to be %s", whose, m.key, service.Selector[m.key])
+		return fmt.Sprintf("%s no label %s; the selector requires %s", whose, m.key, wanted)
 	}
 }
 
-// likely keeps the matches that are worth naming, the closest first. Where only keys that agree speak for a workload, such
-// as one that all parts of an application share, it must be the only one: else all of them would come close.
+// likely keeps the matches worth reporting, the closest first. If only matching keys indicate a workload, for example a label
+// that all parts of an application share, it must be the only one.
 func likely(near []nearMatch) []nearMatch {
 	alike := slices.DeleteFunc(slices.Clone(near), func(m nearMatch) bool { return !m.alike })
 	if len(alike) == 0 && len(near) == 1 {
 		return near
 	}
-	slices.SortFunc(alike, func(a, b nearMatch) int { return cmp.Or(cmp.Compare(a.slip, b.slip), a.object.Compare(b.object)) })
+	slices.SortFunc(alike, func(a, b nearMatch) int {
+		return cmp.Or(cmp.Compare(a.distance, b.distance), a.object.Compare(b.object))
+	})
 	return alike
 }
 
-// missesByOne says whether exactly one key of the selector keeps the labels from matching, and another one agrees or the
-// two are alike.
+// missesByOne reports whether exactly one key of the selector does not match, and another one does or the two are alike.
 func missesByOne(service *facts.ServiceNode, object facts.Ref, labels map[string]string) (nearMatch, bool) {
 	match := nearMatch{object: object}
 	for _, key := range slices.Sorted(maps.Keys(service.Selector)) {
@@ -110,8 +111,8 @@ func missesByOne(service *facts.ServiceNode, object facts.Ref, labels map[string
 			break
 		}
 	}
-	match.slip = text.Distance(match.have, wanted)
+	match.distance = text.Distance(match.have, wanted)
 	match.alike = match.otherKey != "" || object.Name == service.Name || (match.have != "" &&
-		(match.slip <= max(1, len(wanted)/3) || strings.HasPrefix(match.have, wanted) || strings.HasPrefix(wanted, match.have)))
+		(match.distance <= max(1, len(wanted)/3) || strings.HasPrefix(match.have, wanted) || strings.HasPrefix(wanted, match.have)))
 	return match, match.alike || len(service.Selector) > 1
 }

@@ -9,7 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// plannedSelector is selectorMatchesNothing for manifests: a Service whose selector fits no Pod template of the files.
+// plannedSelector is selectorMatchesNothing for manifests: a Service whose selector matches no Pod template in the files.
 func plannedSelector(g *facts.Graph, _ check.Params) []check.Finding {
 	pods := podtemplate.PlannedPods(g)
 	var findings []check.Finding
@@ -21,8 +21,8 @@ func plannedSelector(g *facts.Graph, _ check.Params) []check.Finding {
 		finding := check.Finding{
 			Object: service.Ref, Evidence: []check.Evidence{check.FromSpec("selector %s", selector)},
 			Message: fmt.Sprintf("Service %s selects %s, but no Pod template in namespace %s has these labels.", service.Name, selector, service.Namespace),
-			Remediation: "Make spec.selector of the Service and the labels of the Pod template (spec.template.metadata.labels) agree; delete the Service if nothing " +
-				"is meant to stand behind it.",
+			Remediation: "Match spec.selector of the Service with the labels of the Pod template (spec.template.metadata.labels). Delete the Service " +
+				"if it is no longer needed.",
 		}
 		evidence, _ := nearlySelected(g, service)
 		finding.Evidence = append(finding.Evidence, evidence...)
@@ -50,7 +50,7 @@ func plannedPortName(g *facts.Graph, _ check.Params) []check.Finding {
 			}
 			reported[port.TargetName] = true
 			finding := undeclaredPort(g, service, i, nodes)
-			finding.Remediation = fmt.Sprintf("Name the container port %s in the workload, or set targetPort of the Service to a name or number that the containers have.",
+			finding.Remediation = fmt.Sprintf("Name the container port %s in the workload, or set targetPort of the Service to a name or number that the containers declare.",
 				port.TargetName)
 			findings = append(findings, finding)
 		}

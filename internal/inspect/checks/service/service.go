@@ -13,7 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
 
-// loadBalancerPatience is how many startup graces a LoadBalancer may take to get its address: a cloud needs some minutes.
+// loadBalancerPatience is how many startup graces a LoadBalancer may take to get an address: a cloud needs several minutes.
 const loadBalancerPatience = 5
 
 // Checks are all checks of Services, in no fixed order.
@@ -94,16 +94,16 @@ func selectorMatchesNothing(g *facts.Graph, params check.Params) []check.Finding
 		switch {
 		case state.ScaledToZero:
 			finding.Severity = v1alpha1.SeverityLow
-			finding.Message = fmt.Sprintf("Service %s has no Pod to send traffic to: %s, whose Pods it selects, %s.",
+			finding.Message = fmt.Sprintf("Service %s has no Pods: %s, which it selects, %s.",
 				service.Name, phrase.Workloads(state.Workloads), phrase.WhyNoPods(state.Workloads[0]))
-			finding.Remediation = "Nothing, if this is meant to rest. Otherwise: " + scaleCommand(state.Workloads[0])
+			finding.Remediation = "Nothing, if this is intended. Otherwise: " + scaleCommand(state.Workloads[0])
 		case len(state.Workloads) > 0:
-			finding.Message = fmt.Sprintf("Service %s has no Pod to send traffic to: %s, whose Pods it selects, has none.",
+			finding.Message = fmt.Sprintf("Service %s has no Pods: %s, which it selects, has none.",
 				service.Name, phrase.Workloads(state.Workloads))
-			finding.Remediation = fmt.Sprintf("Find out why no Pods are created: `kubectl -n %s get events --field-selector reason=FailedCreate` "+
+			finding.Remediation = fmt.Sprintf("Check why no Pods are created: `kubectl -n %s get events --field-selector reason=FailedCreate` "+
 				"and `kubectl -n %s describe %s %s`.", service.Namespace, service.Namespace, strings.ToLower(string(state.Workloads[0].Kind)), state.Workloads[0].Name)
 		default:
-			finding.Message = fmt.Sprintf("Service %s selects %s, but no Pod at work in namespace %s has these labels.", service.Name, selector, service.Namespace)
+			finding.Message = fmt.Sprintf("Service %s selects %s, but no active Pod in namespace %s has these labels.", service.Name, selector, service.Namespace)
 			evidence, fix := nearlySelected(g, service)
 			finding.Evidence = append(finding.Evidence, evidence...)
 			finding.Remediation = fix
@@ -113,7 +113,7 @@ func selectorMatchesNothing(g *facts.Graph, params check.Params) []check.Finding
 		}
 		for _, workload := range state.Workloads {
 			finding.Culprits = append(finding.Culprits, workload.Ref)
-			finding.Evidence = append(finding.Evidence, check.FromCondition("%s %s wants %d %s and has %d",
+			finding.Evidence = append(finding.Evidence, check.FromCondition("%s %s wants %d %s, has %d",
 				workload.Kind, workload.Name, workload.Desired, phrase.Plural(int(workload.Desired), "Pod", "Pods"), workload.Current))
 		}
 		findings = append(findings, finding)
@@ -131,7 +131,7 @@ func finishedPods(g *facts.Graph, service *facts.ServiceNode) []*facts.PodNode {
 
 func scaleCommand(workload *facts.WorkloadNode) string {
 	if workload.Kind == facts.DaemonSet {
-		return fmt.Sprintf("see its node selector and tolerations: `kubectl -n %s describe daemonset %s`.", workload.Namespace, workload.Name)
+		return fmt.Sprintf("check its node selector and tolerations: `kubectl -n %s describe daemonset %s`.", workload.Namespace, workload.Name)
 	}
 	return fmt.Sprintf("`kubectl -n %s scale %s %s --replicas=1`.", workload.Namespace, strings.ToLower(string(workload.Kind)), workload.Name)
 }
@@ -146,9 +146,9 @@ func noReadyEndpoints(g *facts.Graph, params check.Params) []check.Finding {
 		selector := facts.SelectorFromSet(service.Selector).String()
 		finding := check.Finding{
 			Object:  service.Ref,
-			Message: fmt.Sprintf("Service %s has no ready endpoint: of the Pods that it selects (%s), none is ready.", service.Name, selector),
-			Remediation: fmt.Sprintf("Find out why the Pods are not ready: `kubectl -n %s describe pods -l %s` shows probes, container "+
-				"states and events.", service.Namespace, selector),
+			Message: fmt.Sprintf("Service %s has no ready endpoints: none of the Pods that it selects (%s) is ready.", service.Name, selector),
+			Remediation: fmt.Sprintf("`kubectl -n %s describe pods -l %s` shows why the Pods are not ready: probes, "+
+				"container states and events.", service.Namespace, selector),
 			Evidence: []check.Evidence{check.FromCondition("0 of %d selected %s ready: %s", len(state.Pods), phrase.Plural(len(state.Pods), "Pod is", "Pods are"), phrase.Pods(state.Pods))},
 		}
 		if g.Complete(facts.EndpointSlice, service.Namespace) {
@@ -183,12 +183,12 @@ func undeclaredPort(g *facts.Graph, service *facts.ServiceNode, index int, pods 
 	port := service.Ports[index]
 	finding := check.Finding{
 		Object: service.Ref, Discriminator: port.TargetName,
-		Message: fmt.Sprintf("Service %s sends its port %d to the container port named %s (%s), but none of the Pods that it selects declares one.",
+		Message: fmt.Sprintf("Service %s maps port %d to container port %s (%s), which none of its Pods declares.",
 			service.Name, port.Port, port.TargetName, facts.ProtocolOf(port.Protocol)),
 		Evidence: []check.Evidence{check.FromSpec("targetPort: %s", port.TargetName)},
 	}
 	seen := map[string]bool{}
-	var same []facts.ContainerPort // what a fix may point at: declared ports with the Service port's protocol; two are too many
+	var same []facts.ContainerPort // candidates for the fix: declared ports with the same protocol; with two the fix is ambiguous
 	for _, pod := range pods {
 		owner := g.TopOwner(pod.Ref)
 		for _, p := range pod.Spec.Ports {
@@ -209,7 +209,7 @@ func undeclaredPort(g *facts.Graph, service *facts.ServiceNode, index int, pods 
 			target = `"` + same[0].Name + `"`
 		}
 	}
-	finding.Remediation = fmt.Sprintf("Name the container port %s in the workload, or point the Service at a port that the containers have: "+
+	finding.Remediation = fmt.Sprintf("Name the container port %s in the workload, or set targetPort to a port that the containers declare: "+
 		"`kubectl -n %s patch service %s --type=json -p '[{\"op\":\"replace\",\"path\":\"/spec/ports/%d/targetPort\",\"value\":%s}]'`.",
 		port.TargetName, service.Namespace, service.Name, index, target)
 	return finding
@@ -224,13 +224,13 @@ func loadBalancerPending(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object:   service.Ref,
-			Message:  fmt.Sprintf("Service %s of type LoadBalancer got no external address: nothing in the cluster has made a load balancer for it.", service.Name),
+			Message:  fmt.Sprintf("Service %s of type LoadBalancer has no external address: no controller has created a load balancer for it.", service.Name),
 			Evidence: []check.Evidence{check.FromCondition("status.loadBalancer.ingress is empty")},
-			Remediation: fmt.Sprintf("Look at `kubectl -n %s describe service %s`, and check that a cloud controller manager or a load balancer such as "+
-				"MetalLB runs in the cluster; where there is none, use type NodePort or ClusterIP.", service.Namespace, service.Name),
+			Remediation: fmt.Sprintf("Check the events (`kubectl -n %s describe service %s`) and that a cloud controller manager or a load balancer such as "+
+				"MetalLB runs in the cluster. If there is none, use type NodePort or ClusterIP.", service.Namespace, service.Name),
 		}
 		if e := check.NewestEvent(g, service.Ref, "SyncLoadBalancerFailed", "UpdateLoadBalancerFailed", "UnAvailableLoadBalancer", "AllocationFailed"); e != nil {
-			finding.Message = fmt.Sprintf("Service %s of type LoadBalancer got no external address: the load balancer could not be made (%s).", service.Name, e.Reason)
+			finding.Message = fmt.Sprintf("Service %s of type LoadBalancer has no external address: the load balancer could not be created (%s).", service.Name, e.Reason)
 			finding.Evidence = append(finding.Evidence, check.FromEvent(e))
 		}
 		findings = append(findings, finding)

@@ -71,12 +71,12 @@ spec: {selector: {matchLabels: {tier: db}}, template: {metadata: {labels: {part-
 		want      string
 	}{
 		"a slip of the pen is shown beside the labels that are near": {shipping, nil, checktest.Lines(
-			"high Service/shop/shipping: Service shipping selects app=shippin, but no Pod at work in namespace shop has these labels.",
+			"high Service/shop/shipping: Service shipping selects app=shippin, but no active Pod in namespace shop has these labels.",
 			"  spec: selector app=shippin",
 			"  spec: Pods of Deployment shipping have app=shipping, not app=shippin",
 		)},
 		"labels that all parts of an application share bring nobody near": {parts, nil, checktest.Lines(
-			"high Service/shop/front: Service front selects part-of=shop,tier=front, but no Pod at work in namespace shop has these labels.",
+			"high Service/shop/front: Service front selects part-of=shop,tier=front, but no active Pod in namespace shop has these labels.",
 			"  spec: selector part-of=shop,tier=front",
 		)},
 		"a Pod of its own that lacks the key has the value under another": {checktest.CartService + `
@@ -84,12 +84,12 @@ apiVersion: v1
 kind: Pod
 metadata: {name: lone, namespace: shop, labels: {app.kubernetes.io/name: cart}}
 `, nil, checktest.Lines(
-			"high Service/shop/cart: Service cart selects app=cart, but no Pod at work in namespace shop has these labels.",
+			"high Service/shop/cart: Service cart selects app=cart, but no active Pod in namespace shop has these labels.",
 			"  spec: selector app=cart",
 			"  spec: Pod lone has app.kubernetes.io/name=cart, not app=cart",
 		)},
 		"finished Pods do not count": {checktest.CartService + checktest.CartPod("cart-1", `{phase: Succeeded}`), nil, checktest.Lines(
-			"high Service/shop/cart: Service cart selects app=cart, but no Pod at work in namespace shop has these labels.",
+			"high Service/shop/cart: Service cart selects app=cart, but no active Pod in namespace shop has these labels.",
 			"  spec: selector app=cart",
 			"  condition: Pods with these labels have finished: cart-1",
 		)},
@@ -99,14 +99,14 @@ kind: Deployment
 metadata: {name: cart, namespace: shop}
 spec: {replicas: 0, selector: {matchLabels: {app: cart}}, template: {metadata: {labels: {app: cart}}}}
 `, nil, checktest.Lines(
-			"low Service/shop/cart: Service cart has no Pod to send traffic to: Deployment cart, whose Pods it selects, is scaled to zero.",
+			"low Service/shop/cart: Service cart has no Pods: Deployment cart, which it selects, is scaled to zero.",
 			"  spec: selector app=cart",
-			"  condition: Deployment cart wants 0 Pods and has 0",
+			"  condition: Deployment cart wants 0 Pods, has 0",
 		)},
 		"a workload that cannot create its Pods is named": {checktest.CartService + cartDeployment, nil, checktest.Lines(
-			"high Service/shop/cart: Service cart has no Pod to send traffic to: Deployment cart, whose Pods it selects, has none.",
+			"high Service/shop/cart: Service cart has no Pods: Deployment cart, which it selects, has none.",
 			"  spec: selector app=cart",
-			"  condition: Deployment cart wants 1 Pod and has 0",
+			"  condition: Deployment cart wants 1 Pod, has 0",
 		)},
 		"between old Pods and new ones there is patience": {checktest.CartService + `
 apiVersion: apps/v1
@@ -121,7 +121,7 @@ status: {conditions: [{type: Available, status: "False", lastTransitionTime: "20
 		"an ExternalName needs no Pods":                     {checktest.Document("v1", "Service", `name: ext, namespace: shop`, `spec: {type: ExternalName, externalName: a.example, selector: {a: b}}`), nil, ""},
 		"a Service that is being deleted is left alone":     {checktest.Document("v1", "Service", `name: old, namespace: shop, deletionTimestamp: "2026-01-15T11:00:00Z"`, `spec: {selector: {a: b}}`), nil, ""},
 		"a Service that was just created may wait for Pods": {checktest.Document("v1", "Service", `name: new, namespace: shop, creationTimestamp: "2026-01-15T11:59:30Z"`, `spec: {selector: {a: b}}`), nil, ""},
-		"Pods of another namespace do not count":            {checktest.CartService + checktest.Document("v1", "Pod", `name: cart, namespace: other, labels: {app: cart}`, ""), nil, checktest.Lines("high Service/shop/cart: Service cart selects app=cart, but no Pod at work in namespace shop has these labels.", "  spec: selector app=cart")},
+		"Pods of another namespace do not count":            {checktest.CartService + checktest.Document("v1", "Pod", `name: cart, namespace: other, labels: {app: cart}`, ""), nil, checktest.Lines("high Service/shop/cart: Service cart selects app=cart, but no active Pod in namespace shop has these labels.", "  spec: selector app=cart")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, checktest.Text(t, Checks(), "service-selector-matches-nothing", tc.documents, tc.elsewhere...)); diff != "" {
@@ -132,7 +132,7 @@ status: {conditions: [{type: Available, status: "False", lastTransitionTime: "20
 }
 
 func TestServiceWithoutReadyEndpoints(t *testing.T) {
-	const none = "high Service/shop/cart: Service cart has no ready endpoint: of the Pods that it selects (app=cart), none is ready."
+	const none = "high Service/shop/cart: Service cart has no ready endpoints: none of the Pods that it selects (app=cart) is ready."
 	for name, tc := range map[string]struct {
 		documents string
 		elsewhere []facts.Kind
@@ -260,11 +260,11 @@ lastTimestamp: "2026-01-15T11:55:00Z"
 `
 	for name, tc := range map[string]struct{ documents, want string }{
 		"nobody makes load balancers": {service("2026-01-15T11:00:00Z", "{}"), checktest.Lines(
-			"high Service/shop/web: Service web of type LoadBalancer got no external address: nothing in the cluster has made a load balancer for it.",
+			"high Service/shop/web: Service web of type LoadBalancer has no external address: no controller has created a load balancer for it.",
 			"  condition: status.loadBalancer.ingress is empty",
 		)},
 		"the maker says why it failed": {service("2026-01-15T11:00:00Z", "{}") + failed, checktest.Lines(
-			"high Service/shop/web: Service web of type LoadBalancer got no external address: the load balancer could not be made (SyncLoadBalancerFailed).",
+			"high Service/shop/web: Service web of type LoadBalancer has no external address: the load balancer could not be created (SyncLoadBalancerFailed).",
 			"  condition: status.loadBalancer.ingress is empty",
 			"  event: SyncLoadBalancerFailed: Error syncing load balancer: failed to ensure load balancer: quota exceeded",
 		)},

@@ -12,7 +12,7 @@ import (
 	"kubeops.io/kubeops/internal/text"
 )
 
-// Ids of the checks that one judgement of a pending claim tells apart.
+// IDs of the checks between which claimJudge decides.
 const (
 	claimClassMissing       = "pvc-class-missing"
 	claimNoProvisioner      = "pvc-no-provisioner"
@@ -22,14 +22,14 @@ const (
 )
 
 const (
-	// noProvisioner in a StorageClass says that volumes of the class are made by hand.
+	// noProvisioner in a StorageClass means that its volumes are created manually.
 	// https://kubernetes.io/docs/concepts/storage/storage-classes/#local
 	noProvisioner = "kubernetes.io/no-provisioner"
-	// provisionerPatience is how many startup graces a provisioner may be silent.
+	// provisionerPatience is how many startup graces a provisioner may take to respond.
 	provisionerPatience = 5
 )
 
-// claimsWith runs the judgement of claims and keeps what belongs to one check.
+// claimsWith judges all claims and keeps the findings of one check.
 func claimsWith(id string) func(*facts.Graph, check.Params) []check.Finding {
 	return func(g *facts.Graph, params check.Params) []check.Finding {
 		j := claimJudge{g: g, params: params, users: claimUsers(g)}
@@ -44,7 +44,7 @@ func claimsWith(id string) func(*facts.Graph, check.Params) []check.Finding {
 	}
 }
 
-// claimUsers are the Pods that name each claim, finished ones included.
+// claimUsers are the Pods that use each claim, finished ones included.
 func claimUsers(g *facts.Graph) map[facts.Ref][]*facts.PodNode {
 	users := map[facts.Ref][]*facts.PodNode{}
 	for _, pod := range g.Pods {
@@ -61,41 +61,41 @@ func claimUsers(g *facts.Graph) map[facts.Ref][]*facts.PodNode {
 	return users
 }
 
-// claimJudge tells why claims are pending.
+// claimJudge finds out why claims are pending.
 type claimJudge struct {
 	g      *facts.Graph
 	params check.Params
 	users  map[facts.Ref][]*facts.PodNode
 }
 
-// judge returns the id of the check that a claim fails, and the finding; the id is empty when nothing is wrong with it.
+// judge returns the id of the check that a claim fails, and the finding; the id is empty for a healthy claim.
 func (j claimJudge) judge(claim *facts.PVCNode) (string, check.Finding) {
 	if claim.Phase != "Pending" || !claim.Deleting.IsZero() || !j.g.OlderThan(claim.Created, j.params.StartupGrace) {
 		return "", check.Finding{}
 	}
 	switch {
 	case claim.Volume != "":
-		return j.wantsVolume(claim)
+		return j.withVolume(claim)
 	case claim.NoClass:
 		return claimNoMatchingVolume, noMatch(j.g, claim, fmt.Sprintf(
-			"PersistentVolumeClaim %s asks for a PersistentVolume without a StorageClass, and none that exists fits.", claim.Name))
+			"PersistentVolumeClaim %s requests a PersistentVolume without a StorageClass, and no existing one matches.", claim.Name))
 	case claim.StorageClass == "":
-		return j.namesNoClass(claim)
+		return j.withoutClass(claim)
 	}
 	class, ok := facts.Lookup[*facts.StorageClassNode](j.g, facts.Ref{Kind: facts.StorageClass, Name: claim.StorageClass})
 	switch {
 	case ok:
-		return j.hasClass(claim, class)
+		return j.withClass(claim, class)
 	case !j.g.Complete(facts.StorageClass, ""):
-		// It may well be a class that waits for a Pod.
+		// The class may be one that waits for a Pod.
 		if len(j.waiting(claim)) == 0 {
 			return "", check.Finding{}
 		}
 		return j.pending(claim)
 	case slices.ContainsFunc(j.g.PVs, func(v *facts.PVNode) bool { return v.StorageClass == claim.StorageClass }):
-		// A class name binds claims to volumes that carry it, even without a StorageClass of that name.
+		// Claims bind to volumes with the same class name, even without a StorageClass of that name.
 		return claimNoMatchingVolume, noMatch(j.g, claim, fmt.Sprintf(
-			"PersistentVolumeClaim %s asks for class %s: no PersistentVolume of that class fits, and there is no StorageClass of that name that could make one.",
+			"PersistentVolumeClaim %s requests class %s: no PersistentVolume of that class matches, and no StorageClass with that name exists.",
 			claim.Name, claim.StorageClass))
 	default:
 		return claimClassMissing, j.unknownClass(claim)
@@ -104,39 +104,39 @@ func (j claimJudge) judge(claim *facts.PVCNode) (string, check.Finding) {
 
 func (j claimJudge) unknownClass(claim *facts.PVCNode) check.Finding {
 	finding := check.Finding{
-		Message:  fmt.Sprintf("PersistentVolumeClaim %s asks for StorageClass %s, which does not exist.", claim.Name, claim.StorageClass),
+		Message:  fmt.Sprintf("PersistentVolumeClaim %s requests StorageClass %s, which does not exist.", claim.Name, claim.StorageClass),
 		Evidence: []check.Evidence{check.FromSpec("storageClassName: %s", claim.StorageClass), j.existingClasses()},
 	}
 	if e := check.NewestEvent(j.g, claim.Ref, "ProvisioningFailed"); e != nil {
 		finding.Evidence = append(finding.Evidence, check.FromEvent(e))
 	}
 	if name := text.Similar(j.classNames(), claim.StorageClass); name != "" {
-		finding.Evidence = append(finding.Evidence, check.FromSpec("StorageClass %s exists: perhaps it is meant", name))
+		finding.Evidence = append(finding.Evidence, check.FromSpec("StorageClass %s exists and has a similar name", name))
 	}
 	return finding
 }
 
-func (j claimJudge) namesNoClass(claim *facts.PVCNode) (string, check.Finding) {
+func (j claimJudge) withoutClass(claim *facts.PVCNode) (string, check.Finding) {
 	if !j.g.Complete(facts.StorageClass, "") ||
 		slices.ContainsFunc(j.g.StorageClasses, func(c *facts.StorageClassNode) bool { return c.Default }) {
-		return j.pending(claim) // the controller manager gives such claims the default class
+		return j.pending(claim) // kube-controller-manager assigns the default class
 	}
 	if slices.ContainsFunc(j.g.PVs, func(v *facts.PVNode) bool { return v.StorageClass == "" && v.Claim.IsZero() }) {
 		return claimNoMatchingVolume, noMatch(j.g, claim, fmt.Sprintf(
-			"PersistentVolumeClaim %s names no StorageClass, the cluster has no default one, and no PersistentVolume without a class fits.", claim.Name))
+			"PersistentVolumeClaim %s sets no StorageClass, the cluster has no default, and no PersistentVolume without a class matches.", claim.Name))
 	}
 	return claimClassMissing, check.Finding{
-		Message:  fmt.Sprintf("PersistentVolumeClaim %s names no StorageClass, and the cluster has no default one.", claim.Name),
+		Message:  fmt.Sprintf("PersistentVolumeClaim %s sets no StorageClass, and the cluster has no default.", claim.Name),
 		Evidence: []check.Evidence{check.FromSpec("storageClassName is not set"), j.existingClasses()},
 		Remediation: "Mark a StorageClass as the default (`kubectl patch storageclass <name> -p '{\"metadata\":{\"annotations\":" +
 			"{\"storageclass.kubernetes.io/is-default-class\":\"true\"}}}'`): waiting claims get it. Or delete the claim and create it with a storageClassName.",
 	}
 }
 
-// hasClass judges a claim whose StorageClass exists.
-func (j claimJudge) hasClass(claim *facts.PVCNode, class *facts.StorageClassNode) (string, check.Finding) {
+// withClass judges a claim whose StorageClass exists.
+func (j claimJudge) withClass(claim *facts.PVCNode, class *facts.StorageClassNode) (string, check.Finding) {
 	since := claim.Created
-	volumesWanting := true // whether, as far as can be told, it is the volume that is waited for
+	waitsForVolumes := true
 	if class.WaitForConsumer {
 		waiting := j.waiting(claim)
 		if len(waiting) == 0 {
@@ -146,46 +146,46 @@ func (j claimJudge) hasClass(claim *facts.PVCNode, class *facts.StorageClassNode
 			return claimPending, pastScheduler(claim, class)
 		}
 		since = oldest(waiting)
-		volumesWanting = slices.ContainsFunc(waiting, waitsForVolume)
+		waitsForVolumes = slices.ContainsFunc(waiting, waitsForVolume)
 	}
 	if class.Provisioner == noProvisioner {
-		if !volumesWanting && (!j.g.Complete(facts.PV, "") || anyFits(j.g, claim)) {
-			return "", check.Finding{} // the Pod has another trouble
+		if !waitsForVolumes && (!j.g.Complete(facts.PV, "") || anyFits(j.g, claim)) {
+			return "", check.Finding{} // the Pod is pending for another reason
 		}
 		return claimNoMatchingVolume, noMatch(j.g, claim, fmt.Sprintf(
-			"PersistentVolumeClaim %s waits for a PersistentVolume made by hand, since StorageClass %s has no provisioner, and none that exists fits.",
+			"PersistentVolumeClaim %s needs a manually created PersistentVolume, as StorageClass %s has no provisioner, and no existing one matches.",
 			claim.Name, class.Name))
 	}
 	failed := check.NewestEvent(j.g, claim.Ref, "ProvisioningFailed")
 	if failed != nil && !j.g.OlderThan(failed.Last, j.params.RecentWindow) {
 		if strings.Contains(failed.Message, "no volume plugin matched") {
 			return claimNoProvisioner, check.Finding{
-				Message:  fmt.Sprintf("PersistentVolumeClaim %s waits for provisioner %s of StorageClass %s, which this version of Kubernetes does not have.", claim.Name, class.Provisioner, class.Name),
+				Message:  fmt.Sprintf("PersistentVolumeClaim %s waits for provisioner %s of StorageClass %s, which this version of Kubernetes does not include.", claim.Name, class.Provisioner, class.Name),
 				Evidence: []check.Evidence{check.FromEvent(failed), check.FromSpec("StorageClass %s: provisioner %s", class.Name, class.Provisioner)},
-				Remediation: "Storage drivers that were built into Kubernetes are gone: install the CSI driver that took its place, and make a StorageClass " +
-					"that names it.",
+				Remediation: "In-tree storage drivers were removed from Kubernetes: install the CSI driver that replaces it, and create a StorageClass " +
+					"with its provisioner.",
 			}
 		}
 		return claimProvisioningFailed, check.Finding{
-			Message:  fmt.Sprintf("PersistentVolumeClaim %s got no volume: provisioner %s of StorageClass %s failed.", claim.Name, class.Provisioner, class.Name),
-			Evidence: []check.Evidence{check.FromEvent(failed), asksFor(claim)},
+			Message:  fmt.Sprintf("PersistentVolumeClaim %s has no volume: provisioner %s of StorageClass %s failed.", claim.Name, class.Provisioner, class.Name),
+			Evidence: []check.Evidence{check.FromEvent(failed), requested(claim)},
 		}
 	}
-	if !volumesWanting || !j.g.OlderThan(since, provisionerPatience*j.params.StartupGrace) {
+	if !waitsForVolumes || !j.g.OlderThan(since, provisionerPatience*j.params.StartupGrace) {
 		return "", check.Finding{}
 	}
 	return claimNoProvisioner, check.Finding{
-		Message: fmt.Sprintf("PersistentVolumeClaim %s waits for a volume from provisioner %s of StorageClass %s, which does not answer.", claim.Name, class.Provisioner, class.Name),
+		Message: fmt.Sprintf("PersistentVolumeClaim %s waits for a volume from provisioner %s of StorageClass %s, which does not respond.", claim.Name, class.Provisioner, class.Name),
 		Evidence: []check.Evidence{
 			check.FromSpec("StorageClass %s: provisioner %s", class.Name, class.Provisioner),
 			check.FromCondition("phase Pending, without a volume and without a ProvisioningFailed event"),
 		},
-		Remediation: fmt.Sprintf("See whether the provisioner is there: `kubectl get csidriver %s`, and its controller Pods: `kubectl get pods -A`. Install "+
-			"or repair it, or use another StorageClass.", class.Provisioner),
+		Remediation: fmt.Sprintf("Check that the provisioner is installed (`kubectl get csidriver %s`) and its controller Pods run (`kubectl get pods -A`). "+
+			"Install or fix it, or use another StorageClass.", class.Provisioner),
 	}
 }
 
-// waiting are the Pods that keep a claim wanted: neither finished nor going away.
+// waiting are the Pods that wait for a claim: neither finished nor being deleted.
 func (j claimJudge) waiting(claim *facts.PVCNode) []*facts.PodNode {
 	return slices.DeleteFunc(slices.Clone(j.users[claim.Ref]), func(p *facts.PodNode) bool {
 		return p.Phase == "Succeeded" || p.Phase == "Failed" || !p.Deleting.IsZero()
@@ -196,9 +196,9 @@ func oldest(pods []*facts.PodNode) time.Time {
 	return slices.MinFunc(pods, func(a, b *facts.PodNode) int { return a.Created.Compare(b.Created) }).Created
 }
 
-// waitsForVolume says whether a Pod without a node waits for its volume, as far as the scheduler tells. While the
-// scheduler waits for a volume to be bound it says nothing at all (no PodScheduled=False yet); when it gives up it names its
-// VolumeBinding plugin. Other texts mean that another trouble keeps the Pod from getting a node, and the claim only waits.
+// waitsForVolume reports whether a Pod without a node waits for its volume. While the scheduler waits for a volume to be bound
+// it sets no PodScheduled=False; when it gives up, the message mentions its VolumeBinding plugin. Any other message means that
+// the Pod is unschedulable for another reason.
 // Texts: pkg/scheduler/framework/plugins/volumebinding/binder.go.
 func waitsForVolume(pod *facts.PodNode) bool {
 	scheduled, ok := pod.Condition("PodScheduled")
@@ -212,20 +212,20 @@ func waitsForVolume(pod *facts.PodNode) bool {
 
 func pastScheduler(claim *facts.PVCNode, class *facts.StorageClassNode) check.Finding {
 	return check.Finding{
-		Message: fmt.Sprintf("PersistentVolumeClaim %s waits for the scheduler to choose a node, but the Pod that uses it was put on a node past the scheduler.", claim.Name),
+		Message: fmt.Sprintf("PersistentVolumeClaim %s waits for the scheduler to choose a node, but its Pod bypassed the scheduler.", claim.Name),
 		Evidence: []check.Evidence{
 			check.FromSpec("StorageClass %s: volumeBindingMode WaitForFirstConsumer", class.Name),
-			check.FromSpec("the Pod's spec.nodeName is set, and the claim is still pending"),
+			check.FromSpec("the Pod's spec.nodeName is set, and the claim is pending"),
 		},
-		Remediation: "Remove spec.nodeName from the Pod template and use a nodeSelector instead, so that the scheduler handles the Pod and its volume.",
+		Remediation: "Remove spec.nodeName from the Pod template and use a nodeSelector instead: then the scheduler places the Pod and its volume.",
 	}
 }
 
-// pending is the finding about a claim of which no more can be said.
+// pending is the finding about a claim whose reason is unknown.
 func (j claimJudge) pending(claim *facts.PVCNode) (string, check.Finding) {
 	finding := check.Finding{
 		Message:     fmt.Sprintf("PersistentVolumeClaim %s stays pending.", claim.Name),
-		Evidence:    []check.Evidence{asksFor(claim)},
+		Evidence:    []check.Evidence{requested(claim)},
 		Remediation: fmt.Sprintf("`kubectl -n %s describe pvc %s` shows its events.", claim.Namespace, claim.Name),
 	}
 	if e := check.NewestEvent(j.g, claim.Ref, "ProvisioningFailed", "FailedBinding", "VolumeMismatch"); e != nil {

@@ -10,8 +10,7 @@ import (
 // Checks are all checks of claims and volumes, in no fixed order.
 func Checks() []check.Check { return append(claimChecks(), volumeChecks()...) }
 
-// claimChecks are about claims that get no volume. One judgement (judgeClaim) tells them apart, so that a claim is never
-// reported by two of them.
+// claimChecks are about claims without a volume. claimJudge decides between them: a claim is never reported by two of them.
 func claimChecks() []check.Check {
 	needs := []facts.Kind{facts.PVC, facts.StorageClass}
 	uses := []facts.Kind{facts.PV, facts.Pod, facts.Event}

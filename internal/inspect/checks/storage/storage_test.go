@@ -62,7 +62,7 @@ func toldOfClaim(t *testing.T, documents string, elsewhere ...facts.Kind) string
 
 func TestPendingClaimsAreToldApart(t *testing.T) {
 	const on = "high PersistentVolumeClaim/shop/data: PersistentVolumeClaim data "
-	const wants = "  spec: asks for 10Gi, ReadWriteOnce, class "
+	const wants = "  spec: requests 10Gi, ReadWriteOnce, class "
 	fast, fasst := `, storageClassName: fast`, `, storageClassName: fasst`
 	csi := class("fast", "provisioner: ebs.csi.aws.com")
 	for name, tc := range map[string]struct {
@@ -73,15 +73,15 @@ func TestPendingClaimsAreToldApart(t *testing.T) {
 		"a class that does not exist": {claim(fasst) + csi + claimEvent("ProvisioningFailed", `storageclass.storage.k8s.io "fasst" not found`, recently), nil, checktest.Lines(
 			"pvc-class-missing: "+on+"asks for StorageClass fasst, which does not exist.",
 			"  spec: storageClassName: fasst", "  spec: StorageClasses of the cluster: fast",
-			`  event: ProvisioningFailed: storageclass.storage.k8s.io "fasst" not found`, "  spec: StorageClass fast exists: perhaps it is meant",
+			`  event: ProvisioningFailed: storageclass.storage.k8s.io "fasst" not found`, "  spec: StorageClass fast exists and has a similar name",
 		)},
 		"no class named and no default": {claim("") + csi, nil, checktest.Lines(
-			"pvc-class-missing: "+on+"names no StorageClass, and the cluster has no default one.",
+			"pvc-class-missing: "+on+"sets no StorageClass, and the cluster has no default.",
 			"  spec: storageClassName is not set", "  spec: StorageClasses of the cluster: fast",
 		)},
 		"a class name that only volumes carry": {claim(`, storageClassName: manual`) +
 			volume("small", "capacity: {storage: 5Gi}, accessModes: [ReadWriteOnce], storageClassName: manual", "Available"), nil, checktest.Lines(
-			"pvc-no-matching-volume: "+on+"asks for class manual: no PersistentVolume of that class fits, and there is no StorageClass of that name that could make one.",
+			"pvc-no-matching-volume: "+on+"asks for class manual: no PersistentVolume of that class matches, and no StorageClass with that name exists.",
 			wants+"manual", "  spec: PersistentVolume small has only 5Gi",
 		)},
 		"volumes that nearly fit are named, the right class first": {claim(`, storageClassName: ""`) +
@@ -90,12 +90,12 @@ func TestPendingClaimsAreToldApart(t *testing.T) {
 			volume("c-released", "capacity: {storage: 20Gi}, accessModes: [ReadWriteOnce], claimRef: {namespace: shop, name: gone}", "Released") +
 			volume("d-shared-only", "capacity: {storage: 20Gi}, accessModes: [ReadOnlyMany]", "Available") +
 			volume("e-far-off", "capacity: {storage: 1Gi}, accessModes: [ReadOnlyMany]", "Available"), nil, checktest.Lines(
-			"pvc-no-matching-volume: "+on+"asks for a PersistentVolume without a StorageClass, and none that exists fits.",
+			"pvc-no-matching-volume: "+on+"requests a PersistentVolume without a StorageClass, and no existing one matches.",
 			wants+"none", "  spec: PersistentVolume c-released is Released: still reserved for the deleted claim gone in namespace shop",
 			"  spec: PersistentVolume d-shared-only offers ReadOnlyMany", "  spec: PersistentVolume a-other-class has class nfs",
 		)},
 		"no class, no default, but volumes by hand": {claim("") + volume("small", "capacity: {storage: 5Gi}, accessModes: [ReadWriteOnce]", "Available"), nil, checktest.Lines(
-			"pvc-no-matching-volume: "+on+"names no StorageClass, the cluster has no default one, and no PersistentVolume without a class fits.",
+			"pvc-no-matching-volume: "+on+"sets no StorageClass, the cluster has no default, and no PersistentVolume without a class matches.",
 			wants+"none", "  spec: PersistentVolume small has only 5Gi",
 		)},
 		"a volume by name that does not exist": {claim(`, volumeName: pv-9`), nil, checktest.Lines(
@@ -108,22 +108,22 @@ func TestPendingClaimsAreToldApart(t *testing.T) {
 		"a volume by name that does not fit": {claim(`, volumeName: pv-9`) +
 			volume("pv-9", "capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce]", "Available") +
 			claimEvent("VolumeMismatch", `Cannot bind to requested volume "pv-9": requested PV is too small`, recently), nil, checktest.Lines(
-			"pvc-no-matching-volume: "+on+"wants PersistentVolume pv-9, which does not fit.", "  spec: volumeName: pv-9", wants+"none",
+			"pvc-no-matching-volume: "+on+"wants PersistentVolume pv-9, which does not match.", "  spec: volumeName: pv-9", wants+"none",
 			"  spec: PersistentVolume pv-9 has only 1Gi", `  event: VolumeMismatch: Cannot bind to requested volume "pv-9": requested PV is too small`,
 		)},
 		"a class of volumes by hand, and a Pod that waits for one": {claim(`, storageClassName: local`) + class("local", byHand) + consumer("", noVolumeToBind), nil, checktest.Lines(
-			"pvc-no-matching-volume: "+on+"waits for a PersistentVolume made by hand, since StorageClass local has no provisioner, and none that exists fits.",
-			wants+"local", "  spec: the cluster has no PersistentVolume",
+			"pvc-no-matching-volume: "+on+"needs a manually created PersistentVolume, as StorageClass local has no provisioner, and no existing one matches.",
+			wants+"local", "  spec: the cluster has no PersistentVolumes",
 		)},
 		"a Pod that waits for something else, while a volume fits": {claim(`, storageClassName: local`) + class("local", byHand) + consumer("", noCPU) +
 			volume("pv-1", "capacity: {storage: 10Gi}, accessModes: [ReadWriteOnce], storageClassName: local", "Available"), nil, ""},
 		"a provisioner that says nothing": {claim(fast) + csi, nil, checktest.Lines(
-			"pvc-no-provisioner: "+on+"waits for a volume from provisioner ebs.csi.aws.com of StorageClass fast, which does not answer.",
+			"pvc-no-provisioner: "+on+"waits for a volume from provisioner ebs.csi.aws.com of StorageClass fast, which does not respond.",
 			"  spec: StorageClass fast: provisioner ebs.csi.aws.com", "  condition: phase Pending, without a volume and without a ProvisioningFailed event",
 		)},
 		"a provisioner that Kubernetes no longer has": {claim(fast) + class("fast", "provisioner: kubernetes.io/glusterfs") +
 			claimEvent("ProvisioningFailed", "no volume plugin matched name: kubernetes.io/glusterfs", recently), nil, checktest.Lines(
-			"pvc-no-provisioner: "+on+"waits for provisioner kubernetes.io/glusterfs of StorageClass fast, which this version of Kubernetes does not have.",
+			"pvc-no-provisioner: "+on+"waits for provisioner kubernetes.io/glusterfs of StorageClass fast, which this version of Kubernetes does not include.",
 			"  event: ProvisioningFailed: no volume plugin matched name: kubernetes.io/glusterfs", "  spec: StorageClass fast: provisioner kubernetes.io/glusterfs",
 		)},
 		"a provisioner that fails": {claim(fast) + csi + claimEvent("ProvisioningFailed", "rpc error: code = ResourceExhausted", recently), nil, checktest.Lines(
@@ -133,12 +133,12 @@ func TestPendingClaimsAreToldApart(t *testing.T) {
 		"waiting for the first Pod is no problem":          {claim(fast) + class("fast", waitsForPod), nil, ""},
 		"nor is a Pod that has no node for another reason": {claim(fast) + class("fast", waitsForPod) + consumer("", noCPU), nil, ""},
 		"a Pod that the scheduler holds until its volume is there": {claim(fast) + class("fast", waitsForPod) + consumer("", ""), nil, checktest.Lines(
-			"pvc-no-provisioner: "+on+"waits for a volume from provisioner ebs.csi.aws.com of StorageClass fast, which does not answer.",
+			"pvc-no-provisioner: "+on+"waits for a volume from provisioner ebs.csi.aws.com of StorageClass fast, which does not respond.",
 			"  spec: StorageClass fast: provisioner ebs.csi.aws.com", "  condition: phase Pending, without a volume and without a ProvisioningFailed event",
 		)},
 		"a Pod that was put on a node past the scheduler": {claim(fast) + class("fast", waitsForPod) + consumer("node-1", ""), nil, checktest.Lines(
-			"pvc-pending: "+on+"waits for the scheduler to choose a node, but the Pod that uses it was put on a node past the scheduler.",
-			"  spec: StorageClass fast: volumeBindingMode WaitForFirstConsumer", "  spec: the Pod's spec.nodeName is set, and the claim is still pending",
+			"pvc-pending: "+on+"waits for the scheduler to choose a node, but its Pod bypassed the scheduler.",
+			"  spec: StorageClass fast: volumeBindingMode WaitForFirstConsumer", "  spec: the Pod's spec.nodeName is set, and the claim is pending",
 		)},
 		"classes that were not read, and a Pod that waits":  {claim(fast) + consumer("", ""), []facts.Kind{facts.StorageClass}, checktest.Lines("pvc-pending: "+on+"stays pending.", wants+"fast")},
 		"classes that were not read, and no Pod that waits": {claim(fast), []facts.Kind{facts.StorageClass}, ""},
@@ -188,7 +188,7 @@ func TestClaimThatAPodNamesAndThatDoesNotExist(t *testing.T) {
 		"two Pods that want one claim are one finding on their workload": {owner + member("db-0", shared, "Pending") + member("db-1", shared, "Pending") +
 			checktest.Document("v1", "PersistentVolumeClaim", "name: backups, namespace: shop", "status: {phase: Bound}"), nil, checktest.Lines(
 			"high StatefulSet/shop/db [backup]: StatefulSet db waits for PersistentVolumeClaim backup, which does not exist.",
-			"  spec: volume shared: claim backup", "  spec: PersistentVolumeClaim backups exists: perhaps it is meant", "  condition: 2 of 2 Pods: db-0, db-1",
+			"  spec: volume shared: claim backup", "  spec: PersistentVolumeClaim backups exists and has a similar name", "  condition: 2 of 2 Pods: db-0, db-1",
 		)},
 		"claims of a template are one finding, without the names of Pods": {
 			owner + member("db-0", "{name: data, persistentVolumeClaim: {claimName: data-db-0}}", "Pending") +
@@ -220,7 +220,7 @@ func TestClaimThatLostItsVolume(t *testing.T) {
 		want      string
 	}{
 		"the volume is gone": {lost + claimEvent("ClaimLost", "Bound claim has lost its PersistentVolume. Data on the volume is lost!", recently), nil, checktest.Lines(
-			"critical PersistentVolumeClaim/shop/data: PersistentVolumeClaim data has lost its volume: PersistentVolume pv-1 does not exist any more.",
+			"critical PersistentVolumeClaim/shop/data: PersistentVolumeClaim data has lost its volume: PersistentVolume pv-1 no longer exists.",
 			"  condition: phase Lost", "  event: ClaimLost: Bound claim has lost its PersistentVolume. Data on the volume is lost!",
 		)},
 		"another claim has it": {lost + volume("pv-1", "claimRef: {namespace: bank, name: ledger}", "Bound"), nil, checktest.Lines(
@@ -228,7 +228,7 @@ func TestClaimThatLostItsVolume(t *testing.T) {
 			"  condition: phase Lost",
 		)},
 		"volumes that were not read are not said to be gone": {lost, []facts.Kind{facts.PV}, checktest.Lines(
-			"critical PersistentVolumeClaim/shop/data: PersistentVolumeClaim data has lost its volume: the binding to it is gone.", "  condition: phase Lost",
+			"critical PersistentVolumeClaim/shop/data: PersistentVolumeClaim data has lost its volume: the binding no longer exists.", "  condition: phase Lost",
 		)},
 		"a bound claim": {checktest.Document("v1", "PersistentVolumeClaim", "name: data, namespace: shop", "spec: {volumeName: pv-1}\nstatus: {phase: Bound}"), nil, ""},
 	} {

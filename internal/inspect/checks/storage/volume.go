@@ -11,22 +11,21 @@ import (
 	"kubeops.io/kubeops/internal/text"
 )
 
-// wantsVolume judges a pending claim that names one PersistentVolume.
-func (j claimJudge) wantsVolume(claim *facts.PVCNode) (string, check.Finding) {
-	named := check.FromSpec("volumeName: %s", claim.Volume)
+// withVolume judges a pending claim that names one PersistentVolume.
+func (j claimJudge) withVolume(claim *facts.PVCNode) (string, check.Finding) {
 	volume, ok := facts.Lookup[*facts.PVNode](j.g, facts.Ref{Kind: facts.PV, Name: claim.Volume})
 	var message string
-	evidence := []check.Evidence{named, asksFor(claim)}
+	evidence := []check.Evidence{check.FromSpec("volumeName: %s", claim.Volume), requested(claim)}
 	switch {
 	case !ok && !j.g.Complete(facts.PV, ""):
 		return j.pending(claim)
 	case !ok:
-		message = fmt.Sprintf("PersistentVolumeClaim %s wants PersistentVolume %s, which does not exist.", claim.Name, claim.Volume)
+		message = fmt.Sprintf("PersistentVolumeClaim %s requests PersistentVolume %s, which does not exist.", claim.Name, claim.Volume)
 	case !volume.Claim.IsZero() && volume.Claim != claim.Ref:
-		message = fmt.Sprintf("PersistentVolumeClaim %s wants PersistentVolume %s, which is reserved for claim %s in namespace %s.",
+		message = fmt.Sprintf("PersistentVolumeClaim %s requests PersistentVolume %s, which is reserved for claim %s in namespace %s.",
 			claim.Name, claim.Volume, volume.Claim.Name, volume.Claim.Namespace)
 	case len(misfits(claim, volume)) > 0:
-		message = fmt.Sprintf("PersistentVolumeClaim %s wants PersistentVolume %s, which does not fit.", claim.Name, claim.Volume)
+		message = fmt.Sprintf("PersistentVolumeClaim %s requests PersistentVolume %s, which does not match.", claim.Name, claim.Volume)
 		evidence = append(evidence, check.FromSpec("PersistentVolume %s %s", volume.Name, strings.Join(misfits(claim, volume), ", ")))
 	default:
 		return j.pending(claim)
@@ -37,10 +36,10 @@ func (j claimJudge) wantsVolume(claim *facts.PVCNode) (string, check.Finding) {
 	return claimNoMatchingVolume, check.Finding{Message: message, Evidence: evidence}
 }
 
-// noMatch is the finding about a claim that no volume fits. It names those that miss by one property, since one of them
-// was probably meant.
+// noMatch is the finding about a claim that no volume matches. It lists volumes that miss by one property: one of them was
+// probably intended.
 func noMatch(g *facts.Graph, claim *facts.PVCNode, message string) check.Finding {
-	finding := check.Finding{Message: message, Evidence: []check.Evidence{asksFor(claim)}}
+	finding := check.Finding{Message: message, Evidence: []check.Evidence{requested(claim)}}
 	if !g.Complete(facts.PV, "") {
 		return finding
 	}
@@ -50,32 +49,32 @@ func noMatch(g *facts.Graph, claim *facts.PVCNode, message string) check.Finding
 			near = append(near, volume)
 		}
 	}
-	// Those of the right class come first.
+	// Volumes of the same class come first.
 	ofClass := func(v *facts.PVNode) bool { return v.StorageClass == claim.StorageClass }
 	otherClass := func(v *facts.PVNode) bool { return !ofClass(v) }
 	near = slices.Concat(slices.DeleteFunc(slices.Clone(near), otherClass), slices.DeleteFunc(slices.Clone(near), ofClass))
 	for _, volume := range near[:min(len(near), 3)] {
 		why := strings.Join(misfits(claim, volume), ", ")
 		if why == "" {
-			why = "fits by class, size and access mode: compare the claim's selector and both volume modes, and the volume's node affinity"
+			why = "matches class, size and access mode: compare the claim's selector, both volume modes, and the volume's node affinity"
 		}
 		finding.Evidence = append(finding.Evidence, check.FromSpec("PersistentVolume %s %s", volume.Name, why))
 	}
 	switch {
 	case len(g.PVs) == 0:
-		finding.Evidence = append(finding.Evidence, check.FromSpec("the cluster has no PersistentVolume"))
+		finding.Evidence = append(finding.Evidence, check.FromSpec("the cluster has no PersistentVolumes"))
 	case len(near) == 0:
-		finding.Evidence = append(finding.Evidence, check.FromSpec("no free PersistentVolume comes close"))
+		finding.Evidence = append(finding.Evidence, check.FromSpec("no available PersistentVolume is a near match"))
 	}
 	return finding
 }
 
-// free says whether a volume might be had: it is reserved for nobody else, or only for a claim that is gone.
+// free reports whether a volume may be available: it is reserved for no other claim, or only for a deleted one.
 func free(volume *facts.PVNode, claim *facts.PVCNode) bool {
 	return volume.Deleting.IsZero() && (volume.Claim.IsZero() || volume.Claim == claim.Ref || volume.Phase == "Released")
 }
 
-// misfits lists what keeps a volume from a claim, as the binder compares them.
+// misfits lists the properties by which a volume does not match a claim, as the volume binder compares them.
 // Source: FindMatchingVolume in k8s.io/component-helpers/storage/volume.
 func misfits(claim *facts.PVCNode, volume *facts.PVNode) []string {
 	var why []string
@@ -101,21 +100,21 @@ func misfits(claim *facts.PVCNode, volume *facts.PVNode) []string {
 	return why
 }
 
-// anyFits says whether some volume could be bound to the claim as it is.
+// anyFits reports whether a volume could be bound to the claim.
 func anyFits(g *facts.Graph, claim *facts.PVCNode) bool {
 	return slices.ContainsFunc(g.PVs, func(v *facts.PVNode) bool { return free(v, claim) && len(misfits(claim, v)) == 0 })
 }
 
-// asksFor is what a claim wants of a volume.
-func asksFor(claim *facts.PVCNode) check.Evidence {
+// requested is evidence of the volume that a claim requests.
+func requested(claim *facts.PVCNode) check.Evidence {
 	class := claim.StorageClass
 	if class == "" {
 		class = "none"
 	}
-	return check.FromSpec("asks for %s, %s, class %s", claim.RequestText, strings.Join(claim.AccessModes, ", "), class)
+	return check.FromSpec("requests %s, %s, class %s", claim.RequestText, strings.Join(claim.AccessModes, ", "), class)
 }
 
-// claimMissing finds Pods that cannot start because a claim that they name does not exist.
+// claimMissing finds Pods that cannot start because their claim does not exist.
 func claimMissing(g *facts.Graph, params check.Params) []check.Finding {
 	var failures []check.FailingPod
 	for _, pod := range g.Pods {
@@ -136,17 +135,18 @@ func claimMissing(g *facts.Graph, params check.Params) []check.Finding {
 	return check.RollUp(g, failures)
 }
 
-// missingClaim names the claim without the Pod's own name in it, which claims of StatefulSets and ephemeral volumes have:
-// the finding stays the same when the Pod is replaced.
+// missingClaim leaves the Pod's name, which claims of StatefulSets and ephemeral volumes contain, out of the message: the
+// finding stays the same when the Pod is replaced.
 func missingClaim(g *facts.Graph, pod *facts.PodNode, ref facts.SpecRef) check.FailingPod {
-	what, discriminator := "PersistentVolumeClaim "+ref.Name, ref.Name
+	what := "PersistentVolumeClaim " + ref.Name
+	discriminator := ref.Name
 	owner := g.TopOwner(pod.Ref)
 	if volume, ok := strings.CutPrefix(ref.Name, pod.Name+"-"); ok {
-		what = "the claim of its ephemeral volume "+volume
+		what = "the claim of its ephemeral volume " + volume
 		discriminator = volume
 	}
 	if template, ok := strings.CutSuffix(ref.Name, "-"+pod.Name); ok && owner.Kind == facts.StatefulSet {
-		what = "the claim of its template "+template
+		what = "the claim of its template " + template
 		discriminator = template
 	}
 	f := check.FailingPod{Pod: pod, Discriminator: discriminator, Finding: check.Finding{
@@ -161,7 +161,7 @@ func missingClaim(g *facts.Graph, pod *facts.PodNode, ref facts.SpecRef) check.F
 		}
 	}
 	if name := text.Similar(names, ref.Name); name != "" {
-		f.Finding.Evidence = append(f.Finding.Evidence, check.FromSpec("PersistentVolumeClaim %s exists: perhaps it is meant", name))
+		f.Finding.Evidence = append(f.Finding.Evidence, check.FromSpec("PersistentVolumeClaim %s exists and has a similar name", name))
 	}
 	if e := check.NewestEvent(g, pod.Ref, "FailedScheduling"); e != nil && strings.Contains(e.Message, ref.Name) {
 		f.Finding.Evidence = append(f.Finding.Evidence, check.FromEvent(e))
@@ -177,7 +177,7 @@ func claimLost(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object:   claim.Ref,
-			Message:  fmt.Sprintf("PersistentVolumeClaim %s has lost its volume: the binding to it is gone.", claim.Name),
+			Message:  fmt.Sprintf("PersistentVolumeClaim %s has lost its volume: the binding no longer exists.", claim.Name),
 			Evidence: []check.Evidence{check.FromCondition("phase Lost")},
 		}
 		volume := facts.Ref{Kind: facts.PV, Name: claim.Volume}
@@ -187,7 +187,7 @@ func claimLost(g *facts.Graph, _ check.Params) []check.Finding {
 			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s has lost its volume: PersistentVolume %s belongs to claim %s in namespace %s.",
 				claim.Name, claim.Volume, node.Claim.Name, node.Claim.Namespace)
 		case !ok && claim.Volume != "" && g.Complete(facts.PV, ""):
-			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s has lost its volume: PersistentVolume %s does not exist any more.", claim.Name, claim.Volume)
+			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s has lost its volume: PersistentVolume %s no longer exists.", claim.Name, claim.Volume)
 		}
 		if e := check.NewestEvent(g, claim.Ref, "ClaimLost", "ClaimMisbound"); e != nil {
 			finding.Evidence = append(finding.Evidence, check.FromEvent(e))
@@ -209,7 +209,7 @@ func volumeFailed(g *facts.Graph, params check.Params) []check.Finding {
 			Object:      volume.Ref,
 			Message:     fmt.Sprintf("PersistentVolume %s could not be reclaimed after its claim was deleted.", volume.Name),
 			Evidence:    []check.Evidence{check.FromCondition("phase %s", volume.Phase)},
-			Remediation: fmt.Sprintf("Mend what the evidence names, or delete the storage behind it by hand and then the object: `kubectl delete pv %s`.", volume.Name),
+			Remediation: fmt.Sprintf("Fix the reason given in the evidence, or delete the storage by hand, which deletes its data, and then the object: `kubectl delete pv %s`.", volume.Name),
 		}
 		if volume.Message != "" {
 			finding.Evidence = append(finding.Evidence, check.FromCondition("%s", strings.TrimPrefix(volume.Reason+": "+volume.Message, ": ")))
@@ -231,23 +231,23 @@ func claimStuckTerminating(g *facts.Graph, params check.Params) []check.Finding 
 			continue
 		}
 		finding := check.Finding{Object: claim.Ref, Evidence: []check.Evidence{check.FromCondition("finalizers: %s", strings.Join(claim.Finalizers, ", "))}}
-		// Only Pods that have a node count, as the protection controller sees it.
+		// The protection controller only counts Pods that have a node.
 		holding := slices.DeleteFunc(slices.Clone(users[claim.Ref]), func(p *facts.PodNode) bool { return p.NodeName == "" })
 		others := slices.DeleteFunc(slices.Clone(claim.Finalizers), func(f string) bool { return f == protection })
 		switch {
 		case len(others) > 0:
-			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s is being deleted and does not go: it waits for finalizer %s.", claim.Name, phrase.List(others))
-			finding.Remediation = "Look at the controller that set the finalizer: it is to remove it once its work is done. Removing it by hand may lose data."
+			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s is stuck terminating: it waits for finalizer %s.", claim.Name, phrase.List(others))
+			finding.Remediation = "Check the controller that set the finalizer and removes it after its cleanup. Removing it by hand can lose data."
 		case len(holding) > 0:
-			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s is being deleted and does not go: Pods still use it.", claim.Name)
+			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s is stuck terminating: Pods still use it.", claim.Name)
 			finding.Evidence = append(finding.Evidence, check.FromCondition("used by %s %s", phrase.Plural(len(holding), "Pod", "Pods"), phrase.Pods(holding)))
-			finding.Remediation = fmt.Sprintf("Delete the Pods that use it, finished ones too, or scale their workload down: `kubectl -n %s describe pvc %s` lists them under Used By.",
+			finding.Remediation = fmt.Sprintf("Delete the Pods that use it, including finished ones, or scale their workload down: `kubectl -n %s describe pvc %s` lists them in Used By.",
 				claim.Namespace, claim.Name)
 			for _, pod := range holding[:min(len(holding), 3)] {
 				finding.Culprits = append(finding.Culprits, g.TopOwner(pod.Ref))
 			}
 		default:
-			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s is being deleted and does not go.", claim.Name)
+			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s is stuck terminating.", claim.Name)
 			if g.Complete(facts.Pod, claim.Namespace) {
 				finding.Evidence = append(finding.Evidence, check.FromCondition("no Pod that has a node uses it"))
 			}
