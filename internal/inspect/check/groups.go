@@ -3,15 +3,14 @@ package check
 import "slices"
 
 // The groups below say which checks may explain others. A check lists in ExplainedBy what can be its cause; the linker
-// then looks along the graph's edges for a finding of one of them. Each is a function, so that no caller can change
-// another's list.
+// then searches the graph's edges for a finding of one of them. Each is a function: callers get a list of their own.
 
-// MissingReferences are findings about things that a Pod names and that do not exist.
+// MissingReferences are findings about objects that a Pod refers to and that do not exist.
 func MissingReferences() []string {
 	return []string{"configmap-missing", "configmap-key-missing", "secret-missing", "secret-key-missing", "serviceaccount-missing"}
 }
 
-// imageFailures are findings about images that do not come.
+// imageFailures are findings about images that cannot be pulled.
 func imageFailures() []string {
 	return []string{"image-not-found", "image-pull-denied", "image-registry-unreachable", "image-pull-failed"}
 }
@@ -26,7 +25,7 @@ func crashes() []string {
 	return []string{"pod-crash-looping", "pod-oom-killed", "init-container-failing", "liveness-probe-failing", "startup-probe-failing"}
 }
 
-// schedulingFailures are findings about Pods that get no node.
+// schedulingFailures are findings about unschedulable Pods.
 func schedulingFailures() []string {
 	return []string{
 		"pod-unschedulable-resources", "pod-unschedulable-affinity", "pod-unschedulable-taints", "pod-unschedulable-volume",
@@ -34,7 +33,7 @@ func schedulingFailures() []string {
 	}
 }
 
-// ClaimFailures are findings about storage that does not come.
+// ClaimFailures are findings about claims without a volume.
 func ClaimFailures() []string {
 	return []string{
 		"pvc-missing", "pvc-class-missing", "pvc-no-provisioner", "pvc-provisioning-failed", "pvc-no-matching-volume", "pvc-pending",
@@ -42,17 +41,17 @@ func ClaimFailures() []string {
 	}
 }
 
-// CreationFailures are findings about Pods that may not be created.
+// CreationFailures are findings about Pods that cannot be created.
 func CreationFailures() []string {
 	return []string{"pods-blocked-by-quota", "pods-blocked-by-admission"}
 }
 
-// NodeOutages are findings about nodes that hurt the Pods that run there. A cordon does not: it only keeps new Pods away.
+// NodeOutages are findings about nodes that affect running Pods. A cordon does not: it only prevents new ones.
 func NodeOutages() []string {
 	return []string{"node-not-ready", "node-pressure", "node-network-unavailable"}
 }
 
-// NodeFailures are findings about nodes that take no Pods.
+// NodeFailures are findings about nodes that accept no Pods.
 func NodeFailures() []string {
 	return append(NodeOutages(), "node-cordoned")
 }
@@ -64,7 +63,7 @@ func PodFailures() []string {
 		[]string{"readiness-probe-failing", "pod-evicted", "pod-stuck-terminating"})
 }
 
-// WorkloadFailures are findings about workloads that do not have the Pods they want, and what keeps those Pods down.
+// WorkloadFailures are findings about workloads without the desired Pods, and about what keeps those Pods from running.
 func WorkloadFailures() []string {
 	return slices.Concat([]string{
 		"deployment-unavailable", "deployment-rollout-stuck", "statefulset-unavailable", "statefulset-update-stuck",
@@ -72,12 +71,12 @@ func WorkloadFailures() []string {
 	}, PodFailures())
 }
 
-// ServiceFailures are findings about Services that have nowhere to send traffic.
+// ServiceFailures are findings about Services without endpoints.
 func ServiceFailures() []string {
 	return []string{"service-selector-matches-nothing", "service-no-ready-endpoints", "service-port-name-wrong"}
 }
 
-// WorkloadCauses are all findings that explain why something that needs a workload's Pods does not have them.
+// WorkloadCauses are all findings that explain missing Pods of a workload.
 func WorkloadCauses() []string {
 	return append(WorkloadFailures(), "replicaset-unavailable", "workload-not-observed")
 }

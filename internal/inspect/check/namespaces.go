@@ -8,34 +8,34 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// SystemNamespacesNote ends the Meaning of checks that leave out what a distribution brings.
-const SystemNamespacesNote = " Namespaces that begin with kube- or openshift- are left out: what runs there is the distribution's."
+// SystemNamespacesNote ends the Meaning of checks that skip the namespaces of the distribution.
+const SystemNamespacesNote = " Namespaces that begin with kube- or openshift- are skipped: the distribution manages them."
 
-// IsSystemNamespace says whether a namespace belongs to the distribution, so that nobody here can change how its objects are set up.
+// IsSystemNamespace reports whether a namespace belongs to the distribution, which manages the configuration of its objects.
 func IsSystemNamespace(namespace string) bool {
 	return strings.HasPrefix(namespace, "kube-") || strings.HasPrefix(namespace, "openshift-")
 }
 
-// ByNamespace gathers the names of alike objects, so that a namespace full of them is one finding.
+// ByNamespace collects the names of similar objects: all of a namespace become one finding.
 type ByNamespace map[string][]string
 
-// Add notes an object of a namespace.
+// Add adds an object of a namespace.
 func (b ByNamespace) Add(namespace, name string) { b[namespace] = append(b[namespace], name) }
 
-// Findings makes one finding for each namespace, with the names in its evidence.
+// Findings returns one finding for each namespace, with the names in its evidence.
 func (b ByNamespace) Findings(of func(namespace string) Finding) []Finding {
-	const most = 20
+	const maxNames = 20
 	var findings []Finding
 	for _, namespace := range slices.Sorted(maps.Keys(b)) {
 		names := slices.Sorted(slices.Values(b[namespace]))
-		list := strings.Join(names[:min(len(names), most)], ", ")
-		if len(names) > most {
+		list := strings.Join(names[:min(len(names), maxNames)], ", ")
+		if len(names) > maxNames {
 			list += ", ..."
 		}
-		f := of(namespace)
-		f.Object = facts.Ref{Kind: facts.Namespace, Name: namespace}
-		f.Evidence = append([]Evidence{FromSpec("%d: %s", len(names), list)}, f.Evidence...)
-		findings = append(findings, f)
+		finding := of(namespace)
+		finding.Object = facts.Ref{Kind: facts.Namespace, Name: namespace}
+		finding.Evidence = append([]Evidence{FromSpec("%d: %s", len(names), list)}, finding.Evidence...)
+		findings = append(findings, finding)
 	}
 	return findings
 }

@@ -6,7 +6,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// WithPodCount adds how many Pods are on the node that the finding is about.
+// WithPodCount adds the number of Pods on the node to the evidence.
 func WithPodCount(g *facts.Graph, finding Finding) Finding {
 	if n := len(RunningOn(g, finding.Object.Name)); n > 0 {
 		finding.Evidence = append(finding.Evidence, FromCondition("Pods on the node: %d", n))

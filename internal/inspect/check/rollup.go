@@ -8,24 +8,24 @@ import (
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
 
-// RollUpKinds are the kinds with which a finding about a Pod is put on its workload, whatever owns it.
+// RollUpKinds are the kinds that are needed to report a finding about a Pod on its workload.
 func RollUpKinds(more ...facts.Kind) []facts.Kind {
 	return append([]facts.Kind{facts.ReplicaSet, facts.Job}, more...)
 }
 
-// FailingPod is one Pod that fails in one way.
+// FailingPod is a Pod with one failure.
 type FailingPod struct {
 	// Pod that fails.
 	Pod *facts.PodNode
-	// Discriminator tells different failures of one workload apart; it becomes the finding's.
+	// Discriminator distinguishes failures of one workload; it becomes the finding's.
 	Discriminator string
-	// Finding is what to report if this Pod is the one that stands for the group. Its Object, Discriminator and the
-	// evidence about the number of Pods are filled in by RollUp.
+	// Finding is reported if this Pod represents the group. RollUp sets its Object, its Discriminator and the evidence about
+	// the number of Pods.
 	Finding Finding
 }
 
-// RollUp makes one finding of all Pods of a workload that fail with the same discriminator. The first Pod by name stands
-// for the others; the evidence says how many Pods of the workload fail that way and names up to three.
+// RollUp returns one finding for all Pods of a workload that fail with the same discriminator. The first Pod by name represents
+// the others; the evidence has the number of failing Pods and up to three names.
 func RollUp(g *facts.Graph, failures []FailingPod) []Finding {
 	type key struct {
 		owner         facts.Ref

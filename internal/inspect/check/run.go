@@ -11,10 +11,10 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Run runs the checks over the facts. A check that lacks a kind or a source it needs does not run; whoever could not read that
-// reports the gap. A check that panics becomes a gap of its own and hurts no other. The findings are in the order of the checks.
+// Run runs the checks over the facts. A check is skipped if a kind or a source that it needs is missing; the collector or backend
+// stage reports that gap. A check that panics becomes a gap and does not affect the others. The findings are in the order of the checks.
 func Run(g *facts.Graph, selected []Check, params Params) (findings []Finding, ran int, gaps []facts.Gap) {
-	return sideBySide(g, selected, params, func(check Check) func(*facts.Graph, Params) []Finding {
+	return runParallel(g, selected, params, func(check Check) func(*facts.Graph, Params) []Finding {
 		if slices.ContainsFunc(check.Needs, func(k facts.Kind) bool { return !g.Read(k) }) ||
 			slices.ContainsFunc(check.Sources, func(s facts.Source) bool { return !g.Provided(s) }) {
 			return nil
@@ -23,23 +23,22 @@ func Run(g *facts.Graph, selected []Check, params Params) (findings []Finding, r
 	})
 }
 
-// RunOnManifests runs those of the checks that can judge manifests over the facts of files. What a check needs does not
-// matter here: a folder without Services is read in full all the same.
+// RunOnManifests runs the checks that can judge manifests over the facts of files. It ignores the needs of a check: a folder
+// without Services is complete too.
 func RunOnManifests(g *facts.Graph, selected []Check, params Params) (findings []Finding, ran int, gaps []facts.Gap) {
-	return sideBySide(g, selected, params, Check.OnFiles)
+	return runParallel(g, selected, params, Check.OnFiles)
 }
 
-// sideBySide runs the function of each check that has one, as many at a time as there are processors: checks only read the
-// facts, and know nothing of each other.
-func sideBySide(
+// runParallel runs the function of each check that has one on all processors: checks only read the facts and are independent.
+func runParallel(
 	g *facts.Graph, selected []Check, params Params, function func(Check) func(*facts.Graph, Params) []Finding,
 ) (findings []Finding, ran int, gaps []facts.Gap) {
-	type verdict struct {
+	type result struct {
 		ran      bool
 		findings []Finding
 		gap      *facts.Gap
 	}
-	verdicts := make([]verdict, len(selected))
+	results := make([]result, len(selected))
 	var (
 		group sync.WaitGroup
 		next  atomic.Int64
@@ -48,15 +47,15 @@ func sideBySide(
 		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(selected); i = int(next.Add(1)) - 1 {
 				if f := function(selected[i]); f != nil {
-					v := verdict{ran: true}
+					v := result{ran: true}
 					v.findings, v.gap = judge(selected[i], f, g, params)
-					verdicts[i] = v
+					results[i] = v
 				}
 			}
 		})
 	}
 	group.Wait()
-	for _, v := range verdicts {
+	for _, v := range results {
 		switch {
 		case v.gap != nil:
 			gaps = append(gaps, *v.gap)
@@ -68,14 +67,14 @@ func sideBySide(
 	return findings, ran, gaps
 }
 
-// judge runs one check and fills in what its findings leave to the check. The gap is set when the check failed in itself.
+// judge runs one check and sets the defaults of its findings. The gap is set if the check panics.
 func judge(check Check, function func(*facts.Graph, Params) []Finding, g *facts.Graph, params Params) ([]Finding, *facts.Gap) {
 	found, err := run(function, g, params)
 	if err != nil {
 		return nil, &facts.Gap{
 			Source: "check " + check.ID, Reason: v1alpha1.GapCheckFailed, Checks: []string{check.ID},
-			Message:     fmt.Sprintf("The check %s failed in itself: %v.", check.ID, err),
-			Remediation: "This is a defect of KubeOps: please report it with this message.",
+			Message:     fmt.Sprintf("Check %s failed: %v.", check.ID, err),
+			Remediation: "This is a bug in KubeOps: please report it with this message.",
 		}
 	}
 	for i := range found {

@@ -10,7 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/text"
 )
 
-// UnknownError says that a selection names checks that do not exist.
+// UnknownError is a selection of checks that do not exist.
 type UnknownError struct {
 	// Names that match no check.
 	Names []string
@@ -18,7 +18,7 @@ type UnknownError struct {
 	Similar string
 }
 
-// Error names the unknown checks and, where there is one, a similar one.
+// Error lists the unknown checks and suggests a similar one.
 func (e *UnknownError) Error() string {
 	text := "unknown check"
 	if len(e.Names) > 1 {
@@ -31,8 +31,7 @@ func (e *UnknownError) Error() string {
 	return text
 }
 
-// Select returns the checks that include names (all, when it is empty) without those that exclude names. Both take ids and
-// globs. A name that matches no check is an *UnknownError.
+// Select returns the checks that match include (all, if it is empty) and do not match exclude. Both take IDs and globs. A name that matches no check is an *UnknownError.
 func Select(all []Check, include, exclude []string) ([]Check, error) {
 	var unknown []string
 	for _, pattern := range slices.Concat(include, exclude) {
@@ -55,10 +54,10 @@ func match(pattern, id string) bool {
 	return ok && err == nil
 }
 
-// closestID is the id with the smallest edit distance to the name, when that is small enough to be a slip.
+// closestID returns the ID with the smallest edit distance to the name, if it is small enough for a typo.
 func closestID(all []Check, name string) string {
 	best := ""
-	bestDistance := max(3, len(name)/3)+1
+	bestDistance := max(3, len(name)/3) + 1
 	for _, c := range all {
 		if d := text.Distance(name, c.ID); d < bestDistance {
 			best = c.ID
@@ -68,7 +67,7 @@ func closestID(all []Check, name string) string {
 	return best
 }
 
-// Kinds are the kinds that the checks need or use, each once, in a fixed order.
+// Kinds returns the distinct kinds that the checks need or use, in a fixed order.
 func Kinds(selected []Check) []facts.Kind {
 	var kinds []facts.Kind
 	for _, c := range selected {
@@ -79,7 +78,7 @@ func Kinds(selected []Check) []facts.Kind {
 	return slices.Compact(kinds)
 }
 
-// Requiring are the ids of the checks that need a source: whom it hurts when it cannot be read. With none, it need not be asked.
+// Requiring returns the IDs of the checks that need a source, which are affected if it cannot be read. With none it is not queried.
 func Requiring(selected []Check, source facts.Source) []string {
 	var ids []string
 	for _, c := range selected {
@@ -90,7 +89,7 @@ func Requiring(selected []Check, source facts.Source) []string {
 	return ids
 }
 
-// NeedLeaks says whether one of the checks needs texts to be searched for secrets while they are read.
+// NeedLeaks reports whether a check needs texts to be searched for credentials while they are read.
 func NeedLeaks(selected []Check) bool {
 	return slices.ContainsFunc(selected, func(c Check) bool { return c.Leaks })
 }

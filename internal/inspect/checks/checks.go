@@ -1,4 +1,4 @@
-// Package checks lists all built-in checks. Each subject is a package of its own below it.
+// Package checks lists all built-in checks. Each subject has a package below it.
 package checks
 
 import (

@@ -2,7 +2,7 @@ package checks
 
 import "testing"
 
-func TestEveryExplanationIsACheck(t *testing.T) {
+func TestExplainedByListsExistingChecks(t *testing.T) {
 	known := map[string]bool{}
 	for _, check := range Builtin() {
 		known[check.ID] = true
@@ -10,9 +10,9 @@ func TestEveryExplanationIsACheck(t *testing.T) {
 	for _, check := range Builtin() {
 		for _, id := range check.ExplainedBy {
 			if !known[id] {
-				t.Errorf("%s is explained by %s, which is no check", check.ID, id)
+				t.Errorf("%s is explained by %s, which is not a check", check.ID, id)
 			}
-			// A custom resource may be made for another one.
+			// A custom resource may be created for another one.
 			if id == check.ID && id != "custom-resource-not-ready" {
 				t.Errorf("%s explains itself", id)
 			}

@@ -11,8 +11,8 @@ import (
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
-// toldOfFiles runs one check over manifests; complete says that the files hold all of namespace shop but Pods.
-func toldOfFiles(t *testing.T, id, documents string, complete bool) string {
+// findingsInFiles runs one check over manifests; with complete the files contain all of namespace shop except Pods.
+func findingsInFiles(t *testing.T, id, documents string, complete bool) string {
 	t.Helper()
 	i := slices.IndexFunc(Builtin(), func(c check.Check) bool { return c.ID == id })
 	builder := facts.NewBuilder("", testkit.Now())
@@ -63,7 +63,7 @@ spec:
 ---
 `
 
-func TestPlannedPodsAreJudgedByTheirTemplates(t *testing.T) {
+func TestManifestsAreCheckedByTheirPodTemplates(t *testing.T) {
 	service := func(selector, target string) string {
 		return checktest.Document("v1", "Service", "name: web, namespace: shop", "spec: {selector: {app: "+selector+"}, ports: [{port: 80, targetPort: "+target+"}]}")
 	}
@@ -118,14 +118,14 @@ func TestPlannedPodsAreJudgedByTheirTemplates(t *testing.T) {
 			if want != "" {
 				want += "\n"
 			}
-			if got := toldOfFiles(t, tc.check, tc.files, tc.complete); got != want {
+			if got := findingsInFiles(t, tc.check, tc.files, tc.complete); got != want {
 				t.Errorf("got:\n%swant:\n%s", got, want)
 			}
 		})
 	}
 }
 
-func TestFlawsBecomeFindings(t *testing.T) {
+func TestManifestErrorsBecomeFindings(t *testing.T) {
 	builder := facts.NewBuilder("", testkit.Now())
 	builder.AddManifestError(facts.ManifestError{Kind: facts.FlawDuplicate, Object: facts.Ref{Kind: facts.Pod, Namespace: "a", Name: "b"}, Text: "twice", Apart: true, Places: []string{"x:1", "y:2"}})
 	findings, _, _ := check.RunOnManifests(builder.Graph(), Builtin(), check.DefaultParams())

@@ -1,4 +1,4 @@
-// Package kubectl writes the commands that remedies and evidence offer.
+// Package kubectl builds the commands in remedies and evidence.
 package kubectl
 
 import (
@@ -8,7 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Command is the command with the namespace of an object.
+// Command returns the command with the namespace of an object.
 func Command(ref facts.Ref) string {
 	if ref.Namespace == "" {
 		return "kubectl"
@@ -16,7 +16,7 @@ func Command(ref facts.Ref) string {
 	return "kubectl -n " + ref.Namespace
 }
 
-// Describe is the command that shows an object and its events.
+// Describe returns the command that shows an object and its events.
 func Describe(ref facts.Ref) string {
 	if ref.Namespace == "" {
 		return fmt.Sprintf("`kubectl describe %s %s`", strings.ToLower(string(ref.Kind)), ref.Name)

@@ -1,4 +1,4 @@
-// Package phrase writes numbers, sizes and lists as messages and evidence have them.
+// Package phrase formats numbers, sizes and lists for messages and evidence.
 package phrase
 
 import (
@@ -13,7 +13,7 @@ func Containers(names []string) string {
 	return Plural(len(names), "container ", "containers ") + strings.Join(names, ", ")
 }
 
-// Plural chooses between the forms of a word for one and for many.
+// Plural returns the singular or the plural of a word.
 func Plural(n int, one, many string) string {
 	if n == 1 {
 		return one
@@ -21,10 +21,10 @@ func Plural(n int, one, many string) string {
 	return many
 }
 
-// WhyNoPods says why a workload wants no Pod; a DaemonSet wants none where no node fits.
+// WhyNoPods returns why a workload has no desired Pods; a DaemonSet has none if no node matches.
 func WhyNoPods(workload *facts.WorkloadNode) string {
 	if workload.Kind == facts.DaemonSet {
-		return "finds no node that it may run on"
+		return "matches no node"
 	}
 	return "is scaled to zero"
 }
@@ -49,9 +49,9 @@ func Pods(pods []*facts.PodNode) string {
 
 // List lists up to three names and counts the others.
 func List(names []string) string {
-	const few = 3
-	if len(names) > few {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
+	const maxNames = 3
+	if len(names) > maxNames {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNames], ", "), len(names)-maxNames)
 	}
 	return strings.Join(names, ", ")
 }

@@ -8,7 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Duration writes a duration without parts that are zero: 10m, 1h30m, 45s. Parts of a second are left out.
+// Duration formats a duration without zero parts: 10m, 1h30m, 45s. Fractions of a second are dropped.
 func Duration(d time.Duration) string {
 	if d < time.Second {
 		return "less than a second"
@@ -23,7 +23,7 @@ func Duration(d time.Duration) string {
 	return text
 }
 
-// Cores writes millicores as people write CPU: 250m, 2, 1.5.
+// Cores formats millicores as CPU quantities: 250m, 2, 1.5.
 func Cores(milli int64) string {
 	switch {
 	case milli%1000 == 0:
@@ -35,7 +35,7 @@ func Cores(milli int64) string {
 	}
 }
 
-// Requests writes what a Pod requests; a resource that it does not request is left out.
+// Requests formats the requests of a Pod; resources without a request are omitted.
 func Requests(s *facts.PodSpec) string {
 	var parts []string
 	if s.CPURequest > 0 {
@@ -50,7 +50,7 @@ func Requests(s *facts.PodSpec) string {
 	return strings.Join(parts, " and ")
 }
 
-// Bytes writes bytes as people write memory: 64Mi, 1.5Gi.
+// Bytes formats bytes as memory quantities: 64Mi, 1.5Gi.
 func Bytes(bytes int64) string {
 	switch {
 	case bytes >= 1<<30:

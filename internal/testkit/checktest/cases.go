@@ -10,11 +10,11 @@ import (
 	"kubeops.io/kubeops/internal/testkit"
 )
 
-// Case is a check over documents, and what it must find.
+// Case is a check over documents, and its expected findings.
 type Case struct {
 	// ID of the check, and the Documents that it judges.
 	ID, Documents string
-	// Elsewhere are kinds that count as read in another namespace only.
+	// Elsewhere are kinds that are read only in another namespace.
 	Elsewhere []facts.Kind
 	// Want are the lines of its findings, as Text prints them.
 	Want []string
@@ -32,12 +32,12 @@ func RunCases(t *testing.T, checks []check.Check, cases map[string]Case) {
 	}
 }
 
-// Findings runs checks over YAML; every kind counts as completely read except those in unread.
+// Findings runs checks over YAML; every kind is completely read except those in unread.
 func Findings(t *testing.T, checks []check.Check, documents string, unread ...facts.Kind) []check.Finding {
 	t.Helper()
 	findings, _, gaps := check.Run(testkit.Graph(t, documents, unread...), checks, check.DefaultParams())
 	for _, gap := range gaps {
-		t.Errorf("a check failed in itself: %s", gap.Message)
+		t.Errorf("a check failed: %s", gap.Message)
 	}
 	return findings
 }

@@ -1,4 +1,4 @@
-// Package checktest runs single checks over YAML in tests and prints their findings. Nothing but tests may import it.
+// Package checktest runs single checks over YAML in tests and prints their findings. Only tests may import it.
 package checktest
 
 import (
@@ -13,8 +13,8 @@ import (
 )
 
 // Text runs one of the checks over YAML and prints its findings: severity, object and message, then the evidence, one piece a
-// line. The kinds in elsewhere count as read in another namespace only: the check runs, and may not
-// claim that something of these kinds does not exist.
+// line. The kinds in elsewhere are read only in another namespace: the check runs, and must not claim that an object of these
+// kinds does not exist.
 func Text(t *testing.T, checks []check.Check, id, documents string, elsewhere ...facts.Kind) string {
 	t.Helper()
 	i := slices.IndexFunc(checks, func(c check.Check) bool { return c.ID == id })
@@ -34,7 +34,7 @@ func Text(t *testing.T, checks []check.Check, id, documents string, elsewhere ..
 	}
 	findings, _, gaps := check.Run(builder.Graph(), checks[i:i+1], check.DefaultParams())
 	if len(gaps) > 0 {
-		t.Fatalf("the check failed in itself: %s", gaps[0].Message)
+		t.Fatalf("the check failed: %s", gaps[0].Message)
 	}
 	var text strings.Builder
 	for _, f := range findings {
@@ -53,7 +53,7 @@ func Text(t *testing.T, checks []check.Check, id, documents string, elsewhere ..
 	return text.String()
 }
 
-// Lines is the text that Text is expected to return; without any line it is that of a check without findings.
+// Lines is the expected result of Text; without lines it is that of a check without findings.
 func Lines(want ...string) string {
 	if len(want) == 0 {
 		return ""

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// NodeSized is a node with 4 CPU, 8Gi and room for ten Pods; metadata and spec are more of each.
+// NodeSized is a node with 4 CPU, 8Gi and room for ten Pods; metadata and spec are further fields of each.
 func NodeSized(name, metadata, spec string) string {
 	return Document("v1", "Node", "name: "+name+metadata, "spec: {"+spec+"}\nstatus: {allocatable: {cpu: 4, memory: 8Gi, pods: 10}}")
 }
@@ -21,7 +21,7 @@ func RequestsOf(cpu, memory string) string {
 	return "requests: {cpu: " + cpu + ", memory: " + memory + "}"
 }
 
-// WorkloadWith is a workload of the namespace shop, days old. spec is more of its spec, pod the spec of its template.
+// WorkloadWith is a workload of the namespace shop, days old. spec has further fields, pod the spec of its template.
 func WorkloadWith(kind, name, spec, pod string) string {
 	if spec != "" {
 		spec += ","
@@ -40,7 +40,7 @@ func ServiceFor(name, app, more string) string {
 	return Document("v1", "Service", "name: "+name+", namespace: shop", "spec: {clusterIP: 10.0.0.1, selector: {app: "+app+"}, ports: [{port: 80, targetPort: 8080}]"+more+"}")
 }
 
-// NodeNamed is a Node; rest holds more of its metadata, and its spec.
+// NodeNamed is a Node; labels and spec are further fields of each.
 func NodeNamed(name, labels, spec, ready string) string {
 	return Document("v1", "Node", "name: "+name+", labels: {kubernetes.io/hostname: "+name+labels+"}", "spec: {"+spec+"}\n"+
 		"status: {allocatable: {cpu: \"2\", memory: 4Gi, pods: \"110\"}, conditions: [{type: Ready, status: \""+ready+"\"}]}")
@@ -116,7 +116,7 @@ ports: [{name: http, port: 8080, protocol: TCP}]
 `
 }
 
-// FailedCreate is the event of a controller that may not create something.
+// FailedCreate is the event of a controller whose object was rejected.
 func FailedCreate(kind, name, uid, first, last, message string) string {
 	return Document("v1", "Event", `name: `+kind+`.`+name+`.1, namespace: shop`, `
 involvedObject: {kind: `+kind+`, namespace: shop, name: `+name+`, uid: `+uid+`}
@@ -129,10 +129,10 @@ message: |-
   `+message)
 }
 
-// OverQuota is the message of a FailedCreate event for a Pod that a quota has no room for.
+// OverQuota is the message of a FailedCreate event for a Pod that exceeds a quota.
 const OverQuota = `Error creating: pods "web-6d4-x2k9z" is forbidden: exceeded quota: compute, requested: limits.cpu=500m,pods=1, used: limits.cpu=1,pods=2, limited: limits.cpu=1,pods=2`
 
-// WebMeta is the metadata of a workload web that has been there for two hours and was seen by its controller.
+// WebMeta is the metadata of a workload web that is two hours old and was observed by its controller.
 const WebMeta = `name: web, namespace: shop, uid: w1, generation: 2, creationTimestamp: "2026-01-15T10:00:00Z"`
 
 // WorkloadWeb is a workload web with three replicas; spec and status are further fields of each.
@@ -163,7 +163,7 @@ status: {observedGeneration: 1, replicas: %d, readyReplicas: %d%s}
 }
 
 // WebPod is a Pod of the owner, a ReplicaSet if its kind is not given as in StatefulSet/web; ready is its Ready condition,
-// since is when that began. It runs on a node that is called after the last letter of its name.
+// since is its last transition. The name of its node ends with the last letter of its name.
 func WebPod(name, owner, ready, since string) string {
 	kind, ownerName, named := strings.Cut(owner, "/")
 	if !named {

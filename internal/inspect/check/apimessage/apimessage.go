@@ -1,4 +1,4 @@
-// Package apimessage reads the messages that the API server, admission plugins and the kubelet write into events and conditions.
+// Package apimessage parses the messages that the API server, admission plugins and the kubelet write into events and conditions.
 package apimessage
 
 import (
@@ -6,53 +6,53 @@ import (
 	"strings"
 )
 
-// Refuser says who keeps objects from being created.
+// Refuser is what rejects the creation of objects.
 type Refuser int
 
 const (
 	// QuotaExceeded: a ResourceQuota has no room for it.
 	QuotaExceeded Refuser = iota
-	// QuotaUnspecified: a ResourceQuota counts a resource that the containers do not state.
+	// QuotaUnspecified: a ResourceQuota limits a resource that the containers do not set.
 	QuotaUnspecified
-	// QuotaUncovered: the cluster allows it only where a ResourceQuota covers it, and none does.
+	// QuotaUncovered: the cluster requires a ResourceQuota that covers it, and there is none.
 	QuotaUncovered
-	// WebhookDenies: an admission webhook said no.
+	// WebhookDenies: an admission webhook rejected it.
 	WebhookDenies
-	// WebhookFails: an admission webhook that must be asked could not be.
+	// WebhookFails: the call to an admission webhook failed.
 	WebhookFails
-	// PolicyDenies: a ValidatingAdmissionPolicy said no.
+	// PolicyDenies: a ValidatingAdmissionPolicy rejected it.
 	PolicyDenies
 	// PodSecurity: the Pod Security level of the namespace is violated.
 	PodSecurity
 	// LimitRange: a LimitRange of the namespace is violated.
 	LimitRange
-	// ClassMissing: a PriorityClass or RuntimeClass that the Pods name does not exist.
+	// ClassMissing: a PriorityClass or RuntimeClass that the Pods use does not exist.
 	ClassMissing
-	// InvalidSpec: what the template says is no valid object.
+	// InvalidSpec: the template is not a valid object.
 	InvalidSpec
-	// Other: any other admission plugin said no.
+	// Other: any other admission plugin rejected it.
 	Other
 )
 
-// Refusal is why the API server did not take an object that a controller wanted to create.
+// Refusal is why the API server rejected an object that a controller created.
 type Refusal struct {
 	// By is the kind of plugin or object behind the refusal.
 	By Refuser
 	// Name of the quota, webhook, policy, Pod Security level or class; may be empty.
 	Name string
-	// Resources that the quota counts and that were asked for, or not stated; sorted.
+	// Resources of the quota that were requested, or not set; sorted.
 	Resources []string
-	// Detail in words that hold still from try to try; may be empty.
+	// Detail that is the same for every attempt; may be empty.
 	Detail string
 }
 
-// IsQuota says whether a ResourceQuota is behind the refusal.
+// IsQuota reports whether a ResourceQuota caused the refusal.
 func (r Refusal) IsQuota() bool {
 	return r.By == QuotaExceeded || r.By == QuotaUnspecified || r.By == QuotaUncovered
 }
 
-// ParseRefusal reads the message of a FailedCreate event or of a ReplicaFailure condition. It is false for failures that
-// are no refusal (a timeout, a conflict) and for a missing ServiceAccount, which has a check of its own.
+// ParseRefusal parses the message of a FailedCreate event or of a ReplicaFailure condition. It is false for other failures
+// (a timeout, a conflict) and for a missing ServiceAccount, which another check reports.
 //
 // The formats are those of k8s.io/apiserver/pkg/admission (resource quota, webhooks, policies),
 // k8s.io/pod-security-admission and k8s.io/kubernetes/plugin/pkg/admission (limit ranges, priority and runtime classes).
@@ -135,7 +135,7 @@ func parsePolicyRefusal(text string) Refusal {
 	}
 }
 
-// QuotedAfter returns what stands in quotes, single or double, right after the words.
+// QuotedAfter returns the text in single or double quotes directly after the words.
 func QuotedAfter(text, words string) (string, bool) {
 	_, rest, ok := strings.Cut(text, words)
 	if !ok || rest == "" || (rest[0] != '"' && rest[0] != '\'') {
@@ -145,7 +145,7 @@ func QuotedAfter(text, words string) (string, bool) {
 	return quoted, closed
 }
 
-// withoutParentheses leaves out what stands in parentheses: in a list of violations, which container and field it is.
+// withoutParentheses removes text in parentheses: in a list of violations, the container and the field.
 func withoutParentheses(text string) string {
 	var kept strings.Builder
 	depth := 0

@@ -1,4 +1,5 @@
-// Package endpoints judges what is behind a Service: its Pods, endpoints and ports. A Service and what routes to it (an Ingress, a webhook) are judged by it alike.
+// Package endpoints judges the Pods, endpoints and ports of a Service, for checks of Services and of what routes to them (Ingresses,
+// webhooks).
 package endpoints
 
 import (
@@ -8,7 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Health says whether a Service has somewhere to send traffic.
+// Health is whether a Service can deliver traffic.
 type Health int
 
 const (
@@ -18,11 +19,11 @@ const (
 	SelectsNothing
 	// NotReady selects Pods, none of which is ready.
 	NotReady
-	// Unserved has no selector, and nobody has given it an endpoint.
+	// Unserved has no selector and no endpoints.
 	Unserved
 )
 
-// State is what stands behind a Service.
+// State is the state of the Pods and endpoints of a Service.
 type State struct {
 	// Health is the judgement; the other fields explain it.
 	Health Health
@@ -34,8 +35,8 @@ type State struct {
 	ScaledToZero bool
 }
 
-// Judge is the one judgement of a Service, so that the Service itself and what routes to it (an Ingress, a webhook)
-// never disagree about it.
+// Judge judges a Service for all checks: findings about the Service and about what routes to it (an Ingress, a webhook) never
+// disagree.
 func Judge(g *facts.Graph, service *facts.ServiceNode, params check.Params) State {
 	if service.Type == "ExternalName" || !service.Deleting.IsZero() || !g.OlderThan(service.Created, params.StartupGrace) {
 		return State{}
@@ -60,7 +61,7 @@ func Judge(g *facts.Graph, service *facts.ServiceNode, params check.Params) Stat
 		slices.ContainsFunc(pods, func(p *facts.PodNode) bool { return p.Ready && p.Deleting.IsZero() }) {
 		return State{}
 	}
-	// One Pod that had its whole grace is enough: a workload that keeps replacing its Pods would never have an old one only.
+	// One Pod beyond its grace is enough: a workload that keeps replacing its Pods never has only old ones.
 	if slices.ContainsFunc(pods, func(p *facts.PodNode) bool { return g.OlderThan(p.NotReadySince(), params.StartupGrace) }) {
 		return State{Health: NotReady, Pods: pods}
 	}
@@ -88,7 +89,7 @@ func judgeWithoutPods(g *facts.Graph, service *facts.ServiceNode, params check.P
 		}
 	}
 	state.ScaledToZero = state.ScaledToZero && len(state.Workloads) > 0
-	// A workload that wants Pods is what matters; others that rest beside it are not.
+	// Workloads that are scaled to zero do not matter beside one that wants Pods.
 	if !state.ScaledToZero {
 		state.Workloads = slices.DeleteFunc(state.Workloads, func(w *facts.WorkloadNode) bool { return w.Desired == 0 })
 	}
@@ -96,7 +97,7 @@ func judgeWithoutPods(g *facts.Graph, service *facts.ServiceNode, params check.P
 }
 
 // Counts adds up the EndpointSlices of a Service. Services of two IP families have a slice for each; that counts
-// endpoints twice and is enough to tell some from none.
+// endpoints twice, which is enough to distinguish some from none.
 func Counts(g *facts.Graph, service facts.Ref) (ready, notReady int32) {
 	for _, slice := range g.EndpointsOf(service) {
 		ready += slice.Ready

@@ -10,7 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
 
-// PortOf finds the Service port that a backend names.
+// PortOf returns the Service port to which a backend refers.
 func PortOf(service *facts.ServiceNode, backend facts.IngressBackend) (facts.ServicePort, bool) {
 	i := slices.IndexFunc(service.Ports, func(p facts.ServicePort) bool {
 		if backend.PortName != "" {
@@ -36,7 +36,7 @@ func ServicePorts(service *facts.ServiceNode) string {
 	return phrase.Plural(len(names), "port ", "ports ") + phrase.List(names)
 }
 
-// DeadPorts are the backends whose Service port looks for a container port that no Pod declares; target is the first name.
+// DeadPorts are the backends whose Service port targets a container port that no Pod declares; target is the first name.
 func DeadPorts(g *facts.Graph, service *facts.ServiceNode, backends []facts.IngressBackend, params check.Params) (dead []facts.IngressBackend, target string) {
 	if !service.SelectsPods() || !g.OlderThan(service.Created, params.StartupGrace) || !g.Complete(facts.Pod, service.Namespace) {
 		return nil, ""
@@ -53,23 +53,23 @@ func DeadPorts(g *facts.Graph, service *facts.ServiceNode, backends []facts.Ingr
 	return dead, target
 }
 
-// PortTexts lists declared ports, as many as a reader may want to see.
+// PortTexts lists declared ports, up to a maximum.
 func PortTexts(ports []facts.ContainerPort) string {
-	const few = 8
+	const maxPorts = 8
 	if len(ports) == 0 {
 		return "no port"
 	}
 	var texts []string
-	for _, p := range ports[:min(len(ports), few)] {
+	for _, p := range ports[:min(len(ports), maxPorts)] {
 		texts = append(texts, PortText(p))
 	}
-	if len(ports) > few {
-		texts = append(texts, fmt.Sprintf("and %d more", len(ports)-few))
+	if len(ports) > maxPorts {
+		texts = append(texts, fmt.Sprintf("and %d more", len(ports)-maxPorts))
 	}
 	return strings.Join(texts, ", ")
 }
 
-// PortText is a declared port as people write it: http (8080/TCP), or 8080/TCP without a name.
+// PortText formats a declared port: http (8080/TCP), or 8080/TCP without a name.
 func PortText(p facts.ContainerPort) string {
 	number := fmt.Sprintf("%d/%s", p.Port, facts.ProtocolOf(p.Protocol))
 	if p.Name == "" {
@@ -78,8 +78,8 @@ func PortText(p facts.ContainerPort) string {
 	return p.Name + " (" + number + ")"
 }
 
-// Undeclared says whether a Service port looks for a container port by a name that none of the Pods declares. Without a
-// Pod there is nothing to say.
+// Undeclared reports whether a Service port targets a container port by a name that none of the Pods declares. It is false
+// without Pods.
 func Undeclared(port facts.ServicePort, pods []*facts.PodNode) bool {
 	if port.TargetName == "" || len(pods) == 0 {
 		return false

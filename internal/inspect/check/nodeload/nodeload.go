@@ -7,19 +7,19 @@ import (
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
 
-// Load is what the Pods of a node ask for.
+// Load is what the Pods of a node request.
 type Load struct {
 	// Node that the Pods are on.
 	Node *facts.NodeNode
 	// CPU in millicores and Memory in bytes, as requested; Limits is the sum of memory limits.
 	CPU, Memory, Limits int64
-	// Pods is how many there are.
+	// Pods is the number of Pods.
 	Pods int64
 	// Guests are Pods outside of system namespaces; Silent of them request nothing.
 	Guests, Silent int
 }
 
-// Loads are those of the nodes that take Pods, in the order of the nodes; none where not all Pods were read.
+// Loads returns the loads of the schedulable nodes, in the order of the nodes; none unless all Pods were read.
 func Loads(g *facts.Graph) []Load {
 	if !g.Complete(facts.Pod, "") || !g.Complete(facts.Node, "") {
 		return nil
@@ -42,7 +42,9 @@ func (l *Load) add(pod *facts.PodNode) {
 	if pod.Spec == nil || pod.Phase == "Succeeded" || pod.Phase == "Failed" {
 		return
 	}
-	l.CPU, l.Memory, l.Pods = l.CPU+pod.Spec.CPURequest, l.Memory+pod.Spec.MemoryRequest, l.Pods+1
+	l.CPU += pod.Spec.CPURequest
+	l.Memory += pod.Spec.MemoryRequest
+	l.Pods++
 	for i := range pod.Containers {
 		l.Limits += pod.Containers[i].MemoryLimit
 	}
@@ -54,7 +56,7 @@ func (l *Load) add(pod *facts.PodNode) {
 	}
 }
 
-// Percent of a whole, rounded down; quantities of foreign input may be huge.
+// Percent of a whole, rounded down; quantities from user input may be huge.
 func Percent(part, whole int64) int64 {
 	if whole <= 0 {
 		return 0
@@ -68,7 +70,7 @@ func (l *Load) CPUShare() int64 { return Percent(l.CPU, l.Node.AllocatableCPU) }
 // MemoryShare is the share of the allocatable memory that is requested, in percent.
 func (l *Load) MemoryShare() int64 { return Percent(l.Memory, l.Node.AllocatableMemory) }
 
-// Evidence says what is requested of what the node has.
+// Evidence compares the requests with the node's allocatable resources.
 func (l *Load) Evidence() []check.Evidence {
 	return []check.Evidence{
 		check.FromCondition("requested: %s of %s CPU, %s of %s of memory", phrase.Cores(l.CPU), phrase.Cores(l.Node.AllocatableCPU), phrase.Bytes(l.Memory), phrase.Bytes(l.Node.AllocatableMemory)),

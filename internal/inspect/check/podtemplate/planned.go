@@ -10,7 +10,7 @@ type Planned struct {
 	// Labels and Spec of the Pods.
 	Labels map[string]string
 	Spec   *facts.PodSpec
-	// Wanted is how many there will be; -1 where the cluster decides it.
+	// Wanted is the number of Pods; -1 if the cluster decides it.
 	Wanted int32
 }
 
@@ -33,7 +33,7 @@ func PlannedPods(g *facts.Graph) map[string][]Planned {
 	return all
 }
 
-// Selected are those of the Pods that a selector matches.
+// Selected returns the Pods that a selector matches.
 func Selected(pods []Planned, selector facts.Selector) []Planned {
 	var selected []Planned
 	for _, p := range pods {

@@ -1,4 +1,4 @@
-// Package podtemplate holds the Pod templates that people set up, with their owners and what admission fills in.
+// Package podtemplate lists the Pod templates that users configure, with their owners and the defaults that admission sets.
 package podtemplate
 
 import (
@@ -8,20 +8,20 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Template is a Pod template, or the spec of a Pod that nothing made, with its owner.
+// Template is a Pod template, or the spec of a Pod without an owner, with its owner.
 type Template struct {
 	facts.SpecUse
 	// Lean is Spec.Lean; never nil.
 	Lean *corev1.PodSpec
-	// Live is true where Lean is what running Pods have, with all that admission filled in.
+	// Live is true if Lean is the spec of running Pods, including what admission has set.
 	Live bool
-	// Workload is nil where the owner is a Job, a CronJob or a Pod.
+	// Workload is nil if the owner is a Job, a CronJob or a Pod.
 	Workload *facts.WorkloadNode
 }
 
-// Configured are the Pod templates whose owners people set up, in a fixed order, and the specs of Pods that nothing made. Left
-// out are the namespaces of the distribution, what is being deleted, finished or scaled to zero, and Pods that belong to
-// something else than a workload: static Pods of a node, and those of an operator's resources.
+// Configured returns the Pod templates that users configure, in a fixed order, and the specs of Pods without an owner. Skipped
+// are system namespaces, owners that are being deleted, finished or scaled to zero, and Pods whose owner is not a workload:
+// static Pods of a node, and those of an operator's resources.
 func Configured(g *facts.Graph) []Template {
 	var all []Template
 	for _, use := range g.Specs() {
@@ -53,13 +53,13 @@ func templateOf(g *facts.Graph, use facts.SpecUse) (Template, bool) {
 	}
 }
 
-// Effective are the configured templates with what their Pods have in place of what the template says, where there are Pods: admission
-// fills in requests and limits that the template leaves open.
+// Effective returns the configured templates with the specs of their Pods, if there are any: admission sets requests and limits
+// that the template omits.
 func Effective(g *facts.Graph) []Template {
 	running := map[facts.Ref]*facts.PodSpec{}
 	for _, use := range g.Specs() {
 		if !use.Template && use.Spec.Lean != nil && use.Owner.Kind != facts.Pod {
-			running[use.Owner] = use.Spec // of several, as during a rollout, the last
+			running[use.Owner] = use.Spec // the last of several, as during a rollout
 		}
 	}
 	all := Configured(g)
@@ -73,10 +73,10 @@ func Effective(g *facts.Graph) []Template {
 	return all
 }
 
-// Serving says whether the Pods run until somebody stops them, and not until their work is done.
+// Serving reports whether the Pods run until they are stopped, rather than until they complete.
 func (s Template) Serving() bool { return s.Workload != nil || s.Owner.Kind == facts.Pod }
 
-// Running are the containers that run for as long as the Pod: the containers and the sidecars.
+// Running returns the containers that run as long as the Pod: the containers and the sidecars.
 func (s Template) Running() []*corev1.Container {
 	var all []*corev1.Container
 	for i := range s.Lean.InitContainers {
@@ -90,7 +90,7 @@ func (s Template) Running() []*corev1.Container {
 	return all
 }
 
-// All are the containers of every sort.
+// All returns all containers, init containers included.
 func (s Template) All() []*corev1.Container {
 	var all []*corev1.Container
 	for i := range s.Lean.InitContainers {

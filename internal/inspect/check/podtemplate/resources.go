@@ -6,7 +6,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// HasRequest says whether a container states a request of a resource; a limit counts as one.
+// HasRequest reports whether a container sets a request for a resource; a limit counts as one.
 func HasRequest(r *corev1.ResourceRequirements, name corev1.ResourceName) bool {
 	if r == nil {
 		return false
@@ -15,7 +15,7 @@ func HasRequest(r *corev1.ResourceRequirements, name corev1.ResourceName) bool {
 	return request || HasLimit(r, name)
 }
 
-// HasLimit says whether a container states a limit of a resource.
+// HasLimit reports whether a container sets a limit for a resource.
 func HasLimit(r *corev1.ResourceRequirements, name corev1.ResourceName) bool {
 	if r == nil {
 		return false
@@ -24,9 +24,9 @@ func HasLimit(r *corev1.ResourceRequirements, name corev1.ResourceName) bool {
 	return limit
 }
 
-// Defaults are what the LimitRanges of a namespace fill in for containers at creation.
+// Defaults are the defaults that the LimitRanges of a namespace set for new containers.
 type Defaults struct {
-	// CPURequest, MemoryRequest and MemoryLimit say which of them a LimitRange has a default for.
+	// CPURequest, MemoryRequest and MemoryLimit are set if a LimitRange has a default for them.
 	CPURequest, MemoryRequest, MemoryLimit bool
 }
 
@@ -43,7 +43,7 @@ func DefaultsOf(g *facts.Graph) map[string]Defaults {
 	return all
 }
 
-// Settled says whether it is known what admission fills in: Pods show it, and LimitRanges tell.
+// Settled reports whether the defaults set by admission are known, from running Pods or from LimitRanges.
 func (s Template) Settled(g *facts.Graph) bool {
 	return s.Live || g.Complete(facts.LimitRange, s.Owner.Namespace)
 }

@@ -1,4 +1,4 @@
-// Package schedule reads the schedules of CronJobs as kube-controller-manager does.
+// Package schedule parses the schedules of CronJobs as kube-controller-manager does.
 package schedule
 
 import (
@@ -12,14 +12,14 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// scheduleError says that a time zone is not known, or that a schedule cannot be read.
+// scheduleError is an unknown time zone or an invalid schedule.
 type scheduleError struct{ text string }
 
-// Error says what cannot be read.
+// Error describes what is invalid.
 func (e *scheduleError) Error() string { return e.text }
 
-// Parse reads the schedule as kube-controller-manager does: with the standard parser of robfig/cron, in the time
-// zone of the spec. Without one it is that of kube-controller-manager, which nearly everywhere is UTC.
+// Parse parses the schedule as kube-controller-manager does: with the standard parser of robfig/cron, in the time
+// zone of the spec. The default is the zone of kube-controller-manager, which is almost always UTC.
 func Parse(c *facts.CronJobNode) (schedule cron.Schedule, err error) {
 	defer func() {
 		if recover() != nil { // the parser panics on some malformed TZ= prefixes
@@ -28,13 +28,13 @@ func Parse(c *facts.CronJobNode) (schedule cron.Schedule, err error) {
 	}()
 	zone := cmp.Or(c.TimeZone, "UTC")
 	if !zoneKnown(zone) {
-		if zoneKnown("Europe/London") { // else there is no zone database here to judge by
+		if zoneKnown("Europe/London") { // otherwise this machine has no time zone database
 			return nil, &scheduleError{fmt.Sprintf("the time zone %q is not known", zone)}
 		}
 		zone = "UTC"
 	}
 	text := c.Schedule
-	if !strings.Contains(text, "TZ") { // an old way to name the zone, which wins
+	if !strings.Contains(text, "TZ") { // the deprecated way to set the zone, which takes precedence
 		text = "TZ=" + zone + " " + text
 	}
 	schedule, err = cron.ParseStandard(text)

@@ -1,4 +1,4 @@
-// Package controlplane checks what the API server itself depends on: namespaces that cannot be deleted, aggregated APIs and admission webhooks.
+// Package controlplane checks what the API server depends on: aggregated APIs, admission webhooks and the deletion of namespaces.
 package controlplane
 
 import (
@@ -7,7 +7,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 )
 
-// Checks are all checks of namespaces, aggregated APIs and admission webhooks, in no fixed order.
+// Checks returns all checks of namespaces, aggregated APIs and admission webhooks, in no fixed order.
 func Checks() []check.Check {
 	return slices.Concat(namespaceChecks(), apiServiceChecks(), webhookChecks())
 }

@@ -1,4 +1,5 @@
-// Package customresource checks CustomResourceDefinitions and custom resources: any with conditions, and those of the Gateway API, cert-manager, Argo CD and Trivy.
+// Package customresource checks CustomResourceDefinitions and custom resources: any with conditions, and those of the Gateway API,
+// cert-manager, Argo CD and Trivy.
 package customresource
 
 import (
@@ -11,7 +12,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Checks are all checks of custom resources and their definitions, in no fixed order.
+// Checks returns all checks of custom resources and their definitions, in no fixed order.
 func Checks() []check.Check {
 	return slices.Concat(customStateChecks(), crdChecks(), gatewayChecks(), routeChecks(), certificateChecks(), issuingChecks(),
 		applicationChecks(), applicationSyncChecks(), vulnerabilityChecks())

@@ -17,7 +17,7 @@ import (
 // some minutes.
 const certificatePatience = 5
 
-// Checks are all checks of Ingresses and their classes, in no fixed order.
+// Checks returns all checks of Ingresses and their classes, in no fixed order.
 func Checks() []check.Check {
 	return []check.Check{
 		{

@@ -13,7 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/kubectl"
 )
 
-// Checks are all checks of nodes, in no fixed order.
+// Checks returns all checks of nodes, in no fixed order.
 func Checks() []check.Check {
 	return []check.Check{
 		{

@@ -16,7 +16,7 @@ import (
 // loadBalancerPatience is how many startup graces a LoadBalancer may take to get an address: a cloud needs several minutes.
 const loadBalancerPatience = 5
 
-// Checks are all checks of Services, in no fixed order.
+// Checks returns all checks of Services, in no fixed order.
 func Checks() []check.Check {
 	return []check.Check{
 		{

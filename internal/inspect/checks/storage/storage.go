@@ -7,7 +7,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Checks are all checks of claims and volumes, in no fixed order.
+// Checks returns all checks of claims and volumes, in no fixed order.
 func Checks() []check.Check { return append(claimChecks(), volumeChecks()...) }
 
 // claimChecks are about claims without a volume. claimJudge decides between them: a claim is never reported by two of them.

@@ -26,7 +26,7 @@ func alertChecks() []check.Check {
 				facts.Pod, facts.Node, facts.Namespace, facts.Service, facts.Ingress, facts.Deployment, facts.StatefulSet, facts.DaemonSet, facts.ReplicaSet,
 				facts.Job, facts.CronJob, facts.PVC, facts.PV, facts.HPA, facts.PDB, facts.ResourceQuota,
 			},
-			ExplainedBy: whatAlertsTell(),
+			ExplainedBy: causesOfAlerts(),
 			Sources:     []facts.Source{facts.SourceAlerts},
 			Run:         alertsFiring,
 		},
@@ -57,9 +57,9 @@ func alertChecks() []check.Check {
 	}
 }
 
-// whatAlertsTell are the findings that an alert may be a symptom of: what is broken or used up now, on the object of the alert or
-// on what that depends on. Weaknesses of a configuration explain no alert.
-func whatAlertsTell() []string {
+// causesOfAlerts are the findings of which an alert may be a symptom: current failures and exhausted resources of the alert's object
+// or its dependencies. Recommendations explain no alert.
+func causesOfAlerts() []string {
 	return slices.Concat(check.WorkloadFailures(), check.ServiceFailures(), check.NodeFailures(), check.ClaimFailures(), []string{
 		"replicaset-unavailable", "cronjob-failing", "cronjob-missed-schedule", "hpa-at-maximum", "hpa-no-metrics", "hpa-target-missing",
 		"pdb-blocks-drain", "quota-exhausted", "quota-nearly-used", "ingress-backend-dead", "ingress-backend-missing", "apiservice-unavailable",
@@ -76,12 +76,12 @@ func alertsFiring(g *facts.Graph, _ check.Params) []check.Finding {
 	for _, a := range alerts.Firing {
 		finding := check.Finding{
 			Object: a.Object, Discriminator: a.Name, Severity: alertSeverity(a.Severity),
-			Message: fmt.Sprintf("Alert %s fires for %s %s.", a.Name, a.Object.Kind.Name(), a.Object.Name),
+			Message: fmt.Sprintf("Alert %s is firing for %s %s.", a.Name, a.Object.Kind.Name(), a.Object.Name),
 		}
 		if a.Object == alerts.Backend {
 			finding.APIVersion = backendVersion
 			finding.IsRoot = true
-			finding.Message = fmt.Sprintf("Alert %s fires, and names no object that was read.", a.Name)
+			finding.Message = fmt.Sprintf("Alert %s is firing, but its labels match no object that was read.", a.Name)
 		}
 		for _, text := range a.Summaries {
 			finding.Evidence = append(finding.Evidence, check.FromMetric("%s", text))
@@ -92,11 +92,11 @@ func alertsFiring(g *facts.Graph, _ check.Params) []check.Finding {
 	return findings
 }
 
-// firing says how often and since when an alert fires, and for what.
+// firing describes how often, since when and for which labels an alert fires.
 func firing(a facts.FiringAlert) string {
-	text := "fires"
+	text := "firing"
 	if a.Count > 1 {
-		text = fmt.Sprintf("fires %d times", a.Count)
+		text = fmt.Sprintf("firing for %d series", a.Count)
 	}
 	if !a.Since.IsZero() {
 		text += ", since " + a.Since.UTC().Format(time.RFC3339)
@@ -110,7 +110,7 @@ func firing(a facts.FiringAlert) string {
 	return text
 }
 
-// alertSeverity maps the label severity, as people commonly set it.
+// alertSeverity maps common values of the severity label.
 func alertSeverity(label string) v1alpha1.Severity {
 	switch strings.ToLower(label) {
 	case "critical", "page", "emergency", "fatal", "disaster", "high", "error", "major":
@@ -133,12 +133,12 @@ func targetsDown(g *facts.Graph, _ check.Params) []check.Finding {
 	for _, target := range alerts.Down {
 		finding := check.Finding{
 			Object: target.Object, Discriminator: target.Job,
-			Message: fmt.Sprintf("The monitoring cannot read targets of job %s on %s %s.", target.Job, target.Object.Kind.Name(), target.Object.Name),
+			Message: fmt.Sprintf("Scrape targets of job %s on %s %s are down.", target.Job, target.Object.Kind.Name(), target.Object.Name),
 		}
 		if target.Object == alerts.Backend {
 			finding.APIVersion = backendVersion
 			finding.IsRoot = true
-			finding.Message = fmt.Sprintf("The monitoring cannot read targets of job %s, and they name no object that was read.", target.Job)
+			finding.Message = fmt.Sprintf("Scrape targets of job %s are down; their labels match no object that was read.", target.Job)
 		}
 		shown := target.Instances[:min(len(target.Instances), 3)]
 		finding.Evidence = []check.Evidence{check.FromMetric("%d down: %s", len(target.Instances), strings.Join(shown, ", "))}
@@ -150,9 +150,9 @@ func targetsDown(g *facts.Graph, _ check.Params) []check.Finding {
 	if alerts.MoreDown > 0 && !alerts.Backend.IsZero() {
 		findings = append(findings, check.Finding{
 			Object: alerts.Backend, APIVersion: backendVersion, Discriminator: "/more",
-			Message:     "The monitoring cannot read more targets than it names here.",
+			Message:     "More scrape targets are down than are listed here.",
 			Evidence:    []check.Evidence{check.FromMetric("%d more down", alerts.MoreDown)},
-			Remediation: "See the page Targets of the metrics back end for all of them.",
+			Remediation: "Open the Targets page of the metrics backend for the full list.",
 		})
 	}
 	return findings
@@ -167,7 +167,7 @@ func rulesFailing(g *facts.Graph, _ check.Params) []check.Finding {
 	for _, rule := range alerts.BrokenRules {
 		finding := check.Finding{
 			Object: alerts.Backend, APIVersion: backendVersion, Discriminator: rule.Group + "/" + rule.Name,
-			Message: fmt.Sprintf("Alert %s of group %s cannot be evaluated, and so never fires.", rule.Name, rule.Group),
+			Message: fmt.Sprintf("Alert %s of group %s cannot be evaluated and never fires.", rule.Name, rule.Group),
 		}
 		if !rule.Alerting {
 			finding.Severity = v1alpha1.SeverityLow

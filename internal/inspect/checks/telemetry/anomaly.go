@@ -11,8 +11,8 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-const anomalyMethod = " It is compared with its own history by robust statistics: with the same hours of earlier weeks where three weeks are known, else of " +
-	"earlier days, else with all of it; docs/trends.md describes the method and how often it errs."
+const anomalyMethod = " The baseline is its own history, by robust statistics: the same hours of earlier weeks with three weeks of history, else " +
+	"of earlier days, else all of it. docs/trends.md describes the method and its error rate."
 
 func anomalyChecks() []check.Check {
 	return []check.Check{
@@ -58,7 +58,7 @@ func anomalyChecks() []check.Check {
 	}
 }
 
-// anomalyKinds are the objects that metrics are joined to.
+// anomalyKinds are the kinds to which metrics are joined.
 func anomalyKinds() []facts.Kind {
 	return []facts.Kind{facts.Pod, facts.Service, facts.Ingress, facts.Deployment, facts.StatefulSet, facts.DaemonSet, facts.ReplicaSet}
 }
@@ -82,30 +82,25 @@ func anomalies(kind facts.AnomalyKind) func(*facts.Graph, check.Params) []check.
 func anomalyFinding(a facts.Anomaly) check.Finding {
 	name := fmt.Sprintf("%s %s", a.Object.Kind, a.Object.Name)
 	finding := check.Finding{Object: a.Object, Discriminator: a.Metric}
-	now, usual := 0.0, 0.0
-	unit := ""
+	scale := 1.0
+	unit := " an hour"
 	switch a.Kind {
 	case facts.AnomalyErrors:
-		finding.Message = fmt.Sprintf("Requests to %s fail far more often than they used to.", name)
-		now = 100*a.Now
-		usual = 100*a.Usual
+		finding.Message = fmt.Sprintf("Requests to %s fail far more often than usual.", name)
+		scale = 100
 		unit = " %"
 		if a.Now < 0.05 {
 			finding.Severity = v1alpha1.SeverityMedium
 		}
 	case facts.AnomalyLatency:
-		finding.Message = fmt.Sprintf("Requests to %s take far longer than they used to.", name)
-		now = 1000*a.Now
-		usual = 1000*a.Usual
+		finding.Message = fmt.Sprintf("Requests to %s take far longer than usual.", name)
+		scale = 1000
 		unit = " ms"
 	default:
-		finding.Message = fmt.Sprintf("Containers of %s restart far more often than they used to.", name)
-		now = a.Now
-		usual = a.Usual
-		unit = " an hour"
+		finding.Message = fmt.Sprintf("Containers of %s restart far more often than usual.", name)
 	}
 	finding.Evidence = []check.Evidence{
-		check.FromMetric("%s: %s%s, usually %s%s", a.Metric, figures(now), unit, figures(usual), unit),
+		check.FromMetric("%s: %s%s, usually %s%s", a.Metric, figures(scale*a.Now), unit, figures(scale*a.Usual), unit),
 		check.FromMetric("compared by %s over %s", a.Season, span(a.History.Round(time.Hour))),
 	}
 	if !math.IsInf(a.Score, 0) {
@@ -114,7 +109,7 @@ func anomalyFinding(a facts.Anomaly) check.Finding {
 	return finding
 }
 
-// figures writes a number with three digits that count.
+// figures formats a number with three significant digits.
 func figures(v float64) string {
 	if math.Abs(v) >= 100 {
 		return fmt.Sprintf("%.0f", v)

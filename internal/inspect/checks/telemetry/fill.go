@@ -58,7 +58,7 @@ func fillChecks() []check.Check {
 	}
 }
 
-// fillsOf are the filesystems of the objects of one kind.
+// fillsOf are the forecasts of the filesystems of one kind.
 func fillsOf(g *facts.Graph, kind facts.Kind) []facts.Fill {
 	var fills []facts.Fill
 	if trends := g.Trends(); trends != nil {
@@ -81,7 +81,7 @@ func claimsFillingUp(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: f.Object, Discriminator: string(f.What), Evidence: fillEvidence(f), Remediation: enlarge(g, f),
-			Message: fmt.Sprintf("PersistentVolumeClaim %s fills up: at the pace of its history it %s soon.", f.Object.Name, runsOut(f.What)),
+			Message: fmt.Sprintf("PersistentVolumeClaim %s is filling up: at its current rate it will soon %s.", f.Object.Name, runsOut(f.What)),
 		}
 		switch {
 		case f.Until <= day:
@@ -96,16 +96,16 @@ func claimsFillingUp(g *facts.Graph, _ check.Params) []check.Finding {
 
 func runsOut(what facts.FillKind) string {
 	if what == facts.FillInodes {
-		return "has no inodes left"
+		return "have no inodes left"
 	}
-	return "is full"
+	return "be full"
 }
 
-// enlarge says how a claim gets more room.
+// enlarge returns the remedy for a claim that needs more space.
 func enlarge(g *facts.Graph, f facts.Fill) string {
 	claim, _ := facts.Lookup[*facts.PVCNode](g, f.Object)
 	if f.What == facts.FillInodes {
-		return "Find the folder with so many small files (`du --inodes -x`) and clean it up; a larger volume has more inodes on most filesystems."
+		return "Find the directory with the most files (`du --inodes -x | sort -n | tail`) and clean it up. On most filesystems a larger volume has more inodes."
 	}
 	if claim == nil {
 		return ""
@@ -115,15 +115,15 @@ func enlarge(g *facts.Graph, f facts.Fill) string {
 	case !ok:
 		return ""
 	case class.Expandable:
-		return fmt.Sprintf("Delete or archive what is not needed, or enlarge the claim, which storage class %s allows: `kubectl -n %s patch pvc %s -p "+
+		return fmt.Sprintf("Delete or archive data that is not needed, or expand the claim, which storage class %s permits: `kubectl -n %s patch pvc %s -p "+
 			`'{"spec":{"resources":{"requests":{"storage":"<size>"}}}}'`+"`.", class.Name, claim.Namespace, claim.Name)
 	default:
-		return fmt.Sprintf("Delete or archive what is not needed. Storage class %s does not let claims grow: move the data to a larger claim, or set "+
-			"allowVolumeExpansion on the class if its driver can do it.", class.Name)
+		return fmt.Sprintf("Delete or archive data that is not needed. Storage class %s does not permit expansion: move the data to a larger claim, or set "+
+			"allowVolumeExpansion on the class if its driver supports it.", class.Name)
 	}
 }
 
-// fillEvidence tells the numbers behind a forecast.
+// fillEvidence has the numbers behind a forecast.
 func fillEvidence(f facts.Fill) []check.Evidence {
 	evidence := []check.Evidence{check.FromMetric("%s free of %s (%.1f %%)", amount(f.What, f.Free), amount(f.What, f.Capacity), 100*f.Free/f.Capacity)}
 	if !f.Forecast {
@@ -131,17 +131,17 @@ func fillEvidence(f facts.Fill) []check.Evidence {
 	}
 	interval := fmt.Sprintf("%s to %s", span(f.Earliest), span(f.Latest))
 	if f.Latest == 0 {
-		interval = fmt.Sprintf("%s at the earliest; the pace is unsteady and may end", span(f.Earliest))
+		interval = fmt.Sprintf("%s at the earliest; the rate is unsteady and may not last", span(f.Earliest))
 	}
-	pace := check.FromMetric("falls by %s a day, seen over %s: %s left (90 %% interval: %s)", amount(f.What, f.PerDay), span(f.History), span(f.Until), interval)
-	evidence = append(evidence, pace)
+	rate := check.FromMetric("decreases by %s a day over %s: %s left (90 %% interval: %s)", amount(f.What, f.PerDay), span(f.History), span(f.Until), interval)
+	evidence = append(evidence, rate)
 	if f.Cycles > 0 {
-		evidence = append(evidence, check.FromMetric("cleaned up %d times in that time; what is free before each time falls", f.Cycles))
+		evidence = append(evidence, check.FromMetric("cleaned up %d times in that period; the free amount before each cleanup decreases", f.Cycles))
 	}
 	return evidence
 }
 
-// span is a time in days, or hours where it is short.
+// span formats a duration in days, or in hours below two days.
 func span(d time.Duration) string {
 	if d < 2*day {
 		return fmt.Sprintf("%.0f h", d.Hours())
@@ -149,7 +149,7 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%.1f days", d.Hours()/24)
 }
 
-// amount of bytes in binary units, or of inodes.
+// amount formats bytes in binary units, or inodes.
 func amount(what facts.FillKind, n float64) string {
 	if what == facts.FillInodes {
 		return fmt.Sprintf("%.0f inodes", n)
@@ -157,8 +157,8 @@ func amount(what facts.FillKind, n float64) string {
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
 	unit := 0
 	for math.Abs(n) >= 1024 && unit < len(units)-1 {
-		n = n/1024
-		unit = unit+1
+		n /= 1024
+		unit++
 	}
 	return fmt.Sprintf("%.1f %s", n, units[unit])
 }
@@ -171,7 +171,7 @@ func claimsNearlyFull(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		message := fmt.Sprintf("PersistentVolumeClaim %s is nearly full.", f.Object.Name)
 		if f.What == facts.FillInodes {
-			message = fmt.Sprintf("PersistentVolumeClaim %s has hardly any inodes left.", f.Object.Name)
+			message = fmt.Sprintf("PersistentVolumeClaim %s is nearly out of inodes.", f.Object.Name)
 		}
 		f.Forecast = false
 		findings = append(findings, check.Finding{
@@ -193,7 +193,7 @@ func nodesFillingUp(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: f.Object, Discriminator: string(f.What) + " " + f.Path, Evidence: fillEvidence(f),
-			Message: fmt.Sprintf("Node %s fills up: at the pace of its history, %s has so little %s left soon that its kubelet evicts Pods.",
+			Message: fmt.Sprintf("Node %s is filling up: at the current rate %s will soon be so low on %s that the kubelet evicts Pods.",
 				f.Object.Name, where, fillNoun(f.What)),
 		}
 		if f.Until <= 2*day {
@@ -206,7 +206,7 @@ func nodesFillingUp(g *facts.Graph, _ check.Params) []check.Finding {
 
 func fillNoun(what facts.FillKind) string {
 	if what == facts.FillInodes {
-		return "room for new files (inodes)"
+		return "inodes"
 	}
 	return "space"
 }

@@ -12,8 +12,9 @@ import (
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
 
-const logMethod = " Lines are read from the log back end once for all workloads; numbers, times, addresses, ids and quoted values are masked, " +
-	"lines that one statement wrote become one template, and a stack trace one event. docs/log-analysis.md describes the method, its thresholds and its limits."
+const logMethod = " Lines are read from the log backend once for all workloads. Numbers, times, addresses, IDs and quoted values are masked: " +
+	"lines of one log statement become one template, and a stack trace one event. docs/log-analysis.md describes the method, its " +
+	"thresholds and limits."
 
 func logChecks() []check.Check {
 	return []check.Check{
@@ -48,33 +49,33 @@ func logChecks() []check.Check {
 	}
 }
 
-// logKinds are the objects that lines are joined to.
+// logKinds are the kinds to which log lines are joined.
 func logKinds() []facts.Kind {
 	return []facts.Kind{facts.Pod, facts.Deployment, facts.ReplicaSet, facts.StatefulSet, facts.DaemonSet, facts.Job, facts.CronJob}
 }
 
 func newErrors(g *facts.Graph, _ check.Params) []check.Finding {
-	told := g.Logs()
-	if told == nil {
+	logs := g.Logs()
+	if logs == nil {
 		return nil
 	}
 	var findings []check.Finding
-	for _, w := range told.Workloads {
+	for _, w := range logs.Workloads {
 		if len(w.New) == 0 {
 			continue
 		}
 		finding := check.Finding{
 			Object:   w.Workload,
-			Message:  fmt.Sprintf("%s %s logs errors that it did not log before.", w.Workload.Kind, w.Workload.Name),
-			Evidence: templateEvidence(w.New, w.MoreNew, func(t facts.LogTemplate) string { return newNumbers(told, t) }),
+			Message:  fmt.Sprintf("%s %s logs new errors.", w.Workload.Kind, w.Workload.Name),
+			Evidence: templateEvidence(w.New, w.MoreNew, func(t facts.LogTemplate) string { return newNumbers(logs, t) }),
 		}
 		switch {
-		case w.New[0].Fatal: // the worst comes first
+		case w.New[0].Fatal: // the most severe template comes first
 			finding.Severity = v1alpha1.SeverityHigh
-			finding.Message = fmt.Sprintf("%s %s logs errors that end it, and that it did not log before.", w.Workload.Kind, w.Workload.Name)
+			finding.Message = fmt.Sprintf("%s %s logs new fatal errors.", w.Workload.Kind, w.Workload.Name)
 		case !w.Known:
 			finding.Severity = v1alpha1.SeverityLow
-			finding.Message = fmt.Sprintf("%s %s logs errors, and logged nothing before.", w.Workload.Kind, w.Workload.Name)
+			finding.Message = fmt.Sprintf("%s %s logs errors and logged nothing before.", w.Workload.Kind, w.Workload.Name)
 		}
 		findings = append(findings, finding)
 	}
@@ -82,19 +83,19 @@ func newErrors(g *facts.Graph, _ check.Params) []check.Finding {
 }
 
 func errorSurges(g *facts.Graph, _ check.Params) []check.Finding {
-	told := g.Logs()
-	if told == nil {
+	logs := g.Logs()
+	if logs == nil {
 		return nil
 	}
 	var findings []check.Finding
-	for _, w := range told.Workloads {
+	for _, w := range logs.Workloads {
 		if len(w.Surging) == 0 {
 			continue
 		}
 		finding := check.Finding{
 			Object:   w.Workload,
-			Message:  fmt.Sprintf("%s %s logs an error far more often than it used to.", w.Workload.Kind, w.Workload.Name),
-			Evidence: templateEvidence(w.Surging, w.MoreSurging, func(t facts.LogTemplate) string { return surgeNumbers(told, t) }),
+			Message:  fmt.Sprintf("%s %s logs an error far more often than usual.", w.Workload.Kind, w.Workload.Name),
+			Evidence: templateEvidence(w.Surging, w.MoreSurging, func(t facts.LogTemplate) string { return surgeNumbers(logs, t) }),
 		}
 		if w.Surging[0].Fatal {
 			finding.Severity = v1alpha1.SeverityHigh
@@ -104,23 +105,23 @@ func errorSurges(g *facts.Graph, _ check.Params) []check.Finding {
 	return findings
 }
 
-// templateEvidence is one piece for each template: its numbers, the template, and lines as they were written.
+// templateEvidence has one entry for each template: its numbers, its text, and original lines.
 func templateEvidence(list []facts.LogTemplate, more int, numbers func(facts.LogTemplate) string) []check.Evidence {
 	var evidence []check.Evidence
 	for i, t := range list {
-		var b strings.Builder
-		b.WriteString(numbers(t))
+		var entry strings.Builder
+		entry.WriteString(numbers(t))
 		if len(t.Containers) > 0 {
-			fmt.Fprintf(&b, ", in %s %s", phrase.Plural(len(t.Containers), "container", "containers"), strings.Join(t.Containers, ", "))
+			fmt.Fprintf(&entry, ", in %s %s", phrase.Plural(len(t.Containers), "container", "containers"), strings.Join(t.Containers, ", "))
 		}
-		b.WriteString(":\n" + t.Text)
+		entry.WriteString(":\n" + t.Text)
 		for n, example := range t.Examples {
 			if n > 0 && i > 0 {
-				break // two of the worst, one of each other
+				break // two examples of the most severe template, one of each other
 			}
-			b.WriteString("\nfor example: " + example)
+			entry.WriteString("\nfor example: " + example)
 		}
-		evidence = append(evidence, check.Evidence{Source: v1alpha1.EvidenceLog, Text: b.String()})
+		evidence = append(evidence, check.Evidence{Source: v1alpha1.EvidenceLog, Text: entry.String()})
 	}
 	if more > 0 {
 		evidence = append(evidence, check.Evidence{Source: v1alpha1.EvidenceLog, Text: fmt.Sprintf("and %d other errors", more)})
@@ -128,17 +129,17 @@ func templateEvidence(list []facts.LogTemplate, more int, numbers func(facts.Log
 	return evidence
 }
 
-func newNumbers(told *facts.Logs, t facts.LogTemplate) string {
-	return fmt.Sprintf("%s in %s, and never in the %s before", howOften(t.Count), length(told.Window), readShare(told.Baseline, told.BaselineCovered))
+func newNumbers(logs *facts.Logs, t facts.LogTemplate) string {
+	return fmt.Sprintf("%s in %s, never in the %s before", howOften(t.Count), length(logs.Window), readShare(logs.Baseline, logs.BaselineCovered))
 }
 
-func surgeNumbers(told *facts.Logs, t facts.LogTemplate) string {
+func surgeNumbers(logs *facts.Logs, t facts.LogTemplate) string {
 	about := ""
-	if told.Covered < 1 {
-		about = fmt.Sprintf(" (about %.0f, of which %d were read)", t.Expected, t.Count)
+	if logs.Covered < 1 {
+		about = fmt.Sprintf(" (about %.0f; %d read)", t.Expected, t.Count)
 	}
-	return fmt.Sprintf("%s in %s%s; usually %s, and at most %s in nine of ten such times of the %s before",
-		howOften(t.Count), length(told.Window), about, figures(t.Usual), figures(t.Most), readShare(told.Baseline, told.BaselineCovered))
+	return fmt.Sprintf("%s in %s%s; usually %s, at most %s in 90 %% of such periods in the %s before",
+		howOften(t.Count), length(logs.Window), about, figures(t.Usual), figures(t.Most), readShare(logs.Baseline, logs.BaselineCovered))
 }
 
 func howOften(n int) string {
@@ -148,15 +149,15 @@ func howOften(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// readShare is a time, and how much of it was read where that is not all.
+// readShare formats a duration, and the share of its lines that was read if not all were.
 func readShare(d time.Duration, share float64) string {
 	if share >= 1 {
 		return length(d)
 	}
-	return fmt.Sprintf("%s (of whose lines %.2g %% were read)", length(d), 100*share)
+	return fmt.Sprintf("%s (%.2g %% of lines read)", length(d), 100*share)
 }
 
-// length of a time, as people say it: 1h, 24h, 30m.
+// length formats a duration without zero parts: 1h, 24h, 30m.
 func length(d time.Duration) string {
 	text := d.Round(time.Second).String()
 	if strings.HasSuffix(text, "m0s") {

@@ -1,4 +1,5 @@
-// Package telemetry checks what metrics and log backends report: alerts, anomalies, volumes and nodes that fill up, and new or frequent errors in logs.
+// Package telemetry checks what metrics and log backends report: alerts, anomalies, volumes and nodes that fill up, and new or
+// frequent errors in logs.
 package telemetry
 
 import (
@@ -7,10 +8,10 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 )
 
-// backendVersion is the API version of what stands for a metrics back end.
+// backendVersion is the API version of MetricsBackend.
 const backendVersion = "kubeops.io/v1alpha1"
 
-// Checks are all checks of what metrics and log backends report, in no fixed order.
+// Checks returns all checks of what metrics and log backends report, in no fixed order.
 func Checks() []check.Check {
 	return slices.Concat(fillChecks(), anomalyChecks(), alertChecks(), logChecks())
 }

@@ -74,7 +74,7 @@ func TestFillingUp(t *testing.T) {
 	}
 	finding := func(severity string) []string {
 		return []string{
-			severity + " PersistentVolumeClaim/shop/data [space]: PersistentVolumeClaim data fills up: at the pace of its history it is full soon.",
+			severity + " PersistentVolumeClaim/shop/data [space]: PersistentVolumeClaim data is filling up: at its current rate it will soon be full.",
 			"  metric: 6.0 GiB free of 100.0 GiB (6.0 %)",
 		}
 	}
@@ -89,27 +89,27 @@ func TestFillingUp(t *testing.T) {
 		want  string
 	}{
 		"in six days": {"pvc-filling-up", fill(6 * 24 * time.Hour), checktest.Lines(append(finding("medium"),
-			"  metric: falls by 2.0 GiB a day, seen over 14.0 days: 6.0 days left (90 % interval: 4.5 days to 12.0 days)")...)},
+			"  metric: decreases by 2.0 GiB a day over 14.0 days: 6.0 days left (90 % interval: 4.5 days to 12.0 days)")...)},
 		"in three days": {"pvc-filling-up", fill(3 * 24 * time.Hour), checktest.Lines(append(finding("high"),
-			"  metric: falls by 2.0 GiB a day, seen over 14.0 days: 3.0 days left (90 % interval: 2.2 days to 6.0 days)")...)},
+			"  metric: decreases by 2.0 GiB a day over 14.0 days: 3.0 days left (90 % interval: 2.2 days to 6.0 days)")...)},
 		"within a day": {"pvc-filling-up", fill(20 * time.Hour), checktest.Lines(append(finding("critical"),
-			"  metric: falls by 2.0 GiB a day, seen over 14.0 days: 20 h left (90 % interval: 15 h to 40 h)")...)},
+			"  metric: decreases by 2.0 GiB a day over 14.0 days: 20 h left (90 % interval: 15 h to 40 h)")...)},
 		"in bursts, and cleaned": {"pvc-filling-up", bursts, checktest.Lines(append(finding("high"),
-			"  metric: falls by 2.0 GiB a day, seen over 14.0 days: 3.0 days left (90 % interval: 2.2 days at the earliest; the pace is unsteady and may end)",
-			"  metric: cleaned up 5 times in that time; what is free before each time falls")...)},
+			"  metric: decreases by 2.0 GiB a day over 14.0 days: 3.0 days left (90 % interval: 2.2 days at the earliest; the rate is unsteady and may not last)",
+			"  metric: cleaned up 5 times in that period; the free amount before each cleanup decreases")...)},
 		"of inodes": {"pvc-filling-up", inodes, checktest.Lines(
-			"medium PersistentVolumeClaim/shop/data [inodes]: PersistentVolumeClaim data fills up: at the pace of its history it has no inodes left soon.",
+			"medium PersistentVolumeClaim/shop/data [inodes]: PersistentVolumeClaim data is filling up: at its current rate it will soon have no inodes left.",
 			"  metric: 100 inodes free of 1000 inodes (10.0 %)",
-			"  metric: falls by 20 inodes a day, seen over 9.0 days: 5.0 days left (90 % interval: 4.0 days to 6.0 days)")},
+			"  metric: decreases by 20 inodes a day over 9.0 days: 5.0 days left (90 % interval: 4.0 days to 6.0 days)")},
 		"nearly full is no forecast": {"pvc-filling-up", full, ""},
 		"nearly full": {"pvc-nearly-full", full, checktest.Lines(
 			"high PersistentVolumeClaim/shop/data [space]: PersistentVolumeClaim data is nearly full.",
 			"  metric: 2.0 GiB free of 100.0 GiB (2.0 %)")},
 		"not nearly full": {"pvc-nearly-full", fill(20 * time.Hour), ""},
 		"a node": {"node-disk-filling-up", node, checktest.Lines(
-			"high Node/node-1 [space /var]: Node node-1 fills up: at the pace of its history, /var has so little space left soon that its kubelet evicts Pods.",
+			"high Node/node-1 [space /var]: Node node-1 is filling up: at the current rate /var will soon be so low on space that the kubelet evicts Pods.",
 			"  metric: 6.0 GiB free of 100.0 GiB (6.0 %)",
-			"  metric: falls by 1.0 GiB a day, seen over 14.0 days: 47 h left (90 % interval: 40 h to 3.0 days)")},
+			"  metric: decreases by 1.0 GiB a day over 14.0 days: 47 h left (90 % interval: 40 h to 3.0 days)")},
 		"a claim is no node": {"node-disk-filling-up", fill(time.Hour), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -130,18 +130,18 @@ func TestAnomalies(t *testing.T) {
 	}}
 	for id, want := range map[string]string{
 		"error-rate-anomaly": checktest.Lines(
-			"high Service/shop/api [http_requests_total]: Requests to Service api fail far more often than they used to.",
+			"high Service/shop/api [http_requests_total]: Requests to Service api fail far more often than usual.",
 			"  metric: http_requests_total: 25.1 %, usually 0.04 %",
 			"  metric: compared by hour of week over 22.0 days; 41.2 robust deviations above",
-			"medium Service/shop/api [istio_requests_total]: Requests to Service api fail far more often than they used to.",
+			"medium Service/shop/api [istio_requests_total]: Requests to Service api fail far more often than usual.",
 			"  metric: istio_requests_total: 2 %, usually 0.04 %",
 			"  metric: compared by hour of week over 22.0 days; 41.2 robust deviations above"),
 		"latency-anomaly": checktest.Lines(
-			"medium Service/shop/api [m]: Requests to Service api take far longer than they used to.",
+			"medium Service/shop/api [m]: Requests to Service api take far longer than usual.",
 			"  metric: m: 1200 ms, usually 100 ms",
 			"  metric: compared by hour of day over 7.0 days"),
 		"restart-anomaly": checktest.Lines(
-			"medium Service/shop/api [r]: Containers of Service api restart far more often than they used to.",
+			"medium Service/shop/api [r]: Containers of Service api restart far more often than usual.",
 			"  metric: r: 5.5 an hour, usually 0 an hour",
 			"  metric: compared by all earlier values over 47 h; 11 robust deviations above"),
 	} {
@@ -173,23 +173,23 @@ func TestAlerts(t *testing.T) {
 	}
 	for id, want := range map[string]string{
 		"alert-firing": checktest.Lines(
-			"high Deployment/shop/api [PodDown]: Alert PodDown fires for Deployment api.",
+			"high Deployment/shop/api [PodDown]: Alert PodDown is firing for Deployment api.",
 			"  metric: 3 of 5 are down (60%)",
-			"  metric: fires 3 times, since 2026-01-15T09:00:00Z; severity page; pod=a",
-			"info Deployment/shop/api [Note]: Alert Note fires for Deployment api.",
-			"  metric: fires; severity info",
-			"medium MetricsBackend.kubeops.io/ops/main [Odd]: Alert Odd fires, and names no object that was read.",
-			"  metric: fires; severity P3"),
+			"  metric: firing for 3 series, since 2026-01-15T09:00:00Z; severity page; pod=a",
+			"info Deployment/shop/api [Note]: Alert Note is firing for Deployment api.",
+			"  metric: firing; severity info",
+			"medium MetricsBackend.kubeops.io/ops/main [Odd]: Alert Odd is firing, but its labels match no object that was read.",
+			"  metric: firing; severity P3"),
 		"scrape-target-down": checktest.Lines(
-			"medium Deployment/shop/api [api]: The monitoring cannot read targets of job api on Deployment api.",
+			"medium Deployment/shop/api [api]: Scrape targets of job api on Deployment api are down.",
 			"  metric: 4 down: a:1, b:1, c:1",
 			"  metric: connection refused",
-			"medium MetricsBackend.kubeops.io/ops/main [far]: The monitoring cannot read targets of job far, and they name no object that was read.",
+			"medium MetricsBackend.kubeops.io/ops/main [far]: Scrape targets of job far are down; their labels match no object that was read.",
 			"  metric: 1 down: x:1",
-			"medium MetricsBackend.kubeops.io/ops/main [/more]: The monitoring cannot read more targets than it names here.",
+			"medium MetricsBackend.kubeops.io/ops/main [/more]: More scrape targets are down than are listed here.",
 			"  metric: 4 more down"),
 		"alert-rule-failing": checktest.Lines(
-			"medium MetricsBackend.kubeops.io/ops/main [g/Bad]: Alert Bad of group g cannot be evaluated, and so never fires.",
+			"medium MetricsBackend.kubeops.io/ops/main [g/Bad]: Alert Bad of group g cannot be evaluated and never fires.",
 			"  metric: many-to-many",
 			"low MetricsBackend.kubeops.io/ops/main [g/job:x]: Recording rule job:x of group g cannot be evaluated."),
 	} {
