@@ -65,7 +65,12 @@ spec:
 
 func TestManifestsAreCheckedByTheirPodTemplates(t *testing.T) {
 	service := func(selector, target string) string {
-		return checktest.Document("v1", "Service", "name: web, namespace: shop", "spec: {selector: {app: "+selector+"}, ports: [{port: 80, targetPort: "+target+"}]}")
+		return checktest.Document(
+			"v1",
+			"Service",
+			"name: web, namespace: shop",
+			"spec: {selector: {app: "+selector+"}, ports: [{port: 80, targetPort: "+target+"}]}",
+		)
 	}
 	budget := func(spec string) string {
 		return checktest.Document("policy/v1", "PodDisruptionBudget", "name: web, namespace: shop", "spec: {"+spec+"}")
@@ -127,10 +132,20 @@ func TestManifestsAreCheckedByTheirPodTemplates(t *testing.T) {
 
 func TestManifestErrorsBecomeFindings(t *testing.T) {
 	builder := facts.NewBuilder("", testkit.Now())
-	builder.AddManifestError(facts.ManifestError{Kind: facts.FlawDuplicate, Object: facts.Ref{Kind: facts.Pod, Namespace: "a", Name: "b"}, Text: "twice", Apart: true, Places: []string{"x:1", "y:2"}})
+	builder.AddManifestError(
+		facts.ManifestError{
+			Kind:   facts.FlawDuplicate,
+			Object: facts.Ref{Kind: facts.Pod, Namespace: "a", Name: "b"},
+			Text:   "twice",
+			Apart:  true,
+			Places: []string{"x:1", "y:2"},
+		},
+	)
 	findings, _, _ := check.RunOnManifests(builder.Graph(), Builtin(), check.DefaultParams())
-	if len(findings) != 1 || findings[0].Check != "manifest-duplicate" || findings[0].Severity != "low" || findings[0].Message != "Pod b: twice." ||
-		findings[0].Evidence[0].Text != "file: x:1, y:2" || findings[0].Remediation == "" {
+	if len(findings) != 1 || findings[0].Check != "manifest-duplicate" || findings[0].Severity != "low" ||
+		findings[0].Message != "Pod b: twice." ||
+		findings[0].Evidence[0].Text != "file: x:1, y:2" ||
+		findings[0].Remediation == "" {
 		t.Errorf("%+v", findings)
 	}
 }

@@ -12,8 +12,12 @@ func NodeSized(name, metadata, spec string) string {
 
 // PodOn is a Pod of Deployment app on a node, with requests and perhaps limits.
 func PodOn(app, name, node, resources string) string {
-	return Document("v1", "Pod", "name: "+name+", namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: "+app+", uid: u, controller: true}]",
-		"spec: {nodeName: "+node+", containers: [{name: api, image: i, resources: {"+resources+"}}]}\nstatus: {phase: Running}")
+	return Document(
+		"v1",
+		"Pod",
+		"name: "+name+", namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: "+app+", uid: u, controller: true}]",
+		"spec: {nodeName: "+node+", containers: [{name: api, image: i, resources: {"+resources+"}}]}\nstatus: {phase: Running}",
+	)
 }
 
 // RequestsOf are the requests of a container.
@@ -26,8 +30,17 @@ func WorkloadWith(kind, name, spec, pod string) string {
 	if spec != "" {
 		spec += ","
 	}
-	return Document("apps/v1", kind, fmt.Sprintf("name: %s, namespace: shop, uid: %[1]s, creationTimestamp: \"2026-01-10T10:00:00Z\", labels: {app: %[1]s}", name),
-		fmt.Sprintf("spec: {selector: {matchLabels: {app: %s}}, %s\n  template: {metadata: {labels: {app: %[1]s}}, spec: {%[3]s}}}", name, spec, pod))
+	return Document(
+		"apps/v1",
+		kind,
+		fmt.Sprintf("name: %s, namespace: shop, uid: %[1]s, creationTimestamp: \"2026-01-10T10:00:00Z\", labels: {app: %[1]s}", name),
+		fmt.Sprintf(
+			"spec: {selector: {matchLabels: {app: %s}}, %s\n  template: {metadata: {labels: {app: %[1]s}}, spec: {%[3]s}}}",
+			name,
+			spec,
+			pod,
+		),
+	)
 }
 
 // APIContainer is a container of that name with more fields.
@@ -37,7 +50,12 @@ func APIContainer(more string) string {
 
 // ServiceFor is a Service that selects the Pods of a workload.
 func ServiceFor(name, app, more string) string {
-	return Document("v1", "Service", "name: "+name+", namespace: shop", "spec: {clusterIP: 10.0.0.1, selector: {app: "+app+"}, ports: [{port: 80, targetPort: 8080}]"+more+"}")
+	return Document(
+		"v1",
+		"Service",
+		"name: "+name+", namespace: shop",
+		"spec: {clusterIP: 10.0.0.1, selector: {app: "+app+"}, ports: [{port: 80, targetPort: 8080}]"+more+"}",
+	)
 }
 
 // NodeNamed is a Node; labels and spec are further fields of each.
@@ -57,8 +75,13 @@ func DeploymentOf(name string) string {
 
 // PodOf is a Pod of a workload, an hour old. rest holds spec and status.
 func PodOf(workload, suffix, rest string) string {
-	return Document("v1", "Pod", fmt.Sprintf("name: %s-7d9f-%s, namespace: shop, uid: p-%[1]s-%[2]s, creationTimestamp: \"2026-01-15T11:00:00Z\", "+
-		"labels: {app: %[1]s}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: %[1]s-7d9f, uid: r-%[1]s, controller: true}]", workload, suffix), rest)
+	return Document(
+		"v1",
+		"Pod",
+		fmt.Sprintf("name: %s-7d9f-%s, namespace: shop, uid: p-%[1]s-%[2]s, creationTimestamp: \"2026-01-15T11:00:00Z\", "+
+			"labels: {app: %[1]s}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: %[1]s-7d9f, uid: r-%[1]s, controller: true}]", workload, suffix),
+		rest,
+	)
 }
 
 // CartWithPod is the workload cart with one Pod.

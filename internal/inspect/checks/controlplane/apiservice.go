@@ -20,11 +20,15 @@ func apiServiceChecks() []check.Check {
 			"autoscalers and kubectl top have no data.",
 		Remediation: "Fix the Service behind the API (`kubectl describe apiservice <name>` shows it and the reason). If " +
 			"the add-on that provided the API was removed for good: `kubectl delete apiservice <name>`.",
-		Link:        "https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/",
-		Needs:       []facts.Kind{facts.APIService},
-		Uses:        append(facts.WorkloadKinds(), facts.Service, facts.Pod, facts.EndpointSlice),
-		ExplainedBy: slices.Concat(check.ServiceFailures(), check.WorkloadFailures(), []string{"replicaset-unavailable", "workload-not-observed"}),
-		Run:         apiServiceUnavailable,
+		Link:  "https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/",
+		Needs: []facts.Kind{facts.APIService},
+		Uses:  append(facts.WorkloadKinds(), facts.Service, facts.Pod, facts.EndpointSlice),
+		ExplainedBy: slices.Concat(
+			check.ServiceFailures(),
+			check.WorkloadFailures(),
+			[]string{"replicaset-unavailable", "workload-not-observed"},
+		),
+		Run: apiServiceUnavailable,
 	}}
 }
 
@@ -54,16 +58,26 @@ func unavailableBecause(reason, service string, api *facts.APIServiceNode) (why,
 	switch reason {
 	case "ServiceNotFound":
 		return service + " does not exist",
-			fmt.Sprintf("Reinstall the add-on that serves this API. If it was removed for good: `kubectl delete apiservice %s`.", api.Name)
+			fmt.Sprintf(
+				"Reinstall the add-on that serves this API. If it was removed for good: `kubectl delete apiservice %s`.",
+				api.Name,
+			)
 	case "ServicePortError":
 		return service + " does not have the port of the APIService",
-			fmt.Sprintf("Set spec.service.port of the APIService (`kubectl edit apiservice %s`) to a port of the Service: %s.", api.Name, describe)
+			fmt.Sprintf(
+				"Set spec.service.port of the APIService (`kubectl edit apiservice %s`) to a port of the Service: %s.",
+				api.Name,
+				describe,
+			)
 	case "MissingEndpoints", "EndpointsNotFound":
 		return service + " has no ready endpoints", "Check why no Pod of the Service is ready: " + describe + "."
 	case "FailedDiscoveryCheck":
 		return service + " does not respond correctly to the API server",
-			fmt.Sprintf("Check the condition's message (`kubectl describe apiservice %s`), the log of the Service's Pods, and whether the API server can "+
-				"reach their network: a NetworkPolicy, a firewall or an expired certificate is the usual reason.", api.Name)
+			fmt.Sprintf(
+				"Check the condition's message (`kubectl describe apiservice %s`), the log of the Service's Pods, and whether the API server can "+
+					"reach their network: a NetworkPolicy, a firewall or an expired certificate is the usual reason.",
+				api.Name,
+			)
 	default:
 		return service + " is not usable", ""
 	}

@@ -36,11 +36,17 @@ func namespaceChecks() []check.Check {
 		Remediation: "`kubectl get namespace <name> -o yaml` shows what remains in status.conditions. Fix the API or the " +
 			"controller shown there. Remove a finalizer by hand only if its controller is gone for good: the cleanup that it " +
 			"stands for is then skipped.",
-		Link:        "https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
-		Needs:       []facts.Kind{facts.Namespace},
-		Uses:        []facts.Kind{facts.APIService, facts.ValidatingWebhook, facts.MutatingWebhook, facts.Pod},
-		ExplainedBy: []string{"apiservice-unavailable", "webhook-service-missing", "webhook-no-endpoints", "pod-stuck-terminating", "custom-resource-stuck-terminating"},
-		Run:         namespaceStuckTerminating,
+		Link:  "https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/",
+		Needs: []facts.Kind{facts.Namespace},
+		Uses:  []facts.Kind{facts.APIService, facts.ValidatingWebhook, facts.MutatingWebhook, facts.Pod},
+		ExplainedBy: []string{
+			"apiservice-unavailable",
+			"webhook-service-missing",
+			"webhook-no-endpoints",
+			"pod-stuck-terminating",
+			"custom-resource-stuck-terminating",
+		},
+		Run: namespaceStuckTerminating,
 	}}
 }
 
@@ -80,7 +86,10 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Find
 			finding.Remediation = remediation
 		}
 	}
-	list := fmt.Sprintf("`kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl -n %s get --ignore-not-found`", ns.Name)
+	list := fmt.Sprintf(
+		"`kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl -n %s get --ignore-not-found`",
+		ns.Name,
+	)
 	if message, ok := stands("NamespaceDeletionDiscoveryFailure"); ok {
 		groups := groupVersions(message)
 		reason := "its objects cannot be listed because an aggregated API does not respond"
@@ -91,7 +100,10 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Find
 			group, version, _ := strings.Cut(groupVersion, "/")
 			finding.Culprits = append(finding.Culprits, facts.Ref{Kind: facts.APIService, Name: version + "." + group})
 		}
-		advise(reason, "Fix the Service behind the API (`kubectl get apiservices` shows unavailable ones), or delete the APIService if its add-on was removed for good.")
+		advise(
+			reason,
+			"Fix the Service behind the API (`kubectl get apiservices` shows unavailable ones), or delete the APIService if its add-on was removed for good.",
+		)
 	}
 	if message, ok := stands("NamespaceDeletionContentFailure"); ok {
 		reason := "its objects cannot be deleted"
@@ -104,9 +116,16 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Find
 	remaining, remain := stands("NamespaceContentRemaining")
 	if message, ok := stands("NamespaceFinalizersRemaining"); ok {
 		finalizers := strings.Join(namesBefore(message, " in "), ", ")
-		advise(fmt.Sprintf("%s are held by finalizer %s", kindsOrObjects(remaining), finalizers),
-			fmt.Sprintf("Restore the controller that removes %s. Only if it is gone for good, remove the finalizer from each object that "+
-				"is left, which skips its cleanup: find them with %s, then `kubectl -n %s patch <kind> <name> --type=merge -p '{\"metadata\":{\"finalizers\":null}}'`.", finalizers, list, ns.Name))
+		advise(
+			fmt.Sprintf("%s are held by finalizer %s", kindsOrObjects(remaining), finalizers),
+			fmt.Sprintf(
+				"Restore the controller that removes %s. Only if it is gone for good, remove the finalizer from each object that "+
+					"is left, which skips its cleanup: find them with %s, then `kubectl -n %s patch <kind> <name> --type=merge -p '{\"metadata\":{\"finalizers\":null}}'`.",
+				finalizers,
+				list,
+				ns.Name,
+			),
+		)
 	} else if remain {
 		advise(kindsOrObjects(remaining)+" remain", fmt.Sprintf("Check what is left and why: %s.", list))
 	}

@@ -38,7 +38,8 @@ func TestNamespaceStuckTerminating(t *testing.T) {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceDeletionDiscoveryFailure", "DiscoveryFailed", discoveryFailed)),
 			want: checktest.Lines(
 				"medium Namespace/old: Namespace old is stuck terminating: its objects cannot be listed because API metrics.k8s.io/v1beta1 does not respond.",
-				"  condition: NamespaceDeletionDiscoveryFailure=True (DiscoveryFailed): "+discoveryFailed),
+				"  condition: NamespaceDeletionDiscoveryFailure=True (DiscoveryFailed): "+discoveryFailed,
+			),
 		},
 		"finalizers, with what they hold": {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceContentRemaining", "SomeResourcesRemain", remaining)+
@@ -46,7 +47,8 @@ func TestNamespaceStuckTerminating(t *testing.T) {
 			want: checktest.Lines(
 				"medium Namespace/old: Namespace old is stuck terminating: pods, widgets.example.com are held by finalizer example.com/cleanup.",
 				"  condition: NamespaceContentRemaining=True (SomeResourcesRemain): "+remaining,
-				"  condition: NamespaceFinalizersRemaining=True (SomeFinalizersRemain): "+held),
+				"  condition: NamespaceFinalizersRemaining=True (SomeFinalizersRemain): "+held,
+			),
 		},
 		"objects that remain without a finalizer": {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceContentRemaining", "SomeResourcesRemain", remaining)),
@@ -58,7 +60,8 @@ func TestNamespaceStuckTerminating(t *testing.T) {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceDeletionContentFailure", "ContentDeletionFailed", webhookFailed)),
 			want: checktest.Lines(
 				"medium Namespace/old: Namespace old is stuck terminating: admission webhook guard.example.com, which is called for deletions, does not respond.",
-				"  condition: NamespaceDeletionContentFailure=True (ContentDeletionFailed): "+webhookFailed),
+				"  condition: NamespaceDeletionContentFailure=True (ContentDeletionFailed): "+webhookFailed,
+			),
 		},
 		"a finalizer of its own": {
 			documents: goneAt(checktest.LongAgo, ", finalizers: [example.com/account]", ""),
@@ -70,8 +73,10 @@ func TestNamespaceStuckTerminating(t *testing.T) {
 			documents: goneAt(checktest.LongAgo, "", ""),
 			want:      checktest.Lines("medium Namespace/old: Namespace old is stuck terminating: no condition reports the reason."),
 		},
-		"on its way": {documents: goneAt("2026-01-15T11:58:00Z", "", standing("NamespaceContentRemaining", "SomeResourcesRemain", remaining))},
-		"active":     {documents: checktest.Document("v1", "Namespace", "name: old", "status: {phase: Active}")},
+		"on its way": {
+			documents: goneAt("2026-01-15T11:58:00Z", "", standing("NamespaceContentRemaining", "SomeResourcesRemain", remaining)),
+		},
+		"active": {documents: checktest.Document("v1", "Namespace", "name: old", "status: {phase: Active}")},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -92,14 +97,28 @@ func TestStuckNamespacesNameTheirCulprits(t *testing.T) {
 			want:      []facts.Ref{{Kind: facts.APIService, Name: "v1beta1.metrics.k8s.io"}},
 		},
 		"the configuration of the webhook": {
-			documents: goneAt(checktest.LongAgo, "", standing("NamespaceDeletionContentFailure", "ContentDeletionFailed", webhookFailed)) +
-				checktest.Document("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "name: guard", `
-webhooks: [{name: guard.example.com, sideEffects: None, admissionReviewVersions: [v1], clientConfig: {service: {namespace: ops, name: guard}}}]`),
+			documents: goneAt(
+				checktest.LongAgo,
+				"",
+				standing("NamespaceDeletionContentFailure", "ContentDeletionFailed", webhookFailed),
+			) +
+				checktest.Document(
+					"admissionregistration.k8s.io/v1",
+					"ValidatingWebhookConfiguration",
+					"name: guard",
+					`
+webhooks: [{name: guard.example.com, sideEffects: None, admissionReviewVersions: [v1], clientConfig: {service: {namespace: ops, name: guard}}}]`,
+				),
 			want: []facts.Ref{{Kind: facts.ValidatingWebhook, Name: "guard"}},
 		},
 		"the Pods that do not go": {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceContentRemaining", "SomeResourcesRemain", remaining)) +
-				checktest.Document("v1", "Pod", `name: db-0, namespace: old, deletionTimestamp: "`+checktest.LongAgo+`", finalizers: [x]`, "spec: {containers: []}") +
+				checktest.Document(
+					"v1",
+					"Pod",
+					`name: db-0, namespace: old, deletionTimestamp: "`+checktest.LongAgo+`", finalizers: [x]`,
+					"spec: {containers: []}",
+				) +
 				checktest.Document("v1", "Pod", `name: db-1, namespace: old`, "spec: {containers: []}"),
 			want: []facts.Ref{{Kind: facts.Pod, Namespace: "old", Name: "db-0"}},
 		},

@@ -97,21 +97,25 @@ func (h hookGroup) finding(hooks []facts.Webhook, why string) check.Finding {
 			}
 		}
 	}
-	asked := "requests"
+	requests := "requests"
 	if len(rules) > 0 {
-		asked = phrase.List(rules)
+		requests = phrase.List(rules)
 	}
 	finding := check.Finding{
 		Object: h.configuration.Ref, Discriminator: h.service.Namespace + "/" + h.service.Name, Culprits: []facts.Ref{h.service},
 	}
-	policy, outcome := "Fail", "the API server rejects "+asked
+	policy := "Fail"
+	outcome := "the API server rejects " + requests
 	if !refuses {
 		finding.Severity = v1alpha1.SeverityMedium
-		policy, outcome = "Ignore", asked+" pass unchecked"
+		policy = "Ignore"
+		outcome = requests + " pass unchecked"
 	}
 	finding.Message = fmt.Sprintf("%s %s calls Service %s in namespace %s, %s: %s.",
 		h.configuration.Kind, h.configuration.Name, h.service.Name, h.service.Namespace, why, outcome)
-	finding.Evidence = []check.Evidence{check.FromSpec("%s %s: failurePolicy %s", phrase.Plural(len(names), "webhook", "webhooks"), phrase.List(names), policy)}
+	finding.Evidence = []check.Evidence{
+		check.FromSpec("%s %s: failurePolicy %s", phrase.Plural(len(names), "webhook", "webhooks"), phrase.List(names), policy),
+	}
 	return finding
 }
 
@@ -124,15 +128,26 @@ func webhookServiceMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		switch {
 		case !ok && g.Complete(facts.Service, group.service.Namespace):
 			finding = group.finding(group.hooks, "which does not exist")
-			finding.Remediation = fmt.Sprintf("Reinstall the add-on, or delete the configuration that it left behind: `kubectl delete %s %s`.", resource, group.configuration.Name)
+			finding.Remediation = fmt.Sprintf(
+				"Reinstall the add-on, or delete the configuration that it left behind: `kubectl delete %s %s`.",
+				resource,
+				group.configuration.Name,
+			)
 		case ok && service.Type != "ExternalName":
 			lost := slices.DeleteFunc(slices.Clone(group.hooks), func(h facts.Webhook) bool { return hasPort(service, h.Port) })
 			if len(lost) == 0 {
 				continue
 			}
 			finding = group.finding(lost, fmt.Sprintf("which has no port %d", lost[0].Port))
-			finding.Evidence = append(finding.Evidence, check.FromSpec("Service %s has %s", service.Name, endpoints.ServicePorts(service)))
-			finding.Remediation = fmt.Sprintf("Set clientConfig.service.port (`kubectl edit %s %s`) to a port of the Service.", resource, group.configuration.Name)
+			finding.Evidence = append(
+				finding.Evidence,
+				check.FromSpec("Service %s has %s", service.Name, endpoints.ServicePorts(service)),
+			)
+			finding.Remediation = fmt.Sprintf(
+				"Set clientConfig.service.port (`kubectl edit %s %s`) to a port of the Service.",
+				resource,
+				group.configuration.Name,
+			)
 		default:
 			continue
 		}
@@ -176,11 +191,19 @@ func webhookNoEndpoints(g *facts.Graph, params check.Params) []check.Finding {
 		finding := group.finding(hooks, why)
 		ready, notReady := endpoints.Counts(g, service.Ref)
 		if g.Complete(facts.EndpointSlice, service.Namespace) {
-			finding.Evidence = append(finding.Evidence, check.FromCondition("EndpointSlices of Service %s: %d ready, %d not ready", service.Name, ready, notReady))
+			finding.Evidence = append(
+				finding.Evidence,
+				check.FromCondition("EndpointSlices of Service %s: %d ready, %d not ready", service.Name, ready, notReady),
+			)
 		}
-		finding.Remediation = fmt.Sprintf("Restore its Pods: `kubectl -n %s describe service %s`. If requests must pass in the meantime, delete the "+
-			"configuration, which its add-on usually creates again; requests are not validated until then: `kubectl delete %s %s`.",
-			service.Namespace, service.Name, strings.ToLower(string(group.configuration.Kind)), group.configuration.Name)
+		finding.Remediation = fmt.Sprintf(
+			"Restore its Pods: `kubectl -n %s describe service %s`. If requests must pass in the meantime, delete the "+
+				"configuration, which its add-on usually creates again; requests are not validated until then: `kubectl delete %s %s`.",
+			service.Namespace,
+			service.Name,
+			strings.ToLower(string(group.configuration.Kind)),
+			group.configuration.Name,
+		)
 		findings = append(findings, finding)
 	}
 	return findings

@@ -69,21 +69,39 @@ func certificateNotReady(g *facts.Graph, params check.Params) []check.Finding {
 		if !expired && (!unready || !current(certificate)) {
 			continue
 		}
-		finding := conditionFinding(certificate, c, "", "Certificate %s is not ready%s: Secret %s has no valid certificate.", certificate.Name, because(c), certificate.Certificate.Secret)
+		finding := conditionFinding(
+			certificate,
+			c,
+			"",
+			"Certificate %s is not ready%s: Secret %s has no valid certificate.",
+			certificate.Name,
+			because(c),
+			certificate.Certificate.Secret,
+		)
 		if c.Type == "" {
 			finding.Evidence = nil
 		}
 		if expired {
 			finding.Severity = v1alpha1.SeverityHigh
-			finding.Message = fmt.Sprintf("Certificate %s has expired: clients reject connections that use Secret %s.", certificate.Name, certificate.Certificate.Secret)
-			finding.Evidence = append(finding.Evidence, check.FromCondition("status.notAfter: %s", end.UTC().Format("2006-01-02 15:04:05 MST")))
+			finding.Message = fmt.Sprintf(
+				"Certificate %s has expired: clients reject connections that use Secret %s.",
+				certificate.Name,
+				certificate.Certificate.Secret,
+			)
+			finding.Evidence = append(
+				finding.Evidence,
+				check.FromCondition("status.notAfter: %s", end.UTC().Format("2006-01-02 15:04:05 MST")),
+			)
 		}
 		if issuing, ok := certificate.Condition("Issuing"); ok {
 			finding.Evidence = append(finding.Evidence, check.QuoteCondition(issuing))
 		}
 		finding.Evidence = append(finding.Evidence, issuerEvidence(g, certificate)...)
-		finding.Remediation = fmt.Sprintf("Check its request, order and challenges: %s and `kubectl -n %s get certificaterequests,orders,challenges`.",
-			describeCustom(certificate.Ref), certificate.Namespace)
+		finding.Remediation = fmt.Sprintf(
+			"Check its request, order and challenges: %s and `kubectl -n %s get certificaterequests,orders,challenges`.",
+			describeCustom(certificate.Ref),
+			certificate.Namespace,
+		)
 		findings = append(findings, finding)
 	}
 	return findings
@@ -106,16 +124,24 @@ func certificateExpiring(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, certificate := range g.CustomsOf(facts.Certificate) {
 		end, renewal := certificate.Certificate.NotAfter, certificate.Certificate.Renewal
-		if !certificate.Deleting.IsZero() || renewal.IsZero() || !g.OlderThan(renewal, renewalPatience) || end.Before(g.Now) || end.Sub(g.Now) > expiryHorizon {
+		if !certificate.Deleting.IsZero() || renewal.IsZero() || !g.OlderThan(renewal, renewalPatience) || end.Before(g.Now) ||
+			end.Sub(g.Now) > expiryHorizon {
 			continue
 		}
 		findings = append(findings, check.Finding{
 			Object:  certificate.Ref,
 			Message: fmt.Sprintf("Certificate %s expires soon, and cert-manager has not renewed it on time.", certificate.Name),
-			Evidence: append([]check.Evidence{check.FromCondition("status.notAfter: %s, status.renewalTime: %s",
-				end.UTC().Format("2006-01-02 15:04:05 MST"), renewal.UTC().Format("2006-01-02 15:04:05 MST"))}, issuerEvidence(g, certificate)...),
-			Remediation: fmt.Sprintf("Check that cert-manager runs: `kubectl get pods -A -l app.kubernetes.io/instance=cert-manager`. Then request a new certificate: `cmctl -n %s renew %s`.",
-				certificate.Namespace, certificate.Name),
+			Evidence: append([]check.Evidence{check.FromCondition(
+				"status.notAfter: %s, status.renewalTime: %s",
+				end.UTC().
+					Format("2006-01-02 15:04:05 MST"),
+				renewal.UTC().Format("2006-01-02 15:04:05 MST"),
+			)}, issuerEvidence(g, certificate)...),
+			Remediation: fmt.Sprintf(
+				"Check that cert-manager runs: `kubectl get pods -A -l app.kubernetes.io/instance=cert-manager`. Then request a new certificate: `cmctl -n %s renew %s`.",
+				certificate.Namespace,
+				certificate.Name,
+			),
 		})
 	}
 	return findings

@@ -59,18 +59,28 @@ func crdNotEstablished(g *facts.Graph, params check.Params) []check.Finding {
 		var failing []facts.Condition
 		for _, conditionType := range []string{"NamesAccepted", "Established"} {
 			c, ok := crd.Condition(conditionType)
-			if since := c.Since; ok && c.Status == "False" && crd.Deleting.IsZero() && g.OlderThan(check.Later(since, crd.Created), params.StartupGrace) {
+			if since := c.Since; ok && c.Status == "False" && crd.Deleting.IsZero() &&
+				g.OlderThan(check.Later(since, crd.Created), params.StartupGrace) {
 				failing = append(failing, c)
 			}
 		}
 		if len(failing) == 0 {
 			continue
 		}
-		finding := check.Finding{Object: crd.Ref, Message: fmt.Sprintf("CustomResourceDefinition %s is not established: the API server does not serve it.", crd.Name)}
+		finding := check.Finding{
+			Object:  crd.Ref,
+			Message: fmt.Sprintf("CustomResourceDefinition %s is not established: the API server does not serve it.", crd.Name),
+		}
 		if failing[0].Type == "NamesAccepted" {
-			finding.Message = fmt.Sprintf("CustomResourceDefinition %s has conflicting names%s: another definition in its group uses them.", crd.Name, because(failing[0]))
-			finding.Remediation = fmt.Sprintf("List the definitions of the group: `kubectl get crd -o name | grep -F .%s`. Delete the one that is not needed; this deletes all its objects.",
-				crd.Defines.Group())
+			finding.Message = fmt.Sprintf(
+				"CustomResourceDefinition %s has conflicting names%s: another definition in its group uses them.",
+				crd.Name,
+				because(failing[0]),
+			)
+			finding.Remediation = fmt.Sprintf(
+				"List the definitions of the group: `kubectl get crd -o name | grep -F .%s`. Delete the one that is not needed; this deletes all its objects.",
+				crd.Defines.Group(),
+			)
 		}
 		for _, c := range failing {
 			finding.Evidence = append(finding.Evidence, check.QuoteCondition(c))
@@ -105,7 +115,12 @@ func crdVersionDeprecated(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: crd.Ref, Evidence: evidence,
-			Message: fmt.Sprintf("%s of %s are stored in version %s, which is deprecated.", crd.Defines.Name(), crd.Defines.Group(), strings.Join(deprecated, ", ")),
+			Message: fmt.Sprintf(
+				"%s of %s are stored in version %s, which is deprecated.",
+				crd.Defines.Name(),
+				crd.Defines.Group(),
+				strings.Join(deprecated, ", "),
+			),
 		})
 	}
 	return findings
@@ -128,11 +143,24 @@ func crdStoredVersionNotServed(g *facts.Graph, _ check.Params) []check.Finding {
 			continue // its author intends a version that is stored and never served
 		}
 		findings = append(findings, check.Finding{
-			Object:   crd.Ref,
-			Message:  fmt.Sprintf("%s of %s may be stored in version %s, which is no longer served.", crd.Defines.Name(), crd.Defines.Group(), strings.Join(unserved, ", ")),
-			Evidence: []check.Evidence{check.FromCondition("status.storedVersions: %s", strings.Join(crd.Stored, ", ")), check.FromSpec("storage version: %s", storage)},
-			Remediation: fmt.Sprintf("Rewrite all objects: `kubectl get %s -A -o yaml | kubectl replace -f -`. Then: `kubectl patch crd %s --subresource=status "+
-				"--type=merge -p '{\"status\":{\"storedVersions\":[\"%s\"]}}'`.", crd.Name, crd.Name, storage),
+			Object: crd.Ref,
+			Message: fmt.Sprintf(
+				"%s of %s may be stored in version %s, which is no longer served.",
+				crd.Defines.Name(),
+				crd.Defines.Group(),
+				strings.Join(unserved, ", "),
+			),
+			Evidence: []check.Evidence{
+				check.FromCondition("status.storedVersions: %s", strings.Join(crd.Stored, ", ")),
+				check.FromSpec("storage version: %s", storage),
+			},
+			Remediation: fmt.Sprintf(
+				"Rewrite all objects: `kubectl get %s -A -o yaml | kubectl replace -f -`. Then: `kubectl patch crd %s --subresource=status "+
+					"--type=merge -p '{\"status\":{\"storedVersions\":[\"%s\"]}}'`.",
+				crd.Name,
+				crd.Name,
+				storage,
+			),
 		})
 	}
 	return findings

@@ -32,7 +32,11 @@ func gatewayChecks() []check.Check {
 			Remediation: "`kubectl describe gateway <name>` shows the reason: invalid listeners, or an unsupported " +
 				"address or parameters.",
 			Link: gatewayLink, Needs: []facts.Kind{facts.Gateway}, Uses: []facts.Kind{facts.GatewayClass},
-			ExplainedBy: append(check.MissingReferences(), "gateway-class-not-accepted", "gateway-listener-invalid"), Run: gatewayNotAccepted,
+			ExplainedBy: append(
+				check.MissingReferences(),
+				"gateway-class-not-accepted",
+				"gateway-listener-invalid",
+			), Run: gatewayNotAccepted,
 		},
 		{
 			ID: "gateway-not-programmed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
@@ -44,8 +48,14 @@ func gatewayChecks() []check.Check {
 			Remediation: "`kubectl describe gateway <name>` shows the reason (AddressNotAssigned, NoResources, Invalid). " +
 				"Check the Pods and the Service of its data plane.",
 			Link: gatewayLink, Needs: []facts.Kind{facts.Gateway}, Uses: append(facts.WorkloadKinds(), facts.Service, facts.Pod),
-			ExplainedBy: append(check.WorkloadFailures(), "gateway-class-not-accepted", "gateway-not-accepted", "gateway-listener-invalid", "service-loadbalancer-pending",
-				"service-no-ready-endpoints"),
+			ExplainedBy: append(
+				check.WorkloadFailures(),
+				"gateway-class-not-accepted",
+				"gateway-not-accepted",
+				"gateway-listener-invalid",
+				"service-loadbalancer-pending",
+				"service-no-ready-endpoints",
+			),
 			Run: gatewayNotProgrammed,
 		},
 		{
@@ -71,7 +81,17 @@ func gatewayClassNotAccepted(g *facts.Graph, params check.Params) []check.Findin
 		c, ok := class.Condition("Accepted")
 		switch {
 		case ok && c.Status == "False" && lasts(g, class, c, customGrace(params)):
-			findings = append(findings, conditionFinding(class, c, v1alpha1.SeverityMedium, "GatewayClass %s is not accepted by its controller%s.", class.Name, because(c)))
+			findings = append(
+				findings,
+				conditionFinding(
+					class,
+					c,
+					v1alpha1.SeverityMedium,
+					"GatewayClass %s is not accepted by its controller%s.",
+					class.Name,
+					because(c),
+				),
+			)
 		case (!ok || c.Status == "Unknown") && g.OlderThan(check.Later(c.Since, class.Created), customGrace(params)):
 			findings = append(findings, unnoticed(class, c, v1alpha1.SeverityLow, "GatewayClass %s is not accepted by any controller."))
 		}
@@ -81,7 +101,12 @@ func gatewayClassNotAccepted(g *facts.Graph, params check.Params) []check.Findin
 
 // unnoticed is a finding about an object whose status no controller has set.
 func unnoticed(custom *facts.CustomNode, c facts.Condition, severity v1alpha1.Severity, format string) check.Finding {
-	finding := check.Finding{Object: custom.Ref, Severity: severity, Message: fmt.Sprintf(format, custom.Name), Evidence: []check.Evidence{check.FromCondition("its status has no condition Accepted")}}
+	finding := check.Finding{
+		Object:   custom.Ref,
+		Severity: severity,
+		Message:  fmt.Sprintf(format, custom.Name),
+		Evidence: []check.Evidence{check.FromCondition("its status has no condition Accepted")},
+	}
 	if c.Type != "" {
 		finding.Evidence = []check.Evidence{check.QuoteCondition(c)}
 	}
@@ -96,10 +121,18 @@ func gatewayNotAccepted(g *facts.Graph, params check.Params) []check.Finding {
 		switch {
 		case !current(gateway):
 		case ok && c.Status == "False" && lasts(g, gateway, c, customGrace(params)):
-			findings = append(findings, conditionFinding(gateway, c, "", "Gateway %s is not accepted by its controller%s.", gateway.Name, because(c)))
+			findings = append(
+				findings,
+				conditionFinding(gateway, c, "", "Gateway %s is not accepted by its controller%s.", gateway.Name, because(c)),
+			)
 		case ok && c.Status != "Unknown" || !g.OlderThan(check.Later(c.Since, gateway.Created), customGrace(params)):
 		case g.Complete(facts.GatewayClass, "") && !g.Has(class):
-			finding := unnoticed(gateway, c, v1alpha1.SeverityHigh, "Gateway %s uses a GatewayClass that does not exist: no controller accepts it.")
+			finding := unnoticed(
+				gateway,
+				c,
+				v1alpha1.SeverityHigh,
+				"Gateway %s uses a GatewayClass that does not exist: no controller accepts it.",
+			)
 			finding.Evidence = append(finding.Evidence, check.FromSpec("spec.gatewayClassName: %s", gateway.Gateway.Class))
 			finding.Remediation = "Set spec.gatewayClassName to an existing class (`kubectl get gatewayclasses`), or install the controller that provides it."
 			findings = append(findings, finding)
@@ -118,7 +151,10 @@ func gatewayNotProgrammed(g *facts.Graph, params check.Params) []check.Finding {
 		if !ok || accepted.Status != "True" || !current(gateway) {
 			continue
 		}
-		findings = append(findings, conditionFinding(gateway, c, "", "Gateway %s is accepted, but not programmed%s.", gateway.Name, because(c)))
+		findings = append(
+			findings,
+			conditionFinding(gateway, c, "", "Gateway %s is accepted, but not programmed%s.", gateway.Name, because(c)),
+		)
 	}
 	return findings
 }
@@ -146,7 +182,12 @@ func gatewayListenerInvalid(g *facts.Graph, params check.Params) []check.Finding
 	return findings
 }
 
-func listenerFault(g *facts.Graph, gateway *facts.CustomNode, listener facts.Listener, params check.Params) (string, facts.Condition, bool) {
+func listenerFault(
+	g *facts.Graph,
+	gateway *facts.CustomNode,
+	listener facts.Listener,
+	params check.Params,
+) (string, facts.Condition, bool) {
 	for _, fault := range []struct{ conditionType, status, what string }{
 		{"Conflicted", "True", "conflicts with another listener"},
 		{"ResolvedRefs", "False", "has references that cannot be resolved"},

@@ -103,8 +103,11 @@ func certificateRequestFailed(g *facts.Graph, params check.Params) []check.Findi
 		found.add(request, check.Finding{
 			Object: object, Message: message, Evidence: []check.Evidence{check.QuoteCondition(c), check.FromCondition("CertificateRequest %s", request.Name)},
 			Culprits: issuersOf(request),
-			Remediation: fmt.Sprintf("Check the issuer's response: %s. cert-manager retries automatically, after an hour at first; `cmctl -n %s renew <certificate>` retries immediately.",
-				describeCustom(request.Ref), request.Namespace),
+			Remediation: fmt.Sprintf(
+				"Check the issuer's response: %s. cert-manager retries automatically, after an hour at first; `cmctl -n %s renew <certificate>` retries immediately.",
+				describeCustom(request.Ref),
+				request.Namespace,
+			),
 		})
 	}
 	return found.findings()
@@ -145,12 +148,20 @@ func acmeChallengeFailing(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: object, Discriminator: step.ACME.DNSName, Culprits: issuersOf(step),
-			Message:     fmt.Sprintf("The ACME order of %s %s.", customName(object), what),
-			Evidence:    []check.Evidence{check.FromCondition("%s: state %s", customName(step.Ref), step.Phase)},
-			Remediation: fmt.Sprintf("Check the server's response: %s. For HTTP-01 the domain must resolve to this cluster's ingress on port 80, for DNS-01 the DNS provider's credentials must work.", describeCustom(step.Ref)),
+			Message:  fmt.Sprintf("The ACME order of %s %s.", customName(object), what),
+			Evidence: []check.Evidence{check.FromCondition("%s: state %s", customName(step.Ref), step.Phase)},
+			Remediation: fmt.Sprintf(
+				"Check the server's response: %s. For HTTP-01 the domain must resolve to this cluster's ingress on port 80, for DNS-01 the DNS provider's credentials must work.",
+				describeCustom(step.Ref),
+			),
 		}
 		if step.ACME.DNSName != "" {
-			finding.Message = fmt.Sprintf("%s cannot prove control of domain %s to the ACME server: the challenge %s.", customName(object), step.ACME.DNSName, what)
+			finding.Message = fmt.Sprintf(
+				"%s cannot prove control of domain %s to the ACME server: the challenge %s.",
+				customName(object),
+				step.ACME.DNSName,
+				what,
+			)
 		}
 		if step.ACME.Reason != "" {
 			finding.Evidence = append(finding.Evidence, check.FromCondition("status.reason: %s", step.ACME.Reason))

@@ -239,10 +239,15 @@ func customStuckTerminating(g *facts.Graph, params check.Params) []check.Finding
 		}
 		finding := check.Finding{
 			Object: custom.Ref, Message: fmt.Sprintf("%s is stuck terminating: it is held by %s.", customName(custom.Ref), held),
-			Evidence: []check.Evidence{check.FromSpec("deleted at %s", custom.Deleting.UTC().Format("2006-01-02 15:04:05 MST")), check.FromSpec("finalizers: %s", strings.Join(custom.Finalizers, ", "))},
+			Evidence: []check.Evidence{
+				check.FromSpec("deleted at %s", custom.Deleting.UTC().Format("2006-01-02 15:04:05 MST")),
+				check.FromSpec("finalizers: %s", strings.Join(custom.Finalizers, ", ")),
+			},
 		}
 		if slices.Equal(custom.Finalizers, []string{"foregroundDeletion"}) {
-			finding.Remediation = "It waits for the deletion of the objects that it owns: check which of them remain, and why. " + describeCustom(custom.Ref) + " shows its events."
+			finding.Remediation = "It waits for the deletion of the objects that it owns: check which of them remain, and why. " + describeCustom(
+				custom.Ref,
+			) + " shows its events."
 		} else {
 			finding.Remediation = fmt.Sprintf("Restore the controller that removes %s, and check its log. Only if it is gone for good: `kubectl %spatch %s %s "+
 				"--type=merge -p '{\"metadata\":{\"finalizers\":null}}'`; its cleanup is then skipped.",

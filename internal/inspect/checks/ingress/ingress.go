@@ -142,8 +142,14 @@ func backendMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			}
 			finding.Message = fmt.Sprintf("Ingress %s sends %s to Service %s, which does not exist in namespace %s.",
 				group.ingress.Name, routes(group.backends), group.service.Name, group.service.Namespace)
-			finding.Evidence = append([]check.Evidence{check.FromSpec("backend service: %s", group.service.Name)}, similarService(g, group.service)...)
-			finding.Remediation = fmt.Sprintf("Create the Service, or correct the backend: `kubectl -n %s edit ingress %s`.", group.ingress.Namespace, group.ingress.Name)
+			finding.Evidence = append(
+				[]check.Evidence{check.FromSpec("backend service: %s", group.service.Name)},
+				similarService(g, group.service)...)
+			finding.Remediation = fmt.Sprintf(
+				"Create the Service, or correct the backend: `kubectl -n %s edit ingress %s`.",
+				group.ingress.Namespace,
+				group.ingress.Name,
+			)
 			findings = append(findings, finding)
 			continue
 		}
@@ -167,8 +173,11 @@ func backendMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		finding.Message = fmt.Sprintf("Ingress %s sends %s to port %s of Service %s, which has no such port.",
 			group.ingress.Name, routes(lost), phrase.List(ports), group.service.Name)
 		finding.Evidence = []check.Evidence{check.FromSpec("Service %s has %s", service.Name, endpoints.ServicePorts(service))}
-		finding.Remediation = fmt.Sprintf("Set a port that the Service has (`kubectl -n %s edit ingress %s`), or add the port to the Service.",
-			group.ingress.Namespace, group.ingress.Name)
+		finding.Remediation = fmt.Sprintf(
+			"Set a port that the Service has (`kubectl -n %s edit ingress %s`), or add the port to the Service.",
+			group.ingress.Namespace,
+			group.ingress.Name,
+		)
 		findings = append(findings, finding)
 	}
 	return findings
@@ -195,7 +204,11 @@ func backendDead(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: group.ingress.Ref, Discriminator: group.service.Name, Culprits: []facts.Ref{group.service},
-			Remediation: fmt.Sprintf("`kubectl -n %s describe service %s` shows the selector and endpoints of the Service.", service.Namespace, service.Name),
+			Remediation: fmt.Sprintf(
+				"`kubectl -n %s describe service %s` shows the selector and endpoints of the Service.",
+				service.Namespace,
+				service.Name,
+			),
 		}
 		// A port that the Service does not have is reported by another check.
 		dead := slices.DeleteFunc(slices.Clone(group.backends), func(b facts.IngressBackend) bool {
@@ -210,12 +223,17 @@ func backendDead(g *facts.Graph, params check.Params) []check.Finding {
 		case endpoints.SelectsNothing:
 			why = "whose selector matches no Pods"
 			if state.ScaledToZero {
-				why, finding.Severity = "whose workload has 0 desired Pods", v1alpha1.SeverityLow
+				why = "whose workload has 0 desired Pods"
+				finding.Severity = v1alpha1.SeverityLow
 			}
-			finding.Evidence = []check.Evidence{check.FromSpec("Service %s selects %s", service.Name, facts.SelectorFromSet(service.Selector))}
+			finding.Evidence = []check.Evidence{
+				check.FromSpec("Service %s selects %s", service.Name, facts.SelectorFromSet(service.Selector)),
+			}
 		case endpoints.NotReady:
 			why = "which has no ready Pods"
-			finding.Evidence = []check.Evidence{check.FromCondition("0 of %d Pods of Service %s are ready", len(state.Pods), service.Name)}
+			finding.Evidence = []check.Evidence{
+				check.FromCondition("0 of %d Pods of Service %s are ready", len(state.Pods), service.Name),
+			}
 		case endpoints.Unserved:
 			why = "which has no selector and no endpoints"
 			finding.Evidence = []check.Evidence{check.FromCondition("EndpointSlices of Service %s: 0 ready", service.Name)}
@@ -225,7 +243,9 @@ func backendDead(g *facts.Graph, params check.Params) []check.Finding {
 				continue
 			}
 			why = "whose Pods do not declare its target port"
-			finding.Evidence = []check.Evidence{check.FromSpec("Service %s: targetPort %s, declared by none of its Pods", service.Name, target)}
+			finding.Evidence = []check.Evidence{
+				check.FromSpec("Service %s: targetPort %s, declared by none of its Pods", service.Name, target),
+			}
 		}
 		finding.Message = fmt.Sprintf("Ingress %s sends %s to Service %s, %s.", group.ingress.Name, routes(dead), service.Name, why)
 		findings = append(findings, finding)

@@ -89,7 +89,11 @@ func nodeNotReady(g *facts.Graph, params check.Params) []check.Finding {
 			Message: fmt.Sprintf("Node %s is not ready: %s.", node.Name, why),
 		}
 		if reported {
-			finding.Evidence = append(finding.Evidence, check.QuoteCondition(ready), check.FromCondition("since %s", ready.Since.UTC().Format(time.RFC3339)))
+			finding.Evidence = append(
+				finding.Evidence,
+				check.QuoteCondition(ready),
+				check.FromCondition("since %s", ready.Since.UTC().Format(time.RFC3339)),
+			)
 		}
 		findings = append(findings, check.WithPodCount(g, finding))
 	}
@@ -104,15 +108,24 @@ func whyNotReady(node *facts.NodeNode, ready facts.Condition) (why, remediation 
 	switch {
 	case ready.Status == "" || ready.Reason == "NodeStatusNeverUpdated":
 		return "its kubelet has never reported its status", "On the machine, check why the kubelet does not reach the API server: `journalctl -u kubelet`. If the node is " +
-			fmt.Sprintf("not needed: `kubectl delete node %s`.", node.Name)
+			fmt.Sprintf(
+				"not needed: `kubectl delete node %s`.",
+				node.Name,
+			)
 	case ready.Status == "Unknown":
-		return "its kubelet stopped reporting", fmt.Sprintf("Check that the machine is up and reaches the API server; on it, `systemctl status kubelet` and "+
-			"`journalctl -u kubelet`. If it is gone for good, `kubectl delete node %s` lets its Pods be recreated on other nodes.", node.Name)
+		return "its kubelet stopped reporting", fmt.Sprintf(
+			"Check that the machine is up and reaches the API server; on it, `systemctl status kubelet` and "+
+				"`journalctl -u kubelet`. If it is gone for good, `kubectl delete node %s` lets its Pods be recreated on other nodes.",
+			node.Name,
+		)
 	case has("node is shutting down"):
 		return "it is shutting down", "Nothing, if the shutdown is intended. If the node does not come back: `kubectl delete node " + node.Name + "`."
 	case has("container runtime network not ready") || has("cni plugin not initialized") || has("cni config uninitialized"):
-		return "its Pod network is not configured", fmt.Sprintf("Check that the network add-on's Pod on the node runs (`kubectl get pods -A -o wide --field-selector "+
-			"spec.nodeName=%s`) and has written its configuration to /etc/cni/net.d on the machine.", node.Name)
+		return "its Pod network is not configured", fmt.Sprintf(
+			"Check that the network add-on's Pod on the node runs (`kubectl get pods -A -o wide --field-selector "+
+				"spec.nodeName=%s`) and has written its configuration to /etc/cni/net.d on the machine.",
+			node.Name,
+		)
 	case has("container runtime is down") || has("container runtime not ready") || has("container runtime status check may not have completed"):
 		return "its container runtime is down", "On the machine: `systemctl status containerd` (or crio), `journalctl -u containerd`, and free space on its disk; " +
 			"then restart it."
@@ -144,8 +157,11 @@ func nodePressure(g *facts.Graph, _ check.Params) []check.Finding {
 					"Set ephemeral-storage limits on Pods that write a lot, or enlarge the disk."
 			case "MemoryPressure":
 				finding.Message = fmt.Sprintf("Node %s is low on memory: its kubelet evicts Pods.", node.Name)
-				finding.Remediation = fmt.Sprintf("Check what uses it: `kubectl top pods -A --sort-by=memory` and %s. Set memory requests and limits on those Pods, "+
-					"move some to other nodes, or add nodes.", kubectl.Describe(node.Ref))
+				finding.Remediation = fmt.Sprintf(
+					"Check what uses it: `kubectl top pods -A --sort-by=memory` and %s. Set memory requests and limits on those Pods, "+
+						"move some to other nodes, or add nodes.",
+					kubectl.Describe(node.Ref),
+				)
 			default:
 				finding.Message = fmt.Sprintf("Node %s is low on process IDs: its kubelet evicts Pods.", node.Name)
 				finding.Remediation = "On the machine, find what runs so many processes (`ps -eLf | wc -l`, `systemd-cgtop`), and set podPidsLimit in the kubelet's configuration."
@@ -166,8 +182,11 @@ func nodeNetworkUnavailable(g *facts.Graph, params check.Params) []check.Finding
 		findings = append(findings, check.WithPodCount(g, check.Finding{
 			Object: node.Ref, Evidence: []check.Evidence{check.QuoteCondition(c)},
 			Message: fmt.Sprintf("Node %s has no Pod network: its Pods are unreachable.", node.Name),
-			Remediation: fmt.Sprintf("Check that the network add-on's Pod on the node runs: `kubectl get pods -A -o wide --field-selector spec.nodeName=%s`. If a cloud "+
-				"provider creates the routes, check the log of the cloud controller manager.", node.Name),
+			Remediation: fmt.Sprintf(
+				"Check that the network add-on's Pod on the node runs: `kubectl get pods -A -o wide --field-selector spec.nodeName=%s`. If a cloud "+
+					"provider creates the routes, check the log of the cloud controller manager.",
+				node.Name,
+			),
 		}))
 	}
 	return findings

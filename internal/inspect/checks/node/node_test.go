@@ -12,7 +12,12 @@ import (
 
 // node1 is a node; metadata, spec and status are more of each.
 func node1(metadata, spec, status string) string {
-	return checktest.Document("v1", "Node", `name: node-1, creationTimestamp: "2026-01-01T00:00:00Z"`+metadata, "spec: {"+spec+"}\nstatus: {"+status+"}")
+	return checktest.Document(
+		"v1",
+		"Node",
+		`name: node-1, creationTimestamp: "2026-01-01T00:00:00Z"`+metadata,
+		"spec: {"+spec+"}\nstatus: {"+status+"}",
+	)
 }
 
 func nodeCondition(conditionType, status, reason, since, message string) string {
@@ -42,16 +47,51 @@ func TestNodeNotReady(t *testing.T) {
 		message string
 		want    string
 	}{
-		"the kubelet stopped reporting":         {"Unknown", "NodeStatusUnknown", stopped, "its kubelet stopped reporting"},
-		"the kubelet has never reported":        {"Unknown", "NodeStatusNeverUpdated", "Kubelet never posted node status.", "its kubelet has never reported its status"},
-		"no network add-on":                     {"False", "KubeletNotReady", "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized", "its Pod network is not configured"},
-		"the runtime is down":                   {"False", "KubeletNotReady", "container runtime is down", "its container runtime is down"},
-		"the runtime hangs":                     {"False", "KubeletNotReady", "PLEG is not healthy: pleg was last seen active 4m12s ago; threshold is 3m0s", "its container runtime is too slow to keep up (PLEG is not healthy)"},
-		"the machine goes down in good order":   {"False", "KubeletNotReady", "node is shutting down", "it is shutting down"},
-		"storage drivers that do not come":      {"False", "KubeletNotReady", "CSINode is not yet initialized", "its storage drivers are not registered"},
-		"a machine that cannot be measured":     {"False", "KubeletNotReady", "missing node capacity for resources: ephemeral-storage", "its kubelet cannot determine the machine's capacity"},
-		"a reason that nobody has thought of":   {"False", "KubeletNotReady", "the moon is full", "its kubelet reports KubeletNotReady"},
-		"several reasons, the first that tells": {"False", "KubeletNotReady", "[container runtime is down, PLEG is not healthy: pleg was last seen active 10m ago]", "its container runtime is down"},
+		"the kubelet stopped reporting": {"Unknown", "NodeStatusUnknown", stopped, "its kubelet stopped reporting"},
+		"the kubelet has never reported": {
+			"Unknown",
+			"NodeStatusNeverUpdated",
+			"Kubelet never posted node status.",
+			"its kubelet has never reported its status",
+		},
+		"no network add-on": {
+			"False",
+			"KubeletNotReady",
+			"container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized",
+			"its Pod network is not configured",
+		},
+		"the runtime is down": {
+			"False",
+			"KubeletNotReady",
+			"container runtime is down",
+			"its container runtime is down",
+		},
+		"the runtime hangs": {
+			"False",
+			"KubeletNotReady",
+			"PLEG is not healthy: pleg was last seen active 4m12s ago; threshold is 3m0s",
+			"its container runtime is too slow to keep up (PLEG is not healthy)",
+		},
+		"the machine goes down in good order": {"False", "KubeletNotReady", "node is shutting down", "it is shutting down"},
+		"storage drivers that do not come": {
+			"False",
+			"KubeletNotReady",
+			"CSINode is not yet initialized",
+			"its storage drivers are not registered",
+		},
+		"a machine that cannot be measured": {
+			"False",
+			"KubeletNotReady",
+			"missing node capacity for resources: ephemeral-storage",
+			"its kubelet cannot determine the machine's capacity",
+		},
+		"a reason that nobody has thought of": {"False", "KubeletNotReady", "the moon is full", "its kubelet reports KubeletNotReady"},
+		"several reasons, the first that tells": {
+			"False",
+			"KubeletNotReady",
+			"[container runtime is down, PLEG is not healthy: pleg was last seen active 10m ago]",
+			"its container runtime is down",
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -60,7 +100,12 @@ func TestNodeNotReady(t *testing.T) {
 				"  condition: Ready="+c.status+" ("+c.reason+"): "+c.message,
 				"  condition: since 2026-01-15T11:30:00Z",
 				"  condition: Pods on the node: 1")
-			got := checktest.Text(t, Checks(), "node-not-ready", node1("", "", nodeCondition("Ready", c.status, c.reason, checktest.LongAgo, c.message))+podOnNode1)
+			got := checktest.Text(
+				t,
+				Checks(),
+				"node-not-ready",
+				node1("", "", nodeCondition("Ready", c.status, c.reason, checktest.LongAgo, c.message))+podOnNode1,
+			)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -70,9 +115,17 @@ func TestNodeNotReady(t *testing.T) {
 
 func TestNodeReady(t *testing.T) {
 	cases := map[string]string{
-		"ready":              node1("", "", nodeCondition("Ready", "True", "KubeletReady", checktest.LongAgo, "kubelet is posting ready status")),
-		"not ready just now": node1("", "", nodeCondition("Ready", "False", "KubeletNotReady", checktest.JustNow, "container runtime is down")),
-		"new":                checktest.Document("v1", "Node", `name: node-1, creationTimestamp: "2026-01-15T11:59:50Z"`, ""),
+		"ready": node1(
+			"",
+			"",
+			nodeCondition("Ready", "True", "KubeletReady", checktest.LongAgo, "kubelet is posting ready status"),
+		),
+		"not ready just now": node1(
+			"",
+			"",
+			nodeCondition("Ready", "False", "KubeletNotReady", checktest.JustNow, "container runtime is down"),
+		),
+		"new": checktest.Document("v1", "Node", `name: node-1, creationTimestamp: "2026-01-15T11:59:50Z"`, ""),
 		"on its way out": node1(`, deletionTimestamp: "2026-01-15T11:00:00Z", finalizers: [karpenter.sh/termination]`, "",
 			nodeCondition("Ready", "Unknown", "NodeStatusUnknown", checktest.LongAgo, "Kubelet stopped posting node status.")),
 	}
@@ -110,13 +163,37 @@ func TestNodePressure(t *testing.T) {
 				"  condition: Pods on the node: 1"),
 		},
 		"process ids": {
-			documents: node1("", "", nodeCondition("PIDPressure", "True", "KubeletHasInsufficientPID", checktest.LongAgo, "kubelet has insufficient PID available")),
+			documents: node1(
+				"",
+				"",
+				nodeCondition(
+					"PIDPressure",
+					"True",
+					"KubeletHasInsufficientPID",
+					checktest.LongAgo,
+					"kubelet has insufficient PID available",
+				),
+			),
 			want: checktest.Lines(
 				"high Node/node-1 [PIDPressure]: Node node-1 is low on process IDs: its kubelet evicts Pods.",
 				"  condition: PIDPressure=True (KubeletHasInsufficientPID): kubelet has insufficient PID available"),
 		},
-		"none":                     {documents: node1("", "", nodeCondition("MemoryPressure", "False", "KubeletHasSufficientMemory", checktest.LongAgo, "ok"))},
-		"not known, with the node": {documents: node1("", "", nodeCondition("MemoryPressure", "Unknown", "NodeStatusUnknown", checktest.LongAgo, "Kubelet stopped posting node status."))},
+		"none": {
+			documents: node1("", "", nodeCondition("MemoryPressure", "False", "KubeletHasSufficientMemory", checktest.LongAgo, "ok")),
+		},
+		"not known, with the node": {
+			documents: node1(
+				"",
+				"",
+				nodeCondition(
+					"MemoryPressure",
+					"Unknown",
+					"NodeStatusUnknown",
+					checktest.LongAgo,
+					"Kubelet stopped posting node status.",
+				),
+			),
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -133,13 +210,29 @@ func TestNodeNetworkUnavailable(t *testing.T) {
 		want      string
 	}{
 		"no routes": {
-			documents: node1("", "", nodeCondition("NetworkUnavailable", "True", "NoRouteCreated", checktest.LongAgo, "Node created without a route")),
+			documents: node1(
+				"",
+				"",
+				nodeCondition("NetworkUnavailable", "True", "NoRouteCreated", checktest.LongAgo, "Node created without a route"),
+			),
 			want: checktest.Lines(
 				"high Node/node-1: Node node-1 has no Pod network: its Pods are unreachable.",
 				"  condition: NetworkUnavailable=True (NoRouteCreated): Node created without a route"),
 		},
-		"a new node": {documents: node1("", "", nodeCondition("NetworkUnavailable", "True", "NoRouteCreated", checktest.JustNow, "Node created without a route"))},
-		"set up":     {documents: node1("", "", nodeCondition("NetworkUnavailable", "False", "CalicoIsUp", checktest.LongAgo, "Calico is running on this node"))},
+		"a new node": {
+			documents: node1(
+				"",
+				"",
+				nodeCondition("NetworkUnavailable", "True", "NoRouteCreated", checktest.JustNow, "Node created without a route"),
+			),
+		},
+		"set up": {
+			documents: node1(
+				"",
+				"",
+				nodeCondition("NetworkUnavailable", "False", "CalicoIsUp", checktest.LongAgo, "Calico is running on this node"),
+			),
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -169,10 +262,14 @@ func TestNodeCordoned(t *testing.T) {
 				"low Node/node-1: Node node-1 is cordoned: no new Pods are scheduled on it.",
 				"  spec: unschedulable: true"),
 		},
-		"a control plane node":                {documents: node1(`, labels: {node-role.kubernetes.io/control-plane: ""}`, cordoned+"]", "")},
-		"an autoscaler is about to remove it": {documents: node1("", cordoned+", {key: ToBeDeletedByClusterAutoscaler, value: '1768478400', effect: NoSchedule}]", "")},
-		"a taint of its own is no cordon":     {documents: node1("", "taints: [{key: gpu, value: 'true', effect: NoSchedule}]", "")},
-		"open":                                {documents: node1("", "", "")},
+		"a control plane node": {
+			documents: node1(`, labels: {node-role.kubernetes.io/control-plane: ""}`, cordoned+"]", ""),
+		},
+		"an autoscaler is about to remove it": {
+			documents: node1("", cordoned+", {key: ToBeDeletedByClusterAutoscaler, value: '1768478400', effect: NoSchedule}]", ""),
+		},
+		"a taint of its own is no cordon": {documents: node1("", "taints: [{key: gpu, value: 'true', effect: NoSchedule}]", "")},
+		"open":                            {documents: node1("", "", "")},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -194,11 +291,15 @@ func TestNodeVersionSkew(t *testing.T) {
 		},
 		"too old": {
 			server: "v1.37.2", kubelet: "v1.33.5-eks-113cf36",
-			want: []string{": Node node-1 runs kubelet 1.33, too old for API server 1.37: a skew of at most 3 minor versions is supported."},
+			want: []string{
+				": Node node-1 runs kubelet 1.33, too old for API server 1.37: a skew of at most 3 minor versions is supported.",
+			},
 		},
 		"too old, of before 1.25": {
 			server: "v1.27.3", kubelet: "v1.24.1",
-			want: []string{": Node node-1 runs kubelet 1.24, too old for API server 1.27: a skew of at most 2 minor versions is supported."},
+			want: []string{
+				": Node node-1 runs kubelet 1.24, too old for API server 1.27: a skew of at most 2 minor versions is supported.",
+			},
 		},
 		"three behind":                {server: "v1.37.2", kubelet: "v1.34.0+k3s1"},
 		"two behind, of before 1.25":  {server: "v1.26.3", kubelet: "v1.24.1"},

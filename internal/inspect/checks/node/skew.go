@@ -55,9 +55,19 @@ func nodeVersionSkew(g *facts.Graph, _ check.Params) []check.Finding {
 				node.Name, kubelet.Major(), kubelet.Minor(), server.Major(), server.Minor())
 			finding.Remediation = "Upgrade the control plane to at least the kubelet's version, or install an older kubelet on the node."
 		case kubelet.Minor()+maxKubeletLag(kubelet) < server.Minor():
-			finding.Message = fmt.Sprintf("Node %s runs kubelet %d.%d, too old for API server %d.%d: a skew of at most %d minor versions is supported.",
-				node.Name, kubelet.Major(), kubelet.Minor(), server.Major(), server.Minor(), maxKubeletLag(kubelet))
-			finding.Remediation = fmt.Sprintf("Drain the node (`kubectl drain %[1]s --ignore-daemonsets`), upgrade its kubelet, then `kubectl uncordon %[1]s`.", node.Name)
+			finding.Message = fmt.Sprintf(
+				"Node %s runs kubelet %d.%d, too old for API server %d.%d: a skew of at most %d minor versions is supported.",
+				node.Name,
+				kubelet.Major(),
+				kubelet.Minor(),
+				server.Major(),
+				server.Minor(),
+				maxKubeletLag(kubelet),
+			)
+			finding.Remediation = fmt.Sprintf(
+				"Drain the node (`kubectl drain %[1]s --ignore-daemonsets`), upgrade its kubelet, then `kubectl uncordon %[1]s`.",
+				node.Name,
+			)
 		default:
 			continue
 		}

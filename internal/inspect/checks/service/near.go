@@ -52,8 +52,15 @@ func nearlySelected(g *facts.Graph, service *facts.ServiceNode) (evidence []chec
 			"one of them. Delete the Service if it is no longer needed.", service.Namespace)
 	}
 	if near[0].have == "" {
-		return evidence, fmt.Sprintf("Add the label %s=%s to the Pod template of %s %s, or correct the selector: `kubectl -n %s edit service %s`.",
-			near[0].key, service.Selector[near[0].key], near[0].object.Kind, near[0].object.Name, service.Namespace, service.Name)
+		return evidence, fmt.Sprintf(
+			"Add the label %s=%s to the Pod template of %s %s, or correct the selector: `kubectl -n %s edit service %s`.",
+			near[0].key,
+			service.Selector[near[0].key],
+			near[0].object.Kind,
+			near[0].object.Name,
+			service.Namespace,
+			service.Name,
+		)
 	}
 	return evidence, fmt.Sprintf("If you mean %s %s: `kubectl -n %s patch service %s -p '{\"spec\":{\"selector\":{\"%s\":\"%s\"}}}'`.",
 		near[0].object.Kind, near[0].object.Name, service.Namespace, service.Name, near[0].key, near[0].have)

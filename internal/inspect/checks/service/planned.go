@@ -15,12 +15,18 @@ func plannedSelector(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, service := range g.Services {
 		selector := facts.SelectorFromSet(service.Selector)
-		if !service.SelectsPods() || !g.WorkloadsComplete(service.Namespace) || len(podtemplate.Selected(pods[service.Namespace], selector)) > 0 {
+		if !service.SelectsPods() || !g.WorkloadsComplete(service.Namespace) ||
+			len(podtemplate.Selected(pods[service.Namespace], selector)) > 0 {
 			continue
 		}
 		finding := check.Finding{
 			Object: service.Ref, Evidence: []check.Evidence{check.FromSpec("selector %s", selector)},
-			Message: fmt.Sprintf("Service %s selects %s, but no Pod template in namespace %s has these labels.", service.Name, selector, service.Namespace),
+			Message: fmt.Sprintf(
+				"Service %s selects %s, but no Pod template in namespace %s has these labels.",
+				service.Name,
+				selector,
+				service.Namespace,
+			),
 			Remediation: "Match spec.selector of the Service with the labels of the Pod template (spec.template.metadata.labels). Delete the Service " +
 				"if it is no longer needed.",
 		}
@@ -50,8 +56,10 @@ func plannedPortName(g *facts.Graph, _ check.Params) []check.Finding {
 			}
 			reported[port.TargetName] = true
 			finding := undeclaredPort(g, service, i, nodes)
-			finding.Remediation = fmt.Sprintf("Name the container port %s in the workload, or set targetPort of the Service to a name or number that the containers declare.",
-				port.TargetName)
+			finding.Remediation = fmt.Sprintf(
+				"Name the container port %s in the workload, or set targetPort of the Service to a name or number that the containers declare.",
+				port.TargetName,
+			)
 			findings = append(findings, finding)
 		}
 	}

@@ -100,15 +100,29 @@ func selectorMatchesNothing(g *facts.Graph, params check.Params) []check.Finding
 		case len(state.Workloads) > 0:
 			finding.Message = fmt.Sprintf("Service %s has no Pods: %s, which it selects, has none.",
 				service.Name, phrase.Workloads(state.Workloads))
-			finding.Remediation = fmt.Sprintf("Check why no Pods are created: `kubectl -n %s get events --field-selector reason=FailedCreate` "+
-				"and `kubectl -n %s describe %s %s`.", service.Namespace, service.Namespace, strings.ToLower(string(state.Workloads[0].Kind)), state.Workloads[0].Name)
+			finding.Remediation = fmt.Sprintf(
+				"Check why no Pods are created: `kubectl -n %s get events --field-selector reason=FailedCreate` "+
+					"and `kubectl -n %s describe %s %s`.",
+				service.Namespace,
+				service.Namespace,
+				strings.ToLower(string(state.Workloads[0].Kind)),
+				state.Workloads[0].Name,
+			)
 		default:
-			finding.Message = fmt.Sprintf("Service %s selects %s, but no active Pod in namespace %s has these labels.", service.Name, selector, service.Namespace)
+			finding.Message = fmt.Sprintf(
+				"Service %s selects %s, but no active Pod in namespace %s has these labels.",
+				service.Name,
+				selector,
+				service.Namespace,
+			)
 			evidence, fix := nearlySelected(g, service)
 			finding.Evidence = append(finding.Evidence, evidence...)
 			finding.Remediation = fix
 			if finished := finishedPods(g, service); len(finished) > 0 {
-				finding.Evidence = append(finding.Evidence, check.FromCondition("Pods with these labels have finished: %s", phrase.Pods(finished)))
+				finding.Evidence = append(
+					finding.Evidence,
+					check.FromCondition("Pods with these labels have finished: %s", phrase.Pods(finished)),
+				)
 			}
 		}
 		for _, workload := range state.Workloads {
@@ -131,9 +145,18 @@ func finishedPods(g *facts.Graph, service *facts.ServiceNode) []*facts.PodNode {
 
 func scaleCommand(workload *facts.WorkloadNode) string {
 	if workload.Kind == facts.DaemonSet {
-		return fmt.Sprintf("check its node selector and tolerations: `kubectl -n %s describe daemonset %s`.", workload.Namespace, workload.Name)
+		return fmt.Sprintf(
+			"check its node selector and tolerations: `kubectl -n %s describe daemonset %s`.",
+			workload.Namespace,
+			workload.Name,
+		)
 	}
-	return fmt.Sprintf("`kubectl -n %s scale %s %s --replicas=1`.", workload.Namespace, strings.ToLower(string(workload.Kind)), workload.Name)
+	return fmt.Sprintf(
+		"`kubectl -n %s scale %s %s --replicas=1`.",
+		workload.Namespace,
+		strings.ToLower(string(workload.Kind)),
+		workload.Name,
+	)
 }
 
 func noReadyEndpoints(g *facts.Graph, params check.Params) []check.Finding {
@@ -145,11 +168,22 @@ func noReadyEndpoints(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		selector := facts.SelectorFromSet(service.Selector).String()
 		finding := check.Finding{
-			Object:  service.Ref,
-			Message: fmt.Sprintf("Service %s has no ready endpoints: none of the Pods that it selects (%s) is ready.", service.Name, selector),
+			Object: service.Ref,
+			Message: fmt.Sprintf(
+				"Service %s has no ready endpoints: none of the Pods that it selects (%s) is ready.",
+				service.Name,
+				selector,
+			),
 			Remediation: fmt.Sprintf("`kubectl -n %s describe pods -l %s` shows why the Pods are not ready: probes, "+
 				"container states and events.", service.Namespace, selector),
-			Evidence: []check.Evidence{check.FromCondition("0 of %d selected %s ready: %s", len(state.Pods), phrase.Plural(len(state.Pods), "Pod is", "Pods are"), phrase.Pods(state.Pods))},
+			Evidence: []check.Evidence{
+				check.FromCondition(
+					"0 of %d selected %s ready: %s",
+					len(state.Pods),
+					phrase.Plural(len(state.Pods), "Pod is", "Pods are"),
+					phrase.Pods(state.Pods),
+				),
+			},
 		}
 		if g.Complete(facts.EndpointSlice, service.Namespace) {
 			ready, notReady := endpoints.Counts(g, service.Ref)
@@ -192,7 +226,8 @@ func undeclaredPort(g *facts.Graph, service *facts.ServiceNode, index int, pods 
 	for _, pod := range pods {
 		owner := g.TopOwner(pod.Ref)
 		for _, p := range pod.Spec.Ports {
-			if len(same) < 2 && facts.ProtocolOf(p.Protocol) == facts.ProtocolOf(port.Protocol) && !slices.ContainsFunc(same, func(s facts.ContainerPort) bool { return s.Port == p.Port }) {
+			if len(same) < 2 && facts.ProtocolOf(p.Protocol) == facts.ProtocolOf(port.Protocol) &&
+				!slices.ContainsFunc(same, func(s facts.ContainerPort) bool { return s.Port == p.Port }) {
 				same = append(same, p)
 			}
 		}
@@ -209,9 +244,15 @@ func undeclaredPort(g *facts.Graph, service *facts.ServiceNode, index int, pods 
 			target = `"` + same[0].Name + `"`
 		}
 	}
-	finding.Remediation = fmt.Sprintf("Name the container port %s in the workload, or set targetPort to a port that the containers declare: "+
-		"`kubectl -n %s patch service %s --type=json -p '[{\"op\":\"replace\",\"path\":\"/spec/ports/%d/targetPort\",\"value\":%s}]'`.",
-		port.TargetName, service.Namespace, service.Name, index, target)
+	finding.Remediation = fmt.Sprintf(
+		"Name the container port %s in the workload, or set targetPort to a port that the containers declare: "+
+			"`kubectl -n %s patch service %s --type=json -p '[{\"op\":\"replace\",\"path\":\"/spec/ports/%d/targetPort\",\"value\":%s}]'`.",
+		port.TargetName,
+		service.Namespace,
+		service.Name,
+		index,
+		target,
+	)
 	return finding
 }
 
@@ -223,14 +264,25 @@ func loadBalancerPending(g *facts.Graph, params check.Params) []check.Finding {
 			continue
 		}
 		finding := check.Finding{
-			Object:   service.Ref,
-			Message:  fmt.Sprintf("Service %s of type LoadBalancer has no external address: no controller has created a load balancer for it.", service.Name),
+			Object: service.Ref,
+			Message: fmt.Sprintf(
+				"Service %s of type LoadBalancer has no external address: no controller has created a load balancer for it.",
+				service.Name,
+			),
 			Evidence: []check.Evidence{check.FromCondition("status.loadBalancer.ingress is empty")},
-			Remediation: fmt.Sprintf("Check the events (`kubectl -n %s describe service %s`) and that a cloud controller manager or a load balancer such as "+
-				"MetalLB runs in the cluster. If there is none, use type NodePort or ClusterIP.", service.Namespace, service.Name),
+			Remediation: fmt.Sprintf(
+				"Check the events (`kubectl -n %s describe service %s`) and that a cloud controller manager or a load balancer such as "+
+					"MetalLB runs in the cluster. If there is none, use type NodePort or ClusterIP.",
+				service.Namespace,
+				service.Name,
+			),
 		}
 		if e := check.NewestEvent(g, service.Ref, "SyncLoadBalancerFailed", "UpdateLoadBalancerFailed", "UnAvailableLoadBalancer", "AllocationFailed"); e != nil {
-			finding.Message = fmt.Sprintf("Service %s of type LoadBalancer has no external address: the load balancer could not be created (%s).", service.Name, e.Reason)
+			finding.Message = fmt.Sprintf(
+				"Service %s of type LoadBalancer has no external address: the load balancer could not be created (%s).",
+				service.Name,
+				e.Reason,
+			)
 			finding.Evidence = append(finding.Evidence, check.FromEvent(e))
 		}
 		findings = append(findings, finding)

@@ -96,7 +96,9 @@ func (j claimJudge) judge(claim *facts.PVCNode) (string, check.Finding) {
 		// Claims bind to volumes with the same class name, even without a StorageClass of that name.
 		return claimNoMatchingVolume, noMatch(j.g, claim, fmt.Sprintf(
 			"PersistentVolumeClaim %s requests class %s: no PersistentVolume of that class matches, and no StorageClass with that name exists.",
-			claim.Name, claim.StorageClass))
+			claim.Name,
+			claim.StorageClass,
+		))
 	default:
 		return claimClassMissing, j.unknownClass(claim)
 	}
@@ -123,7 +125,9 @@ func (j claimJudge) withoutClass(claim *facts.PVCNode) (string, check.Finding) {
 	}
 	if slices.ContainsFunc(j.g.PVs, func(v *facts.PVNode) bool { return v.StorageClass == "" && v.Claim.IsZero() }) {
 		return claimNoMatchingVolume, noMatch(j.g, claim, fmt.Sprintf(
-			"PersistentVolumeClaim %s sets no StorageClass, the cluster has no default, and no PersistentVolume without a class matches.", claim.Name))
+			"PersistentVolumeClaim %s sets no StorageClass, the cluster has no default, and no PersistentVolume without a class matches.",
+			claim.Name,
+		))
 	}
 	return claimClassMissing, check.Finding{
 		Message:  fmt.Sprintf("PersistentVolumeClaim %s sets no StorageClass, and the cluster has no default.", claim.Name),
@@ -154,20 +158,35 @@ func (j claimJudge) withClass(claim *facts.PVCNode, class *facts.StorageClassNod
 		}
 		return claimNoMatchingVolume, noMatch(j.g, claim, fmt.Sprintf(
 			"PersistentVolumeClaim %s needs a manually created PersistentVolume, as StorageClass %s has no provisioner, and no existing one matches.",
-			claim.Name, class.Name))
+			claim.Name,
+			class.Name,
+		))
 	}
 	failed := check.NewestEvent(j.g, claim.Ref, "ProvisioningFailed")
 	if failed != nil && !j.g.OlderThan(failed.Last, j.params.RecentWindow) {
 		if strings.Contains(failed.Message, "no volume plugin matched") {
 			return claimNoProvisioner, check.Finding{
-				Message:  fmt.Sprintf("PersistentVolumeClaim %s waits for provisioner %s of StorageClass %s, which this version of Kubernetes does not include.", claim.Name, class.Provisioner, class.Name),
-				Evidence: []check.Evidence{check.FromEvent(failed), check.FromSpec("StorageClass %s: provisioner %s", class.Name, class.Provisioner)},
+				Message: fmt.Sprintf(
+					"PersistentVolumeClaim %s waits for provisioner %s of StorageClass %s, which this version of Kubernetes does not include.",
+					claim.Name,
+					class.Provisioner,
+					class.Name,
+				),
+				Evidence: []check.Evidence{
+					check.FromEvent(failed),
+					check.FromSpec("StorageClass %s: provisioner %s", class.Name, class.Provisioner),
+				},
 				Remediation: "In-tree storage drivers were removed from Kubernetes: install the CSI driver that replaces it, and create a StorageClass " +
 					"with its provisioner.",
 			}
 		}
 		return claimProvisioningFailed, check.Finding{
-			Message:  fmt.Sprintf("PersistentVolumeClaim %s has no volume: provisioner %s of StorageClass %s failed.", claim.Name, class.Provisioner, class.Name),
+			Message: fmt.Sprintf(
+				"PersistentVolumeClaim %s has no volume: provisioner %s of StorageClass %s failed.",
+				claim.Name,
+				class.Provisioner,
+				class.Name,
+			),
 			Evidence: []check.Evidence{check.FromEvent(failed), requested(claim)},
 		}
 	}
@@ -175,13 +194,21 @@ func (j claimJudge) withClass(claim *facts.PVCNode, class *facts.StorageClassNod
 		return "", check.Finding{}
 	}
 	return claimNoProvisioner, check.Finding{
-		Message: fmt.Sprintf("PersistentVolumeClaim %s waits for a volume from provisioner %s of StorageClass %s, which does not respond.", claim.Name, class.Provisioner, class.Name),
+		Message: fmt.Sprintf(
+			"PersistentVolumeClaim %s waits for a volume from provisioner %s of StorageClass %s, which does not respond.",
+			claim.Name,
+			class.Provisioner,
+			class.Name,
+		),
 		Evidence: []check.Evidence{
 			check.FromSpec("StorageClass %s: provisioner %s", class.Name, class.Provisioner),
 			check.FromCondition("phase Pending, without a volume and without a ProvisioningFailed event"),
 		},
-		Remediation: fmt.Sprintf("Check that the provisioner is installed (`kubectl get csidriver %s`) and its controller Pods run (`kubectl get pods -A`). "+
-			"Install or fix it, or use another StorageClass.", class.Provisioner),
+		Remediation: fmt.Sprintf(
+			"Check that the provisioner is installed (`kubectl get csidriver %s`) and its controller Pods run (`kubectl get pods -A`). "+
+				"Install or fix it, or use another StorageClass.",
+			class.Provisioner,
+		),
 	}
 }
 
@@ -212,7 +239,10 @@ func waitsForVolume(pod *facts.PodNode) bool {
 
 func pastScheduler(claim *facts.PVCNode, class *facts.StorageClassNode) check.Finding {
 	return check.Finding{
-		Message: fmt.Sprintf("PersistentVolumeClaim %s waits for the scheduler to choose a node, but its Pod bypassed the scheduler.", claim.Name),
+		Message: fmt.Sprintf(
+			"PersistentVolumeClaim %s waits for the scheduler to choose a node, but its Pod bypassed the scheduler.",
+			claim.Name,
+		),
 		Evidence: []check.Evidence{
 			check.FromSpec("StorageClass %s: volumeBindingMode WaitForFirstConsumer", class.Name),
 			check.FromSpec("the Pod's spec.nodeName is set, and the claim is pending"),

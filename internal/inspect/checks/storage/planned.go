@@ -15,15 +15,24 @@ func plannedClaim(g *facts.Graph, _ check.Params) []check.Finding {
 		var seen []string
 		for _, ref := range use.Spec.Refs {
 			claim := facts.Ref{Kind: facts.PVC, Namespace: use.Owner.Namespace, Name: ref.Name}
-			if ref.Kind != facts.PVC || ref.Optional || g.Has(claim) || !g.Complete(facts.PVC, claim.Namespace) || slices.Contains(seen, ref.Name) {
+			if ref.Kind != facts.PVC || ref.Optional || g.Has(claim) || !g.Complete(facts.PVC, claim.Namespace) ||
+				slices.Contains(seen, ref.Name) {
 				continue
 			}
 			seen = append(seen, ref.Name)
 			findings = append(findings, check.Finding{
 				Object: use.Owner, Discriminator: ref.Name, Culprits: []facts.Ref{claim},
-				Message:     fmt.Sprintf("%s %s uses PersistentVolumeClaim %s, which is not in the manifests.", use.Owner.Kind, use.Owner.Name, ref.Name),
-				Evidence:    []check.Evidence{check.FromSpec("%s: claim %s", ref.Field, ref.Name)},
-				Remediation: fmt.Sprintf("Add the claim to the manifests of namespace %s, or correct claimName in the Pod template.", claim.Namespace),
+				Message: fmt.Sprintf(
+					"%s %s uses PersistentVolumeClaim %s, which is not in the manifests.",
+					use.Owner.Kind,
+					use.Owner.Name,
+					ref.Name,
+				),
+				Evidence: []check.Evidence{check.FromSpec("%s: claim %s", ref.Field, ref.Name)},
+				Remediation: fmt.Sprintf(
+					"Add the claim to the manifests of namespace %s, or correct claimName in the Pod template.",
+					claim.Namespace,
+				),
 			})
 		}
 	}

@@ -12,8 +12,12 @@ import (
 
 // claim is a pending claim data of 10Gi; spec is what follows under spec besides size and mode.
 func claim(spec string) string {
-	return checktest.Document("v1", "PersistentVolumeClaim", `name: data, namespace: shop, uid: c1, creationTimestamp: "2026-01-15T11:00:00Z"`,
-		"spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}"+spec+"}\nstatus: {phase: Pending}")
+	return checktest.Document(
+		"v1",
+		"PersistentVolumeClaim",
+		`name: data, namespace: shop, uid: c1, creationTimestamp: "2026-01-15T11:00:00Z"`,
+		"spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}"+spec+"}\nstatus: {phase: Pending}",
+	)
 }
 
 func class(name, rest string) string {
@@ -35,8 +39,13 @@ status: {phase: Pending, conditions: [`+conditions+`]}`)
 }
 
 func claimEvent(reason, message, last string) string {
-	return checktest.Document("v1", "Event", "name: e1, namespace: shop", "type: Warning\ninvolvedObject: {kind: PersistentVolumeClaim, namespace: shop, name: data, uid: c1}\nreason: "+
-		reason+"\nmessage: '"+message+"'\nlastTimestamp: \""+last+"\"")
+	return checktest.Document(
+		"v1",
+		"Event",
+		"name: e1, namespace: shop",
+		"type: Warning\ninvolvedObject: {kind: PersistentVolumeClaim, namespace: shop, name: data, uid: c1}\nreason: "+
+			reason+"\nmessage: '"+message+"'\nlastTimestamp: \""+last+"\"",
+	)
 }
 
 const (
@@ -157,10 +166,30 @@ func TestPendingClaimsAreToldApart(t *testing.T) {
 }
 
 func TestClaimsThatMayWaitAreNoFindings(t *testing.T) {
-	young := checktest.Document("v1", "PersistentVolumeClaim", `name: data, namespace: shop, creationTimestamp: "2026-01-15T11:59:30Z"`, "spec: {storageClassName: none}\nstatus: {phase: Pending}")
-	bound := checktest.Document("v1", "PersistentVolumeClaim", `name: data, namespace: shop`, "spec: {storageClassName: none, volumeName: pv}\nstatus: {phase: Bound}")
-	going := checktest.Document("v1", "PersistentVolumeClaim", `name: data, namespace: shop, deletionTimestamp: "2026-01-15T11:59:30Z"`, "spec: {storageClassName: none}\nstatus: {phase: Pending}")
-	slow := checktest.Document("v1", "PersistentVolumeClaim", `name: data, namespace: shop, creationTimestamp: "2026-01-15T11:57:00Z"`, "spec: {storageClassName: fast}\nstatus: {phase: Pending}")
+	young := checktest.Document(
+		"v1",
+		"PersistentVolumeClaim",
+		`name: data, namespace: shop, creationTimestamp: "2026-01-15T11:59:30Z"`,
+		"spec: {storageClassName: none}\nstatus: {phase: Pending}",
+	)
+	bound := checktest.Document(
+		"v1",
+		"PersistentVolumeClaim",
+		`name: data, namespace: shop`,
+		"spec: {storageClassName: none, volumeName: pv}\nstatus: {phase: Bound}",
+	)
+	going := checktest.Document(
+		"v1",
+		"PersistentVolumeClaim",
+		`name: data, namespace: shop, deletionTimestamp: "2026-01-15T11:59:30Z"`,
+		"spec: {storageClassName: none}\nstatus: {phase: Pending}",
+	)
+	slow := checktest.Document(
+		"v1",
+		"PersistentVolumeClaim",
+		`name: data, namespace: shop, creationTimestamp: "2026-01-15T11:57:00Z"`,
+		"spec: {storageClassName: fast}\nstatus: {phase: Pending}",
+	)
 	for name, documents := range map[string]string{
 		"within its grace": young, "bound": bound, "being deleted": going,
 		"a provisioner may take some minutes": slow + class("fast", "provisioner: p"),
@@ -174,10 +203,19 @@ func TestClaimsThatMayWaitAreNoFindings(t *testing.T) {
 }
 
 func TestClaimThatAPodNamesAndThatDoesNotExist(t *testing.T) {
-	owner := checktest.Document("apps/v1", "StatefulSet", "name: db, namespace: shop", "spec: {replicas: 2, selector: {matchLabels: {app: db}}, template: {metadata: {labels: {app: db}}}}")
+	owner := checktest.Document(
+		"apps/v1",
+		"StatefulSet",
+		"name: db, namespace: shop",
+		"spec: {replicas: 2, selector: {matchLabels: {app: db}}, template: {metadata: {labels: {app: db}}}}",
+	)
 	member := func(name, volumes, phase string) string {
-		return checktest.Document("v1", "Pod", "name: "+name+", namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: db, uid: s1, controller: true}]",
-			"spec: {containers: [{name: db, image: db:1}], volumes: ["+volumes+"]}\nstatus: {phase: "+phase+"}")
+		return checktest.Document(
+			"v1",
+			"Pod",
+			"name: "+name+", namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: db, uid: s1, controller: true}]",
+			"spec: {containers: [{name: db, image: db:1}], volumes: ["+volumes+"]}\nstatus: {phase: "+phase+"}",
+		)
 	}
 	const shared = "{name: shared, persistentVolumeClaim: {claimName: backup}}"
 	for name, tc := range map[string]struct {
@@ -213,7 +251,12 @@ func TestClaimThatAPodNamesAndThatDoesNotExist(t *testing.T) {
 }
 
 func TestClaimThatLostItsVolume(t *testing.T) {
-	lost := checktest.Document("v1", "PersistentVolumeClaim", "name: data, namespace: shop, uid: c1", "spec: {volumeName: pv-1}\nstatus: {phase: Lost}")
+	lost := checktest.Document(
+		"v1",
+		"PersistentVolumeClaim",
+		"name: data, namespace: shop, uid: c1",
+		"spec: {volumeName: pv-1}\nstatus: {phase: Lost}",
+	)
 	for name, tc := range map[string]struct {
 		documents string
 		elsewhere []facts.Kind
@@ -242,8 +285,13 @@ func TestClaimThatLostItsVolume(t *testing.T) {
 
 func TestVolumeThatCouldNotBeReclaimed(t *testing.T) {
 	failed := func(last string) string {
-		return checktest.Document("v1", "Event", "name: e1, namespace: default", "type: Warning\ninvolvedObject: {kind: PersistentVolume, name: pv-1}\nreason: VolumeFailedDelete\n"+
-			"message: volume is still attached\nlastTimestamp: \""+last+"\"")
+		return checktest.Document(
+			"v1",
+			"Event",
+			"name: e1, namespace: default",
+			"type: Warning\ninvolvedObject: {kind: PersistentVolume, name: pv-1}\nreason: VolumeFailedDelete\n"+
+				"message: volume is still attached\nlastTimestamp: \""+last+"\"",
+		)
 	}
 	const on = "medium PersistentVolume/pv-1: PersistentVolume pv-1 could not be reclaimed after its claim was deleted."
 	for name, tc := range map[string]struct{ documents, want string }{
@@ -264,7 +312,12 @@ func TestVolumeThatCouldNotBeReclaimed(t *testing.T) {
 
 func TestClaimThatIsBeingDeletedAndDoesNotGo(t *testing.T) {
 	going := func(since, finalizers string) string {
-		return checktest.Document("v1", "PersistentVolumeClaim", `name: data, namespace: shop, deletionTimestamp: "`+since+`", finalizers: [`+finalizers+`]`, "status: {phase: Bound}")
+		return checktest.Document(
+			"v1",
+			"PersistentVolumeClaim",
+			`name: data, namespace: shop, deletionTimestamp: "`+since+`", finalizers: [`+finalizers+`]`,
+			"status: {phase: Bound}",
+		)
 	}
 	const on = "medium PersistentVolumeClaim/shop/data: PersistentVolumeClaim data is being deleted and does not go"
 	const protected = "  condition: finalizers: kubernetes.io/pvc-protection"

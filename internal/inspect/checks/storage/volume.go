@@ -92,7 +92,14 @@ func misfits(claim *facts.PVCNode, volume *facts.PVNode) []string {
 		why = append(why, "offers "+strings.Join(volume.AccessModes, ", "))
 	}
 	if volume.Phase == "Released" {
-		why = append(why, fmt.Sprintf("is Released: still reserved for the deleted claim %s in namespace %s", volume.Claim.Name, volume.Claim.Namespace))
+		why = append(
+			why,
+			fmt.Sprintf(
+				"is Released: still reserved for the deleted claim %s in namespace %s",
+				volume.Claim.Name,
+				volume.Claim.Namespace,
+			),
+		)
 	}
 	if volume.Phase == "Failed" {
 		why = append(why, "is Failed")
@@ -184,10 +191,19 @@ func claimLost(g *facts.Graph, _ check.Params) []check.Finding {
 		node, ok := facts.Lookup[*facts.PVNode](g, volume)
 		switch {
 		case ok && !node.Claim.IsZero() && node.Claim != claim.Ref:
-			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s has lost its volume: PersistentVolume %s belongs to claim %s in namespace %s.",
-				claim.Name, claim.Volume, node.Claim.Name, node.Claim.Namespace)
+			finding.Message = fmt.Sprintf(
+				"PersistentVolumeClaim %s has lost its volume: PersistentVolume %s belongs to claim %s in namespace %s.",
+				claim.Name,
+				claim.Volume,
+				node.Claim.Name,
+				node.Claim.Namespace,
+			)
 		case !ok && claim.Volume != "" && g.Complete(facts.PV, ""):
-			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s has lost its volume: PersistentVolume %s no longer exists.", claim.Name, claim.Volume)
+			finding.Message = fmt.Sprintf(
+				"PersistentVolumeClaim %s has lost its volume: PersistentVolume %s no longer exists.",
+				claim.Name,
+				claim.Volume,
+			)
 		}
 		if e := check.NewestEvent(g, claim.Ref, "ClaimLost", "ClaimMisbound"); e != nil {
 			finding.Evidence = append(finding.Evidence, check.FromEvent(e))
@@ -206,13 +222,19 @@ func volumeFailed(g *facts.Graph, params check.Params) []check.Finding {
 			continue
 		}
 		finding := check.Finding{
-			Object:      volume.Ref,
-			Message:     fmt.Sprintf("PersistentVolume %s could not be reclaimed after its claim was deleted.", volume.Name),
-			Evidence:    []check.Evidence{check.FromCondition("phase %s", volume.Phase)},
-			Remediation: fmt.Sprintf("Fix the reason given in the evidence, or delete the storage by hand, which deletes its data, and then the object: `kubectl delete pv %s`.", volume.Name),
+			Object:   volume.Ref,
+			Message:  fmt.Sprintf("PersistentVolume %s could not be reclaimed after its claim was deleted.", volume.Name),
+			Evidence: []check.Evidence{check.FromCondition("phase %s", volume.Phase)},
+			Remediation: fmt.Sprintf(
+				"Fix the reason given in the evidence, or delete the storage by hand, which deletes its data, and then the object: `kubectl delete pv %s`.",
+				volume.Name,
+			),
 		}
 		if volume.Message != "" {
-			finding.Evidence = append(finding.Evidence, check.FromCondition("%s", strings.TrimPrefix(volume.Reason+": "+volume.Message, ": ")))
+			finding.Evidence = append(
+				finding.Evidence,
+				check.FromCondition("%s", strings.TrimPrefix(volume.Reason+": "+volume.Message, ": ")),
+			)
 		}
 		if failed != nil {
 			finding.Evidence = append(finding.Evidence, check.FromEvent(failed))
@@ -230,19 +252,32 @@ func claimStuckTerminating(g *facts.Graph, params check.Params) []check.Finding 
 		if claim.Deleting.IsZero() || !g.OlderThan(claim.Deleting, params.TerminatingGrace) {
 			continue
 		}
-		finding := check.Finding{Object: claim.Ref, Evidence: []check.Evidence{check.FromCondition("finalizers: %s", strings.Join(claim.Finalizers, ", "))}}
+		finding := check.Finding{
+			Object:   claim.Ref,
+			Evidence: []check.Evidence{check.FromCondition("finalizers: %s", strings.Join(claim.Finalizers, ", "))},
+		}
 		// The protection controller only counts Pods that have a node.
 		holding := slices.DeleteFunc(slices.Clone(users[claim.Ref]), func(p *facts.PodNode) bool { return p.NodeName == "" })
 		others := slices.DeleteFunc(slices.Clone(claim.Finalizers), func(f string) bool { return f == protection })
 		switch {
 		case len(others) > 0:
-			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s is stuck terminating: it waits for finalizer %s.", claim.Name, phrase.List(others))
+			finding.Message = fmt.Sprintf(
+				"PersistentVolumeClaim %s is stuck terminating: it waits for finalizer %s.",
+				claim.Name,
+				phrase.List(others),
+			)
 			finding.Remediation = "Check the controller that set the finalizer and removes it after its cleanup. Removing it by hand can lose data."
 		case len(holding) > 0:
 			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s is stuck terminating: Pods still use it.", claim.Name)
-			finding.Evidence = append(finding.Evidence, check.FromCondition("used by %s %s", phrase.Plural(len(holding), "Pod", "Pods"), phrase.Pods(holding)))
-			finding.Remediation = fmt.Sprintf("Delete the Pods that use it, including finished ones, or scale their workload down: `kubectl -n %s describe pvc %s` lists them in Used By.",
-				claim.Namespace, claim.Name)
+			finding.Evidence = append(
+				finding.Evidence,
+				check.FromCondition("used by %s %s", phrase.Plural(len(holding), "Pod", "Pods"), phrase.Pods(holding)),
+			)
+			finding.Remediation = fmt.Sprintf(
+				"Delete the Pods that use it, including finished ones, or scale their workload down: `kubectl -n %s describe pvc %s` lists them in Used By.",
+				claim.Namespace,
+				claim.Name,
+			)
 			for _, pod := range holding[:min(len(holding), 3)] {
 				finding.Culprits = append(finding.Culprits, g.TopOwner(pod.Ref))
 			}

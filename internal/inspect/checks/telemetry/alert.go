@@ -38,8 +38,16 @@ func alertChecks() []check.Check {
 				"object that was read.",
 			Remediation: "Check that the Pods run, and that port, path and scheme of the scrape configuration are " +
 				"correct. A NetworkPolicy may block the monitoring.",
-			Link:        "https://prometheus.io/docs/concepts/jobs_instances/",
-			Uses:        []facts.Kind{facts.Pod, facts.Service, facts.Node, facts.Deployment, facts.StatefulSet, facts.DaemonSet, facts.ReplicaSet},
+			Link: "https://prometheus.io/docs/concepts/jobs_instances/",
+			Uses: []facts.Kind{
+				facts.Pod,
+				facts.Service,
+				facts.Node,
+				facts.Deployment,
+				facts.StatefulSet,
+				facts.DaemonSet,
+				facts.ReplicaSet,
+			},
 			ExplainedBy: slices.Concat(check.WorkloadFailures(), check.ServiceFailures()),
 			Sources:     []facts.Source{facts.SourceTargets},
 			Run:         targetsDown,
@@ -133,7 +141,12 @@ func targetsDown(g *facts.Graph, _ check.Params) []check.Finding {
 	for _, target := range alerts.Down {
 		finding := check.Finding{
 			Object: target.Object, Discriminator: target.Job,
-			Message: fmt.Sprintf("Scrape targets of job %s on %s %s are down.", target.Job, target.Object.Kind.Name(), target.Object.Name),
+			Message: fmt.Sprintf(
+				"Scrape targets of job %s on %s %s are down.",
+				target.Job,
+				target.Object.Kind.Name(),
+				target.Object.Name,
+			),
 		}
 		if target.Object == alerts.Backend {
 			finding.APIVersion = backendVersion

@@ -24,11 +24,15 @@ func anomalyChecks() []check.Check {
 				"the usual share, and at least twice as high." + anomalyMethod,
 			Remediation: "Check what changed when it began (a rollout, a dependency, the traffic), and the logs of the " +
 				"Pods for the errors.",
-			Link:        "https://sre.google/sre-book/monitoring-distributed-systems/#xref_monitoring_golden-signals",
-			Uses:        anomalyKinds(),
-			ExplainedBy: slices.Concat(check.WorkloadFailures(), check.ServiceFailures(), []string{"restart-anomaly", "log-new-error", "log-error-surge"}),
-			Sources:     []facts.Source{facts.SourceErrors},
-			Run:         anomalies(facts.AnomalyErrors),
+			Link: "https://sre.google/sre-book/monitoring-distributed-systems/#xref_monitoring_golden-signals",
+			Uses: anomalyKinds(),
+			ExplainedBy: slices.Concat(
+				check.WorkloadFailures(),
+				check.ServiceFailures(),
+				[]string{"restart-anomaly", "log-new-error", "log-error-surge"},
+			),
+			Sources: []facts.Source{facts.SourceErrors},
+			Run:     anomalies(facts.AnomalyErrors),
 		},
 		{
 			ID: "latency-anomaly", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
@@ -38,9 +42,13 @@ func anomalyChecks() []check.Check {
 			Remediation: "Check what changed when it began: a rollout, a slow dependency, CPU throttling, the traffic.",
 			Link:        "https://sre.google/sre-book/monitoring-distributed-systems/#xref_monitoring_golden-signals",
 			Uses:        anomalyKinds(),
-			ExplainedBy: slices.Concat(check.WorkloadFailures(), check.ServiceFailures(), []string{"restart-anomaly", "log-new-error", "log-error-surge"}),
-			Sources:     []facts.Source{facts.SourceLatency},
-			Run:         anomalies(facts.AnomalyLatency),
+			ExplainedBy: slices.Concat(
+				check.WorkloadFailures(),
+				check.ServiceFailures(),
+				[]string{"restart-anomaly", "log-new-error", "log-error-surge"},
+			),
+			Sources: []facts.Source{facts.SourceLatency},
+			Run:     anomalies(facts.AnomalyLatency),
 		},
 		{
 			ID: "restart-anomaly", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,

@@ -81,7 +81,11 @@ func claimsFillingUp(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: f.Object, Discriminator: string(f.What), Evidence: fillEvidence(f), Remediation: enlarge(g, f),
-			Message: fmt.Sprintf("PersistentVolumeClaim %s is filling up: at its current rate it will soon %s.", f.Object.Name, runsOut(f.What)),
+			Message: fmt.Sprintf(
+				"PersistentVolumeClaim %s is filling up: at its current rate it will soon %s.",
+				f.Object.Name,
+				runsOut(f.What),
+			),
 		}
 		switch {
 		case f.Until <= day:
@@ -115,17 +119,27 @@ func enlarge(g *facts.Graph, f facts.Fill) string {
 	case !ok:
 		return ""
 	case class.Expandable:
-		return fmt.Sprintf("Delete or archive data that is not needed, or expand the claim, which storage class %s permits: `kubectl -n %s patch pvc %s -p "+
-			`'{"spec":{"resources":{"requests":{"storage":"<size>"}}}}'`+"`.", class.Name, claim.Namespace, claim.Name)
+		return fmt.Sprintf(
+			"Delete or archive data that is not needed, or expand the claim, which storage class %s permits: `kubectl -n %s patch pvc %s -p "+
+				`'{"spec":{"resources":{"requests":{"storage":"<size>"}}}}'`+"`.",
+			class.Name,
+			claim.Namespace,
+			claim.Name,
+		)
 	default:
-		return fmt.Sprintf("Delete or archive data that is not needed. Storage class %s does not permit expansion: move the data to a larger claim, or set "+
-			"allowVolumeExpansion on the class if its driver supports it.", class.Name)
+		return fmt.Sprintf(
+			"Delete or archive data that is not needed. Storage class %s does not permit expansion: move the data to a larger claim, or set "+
+				"allowVolumeExpansion on the class if its driver supports it.",
+			class.Name,
+		)
 	}
 }
 
 // fillEvidence has the numbers behind a forecast.
 func fillEvidence(f facts.Fill) []check.Evidence {
-	evidence := []check.Evidence{check.FromMetric("%s free of %s (%.1f %%)", amount(f.What, f.Free), amount(f.What, f.Capacity), 100*f.Free/f.Capacity)}
+	evidence := []check.Evidence{
+		check.FromMetric("%s free of %s (%.1f %%)", amount(f.What, f.Free), amount(f.What, f.Capacity), 100*f.Free/f.Capacity),
+	}
 	if !f.Forecast {
 		return evidence
 	}
@@ -133,10 +147,19 @@ func fillEvidence(f facts.Fill) []check.Evidence {
 	if f.Latest == 0 {
 		interval = fmt.Sprintf("%s at the earliest; the rate is unsteady and may not last", span(f.Earliest))
 	}
-	rate := check.FromMetric("decreases by %s a day over %s: %s left (90 %% interval: %s)", amount(f.What, f.PerDay), span(f.History), span(f.Until), interval)
+	rate := check.FromMetric(
+		"decreases by %s a day over %s: %s left (90 %% interval: %s)",
+		amount(f.What, f.PerDay),
+		span(f.History),
+		span(f.Until),
+		interval,
+	)
 	evidence = append(evidence, rate)
 	if f.Cycles > 0 {
-		evidence = append(evidence, check.FromMetric("cleaned up %d times in that period; the free amount before each cleanup decreases", f.Cycles))
+		evidence = append(
+			evidence,
+			check.FromMetric("cleaned up %d times in that period; the free amount before each cleanup decreases", f.Cycles),
+		)
 	}
 	return evidence
 }

@@ -57,7 +57,14 @@ func TestErrorsOfLogs(t *testing.T) {
 		Text: "ERROR dial tcp <ip>: refused", Count: 12, Expected: 24, Usual: 1, Most: 2, Containers: []string{"app"},
 		Examples: []string{"ERROR dial tcp 10.0.0.1:5432: refused", "ERROR dial tcp 10.0.0.2:5432: refused"},
 	}
-	panics := facts.LogTemplate{Text: "panic: boom", Fatal: true, Count: 1, Expected: 1, Containers: []string{"app", "sidecar"}, Examples: []string{"panic: boom\n\ngoroutine 1 [running]:"}}
+	panics := facts.LogTemplate{
+		Text:       "panic: boom",
+		Fatal:      true,
+		Count:      1,
+		Expected:   1,
+		Containers: []string{"app", "sidecar"},
+		Examples:   []string{"panic: boom\n\ngoroutine 1 [running]:"},
+	}
 	partly := loggedBy(facts.WorkloadLogs{Known: true, New: []facts.LogTemplate{refused}, Surging: []facts.LogTemplate{refused}})
 	partly.Covered, partly.BaselineCovered = 0.5, 0.25
 	for name, tc := range map[string]struct {

@@ -80,9 +80,32 @@ func TestFillingUp(t *testing.T) {
 	}
 	bursts := fill(3 * 24 * time.Hour)
 	bursts.Latest, bursts.Cycles = 0, 5
-	inodes := facts.Fill{Object: claimRef(), What: facts.FillInodes, Free: 100, Capacity: 1000, Forecast: true, Until: 5 * 24 * time.Hour, Earliest: 4 * 24 * time.Hour, Latest: 6 * 24 * time.Hour, PerDay: 20, History: 9 * 24 * time.Hour}
+	inodes := facts.Fill{
+		Object:   claimRef(),
+		What:     facts.FillInodes,
+		Free:     100,
+		Capacity: 1000,
+		Forecast: true,
+		Until:    5 * 24 * time.Hour,
+		Earliest: 4 * 24 * time.Hour,
+		Latest:   6 * 24 * time.Hour,
+		PerDay:   20,
+		History:  9 * 24 * time.Hour,
+	}
 	full := facts.Fill{Object: claimRef(), What: facts.FillSpace, Free: 2 * gib, Capacity: 100 * gib}
-	node := facts.Fill{Object: facts.Ref{Kind: facts.Node, Name: "node-1"}, What: facts.FillSpace, Path: "/var", Free: 6 * gib, Capacity: 100 * gib, Forecast: true, Until: 47 * time.Hour, Earliest: 40 * time.Hour, Latest: 72 * time.Hour, PerDay: gib, History: 14 * 24 * time.Hour}
+	node := facts.Fill{
+		Object:   facts.Ref{Kind: facts.Node, Name: "node-1"},
+		What:     facts.FillSpace,
+		Path:     "/var",
+		Free:     6 * gib,
+		Capacity: 100 * gib,
+		Forecast: true,
+		Until:    47 * time.Hour,
+		Earliest: 40 * time.Hour,
+		Latest:   72 * time.Hour,
+		PerDay:   gib,
+		History:  14 * 24 * time.Hour,
+	}
 	for name, tc := range map[string]struct {
 		check string
 		fill  facts.Fill
@@ -123,10 +146,46 @@ func TestFillingUp(t *testing.T) {
 func TestAnomalies(t *testing.T) {
 	api := facts.Ref{Kind: facts.Service, Namespace: "shop", Name: "api"}
 	trends := &facts.Trends{Anomalies: []facts.Anomaly{
-		{Object: api, Kind: facts.AnomalyErrors, Metric: "http_requests_total", Now: 0.251, Usual: 0.0004, Score: 41.234, Season: "hour of week", History: 22 * 24 * time.Hour},
-		{Object: api, Kind: facts.AnomalyErrors, Metric: "istio_requests_total", Now: 0.02, Usual: 0.0004, Score: 41.234, Season: "hour of week", History: 22 * 24 * time.Hour},
-		{Object: api, Kind: facts.AnomalyLatency, Metric: "m", Now: 1.2, Usual: 0.1, Score: math.Inf(1), Season: "hour of day", History: 7 * 24 * time.Hour},
-		{Object: api, Kind: facts.AnomalyRestarts, Metric: "r", Now: 5.5, Usual: 0, Score: 11, Season: "all earlier values", History: 47 * time.Hour},
+		{
+			Object:  api,
+			Kind:    facts.AnomalyErrors,
+			Metric:  "http_requests_total",
+			Now:     0.251,
+			Usual:   0.0004,
+			Score:   41.234,
+			Season:  "hour of week",
+			History: 22 * 24 * time.Hour,
+		},
+		{
+			Object:  api,
+			Kind:    facts.AnomalyErrors,
+			Metric:  "istio_requests_total",
+			Now:     0.02,
+			Usual:   0.0004,
+			Score:   41.234,
+			Season:  "hour of week",
+			History: 22 * 24 * time.Hour,
+		},
+		{
+			Object:  api,
+			Kind:    facts.AnomalyLatency,
+			Metric:  "m",
+			Now:     1.2,
+			Usual:   0.1,
+			Score:   math.Inf(1),
+			Season:  "hour of day",
+			History: 7 * 24 * time.Hour,
+		},
+		{
+			Object:  api,
+			Kind:    facts.AnomalyRestarts,
+			Metric:  "r",
+			Now:     5.5,
+			Usual:   0,
+			Score:   11,
+			Season:  "all earlier values",
+			History: 47 * time.Hour,
+		},
 	}}
 	for id, want := range map[string]string{
 		"error-rate-anomaly": checktest.Lines(
@@ -161,7 +220,15 @@ func TestAlerts(t *testing.T) {
 	alerts := &facts.Alerts{
 		Backend: main, MoreDown: 4,
 		Firing: []facts.FiringAlert{
-			{Name: "PodDown", Object: api, Severity: "page", Count: 3, Since: since, Summaries: []string{"3 of 5 are down (60%)"}, Labels: []string{"pod=a"}},
+			{
+				Name:      "PodDown",
+				Object:    api,
+				Severity:  "page",
+				Count:     3,
+				Since:     since,
+				Summaries: []string{"3 of 5 are down (60%)"},
+				Labels:    []string{"pod=a"},
+			},
 			{Name: "Note", Object: api, Severity: "info", Count: 1},
 			{Name: "Odd", Object: main, Severity: "P3", Count: 1},
 		},
@@ -204,7 +271,8 @@ func TestAlerts(t *testing.T) {
 
 func TestChecksOfBackEndsDoNotRunWithoutOne(t *testing.T) {
 	selected := slices.DeleteFunc(Checks(), func(c check.Check) bool { return len(c.Sources) == 0 })
-	if findings, ran, gaps := check.Run(testkit.Graph(t, ""), selected, check.DefaultParams()); len(findings) > 0 || ran > 0 || len(gaps) > 0 {
+	if findings, ran, gaps := check.Run(testkit.Graph(t, ""), selected, check.DefaultParams()); len(findings) > 0 || ran > 0 ||
+		len(gaps) > 0 {
 		t.Errorf("%d ran, found %v, gaps %v", ran, findings, gaps)
 	}
 }
