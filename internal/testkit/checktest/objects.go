@@ -15,7 +15,8 @@ func PodOn(app, name, node, resources string) string {
 	return Document(
 		"v1",
 		"Pod",
-		"name: "+name+", namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: "+app+", uid: u, controller: true}]",
+		"name: "+name+", namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: "+app+", uid: u, "+
+			"controller: true}]",
 		"spec: {nodeName: "+node+", containers: [{name: api, image: i, resources: {"+resources+"}}]}\nstatus: {phase: Running}",
 	)
 }
@@ -79,7 +80,8 @@ func PodOf(workload, suffix, rest string) string {
 		"v1",
 		"Pod",
 		fmt.Sprintf("name: %s-7d9f-%s, namespace: shop, uid: p-%[1]s-%[2]s, creationTimestamp: \"2026-01-15T11:00:00Z\", "+
-			"labels: {app: %[1]s}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: %[1]s-7d9f, uid: r-%[1]s, controller: true}]", workload, suffix),
+			"labels: {app: %[1]s}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: %[1]s-7d9f, uid: r-%[1]s, "+
+			"controller: true}]", workload, suffix),
 		rest,
 	)
 }

@@ -23,10 +23,11 @@ func standing(conditionType, reason, message string) string {
 }
 
 const (
-	discoveryFailed = "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: metrics.k8s.io/v1beta1: stale GroupVersion discovery: metrics.k8s.io/v1beta1"
-	remaining       = "Some resources are remaining: pods. has 2 resource instances, widgets.example.com has 1 resource instances"
-	held            = "Some content in the namespace has finalizers remaining: example.com/cleanup in 1 resource instances"
-	webhookFailed   = `Failed to delete all resource types, 1 remaining: Internal error occurred: failed calling webhook "guard.example.com": failed to call webhook: Post "https://guard.ops.svc:443/": service "guard" not found`
+	discoveryFailed = "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: " +
+		"metrics.k8s.io/v1beta1: stale GroupVersion discovery: metrics.k8s.io/v1beta1"
+	remaining     = "Some resources are remaining: pods. has 2 resource instances, widgets.example.com has 1 resource instances"
+	held          = "Some content in the namespace has finalizers remaining: example.com/cleanup in 1 resource instances"
+	webhookFailed = `Failed to delete all resource types, 1 remaining: Internal error occurred: failed calling webhook "guard.example.com": failed to call webhook: Post "https://guard.ops.svc:443/": service "guard" not found`
 )
 
 func TestNamespaceStuckTerminating(t *testing.T) {
@@ -37,7 +38,8 @@ func TestNamespaceStuckTerminating(t *testing.T) {
 		"an API that does not respond": {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceDeletionDiscoveryFailure", "DiscoveryFailed", discoveryFailed)),
 			want: checktest.Lines(
-				"medium Namespace/old: Namespace old is stuck terminating: its objects cannot be listed because API metrics.k8s.io/v1beta1 does not respond.",
+				"medium Namespace/old: Namespace old is stuck terminating: its objects cannot be listed because API "+
+					"metrics.k8s.io/v1beta1 does not respond.",
 				"  condition: NamespaceDeletionDiscoveryFailure=True (DiscoveryFailed): "+discoveryFailed,
 			),
 		},
@@ -45,7 +47,8 @@ func TestNamespaceStuckTerminating(t *testing.T) {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceContentRemaining", "SomeResourcesRemain", remaining)+
 				standing("NamespaceFinalizersRemaining", "SomeFinalizersRemain", held)),
 			want: checktest.Lines(
-				"medium Namespace/old: Namespace old is stuck terminating: pods, widgets.example.com are held by finalizer example.com/cleanup.",
+				"medium Namespace/old: Namespace old is stuck terminating: pods, widgets.example.com are held by finalizer "+
+					"example.com/cleanup.",
 				"  condition: NamespaceContentRemaining=True (SomeResourcesRemain): "+remaining,
 				"  condition: NamespaceFinalizersRemaining=True (SomeFinalizersRemain): "+held,
 			),
@@ -59,7 +62,8 @@ func TestNamespaceStuckTerminating(t *testing.T) {
 		"a webhook that does not respond": {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceDeletionContentFailure", "ContentDeletionFailed", webhookFailed)),
 			want: checktest.Lines(
-				"medium Namespace/old: Namespace old is stuck terminating: admission webhook guard.example.com, which is called for deletions, does not respond.",
+				"medium Namespace/old: Namespace old is stuck terminating: admission webhook guard.example.com, which is called for "+
+					"deletions, does not respond.",
 				"  condition: NamespaceDeletionContentFailure=True (ContentDeletionFailed): "+webhookFailed,
 			),
 		},

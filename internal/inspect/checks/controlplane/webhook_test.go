@@ -12,7 +12,8 @@ import (
 // hook is one webhook that calls Service cart in namespace shop.
 func hook(name, policy, port, operations, resources string) string {
 	return "\n- {name: " + name + ", admissionReviewVersions: [v1], sideEffects: None, " + policy +
-		"clientConfig: {service: {namespace: shop, name: cart" + port + "}}, rules: [{operations: [" + operations + "], apiGroups: [\"\"], apiVersions: [v1], resources: [" + resources + "]}]}"
+		"clientConfig: {service: {namespace: shop, name: cart" + port + "}}, rules: [{operations: [" + operations + "], apiGroups: " +
+		"[\"\"], apiVersions: [v1], resources: [" + resources + "]}]}"
 }
 
 func hooks(kind string, all string) string {
@@ -34,7 +35,8 @@ func TestWebhookWhoseServiceDoesNotExist(t *testing.T) {
 		"services",
 	)
 	https := checktest.Document("v1", "Service", "name: cart, namespace: shop", "spec: {ports: [{name: https, port: 8443}]}")
-	const on = "ValidatingWebhookConfiguration/policy [shop/cart]: ValidatingWebhookConfiguration policy calls Service cart in namespace shop, "
+	const on = "ValidatingWebhookConfiguration/policy [shop/cart]: ValidatingWebhookConfiguration policy calls Service cart in " +
+		"namespace shop, "
 	for name, tc := range map[string]struct {
 		documents string
 		elsewhere []facts.Kind
@@ -47,7 +49,8 @@ func TestWebhookWhoseServiceDoesNotExist(t *testing.T) {
 			"medium "+on+"which does not exist: UPDATE services pass unchecked.", "  spec: webhook b.policy.io: failurePolicy Ignore",
 		)},
 		"two webhooks of one Service are one finding": {hooks("MutatingWebhookConfiguration", closed+hook("c.policy.io", "", "", "CREATE, UPDATE", "deployments, jobs")), nil, checktest.Lines(
-			"critical MutatingWebhookConfiguration/policy [shop/cart]: MutatingWebhookConfiguration policy calls Service cart in namespace shop, which does not exist: "+
+			"critical MutatingWebhookConfiguration/policy [shop/cart]: MutatingWebhookConfiguration policy calls Service cart in "+
+				"namespace shop, which does not exist: "+
 				"the API server rejects CREATE pods, CREATE,UPDATE deployments,jobs.",
 			"  spec: webhooks a.policy.io, c.policy.io: failurePolicy Fail",
 		)},
@@ -58,7 +61,8 @@ func TestWebhookWhoseServiceDoesNotExist(t *testing.T) {
 		"the Service has the port":                  {hooks("ValidatingWebhookConfiguration", hook("a.policy.io", "", ", port: 8443", "CREATE", "pods")) + https, nil, ""},
 		"Services that were not read prove nothing": {hooks("ValidatingWebhookConfiguration", closed), []facts.Kind{facts.Service}, ""},
 		"a webhook that is called by URL": {hooks("ValidatingWebhookConfiguration",
-			"\n- {name: a.policy.io, admissionReviewVersions: [v1], sideEffects: None, clientConfig: {url: \"https://policy.example\"}}"), nil, ""},
+			"\n- {name: a.policy.io, admissionReviewVersions: [v1], sideEffects: None, clientConfig: {url: "+
+				"\"https://policy.example\"}}"), nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, checktest.Text(t, Checks(), "webhook-service-missing", tc.documents, tc.elsewhere...)); diff != "" {
@@ -70,7 +74,8 @@ func TestWebhookWhoseServiceDoesNotExist(t *testing.T) {
 
 func TestWebhookWhoseServiceHasNoReadyEndpoint(t *testing.T) {
 	configuration := hooks("ValidatingWebhookConfiguration", hook("a.policy.io", "", ", port: 80", "CREATE", "pods"))
-	const on = "critical ValidatingWebhookConfiguration/policy [shop/cart]: ValidatingWebhookConfiguration policy calls Service cart in namespace shop, "
+	const on = "critical ValidatingWebhookConfiguration/policy [shop/cart]: ValidatingWebhookConfiguration policy calls Service cart " +
+		"in namespace shop, "
 	const refuses = ": the API server rejects CREATE pods."
 	const closed = "  spec: webhook a.policy.io: failurePolicy Fail"
 	for name, tc := range map[string]struct {
@@ -79,10 +84,12 @@ func TestWebhookWhoseServiceHasNoReadyEndpoint(t *testing.T) {
 		want      string
 	}{
 		"no Pod is ready": {configuration + checktest.CartService + checktest.CartPod("cart-1", checktest.NotReadyStatus), nil,
-			checktest.Lines(on+"which has no ready Pods"+refuses, closed, "  condition: EndpointSlices of Service cart: 0 ready, 0 not ready")},
+			checktest.Lines(on+"which has no ready Pods"+refuses, closed, "  condition: EndpointSlices of Service cart: 0 ready, 0 "+
+				"not ready")},
 		"the selector matches nothing": {configuration + checktest.CartService, []facts.Kind{facts.EndpointSlice}, checktest.Lines(on+"whose selector matches no Pods"+refuses, closed)},
 		"the port name leads nowhere": {configuration + checktest.Document("v1", "Service", "name: cart, namespace: shop",
-			"spec: {selector: {app: cart}, ports: [{port: 80, targetPort: webhook}]}") + checktest.CartPod("cart-1", checktest.ReadyStatus), []facts.Kind{facts.EndpointSlice},
+			"spec: {selector: {app: cart}, ports: [{port: 80, targetPort: "+
+				"webhook}]}") + checktest.CartPod("cart-1", checktest.ReadyStatus), []facts.Kind{facts.EndpointSlice},
 			checktest.Lines(on+"whose Pods do not declare its target port"+refuses, closed)},
 		"a Pod is ready":               {configuration + checktest.CartService + checktest.CartPod("cart-1", checktest.ReadyStatus), nil, ""},
 		"a missing Service is another": {configuration, nil, ""},

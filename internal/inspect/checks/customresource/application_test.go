@@ -20,7 +20,9 @@ func TestApplications(t *testing.T) {
 		"degraded": {
 			app(
 				"",
-				"health: {status: Degraded, message: it failed}, resources: [{group: apps, kind: Deployment, namespace: shop, name: cart, status: Synced, health: {status: Degraded}}, {kind: Service, namespace: shop, name: cart, status: Synced, health: {status: Healthy}}]",
+				"health: {status: Degraded, message: it failed}, resources: [{group: apps, kind: Deployment, namespace: shop, name: "+
+					"cart, status: Synced, health: {status: Degraded}}, {kind: Service, namespace: shop, name: cart, status: Synced, "+
+					"health: {status: Healthy}}]",
 			),
 			checktest.Lines(
 				"medium"+on+"Application shop is degraded: a resource that it deployed has failed.",
@@ -69,7 +71,8 @@ func TestApplications(t *testing.T) {
 		"no manifests": {
 			app(
 				"",
-				"conditions: [{type: ComparisonError, message: 'repository not found', lastTransitionTime: "+anHourAgo+"}, {type: OrphanedResourceWarning, message: x}]",
+				"conditions: [{type: ComparisonError, message: 'repository not found', lastTransitionTime: "+anHourAgo+"}, {type: "+
+					"OrphanedResourceWarning, message: x}]",
 			),
 			checktest.Lines(
 				"medium"+on+"Application shop could not be synced: its manifests cannot be generated or compared.",
@@ -85,7 +88,8 @@ func TestApplications(t *testing.T) {
 		"missing": {
 			project("other") + app("", ""),
 			checktest.Lines(
-				"medium"+on[:len(on)-2]+" [default]: Application shop belongs to project default, which does not exist in namespace argocd.",
+				"medium"+on[:len(on)-2]+" [default]: Application shop belongs to project default, which does not exist in namespace "+
+					"argocd.",
 				"  spec: spec.project: default",
 			),
 		},
@@ -103,13 +107,16 @@ func TestImagesWithVulnerabilities(t *testing.T) {
 			"report: {artifact: {repository: shop/api, tag: '7'}, vulnerabilities: ["+vulnerabilities+"]}",
 		)
 	}
-	const critical, unfixed, high = "{vulnerabilityID: CVE-2025-1, severity: CRITICAL, resource: openssl, fixedVersion: 3.0.9}", "{vulnerabilityID: CVE-2025-2, severity: CRITICAL, resource: zlib, fixedVersion: ''}",
-		"{vulnerabilityID: CVE-2025-3, severity: HIGH, resource: curl, fixedVersion: '8.1'}, {vulnerabilityID: CVE-2025-4, severity: MEDIUM, resource: x, fixedVersion: '1'}, 7"
+	const critical, unfixed, high = "{vulnerabilityID: CVE-2025-1, severity: CRITICAL, resource: openssl, fixedVersion: " +
+		"3.0.9}", "{vulnerabilityID: CVE-2025-2, severity: CRITICAL, resource: zlib, fixedVersion: ''}",
+		"{vulnerabilityID: CVE-2025-3, severity: HIGH, resource: curl, fixedVersion: '8.1'}, {vulnerabilityID: CVE-2025-4, severity: " +
+			"MEDIUM, resource: x, fixedVersion: '1'}, 7"
 	set := func(name, replicas string) string {
 		return checktest.Document(
 			"apps/v1",
 			"ReplicaSet",
-			"name: "+name+", namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: api, uid: u, controller: true}]",
+			"name: "+name+", namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: api, uid: u, "+
+				"controller: true}]",
 			"spec: {replicas: "+replicas+", selector: {matchLabels: {a: b}}}",
 		)
 	}
@@ -139,7 +146,8 @@ func TestImagesWithVulnerabilities(t *testing.T) {
 				critical+","+critical,
 			),
 			checktest.Lines(
-				"high Deployment/shop/api [api]: Container api of Deployment api runs an image with critical vulnerabilities that a newer version fixes.",
+				"high Deployment/shop/api [api]: Container api of Deployment api runs an image with critical vulnerabilities that a "+
+					"newer version fixes.",
 				"  condition: image shop/api:7: 2 critical (1 with a fix), 1 high (1 with a fix)",
 				"  condition: CVE-2025-1 in openssl, fixed in 3.0.9",
 				"  condition: CVE-2025-2 in zlib, not fixed yet",

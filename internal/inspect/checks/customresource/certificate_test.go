@@ -12,7 +12,8 @@ func certificateDocument(conditions, more string) string {
 		"cert-manager.io/v1",
 		"Certificate",
 		"name: web, namespace: shop, uid: c, creationTimestamp: "+anHourAgo,
-		"spec: {secretName: web-tls, dnsNames: [shop.example], issuerRef: {name: acme, kind: ClusterIssuer}}\nstatus: {conditions: ["+conditions+"]"+more+"}",
+		"spec: {secretName: web-tls, dnsNames: [shop.example], issuerRef: {name: acme, kind: ClusterIssuer}}\nstatus: "+
+			"{conditions: ["+conditions+"]"+more+"}",
 	)
 }
 
@@ -154,7 +155,8 @@ func TestStepsOfIssuing(t *testing.T) {
 	chain := certificateDocument(unready, "") + request("web-1", of, anHourAgo, conditionOf("Ready", "False", "Pending", anHourAgo))
 	judged(t, "acme-challenge-failing", map[string]struct{ documents, want string }{
 		"refused; the Challenge says more than its Order": {chain + order + challenge("invalid", anHourAgo), checktest.Lines(
-			"medium Certificate.cert-manager.io/shop/web [shop.example]: Certificate web cannot show the ACME server that shop.example is ours: the challenge was refused.",
+			"medium Certificate.cert-manager.io/shop/web [shop.example]: Certificate web cannot show the ACME server that "+
+				"shop.example is ours: the challenge was refused.",
 			"  condition: Challenge web-1-77-99: state invalid",
 			"  condition: status.reason: wrong status code 404",
 		)},
@@ -166,7 +168,8 @@ func TestStepsOfIssuing(t *testing.T) {
 		"its Order is there": {
 			chain + order + challenge("pending", anHourAgo),
 			checktest.Lines(
-				"medium Certificate.cert-manager.io/shop/web [shop.example]: Certificate web cannot show the ACME server that shop.example is ours: the challenge does not come to an end.",
+				"medium Certificate.cert-manager.io/shop/web [shop.example]: Certificate web cannot show the ACME server that "+
+					"shop.example is ours: the challenge does not come to an end.",
 				"  condition: Challenge web-1-77-99: state pending",
 				"  condition: status.reason: wrong status code 404",
 			),

@@ -54,7 +54,8 @@ func TestGatewayThatCarriesNoTraffic(t *testing.T) {
 			"  condition: its status has no condition Accepted",
 		)},
 		"its class does not exist": {gatewayIn("", ""), checktest.Lines(
-			"high Gateway.gateway.networking.k8s.io/shop/web: Gateway web uses a GatewayClass that does not exist: no controller accepts it.",
+			"high Gateway.gateway.networking.k8s.io/shop/web: Gateway web uses a GatewayClass that does not exist: no controller "+
+				"accepts it.",
 			"  condition: its status has no condition Accepted",
 			"  spec: spec.gatewayClassName: c",
 		)},
@@ -92,7 +93,8 @@ func TestGatewayThatCarriesNoTraffic(t *testing.T) {
 				)+"]}",
 			),
 			checktest.Lines(
-				"medium Gateway.gateway.networking.k8s.io/shop/web [https]: Listener https of Gateway web has references that cannot be resolved (InvalidCertificateRef).",
+				"medium Gateway.gateway.networking.k8s.io/shop/web [https]: Listener https of Gateway web has references that cannot "+
+					"be resolved (InvalidCertificateRef).",
 				"  condition: ResolvedRefs=False (InvalidCertificateRef): m",
 				"  spec: Secrets that do not exist: shop/web-tls",
 			),
@@ -100,7 +102,8 @@ func TestGatewayThatCarriesNoTraffic(t *testing.T) {
 		"in conflict": {
 			gatewayIn(accepted, "{name: http, conditions: ["+conditionOf("Conflicted", "True", "ProtocolConflict", anHourAgo)+"]}"),
 			checktest.Lines(
-				"medium Gateway.gateway.networking.k8s.io/shop/web [http]: Listener http of Gateway web conflicts with another listener (ProtocolConflict).",
+				"medium Gateway.gateway.networking.k8s.io/shop/web [http]: Listener http of Gateway web conflicts with another "+
+					"listener (ProtocolConflict).",
 				"  condition: Conflicted=True (ProtocolConflict): m",
 			),
 		},
@@ -115,7 +118,8 @@ spec: {parentRefs: [{name: web, sectionName: http}], rules: [{backendRefs: [{nam
 status: {parents: [`+parents+`]}`)
 	}
 	parent := func(conditions string) string {
-		return "{controllerName: e/c, parentRef: {group: gateway.networking.k8s.io, kind: Gateway, name: web, sectionName: http}, conditions: [" + conditions + "]}"
+		return "{controllerName: e/c, parentRef: {group: gateway.networking.k8s.io, kind: Gateway, name: web, sectionName: http}, " +
+			"conditions: [" + conditions + "]}"
 	}
 	service := "apiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: shop}\n---\n"
 	gateway := gatewayIn("", "")
@@ -123,7 +127,8 @@ status: {parents: [`+parents+`]}`)
 		"refused": {
 			gateway + route("HTTPRoute", parent(conditionOf("Accepted", "False", "NoMatchingListenerHostname", anHourAgo))),
 			checktest.Lines(
-				"medium HTTPRoute.gateway.networking.k8s.io/shop/r [Gateway.gateway.networking.k8s.io/shop/web/http]: HTTPRoute r is not accepted by Gateway web (NoMatchingListenerHostname).",
+				"medium HTTPRoute.gateway.networking.k8s.io/shop/r [Gateway.gateway.networking.k8s.io/shop/web/http]: HTTPRoute r is "+
+					"not accepted by Gateway web (NoMatchingListenerHostname).",
 				"  condition: Accepted=False (NoMatchingListenerHostname): m",
 			),
 		},
@@ -140,7 +145,8 @@ status: {parents: [`+parents+`]}`)
 		"a Service is missing": {
 			service + route("HTTPRoute", parent(conditionOf("ResolvedRefs", "False", "BackendNotFound", anHourAgo))),
 			checktest.Lines(
-				"high HTTPRoute.gateway.networking.k8s.io/shop/r: HTTPRoute r sends traffic to Service gone in namespace shop, which does not exist.",
+				"high HTTPRoute.gateway.networking.k8s.io/shop/r: HTTPRoute r sends traffic to Service gone in namespace shop, which "+
+					"does not exist.",
 				"  condition: ResolvedRefs=False (BackendNotFound): m",
 			),
 		},

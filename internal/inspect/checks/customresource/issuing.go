@@ -151,7 +151,8 @@ func acmeChallengeFailing(g *facts.Graph, params check.Params) []check.Finding {
 			Message:  fmt.Sprintf("The ACME order of %s %s.", customName(object), what),
 			Evidence: []check.Evidence{check.FromCondition("%s: state %s", customName(step.Ref), step.Phase)},
 			Remediation: fmt.Sprintf(
-				"Check the server's response: %s. For HTTP-01 the domain must resolve to this cluster's ingress on port 80, for DNS-01 the DNS provider's credentials must work.",
+				"Check the server's response: %s. For HTTP-01 the domain must resolve to this cluster's ingress on port 80, for "+
+					"DNS-01 the DNS provider's credentials must work.",
 				describeCustom(step.Ref),
 			),
 		}

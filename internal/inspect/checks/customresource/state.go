@@ -245,7 +245,8 @@ func customStuckTerminating(g *facts.Graph, params check.Params) []check.Finding
 			},
 		}
 		if slices.Equal(custom.Finalizers, []string{"foregroundDeletion"}) {
-			finding.Remediation = "It waits for the deletion of the objects that it owns: check which of them remain, and why. " + describeCustom(
+			finding.Remediation = "It waits for the deletion of the objects that it owns: check which of them remain, and " +
+				"why. " + describeCustom(
 				custom.Ref,
 			) + " shows its events."
 		} else {

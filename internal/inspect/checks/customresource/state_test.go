@@ -29,7 +29,8 @@ const (
 
 // conditionOf is a condition in YAML's short form.
 func conditionOf(conditionType, status, reason, since string) string {
-	return "{type: " + conditionType + ", status: \"" + status + "\", reason: " + reason + ", message: m, lastTransitionTime: " + since + "}"
+	return "{type: " + conditionType + ", status: \"" + status + "\", reason: " + reason + ", message: m, " +
+		"lastTransitionTime: " + since + "}"
 }
 
 func TestCustomResourceThatIsNotReady(t *testing.T) {
@@ -187,7 +188,8 @@ func TestCustomResourceDefinitions(t *testing.T) {
 			"apiextensions.k8s.io/v1",
 			"CustomResourceDefinition",
 			"name: widgets.shop.example, creationTimestamp: \"2026-01-01T00:00:00Z\"",
-			"spec: {group: shop.example, scope: Namespaced, names: {plural: widgets, kind: Widget}, versions: ["+versions+"]}\nstatus: "+status,
+			"spec: {group: shop.example, scope: Namespaced, names: {plural: widgets, kind: Widget}, "+
+				"versions: ["+versions+"]}\nstatus: "+status,
 		)
 	}
 	const v1 = "{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}"
@@ -208,7 +210,8 @@ func TestCustomResourceDefinitions(t *testing.T) {
 				)+"]}",
 			),
 			checktest.Lines(
-				"medium CustomResourceDefinition/widgets.shop.example: CustomResourceDefinition widgets.shop.example has conflicting names (ShortNamesConflict): another definition in its group uses them.",
+				"medium CustomResourceDefinition/widgets.shop.example: CustomResourceDefinition widgets.shop.example has conflicting "+
+					"names (ShortNamesConflict): another definition in its group uses them.",
 				"  condition: NamesAccepted=False (ShortNamesConflict): m",
 				"  condition: Established=False (NotAccepted): m",
 			),
@@ -219,7 +222,8 @@ func TestCustomResourceDefinitions(t *testing.T) {
 	const beta = "{name: v1beta1, served: true, storage: false, deprecated: true, deprecationWarning: use v1}"
 	judged(t, "crd-version-deprecated", map[string]struct{ documents, want string }{
 		"stored": {crd(v1+","+beta, "{storedVersions: [v1beta1, v1]}"), checktest.Lines(
-			"info CustomResourceDefinition/widgets.shop.example: Widget of shop.example are stored in version v1beta1, which is deprecated.",
+			"info CustomResourceDefinition/widgets.shop.example: Widget of shop.example are stored in version v1beta1, which is "+
+				"deprecated.",
 			"  spec: deprecationWarning of v1beta1: use v1",
 			"  condition: status.storedVersions: v1beta1, v1",
 			"  spec: versions that are not deprecated: v1",
@@ -229,7 +233,8 @@ func TestCustomResourceDefinitions(t *testing.T) {
 	const gone = "{name: v1alpha1, served: false, storage: false}"
 	judged(t, "crd-stored-version-not-served", map[string]struct{ documents, want string }{
 		"stored": {crd(v1+","+gone, "{storedVersions: [v1alpha1, v1]}"), checktest.Lines(
-			"low CustomResourceDefinition/widgets.shop.example: Widget of shop.example may be stored in version v1alpha1, which is no longer served.",
+			"low CustomResourceDefinition/widgets.shop.example: Widget of shop.example may be stored in version v1alpha1, which is no "+
+				"longer served.",
 			"  condition: status.storedVersions: v1alpha1, v1",
 			"  spec: storage version: v1",
 		)},

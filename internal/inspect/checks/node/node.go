@@ -126,7 +126,8 @@ func whyNotReady(node *facts.NodeNode, ready facts.Condition) (why, remediation 
 				"spec.nodeName=%s`) and has written its configuration to /etc/cni/net.d on the machine.",
 			node.Name,
 		)
-	case has("container runtime is down") || has("container runtime not ready") || has("container runtime status check may not have completed"):
+	case has("container runtime is down") || has("container runtime not ready") || has("container runtime status check may not have "+
+		"completed"):
 		return "its container runtime is down", "On the machine: `systemctl status containerd` (or crio), `journalctl -u containerd`, and free space on its disk; " +
 			"then restart it."
 	case has("PLEG is not healthy"):

@@ -57,7 +57,8 @@ func TestNodeNotReady(t *testing.T) {
 		"no network add-on": {
 			"False",
 			"KubeletNotReady",
-			"container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized",
+			"container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns " +
+				"error: cni plugin not initialized",
 			"its Pod network is not configured",
 		},
 		"the runtime is down": {

@@ -27,7 +27,8 @@ func plannedSelector(g *facts.Graph, _ check.Params) []check.Finding {
 				selector,
 				service.Namespace,
 			),
-			Remediation: "Match spec.selector of the Service with the labels of the Pod template (spec.template.metadata.labels). Delete the Service " +
+			Remediation: "Match spec.selector of the Service with the labels of the Pod template (spec.template.metadata.labels). " +
+				"Delete the Service " +
 				"if it is no longer needed.",
 		}
 		evidence, _ := nearlySelected(g, service)
@@ -57,7 +58,8 @@ func plannedPortName(g *facts.Graph, _ check.Params) []check.Finding {
 			reported[port.TargetName] = true
 			finding := undeclaredPort(g, service, i, nodes)
 			finding.Remediation = fmt.Sprintf(
-				"Name the container port %s in the workload, or set targetPort of the Service to a name or number that the containers declare.",
+				"Name the container port %s in the workload, or set targetPort of the Service to a name or number that the containers "+
+					"declare.",
 				port.TargetName,
 			)
 			findings = append(findings, finding)

@@ -140,7 +140,8 @@ func TestServiceWithoutReadyEndpoints(t *testing.T) {
 	}{
 		"Pods and EndpointSlices agree that nothing is ready": {
 			checktest.CartService + cartDeployment + checktest.CartPod("cart-1", checktest.NotReadyStatus) + checktest.CartPod("cart-2", checktest.NotReadyStatus) + checktest.CartEndpoints("cart-a", "false"), nil,
-			checktest.Lines(none, "  condition: 0 of 2 selected Pods are ready: cart-1, cart-2", "  condition: EndpointSlices: 0 ready, 1 not ready"),
+			checktest.Lines(none, "  condition: 0 of 2 selected Pods are ready: cart-1, cart-2", "  condition: EndpointSlices: 0 "+
+				"ready, 1 not ready"),
 		},
 		"without EndpointSlices the Pods are enough": {
 			checktest.CartService + checktest.CartPod("cart-1", checktest.NotReadyStatus), []facts.Kind{facts.EndpointSlice},
@@ -200,7 +201,7 @@ spec:
 		want      string
 	}{
 		"only the wrong one of two ports is reported": {wrong + cartDeployment + checktest.CartPod("cart-1", checktest.ReadyStatus), nil, checktest.Lines(
-			"high Service/shop/cart [prom]: Service cart sends its port 9090 to the container port named prom (TCP), but none of the Pods that it selects declares one.",
+			"high Service/shop/cart [prom]: Service cart maps port 9090 to container port prom (TCP), which none of its Pods declares.",
 			"  spec: targetPort: prom",
 			"  spec: containers of Deployment cart declare http (8080/TCP)",
 		)},
@@ -211,7 +212,7 @@ metadata: {name: cart, namespace: shop}
 spec: {selector: {app: cart}, ports: [{port: 80, protocol: UDP, targetPort: http}]}
 ---
 ` + checktest.CartPod("cart-1", checktest.ReadyStatus), nil, checktest.Lines(
-			"high Service/shop/cart [http]: Service cart sends its port 80 to the container port named http (UDP), but none of the Pods that it selects declares one.",
+			"high Service/shop/cart [http]: Service cart maps port 80 to container port http (UDP), which none of its Pods declares.",
 			"  spec: targetPort: http",
 			"  spec: containers of Pod cart-1 declare http (8080/TCP)",
 		)},
@@ -260,11 +261,13 @@ lastTimestamp: "2026-01-15T11:55:00Z"
 `
 	for name, tc := range map[string]struct{ documents, want string }{
 		"nobody makes load balancers": {service("2026-01-15T11:00:00Z", "{}"), checktest.Lines(
-			"high Service/shop/web: Service web of type LoadBalancer has no external address: no controller has created a load balancer for it.",
+			"high Service/shop/web: Service web of type LoadBalancer has no external address: no controller has created a load "+
+				"balancer for it.",
 			"  condition: status.loadBalancer.ingress is empty",
 		)},
 		"the maker says why it failed": {service("2026-01-15T11:00:00Z", "{}") + failed, checktest.Lines(
-			"high Service/shop/web: Service web of type LoadBalancer has no external address: the load balancer could not be created (SyncLoadBalancerFailed).",
+			"high Service/shop/web: Service web of type LoadBalancer has no external address: the load balancer could not be created "+
+				"(SyncLoadBalancerFailed).",
 			"  condition: status.loadBalancer.ingress is empty",
 			"  event: SyncLoadBalancerFailed: Error syncing load balancer: failed to ensure load balancer: quota exceeded",
 		)},

@@ -95,7 +95,8 @@ func (j claimJudge) judge(claim *facts.PVCNode) (string, check.Finding) {
 	case slices.ContainsFunc(j.g.PVs, func(v *facts.PVNode) bool { return v.StorageClass == claim.StorageClass }):
 		// Claims bind to volumes with the same class name, even without a StorageClass of that name.
 		return claimNoMatchingVolume, noMatch(j.g, claim, fmt.Sprintf(
-			"PersistentVolumeClaim %s requests class %s: no PersistentVolume of that class matches, and no StorageClass with that name exists.",
+			"PersistentVolumeClaim %s requests class %s: no PersistentVolume of that class matches, and no StorageClass with that "+
+				"name exists.",
 			claim.Name,
 			claim.StorageClass,
 		))
@@ -157,7 +158,8 @@ func (j claimJudge) withClass(claim *facts.PVCNode, class *facts.StorageClassNod
 			return "", check.Finding{} // the Pod is pending for another reason
 		}
 		return claimNoMatchingVolume, noMatch(j.g, claim, fmt.Sprintf(
-			"PersistentVolumeClaim %s needs a manually created PersistentVolume, as StorageClass %s has no provisioner, and no existing one matches.",
+			"PersistentVolumeClaim %s needs a manually created PersistentVolume, as StorageClass %s has no provisioner, and no "+
+				"existing one matches.",
 			claim.Name,
 			class.Name,
 		))
@@ -167,7 +169,8 @@ func (j claimJudge) withClass(claim *facts.PVCNode, class *facts.StorageClassNod
 		if strings.Contains(failed.Message, "no volume plugin matched") {
 			return claimNoProvisioner, check.Finding{
 				Message: fmt.Sprintf(
-					"PersistentVolumeClaim %s waits for provisioner %s of StorageClass %s, which this version of Kubernetes does not include.",
+					"PersistentVolumeClaim %s waits for provisioner %s of StorageClass %s, which this version of Kubernetes does not "+
+						"include.",
 					claim.Name,
 					class.Provisioner,
 					class.Name,
@@ -176,7 +179,8 @@ func (j claimJudge) withClass(claim *facts.PVCNode, class *facts.StorageClassNod
 					check.FromEvent(failed),
 					check.FromSpec("StorageClass %s: provisioner %s", class.Name, class.Provisioner),
 				},
-				Remediation: "In-tree storage drivers were removed from Kubernetes: install the CSI driver that replaces it, and create a StorageClass " +
+				Remediation: "In-tree storage drivers were removed from Kubernetes: install the CSI driver that replaces it, and " +
+					"create a StorageClass " +
 					"with its provisioner.",
 			}
 		}
@@ -247,7 +251,8 @@ func pastScheduler(claim *facts.PVCNode, class *facts.StorageClassNode) check.Fi
 			check.FromSpec("StorageClass %s: volumeBindingMode WaitForFirstConsumer", class.Name),
 			check.FromSpec("the Pod's spec.nodeName is set, and the claim is pending"),
 		},
-		Remediation: "Remove spec.nodeName from the Pod template and use a nodeSelector instead: then the scheduler places the Pod and its volume.",
+		Remediation: "Remove spec.nodeName from the Pod template and use a nodeSelector instead: then the scheduler places the Pod " +
+			"and its volume.",
 	}
 }
 

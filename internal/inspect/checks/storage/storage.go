@@ -77,7 +77,8 @@ func claimChecks() []check.Check {
 		{
 			ID: "pvc-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
 			Summary: "A Pod uses a PersistentVolumeClaim that does not exist.",
-			Meaning: "The Pod cannot be scheduled or started until a claim of that name exists in its namespace. Pods of one workload are " +
+			Meaning: "The Pod cannot be scheduled or started until a claim of that name exists in its namespace. Pods of one " +
+				"workload are " +
 				"reported once, on the workload.",
 			Remediation: "Create the claim, or correct claimName in the Pod template.",
 			Link:        "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#claims-as-volumes",

@@ -80,7 +80,7 @@ func TestPendingClaimsAreToldApart(t *testing.T) {
 		want      string
 	}{
 		"a class that does not exist": {claim(fasst) + csi + claimEvent("ProvisioningFailed", `storageclass.storage.k8s.io "fasst" not found`, recently), nil, checktest.Lines(
-			"pvc-class-missing: "+on+"asks for StorageClass fasst, which does not exist.",
+			"pvc-class-missing: "+on+"requests StorageClass fasst, which does not exist.",
 			"  spec: storageClassName: fasst", "  spec: StorageClasses of the cluster: fast",
 			`  event: ProvisioningFailed: storageclass.storage.k8s.io "fasst" not found`, "  spec: StorageClass fast exists and has a similar name",
 		)},
@@ -89,65 +89,80 @@ func TestPendingClaimsAreToldApart(t *testing.T) {
 			"  spec: storageClassName is not set", "  spec: StorageClasses of the cluster: fast",
 		)},
 		"a class name that only volumes carry": {claim(`, storageClassName: manual`) +
-			volume("small", "capacity: {storage: 5Gi}, accessModes: [ReadWriteOnce], storageClassName: manual", "Available"), nil, checktest.Lines(
-			"pvc-no-matching-volume: "+on+"asks for class manual: no PersistentVolume of that class matches, and no StorageClass with that name exists.",
+			volume("small", "capacity: {storage: 5Gi}, accessModes: [ReadWriteOnce], storageClassName: "+
+				"manual", "Available"), nil, checktest.Lines(
+			"pvc-no-matching-volume: "+on+"requests class manual: no PersistentVolume of that class matches, and no StorageClass with "+
+				"that name exists.",
 			wants+"manual", "  spec: PersistentVolume small has only 5Gi",
 		)},
 		"volumes that nearly fit are named, the right class first": {claim(`, storageClassName: ""`) +
 			volume("a-other-class", "capacity: {storage: 10Gi}, accessModes: [ReadWriteOnce], storageClassName: nfs", "Available") +
-			volume("b-taken", "capacity: {storage: 10Gi}, accessModes: [ReadWriteOnce], claimRef: {namespace: shop, name: other}", "Bound") +
-			volume("c-released", "capacity: {storage: 20Gi}, accessModes: [ReadWriteOnce], claimRef: {namespace: shop, name: gone}", "Released") +
+			volume("b-taken", "capacity: {storage: 10Gi}, accessModes: [ReadWriteOnce], claimRef: {namespace: shop, name: "+
+				"other}", "Bound") +
+			volume("c-released", "capacity: {storage: 20Gi}, accessModes: [ReadWriteOnce], claimRef: {namespace: shop, name: "+
+				"gone}", "Released") +
 			volume("d-shared-only", "capacity: {storage: 20Gi}, accessModes: [ReadOnlyMany]", "Available") +
 			volume("e-far-off", "capacity: {storage: 1Gi}, accessModes: [ReadOnlyMany]", "Available"), nil, checktest.Lines(
 			"pvc-no-matching-volume: "+on+"requests a PersistentVolume without a StorageClass, and no existing one matches.",
 			wants+"none", "  spec: PersistentVolume c-released is Released: still reserved for the deleted claim gone in namespace shop",
 			"  spec: PersistentVolume d-shared-only offers ReadOnlyMany", "  spec: PersistentVolume a-other-class has class nfs",
 		)},
-		"no class, no default, but volumes by hand": {claim("") + volume("small", "capacity: {storage: 5Gi}, accessModes: [ReadWriteOnce]", "Available"), nil, checktest.Lines(
-			"pvc-no-matching-volume: "+on+"sets no StorageClass, the cluster has no default, and no PersistentVolume without a class matches.",
+		"no class, no default, but volumes by hand": {claim("") + volume("small", "capacity: {storage: 5Gi}, accessModes: "+
+			"[ReadWriteOnce]", "Available"), nil, checktest.Lines(
+			"pvc-no-matching-volume: "+on+"sets no StorageClass, the cluster has no default, and no PersistentVolume without a class "+
+				"matches.",
 			wants+"none", "  spec: PersistentVolume small has only 5Gi",
 		)},
 		"a volume by name that does not exist": {claim(`, volumeName: pv-9`), nil, checktest.Lines(
-			"pvc-no-matching-volume: "+on+"wants PersistentVolume pv-9, which does not exist.", "  spec: volumeName: pv-9", wants+"none",
+			"pvc-no-matching-volume: "+on+"requests PersistentVolume pv-9, which does not exist.", "  spec: volumeName: pv-9", wants+"none",
 		)},
 		"a volume by name that another claim has": {claim(`, volumeName: pv-9`) +
-			volume("pv-9", "capacity: {storage: 10Gi}, accessModes: [ReadWriteOnce], claimRef: {namespace: bank, name: ledger}", "Bound"), nil, checktest.Lines(
-			"pvc-no-matching-volume: "+on+"wants PersistentVolume pv-9, which is reserved for claim ledger in namespace bank.", "  spec: volumeName: pv-9", wants+"none",
+			volume("pv-9", "capacity: {storage: 10Gi}, accessModes: [ReadWriteOnce], claimRef: {namespace: bank, name: "+
+				"ledger}", "Bound"), nil, checktest.Lines(
+			"pvc-no-matching-volume: "+on+"requests PersistentVolume pv-9, which is reserved for claim ledger in namespace "+
+				"bank.", "  spec: volumeName: pv-9", wants+"none",
 		)},
 		"a volume by name that does not fit": {claim(`, volumeName: pv-9`) +
 			volume("pv-9", "capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce]", "Available") +
 			claimEvent("VolumeMismatch", `Cannot bind to requested volume "pv-9": requested PV is too small`, recently), nil, checktest.Lines(
-			"pvc-no-matching-volume: "+on+"wants PersistentVolume pv-9, which does not match.", "  spec: volumeName: pv-9", wants+"none",
+			"pvc-no-matching-volume: "+on+"requests PersistentVolume pv-9, which does not match.", "  spec: volumeName: pv-9", wants+"none",
 			"  spec: PersistentVolume pv-9 has only 1Gi", `  event: VolumeMismatch: Cannot bind to requested volume "pv-9": requested PV is too small`,
 		)},
 		"a class of volumes by hand, and a Pod that waits for one": {claim(`, storageClassName: local`) + class("local", byHand) + consumer("", noVolumeToBind), nil, checktest.Lines(
-			"pvc-no-matching-volume: "+on+"needs a manually created PersistentVolume, as StorageClass local has no provisioner, and no existing one matches.",
+			"pvc-no-matching-volume: "+on+"needs a manually created PersistentVolume, as StorageClass local has no provisioner, and "+
+				"no existing one matches.",
 			wants+"local", "  spec: the cluster has no PersistentVolumes",
 		)},
 		"a Pod that waits for something else, while a volume fits": {claim(`, storageClassName: local`) + class("local", byHand) + consumer("", noCPU) +
 			volume("pv-1", "capacity: {storage: 10Gi}, accessModes: [ReadWriteOnce], storageClassName: local", "Available"), nil, ""},
 		"a provisioner that says nothing": {claim(fast) + csi, nil, checktest.Lines(
 			"pvc-no-provisioner: "+on+"waits for a volume from provisioner ebs.csi.aws.com of StorageClass fast, which does not respond.",
-			"  spec: StorageClass fast: provisioner ebs.csi.aws.com", "  condition: phase Pending, without a volume and without a ProvisioningFailed event",
+			"  spec: StorageClass fast: provisioner ebs.csi.aws.com", "  condition: phase Pending, without a volume and without a "+
+				"ProvisioningFailed event",
 		)},
 		"a provisioner that Kubernetes no longer has": {claim(fast) + class("fast", "provisioner: kubernetes.io/glusterfs") +
 			claimEvent("ProvisioningFailed", "no volume plugin matched name: kubernetes.io/glusterfs", recently), nil, checktest.Lines(
-			"pvc-no-provisioner: "+on+"waits for provisioner kubernetes.io/glusterfs of StorageClass fast, which this version of Kubernetes does not include.",
-			"  event: ProvisioningFailed: no volume plugin matched name: kubernetes.io/glusterfs", "  spec: StorageClass fast: provisioner kubernetes.io/glusterfs",
+			"pvc-no-provisioner: "+on+"waits for provisioner kubernetes.io/glusterfs of StorageClass fast, which this version of "+
+				"Kubernetes does not include.",
+			"  event: ProvisioningFailed: no volume plugin matched name: kubernetes.io/glusterfs", "  spec: StorageClass fast: "+
+				"provisioner kubernetes.io/glusterfs",
 		)},
-		"a provisioner that fails": {claim(fast) + csi + claimEvent("ProvisioningFailed", "rpc error: code = ResourceExhausted", recently), nil, checktest.Lines(
-			"pvc-provisioning-failed: "+on+"got no volume: provisioner ebs.csi.aws.com of StorageClass fast failed.",
+		"a provisioner that fails": {claim(fast) + csi + claimEvent("ProvisioningFailed", "rpc error: code = "+
+			"ResourceExhausted", recently), nil, checktest.Lines(
+			"pvc-provisioning-failed: "+on+"has no volume: provisioner ebs.csi.aws.com of StorageClass fast failed.",
 			"  event: ProvisioningFailed: rpc error: code = ResourceExhausted", wants+"fast",
 		)},
 		"waiting for the first Pod is no problem":          {claim(fast) + class("fast", waitsForPod), nil, ""},
 		"nor is a Pod that has no node for another reason": {claim(fast) + class("fast", waitsForPod) + consumer("", noCPU), nil, ""},
 		"a Pod that the scheduler holds until its volume is there": {claim(fast) + class("fast", waitsForPod) + consumer("", ""), nil, checktest.Lines(
 			"pvc-no-provisioner: "+on+"waits for a volume from provisioner ebs.csi.aws.com of StorageClass fast, which does not respond.",
-			"  spec: StorageClass fast: provisioner ebs.csi.aws.com", "  condition: phase Pending, without a volume and without a ProvisioningFailed event",
+			"  spec: StorageClass fast: provisioner ebs.csi.aws.com", "  condition: phase Pending, without a volume and without a "+
+				"ProvisioningFailed event",
 		)},
 		"a Pod that was put on a node past the scheduler": {claim(fast) + class("fast", waitsForPod) + consumer("node-1", ""), nil, checktest.Lines(
 			"pvc-pending: "+on+"waits for the scheduler to choose a node, but its Pod bypassed the scheduler.",
-			"  spec: StorageClass fast: volumeBindingMode WaitForFirstConsumer", "  spec: the Pod's spec.nodeName is set, and the claim is pending",
+			"  spec: StorageClass fast: volumeBindingMode WaitForFirstConsumer", "  spec: the Pod's spec.nodeName is set, and the "+
+				"claim is pending",
 		)},
 		"classes that were not read, and a Pod that waits":  {claim(fast) + consumer("", ""), []facts.Kind{facts.StorageClass}, checktest.Lines("pvc-pending: "+on+"stays pending.", wants+"fast")},
 		"classes that were not read, and no Pod that waits": {claim(fast), []facts.Kind{facts.StorageClass}, ""},
@@ -213,7 +228,8 @@ func TestClaimThatAPodNamesAndThatDoesNotExist(t *testing.T) {
 		return checktest.Document(
 			"v1",
 			"Pod",
-			"name: "+name+", namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: db, uid: s1, controller: true}]",
+			"name: "+name+", namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: db, uid: s1, "+
+				"controller: true}]",
 			"spec: {containers: [{name: db, image: db:1}], volumes: ["+volumes+"]}\nstatus: {phase: "+phase+"}",
 		)
 	}
@@ -224,9 +240,11 @@ func TestClaimThatAPodNamesAndThatDoesNotExist(t *testing.T) {
 		want      string
 	}{
 		"two Pods that want one claim are one finding on their workload": {owner + member("db-0", shared, "Pending") + member("db-1", shared, "Pending") +
-			checktest.Document("v1", "PersistentVolumeClaim", "name: backups, namespace: shop", "status: {phase: Bound}"), nil, checktest.Lines(
+			checktest.Document("v1", "PersistentVolumeClaim", "name: backups, namespace: shop", "status: {phase: "+
+				"Bound}"), nil, checktest.Lines(
 			"high StatefulSet/shop/db [backup]: StatefulSet db waits for PersistentVolumeClaim backup, which does not exist.",
-			"  spec: volume shared: claim backup", "  spec: PersistentVolumeClaim backups exists and has a similar name", "  condition: 2 of 2 Pods: db-0, db-1",
+			"  spec: volume shared: claim backup", "  spec: PersistentVolumeClaim backups exists and has a "+
+				"similar name", "  condition: 2 of 2 Pods: db-0, db-1",
 		)},
 		"claims of a template are one finding, without the names of Pods": {
 			owner + member("db-0", "{name: data, persistentVolumeClaim: {claimName: data-db-0}}", "Pending") +
@@ -234,7 +252,8 @@ func TestClaimThatAPodNamesAndThatDoesNotExist(t *testing.T) {
 				"high StatefulSet/shop/db [data]: StatefulSet db waits for the claim of its template data, which does not exist.",
 				"  spec: volume data: claim data-db-0", "  condition: 2 of 2 Pods: db-0, db-1",
 			)},
-		"an ephemeral volume is named without its Pod": {owner + member("db-0", "{name: scratch, ephemeral: {volumeClaimTemplate: {spec: {}}}}", "Pending"), nil, checktest.Lines(
+		"an ephemeral volume is named without its Pod": {owner + member("db-0", "{name: scratch, ephemeral: {volumeClaimTemplate: "+
+			"{spec: {}}}}", "Pending"), nil, checktest.Lines(
 			"high StatefulSet/shop/db [scratch]: StatefulSet db waits for the claim of its ephemeral volume scratch, which does not exist.",
 			"  spec: volume scratch: claim db-0-scratch", "  condition: 1 of 1 Pod: db-0",
 		)},
@@ -262,18 +281,23 @@ func TestClaimThatLostItsVolume(t *testing.T) {
 		elsewhere []facts.Kind
 		want      string
 	}{
-		"the volume is gone": {lost + claimEvent("ClaimLost", "Bound claim has lost its PersistentVolume. Data on the volume is lost!", recently), nil, checktest.Lines(
-			"critical PersistentVolumeClaim/shop/data: PersistentVolumeClaim data has lost its volume: PersistentVolume pv-1 no longer exists.",
+		"the volume is gone": {lost + claimEvent("ClaimLost", "Bound claim has lost its PersistentVolume. Data on the volume is "+
+			"lost!", recently), nil, checktest.Lines(
+			"critical PersistentVolumeClaim/shop/data: PersistentVolumeClaim data has lost its volume: PersistentVolume pv-1 no "+
+				"longer exists.",
 			"  condition: phase Lost", "  event: ClaimLost: Bound claim has lost its PersistentVolume. Data on the volume is lost!",
 		)},
 		"another claim has it": {lost + volume("pv-1", "claimRef: {namespace: bank, name: ledger}", "Bound"), nil, checktest.Lines(
-			"critical PersistentVolumeClaim/shop/data: PersistentVolumeClaim data has lost its volume: PersistentVolume pv-1 belongs to claim ledger in namespace bank.",
+			"critical PersistentVolumeClaim/shop/data: PersistentVolumeClaim data has lost its volume: PersistentVolume pv-1 belongs "+
+				"to claim ledger in namespace bank.",
 			"  condition: phase Lost",
 		)},
 		"volumes that were not read are not said to be gone": {lost, []facts.Kind{facts.PV}, checktest.Lines(
-			"critical PersistentVolumeClaim/shop/data: PersistentVolumeClaim data has lost its volume: the binding no longer exists.", "  condition: phase Lost",
+			"critical PersistentVolumeClaim/shop/data: PersistentVolumeClaim data has lost its volume: the binding no longer "+
+				"exists.", "  condition: phase Lost",
 		)},
-		"a bound claim": {checktest.Document("v1", "PersistentVolumeClaim", "name: data, namespace: shop", "spec: {volumeName: pv-1}\nstatus: {phase: Bound}"), nil, ""},
+		"a bound claim": {checktest.Document("v1", "PersistentVolumeClaim", "name: data, namespace: shop", "spec: {volumeName: "+
+			"pv-1}\nstatus: {phase: Bound}"), nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, checktest.Text(t, Checks(), "pvc-lost", tc.documents, tc.elsewhere...)); diff != "" {
@@ -295,7 +319,8 @@ func TestVolumeThatCouldNotBeReclaimed(t *testing.T) {
 	}
 	const on = "medium PersistentVolume/pv-1: PersistentVolume pv-1 could not be reclaimed after its claim was deleted."
 	for name, tc := range map[string]struct{ documents, want string }{
-		"in phase Failed": {checktest.Document("v1", "PersistentVolume", "name: pv-1", "status: {phase: Failed, reason: RecycleFailed, message: no recycler}"),
+		"in phase Failed": {checktest.Document("v1", "PersistentVolume", "name: pv-1", "status: {phase: Failed, reason: "+
+			"RecycleFailed, message: no recycler}"),
 			checktest.Lines(on, "  condition: phase Failed", "  condition: RecycleFailed: no recycler")},
 		"Released, and deleting it fails": {volume("pv-1", "", "Released") + failed(recently),
 			checktest.Lines(on, "  condition: phase Released", "  event: VolumeFailedDelete: volume is still attached")},
@@ -319,7 +344,7 @@ func TestClaimThatIsBeingDeletedAndDoesNotGo(t *testing.T) {
 			"status: {phase: Bound}",
 		)
 	}
-	const on = "medium PersistentVolumeClaim/shop/data: PersistentVolumeClaim data is being deleted and does not go"
+	const on = "medium PersistentVolumeClaim/shop/data: PersistentVolumeClaim data is stuck terminating"
 	const protected = "  condition: finalizers: kubernetes.io/pvc-protection"
 	for name, tc := range map[string]struct {
 		documents string

@@ -266,7 +266,8 @@ func claimStuckTerminating(g *facts.Graph, params check.Params) []check.Finding 
 				claim.Name,
 				phrase.List(others),
 			)
-			finding.Remediation = "Check the controller that set the finalizer and removes it after its cleanup. Removing it by hand can lose data."
+			finding.Remediation = "Check the controller that set the finalizer and removes it after its cleanup. Removing it by hand " +
+				"can lose data."
 		case len(holding) > 0:
 			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s is stuck terminating: Pods still use it.", claim.Name)
 			finding.Evidence = append(

@@ -11,7 +11,8 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-const anomalyMethod = " The baseline is its own history, by robust statistics: the same hours of earlier weeks with three weeks of history, else " +
+const anomalyMethod = " The baseline is its own history, by robust statistics: the same hours of earlier weeks with three weeks of " +
+	"history, else " +
 	"of earlier days, else all of it. docs/trends.md describes the method and its error rate."
 
 func anomalyChecks() []check.Check {

@@ -128,7 +128,8 @@ func enlarge(g *facts.Graph, f facts.Fill) string {
 		)
 	default:
 		return fmt.Sprintf(
-			"Delete or archive data that is not needed. Storage class %s does not permit expansion: move the data to a larger claim, or set "+
+			"Delete or archive data that is not needed. Storage class %s does not permit expansion: move the data to a larger claim, "+
+				"or set "+
 				"allowVolumeExpansion on the class if its driver supports it.",
 			class.Name,
 		)

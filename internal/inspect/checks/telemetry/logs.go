@@ -12,7 +12,8 @@ import (
 	"kubeops.io/kubeops/internal/inspect/phrase"
 )
 
-const logMethod = " Lines are read from the log backend once for all workloads. Numbers, times, addresses, IDs and quoted values are masked: " +
+const logMethod = " Lines are read from the log backend once for all workloads. Numbers, times, addresses, IDs and quoted values are " +
+	"masked: " +
 	"lines of one log statement become one template, and a stack trace one event. docs/log-analysis.md describes the method, its " +
 	"thresholds and limits."
 

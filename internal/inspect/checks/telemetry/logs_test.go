@@ -100,7 +100,8 @@ func TestErrorsOfLogs(t *testing.T) {
 			"    for example: ERROR dial tcp 10.0.0.2:5432: refused")},
 		"a surge in lines that were read in part": {"log-error-surge", partly, checktest.Lines(
 			"medium StatefulSet/shop/cart: StatefulSet cart logs an error far more often than usual.",
-			"  log: 12 times in 1h (about 24; 12 read); usually 1, at most 2 in 90 % of such periods in the 24h (25 % of lines read) before, in container app:",
+			"  log: 12 times in 1h (about 24; 12 read); usually 1, at most 2 in 90 % of such periods in the 24h (25 % of lines read) "+
+				"before, in container app:",
 			"    ERROR dial tcp <ip>: refused",
 			"    for example: ERROR dial tcp 10.0.0.1:5432: refused",
 			"    for example: ERROR dial tcp 10.0.0.2:5432: refused")},

@@ -74,7 +74,8 @@ func TestFillingUp(t *testing.T) {
 	}
 	finding := func(severity string) []string {
 		return []string{
-			severity + " PersistentVolumeClaim/shop/data [space]: PersistentVolumeClaim data is filling up: at its current rate it will soon be full.",
+			severity + " PersistentVolumeClaim/shop/data [space]: PersistentVolumeClaim data is filling up: at its current rate it " +
+				"will soon be full.",
 			"  metric: 6.0 GiB free of 100.0 GiB (6.0 %)",
 		}
 	}
@@ -118,10 +119,12 @@ func TestFillingUp(t *testing.T) {
 		"within a day": {"pvc-filling-up", fill(20 * time.Hour), checktest.Lines(append(finding("critical"),
 			"  metric: decreases by 2.0 GiB a day over 14.0 days: 20 h left (90 % interval: 15 h to 40 h)")...)},
 		"in bursts, and cleaned": {"pvc-filling-up", bursts, checktest.Lines(append(finding("high"),
-			"  metric: decreases by 2.0 GiB a day over 14.0 days: 3.0 days left (90 % interval: 2.2 days at the earliest; the rate is unsteady and may not last)",
+			"  metric: decreases by 2.0 GiB a day over 14.0 days: 3.0 days left (90 % interval: 2.2 days at the earliest; the rate is "+
+				"unsteady and may not last)",
 			"  metric: cleaned up 5 times in that period; the free amount before each cleanup decreases")...)},
 		"of inodes": {"pvc-filling-up", inodes, checktest.Lines(
-			"medium PersistentVolumeClaim/shop/data [inodes]: PersistentVolumeClaim data is filling up: at its current rate it will soon have no inodes left.",
+			"medium PersistentVolumeClaim/shop/data [inodes]: PersistentVolumeClaim data is filling up: at its current rate it will "+
+				"soon have no inodes left.",
 			"  metric: 100 inodes free of 1000 inodes (10.0 %)",
 			"  metric: decreases by 20 inodes a day over 9.0 days: 5.0 days left (90 % interval: 4.0 days to 6.0 days)")},
 		"nearly full is no forecast": {"pvc-filling-up", full, ""},
@@ -130,7 +133,8 @@ func TestFillingUp(t *testing.T) {
 			"  metric: 2.0 GiB free of 100.0 GiB (2.0 %)")},
 		"not nearly full": {"pvc-nearly-full", fill(20 * time.Hour), ""},
 		"a node": {"node-disk-filling-up", node, checktest.Lines(
-			"high Node/node-1 [space /var]: Node node-1 is filling up: at the current rate /var will soon be so low on space that the kubelet evicts Pods.",
+			"high Node/node-1 [space /var]: Node node-1 is filling up: at the current rate /var will soon be so low on space that the "+
+				"kubelet evicts Pods.",
 			"  metric: 6.0 GiB free of 100.0 GiB (6.0 %)",
 			"  metric: decreases by 1.0 GiB a day over 14.0 days: 47 h left (90 % interval: 40 h to 3.0 days)")},
 		"a claim is no node": {"node-disk-filling-up", fill(time.Hour), ""},
@@ -251,7 +255,8 @@ func TestAlerts(t *testing.T) {
 			"medium Deployment/shop/api [api]: Scrape targets of job api on Deployment api are down.",
 			"  metric: 4 down: a:1, b:1, c:1",
 			"  metric: connection refused",
-			"medium MetricsBackend.kubeops.io/ops/main [far]: Scrape targets of job far are down; their labels match no object that was read.",
+			"medium MetricsBackend.kubeops.io/ops/main [far]: Scrape targets of job far are down; their labels match no object that "+
+				"was read.",
 			"  metric: 1 down: x:1",
 			"medium MetricsBackend.kubeops.io/ops/main [/more]: More scrape targets are down than are listed here.",
 			"  metric: 4 more down"),
