@@ -48,7 +48,7 @@ status: {conditions: [{type: Available, status: "`+status+`", reason: `+reason+`
 		"the API server serves it itself": {checktest.Document("apiregistration.k8s.io/v1", "APIService", "name: v1.apps",
 			"spec: {group: apps, version: v1}\nstatus: {conditions: [{type: Available, status: \"True\", reason: Local, message: m, "+
 				"lastTransitionTime: \"2026-01-15T11:00:00Z\"}]}"), ""},
-		"nobody has looked at it yet": {checktest.Document("apiregistration.k8s.io/v1", "APIService", "name: v1.new", "spec: {group: "+
+		"no controller has set a status yet": {checktest.Document("apiregistration.k8s.io/v1", "APIService", "name: v1.new", "spec: {group: "+
 			"new, version: v1, service: {namespace: a, name: b}}"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {

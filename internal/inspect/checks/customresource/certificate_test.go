@@ -50,7 +50,7 @@ func TestCertificates(t *testing.T) {
 		"not renewed": {
 			issuer + certificateDocument(ready, ", notAfter: \"2026-01-20T00:00:00Z\", renewalTime: \"2026-01-10T00:00:00Z\""),
 			checktest.Lines(
-				"medium"+on+"ends soon, and cert-manager has not renewed it when it should have.",
+				"medium"+on+"expires soon, and cert-manager has not renewed it on time.",
 				"  condition: status.notAfter: 2026-01-20 00:00:00 UTC, status.renewalTime: 2026-01-10 00:00:00 UTC",
 				"  spec: spec.issuerRef: ClusterIssuer acme",
 			),
@@ -117,13 +117,13 @@ func TestStepsOfIssuing(t *testing.T) {
 				failed,
 			),
 			checktest.Lines(
-				"medium Certificate.cert-manager.io/shop/web: The request of Certificate web for a certificate failed.",
+				"medium Certificate.cert-manager.io/shop/web: Certificate web could not be issued: its certificate request failed.",
 				"  condition: Ready=False (Failed): m", "  condition: CertificateRequest web-2"),
 		},
 		"denied": {
 			certificateDocument(unready, "") + request("web-1", of, anHourAgo, conditionOf("Denied", "True", "policy", anHourAgo)),
 			checktest.Lines(
-				"medium Certificate.cert-manager.io/shop/web: The request of Certificate web for a certificate was denied.",
+				"medium Certificate.cert-manager.io/shop/web: Certificate web could not be issued: its certificate request was denied.",
 				"  condition: Denied=True (policy): m", "  condition: CertificateRequest web-1"),
 		},
 		"nobody's, lately": {request("mine", "", anHourAgo, conditionOf("Ready", "False", "Failed", quarterAgo)), checktest.Lines(
@@ -155,21 +155,21 @@ func TestStepsOfIssuing(t *testing.T) {
 	chain := certificateDocument(unready, "") + request("web-1", of, anHourAgo, conditionOf("Ready", "False", "Pending", anHourAgo))
 	judged(t, "acme-challenge-failing", map[string]struct{ documents, want string }{
 		"refused; the Challenge says more than its Order": {chain + order + challenge("invalid", anHourAgo), checktest.Lines(
-			"medium Certificate.cert-manager.io/shop/web [shop.example]: Certificate web cannot show the ACME server that "+
-				"shop.example is ours: the challenge was refused.",
+			"medium Certificate.cert-manager.io/shop/web [shop.example]: Certificate web cannot prove control of domain "+
+				"shop.example to the ACME server: the challenge was rejected.",
 			"  condition: Challenge web-1-77-99: state invalid",
 			"  condition: status.reason: wrong status code 404",
 		)},
 		"an Order alone": {chain + order, checktest.Lines(
-			"medium Certificate.cert-manager.io/shop/web: The ACME order of Certificate web was refused.",
+			"medium Certificate.cert-manager.io/shop/web: The ACME order of Certificate web was rejected.",
 			"  condition: Order web-1-77: state invalid",
 		)},
 		"an Order that is not there: whose it is, nobody knows": {chain + challenge("pending", anHourAgo), ""},
 		"its Order is there": {
 			chain + order + challenge("pending", anHourAgo),
 			checktest.Lines(
-				"medium Certificate.cert-manager.io/shop/web [shop.example]: Certificate web cannot show the ACME server that "+
-					"shop.example is ours: the challenge does not come to an end.",
+				"medium Certificate.cert-manager.io/shop/web [shop.example]: Certificate web cannot prove control of domain "+
+					"shop.example to the ACME server: the challenge does not complete.",
 				"  condition: Challenge web-1-77-99: state pending",
 				"  condition: status.reason: wrong status code 404",
 			),

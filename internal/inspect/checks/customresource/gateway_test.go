@@ -9,7 +9,7 @@ import (
 
 const gatewayVersion = "gateway.networking.k8s.io/v1"
 
-func TestGatewayClassThatNobodyAccepts(t *testing.T) {
+func TestGatewayClassThatNoControllerAccepts(t *testing.T) {
 	class := func(conditions string) string {
 		return checktest.Document(
 			gatewayVersion,
@@ -24,7 +24,7 @@ func TestGatewayClassThatNobodyAccepts(t *testing.T) {
 			"  condition: Accepted=False (InvalidParameters): m",
 		)},
 		"waiting": {class(conditionOf("Accepted", "Unknown", "Pending", `"1970-01-01T00:00:00Z"`)), checktest.Lines(
-			"low GatewayClass.gateway.networking.k8s.io/c: No controller has taken GatewayClass c.",
+			"low GatewayClass.gateway.networking.k8s.io/c: GatewayClass c is not accepted by any controller.",
 			"  condition: Accepted=Unknown (Pending): m",
 		)},
 		"accepted": {class(conditionOf("Accepted", "True", "Accepted", anHourAgo)), ""},
@@ -49,8 +49,8 @@ func TestGatewayThatCarriesNoTraffic(t *testing.T) {
 			"high Gateway.gateway.networking.k8s.io/shop/web: Gateway web is not accepted by its controller (ListenersNotValid).",
 			"  condition: Accepted=False (ListenersNotValid): m",
 		)},
-		"nobody has looked at it": {class + gatewayIn("", ""), checktest.Lines(
-			"medium Gateway.gateway.networking.k8s.io/shop/web: No controller has taken Gateway web.",
+		"no controller has set a status": {class + gatewayIn("", ""), checktest.Lines(
+			"medium Gateway.gateway.networking.k8s.io/shop/web: Gateway web is not accepted by any controller.",
 			"  condition: its status has no condition Accepted",
 		)},
 		"its class does not exist": {gatewayIn("", ""), checktest.Lines(
@@ -133,11 +133,11 @@ status: {parents: [`+parents+`]}`)
 			),
 		},
 		"other kinds of routes": {gateway + route("GRPCRoute", ""), checktest.Lines(
-			"medium GRPCRoute.gateway.networking.k8s.io/shop/r: No controller has taken GRPCRoute r: it routes nothing.",
+			"medium GRPCRoute.gateway.networking.k8s.io/shop/r: GRPCRoute r is not accepted by any controller: it routes no traffic.",
 			"  condition: status.parents is empty",
 		)},
 		"its Gateway does not exist": {route("HTTPRoute", ""), checktest.Lines(
-			"medium HTTPRoute.gateway.networking.k8s.io/shop/r: HTTPRoute r routes nothing: the Gateway that it names does not exist.",
+			"medium HTTPRoute.gateway.networking.k8s.io/shop/r: HTTPRoute r routes no traffic: its Gateway does not exist.",
 			"  condition: status.parents is empty", "  spec: Gateways that do not exist: shop/web")},
 		"accepted": {gateway + route("HTTPRoute", parent(conditionOf("Accepted", "True", "Accepted", anHourAgo))), ""},
 	})
@@ -160,7 +160,7 @@ status: {parents: [`+parents+`]}`)
 	})
 	judged(t, "httproute-not-accepted", map[string]struct{ documents, want string }{
 		"what was not read is not missing": {route("HTTPRoute", ""), checktest.Lines(
-			"medium HTTPRoute.gateway.networking.k8s.io/shop/r: No controller has taken HTTPRoute r: it routes nothing.",
+			"medium HTTPRoute.gateway.networking.k8s.io/shop/r: HTTPRoute r is not accepted by any controller: it routes no traffic.",
 			"  condition: status.parents is empty",
 		)},
 	}, facts.Gateway)

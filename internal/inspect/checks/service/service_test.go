@@ -70,10 +70,10 @@ spec: {selector: {matchLabels: {tier: db}}, template: {metadata: {labels: {part-
 		elsewhere []facts.Kind
 		want      string
 	}{
-		"a slip of the pen is shown beside the labels that are near": {shipping, nil, checktest.Lines(
+		"a typo is shown beside the labels that are near": {shipping, nil, checktest.Lines(
 			"high Service/shop/shipping: Service shipping selects app=shippin, but no active Pod in namespace shop has these labels.",
 			"  spec: selector app=shippin",
-			"  spec: Pods of Deployment shipping have app=shipping, not app=shippin",
+			"  spec: Pods of Deployment shipping have app=shipping instead of app=shippin",
 		)},
 		"labels that all parts of an application share bring nobody near": {parts, nil, checktest.Lines(
 			"high Service/shop/front: Service front selects part-of=shop,tier=front, but no active Pod in namespace shop has these labels.",
@@ -86,7 +86,7 @@ metadata: {name: lone, namespace: shop, labels: {app.kubernetes.io/name: cart}}
 `, nil, checktest.Lines(
 			"high Service/shop/cart: Service cart selects app=cart, but no active Pod in namespace shop has these labels.",
 			"  spec: selector app=cart",
-			"  spec: Pod lone has app.kubernetes.io/name=cart, not app=cart",
+			"  spec: Pod lone has app.kubernetes.io/name=cart instead of app=cart",
 		)},
 		"finished Pods do not count": {checktest.CartService + checktest.CartPod("cart-1", `{phase: Succeeded}`), nil, checktest.Lines(
 			"high Service/shop/cart: Service cart selects app=cart, but no active Pod in namespace shop has these labels.",
