@@ -107,10 +107,8 @@ func TestImagesWithVulnerabilities(t *testing.T) {
 			"report: {artifact: {repository: shop/api, tag: '7'}, vulnerabilities: ["+vulnerabilities+"]}",
 		)
 	}
-	const critical, unfixed, high = "{vulnerabilityID: CVE-2025-1, severity: CRITICAL, resource: openssl, fixedVersion: " +
-		"3.0.9}", "{vulnerabilityID: CVE-2025-2, severity: CRITICAL, resource: zlib, fixedVersion: ''}",
-		"{vulnerabilityID: CVE-2025-3, severity: HIGH, resource: curl, fixedVersion: '8.1'}, {vulnerabilityID: CVE-2025-4, severity: " +
-			"MEDIUM, resource: x, fixedVersion: '1'}, 7"
+	const critical, unfixed, high = "{vulnerabilityID: CVE-2025-1, severity: CRITICAL, resource: openssl, fixedVersion: 3.0.9}", "{vulnerabilityID: CVE-2025-2, severity: CRITICAL, resource: zlib, fixedVersion: ''}",
+		"{vulnerabilityID: CVE-2025-3, severity: HIGH, resource: curl, fixedVersion: '8.1'}, {vulnerabilityID: CVE-2025-4, severity: MEDIUM, resource: x, fixedVersion: '1'}, 7"
 	set := func(name, replicas string) string {
 		return checktest.Document(
 			"apps/v1",
