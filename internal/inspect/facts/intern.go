@@ -138,6 +138,9 @@ func (s *PodSpec) appendKey(key []byte) []byte {
 	if _, err := s.Lean.MarshalToSizedBuffer(key[start:]); err != nil {
 		return key[:start]
 	}
+	for _, name := range slices.Sorted(maps.Keys(s.SecurityAnnotations)) {
+		key = append(append(append(append(key, 2), name...), 0), s.SecurityAnnotations[name]...)
+	}
 	for _, r := range s.Refs {
 		key = append(append(append(append(append(key, 0), r.Kind...), r.Name...), 0), r.Key...)
 		key = append(append(strconv.AppendBool(key, r.Optional), 0), r.Field...)

@@ -70,6 +70,8 @@ type PodSpec struct {
 	ServiceAccount string
 	// Lean is the spec reduced to what checks need; see lean. It may contain commands of probes, which must not be quoted.
 	Lean *corev1.PodSpec `json:"-"`
+	// SecurityAnnotations are the AppArmor and seccomp annotations that the fields of Lean do not contain. Usually nil.
+	SecurityAnnotations map[string]string `json:"-"`
 	// Leaks are environment variables, commands and arguments that look like secrets.
 	Leaks []Leak
 	// Refs are the ConfigMaps, Secrets and PVCs that it refers to.

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -27,7 +28,7 @@ func lean(s *corev1.PodSpec) *corev1.PodSpec {
 		Affinity: s.Affinity, NodeSelector: s.NodeSelector, TopologySpreadConstraints: s.TopologySpreadConstraints,
 		PriorityClassName: s.PriorityClassName, RuntimeClassName: s.RuntimeClassName, HostAliases: s.HostAliases, Resources: s.Resources,
 		EnableServiceLinks: s.EnableServiceLinks, SchedulerName: s.SchedulerName, ImagePullSecrets: s.ImagePullSecrets,
-		InitContainers: leanContainers(s.InitContainers), Containers: leanContainers(s.Containers),
+		InitContainers: leanContainers(s.InitContainers, s.Volumes), Containers: leanContainers(s.Containers, s.Volumes),
 	}
 	for _, t := range s.Tolerations {
 		if t.Key != corev1.TaintNodeNotReady && t.Key != corev1.TaintNodeUnreachable { // admission adds these to every Pod
@@ -40,14 +41,25 @@ func lean(s *corev1.PodSpec) *corev1.PodSpec {
 		out.EphemeralContainers = append(out.EphemeralContainers, corev1.EphemeralContainer{EphemeralContainerCommon: kept})
 	}
 	for i := range s.Volumes {
-		if v := &s.Volumes[i]; !strings.HasPrefix(v.Name, "kube-api-access-") { // the token that admission mounts into every Pod
+		if v := &s.Volumes[i]; !isTokenVolume(v) {
 			out.Volumes = append(out.Volumes, leanVolume(v))
 		}
 	}
 	return out
 }
 
-func leanContainers(containers []corev1.Container) []corev1.Container {
+// isTokenVolume is true for the volume with a token that admission adds to every Pod, under a random name. Other types of volumes with
+// such a name come from someone else.
+func isTokenVolume(v *corev1.Volume) bool {
+	return v.Projected != nil && strings.HasPrefix(v.Name, "kube-api-access-")
+}
+
+// leanContainers are containers of a Pod that has the volumes.
+func leanContainers(containers []corev1.Container, volumes []corev1.Volume) []corev1.Container {
+	tokenVolume := ""
+	if i := slices.IndexFunc(volumes, func(v corev1.Volume) bool { return isTokenVolume(&v) }); i >= 0 {
+		tokenVolume = volumes[i].Name
+	}
 	var out []corev1.Container
 	for i := range containers {
 		c := &containers[i]
@@ -58,7 +70,7 @@ func leanContainers(containers []corev1.Container) []corev1.Container {
 			VolumeDevices: c.VolumeDevices,
 		}
 		for _, mount := range c.VolumeMounts {
-			if !strings.HasPrefix(mount.Name, "kube-api-access-") {
+			if tokenVolume == "" || mount.Name != tokenVolume {
 				kept.VolumeMounts = append(kept.VolumeMounts, mount)
 			}
 		}
@@ -110,6 +122,8 @@ func leanLifecycle(l *corev1.Lifecycle) *corev1.Lifecycle {
 func leanVolume(v *corev1.Volume) corev1.Volume {
 	kept := corev1.Volume{Name: v.Name, VolumeSource: v.VolumeSource}
 	switch {
+	case v.VolumeSource == corev1.VolumeSource{}:
+		kept.EmptyDir = &corev1.EmptyDirVolumeSource{} // the API server's default
 	case v.ConfigMap != nil:
 		kept.VolumeSource = corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: v.ConfigMap.LocalObjectReference}}
 	case v.Secret != nil:

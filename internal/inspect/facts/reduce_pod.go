@@ -13,7 +13,7 @@ func reducePod(p *corev1.Pod) *PodNode {
 	node := &PodNode{
 		Meta: metaOf(Pod, &p.ObjectMeta), NodeName: p.Spec.NodeName,
 		Phase: string(p.Status.Phase), Reason: clip(p.Status.Reason), Message: clip(p.Status.Message),
-		Started: timeOf(p.Status.StartTime), Spec: reducePodSpec(&p.Spec, p.Name),
+		Started: timeOf(p.Status.StartTime), Spec: reducePodSpec(&p.Spec, p.Annotations, p.Name),
 	}
 	node.Labels = maps.Clone(p.Labels)
 	node.Conditions = convert(informative(p.Status.Conditions), func(c corev1.PodCondition) Condition {
@@ -78,12 +78,18 @@ func reduceState(s corev1.ContainerState) ContainerState {
 	}
 }
 
+// reduceTemplate reduces the spec of a Pod template.
+func reduceTemplate(t *corev1.PodTemplateSpec) *PodSpec {
+	return reducePodSpec(&t.Spec, t.Annotations, "")
+}
+
 // reducePodSpec reduces the spec of a Pod or of a template. podName is empty for templates.
-func reducePodSpec(s *corev1.PodSpec, podName string) *PodSpec {
+func reducePodSpec(s *corev1.PodSpec, annotations map[string]string, podName string) *PodSpec {
 	spec := &PodSpec{
 		ServiceAccount: s.ServiceAccountName, HostNetwork: s.HostNetwork, PriorityClass: s.PriorityClassName,
 		Lean: lean(s),
 	}
+	spec.SecurityAnnotations = securityAnnotations(annotations, spec.Lean)
 	for _, key := range slices.Sorted(maps.Keys(s.NodeSelector)) {
 		spec.NodeSelector = append(spec.NodeSelector, key+"="+s.NodeSelector[key])
 	}

@@ -37,7 +37,7 @@ func reduceDeployment(d *appsv1.Deployment) *WorkloadNode {
 }
 
 func (w *WorkloadNode) template(t *corev1.PodTemplateSpec) {
-	w.Template, w.TemplateLabels = reducePodSpec(&t.Spec, ""), maps.Clone(t.Labels)
+	w.Template, w.TemplateLabels = reduceTemplate(t), maps.Clone(t.Labels)
 }
 
 // changed is the last write outside the status, from managedFields; the creation time without them.
@@ -130,7 +130,7 @@ func reduceJob(j *batchv1.Job) *JobNode {
 		Completions: value(j.Spec.Completions, 1), BackoffLimit: value(j.Spec.BackoffLimit, 6),
 		ActiveDeadline: seconds(j.Spec.ActiveDeadlineSeconds), TTL: -1,
 		Started: timeOf(j.Status.StartTime), Completed: timeOf(j.Status.CompletionTime),
-		Template: reducePodSpec(&j.Spec.Template.Spec, ""), TemplateLabels: maps.Clone(j.Spec.Template.Labels),
+		Template: reduceTemplate(&j.Spec.Template), TemplateLabels: maps.Clone(j.Spec.Template.Labels),
 	}
 	if ttl := j.Spec.TTLSecondsAfterFinished; ttl != nil {
 		node.TTL = time.Duration(*ttl) * time.Second
@@ -152,7 +152,7 @@ func reduceCronJob(c *batchv1.CronJob) *CronJobNode {
 		SuccessfulHistory: value(c.Spec.SuccessfulJobsHistoryLimit, 3), FailedHistory: value(c.Spec.FailedJobsHistoryLimit, 1),
 		StartingDeadline: seconds(c.Spec.StartingDeadlineSeconds),
 		ActiveDeadline:   seconds(c.Spec.JobTemplate.Spec.ActiveDeadlineSeconds),
-		Template:         reducePodSpec(&c.Spec.JobTemplate.Spec.Template.Spec, ""),
+		Template:         reduceTemplate(&c.Spec.JobTemplate.Spec.Template),
 		TemplateLabels:   maps.Clone(c.Spec.JobTemplate.Spec.Template.Labels),
 	}
 }

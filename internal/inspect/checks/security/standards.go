@@ -1,6 +1,8 @@
 package security
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	psaapi "k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
@@ -12,6 +14,7 @@ import (
 
 func standardChecks() []check.Check {
 	const link = "https://kubernetes.io/docs/concepts/security/pod-security-standards/"
+	latest := newStandard(psaapi.LatestVersion())
 	return []check.Check{
 		{
 			ID: "pod-security-baseline", Static: true, Severity: v1alpha1.SeverityMedium,
@@ -24,7 +27,7 @@ func standardChecks() []check.Check {
 				"pod-security.kubernetes.io/enforce=baseline`; `--dry-run=server` tells first which Pods that would hit.",
 			Link:        link + "#baseline",
 			ExplainedBy: baselineParts(),
-			Run:         specCheck(v1alpha1.SeverityMedium, "does not meet the Pod Security Standard baseline", newStandard().baseline),
+			Run:         specCheck(v1alpha1.SeverityMedium, "does not meet the Pod Security Standard baseline", latest.baseline),
 		},
 		{
 			ID: "pod-security-restricted", Static: true, Severity: v1alpha1.SeverityLow,
@@ -37,7 +40,7 @@ func standardChecks() []check.Check {
 				"pod-security.kubernetes.io/enforce=restricted` tells which Pods do not meet it yet.",
 			Link:        link + "#restricted",
 			ExplainedBy: append(baselineParts(), "runs-as-root", "privilege-escalation-allowed", "capabilities-not-dropped"),
-			Run:         specCheck(v1alpha1.SeverityLow, "does not meet the Pod Security Standard restricted", newStandard().restricted),
+			Run:         specCheck(v1alpha1.SeverityLow, "does not meet the Pod Security Standard restricted", latest.restricted),
 		},
 	}
 }
@@ -50,7 +53,7 @@ func baselineParts() []string {
 	}
 }
 
-// standard are the controls of the Pod Security Standards, in their newest version and in a fixed order.
+// standard is a version of the Pod Security Standards: its controls, in a fixed order.
 type standard struct {
 	baselineControls, restrictedControls []control
 }
@@ -62,19 +65,21 @@ type control struct {
 	overrides []policy.CheckID
 }
 
-// newStandard reads the controls; it costs some microseconds.
-func newStandard() standard {
+// newStandard returns the controls of a version. It takes a few microseconds.
+func newStandard(version psaapi.Version) standard {
 	var s standard
 	for _, c := range policy.DefaultChecks() {
-		if len(c.Versions) == 0 {
-			continue
+		newer := func(v policy.VersionedCheck) bool { return version.Older(v.MinimumVersion) }
+		versions := slices.DeleteFunc(slices.Clone(c.Versions), newer)
+		if len(versions) == 0 {
+			continue // a control of later versions
 		}
-		newest := c.Versions[len(c.Versions)-1]
-		made := control{c.ID, newest.CheckPod, newest.OverrideCheckIDs}
+		current := versions[len(versions)-1]
+		added := control{c.ID, current.CheckPod, current.OverrideCheckIDs}
 		if c.Level == psaapi.LevelBaseline {
-			s.baselineControls = append(s.baselineControls, made)
+			s.baselineControls = append(s.baselineControls, added)
 		} else {
-			s.restrictedControls = append(s.restrictedControls, made)
+			s.restrictedControls = append(s.restrictedControls, added)
 		}
 	}
 	return s
@@ -108,7 +113,7 @@ func (s standard) restricted(p *facts.PodSpec) []piece {
 }
 
 func (c control) judge(p *facts.PodSpec) []piece {
-	result := c.check(&metav1.ObjectMeta{}, p.Lean)
+	result := c.check(&metav1.ObjectMeta{Annotations: p.SecurityAnnotations}, p.Lean)
 	switch {
 	case result.Allowed:
 		return nil
