@@ -62,17 +62,23 @@ spec:
 
 func TestATemplateAndItsPodsHaveEqualAppArmorProfiles(t *testing.T) {
 	// The API server sets the fields of Pods from their annotations, and the annotations from the fields.
-	const full = "metadata: {annotations: {" + appArmor + "c: unconfined}}, spec: {containers: [{name: c, securityContext: {appArmorProfile: {type: Unconfined}}}]}"
-	const ofPod = "spec: {securityContext: {appArmorProfile: {type: Unconfined}}, containers: [{name: c}]}"
-	cases := map[string]struct{ template, pod string }{
-		"an annotation":       {"metadata: {annotations: {" + appArmor + "c: unconfined}}, spec: {containers: [{name: c}]}", full},
-		"a container's field": {"spec: {containers: [{name: c, securityContext: {appArmorProfile: {type: Unconfined}}}]}", full},
-		"the Pod's field":     {ofPod, "metadata: {annotations: {" + appArmor + "c: unconfined}}, " + ofPod},
+	const (
+		annotation     = "annotations: {" + appArmor + "c: unconfined}"
+		withoutField   = "{containers: [{name: c}]}"
+		containerField = "{containers: [{name: c, securityContext: {appArmorProfile: {type: Unconfined}}}]}"
+		podField       = "{securityContext: {appArmorProfile: {type: Unconfined}}, containers: [{name: c}]}"
+	)
+	cases := map[string]struct{ metadata, templateSpec, podSpec string }{
+		"an annotation":       {annotation, withoutField, containerField},
+		"a container's field": {"", containerField, containerField},
+		"the Pod's field":     {"", podField, podField},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			template := reduceOne(t, "{apiVersion: apps/v1, kind: Deployment, metadata: {name: w}, spec: {template: {"+c.template+"}}}").(*facts.WorkloadNode).Template
-			pod := reduceOne(t, "{apiVersion: v1, kind: Pod, "+c.pod+"}").(*facts.PodNode).Spec
+			deployment := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: w}\nspec: {template: {metadata: {" + c.metadata + "}, spec: " +
+				c.templateSpec + "}}"
+			template := reduceOne(t, deployment).(*facts.WorkloadNode).Template
+			pod := reduceOne(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: p, "+annotation+"}\nspec: "+c.podSpec).(*facts.PodNode).Spec
 			if diff := cmp.Diff(template.Lean, pod.Lean); diff != "" || len(template.SecurityAnnotations)+len(pod.SecurityAnnotations) > 0 {
 				t.Errorf("annotations %v and %v, specs (-template +pod):\n%s", template.SecurityAnnotations, pod.SecurityAnnotations, diff)
 			}
