@@ -16,56 +16,60 @@ func containerSecurityChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "capabilities-added", Static: true, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload gives its containers capabilities beyond the usual ones.",
-			Meaning: "capabilities.add names rights of root that runtimes do not give by themselves. Some are as good as the node (ALL, SYS_ADMIN, SYS_MODULE, " +
-				"SYS_RAWIO, SYS_PTRACE, BPF, DAC_READ_SEARCH, MAC_ADMIN): high. Some change what others use (NET_ADMIN, SYS_BOOT, SYS_TIME, SYSLOG, PERFMON and the " +
-				"like): medium. Others are low, and those that the standard baseline allows are left out, as privileged containers are." + aboutKubeSystem(),
-			Remediation: "Remove what the program does without from securityContext.capabilities.add; NET_BIND_SERVICE is enough for ports below 1024. Often the " +
-				"need was of one command at the start: let an init container do that.",
+			Summary: "A workload adds Linux capabilities beyond the runtime's defaults.",
+			Meaning: "capabilities.add contains capabilities that container runtimes do not grant by default. High: capabilities that " +
+				"allow full control of the node (ALL, SYS_ADMIN, SYS_MODULE, SYS_RAWIO, SYS_PTRACE, BPF, DAC_READ_SEARCH, MAC_ADMIN). " +
+				"Medium: capabilities that affect other workloads, such as NET_ADMIN, SYS_BOOT, SYS_TIME, SYSLOG and PERFMON. Low: all " +
+				"others, except those that the Pod Security Standard baseline allows. Privileged containers are not " +
+				"reported." + kubeSystemNote(),
+			Remediation: "Remove capabilities that are not needed from securityContext.capabilities.add. NET_BIND_SERVICE is " +
+				"sufficient for ports below 1024. If only the startup needs a capability, move that step to an init container.",
 			Link: link + "#set-capabilities-for-a-container",
-			Run:  specCheck(v1alpha1.SeverityLow, "gives its containers capabilities beyond the usual ones", capabilitiesAdded),
+			Run:  specCheck(v1alpha1.SeverityLow, "adds capabilities beyond the runtime's defaults", capabilitiesAdded),
 		},
 		{
 			ID: "capabilities-not-dropped", Static: true, Severity: v1alpha1.SeverityInfo,
-			Summary: "A workload leaves its containers the capabilities that the runtime gives.",
-			Meaning: "capabilities.drop does not name ALL, so that a process that is root, or becomes it, may forge packets (NET_RAW), change owners of files and " +
-				"more. Hardly any server needs one of them. Privileged containers are left out.",
-			Remediation: "Set in each container `securityContext: {capabilities: {drop: [ALL]}}`, and add back what fails to work, most often NET_BIND_SERVICE.",
-			Link:        link + "#set-capabilities-for-a-container",
-			Run:         specCheck(v1alpha1.SeverityInfo, "leaves its containers the capabilities that the runtime gives", capabilitiesKept),
+			Summary: "A workload does not drop all capabilities.",
+			Meaning: "capabilities.drop does not contain ALL. A root process keeps the runtime's default capabilities, for example to " +
+				"forge packets (NET_RAW) or change the owner of files (CHOWN). Few servers need any of them. Privileged containers are " +
+				"not reported.",
+			Remediation: "Set `securityContext: {capabilities: {drop: [ALL]}}` in each container, and add only the capabilities that " +
+				"it needs, for example NET_BIND_SERVICE.",
+			Link: link + "#set-capabilities-for-a-container",
+			Run:  specCheck(v1alpha1.SeverityInfo, "does not drop all capabilities", capabilitiesNotDropped),
 		},
 		{
 			ID: "runs-as-root", Static: true, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload runs as root, or nothing keeps it from doing so.",
-			Meaning: "runAsUser is 0, which is medium; or neither runAsUser nor runAsNonRoot is set, so that the image decides, and most images are root unless " +
-				"they say otherwise. Root in a container is root on the node as soon as anything lets it out. Pods with user namespaces of their own (hostUsers: " +
-				"false) are left out." + aboutKubeSystem(),
-			Remediation: "Set in the Pod template `securityContext: {runAsNonRoot: true, runAsUser: 10001, fsGroup: 10001}`, with a user that the image can work as; or " +
-				"`hostUsers: false` where it must be root within.",
+			Summary: "A workload runs as root, or can run as root.",
+			Meaning: "runAsUser is 0 (medium), or neither runAsUser nor runAsNonRoot is set (low): the image selects the user, which " +
+				"is root by default. Root in a container is root on the node after a container escape. Pods with a user namespace " +
+				"(hostUsers: false) are not reported." + kubeSystemNote(),
+			Remediation: "Set `securityContext: {runAsNonRoot: true, runAsUser: 10001, fsGroup: 10001}` in the Pod template, with a " +
+				"user that the image supports. Set `hostUsers: false` if the container needs root.",
 			Link:        link,
 			ExplainedBy: []string{"container-privileged"},
-			Run:         specCheck(v1alpha1.SeverityLow, "runs as root, or is not kept from it", runsAsRoot),
+			Run:         specCheck(v1alpha1.SeverityLow, "runs as root, or can run as root", runsAsRoot),
 		},
 	}
 }
 
-// capability is the name without the prefix CAP_, which runtimes accept too.
+// capability is the name without the prefix CAP_, which runtimes also accept.
 func capability(c corev1.Capability) string {
 	return strings.TrimPrefix(strings.ToUpper(string(c)), "CAP_")
 }
 
-func capabilitiesAdded(s *facts.PodSpec) []piece {
-	if windows(s) {
+func capabilitiesAdded(spec *facts.PodSpec) []violation {
+	if isWindows(spec) {
 		return nil
 	}
-	judge := func(c *corev1.Container) (string, v1alpha1.Severity) {
-		if c.SecurityContext == nil || c.SecurityContext.Capabilities == nil || privileged(c) {
+	rule := func(c *corev1.Container) (string, v1alpha1.Severity) {
+		if c.SecurityContext == nil || c.SecurityContext.Capabilities == nil || isPrivileged(c) {
 			return "", ""
 		}
 		var added []string
 		worst := v1alpha1.SeverityLow
 		for _, name := range c.SecurityContext.Capabilities.Add {
-			severity := dangerOf(capability(name))
+			severity := capabilitySeverity(capability(name))
 			if severity == "" {
 				continue
 			}
@@ -79,58 +83,63 @@ func capabilitiesAdded(s *facts.PodSpec) []piece {
 		}
 		return "capabilities.add " + strings.Join(added, ", "), worst
 	}
-	return append(containerPieces(s, judge), debugPieces(s, judge)...)
+	return append(containerViolations(spec, rule), ephemeralContainerViolations(spec, rule)...)
 }
 
-// dangerOf is the severity of a capability; empty for those that the standard baseline allows.
-func dangerOf(capability string) v1alpha1.Severity {
+// capabilitySeverity is the severity of a capability; empty for those that the standard baseline allows.
+func capabilitySeverity(capability string) v1alpha1.Severity {
 	switch capability {
-	case "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT":
+	case "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP",
+		"SETUID", "SYS_CHROOT":
 		return ""
 	case "ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYS_PTRACE", "BPF", "DAC_READ_SEARCH", "MAC_ADMIN":
 		return v1alpha1.SeverityHigh
-	case "NET_ADMIN", "SYS_BOOT", "SYS_TIME", "SYSLOG", "PERFMON", "MAC_OVERRIDE", "AUDIT_CONTROL", "CHECKPOINT_RESTORE", "SYS_TTY_CONFIG", "LINUX_IMMUTABLE":
+	case "NET_ADMIN", "SYS_BOOT", "SYS_TIME", "SYSLOG", "PERFMON", "MAC_OVERRIDE", "AUDIT_CONTROL", "CHECKPOINT_RESTORE", "SYS_TTY_CONFIG",
+		"LINUX_IMMUTABLE":
 		return v1alpha1.SeverityMedium
 	default:
 		return v1alpha1.SeverityLow
 	}
 }
 
-func capabilitiesKept(s *facts.PodSpec) []piece {
-	if windows(s) {
+func capabilitiesNotDropped(spec *facts.PodSpec) []violation {
+	if isWindows(spec) {
 		return nil
 	}
-	return containerPieces(s, func(c *corev1.Container) (string, v1alpha1.Severity) {
+	isAll := func(name corev1.Capability) bool { return capability(name) == "ALL" }
+	return containerViolations(spec, func(c *corev1.Container) (string, v1alpha1.Severity) {
 		switch {
-		case privileged(c):
+		case isPrivileged(c):
 			return "", ""
 		case c.SecurityContext == nil || c.SecurityContext.Capabilities == nil || len(c.SecurityContext.Capabilities.Drop) == 0:
 			return "securityContext.capabilities.drop is not set", ""
-		case slices.ContainsFunc(c.SecurityContext.Capabilities.Drop, func(name corev1.Capability) bool { return capability(name) == "ALL" }):
+		case slices.ContainsFunc(c.SecurityContext.Capabilities.Drop, isAll):
 			return "", ""
 		default:
-			return "securityContext.capabilities.drop does not name ALL", ""
+			return "securityContext.capabilities.drop does not contain ALL", ""
 		}
 	})
 }
 
-func runsAsRoot(s *facts.PodSpec) []piece {
-	if windows(s) || (s.Lean.HostUsers != nil && !*s.Lean.HostUsers) {
+func runsAsRoot(spec *facts.PodSpec) []violation {
+	if isWindows(spec) || (spec.Lean.HostUsers != nil && !*spec.Lean.HostUsers) {
 		return nil
 	}
 	var podUser *int64
 	var podNonRoot *bool
-	if pod := s.Lean.SecurityContext; pod != nil {
-		podUser, podNonRoot = pod.RunAsUser, pod.RunAsNonRoot
+	if pod := spec.Lean.SecurityContext; pod != nil {
+		podUser = pod.RunAsUser
+		podNonRoot = pod.RunAsNonRoot
 	}
-	return containerPieces(s, func(c *corev1.Container) (string, v1alpha1.Severity) {
-		user, nonRoot := podUser, podNonRoot
-		if own := c.SecurityContext; own != nil {
-			if own.RunAsUser != nil {
-				user = own.RunAsUser
+	return containerViolations(spec, func(c *corev1.Container) (string, v1alpha1.Severity) {
+		user := podUser
+		nonRoot := podNonRoot
+		if container := c.SecurityContext; container != nil {
+			if container.RunAsUser != nil {
+				user = container.RunAsUser
 			}
-			if own.RunAsNonRoot != nil {
-				nonRoot = own.RunAsNonRoot
+			if container.RunAsNonRoot != nil {
+				nonRoot = container.RunAsNonRoot
 			}
 		}
 		switch {

@@ -13,42 +13,46 @@ func containerHardeningChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "privilege-escalation-allowed", Static: true, Severity: v1alpha1.SeverityLow,
-			Summary: "Processes of a workload may gain more rights than they were started with.",
-			Meaning: "allowPrivilegeEscalation is not false, so that programs with the setuid bit work: a process that is not root can become it. Privileged " +
-				"containers are left out." + aboutKubeSystem(),
-			Remediation: "Set in each container `securityContext: {allowPrivilegeEscalation: false}`. Only images that call sudo, su or ping with the setuid bit notice.",
-			Link:        link,
-			Run:         specCheck(v1alpha1.SeverityLow, "lets its processes gain more rights than they were started with", escalation),
+			Summary: "A workload allows privilege escalation.",
+			Meaning: "allowPrivilegeEscalation is not false: programs with the setuid bit work, and a non-root process can become " +
+				"root. Privileged containers are not reported." + kubeSystemNote(),
+			Remediation: "Set `securityContext: {allowPrivilegeEscalation: false}` in each container. It affects only images that use " +
+				"setuid programs, such as sudo, su or ping.",
+			Link: link,
+			Run:  specCheck(v1alpha1.SeverityLow, "allows privilege escalation", privilegeEscalation),
 		},
 		{
 			ID: "root-filesystem-writable", Static: true, Severity: v1alpha1.SeverityInfo,
-			Summary: "Containers of a workload can write to their image's files.",
-			Meaning: "readOnlyRootFilesystem is not true: who gets into the container can change its programs and leave tools there until it restarts, and what is " +
-				"written there fills the node's disk.",
-			Remediation: "Set in each container `securityContext: {readOnlyRootFilesystem: true}` and mount an emptyDir where the program writes, often /tmp.",
-			Link:        link,
-			Run:         specCheck(v1alpha1.SeverityInfo, "can write to the files of its images", writableRoot),
+			Summary: "A workload has containers with a writable root filesystem.",
+			Meaning: "readOnlyRootFilesystem is not true: an attacker in the container can change programs and store tools until it " +
+				"restarts, and files written there use the node's ephemeral storage.",
+			Remediation: "Set `securityContext: {readOnlyRootFilesystem: true}` in each container and mount an emptyDir where the " +
+				"program writes, often /tmp.",
+			Link: link,
+			Run:  specCheck(v1alpha1.SeverityInfo, "has containers with a writable root filesystem", writableRootFilesystem),
 		},
 		{
 			ID: "seccomp-unconfined", Static: true, Severity: v1alpha1.SeverityInfo,
-			Summary: "No filter of system calls holds the containers of a workload.",
-			Meaning: "seccompProfile is Unconfined, which is medium; or it is not set on container or Pod, which means the same unless the kubelet has seccompDefault, " +
-				"and is information. The runtime's filter keeps off the rare system calls through which kernels are attacked. Privileged containers are left out: " +
-				"no filter holds for them." + aboutKubeSystem(),
-			Remediation: "Set in the Pod template `securityContext: {seccompProfile: {type: RuntimeDefault}}`, and take Unconfined out of its containers.",
-			Link:        "https://kubernetes.io/docs/tutorials/security/seccomp/",
-			Run:         specCheck(v1alpha1.SeverityInfo, "has containers without a filter of system calls", unconfined),
+			Summary: "A workload has containers without a seccomp profile.",
+			Meaning: "seccompProfile.type is Unconfined (medium), or seccompProfile is set neither on the container nor on the Pod " +
+				"(info), which is equivalent unless the kubelet has seccompDefault. The runtime's default profile blocks system calls " +
+				"that are often used to attack the kernel. Privileged containers are not reported: they have no seccomp " +
+				"profile." + kubeSystemNote(),
+			Remediation: "Set `securityContext: {seccompProfile: {type: RuntimeDefault}}` in the Pod template, and remove Unconfined " +
+				"from its containers.",
+			Link: "https://kubernetes.io/docs/tutorials/security/seccomp/",
+			Run:  specCheck(v1alpha1.SeverityInfo, "has containers without a seccomp profile", seccompUnconfined),
 		},
 	}
 }
 
-func escalation(s *facts.PodSpec) []piece {
-	if windows(s) {
+func privilegeEscalation(spec *facts.PodSpec) []violation {
+	if isWindows(spec) {
 		return nil
 	}
-	return containerPieces(s, func(c *corev1.Container) (string, v1alpha1.Severity) {
+	return containerViolations(spec, func(c *corev1.Container) (string, v1alpha1.Severity) {
 		switch {
-		case privileged(c):
+		case isPrivileged(c):
 			return "", ""
 		case c.SecurityContext == nil || c.SecurityContext.AllowPrivilegeEscalation == nil:
 			return "securityContext.allowPrivilegeEscalation is not set", ""
@@ -60,11 +64,11 @@ func escalation(s *facts.PodSpec) []piece {
 	})
 }
 
-func writableRoot(s *facts.PodSpec) []piece {
-	if windows(s) {
+func writableRootFilesystem(spec *facts.PodSpec) []violation {
+	if isWindows(spec) {
 		return nil
 	}
-	return containerPieces(s, func(c *corev1.Container) (string, v1alpha1.Severity) {
+	return containerViolations(spec, func(c *corev1.Container) (string, v1alpha1.Severity) {
 		if c.SecurityContext != nil && c.SecurityContext.ReadOnlyRootFilesystem != nil && *c.SecurityContext.ReadOnlyRootFilesystem {
 			return "", ""
 		}
@@ -72,24 +76,24 @@ func writableRoot(s *facts.PodSpec) []piece {
 	})
 }
 
-func unconfined(s *facts.PodSpec) []piece {
-	if windows(s) {
+func seccompUnconfined(spec *facts.PodSpec) []violation {
+	if isWindows(spec) {
 		return nil
 	}
-	var ofPod *corev1.SeccompProfile
-	if s.Lean.SecurityContext != nil {
-		ofPod = s.Lean.SecurityContext.SeccompProfile
+	var podProfile *corev1.SeccompProfile
+	if spec.Lean.SecurityContext != nil {
+		podProfile = spec.Lean.SecurityContext.SeccompProfile
 	}
-	return containerPieces(s, func(c *corev1.Container) (string, v1alpha1.Severity) {
-		profile := ofPod
+	return containerViolations(spec, func(c *corev1.Container) (string, v1alpha1.Severity) {
+		profile := podProfile
 		if c.SecurityContext != nil && c.SecurityContext.SeccompProfile != nil {
 			profile = c.SecurityContext.SeccompProfile
 		}
 		switch {
-		case privileged(c):
+		case isPrivileged(c):
 			return "", ""
 		case profile == nil:
-			return "seccompProfile is not set on container or Pod", ""
+			return "seccompProfile is not set on the container or the Pod", ""
 		case profile.Type == corev1.SeccompProfileTypeUnconfined:
 			return "seccompProfile.type: Unconfined", v1alpha1.SeverityMedium
 		default:

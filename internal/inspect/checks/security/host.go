@@ -16,83 +16,87 @@ func hostChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "pod-host-network", Static: true, Severity: v1alpha1.SeverityMedium,
-			Summary: "Pods of a workload share the network of their node.",
-			Meaning: "spec.hostNetwork is true: the Pods reach what listens on the node's own addresses, localhost among them, see its traffic where they have the " +
-				"rights, and no NetworkPolicy holds for them." + aboutKubeSystem(),
-			Remediation: "Take spec.hostNetwork out of the Pod template, and publish ports by a Service. Agents of nodes that need it are best kept in a namespace " +
-				"of their own, and may be ignored by a rule.",
+			Summary: "Pods of a workload use the host network.",
+			Meaning: "spec.hostNetwork is true: the Pods can reach services that listen on the node's addresses, including localhost, " +
+				"can capture the node's traffic with the required capabilities, and are not subject to " +
+				"NetworkPolicies." + kubeSystemNote(),
+			Remediation: "Remove spec.hostNetwork from the Pod template and expose ports with a Service. Run node agents that need it " +
+				"in a separate namespace, and add an ignore rule for them.",
 			Link: link,
-			Run: specCheck(v1alpha1.SeverityMedium, "shares the network of its nodes", func(s *facts.PodSpec) []piece {
-				return flag(s.Lean.HostNetwork, "spec.hostNetwork: true")
+			Run: specCheck(v1alpha1.SeverityMedium, "uses the host network", func(spec *facts.PodSpec) []violation {
+				return enabledField(spec.Lean.HostNetwork, "spec.hostNetwork: true")
 			}),
 		},
 		{
 			ID: "pod-host-pid", Static: true, Severity: v1alpha1.SeverityMedium,
-			Summary: "Pods of a workload see the processes of their node.",
-			Meaning: "spec.hostPID is true: the Pods see all processes of the node with their arguments, can signal those of their own user, and as root read " +
-				"their environment, where secrets are." + aboutKubeSystem(),
-			Remediation: "Take spec.hostPID out of the Pod template. To see processes of other containers of the Pod, shareProcessNamespace is enough.",
-			Link:        link,
-			Run: specCheck(v1alpha1.SeverityMedium, "sees the processes of its nodes", func(s *facts.PodSpec) []piece {
-				return flag(s.Lean.HostPID, "spec.hostPID: true")
+			Summary: "Pods of a workload use the host PID namespace.",
+			Meaning: "spec.hostPID is true: the Pods see all processes of the node with their arguments, can signal processes of the " +
+				"same user, and can read their environment variables, including secrets, if they run as root." + kubeSystemNote(),
+			Remediation: "Remove spec.hostPID from the Pod template. shareProcessNamespace is sufficient to see processes of other " +
+				"containers in the Pod.",
+			Link: link,
+			Run: specCheck(v1alpha1.SeverityMedium, "uses the host PID namespace", func(spec *facts.PodSpec) []violation {
+				return enabledField(spec.Lean.HostPID, "spec.hostPID: true")
 			}),
 		},
 		{
 			ID: "pod-host-ipc", Static: true, Severity: v1alpha1.SeverityMedium,
-			Summary: "Pods of a workload share the memory segments and semaphores of their node.",
-			Meaning: "spec.hostIPC is true: the Pods can read and change shared memory of programs on the node and of other such Pods. Hardly any program " +
-				"needs that; containers of one Pod share theirs anyway." + aboutKubeSystem(),
-			Remediation: "Take spec.hostIPC out of the Pod template.",
+			Summary: "Pods of a workload use the host IPC namespace.",
+			Meaning: "spec.hostIPC is true: the Pods can read and change shared memory of processes on the node and of other Pods with " +
+				"hostIPC. Containers of a Pod share an IPC namespace without it." + kubeSystemNote(),
+			Remediation: "Remove spec.hostIPC from the Pod template.",
 			Link:        link,
-			Run: specCheck(v1alpha1.SeverityMedium, "shares memory segments and semaphores with its nodes", func(s *facts.PodSpec) []piece {
-				return flag(s.Lean.HostIPC, "spec.hostIPC: true")
+			Run: specCheck(v1alpha1.SeverityMedium, "uses the host IPC namespace", func(spec *facts.PodSpec) []violation {
+				return enabledField(spec.Lean.HostIPC, "spec.hostIPC: true")
 			}),
 		},
 		{
 			ID: "pod-host-port", Static: true, Severity: v1alpha1.SeverityLow,
-			Summary: "Pods of a workload open ports on their node.",
-			Meaning: "A container port has a hostPort: it can be reached at the node's addresses, past Services and Ingresses, and only one such Pod fits on a " +
-				"node. Pods on the node's network are left out: there every port is one of the node." + aboutKubeSystem(),
-			Remediation: "Take hostPort out of the container's ports and publish the port by a Service, of type NodePort or LoadBalancer where it must be reached " +
-				"from outside.",
+			Summary: "Pods of a workload use host ports.",
+			Meaning: "A container port has a hostPort: it is reachable at the node's addresses without a Service or Ingress, and a " +
+				"node can run only one such Pod. Pods with hostNetwork are not reported: all their ports are ports of the " +
+				"node." + kubeSystemNote(),
+			Remediation: "Remove hostPort from the container's ports and expose the port with a Service; use type NodePort or " +
+				"LoadBalancer for access from outside the cluster.",
 			Link: "https://kubernetes.io/docs/concepts/configuration/overview/#services",
-			Run:  specCheck(v1alpha1.SeverityLow, "opens ports on its nodes", portsOfHost),
+			Run:  specCheck(v1alpha1.SeverityLow, "uses host ports", hostPorts),
 		},
 		{
 			ID: "container-privileged", Static: true, Severity: v1alpha1.SeverityHigh,
 			Summary: "A workload runs privileged containers.",
-			Meaning: "securityContext.privileged is true: the container has all capabilities and all devices of the node, and no filter holds it. Whoever gets into " +
-				"it has the node, and with the kubelet's credentials the Pods and secrets there." + aboutKubeSystem(),
-			Remediation: "Take privileged out of the container's securityContext and add only the capabilities that it needs: `securityContext: {capabilities: {drop: " +
-				"[ALL], add: [NET_ADMIN]}}`. For devices there are device plugins.",
+			Meaning: "securityContext.privileged is true: the container has all capabilities, all devices of the node, and no seccomp " +
+				"or AppArmor profile. An attacker in the container controls the node, and with the kubelet's credentials the Pods and " +
+				"Secrets on it." + kubeSystemNote(),
+			Remediation: "Remove privileged from the container's securityContext and add only the capabilities that it needs, for " +
+				"example `securityContext: {capabilities: {drop: [ALL], add: [NET_ADMIN]}}`. Use a device plugin for access to devices.",
 			Link: link,
 			Run:  specCheck(v1alpha1.SeverityHigh, "runs privileged containers", privilegedContainers),
 		},
 	}
 }
 
-func privilegedContainers(s *facts.PodSpec) []piece {
-	judge := func(c *corev1.Container) (string, v1alpha1.Severity) {
-		if !privileged(c) {
+func privilegedContainers(spec *facts.PodSpec) []violation {
+	rule := func(c *corev1.Container) (string, v1alpha1.Severity) {
+		if !isPrivileged(c) {
 			return "", ""
 		}
 		return "securityContext.privileged: true", ""
 	}
-	return append(containerPieces(s, judge), debugPieces(s, judge)...)
+	return append(containerViolations(spec, rule), ephemeralContainerViolations(spec, rule)...)
 }
 
-func flag(set bool, text string) []piece {
-	if !set {
+func enabledField(enabled bool, text string) []violation {
+	if !enabled {
 		return nil
 	}
-	return []piece{{text: text}}
+	return []violation{{text: text}}
 }
 
-func portsOfHost(s *facts.PodSpec) []piece {
-	if s.Lean.HostNetwork {
+func hostPorts(spec *facts.PodSpec) []violation {
+	if spec.Lean.HostNetwork {
 		return nil
 	}
-	return containerPieces(s, func(c *corev1.Container) (string, v1alpha1.Severity) {
+	return containerViolations(spec, func(c *corev1.Container) (string, v1alpha1.Severity) {
 		var ports []string
 		for _, p := range c.Ports {
 			if p.HostPort != 0 {

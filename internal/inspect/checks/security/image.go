@@ -16,36 +16,40 @@ func imageSourceChecks() []check.Check {
 	return []check.Check{
 		{
 			ID: "image-tag-mutable", Static: true, Severity: v1alpha1.SeverityLow,
-			Summary: "A workload runs images by the tag latest, or by none.",
-			Meaning: "What the tag latest means changes with every push: a restart may bring another program, a rollback brings nothing back, and no one can tell what ran " +
-				"yesterday. No tag means latest. Images with a digest are fine." + aboutKubeSystem(),
-			Remediation: "Name a version, or better a digest: `kubectl get pod <pod> -o jsonpath='{.status.containerStatuses[*].imageID}'` shows what runs now.",
-			Link:        link + "#image-names",
-			Run:         specCheck(v1alpha1.SeverityLow, "runs images by the tag latest, or by none", latestImages),
+			Summary: "A workload uses images with the tag latest, or without a tag.",
+			Meaning: "The tag latest changes with every push: a restart can start another version, a rollback has no effect, and the " +
+				"version that ran before is unknown. An image without a tag has the tag latest. Images with a digest are not " +
+				"reported." + kubeSystemNote(),
+			Remediation: "Use a version tag, or better a digest. `kubectl get pod <pod> -o " +
+				"jsonpath='{.status.containerStatuses[*].imageID}'` shows the digest that runs now.",
+			Link: link + "#image-names",
+			Run:  specCheck(v1alpha1.SeverityLow, "uses images with the tag latest, or without a tag", latestImages),
 		},
 		{
 			ID: "image-pull-policy-stale", Static: true, Severity: v1alpha1.SeverityLow,
-			Summary: "Nodes may run different images under one moving tag.",
-			Meaning: "The tag moves (latest, main, master, develop, edge, nightly and the like, or none), and the pull policy is IfNotPresent or Never: each node keeps " +
-				"what the tag meant when it first pulled it, so that Pods of one workload run different programs." + aboutKubeSystem(),
-			Remediation: "Name a version or a digest. If the tag must move, set imagePullPolicy: Always.",
+			Summary: "Nodes can run different images of a mutable tag.",
+			Meaning: "The tag is mutable (latest, main, master, develop, edge, nightly and similar, or no tag), and imagePullPolicy is " +
+				"IfNotPresent or Never: each node keeps the image that it pulled first, and Pods of a workload can run different " +
+				"versions." + kubeSystemNote(),
+			Remediation: "Use a version tag or a digest. If the tag must be mutable, set imagePullPolicy: Always.",
 			Link:        link + "#image-pull-policy",
 			ExplainedBy: []string{"image-tag-mutable"},
-			Run:         specCheck(v1alpha1.SeverityLow, "may run different images on different nodes under one moving tag", staleImages),
+			Run:         specCheck(v1alpha1.SeverityLow, "can run different images of a mutable tag on different nodes", staleImages),
 		},
 		{
 			ID: "image-registry-not-allowed", Static: true, Severity: v1alpha1.SeverityMedium,
-			Summary: "A workload runs images from a registry that is not allowed.",
-			Meaning: "Registries that are allowed were named for this inspection, and the image comes from none of them. Names are compared in full: nginx is " +
-				"docker.io/library/nginx, and an entry such as registry.example.com/team allows what is below that path. Without such a list the check finds nothing.",
-			Remediation: "Copy the image to an allowed registry and name it there, or add the registry to the list.",
+			Summary: "A workload uses images from a registry that is not allowed.",
+			Meaning: "The inspection has a list of allowed registries, and the image comes from none of them. Full names are compared: " +
+				"nginx is docker.io/library/nginx. An entry such as registry.example.com/team allows all repositories below it. " +
+				"Without a list, the check reports nothing.",
+			Remediation: "Copy the image to an allowed registry and use it from there, or add its registry to the list.",
 			Link:        link,
 			Run:         imageRegistryNotAllowed,
 		},
 	}
 }
 
-// imageParts are an image's full name without tag and digest, and its tag; digest says whether it has one.
+// imageParts splits an image into its full name and its tag; digest is true if it has a digest.
 func imageParts(image string) (name, tag string, digest bool) {
 	image, _, digest = strings.Cut(image, "@")
 	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
@@ -67,8 +71,8 @@ func imageParts(image string) (name, tag string, digest bool) {
 	}
 }
 
-func latestImages(s *facts.PodSpec) []piece {
-	return containerPieces(s, func(c *corev1.Container) (string, v1alpha1.Severity) {
+func latestImages(spec *facts.PodSpec) []violation {
+	return containerViolations(spec, func(c *corev1.Container) (string, v1alpha1.Severity) {
 		switch _, tag, digest := imageParts(c.Image); {
 		case digest || c.Image == "":
 			return "", ""
@@ -82,30 +86,31 @@ func latestImages(s *facts.PodSpec) []piece {
 	})
 }
 
-func staleImages(s *facts.PodSpec) []piece {
-	return containerPieces(s, func(c *corev1.Container) (string, v1alpha1.Severity) {
+func staleImages(spec *facts.PodSpec) []violation {
+	return containerViolations(spec, func(c *corev1.Container) (string, v1alpha1.Severity) {
 		_, tag, digest := imageParts(c.Image)
 		policy := c.ImagePullPolicy
 		if policy == "" && tag != "" && tag != "latest" {
 			policy = corev1.PullIfNotPresent // the API server's default
 		}
-		if digest || c.Image == "" || !movingTag(tag) || policy != corev1.PullIfNotPresent && policy != corev1.PullNever {
+		if digest || c.Image == "" || !isMutableTag(tag) || policy != corev1.PullIfNotPresent && policy != corev1.PullNever {
 			return "", ""
 		}
 		return "image " + c.Image + ", imagePullPolicy: " + string(policy), ""
 	})
 }
 
-func movingTag(tag string) bool {
+func isMutableTag(tag string) bool {
 	switch tag {
-	case "", "latest", "main", "master", "develop", "dev", "development", "edge", "nightly", "snapshot", "canary", "head", "HEAD", "trunk", "staging":
+	case "", "latest", "main", "master", "develop", "dev", "development", "edge", "nightly", "snapshot", "canary", "head", "HEAD", "trunk",
+		"staging":
 		return true
 	default:
 		return false
 	}
 }
 
-// imageRegistryNotAllowed is no milder in kube-system: the list is the reader's own word.
+// imageRegistryNotAllowed has the same severity in kube-system: the user configured the list.
 func imageRegistryNotAllowed(g *facts.Graph, params check.Params) []check.Finding {
 	var allowed []string
 	for _, entry := range params.AllowedRegistries {
@@ -124,7 +129,7 @@ func imageRegistryNotAllowed(g *facts.Graph, params check.Params) []check.Findin
 	if len(allowed) == 0 {
 		return nil
 	}
-	judge := func(c *corev1.Container) (string, v1alpha1.Severity) {
+	rule := func(c *corev1.Container) (string, v1alpha1.Severity) {
 		name, _, _ := imageParts(c.Image)
 		below := func(entry string) bool { return name == entry || strings.HasPrefix(name, entry+"/") }
 		if c.Image == "" || slices.ContainsFunc(allowed, below) {
@@ -133,8 +138,11 @@ func imageRegistryNotAllowed(g *facts.Graph, params check.Params) []check.Findin
 		return "image " + c.Image + " is " + name, v1alpha1.SeverityMedium
 	}
 	var findings []check.Finding
-	for _, v := range judgeSpecs(g, true, func(s *facts.PodSpec) []piece { return append(containerPieces(s, judge), debugPieces(s, judge)...) }) {
-		finding := v.finding(v1alpha1.SeverityMedium, "runs images from a registry that is not allowed")
+	evaluate := func(spec *facts.PodSpec) []violation {
+		return append(containerViolations(spec, rule), ephemeralContainerViolations(spec, rule)...)
+	}
+	for _, result := range evaluateSpecs(g, true, evaluate) {
+		finding := result.finding(v1alpha1.SeverityMedium, "uses images from a registry that is not allowed")
 		finding.Severity = v1alpha1.SeverityMedium
 		findings = append(findings, finding)
 	}

@@ -1,4 +1,4 @@
-// Package security checks what Pods may do to their node and to the cluster, and where secrets are visible.
+// Package security checks what Pods can do to their node and to the cluster, and where secrets are visible.
 package security
 
 import (
@@ -11,7 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
-// Checks judge what Pods may do to their node and to the cluster, and where secrets stand in the open.
+// Checks about the security of Pods and the exposure of secrets.
 func Checks() []check.Check {
 	all := slices.Concat(standardChecks(), hostChecks(), hostPathChecks(), containerSecurityChecks(), containerHardeningChecks(),
 		secretChecks(), imageSourceChecks())
@@ -25,41 +25,41 @@ func Checks() []check.Check {
 	return append(all, accountTokenChecks()...)
 }
 
-// specKinds are the kinds beside Pods that have Pod specs, and the one that owns static Pods.
+// specKinds are the kinds with a Pod template, and Node, which owns static Pods.
 func specKinds() []facts.Kind {
 	return append(facts.WorkloadKinds(), facts.Job, facts.CronJob, facts.Node)
 }
 
-// aboutKubeSystem ends the meaning of checks that are lenient there.
-func aboutKubeSystem() string {
-	return " In the namespace kube-system, where networking, storage and DNS of the cluster need such rights, it is information only, and static " +
-		"Pods of the control plane are left out."
+// kubeSystemNote is the end of Meaning for checks that lower the severity in kube-system.
+func kubeSystemNote() string {
+	return " In kube-system, where networking, storage and DNS of the cluster need these settings, the severity is info, and static " +
+		"Pods of the control plane are not reported."
 }
 
-// piece is one thing that is wrong in a Pod spec.
-type piece struct {
+// violation of a rule in a Pod spec.
+type violation struct {
 	// text for the evidence.
 	text string
-	// severity, where it differs from the check's own.
+	// severity; empty for the severity of the check.
 	severity v1alpha1.Severity
 }
 
-// specVerdict is what a check says of the specs of one owner.
-type specVerdict struct {
-	owner  facts.Ref
-	pieces []piece
-	// template says whether some spec of the owner was a template; inPodsOnly holds pieces that no template has.
+// specResult has the violations in the specs of one owner.
+type specResult struct {
+	owner      facts.Ref
+	violations []violation
+	// template is true if the owner has a template; inPodsOnly are the texts of violations that are not in it.
 	template   bool
 	inPodsOnly map[string]bool
 }
 
-// severity is that of the worst piece; own is that of the check.
-func (v *specVerdict) severity(own v1alpha1.Severity) v1alpha1.Severity {
+// severity is that of the worst violation.
+func (r *specResult) severity(defaultSeverity v1alpha1.Severity) v1alpha1.Severity {
 	worst := v1alpha1.SeverityInfo
-	for _, p := range v.pieces {
+	for _, p := range r.violations {
 		severity := p.severity
 		if severity == "" {
-			severity = own
+			severity = defaultSeverity
 		}
 		if severity.Rank() < worst.Rank() {
 			worst = severity
@@ -68,12 +68,11 @@ func (v *specVerdict) severity(own v1alpha1.Severity) v1alpha1.Severity {
 	return worst
 }
 
-// evidence lists the pieces. What only Pods have, and not the template of their workload, was put there at their creation, for
-// example by a webhook, or stands in an earlier revision.
-func (v *specVerdict) evidence() []check.Evidence {
-	evidence := make([]check.Evidence, 0, len(v.pieces))
-	for _, p := range v.pieces {
-		if v.template && v.inPodsOnly[p.text] {
+// evidence lists the violations. A violation that is not in the template was added by a webhook, or comes from an earlier revision.
+func (r *specResult) evidence() []check.Evidence {
+	evidence := make([]check.Evidence, 0, len(r.violations))
+	for _, p := range r.violations {
+		if r.template && r.inPodsOnly[p.text] {
 			p.text += " (in its Pods, not in its template)"
 		}
 		evidence = append(evidence, check.FromSpec("%s", p.text))
@@ -81,49 +80,50 @@ func (v *specVerdict) evidence() []check.Evidence {
 	return evidence
 }
 
-// judgeSpecs asks for every distinct Pod spec what is wrong with it, and joins the answers for one owner: its template and its
-// Pods are one matter. Jobs that have ended are left out, and with them static Pods of kube-system if lenient says so.
-func judgeSpecs(g *facts.Graph, lenient bool, judge func(*facts.PodSpec) []piece) []*specVerdict {
-	var verdicts []*specVerdict
-	byOwner := map[facts.Ref]*specVerdict{}
-	judged := map[*facts.PodSpec][]piece{}
+// evaluateSpecs evaluates every distinct Pod spec once and returns one result for each owner with violations: its template and its Pods
+// together. Finished Jobs are skipped, and static Pods of kube-system if lenient is true.
+func evaluateSpecs(g *facts.Graph, lenient bool, evaluate func(*facts.PodSpec) []violation) []*specResult {
+	var results []*specResult
+	byOwner := map[facts.Ref]*specResult{}
+	evaluated := map[*facts.PodSpec][]violation{}
 	for _, use := range g.Specs() {
-		if use.Spec.Lean == nil || finishedJob(g, use.Owner) {
+		if use.Spec.Lean == nil || isFinishedJob(g, use.Owner) {
 			continue
 		}
-		pieces, known := judged[use.Spec]
+		violations, known := evaluated[use.Spec]
 		if !known {
-			pieces = judge(use.Spec)
-			judged[use.Spec] = pieces
+			violations = evaluate(use.Spec)
+			evaluated[use.Spec] = violations
 		}
-		for _, owner := range reportedOn(g, use) {
-			v := byOwner[owner]
-			if (v == nil && len(pieces) == 0 && !use.Template) || lenient && owner.Kind == facts.Pod && owner != use.Owner && owner.Namespace == kubeSystem {
+		for _, owner := range reportTargets(g, use) {
+			result := byOwner[owner]
+			isStaticPod := owner.Kind == facts.Pod && owner != use.Owner
+			if result == nil && len(violations) == 0 && !use.Template || lenient && isStaticPod && owner.Namespace == kubeSystem {
 				continue
 			}
-			if v == nil {
-				v = &specVerdict{owner: owner}
-				byOwner[owner] = v
-				verdicts = append(verdicts, v)
+			if result == nil {
+				result = &specResult{owner: owner}
+				byOwner[owner] = result
+				results = append(results, result)
 			}
-			v.add(pieces, use.Template)
+			result.add(violations, use.Template)
 		}
 	}
-	verdicts = slices.DeleteFunc(verdicts, func(v *specVerdict) bool { return len(v.pieces) == 0 })
-	slices.SortStableFunc(verdicts, func(a, b *specVerdict) int { return a.owner.Compare(b.owner) })
-	return verdicts
+	results = slices.DeleteFunc(results, func(r *specResult) bool { return len(r.violations) == 0 })
+	slices.SortStableFunc(results, func(a, b *specResult) int { return a.owner.Compare(b.owner) })
+	return results
 }
 
-func (v *specVerdict) add(pieces []piece, template bool) {
-	v.template = v.template || template
-	for _, p := range pieces {
-		if !slices.ContainsFunc(v.pieces, func(other piece) bool { return other.text == p.text }) {
-			v.pieces = append(v.pieces, p)
-			if !template { // templates come first
-				if v.inPodsOnly == nil {
-					v.inPodsOnly = map[string]bool{}
+func (r *specResult) add(violations []violation, template bool) {
+	r.template = r.template || template
+	for _, p := range violations {
+		if !slices.ContainsFunc(r.violations, func(other violation) bool { return other.text == p.text }) {
+			r.violations = append(r.violations, p)
+			if !template { // Specs returns templates first
+				if r.inPodsOnly == nil {
+					r.inPodsOnly = map[string]bool{}
 				}
-				v.inPodsOnly[p.text] = true
+				r.inPodsOnly[p.text] = true
 			}
 		}
 	}
@@ -131,8 +131,8 @@ func (v *specVerdict) add(pieces []piece, template bool) {
 
 const kubeSystem = "kube-system"
 
-// reportedOn is the owner of a spec. A static Pod is owned by its Node, which has no part in what the Pod may do.
-func reportedOn(g *facts.Graph, use facts.SpecUse) []facts.Ref {
+// reportTargets is the owner of a spec. Static Pods are reported themselves: they are owned by their Node, which does not set their spec.
+func reportTargets(g *facts.Graph, use facts.SpecUse) []facts.Ref {
 	if use.Owner.Kind != facts.Node {
 		return []facts.Ref{use.Owner}
 	}
@@ -145,73 +145,79 @@ func reportedOn(g *facts.Graph, use facts.SpecUse) []facts.Ref {
 	return pods
 }
 
-// finishedJob says whether the owner is a Job that will make no more Pods.
-func finishedJob(g *facts.Graph, owner facts.Ref) bool {
+// isFinishedJob is true for a Job that creates no more Pods.
+func isFinishedJob(g *facts.Graph, owner facts.Ref) bool {
 	job, ok := facts.Lookup[*facts.JobNode](g, owner)
 	return ok && job.IsFinished()
 }
 
-// specCheck makes the Run of a check that says one thing of each owner: "Deployment web" and what it does.
-func specCheck(own v1alpha1.Severity, does string, judge func(*facts.PodSpec) []piece) func(*facts.Graph, check.Params) []check.Finding {
+// specCheck returns the Run of a check with one finding for each owner. Its message is the owner and the problem: "Deployment web" and
+// "uses the host network".
+func specCheck(
+	defaultSeverity v1alpha1.Severity, problem string, evaluate func(*facts.PodSpec) []violation,
+) func(*facts.Graph, check.Params) []check.Finding {
 	return func(g *facts.Graph, _ check.Params) []check.Finding {
 		var findings []check.Finding
-		for _, v := range judgeSpecs(g, true, judge) {
-			findings = append(findings, v.finding(own, does))
+		for _, result := range evaluateSpecs(g, true, evaluate) {
+			findings = append(findings, result.finding(defaultSeverity, problem))
 		}
 		return findings
 	}
 }
 
-// finding about an owner. What else the owner depends on has nothing to do with it.
-func (v *specVerdict) finding(own v1alpha1.Severity, does string) check.Finding {
-	severity := v.severity(own)
-	if v.owner.Namespace == kubeSystem {
+// finding about an owner. Other dependencies of the owner cannot cause it.
+func (r *specResult) finding(defaultSeverity v1alpha1.Severity, problem string) check.Finding {
+	severity := r.severity(defaultSeverity)
+	if r.owner.Namespace == kubeSystem {
 		severity = v1alpha1.SeverityInfo
 	}
 	return check.Finding{
-		Object: v.owner, Severity: severity, Message: string(v.owner.Kind) + " " + v.owner.Name + " " + does + ".", Evidence: v.evidence(), RestrictToCulprits: true,
+		Object: r.owner, Severity: severity, Evidence: r.evidence(), RestrictToCulprits: true,
+		Message: string(r.owner.Kind) + " " + r.owner.Name + " " + problem + ".",
 	}
 }
 
-// judgeContainer says what is wrong with a container, or "", and how bad that is where it differs from the check's severity.
-type judgeContainer func(c *corev1.Container) (text string, severity v1alpha1.Severity)
+// containerRule returns the violation of a container, or "", and its severity if it differs from that of the check.
+type containerRule func(c *corev1.Container) (text string, severity v1alpha1.Severity)
 
-// of puts the text behind the container's name.
-func (judge judgeContainer) of(kind string, c *corev1.Container) []piece {
-	text, severity := judge(c)
+// apply returns the violation with the name of the container.
+func (rule containerRule) apply(containerType string, c *corev1.Container) []violation {
+	text, severity := rule(c)
 	if text == "" {
 		return nil
 	}
-	return []piece{{kind + " " + c.Name + ": " + text, severity}}
+	return []violation{{containerType + " " + c.Name + ": " + text, severity}}
 }
 
-// containerPieces asks for every container of a spec what is wrong with it, init containers first.
-func containerPieces(s *facts.PodSpec, judge judgeContainer) []piece {
-	var pieces []piece
-	for i := range s.Lean.InitContainers {
-		pieces = append(pieces, judge.of("init container", &s.Lean.InitContainers[i])...)
+// containerViolations applies a rule to the containers of a spec, init containers first.
+func containerViolations(spec *facts.PodSpec, rule containerRule) []violation {
+	var violations []violation
+	for i := range spec.Lean.InitContainers {
+		violations = append(violations, rule.apply("init container", &spec.Lean.InitContainers[i])...)
 	}
-	for i := range s.Lean.Containers {
-		pieces = append(pieces, judge.of("container", &s.Lean.Containers[i])...)
+	for i := range spec.Lean.Containers {
+		violations = append(violations, rule.apply("container", &spec.Lean.Containers[i])...)
 	}
-	return pieces
+	return violations
 }
 
-// debugPieces are of containers that were added for debugging. They are judged where they are a danger; nobody hardens them.
-func debugPieces(s *facts.PodSpec, judge judgeContainer) []piece {
-	var pieces []piece
-	for i := range s.Lean.EphemeralContainers {
-		pieces = append(pieces, judge.of("ephemeral container", (*corev1.Container)(&s.Lean.EphemeralContainers[i].EphemeralContainerCommon))...)
+// ephemeralContainerViolations applies a rule to ephemeral containers. Only rules about dangerous settings use it: debug containers are
+// usually not hardened.
+func ephemeralContainerViolations(spec *facts.PodSpec, rule containerRule) []violation {
+	var violations []violation
+	for i := range spec.Lean.EphemeralContainers {
+		container := (*corev1.Container)(&spec.Lean.EphemeralContainers[i].EphemeralContainerCommon)
+		violations = append(violations, rule.apply("ephemeral container", container)...)
 	}
-	return pieces
+	return violations
 }
 
-// windows Pods know nothing of Linux' capabilities, users and system calls.
-func windows(s *facts.PodSpec) bool {
-	return s.Lean.OS != nil && s.Lean.OS.Name == corev1.Windows
+// isWindows is true for Pods without Linux capabilities, users and system calls.
+func isWindows(spec *facts.PodSpec) bool {
+	return spec.Lean.OS != nil && spec.Lean.OS.Name == corev1.Windows
 }
 
-// privileged containers may do all; nothing is gained by saying in what else they could be held back.
-func privileged(c *corev1.Container) bool {
+// isPrivileged is true for containers that other settings of the security context do not restrict.
+func isPrivileged(c *corev1.Container) bool {
 	return c.SecurityContext != nil && c.SecurityContext.Privileged != nil && *c.SecurityContext.Privileged
 }

@@ -19,12 +19,13 @@ func standardChecks() []check.Check {
 		{
 			ID: "pod-security-baseline", Static: true, Severity: v1alpha1.SeverityMedium,
 			Summary: "A workload does not meet the Pod Security Standard baseline.",
-			Meaning: "Its Pods ask for what lets a program out of its container: the node's namespaces, paths and ports, privileged containers, capabilities " +
-				"beyond the usual ones, or profiles that switch off protection. The rules are those of Kubernetes' own admission, in its newest version; the " +
-				"evidence names the controls. AppArmor profiles in annotations, which clusters before 1.30 use, are not seen. A namespace that enforces " +
-				"baseline would refuse these Pods." + aboutKubeSystem(),
-			Remediation: "Take out what the evidence names. Then let the namespace refuse it in future: `kubectl label namespace <namespace> " +
-				"pod-security.kubernetes.io/enforce=baseline`; `--dry-run=server` tells first which Pods that would hit.",
+			Meaning: "The Pods use settings that allow known privilege escalations: host namespaces, hostPath volumes, host ports, " +
+				"privileged containers, additional capabilities, or disabled AppArmor, seccomp or SELinux profiles. The rules are " +
+				"those of Pod Security Admission in its latest version, AppArmor annotations included; the evidence lists the " +
+				"controls. A namespace that enforces baseline rejects these Pods." + kubeSystemNote(),
+			Remediation: "Remove the settings listed in the evidence. Preview enforcement with `kubectl label --dry-run=server " +
+				"--overwrite namespace <namespace> pod-security.kubernetes.io/enforce=baseline`, which lists the Pods that do not meet " +
+				"it; run it without --dry-run to enforce.",
 			Link:        link + "#baseline",
 			ExplainedBy: baselineParts(),
 			Run:         specCheck(v1alpha1.SeverityMedium, "does not meet the Pod Security Standard baseline", latest.baseline),
@@ -32,12 +33,13 @@ func standardChecks() []check.Check {
 		{
 			ID: "pod-security-restricted", Static: true, Severity: v1alpha1.SeverityLow,
 			Summary: "A workload does not meet the Pod Security Standard restricted.",
-			Meaning: "Its Pods are not held back as far as most programs could be: not as root, no capabilities, no way to gain rights, the runtime's filter of " +
-				"system calls, and only volumes that do not belong to the node. Controls that the finding pod-security-baseline names already are left out. " +
-				"The rules are those of Kubernetes' own admission, in its newest version." + aboutKubeSystem(),
-			Remediation: "Set in the Pod template `securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}` and in each container " +
-				"`securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}`. `kubectl label --dry-run=server namespace <namespace> " +
-				"pod-security.kubernetes.io/enforce=restricted` tells which Pods do not meet it yet.",
+			Meaning: "The Pods do not follow the hardening practices of the standard: run as non-root, drop all capabilities, disallow " +
+				"privilege escalation, set a seccomp profile, and use only allowed volume types. Controls that pod-security-baseline " +
+				"reports are not repeated. The rules are those of Pod Security Admission in its latest version." + kubeSystemNote(),
+			Remediation: "Set `securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}` in the Pod template and " +
+				"`securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}` in each container. `kubectl label " +
+				"--dry-run=server --overwrite namespace <namespace> pod-security.kubernetes.io/enforce=restricted` lists the Pods that " +
+				"do not meet it yet.",
 			Link:        link + "#restricted",
 			ExplainedBy: append(baselineParts(), "runs-as-root", "privilege-escalation-allowed", "capabilities-not-dropped"),
 			Run:         specCheck(v1alpha1.SeverityLow, "does not meet the Pod Security Standard restricted", latest.restricted),
@@ -45,7 +47,7 @@ func standardChecks() []check.Check {
 	}
 }
 
-// baselineParts are checks of one control each, which say more of it than the standard does.
+// baselineParts are checks of single controls with more details than the standard has.
 func baselineParts() []string {
 	return []string{
 		"container-privileged", "pod-host-network", "pod-host-pid", "pod-host-ipc", "pod-host-port", "host-path-mounted", "container-socket-mounted",
@@ -61,7 +63,7 @@ type standard struct {
 type control struct {
 	id    policy.CheckID
 	check policy.CheckPodFn
-	// overrides are controls of the standard baseline that it is a stricter form of.
+	// overrides are controls of baseline that this one is a stricter form of.
 	overrides []policy.CheckID
 }
 
@@ -85,41 +87,37 @@ func newStandard(version psaapi.Version) standard {
 	return s
 }
 
-func (s standard) baseline(p *facts.PodSpec) []piece {
-	var pieces []piece
+func (s standard) baseline(spec *facts.PodSpec) []violation {
+	var violations []violation
 	for _, c := range s.baselineControls {
-		pieces = append(pieces, c.judge(p)...)
+		violations = append(violations, c.evaluate(spec)...)
 	}
-	return pieces
+	return violations
 }
 
-// restricted leaves out controls whose milder form is broken, too: baseline tells of those.
-func (s standard) restricted(p *facts.PodSpec) []piece {
-	broken := map[policy.CheckID]bool{}
+// restricted skips controls if baseline reports the milder form.
+func (s standard) restricted(spec *facts.PodSpec) []violation {
+	failed := map[policy.CheckID]bool{}
 	for _, c := range s.baselineControls {
-		broken[c.id] = len(c.judge(p)) > 0
+		failed[c.id] = len(c.evaluate(spec)) > 0
 	}
-	var pieces []piece
+	var violations []violation
 	for _, c := range s.restrictedControls {
-		told := false
-		for _, id := range c.overrides {
-			told = told || broken[id]
-		}
-		if !told {
-			pieces = append(pieces, c.judge(p)...)
+		if !slices.ContainsFunc(c.overrides, func(id policy.CheckID) bool { return failed[id] }) {
+			violations = append(violations, c.evaluate(spec)...)
 		}
 	}
-	return pieces
+	return violations
 }
 
-func (c control) judge(p *facts.PodSpec) []piece {
-	result := c.check(&metav1.ObjectMeta{Annotations: p.SecurityAnnotations}, p.Lean)
+func (c control) evaluate(spec *facts.PodSpec) []violation {
+	result := c.check(&metav1.ObjectMeta{Annotations: spec.SecurityAnnotations}, spec.Lean)
 	switch {
 	case result.Allowed:
 		return nil
 	case result.ForbiddenDetail == "":
-		return []piece{{text: result.ForbiddenReason}}
+		return []violation{{text: result.ForbiddenReason}}
 	default:
-		return []piece{{text: result.ForbiddenReason + ": " + result.ForbiddenDetail}}
+		return []violation{{text: result.ForbiddenReason + ": " + result.ForbiddenDetail}}
 	}
 }
