@@ -12,6 +12,7 @@ import (
 )
 
 func accountTokenChecks() []check.Check {
+	const accountLink = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/"
 	return []check.Check{
 		{
 			ID: "token-automounted", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityInfo,
@@ -23,7 +24,7 @@ func accountTokenChecks() []check.Check {
 				"kube-system.",
 			Remediation: "`kubectl -n <namespace> patch serviceaccount <name> -p '{\"automountServiceAccountToken\":false}'`; set " +
 				"automountServiceAccountToken: true in Pods that need the token.",
-			Link: "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#opt-out-of-api-credential-automounting",
+			Link: accountLink + "#opt-out-of-api-credential-automounting",
 			// A binding that was not read can grant permissions.
 			Needs: []facts.Kind{facts.Pod, facts.ServiceAccount, facts.RoleBinding, facts.ClusterRoleBinding},
 			Uses:  specKinds(),
@@ -56,12 +57,16 @@ func accountOf(owner facts.Ref, spec *facts.PodSpec) facts.Ref {
 	return facts.Ref{Kind: facts.ServiceAccount, Namespace: owner.Namespace, Name: name}
 }
 
-// automounted is true if Pods with a spec mount a token of their ServiceAccount. A ServiceAccount that was not read counts as mounting it.
-func automounted(g *facts.Graph, account facts.Ref, spec *facts.PodSpec) bool {
+// mountsToken is true if unfinished Pods of an owner mount the token of their ServiceAccount. A ServiceAccount that was not read counts as
+// mounting it.
+func mountsToken(g *facts.Graph, owner facts.Ref, spec *facts.PodSpec) bool {
+	if spec.Lean == nil || isFinishedJob(g, owner) {
+		return false
+	}
 	if automount := spec.Lean.AutomountServiceAccountToken; automount != nil {
 		return *automount
 	}
-	node, ok := facts.Lookup[*facts.ConfigNode](g, account)
+	node, ok := facts.Lookup[*facts.ConfigNode](g, accountOf(owner, spec))
 	return !ok || node.Automount
 }
 
@@ -142,10 +147,9 @@ func tokenUsers(g *facts.Graph) map[facts.Ref][]string {
 		for _, owner := range reportTargets(g, use) {
 			account := accountOf(owner, use.Spec)
 			name := string(owner.Kind) + " " + owner.Name
-			if use.Spec.Lean == nil || isFinishedJob(g, owner) || !automounted(g, account, use.Spec) || slices.Contains(users[account], name) {
-				continue
+			if mountsToken(g, owner, use.Spec) && !slices.Contains(users[account], name) {
+				users[account] = append(users[account], name)
 			}
-			users[account] = append(users[account], name)
 		}
 	}
 	return users
@@ -158,8 +162,7 @@ func defaultAccountWithPermissions(g *facts.Graph, _ check.Params) []check.Findi
 	for _, use := range g.Specs() {
 		for _, owner := range reportTargets(g, use) {
 			account := accountOf(owner, use.Spec)
-			if account.Name != "default" || len(bound[account]) == 0 || use.Spec.Lean == nil || reported[owner] || isFinishedJob(g, owner) ||
-				!automounted(g, account, use.Spec) {
+			if account.Name != "default" || len(bound[account]) == 0 || reported[owner] || !mountsToken(g, owner, use.Spec) {
 				continue
 			}
 			reported[owner] = true
@@ -172,8 +175,9 @@ func defaultAccountWithPermissions(g *facts.Graph, _ check.Params) []check.Findi
 
 func defaultAccountFinding(owner facts.Ref, bindings []*facts.BindingNode) check.Finding {
 	finding := check.Finding{
-		Object:             owner,
-		Message:            fmt.Sprintf("%s %s has permissions through the ServiceAccount default of its namespace.", owner.Kind, owner.Name),
+		Object: owner,
+		Message: fmt.Sprintf("%s %s has permissions through the ServiceAccount default of its namespace.", owner.Kind,
+			owner.Name),
 		RestrictToCulprits: true,
 	}
 	if owner.Namespace == kubeSystem {

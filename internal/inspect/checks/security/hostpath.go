@@ -157,8 +157,8 @@ func isSensitivePath(p string) bool {
 // isHarmlessToRead is true for files without information about the node that many Pods mount.
 func isHarmlessToRead(p string) bool {
 	for _, known := range []string{
-		"/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo", "/etc/ssl/certs", "/etc/pki/ca-trust", "/usr/share/ca-certificates", "/lib/modules",
-		"/usr/lib/modules",
+		"/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo", "/etc/ssl/certs", "/etc/pki/ca-trust", "/usr/share/ca-certificates",
+		"/lib/modules", "/usr/lib/modules",
 	} {
 		if p == known || strings.HasPrefix(p, known+"/") {
 			return true

@@ -190,5 +190,8 @@ func compareFindings(t *testing.T, evaluator policy.Evaluator, fixtures map[stri
 // deploymentOf is a Deployment with a Pod as its template.
 func deploymentOf(pod *corev1.Pod) *appsv1.Deployment {
 	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Annotations: pod.Annotations}, Spec: pod.Spec}
-	return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "shop"}, Spec: appsv1.DeploymentSpec{Template: template}}
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "shop"},
+		Spec:       appsv1.DeploymentSpec{Template: template},
+	}
 }

@@ -16,7 +16,12 @@ import (
 func webWith(spec string) string { return webIn("shop", spec) }
 
 func webIn(namespace, spec string) string {
-	return checktest.Document("apps/v1", "Deployment", "name: web, namespace: "+namespace, "spec: {selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {"+spec+"}}}")
+	return checktest.Document(
+		"apps/v1",
+		"Deployment",
+		"name: web, namespace: "+namespace,
+		"spec: {selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {"+spec+"}}}",
+	)
 }
 
 // oneContainer is a spec with a container that has more fields.
@@ -24,8 +29,10 @@ func oneContainer(fields string) string {
 	return "containers: [{name: api, image: shop/api:1" + fields + "}]"
 }
 
-const hardened = `hostUsers: true, securityContext: {runAsNonRoot: true, runAsUser: 1000, seccompProfile: {type: RuntimeDefault}}, automountServiceAccountToken: false,
-  containers: [{name: api, image: "shop/api:1", securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}}]`
+const hardened = `hostUsers: true, automountServiceAccountToken: false,
+  securityContext: {runAsNonRoot: true, runAsUser: 1000, seccompProfile: {type: RuntimeDefault}},
+  containers: [{name: api, image: "shop/api:1",
+    securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}}]`
 
 func TestSecurityOfOneSpec(t *testing.T) {
 	const subject = "Deployment/shop/web: Deployment web "
@@ -33,87 +40,342 @@ func TestSecurityOfOneSpec(t *testing.T) {
 		name, check, spec string
 		want              []string
 	}{
-		{"host network", "pod-host-network", "hostNetwork: true, " + oneContainer(""), []string{"medium " + subject + "shares the network of its nodes.", "  spec: spec.hostNetwork: true"}},
+		{
+			"host network",
+			"pod-host-network",
+			"hostNetwork: true, " + oneContainer(""),
+			[]string{"medium " + subject + "uses the host network.", "  spec: spec.hostNetwork: true"},
+		},
 		{"no host network", "pod-host-network", oneContainer(""), nil},
-		{"host processes", "pod-host-pid", "hostPID: true, " + oneContainer(""), []string{"medium " + subject + "sees the processes of its nodes.", "  spec: spec.hostPID: true"}},
+		{
+			"host processes",
+			"pod-host-pid",
+			"hostPID: true, " + oneContainer(""),
+			[]string{"medium " + subject + "uses the host PID namespace.", "  spec: spec.hostPID: true"},
+		},
 		{"no host processes", "pod-host-pid", oneContainer(""), nil},
-		{"host memory", "pod-host-ipc", "hostIPC: true, " + oneContainer(""), []string{"medium " + subject + "shares memory segments and semaphores with its nodes.", "  spec: spec.hostIPC: true"}},
-		{"no host memory", "pod-host-ipc", oneContainer(""), nil},
-		{"a host port", "pod-host-port", oneContainer(", ports: [{containerPort: 80, hostPort: 8080}]"), []string{"low " + subject + "opens ports on its nodes.", "  spec: container api: hostPort 8080/TCP"}},
-		{"ports on the host's network", "pod-host-port", "hostNetwork: true, " + oneContainer(", ports: [{containerPort: 80, hostPort: 80}]"), nil},
-		{"privileged, an init container too", "container-privileged", "initContainers: [{name: setup, securityContext: {privileged: true}}], " + oneContainer(", securityContext: {privileged: true}"), []string{
-			"high " + subject + "runs privileged containers.", "  spec: init container setup: securityContext.privileged: true", "  spec: container api: securityContext.privileged: true"}},
-		{"a privileged container for debugging", "container-privileged", oneContainer("") + ", ephemeralContainers: [{name: debug, securityContext: {privileged: true}}]", []string{
-			"high " + subject + "runs privileged containers.", "  spec: ephemeral container debug: securityContext.privileged: true"}},
+		{
+			"host IPC",
+			"pod-host-ipc",
+			"hostIPC: true, " + oneContainer(""),
+			[]string{"medium " + subject + "uses the host IPC namespace.", "  spec: spec.hostIPC: true"},
+		},
+		{"no host IPC", "pod-host-ipc", oneContainer(""), nil},
+		{
+			"a host port",
+			"pod-host-port",
+			oneContainer(", ports: [{containerPort: 80, hostPort: 8080}]"),
+			[]string{"low " + subject + "uses host ports.", "  spec: container api: hostPort 8080/TCP"},
+		},
+		{
+			"ports on the host's network",
+			"pod-host-port",
+			"hostNetwork: true, " + oneContainer(", ports: [{containerPort: 80, hostPort: 80}]"),
+			nil,
+		},
+		{
+			"privileged, an init container too",
+			"container-privileged",
+			"initContainers: [{name: setup, securityContext: {privileged: true}}], " + oneContainer(
+				", securityContext: {privileged: true}",
+			),
+			[]string{
+				"high " + subject + "runs privileged containers.", "  spec: init container setup: securityContext.privileged: true",
+				"  spec: container api: securityContext.privileged: true"},
+		},
+		{
+			"a privileged container for debugging",
+			"container-privileged",
+			oneContainer("") + ", ephemeralContainers: [{name: debug, securityContext: {privileged: true}}]",
+			[]string{
+				"high " + subject + "runs privileged containers.", "  spec: ephemeral container debug: securityContext.privileged: true"},
+		},
 		{"not privileged", "container-privileged", oneContainer(", securityContext: {privileged: false}"), nil},
 
-		{"/etc for writing", "host-path-mounted", mounting("/etc/", ""), []string{"high " + subject + "mounts paths of its nodes.", "  spec: volume v: hostPath /etc/, mounted for writing by container api"}},
-		{"the root for reading", "host-path-mounted", mounting("/", ", readOnly: true"), []string{"medium " + subject + "mounts paths of its nodes.", "  spec: volume v: hostPath /, mounted read-only by container api"}},
-		{"data for writing", "host-path-mounted", mounting("/srv/data", ""), []string{"medium " + subject + "mounts paths of its nodes.", "  spec: volume v: hostPath /srv/data, mounted for writing by container api"}},
-		{"logs for reading", "host-path-mounted", mounting("/var/log", ", readOnly: true"), []string{"low " + subject + "mounts paths of its nodes.", "  spec: volume v: hostPath /var/log, mounted read-only by container api"}},
-		{"a detour to /etc", "host-path-mounted", mounting("/srv/../etc/cron.d", ""), []string{"high " + subject + "mounts paths of its nodes.", "  spec: volume v: hostPath /srv/../etc/cron.d, mounted for writing by container api"}},
-		{"a path that nothing mounts", "host-path-mounted", oneContainer("") + ", volumes: [{name: v, hostPath: {path: /etc}}]", []string{"low " + subject + "mounts paths of its nodes.", "  spec: volume v: hostPath /etc, mounted by no container"}},
+		{
+			"/etc for writing",
+			"host-path-mounted",
+			mounting("/etc/", ""),
+			[]string{
+				"high " + subject + "mounts hostPath volumes.",
+				"  spec: volume v: hostPath /etc/, mounted read-write by container api",
+			},
+		},
+		{
+			"the root for reading",
+			"host-path-mounted",
+			mounting("/", ", readOnly: true"),
+			[]string{
+				"medium " + subject + "mounts hostPath volumes.",
+				"  spec: volume v: hostPath /, mounted read-only by container api",
+			},
+		},
+		{
+			"data for writing",
+			"host-path-mounted",
+			mounting("/srv/data", ""),
+			[]string{
+				"medium " + subject + "mounts hostPath volumes.",
+				"  spec: volume v: hostPath /srv/data, mounted read-write by container api",
+			},
+		},
+		{
+			"logs for reading",
+			"host-path-mounted",
+			mounting("/var/log", ", readOnly: true"),
+			[]string{
+				"low " + subject + "mounts hostPath volumes.",
+				"  spec: volume v: hostPath /var/log, mounted read-only by container api",
+			},
+		},
+		{
+			"an indirect path to /etc",
+			"host-path-mounted",
+			mounting("/srv/../etc/cron.d", ""),
+			[]string{
+				"high " + subject + "mounts hostPath volumes.",
+				"  spec: volume v: hostPath /srv/../etc/cron.d, mounted read-write by container api",
+			},
+		},
+		{
+			"a path that is not mounted",
+			"host-path-mounted",
+			oneContainer("") + ", volumes: [{name: v, hostPath: {path: /etc}}]",
+			[]string{"low " + subject + "mounts hostPath volumes.", "  spec: volume v: hostPath /etc, not mounted by a container"},
+		},
 		{"the time zone for reading", "host-path-mounted", mounting("/etc/localtime", ", readOnly: true"), nil},
 		{"a socket, which has its own check", "host-path-mounted", mounting("/var/run/docker.sock", ""), nil},
 		{"no path", "host-path-mounted", oneContainer("") + ", volumes: [{name: v, emptyDir: {}}]", nil},
-		{"the socket of Docker", "container-socket-mounted", mounting("/var/run/docker.sock", ", readOnly: true"), []string{"high " + subject + "mounts the socket of the container runtime.", "  spec: volume v: hostPath /var/run/docker.sock, mounted by container api"}},
-		{"the folder of containerd", "container-socket-mounted", mounting("/run/containerd", ""), []string{"high " + subject + "mounts the socket of the container runtime.", "  spec: volume v: hostPath /run/containerd, mounted by container api"}},
+		{
+			"the socket of Docker",
+			"container-socket-mounted",
+			mounting("/var/run/docker.sock", ", readOnly: true"),
+			[]string{
+				"high " + subject + "mounts the socket of the container runtime.",
+				"  spec: volume v: hostPath /var/run/docker.sock, mounted by container api",
+			},
+		},
+		{
+			"the folder of containerd",
+			"container-socket-mounted",
+			mounting("/run/containerd", ""),
+			[]string{
+				"high " + subject + "mounts the socket of the container runtime.",
+				"  spec: volume v: hostPath /run/containerd, mounted by container api",
+			},
+		},
 		{"another socket", "container-socket-mounted", mounting("/run/app/app.sock", ""), nil},
 
-		{"SYS_ADMIN", "capabilities-added", oneContainer(", securityContext: {capabilities: {add: [CHOWN, NET_RAW, CAP_SYS_ADMIN]}}"), []string{"high " + subject + "gives its containers capabilities beyond the usual ones.", "  spec: container api: capabilities.add NET_RAW, CAP_SYS_ADMIN"}},
-		{"NET_ADMIN", "capabilities-added", oneContainer(", securityContext: {capabilities: {add: [NET_ADMIN]}}"), []string{"medium " + subject + "gives its containers capabilities beyond the usual ones.", "  spec: container api: capabilities.add NET_ADMIN"}},
-		{"a harmless one beyond the usual", "capabilities-added", oneContainer(", securityContext: {capabilities: {add: [IPC_LOCK]}}"), []string{"low " + subject + "gives its containers capabilities beyond the usual ones.", "  spec: container api: capabilities.add IPC_LOCK"}},
-		{"a usual one", "capabilities-added", oneContainer(", securityContext: {capabilities: {add: [NET_BIND_SERVICE]}}"), nil},
-		{"none dropped", "capabilities-not-dropped", oneContainer(""), []string{"info " + subject + "leaves its containers the capabilities that the runtime gives.", "  spec: container api: securityContext.capabilities.drop is not set"}},
-		{"some dropped", "capabilities-not-dropped", oneContainer(", securityContext: {capabilities: {drop: [NET_RAW]}}"), []string{"info " + subject + "leaves its containers the capabilities that the runtime gives.", "  spec: container api: securityContext.capabilities.drop does not name ALL"}},
+		{
+			"SYS_ADMIN",
+			"capabilities-added",
+			oneContainer(", securityContext: {capabilities: {add: [CHOWN, NET_RAW, CAP_SYS_ADMIN]}}"),
+			[]string{
+				"high " + subject + "adds capabilities beyond the runtime's defaults.",
+				"  spec: container api: capabilities.add NET_RAW, CAP_SYS_ADMIN",
+			},
+		},
+		{
+			"NET_ADMIN",
+			"capabilities-added",
+			oneContainer(", securityContext: {capabilities: {add: [NET_ADMIN]}}"),
+			[]string{
+				"medium " + subject + "adds capabilities beyond the runtime's defaults.",
+				"  spec: container api: capabilities.add NET_ADMIN",
+			},
+		},
+		{
+			"another capability",
+			"capabilities-added",
+			oneContainer(", securityContext: {capabilities: {add: [IPC_LOCK]}}"),
+			[]string{
+				"low " + subject + "adds capabilities beyond the runtime's defaults.",
+				"  spec: container api: capabilities.add IPC_LOCK",
+			},
+		},
+		{"a default capability", "capabilities-added", oneContainer(", securityContext: {capabilities: {add: [NET_BIND_SERVICE]}}"), nil},
+		{
+			"none dropped",
+			"capabilities-not-dropped",
+			oneContainer(""),
+			[]string{
+				"info " + subject + "does not drop all capabilities.",
+				"  spec: container api: securityContext.capabilities.drop is not set",
+			},
+		},
+		{
+			"some dropped",
+			"capabilities-not-dropped",
+			oneContainer(", securityContext: {capabilities: {drop: [NET_RAW]}}"),
+			[]string{
+				"info " + subject + "does not drop all capabilities.",
+				"  spec: container api: securityContext.capabilities.drop does not contain ALL",
+			},
+		},
 		{"all dropped", "capabilities-not-dropped", oneContainer(", securityContext: {capabilities: {drop: [all]}}"), nil},
 		{"privileged, which drops nothing", "capabilities-not-dropped", oneContainer(", securityContext: {privileged: true}"), nil},
 		{"Windows", "capabilities-not-dropped", "os: {name: windows}, " + oneContainer(""), nil},
 
-		{"root", "runs-as-root", "securityContext: {runAsUser: 1000}, " + oneContainer(", securityContext: {runAsUser: 0}"), []string{"medium " + subject + "runs as root, or is not kept from it.", "  spec: container api: runAsUser: 0"}},
-		{"whom the image names", "runs-as-root", oneContainer(""), []string{"low " + subject + "runs as root, or is not kept from it.", "  spec: container api: neither runAsUser nor runAsNonRoot is set"}},
+		{
+			"root",
+			"runs-as-root",
+			"securityContext: {runAsUser: 1000}, " + oneContainer(", securityContext: {runAsUser: 0}"),
+			[]string{"medium " + subject + "runs as root, or can run as root.", "  spec: container api: runAsUser: 0"},
+		},
+		{
+			"the user of the image",
+			"runs-as-root",
+			oneContainer(""),
+			[]string{
+				"low " + subject + "runs as root, or can run as root.",
+				"  spec: container api: neither runAsUser nor runAsNonRoot is set",
+			},
+		},
 		{"another user", "runs-as-root", "securityContext: {runAsUser: 1000}, " + oneContainer(""), nil},
-		{"kept from being root", "runs-as-root", "securityContext: {runAsNonRoot: true}, " + oneContainer(""), nil},
+		{"non-root is required", "runs-as-root", "securityContext: {runAsNonRoot: true}, " + oneContainer(""), nil},
 		{"root in a user namespace", "runs-as-root", "hostUsers: false, " + oneContainer(", securityContext: {runAsUser: 0}"), nil},
 
-		{"escalation not switched off", "privilege-escalation-allowed", oneContainer(""), []string{"low " + subject + "lets its processes gain more rights than they were started with.", "  spec: container api: securityContext.allowPrivilegeEscalation is not set"}},
-		{"escalation switched on", "privilege-escalation-allowed", oneContainer(", securityContext: {allowPrivilegeEscalation: true}"), []string{"low " + subject + "lets its processes gain more rights than they were started with.", "  spec: container api: securityContext.allowPrivilegeEscalation: true"}},
-		{"escalation switched off", "privilege-escalation-allowed", hardened, nil},
-		{"a writable root", "root-filesystem-writable", oneContainer(""), []string{"info " + subject + "can write to the files of its images.", "  spec: container api: securityContext.readOnlyRootFilesystem is not true"}},
-		{"a root to read", "root-filesystem-writable", hardened, nil},
-		{"no filter said", "seccomp-unconfined", oneContainer(""), []string{"info " + subject + "has containers without a filter of system calls.", "  spec: container api: seccompProfile is not set on container or Pod"}},
-		{"no filter wanted", "seccomp-unconfined", "securityContext: {seccompProfile: {type: RuntimeDefault}}, " + oneContainer(", securityContext: {seccompProfile: {type: Unconfined}}"), []string{
-			"medium " + subject + "has containers without a filter of system calls.", "  spec: container api: seccompProfile.type: Unconfined"}},
-		{"the runtime's filter", "seccomp-unconfined", hardened, nil},
+		{
+			"escalation not disallowed",
+			"privilege-escalation-allowed",
+			oneContainer(""),
+			[]string{
+				"low " + subject + "allows privilege escalation.",
+				"  spec: container api: securityContext.allowPrivilegeEscalation is not set",
+			},
+		},
+		{
+			"escalation allowed",
+			"privilege-escalation-allowed",
+			oneContainer(", securityContext: {allowPrivilegeEscalation: true}"),
+			[]string{
+				"low " + subject + "allows privilege escalation.",
+				"  spec: container api: securityContext.allowPrivilegeEscalation: true",
+			},
+		},
+		{"escalation disallowed", "privilege-escalation-allowed", hardened, nil},
+		{
+			"a writable root filesystem",
+			"root-filesystem-writable",
+			oneContainer(""),
+			[]string{
+				"info " + subject + "has containers with a writable root filesystem.",
+				"  spec: container api: securityContext.readOnlyRootFilesystem is not true",
+			},
+		},
+		{"a read-only root filesystem", "root-filesystem-writable", hardened, nil},
+		{
+			"no seccomp profile",
+			"seccomp-unconfined",
+			oneContainer(""),
+			[]string{
+				"info " + subject + "has containers without a seccomp profile.",
+				"  spec: container api: seccompProfile is not set on the container or the Pod",
+			},
+		},
+		{
+			"an unconfined container",
+			"seccomp-unconfined",
+			"securityContext: {seccompProfile: {type: RuntimeDefault}}, " + oneContainer(
+				", securityContext: {seccompProfile: {type: Unconfined}}",
+			),
+			[]string{
+				"medium " + subject + "has containers without a seccomp profile.",
+				"  spec: container api: seccompProfile.type: Unconfined"},
+		},
+		{"the runtime's seccomp profile", "seccomp-unconfined", hardened, nil},
 
-		{"latest", "image-tag-mutable", "containers: [{name: a, image: nginx}, {name: b, image: 'reg.example.com:5000/b'}, {name: c, image: 'c:latest'}]", []string{"low " + subject + "runs images by the tag latest, or by none.",
-			"  spec: container a: image nginx has no tag", "  spec: container b: image reg.example.com:5000/b has no tag", "  spec: container c: image c:latest"}},
-		{"versions and digests", "image-tag-mutable", "containers: [{name: a, image: 'nginx:1.29'}, {name: b, image: 'nginx@sha256:" + strings.Repeat("ab", 32) + "'}, {name: c, image: 'c:latest@sha256:" + strings.Repeat("ab", 32) + "'}]", nil},
-		{"a moving tag that is kept", "image-pull-policy-stale", "containers: [{name: a, image: 'nginx:main'}, {name: b, image: 'b:latest', imagePullPolicy: Never}]", []string{
-			"low " + subject + "may run different images on different nodes under one moving tag.", "  spec: container a: image nginx:main, imagePullPolicy: IfNotPresent", "  spec: container b: image b:latest, imagePullPolicy: Never"}},
-		{"a moving tag that is pulled", "image-pull-policy-stale", "containers: [{name: a, image: 'nginx:main', imagePullPolicy: Always}, {name: b, image: nginx}]", nil},
+		{
+			"latest",
+			"image-tag-mutable",
+			"containers: [{name: a, image: nginx}, {name: b, image: 'reg.example.com:5000/b'}, {name: c, image: 'c:latest'}]",
+			[]string{"low " + subject + "uses images with the tag latest, or without a tag.",
+				"  spec: container a: image nginx has no tag", "  spec: container b: image reg.example.com:5000/b has no tag",
+				"  spec: container c: image c:latest"},
+		},
+		{
+			"versions and digests",
+			"image-tag-mutable",
+			"containers: [{name: a, image: 'nginx:1.29'}, {name: b, image: 'nginx@sha256:" + strings.Repeat(
+				"ab",
+				32,
+			) + "'}, {name: c, image: 'c:latest@sha256:" + strings.Repeat(
+				"ab",
+				32,
+			) + "'}]",
+			nil,
+		},
+		{
+			"a mutable tag that is not pulled again",
+			"image-pull-policy-stale",
+			"containers: [{name: a, image: 'nginx:main'}, {name: b, image: 'b:latest', imagePullPolicy: Never}]",
+			[]string{
+				"low " + subject + "can run different images of a mutable tag on different nodes.",
+				"  spec: container a: image nginx:main, imagePullPolicy: IfNotPresent",
+				"  spec: container b: image b:latest, imagePullPolicy: Never"},
+		},
+		{
+			"a mutable tag that is always pulled",
+			"image-pull-policy-stale",
+			"containers: [{name: a, image: 'nginx:main', imagePullPolicy: Always}, {name: b, image: nginx}]",
+			nil,
+		},
 
-		{"a privileged Pod by the standard", "pod-security-baseline", "hostNetwork: true, " + oneContainer(", ports: [{containerPort: 80, hostPort: 80}], securityContext: {privileged: true, capabilities: {add: [SYS_ADMIN]}}"), []string{
-			"medium " + subject + "does not meet the Pod Security Standard baseline.", `  spec: non-default capabilities: container "api" must not include "SYS_ADMIN" in securityContext.capabilities.add`,
-			`  spec: host namespaces: hostNetwork=true`, `  spec: hostPort: container "api" uses hostPort 80`, `  spec: privileged: container "api" must not set securityContext.privileged=true`}},
-		{"hosts of probes, sysctls and profiles by the standard", "pod-security-baseline", "securityContext: {sysctls: [{name: kernel.msgmax, value: '1'}], appArmorProfile: {type: Unconfined}}, " +
-			oneContainer(", livenessProbe: {httpGet: {port: 80, host: 10.0.0.1}}, securityContext: {procMount: Unmasked, seLinuxOptions: {user: u}, windowsOptions: {hostProcess: true}}"), []string{
-			"medium " + subject + "does not meet the Pod Security Standard baseline.", `  spec: forbidden AppArmor profile: pod must not set AppArmor profile type to "Unconfined"`,
-			`  spec: probe or lifecycle host: container "api" uses probe or lifecycle host "10.0.0.1"`, `  spec: procMount: container "api" must not set securityContext.procMount to "Unmasked"`,
-			`  spec: seLinuxOptions: container "api" set forbidden securityContext.seLinuxOptions: user may not be set`,
-			`  spec: forbidden sysctls: kernel.msgmax`, `  spec: hostProcess: container "api" must not set securityContext.windowsOptions.hostProcess=true`}},
+		{
+			"a privileged Pod by the standard",
+			"pod-security-baseline",
+			"hostNetwork: true, " + oneContainer(
+				", ports: [{containerPort: 80, hostPort: 80}], securityContext: {privileged: true, capabilities: {add: [SYS_ADMIN]}}",
+			),
+			[]string{
+				"medium " + subject + "does not meet the Pod Security Standard baseline.",
+				`  spec: non-default capabilities: container "api" must not include "SYS_ADMIN" in securityContext.capabilities.add`,
+				`  spec: host namespaces: hostNetwork=true`, `  spec: hostPort: container "api" uses hostPort 80`,
+				`  spec: privileged: container "api" must not set securityContext.privileged=true`},
+		},
+		{
+			"hosts of probes, sysctls and profiles by the standard",
+			"pod-security-baseline",
+			"securityContext: {sysctls: [{name: kernel.msgmax, value: '1'}], appArmorProfile: {type: Unconfined}}, " +
+				oneContainer(
+					", livenessProbe: {httpGet: {port: 80, host: 10.0.0.1}}, securityContext: {procMount: Unmasked, seLinuxOptions: "+
+						"{user: u}, windowsOptions: {hostProcess: true}}",
+				),
+			[]string{
+				"medium " + subject + "does not meet the Pod Security Standard baseline.",
+				`  spec: forbidden AppArmor profile: pod must not set AppArmor profile type to "Unconfined"`,
+				`  spec: probe or lifecycle host: container "api" uses probe or lifecycle host "10.0.0.1"`,
+				`  spec: procMount: container "api" must not set securityContext.procMount to "Unmasked"`,
+				`  spec: seLinuxOptions: container "api" set forbidden securityContext.seLinuxOptions: user may not be set`,
+				`  spec: forbidden sysctls: kernel.msgmax`,
+				`  spec: hostProcess: container "api" must not set securityContext.windowsOptions.hostProcess=true`},
+		},
 		{"an ordinary Pod by the standard", "pod-security-baseline", oneContainer(""), nil},
 		{"an ordinary Pod by the stricter standard", "pod-security-restricted", oneContainer(""), []string{
-			"low " + subject + "does not meet the Pod Security Standard restricted.", `  spec: allowPrivilegeEscalation != false: container "api" must set securityContext.allowPrivilegeEscalation=false`,
+			"low " + subject + "does not meet the Pod Security Standard restricted.",
+			`  spec: allowPrivilegeEscalation != false: container "api" must set securityContext.allowPrivilegeEscalation=false`,
 			`  spec: unrestricted capabilities: container "api" must set securityContext.capabilities.drop=["ALL"]`,
 			`  spec: runAsNonRoot != true: pod or container "api" must set securityContext.runAsNonRoot=true`,
-			`  spec: seccompProfile: pod or container "api" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"`}},
-		{"what baseline names is not said again", "pod-security-restricted", strings.Replace(hardened, "drop: [ALL]", "add: [SYS_ADMIN]", 1) + ", volumes: [{name: v, hostPath: {path: /srv}}]", nil},
+			`  spec: seccompProfile: pod or container "api" must set securityContext.seccompProfile.type to "RuntimeDefault" or ` +
+				`"Localhost"`}},
+		{
+			"what baseline reports is not repeated",
+			"pod-security-restricted",
+			strings.Replace(hardened, "drop: [ALL]", "add: [SYS_ADMIN]", 1) + ", volumes: [{name: v, hostPath: {path: /srv}}]",
+			nil,
+		},
 		{"a hardened Pod", "pod-security-restricted", hardened, nil},
-		{"volumes of all harmless kinds", "pod-security-restricted", hardened + `, volumes: [{name: a, configMap: {name: a}}, {name: b, secret: {secretName: b}}, {name: c, projected: {sources: []}}, {name: d, downwardAPI: {items: []}},
-          {name: e, emptyDir: {}}, {name: f, persistentVolumeClaim: {claimName: f}}, {name: g, ephemeral: {volumeClaimTemplate: {spec: {}}}}, {name: h, csi: {driver: h}}]`, nil},
-		{"a volume of the network", "pod-security-restricted", hardened + ", volumes: [{name: v, nfs: {server: s, path: /}}]", []string{
-			"low " + subject + "does not meet the Pod Security Standard restricted.", `  spec: restricted volume types: volume "v" uses restricted volume type "nfs"`}},
+		{
+			"all allowed volume types",
+			"pod-security-restricted",
+			hardened + `, volumes: [{name: a, configMap: {name: a}}, {name: b, secret: {secretName: b}}, {name: c, projected: {sources: []}},
+          {name: d, downwardAPI: {items: []}}, {name: e, emptyDir: {}}, {name: f, persistentVolumeClaim: {claimName: f}},
+          {name: g, ephemeral: {volumeClaimTemplate: {spec: {}}}}, {name: h, csi: {driver: h}}]`,
+			nil,
+		},
+		{"a network volume", "pod-security-restricted", hardened + ", volumes: [{name: v, nfs: {server: s, path: /}}]", []string{
+			"low " + subject + "does not meet the Pod Security Standard restricted.",
+			`  spec: restricted volume types: volume "v" uses restricted volume type "nfs"`}},
 	}
 	for _, c := range cases {
 		t.Run(c.check+"/"+c.name, func(t *testing.T) {
@@ -129,7 +391,7 @@ func mounting(path, how string) string {
 	return oneContainer(", volumeMounts: [{name: v, mountPath: /v"+how+"}]") + ", volumes: [{name: v, hostPath: {path: " + path + "}}]"
 }
 
-func TestTheHardenedPodHasNoSecurityFinding(t *testing.T) {
+func TestAHardenedPodHasNoFindings(t *testing.T) {
 	for _, check := range Checks() {
 		if got := checktest.Text(t, Checks(), check.ID, webWith(hardened)); got != "" {
 			t.Errorf("%s: %s", check.ID, got)
@@ -137,13 +399,26 @@ func TestTheHardenedPodHasNoSecurityFinding(t *testing.T) {
 	}
 }
 
-func TestTemplateAndPodsAreOneFinding(t *testing.T) {
+func TestATemplateAndItsPodsHaveOneFinding(t *testing.T) {
 	documents := webWith(oneContainer(", securityContext: {privileged: true}")) +
-		checktest.Document("apps/v1", "ReplicaSet", "name: web-1, namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: web, uid: u, controller: true}]",
-			"spec: {selector: {matchLabels: {app: web}}, template: {spec: {"+oneContainer(", securityContext: {privileged: true}")+"}}}")
+		checktest.Document(
+			"apps/v1",
+			"ReplicaSet",
+			"name: web-1, namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: web, uid: u, controller: "+
+				"true}]",
+			"spec: {selector: {matchLabels: {app: web}}, template: {spec: {"+oneContainer(", securityContext: {privileged: true}")+"}}}",
+		)
 	for _, name := range []string{"web-1-a", "web-1-b"} {
-		documents += checktest.Document("v1", "Pod", "name: "+name+", namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: u, controller: true}]",
-			"spec: {schedulerName: default-scheduler, initContainers: [{name: injected, securityContext: {privileged: true}}], "+oneContainer(", securityContext: {privileged: true}")+"}")
+		documents += checktest.Document(
+			"v1",
+			"Pod",
+			"name: "+name+", namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: u, "+
+				"controller: true}]",
+			"spec: {schedulerName: default-scheduler, initContainers: [{name: injected, securityContext: {privileged: "+
+				"true}}], "+oneContainer(
+				", securityContext: {privileged: true}",
+			)+"}",
+		)
 	}
 	want := checktest.Lines("high Deployment/shop/web: Deployment web runs privileged containers.",
 		"  spec: container api: securityContext.privileged: true",
@@ -153,28 +428,50 @@ func TestTemplateAndPodsAreOneFinding(t *testing.T) {
 	}
 }
 
-func TestKubeSystemIsJudgedMildly(t *testing.T) {
+func TestFindingsInKubeSystemAreInformation(t *testing.T) {
 	documents := webIn("kube-system", oneContainer(", securityContext: {privileged: true}")) +
 		checktest.Document("v1", "Node", "name: node-1", "") +
-		checktest.Document("v1", "Pod", "name: etcd-node-1, namespace: kube-system, ownerReferences: [{apiVersion: v1, kind: Node, name: node-1, uid: u, controller: true}]",
-			"spec: {nodeName: node-1, hostNetwork: true, "+oneContainer(", securityContext: {privileged: true}")+"}") +
-		checktest.Document("v1", "Pod", "name: agent-node-1, namespace: agents, ownerReferences: [{apiVersion: v1, kind: Node, name: node-1, uid: u, controller: true}]",
-			"spec: {nodeName: node-1, "+oneContainer(", securityContext: {privileged: true}")+"}")
-	want := checktest.Lines("high Pod/agents/agent-node-1: Pod agent-node-1 runs privileged containers.", "  spec: container api: securityContext.privileged: true",
-		"info Deployment/kube-system/web: Deployment web runs privileged containers.", "  spec: container api: securityContext.privileged: true")
+		checktest.Document(
+			"v1",
+			"Pod",
+			"name: etcd-node-1, namespace: kube-system, ownerReferences: [{apiVersion: v1, kind: Node, name: node-1, uid: u, "+
+				"controller: true}]",
+			"spec: {nodeName: node-1, hostNetwork: true, "+oneContainer(", securityContext: {privileged: true}")+"}",
+		) +
+		checktest.Document(
+			"v1",
+			"Pod",
+			"name: agent-node-1, namespace: agents, ownerReferences: [{apiVersion: v1, kind: Node, name: node-1, uid: u, controller: "+
+				"true}]",
+			"spec: {nodeName: node-1, "+oneContainer(", securityContext: {privileged: true}")+"}",
+		)
+	want := checktest.Lines(
+		"high Pod/agents/agent-node-1: Pod agent-node-1 runs privileged containers.",
+		"  spec: container api: securityContext.privileged: true",
+		"info Deployment/kube-system/web: Deployment web runs privileged containers.",
+		"  spec: container api: securityContext.privileged: true",
+	)
 	if got := checktest.Text(t, Checks(), "container-privileged", documents); got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)
 	}
 }
 
-func TestJobsThatHaveEndedAreLeftOut(t *testing.T) {
+func TestFinishedJobsAreNotReported(t *testing.T) {
 	job := func(status string) string {
-		return checktest.Document("batch/v1", "Job", "name: import, namespace: shop", "spec: {template: {spec: {hostPID: true, "+oneContainer("")+"}}}\nstatus: {"+status+"}")
+		return checktest.Document(
+			"batch/v1",
+			"Job",
+			"name: import, namespace: shop",
+			"spec: {template: {spec: {hostPID: true, "+oneContainer("")+"}}}\nstatus: {"+status+"}",
+		)
 	}
 	if got := checktest.Text(t, Checks(), "pod-host-pid", job("conditions: [{type: Complete, status: 'True'}]")); got != "" {
 		t.Error(got)
 	}
-	if got := checktest.Text(t, Checks(), "pod-host-pid", job("active: 1")); !strings.HasPrefix(got, "medium Job/shop/import: Job import sees") {
+	if got := checktest.Text(t, Checks(), "pod-host-pid", job("active: 1")); !strings.HasPrefix(
+		got,
+		"medium Job/shop/import: Job import uses",
+	) {
 		t.Error(got)
 	}
 }
@@ -206,28 +503,33 @@ func TestImageRegistryNotAllowed(t *testing.T) {
 		t.Run(c.image+" with "+strings.Join(c.allowed, ","), func(t *testing.T) {
 			params := check.DefaultParams()
 			params.AllowedRegistries = c.allowed
-			found := imageRegistryNotAllowed(testkit.Graph(t, webIn("kube-system", "containers: [{name: a, image: '"+c.image+"'}]")), params)
+			found := imageRegistryNotAllowed(
+				testkit.Graph(t, webIn("kube-system", "containers: [{name: a, image: '"+c.image+"'}]")),
+				params,
+			)
 			if (len(found) == 1) != c.found {
 				t.Errorf("found %d", len(found))
 			}
-			if c.found && (found[0].Severity != "medium" || !strings.HasPrefix(found[0].Evidence[0].Text, "container a: image "+c.image+" is ")) {
+			if c.found &&
+				(found[0].Severity != "medium" || !strings.HasPrefix(found[0].Evidence[0].Text, "container a: image "+c.image+" is ")) {
 				t.Errorf("%+v", found[0])
 			}
 		})
 	}
 }
 
-func TestEverySecurityCheckIsComplete(t *testing.T) {
+func TestEverySecurityCheckHasAllTexts(t *testing.T) {
 	for _, check := range Checks() {
-		if check.Category != "security" || check.Summary == "" || check.Meaning == "" || check.Remediation == "" || check.Link == "" || len(check.Needs) == 0 {
-			t.Errorf("%s lacks something", check.ID)
+		if check.Category != "security" || check.Summary == "" || check.Meaning == "" || check.Remediation == "" || check.Link == "" ||
+			len(check.Needs) == 0 {
+			t.Errorf("%s has an empty field", check.ID)
 		}
 		if check.Leaks != strings.HasPrefix(check.ID, "secret-in-") {
 			t.Errorf("%s: Leaks is %v", check.ID, check.Leaks)
 		}
 	}
 	if !check.NeedLeaks(Checks()) || check.NeedLeaks(slices.DeleteFunc(Checks(), func(c check.Check) bool { return c.Leaks })) {
-		t.Error("NeedLeaks errs")
+		t.Error("NeedLeaks does not follow Leaks")
 	}
 }
 
@@ -236,10 +538,24 @@ func BenchmarkPodSecurity(b *testing.B) {
 	builder := facts.NewBuilder("test", testkit.Now())
 	for i := range 1000 {
 		name := fmt.Sprintf("web-%d", i)
-		documents := strings.ReplaceAll(webWith(oneContainer(fmt.Sprintf(", env: [{name: N%d}], securityContext: {privileged: true}", i))), "name: web,", "name: "+name+",")
+		documents := strings.ReplaceAll(
+			webWith(oneContainer(fmt.Sprintf(", env: [{name: N%d}], securityContext: {privileged: true}", i))),
+			"name: web,",
+			"name: "+name+",",
+		)
 		for p := range 10 {
-			documents += checktest.Document("v1", "Pod", fmt.Sprintf("name: %s-%d, namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: %s, uid: u, controller: true}]", name, p, name),
-				"spec: {schedulerName: s, "+oneContainer(fmt.Sprintf(", env: [{name: N%d}]", i))+"}")
+			documents += checktest.Document(
+				"v1",
+				"Pod",
+				fmt.Sprintf(
+					"name: %s-%d, namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: %s, uid: u, "+
+						"controller: true}]",
+					name,
+					p,
+					name,
+				),
+				"spec: {schedulerName: s, "+oneContainer(fmt.Sprintf(", env: [{name: N%d}]", i))+"}",
+			)
 		}
 		for _, object := range testkit.Objects(b, documents) {
 			builder.Add(facts.Reduce(object))

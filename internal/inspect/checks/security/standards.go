@@ -50,8 +50,8 @@ func standardChecks() []check.Check {
 // baselineParts are checks of single controls with more details than the standard has.
 func baselineParts() []string {
 	return []string{
-		"container-privileged", "pod-host-network", "pod-host-pid", "pod-host-ipc", "pod-host-port", "host-path-mounted", "container-socket-mounted",
-		"capabilities-added", "seccomp-unconfined",
+		"container-privileged", "pod-host-network", "pod-host-pid", "pod-host-ipc", "pod-host-port", "host-path-mounted",
+		"container-socket-mounted", "capabilities-added", "seccomp-unconfined",
 	}
 }
 
