@@ -75,8 +75,8 @@ func TestATemplateAndItsPodsHaveEqualAppArmorProfiles(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			deployment := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: w}\nspec: {template: {metadata: {" + c.metadata + "}, spec: " +
-				c.templateSpec + "}}"
+			deployment := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: w}\nspec:\n  template:\n    metadata: {" + c.metadata +
+				"}\n    spec: " + c.templateSpec
 			template := reduceOne(t, deployment).(*facts.WorkloadNode).Template
 			pod := reduceOne(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: p, "+annotation+"}\nspec: "+c.podSpec).(*facts.PodNode).Spec
 			if diff := cmp.Diff(template.Lean, pod.Lean); diff != "" || len(template.SecurityAnnotations)+len(pod.SecurityAnnotations) > 0 {
@@ -99,8 +99,8 @@ func TestReducingDoesNotChangeTheSecurityContextOfTheObject(t *testing.T) {
 func TestPodsWithDifferentSecurityAnnotationsDoNotShareASpec(t *testing.T) {
 	var documents []string
 	for _, profile := range []string{"strict", "stricter"} {
-		documents = append(documents, "apiVersion: v1\nkind: Pod\nmetadata: {name: "+profile+", namespace: shop, annotations: {"+appArmor+"c: "+profile+
-			"}}\nspec: {containers: [{name: c}]}\n")
+		metadata := "{name: " + profile + ", namespace: shop, annotations: {" + appArmor + "c: " + profile + "}}"
+		documents = append(documents, "apiVersion: v1\nkind: Pod\nmetadata: "+metadata+"\nspec: {containers: [{name: c}]}\n")
 	}
 	graph := testkit.Graph(t, strings.Join(documents, "---\n"))
 	if len(graph.Pods) != 2 || graph.Pods[0].Spec == graph.Pods[1].Spec {
@@ -109,7 +109,8 @@ func TestPodsWithDifferentSecurityAnnotationsDoNotShareASpec(t *testing.T) {
 }
 
 func TestAVolumeWithoutASourceIsAnEmptyDir(t *testing.T) {
-	pod := reduceOne(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c}], volumes: [{name: v}]}").(*facts.PodNode)
+	const document = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c}], volumes: [{name: v}]}"
+	pod := reduceOne(t, document).(*facts.PodNode)
 	if volumes := pod.Spec.Lean.Volumes; len(volumes) != 1 || volumes[0].EmptyDir == nil {
 		t.Errorf("volumes: %v", volumes)
 	}

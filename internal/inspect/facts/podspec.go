@@ -125,7 +125,8 @@ func leanVolume(v *corev1.Volume) corev1.Volume {
 	case v.VolumeSource == corev1.VolumeSource{}:
 		kept.EmptyDir = &corev1.EmptyDirVolumeSource{} // the API server's default
 	case v.ConfigMap != nil:
-		kept.VolumeSource = corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: v.ConfigMap.LocalObjectReference}}
+		config := &corev1.ConfigMapVolumeSource{LocalObjectReference: v.ConfigMap.LocalObjectReference}
+		kept.VolumeSource = corev1.VolumeSource{ConfigMap: config}
 	case v.Secret != nil:
 		secret := &corev1.SecretVolumeSource{SecretName: v.Secret.SecretName, DefaultMode: v.Secret.DefaultMode}
 		kept.VolumeSource = corev1.VolumeSource{Secret: secret}

@@ -130,7 +130,27 @@ func TestSecretsInPlainTextAreReportedWithoutTheirValue(t *testing.T) {
 	for _, kind := range facts.Kinds() {
 		builder.Covered(kind, "")
 	}
-	findings, _, gaps := check.Run(builder.Graph(), secretChecks(), check.DefaultParams())
+	text := secretFindings(t, builder.Graph())
+	want := checktest.Lines(
+		"medium secret-in-env Deployment/shop/web: Deployment web has a probable secret in its environment variables, in plain text.",
+		"  env DB_PASSWORD of container api: matches the rule password-in-variable",
+		"high secret-in-args Deployment/shop/web: Deployment web has a probable secret in its command line, in plain text.",
+		"  args of container api: matches the rule gitlab-pat",
+		"high secret-in-configmap ConfigMap/shop/app: ConfigMap app contains a probable secret.",
+		"  data app.properties: matches the rule password-in-variable",
+		"  data gitlab: matches the rule gitlab-pat")
+	if text != want {
+		t.Errorf("got:\n%swant:\n%s", text, want)
+	}
+	if strings.Contains(text, password) || strings.Contains(text, token) {
+		t.Error("a secret is quoted")
+	}
+}
+
+// secretFindings prints the findings of the checks about secrets, with their evidence.
+func secretFindings(t *testing.T, graph *facts.Graph) string {
+	t.Helper()
+	findings, _, gaps := check.Run(graph, secretChecks(), check.DefaultParams())
 	if len(gaps) > 0 {
 		t.Fatal(gaps)
 	}
@@ -141,18 +161,5 @@ func TestSecretsInPlainTextAreReportedWithoutTheirValue(t *testing.T) {
 			got = append(got, "  "+e.Text)
 		}
 	}
-	want := checktest.Lines(
-		"medium secret-in-env Deployment/shop/web: Deployment web has a probable secret in its environment variables, in plain text.",
-		"  env DB_PASSWORD of container api: matches the rule password-in-variable",
-		"high secret-in-args Deployment/shop/web: Deployment web has a probable secret in its command line, in plain text.",
-		"  args of container api: matches the rule gitlab-pat",
-		"high secret-in-configmap ConfigMap/shop/app: ConfigMap app contains a probable secret.",
-		"  data app.properties: matches the rule password-in-variable",
-		"  data gitlab: matches the rule gitlab-pat")
-	if text := checktest.Lines(got...); text != want {
-		t.Errorf("got:\n%swant:\n%s", text, want)
-	}
-	if strings.Contains(checktest.Lines(got...), password) || strings.Contains(checktest.Lines(got...), token) {
-		t.Error("a secret is quoted")
-	}
+	return checktest.Lines(got...)
 }

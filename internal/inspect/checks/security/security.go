@@ -56,8 +56,8 @@ type specResult struct {
 // severity is that of the worst violation.
 func (r *specResult) severity(defaultSeverity v1alpha1.Severity) v1alpha1.Severity {
 	worst := v1alpha1.SeverityInfo
-	for _, p := range r.violations {
-		severity := p.severity
+	for _, v := range r.violations {
+		severity := v.severity
 		if severity == "" {
 			severity = defaultSeverity
 		}
@@ -71,11 +71,11 @@ func (r *specResult) severity(defaultSeverity v1alpha1.Severity) v1alpha1.Severi
 // evidence lists the violations. A violation that is not in the template was added by a webhook, or comes from an earlier revision.
 func (r *specResult) evidence() []check.Evidence {
 	evidence := make([]check.Evidence, 0, len(r.violations))
-	for _, p := range r.violations {
-		if r.template && r.inPodsOnly[p.text] {
-			p.text += " (in its Pods, not in its template)"
+	for _, v := range r.violations {
+		if r.template && r.inPodsOnly[v.text] {
+			v.text += " (in its Pods, not in its template)"
 		}
-		evidence = append(evidence, check.FromSpec("%s", p.text))
+		evidence = append(evidence, check.FromSpec("%s", v.text))
 	}
 	return evidence
 }
