@@ -109,7 +109,9 @@ func cachesSynced(caches cache.Cache) healthz.Checker {
 		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
 		defer cancel()
 		if !caches.WaitForCacheSync(ctx) {
-			return errors.New("the resources of KubeOps are not synced yet; check that the CRDs are installed and that the manager can list them")
+			return errors.New(
+				"the resources of KubeOps are not synced yet; check that the CRDs are installed and that the manager can list them",
+			)
 		}
 		return nil
 	}

@@ -113,8 +113,14 @@ func (in inputs) previous(ctx context.Context, inspection *v1alpha1.Inspection) 
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err,
-			"cannot read InspectionReport %s/%s (%s)", inspection.Namespace, inspection.Status.LastReport, apierror.DescribeWithMessage(err, maxQuote))
+		return nil, problem.Retrying(
+			v1alpha1.ReasonRetrying,
+			err,
+			"cannot read InspectionReport %s/%s (%s)",
+			inspection.Namespace,
+			inspection.Status.LastReport,
+			apierror.DescribeWithMessage(err, maxQuote),
+		)
 	}
 	return report, nil
 }

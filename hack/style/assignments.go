@@ -16,7 +16,7 @@ import (
 //   - swaps, and whatever else reads a variable that the same statement sets;
 //   - the clauses of a for statement, where Go has room for one statement only;
 //   - values of one form: calls of one function, literals of one kind, fields or elements of one value, one field of several values;
-//   - a value with its ok.
+//   - a value with its ok, and `got, want` of a test.
 func Assignments(source Source) ([]Violation, error) {
 	files := token.NewFileSet()
 	file, err := parser.ParseFile(files, source.Path, source.Text, parser.SkipObjectResolution)
@@ -72,7 +72,8 @@ func belongTogether(left, right []ast.Expr) bool {
 	if len(left) < 2 || len(right) < 2 {
 		return true
 	}
-	return readsWhatItSets(left, right) || sameForm(right) || endsWithOK(left, right) || allBlank(left)
+	return readsWhatItSets(left, right) || sameForm(right) || endsWithOK(left, right) || allBlank(left) ||
+		isGotWant(left)
 }
 
 // readsWhatItSets finds swaps and steps such as `previous, current = current, next`: as two statements they would mean something else.
@@ -217,6 +218,11 @@ func endsWithOK(left, right []ast.Expr) bool {
 		return forms(right[1])[0] == "literal bool"
 	}
 	return false
+}
+
+// isGotWant recognises the pair that tests compare.
+func isGotWant(left []ast.Expr) bool {
+	return len(left) == 2 && text(left[0]) == "got" && text(left[1]) == "want"
 }
 
 func allBlank(left []ast.Expr) bool {

@@ -34,7 +34,7 @@ func TestDescribeIsStableBetweenAttempts(t *testing.T) {
 		"timeout of the server": {apierrors.NewTimeoutError("slow", 3), "timed out"},
 		"broken connection":     {&url.Error{Op: "Get", URL: "https://10.0.0.1:6443", Err: io.EOF}, "connection failed"},
 		"untrusted":             {&url.Error{Op: "Get", URL: "https://a", Err: &tls.CertificateVerificationError{Err: errors.New("x509")}}, "TLS certificate not trusted"},
-		"other error": {errors.New("read tcp 10.0.0.1:4711: reset"), "request failed"},
+		"other error":           {errors.New("read tcp 10.0.0.1:4711: reset"), "request failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := apierror.Describe(tc.err); got != tc.want {

@@ -33,7 +33,8 @@ func TestApplierAgainstAPIServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, ctx := &Applier{Client: c}, context.Background()
+	a := &Applier{Client: c}
+	ctx := context.Background()
 	must := func(t *testing.T, want Action, objects ...*unstructured.Unstructured) {
 		t.Helper()
 		changes, err := a.Apply(ctx, objects, Options{})
@@ -156,7 +157,8 @@ func TestApplierAgainstAPIServer(t *testing.T) {
 			"spec: {ports: [{port: 99999, name: secret-value}]}\n")
 		_, err := a.Apply(ctx, []*unstructured.Unstructured{bad}, Options{})
 		p := problem.As(err)
-		if p == nil || p.Reason != ReasonRefused || !strings.Contains(p.Message, "spec.ports[0].port") || strings.Contains(err.Error(), "99999") {
+		if p == nil || p.Reason != ReasonRefused || !strings.Contains(p.Message, "spec.ports[0].port") ||
+			strings.Contains(err.Error(), "99999") {
 			t.Errorf("got %v", err)
 		}
 		unknown := parse(t, "apiVersion: example.com/v1\nkind: Nothing\nmetadata: {name: bad, namespace: default}\n")

@@ -23,7 +23,7 @@ type Resolver struct {
 	// MetricsTypes and LogTypes are the types that exist; required.
 	MetricsTypes *metrics.Registry
 	LogTypes     *logs.Registry
-	// Queries makes all who read a MetricsBackend keep to its query budget together. Nil where each may use it up by itself, which is
+	// Queries makes all readers of a MetricsBackend share its query budget. Nil gives each reader the whole budget, which is
 	// right for probes: their few questions do not wait behind those of inspections.
 	Queries *Queries
 	// ModelTypes are the types of AIProviders, and Meters what bounds them; required where there are any.

@@ -347,7 +347,8 @@ func TestNoConnectionIsLeftOpen(t *testing.T) {
 		defer mutex.Unlock()
 		switch state {
 		case http.StateNew:
-			open[c], seen = true, seen+1
+			open[c] = true
+			seen = seen + 1
 		case http.StateClosed, http.StateHijacked:
 			delete(open, c)
 		}
@@ -377,7 +378,8 @@ func TestNoConnectionIsLeftOpen(t *testing.T) {
 	deadline := time.After(10 * time.Second)
 	for {
 		mutex.Lock()
-		left, met := len(open), seen
+		left := len(open)
+		met := seen
 		mutex.Unlock()
 		if left == 0 && met == uses {
 			return

@@ -28,11 +28,15 @@ func shortly() *metav1.Duration { return &metav1.Duration{Duration: 300 * time.M
 
 func access(tls *v1alpha1.BackendTLS) v1alpha1.BackendAccess {
 	return v1alpha1.BackendAccess{
-		Auth: &v1alpha1.BackendAuth{Basic: &v1alpha1.SecretReference{Name: "login"}}, TLS: tls, Timeout: shortly(), ServiceAccountName: "kubeops",
+		Auth: &v1alpha1.BackendAuth{
+			Basic: &v1alpha1.SecretReference{Name: "login"},
+		}, TLS: tls, Timeout: shortly(), ServiceAccountName: "kubeops",
 	}
 }
 
-func callMetrics(spec func(url string) v1alpha1.MetricsBackendSpec) func(context.Context, *Resolver, string, *v1alpha1.BackendTLS) []error {
+func callMetrics(
+	spec func(url string) v1alpha1.MetricsBackendSpec,
+) func(context.Context, *Resolver, string, *v1alpha1.BackendTLS) []error {
 	return func(ctx context.Context, r *Resolver, url string, tls *v1alpha1.BackendTLS) []error {
 		backend := &v1alpha1.MetricsBackend{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "b"}, Spec: spec(url)}
 		backend.Spec.BackendAccess = access(tls)
@@ -106,7 +110,9 @@ func callDataView(ctx context.Context, r *Resolver, url string, tls *v1alpha1.Ba
 func callModel(spec func(url string) v1alpha1.AIProviderSpec) func(context.Context, *Resolver, string, *v1alpha1.BackendTLS) []error {
 	return func(ctx context.Context, r *Resolver, url string, tls *v1alpha1.BackendTLS) []error {
 		p := &v1alpha1.AIProvider{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "p"}, Spec: spec(url)}
-		p.Spec.TLS, p.Spec.Timeout, p.Spec.Model = tls, shortly(), "m"
+		p.Spec.TLS = tls
+		p.Spec.Timeout = shortly()
+		p.Spec.Model = "m"
 		opened, err := r.OpenModel(ctx, p)
 		if err != nil {
 			return []error{err}
@@ -122,7 +128,8 @@ func callChannel(spec func(url string) v1alpha1.NotificationChannelSpec) func(co
 	*v1alpha1.BackendTLS) []error {
 	return func(ctx context.Context, r *Resolver, url string, tls *v1alpha1.BackendTLS) []error {
 		c := &v1alpha1.NotificationChannel{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "c"}, Spec: spec(url)}
-		c.Spec.TLS, c.Spec.Timeout = tls, shortly()
+		c.Spec.TLS = tls
+		c.Spec.Timeout = shortly()
 		opened, err := r.OpenChannel(ctx, c)
 		if err != nil {
 			return []error{err}
@@ -174,9 +181,17 @@ func callers() map[string]caller {
 		"webhook": {channels, "webhook", "spec.webhook.url", callChannel(func(url string) v1alpha1.NotificationChannelSpec {
 			return v1alpha1.NotificationChannelSpec{Type: "webhook", Webhook: &v1alpha1.WebhookReceiver{URL: url, Auth: login}}
 		})},
-		"alertmanager": {channels, "alertmanager", "spec.alertmanager.url", callChannel(func(url string) v1alpha1.NotificationChannelSpec {
-			return v1alpha1.NotificationChannelSpec{Type: "alertmanager", Alertmanager: &v1alpha1.AlertmanagerReceiver{URL: url, Auth: login}}
-		})},
+		"alertmanager": {
+			channels,
+			"alertmanager",
+			"spec.alertmanager.url",
+			callChannel(func(url string) v1alpha1.NotificationChannelSpec {
+				return v1alpha1.NotificationChannelSpec{
+					Type:         "alertmanager",
+					Alertmanager: &v1alpha1.AlertmanagerReceiver{URL: url, Auth: login},
+				}
+			}),
+		},
 		"nats": {channels, "nats", "spec.nats.url", callChannel(func(url string) v1alpha1.NotificationChannelSpec {
 			_, host, _ := strings.Cut(url, "://")
 			scheme := map[bool]string{true: "tls://", false: "nats://"}[strings.HasPrefix(url, "https:")]

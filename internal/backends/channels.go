@@ -88,7 +88,8 @@ func webhook(ctx context.Context, secrets *secretref.Reader, w *v1alpha1.Webhook
 	if err != nil {
 		return err
 	}
-	to.Endpoint.Auth, to.Endpoint.URL = endpoint.Auth, w.URL
+	to.Endpoint.Auth = endpoint.Auth
+	to.Endpoint.URL = w.URL
 	if w.URLFrom != nil {
 		fields.URL = fields.Setting("urlFrom")
 		if to.Endpoint.URL, err = secrets.Text(ctx, *w.URLFrom, fields.URL); err != nil {
@@ -103,13 +104,19 @@ func receiver(ctx context.Context, secrets *secretref.Reader, a *v1alpha1.Alertm
 	fields := &to.Endpoint.Fields
 	fields.URL, fields.Auth = fields.Setting("url"), fields.Setting("auth")
 	endpoint, err := resolve(ctx, secrets, a.Auth, nil, *fields)
-	to.Endpoint.Auth, to.Endpoint.URL, to.Labels = endpoint.Auth, a.URL, a.Labels
+	to.Endpoint.Auth = endpoint.Auth
+	to.Endpoint.URL = a.URL
+	to.Labels = a.Labels
 	return err
 }
 
 func email(ctx context.Context, secrets *secretref.Reader, e *v1alpha1.EmailReceivers, to *notify.Settings) error {
 	m := &to.Email
-	m.Host, m.Port, m.Security, m.From, m.To = e.Host, int(e.Port), string(e.Security), e.From, e.To
+	m.Host = e.Host
+	m.Port = int(e.Port)
+	m.Security = string(e.Security)
+	m.From = e.From
+	m.To = e.To
 	if m.Security == "" {
 		m.Security = string(v1alpha1.EmailStartTLS)
 	}
@@ -122,7 +129,8 @@ func email(ctx context.Context, secrets *secretref.Reader, e *v1alpha1.EmailRece
 		return nil
 	}
 	username, password, err := secrets.Basic(ctx, *e.Auth, "spec.email.auth")
-	m.Username, m.Password = username, notify.Secret(password)
+	m.Username = username
+	m.Password = notify.Secret(password)
 	return err
 }
 

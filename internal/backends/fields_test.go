@@ -161,7 +161,8 @@ func TestMessagesNameFieldsThatTheResourceHas(t *testing.T) {
 	for name, c := range callers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			resource, named := schemaOf(t, c.plural), false
+			resource := schemaOf(t, c.plural)
+			named := false
 			for failure, f := range failures {
 				for _, err := range c.call(t.Context(), r, f.url, f.tls) {
 					p := problem.As(err)
@@ -174,7 +175,14 @@ func TestMessagesNameFieldsThatTheResourceHas(t *testing.T) {
 					for _, field := range fieldsIn(p.Message) {
 						member := strings.Split(field, ".")[1]
 						if !resource.has(field) || member != c.backendType && slices.Contains(resource.types(), member) {
-							t.Errorf("%s: %q names %s, which a %s of type %s does not have", failure, p.Message, field, c.plural, c.backendType)
+							t.Errorf(
+								"%s: %q names %s, which a %s of type %s does not have",
+								failure,
+								p.Message,
+								field,
+								c.plural,
+								c.backendType,
+							)
 						}
 						named = named || strings.HasPrefix(field, c.must)
 					}
@@ -243,7 +251,8 @@ func literals(t *testing.T, folder string) map[string]string {
 
 func literalsOf(t *testing.T, path string) map[string]string {
 	t.Helper()
-	all, set := map[string]string{}, token.NewFileSet()
+	all := map[string]string{}
+	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, path, nil, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -128,7 +128,8 @@ func (l *Logs) PutDataView(ctx context.Context, backend *v1alpha1.LogBackend) (v
 		return product, nil
 	}
 	endpoint := l.endpoint
-	endpoint.URL, endpoint.Fields.URL = wanted.URL, l.endpoint.Fields.Setting(wanted.Setting)
+	endpoint.URL = wanted.URL
+	endpoint.Fields.URL = l.endpoint.Fields.Setting(wanted.Setting)
 	client, err := provider.NewClient(endpoint, provider.Options{
 		Type: "dashboards", Limits: provider.Limits{Timeout: backend.Spec.RequestTimeout(),
 			MaxBytes: maxDataView}, Egress: l.egress, Metrics: l.telemetry,

@@ -71,7 +71,8 @@ func alertmanager(ctx context.Context, secrets *secretref.Reader, spec *v1alpha1
 	}
 	tls := access.TLS
 	if tls == nil && spec.TLS != nil {
-		tls, fields.TLS = spec.TLS, "spec.tls"
+		tls = spec.TLS
+		fields.TLS = "spec.tls"
 	}
 	endpoint, err := resolve(ctx, secrets, access.Auth, tls, fields)
 	if err != nil {

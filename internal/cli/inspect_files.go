@@ -125,8 +125,10 @@ func (o *inspectOptions) validateFiles(flags *pflag.FlagSet) error {
 		}
 	}
 	if len(clusterOnly) > 0 {
-		return fmt.Errorf("-f inspects files, not a cluster: remove %s, or remove -f (with -f, -n sets the default namespace of the objects)",
-			strings.Join(clusterOnly, " and "))
+		return fmt.Errorf(
+			"-f inspects files, not a cluster: remove %s, or remove -f (with -f, -n sets the default namespace of the objects)",
+			strings.Join(clusterOnly, " and "),
+		)
 	}
 	stdin := 0
 	for _, source := range o.files.sources {

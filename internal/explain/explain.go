@@ -150,7 +150,10 @@ func (r *run) pick(q question, found map[string]v1alpha1.Explanation) (e v1alpha
 			}
 			want := expectation{ids: q.ids, language: r.Language, system: system(r.Language), gate: c.Gate}
 			if e, valid := revalidate(e, want); valid {
-				e.Key, e.Provider, e.Model, e.Language = key, c.Provider, c.Name, r.Language
+				e.Key = key
+				e.Provider = c.Provider
+				e.Model = c.Name
+				e.Language = r.Language
 				return e, c, true
 			}
 		}
@@ -185,7 +188,11 @@ func (r *run) answerQuestion(ctx context.Context, q question) error {
 		want := expectation{ids: q.ids, language: r.Language, system: system, gate: c.Gate}
 		e = validate(c.Gate.restore(answer.Text), want)
 	}
-	e.ID, e.Key, e.Provider, e.Model, e.Language = q.id, q.key(c, r.Language), c.Provider, c.Name, r.Language
+	e.ID = q.id
+	e.Key = q.key(c, r.Language)
+	e.Provider = c.Provider
+	e.Model = c.Name
+	e.Language = r.Language
 	if e.Dropped != "" && c.Drop != nil {
 		c.Drop(e.Dropped)
 	}

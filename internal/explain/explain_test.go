@@ -136,7 +136,8 @@ func mustRun(t *testing.T, in Input) Result {
 }
 
 func TestRootCausesAndReportAreExplainedOnce(t *testing.T) {
-	fake, store := models.OpenAI(t), &memory{}
+	fake := models.OpenAI(t)
+	store := &memory{}
 	fake.Answer(sensible)
 	c := candidate(t, fake)
 	result := mustRun(t, input(store, report(), c))
@@ -181,16 +182,20 @@ func TestRootCausesAndReportAreExplainedOnce(t *testing.T) {
 }
 
 func TestExistingExplanationsAreKept(t *testing.T) {
-	fake, store, r := models.OpenAI(t), &memory{}, report()
+	fake := models.OpenAI(t)
+	store := &memory{}
+	r := report()
 	fake.Answer(sensible)
 	r.Explanations = []v1alpha1.Explanation{{ID: "f1"}, {ID: "report"}}
-	if result := mustRun(t, input(store, r, candidate(t, fake))); result.Requests != 1 || len(store.added) != 1 || store.added[0].ID != "f3" {
+	if result := mustRun(t, input(store, r, candidate(t, fake))); result.Requests != 1 || len(store.added) != 1 ||
+		store.added[0].ID != "f3" {
 		t.Errorf("got %+v and %+v", result, store.added)
 	}
 }
 
 func TestWorstCausesFirstUpToTheLimit(t *testing.T) {
-	fake, store := models.OpenAI(t), &memory{}
+	fake := models.OpenAI(t)
+	store := &memory{}
 	fake.Answer(sensible)
 	in := input(store, report(), candidate(t, fake))
 	in.MaxCauses = 1
@@ -203,7 +208,8 @@ func TestWorstCausesFirstUpToTheLimit(t *testing.T) {
 }
 
 func TestTooLongPromptIsShortenedOnce(t *testing.T) {
-	fake, store := models.OpenAI(t), &memory{}
+	fake := models.OpenAI(t)
+	store := &memory{}
 	longest := 0
 	fake.Answer(func(turn models.Turn) models.Reply {
 		longest = max(longest, len(turn.User))
@@ -227,7 +233,8 @@ func TestTooLongPromptIsShortenedOnce(t *testing.T) {
 }
 
 func TestSmallContextIsRespected(t *testing.T) {
-	fake, store := models.OpenAI(t), &memory{}
+	fake := models.OpenAI(t)
+	store := &memory{}
 	fake.Answer(sensible)
 	long := finding("f1", "", strings.Repeat("panic: out of memory ", 190), strings.Repeat("x ", 2000))
 	r := &v1alpha1.InspectionReport{Findings: []v1alpha1.Finding{long}}
@@ -253,7 +260,8 @@ func TestModelErrorsStopTheRun(t *testing.T) {
 		"another page": {models.Reply{Raw: []byte("<html>")}, 2, v1alpha1.ReasonInvalidResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fake, store := models.OpenAI(t), &memory{}
+			fake := models.OpenAI(t)
+			store := &memory{}
 			fake.Answer(func(models.Turn) models.Reply { return tc.reply })
 			result := mustRun(t, input(store, report(), candidate(t, fake)))
 			if result.Requests != tc.requests || result.Missing != 3 || len(store.added) != 0 {
@@ -267,7 +275,8 @@ func TestModelErrorsStopTheRun(t *testing.T) {
 }
 
 func TestSingle429DoesNotStopTheRun(t *testing.T) {
-	fake, store := models.OpenAI(t), &memory{}
+	fake := models.OpenAI(t)
+	store := &memory{}
 	calls := 0
 	fake.Answer(func(turn models.Turn) models.Reply {
 		if calls++; calls == 1 {
@@ -281,8 +290,10 @@ func TestSingle429DoesNotStopTheRun(t *testing.T) {
 }
 
 func TestNoRequestsWithoutBudget(t *testing.T) {
-	fake, store := models.OpenAI(t), &memory{}
-	meter, none := ai.NewMeter(clock.RealClock{}), int64(0)
+	fake := models.OpenAI(t)
+	store := &memory{}
+	meter := ai.NewMeter(clock.RealClock{})
+	none := int64(0)
 	meter.Set(ai.Rates{Daily: &none})
 	result := mustRun(t, input(store, report(), candidate(t, fake, func(c *Candidate) { c.Model.(*ai.Limited).Meter = meter })))
 	if len(fake.Asked()) != 0 || result.Problem.Reason != v1alpha1.ReasonBudgetExceeded {
@@ -291,7 +302,9 @@ func TestNoRequestsWithoutBudget(t *testing.T) {
 }
 
 func TestFallbackAnswersAndIsCached(t *testing.T) {
-	down, up, store := models.OpenAI(t), models.OpenAI(t), &memory{}
+	down := models.OpenAI(t)
+	up := models.OpenAI(t)
+	store := &memory{}
 	down.Answer(func(models.Turn) models.Reply { return models.Reply{Status: 402} })
 	up.Answer(sensible)
 	first := candidate(t, down)
@@ -324,7 +337,8 @@ func (broken) Add(context.Context, v1alpha1.Explanation) error {
 }
 
 func TestSecretsReachNeitherModelNorReport(t *testing.T) {
-	fake, store := models.OpenAI(t), &memory{}
+	fake := models.OpenAI(t)
+	store := &memory{}
 	secret := "hunter2-" + strings.Repeat("Zq7", 6)
 	fake.Answer(func(turn models.Turn) models.Reply {
 		return models.Reply{Text: strings.Replace(good(), "The container", "password="+secret+" The container", 1)}

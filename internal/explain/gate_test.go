@@ -21,7 +21,9 @@ func gate(t testing.TB, settings *v1alpha1.AIRedaction, r *v1alpha1.InspectionRe
 }
 
 func TestNamesAreMaskedForTheModelAndRestored(t *testing.T) {
-	fake, store, r := models.OpenAI(t), &memory{}, report()
+	fake := models.OpenAI(t)
+	store := &memory{}
+	r := report()
 	for i := range r.Findings {
 		r.Findings[i].Message = "Pod payments-api-7d9f8c6b5-x2x9k of payments-api in bank-prod does not start"
 		r.Findings[i].Object.Namespace, r.Findings[i].Object.Name = "bank-prod", "payments-api"
@@ -54,7 +56,9 @@ func TestNamesAreMaskedForTheModelAndRestored(t *testing.T) {
 }
 
 func TestProviderCredentialsAreHidden(t *testing.T) {
-	fake, store, r := models.OpenAI(t), &memory{}, report()
+	fake := models.OpenAI(t)
+	store := &memory{}
+	r := report()
 	const own = "correct horse battery"
 	r.Findings[0].Evidence[0].Text = "log in as kubeops with " + own
 	fake.Answer(func(turn models.Turn) models.Reply {
@@ -124,7 +128,8 @@ func TestCachedAnswersAreRevalidated(t *testing.T) {
 }
 
 func TestCacheIsNotSharedBetweenAIProviders(t *testing.T) {
-	fake, store := models.OpenAI(t), &memory{}
+	fake := models.OpenAI(t)
+	store := &memory{}
 	fake.Answer(sensible)
 	mustRun(t, input(store, report(), candidate(t, fake, func(c *Candidate) { c.Identity = "u-1" })))
 	if other := mustRun(t, input(store, report(), candidate(t, fake, func(c *Candidate) { c.Identity = "u-2" }))); other.Cached != 0 ||
@@ -135,7 +140,9 @@ func TestCacheIsNotSharedBetweenAIProviders(t *testing.T) {
 
 // TestNoSecretOfTheCorpusIsSent puts each text of the corpus into every text of a finding and searches all requests.
 func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
-	fake, texts, r := models.OpenAI(t), corpus.Secrets(7, 1), &v1alpha1.InspectionReport{}
+	fake := models.OpenAI(t)
+	texts := corpus.Secrets(7, 1)
+	r := &v1alpha1.InspectionReport{}
 	fake.Answer(sensible)
 	const each = 12
 	for n := 0; n < len(texts); n += each {

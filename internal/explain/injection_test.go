@@ -49,7 +49,8 @@ func attacked(i injection) *v1alpha1.InspectionReport {
 	case "annotation":
 		f.Evidence[1].Source = v1alpha1.EvidenceSpec
 	case "image":
-		f.Message, f.Evidence[1].Source = "image "+i.Text+" cannot be pulled", v1alpha1.EvidenceSpec
+		f.Message = "image " + i.Text + " cannot be pulled"
+		f.Evidence[1].Source = v1alpha1.EvidenceSpec
 	case "event":
 		f.Evidence[1].Source = v1alpha1.EvidenceEvent
 	}
@@ -174,7 +175,8 @@ func fenced(t *testing.T, turn models.Turn) {
 
 func TestHostileTextsHaveNoEffectOnAnObedientModel(t *testing.T) {
 	texts := hostileTexts(t)
-	asked, dropped := 0, map[string]int{}
+	asked := 0
+	dropped := map[string]int{}
 	for way := range obedient(models.Turn{}) {
 		fake := models.OpenAI(t)
 		fake.Answer(func(turn models.Turn) models.Reply {

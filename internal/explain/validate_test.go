@@ -72,7 +72,8 @@ func TestInvalidAnswersAreDropped(t *testing.T) {
 
 func TestChineseAnswers(t *testing.T) {
 	want := expected(t)
-	want.language, want.system = v1alpha1.LanguageChinese, system(v1alpha1.LanguageChinese)
+	want.language = v1alpha1.LanguageChinese
+	want.system = system(v1alpha1.LanguageChinese)
 	chinese := `{"summary":"Deployment shop/cart 的容器 app 因为超过 64Mi 内存限制被 OOMKilled。","why":[{"claim":"日志显示 OOMKilled。","evidence":["e1"]}],"fix":[],"confidence":"high"}`
 	if got := validate(chinese, want); got.Dropped != "" {
 		t.Errorf("dropped: %s", got.Dropped)

@@ -35,11 +35,15 @@ func crowd(deployments int) []any {
 			Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
 				corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("128Mi"),
 			}},
-			ReadinessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(8080)}}},
+			ReadinessProbe: &corev1.Probe{
+				ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(8080)}},
+			},
 		}}}
 		owner := func(apiVersion, kind, name string) []metav1.OwnerReference {
 			controller := true
-			return []metav1.OwnerReference{{APIVersion: apiVersion, Kind: kind, Name: name, UID: types.UID(name), Controller: &controller}}
+			return []metav1.OwnerReference{
+				{APIVersion: apiVersion, Kind: kind, Name: name, UID: types.UID(name), Controller: &controller},
+			}
 		}
 		template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: meta.Labels}, Spec: spec}
 		selector := &metav1.LabelSelector{MatchLabels: meta.Labels}
@@ -58,7 +62,10 @@ func crowd(deployments int) []any {
 				Labels: meta.Labels, OwnerReferences: owner("apps/v1", "ReplicaSet", set.Name),
 			}, Spec: *spec.DeepCopy()}
 			pod.Spec.NodeName = fmt.Sprintf("node-%05d", (i+p)%deployments)
-			pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{Name: "app", Ready: i%10 != 0}}}
+			pod.Status = corev1.PodStatus{
+				Phase:             corev1.PodRunning,
+				ContainerStatuses: []corev1.ContainerStatus{{Name: "app", Ready: i%10 != 0}},
+			}
 			if i%10 == 0 {
 				status := &pod.Status.ContainerStatuses[0]
 				status.RestartCount = 9

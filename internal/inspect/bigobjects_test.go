@@ -137,7 +137,9 @@ func tenThousandFailures(*testing.T) []any {
 		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "cart", Namespace: "shop", CreationTimestamp: since(3 * time.Hour)},
 			Spec: appsv1.DeploymentSpec{Replicas: ptr.To[int32](10_000)}},
 		&appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "cart", Namespace: "shop",
-			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "cart", Controller: ptr.To(true)}}}},
+			OwnerReferences: []metav1.OwnerReference{
+				{APIVersion: "apps/v1", Kind: "Deployment", Name: "cart", Controller: ptr.To(true)},
+			}}},
 		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "cart", Namespace: "shop", CreationTimestamp: since(3 * time.Hour)},
 			Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "cart"}}},
 	}
@@ -169,8 +171,11 @@ func badMessages(*testing.T) []any {
 	} {
 		name := fmt.Sprint("p", i)
 		pod := podOf(name, nil)
-		pod.Spec.Containers = []corev1.Container{{Name: "a", Image: text, LivenessProbe: &corev1.Probe{}, ReadinessProbe: &corev1.Probe{}}}
-		pod.Status.Reason, pod.Status.Message = "Evicted", text
+		pod.Spec.Containers = []corev1.Container{
+			{Name: "a", Image: text, LivenessProbe: &corev1.Probe{}, ReadinessProbe: &corev1.Probe{}},
+		}
+		pod.Status.Reason = "Evicted"
+		pod.Status.Message = text
 		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable",
 			Message: text, LastTransitionTime: since(time.Hour)}}
 		phases := []corev1.PodPhase{corev1.PodPending, corev1.PodRunning, corev1.PodFailed}
@@ -181,15 +186,18 @@ func badMessages(*testing.T) []any {
 			other.Name = name + "-" + strings.ToLower(reason)
 			status := crashing("a")
 			status.State.Waiting = &corev1.ContainerStateWaiting{Reason: reason, Message: text}
-			status.LastTerminationState.Terminated.Message, status.LastTerminationState.Terminated.Reason = text, "StartError"
+			status.LastTerminationState.Terminated.Message = text
+			status.LastTerminationState.Terminated.Reason = "StartError"
 			other.Status.ContainerStatuses = []corev1.ContainerStatus{status}
 			objects = append(objects, other)
 			for _, said := range []string{"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "Unhealthy", "Failed", "BackOff",
 				"FailedScheduling", "FailedKillPod", "FailedPostStartHook"} {
 				objects = append(objects, &corev1.Event{
 					Type: corev1.EventTypeWarning, ObjectMeta: metav1.ObjectMeta{Name: other.Name + said, Namespace: "shop"}, Reason: said,
-					Message:       "Liveness probe failed: " + text,
-					LastTimestamp: since(time.Minute), InvolvedObject: corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: "shop",
+					Message: "Liveness probe failed: " + text,
+					LastTimestamp: since(
+						time.Minute,
+					), InvolvedObject: corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: "shop",
 						Name: other.Name, FieldPath: "spec.containers{a}"},
 				})
 			}

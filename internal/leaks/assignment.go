@@ -44,7 +44,8 @@ func parseAssignment(text string, at int) (assignment, bool) {
 		return a, false
 	}
 	if from == 0 && !strings.ContainsRune(strings.TrimRight(rest, "\r\n"), '\n') {
-		a.whole, a.value = true, strings.Trim(strings.TrimSpace(rest), `"'`)
+		a.whole = true
+		a.value = strings.Trim(strings.TrimSpace(rest), `"'`)
 		return a, a.value != "" && len(a.value) <= maxValue
 	}
 	a.value, a.quoted, ok = readValue(rest)
@@ -110,7 +111,8 @@ func (a assignment) kind() meaning {
 	if len(parts) == 0 {
 		return namesNothing
 	}
-	last, prior := parts[len(parts)-1], ""
+	last := parts[len(parts)-1]
+	prior := ""
 	if len(parts) > 1 {
 		prior = parts[len(parts)-2]
 	}
@@ -130,7 +132,17 @@ func (a assignment) kind() meaning {
 			return namesNothing
 		}
 		return namesPassword
-	case "secret", "token", "credential", "credentials", "creds", "apikey", "secretkey", "accesskey", "apitoken", "authtoken", "accesstoken":
+	case "secret",
+		"token",
+		"credential",
+		"credentials",
+		"creds",
+		"apikey",
+		"secretkey",
+		"accesskey",
+		"apitoken",
+		"authtoken",
+		"accesstoken":
 		if prior == "existing" || prior == "csrf" {
 			return namesNothing
 		}

@@ -56,7 +56,7 @@ type allowlist struct {
 	stop    *words
 }
 
-// readRules parses the default rules of gitleaks. It skips rules about files and about values that are not secret by themselves.
+// readRules parses the default rules of gitleaks. It skips rules about files and about values that are not secret on their own.
 func readRules() (*ruleSet, error) {
 	var file ruleFile
 	if err := toml.Unmarshal([]byte(config.DefaultConfig), &file); err != nil {
@@ -71,7 +71,8 @@ func readRules() (*ruleSet, error) {
 			}
 		}
 		if r.ID == RuleGeneric {
-			set.genericAllow, set.genericEntropy = allow, r.Entropy
+			set.genericAllow = allow
+			set.genericEntropy = r.Entropy
 			continue
 		}
 		if r.Regex == "" || r.Path != "" || notSecret(r.ID) {

@@ -28,10 +28,39 @@ func placeholder(value string) bool {
 		}
 	}
 	switch value {
-	case "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "undefined", "unset", "empty", "default", "todo", "tbd", "dummy",
-		"example", "n/a", "string", "str", "text", "required", "optional", "object", "hidden", "prompt", "secretstr", "bearer", "basic", "ldap",
+	case "true",
+		"false",
+		"yes",
+		"no",
+		"on",
+		"off",
+		"none",
+		"null",
+		"nil",
+		"undefined",
+		"unset",
+		"empty",
+		"default",
+		"todo",
+		"tbd",
+		"dummy",
+		"example",
+		"n/a",
+		"string",
+		"str",
+		"text",
+		"required",
+		"optional",
+		"object",
+		"hidden",
+		"prompt",
+		"secretstr",
+		"bearer",
+		"basic",
+		"ldap",
 		"plain",
-		"plaintext", "scram":
+		"plaintext",
+		"scram":
 		return true
 	default:
 		return false

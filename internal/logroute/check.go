@@ -35,7 +35,7 @@ type route struct {
 	authorization string
 }
 
-// check everything that one LogBackend says by itself.
+// check a LogBackend on its own, without the others.
 func check(b *Backend, options Options) (*route, *problem.Problem) {
 	if validation.IsDNS1123Label(b.Name.Namespace) != nil || validation.IsDNS1123Subdomain(b.Name.Name) != nil {
 		return nil, invalid("the name of the resource is not valid")
@@ -70,12 +70,14 @@ func (r *route) checkURL(options Options) *problem.Problem {
 		return invalid("%s is not a valid URL", r.Endpoint.Fields.URL)
 	}
 	// $ and {} mean something to Vector's configuration and templates; % of an escape means a date where a URL is a template.
-	path := strings.NewReplacer("$", "%24", "{", "%7B", "}", "%7D", "[", "%5B", "]", "%5D", "'", "%27", "#", "%23").Replace(base.EscapedPath())
+	path := strings.NewReplacer("$", "%24", "{", "%7B", "}", "%7D", "[", "%5B", "]", "%5D", "'", "%27", "#", "%23").
+		Replace(base.EscapedPath())
 	port, err := portOf(base)
 	if err != nil || !ascii(base.Host) || strings.ContainsAny(base.Host, "${}\"'\\#") || !ascii(path) {
 		return invalid("%s cannot be used by a collector: it needs an ASCII host name and a port from 1 to 65535", r.Endpoint.Fields.URL)
 	}
-	r.url, r.target = base.Scheme+"://"+base.Host+path, Target{Host: base.Hostname(), Port: port}
+	r.url = base.Scheme + "://" + base.Host + path
+	r.target = Target{Host: base.Hostname(), Port: port}
 	return nil
 }
 
@@ -114,8 +116,10 @@ func (r *route) checkFields(Options) *problem.Problem {
 		}
 		path := strings.Split(field, ".")
 		if !segment.MatchString(path[0]) || slices.ContainsFunc(path, func(name string) bool { return !segment.MatchString(name) }) {
-			return invalid("spec.collect.dropFields[%d] is not a field path: use names joined by single dots, such as kubernetes.pod_annotations",
-				at)
+			return invalid(
+				"spec.collect.dropFields[%d] is not a field path: use names joined by single dots, such as kubernetes.pod_annotations",
+				at,
+			)
 		}
 		r.drop = append(r.drop, path)
 	}

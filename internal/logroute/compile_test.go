@@ -112,7 +112,8 @@ func TestNoCredentialStandsInAConfiguration(t *testing.T) {
 				}
 			}
 			for key, secret := range c.Secrets {
-				if strings.HasSuffix(key, ".authorization") && !regexp.MustCompile(`^(Basic|Bearer|ApiKey) [A-Za-z0-9._~+/=-]+$`).Match(secret) {
+				if strings.HasSuffix(key, ".authorization") &&
+					!regexp.MustCompile(`^(Basic|Bearer|ApiKey) [A-Za-z0-9._~+/=-]+$`).Match(secret) {
 					t.Errorf("%s: %s could mean something to a configuration: %q", name, key, secret)
 				}
 			}
@@ -220,7 +221,8 @@ func TestTheSamePlaceTakesALineOnce(t *testing.T) {
 				if out.Problems[older.Name] != nil {
 					t.Errorf("the older lost its route: %+v", out.Problems[older.Name])
 				}
-				if p := out.Problems[newer.Name]; (p != nil) != tc.conflict || (p != nil && p.Reason != v1alpha1.ReasonConflictingRoutes) {
+				if p := out.Problems[newer.Name]; (p != nil) != tc.conflict ||
+					(p != nil && p.Reason != v1alpha1.ReasonConflictingRoutes) {
 					t.Errorf("got %+v, want a conflict: %t", p, tc.conflict)
 				}
 			}
@@ -245,7 +247,9 @@ func FuzzCompile(f *testing.F) {
 		targetOf := func(ty v1alpha1.LogBackendType, name, version, flavor string) logs.RouteTarget {
 			for _, name := range []string{name, "1"} {
 				settings := map[v1alpha1.LogBackendType]logs.Routable{
-					v1alpha1.LogBackendElasticsearch: es.Config{WriteIndex: name}, v1alpha1.LogBackendLoki: lokiservice.Config{Tenant: name},
+					v1alpha1.LogBackendElasticsearch: es.Config{
+						WriteIndex: name,
+					}, v1alpha1.LogBackendLoki: lokiservice.Config{Tenant: name},
 					v1alpha1.LogBackendVictoriaLogs: vlogs.Config{Tenant: name},
 				}
 				if to, err := settings[ty].RouteTarget(logs.Server{Version: version + "x", Flavor: flavor}); err == nil {
@@ -258,9 +262,15 @@ func FuzzCompile(f *testing.F) {
 		hostile := func(ty v1alpha1.LogBackendType) Backend {
 			return Backend{
 				Name: types.NamespacedName{Namespace: a, Name: b + string(ty[:1])}, Type: ty, Target: targetOf(ty, c, d, e),
-				Endpoint: provider.Endpoint{URL: "http://logs/" + d, Auth: provider.Auth{Username: a, Password: b}, TLS: provider.TLS{ServerName: e}},
+				Endpoint: provider.Endpoint{
+					URL:  "http://logs/" + d,
+					Auth: provider.Auth{Username: a, Password: b},
+					TLS:  provider.TLS{ServerName: e},
+				},
 				Collect: v1alpha1.LogCollection{
-					Include:   []v1alpha1.LogSelector{{Namespaces: []string{a}, PodLabels: map[string]string{b: c}, Containers: []string{d}}},
+					Include: []v1alpha1.LogSelector{
+						{Namespaces: []string{a}, PodLabels: map[string]string{b: c}, Containers: []string{d}},
+					},
 					ParseJSON: true, DropFields: []string{a, e}, Redact: []string{b, d},
 				},
 			}
@@ -273,12 +283,16 @@ func FuzzCompile(f *testing.F) {
 				func(x *Backend) { x.Collect.Redact = []string{b} }, func(x *Backend) { x.Collect.DropFields = []string{c} },
 				func(x *Backend) { x.Collect.Exclude = []v1alpha1.LogSelector{{Containers: []string{d}}} },
 				func(x *Backend) { x.Endpoint.Auth = provider.Auth{BearerToken: e} }, func(x *Backend) { x.Endpoint.TLS.ServerName = a },
-				func(x *Backend) { x.Target = targetOf(x.Type, b, d, e) }, func(x *Backend) { x.Name.Namespace, x.Collect.Include = c, nil },
+				func(x *Backend) { x.Target = targetOf(x.Type, b, d, e) }, func(x *Backend) {
+					x.Name.Namespace = c
+					x.Collect.Include = nil
+				},
 			}
 			list = append(list, hostile(ty))
 			for j, change := range only {
 				x := loki("team", string(rune('a'+i))+string(rune('a'+j)), "t", v1alpha1.LogCollection{})
-				x.Type, x.Target = ty, targetOf(ty, "1", "", "")
+				x.Type = ty
+				x.Target = targetOf(ty, "1", "", "")
 				x.Endpoint.URL += "/" + x.Name.Name
 				change(&x)
 				list = append(list, x)

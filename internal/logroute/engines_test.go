@@ -125,7 +125,8 @@ func through(t testing.TB, b Backend, lines []line) []*answer {
 		vrl = append(vrl, map[string]any{"condition": forVector.selects(), "program": forVector.shape(), "event": l.vector()})
 		ruby = append(ruby, map[string]any{"route": forFluentd.fluentd(), "record": l.fluentd()})
 	}
-	one, other := runVRL(t, vrl), runRuby(t, ruby)
+	one := runVRL(t, vrl)
+	other := runRuby(t, ruby)
 	for i := range one {
 		for _, a := range []*answer{one[i], other[i]} {
 			if a == nil {
@@ -183,7 +184,9 @@ func TestBothCollectorsMakeTheSameOfALine(t *testing.T) {
 	t.Parallel()
 	all := cases()["everything"][0]
 	got := through(t, all, []line{
-		shop(`{"level":"ERROR","msg":"login with password=open-sesame failed","user":{"email":"a@b","id":7},"card":"1234-5678","kubernetes":{"pod_namespace":"billing"}}`),
+		shop(
+			`{"level":"ERROR","msg":"login with password=open-sesame failed","user":{"email":"a@b","id":7},"card":"1234-5678","kubernetes":{"pod_namespace":"billing"}}`,
+		),
 		shop(`plain text, PASSWORD=open-sesame, 1234-5678 and 01234-5678`),
 		shop(`{"hidden":"pa\u0073sword=open-sesame","n":1.5,"list":["password=a",{"x":"password=b"}],"a.b":true}`),
 		shop(`{"password=open-sesame`),
@@ -301,7 +304,8 @@ func TestExpressionsMeanTheSameInAllThreeEngines(t *testing.T) {
 			r.redact = []string{forRuby}
 			ruby = append(ruby, map[string]any{"route": r.fluentd(), "record": line{message: text}.fluentd()})
 		}
-		one, two := runVRL(t, vrl), runRuby(t, ruby)
+		one := runVRL(t, vrl)
+		two := runRuby(t, ruby)
 		for i, text := range texts {
 			want := re.ReplaceAllLiteralString(text, "[redacted]")
 			if one[i] == nil || one[i].Error != "" || one[i].Event["message"] != want {

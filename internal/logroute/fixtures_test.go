@@ -92,8 +92,12 @@ func cases() map[string][]Backend {
 		"two-backends-share-lines": {elasticsearch("platform", "audit",
 			v1alpha1.LogCollection{Include: []v1alpha1.LogSelector{namespaces("shop")},
 				ParseJSON: true}), loki("shop", "logs", "shop", v1alpha1.LogCollection{Redact: []string{`[0-9]{16}`}})},
-		"three-tenants-and-one-everything": {elasticsearch("platform", "all", everything), loki("team-a", "logs", "a", v1alpha1.LogCollection{}),
-			loki("team-b", "logs", "b", v1alpha1.LogCollection{}), victorialogs("team-c", "logs", v1alpha1.LogCollection{})},
+		"three-tenants-and-one-everything": {
+			elasticsearch("platform", "all", everything),
+			loki("team-a", "logs", "a", v1alpha1.LogCollection{}),
+			loki("team-b", "logs", "b", v1alpha1.LogCollection{}),
+			victorialogs("team-c", "logs", v1alpha1.LogCollection{}),
+		},
 	}
 }
 

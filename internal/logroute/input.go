@@ -35,7 +35,7 @@ type Options struct {
 	Egress provider.Egress
 }
 
-// Compiled is what came of all LogBackends.
+// Compiled is the configuration for all LogBackends.
 type Compiled struct {
 	// Collectors that have something to do, with their configurations.
 	Collectors map[v1alpha1.CollectorType]Configuration

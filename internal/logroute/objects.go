@@ -87,7 +87,7 @@ func digestOf(parts ...any) (string, error) {
 }
 
 // networkPolicy lets a collector call name servers, the API server and the ports of its backends, wherever those are but on the
-// node itself and on link-local addresses, where clouds keep credentials. Nobody may call a collector. A policy cannot name hosts.
+// node itself and on link-local addresses, where clouds keep credentials. No one may connect to a collector. A policy cannot name hosts.
 func networkPolicy(collector v1alpha1.CollectorType, targets []Target) manifest {
 	ports := []int64{443, 6443}
 	for _, t := range targets {
@@ -125,7 +125,9 @@ func (r *Router) daemonSet(collector v1alpha1.CollectorType, digest string) mani
 		"name": string(collector), "image": r.image(collector), "env": environment(collector),
 		"resources": manifest{"requests": manifest{"cpu": "50m", "memory": "128Mi"}, "limits": manifest{"memory": "512Mi"}},
 		"securityContext": manifest{
-			"runAsUser": int64(0), "runAsNonRoot": false, "privileged": false, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+			"runAsUser": int64(
+				0,
+			), "runAsNonRoot": false, "privileged": false, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
 			"capabilities":   manifest{"drop": []any{"ALL"}, "add": []any{"DAC_READ_SEARCH"}},
 			"seccompProfile": manifest{"type": "RuntimeDefault"},
 		},

@@ -39,7 +39,7 @@ type State struct {
 	Reason, Message string
 }
 
-// Sync makes the collectors collect what all LogBackends together ask for, and takes away those that have nothing to do. Its error
+// Sync makes the collectors collect what all LogBackends together ask for, and removes those that have nothing to do. Its error
 // is a problem of the delivery; then what was delivered before goes on.
 func (r *Router) Sync(ctx context.Context, backends []Backend) (map[types.NamespacedName]State, error) {
 	compiled, err := Compile(backends, r.Options)
@@ -102,7 +102,8 @@ func (r *Router) deliver(ctx context.Context, compiled Compiled) error {
 	if _, err := r.Applier.Prune(ctx, known, apply.RefsOf(wanted)); err != nil {
 		return err
 	}
-	r.applied, r.appliedAt = digest, r.Clock.Now()
+	r.applied = digest
+	r.appliedAt = r.Clock.Now()
 	return nil
 }
 

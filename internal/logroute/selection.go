@@ -113,7 +113,7 @@ func sorted(list []selector) []selector {
 
 func (s selector) key() string { return fmt.Sprint(s.namespaces, s.labels, s.containers) }
 
-// hides says whether exclude leaves out all that a selector selects. It is judged for each namespace and container by itself, so
+// hides says whether exclude leaves out all that a selector selects. It is decided for each namespace and container separately, so
 // that several exclusions together may hide one inclusion.
 func (s selection) hides(include selector) bool {
 	any := func(names []string) []string {

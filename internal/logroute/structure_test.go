@@ -119,10 +119,12 @@ func vectorStructure(t *testing.T, c Configuration, routes int) {
 			!slices.Equal(chosen.Inputs, []string{"pods"}) {
 			t.Errorf("%s is not a chain of its own", id)
 		}
-		if !shape.DropOnError || !shape.DropOnAbort || shape.Type != "remap" || chosen.Type != "filter" || chosen.Condition.Type != "vrl" {
+		if !shape.DropOnError || !shape.DropOnAbort || shape.Type != "remap" || chosen.Type != "filter" ||
+			chosen.Condition.Type != "vrl" {
 			t.Errorf("%s lets lines through that could not be redacted", id)
 		}
-		if sink.Buffer.Type != "disk" || sink.Buffer.WhenFull != "drop_newest" || sink.Buffer.MaxSize < 268435488 || sink.Healthcheck.Enabled {
+		if sink.Buffer.Type != "disk" || sink.Buffer.WhenFull != "drop_newest" || sink.Buffer.MaxSize < 268435488 ||
+			sink.Healthcheck.Enabled {
 			t.Errorf("%s can block the others: %+v", id, sink.Buffer)
 		}
 		for _, program := range []string{shape.Source, chosen.Condition.Source} {
@@ -160,7 +162,13 @@ type directive struct {
 // parseFluentd reads the grammar of https://docs.fluentd.org/configuration/config-file#syntax, and nothing beyond it.
 func parseFluentd(t *testing.T, text string) *directive {
 	t.Helper()
-	opening, closing, param := regexp.MustCompile(`^<([a-z]+)(?: ([^<>\s]+))?>$`), regexp.MustCompile(`^</([a-z]+)>$`), regexp.MustCompile(`^(@?[a-z_]+) (.+)$`)
+	opening, closing, param := regexp.MustCompile(
+		`^<([a-z]+)(?: ([^<>\s]+))?>$`,
+	), regexp.MustCompile(
+		`^</([a-z]+)>$`,
+	), regexp.MustCompile(
+		`^(@?[a-z_]+) (.+)$`,
+	)
 	root := &directive{name: "root", params: map[string]string{}}
 	stack := []*directive{root}
 	for number, line := range strings.Split(text, "\n") {

@@ -17,7 +17,9 @@ const VectorFile = "vector.yaml"
 // vectorFiles makes Vector's configuration, see https://vector.dev/docs/reference/configuration/. It is read the same by versions
 // that put environment variables into it (before 0.57) and by those that do not: secrets come through Vector's own secret backend.
 func vectorFiles(routes []*route) (map[string]string, error) {
-	transforms, sinks, secret := newObject(), newObject(), false
+	transforms := newObject()
+	sinks := newObject()
+	secret := false
 	for _, r := range routes {
 		transforms.set(r.id+"_select", newObject().
 			set("type", "filter").
@@ -75,7 +77,8 @@ func (r *route) sink() object {
 		set("type", "disk").
 		set("max_size", bufferBytes).
 		// Anything else stops the source when one buffer is full, and with it every other backend.
-		set("when_full", "drop_newest").note("An unavailable backend fills its own buffer, then loses its newest lines; the others continue."))
+		set("when_full", "drop_newest").
+		note("An unavailable backend fills its own buffer, then loses its newest lines; the others continue."))
 	return sink
 }
 

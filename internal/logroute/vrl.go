@@ -12,7 +12,21 @@ import (
 
 // levels that a line may be labelled with: a label of Loki must have few values.
 func levels() []string {
-	return []string{"trace", "debug", "info", "notice", "warn", "warning", "error", "err", "critical", "alert", "fatal", "panic", "emergency"}
+	return []string{
+		"trace",
+		"debug",
+		"info",
+		"notice",
+		"warn",
+		"warning",
+		"error",
+		"err",
+		"critical",
+		"alert",
+		"fatal",
+		"panic",
+		"emergency",
+	}
 }
 
 // selects is the condition that a line belongs to a route.

@@ -162,7 +162,8 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	target.RawQuery = r.Query.Encode()
 	content, contentType := r.Body, r.ContentType
 	if r.Form != nil {
-		content, contentType = []byte(r.Form.Encode()), "application/x-www-form-urlencoded"
+		content = []byte(r.Form.Encode())
+		contentType = "application/x-www-form-urlencoded"
 	}
 	method := r.Method
 	if method == "" {

@@ -64,7 +64,7 @@ func (b *Bounded) SetDeadline(time.Time) error { return nil }
 // SetReadDeadline does nothing, likewise.
 func (b *Bounded) SetReadDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline does nothing, likewise: TLS would give its last words a time of their own.
+// SetWriteDeadline does nothing, likewise: TLS would set a deadline of its own for its closing message.
 func (b *Bounded) SetWriteDeadline(time.Time) error { return nil }
 
 // Close the connection.

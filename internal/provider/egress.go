@@ -46,8 +46,13 @@ func (e Egress) allows(ip netip.Addr) error {
 	switch {
 	case ip.IsLoopback() && e.AllowLoopback:
 		return nil
-	case ip.IsLoopback(), ip.IsUnspecified(), ip.IsLinkLocalUnicast(), ip.IsMulticast(), metadata(ip), ip == netip.AddrFrom4([4]byte{255, 255,
-		255, 255}):
+	case ip.IsLoopback(),
+		ip.IsUnspecified(),
+		ip.IsLinkLocalUnicast(),
+		ip.IsMulticast(),
+		metadata(ip),
+		ip == netip.AddrFrom4([4]byte{255, 255,
+			255, 255}):
 		return fmt.Errorf("%w: %s", errEgress, ip)
 	}
 	return nil

@@ -1,6 +1,6 @@
 package provider
 
-// Fields are the paths of the spec that messages name. Whoever resolves a spec sets them, since only the caller knows whether a URL
+// Fields are the paths of the spec that messages name. The code that resolves a spec sets them, since only the caller knows whether a URL
 // comes from spec.prometheus.url or from spec.alertmanager.url. A message leaves out the advice whose field is empty.
 type Fields struct {
 	// URL of the server, for example spec.prometheus.url.

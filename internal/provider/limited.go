@@ -14,7 +14,7 @@ var (
 	errTooLarge   = errors.New("response over the size limit")
 )
 
-// limited is the one way out: it adds headers and credentials for its own host only, waits for its turn, and bounds the answer.
+// limited is the one way out: it adds headers and credentials for its own host only, waits for a free slot, and bounds the answer.
 type limited struct {
 	next          http.RoundTripper
 	header        http.Header

@@ -45,7 +45,12 @@ func ToProblem(err error, host string, fields Fields) *problem.Problem {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return problem.Retrying(v1alpha1.ReasonUnreachable, err, "%s closed the connection before its response was complete", host)
 	default:
-		return problem.Retrying(v1alpha1.ReasonUnreachable, err, "cannot connect to %s; check that it runs, its port, and network policies", host)
+		return problem.Retrying(
+			v1alpha1.ReasonUnreachable,
+			err,
+			"cannot connect to %s; check that it runs, its port, and network policies",
+			host,
+		)
 	}
 }
 
@@ -88,7 +93,8 @@ func (c *Client) Refused(answer *Answer) *problem.Problem {
 
 // RefusedStatus is the problem of a status other than 2xx.
 func (c *Client) RefusedStatus(status int) *problem.Problem {
-	host, fields := c.base.Host, c.fields
+	host := c.base.Host
+	fields := c.fields
 	switch {
 	case status == http.StatusUnauthorized:
 		return problem.Retrying(v1alpha1.ReasonUnauthorized, nil,

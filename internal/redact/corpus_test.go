@@ -25,7 +25,8 @@ func TestRecallOnTheCorpus(t *testing.T) {
 		}
 		return float64(bad) / float64(len(texts))
 	}
-	secrets, harmless := corpus.Secrets(each, 1), corpus.Harmless(each, 2)
+	secrets := corpus.Secrets(each, 1)
+	harmless := corpus.Harmless(each, 2)
 	recall := 1 - measure(secrets, func(c corpus.Text, got string) bool { return strings.Contains(got, c.Secret) })
 	t.Logf("%d secrets of %d shapes: recall %.4f", len(secrets), len(secrets)/each, recall)
 	if len(secrets) < 300 || recall < 0.99 {

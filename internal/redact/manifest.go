@@ -52,7 +52,8 @@ func redactSecretYAML(document string, counts Counts) string {
 		case within >= 0 && block >= 0 && indent > block:
 			lines[i] = line[:indent] + replaceValue(strings.TrimSpace(trimmed), counts)
 		case pair && (key == "data" || key == "stringData") && value == "":
-			within, block = indent, -1
+			within = indent
+			block = -1
 		case within >= 0 && indent > within && pair:
 			block = -1
 			if value == "" || value[0] == '|' || value[0] == '>' {

@@ -131,7 +131,9 @@ func (r rule) apply(text string, counts Counts) string {
 	var b strings.Builder
 	end := 0
 	for _, m := range matches {
-		key, from, to := "", m[len(m)-2], m[len(m)-1]
+		key := ""
+		from := m[len(m)-2]
+		to := m[len(m)-1]
 		if len(m) > 4 {
 			key = text[m[2]:m[3]]
 		}

@@ -46,7 +46,9 @@ func secretRules() []rule {
 		// PEM blocks of private keys, also if a log truncated them, and with \n for line breaks in JSON.
 		{
 			id: RulePrivateKey, hints: []string{"-----begin"},
-			pattern: regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\z)`),
+			pattern: regexp.MustCompile(
+				`-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\z)`,
+			),
 		},
 		// Data of a Secret, and credentials of a kubeconfig or a registry: base64 that no other rule recognizes.
 		{
@@ -89,7 +91,11 @@ func secretRules() []rule {
 			pattern: regexp.MustCompile(`(?i)\b(?:session_?id|jsessionid|phpsessid|connect\.sid|sid|csrftoken)=([^\s;"',&\]]{6,})`),
 		},
 		// JSON Web Tokens, such as ServiceAccount tokens.
-		{id: RuleToken, pattern: regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?`), hints: []string{"eyj"}},
+		{
+			id:      RuleToken,
+			pattern: regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?`),
+			hints:   []string{"eyj"},
+		},
 		// Keys with a known format where gitleaks' rules are too strict: AWS; GitHub, GitLab, Slack, Google, Docker Hub and keys with
 		// the prefix sk-; and webhook paths, which are credentials.
 		{id: RuleKeyForm, pattern: regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`), hints: []string{"akia", "asia"}},
@@ -131,7 +137,9 @@ func secretRules() []rule {
 		named(`\s+=\s+([^\s"'&,;]+)`, looksSecret),
 		{
 			id: RuleNamed, hints: []string{"-pass", "password", "token", "secret", "api-key"}, secret: looksSecret,
-			pattern: regexp.MustCompile(`(?i)--?(pass(?:word|phrase)?|[\w-]*(?:password|token|secret|api-key))\s+["']?([^\s"'-][^\s"']*)`),
+			pattern: regexp.MustCompile(
+				`(?i)--?(pass(?:word|phrase)?|[\w-]*(?:password|token|secret|api-key))\s+["']?([^\s"'-][^\s"']*)`,
+			),
 		},
 		// Prose: password "value", password 'value', password is "value".
 		{

@@ -51,7 +51,13 @@ func TestSecretsAreReadOnlyWithThePermissionsOfTheServiceAccount(t *testing.T) {
 
 	n.Secret("login", "token", secretValue+"\n")
 	_, err := read("login", "token")
-	want(err, v1alpha1.ReasonServiceAccountNotFound, problem.Wait, "ServiceAccount "+n.Namespace+"/kubeops", "create serviceaccount kubeops")
+	want(
+		err,
+		v1alpha1.ReasonServiceAccountNotFound,
+		problem.Wait,
+		"ServiceAccount "+n.Namespace+"/kubeops",
+		"create serviceaccount kubeops",
+	)
 
 	n.Account()
 	_, err = read("login", "token")
@@ -73,7 +79,12 @@ func TestSecretsAreReadOnlyWithThePermissionsOfTheServiceAccount(t *testing.T) {
 		return nil
 	})
 	_, err = read("lost", "token")
-	want(err, v1alpha1.ReasonSecretNotFound, problem.Wait, "Secret "+n.Namespace+"/lost does not exist (referenced by spec.auth.bearerToken)")
+	want(
+		err,
+		v1alpha1.ReasonSecretNotFound,
+		problem.Wait,
+		"Secret "+n.Namespace+"/lost does not exist (referenced by spec.auth.bearerToken)",
+	)
 	_, err = read("login", "password")
 	want(err, v1alpha1.ReasonSecretNotFound, problem.Wait, "has no key password")
 
@@ -235,7 +246,8 @@ func TestUnreachableAPIServerIsRetried(t *testing.T) {
 	reader := (&Source{Reader: brokenReader{}}).For("team", "")
 	_, err := reader.Text(t.Context(), v1alpha1.SecretKeyReference{Name: "s", Key: "k"}, "spec.auth.apiKey")
 	p := problem.As(err)
-	if p == nil || p.Action != problem.Retry || p.Message != "ServiceAccount team/kubeops cannot be read (the API server did not answer)" {
+	if p == nil || p.Action != problem.Retry ||
+		p.Message != "ServiceAccount team/kubeops cannot be read (the API server did not answer)" {
 		t.Errorf("got %v", err)
 	}
 }

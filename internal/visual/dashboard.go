@@ -8,7 +8,7 @@ import (
 )
 
 // Dashboard of Grafana, in the part of its JSON model that is used here. Written for schema version 39 (Grafana 10 and newer,
-// which migrate it by themselves).
+// which migrate it).
 type Dashboard struct {
 	// Name of the file, and the uid, by which a link finds it and an upgrade replaces it.
 	Name string
@@ -121,7 +121,8 @@ func (d Dashboard) panels() []object {
 		for n, panel := range row.Panels {
 			id++
 			model := panel.model()
-			model["id"], model["gridPos"] = id, object{"x": n * width, "y": y, "w": width, "h": height}
+			model["id"] = id
+			model["gridPos"] = object{"x": n * width, "y": y, "w": width, "h": height}
 			list = append(list, model)
 		}
 		y += height
@@ -149,7 +150,8 @@ func (p Panel) model() object {
 	}
 	defaults := object{"unit": p.Unit, "min": 0, "color": object{"mode": "palette-classic"}}
 	if p.Kind != "timeseries" && p.Red > 0 {
-		defaults["color"], defaults["thresholds"] = object{"mode": "thresholds"}, p.thresholds()
+		defaults["color"] = object{"mode": "thresholds"}
+		defaults["thresholds"] = p.thresholds()
 	}
 	if p.Max > 0 {
 		defaults["max"] = p.Max
@@ -187,7 +189,11 @@ func (p Panel) options() object {
 		return object{"showHeader": true, "sortBy": []object{{"displayName": "Value", "desc": true}}}
 	}
 	return object{
-		"legend": object{"displayMode": "list", "placement": "bottom", "showLegend": true}, "tooltip": object{"mode": "multi", "sort": "desc"},
+		"legend": object{
+			"displayMode": "list",
+			"placement":   "bottom",
+			"showLegend":  true,
+		}, "tooltip": object{"mode": "multi", "sort": "desc"},
 	}
 }
 

@@ -30,8 +30,13 @@ func Cluster() Dashboard {
 				number("Pods failed", "Pods in phase Failed.", "short", 1, `sum(kube_pod_status_phase{phase="Failed"}) or vector(0)`),
 				number("CPU requested", "Requests of running and pending Pods, as a part of what nodes can allocate.", "percentunit", 0.9,
 					`sum(kube_pod_container_resource_requests{resource="cpu"}) / sum(kube_node_status_allocatable{resource="cpu"})`),
-				number("Memory requested", "Requests of running and pending Pods, as a part of what nodes can allocate.", "percentunit", 0.9,
-					`sum(kube_pod_container_resource_requests{resource="memory"}) / sum(kube_node_status_allocatable{resource="memory"})`),
+				number(
+					"Memory requested",
+					"Requests of running and pending Pods, as a part of what nodes can allocate.",
+					"percentunit",
+					0.9,
+					`sum(kube_pod_container_resource_requests{resource="memory"}) / sum(kube_node_status_allocatable{resource="memory"})`,
+				),
 				number("Volumes nearly full", "Volumes with less than a tenth of their space left.", "short", 1,
 					`count(kubelet_volume_stats_available_bytes / kubelet_volume_stats_capacity_bytes < 0.1) or vector(0)`),
 			}},
@@ -40,8 +45,15 @@ func Cluster() Dashboard {
 					Query{`1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[5m]))`, "{{instance}}"}),
 				graph("Memory used", "What is not available without swapping, as a part of all memory.", "percentunit",
 					Query{`1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes`, "{{instance}}"}),
-				graph("Root disk used", "Used part of the root file system.", "percentunit",
-					Query{`1 - node_filesystem_avail_bytes{mountpoint="/"} / node_filesystem_size_bytes{mountpoint="/"}`, "{{instance}}"}),
+				graph(
+					"Root disk used",
+					"Used part of the root file system.",
+					"percentunit",
+					Query{
+						`1 - node_filesystem_avail_bytes{mountpoint="/"} / node_filesystem_size_bytes{mountpoint="/"}`,
+						"{{instance}}",
+					},
+				),
 			}},
 			{Title: "Asked and used", Panels: []Panel{
 				graph("CPU", "Cores: what nodes can allocate, what Pods request, what they use.", "short",
@@ -87,25 +99,43 @@ func Workloads() Dashboard {
 						`topk(15, sum by (namespace) (rate(container_cpu_usage_seconds_total{namespace=~"$namespace",container!="",container!="POD"}[5m])))`,
 						"{{namespace}}",
 					}),
-				graph("Memory", "Working set.", "bytes",
-					Query{`topk(15, sum by (namespace) (container_memory_working_set_bytes{namespace=~"$namespace",container!="",container!="POD"}))`,
-						"{{namespace}}"}),
+				graph(
+					"Memory",
+					"Working set.",
+					"bytes",
+					Query{
+						`topk(15, sum by (namespace) (container_memory_working_set_bytes{namespace=~"$namespace",container!="",container!="POD"}))`,
+						"{{namespace}}",
+					},
+				),
 			}},
 			{Title: "What hurts", Panels: []Panel{
-				table("Most restarts in six hours", "Containers that started again most often.", "short",
-					`topk(15, sum by (namespace, pod, container) (increase(kube_pod_container_status_restarts_total{namespace=~"$namespace"}[6h])) > 0)`),
+				table(
+					"Most restarts in six hours",
+					"Containers that started again most often.",
+					"short",
+					`topk(15, sum by (namespace, pod, container) (increase(kube_pod_container_status_restarts_total{namespace=~"$namespace"}[6h])) > 0)`,
+				),
 				table("Most throttled", "Part of the periods in which a container had to wait for its CPU limit.", "percentunit",
 					`topk(15, sum by (namespace, pod, container) (`+
 						`rate(container_cpu_cfs_throttled_periods_total{namespace=~"$namespace",container!=""}[15m])) / `+
 						`sum by (namespace, pod, container) (rate(container_cpu_cfs_periods_total{namespace=~"$namespace",container!=""}[15m])))`),
 			}},
 			{Title: "Nearest to their limit", Panels: []Panel{
-				table("Memory", "Working set as a part of the limit.", "percentunit",
+				table(
+					"Memory",
+					"Working set as a part of the limit.",
+					"percentunit",
 					`topk(15, max by (namespace, pod, container) (container_memory_working_set_bytes{namespace=~"$namespace",container!=""}) / `+
-						`max by (namespace, pod, container) (kube_pod_container_resource_limits{namespace=~"$namespace",resource="memory"}))`),
-				table("CPU", "Use as a part of the limit.", "percentunit",
+						`max by (namespace, pod, container) (kube_pod_container_resource_limits{namespace=~"$namespace",resource="memory"}))`,
+				),
+				table(
+					"CPU",
+					"Use as a part of the limit.",
+					"percentunit",
 					`topk(15, sum by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{namespace=~"$namespace",container!=""}[5m])) / `+
-						`max by (namespace, pod, container) (kube_pod_container_resource_limits{namespace=~"$namespace",resource="cpu"}))`),
+						`max by (namespace, pod, container) (kube_pod_container_resource_limits{namespace=~"$namespace",resource="cpu"}))`,
+				),
 			}},
 		},
 	}

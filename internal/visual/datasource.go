@@ -73,7 +73,8 @@ func (d DataSource) jsonData() object {
 	}
 	next := 1
 	if name, _ := d.authorization(); name != "" {
-		data["httpHeaderName1"], next = name, 2
+		data["httpHeaderName1"] = name
+		next = 2
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Endpoint.Header)) {
 		data[fmt.Sprintf("httpHeaderName%d", next)] = name
@@ -105,7 +106,8 @@ func (d DataSource) model(secure map[string]string) object {
 		model["secureJsonData"] = secure
 	}
 	if d.Endpoint.Auth.Username != "" || d.Endpoint.Auth.Password != "" {
-		model["basicAuth"], model["basicAuthUser"] = true, d.Endpoint.Auth.Username
+		model["basicAuth"] = true
+		model["basicAuthUser"] = d.Endpoint.Auth.Username
 	}
 	return model
 }

@@ -24,10 +24,14 @@ type dashboards struct {
 
 func (d *dashboards) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	const data, saved = "/kibana/api/data_views/data_view", "/kibana/api/saved_objects/index-pattern/kubeops-logging-main"
-	base, envelope, one := data, "data_view", data+"/kubeops-logging-main"
+	base := data
+	envelope := "data_view"
+	one := data + "/kubeops-logging-main"
 	header := "kbn-xsrf"
 	if d.product != visual.Kibana {
-		base, envelope, one = saved, "attributes", saved
+		base = saved
+		envelope = "attributes"
+		one = saved
 	}
 	if d.product == visual.OpenSearchDashboards {
 		header = "osd-xsrf"

@@ -7,9 +7,15 @@ func KubeOps() Dashboard {
 		Variables: []Variable{{Name: "namespace", Label: "Namespace", Query: "label_values(kubeops_inspection_score, namespace)"}},
 		Rows: []Row{
 			{Title: "Now", Panels: []Panel{
-				{Title: "Worst score", Meaning: "The lowest score of the last reports; 100 means that nothing was found.", Kind: "stat", Unit: "short",
-					Red: 80, LowIsBad: true,
-					Queries: []Query{{`min(kubeops_inspection_score{namespace=~"$namespace"})`, ""}}},
+				{
+					Title:    "Worst score",
+					Meaning:  "The lowest score of the last reports; 100 means that nothing was found.",
+					Kind:     "stat",
+					Unit:     "short",
+					Red:      80,
+					LowIsBad: true,
+					Queries:  []Query{{`min(kubeops_inspection_score{namespace=~"$namespace"})`, ""}},
+				},
 				number("Critical findings", "Of the last reports.", "short", 1,
 					`sum(kubeops_inspection_findings{namespace=~"$namespace",severity="critical"}) or vector(0)`),
 				number("High findings", "Of the last reports.", "short", 1,
@@ -28,16 +34,40 @@ func KubeOps() Dashboard {
 					`topk(20, sum by (check, severity) (kubeops_inspection_findings{namespace=~"$namespace"}))`),
 			}},
 			{Title: "How long runs take", Panels: []Panel{
-				graph("Stages, 95 of 100 runs", "Time of each stage of a run.", "s",
-					Query{`histogram_quantile(0.95, sum by (le, stage) (rate(kubeops_inspection_stage_duration_seconds_bucket[1h])))`, "{{stage}}"}),
+				graph(
+					"Stages, 95 of 100 runs",
+					"Time of each stage of a run.",
+					"s",
+					Query{
+						`histogram_quantile(0.95, sum by (le, stage) (rate(kubeops_inspection_stage_duration_seconds_bucket[1h])))`,
+						"{{stage}}",
+					},
+				),
 				graph("Runs in an hour", "By result.", "short",
 					Query{`sum by (result) (increase(kubeops_inspection_runs_total[1h]))`, "{{result}}"}),
 			}},
 			{Title: "Manager", Panels: []Panel{
-				graph("Memory", "Resident memory of the manager.", "bytes", Query{`process_resident_memory_bytes{job=~".*kubeops.*"}`, "{{pod}}"}),
-				graph("CPU", "Cores used by the manager.", "short", Query{`rate(process_cpu_seconds_total{job=~".*kubeops.*"}[5m])`, "{{pod}}"}),
-				graph("Errors of controllers", "Turns that ended with an error, a second.", "short",
-					Query{`sum by (controller) (rate(controller_runtime_reconcile_errors_total{job=~".*kubeops.*"}[5m]))`, "{{controller}}"}),
+				graph(
+					"Memory",
+					"Resident memory of the manager.",
+					"bytes",
+					Query{`process_resident_memory_bytes{job=~".*kubeops.*"}`, "{{pod}}"},
+				),
+				graph(
+					"CPU",
+					"Cores used by the manager.",
+					"short",
+					Query{`rate(process_cpu_seconds_total{job=~".*kubeops.*"}[5m])`, "{{pod}}"},
+				),
+				graph(
+					"Errors of controllers",
+					"Turns that ended with an error, a second.",
+					"short",
+					Query{
+						`sum by (controller) (rate(controller_runtime_reconcile_errors_total{job=~".*kubeops.*"}[5m]))`,
+						"{{controller}}",
+					},
+				),
 				graph("Waiting in queues", "Objects that wait for a turn.", "short",
 					Query{`sum by (controller) (workqueue_depth{job=~".*kubeops.*"})`, "{{controller}}"}),
 			}},
@@ -62,12 +92,23 @@ func Backends() Dashboard {
 			{Title: "Readiness", Panels: []Panel{
 				graph("Ready", "1 while the last round trip succeeded.", "short",
 					Query{`kubeops_backend_ready{namespace=~"$namespace"}`, "{{kind}} {{exported_namespace}}{{namespace}}/{{name}}"}),
-				table("Not ready now", "Backends whose last round trip failed.", "short", `kubeops_backend_ready{namespace=~"$namespace"} == 0`),
+				table(
+					"Not ready now",
+					"Backends whose last round trip failed.",
+					"short",
+					`kubeops_backend_ready{namespace=~"$namespace"} == 0`,
+				),
 			}},
 			{Title: "Requests", Panels: []Panel{
-				graph("Time until an answer, 95 of 100", "By type and operation.", "s",
-					Query{`histogram_quantile(0.95, sum by (le, type, operation) (rate(kubeops_backend_request_duration_seconds_bucket[5m])))`,
-						"{{type}} {{operation}}"}),
+				graph(
+					"Time until an answer, 95 of 100",
+					"By type and operation.",
+					"s",
+					Query{
+						`histogram_quantile(0.95, sum by (le, type, operation) (rate(kubeops_backend_request_duration_seconds_bucket[5m])))`,
+						"{{type}} {{operation}}",
+					},
+				),
 				graph("Requests", "A second, by type and result.", "reqps",
 					Query{`sum by (type, result) (rate(kubeops_backend_request_duration_seconds_count[5m]))`, "{{type}} {{result}}"}),
 			}},

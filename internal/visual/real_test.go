@@ -27,7 +27,8 @@ func TestARealPrometheusUnderstandsEveryPanelAndVariable(t *testing.T) {
 			for _, panel := range row.Panels {
 				for _, query := range panel.Queries {
 					asked++
-					expression := strings.NewReplacer("$__rate_interval", "5m", "$__range", "6h", "$namespace", ".*").Replace(query.Expression)
+					expression := strings.NewReplacer("$__rate_interval", "5m", "$__range", "6h", "$namespace", ".*").
+						Replace(query.Expression)
 					if strings.Contains(expression, "$") {
 						t.Errorf("%s, %s: %s has a variable that nobody fills in", d.Name, panel.Title, expression)
 					}

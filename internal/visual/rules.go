@@ -11,7 +11,7 @@ type Rule struct {
 	Summary, Action string
 }
 
-// Rules that ship with KubeOps. They speak of KubeOps and of what it relies on; findings are in reports and channels.
+// Rules that ship with KubeOps. They are about KubeOps and what it relies on; findings are in reports and channels.
 func Rules() []Rule {
 	return []Rule{
 		{

@@ -34,7 +34,8 @@ func TestEveryPanelCanBeReadAndStandsOnTheGrid(t *testing.T) {
 		if model.UID == "" || len(model.UID) > 40 {
 			t.Errorf("%s: the uid %q must have 1 to 40 characters", d.Name, model.UID)
 		}
-		ids, taken := map[int]bool{}, map[[2]int]string{}
+		ids := map[int]bool{}
+		taken := map[[2]int]string{}
 		for _, p := range model.Panels {
 			if ids[p.ID] {
 				t.Errorf("%s: id %d is there twice", d.Name, p.ID)

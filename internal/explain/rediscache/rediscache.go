@@ -153,7 +153,8 @@ func (l login) read() (rueidis.AuthCredentials, error) {
 			return rueidis.AuthCredentials{}, fmt.Errorf("read password of the cache: %w", err)
 		}
 		lines := strings.Split(strings.TrimRight(string(content), "\r\n"), "\n")
-		username, password = "", lines[len(lines)-1]
+		username = ""
+		password = lines[len(lines)-1]
 		if len(lines) > 2 || password == "" {
 			return rueidis.AuthCredentials{}, fmt.Errorf("%s must contain a password, or a user name and a password on two lines", l.file)
 		}

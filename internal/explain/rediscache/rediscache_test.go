@@ -291,7 +291,8 @@ func TestCredentialsComeFromAFileOrTheEnvironment(t *testing.T) {
 		})
 	}
 	stranger := open(t, Options{URL: "rediss://" + address, PasswordFile: file(t, hostile.Password)})
-	if err := stranger.Set(context.Background(), "one", []byte("1"), time.Hour); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if err := stranger.Set(context.Background(), "one", []byte("1"), time.Hour); err == nil ||
+		!strings.Contains(err.Error(), "certificate") {
 		t.Errorf("got %v, want an authority that is not trusted", err)
 	}
 }

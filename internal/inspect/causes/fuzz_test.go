@@ -54,7 +54,9 @@ func fuzzed(data []byte) ([]check.Check, []check.Finding) {
 	table := map[string][]string{}
 	var findings []check.Finding
 	for i := 0; i+3 < len(data) && i < 400; i += 4 {
-		check, by, said := fmt.Sprint("c", data[i]%12), fmt.Sprint("c", data[i+1]%12), data[i+3]
+		check := fmt.Sprint("c", data[i]%12)
+		by := fmt.Sprint("c", data[i+1]%12)
+		said := data[i+3]
 		table[check] = append(table[check], by)
 		finding := found(check, objects[int(data[i+2])%len(objects)])
 		if said&8 != 0 {

@@ -80,11 +80,19 @@ func shop() *facts.Graph {
 		&facts.WorkloadNode{Meta: facts.Meta{Ref: ref(facts.StatefulSet, "db")}, ServiceName: "cart"},
 		&facts.WorkloadNode{Meta: facts.Meta{Ref: ref(facts.ReplicaSet, "cart-1"), Owner: ref(facts.Deployment, "cart")}},
 		&facts.PodNode{
-			Meta:     facts.Meta{Ref: ref(facts.Pod, "cart-1-a"), Labels: map[string]string{"app": "cart"}, Owner: ref(facts.ReplicaSet, "cart-1")},
+			Meta: facts.Meta{
+				Ref:    ref(facts.Pod, "cart-1-a"),
+				Labels: map[string]string{"app": "cart"},
+				Owner:  ref(facts.ReplicaSet, "cart-1"),
+			},
 			NodeName: "node-1", Phase: "Running", Ready: true,
 		},
 		&facts.PodNode{
-			Meta:     facts.Meta{Ref: ref(facts.Pod, "cart-1-b"), Labels: map[string]string{"app": "cart"}, Owner: ref(facts.ReplicaSet, "cart-1")},
+			Meta: facts.Meta{
+				Ref:    ref(facts.Pod, "cart-1-b"),
+				Labels: map[string]string{"app": "cart"},
+				Owner:  ref(facts.ReplicaSet, "cart-1"),
+			},
 			NodeName: "node-2", Phase: "Running",
 		},
 		&facts.NodeNode{Meta: facts.Meta{Ref: ref(facts.Node, "node-1")}},
@@ -206,7 +214,10 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 
 func TestACauseCountsAllThatItExplains(t *testing.T) {
 	linked := Link(shop(), explained(map[string][]string{"dead": {"empty"}, "empty": {"crash"}, "crash": nil}), []check.Finding{
-		found("dead", ref(facts.Ingress, "web")), found("empty", ref(facts.Service, "cart")), found("crash", ref(facts.Deployment, "cart")),
+		found(
+			"dead",
+			ref(facts.Ingress, "web"),
+		), found("empty", ref(facts.Service, "cart")), found("crash", ref(facts.Deployment, "cart")),
 	})
 	affects := map[string]int{}
 	for _, f := range linked {
@@ -229,7 +240,8 @@ func TestOfFindingsWithOneIDTheMostSevereIsKept(t *testing.T) {
 func TestTheIDDependsOnEveryPartAndOnNothingElse(t *testing.T) {
 	base := found("a", ref(facts.Deployment, "cart"))
 	same := base
-	same.Message, same.Severity = "another text", v1alpha1.SeverityLow
+	same.Message = "another text"
+	same.Severity = v1alpha1.SeverityLow
 	if ID("c", base) != ID("c", same) {
 		t.Error("message and severity changed the identity")
 	}

@@ -65,7 +65,8 @@ func TestScenariosHaveChainsOfEachLength(t *testing.T) {
 	if len(folders) < enough {
 		t.Errorf("%d scenarios, want at least %d", len(folders), enough)
 	}
-	counts, longest := map[int]int{}, 0
+	counts := map[int]int{}
+	longest := 0
 	for _, folder := range folders {
 		linked := linkScenario(t, folder, read(t, filepath.Join(folder, "want.txt")))
 		for i := range linked {
@@ -185,7 +186,8 @@ func chain(linked []Linked, i int) []int {
 func assertOneCauseEach(t *testing.T, linked []Linked) {
 	t.Helper()
 	assertNoLoop(t, linked)
-	ids, affects := map[string]facts.Ref{}, make([]int, len(linked))
+	ids := map[string]facts.Ref{}
+	affects := make([]int, len(linked))
 	for i, f := range linked {
 		if other, ok := ids[f.ID]; ok {
 			t.Errorf("%s and %s have one identity", other, f.Object)

@@ -151,7 +151,8 @@ func (s surroundings) at(distance int, check string) [][]int {
 		if w.seen[s.object] && w.start.without.IsZero() {
 			// The walk reached the object of the finding, whose dependencies are narrowed.
 			w = s.linker.walk(start{from: w.start.from, without: s.object})
-			s.named[i], list = w, w.explaining(check, distance-1)
+			s.named[i] = w
+			list = w.explaining(check, distance-1)
 		}
 		lists = append(lists, list)
 	}

@@ -54,7 +54,8 @@ func newReader(config *rest.Config, reducer facts.Reducer) (*reader, error) {
 	}
 	own := rest.CopyConfig(config)
 	// No client-side rate limit: the API server's priority and fairness decides who waits.
-	own.QPS, own.RateLimiter = -1, nil
+	own.QPS = -1
+	own.RateLimiter = nil
 	if own.UserAgent == "" {
 		own.UserAgent = "kubeops-inspect"
 	}
@@ -74,7 +75,8 @@ func newReader(config *rest.Config, reducer facts.Reducer) (*reader, error) {
 // client returns a protobuf client of one group and version.
 func (r *reader) client(gv schema.GroupVersion) (*rest.RESTClient, error) {
 	config := rest.CopyConfig(r.config)
-	config.GroupVersion, config.APIPath = &gv, "/apis"
+	config.GroupVersion = &gv
+	config.APIPath = "/apis"
 	if gv.Group == "" {
 		config.APIPath = "/api"
 	}
@@ -130,7 +132,8 @@ func (r *reader) typedPage(ctx context.Context, res resource, p page) (nodes []a
 	if err != nil {
 		return nil, "", err
 	}
-	list, options := res.info.NewList(), p.listOptions(res.info.FieldSelector)
+	list := res.info.NewList()
+	options := p.listOptions(res.info.FieldSelector)
 	request := client.Get().NamespaceIfScoped(p.namespace, p.namespace != "").Resource(res.name).VersionedParams(&options, r.params)
 	result := request.Do(ctx)
 	if err := result.Error(); err != nil {
@@ -190,7 +193,8 @@ func (r *reader) jsonPage(ctx context.Context, res resource, p page, newObject f
 	}
 	next, err = readItems(body, newObject, func(object any) {
 		if custom, ok := object.(*facts.CustomObject); ok {
-			custom.APIVersion, custom.Kind = res.version.String(), res.custom.kind // items need not repeat them
+			custom.APIVersion = res.version.String()
+			custom.Kind = res.custom.kind // items need not repeat them
 		}
 		if node := r.reduce(object); node != nil {
 			nodes = append(nodes, node)

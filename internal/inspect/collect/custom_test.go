@@ -30,7 +30,9 @@ func (f *fakeAPI) discovery(resources ...served) http.HandlerFunc {
 			f.t.Errorf("discovery accepts %q", accept)
 		}
 		type object = map[string]any
-		groups, versions, at := []object{}, map[string][]object{}, map[string]int{}
+		groups := []object{}
+		versions := map[string][]object{}
+		at := map[string]int{}
 		for _, s := range resources {
 			key := s.group + "/" + s.version
 			if _, ok := at[key]; !ok {
@@ -54,7 +56,8 @@ func (f *fakeAPI) discovery(resources ...served) http.HandlerFunc {
 // definitions answers with the metadata of CustomResourceDefinitions.
 func (f *fakeAPI) definitions(names ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if accept := r.Header.Get("Accept"); !strings.Contains(accept, "as=PartialObjectMetadataList") || r.URL.Query().Get("limit") != "500" {
+		if accept := r.Header.Get("Accept"); !strings.Contains(accept, "as=PartialObjectMetadataList") ||
+			r.URL.Query().Get("limit") != "500" {
 			f.t.Errorf("the definitions are read with %q and %q", accept, r.URL.RawQuery)
 		}
 		items := []map[string]any{}
@@ -75,7 +78,10 @@ func (f *fakeAPI) customs(from, next, status string, names ...string) http.Handl
 		}
 		items := []string{}
 		for _, name := range names {
-			items = append(items, fmt.Sprintf(`{"apiVersion":"x/y","kind":"Z","metadata":{"name":%q,"namespace":"shop"},"status":%s}`, name, status))
+			items = append(
+				items,
+				fmt.Sprintf(`{"apiVersion":"x/y","kind":"Z","metadata":{"name":%q,"namespace":"shop"},"status":%s}`, name, status),
+			)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprintf(
@@ -344,10 +350,12 @@ func TestCustomResourcesAreGrantedWithASeparateRole(t *testing.T) {
 func TestDefinitionsAreReadWithoutSchemas(t *testing.T) {
 	_, source := serve(
 		t,
-		map[string][]http.HandlerFunc{crdsPath: {body(http.StatusOK, "application/json", `{"kind":"CustomResourceDefinitionList","items":[{
+		map[string][]http.HandlerFunc{
+			crdsPath: {body(http.StatusOK, "application/json", `{"kind":"CustomResourceDefinitionList","items":[{
 		"metadata":{"name":"widgets.shop.example"},
 		"spec":{"group":"shop.example","names":{"kind":"Widget"},"versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}]},
-		"status":{"conditions":[{"type":"Established","status":"False","reason":"R"}],"storedVersions":["v1"]}}]}`)}},
+		"status":{"conditions":[{"type":"Established","status":"False","reason":"R"}],"storedVersions":["v1"]}}]}`)},
+		},
 	)
 	collected, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.CRD}, clock.RealClock{}, nil)
 	if err != nil {

@@ -46,7 +46,8 @@ func (c *collector) customs(ctx context.Context, kinds []facts.Kind) ([]resource
 	defer cancel()
 	finder := discoverer{reader: c.reader, kinds: wanted}
 	if slices.Contains(wanted, facts.Custom) {
-		finder.kinds, finder.defined = nil, c.reader.defined(ctx)
+		finder.kinds = nil
+		finder.defined = c.reader.defined(ctx)
 	}
 	found, err := finder.all(ctx)
 	if err != nil {

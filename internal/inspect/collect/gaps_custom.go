@@ -33,15 +33,26 @@ func (l lists) describeCustom(who string, scope Scope) (message, remediation str
 	}
 	failed := text.List(l.resources, maxNamedResources)
 	if l.home {
-		message = fmt.Sprintf("%s cannot list custom resources %s in all namespaces (RBAC). Only namespace %s was read.", who, failed, scope.Home)
+		message = fmt.Sprintf(
+			"%s cannot list custom resources %s in all namespaces (RBAC). Only namespace %s was read.",
+			who,
+			failed,
+			scope.Home,
+		)
 	} else {
 		message = fmt.Sprintf("%s cannot list custom resources %s%s (RBAC); their health was not checked.", who, failed, l.everywhere())
 	}
-	named, more := l.resources, ""
+	named := l.resources
+	more := ""
 	if len(named) > maxNamedResources {
 		named = named[:maxNamedResources]
 		more = " Add the others in the same way; `kubectl api-resources --verbs=list -o name` lists them all."
 	}
-	return message, fmt.Sprintf("Create a role for those that you need: `kubectl create clusterrole %s --verb=get,list --resource=%s`.%s %s",
-		role, strings.Join(named, ","), more, grant(who, role, l.namespaces))
+	return message, fmt.Sprintf(
+		"Create a role for those that you need: `kubectl create clusterrole %s --verb=get,list --resource=%s`.%s %s",
+		role,
+		strings.Join(named, ","),
+		more,
+		grant(who, role, l.namespaces),
+	)
 }

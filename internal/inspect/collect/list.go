@@ -55,7 +55,8 @@ func pages(
 		case expired(err) && restarts < maxRestarts:
 			// The server has compacted the snapshot. All pages must be of the same one, so start over.
 			restart()
-			p.from, partly = "", false
+			p.from = ""
+			partly = false
 			restarts++
 			continue
 		default:
@@ -68,7 +69,8 @@ func pages(
 		if !more || got.next == "" {
 			return false, nil
 		}
-		p.from, partly = got.next, true
+		p.from = got.next
+		partly = true
 	}
 }
 

@@ -199,7 +199,9 @@ func TestASlowSourceIsAGapAndDoesNotUseUpTheRun(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			_, source := serve(t, map[string][]http.HandlerFunc{
-				pods: {slow}, services: {fake.list("Service", "", "", "s")}, "/api/v1/configmaps": {fake.list("ConfigMap", "", "2", "c"), slow},
+				pods: {
+					slow,
+				}, services: {fake.list("Service", "", "", "s")}, "/api/v1/configmaps": {fake.list("ConfigMap", "", "2", "c"), slow},
 			})
 			collected, err := All(ctx, source, Scope{}, []facts.Kind{facts.Pod, facts.Service, facts.ConfigMap}, clock.RealClock{}, nil)
 			if err != nil {
@@ -245,7 +247,9 @@ func TestOversizedPagesAreReadInSmallerPages(t *testing.T) {
 		from, _ := strconv.Atoi(r.URL.Query().Get("continue"))
 		sizes = append(sizes, limit)
 		w.Header().Set("Content-Type", "application/json")
-		end, separator, token := min(from+limit, objects), "", ""
+		end := min(from+limit, objects)
+		separator := ""
+		token := ""
 		if end < objects {
 			token = strconv.Itoa(end)
 		}

@@ -29,24 +29,30 @@ func (s realServer) readsCustomResources(t *testing.T) {
 	}
 	type object = map[string]any
 	create := func(version schema.GroupVersionResource, namespace string, o object) error {
-		_, err := client.Resource(version).Namespace(namespace).Create(t.Context(), &unstructured.Unstructured{Object: o}, metav1.CreateOptions{})
+		_, err := client.Resource(version).
+			Namespace(namespace).
+			Create(t.Context(), &unstructured.Unstructured{Object: o}, metav1.CreateOptions{})
 		return err
 	}
 	anything := object{"openAPIV3Schema": object{"type": "object", "x-kubernetes-preserve-unknown-fields": true}}
-	err = create(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}, "", object{
-		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": object{"name": "gadgets.shop.example"},
-		"spec": object{
-			"group": "shop.example", "scope": "Namespaced", "names": object{"plural": "gadgets", "kind": "Gadget"},
-			"versions": []any{
-				object{
-					"name":    "v1",
-					"served":  true,
-					"storage": true,
-					"schema":  anything,
-				}, object{"name": "v1beta1", "served": true, "storage": false, "schema": anything},
+	err = create(
+		schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
+		"",
+		object{
+			"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": object{"name": "gadgets.shop.example"},
+			"spec": object{
+				"group": "shop.example", "scope": "Namespaced", "names": object{"plural": "gadgets", "kind": "Gadget"},
+				"versions": []any{
+					object{
+						"name":    "v1",
+						"served":  true,
+						"storage": true,
+						"schema":  anything,
+					}, object{"name": "v1beta1", "served": true, "storage": false, "schema": anything},
+				},
 			},
 		},
-	})
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +117,8 @@ func (s realServer) readsCustomResources(t *testing.T) {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 	poor := rest.CopyConfig(s.config)
-	poor.Impersonate.UserName, poor.Impersonate.Groups = "jane", []string{"system:authenticated"}
+	poor.Impersonate.UserName = "jane"
+	poor.Impersonate.Groups = []string{"system:authenticated"}
 	wantGaps := []string{
 		"Forbidden, customresourcedefinitions.apiextensions.k8s.io: jane cannot list customresourcedefinitions.apiextensions.k8s.io (RBAC).",
 		"Forbidden, gadgets.shop.example: jane cannot list custom resources gadgets.shop.example (RBAC); their health was not checked.",

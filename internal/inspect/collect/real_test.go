@@ -50,7 +50,8 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 
 // recorded is a configuration whose traffic is remembered.
 func recorded(config *rest.Config) (*rest.Config, *recorder) {
-	own, r := rest.CopyConfig(config), &recorder{}
+	own := rest.CopyConfig(config)
+	r := &recorder{}
 	own.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		r.next = next
 		return r
@@ -98,7 +99,10 @@ func (s realServer) readsPages(t *testing.T) {
 	for worker := range 8 {
 		group.Go(func() {
 			for i := worker; i < objects; i += 8 {
-				config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("c%04d", i)}, Data: map[string]string{"key": "value"}}
+				config := &corev1.ConfigMap{
+					ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("c%04d", i)},
+					Data:       map[string]string{"key": "value"},
+				}
 				if _, err := client.CoreV1().ConfigMaps("many").Create(t.Context(), config, metav1.CreateOptions{}); err != nil {
 					t.Error(err)
 					return

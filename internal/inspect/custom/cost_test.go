@@ -24,7 +24,9 @@ func deployment(n, numbers int) map[string]any {
 		"metadata": map[string]any{"name": fmt.Sprintf("d%05d", n), "namespace": "shop", "labels": map[string]any{"app": "d"}},
 		"spec": map[string]any{
 			"replicas": int64(n % 5), "numbers": list,
-			"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "c", "image": "registry.example/app:v1"}}}},
+			"template": map[string]any{
+				"spec": map[string]any{"containers": []any{map[string]any{"name": "c", "image": "registry.example/app:v1"}}},
+			},
 		},
 	}
 }
@@ -33,7 +35,11 @@ func deployment(n, numbers int) map[string]any {
 const costly = "object.spec.numbers.all(a, object.spec.numbers.all(b, object.spec.numbers.all(c, a + b + c >= 0)))"
 
 func TestAnExpensiveCheckStopsWithoutAffectingOthers(t *testing.T) {
-	programs := compiled(t, onDeployments(costly), onDeployments("object.spec.replicas > 0", func(c *v1alpha1.CustomCheck) { c.ID = "cheap" }))
+	programs := compiled(
+		t,
+		onDeployments(costly),
+		onDeployments("object.spec.replicas > 0", func(c *v1alpha1.CustomCheck) { c.ID = "cheap" }),
+	)
 	s := NewSession(programs, testkit.Graph(t, ""), nil)
 	for n, numbers := range []int{1, 1, 300, 300, 300, 1} {
 		s.Object(t.Context(), deployment(n, numbers))
@@ -91,7 +97,10 @@ func TestFindingsPerCheckAreBounded(t *testing.T) {
 }
 
 func TestMessagesAreTruncated(t *testing.T) {
-	check := onDeployments("false", func(c *v1alpha1.CustomCheck) { c.MessageExpression = "object.spec.numbers.map(n, string(n)).join(' ')" })
+	check := onDeployments(
+		"false",
+		func(c *v1alpha1.CustomCheck) { c.MessageExpression = "object.spec.numbers.map(n, string(n)).join(' ')" },
+	)
 	findings, err := Evaluate(t.Context(), compiled(t, check), deployment(0, 5000), testkit.Graph(t, ""))
 	if err != nil || len(findings) != 1 || len(findings[0].Message) != maxText {
 		t.Errorf("got %v, %v", findings, err)
@@ -108,7 +117,8 @@ func TestMalformedObjectsAreHandled(t *testing.T) {
 		{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"ownerReferences": []any{"text",
 			map[string]any{"controller": "yes"}, map[string]any{"controller": true}}}},
 	} {
-		if _, err := Evaluate(t.Context(), programs, object, testkit.Graph(t, "")); err != nil && !strings.Contains(err.Error(), "no such key") {
+		if _, err := Evaluate(t.Context(), programs, object, testkit.Graph(t, "")); err != nil &&
+			!strings.Contains(err.Error(), "no such key") {
 			t.Errorf("%v: %v", object, err)
 		}
 	}

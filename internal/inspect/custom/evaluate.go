@@ -107,7 +107,9 @@ func (s *Session) record(ctx context.Context, st *state, t *tally, o *subject) {
 		custom := st.check
 		known = &group{finding: check.Finding{
 			Check: st.ID(), Object: object, Severity: custom.Severity, Message: s.message(ctx, st, o), Remediation: remediation(custom),
-			Evidence: []check.Evidence{{Source: v1alpha1.EvidenceSpec, Text: "not true: " + facts.Clip(oneLine(custom.Expression), maxText)}},
+			Evidence: []check.Evidence{
+				{Source: v1alpha1.EvidenceSpec, Text: "not true: " + facts.Clip(oneLine(custom.Expression), maxText)},
+			},
 		}}
 		if object == o.ref {
 			known.finding.APIVersion = o.unknownAPIVersion()

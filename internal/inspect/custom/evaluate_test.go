@@ -162,14 +162,16 @@ count: 7`
 func onPods(expression string, change ...func(*v1alpha1.CustomCheck)) v1alpha1.CustomCheck {
 	return onDeployments(expression, append([]func(*v1alpha1.CustomCheck){
 		func(c *v1alpha1.CustomCheck) {
-			c.ID, c.Resource = "pods", v1alpha1.CustomResource{Version: "v1", Resource: "pods"}
+			c.ID = "pods"
+			c.Resource = v1alpha1.CustomResource{Version: "v1", Resource: "pods"}
 		},
 	}, change...)...)
 }
 
 func on(resource string) func(*v1alpha1.CustomCheck) {
 	return func(c *v1alpha1.CustomCheck) {
-		c.ID, c.Resource = resource, v1alpha1.CustomResource{Resource: resource}
+		c.ID = resource
+		c.Resource = v1alpha1.CustomResource{Resource: resource}
 	}
 }
 

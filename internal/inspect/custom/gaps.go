@@ -19,20 +19,36 @@ func (s *Session) Gaps() []facts.Gap {
 			})
 		}
 		if failed > 0 {
-			add(v1alpha1.GapCheckFailed,
+			add(
+				v1alpha1.GapCheckFailed,
 				fmt.Sprintf("The custom check %s failed on %s, first on %s.", st.check.ID, count(failed, "object"), firstError),
 				"Test optional fields before use: has(object.spec.field) or object.?spec.?field.orValue(0); or restrict the check with match. "+
-					"A field of facts is missing if its source could not be read.")
+					"A field of facts is missing if its source could not be read.",
+			)
 		}
 		if !st.stopped.IsZero() {
-			add(v1alpha1.GapCheckFailed,
-				fmt.Sprintf("The custom check %s exceeded its cost limit and stopped at object %d, %s.", st.check.ID, objects, refName(st.stopped)),
-				"Simplify the expression: nested loops over long lists cost most. Or restrict the check with match.")
+			add(
+				v1alpha1.GapCheckFailed,
+				fmt.Sprintf(
+					"The custom check %s exceeded its cost limit and stopped at object %d, %s.",
+					st.check.ID,
+					objects,
+					refName(st.stopped),
+				),
+				"Simplify the expression: nested loops over long lists cost most. Or restrict the check with match.",
+			)
 		}
 		if dropped > 0 {
-			add(v1alpha1.GapIncomplete,
-				fmt.Sprintf("The custom check %s has more than %d findings: %d are not in the report.", st.check.ID, maxFindings, dropped),
-				"Restrict the check with match, or fix the reported objects first.")
+			add(
+				v1alpha1.GapIncomplete,
+				fmt.Sprintf(
+					"The custom check %s has more than %d findings: %d are not in the report.",
+					st.check.ID,
+					maxFindings,
+					dropped,
+				),
+				"Restrict the check with match, or fix the reported objects first.",
+			)
 		}
 	}
 	return gaps

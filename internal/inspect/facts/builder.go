@@ -130,11 +130,13 @@ func (b *Builder) addEvent(event *EventNode) {
 		return
 	}
 	if event.Last.After(known.Last) {
-		event.First, event.Count = earlier(known.First, event.First), known.Count+event.Count
+		event.First = earlier(known.First, event.First)
+		event.Count = known.Count + event.Count
 		b.events[key] = event
 		return
 	}
-	known.First, known.Count = earlier(known.First, event.First), known.Count+event.Count
+	known.First = earlier(known.First, event.First)
+	known.Count = known.Count + event.Count
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -198,14 +200,21 @@ func (g *Graph) listOfKind(kind Kind) nodeList {
 
 func (g *Graph) sortEvents() {
 	slices.SortFunc(g.Events, func(a, b *EventNode) int {
-		return cmp.Or(b.Last.Compare(a.Last), a.About.Compare(b.About), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.FieldPath, b.FieldPath),
-			cmp.Compare(a.Message, b.Message))
+		return cmp.Or(
+			b.Last.Compare(a.Last),
+			a.About.Compare(b.About),
+			cmp.Compare(a.Reason, b.Reason),
+			cmp.Compare(a.FieldPath, b.FieldPath),
+			cmp.Compare(a.Message, b.Message),
+		)
 	})
 }
 
 func (g *Graph) index() {
 	g.podsByLabel = map[podLabel][]*PodNode{}
-	g.podsByNS, g.podsByNode, g.podsByOwner = map[string][]*PodNode{}, map[string][]*PodNode{}, map[Ref][]*PodNode{}
+	g.podsByNS = map[string][]*PodNode{}
+	g.podsByNode = map[string][]*PodNode{}
+	g.podsByOwner = map[Ref][]*PodNode{}
 	for _, pod := range g.Pods {
 		g.podsByNS[pod.Namespace] = append(g.podsByNS[pod.Namespace], pod)
 		for key, value := range pod.Labels {
@@ -219,7 +228,8 @@ func (g *Graph) index() {
 			g.podsByOwner[owner] = append(g.podsByOwner[owner], pod)
 		}
 	}
-	g.servicesByNS, g.endpointsByNS = map[string][]*ServiceNode{}, map[Ref][]*EndpointsNode{}
+	g.servicesByNS = map[string][]*ServiceNode{}
+	g.endpointsByNS = map[Ref][]*EndpointsNode{}
 	for _, service := range g.Services {
 		g.servicesByNS[service.Namespace] = append(g.servicesByNS[service.Namespace], service)
 	}

@@ -41,8 +41,12 @@ func TestANodeThatIsAddedAgainReplacesTheFirst(t *testing.T) {
 
 func TestEventsOfOneObjectAndReasonAreJoined(t *testing.T) {
 	builder := facts.NewBuilder("c", at(12, 0, 0))
-	builder.Add(warning("shop", "p", "BackOff", 2, at(10, 0, 0), at(10, 30, 0)), warning("shop", "p", "BackOff", 3, at(9, 0, 0), at(11, 0, 0)),
-		warning("shop", "p", "BackOff", 1, at(8, 0, 0), at(8, 0, 0)), warning("shop", "p", "Failed", 1, at(7, 0, 0), at(7, 0, 0)))
+	builder.Add(
+		warning("shop", "p", "BackOff", 2, at(10, 0, 0), at(10, 30, 0)),
+		warning("shop", "p", "BackOff", 3, at(9, 0, 0), at(11, 0, 0)),
+		warning("shop", "p", "BackOff", 1, at(8, 0, 0), at(8, 0, 0)),
+		warning("shop", "p", "Failed", 1, at(7, 0, 0), at(7, 0, 0)),
+	)
 	want := []*facts.EventNode{
 		warning("shop", "p", "BackOff", 6, at(8, 0, 0), at(11, 0, 0)),
 		warning("shop", "p", "Failed", 1, at(7, 0, 0), at(7, 0, 0)),
@@ -142,7 +146,15 @@ func TestCoverageRecordsWhatWasRead(t *testing.T) {
 }
 
 func TestCyclicOwnersEndTheWalk(t *testing.T) {
-	a, b := facts.Ref{Kind: facts.ReplicaSet, Namespace: "shop", Name: "a"}, facts.Ref{Kind: facts.ReplicaSet, Namespace: "shop", Name: "b"}
+	a, b := facts.Ref{
+		Kind:      facts.ReplicaSet,
+		Namespace: "shop",
+		Name:      "a",
+	}, facts.Ref{
+		Kind:      facts.ReplicaSet,
+		Namespace: "shop",
+		Name:      "b",
+	}
 	pod := facts.Ref{Kind: facts.Pod, Namespace: "shop", Name: "p"}
 	builder := facts.NewBuilder("c", at(12, 0, 0))
 	builder.Add(&facts.WorkloadNode{Meta: facts.Meta{Ref: a, Owner: b}}, &facts.WorkloadNode{Meta: facts.Meta{Ref: b, Owner: a}},
@@ -188,12 +200,16 @@ func TestEqualValuesAreStoredOnce(t *testing.T) {
 
 // podOfAWorkload is one of many Pods that differ in name, node and times, as an API server returns them.
 func podOfAWorkload(i int) *corev1.Pod {
-	controller, when := true, metav1.Time{Time: time.Date(2026, 1, 15, 10, 0, i%60, 0, time.UTC)}
+	controller := true
+	when := metav1.Time{Time: time.Date(2026, 1, 15, 10, 0, i%60, 0, time.UTC)}
 	text := func(format string, args ...any) string { return fmt.Sprintf(format, args...) } // a fresh copy, as decoding makes
 	limit := resource.MustParse("64Mi")
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Name: text("api-5d8f7c9b4-%05d", i), Namespace: text("shop"), UID: "6f1c9e5a-0000-4000-8000-000000000000", CreationTimestamp: when,
+			Name: text(
+				"api-5d8f7c9b4-%05d",
+				i,
+			), Namespace: text("shop"), UID: "6f1c9e5a-0000-4000-8000-000000000000", CreationTimestamp: when,
 			Labels: map[string]string{text("app"): text("api"), text("pod-template-hash"): text("5d8f7c9b4")},
 			OwnerReferences: []metav1.OwnerReference{
 				{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: text("api-5d8f7c9b4"), Controller: &controller},
@@ -202,7 +218,9 @@ func podOfAWorkload(i int) *corev1.Pod {
 		Spec: corev1.PodSpec{
 			NodeName: text("node-%d", i%100), ServiceAccountName: text("api"),
 			Containers: []corev1.Container{{
-				Name: text("api"), Image: text("registry.example/shop/api:7"), Ports: []corev1.ContainerPort{{Name: text("http"), ContainerPort: 8080}},
+				Name: text(
+					"api",
+				), Image: text("registry.example/shop/api:7"), Ports: []corev1.ContainerPort{{Name: text("http"), ContainerPort: 8080}},
 				Env: []corev1.EnvVar{
 					{Name: text("URL"), ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{Key: text("url")}}},
 				},
@@ -220,7 +238,10 @@ func podOfAWorkload(i int) *corev1.Pod {
 	for _, condition := range []corev1.PodConditionType{
 		"PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready",
 	} {
-		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: condition, Status: "True", LastTransitionTime: when})
+		pod.Status.Conditions = append(
+			pod.Status.Conditions,
+			corev1.PodCondition{Type: condition, Status: "True", LastTransitionTime: when},
+		)
 	}
 	return pod
 }

@@ -189,7 +189,9 @@ func (r Ref) Namespaced() bool {
 
 // indexCustomResources connects custom resources with the objects that they own and create.
 func (g *Graph) indexCustomResources() {
-	g.customVersions, g.makers, g.owned = map[Kind]string{}, map[Ref][]Ref{}, map[Ref][]Ref{}
+	g.customVersions = map[Kind]string{}
+	g.makers = map[Ref][]Ref{}
+	g.owned = map[Ref][]Ref{}
 	for _, custom := range g.CustomResources {
 		g.customVersions[custom.Kind] = custom.APIVersion
 		for _, made := range custom.Makes {
@@ -198,7 +200,8 @@ func (g *Graph) indexCustomResources() {
 	}
 	for ref := range g.byRef {
 		meta := g.MetaOf(ref)
-		if owner := meta.Owner; owner.Kind.IsCustom() && owner != ref && ref.Kind != ConfigMap && ref.Kind != Secret && ref.Kind != EndpointSlice {
+		if owner := meta.Owner; owner.Kind.IsCustom() && owner != ref && ref.Kind != ConfigMap && ref.Kind != Secret &&
+			ref.Kind != EndpointSlice {
 			g.owned[owner] = append(g.owned[owner], ref)
 		}
 	}

@@ -49,7 +49,14 @@ spec: {target: {name: db-credentials}}
 
 func TestCustomResourcesAreConnected(t *testing.T) {
 	g := testkit.Graph(t, customDocuments)
-	store, widget := facts.Ref{Kind: "Store.shop.example", Name: "main"}, facts.Ref{Kind: "Widget.shop.example", Namespace: "shop", Name: "w"}
+	store, widget := facts.Ref{
+		Kind: "Store.shop.example",
+		Name: "main",
+	}, facts.Ref{
+		Kind:      "Widget.shop.example",
+		Namespace: "shop",
+		Name:      "w",
+	}
 	deployment := facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "w"}
 	for _, tc := range []struct {
 		from, to facts.Ref
@@ -76,7 +83,8 @@ func TestCustomResourcesAreConnected(t *testing.T) {
 	if object.APIVersion != "shop.example/v1alpha1" || object.Kind != "Widget" || object.Name != "w" {
 		t.Errorf("in a report it is %+v", object)
 	}
-	if !widget.Namespaced() || store.Namespaced() || widget.Kind.Argument() != "widget.shop.example" || widget.Kind.Group() != "shop.example" {
+	if !widget.Namespaced() || store.Namespaced() || widget.Kind.Argument() != "widget.shop.example" ||
+		widget.Kind.Group() != "shop.example" {
 		t.Error("the kind is wrong")
 	}
 }
@@ -195,7 +203,8 @@ func FuzzReduceCustom(f *testing.F) {
 		if json.Unmarshal(document, object) != nil {
 			return
 		}
-		object.APIVersion, object.Kind = kind.Group()+"/v1", kind.Name()
+		object.APIVersion = kind.Group() + "/v1"
+		object.Kind = kind.Name()
 		builder := facts.NewBuilder("c", time.Unix(0, 0))
 		builder.Add(facts.Reduce(object))
 		graph := builder.Graph()

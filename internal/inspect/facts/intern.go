@@ -56,19 +56,23 @@ func (b *Builder) intern(node graphNode, key []byte) {
 }
 
 func (n *WorkloadNode) intern(b *Builder, key []byte) {
-	n.Template, n.TemplateLabels = b.spec(n.Template, key), b.labels(n.TemplateLabels)
+	n.Template = b.spec(n.Template, key)
+	n.TemplateLabels = b.labels(n.TemplateLabels)
 }
 
 func (n *JobNode) intern(b *Builder, key []byte) {
-	n.Template, n.TemplateLabels = b.spec(n.Template, key), b.labels(n.TemplateLabels)
+	n.Template = b.spec(n.Template, key)
+	n.TemplateLabels = b.labels(n.TemplateLabels)
 }
 
 func (n *CronJobNode) intern(b *Builder, key []byte) {
-	n.Template, n.TemplateLabels = b.spec(n.Template, key), b.labels(n.TemplateLabels)
+	n.Template = b.spec(n.Template, key)
+	n.TemplateLabels = b.labels(n.TemplateLabels)
 }
 
 func (n *CustomNode) intern(b *Builder, _ []byte) {
-	n.Kind, n.APIVersion = Kind(b.str(string(n.Kind))), b.str(n.APIVersion)
+	n.Kind = Kind(b.str(string(n.Kind)))
+	n.APIVersion = b.str(n.APIVersion)
 	n.Phase, n.Health = b.str(n.Phase), b.str(n.Health)
 }
 
@@ -133,7 +137,8 @@ func (s *PodSpec) appendKey(key []byte) []byte {
 	if s == nil || s.Lean == nil {
 		return key
 	}
-	start, size := len(key), s.Lean.Size()
+	start := len(key)
+	size := s.Lean.Size()
 	key = slices.Grow(key, size)[:start+size]
 	if _, err := s.Lean.MarshalToSizedBuffer(key[start:]); err != nil {
 		return key[:start]

@@ -85,7 +85,8 @@ status: {phase: Running}
 	}
 	specs := testkit.Graph(t, documents).Specs()
 	web := facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "web"}
-	if len(specs) != 2 || specs[0].Owner != web || !specs[0].Template || specs[0].Pods != 0 || specs[1].Owner != web || specs[1].Template ||
+	if len(specs) != 2 || specs[0].Owner != web || !specs[0].Template || specs[0].Pods != 0 || specs[1].Owner != web ||
+		specs[1].Template ||
 		specs[1].Pods != 20 {
 		t.Errorf("specs: %+v", specs)
 	}

@@ -83,7 +83,8 @@ func written(kind Kind, fields []metav1.ManagedFieldsEntry) []Written {
 // migrated reports whether a client has since written the version that is read.
 func migrated(kind Kind, fields []metav1.ManagedFieldsEntry, old *metav1.ManagedFieldsEntry) bool {
 	return slices.ContainsFunc(fields, func(f metav1.ManagedFieldsEntry) bool {
-		return f.Manager == old.Manager && f.APIVersion == kind.APIVersion() && f.Subresource == "" && timeOf(f.Time).After(timeOf(old.Time))
+		return f.Manager == old.Manager && f.APIVersion == kind.APIVersion() && f.Subresource == "" &&
+			timeOf(f.Time).After(timeOf(old.Time))
 	})
 }
 

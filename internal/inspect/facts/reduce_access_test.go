@@ -35,13 +35,18 @@ func TestRolesAndBindingsAreReduced(t *testing.T) {
 			rbac + "kind: Role\nmetadata: {name: w, namespace: shop}\n" +
 				"rules: [{verbs: [get], apiGroups: [''], resources: [secrets], resourceNames: [a]}]",
 			&facts.RoleNode{
-				Meta:  meta(facts.Role, "shop", "w"),
-				Rules: []facts.AccessRule{{Verbs: []string{"get"}, Groups: []string{""}, Resources: []string{"secrets"}, Names: []string{"a"}}},
+				Meta: meta(facts.Role, "shop", "w"),
+				Rules: []facts.AccessRule{
+					{Verbs: []string{"get"}, Groups: []string{""}, Resources: []string{"secrets"}, Names: []string{"a"}},
+				},
 			},
 		},
 		"a ClusterRole for paths": {
 			rbac + "kind: ClusterRole\nmetadata: {name: w}\nrules: [{verbs: [get], nonResourceURLs: [/metrics]}]",
-			&facts.RoleNode{Meta: meta(facts.ClusterRole, "", "w"), Rules: []facts.AccessRule{{Verbs: []string{"get"}, URLs: []string{"/metrics"}}}},
+			&facts.RoleNode{
+				Meta:  meta(facts.ClusterRole, "", "w"),
+				Rules: []facts.AccessRule{{Verbs: []string{"get"}, URLs: []string{"/metrics"}}},
+			},
 		},
 		"a ClusterRole of the API server, joined from others": {
 			rbac + "kind: ClusterRole\nmetadata: {name: w, labels: {kubernetes.io/bootstrapping: rbac-defaults}}\n" +
@@ -64,7 +69,11 @@ func TestRolesAndBindingsAreReduced(t *testing.T) {
 		"a RoleBinding of a ClusterRole": {
 			rbac + "kind: RoleBinding\nmetadata: {name: w, namespace: shop, labels: {kubernetes.io/bootstrapping: rbac-defaults}}\n" +
 				"roleRef: {kind: ClusterRole, name: r}",
-			&facts.BindingNode{Meta: meta(facts.RoleBinding, "shop", "w"), Role: facts.Ref{Kind: facts.ClusterRole, Name: "r"}, Bootstrap: true},
+			&facts.BindingNode{
+				Meta:      meta(facts.RoleBinding, "shop", "w"),
+				Role:      facts.Ref{Kind: facts.ClusterRole, Name: "r"},
+				Bootstrap: true,
+			},
 		},
 		"a ClusterRoleBinding whose subject lacks its namespace": {
 			rbac + "kind: ClusterRoleBinding\nmetadata: {name: w}\nroleRef: {kind: ClusterRole, name: r}\n" +
@@ -124,7 +133,12 @@ func TestNetworkPoliciesAreReduced(t *testing.T) {
 		},
 		"a selector that is not read": {
 			head + "{podSelector: {matchExpressions: [{key: a, operator: Near}]}}",
-			policy(facts.NetworkPolicyNode{Selector: facts.Selector{Invalid: `"Near" is not a valid label selector operator`}, Ingress: true}),
+			policy(
+				facts.NetworkPolicyNode{
+					Selector: facts.Selector{Invalid: `"Near" is not a valid label selector operator`},
+					Ingress:  true,
+				},
+			),
 		},
 		"peers of its own namespace": {
 			head + "{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}]}], egress: [{to: [{podSelector: {matchLabels: " +

@@ -59,7 +59,9 @@ func reduceConfigMap(c *corev1.ConfigMap) *ConfigNode {
 	node.Keys = slices.AppendSeq(make([]string, 0, len(c.Data)+len(c.BinaryData)), maps.Keys(c.Data))
 	node.Keys = slices.AppendSeq(node.Keys, maps.Keys(c.BinaryData))
 	slices.Sort(node.Keys)
-	node.Immutable, node.Writer, node.Sought = value(c.Immutable, false), writer(ConfigMap, c.ManagedFields), sought(c.Labels)
+	node.Immutable = value(c.Immutable, false)
+	node.Writer = writer(ConfigMap, c.ManagedFields)
+	node.Sought = sought(c.Labels)
 	for _, data := range c.Data {
 		node.Bytes += len(data)
 	}
@@ -71,7 +73,8 @@ func reduceConfigMap(c *corev1.ConfigMap) *ConfigNode {
 
 func reduceServiceAccount(a *corev1.ServiceAccount) *ConfigNode {
 	node := &ConfigNode{Meta: metaOf(ServiceAccount, &a.ObjectMeta), Automount: value(a.AutomountServiceAccountToken, true)}
-	node.Writer, node.Sought = writer(ServiceAccount, a.ManagedFields), sought(a.Labels)
+	node.Writer = writer(ServiceAccount, a.ManagedFields)
+	node.Sought = sought(a.Labels)
 	for _, secret := range a.ImagePullSecrets {
 		node.PullSecrets = append(node.PullSecrets, secret.Name)
 	}
@@ -106,7 +109,8 @@ func reduceEvent(e *corev1.Event) *EventNode {
 		node.First = e.EventTime.Time
 	}
 	if e.Series != nil {
-		node.Count, node.Last = max(e.Series.Count, 1), e.Series.LastObservedTime.Time
+		node.Count = max(e.Series.Count, 1)
+		node.Last = e.Series.LastObservedTime.Time
 	}
 	if node.Last.IsZero() {
 		node.Last = node.First

@@ -118,7 +118,9 @@ type customSpec struct {
 
 // reduceCustom returns nil for an object without a name or kind.
 func reduceCustom(o *CustomObject) *CustomNode {
-	meta, spec, status := read[customMeta](o.Metadata), read[customSpec](o.Spec), read[customStatus](o.Status)
+	meta := read[customMeta](o.Metadata)
+	spec := read[customSpec](o.Spec)
+	status := read[customStatus](o.Status)
 	if meta.Name.V == "" || o.Kind == "" || group(o.APIVersion) == "" {
 		return nil
 	}

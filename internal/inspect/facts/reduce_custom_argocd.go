@@ -51,7 +51,8 @@ type applicationStatus struct {
 }
 
 func reduceApplication(node *CustomNode, o *CustomObject, _ *customMeta) {
-	spec, status := read[applicationSpec](o.Spec), read[applicationStatus](o.Status)
+	spec := read[applicationSpec](o.Spec)
+	status := read[applicationStatus](o.Status)
 	operation := status.Operation.V
 	facts := &ApplicationFacts{
 		Project: firstOf(spec.Project.V, "default"), Sync: clip(status.Sync.V.Status.V),

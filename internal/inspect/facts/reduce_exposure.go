@@ -27,7 +27,8 @@ func internalLoadBalancer(annotations map[string]string) bool {
 	}
 	// The AWS Load Balancer Controller creates internal load balancers by default.
 	kind := annotations["service.beta.kubernetes.io/aws-load-balancer-type"]
-	return (kind == "external" || kind == "nlb-ip") && annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"] != "internet-facing"
+	return (kind == "external" || kind == "nlb-ip") &&
+		annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"] != "internet-facing"
 }
 
 // sourceRanges are the addresses, or in one cloud the names of networks, that a load balancer allows.

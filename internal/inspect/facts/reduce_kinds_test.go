@@ -69,7 +69,8 @@ func TestWorkloadsAreReduced(t *testing.T) {
 			&facts.WorkloadNode{
 				Meta: func() facts.Meta {
 					m := apps(facts.ReplicaSet, 0, 0)
-					m.Owner, m.Owned = facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "d"}, true
+					m.Owner = facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "d"}
+					m.Owned = true
 					return m
 				}(),
 				Selector: selector, Desired: 1, RevisionHistory: -1,

@@ -64,7 +64,8 @@ func reduceIngress(i *networkingv1.Ingress) *IngressNode {
 		Meta: metaOf(Ingress, &i.ObjectMeta), Class: value(i.Spec.IngressClassName, ""), Addresses: len(i.Status.LoadBalancer.Ingress),
 	}
 	if node.Class == "" && i.Annotations[classAnnotation] != "" {
-		node.Class, node.ClassAnnotation = i.Annotations[classAnnotation], true
+		node.Class = i.Annotations[classAnnotation]
+		node.ClassAnnotation = true
 	}
 	add := func(host, path string, kind *networkingv1.PathType, b *networkingv1.IngressBackend) {
 		if b == nil || b.Service == nil {
@@ -76,7 +77,8 @@ func reduceIngress(i *networkingv1.Ingress) *IngressNode {
 		})
 	}
 	node.DefaultBackend = i.Spec.DefaultBackend != nil
-	node.TLSElsewhere, node.Shares = tlsElsewhere(i.Annotations), sharesHost(i.Annotations)
+	node.TLSElsewhere = tlsElsewhere(i.Annotations)
+	node.Shares = sharesHost(i.Annotations)
 	add("", "", nil, i.Spec.DefaultBackend)
 	for _, rule := range i.Spec.Rules {
 		node.Hosts = append(node.Hosts, rule.Host)

@@ -20,7 +20,8 @@ func reducePod(p *corev1.Pod) *PodNode {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
 	if ready, ok := node.Condition(string(corev1.PodReady)); ok {
-		node.Ready, node.ReadySince = ready.Status == string(corev1.ConditionTrue), ready.Since
+		node.Ready = ready.Status == string(corev1.ConditionTrue)
+		node.ReadySince = ready.Since
 	}
 	node.Containers = reduceContainers(p.Spec.Containers, p.Status.ContainerStatuses)
 	node.InitContainers = reduceContainers(p.Spec.InitContainers, p.Status.InitContainerStatuses)
@@ -52,7 +53,9 @@ func reduceContainers(specs []corev1.Container, statuses []corev1.ContainerStatu
 		}
 		for j := range statuses {
 			if status := &statuses[j]; status.Name == s.Name {
-				c.Ready, c.Started, c.Restarts = status.Ready, value(status.Started, false), status.RestartCount
+				c.Ready = status.Ready
+				c.Started = value(status.Started, false)
+				c.Restarts = status.RestartCount
 				c.State, c.Last = reduceState(status.State), reduceState(status.LastTerminationState)
 			}
 		}

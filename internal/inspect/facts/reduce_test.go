@@ -104,7 +104,9 @@ status:
 	want := &facts.PodNode{
 		Meta: facts.Meta{
 			Ref: facts.Ref{Kind: facts.Pod, Namespace: "shop", Name: "api-5d8f-x2"}, UID: "u1", Created: at(11, 0, 0), Observed: -1,
-			Labels: map[string]string{"app": "api"}, Owner: facts.Ref{Kind: facts.ReplicaSet, Namespace: "shop", Name: "api-5d8f"}, Owned: true,
+			Labels: map[string]string{
+				"app": "api",
+			}, Owner: facts.Ref{Kind: facts.ReplicaSet, Namespace: "shop", Name: "api-5d8f"}, Owned: true,
 			Conditions: []facts.Condition{{
 				Type: "Ready", Status: "False", Reason: "ContainersNotReady", Message: "containers with unready status: [api]", Since: at(11, 30, 0),
 			}},

@@ -22,14 +22,17 @@ func reduceDeployment(d *appsv1.Deployment) *WorkloadNode {
 		// 600 s is the API's default.
 		ProgressDeadline: time.Duration(value(d.Spec.ProgressDeadlineSeconds, 600)) * time.Second,
 	}
-	node.Labels, node.Strategy, node.MinReadySeconds = maps.Clone(d.Labels), string(d.Spec.Strategy.Type), d.Spec.MinReadySeconds
+	node.Labels = maps.Clone(d.Labels)
+	node.Strategy = string(d.Spec.Strategy.Type)
+	node.MinReadySeconds = d.Spec.MinReadySeconds
 	node.RevisionHistory = value(d.Spec.RevisionHistoryLimit, 10) // the API's default
 	if update := d.Spec.Strategy.RollingUpdate; update != nil {
 		node.MaxUnavailable, node.MaxSurge = intOrPercent(update.MaxUnavailable), intOrPercent(update.MaxSurge)
 	}
 	node.template(&d.Spec.Template)
 	node.ReplicasWriter = replicasWriter(&d.ObjectMeta)
-	node.Observed, node.Changed = d.Status.ObservedGeneration, changed(&d.ObjectMeta)
+	node.Observed = d.Status.ObservedGeneration
+	node.Changed = changed(&d.ObjectMeta)
 	node.Conditions = convert(d.Status.Conditions, func(c appsv1.DeploymentCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
@@ -37,7 +40,8 @@ func reduceDeployment(d *appsv1.Deployment) *WorkloadNode {
 }
 
 func (w *WorkloadNode) template(t *corev1.PodTemplateSpec) {
-	w.Template, w.TemplateLabels = reduceTemplate(t), maps.Clone(t.Labels)
+	w.Template = reduceTemplate(t)
+	w.TemplateLabels = maps.Clone(t.Labels)
 }
 
 // changed is the last write outside the status, from managedFields; the creation time without them.
@@ -56,8 +60,10 @@ func reduceReplicaSet(r *appsv1.ReplicaSet) *WorkloadNode {
 		Meta: metaOf(ReplicaSet, &r.ObjectMeta), Selector: NewSelector(r.Spec.Selector), Desired: value(r.Spec.Replicas, 1),
 		Current: r.Status.Replicas, Updated: r.Status.Replicas, Ready: r.Status.ReadyReplicas, Available: r.Status.AvailableReplicas,
 	}
-	node.Labels, node.RevisionHistory = maps.Clone(r.Labels), -1
-	node.Observed, node.Changed = r.Status.ObservedGeneration, changed(&r.ObjectMeta)
+	node.Labels = maps.Clone(r.Labels)
+	node.RevisionHistory = -1
+	node.Observed = r.Status.ObservedGeneration
+	node.Changed = changed(&r.ObjectMeta)
 	node.Conditions = convert(r.Status.Conditions, func(c appsv1.ReplicaSetCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
@@ -72,8 +78,10 @@ func reduceReplicationController(r *corev1.ReplicationController) *WorkloadNode 
 		Meta: metaOf(ReplicationController, &r.ObjectMeta), Selector: SelectorFromSet(r.Spec.Selector), Desired: value(r.Spec.Replicas, 1),
 		Current: r.Status.Replicas, Updated: r.Status.Replicas, Ready: r.Status.ReadyReplicas, Available: r.Status.AvailableReplicas,
 	}
-	node.Labels, node.RevisionHistory = maps.Clone(r.Labels), -1
-	node.Observed, node.Changed = r.Status.ObservedGeneration, changed(&r.ObjectMeta)
+	node.Labels = maps.Clone(r.Labels)
+	node.RevisionHistory = -1
+	node.Observed = r.Status.ObservedGeneration
+	node.Changed = changed(&r.ObjectMeta)
 	if r.Spec.Template != nil {
 		node.template(r.Spec.Template)
 	}
@@ -96,10 +104,13 @@ func reduceStatefulSet(s *appsv1.StatefulSet) *WorkloadNode {
 	for i := range s.Spec.VolumeClaimTemplates {
 		node.VolumeClaims = append(node.VolumeClaims, s.Spec.VolumeClaimTemplates[i].Name)
 	}
-	node.Labels, node.MinReadySeconds, node.RevisionHistory = maps.Clone(s.Labels), s.Spec.MinReadySeconds, -1
+	node.Labels = maps.Clone(s.Labels)
+	node.MinReadySeconds = s.Spec.MinReadySeconds
+	node.RevisionHistory = -1
 	node.template(&s.Spec.Template)
 	node.ReplicasWriter = replicasWriter(&s.ObjectMeta)
-	node.Observed, node.Changed = s.Status.ObservedGeneration, changed(&s.ObjectMeta)
+	node.Observed = s.Status.ObservedGeneration
+	node.Changed = changed(&s.ObjectMeta)
 	node.Conditions = convert(s.Status.Conditions, func(c appsv1.StatefulSetCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
@@ -113,9 +124,12 @@ func reduceDaemonSet(d *appsv1.DaemonSet) *WorkloadNode {
 		Available: d.Status.NumberAvailable, Misscheduled: d.Status.NumberMisscheduled,
 		OnDelete: d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType,
 	}
-	node.Labels, node.MinReadySeconds, node.RevisionHistory = maps.Clone(d.Labels), d.Spec.MinReadySeconds, -1
+	node.Labels = maps.Clone(d.Labels)
+	node.MinReadySeconds = d.Spec.MinReadySeconds
+	node.RevisionHistory = -1
 	node.template(&d.Spec.Template)
-	node.Observed, node.Changed = d.Status.ObservedGeneration, changed(&d.ObjectMeta)
+	node.Observed = d.Status.ObservedGeneration
+	node.Changed = changed(&d.ObjectMeta)
 	node.Conditions = convert(d.Status.Conditions, func(c appsv1.DaemonSetCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})

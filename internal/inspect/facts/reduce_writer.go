@@ -35,7 +35,8 @@ func writer(kind Kind, fields []metav1.ManagedFieldsEntry) string {
 		data := kind == ServiceAccount || f.FieldsV1 == nil || bytes.Contains(f.FieldsV1.GetRawBytes(), []byte(`"f:data":`)) ||
 			bytes.Contains(f.FieldsV1.GetRawBytes(), []byte(`"f:binaryData":`))
 		if data && (last == "" || timeOf(f.Time).After(at)) {
-			last, at = f.Manager, timeOf(f.Time)
+			last = f.Manager
+			at = timeOf(f.Time)
 		}
 	}
 	return last

@@ -116,7 +116,10 @@ func TestNewAndSurgingErrorsAreFound(t *testing.T) {
 	}
 	first := cart.New[0]
 	if !first.Fatal || !first.Trace || !slices.Equal(first.Containers, []string{"app"}) ||
-		!slices.Equal(first.Examples, []string{"panic: boom with [redacted:3fa9]\n\ngoroutine 1 [running]:\nmain.main()\n\t/main.go:3 +0x1"}) {
+		!slices.Equal(
+			first.Examples,
+			[]string{"panic: boom with [redacted:3fa9]\n\ngoroutine 1 [running]:\nmain.main()\n\t/main.go:3 +0x1"},
+		) {
 		t.Errorf("%+v", first)
 	}
 	if want := []string{"ERROR relation order_0 does not exist", "ERROR relation order_1 does not exist"}; !slices.Equal(
@@ -218,7 +221,8 @@ func TestLinesWithoutLabelsAreAGap(t *testing.T) {
 	t.Parallel()
 	s := &store{}
 	s.add(50*time.Minute, time.Second, "shop", "", "ERROR x", "ERROR y")
-	if got, gaps := collect(t, s, nil); len(gaps) != 1 || !strings.Contains(gaps[0].Message, "labels of a Pod") || len(got.Workloads) > 0 {
+	if got, gaps := collect(t, s, nil); len(gaps) != 1 || !strings.Contains(gaps[0].Message, "labels of a Pod") ||
+		len(got.Workloads) > 0 {
 		t.Errorf("%+v", gaps)
 	}
 }

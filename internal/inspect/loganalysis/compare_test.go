@@ -70,7 +70,9 @@ func TestFalsePositiveRate(t *testing.T) {
 		if mean > 500 {
 			return uint32(max(0, mean+math.Sqrt(mean)*random.NormFloat64()))
 		}
-		n, p, limit := uint32(0), 1.0, math.Exp(-mean)
+		n := uint32(0)
+		p := 1.0
+		limit := math.Exp(-mean)
 		for p *= random.Float64(); p > limit; p *= random.Float64() {
 			n++
 		}
@@ -93,7 +95,8 @@ func TestFalsePositiveRate(t *testing.T) {
 	} {
 		wrong := 0
 		for range trials {
-			mean, start := math.Exp(random.Float64()*math.Log(1000)), random.IntN(24)
+			mean := math.Exp(random.Float64() * math.Log(1000))
+			start := random.IntN(24)
 			pieces := make([]uint32, 24)
 			for i := range pieces {
 				pieces[i] = poisson(tc.rate(mean, start-1-i))

@@ -31,7 +31,8 @@ func (s *store) Close()                                      {}
 
 func (s *store) Search(ctx context.Context, q logs.Query) (logs.Page, error) {
 	s.searches++
-	if _, bounded := ctx.Deadline(); !bounded || q.Limit <= 0 || q.Limit > 5000 || q.Backward || len(q.Labels) > 0 || len(q.Contains) > 0 ||
+	if _, bounded := ctx.Deadline(); !bounded || q.Limit <= 0 || q.Limit > 5000 || q.Backward || len(q.Labels) > 0 ||
+		len(q.Contains) > 0 ||
 		!q.Start.Before(q.End) {
 		s.t.Errorf("an unbounded search, or one that the analysis has no use for: %+v", q)
 	}

@@ -17,7 +17,8 @@ const sourceName = "logs: lines of workloads"
 func (r *reader) errorGap(err error) facts.Gap {
 	message, reason := "unexpected error", ""
 	if p := problem.As(err); p != nil {
-		message, reason = strings.TrimSuffix(p.Message, "."), p.Reason
+		message = strings.TrimSuffix(p.Message, ".")
+		reason = p.Reason
 	}
 	gap := facts.Gap{
 		Source: sourceName, Checks: r.in.Wanting, Reason: v1alpha1.GapUnavailable,
@@ -54,8 +55,12 @@ func (r *reader) limitGap(analyzed *facts.Logs) facts.Gap {
 	}
 	return facts.Gap{
 		Source: sourceName, Checks: r.in.Wanting, Reason: v1alpha1.GapIncomplete,
-		Message: fmt.Sprintf("There are more lines than spec.logAnalysis.maxLines (%d): only the first lines of each part of %s were read, "+
-			"and rare errors may be missed.", r.options.MaxLines, parts),
+		Message: fmt.Sprintf(
+			"There are more lines than spec.logAnalysis.maxLines (%d): only the first lines of each part of %s were read, "+
+				"and rare errors may be missed.",
+			r.options.MaxLines,
+			parts,
+		),
 		Remediation: "Raise spec.logAnalysis.maxLines, shorten window and baseline, or list the relevant namespaces in " +
 			"spec.logAnalysis.namespaces.",
 	}

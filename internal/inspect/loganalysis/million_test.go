@@ -68,7 +68,12 @@ func (g *generator) text(n, workload int, at time.Time, random *rand.Rand) strin
 	late := testkit.Now().Sub(at) < brokenSince
 	switch {
 	case n%4 == 0 && workload == 7 && late:
-		return fmt.Sprintf("%s ERROR ledger %d does not balance: off by %d cents", at.Format(time.RFC3339), random.IntN(1e6), random.IntN(1e4))
+		return fmt.Sprintf(
+			"%s ERROR ledger %d does not balance: off by %d cents",
+			at.Format(time.RFC3339),
+			random.IntN(1e6),
+			random.IntN(1e4),
+		)
 	case n%4 <= 2 && workload == 9 && late:
 		return fmt.Sprintf("%s ERROR upstream %d answered 503 after %dms", at.Format(time.RFC3339), random.IntN(9), random.IntN(900))
 	case n%4 == 3 && workload == 9 && random.IntN(8) == 0:

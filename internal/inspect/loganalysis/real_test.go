@@ -20,7 +20,11 @@ func TestNewErrorIsFoundInLoki(t *testing.T) {
 	t.Parallel()
 	server := servers.StartLoki(t, servers.LokiOptions{})
 	backend, err := loki.New(
-		logs.Settings{Endpoint: provider.Endpoint{URL: server.URL}, Timeout: 10 * time.Second, Egress: provider.Egress{AllowLoopback: true}},
+		logs.Settings{
+			Endpoint: provider.Endpoint{URL: server.URL},
+			Timeout:  10 * time.Second,
+			Egress:   provider.Egress{AllowLoopback: true},
+		},
 	)
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,14 @@ import (
 // Pods, and cluster-scoped kinds are not complete: they may exist although the files lack them.
 func (r *reader) markComplete() {
 	generated := []facts.Kind{facts.Pod, facts.EndpointSlice, facts.Event}
-	workloads := []facts.Kind{facts.Deployment, facts.ReplicaSet, facts.StatefulSet, facts.DaemonSet, facts.ReplicationController, facts.Job}
+	workloads := []facts.Kind{
+		facts.Deployment,
+		facts.ReplicaSet,
+		facts.StatefulSet,
+		facts.DaemonSet,
+		facts.ReplicationController,
+		facts.Job,
+	}
 	for namespace := range r.namespaces {
 		for _, kind := range facts.Kinds() {
 			operator := r.operatorNamespaces[namespace] && slices.Contains(workloads, kind)

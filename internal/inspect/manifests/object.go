@@ -104,7 +104,8 @@ func (r *reader) notAnObject(file string, doc *document, node *yaml.Node, is typ
 func ofOtherTool(is typeOf) bool {
 	group, _, _ := strings.Cut(is.apiVersion, "/")
 	return group == "kustomize.config.k8s.io" || group == "config.kubeops.io" || group == "skaffold" || group == "kind.x-k8s.io" || group == "ct" ||
-		is == typeOf{"v1", "Config"} || is.apiVersion == "client.authentication.k8s.io/v1"
+		is == typeOf{"v1", "Config"} ||
+		is.apiVersion == "client.authentication.k8s.io/v1"
 }
 
 func (f *found) add(path string, at *yaml.Node, advice, format string, args ...any) {

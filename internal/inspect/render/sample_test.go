@@ -48,7 +48,9 @@ func sample() *v1alpha1.InspectionReport {
 				CausedBy: "f-aaaa",
 				Object:   v1alpha1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"},
 				Message:  "Deployment web has 0 of 3 Pods available.", Affects: 2, State: v1alpha1.FindingPersisting, FirstSeen: &seen,
-				Evidence: []v1alpha1.Evidence{{ID: "e1", Source: v1alpha1.EvidenceCondition, Text: "Available=False: MinimumReplicasUnavailable"}},
+				Evidence: []v1alpha1.Evidence{
+					{ID: "e1", Source: v1alpha1.EvidenceCondition, Text: "Available=False: MinimumReplicasUnavailable"},
+				},
 			},
 			{
 				ID: "f-cccc", Check: "service-no-ready-endpoints", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
@@ -77,13 +79,22 @@ func sample() *v1alpha1.InspectionReport {
 				Object:  v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: "team-a", Name: hostile[:40]},
 				Message: hostile, State: v1alpha1.FindingNew, FirstSeen: &start, Remediation: "Read " + hostile,
 				Evidence: []v1alpha1.Evidence{
-					{ID: "e1", Source: v1alpha1.EvidenceEvent, Text: hostile}, {ID: "e2", Source: v1alpha1.EvidenceLog, Text: "```\n" + hostile},
+					{
+						ID:     "e1",
+						Source: v1alpha1.EvidenceEvent,
+						Text:   hostile,
+					}, {ID: "e2", Source: v1alpha1.EvidenceLog, Text: "```\n" + hostile},
 				},
 			},
 			{
 				ID: "f-abab", Check: "role-too-wide", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityLow,
-				State:   v1alpha1.FindingPersisting,
-				Object:  v1alpha1.ObjectReference{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "Role", Namespace: "team-b", Name: "all"},
+				State: v1alpha1.FindingPersisting,
+				Object: v1alpha1.ObjectReference{
+					APIVersion: "rbac.authorization.k8s.io/v1",
+					Kind:       "Role",
+					Namespace:  "team-b",
+					Name:       "all",
+				},
 				Message: "Role all allows every verb on every resource of its namespace.", FirstSeen: &seen,
 			},
 			{

@@ -92,7 +92,8 @@ func TestSARIFResultsHaveRulesLocationsAndCauses(t *testing.T) {
 	first := run.Results[0]
 	service := run.Results[2]
 	place := first.Locations[0].PhysicalLocation
-	if place == nil || place.ArtifactLocation != (sarifArtifact{"deploy/base%20files/web.yaml", sarifRoot}) || place.Region.StartLine != 12 {
+	if place == nil || place.ArtifactLocation != (sarifArtifact{"deploy/base%20files/web.yaml", sarifRoot}) ||
+		place.Region.StartLine != 12 {
 		t.Errorf("location of the first result: %+v", place)
 	}
 	if place := service.Locations[0].PhysicalLocation; place.ArtifactLocation.URI != "./a:b.yaml" || place.Region != nil {
@@ -101,7 +102,8 @@ func TestSARIFResultsHaveRulesLocationsAndCauses(t *testing.T) {
 	if name := first.Locations[0].LogicalLocations[0]; name.FullyQualifiedName != "shop/Deployment/web" || name.Kind != "resource" {
 		t.Errorf("logical location: %+v", name)
 	}
-	if node := run.Results[4].Locations[0]; node.PhysicalLocation != nil || node.LogicalLocations[0].FullyQualifiedName != "Node/worker-2" {
+	if node := run.Results[4].Locations[0]; node.PhysicalLocation != nil ||
+		node.LogicalLocations[0].FullyQualifiedName != "Node/worker-2" {
 		t.Errorf("location of a node: %+v", node)
 	}
 	if len(service.RelatedLocations) != 1 ||

@@ -31,8 +31,10 @@ func newGaps(in Input, expired []v1alpha1.IgnoreRule) (gaps []v1alpha1.Gap, tota
 	for _, rule := range expired {
 		gaps = append(gaps, v1alpha1.Gap{
 			Source: facts.Clip(describe(rule), maxSource), Reason: v1alpha1.GapIgnoreRuleExpired,
-			Message: facts.Clip("The "+describe(rule)+" ("+rule.Reason+") expired on "+day(rule.Expires.Time)+" and is no longer applied.",
-				maxMessage),
+			Message: facts.Clip(
+				"The "+describe(rule)+" ("+rule.Reason+") expired on "+day(rule.Expires.Time)+" and is no longer applied.",
+				maxMessage,
+			),
 			Remediation: "Remove the rule from spec.ignore, or set a later date in expires.",
 		})
 	}
@@ -45,7 +47,8 @@ func affectedChecks(in Input, gap facts.Gap) []string {
 	if len(ids) == 0 {
 		for _, check := range in.Checks {
 			if slices.ContainsFunc(gap.AllKinds(), func(k facts.Kind) bool {
-				return slices.Contains(check.Needs, k) || slices.Contains(check.Uses, k) || (k.IsCustom() && slices.Contains(check.Needs, facts.Custom))
+				return slices.Contains(check.Needs, k) || slices.Contains(check.Uses, k) ||
+					(k.IsCustom() && slices.Contains(check.Needs, facts.Custom))
 			}) {
 				ids = append(ids, check.ID)
 			}

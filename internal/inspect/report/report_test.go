@@ -215,7 +215,8 @@ func TestTextIsRedactedCleanedAndTruncated(t *testing.T) {
 		finding.Evidence = append(finding.Evidence, check.Evidence{Source: v1alpha1.EvidenceLog, Text: "line hunter2\nnext"})
 	}
 	got := New(input(finding)).Findings[0]
-	if strings.Contains(got.Message, "hunter2") || strings.ContainsAny(got.Message, "\x1b\x00") || len([]rune(got.Message)) != maxMessage {
+	if strings.Contains(got.Message, "hunter2") || strings.ContainsAny(got.Message, "\x1b\x00") ||
+		len([]rune(got.Message)) != maxMessage {
 		t.Errorf("message of %d runes: %q", len([]rune(got.Message)), got.Message[:60])
 	}
 	if len(got.Evidence) != maxPieces || got.Evidence[0].Text != "line [redacted]\nnext" {

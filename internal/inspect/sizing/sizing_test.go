@@ -45,7 +45,9 @@ func TestMemoryIsAboveTheOOMKill(t *testing.T) {
 
 func TestLimitIsAboveTheRequest(t *testing.T) {
 	for peak := float64(mebi); peak < 1<<40; peak *= 1.7 {
-		if request, limit := Memory(peak, 0, 15), Limit(peak, 0, 15); float64(limit) < 1.25*float64(request) {
+		request := Memory(peak, 0, 15)
+		limit := Limit(peak, 0, 15)
+		if float64(limit) < 1.25*float64(request) {
 			t.Errorf("a peak of %v: request %d, limit %d", peak, request, limit)
 		}
 	}

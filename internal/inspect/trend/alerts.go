@@ -95,7 +95,8 @@ func (r *reader) firing(ctx context.Context, alerts *facts.Alerts) {
 		return cmp.Or(bySeverity, a.Object.Compare(b.Object), strings.Compare(a.Name, b.Name))
 	})
 	if n := len(alerts.Firing); n > maxAlerts {
-		alerts.Firing, alerts.More = alerts.Firing[:maxAlerts], n-maxAlerts
+		alerts.Firing = alerts.Firing[:maxAlerts]
+		alerts.More = n - maxAlerts
 		r.gap(facts.Gap{
 			Source: "metrics: alerts", Checks: r.checksRequiring(facts.SourceAlerts), Reason: v1alpha1.GapIncomplete,
 			Message:     fmt.Sprintf("Only the %d most severe alerts are reported; %d more are firing.", maxAlerts, alerts.More),
@@ -116,7 +117,12 @@ func (r *reader) activeAlerts(ctx context.Context) ([]metrics.Alert, bool) {
 		}
 		return active, err == nil || len(active) > 0
 	}
-	recorded, ok := r.instant(ctx, "alerts", r.checksRequiring(facts.SourceAlerts), `ALERTS{alertstate="firing"`+comma(r.matcher("", nil))+"}")
+	recorded, ok := r.instant(
+		ctx,
+		"alerts",
+		r.checksRequiring(facts.SourceAlerts),
+		`ALERTS{alertstate="firing"`+comma(r.matcher("", nil))+"}",
+	)
 	active := make([]metrics.Alert, 0, len(recorded))
 	for _, sample := range recorded {
 		active = append(active, metrics.Alert{Name: sample.Labels["alertname"], Labels: sample.Labels, State: "firing"})

@@ -73,16 +73,31 @@ func TestAlertsAreGroupedWithoutHeartbeats(t *testing.T) {
 	other := firingAlert("Other", "cluster", "b", "namespace", "shop")
 	w := watching{
 		listing: listing{&fake{t: t}},
-		alerts:  []metrics.Alert{one, future, two, pending, firingAlert("Watchdog"), firingAlert("InfoInhibitor", "namespace", "shop"), other},
+		alerts: []metrics.Alert{
+			one,
+			future,
+			two,
+			pending,
+			firingAlert("Watchdog"),
+			firingAlert("InfoInhibitor", "namespace", "shop"),
+			other,
+		},
 	}
 	g := shop(t)
 	Collect(
 		t.Context(),
-		Input{Provider: w, Graph: g, Backend: backend(), MatchLabels: map[string]string{"cluster": "a"}, Wanting: wanting(facts.SourceAlerts)},
+		Input{
+			Provider:    w,
+			Graph:       g,
+			Backend:     backend(),
+			MatchLabels: map[string]string{"cluster": "a"},
+			Wanting:     wanting(facts.SourceAlerts),
+		},
 	)
 	want := []facts.FiringAlert{{
 		Name: "PodDown", Object: facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "api"}, Severity: "critical", Count: 3,
-		Since: noon().Add(-2 * time.Hour), Summaries: []string{"PodDown is bad"}, Labels: []string{"namespace=shop", "pod=api-6d4cf56db6-x2k4p"},
+		Since:     noon().Add(-2 * time.Hour),
+		Summaries: []string{"PodDown is bad"}, Labels: []string{"namespace=shop", "pod=api-6d4cf56db6-x2k4p"},
 	}}
 	if diff := cmp.Diff(want, g.Alerts().Firing); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -112,7 +127,10 @@ func TestOnlyInspectedNamespacesAreReported(t *testing.T) {
 func TestNumberOfAlertsIsBounded(t *testing.T) {
 	w := watching{listing: listing{&fake{t: t}}}
 	for i := range 500 {
-		w.alerts = append(w.alerts, firingAlert(fmt.Sprintf("Alert%03d", i), "namespace", "shop", "severity", []string{"info", "critical"}[i%2]))
+		w.alerts = append(
+			w.alerts,
+			firingAlert(fmt.Sprintf("Alert%03d", i), "namespace", "shop", "severity", []string{"info", "critical"}[i%2]),
+		)
 	}
 	w.alerts = append(
 		w.alerts,
@@ -143,7 +161,11 @@ func TestTargetsAndRules(t *testing.T) {
 				Labels:   labelled("namespace", "shop", "service", "api", "pod", "api-6d4cf56db6-x2k4p"),
 			},
 			{Job: "api", Instance: "10.1.0.1:8080", Error: "timed out", Labels: labelled("namespace", "shop", "service", "api")},
-			{Job: "node-exporter", Instance: "10.0.0.1:9100", Labels: labelled("namespace", "monitoring", "pod", "prometheus-node-exporter-x2k4p")},
+			{
+				Job:      "node-exporter",
+				Instance: "10.0.0.1:9100",
+				Labels:   labelled("namespace", "monitoring", "pod", "prometheus-node-exporter-x2k4p"),
+			},
 			{Job: "far", Instance: "example.com:443"},
 		}},
 		rules: []metrics.Rule{
@@ -180,7 +202,12 @@ func TestAlertsAreReadFromSeriesWithoutAnAlertsAPI(t *testing.T) {
 	g := shop(t)
 	Collect(
 		t.Context(),
-		Input{Provider: listing{f}, Graph: g, Backend: backend(), Wanting: wanting(facts.SourceAlerts, facts.SourceTargets, facts.SourceRules)},
+		Input{
+			Provider: listing{f},
+			Graph:    g,
+			Backend:  backend(),
+			Wanting:  wanting(facts.SourceAlerts, facts.SourceTargets, facts.SourceRules),
+		},
 	)
 	if a := g.Alerts(); len(a.Firing) != 1 || a.Firing[0].Object.Name != "api" || len(a.Down) != 1 || g.Provided(facts.SourceRules) {
 		t.Errorf("got %+v", a)

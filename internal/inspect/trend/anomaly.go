@@ -135,10 +135,12 @@ func count(values []float64) int {
 // season chooses the season by the length of the history.
 func (e *evaluation) season() {
 	day := int(24 * time.Hour / e.rules.Step)
-	e.kind, e.period = Plain, 1
+	e.kind = Plain
+	e.period = 1
 	switch {
 	case day > 0 && e.history >= 3*7*day-day/4:
-		e.kind, e.period = ByHourOfWeek, 7*day
+		e.kind = ByHourOfWeek
+		e.period = 7 * day
 	case day > 0 && e.history >= 4*day-day/4:
 		e.kind, e.period = ByHourOfDay, day
 	}
@@ -243,7 +245,8 @@ func (e *evaluation) score(i int) float64 {
 }
 
 func (e *evaluation) evaluate() (Anomaly, bool) {
-	n, row := len(e.values), e.rules.MinConsecutive
+	n := len(e.values)
+	row := e.rules.MinConsecutive
 	minimum := math.Inf(1)
 	usual := make([]float64, 0, row)
 	for i := n - row; i < n; i++ {

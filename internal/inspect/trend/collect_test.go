@@ -27,13 +27,19 @@ func TestFillingClaimsAreForecast(t *testing.T) {
 		t: t, names: []string{"kubelet_volume_stats_available_bytes", "kubelet_volume_stats_inodes_free"},
 		instant: map[string]metrics.Vector{
 			"max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_capacity_bytes{})": {
-				{Labels: claim("data"), Value: 100 * gib}, {Labels: claim("catalogue"), Value: 10 * gib}, {Labels: claim("elsewhere"), Value: 10 * gib},
+				{
+					Labels: claim("data"),
+					Value:  100 * gib,
+				}, {Labels: claim("catalogue"), Value: 10 * gib}, {Labels: claim("elsewhere"), Value: 10 * gib},
 			},
 			"max by (namespace, persistentvolumeclaim) (kubelet_volume_stats_inodes{})": {{Labels: claim("data"), Value: 0}},
 		},
 		ranged: map[string][]metrics.Series{
 			"min by (namespace, persistentvolumeclaim) (kubelet_volume_stats_available_bytes{})": {
-				{Labels: claim("data"), Points: falling}, {Labels: claim("catalogue"), Points: falling}, {Labels: claim("elsewhere"), Points: falling},
+				{
+					Labels: claim("data"),
+					Points: falling,
+				}, {Labels: claim("catalogue"), Points: falling}, {Labels: claim("elsewhere"), Points: falling},
 			},
 			"min by (namespace, persistentvolumeclaim) (kubelet_volume_stats_inodes_free{})": {{Labels: claim("data"), Points: falling}},
 		},
@@ -73,7 +79,9 @@ func TestNearlyFullClaimNeedsNoForecast(t *testing.T) {
 			f,
 		}, Graph: g, Namespaces: []string{"shop"}, MatchLabels: map[string]string{"cluster": `a"b`}, Wanting: wanting(facts.SourceClaimFill),
 	})
-	want := []facts.Fill{{Object: facts.Ref{Kind: facts.PVC, Namespace: "shop", Name: "data"}, What: facts.FillSpace, Free: 2, Capacity: 100}}
+	want := []facts.Fill{
+		{Object: facts.Ref{Kind: facts.PVC, Namespace: "shop", Name: "data"}, What: facts.FillSpace, Free: 2, Capacity: 100},
+	}
 	if diff := cmp.Diff(want, g.Trends().Fills); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -96,7 +104,10 @@ func TestNodesAreForecastToTheEvictionThreshold(t *testing.T) {
 		ranged: map[string][]metrics.Series{
 			// The node exporter was replaced halfway, and the disk is mounted twice.
 			"min by (" + nodeLabels + ") (node_filesystem_avail_bytes{" + trim(nodeMatchers) + "})": {
-				{Labels: at("/"), Points: falling[half:]}, {Labels: at("/"), Points: falling[:half]}, {Labels: at("/var/lib/kubelet"), Points: falling},
+				{
+					Labels: at("/"),
+					Points: falling[half:],
+				}, {Labels: at("/"), Points: falling[:half]}, {Labels: at("/var/lib/kubelet"), Points: falling},
 				{Labels: labelled("instance", "10.9.9.9:9100", "device", "/dev/sda1", "mountpoint", "/"), Points: falling},
 			},
 		},
@@ -115,10 +126,17 @@ func TestNodesFallBackToCAdvisor(t *testing.T) {
 	in := `{id="/",device=~"/dev/.*"}`
 	f := &fake{
 		t: t, names: []string{"container_fs_limit_bytes"},
-		instant: map[string]metrics.Vector{"max by (" + by + ") (container_fs_limit_bytes" + in + ")": {{Labels: labels, Value: 100 * gib}}},
-		ranged: map[string][]metrics.Series{"min by (" + by + ") (container_fs_limit_bytes" + in + " - container_fs_usage_bytes" + in + ")": {
-			{Labels: labels, Points: every(stepFill, historyFill, func(ago time.Duration) float64 { return (12 + ago.Hours()/24) * gib })},
-		}},
+		instant: map[string]metrics.Vector{
+			"max by (" + by + ") (container_fs_limit_bytes" + in + ")": {{Labels: labels, Value: 100 * gib}},
+		},
+		ranged: map[string][]metrics.Series{
+			"min by (" + by + ") (container_fs_limit_bytes" + in + " - container_fs_usage_bytes" + in + ")": {
+				{
+					Labels: labels,
+					Points: every(stepFill, historyFill, func(ago time.Duration) float64 { return (12 + ago.Hours()/24) * gib }),
+				},
+			},
+		},
 	}
 	g := shop(t)
 	Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceNodeFill)})
@@ -211,7 +229,10 @@ func TestErrorRatesAreJoinedToServices(t *testing.T) {
 				labels: map[string][]string{"http_requests_total{}": {"__name__", "status", "namespace", "pod", "service"}},
 				ranged: map[string][]metrics.Series{
 					`sum by (namespace, service) (rate(http_requests_total{status=~"5..|5xx"}[30m])) > 0`: {
-						{Labels: api, Points: failed(tc.now)}, {Labels: labelled("namespace", "shop", "service", "gone"), Points: failed(5)},
+						{
+							Labels: api,
+							Points: failed(tc.now),
+						}, {Labels: labelled("namespace", "shop", "service", "gone"), Points: failed(5)},
 					},
 					`sum by (namespace, service) (rate(http_requests_total{}[30m])) > 0`: {
 						{Labels: api, Points: requests}, {Labels: labelled("namespace", "shop", "service", "gone"), Points: requests},

@@ -143,7 +143,8 @@ func usablePoints(points []metrics.Point, now time.Time) (x, y []float64) {
 	slices.SortStableFunc(kept, func(a, b metrics.Point) int { return a.Time.Compare(b.Time) })
 	x, y = make([]float64, len(kept)), make([]float64, len(kept))
 	for i, p := range kept {
-		x[i], y[i] = -now.Sub(p.Time).Seconds(), p.Value
+		x[i] = -now.Sub(p.Time).Seconds()
+		y[i] = p.Value
 	}
 	return x, y
 }
@@ -159,7 +160,8 @@ func sinceCleaned(x, y []float64, capacity float64) (xs, ys []float64, cycles in
 	if len(jumps) == 1 {
 		return x[last:], y[last:], 0
 	}
-	longest, lowest := 0.0, math.Inf(1)
+	longest := 0.0
+	lowest := math.Inf(1)
 	for i, at := range jumps {
 		xs, ys = append(xs, x[at-1]), append(ys, y[at-1])
 		lowest = math.Min(lowest, y[at-1])

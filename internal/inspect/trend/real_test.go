@@ -61,9 +61,17 @@ func TestTrendsAndAlertsFromVictoriaMetrics(t *testing.T) {
 			return before
 		}
 	}
-	const claim, request, took, restarted = "kubelet_volume_stats_", "http_requests_total", "http_request_duration_seconds_", restartsMetric
+	const (
+		claim     = "kubelet_volume_stats_"
+		request   = "http_requests_total"
+		took      = "http_request_duration_seconds_"
+		restarted = restartsMetric
+	)
 	data := []string{"namespace", "shop", "persistentvolumeclaim", "data"}
-	write(func(ago time.Duration) float64 { return (3 + ago.Hours()/24) * gib }, false, append(data, "__name__", claim+"available_bytes")...)
+	write(
+		func(ago time.Duration) float64 { return (3 + ago.Hours()/24) * gib },
+		false,
+		append(data, "__name__", claim+"available_bytes")...)
 	write(always(100*gib), false, append(data, "__name__", claim+"capacity_bytes")...)
 	api := []string{"namespace", "shop", "service", "api", "pod", "api-6d4cf56db6-x2k4p"}
 	write(always(1000), true, append(api, "__name__", request, "code", "200")...)

@@ -24,7 +24,9 @@ func poisson(r *rand.Rand, mean float64) float64 {
 	if mean > 50 {
 		return math.Max(0, math.Round(mean+math.Sqrt(mean)*r.NormFloat64()))
 	}
-	n, p, limit := 0.0, 1.0, math.Exp(-mean)
+	n := 0.0
+	p := 1.0
+	limit := math.Exp(-mean)
 	for p *= r.Float64(); p > limit; p *= r.Float64() {
 		n++
 	}
@@ -84,7 +86,8 @@ func shapes() []shape {
 // series draws one of a shape: 23 days in steps of half an hour, ending now, with one in twenty points missing.
 func (s shape) series(r *rand.Rand, days int) []metrics.Point {
 	const step = 30 * time.Minute
-	next, n := s.start(r), days*48
+	next := s.start(r)
+	n := days * 48
 	points := make([]metrics.Point, 0, n)
 	for i := range n {
 		value := next(float64(i) / 2)
@@ -165,7 +168,8 @@ func fills() (filling, steady []fill) {
 			// A random walk with drift: the future is drawn together with the past.
 			const steps = 12
 			pace := 1.5 + 3*r.Float64()
-			lost, at := []float64{0}, 0.0
+			lost := []float64{0}
+			at := 0.0
 			for range (14 + 40) * steps {
 				at += pace / steps * r.ExpFloat64() * 2 * float64(r.IntN(2))
 				lost = append(lost, at)
@@ -196,11 +200,13 @@ func fills() (filling, steady []fill) {
 			return func(day float64) float64 { return 20 + 10*math.Sin(2*math.Pi*day/7+phase) }, 0
 		}},
 		{"cleaned up nightly", func(r *rand.Rand) (func(float64) float64, float64) {
-			phase, noise := r.Float64(), white(r, 0.2)
+			phase := r.Float64()
+			noise := white(r, 0.2)
 			return func(day float64) float64 { _, f := math.Modf(day + 20 + phase); return 40 - 20*f + noise(day) }, 0
 		}},
 		{"cleaned up every four days", func(r *rand.Rand) (func(float64) float64, float64) {
-			phase, noise := r.Float64(), white(r, 0.2)
+			phase := r.Float64()
+			noise := white(r, 0.2)
 			return func(day float64) float64 { _, f := math.Modf((day+40)/4 + phase); return 40 - 30*f + noise(day) }, 0
 		}},
 		{"wandering without a drift", func(r *rand.Rand) (func(float64) float64, float64) {
@@ -225,7 +231,10 @@ func (f fill) history(r *rand.Rand) (points []metrics.Point, full float64) {
 	free, full := f.draw(r)
 	for i := range 14*12 + 1 {
 		day := float64(i)/12 - 14
-		points = append(points, metrics.Point{Time: noon().Add(time.Duration(day * 24 * float64(time.Hour))), Value: math.Max(0, free(day))})
+		points = append(
+			points,
+			metrics.Point{Time: noon().Add(time.Duration(day * 24 * float64(time.Hour))), Value: math.Max(0, free(day))},
+		)
 	}
 	return points, full
 }

@@ -17,7 +17,8 @@ const seeBackend = "See the conditions of the MetricsBackend in spec.metricsRef,
 func (r *reader) addErrorGap(err error, q question, namespaces []string, partly bool) {
 	message, reason := "unexpected error", ""
 	if p := problem.As(err); p != nil {
-		message, reason = strings.TrimSuffix(p.Message, "."), p.Reason
+		message = strings.TrimSuffix(p.Message, ".")
+		reason = p.Reason
 	}
 	where := ""
 	if partly && len(namespaces) > 0 {

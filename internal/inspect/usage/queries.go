@@ -47,7 +47,14 @@ func inNamespaces(namespaces []string) string {
 
 // containers selects series of containers, without those of whole Pods and of the pause container of older runtimes.
 func (t templates) containers(metric, more string) string {
-	return fmt.Sprintf(`%[1]s{%[2]s%[3]s%[4]s!="",%[5]s!="",%[5]s!="POD"}`, metric, matching(t.match), more, t.names.pod, t.names.container)
+	return fmt.Sprintf(
+		`%[1]s{%[2]s%[3]s%[4]s!="",%[5]s!="",%[5]s!="POD"}`,
+		metric,
+		matching(t.match),
+		more,
+		t.names.pod,
+		t.names.container,
+	)
 }
 
 // by aggregates several series of a container: one per restart and per scraping server.
@@ -125,8 +132,12 @@ const nodeLabels = "node,kubernetes_io_hostname,instance"
 
 // nodeCPU and nodeMemory query the root control group: everything that runs on the machine.
 func (t templates) nodeCPU(string) string {
-	return fmt.Sprintf(`quantile_over_time(0.95,(max by (%s) (rate(container_cpu_usage_seconds_total{%sid="/",cpu=~"|total"}[5m])))[%s:5m])`,
-		nodeLabels, matching(t.match), duration(recent))
+	return fmt.Sprintf(
+		`quantile_over_time(0.95,(max by (%s) (rate(container_cpu_usage_seconds_total{%sid="/",cpu=~"|total"}[5m])))[%s:5m])`,
+		nodeLabels,
+		matching(t.match),
+		duration(recent),
+	)
 }
 
 func (t templates) nodeMemory(string) string {

@@ -137,7 +137,9 @@ func line(labels metrics.Labels, end time.Time, value func(i int) float64) metri
 func written(builder *facts.Builder, now time.Time, w int) []metrics.Series {
 	namespace, name := names(w)
 	yes := true
-	builder.Add(&facts.WorkloadNode{Meta: facts.Meta{Ref: facts.Ref{Kind: facts.Deployment, Namespace: namespace, Name: name}}, Desired: pods})
+	builder.Add(
+		&facts.WorkloadNode{Meta: facts.Meta{Ref: facts.Ref{Kind: facts.Deployment, Namespace: namespace, Name: name}}, Desired: pods},
+	)
 	cores, memory := truth(w)
 	var series []metrics.Series
 	for p := range pods + 1 {
@@ -264,7 +266,9 @@ func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 func TestPrometheusAcceptsQueriesWithOldLabels(t *testing.T) {
 	t.Parallel()
 	url, _ := servers.VictoriaMetrics(t, servers.VictoriaMetricsOptions{})
-	backend, err := victoriametrics.New(metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Egress: provider.Egress{AllowLoopback: true}})
+	backend, err := victoriametrics.New(
+		metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Egress: provider.Egress{AllowLoopback: true}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +289,13 @@ func TestPrometheusAcceptsQueriesWithOldLabels(t *testing.T) {
 			series = append(
 				series,
 				line(
-					metrics.Labels{"__name__": metric, "namespace": "shop", "pod_name": pod, "container_name": "app", "cluster": "a.b\\\""},
+					metrics.Labels{
+						"__name__":       metric,
+						"namespace":      "shop",
+						"pod_name":       pod,
+						"container_name": "app",
+						"cluster":        "a.b\\\"",
+					},
 					now,
 					func(n int) float64 { return float64((n + 1) * (i + 1)) },
 				),

@@ -51,7 +51,8 @@ const live = "cart-6d4b75cb6d-abcde"
 func used(t *testing.T, f *fake, in Input) (string, []facts.Gap) {
 	t.Helper()
 	f.t = t
-	in.Provider, in.Graph = f, testkit.Graph(t, shop)
+	in.Provider = f
+	in.Graph = testkit.Graph(t, shop)
 	if in.Wanting == nil {
 		in.Wanting = all()
 	}
@@ -171,7 +172,10 @@ func TestMatchersAreInEveryQuery(t *testing.T) {
 	used(
 		t,
 		f,
-		Input{Namespaces: []string{"shop", "a.b"}, Options: Options{MatchLabels: map[string]string{"cluster": `a"b\`, "region": "é\xff"}}},
+		Input{
+			Namespaces: []string{"shop", "a.b"},
+			Options:    Options{MatchLabels: map[string]string{"cluster": `a"b\`, "region": "é\xff"}},
+		},
 	)
 	for _, q := range f.queries {
 		if !strings.Contains(q, `cluster="a\"b\\",region="é",`) {

@@ -96,7 +96,8 @@ func TestEveryLogBackendCanBeRoutedToAndShownInGrafana(t *testing.T) {
 		if err != nil {
 			t.Fatal(backend.Type, err)
 		}
-		if !strings.Contains(to.Fluentd().Ruby, "TARGETS['"+backend.Type+"']") || to.Vector(logs.VectorRoute{URL: "http://logs"}).Type == "" {
+		if !strings.Contains(to.Fluentd().Ruby, "TARGETS['"+backend.Type+"']") ||
+			to.Vector(logs.VectorRoute{URL: "http://logs"}).Type == "" {
 			t.Errorf("%s has no target for one of the collectors", backend.Type)
 		}
 	}

@@ -66,14 +66,14 @@ type Page struct {
 	Next    string
 }
 
-// Health is what a server told about itself. What it does not tell is nil or empty.
+// Health is what a server reports about itself. What it does not report is nil or empty.
 type Health struct {
 	Version string
 	// Flavor is elasticsearch, opensearch, loki, victorialogs or unknown.
 	Flavor string
 	// State is green, yellow or red of a cluster, ready otherwise.
 	State string
-	// Failed says why the server cannot work, in words for people that hold still; empty when it can.
+	// Failed says why the server cannot work, for people, in a text that is stable between attempts; empty when it can.
 	Failed string
 	// Warnings do not keep it from working: unassigned shards, a disk over a watermark, ring members that are not active.
 	Warnings []string

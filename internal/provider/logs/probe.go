@@ -89,7 +89,8 @@ func (t *RoundTrip) read(ctx context.Context, p Provider, options ProbeOptions, 
 			failed = err
 			return false, nil //nolint:nilerr // retried until the time is over, and reported then
 		}
-		failed, t.QueryLatency = nil, options.Clock.Since(began)
+		failed = nil
+		t.QueryLatency = options.Clock.Since(began)
 		for _, entry := range page.Entries {
 			if strings.TrimSpace(entry.Line) == line {
 				lag := options.Clock.Since(written)
@@ -113,7 +114,7 @@ func (t *RoundTrip) read(ctx context.Context, p Provider, options ProbeOptions, 
 		"the probe line could not be read back within %s; check the ingest path (queue, disk) and spec.fields", patience)
 }
 
-// hopeless reports that the next search will fail in the same way: asking again and again would only be noise in a server's log of
+// hopeless reports that the next search will fail in the same way: repeating it would only be noise in a server's log of
 // refused logins.
 func hopeless(err error) bool {
 	p := problem.As(err)

@@ -8,7 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// MaxPoints of one series in the answer to a range query. Prometheus refuses more than 11,000 steps by itself.
+// MaxPoints of one series in the answer to a range query. Prometheus itself refuses more than 11,000 steps.
 const MaxPoints = 11_000
 
 // Fit makes a range query keep to the budget, before anything is sent. A range that is too long is a BudgetExceeded problem; a
@@ -78,7 +78,8 @@ func (s Slots) Take(ctx context.Context) (release func(), err error) {
 		return func() { <-s }, nil
 	case <-ctx.Done():
 		p := Exceeded("maxConcurrent", "a query timed out waiting for a slot; run fewer queries at once")
-		p.Action, p.Cause = problem.Retry, ctx.Err()
+		p.Action = problem.Retry
+		p.Cause = ctx.Err()
 		return nil, p
 	}
 }

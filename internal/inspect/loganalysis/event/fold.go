@@ -90,7 +90,10 @@ func (f *Folder) Flush(emit func(*Event)) {
 		e.Message = e.Message[len(traceback)+3:]
 	}
 	emit(e)
-	f.event, f.exception, f.cause, f.excerpt = Event{}, "", "", f.excerpt[:0]
+	f.event = Event{}
+	f.exception = ""
+	f.cause = ""
+	f.excerpt = f.excerpt[:0]
 }
 
 const traceback = "Traceback (most recent call last):"
@@ -98,7 +101,10 @@ const traceback = "Traceback (most recent call last):"
 // begin starts a new event.
 func (f *Folder) begin(at time.Time, line string, level Level) {
 	f.event = Event{Time: at, Message: line, Excerpt: line, Lines: 1, Level: Unknown}
-	f.open, f.mode, f.last, f.raised = true, noTrace, at, false
+	f.open = true
+	f.mode = noTrace
+	f.last = at
+	f.raised = false
 	if line[0] == '{' {
 		if read, ok := readJSON(line); ok {
 			f.beginJSON(read, level)
@@ -114,7 +120,9 @@ func (f *Folder) begin(at time.Time, line string, level Level) {
 	}
 	switch {
 	case line[0] == 'T' && strings.HasPrefix(line, traceback):
-		f.mode, f.event.Trace, f.event.Level = python, true, max(Error, f.event.Level)
+		f.mode = python
+		f.event.Trace = true
+		f.event.Level = max(Error, f.event.Level)
 	case line[0] == 'p' && strings.HasPrefix(line, "panic: "), line[0] == 'f' && strings.HasPrefix(line, "fatal error: "):
 		f.mode, f.event.Level = goroutine, Fatal
 	case line[0] == 'U' && strings.HasPrefix(line, "Unhandled exception"):

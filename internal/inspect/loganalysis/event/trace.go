@@ -43,7 +43,10 @@ func (f *Folder) continues(at time.Time, line string) bool {
 	return false
 }
 
-func (f *Folder) trace(m mode) { f.mode, f.event.Trace = m, true }
+func (f *Folder) trace(m mode) {
+	f.mode = m
+	f.event.Trace = true
+}
 
 func indented(line string) bool { return line[0] == ' ' || line[0] == '\t' }
 
@@ -73,7 +76,8 @@ func (f *Folder) inPython(line string) bool {
 		f.raised = f.raised && line[0] != 'T'
 		return true
 	case !f.raised:
-		f.raised, f.exception = true, line
+		f.raised = true
+		f.exception = line
 		return true
 	}
 	return false

@@ -139,7 +139,9 @@ func shaped(s, shape string) bool {
 
 // isAddress reports whether a text is an IPv4 address with or without a port, an IPv6 address or a MAC address.
 func isAddress(s string) bool {
-	dots, colons, hex := 0, 0, false
+	dots := 0
+	colons := 0
+	hex := false
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c == '.':

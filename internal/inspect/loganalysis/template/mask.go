@@ -72,7 +72,8 @@ func (m *masker) end() bool {
 		return false
 	}
 	m.tokens = append(m.tokens, token{m.start, len(m.buf), m.variable})
-	m.start, m.variable = len(m.buf), false
+	m.start = len(m.buf)
+	m.variable = false
 	if len(m.tokens) < maxTokens {
 		return false
 	}
@@ -140,7 +141,18 @@ func messageKey(before string) bool {
 		start--
 	}
 	switch strings.ToLower(before[start:]) {
-	case "msg", "message", "err", "error", "reason", "event", "exception", "cause", "detail", "details", "error.message", "exception.message":
+	case "msg",
+		"message",
+		"err",
+		"error",
+		"reason",
+		"event",
+		"exception",
+		"cause",
+		"detail",
+		"details",
+		"error.message",
+		"exception.message":
 		return true
 	}
 	return false

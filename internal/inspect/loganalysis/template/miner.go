@@ -194,7 +194,8 @@ func (m *Miner[D]) find(line string) *Template[D] {
 		return nil
 	}
 	tolerated := m.tolerated(len(m.masker.tokens))
-	best, minDiffer := -1, tolerated+1
+	best := -1
+	minDiffer := tolerated + 1
 	for i, t := range n.list {
 		differ, wild := m.differing(t, tolerated)
 		if differ+wild > tolerated || differ > minDiffer || differ == minDiffer && t.Count <= n.list[best].Count {

@@ -102,7 +102,8 @@ func TestSameIdsInTwoIndicesAreTwoLines(t *testing.T) {
 	for i := range 30 {
 		f.add(fmt.Sprint("logs-", i%3), fmt.Sprint(i/3), object{"@timestamp": at, "message": fmt.Sprint("line ", i), "pod": "p"})
 	}
-	q, p := lastHour(), backend(t, settings(f.url, "logs"))
+	q := lastHour()
+	p := backend(t, settings(f.url, "logs"))
 	q.Limit = 7
 	seen := map[string]bool{}
 	for range 10 {
@@ -186,8 +187,12 @@ func TestHealthIsToldInWords(t *testing.T) {
 	t.Parallel()
 	const gb = 1 << 30
 	disk := func(total, available int) string {
-		return fmt.Sprintf(`{"nodes":{"a":{"name":"es-1","roles":["master","data"],"fs":{"total":{"total_in_bytes":%d,"available_in_bytes":%d}}},
-			"b":{"name":"es-master","roles":["master"],"fs":{"total":{"total_in_bytes":100,"available_in_bytes":0}}}}}`, total, available)
+		return fmt.Sprintf(
+			`{"nodes":{"a":{"name":"es-1","roles":["master","data"],"fs":{"total":{"total_in_bytes":%d,"available_in_bytes":%d}}},
+			"b":{"name":"es-master","roles":["master"],"fs":{"total":{"total_in_bytes":100,"available_in_bytes":0}}}}}`,
+			total,
+			available,
+		)
 	}
 	watermark := func(text string) string {
 		return `{"persistent":{},"transient":{},"defaults":{"cluster":{"routing":{"allocation":{"disk":{"threshold_enabled":"true","watermark":` + text + `}}}}}}`

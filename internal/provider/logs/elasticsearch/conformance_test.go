@@ -27,7 +27,9 @@ func TestHostileServers(t *testing.T) {
 	t.Parallel()
 	conformance.RunHostile(t, func(endpoint provider.Endpoint) (logs.Provider, error) {
 		s := settings(endpoint.URL, "logs")
-		s.Endpoint, s.Timeout, s.MaxBytes = endpoint, hostile.Timeout, hostile.MaxBytes
+		s.Endpoint = endpoint
+		s.Timeout = hostile.Timeout
+		s.MaxBytes = hostile.MaxBytes
 		return s.open()
 	})
 }

@@ -38,7 +38,11 @@ func startOf(cursor string, backward bool) (*position, error) {
 	if cursor == "" {
 		return &position{Version: cursorVersion, Backward: backward}, nil
 	}
-	foreign := problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "the cursor does not belong to this query; start again with the first page")
+	foreign := problem.UserError(
+		v1alpha1.ReasonInvalidQuery,
+		nil,
+		"the cursor does not belong to this query; start again with the first page",
+	)
 	if len(cursor) > maxCursorSize {
 		return nil, foreign
 	}
@@ -49,7 +53,8 @@ func startOf(cursor string, backward bool) (*position, error) {
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.DisallowUnknownFields()
 	p := &position{begun: true}
-	if err := decoder.Decode(p); err != nil || decoder.More() || p.Version != cursorVersion || p.Backward != backward || len(p.Skip) == 0 {
+	if err := decoder.Decode(p); err != nil || decoder.More() || p.Version != cursorVersion || p.Backward != backward ||
+		len(p.Skip) == 0 {
 		return nil, foreign
 	}
 	for _, ids := range p.Skip {
@@ -73,7 +78,10 @@ func (p *position) cursor() string {
 // pass a document.
 func (p *position) pass(h hit) {
 	if !p.begun || h.at != p.Time {
-		p.begun, p.Time, p.Skip, p.skipped = true, h.at, map[string][]string{}, 0
+		p.begun = true
+		p.Time = h.at
+		p.Skip = map[string][]string{}
+		p.skipped = 0
 	}
 	p.Skip[h.index] = append(p.Skip[h.index], h.id)
 	p.skipped++

@@ -13,14 +13,26 @@ import (
 // answerOf hits as Elasticsearch 6.8 gives it, with Pod metadata as Vector has it.
 func answerOf(hits int) string {
 	var text strings.Builder
-	text.WriteString(`{"took":3,"timed_out":false,"_shards":{"total":5,"successful":5,"skipped":0,"failed":0},"hits":{"total":10000,"max_score":null,"hits":[`)
+	text.WriteString(
+		`{"took":3,"timed_out":false,"_shards":{"total":5,"successful":5,"skipped":0,"failed":0},"hits":{"total":10000,"max_score":null,"hits":[`,
+	)
 	for i := range hits {
 		if i > 0 {
 			text.WriteByte(',')
 		}
-		fmt.Fprintf(&text, `{"_index":"logs-kubeops-default","_type":"_doc","_id":"id%018d","_score":null,"_source":{"@timestamp":"2025-01-01T00:00:00.000Z",`+
-			`"message":"GET /api/v1/items/%d took 12 ms and answered 200 to 10.0.0.%d","level":"info","kubernetes":{"pod_namespace":"shop","pod_name":"web-7d9f-%d",`+
-			`"container_name":"web","pod_node_name":"node-%d","pod_labels":{"app":"web","tier":"front"}}},"sort":[%d,%d]}`, i, i, i%256, i%40, i%9, 1735689600000+i, i)
+		fmt.Fprintf(
+			&text,
+			`{"_index":"logs-kubeops-default","_type":"_doc","_id":"id%018d","_score":null,"_source":{"@timestamp":"2025-01-01T00:00:00.000Z",`+
+				`"message":"GET /api/v1/items/%d took 12 ms and answered 200 to 10.0.0.%d","level":"info","kubernetes":{"pod_namespace":"shop","pod_name":"web-7d9f-%d",`+
+				`"container_name":"web","pod_node_name":"node-%d","pod_labels":{"app":"web","tier":"front"}}},"sort":[%d,%d]}`,
+			i,
+			i,
+			i%256,
+			i%40,
+			i%9,
+			1735689600000+i,
+			i,
+		)
 	}
 	text.WriteString(`]}}`)
 	return text.String()
@@ -35,7 +47,8 @@ func vector() *mapping {
 }
 
 func BenchmarkDecode5000Hits(b *testing.B) {
-	answer, m := answerOf(5000), vector()
+	answer := answerOf(5000)
+	m := vector()
 	b.SetBytes(int64(len(answer)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -132,7 +145,8 @@ func FuzzNarrow(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		first, whole, last := chunks(text)
-		if !strings.HasPrefix(text, first) || !strings.HasSuffix(text, last) || (whole != "" && len(first)+len(whole)+len(last) > len(text)) {
+		if !strings.HasPrefix(text, first) || !strings.HasSuffix(text, last) ||
+			(whole != "" && len(first)+len(whole)+len(last) > len(text)) {
 			t.Errorf("%q is cut into %q, %q, %q", text, first, whole, last)
 		}
 		if run := leading(last); !strings.HasPrefix(last, run) {

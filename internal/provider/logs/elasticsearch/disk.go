@@ -93,8 +93,11 @@ func (p *Provider) disks(ctx context.Context) ([]string, error) {
 	for i, mark := range marks {
 		if len(over[i]) > 0 {
 			slices.Sort(over[i])
-			warnings = append(warnings, fmt.Sprintf("the disk of %s is over the watermark %s: %s; free or add space", list(over[i]), mark.name,
-				mark.meaning))
+			warnings = append(
+				warnings,
+				fmt.Sprintf("the disk of %s is over the watermark %s: %s; free or add space", list(over[i]), mark.name,
+					mark.meaning),
+			)
 		}
 	}
 	return warnings, nil
@@ -126,7 +129,8 @@ func (p *Provider) watermarks(ctx context.Context) (marks []watermark, on bool, 
 	if err != nil {
 		return nil, false, err
 	}
-	on, marks = true, stages()
+	on = true
+	marks = stages()
 	set := map[string]string{}
 	for _, each := range []layer{answer.Defaults, answer.Persistent, answer.Transient} { // the later wins
 		disk := each.Cluster.Routing.Allocation.Disk
@@ -165,7 +169,8 @@ func (w *watermark) read(set map[string]string) {
 	} else if n, err := strconv.ParseFloat(value, 64); err == nil && n > 0 && n <= 1 {
 		w.part = n
 	} else if n, is := byteSize(value); is && n > 0 {
-		w.part, w.bytes = 0, n
+		w.part = 0
+		w.bytes = n
 	}
 	if n, is := byteSize(set[w.name+".max_headroom"]); is && n > 0 {
 		w.headroom = n

@@ -18,7 +18,7 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
-// known is how long what a server told about itself and its fields is believed.
+// known is how long a server's description of itself and its fields is trusted.
 const known = time.Minute
 
 // Flavors of servers.
@@ -105,13 +105,14 @@ func (p *Provider) about(ctx context.Context, fresh bool) (server, error) {
 		found = server{version: number[0], flavor: flavorElasticsearch}
 		found.major, _ = strconv.Atoi(number[1])
 		found.minor, _ = strconv.Atoi(number[2])
-		// OpenSearch can be told to give itself out as Elasticsearch 7.10.2; its tagline stays.
+		// OpenSearch can be configured to report itself as Elasticsearch 7.10.2; its tagline stays.
 		if answer.Version.Distribution == flavorOpenSearch || strings.Contains(answer.Tagline, "OpenSearch") {
 			found.flavor = flavorOpenSearch
 		}
 	}
 	p.mu.Lock()
-	p.server, p.serverAt = found, time.Now()
+	p.server = found
+	p.serverAt = time.Now()
 	p.mu.Unlock()
 	return found, nil
 }

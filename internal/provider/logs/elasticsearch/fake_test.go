@@ -97,7 +97,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var answer any
 	switch {
 	case r.URL.Path == "/":
-		answer = object{"version": object{"number": map[bool]string{true: "6.8.23", false: "8.19.0"}[f.old]}, "tagline": "You Know, for Search"}
+		answer = object{
+			"version": object{"number": map[bool]string{true: "6.8.23", false: "8.19.0"}[f.old]},
+			"tagline": "You Know, for Search",
+		}
 	case r.URL.Path == "/_cluster/health":
 		answer = object{"status": "green", "active_shards": 1, "unassigned_shards": 0}
 	case r.URL.Path == "/_nodes/stats/fs", r.URL.Path == "/_cluster/settings":
@@ -266,7 +269,8 @@ func only(source object, above string, fields []string) object {
 func (f *fake) aggregate(aggs map[string]object, found []stored) object {
 	all := object{}
 	for name, agg := range aggs {
-		buckets, counts := []any{}, map[any]int{}
+		buckets := []any{}
+		counts := map[any]int{}
 		for kind, about := range agg {
 			about := about.(object)
 			var step int64

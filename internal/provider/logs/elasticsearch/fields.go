@@ -154,7 +154,8 @@ func absent(paths []string, fields []field) []string {
 func (c capabilities) present(paths []string) []field {
 	var list []field
 	for _, path := range paths {
-		f, there := field{path: path}, false
+		f := field{path: path}
+		there := false
 		for kind, about := range c[path] {
 			switch kind {
 			case "object", "nested", "unmapped", "passthrough", "binary":

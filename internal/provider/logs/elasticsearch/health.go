@@ -91,12 +91,17 @@ func (p *Provider) cluster(ctx context.Context, health *logs.Health) error {
 	if answer.Status == stateRed {
 		health.Failed = fmt.Sprintf(
 			"the cluster is red: primary shards%s are unassigned, so lines are missing and cannot be written; see GET _cluster/allocation/explain",
-			ofIndices(indices))
+			ofIndices(indices),
+		)
 		return nil
 	}
-	health.Warnings = append(health.Warnings,
-		fmt.Sprintf("the cluster is yellow: replica shards%s are unassigned, so losing a node loses data; see GET _cluster/allocation/explain",
-			ofIndices(indices)))
+	health.Warnings = append(
+		health.Warnings,
+		fmt.Sprintf(
+			"the cluster is yellow: replica shards%s are unassigned, so losing a node loses data; see GET _cluster/allocation/explain",
+			ofIndices(indices),
+		),
+	)
 	return nil
 }
 
@@ -170,9 +175,12 @@ func (p *Provider) blocks(ctx context.Context) ([]string, error) {
 	case full > 0:
 		return []string{fmt.Sprintf(
 			"index %s is read-only (index.blocks.read_only_allow_delete) because a disk passed its flood stage; free space, then set it to null",
-			p.writeIndex)}, nil
+			p.writeIndex,
+		)}, nil
 	case blocked > 0 && blocked == len(answer):
-		return []string{fmt.Sprintf("index %s does not accept writes: index.blocks.read_only or index.blocks.write is set", p.writeIndex)}, nil
+		return []string{
+			fmt.Sprintf("index %s does not accept writes: index.blocks.read_only or index.blocks.write is set", p.writeIndex),
+		}, nil
 	}
 	return nil, nil
 }

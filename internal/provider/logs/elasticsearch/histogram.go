@@ -45,7 +45,8 @@ func (p *Provider) Histogram(ctx context.Context, q logs.Query, width time.Durat
 			buckets[i].Count += n
 		}
 	}
-	q.Cursor, q.Backward = "", false
+	q.Cursor = ""
+	q.Backward = false
 	s, err := p.scan(ctx, q)
 	switch {
 	case err != nil:

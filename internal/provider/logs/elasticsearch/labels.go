@@ -23,7 +23,8 @@ func (p *Provider) LabelValues(ctx context.Context, label string, q logs.Query, 
 	if _, err := p.resolve(ctx, label); err != nil {
 		return nil, err
 	}
-	q.Cursor, q.Backward = "", true
+	q.Cursor = ""
+	q.Backward = true
 	s, err := p.scan(ctx, q)
 	if err != nil {
 		return nil, err

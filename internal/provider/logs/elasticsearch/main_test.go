@@ -50,8 +50,12 @@ func (l *lazy) get(t testing.TB) (url string, process *servers.Process) {
 // settings for a server of the tests, with its own indices.
 func settings(url, index string) indexed {
 	return indexed{
-		Settings: logs.Settings{Endpoint: provider.Endpoint{URL: url}, Timeout: 30 * time.Second, Egress: provider.Egress{AllowLoopback: true}},
-		Config:   elasticsearch.Config{Index: index + "*", WriteIndex: index},
+		Settings: logs.Settings{
+			Endpoint: provider.Endpoint{URL: url},
+			Timeout:  30 * time.Second,
+			Egress:   provider.Egress{AllowLoopback: true},
+		},
+		Config: elasticsearch.Config{Index: index + "*", WriteIndex: index},
 	}
 }
 

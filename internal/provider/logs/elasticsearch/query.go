@@ -151,7 +151,7 @@ func (p *plan) fits(line string, labels map[string]string) bool {
 	return true
 }
 
-// body of a search: the plan's filters, those of a position, and what is to be returned.
+// body of a search: the plan's filters, those of a position, and the fields to return.
 func (p *plan) body(more []any, skip []any, rest object) []byte {
 	condition := object{"filter": append(slices.Clone(p.filters), more...)}
 	if len(skip) > 0 {

@@ -73,9 +73,13 @@ func policyName(name string) bool {
 // lifecycle reads the ILM policies of indices.
 func (p *Provider) lifecycle(ctx context.Context, index string) (logs.Retention, bool, error) {
 	var answer map[string]struct{ Settings map[string]any }
-	err := p.client.JSON(ctx, provider.Request{Operation: "settings", Path: "/" + index + "/_settings/index.lifecycle.*", Query: url.Values{
-		"flat_settings": {"true"}, "ignore_unavailable": {"true"}, "allow_no_indices": {"true"},
-	}}, &answer)
+	err := p.client.JSON(
+		ctx,
+		provider.Request{Operation: "settings", Path: "/" + index + "/_settings/index.lifecycle.*", Query: url.Values{
+			"flat_settings": {"true"}, "ignore_unavailable": {"true"}, "allow_no_indices": {"true"},
+		}},
+		&answer,
+	)
 	if err != nil {
 		return logs.Retention{}, false, err
 	}

@@ -161,7 +161,8 @@ func (s *scanner) ask(ctx context.Context, size int) ([]document, error) {
 	err = decodeHits(answer.Body, func(h hit) {
 		d := document{hit: h, line: s.m.line(h.source)}
 		if labels := s.m.labelsOf(h.source); s.plan.fits(d.line, labels) {
-			d.fits, d.labels = true, labels
+			d.fits = true
+			d.labels = labels
 		} else {
 			d.line = ""
 		}

@@ -21,7 +21,8 @@ const (
 // Tail polls for new lines. A line that appears more than 15 seconds behind a newer one is missed. The order is that of time
 // within what is new at each poll.
 func (p *Provider) Tail(ctx context.Context, q logs.Query, each func(logs.Entry) error) error {
-	q.Backward, q.Cursor = false, ""
+	q.Backward = false
+	q.Cursor = ""
 	// Servers keep whole milliseconds: a line written a moment after the start may bear an earlier time than the start.
 	q.Start = q.Start.Truncate(time.Millisecond)
 	if q.End.IsZero() {

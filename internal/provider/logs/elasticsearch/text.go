@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// The texts of a query may begin and end within a word, and every line that holds one is to be found; what a server is asked
+// The texts of a query may begin and end within a word, and every line that holds one must be found; what a server is asked
 // for is only a part of the truth that its index can answer quickly, and the rest is checked on this side. What is asked for
 // must therefore hold forevery line that has the text:
 //   - what stands between two white spaces of the text consists of whole words, whatever the analyser: match all of them;

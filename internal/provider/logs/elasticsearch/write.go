@@ -33,7 +33,8 @@ func (p *Provider) Write(ctx context.Context, entries []logs.Entry) error {
 	}
 	m, err := p.resolve(ctx)
 	if reason(err) == v1alpha1.ReasonForbidden {
-		m, err = &mapping{}, nil // credentials that may only write
+		m = &mapping{}
+		err = nil // credentials that may only write
 	}
 	if err != nil {
 		return err
@@ -138,7 +139,7 @@ func set(document map[string]any, path, value string) {
 	}
 }
 
-// bulk sends one request and looks at what became of each document.
+// bulk sends one request and checks the result of each document.
 func (p *Provider) bulk(ctx context.Context, body []byte, count int) error {
 	var answer struct {
 		Errors *bool
@@ -171,15 +172,22 @@ func (p *Provider) bulk(ctx context.Context, body []byte, count int) error {
 func (p *Provider) refused(status int, kind string) error {
 	switch {
 	case kind == "cluster_block_exception":
-		return problem.Retrying(v1alpha1.ReasonUnhealthy, nil,
+		return problem.Retrying(
+			v1alpha1.ReasonUnhealthy,
+			nil,
 			"index %s does not accept writes: blocked, usually by a full disk; free space, then set index.blocks.read_only_allow_delete to null",
-			p.writeIndex)
+			p.writeIndex,
+		)
 	case kind == "index_not_found_exception":
 		return problem.Retrying(v1alpha1.ReasonNotFound, nil,
 			"index %s does not exist and is not created automatically; create it, or allow it in action.auto_create_index", p.writeIndex)
 	case status == http.StatusBadRequest:
-		return problem.Retrying(v1alpha1.ReasonNotIngesting, nil,
-			"index %s rejected lines because of its mapping; check that spec.fields matches its text, keyword and date fields", p.writeIndex)
+		return problem.Retrying(
+			v1alpha1.ReasonNotIngesting,
+			nil,
+			"index %s rejected lines because of its mapping; check that spec.fields matches its text, keyword and date fields",
+			p.writeIndex,
+		)
 	case status == http.StatusForbidden:
 		return problem.Retrying(v1alpha1.ReasonForbidden, nil,
 			"the credentials cannot write to index %s; grant them the privilege create_doc, or set spec.probe to ReadOnly", p.writeIndex)

@@ -8,7 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
-// Follower follows new lines by asking again and again. It needs nothing but searches, which go through the one client with
+// Follower follows new lines by polling. It needs nothing but searches, which go through the one client with
 // all its limits; the streams that servers offer for this are open forever, and no deadline or size would hold there.
 type Follower struct {
 	// Search of the backend.
@@ -23,12 +23,12 @@ type Follower struct {
 	Now func() time.Time
 }
 
-// seenLimit bounds what is remembered of lines that were told already. Where more lines than that come within Late, some may
-// be told twice.
+// seenLimit bounds the memory of lines that were delivered already. Where more lines than that come within Late, some may
+// be delivered twice.
 const seenLimit = 200_000
 
-// Follow calls each forevery new line, in the order of their time within one look, until the context ends, which is no error,
-// or a search or each fails. Lines that are alike in time, text and labels are told once.
+// Follow calls each for every new line, in the order of their time within one look, until the context ends, which is no error,
+// or a search or each fails. Lines that are alike in time, text and labels are delivered once.
 func (f Follower) Follow(ctx context.Context, query logs.Query, each func(logs.Entry) error) error {
 	f = f.defaulted()
 	begin := query.Start
@@ -76,7 +76,11 @@ func (f Follower) defaulted() Follower {
 
 // look reads all pages of a time once.
 func (f Follower) look(ctx context.Context, query logs.Query, from, to time.Time, seen *memory, each func(logs.Entry) error) error {
-	query.Start, query.End, query.Backward, query.Cursor, query.Limit = from, to, false, "", 1000
+	query.Start = from
+	query.End = to
+	query.Backward = false
+	query.Cursor = ""
+	query.Limit = 1000
 	for {
 		page, err := f.Search(ctx, query)
 		if err != nil {
@@ -99,7 +103,7 @@ func (f Follower) look(ctx context.Context, query logs.Query, from, to time.Time
 	}
 }
 
-// memory of lines that were told, by a hash.
+// memory of delivered lines, by hash.
 type memory struct {
 	seed maphash.Seed
 	at   map[uint64]time.Time

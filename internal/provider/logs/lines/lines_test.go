@@ -116,7 +116,14 @@ func TestPagesLoseAndDoubleNothing(t *testing.T) {
 				Sort(want, backward)
 				same := slices.EqualFunc(got, want, func(a, b logs.Entry) bool { return a.Line == b.Line && a.Time.Equal(b.Time) })
 				if !same {
-					t.Errorf("%d at once, pages of %d, backward %t: got %d lines, want %d in order", group, size, backward, len(got), len(want))
+					t.Errorf(
+						"%d at once, pages of %d, backward %t: got %d lines, want %d in order",
+						group,
+						size,
+						backward,
+						len(got),
+						len(want),
+					)
 				}
 			}
 		}
@@ -172,7 +179,8 @@ func TestFollowTellsEachLineOnceAlsoWhenItComesLate(t *testing.T) {
 	enough := errors.New("enough")
 	// What is stored at each look: line 2 comes after line 3, line 500 is in the future.
 	looks := [][]logs.Entry{{at(-1)}, {at(1), at(3)}, {at(2), at(500)}, {at(4)}}
-	look, now := 0, begin
+	look := 0
+	now := begin
 	var s store
 	var got []string
 	f := Follower{

@@ -62,7 +62,9 @@ func (p Pager) Page(ctx context.Context, query logs.Query) (logs.Page, error) {
 }
 
 func (p Pager) page(ctx context.Context, query logs.Query) (logs.Page, error) {
-	start, end, want := query.Start, query.End, query.PageSize()
+	start := query.Start
+	end := query.End
+	want := query.PageSize()
 	var page logs.Page
 	if query.Cursor != "" {
 		c, err := parseCursor(query.Cursor, query)

@@ -44,7 +44,8 @@ func Period(text string) (time.Duration, error) {
 		if err != nil || sum > 1<<62-part {
 			return 0, errPeriod
 		}
-		sum, rest = sum+part, left
+		sum = sum + part
+		rest = left
 	}
 	if text == "" {
 		return 0, errPeriod
@@ -59,7 +60,8 @@ func onePeriod(text string) (time.Duration, string, error) {
 		size time.Duration
 	}{{"ms", time.Millisecond}, {"y", 365 * 24 * time.Hour}, {"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m",
 		time.Minute}, {"s", time.Second}}
-	number, digits := int64(0), 0
+	number := int64(0)
+	digits := 0
 	for digits < len(text) && text[digits] >= '0' && text[digits] <= '9' {
 		if number = number*10 + int64(text[digits]-'0'); number > 1<<40 {
 			return 0, "", errPeriod

@@ -88,7 +88,7 @@ func (p *Provider) failed(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// notReady words Loki's own texts, which hold counts and addresses and so do not hold still.
+// notReady describes why Loki is not ready without its own text, which contains changing counts and addresses.
 func notReady(host, text string) string {
 	cause := "see its path /ready"
 	for _, known := range []struct{ prefix, cause string }{

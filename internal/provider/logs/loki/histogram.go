@@ -75,7 +75,8 @@ func floor(t time.Time, width time.Duration) time.Time {
 
 // countInner counts buckets that have others before and behind them.
 func (p *Provider) countInner(ctx context.Context, e expression, buckets []logs.Bucket, width time.Duration) error {
-	first, end := buckets[0].Start, buckets[len(buckets)-1].Start.Add(width)
+	first := buckets[0].Start
+	end := buckets[len(buckets)-1].Start.Add(width)
 	var answer seriesAnswer
 	err := p.call(ctx, get("histogram", "/loki/api/v1/query_range", url.Values{
 		"query": {fmt.Sprintf("sum(count_over_time(%s [%dms] offset 1ms))", e, width.Milliseconds())},
@@ -170,6 +171,7 @@ func (p *point) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("%.20q is not a count", text)
 	}
 	// Milliseconds are what Loki gives here.
-	p.at, p.count = time.UnixMilli(int64(seconds*1000+0.5)).UTC(), int64(number)
+	p.at = time.UnixMilli(int64(seconds*1000 + 0.5)).UTC()
+	p.count = int64(number)
 	return nil
 }

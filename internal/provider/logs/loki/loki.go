@@ -61,7 +61,8 @@ func (p *Provider) call(ctx context.Context, r provider.Request, into any) error
 // refused words a status other than 2xx. The answer is looked at for what it is, and never quoted.
 func (p *Provider) refused(answer *provider.Answer) error {
 	start, _ := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
-	text, host := string(start), p.client.Host()
+	text := string(start)
+	host := p.client.Host()
 	switch {
 	case answer.Status == http.StatusUnauthorized && strings.Contains(text, "no org id"):
 		return problem.UserError(v1alpha1.ReasonUnauthorized, nil,
@@ -83,7 +84,9 @@ func (p *Provider) refused(answer *provider.Answer) error {
 func get(operation, path string, parameters url.Values) provider.Request {
 	r := provider.Request{Operation: operation, Path: path, Query: parameters}
 	if len(parameters.Encode()) > 4<<10 {
-		r.Method, r.Query, r.Form = http.MethodPost, nil, parameters
+		r.Method = http.MethodPost
+		r.Query = nil
+		r.Form = parameters
 	}
 	return r
 }

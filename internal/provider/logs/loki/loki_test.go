@@ -173,7 +173,14 @@ func TestLinesThatAreTooLongForOnePageComeInShorterPages(t *testing.T) {
 				w.Header().Set("Content-Length", "99999999")
 				return
 			}
-			says(200, "application/json", `{"status":"success","data":{"resultType":"streams","result":[{"stream":{"pod":"p"},"values":[["1000","x"]]}]}}`)(w, r)
+			says(
+				200,
+				"application/json",
+				`{"status":"success","data":{"resultType":"streams","result":[{"stream":{"pod":"p"},"values":[["1000","x"]]}]}}`,
+			)(
+				w,
+				r,
+			)
 		}})
 	page, err := p.Search(t.Context(), logs.Query{Start: time.Unix(0, 0), End: time.Now(), Limit: 500})
 	if err != nil || len(page.Entries) != 1 || !slices.Equal(limits, []string{"501", "32"}) {
@@ -250,7 +257,11 @@ func TestRetentionIsReadFromFourLines(t *testing.T) {
 }
 
 func FuzzStreams(f *testing.F) {
-	f.Add([]byte(`{"status":"success","data":{"resultType":"streams","result":[{"stream":{"pod":"p","level":"ERROR"},"values":[["1","x"],["-9223372036854775808","\ud800",{"a":"b"}]]}]}}`))
+	f.Add(
+		[]byte(
+			`{"status":"success","data":{"resultType":"streams","result":[{"stream":{"pod":"p","level":"ERROR"},"values":[["1","x"],["-9223372036854775808","\ud800",{"a":"b"}]]}]}}`,
+		),
+	)
 	f.Add([]byte(`{"data":{"resultType":"streams","result":[{"values":[[],null]}]}}`))
 	f.Fuzz(func(_ *testing.T, content []byte) {
 		var answer streamsAnswer
@@ -261,7 +272,11 @@ func FuzzStreams(f *testing.F) {
 }
 
 func FuzzSeries(f *testing.F) {
-	f.Add([]byte(`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1795423210,"4"],[1e400,"NaN"]],"value":[1,"-1"]}]}}`))
+	f.Add(
+		[]byte(
+			`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1795423210,"4"],[1e400,"NaN"]],"value":[1,"-1"]}]}}`,
+		),
+	)
 	f.Fuzz(func(t *testing.T, content []byte) {
 		var answer seriesAnswer
 		if json.Unmarshal(content, &answer) != nil {
@@ -322,7 +337,8 @@ func page() []byte {
 }
 
 func BenchmarkDecode5000Lines(b *testing.B) {
-	content, n := page(), newNames(logs.Fields{})
+	content := page()
+	n := newNames(logs.Fields{})
 	b.SetBytes(int64(len(content)))
 	b.ReportAllocs()
 	for b.Loop() {

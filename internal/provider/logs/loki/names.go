@@ -40,8 +40,15 @@ const (
 // underscores; and of OpenTelemetry.
 func newNames(fields logs.Fields) *names {
 	n := &names{spellings: map[string][]string{
-		logs.LabelNamespace: {"namespace", "kubernetes_pod_namespace", "kubernetes_namespace_name", "kubernetes_namespace", "namespace_name",
-			"pod_namespace", "k8s_namespace_name"},
+		logs.LabelNamespace: {
+			"namespace",
+			"kubernetes_pod_namespace",
+			"kubernetes_namespace_name",
+			"kubernetes_namespace",
+			"namespace_name",
+			"pod_namespace",
+			"k8s_namespace_name",
+		},
 		logs.LabelPod:       {"pod", "pod_name", "kubernetes_pod_name", "kubernetes_pod", "k8s_pod_name"},
 		logs.LabelContainer: {"container", "container_name", "kubernetes_container_name", "kubernetes_container", "k8s_container_name"},
 		logs.LabelNode: {"node", "node_name", "kubernetes_pod_node_name", "pod_node_name", "kubernetes_node_name", "kubernetes_host",
@@ -96,7 +103,10 @@ func (n *names) streamNames(ctx context.Context, query logs.Query) (map[string]b
 	if err != nil {
 		return nil, err
 	}
-	n.known, n.start, n.end, n.asked = make(map[string]bool, len(list)), start, end, time.Now()
+	n.known = make(map[string]bool, len(list))
+	n.start = start
+	n.end = end
+	n.asked = time.Now()
 	for _, name := range list {
 		n.known[name] = true
 	}

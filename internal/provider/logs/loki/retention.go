@@ -74,11 +74,13 @@ func (s settings) retention() (logs.Retention, bool, error) {
 	if s.enabled == "" && s.period == "" && s.deletes == "" {
 		return logs.Retention{}, false, nil
 	}
-	period, source := s.period, "Loki's limits_config.retention_period"
+	period := s.period
+	source := "Loki's limits_config.retention_period"
 	switch {
 	case s.enabled == "true":
 	case s.deletes == "true":
-		period, source = s.tables, "Loki's table_manager.retention_period"
+		period = s.tables
+		source = "Loki's table_manager.retention_period"
 	default:
 		return logs.Retention{Source: "Loki's compactor.retention_enabled, which is false"}, true, nil
 	}

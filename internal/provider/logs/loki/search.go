@@ -76,7 +76,8 @@ func (v *value) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return errors.New("a line has no time")
 	}
-	v.ns, v.line = ns, lines.Clean(pair[1])
+	v.ns = ns
+	v.line = lines.Clean(pair[1])
 	return nil
 }
 

@@ -54,7 +54,8 @@ func (f fields) encode(entries []logs.Entry) ([]byte, error) {
 				line[f.of(label)[0]] = clean(value)
 			}
 		}
-		line["_time"], line["_msg"] = stamp(entry.Time), lines.Clean(entry.Line)
+		line["_time"] = stamp(entry.Time)
+		line["_msg"] = lines.Clean(entry.Line)
 		if err := encoder.Encode(line); err != nil {
 			return nil, err
 		}

@@ -91,7 +91,10 @@ func FuzzHits(f *testing.F) {
 		if json.Unmarshal(content, &answer) != nil {
 			return
 		}
-		buckets := []logs.Bucket{{Start: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)}, {Start: time.Date(2024, 1, 1, 1, 0, 0, 0, time.UTC)}}
+		buckets := []logs.Bucket{
+			{Start: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)},
+			{Start: time.Date(2024, 1, 1, 1, 0, 0, 0, time.UTC)},
+		}
 		if answer.into(buckets, time.Hour) && (buckets[0].Count < 0 || buckets[1].Count < 0) {
 			t.Errorf("counts are %v", buckets)
 		}
@@ -99,7 +102,9 @@ func FuzzHits(f *testing.F) {
 }
 
 func FuzzMetrics(f *testing.F) {
-	f.Add("flag{name=\"retentionPeriod\", value=\"7d\", is_set=\"true\"} 1\nvm_app_version{version=\"victoria-logs-x\", short_version=\"v1.2.3\"} 1\n")
+	f.Add(
+		"flag{name=\"retentionPeriod\", value=\"7d\", is_set=\"true\"} 1\nvm_app_version{version=\"victoria-logs-x\", short_version=\"v1.2.3\"} 1\n",
+	)
 	f.Fuzz(func(t *testing.T, text string) {
 		if got, err := readMetrics(strings.NewReader(text)); err != nil || len(got.version) > 64 {
 			t.Errorf("got %+v, %v", got, err)
@@ -110,8 +115,14 @@ func FuzzMetrics(f *testing.F) {
 func BenchmarkDecode5000Lines(b *testing.B) {
 	var content bytes.Buffer
 	for i := range 5000 {
-		fmt.Fprintf(&content, `{"_msg":"%s","_stream":"{namespace=\"default\",pod=\"web-%d\"}","_stream_id":"0000000000000000e934a84adb05276890d7f7bfcadabe92","_time":"2026-01-02T03:04:05.%09dZ","container":"main","namespace":"default","pod":"web-%d"}`+"\n",
-			strings.Repeat("a word ", 28), i%50, i, i%50)
+		fmt.Fprintf(
+			&content,
+			`{"_msg":"%s","_stream":"{namespace=\"default\",pod=\"web-%d\"}","_stream_id":"0000000000000000e934a84adb05276890d7f7bfcadabe92","_time":"2026-01-02T03:04:05.%09dZ","container":"main","namespace":"default","pod":"web-%d"}`+"\n",
+			strings.Repeat("a word ", 28),
+			i%50,
+			i,
+			i%50,
+		)
 	}
 	f := newFields(logs.Fields{})
 	b.SetBytes(int64(content.Len()))

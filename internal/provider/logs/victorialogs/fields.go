@@ -25,8 +25,14 @@ type fields struct {
 // settings are the only ones of their label.
 func newFields(settings logs.Fields) fields {
 	f := fields{message: "_msg", names: map[string][]string{
-		logs.LabelNamespace: {"namespace", "kubernetes.pod_namespace", "kubernetes.namespace_name", "kubernetes.namespace", "k8s.namespace.name",
-			"kubernetes_namespace_name"},
+		logs.LabelNamespace: {
+			"namespace",
+			"kubernetes.pod_namespace",
+			"kubernetes.namespace_name",
+			"kubernetes.namespace",
+			"k8s.namespace.name",
+			"kubernetes_namespace_name",
+		},
 		logs.LabelPod: {"pod", "kubernetes.pod_name", "kubernetes.pod.name", "k8s.pod.name", "kubernetes_pod_name"},
 		logs.LabelContainer: {"container", "kubernetes.container_name", "kubernetes.container.name", "k8s.container.name",
 			"kubernetes_container_name"},

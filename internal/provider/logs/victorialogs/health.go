@@ -26,7 +26,8 @@ func (p *Provider) Health(ctx context.Context) (logs.Health, error) {
 		return logs.Health{}, err
 	}
 	if failed {
-		health.State, health.Failed = "not ready", p.client.Host()+" reports that it is not ready; see its log"
+		health.State = "not ready"
+		health.Failed = p.client.Host() + " reports that it is not ready; see its log"
 		return health, nil
 	}
 	told, err := p.metrics(ctx)
@@ -106,7 +107,7 @@ func readMetrics(content io.Reader) (told, error) {
 	err := lines.Each(content, func(line string) {
 		switch {
 		case strings.HasPrefix(line, "vm_app_version{"):
-			// A vmauth in front of it tells of itself here.
+			// A vmauth in front of it reports itself here.
 			long, short := label(line, "version"), label(line, "short_version")
 			if !strings.HasPrefix(long, "victoria-logs") && !strings.HasPrefix(long, "vlselect") && !strings.HasPrefix(long, "vlsingle") {
 				return

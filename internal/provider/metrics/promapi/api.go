@@ -114,14 +114,15 @@ func (a *API) get(ctx context.Context, c call, data func(*json.Decoder) error) e
 func (a *API) request(c call) provider.Request {
 	r := provider.Request{Operation: c.operation, Path: a.options.Prefix + c.path}
 	if len(c.params.Encode()) > longForm {
-		r.Method, r.Form = http.MethodPost, c.params
+		r.Method = http.MethodPost
+		r.Form = c.params
 	} else {
 		r.Query = c.params
 	}
 	return r
 }
 
-// judge what an answer says of itself, after all of it was read.
+// judge the status of a response, after all of it was read.
 func (a *API) judge(e envelope) error {
 	switch {
 	case e.status == "success" && !e.begun, e.status != "success" && e.status != "error":

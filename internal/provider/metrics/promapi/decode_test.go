@@ -96,7 +96,8 @@ func compare(t *testing.T, text []byte, got []metrics.Labels) {
 		return // encoding/json matches names in any case
 	}
 	for i, r := range naive.Data.Result {
-		if len(r.Metric) > 0 && !reflect.DeepEqual(r.Metric, got[i]) && !strings.Contains(strings.ToLower(string(text)), "metric\":null") {
+		if len(r.Metric) > 0 && !reflect.DeepEqual(r.Metric, got[i]) &&
+			!strings.Contains(strings.ToLower(string(text)), "metric\":null") {
 			t.Fatalf("series %d has labels %q, encoding/json reads %q", i, got[i], r.Metric)
 		}
 	}
@@ -110,7 +111,14 @@ func answer(kind string, series, points int) []byte {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, `{"metric":{"__name__":"container_memory_working_set_bytes","cluster":"production","container":"app-%d","namespace":"team-%d","node":"node-%d","pod":"shop-%d-7d9c5bdf6-x2x4z"},`, i%20, i%50, i%100, i)
+		fmt.Fprintf(
+			&b,
+			`{"metric":{"__name__":"container_memory_working_set_bytes","cluster":"production","container":"app-%d","namespace":"team-%d","node":"node-%d","pod":"shop-%d-7d9c5bdf6-x2x4z"},`,
+			i%20,
+			i%50,
+			i%100,
+			i,
+		)
 		if kind == "vector" {
 			fmt.Fprintf(&b, `"value":[1767225600.123,"%d.5"]}`, i)
 			continue

@@ -25,7 +25,11 @@ func (a *API) refused(answer *provider.Answer) error {
 func (a *API) toProblem(status int, kind string) *problem.Problem {
 	host := a.client.Host()
 	switch status {
-	case http.StatusOK, http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusServiceUnavailable, http.StatusInternalServerError:
+	case http.StatusOK,
+		http.StatusBadRequest,
+		http.StatusUnprocessableEntity,
+		http.StatusServiceUnavailable,
+		http.StatusInternalServerError:
 	default:
 		return a.client.RefusedStatus(status)
 	}
@@ -33,8 +37,12 @@ func (a *API) toProblem(status int, kind string) *problem.Problem {
 	case kind == "bad_data":
 		return problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "%s cannot parse the query; try the expression in its web UI", host)
 	case kind == "execution", kind == "422":
-		return problem.UserError(v1alpha1.ReasonInvalidQuery, nil,
-			"%s cannot evaluate the query: parse error, duplicate series, or more samples than it allows; try the expression in its web UI", host)
+		return problem.UserError(
+			v1alpha1.ReasonInvalidQuery,
+			nil,
+			"%s cannot evaluate the query: parse error, duplicate series, or more samples than it allows; try the expression in its web UI",
+			host,
+		)
 	case kind == "timeout":
 		return problem.Retrying(v1alpha1.ReasonTimeout, nil, "the query timed out on %s; query less, or check its load", host)
 	case status == http.StatusOK:

@@ -12,7 +12,7 @@ import (
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
-// MaxBroken is how many targets that are down are told.
+// MaxBroken is how many targets that are down are listed.
 const MaxBroken = 20
 
 // maxError is how much of an error that a server tells is kept, in bytes.

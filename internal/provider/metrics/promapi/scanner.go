@@ -37,7 +37,8 @@ type element struct {
 // series reads an element {"metric":{…},"value":[…]} or {"metric":{…},"values":[[…],…]}; other fields, such as native
 // histograms, are skipped.
 func (s *scanner) series(raw []byte) (e element, err error) {
-	s.raw, s.at = raw, 0
+	s.raw = raw
+	s.at = 0
 	s.points = s.points[:0]
 	err = s.fields(func(name []byte) error {
 		switch string(name) {

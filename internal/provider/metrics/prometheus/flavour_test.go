@@ -36,7 +36,11 @@ func TestProbeTellsFlavorsApartAndLivesWithWhatIsNotTold(t *testing.T) {
 					if q := r.URL.Query().Get("query"); q != "time() - max(timestamp(up)) or vector(-1)" {
 						t.Errorf("asks %s", q)
 					}
-					_, _ = w.Write([]byte(`{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1767225600,"` + c.age + `"]}]}}`))
+					_, _ = w.Write(
+						[]byte(
+							`{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1767225600,"` + c.age + `"]}]}}`,
+						),
+					)
 				case r.URL.Path == "/api/v1/status/buildinfo" && c.build != "":
 					_, _ = w.Write([]byte(`{"status":"success","data":` + c.build + `}`))
 				default:
@@ -45,7 +49,8 @@ func TestProbeTellsFlavorsApartAndLivesWithWhatIsNotTold(t *testing.T) {
 			}))
 			t.Cleanup(server.Close)
 			health, err := dial(t, metrics.Settings{Endpoint: provider.Endpoint{URL: server.URL}}).Probe(context.Background())
-			if err != nil || health.Flavor != c.flavor || health.Version != c.version || health.ActiveSeries != nil || health.Retention != "" {
+			if err != nil || health.Flavor != c.flavor || health.Version != c.version || health.ActiveSeries != nil ||
+				health.Retention != "" {
 				t.Fatalf("got %+v, %v", health, err)
 			}
 			if c.fresh < 0 != (health.Freshness == nil) || health.Freshness != nil && *health.Freshness != c.fresh {

@@ -38,7 +38,8 @@ func (b backend) Probe(ctx context.Context) (metrics.Health, error) {
 		func(ctx context.Context) error {
 			info, err := b.BuildInfo(ctx)
 			if err == nil {
-				health.Version, health.Flavor = promapi.Word(info.Version), flavor(info)
+				health.Version = promapi.Word(info.Version)
+				health.Flavor = flavor(info)
 			}
 			return err
 		},

@@ -30,7 +30,8 @@ const rules = `groups:
 
 func dial(t *testing.T, settings metrics.Settings) metrics.Provider {
 	t.Helper()
-	settings.Timeout, settings.Egress = conformance.Timeout, provider.Egress{AllowLoopback: true}
+	settings.Timeout = conformance.Timeout
+	settings.Egress = provider.Egress{AllowLoopback: true}
 	p, err := prometheus.New(settings)
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +71,11 @@ func TestARealPrometheusTellsAllThatTheContractAsksFor(t *testing.T) {
 	})
 	conformance.Eventually(t, "points of a range", func(ctx context.Context) error {
 		now := time.Now()
-		list, err := p.QueryRange(ctx, `up{job="prometheus"}`, metrics.Range{Start: now.Add(-10 * time.Minute), End: now, Step: 15 * time.Second})
+		list, err := p.QueryRange(
+			ctx,
+			`up{job="prometheus"}`,
+			metrics.Range{Start: now.Add(-10 * time.Minute), End: now, Step: 15 * time.Second},
+		)
 		if err != nil || len(list) != 1 || len(list[0].Points) == 0 ||
 			!slices.ContainsFunc(list[0].Points, func(p metrics.Point) bool { return p.Value == 1 }) {
 			return fmt.Errorf("got %+v, %w", list, err)
@@ -172,13 +177,21 @@ func TestARealPrometheusWithTLSAndAPassword(t *testing.T) {
 	conformance.Reason(t, err, v1alpha1.ReasonUnauthorized, "rejected the credentials")
 	web.Password = servers.FirstPassword
 	web.Write(t)
-	conformance.Eventually(t, "a round trip with the old password", func(ctx context.Context) error { _, err := right.Probe(ctx); return err })
+	conformance.Eventually(
+		t,
+		"a round trip with the old password",
+		func(ctx context.Context) error { _, err := right.Probe(ctx); return err },
+	)
 }
 
 func TestARealAlertmanager(t *testing.T) {
 	t.Parallel()
-	manager, process := servers.Alertmanager(t,
-		servers.AlertmanagerOptions{Config: "route: {receiver: a}\nreceivers: [{name: a}, {name: b, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\n"})
+	manager, process := servers.Alertmanager(
+		t,
+		servers.AlertmanagerOptions{
+			Config: "route: {receiver: a}\nreceivers: [{name: a}, {name: b, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\n",
+		},
+	)
 	url, _ := servers.Prometheus(t, servers.PrometheusOptions{Rules: rules, Alertmanager: strings.TrimPrefix(manager, "http://")})
 	p := dial(t, metrics.Settings{Endpoint: provider.Endpoint{URL: url}, Alertmanager: &provider.Endpoint{URL: manager}})
 	if !slices.Contains(metrics.Capabilities(p), "alertmanager") {

@@ -79,7 +79,8 @@ func (c Config) Open(settings metrics.Settings) (metrics.Provider, error) {
 		return reading(q, alerts), nil
 	}
 	endpoint := settings.Endpoint
-	endpoint.URL, endpoint.Fields.URL = c.InsertURL, settings.Endpoint.Fields.Setting("insertURL")
+	endpoint.URL = c.InsertURL
+	endpoint.Fields.URL = settings.Endpoint.Fields.Setting("insertURL")
 	insert, err := promapi.Dial(settings, endpoint, Type)
 	if err != nil {
 		return nil, err

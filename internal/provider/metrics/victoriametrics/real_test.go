@@ -24,7 +24,10 @@ func TestARealVictoriaMetricsGivesBackWhatWasWritten(t *testing.T) {
 	labels := metrics.Labels{"__name__": "up", "job": "tests", "text": "é\"\\\n"}
 	written := metrics.Series{Labels: labels}
 	for i := range 41 {
-		written.Points = append(written.Points, metrics.Point{Time: start.Add(time.Duration(i) * 15 * time.Second), Value: float64(i) / 4})
+		written.Points = append(
+			written.Points,
+			metrics.Point{Time: start.Add(time.Duration(i) * 15 * time.Second), Value: float64(i) / 4},
+		)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), conformance.Patience)
 	defer cancel()
@@ -38,7 +41,8 @@ func TestARealVictoriaMetricsGivesBackWhatWasWritten(t *testing.T) {
 	span := metrics.Range{Start: start, End: start.Add(10 * time.Minute), Step: 15 * time.Second}
 	conformance.Eventually(t, "what was written", func(ctx context.Context) error {
 		list, err := p.QueryRange(ctx, "up", span)
-		if err != nil || len(list) != 1 || list[0].Labels["text"] != labels["text"] || !slices.EqualFunc(list[0].Points, written.Points, same) {
+		if err != nil || len(list) != 1 || list[0].Labels["text"] != labels["text"] ||
+			!slices.EqualFunc(list[0].Points, written.Points, same) {
 			return fmt.Errorf("got %+v, %w", list, err)
 		}
 		vector, err := p.Query(ctx, `sum by (job) (up)`, start.Add(time.Minute))
@@ -65,7 +69,8 @@ func TestARealVictoriaMetricsGivesBackWhatWasWritten(t *testing.T) {
 	endpoint.Auth.Password = servers.SecondPassword
 	_, err = dial(t, metrics.Settings{Endpoint: endpoint}).Probe(ctx)
 	conformance.Reason(t, err, v1alpha1.ReasonUnauthorized, "rejected the credentials")
-	endpoint.Auth.Password, endpoint.URL = servers.FirstPassword, url+"/prefix"
+	endpoint.Auth.Password = servers.FirstPassword
+	endpoint.URL = url + "/prefix"
 	_, err = dial(t, metrics.Settings{Endpoint: endpoint}).Probe(ctx)
 	conformance.Reason(t, err, v1alpha1.ReasonInvalidResponse, "check that the URL")
 	conformance.Recovers(t, p, process)
