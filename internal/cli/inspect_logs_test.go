@@ -178,8 +178,8 @@ func TestBackendErrorsNameTheFlag(t *testing.T) {
 		return err
 	}
 	for want, err := range map[string]error{
-		"--logs-url must not hold credentials: put them into KUBEOPS_LOGS_USERNAME and KUBEOPS_LOGS_PASSWORD":          logsAt("https://u:p@loki:3100", "loki"),
-		"--metrics-url must not hold credentials: put them into KUBEOPS_METRICS_USERNAME and KUBEOPS_METRICS_PASSWORD": metricsAt("https://u:p@prometheus:9090", "prometheus"),
+		"--logs-url must not contain credentials: set KUBEOPS_LOGS_USERNAME and KUBEOPS_LOGS_PASSWORD instead":          logsAt("https://u:p@loki:3100", "loki"),
+		"--metrics-url must not contain credentials: set KUBEOPS_METRICS_USERNAME and KUBEOPS_METRICS_PASSWORD instead": metricsAt("https://u:p@prometheus:9090", "prometheus"),
 		"--logs-url: the URL must begin with http:// or https:// and name a host":                                      logsAt("localhost:3100", "loki"),
 		`--logs-url: unknown type "splunk", supported: elasticsearch, loki, victorialogs`:                              logsAt("http://localhost:3100", "splunk"),
 		`--metrics-url: unknown type "loki", supported: prometheus, victoriametrics`:                                   metricsAt("http://localhost:9090", "loki"),

@@ -82,56 +82,39 @@ func TestManifestsAreCheckedByTheirPodTemplates(t *testing.T) {
 	settings := func(key string) string {
 		return checktest.Document("v1", "ConfigMap", "name: settings, namespace: shop", "data: {"+key+": x}")
 	}
-	const blocks = "medium PodDisruptionBudget/shop/web: PodDisruptionBudget web blocks every drain: it demands that all of its Pods " +
-		"stay, so that none may be evicted."
+	const blocks = "medium PodDisruptionBudget/shop/web: PodDisruptionBudget web blocks every drain: it requires all of its Pods, so none can be evicted."
 	for name, tc := range map[string]struct {
 		check, files string
 		complete     bool
 		want         string
 	}{
-		"ConfigMap that is not there": {"configmap-missing", plannedWeb, true, "high Deployment/shop/web: ConfigMap " +
-			"settings, which Deployment web needs (env URL of container web), is not in the manifests."},
-		"ConfigMap that may be in the cluster": {"configmap-missing", plannedWeb, false, ""},
-		"ConfigMap that is there":              {"configmap-missing", plannedWeb + settings("url"), true, ""},
-		"key that is not there":                {"configmap-key-missing", plannedWeb + settings("uri"), false, "high Deployment/shop/web: ConfigMap settings has no key url, which Deployment web needs (env URL of container web)."},
-		"key that is there":                    {"configmap-key-missing", plannedWeb + settings("url"), false, ""},
-		"Secret that is not there": {"secret-missing", plannedWeb, true, "high Deployment/shop/web: Secret login, which " +
-			"Deployment web needs (env PASS of container web), is not in the manifests."},
-		"claim that is not there": {"pvc-missing", plannedWeb, true, "high Deployment/shop/web: Deployment web uses " +
-			"PersistentVolumeClaim web-data, which is not in the manifests."},
-		"claim that may be in the cluster": {"pvc-missing", plannedWeb, false, ""},
-		"account that is not there": {"serviceaccount-missing", plannedWeb, true, "high Deployment/shop/web: " +
-			"ServiceAccount web, which Deployment web names, is not in the manifests: without it no Pod may be created."},
-		"account that is there":           {"serviceaccount-missing", plannedWeb + checktest.Document("v1", "ServiceAccount", "name: web, namespace: shop", ""), true, ""},
-		"autoscaler without its target":   {"hpa-target-missing", plannedWeb + hpa("wbe"), true, "high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web scales nothing: Deployment wbe is not in the manifests."},
-		"autoscaler with its target":      {"hpa-target-missing", plannedWeb + hpa("web"), true, ""},
-		"selector that fits no template":  {"service-selector-matches-nothing", plannedWeb + service("wbe", "http"), true, "high Service/shop/web: Service web selects app=wbe, but no Pod template in namespace shop has these labels."},
-		"selector that may fit elsewhere": {"service-selector-matches-nothing", plannedWeb + service("wbe", "http"), false, ""},
-		"selector that fits":              {"service-selector-matches-nothing", plannedWeb + service("web", "http"), true, ""},
-		"port name that no container has": {"service-port-name-wrong", plannedWeb + service("web", "web"), false, "high Service/shop/web: Service web maps port 80 to container port web (TCP), which none of its Pods declares."},
-		"port name that a container has":  {"service-port-name-wrong", plannedWeb + service("web", "http"), false, ""},
-		"budget of none": {"pdb-blocks-drain", plannedWeb + budget("maxUnavailable: 0, selector: "+
-			"{matchLabels: {app: web}}"), false, blocks},
-		"budget of none, in percent": {"pdb-blocks-drain", plannedWeb + budget("maxUnavailable: 0%, selector: "+
-			"{matchLabels: {app: web}}"), false, blocks},
-		"budget that demands all": {"pdb-blocks-drain", plannedWeb + budget("minAvailable: 2, selector: {matchLabels: "+
-			"{app: web}}"), false, blocks},
-		"budget that demands half, rounded up": {"pdb-blocks-drain", plannedWeb + budget("minAvailable: 51%, selector: "+
-			"{matchLabels: {app: web}}"), false, blocks},
-		"budget that leaves one": {"pdb-blocks-drain", plannedWeb + budget("minAvailable: 1, selector: {matchLabels: "+
-			"{app: web}}"), false, ""},
-		"budget of a scaled workload": {"pdb-blocks-drain", plannedWeb + hpa("web") + budget("minAvailable: 2, selector: "+
-			"{matchLabels: {app: web}}"), false, ""},
-		"budget of Pods that are elsewhere": {"pdb-blocks-drain", plannedWeb + budget("maxUnavailable: 0, selector: "+
-			"{matchLabels: {app: other}}"), false, ""},
-		"budget that protects nothing": {"pdb-selects-nothing", plannedWeb + budget("minAvailable: 1, selector: "+
-			"{matchLabels: {app: wbe}}"), true, "low PodDisruptionBudget/shop/web: PodDisruptionBudget web protects nothing: no Pod " +
-			"template in namespace shop has the labels app=wbe."},
-		"budget that protects something": {"pdb-selects-nothing", plannedWeb + budget("minAvailable: 1, selector: "+
-			"{matchLabels: {app: web}}"), true, ""},
-		"schedule that names no time": {"cronjob-invalid-schedule", checktest.Document("batch/v1", "CronJob", "name: c, "+
-			"namespace: shop", "spec: {schedule: \"0 0 31 2 *\"}"), false, "high CronJob/shop/c: CronJob c never starts: no such date " +
-			"comes in the next five years."},
+		"ConfigMap that is not there":            {"configmap-missing", plannedWeb, true, "high Deployment/shop/web: ConfigMap settings is not in the manifests; Deployment web needs it (env URL of container web)."},
+		"ConfigMap that may be in the cluster":   {"configmap-missing", plannedWeb, false, ""},
+		"ConfigMap that is there":                {"configmap-missing", plannedWeb + settings("url"), true, ""},
+		"key that is not there":                  {"configmap-key-missing", plannedWeb + settings("uri"), false, "high Deployment/shop/web: ConfigMap settings has no key url; Deployment web needs it (env URL of container web)."},
+		"key that is there":                      {"configmap-key-missing", plannedWeb + settings("url"), false, ""},
+		"Secret that is not there":               {"secret-missing", plannedWeb, true, "high Deployment/shop/web: Secret login is not in the manifests; Deployment web needs it (env PASS of container web)."},
+		"claim that is not there":                {"pvc-missing", plannedWeb, true, "high Deployment/shop/web: Deployment web uses PersistentVolumeClaim web-data, which is not in the manifests."},
+		"claim that may be in the cluster":       {"pvc-missing", plannedWeb, false, ""},
+		"account that is not there":              {"serviceaccount-missing", plannedWeb, true, "high Deployment/shop/web: ServiceAccount web of Deployment web is not in the manifests: its Pods cannot be created."},
+		"account that is there":                  {"serviceaccount-missing", plannedWeb + checktest.Document("v1", "ServiceAccount", "name: web, namespace: shop", ""), true, ""},
+		"autoscaler without its target":          {"hpa-target-missing", plannedWeb + hpa("wbe"), true, "high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web cannot scale: Deployment wbe is not in the manifests."},
+		"autoscaler with its target":             {"hpa-target-missing", plannedWeb + hpa("web"), true, ""},
+		"selector that fits no template":         {"service-selector-matches-nothing", plannedWeb + service("wbe", "http"), true, "high Service/shop/web: Service web selects app=wbe, but no Pod template in namespace shop has these labels."},
+		"selector that may fit elsewhere":        {"service-selector-matches-nothing", plannedWeb + service("wbe", "http"), false, ""},
+		"selector that fits":                     {"service-selector-matches-nothing", plannedWeb + service("web", "http"), true, ""},
+		"port name that no container has":        {"service-port-name-wrong", plannedWeb + service("web", "web"), false, "high Service/shop/web: Service web maps port 80 to container port web (TCP), which none of its Pods declares."},
+		"port name that a container has":         {"service-port-name-wrong", plannedWeb + service("web", "http"), false, ""},
+		"budget of none":                         {"pdb-blocks-drain", plannedWeb + budget("maxUnavailable: 0, selector: {matchLabels: {app: web}}"), false, blocks},
+		"budget of none, in percent":             {"pdb-blocks-drain", plannedWeb + budget("maxUnavailable: 0%, selector: {matchLabels: {app: web}}"), false, blocks},
+		"budget that demands all":                {"pdb-blocks-drain", plannedWeb + budget("minAvailable: 2, selector: {matchLabels: {app: web}}"), false, blocks},
+		"budget that demands half, rounded up":   {"pdb-blocks-drain", plannedWeb + budget("minAvailable: 51%, selector: {matchLabels: {app: web}}"), false, blocks},
+		"budget that leaves one":                 {"pdb-blocks-drain", plannedWeb + budget("minAvailable: 1, selector: {matchLabels: {app: web}}"), false, ""},
+		"budget of a scaled workload":            {"pdb-blocks-drain", plannedWeb + hpa("web") + budget("minAvailable: 2, selector: {matchLabels: {app: web}}"), false, ""},
+		"budget of Pods that are elsewhere":      {"pdb-blocks-drain", plannedWeb + budget("maxUnavailable: 0, selector: {matchLabels: {app: other}}"), false, ""},
+		"budget that protects nothing":           {"pdb-selects-nothing", plannedWeb + budget("minAvailable: 1, selector: {matchLabels: {app: wbe}}"), true, "low PodDisruptionBudget/shop/web: PodDisruptionBudget web protects nothing: no Pod template in namespace shop has the labels app=wbe."},
+		"budget that protects something":         {"pdb-selects-nothing", plannedWeb + budget("minAvailable: 1, selector: {matchLabels: {app: web}}"), true, ""},
+		"schedule that names no time":            {"cronjob-invalid-schedule", checktest.Document("batch/v1", "CronJob", "name: c, namespace: shop", "spec: {schedule: \"0 0 31 2 *\"}"), false, "high CronJob/shop/c: CronJob c never starts: its schedule has no date in the next five years."},
 		"Ingress to a port that is not there":    {"ingress-backend-missing", service("web", "http") + checktest.Document("networking.k8s.io/v1", "Ingress", "name: i, namespace: shop", "spec: {defaultBackend: {service: {name: web, port: {number: 81}}}}"), false, "high Ingress/shop/i: Ingress i sends everything else to port 81 of Service web, which has no such port."},
 		"Ingress to a Service that is elsewhere": {"ingress-backend-missing", checktest.Document("networking.k8s.io/v1", "Ingress", "name: i, namespace: shop", "spec: {defaultBackend: {service: {name: web, port: {number: 81}}}}"), false, ""},
 	} {

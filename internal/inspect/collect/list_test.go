@@ -42,7 +42,7 @@ func TestListsAreReadAsFarAsTheServerAllows(t *testing.T) {
 		},
 		"an API that is not served": {
 			[]http.HandlerFunc{body(http.StatusNotFound, "text/plain", "404 page not found")},
-			[]string{}, []string{"APINotServed, pods: The cluster does not serve pods."}, 1,
+			[]string{}, []string{"NotServed, pods: The cluster does not serve pods."}, 1,
 		},
 		"expired between two pages, and read again: what has gone meanwhile is gone": {
 			[]http.HandlerFunc{page("Pod", "", "2", "a", "gone"), expired, page("Pod", "", "2", "a"), page("Pod", "2", "", "b")},

@@ -148,12 +148,12 @@ func TestObjectsAreVisitedListByList(t *testing.T) {
 		"a group that is not served": {
 			resource: Resource{Group: "argoproj.io", Name: "applications", Checks: []string{"custom-a"}},
 			answers:  map[string][]http.HandlerFunc{argo: {status(http.StatusNotFound, "NotFound", "")}},
-			gaps:     []string{"APINotServed, applications.argoproj.io: The cluster does not serve applications.argoproj.io."},
+			gaps:     []string{"NotServed, applications.argoproj.io: The cluster does not serve applications.argoproj.io."},
 		},
 		"a resource that the version has not": {
 			resource: Resource{Group: "apps", Version: "v1", Name: "deploymints", Checks: []string{"custom-a"}},
 			answers:  map[string][]http.HandlerFunc{"/apis/apps/v1": apps},
-			gaps:     []string{"APINotServed, deploymints.apps: The cluster does not serve deploymints.apps."},
+			gaps:     []string{"NotServed, deploymints.apps: The cluster does not serve deploymints.apps."},
 		},
 		"forbidden": {
 			resource: wanted,

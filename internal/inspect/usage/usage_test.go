@@ -212,9 +212,9 @@ func TestFailuresAreGaps(t *testing.T) {
 		},
 		"no cAdvisor": {
 			lacks: []string{markNew, markNodes, markThrottling},
-			want:  []string{"metrics: container_memory_working_set_bytes APINotServed [size throttled]", "metrics: container_memory_working_set_bytes APINotServed [node]"}, queries: 1,
+			want:  []string{"metrics: container_memory_working_set_bytes NotServed [size throttled]", "metrics: container_memory_working_set_bytes NotServed [node]"}, queries: 1,
 		},
-		"throttling is dropped": {lacks: []string{markThrottling}, want: []string{"metrics: container_cpu_cfs_periods_total APINotServed [throttled]"}, queries: 8},
+		"throttling is dropped": {lacks: []string{markThrottling}, want: []string{"metrics: container_cpu_cfs_periods_total NotServed [throttled]"}, queries: 8},
 		"one query is too much even in parts": {
 			fails: map[string]error{"container_memory_rss": problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "too many")},
 			want:  []string{"metrics: memory without cache Incomplete [size]"}, queries: 12,
