@@ -128,7 +128,8 @@ func noReports(err error) *problem.Problem {
 	return problem.Retrying(
 		v1alpha1.ReasonSaveFailed,
 		err,
-		"cannot save the report: the cluster does not serve InspectionReports; install the CRDs (kubectl apply --server-side -k config/crd)",
+		"cannot save the report: the cluster does not serve InspectionReports; install the CRDs (kubectl apply --server-side -k "+
+			"config/crd)",
 	)
 }
 
@@ -176,7 +177,8 @@ func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, new
 		}
 		if report.Labels[v1alpha1.LabelUndelivered] != "" {
 			kind.Event(r.events, inspection, corev1.EventTypeWarning, "ReportNotDelivered", "Inspect", "InspectionReport "+report.Name+
-				" was deleted a day after it was saved, and at least one channel never delivered it; run kubectl get notificationchannels to see why")
+				" was deleted a day after it was saved, and at least one channel never delivered it; run kubectl get "+
+				"notificationchannels to see why")
 		}
 	}
 	return nil

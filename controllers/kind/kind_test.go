@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -12,7 +11,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -22,13 +20,6 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/testkit/tenant"
 )
-
-// realAPI is the configuration of the real API server of this package's tests, as a cluster administrator.
-var realAPI *rest.Config
-
-func TestMain(m *testing.M) {
-	os.Exit(testsuite.Run(m, &realAPI))
-}
 
 type scope = kind.Scope[*v1alpha1.MetricsBackend]
 

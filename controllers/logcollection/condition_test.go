@@ -3,14 +3,12 @@ package logcollection
 import (
 	"context"
 	"errors"
-	"os"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/testsuite"
@@ -18,13 +16,6 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/testkit/tenant"
 )
-
-// realAPI is the configuration of the real API server of this package's tests, as a cluster administrator.
-var realAPI *rest.Config
-
-func TestMain(m *testing.M) {
-	os.Exit(testsuite.Run(m, &realAPI))
-}
 
 // router is a fake that answers what a test sets.
 type router struct {

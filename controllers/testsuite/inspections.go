@@ -37,7 +37,8 @@ func (w *Inspections) Reader(everything bool) {
 	rules := []rbacv1.PolicyRule{{
 		APIGroups: []string{"", "apps", "batch", "autoscaling", "policy", "networking.k8s.io", "discovery.k8s.io"},
 		Resources: []string{
-			"pods", "services", "configmaps", "events", "serviceaccounts", "persistentvolumeclaims", "resourcequotas", "replicationcontrollers",
+			"pods", "services", "configmaps", "events", "serviceaccounts", "persistentvolumeclaims", "resourcequotas",
+			"replicationcontrollers",
 			"deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "horizontalpodautoscalers",
 			"poddisruptionbudgets", "ingresses", "endpointslices",
 		},

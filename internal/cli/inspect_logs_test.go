@@ -180,9 +180,9 @@ func TestBackendErrorsNameTheFlag(t *testing.T) {
 	for want, err := range map[string]error{
 		"--logs-url must not contain credentials: set KUBEOPS_LOGS_USERNAME and KUBEOPS_LOGS_PASSWORD instead":          logsAt("https://u:p@loki:3100", "loki"),
 		"--metrics-url must not contain credentials: set KUBEOPS_METRICS_USERNAME and KUBEOPS_METRICS_PASSWORD instead": metricsAt("https://u:p@prometheus:9090", "prometheus"),
-		"--logs-url: the URL must begin with http:// or https:// and name a host":                                      logsAt("localhost:3100", "loki"),
-		`--logs-url: unknown type "splunk", supported: elasticsearch, loki, victorialogs`:                              logsAt("http://localhost:3100", "splunk"),
-		`--metrics-url: unknown type "loki", supported: prometheus, victoriametrics`:                                   metricsAt("http://localhost:9090", "loki"),
+		"--logs-url: the URL must begin with http:// or https:// and name a host":                                       logsAt("localhost:3100", "loki"),
+		`--logs-url: unknown type "splunk", supported: elasticsearch, loki, victorialogs`:                               logsAt("http://localhost:3100", "splunk"),
+		`--metrics-url: unknown type "loki", supported: prometheus, victoriametrics`:                                    metricsAt("http://localhost:9090", "loki"),
 	} {
 		var printed bytes.Buffer
 		printError(&printed, err)

@@ -20,7 +20,8 @@ func placeholder(value string) bool {
 		}
 	}
 	for _, part := range []string{
-		"$(", "${", "{{", "changeme", "change-me", "change_me", "changeit", "replaceme", "replace-me", "replace_me", "placeholder", "redacted",
+		"$(", "${", "{{", "changeme", "change-me", "change_me", "changeit", "replaceme", "replace-me", "replace_me", "placeholder",
+		"redacted",
 		"goes-here", "goes_here",
 	} {
 		if strings.Contains(value, part) {

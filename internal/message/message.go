@@ -119,7 +119,8 @@ func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Fi
 			continue
 		}
 		finding := notify.Finding{
-			ID: f.ID, Check: f.Check, Category: f.Category, Severity: f.Severity, State: string(f.State), Object: f.Object, Affects: f.Affects,
+			ID: f.ID, Check: f.Check, Category: f.Category, Severity: f.Severity, State: string(f.State), Object: f.Object,
+			Affects: f.Affects,
 			Message: c.redact(f.Message), Remediation: c.redact(f.Remediation), Explanation: c.redact(summaries[f.ID]),
 		}
 		if f.FirstSeen != nil {
@@ -152,7 +153,8 @@ func (c *Composer) fixedFindings(report *v1alpha1.InspectionReport) []notify.Fin
 			continue
 		}
 		fixed = append(fixed, notify.Finding{
-			ID: f.ID, Check: f.Check, Category: f.Category, Severity: f.Severity, State: "fixed", Object: f.Object, Message: c.redact(f.Message),
+			ID: f.ID, Check: f.Check, Category: f.Category, Severity: f.Severity, State: "fixed", Object: f.Object,
+			Message: c.redact(f.Message),
 		})
 	}
 	if c.spec.Type == v1alpha1.ChannelAlertmanager {

@@ -12,11 +12,11 @@ import (
 type Action int
 
 const (
-	// Retry: an external system failed and may recover; retry with back-off.
+	// Retry says that an external system failed and may recover; retry with back-off.
 	Retry Action = iota
-	// Wait: something does not exist yet; retry after a known time.
+	// Wait says that something does not exist yet; retry after a known time.
 	Wait
-	// UserMustAct: only a change by the user resolves it.
+	// UserMustAct says that only a change by the user resolves it.
 	UserMustAct
 )
 

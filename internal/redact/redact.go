@@ -167,7 +167,8 @@ func looksSecret(key, value string) bool {
 func describesSecret(key string) bool {
 	key = strings.ToLower(key)
 	for _, end := range []string{
-		"name", "names", "ref", "file", "path", "dir", "namespace", "ttl", "expiry", "expires", "expiration", "age", "count", "length", "size",
+		"name", "names", "ref", "file", "path", "dir", "namespace", "ttl", "expiry", "expires", "expiration", "age", "count",
+		"length", "size",
 		"izer", "izers", "service", "server", "controller", // tokenizer, token-service
 		"type", "url", "uri", "endpoint", "issuer", "class", "provider", "version", "policy", "required", "enabled", "reviews", "requests",
 		"secrets", "tokens", // counts: secrets=5 in a quota, max_tokens=4096

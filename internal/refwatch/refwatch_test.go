@@ -3,7 +3,6 @@ package refwatch_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,34 +10,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/internal/refwatch"
-	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/tenant"
 )
-
-// realAPI is the configuration of the real API server of this package's tests, as a cluster administrator.
-var realAPI *rest.Config
-
-func TestMain(m *testing.M) {
-	os.Exit(runAll(m))
-}
-
-func runAll(m *testing.M) int {
-	config, stop, err := testkit.StartAPIServer()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	realAPI = config
-	code := m.Run()
-	if err := stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "stop the API server:", err)
-		return 1
-	}
-	return code
-}
 
 func start(t *testing.T) *refwatch.Watcher {
 	t.Helper()
@@ -46,7 +21,12 @@ func start(t *testing.T) *refwatch.Watcher {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.Start(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	return w
 }
 

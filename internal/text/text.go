@@ -66,7 +66,7 @@ func Match(pattern, name string) bool {
 // maximum distance. The name itself is no candidate. See Typo for a distance that suits names.
 func Closest(candidates []string, name string, maxDistance int) string {
 	best := ""
-	bestDistance := maxDistance+1
+	bestDistance := maxDistance + 1
 	for _, candidate := range candidates {
 		if candidate == name {
 			continue

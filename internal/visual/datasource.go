@@ -99,8 +99,9 @@ func (d DataSource) headers() map[string]string {
 
 func (d DataSource) model(secure map[string]string) object {
 	model := object{
-		"name": d.Namespace + "/" + d.Name, "uid": d.UID(), "type": d.Plugin, "access": "proxy", "url": d.Endpoint.URL, "isDefault": d.Default,
-		"editable": false, "jsonData": d.jsonData(),
+		"name": d.Namespace + "/" + d.Name, "uid": d.UID(), "type": d.Plugin, "access": "proxy", "url": d.Endpoint.URL,
+		"isDefault": d.Default,
+		"editable":  false, "jsonData": d.jsonData(),
 	}
 	if len(secure) > 0 {
 		model["secureJsonData"] = secure

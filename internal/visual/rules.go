@@ -21,9 +21,10 @@ func Rules() []Rule {
 		},
 		{
 			Alert:      "KubeOpsInspectionFails",
-			Expression: `sum by (result) (increase(kubeops_inspection_runs_total{result!="Succeeded"}[1h])) > 3`, For: "15m", Severity: "warning",
-			Summary: "Inspections end with {{ $labels.result }}.",
-			Action:  "kubectl get inspections -A shows which; the message of its condition Ready says what to do.",
+			Expression: `sum by (result) (increase(kubeops_inspection_runs_total{result!="Succeeded"}[1h])) > 3`, For: "15m",
+			Severity: "warning",
+			Summary:  "Inspections end with {{ $labels.result }}.",
+			Action:   "kubectl get inspections -A shows which; the message of its condition Ready says what to do.",
 		},
 		{
 			Alert: "KubeOpsInspectionGaps", Expression: `kubeops_inspection_gaps > 0`, For: "1d", Severity: "info",

@@ -31,7 +31,8 @@ func (e *UnknownError) Error() string {
 	return text
 }
 
-// Select returns the checks that match include (all, if it is empty) and do not match exclude. Both take IDs and globs. A name that matches no check is an *UnknownError.
+// Select returns the checks that match include (all, if it is empty) and do not match exclude. Both take IDs and globs. A name that
+// matches no check is an *UnknownError.
 func Select(all []Check, include, exclude []string) ([]Check, error) {
 	var unknown []string
 	for _, pattern := range slices.Concat(include, exclude) {

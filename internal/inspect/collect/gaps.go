@@ -57,7 +57,8 @@ func gaps(who string, scope Scope, failures []failure) []facts.Gap {
 	var found []facts.Gap
 	for _, l := range group(failures) {
 		gap := facts.Gap{
-			Kinds: l.kinds, Checks: l.checks, Source: text.List(l.resources, maxSourceNames) + l.where(maxSourceNamespaces), Reason: l.reason,
+			Kinds: l.kinds, Checks: l.checks, Source: text.List(l.resources, maxSourceNames) + l.where(maxSourceNamespaces),
+			Reason: l.reason,
 		}
 		if l.missing {
 			gap.Source = strings.TrimPrefix(l.where(maxSourceNamespaces), " in ")

@@ -22,7 +22,8 @@ func (s *Session) Gaps() []facts.Gap {
 			add(
 				v1alpha1.GapCheckFailed,
 				fmt.Sprintf("The custom check %s failed on %s, first on %s.", st.check.ID, count(failed, "object"), firstError),
-				"Test optional fields before use: has(object.spec.field) or object.?spec.?field.orValue(0); or restrict the check with match. "+
+				"Test optional fields before use: has(object.spec.field) or object.?spec.?field.orValue(0); or restrict the check "+
+					"with match. "+
 					"A field of facts is missing if its source could not be read.",
 			)
 		}

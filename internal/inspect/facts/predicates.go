@@ -62,62 +62,62 @@ func (g *Graph) WebhookConfigurations(webhook string) []Ref {
 }
 
 // IsActive reports whether a Pod is neither finished nor being deleted.
-func (p *PodNode) IsActive() bool {
-	return p.Deleting.IsZero() && p.Phase != "Succeeded" && p.Phase != "Failed"
+func (n *PodNode) IsActive() bool {
+	return n.Deleting.IsZero() && n.Phase != "Succeeded" && n.Phase != "Failed"
 }
 
 // NotReadySince is when a Pod that is not ready began to be so. A Pod in a crash loop is ready for a moment after each
 // restart; it counts from its creation.
-func (p *PodNode) NotReadySince() time.Time {
-	looping := slices.ContainsFunc(p.Containers, func(c Container) bool { return c.State.Reason == "CrashLoopBackOff" })
+func (n *PodNode) NotReadySince() time.Time {
+	looping := slices.ContainsFunc(n.Containers, func(c Container) bool { return c.State.Reason == "CrashLoopBackOff" })
 	switch {
-	case !p.Deleting.IsZero():
-		return p.Deleting
-	case looping || p.ReadySince.IsZero():
-		return p.Created
+	case !n.Deleting.IsZero():
+		return n.Deleting
+	case looping || n.ReadySince.IsZero():
+		return n.Created
 	default:
-		return p.ReadySince
+		return n.ReadySince
 	}
 }
 
 // Claims are the PersistentVolumeClaims that a Pod uses, in the order of its spec.
-func (p *PodNode) Claims() []Ref {
-	if p.Spec == nil {
+func (n *PodNode) Claims() []Ref {
+	if n.Spec == nil {
 		return nil
 	}
 	var claims []Ref
-	for _, r := range p.Spec.Refs {
+	for _, r := range n.Spec.Refs {
 		if r.Kind == PVC {
-			claims = append(claims, Ref{Kind: PVC, Namespace: p.Namespace, Name: r.Name})
+			claims = append(claims, Ref{Kind: PVC, Namespace: n.Namespace, Name: r.Name})
 		}
 	}
 	return claims
 }
 
 // WantsPods reports whether a workload is not being deleted and wants at least one Pod.
-func (w *WorkloadNode) WantsPods() bool {
-	return w.Desired > 0 && w.Deleting.IsZero()
+func (n *WorkloadNode) WantsPods() bool {
+	return n.Desired > 0 && n.Deleting.IsZero()
 }
 
 // TrueCondition returns a condition of a Job, and whether it is True.
-func (j *JobNode) TrueCondition(conditionType string) (Condition, bool) {
-	c, ok := j.Condition(conditionType)
+func (n *JobNode) TrueCondition(conditionType string) (Condition, bool) {
+	c, ok := n.Condition(conditionType)
 	return c, ok && c.Status == "True"
 }
 
 // IsFinished reports whether a Job is complete or has failed.
-func (j *JobNode) IsFinished() bool {
-	_, complete := j.TrueCondition("Complete")
-	_, failed := j.TrueCondition("Failed")
+func (n *JobNode) IsFinished() bool {
+	_, complete := n.TrueCondition("Complete")
+	_, failed := n.TrueCondition("Failed")
 	return complete || failed
 }
 
 // SelectsPods reports whether a Service finds its endpoints by a selector and is not being deleted.
-func (s *ServiceNode) SelectsPods() bool {
-	return s.Type != "ExternalName" && len(s.Selector) > 0 && s.Deleting.IsZero()
+func (n *ServiceNode) SelectsPods() bool {
+	return n.Type != "ExternalName" && len(n.Selector) > 0 && n.Deleting.IsZero()
 }
 
-// ProtocolOf is the protocol of a port; TCP is the API's default.
+// ProtocolOf is the protocol of a port; TCP is the API'n default.
 func ProtocolOf(name string) string {
 	if name == "" {
 		return "TCP"

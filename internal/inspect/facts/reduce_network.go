@@ -19,7 +19,8 @@ func reduceService(s *corev1.Service) *ServiceNode {
 		LoadBalancerAddresses: len(s.Status.LoadBalancer.Ingress),
 		ExternalIPs:           len(s.Spec.ExternalIPs), SourceRanges: sourceRanges(s), ExternalName: s.Spec.ExternalName,
 		PrivateAddresses: privateAddresses(s.Status.LoadBalancer.Ingress),
-		LocalTraffic:     s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal, Internal: internalLoadBalancer(s.Annotations),
+		LocalTraffic:     s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
+		Internal:         internalLoadBalancer(s.Annotations),
 	}
 	node.Labels = maps.Clone(s.Labels)
 	for _, p := range s.Spec.Ports {

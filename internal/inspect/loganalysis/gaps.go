@@ -74,7 +74,8 @@ func (r *reader) unjoinedGap() []facts.Gap {
 	return []facts.Gap{{
 		Source: sourceName, Checks: r.in.Wanting, Reason: v1alpha1.GapIncomplete,
 		Message: "No line was analyzed: none has the labels of a Pod of the cluster.",
-		Remediation: "Configure the log collector to add namespace and Pod to lines, and set spec.fields of the LogBackend to their fields. " +
+		Remediation: "Configure the log collector to add namespace and Pod to lines, and set spec.fields of the LogBackend to their " +
+			"fields. " +
 			"docs/backends.md lists the fields that are detected automatically.",
 	}}
 }

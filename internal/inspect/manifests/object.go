@@ -103,7 +103,8 @@ func (r *reader) notAnObject(file string, doc *document, node *yaml.Node, is typ
 // ofOtherTool reports whether a document looks like an object but configures another tool.
 func ofOtherTool(is typeOf) bool {
 	group, _, _ := strings.Cut(is.apiVersion, "/")
-	return group == "kustomize.config.k8s.io" || group == "config.kubeops.io" || group == "skaffold" || group == "kind.x-k8s.io" || group == "ct" ||
+	return group == "kustomize.config.k8s.io" || group == "config.kubeops.io" || group == "skaffold" || group == "kind.x-k8s.io" ||
+		group == "ct" ||
 		is == typeOf{"v1", "Config"} ||
 		is.apiVersion == "client.authentication.k8s.io/v1"
 }

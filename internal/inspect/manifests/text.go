@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
-	"kubeops.io/kubeops/internal/text"
 )
 
 // join appends a key to a path; keys with special characters are put in brackets.
@@ -31,12 +30,3 @@ func explainPath(kind, path string) string {
 func clip(text string) string { return facts.Clip(text, 80) }
 
 func keysOf[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
-
-// distance is the edit distance of two words. Long ones are never near.
-func distance(a, b string) int {
-	const long = 64
-	if len(a) > long || len(b) > long {
-		return long
-	}
-	return text.Distance(a, b)
-}

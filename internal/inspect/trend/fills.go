@@ -66,7 +66,8 @@ func nodeSpace() filesystems {
 
 func nodeInodes() filesystems {
 	return filesystems{
-		what: facts.FillInodes, free: "node_filesystem_files_free", capacity: "node_filesystem_files", matchers: nodeMatchers, by: nodeLabels,
+		what: facts.FillInodes, free: "node_filesystem_files_free", capacity: "node_filesystem_files", matchers: nodeMatchers,
+		by:      nodeLabels,
 		reserve: evictInodes,
 	}
 }

@@ -43,7 +43,8 @@ func sources() []source {
 			groups: targetGroups(),
 		},
 		{
-			total: "http_request_duration_seconds_count", status: http, bad: serverErrors, groups: targetGroups(), unless: "http_requests_total",
+			total: "http_request_duration_seconds_count", status: http, bad: serverErrors, groups: targetGroups(),
+			unless: "http_requests_total",
 		},
 		{ // OpenTelemetry's semantic conventions
 			total: "http_server_request_duration_seconds_count", buckets: "http_server_request_duration_seconds_bucket", status: http,

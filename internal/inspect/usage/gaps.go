@@ -37,7 +37,8 @@ func (r *reader) addErrorGap(err error, q question, namespaces []string, partly 
 		gap.Reason = v1alpha1.GapForbidden
 	case v1alpha1.ReasonBudgetExceeded, v1alpha1.ReasonResponseTooLarge:
 		gap.Reason = v1alpha1.GapIncomplete
-		gap.Remediation = "Raise spec.queryBudget of the MetricsBackend, shorten spec.usage.window, or inspect fewer namespaces per Inspection."
+		gap.Remediation = "Raise spec.queryBudget of the MetricsBackend, shorten spec.usage.window, or inspect fewer namespaces per " +
+			"Inspection."
 	case v1alpha1.ReasonInvalidQuery:
 		gap.Reason = v1alpha1.GapUnreadable
 		gap.Remediation = "The query may load too many samples. Shorten spec.usage.window, or raise the server's limit " +

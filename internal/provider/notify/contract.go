@@ -93,7 +93,8 @@ func (f Finding) Line() string {
 
 // Settings of a channel, with every reference resolved. Each type uses some of them. String forms never show a secret.
 type Settings struct {
-	// Endpoint of channels over HTTP; of all others only Fields is set. For chats, its URL is the secret webhook, which must not be part of an error.
+	// Endpoint of channels over HTTP; of all others only Fields is set. For chats, its URL is the secret webhook, which must not be part
+	// of an error.
 	Endpoint provider.Endpoint
 	// SecretURL is set if the path and query of the endpoint's URL are secret.
 	SecretURL bool

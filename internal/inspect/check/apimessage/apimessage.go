@@ -10,27 +10,27 @@ import (
 type Refuser int
 
 const (
-	// QuotaExceeded: a ResourceQuota has no room for it.
+	// QuotaExceeded means: a ResourceQuota has no room for it.
 	QuotaExceeded Refuser = iota
-	// QuotaUnspecified: a ResourceQuota limits a resource that the containers do not set.
+	// QuotaUnspecified means: a ResourceQuota limits a resource that the containers do not set.
 	QuotaUnspecified
-	// QuotaUncovered: the cluster requires a ResourceQuota that covers it, and there is none.
+	// QuotaUncovered means: the cluster requires a ResourceQuota that covers it, and there is none.
 	QuotaUncovered
-	// WebhookDenies: an admission webhook rejected it.
+	// WebhookDenies means: an admission webhook rejected it.
 	WebhookDenies
-	// WebhookFails: the call to an admission webhook failed.
+	// WebhookFails means: the call to an admission webhook failed.
 	WebhookFails
-	// PolicyDenies: a ValidatingAdmissionPolicy rejected it.
+	// PolicyDenies means: a ValidatingAdmissionPolicy rejected it.
 	PolicyDenies
-	// PodSecurity: the Pod Security level of the namespace is violated.
+	// PodSecurity means: the Pod Security level of the namespace is violated.
 	PodSecurity
-	// LimitRange: a LimitRange of the namespace is violated.
+	// LimitRange means: a LimitRange of the namespace is violated.
 	LimitRange
-	// ClassMissing: a PriorityClass or RuntimeClass that the Pods use does not exist.
+	// ClassMissing means: a PriorityClass or RuntimeClass that the Pods use does not exist.
 	ClassMissing
-	// InvalidSpec: the template is not a valid object.
+	// InvalidSpec means: the template is not a valid object.
 	InvalidSpec
-	// Other: any other admission plugin rejected it.
+	// Other means: any other admission plugin rejected it.
 	Other
 )
 

@@ -74,7 +74,8 @@ func unavailableBecause(reason, service string, api *facts.APIServiceNode) (why,
 	case "FailedDiscoveryCheck":
 		return service + " does not respond correctly to the API server",
 			fmt.Sprintf(
-				"Check the condition's message (`kubectl describe apiservice %s`), the log of the Service's Pods, and whether the API server can "+
+				"Check the condition's message (`kubectl describe apiservice %s`), the log of the Service's Pods, and whether the API "+
+					"server can "+
 					"reach their network: a NetworkPolicy, a firewall or an expired certificate is the usual reason.",
 				api.Name,
 			)

@@ -60,7 +60,8 @@ func namespaceStuckTerminating(g *facts.Graph, params check.Params) []check.Find
 		why := holdsNamespace(g, ns, &finding)
 		if why == "" {
 			why = "no condition reports the reason"
-			finding.Remediation = "Check that kube-controller-manager runs, and its log: `kubectl -n kube-system get lease kube-controller-manager -o yaml`."
+			finding.Remediation = "Check that kube-controller-manager runs, and its log: `kubectl -n kube-system get lease " +
+				"kube-controller-manager -o yaml`."
 		}
 		finding.Message = fmt.Sprintf("Namespace %s is stuck terminating: %s.", ns.Name, why)
 		findings = append(findings, finding)
@@ -102,7 +103,8 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Find
 		}
 		advise(
 			reason,
-			"Fix the Service behind the API (`kubectl get apiservices` shows unavailable ones), or delete the APIService if its add-on was removed for good.",
+			"Fix the Service behind the API (`kubectl get apiservices` shows unavailable ones), or delete the APIService if its "+
+				"add-on was removed for good.",
 		)
 	}
 	if message, ok := stands("NamespaceDeletionContentFailure"); ok {
@@ -120,7 +122,8 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Find
 			fmt.Sprintf("%s are held by finalizer %s", kindsOrObjects(remaining), finalizers),
 			fmt.Sprintf(
 				"Restore the controller that removes %s. Only if it is gone for good, remove the finalizer from each object that "+
-					"is left, which skips its cleanup: find them with %s, then `kubectl -n %s patch <kind> <name> --type=merge -p '{\"metadata\":{\"finalizers\":null}}'`.",
+					"is left, which skips its cleanup: find them with %s, then `kubectl -n %s patch <kind> <name> --type=merge -p "+
+					"'{\"metadata\":{\"finalizers\":null}}'`.",
 				finalizers,
 				list,
 				ns.Name,

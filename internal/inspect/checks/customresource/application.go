@@ -80,7 +80,8 @@ func applicationSyncChecks() []check.Check {
 				"not sync such an Application. Applications outside the namespace of Argo CD, whose projects are elsewhere, " +
 				"are skipped.",
 			Remediation: "Create the AppProject, or set spec.project to an existing one (`kubectl get appprojects -A`).",
-			Link:        "https://argo-cd.readthedocs.io/en/stable/user-guide/projects/", Needs: []facts.Kind{facts.Application, facts.AppProject}, Run: projectMissing,
+			Link:        "https://argo-cd.readthedocs.io/en/stable/user-guide/projects/", Needs: []facts.Kind{facts.Application,
+				facts.AppProject}, Run: projectMissing,
 		},
 	}
 }

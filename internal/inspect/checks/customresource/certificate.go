@@ -138,7 +138,8 @@ func certificateExpiring(g *facts.Graph, _ check.Params) []check.Finding {
 				renewal.UTC().Format("2006-01-02 15:04:05 MST"),
 			)}, issuerEvidence(g, certificate)...),
 			Remediation: fmt.Sprintf(
-				"Check that cert-manager runs: `kubectl get pods -A -l app.kubernetes.io/instance=cert-manager`. Then request a new certificate: `cmctl -n %s renew %s`.",
+				"Check that cert-manager runs: `kubectl get pods -A -l app.kubernetes.io/instance=cert-manager`. Then request a new "+
+					"certificate: `cmctl -n %s renew %s`.",
 				certificate.Namespace,
 				certificate.Name,
 			),

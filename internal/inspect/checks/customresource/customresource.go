@@ -89,7 +89,8 @@ func gatewayFailures() []string {
 // customOwned are findings about what a custom resource creates, which may keep it from being ready.
 func customOwned() []string {
 	return slices.Concat(check.WorkloadFailures(), check.ServiceFailures(), check.CertificateFailures(), gatewayFailures(), []string{
-		"replicaset-unavailable", "workload-not-observed", "custom-resource-not-ready", "httproute-not-accepted", "httproute-backend-unresolved",
+		"replicaset-unavailable", "workload-not-observed", "custom-resource-not-ready", "httproute-not-accepted",
+		"httproute-backend-unresolved",
 	})
 }
 

@@ -78,7 +78,8 @@ func crdNotEstablished(g *facts.Graph, params check.Params) []check.Finding {
 				because(failing[0]),
 			)
 			finding.Remediation = fmt.Sprintf(
-				"List the definitions of the group: `kubectl get crd -o name | grep -F .%s`. Delete the one that is not needed; this deletes all its objects.",
+				"List the definitions of the group: `kubectl get crd -o name | grep -F .%s`. Delete the one that is not needed; this "+
+					"deletes all its objects.",
 				crd.Defines.Group(),
 			)
 		}

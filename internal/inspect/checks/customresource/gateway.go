@@ -134,7 +134,8 @@ func gatewayNotAccepted(g *facts.Graph, params check.Params) []check.Finding {
 				"Gateway %s uses a GatewayClass that does not exist: no controller accepts it.",
 			)
 			finding.Evidence = append(finding.Evidence, check.FromSpec("spec.gatewayClassName: %s", gateway.Gateway.Class))
-			finding.Remediation = "Set spec.gatewayClassName to an existing class (`kubectl get gatewayclasses`), or install the controller that provides it."
+			finding.Remediation = "Set spec.gatewayClassName to an existing class (`kubectl get gatewayclasses`), or install the " +
+				"controller that provides it."
 			findings = append(findings, finding)
 		default:
 			findings = append(findings, unnoticed(gateway, c, v1alpha1.SeverityMedium, "Gateway %s is not accepted by any controller."))

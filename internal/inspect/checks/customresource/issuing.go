@@ -101,10 +101,12 @@ func certificateRequestFailed(g *facts.Graph, params check.Params) []check.Findi
 			message = fmt.Sprintf("CertificateRequest %s %s.", request.Name, what)
 		}
 		found.add(request, check.Finding{
-			Object: object, Message: message, Evidence: []check.Evidence{check.QuoteCondition(c), check.FromCondition("CertificateRequest %s", request.Name)},
+			Object: object, Message: message, Evidence: []check.Evidence{check.QuoteCondition(c),
+				check.FromCondition("CertificateRequest %s", request.Name)},
 			Culprits: issuersOf(request),
 			Remediation: fmt.Sprintf(
-				"Check the issuer's response: %s. cert-manager retries automatically, after an hour at first; `cmctl -n %s renew <certificate>` retries immediately.",
+				"Check the issuer's response: %s. cert-manager retries automatically, after an hour at first; `cmctl -n %s renew "+
+					"<certificate>` retries immediately.",
 				describeCustom(request.Ref),
 				request.Namespace,
 			),

@@ -67,7 +67,8 @@ func hasOwnCheck(kind facts.Kind) bool { return slices.Contains(facts.CustomKind
 // can be False in healthy objects.
 func positive() []string {
 	return []string{
-		"Ready", "Available", "Healthy", "Reconciled", "ReconcileSuccess", "ReconcileSucceeded", "Synced", "Accepted", "Programmed", "Deployed",
+		"Ready", "Available", "Healthy", "Reconciled", "ReconcileSuccess", "ReconcileSucceeded", "Synced", "Accepted", "Programmed",
+		"Deployed",
 		"Succeeded",
 	}
 }
@@ -111,7 +112,8 @@ func restingConditions(custom *facts.CustomNode) bool {
 			}
 		case "Ready", "Available":
 			if c.Status == "False" && slices.Contains([]string{
-				"Completed", "Complete", "Succeeded", "PodCompleted", "JobCompleted", "Finished", "Stopped", "Suspended", "Paused", "ReconcilePaused",
+				"Completed", "Complete", "Succeeded", "PodCompleted", "JobCompleted", "Finished", "Stopped", "Suspended", "Paused",
+				"ReconcilePaused",
 				"ReconciliationPaused", "Hibernated", "ScaledToZero", "ScaledDown", "Inactive", "Disabled", "Superseded",
 			}, c.Reason) {
 				return true
@@ -124,7 +126,8 @@ func restingConditions(custom *facts.CustomNode) bool {
 // working reports whether the reason of a condition describes work in progress.
 func working(reason string) bool {
 	for _, word := range []string{
-		"Progress", "Pending", "Creating", "Provisioning", "Deploying", "Initializ", "Installing", "Updating", "Upgrading", "Waiting", "Reconciling",
+		"Progress", "Pending", "Creating", "Provisioning", "Deploying", "Initializ", "Installing", "Updating", "Upgrading", "Waiting",
+		"Reconciling",
 		"Starting", "Scaling", "Restoring", "Configuring", "Modifying",
 	} {
 		if strings.Contains(reason, word) {

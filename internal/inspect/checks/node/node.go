@@ -107,7 +107,8 @@ func whyNotReady(node *facts.NodeNode, ready facts.Condition) (why, remediation 
 	has := func(text string) bool { return strings.Contains(ready.Message, text) }
 	switch {
 	case ready.Status == "" || ready.Reason == "NodeStatusNeverUpdated":
-		return "its kubelet has never reported its status", "On the machine, check why the kubelet does not reach the API server: `journalctl -u kubelet`. If the node is " +
+		return "its kubelet has never reported its status", "On the machine, check why the kubelet does not reach the API server: " +
+			"`journalctl -u kubelet`. If the node is " +
 			fmt.Sprintf(
 				"not needed: `kubectl delete node %s`.",
 				node.Name,
@@ -119,7 +120,8 @@ func whyNotReady(node *facts.NodeNode, ready facts.Condition) (why, remediation 
 			node.Name,
 		)
 	case has("node is shutting down"):
-		return "it is shutting down", "Nothing, if the shutdown is intended. If the node does not come back: `kubectl delete node " + node.Name + "`."
+		return "it is shutting down",
+			"Nothing, if the shutdown is intended. If the node does not come back: `kubectl delete node " + node.Name + "`."
 	case has("container runtime network not ready") || has("cni plugin not initialized") || has("cni config uninitialized"):
 		return "its Pod network is not configured", fmt.Sprintf(
 			"Check that the network add-on's Pod on the node runs (`kubectl get pods -A -o wide --field-selector "+
@@ -128,7 +130,8 @@ func whyNotReady(node *facts.NodeNode, ready facts.Condition) (why, remediation 
 		)
 	case has("container runtime is down") || has("container runtime not ready") || has("container runtime status check may not have "+
 		"completed"):
-		return "its container runtime is down", "On the machine: `systemctl status containerd` (or crio), `journalctl -u containerd`, and free space on its disk; " +
+		return "its container runtime is down", "On the machine: `systemctl status containerd` (or crio), `journalctl -u containerd`, " +
+			"and free space on its disk; " +
 			"then restart it."
 	case has("PLEG is not healthy"):
 		return "its container runtime is too slow to keep up (PLEG is not healthy)", "On the machine, check for a hanging runtime (`crictl ps`, `journalctl -u " +
@@ -138,7 +141,8 @@ func whyNotReady(node *facts.NodeNode, ready facts.Condition) (why, remediation 
 	case has("missing node capacity"):
 		return "its kubelet cannot determine the machine's capacity", "On the machine: `journalctl -u kubelet`."
 	default:
-		return "its kubelet reports " + ready.Reason, describe + " shows the conditions; on the machine, `journalctl -u kubelet` has the details."
+		return "its kubelet reports " + ready.Reason, describe + " shows the conditions; on the machine, `journalctl -u kubelet` has " +
+			"the details."
 	}
 }
 
@@ -154,7 +158,8 @@ func nodePressure(g *facts.Graph, _ check.Params) []check.Finding {
 			switch pressure {
 			case "DiskPressure":
 				finding.Message = fmt.Sprintf("Node %s is low on disk space: its kubelet deletes images and evicts Pods.", node.Name)
-				finding.Remediation = "On the machine, check what fills the disk: `df -h /var/lib/kubelet /var/lib/containerd`, `crictl images`, logs under /var/log. " +
+				finding.Remediation = "On the machine, check what fills the disk: `df -h /var/lib/kubelet /var/lib/containerd`, " +
+					"`crictl images`, logs under /var/log. " +
 					"Set ephemeral-storage limits on Pods that write a lot, or enlarge the disk."
 			case "MemoryPressure":
 				finding.Message = fmt.Sprintf("Node %s is low on memory: its kubelet evicts Pods.", node.Name)
@@ -165,7 +170,8 @@ func nodePressure(g *facts.Graph, _ check.Params) []check.Finding {
 				)
 			default:
 				finding.Message = fmt.Sprintf("Node %s is low on process IDs: its kubelet evicts Pods.", node.Name)
-				finding.Remediation = "On the machine, find what runs so many processes (`ps -eLf | wc -l`, `systemd-cgtop`), and set podPidsLimit in the kubelet's configuration."
+				finding.Remediation = "On the machine, find what runs so many processes (`ps -eLf | wc -l`, `systemd-cgtop`), and set " +
+					"podPidsLimit in the kubelet's configuration."
 			}
 			findings = append(findings, check.WithPodCount(g, finding))
 		}
@@ -184,7 +190,8 @@ func nodeNetworkUnavailable(g *facts.Graph, params check.Params) []check.Finding
 			Object: node.Ref, Evidence: []check.Evidence{check.QuoteCondition(c)},
 			Message: fmt.Sprintf("Node %s has no Pod network: its Pods are unreachable.", node.Name),
 			Remediation: fmt.Sprintf(
-				"Check that the network add-on's Pod on the node runs: `kubectl get pods -A -o wide --field-selector spec.nodeName=%s`. If a cloud "+
+				"Check that the network add-on's Pod on the node runs: `kubectl get pods -A -o wide --field-selector "+
+					"spec.nodeName=%s`. If a cloud "+
 					"provider creates the routes, check the log of the cloud controller manager.",
 				node.Name,
 			),

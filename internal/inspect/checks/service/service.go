@@ -277,7 +277,8 @@ func loadBalancerPending(g *facts.Graph, params check.Params) []check.Finding {
 				service.Name,
 			),
 		}
-		if e := check.NewestEvent(g, service.Ref, "SyncLoadBalancerFailed", "UpdateLoadBalancerFailed", "UnAvailableLoadBalancer", "AllocationFailed"); e != nil {
+		if e := check.NewestEvent(g, service.Ref, "SyncLoadBalancerFailed", "UpdateLoadBalancerFailed", "UnAvailableLoadBalancer",
+			"AllocationFailed"); e != nil {
 			finding.Message = fmt.Sprintf(
 				"Service %s of type LoadBalancer has no external address: the load balancer could not be created (%s).",
 				service.Name,

@@ -226,7 +226,8 @@ func volumeFailed(g *facts.Graph, params check.Params) []check.Finding {
 			Message:  fmt.Sprintf("PersistentVolume %s could not be reclaimed after its claim was deleted.", volume.Name),
 			Evidence: []check.Evidence{check.FromCondition("phase %s", volume.Phase)},
 			Remediation: fmt.Sprintf(
-				"Fix the reason given in the evidence, or delete the storage by hand, which deletes its data, and then the object: `kubectl delete pv %s`.",
+				"Fix the reason given in the evidence, or delete the storage by hand, which deletes its data, and then the object: "+
+					"`kubectl delete pv %s`.",
 				volume.Name,
 			),
 		}
@@ -275,7 +276,8 @@ func claimStuckTerminating(g *facts.Graph, params check.Params) []check.Finding 
 				check.FromCondition("used by %s %s", phrase.Plural(len(holding), "Pod", "Pods"), phrase.Pods(holding)),
 			)
 			finding.Remediation = fmt.Sprintf(
-				"Delete the Pods that use it, including finished ones, or scale their workload down: `kubectl -n %s describe pvc %s` lists them in Used By.",
+				"Delete the Pods that use it, including finished ones, or scale their workload down: `kubectl -n %s describe pvc %s` "+
+					"lists them in Used By.",
 				claim.Namespace,
 				claim.Name,
 			)

@@ -23,7 +23,8 @@ func alertChecks() []check.Check {
 			Remediation: "Follow the alert's annotations, and the finding that causes it, if any.",
 			Link:        "https://prometheus.io/docs/practices/alerting/",
 			Uses: []facts.Kind{
-				facts.Pod, facts.Node, facts.Namespace, facts.Service, facts.Ingress, facts.Deployment, facts.StatefulSet, facts.DaemonSet, facts.ReplicaSet,
+				facts.Pod, facts.Node, facts.Namespace, facts.Service, facts.Ingress, facts.Deployment, facts.StatefulSet,
+				facts.DaemonSet, facts.ReplicaSet,
 				facts.Job, facts.CronJob, facts.PVC, facts.PV, facts.HPA, facts.PDB, facts.ResourceQuota,
 			},
 			ExplainedBy: causesOfAlerts(),
@@ -70,8 +71,10 @@ func alertChecks() []check.Check {
 func causesOfAlerts() []string {
 	return slices.Concat(check.WorkloadFailures(), check.ServiceFailures(), check.NodeFailures(), check.ClaimFailures(), []string{
 		"replicaset-unavailable", "cronjob-failing", "cronjob-missed-schedule", "hpa-at-maximum", "hpa-no-metrics", "hpa-target-missing",
-		"pdb-blocks-drain", "quota-exhausted", "quota-nearly-used", "ingress-backend-dead", "ingress-backend-missing", "apiservice-unavailable",
-		"pvc-filling-up", "pvc-nearly-full", "node-disk-filling-up", "error-rate-anomaly", "latency-anomaly", "restart-anomaly", "scrape-target-down",
+		"pdb-blocks-drain", "quota-exhausted", "quota-nearly-used", "ingress-backend-dead", "ingress-backend-missing",
+		"apiservice-unavailable",
+		"pvc-filling-up", "pvc-nearly-full", "node-disk-filling-up", "error-rate-anomaly", "latency-anomaly", "restart-anomaly",
+		"scrape-target-down",
 	})
 }
 

@@ -109,7 +109,8 @@ func runsOut(what facts.FillKind) string {
 func enlarge(g *facts.Graph, f facts.Fill) string {
 	claim, _ := facts.Lookup[*facts.PVCNode](g, f.Object)
 	if f.What == facts.FillInodes {
-		return "Find the directory with the most files (`du --inodes -x | sort -n | tail`) and clean it up. On most filesystems a larger volume has more inodes."
+		return "Find the directory with the most files (`du --inodes -x | sort -n | tail`) and clean it up. On most filesystems a " +
+			"larger volume has more inodes."
 	}
 	if claim == nil {
 		return ""

@@ -90,7 +90,8 @@ func (f *Folder) inGoroutine(line string) bool {
 	case strings.HasPrefix(line, "goroutine ") && strings.HasSuffix(line, ":"):
 		f.event.Trace = true
 	case strings.HasPrefix(line, "created by "), strings.HasPrefix(line, "[signal "), strings.HasPrefix(line, "exit status "),
-		strings.HasPrefix(line, "panic: "), strings.HasPrefix(line, "...additional frames elided"), strings.HasPrefix(line, "runtime stack:"),
+		strings.HasPrefix(line, "panic: "), strings.HasPrefix(line, "...additional frames elided"), strings.HasPrefix(line,
+			"runtime stack:"),
 		strings.HasPrefix(line, "rax "), strings.HasPrefix(line, "rip "):
 	default:
 		return f.event.Trace && call(line)

@@ -90,7 +90,8 @@ func (p *Provider) cluster(ctx context.Context, health *logs.Health) error {
 	}
 	if answer.Status == stateRed {
 		health.Failed = fmt.Sprintf(
-			"the cluster is red: primary shards%s are unassigned, so lines are missing and cannot be written; see GET _cluster/allocation/explain",
+			"the cluster is red: primary shards%s are unassigned, so lines are missing and cannot be written; see GET "+
+				"_cluster/allocation/explain",
 			ofIndices(indices),
 		)
 		return nil
@@ -174,7 +175,8 @@ func (p *Provider) blocks(ctx context.Context) ([]string, error) {
 	switch {
 	case full > 0:
 		return []string{fmt.Sprintf(
-			"index %s is read-only (index.blocks.read_only_allow_delete) because a disk passed its flood stage; free space, then set it to null",
+			"index %s is read-only (index.blocks.read_only_allow_delete) because a disk passed its flood stage; free space, then set "+
+				"it to null",
 			p.writeIndex,
 		)}, nil
 	case blocked > 0 && blocked == len(answer):

@@ -32,7 +32,8 @@ func (p *Provider) stateManagement(ctx context.Context, index string) (logs.Rete
 	var failed error
 	for _, root := range []string{"/_plugins/_ism", "/_opendistro/_ism"} {
 		var explained map[string]any
-		if failed = p.client.JSON(ctx, provider.Request{Operation: "retention", Path: root + "/explain/" + index}, &explained); failed != nil {
+		if failed = p.client.JSON(ctx, provider.Request{Operation: "retention", Path: root + "/explain/" + index},
+			&explained); failed != nil {
 			if untold(failed) {
 				continue
 			}

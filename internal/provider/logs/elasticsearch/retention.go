@@ -164,7 +164,8 @@ func timeValue(text string) (time.Duration, bool) {
 	}
 	n, err := strconv.ParseFloat(parts[1], 64)
 	unit := map[string]time.Duration{
-		"d": 24 * time.Hour, "h": time.Hour, "m": time.Minute, "s": time.Second, "ms": time.Millisecond, "micros": time.Microsecond, "nanos": 1,
+		"d": 24 * time.Hour, "h": time.Hour, "m": time.Minute, "s": time.Second, "ms": time.Millisecond, "micros": time.Microsecond,
+		"nanos": 1,
 	}[parts[2]]
 	if value := n * float64(unit); err == nil && value >= 1 && value < float64(math.MaxInt64) {
 		return time.Duration(value), true

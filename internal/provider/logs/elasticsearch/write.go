@@ -175,7 +175,8 @@ func (p *Provider) refused(status int, kind string) error {
 		return problem.Retrying(
 			v1alpha1.ReasonUnhealthy,
 			nil,
-			"index %s does not accept writes: blocked, usually by a full disk; free space, then set index.blocks.read_only_allow_delete to null",
+			"index %s does not accept writes: blocked, usually by a full disk; free space, then set "+
+				"index.blocks.read_only_allow_delete to null",
 			p.writeIndex,
 		)
 	case kind == "index_not_found_exception":

@@ -109,7 +109,8 @@ func (a *Alertmanager) each(ctx context.Context, each func(metrics.Alert) error)
 			return nil
 		}
 		return each(metrics.Alert{
-			Name: alert.Labels["alertname"], Labels: alert.Labels, Annotations: alert.Annotations, Since: timestamp(alert.StartsAt), State: "firing",
+			Name: alert.Labels["alertname"], Labels: alert.Labels, Annotations: alert.Annotations, Since: timestamp(alert.StartsAt),
+			State: "firing",
 		})
 	})
 	if err != nil && problem.As(err) == nil {

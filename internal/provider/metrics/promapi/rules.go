@@ -35,7 +35,8 @@ func (a *API) Rules(ctx context.Context) ([]metrics.Rule, error) {
 					return err
 				}
 				rules = append(rules, metrics.Rule{
-					Group: group.Name, Name: r.Name, Expression: r.Query, Kind: r.Type, Health: cmp.Or(r.Health, "unknown"), Error: cut(r.LastError),
+					Group: group.Name, Name: r.Name, Expression: r.Query, Kind: r.Type, Health: cmp.Or(r.Health, "unknown"),
+					Error: cut(r.LastError),
 				})
 			}
 			return nil
