@@ -48,7 +48,7 @@ func Rules() []Rule {
 			Expression: `max by (pod) (container_memory_working_set_bytes{namespace="kubeops-system",container="manager"}) / ` +
 				`max by (pod) (kube_pod_container_resource_limits{namespace="kubeops-system",container="manager",resource="memory"}) > 0.9`,
 			Summary: "KubeOps' manager uses more than 90% of its memory limit.",
-			Action:  "Raise the limit in config/manager, or run fewer Inspections at a time (--max-concurrent-inspections).",
+			Action:  "Raise the limit in config/manager, or lower inspections.maxConcurrent in the manager's configuration.",
 		},
 	}
 }

@@ -39,9 +39,9 @@ func reduceDeployment(d *appsv1.Deployment) *WorkloadNode {
 	return node
 }
 
-func (w *WorkloadNode) template(t *corev1.PodTemplateSpec) {
-	w.Template = reduceTemplate(t)
-	w.TemplateLabels = maps.Clone(t.Labels)
+func (n *WorkloadNode) template(t *corev1.PodTemplateSpec) {
+	n.Template = reduceTemplate(t)
+	n.TemplateLabels = maps.Clone(t.Labels)
 }
 
 // changed is the last write outside the status, from managedFields; the creation time without them.

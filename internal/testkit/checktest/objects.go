@@ -155,7 +155,8 @@ message: |-
 }
 
 // OverQuota is the message of a FailedCreate event for a Pod that exceeds a quota.
-const OverQuota = `Error creating: pods "web-6d4-x2k9z" is forbidden: exceeded quota: compute, requested: limits.cpu=500m,pods=1, used: limits.cpu=1,pods=2, limited: limits.cpu=1,pods=2`
+const OverQuota = `Error creating: pods "web-6d4-x2k9z" is forbidden: exceeded quota: compute, requested: limits.cpu=500m,pods=1, ` +
+	`used: limits.cpu=1,pods=2, limited: limits.cpu=1,pods=2`
 
 // WebMeta is the metadata of a workload web that is two hours old and was observed by its controller.
 const WebMeta = `name: web, namespace: shop, uid: w1, generation: 2, creationTimestamp: "2026-01-15T10:00:00Z"`

@@ -156,7 +156,8 @@ func crdStoredVersionNotServed(g *facts.Graph, _ check.Params) []check.Finding {
 				check.FromSpec("storage version: %s", storage),
 			},
 			Remediation: fmt.Sprintf(
-				"Rewrite all objects: `kubectl get %s -A -o yaml | kubectl replace -f -`. Then: `kubectl patch crd %s --subresource=status "+
+				"Rewrite all objects: `kubectl get %s -A -o yaml | kubectl replace -f -`. Then: "+
+					"`kubectl patch crd %s --subresource=status "+
 					"--type=merge -p '{\"status\":{\"storedVersions\":[\"%s\"]}}'`.",
 				crd.Name,
 				crd.Name,

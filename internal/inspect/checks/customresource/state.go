@@ -253,7 +253,8 @@ func customStuckTerminating(g *facts.Graph, params check.Params) []check.Finding
 				custom.Ref,
 			) + " shows its events."
 		} else {
-			finding.Remediation = fmt.Sprintf("Restore the controller that removes %s, and check its log. Only if it is gone for good: `kubectl %spatch %s %s "+
+			finding.Remediation = fmt.Sprintf("Restore the controller that removes %s, and check its log. "+
+				"Only if it is gone for good: `kubectl %spatch %s %s "+
 				"--type=merge -p '{\"metadata\":{\"finalizers\":null}}'`; its cleanup is then skipped.",
 				held, inNamespace(custom.Ref), custom.Kind.Argument(), custom.Name)
 		}

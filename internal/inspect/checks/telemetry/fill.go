@@ -121,7 +121,8 @@ func enlarge(g *facts.Graph, f facts.Fill) string {
 		return ""
 	case class.Expandable:
 		return fmt.Sprintf(
-			"Delete or archive data that is not needed, or expand the claim, which storage class %s permits: `kubectl -n %s patch pvc %s -p "+
+			"Delete or archive data that is not needed, or expand the claim, "+
+				"which storage class %s permits: `kubectl -n %s patch pvc %s -p "+
 				`'{"spec":{"resources":{"requests":{"storage":"<size>"}}}}'`+"`.",
 			class.Name,
 			claim.Namespace,
