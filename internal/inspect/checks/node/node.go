@@ -134,9 +134,9 @@ func whyNotReady(node *facts.NodeNode, ready facts.Condition) (why, remediation 
 			"and free space on its disk; " +
 			"then restart it."
 	case has("PLEG is not healthy"):
-		return "its container runtime is too slow to keep up (PLEG is not healthy)", 
+		return "its container runtime is too slow to keep up (PLEG is not healthy)",
 			"On the machine, check for a hanging runtime (`crictl ps`, `journalctl -u " +
-			"containerd`), overloaded disks or CPUs, and too many containers."
+				"containerd`), overloaded disks or CPUs, and too many containers."
 	case has("CSINode"):
 		return "its storage drivers are not registered", "Check the Pods of the CSI drivers on the node, and " + describe + "."
 	case has("missing node capacity"):

@@ -134,8 +134,8 @@ func (j claimJudge) withoutClass(claim *facts.PVCNode) (string, check.Finding) {
 		Message:  fmt.Sprintf("PersistentVolumeClaim %s sets no StorageClass, and the cluster has no default.", claim.Name),
 		Evidence: []check.Evidence{check.FromSpec("storageClassName is not set"), j.existingClasses()},
 		Remediation: "Mark a StorageClass as the default (`kubectl patch storageclass <name> -p '{\"metadata\":{\"annotations\":" +
-			"{\"storageclass.kubernetes.io/is-default-class\":\"true\"}}}'`): pending claims get it. "+
-				"Or delete the claim and create it with a storageClassName.",
+			"{\"storageclass.kubernetes.io/is-default-class\":\"true\"}}}'`): pending claims get it. " +
+			"Or delete the claim and create it with a storageClassName.",
 	}
 }
 
