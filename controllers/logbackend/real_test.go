@@ -110,8 +110,7 @@ func TestARealElasticsearchWhosePasswordChanges(t *testing.T) {
 	f.Secret("login", "username", "elastic", "password", first)
 	f.b.Spec.Auth = &v1alpha1.BackendAuth{Basic: &v1alpha1.SecretReference{Name: "login"}}
 	f.Create(f.b)
-	// The first time includes a permission that was just granted, and the creation of the index.
-	f.within(3*up, "with the right password", v1alpha1.ReasonSucceeded)
+	f.within(up, "with the right password", v1alpha1.ReasonSucceeded)
 	changePassword(t, url, first, second)
 	f.within(interval+busy, "changed at the server", v1alpha1.ReasonUnauthorized)
 	f.Secret("login", "username", "elastic", "password", second)
