@@ -12,8 +12,6 @@ import (
 	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/controllers/probe"
 	"kubeops.io/kubeops/internal/backends"
-	"kubeops.io/kubeops/internal/refwatch"
-	"kubeops.io/kubeops/internal/secretref"
 )
 
 // +kubebuilder:rbac:groups=kubeops.io,resources=aiproviders,verbs=get;list;watch
@@ -39,18 +37,6 @@ func New(e *environment.Environment, cadence *probe.Cadence) *kind.Reconciler[*v
 		Reset:     func(provider *v1alpha1.AIProvider) { provider.Status.Latency = nil },
 		Forgotten: e.Backends.Meters.Forget,
 	}
-	r := kind.NewReconciler(
-		e.Environment,
-		kindName,
-		"Probe",
-		func() *v1alpha1.AIProvider { return &v1alpha1.AIProvider{} },
-		logic,
-		references,
-	)
-	logic.References = r.References
-	return r
-}
-
-func references(p *v1alpha1.AIProvider) []refwatch.Reference {
-	return kind.Secrets(p.Namespace, p.Probing().ServiceAccountName, secretref.Names(p.Spec))
+	empty := func() *v1alpha1.AIProvider { return &v1alpha1.AIProvider{} }
+	return probe.NewReconciler(e.Environment, "Probe", empty, logic, func(p *v1alpha1.AIProvider) any { return p.Spec })
 }

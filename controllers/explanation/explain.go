@@ -92,7 +92,7 @@ func (l *logic) askModels(ctx context.Context, inspection *v1alpha1.Inspection) 
 	inspection.Status.Explained.Redacted = redacted(input.Candidates, inspection.Status.Explained.Redacted)
 	if result.Problem != nil {
 		shown := *result.Problem
-		shown.Message = opened[0].Clean(shown.Message, 1024)
+		shown.Message = opened[0].Redact(shown.Message, 1024)
 		result.Problem = &shown
 	}
 	for _, m := range opened {

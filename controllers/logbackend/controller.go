@@ -15,8 +15,6 @@ import (
 	"kubeops.io/kubeops/controllers/probe"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/provider/logs"
-	"kubeops.io/kubeops/internal/refwatch"
-	"kubeops.io/kubeops/internal/secretref"
 	"kubeops.io/kubeops/internal/visual"
 )
 
@@ -57,21 +55,8 @@ func New(e *environment.Environment, cadence *probe.Cadence) *kind.Reconciler[*v
 		Reset:    func(b *v1alpha1.LogBackend) { reset(&b.Status) },
 		Parts:    []probe.Part[*v1alpha1.LogBackend, *connection]{retentionPart(), dataViewPart(), dataSource(e).Part()},
 	}
-	r := kind.NewReconciler(
-		e.Environment,
-		kindName,
-		"Probe",
-		func() *v1alpha1.LogBackend { return &v1alpha1.LogBackend{} },
-		logic,
-		References,
-	)
-	logic.References = r.References
-	return r
-}
-
-// References are the Secrets that a LogBackend refers to, and the ServiceAccount that reads them.
-func References(b *v1alpha1.LogBackend) []refwatch.Reference {
-	return kind.Secrets(b.Namespace, b.Probing().ServiceAccountName, secretref.Names(b.Spec))
+	empty := func() *v1alpha1.LogBackend { return &v1alpha1.LogBackend{} }
+	return probe.NewReconciler(e.Environment, "Probe", empty, logic, func(b *v1alpha1.LogBackend) any { return b.Spec })
 }
 
 func dataSource(e *environment.Environment) grafana.DataSource[*v1alpha1.LogBackend, *connection] {

@@ -24,7 +24,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
 	"kubeops.io/kubeops/controllers/kind"
-	"kubeops.io/kubeops/controllers/logbackend"
+	"kubeops.io/kubeops/controllers/probe"
 	"kubeops.io/kubeops/internal/apply"
 	"kubeops.io/kubeops/internal/logroute"
 	"kubeops.io/kubeops/internal/refwatch"
@@ -161,7 +161,7 @@ func (r *Reconciler) watchSecrets(ctx context.Context, list *v1alpha1.LogBackend
 		if !collects(b) {
 			continue
 		}
-		references = append(references, logbackend.References(b)...)
+		references = append(references, probe.References(b, b.Spec)...)
 	}
 	r.Watcher.Set(ctx, refwatch.Owner{Kind: name, Key: request().NamespacedName}, references, r.wake)
 }

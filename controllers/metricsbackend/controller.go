@@ -12,8 +12,6 @@ import (
 	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/controllers/probe"
 	"kubeops.io/kubeops/internal/backends"
-	"kubeops.io/kubeops/internal/refwatch"
-	"kubeops.io/kubeops/internal/secretref"
 	"kubeops.io/kubeops/internal/visual"
 )
 
@@ -39,20 +37,8 @@ func New(e *environment.Environment, cadence *probe.Cadence) *kind.Reconciler[*v
 		Reset: func(b *v1alpha1.MetricsBackend) { reset(&b.Status) },
 		Parts: []probe.Part[*v1alpha1.MetricsBackend, *backends.Metrics]{alertmanagerPart(), dataSource(e).Part()},
 	}
-	r := kind.NewReconciler(
-		e.Environment,
-		kindName,
-		"Probe",
-		func() *v1alpha1.MetricsBackend { return &v1alpha1.MetricsBackend{} },
-		logic,
-		references,
-	)
-	logic.References = r.References
-	return r
-}
-
-func references(b *v1alpha1.MetricsBackend) []refwatch.Reference {
-	return kind.Secrets(b.Namespace, b.Probing().ServiceAccountName, secretref.Names(b.Spec))
+	empty := func() *v1alpha1.MetricsBackend { return &v1alpha1.MetricsBackend{} }
+	return probe.NewReconciler(e.Environment, "Probe", empty, logic, func(b *v1alpha1.MetricsBackend) any { return b.Spec })
 }
 
 func dataSource(e *environment.Environment) grafana.DataSource[*v1alpha1.MetricsBackend, *backends.Metrics] {

@@ -22,8 +22,6 @@ import (
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/message"
 	"kubeops.io/kubeops/internal/redact"
-	"kubeops.io/kubeops/internal/refwatch"
-	"kubeops.io/kubeops/internal/secretref"
 )
 
 // +kubebuilder:rbac:groups=kubeops.io,resources=notificationchannels,verbs=get;list;watch
@@ -83,13 +81,7 @@ func New(
 		Forgotten: d.limiter.forget,
 	}
 	empty := func() *v1alpha1.NotificationChannel { return &v1alpha1.NotificationChannel{} }
-	r := kind.NewReconciler(e.Environment, kindName, "Deliver", empty, logic, references)
-	logic.References = r.References
-	return r
-}
-
-func references(c *v1alpha1.NotificationChannel) []refwatch.Reference {
-	return kind.Secrets(c.Namespace, c.Probing().ServiceAccountName, secretref.Names(c.Spec))
+	return probe.NewReconciler(e.Environment, "Deliver", empty, logic, func(c *v1alpha1.NotificationChannel) any { return c.Spec })
 }
 
 // channelsOf are the channels of the namespace of an object.

@@ -280,7 +280,7 @@ func TestProblemsOfTheSpecAreTold(t *testing.T) {
 		"no ServiceAccount": {func(s *v1alpha1.NotificationChannelSpec) {
 			s.Webhook.SigningKey = &v1alpha1.SecretKeyReference{Name: "s", Key: "k"}
 		}, "", "kubeops", false},
-		"nobody there":   {func(s *v1alpha1.NotificationChannelSpec) { s.Webhook.URL = "http://127.0.0.1:1/" }, v1alpha1.ReasonUnreachable, "127.0.0.1:1 does not answer", false},
+		"nobody there":   {func(s *v1alpha1.NotificationChannelSpec) { s.Webhook.URL = "http://127.0.0.1:1/" }, v1alpha1.ReasonUnreachable, "cannot connect to 127.0.0.1:1", false},
 		"cloud metadata": {func(s *v1alpha1.NotificationChannelSpec) { s.Webhook.URL = "http://169.254.169.254/" }, v1alpha1.ReasonEgressDenied, "169.254.169.254", true},
 	} {
 		t.Run(name, func(t *testing.T) {

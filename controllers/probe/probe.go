@@ -17,6 +17,8 @@ import (
 	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/refwatch"
+	"kubeops.io/kubeops/internal/secretref"
 )
 
 const (
@@ -56,7 +58,7 @@ type Result struct {
 	NoLaterThan, NoSoonerThan time.Duration
 }
 
-// Logic is the kind.Logic of a probed kind. All fields but Deadline, Reset, Parts, Forgotten and References are required.
+// Logic is the kind.Logic of a probed kind. All fields but Deadline, Reset, Parts and Forgotten are required.
 type Logic[T Target, C Connection] struct {
 	// Kind, for example MetricsBackend.
 	Kind    string
@@ -74,7 +76,7 @@ type Logic[T Target, C Connection] struct {
 	Parts []Part[T, C]
 	// Forgotten is called with the key of an object that is gone.
 	Forgotten func(client.ObjectKey)
-	// References tells whether a change of what the object refers to wakes the controller.
+	// References tells whether a change of what the object refers to wakes the controller; NewReconciler sets it.
 	References interface{ Watching(client.ObjectKey) bool }
 }
 
@@ -93,6 +95,23 @@ type Part[T Target, C Connection] struct {
 	// Remove undoes the part once the spec no longer asks for it. While it fails, the condition stays, with the error's reason
 	// and message. Nil where there is nothing to undo.
 	Remove func(context.Context, T) *problem.Problem
+}
+
+// NewReconciler is the reconciler of a probed kind. It wakes when a Secret changes that the spec of an object refers to, or the
+// ServiceAccount that reads it.
+func NewReconciler[T Target, C Connection](
+	e kind.Environment, action string, empty func() T, logic *Logic[T, C], specOf func(T) any,
+) *kind.Reconciler[T] {
+	r := kind.NewReconciler(e, logic.Kind, action, empty, logic, func(object T) []refwatch.Reference {
+		return References(object, specOf(object))
+	})
+	logic.References = r.References
+	return r
+}
+
+// References are the Secrets that a spec refers to, and the ServiceAccount that reads them.
+func References(object Target, spec any) []refwatch.Reference {
+	return kind.Secrets(object.GetNamespace(), object.Probing().ServiceAccountName, secretref.Names(spec))
 }
 
 // Reconcile implements kind.Logic.

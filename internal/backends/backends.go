@@ -37,8 +37,14 @@ type Resolver struct {
 	Telemetry *provider.Metrics
 }
 
-// cleaner takes credentials, control characters and what is no text from what a server told, and bounds it.
-func cleaner(secrets ...*secretref.Reader) func(string, int) string {
+// Redactor removes credentials, control characters and invalid text from what a server sent, and cuts it to a number of runes.
+type Redactor func(text string, maxRunes int) string
+
+// Redact applies the Redactor.
+func (r Redactor) Redact(text string, maxRunes int) string { return r(text, maxRunes) }
+
+// newRedactor removes the values that the readers gave out.
+func newRedactor(secrets ...*secretref.Reader) Redactor {
 	return func(text string, most int) string {
 		const enough = 64 << 10
 		if len(text) > enough {

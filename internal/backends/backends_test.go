@@ -308,7 +308,7 @@ func TestATypeThatThisManagerDoesNotHaveIsAProblemOfTheSpec(t *testing.T) {
 }
 
 func TestTextsOfServersAreMadeFitToBeShown(t *testing.T) {
-	clean := cleaner()
+	clean := newRedactor()
 	for in, want := range map[string]string{
 		"2.53.1":                    "2.53.1",
 		" two\nlines\tand a tab\r ": "two lines and a tab",

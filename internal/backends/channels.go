@@ -12,8 +12,7 @@ import (
 // Channel is an open NotificationChannel.
 type Channel struct {
 	notify.Channel
-	// Clean makes a text of the other side fit to be shown, at most so many runes long.
-	Clean func(text string, most int) string
+	Redactor
 }
 
 // OpenChannel makes a client of a NotificationChannel. Its errors are problems. Close what it returns.
@@ -35,7 +34,7 @@ func (r *Resolver) OpenChannel(ctx context.Context, c *v1alpha1.NotificationChan
 	if err != nil {
 		return nil, toProblem(err)
 	}
-	return &Channel{Channel: opened, Clean: cleaner(secrets)}, nil
+	return &Channel{Channel: opened, Redactor: newRedactor(secrets)}, nil
 }
 
 // channelSettings resolves the member of the union that the type names.

@@ -17,8 +17,7 @@ const maxDataView = 8 << 20
 // Logs is an open LogBackend.
 type Logs struct {
 	logs.Provider
-	// Clean makes a text of the server safe to show, at most so many runes long.
-	Clean func(text string, maxRunes int) string
+	Redactor
 
 	config   logs.Config
 	endpoint provider.Endpoint
@@ -46,7 +45,7 @@ func (r *Resolver) OpenLogs(ctx context.Context, backend *v1alpha1.LogBackend) (
 		return nil, toProblem(err)
 	}
 	return &Logs{
-		Provider: opened, Clean: cleaner(secrets), config: config, endpoint: endpoint, egress: r.Egress, telemetry: r.Telemetry,
+		Provider: opened, Redactor: newRedactor(secrets), config: config, endpoint: endpoint, egress: r.Egress, telemetry: r.Telemetry,
 	}, nil
 }
 

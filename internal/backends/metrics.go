@@ -17,8 +17,7 @@ type Metrics struct {
 	// Alertmanager is the problem that keeps the Alertmanager of the spec from being queried, such as a missing Secret; nil when there
 	// is none. Metrics can be read all the same.
 	Alertmanager *problem.Problem
-	// Clean makes a text of the server safe to show, at most so many runes long.
-	Clean func(text string, maxRunes int) string
+	Redactor
 
 	config   metrics.Config
 	endpoint provider.Endpoint
@@ -42,7 +41,7 @@ func (r *Resolver) OpenMetrics(ctx context.Context, backend *v1alpha1.MetricsBac
 		Endpoint: endpoint, Budget: budget(spec.QueryBudget), Timeout: spec.RequestTimeout(), Egress: r.Egress, Metrics: r.Telemetry,
 	}
 	settings.Slots = r.Queries.slots(backend, settings.Budget)
-	opened := &Metrics{Clean: cleaner(secrets), config: config, endpoint: endpoint}
+	opened := &Metrics{Redactor: newRedactor(secrets), config: config, endpoint: endpoint}
 	settings.Alertmanager, opened.Alertmanager = alertmanager(ctx, secrets, spec)
 	opened.Provider, err = config.Open(settings)
 	if err != nil && settings.Alertmanager != nil {

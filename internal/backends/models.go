@@ -29,8 +29,7 @@ type Model struct {
 	*ai.Limited
 	// Resource that was opened, as it was read.
 	Resource *v1alpha1.AIProvider
-	// Clean makes a text of the server fit to be shown, at most so many runes long.
-	Clean func(text string, most int) string
+	Redactor
 	// Hide takes the credentials of the AIProvider out of a text.
 	Hide func(text string) string
 }
@@ -70,7 +69,7 @@ func (r *Resolver) OpenModel(ctx context.Context, p *v1alpha1.AIProvider) (*Mode
 			Model: opened, Meter: r.Meters.Of(p), Name: p.Name, Timeout: spec.RequestTimeout(),
 			Save: func(ctx context.Context) error { return r.Meters.Save(ctx, p) },
 		},
-		Resource: p, Clean: cleaner(secrets), Hide: secrets.Hide,
+		Resource: p, Redactor: newRedactor(secrets), Hide: secrets.Hide,
 	}, nil
 }
 

@@ -8,11 +8,8 @@
 package outcome
 
 import (
-	"context"
-	"errors"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"kubeops.io/kubeops/internal/problem"
@@ -36,20 +33,4 @@ func Next(p *problem.Problem) (reconcile.Result, error) {
 	default:
 		return reconcile.Result{}, p
 	}
-}
-
-// Finish ends a reconcile with a problem: it sets the conditions of the changed object, writes the status, and returns what
-// happens next. A status that could not be written is retried, whatever the problem.
-func Finish(
-	ctx context.Context,
-	c client.Client,
-	stored, changed client.Object,
-	conditions Conditions,
-	p *problem.Problem,
-) (reconcile.Result, error) {
-	conditions.Failed(p)
-	if err := PatchStatus(ctx, c, stored, changed); err != nil {
-		return reconcile.Result{}, errors.Join(err, p) // not Next's error: a terminal one would keep the patch from being tried again
-	}
-	return Next(p)
 }

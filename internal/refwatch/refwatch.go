@@ -18,6 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
+
+	"kubeops.io/kubeops/internal/impersonate"
 )
 
 const (
@@ -226,17 +228,17 @@ func (e *entry) follow(ctx context.Context, config *rest.Config, reference Refer
 	limited, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	current, err := objects.Get(limited, reference.Name, metav1.GetOptions{})
+	state := ""
 	switch {
-	case apierrors.IsNotFound(err):
-		e.observe("")
-	case err != nil:
+	case err == nil:
+		state = stateOf(current)
+	case !apierrors.IsNotFound(err):
 		return
-	default:
-		e.observe(stateOf(current))
 	}
 	e.mutex.Lock()
-	e.watching = true
+	e.watching = true // before the owners are woken, who ask for it
 	e.mutex.Unlock()
+	e.observe(state)
 	established()
 	for event := range stream.ResultChan() {
 		object, ok := event.Object.(*metav1.PartialObjectMetadata)
@@ -253,8 +255,7 @@ func (e *entry) follow(ctx context.Context, config *rest.Config, reference Refer
 
 func objectsOf(config *rest.Config, reference Reference) (metadata.ResourceInterface, error) {
 	if reference.ServiceAccount != "" {
-		config = rest.CopyConfig(config)
-		config.Impersonate.UserName = "system:serviceaccount:" + reference.Namespace + ":" + reference.ServiceAccount
+		config = impersonate.Source{Config: config}.As(reference.Namespace, reference.ServiceAccount)
 	}
 	client, err := metadata.NewForConfig(config)
 	if err != nil {

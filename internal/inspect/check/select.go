@@ -57,15 +57,11 @@ func match(pattern, id string) bool {
 
 // closestID returns the ID with the smallest edit distance to the name, if it is small enough for a typo.
 func closestID(all []Check, name string) string {
-	best := ""
-	bestDistance := max(3, len(name)/3) + 1
-	for _, c := range all {
-		if d := text.Distance(name, c.ID); d < bestDistance {
-			best = c.ID
-			bestDistance = d
-		}
+	ids := make([]string, len(all))
+	for i, c := range all {
+		ids[i] = c.ID
 	}
-	return best
+	return text.Closest(ids, name, max(3, len(name)/3))
 }
 
 // Kinds returns the distinct kinds that the checks need or use, in a fixed order.

@@ -6,6 +6,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // Gaps reports expressions that failed or exceeded the cost limit, and findings beyond maxFindings.
@@ -21,7 +22,7 @@ func (s *Session) Gaps() []facts.Gap {
 		if failed > 0 {
 			add(
 				v1alpha1.GapCheckFailed,
-				fmt.Sprintf("The custom check %s failed on %s, first on %s.", st.check.ID, count(failed, "object"), firstError),
+				fmt.Sprintf("The custom check %s failed on %s, first on %s.", st.check.ID, text.Count(failed, "object"), firstError),
 				"Test optional fields before use: has(object.spec.field) or object.?spec.?field.orValue(0); or restrict the check "+
 					"with match. "+
 					"A field of facts is missing if its source could not be read.",
@@ -62,13 +63,6 @@ func (s *Session) failures() error {
 		errs = append(errs, errors.New(gap.Message))
 	}
 	return errors.Join(errs...)
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // refName omits the group of the kind.

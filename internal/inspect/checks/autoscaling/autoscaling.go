@@ -172,20 +172,15 @@ func hpaTargetMissing(g *facts.Graph, params check.Params) []check.Finding {
 	return findings
 }
 
-// similarTarget is the name of an object of the target's kind and namespace that the target's name is a slip of; may be empty.
+// similarTarget is the name of a workload of the target's kind and namespace that the target's name likely meant; may be empty.
 func similarTarget(g *facts.Graph, hpa *facts.HPANode) string {
-	best := ""
-	bestDistance := max(1, len(hpa.Target.Name)/3) + 1
+	var names []string
 	for _, w := range g.Workloads {
-		if w.Kind != hpa.Target.Kind || w.Namespace != hpa.Namespace {
-			continue
-		}
-		if d := text.Distance(w.Name, hpa.Target.Name); d < bestDistance {
-			best = w.Name
-			bestDistance = d
+		if w.Kind == hpa.Target.Kind && w.Namespace == hpa.Namespace {
+			names = append(names, w.Name)
 		}
 	}
-	return best
+	return text.Similar(names, hpa.Target.Name)
 }
 
 func hpaScalingDisabled(g *facts.Graph, params check.Params) []check.Finding {

@@ -1,7 +1,7 @@
 // Package victoriametrics is the backend for VictoriaMetrics, a single server or a cluster
 // (https://docs.victoriametrics.com/victoriametrics/cluster-victoriametrics/#url-format). Rules are those of vmalert, which is a
-// server of its own: the endpoints for them in VictoriaMetrics are empty unless it is configured with the address of vmalert, so they are not
-// queried. Alerts come from an Alertmanager, if there is one.
+// server of its own: the endpoints for them in VictoriaMetrics are empty unless it is configured with the address of vmalert, so
+// they are not queried. Alerts come from an Alertmanager, if there is one.
 package victoriametrics
 
 import (
