@@ -86,7 +86,7 @@ func (d *decoder) section(node *yaml.Node, path *field.Path, target reflect.Valu
 
 // suggest a field with a similar name here, or with the same name elsewhere.
 func suggest(name string, known []string) string {
-	suggestion := text.Similar(known, name)
+	suggestion := text.Closest(known, name, max(2, text.Typo(name))) // two letters swapped are a distance of 2
 	if suggestion == "" && name != "" {
 		for _, path := range Paths() {
 			if strings.HasSuffix(path, "."+name) {
