@@ -247,7 +247,7 @@ func TestUnreachableAPIServerIsRetried(t *testing.T) {
 	_, err := reader.Text(t.Context(), v1alpha1.SecretKeyReference{Name: "s", Key: "k"}, "spec.auth.apiKey")
 	p := problem.As(err)
 	if p == nil || p.Action != problem.Retry ||
-		p.Message != "ServiceAccount team/kubeops cannot be read (the API server did not answer)" {
+		p.Message != "cannot read ServiceAccount team/kubeops (request failed)" {
 		t.Errorf("got %v", err)
 	}
 }
