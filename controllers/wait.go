@@ -36,13 +36,8 @@ func (w *apiWaiter) NeedLeaderElection() bool { return true }
 func (w *apiWaiter) Start(ctx context.Context) error {
 	logger := log.FromContext(ctx)
 	for _, c := range w.controllers {
-		logger.Info(
-			"The cluster does not serve the kinds of a controller; it starts when it does",
-			"controller",
-			c.name,
-			"kinds",
-			c.kinds,
-		)
+		logger.Info("The cluster does not serve the kinds of a controller; it starts when it does", "controller", c.name, "kinds",
+			c.kinds)
 	}
 	ticker := time.NewTicker(cmp.Or(w.interval, discoveryInterval))
 	defer ticker.Stop()

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Benchmarks inspections of large simulated clusters against a baseline; see hack/bench. SIZES are numbers of Pods. Each size gets its own
-# cluster, which is removed afterwards (KEEP=1 keeps it for the next run).
+# cluster, which is removed afterwards (KEEP=1 keeps it for the next run). AGAINST is the path of another build of kubeops, measured in the same
+# rounds; ROUNDS is their number.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BIN=${BIN:-$PWD/bin}
@@ -19,7 +20,8 @@ for pods in $SIZES; do
 	kubeconfig=$(cluster up --name "$name" --node simulated --nodes "$nodes")
 	trap '[[ ${KEEP:-} == 1 ]] || cluster down --name "$name" >/dev/null' EXIT
 	"$BIN/bench" load --kubeconfig "$kubeconfig" --pods "$pods"
-	"$BIN/bench" measure --kubeconfig "$kubeconfig" --pods "$pods" --kubeops "$BIN/kubeops" --out "$OUT/$pods.json"
+	"$BIN/bench" measure --kubeconfig "$kubeconfig" --pods "$pods" --kubeops "$BIN/kubeops" --against "${AGAINST:-}" --rounds "${ROUNDS:-3}" \
+		--out "$OUT/$pods.json"
 	results+=("$OUT/$pods.json")
 	[[ ${KEEP:-} == 1 ]] || cluster down --name "$name" >/dev/null
 	trap - EXIT

@@ -27,11 +27,8 @@ func parse(args []string, output io.Writer) (commandLine, error) {
 	flags.BoolVar(&line.print, "print-config", false, "validate the configuration, print the effective one without credentials, and exit")
 	flags.BoolVar(&line.version, "version", false, "print the version and exit")
 	level := flags.String("log-level", string(defaults.Logging.Level), "override logging.level: debug, info, warn or error")
-	metrics := flags.String(
-		"metrics-bind-address",
-		defaults.Metrics.BindAddress,
-		"override metrics.bindAddress: [host]:port, or 0 to disable",
-	)
+	metrics := flags.String("metrics-bind-address", defaults.Metrics.BindAddress,
+		"override metrics.bindAddress: [host]:port, or 0 to disable")
 	health := flags.String("health-probe-bind-address", defaults.Health.BindAddress,
 		"override health.bindAddress: [host]:port, or 0 to disable")
 	elect := flags.Bool("leader-elect", defaults.LeaderElection.Enabled, "override leaderElection.enabled")

@@ -97,10 +97,7 @@ func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options
 }
 
 func addHealthChecks(manager ctrl.Manager) error {
-	return errors.Join(
-		manager.AddHealthzCheck("ping", healthz.Ping),
-		manager.AddReadyzCheck("caches", cachesSynced(manager.GetCache())),
-	)
+	return errors.Join(manager.AddHealthzCheck("ping", healthz.Ping), manager.AddReadyzCheck("caches", cachesSynced(manager.GetCache())))
 }
 
 // cachesSynced succeeds once all watched resources have been listed. A replica that waits for the lease watches nothing and is ready.

@@ -11,8 +11,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/controllers/testsuite"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/provider/builtin"
 	"kubeops.io/kubeops/internal/testkit/models"
 	"kubeops.io/kubeops/internal/testkit/tenant"

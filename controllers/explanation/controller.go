@@ -17,8 +17,8 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
 	"kubeops.io/kubeops/controllers/inspection"
-	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
 )
 

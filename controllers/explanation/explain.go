@@ -105,11 +105,8 @@ func (l *logic) askModels(ctx context.Context, inspection *v1alpha1.Inspection) 
 
 // openModels opens the AIProvider of the spec and its fallbacks. One that cannot be opened is skipped if there is another.
 func (l *logic) openModels(ctx context.Context, inspection *v1alpha1.Inspection) ([]*backends.Model, error) {
-	chain, err := backends.Chain(
-		ctx,
-		l.Reader,
-		client.ObjectKey{Namespace: inspection.Namespace, Name: inspection.Spec.AI.ProviderRef.Name},
-	)
+	chain, err := backends.Chain(ctx, l.Reader,
+		client.ObjectKey{Namespace: inspection.Namespace, Name: inspection.Spec.AI.ProviderRef.Name})
 	if err != nil {
 		return nil, err
 	}
@@ -144,21 +141,11 @@ func toProblem(inspection *v1alpha1.Inspection, err error) *problem.Problem {
 		return problem.Waiting(v1alpha1.ReasonProviderNotFound, minRetry,
 			"AIProvider %s/%s (spec.ai.providerRef) does not exist; create it, or remove spec.ai", inspection.Namespace, name)
 	case errors.Is(err, context.DeadlineExceeded):
-		return problem.Retrying(
-			v1alpha1.ReasonTimeout,
-			err,
-			"the model needs more than %s for this report; the next attempt asks for the rest",
-			attemptTimeout,
-		)
+		return problem.Retrying(v1alpha1.ReasonTimeout, err,
+			"the model needs more than %s for this report; the next attempt asks for the rest", attemptTimeout)
 	}
-	return problem.Retrying(
-		v1alpha1.ReasonRetrying,
-		err,
-		"cannot read AIProvider %s/%s or the report (%s)",
-		inspection.Namespace,
-		name,
-		apierror.Describe(err),
-	)
+	return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read AIProvider %s/%s or the report (%s)", inspection.Namespace, name,
+		apierror.Describe(err))
 }
 
 func summarize(result explain.Result, dropped int) string {

@@ -96,13 +96,8 @@ func TestAReportIsExplainedAfterItWasSaved(t *testing.T) {
 	i, report := w.Get(), w.Newest()
 	causes := int(report.Summary.RootCauses)
 	if saved != 1 || len(fake.Asked()) != causes+1 || len(report.Explanations) != causes+1 || causes < 2 {
-		t.Fatalf(
-			"%d reports when the model was asked; %d questions, %d explanations, %d root causes",
-			saved,
-			len(fake.Asked()),
-			len(report.Explanations),
-			causes,
-		)
+		t.Fatalf("%d reports when the model was asked; %d questions, %d explanations, %d root causes", saved, len(fake.Asked()),
+			len(report.Explanations), causes)
 	}
 	if c := explainedCondition(i); c.Status != metav1.ConditionTrue || c.Reason != v1alpha1.ReasonSucceeded {
 		t.Errorf("Explained: %+v", c)

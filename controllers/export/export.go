@@ -19,10 +19,10 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
 	"kubeops.io/kubeops/controllers/inspection"
-	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/inspect/render"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/text"
@@ -131,9 +131,7 @@ func (l *logic) remove(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspecti
 // openReports calls do with the Reports of the Inspection's namespace, as its ServiceAccount. An API server checks permissions
 // before it checks whether it serves a resource at all; which of the two it is needs discovery.
 func (l *logic) openReports(
-	ctx context.Context,
-	i *v1alpha1.Inspection,
-	do func(context.Context, dynamic.ResourceInterface) error,
+	ctx context.Context, i *v1alpha1.Inspection, do func(context.Context, dynamic.ResourceInterface) error,
 ) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

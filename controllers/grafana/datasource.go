@@ -18,11 +18,11 @@ import (
 	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/kind"
-	"kubeops.io/kubeops/controllers/probe"
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/impersonate"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
+	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/visual"

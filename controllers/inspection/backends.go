@@ -133,18 +133,11 @@ func gapOf(kindName, field, namespace, name string, err error) facts.Gap {
 		gap.Reason = v1alpha1.GapTimedOut
 		gap.Message = object + " did not answer in time, so nothing was read from it"
 	default:
-		gap.Message = fmt.Sprintf(
-			"cannot read %s (%s), so nothing was read from the backend",
-			object,
-			apierror.DescribeWithMessage(err, maxQuote),
-		)
+		gap.Message = fmt.Sprintf("cannot read %s (%s), so nothing was read from the backend", object,
+			apierror.DescribeWithMessage(err, maxQuote))
 	}
-	gap.Remediation = fmt.Sprintf(
-		"Run `kubectl -n %s get %s %s -o wide`; its condition Ready says what to do.",
-		namespace,
-		resource,
-		name,
-	)
+	gap.Remediation = fmt.Sprintf("Run `kubectl -n %s get %s %s -o wide`; its condition Ready says what to do.", namespace, resource,
+		name)
 	return gap
 }
 

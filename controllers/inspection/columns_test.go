@@ -11,7 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/kind"
+	"kubeops.io/kubeops/internal/kind"
 )
 
 // screen is how wide `kubectl get` may be.

@@ -17,11 +17,11 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
-	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/refwatch"
 )
@@ -117,9 +117,7 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspe
 
 // execute is one run, from its references to its saved report. A run that an earlier attempt has saved is not repeated.
 func (l *logic) execute(
-	ctx context.Context,
-	scope *kind.Scope[*v1alpha1.Inspection],
-	run *v1alpha1.InspectionRun,
+	ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection], run *v1alpha1.InspectionRun,
 ) (*v1alpha1.InspectionReport, error) {
 	report, err := l.reports.existing(ctx, scope.Object, run)
 	if err != nil {

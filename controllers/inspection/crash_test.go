@@ -110,13 +110,8 @@ func TestACrashAtAnyLineLeavesOneReport(t *testing.T) {
 			i := w.Get()
 			if scheduled != 1 || len(w.Reports()) != 1 || i.Status.ActiveRun != nil ||
 				!i.Status.LastScheduledTime.Time.Equal(created.Add(time.Hour)) {
-				t.Errorf(
-					"%d reports for the time of %d, active %+v, last %s",
-					scheduled,
-					len(w.Reports()),
-					i.Status.ActiveRun,
-					i.Status.LastScheduledTime,
-				)
+				t.Errorf("%d reports for the time of %d, active %+v, last %s", scheduled, len(w.Reports()), i.Status.ActiveRun,
+					i.Status.LastScheduledTime)
 			}
 			testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause")
 		})

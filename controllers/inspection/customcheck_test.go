@@ -147,13 +147,8 @@ func TestCustomChecksFindAndAreSelectedIgnoredAndGaps(t *testing.T) {
 	}
 	w.Change(func(i *v1alpha1.Inspection) { i.Spec.Checks.Exclude = []string{"custom-role"} })
 	_, _ = w.Reconcile(w.reconciler())
-	testsuite.WantReady(
-		t,
-		w.Get(),
-		metav1.ConditionFalse,
-		v1alpha1.ReasonUnknownCheck,
-		"unknown check custom-role (did you mean custom-roles?)",
-	)
+	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonUnknownCheck,
+		"unknown check custom-role (did you mean custom-roles?)")
 }
 
 func TestTheAPIServerRefusesCustomChecksThatCannotBeMeant(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/kind"
+	"kubeops.io/kubeops/internal/kind"
 )
 
 // maxSleep bounds how late a run may be after the machine's clock was set or the machine slept; timers notice neither.

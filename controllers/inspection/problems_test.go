@@ -63,13 +63,8 @@ func TestAMissingServiceAccountIsWaitedFor(t *testing.T) {
 	if err != nil || result.RequeueAfter != time.Minute {
 		t.Errorf("got %v, %v; want to look again in a minute", result, err)
 	}
-	testsuite.WantReady(
-		t,
-		w.Get(),
-		metav1.ConditionFalse,
-		v1alpha1.ReasonServiceAccountNotFound,
-		"ServiceAccount "+w.Namespace+"/kubeops",
-	)
+	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonServiceAccountNotFound,
+		"ServiceAccount "+w.Namespace+"/kubeops")
 	w.Reader(false)
 	w.Settle(r)
 	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "no findings")

@@ -78,8 +78,7 @@ func (in inputs) account(ctx context.Context, inspection *v1alpha1.Inspection) (
 
 // selectChecks compiles the custom checks and narrows all to what the spec selects.
 func (in inputs) selectChecks(
-	selection *v1alpha1.CheckSelection,
-	customChecks []v1alpha1.CustomCheck,
+	selection *v1alpha1.CheckSelection, customChecks []v1alpha1.CustomCheck,
 ) ([]check.Check, []custom.Program, error) {
 	own, err := custom.Compile(customChecks)
 	if err != nil {
@@ -93,11 +92,8 @@ func (in inputs) selectChecks(
 	case err != nil:
 		return nil, nil, problem.UserError(v1alpha1.ReasonUnknownCheck, nil, "spec.checks: %s; `kubeops checks` lists them all", err)
 	case len(selected)+len(own) == 0:
-		return nil, nil, problem.UserError(
-			v1alpha1.ReasonInvalidSpec,
-			nil,
-			"spec.checks leaves no check to run: exclude removes every check that include selects",
-		)
+		return nil, nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+			"spec.checks leaves no check to run: exclude removes every check that include selects")
 	}
 	return selected, own, nil
 }
@@ -113,14 +109,8 @@ func (in inputs) previous(ctx context.Context, inspection *v1alpha1.Inspection) 
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, problem.Retrying(
-			v1alpha1.ReasonRetrying,
-			err,
-			"cannot read InspectionReport %s/%s (%s)",
-			inspection.Namespace,
-			inspection.Status.LastReport,
-			apierror.DescribeWithMessage(err, maxQuote),
-		)
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read InspectionReport %s/%s (%s)", inspection.Namespace,
+			inspection.Status.LastReport, apierror.DescribeWithMessage(err, maxQuote))
 	}
 	return report, nil
 }

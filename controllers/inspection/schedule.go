@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/kind"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -51,10 +51,8 @@ func due(i *v1alpha1.Inspection, now time.Time) (plan, error) {
 			return plan{}, err
 		}
 		if p.next = schedule.Next(now); p.next.IsZero() {
-			return plan{}, invalidSchedule(
-				"spec.schedule %q never comes due; use a date that exists, such as \"0 0 28 2 *\"",
-				i.Spec.Schedule,
-			)
+			return plan{}, invalidSchedule("spec.schedule %q never comes due; use a date that exists, such as \"0 0 28 2 *\"",
+				i.Spec.Schedule)
 		}
 		anchor := i.CreationTimestamp.Time
 		if i.Status.LastScheduledTime != nil {

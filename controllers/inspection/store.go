@@ -18,8 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/internal/apierror"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -35,9 +35,7 @@ type reports struct {
 
 // existing returns the report of a run that an earlier attempt has saved, or nil.
 func (r reports) existing(
-	ctx context.Context,
-	inspection *v1alpha1.Inspection,
-	run *v1alpha1.InspectionRun,
+	ctx context.Context, inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun,
 ) (*v1alpha1.InspectionReport, error) {
 	report := &v1alpha1.InspectionReport{}
 	err := r.reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: run.Report}, report)
@@ -47,14 +45,8 @@ func (r reports) existing(
 	case meta.IsNoMatchError(err):
 		return nil, noReports(err) // known before the cluster is read for nothing
 	case err != nil:
-		return nil, problem.Retrying(
-			v1alpha1.ReasonRetrying,
-			err,
-			"cannot read InspectionReport %s/%s (%s)",
-			inspection.Namespace,
-			run.Report,
-			apierror.DescribeWithMessage(err, maxQuote),
-		)
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read InspectionReport %s/%s (%s)", inspection.Namespace,
+			run.Report, apierror.DescribeWithMessage(err, maxQuote))
 	case !metav1.IsControlledBy(report, inspection):
 		return nil, problem.Waiting(v1alpha1.ReasonSaveFailed, time.Minute,
 			"InspectionReport %s/%s exists and belongs to another owner; delete it (kubectl -n %s delete inspectionreport %s)",
@@ -66,10 +58,7 @@ func (r reports) existing(
 // save writes the report of a run under the name that follows from the run. A report of that name that exists already was
 // written by an earlier attempt, and that one counts.
 func (r reports) save(
-	ctx context.Context,
-	inspection *v1alpha1.Inspection,
-	run *v1alpha1.InspectionRun,
-	report *v1alpha1.InspectionReport,
+	ctx context.Context, inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun, report *v1alpha1.InspectionReport,
 ) (*v1alpha1.InspectionReport, error) {
 	report.ObjectMeta = metav1.ObjectMeta{
 		Namespace: inspection.Namespace, Name: run.Report, Labels: map[string]string{v1alpha1.LabelInspection: Label(inspection.Name)},
@@ -93,32 +82,19 @@ func (r reports) save(
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return nil, noReports(err)
 	default:
-		return nil, problem.Retrying(
-			v1alpha1.ReasonSaveFailed,
-			err,
-			"cannot save InspectionReport %s/%s (%s)",
-			inspection.Namespace,
-			run.Report,
-			apierror.DescribeWithMessage(err, maxQuote),
-		)
+		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, err, "cannot save InspectionReport %s/%s (%s)", inspection.Namespace,
+			run.Report, apierror.DescribeWithMessage(err, maxQuote))
 	}
 }
 
 // existingReport is the report that was saved under the same name in the meantime.
 func (r reports) existingReport(
-	ctx context.Context,
-	inspection *v1alpha1.Inspection,
-	run *v1alpha1.InspectionRun,
+	ctx context.Context, inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun,
 ) (*v1alpha1.InspectionReport, error) {
 	report, err := r.existing(ctx, inspection, run)
 	if err == nil && report == nil {
-		return nil, problem.Retrying(
-			v1alpha1.ReasonSaveFailed,
-			nil,
-			"InspectionReport %s/%s cannot be saved: another of its name existed and was deleted",
-			inspection.Namespace,
-			run.Report,
-		)
+		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, nil,
+			"InspectionReport %s/%s cannot be saved: another of its name existed and was deleted", inspection.Namespace, run.Report)
 	}
 	return report, err
 }
@@ -138,21 +114,11 @@ func noReports(err error) *problem.Problem {
 func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, newest string) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("InspectionReportList"))
-	err := r.reader.List(
-		ctx,
-		list,
-		client.InNamespace(inspection.Namespace),
-		client.MatchingLabels{v1alpha1.LabelInspection: Label(inspection.Name)},
-	)
+	err := r.reader.List(ctx, list, client.InNamespace(inspection.Namespace),
+		client.MatchingLabels{v1alpha1.LabelInspection: Label(inspection.Name)})
 	if err != nil {
-		return problem.Retrying(
-			v1alpha1.ReasonRetrying,
-			err,
-			"cannot list the reports of Inspection %s/%s (%s)",
-			inspection.Namespace,
-			inspection.Name,
-			apierror.DescribeWithMessage(err, maxQuote),
-		)
+		return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot list the reports of Inspection %s/%s (%s)", inspection.Namespace,
+			inspection.Name, apierror.DescribeWithMessage(err, maxQuote))
 	}
 	own := slices.DeleteFunc(list.Items, func(m metav1.PartialObjectMetadata) bool {
 		return !metav1.IsControlledBy(&m, inspection) || m.Name == newest
@@ -166,14 +132,8 @@ func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, new
 			continue
 		}
 		if err := r.client.Delete(ctx, &report); client.IgnoreNotFound(err) != nil {
-			return problem.Retrying(
-				v1alpha1.ReasonRetrying,
-				err,
-				"cannot delete InspectionReport %s/%s (%s)",
-				inspection.Namespace,
-				report.Name,
-				apierror.DescribeWithMessage(err, maxQuote),
-			)
+			return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot delete InspectionReport %s/%s (%s)", inspection.Namespace,
+				report.Name, apierror.DescribeWithMessage(err, maxQuote))
 		}
 		if report.Labels[v1alpha1.LabelUndelivered] != "" {
 			kind.Event(r.events, inspection, corev1.EventTypeWarning, "ReportNotDelivered", "Inspect", "InspectionReport "+report.Name+

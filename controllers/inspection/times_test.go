@@ -21,13 +21,8 @@ func TestAScheduleRunsAtItsTimesAndSaysTheNext(t *testing.T) {
 	w.Clock.SetTime(created.Add(55 * time.Minute))
 	result := w.Settle(r) // waits for the first time
 	i := w.Get()
-	testsuite.WantReady(
-		t,
-		i,
-		metav1.ConditionTrue,
-		v1alpha1.ReasonScheduled,
-		"first run at "+created.Add(time.Hour).UTC().Format(time.RFC3339),
-	)
+	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonScheduled,
+		"first run at "+created.Add(time.Hour).UTC().Format(time.RFC3339))
 	if result.RequeueAfter != 5*time.Minute || !i.Status.NextRunTime.Time.Equal(created.Add(time.Hour)) || len(w.Reports()) != 0 {
 		t.Errorf("looks again after %s, next run %s, %d reports", result.RequeueAfter, i.Status.NextRunTime, len(w.Reports()))
 	}

@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/kind"
-	"kubeops.io/kubeops/controllers/probe"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
+	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/problem"
 )
 

@@ -35,10 +35,7 @@ func TestADataViewHasAConditionOfItsOwn(t *testing.T) {
 	status = http.StatusUnauthorized
 	b, _ = w.reconcile()
 	if c := condition(b, v1alpha1.ConditionDataViewReady); c.Status != metav1.ConditionFalse || c.Reason != v1alpha1.ReasonUnauthorized ||
-		!strings.Contains(
-			c.Message,
-			"spec.auth",
-		) || condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
+		!strings.Contains(c.Message, "spec.auth") || condition(b, v1alpha1.ConditionReady).Status != metav1.ConditionTrue {
 		t.Errorf("%+v", b.Status.Conditions)
 	}
 	w.change(func(b *v1alpha1.LogBackend) { b.Spec.Elasticsearch.DataView = nil })

@@ -207,13 +207,8 @@ func TestWhatAServerTellsIsBounded(t *testing.T) {
 	if len(b.Status.Warnings) != 16 || len([]rune(b.Status.Warnings[0])) > 512 || len(b.Status.Version) > 64 ||
 		b.Status.Flavor != "unknown" ||
 		b.Status.Schema != "" {
-		t.Errorf(
-			"%d warnings, version %q, flavor %q, schema %q",
-			len(b.Status.Warnings),
-			b.Status.Version,
-			b.Status.Flavor,
-			b.Status.Schema,
-		)
+		t.Errorf("%d warnings, version %q, flavor %q, schema %q", len(b.Status.Warnings), b.Status.Version, b.Status.Flavor,
+			b.Status.Schema)
 	}
 }
 

@@ -127,12 +127,8 @@ func TestARealElasticsearchWhosePasswordChanges(t *testing.T) {
 // changePassword of the user elastic.
 func changePassword(t *testing.T, url, from, to string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(
-		t.Context(),
-		http.MethodPost,
-		url+"/_xpack/security/user/elastic/_password",
-		strings.NewReader(fmt.Sprintf(`{"password":%q}`, to)),
-	)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/_xpack/security/user/elastic/_password",
+		strings.NewReader(fmt.Sprintf(`{"password":%q}`, to)))
 	if err != nil {
 		t.Fatal(err)
 	}

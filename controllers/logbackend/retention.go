@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/kind"
-	"kubeops.io/kubeops/controllers/probe"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
+	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/logs"
 )
@@ -71,20 +71,14 @@ func compareRetention(wanted, keeps time.Duration, source string) outcome.Auxili
 	case keeps > 0 && keeps < wanted-slack:
 		return outcome.False(
 			v1alpha1.ReasonRetentionTooShort,
-			fmt.Sprintf(
-				"%s, shorter than spec.retention (%s); extend the retention of the server, or change the spec",
-				kept,
-				formatRetention(wanted),
-			),
+			fmt.Sprintf("%s, shorter than spec.retention (%s); extend the retention of the server, or change the spec", kept,
+				formatRetention(wanted)),
 		)
 	case keeps <= 0 || keeps > wanted+slack:
 		return outcome.False(
 			v1alpha1.ReasonRetentionTooLong,
-			fmt.Sprintf(
-				"%s, longer than spec.retention (%s); shorten the retention of the server, or change the spec",
-				kept,
-				formatRetention(wanted),
-			),
+			fmt.Sprintf("%s, longer than spec.retention (%s); shorten the retention of the server, or change the spec", kept,
+				formatRetention(wanted)),
 		)
 	}
 	return outcome.True(v1alpha1.ReasonRetentionMatches, kept)

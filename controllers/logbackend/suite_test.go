@@ -16,8 +16,8 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
-	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/controllers/testsuite"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/logs/elasticsearch"

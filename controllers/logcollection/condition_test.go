@@ -75,12 +75,8 @@ func TestTheConditionFollowsTheRouteAndTouchesNoOther(t *testing.T) {
 	fake.err = problem.Retrying(v1alpha1.ReasonForbidden, nil, "cannot apply")
 	want(true, metav1.ConditionFalse, v1alpha1.ReasonForbidden, "cannot apply")
 	fake.err = errors.New("something else")
-	want(
-		true,
-		metav1.ConditionFalse,
-		v1alpha1.ReasonRetrying,
-		"unexpected error while updating the log collectors; see the manager's log",
-	)
+	want(true, metav1.ConditionFalse, v1alpha1.ReasonRetrying,
+		"unexpected error while updating the log collectors; see the manager's log")
 	fake.err = nil
 
 	version := reconcile(false).ResourceVersion

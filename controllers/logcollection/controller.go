@@ -23,10 +23,10 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
-	"kubeops.io/kubeops/controllers/kind"
-	"kubeops.io/kubeops/controllers/probe"
 	"kubeops.io/kubeops/internal/apply"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/logroute"
+	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/refwatch"
 )
 

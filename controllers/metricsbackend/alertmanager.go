@@ -6,10 +6,10 @@ import (
 	"k8s.io/utils/ptr"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/kind"
-	"kubeops.io/kubeops/controllers/probe"
 	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
+	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
@@ -37,10 +37,8 @@ func probeAlertmanager(ctx context.Context, scope *kind.Scope[*v1alpha1.MetricsB
 	}
 	status.FiringAlerts = ptr.To(probe.Count(health.Firing))
 	if health.Receivers == 0 {
-		return outcome.False(
-			v1alpha1.ReasonNoReceivers,
-			"the Alertmanager has no receivers, so alerts notify no one; add a receiver to its configuration",
-		)
+		return outcome.False(v1alpha1.ReasonNoReceivers,
+			"the Alertmanager has no receivers, so alerts notify no one; add a receiver to its configuration")
 	}
 	return outcome.True(v1alpha1.ReasonSucceeded, "the Alertmanager answers and has receivers")
 }

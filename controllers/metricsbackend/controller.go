@@ -9,9 +9,9 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
 	"kubeops.io/kubeops/controllers/grafana"
-	"kubeops.io/kubeops/controllers/kind"
-	"kubeops.io/kubeops/controllers/probe"
 	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/kind"
+	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/visual"
 )
 

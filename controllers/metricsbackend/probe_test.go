@@ -172,11 +172,8 @@ func TestWhatIsBesideTheQueryTakesNoPartInReady(t *testing.T) {
 }
 
 func TestTheAlertmanagerHasAConditionOfItsOwn(t *testing.T) {
-	unreachable := problem.Retrying(
-		v1alpha1.ReasonTLSFailed,
-		nil,
-		"no TLS connection to am:9093: name the CA in spec.alertmanager.tls.ca",
-	)
+	unreachable := problem.Retrying(v1alpha1.ReasonTLSFailed, nil,
+		"no TLS connection to am:9093: name the CA in spec.alertmanager.tls.ca")
 	for name, tc := range map[string]struct {
 		change  func(*server, *v1alpha1.MetricsBackendSpec)
 		ready   metav1.ConditionStatus

@@ -71,11 +71,8 @@ func TestEachStepToAWorkingLoginIsNamed(t *testing.T) {
 func guarded(password string) func(metrics.Settings) (metrics.Health, error) {
 	return func(s metrics.Settings) (metrics.Health, error) {
 		if s.Endpoint.Auth != (provider.Auth{Username: "kubeops", Password: password}) {
-			return metrics.Health{}, problem.Retrying(
-				v1alpha1.ReasonUnauthorized,
-				nil,
-				"prometheus:9090 does not accept the credentials (401)",
-			)
+			return metrics.Health{}, problem.Retrying(v1alpha1.ReasonUnauthorized, nil,
+				"prometheus:9090 does not accept the credentials (401)")
 		}
 		return metrics.Health{Version: "2.53.1", Flavor: "prometheus"}, nil
 	}

@@ -17,10 +17,10 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
-	"kubeops.io/kubeops/controllers/kind"
-	"kubeops.io/kubeops/controllers/probe"
 	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/message"
+	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/redact"
 )
 
@@ -56,9 +56,7 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 
 // New is the reconciler of NotificationChannels. Every text passes redactText on its way out.
 func New(
-	e *environment.Environment,
-	cadence *probe.Cadence,
-	redactText func(string) string,
+	e *environment.Environment, cadence *probe.Cadence, redactText func(string) string,
 ) *kind.Reconciler[*v1alpha1.NotificationChannel] {
 	d := &deliverer{client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events, limiter: NewRateLimiter()}
 	logic := &probe.Logic[*v1alpha1.NotificationChannel, *connection]{

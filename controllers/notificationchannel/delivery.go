@@ -10,9 +10,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/kind"
-	"kubeops.io/kubeops/controllers/probe"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/message"
+	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/notify"
 )
@@ -67,12 +67,9 @@ func (d *delivery) run(ctx context.Context) error {
 		d.proven = true
 	}
 	if !d.proven && !d.provenBefore() {
-		return problem.Waiting(
-			v1alpha1.ReasonNotYetVerified,
-			d.channel.Spec.ProbeInterval(),
+		return problem.Waiting(v1alpha1.ReasonNotYetVerified, d.channel.Spec.ProbeInterval(),
 			"no message was sent yet, and type %s cannot be verified without one; set spec.sendTest: true to send a test message",
-			d.channel.Spec.Type,
-		)
+			d.channel.Spec.Type)
 	}
 	return nil
 }

@@ -242,12 +242,8 @@ func TestReportsOutliveKilledManagers(t *testing.T) {
 	if inTheMiddle == 0 {
 		t.Error("no kill met a manager between two channels: the test shows nothing")
 	}
-	t.Logf(
-		"%d kills, %d of them between two channels of the report of their round; told twice under the same key: %v",
-		kills,
-		inTheMiddle,
-		twice,
-	)
+	t.Logf("%d kills, %d of them between two channels of the report of their round; told twice under the same key: %v", kills,
+		inTheMiddle, twice)
 }
 
 // check that everybody was told of every report, and count what was told more than once.

@@ -64,12 +64,8 @@ func (d *delivery) waiting(ctx context.Context) ([]metav1.PartialObjectMetadata,
 	list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("InspectionReportList"))
 	err := d.reader.List(ctx, list, client.InNamespace(d.channel.Namespace), client.MatchingLabels{v1alpha1.LabelUndelivered: "true"})
 	if err != nil {
-		return nil, problem.Retrying(
-			v1alpha1.ReasonRetrying,
-			err,
-			"cannot list the InspectionReports of namespace %s",
-			d.channel.Namespace,
-		)
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot list the InspectionReports of namespace %s",
+			d.channel.Namespace)
 	}
 	slices.SortFunc(list.Items, func(a, b metav1.PartialObjectMetadata) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
@@ -136,13 +132,8 @@ func (d *delivery) explanationDelay(ctx context.Context, report *v1alpha1.Inspec
 	inspection := &v1alpha1.Inspection{}
 	err := d.reader.Get(ctx, client.ObjectKey{Namespace: report.Namespace, Name: report.Summary.Inspection}, inspection)
 	if client.IgnoreNotFound(err) != nil {
-		return 0, problem.Retrying(
-			v1alpha1.ReasonRetrying,
-			err,
-			"cannot read Inspection %s/%s",
-			report.Namespace,
-			report.Summary.Inspection,
-		)
+		return 0, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read Inspection %s/%s", report.Namespace,
+			report.Summary.Inspection)
 	}
 	if inspection.Spec.AI == nil { // nor has one that is gone
 		return 0, nil

@@ -19,11 +19,11 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
-	"kubeops.io/kubeops/controllers/kind"
-	"kubeops.io/kubeops/controllers/probe"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/impersonate"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
+	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/secretref"
 	"kubeops.io/kubeops/internal/testkit"

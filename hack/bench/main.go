@@ -35,6 +35,7 @@ func run(ctx context.Context, args []string) error {
 	kubeconfig := flags.String("kubeconfig", os.Getenv("KUBECONFIG"), "path of the kubeconfig")
 	pods := flags.Int("pods", 10_000, "load: Pods to make, ten for each Deployment")
 	program := flags.String("kubeops", "bin/kubeops", "measure: the command line to measure")
+	against := flags.String("against", "", "measure: another build of the command line, measured in the same rounds")
 	rounds := flags.Int("rounds", 3, "measure: how often; the round with the median time counts")
 	out := flags.String("out", "", "measure: file for the result as JSON")
 	patience := flags.Duration("patience", 3*time.Hour, "load: how long the cluster may take to settle")
@@ -54,7 +55,7 @@ func run(ctx context.Context, args []string) error {
 	case "floor":
 		return floor(ctx, config, os.Stdout)
 	case "measure":
-		m := measurement{config: config, kubeconfig: *kubeconfig, program: *program, rounds: *rounds}
+		m := measurement{config: config, kubeconfig: *kubeconfig, program: *program, against: *against, rounds: *rounds}
 		return m.run(ctx, newWorld(*pods), *out)
 	default:
 		return fmt.Errorf("unknown command %s", command)

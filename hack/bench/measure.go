@@ -43,6 +43,10 @@ type cost struct {
 	PeakMiB     float64 `json:"peakMiB"`
 }
 
+func (c cost) String() string {
+	return fmt.Sprintf("%.2f s, %.2f CPU s, %.0f MiB", c.WallSeconds, c.CPUSeconds, c.PeakMiB)
+}
+
 // result for one size of cluster.
 type result struct {
 	Pods     int            `json:"pods"`
@@ -50,6 +54,7 @@ type result struct {
 	Rounds   int            `json:"rounds"`
 	Floor    cost           `json:"floor"`
 	Inspect  cost           `json:"inspect"`
+	Against  *cost          `json:"against,omitempty"`
 	Requests map[string]int `json:"requests"`
 	Verdict  verdict        `json:"verdict"`
 	Findings int            `json:"findings"`
@@ -59,50 +64,78 @@ type result struct {
 type measurement struct {
 	config              *rest.Config
 	kubeconfig, program string
-	rounds              int
+	// against is another build of the command line, measured in the same rounds; empty measures only one.
+	against string
+	rounds  int
 }
 
 // run measures baseline and inspection in turn, so a busy machine affects both, and then counts the requests of another
 // inspection.
 func (m measurement) run(ctx context.Context, w world, out string) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	r := result{Pods: w.expectedPods(), Rounds: m.rounds}
-	var floors, inspections []cost
+	var floors, inspections, others []cost
 	var report v1alpha1.InspectionReport
 	for round := range m.rounds {
-		text, spent, err := spend(ctx, self, "floor", "--kubeconfig", m.kubeconfig)
+		read, spent, err := m.floor(ctx)
 		if err != nil {
-			return err
-		}
-		var read floorResult
-		if err := json.Unmarshal(text, &read); err != nil {
 			return err
 		}
 		r.Objects = read.Objects
 		floors = append(floors, spent)
-		text, spent, err = spend(ctx, m.program, "inspect", "-A", "-o", "json", "--kubeconfig", m.kubeconfig, "--startup-grace", "1s")
-		if err != nil {
+		text := fmt.Sprintf("round %d: floor %s", round+1, spent)
+		if report, spent, err = m.inspect(ctx, m.program); err != nil {
 			return err
 		}
 		inspections = append(inspections, spent)
-		report = v1alpha1.InspectionReport{}
-		if err := json.Unmarshal(text, &report); err != nil {
-			return err
+		text += fmt.Sprintf("; inspection %s", spent)
+		if m.against != "" {
+			if _, spent, err = m.inspect(ctx, m.against); err != nil {
+				return err
+			}
+			others = append(others, spent)
+			text += fmt.Sprintf("; other build %s", spent)
 		}
-		say("round %d: floor %.1f s, %.1f CPU s, %.0f MiB; inspection %.1f s, %.1f CPU s, %.0f MiB", round+1,
-			floors[round].WallSeconds, floors[round].CPUSeconds, floors[round].PeakMiB, spent.WallSeconds, spent.CPUSeconds, spent.PeakMiB)
+		say("%s", text)
 	}
 	r.Floor, r.Inspect = median(floors), median(inspections)
+	if m.against != "" {
+		other := median(others)
+		r.Against = &other
+	}
 	r.Findings = int(report.Summary.Counts.Total())
 	r.Checks = int(report.Summary.ChecksRun)
 	r.Verdict = judge(w, &report)
+	var err error
 	if r.Requests, err = countRequests(ctx, m); err != nil {
 		return err
 	}
 	return save(r, out)
+}
+
+// floor measures the baseline.
+func (m measurement) floor(ctx context.Context) (floorResult, cost, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return floorResult{}, cost{}, err
+	}
+	text, spent, err := spend(ctx, self, "floor", "--kubeconfig", m.kubeconfig)
+	if err != nil {
+		return floorResult{}, cost{}, err
+	}
+	var read floorResult
+	err = json.Unmarshal(text, &read)
+	return read, spent, err
+}
+
+// inspect measures an inspection of the whole cluster by a build of the command line.
+func (m measurement) inspect(ctx context.Context, program string) (v1alpha1.InspectionReport, cost, error) {
+	var report v1alpha1.InspectionReport
+	text, spent, err := spend(ctx, program, "inspect", "-A", "-o", "json", "--kubeconfig", m.kubeconfig, "--startup-grace", "1s")
+	if err != nil {
+		return report, cost{}, err
+	}
+	err = json.Unmarshal(text, &report)
+	return report, spent, err
 }
 
 // median of the costs, for each of their parts.

@@ -40,6 +40,17 @@ func printTable(w io.Writer, files []string) error {
 	row("inspect: peak MiB", func(r result) string { return fmt.Sprintf("%.0f", r.Inspect.PeakMiB) })
 	row("wall, times the floor", func(r result) string { return fmt.Sprintf("%.2f", r.Inspect.WallSeconds/r.Floor.WallSeconds) })
 	row("CPU, times the floor", func(r result) string { return fmt.Sprintf("%.2f", r.Inspect.CPUSeconds/r.Floor.CPUSeconds) })
+	against := func(of func(cost) float64) func(result) string {
+		return func(r result) string {
+			if r.Against == nil {
+				return "-"
+			}
+			return fmt.Sprintf("%.2f", of(r.Inspect)/of(*r.Against))
+		}
+	}
+	row("wall, times the other build", against(func(c cost) float64 { return c.WallSeconds }))
+	row("CPU, times the other build", against(func(c cost) float64 { return c.CPUSeconds }))
+	row("memory, times the other build", against(func(c cost) float64 { return c.PeakMiB }))
 	row("KiB for each Pod", func(r result) string { return fmt.Sprintf("%.1f", r.Inspect.PeakMiB*1024/float64(r.Pods)) })
 	row("checks", func(r result) string { return fmt.Sprint(r.Checks) })
 	row("findings", func(r result) string { return fmt.Sprint(r.Findings) })

@@ -2,7 +2,6 @@ package style
 
 import (
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -126,15 +125,6 @@ func TestPhrasesAreFoundInMessagesCommentsAndDocs(t *testing.T) {
 	}
 }
 
-func TestLongLinesCountTabsAsEditorsShowThem(t *testing.T) {
-	long := strings.Repeat("x", MaxColumns-2*TabWidth)
-	source := Source{Path: "p/f.go", Text: []byte("\t\t" + long + "\n\t\t" + long + "x\n// +kubebuilder:" + long + "x\n")}
-	found := LongLines(source)
-	if len(found) != 1 || found[0].Line != 2 {
-		t.Errorf("found %v, want line 2", found)
-	}
-}
-
 func TestUnconvertedFoldersAreExcusedUntilTheyAreConverted(t *testing.T) {
 	list := "# comment\nwords internal/cli\nwords docs/checks.md\nassignments internal/cli\n"
 	unconverted, err := ParseUnconverted(list)
@@ -152,19 +142,6 @@ func TestUnconvertedFoldersAreExcusedUntilTheyAreConverted(t *testing.T) {
 	}
 	want := "# comment\nwords internal/cli\nassignments internal/cli\n"
 	if got := RemoveUnconverted(list, "words", stale); got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-func TestLineExemptionsOfTheLinter(t *testing.T) {
-	config := "rules:\n" +
-		"      - {path: '^internal/cli/[^/]+\\.go$', linters: [lll]}\n" +
-		"      - {path: '^internal/leaks/[^/]+\\.go$', linters: [lll]}\n"
-	if got := LineExemptions(config); !slices.Equal(got, []string{"internal/cli", "internal/leaks"}) {
-		t.Fatalf("got %v", got)
-	}
-	want := "rules:\n      - {path: '^internal/leaks/[^/]+\\.go$', linters: [lll]}\n"
-	if got := RemoveLineExemptions(config, []string{"internal/cli"}); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -2,7 +2,6 @@ package style
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -27,30 +26,7 @@ func TestTextsOfTheTreeUseNoUnwantedPhrase(t *testing.T) {
 	})
 }
 
-func TestEveryExemptionFromLineLengthIsNeeded(t *testing.T) {
-	path := filepath.Join(root, ".golangci.yml")
-	config, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	exempt := Unconverted{"lines": LineExemptions(string(config))}
-	_, stale := exempt.Sort("lines", violations(t, func(source Source) ([]Violation, error) {
-		if !source.IsGo() || source.IsGenerated() {
-			return nil, nil
-		}
-		return LongLines(source), nil
-	}))
-	if update() {
-		write(t, path, RemoveLineExemptions(string(config), stale))
-		return
-	}
-	for _, folder := range stale {
-		t.Errorf(".golangci.yml: the exemption of %s is no longer needed; `UPDATE=1 go test ./hack/style` removes it", folder)
-	}
-}
-
-// update reports whether UPDATE is set, which removes entries of unconverted.txt and exemptions of .golangci.yml that are no longer
-// needed.
+// update reports whether UPDATE is set, which removes entries of unconverted.txt that are no longer needed.
 func update() bool { return os.Getenv("UPDATE") != "" }
 
 func checkTree(t *testing.T, rule string, check func(Source) ([]Violation, error)) {

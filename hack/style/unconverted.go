@@ -2,7 +2,6 @@ package style
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -58,27 +57,6 @@ func RemoveUnconverted(list, rule string, entries []string) string {
 	return removeLines(list, func(line string) bool {
 		listed, path, _ := strings.Cut(line, " ")
 		return listed == rule && slices.Contains(entries, path)
-	})
-}
-
-var exemption = regexp.MustCompile(`^\s*- \{path: '\^(.+)/\[\^/\]\+\\\.go\$', linters: \[lll\]\}$`)
-
-// LineExemptions returns the folders that .golangci.yml exempts from lll.
-func LineExemptions(config string) []string {
-	var folders []string
-	for _, line := range strings.Split(config, "\n") {
-		if match := exemption.FindStringSubmatch(line); match != nil {
-			folders = append(folders, match[1])
-		}
-	}
-	return folders
-}
-
-// RemoveLineExemptions deletes the exemptions of folders from the text of .golangci.yml.
-func RemoveLineExemptions(config string, folders []string) string {
-	return removeLines(config, func(line string) bool {
-		match := exemption.FindStringSubmatch(line)
-		return match != nil && slices.Contains(folders, match[1])
 	})
 }
 

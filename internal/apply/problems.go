@@ -34,35 +34,20 @@ func toProblem(err error, ref Ref) error {
 	switch {
 	case apierrors.IsConflict(err) && errors.As(err, &status):
 		if named := conflicts(status.Status().Details); named != "" {
-			return problem.UserError(
-				ReasonConflict,
-				nil,
-				"%s cannot be applied: %s; remove these fields from the other manager's configuration, or release its ownership",
-				ref,
-				named,
-			)
+			return problem.UserError(ReasonConflict, nil,
+				"%s cannot be applied: %s; remove these fields from the other manager's configuration, or release its ownership", ref,
+				named)
 		}
 		return problem.Retrying(ReasonFailed, nil, "%s was modified concurrently", ref)
 	case apierrors.IsForbidden(err):
 		return problem.Retrying(ReasonForbidden, nil,
 			"%s cannot be applied: permissions are missing (RBAC) or admission denied it; see the manager's log for the response", ref)
 	case apierrors.IsInvalid(err) && errors.As(err, &status):
-		return problem.UserError(
-			ReasonRefused,
-			nil,
-			"%s was rejected by the API server: invalid %s",
-			ref,
-			invalidFields(status.Status().Details),
-		)
+		return problem.UserError(ReasonRefused, nil, "%s was rejected by the API server: invalid %s", ref,
+			invalidFields(status.Status().Details))
 	case meta.IsNoMatchError(err):
-		return problem.Retrying(
-			ReasonRefused,
-			nil,
-			"%s cannot be applied: the cluster does not serve %s %s",
-			ref,
-			ref.APIVersion,
-			ref.Kind,
-		)
+		return problem.Retrying(ReasonRefused, nil, "%s cannot be applied: the cluster does not serve %s %s", ref, ref.APIVersion,
+			ref.Kind)
 	}
 	return problem.Retrying(ReasonFailed, err, "%s cannot be applied; see the manager's log", ref)
 }

@@ -175,14 +175,8 @@ func TestMessagesNameFieldsThatTheResourceHas(t *testing.T) {
 					for _, field := range fieldsIn(p.Message) {
 						member := strings.Split(field, ".")[1]
 						if !resource.has(field) || member != c.backendType && slices.Contains(resource.types(), member) {
-							t.Errorf(
-								"%s: %q names %s, which a %s of type %s does not have",
-								failure,
-								p.Message,
-								field,
-								c.plural,
-								c.backendType,
-							)
+							t.Errorf("%s: %q names %s, which a %s of type %s does not have", failure, p.Message, field, c.plural,
+								c.backendType)
 						}
 						named = named || strings.HasPrefix(field, c.must)
 					}

@@ -34,12 +34,8 @@ func (f *logFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.kind, "logs-type", "loki", strings.Join(types.products, ", "))
 	flags.StringVar(&f.index, "logs-index", "", "index, alias, data stream or pattern to search in Elasticsearch (default logs-*)")
 	flags.StringVar(&f.tenant, "logs-tenant", "", "tenant of Loki (X-Scope-OrgID) or VictoriaLogs (account:project)")
-	flags.BoolVar(
-		&f.analysis,
-		"log-analysis",
-		false,
-		"compare the errors in the last hour's lines with the day before; reads up to 200,000 lines",
-	)
+	flags.BoolVar(&f.analysis, "log-analysis", false,
+		"compare the errors in the last hour's lines with the day before; reads up to 200,000 lines")
 	complete(cmd, "logs-type", types.names...)
 }
 
@@ -140,10 +136,8 @@ func environmentAuth(prefix string) (provider.Auth, error) {
 		}
 	}
 	if methods > 1 {
-		return provider.Auth{}, fmt.Errorf(
-			"%[1]s_TOKEN, %[1]s_API_KEY and %[1]s_USERNAME are mutually exclusive: unset all but one",
-			prefix,
-		)
+		return provider.Auth{}, fmt.Errorf("%[1]s_TOKEN, %[1]s_API_KEY and %[1]s_USERNAME are mutually exclusive: unset all but one",
+			prefix)
 	}
 	return auth, nil
 }

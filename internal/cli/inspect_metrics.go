@@ -26,12 +26,8 @@ func (f *metricsFlags) register(cmd *cobra.Command) {
 		metricsEnvironment+"_TOKEN, or _USERNAME and _PASSWORD")
 	types := supported(builtin.Metrics())
 	flags.StringVar(&f.kind, "metrics-type", "prometheus", strings.Join(types.products, ", "))
-	flags.StringToStringVar(
-		&f.labels,
-		"metrics-label",
-		nil,
-		"label that this cluster's series have in a backend of several clusters, for example cluster=prod",
-	)
+	flags.StringToStringVar(&f.labels, "metrics-label", nil,
+		"label that this cluster's series have in a backend of several clusters, for example cluster=prod")
 	complete(cmd, "metrics-type", types.names...)
 }
 

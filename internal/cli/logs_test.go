@@ -18,11 +18,8 @@ const pastedLines = "INFO started in 12ms\nINFO started in 9s\n" +
 func templatesOf(t *testing.T, stdin string, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = Run(
-		t.Context(),
-		append([]string{"logs", "templates"}, args...),
-		Streams{In: strings.NewReader(stdin), Out: &stdout, Err: &stderr},
-	)
+	code = Run(t.Context(), append([]string{"logs", "templates"}, args...),
+		Streams{In: strings.NewReader(stdin), Out: &stdout, Err: &stderr})
 	return code, stdout.String(), stderr.String()
 }
 

@@ -88,10 +88,7 @@ func TestChineseAnswers(t *testing.T) {
 
 func TestTextsAreSanitized(t *testing.T) {
 	text := `{"summary":"See https://evil.example/x?y=1 or ![i](http://evil.example/p.png) now\u202E\u0007.\nNext line","why":[{"claim":"It was killed.","evidence":["e1","e1"]}],` +
-		`"fix":[{"description":"` + strings.Repeat(
-		"long ",
-		500,
-	) + `","command":"","patch":"spec:\n  replicas: 2"}],"confidence":"low"}`
+		`"fix":[{"description":"` + strings.Repeat("long ", 500) + `","command":"","patch":"spec:\n  replicas: 2"}],"confidence":"low"}`
 	e := validate(text, expected(t))
 	if e.Dropped != "" || strings.Contains(e.Summary, "evil.example") || strings.ContainsAny(e.Summary, "\u202e\a\n") {
 		t.Errorf("got %q %q", e.Dropped, e.Summary)

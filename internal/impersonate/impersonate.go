@@ -57,14 +57,8 @@ func (s Source) Existing(ctx context.Context, namespace, account, purpose, grant
 			"ServiceAccount %s/%s, which %s, does not exist. To create it: kubectl -n %s create serviceaccount %s; then %s",
 			namespace, account, purpose, namespace, account, grant)
 	case err != nil:
-		return nil, problem.Retrying(
-			v1alpha1.ReasonRetrying,
-			err,
-			"cannot read ServiceAccount %s/%s (%s)",
-			namespace,
-			account,
-			apierror.Describe(err),
-		)
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read ServiceAccount %s/%s (%s)", namespace, account,
+			apierror.Describe(err))
 	}
 	return s.As(namespace, account), nil
 }

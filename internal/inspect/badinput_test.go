@@ -170,12 +170,8 @@ func TestTenThousandFindingsOnOneObjectAreTruncated(t *testing.T) {
 	r := newReport(t, g, all, causes.Link(g, all, found), ran, gaps, testkit.Now())
 	assertStorable(t, r)
 	if !r.Summary.Truncated || r.Summary.Counts.Low != 10_000 || len(r.Findings) == 0 {
-		t.Errorf(
-			"truncated %v, %d counted, %d kept; want all counted and the report truncated",
-			r.Summary.Truncated,
-			r.Summary.Counts.Low,
-			len(r.Findings),
-		)
+		t.Errorf("truncated %v, %d counted, %d kept; want all counted and the report truncated", r.Summary.Truncated,
+			r.Summary.Counts.Low, len(r.Findings))
 	}
 }
 

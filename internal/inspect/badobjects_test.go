@@ -82,11 +82,8 @@ func badQuantities(t *testing.T) []any {
 	var objects []any
 	for i, q := range []string{"-1", "-9E", "9E", "9223372036854775807", "1e99", "0", "1n", "0.0000000000001",
 		"999999999999999999999999999Ei", "100000E"} {
-		resources := fmt.Sprintf(
-			`{"cpu":%q,"memory":%q,"pods":%[1]q,"storage":%[1]q,"ephemeral-storage":%[1]q,"hugepages-2Mi":%[1]q}`,
-			q,
-			q,
-		)
+		resources := fmt.Sprintf(`{"cpu":%q,"memory":%q,"pods":%[1]q,"storage":%[1]q,"ephemeral-storage":%[1]q,"hugepages-2Mi":%[1]q}`, q,
+			q)
 		containers := fmt.Sprintf(`{"containers":[{"name":"a","image":"a","resources":{"limits":%s,"requests":%[1]s}}],`+
 			`"initContainers":[{"name":"b","image":"b","resources":{"limits":%[1]s,"requests":%[1]s}}],"overhead":%[1]s}`, resources)
 		objects = append(objects, from(
@@ -99,20 +96,14 @@ func badQuantities(t *testing.T) []any {
 			fmt.Sprintf(`{"kind":"Deployment","metadata":{"name":"d%d","namespace":"shop"},"spec":{"replicas":%d,`+
 				`"strategy":{"rollingUpdate":{"maxSurge":"-900%%","maxUnavailable":"x"}},"template":{"spec":%s}},"status":{"replicas":-5,`+
 				`"availableReplicas":2147483647}}`, i, math.MinInt32+i, containers),
-			fmt.Sprintf(
-				`{"kind":"ResourceQuota","metadata":{"name":"q%d","namespace":"shop"},"status":{"hard":%s,"used":%[2]s}}`,
-				i,
-				resources,
-			),
+			fmt.Sprintf(`{"kind":"ResourceQuota","metadata":{"name":"q%d","namespace":"shop"},"status":{"hard":%s,"used":%[2]s}}`, i,
+				resources),
 			fmt.Sprintf(`{"kind":"LimitRange","metadata":{"name":"l%d","namespace":"shop"},"spec":{"limits":[{"type":"Container",`+
 				`"max":%s,"min":%[2]s,"default":%[2]s}]}}`, i, resources),
 			fmt.Sprintf(`{"kind":"PersistentVolumeClaim","metadata":{"name":"c%d","namespace":"shop"},`+
 				`"spec":{"resources":{"requests":%s}},"status":{"phase":"Pending"}}`, i, resources),
-			fmt.Sprintf(
-				`{"kind":"PersistentVolume","metadata":{"name":"v%d"},"spec":{"capacity":%s},"status":{"phase":"Available"}}`,
-				i,
-				resources,
-			),
+			fmt.Sprintf(`{"kind":"PersistentVolume","metadata":{"name":"v%d"},"spec":{"capacity":%s},"status":{"phase":"Available"}}`, i,
+				resources),
 			fmt.Sprintf(`{"kind":"HorizontalPodAutoscaler","metadata":{"name":"h%d","namespace":"shop"},"spec":{"minReplicas":-1,`+
 				`"maxReplicas":-2,"scaleTargetRef":{"kind":"Deployment","name":"d%[1]d"},"metrics":[{"type":"Pods",`+
 				`"pods":{"target":{"averageValue":%q}}}]}}`, i, q),
@@ -145,11 +136,8 @@ func badSelectors(t *testing.T) []any {
 		}
 		objects = append(objects, from(
 			t,
-			fmt.Sprintf(
-				`{"kind":"PodDisruptionBudget","metadata":{"name":"b%d","namespace":"shop"},"spec":{"selector":%s}}`,
-				i,
-				selector,
-			),
+			fmt.Sprintf(`{"kind":"PodDisruptionBudget","metadata":{"name":"b%d","namespace":"shop"},"spec":{"selector":%s}}`, i,
+				selector),
 			fmt.Sprintf(`{"kind":"NetworkPolicy","metadata":{"name":"np%d","namespace":"shop"},"spec":{"podSelector":%s,`+
 				`"ingress":[{"from":[{"podSelector":%[2]s,"namespaceSelector":%[2]s}]}]}}`, i, selector),
 			fmt.Sprintf(`{"kind":"ValidatingWebhookConfiguration","metadata":{"name":"wh%d"},"webhooks":[{"name":"",`+
@@ -270,12 +258,8 @@ func badTimes(t *testing.T) []any {
 					`{"kind":"Namespace",`+strings.Replace(m, `"namespace":"shop",`, "", 1)+`}`,
 					`{"kind":"Deployment",`+m+`,"spec":{"progressDeadlineSeconds":-1},"status":{"conditions":`+conditions+`}}`,
 					`{"kind":"StatefulSet",`+m+`,"spec":{"replicas":3}}`,
-					`{"kind":"Job",`+m+fmt.Sprintf(
-						`,"status":{"startTime":%q,"completionTime":%q,"conditions":%s}}`,
-						other,
-						at,
-						conditions,
-					),
+					`{"kind":"Job",`+m+fmt.Sprintf(`,"status":{"startTime":%q,"completionTime":%q,"conditions":%s}}`, other, at,
+						conditions),
 					`{"kind":"CronJob",`+m+`,"spec":{"schedule":"* * * * *"},`+
 						fmt.Sprintf(`"status":{"lastScheduleTime":%q,"lastSuccessfulTime":%q}}`, at, other),
 					`{"kind":"PersistentVolumeClaim",`+m+`,"status":{"phase":"Lost"}}`,

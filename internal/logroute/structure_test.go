@@ -162,13 +162,7 @@ type directive struct {
 // parseFluentd reads the grammar of https://docs.fluentd.org/configuration/config-file#syntax, and nothing beyond it.
 func parseFluentd(t *testing.T, text string) *directive {
 	t.Helper()
-	opening, closing, param := regexp.MustCompile(
-		`^<([a-z]+)(?: ([^<>\s]+))?>$`,
-	), regexp.MustCompile(
-		`^</([a-z]+)>$`,
-	), regexp.MustCompile(
-		`^(@?[a-z_]+) (.+)$`,
-	)
+	opening, closing, param := regexp.MustCompile(`^<([a-z]+)(?: ([^<>\s]+))?>$`), regexp.MustCompile(`^</([a-z]+)>$`), regexp.MustCompile(`^(@?[a-z_]+) (.+)$`)
 	root := &directive{name: "root", params: map[string]string{}}
 	stack := []*directive{root}
 	for number, line := range strings.Split(text, "\n") {

@@ -48,11 +48,8 @@ func (e Errors) sorted(files []string) Errors {
 		return len(files)
 	}
 	slices.SortStableFunc(e, func(a, b Error) int {
-		return cmp.Or(
-			cmp.Compare(rank(a.Origin), rank(b.Origin)),
-			cmp.Compare(a.Origin.Line, b.Origin.Line),
-			cmp.Compare(a.Origin.Column, b.Origin.Column),
-		)
+		return cmp.Or(cmp.Compare(rank(a.Origin), rank(b.Origin)), cmp.Compare(a.Origin.Line, b.Origin.Line),
+			cmp.Compare(a.Origin.Column, b.Origin.Column))
 	})
 	return e
 }

@@ -252,10 +252,8 @@ func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 	texts := corpus.Secrets(7, 1)
 	r := report()
 	for n, c := range texts {
-		r.Findings = append(
-			r.Findings,
-			finding(fmt.Sprintf("s%d", n), func(f *v1alpha1.Finding) { f.Message, f.Remediation = c.Text, c.Text }),
-		)
+		r.Findings = append(r.Findings,
+			finding(fmt.Sprintf("s%d", n), func(f *v1alpha1.Finding) { f.Message, f.Remediation = c.Text, c.Text }))
 		r.Explanations = append(r.Explanations, v1alpha1.Explanation{ID: fmt.Sprintf("s%d", n), Summary: c.Text})
 	}
 	for _, mode := range []v1alpha1.DeliveryMode{v1alpha1.DeliverDigest, v1alpha1.DeliverEach} {

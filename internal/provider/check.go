@@ -18,13 +18,9 @@ func CheckURL(endpoint Endpoint, egress Egress) (*url.URL, error) {
 		return nil, err
 	}
 	if err := egress.allowsHost(base.Hostname()); err != nil {
-		return nil, problem.UserError(
-			v1alpha1.ReasonEgressDenied,
-			nil,
-			"%s is a link-local, loopback or metadata address, which is never called%s",
-			base.Hostname(),
-			advice("; check ", endpoint.Fields.URL),
-		)
+		return nil, problem.UserError(v1alpha1.ReasonEgressDenied, nil,
+			"%s is a link-local, loopback or metadata address, which is never called%s", base.Hostname(),
+			advice("; check ", endpoint.Fields.URL))
 	}
 	// Resolvers read names such as 2130706433, 0x7f.1 and 127.0.0.1. as addresses, and every host is its own localhost.
 	host := strings.ToLower(strings.TrimSuffix(base.Hostname(), "."))

@@ -102,12 +102,8 @@ func (t TLS) Config(fields Fields) (*tls.Config, error) {
 	if len(t.Certificate) > 0 || len(t.Key) > 0 {
 		pair, err := tls.X509KeyPair(t.Certificate, t.Key)
 		if err != nil {
-			return nil, problem.UserError(
-				v1alpha1.ReasonInvalidSecret,
-				nil,
-				"%s is not valid: tls.crt and tls.key must be PEM and match",
-				orText(fields.tls("clientCertificate"), "the client certificate"),
-			)
+			return nil, problem.UserError(v1alpha1.ReasonInvalidSecret, nil, "%s is not valid: tls.crt and tls.key must be PEM and match",
+				orText(fields.tls("clientCertificate"), "the client certificate"))
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}

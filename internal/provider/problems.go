@@ -45,12 +45,8 @@ func ToProblem(err error, host string, fields Fields) *problem.Problem {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return problem.Retrying(v1alpha1.ReasonUnreachable, err, "%s closed the connection before its response was complete", host)
 	default:
-		return problem.Retrying(
-			v1alpha1.ReasonUnreachable,
-			err,
-			"cannot connect to %s; check that it runs, its port, and network policies",
-			host,
-		)
+		return problem.Retrying(v1alpha1.ReasonUnreachable, err,
+			"cannot connect to %s; check that it runs, its port, and network policies", host)
 	}
 }
 

@@ -51,13 +51,8 @@ func TestSecretsAreReadOnlyWithThePermissionsOfTheServiceAccount(t *testing.T) {
 
 	n.Secret("login", "token", secretValue+"\n")
 	_, err := read("login", "token")
-	want(
-		err,
-		v1alpha1.ReasonServiceAccountNotFound,
-		problem.Wait,
-		"ServiceAccount "+n.Namespace+"/kubeops",
-		"create serviceaccount kubeops",
-	)
+	want(err, v1alpha1.ReasonServiceAccountNotFound, problem.Wait, "ServiceAccount "+n.Namespace+"/kubeops",
+		"create serviceaccount kubeops")
 
 	n.Account()
 	_, err = read("login", "token")
@@ -79,12 +74,8 @@ func TestSecretsAreReadOnlyWithThePermissionsOfTheServiceAccount(t *testing.T) {
 		return nil
 	})
 	_, err = read("lost", "token")
-	want(
-		err,
-		v1alpha1.ReasonSecretNotFound,
-		problem.Wait,
-		"Secret "+n.Namespace+"/lost does not exist (referenced by spec.auth.bearerToken)",
-	)
+	want(err, v1alpha1.ReasonSecretNotFound, problem.Wait,
+		"Secret "+n.Namespace+"/lost does not exist (referenced by spec.auth.bearerToken)")
 	_, err = read("login", "password")
 	want(err, v1alpha1.ReasonSecretNotFound, problem.Wait, "has no key password")
 

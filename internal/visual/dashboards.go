@@ -96,7 +96,8 @@ func Workloads() Dashboard {
 			{Title: "Usage by namespace", Panels: []Panel{
 				graph("CPU", "Cores used.", "short",
 					Query{
-						`topk(15, sum by (namespace) (rate(container_cpu_usage_seconds_total{namespace=~"$namespace",container!="",container!="POD"}[5m])))`,
+						`topk(15, sum by (namespace) (` +
+							`rate(container_cpu_usage_seconds_total{namespace=~"$namespace",container!="",container!="POD"}[5m])))`,
 						"{{namespace}}",
 					}),
 				graph(
@@ -104,7 +105,8 @@ func Workloads() Dashboard {
 					"Working set.",
 					"bytes",
 					Query{
-						`topk(15, sum by (namespace) (container_memory_working_set_bytes{namespace=~"$namespace",container!="",container!="POD"}))`,
+						`topk(15, sum by (namespace) (` +
+							`container_memory_working_set_bytes{namespace=~"$namespace",container!="",container!="POD"}))`,
 						"{{namespace}}",
 					},
 				),
@@ -114,27 +116,33 @@ func Workloads() Dashboard {
 					"Most restarts in six hours",
 					"Containers that started again most often.",
 					"short",
-					`topk(15, sum by (namespace, pod, container) (increase(kube_pod_container_status_restarts_total{namespace=~"$namespace"}[6h])) > 0)`,
+					`topk(15, sum by (namespace, pod, container) (`+
+						`increase(kube_pod_container_status_restarts_total{namespace=~"$namespace"}[6h])) > 0)`,
 				),
 				table("Most throttled", "Part of the periods in which a container had to wait for its CPU limit.", "percentunit",
 					`topk(15, sum by (namespace, pod, container) (`+
 						`rate(container_cpu_cfs_throttled_periods_total{namespace=~"$namespace",container!=""}[15m])) / `+
-						`sum by (namespace, pod, container) (rate(container_cpu_cfs_periods_total{namespace=~"$namespace",container!=""}[15m])))`),
+						`sum by (namespace, pod, container) (`+
+						`rate(container_cpu_cfs_periods_total{namespace=~"$namespace",container!=""}[15m])))`),
 			}},
 			{Title: "Nearest to their limit", Panels: []Panel{
 				table(
 					"Memory",
 					"Working set as a part of the limit.",
 					"percentunit",
-					`topk(15, max by (namespace, pod, container) (container_memory_working_set_bytes{namespace=~"$namespace",container!=""}) / `+
-						`max by (namespace, pod, container) (kube_pod_container_resource_limits{namespace=~"$namespace",resource="memory"}))`,
+					`topk(15, max by (namespace, pod, container) (`+
+						`container_memory_working_set_bytes{namespace=~"$namespace",container!=""}) / `+
+						`max by (namespace, pod, container) (`+
+						`kube_pod_container_resource_limits{namespace=~"$namespace",resource="memory"}))`,
 				),
 				table(
 					"CPU",
 					"Use as a part of the limit.",
 					"percentunit",
-					`topk(15, sum by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{namespace=~"$namespace",container!=""}[5m])) / `+
-						`max by (namespace, pod, container) (kube_pod_container_resource_limits{namespace=~"$namespace",resource="cpu"}))`,
+					`topk(15, sum by (namespace, pod, container) (`+
+						`rate(container_cpu_usage_seconds_total{namespace=~"$namespace",container!=""}[5m])) / `+
+						`max by (namespace, pod, container) (`+
+						`kube_pod_container_resource_limits{namespace=~"$namespace",resource="cpu"}))`,
 				),
 			}},
 		},

@@ -47,18 +47,10 @@ func KubeOps() Dashboard {
 					Query{`sum by (result) (increase(kubeops_inspection_runs_total[1h]))`, "{{result}}"}),
 			}},
 			{Title: "Manager", Panels: []Panel{
-				graph(
-					"Memory",
-					"Resident memory of the manager.",
-					"bytes",
-					Query{`process_resident_memory_bytes{job=~".*kubeops.*"}`, "{{pod}}"},
-				),
-				graph(
-					"CPU",
-					"Cores used by the manager.",
-					"short",
-					Query{`rate(process_cpu_seconds_total{job=~".*kubeops.*"}[5m])`, "{{pod}}"},
-				),
+				graph("Memory", "Resident memory of the manager.", "bytes",
+					Query{`process_resident_memory_bytes{job=~".*kubeops.*"}`, "{{pod}}"}),
+				graph("CPU", "Cores used by the manager.", "short",
+					Query{`rate(process_cpu_seconds_total{job=~".*kubeops.*"}[5m])`, "{{pod}}"}),
 				graph(
 					"Errors of controllers",
 					"Turns that ended with an error, a second.",
@@ -92,12 +84,8 @@ func Backends() Dashboard {
 			{Title: "Readiness", Panels: []Panel{
 				graph("Ready", "1 while the last round trip succeeded.", "short",
 					Query{`kubeops_backend_ready{namespace=~"$namespace"}`, "{{kind}} {{exported_namespace}}{{namespace}}/{{name}}"}),
-				table(
-					"Not ready now",
-					"Backends whose last round trip failed.",
-					"short",
-					`kubeops_backend_ready{namespace=~"$namespace"} == 0`,
-				),
+				table("Not ready now", "Backends whose last round trip failed.", "short",
+					`kubeops_backend_ready{namespace=~"$namespace"} == 0`),
 			}},
 			{Title: "Requests", Panels: []Panel{
 				graph(
@@ -105,7 +93,8 @@ func Backends() Dashboard {
 					"By type and operation.",
 					"s",
 					Query{
-						`histogram_quantile(0.95, sum by (le, type, operation) (rate(kubeops_backend_request_duration_seconds_bucket[5m])))`,
+						`histogram_quantile(0.95, sum by (le, type, operation) (` +
+							`rate(kubeops_backend_request_duration_seconds_bucket[5m])))`,
 						"{{type}} {{operation}}",
 					},
 				),

@@ -72,12 +72,8 @@ spec:
 		Eventually(func(g Gomega) {
 			_, out, errOut, _ := env.kubeops(ctx, "inspect", "-n", "images", "-o", "json", "--startup-grace", "0s")
 			g.Expect(errOut).To(BeEmpty())
-			g.Expect(causes(parseReport(out))).To(ConsistOf(
-				"image-not-found Pod/images/typo",
-				"image-pull-denied Pod/images/private",
-				"image-registry-unreachable Pod/images/offline",
-				"image-pull-failed Pod/images/absurd",
-			))
+			g.Expect(causes(parseReport(out))).To(ConsistOf("image-not-found Pod/images/typo", "image-pull-denied Pod/images/private",
+				"image-registry-unreachable Pod/images/offline", "image-pull-failed Pod/images/absurd"))
 		}).WithContext(ctx).Should(Succeed())
 	}, SpecTimeout(4*minute))
 })

@@ -214,10 +214,8 @@ func TestSymptomsAreLinkedToTheNearestFindingThatExplainsThem(t *testing.T) {
 
 func TestACauseCountsAllThatItExplains(t *testing.T) {
 	linked := Link(shop(), explained(map[string][]string{"dead": {"empty"}, "empty": {"crash"}, "crash": nil}), []check.Finding{
-		found(
-			"dead",
-			ref(facts.Ingress, "web"),
-		), found("empty", ref(facts.Service, "cart")), found("crash", ref(facts.Deployment, "cart")),
+		found("dead",
+			ref(facts.Ingress, "web")), found("empty", ref(facts.Service, "cart")), found("crash", ref(facts.Deployment, "cart")),
 	})
 	affects := map[string]int{}
 	for _, f := range linked {
@@ -283,11 +281,8 @@ func TestACauseTooFarAwayIsNotFound(t *testing.T) {
 		"seven steps": {maxHops + 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLinker(
-				shop(),
-				explained(table),
-				[]check.Finding{found("symptom", ref(facts.Job, "0")), found("cause", ref(facts.Job, fmt.Sprint(tc.hops)))},
-			)
+			l := newLinker(shop(), explained(table),
+				[]check.Finding{found("symptom", ref(facts.Job, "0")), found("cause", ref(facts.Job, fmt.Sprint(tc.hops)))})
 			for i := range 20 {
 				l.dependencies[ref(facts.Job, fmt.Sprint(i))] = []facts.Ref{ref(facts.Job, fmt.Sprint(i+1))}
 			}

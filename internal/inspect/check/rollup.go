@@ -69,11 +69,6 @@ func podsEvidence(g *facts.Graph, owner facts.Ref, group []FailingPod) Evidence 
 			names += ", ..."
 		}
 	}
-	return FromCondition(
-		"%d of %d %s: %s",
-		len(counted),
-		max(len(g.PodsOf(owner)), len(counted)),
-		phrase.Plural(len(g.PodsOf(owner)), "Pod", "Pods"),
-		names,
-	)
+	return FromCondition("%d of %d %s: %s", len(counted), max(len(g.PodsOf(owner)), len(counted)),
+		phrase.Plural(len(g.PodsOf(owner)), "Pod", "Pods"), names)
 }

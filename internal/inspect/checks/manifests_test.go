@@ -65,12 +65,8 @@ spec:
 
 func TestManifestsAreCheckedByTheirPodTemplates(t *testing.T) {
 	service := func(selector, target string) string {
-		return checktest.Document(
-			"v1",
-			"Service",
-			"name: web, namespace: shop",
-			"spec: {selector: {app: "+selector+"}, ports: [{port: 80, targetPort: "+target+"}]}",
-		)
+		return checktest.Document("v1", "Service", "name: web, namespace: shop",
+			"spec: {selector: {app: "+selector+"}, ports: [{port: 80, targetPort: "+target+"}]}")
 	}
 	budget := func(spec string) string {
 		return checktest.Document("policy/v1", "PodDisruptionBudget", "name: web, namespace: shop", "spec: {"+spec+"}")

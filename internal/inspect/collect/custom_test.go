@@ -78,18 +78,12 @@ func (f *fakeAPI) customs(from, next, status string, names ...string) http.Handl
 		}
 		items := []string{}
 		for _, name := range names {
-			items = append(
-				items,
-				fmt.Sprintf(`{"apiVersion":"x/y","kind":"Z","metadata":{"name":%q,"namespace":"shop"},"status":%s}`, name, status),
-			)
+			items = append(items,
+				fmt.Sprintf(`{"apiVersion":"x/y","kind":"Z","metadata":{"name":%q,"namespace":"shop"},"status":%s}`, name, status))
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprintf(
-			w,
-			`{"kind":"List","metadata":{"continue":%q,"resourceVersion":"7"},"items":[%s],"more":{"a":[1]}}`,
-			next,
-			strings.Join(items, ","),
-		)
+		_, _ = fmt.Fprintf(w, `{"kind":"List","metadata":{"continue":%q,"resourceVersion":"7"},"items":[%s],"more":{"a":[1]}}`, next,
+			strings.Join(items, ","))
 	}
 }
 

@@ -84,11 +84,8 @@ func after(seconds string, handler http.HandlerFunc) http.HandlerFunc {
 
 // forbidden is how the API server refuses a list.
 func forbidden(user, what string) http.HandlerFunc {
-	return status(
-		http.StatusForbidden,
-		"Forbidden",
-		fmt.Sprintf("%s is forbidden: User %q cannot list resource %q in API group \"\" at the cluster scope", what, user, what),
-	)
+	return status(http.StatusForbidden, "Forbidden",
+		fmt.Sprintf("%s is forbidden: User %q cannot list resource %q in API group \"\" at the cluster scope", what, user, what))
 }
 
 // hang answers when the client has gone.

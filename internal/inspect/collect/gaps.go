@@ -187,10 +187,8 @@ func (l lists) describe(who string, scope Scope, failures []failure) (message, r
 	case l.missing:
 		return l.describeMissing()
 	case l.version:
-		return fmt.Sprintf(
-				"The API server did not report its version (%s); version skew was not checked.",
-				cmp.Or(l.detail, string(l.reason)),
-			),
+		return fmt.Sprintf("The API server did not report its version (%s); version skew was not checked.",
+				cmp.Or(l.detail, string(l.reason))),
 			"Check the response of `kubectl get --raw /version`."
 	case l.reason == v1alpha1.GapNotServed:
 		return fmt.Sprintf("The cluster does not serve %s.", failed),
@@ -232,16 +230,9 @@ func (l lists) describeForbidden(who string, scope Scope, failures []failure) (m
 		return fmt.Sprintf("%s cannot get /version (RBAC); version skew was not checked.", who),
 			"Bind ClusterRole system:public-info-viewer, which is bound to all users by default."
 	case l.secrets && l.home:
-		return fmt.Sprintf(
-				"%s cannot list Secrets in all namespaces (RBAC). Only namespace %s was read, names without data.",
-				who,
-				scope.Home,
-			),
-			grant(
-				who,
-				inspector+"-secrets",
-				nil,
-			)
+		return fmt.Sprintf("%s cannot list Secrets in all namespaces (RBAC). Only namespace %s was read, names without data.", who,
+				scope.Home),
+			grant(who, inspector+"-secrets", nil)
 	case l.secrets:
 		return fmt.Sprintf("%s cannot list Secrets%s (RBAC); missing Secrets were not detected. KubeOps reads names without data.",
 				who, l.everywhere()),
@@ -286,12 +277,8 @@ func grant(who, role string, namespaces []string) string {
 	case 1:
 		return fmt.Sprintf("Grant it: `kubectl -n %s create rolebinding %s --clusterrole=%s %s`.", namespaces[0], role, role, subject)
 	default:
-		return fmt.Sprintf(
-			"Grant it in each namespace: `kubectl -n <namespace> create rolebinding %s --clusterrole=%s %s`.",
-			role,
-			role,
-			subject,
-		)
+		return fmt.Sprintf("Grant it in each namespace: `kubectl -n <namespace> create rolebinding %s --clusterrole=%s %s`.", role, role,
+			subject)
 	}
 }
 

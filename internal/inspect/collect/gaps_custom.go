@@ -33,12 +33,8 @@ func (l lists) describeCustom(who string, scope Scope) (message, remediation str
 	}
 	failed := text.List(l.resources, maxNamedResources)
 	if l.home {
-		message = fmt.Sprintf(
-			"%s cannot list custom resources %s in all namespaces (RBAC). Only namespace %s was read.",
-			who,
-			failed,
-			scope.Home,
-		)
+		message = fmt.Sprintf("%s cannot list custom resources %s in all namespaces (RBAC). Only namespace %s was read.", who, failed,
+			scope.Home)
 	} else {
 		message = fmt.Sprintf("%s cannot list custom resources %s%s (RBAC); their health was not checked.", who, failed, l.everywhere())
 	}

@@ -147,13 +147,8 @@ func TestEventsThatAreReadAgainAreCountedOnce(t *testing.T) {
 	}
 	expired := status(http.StatusGone, "Expired", "too old")
 	_, source := serve(t, map[string][]http.HandlerFunc{"/api/v1/events": {
-		fake.listOf(
-			"Event",
-			"",
-			"2",
-			event,
-			"e1",
-		), expired, fake.listOf("Event", "", "2", event, "e1"), fake.listOf("Event", "2", "", event, "e2"),
+		fake.listOf("Event", "", "2", event,
+			"e1"), expired, fake.listOf("Event", "", "2", event, "e1"), fake.listOf("Event", "2", "", event, "e2"),
 	}})
 	collected, err := All(t.Context(), source, Scope{}, []facts.Kind{facts.Event}, clock.RealClock{}, nil)
 	if err != nil {

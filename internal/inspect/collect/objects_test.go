@@ -47,10 +47,8 @@ func discovery(resources ...string) http.HandlerFunc {
 	var list []map[string]any
 	for _, r := range resources {
 		part := strings.Split(r, ":")
-		list = append(
-			list,
-			map[string]any{"name": part[0], "kind": part[1], "namespaced": part[2] == "true", "verbs": []string{"get", "list"}},
-		)
+		list = append(list,
+			map[string]any{"name": part[0], "kind": part[1], "namespaced": part[2] == "true", "verbs": []string{"get", "list"}})
 	}
 	text, _ := json.Marshal(map[string]any{"kind": "APIResourceList", "resources": list})
 	return body(http.StatusOK, "application/json", string(text))
@@ -246,19 +244,12 @@ func TestOversizedListsOfObjectsAreReadInSmallerPages(t *testing.T) {
 func TestADeadlineThatPassesInTheVisitorIsAGap(t *testing.T) {
 	var fake fakeAPI
 	fake.t = t
-	_, source := serve(
-		t,
-		map[string][]http.HandlerFunc{"/api/v1": {discovery("pods:Pod:true")}, pods: {fake.objectPage("", "", "a", "b", "c")}},
-	)
+	_, source := serve(t,
+		map[string][]http.HandlerFunc{"/api/v1": {discovery("pods:Pod:true")}, pods: {fake.objectPage("", "", "a", "b", "c")}})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	gaps, err := Objects(
-		ctx,
-		source,
-		Scope{},
-		[]Resource{{Name: "pods", Checks: []string{"custom-a"}}},
-		&seen{on: func() { <-ctx.Done() }},
-	)
+	gaps, err := Objects(ctx, source, Scope{}, []Resource{{Name: "pods", Checks: []string{"custom-a"}}},
+		&seen{on: func() { <-ctx.Done() }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,10 +263,8 @@ func TestObjectsEndsWhenTheRunIsCancelled(t *testing.T) {
 	var fake fakeAPI
 	fake.t = t
 	ctx, cancel := context.WithCancel(t.Context())
-	_, source := serve(
-		t,
-		map[string][]http.HandlerFunc{"/api/v1": {discovery("pods:Pod:true")}, pods: {fake.objectPage("", "2", "a", "b")}},
-	)
+	_, source := serve(t,
+		map[string][]http.HandlerFunc{"/api/v1": {discovery("pods:Pod:true")}, pods: {fake.objectPage("", "2", "a", "b")}})
 	visitor := &seen{on: cancel}
 	if _, err := Objects(ctx, source, Scope{}, []Resource{{Name: "pods"}}, visitor); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)

@@ -61,13 +61,8 @@ func (s realServer) readsCustomResources(t *testing.T) {
 		"status": object{"conditions": []any{object{"type": "Ready", "status": "False", "reason": "Broken"}}},
 	}
 	soon := func(try func() bool) {
-		err := wait.PollUntilContextTimeout(
-			t.Context(),
-			50*time.Millisecond,
-			30*time.Second,
-			true,
-			func(context.Context) (bool, error) { return try(), nil },
-		)
+		err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true,
+			func(context.Context) (bool, error) { return try(), nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,14 +75,8 @@ func (s realServer) readsCustomResources(t *testing.T) {
 		return err == nil
 	})
 	read := func(config *rest.Config) Collected {
-		collected, err := All(
-			t.Context(),
-			Source{Cluster: "real", Config: config},
-			Scope{},
-			[]facts.Kind{facts.Custom, facts.CRD},
-			clock.RealClock{},
-			nil,
-		)
+		collected, err := All(t.Context(), Source{Cluster: "real", Config: config}, Scope{}, []facts.Kind{facts.Custom, facts.CRD},
+			clock.RealClock{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -137,12 +137,8 @@ func (s realServer) readsPages(t *testing.T) {
 		}
 	}
 	if found != objects || !collected.Graph.Has(facts.Ref{Kind: facts.Secret, Namespace: "many", Name: "keys"}) {
-		t.Errorf(
-			"found %d of %d ConfigMaps, and the Secret: %v",
-			found,
-			objects,
-			collected.Graph.Has(facts.Ref{Kind: facts.Secret, Namespace: "many", Name: "keys"}),
-		)
+		t.Errorf("found %d of %d ConfigMaps, and the Secret: %v", found, objects,
+			collected.Graph.Has(facts.Ref{Kind: facts.Secret, Namespace: "many", Name: "keys"}))
 	}
 	pages := 0
 	for i, path := range traffic.paths {

@@ -35,11 +35,8 @@ func deployment(n, numbers int) map[string]any {
 const costly = "object.spec.numbers.all(a, object.spec.numbers.all(b, object.spec.numbers.all(c, a + b + c >= 0)))"
 
 func TestAnExpensiveCheckStopsWithoutAffectingOthers(t *testing.T) {
-	programs := compiled(
-		t,
-		onDeployments(costly),
-		onDeployments("object.spec.replicas > 0", func(c *v1alpha1.CustomCheck) { c.ID = "cheap" }),
-	)
+	programs := compiled(t, onDeployments(costly),
+		onDeployments("object.spec.replicas > 0", func(c *v1alpha1.CustomCheck) { c.ID = "cheap" }))
 	s := NewSession(programs, testkit.Graph(t, ""), nil)
 	for n, numbers := range []int{1, 1, 300, 300, 300, 1} {
 		s.Object(t.Context(), deployment(n, numbers))
@@ -97,10 +94,8 @@ func TestFindingsPerCheckAreBounded(t *testing.T) {
 }
 
 func TestMessagesAreTruncated(t *testing.T) {
-	check := onDeployments(
-		"false",
-		func(c *v1alpha1.CustomCheck) { c.MessageExpression = "object.spec.numbers.map(n, string(n)).join(' ')" },
-	)
+	check := onDeployments("false",
+		func(c *v1alpha1.CustomCheck) { c.MessageExpression = "object.spec.numbers.map(n, string(n)).join(' ')" })
 	findings, err := Evaluate(t.Context(), compiled(t, check), deployment(0, 5000), testkit.Graph(t, ""))
 	if err != nil || len(findings) != 1 || len(findings[0].Message) != maxText {
 		t.Errorf("got %v, %v", findings, err)

@@ -31,24 +31,16 @@ func (s *Session) Gaps() []facts.Gap {
 		if !st.stopped.IsZero() {
 			add(
 				v1alpha1.GapCheckFailed,
-				fmt.Sprintf(
-					"The custom check %s exceeded its cost limit and stopped at object %d, %s.",
-					st.check.ID,
-					objects,
-					refName(st.stopped),
-				),
+				fmt.Sprintf("The custom check %s exceeded its cost limit and stopped at object %d, %s.", st.check.ID, objects,
+					refName(st.stopped)),
 				"Simplify the expression: nested loops over long lists cost most. Or restrict the check with match.",
 			)
 		}
 		if dropped > 0 {
 			add(
 				v1alpha1.GapIncomplete,
-				fmt.Sprintf(
-					"The custom check %s has more than %d findings: %d are not in the report.",
-					st.check.ID,
-					maxFindings,
-					dropped,
-				),
+				fmt.Sprintf("The custom check %s has more than %d findings: %d are not in the report.", st.check.ID, maxFindings,
+					dropped),
 				"Restrict the check with match, or fix the reported objects first.",
 			)
 		}

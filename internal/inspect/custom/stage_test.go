@@ -116,10 +116,8 @@ func TestNamespacedScopesReadNamespaceLabelsAndSkipClusterScopedChecks(t *testin
 
 func TestAListEndsWhenAllItsChecksHaveStopped(t *testing.T) {
 	big := deployment(1, 300)
-	source := served(
-		t,
-		map[string][]string{"/apis/apps/v1": {appsResources}, "/apis/apps/v1/deployments": {pageOf(t, "2", big, big, big)}},
-	)
+	source := served(t,
+		map[string][]string{"/apis/apps/v1": {appsResources}, "/apis/apps/v1/deployments": {pageOf(t, "2", big, big, big)}})
 	result, err := Run(t.Context(), Input{
 		Programs: compiled(t, onDeployments(costly, func(c *v1alpha1.CustomCheck) { c.Resource.Version = "v1" })), Source: source,
 		Graph: testkit.Graph(t, ""),

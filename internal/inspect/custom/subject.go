@@ -36,10 +36,8 @@ func newSubject(object map[string]any, world *surroundings) *subject {
 		owner, _ := entry.(map[string]any)
 		if controller, _ := owner["controller"].(bool); controller {
 			o.owner = facts.Ref{
-				Kind: facts.KindOf(
-					stringOf(owner["apiVersion"]),
-					stringOf(owner["kind"]),
-				), Namespace: namespace, Name: stringOf(owner["name"]),
+				Kind: facts.KindOf(stringOf(owner["apiVersion"]),
+					stringOf(owner["kind"])), Namespace: namespace, Name: stringOf(owner["name"]),
 			}
 			if !o.owner.Kind.Namespaced() {
 				o.owner.Namespace = ""

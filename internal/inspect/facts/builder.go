@@ -200,13 +200,8 @@ func (g *Graph) listOfKind(kind Kind) nodeList {
 
 func (g *Graph) sortEvents() {
 	slices.SortFunc(g.Events, func(a, b *EventNode) int {
-		return cmp.Or(
-			b.Last.Compare(a.Last),
-			a.About.Compare(b.About),
-			cmp.Compare(a.Reason, b.Reason),
-			cmp.Compare(a.FieldPath, b.FieldPath),
-			cmp.Compare(a.Message, b.Message),
-		)
+		return cmp.Or(b.Last.Compare(a.Last), a.About.Compare(b.About), cmp.Compare(a.Reason, b.Reason),
+			cmp.Compare(a.FieldPath, b.FieldPath), cmp.Compare(a.Message, b.Message))
 	})
 }
 

@@ -41,12 +41,9 @@ func TestANodeThatIsAddedAgainReplacesTheFirst(t *testing.T) {
 
 func TestEventsOfOneObjectAndReasonAreJoined(t *testing.T) {
 	builder := facts.NewBuilder("c", at(12, 0, 0))
-	builder.Add(
-		warning("shop", "p", "BackOff", 2, at(10, 0, 0), at(10, 30, 0)),
-		warning("shop", "p", "BackOff", 3, at(9, 0, 0), at(11, 0, 0)),
-		warning("shop", "p", "BackOff", 1, at(8, 0, 0), at(8, 0, 0)),
-		warning("shop", "p", "Failed", 1, at(7, 0, 0), at(7, 0, 0)),
-	)
+	builder.Add(warning("shop", "p", "BackOff", 2, at(10, 0, 0), at(10, 30, 0)),
+		warning("shop", "p", "BackOff", 3, at(9, 0, 0), at(11, 0, 0)), warning("shop", "p", "BackOff", 1, at(8, 0, 0), at(8, 0, 0)),
+		warning("shop", "p", "Failed", 1, at(7, 0, 0), at(7, 0, 0)))
 	want := []*facts.EventNode{
 		warning("shop", "p", "BackOff", 6, at(8, 0, 0), at(11, 0, 0)),
 		warning("shop", "p", "Failed", 1, at(7, 0, 0), at(7, 0, 0)),
@@ -59,28 +56,7 @@ func TestEventsOfOneObjectAndReasonAreJoined(t *testing.T) {
 func TestEventsOfAnEarlierObjectOfTheSameNameAreLeftOut(t *testing.T) {
 	builder := facts.NewBuilder("c", at(12, 0, 0))
 	pod := &facts.PodNode{Meta: facts.Meta{Ref: facts.Ref{Kind: facts.Pod, Namespace: "shop", Name: "p"}, UID: "new"}}
-	old, current, unsaid := warning(
-		"shop",
-		"p",
-		"A",
-		1,
-		at(9, 0, 0),
-		at(9, 0, 0),
-	), warning(
-		"shop",
-		"p",
-		"B",
-		1,
-		at(8, 0, 0),
-		at(8, 0, 0),
-	), warning(
-		"shop",
-		"p",
-		"C",
-		1,
-		at(7, 0, 0),
-		at(7, 0, 0),
-	)
+	old, current, unsaid := warning("shop", "p", "A", 1, at(9, 0, 0), at(9, 0, 0)), warning("shop", "p", "B", 1, at(8, 0, 0), at(8, 0, 0)), warning("shop", "p", "C", 1, at(7, 0, 0), at(7, 0, 0))
 	old.AboutUID, current.AboutUID = "old", "new"
 	builder.Add(pod, old, current, unsaid)
 	if diff := cmp.Diff([]*facts.EventNode{current, unsaid}, builder.Graph().EventsOf(pod.Ref)); diff != "" {
@@ -103,14 +79,10 @@ func TestForgetRemovesTheNodesOfARestartedList(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			builder := facts.NewBuilder("c", at(12, 0, 0))
-			builder.Add(
-				configMap("shop", "a"),
-				configMap("team", "a"),
+			builder.Add(configMap("shop", "a"), configMap("team", "a"),
 				&facts.ServiceNode{Meta: facts.Meta{Ref: facts.Ref{Kind: facts.Service, Namespace: "shop", Name: "a"}}},
-				warning("shop", "p", "A", 1, at(9, 0, 0), at(9, 0, 0)),
-				warning("team", "p", "A", 1, at(9, 0, 0), at(9, 0, 0)),
-				&facts.EventNode{About: facts.Ref{Kind: facts.Node, Name: "n"}},
-			)
+				warning("shop", "p", "A", 1, at(9, 0, 0), at(9, 0, 0)), warning("team", "p", "A", 1, at(9, 0, 0), at(9, 0, 0)),
+				&facts.EventNode{About: facts.Ref{Kind: facts.Node, Name: "n"}})
 			builder.Forget(tc.kind, tc.namespace)
 			graph := builder.Graph()
 			var nodes []string
@@ -206,10 +178,8 @@ func podOfAWorkload(i int) *corev1.Pod {
 	limit := resource.MustParse("64Mi")
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Name: text(
-				"api-5d8f7c9b4-%05d",
-				i,
-			), Namespace: text("shop"), UID: "6f1c9e5a-0000-4000-8000-000000000000", CreationTimestamp: when,
+			Name: text("api-5d8f7c9b4-%05d",
+				i), Namespace: text("shop"), UID: "6f1c9e5a-0000-4000-8000-000000000000", CreationTimestamp: when,
 			Labels: map[string]string{text("app"): text("api"), text("pod-template-hash"): text("5d8f7c9b4")},
 			OwnerReferences: []metav1.OwnerReference{
 				{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: text("api-5d8f7c9b4"), Controller: &controller},
@@ -238,10 +208,8 @@ func podOfAWorkload(i int) *corev1.Pod {
 	for _, condition := range []corev1.PodConditionType{
 		"PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready",
 	} {
-		pod.Status.Conditions = append(
-			pod.Status.Conditions,
-			corev1.PodCondition{Type: condition, Status: "True", LastTransitionTime: when},
-		)
+		pod.Status.Conditions = append(pod.Status.Conditions,
+			corev1.PodCondition{Type: condition, Status: "True", LastTransitionTime: when})
 	}
 	return pod
 }

@@ -64,35 +64,16 @@ func TestNewAndSurgingErrorsAreFound(t *testing.T) {
 		"shop",
 		"cart-0",
 		repeat(5, func(i int) string { return fmt.Sprintf("ERROR relation order_%d does not exist", i) })...)
-	s.add(
-		30*time.Minute,
-		time.Second,
-		"shop",
-		"cart-0",
-		"INFO nothing",
-		"ERROR cache miss for user 9",
-		"ERROR said once",
-		"WARN said thrice",
-		"WARN said thrice",
-		"WARN said thrice",
-	)
+	s.add(30*time.Minute, time.Second, "shop", "cart-0", "INFO nothing", "ERROR cache miss for user 9", "ERROR said once",
+		"WARN said thrice", "WARN said thrice", "WARN said thrice")
 	s.add(
 		20*time.Minute,
 		time.Second,
 		"shop",
 		"cart-1",
 		repeat(5, func(i int) string { return "ERROR relation order_9 does not exist" })...) // a Pod that is gone
-	s.add(
-		15*time.Minute,
-		time.Second,
-		"shop",
-		"cart-0",
-		"panic: boom with hunter",
-		"",
-		"goroutine 1 [running]:",
-		"main.main()",
-		"\t/main.go:3 +0x1",
-	)
+	s.add(15*time.Minute, time.Second, "shop", "cart-0", "panic: boom with hunter", "", "goroutine 1 [running]:", "main.main()",
+		"\t/main.go:3 +0x1")
 	s.add(10*time.Minute, time.Second, "shop", "stranger-x7k2p", repeat(5, func(int) string { return "ERROR of nobody" })...)
 	s.add(
 		10*time.Minute,
@@ -116,10 +97,8 @@ func TestNewAndSurgingErrorsAreFound(t *testing.T) {
 	}
 	first := cart.New[0]
 	if !first.Fatal || !first.Trace || !slices.Equal(first.Containers, []string{"app"}) ||
-		!slices.Equal(
-			first.Examples,
-			[]string{"panic: boom with [redacted:3fa9]\n\ngoroutine 1 [running]:\nmain.main()\n\t/main.go:3 +0x1"},
-		) {
+		!slices.Equal(first.Examples,
+			[]string{"panic: boom with [redacted:3fa9]\n\ngoroutine 1 [running]:\nmain.main()\n\t/main.go:3 +0x1"}) {
 		t.Errorf("%+v", first)
 	}
 	if want := []string{"ERROR relation order_0 does not exist", "ERROR relation order_1 does not exist"}; !slices.Equal(

@@ -68,12 +68,8 @@ func (g *generator) text(n, workload int, at time.Time, random *rand.Rand) strin
 	late := testkit.Now().Sub(at) < brokenSince
 	switch {
 	case n%4 == 0 && workload == 7 && late:
-		return fmt.Sprintf(
-			"%s ERROR ledger %d does not balance: off by %d cents",
-			at.Format(time.RFC3339),
-			random.IntN(1e6),
-			random.IntN(1e4),
-		)
+		return fmt.Sprintf("%s ERROR ledger %d does not balance: off by %d cents", at.Format(time.RFC3339), random.IntN(1e6),
+			random.IntN(1e4))
 	case n%4 <= 2 && workload == 9 && late:
 		return fmt.Sprintf("%s ERROR upstream %d answered 503 after %dms", at.Format(time.RFC3339), random.IntN(9), random.IntN(900))
 	case n%4 == 3 && workload == 9 && random.IntN(8) == 0:
@@ -97,21 +93,11 @@ func (g *generator) text(n, workload int, at time.Time, random *rand.Rand) strin
 			random.Uint64(),
 		)
 	case 1:
-		return fmt.Sprintf(
-			`10.1.2.%d - - [%s] "GET /static/app.%08x.js HTTP/1.1" 200 %d "-" "Mozilla/5.0 (X11; Linux x86_64) %s"`,
-			random.IntN(256),
-			at.Format(time.RFC1123),
-			random.Uint32(),
-			random.IntN(1e6),
-			strings.Repeat("pad ", random.IntN(60)),
-		)
+		return fmt.Sprintf(`10.1.2.%d - - [%s] "GET /static/app.%08x.js HTTP/1.1" 200 %d "-" "Mozilla/5.0 (X11; Linux x86_64) %s"`,
+			random.IntN(256), at.Format(time.RFC1123), random.Uint32(), random.IntN(1e6), strings.Repeat("pad ", random.IntN(60)))
 	case 2:
-		return fmt.Sprintf(
-			"I0115 12:00:00.%06d       1 reconciler.go:%d] synced pod cart-%08x",
-			random.IntN(1e6),
-			random.IntN(900),
-			random.Uint32(),
-		)
+		return fmt.Sprintf("I0115 12:00:00.%06d       1 reconciler.go:%d] synced pod cart-%08x", random.IntN(1e6), random.IntN(900),
+			random.Uint32())
 	case 3: // an error that hardly ever repeats
 		return fmt.Sprintf("%s error: %x says %x about %x", at.Format(time.RFC3339), random.IntN(40), random.Uint32(), random.Uint32())
 	}
@@ -236,14 +222,8 @@ func TestChildThatReadsAMillionLines(t *testing.T) {
 	if n := strings.Count(found, "\n"); n > 5 {
 		t.Errorf("%d templates are told, want few:\n%.3000s", n, found)
 	}
-	fmt.Printf(
-		"peak %d bytes, %d lines in %.1f s (%.0f a second), %d templates kept\n",
-		peakOfThisProcess(t),
-		r.read,
-		took.Seconds(),
-		float64(r.read)/took.Seconds(),
-		r.pool.Used(),
-	)
+	fmt.Printf("peak %d bytes, %d lines in %.1f s (%.0f a second), %d templates kept\n", peakOfThisProcess(t), r.read, took.Seconds(),
+		float64(r.read)/took.Seconds(), r.pool.Used())
 }
 
 // peakOfThisProcess returns VmHWM of /proc/self/status: the peak of resident memory.

@@ -68,11 +68,8 @@ func (t *decoder) addUnknownField(n *yaml.Node, path, key string, fields map[str
 	unknown := problem{path: join(path, key), line: t.doc.line(n), text: "unknown field " + join(path, key)}
 	if similar := nearest(fields, key); similar != "" {
 		unknown.suggestion = similar
-		unknown.advice = fmt.Sprintf(
-			"Did you mean %s? `kubectl explain %s` lists the fields.",
-			join(path, similar),
-			explainPath(t.kind, path),
-		)
+		unknown.advice = fmt.Sprintf("Did you mean %s? `kubectl explain %s` lists the fields.", join(path, similar),
+			explainPath(t.kind, path))
 	}
 	t.problems = append(t.problems, unknown)
 }

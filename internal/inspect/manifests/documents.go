@@ -184,8 +184,6 @@ func hasTemplateBraces(n *yaml.Node, depth int) bool {
 // hasTemplatedName reports whether the type or name of the object contains template braces.
 func (d *document) hasTemplatedName() bool {
 	metadata := d.get(d.root, "metadata")
-	return strings.Contains(
-		d.text(d.root, "apiVersion")+d.text(d.root, "kind")+d.text(metadata, "name")+d.text(metadata, "namespace"),
-		"{{",
-	)
+	return strings.Contains(d.text(d.root, "apiVersion")+d.text(d.root, "kind")+d.text(metadata, "name")+d.text(metadata, "namespace"),
+		"{{")
 }

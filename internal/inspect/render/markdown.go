@@ -73,13 +73,8 @@ func markdownSummary(b *strings.Builder, report *v1alpha1.InspectionReport, opti
 
 func markdownCause(number int, root *node, link string, options Options) string {
 	var b strings.Builder
-	fmt.Fprintf(
-		&b,
-		"\n### %d. %s: %s\n\n",
-		number,
-		inlineText(strings.ToUpper(string(root.Severity))),
-		inlineText(objectName(root.Object)),
-	)
+	fmt.Fprintf(&b, "\n### %d. %s: %s\n\n", number, inlineText(strings.ToUpper(string(root.Severity))),
+		inlineText(objectName(root.Object)))
 	b.WriteString(prose(root.Message) + "\n\n")
 	check := codeSpan(root.Check)
 	if strings.HasPrefix(link, "https://") && !strings.ContainsAny(link, " ()<>") {
@@ -113,13 +108,8 @@ func markdownExplained(e *v1alpha1.Explanation) string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(
-		&b,
-		"\n**Explanation by %s** (confidence: %s). %s\n",
-		inlineText(e.Model),
-		inlineText(string(e.Confidence)),
-		prose(e.Summary),
-	)
+	fmt.Fprintf(&b, "\n**Explanation by %s** (confidence: %s). %s\n", inlineText(e.Model), inlineText(string(e.Confidence)),
+		prose(e.Summary))
 	lead := "\n"
 	item := func(text string) {
 		b.WriteString(lead + "- " + text + "\n")
@@ -160,14 +150,8 @@ func markdownSymptomTree(b *strings.Builder, n *node, depth int, remaining *int)
 		}
 		*remaining--
 		text := prose(facts.Clip(sentence(child.Finding), maxMarkdownSentence))
-		fmt.Fprintf(
-			b,
-			"%s- %s (%s, %s)\n",
-			strings.Repeat("  ", min(depth, 8)),
-			text,
-			codeSpan(child.Check),
-			inlineText(string(child.Severity)),
-		)
+		fmt.Fprintf(b, "%s- %s (%s, %s)\n", strings.Repeat("  ", min(depth, 8)), text, codeSpan(child.Check),
+			inlineText(string(child.Severity)))
 		markdownSymptomTree(b, child, depth+1, remaining)
 	}
 }

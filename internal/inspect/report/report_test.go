@@ -53,13 +53,9 @@ func outline(report *v1alpha1.InspectionReport) []string {
 }
 
 func TestFindingsAreOrderedByCauseWorstFirst(t *testing.T) {
-	report := New(input(
-		linked("symptom-of-low", "a", v1alpha1.SeverityCritical, 3),
-		linked("high", "a", v1alpha1.SeverityHigh, -1),
-		linked("critical", "a", v1alpha1.SeverityCritical, -1),
-		linked("low", "a", v1alpha1.SeverityLow, -1),
-		linked("symptom-of-symptom", "a", v1alpha1.SeverityInfo, 0),
-	))
+	report := New(input(linked("symptom-of-low", "a", v1alpha1.SeverityCritical, 3), linked("high", "a", v1alpha1.SeverityHigh, -1),
+		linked("critical", "a", v1alpha1.SeverityCritical, -1), linked("low", "a", v1alpha1.SeverityLow, -1),
+		linked("symptom-of-symptom", "a", v1alpha1.SeverityInfo, 0)))
 	want := []string{"critical", "high", "low", "symptom-of-low<-low", "symptom-of-symptom<-symptom-of-low"}
 	if diff := cmp.Diff(want, outline(report)); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)

@@ -117,12 +117,8 @@ func (r *reader) activeAlerts(ctx context.Context) ([]metrics.Alert, bool) {
 		}
 		return active, err == nil || len(active) > 0
 	}
-	recorded, ok := r.instant(
-		ctx,
-		"alerts",
-		r.checksRequiring(facts.SourceAlerts),
-		`ALERTS{alertstate="firing"`+comma(r.matcher("", nil))+"}",
-	)
+	recorded, ok := r.instant(ctx, "alerts", r.checksRequiring(facts.SourceAlerts),
+		`ALERTS{alertstate="firing"`+comma(r.matcher("", nil))+"}")
 	active := make([]metrics.Alert, 0, len(recorded))
 	for _, sample := range recorded {
 		active = append(active, metrics.Alert{Name: sample.Labels["alertname"], Labels: sample.Labels, State: "firing"})

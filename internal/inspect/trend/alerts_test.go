@@ -127,15 +127,11 @@ func TestOnlyInspectedNamespacesAreReported(t *testing.T) {
 func TestNumberOfAlertsIsBounded(t *testing.T) {
 	w := watching{listing: listing{&fake{t: t}}}
 	for i := range 500 {
-		w.alerts = append(
-			w.alerts,
-			firingAlert(fmt.Sprintf("Alert%03d", i), "namespace", "shop", "severity", []string{"info", "critical"}[i%2]),
-		)
+		w.alerts = append(w.alerts,
+			firingAlert(fmt.Sprintf("Alert%03d", i), "namespace", "shop", "severity", []string{"info", "critical"}[i%2]))
 	}
-	w.alerts = append(
-		w.alerts,
-		firingAlert(strings.Repeat("x", 1<<20), "namespace", "shop", "severity", "critical", "long", strings.Repeat("y", 1<<20)),
-	)
+	w.alerts = append(w.alerts,
+		firingAlert(strings.Repeat("x", 1<<20), "namespace", "shop", "severity", "critical", "long", strings.Repeat("y", 1<<20)))
 	g := shop(t)
 	gaps := Collect(t.Context(), Input{Provider: w, Graph: g, Backend: backend(), Wanting: wanting(facts.SourceAlerts)})
 	a := g.Alerts()

@@ -254,14 +254,9 @@ func TestLatencyByPodIsJoinedToTheWorkload(t *testing.T) {
 		return `sum by (` + le + `namespace, kubeops_owner) (label_replace(label_replace(rate(` + metric + `{}[30m]), "kubeops_owner", "$1", "pod", "(.+)"), ` +
 			`"kubeops_owner", "$1", "pod", "` + ownerPattern + `"))`
 	}
-	expression := `histogram_quantile(0.95, ` + rate(
-		"le, ",
-		"http_request_duration_seconds_bucket",
-	) + `) and on (namespace, kubeops_owner) (` +
-		rate(
-			"",
-			"http_requests_total",
-		) + ` * 1800 >= 20)`
+	expression := `histogram_quantile(0.95, ` + rate("le, ",
+		"http_request_duration_seconds_bucket") + `) and on (namespace, kubeops_owner) (` +
+		rate("", "http_requests_total") + ` * 1800 >= 20)`
 	r := rand.New(rand.NewPCG(1, 2))
 	f := &fake{
 		t: t, names: []string{"http_requests_total", "http_request_duration_seconds_bucket"},
@@ -342,15 +337,8 @@ func (b *broken) QueryRange(context.Context, string, metrics.Range) ([]metrics.S
 func (b *broken) Close() {}
 
 func TestQueriesStopAfterFatalErrors(t *testing.T) {
-	all := wanting(
-		facts.SourceClaimFill,
-		facts.SourceNodeFill,
-		facts.SourceErrors,
-		facts.SourceLatency,
-		facts.SourceRestarts,
-		facts.SourceAlerts,
-		facts.SourceTargets,
-	)
+	all := wanting(facts.SourceClaimFill, facts.SourceNodeFill, facts.SourceErrors, facts.SourceLatency, facts.SourceRestarts,
+		facts.SourceAlerts, facts.SourceTargets)
 	for reason, tc := range map[string]struct {
 		calls int
 		want  v1alpha1.GapReason

@@ -128,11 +128,8 @@ func (r *reader) nodes(ctx context.Context, names map[string]bool) []facts.Fill 
 	if !names[nodeSpace().free] {
 		kinds = []filesystems{cadvisorSpace()}
 		if !names[cadvisorSpace().capacity] {
-			r.missingMetric(
-				nodeSpace().free,
-				"node-exporter, or the cAdvisor endpoint of the kubelets",
-				r.checksRequiring(facts.SourceNodeFill),
-			)
+			r.missingMetric(nodeSpace().free, "node-exporter, or the cAdvisor endpoint of the kubelets",
+				r.checksRequiring(facts.SourceNodeFill))
 			return nil
 		}
 	}

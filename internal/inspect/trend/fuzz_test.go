@@ -21,10 +21,8 @@ func FuzzStatistics(f *testing.F) {
 	var slope, extreme, flat []float64
 	for i := range 200 {
 		slope, flat = append(slope, float64(200-i)), append(flat, 0)
-		extreme = append(
-			extreme,
-			[]float64{math.MaxFloat64, -math.MaxFloat64, math.NaN(), math.Inf(1), math.SmallestNonzeroFloat64, 0}[i%6],
-		)
+		extreme = append(extreme,
+			[]float64{math.MaxFloat64, -math.MaxFloat64, math.NaN(), math.Inf(1), math.SmallestNonzeroFloat64, 0}[i%6])
 	}
 	f.Add(bytes(slope...), 100.0, int64(time.Hour), false, false)
 	f.Add(bytes(flat...), 0.0, int64(time.Minute), false, true)

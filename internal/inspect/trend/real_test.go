@@ -81,22 +81,8 @@ func TestTrendsAndAlertsFromVictoriaMetrics(t *testing.T) {
 	write(always(1000), true, append(api, "__name__", took+"bucket", "le", "+Inf")...)
 	write(lately(0, 1), true, "__name__", restarted, "namespace", "shop", "pod", "api-6d4cf56db6-x2k4p", "container", "api")
 	write(always(0), true, "__name__", restarted, "namespace", "shop", "pod", "api-db-0", "container", "db")
-	write(
-		always(1),
-		false,
-		"__name__",
-		"ALERTS",
-		"alertname",
-		"TooManyErrors",
-		"alertstate",
-		"firing",
-		"severity",
-		"page",
-		"namespace",
-		"shop",
-		"service",
-		"api",
-	)
+	write(always(1), false, "__name__", "ALERTS", "alertname", "TooManyErrors", "alertstate", "firing", "severity", "page", "namespace",
+		"shop", "service", "api")
 	write(always(0), false, "__name__", "up", "job", "shop", "instance", "a:1", "namespace", "shop", "service", "api")
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -114,14 +100,8 @@ func TestTrendsAndAlertsFromVictoriaMetrics(t *testing.T) {
 			metrics.LabelLister
 		}{counted, p.(metrics.LabelLister)},
 		Graph: g, Backend: backend(),
-		Wanting: wanting(
-			facts.SourceClaimFill,
-			facts.SourceErrors,
-			facts.SourceLatency,
-			facts.SourceRestarts,
-			facts.SourceAlerts,
-			facts.SourceTargets,
-		),
+		Wanting: wanting(facts.SourceClaimFill, facts.SourceErrors, facts.SourceLatency, facts.SourceRestarts, facts.SourceAlerts,
+			facts.SourceTargets),
 	})
 	if len(gaps) > 0 {
 		t.Errorf("gaps: %+v", gaps)

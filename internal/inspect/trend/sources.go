@@ -124,7 +124,9 @@ const (
 	ownerLabel = "kubeops_owner"
 	// ownerPattern strips the suffix that controllers append to a Pod's name: an ordinal, or five random characters, for
 	// Deployments after the hash of the template.
-	ownerPattern = `(.+?)(?:-[0-9]+|-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}|-[bcdfghjklmnpqrstvwxz2456789]{5})`
+	ownerPattern = `(.+?)(?:-[0-9]+|-` + random + `{6,10}-` + random + `{5}|-` + random + `{5})`
+	// random is the alphabet of Kubernetes' generated names (k8s.io/apimachinery/pkg/util/rand).
+	random = `[bcdfghjklmnpqrstvwxz2456789]`
 )
 
 // owner lets the server reduce the Pod's name, so the response has one series per workload across all its Pods.

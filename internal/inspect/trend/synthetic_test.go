@@ -231,10 +231,8 @@ func (f fill) history(r *rand.Rand) (points []metrics.Point, full float64) {
 	free, full := f.draw(r)
 	for i := range 14*12 + 1 {
 		day := float64(i)/12 - 14
-		points = append(
-			points,
-			metrics.Point{Time: noon().Add(time.Duration(day * 24 * float64(time.Hour))), Value: math.Max(0, free(day))},
-		)
+		points = append(points,
+			metrics.Point{Time: noon().Add(time.Duration(day * 24 * float64(time.Hour))), Value: math.Max(0, free(day))})
 	}
 	return points, full
 }

@@ -79,12 +79,8 @@ func (f *fake) Query(_ context.Context, expression string, at time.Time) (metric
 		vector = append(vector, metrics.Sample{Labels: labels, Time: at, Value: v})
 	}
 	if f.budget > 0 && len(vector) > f.budget {
-		return nil, problem.UserError(
-			v1alpha1.ReasonBudgetExceeded,
-			nil,
-			"the answer to the query has more than %d series; ask for fewer",
-			f.budget,
-		)
+		return nil, problem.UserError(v1alpha1.ReasonBudgetExceeded, nil,
+			"the answer to the query has more than %d series; ask for fewer", f.budget)
 	}
 	return vector, nil
 }

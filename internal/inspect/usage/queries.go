@@ -47,14 +47,8 @@ func inNamespaces(namespaces []string) string {
 
 // containers selects series of containers, without those of whole Pods and of the pause container of older runtimes.
 func (t templates) containers(metric, more string) string {
-	return fmt.Sprintf(
-		`%[1]s{%[2]s%[3]s%[4]s!="",%[5]s!="",%[5]s!="POD"}`,
-		metric,
-		matching(t.match),
-		more,
-		t.names.pod,
-		t.names.container,
-	)
+	return fmt.Sprintf(`%[1]s{%[2]s%[3]s%[4]s!="",%[5]s!="",%[5]s!="POD"}`, metric, matching(t.match), more, t.names.pod,
+		t.names.container)
 }
 
 // by aggregates several series of a container: one per restart and per scraping server.

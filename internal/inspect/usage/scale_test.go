@@ -99,10 +99,8 @@ func TestPartsOverBudgetAreReportedAndOthersAreRead(t *testing.T) {
 		rows = append(rows, row{"team-07", fmt.Sprintf("x-%d", i), "app", 1, 1, 1, 1, 1, 1, ""})
 	}
 	f := &fake{t: t, rows: rows, budget: 40}
-	gaps := Collect(
-		context.Background(),
-		Input{Provider: f, Graph: graph, Wanting: map[facts.Source][]string{facts.SourceUsage: {"size"}}},
-	)
+	gaps := Collect(context.Background(),
+		Input{Provider: f, Graph: graph, Wanting: map[facts.Source][]string{facts.SourceUsage: {"size"}}})
 	if len(graph.Usage().Containers) != 95 || len(gaps) == 0 || !strings.Contains(gaps[0].Message, "in namespaces team-07:") ||
 		gaps[0].Reason != v1alpha1.GapIncomplete {
 		t.Errorf("%d containers, %+v", len(graph.Usage().Containers), gaps)
@@ -120,10 +118,8 @@ func FuzzLabels(f *testing.F) {
 			"namespace": namespace, "pod": pod, "container": container, "owner_kind": kind, "owner_name": name, "node": node, "instance": node, mark: name,
 		}
 		graph := testkit.Graph(t, shop)
-		Collect(
-			context.Background(),
-			Input{Provider: anything{metrics.Sample{Labels: labels, Value: value}}, Graph: graph, Wanting: all()},
-		)
+		Collect(context.Background(),
+			Input{Provider: anything{metrics.Sample{Labels: labels, Value: value}}, Graph: graph, Wanting: all()})
 		if graph.Usage() == nil {
 			return
 		}

@@ -62,20 +62,8 @@ func used(t *testing.T, f *fake, in Input) (string, []facts.Gap) {
 	}
 	var b strings.Builder
 	for _, c := range in.Graph.Usage().Containers {
-		fmt.Fprintf(
-			&b,
-			"%s %s: %d Pods for %s, cpu %g, peak %g, memory %g, now %g, resident %g, throttled %g\n",
-			c.Workload,
-			c.Container,
-			c.Pods,
-			c.History,
-			c.CPU,
-			c.CPUPeak,
-			c.Memory,
-			c.MemoryNow,
-			c.Resident,
-			c.Throttled,
-		)
+		fmt.Fprintf(&b, "%s %s: %d Pods for %s, cpu %g, peak %g, memory %g, now %g, resident %g, throttled %g\n", c.Workload, c.Container,
+			c.Pods, c.History, c.CPU, c.CPUPeak, c.Memory, c.MemoryNow, c.Resident, c.Throttled)
 	}
 	for _, n := range in.Graph.Usage().Nodes {
 		fmt.Fprintf(&b, "%s: cpu %g, memory %g\n", n.Node, n.CPU, n.Memory)
@@ -124,11 +112,8 @@ func TestSeriesAreJoinedToWorkloads(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, gaps := used(
-				t,
-				&fake{rows: c.rows, old: c.old, lacks: c.lack},
-				Input{Wanting: map[facts.Source][]string{facts.SourceUsage: {"size"}, facts.SourceThrottling: {"throttled"}}},
-			)
+			got, gaps := used(t, &fake{rows: c.rows, old: c.old, lacks: c.lack},
+				Input{Wanting: map[facts.Source][]string{facts.SourceUsage: {"size"}, facts.SourceThrottling: {"throttled"}}})
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -143,11 +128,9 @@ func TestSeriesAreJoinedToWorkloads(t *testing.T) {
 
 func TestNodesAreJoinedByNameAndAddress(t *testing.T) {
 	for _, labels := range []metrics.Labels{{"node": "n1"}, {"instance": "192.0.2.7:10250"}, {"kubernetes_io_hostname": "n1", "instance": "other"}, {"instance": "n1"}} {
-		got, gaps := used(
-			t,
+		got, gaps := used(t,
 			&fake{nodes: []metrics.Sample{{Labels: labels, Value: 2.5}, {Labels: metrics.Labels{"node": "n9"}, Value: 9}}},
-			Input{Wanting: map[facts.Source][]string{facts.SourceNodeUsage: {"node"}}},
-		)
+			Input{Wanting: map[facts.Source][]string{facts.SourceNodeUsage: {"node"}}})
 		if got != "n1: cpu 2.5, memory 2.5\n" || len(gaps) > 0 {
 			t.Errorf("%v: %s, %v", labels, got, gaps)
 		}

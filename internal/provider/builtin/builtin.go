@@ -27,43 +27,28 @@ import (
 // Metrics lists the metrics backends.
 func Metrics() (*metrics.Registry, error) {
 	registry := provider.NewRegistry[metrics.Settings, metrics.Provider]()
-	return registry, errors.Join(
-		registry.Register(prometheus.Backend()),
-		registry.Register(victoriametrics.Backend()),
-	)
+	return registry, errors.Join(registry.Register(prometheus.Backend()), registry.Register(victoriametrics.Backend()))
 }
 
 // Logs lists the log backends.
 func Logs() (*logs.Registry, error) {
 	registry := provider.NewRegistry[logs.Settings, logs.Provider]()
-	return registry, errors.Join(
-		registry.Register(elasticsearch.Backend()),
-		registry.Register(loki.Backend()),
-		registry.Register(victorialogs.Backend()),
-	)
+	return registry, errors.Join(registry.Register(elasticsearch.Backend()), registry.Register(loki.Backend()),
+		registry.Register(victorialogs.Backend()))
 }
 
 // Channels lists the types of NotificationChannels.
 func Channels() (*notify.Registry, error) {
 	registry := provider.NewRegistry[notify.Settings, notify.Channel]()
-	return registry, errors.Join(
-		registry.Add(string(v1alpha1.ChannelSlack), chat.Slack),
-		registry.Add(string(v1alpha1.ChannelTeams), chat.Teams),
-		registry.Add(string(v1alpha1.ChannelDingTalk), chat.DingTalk),
-		registry.Add(string(v1alpha1.ChannelWeCom), chat.WeCom),
-		registry.Add(string(v1alpha1.ChannelFeishu), chat.Feishu),
-		registry.Add(webhook.Type, webhook.New),
-		registry.Add(alertmanager.Type, alertmanager.New),
-		registry.Add(email.Type, email.New),
-		registry.Add(nats.Type, nats.New),
-	)
+	return registry, errors.Join(registry.Add(string(v1alpha1.ChannelSlack), chat.Slack),
+		registry.Add(string(v1alpha1.ChannelTeams), chat.Teams), registry.Add(string(v1alpha1.ChannelDingTalk), chat.DingTalk),
+		registry.Add(string(v1alpha1.ChannelWeCom), chat.WeCom), registry.Add(string(v1alpha1.ChannelFeishu), chat.Feishu),
+		registry.Add(webhook.Type, webhook.New), registry.Add(alertmanager.Type, alertmanager.New), registry.Add(email.Type, email.New),
+		registry.Add(nats.Type, nats.New))
 }
 
 // Models lists the types of language models.
 func Models() (*ai.Registry, error) {
 	registry := provider.NewRegistry[ai.Settings, ai.Model]()
-	return registry, errors.Join(
-		registry.Add(openai.Type, openai.New),
-		registry.Add(ollama.Type, ollama.New),
-	)
+	return registry, errors.Join(registry.Add(openai.Type, openai.New), registry.Add(ollama.Type, ollama.New))
 }

@@ -35,12 +35,8 @@ func WorkloadWith(kind, name, spec, pod string) string {
 		"apps/v1",
 		kind,
 		fmt.Sprintf("name: %s, namespace: shop, uid: %[1]s, creationTimestamp: \"2026-01-10T10:00:00Z\", labels: {app: %[1]s}", name),
-		fmt.Sprintf(
-			"spec: {selector: {matchLabels: {app: %s}}, %s\n  template: {metadata: {labels: {app: %[1]s}}, spec: {%[3]s}}}",
-			name,
-			spec,
-			pod,
-		),
+		fmt.Sprintf("spec: {selector: {matchLabels: {app: %s}}, %s\n  template: {metadata: {labels: {app: %[1]s}}, spec: {%[3]s}}}", name,
+			spec, pod),
 	)
 }
 
@@ -51,12 +47,8 @@ func APIContainer(more string) string {
 
 // ServiceFor is a Service that selects the Pods of a workload.
 func ServiceFor(name, app, more string) string {
-	return Document(
-		"v1",
-		"Service",
-		"name: "+name+", namespace: shop",
-		"spec: {clusterIP: 10.0.0.1, selector: {app: "+app+"}, ports: [{port: 80, targetPort: 8080}]"+more+"}",
-	)
+	return Document("v1", "Service", "name: "+name+", namespace: shop",
+		"spec: {clusterIP: 10.0.0.1, selector: {app: "+app+"}, ports: [{port: 80, targetPort: 8080}]"+more+"}")
 }
 
 // NodeNamed is a Node; labels and spec are further fields of each.

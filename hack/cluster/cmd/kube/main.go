@@ -47,7 +47,8 @@ func main() {
 	case "kube-proxy":
 		command = kubeproxy.NewProxyCommand()
 	default:
-		fmt.Fprintf(os.Stderr, "kube: start me under the name of a component (etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy, kubectl or kwok), not as %q\n", name)
+		fmt.Fprintf(os.Stderr, "kube: unknown component %q; start this program under the name of a component: etcd, kube-apiserver, "+
+			"kube-controller-manager, kube-scheduler, kubelet, kube-proxy, kubectl or kwok\n", name)
 		os.Exit(2)
 	}
 	os.Exit(cli.Run(command))

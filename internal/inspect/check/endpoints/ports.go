@@ -38,10 +38,7 @@ func ServicePorts(service *facts.ServiceNode) string {
 
 // DeadPorts are the backends whose Service port targets a container port that no Pod declares; target is the first name.
 func DeadPorts(
-	g *facts.Graph,
-	service *facts.ServiceNode,
-	backends []facts.IngressBackend,
-	params check.Params,
+	g *facts.Graph, service *facts.ServiceNode, backends []facts.IngressBackend, params check.Params,
 ) (dead []facts.IngressBackend, target string) {
 	if !service.SelectsPods() || !g.OlderThan(service.Created, params.StartupGrace) || !g.Complete(facts.Pod, service.Namespace) {
 		return nil, ""

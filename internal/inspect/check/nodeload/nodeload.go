@@ -73,12 +73,7 @@ func (l *Load) MemoryShare() int64 { return Percent(l.Memory, l.Node.Allocatable
 // Evidence compares the requests with the node's allocatable resources.
 func (l *Load) Evidence() []check.Evidence {
 	return []check.Evidence{
-		check.FromCondition(
-			"requested: %s of %s CPU, %s of %s of memory",
-			phrase.Cores(l.CPU),
-			phrase.Cores(l.Node.AllocatableCPU),
-			phrase.Bytes(l.Memory),
-			phrase.Bytes(l.Node.AllocatableMemory),
-		),
+		check.FromCondition("requested: %s of %s CPU, %s of %s of memory", phrase.Cores(l.CPU), phrase.Cores(l.Node.AllocatableCPU),
+			phrase.Bytes(l.Memory), phrase.Bytes(l.Node.AllocatableMemory)),
 	}
 }

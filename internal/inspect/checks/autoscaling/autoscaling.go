@@ -154,10 +154,8 @@ func hpaTargetMissing(g *facts.Graph, params check.Params) []check.Finding {
 				"delete hpa %s`.",
 				edit, targetName(hpa), hpa.Namespace, hpa.Name)
 			if similar := similarTarget(g, hpa); similar != "" {
-				finding.Evidence = append(
-					finding.Evidence,
-					check.FromSpec("%s %s exists in namespace %s", hpa.Target.Kind, similar, hpa.Namespace),
-				)
+				finding.Evidence = append(finding.Evidence,
+					check.FromSpec("%s %s exists in namespace %s", hpa.Target.Kind, similar, hpa.Namespace))
 			}
 		case g.Has(hpa.Target) && strings.Contains(unable.Message, `" not found`):
 			continue // it has come in the meantime

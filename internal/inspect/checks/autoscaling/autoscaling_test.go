@@ -140,10 +140,8 @@ spec: {group: external.metrics.k8s.io, version: v1beta1, service: {namespace: ke
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			documents := webAutoscaler(
-				twoToTen,
-				hpaCondition("ScalingActive", "False", c.reason, checktest.LongAgo, c.message),
-			) + c.others
+			documents := webAutoscaler(twoToTen,
+				hpaCondition("ScalingActive", "False", c.reason, checktest.LongAgo, c.message)) + c.others
 			want := checktest.Lines(
 				"high HorizontalPodAutoscaler/shop/web: HorizontalPodAutoscaler web cannot scale Deployment web: "+c.want+".",
 				"  condition: ScalingActive=False ("+c.reason+"): "+c.message,
@@ -161,30 +159,18 @@ spec: {group: external.metrics.k8s.io, version: v1beta1, service: {namespace: ke
 func TestHPAWithMetrics(t *testing.T) {
 	const noSamples = cannotCompute + "unable to get metrics for resource cpu: no metrics returned from resource metrics API"
 	cases := map[string]string{
-		"no data yet": webAutoscaler(
-			twoToTen,
-			hpaCondition("ScalingActive", "False", "FailedGetResourceMetric", checktest.JustNow, noSamples),
-		),
+		"no data yet": webAutoscaler(twoToTen,
+			hpaCondition("ScalingActive", "False", "FailedGetResourceMetric", checktest.JustNow, noSamples)),
 		"no status yet": webAutoscaler(twoToTen, ""),
 		"a target that rests": webAutoscaler(
 			twoToTen,
-			hpaCondition(
-				"ScalingActive",
-				"False",
-				"ScalingDisabled",
-				checktest.LongAgo,
-				"scaling is disabled since the replica count of the target is zero",
-			),
+			hpaCondition("ScalingActive", "False", "ScalingDisabled", checktest.LongAgo,
+				"scaling is disabled since the replica count of the target is zero"),
 		),
 		"active": webAutoscaler(
 			twoToTen,
-			hpaCondition(
-				"ScalingActive",
-				"True",
-				"ValidMetricFound",
-				checktest.LongAgo,
-				"the HPA was able to successfully calculate a replica count",
-			),
+			hpaCondition("ScalingActive", "True", "ValidMetricFound", checktest.LongAgo,
+				"the HPA was able to successfully calculate a replica count"),
 		),
 	}
 	for name, documents := range cases {
@@ -240,10 +226,8 @@ func TestHPAAtMaximum(t *testing.T) {
 
 func TestHPATargetMissing(t *testing.T) {
 	failed := func(message string) string {
-		return webAutoscaler(
-			twoToTen,
-			hpaCondition("AbleToScale", "False", "FailedGetScale", checktest.LongAgo, unableToGetScale+message),
-		)
+		return webAutoscaler(twoToTen,
+			hpaCondition("AbleToScale", "False", "FailedGetScale", checktest.LongAgo, unableToGetScale+message))
 	}
 	const (
 		notFound = `deployments.apps "web" not found`
@@ -295,16 +279,12 @@ func TestHPATargetMissing(t *testing.T) {
 		},
 		"a target that has come since": {documents: failed(notFound) + checktest.WebDeployment("replicas: 1", "")},
 		"a target that is about to come": {
-			documents: webAutoscaler(
-				twoToTen,
-				hpaCondition("AbleToScale", "False", "FailedGetScale", checktest.JustNow, unableToGetScale+notFound),
-			),
+			documents: webAutoscaler(twoToTen,
+				hpaCondition("AbleToScale", "False", "FailedGetScale", checktest.JustNow, unableToGetScale+notFound)),
 		},
 		"able": {
-			documents: webAutoscaler(
-				twoToTen,
-				hpaCondition("AbleToScale", "True", "ReadyForNewScale", checktest.LongAgo, "recommended size matches current size"),
-			),
+			documents: webAutoscaler(twoToTen,
+				hpaCondition("AbleToScale", "True", "ReadyForNewScale", checktest.LongAgo, "recommended size matches current size")),
 		},
 	}
 	for name, c := range cases {

@@ -23,10 +23,8 @@ func plannedTarget(g *facts.Graph, _ check.Params) []check.Finding {
 			Remediation: fmt.Sprintf("Name a target that exists in spec.scaleTargetRef, or add %s to the manifests.", targetName(hpa)),
 		}
 		if similar := similarTarget(g, hpa); similar != "" {
-			finding.Evidence = append(
-				finding.Evidence,
-				check.FromSpec("%s %s exists in namespace %s", hpa.Target.Kind, similar, hpa.Namespace),
-			)
+			finding.Evidence = append(finding.Evidence,
+				check.FromSpec("%s %s exists in namespace %s", hpa.Target.Kind, similar, hpa.Namespace))
 		}
 		findings = append(findings, finding)
 	}

@@ -72,21 +72,13 @@ func noHeadroom(g *facts.Graph, _ check.Params) []check.Finding {
 	})
 	return []check.Finding{{
 		Object: owner,
-		Message: fmt.Sprintf(
-			"%s %s has the largest Pods of the cluster, and no other node has the capacity to run one of them.",
-			owner.Kind,
-			owner.Name,
-		),
+		Message: fmt.Sprintf("%s %s has the largest Pods of the cluster, and no other node has the capacity to run one of them.",
+			owner.Kind, owner.Name),
 		Evidence: []check.Evidence{
 			check.FromSpec("each Pod requests %s", phrase.Requests(largest[0].Spec)),
-			check.FromCondition(
-				"the node with the most free memory, %s, has %s of memory and %s CPU that are not requested",
-				roomiest.Node.Name,
-				phrase.Bytes(
-					max(roomiest.Node.AllocatableMemory-roomiest.Memory, 0),
-				),
-				phrase.Cores(max(roomiest.Node.AllocatableCPU-roomiest.CPU, 0)),
-			),
+			check.FromCondition("the node with the most free memory, %s, has %s of memory and %s CPU that are not requested",
+				roomiest.Node.Name, phrase.Bytes(max(roomiest.Node.AllocatableMemory-roomiest.Memory, 0)),
+				phrase.Cores(max(roomiest.Node.AllocatableCPU-roomiest.CPU, 0))),
 		},
 	}}
 }
@@ -164,20 +156,11 @@ func noNodeToLose(g *facts.Graph, _ check.Params) []check.Finding {
 	}
 	return []check.Finding{{
 		Object: largest.Ref,
-		Message: fmt.Sprintf(
-			"The cluster cannot lose node %s: the other nodes have too little %s for all Pods.",
-			largest.Name,
-			strings.Join(short, " and too little "),
-		),
+		Message: fmt.Sprintf("The cluster cannot lose node %s: the other nodes have too little %s for all Pods.", largest.Name,
+			strings.Join(short, " and too little ")),
 		Evidence: []check.Evidence{
-			check.FromCondition(
-				"requested: %s CPU and %s of memory; the %d other nodes have %s CPU and %s",
-				phrase.Cores(wants.CPU),
-				phrase.Bytes(wants.Memory),
-				len(all)-1,
-				phrase.Cores(has.CPU),
-				phrase.Bytes(has.Memory),
-			),
+			check.FromCondition("requested: %s CPU and %s of memory; the %d other nodes have %s CPU and %s", phrase.Cores(wants.CPU),
+				phrase.Bytes(wants.Memory), len(all)-1, phrase.Cores(has.CPU), phrase.Bytes(has.Memory)),
 		},
 	}}
 }

@@ -98,20 +98,14 @@ func nodeNearlyFull(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: load.Node.Ref,
-			Message: fmt.Sprintf(
-				"More than %d %% of the %s of node %s is requested.",
-				nearlyFull,
-				strings.Join(what, " and the "),
-				load.Node.Name,
-			),
+			Message: fmt.Sprintf("More than %d %% of the %s of node %s is requested.", nearlyFull, strings.Join(what, " and the "),
+				load.Node.Name),
 			Evidence: append(load.Evidence(), check.FromCondition("Pods: %d of %d", load.Pods, load.Node.AllocatablePods)),
 		}
 		if pods && len(what) == 0 {
 			finding.Severity = v1alpha1.SeverityLow
-			finding.Message = fmt.Sprintf(
-				"Node %s runs nearly its maximum number of Pods, although it has CPU and memory left.",
-				load.Node.Name,
-			)
+			finding.Message = fmt.Sprintf("Node %s runs nearly its maximum number of Pods, although it has CPU and memory left.",
+				load.Node.Name)
 		}
 		findings = append(findings, finding)
 	}
@@ -127,11 +121,8 @@ func nodeOvercommitted(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:  load.Node.Ref,
 				Message: fmt.Sprintf("The memory limits on node %s exceed %d %% of its memory.", load.Node.Name, overcommitted),
 				Evidence: []check.Evidence{
-					check.FromCondition(
-						"memory limits: %s; the node has %s",
-						phrase.Bytes(load.Limits),
-						phrase.Bytes(load.Node.AllocatableMemory),
-					),
+					check.FromCondition("memory limits: %s; the node has %s", phrase.Bytes(load.Limits),
+						phrase.Bytes(load.Node.AllocatableMemory)),
 				},
 			})
 		}
@@ -182,10 +173,8 @@ func nodeImbalance(g *facts.Graph, _ check.Params) []check.Finding {
 		findings = append(findings, check.Finding{
 			Object:  load.Node.Ref,
 			Message: fmt.Sprintf("Node %s has far more requested than similar nodes.", load.Node.Name),
-			Evidence: append(
-				load.Evidence(),
-				check.FromCondition("the %d others have %d %% requested on average", len(shares)-1, others),
-			),
+			Evidence: append(load.Evidence(),
+				check.FromCondition("the %d others have %d %% requested on average", len(shares)-1, others)),
 		})
 	}
 	return findings

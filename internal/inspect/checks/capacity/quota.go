@@ -46,12 +46,8 @@ func quotaExhausted(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: quota.Ref, Evidence: evidence,
-			Message: fmt.Sprintf(
-				"ResourceQuota %s is used up: namespace %s cannot use more %s.",
-				quota.Name,
-				quota.Namespace,
-				strings.Join(resources, ", "),
-			),
+			Message: fmt.Sprintf("ResourceQuota %s is used up: namespace %s cannot use more %s.", quota.Name, quota.Namespace,
+				strings.Join(resources, ", ")),
 			Remediation: fmt.Sprintf(
 				"Show its usage with `kubectl -n %[1]s describe resourcequota %[2]s`. Delete or shrink what is not needed, or raise "+
 					"the quota: `kubectl -n %[1]s edit resourcequota %[2]s`.",

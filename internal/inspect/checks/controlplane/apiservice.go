@@ -23,11 +23,8 @@ func apiServiceChecks() []check.Check {
 		Link:  "https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/",
 		Needs: []facts.Kind{facts.APIService},
 		Uses:  append(facts.WorkloadKinds(), facts.Service, facts.Pod, facts.EndpointSlice),
-		ExplainedBy: slices.Concat(
-			check.ServiceFailures(),
-			check.WorkloadFailures(),
-			[]string{"replicaset-unavailable", "workload-not-observed"},
-		),
+		ExplainedBy: slices.Concat(check.ServiceFailures(), check.WorkloadFailures(),
+			[]string{"replicaset-unavailable", "workload-not-observed"}),
 		Run: apiServiceUnavailable,
 	}}
 }
@@ -58,17 +55,12 @@ func unavailableBecause(reason, service string, api *facts.APIServiceNode) (why,
 	switch reason {
 	case "ServiceNotFound":
 		return service + " does not exist",
-			fmt.Sprintf(
-				"Reinstall the add-on that serves this API. If it was removed for good: `kubectl delete apiservice %s`.",
-				api.Name,
-			)
+			fmt.Sprintf("Reinstall the add-on that serves this API. If it was removed for good: `kubectl delete apiservice %s`.",
+				api.Name)
 	case "ServicePortError":
 		return service + " does not have the port of the APIService",
-			fmt.Sprintf(
-				"Set spec.service.port of the APIService (`kubectl edit apiservice %s`) to a port of the Service: %s.",
-				api.Name,
-				describe,
-			)
+			fmt.Sprintf("Set spec.service.port of the APIService (`kubectl edit apiservice %s`) to a port of the Service: %s.", api.Name,
+				describe)
 	case "MissingEndpoints", "EndpointsNotFound":
 		return service + " has no ready endpoints", "Check why no Pod of the Service is ready: " + describe + "."
 	case "FailedDiscoveryCheck":

@@ -87,10 +87,8 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Find
 			finding.Remediation = remediation
 		}
 	}
-	list := fmt.Sprintf(
-		"`kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl -n %s get --ignore-not-found`",
-		ns.Name,
-	)
+	list := fmt.Sprintf("`kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl -n %s get --ignore-not-found`",
+		ns.Name)
 	if message, ok := stands("NamespaceDeletionDiscoveryFailure"); ok {
 		groups := groupVersions(message)
 		reason := "its objects cannot be listed because an aggregated API does not respond"

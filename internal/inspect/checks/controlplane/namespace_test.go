@@ -101,11 +101,8 @@ func TestStuckNamespacesNameTheirCulprits(t *testing.T) {
 			want:      []facts.Ref{{Kind: facts.APIService, Name: "v1beta1.metrics.k8s.io"}},
 		},
 		"the configuration of the webhook": {
-			documents: goneAt(
-				checktest.LongAgo,
-				"",
-				standing("NamespaceDeletionContentFailure", "ContentDeletionFailed", webhookFailed),
-			) +
+			documents: goneAt(checktest.LongAgo, "",
+				standing("NamespaceDeletionContentFailure", "ContentDeletionFailed", webhookFailed)) +
 				checktest.Document(
 					"admissionregistration.k8s.io/v1",
 					"ValidatingWebhookConfiguration",
@@ -117,12 +114,8 @@ webhooks: [{name: guard.example.com, sideEffects: None, admissionReviewVersions:
 		},
 		"the Pods that do not go": {
 			documents: goneAt(checktest.LongAgo, "", standing("NamespaceContentRemaining", "SomeResourcesRemain", remaining)) +
-				checktest.Document(
-					"v1",
-					"Pod",
-					`name: db-0, namespace: old, deletionTimestamp: "`+checktest.LongAgo+`", finalizers: [x]`,
-					"spec: {containers: []}",
-				) +
+				checktest.Document("v1", "Pod", `name: db-0, namespace: old, deletionTimestamp: "`+checktest.LongAgo+`", finalizers: [x]`,
+					"spec: {containers: []}") +
 				checktest.Document("v1", "Pod", `name: db-1, namespace: old`, "spec: {containers: []}"),
 			want: []facts.Ref{{Kind: facts.Pod, Namespace: "old", Name: "db-0"}},
 		},

@@ -139,15 +139,10 @@ func webhookServiceMissing(g *facts.Graph, _ check.Params) []check.Finding {
 				continue
 			}
 			finding = group.finding(lost, fmt.Sprintf("which has no port %d", lost[0].Port))
-			finding.Evidence = append(
-				finding.Evidence,
-				check.FromSpec("Service %s has %s", service.Name, endpoints.ServicePorts(service)),
-			)
-			finding.Remediation = fmt.Sprintf(
-				"Set clientConfig.service.port (`kubectl edit %s %s`) to a port of the Service.",
-				resource,
-				group.configuration.Name,
-			)
+			finding.Evidence = append(finding.Evidence,
+				check.FromSpec("Service %s has %s", service.Name, endpoints.ServicePorts(service)))
+			finding.Remediation = fmt.Sprintf("Set clientConfig.service.port (`kubectl edit %s %s`) to a port of the Service.", resource,
+				group.configuration.Name)
 		default:
 			continue
 		}
@@ -191,10 +186,8 @@ func webhookNoEndpoints(g *facts.Graph, params check.Params) []check.Finding {
 		finding := group.finding(hooks, why)
 		ready, notReady := endpoints.Counts(g, service.Ref)
 		if g.Complete(facts.EndpointSlice, service.Namespace) {
-			finding.Evidence = append(
-				finding.Evidence,
-				check.FromCondition("EndpointSlices of Service %s: %d ready, %d not ready", service.Name, ready, notReady),
-			)
+			finding.Evidence = append(finding.Evidence,
+				check.FromCondition("EndpointSlices of Service %s: %d ready, %d not ready", service.Name, ready, notReady))
 		}
 		finding.Remediation = fmt.Sprintf(
 			"Restore its Pods: `kubectl -n %s describe service %s`. If requests must pass in the meantime, delete the "+

@@ -21,19 +21,7 @@ func hooks(kind string, all string) string {
 }
 
 func TestWebhookWhoseServiceDoesNotExist(t *testing.T) {
-	closed, open := hook(
-		"a.policy.io",
-		"",
-		"",
-		"CREATE",
-		"pods",
-	), hook(
-		"b.policy.io",
-		"failurePolicy: Ignore, ",
-		"",
-		"UPDATE",
-		"services",
-	)
+	closed, open := hook("a.policy.io", "", "", "CREATE", "pods"), hook("b.policy.io", "failurePolicy: Ignore, ", "", "UPDATE", "services")
 	https := checktest.Document("v1", "Service", "name: cart, namespace: shop", "spec: {ports: [{name: https, port: 8443}]}")
 	const on = "ValidatingWebhookConfiguration/policy [shop/cart]: ValidatingWebhookConfiguration policy calls Service cart in " +
 		"namespace shop, "

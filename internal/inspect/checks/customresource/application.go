@@ -66,12 +66,8 @@ func applicationSyncChecks() []check.Check {
 			Remediation: "The message in the evidence gives the reason: an invalid manifest, an unreachable repository " +
 				"or cluster, a project that does not permit it. `argocd app get <name>` shows the result for each resource.",
 			Link: link, Needs: []facts.Kind{facts.Application},
-			ExplainedBy: append(
-				check.CreationFailures(),
-				"argocd-project-missing",
-				"webhook-service-missing",
-				"webhook-no-endpoints",
-			), Run: applicationSyncFailed,
+			ExplainedBy: append(check.CreationFailures(), "argocd-project-missing", "webhook-service-missing",
+				"webhook-no-endpoints"), Run: applicationSyncFailed,
 		},
 		{
 			ID: "argocd-project-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
@@ -161,13 +157,8 @@ func applicationOutOfSync(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := applicationFinding(app, "", "Application %s is out of sync with its repository: %s.", app.Name, reason)
 		finding.Evidence = append([]check.Evidence{check.FromCondition("status.sync.status: %s", facts.Sync)}, finding.Evidence...)
-		finding.Remediation = fmt.Sprintf(
-			"Check the difference: `argocd app diff %s/%s`. Then sync it: `argocd app sync %s/%s`.",
-			app.Namespace,
-			app.Name,
-			app.Namespace,
-			app.Name,
-		)
+		finding.Remediation = fmt.Sprintf("Check the difference: `argocd app diff %s/%s`. Then sync it: `argocd app sync %s/%s`.",
+			app.Namespace, app.Name, app.Namespace, app.Name)
 		findings = append(findings, finding)
 	}
 	return findings
@@ -217,12 +208,8 @@ func projectMissing(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: app.Ref, Discriminator: project.Name,
-			Message: fmt.Sprintf(
-				"Application %s belongs to project %s, which does not exist in namespace %s.",
-				app.Name,
-				project.Name,
-				app.Namespace,
-			),
+			Message: fmt.Sprintf("Application %s belongs to project %s, which does not exist in namespace %s.", app.Name, project.Name,
+				app.Namespace),
 			Evidence: []check.Evidence{check.FromSpec("spec.project: %s", project.Name)},
 		})
 	}

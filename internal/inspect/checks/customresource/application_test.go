@@ -8,12 +8,9 @@ import (
 
 func TestApplications(t *testing.T) {
 	app := func(spec, status string) string {
-		return checktest.Document(
-			"argoproj.io/v1alpha1",
-			"Application",
+		return checktest.Document("argoproj.io/v1alpha1", "Application",
 			"name: shop, namespace: argocd, creationTimestamp: \"2026-01-01T00:00:00Z\"",
-			"spec: {project: default, destination: {server: 'https://kubernetes.default.svc'}"+spec+"}\nstatus: {"+status+"}",
-		)
+			"spec: {project: default, destination: {server: 'https://kubernetes.default.svc'}"+spec+"}\nstatus: {"+status+"}")
 	}
 	const on = " Application.argoproj.io/argocd/shop: "
 	judged(t, "argocd-application-degraded", map[string]struct{ documents, want string }{
@@ -24,11 +21,8 @@ func TestApplications(t *testing.T) {
 					"cart, status: Synced, health: {status: Degraded}}, {kind: Service, namespace: shop, name: cart, status: Synced, "+
 					"health: {status: Healthy}}]",
 			),
-			checktest.Lines(
-				"medium"+on+"Application shop is degraded: a resource that it deployed has failed.",
-				"  condition: status.health: Degraded: it failed",
-				"  condition: resources: Deployment shop/cart Degraded",
-			),
+			checktest.Lines("medium"+on+"Application shop is degraded: a resource that it deployed has failed.",
+				"  condition: status.health: Degraded: it failed", "  condition: resources: Deployment shop/cart Degraded"),
 		},
 		"a moment ago": {app("", "health: {status: Degraded, lastTransitionTime: "+twoMinutesAgo+"}"), ""},
 		"healthy":      {app("", "health: {status: Healthy}"), ""},
@@ -36,10 +30,8 @@ func TestApplications(t *testing.T) {
 	judged(t, "argocd-application-missing", map[string]struct{ documents, want string }{
 		"never synced": {
 			app("", "health: {status: Missing}"),
-			checktest.Lines(
-				"low"+on+"Application shop has resources that are missing from the cluster.",
-				"  condition: status.health: Missing",
-			),
+			checktest.Lines("low"+on+"Application shop has resources that are missing from the cluster.",
+				"  condition: status.health: Missing"),
 		},
 		"synced automatically": {app(", syncPolicy: {automated: {}}", "health: {status: Unknown}"), checktest.Lines(
 			"medium"+on+"Application shop has unknown health in Argo CD.", "  condition: status.health: Unknown")},
@@ -48,10 +40,8 @@ func TestApplications(t *testing.T) {
 	judged(t, "argocd-application-out-of-sync", map[string]struct{ documents, want string }{
 		"for long": {
 			app("", "sync: {status: OutOfSync}, operationState: {phase: Succeeded, finishedAt: \"2026-01-14T00:00:00Z\"}"),
-			checktest.Lines(
-				"low"+on+"Application shop is out of sync with its repository: it waits for a manual sync.",
-				"  condition: status.sync.status: OutOfSync",
-			),
+			checktest.Lines("low"+on+"Application shop is out of sync with its repository: it waits for a manual sync.",
+				"  condition: status.sync.status: OutOfSync"),
 		},
 		"automated and switched off": {app(", syncPolicy: {automated: {enabled: false}}", "sync: {status: OutOfSync}"), checktest.Lines(
 			"low"+on+"Application shop is out of sync with its repository: it waits for a manual sync.",
@@ -63,10 +53,8 @@ func TestApplications(t *testing.T) {
 	judged(t, "argocd-application-sync-failed", map[string]struct{ documents, want string }{
 		"an operation failed": {
 			app("", "operationState: {phase: Failed, message: 'one or more objects failed to apply', finishedAt: "+anHourAgo+"}"),
-			checktest.Lines(
-				"medium"+on+"Application shop could not be synced: the last sync failed.",
-				"  condition: status.operationState: Failed: one or more objects failed to apply",
-			),
+			checktest.Lines("medium"+on+"Application shop could not be synced: the last sync failed.",
+				"  condition: status.operationState: Failed: one or more objects failed to apply"),
 		},
 		"no manifests": {
 			app(
@@ -74,10 +62,8 @@ func TestApplications(t *testing.T) {
 				"conditions: [{type: ComparisonError, message: 'repository not found', lastTransitionTime: "+anHourAgo+"}, {type: "+
 					"OrphanedResourceWarning, message: x}]",
 			),
-			checktest.Lines(
-				"medium"+on+"Application shop could not be synced: its manifests cannot be generated or compared.",
-				"  condition: ComparisonError=True: repository not found",
-			),
+			checktest.Lines("medium"+on+"Application shop could not be synced: its manifests cannot be generated or compared.",
+				"  condition: ComparisonError=True: repository not found"),
 		},
 		"well": {app("", "operationState: {phase: Succeeded}"), ""},
 	})
@@ -118,31 +104,11 @@ func TestImagesWithVulnerabilities(t *testing.T) {
 			"spec: {replicas: "+replicas+", selector: {matchLabels: {a: b}}}",
 		)
 	}
-	deployment := checktest.Document(
-		"apps/v1",
-		"Deployment",
-		"name: api, namespace: shop",
-		"spec: {selector: {matchLabels: {a: b}}, template: {}}",
-	)
+	deployment := checktest.Document("apps/v1", "Deployment", "name: api, namespace: shop",
+		"spec: {selector: {matchLabels: {a: b}}, template: {}}")
 	judged(t, "image-vulnerabilities", map[string]struct{ documents, want string }{
 		"critical with a fix, on the Deployment": {
-			deployment + set(
-				"api-1",
-				"1",
-			) + set(
-				"api-0",
-				"0",
-			) + scan(
-				"b",
-				"ReplicaSet",
-				"api-1",
-				unfixed+","+critical+","+high,
-			) + scan(
-				"a",
-				"ReplicaSet",
-				"api-0",
-				critical+","+critical,
-			),
+			deployment + set("api-1", "1") + set("api-0", "0") + scan("b", "ReplicaSet", "api-1", unfixed+","+critical+","+high) + scan("a", "ReplicaSet", "api-0", critical+","+critical),
 			checktest.Lines(
 				"high Deployment/shop/api [api]: Container api of Deployment api runs an image with critical vulnerabilities that a "+
 					"newer version fixes.",

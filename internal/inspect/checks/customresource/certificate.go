@@ -69,29 +69,17 @@ func certificateNotReady(g *facts.Graph, params check.Params) []check.Finding {
 		if !expired && (!unready || !current(certificate)) {
 			continue
 		}
-		finding := conditionFinding(
-			certificate,
-			c,
-			"",
-			"Certificate %s is not ready%s: Secret %s has no valid certificate.",
-			certificate.Name,
-			because(c),
-			certificate.Certificate.Secret,
-		)
+		finding := conditionFinding(certificate, c, "", "Certificate %s is not ready%s: Secret %s has no valid certificate.",
+			certificate.Name, because(c), certificate.Certificate.Secret)
 		if c.Type == "" {
 			finding.Evidence = nil
 		}
 		if expired {
 			finding.Severity = v1alpha1.SeverityHigh
-			finding.Message = fmt.Sprintf(
-				"Certificate %s has expired: clients reject connections that use Secret %s.",
-				certificate.Name,
-				certificate.Certificate.Secret,
-			)
-			finding.Evidence = append(
-				finding.Evidence,
-				check.FromCondition("status.notAfter: %s", end.UTC().Format("2006-01-02 15:04:05 MST")),
-			)
+			finding.Message = fmt.Sprintf("Certificate %s has expired: clients reject connections that use Secret %s.", certificate.Name,
+				certificate.Certificate.Secret)
+			finding.Evidence = append(finding.Evidence,
+				check.FromCondition("status.notAfter: %s", end.UTC().Format("2006-01-02 15:04:05 MST")))
 		}
 		if issuing, ok := certificate.Condition("Issuing"); ok {
 			finding.Evidence = append(finding.Evidence, check.QuoteCondition(issuing))

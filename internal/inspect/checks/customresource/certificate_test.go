@@ -19,12 +19,8 @@ func certificateDocument(conditions, more string) string {
 
 func TestCertificates(t *testing.T) {
 	unready, ready := conditionOf("Ready", "False", "DoesNotExist", anHourAgo), conditionOf("Ready", "True", "Ready", anHourAgo)
-	issuer := checktest.Document(
-		"cert-manager.io/v1",
-		"ClusterIssuer",
-		"name: acme",
-		"status: {conditions: ["+conditionOf("Ready", "True", "ACMEAccountRegistered", anHourAgo)+"]}",
-	)
+	issuer := checktest.Document("cert-manager.io/v1", "ClusterIssuer", "name: acme",
+		"status: {conditions: ["+conditionOf("Ready", "True", "ACMEAccountRegistered", anHourAgo)+"]}")
 	const on = " Certificate.cert-manager.io/shop/web: Certificate web "
 	judged(t, "certificate-not-ready", map[string]struct{ documents, want string }{
 		"never issued": {issuer + certificateDocument(unready, ""), checktest.Lines(
@@ -49,11 +45,9 @@ func TestCertificates(t *testing.T) {
 	judged(t, "certificate-expiring", map[string]struct{ documents, want string }{
 		"not renewed": {
 			issuer + certificateDocument(ready, ", notAfter: \"2026-01-20T00:00:00Z\", renewalTime: \"2026-01-10T00:00:00Z\""),
-			checktest.Lines(
-				"medium"+on+"expires soon, and cert-manager has not renewed it on time.",
+			checktest.Lines("medium"+on+"expires soon, and cert-manager has not renewed it on time.",
 				"  condition: status.notAfter: 2026-01-20 00:00:00 UTC, status.renewalTime: 2026-01-10 00:00:00 UTC",
-				"  spec: spec.issuerRef: ClusterIssuer acme",
-			),
+				"  spec: spec.issuerRef: ClusterIssuer acme"),
 		},
 		"lives for hours, and was renewed": {
 			certificateDocument(ready, ", notAfter: \"2026-01-15T13:00:00Z\", renewalTime: \"2026-01-15T12:40:00Z\""),
@@ -70,16 +64,10 @@ func TestCertificates(t *testing.T) {
 	})
 	judged(t, "issuer-not-ready", map[string]struct{ documents, want string }{
 		"an issuer": {
-			checktest.Document(
-				"cert-manager.io/v1",
-				"Issuer",
-				"name: ca, namespace: shop",
-				"status: {conditions: ["+conditionOf("Ready", "False", "ErrGetKeyPair", anHourAgo)+"]}",
-			),
-			checktest.Lines(
-				"medium Issuer.cert-manager.io/shop/ca: Issuer ca is not ready (ErrGetKeyPair): it issues no certificates.",
-				"  condition: Ready=False (ErrGetKeyPair): m",
-			),
+			checktest.Document("cert-manager.io/v1", "Issuer", "name: ca, namespace: shop",
+				"status: {conditions: ["+conditionOf("Ready", "False", "ErrGetKeyPair", anHourAgo)+"]}"),
+			checktest.Lines("medium Issuer.cert-manager.io/shop/ca: Issuer ca is not ready (ErrGetKeyPair): it issues no certificates.",
+				"  condition: Ready=False (ErrGetKeyPair): m"),
 		},
 		"ready": {issuer, ""},
 	})
@@ -91,31 +79,15 @@ func TestStepsOfIssuing(t *testing.T) {
 		return ", ownerReferences: [{apiVersion: " + apiVersion + ", kind: " + kind + ", name: " + name + ", uid: u, controller: true}]"
 	}
 	request := func(name, owned, created, conditions string) string {
-		return checktest.Document(
-			"cert-manager.io/v1",
-			"CertificateRequest",
+		return checktest.Document("cert-manager.io/v1", "CertificateRequest",
 			"name: "+name+", namespace: shop, creationTimestamp: "+created+owned,
-			"spec: {issuerRef: {name: acme, kind: ClusterIssuer}}\nstatus: {conditions: ["+conditions+"]}",
-		)
+			"spec: {issuerRef: {name: acme, kind: ClusterIssuer}}\nstatus: {conditions: ["+conditions+"]}")
 	}
 	of := owner("cert-manager.io/v1", "Certificate", "web")
 	failed := conditionOf("Ready", "False", "Failed", anHourAgo)
 	judged(t, "certificate-request-failed", map[string]struct{ documents, want string }{
 		"reported once, on the Certificate": {
-			certificateDocument(
-				unready,
-				"",
-			) + request(
-				"web-1",
-				of,
-				`"2026-01-15T10:00:00Z"`,
-				failed,
-			) + request(
-				"web-2",
-				of,
-				anHourAgo,
-				failed,
-			),
+			certificateDocument(unready, "") + request("web-1", of, `"2026-01-15T10:00:00Z"`, failed) + request("web-2", of, anHourAgo, failed),
 			checktest.Lines(
 				"medium Certificate.cert-manager.io/shop/web: Certificate web could not be issued: its certificate request failed.",
 				"  condition: Ready=False (Failed): m", "  condition: CertificateRequest web-2"),
@@ -138,19 +110,13 @@ func TestStepsOfIssuing(t *testing.T) {
 			"",
 		},
 	})
-	order := checktest.Document(
-		"acme.cert-manager.io/v1",
-		"Order",
+	order := checktest.Document("acme.cert-manager.io/v1", "Order",
 		"name: web-1-77, namespace: shop, creationTimestamp: "+anHourAgo+owner("cert-manager.io/v1", "CertificateRequest", "web-1"),
-		"status: {state: invalid}",
-	)
+		"status: {state: invalid}")
 	challenge := func(state, created string) string {
-		return checktest.Document(
-			"acme.cert-manager.io/v1",
-			"Challenge",
+		return checktest.Document("acme.cert-manager.io/v1", "Challenge",
 			"name: web-1-77-99, namespace: shop, creationTimestamp: "+created+owner("acme.cert-manager.io/v1", "Order", "web-1-77"),
-			"spec: {dnsName: shop.example}\nstatus: {state: "+state+", reason: 'wrong status code 404'}",
-		)
+			"spec: {dnsName: shop.example}\nstatus: {state: "+state+", reason: 'wrong status code 404'}")
 	}
 	chain := certificateDocument(unready, "") + request("web-1", of, anHourAgo, conditionOf("Ready", "False", "Pending", anHourAgo))
 	judged(t, "acme-challenge-failing", map[string]struct{ documents, want string }{

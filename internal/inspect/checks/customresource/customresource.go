@@ -48,11 +48,7 @@ func current(custom *facts.CustomNode) bool {
 
 // lasting returns a condition that has had a status for longer than the patience.
 func lasting(
-	g *facts.Graph,
-	custom *facts.CustomNode,
-	conditions []facts.Condition,
-	conditionType, status string,
-	patience time.Duration,
+	g *facts.Graph, custom *facts.CustomNode, conditions []facts.Condition, conditionType, status string, patience time.Duration,
 ) (facts.Condition, bool) {
 	for _, c := range conditions {
 		if c.Type == conditionType {

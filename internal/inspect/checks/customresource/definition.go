@@ -116,12 +116,8 @@ func crdVersionDeprecated(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: crd.Ref, Evidence: evidence,
-			Message: fmt.Sprintf(
-				"%s of %s are stored in version %s, which is deprecated.",
-				crd.Defines.Name(),
-				crd.Defines.Group(),
-				strings.Join(deprecated, ", "),
-			),
+			Message: fmt.Sprintf("%s of %s are stored in version %s, which is deprecated.", crd.Defines.Name(), crd.Defines.Group(),
+				strings.Join(deprecated, ", ")),
 		})
 	}
 	return findings
@@ -145,12 +141,8 @@ func crdStoredVersionNotServed(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: crd.Ref,
-			Message: fmt.Sprintf(
-				"%s of %s may be stored in version %s, which is no longer served.",
-				crd.Defines.Name(),
-				crd.Defines.Group(),
-				strings.Join(unserved, ", "),
-			),
+			Message: fmt.Sprintf("%s of %s may be stored in version %s, which is no longer served.", crd.Defines.Name(),
+				crd.Defines.Group(), strings.Join(unserved, ", ")),
 			Evidence: []check.Evidence{
 				check.FromCondition("status.storedVersions: %s", strings.Join(crd.Stored, ", ")),
 				check.FromSpec("storage version: %s", storage),

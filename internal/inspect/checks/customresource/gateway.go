@@ -32,11 +32,8 @@ func gatewayChecks() []check.Check {
 			Remediation: "`kubectl describe gateway <name>` shows the reason: invalid listeners, or an unsupported " +
 				"address or parameters.",
 			Link: gatewayLink, Needs: []facts.Kind{facts.Gateway}, Uses: []facts.Kind{facts.GatewayClass},
-			ExplainedBy: append(
-				check.MissingReferences(),
-				"gateway-class-not-accepted",
-				"gateway-listener-invalid",
-			), Run: gatewayNotAccepted,
+			ExplainedBy: append(check.MissingReferences(), "gateway-class-not-accepted",
+				"gateway-listener-invalid"), Run: gatewayNotAccepted,
 		},
 		{
 			ID: "gateway-not-programmed", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
@@ -48,14 +45,8 @@ func gatewayChecks() []check.Check {
 			Remediation: "`kubectl describe gateway <name>` shows the reason (AddressNotAssigned, NoResources, Invalid). " +
 				"Check the Pods and the Service of its data plane.",
 			Link: gatewayLink, Needs: []facts.Kind{facts.Gateway}, Uses: append(facts.WorkloadKinds(), facts.Service, facts.Pod),
-			ExplainedBy: append(
-				check.WorkloadFailures(),
-				"gateway-class-not-accepted",
-				"gateway-not-accepted",
-				"gateway-listener-invalid",
-				"service-loadbalancer-pending",
-				"service-no-ready-endpoints",
-			),
+			ExplainedBy: append(check.WorkloadFailures(), "gateway-class-not-accepted", "gateway-not-accepted",
+				"gateway-listener-invalid", "service-loadbalancer-pending", "service-no-ready-endpoints"),
 			Run: gatewayNotProgrammed,
 		},
 		{
@@ -83,14 +74,8 @@ func gatewayClassNotAccepted(g *facts.Graph, params check.Params) []check.Findin
 		case ok && c.Status == "False" && lasts(g, class, c, customGrace(params)):
 			findings = append(
 				findings,
-				conditionFinding(
-					class,
-					c,
-					v1alpha1.SeverityMedium,
-					"GatewayClass %s is not accepted by its controller%s.",
-					class.Name,
-					because(c),
-				),
+				conditionFinding(class, c, v1alpha1.SeverityMedium, "GatewayClass %s is not accepted by its controller%s.", class.Name,
+					because(c)),
 			)
 		case (!ok || c.Status == "Unknown") && g.OlderThan(check.Later(c.Since, class.Created), customGrace(params)):
 			findings = append(findings, unnoticed(class, c, v1alpha1.SeverityLow, "GatewayClass %s is not accepted by any controller."))
@@ -121,18 +106,12 @@ func gatewayNotAccepted(g *facts.Graph, params check.Params) []check.Finding {
 		switch {
 		case !current(gateway):
 		case ok && c.Status == "False" && lasts(g, gateway, c, customGrace(params)):
-			findings = append(
-				findings,
-				conditionFinding(gateway, c, "", "Gateway %s is not accepted by its controller%s.", gateway.Name, because(c)),
-			)
+			findings = append(findings,
+				conditionFinding(gateway, c, "", "Gateway %s is not accepted by its controller%s.", gateway.Name, because(c)))
 		case ok && c.Status != "Unknown" || !g.OlderThan(check.Later(c.Since, gateway.Created), customGrace(params)):
 		case g.Complete(facts.GatewayClass, "") && !g.Has(class):
-			finding := unnoticed(
-				gateway,
-				c,
-				v1alpha1.SeverityHigh,
-				"Gateway %s uses a GatewayClass that does not exist: no controller accepts it.",
-			)
+			finding := unnoticed(gateway, c, v1alpha1.SeverityHigh,
+				"Gateway %s uses a GatewayClass that does not exist: no controller accepts it.")
 			finding.Evidence = append(finding.Evidence, check.FromSpec("spec.gatewayClassName: %s", gateway.Gateway.Class))
 			finding.Remediation = "Set spec.gatewayClassName to an existing class (`kubectl get gatewayclasses`), or install the " +
 				"controller that provides it."
@@ -152,10 +131,8 @@ func gatewayNotProgrammed(g *facts.Graph, params check.Params) []check.Finding {
 		if !ok || accepted.Status != "True" || !current(gateway) {
 			continue
 		}
-		findings = append(
-			findings,
-			conditionFinding(gateway, c, "", "Gateway %s is accepted, but not programmed%s.", gateway.Name, because(c)),
-		)
+		findings = append(findings,
+			conditionFinding(gateway, c, "", "Gateway %s is accepted, but not programmed%s.", gateway.Name, because(c)))
 	}
 	return findings
 }
@@ -184,10 +161,7 @@ func gatewayListenerInvalid(g *facts.Graph, params check.Params) []check.Finding
 }
 
 func listenerFault(
-	g *facts.Graph,
-	gateway *facts.CustomNode,
-	listener facts.Listener,
-	params check.Params,
+	g *facts.Graph, gateway *facts.CustomNode, listener facts.Listener, params check.Params,
 ) (string, facts.Condition, bool) {
 	for _, fault := range []struct{ conditionType, status, what string }{
 		{"Conflicted", "True", "conflicts with another listener"},

@@ -11,12 +11,8 @@ const gatewayVersion = "gateway.networking.k8s.io/v1"
 
 func TestGatewayClassThatNoControllerAccepts(t *testing.T) {
 	class := func(conditions string) string {
-		return checktest.Document(
-			gatewayVersion,
-			"GatewayClass",
-			"name: c, creationTimestamp: "+anHourAgo,
-			"spec: {controllerName: example.com/c}\nstatus: {conditions: ["+conditions+"]}",
-		)
+		return checktest.Document(gatewayVersion, "GatewayClass", "name: c, creationTimestamp: "+anHourAgo,
+			"spec: {controllerName: example.com/c}\nstatus: {conditions: ["+conditions+"]}")
 	}
 	judged(t, "gateway-class-not-accepted", map[string]struct{ documents, want string }{
 		"refused": {class(conditionOf("Accepted", "False", "InvalidParameters", anHourAgo)), checktest.Lines(
@@ -68,10 +64,8 @@ func TestGatewayThatCarriesNoTraffic(t *testing.T) {
 		)},
 		"a moment ago": {gatewayIn(accepted+","+conditionOf("Programmed", "False", "Pending", twoMinutesAgo), ""), ""},
 		"not even accepted": {
-			gatewayIn(
-				conditionOf("Accepted", "False", "Invalid", anHourAgo)+","+conditionOf("Programmed", "False", "Invalid", anHourAgo),
-				"",
-			),
+			gatewayIn(conditionOf("Accepted", "False", "Invalid", anHourAgo)+","+conditionOf("Programmed", "False", "Invalid", anHourAgo),
+				""),
 			"",
 		},
 	})
@@ -85,12 +79,7 @@ func TestGatewayThatCarriesNoTraffic(t *testing.T) {
 					"False",
 					"InvalidCertificateRef",
 					anHourAgo,
-				)+"]}, {name: http, conditions: ["+conditionOf(
-					"ResolvedRefs",
-					"True",
-					"R",
-					anHourAgo,
-				)+"]}",
+				)+"]}, {name: http, conditions: ["+conditionOf("ResolvedRefs", "True", "R", anHourAgo)+"]}",
 			),
 			checktest.Lines(
 				"medium Gateway.gateway.networking.k8s.io/shop/web [https]: Listener https of Gateway web has references that cannot "+

@@ -159,12 +159,8 @@ func acmeChallengeFailing(g *facts.Graph, params check.Params) []check.Finding {
 			),
 		}
 		if step.ACME.DNSName != "" {
-			finding.Message = fmt.Sprintf(
-				"%s cannot prove control of domain %s to the ACME server: the challenge %s.",
-				customName(object),
-				step.ACME.DNSName,
-				what,
-			)
+			finding.Message = fmt.Sprintf("%s cannot prove control of domain %s to the ACME server: the challenge %s.",
+				customName(object), step.ACME.DNSName, what)
 		}
 		if step.ACME.Reason != "" {
 			finding.Evidence = append(finding.Evidence, check.FromCondition("status.reason: %s", step.ACME.Reason))

@@ -63,15 +63,8 @@ func routeNotAccepted(g *facts.Graph, params check.Params) []check.Finding {
 				continue
 			}
 			reported[discriminator] = true
-			finding := conditionFinding(
-				route,
-				c,
-				"",
-				"%s is not accepted by %s%s.",
-				customName(route.Ref),
-				customName(parent.Parent),
-				because(c),
-			)
+			finding := conditionFinding(route, c, "", "%s is not accepted by %s%s.", customName(route.Ref), customName(parent.Parent),
+				because(c))
 			finding.Discriminator = discriminator
 			finding.Culprits = []facts.Ref{parent.Parent}
 			ofRoute = append(ofRoute, finding)
@@ -120,12 +113,8 @@ func routeBackendUnresolved(g *facts.Graph, params check.Params) []check.Finding
 			finding := conditionFinding(route, c, "", "%s has a backend that cannot be resolved%s.", customName(route.Ref), because(c))
 			missing := missingServices(g, route.Route.Services)
 			if c.Reason == "BackendNotFound" && len(missing) > 0 {
-				finding.Message = fmt.Sprintf(
-					"%s sends traffic to %s, which %s not exist.",
-					customName(route.Ref),
-					phrase.List(missing),
-					phrase.Plural(len(missing), "does", "do"),
-				)
+				finding.Message = fmt.Sprintf("%s sends traffic to %s, which %s not exist.", customName(route.Ref), phrase.List(missing),
+					phrase.Plural(len(missing), "does", "do"))
 			}
 			findings = append(findings, finding)
 			break // all parents have the same backends

@@ -249,9 +249,7 @@ func customStuckTerminating(g *facts.Graph, params check.Params) []check.Finding
 		}
 		if slices.Equal(custom.Finalizers, []string{"foregroundDeletion"}) {
 			finding.Remediation = "It waits for the deletion of the objects that it owns: check which of them remain, and " +
-				"why. " + describeCustom(
-				custom.Ref,
-			) + " shows its events."
+				"why. " + describeCustom(custom.Ref) + " shows its events."
 		} else {
 			finding.Remediation = fmt.Sprintf("Restore the controller that removes %s, and check its log. "+
 				"Only if it is gone for good: `kubectl %spatch %s %s "+

@@ -35,12 +35,8 @@ func conditionOf(conditionType, status, reason, since string) string {
 
 func TestCustomResourceThatIsNotReady(t *testing.T) {
 	widget := func(metadata, rest string) string {
-		return checktest.Document(
-			"shop.example/v1",
-			"Widget",
-			"name: w, namespace: shop, generation: 2, creationTimestamp: \"2026-01-01T00:00:00Z\""+metadata,
-			rest,
-		)
+		return checktest.Document("shop.example/v1", "Widget",
+			"name: w, namespace: shop, generation: 2, creationTimestamp: \"2026-01-01T00:00:00Z\""+metadata, rest)
 	}
 	with := func(conditions string) string { return widget("", "status: {conditions: ["+conditions+"]}") }
 	const on = " Widget.shop.example/shop/w: Widget w is not healthy: its "
@@ -58,12 +54,8 @@ func TestCustomResourceThatIsNotReady(t *testing.T) {
 				"low"+on+"condition Synced is False (ReconcileError).", "  condition: Synced=False (ReconcileError): m"),
 		},
 		"a cluster-scoped one, written oddly": {
-			checktest.Document(
-				"shop.example/v1",
-				"Store",
-				"name: s",
-				"status: {conditions: [{type: Ready, status: false}, 7, {type: [1]}, {status: x}]}",
-			),
+			checktest.Document("shop.example/v1", "Store", "name: s",
+				"status: {conditions: [{type: Ready, status: false}, 7, {type: [1]}, {status: x}]}"),
 			checktest.Lines(
 				"medium Store.shop.example/s: Store s is not healthy: its condition Ready is False.", "  condition: Ready=False"),
 		},
@@ -86,17 +78,13 @@ func TestCustomResourceThatIsNotReady(t *testing.T) {
 			"",
 		},
 		"paused by an annotation": {
-			widget(
-				", annotations: {crossplane.io/paused: \"true\"}",
-				"status: {conditions: ["+conditionOf("Ready", "False", "R", anHourAgo)+"]}",
-			),
+			widget(", annotations: {crossplane.io/paused: \"true\"}",
+				"status: {conditions: ["+conditionOf("Ready", "False", "R", anHourAgo)+"]}"),
 			"",
 		},
 		"on its way out": {
-			widget(
-				", deletionTimestamp: "+anHourAgo+", finalizers: [a/b]",
-				"status: {conditions: ["+conditionOf("Ready", "False", "R", anHourAgo)+"]}",
-			),
+			widget(", deletionTimestamp: "+anHourAgo+", finalizers: [a/b]",
+				"status: {conditions: ["+conditionOf("Ready", "False", "R", anHourAgo)+"]}"),
 			"",
 		},
 		"a run that failed lately": {
@@ -115,12 +103,8 @@ func TestCustomResourceThatIsNotReady(t *testing.T) {
 		},
 		"a status that is no object": {widget("", "status: broken"), ""},
 		"kinds with a check of their own": {
-			checktest.Document(
-				"cert-manager.io/v1",
-				"Certificate",
-				"name: c, namespace: shop",
-				"status: {conditions: ["+conditionOf("Ready", "False", "R", anHourAgo)+"]}",
-			),
+			checktest.Document("cert-manager.io/v1", "Certificate", "name: c, namespace: shop",
+				"status: {conditions: ["+conditionOf("Ready", "False", "R", anHourAgo)+"]}"),
 			"",
 		},
 	})
@@ -136,10 +120,8 @@ func TestCustomResourceThatItsControllerForgot(t *testing.T) {
 			"low Widget.shop.example/shop/w: Widget w was changed, but its controller has not observed the change.",
 			"  condition: status.observedGeneration is 2, metadata.generation 3; last written at 2026-01-01 00:00:00 UTC")},
 		"conditions tell": {
-			widget(
-				old,
-				"{conditions: [{type: A, status: \"True\", observedGeneration: 1}, {type: B, status: \"True\", observedGeneration: 2}]}",
-			),
+			widget(old,
+				"{conditions: [{type: A, status: \"True\", observedGeneration: 1}, {type: B, status: \"True\", observedGeneration: 2}]}"),
 			checktest.Lines(
 				"low Widget.shop.example/shop/w: Widget w was changed, but its controller has not observed the change.",
 				"  condition: status.observedGeneration is 2, metadata.generation 3; last written at 2026-01-01 00:00:00 UTC"),
@@ -166,12 +148,9 @@ func TestCustomResourceThatItsControllerForgot(t *testing.T) {
 
 func TestCustomResourceThatDoesNotGoAway(t *testing.T) {
 	widget := func(deleted, finalizers string) string {
-		return checktest.Document(
-			"shop.example/v1",
-			"Widget",
+		return checktest.Document("shop.example/v1", "Widget",
 			"name: w, namespace: shop, deletionTimestamp: "+deleted+", finalizers: ["+finalizers+"]",
-			"status: {conditions: ["+conditionOf("Ready", "False", "R", anHourAgo)+"]}",
-		)
+			"status: {conditions: ["+conditionOf("Ready", "False", "R", anHourAgo)+"]}")
 	}
 	judged(t, "custom-resource-stuck-terminating", map[string]struct{ documents, want string }{
 		"held": {widget(anHourAgo, "shop.example/cleanup"), checktest.Lines(
@@ -197,17 +176,7 @@ func TestCustomResourceDefinitions(t *testing.T) {
 		"its names are taken": {
 			crd(
 				v1,
-				"{conditions: ["+conditionOf(
-					"NamesAccepted",
-					"False",
-					"ShortNamesConflict",
-					anHourAgo,
-				)+","+conditionOf(
-					"Established",
-					"False",
-					"NotAccepted",
-					anHourAgo,
-				)+"]}",
+				"{conditions: ["+conditionOf("NamesAccepted", "False", "ShortNamesConflict", anHourAgo)+","+conditionOf("Established", "False", "NotAccepted", anHourAgo)+"]}",
 			),
 			checktest.Lines(
 				"medium CustomResourceDefinition/widgets.shop.example: CustomResourceDefinition widgets.shop.example has conflicting "+

@@ -120,10 +120,8 @@ func pdbSelectsNothing(g *facts.Graph, params check.Params) []check.Finding {
 			!g.PodsAndWorkloadsComplete(pdb.Namespace) || len(g.Selected(pdb.Namespace, pdb.Selector)) > 0 {
 			continue
 		}
-		if slices.ContainsFunc(
-			g.TopWorkloads(pdb.Namespace),
-			func(w *facts.WorkloadNode) bool { return pdb.Selector.Matches(w.TemplateLabels) },
-		) {
+		if slices.ContainsFunc(g.TopWorkloads(pdb.Namespace),
+			func(w *facts.WorkloadNode) bool { return pdb.Selector.Matches(w.TemplateLabels) }) {
 			continue // it has no Pods now, and is protected once it has
 		}
 		findings = append(findings, check.Finding{

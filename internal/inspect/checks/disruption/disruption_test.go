@@ -35,12 +35,8 @@ func TestPDBBlocksDrain(t *testing.T) {
 	const forNow = "low PodDisruptionBudget/shop/web: PodDisruptionBudget web blocks drains: too few of its Pods are healthy."
 	workload := checktest.WebDeployment("replicas: 3", "replicas: 2, readyReplicas: 2, "+
 		"availableReplicas: 2") + checktest.WebReplicaSet("web-6d4", 3, 2, 2, "") +
-		checktest.WebPod(
-			"web-6d4-a",
-			"web-6d4",
-			"True",
-			checktest.LongAgo,
-		) + checktest.WebPod("web-6d4-b", "web-6d4", "True", checktest.LongAgo)
+		checktest.WebPod("web-6d4-a", "web-6d4", "True",
+			checktest.LongAgo) + checktest.WebPod("web-6d4-b", "web-6d4", "True", checktest.LongAgo)
 	cases := map[string]struct {
 		documents string
 		want      string
@@ -121,12 +117,8 @@ func TestPDBSelectsNothing(t *testing.T) {
 		"a new one": {documents: checktest.Document("policy/v1", "PodDisruptionBudget", `name: web, namespace: `+
 			`shop, creationTimestamp: "2026-01-15T11:59:30Z"`, "spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}")},
 		"one for all Pods": {
-			documents: checktest.Document(
-				"policy/v1",
-				"PodDisruptionBudget",
-				`name: web, namespace: shop`,
-				"spec: {minAvailable: 1, selector: {}}",
-			),
+			documents: checktest.Document("policy/v1", "PodDisruptionBudget", `name: web, namespace: shop`,
+				"spec: {minAvailable: 1, selector: {}}"),
 		},
 	}
 	for name, c := range cases {

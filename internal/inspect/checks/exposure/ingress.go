@@ -38,10 +38,8 @@ func tlsCovers(host string, tls map[string]bool) bool {
 
 // alwaysEncrypts reports whether Ingresses of a class always use TLS.
 func alwaysEncrypts(class string) bool {
-	return slices.ContainsFunc(
-		[]string{"tailscale", "cloudflare", "ngrok"},
-		func(name string) bool { return strings.Contains(class, name) },
-	)
+	return slices.ContainsFunc([]string{"tailscale", "cloudflare", "ngrok"},
+		func(name string) bool { return strings.Contains(class, name) })
 }
 
 // provesDomain reports whether an Ingress only answers ACME challenges, which come without TLS.
@@ -206,10 +204,8 @@ func clashesOf(ingress *facts.IngressNode, class string, holders map[hostClaim]h
 			findings = append(findings, clash(ingress, mine.host, other))
 		}
 		if evidence := &findings[index].Evidence; len(*evidence) < 3 {
-			*evidence = append(
-				*evidence,
-				check.FromSpec("path %s: Service %s here, Service %s there", mine.path, backend.Service, holder.to.Service),
-			)
+			*evidence = append(*evidence,
+				check.FromSpec("path %s: Service %s here, Service %s there", mine.path, backend.Service, holder.to.Service))
 		}
 	}
 	return findings
@@ -228,12 +224,8 @@ func clash(ingress *facts.IngressNode, host string, other facts.Ref) check.Findi
 	}
 	return check.Finding{
 		Object: ingress.Ref, Discriminator: cmp.Or(host, "*") + " " + other.Namespace + "/" + other.Name,
-		Message: fmt.Sprintf(
-			"Ingress %s routes a path of %s that %s routes to another Service.",
-			ingress.Name,
-			hostNames([]string{host}),
-			whose,
-		),
+		Message: fmt.Sprintf("Ingress %s routes a path of %s that %s routes to another Service.", ingress.Name, hostNames([]string{host}),
+			whose),
 		Remediation: fmt.Sprintf(
 			"Remove the host or path from one of them: `kubectl -n %s edit ingress %s` or `kubectl -n %s edit ingress %s`.",
 			ingress.Namespace,

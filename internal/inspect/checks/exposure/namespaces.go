@@ -52,10 +52,8 @@ func noPodSecurity(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		for _, label := range []string{"pod-security.kubernetes.io/warn", "pod-security.kubernetes.io/audit"} {
 			if level := ns.Labels[label]; level != "" {
-				finding.Evidence = append(
-					finding.Evidence,
-					check.FromSpec("label %s is %s, which warns or audits but does not reject", label, level),
-				)
+				finding.Evidence = append(finding.Evidence,
+					check.FromSpec("label %s is %s, which warns or audits but does not reject", label, level))
 			}
 		}
 		findings = append(findings, finding)

@@ -65,10 +65,8 @@ func noNetworkPolicy(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: facts.Ref{Kind: facts.Namespace, Name: namespace},
-			Message: fmt.Sprintf(
-				"Namespace %s has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods.",
-				namespace,
-			),
+			Message: fmt.Sprintf("Namespace %s has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods.",
+				namespace),
 			Evidence: []check.Evidence{check.FromSpec("not isolated: %s", phrase.List(open))},
 			Remediation: fmt.Sprintf(
 				"First create the policies that allow the traffic its Pods need, then deny the rest: `echo "+
@@ -137,12 +135,8 @@ func policySelectsNothing(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: policy.Ref,
-			Message: fmt.Sprintf(
-				"NetworkPolicy %s selects no Pods: nothing in namespace %s has the labels %s.",
-				policy.Name,
-				policy.Namespace,
-				policy.Selector.String(),
-			),
+			Message: fmt.Sprintf("NetworkPolicy %s selects no Pods: nothing in namespace %s has the labels %s.", policy.Name,
+				policy.Namespace, policy.Selector.String()),
 			Evidence: []check.Evidence{check.FromSpec("podSelector %s", policy.Selector.String())},
 			Remediation: fmt.Sprintf(
 				"Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`). Correct it, or delete "+
@@ -163,10 +157,8 @@ func policyAllowsAll(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: policy.Ref,
-			Message: fmt.Sprintf(
-				"NetworkPolicy %s allows all ingress traffic: one of its rules has neither from nor ports.",
-				policy.Name,
-			),
+			Message: fmt.Sprintf("NetworkPolicy %s allows all ingress traffic: one of its rules has neither from nor ports.",
+				policy.Name),
 			Evidence: []check.Evidence{
 				check.FromSpec("podSelector %s; ingress: a rule without from and ports", policy.Selector.String()),
 			},

@@ -106,16 +106,11 @@ func externalIPs(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: service.Ref,
-			Message: fmt.Sprintf(
-				"Service %s claims addresses with spec.externalIPs: every node routes traffic for them to it.",
-				service.Name,
-			),
+			Message: fmt.Sprintf("Service %s claims addresses with spec.externalIPs: every node routes traffic for them to it.",
+				service.Name),
 			Evidence: []check.Evidence{
-				check.FromSpec(
-					"spec.externalIPs: %d %s",
-					service.ExternalIPs,
-					phrase.Plural(service.ExternalIPs, "address", "addresses"),
-				), check.FromSpec("ports: %s", portsText(service)),
+				check.FromSpec("spec.externalIPs: %d %s", service.ExternalIPs,
+					phrase.Plural(service.ExternalIPs, "address", "addresses")), check.FromSpec("ports: %s", portsText(service)),
 			},
 			Remediation: fmt.Sprintf(
 				"Use type LoadBalancer, with MetalLB or similar on bare metal, then remove the field: `kubectl -n %s patch service %s "+

@@ -59,20 +59,15 @@ func noClass(ingress *facts.IngressNode, names []string) check.Finding {
 func unknownClass(ingress *facts.IngressNode, names []string) check.Finding {
 	finding := check.Finding{
 		Object: ingress.Ref, Discriminator: ingress.Class,
-		Message: fmt.Sprintf(
-			"Ingress %s uses IngressClass %s, which does not exist: no controller serves it.",
-			ingress.Name,
-			ingress.Class,
-		),
+		Message: fmt.Sprintf("Ingress %s uses IngressClass %s, which does not exist: no controller serves it.", ingress.Name,
+			ingress.Class),
 		Evidence: []check.Evidence{check.FromSpec("spec.ingressClassName: %s", ingress.Class), existingClasses(names)},
 	}
 	if ingress.Addresses > 0 {
 		// A controller has served it before and may still do so.
 		finding.Severity = v1alpha1.SeverityMedium
-		finding.Evidence = append(
-			finding.Evidence,
-			check.FromCondition("status.loadBalancer has an address: a controller has served the Ingress before"),
-		)
+		finding.Evidence = append(finding.Evidence,
+			check.FromCondition("status.loadBalancer has an address: a controller has served the Ingress before"))
 	}
 	if name := text.Similar(names, ingress.Class); name != "" {
 		finding.Remediation = fmt.Sprintf(
@@ -100,12 +95,8 @@ func tlsSecretMissing(g *facts.Graph, params check.Params) []check.Finding {
 			}
 			findings = append(findings, check.Finding{
 				Object: ingress.Ref, Discriminator: name, Culprits: []facts.Ref{secret},
-				Message: fmt.Sprintf(
-					"Ingress %s uses TLS Secret %s, which does not exist in namespace %s.",
-					ingress.Name,
-					name,
-					ingress.Namespace,
-				),
+				Message: fmt.Sprintf("Ingress %s uses TLS Secret %s, which does not exist in namespace %s.", ingress.Name, name,
+					ingress.Namespace),
 				Evidence: []check.Evidence{check.FromSpec("spec.tls secretName: %s", name)},
 				Remediation: fmt.Sprintf(
 					"Create the Secret: `kubectl -n %s create secret tls %s --cert=<file> --key=<file>`. With cert-manager, check why "+

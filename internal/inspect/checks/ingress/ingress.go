@@ -145,11 +145,8 @@ func backendMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			finding.Evidence = append(
 				[]check.Evidence{check.FromSpec("backend service: %s", group.service.Name)},
 				similarService(g, group.service)...)
-			finding.Remediation = fmt.Sprintf(
-				"Create the Service, or correct the backend: `kubectl -n %s edit ingress %s`.",
-				group.ingress.Namespace,
-				group.ingress.Name,
-			)
+			finding.Remediation = fmt.Sprintf("Create the Service, or correct the backend: `kubectl -n %s edit ingress %s`.",
+				group.ingress.Namespace, group.ingress.Name)
 			findings = append(findings, finding)
 			continue
 		}
@@ -204,11 +201,8 @@ func backendDead(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: group.ingress.Ref, Discriminator: group.service.Name, Culprits: []facts.Ref{group.service},
-			Remediation: fmt.Sprintf(
-				"`kubectl -n %s describe service %s` shows the selector and endpoints of the Service.",
-				service.Namespace,
-				service.Name,
-			),
+			Remediation: fmt.Sprintf("`kubectl -n %s describe service %s` shows the selector and endpoints of the Service.",
+				service.Namespace, service.Name),
 		}
 		// A port that the Service does not have is reported by another check.
 		dead := slices.DeleteFunc(slices.Clone(group.backends), func(b facts.IngressBackend) bool {

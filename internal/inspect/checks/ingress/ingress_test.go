@@ -11,12 +11,8 @@ import (
 
 // ingress is an Ingress web in namespace shop; spec is what follows under spec.
 func ingress(spec string) string {
-	return checktest.Document(
-		"networking.k8s.io/v1",
-		"Ingress",
-		`name: web, namespace: shop, creationTimestamp: "2026-01-15T10:00:00Z"`,
-		"spec: "+spec,
-	)
+	return checktest.Document("networking.k8s.io/v1", "Ingress", `name: web, namespace: shop, creationTimestamp: "2026-01-15T10:00:00Z"`,
+		"spec: "+spec)
 }
 
 // toCart routes two paths of one host to a port of Service cart.
@@ -117,12 +113,8 @@ func TestIngressBackendWithoutReadyEndpoints(t *testing.T) {
 
 func TestIngressClassThatDoesNotExist(t *testing.T) {
 	nginx := checktest.Document("networking.k8s.io/v1", "IngressClass", "name: nginx", "spec: {controller: k8s.io/ingress-nginx}")
-	byDefault := checktest.Document(
-		"networking.k8s.io/v1",
-		"IngressClass",
-		`name: nginx, annotations: {ingressclass.kubernetes.io/is-default-class: "true"}`,
-		"spec: {controller: c}",
-	)
+	byDefault := checktest.Document("networking.k8s.io/v1", "IngressClass",
+		`name: nginx, annotations: {ingressclass.kubernetes.io/is-default-class: "true"}`, "spec: {controller: c}")
 	const none = "Ingress/shop/web: Ingress web has no IngressClass, and the cluster has no default: no controller serves it."
 	for name, tc := range map[string]struct {
 		documents string

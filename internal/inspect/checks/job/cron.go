@@ -177,19 +177,15 @@ func cronJobMissed(g *facts.Graph, params check.Params) []check.Finding {
 				kubectl.Describe(c.Ref), c.Namespace, c.Name),
 		}
 		if late {
-			finding.Evidence = append(
-				finding.Evidence,
-				check.FromCondition("due at %s; %s", due.UTC().Format(time.RFC3339), lastStart(c)),
-			)
+			finding.Evidence = append(finding.Evidence,
+				check.FromCondition("due at %s; %s", due.UTC().Format(time.RFC3339), lastStart(c)))
 		}
 		if missed != nil {
 			finding.Evidence = append(finding.Evidence, check.FromEvent(missed))
 		}
 		if c.StartingDeadline > 0 {
-			finding.Evidence = append(
-				finding.Evidence,
-				check.FromSpec("startingDeadlineSeconds: %d", int64(c.StartingDeadline/time.Second)),
-			)
+			finding.Evidence = append(finding.Evidence,
+				check.FromSpec("startingDeadlineSeconds: %d", int64(c.StartingDeadline/time.Second)))
 		}
 		if c.ConcurrencyPolicy == "Forbid" && c.Active > 0 {
 			waitsForJob(g, c, &finding)
@@ -237,10 +233,8 @@ func waitsForJob(g *facts.Graph, c *facts.CronJobNode, finding *check.Finding) {
 		if job.Owner != c.Ref || job.IsFinished() {
 			continue
 		}
-		finding.Evidence = append(
-			finding.Evidence,
-			check.FromCondition("Job %s running since %s", job.Name, job.Started.UTC().Format(time.RFC3339)),
-		)
+		finding.Evidence = append(finding.Evidence,
+			check.FromCondition("Job %s running since %s", job.Name, job.Started.UTC().Format(time.RFC3339)))
 		finding.Remediation = fmt.Sprintf("See what the Job does (`kubectl -n %[1]s logs job/%[2]s`); if it hangs, delete it: `kubectl "+
 			"-n %[1]s delete job %[2]s`. Set activeDeadlineSeconds in the Job template so that it cannot hang "+
 			"forever.", c.Namespace, job.Name)

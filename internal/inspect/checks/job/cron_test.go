@@ -58,11 +58,8 @@ func TestCronJobFailing(t *testing.T) {
 				"2026-01-13T02:05:00Z"),
 		},
 		"runs between the last success and now, whose Jobs are gone": {
-			documents: nightly(
-				"",
-				"",
-				`lastScheduleTime: "2026-01-15T02:00:00Z", lastSuccessfulTime: "2026-01-12T02:05:00Z"`,
-			) + lastNight,
+			documents: nightly("", "",
+				`lastScheduleTime: "2026-01-15T02:00:00Z", lastSuccessfulTime: "2026-01-12T02:05:00Z"`) + lastNight,
 			want: checktest.Lines("high "+message, condition, "  condition: latest run: Job nightly-2; last success at "+
 				"2026-01-12T02:05:00Z"),
 		},
@@ -75,11 +72,8 @@ func TestCronJobFailing(t *testing.T) {
 				"  condition: latest run: Job nightly-2; no run has succeeded"),
 		},
 		"a success since then": {
-			documents: nightly(
-				"",
-				"",
-				`lastScheduleTime: "2026-01-15T03:00:00Z", lastSuccessfulTime: "2026-01-15T03:05:00Z"`,
-			) + lastNight,
+			documents: nightly("", "",
+				`lastScheduleTime: "2026-01-15T03:00:00Z", lastSuccessfulTime: "2026-01-15T03:05:00Z"`) + lastNight,
 		},
 		"a later run that is good": {
 			documents: nightly("", "", `lastScheduleTime: `+

@@ -45,54 +45,27 @@ func TestJobFailed(t *testing.T) {
 		want      string
 	}{
 		"with the exit of its newest failed Pod": {
-			documents: migrate(
-				"",
-				"backoffLimit: 2, ",
-				"failed: 3, "+failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure),
-			) +
-				jobPod(
-					"migrate-a",
-					"migrate",
-					"2026-01-15T11:30:00Z",
-					"Failed",
-					exit("1", "2026-01-15T11:30:15Z"),
-				) +
-				jobPod(
-					"migrate-b",
-					"migrate",
-					"2026-01-15T11:38:00Z",
-					"Failed",
-					exit("3", "2026-01-15T11:31:40Z"),
-				) +
-				jobPod(
-					"migrate-c",
-					"migrate",
-					"2026-01-15T11:39:00Z",
-					"Succeeded",
-					exit("9", "2026-01-15T11:31:40Z"),
-				),
+			documents: migrate("", "backoffLimit: 2, ",
+				"failed: 3, "+failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure)) +
+				jobPod("migrate-a", "migrate", "2026-01-15T11:30:00Z", "Failed", exit("1", "2026-01-15T11:30:15Z")) +
+				jobPod("migrate-b", "migrate", "2026-01-15T11:38:00Z", "Failed", exit("3", "2026-01-15T11:31:40Z")) +
+				jobPod("migrate-c", "migrate", "2026-01-15T11:39:00Z", "Succeeded", exit("9", "2026-01-15T11:31:40Z")),
 			want: checktest.Lines(
 				"high Job/shop/migrate: Job migrate failed: its Pods failed more often than backoffLimit (2) allows.",
 				conditionText,
 				"  condition: container migrate of Pod migrate-b terminated with exit code 3 (Error) after 1m30s"),
 		},
 		"with Pods that are gone": {
-			documents: migrate(
-				"",
-				"backoffLimit: 0, ",
-				"failed: 1, "+failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure),
-			),
+			documents: migrate("", "backoffLimit: 0, ",
+				"failed: 1, "+failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure)),
 			want: checktest.Lines(
 				"high Job/shop/migrate: Job migrate failed: its Pod failed and backoffLimit is 0.",
 				conditionText,
 				"  condition: failed Pods: 1; none still exists"),
 		},
 		"past its deadline": {
-			documents: migrate(
-				"",
-				"activeDeadlineSeconds: 600, ",
-				failedAt("2026-01-15T11:40:00Z", "DeadlineExceeded", "Job was active longer than specified deadline"),
-			),
+			documents: migrate("", "activeDeadlineSeconds: 600, ",
+				failedAt("2026-01-15T11:40:00Z", "DeadlineExceeded", "Job was active longer than specified deadline")),
 			want: checktest.Lines(
 				"high Job/shop/migrate: Job migrate failed: it exceeded activeDeadlineSeconds (10m).",
 				"  condition: Failed=True (DeadlineExceeded): Job was active longer than specified deadline"),
@@ -125,15 +98,7 @@ func TestJobFailed(t *testing.T) {
 		"still trying": {documents: migrate("", "", "active: 1, failed: 2")},
 		"suspended":    {documents: migrate("", "suspend: true, ", `conditions: [{type: Suspended, status: "True"}]`)},
 		"of a CronJob, which is judged as a whole": {
-			documents: nightly(
-				"",
-				"",
-				"",
-			) + migrate(
-				ofNightly,
-				"",
-				failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure),
-			),
+			documents: nightly("", "", "") + migrate(ofNightly, "", failedAt("2026-01-15T11:40:00Z", "BackoffLimitExceeded", backoffFailure)),
 		},
 	}
 	for name, c := range cases {

@@ -89,11 +89,8 @@ func nodeNotReady(g *facts.Graph, params check.Params) []check.Finding {
 			Message: fmt.Sprintf("Node %s is not ready: %s.", node.Name, why),
 		}
 		if reported {
-			finding.Evidence = append(
-				finding.Evidence,
-				check.QuoteCondition(ready),
-				check.FromCondition("since %s", ready.Since.UTC().Format(time.RFC3339)),
-			)
+			finding.Evidence = append(finding.Evidence, check.QuoteCondition(ready),
+				check.FromCondition("since %s", ready.Since.UTC().Format(time.RFC3339)))
 		}
 		findings = append(findings, check.WithPodCount(g, finding))
 	}
@@ -109,10 +106,7 @@ func whyNotReady(node *facts.NodeNode, ready facts.Condition) (why, remediation 
 	case ready.Status == "" || ready.Reason == "NodeStatusNeverUpdated":
 		return "its kubelet has never reported its status", "On the machine, check why the kubelet does not reach the API server: " +
 			"`journalctl -u kubelet`. If the node is " +
-			fmt.Sprintf(
-				"not needed: `kubectl delete node %s`.",
-				node.Name,
-			)
+			fmt.Sprintf("not needed: `kubectl delete node %s`.", node.Name)
 	case ready.Status == "Unknown":
 		return "its kubelet stopped reporting", fmt.Sprintf(
 			"Check that the machine is up and reaches the API server; on it, `systemctl status kubelet` and "+

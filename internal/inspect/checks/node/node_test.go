@@ -12,12 +12,8 @@ import (
 
 // node1 is a node; metadata, spec and status are more of each.
 func node1(metadata, spec, status string) string {
-	return checktest.Document(
-		"v1",
-		"Node",
-		`name: node-1, creationTimestamp: "2026-01-01T00:00:00Z"`+metadata,
-		"spec: {"+spec+"}\nstatus: {"+status+"}",
-	)
+	return checktest.Document("v1", "Node", `name: node-1, creationTimestamp: "2026-01-01T00:00:00Z"`+metadata,
+		"spec: {"+spec+"}\nstatus: {"+status+"}")
 }
 
 func nodeCondition(conditionType, status, reason, since, message string) string {
@@ -101,12 +97,8 @@ func TestNodeNotReady(t *testing.T) {
 				"  condition: Ready="+c.status+" ("+c.reason+"): "+c.message,
 				"  condition: since 2026-01-15T11:30:00Z",
 				"  condition: Pods on the node: 1")
-			got := checktest.Text(
-				t,
-				Checks(),
-				"node-not-ready",
-				node1("", "", nodeCondition("Ready", c.status, c.reason, checktest.LongAgo, c.message))+podOnNode1,
-			)
+			got := checktest.Text(t, Checks(), "node-not-ready",
+				node1("", "", nodeCondition("Ready", c.status, c.reason, checktest.LongAgo, c.message))+podOnNode1)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -116,16 +108,9 @@ func TestNodeNotReady(t *testing.T) {
 
 func TestNodeReady(t *testing.T) {
 	cases := map[string]string{
-		"ready": node1(
-			"",
-			"",
-			nodeCondition("Ready", "True", "KubeletReady", checktest.LongAgo, "kubelet is posting ready status"),
-		),
-		"not ready just now": node1(
-			"",
-			"",
-			nodeCondition("Ready", "False", "KubeletNotReady", checktest.JustNow, "container runtime is down"),
-		),
+		"ready": node1("", "", nodeCondition("Ready", "True", "KubeletReady", checktest.LongAgo, "kubelet is posting ready status")),
+		"not ready just now": node1("", "",
+			nodeCondition("Ready", "False", "KubeletNotReady", checktest.JustNow, "container runtime is down")),
 		"new": checktest.Document("v1", "Node", `name: node-1, creationTimestamp: "2026-01-15T11:59:50Z"`, ""),
 		"on its way out": node1(`, deletionTimestamp: "2026-01-15T11:00:00Z", finalizers: [karpenter.sh/termination]`, "",
 			nodeCondition("Ready", "Unknown", "NodeStatusUnknown", checktest.LongAgo, "Kubelet stopped posting node status.")),
@@ -167,13 +152,8 @@ func TestNodePressure(t *testing.T) {
 			documents: node1(
 				"",
 				"",
-				nodeCondition(
-					"PIDPressure",
-					"True",
-					"KubeletHasInsufficientPID",
-					checktest.LongAgo,
-					"kubelet has insufficient PID available",
-				),
+				nodeCondition("PIDPressure", "True", "KubeletHasInsufficientPID", checktest.LongAgo,
+					"kubelet has insufficient PID available"),
 			),
 			want: checktest.Lines(
 				"high Node/node-1 [PIDPressure]: Node node-1 is low on process IDs: its kubelet evicts Pods.",
@@ -186,13 +166,8 @@ func TestNodePressure(t *testing.T) {
 			documents: node1(
 				"",
 				"",
-				nodeCondition(
-					"MemoryPressure",
-					"Unknown",
-					"NodeStatusUnknown",
-					checktest.LongAgo,
-					"Kubelet stopped posting node status.",
-				),
+				nodeCondition("MemoryPressure", "Unknown", "NodeStatusUnknown", checktest.LongAgo,
+					"Kubelet stopped posting node status."),
 			),
 		},
 	}
@@ -211,28 +186,19 @@ func TestNodeNetworkUnavailable(t *testing.T) {
 		want      string
 	}{
 		"no routes": {
-			documents: node1(
-				"",
-				"",
-				nodeCondition("NetworkUnavailable", "True", "NoRouteCreated", checktest.LongAgo, "Node created without a route"),
-			),
+			documents: node1("", "",
+				nodeCondition("NetworkUnavailable", "True", "NoRouteCreated", checktest.LongAgo, "Node created without a route")),
 			want: checktest.Lines(
 				"high Node/node-1: Node node-1 has no Pod network: its Pods are unreachable.",
 				"  condition: NetworkUnavailable=True (NoRouteCreated): Node created without a route"),
 		},
 		"a new node": {
-			documents: node1(
-				"",
-				"",
-				nodeCondition("NetworkUnavailable", "True", "NoRouteCreated", checktest.JustNow, "Node created without a route"),
-			),
+			documents: node1("", "",
+				nodeCondition("NetworkUnavailable", "True", "NoRouteCreated", checktest.JustNow, "Node created without a route")),
 		},
 		"set up": {
-			documents: node1(
-				"",
-				"",
-				nodeCondition("NetworkUnavailable", "False", "CalicoIsUp", checktest.LongAgo, "Calico is running on this node"),
-			),
+			documents: node1("", "",
+				nodeCondition("NetworkUnavailable", "False", "CalicoIsUp", checktest.LongAgo, "Calico is running on this node")),
 		},
 	}
 	for name, c := range cases {

@@ -41,11 +41,7 @@ func accountMissing(g *facts.Graph, p check.Params) []check.Finding {
 // missingAccount is the ServiceAccount that a workload without Pods waits for: the one that the API server named when it
 // refused a Pod, or the one of its template, where that is known not to exist.
 func missingAccount(
-	g *facts.Graph,
-	p check.Params,
-	workload facts.Ref,
-	template *facts.PodSpec,
-	conditions []facts.Condition,
+	g *facts.Graph, p check.Params, workload facts.Ref, template *facts.PodSpec, conditions []facts.Condition,
 ) (account facts.Ref, evidence []check.Evidence, ok bool) {
 	named := func(message string) bool {
 		name, found := parseAccount(message)

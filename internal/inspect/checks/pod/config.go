@@ -64,10 +64,8 @@ func missingReference(id string) func(*facts.Graph, check.Params) []check.Findin
 			}
 			for _, m := range missingOf(g, pod) {
 				if m.check() == id {
-					failures = append(
-						failures,
-						check.FailingPod{Pod: pod, Discriminator: m.discriminator(), Finding: missingFinding(g, pod, m)},
-					)
+					failures = append(failures,
+						check.FailingPod{Pod: pod, Discriminator: m.discriminator(), Finding: missingFinding(g, pod, m)})
 				}
 			}
 		}
@@ -240,10 +238,8 @@ func (r reference) instead(g *facts.Graph, namespace string) (evidence []check.E
 		if len(node.Keys) > few {
 			text += fmt.Sprintf(" and %d more", len(node.Keys)-few)
 		}
-		evidence = append(
-			evidence,
-			check.FromSpec("ConfigMap %s has the %s %s", node.Name, phrase.Plural(len(node.Keys), "key", "keys"), text),
-		)
+		evidence = append(evidence,
+			check.FromSpec("ConfigMap %s has the %s %s", node.Name, phrase.Plural(len(node.Keys), "key", "keys"), text))
 		if meant = similarKey(node.Keys, r.key); meant != "" {
 			evidence = append(evidence, check.FromSpec("similar key: %s", meant))
 		}

@@ -76,8 +76,7 @@ type verdict struct {
 
 // judgedBy is a check that reports the containers with a verdict.
 func judgedBy(
-	id string,
-	finding func(*facts.Graph, *facts.PodNode, facts.Container, verdict) check.Finding,
+	id string, finding func(*facts.Graph, *facts.PodNode, facts.Container, verdict) check.Finding,
 ) func(*facts.Graph, check.Params) []check.Finding {
 	return func(g *facts.Graph, p check.Params) []check.Finding {
 		var failures []check.FailingPod
@@ -222,11 +221,8 @@ func memoryFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verd
 	}
 	f.Message = fmt.Sprintf("%s of %s was OOMKilled: it has no memory limit and its node ran out of "+
 		"memory.", titleOf(pod, c), g.OwnerName(pod))
-	f.Evidence = append(
-		f.Evidence,
-		check.FromSpec("%s: no memory limit, %s", nameOf(pod, c), request),
-		check.FromSpec("node %s", pod.NodeName),
-	)
+	f.Evidence = append(f.Evidence, check.FromSpec("%s: no memory limit, %s", nameOf(pod, c), request),
+		check.FromSpec("node %s", pod.NodeName))
 	f.Remediation = fmt.Sprintf("Set a memory request and limit on container %s; `kubectl describe node %s` shows the memory requests "+
 		"on the node.", c.Name, pod.NodeName)
 	if pod.NodeName != "" {

@@ -66,10 +66,8 @@ func imageCheck(id string) func(*facts.Graph, check.Params) []check.Finding {
 				if pull.check != id || pull.mayPass && !g.OlderThan(pod.Created, p.StartupGrace) {
 					continue
 				}
-				failures = append(
-					failures,
-					check.FailingPod{Pod: pod, Discriminator: c.Name, Finding: imageFinding(g, pod, c, pull, evidence)},
-				)
+				failures = append(failures,
+					check.FailingPod{Pod: pod, Discriminator: c.Name, Finding: imageFinding(g, pod, c, pull, evidence)})
 			}
 		}
 		return check.RollUp(g, failures)

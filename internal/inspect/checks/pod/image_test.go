@@ -179,11 +179,8 @@ func TestImageNotFound(t *testing.T) {
 func TestOtherFailedPulls(t *testing.T) {
 	private := "imagePullSecrets: [{name: regcred}], containers: [{name: api, image: shop/api:v9}]"
 	refused := `dial tcp 192.0.2.7:443: connect: connection refused`
-	young := strings.ReplaceAll(
-		checktest.CartWithPod(waitingPod(private, "ErrImagePull", refused)),
-		"2026-01-15T11:00:00Z",
-		"2026-01-15T11:59:30Z",
-	)
+	young := strings.ReplaceAll(checktest.CartWithPod(waitingPod(private, "ErrImagePull", refused)), "2026-01-15T11:00:00Z",
+		"2026-01-15T11:59:30Z")
 	for name, tc := range map[string]struct {
 		check, documents string
 		elsewhere        []facts.Kind

@@ -107,21 +107,7 @@ func TestAFindingIsTheSameWhateverThePodsAreCalled(t *testing.T) {
 			[]string{"configmap-missing Deployment/shop/cart [settings]", "container-config-invalid Deployment/shop/cart [api]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			three := checktest.DeploymentOf(
-				"cart",
-			) + checktest.PodOf(
-				"cart",
-				"x",
-				tc.rest,
-			) + checktest.PodOf(
-				"cart",
-				"y",
-				tc.rest,
-			) + checktest.PodOf(
-				"cart",
-				"z",
-				tc.rest,
-			)
+			three := checktest.DeploymentOf("cart") + checktest.PodOf("cart", "x", tc.rest) + checktest.PodOf("cart", "y", tc.rest) + checktest.PodOf("cart", "z", tc.rest)
 			for _, documents := range []string{checktest.CartWithPod(tc.rest), three} {
 				if diff := cmp.Diff(tc.want, foundIn(t, documents)); diff != "" {
 					t.Errorf("findings (-want +got):\n%s", diff)

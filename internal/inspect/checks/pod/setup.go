@@ -74,10 +74,8 @@ func mountFailed(g *facts.Graph, p check.Params) []check.Finding {
 				continue
 			}
 			seen[volume] = true
-			failures = append(
-				failures,
-				check.FailingPod{Pod: pod, Discriminator: volume, Finding: mountFinding(g, pod, e, volume, claim)},
-			)
+			failures = append(failures,
+				check.FailingPod{Pod: pod, Discriminator: volume, Finding: mountFinding(g, pod, e, volume, claim)})
 		}
 	}
 	return check.RollUp(g, failures)

@@ -58,22 +58,14 @@ func hpaDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: autoscaler.Ref,
-			Message: fmt.Sprintf(
-				"HorizontalPodAutoscaler %s scales %s %s, which HorizontalPodAutoscaler %s already scales.",
-				autoscaler.Name,
-				autoscaler.Target.Kind,
-				autoscaler.Target.Name,
-				other.Name,
-			),
+			Message: fmt.Sprintf("HorizontalPodAutoscaler %s scales %s %s, which HorizontalPodAutoscaler %s already scales.",
+				autoscaler.Name, autoscaler.Target.Kind, autoscaler.Target.Name, other.Name),
 			Evidence: []check.Evidence{
 				check.FromSpec("%s: %d to %d replicas", other.Name, other.Min, other.Max),
 				check.FromSpec("%s: %d to %d replicas", autoscaler.Name, autoscaler.Min, autoscaler.Max),
 			},
-			Remediation: fmt.Sprintf(
-				"Merge the metrics into one HorizontalPodAutoscaler and delete the other: `%s delete hpa %s`.",
-				kubectl.Command(autoscaler.Ref),
-				autoscaler.Name,
-			),
+			Remediation: fmt.Sprintf("Merge the metrics into one HorizontalPodAutoscaler and delete the other: `%s delete hpa %s`.",
+				kubectl.Command(autoscaler.Ref), autoscaler.Name),
 		})
 	}
 	return findings
@@ -90,12 +82,8 @@ func hpaFixedReplicas(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: autoscaler.Ref,
-			Message: fmt.Sprintf(
-				"The manifest of %s %s sets spec.replicas, which HorizontalPodAutoscaler %s manages.",
-				target.Kind,
-				target.Name,
-				autoscaler.Name,
-			),
+			Message: fmt.Sprintf("The manifest of %s %s sets spec.replicas, which HorizontalPodAutoscaler %s manages.", target.Kind,
+				target.Name, autoscaler.Name),
 			Evidence: []check.Evidence{
 				check.FromSpec("spec.replicas was applied by %s", target.ReplicasWriter),
 				check.FromSpec("the autoscaler's range: %d to %d replicas", autoscaler.Min, autoscaler.Max),
@@ -113,11 +101,8 @@ func hpaPinned(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:   autoscaler.Ref,
 				Message:  fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: its minimum equals its maximum.", autoscaler.Name),
 				Evidence: []check.Evidence{check.FromSpec("minReplicas and maxReplicas: %d", autoscaler.Max)},
-				Remediation: fmt.Sprintf(
-					"Raise maxReplicas (`%s edit hpa %s`), or delete the autoscaler if a fixed number is intended.",
-					kubectl.Command(autoscaler.Ref),
-					autoscaler.Name,
-				),
+				Remediation: fmt.Sprintf("Raise maxReplicas (`%s edit hpa %s`), or delete the autoscaler if a fixed number is intended.",
+					kubectl.Command(autoscaler.Ref), autoscaler.Name),
 			})
 		}
 	}

@@ -118,11 +118,8 @@ func singleReplica(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: template.Owner,
-			Message: fmt.Sprintf(
-				"Deployment %s has a single replica behind Service %s: each restart and each node drain is an outage.",
-				template.Owner.Name,
-				services[0].Name,
-			),
+			Message: fmt.Sprintf("Deployment %s has a single replica behind Service %s: each restart and each node drain is an outage.",
+				template.Owner.Name, services[0].Name),
 			Evidence: []check.Evidence{
 				check.FromSpec("replicas: 1"),
 				check.FromSpec("Service %s selects %s", services[0].Name, facts.SelectorFromSet(services[0].Selector)),
@@ -152,10 +149,8 @@ func pdbMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: template.Owner,
-			Message: fmt.Sprintf(
-				"%s has no PodDisruptionBudget: a node drain can evict all of its Pods at the same time.",
-				template.Name(),
-			),
+			Message: fmt.Sprintf("%s has no PodDisruptionBudget: a node drain can evict all of its Pods at the same time.",
+				template.Name()),
 			Evidence: []check.Evidence{check.FromSpec("selected by Service %s; no PodDisruptionBudget selects its Pods", behind[0].Name)},
 			Remediation: fmt.Sprintf(
 				"Allow one Pod to be unavailable at a time: `%s create poddisruptionbudget %s --selector='%s' --max-unavailable=1`.",
@@ -227,16 +222,11 @@ func sharedClaim(g *facts.Graph, _ check.Params) []check.Finding {
 			claim, _ := facts.Lookup[*facts.PVCNode](g, facts.Ref{Kind: facts.PVC, Namespace: template.Owner.Namespace, Name: name})
 			finding := check.Finding{
 				Object: template.Owner, Discriminator: name, RestrictToCulprits: true,
-				Message: fmt.Sprintf(
-					"All Pods of Deployment %s mount PersistentVolumeClaim %s, which only one node can mount.",
-					template.Owner.Name,
-					name,
-				),
+				Message: fmt.Sprintf("All Pods of Deployment %s mount PersistentVolumeClaim %s, which only one node can mount.",
+					template.Owner.Name, name),
 				Evidence: []check.Evidence{
-					check.FromSpec(
-						"replicas: %d",
-						template.Workload.Desired,
-					), check.FromSpec("PersistentVolumeClaim %s: %s", name, phrase.List(claim.AccessModes)),
+					check.FromSpec("replicas: %d",
+						template.Workload.Desired), check.FromSpec("PersistentVolumeClaim %s: %s", name, phrase.List(claim.AccessModes)),
 					check.FromCondition("Pods ready: %d", template.Workload.Ready),
 				},
 			}
@@ -263,12 +253,8 @@ func hostPortReplicas(g *facts.Graph, _ check.Params) []check.Finding {
 			port := template.Spec.Ports[i]
 			findings = append(findings, check.Finding{
 				Object: template.Owner,
-				Message: fmt.Sprintf(
-					"%s has more replicas than nodes to run them: each Pod uses host port %d/%s of its node.",
-					template.Name(),
-					port.HostPort,
-					facts.ProtocolOf(port.Protocol),
-				),
+				Message: fmt.Sprintf("%s has more replicas than nodes to run them: each Pod uses host port %d/%s of its node.",
+					template.Name(), port.HostPort, facts.ProtocolOf(port.Protocol)),
 				Evidence: []check.Evidence{
 					check.FromSpec("replicas: %d", template.Workload.Desired),
 					check.FromCondition("schedulable nodes that match: %d", nodes),

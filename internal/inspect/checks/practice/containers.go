@@ -82,12 +82,8 @@ func portDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
 		if len(twice) > 0 {
 			findings = append(findings, check.Finding{
 				Object: template.Owner, Evidence: evidence,
-				Message: fmt.Sprintf(
-					"The Pod template of %s declares %s %s twice.",
-					template.Name(),
-					phrase.Plural(len(twice), "port", "ports"),
-					phrase.List(twice),
-				),
+				Message: fmt.Sprintf("The Pod template of %s declares %s %s twice.", template.Name(),
+					phrase.Plural(len(twice), "port", "ports"), phrase.List(twice)),
 			})
 		}
 	}
@@ -108,12 +104,8 @@ func envDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
 			if len(twice) > 0 {
 				findings = append(findings, check.Finding{
 					Object: template.Owner, Discriminator: c.Name,
-					Message: fmt.Sprintf(
-						"Container %s of %s sets %s twice: only the last entry takes effect.",
-						c.Name,
-						template.Name(),
-						phrase.List(twice),
-					),
+					Message: fmt.Sprintf("Container %s of %s sets %s twice: only the last entry takes effect.", c.Name, template.Name(),
+						phrase.List(twice)),
 					Evidence: []check.Evidence{check.FromSpec("set more than once: %s", strings.Join(twice[:min(len(twice), 20)], ", "))},
 				})
 			}
@@ -143,12 +135,8 @@ func volumeUnused(g *facts.Graph, _ check.Params) []check.Finding {
 		if len(unused) > 0 && template.Template && len(template.Lean.EphemeralContainers) == 0 {
 			findings = append(findings, check.Finding{
 				Object: template.Owner,
-				Message: fmt.Sprintf(
-					"No container of %s mounts its %s %s.",
-					template.Name(),
-					phrase.Plural(len(unused), "volume", "volumes"),
-					phrase.List(unused),
-				),
+				Message: fmt.Sprintf("No container of %s mounts its %s %s.", template.Name(),
+					phrase.Plural(len(unused), "volume", "volumes"), phrase.List(unused)),
 				Evidence: []check.Evidence{check.FromSpec("not mounted: %s", strings.Join(unused[:min(len(unused), 20)], ", "))},
 			})
 		}

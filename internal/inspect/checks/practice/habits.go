@@ -53,12 +53,8 @@ func labelsMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   workload.Ref,
 			Message:  fmt.Sprintf("%s %s has no label that identifies its application.", workload.Kind, workload.Name),
 			Evidence: []check.Evidence{check.FromSpec("labels of its Pods: %s", has)},
-			Remediation: fmt.Sprintf(
-				"Label it: `%s label %s %s app.kubernetes.io/name=%[3]s`. Add the label to the manifest too.",
-				kubectl.Command(workload.Ref),
-				strings.ToLower(string(workload.Kind)),
-				workload.Name,
-			),
+			Remediation: fmt.Sprintf("Label it: `%s label %s %s app.kubernetes.io/name=%[3]s`. Add the label to the manifest too.",
+				kubectl.Command(workload.Ref), strings.ToLower(string(workload.Kind)), workload.Name),
 		})
 	}
 	return findings

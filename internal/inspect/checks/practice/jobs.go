@@ -85,11 +85,8 @@ func cronJobOverlaps(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   cronJob.Ref,
 			Message:  fmt.Sprintf("CronJob %s runs often and starts a run while the previous one is still active.", cronJob.Name),
 			Evidence: []check.Evidence{check.FromSpec("schedule %s, concurrencyPolicy Allow", cronJob.Schedule)},
-			Remediation: fmt.Sprintf(
-				"Forbid concurrent runs: `%s patch cronjob %s -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.",
-				kubectl.Command(cronJob.Ref),
-				cronJob.Name,
-			),
+			Remediation: fmt.Sprintf("Forbid concurrent runs: `%s patch cronjob %s -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.",
+				kubectl.Command(cronJob.Ref), cronJob.Name),
 		})
 	}
 	return findings
@@ -144,11 +141,8 @@ func cronJobForgets(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:   cronJob.Ref,
 				Message:  fmt.Sprintf("CronJob %s keeps no failed Job: the cause of a failed run is lost.", cronJob.Name),
 				Evidence: []check.Evidence{check.FromSpec("failedJobsHistoryLimit: 0")},
-				Remediation: fmt.Sprintf(
-					"Keep one failed Job: `%s patch cronjob %s -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.",
-					kubectl.Command(cronJob.Ref),
-					cronJob.Name,
-				),
+				Remediation: fmt.Sprintf("Keep one failed Job: `%s patch cronjob %s -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.",
+					kubectl.Command(cronJob.Ref), cronJob.Name),
 			})
 		}
 	}

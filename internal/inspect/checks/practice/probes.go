@@ -103,13 +103,8 @@ func readinessMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			names := containerNames(bare)
 			findings = append(findings, check.Finding{
 				Object: template.Owner,
-				Message: fmt.Sprintf(
-					"%s receives requests from Service %s before it is ready: %s %s no readiness probe.",
-					template.Name(),
-					service.Name,
-					phrase.Containers(names),
-					phrase.Plural(len(names), "has", "have"),
-				),
+				Message: fmt.Sprintf("%s receives requests from Service %s before it is ready: %s %s no readiness probe.",
+					template.Name(), service.Name, phrase.Containers(names), phrase.Plural(len(names), "has", "have")),
 				Evidence: []check.Evidence{
 					check.FromSpec("Service %s selects %s", service.Name, facts.SelectorFromSet(service.Selector)),
 				},
@@ -198,12 +193,8 @@ func livenessEqualsReadiness(g *facts.Graph, _ check.Params) []check.Finding {
 			endurance(live) > endurance(ready) {
 			return check.Evidence{}, false
 		}
-		return check.FromSpec(
-			"container %s: same handler; the liveness probe fails after %s, the readiness probe after %s",
-			c.Name,
-			endurance(live),
-			endurance(ready),
-		), true
+		return check.FromSpec("container %s: same handler; the liveness probe fails after %s, the readiness probe after %s", c.Name,
+			endurance(live), endurance(ready)), true
 	}, "%s restarts containers that are merely busy: the liveness probe of %s is the same as the readiness probe and fails no later.")
 }
 
@@ -213,11 +204,8 @@ func startupMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		if c.LivenessProbe == nil || c.StartupProbe != nil || c.LivenessProbe.InitialDelaySeconds <= long {
 			return check.Evidence{}, false
 		}
-		return check.FromSpec(
-			"container %s: livenessProbe.initialDelaySeconds is %d; there is no startupProbe",
-			c.Name,
-			c.LivenessProbe.InitialDelaySeconds,
-		), true
+		return check.FromSpec("container %s: livenessProbe.initialDelaySeconds is %d; there is no startupProbe", c.Name,
+			c.LivenessProbe.InitialDelaySeconds), true
 	}, "%s detects hanging containers late: the liveness probe of %s has a long initial delay instead of a startup probe.")
 }
 
@@ -237,13 +225,8 @@ func probeTimeout(g *facts.Graph, _ check.Params) []check.Finding {
 	return containersWith(g, podtemplate.Template.Running, func(c *corev1.Container) (check.Evidence, bool) {
 		for _, p := range probesOf(c) {
 			if timeout, period := cmp.Or(p.probe.TimeoutSeconds, 1), cmp.Or(p.probe.PeriodSeconds, 10); timeout > period {
-				return check.FromSpec(
-					"container %s: the %s probe has timeoutSeconds %d and periodSeconds %d",
-					c.Name,
-					p.name,
-					timeout,
-					period,
-				), true
+				return check.FromSpec("container %s: the %s probe has timeoutSeconds %d and periodSeconds %d", c.Name, p.name, timeout,
+					period), true
 			}
 		}
 		return check.Evidence{}, false
@@ -255,12 +238,8 @@ func probePortUndeclared(g *facts.Graph, _ check.Params) []check.Finding {
 		for _, p := range probesOf(c) {
 			name := probePortName(p.probe)
 			if name != "" && !slices.ContainsFunc(c.Ports, func(port corev1.ContainerPort) bool { return port.Name == name }) {
-				return check.FromSpec(
-					"container %s: the %s probe uses port %s, which the container does not declare",
-					c.Name,
-					p.name,
-					name,
-				), true
+				return check.FromSpec("container %s: the %s probe uses port %s, which the container does not declare", c.Name, p.name,
+					name), true
 			}
 		}
 		return check.Evidence{}, false

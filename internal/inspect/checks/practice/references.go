@@ -76,11 +76,8 @@ func priorityClassMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: template.Owner, Discriminator: name,
-			Message: fmt.Sprintf(
-				"PriorityClass %s, which %s uses, does not exist: the API server rejects its new Pods.",
-				name,
-				template.Name(),
-			),
+			Message: fmt.Sprintf("PriorityClass %s, which %s uses, does not exist: the API server rejects its new Pods.", name,
+				template.Name()),
 			Evidence: []check.Evidence{check.FromSpec("priorityClassName: %s", name)},
 		}
 		if similar := text.Similar(names, name); similar != "" {
@@ -159,12 +156,8 @@ func configMapLarge(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:  configMap.Ref,
 				Message: fmt.Sprintf("ConfigMap %s is large: it exceeds half of the API server's limit of 1 MiB.", configMap.Name),
 				Evidence: []check.Evidence{
-					check.FromSpec(
-						"%s in %d %s",
-						phrase.Bytes(int64(configMap.Bytes)),
-						len(configMap.Keys),
-						phrase.Plural(len(configMap.Keys), "key", "keys"),
-					),
+					check.FromSpec("%s in %d %s", phrase.Bytes(int64(configMap.Bytes)), len(configMap.Keys),
+						phrase.Plural(len(configMap.Keys), "key", "keys")),
 				},
 			})
 		}

@@ -89,10 +89,8 @@ func bestEffort(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: template.Owner,
-			Message: fmt.Sprintf(
-				"%s sets neither requests nor limits: its Pods are the first to be evicted under memory pressure.",
-				template.Name(),
-			),
+			Message: fmt.Sprintf("%s sets neither requests nor limits: its Pods are the first to be evicted under memory pressure.",
+				template.Name()),
 			Evidence: []check.Evidence{check.FromSpec("no requests or limits on %s", phrase.Containers(containerNames(template.All())))},
 		})
 	}
@@ -137,12 +135,8 @@ func requestsMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		if len(names) > 0 {
 			findings = append(findings, check.Finding{
 				Object: template.Owner, Evidence: evidence,
-				Message: fmt.Sprintf(
-					"%s has incomplete requests: %s %s CPU or memory.",
-					template.Name(),
-					phrase.Containers(names),
-					phrase.Plural(len(names), "does not request", "do not request"),
-				),
+				Message: fmt.Sprintf("%s has incomplete requests: %s %s CPU or memory.", template.Name(), phrase.Containers(names),
+					phrase.Plural(len(names), "does not request", "do not request")),
 			})
 		}
 	}
@@ -158,10 +152,8 @@ func memoryLimitMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			!template.Settled(g) {
 			continue
 		}
-		unlimited := slices.DeleteFunc(
-			template.Running(),
-			func(c *corev1.Container) bool { return podtemplate.HasLimit(&c.Resources, corev1.ResourceMemory) },
-		)
+		unlimited := slices.DeleteFunc(template.Running(),
+			func(c *corev1.Container) bool { return podtemplate.HasLimit(&c.Resources, corev1.ResourceMemory) })
 		if names := containerNames(unlimited); len(names) > 0 {
 			findings = append(findings, check.Finding{
 				Object:   template.Owner,
@@ -185,20 +177,15 @@ func limitFarAboveRequest(g *facts.Graph, _ check.Params) []check.Finding {
 			limit := c.Resources.Limits[corev1.ResourceMemory]
 			if ok && limit.Value() > minLimit && limit.Value()/maxRatio > request.Value() {
 				names = append(names, c.Name)
-				evidence = append(
-					evidence,
-					check.FromSpec("container %s: memory request %s, limit %s", c.Name, request.String(), limit.String()),
-				)
+				evidence = append(evidence,
+					check.FromSpec("container %s: memory request %s, limit %s", c.Name, request.String(), limit.String()))
 			}
 		}
 		if len(names) > 0 {
 			findings = append(findings, check.Finding{
 				Object: template.Owner, Evidence: evidence,
-				Message: fmt.Sprintf(
-					"%s has a memory limit of more than four times its request, on %s.",
-					template.Name(),
-					phrase.Containers(names),
-				),
+				Message: fmt.Sprintf("%s has a memory limit of more than four times its request, on %s.", template.Name(),
+					phrase.Containers(names)),
 			})
 		}
 	}
@@ -225,11 +212,8 @@ func memoryVolumeUnbounded(g *facts.Graph, _ check.Params) []check.Finding {
 			if len(writers) > 0 {
 				findings = append(findings, check.Finding{
 					Object: template.Owner, Discriminator: v.Name,
-					Message: fmt.Sprintf(
-						"Volume %s of %s is memory-backed without a size limit: it can use all memory of its node.",
-						v.Name,
-						template.Name(),
-					),
+					Message: fmt.Sprintf("Volume %s of %s is memory-backed without a size limit: it can use all memory of its node.",
+						v.Name, template.Name()),
 					Evidence: []check.Evidence{
 						check.FromSpec("emptyDir with medium Memory and no sizeLimit, mounted by %s without a memory limit",
 							phrase.Containers(containerNames(writers))),

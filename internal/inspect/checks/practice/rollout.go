@@ -77,10 +77,8 @@ func rolloutChecks() []check.Check {
 
 // rolling returns the templates of Deployments.
 func rolling(g *facts.Graph) []podtemplate.Template {
-	return slices.DeleteFunc(
-		podtemplate.Configured(g),
-		func(s podtemplate.Template) bool { return s.Workload == nil || s.Owner.Kind != facts.Deployment },
-	)
+	return slices.DeleteFunc(podtemplate.Configured(g),
+		func(s podtemplate.Template) bool { return s.Workload == nil || s.Owner.Kind != facts.Deployment })
 }
 
 func rolloutTakesAllDown(g *facts.Graph, _ check.Params) []check.Finding {
@@ -129,10 +127,8 @@ func recreateReplicas(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: template.Owner,
-			Message: fmt.Sprintf(
-				"Deployment %s stops all of its Pods before each rollout, although it has several.",
-				template.Owner.Name,
-			),
+			Message: fmt.Sprintf("Deployment %s stops all of its Pods before each rollout, although it has several.",
+				template.Owner.Name),
 			Evidence: []check.Evidence{check.FromSpec("strategy: Recreate, replicas: %d", template.Workload.Desired)},
 		})
 	}
@@ -147,11 +143,8 @@ func revisionsMany(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:   template.Owner,
 				Message:  fmt.Sprintf("Deployment %s keeps more than %d old ReplicaSets.", template.Owner.Name, manyRevisions),
 				Evidence: []check.Evidence{check.FromSpec("revisionHistoryLimit: %d", template.Workload.RevisionHistory)},
-				Remediation: fmt.Sprintf(
-					"Lower it: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.",
-					kubectl.Command(template.Owner),
-					template.Owner.Name,
-				),
+				Remediation: fmt.Sprintf("Lower it: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.",
+					kubectl.Command(template.Owner), template.Owner.Name),
 			})
 		}
 	}
@@ -166,11 +159,8 @@ func revisionsNone(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:   template.Owner,
 				Message:  fmt.Sprintf("Deployment %s cannot be rolled back: it keeps no old ReplicaSet.", template.Owner.Name),
 				Evidence: []check.Evidence{check.FromSpec("revisionHistoryLimit: 0")},
-				Remediation: fmt.Sprintf(
-					"Keep some revisions: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.",
-					kubectl.Command(template.Owner),
-					template.Owner.Name,
-				),
+				Remediation: fmt.Sprintf("Keep some revisions: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.",
+					kubectl.Command(template.Owner), template.Owner.Name),
 			})
 		}
 	}

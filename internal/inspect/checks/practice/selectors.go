@@ -89,10 +89,8 @@ func overlappingWorkloads(g *facts.Graph, _ check.Params) []check.Finding {
 	}
 	var findings []check.Finding
 	for _, workload := range workloads {
-		others := slices.DeleteFunc(
-			slices.Clone(claimed[selectorKey{workload.Namespace, workload.Selector.String()}]),
-			func(o *facts.WorkloadNode) bool { return o == workload },
-		)
+		others := slices.DeleteFunc(slices.Clone(claimed[selectorKey{workload.Namespace, workload.Selector.String()}]),
+			func(o *facts.WorkloadNode) bool { return o == workload })
 		if len(others) == 0 {
 			continue
 		}
@@ -106,10 +104,8 @@ func overlappingWorkloads(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		if scaled[workload.Ref] {
 			finding.Severity = v1alpha1.SeverityHigh
-			finding.Evidence = append(
-				finding.Evidence,
-				check.FromSpec("a HorizontalPodAutoscaler scales it and measures all of these Pods"),
-			)
+			finding.Evidence = append(finding.Evidence,
+				check.FromSpec("a HorizontalPodAutoscaler scales it and measures all of these Pods"))
 		}
 		findings = append(findings, finding)
 	}
@@ -133,10 +129,8 @@ func overlappingServices(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		ports := make([]string, 0, len(service.Ports))
 		for _, p := range service.Ports {
-			ports = append(
-				ports,
-				fmt.Sprintf("%s %d to %s", facts.ProtocolOf(p.Protocol), p.Port, cmp.Or(p.TargetName, fmt.Sprint(p.TargetPort))),
-			)
+			ports = append(ports,
+				fmt.Sprintf("%s %d to %s", facts.ProtocolOf(p.Protocol), p.Port, cmp.Or(p.TargetName, fmt.Sprint(p.TargetPort))))
 		}
 		slices.Sort(ports)
 		key := claim{

@@ -79,12 +79,8 @@ func secretsByBuiltin(g *facts.Graph) []check.Finding {
 		}
 		findings = append(findings, check.Finding{
 			Object: binding.Ref,
-			Message: fmt.Sprintf(
-				"ClusterRoleBinding %s allows %s to read every Secret in the cluster: role %s includes it.",
-				binding.Name,
-				subjectTexts(subjects),
-				binding.Role.Name,
-			),
+			Message: fmt.Sprintf("ClusterRoleBinding %s allows %s to read every Secret in the cluster: role %s includes it.",
+				binding.Name, subjectTexts(subjects), binding.Role.Name),
 			Evidence: []check.Evidence{
 				check.FromSpec("roleRef: %s", describeRole(binding.Role)),
 				check.FromSpec("subjects: %s", subjectTexts(subjects)),
@@ -118,10 +114,8 @@ func reachOf(g *facts.Graph, ref facts.Ref) reach {
 		builtin := ref == facts.Ref{Kind: facts.ClusterRole, Name: "cluster-admin"} // known without reading
 		return reach{
 			missing: !builtin &&
-				g.Complete(
-					ref.Kind,
-					ref.Namespace,
-				), known: builtin, secrets: builtin, writes: builtin, kubernetes: builtin, resources: true,
+				g.Complete(ref.Kind,
+					ref.Namespace), known: builtin, secrets: builtin, writes: builtin, kubernetes: builtin, resources: true,
 		}
 	}
 	r := reach{known: true}
@@ -174,17 +168,11 @@ func anonymousBound(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: binding.Ref,
-			Message: fmt.Sprintf(
-				"%s grants %s to %s: every client that can reach the API server has it.",
-				describeBinding(binding),
-				describeRole(binding.Role),
-				subjectTexts(subjects),
-			),
+			Message: fmt.Sprintf("%s grants %s to %s: every client that can reach the API server has it.", describeBinding(binding),
+				describeRole(binding.Role), subjectTexts(subjects)),
 			Evidence: []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
-			Remediation: fmt.Sprintf(
-				"Delete the binding: %s. Bind the role to the ServiceAccount or group that needs it.",
-				deleteBinding(binding),
-			),
+			Remediation: fmt.Sprintf("Delete the binding: %s. Bind the role to the ServiceAccount or group that needs it.",
+				deleteBinding(binding)),
 		}
 		switch {
 		case granted.writes || granted.secrets:
@@ -215,18 +203,11 @@ func allAuthenticatedBound(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: binding.Ref,
-			Message: fmt.Sprintf(
-				"%s grants %s to %s: %s has it.",
-				describeBinding(binding),
-				describeRole(binding.Role),
-				subjectTexts(subjects),
-				who,
-			),
+			Message: fmt.Sprintf("%s grants %s to %s: %s has it.", describeBinding(binding), describeRole(binding.Role),
+				subjectTexts(subjects), who),
 			Evidence: []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
-			Remediation: fmt.Sprintf(
-				"Bind the role to the groups or ServiceAccounts that need it, then delete the binding: %s.",
-				deleteBinding(binding),
-			),
+			Remediation: fmt.Sprintf("Bind the role to the groups or ServiceAccounts that need it, then delete the binding: %s.",
+				deleteBinding(binding)),
 		}
 		if grave {
 			finding.Severity = v1alpha1.SeverityHigh
@@ -249,12 +230,8 @@ func defaultAccountBound(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: binding.Ref,
-			Message: fmt.Sprintf(
-				"%s grants %s to %s: every Pod there without a serviceAccountName has it.",
-				describeBinding(binding),
-				describeRole(binding.Role),
-				subjectTexts(subjects),
-			),
+			Message: fmt.Sprintf("%s grants %s to %s: every Pod there without a serviceAccountName has it.", describeBinding(binding),
+				describeRole(binding.Role), subjectTexts(subjects)),
 			Evidence: []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
 			Remediation: fmt.Sprintf(
 				"Create a ServiceAccount for the workload that needs the role: `kubectl -n %s create serviceaccount <name>`. Set it in "+

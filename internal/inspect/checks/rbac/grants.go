@@ -66,10 +66,8 @@ func asAccounts(subjects []facts.Subject) []facts.Subject {
 // shippedName reports whether the name of a role, binding, user or group belongs to Kubernetes, kubeadm or the control plane
 // of a cloud provider.
 func shippedName(name string) bool {
-	return slices.ContainsFunc(
-		[]string{"system:", "kubeadm:", "eks:", "gce:", "aks-"},
-		func(p string) bool { return strings.HasPrefix(name, p) },
-	)
+	return slices.ContainsFunc([]string{"system:", "kubeadm:", "eks:", "gce:", "aks-"},
+		func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 // shippedRole reports whether a role comes with the cluster.

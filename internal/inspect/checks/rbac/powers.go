@@ -164,10 +164,8 @@ func workPowers() []power {
 			remedy: "Bind the role with a RoleBinding in each namespace that needs it instead of a ClusterRoleBinding, or remove the " +
 				"rule: EDIT.",
 			link: goodPractices + "#privilege-escalation-risks",
-			allows: anyPermission(
-				permission("run commands in any Pod", "pods/exec", "create"),
-				permission("attach to any Pod", "pods/attach", "create"),
-			),
+			allows: anyPermission(permission("run commands in any Pod", "pods/exec", "create"),
+				permission("attach to any Pod", "pods/attach", "create")),
 		},
 		{
 			id: "rbac-node-proxy", severity: v1alpha1.SeverityMedium, clusterOnly: true,

@@ -21,11 +21,8 @@ func bindingRoleMissing(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: binding.Ref, Culprits: []facts.Ref{binding.Role},
-			Message: fmt.Sprintf(
-				"%s refers to %s, which does not exist: it grants nothing.",
-				describeBinding(binding),
-				describeRole(binding.Role),
-			),
+			Message: fmt.Sprintf("%s refers to %s, which does not exist: it grants nothing.", describeBinding(binding),
+				describeRole(binding.Role)),
 			Evidence: []check.Evidence{
 				check.FromSpec("roleRef: %s", describeRole(binding.Role)),
 				check.FromSpec("subjects: %s", subjectTexts(asAccounts(binding.Subjects))),
@@ -72,13 +69,8 @@ func bindingSubjectMissing(g *facts.Graph, params check.Params) []check.Finding 
 		}
 		finding := check.Finding{
 			Object: binding.Ref,
-			Message: fmt.Sprintf(
-				"%s grants %s to %s, which %s not exist.",
-				describeBinding(binding),
-				describeRole(binding.Role),
-				subjectTexts(missing),
-				phrase.Plural(len(missing), "does", "do"),
-			),
+			Message: fmt.Sprintf("%s grants %s to %s, which %s not exist.", describeBinding(binding), describeRole(binding.Role),
+				subjectTexts(missing), phrase.Plural(len(missing), "does", "do")),
 			Evidence: []check.Evidence{check.FromSpec("roleRef: %s", describeRole(binding.Role))},
 		}
 		for _, s := range missing {
@@ -89,10 +81,8 @@ func bindingSubjectMissing(g *facts.Graph, params check.Params) []check.Finding 
 			edit = "kubectl -n " + binding.Namespace + " edit rolebinding " + binding.Name
 		}
 		if others := len(binding.Subjects) - len(missing); others > 0 {
-			finding.Evidence = append(
-				finding.Evidence,
-				check.FromSpec("%d other %s", others, phrase.Plural(others, "subject", "subjects")),
-			)
+			finding.Evidence = append(finding.Evidence,
+				check.FromSpec("%d other %s", others, phrase.Plural(others, "subject", "subjects")))
 			finding.Remediation = fmt.Sprintf("Correct or remove the subject: `%s`.", edit)
 		} else {
 			finding.Remediation = fmt.Sprintf("Correct the subject (`%s`), or delete the binding: %s.", edit, deleteBinding(binding))

@@ -64,14 +64,7 @@ func (pl placement) affinityText() (why, remedy string) {
 	labels := pl.unmetLabels()
 	switch {
 	case len(labels) > 0:
-		return "no node has the " + phrase.Plural(
-				len(labels),
-				"label ",
-				"labels ",
-			) + strings.Join(
-				labels,
-				", ",
-			) + " required by nodeSelector",
+		return "no node has the " + phrase.Plural(len(labels), "label ", "labels ") + strings.Join(labels, ", ") + " required by nodeSelector",
 			fmt.Sprintf(
 				"Correct nodeSelector in the Pod template of %s, or label a node: `kubectl label node "+
 					"<node> %s`.",
@@ -172,10 +165,8 @@ func (pl placement) portEvidence() []check.Evidence {
 		}
 		for _, port := range hostPorts(other) {
 			if slices.Contains(wanted, port) && len(evidence) < 3 {
-				evidence = append(
-					evidence,
-					check.FromSpec("host port %s of node %s: Pod %s/%s", port, other.NodeName, other.Namespace, other.Name),
-				)
+				evidence = append(evidence,
+					check.FromSpec("host port %s of node %s: Pod %s/%s", port, other.NodeName, other.Namespace, other.Name))
 			}
 		}
 	}

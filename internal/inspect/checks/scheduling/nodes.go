@@ -132,9 +132,7 @@ func (pl placement) roomEvidence() []check.Evidence {
 		"node with the most free capacity: %s, with %s of %s CPU and %s of %s of memory "+
 			"unrequested",
 		best.node.Name,
-		phrase.Cores(
-			max(best.cpu, 0),
-		),
+		phrase.Cores(max(best.cpu, 0)),
 		phrase.Cores(best.node.AllocatableCPU),
 		phrase.Bytes(max(best.memory, 0)),
 		phrase.Bytes(best.node.AllocatableMemory),

@@ -140,12 +140,8 @@ func TestUnschedulable(t *testing.T) {
 	noCPU := "0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 No preemption victims found for " +
 		"incoming pod."
 	nodes := checktest.NodeNamed("node-1", ", disktype: hdd", "", "True") + checktest.NodeNamed("node-2", "", "", "True")
-	busy := checktest.Document(
-		"v1",
-		"Pod",
-		"name: busy, namespace: shop",
-		"spec: {nodeName: node-1, "+asks("1500m", "1Gi")+"}\nstatus: {phase: Running}",
-	)
+	busy := checktest.Document("v1", "Pod", "name: busy, namespace: shop",
+		"spec: {nodeName: node-1, "+asks("1500m", "1Gi")+"}\nstatus: {phase: Running}")
 	selector := "nodeSelector: {disktype: ssd}, " + one
 	noMatch := "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."
 	tainted := "0/2 nodes are available: 2 node(s) had untolerated taint(s)."
@@ -317,14 +313,7 @@ func TestWhyAPodGetsNoNodeIsToldApart(t *testing.T) {
 			findings := checktest.Findings(
 				t,
 				Checks(),
-				checktest.NodeNamed(
-					"node-1",
-					"",
-					"",
-					"True",
-				)+checktest.CartWithPod(
-					pending(tc.spec, "0/1 nodes are available: "+tc.reason+"."),
-				),
+				checktest.NodeNamed("node-1", "", "", "True")+checktest.CartWithPod(pending(tc.spec, "0/1 nodes are available: "+tc.reason+".")),
 			)
 			if len(findings) != 1 {
 				t.Fatalf("got %d findings, want 1", len(findings))

@@ -23,12 +23,9 @@ func defaultAccount(fields string) string {
 const toDefault = "{kind: ServiceAccount, name: default, namespace: shop}"
 
 func TestTokenAutomounted(t *testing.T) {
-	found := checktest.Lines(
-		"info ServiceAccount/shop/default: ServiceAccount default has no permissions, but Pods mount its token.",
-		"  spec: automountServiceAccountToken is not false",
-		"  spec: no RoleBinding or ClusterRoleBinding for it",
-		"  spec: mounted by Deployment web",
-	)
+	found := checktest.Lines("info ServiceAccount/shop/default: ServiceAccount default has no permissions, but Pods mount its token.",
+		"  spec: automountServiceAccountToken is not false", "  spec: no RoleBinding or ClusterRoleBinding for it",
+		"  spec: mounted by Deployment web")
 	discovery := checktest.Document(
 		"rbac.authorization.k8s.io/v1",
 		"ClusterRoleBinding",
@@ -111,18 +108,10 @@ func TestSecretsInPlainTextAreReportedWithoutTheirValue(t *testing.T) {
 			"name: web,",
 			"name: good,",
 		) +
-		checktest.Document(
-			"v1",
-			"ConfigMap",
-			"name: app, namespace: shop",
-			"data: {app.properties: \"port=80\\ndb.password="+password+"\\n\", gitlab: "+token+"}",
-		) +
-		checktest.Document(
-			"v1",
-			"ConfigMap",
-			"name: good, namespace: shop",
-			"data: {app.properties: \"port=80\\ndb.password=${DB_PASSWORD}\\n\"}",
-		)
+		checktest.Document("v1", "ConfigMap", "name: app, namespace: shop",
+			"data: {app.properties: \"port=80\\ndb.password="+password+"\\n\", gitlab: "+token+"}") +
+		checktest.Document("v1", "ConfigMap", "name: good, namespace: shop",
+			"data: {app.properties: \"port=80\\ndb.password=${DB_PASSWORD}\\n\"}")
 	builder := facts.NewBuilder("test", testkit.Now())
 	for _, object := range testkit.Objects(t, documents) {
 		builder.Add(facts.Reducer{Scan: scanner.Scan}.Reduce(object))

@@ -16,12 +16,8 @@ import (
 func webWith(spec string) string { return webIn("shop", spec) }
 
 func webIn(namespace, spec string) string {
-	return checktest.Document(
-		"apps/v1",
-		"Deployment",
-		"name: web, namespace: "+namespace,
-		"spec: {selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {"+spec+"}}}",
-	)
+	return checktest.Document("apps/v1", "Deployment", "name: web, namespace: "+namespace,
+		"spec: {selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {"+spec+"}}}")
 }
 
 // oneContainer is a spec with a container that has more fields.
@@ -62,9 +58,7 @@ func TestATemplateAndItsPodsHaveOneFinding(t *testing.T) {
 			"name: "+name+", namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: u, "+
 				"controller: true}]",
 			"spec: {schedulerName: default-scheduler, initContainers: [{name: injected, securityContext: {privileged: "+
-				"true}}], "+oneContainer(
-				", securityContext: {privileged: true}",
-			)+"}",
+				"true}}], "+oneContainer(", securityContext: {privileged: true}")+"}",
 		)
 	}
 	want := checktest.Lines("high Deployment/shop/web: Deployment web runs privileged containers.",
@@ -92,12 +86,10 @@ func TestFindingsInKubeSystemAreInformation(t *testing.T) {
 				"true}]",
 			"spec: {nodeName: node-1, "+oneContainer(", securityContext: {privileged: true}")+"}",
 		)
-	want := checktest.Lines(
-		"high Pod/agents/agent-node-1: Pod agent-node-1 runs privileged containers.",
+	want := checktest.Lines("high Pod/agents/agent-node-1: Pod agent-node-1 runs privileged containers.",
 		"  spec: container api: securityContext.privileged: true",
 		"info Deployment/kube-system/web: Deployment web runs privileged containers.",
-		"  spec: container api: securityContext.privileged: true",
-	)
+		"  spec: container api: securityContext.privileged: true")
 	if got := checktest.Text(t, Checks(), "container-privileged", documents); got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)
 	}
@@ -105,20 +97,14 @@ func TestFindingsInKubeSystemAreInformation(t *testing.T) {
 
 func TestFinishedJobsAreNotReported(t *testing.T) {
 	job := func(status string) string {
-		return checktest.Document(
-			"batch/v1",
-			"Job",
-			"name: import, namespace: shop",
-			"spec: {template: {spec: {hostPID: true, "+oneContainer("")+"}}}\nstatus: {"+status+"}",
-		)
+		return checktest.Document("batch/v1", "Job", "name: import, namespace: shop",
+			"spec: {template: {spec: {hostPID: true, "+oneContainer("")+"}}}\nstatus: {"+status+"}")
 	}
 	if got := checktest.Text(t, Checks(), "pod-host-pid", job("conditions: [{type: Complete, status: 'True'}]")); got != "" {
 		t.Error(got)
 	}
-	if got := checktest.Text(t, Checks(), "pod-host-pid", job("active: 1")); !strings.HasPrefix(
-		got,
-		"medium Job/shop/import: Job import uses",
-	) {
+	if got := checktest.Text(t, Checks(), "pod-host-pid", job("active: 1")); !strings.HasPrefix(got,
+		"medium Job/shop/import: Job import uses") {
 		t.Error(got)
 	}
 }
@@ -150,10 +136,8 @@ func TestImageRegistryNotAllowed(t *testing.T) {
 		t.Run(c.image+" with "+strings.Join(c.allowed, ","), func(t *testing.T) {
 			params := check.DefaultParams()
 			params.AllowedRegistries = c.allowed
-			found := imageRegistryNotAllowed(
-				testkit.Graph(t, webIn("kube-system", "containers: [{name: a, image: '"+c.image+"'}]")),
-				params,
-			)
+			found := imageRegistryNotAllowed(testkit.Graph(t, webIn("kube-system", "containers: [{name: a, image: '"+c.image+"'}]")),
+				params)
 			if (len(found) == 1) != c.found {
 				t.Errorf("found %d", len(found))
 			}

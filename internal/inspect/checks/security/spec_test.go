@@ -269,13 +269,8 @@ func TestSecurityOfOneSpec(t *testing.T) {
 		{
 			"versions and digests",
 			"image-tag-mutable",
-			"containers: [{name: a, image: 'nginx:1.29'}, {name: b, image: 'nginx@sha256:" + strings.Repeat(
-				"ab",
-				32,
-			) + "'}, {name: c, image: 'c:latest@sha256:" + strings.Repeat(
-				"ab",
-				32,
-			) + "'}]",
+			"containers: [{name: a, image: 'nginx:1.29'}, {name: b, image: 'nginx@sha256:" + strings.Repeat("ab",
+				32) + "'}, {name: c, image: 'c:latest@sha256:" + strings.Repeat("ab", 32) + "'}]",
 			nil,
 		},
 		{

@@ -21,12 +21,8 @@ func plannedSelector(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: service.Ref, Evidence: []check.Evidence{check.FromSpec("selector %s", selector)},
-			Message: fmt.Sprintf(
-				"Service %s selects %s, but no Pod template in namespace %s has these labels.",
-				service.Name,
-				selector,
-				service.Namespace,
-			),
+			Message: fmt.Sprintf("Service %s selects %s, but no Pod template in namespace %s has these labels.", service.Name, selector,
+				service.Namespace),
 			Remediation: "Match spec.selector of the Service with the labels of the Pod template (spec.template.metadata.labels). " +
 				"Delete the Service " +
 				"if it is no longer needed.",

@@ -109,20 +109,14 @@ func selectorMatchesNothing(g *facts.Graph, params check.Params) []check.Finding
 				state.Workloads[0].Name,
 			)
 		default:
-			finding.Message = fmt.Sprintf(
-				"Service %s selects %s, but no active Pod in namespace %s has these labels.",
-				service.Name,
-				selector,
-				service.Namespace,
-			)
+			finding.Message = fmt.Sprintf("Service %s selects %s, but no active Pod in namespace %s has these labels.", service.Name,
+				selector, service.Namespace)
 			evidence, fix := nearlySelected(g, service)
 			finding.Evidence = append(finding.Evidence, evidence...)
 			finding.Remediation = fix
 			if finished := finishedPods(g, service); len(finished) > 0 {
-				finding.Evidence = append(
-					finding.Evidence,
-					check.FromCondition("Pods with these labels have finished: %s", phrase.Pods(finished)),
-				)
+				finding.Evidence = append(finding.Evidence,
+					check.FromCondition("Pods with these labels have finished: %s", phrase.Pods(finished)))
 			}
 		}
 		for _, workload := range state.Workloads {
@@ -145,18 +139,11 @@ func finishedPods(g *facts.Graph, service *facts.ServiceNode) []*facts.PodNode {
 
 func scaleCommand(workload *facts.WorkloadNode) string {
 	if workload.Kind == facts.DaemonSet {
-		return fmt.Sprintf(
-			"check its node selector and tolerations: `kubectl -n %s describe daemonset %s`.",
-			workload.Namespace,
-			workload.Name,
-		)
+		return fmt.Sprintf("check its node selector and tolerations: `kubectl -n %s describe daemonset %s`.", workload.Namespace,
+			workload.Name)
 	}
-	return fmt.Sprintf(
-		"`kubectl -n %s scale %s %s --replicas=1`.",
-		workload.Namespace,
-		strings.ToLower(string(workload.Kind)),
-		workload.Name,
-	)
+	return fmt.Sprintf("`kubectl -n %s scale %s %s --replicas=1`.", workload.Namespace, strings.ToLower(string(workload.Kind)),
+		workload.Name)
 }
 
 func noReadyEndpoints(g *facts.Graph, params check.Params) []check.Finding {
@@ -169,20 +156,13 @@ func noReadyEndpoints(g *facts.Graph, params check.Params) []check.Finding {
 		selector := facts.SelectorFromSet(service.Selector).String()
 		finding := check.Finding{
 			Object: service.Ref,
-			Message: fmt.Sprintf(
-				"Service %s has no ready endpoints: none of the Pods that it selects (%s) is ready.",
-				service.Name,
-				selector,
-			),
+			Message: fmt.Sprintf("Service %s has no ready endpoints: none of the Pods that it selects (%s) is ready.", service.Name,
+				selector),
 			Remediation: fmt.Sprintf("`kubectl -n %s describe pods -l %s` shows why the Pods are not ready: probes, "+
 				"container states and events.", service.Namespace, selector),
 			Evidence: []check.Evidence{
-				check.FromCondition(
-					"0 of %d selected %s ready: %s",
-					len(state.Pods),
-					phrase.Plural(len(state.Pods), "Pod is", "Pods are"),
-					phrase.Pods(state.Pods),
-				),
+				check.FromCondition("0 of %d selected %s ready: %s", len(state.Pods),
+					phrase.Plural(len(state.Pods), "Pod is", "Pods are"), phrase.Pods(state.Pods)),
 			},
 		}
 		if g.Complete(facts.EndpointSlice, service.Namespace) {

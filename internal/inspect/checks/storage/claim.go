@@ -186,12 +186,8 @@ func (j claimJudge) withClass(claim *facts.PVCNode, class *facts.StorageClassNod
 			}
 		}
 		return claimProvisioningFailed, check.Finding{
-			Message: fmt.Sprintf(
-				"PersistentVolumeClaim %s has no volume: provisioner %s of StorageClass %s failed.",
-				claim.Name,
-				class.Provisioner,
-				class.Name,
-			),
+			Message: fmt.Sprintf("PersistentVolumeClaim %s has no volume: provisioner %s of StorageClass %s failed.", claim.Name,
+				class.Provisioner, class.Name),
 			Evidence: []check.Evidence{check.FromEvent(failed), requested(claim)},
 		}
 	}
@@ -244,10 +240,8 @@ func waitsForVolume(pod *facts.PodNode) bool {
 
 func pastScheduler(claim *facts.PVCNode, class *facts.StorageClassNode) check.Finding {
 	return check.Finding{
-		Message: fmt.Sprintf(
-			"PersistentVolumeClaim %s waits for the scheduler to choose a node, but its Pod bypassed the scheduler.",
-			claim.Name,
-		),
+		Message: fmt.Sprintf("PersistentVolumeClaim %s waits for the scheduler to choose a node, but its Pod bypassed the scheduler.",
+			claim.Name),
 		Evidence: []check.Evidence{
 			check.FromSpec("StorageClass %s: volumeBindingMode WaitForFirstConsumer", class.Name),
 			check.FromSpec("the Pod's spec.nodeName is set, and the claim is pending"),

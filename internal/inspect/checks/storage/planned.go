@@ -22,17 +22,11 @@ func plannedClaim(g *facts.Graph, _ check.Params) []check.Finding {
 			seen = append(seen, ref.Name)
 			findings = append(findings, check.Finding{
 				Object: use.Owner, Discriminator: ref.Name, Culprits: []facts.Ref{claim},
-				Message: fmt.Sprintf(
-					"%s %s uses PersistentVolumeClaim %s, which is not in the manifests.",
-					use.Owner.Kind,
-					use.Owner.Name,
-					ref.Name,
-				),
+				Message: fmt.Sprintf("%s %s uses PersistentVolumeClaim %s, which is not in the manifests.", use.Owner.Kind,
+					use.Owner.Name, ref.Name),
 				Evidence: []check.Evidence{check.FromSpec("%s: claim %s", ref.Field, ref.Name)},
-				Remediation: fmt.Sprintf(
-					"Add the claim to the manifests of namespace %s, or correct claimName in the Pod template.",
-					claim.Namespace,
-				),
+				Remediation: fmt.Sprintf("Add the claim to the manifests of namespace %s, or correct claimName in the Pod template.",
+					claim.Namespace),
 			})
 		}
 	}

@@ -12,12 +12,9 @@ import (
 
 // claim is a pending claim data of 10Gi; spec is what follows under spec besides size and mode.
 func claim(spec string) string {
-	return checktest.Document(
-		"v1",
-		"PersistentVolumeClaim",
+	return checktest.Document("v1", "PersistentVolumeClaim",
 		`name: data, namespace: shop, uid: c1, creationTimestamp: "2026-01-15T11:00:00Z"`,
-		"spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}"+spec+"}\nstatus: {phase: Pending}",
-	)
+		"spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}"+spec+"}\nstatus: {phase: Pending}")
 }
 
 func class(name, rest string) string {
@@ -181,30 +178,14 @@ func TestPendingClaimsAreToldApart(t *testing.T) {
 }
 
 func TestClaimsThatMayWaitAreNoFindings(t *testing.T) {
-	young := checktest.Document(
-		"v1",
-		"PersistentVolumeClaim",
-		`name: data, namespace: shop, creationTimestamp: "2026-01-15T11:59:30Z"`,
-		"spec: {storageClassName: none}\nstatus: {phase: Pending}",
-	)
-	bound := checktest.Document(
-		"v1",
-		"PersistentVolumeClaim",
-		`name: data, namespace: shop`,
-		"spec: {storageClassName: none, volumeName: pv}\nstatus: {phase: Bound}",
-	)
-	going := checktest.Document(
-		"v1",
-		"PersistentVolumeClaim",
-		`name: data, namespace: shop, deletionTimestamp: "2026-01-15T11:59:30Z"`,
-		"spec: {storageClassName: none}\nstatus: {phase: Pending}",
-	)
-	slow := checktest.Document(
-		"v1",
-		"PersistentVolumeClaim",
-		`name: data, namespace: shop, creationTimestamp: "2026-01-15T11:57:00Z"`,
-		"spec: {storageClassName: fast}\nstatus: {phase: Pending}",
-	)
+	young := checktest.Document("v1", "PersistentVolumeClaim", `name: data, namespace: shop, creationTimestamp: "2026-01-15T11:59:30Z"`,
+		"spec: {storageClassName: none}\nstatus: {phase: Pending}")
+	bound := checktest.Document("v1", "PersistentVolumeClaim", `name: data, namespace: shop`,
+		"spec: {storageClassName: none, volumeName: pv}\nstatus: {phase: Bound}")
+	going := checktest.Document("v1", "PersistentVolumeClaim", `name: data, namespace: shop, deletionTimestamp: "2026-01-15T11:59:30Z"`,
+		"spec: {storageClassName: none}\nstatus: {phase: Pending}")
+	slow := checktest.Document("v1", "PersistentVolumeClaim", `name: data, namespace: shop, creationTimestamp: "2026-01-15T11:57:00Z"`,
+		"spec: {storageClassName: fast}\nstatus: {phase: Pending}")
 	for name, documents := range map[string]string{
 		"within its grace": young, "bound": bound, "being deleted": going,
 		"a provisioner may take some minutes": slow + class("fast", "provisioner: p"),
@@ -218,12 +199,8 @@ func TestClaimsThatMayWaitAreNoFindings(t *testing.T) {
 }
 
 func TestClaimThatAPodNamesAndThatDoesNotExist(t *testing.T) {
-	owner := checktest.Document(
-		"apps/v1",
-		"StatefulSet",
-		"name: db, namespace: shop",
-		"spec: {replicas: 2, selector: {matchLabels: {app: db}}, template: {metadata: {labels: {app: db}}}}",
-	)
+	owner := checktest.Document("apps/v1", "StatefulSet", "name: db, namespace: shop",
+		"spec: {replicas: 2, selector: {matchLabels: {app: db}}, template: {metadata: {labels: {app: db}}}}")
 	member := func(name, volumes, phase string) string {
 		return checktest.Document(
 			"v1",
@@ -270,12 +247,8 @@ func TestClaimThatAPodNamesAndThatDoesNotExist(t *testing.T) {
 }
 
 func TestClaimThatLostItsVolume(t *testing.T) {
-	lost := checktest.Document(
-		"v1",
-		"PersistentVolumeClaim",
-		"name: data, namespace: shop, uid: c1",
-		"spec: {volumeName: pv-1}\nstatus: {phase: Lost}",
-	)
+	lost := checktest.Document("v1", "PersistentVolumeClaim", "name: data, namespace: shop, uid: c1",
+		"spec: {volumeName: pv-1}\nstatus: {phase: Lost}")
 	for name, tc := range map[string]struct {
 		documents string
 		elsewhere []facts.Kind
@@ -337,12 +310,8 @@ func TestVolumeThatCouldNotBeReclaimed(t *testing.T) {
 
 func TestClaimThatIsBeingDeletedAndDoesNotGo(t *testing.T) {
 	going := func(since, finalizers string) string {
-		return checktest.Document(
-			"v1",
-			"PersistentVolumeClaim",
-			`name: data, namespace: shop, deletionTimestamp: "`+since+`", finalizers: [`+finalizers+`]`,
-			"status: {phase: Bound}",
-		)
+		return checktest.Document("v1", "PersistentVolumeClaim",
+			`name: data, namespace: shop, deletionTimestamp: "`+since+`", finalizers: [`+finalizers+`]`, "status: {phase: Bound}")
 	}
 	const on = "medium PersistentVolumeClaim/shop/data: PersistentVolumeClaim data is stuck terminating"
 	const protected = "  condition: finalizers: kubernetes.io/pvc-protection"

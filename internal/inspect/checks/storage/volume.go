@@ -94,11 +94,8 @@ func misfits(claim *facts.PVCNode, volume *facts.PVNode) []string {
 	if volume.Phase == "Released" {
 		why = append(
 			why,
-			fmt.Sprintf(
-				"is Released: still reserved for the deleted claim %s in namespace %s",
-				volume.Claim.Name,
-				volume.Claim.Namespace,
-			),
+			fmt.Sprintf("is Released: still reserved for the deleted claim %s in namespace %s", volume.Claim.Name,
+				volume.Claim.Namespace),
 		)
 	}
 	if volume.Phase == "Failed" {
@@ -199,11 +196,8 @@ func claimLost(g *facts.Graph, _ check.Params) []check.Finding {
 				node.Claim.Namespace,
 			)
 		case !ok && claim.Volume != "" && g.Complete(facts.PV, ""):
-			finding.Message = fmt.Sprintf(
-				"PersistentVolumeClaim %s has lost its volume: PersistentVolume %s no longer exists.",
-				claim.Name,
-				claim.Volume,
-			)
+			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s has lost its volume: PersistentVolume %s no longer exists.",
+				claim.Name, claim.Volume)
 		}
 		if e := check.NewestEvent(g, claim.Ref, "ClaimLost", "ClaimMisbound"); e != nil {
 			finding.Evidence = append(finding.Evidence, check.FromEvent(e))
@@ -232,10 +226,8 @@ func volumeFailed(g *facts.Graph, params check.Params) []check.Finding {
 			),
 		}
 		if volume.Message != "" {
-			finding.Evidence = append(
-				finding.Evidence,
-				check.FromCondition("%s", strings.TrimPrefix(volume.Reason+": "+volume.Message, ": ")),
-			)
+			finding.Evidence = append(finding.Evidence,
+				check.FromCondition("%s", strings.TrimPrefix(volume.Reason+": "+volume.Message, ": ")))
 		}
 		if failed != nil {
 			finding.Evidence = append(finding.Evidence, check.FromEvent(failed))
@@ -262,19 +254,14 @@ func claimStuckTerminating(g *facts.Graph, params check.Params) []check.Finding 
 		others := slices.DeleteFunc(slices.Clone(claim.Finalizers), func(f string) bool { return f == protection })
 		switch {
 		case len(others) > 0:
-			finding.Message = fmt.Sprintf(
-				"PersistentVolumeClaim %s is stuck terminating: it waits for finalizer %s.",
-				claim.Name,
-				phrase.List(others),
-			)
+			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s is stuck terminating: it waits for finalizer %s.", claim.Name,
+				phrase.List(others))
 			finding.Remediation = "Check the controller that set the finalizer and removes it after its cleanup. Removing it by hand " +
 				"can lose data."
 		case len(holding) > 0:
 			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s is stuck terminating: Pods still use it.", claim.Name)
-			finding.Evidence = append(
-				finding.Evidence,
-				check.FromCondition("used by %s %s", phrase.Plural(len(holding), "Pod", "Pods"), phrase.Pods(holding)),
-			)
+			finding.Evidence = append(finding.Evidence,
+				check.FromCondition("used by %s %s", phrase.Plural(len(holding), "Pod", "Pods"), phrase.Pods(holding)))
 			finding.Remediation = fmt.Sprintf(
 				"Delete the Pods that use it, including finished ones, or scale their workload down: `kubectl -n %s describe pvc %s` "+
 					"lists them in Used By.",

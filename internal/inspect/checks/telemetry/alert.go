@@ -144,12 +144,8 @@ func targetsDown(g *facts.Graph, _ check.Params) []check.Finding {
 	for _, target := range alerts.Down {
 		finding := check.Finding{
 			Object: target.Object, Discriminator: target.Job,
-			Message: fmt.Sprintf(
-				"Scrape targets of job %s on %s %s are down.",
-				target.Job,
-				target.Object.Kind.Name(),
-				target.Object.Name,
-			),
+			Message: fmt.Sprintf("Scrape targets of job %s on %s %s are down.", target.Job, target.Object.Kind.Name(),
+				target.Object.Name),
 		}
 		if target.Object == alerts.Backend {
 			finding.APIVersion = backendVersion

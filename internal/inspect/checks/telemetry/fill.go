@@ -81,11 +81,8 @@ func claimsFillingUp(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: f.Object, Discriminator: string(f.What), Evidence: fillEvidence(f), Remediation: enlarge(g, f),
-			Message: fmt.Sprintf(
-				"PersistentVolumeClaim %s is filling up: at its current rate it will soon %s.",
-				f.Object.Name,
-				runsOut(f.What),
-			),
+			Message: fmt.Sprintf("PersistentVolumeClaim %s is filling up: at its current rate it will soon %s.", f.Object.Name,
+				runsOut(f.What)),
 		}
 		switch {
 		case f.Until <= day:
@@ -150,19 +147,12 @@ func fillEvidence(f facts.Fill) []check.Evidence {
 	if f.Latest == 0 {
 		interval = fmt.Sprintf("%s at the earliest; the rate is unsteady and may not last", span(f.Earliest))
 	}
-	rate := check.FromMetric(
-		"decreases by %s a day over %s: %s left (90 %% interval: %s)",
-		amount(f.What, f.PerDay),
-		span(f.History),
-		span(f.Until),
-		interval,
-	)
+	rate := check.FromMetric("decreases by %s a day over %s: %s left (90 %% interval: %s)", amount(f.What, f.PerDay), span(f.History),
+		span(f.Until), interval)
 	evidence = append(evidence, rate)
 	if f.Cycles > 0 {
-		evidence = append(
-			evidence,
-			check.FromMetric("cleaned up %d times in that period; the free amount before each cleanup decreases", f.Cycles),
-		)
+		evidence = append(evidence,
+			check.FromMetric("cleaned up %d times in that period; the free amount before each cleanup decreases", f.Cycles))
 	}
 	return evidence
 }

@@ -113,12 +113,8 @@ func templateEvidence(list []facts.LogTemplate, more int, numbers func(facts.Log
 		var entry strings.Builder
 		entry.WriteString(numbers(t))
 		if len(t.Containers) > 0 {
-			fmt.Fprintf(
-				&entry,
-				", in %s %s",
-				phrase.Plural(len(t.Containers), "container", "containers"),
-				strings.Join(t.Containers, ", "),
-			)
+			fmt.Fprintf(&entry, ", in %s %s", phrase.Plural(len(t.Containers), "container", "containers"),
+				strings.Join(t.Containers, ", "))
 		}
 		entry.WriteString(":\n" + t.Text)
 		for n, example := range t.Examples {
@@ -136,12 +132,8 @@ func templateEvidence(list []facts.LogTemplate, more int, numbers func(facts.Log
 }
 
 func newNumbers(logs *facts.Logs, t facts.LogTemplate) string {
-	return fmt.Sprintf(
-		"%s in %s, never in the %s before",
-		howOften(t.Count),
-		length(logs.Window),
-		readShare(logs.Baseline, logs.BaselineCovered),
-	)
+	return fmt.Sprintf("%s in %s, never in the %s before", howOften(t.Count), length(logs.Window),
+		readShare(logs.Baseline, logs.BaselineCovered))
 }
 
 func surgeNumbers(logs *facts.Logs, t facts.LogTemplate) string {

@@ -191,10 +191,8 @@ func loadBalancerIdle(g *facts.Graph, params check.Params) []check.Finding {
 		switch {
 		case state.ScaledToZero:
 			w := state.Workloads[0]
-			finding.Evidence = append(
-				finding.Evidence,
-				check.FromSpec("selects %s, which %s", phrase.Workloads(state.Workloads), phrase.WhyNoPods(w)),
-			)
+			finding.Evidence = append(finding.Evidence,
+				check.FromSpec("selects %s, which %s", phrase.Workloads(state.Workloads), phrase.WhyNoPods(w)))
 			if !g.OlderThan(w.Changed, idleDay) {
 				continue // overnight, perhaps
 			}

@@ -22,12 +22,8 @@ func TestCost(t *testing.T) {
 	}
 	const changed = ", managedFields: [{manager: kubectl, operation: Update, apiVersion: apps/v1, time: \"%s\"}], labels: {"
 	resting := func(at string) string {
-		return strings.Replace(
-			checktest.WorkloadWith("Deployment", "cart", "replicas: 0", checktest.APIContainer("")),
-			", labels: {",
-			fmt.Sprintf(changed, at),
-			1,
-		)
+		return strings.Replace(checktest.WorkloadWith("Deployment", "cart", "replicas: 0", checktest.APIContainer("")), ", labels: {",
+			fmt.Sprintf(changed, at), 1)
 	}
 	resting2025 := strings.Replace(resting("2025-06-01T00:00:00Z"), "2026-01-10T10:00:00Z", "2025-01-01T00:00:00Z", 1)
 	balancer := func(created string) string {
@@ -46,27 +42,13 @@ func TestCost(t *testing.T) {
 				"workload.", "  condition: bound to v1, 1Gi"}},
 		"a template names it": {
 			ID: "pvc-unused",
-			Documents: claim(
-				"data",
-				"",
-			) + checktest.WorkloadWith(
-				"Deployment",
-				"cart",
-				"replicas: 0",
-				"volumes: [{name: d, persistentVolumeClaim: {claimName: data}}], "+checktest.APIContainer(""),
-			),
+			Documents: claim("data", "") + checktest.WorkloadWith("Deployment", "cart", "replicas: 0",
+				"volumes: [{name: d, persistentVolumeClaim: {claimName: data}}], "+checktest.APIContainer("")),
 		},
 		"of a StatefulSet that is scaled down": {
 			ID: "pvc-unused",
-			Documents: claim(
-				"data-db-2",
-				"",
-			) + checktest.WorkloadWith(
-				"StatefulSet",
-				"db",
-				"serviceName: db, replicas: 1, volumeClaimTemplates: [{metadata: {name: data}}]",
-				checktest.APIContainer(""),
-			),
+			Documents: claim("data-db-2", "") + checktest.WorkloadWith("StatefulSet", "db",
+				"serviceName: db, replicas: 1, volumeClaimTemplates: [{metadata: {name: data}}]", checktest.APIContainer("")),
 		},
 		"it belongs to another object": {ID: "pvc-unused", Documents: claim("data", ", ownerReferences: [{apiVersion: db/v1, "+
 			"kind: Cluster, name: c, uid: c}]")},
@@ -106,38 +88,14 @@ func TestUnused(t *testing.T) {
 		"name: r, apiGroup: rbac.authorization.k8s.io}\nsubjects: [{kind: ServiceAccount, name: ci, namespace: shop}]")
 	account := checktest.Document("v1", "ServiceAccount", "name: ci, namespace: shop, creationTimestamp: "+
 		"\"2026-01-01T00:00:00Z\"", "imagePullSecrets: [{name: mirror}]")
-	fine := object(
-		"ConfigMap",
-		"used",
-		"",
-	) + object(
-		"ConfigMap",
-		"kube-root-ca.crt",
-		"",
-	) + object(
-		"ConfigMap",
-		"my-leader",
-		"",
-	) + object(
-		"ConfigMap",
-		"cart",
-		"",
-	) +
+	fine := object("ConfigMap", "used", "") + object("ConfigMap", "kube-root-ca.crt", "") + object("ConfigMap", "my-leader", "") + object("ConfigMap", "cart", "") +
 		object(
 			"ConfigMap",
 			"owned",
 			", ownerReferences: [{apiVersion: v1, kind: X, name: x, "+
 				"uid: x}]",
-		) + object(
-		"ConfigMap",
-		"board",
-		", labels: {grafana_dashboard: '1'}",
-	) +
-		object(
-			"ConfigMap",
-			"state",
-			by("my-operator"),
-		)
+		) + object("ConfigMap", "board", ", labels: {grafana_dashboard: '1'}") +
+		object("ConfigMap", "state", by("my-operator"))
 	checktest.RunCases(t, Checks(), map[string]checktest.Case{
 		"ConfigMaps that nothing names": {
 			ID:        "configmaps-unused",
@@ -160,32 +118,8 @@ func TestUnused(t *testing.T) {
 		},
 		"Secrets in use": {
 			ID: "secrets-unused",
-			Documents: cart + ingress + account + object(
-				"Secret",
-				"env",
-				"",
-			) + object(
-				"Secret",
-				"pull",
-				"",
-			) + object(
-				"Secret",
-				"tls",
-				"",
-			) + object(
-				"Secret",
-				"mirror",
-				"",
-			) +
-				object(
-					"Secret",
-					"sh.helm.release.v1.cart.v1",
-					"",
-				) + object(
-				"Secret",
-				"certificate",
-				by("cert-manager-certificates-issuing"),
-			),
+			Documents: cart + ingress + account + object("Secret", "env", "") + object("Secret", "pull", "") + object("Secret", "tls", "") + object("Secret", "mirror", "") +
+				object("Secret", "sh.helm.release.v1.cart.v1", "") + object("Secret", "certificate", by("cert-manager-certificates-issuing")),
 		},
 		"an account that nothing names": {ID: "serviceaccounts-unused", Documents: cart + account, Want: []string{
 			"info Namespace/shop: ServiceAccounts in namespace shop are not used by any Pod or workload and have no " +

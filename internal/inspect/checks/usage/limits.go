@@ -65,21 +65,15 @@ func memoryNearLimit(g *facts.Graph, p check.Params) []check.Finding {
 		}
 		evidence := []check.Evidence{
 			check.FromSpec("container %s has a memory limit of %s", sized.container.Name, phrase.Bytes(sized.memoryLimit)),
-			check.FromMetric(
-				"container %s used %s of memory at its peak (container_memory_working_set_bytes)",
-				sized.container.Name,
-				phrase.Bytes(int64(sized.used.MemoryNow)),
-			),
+			check.FromMetric("container %s used %s of memory at its peak (container_memory_working_set_bytes)", sized.container.Name,
+				phrase.Bytes(int64(sized.used.MemoryNow))),
 		}
 		raised := max(sizing.Limit(float64(sized.used.MemoryNow), sized.killedAt, p.Margins.Memory), sized.memoryLimit)
 		return append(evidence, sized.killEvidence()...), sized.set("--limits=memory=" + binary(raised)), true
 	}, func(sized *sizedContainer, _ []*sizedContainer, names string) check.Finding {
 		return check.Finding{
-			Message: fmt.Sprintf(
-				"%s has used more than 90 %% of its memory limit, in %s: at the limit it is OOM-killed.",
-				sized.Name(),
-				names,
-			),
+			Message: fmt.Sprintf("%s has used more than 90 %% of its memory limit, in %s: at the limit it is OOM-killed.", sized.Name(),
+				names),
 			Remediation: ". If usage grows without bound, fix the leak instead",
 		}
 	})
@@ -110,21 +104,15 @@ func throttled(g *facts.Graph, _ check.Params) []check.Finding {
 		return evidence, sized.set("--limits=cpu=" + millicores(raised)), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		f := check.Finding{
-			Message: fmt.Sprintf(
-				"%s is throttled by its CPU limit in more than a quarter of its CFS periods, in %s.",
-				sized.Name(),
-				names,
-			),
+			Message: fmt.Sprintf("%s is throttled by its CPU limit in more than a quarter of its CFS periods, in %s.", sized.Name(),
+				names),
 			Remediation: ", or remove the limit: requests already share CPU fairly",
 		}
 		for _, sized := range of {
 			if sized.used.Throttled >= throttledOften {
 				f.Severity = v1alpha1.SeverityMedium
-				f.Message = fmt.Sprintf(
-					"%s is throttled by its CPU limit in more than half of its CFS periods, in %s.",
-					sized.Name(),
-					names,
-				)
+				f.Message = fmt.Sprintf("%s is throttled by its CPU limit in more than half of its CFS periods, in %s.", sized.Name(),
+					names)
 			}
 		}
 		return f

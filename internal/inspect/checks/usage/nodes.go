@@ -91,10 +91,8 @@ func (n *nodeUse) useEvidence() []check.Evidence {
 	}
 	return append(
 		n.Evidence(),
-		check.FromMetric(
-			"used: %s (container_cpu_usage_seconds_total and container_memory_working_set_bytes of id=\"/\")",
-			strings.Join(parts, " and "),
-		),
+		check.FromMetric("used: %s (container_cpu_usage_seconds_total and container_memory_working_set_bytes of id=\"/\")",
+			strings.Join(parts, " and ")),
 	)
 }
 

@@ -139,22 +139,13 @@ func cpuTooHigh(g *facts.Graph, p check.Params) []check.Finding {
 				podCount(int32(sized.pods)),
 			), //nolint:gosec // came from an int32
 			sized.cpuEvidence(g),
-			check.FromMetric(
-				"recommended: %s with a margin of %d %%; this frees %s CPU%s",
-				phrase.Cores(need),
-				p.Margins.CPU,
-				phrase.Cores(spare*sized.pods),
-				saves(p.Prices, p.Prices.Core, spare*sized.pods, 0),
-			),
+			check.FromMetric("recommended: %s with a margin of %d %%; this frees %s CPU%s", phrase.Cores(need), p.Margins.CPU,
+				phrase.Cores(spare*sized.pods), saves(p.Prices, p.Prices.Core, spare*sized.pods, 0)),
 		}, sized.set("--requests=cpu=" + millicores(need)), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
-			Message: fmt.Sprintf(
-				"%s requests %s the CPU that it needs, in %s.",
-				sized.Name(),
-				maxRatio(of, func(sized *sizedContainer) (int64, int64) { return sized.cpuRequest, sized.lowerCPU(p) }),
-				names,
-			),
+			Message: fmt.Sprintf("%s requests %s the CPU that it needs, in %s.", sized.Name(),
+				maxRatio(of, func(sized *sizedContainer) (int64, int64) { return sized.cpuRequest, sized.lowerCPU(p) }), names),
 			Remediation: guaranteed(of, func(sized *sizedContainer) bool { return sized.cpuLimit == sized.cpuRequest }),
 		}
 	})
@@ -179,23 +170,14 @@ func memoryTooHigh(g *facts.Graph, p check.Params) []check.Finding {
 				podCount(int32(sized.pods)),
 			), //nolint:gosec // came from an int32
 			sized.memoryEvidence(g),
-			check.FromMetric(
-				"recommended: %s with a margin of %d %%; this frees %s%s",
-				phrase.Bytes(need),
-				p.Margins.Memory,
-				phrase.Bytes(all),
-				saves(p.Prices, p.Prices.GiB, 0, all),
-			),
+			check.FromMetric("recommended: %s with a margin of %d %%; this frees %s%s", phrase.Bytes(need), p.Margins.Memory,
+				phrase.Bytes(all), saves(p.Prices, p.Prices.GiB, 0, all)),
 		}
 		return append(evidence, sized.killEvidence()...), sized.set("--requests=memory=" + binary(need)), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
-			Message: fmt.Sprintf(
-				"%s requests %s the memory that it needs, in %s.",
-				sized.Name(),
-				maxRatio(of, func(sized *sizedContainer) (int64, int64) { return sized.memoryRequest, sized.memoryNeed(p) }),
-				names,
-			),
+			Message: fmt.Sprintf("%s requests %s the memory that it needs, in %s.", sized.Name(),
+				maxRatio(of, func(sized *sizedContainer) (int64, int64) { return sized.memoryRequest, sized.memoryNeed(p) }), names),
 			Remediation: guaranteed(of, func(sized *sizedContainer) bool { return sized.memoryLimit == sized.memoryRequest }),
 		}
 	})
@@ -245,12 +227,8 @@ func cpuTooLow(g *facts.Graph, p check.Params) []check.Finding {
 		}, sized.set("--requests=cpu=" + millicores(need)), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
-			Message: fmt.Sprintf(
-				"%s uses %s CPU than it requests, in %s: on a busy node it slows down.",
-				sized.Name(),
-				surplus(of, func(sized *sizedContainer) (int64, int64) { return milli(sized.used.CPU), sized.cpuRequest }),
-				names,
-			),
+			Message: fmt.Sprintf("%s uses %s CPU than it requests, in %s: on a busy node it slows down.", sized.Name(),
+				surplus(of, func(sized *sizedContainer) (int64, int64) { return milli(sized.used.CPU), sized.cpuRequest }), names),
 		}
 	})
 }
@@ -278,22 +256,15 @@ func memoryTooLow(g *facts.Graph, p check.Params) []check.Finding {
 			flags = " --limits=memory=" + binary(sizing.Limit(float64(sized.used.Memory), sized.killedAt, p.Margins.Memory))
 		}
 		evidence := []check.Evidence{
-			check.FromSpec(
-				"container %s requests %s of memory",
-				sized.container.Name,
-				phrase.Bytes(sized.memoryRequest),
-			), sized.memoryEvidence(g),
+			check.FromSpec("container %s requests %s of memory", sized.container.Name,
+				phrase.Bytes(sized.memoryRequest)), sized.memoryEvidence(g),
 			check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory),
 		}
 		return append(evidence, sized.killEvidence()...), sized.set("--requests=memory=" + binary(need) + flags), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
-			Message: fmt.Sprintf(
-				"%s uses %s memory than it requests, in %s: its Pods are among the first to be evicted.",
-				sized.Name(),
-				surplus(of, func(sized *sizedContainer) (int64, int64) { return int64(sized.used.Memory), sized.memoryRequest }),
-				names,
-			),
+			Message: fmt.Sprintf("%s uses %s memory than it requests, in %s: its Pods are among the first to be evicted.", sized.Name(),
+				surplus(of, func(sized *sizedContainer) (int64, int64) { return int64(sized.used.Memory), sized.memoryRequest }), names),
 		}
 	})
 }
@@ -312,20 +283,14 @@ func usageWithoutRequest(g *facts.Graph, p check.Params) []check.Finding {
 		var flags string
 		if sized.cpuRequest == 0 && !d.CPURequest && milli(sized.used.CPU) >= minUnrequestedCPU {
 			need := sized.cpuNeed(p)
-			evidence = append(
-				evidence,
-				sized.cpuEvidence(g),
-				check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU),
-			)
+			evidence = append(evidence, sized.cpuEvidence(g),
+				check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU))
 			flags = "cpu=" + millicores(need)
 		}
 		if sized.memoryRequest == 0 && !d.MemoryRequest && sized.used.Memory >= minUnrequestedMemory {
 			need := sized.memoryNeed(p)
-			evidence = append(
-				evidence,
-				sized.memoryEvidence(g),
-				check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory),
-			)
+			evidence = append(evidence, sized.memoryEvidence(g),
+				check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory))
 			if flags != "" {
 				flags += ","
 			}

@@ -171,25 +171,14 @@ func (sized *sizedContainer) proven() bool { return sized.used.History >= enough
 
 // set is the command that sets resources of the container, for example --requests=cpu=100m.
 func (sized *sizedContainer) set(flags string) string {
-	return fmt.Sprintf(
-		"`%s set resources %s %s -c %s %s`",
-		kubectl.Command(sized.Owner),
-		sized.Owner.Kind.Argument(),
-		sized.Owner.Name,
-		sized.container.Name,
-		flags,
-	)
+	return fmt.Sprintf("`%s set resources %s %s -c %s %s`", kubectl.Command(sized.Owner), sized.Owner.Kind.Argument(), sized.Owner.Name,
+		sized.container.Name, flags)
 }
 
 // cpuEvidence and memoryEvidence describe the measured usage and the metric.
 func (sized *sizedContainer) cpuEvidence(g *facts.Graph) check.Evidence {
-	text := fmt.Sprintf(
-		"container %s used %s CPU, the 95th percentile of the busiest of %s over %s",
-		sized.container.Name,
-		phrase.Cores(milli(sized.used.CPU)),
-		podCount(sized.used.Pods),
-		days(min(sized.used.History, g.Usage().Window)),
-	)
+	text := fmt.Sprintf("container %s used %s CPU, the 95th percentile of the busiest of %s over %s", sized.container.Name,
+		phrase.Cores(milli(sized.used.CPU)), podCount(sized.used.Pods), days(min(sized.used.History, g.Usage().Window)))
 	if sized.used.CPUPeak >= 0 {
 		text += fmt.Sprintf(", and %s at its busiest", phrase.Cores(milli(sized.used.CPUPeak)))
 	}
@@ -197,13 +186,9 @@ func (sized *sizedContainer) cpuEvidence(g *facts.Graph) check.Evidence {
 }
 
 func (sized *sizedContainer) memoryEvidence(g *facts.Graph) check.Evidence {
-	return check.FromMetric(
-		"container %s used %s of memory at its peak, in %s over %s (container_memory_working_set_bytes)",
-		sized.container.Name,
-		phrase.Bytes(int64(sized.used.Memory)),
-		podCount(sized.used.Pods),
-		days(min(sized.used.History, g.Usage().Window)),
-	)
+	return check.FromMetric("container %s used %s of memory at its peak, in %s over %s (container_memory_working_set_bytes)",
+		sized.container.Name, phrase.Bytes(int64(sized.used.Memory)), podCount(sized.used.Pods),
+		days(min(sized.used.History, g.Usage().Window)))
 }
 
 func podCount(n int32) string { return fmt.Sprintf("%d %s", n, phrase.Plural(int(n), "Pod", "Pods")) }

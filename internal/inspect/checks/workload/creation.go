@@ -182,10 +182,8 @@ func quotaEvidence(g *facts.Graph, b blocked) []check.Evidence {
 	var evidence []check.Evidence
 	for _, item := range quota.Items {
 		if slices.Contains(b.Resources, item.Resource) {
-			evidence = append(
-				evidence,
-				check.FromCondition("ResourceQuota %s: %s of %s %s used", quota.Name, item.UsedText, item.HardText, item.Resource),
-			)
+			evidence = append(evidence,
+				check.FromCondition("ResourceQuota %s: %s of %s %s used", quota.Name, item.UsedText, item.HardText, item.Resource))
 		}
 	}
 	return evidence

@@ -50,10 +50,8 @@ func TestPodsBlockedByQuota(t *testing.T) {
 				"  condition: ReplicaFailure=True (FailedCreate): "+checktest.OverQuota),
 		},
 		"the Deployment's own condition, where ReplicaSets were not read": {
-			documents: checktest.WebDeployment(
-				"replicas: 3",
-				"replicas: 2"+blockedReplicaSet+checktest.OverQuota[len("Error creating: "):]+"'}]",
-			),
+			documents: checktest.WebDeployment("replicas: 3",
+				"replicas: 2"+blockedReplicaSet+checktest.OverQuota[len("Error creating: "):]+"'}]"),
 			want: checktest.Lines(
 				"high Deployment/shop/web [compute]: Pods of Deployment web cannot be created: ResourceQuota compute has no room for "+
 					"their limits.cpu, pods.",
@@ -70,10 +68,7 @@ func TestPodsBlockedByQuota(t *testing.T) {
 					`for: web; limits.memory for: proxy,web`),
 		},
 		"the volume claims of a StatefulSet": {
-			documents: webStatefulSet(
-				"",
-				"replicas: 1",
-			) + checktest.FailedCreate(
+			documents: webStatefulSet("", "replicas: 1") + checktest.FailedCreate(
 				"StatefulSet",
 				"web",
 				"w1",
@@ -128,21 +123,7 @@ status: {lastScheduleTime: "2026-01-15T01:00:00Z"}`) +
 					"[system-cluster-critical]}]"),
 		},
 		"two revisions that are refused alike, once": {
-			documents: deployment + checktest.WebReplicaSet(
-				"web-6d4",
-				3,
-				2,
-				2,
-				"",
-			) + checktest.WebReplicaSet(
-				"web-7e5",
-				1,
-				0,
-				0,
-				blockedReplicaSet+checktest.OverQuota+"'}]",
-			) + recent(
-				checktest.OverQuota,
-			),
+			documents: deployment + checktest.WebReplicaSet("web-6d4", 3, 2, 2, "") + checktest.WebReplicaSet("web-7e5", 1, 0, 0, blockedReplicaSet+checktest.OverQuota+"'}]") + recent(checktest.OverQuota),
 			want: checktest.Lines(
 				"high Deployment/shop/web [compute]: Pods of Deployment web cannot be created: ResourceQuota compute has no room for "+
 					"their limits.cpu, pods.",
@@ -150,28 +131,16 @@ status: {lastScheduleTime: "2026-01-15T01:00:00Z"}`) +
 		},
 		"an old event about a workload that lacks Pods for another reason": {
 			documents: deployment + checktest.WebReplicaSet("web-6d4", 3, 2, 2, "") +
-				checktest.FailedCreate(
-					"ReplicaSet",
-					"web-6d4",
-					"web-6d4",
-					"2026-01-15T09:00:00Z",
-					"2026-01-15T10:30:00Z",
-					checktest.OverQuota,
-				),
+				checktest.FailedCreate("ReplicaSet", "web-6d4", "web-6d4", "2026-01-15T09:00:00Z", "2026-01-15T10:30:00Z",
+					checktest.OverQuota),
 		},
 		"a recent event about a workload that has got all its Pods since": {
 			documents: deployment + checktest.WebReplicaSet("web-6d4", 2, 2, 2, "") + recent(checktest.OverQuota),
 		},
 		"an earlier ReplicaSet of the same name": {
 			documents: deployment + checktest.WebReplicaSet("web-6d4", 3, 2, 2, "") +
-				checktest.FailedCreate(
-					"ReplicaSet",
-					"web-6d4",
-					"other-uid",
-					"2026-01-15T11:20:00Z",
-					"2026-01-15T11:55:00Z",
-					checktest.OverQuota,
-				),
+				checktest.FailedCreate("ReplicaSet", "web-6d4", "other-uid", "2026-01-15T11:20:00Z", "2026-01-15T11:55:00Z",
+					checktest.OverQuota),
 		},
 		"an admission webhook is another check's": {
 			documents: deployment + checktest.WebReplicaSet("web-6d4", 3, 2, 2, "") + recent(`Error creating: admission webhook `+
@@ -219,11 +188,8 @@ webhooks: [{name: inject.example.com, sideEffects: None, admissionReviewVersions
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			findings := blockedFindings(
-				testkit.Graph(t, c.documents),
-				check.DefaultParams(),
-				func(apimessage.Refusal) bool { return true },
-			)
+			findings := blockedFindings(testkit.Graph(t, c.documents), check.DefaultParams(),
+				func(apimessage.Refusal) bool { return true })
 			if len(findings) != 1 {
 				t.Fatalf("%d findings, want 1", len(findings))
 			}

@@ -10,12 +10,8 @@ import (
 )
 
 func webStatefulSet(spec, status string) string {
-	return checktest.WorkloadWeb(
-		"StatefulSet",
-		checktest.WebMeta,
-		"serviceName: web\n  replicas: 3\n  "+spec,
-		"observedGeneration: 2, "+status,
-	)
+	return checktest.WorkloadWeb("StatefulSet", checktest.WebMeta, "serviceName: web\n  replicas: 3\n  "+spec,
+		"observedGeneration: 2, "+status)
 }
 
 // revised gives a Pod the label of its revision.
@@ -30,12 +26,8 @@ func TestStatefulSetUnavailable(t *testing.T) {
 	}{
 		"one Pod holds up the others": {
 			documents: webStatefulSet("", "replicas: 2, readyReplicas: 1, availableReplicas: 1") +
-				checktest.WebPod(
-					"web-0",
-					"StatefulSet/web",
-					"True",
-					checktest.LongAgo,
-				) + checktest.WebPod("web-1", "StatefulSet/web", "False", checktest.LongAgo),
+				checktest.WebPod("web-0", "StatefulSet/web", "True",
+					checktest.LongAgo) + checktest.WebPod("web-1", "StatefulSet/web", "False", checktest.LongAgo),
 			want: checktest.Lines(
 				"high StatefulSet/shop/web: StatefulSet web has fewer ready Pods than desired.",
 				"  condition: Pods: 3 desired, 2 current, 1 ready, 1 available",
@@ -43,29 +35,16 @@ func TestStatefulSetUnavailable(t *testing.T) {
 		},
 		"none ready, in the order of their ordinals": {
 			documents: webStatefulSet("", "replicas: 3") + checktest.WebPod("web-10", "StatefulSet/web", "False", checktest.LongAgo) +
-				checktest.WebPod(
-					"web-2",
-					"StatefulSet/web",
-					"False",
-					checktest.LongAgo,
-				) + checktest.WebPod("web-1", "StatefulSet/web", "False", checktest.LongAgo),
+				checktest.WebPod("web-2", "StatefulSet/web", "False",
+					checktest.LongAgo) + checktest.WebPod("web-1", "StatefulSet/web", "False", checktest.LongAgo),
 			want: checktest.Lines(
 				"critical StatefulSet/shop/web: StatefulSet web has no ready Pods.",
 				"  condition: Pods: 3 desired, 3 current, 0 ready, 0 available",
 				"  condition: not ready: web-1, web-2, web-10"),
 		},
 		"Pods that are refused": {
-			documents: webStatefulSet(
-				"",
-				"replicas: 0",
-			) + checktest.FailedCreate(
-				"StatefulSet",
-				"web",
-				"w1",
-				"2026-01-15T11:20:00Z",
-				"2026-01-15T11:55:00Z",
-				`create Pod web-0 in StatefulSet web failed error: pods "web-0" is forbidden: exceeded quota: compute`,
-			),
+			documents: webStatefulSet("", "replicas: 0") + checktest.FailedCreate("StatefulSet", "web", "w1", "2026-01-15T11:20:00Z", "2026-01-15T11:55:00Z",
+				`create Pod web-0 in StatefulSet web failed error: pods "web-0" is forbidden: exceeded quota: compute`),
 			want: checktest.Lines(
 				"critical StatefulSet/shop/web: StatefulSet web has no ready Pods.",
 				"  condition: Pods: 3 desired, 0 current, 0 ready, 0 available"),
@@ -77,12 +56,8 @@ func TestStatefulSetUnavailable(t *testing.T) {
 		"a Pod between the old and the new": {documents: webStatefulSet("", "replicas: 2, readyReplicas: 2, availableReplicas: 2")},
 		"all ready":                         {documents: webStatefulSet("", "replicas: 3, readyReplicas: 3, availableReplicas: 3")},
 		"scaled to zero": {
-			documents: checktest.WorkloadWeb(
-				"StatefulSet",
-				checktest.WebMeta,
-				"serviceName: web\n  replicas: 0",
-				"observedGeneration: 2, replicas: 0",
-			),
+			documents: checktest.WorkloadWeb("StatefulSet", checktest.WebMeta, "serviceName: web\n  replicas: 0",
+				"observedGeneration: 2, replicas: 0"),
 		},
 	}
 	for name, c := range cases {
@@ -95,13 +70,7 @@ func TestStatefulSetUnavailable(t *testing.T) {
 }
 
 func TestStatefulSetUpdateStuck(t *testing.T) {
-	old := revised(
-		checktest.WebPod("web-0", "StatefulSet/web", "True", checktest.LongAgo),
-		"web-a",
-	) + revised(
-		checktest.WebPod("web-1", "StatefulSet/web", "True", checktest.LongAgo),
-		"web-a",
-	)
+	old := revised(checktest.WebPod("web-0", "StatefulSet/web", "True", checktest.LongAgo), "web-a") + revised(checktest.WebPod("web-1", "StatefulSet/web", "True", checktest.LongAgo), "web-a")
 	fresh := func(since string) string {
 		return revised(checktest.WebPod("web-2", "StatefulSet/web", "False", since), "web-b")
 	}
@@ -153,12 +122,8 @@ func TestStatefulSetUpdateStuck(t *testing.T) {
 }
 
 func webDaemonSet(status string) string {
-	return checktest.WorkloadWeb(
-		"DaemonSet",
-		checktest.WebMeta,
-		"updateStrategy: {type: RollingUpdate}",
-		"observedGeneration: 2, "+status,
-	)
+	return checktest.WorkloadWeb("DaemonSet", checktest.WebMeta, "updateStrategy: {type: RollingUpdate}",
+		"observedGeneration: 2, "+status)
 }
 
 func TestDaemonSetUnavailable(t *testing.T) {
@@ -168,18 +133,10 @@ func TestDaemonSetUnavailable(t *testing.T) {
 	}{
 		"down on some nodes, which it names": {
 			documents: webDaemonSet("desiredNumberScheduled: 5, currentNumberScheduled: 5, numberReady: 1, numberAvailable: 1") +
-				checktest.WebPod(
-					"web-a",
-					"DaemonSet/web",
-					"True",
-					checktest.LongAgo,
-				) + checktest.WebPod("web-b", "DaemonSet/web", "False", checktest.LongAgo) +
-				checktest.WebPod(
-					"web-c",
-					"DaemonSet/web",
-					"False",
-					checktest.LongAgo,
-				) + checktest.WebPod("web-d", "DaemonSet/web", "False", checktest.LongAgo) +
+				checktest.WebPod("web-a", "DaemonSet/web", "True",
+					checktest.LongAgo) + checktest.WebPod("web-b", "DaemonSet/web", "False", checktest.LongAgo) +
+				checktest.WebPod("web-c", "DaemonSet/web", "False",
+					checktest.LongAgo) + checktest.WebPod("web-d", "DaemonSet/web", "False", checktest.LongAgo) +
 				checktest.WebPod("web-e", "DaemonSet/web", "False", checktest.LongAgo),
 			want: checktest.Lines(
 				"high DaemonSet/shop/web: DaemonSet web has no ready Pod on some of its nodes.",
@@ -226,12 +183,8 @@ func TestDaemonSetMisscheduled(t *testing.T) {
 				"  condition: Pods on 1 node that should not run them"),
 		},
 		"a change that is not reconciled yet": {
-			documents: checktest.WorkloadWeb(
-				"DaemonSet",
-				checktest.WebMeta,
-				"updateStrategy: {type: RollingUpdate}",
-				"observedGeneration: 1, numberMisscheduled: 1",
-			),
+			documents: checktest.WorkloadWeb("DaemonSet", checktest.WebMeta, "updateStrategy: {type: RollingUpdate}",
+				"observedGeneration: 1, numberMisscheduled: 1"),
 		},
 		"only where it should": {documents: webDaemonSet("desiredNumberScheduled: 2, currentNumberScheduled: 2, numberReady: 2")},
 	}

@@ -24,27 +24,8 @@ func TestDeploymentUnavailable(t *testing.T) {
 		want      string
 	}{
 		"no Pod available is critical": {
-			documents: checktest.WebDeployment(
-				"replicas: 2",
-				"replicas: 2, "+notAvail,
-			) + checktest.WebReplicaSet(
-				"web-6d4",
-				2,
-				2,
-				0,
-				"",
-			) +
-				checktest.WebPod(
-					"web-6d4-a",
-					"web-6d4",
-					"False",
-					checktest.LongAgo,
-				) + checktest.WebPod(
-				"web-6d4-b",
-				"web-6d4",
-				"False",
-				checktest.LongAgo,
-			),
+			documents: checktest.WebDeployment("replicas: 2", "replicas: 2, "+notAvail) + checktest.WebReplicaSet("web-6d4", 2, 2, 0, "") +
+				checktest.WebPod("web-6d4-a", "web-6d4", "False", checktest.LongAgo) + checktest.WebPod("web-6d4-b", "web-6d4", "False", checktest.LongAgo),
 			want: checktest.Lines(
 				"critical Deployment/shop/web: Deployment web has no available Pods.",
 				"  condition: Pods: 2 desired, 2 current, 0 ready, 0 available",
@@ -54,12 +35,8 @@ func TestDeploymentUnavailable(t *testing.T) {
 		"one Pod that stays down while the minimum is there": {
 			documents: checktest.WebDeployment("replicas: 2", "replicas: 2, readyReplicas: 1, availableReplicas: 1, "+isAvail) +
 				checktest.WebReplicaSet("web-6d4", 2, 2, 1, "") +
-				checktest.WebPod(
-					"web-6d4-a",
-					"web-6d4",
-					"True",
-					checktest.LongAgo,
-				) + checktest.WebPod("web-6d4-b", "web-6d4", "False", checktest.LongAgo),
+				checktest.WebPod("web-6d4-a", "web-6d4", "True",
+					checktest.LongAgo) + checktest.WebPod("web-6d4-b", "web-6d4", "False", checktest.LongAgo),
 			want: checktest.Lines(
 				"high Deployment/shop/web: Deployment web has fewer available Pods than desired.",
 				"  condition: Pods: 2 desired, 2 current, 1 ready, 1 available",
@@ -85,12 +62,8 @@ func TestDeploymentUnavailable(t *testing.T) {
 		"a Pod that is still starting": {
 			documents: checktest.WebDeployment("replicas: 2", "replicas: 2, readyReplicas: 1, availableReplicas: 1, "+isAvail) +
 				checktest.WebReplicaSet("web-6d4", 2, 2, 1, "") +
-				checktest.WebPod(
-					"web-6d4-a",
-					"web-6d4",
-					"True",
-					checktest.LongAgo,
-				) + checktest.WebPod("web-6d4-b", "web-6d4", "False", checktest.JustNow),
+				checktest.WebPod("web-6d4-a", "web-6d4", "True",
+					checktest.LongAgo) + checktest.WebPod("web-6d4-b", "web-6d4", "False", checktest.JustNow),
 		},
 		"ready Pods that wait out minReadySeconds": {
 			documents: checktest.WebDeployment("replicas: 2\n  minReadySeconds: 3600", "replicas: 2, readyReplicas: 2, "+notAvail),
@@ -156,19 +129,13 @@ func TestDeploymentRolloutStuck(t *testing.T) {
 				"  condition: ready Pods of earlier revisions: 1"),
 		},
 		"paused": {
-			documents: checktest.WebDeployment(
-				"replicas: 1\n  paused: true",
-				"replicas: 1, "+stuck("ProgressDeadlineExceeded", exceeded),
-			),
+			documents: checktest.WebDeployment("replicas: 1\n  paused: true",
+				"replicas: 1, "+stuck("ProgressDeadlineExceeded", exceeded)),
 		},
 		"scaled to zero": {documents: checktest.WebDeployment("replicas: 0", stuck("ProgressDeadlineExceeded", exceeded))},
 		"a change that the controller has yet to look at": {
-			documents: checktest.WorkloadWeb(
-				"Deployment",
-				checktest.WebMeta,
-				"replicas: 1",
-				"observedGeneration: 1, replicas: 1, "+stuck("ProgressDeadlineExceeded", exceeded),
-			),
+			documents: checktest.WorkloadWeb("Deployment", checktest.WebMeta, "replicas: 1",
+				"observedGeneration: 1, replicas: 1, "+stuck("ProgressDeadlineExceeded", exceeded)),
 		},
 		"still progressing": {
 			documents: checktest.WebDeployment("replicas: 1", `replicas: 1, conditions: [{type: Progressing, status: "True", reason: `+
@@ -222,21 +189,7 @@ status: {observedGeneration: 2, replicas: 0, conditions: [{type: ReplicaFailure,
 				"  condition: Pods: 1 desired, 0 current, 0 ready, 0 available"),
 		},
 		"of a Deployment": {
-			documents: checktest.WebDeployment(
-				"replicas: 1",
-				"replicas: 1",
-			) + checktest.WebReplicaSet(
-				"web-6d4",
-				1,
-				1,
-				0,
-				"",
-			) + checktest.WebPod(
-				"web-6d4-a",
-				"web-6d4",
-				"False",
-				checktest.LongAgo,
-			),
+			documents: checktest.WebDeployment("replicas: 1", "replicas: 1") + checktest.WebReplicaSet("web-6d4", 1, 1, 0, "") + checktest.WebPod("web-6d4-a", "web-6d4", "False", checktest.LongAgo),
 		},
 	}
 	for name, c := range cases {
@@ -270,12 +223,8 @@ func TestWorkloadNotObserved(t *testing.T) {
 				"  condition: metadata.generation is 2, status.observedGeneration 0; last changed at 2026-01-15T10:00:00Z"),
 		},
 		"a status written later is no change": {
-			documents: checktest.WorkloadWeb(
-				"StatefulSet",
-				changedAt(checktest.JustNow, ", subresource: status"),
-				"serviceName: web",
-				"replicas: 0, observedGeneration: 1",
-			),
+			documents: checktest.WorkloadWeb("StatefulSet", changedAt(checktest.JustNow, ", subresource: status"), "serviceName: web",
+				"replicas: 0, observedGeneration: 1"),
 			want: checktest.Lines(
 				"high StatefulSet/shop/web: StatefulSet web is not reconciled: kube-controller-manager has not observed its latest change.",
 				"  condition: metadata.generation is 2, status.observedGeneration 1; last changed at 2026-01-15T10:00:00Z",
@@ -285,12 +234,8 @@ func TestWorkloadNotObserved(t *testing.T) {
 			documents: checktest.WorkloadWeb("Deployment", changedAt(checktest.JustNow, ""), "replicas: 1", "observedGeneration: 1"),
 		},
 		"scaled just now": {
-			documents: checktest.WorkloadWeb(
-				"Deployment",
-				changedAt(checktest.JustNow, ", subresource: scale"),
-				"replicas: 1",
-				"observedGeneration: 1",
-			),
+			documents: checktest.WorkloadWeb("Deployment", changedAt(checktest.JustNow, ", subresource: scale"), "replicas: 1",
+				"observedGeneration: 1"),
 		},
 		"up to date": {documents: checktest.WebDeployment("replicas: 1", "replicas: 1")},
 	}

@@ -164,13 +164,8 @@ func TestStackTracesAreFolded(t *testing.T) {
 
 func TestExcerptKeepsStartAndCause(t *testing.T) {
 	t.Parallel()
-	text := "ERROR x\n" + strings.Repeat(
-		"\tat com.shop.Class.method(Class.java:12)\n",
-		500,
-	) + "Caused by: java.io.IOException: disk\n" + strings.Repeat(
-		"\tat a.B.c(B.java:1)\n",
-		500,
-	)
+	text := "ERROR x\n" + strings.Repeat("\tat com.shop.Class.method(Class.java:12)\n",
+		500) + "Caused by: java.io.IOException: disk\n" + strings.Repeat("\tat a.B.c(B.java:1)\n", 500)
 	events := fold(strings.TrimSuffix(text, "\n"))
 	if len(events) != 1 || events[0].Lines != 1002 {
 		t.Fatal(told(events))

@@ -92,11 +92,7 @@ func TestSimilarLinesShareATemplate(t *testing.T) {
 func TestLeastValuableTemplatesAreEvicted(t *testing.T) {
 	t.Parallel()
 	pool := &Pool{Max: 150}
-	m, other := New[int](
-		Options{MaxTemplates: 100, MaxMisses: 1 << 20, Pool: pool},
-	), New[int](
-		Options{MaxTemplates: 100, MaxMisses: 1 << 20, Pool: pool},
-	)
+	m, other := New[int](Options{MaxTemplates: 100, MaxMisses: 1 << 20, Pool: pool}), New[int](Options{MaxTemplates: 100, MaxMisses: 1 << 20, Pool: pool})
 	for range 5 {
 		m.Learn("panic: the one that matters").Rank = 1
 		other.Learn("it came often")
@@ -161,13 +157,8 @@ func TestMissesAreBounded(t *testing.T) {
 func TestTemplatesContainOnlyCleanedText(t *testing.T) {
 	t.Parallel()
 	clean := func(line string) string { return strings.ReplaceAll(line, "hunter", "[redacted:3fa9]") }
-	m := mine(
-		Options{Clean: clean},
-		"login of bob with hunter failed",
-		"login of bob with hunter failed",
-		"login of bob with other failed",
-		"hunter",
-	)
+	m := mine(Options{Clean: clean}, "login of bob with hunter failed", "login of bob with hunter failed",
+		"login of bob with other failed", "hunter")
 	want := []string{"3 login of bob with <*> failed", "1 [redacted]"}
 	if diff := cmp.Diff(want, told(m)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -176,14 +167,8 @@ func TestTemplatesContainOnlyCleanedText(t *testing.T) {
 
 func TestLongAndInvalidLines(t *testing.T) {
 	t.Parallel()
-	m := mine(
-		Options{MaxLine: 100},
-		strings.Repeat("a b ", 1<<20),
-		"bad \xff\xfe utf-8 \xe2\x82",
-		strings.Repeat("\xf0", 1000),
-		"\x00\x01 x",
-		strings.Repeat(`"`, 5000),
-	)
+	m := mine(Options{MaxLine: 100}, strings.Repeat("a b ", 1<<20), "bad \xff\xfe utf-8 \xe2\x82", strings.Repeat("\xf0", 1000),
+		"\x00\x01 x", strings.Repeat(`"`, 5000))
 	if len(m.Templates()) != 5 {
 		t.Errorf("got %v", told(m))
 	}
@@ -243,15 +228,8 @@ func sample(n int) []string {
 	for i := range lines {
 		switch i % 6 {
 		case 0:
-			lines[i] = fmt.Sprintf(
-				"2026-01-15T12:%02d:%02d.%03dZ INFO handled GET /api/v1/orders/%d in %dms status=200 trace=%016x",
-				random.IntN(60),
-				random.IntN(60),
-				random.IntN(1000),
-				random.IntN(1e6),
-				random.IntN(900),
-				random.Uint64(),
-			)
+			lines[i] = fmt.Sprintf("2026-01-15T12:%02d:%02d.%03dZ INFO handled GET /api/v1/orders/%d in %dms status=200 trace=%016x",
+				random.IntN(60), random.IntN(60), random.IntN(1000), random.IntN(1e6), random.IntN(900), random.Uint64())
 		case 1:
 			lines[i] = fmt.Sprintf(
 				"2026-01-15 12:00:%02d,%03d ERROR [http-nio-8080-exec-%d] c.e.shop.OrderService - order %d of user u%d failed: connection to 10.0.%d.%d:5432 refused",
@@ -286,12 +264,8 @@ func sample(n int) []string {
 				random.IntN(1e6),
 			)
 		default:
-			lines[i] = fmt.Sprintf(
-				"consumer group=orders partition=%d offset=%d lag=%d caught up",
-				random.IntN(32),
-				random.IntN(1e9),
-				random.IntN(1e4),
-			)
+			lines[i] = fmt.Sprintf("consumer group=orders partition=%d offset=%d lag=%d caught up", random.IntN(32), random.IntN(1e9),
+				random.IntN(1e4))
 		}
 	}
 	return lines

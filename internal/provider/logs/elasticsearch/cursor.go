@@ -38,11 +38,8 @@ func startOf(cursor string, backward bool) (*position, error) {
 	if cursor == "" {
 		return &position{Version: cursorVersion, Backward: backward}, nil
 	}
-	foreign := problem.UserError(
-		v1alpha1.ReasonInvalidQuery,
-		nil,
-		"the cursor does not belong to this query; start again with the first page",
-	)
+	foreign := problem.UserError(v1alpha1.ReasonInvalidQuery, nil,
+		"the cursor does not belong to this query; start again with the first page")
 	if len(cursor) > maxCursorSize {
 		return nil, foreign
 	}

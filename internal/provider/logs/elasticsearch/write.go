@@ -183,12 +183,9 @@ func (p *Provider) refused(status int, kind string) error {
 		return problem.Retrying(v1alpha1.ReasonNotFound, nil,
 			"index %s does not exist and is not created automatically; create it, or allow it in action.auto_create_index", p.writeIndex)
 	case status == http.StatusBadRequest:
-		return problem.Retrying(
-			v1alpha1.ReasonNotIngesting,
-			nil,
+		return problem.Retrying(v1alpha1.ReasonNotIngesting, nil,
 			"index %s rejected lines because of its mapping; check that spec.fields matches its text, keyword and date fields",
-			p.writeIndex,
-		)
+			p.writeIndex)
 	case status == http.StatusForbidden:
 		return problem.Retrying(v1alpha1.ReasonForbidden, nil,
 			"the credentials cannot write to index %s; grant them the privilege create_doc, or set spec.probe to ReadOnly", p.writeIndex)

@@ -116,14 +116,8 @@ func TestPagesLoseAndDoubleNothing(t *testing.T) {
 				Sort(want, backward)
 				same := slices.EqualFunc(got, want, func(a, b logs.Entry) bool { return a.Line == b.Line && a.Time.Equal(b.Time) })
 				if !same {
-					t.Errorf(
-						"%d at once, pages of %d, backward %t: got %d lines, want %d in order",
-						group,
-						size,
-						backward,
-						len(got),
-						len(want),
-					)
+					t.Errorf("%d at once, pages of %d, backward %t: got %d lines, want %d in order", group, size, backward, len(got),
+						len(want))
 				}
 			}
 		}

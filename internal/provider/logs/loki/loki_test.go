@@ -177,10 +177,7 @@ func TestLinesThatAreTooLongForOnePageComeInShorterPages(t *testing.T) {
 				200,
 				"application/json",
 				`{"status":"success","data":{"resultType":"streams","result":[{"stream":{"pod":"p"},"values":[["1000","x"]]}]}}`,
-			)(
-				w,
-				r,
-			)
+			)(w, r)
 		}})
 	page, err := p.Search(t.Context(), logs.Query{Start: time.Unix(0, 0), End: time.Now(), Limit: 500})
 	if err != nil || len(page.Entries) != 1 || !slices.Equal(limits, []string{"501", "32"}) {

@@ -72,15 +72,11 @@ func tenant(r *http.Request) string {
 func (f *fake) metrics(w http.ResponseWriter, r *http.Request) {
 	f.only(r)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = fmt.Fprintf(
-		w,
+	_, _ = fmt.Fprintf(w,
 		"flag{name=\"retentionPeriod\", value=%q, is_set=\"true\"} 1\nflag{name=\"storageNode\", value=\"\", is_set=\"false\"} 1\n",
-		f.retention,
-	)
-	_, _ = fmt.Fprint(
-		w,
-		"vm_app_version{version=\"victoria-logs-20260101-000000-tags-v1.43.1-0-g0123456789\", short_version=\"v1.43.1\"} 1\n",
-	)
+		f.retention)
+	_, _ = fmt.Fprint(w,
+		"vm_app_version{version=\"victoria-logs-20260101-000000-tags-v1.43.1-0-g0123456789\", short_version=\"v1.43.1\"} 1\n")
 }
 
 // insert keeps lines that are not older than the retention and not further in the future than two days; others it drops and

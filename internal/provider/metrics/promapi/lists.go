@@ -79,11 +79,8 @@ func (a *API) LabelNames(ctx context.Context, selectors []string, span metrics.R
 func (a *API) LabelValues(ctx context.Context, label string, selectors []string, span metrics.Range) ([]string, error) {
 	// https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels; nothing else may get into the path.
 	if right, err := regexp.MatchString(`^[a-zA-Z_][a-zA-Z0-9_]*$`, label); err != nil || !right || len(label) > 1024 {
-		return nil, problem.UserError(
-			v1alpha1.ReasonInvalidQuery,
-			nil,
-			"the name of a label must consist of letters, digits and underscores",
-		)
+		return nil, problem.UserError(v1alpha1.ReasonInvalidQuery, nil,
+			"the name of a label must consist of letters, digits and underscores")
 	}
 	params, err := a.selected(selectors, span)
 	if err != nil {

@@ -145,11 +145,8 @@ func (r *result) element(decoder *json.Decoder) error {
 		return nil
 	}
 	if r.count++; r.count > r.api.options.Budget.MaxSeries {
-		return metrics.Exceeded(
-			"maxSeries",
-			"the answer to the query has more than %d series; ask for fewer",
-			r.api.options.Budget.MaxSeries,
-		)
+		return metrics.Exceeded("maxSeries", "the answer to the query has more than %d series; ask for fewer",
+			r.api.options.Budget.MaxSeries)
 	}
 	e, err := r.scanner.series(r.raw)
 	if err != nil {

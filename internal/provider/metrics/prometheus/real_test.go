@@ -71,11 +71,8 @@ func TestARealPrometheusTellsAllThatTheContractAsksFor(t *testing.T) {
 	})
 	conformance.Eventually(t, "points of a range", func(ctx context.Context) error {
 		now := time.Now()
-		list, err := p.QueryRange(
-			ctx,
-			`up{job="prometheus"}`,
-			metrics.Range{Start: now.Add(-10 * time.Minute), End: now, Step: 15 * time.Second},
-		)
+		list, err := p.QueryRange(ctx, `up{job="prometheus"}`,
+			metrics.Range{Start: now.Add(-10 * time.Minute), End: now, Step: 15 * time.Second})
 		if err != nil || len(list) != 1 || len(list[0].Points) == 0 ||
 			!slices.ContainsFunc(list[0].Points, func(p metrics.Point) bool { return p.Value == 1 }) {
 			return fmt.Errorf("got %+v, %w", list, err)
@@ -177,11 +174,8 @@ func TestARealPrometheusWithTLSAndAPassword(t *testing.T) {
 	conformance.Reason(t, err, v1alpha1.ReasonUnauthorized, "rejected the credentials")
 	web.Password = servers.FirstPassword
 	web.Write(t)
-	conformance.Eventually(
-		t,
-		"a round trip with the old password",
-		func(ctx context.Context) error { _, err := right.Probe(ctx); return err },
-	)
+	conformance.Eventually(t, "a round trip with the old password",
+		func(ctx context.Context) error { _, err := right.Probe(ctx); return err })
 }
 
 func TestARealAlertmanager(t *testing.T) {

@@ -24,10 +24,8 @@ func TestARealVictoriaMetricsGivesBackWhatWasWritten(t *testing.T) {
 	labels := metrics.Labels{"__name__": "up", "job": "tests", "text": "é\"\\\n"}
 	written := metrics.Series{Labels: labels}
 	for i := range 41 {
-		written.Points = append(
-			written.Points,
-			metrics.Point{Time: start.Add(time.Duration(i) * 15 * time.Second), Value: float64(i) / 4},
-		)
+		written.Points = append(written.Points,
+			metrics.Point{Time: start.Add(time.Duration(i) * 15 * time.Second), Value: float64(i) / 4})
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), conformance.Patience)
 	defer cancel()

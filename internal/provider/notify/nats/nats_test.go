@@ -240,11 +240,8 @@ func TestTLSIsUsedIfEitherSideRequiresIt(t *testing.T) {
 func TestAServerThatStoresNothingIsReported(t *testing.T) {
 	address, _ := servers.NATS(t, servers.NATSOptions{Config: "max_payload: 65536"})
 	without, _ := servers.NATS(t, servers.NATSOptions{WithoutJetStream: true})
-	stream(
-		t,
-		"nats://"+address,
-		jetstream.StreamConfig{Name: "FULL", Subjects: []string{"full"}, MaxBytes: 64, Discard: jetstream.DiscardNew},
-	)
+	stream(t, "nats://"+address,
+		jetstream.StreamConfig{Name: "FULL", Subjects: []string{"full"}, MaxBytes: 64, Discard: jetstream.DiscardNew})
 	stream(t, "nats://"+address, jetstream.StreamConfig{Name: "SMALL", Subjects: []string{"small"}, MaxMsgSize: 64})
 	conn, err := client.Connect("nats://" + address)
 	if err != nil {

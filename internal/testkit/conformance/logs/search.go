@@ -85,11 +85,8 @@ func (s *suite) writeOnly(entries ...logs.Entry) {
 }
 
 func (s *suite) text() {
-	s.write(
-		s.entry(0, "connection refused by database primary"),
-		s.entry(time.Second, "connection accepted from 10.0.0.7:443"),
-		s.entry(2*time.Second, "Database is READY"),
-	)
+	s.write(s.entry(0, "connection refused by database primary"), s.entry(time.Second, "connection accepted from 10.0.0.7:443"),
+		s.entry(2*time.Second, "Database is READY"))
 	contains := func(texts ...string) logs.Query {
 		q := s.query()
 		q.Contains = texts

@@ -37,12 +37,8 @@ func Index[T Object](m manager.Manager, object T, referencesOf func(T) []string)
 func Referents(reader client.Reader, kind string, newList func() client.ObjectList) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) (requests []reconcile.Request) {
 		list := newList()
-		err := reader.List(
-			ctx,
-			list,
-			client.InNamespace(o.GetNamespace()),
-			client.MatchingFields{IndexReferences: ReferenceTo(kind, o.GetName())},
-		)
+		err := reader.List(ctx, list, client.InNamespace(o.GetNamespace()),
+			client.MatchingFields{IndexReferences: ReferenceTo(kind, o.GetName())})
 		if err != nil {
 			log.FromContext(ctx).Error(err, "Referents not listed", "kind", kind, "name", o.GetName())
 			return nil

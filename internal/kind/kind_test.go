@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/kind"
 	"kubeops.io/kubeops/controllers/testsuite"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/testkit/tenant"
