@@ -18,6 +18,10 @@ const (
 	ReasonClusterUnreachable = "ClusterUnreachable"
 	// ReasonSaveFailed: the report could not be saved.
 	ReasonSaveFailed = "SaveFailed"
+	// ReasonMemoryLimitExceeded: the run was stopped because it needed more memory than the manager allows.
+	ReasonMemoryLimitExceeded = "MemoryLimitExceeded"
+	// ReasonDeadlineExceeded: the run was stopped because it did not end within spec.timeout.
+	ReasonDeadlineExceeded = "DeadlineExceeded"
 	// ReasonAPINotServed: the API that spec.export requires is not installed in the cluster.
 	ReasonAPINotServed = "APINotServed"
 	// ReasonExportForbidden: the ServiceAccount cannot write the export (RBAC).

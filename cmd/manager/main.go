@@ -24,6 +24,9 @@ func main() {
 }
 
 func run(args []string, stdout io.Writer) error {
+	if len(args) == 1 && args[0] == runArgument {
+		return serveRun()
+	}
 	line, err := parse(args, os.Stderr)
 	if err != nil {
 		return err

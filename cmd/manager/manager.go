@@ -63,6 +63,9 @@ func managerOptions(config *configv1alpha1.ManagerConfig, scheme *runtime.Scheme
 // addControllers returns a function that closes the connections of the answer cache.
 func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) (closeCache func(), err error) {
 	options := controllerOptions(config)
+	if options.RunCommand, err = runCommand(config); err != nil {
+		return nil, err
+	}
 	closeCache = func() {}
 	if redis := &config.AnswerCache.Redis; redis.URL != "" {
 		answers, err := rediscache.New(rediscache.Options{URL: redis.URL, PasswordFile: redis.PasswordFile, CAFile: redis.CAFile})

@@ -14,6 +14,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/child"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/probe"
@@ -27,6 +28,8 @@ import (
 type Settings struct {
 	// ParallelInspections run at the same time. Default 2.
 	ParallelInspections int
+	// RunCommand starts the process of each run, which calls runner.Serve. Nil runs Inspections in this process.
+	RunCommand *child.Command
 	// AllowLoopback lets backends be on loopback addresses.
 	AllowLoopback bool
 	// LogCollectors says how lines of Pods are routed to LogBackends.

@@ -35,10 +35,10 @@ func Referents(reader client.Reader, kindName string) handler.EventHandler {
 }
 
 // missingChannels are the channels of the spec that do not exist. What one that exists does is in its own status.
-func (in inputs) missingChannels(ctx context.Context, inspection *v1alpha1.Inspection) (missing []string) {
+func (l *logic) missingChannels(ctx context.Context, inspection *v1alpha1.Inspection) (missing []string) {
 	for _, c := range inspection.Spec.Channels {
 		key := client.ObjectKey{Namespace: inspection.Namespace, Name: c.Name}
-		if err := in.reader.Get(ctx, key, kind.MetadataOf("NotificationChannel")); apierrors.IsNotFound(err) {
+		if err := l.reader.Get(ctx, key, kind.MetadataOf("NotificationChannel")); apierrors.IsNotFound(err) {
 			missing = append(missing, key.String())
 		}
 	}
@@ -53,9 +53,6 @@ func setNotified(scope *kind.Scope[*v1alpha1.Inspection], missing []string) {
 	}
 	scope.Conditions().SetAuxiliary(v1alpha1.ConditionNotified, outcome.False(
 		v1alpha1.ReasonChannelNotFound,
-		"NotificationChannel "+strings.Join(
-			missing,
-			", ",
-		)+" does not exist; create it to deliver this report too, or remove it from spec.channels",
+		"NotificationChannel "+strings.Join(missing, ", ")+" does not exist; create it to deliver this report too, or remove it from spec.channels",
 	))
 }

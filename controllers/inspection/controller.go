@@ -24,18 +24,17 @@ import (
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/refwatch"
+	"kubeops.io/kubeops/internal/runner"
 )
 
 // +kubebuilder:rbac:groups=kubeops.io,resources=inspections,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kubeops.io,resources=inspections/status,verbs=patch
 // +kubebuilder:rbac:groups=kubeops.io,resources=inspections/finalizers,verbs=update
+// +kubebuilder:rbac:groups=kubeops.io,resources=metricsbackends;logbackends,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;watch;impersonate
 
 const kindName = "Inspection"
-
-// Engine inspects a cluster: inspect.Run.
-type Engine func(context.Context, inspect.Input) (*inspect.Result, error)
 
 // Setup adds the controller to a manager. It also wakes when a channel appears or goes that an Inspection names.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
@@ -46,7 +45,11 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 	// Inspections share what a backend allows; the backend's own probe does not wait for them.
 	shared := *e.Backends
 	shared.Queries = &backends.Queries{}
-	r := New(e, Options{Metrics: metrics, Checks: checks.Builtin(), Backends: &shared, Engine: inspect.Run})
+	options := Options{Metrics: metrics, Checks: checks.Builtin(), Backends: &shared, Engine: inspect.Run}
+	if command := e.Settings.RunCommand; command != nil {
+		options.Runner = &runner.Child{Command: *command, Config: m.GetConfig(), Backends: &shared}
+	}
+	r := New(e, options)
 	if err := kind.Index(m, &v1alpha1.Inspection{}, ReferencedResources); err != nil {
 		return err
 	}
@@ -57,22 +60,29 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 		Complete(r)
 }
 
-// Options of the controller, beside its environment. All fields are required.
+// Options of the controller, beside its environment. All fields but Runner are required.
 type Options struct {
 	Metrics *Metrics
 	// Checks is the catalogue.
 	Checks []check.Check
 	// Backends opens what spec.metricsRef and spec.logsRef name.
 	Backends *backends.Resolver
-	Engine   Engine
+	Engine   runner.Engine
+	// Runner runs Inspections. Default: in this process, with Engine.
+	Runner runner.Runner
 }
 
 // New is the reconciler of Inspections.
 func New(e *environment.Environment, o Options) *kind.Reconciler[*v1alpha1.Inspection] {
+	local := &runner.Local{
+		Reader: e.Reader, Accounts: e.Accounts, Clock: e.Clock, Checks: o.Checks, Backends: o.Backends, Engine: o.Engine,
+	}
 	l := &logic{
-		inputs:  inputs{reader: e.Reader, accounts: e.Accounts, clock: e.Clock, checks: o.Checks, backends: o.Backends},
-		reports: reports{client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events},
-		client:  e.Client, clock: e.Clock, events: e.Events, metrics: o.Metrics, engine: o.Engine,
+		local: local, runner: o.Runner, reports: reports{client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events},
+		client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events, metrics: o.Metrics,
+	}
+	if l.runner == nil {
+		l.runner = local
 	}
 	empty := func() *v1alpha1.Inspection { return &v1alpha1.Inspection{} }
 	return kind.NewReconciler(e.Environment, kindName, "Inspect", empty, l, func(i *v1alpha1.Inspection) []refwatch.Reference {
@@ -82,13 +92,15 @@ func New(e *environment.Environment, o Options) *kind.Reconciler[*v1alpha1.Inspe
 
 // logic reconciles Inspections. The parts hold what each step needs; every step takes values and returns values.
 type logic struct {
-	inputs  inputs
+	// local checks what a run needs; runner runs it.
+	local   *runner.Local
+	runner  runner.Runner
 	reports reports
 	client  client.Client
+	reader  client.Reader
 	clock   clock.PassiveClock
 	events  events.EventRecorder
 	metrics *Metrics
-	engine  Engine
 }
 
 // Reconcile implements kind.Logic: it executes the run that is due, or waits for the next.
@@ -124,22 +136,14 @@ func (l *logic) execute(
 		return nil, err
 	}
 	if report == nil {
-		input, err := l.inputs.resolve(ctx, scope.Object)
-		if err != nil {
-			return nil, err
-		}
-		defer closeBackends(input)
-		if err := l.announce(ctx, scope, run); err != nil {
-			return nil, err
-		}
-		if report, err = l.inspect(ctx, scope.Object, run, input); err != nil {
+		if report, err = l.inspect(ctx, scope, run); err != nil {
 			return nil, err
 		}
 	}
 	if err := l.reports.prune(ctx, scope.Object, report.Name); err != nil {
 		return nil, err
 	}
-	setNotified(scope, l.inputs.missingChannels(ctx, scope.Object))
+	setNotified(scope, l.missingChannels(ctx, scope.Object))
 	return report, nil
 }
 

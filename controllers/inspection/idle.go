@@ -17,9 +17,9 @@ const maxSleep = 10 * time.Minute
 // checked already, so that a mistake shows when it is made, and not at night.
 func (l *logic) idle(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection], next time.Time) (time.Duration, error) {
 	inspection := scope.Object
-	setNotified(scope, l.inputs.missingChannels(ctx, inspection))
+	setNotified(scope, l.missingChannels(ctx, inspection))
 	if inspection.Spec.Schedule != "" {
-		if err := l.inputs.check(ctx, inspection); err != nil {
+		if err := l.local.Check(ctx, inspection); err != nil {
 			return 0, err
 		}
 	}
@@ -29,7 +29,7 @@ func (l *logic) idle(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection
 	if !holds || !l.metrics.knows(inspection) {
 		// A problem since the last run is gone, or the manager is new: the last report says what holds.
 		var err error
-		if report, err = l.inputs.previous(ctx, inspection); err != nil {
+		if report, err = l.local.Previous(ctx, inspection); err != nil {
 			return 0, err
 		}
 	}

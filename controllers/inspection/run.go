@@ -6,26 +6,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/inspect"
-	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/kind"
 )
 
-// inspect runs the engine and saves the report.
+// inspect runs an Inspection and saves the report.
 func (l *logic) inspect(
-	ctx context.Context, inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun, input inspect.Input,
+	ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection], run *v1alpha1.InspectionRun,
 ) (*v1alpha1.InspectionReport, error) {
-	limited, cancel := context.WithTimeout(ctx, inspection.Timeout())
-	defer cancel()
-	result, err := l.engine(limited, input)
-	switch {
-	case err != nil && problem.As(err) == nil && ctx.Err() == nil:
-		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "unexpected error while inspecting; see the manager's log")
-	case err != nil:
+	result, err := l.runner.Run(ctx, scope.Object, func(ctx context.Context) error { return l.announce(ctx, scope, run) })
+	if err != nil {
 		return nil, err
 	}
 	l.metrics.stages(result.Durations)
 	summary := result.Report.Summary
 	log.FromContext(ctx).Info("Inspected", "report", run.Report, "trigger", run.Trigger,
 		"findings", summary.Counts.Total(), "rootCauses", summary.RootCauses, "gaps", len(result.Report.Gaps))
-	return l.reports.save(ctx, inspection, run, result.Report)
+	return l.reports.save(ctx, scope.Object, run, result.Report)
 }

@@ -2,7 +2,6 @@ package inspection
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +10,6 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/testsuite"
-	"kubeops.io/kubeops/internal/inspect/check"
 )
 
 func TestAnInspectionRunsOnceForEachGenerationAndRequest(t *testing.T) {
@@ -121,19 +119,5 @@ func TestAnExpiredIgnoreRuleIsNamedAsAGap(t *testing.T) {
 	}
 	if !found || len(report.Findings) != 1 {
 		t.Errorf("findings %d, gaps %+v", len(report.Findings), report.Gaps)
-	}
-}
-
-func TestWhatTheSpecSaysToTheChecksReachesThem(t *testing.T) {
-	got := params(&v1alpha1.InspectionSpec{
-		AllowedRegistries: []string{
-			"registry.example.com",
-		}, Thresholds: &v1alpha1.Thresholds{RecentWindow: &metav1.Duration{Duration: time.Hour * 2}},
-	})
-	want := check.DefaultParams()
-	want.AllowedRegistries = []string{"registry.example.com"}
-	want.RecentWindow = 2 * time.Hour
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

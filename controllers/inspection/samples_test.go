@@ -16,6 +16,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/custom"
+	"kubeops.io/kubeops/internal/runner"
 )
 
 func TestSamplesAreAcceptedAsTheyStand(t *testing.T) {
@@ -69,7 +70,7 @@ func (w *world) wantRunnable(object *unstructured.Unstructured) {
 	if _, err := due(i, w.Clock.Now()); err != nil {
 		w.t.Error(err)
 	}
-	if _, _, err := (inputs{checks: checks.Builtin()}).selectChecks(i.Spec.Checks, i.Spec.CustomChecks); err != nil {
+	if _, _, err := (&runner.Local{Checks: checks.Builtin()}).SelectChecks(i.Spec.Checks, i.Spec.CustomChecks); err != nil {
 		w.t.Error(err)
 	}
 	own, err := custom.Compile(i.Spec.CustomChecks)

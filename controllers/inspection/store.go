@@ -21,6 +21,7 @@ import (
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/runner"
 )
 
 // +kubebuilder:rbac:groups=kubeops.io,resources=inspectionreports,verbs=get;list;create;delete
@@ -46,7 +47,7 @@ func (r reports) existing(
 		return nil, noReports(err) // known before the cluster is read for nothing
 	case err != nil:
 		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read InspectionReport %s/%s (%s)", inspection.Namespace,
-			run.Report, apierror.DescribeWithMessage(err, maxQuote))
+			run.Report, apierror.DescribeWithMessage(err, runner.MaxQuote))
 	case !metav1.IsControlledBy(report, inspection):
 		return nil, problem.Waiting(v1alpha1.ReasonSaveFailed, time.Minute,
 			"InspectionReport %s/%s exists and belongs to another owner; delete it (kubectl -n %s delete inspectionreport %s)",
@@ -83,7 +84,7 @@ func (r reports) save(
 		return nil, noReports(err)
 	default:
 		return nil, problem.Retrying(v1alpha1.ReasonSaveFailed, err, "cannot save InspectionReport %s/%s (%s)", inspection.Namespace,
-			run.Report, apierror.DescribeWithMessage(err, maxQuote))
+			run.Report, apierror.DescribeWithMessage(err, runner.MaxQuote))
 	}
 }
 
@@ -118,7 +119,7 @@ func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, new
 		client.MatchingLabels{v1alpha1.LabelInspection: Label(inspection.Name)})
 	if err != nil {
 		return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot list the reports of Inspection %s/%s (%s)", inspection.Namespace,
-			inspection.Name, apierror.DescribeWithMessage(err, maxQuote))
+			inspection.Name, apierror.DescribeWithMessage(err, runner.MaxQuote))
 	}
 	own := slices.DeleteFunc(list.Items, func(m metav1.PartialObjectMetadata) bool {
 		return !metav1.IsControlledBy(&m, inspection) || m.Name == newest
@@ -133,7 +134,7 @@ func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, new
 		}
 		if err := r.client.Delete(ctx, &report); client.IgnoreNotFound(err) != nil {
 			return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot delete InspectionReport %s/%s (%s)", inspection.Namespace,
-				report.Name, apierror.DescribeWithMessage(err, maxQuote))
+				report.Name, apierror.DescribeWithMessage(err, runner.MaxQuote))
 		}
 		if report.Labels[v1alpha1.LabelUndelivered] != "" {
 			kind.Event(r.events, inspection, corev1.EventTypeWarning, "ReportNotDelivered", "Inspect", "InspectionReport "+report.Name+

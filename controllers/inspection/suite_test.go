@@ -2,6 +2,7 @@ package inspection
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 
@@ -19,6 +20,13 @@ import (
 var realAPI *rest.Config
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == runArgument {
+		if err := serveRun(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(testsuite.Run(m, &realAPI))
 }
 

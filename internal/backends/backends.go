@@ -25,7 +25,7 @@ type Resolver struct {
 	LogTypes     *logs.Registry
 	// Queries makes all readers of a MetricsBackend share its query budget. Nil gives each reader the whole budget, which is
 	// right for probes: their few questions do not wait behind those of inspections.
-	Queries *Queries
+	Queries QuerySlots
 	// ModelTypes are the types of AIProviders, and Meters what bounds them; required where there are any.
 	ModelTypes *ai.Registry
 	Meters     *Meters

@@ -38,9 +38,11 @@ func (r *Resolver) OpenMetrics(ctx context.Context, backend *v1alpha1.MetricsBac
 	}
 	endpoint.URL = url
 	settings := metrics.Settings{
-		Endpoint: endpoint, Budget: budget(spec.QueryBudget), Timeout: spec.RequestTimeout(), Egress: r.Egress, Metrics: r.Telemetry,
+		Endpoint: endpoint, Budget: BudgetOf(spec.QueryBudget), Timeout: spec.RequestTimeout(), Egress: r.Egress, Metrics: r.Telemetry,
 	}
-	settings.Slots = r.Queries.slots(backend, settings.Budget)
+	if r.Queries != nil {
+		settings.Slots = r.Queries.Slots(backend, settings.Budget)
+	}
 	opened := &Metrics{Redactor: newRedactor(secrets), config: config, endpoint: endpoint}
 	settings.Alertmanager, opened.Alertmanager = alertmanager(ctx, secrets, spec)
 	opened.Provider, err = config.Open(settings)
@@ -81,7 +83,8 @@ func alertmanager(ctx context.Context, secrets *secretref.Reader, spec *v1alpha1
 	return &endpoint, nil
 }
 
-func budget(spec *v1alpha1.QueryBudget) metrics.Budget {
+// BudgetOf a MetricsBackend, with defaults.
+func BudgetOf(spec *v1alpha1.QueryBudget) metrics.Budget {
 	if spec == nil {
 		return metrics.Budget{}.Defaulted()
 	}

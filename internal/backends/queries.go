@@ -10,8 +10,14 @@ import (
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
-// Queries hands out the slots of query budgets: of one MetricsBackend, the same ones to all who open it. The zero value is ready,
-// and nil has none. It is safe for concurrent use.
+// QuerySlots hands out the slots of query budgets.
+type QuerySlots interface {
+	// Slots of a MetricsBackend with a budget.
+	Slots(b *v1alpha1.MetricsBackend, budget metrics.Budget) metrics.Slots
+}
+
+// Queries hands out the slots of query budgets: of one MetricsBackend, the same ones to all who open it. The zero value is ready.
+// It is safe for concurrent use.
 type Queries struct {
 	mutex sync.Mutex
 	taken map[client.ObjectKey]ownedSlots
@@ -19,15 +25,13 @@ type Queries struct {
 
 // ownedSlots are those of one object: another object of the same name starts from zero.
 type ownedSlots struct {
-	uid   types.UID
-	slots metrics.Slots
+	uid           types.UID
+	maxConcurrent int
+	slots         metrics.Slots
 }
 
-// slots of a MetricsBackend with a budget. Where its maxConcurrent has changed, those who have it open keep to the number before.
-func (q *Queries) slots(b *v1alpha1.MetricsBackend, budget metrics.Budget) metrics.Slots {
-	if q == nil {
-		return nil
-	}
+// Slots implements QuerySlots. Where maxConcurrent has changed, those who have the backend open keep to the number before.
+func (q *Queries) Slots(b *v1alpha1.MetricsBackend, budget metrics.Budget) metrics.Slots {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	if q.taken == nil {
@@ -35,8 +39,8 @@ func (q *Queries) slots(b *v1alpha1.MetricsBackend, budget metrics.Budget) metri
 	}
 	key := client.ObjectKeyFromObject(b)
 	known := q.taken[key]
-	if known.uid != b.UID || cap(known.slots) != budget.Defaulted().MaxConcurrent {
-		known = ownedSlots{b.UID, metrics.NewSlots(budget)}
+	if most := budget.Defaulted().MaxConcurrent; known.uid != b.UID || known.maxConcurrent != most {
+		known = ownedSlots{uid: b.UID, maxConcurrent: most, slots: metrics.NewSlots(budget)}
 		q.taken[key] = known
 	}
 	return known.slots

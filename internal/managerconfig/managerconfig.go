@@ -73,7 +73,7 @@ func Default() v1alpha1.ManagerConfig {
 			RenewDeadline: metav1.Duration{Duration: 10 * time.Second},
 			RetryPeriod:   metav1.Duration{Duration: 2 * time.Second},
 		},
-		Inspections: v1alpha1.Inspections{MaxConcurrent: 2},
+		Inspections: v1alpha1.Inspections{MaxConcurrent: 2, MemoryLimit: v1alpha1.AutoMemoryLimit},
 		LogCollection: v1alpha1.LogCollection{
 			ClusterWideNamespaces: []string{},
 			Images:                v1alpha1.CollectorImages{Vector: images.Vector, Fluentd: images.Fluentd},

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -128,13 +129,24 @@ func validateLeaderElection(election *v1alpha1.LeaderElection, path *field.Path)
 	return all
 }
 
+// MinMemoryLimit of a run: a run of a small cluster needs less.
+const MinMemoryLimit = "64Mi"
+
 func validateInspections(inspections *v1alpha1.Inspections, path *field.Path) field.ErrorList {
 	const maxConcurrent = 100
+	var all field.ErrorList
 	if inspections.MaxConcurrent < 1 || inspections.MaxConcurrent > maxConcurrent {
-		return field.ErrorList{field.Invalid(path.Child("maxConcurrent"), inspections.MaxConcurrent,
-			validation.InclusiveRangeError(1, maxConcurrent))}
+		all = append(all, field.Invalid(path.Child("maxConcurrent"), inspections.MaxConcurrent,
+			validation.InclusiveRangeError(1, maxConcurrent)))
 	}
-	return nil
+	if inspections.MemoryLimit != v1alpha1.AutoMemoryLimit {
+		limit, err := resource.ParseQuantity(inspections.MemoryLimit)
+		if err != nil || limit.Cmp(resource.MustParse(MinMemoryLimit)) < 0 {
+			all = append(all, field.Invalid(path.Child("memoryLimit"), inspections.MemoryLimit,
+				`must be a quantity of at least `+MinMemoryLimit+`, such as "256Mi", or "auto"`))
+		}
+	}
+	return all
 }
 
 func validateLogCollection(collection *v1alpha1.LogCollection, path *field.Path) field.ErrorList {

@@ -82,10 +82,17 @@ type LeaderElection struct {
 
 // Inspections limits the execution of Inspections.
 type Inspections struct {
-	// maxConcurrent is the number of Inspections that run at the same time, 1 to 100. Each keeps the facts of its cluster in
-	// memory. Default: 2.
+	// maxConcurrent is the number of Inspections that run at the same time, 1 to 100. Each runs in a process of its own and keeps
+	// the facts of its cluster in memory. Default: 2.
 	MaxConcurrent int32 `json:"maxConcurrent"`
+	// memoryLimit of each run, at least 64Mi. A run that needs more is stopped, and condition Ready reports MemoryLimitExceeded.
+	// "auto" divides the memory limit of the container, less 96Mi for the manager, by maxConcurrent; without a limit of the
+	// container it is 1Gi. Default: auto.
+	MemoryLimit string `json:"memoryLimit"`
 }
+
+// AutoMemoryLimit derives the memory limit of a run from that of the container.
+const AutoMemoryLimit = "auto"
 
 // Backends limits the connections to backends, models and notification channels.
 type Backends struct {

@@ -61,13 +61,18 @@ func Exceeded(field, format string, args ...any) *problem.Problem {
 }
 
 // Slots bound how many queries run at once.
-type Slots chan struct{}
+type Slots interface {
+	// Take waits for a slot, no longer than the context lasts. Call release when the answer has been read.
+	Take(ctx context.Context) (release func(), err error)
+}
+
+// slots of this process.
+type slots chan struct{}
 
 // NewSlots has room for as many as the budget says.
-func NewSlots(b Budget) Slots { return make(Slots, b.Defaulted().MaxConcurrent) }
+func NewSlots(b Budget) Slots { return make(slots, b.Defaulted().MaxConcurrent) }
 
-// Take waits for a slot, no longer than the context lasts. Call release when the answer has been read.
-func (s Slots) Take(ctx context.Context) (release func(), err error) {
+func (s slots) Take(ctx context.Context) (release func(), err error) {
 	select {
 	case s <- struct{}{}:
 		return func() { <-s }, nil
@@ -77,9 +82,14 @@ func (s Slots) Take(ctx context.Context) (release func(), err error) {
 	case s <- struct{}{}:
 		return func() { <-s }, nil
 	case <-ctx.Done():
-		p := Exceeded("maxConcurrent", "a query timed out waiting for a slot; run fewer queries at once")
-		p.Action = problem.Retry
-		p.Cause = ctx.Err()
-		return nil, p
+		return nil, NoSlot(ctx.Err())
 	}
+}
+
+// NoSlot is the problem of a query that waited for a slot for too long.
+func NoSlot(cause error) *problem.Problem {
+	p := Exceeded("maxConcurrent", "a query timed out waiting for a slot; run fewer queries at once")
+	p.Action = problem.Retry
+	p.Cause = cause
+	return p
 }

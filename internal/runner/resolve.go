@@ -1,4 +1,4 @@
-package inspection
+package runner
 
 import (
 	"context"
@@ -7,13 +7,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apierror"
-	"kubeops.io/kubeops/internal/backends"
-	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
@@ -21,26 +18,17 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// inputs reads everything that a run needs. All fields are required.
-type inputs struct {
-	reader   client.Reader
-	accounts impersonate.Source
-	clock    clock.PassiveClock
-	checks   []check.Check
-	backends *backends.Resolver
-}
-
 // resolve reads everything that a run needs. Its errors are problems.
-func (in inputs) resolve(ctx context.Context, inspection *v1alpha1.Inspection) (inspect.Input, error) {
-	selected, own, err := in.selectChecks(inspection.Spec.Checks, inspection.Spec.CustomChecks)
+func (l *Local) resolve(ctx context.Context, inspection *v1alpha1.Inspection) (inspect.Input, error) {
+	selected, own, err := l.SelectChecks(inspection.Spec.Checks, inspection.Spec.CustomChecks)
 	if err != nil {
 		return inspect.Input{}, err
 	}
-	config, err := in.account(ctx, inspection)
+	config, err := l.account(ctx, inspection)
 	if err != nil {
 		return inspect.Input{}, err
 	}
-	previous, err := in.previous(ctx, inspection)
+	previous, err := l.Previous(ctx, inspection)
 	if err != nil {
 		return inspect.Input{}, err
 	}
@@ -56,28 +44,28 @@ func (in inputs) resolve(ctx context.Context, inspection *v1alpha1.Inspection) (
 		Ignore:            spec.Ignore,
 		ExcludeNamespaces: spec.ExcludeNamespaces,
 		Previous:          previous,
-		Clock:             in.clock,
+		Clock:             l.Clock,
 	}
-	return input, in.openBackends(ctx, inspection, &input)
+	return input, l.openBackends(ctx, inspection, &input)
 }
 
-// check reports what would keep a run from starting, without starting one.
-func (in inputs) check(ctx context.Context, inspection *v1alpha1.Inspection) error {
-	if _, _, err := in.selectChecks(inspection.Spec.Checks, inspection.Spec.CustomChecks); err != nil {
+// Check reports what would keep a run from starting, without starting one.
+func (l *Local) Check(ctx context.Context, inspection *v1alpha1.Inspection) error {
+	if _, _, err := l.SelectChecks(inspection.Spec.Checks, inspection.Spec.CustomChecks); err != nil {
 		return err
 	}
-	_, err := in.account(ctx, inspection)
+	_, err := l.account(ctx, inspection)
 	return err
 }
 
 // account acts as the Inspection's ServiceAccount.
-func (in inputs) account(ctx context.Context, inspection *v1alpha1.Inspection) (*rest.Config, error) {
-	return in.accounts.Existing(ctx, inspection.Namespace, inspection.ServiceAccountName(), "the inspection reads with",
+func (l *Local) account(ctx context.Context, inspection *v1alpha1.Inspection) (*rest.Config, error) {
+	return l.Accounts.Existing(ctx, inspection.Namespace, inspection.ServiceAccountName(), "the inspection reads with",
 		"bind ClusterRole kubeops-inspector to it")
 }
 
-// selectChecks compiles the custom checks and narrows all to what the spec selects.
-func (in inputs) selectChecks(
+// SelectChecks compiles the custom checks and narrows all to what the spec selects.
+func (l *Local) SelectChecks(
 	selection *v1alpha1.CheckSelection, customChecks []v1alpha1.CustomCheck,
 ) ([]check.Check, []custom.Program, error) {
 	own, err := custom.Compile(customChecks)
@@ -85,9 +73,9 @@ func (in inputs) selectChecks(
 		return nil, nil, problem.UserError(v1alpha1.ReasonInvalidCustomCheck, nil, "spec.customChecks: %s", err)
 	}
 	if selection == nil {
-		return in.checks, own, nil
+		return l.Checks, own, nil
 	}
-	selected, own, err := custom.Select(in.checks, own, selection.Include, selection.Exclude)
+	selected, own, err := custom.Select(l.Checks, own, selection.Include, selection.Exclude)
 	switch {
 	case err != nil:
 		return nil, nil, problem.UserError(v1alpha1.ReasonUnknownCheck, nil, "spec.checks: %s; `kubeops checks` lists them all", err)
@@ -98,19 +86,19 @@ func (in inputs) selectChecks(
 	return selected, own, nil
 }
 
-// previous is the last report, or nil if it no longer exists.
-func (in inputs) previous(ctx context.Context, inspection *v1alpha1.Inspection) (*v1alpha1.InspectionReport, error) {
+// Previous is the last report, or nil if it no longer exists.
+func (l *Local) Previous(ctx context.Context, inspection *v1alpha1.Inspection) (*v1alpha1.InspectionReport, error) {
 	if inspection.Status.LastReport == "" {
 		return nil, nil
 	}
 	report := &v1alpha1.InspectionReport{}
-	err := in.reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: inspection.Status.LastReport}, report)
+	err := l.Reader.Get(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: inspection.Status.LastReport}, report)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
 		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read InspectionReport %s/%s (%s)", inspection.Namespace,
-			inspection.Status.LastReport, apierror.DescribeWithMessage(err, maxQuote))
+			inspection.Status.LastReport, apierror.DescribeWithMessage(err, MaxQuote))
 	}
 	return report, nil
 }
@@ -135,5 +123,5 @@ func params(spec *v1alpha1.InspectionSpec) check.Params {
 	return p
 }
 
-// maxQuote is how many runes of the API server's own message a condition quotes.
-const maxQuote = 512
+// MaxQuote is how many runes of the API server's own message a condition quotes.
+const MaxQuote = 512

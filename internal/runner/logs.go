@@ -1,4 +1,4 @@
-package inspection
+package runner
 
 import (
 	"kubeops.io/kubeops/api/v1alpha1"

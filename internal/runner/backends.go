@@ -1,4 +1,4 @@
-package inspection
+package runner
 
 import (
 	"context"
@@ -19,18 +19,16 @@ import (
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
-// +kubebuilder:rbac:groups=kubeops.io,resources=metricsbackends;logbackends,verbs=get
-
 // openBackends opens the backends that the spec names. One that is missing or not Ready is a gap in the report and no error:
 // the cluster itself can be inspected without it. Only the end of the manager is an error.
-func (in inputs) openBackends(ctx context.Context, inspection *v1alpha1.Inspection, input *inspect.Input) error {
+func (l *Local) openBackends(ctx context.Context, inspection *v1alpha1.Inspection, input *inspect.Input) error {
 	if ref := inspection.Spec.MetricsRef; ref != nil {
-		if err := in.openMetrics(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, input); err != nil {
+		if err := l.openMetrics(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, input); err != nil {
 			input.Gaps = append(input.Gaps, gapOf("MetricsBackend", "spec.metricsRef", inspection.Namespace, ref.Name, err))
 		}
 	}
 	if ref := inspection.Spec.LogsRef; ref != nil {
-		if err := in.openLogs(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, input); err != nil {
+		if err := l.openLogs(ctx, client.ObjectKey{Namespace: inspection.Namespace, Name: ref.Name}, input); err != nil {
 			input.Gaps = append(input.Gaps, gapOf("LogBackend", "spec.logsRef", inspection.Namespace, ref.Name, err))
 		}
 	}
@@ -51,16 +49,16 @@ func closeBackends(input inspect.Input) {
 	}
 }
 
-func (in inputs) openMetrics(ctx context.Context, key client.ObjectKey, input *inspect.Input) error {
+func (l *Local) openMetrics(ctx context.Context, key client.ObjectKey, input *inspect.Input) error {
 	b := &v1alpha1.MetricsBackend{}
-	if err := in.reader.Get(ctx, key, b); err != nil {
+	if err := l.Reader.Get(ctx, key, b); err != nil {
 		return err
 	}
 	proven, err := provenByController(b.Status.Conditions, b.Generation, b.Status.ObservedGeneration)
 	if err != nil {
 		return err
 	}
-	opened, err := in.backends.OpenMetrics(ctx, b)
+	opened, err := l.Backends.OpenMetrics(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -79,21 +77,21 @@ func (in inputs) openMetrics(ctx context.Context, key client.ObjectKey, input *i
 	return nil
 }
 
-func (in inputs) openLogs(ctx context.Context, key client.ObjectKey, input *inspect.Input) error {
+func (l *Local) openLogs(ctx context.Context, key client.ObjectKey, input *inspect.Input) error {
 	b := &v1alpha1.LogBackend{}
-	if err := in.reader.Get(ctx, key, b); err != nil {
+	if err := l.Reader.Get(ctx, key, b); err != nil {
 		return err
 	}
 	proven, err := provenByController(b.Status.Conditions, b.Generation, b.Status.ObservedGeneration)
 	if err != nil {
 		return err
 	}
-	opened, err := in.backends.OpenLogs(ctx, b)
+	opened, err := l.Backends.OpenLogs(ctx, b)
 	if err != nil {
 		return err
 	}
 	if !proven {
-		if _, err := logs.Prove(ctx, opened.Provider, logs.ProbeOptions{ReadOnly: true, Clock: in.clock}); err != nil {
+		if _, err := logs.Prove(ctx, opened.Provider, logs.ProbeOptions{ReadOnly: true, Clock: l.Clock}); err != nil {
 			opened.Close()
 			return err
 		}
@@ -134,7 +132,7 @@ func gapOf(kindName, field, namespace, name string, err error) facts.Gap {
 		gap.Message = object + " did not answer in time, so nothing was read from it"
 	default:
 		gap.Message = fmt.Sprintf("cannot read %s (%s), so nothing was read from the backend", object,
-			apierror.DescribeWithMessage(err, maxQuote))
+			apierror.DescribeWithMessage(err, MaxQuote))
 	}
 	gap.Remediation = fmt.Sprintf("Run `kubectl -n %s get %s %s -o wide`; its condition Ready says what to do.", namespace, resource,
 		name)

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/resource"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	configv1alpha1 "kubeops.io/kubeops/api/config/v1alpha1"
+	"kubeops.io/kubeops/internal/child"
+	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/runner"
+)
+
+const (
+	// runArgument makes this program run one Inspection for the manager that started it.
+	runArgument = "run-inspection"
+	// ownMemory of the limit of the container is for the manager itself: four times what it needs when idle, without its text.
+	ownMemory = 96 << 20
+	// minRunMemory is what a run gets at least, and defaultRunMemory what it gets in a container without a limit.
+	minRunMemory     = 64 << 20
+	defaultRunMemory = 1 << 30
+	// cgroupLimit has the memory limit of the container where it has one (cgroup v2).
+	cgroupLimit = "/sys/fs/cgroup/memory.max"
+)
+
+// serveRun is the main function of a child process.
+func serveRun() error {
+	connection, err := child.Enter()
+	if err != nil {
+		return err
+	}
+	ctrl.SetLogger(logr.Discard()) // what a run has to say is in its outcome
+	return runner.Serve(context.Background(), connection, inspect.Run)
+}
+
+// runCommand is the command of a child process, with its share of the memory and of the processors. The manager's own memory limit is
+// reduced by what the children may use.
+func runCommand(config *configv1alpha1.ManagerConfig) (*child.Command, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the program to start for runs: %w", err)
+	}
+	parallel := int64(config.Inspections.MaxConcurrent)
+	container := containerMemory()
+	memory := runMemory(config.Inspections.MemoryLimit, container, parallel)
+	if container > 0 {
+		debug.SetMemoryLimit(max(container-parallel*memory, container/4))
+	}
+	processors := max((runtime.GOMAXPROCS(0)+int(parallel)-1)/int(parallel), 1)
+	return &child.Command{Path: program, Args: []string{runArgument}, Memory: memory, Processors: processors}, nil
+}
+
+// runMemory is the memory limit of one run in bytes. The configuration is valid.
+func runMemory(configured string, container, parallel int64) int64 {
+	if limit, err := resource.ParseQuantity(configured); err == nil {
+		return limit.Value()
+	}
+	if container == 0 {
+		return defaultRunMemory
+	}
+	return max((container-ownMemory)/parallel, minRunMemory)
+}
+
+// containerMemory is the memory limit of the container in bytes: GOMEMLIMIT, as the Deployment sets it, or that of the cgroup. 0 without
+// a limit.
+func containerMemory() int64 {
+	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
+		return limit
+	}
+	text, err := os.ReadFile(cgroupLimit)
+	if err != nil {
+		return 0
+	}
+	limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil { // "max"
+		return 0
+	}
+	return limit
+}

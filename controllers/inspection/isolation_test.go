@@ -1,0 +1,140 @@
+package inspection
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/testsuite"
+	"kubeops.io/kubeops/internal/child"
+	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/runner"
+)
+
+// runArgument makes the test binary run one Inspection as a child process, with the engine of the argument after it.
+const runArgument = "run-inspection"
+
+// engines that a child can have; all but the first do what a fault in a limit would let a tenant do.
+func engines() map[string]runner.Engine {
+	return map[string]runner.Engine{
+		"engine": inspect.Run,
+		"hog": func(context.Context, inspect.Input) (*inspect.Result, error) {
+			kept := make([][]byte, 0)
+			for {
+				kept = append(kept, make([]byte, 1<<20))
+			}
+		},
+		"loop": func(context.Context, inspect.Input) (*inspect.Result, error) {
+			for n := 0; ; n++ {
+				if n < 0 {
+					return nil, nil
+				}
+			}
+		},
+		"panic":   func(context.Context, inspect.Input) (*inspect.Result, error) { panic("a bug in a check") },
+		"error":   func(context.Context, inspect.Input) (*inspect.Result, error) { return nil, errors.New("unexpected") },
+		"problem": func(context.Context, inspect.Input) (*inspect.Result, error) { return nil, unreachable() },
+	}
+}
+
+func unreachable() *problem.Problem {
+	return problem.Retrying(v1alpha1.ReasonClusterUnreachable, errors.New("refused"), "the cluster does not answer")
+}
+
+func serveRun(engine string) error {
+	connection, err := child.Enter()
+	if err != nil {
+		return err
+	}
+	return runner.Serve(context.Background(), connection, engines()[engine])
+}
+
+// inChild makes a reconciler run Inspections in child processes.
+func inChild(w *world, engine string) func(*setup) {
+	return func(s *setup) {
+		s.options.Runner = &runner.Child{
+			Command: child.Command{Path: os.Args[0], Args: []string{runArgument, engine}, Memory: 256 << 20},
+			Config:  w.Config, Backends: s.options.Backends,
+		}
+	}
+}
+
+func TestAChildProcessSavesTheSameReport(t *testing.T) {
+	findings := map[string]string{}
+	summaries := map[string]v1alpha1.ReportSummary{}
+	for where, with := range map[string]func(*world) func(*setup){
+		"local": func(*world) func(*setup) { return func(*setup) {} },
+		"child": func(w *world) func(*setup) { return inChild(w, "engine") },
+	} {
+		w := newWorld(t)
+		w.Reader(false)
+		w.LostService("a")
+		w.Inspection(v1alpha1.InspectionSpec{CustomChecks: []v1alpha1.CustomCheck{{
+			ID: "custom-labels", Resource: v1alpha1.CustomResource{Version: "v1", Resource: "services"},
+			Expression: "has(object.metadata.labels)", Message: "Service has no labels",
+		}}})
+		w.Settle(w.reconciler(with(w)))
+		testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "root cause")
+		report := w.Newest()
+		summaries[where] = report.Summary
+		for _, f := range report.Findings {
+			findings[where] += strings.ReplaceAll(f.Check+" "+f.Object.Name+" "+f.Message+"\n", w.Namespace, "namespace")
+		}
+	}
+	if diff := cmp.Diff(findings["local"], findings["child"]); diff != "" || findings["local"] == "" {
+		t.Error(diff)
+	}
+	ignored := cmpopts.IgnoreFields(v1alpha1.ReportSummary{}, "StartTime", "Duration")
+	if diff := cmp.Diff(summaries["local"], summaries["child"], ignored); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestARunThatALimitEndsIsAConditionThatNamesTheLimit(t *testing.T) {
+	for engine, want := range map[string]struct{ reason, message string }{
+		"hog":     {v1alpha1.ReasonMemoryLimitExceeded, "it needed more than 256Mi of memory"},
+		"loop":    {v1alpha1.ReasonDeadlineExceeded, "did not end within spec.timeout (5s)"},
+		"panic":   {v1alpha1.ReasonRetrying, "the process of the run ended early; see the manager's log"},
+		"error":   {v1alpha1.ReasonRetrying, "unexpected error while inspecting; see the manager's log"},
+		"problem": {v1alpha1.ReasonClusterUnreachable, "the cluster does not answer"},
+	} {
+		t.Run(engine, func(t *testing.T) {
+			w := newWorld(t)
+			w.Reader(false)
+			w.LostService("a")
+			w.Inspection(v1alpha1.InspectionSpec{Timeout: &metav1.Duration{Duration: 5 * time.Second}})
+			if _, err := w.Reconcile(w.reconciler(inChild(w, engine))); err != nil && want.reason != v1alpha1.ReasonRetrying &&
+				want.reason != v1alpha1.ReasonClusterUnreachable {
+				t.Error(err)
+			}
+			testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, want.reason, want.message)
+			if len(w.Reports()) != 0 {
+				t.Error("a report was saved")
+			}
+			w.Clock.SetTime(w.Clock.Now().Add(time.Hour))
+			w.Settle(w.reconciler(inChild(w, "engine")))
+			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause")
+		})
+	}
+}
+
+func TestAnInvalidSpecIsNotAnnouncedByAChild(t *testing.T) {
+	w := newWorld(t)
+	w.Inspection(v1alpha1.InspectionSpec{})
+	if _, err := w.Reconcile(w.reconciler(inChild(w, "engine"))); err != nil {
+		t.Fatal(err)
+	}
+	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonServiceAccountNotFound, "kubeops")
+	if w.Get().Status.ActiveRun != nil {
+		t.Error("a run is active that could not start")
+	}
+}

@@ -1,0 +1,200 @@
+package child_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"kubeops.io/kubeops/internal/child"
+)
+
+// limit of the children in these tests: enough for a Go program, and little for a hog.
+const limit = 96 << 20
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == "child" {
+		if err := work(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(3)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// work of a child, by its name. It says "ready" first.
+func work(name string) error {
+	connection, err := child.Enter()
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(connection, "ready"); err != nil {
+		return err
+	}
+	request, err := bufio.NewReader(connection).ReadString('\n')
+	if err != nil {
+		return err
+	}
+	switch name {
+	case "echo":
+		_, err = fmt.Fprint(connection, request)
+	case "one large allocation":
+		kept := make([]byte, 8<<30)
+		kept[len(kept)-1] = 1
+		fmt.Fprint(connection, len(kept))
+	case "many small allocations":
+		var kept [][]byte
+		for {
+			kept = append(kept, make([]byte, 1<<10))
+			if len(kept) < 0 {
+				fmt.Fprint(connection, kept)
+			}
+		}
+	case "deep recursion":
+		fmt.Fprint(connection, recurse(1<<40))
+	case "endless loop":
+		for n := 0; ; n++ {
+			if n < 0 {
+				fmt.Fprint(connection, n)
+			}
+		}
+	case "panic":
+		panic("a bug")
+	case "exit":
+		return errors.New("no reason")
+	case "waits":
+		_, err = io.Copy(io.Discard, connection)
+	}
+	return err
+}
+
+func recurse(n int) int {
+	if n == 0 {
+		return 0
+	}
+	var frame [1 << 10]byte
+	frame[n%len(frame)] = 1
+	return recurse(n-1) + int(frame[n%len(frame)])
+}
+
+func command(name string) child.Command {
+	return child.Command{Path: os.Args[0], Args: []string{"child", name}, Memory: limit, Processors: 1}
+}
+
+// ask sends a line and returns what the child answers until it closes the connection.
+func ask(answer *string) func(context.Context, io.ReadWriteCloser) error {
+	return func(_ context.Context, connection io.ReadWriteCloser) error {
+		lines := bufio.NewReader(connection)
+		if ready, err := lines.ReadString('\n'); err != nil || ready != "ready\n" {
+			return fmt.Errorf("the child said %q: %w", ready, err)
+		}
+		if _, err := fmt.Fprintln(connection, "hello"); err != nil {
+			return err
+		}
+		text, err := lines.ReadString('\n')
+		*answer = text
+		return err
+	}
+}
+
+func TestAChildAnswersItsParent(t *testing.T) {
+	var answer string
+	if err := command("echo").Run(t.Context(), ask(&answer)); err != nil || answer != "hello\n" {
+		t.Errorf("answer %q, error %v", answer, err)
+	}
+}
+
+func TestAChildThatNeedsMoreThanItsMemoryLimitEndsAndTheParentGoesOn(t *testing.T) {
+	for _, name := range []string{"one large allocation", "many small allocations", "deep recursion"} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			var answer string
+			if err := command(name).Run(t.Context(), ask(&answer)); !errors.Is(err, child.ErrMemory) {
+				t.Errorf("answer %q, error %v; want ErrMemory", answer, err)
+			}
+			runtime.ReadMemStats(&after)
+			if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {
+				t.Errorf("the parent allocated %d bytes", grown)
+			}
+		})
+	}
+}
+
+func TestAChildIsKilledAtItsDeadlineWhateverItDoes(t *testing.T) {
+	for _, name := range []string{"endless loop", "waits"} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, child.ErrDeadline)
+			defer cancel()
+			var answer string
+			if err := command(name).Run(ctx, ask(&answer)); !errors.Is(err, child.ErrDeadline) {
+				t.Errorf("answer %q, error %v; want ErrDeadline", answer, err)
+			}
+		})
+	}
+}
+
+func TestCancellingTheParentEndsItsChild(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var answer string
+	err := command("waits").Run(ctx, func(ctx context.Context, connection io.ReadWriteCloser) error {
+		cancel()
+		return ask(&answer)(ctx, connection)
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestAChildThatEndsEarlyIsACrashWithItsFirstLine(t *testing.T) {
+	for name, want := range map[string]string{"panic": "panic: a bug", "exit": "no reason"} {
+		t.Run(name, func(t *testing.T) {
+			var answer string
+			err := command(name).Run(t.Context(), ask(&answer))
+			crash := (*child.CrashError)(nil)
+			if !errors.As(err, &crash) || !strings.HasPrefix(crash.Text, want) || !strings.HasPrefix(crash.State, "exit status") {
+				t.Errorf("error %v, want a crash with %q", err, want)
+			}
+		})
+	}
+}
+
+func TestAConversationThatFailsEndsTheChildAndKeepsItsError(t *testing.T) {
+	refused := errors.New("refused")
+	for _, name := range []string{"waits", "endless loop"} {
+		err := command(name).Run(t.Context(), func(_ context.Context, connection io.ReadWriteCloser) error {
+			if _, err := fmt.Fprintln(connection, "hello"); err != nil {
+				return err
+			}
+			return refused
+		})
+		if !errors.Is(err, refused) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+func TestAProgramThatDoesNotExistIsAnError(t *testing.T) {
+	c := child.Command{Path: "/does/not/exist"}
+	err := c.Run(t.Context(), func(context.Context, io.ReadWriteCloser) error { return nil })
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// BenchmarkStart measures a child from its start to its end.
+func BenchmarkStart(b *testing.B) {
+	for b.Loop() {
+		var answer string
+		if err := command("echo").Run(b.Context(), ask(&answer)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
