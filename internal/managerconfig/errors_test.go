@@ -49,8 +49,8 @@ func TestWrongFilesAreReportedWithTheirPlace(t *testing.T) {
 		"unknown fields": {header + "log: {}\nlevel: debug\ninspections:\n  maxConcurent: 4\n  apiVersion: v1\npassword: hunter2\n", []string{
 			"c.yaml:3:1: log: unknown field; " + sections,
 			"c.yaml:4:1: level: unknown field (did you mean logging.level?); " + sections,
-			"c.yaml:6:3: inspections.maxConcurent: unknown field (did you mean maxConcurrent?); allowed: maxConcurrent",
-			"c.yaml:7:3: inspections.apiVersion: unknown field; allowed: maxConcurrent",
+			"c.yaml:6:3: inspections.maxConcurent: unknown field (did you mean maxConcurrent?); allowed: maxConcurrent, memoryLimit",
+			"c.yaml:7:3: inspections.apiVersion: unknown field; allowed: maxConcurrent, memoryLimit",
 			"c.yaml:8:1: password: unknown field; " + sections,
 		}},
 		"odd keys": {header + "[a]: b\n? {a: b}\n: c\n1: 2\n\"\\e[31m\": x\n\"\": x\nlogging: {1: x}\n", []string{
@@ -136,6 +136,12 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 		}},
 		"a deadline before the retry": {"leaderElection: {retryPeriod: 9s}\n", []string{
 			`c.yaml:3:31: leaderElection.renewDeadline: invalid value: "10s": must be longer than 1.2 times leaderElection.retryPeriod (9s)`,
+		}},
+		"too little memory": {"inspections: {memoryLimit: 63Mi}\n", []string{
+			"c.yaml:3:28: inspections.memoryLimit: invalid value: \"63Mi\": must be a quantity of at least 64Mi, such as \"256Mi\", or \"auto\"",
+		}},
+		"memory that is no quantity": {"inspections: {memoryLimit: much}\n", []string{
+			"c.yaml:3:28: inspections.memoryLimit: invalid value: \"much\": must be a quantity of at least 64Mi, such as \"256Mi\", or \"auto\"",
 		}},
 		"no inspections": {"inspections: {maxConcurrent: 0}\n", []string{
 			"c.yaml:3:30: inspections.maxConcurrent: invalid value: 0: " + range100,

@@ -56,7 +56,7 @@ func TestLoadSetsEveryField(t *testing.T) {
 		Metrics:        v1alpha1.Metrics{BindAddress: "127.0.0.1:9090"},
 		Health:         v1alpha1.Health{BindAddress: "0"},
 		LeaderElection: v1alpha1.LeaderElection{Enabled: false, Namespace: "leases"},
-		Inspections:    v1alpha1.Inspections{MaxConcurrent: 4},
+		Inspections:    v1alpha1.Inspections{MaxConcurrent: 4, MemoryLimit: "512Mi"},
 		Backends:       v1alpha1.Backends{AllowLoopback: true},
 		LogCollection: v1alpha1.LogCollection{
 			Namespace: "kubeops-logging", ClusterWideNamespaces: []string{"monitoring", "security"},
