@@ -14,6 +14,8 @@ const (
 	ReasonUnknownCheck = "UnknownCheck"
 	// ReasonServiceAccountNotFound: the ServiceAccount of the Inspection does not exist.
 	ReasonServiceAccountNotFound = "ServiceAccountNotFound"
+	// ReasonImpersonationForbidden: the manager cannot act as the ServiceAccount of the resource (RBAC).
+	ReasonImpersonationForbidden = "ImpersonationForbidden"
 	// ReasonClusterUnreachable: the API server did not answer, so there is no report.
 	ReasonClusterUnreachable = "ClusterUnreachable"
 	// ReasonSaveFailed: the report could not be saved.

@@ -101,6 +101,7 @@ func TestVersionPrintsAndExits(t *testing.T) {
 func TestConfigurationReachesTheControllers(t *testing.T) {
 	config := managerconfig.Default()
 	config.Inspections.MaxConcurrent = 7
+	config.Namespaces = []string{"shop", "inspections"}
 	config.Backends.AllowLoopback = true
 	config.LogCollection.Namespace = "logging"
 	config.LogCollection.ClusterWideNamespaces = []string{"monitoring"}
@@ -119,6 +120,9 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	}
 	election := config.LeaderElection
 	manager := managerOptions(&config, nil)
+	if diff := cmp.Diff([]string{"inspections", "shop"}, slices.Sorted(maps.Keys(manager.Cache.DefaultNamespaces))); diff != "" {
+		t.Error(diff)
+	}
 	if *manager.LeaseDuration != election.LeaseDuration.Duration || *manager.RenewDeadline != election.RenewDeadline.Duration ||
 		*manager.RetryPeriod != election.RetryPeriod.Duration || manager.LeaderElectionNamespace != "" || !manager.LeaderElection {
 		t.Errorf("%+v", manager)

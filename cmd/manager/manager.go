@@ -42,9 +42,16 @@ func newManager(config *configv1alpha1.ManagerConfig) (ctrl.Manager, error) {
 
 func managerOptions(config *configv1alpha1.ManagerConfig, scheme *runtime.Scheme) ctrl.Options {
 	election := &config.LeaderElection
+	var served map[string]cache.Config // nil for all namespaces
+	for _, namespace := range config.Namespaces {
+		if served == nil {
+			served = map[string]cache.Config{}
+		}
+		served[namespace] = cache.Config{}
+	}
 	return ctrl.Options{
 		Scheme: scheme,
-		Cache:  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Cache:  cache.Options{DefaultNamespaces: served, DefaultTransform: cache.TransformStripManagedFields()},
 		// A report may have 512 KiB: none is kept in memory.
 		Client:                  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&v1alpha1.InspectionReport{}}}},
 		Metrics:                 metricsserver.Options{BindAddress: config.Metrics.BindAddress},

@@ -164,6 +164,9 @@ func (l *logic) openReports(
 func describeError(i *v1alpha1.Inspection, verb string, err error) outcome.Auxiliary {
 	object := fmt.Sprintf("cannot %s Report %s/%s of openreports.io", verb, i.Namespace, render.OpenReportName(i))
 	account := i.ServiceAccountName()
+	if refused, ok := apierror.ImpersonationRefused(err); ok {
+		return outcome.False(v1alpha1.ReasonImpersonationForbidden, object+": "+refused.Message(i.Namespace, account))
+	}
 	switch p := problem.As(err); {
 	case p != nil:
 		return outcome.False(v1alpha1.ReasonExportFailed, object+": "+p.Message)

@@ -152,6 +152,9 @@ func (w writer) remove(ctx context.Context) *problem.Problem {
 
 // describe turns an error of the API server into a problem.
 func (w writer) describe(err error, resources string) *problem.Problem {
+	if refused, ok := apierror.ImpersonationRefused(err); ok {
+		return impersonate.Refused(refused, w.namespace, w.account)
+	}
 	switch {
 	case apierrors.IsNotFound(err):
 		return problem.UserError(

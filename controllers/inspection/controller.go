@@ -32,7 +32,7 @@ import (
 // +kubebuilder:rbac:groups=kubeops.io,resources=inspections/finalizers,verbs=update
 // +kubebuilder:rbac:groups=kubeops.io,resources=metricsbackends;logbackends,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;watch;impersonate
+// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;watch
 
 const kindName = "Inspection"
 

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -18,8 +19,12 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// retryMissing is when to look again for a ServiceAccount that does not exist.
-const retryMissing = time.Minute
+const (
+	// retryMissing is when to look again for a ServiceAccount that does not exist, or that the manager cannot impersonate.
+	retryMissing = time.Minute
+	// verifyTimeout of the request that Verified makes.
+	verifyTimeout = 10 * time.Second
+)
 
 // Source makes the configurations. Both fields are required.
 type Source struct {
@@ -61,4 +66,29 @@ func (s Source) Existing(ctx context.Context, namespace, account, purpose, grant
 			apierror.Describe(err))
 	}
 	return s.As(namespace, account), nil
+}
+
+// Verified is Existing for a ServiceAccount that the manager can impersonate, which one request of it shows: a long run does
+// not start in vain. Any other failure of that request is left to the requests that follow.
+func (s Source) Verified(ctx context.Context, namespace, account, purpose, grant string) (*rest.Config, error) {
+	config, err := s.Existing(ctx, namespace, account, purpose, grant)
+	if err != nil {
+		return nil, err
+	}
+	probe := rest.CopyConfig(config)
+	probe.Timeout = verifyTimeout
+	requests, err := discovery.NewDiscoveryClientForConfig(probe)
+	if err != nil {
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "the API server cannot be reached")
+	}
+	err = requests.RESTClient().Get().AbsPath("/version").Do(ctx).Error()
+	if refused, ok := apierror.ImpersonationRefused(err); ok && refused.OfAccount() {
+		return nil, Refused(refused, namespace, account)
+	}
+	return config, nil
+}
+
+// Refused is the problem of a request that was not made since the manager cannot impersonate the ServiceAccount for it.
+func Refused(refused apierror.Impersonation, namespace, account string) *problem.Problem {
+	return problem.Waiting(v1alpha1.ReasonImpersonationForbidden, retryMissing, "%s", refused.Message(namespace, account))
 }

@@ -63,10 +63,11 @@ type Override struct {
 // Default is the configuration without files and flags.
 func Default() v1alpha1.ManagerConfig {
 	return v1alpha1.ManagerConfig{
-		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.Kind},
-		Logging:  v1alpha1.Logging{Level: v1alpha1.LogLevelInfo, Format: v1alpha1.LogFormatJSON},
-		Metrics:  v1alpha1.Metrics{BindAddress: ":8080"},
-		Health:   v1alpha1.Health{BindAddress: ":8081"},
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.Kind},
+		Namespaces: []string{},
+		Logging:    v1alpha1.Logging{Level: v1alpha1.LogLevelInfo, Format: v1alpha1.LogFormatJSON},
+		Metrics:    v1alpha1.Metrics{BindAddress: ":8080"},
+		Health:     v1alpha1.Health{BindAddress: ":8081"},
 		LeaderElection: v1alpha1.LeaderElection{
 			Enabled:       true,
 			LeaseDuration: metav1.Duration{Duration: 15 * time.Second},

@@ -46,6 +46,7 @@ func (e *Effective) originOf(path string) Origin {
 
 func validateConfig(config *v1alpha1.ManagerConfig) field.ErrorList {
 	var all field.ErrorList
+	all = append(all, validateNamespaces(config.Namespaces, field.NewPath("namespaces"))...)
 	all = append(all, validateLogging(&config.Logging, field.NewPath("logging"))...)
 	all = append(all, validateEndpoints(config)...)
 	all = append(all, validateLeaderElection(&config.LeaderElection, field.NewPath("leaderElection"))...)
@@ -154,17 +155,24 @@ func validateLogCollection(collection *v1alpha1.LogCollection, path *field.Path)
 	if collection.Namespace != "" {
 		all = append(all, validateNamespace(collection.Namespace, path.Child("namespace"))...)
 	}
-	for i, namespace := range collection.ClusterWideNamespaces {
-		at := path.Child("clusterWideNamespaces").Index(i)
-		if slices.Index(collection.ClusterWideNamespaces, namespace) < i {
-			all = append(all, field.Duplicate(at, namespace))
-			continue
-		}
-		all = append(all, validateNamespace(namespace, at)...)
-	}
+	all = append(all, validateNamespaces(collection.ClusterWideNamespaces, path.Child("clusterWideNamespaces"))...)
 	images := path.Child("images")
 	all = append(all, validateImage(collection.Images.Vector, images.Child("vector"))...)
 	all = append(all, validateImage(collection.Images.Fluentd, images.Child("fluentd"))...)
+	return all
+}
+
+// validateNamespaces checks a list of namespaces.
+func validateNamespaces(names []string, path *field.Path) field.ErrorList {
+	var all field.ErrorList
+	for i, name := range names {
+		at := path.Index(i)
+		if slices.Index(names, name) < i {
+			all = append(all, field.Duplicate(at, name))
+			continue
+		}
+		all = append(all, validateNamespace(name, at)...)
+	}
 	return all
 }
 

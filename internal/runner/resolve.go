@@ -60,7 +60,7 @@ func (l *Local) Check(ctx context.Context, inspection *v1alpha1.Inspection) erro
 
 // account acts as the Inspection's ServiceAccount.
 func (l *Local) account(ctx context.Context, inspection *v1alpha1.Inspection) (*rest.Config, error) {
-	return l.Accounts.Existing(ctx, inspection.Namespace, inspection.ServiceAccountName(), "the inspection reads with",
+	return l.Accounts.Verified(ctx, inspection.Namespace, inspection.ServiceAccountName(), "the inspection reads with",
 		"bind ClusterRole kubeops-inspector to it")
 }
 

@@ -5,7 +5,6 @@ package secretref
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -92,13 +91,13 @@ func (r *Reader) connect(ctx context.Context) error {
 
 // toProblem turns an error of reading a Secret into a problem.
 func (r *Reader) toProblem(err error, name, field string) *problem.Problem {
+	if refused, ok := apierror.ImpersonationRefused(err); ok {
+		return impersonate.Refused(refused, r.namespace, r.account)
+	}
 	switch {
 	case apierrors.IsNotFound(err):
 		return problem.Waiting(v1alpha1.ReasonSecretNotFound, retryInterval,
 			"Secret %s/%s does not exist (referenced by %s)", r.namespace, name, field)
-	case impersonationRefused(err):
-		return problem.Retrying(v1alpha1.ReasonRetrying, err,
-			"the manager cannot impersonate ServiceAccount %s/%s (RBAC); reinstall ClusterRole kubeops-manager", r.namespace, r.account)
 	case apierrors.IsForbidden(err):
 		role := r.account + "-reads-" + name
 		return problem.Waiting(v1alpha1.ReasonSecretForbidden, retryInterval,
@@ -110,10 +109,4 @@ func (r *Reader) toProblem(err error, name, field string) *problem.Problem {
 		return problem.Retrying(v1alpha1.ReasonRetrying, err,
 			"Secret %s/%s cannot be read (%s, referenced by %s)", r.namespace, name, apierror.Describe(err), field)
 	}
-}
-
-// impersonationRefused distinguishes a manager that cannot impersonate from a ServiceAccount that cannot read. Only the message
-// of the API server tells; the verb is impersonate, or begins with it for constrained impersonation.
-func impersonationRefused(err error) bool {
-	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot impersonate")
 }

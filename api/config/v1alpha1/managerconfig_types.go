@@ -6,6 +6,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type ManagerConfig struct {
 	metav1.TypeMeta `json:",inline"`
 
+	// namespaces whose resources the manager serves; it ignores those in other namespaces, and then needs permissions in these only.
+	// Empty serves all namespaces. Default: [].
+	Namespaces []string `json:"namespaces"`
 	// logging of the manager.
 	Logging Logging `json:"logging"`
 	// metrics endpoint of the manager.

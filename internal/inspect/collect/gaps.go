@@ -25,8 +25,9 @@ type cause struct {
 	home bool
 	// secrets: listing them is a separate permission, which many clusters do not grant.
 	secrets bool
-	// impersonation: the manager lacks the permission to impersonate the reader.
-	impersonation bool
+	// impersonation: the manager lacks the permission to impersonate the reader. constrained: it lacks it for these lists only, and
+	// paths is for what is not a list.
+	impersonation, constrained, paths bool
 	// missing: the namespace does not exist.
 	missing bool
 	// version: the server's version, which is not a list.
@@ -139,12 +140,20 @@ func causeOf(f failure) cause {
 		c.secrets = f.resource.kind == facts.Secret
 		c.discovery = f.resource.name == discoveryPath
 		c.custom = c.discovery || f.resource.custom.kind != ""
-		c.impersonation = strings.Contains(f.err.Error(), "cannot impersonate")
+		if refused, ok := apierror.ImpersonationRefused(f.err); ok {
+			c.impersonation = refused.OfAccount()
+			c.constrained = !c.impersonation
+		}
 	case c.reason == v1alpha1.GapIncomplete || c.reason == v1alpha1.GapUnavailable:
 		c.detail = describeError(f.err)
 	}
-	if c.impersonation {
+	switch {
+	case c.impersonation:
 		c.secrets, c.version, c.custom, c.discovery = false, false, false, false // one permission fixes them all
+	case c.constrained:
+		c.paths = c.version || c.discovery
+		c.custom = c.custom && !c.discovery
+		c.version, c.discovery = false, false
 	}
 	return c
 }
@@ -178,7 +187,10 @@ func (l lists) everywhere() string { return l.where(len(l.namespaces)) }
 
 // describe returns what could not be read and why, and what to do.
 func (l lists) describe(who string, scope Scope, failures []failure) (message, remediation string) {
-	if l.reason == v1alpha1.GapForbidden || l.home || l.impersonation {
+	if l.impersonation || l.constrained {
+		return l.describeImpersonation(who, scope, failures)
+	}
+	if l.reason == v1alpha1.GapForbidden || l.home {
 		return l.describeForbidden(who, scope, failures)
 	}
 	failed := strings.Join(l.resources, ", ") + l.everywhere()
@@ -223,9 +235,6 @@ const inspector = "kubeops-inspector"
 func (l lists) describeForbidden(who string, scope Scope, failures []failure) (message, remediation string) {
 	failed := strings.Join(l.resources, ", ")
 	switch {
-	case l.impersonation:
-		return fmt.Sprintf("%s cannot impersonate %s (RBAC), so nothing was read as that user.", firstUser(failures), who),
-			"Grant the verb impersonate on it, as ClusterRole kubeops-manager does for ServiceAccounts."
 	case l.version:
 		return fmt.Sprintf("%s cannot get /version (RBAC); version skew was not checked.", who),
 			"Bind ClusterRole system:public-info-viewer, which is bound to all users by default."

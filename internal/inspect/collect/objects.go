@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -15,6 +16,7 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/klog/v2"
 
+	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/inspect/facts"
 )
 
@@ -174,8 +176,17 @@ type servedResource struct {
 }
 
 // served discovers the resource at its version, or at the first version of the group that has it, starting with the preferred
-// one.
+// one. A manager that is constrained can read all groups at once, but not each by its own path.
 func (r *reader) served(ctx context.Context, wanted Resource) (servedResource, error) {
+	found, err := r.servedInGroup(ctx, wanted)
+	if refused, ok := apierror.ImpersonationRefused(err); ok && !refused.OfAccount() {
+		return r.servedInAll(ctx, wanted)
+	}
+	return found, err
+}
+
+// servedInGroup discovers the resource by the paths of its group.
+func (r *reader) servedInGroup(ctx context.Context, wanted Resource) (servedResource, error) {
 	versions := []string{cmp.Or(wanted.Version, "v1")}
 	if wanted.Group != "" && wanted.Version == "" {
 		group, err := retry(ctx, func() (*metav1.APIGroup, error) { return get[metav1.APIGroup](ctx, r, "/apis/"+wanted.Group) })
@@ -195,6 +206,38 @@ func (r *reader) served(ctx context.Context, wanted Resource) (servedResource, e
 		found, err := r.servedAt(ctx, schema.GroupVersion{Group: wanted.Group, Version: version}, wanted.Name)
 		if err == nil || !apierrors.IsNotFound(err) {
 			return found, err
+		}
+	}
+	return servedResource{}, apierrors.NewNotFound(schema.GroupResource{Group: wanted.Group, Resource: wanted.Name}, "")
+}
+
+// servedInAll discovers the resource in the list of all resources of the cluster, the preferred version of its group first.
+func (r *reader) servedInAll(ctx context.Context, wanted Resource) (servedResource, error) {
+	path := discoveryPath
+	if wanted.Group == "" {
+		path = "/api"
+	}
+	body, err := retry(ctx, func() ([]byte, error) { return r.get(ctx, path, acceptDiscovery) })
+	if err != nil {
+		return servedResource{}, err
+	}
+	var all apidiscoveryv2.APIGroupDiscoveryList
+	if err := json.Unmarshal(body, &all); err != nil {
+		return servedResource{}, undecodable(path, err)
+	}
+	for i := range all.Items {
+		for _, version := range all.Items[i].Versions {
+			if all.Items[i].Name != wanted.Group || wanted.Version != "" && wanted.Version != version.Version {
+				continue
+			}
+			for _, found := range version.Resources {
+				if found.Resource == wanted.Name && found.ResponseKind != nil && slices.Contains(found.Verbs, "list") {
+					return servedResource{
+						version: schema.GroupVersion{Group: wanted.Group, Version: version.Version}, kind: found.ResponseKind.Kind,
+						namespaced: found.Scope == apidiscoveryv2.ScopeNamespace,
+					}, nil
+				}
+			}
 		}
 	}
 	return servedResource{}, apierrors.NewNotFound(schema.GroupResource{Group: wanted.Group, Resource: wanted.Name}, "")

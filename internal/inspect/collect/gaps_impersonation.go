@@ -1,0 +1,54 @@
+package collect
+
+import (
+	"fmt"
+	"strings"
+
+	"kubeops.io/kubeops/internal/apierror"
+	"kubeops.io/kubeops/internal/text"
+)
+
+// describeImpersonation describes a gap of lists that were not read since the manager, or the user of the command line, cannot
+// impersonate the reader.
+func (l lists) describeImpersonation(who string, scope Scope, failures []failure) (message, remediation string) {
+	refused := l.refusal(failures)
+	account, isAccount := strings.CutPrefix(who, "system:serviceaccount:")
+	_, name, _ := strings.Cut(account, ":")
+	manager := strings.HasPrefix(refused.User, "system:serviceaccount:")
+	switch {
+	case l.impersonation && manager && isAccount:
+		return fmt.Sprintf("%s cannot impersonate %s (RBAC), so nothing was read as that user.", refused.User, who),
+			refused.GrantAccount(name).Sentence()
+	case l.impersonation:
+		return fmt.Sprintf("%s cannot impersonate %s (RBAC), so nothing was read as that user.", refused.User, who),
+			"Grant " + refused.User + " the verb " + refused.Verb + " on it."
+	}
+	failed := text.List(l.resources, maxNamedResources) + l.everywhere()
+	named := l.resources[:min(len(l.resources), maxNamedResources)]
+	remediation = refused.Grant(named).Sentence()
+	switch {
+	case l.paths:
+		return fmt.Sprintf("%s cannot get %s as %s (RBAC).", refused.User, failed, who), remediation
+	case l.home:
+		return fmt.Sprintf("%s cannot list %s in all namespaces as %s (RBAC). Only namespace %s was read.", refused.User, failed, who, scope.Home),
+			fmt.Sprintf("Inspect namespace %s only (spec.namespaces), or let the manager read all: ", scope.Home) + lowerFirst(remediation)
+	case l.custom:
+		_, more := l.describeCustom(who, scope)
+		remediation += " " + more
+	case l.objects:
+		remediation += " " + l.grant(who, inspector, l.namespaces)
+	}
+	return fmt.Sprintf("%s cannot list %s as %s (RBAC).", refused.User, failed, who), remediation
+}
+
+// refusal is the first one with the cause of these lists.
+func (l lists) refusal(failures []failure) apierror.Impersonation {
+	for _, f := range failures {
+		if refused, ok := apierror.ImpersonationRefused(f.err); ok && causeOf(f) == l.cause {
+			return refused
+		}
+	}
+	return apierror.Impersonation{}
+}
+
+func lowerFirst(sentence string) string { return strings.ToLower(sentence[:1]) + sentence[1:] }
