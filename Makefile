@@ -88,6 +88,10 @@ lint: $(BIN)/golangci-lint ## Run the linters, including the direction of import
 	$(BIN)/golangci-lint run ./...
 	cd hack/cluster && $(BIN)/golangci-lint run --enable-only lll ./...
 
+.PHONY: vuln
+vuln: $(BIN)/govulncheck ## Check dependencies for known vulnerabilities (GOVULNDB=file:///FOLDER: with a copy of the database, offline)
+	@BIN=$(BIN) hack/vuln.sh
+
 ##@ Local cluster
 
 .PHONY: kube
@@ -128,3 +132,6 @@ $(BIN)/controller-gen: hack/tools/go.mod | $(BIN)
 
 $(BIN)/golangci-lint: hack/tools/go.mod | $(BIN)
 	cd hack/tools && go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(BIN)/govulncheck: hack/tools/go.mod | $(BIN)
+	cd hack/tools && go build -o $@ golang.org/x/vuln/cmd/govulncheck
