@@ -28,6 +28,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -48,7 +49,13 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	config, stop, err := testkit.StartAPIServer()
+	return newClusterWith(t, append(manifests(t, "rbac"), manifests(t, "admission")...))
+}
+
+// newClusterWith has other manifests. The flags of the API server are NAME=VALUE.
+func newClusterWith(t *testing.T, installed []client.Object, flags ...string) *cluster {
+	t.Helper()
+	config, stop, err := testkit.StartAPIServer(flags...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +74,7 @@ func newCluster(t *testing.T) *cluster {
 	}
 	c := &cluster{t: t, config: config, client: admin, scheme: scheme}
 	c.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operatorNamespace}})
-	for _, object := range manifests(t, "rbac") {
+	for _, object := range installed {
 		c.create(object)
 	}
 	return c
@@ -146,12 +153,21 @@ func (c *cluster) eventually(what string, holds func(context.Context) error) {
 	}
 }
 
-// startManager runs the manager of this package's list with the rights of config/rbac, until the test ends.
-func (c *cluster) startManager(registry *prometheus.Registry) {
+// startManager runs the manager of this package's list with the rights of config/rbac, until the test ends. It serves all
+// namespaces, or only those named.
+func (c *cluster) startManager(registry *prometheus.Registry, namespaces ...string) {
 	c.t.Helper()
+	var served map[string]cache.Config
+	if len(namespaces) > 0 {
+		served = map[string]cache.Config{}
+	}
+	for _, namespace := range namespaces {
+		served[namespace] = cache.Config{}
+	}
 	manager, err := ctrl.NewManager(c.as(operatorNamespace, "kubeops-manager"), ctrl.Options{
 		Scheme: c.scheme, Metrics: metricsserver.Options{BindAddress: "0"}, LeaderElection: true, LeaderElectionID: "kubeops-manager.kubeops.io",
 		LeaderElectionNamespace: operatorNamespace, LeaderElectionReleaseOnCancel: true,
+		Cache:      cache.Options{DefaultNamespaces: served},
 		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)}, // each test has a manager of its own
 	})
 	if err != nil {

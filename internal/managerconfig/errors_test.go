@@ -10,7 +10,7 @@ import (
 // Texts that several errors share.
 const (
 	emptyFile = "c.yaml: the file is empty; it must start with apiVersion: config.kubeops.io/v1alpha1 and kind: ManagerConfig"
-	sections  = "allowed: logging, metrics, health, leaderElection, inspections, backends, logCollection, answerCache"
+	sections  = "allowed: namespaces, logging, metrics, health, leaderElection, inspections, backends, logCollection, answerCache"
 	addresses = `must be [host]:port, such as ":8080" or "127.0.0.1:8080", or "0" to disable`
 	reference = "must be an image reference without spaces; remove the field for the default"
 	range100  = "must be between 1 and 100, inclusive"
@@ -149,6 +149,7 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 		"too many inspections": {"inspections: {maxConcurrent: 101}\n", []string{
 			"c.yaml:3:30: inspections.maxConcurrent: invalid value: 101: " + range100,
 		}},
+		"namespaces": {"namespaces: [a, b, a]\n", []string{`c.yaml:3:20: namespaces[2]: duplicate value: "a"`}},
 		"log collection": {"logCollection:\n  clusterWideNamespaces: [a, b, a, ]\n  images: {vector: \"\", fluentd: a b}\n", []string{
 			`c.yaml:4:33: logCollection.clusterWideNamespaces[2]: duplicate value: "a"`,
 			`c.yaml:5:20: logCollection.images.vector: invalid value: "": ` + reference,

@@ -52,6 +52,7 @@ func TestLoadSetsEveryField(t *testing.T) {
 	got := effective.Config
 	want := v1alpha1.ManagerConfig{
 		TypeMeta:       got.TypeMeta,
+		Namespaces:     []string{"shop", "inspections"},
 		Logging:        v1alpha1.Logging{Level: "debug", Format: "text"},
 		Metrics:        v1alpha1.Metrics{BindAddress: "127.0.0.1:9090"},
 		Health:         v1alpha1.Health{BindAddress: "0"},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/version"
@@ -29,8 +30,9 @@ func APIServer(t testing.TB) *rest.Config {
 }
 
 // StartAPIServer starts a real API server with etcd and the project's CRDs, for the tests of one package: call it from
-// TestMain, and stop when they are done. The programs are those of the local cluster (`make kube` builds them).
-func StartAPIServer() (config *rest.Config, stop func() error, err error) {
+// TestMain, and stop when they are done. The programs are those of the local cluster (`make kube` builds them). Flags of the
+// API server are added as NAME=VALUE.
+func StartAPIServer(flags ...string) (config *rest.Config, stop func() error, err error) {
 	root, err := repositoryRoot()
 	if err != nil {
 		return nil, nil, err
@@ -45,6 +47,10 @@ func StartAPIServer() (config *rest.Config, stop func() error, err error) {
 		ErrorIfCRDPathMissing: true,
 	}
 	environment.ControlPlane.GetAPIServer().Configure().Set("authorization-mode", "RBAC")
+	for _, flag := range flags {
+		name, value, _ := strings.Cut(flag, "=")
+		environment.ControlPlane.GetAPIServer().Configure().Set(name, value)
+	}
 	config, err = environment.Start()
 	if err != nil {
 		return nil, nil, fmt.Errorf("start the API server: %w", err)

@@ -1,10 +1,16 @@
 package e2e
 
 import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 )
@@ -76,4 +82,121 @@ var _ = Describe("the permissions of KubeOps", func() {
 			Expect(strings.Trim(line, " -'\"\n")).NotTo(Equal("*"))
 		}
 	})
+})
+
+// with is kubectl with another kubeconfig, which may fail. It returns both outputs.
+func (e *environment) with(ctx context.Context, kubeconfig string, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, filepath.Join(e.kube, "kubectl"), append([]string{"--kubeconfig", kubeconfig}, args...)...)
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+// kubeconfigOf writes a kubeconfig with the token of a ServiceAccount.
+func (e *environment) kubeconfigOf(ctx context.Context, namespace, account string) string {
+	GinkgoHelper()
+	token := strings.TrimSpace(e.kubectl(ctx, "-n", namespace, "create", "token", account))
+	content := clientcmdapi.NewConfig()
+	content.Clusters["e2e"] = &clientcmdapi.Cluster{Server: e.config.Host, CertificateAuthorityData: e.config.CAData}
+	content.AuthInfos["account"] = &clientcmdapi.AuthInfo{Token: token}
+	content.Contexts["e2e"] = &clientcmdapi.Context{Cluster: "e2e", AuthInfo: "account"}
+	content.CurrentContext = "e2e"
+	path := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
+	Expect(clientcmd.WriteToFile(*content, path)).To(Succeed())
+	return path
+}
+
+var _ = Describe("the token of the manager", func() {
+	It("acts as the accounts named kubeops only, and does not write as them", func(ctx SpecContext) {
+		env.namespace(ctx, "stolen")
+		env.apply(ctx, `
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: kubeops, namespace: stolen}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: kubeops-inspector, namespace: stolen}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: kubeops-inspector}
+subjects: [{kind: ServiceAccount, name: kubeops, namespace: stolen}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: deployer, namespace: stolen}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit}
+subjects: [{kind: ServiceAccount, name: kubeops, namespace: stolen}, {kind: ServiceAccount, name: deployer, namespace: stolen}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: stolen}
+---
+apiVersion: kubeops.io/v1alpha1
+kind: Inspection
+metadata: {name: mine, namespace: stolen}
+spec: {namespaces: [stolen]}
+`)
+		manager := env.kubeconfigOf(ctx, "kubeops-system", "kubeops-manager")
+		const kubeops = "--as=system:serviceaccount:stolen:kubeops"
+		for _, args := range [][]string{
+			{"get", "configmap", "settings", "-n", "stolen", kubeops},
+			{"get", "pods,services", "-n", "stolen", kubeops},
+			{"get", "inspections", "-A"},
+		} {
+			out, err := env.with(ctx, manager, args...)
+			Expect(err).NotTo(HaveOccurred(), "%v: %s", args, out)
+		}
+		for _, args := range [][]string{
+			{"get", "secrets", "-A"},
+			{"get", "pods", "-A"},
+			{"get", "pods", "-A", "--as=system:serviceaccount:kube-system:generic-garbage-collector"},
+			{"get", "secrets", "-A", "--as=system:serviceaccount:kube-system:generic-garbage-collector"},
+			{"get", "pods", "-n", "stolen", "--as=system:serviceaccount:stolen:deployer"},
+			{"get", "pods", "-n", "stolen", "--as=admin"},
+			{"get", "pods", "-n", "stolen", kubeops, "--as-group=system:masters"},
+			{"delete", "configmap", "settings", "-n", "stolen", kubeops},
+			{"create", "configmap", "more", "-n", "stolen", kubeops},
+			{"label", "configmap", "settings", "-n", "stolen", "a=b", kubeops},
+			{"create", "token", "deployer", "-n", "stolen", kubeops},
+		} {
+			out, err := env.with(ctx, manager, args...)
+			Expect(err).To(HaveOccurred(), "%v", args)
+			Expect(out).To(ContainSubstring("orbidden"), "%v", args)
+		}
+		env.inspectNow(ctx, "stolen", "mine", "first")
+	}, SpecTimeout(3*minute))
+
+	It("is not lent to users who cannot act as the account", func(ctx SpecContext) {
+		env.namespace(ctx, "lent")
+		env.apply(ctx, `
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: writer, namespace: lent}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: writer, namespace: lent}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: kubeops-editor}
+subjects: [{kind: ServiceAccount, name: writer, namespace: lent}]
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: editor, namespace: lent}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: editor, namespace: lent}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit}
+subjects: [{kind: ServiceAccount, name: editor, namespace: lent}]
+`)
+		manifest := filepath.Join(GinkgoT().TempDir(), "inspection.yaml")
+		Expect(os.WriteFile(manifest, []byte(`
+apiVersion: kubeops.io/v1alpha1
+kind: Inspection
+metadata: {name: mine, namespace: lent}
+`), 0o600)).To(Succeed())
+		out, err := env.with(ctx, env.kubeconfigOf(ctx, "lent", "writer"), "create", "-f", manifest)
+		Expect(err).To(HaveOccurred())
+		Expect(out).To(ContainSubstring("system:serviceaccount:lent:writer cannot impersonate ServiceAccount lent/kubeops"))
+		out, err = env.with(ctx, env.kubeconfigOf(ctx, "lent", "editor"), "create", "-f", manifest)
+		Expect(err).NotTo(HaveOccurred(), out)
+	}, SpecTimeout(minute))
 })

@@ -27,6 +27,15 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 		"Forbidden",
 		`serviceaccounts "reader" is forbidden: User "system:serviceaccount:kubeops:manager" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "team"`,
 	)
+	byJane := status(
+		http.StatusForbidden,
+		"Forbidden",
+		`serviceaccounts "reader" is forbidden: User "jane" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "team"`,
+	)
+	constrained := func(verb, what string) http.HandlerFunc {
+		return status(http.StatusForbidden, "Forbidden",
+			`forbidden: User "system:serviceaccount:kubeops:manager" cannot impersonate-on:serviceaccount:`+verb+" "+what+" at the cluster scope")
+	}
 	type gap struct{ Source, Message, Remediation string }
 	for name, tc := range map[string]struct {
 		answers map[string][]http.HandlerFunc
@@ -108,7 +117,56 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 			want: []gap{{
 				"/version, pods, secrets",
 				"system:serviceaccount:kubeops:manager cannot impersonate " + reader + " (RBAC), so nothing was read as that user.",
-				"Grant the verb impersonate on it, as ClusterRole kubeops-manager does for ServiceAccounts.",
+				"Add the name to resourceNames of ClusterRole kubeops-manager-impersonation (Kubernetes 1.35 and earlier also needs " +
+					"config/components/plain-impersonation): `kubectl patch clusterrole kubeops-manager-impersonation --type=json " +
+					`-p='[{"op":"add","path":"/rules/0/resourceNames/-","value":"reader"}]'` + "`.",
+			}},
+		},
+		"the user of the command line cannot impersonate the reader": {
+			answers: map[string][]http.HandlerFunc{"/version": {byJane}, "/api/v1/pods": {byJane}}, user: reader, kinds: []facts.Kind{facts.Pod},
+			want: []gap{{
+				"/version, pods", "jane cannot impersonate " + reader + " (RBAC), so nothing was read as that user.",
+				"Grant jane the verb impersonate on it.",
+			}},
+		},
+		"a constrained manager": {
+			answers: map[string][]http.HandlerFunc{
+				"/version": {constrained("get", `path "/version"`)}, "/api/v1/secrets": {constrained("list", `resource "secrets" in API group ""`)},
+				"/api/v1/nodes": {constrained("list", `resource "nodes" in API group ""`)}, "/api/v1/pods": {fake.list("Pod", "", "")},
+			},
+			user: reader, kinds: []facts.Kind{facts.Node, facts.Pod, facts.Secret},
+			want: []gap{
+				{
+					"/version", "system:serviceaccount:kubeops:manager cannot get /version as " + reader + " (RBAC).",
+					"Grant it: `kubectl create clusterrolebinding kubeops-manager-impersonation-discovery " +
+						"--clusterrole=kubeops-manager-impersonation-discovery --serviceaccount=kubeops:manager`.",
+				},
+				{
+					"nodes", "system:serviceaccount:kubeops:manager cannot list nodes as " + reader + " (RBAC).",
+					"Grant it: `kubectl create clusterrole kubeops-manager-impersonation-nodes --verb=impersonate-on:serviceaccount:get," +
+						"impersonate-on:serviceaccount:list --resource=nodes && kubectl create clusterrolebinding kubeops-manager-impersonation-nodes " +
+						"--clusterrole=kubeops-manager-impersonation-nodes --serviceaccount=kubeops:manager`.",
+				},
+				{
+					"secrets", "system:serviceaccount:kubeops:manager cannot list secrets as " + reader + " (RBAC).",
+					"Grant it: `kubectl create clusterrolebinding kubeops-manager-impersonation-secrets " +
+						"--clusterrole=kubeops-manager-impersonation-secrets --serviceaccount=kubeops:manager`.",
+				},
+			},
+		},
+		"a constrained manager of one namespace": {
+			answers: map[string][]http.HandlerFunc{
+				"/api/v1/pods":                 {constrained("list", `resource "pods" in API group ""`)},
+				"/api/v1/namespaces/team/pods": {fake.list("Pod", "", "")},
+			},
+			user: reader, scope: Scope{Home: "team"}, kinds: []facts.Kind{facts.Pod},
+			want: []gap{{
+				"pods", "system:serviceaccount:kubeops:manager cannot list pods in all namespaces as " + reader + " (RBAC). " +
+					"Only namespace team was read.",
+				"Inspect namespace team only (spec.namespaces), or let the manager read all: grant it: `kubectl create clusterrole " +
+					"kubeops-manager-impersonation-pods --verb=impersonate-on:serviceaccount:get,impersonate-on:serviceaccount:list --resource=pods " +
+					"&& kubectl create clusterrolebinding kubeops-manager-impersonation-pods " +
+					"--clusterrole=kubeops-manager-impersonation-pods --serviceaccount=kubeops:manager`.",
 			}},
 		},
 		"no version": {

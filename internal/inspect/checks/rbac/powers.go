@@ -79,8 +79,8 @@ func escalationPowers() []power {
 			meaning: "escalate allows writing more permissions into a role than the subject has, bind allows binding any role to " +
 				"oneself, impersonate allows acting as any other user, group or ServiceAccount: ultimately as cluster administrator. " +
 				"Permissions to bind or impersonate single objects by name are not reported. The severity is medium if the role is " +
-				"bound in single namespaces only. KubeOps' own manager can impersonate ServiceAccounts: it reads clusters as the " +
-				"ServiceAccount set in the Inspection.",
+				"bound in single namespaces only. KubeOps' own manager can impersonate ServiceAccounts by name: it reads clusters as " +
+				"the ServiceAccount set in the Inspection.",
 			remedy: "Remove the verb, or list the roles or accounts that it is needed for in resourceNames: EDIT.",
 			link:   goodPractices + "#escalate-verb", allows: escalationPermission,
 		},
