@@ -13,6 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/loganalysis"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/redact"
 	"kubeops.io/kubeops/internal/testkit"
@@ -82,7 +83,7 @@ func TestLoggedErrorsAreCausedByTheCrash(t *testing.T) {
 	}
 	in := Input{Logs: backend, LogAnalysis: &loganalysis.Options{}, Checks: checks.Builtin(), Clock: clock.RealClock{}}
 	g := testkit.Graph(t, crashing)
-	if gaps := readLogs(t.Context(), in, newTimer(in), g, gate); len(gaps) > 0 {
+	if gaps := readLogs(t.Context(), in, newTimer(in), scope.New(g, nil), gate); len(gaps) > 0 {
 		t.Fatal(gaps)
 	}
 	findings, _, _ := check.Run(g, in.Checks, check.DefaultParams())
@@ -120,12 +121,12 @@ func TestWithoutLogAnalysisNoLinesAreRead(t *testing.T) {
 		backend := &logStore{}
 		in.Logs = backend
 		in.Clock = clock.RealClock{}
-		if gaps := readLogs(t.Context(), in, newTimer(in), testkit.Graph(t, crashing), gate); len(gaps) > 0 || backend.searches > 0 {
+		if gaps := readLogs(t.Context(), in, newTimer(in), scope.New(testkit.Graph(t, crashing), nil), gate); len(gaps) > 0 || backend.searches > 0 {
 			t.Errorf("%s: %d searches, gaps %v", name, backend.searches, gaps)
 		}
 	}
 	in := Input{Checks: checks.Builtin(), LogAnalysis: &loganalysis.Options{}, Clock: clock.RealClock{}}
-	if gaps := readLogs(t.Context(), in, newTimer(in), testkit.Graph(t, crashing), gate); len(gaps) > 0 {
+	if gaps := readLogs(t.Context(), in, newTimer(in), scope.New(testkit.Graph(t, crashing), nil), gate); len(gaps) > 0 {
 		t.Errorf("without a backend: %v", gaps)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/inspect/trend"
 	"kubeops.io/kubeops/internal/inspect/usage"
 	"kubeops.io/kubeops/internal/problem"
@@ -38,7 +39,7 @@ func TestAHangingMetricsBackendUsesAShareOfTheDeadlineAndIsAGap(t *testing.T) {
 	server := &hanging{}
 	in := Input{Metrics: server, Checks: checks.Builtin(), Clock: clock.RealClock{}}
 	began := time.Now()
-	gaps := readMetrics(ctx, in, newTimer(in), testkit.Graph(t, ""))
+	gaps := readMetrics(ctx, in, newTimer(in), scope.New(testkit.Graph(t, ""), nil))
 	if took := time.Since(began); took > run*2/3 || ctx.Err() != nil {
 		t.Errorf("took %s of %s", took, run)
 	}
@@ -75,7 +76,7 @@ func TestWithoutChecksThatUseMetricsNothingIsQueried(t *testing.T) {
 	}
 	server := &hanging{}
 	in := Input{Metrics: server, Checks: selected, Clock: clock.RealClock{}}
-	if gaps := readMetrics(t.Context(), in, newTimer(in), testkit.Graph(t, "")); len(gaps) > 0 || server.queries > 0 {
+	if gaps := readMetrics(t.Context(), in, newTimer(in), scope.New(testkit.Graph(t, ""), nil)); len(gaps) > 0 || server.queries > 0 {
 		t.Errorf("%d queries, %+v", server.queries, gaps)
 	}
 }

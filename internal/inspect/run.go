@@ -14,6 +14,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/evidence"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/report"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/redact"
 )
 
@@ -27,9 +28,9 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	timer := newTimer(in)
 	all := slices.Concat(in.Checks, custom.Checks(in.Custom))
 
-	scope := in.Scope
-	scope.Leaks = check.NeedLeaks(in.Checks)
-	collected, err := collect.All(ctx, in.Source, scope, check.Kinds(all), in.Clock, timer.progress)
+	lists := in.Scope
+	lists.Leaks = check.NeedLeaks(in.Checks)
+	collected, err := collect.All(ctx, in.Source, lists, check.Kinds(all), in.Clock, timer.progress)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +38,9 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		return nil, err
 	}
 	timer.done(StageCollect)
-	backendGaps := slices.Concat(readMetrics(ctx, in, timer, collected.Graph), readLogs(ctx, in, timer, collected.Graph, gate))
+	// What this run read decides what of a backend's data the report may show, in every stage.
+	filter := scope.New(collected.Graph, in.Scope.Namespaces)
+	backendGaps := slices.Concat(readMetrics(ctx, in, timer, filter), readLogs(ctx, in, timer, filter, gate))
 	if err := cancelled(ctx); err != nil {
 		return nil, err
 	}
@@ -53,7 +56,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	timer.done(StageCauses)
 
 	timer.begin(StageEvidence)
-	linked, evidenceGaps := addLogs(ctx, in, linked)
+	linked, evidenceGaps := addLogs(ctx, in, filter, linked)
 	if err := cancelled(ctx); err != nil {
 		return nil, err
 	}
@@ -93,7 +96,7 @@ func cancelled(ctx context.Context) error {
 
 // addLogs adds the last log lines of crashed containers as evidence to the root causes that request them. They are read from the
 // cluster or else from the log backend, worst findings first, since the number of reads is bounded.
-func addLogs(ctx context.Context, in Input, linked []causes.Linked) ([]causes.Linked, []facts.Gap) {
+func addLogs(ctx context.Context, in Input, filter *scope.Filter, linked []causes.Linked) ([]causes.Linked, []facts.Gap) {
 	var wanted []int
 	for i, f := range linked {
 		if f.CausedBy < 0 && f.Logs != nil {
@@ -108,7 +111,7 @@ func addLogs(ctx context.Context, in Input, linked []causes.Linked) ([]causes.Li
 		requests[n] = evidence.Request{LogRef: *linked[i].Logs, Check: linked[i].Check}
 	}
 	lines, gaps := evidence.ReadClusterLogs(ctx, in.Source, requests)
-	gaps = append(gaps, evidence.ReadBackendLogs(ctx, in.Logs, requests, lines, in.Clock.Now())...)
+	gaps = append(gaps, evidence.ReadBackendLogs(ctx, in.Logs, filter, requests, lines, in.Clock.Now())...)
 	for n, i := range wanted {
 		if lines[n].Text != "" {
 			// The first evidence says how the container ended; the log lines say why.

@@ -6,12 +6,13 @@ import (
 
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/inspect/trend"
 	"kubeops.io/kubeops/internal/inspect/usage"
 )
 
 // readMetrics adds usage, trends and alerts from the metrics backend to the graph.
-func readMetrics(ctx context.Context, in Input, timer *timer, g *facts.Graph) []facts.Gap {
+func readMetrics(ctx context.Context, in Input, timer *timer, filter *scope.Filter) []facts.Gap {
 	if in.Metrics == nil {
 		return nil
 	}
@@ -21,10 +22,10 @@ func readMetrics(ctx context.Context, in Input, timer *timer, g *facts.Graph) []
 		wanting[source] = check.Requiring(in.Checks, source)
 	}
 	usageGaps := usage.Collect(ctx, usage.Input{
-		Provider: in.Metrics, Graph: g, Namespaces: in.Scope.Namespaces, Options: in.Usage, Wanting: wanting,
+		Provider: in.Metrics, Graph: filter.Graph(), Scope: filter, Options: in.Usage, Wanting: wanting,
 	})
 	trendGaps := trend.Collect(ctx, trend.Input{
-		Provider: in.Metrics, Backend: in.MetricsBackend, Graph: g, Namespaces: in.Scope.Namespaces, MatchLabels: in.Usage.MatchLabels,
+		Provider: in.Metrics, Backend: in.MetricsBackend, Graph: filter.Graph(), Scope: filter, MatchLabels: in.Usage.MatchLabels,
 		Wanting: wanting,
 	})
 	timer.done(StageMetrics)

@@ -11,6 +11,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/logs"
 )
@@ -29,8 +30,11 @@ const (
 )
 
 // ReadBackendLogs reads log lines that the cluster no longer has, of deleted Pods and rotated logs, from a log backend. It fills in
-// those entries of lines that are still empty, within maxSearches. Failed searches are one gap. A nil backend is allowed.
-func ReadBackendLogs(ctx context.Context, backend logs.Provider, requests []Request, lines []Lines, now time.Time) []facts.Gap {
+// those entries of lines that are still empty, within maxSearches, if the filter admits their Pods. Failed searches are one gap. A nil
+// backend is allowed.
+func ReadBackendLogs(
+	ctx context.Context, backend logs.Provider, filter *scope.Filter, requests []Request, lines []Lines, now time.Time,
+) []facts.Gap {
 	if backend == nil {
 		return nil
 	}
@@ -38,7 +42,7 @@ func ReadBackendLogs(ctx context.Context, backend logs.Provider, requests []Requ
 	var lastErr error
 	remaining := maxSearches
 	for i, request := range requests {
-		if lines[i].Text != "" || remaining <= 0 {
+		if lines[i].Text != "" || remaining <= 0 || !filter.Reads(request.Namespace) {
 			continue
 		}
 		if p := problem.As(lastErr); p != nil && p.Reason == v1alpha1.ReasonTimeout {
@@ -96,10 +100,29 @@ func searchLines(ctx context.Context, backend logs.Provider, ref check.LogRef, n
 		query.AnyOf = map[string][]string{logs.LabelPod: pods}
 	}
 	page, err := backend.Search(ctx, query)
-	if err != nil || len(page.Entries) == 0 {
+	if err != nil {
 		return "", err
 	}
-	return quoteNewestPod(page.Entries), nil
+	entries := slices.DeleteFunc(page.Entries, func(entry logs.Entry) bool { return !answers(query, entry) })
+	if len(entries) == 0 {
+		return "", nil
+	}
+	return quoteNewestPod(entries), nil
+}
+
+// answers reports whether a line has the labels that a query selects. A backend that ignores them returns lines of others.
+func answers(query logs.Query, entry logs.Entry) bool {
+	for name, value := range query.Labels {
+		if entry.Labels[name] != value {
+			return false
+		}
+	}
+	for name, values := range query.AnyOf {
+		if !slices.Contains(values, entry.Labels[name]) {
+			return false
+		}
+	}
+	return true
 }
 
 // deletedPods lists the names of a Job's Pods from the labels of the log backend, since the cluster no longer has those Pods.

@@ -10,8 +10,10 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/testkit"
 )
 
 // store is a fake log backend that rejects unbounded queries.
@@ -81,6 +83,12 @@ func line(ago time.Duration, pod, container, text string) logs.Entry {
 	}}
 }
 
+// everyone is the filter of a run that read namespace shop and all others.
+func everyone(t *testing.T) *scope.Filter {
+	t.Helper()
+	return scope.New(testkit.Graph(t, "apiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: shop}\n"), nil)
+}
+
 func TestLinesOfDeletedPodsAreReadFromTheLogBackend(t *testing.T) {
 	t.Parallel()
 	backend := &store{t: t, entries: []logs.Entry{
@@ -101,7 +109,7 @@ func TestLinesOfDeletedPodsAreReadFromTheLogBackend(t *testing.T) {
 		{check.LogRef{Namespace: "shop", Pod: "read", Container: "app"}, "pod-crash-looping"},
 	}
 	lines := []Lines{{}, {}, {}, {"from the kubelet"}}
-	gaps := ReadBackendLogs(t.Context(), backend, requests, lines, now())
+	gaps := ReadBackendLogs(t.Context(), backend, everyone(t), requests, lines, now())
 	want := []Lines{
 		{"(of Pod cart-1, from the log backend)\nstarting\npanic: no such table: orders"},
 		{"(of Pod import-zz9qq, from the log backend)\nsecond try\nFATAL: disk quota exceeded"},
@@ -124,7 +132,7 @@ func TestSearchesOfTheLogBackendAreBounded(t *testing.T) {
 	for i := range requests {
 		requests[i] = Request{check.LogRef{Namespace: "shop", Pod: fmt.Sprint("p-", i), Container: "app"}, "pod-crash-looping"}
 	}
-	ReadBackendLogs(t.Context(), backend, requests, make([]Lines, len(requests)), now())
+	ReadBackendLogs(t.Context(), backend, everyone(t), requests, make([]Lines, len(requests)), now())
 	if backend.searches != maxSearches {
 		t.Errorf("got %d searches, want %d", backend.searches, maxSearches)
 	}
@@ -134,7 +142,7 @@ func TestAfterATimeoutTheLogBackendIsNotQueriedAgain(t *testing.T) {
 	t.Parallel()
 	backend := &store{t: t, fail: problem.Retrying(v1alpha1.ReasonTimeout, nil, "loki:3100 did not answer in time")}
 	requests := []Request{requestFor("shop", "one"), requestFor("shop", "two"), requestFor("shop", "three")}
-	gaps := ReadBackendLogs(t.Context(), backend, requests, make([]Lines, 3), now())
+	gaps := ReadBackendLogs(t.Context(), backend, everyone(t), requests, make([]Lines, 3), now())
 	if len(gaps) != 1 || !strings.Contains(gaps[0].Message, "loki:3100 did not answer in time") || len(gaps[0].Checks) != 3 {
 		t.Errorf("got %+v", gaps)
 	}
@@ -145,7 +153,7 @@ func TestAfterATimeoutTheLogBackendIsNotQueriedAgain(t *testing.T) {
 
 func TestWithoutALogBackendThereAreNoGaps(t *testing.T) {
 	t.Parallel()
-	if gaps := ReadBackendLogs(t.Context(), nil, []Request{requestFor("shop", "one")}, make([]Lines, 1), now()); gaps != nil {
+	if gaps := ReadBackendLogs(t.Context(), nil, nil, []Request{requestFor("shop", "one")}, make([]Lines, 1), now()); gaps != nil {
 		t.Errorf("got %v", gaps)
 	}
 }

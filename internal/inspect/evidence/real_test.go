@@ -37,7 +37,7 @@ func TestLokiHasTheLinesOfAJobsDeletedPod(t *testing.T) {
 	deadline := time.After(30 * time.Second)
 	for {
 		lines := make([]Lines, 1)
-		gaps := ReadBackendLogs(t.Context(), backend, []Request{request}, lines, time.Now())
+		gaps := ReadBackendLogs(t.Context(), backend, everyone(t), []Request{request}, lines, time.Now())
 		if lines[0].Text == want && len(gaps) == 0 {
 			return
 		}

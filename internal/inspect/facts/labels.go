@@ -71,13 +71,51 @@ func labelsOfKinds() []struct {
 	}
 }
 
+// Name is an object that a label names, whether or not it was read.
+type Name struct {
+	Label string
+	Ref   Ref
+}
+
+// Names lists the objects that labels name, without the namespace of a cluster-scoped kind. A name of an exporter is among them: the
+// Pod of kube-state-metrics, in the namespace of what it measures.
+func Names(labels map[string]string) []Name {
+	namespace := Label(labels, "namespace")
+	var names []Name
+	add := func(label string, kind Kind) {
+		name := Label(labels, label)
+		if name == "" {
+			return
+		}
+		ref := Ref{kind, namespace, name}
+		if !kind.Namespaced() {
+			ref.Namespace = ""
+		}
+		names = append(names, Name{label, ref})
+	}
+	add("namespace", Namespace)
+	for _, known := range labelsOfKinds() {
+		add(known.label, known.kind)
+	}
+	for _, label := range []string{"pod", "pod_name", "kubernetes_pod_name"} {
+		add(label, Pod)
+	}
+	for _, label := range []string{"service", "kubernetes_name"} {
+		add(label, Service)
+	}
+	for _, label := range []string{"node", "kubernetes_node", "nodename"} {
+		add(label, Node)
+	}
+	return names
+}
+
 // Object is the object in the graph that labels refer to, by the most specific label. Controlled objects are represented by their
 // topmost owner, as in findings. Exporters measure other objects, but their own labels may be present: an alert about a node that
 // kube-state-metrics measured has the Pod of kube-state-metrics in its labels. Such a Pod counts only without another object.
 func (l *Labeled) Object(labels map[string]string) (Ref, bool) {
-	namespace := label(labels, "namespace")
+	namespace := Label(labels, "namespace")
 	for _, known := range labelsOfKinds() {
-		name := label(labels, known.label)
+		name := Label(labels, known.label)
 		if name == "" {
 			continue
 		}
@@ -89,7 +127,7 @@ func (l *Labeled) Object(labels map[string]string) (Ref, bool) {
 			return l.graph.TopOwner(ref), true
 		}
 	}
-	pod, named := l.Pod(namespace, label(labels, "pod"))
+	pod, named := l.Pod(namespace, Label(labels, "pod"))
 	exporter := exporterOf(pod, labels)
 	if named && exporter == "" {
 		return pod, true
@@ -100,7 +138,7 @@ func (l *Labeled) Object(labels map[string]string) (Ref, bool) {
 	if named {
 		return pod, true
 	}
-	for _, name := range []string{label(labels, "service"), label(labels, "kubernetes_name")} {
+	for _, name := range []string{Label(labels, "service"), Label(labels, "kubernetes_name")} {
 		if ref := (Ref{Service, namespace, name}); name != "" && l.graph.Has(ref) && exporter == "" {
 			return ref, true
 		}
@@ -114,9 +152,17 @@ func (l *Labeled) Object(labels map[string]string) (Ref, bool) {
 	return Ref{}, false
 }
 
-// label returns the value of a label. Where a label of the target conflicts with one of the scrape, Prometheus renames the former to
-// exported_<name>, which is the relevant one.
-func label(labels map[string]string, name string) string {
+// InNamespace is the namespace that labels are about; false where they name none, or the one that an exporter runs in.
+func (l *Labeled) InNamespace(labels map[string]string) (string, bool) {
+	namespace := Label(labels, "namespace")
+	pod, _ := l.Pod(namespace, Label(labels, "pod"))
+	return namespace, namespace != "" && exporterOf(pod, labels) == ""
+}
+
+// Label returns the value of a label. Where a label of the target conflicts with one of the scrape, Prometheus renames the former to
+// exported_<name>, which is the relevant one
+// (https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config, honor_labels).
+func Label(labels map[string]string, name string) string {
 	if exported := labels["exported_"+name]; exported != "" {
 		return exported
 	}
@@ -189,9 +235,9 @@ func exporterOf(workload Ref, labels map[string]string) string {
 
 // node is the node that labels refer to; by the address of the target only where the target is the node.
 func (l *Labeled) node(labels map[string]string, exporter string) (Ref, bool) {
-	names := []string{label(labels, "node"), labels["kubernetes_node"], labels["nodename"]}
+	names := []string{Label(labels, "node"), labels["kubernetes_node"], labels["nodename"]}
 	if exporter == nodeExporter {
-		names = append(names, host(label(labels, "instance")))
+		names = append(names, host(Label(labels, "instance")))
 		if pod, ok := Lookup[*PodNode](l.graph, Ref{Pod, labels["namespace"], labels["pod"]}); ok {
 			names = append(names, pod.NodeName)
 		}

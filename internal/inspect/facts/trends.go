@@ -110,10 +110,13 @@ type FiringAlert struct {
 // DownTarget are the scrape targets of one job and object that are down.
 type DownTarget struct {
 	Object Ref
-	Job    string
+	// Job of the targets; empty if it may not be shown.
+	Job string
 	// Instances that are down, sorted, and the error of the first.
 	Instances []string
 	Error     string
+	// Unnamed counts those that are down besides, whose addresses may not be shown.
+	Unnamed int
 }
 
 // BrokenRule is a rule that failed to evaluate.

@@ -8,6 +8,7 @@ import (
 
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/loganalysis/template"
+	"kubeops.io/kubeops/internal/inspect/scope"
 )
 
 // maxReported templates of each kind per workload.
@@ -19,6 +20,9 @@ func Collect(ctx context.Context, in Input) []facts.Gap {
 		return nil
 	}
 	in.Options = in.Options.withDefaults()
+	if in.Scope == nil {
+		in.Scope = scope.New(in.Graph, nil)
+	}
 	namespaces, ok := namespacesOf(in)
 	if !ok {
 		return nil
@@ -128,11 +132,7 @@ func worst(list []facts.LogTemplate) ([]facts.LogTemplate, int) {
 // namespacesOf returns the namespaces for queries; none, which means all, if there are too many. It is false if there is nothing to
 // read.
 func namespacesOf(in Input) ([]string, bool) {
-	selected := func(list []string, namespace string) bool { return len(list) == 0 || slices.Contains(list, namespace) }
-	included := func(namespace string) bool {
-		return selected(in.Namespaces, namespace) && selected(in.Options.Namespaces, namespace) &&
-			(in.Exclude == nil || !in.Exclude(namespace))
-	}
+	within := in.Scope.Within(scope.Workloads()...)
 	found := map[string]bool{}
 	for _, pod := range in.Graph.Pods {
 		found[pod.Namespace] = true
@@ -148,13 +148,23 @@ func namespacesOf(in Input) ([]string, bool) {
 	}
 	var names []string
 	for name := range found {
-		if included(name) {
+		if in.reads(name) {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	if len(names) > maxNamespaces {
+	limit := maxListed
+	if within.All && len(names) == len(found) {
+		limit = maxNamespaces
+	}
+	if len(names) > limit {
 		return nil, true
 	}
 	return names, len(names) > 0
+}
+
+// reads reports whether the lines of a namespace are analyzed.
+func (in Input) reads(namespace string) bool {
+	selected := len(in.Options.Namespaces) == 0 || slices.Contains(in.Options.Namespaces, namespace)
+	return selected && in.Scope.Reads(namespace) && (in.Exclude == nil || !in.Exclude(namespace))
 }

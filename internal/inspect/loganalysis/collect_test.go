@@ -12,6 +12,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/testkit"
@@ -224,11 +225,13 @@ func TestOnlySelectedNamespacesAreQueried(t *testing.T) {
 		change func(*Input)
 		want   []string
 	}{
-		"all":         {func(*Input) {}, []string{"shop", "tools"}},
-		"inspected":   {func(in *Input) { in.Namespaces = []string{"shop", "gone"} }, []string{"shop"}},
-		"named":       {func(in *Input) { in.Options.Namespaces = []string{"tools"} }, []string{"tools"}},
-		"not wanted":  {func(in *Input) { in.Exclude = func(namespace string) bool { return namespace == "tools" } }, []string{"shop"}},
-		"of another":  {func(in *Input) { in.Namespaces, in.Options.Namespaces = []string{"shop"}, []string{"tools"} }, nil},
+		"all":        {func(*Input) {}, []string{"shop", "tools"}},
+		"inspected":  {func(in *Input) { in.Scope = scope.New(in.Graph, []string{"shop", "gone"}) }, []string{"shop"}},
+		"named":      {func(in *Input) { in.Options.Namespaces = []string{"tools"} }, []string{"tools"}},
+		"not wanted": {func(in *Input) { in.Exclude = func(namespace string) bool { return namespace == "tools" } }, []string{"shop"}},
+		"of another": {func(in *Input) {
+			in.Scope, in.Options.Namespaces = scope.New(in.Graph, []string{"shop"}), []string{"tools"}
+		}, nil},
 		"by no check": {func(in *Input) { in.Wanting = nil }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
@@ -35,8 +36,9 @@ const (
 	maxName = 253
 	// maxStreams containers whose lines are folded at the same time.
 	maxStreams = 5000
-	// maxNamespaces per query; with more, it selects all.
+	// maxNamespaces per query if the run reads all namespaces; with more, it selects all. A run that reads some lists up to maxListed.
 	maxNamespaces = 100
+	maxListed     = 1000
 	// maxTime of the stage if the run has no deadline; otherwise it has a third of the remaining time.
 	maxTime = 5 * time.Minute
 )
@@ -71,10 +73,10 @@ type Input struct {
 	Provider logs.Provider
 	// Graph of the cluster. The window ends at its time. Collect sets its Logs and marks the source as provided.
 	Graph *facts.Graph
-	// Namespaces of the inspection, empty for all. Exclude reports whether a namespace is excluded.
-	Namespaces []string
-	Exclude    func(namespace string) bool
-	Options    Options
+	// Scope of the run. Default: that of Graph, with all namespaces requested. Exclude reports whether a namespace is excluded.
+	Scope   *scope.Filter
+	Exclude func(namespace string) bool
+	Options Options
 	// Wanting lists the checks that need the result. Without checks, nothing is read.
 	Wanting []string
 	// Redact removes secrets from templates and examples.

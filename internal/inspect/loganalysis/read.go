@@ -17,7 +17,7 @@ type streamKey struct{ namespace, pod, container string }
 type stream struct {
 	folder event.Folder
 	group  *group
-	// container name.
+	// container name; empty for a name that is not one of the workload's.
 	container string
 }
 
@@ -34,7 +34,6 @@ type group struct {
 type reader struct {
 	in      Input
 	options Options
-	labeled *facts.Labeled
 	pool    *template.Pool
 	groups  map[facts.Ref]*group
 	// streams by key; nil for those without an object in the graph.
@@ -56,7 +55,7 @@ type reader struct {
 
 func newReader(in Input) *reader {
 	r := &reader{
-		in: in, options: in.Options, labeled: facts.NewLabeled(in.Graph), pool: &template.Pool{Max: maxTemplates, MaxMisses: maxMisses},
+		in: in, options: in.Options, pool: &template.Pool{Max: maxTemplates, MaxMisses: maxMisses},
 		groups: map[facts.Ref]*group{}, streams: map[streamKey]*stream{}, queries: in.Options.MaxQueries(),
 	}
 	r.emit = r.learn
@@ -155,8 +154,8 @@ func (r *reader) open(key streamKey) *stream {
 		r.flush()
 		clear(r.streams)
 	}
-	workload, ok := r.labeled.Pod(key.namespace, key.pod)
-	if !ok || r.in.Exclude != nil && r.in.Exclude(workload.Namespace) {
+	workload, ok := r.in.Scope.Pod(key.namespace, key.pod)
+	if !ok || !r.in.reads(workload.Namespace) {
 		r.streams[key] = nil
 		return nil
 	}
@@ -165,7 +164,8 @@ func (r *reader) open(key streamKey) *stream {
 		g = &group{workload: workload}
 		r.groups[workload] = g
 	}
-	s := &stream{group: g, container: key.container}
+	s := &stream{group: g}
+	s.container, _ = r.in.Scope.Container(workload, key.container)
 	r.streams[key] = s
 	return s
 }

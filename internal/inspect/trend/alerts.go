@@ -59,7 +59,8 @@ func (r *reader) firing(ctx context.Context, alerts *facts.Alerts) {
 		object facts.Ref
 	}
 	known := map[key]*facts.FiringAlert{}
-	for _, a := range active[:min(len(active), maxRead)] {
+	read := 0
+	for _, a := range active {
 		if a.State != "firing" || a.Name == "" || slices.Contains(heartbeats(), a.Name) || r.elsewhere(a.Labels) {
 			continue
 		}
@@ -67,24 +68,28 @@ func (r *reader) firing(ctx context.Context, alerts *facts.Alerts) {
 		if !ok {
 			continue
 		}
+		if read++; read > maxRead { // alerts about others do not count
+			break
+		}
 		k := key{facts.Clip(a.Name, maxName), object}
+		more, severity := r.moreLabels(object, a.Labels), r.severity(a.Labels)
 		alert := known[k]
 		if alert == nil {
-			alert = &facts.FiringAlert{Name: k.name, Object: object, Severity: a.Labels["severity"], Labels: moreLabels(a.Labels)}
+			alert = &facts.FiringAlert{Name: k.name, Object: object, Severity: severity, Labels: more}
 			known[k] = alert
 		}
 		alert.Count++
-		if severityRank(a.Labels["severity"]) < severityRank(alert.Severity) {
-			alert.Severity = a.Labels["severity"]
+		if severityRank(severity) < severityRank(alert.Severity) {
+			alert.Severity = severity
 		}
 		valid := !a.Since.IsZero() && !a.Since.After(r.in.Graph.Now)
 		if valid && (alert.Since.IsZero() || a.Since.Before(alert.Since)) {
 			alert.Since = a.Since
 		}
-		if more := moreLabels(a.Labels); slices.Compare(more, alert.Labels) < 0 {
+		if slices.Compare(more, alert.Labels) < 0 {
 			alert.Labels = more
 		}
-		alert.Summaries = firstN(merged(alert.Summaries, compact([]string{summary(a.Annotations)})), maxSummaries)
+		alert.Summaries = firstN(merged(alert.Summaries, compact([]string{r.summary(a.Annotations)})), maxSummaries)
 	}
 	for _, alert := range known {
 		alert.Severity = facts.Clip(alert.Severity, maxName)
@@ -112,13 +117,32 @@ func firstN(list []string, n int) []string { return list[:min(len(list), n)] }
 func (r *reader) activeAlerts(ctx context.Context) ([]metrics.Alert, bool) {
 	if lister, ok := r.in.Provider.(metrics.AlertReader); ok {
 		active, err := lister.Alerts(ctx)
+		if tooMuch(err) && !r.scope.Whole() { // the API cannot be asked for some namespaces, so others' alerts may be too many
+			return r.recordedAlerts(ctx)
+		}
 		if err != nil { // alerts that were returned with the error are still used
 			r.addErrorGap(err, "alerts", r.checksRequiring(facts.SourceAlerts))
 		}
 		return active, err == nil || len(active) > 0
 	}
-	recorded, ok := r.instant(ctx, "alerts", r.checksRequiring(facts.SourceAlerts),
-		`ALERTS{alertstate="firing"`+comma(r.matcher("", nil))+"}")
+	return r.recordedAlerts(ctx)
+}
+
+// recordedAlerts returns the alerts in the series ALERTS, of the namespaces to read.
+func (r *reader) recordedAlerts(ctx context.Context) ([]metrics.Alert, bool) {
+	var selectors []string
+	within := r.scope.Everywhere()
+	for _, label := range []string{"namespace", "exported_namespace"} {
+		matcher := r.matcher(label, within.Names)
+		if r.scope.Whole() {
+			matcher = r.matcher("", nil)
+		}
+		selectors = append(selectors, `ALERTS{alertstate="firing"`+comma(matcher)+"}")
+	}
+	if within.Empty() {
+		return nil, true
+	}
+	recorded, ok := r.instant(ctx, "alerts", r.checksRequiring(facts.SourceAlerts), strings.Join(compact(selectors), " or "))
 	active := make([]metrics.Alert, 0, len(recorded))
 	for _, sample := range recorded {
 		active = append(active, metrics.Alert{Name: sample.Labels["alertname"], Labels: sample.Labels, State: "firing"})
@@ -126,13 +150,13 @@ func (r *reader) activeAlerts(ctx context.Context) ([]metrics.Alert, bool) {
 	return active, ok
 }
 
-// about returns the object of an alert or target, or the backend if the labels name none. It is false for an object outside the
-// inspected namespaces, including cluster-scoped objects if only some namespaces are inspected.
+// about returns the object of an alert or target that the run read, or the backend if the labels name none and the run read the whole
+// cluster. It is false for all others, which belong to someone else.
 func (r *reader) about(labels metrics.Labels) (facts.Ref, bool) {
-	if object, ok := r.labeled.Object(labels); ok {
-		return object, len(r.in.Namespaces) == 0 || slices.Contains(r.in.Namespaces, object.Namespace)
+	if object, ok := r.scope.Object(labels); ok {
+		return object, true
 	}
-	return r.in.Backend, len(r.in.Namespaces) == 0 && !r.in.Backend.IsZero()
+	return r.in.Backend, r.scope.Unattached(labels) && !r.in.Backend.IsZero()
 }
 
 // elsewhere reports whether labels belong to another cluster. Alerts and targets may lack the labels that distinguish clusters.
@@ -144,6 +168,9 @@ func (r *reader) elsewhere(labels map[string]string) bool {
 	}
 	return false
 }
+
+// unknownSeverity is the rank of values that are not common ones.
+const unknownSeverity = 4
 
 // severityRank orders values of the label severity, the most severe first.
 func severityRank(label string) int {
@@ -159,12 +186,26 @@ func severityRank(label string) int {
 	case "info", "information", "none", "debug":
 		return 5
 	default:
-		return 4
+		return unknownSeverity
 	}
 }
 
-// summary returns the shortest describing annotation of an alert.
-func summary(annotations map[string]string) string {
+// severity returns the severity label. Unless the run read the whole cluster, it is empty for a value that is not a common one, as
+// the label may have any text.
+func (r *reader) severity(labels metrics.Labels) string {
+	text := labels["severity"]
+	if severityRank(text) == unknownSeverity && !r.scope.Whole() {
+		return ""
+	}
+	return text
+}
+
+// summary returns the describing annotation of an alert. It is empty unless the run read the whole cluster: annotations are texts that
+// the rule's author composes of any label and any query, and no check of the text finds out whom it is about.
+func (r *reader) summary(annotations map[string]string) string {
+	if !r.scope.Whole() {
+		return ""
+	}
 	for _, name := range []string{"summary", "message", "description"} {
 		if text := strings.TrimSpace(annotations[name]); text != "" {
 			return facts.Clip(text, maxText)
@@ -173,119 +214,16 @@ func summary(annotations map[string]string) string {
 	return ""
 }
 
-// moreLabels returns the labels that distinguish the series of an alert, without its name and severity.
-func moreLabels(labels metrics.Labels) []string {
+// moreLabels returns the labels that distinguish the series of an object's alert, without its name and severity.
+func (r *reader) moreLabels(object facts.Ref, labels metrics.Labels) []string {
 	var more []string
-	for name, value := range labels {
-		switch name {
+	for _, label := range r.scope.Shown(object, labels) {
+		switch name, _, _ := strings.Cut(label, "="); name {
 		case "alertname", "severity", "alertstate", "__name__", "prometheus", "endpoint", "uid":
 		default:
-			more = append(more, facts.Clip(name+"="+value, maxName))
+			more = append(more, facts.Clip(label, maxName))
 		}
 	}
 	slices.Sort(more)
 	return more[:min(len(more), maxAlertLabels)]
-}
-
-// targets reads the scrape targets that are down.
-func (r *reader) targets(ctx context.Context, alerts *facts.Alerts) {
-	down, all, ok := r.downTargets(ctx)
-	if !ok {
-		return
-	}
-	r.in.Graph.Provide(facts.SourceTargets)
-	if len(r.in.Namespaces) == 0 {
-		alerts.MoreDown = max(0, all-len(down))
-	}
-	type key struct {
-		job    string
-		object facts.Ref
-	}
-	known := map[key]*facts.DownTarget{}
-	for _, target := range down[:min(len(down), maxRead)] {
-		labels := map[string]string{"job": target.Job, "instance": target.Instance}
-		for name, value := range target.Labels {
-			labels[name] = value
-		}
-		object, ok := r.aboutTarget(labels)
-		if !ok || r.elsewhere(labels) {
-			continue
-		}
-		k := key{facts.Clip(target.Job, maxName), object}
-		if known[k] == nil {
-			known[k] = &facts.DownTarget{Object: object, Job: k.job}
-		}
-		instance := facts.Clip(target.Instance, maxName)
-		if len(known[k].Instances) == 0 || instance < known[k].Instances[0] {
-			known[k].Error = facts.Clip(target.Error, maxText)
-		}
-		known[k].Instances = merged(known[k].Instances, []string{instance})
-	}
-	for _, target := range known {
-		alerts.Down = append(alerts.Down, *target)
-	}
-	slices.SortFunc(alerts.Down, func(a, b facts.DownTarget) int {
-		return cmp.Or(a.Object.Compare(b.Object), strings.Compare(a.Job, b.Job))
-	})
-	if n := len(alerts.Down); n > maxTargets {
-		alerts.MoreDown += n - maxTargets
-		alerts.Down = alerts.Down[:maxTargets]
-	}
-}
-
-// aboutTarget returns the Service whose endpoints are scraped, else the workload of the Pod, else the object that the labels name.
-// The target itself is down: an exporter does not stand for what it measures here.
-func (r *reader) aboutTarget(labels map[string]string) (facts.Ref, bool) {
-	service := facts.Ref{Kind: facts.Service, Namespace: labels["namespace"], Name: cmp.Or(labels["service"], labels["kubernetes_name"])}
-	if r.in.Graph.Has(service) {
-		return service, len(r.in.Namespaces) == 0 || slices.Contains(r.in.Namespaces, service.Namespace)
-	}
-	return r.about(labels)
-}
-
-// downTargets returns the targets that the backend lists as down, or else those with up == 0, and how many there are in total.
-func (r *reader) downTargets(ctx context.Context) (down []metrics.BrokenTarget, all int, ok bool) {
-	if r.stopped {
-		r.addToLastGap(r.checksRequiring(facts.SourceTargets))
-		return nil, 0, false
-	}
-	if lister, ok := r.in.Provider.(metrics.TargetReader); ok {
-		targets, err := lister.Targets(ctx)
-		if err != nil {
-			r.addErrorGap(err, "targets", r.checksRequiring(facts.SourceTargets))
-			return nil, 0, false
-		}
-		return targets.Broken, targets.Down, true
-	}
-	recorded, ok := r.instant(ctx, "targets", r.checksRequiring(facts.SourceTargets), "topk(1000, up{"+trim(r.matcher("", nil))+"} == 0)")
-	for _, sample := range recorded {
-		down = append(down, metrics.BrokenTarget{Job: sample.Labels["job"], Instance: sample.Labels["instance"], Labels: sample.Labels})
-	}
-	return down, len(down), ok
-}
-
-// rules reads rules that fail to evaluate. They belong to the backend, so an inspection of selected namespaces skips them.
-func (r *reader) rules(ctx context.Context, alerts *facts.Alerts) {
-	lister, ok := r.in.Provider.(metrics.RuleReader)
-	if !ok || len(r.in.Namespaces) > 0 || r.in.Backend.IsZero() {
-		return
-	}
-	if r.stopped {
-		r.addToLastGap(r.checksRequiring(facts.SourceRules))
-		return
-	}
-	rules, err := lister.Rules(ctx)
-	if err != nil {
-		r.addErrorGap(err, "rules", r.checksRequiring(facts.SourceRules))
-		return
-	}
-	r.in.Graph.Provide(facts.SourceRules)
-	for _, rule := range rules[:min(len(rules), maxRead)] {
-		if rule.Health == "err" && len(alerts.BrokenRules) < maxRules {
-			alerts.BrokenRules = append(alerts.BrokenRules, facts.BrokenRule{
-				Group: facts.Clip(rule.Group, maxName), Name: facts.Clip(rule.Name, maxName), Alerting: rule.Kind == "alerting",
-				Error: facts.Clip(rule.Error, maxText),
-			})
-		}
-	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
@@ -23,8 +24,8 @@ type Input struct {
 	Backend facts.Ref
 	// Graph of the cluster. Collect joins labels to its objects, sets its Trends and Alerts, and marks sources as provided.
 	Graph *facts.Graph
-	// Namespaces to inspect; empty for all.
-	Namespaces []string
+	// Scope of the run. Default: that of Graph, with all namespaces requested.
+	Scope *scope.Filter
 	// NodeHorizon and ClaimHorizon are how far ahead full filesystems are predicted. Default 7 and 14 days.
 	NodeHorizon, ClaimHorizon time.Duration
 	// MatchLabels select this cluster's series in a backend with several clusters.
@@ -43,10 +44,11 @@ const (
 	// stepFill and stepRate are the steps of range queries; both divide a day.
 	stepFill = 2 * time.Hour
 	stepRate = 30 * time.Minute
-	// maxNamespaces per query; with more, it selects all.
-	maxNamespaces = 100
-	// parts into which a query that exceeds the budget is split.
-	parts = 4
+	// maxNamespaces that a query lists, which are tens of KiB; with more, it selects all.
+	maxNamespaces = 1000
+	// parts into which a query that exceeds the budget is split, and maxParted namespaces that are.
+	parts     = 4
+	maxParted = 400
 	// maxTimeouts after which no more queries are sent.
 	maxTimeouts = 2
 	// maxTime of the stage if the run has no deadline; otherwise it has a third of the remaining time.
@@ -62,7 +64,7 @@ func Collect(ctx context.Context, in Input) []facts.Gap {
 	if in.ClaimHorizon <= 0 {
 		in.ClaimHorizon = ClaimHorizon
 	}
-	r := &reader{in: in, labeled: facts.NewLabeled(in.Graph)}
+	r := newReader(in)
 	limit := maxTime
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = time.Until(deadline) / 3
@@ -111,12 +113,19 @@ func (r *reader) trends(ctx context.Context) {
 
 // reader queries one provider during one inspection.
 type reader struct {
-	in      Input
-	labeled *facts.Labeled
-	gaps    []facts.Gap
+	in    Input
+	scope *scope.Filter
+	gaps  []facts.Gap
 	// stopped is set once no more queries are sent.
 	stopped  bool
 	timeouts int
+}
+
+func newReader(in Input) *reader {
+	if in.Scope == nil {
+		in.Scope = scope.New(in.Graph, nil)
+	}
+	return &reader{in: in, scope: in.Scope}
 }
 
 // wants reports whether a check needs one of the sources.
@@ -138,8 +147,9 @@ type question struct {
 	checks []string
 	// expression for a matcher, which ends in a comma or is empty.
 	expression func(matcher string) string
-	// namespace is the label to select namespaces by; empty if there is none.
+	// namespace is the label to select namespaces by; empty if there is none. Within are the namespaces to select.
 	namespace string
+	within    scope.Selection
 	// spans to try, the longest first; a shorter one is used if a longer one exceeds the budget.
 	spans []time.Duration
 	step  time.Duration
@@ -155,9 +165,12 @@ func (r *reader) series(ctx context.Context, q question) (found []metrics.Series
 		r.addToLastGap(q.checks)
 		return nil, false
 	}
+	if q.namespace != "" && q.within.Empty() {
+		return nil, true
+	}
 	var err error
 	for _, span := range q.spans {
-		found, err = r.query(ctx, q, span, r.matcher(q.namespace, r.in.Namespaces))
+		found, err = r.query(ctx, q, span, r.matcher(q.namespace, q.within.Names))
 		if err == nil {
 			return found, true
 		}
@@ -182,13 +195,13 @@ func (r *reader) query(ctx context.Context, q question, span time.Duration, matc
 
 // inParts queries groups of namespaces. It keeps the results before a failure.
 func (r *reader) inParts(ctx context.Context, q question) (found []metrics.Series, err error) {
-	namespaces := r.in.Namespaces
-	if len(namespaces) == 0 {
+	namespaces := q.within.Names
+	if q.within.All {
 		for _, n := range r.in.Graph.Namespaces {
 			namespaces = append(namespaces, n.Name)
 		}
 	}
-	if len(namespaces) < 2 || len(namespaces) > parts*maxNamespaces {
+	if len(namespaces) < 2 || len(namespaces) > maxParted {
 		return nil, problem.Retrying(v1alpha1.ReasonBudgetExceeded, nil, "a query for all namespaces exceeds the query budget")
 	}
 	size := (len(namespaces) + parts - 1) / parts
@@ -219,8 +232,8 @@ func (r *reader) instant(ctx context.Context, what string, checks []string, expr
 	return found, true
 }
 
-// matcher selects the series of this cluster, and the namespaces by a label unless all or too many are inspected. It ends in a
-// comma or is empty.
+// matcher selects the series of this cluster, and the namespaces by a label unless none or too many are listed. It ends in a comma or is
+// empty.
 func (r *reader) matcher(label string, namespaces []string) string {
 	var matching strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(r.in.MatchLabels)) {

@@ -11,6 +11,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
@@ -77,7 +78,7 @@ func TestNearlyFullClaimNeedsNoForecast(t *testing.T) {
 	Collect(t.Context(), Input{
 		Provider: listing{
 			f,
-		}, Graph: g, Namespaces: []string{"shop"}, MatchLabels: map[string]string{"cluster": `a"b`}, Wanting: wanting(facts.SourceClaimFill),
+		}, Graph: g, Scope: scope.New(g, []string{"shop"}), MatchLabels: map[string]string{"cluster": `a"b`}, Wanting: wanting(facts.SourceClaimFill),
 	})
 	want := []facts.Fill{
 		{Object: facts.Ref{Kind: facts.PVC, Namespace: "shop", Name: "data"}, What: facts.FillSpace, Free: 2, Capacity: 100},

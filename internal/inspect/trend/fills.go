@@ -113,7 +113,7 @@ func (r *reader) claims(ctx context.Context, names map[string]bool) []facts.Fill
 func (r *reader) claim(labels metrics.Labels) (facts.Ref, bool) {
 	ref := facts.Ref{Kind: facts.PVC, Namespace: labels["namespace"], Name: labels["persistentvolumeclaim"]}
 	claim, ok := facts.Lookup[*facts.PVCNode](r.in.Graph, ref)
-	if !ok || len(claim.AccessModes) == 1 && claim.AccessModes[0] == "ReadOnlyMany" {
+	if !ok || !r.scope.Has(ref) || len(claim.AccessModes) == 1 && claim.AccessModes[0] == "ReadOnlyMany" {
 		return facts.Ref{}, false
 	}
 	return ref, true
@@ -138,7 +138,7 @@ func (r *reader) nodes(ctx context.Context, names map[string]bool) []facts.Fill 
 		if f.free != "" && !names[f.free] {
 			continue
 		}
-		object := func(labels metrics.Labels) (facts.Ref, bool) { return r.labeled.Node(labels) }
+		object := func(labels metrics.Labels) (facts.Ref, bool) { return r.scope.Node(labels) }
 		disks := r.disks(ctx, f, facts.SourceNodeFill, "", object)
 		fills = append(fills, r.fills(f, disks, r.in.NodeHorizon, 0)...)
 	}
@@ -155,13 +155,19 @@ func (r *reader) disks(ctx context.Context, f filesystems, source facts.Source, 
 	if namespace == "" {
 		what = string(f.what) + " of nodes"
 	}
-	capacityMatchers := trim(f.matchers + r.matcher(namespace, r.in.Namespaces))
+	within := r.scope.Within(facts.PVC)
+	if namespace != "" && within.Empty() {
+		r.in.Graph.Provide(source)
+		return nil
+	}
+	capacityMatchers := trim(f.matchers + r.matcher(namespace, within.Names))
 	capacities, ok := r.instant(ctx, what, checks, fmt.Sprintf("max by (%s) (%s{%s})", f.by, f.capacity, capacityMatchers))
 	if !ok {
 		return nil
 	}
 	series, ok := r.series(ctx, question{
-		what: what, checks: checks, namespace: namespace, step: stepFill, spans: []time.Duration{historyFill, historyFillShort},
+		what: what, checks: checks, namespace: namespace, within: within, step: stepFill,
+		spans: []time.Duration{historyFill, historyFillShort},
 		expression: func(matcher string) string {
 			in := trim(f.matchers + matcher)
 			if f.used != "" {

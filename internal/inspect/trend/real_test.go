@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/provider/metrics/prometheus"
@@ -184,10 +185,10 @@ func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 		nodeSpace().free:   true,
 		nodeInodes().free:  true,
 	}
-	r := &reader{labeled: facts.NewLabeled(g), in: Input{
-		Provider: p, Graph: g, Wanting: all, Namespaces: []string{"shop", "a.b"}, MatchLabels: map[string]string{"cluster": "a\"\\\n"},
+	r := newReader(Input{
+		Provider: p, Graph: g, Wanting: all, Scope: scope.New(g, []string{"shop", "a.b"}), MatchLabels: map[string]string{"cluster": "a\"\\\n"},
 		NodeHorizon: NodeHorizon, ClaimHorizon: ClaimHorizon,
-	}}
+	})
 	r.metricNames(ctx)
 	r.claims(ctx, names)
 	r.nodes(ctx, names)
@@ -196,10 +197,10 @@ func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 	r.series(ctx, question{
 		what: "restarts", step: stepRestarts, spans: []time.Duration{historyRestarts}, expression: restartHistory,
 	})
-	r.measuredSince(ctx, "restarts")
+	r.measuredSince(ctx, "restarts", r.scope.Everywhere())
 	r.alerts(ctx)
 	for _, s := range sources() {
-		r.labelsOf(ctx, s.total)
+		r.labelsOf(ctx, s)
 		for _, group := range s.groups {
 			fit, ok := shapeOf(s, append([]string{s.status[0]}, group...))
 			if !ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -36,7 +37,7 @@ func (r *reader) requests(ctx context.Context, names map[string]bool) []facts.An
 		if !names[s.total] || s.unless != "" && names[s.unless] {
 			continue
 		}
-		labels, ok := r.labelsOf(ctx, s.total)
+		labels, ok := r.labelsOf(ctx, s)
 		if !ok {
 			continue
 		}
@@ -54,13 +55,17 @@ func (r *reader) requests(ctx context.Context, names map[string]bool) []facts.An
 	return sorted(anomalies)
 }
 
-// labelsOf returns the label names of a metric.
-func (r *reader) labelsOf(ctx context.Context, metric string) ([]string, bool) {
+// labelsOf returns the label names of a source's total, of its series in the namespaces to read.
+func (r *reader) labelsOf(ctx context.Context, s source) ([]string, bool) {
+	selectors := r.selectors(s)
+	if len(selectors) == 0 {
+		return nil, false
+	}
 	checks := r.checksRequiring(facts.SourceErrors, facts.SourceLatency)
-	what := "labels of " + metric
+	what := "labels of " + s.total
 	lister, ok := r.in.Provider.(metrics.LabelLister)
 	if !ok {
-		found, ok := r.instant(ctx, what, checks, "topk(3, "+metric+"{"+trim(r.matcher("", nil))+"})")
+		found, ok := r.instant(ctx, what, checks, "topk(3, "+strings.Join(selectors, " or ")+")")
 		var names []string
 		for _, sample := range found {
 			for name := range sample.Labels {
@@ -73,12 +78,34 @@ func (r *reader) labelsOf(ctx context.Context, metric string) ([]string, bool) {
 		r.addToLastGap(checks)
 		return nil, false
 	}
-	names, err := lister.LabelNames(ctx, []string{metric + "{" + trim(r.matcher("", nil)) + "}"}, r.span(recent))
+	names, err := lister.LabelNames(ctx, selectors, r.span(recent))
 	if err != nil {
 		r.addErrorGap(err, what, checks)
 		return nil, false
 	}
 	return names, true
+}
+
+// selectors of a source's total in the namespaces to read: one for each label that may have the namespace. There are none if there is
+// nothing to read.
+func (r *reader) selectors(s source) []string {
+	within := r.scope.Everywhere()
+	if within.All {
+		return []string{s.total + "{" + trim(r.matcher("", nil)) + "}"}
+	}
+	if within.Empty() {
+		return nil
+	}
+	var selectors []string
+	for _, group := range s.groups {
+		switch {
+		case len(group) > 0:
+			selectors = append(selectors, s.total+"{"+trim(r.matcher(group[0], within.Names))+"}")
+		case r.scope.Cluster():
+			selectors = append(selectors, s.total+"{"+trim(r.matcher("", nil))+"}")
+		}
+	}
+	return compact(selectors)
 }
 
 // rate queries the requests per second of a metric by object.
@@ -89,8 +116,8 @@ func (s shaped) rate(metric, matchers string) string {
 // errorRates evaluates the share of failed requests.
 func (r *reader) errorRates(ctx context.Context, s shaped) []facts.Anomaly {
 	q := question{
-		what: "requests in " + s.total, checks: r.checksRequiring(facts.SourceErrors), namespace: s.namespace(), step: stepRate,
-		spans: []time.Duration{historyRate, historyRateShort},
+		what: "requests in " + s.total, checks: r.checksRequiring(facts.SourceErrors), namespace: s.namespace(),
+		within: r.scope.Everywhere(), step: stepRate, spans: []time.Duration{historyRate, historyRateShort},
 	}
 	bad := fmt.Sprintf("%s=~%q,", s.code, s.bad)
 	q.expression = func(matcher string) string { return s.rate(s.total, bad+matcher) + " > 0" }
@@ -170,8 +197,8 @@ func unusualErrors(requests []metrics.Point, errors map[int64]float64, now time.
 // latencies evaluates a high percentile of request durations.
 func (r *reader) latencies(ctx context.Context, s shaped) []facts.Anomaly {
 	series, ok := r.series(ctx, question{
-		what: "durations in " + s.buckets, checks: r.checksRequiring(facts.SourceLatency), namespace: s.namespace(), step: stepRate,
-		spans: []time.Duration{historyRate, historyRateShort},
+		what: "durations in " + s.buckets, checks: r.checksRequiring(facts.SourceLatency), namespace: s.namespace(),
+		within: r.scope.Everywhere(), step: stepRate, spans: []time.Duration{historyRate, historyRateShort},
 		expression: func(matcher string) string {
 			buckets := s
 			buckets.group = append([]string{"le"}, s.group...)

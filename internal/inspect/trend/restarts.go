@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
@@ -34,9 +35,14 @@ func (r *reader) restarts(ctx context.Context, names map[string]bool) []facts.An
 		r.missingMetric(restartsMetric, "kube-state-metrics", r.checksRequiring(facts.SourceRestarts))
 		return nil
 	}
+	within := r.scope.Within(scope.Workloads()...)
+	if within.Empty() {
+		r.in.Graph.Provide(facts.SourceRestarts)
+		return nil
+	}
 	checks := r.checksRequiring(facts.SourceRestarts)
 	recentQuery := fmt.Sprintf("topk(%d, sum by (namespace, pod) (increase(%s{%s}[2h])) >= 1)",
-		maxRestarting, restartsMetric, trim(r.matcher("namespace", r.in.Namespaces)))
+		maxRestarting, restartsMetric, trim(r.matcher("namespace", within.Names)))
 	restarted, ok := r.instant(ctx, what, checks, recentQuery)
 	if !ok {
 		return nil
@@ -45,7 +51,7 @@ func (r *reader) restarts(ctx context.Context, names map[string]bool) []facts.An
 	counts := map[facts.Ref]float64{}
 	var namespaces []string
 	for _, sample := range restarted {
-		if ref, ok := r.labeled.Pod(sample.Labels["namespace"], sample.Labels["pod"]); ok {
+		if ref, ok := r.scope.Pod(sample.Labels["namespace"], sample.Labels["pod"]); ok {
 			if counts[ref] += sample.Value; counts[ref] >= minRestarts {
 				suspects[ref] = true
 				namespaces = append(namespaces, ref.Namespace)
@@ -67,7 +73,7 @@ func (r *reader) restarts(ctx context.Context, names map[string]bool) []facts.An
 	if !ok {
 		return nil
 	}
-	since := r.measuredSince(ctx, what)
+	since := r.measuredSince(ctx, what, within)
 	r.in.Graph.Provide(facts.SourceRestarts)
 	return r.unusualRestarts(suspects, series, since)
 }
@@ -78,9 +84,9 @@ func restartHistory(matcher string) string {
 }
 
 // measuredSince returns the time of the first sample of restarts. Later hours without a point had no restarts.
-func (r *reader) measuredSince(ctx context.Context, what string) time.Time {
+func (r *reader) measuredSince(ctx context.Context, what string, within scope.Selection) time.Time {
 	series, _ := r.series(ctx, question{
-		what: what, checks: r.checksRequiring(facts.SourceRestarts), step: stepRestarts,
+		what: what, checks: r.checksRequiring(facts.SourceRestarts), step: stepRestarts, namespace: "namespace", within: within,
 		spans:      []time.Duration{historyRestarts, historyRestartsShort},
 		expression: func(matcher string) string { return "count(" + restartsMetric + "{" + trim(matcher) + "})" },
 	})
@@ -98,7 +104,7 @@ func (r *reader) measuredSince(ctx context.Context, what string) time.Time {
 func (r *reader) unusualRestarts(suspects map[facts.Ref]bool, series []metrics.Series, since time.Time) []facts.Anomaly {
 	hours := map[facts.Ref]map[time.Time]float64{}
 	for _, s := range series {
-		ref, ok := r.labeled.Pod(s.Labels["namespace"], s.Labels["pod"])
+		ref, ok := r.scope.Pod(s.Labels["namespace"], s.Labels["pod"])
 		if !ok || !suspects[ref] {
 			continue
 		}

@@ -71,12 +71,12 @@ func sources() []source {
 }
 
 func destination(r *reader, labels map[string]string) (facts.Ref, bool) {
-	return r.labeled.Workload(labels["destination_workload_namespace"], labels["destination_workload"])
+	return r.scope.Workload(labels["destination_workload_namespace"], labels["destination_workload"])
 }
 
 func apiServer(r *reader, _ map[string]string) (facts.Ref, bool) {
 	ref := facts.Ref{Kind: facts.Service, Namespace: "default", Name: "kubernetes"}
-	return ref, r.in.Graph.Has(ref)
+	return ref, r.scope.Has(ref) && r.scope.Cluster()
 }
 
 // shaped is a source with the labels that it has.
@@ -144,14 +144,14 @@ func (r *reader) objectOf(s shaped, labels map[string]string) (facts.Ref, bool) 
 		return s.object(r, labels)
 	}
 	if s.pod != "" {
-		return r.labeled.Workload(labels[s.group[0]], labels[ownerLabel])
+		return r.scope.Owner(labels[s.group[0]], labels[ownerLabel])
 	}
 	kind := facts.Service
 	if s.group[1] == "ingress" {
 		kind = facts.Ingress
 	}
 	ref := facts.Ref{Kind: kind, Namespace: labels[s.group[0]], Name: labels[s.group[1]]}
-	return ref, r.in.Graph.Has(ref)
+	return ref, r.scope.Has(ref)
 }
 
 func (s shaped) by() string { return strings.Join(s.group, ", ") }

@@ -7,6 +7,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
@@ -16,15 +17,19 @@ const (
 	maxParts = 16
 	// maxTimeouts after which no more queries are sent.
 	maxTimeouts = 3
-	// maxNamespaces that a query lists; with more, it selects all.
-	maxNamespaces = 100
+	// maxNamespaces that a query lists, which are tens of KiB. More are queried in several parts; beyond maxLists, a query selects all.
+	maxNamespaces = 500
+	maxLists      = 4
 )
 
 // reader queries one provider during one inspection.
 type reader struct {
 	in   Input
 	gaps []facts.Gap
-	// parts are the namespaces of each part of a query, as split by previous queries; a nil element means all.
+	// within are the namespaces to read.
+	within scope.Selection
+	// parts are the namespaces of each part of a query, as split by previous queries; a nil element means all. There are none if there is
+	// nothing to read.
 	parts [][]string
 	// weight of each namespace: its number of Pods.
 	weight map[string]int
@@ -37,9 +42,12 @@ type reader struct {
 }
 
 func newReader(in Input) *reader {
-	r := &reader{in: in, parts: [][]string{nil}, weight: map[string]int{}}
-	if n := len(in.Namespaces); n > 0 && n <= maxNamespaces {
-		r.parts = [][]string{slices.Sorted(slices.Values(in.Namespaces))}
+	if in.Scope == nil {
+		in.Scope = scope.New(in.Graph, nil)
+	}
+	r := &reader{in: in, within: in.Scope.Within(scope.Workloads()...), parts: [][]string{nil}, weight: map[string]int{}}
+	if !r.within.All && len(r.within.Names) <= maxNamespaces*maxLists {
+		r.parts = slices.Collect(slices.Chunk(r.within.Names, maxNamespaces))
 	}
 	for _, pod := range in.Graph.Pods {
 		r.weight[pod.Namespace]++
@@ -47,7 +55,7 @@ func newReader(in Input) *reader {
 	for _, c := range in.Graph.CronJobs { // their Pods may all be gone
 		r.weight[c.Namespace]++
 	}
-	r.series = newIndex(in.Graph)
+	r.series = newIndex(in.Scope)
 	return r
 }
 
@@ -165,7 +173,7 @@ func (r *reader) halves(part []string) [][]string {
 		return nil
 	}
 	if part == nil {
-		part = r.in.Namespaces
+		part = r.within.Names
 	}
 	if len(part) == 0 {
 		for name := range r.weight {
@@ -196,7 +204,11 @@ type discovered struct {
 
 // discover queries which metrics exist.
 func (r *reader) discover(ctx context.Context) (known discovered, ok bool) {
-	vector, err := r.query(ctx, discovery(r.in.Options.MatchLabels))
+	var within []string
+	if len(r.parts) > 0 {
+		within = r.parts[0]
+	}
+	vector, err := r.query(ctx, discovery(r.in.Options.MatchLabels, within))
 	if err != nil {
 		r.stops(err)
 		checks := r.checksRequiring(facts.SourceUsage, facts.SourceThrottling, facts.SourceNodeUsage)

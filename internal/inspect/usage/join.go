@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
@@ -39,11 +40,11 @@ type accumulated struct {
 	longest, sum float32
 }
 
-func newIndex(g *facts.Graph) index {
+func newIndex(filter *scope.Filter) index {
 	x := index{
-		owners: newOwners(g), specs: map[facts.Ref][]*facts.PodSpec{}, entries: map[string]entry{}, at: map[target]int32{},
+		owners: newOwners(filter), specs: map[facts.Ref][]*facts.PodSpec{}, entries: map[string]entry{}, at: map[target]int32{},
 	}
-	for _, use := range g.Specs() {
+	for _, use := range filter.Graph().Specs() {
 		x.specs[use.Owner] = append(x.specs[use.Owner], use.Spec)
 	}
 	return x

@@ -4,11 +4,13 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 )
 
-// owners finds the workload of a Pod.
+// owners finds the workload of a Pod that the run read.
 type owners struct {
 	graph *facts.Graph
+	scope *scope.Filter
 	// workloads by namespace and name, possibly of several kinds.
 	workloads map[podName][]facts.Ref
 	// gone maps deleted Pods to their workloads according to kube-state-metrics.
@@ -17,8 +19,9 @@ type owners struct {
 
 type podName struct{ namespace, name string }
 
-func newOwners(g *facts.Graph) owners {
-	o := owners{graph: g, workloads: map[podName][]facts.Ref{}, gone: map[podName]facts.Ref{}}
+func newOwners(filter *scope.Filter) owners {
+	g := filter.Graph()
+	o := owners{graph: g, scope: filter, workloads: map[podName][]facts.Ref{}, gone: map[podName]facts.Ref{}}
 	add := func(ref facts.Ref) {
 		if g.TopOwner(ref) == ref {
 			at := podName{ref.Namespace, ref.Name}
@@ -40,7 +43,7 @@ func newOwners(g *facts.Graph) owners {
 // ofPod returns the top-level owner of a Pod in the graph.
 func (o *owners) ofPod(namespace, pod string) (facts.Ref, bool) {
 	ref := facts.Ref{Kind: facts.Pod, Namespace: namespace, Name: pod}
-	if !o.graph.Has(ref) {
+	if !o.scope.Has(ref) {
 		return facts.Ref{}, false
 	}
 	return o.graph.TopOwner(ref), true
@@ -68,8 +71,12 @@ func (o *owners) record(namespace, pod, kind, name string) {
 }
 
 // ofGone returns the workload of a deleted Pod: the one from kube-state-metrics, or else the one whose controller would generate the
-// Pod's name. It is false if the name fits several workloads.
+// Pod's name. It is false if the name fits several workloads, and if not all Pods of the namespace were read: then nothing shows that
+// the Pod was deleted.
 func (o *owners) ofGone(namespace, pod string) (facts.Ref, bool) {
+	if !o.scope.AllPods(namespace) {
+		return facts.Ref{}, false
+	}
 	if ref, ok := o.gone[podName{namespace, pod}]; ok {
 		return ref, true
 	}

@@ -149,15 +149,20 @@ const (
 	markNodes      = "nodes"
 )
 
-// discovery is one query for which metrics exist, and with which labels.
-func discovery(match map[string]string) string {
+// discovery is one query for which metrics exist, and with which labels, in some namespaces, or in all if the list is empty.
+func discovery(match map[string]string, namespaces []string) string {
 	all := matching(match)
+	within := all + inNamespaces(namespaces)
+	owners := all
+	if len(namespaces) > 0 {
+		owners = within
+	}
 	var parts []string
 	for _, p := range []struct{ mark, selector string }{
-		{markNew, fmt.Sprintf(`container_memory_working_set_bytes{%snamespace!="",pod!="",container!=""}`, all)},
-		{markOld, fmt.Sprintf(`container_memory_working_set_bytes{%snamespace!="",pod_name!="",container_name!=""}`, all)},
-		{markThrottling, fmt.Sprintf(`container_cpu_cfs_periods_total{%snamespace!=""}`, all)},
-		{markOwners, fmt.Sprintf(`kube_pod_owner{%sowner_is_controller="true"}`, all)},
+		{markNew, fmt.Sprintf(`container_memory_working_set_bytes{%spod!="",container!=""}`, within)},
+		{markOld, fmt.Sprintf(`container_memory_working_set_bytes{%spod_name!="",container_name!=""}`, within)},
+		{markThrottling, fmt.Sprintf(`container_cpu_cfs_periods_total{%s}`, strings.TrimSuffix(within, ","))},
+		{markOwners, fmt.Sprintf(`kube_pod_owner{%sowner_is_controller="true"}`, owners)},
 		{markNodes, fmt.Sprintf(`container_memory_working_set_bytes{%sid="/"}`, all)},
 	} {
 		parts = append(parts, fmt.Sprintf(`label_replace(count(%s),%q,%q,"","")`, p.selector, mark, p.mark))

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/inspect/usage"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
@@ -242,14 +243,16 @@ func TestPrometheusAcceptsEveryQuery(t *testing.T) {
 	for _, namespaces := range [][]string{nil, {"shop", "a.b"}} {
 		builder := facts.NewBuilder("real", time.Now())
 		builder.Add(facts.Reduce(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}))
+		builder.Covered(facts.Pod, "")
+		graph := builder.Graph()
 		counted := &counting{Provider: knowing{backend}, t: t}
 		gaps := usage.Collect(
 			t.Context(),
 			usage.Input{
-				Provider:   counted,
-				Graph:      builder.Graph(),
-				Namespaces: namespaces,
-				Options:    usage.Options{MatchLabels: map[string]string{"cluster": "a\"\\é"}},
+				Provider: counted,
+				Graph:    graph,
+				Scope:    scope.New(graph, namespaces),
+				Options:  usage.Options{MatchLabels: map[string]string{"cluster": "a\"\\é"}},
 				Wanting: map[facts.Source][]string{
 					facts.SourceUsage: {"a"}, facts.SourceThrottling: {"b"}, facts.SourceNodeUsage: {"c"},
 				},
@@ -328,10 +331,10 @@ func TestPrometheusAcceptsQueriesWithOldLabels(t *testing.T) {
 		gaps := usage.Collect(
 			t.Context(),
 			usage.Input{
-				Provider:   counted,
-				Graph:      graph,
-				Namespaces: []string{"shop", "x.y"},
-				Options:    usage.Options{Window: span, MatchLabels: map[string]string{"cluster": "a.b\\\""}},
+				Provider: counted,
+				Graph:    graph,
+				Scope:    scope.New(graph, []string{"shop", "x.y"}),
+				Options:  usage.Options{Window: span, MatchLabels: map[string]string{"cluster": "a.b\\\""}},
 				Wanting: map[facts.Source][]string{
 					facts.SourceUsage: {"a"}, facts.SourceThrottling: {"b"},
 				},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/provider/metrics"
 )
 
@@ -35,9 +36,9 @@ type Input struct {
 	Provider metrics.Provider
 	// Graph of the cluster. Collect sets its Usage and marks sources as provided.
 	Graph *facts.Graph
-	// Namespaces that the inspection reads; empty for all.
-	Namespaces []string
-	Options    Options
+	// Scope of the run. Default: that of Graph, with all namespaces requested.
+	Scope   *scope.Filter
+	Options Options
 	// Wanting lists the checks that need each source. Sources without checks are not queried.
 	Wanting map[facts.Source][]string
 }
@@ -83,6 +84,9 @@ func (r *reader) containers(ctx context.Context, known discovered) bool {
 	usage := r.checksRequiring(facts.SourceUsage)
 	throttling := r.checksRequiring(facts.SourceThrottling)
 	if len(usage)+len(throttling) == 0 {
+		return false
+	}
+	if len(r.parts) == 0 { // no Pods were read
 		return false
 	}
 	all := r.checksRequiring(facts.SourceUsage, facts.SourceThrottling)

@@ -12,6 +12,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/testkit"
@@ -156,8 +157,8 @@ func TestMatchersAreInEveryQuery(t *testing.T) {
 		t,
 		f,
 		Input{
-			Namespaces: []string{"shop", "a.b"},
-			Options:    Options{MatchLabels: map[string]string{"cluster": `a"b\`, "region": "é\xff"}},
+			Scope:   scope.New(testkit.Graph(t, shop), []string{"shop", "a.b"}),
+			Options: Options{MatchLabels: map[string]string{"cluster": `a"b\`, "region": "é\xff"}},
 		},
 	)
 	for _, q := range f.queries {

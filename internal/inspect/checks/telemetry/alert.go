@@ -152,8 +152,14 @@ func targetsDown(g *facts.Graph, _ check.Params) []check.Finding {
 			finding.IsRoot = true
 			finding.Message = fmt.Sprintf("Scrape targets of job %s are down; their labels match no object that was read.", target.Job)
 		}
-		shown := target.Instances[:min(len(target.Instances), 3)]
-		finding.Evidence = []check.Evidence{check.FromMetric("%d down: %s", len(target.Instances), strings.Join(shown, ", "))}
+		if target.Job == "" {
+			finding.Message = fmt.Sprintf("Scrape targets of %s %s are down.", target.Object.Kind.Name(), target.Object.Name)
+		}
+		down := fmt.Sprintf("%d down", len(target.Instances)+target.Unnamed)
+		if shown := target.Instances[:min(len(target.Instances), 3)]; len(shown) > 0 {
+			down += ": " + strings.Join(shown, ", ")
+		}
+		finding.Evidence = []check.Evidence{check.FromMetric("%s", down)}
 		if target.Error != "" {
 			finding.Evidence = append(finding.Evidence, check.FromMetric("%s", target.Error))
 		}
