@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"slices"
 	"strings"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -52,10 +53,10 @@ func (f *Filter) Object(labels map[string]string) (facts.Ref, bool) {
 	object, ok := f.labeled.Object(labels)
 	switch {
 	case ok && object.Namespace != "":
-		return object, f.inspects(object.Namespace)
-	case f.namesUnread(labels):
+		return object, f.inspects(object.Namespace) && (f.named(object, labels) || f.AllPods(object.Namespace))
+	case f.requested != nil, f.namesUnread(labels):
 		return facts.Ref{}, false
-	case ok && f.requested == nil:
+	case ok:
 		return object, true
 	}
 	// Who reads what is in a namespace may not be able to read the Namespace.
@@ -63,6 +64,13 @@ func (f *Filter) Object(labels map[string]string) (facts.Ref, bool) {
 		return facts.Ref{Kind: facts.Namespace, Name: namespace}, true
 	}
 	return facts.Ref{}, false
+}
+
+// named reports whether labels name an object or what it owns. Otherwise it was derived from the name of a deleted Pod.
+func (f *Filter) named(object facts.Ref, labels map[string]string) bool {
+	return slices.ContainsFunc(facts.Names(labels), func(name facts.Name) bool {
+		return f.graph.Has(name.Ref) && f.graph.TopOwner(name.Ref) == object
+	})
 }
 
 // Unattached reports whether labels that name no object may be shown: the run read the whole cluster, and they name nothing that is
