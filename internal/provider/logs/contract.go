@@ -134,6 +134,15 @@ type Fields struct {
 	Time, Message, Namespace, Pod, Container, Node, Level string
 }
 
+// Disputing returns the usual fields of a namespace if Namespace is another field. Whoever writes a LogBackend chooses that field: a line
+// whose usual field names another namespace belongs to that one, and counts as a line without a namespace.
+func (f Fields) Disputing(usual []string) []string {
+	if f.Namespace == "" || slices.Contains(usual, f.Namespace) {
+		return nil
+	}
+	return usual
+}
+
 // Settings that all types share, with every reference resolved. The settings of one type are its Config.
 type Settings struct {
 	Endpoint provider.Endpoint

@@ -16,10 +16,11 @@ func alertChecks() []check.Check {
 		{
 			ID: "alert-firing", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
 			Summary: "A monitoring alert is firing.",
-			Meaning: "The metrics backend reports that the alert is firing. It is reported on the object in its labels, " +
-				"or on the MetricsBackend if the labels match no object that was read; once per alert and object, regardless " +
-				"of the number of series. The severity label sets the severity: critical and page count as high, because the " +
-				"problem behind the alert may be reported as well. Alerts that always fire (Watchdog) are skipped.",
+			Meaning: "The metrics backend reports that the alert is firing. It is reported on the object in its labels; " +
+				"once per alert and object, regardless of the number of series. The severity label sets the severity: critical " +
+				"and page count as high, because the problem behind the alert may be reported as well. Alerts that always fire " +
+				"(Watchdog) are skipped, and so are alerts whose labels name no object that was read. If the whole cluster was " +
+				"read, those without an object are reported on the MetricsBackend.",
 			Remediation: "Follow the alert's annotations, and the finding that causes it, if any.",
 			Link:        "https://prometheus.io/docs/practices/alerting/",
 			Uses: []facts.Kind{
@@ -35,13 +36,14 @@ func alertChecks() []check.Check {
 			ID: "scrape-target-down", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
 			Summary: "A scrape target is down.",
 			Meaning: "The last scrape of the target failed: its metrics are missing, and alerts based on them do not " +
-				"fire. It is reported on the target's Service or workload, or on the MetricsBackend if its labels match no " +
-				"object that was read.",
+				"fire. It is reported on the target's Service or workload. Targets of none that was read are skipped, or if the " +
+				"whole cluster was read, reported on the MetricsBackend.",
 			Remediation: "Check that the Pods run, and that port, path and scheme of the scrape configuration are " +
 				"correct. A NetworkPolicy may block the monitoring.",
 			Link: "https://prometheus.io/docs/concepts/jobs_instances/",
 			Uses: []facts.Kind{
 				facts.Pod,
+				facts.Namespace,
 				facts.Service,
 				facts.Node,
 				facts.Deployment,
@@ -57,9 +59,11 @@ func alertChecks() []check.Check {
 			ID: "alert-rule-failing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
 			Summary: "A monitoring rule cannot be evaluated.",
 			Meaning: "The metrics backend reports an error for an alerting or recording rule: the alert cannot fire, or " +
-				"the recorded series is missing (then low).",
+				"the recorded series is missing (then low). Rules belong to no namespace, and their errors name series of any: " +
+				"they are read only if the whole cluster is.",
 			Remediation: "Correct the rule's expression; the evidence has the error.",
 			Link:        "https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/",
+			Uses:        []facts.Kind{facts.Pod, facts.Node, facts.Namespace},
 			Sources:     []facts.Source{facts.SourceRules},
 			Run:         rulesFailing,
 		},

@@ -206,6 +206,11 @@ func (m *mapping) labelsOf(document map[string]any) map[string]string {
 			collect(inner, prefix, labels, 0)
 		}
 	}
+	for _, path := range m.disputing {
+		if text, is := scalar(lookup(document, path)); is && text != "" && text != labels[logs.LabelNamespace] {
+			delete(labels, logs.LabelNamespace)
+		}
+	}
 	return labels
 }
 

@@ -3,6 +3,7 @@ package elasticsearch
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -160,4 +161,33 @@ func FuzzNarrow(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestAFieldOfTheSettingsDoesNotHideAnotherNamespace(t *testing.T) {
+	for _, tc := range []struct {
+		field    string
+		document map[string]any
+		want     string
+	}{
+		{"env", map[string]any{"env": "a", "kubernetes": map[string]any{"namespace_name": "b"}}, ""},
+		{"env", map[string]any{"env": "a", "kubernetes.namespace": "b"}, ""},
+		{"env", map[string]any{"env": "a", "namespace": "b", "labels": map[string]any{"namespace": "a"}}, ""},
+		{"env", map[string]any{"env": "a", "namespace": "a"}, "a"},
+		{"env", map[string]any{"env": "a"}, "a"},
+		{"kubernetes.namespace", map[string]any{"kubernetes.namespace": "a", "namespace": "default"}, "a"},
+	} {
+		p := &Provider{fields: logs.Fields{Namespace: tc.field}}
+		m, err := p.build(capabilities{tc.field: {"keyword": {Searchable: true}}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.labelsOf(tc.document)[logs.LabelNamespace]; got != tc.want {
+			t.Errorf("%s of %v: got %q, want %q", tc.field, tc.document, got, tc.want)
+		}
+		for _, path := range m.disputing {
+			if !slices.Contains(m.wanted(), path) {
+				t.Errorf("%s is not asked for", path)
+			}
+		}
+	}
 }

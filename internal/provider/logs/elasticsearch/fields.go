@@ -38,7 +38,9 @@ type mapping struct {
 	// guesses are where the message and labels of the contract may stand, too: in no document when the server was asked, but maybe in a
 	// newer one, as when a collector is added or changed.
 	guesses map[string][]string
-	schema  string
+	// disputing are fields that may name another namespace; see logs.Fields.Disputing.
+	disputing []string
+	schema    string
 }
 
 // capabilities of a field by type, as _field_caps tells.
@@ -118,7 +120,10 @@ func (p *Provider) read(ctx context.Context, others []string) (*mapping, error) 
 
 // build the mapping from what a server told.
 func (p *Provider) build(caps capabilities, others []string) (*mapping, error) {
-	m := &mapping{at: time.Now(), labels: map[string][]field{}, guesses: map[string][]string{}}
+	m := &mapping{
+		at: time.Now(), labels: map[string][]field{}, guesses: map[string][]string{},
+		disputing: p.fields.Disputing(names(schemaAuto, logs.LabelNamespace)),
+	}
 	for _, path := range candidates(p.fields, roleTime) {
 		_, date := caps[path]["date"]
 		_, nanos := caps[path]["date_nanos"]

@@ -197,6 +197,7 @@ func (m *mapping) wanted() []string {
 	for _, paths := range m.guesses {
 		list = append(list, paths...)
 	}
+	list = append(list, m.disputing...)
 	slices.Sort(list)
 	return slices.Compact(list)
 }

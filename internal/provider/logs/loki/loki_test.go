@@ -348,3 +348,22 @@ func BenchmarkDecode5000Lines(b *testing.B) {
 		}
 	}
 }
+
+func TestAFieldOfTheSettingsDoesNotHideAnotherNamespace(t *testing.T) {
+	for _, tc := range []struct {
+		field  string
+		stream map[string]string
+		want   string
+	}{
+		{"env", map[string]string{"env": "a", "namespace": "b"}, ""},
+		{"env", map[string]string{"env": "a", "k8s_namespace_name": "b"}, ""},
+		{"env", map[string]string{"env": "a", "namespace": "a"}, "a"},
+		{"env", map[string]string{"env": "a"}, "a"},
+		{"env", map[string]string{"namespace": "b"}, "b"},
+		{"kubernetes_namespace_name", map[string]string{"kubernetes_namespace_name": "a", "namespace": "logging"}, "a"},
+	} {
+		if got := newNames(logs.Fields{Namespace: tc.field}).contract(tc.stream)[logs.LabelNamespace]; got != tc.want {
+			t.Errorf("%s of %v: got %q, want %q", tc.field, tc.stream, got, tc.want)
+		}
+	}
+}

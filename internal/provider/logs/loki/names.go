@@ -21,6 +21,8 @@ const labelApp = "app"
 type names struct {
 	// spellings of each label of the contract, the usual one first. Fields of the settings leave only what they say.
 	spellings map[string][]string
+	// disputing are labels that may name another namespace; see logs.Fields.Disputing.
+	disputing []string
 	// ask the server for the names of all streams' labels.
 	ask func(ctx context.Context, start, end time.Time) ([]string, error)
 
@@ -55,6 +57,7 @@ func newNames(fields logs.Fields) *names {
 			"k8s_node_name"},
 		logs.LabelLevel: {"level", "detected_level"},
 	}}
+	n.disputing = fields.Disputing(n.spellings[logs.LabelNamespace])
 	for label, field := range map[string]string{
 		logs.LabelNamespace: fields.Namespace, logs.LabelPod: fields.Pod, logs.LabelContainer: fields.Container,
 		logs.LabelNode: fields.Node, logs.LabelLevel: fields.Level,
@@ -151,6 +154,11 @@ func (n *names) contract(stream map[string]string) map[string]string {
 			}
 			labels[label] = value
 			break
+		}
+	}
+	for _, name := range n.disputing {
+		if value := stream[name]; value != "" && value != labels[logs.LabelNamespace] {
+			delete(labels, logs.LabelNamespace)
 		}
 	}
 	if _, told := labels[logs.LabelLevel]; told {

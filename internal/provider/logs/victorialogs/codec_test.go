@@ -133,3 +133,22 @@ func BenchmarkDecode5000Lines(b *testing.B) {
 		}
 	}
 }
+
+func TestAFieldOfTheSettingsDoesNotHideAnotherNamespace(t *testing.T) {
+	for _, tc := range []struct {
+		field string
+		line  map[string]string
+		want  string
+	}{
+		{"env", map[string]string{"env": "a", "namespace": "b"}, ""},
+		{"env", map[string]string{"env": "a", "kubernetes.pod_namespace": "b"}, ""},
+		{"env", map[string]string{"env": "a", "namespace": "a"}, "a"},
+		{"env", map[string]string{"env": "a"}, "a"},
+		{"env", map[string]string{"namespace": "b"}, ""},
+		{"kubernetes.namespace", map[string]string{"kubernetes.namespace": "a", "namespace": "logging"}, "a"},
+	} {
+		if got := newFields(logs.Fields{Namespace: tc.field}).contract(tc.line)[logs.LabelNamespace]; got != tc.want {
+			t.Errorf("%s of %v: got %q, want %q", tc.field, tc.line, got, tc.want)
+		}
+	}
+}

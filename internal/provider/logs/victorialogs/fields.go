@@ -18,6 +18,8 @@ import (
 type fields struct {
 	names   map[string][]string
 	message string
+	// disputing are fields that may name another namespace; see logs.Fields.Disputing.
+	disputing []string
 }
 
 // newFields with the names of flat labels; of Vector and of VictoriaLogs' own collector (kubernetes.pod_namespace); of Fluent Bit and
@@ -40,6 +42,7 @@ func newFields(settings logs.Fields) fields {
 			"kubernetes_host"},
 		logs.LabelLevel: {"level", "log.level", "severity", "severity_text"},
 	}}
+	f.disputing = settings.Disputing(f.names[logs.LabelNamespace])
 	for label, name := range map[string]string{
 		logs.LabelNamespace: settings.Namespace, logs.LabelPod: settings.Pod, logs.LabelContainer: settings.Container,
 		logs.LabelNode: settings.Node, logs.LabelLevel: settings.Level,
@@ -152,6 +155,13 @@ func clean(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 func (f fields) contract(line map[string]string) map[string]string {
 	delete(line, "_stream")
 	delete(line, "_stream_id")
+	for _, name := range f.disputing {
+		// The one field in names is that of the settings, which takes the place of a label of the contract.
+		if value := line[name]; value != "" && value != line[f.names[logs.LabelNamespace][0]] {
+			delete(line, f.names[logs.LabelNamespace][0])
+			delete(line, logs.LabelNamespace)
+		}
+	}
 	for label, names := range f.names {
 		for _, name := range names {
 			value := line[name]
