@@ -230,7 +230,8 @@ func TestOnlySelectedNamespacesAreQueried(t *testing.T) {
 		"named":      {func(in *Input) { in.Options.Namespaces = []string{"tools"} }, []string{"tools"}},
 		"not wanted": {func(in *Input) { in.Exclude = func(namespace string) bool { return namespace == "tools" } }, []string{"shop"}},
 		"of another": {func(in *Input) {
-			in.Scope, in.Options.Namespaces = scope.New(in.Graph, []string{"shop"}), []string{"tools"}
+			in.Scope = scope.New(in.Graph, []string{"shop"})
+			in.Options.Namespaces = []string{"tools"}
 		}, nil},
 		"by no check": {func(in *Input) { in.Wanting = nil }, nil},
 	} {

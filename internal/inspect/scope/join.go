@@ -47,8 +47,8 @@ func (f *Filter) Workload(namespace, name string) (facts.Ref, bool) {
 func (f *Filter) Node(labels map[string]string) (facts.Ref, bool) { return f.labeled.Node(labels) }
 
 // Object is the object that labels of an alert or target name. It is false where they name none that was read, and where they name
-// one that was not beside a Node, a Namespace or a volume: a Node runs the Pods of everyone, and whoever may list Namespaces may
-// still not read what is in them.
+// one that was not beside a Node, a Namespace or a volume: a Node runs the Pods of everyone, and an account that lists Namespaces
+// may still not read what is in them.
 func (f *Filter) Object(labels map[string]string) (facts.Ref, bool) {
 	object, ok := f.labeled.Object(labels)
 	switch {
@@ -59,7 +59,7 @@ func (f *Filter) Object(labels map[string]string) (facts.Ref, bool) {
 	case ok:
 		return object, true
 	}
-	// Who reads what is in a namespace may not be able to read the Namespace.
+	// An account that reads what is in a namespace may not be able to read the Namespace.
 	if namespace, ok := f.labeled.InNamespace(labels); ok && f.Reads(namespace) {
 		return facts.Ref{Kind: facts.Namespace, Name: namespace}, true
 	}

@@ -76,8 +76,8 @@ func withPort(name, address string) string {
 	return name + ":" + port
 }
 
-// Job returns the name of a scrape job that may be shown; empty if it may not. Jobs are named by whoever configures the monitoring,
-// the operator of Prometheus by default as <namespace>/<name>: in a run that did not read the whole cluster, only the name of an
+// Job returns the name of a scrape job that may be shown; empty if it may not. Anyone who configures the monitoring names jobs,
+// the Prometheus Operator by default as <namespace>/<name>: in a run that did not read the whole cluster, only the name of an
 // object in the target's namespace, or one below a namespace that was read, is shown.
 func (f *Filter) Job(labels map[string]string) string {
 	job := labels["job"]

@@ -72,7 +72,8 @@ func (r *reader) firing(ctx context.Context, alerts *facts.Alerts) {
 			break
 		}
 		k := key{facts.Clip(a.Name, maxName), object}
-		more, severity := r.moreLabels(object, a.Labels), r.severity(a.Labels)
+		more := r.moreLabels(object, a.Labels)
+		severity := r.severity(a.Labels)
 		alert := known[k]
 		if alert == nil {
 			alert = &facts.FiringAlert{Name: k.name, Object: object, Severity: severity, Labels: more}

@@ -134,7 +134,7 @@ type Fields struct {
 	Time, Message, Namespace, Pod, Container, Node, Level string
 }
 
-// Disputing returns the usual fields of a namespace if Namespace is another field. Whoever writes a LogBackend chooses that field: a line
+// Disputing returns the usual fields of a namespace if Namespace is another field. Anyone who can write a LogBackend chooses it: a line
 // whose usual field names another namespace belongs to that one, and counts as a line without a namespace.
 func (f Fields) Disputing(usual []string) []string {
 	if f.Namespace == "" || slices.Contains(usual, f.Namespace) {

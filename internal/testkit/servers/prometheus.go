@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -112,6 +113,10 @@ type PrometheusOptions struct {
 	Rules string
 	// Targets to scrape besides itself, by job, as host:port.
 	Targets map[string]string
+	// ScrapeConfigs are more entries of scrape_configs, in YAML, indented by two spaces.
+	ScrapeConfigs string
+	// History is what the server has stored before it starts, in the OpenMetrics text format, without its last line.
+	History string
 	// Alertmanager to send alerts to, as host:port.
 	Alertmanager string
 	// RemoteWrite is a URL that samples are sent on to.
@@ -132,6 +137,13 @@ func Prometheus(t testing.TB, options PrometheusOptions) (url string, process *P
 	address := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
 	writeText(t, filepath.Join(dir, "prometheus.yml"), options.config(address))
 	writeText(t, filepath.Join(dir, "rules.yml"), options.Rules)
+	if options.History != "" {
+		writeText(t, filepath.Join(dir, "history.txt"), options.History+"# EOF\n")
+		//nolint:noctx // it ends without a context
+		promtool := exec.Command(filepath.Join(folder, "promtool"), "tsdb", "create-blocks-from", "openmetrics", "-q", "history.txt", "data")
+		promtool.Dir = dir
+		run(t, promtool)
+	}
 	url = options.Web.scheme() + "://" + address
 	process = Start(t, Spec{
 		Name: "prometheus", Path: filepath.Join(folder, "prometheus"), Dir: dir, Ready: options.Web.ready(url),
@@ -150,6 +162,7 @@ func (o PrometheusOptions) config(address string) string {
 	for job, target := range o.Targets {
 		text += fmt.Sprintf("  - job_name: %s\n    static_configs: [{targets: [%q]}]\n", job, target)
 	}
+	text += o.ScrapeConfigs
 	if o.Alertmanager != "" {
 		text += fmt.Sprintf("alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}\n", o.Alertmanager)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
@@ -106,7 +107,7 @@ func (p *Provider) cluster(ctx context.Context, health *logs.Health) error {
 	return nil
 }
 
-// notGreen are the indices of a state, sorted.
+// notGreen are the indices of a state that the settings select, sorted. Names of others may be those of other tenants.
 func (p *Provider) notGreen(ctx context.Context, state string) ([]string, error) {
 	var answer struct {
 		Indices map[string]struct{ Status string }
@@ -117,8 +118,19 @@ func (p *Provider) notGreen(ctx context.Context, state string) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	maps.DeleteFunc(answer.Indices, func(_ string, index struct{ Status string }) bool { return index.Status != state })
+	maps.DeleteFunc(answer.Indices, func(name string, index struct{ Status string }) bool {
+		return index.Status != state || !p.selects(name)
+	})
 	return slices.Sorted(maps.Keys(answer.Indices)), nil
+}
+
+// selects reports whether the settings name an index, or match it by a pattern. Indices behind a data stream have the name of the stream.
+func (p *Provider) selects(index string) bool {
+	name := strings.TrimPrefix(index, ".ds-")
+	return slices.ContainsFunc(append(strings.Split(p.index, ","), p.writeIndex), func(pattern string) bool {
+		matched, err := path.Match(pattern, name)
+		return err == nil && matched || name != index && strings.HasPrefix(name, pattern+"-") && pattern != ""
+	})
 }
 
 func ofIndices(names []string) string {
