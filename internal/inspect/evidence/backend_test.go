@@ -125,6 +125,33 @@ func TestLinesOfDeletedPodsAreReadFromTheLogBackend(t *testing.T) {
 	}
 }
 
+// ignoring is a log backend that returns all lines, whatever a query selects.
+type ignoring struct{ *store }
+
+func (s ignoring) Search(context.Context, logs.Query) (logs.Page, error) {
+	s.searches++
+	return logs.Page{Entries: s.entries}, nil
+}
+
+func TestLinesOfOthersAreNotQuoted(t *testing.T) {
+	t.Parallel()
+	other := line(time.Minute, "cart-1", "app", "of another namespace")
+	other.Labels = map[string]string{logs.LabelNamespace: "shopping", logs.LabelPod: "cart-1", logs.LabelContainer: "app"}
+	backend := ignoring{&store{t: t, entries: []logs.Entry{
+		other, line(2*time.Minute, "cart-10", "app", "of another Pod"), line(3*time.Minute, "cart-1", "sidecar", "of another container"),
+		{Time: now(), Line: "of no one"}, line(4*time.Minute, "cart-1", "app", "ours"),
+	}}}
+	requests := []Request{
+		{check.LogRef{Namespace: "shop", Pod: "cart-1", Container: "app"}, "pod-crash-looping"},
+		{check.LogRef{Namespace: "shopping", Pod: "cart-1", Container: "app"}, "pod-crash-looping"}, // which the run did not read
+	}
+	lines := []Lines{{}, {}}
+	gaps := ReadBackendLogs(t.Context(), backend, everyone(t), requests, lines, now())
+	if lines[0].Text != "(of Pod cart-1, from the log backend)\nours" || lines[1].Text != "" || len(gaps) > 0 || backend.searches != 1 {
+		t.Errorf("got %q after %d searches, gaps %v", lines, backend.searches, gaps)
+	}
+}
+
 func TestSearchesOfTheLogBackendAreBounded(t *testing.T) {
 	t.Parallel()
 	backend := &store{t: t}
