@@ -184,6 +184,7 @@ type AIProviderSpec struct {
 	// on those Secrets only. Defaults to kubeops.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 	// tls configures TLS. Defaults to the system's certificate authorities.

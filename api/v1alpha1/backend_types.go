@@ -59,10 +59,12 @@ type SecretKeyReference struct {
 	// name of the Secret in the namespace of this resource.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	Name string `json:"name"`
 	// key in the Secret.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
 	Key string `json:"key"`
 }
 
@@ -71,6 +73,7 @@ type SecretReference struct {
 	// name of the Secret in the namespace of this resource.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	Name string `json:"name"`
 }
 
@@ -79,6 +82,7 @@ type LocalReference struct {
 	// name of the resource in the same namespace.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	Name string `json:"name"`
 }
 
@@ -107,6 +111,7 @@ type BackendTLS struct {
 	// serverName expected in the certificate, if it differs from the host of the URL.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^([A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?)*|[0-9A-Fa-f:.]+)$`
 	// +optional
 	ServerName string `json:"serverName,omitempty"`
 	// insecureSkipVerify disables verification of the server certificate. Anyone who can intercept the connection then
@@ -121,6 +126,7 @@ type BackendAccess struct {
 	// those Secrets only. Defaults to kubeops.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 	// auth configures authentication. By default no credentials are sent.
@@ -148,6 +154,7 @@ const ConditionDataSourceReady = "DataSourceReady"
 type GrafanaDataSource struct {
 	// labels of the Secret, which Grafana's data source sidecar selects it by. Defaults to grafana_datasource: "1".
 	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[-A-Za-z0-9_./]+$') && size(self[k]) <= 63)",message="labels must contain label keys, and values of at most 63 characters"
 	// +optional
 	Labels map[string]string `json:"labels,omitempty"`
 	// default makes it the default data source of Grafana.
@@ -156,6 +163,7 @@ type GrafanaDataSource struct {
 	// instanceSelector selects Grafana resources of grafana-operator by label. If it is set, a GrafanaDatasource is created
 	// as well, which requires the API grafana.integreatly.org/v1beta1.
 	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[-A-Za-z0-9_./]+$') && size(self[k]) <= 63)",message="instanceSelector must contain label keys, and values of at most 63 characters"
 	// +optional
 	InstanceSelector map[string]string `json:"instanceSelector,omitempty"`
 }

@@ -8,6 +8,7 @@ type CheckSelection struct {
 	// +kubebuilder:validation:MaxItems=128
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:Pattern=`^[-a-z0-9*?^\[\]]+$`
 	// +listType=set
 	// +optional
 	Include []string `json:"include,omitempty"`
@@ -15,6 +16,7 @@ type CheckSelection struct {
 	// +kubebuilder:validation:MaxItems=128
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:Pattern=`^[-a-z0-9*?^\[\]]+$`
 	// +listType=set
 	// +optional
 	Exclude []string `json:"exclude,omitempty"`
@@ -43,16 +45,19 @@ type IgnoreRule struct {
 	// check is the id of a check, or a glob such as pod-*.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[-a-z0-9*?^\[\]]+$`
 	// +optional
 	Check string `json:"check,omitempty"`
 	// namespace of the object, or a glob such as team-*.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[-a-z0-9*?^\[\]]+$`
 	// +optional
 	Namespace string `json:"namespace,omitempty"`
 	// name of the object, or a glob such as batch-*.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[^\s/%]+$`
 	// +optional
 	Name string `json:"name,omitempty"`
 	// reason why the findings are accepted. Required.
@@ -139,6 +144,7 @@ type LogAnalysis struct {
 	// +kubebuilder:validation:MaxItems=100
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +listType=set
 	// +optional
 	Namespaces []string `json:"namespaces,omitempty"`

@@ -72,12 +72,14 @@ type InspectionSpec struct {
 	// timeZone of the schedule, as in the IANA database, for example Europe/Berlin. Requires schedule. Defaults to UTC.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`
 	// +optional
 	TimeZone string `json:"timeZone,omitempty"`
 	// serviceAccountName is the ServiceAccount, in this namespace, whose permissions the inspection uses. Defaults to
 	// kubeops.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 	// namespaces to inspect. Defaults to all that the ServiceAccount can read. Cluster-scoped objects, such as Nodes, are
@@ -85,6 +87,7 @@ type InspectionSpec struct {
 	// +kubebuilder:validation:MaxItems=256
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +listType=set
 	// +optional
 	Namespaces []string `json:"namespaces,omitempty"`
@@ -92,6 +95,7 @@ type InspectionSpec struct {
 	// +kubebuilder:validation:MaxItems=256
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:Pattern=`^[-a-z0-9*?^\[\]]+$`
 	// +listType=set
 	// +optional
 	ExcludeNamespaces []string `json:"excludeNamespaces,omitempty"`
@@ -114,6 +118,7 @@ type InspectionSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=253
 	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:Pattern=`^[^\s]+$`
 	// +listType=set
 	// +optional
 	AllowedRegistries []string `json:"allowedRegistries,omitempty"`

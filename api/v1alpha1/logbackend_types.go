@@ -92,7 +92,7 @@ type ElasticsearchBackend struct {
 	URL string `json:"url"`
 	// index to search: a name, an alias, a data stream, or a pattern with *. Defaults to logs-*.
 	// +kubebuilder:validation:MaxLength=255
-	// +kubebuilder:validation:Pattern=`^[a-z0-9.*][a-z0-9._*,-]*$`
+	// +kubebuilder:validation:Pattern=`^\.?[a-z0-9*][a-z0-9._*,-]*$`
 	// +kubebuilder:default="logs-*"
 	// +optional
 	Index string `json:"index,omitempty"`
@@ -176,6 +176,7 @@ type LogSelector struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +listType=set
 	// +optional
 	Containers []string `json:"containers,omitempty"`

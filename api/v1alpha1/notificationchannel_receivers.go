@@ -116,6 +116,7 @@ type AlertmanagerReceiver struct {
 	// labels added to each alert, for routing. They do not replace labels of KubeOps, such as severity, namespace and
 	// finding.
 	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[a-zA-Z_][a-zA-Z0-9_]{0,62}$') && size(self[k]) <= 1024)",message="labels must contain Prometheus label names, and values of at most 1024 characters"
 	// +optional
 	Labels map[string]string `json:"labels,omitempty"`
 }

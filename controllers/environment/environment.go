@@ -83,7 +83,7 @@ func New(m ctrl.Manager, settings Settings) (*Environment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	accounts := impersonate.Source{Reader: m.GetAPIReader(), Config: m.GetConfig()}
+	accounts := impersonate.Source{Reader: kind.CheckedReader{Reader: m.GetAPIReader()}, Config: m.GetConfig()}
 	resolver, err := newResolver(m, settings)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func newResolver(m ctrl.Manager, settings Settings) (*backends.Resolver, error) 
 	modelTypes, modelErr := builtin.Models()
 	channelTypes, channelErr := builtin.Channels()
 	return &backends.Resolver{
-		Secrets:      &secretref.Source{Reader: m.GetAPIReader(), Config: m.GetConfig()},
+		Secrets:      &secretref.Source{Reader: kind.CheckedReader{Reader: m.GetAPIReader()}, Config: m.GetConfig()},
 		MetricsTypes: metricsTypes, LogTypes: logTypes, ChannelTypes: channelTypes, ModelTypes: modelTypes,
 		Egress: provider.Egress{AllowLoopback: settings.AllowLoopback}, Telemetry: telemetry,
 		Meters: &backends.Meters{Client: m.GetClient(), Clock: clock.RealClock{}},

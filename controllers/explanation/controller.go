@@ -19,6 +19,7 @@ import (
 	"kubeops.io/kubeops/controllers/inspection"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/kind"
+	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/outcome"
 )
 
@@ -124,6 +125,9 @@ func (l *logic) due(ctx context.Context, inspection *v1alpha1.Inspection) (time.
 	e := inspection.Status.Explained
 	if e.LastTry == nil || e.Tries == 0 {
 		return time.Time{}, nil
+	}
+	if names.Object("spec.ai.providerRef.name", "AIProvider", inspection.Spec.AI.ProviderRef.Name) != nil {
+		return e.LastTry.Add(retryAfter(e.Tries)), nil // the attempt reports it
 	}
 	provider := &v1alpha1.AIProvider{}
 	key := client.ObjectKey{Namespace: inspection.Namespace, Name: inspection.Spec.AI.ProviderRef.Name}

@@ -5,6 +5,8 @@ package grafana
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,6 +23,7 @@ import (
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/kind"
+	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/problem"
@@ -52,13 +55,22 @@ func (d DataSource[T, C]) Part() probe.Part[T, C] {
 		Condition: v1alpha1.ConditionDataSourceReady,
 		Wanted:    func(object T) bool { return d.Wanted(object) != nil },
 		Reconcile: func(ctx context.Context, scope *kind.Scope[T], connection C) outcome.Auxiliary {
-			w := d.writer(scope.Object)
+			w, err := d.writer(scope.Object)
+			if err != nil {
+				return outcome.False(err.Reason, err.Message)
+			}
 			if p := w.write(ctx, d.Wanted(scope.Object), *d.Of(scope.Object, connection)); p != nil {
 				return outcome.False(p.Reason, p.Message)
 			}
 			return outcome.True(v1alpha1.ReasonSucceeded, "Secret "+w.name+" holds the data source")
 		},
-		Remove: func(ctx context.Context, object T) *problem.Problem { return d.writer(object).remove(ctx) },
+		Remove: func(ctx context.Context, object T) *problem.Problem {
+			w, err := d.writer(object)
+			if err != nil {
+				return err
+			}
+			return w.remove(ctx)
+		},
 	}
 }
 
@@ -71,9 +83,12 @@ type writer struct {
 	config *rest.Config
 }
 
-func (d DataSource[T, C]) writer(object T) writer {
+func (d DataSource[T, C]) writer(object T) (writer, *problem.Problem) {
 	account := object.Probing().ServiceAccountName
-	config := d.Accounts.As(object.GetNamespace(), account)
+	config, err := d.Accounts.As(object.GetNamespace(), account)
+	if err != nil {
+		return writer{}, problem.As(err)
+	}
 	config.Timeout = writeTimeout
 	return writer{
 		kind: d.Kind, namespace: object.GetNamespace(), account: account, name: provider.ShortName(d.Prefix+object.GetName(), 253),
@@ -81,7 +96,7 @@ func (d DataSource[T, C]) writer(object T) writer {
 			APIVersion: v1alpha1.GroupVersion().String(), Kind: d.Kind, Name: object.GetName(), UID: object.GetUID(),
 		},
 		config: config,
-	}
+	}, nil
 }
 
 func resource() schema.GroupVersionResource {
@@ -89,6 +104,9 @@ func resource() schema.GroupVersionResource {
 }
 
 func (w writer) write(ctx context.Context, wanted *v1alpha1.GrafanaDataSource, source visual.DataSource) *problem.Problem {
+	if p := checkLabels(wanted); p != nil {
+		return p
+	}
 	source.Default = wanted.Default
 	data, err := source.SecretData()
 	if err != nil {
@@ -115,6 +133,21 @@ func (w writer) write(ctx context.Context, wanted *v1alpha1.GrafanaDataSource, s
 		return nil
 	}
 	return w.writeOperator(ctx, source.OperatorResource(w.name, wanted.InstanceSelector))
+}
+
+// checkLabels checks what becomes metadata of the Secret, and the selector of a GrafanaDatasource.
+func checkLabels(wanted *v1alpha1.GrafanaDataSource) *problem.Problem {
+	for _, of := range []struct {
+		field  string
+		labels map[string]string
+	}{{"spec.grafana.labels", wanted.Labels}, {"spec.grafana.instanceSelector", wanted.InstanceSelector}} {
+		for _, key := range slices.Sorted(maps.Keys(of.labels)) {
+			if err := names.Label(of.field, key, of.labels[key]); err != nil {
+				return problem.As(err)
+			}
+		}
+	}
+	return nil
 }
 
 // writeOperator writes the GrafanaDatasource of grafana-operator, which reads the Secret.

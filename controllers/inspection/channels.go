@@ -11,6 +11,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/kind"
+	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/outcome"
 )
 
@@ -37,6 +38,10 @@ func Referents(reader client.Reader, kindName string) handler.EventHandler {
 // missingChannels are the channels of the spec that do not exist. What one that exists does is in its own status.
 func (l *logic) missingChannels(ctx context.Context, inspection *v1alpha1.Inspection) (missing []string) {
 	for _, c := range inspection.Spec.Channels {
+		if names.Object("spec.channels", "NotificationChannel", c.Name) != nil {
+			missing = append(missing, inspection.Namespace+"/"+names.Quote(c.Name)) // no resource can have this name
+			continue
+		}
 		key := client.ObjectKey{Namespace: inspection.Namespace, Name: c.Name}
 		if err := l.reader.Get(ctx, key, kind.MetadataOf("NotificationChannel")); apierrors.IsNotFound(err) {
 			missing = append(missing, key.String())

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/ai"
@@ -113,7 +114,11 @@ func modelEndpoint(ctx context.Context, secrets *secretref.Reader, spec *v1alpha
 // Chain is an AIProvider and those that stand in for it, in their order.
 func Chain(ctx context.Context, reader client.Reader, key client.ObjectKey) ([]*v1alpha1.AIProvider, error) {
 	var chain []*v1alpha1.AIProvider
+	field := "spec.ai.providerRef.name"
 	for {
+		if err := names.Object(field, "AIProvider", key.Name); err != nil {
+			return nil, err
+		}
 		p := &v1alpha1.AIProvider{}
 		if err := reader.Get(ctx, key, p); err != nil {
 			if client.IgnoreNotFound(err) != nil || len(chain) == 0 {
@@ -126,6 +131,7 @@ func Chain(ctx context.Context, reader client.Reader, key client.ObjectKey) ([]*
 			return chain, nil
 		}
 		key.Name = p.Spec.FallbackRef.Name
+		field = "spec.fallbackRef.name of AIProvider " + p.Name
 		if len(chain) == maxChain || slices.ContainsFunc(chain, func(c *v1alpha1.AIProvider) bool { return c.Name == key.Name }) {
 			return nil, problem.UserError(v1alpha1.ReasonFallbackLoop, nil,
 				"the fallbacks of AIProvider %s/%s form a loop, or a chain of more than %d; remove spec.fallbackRef of AIProvider %s",

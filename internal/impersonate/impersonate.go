@@ -16,6 +16,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apierror"
+	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -34,28 +35,44 @@ type Source struct {
 	Config *rest.Config
 }
 
+// field of the spec that names the ServiceAccount, in every kind.
+const field = "spec.serviceAccountName"
+
 // As is a configuration that acts as a ServiceAccount, whether it exists or not; an empty name is the default one, kubeops.
 // The API server adds the groups of a ServiceAccount. Connections are shared with all clients of the manager. There is no
-// client-side rate limit: API Priority and Fairness decides.
-func (s Source) As(namespace, account string) *rest.Config {
-	if account == "" {
-		account = v1alpha1.DefaultServiceAccountName
+// client-side rate limit: API Priority and Fairness decides. The error is a problem: the name is not one of a ServiceAccount.
+func (s Source) As(namespace, account string) (*rest.Config, error) {
+	account, err := valid(namespace, account)
+	if err != nil {
+		return nil, err
 	}
 	config := rest.CopyConfig(s.Config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: serviceaccount.MakeUsername(namespace, account)}
 	config.QPS = -1
-	return config
+	return config, nil
+}
+
+// valid is the name of a ServiceAccount, or the default one, once it is safe to build a path and a user name from it.
+func valid(namespace, account string) (string, error) {
+	if account == "" {
+		account = v1alpha1.DefaultServiceAccountName
+	}
+	if err := names.Namespace("namespace", namespace); err != nil {
+		return "", err
+	}
+	return account, names.Object(field, "ServiceAccount", account)
 }
 
 // Existing is As for a ServiceAccount that exists. Its errors are problems; purpose completes "ServiceAccount x, which ...,
 // does not exist", and grant says what to do after creating it.
 func (s Source) Existing(ctx context.Context, namespace, account, purpose, grant string) (*rest.Config, error) {
-	if account == "" {
-		account = v1alpha1.DefaultServiceAccountName
+	account, err := valid(namespace, account)
+	if err != nil {
+		return nil, err
 	}
 	object := &metav1.PartialObjectMetadata{}
 	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"))
-	err := s.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: account}, object)
+	err = s.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: account}, object)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, problem.Waiting(v1alpha1.ReasonServiceAccountNotFound, retryMissing,
@@ -65,7 +82,7 @@ func (s Source) Existing(ctx context.Context, namespace, account, purpose, grant
 		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read ServiceAccount %s/%s (%s)", namespace, account,
 			apierror.Describe(err))
 	}
-	return s.As(namespace, account), nil
+	return s.As(namespace, account)
 }
 
 // Verified is Existing for a ServiceAccount that the manager can impersonate, which one request of it shows: a long run does

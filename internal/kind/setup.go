@@ -44,7 +44,7 @@ type Environment struct {
 // NewEnvironment is the environment of a manager.
 func NewEnvironment(m ctrl.Manager, watcher *refwatch.Watcher) Environment {
 	return Environment{
-		Client: m.GetClient(), Reader: m.GetAPIReader(), Config: m.GetConfig(), Clock: clock.RealClock{},
+		Client: m.GetClient(), Reader: CheckedReader{m.GetAPIReader()}, Config: m.GetConfig(), Clock: clock.RealClock{},
 		Events: m.GetEventRecorder("kubeops"), Watcher: watcher,
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/internal/impersonate"
+	"kubeops.io/kubeops/internal/names"
 )
 
 const (
@@ -41,6 +42,14 @@ type Reference struct {
 	Name      string
 	// ServiceAccount of the namespace whose permissions are used; empty uses the manager's own.
 	ServiceAccount string
+}
+
+// valid reports whether the reference leads to the path of one object. The clients for metadata join names to a path without a check.
+func (r Reference) valid() bool {
+	if r.ServiceAccount != "" && names.Object("", "ServiceAccount", r.ServiceAccount) != nil {
+		return false
+	}
+	return names.Namespace("", r.Namespace) == nil && names.Object("", r.Resource.Resource, r.Name) == nil
 }
 
 // Owner is a resource that refers to objects.
@@ -157,6 +166,9 @@ func (w *Watcher) add(owner Owner, reference Reference, changed func()) *entry {
 		e.mutex.Unlock()
 		return nil
 	}
+	if !reference.valid() {
+		return nil // no such object can exist
+	}
 	if w.ctx == nil || w.ctx.Err() != nil || w.countIn(reference.Namespace) >= maxPerNamespace {
 		return nil
 	}
@@ -255,7 +267,10 @@ func (e *entry) follow(ctx context.Context, config *rest.Config, reference Refer
 
 func objectsOf(config *rest.Config, reference Reference) (metadata.ResourceInterface, error) {
 	if reference.ServiceAccount != "" {
-		config = impersonate.Source{Config: config}.As(reference.Namespace, reference.ServiceAccount)
+		var err error
+		if config, err = (impersonate.Source{Config: config}).As(reference.Namespace, reference.ServiceAccount); err != nil {
+			return nil, err
+		}
 	}
 	client, err := metadata.NewForConfig(config)
 	if err != nil {

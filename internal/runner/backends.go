@@ -15,6 +15,7 @@ import (
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/logs"
 )
@@ -50,6 +51,9 @@ func closeBackends(input inspect.Input) {
 }
 
 func (l *Local) openMetrics(ctx context.Context, key client.ObjectKey, input *inspect.Input) error {
+	if err := names.Object("spec.metricsRef.name", "MetricsBackend", key.Name); err != nil {
+		return err
+	}
 	b := &v1alpha1.MetricsBackend{}
 	if err := l.Reader.Get(ctx, key, b); err != nil {
 		return err
@@ -78,6 +82,9 @@ func (l *Local) openMetrics(ctx context.Context, key client.ObjectKey, input *in
 }
 
 func (l *Local) openLogs(ctx context.Context, key client.ObjectKey, input *inspect.Input) error {
+	if err := names.Object("spec.logsRef.name", "LogBackend", key.Name); err != nil {
+		return err
+	}
 	b := &v1alpha1.LogBackend{}
 	if err := l.Reader.Get(ctx, key, b); err != nil {
 		return err
@@ -116,6 +123,12 @@ func provenByController(conditions []metav1.Condition, generation, observed int6
 // gapOf describes why a backend is not read.
 func gapOf(kindName, field, namespace, name string, err error) facts.Gap {
 	resource := strings.ToLower(kindName)
+	if invalid := problem.As(names.Object(field+".name", kindName, name)); invalid != nil {
+		return facts.Gap{
+			Source: resource + "s/" + names.Quote(name), Reason: v1alpha1.GapUnavailable,
+			Message: invalid.Message + ", so nothing was read from it", Remediation: fmt.Sprintf("Fix the name, or remove %s.", field),
+		}
+	}
 	gap := facts.Gap{Source: resource + "s/" + name, Reason: v1alpha1.GapUnavailable}
 	object := fmt.Sprintf("%s %s/%s (%s)", kindName, namespace, name, field)
 	p := problem.As(err)

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,11 +16,15 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/custom"
+	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/problem"
 )
 
 // resolve reads everything that a run needs. Its errors are problems.
 func (l *Local) resolve(ctx context.Context, inspection *v1alpha1.Inspection) (inspect.Input, error) {
+	if err := checkNamespaces(&inspection.Spec); err != nil {
+		return inspect.Input{}, err
+	}
 	selected, own, err := l.SelectChecks(inspection.Spec.Checks, inspection.Spec.CustomChecks)
 	if err != nil {
 		return inspect.Input{}, err
@@ -51,11 +56,33 @@ func (l *Local) resolve(ctx context.Context, inspection *v1alpha1.Inspection) (i
 
 // Check reports what would keep a run from starting, without starting one.
 func (l *Local) Check(ctx context.Context, inspection *v1alpha1.Inspection) error {
+	if err := checkNamespaces(&inspection.Spec); err != nil {
+		return err
+	}
 	if _, _, err := l.SelectChecks(inspection.Spec.Checks, inspection.Spec.CustomChecks); err != nil {
 		return err
 	}
 	_, err := l.account(ctx, inspection)
 	return err
+}
+
+// checkNamespaces checks the namespaces that become part of a path. Those of excludeNamespaces and ignore are patterns, which are
+// compared and never requested.
+func checkNamespaces(spec *v1alpha1.InspectionSpec) error {
+	for i, namespace := range spec.Namespaces {
+		if err := names.Namespace(fmt.Sprintf("spec.namespaces[%d]", i), namespace); err != nil {
+			return err
+		}
+	}
+	if spec.LogAnalysis == nil {
+		return nil
+	}
+	for i, namespace := range spec.LogAnalysis.Namespaces {
+		if err := names.Namespace(fmt.Sprintf("spec.logAnalysis.namespaces[%d]", i), namespace); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // account acts as the Inspection's ServiceAccount.

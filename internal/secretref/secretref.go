@@ -17,6 +17,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/impersonate"
+	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -58,6 +59,9 @@ func (s *Source) For(namespace, account string) *Reader {
 func (r *Reader) secret(ctx context.Context, name, field string) (*corev1.Secret, error) {
 	if secret := r.read[name]; secret != nil {
 		return secret, nil
+	}
+	if err := names.Object(field, "Secret", name); err != nil {
+		return nil, err
 	}
 	if r.client == nil {
 		if err := r.connect(ctx); err != nil {

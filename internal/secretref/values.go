@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -106,6 +107,9 @@ func (r *Reader) KeyPair(ctx context.Context, ref v1alpha1.SecretReference, fiel
 
 // Bytes returns the value of a key as stored.
 func (r *Reader) Bytes(ctx context.Context, ref v1alpha1.SecretKeyReference, field string) ([]byte, error) {
+	if err := names.SecretKey(field, ref.Key); err != nil {
+		return nil, err
+	}
 	secret, err := r.secret(ctx, ref.Name, field)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -309,6 +310,8 @@ func describeError(err error) string {
 		return "unreadable response"
 	case tooLarge(err):
 		return fmt.Sprintf("one object exceeds %d MiB", maxResponse>>20)
+	case problem.As(err) != nil:
+		return problem.As(err).Message
 	default:
 		return apierror.Describe(err)
 	}

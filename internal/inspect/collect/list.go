@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"kubeops.io/kubeops/internal/names"
 )
 
 // maxRestarts of one list whose continue token expired.
@@ -43,6 +45,11 @@ type response struct {
 func pages(
 	ctx context.Context, namespace string, size int64, read func(page) (response, error), restart func(),
 ) (partly bool, err error) {
+	if namespace != "" {
+		if err := names.Namespace("namespace", namespace); err != nil {
+			return false, err // the client for metadata would join it to a path
+		}
+	}
 	p := page{namespace: namespace, size: size}
 	restarts := 0
 	for {

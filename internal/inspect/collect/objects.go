@@ -18,6 +18,7 @@ import (
 
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/names"
 )
 
 // Resource is any resource of the API, listed as JSON.
@@ -50,7 +51,7 @@ func Objects(ctx context.Context, source Source, scope Scope, resources []Resour
 }
 
 // NamespaceLabels reads the labels of namespaces by name. A namespace that cannot be read is left out.
-func NamespaceLabels(ctx context.Context, source Source, names []string) map[string]map[string]string {
+func NamespaceLabels(ctx context.Context, source Source, namespaces []string) map[string]map[string]string {
 	labels := map[string]map[string]string{}
 	reader, err := newReader(source.Config, facts.Reducer{})
 	if err != nil {
@@ -58,7 +59,10 @@ func NamespaceLabels(ctx context.Context, source Source, names []string) map[str
 	}
 	ctx, cancel := fairShare(klog.NewContext(ctx, klog.Logger{}))
 	defer cancel()
-	for _, name := range names {
+	for _, name := range namespaces {
+		if names.Namespace("namespace", name) != nil {
+			continue // it would lead to another path
+		}
 		namespace, err := retry(ctx, func() (*metav1.PartialObjectMetadata, error) {
 			return get[metav1.PartialObjectMetadata](ctx, reader, "/api/v1/namespaces/"+name)
 		})
