@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/backends"
@@ -12,17 +13,30 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 )
 
-// Collection brings the routes of all LogBackends into the cluster. Both fields are required.
+// Collection brings the routes of all LogBackends into the cluster. Both exported fields are required. It is not safe for concurrent
+// use.
 type Collection struct {
 	// Backends resolves their references, each with the permissions of its ServiceAccount.
 	Backends *backends.Resolver
 	Router   *logroute.Router
+
+	// last is what each LogBackend was resolved to, for a moment in which it cannot be resolved.
+	last map[types.NamespacedName]lastResolved
 }
 
-// Sync makes the collectors collect what the LogBackends together ask for, and returns the state of each one's route. A
-// LogBackend whose Secret is missing loses its route; where the API server cannot be reached, all routes stay as they are.
+// lastResolved is the result for one generation of one object.
+type lastResolved struct {
+	uid        types.UID
+	generation int64
+	backend    logroute.Backend
+}
+
+// Sync makes the collectors collect what the LogBackends together ask for, and returns the state of each one's route. A LogBackend
+// that cannot be resolved loses its own route and no other. While the API server fails for it, it keeps the route of the same
+// generation; reason Retrying says that there is none. Where that holds for all, the collectors stay as they are.
 func (c *Collection) Sync(ctx context.Context, list *v1alpha1.LogBackendList) (map[types.NamespacedName]logroute.State, error) {
 	out := map[types.NamespacedName]logroute.State{}
+	last := map[types.NamespacedName]lastResolved{}
 	var collecting []logroute.Backend
 	for i := range list.Items {
 		b := &list.Items[i]
@@ -30,22 +44,51 @@ func (c *Collection) Sync(ctx context.Context, list *v1alpha1.LogBackendList) (m
 			continue
 		}
 		name := client.ObjectKeyFromObject(b)
-		resolved, err := c.resolved(ctx, b)
-		p := problem.As(err)
-		switch {
-		case err == nil:
-			collecting = append(collecting, resolved)
-		case p == nil || p.Reason == v1alpha1.ReasonRetrying:
-			return nil, err
-		default:
+		resolved, p := c.resolve(ctx, b)
+		if p != nil {
 			out[name] = logroute.State{Reason: p.Reason, Message: p.Message}
+			continue
 		}
+		last[name] = resolved
+		collecting = append(collecting, resolved.backend)
+	}
+	c.last = last
+	if len(collecting) == 0 && retries(out) {
+		return out, nil
 	}
 	states, err := c.Router.Sync(ctx, collecting)
 	for name, s := range states {
 		out[name] = s
 	}
 	return out, err
+}
+
+// retries reports whether the API server failed for some LogBackend.
+func retries(states map[types.NamespacedName]logroute.State) bool {
+	for _, s := range states {
+		if s.Reason == v1alpha1.ReasonRetrying {
+			return true
+		}
+	}
+	return false
+}
+
+// resolve the references of a LogBackend.
+func (c *Collection) resolve(ctx context.Context, b *v1alpha1.LogBackend) (lastResolved, *problem.Problem) {
+	backend, err := c.resolved(ctx, b)
+	if err == nil {
+		return lastResolved{uid: b.UID, generation: b.Generation, backend: backend}, nil
+	}
+	p := problem.As(err)
+	if p == nil {
+		p = problem.Retrying(v1alpha1.ReasonRetrying, err, "unexpected error while reading the Secrets of the spec; see the manager's log")
+		log.FromContext(ctx).Error(err, "LogBackend not resolved", "namespace", b.Namespace, "name", b.Name)
+	}
+	known, found := c.last[client.ObjectKeyFromObject(b)]
+	if found && p.Reason == v1alpha1.ReasonRetrying && known.uid == b.UID && known.generation == b.Generation {
+		return known, nil
+	}
+	return lastResolved{}, p
 }
 
 func (c *Collection) resolved(ctx context.Context, b *v1alpha1.LogBackend) (logroute.Backend, error) {

@@ -3,6 +3,7 @@ package logcollection
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -249,6 +250,99 @@ func TestARouteThatCannotBeMadeHurtsNoOther(t *testing.T) {
 	w.reason(states, unknown, v1alpha1.ReasonProgressing)
 	if !strings.Contains(states[unknown].Message, "version") {
 		t.Errorf("%+v", states[unknown])
+	}
+}
+
+// older is a LogBackend that was stored before the CRD had its patterns, so that the API server would refuse it today.
+func (w *collecting) older(list *v1alpha1.LogBackendList, name string, change func(*v1alpha1.LogBackendSpec)) types.NamespacedName {
+	w.t.Helper()
+	b := v1alpha1.LogBackend{ObjectMeta: w.b.Meta(name), Spec: v1alpha1.LogBackendSpec{
+		Type: v1alpha1.LogBackendLoki, Loki: &v1alpha1.LokiBackend{URL: "http://loki.logging:3100/" + name}, Collect: &v1alpha1.LogCollection{},
+	}}
+	change(&b.Spec)
+	list.Items = append([]v1alpha1.LogBackend{b}, list.Items...) // before those of others
+	return client.ObjectKeyFromObject(&b)
+}
+
+func TestAnOlderLogBackendThatCannotBeResolvedCostsOnlyItself(t *testing.T) {
+	w := newCollecting(t)
+	w.b.Account()
+	good := []types.NamespacedName{w.backend(w.a, "first", nil), w.backend(w.a, "second", nil), w.backend(w.b, "third", nil)}
+	list := of{w.a.Namespace, w.b.Namespace}.list(t, w.a.Client)
+	basic := func(name string) *v1alpha1.BackendAuth {
+		return &v1alpha1.BackendAuth{Basic: &v1alpha1.SecretReference{Name: name}}
+	}
+	bad := map[types.NamespacedName]string{
+		w.older(list, "secret", func(s *v1alpha1.LogBackendSpec) { s.Auth = basic("x/y") }): "spec.auth.basic: \"x/y\"",
+		w.older(list, "account", func(s *v1alpha1.LogBackendSpec) {
+			s.Auth = basic("login")
+			s.ServiceAccountName = "../../shop/serviceaccounts/kubeops"
+		}): "spec.serviceAccountName",
+		w.older(list, "expression", func(s *v1alpha1.LogBackendSpec) { s.Collect.Redact = []string{"("} }): "spec.collect.redact[0]",
+		w.older(list, "labels", func(s *v1alpha1.LogBackendSpec) {
+			s.Collect.Include = []v1alpha1.LogSelector{{PodLabels: map[string]string{"a b": "c"}}}
+		}): "podLabels",
+	}
+	states, err := w.collection.Sync(t.Context(), list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, message := range bad {
+		w.reason(states, name, v1alpha1.ReasonInvalidSpec)
+		if !strings.Contains(states[name].Message, message) {
+			t.Errorf("%s: %s", name, states[name].Message)
+		}
+	}
+	config, _ := read(w, &corev1.ConfigMap{}, "kubeops-vector")
+	for _, name := range good {
+		w.reason(states, name, v1alpha1.ReasonProgressing)
+		if !strings.Contains(config.Data[logroute.VectorFile], "LogBackend "+name.String()) {
+			t.Errorf("%s is not routed", name)
+		}
+	}
+}
+
+func TestARouteOutlivesAFailureOfTheAPIServer(t *testing.T) {
+	w := newCollecting(t)
+	w.a.Account()
+	w.a.Grant("login")
+	w.a.Secret("login", "token", "of-the-tests-only")
+	first := w.backend(w.a, "first", func(s *v1alpha1.LogBackendSpec) {
+		s.Auth = &v1alpha1.BackendAuth{BearerToken: &v1alpha1.SecretKeyReference{Name: "login", Key: "token"}}
+	})
+	w.a.Eventually(func() error {
+		if state := w.sync()[first]; state.Reason != v1alpha1.ReasonProgressing {
+			return errors.New(state.Message)
+		}
+		return nil
+	})
+	// From now on, no Secret can be read.
+	w.collection.Backends.Secrets = &secretref.Source{Reader: w.a.Client, Config: &rest.Config{Host: "http://127.0.0.1:1"}}
+	second := w.backend(w.a, "second", nil)
+	unknown := w.backend(w.a, "unknown", func(s *v1alpha1.LogBackendSpec) {
+		s.Auth = &v1alpha1.BackendAuth{BearerToken: &v1alpha1.SecretKeyReference{Name: "login", Key: "token"}}
+	})
+	states := w.sync()
+	w.reason(states, first, v1alpha1.ReasonProgressing)
+	w.reason(states, second, v1alpha1.ReasonProgressing)
+	w.reason(states, unknown, v1alpha1.ReasonRetrying)
+	config, _ := read(w, &corev1.ConfigMap{}, "kubeops-vector")
+	for name, routed := range map[types.NamespacedName]bool{first: true, second: true, unknown: false} {
+		if strings.Contains(config.Data[logroute.VectorFile], "LogBackend "+name.String()) != routed {
+			t.Errorf("%s: want routed %v", name, routed)
+		}
+	}
+	// Where nothing can be resolved, what was delivered stays.
+	w.collection.last = nil
+	list := of{w.a.Namespace}.list(t, w.a.Client)
+	list.Items = slices.DeleteFunc(list.Items, func(b v1alpha1.LogBackend) bool { return b.Name == second.Name })
+	states, err := w.collection.Sync(t.Context(), list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.reason(states, first, v1alpha1.ReasonRetrying)
+	if config, _ := read(w, &corev1.ConfigMap{}, "kubeops-vector"); !strings.Contains(config.Data[logroute.VectorFile], second.String()) {
+		t.Error("the routes were removed while no Secret could be read")
 	}
 }
 

@@ -37,6 +37,8 @@ const (
 	name = "logcollection"
 	// resync is when all is compared again without an event: a ConfigMap that was edited by hand is not watched.
 	resync = 5 * time.Minute
+	// retryUnresolved is when a LogBackend that could not be resolved is read again.
+	retryUnresolved = 15 * time.Second
 	// deadline of one reconcile.
 	deadline = 30 * time.Second
 )
@@ -136,6 +138,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	}
 	if syncErr != nil {
 		return ctrl.Result{}, syncErr
+	}
+	if retries(states) {
+		return ctrl.Result{RequeueAfter: retryUnresolved}, nil
 	}
 	return ctrl.Result{RequeueAfter: resync}, nil
 }

@@ -33,6 +33,7 @@ type route struct {
 	redact []string
 	// authorization is the value of the header, or "".
 	authorization string
+	weight        weight
 }
 
 // check a LogBackend on its own, without the others.
@@ -138,6 +139,7 @@ func (r *route) checkRedact(Options) *problem.Problem {
 			return invalid("spec.collect.redact[%d] %s", i, err)
 		}
 		r.redact = append(r.redact, translated)
+		r.weight.cost += costOf(expression)
 	}
 	return nil
 }

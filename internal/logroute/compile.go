@@ -28,6 +28,9 @@ func Compile(backends []Backend, options Options) (Compiled, error) {
 	for i := range backends {
 		r, p := check(&backends[i], options)
 		if p == nil {
+			p = r.weigh(printers()[r.collector()])
+		}
+		if p == nil {
 			p = conflict(r, routes)
 		}
 		if p != nil {
@@ -37,10 +40,9 @@ func Compile(backends []Backend, options Options) (Compiled, error) {
 		routes = append(routes, r)
 	}
 	slices.SortFunc(routes, func(x, y *route) int { return strings.Compare(x.Name.String(), y.Name.String()) })
-	for collector, print := range map[v1alpha1.CollectorType]func([]*route) (map[string]string, error){
-		v1alpha1.CollectorVector: vectorFiles, v1alpha1.CollectorFluentd: fluentdFiles,
-	} {
+	for collector, print := range printers() {
 		mine := slices.DeleteFunc(slices.Clone(routes), func(r *route) bool { return r.collector() != collector })
+		mine = fit(mine, func(r *route, p *problem.Problem) { out.Problems[r.Name] = p })
 		if len(mine) == 0 {
 			continue
 		}
@@ -48,18 +50,13 @@ func Compile(backends []Backend, options Options) (Compiled, error) {
 		if err != nil {
 			return out, err
 		}
-		size := 0
-		for _, content := range files {
-			size += len(content)
-		}
-		if size > maxFileBytes {
-			return out, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
-				"the routes of collector %s do not fit into one ConfigMap; shorten the lists in spec.collect, "+
-					"or move some LogBackends to the other collector", collector)
-		}
 		out.Collectors[collector] = Configuration{Files: files, Secrets: secrets(mine), Targets: targets(mine), Routes: names(mine)}
 	}
 	return out, nil
+}
+
+func printers() map[v1alpha1.CollectorType]filesOf {
+	return map[v1alpha1.CollectorType]filesOf{v1alpha1.CollectorVector: vectorFiles, v1alpha1.CollectorFluentd: fluentdFiles}
 }
 
 // conflict with a route that was there before: the same place would store the same line twice, transformed in two ways.

@@ -65,6 +65,4 @@ type Target struct {
 const (
 	// bufferBytes is the smallest disk buffer that Vector takes (its documentation: about 256 MiB).
 	bufferBytes = 268435488
-	// maxFileBytes of all files of a collector: a ConfigMap holds 1 MiB with all that belongs to it.
-	maxFileBytes = 900 << 10
 )

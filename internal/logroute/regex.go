@@ -49,6 +49,15 @@ func translate(expression string, to dialect) (string, error) {
 	return strings.ReplaceAll(p.String(), "SECRET[", "SECRE(?:T)["), nil
 }
 
+// costOf is the cost of an expression that translate accepted.
+func costOf(expression string) int {
+	parsed, err := syntax.Parse(expression, syntax.Perl)
+	if err != nil {
+		return 0
+	}
+	return cost(parsed)
+}
+
 // code of a syntax error, without the expression, which status need not repeat.
 func code(err error) string {
 	if e, ok := err.(*syntax.Error); ok { //nolint:errorlint // syntax.Parse returns this very type

@@ -55,6 +55,29 @@ func watched(n *tenant.Tenant, w *refwatch.Watcher, changed func(), names ...str
 	})
 }
 
+func TestAReferenceThatIsNoNameIsNotWatched(t *testing.T) {
+	n := tenant.New(t, realAPI)
+	w := start(t)
+	watched(n, w, func() {}) // once started
+	for _, name := range []string{"x/y", "../../shop/secrets/login", "..", "a%2fb", ""} {
+		hostile := secret(n, "login")
+		hostile.ServiceAccount = name
+		foreign := secret(n, "login")
+		foreign.Namespace = name
+		w.Set(t.Context(), owner(n, "b"), []refwatch.Reference{secret(n, name), foreign}, func() {})
+		if w.Count() != 0 || w.Watching(owner(n, "b")) {
+			t.Errorf("%q: %d objects are watched", name, w.Count())
+		}
+		if name == "" {
+			continue // the manager's own permissions
+		}
+		w.Set(t.Context(), owner(n, "b"), []refwatch.Reference{hostile}, func() {})
+		if w.Count() != 0 {
+			t.Errorf("account %q: %d objects are watched", name, w.Count())
+		}
+	}
+}
+
 func TestEveryChangeOfASecretIsNoticedWithinFiveSeconds(t *testing.T) {
 	n := tenant.New(t, realAPI)
 	w := start(t)
