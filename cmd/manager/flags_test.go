@@ -5,15 +5,19 @@ import (
 	"flag"
 	"io"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"kubeops.io/kubeops/api/config/v1alpha1"
 	"kubeops.io/kubeops/internal/managerconfig"
+	"kubeops.io/kubeops/internal/provider"
 )
 
 func TestFlagsAreChecked(t *testing.T) {
@@ -103,13 +107,17 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	config.Inspections.MaxConcurrent = 7
 	config.Namespaces = []string{"shop", "inspections"}
 	config.Backends.AllowLoopback = true
+	config.Backends.Egress = v1alpha1.Egress{
+		AllowedCIDRs: []string{"10.0.0.0/8"}, DeniedCIDRs: []string{"10.96.0.0/12"}, AllowedHosts: []string{"a"}, DeniedHosts: []string{"d"},
+		ProxyResolvedHosts: []string{"p"}, DetailedDialErrors: true,
+	}
 	config.LogCollection.Namespace = "logging"
 	config.LogCollection.ClusterWideNamespaces = []string{"monitoring"}
 	config.LogCollection.Images.Vector = "vector:1"
 	config.LogCollection.Images.Fluentd = "fluentd:1"
 	options := controllerOptions(&config)
 	collectors := options.LogCollectors
-	if options.ParallelInspections != 7 || !options.AllowLoopback || collectors.Namespace != "logging" || options.Metrics == nil {
+	if options.ParallelInspections != 7 || !options.Egress.AllowLoopback || collectors.Namespace != "logging" || options.Metrics == nil {
 		t.Errorf("%+v", options)
 	}
 	if diff := cmp.Diff([]string{"monitoring"}, collectors.Everywhere); diff != "" {
@@ -117,6 +125,14 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"fluentd:1", "vector:1"}, slices.Sorted(maps.Values(collectors.Images))); diff != "" {
 		t.Error(diff)
+	}
+	wanted := provider.Egress{
+		AllowLoopback: true, Allowed: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		Denied: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/12")}, AllowedHosts: []string{"a"}, DeniedHosts: []string{"d"},
+		ProxyResolvedHosts: []string{"p"}, DetailedDialErrors: true,
+	}
+	if !reflect.DeepEqual(options.Egress, wanted) {
+		t.Errorf("%+v", options.Egress)
 	}
 	election := config.LeaderElection
 	manager := managerOptions(&config, nil)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -20,6 +21,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers"
 	"kubeops.io/kubeops/internal/explain/rediscache"
+	"kubeops.io/kubeops/internal/provider"
 )
 
 // newManager for the cluster of the environment.
@@ -93,7 +95,7 @@ func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options
 	collection := &config.LogCollection
 	return controllers.Options{
 		ParallelInspections: int(config.Inspections.MaxConcurrent),
-		AllowLoopback:       config.Backends.AllowLoopback,
+		Egress:              egress(&config.Backends),
 		Metrics:             metrics.Registry,
 		LogCollectors: controllers.LogCollectors{
 			Namespace:  collection.Namespace,
@@ -103,6 +105,22 @@ func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options
 				v1alpha1.CollectorFluentd: collection.Images.Fluentd,
 			},
 		},
+	}
+}
+
+// egress of a validated configuration.
+func egress(backends *configv1alpha1.Backends) provider.Egress {
+	prefixes := func(cidrs []string) (all []netip.Prefix) {
+		for _, cidr := range cidrs {
+			all = append(all, netip.MustParsePrefix(cidr))
+		}
+		return all
+	}
+	rules := &backends.Egress
+	return provider.Egress{
+		AllowLoopback: backends.AllowLoopback, DetailedDialErrors: rules.DetailedDialErrors,
+		Allowed: prefixes(rules.AllowedCIDRs), Denied: prefixes(rules.DeniedCIDRs),
+		AllowedHosts: rules.AllowedHosts, DeniedHosts: rules.DeniedHosts, ProxyResolvedHosts: rules.ProxyResolvedHosts,
 	}
 }
 

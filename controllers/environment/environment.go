@@ -30,8 +30,8 @@ type Settings struct {
 	ParallelInspections int
 	// RunCommand starts the process of each run, which calls runner.Serve. Nil runs Inspections in this process.
 	RunCommand *child.Command
-	// AllowLoopback lets backends be on loopback addresses.
-	AllowLoopback bool
+	// Egress says which addresses and hosts of specs may be called.
+	Egress provider.Egress
 	// LogCollectors says how lines of Pods are routed to LogBackends.
 	LogCollectors LogCollectors
 	// Answers keeps explanations of models beside the reports; nil keeps none.
@@ -108,7 +108,7 @@ func newResolver(m ctrl.Manager, settings Settings) (*backends.Resolver, error) 
 	return &backends.Resolver{
 		Secrets:      &secretref.Source{Reader: kind.CheckedReader{Reader: m.GetAPIReader()}, Config: m.GetConfig()},
 		MetricsTypes: metricsTypes, LogTypes: logTypes, ChannelTypes: channelTypes, ModelTypes: modelTypes,
-		Egress: provider.Egress{AllowLoopback: settings.AllowLoopback}, Telemetry: telemetry,
+		Egress: settings.Egress, Telemetry: telemetry,
 		Meters: &backends.Meters{Client: m.GetClient(), Clock: clock.RealClock{}},
 	}, errors.Join(metricsErr, logErr, modelErr, channelErr)
 }

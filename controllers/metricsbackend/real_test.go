@@ -19,6 +19,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
+	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics/victoriametrics"
 	"kubeops.io/kubeops/internal/testkit/servers"
 	"kubeops.io/kubeops/internal/testkit/tenant"
@@ -47,7 +48,7 @@ func run(t *testing.T) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env, err := environment.New(manager, environment.Settings{Metrics: prometheus.NewRegistry(), AllowLoopback: true})
+	env, err := environment.New(manager, environment.Settings{Metrics: prometheus.NewRegistry(), Egress: provider.Egress{AllowLoopback: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

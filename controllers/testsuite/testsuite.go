@@ -57,7 +57,7 @@ func NewEnvironment(t testing.TB, n *tenant.Tenant, registry prometheus.Register
 	}
 	return &environment.Environment{
 		Environment: kind.Environment{Client: n.Client, Reader: n.Client, Config: n.Config, Clock: n.Clock, Events: n.Events},
-		Settings:    environment.Settings{Metrics: registry, AllowLoopback: true},
+		Settings:    environment.Settings{Metrics: registry, Egress: provider.Egress{AllowLoopback: true}},
 		Accounts:    impersonate.Source{Reader: n.Client, Config: n.Config},
 		Backends: &backends.Resolver{
 			Secrets: &secretref.Source{Reader: n.Client, Config: n.Config}, Egress: provider.Egress{AllowLoopback: true},

@@ -68,7 +68,7 @@ func (f *logFlags) open() (logs.Provider, error) {
 		return nil, err
 	}
 	backend, err := openBackend(registry, f.kind, map[string]string{"url": f.url, "index": f.index, "tenant": f.tenant}, logs.Settings{
-		Endpoint: provider.Endpoint{URL: f.url, Auth: auth}, Egress: provider.Egress{AllowLoopback: true},
+		Endpoint: provider.Endpoint{URL: f.url, Auth: auth}, Egress: provider.Egress{AllowLoopback: true, DetailedDialErrors: true},
 	})
 	if err != nil {
 		return nil, backendError("--logs-url", f.url, logsEnvironment, err)

@@ -53,7 +53,7 @@ func (f *metricsFlags) open() (metrics.Provider, error) {
 		return nil, err
 	}
 	backend, err := openBackend(registry, f.kind, map[string]string{"url": f.url}, metrics.Settings{
-		Endpoint: provider.Endpoint{URL: f.url, Auth: auth}, Egress: provider.Egress{AllowLoopback: true},
+		Endpoint: provider.Endpoint{URL: f.url, Auth: auth}, Egress: provider.Egress{AllowLoopback: true, DetailedDialErrors: true},
 	})
 	if err != nil {
 		return nil, backendError("--metrics-url", f.url, metricsEnvironment, err)

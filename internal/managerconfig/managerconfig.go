@@ -75,6 +75,9 @@ func Default() v1alpha1.ManagerConfig {
 			RetryPeriod:   metav1.Duration{Duration: 2 * time.Second},
 		},
 		Inspections: v1alpha1.Inspections{MaxConcurrent: 2, MemoryLimit: v1alpha1.AutoMemoryLimit},
+		Backends: v1alpha1.Backends{Egress: v1alpha1.Egress{
+			AllowedCIDRs: []string{}, DeniedCIDRs: []string{}, AllowedHosts: []string{}, DeniedHosts: []string{}, ProxyResolvedHosts: []string{},
+		}},
 		LogCollection: v1alpha1.LogCollection{
 			ClusterWideNamespaces: []string{},
 			Images:                v1alpha1.CollectorImages{Vector: images.Vector, Fluentd: images.Fluentd},

@@ -77,24 +77,21 @@ func NewClient(endpoint Endpoint, options Options) (*Client, error) {
 		return nil, err
 	}
 	options.Limits = options.Limits.defaulted()
-	dialer := &net.Dialer{Timeout: options.Limits.Timeout, KeepAlive: 30 * time.Second, Control: options.Egress.control}
+	if err := options.Egress.CheckHost(base.Hostname()); err != nil {
+		return nil, ToProblem(err, base.Host, endpoint.Fields)
+	}
 	transport := &http.Transport{
 		TLSClientConfig: config, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: 90 * time.Second,
 		TLSHandshakeTimeout: options.Limits.Timeout, MaxResponseHeaderBytes: 64 << 10,
+		DialContext: options.Egress.Dialer(options.Limits.Timeout).DialContext,
 	}
 	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: base})
 	switch {
 	case err != nil:
 		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "the proxy settings in the environment of the manager are not valid")
 	case proxy != nil:
-		// The proxy is the administrator's: it may be anywhere. What is asked of it is still judged.
-		if err := options.Egress.allowsHost(base.Hostname()); err != nil {
-			return nil, ToProblem(err, base.Host, endpoint.Fields)
-		}
-		transport.Proxy = http.ProxyURL(proxy)
-		dialer.Control = nil
+		viaProxy(transport, proxy, options)
 	}
-	transport.DialContext = dialer.DialContext
 	c := &Client{base: base, fields: endpoint.Fields, limits: options.Limits, options: options}
 	c.http = &http.Client{
 		Transport: &limited{
@@ -104,6 +101,15 @@ func NewClient(endpoint Endpoint, options Options) (*Client, error) {
 		CheckRedirect: c.redirect,
 	}
 	return c, nil
+}
+
+// viaProxy sends requests through a proxy. The proxy is the administrator's: it may be anywhere. What is requested of it is judged
+// before each request, since it would resolve the name itself.
+func viaProxy(transport *http.Transport, proxy *url.URL, options Options) {
+	transport.Proxy = func(request *http.Request) (*url.URL, error) {
+		return proxy, options.Egress.CheckBehindProxy(request.Context(), request.URL.Hostname())
+	}
+	transport.DialContext = (&net.Dialer{Timeout: options.Limits.Timeout, KeepAlive: keepAlive}).DialContext
 }
 
 // Host of the endpoint, for messages.

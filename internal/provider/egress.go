@@ -5,64 +5,151 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"syscall"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/idna"
+
+	"kubeops.io/kubeops/internal/text"
 )
 
-// Egress says which addresses may be called. URLs come from tenants, so the manager's own neighbourhood is closed: link-local
-// addresses (cloud metadata among them), multicast, unspecified addresses, and loopback unless it is allowed.
+// Egress says what may be called. URLs come from tenants, so the manager's own neighborhood is closed in any case: addresses of
+// DeniedPrefixes, however they are written or embedded in another address, and the names of metadata services. The zero value allows
+// everything else.
 type Egress struct {
-	// AllowLoopback lets 127.0.0.0/8 and ::1 through: for tests, and for a manager that runs outside of the cluster.
+	// AllowLoopback allows 127.0.0.0/8, ::1 and localhost: for tests, and for a manager that runs outside of the cluster.
 	AllowLoopback bool
+	// Denied addresses, in addition to DeniedPrefixes. They take precedence over what is allowed.
+	Denied []netip.Prefix
+	// DeniedHosts are patterns of host names, with * and ?, in lower case. They take precedence over what is allowed.
+	DeniedHosts []string
+	// Allowed addresses and AllowedHosts patterns: where one of them is set, a target must match one of the two.
+	Allowed      []netip.Prefix
+	AllowedHosts []string
+	// ProxyResolvedHosts are patterns of host names that only the proxy can resolve. Their addresses are not known to the manager.
+	ProxyResolvedHosts []string
+	// DetailedDialErrors reports a closed port of a private address differently from one without a response.
+	DetailedDialErrors bool
+	// Resolver for hosts behind a proxy. Nil uses that of the process.
+	Resolver Resolver
 }
 
-// errEgress marks an address that is never called.
-var errEgress = errors.New("address not allowed")
+// Errors of targets that are never called. All of them are errEgress.
+var (
+	errEgress         = errors.New("address not allowed")
+	errEgressOperator = fmt.Errorf("%w by the configuration of the manager", errEgress)
+	errEgressSpelling = fmt.Errorf("%w: neither a full IP address nor an allowed host name", errEgress)
+)
 
-// control is called for each address that is about to be dialled, after the name was resolved: a name that resolves to
-// another address the second time is judged again.
-func (e Egress) control(_, address string, _ syscall.RawConn) error {
+// builtinHosts are names of metadata services, which a proxy or a search domain would resolve. Sources: Compute Engine ("VM metadata"),
+// EC2 (instance-data, from its DHCP options), Tencent Cloud CVM, IBM Cloud VPC and Equinix Metal ("metadata service").
+func builtinHosts() []string {
+	return []string{
+		"metadata", "metadata.google.internal", "*.metadata.google.internal", "metadata.goog", "*.metadata.goog",
+		"instance-data", "instance-data.*.internal", "*.instance-data.*.internal", "metadata.tencentyun.com",
+		"api.metadata.cloud.ibm.com", "metadata.platformequinix.com",
+	}
+}
+
+// CheckHost judges the host of a URL before it is resolved: an address, in a spelling that all resolvers read alike, or a name.
+func (e Egress) CheckHost(host string) error {
+	_, err := e.checkHost(host)
+	return err
+}
+
+// checkHost reports whether AllowedHosts has the host, so that its address need not be in Allowed.
+func (e Egress) checkHost(host string) (allowed bool, err error) {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return false, e.allows(ip, false)
+	}
+	name, err := hostName(host)
+	if err != nil {
+		return false, err
+	}
+	matches := func(patterns []string) bool {
+		return slices.ContainsFunc(patterns, func(pattern string) bool { return text.Match(pattern, name) })
+	}
+	switch {
+	case !e.AllowLoopback && (name == "localhost" || strings.HasSuffix(name, ".localhost")), matches(builtinHosts()):
+		return false, fmt.Errorf("%w: %s", errEgressSpelling, name)
+	case matches(e.DeniedHosts):
+		return false, errEgressOperator
+	case len(e.AllowedHosts) > 0 && len(e.Allowed) == 0 && !matches(e.AllowedHosts):
+		return false, errEgressOperator
+	}
+	return matches(e.AllowedHosts), nil
+}
+
+// hostName returns a name as it is looked up: in ASCII and lower case, without the dot at its end. What some resolvers read as an
+// address is an error: 2852039166, 0xa9fea9fe, 169.254.43518, 0251.0376.0251.0376 and 169.254.169.254. are one address for inet_aton and
+// names for others. The rule is that of the URL standard: a host whose last label is a number is an IPv4 address.
+func hostName(host string) (string, error) {
+	name, err := idna.Lookup.ToASCII(host) // as net/http does: full-width digits and other dots become ASCII
+	if isASCII(host) {
+		name, err = strings.ToLower(host), nil // underscores are common in names of containers
+	}
+	name = strings.TrimSuffix(name, ".")
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	if err != nil || last == "" || isNumber(last) || strings.ContainsAny(name, "%:[]/@\\ ") {
+		return "", errEgressSpelling
+	}
+	return name, nil
+}
+
+func isASCII(host string) bool {
+	return !strings.ContainsFunc(host, func(r rune) bool { return r > '~' })
+}
+
+// isNumber reports whether inet_aton reads a label as a number: decimal, octal or hexadecimal.
+func isNumber(label string) bool {
+	digits := "0123456789"
+	if rest, hex := strings.CutPrefix(label, "0x"); hex {
+		label = rest
+		digits = "0123456789abcdef"
+	}
+	return strings.Trim(label, digits) == ""
+}
+
+// allows judges an address and every IPv4 address that it embeds. hostAllowed says that AllowedHosts has the name it belongs to.
+func (e Egress) allows(ip netip.Addr, hostAllowed bool) error {
+	ip = ip.Unmap().WithZone("")
+	if e.AllowLoopback && ip.IsLoopback() {
+		return nil
+	}
+	denied := append(DeniedPrefixes(), e.Denied...)
+	embedded := Embedded(ip)
+	for i, prefix := range denied {
+		inside := func(ip netip.Addr) bool { return prefix.Contains(ip) }
+		switch {
+		case !inside(ip) && !slices.ContainsFunc(embedded, inside):
+		case i < len(denied)-len(e.Denied):
+			return fmt.Errorf("%w: %s", errEgress, ip)
+		default:
+			return errEgressOperator
+		}
+	}
+	if hostAllowed || (len(e.Allowed) == 0 && len(e.AllowedHosts) == 0) {
+		return nil
+	}
+	listed := func(ip netip.Addr) bool {
+		return slices.ContainsFunc(e.Allowed, func(prefix netip.Prefix) bool { return prefix.Contains(ip) })
+	}
+	unlisted := func(ip netip.Addr) bool { return !listed(ip) }
+	if listed(ip) || (len(embedded) > 0 && !slices.ContainsFunc(embedded, unlisted)) {
+		return nil
+	}
+	return errEgressOperator
+}
+
+// allowsAddress judges host:port as it is about to be dialed.
+func (e Egress) allowsAddress(address string, hostAllowed bool) (netip.Addr, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return fmt.Errorf("%w: %s", errEgress, address)
+		return netip.Addr{}, errEgressSpelling
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return fmt.Errorf("%w: %s", errEgress, address)
+		return netip.Addr{}, errEgressSpelling
 	}
-	return e.allows(ip)
-}
-
-// metadata addresses of clouds that are not link-local: AWS over IPv6, Alibaba Cloud, Oracle Cloud's old one.
-func metadata(ip netip.Addr) bool {
-	switch ip.String() {
-	case "fd00:ec2::254", "100.100.100.200", "192.0.0.192", "168.63.129.16":
-		return true
-	}
-	return false
-}
-
-func (e Egress) allows(ip netip.Addr) error {
-	ip = ip.Unmap().WithZone("")
-	switch {
-	case ip.IsLoopback() && e.AllowLoopback:
-		return nil
-	case ip.IsLoopback(),
-		ip.IsUnspecified(),
-		ip.IsLinkLocalUnicast(),
-		ip.IsMulticast(),
-		metadata(ip),
-		ip == netip.AddrFrom4([4]byte{255, 255,
-			255, 255}):
-		return fmt.Errorf("%w: %s", errEgress, ip)
-	}
-	return nil
-}
-
-// allowsHost judges the literal address of a URL, for requests that a proxy resolves.
-func (e Egress) allowsHost(host string) error {
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return nil //nolint:nilerr // a name, which the proxy resolves and judges
-	}
-	return e.allows(ip)
+	return ip, e.allows(ip, hostAllowed)
 }

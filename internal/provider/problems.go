@@ -27,9 +27,14 @@ func ToProblem(err error, host string, fields Fields) *problem.Problem {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, errEgress):
-		return problem.UserError(v1alpha1.ReasonEgressDenied, err,
-			"%s resolves to a loopback, link-local, multicast or metadata address, which KubeOps never calls%s", host, advice("; check ",
-				fields.URL))
+		return deniedHost(err, host, fields)
+	case errors.Is(err, errProxyOnly):
+		return problem.Retrying(v1alpha1.ReasonNameNotResolved, err,
+			"the manager cannot resolve the host name of %s, so it does not ask the proxy for it; check its spelling. If only the proxy can "+
+				"resolve it, add it to backends.egress.proxyResolvedHosts in the manager's configuration", host)
+	case errors.Is(err, errNotConnected):
+		return problem.Retrying(v1alpha1.ReasonUnreachable, err, "cannot connect to %s: the port is closed, or a firewall or network policy "+
+			"drops packets; check that it runs, its port, and network policies", host)
 	case errors.Is(err, errRedirected):
 		return redirected(err, host, fields)
 	case errors.Is(err, errTooLarge):
@@ -47,6 +52,23 @@ func ToProblem(err error, host string, fields Fields) *problem.Problem {
 	default:
 		return problem.Retrying(v1alpha1.ReasonUnreachable, err,
 			"cannot connect to %s; check that it runs, its port, and network policies", host)
+	}
+}
+
+// deniedHost is the problem of a host that is never called.
+func deniedHost(err error, host string, fields Fields) *problem.Problem {
+	check := advice("; check ", fields.URL)
+	switch {
+	case errors.Is(err, errEgressOperator):
+		return problem.UserError(v1alpha1.ReasonEgressDenied, err,
+			"%s is not allowed by backends.egress in the manager's configuration%s", host, check)
+	case errors.Is(err, errEgressSpelling):
+		return problem.UserError(v1alpha1.ReasonEgressDenied, err,
+			"%s is neither a full IP address nor an allowed host name; localhost, metadata services and addresses in other notations "+
+				"are never called%s", host, check)
+	default:
+		return problem.UserError(v1alpha1.ReasonEgressDenied, err,
+			"%s resolves to a loopback, link-local, multicast or metadata address, which is never called%s", host, check)
 	}
 }
 

@@ -101,6 +101,28 @@ const AutoMemoryLimit = "auto"
 type Backends struct {
 	// allowLoopback permits loopback addresses in URLs. Only for a manager that runs outside the cluster. Default: false.
 	AllowLoopback bool `json:"allowLoopback"`
+	// egress restricts the targets of URLs in resources. Link-local, multicast and metadata addresses are always denied.
+	Egress Egress `json:"egress"`
+}
+
+// Egress restricts the targets of URLs in resources, for the manager and for log collectors.
+type Egress struct {
+	// allowedCIDRs are the addresses that may be called, such as 10.0.0.0/8. If allowedCIDRs or allowedHosts is set, a target must match
+	// one of them. Collectors also need the addresses of the API server here. Default: [].
+	AllowedCIDRs []string `json:"allowedCIDRs"`
+	// deniedCIDRs are addresses that are never called, also if they are allowed. Default: [].
+	DeniedCIDRs []string `json:"deniedCIDRs"`
+	// allowedHosts are patterns of host names that may be called at any address that is not denied, such as *.example.com. * matches dots
+	// too. Default: [].
+	AllowedHosts []string `json:"allowedHosts"`
+	// deniedHosts are patterns of host names that are never called, also if they are allowed. Default: [].
+	DeniedHosts []string `json:"deniedHosts"`
+	// proxyResolvedHosts are patterns of host names that only the proxy can resolve. The manager resolves and checks all other hosts before
+	// it asks the proxy. Default: [].
+	ProxyResolvedHosts []string `json:"proxyResolvedHosts"`
+	// detailedDialErrors distinguishes a closed port of a private address from one without a response, in conditions and by time. Tenants
+	// can then explore the ports and network policies of others. Default: false.
+	DetailedDialErrors bool `json:"detailedDialErrors"`
 }
 
 // LogCollection configures the collectors for LogBackends with spec.collect.
