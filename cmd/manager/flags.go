@@ -11,9 +11,9 @@ import (
 
 // commandLine is what the flags state. All other settings are fields of the configuration file.
 type commandLine struct {
-	config         string
-	print, version bool
-	overrides      []managerconfig.Override
+	config                 string
+	print, policy, version bool
+	overrides              []managerconfig.Override
 }
 
 // parse flags. Usage and errors of the flag package go to the output.
@@ -25,6 +25,7 @@ func parse(args []string, output io.Writer) (commandLine, error) {
 	flags.StringVar(&line.config, "config", "",
 		"configuration `file`, or a folder of *.yaml files in which later names override earlier ones (default: built-in defaults)")
 	flags.BoolVar(&line.print, "print-config", false, "validate the configuration, print the effective one without credentials, and exit")
+	flags.BoolVar(&line.policy, "print-network-policy", false, "print the NetworkPolicy of the manager for backends.egress, and exit")
 	flags.BoolVar(&line.version, "version", false, "print the version and exit")
 	level := flags.String("log-level", string(defaults.Logging.Level), "override logging.level: debug, info, warn or error")
 	metrics := flags.String("metrics-bind-address", defaults.Metrics.BindAddress,

@@ -94,6 +94,23 @@ func TestPrintConfigPrintsAndExits(t *testing.T) {
 	}
 }
 
+func TestTheNetworkPolicyFollowsTheConfiguration(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	content := "apiVersion: config.kubeops.io/v1alpha1\nkind: ManagerConfig\nbackends: {egress: {deniedCIDRs: [10.96.0.0/12]}}\n"
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := run([]string{"--print-network-policy", "--config=" + file}, &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"kind: NetworkPolicy", "10.96.0.0/12", "169.254.0.0/16"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s is not in:\n%s", want, out.String())
+		}
+	}
+}
+
 func TestVersionPrintsAndExits(t *testing.T) {
 	var out bytes.Buffer
 	if err := run([]string{"--version", "--config=absent"}, &out); err != nil || out.String() != version()+"\n" {

@@ -11,8 +11,10 @@ import (
 	_ "time/tzdata" // time zones of schedules, since the image has none
 
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/yaml"
 
 	"kubeops.io/kubeops/internal/managerconfig"
+	"kubeops.io/kubeops/internal/networkpolicy"
 )
 
 func main() {
@@ -44,6 +46,14 @@ func run(args []string, stdout io.Writer) error {
 	}
 	if line.print {
 		return printConfig(effective, stdout)
+	}
+	if line.policy {
+		content, err := yaml.Marshal(networkpolicy.Manager(egress(&effective.Config.Backends)))
+		if err != nil {
+			return err
+		}
+		_, err = stdout.Write(content)
+		return err
 	}
 	return start(effective)
 }

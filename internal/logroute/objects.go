@@ -5,13 +5,14 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apply"
 	"kubeops.io/kubeops/internal/logroute/images"
+	"kubeops.io/kubeops/internal/networkpolicy"
+	"kubeops.io/kubeops/internal/provider"
 )
 
 // Images that collectors run, where no other are named. Vector's is its own; Fluentd's must hold the plug-ins concat and
@@ -45,7 +46,7 @@ func (r *Router) objects(collector v1alpha1.CollectorType, c Configuration) ([]*
 		r.object("v1", "ServiceAccount", collector, manifest{"automountServiceAccountToken": false}),
 		r.object("v1", "ConfigMap", collector, manifest{"data": files}),
 		r.object("v1", "Secret", collector, manifest{"type": "Opaque", "data": secrets}),
-		r.object("networking.k8s.io/v1", "NetworkPolicy", collector, manifest{"spec": networkPolicy(collector, c.Targets)}),
+		r.object("networking.k8s.io/v1", "NetworkPolicy", collector, manifest{"spec": networkPolicy(collector, c.Targets, r.Options.Egress)}),
 		r.object("apps/v1", "DaemonSet", collector, manifest{"spec": r.daemonSet(collector, digest)}),
 	}
 	return all, nil
@@ -86,29 +87,18 @@ func digestOf(parts ...any) (string, error) {
 	return hex.EncodeToString(sum[:16]), nil
 }
 
-// networkPolicy lets a collector call name servers, the API server and the ports of its backends, wherever those are but on the
-// node itself and on link-local addresses, where clouds keep credentials. No one may connect to a collector. A policy cannot name hosts.
-func networkPolicy(collector v1alpha1.CollectorType, targets []Target) manifest {
+// networkPolicy lets a collector call name servers, the API server and the ports of its backends, wherever the rules for the manager
+// allow addresses: not on the node itself, and not where clouds keep credentials. No one may connect to a collector. A policy cannot
+// name hosts.
+func networkPolicy(collector v1alpha1.CollectorType, targets []Target, rules provider.Egress) manifest {
 	ports := []int64{443, 6443}
 	for _, t := range targets {
 		ports = append(ports, int64(t.Port))
 	}
-	slices.Sort(ports)
-	var tcp []any
-	for _, port := range slices.Compact(ports) {
-		tcp = append(tcp, manifest{"protocol": "TCP", "port": port})
-	}
 	return manifest{
 		"podSelector": manifest{"matchLabels": manifest{"app.kubernetes.io/name": name(collector)}},
 		"policyTypes": []any{"Ingress", "Egress"},
-		"egress": []any{
-			manifest{"ports": []any{manifest{"protocol": "UDP", "port": int64(53)}, manifest{"protocol": "TCP", "port": int64(53)}}},
-			manifest{"ports": tcp, "to": []any{
-				manifest{"namespaceSelector": manifest{}},
-				manifest{"ipBlock": manifest{"cidr": "0.0.0.0/0", "except": []any{"127.0.0.0/8", "169.254.0.0/16"}}},
-				manifest{"ipBlock": manifest{"cidr": "::/0", "except": []any{"::1/128", "fe80::/10"}}},
-			}},
-		},
+		"egress":      networkpolicy.Egress(rules, ports...),
 	}
 }
 

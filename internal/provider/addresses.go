@@ -87,13 +87,15 @@ type PolicyBlock struct {
 
 // PolicyBlocks are the rules for addresses in the form of a NetworkPolicy, which cannot name hosts: with AllowedHosts it allows all
 // addresses that are not denied. Addresses that embed an IPv4 address are treated like the one they embed where prefixes can say so;
-// Teredo addresses are left out altogether, and NAT64 of local use and ISATAP are not judged.
+// Teredo, IPv4-compatible and IPv4-translated addresses are left out altogether, and NAT64 of local use and ISATAP are not judged.
 func (e Egress) PolicyBlocks() []PolicyBlock {
 	allowed := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 	if len(e.Allowed) > 0 && len(e.AllowedHosts) == 0 {
 		allowed = withEmbedded(e.Allowed)
 	}
-	denied := []netip.Prefix{netip.MustParsePrefix("2001::/32")}
+	denied := []netip.Prefix{
+		netip.MustParsePrefix("2001::/32"), netip.MustParsePrefix("::/96"), netip.MustParsePrefix("::ffff:0:0:0/96"),
+	}
 	denied = withoutContained(append(denied, withEmbedded(append(DeniedPrefixes(), e.Denied...))...))
 	var blocks []PolicyBlock
 	for _, cidr := range withoutContained(allowed) {
@@ -112,13 +114,12 @@ func (e Egress) PolicyBlocks() []PolicyBlock {
 	return blocks
 }
 
-// withEmbedded adds the prefixes of the IPv6 addresses that embed those of IPv4: NAT64, 6to4, IPv4-compatible and IPv4-translated.
+// withEmbedded adds the prefixes of the IPv6 addresses that embed those of IPv4: NAT64 and 6to4.
 func withEmbedded(prefixes []netip.Prefix) []netip.Prefix {
 	all := slices.Clone(prefixes)
 	for _, prefix := range prefixes {
 		if prefix.Addr().Is4() {
-			all = append(all, embed("64:ff9b::", 12, prefix), embed("2002::", 2, prefix), embed("::", 12, prefix),
-				embed("::ffff:0:0:0", 12, prefix))
+			all = append(all, embed("64:ff9b::", 12, prefix), embed("2002::", 2, prefix))
 		}
 	}
 	return all

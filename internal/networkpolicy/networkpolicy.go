@@ -1,0 +1,53 @@
+// Package networkpolicy writes the rules of Egress as NetworkPolicies, so that the network denies what the manager and the collectors
+// do not call by themselves.
+package networkpolicy
+
+import (
+	"slices"
+
+	"kubeops.io/kubeops/internal/provider"
+)
+
+type manifest = map[string]any
+
+// Egress is the egress of a NetworkPolicy: name servers anywhere, and the TCP ports of all Pods and of the addresses that the rules
+// allow. Without ports, all of them are open.
+func Egress(rules provider.Egress, ports ...int64) []any {
+	to := []any{manifest{"namespaceSelector": manifest{}}}
+	for _, block := range rules.PolicyBlocks() {
+		ipBlock := manifest{"cidr": block.CIDR.String()}
+		var except []any
+		for _, prefix := range block.Except {
+			except = append(except, prefix.String())
+		}
+		if len(except) > 0 {
+			ipBlock["except"] = except
+		}
+		to = append(to, manifest{"ipBlock": ipBlock})
+	}
+	targets := manifest{"to": to}
+	slices.Sort(ports)
+	var tcp []any
+	for _, port := range slices.Compact(ports) {
+		tcp = append(tcp, manifest{"protocol": "TCP", "port": port})
+	}
+	if len(tcp) > 0 {
+		targets["ports"] = tcp
+	}
+	return []any{
+		manifest{"ports": []any{manifest{"protocol": "UDP", "port": int64(53)}, manifest{"protocol": "TCP", "port": int64(53)}}},
+		targets,
+	}
+}
+
+// Manager is the NetworkPolicy of the manager. Its URLs come from tenants, so every port is open; ingress is not restricted.
+func Manager(rules provider.Egress) map[string]any {
+	return manifest{
+		"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+		"metadata": manifest{"name": "kubeops-manager", "namespace": "kubeops-system"},
+		"spec": manifest{
+			"podSelector": manifest{"matchLabels": manifest{"app.kubernetes.io/name": "kubeops-manager"}},
+			"policyTypes": []any{"Egress"}, "egress": Egress(rules),
+		},
+	}
+}
