@@ -1,5 +1,5 @@
-// Package networkpolicy writes the rules of Egress as NetworkPolicies, so that the network denies what the manager and the collectors
-// do not call by themselves.
+// Package networkpolicy writes the rules of Egress as NetworkPolicies, which deny on the network what the manager and the
+// collectors never call.
 package networkpolicy
 
 import (

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -163,6 +164,10 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 }
 
 func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
+	if slices.ContainsFunc(strings.Split(r.Path, "/"), func(segment string) bool { return segment == "." || segment == ".." }) {
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+			"%s or a setting beside it leads out of its path: it contains . or .. between slashes", orText(c.fields.URL, "the URL"))
+	}
 	target := *c.base
 	target.Path += r.Path
 	target.RawQuery = r.Query.Encode()

@@ -31,7 +31,7 @@ type Egress struct {
 	// DetailedDialErrors reports a closed port of a private address differently from one without a response.
 	DetailedDialErrors bool
 	// Resolver for hosts behind a proxy. Nil uses that of the process.
-	Resolver Resolver
+	Resolver Resolver `json:"-"`
 }
 
 // Errors of targets that are never called. All of them are errEgress.
@@ -84,13 +84,17 @@ func (e Egress) checkHost(host string) (allowed bool, err error) {
 // address is an error: 2852039166, 0xa9fea9fe, 169.254.43518, 0251.0376.0251.0376 and 169.254.169.254. are one address for inet_aton and
 // names for others. The rule is that of the URL standard: a host whose last label is a number is an IPv4 address.
 func hostName(host string) (string, error) {
-	name, err := idna.Lookup.ToASCII(host) // as net/http does: full-width digits and other dots become ASCII
-	if isASCII(host) {
-		name, err = strings.ToLower(host), nil // underscores are common in names of containers
+	name := host // IDNA would refuse underscores, which are common in names of containers
+	if !isASCII(host) {
+		ascii, err := idna.Lookup.ToASCII(host) // as net/http does: full-width digits and other dots become ASCII
+		if err != nil {
+			return "", errEgressSpelling
+		}
+		name = ascii
 	}
-	name = strings.TrimSuffix(name, ".")
+	name = strings.TrimSuffix(strings.ToLower(name), ".")
 	last := name[strings.LastIndexByte(name, '.')+1:]
-	if err != nil || last == "" || isNumber(last) || strings.ContainsAny(name, "%:[]/@\\ ") {
+	if last == "" || isNumber(last) || strings.ContainsAny(name, "%:[]/@\\ ") {
 		return "", errEgressSpelling
 	}
 	return name, nil

@@ -280,6 +280,20 @@ func TestAClientNeedsAnAllowedHost(t *testing.T) {
 	}
 }
 
+func TestAPathDoesNotLeadOutOfTheEndpoint(t *testing.T) {
+	client, err := NewClient(Endpoint{URL: "http://elasticsearch.team:9200/prefix", Fields: Fields{URL: "spec.url"}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for path, accepted := range map[string]bool{"/logs-*,..a/_search": true, "/../admin": false, "/a/..": false, "/./a": false, "/..": false} {
+		_, err := client.request(t.Context(), Request{Path: path})
+		if p := problem.As(err); (err == nil) != accepted || p != nil && p.Reason != v1alpha1.ReasonInvalidSpec {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 func TestPolicyBlocksDenyWhatTheRulesDeny(t *testing.T) {
 	for name, egress := range map[string]Egress{
 		"default": {}, "denied": {Denied: prefixes("10.96.0.0/12", "2001:db8::/32")}, "allowed": {Allowed: prefixes("10.0.0.0/8", "169.254.1.0/24", "fd00::/8")},
