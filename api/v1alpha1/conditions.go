@@ -23,6 +23,10 @@ const (
 	ReasonRetrying = "Retrying"
 	// ReasonInvalidSpec: the spec cannot be reconciled; the message contains the field.
 	ReasonInvalidSpec = "InvalidSpec"
+	// ReasonLimitExceeded: a field of the spec exceeds a limit of the manager's configuration, which the message contains.
+	ReasonLimitExceeded = "LimitExceeded"
+	// ReasonQuotaExceeded: the namespace exceeds a quota of the manager's configuration, which the message contains.
+	ReasonQuotaExceeded = "QuotaExceeded"
 )
 
 // Annotations and labels that KubeOps reads or sets.

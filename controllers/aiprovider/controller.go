@@ -22,7 +22,7 @@ const kindName = "AIProvider"
 // Setup adds the controller to a manager.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
 	r := New(e, e.NewCadence())
-	return r.Build(m, "aiprovider", probe.Parallel).Complete(r)
+	return r.Build(m, "aiprovider", kind.Slots{Parallel: probe.Parallel}).Complete(r)
 }
 
 // New is the reconciler of AIProviders.

@@ -17,6 +17,7 @@ import (
 	"kubeops.io/kubeops/internal/child"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/kind"
+	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/builtin"
@@ -32,6 +33,9 @@ type Settings struct {
 	RunCommand *child.Command
 	// Egress says which addresses and hosts of specs may be called.
 	Egress provider.Egress
+	// Limits and Quotas bound what tenants can ask for. Default: nothing is bounded.
+	Limits limits.Limits
+	Quotas limits.Quotas
 	// LogCollectors says how lines of Pods are routed to LogBackends.
 	LogCollectors LogCollectors
 	// Answers keeps explanations of models beside the reports; nil keeps none.
@@ -88,9 +92,9 @@ func New(m ctrl.Manager, settings Settings) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Environment{
-		Environment: kind.NewEnvironment(m, watcher), Settings: settings, Accounts: accounts, Backends: resolver, Probes: probes,
-	}, nil
+	shared := kind.NewEnvironment(m, watcher)
+	shared.Limits, shared.Quotas = settings.Limits, settings.Quotas
+	return &Environment{Environment: shared, Settings: settings, Accounts: accounts, Backends: resolver, Probes: probes}, nil
 }
 
 // NewCadence is the cadence of one kind.
@@ -108,7 +112,7 @@ func newResolver(m ctrl.Manager, settings Settings) (*backends.Resolver, error) 
 	return &backends.Resolver{
 		Secrets:      &secretref.Source{Reader: kind.CheckedReader{Reader: m.GetAPIReader()}, Config: m.GetConfig()},
 		MetricsTypes: metricsTypes, LogTypes: logTypes, ChannelTypes: channelTypes, ModelTypes: modelTypes,
-		Egress: settings.Egress, Telemetry: telemetry,
+		Egress: settings.Egress, Telemetry: telemetry, MaxQueryBytes: settings.Limits.MaxQueryBytes,
 		Meters: &backends.Meters{Client: m.GetClient(), Clock: clock.RealClock{}},
 	}, errors.Join(metricsErr, logErr, modelErr, channelErr)
 }

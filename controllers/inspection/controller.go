@@ -22,6 +22,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/kind"
+	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/refwatch"
 	"kubeops.io/kubeops/internal/runner"
@@ -55,7 +56,8 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 	}
 	existence := builder.WithPredicates(predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }})
 	channels := Referents(m.GetClient(), "NotificationChannel")
-	return r.Build(m, "inspection", max(e.Settings.ParallelInspections, 1)).
+	slots := kind.Slots{Parallel: max(e.Settings.ParallelInspections, 1), PerNamespace: e.Quotas.ConcurrentRuns}
+	return r.Build(m, "inspection", slots.Interruptible()).
 		WatchesMetadata(kind.MetadataOf("NotificationChannel"), channels, existence).
 		Complete(r)
 }
@@ -79,7 +81,8 @@ func New(e *environment.Environment, o Options) *kind.Reconciler[*v1alpha1.Inspe
 	}
 	l := &logic{
 		local: local, runner: o.Runner, reports: reports{client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events},
-		client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events, metrics: o.Metrics,
+		client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events, metrics: o.Metrics, limits: e.Limits,
+		runs: newRunQuota(e.Quotas.RunsPerHour),
 	}
 	if l.runner == nil {
 		l.runner = local
@@ -101,22 +104,24 @@ type logic struct {
 	clock   clock.PassiveClock
 	events  events.EventRecorder
 	metrics *Metrics
+	limits  limits.Limits
+	runs    *runQuota
 }
 
 // Reconcile implements kind.Logic: it executes the run that is due, or waits for the next.
 func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection]) (kind.Result, error) {
-	plan, err := due(scope.Object, l.clock.Now())
+	plan, err := l.plan(scope.Object)
 	setNextRun(scope.Object, plan.next)
 	if err != nil {
-		return kind.Result{}, l.failed(err)
+		return kind.Result{}, l.failed(ctx, err)
 	}
 	if plan.run == nil {
 		after, err := l.idle(ctx, scope, plan.next)
-		return kind.Result{RequeueAfter: after}, l.failed(err)
+		return kind.Result{RequeueAfter: after}, l.failed(ctx, err)
 	}
 	report, err := l.execute(ctx, scope, plan.run)
 	if err != nil {
-		return kind.Result{}, l.failed(err)
+		return kind.Result{}, l.failed(ctx, err)
 	}
 	record(scope.Object, plan.run, report)
 	scope.Conditions().Succeeded(summarize(report))
@@ -125,6 +130,14 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspe
 		kind.Event(l.events, scope.Object, corev1.EventTypeNormal, "ReportSaved", "Inspect",
 			"Saved InspectionReport "+report.Name+": "+summarize(report))
 	}}, nil
+}
+
+// plan is what to do now with an Inspection that the limits allow.
+func (l *logic) plan(inspection *v1alpha1.Inspection) (plan, error) {
+	if p := exceeded(inspection, l.limits); p != nil {
+		return plan{}, p
+	}
+	return due(inspection, l.clock.Now())
 }
 
 // execute is one run, from its references to its saved report. A run that an earlier attempt has saved is not repeated.
@@ -154,9 +167,9 @@ func (l *logic) announce(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspec
 	return scope.Write(ctx, l.client)
 }
 
-// failed counts an attempt that ended with a problem.
-func (l *logic) failed(err error) error {
-	if p := problem.As(err); p != nil {
+// failed counts an attempt that ended with a problem. One that was interrupted is repeated.
+func (l *logic) failed(ctx context.Context, err error) error {
+	if p := problem.As(err); p != nil && ctx.Err() == nil {
 		l.metrics.failed(p.Reason)
 	}
 	return err
@@ -170,4 +183,7 @@ func (l *logic) Suspend(scope *kind.Scope[*v1alpha1.Inspection]) {
 }
 
 // Forget implements kind.Forgetter.
-func (l *logic) Forget(key client.ObjectKey) { l.metrics.forget(key.Namespace, key.Name) }
+func (l *logic) Forget(key client.ObjectKey) {
+	l.metrics.forget(key.Namespace, key.Name)
+	l.runs.forget(key)
+}

@@ -35,7 +35,7 @@ type connection struct {
 // Setup adds the controller to a manager.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
 	r := New(e, e.NewCadence())
-	return r.Build(m, "logbackend", probe.Parallel).Complete(r)
+	return r.Build(m, "logbackend", kind.Slots{Parallel: probe.Parallel}).Complete(r)
 }
 
 // New is the reconciler of LogBackends.

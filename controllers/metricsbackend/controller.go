@@ -23,7 +23,7 @@ const kindName = "MetricsBackend"
 // Setup adds the controller to a manager.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
 	r := New(e, e.NewCadence())
-	return r.Build(m, "metricsbackend", probe.Parallel).Complete(r)
+	return r.Build(m, "metricsbackend", kind.Slots{Parallel: probe.Parallel}).Complete(r)
 }
 
 // New is the reconciler of MetricsBackends.

@@ -49,7 +49,7 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 	r := New(e, e.NewCadence(), gate.Text)
 	undelivered := predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetLabels()[v1alpha1.LabelUndelivered] == "true" })
 	wake := handler.EnqueueRequestsFromMapFunc(channelsOf(m.GetClient()))
-	return r.Build(m, "notificationchannel", probe.Parallel).
+	return r.Build(m, "notificationchannel", kind.Slots{Parallel: probe.Parallel}).
 		WatchesMetadata(kind.MetadataOf("InspectionReport"), wake, builder.WithPredicates(undelivered)).
 		Complete(r)
 }

@@ -31,6 +31,8 @@ type Resolver struct {
 	Meters     *Meters
 	// ChannelTypes are the types of NotificationChannels; required where there are any.
 	ChannelTypes *notify.Registry
+	// MaxQueryBytes is the highest spec.queryBudget.maxBytes of a MetricsBackend; zero leaves it to the CRD.
+	MaxQueryBytes int64
 	// Egress says which addresses may be called.
 	Egress provider.Egress
 	// Telemetry counts requests; nil counts nothing.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
@@ -26,6 +27,12 @@ type Metrics struct {
 // OpenMetrics opens a client of a MetricsBackend. Its errors are problems. Close what it returns.
 func (r *Resolver) OpenMetrics(ctx context.Context, backend *v1alpha1.MetricsBackend) (*Metrics, error) {
 	spec := &backend.Spec
+	if spec.QueryBudget != nil {
+		p := limits.MaxNumber("spec.queryBudget.maxBytes", spec.QueryBudget.MaxBytes, r.MaxQueryBytes, "limits.maxQueryBytes")
+		if p != nil {
+			return nil, p
+		}
+	}
 	config, err := configure(r.MetricsTypes, string(spec.Type), spec)
 	if err != nil {
 		return nil, err

@@ -18,8 +18,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/fairqueue"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
 )
@@ -37,7 +39,8 @@ type Logic[T Object] interface {
 	Reconcile(ctx context.Context, scope *Scope[T]) (Result, error)
 }
 
-// Suspender is a Logic that has something to do when spec.suspend is set, beside the conditions.
+// Suspender is a Logic that has something to do when an object is not reconciled because spec.suspend is set, or because a quota
+// leaves it out, beside the conditions.
 type Suspender[T Object] interface {
 	Suspend(scope *Scope[T])
 }
@@ -124,6 +127,9 @@ type Reconciler[T Object] struct {
 	Logic Logic[T]
 	// References watches what an object refers to outside of KubeOps' own kinds; nil watches nothing.
 	References *References[T]
+
+	quota      *quota
+	interrupts *fairqueue.Interrupts[reconcile.Request]
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -145,8 +151,14 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	if object.Lifecycle().Suspend {
 		return ctrl.Result{}, r.suspend(ctx, scope)
 	}
+	if err := r.quota.check(ctx, object); err != nil {
+		if problem.As(err) != nil {
+			r.pause(scope)
+		}
+		return r.failed(ctx, scope, err)
+	}
 	r.References.watch(ctx, object)
-	result, err := r.Logic.Reconcile(ctx, scope)
+	result, err := r.reconcile(ctx, scope)
 	if err != nil {
 		return r.failed(ctx, scope, err)
 	}
@@ -161,6 +173,18 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	}
 	result.Written()
 	return ctrl.Result{RequeueAfter: result.RequeueAfter}, nil
+}
+
+// reconcile calls the Logic, which may be interrupted for another namespace. It is then repeated when there is a slot for it.
+func (r *Reconciler[T]) reconcile(ctx context.Context, scope *Scope[T]) (Result, error) {
+	interruptible, done := r.interrupts.Begin(ctx, reconcile.Request{NamespacedName: scope.Key()})
+	defer done()
+	result, err := r.Logic.Reconcile(interruptible, scope)
+	if err != nil && fairqueue.Interrupted(interruptible) {
+		log.FromContext(ctx).Info("Interrupted, because another namespace waits; it is repeated")
+		return Result{RequeueAfter: time.Millisecond, Unchanged: true}, nil
+	}
+	return result, err
 }
 
 // failed records a problem. What fails because the manager stops is no problem of the object.
@@ -198,17 +222,24 @@ func (r *Reconciler[T]) write(ctx context.Context, scope *Scope[T]) error {
 
 func (r *Reconciler[T]) suspend(ctx context.Context, scope *Scope[T]) error {
 	scope.Conditions().Suspended("spec.suspend is set; remove it to resume")
+	r.quota.forget(scope.Key())
+	r.pause(scope)
+	return r.write(ctx, scope)
+}
+
+// pause releases what only a reconciled object needs.
+func (r *Reconciler[T]) pause(scope *Scope[T]) {
 	if s, ok := r.Logic.(Suspender[T]); ok {
 		s.Suspend(scope)
 	}
 	r.References.release(scope.Key())
-	return r.write(ctx, scope)
 }
 
 func (r *Reconciler[T]) forget(key client.ObjectKey) {
 	if f, ok := r.Logic.(Forgetter); ok {
 		f.Forget(key)
 	}
+	r.quota.forget(key)
 	r.References.release(key)
 }
 

@@ -19,6 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/fairqueue"
+	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/refwatch"
 )
 
@@ -28,7 +30,7 @@ const (
 	maxBackoff = 2 * time.Minute
 )
 
-// Environment is what all controllers of a manager share. All fields but Watcher are required.
+// Environment is what all controllers of a manager share. All fields but Watcher, Limits and Quotas are required.
 type Environment struct {
 	Client client.Client
 	// Reader reads without a cache.
@@ -39,6 +41,9 @@ type Environment struct {
 	Events events.EventRecorder
 	// Watcher watches Secrets and ServiceAccounts; nil watches nothing.
 	Watcher *refwatch.Watcher
+	// Limits and Quotas bound what tenants can ask for; zero values bound nothing.
+	Limits limits.Limits
+	Quotas limits.Quotas
 }
 
 // NewEnvironment is the environment of a manager.
@@ -53,7 +58,10 @@ func NewEnvironment(m ctrl.Manager, watcher *refwatch.Watcher) Environment {
 func NewReconciler[T Object](
 	e Environment, kind, action string, empty func() T, logic Logic[T], references func(T) []refwatch.Reference,
 ) *Reconciler[T] {
-	r := &Reconciler[T]{Client: e.Client, Reader: e.Reader, Clock: e.Clock, Events: e.Events, Action: action, New: empty, Logic: logic}
+	r := &Reconciler[T]{
+		Client: e.Client, Reader: e.Reader, Clock: e.Clock, Events: e.Events, Action: action, New: empty, Logic: logic,
+		quota: newQuota(e, kind, empty()),
+	}
 	if e.Watcher != nil && references != nil {
 		r.References = &References[T]{Kind: kind, Watcher: e.Watcher, Of: references}
 	}
@@ -61,26 +69,59 @@ func NewReconciler[T Object](
 }
 
 // Build begins the controller of a kind: it wakes when a spec or the annotation kubeops.io/requested-at changes, when a
-// Secret or ServiceAccount changes that the object refers to, and at the times that Logic asked for. Its own status patches
-// do not wake it.
-func (r *Reconciler[T]) Build(m ctrl.Manager, name string, parallel int) *ctrl.Builder {
+// Secret or ServiceAccount changes that the object refers to, when its quota lets it through, and at the times that Logic asked for.
+// Its own status patches do not wake it.
+func (r *Reconciler[T]) Build(m ctrl.Manager, name string, slots Slots) *ctrl.Builder {
+	r.interrupts = slots.interrupts
 	b := ctrl.NewControllerManagedBy(m).
 		Named(name).
 		For(r.New(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, RequestChanged()))).
-		WithOptions(Options(parallel))
+		WithOptions(slots.Options())
 	if r.References != nil {
 		b = b.WatchesRawSource(r.References.Source())
+	}
+	if r.quota != nil {
+		wake, deletes := r.quota.onDelete()
+		b = b.Watches(r.New(), wake, builder.WithPredicates(deletes))
 	}
 	return b
 }
 
+// Slots are what a controller reconciles objects in. Namespaces share them; see package fairqueue.
+type Slots struct {
+	// Parallel is the number of objects that are reconciled at the same time, at least 1.
+	Parallel int
+	// PerNamespace is how many of them may be of one namespace. Default 0: what fairqueue allows.
+	PerNamespace int
+
+	interrupts *fairqueue.Interrupts[reconcile.Request]
+}
+
+// Interruptible says that a reconcile may be interrupted and repeated when another namespace needs its slot. One namespace may then
+// take all slots while no other needs one, which is worth it where there are few.
+func (s Slots) Interruptible() Slots {
+	s.interrupts = fairqueue.NewInterrupts[reconcile.Request]()
+	return s
+}
+
 // Options of a controller that reconciles so many objects at the same time.
-func Options(parallel int) controller.Options {
+func Options(parallel int) controller.Options { return Slots{Parallel: parallel}.Options() }
+
+// Options of a controller with these slots.
+func (s Slots) Options() controller.Options {
 	return controller.Options{
-		MaxConcurrentReconciles: parallel,
+		MaxConcurrentReconciles: s.Parallel,
 		// The default retries within milliseconds, which is too soon for work as heavy as an inspection, and backs off to a
 		// quarter of an hour, which is too late for an API server that is back.
 		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](minBackoff, maxBackoff),
+		NewQueue: func(
+			name string, limiter workqueue.TypedRateLimiter[reconcile.Request],
+		) workqueue.TypedRateLimitingInterface[reconcile.Request] {
+			return fairqueue.New(fairqueue.Options[reconcile.Request]{
+				Name: name, Slots: s.Parallel, PerNamespace: s.PerNamespace, RateLimiter: limiter, Interrupts: s.interrupts,
+				NamespaceOf: func(r reconcile.Request) string { return r.Namespace },
+			})
+		},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/kind"
+	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/refwatch"
@@ -58,7 +59,8 @@ type Result struct {
 	NoLaterThan, NoSoonerThan time.Duration
 }
 
-// Logic is the kind.Logic of a probed kind. All fields but Deadline, Reset, Parts and Forgotten are required.
+// Logic is the kind.Logic of a probed kind. All fields but Deadline, Reset, Parts, Forgotten and what
+// NewReconciler sets are required.
 type Logic[T Target, C Connection] struct {
 	// Kind, for example MetricsBackend.
 	Kind    string
@@ -78,6 +80,8 @@ type Logic[T Target, C Connection] struct {
 	Forgotten func(client.ObjectKey)
 	// References tells whether a change of what the object refers to wakes the controller; NewReconciler sets it.
 	References interface{ Watching(client.ObjectKey) bool }
+	// MinInterval is the shortest interval between two probes that a spec may ask for; NewReconciler sets it. Default 0: any.
+	MinInterval time.Duration
 }
 
 // Part is something beside the round trip that the spec may ask for. It has one auxiliary condition and takes no part in Ready.
@@ -106,6 +110,7 @@ func NewReconciler[T Target, C Connection](
 		return References(object, specOf(object))
 	})
 	logic.References = r.References
+	logic.MinInterval = e.Limits.MinProbeInterval
 	return r
 }
 
@@ -116,7 +121,10 @@ func References(object Target, spec any) []refwatch.Reference {
 
 // Reconcile implements kind.Logic.
 func (l *Logic[T, C]) Reconcile(ctx context.Context, scope *kind.Scope[T]) (kind.Result, error) {
-	connection, err := l.Open(ctx, scope.Object)
+	connection, err := l.open(ctx, scope.Object)
+	if p := problem.As(err); p != nil && p.Reason == v1alpha1.ReasonLimitExceeded {
+		return kind.Result{}, l.refuse(scope, p)
+	}
 	if err != nil {
 		if l.Reset != nil {
 			l.Reset(scope.Object)
@@ -130,6 +138,25 @@ func (l *Logic[T, C]) Reconcile(ctx context.Context, scope *kind.Scope[T]) (kind
 	cancel()
 	l.parts(ctx, scope, &connection, err)
 	return l.finish(ctx, scope, result, toProblem(err, connection))
+}
+
+// open makes a connection for a spec that the limits of the manager's configuration allow.
+func (l *Logic[T, C]) open(ctx context.Context, object T) (connection C, err error) {
+	interval := object.Probing().Interval.Duration
+	if p := limits.MinDuration("spec.interval", interval, l.MinInterval, "limits.minProbeInterval"); p != nil {
+		return connection, p
+	}
+	return l.Open(ctx, object)
+}
+
+// refuse records a spec that exceeds a limit. It is not probed again until it changes.
+func (l *Logic[T, C]) refuse(scope *kind.Scope[T], p *problem.Problem) error {
+	if l.Reset != nil {
+		l.Reset(scope.Object)
+	}
+	l.Suspend(scope)
+	scope.HandleRequest()
+	return p
 }
 
 func (l *Logic[T, C]) deadline(object T) time.Duration {

@@ -106,7 +106,8 @@ func newConversation(ctx context.Context, c *Child, inspection *v1alpha1.Inspect
 		ctx: ctx, child: c, started: started, finished: make(chan struct{}),
 		slots: &heldSlots{shared: c.Backends.Queries, held: map[int64]*heldSlot{}},
 		job: Job{
-			Inspection: inspection, Cluster: clusterOf(c.Config), Egress: c.Backends.Egress, SharedQueries: c.Backends.Queries != nil,
+			Inspection: inspection, Cluster: clusterOf(c.Config), Egress: c.Backends.Egress, MaxQueryBytes: c.Backends.MaxQueryBytes,
+			SharedQueries: c.Backends.Queries != nil,
 		},
 	}
 }

@@ -32,6 +32,8 @@ type Job struct {
 	Cluster    Cluster
 	// Egress says which addresses the run may call.
 	Egress provider.Egress
+	// MaxQueryBytes of backends.Resolver.
+	MaxQueryBytes int64
 	// SharedQueries makes the child ask its parent for the slots of query budgets.
 	SharedQueries bool
 }

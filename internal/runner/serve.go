@@ -71,6 +71,7 @@ func newLocal(job *Job, parent *parent, recorded *observations, engine Engine) (
 	resolver := &backends.Resolver{
 		Secrets:      &secretref.Source{Reader: reader, Config: config},
 		MetricsTypes: metricsTypes, LogTypes: logTypes, Egress: job.Egress, Telemetry: provider.RecordMetrics(recorded.add),
+		MaxQueryBytes: job.MaxQueryBytes,
 	}
 	if job.SharedQueries {
 		resolver.Queries = &parentSlots{call: parent.call}

@@ -1,0 +1,143 @@
+package inspection
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/limits"
+	"kubeops.io/kubeops/internal/problem"
+)
+
+// exceeded is the first limit of the manager's configuration that a spec exceeds, or nil.
+func exceeded(i *v1alpha1.Inspection, l limits.Limits) *problem.Problem {
+	if p := tooFrequent(i, l.MinScheduleInterval); p != nil {
+		return p
+	}
+	if p := limits.MaxDuration("spec.timeout", i.Timeout(), l.MaxRunTimeout, "limits.maxRunTimeout"); p != nil {
+		return p
+	}
+	if p := limits.MaxNumber("spec.keepReports", int64(i.KeepReports()), l.MaxKeepReports, "limits.maxKeepReports"); p != nil {
+		return p
+	}
+	if a := i.Spec.LogAnalysis; a != nil && a.MaxLines != nil {
+		return limits.MaxNumber("spec.logAnalysis.maxLines", int64(*a.MaxLines), l.MaxLogLines, "limits.maxLogLines")
+	}
+	return nil
+}
+
+// tooFrequent is the problem of a schedule with two times that are closer than the minimum. One that is invalid has another problem.
+func tooFrequent(i *v1alpha1.Inspection, minimum time.Duration) *problem.Problem {
+	if minimum <= 0 || i.Spec.Schedule == "" {
+		return nil
+	}
+	schedule, err := parse(i.Spec, i.CreationTimestamp.Time)
+	if err != nil {
+		return nil
+	}
+	field := fmt.Sprintf("the interval of spec.schedule %q", i.Spec.Schedule)
+	return limits.MinDuration(field, shortest(schedule, minimum), minimum, "limits.minScheduleInterval")
+}
+
+// shortest is the shortest time between two times of a schedule, or some time that is not below the minimum.
+func shortest(schedule cron.Schedule, minimum time.Duration) time.Duration {
+	if e, is := schedule.(every); is {
+		return e.period
+	}
+	// Times of a cron expression are whole minutes, and the same on each of its days.
+	fields, is := schedule.(*cron.SpecSchedule)
+	if !is || minimum <= time.Minute {
+		return math.MaxInt64
+	}
+	inUTC := *fields // where every day has 24 hours
+	inUTC.Location = time.UTC
+	const fourYears = 4 * 366 * 24 * time.Hour
+	first := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(-time.Second)
+	last := inUTC.Next(first)
+	shortest := time.Duration(math.MaxInt64)
+	const maxSteps = 3000 // two days of a run each minute, four years of one or two a day
+	for range maxSteps {
+		next := inUTC.Next(last)
+		if next.IsZero() || next.Sub(first) > fourYears || shortest < minimum {
+			break
+		}
+		shortest = min(shortest, next.Sub(last))
+		last = next
+	}
+	return shortest
+}
+
+// runQuota bounds the runs of all Inspections of a namespace within any hour. It works in memory: a new manager starts from zero.
+// A nil runQuota bounds nothing.
+type runQuota struct {
+	perHour int
+
+	mutex sync.Mutex
+	// starts of the runs of a namespace within the last hour, and of those that wait for their turn, in order.
+	starts map[string][]time.Time
+	// turns of Inspections that wait.
+	turns map[client.ObjectKey]time.Time
+}
+
+func newRunQuota(perHour int) *runQuota {
+	if perHour <= 0 {
+		return nil
+	}
+	return &runQuota{perHour: perHour, starts: map[string][]time.Time{}, turns: map[client.ObjectKey]time.Time{}}
+}
+
+// take counts a run, or returns when the Inspection's turn is. A run that was interrupted was counted before.
+func (q *runQuota) take(key client.ObjectKey, inspection *v1alpha1.Inspection, now time.Time) error {
+	if q == nil || inspection.Status.ActiveRun != nil {
+		return nil
+	}
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	turn, waits := q.turns[key]
+	if !waits {
+		turn = q.next(key.Namespace, now)
+		q.starts[key.Namespace] = append(q.starts[key.Namespace], turn)
+	}
+	if !turn.After(now) {
+		delete(q.turns, key)
+		return nil
+	}
+	q.turns[key] = turn
+	return problem.Waiting(v1alpha1.ReasonQuotaExceeded, min(turn.Sub(now), maxSleep),
+		"namespace %s exceeds its quota of %d runs per hour (quotas.runsPerHour in the manager's configuration); the run waits for its "+
+			"turn. Schedule fewer runs, or have the quota raised", key.Namespace, q.perHour)
+}
+
+// next is when one more run of a namespace may start.
+func (q *runQuota) next(namespace string, now time.Time) time.Time {
+	past := slices.IndexFunc(q.starts[namespace], func(t time.Time) bool { return now.Sub(t) < time.Hour })
+	if past < 0 {
+		past = len(q.starts[namespace])
+	}
+	starts := slices.Delete(q.starts[namespace], 0, past)
+	q.starts[namespace] = starts
+	if len(starts) < q.perHour {
+		return now
+	}
+	next := starts[len(starts)-q.perHour].Add(time.Hour)
+	if next.Before(now) {
+		return now
+	}
+	return next
+}
+
+// forget the turn of an Inspection that is gone.
+func (q *runQuota) forget(key client.ObjectKey) {
+	if q == nil {
+		return
+	}
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	delete(q.turns, key)
+}

@@ -1,0 +1,329 @@
+package fairqueue
+
+import (
+	"cmp"
+	"container/list"
+	"math"
+	"slices"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+const (
+	// share of the free slots: a namespace takes a slot if it then holds at most so many times what remains free.
+	share = 3
+	// reserveFor is how long after a namespace needed the last slot no other one takes all of them.
+	reserveFor = 10 * time.Minute
+	// halfLife of the time that a namespace used.
+	halfLife = 10 * time.Minute
+	// aging is the part of the time that a namespace waits that makes up for time that it used. It keeps namespaces that appear
+	// all the time from starving one that used much.
+	aging = 0.1
+	// forgotten is the time used, in seconds, below which a namespace without items is forgotten.
+	forgotten = 0.1
+)
+
+// scheduler decides which item gets the next slot. It implements workqueue.Queue; its caller holds a lock.
+type scheduler[T comparable] struct {
+	clock        clock.PassiveClock
+	slots        int
+	perNamespace int
+	// borrow says that a namespace may hold all slots while no other needs one.
+	borrow      bool
+	namespaceOf func(T) string
+
+	namespaces map[string]*namespace[T]
+	waiting    map[T]*list.Element // in one of the lines of its namespace
+	running    map[T]*run[T]
+	chosen     *namespace[T]
+	started    uint64 // items
+	// low is the priority of the item that is being added.
+	low bool
+	// needed is when a namespace last took, or waited for, the last slot while it held none.
+	needed time.Time
+}
+
+// namespace is what waits and runs of one namespace.
+type namespace[T comparable] struct {
+	name string
+	// urgent items go first.
+	urgent, low list.List
+	// running has one item for each slot that the namespace holds; interrupted are those of them that were interrupted.
+	running     map[T]*run[T]
+	interrupted int
+	// used is the time used by finished items, in seconds as of the time at; it halves with each halfLife.
+	used float64
+	at   time.Time
+	// since is when it began to wait for its next slot.
+	since time.Time
+}
+
+// entry of a line.
+type entry[T comparable] struct {
+	item T
+	low  bool
+}
+
+// run is an item that is being processed.
+type run[T comparable] struct {
+	item      T
+	namespace *namespace[T]
+	began     time.Time
+	// number of the item in the order of their starts.
+	number      uint64
+	interrupted bool
+}
+
+func newScheduler[T comparable](o Options[T]) *scheduler[T] {
+	return &scheduler[T]{
+		clock: o.Clock, slots: max(o.Slots, 1), perNamespace: o.PerNamespace, borrow: o.Interrupts != nil,
+		namespaceOf: o.NamespaceOf,
+		namespaces:  map[string]*namespace[T]{}, waiting: map[T]*list.Element{}, running: map[T]*run[T]{},
+	}
+}
+
+// Len implements workqueue.Queue.
+func (s *scheduler[T]) Len() int { return len(s.waiting) }
+
+// Push implements workqueue.Queue: the item is not in the queue, and is not being processed.
+func (s *scheduler[T]) Push(item T) {
+	now := s.clock.Now()
+	n := s.namespaceFor(s.namespaceOf(item), now)
+	if n.pending() == 0 {
+		n.since = now
+	}
+	s.waiting[item] = n.line(s.low).PushBack(entry[T]{item, s.low})
+	if n.held() == 0 && len(s.running) >= s.slots {
+		s.needed = now
+	}
+}
+
+// Touch implements workqueue.Queue: the item waits, and was added again.
+func (s *scheduler[T]) Touch(item T) {
+	element := s.waiting[item]
+	if s.low || !element.Value.(entry[T]).low {
+		return
+	}
+	n := s.namespaces[s.namespaceOf(item)]
+	n.low.Remove(element)
+	s.waiting[item] = n.urgent.PushBack(entry[T]{item: item})
+}
+
+// Pop implements workqueue.Queue. It is called after choose returned true.
+func (s *scheduler[T]) Pop() T {
+	now := s.clock.Now()
+	n := s.chosen
+	s.chosen = nil
+	line := &n.urgent
+	if line.Len() == 0 {
+		line = &n.low
+	}
+	item := line.Remove(line.Front()).(entry[T]).item
+	delete(s.waiting, item)
+	s.started++
+	began := &run[T]{item: item, namespace: n, began: now, number: s.started}
+	s.running[item] = began
+	if n.held() == 0 && len(s.running) == s.slots {
+		s.needed = now
+	}
+	n.running[item] = began
+	n.since = now
+	return item
+}
+
+// release ends the processing of an item.
+func (s *scheduler[T]) release(item T) {
+	ended, known := s.running[item]
+	if !known {
+		return
+	}
+	now := s.clock.Now()
+	n := ended.namespace
+	delete(s.running, item)
+	delete(n.running, item)
+	n.used = n.usedUntil(now) + ended.used(now)
+	n.at = now
+	if ended.interrupted {
+		n.interrupted--
+	}
+	if n.held() == 0 {
+		n.since = now
+	}
+}
+
+// choose reports whether an item may be processed now, and remembers its namespace for Pop.
+func (s *scheduler[T]) choose() bool {
+	s.chosen = nil
+	if len(s.running) >= s.slots {
+		return false
+	}
+	now := s.clock.Now()
+	for _, n := range s.namespaces {
+		if n.pending() > 0 && s.allows(n, now) && (s.chosen == nil || s.compare(n, s.chosen, now) < 0) {
+			s.chosen = n
+		}
+	}
+	return s.chosen != nil
+}
+
+// allows reports whether a namespace may take one of the free slots.
+func (s *scheduler[T]) allows(n *namespace[T], now time.Time) bool {
+	switch {
+	case s.perNamespace > 0 && n.held() >= s.perNamespace:
+		return false
+	case n.held() == 0:
+		return true
+	case s.borrow && (s.needed.IsZero() || now.Sub(s.needed) >= reserveFor):
+		return true
+	}
+	free := s.slots - len(s.running) - 1
+	return n.held()+1 <= share*free
+}
+
+// compare is negative where a goes before b.
+func (s *scheduler[T]) compare(a, b *namespace[T], now time.Time) int {
+	return cmp.Or(cmp.Compare(a.held(), b.held()), cmp.Compare(s.score(a, now), s.score(b, now)), a.since.Compare(b.since),
+		cmp.Compare(a.name, b.name))
+}
+
+// score is the time that a namespace used lately, in seconds, less a part of the time that it waits.
+func (s *scheduler[T]) score(n *namespace[T], now time.Time) float64 {
+	score := n.usedUntil(now) - aging*now.Sub(n.since).Seconds()
+	for _, r := range n.running {
+		score += r.used(now)
+	}
+	return score
+}
+
+// nextChange is when waiting alone lets an item start: when reclaim has something to do, or a namespace may take all slots again.
+func (s *scheduler[T]) nextChange() (after time.Duration, needed bool) {
+	if !s.borrow || len(s.waiting) == 0 {
+		return 0, false
+	}
+	if len(s.running) < s.slots {
+		after = reserveFor - s.clock.Now().Sub(s.needed)
+		return after, !s.needed.IsZero() && after > 0
+	}
+	return s.reclaimAfter()
+}
+
+// reclaimAfter is when reclaim has something to do; needed is false where it has not, as things are.
+func (s *scheduler[T]) reclaimAfter() (after time.Duration, needed bool) {
+	holder := s.holder()
+	starved := s.starved()
+	free := s.free()
+	if holder == nil || len(starved) <= free {
+		return 0, false
+	}
+	return max(Grace-s.clock.Now().Sub(starved[free].since), 0), true
+}
+
+// reclaim returns the items to interrupt, so that each namespace that has waited for Grace without a slot gets one. None is taken
+// from a namespace that holds one slot.
+func (s *scheduler[T]) reclaim() (items []T) {
+	now := s.clock.Now()
+	free := s.free()
+	for _, n := range s.starved() {
+		if now.Sub(n.since) < Grace {
+			break
+		}
+		if free > 0 {
+			free--
+			continue
+		}
+		holder := s.holder()
+		if holder == nil {
+			break
+		}
+		youngest := s.youngest(holder)
+		youngest.interrupted = true
+		holder.interrupted++
+		items = append(items, youngest.item)
+	}
+	return items
+}
+
+// free are the slots that are free, or will be.
+func (s *scheduler[T]) free() int {
+	free := s.slots - len(s.running)
+	for _, r := range s.running {
+		if r.interrupted {
+			free++
+		}
+	}
+	return free
+}
+
+// starved are the namespaces that wait and hold no slot, the longest wait first.
+func (s *scheduler[T]) starved() (starved []*namespace[T]) {
+	for _, n := range s.namespaces {
+		if n.held() == 0 && n.pending() > 0 {
+			starved = append(starved, n)
+		}
+	}
+	slices.SortFunc(starved, func(a, b *namespace[T]) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.name, b.name)) })
+	return starved
+}
+
+// holder is the namespace that holds the most slots, if it holds two or more.
+func (s *scheduler[T]) holder() (most *namespace[T]) {
+	for _, n := range s.namespaces {
+		kept := n.held() - n.interrupted
+		if kept < 2 {
+			continue
+		}
+		if most == nil || cmp.Or(cmp.Compare(kept, most.held()-most.interrupted), cmp.Compare(most.name, n.name)) > 0 {
+			most = n
+		}
+	}
+	return most
+}
+
+// youngest item of a namespace that is not interrupted yet: the one with the least work to lose.
+func (s *scheduler[T]) youngest(n *namespace[T]) (youngest *run[T]) {
+	for _, r := range n.running {
+		if !r.interrupted && (youngest == nil || r.number > youngest.number) {
+			youngest = r
+		}
+	}
+	return youngest
+}
+
+func (s *scheduler[T]) namespaceFor(name string, now time.Time) *namespace[T] {
+	if n, known := s.namespaces[name]; known {
+		return n
+	}
+	for other, n := range s.namespaces {
+		if n.held() == 0 && n.pending() == 0 && n.usedUntil(now) < forgotten {
+			delete(s.namespaces, other)
+		}
+	}
+	n := &namespace[T]{name: name, at: now, running: map[T]*run[T]{}}
+	s.namespaces[name] = n
+	return n
+}
+
+func (n *namespace[T]) held() int { return len(n.running) }
+
+func (n *namespace[T]) pending() int { return n.urgent.Len() + n.low.Len() }
+
+func (n *namespace[T]) line(low bool) *list.List {
+	if low {
+		return &n.low
+	}
+	return &n.urgent
+}
+
+// usedUntil is the time used by finished items, in seconds.
+func (n *namespace[T]) usedUntil(now time.Time) float64 {
+	return n.used * remains(now.Sub(n.at))
+}
+
+// used is the time that an item used, in seconds, of which earlier parts count less: the integral of remains since it began.
+func (r *run[T]) used(now time.Time) float64 {
+	return halfLife.Seconds() / math.Ln2 * (1 - remains(now.Sub(r.began)))
+}
+
+// remains is the part of a time used that still counts after a while.
+func remains(after time.Duration) float64 { return math.Exp2(-after.Seconds() / halfLife.Seconds()) }
