@@ -139,7 +139,8 @@ type BackendAccess struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('2m')",message="timeout must be between 1s and 2m"
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
-	// interval between two probes of the backend. Defaults to 1m.
+	// interval between two probes of the backend. Defaults to 1m. The manager's configuration sets a minimum
+	// (limits.minProbeInterval, default 10s).
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="interval must be between 5s and 1h"
 	// +optional
 	Interval *metav1.Duration `json:"interval,omitempty"`

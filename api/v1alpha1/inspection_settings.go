@@ -135,7 +135,8 @@ type LogAnalysis struct {
 	// +optional
 	Baseline *metav1.Duration `json:"baseline,omitempty"`
 	// maxLines is the maximum number of lines read per run, half of them from window. If there are more, the first lines of
-	// each part are read and the report has a gap. Defaults to 200000.
+	// each part are read and the report has a gap. Defaults to 200000. The manager's configuration can set a lower maximum
+	// (limits.maxLogLines, default 1000000).
 	// +kubebuilder:validation:Minimum=1000
 	// +kubebuilder:validation:Maximum=5000000
 	// +optional

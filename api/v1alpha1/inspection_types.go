@@ -62,7 +62,8 @@ type InspectionSpec struct {
 	// schedule is a cron expression with five fields, or @hourly, @daily, @weekly, @monthly or @every <duration>, which
 	// counts from the creation time. As with a CronJob, the first run is at the first scheduled time, only the latest
 	// missed time is run, and times skipped by daylight saving are omitted. Without a schedule, the Inspection runs once
-	// for each change of its spec. In both cases the annotation kubeops.io/requested-at requests an additional run.
+	// for each change of its spec. In both cases the annotation kubeops.io/requested-at requests an additional run. Two
+	// times must be as far apart as the manager's configuration says (limits.minScheduleInterval, default 1m).
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="!self.contains('TZ=')",message="schedule must not contain a time zone; set timeZone"
@@ -127,13 +128,15 @@ type InspectionSpec struct {
 	// +listType=atomic
 	// +optional
 	Ignore []IgnoreRule `json:"ignore,omitempty"`
-	// keepReports is the number of InspectionReports to keep. The oldest are deleted first.
+	// keepReports is the number of InspectionReports to keep. The oldest are deleted first. The manager's configuration can
+	// set a lower maximum (limits.maxKeepReports).
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	// +kubebuilder:default=10
 	// +optional
 	KeepReports int32 `json:"keepReports,omitempty"`
-	// timeout of a run. Everything not read by then is a gap. Defaults to 5m.
+	// timeout of a run. Everything not read by then is a gap. Defaults to 5m. The manager's configuration can set a lower
+	// maximum (limits.maxRunTimeout, default 30m).
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="timeout must be between 5s and 1h"
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`

@@ -94,7 +94,8 @@ type QueryBudget struct {
 	// +kubebuilder:validation:Maximum=5000000
 	// +optional
 	MaxSeries int32 `json:"maxSeries,omitempty"`
-	// maxBytes of one response. Defaults to 33554432 (32 MiB).
+	// maxBytes of one response. Defaults to 33554432 (32 MiB). The manager's configuration can set a lower maximum
+	// (limits.maxQueryBytes, default 64 MiB).
 	// +kubebuilder:validation:Minimum=65536
 	// +kubebuilder:validation:Maximum=1073741824
 	// +optional

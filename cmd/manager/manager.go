@@ -21,6 +21,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers"
 	"kubeops.io/kubeops/internal/explain/rediscache"
+	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/provider"
 )
 
@@ -96,6 +97,8 @@ func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options
 	return controllers.Options{
 		ParallelInspections: int(config.Inspections.MaxConcurrent),
 		Egress:              egress(&config.Backends),
+		Limits:              limitsOf(&config.Limits),
+		Quotas:              quotasOf(&config.Quotas),
 		Metrics:             metrics.Registry,
 		LogCollectors: controllers.LogCollectors{
 			Namespace:  collection.Namespace,
@@ -121,6 +124,31 @@ func egress(backends *configv1alpha1.Backends) provider.Egress {
 		AllowLoopback: backends.AllowLoopback, DetailedDialErrors: rules.DetailedDialErrors,
 		Allowed: prefixes(rules.AllowedCIDRs), Denied: prefixes(rules.DeniedCIDRs),
 		AllowedHosts: rules.AllowedHosts, DeniedHosts: rules.DeniedHosts, ProxyResolvedHosts: rules.ProxyResolvedHosts,
+	}
+}
+
+func limitsOf(config *configv1alpha1.Limits) limits.Limits {
+	return limits.Limits{
+		MinScheduleInterval: config.MinScheduleInterval.Duration,
+		MinProbeInterval:    config.MinProbeInterval.Duration,
+		MaxRunTimeout:       config.MaxRunTimeout.Duration,
+		MaxKeepReports:      int64(config.MaxKeepReports),
+		MaxLogLines:         int64(config.MaxLogLines),
+		MaxQueryBytes:       int64(config.MaxQueryBytes),
+	}
+}
+
+func quotasOf(config *configv1alpha1.Quotas) limits.Quotas {
+	return limits.Quotas{
+		Objects: map[string]limits.Objects{
+			"Inspection":          {Served: int(config.Inspections), Setting: "quotas.inspections"},
+			"MetricsBackend":      {Served: int(config.MetricsBackends), Setting: "quotas.metricsBackends"},
+			"LogBackend":          {Served: int(config.LogBackends), Setting: "quotas.logBackends"},
+			"AIProvider":          {Served: int(config.AIProviders), Setting: "quotas.aiProviders"},
+			"NotificationChannel": {Served: int(config.NotificationChannels), Setting: "quotas.notificationChannels"},
+		},
+		RunsPerHour:    int(config.RunsPerHour),
+		ConcurrentRuns: int(config.ConcurrentRuns),
 	}
 }
 

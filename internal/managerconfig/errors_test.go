@@ -10,7 +10,7 @@ import (
 // Texts that several errors share.
 const (
 	emptyFile = "c.yaml: the file is empty; it must start with apiVersion: config.kubeops.io/v1alpha1 and kind: ManagerConfig"
-	sections  = "allowed: namespaces, logging, metrics, health, leaderElection, inspections, backends, logCollection, answerCache"
+	sections  = "allowed: namespaces, logging, metrics, health, leaderElection, inspections, backends, limits, quotas, logCollection, answerCache"
 	addresses = `must be [host]:port, such as ":8080" or "127.0.0.1:8080", or "0" to disable`
 	reference = "must be an image reference without spaces; remove the field for the default"
 	range100  = "must be between 1 and 100, inclusive"
@@ -150,6 +150,22 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 			"c.yaml:3:30: inspections.maxConcurrent: invalid value: 101: " + range100,
 		}},
 		"namespaces": {"namespaces: [a, b, a]\n", []string{`c.yaml:3:20: namespaces[2]: duplicate value: "a"`}},
+		"limits below what applies by default": {`limits: {minScheduleInterval: 0s, maxRunTimeout: 4m, maxKeepReports: 9, maxLogLines: 1}
+`, []string{
+			`c.yaml:3:31: limits.minScheduleInterval: invalid value: "0s": must be between 1s and 24h0m0s`,
+			`c.yaml:3:50: limits.maxRunTimeout: invalid value: "4m0s": must be between 5m0s and 1h0m0s`,
+			`c.yaml:3:70: limits.maxKeepReports: invalid value: 9: must be between 10 and 100, inclusive`,
+			`c.yaml:3:86: limits.maxLogLines: invalid value: 1: must be between 200000 and 5000000, inclusive`,
+		}},
+		"limits beyond the CRD": {"limits: {minProbeInterval: 61s, maxQueryBytes: 1073741825}\n", []string{
+			`c.yaml:3:28: limits.minProbeInterval: invalid value: "1m1s": must be between 5s and 1m0s`,
+			`c.yaml:3:48: limits.maxQueryBytes: invalid value: 1073741825: must be between 33554432 and 1073741824, inclusive`,
+		}},
+		"quotas": {"quotas: {inspections: -1, runsPerHour: 100001, concurrentRuns: 101}\n", []string{
+			"c.yaml:3:23: quotas.inspections: invalid value: -1: must be between 0 and 100000, inclusive",
+			"c.yaml:3:40: quotas.runsPerHour: invalid value: 100001: must be between 0 and 100000, inclusive",
+			"c.yaml:3:64: quotas.concurrentRuns: invalid value: 101: must be between 0 and 100, inclusive",
+		}},
 		"log collection": {"logCollection:\n  clusterWideNamespaces: [a, b, a, ]\n  images: {vector: \"\", fluentd: a b}\n", []string{
 			`c.yaml:4:33: logCollection.clusterWideNamespaces[2]: duplicate value: "a"`,
 			`c.yaml:5:20: logCollection.images.vector: invalid value: "": ` + reference,

@@ -63,6 +63,10 @@ func TestLoadSetsEveryField(t *testing.T) {
 			AllowedHosts: []string{"api.openai.com", "*.example.com"}, DeniedHosts: []string{"vault.*"},
 			ProxyResolvedHosts: []string{"*.partner.example"}, DetailedDialErrors: true,
 		}},
+		Limits: v1alpha1.Limits{MaxKeepReports: 20, MaxLogLines: 300000, MaxQueryBytes: 33554432},
+		Quotas: v1alpha1.Quotas{
+			Inspections: 50, MetricsBackends: 5, LogBackends: 6, AIProviders: 7, NotificationChannels: 8, RunsPerHour: 60, ConcurrentRuns: 2,
+		},
 		LogCollection: v1alpha1.LogCollection{
 			Namespace: "kubeops-logging", ClusterWideNamespaces: []string{"monitoring", "security"},
 			Images: v1alpha1.CollectorImages{Vector: "registry.example.com/vector:1", Fluentd: "registry.example.com/fluentd:2"},
@@ -74,6 +78,9 @@ func TestLoadSetsEveryField(t *testing.T) {
 	want.LeaderElection.LeaseDuration.Duration = time.Minute
 	want.LeaderElection.RenewDeadline.Duration = 40 * time.Second
 	want.LeaderElection.RetryPeriod.Duration = 1500 * time.Millisecond
+	want.Limits.MinScheduleInterval.Duration = 5 * time.Minute
+	want.Limits.MaxRunTimeout.Duration = 10 * time.Minute
+	want.Limits.MinProbeInterval.Duration = 30 * time.Second
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -78,6 +78,15 @@ func Default() v1alpha1.ManagerConfig {
 		Backends: v1alpha1.Backends{Egress: v1alpha1.Egress{
 			AllowedCIDRs: []string{}, DeniedCIDRs: []string{}, AllowedHosts: []string{}, DeniedHosts: []string{}, ProxyResolvedHosts: []string{},
 		}},
+		Limits: v1alpha1.Limits{
+			MinScheduleInterval: metav1.Duration{Duration: time.Minute},
+			MaxRunTimeout:       metav1.Duration{Duration: 30 * time.Minute},
+			MaxKeepReports:      100,
+			MaxLogLines:         1_000_000,
+			MinProbeInterval:    metav1.Duration{Duration: 10 * time.Second},
+			MaxQueryBytes:       64 << 20,
+		},
+		Quotas: v1alpha1.Quotas{Inspections: 500, MetricsBackends: 100, LogBackends: 100, AIProviders: 100, NotificationChannels: 100},
 		LogCollection: v1alpha1.LogCollection{
 			ClusterWideNamespaces: []string{},
 			Images:                v1alpha1.CollectorImages{Vector: images.Vector, Fluentd: images.Fluentd},

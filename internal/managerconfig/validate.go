@@ -52,6 +52,8 @@ func validateConfig(config *v1alpha1.ManagerConfig) field.ErrorList {
 	all = append(all, validateLeaderElection(&config.LeaderElection, field.NewPath("leaderElection"))...)
 	all = append(all, validateInspections(&config.Inspections, field.NewPath("inspections"))...)
 	all = append(all, validateEgress(&config.Backends.Egress, field.NewPath("backends", "egress"))...)
+	all = append(all, validateLimits(&config.Limits, field.NewPath("limits"))...)
+	all = append(all, validateQuotas(&config.Quotas, field.NewPath("quotas"))...)
 	all = append(all, validateLogCollection(&config.LogCollection, field.NewPath("logCollection"))...)
 	all = append(all, validateRedis(&config.AnswerCache.Redis, field.NewPath("answerCache", "redis"))...)
 	return all

@@ -26,7 +26,12 @@ type manager struct {
 // start runs the manager.
 func (m *manager) start(ctx context.Context) {
 	GinkgoHelper()
-	m.process = exec.CommandContext(ctx, filepath.Join(env.bin, "manager"), "--leader-elect=false",
+	config := filepath.Join(GinkgoT().TempDir(), "config.yaml") // runs closer than the default allows
+	Expect(os.WriteFile(config, []byte(`apiVersion: config.kubeops.io/v1alpha1
+kind: ManagerConfig
+limits: {minScheduleInterval: 1s}
+`), 0o600)).To(Succeed())
+	m.process = exec.CommandContext(ctx, filepath.Join(env.bin, "manager"), "--config="+config, "--leader-elect=false",
 		"--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0")
 	m.process.Env = append(os.Environ(), "KUBECONFIG="+m.kubeconfig)
 	m.process.Stdout, m.process.Stderr = GinkgoWriter, GinkgoWriter

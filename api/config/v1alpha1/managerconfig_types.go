@@ -21,6 +21,10 @@ type ManagerConfig struct {
 	Inspections Inspections `json:"inspections"`
 	// backends limits the connections to backends, models and notification channels.
 	Backends Backends `json:"backends"`
+	// limits bound the fields of single resources, below what their CRDs allow.
+	Limits Limits `json:"limits"`
+	// quotas bound what the manager does for one namespace.
+	Quotas Quotas `json:"quotas"`
 	// logCollection configures the collectors for LogBackends with spec.collect.
 	LogCollection LogCollection `json:"logCollection"`
 	// answerCache shares the answers of language models between replicas and clusters. Reports keep them in any case.
@@ -86,7 +90,8 @@ type LeaderElection struct {
 // Inspections limits the execution of Inspections.
 type Inspections struct {
 	// maxConcurrent is the number of Inspections that run at the same time, 1 to 100. Each runs in a process of its own and keeps
-	// the facts of its cluster in memory. Default: 2.
+	// the facts of its cluster in memory. Namespaces share them; with 1, a run waits for the end of a run of another namespace.
+	// Default: 2.
 	MaxConcurrent int32 `json:"maxConcurrent"`
 	// memoryLimit of each run, at least 64Mi. A run that needs more is stopped, and condition Ready reports MemoryLimitExceeded.
 	// "auto" divides the memory limit of the container, less 96Mi for the manager, by maxConcurrent; without a limit of the
@@ -123,6 +128,43 @@ type Egress struct {
 	// detailedDialErrors distinguishes a closed port of a private address from one without a response, in conditions and by time. Tenants
 	// can then explore the ports and network policies of others. Default: false.
 	DetailedDialErrors bool `json:"detailedDialErrors"`
+}
+
+// Limits bound the fields of single resources. A resource beyond one is not reconciled; its condition Ready has reason LimitExceeded.
+type Limits struct {
+	// minScheduleInterval is the shortest time between two times of spec.schedule of an Inspection, 1s to 24h. Default: 1m0s.
+	MinScheduleInterval metav1.Duration `json:"minScheduleInterval"`
+	// maxRunTimeout is the longest spec.timeout of an Inspection, 5m to 1h. A run holds a slot until then. Default:
+	// 30m0s.
+	MaxRunTimeout metav1.Duration `json:"maxRunTimeout"`
+	// maxKeepReports is the highest spec.keepReports of an Inspection, 10 to 100. A report can have 512 KiB. Default: 100.
+	MaxKeepReports int32 `json:"maxKeepReports"`
+	// maxLogLines is the highest spec.logAnalysis.maxLines of an Inspection, 200000 to 5000000. Default: 1000000.
+	MaxLogLines int32 `json:"maxLogLines"`
+	// minProbeInterval is the shortest spec.interval of a backend, model or notification channel, 5s to 1m. Default: 10s.
+	MinProbeInterval metav1.Duration `json:"minProbeInterval"`
+	// maxQueryBytes is the highest spec.queryBudget.maxBytes of a MetricsBackend, 33554432 (32 MiB) to 1073741824 (1 GiB). A
+	// response is held in memory. Default: 67108864.
+	MaxQueryBytes int32 `json:"maxQueryBytes"`
+}
+
+// Quotas bound what the manager does for one namespace. Of each kind, the oldest resources are served; condition Ready of the others
+// has reason QuotaExceeded. 0 disables a quota.
+type Quotas struct {
+	// inspections that are served in one namespace, 0 to 100000. Default: 500.
+	Inspections int32 `json:"inspections"`
+	// metricsBackends that are served in one namespace, 0 to 100000. Default: 100.
+	MetricsBackends int32 `json:"metricsBackends"`
+	// logBackends that are served in one namespace, 0 to 100000. Default: 100.
+	LogBackends int32 `json:"logBackends"`
+	// aiProviders that are served in one namespace, 0 to 100000. Default: 100.
+	AIProviders int32 `json:"aiProviders"`
+	// notificationChannels that are served in one namespace, 0 to 100000. Default: 100.
+	NotificationChannels int32 `json:"notificationChannels"`
+	// runsPerHour of all Inspections of one namespace, 0 to 100000. Others wait for their turn. Default: 0.
+	RunsPerHour int32 `json:"runsPerHour"`
+	// concurrentRuns of all Inspections of one namespace, 0 to 100. Others wait for a slot. Default: 0.
+	ConcurrentRuns int32 `json:"concurrentRuns"`
 }
 
 // LogCollection configures the collectors for LogBackends with spec.collect.
