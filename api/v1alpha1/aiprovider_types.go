@@ -196,7 +196,7 @@ type AIProviderSpec struct {
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 	// interval between checks that the model is available. A test question is sent only if the AIProvider was not Ready, if
 	// the spec changed, when requested with the annotation kubeops.io/requested-at, and otherwise once an hour. Defaults to
-	// 10m.
+	// 10m. The manager's configuration sets a minimum (limits.minProbeInterval, default 10s).
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="interval must be between 5s and 1h"
 	// +optional
 	Interval *metav1.Duration `json:"interval,omitempty"`

@@ -37,6 +37,6 @@ const (
 	// in a hash.
 	LabelInspection = "kubeops.io/inspection"
 	// LabelUndelivered is "true" on an InspectionReport with pending deliveries to a NotificationChannel. Such a report is
-	// kept for at least UndeliveredFor, regardless of spec.keepReports.
+	// kept for UndeliveredFor, regardless of spec.keepReports, up to MaxUndelivered of an Inspection.
 	LabelUndelivered = "kubeops.io/undelivered"
 )

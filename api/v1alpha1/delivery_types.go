@@ -16,6 +16,10 @@ const ConditionNotified = "Notified"
 // UndeliveredFor is how long a report with pending deliveries is kept in addition to spec.keepReports.
 const UndeliveredFor = 24 * time.Hour
 
+// MaxUndelivered is the number of reports of one Inspection that are kept for UndeliveredFor in addition to spec.keepReports. A channel
+// that accepts nothing must not fill etcd.
+const MaxUndelivered = 100
+
 // DeliveryState is the progress of the delivery of a report to a channel.
 // +kubebuilder:validation:Enum=Pending;Delivered
 type DeliveryState string

@@ -144,7 +144,7 @@ type NotificationChannelSpec struct {
 	// +optional
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 	// interval between checks of the receiver, for types that can be checked without a message: email, alertmanager and
-	// nats. Defaults to 10m.
+	// nats. Defaults to 10m. The manager's configuration sets a minimum (limits.minProbeInterval, default 10s).
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('1h')",message="interval must be between 5s and 1h"
 	// +optional
 	Interval *metav1.Duration `json:"interval,omitempty"`

@@ -12,10 +12,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"kubeops.io/kubeops/api/config/v1alpha1"
+	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/managerconfig"
 	"kubeops.io/kubeops/internal/provider"
 )
@@ -128,6 +130,9 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 		AllowedCIDRs: []string{"10.0.0.0/8"}, DeniedCIDRs: []string{"10.96.0.0/12"}, AllowedHosts: []string{"a"}, DeniedHosts: []string{"d"},
 		ProxyResolvedHosts: []string{"p"}, DetailedDialErrors: true,
 	}
+	config.Limits.MaxQueryBytes = 40 << 20
+	config.Quotas.LogBackends = 3
+	config.Quotas.RunsPerHour = 60
 	config.LogCollection.Namespace = "logging"
 	config.LogCollection.ClusterWideNamespaces = []string{"monitoring"}
 	config.LogCollection.Images.Vector = "vector:1"
@@ -136,6 +141,18 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	collectors := options.LogCollectors
 	if options.ParallelInspections != 7 || !options.Egress.AllowLoopback || collectors.Namespace != "logging" || options.Metrics == nil {
 		t.Errorf("%+v", options)
+	}
+	wantLimits := limits.Limits{
+		MinScheduleInterval: time.Minute, MinProbeInterval: 10 * time.Second, MaxRunTimeout: 30 * time.Minute, MaxKeepReports: 100,
+		MaxLogLines: 1_000_000, MaxQueryBytes: 40 << 20,
+	}
+	if options.Limits != wantLimits {
+		t.Errorf("limits %+v", options.Limits)
+	}
+	quotas := options.Quotas
+	if quotas.RunsPerHour != 60 || quotas.ConcurrentRuns != 0 || len(quotas.Objects) != 5 ||
+		quotas.Objects["LogBackend"] != (limits.Objects{Served: 3, Setting: "quotas.logBackends"}) {
+		t.Errorf("quotas %+v", quotas)
 	}
 	if diff := cmp.Diff([]string{"monitoring"}, collectors.Everywhere); diff != "" {
 		t.Error(diff)

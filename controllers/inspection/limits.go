@@ -79,39 +79,39 @@ type runQuota struct {
 	perHour int
 
 	mutex sync.Mutex
-	// starts of the runs of a namespace within the last hour, and of those that wait for their turn, in order.
+	// starts of the runs of a namespace within the last hour, and of those that wait, in order.
 	starts map[string][]time.Time
-	// turns of Inspections that wait.
-	turns map[client.ObjectKey]time.Time
+	// reserved are the starts of Inspections that wait.
+	reserved map[client.ObjectKey]time.Time
 }
 
 func newRunQuota(perHour int) *runQuota {
 	if perHour <= 0 {
 		return nil
 	}
-	return &runQuota{perHour: perHour, starts: map[string][]time.Time{}, turns: map[client.ObjectKey]time.Time{}}
+	return &runQuota{perHour: perHour, starts: map[string][]time.Time{}, reserved: map[client.ObjectKey]time.Time{}}
 }
 
-// take counts a run, or returns when the Inspection's turn is. A run that was interrupted was counted before.
+// take counts a run, or returns the problem that it has to wait. A run that was interrupted was counted before.
 func (q *runQuota) take(key client.ObjectKey, inspection *v1alpha1.Inspection, now time.Time) error {
 	if q == nil || inspection.Status.ActiveRun != nil {
 		return nil
 	}
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	turn, waits := q.turns[key]
+	at, waits := q.reserved[key]
 	if !waits {
-		turn = q.next(key.Namespace, now)
-		q.starts[key.Namespace] = append(q.starts[key.Namespace], turn)
+		at = q.next(key.Namespace, now)
+		q.starts[key.Namespace] = append(q.starts[key.Namespace], at)
 	}
-	if !turn.After(now) {
-		delete(q.turns, key)
+	if !at.After(now) {
+		delete(q.reserved, key)
 		return nil
 	}
-	q.turns[key] = turn
-	return problem.Waiting(v1alpha1.ReasonQuotaExceeded, min(turn.Sub(now), maxSleep),
-		"namespace %s exceeds its quota of %d runs per hour (quotas.runsPerHour in the manager's configuration); the run waits for its "+
-			"turn. Schedule fewer runs, or have the quota raised", key.Namespace, q.perHour)
+	q.reserved[key] = at
+	return problem.Waiting(v1alpha1.ReasonQuotaExceeded, min(at.Sub(now), maxSleep),
+		"namespace %s exceeds its quota of %d runs per hour (quotas.runsPerHour in the manager's configuration); the run starts when the "+
+			"quota allows; schedule fewer runs, or have the quota raised", key.Namespace, q.perHour)
 }
 
 // next is when one more run of a namespace may start.
@@ -132,12 +132,12 @@ func (q *runQuota) next(namespace string, now time.Time) time.Time {
 	return next
 }
 
-// forget the turn of an Inspection that is gone.
+// forget an Inspection that is gone.
 func (q *runQuota) forget(key client.ObjectKey) {
 	if q == nil {
 		return
 	}
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	delete(q.turns, key)
+	delete(q.reserved, key)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 
@@ -127,19 +128,24 @@ func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, new
 	slices.SortFunc(own, func(a, b metav1.PartialObjectMetadata) int {
 		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(b.Name, a.Name))
 	})
+	waiting := 0
 	for n := inspection.KeepReports() - 1; n < len(own); n++ {
 		report := own[n]
+		why := "a day after it was saved"
 		if report.Labels[v1alpha1.LabelUndelivered] != "" && r.clock.Since(report.CreationTimestamp.Time) < v1alpha1.UndeliveredFor {
-			continue
+			if waiting++; waiting <= v1alpha1.MaxUndelivered {
+				continue
+			}
+			why = fmt.Sprintf("because %d newer ones wait for delivery", v1alpha1.MaxUndelivered)
 		}
 		if err := r.client.Delete(ctx, &report); client.IgnoreNotFound(err) != nil {
 			return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot delete InspectionReport %s/%s (%s)", inspection.Namespace,
 				report.Name, apierror.DescribeWithMessage(err, runner.MaxQuote))
 		}
 		if report.Labels[v1alpha1.LabelUndelivered] != "" {
-			kind.Event(r.events, inspection, corev1.EventTypeWarning, "ReportNotDelivered", "Inspect", "InspectionReport "+report.Name+
-				" was deleted a day after it was saved, and at least one channel never delivered it; run kubectl get "+
-				"notificationchannels to see why")
+			kind.Event(r.events, inspection, corev1.EventTypeWarning, "ReportNotDelivered", "Inspect", fmt.Sprintf(
+				"InspectionReport %s was deleted %s, and at least one channel never delivered it; run kubectl get notificationchannels "+
+					"to see why", report.Name, why))
 		}
 	}
 	return nil

@@ -161,7 +161,7 @@ type Quotas struct {
 	AIProviders int32 `json:"aiProviders"`
 	// notificationChannels that are served in one namespace, 0 to 100000. Default: 100.
 	NotificationChannels int32 `json:"notificationChannels"`
-	// runsPerHour of all Inspections of one namespace, 0 to 100000. Others wait for their turn. Default: 0.
+	// runsPerHour of all Inspections of one namespace, 0 to 100000. Others wait. Default: 0.
 	RunsPerHour int32 `json:"runsPerHour"`
 	// concurrentRuns of all Inspections of one namespace, 0 to 100. Others wait for a slot. Default: 0.
 	ConcurrentRuns int32 `json:"concurrentRuns"`
