@@ -235,20 +235,22 @@ func FuzzRules(f *testing.F) {
 	for seed := range uint64(20) {
 		f.Add(seed, uint8(seed%9), uint8(seed%4), seed%2 == 0)
 	}
-	f.Fuzz(func(t *testing.T, seed uint64, slots, perNamespace uint8, borrow bool) {
-		b := newBench(t, int(slots%40)+1, func(o *Options[string]) {
-			o.PerNamespace = int(perNamespace % 5)
-			if borrow {
-				borrowing(o)
-			}
-		})
-		random := rand.New(rand.NewPCG(seed, 1))
-		model := &model{bench: b, running: map[string]bool{}, pending: map[string][]string{}}
-		for range 2000 {
-			model.step(random)
+	f.Fuzz(checkRules)
+}
+
+func checkRules(t *testing.T, seed uint64, slots, perNamespace uint8, borrow bool) {
+	b := newBench(t, int(slots%40)+1, func(o *Options[string]) {
+		o.PerNamespace = int(perNamespace % 5)
+		if borrow {
+			borrowing(o)
 		}
-		model.drain(random)
 	})
+	random := rand.New(rand.NewPCG(seed, 1))
+	model := &model{bench: b, running: map[string]bool{}, pending: map[string][]string{}}
+	for range 2000 {
+		model.step(random)
+	}
+	model.drain(random)
 }
 
 // model knows what waits and runs, without the rules.
