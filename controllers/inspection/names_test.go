@@ -41,7 +41,9 @@ func TestAStoredSpecThatLeadsElsewhereStartsNoRun(t *testing.T) {
 		"spec.logAnalysis.namespaces[0": {LogAnalysis: &v1alpha1.LogAnalysis{Namespaces: []string{elsewhere}}},
 	} {
 		asked := &everything{}
-		in := inputs{reader: asked, accounts: impersonate.Source{Reader: asked, Config: &rest.Config{}}, clock: &clocktesting.FakePassiveClock{}}
+		in := inputs{
+			reader: asked, accounts: impersonate.Source{Reader: asked, Config: &rest.Config{}}, clock: &clocktesting.FakePassiveClock{},
+		}
 		_, resolved := in.resolve(t.Context(), stored(spec))
 		for _, err := range []error{resolved, in.check(t.Context(), stored(spec))} {
 			p := problem.As(err)

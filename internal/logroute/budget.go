@@ -59,8 +59,8 @@ func (r *route) weigh(print filesOf) *problem.Problem {
 			"use fewer or shorter expressions in spec.collect.redact, and shorter lists", r.weight.files>>10, maxRouteBytes>>10)
 	case r.weight.secrets > maxRouteSecretBytes:
 		return problem.UserError(v1alpha1.ReasonInvalidSecret, nil,
-			"the certificates of spec.tls have %d KiB, over the limit of %d KiB for a collector; keep only the CA of the server in spec.tls.ca",
-			r.weight.secrets>>10, maxRouteSecretBytes>>10)
+			"the certificates of spec.tls have %d KiB, over the limit of %d KiB for a collector; "+
+				"keep only the CA of the server in spec.tls.ca", r.weight.secrets>>10, maxRouteSecretBytes>>10)
 	case r.weight.cost > maxRouteCost:
 		return invalid("the expressions of spec.collect.redact are too large for the collector together; " +
 			"use smaller repeats, fewer Unicode classes, or fewer expressions")

@@ -46,7 +46,8 @@ func (r *Router) objects(collector v1alpha1.CollectorType, c Configuration) ([]*
 		r.object("v1", "ServiceAccount", collector, manifest{"automountServiceAccountToken": false}),
 		r.object("v1", "ConfigMap", collector, manifest{"data": files}),
 		r.object("v1", "Secret", collector, manifest{"type": "Opaque", "data": secrets}),
-		r.object("networking.k8s.io/v1", "NetworkPolicy", collector, manifest{"spec": networkPolicy(collector, c.Targets, r.Options.Egress)}),
+		r.object("networking.k8s.io/v1", "NetworkPolicy", collector,
+			manifest{"spec": networkPolicy(collector, c.Targets, r.Options.Egress)}),
 		r.object("apps/v1", "DaemonSet", collector, manifest{"spec": r.daemonSet(collector, digest)}),
 	}
 	return all, nil

@@ -76,7 +76,8 @@ func Default() v1alpha1.ManagerConfig {
 		},
 		Inspections: v1alpha1.Inspections{MaxConcurrent: 2, MemoryLimit: v1alpha1.AutoMemoryLimit},
 		Backends: v1alpha1.Backends{Egress: v1alpha1.Egress{
-			AllowedCIDRs: []string{}, DeniedCIDRs: []string{}, AllowedHosts: []string{}, DeniedHosts: []string{}, ProxyResolvedHosts: []string{},
+			AllowedCIDRs: []string{}, DeniedCIDRs: []string{}, AllowedHosts: []string{}, DeniedHosts: []string{},
+			ProxyResolvedHosts: []string{},
 		}},
 		Limits: v1alpha1.Limits{
 			MinScheduleInterval: metav1.Duration{Duration: time.Minute},

@@ -30,11 +30,12 @@ func ToProblem(err error, host string, fields Fields) *problem.Problem {
 		return deniedHost(err, host, fields)
 	case errors.Is(err, errProxyOnly):
 		return problem.Retrying(v1alpha1.ReasonNameNotResolved, err,
-			"the manager cannot resolve the host name of %s, so it does not ask the proxy for it; check its spelling. If only the proxy can "+
-				"resolve it, add it to backends.egress.proxyResolvedHosts in the manager's configuration", host)
+			"the manager cannot resolve the host name of %s, so it does not ask the proxy for it; check its spelling. If only the proxy "+
+				"can resolve it, add it to backends.egress.proxyResolvedHosts in the manager's configuration", host)
 	case errors.Is(err, errNotConnected):
-		return problem.Retrying(v1alpha1.ReasonUnreachable, err, "cannot connect to %s: the port is closed, or a firewall or network policy "+
-			"drops packets; check that it runs, its port, and network policies", host)
+		return problem.Retrying(v1alpha1.ReasonUnreachable, err,
+			"cannot connect to %s: the port is closed, or a firewall or network policy drops packets; check that it runs, its port, and "+
+				"network policies", host)
 	case errors.Is(err, errRedirected):
 		return redirected(err, host, fields)
 	case errors.Is(err, errTooLarge):
