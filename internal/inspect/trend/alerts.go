@@ -96,6 +96,11 @@ func (r *reader) firing(ctx context.Context, alerts *facts.Alerts) {
 		alert.Severity = facts.Clip(alert.Severity, maxName)
 		alerts.Firing = append(alerts.Firing, *alert)
 	}
+	r.keepMostSevere(alerts)
+}
+
+// keepMostSevere sorts the alerts and keeps maxAlerts of them.
+func (r *reader) keepMostSevere(alerts *facts.Alerts) {
 	slices.SortFunc(alerts.Firing, func(a, b facts.FiringAlert) int {
 		bySeverity := cmp.Compare(severityRank(a.Severity), severityRank(b.Severity))
 		return cmp.Or(bySeverity, a.Object.Compare(b.Object), strings.Compare(a.Name, b.Name))

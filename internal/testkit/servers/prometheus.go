@@ -139,8 +139,8 @@ func Prometheus(t testing.TB, options PrometheusOptions) (url string, process *P
 	writeText(t, filepath.Join(dir, "rules.yml"), options.Rules)
 	if options.History != "" {
 		writeText(t, filepath.Join(dir, "history.txt"), options.History+"# EOF\n")
-		//nolint:noctx // it ends without a context
-		promtool := exec.Command(filepath.Join(folder, "promtool"), "tsdb", "create-blocks-from", "openmetrics", "-q", "history.txt", "data")
+		arguments := []string{"tsdb", "create-blocks-from", "openmetrics", "-q", "history.txt", "data"}
+		promtool := exec.Command(filepath.Join(folder, "promtool"), arguments...) //nolint:noctx // it ends without a context
 		promtool.Dir = dir
 		run(t, promtool)
 	}

@@ -16,7 +16,8 @@ func VictoriaLogs(t testing.TB) (url string, process *Process) {
 	process = Start(t, Spec{
 		Name: "victoria-logs", Path: filepath.Join(folder, "victoria-logs"), Dir: dir, Ready: Answers(url + "/health"),
 		Args: []string{
-			"-httpListenAddr=" + address, "-storageDataPath=" + filepath.Join(dir, "data"), "-memory.allowedBytes=256MB", "-retentionPeriod=31d",
+			"-httpListenAddr=" + address, "-storageDataPath=" + filepath.Join(dir, "data"), "-memory.allowedBytes=256MB",
+			"-retentionPeriod=31d",
 		},
 	})
 	return url, process
