@@ -1,14 +1,8 @@
 package controllers
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,58 +18,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 )
-
-// kustomize renders resources and components of config, within the checkout since kustomize accepts relative paths only.
-func kustomize(t *testing.T, resources, components string) []client.Object {
-	t.Helper()
-	found, err := filepath.Glob("../bin/kube/*/kubectl")
-	if err != nil || len(found) == 0 {
-		t.Fatalf("bin/kube has no kubectl; run `make kube` first (%v)", err)
-	}
-	folder, err := os.MkdirTemp(".", "render-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(folder); err != nil {
-			t.Error(err)
-		}
-	})
-	content := "resources: [" + resources + "]\ncomponents: [" + components + "]\n"
-	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var stderr bytes.Buffer
-	command := exec.CommandContext(t.Context(), found[len(found)-1], "kustomize", folder)
-	command.Stderr = &stderr
-	output, err := command.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, stderr.String())
-	}
-	return decodeAll(t, output)
-}
-
-func decodeAll(t *testing.T, content []byte) (objects []client.Object) {
-	t.Helper()
-	for decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096); ; {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(object)
-		if errors.Is(err, io.EOF) {
-			return objects
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		objects = append(objects, object)
-	}
-}
 
 // team creates a namespace with a ServiceAccount and the role of inspections in the whole cluster.
 func (c *cluster) team(namespace, account string) {
@@ -113,6 +61,7 @@ func TestTheTokenOfTheManagerIsOfLittleUse(t *testing.T) {
 	c.bind("power", "other", "cluster-admin")
 	const account = "system:serviceaccount:team:kubeops"
 	list := metav1.ListOptions{}
+	asKubeops := rest.ImpersonationConfig{UserName: account}
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}},
 	}
@@ -128,8 +77,8 @@ func TestTheTokenOfTheManagerIsOfLittleUse(t *testing.T) {
 		request func(context.Context, kubernetes.Interface) error
 		allowed bool
 	}{
-		"lists Pods as kubeops": {rest.ImpersonationConfig{UserName: account}, pods, true},
-		"lists ConfigMaps as kubeops": {rest.ImpersonationConfig{UserName: account}, func(ctx context.Context, k kubernetes.Interface) error {
+		"lists Pods as kubeops": {asKubeops, pods, true},
+		"lists ConfigMaps as kubeops": {asKubeops, func(ctx context.Context, k kubernetes.Interface) error {
 			return ignore(k.CoreV1().ConfigMaps("").List(ctx, list))
 		}, true},
 		"lists Pods as itself":    {rest.ImpersonationConfig{}, pods, false},
@@ -146,22 +95,22 @@ func TestTheTokenOfTheManagerIsOfLittleUse(t *testing.T) {
 		"lists Pods as kubeops of another group": {
 			rest.ImpersonationConfig{UserName: account, Groups: []string{"system:masters"}}, pods, false,
 		},
-		"creates a Pod as kubeops": {rest.ImpersonationConfig{UserName: account}, func(ctx context.Context, k kubernetes.Interface) error {
+		"creates a Pod as kubeops": {asKubeops, func(ctx context.Context, k kubernetes.Interface) error {
 			return ignore(k.CoreV1().Pods("team").Create(ctx, pod, metav1.CreateOptions{}))
 		}, false},
-		"deletes a Pod as kubeops": {rest.ImpersonationConfig{UserName: account}, func(ctx context.Context, k kubernetes.Interface) error {
+		"deletes a Pod as kubeops": {asKubeops, func(ctx context.Context, k kubernetes.Interface) error {
 			return k.CoreV1().Pods("team").Delete(ctx, "p", remove)
 		}, false},
-		"deletes a Secret as kubeops": {rest.ImpersonationConfig{UserName: account}, func(ctx context.Context, k kubernetes.Interface) error {
+		"deletes a Secret as kubeops": {asKubeops, func(ctx context.Context, k kubernetes.Interface) error {
 			return k.CoreV1().Secrets("team").Delete(ctx, "s", remove)
 		}, false},
-		"patches a Secret as kubeops": {rest.ImpersonationConfig{UserName: account}, func(ctx context.Context, k kubernetes.Interface) error {
+		"patches a Secret as kubeops": {asKubeops, func(ctx context.Context, k kubernetes.Interface) error {
 			return ignore(k.CoreV1().Secrets("team").Patch(ctx, "s", types.MergePatchType, []byte("{}"), metav1.PatchOptions{}))
 		}, false},
-		"deletes ClusterRoles as kubeops": {rest.ImpersonationConfig{UserName: account}, func(ctx context.Context, k kubernetes.Interface) error {
+		"deletes ClusterRoles as kubeops": {asKubeops, func(ctx context.Context, k kubernetes.Interface) error {
 			return k.RbacV1().ClusterRoles().DeleteCollection(ctx, remove, list)
 		}, false},
-		"watches Pods as kubeops": {rest.ImpersonationConfig{UserName: account}, func(ctx context.Context, k kubernetes.Interface) error {
+		"watches Pods as kubeops": {asKubeops, func(ctx context.Context, k kubernetes.Interface) error {
 			return ignore(k.CoreV1().Pods("").Watch(ctx, list))
 		}, false},
 	} {
@@ -224,7 +173,8 @@ func TestACheckOfResourcesThatTheManagerIsNotGranted(t *testing.T) {
 	c.startManager(prometheus.NewRegistry())
 	check := func(id, group, version, resource string) v1alpha1.CustomCheck {
 		return v1alpha1.CustomCheck{
-			ID: id, Resource: v1alpha1.CustomResource{Group: group, Version: version, Resource: resource}, Expression: "true", Message: "wrong",
+			ID: id, Resource: v1alpha1.CustomResource{Group: group, Version: version, Resource: resource},
+			Expression: "true", Message: "wrong",
 		}
 	}
 	c.create(&v1alpha1.Inspection{
@@ -256,158 +206,6 @@ func TestACheckOfResourcesThatTheManagerIsNotGranted(t *testing.T) {
 	}
 }
 
-// TestThePolicyOfServiceAccounts checks who may write a spec that acts as a ServiceAccount.
-func TestThePolicyOfServiceAccounts(t *testing.T) {
-	c := newCluster(t)
-	c.team("team", "kubeops")
-	grant := func(user, role string) {
-		c.create(&rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: user + "-" + strings.ReplaceAll(role, ":", "-")},
-			Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-		})
-	}
-	c.create(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "as-kubeops"}, Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, ResourceNames: []string{"kubeops"}, Verbs: []string{"impersonate"}},
-	}})
-	for _, user := range []string{"writer", "named", "editor"} {
-		grant(user, "kubeops-editor")
-	}
-	grant("named", "as-kubeops")
-	grant("editor", "system:aggregate-to-edit") // a controller adds it to edit, which does not run here
-	as := func(user string) client.Client {
-		config := rest.CopyConfig(c.config)
-		config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: []string{"system:authenticated"}}
-		result, err := client.New(config, client.Options{Scheme: c.scheme})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return result
-	}
-	c.eventually("the policy is active", func(ctx context.Context) error {
-		err := as("writer").Create(ctx, &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: "team", GenerateName: "x-"}})
-		if !apierrors.IsForbidden(err) {
-			return fmt.Errorf("got %w", err)
-		}
-		return nil
-	})
-	content, err := os.ReadFile("testdata/accounts.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, object := range decodeAll(t, content) {
-		u := object.(*unstructured.Unstructured)
-		create := func(user, account string) error {
-			named := u.DeepCopy()
-			if account != "" {
-				if err := unstructured.SetNestedField(named.Object, account, "spec", "serviceAccountName"); err != nil {
-					t.Fatal(err)
-				}
-			}
-			return as(user).Create(t.Context(), named, client.DryRunAll)
-		}
-		denied := func(what, account string, err error) {
-			t.Helper()
-			want := "cannot impersonate ServiceAccount team/" + account + ", which this " + u.GetKind() + " acts as (spec.serviceAccountName)"
-			if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), want) {
-				t.Errorf("%s, %s: got %v, want %q", u.GetKind(), what, err, want)
-			}
-		}
-		allowed := func(what string, err error) {
-			t.Helper()
-			if err != nil {
-				t.Errorf("%s, %s: %v", u.GetKind(), what, err)
-			}
-		}
-		denied("the default account", "kubeops", create("writer", ""))
-		denied("another account", "power", create("writer", "power"))
-		denied("an account beside the granted one", "power", create("named", "power"))
-		allowed("the granted account", create("named", "kubeops"))
-		allowed("the default account, granted", create("named", ""))
-		allowed("any account, with edit", create("editor", "power"))
-
-		c.create(u)
-		patch := func(user, patch string) error {
-			return as(user).Patch(t.Context(), u.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)))
-		}
-		denied("changed account", "power", patch("writer", `{"spec":{"serviceAccountName":"power"}}`))
-		denied("changed spec", "kubeops", patch("writer", `{"spec":{"suspend":true}}`))
-		allowed("changed label", patch("writer", `{"metadata":{"labels":{"a":"b"}}}`))
-		allowed("changed finalizers", patch("writer", `{"metadata":{"finalizers":["example.com/a"]}}`))
-		allowed("requested run", patch("writer", `{"metadata":{"annotations":{"`+v1alpha1.AnnotationRequestedAt+`":"now"}}}`))
-		allowed("changed spec, with edit", patch("editor", `{"spec":{"suspend":true}}`))
-	}
-}
-
-// TestKubernetesWithoutConstrainedImpersonation is Kubernetes 1.35 in this respect.
-func TestKubernetesWithoutConstrainedImpersonation(t *testing.T) {
-	const flag = "feature-gates=ConstrainedImpersonation=false"
-	t.Run("with the roles for it", func(t *testing.T) {
-		c := newClusterWith(t, kustomize(t, "../../config/rbac, ../../config/admission", "../../config/components/plain-impersonation"), flag)
-		c.team("team", "kubeops")
-		c.startManager(prometheus.NewRegistry())
-		c.create(&v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "all"}})
-		for _, gap := range c.waitForReport("", "generation").Gaps {
-			if gap.Source != "secrets" || !strings.Contains(gap.Remediation, "kubeops-inspector-secrets") {
-				t.Errorf("%+v", gap)
-			}
-		}
-		config := c.as(operatorNamespace, "kubeops-manager")
-		config.Impersonate.UserName = "system:serviceaccount:kube-system:generic-garbage-collector"
-		clients, err := kubernetes.NewForConfig(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := clients.CoreV1().Pods("").List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {
-			t.Errorf("got %v", err)
-		}
-	})
-	t.Run("with the roles of later versions", func(t *testing.T) {
-		c := newClusterWith(t, manifests(t, "rbac"), flag)
-		c.team("team", "kubeops")
-		c.startManager(prometheus.NewRegistry())
-		c.create(&v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "all"}})
-		message := c.waitForReason(client.ObjectKey{Namespace: "team", Name: "all"}, v1alpha1.ReasonImpersonationForbidden)
-		if !strings.Contains(message, "config/components/plain-impersonation") {
-			t.Error(message)
-		}
-	})
-}
-
-// TestAManagerOfSingleNamespaces has bindings in namespace team only.
-func TestAManagerOfSingleNamespaces(t *testing.T) {
-	c := newClusterWith(t, kustomize(t, "../../config/rbac, ../../config/admission", "../../config/components/namespaced"))
-	bindings := &rbacv1.ClusterRoleBindingList{}
-	if err := c.client.List(t.Context(), bindings); err != nil {
-		t.Fatal(err)
-	}
-	for _, binding := range bindings.Items {
-		isManager := func(s rbacv1.Subject) bool { return s.Name == "kubeops-manager" }
-		if slices.ContainsFunc(binding.Subjects, isManager) && binding.Name != "kubeops-manager-impersonation-discovery" {
-			t.Errorf("ClusterRoleBinding %s is there", binding.Name)
-		}
-	}
-	c.team("team", "kubeops")
-	c.team("other", "kubeops")
-	for _, binding := range kustomize(t, "../../config/tenant", "") {
-		binding.SetNamespace("team")
-		c.create(binding)
-	}
-	c.startManager(prometheus.NewRegistry(), "team")
-	spec := v1alpha1.InspectionSpec{Namespaces: []string{"team"}}
-	c.create(&v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "all"}, Spec: spec})
-	c.create(&v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "all"}, Spec: spec})
-	for _, gap := range c.waitForReport("", "generation").Gaps {
-		if !strings.HasPrefix(gap.Source, "secrets") {
-			t.Errorf("%+v", gap)
-		}
-	}
-	ignored := &v1alpha1.Inspection{}
-	if err := c.client.Get(t.Context(), client.ObjectKey{Namespace: "other", Name: "all"}, ignored); err != nil || len(ignored.Status.Conditions) > 0 {
-		t.Errorf("%+v, %v", ignored.Status.Conditions, err)
-	}
-}
-
 // TestTheManagerActsAsTheInspectorReads compares the roles: a kind that inspections read needs both.
 func TestTheManagerActsAsTheInspectorReads(t *testing.T) {
 	rules := map[string][]string{}
@@ -422,7 +220,8 @@ func TestTheManagerActsAsTheInspectorReads(t *testing.T) {
 		for _, rule := range role.Rules {
 			for _, resource := range rule.Resources {
 				for _, verb := range rule.Verbs {
-					rules[role.Name] = append(rules[role.Name], strings.TrimPrefix(verb, "impersonate-on:serviceaccount:")+" "+resource+"."+rule.APIGroups[0])
+					verb = strings.TrimPrefix(verb, "impersonate-on:serviceaccount:")
+					rules[role.Name] = append(rules[role.Name], verb+" "+resource+"."+rule.APIGroups[0])
 				}
 			}
 		}

@@ -42,7 +42,8 @@ func ImpersonationRefused(err error) (Impersonation, bool) {
 	if !apierrors.IsForbidden(err) {
 		return Impersonation{}, false
 	}
-	pattern := regexp.MustCompile(`User "([^"]*)" cannot (impersonate[a-z:-]*) (?:resource "([^"]*)" in API group "([^"]*)"|path "([^"]*)")`)
+	const what = `(?:resource "([^"]*)" in API group "([^"]*)"|path "([^"]*)")`
+	pattern := regexp.MustCompile(`User "([^"]*)" cannot (impersonate[a-z:-]*) ` + what)
 	found := pattern.FindStringSubmatch(err.Error())
 	if found == nil {
 		return Impersonation{}, false

@@ -23,11 +23,13 @@ func TestImpersonationRefused(t *testing.T) {
 		account string
 		want    []string // parts of the message; none for an error that is no refusal
 	}{
-		"another error":                    {errors.New(manager + `impersonate resource "serviceaccounts" in API group ""`), "checker", nil},
-		"an account without permission":    {refusal(`User "system:serviceaccount:team:kubeops" cannot list resource "pods" in API group ""`), "", nil},
+		"another error": {errors.New(manager + `impersonate resource "serviceaccounts" in API group ""`), "checker", nil},
+		"an account without permission": {
+			refusal(`User "system:serviceaccount:team:kubeops" cannot list resource "pods" in API group ""`), "", nil,
+		},
 		"a name that contains impersonate": {refusal(`User "impersonate" cannot list resource "pods" in API group ""`), "", nil},
 		"an account, constrained": {
-			refusal(manager + `impersonate:serviceaccount resource "serviceaccounts" in API group "authentication.k8s.io" in the namespace "team"`),
+			refusal(manager + `impersonate:serviceaccount resource "serviceaccounts" in API group "authentication.k8s.io"`),
 			"checker", []string{
 				"the manager cannot impersonate ServiceAccount team/checker (RBAC). Add the name to resourceNames of ClusterRole " +
 					"kubeops-manager-impersonation: kubectl patch clusterrole kubeops-manager-impersonation --type=json " +
@@ -46,15 +48,14 @@ func TestImpersonationRefused(t *testing.T) {
 			},
 		},
 		"a list": {
-			refusal(manager + `impersonate-on:serviceaccount:list resource "widgets" in API group "example.com" at the cluster scope`), "kubeops",
-			[]string{
+			refusal(manager + `impersonate-on:serviceaccount:list resource "widgets" in API group "example.com"`), "kubeops", []string{
 				"the manager cannot list widgets.example.com as ServiceAccount team/kubeops (RBAC)",
 				"kubectl create clusterrole kubeops-manager-impersonation-widgets.example.com ", " --resource=widgets.example.com && ",
 				"--serviceaccount=kubeops-system:kubeops-manager",
 			},
 		},
 		"a subresource": {
-			refusal(manager + `impersonate-on:serviceaccount:get resource "widgets/log" in API group "example.com" in the namespace "team"`), "kubeops",
+			refusal(manager + `impersonate-on:serviceaccount:get resource "widgets/log" in API group "example.com"`), "kubeops",
 			[]string{"cannot get widgets.example.com/log as", "clusterrole kubeops-manager-impersonation-widgets.example.com-log "},
 		},
 		"a Secret": {

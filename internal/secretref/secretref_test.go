@@ -94,7 +94,8 @@ func TestSecretsAreReadOnlyWithThePermissionsOfTheServiceAccount(t *testing.T) {
 	source.Config = rest.AnonymousClientConfig(config)
 	source.Config.BearerToken = token.Status.Token
 	_, err = read("login", "token")
-	want(err, v1alpha1.ReasonImpersonationForbidden, problem.Wait, "the manager cannot get secrets as ServiceAccount "+n.Namespace+"/kubeops",
+	want(err, v1alpha1.ReasonImpersonationForbidden, problem.Wait,
+		"the manager cannot get secrets as ServiceAccount "+n.Namespace+"/kubeops",
 		"--clusterrole=kubeops-manager-impersonation-secrets --serviceaccount="+n.Namespace+":manager")
 }
 

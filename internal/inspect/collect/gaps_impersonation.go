@@ -30,7 +30,9 @@ func (l lists) describeImpersonation(who string, scope Scope, failures []failure
 	case l.paths:
 		return fmt.Sprintf("%s cannot get %s as %s (RBAC).", refused.User, failed, who), remediation
 	case l.home:
-		return fmt.Sprintf("%s cannot list %s in all namespaces as %s (RBAC). Only namespace %s was read.", refused.User, failed, who, scope.Home),
+		message = fmt.Sprintf("%s cannot list %s in all namespaces as %s (RBAC). Only namespace %s was read.", refused.User, failed, who,
+			scope.Home)
+		return message,
 			fmt.Sprintf("Inspect namespace %s only (spec.namespaces), or let the manager read all: ", scope.Home) + lowerFirst(remediation)
 	case l.custom:
 		_, more := l.describeCustom(who, scope)
