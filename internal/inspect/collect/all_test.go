@@ -27,14 +27,11 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 		"Forbidden",
 		`serviceaccounts "reader" is forbidden: User "system:serviceaccount:kubeops:manager" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "team"`,
 	)
-	byJane := status(
-		http.StatusForbidden,
-		"Forbidden",
-		`serviceaccounts "reader" is forbidden: User "jane" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "team"`,
-	)
+	byJane := status(http.StatusForbidden, "Forbidden",
+		`serviceaccounts "reader" is forbidden: User "jane" cannot impersonate resource "serviceaccounts" in API group ""`)
 	constrained := func(verb, what string) http.HandlerFunc {
 		return status(http.StatusForbidden, "Forbidden",
-			`forbidden: User "system:serviceaccount:kubeops:manager" cannot impersonate-on:serviceaccount:`+verb+" "+what+" at the cluster scope")
+			`forbidden: User "system:serviceaccount:kubeops:manager" cannot impersonate-on:serviceaccount:`+verb+" "+what)
 	}
 	type gap struct{ Source, Message, Remediation string }
 	for name, tc := range map[string]struct {
@@ -123,7 +120,8 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 			}},
 		},
 		"the user of the command line cannot impersonate the reader": {
-			answers: map[string][]http.HandlerFunc{"/version": {byJane}, "/api/v1/pods": {byJane}}, user: reader, kinds: []facts.Kind{facts.Pod},
+			answers: map[string][]http.HandlerFunc{"/version": {byJane}, "/api/v1/pods": {byJane}},
+			user:    reader, kinds: []facts.Kind{facts.Pod},
 			want: []gap{{
 				"/version, pods", "jane cannot impersonate " + reader + " (RBAC), so nothing was read as that user.",
 				"Grant jane the verb impersonate on it.",
@@ -131,8 +129,9 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 		},
 		"a constrained manager": {
 			answers: map[string][]http.HandlerFunc{
-				"/version": {constrained("get", `path "/version"`)}, "/api/v1/secrets": {constrained("list", `resource "secrets" in API group ""`)},
-				"/api/v1/nodes": {constrained("list", `resource "nodes" in API group ""`)}, "/api/v1/pods": {fake.list("Pod", "", "")},
+				"/version": {constrained("get", `path "/version"`)}, "/api/v1/pods": {fake.list("Pod", "", "")},
+				"/api/v1/secrets": {constrained("list", `resource "secrets" in API group ""`)},
+				"/api/v1/nodes":   {constrained("list", `resource "nodes" in API group ""`)},
 			},
 			user: reader, kinds: []facts.Kind{facts.Node, facts.Pod, facts.Secret},
 			want: []gap{
@@ -144,8 +143,8 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 				{
 					"nodes", "system:serviceaccount:kubeops:manager cannot list nodes as " + reader + " (RBAC).",
 					"Grant it: `kubectl create clusterrole kubeops-manager-impersonation-nodes --verb=impersonate-on:serviceaccount:get," +
-						"impersonate-on:serviceaccount:list --resource=nodes && kubectl create clusterrolebinding kubeops-manager-impersonation-nodes " +
-						"--clusterrole=kubeops-manager-impersonation-nodes --serviceaccount=kubeops:manager`.",
+						"impersonate-on:serviceaccount:list --resource=nodes && " +
+						"kubectl create clusterrolebinding kubeops-manager-impersonation-nodes --clusterrole=kubeops-manager-impersonation-nodes --serviceaccount=kubeops:manager`.",
 				},
 				{
 					"secrets", "system:serviceaccount:kubeops:manager cannot list secrets as " + reader + " (RBAC).",
@@ -164,8 +163,8 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 				"pods", "system:serviceaccount:kubeops:manager cannot list pods in all namespaces as " + reader + " (RBAC). " +
 					"Only namespace team was read.",
 				"Inspect namespace team only (spec.namespaces), or let the manager read all: grant it: `kubectl create clusterrole " +
-					"kubeops-manager-impersonation-pods --verb=impersonate-on:serviceaccount:get,impersonate-on:serviceaccount:list --resource=pods " +
-					"&& kubectl create clusterrolebinding kubeops-manager-impersonation-pods " +
+					"kubeops-manager-impersonation-pods --verb=impersonate-on:serviceaccount:get," +
+					"impersonate-on:serviceaccount:list --resource=pods && kubectl create clusterrolebinding kubeops-manager-impersonation-pods " +
 					"--clusterrole=kubeops-manager-impersonation-pods --serviceaccount=kubeops:manager`.",
 			}},
 		},
