@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/pattern"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 )
@@ -132,9 +133,10 @@ func (r *route) checkRedact(Options) *problem.Problem {
 	if r.Collect.Collector == v1alpha1.CollectorFluentd {
 		to = ruby
 	}
+	budget := &pattern.Budget{}
 	// The order of expressions is kept: one may match what another left over.
 	for i, expression := range r.Collect.Redact {
-		translated, err := translate(expression, to)
+		translated, err := translate(expression, to, budget)
 		if err != nil {
 			return invalid("spec.collect.redact[%d] %s", i, err)
 		}

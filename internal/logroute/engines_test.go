@@ -282,8 +282,8 @@ func TestExpressionsMeanTheSameInAllThreeEngines(t *testing.T) {
 	}
 	used := 0
 	for _, expression := range expressions() {
-		forRust, err := translate(expression, rust)
-		forRuby, other := translate(expression, ruby)
+		forRust, err := translate(expression, rust, nil)
+		forRuby, other := translate(expression, ruby, nil)
 		if err != nil || other != nil {
 			if !strings.Contains(err.Error(), "empty text") {
 				t.Errorf("%s: %v, %v", expression, err, other)
@@ -325,10 +325,10 @@ func TestABadExpressionCannotHangFluentd(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
 	for _, expression := range []string{`(a*)*b`, `(a+)+b`, `(x+x+)+y`, `((a{1,99}){1,99})b`} {
-		if translated, err := translate(expression, ruby); err == nil {
+		if translated, err := translate(expression, ruby, nil); err == nil {
 			t.Errorf("%s is let through as %s", expression, translated)
 		}
-		if _, err := translate(expression, rust); err != nil && !strings.Contains(err.Error(), "too large") &&
+		if _, err := translate(expression, rust, nil); err != nil && !strings.Contains(err.Error(), "too large") &&
 			!strings.Contains(err.Error(), "repeat count") {
 			t.Errorf("%s is refused for Vector, whose engine is linear: %v", expression, err)
 		}

@@ -5,6 +5,8 @@ import (
 	"regexp/syntax"
 	"strings"
 	"unicode"
+
+	"kubeops.io/kubeops/internal/pattern"
 )
 
 // dialect of regular expressions that an expression is printed in.
@@ -27,9 +29,13 @@ const (
 
 // translate parses an RE2 expression and prints it for an engine, so that it matches there what it matches in RE2: classes such
 // as \w are written out (elsewhere they may mean Unicode), letters that ignore case become classes, and every character but
-// letters and digits is an escape. The error is a phrase that follows "spec.collect.redact[0]".
-func translate(expression string, to dialect) (string, error) {
-	parsed, err := syntax.Parse(expression, syntax.Perl)
+// letters and digits is an escape. The budget is shared by the expressions of a LogBackend. The error is a phrase that follows
+// "spec.collect.redact[0]".
+func translate(expression string, to dialect, budget *pattern.Budget) (string, error) {
+	parsed, err := pattern.Parse(expression, budget)
+	if pattern.IsTooLarge(err) {
+		return "", fmt.Errorf("is too large: %w", err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("is not a valid RE2 expression: %s", code(err))
 	}
