@@ -89,7 +89,7 @@ func (d *delivery) report(ctx context.Context, key client.ObjectKey) (done bool,
 	if d.wait, err = d.explanationDelay(ctx, report); d.wait > 0 || err != nil {
 		return false, err
 	}
-	messages, err := d.composer.Compose(report)
+	messages, err := d.composer.Compose(ctx, report)
 	if err != nil {
 		return false, err
 	}

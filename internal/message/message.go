@@ -4,12 +4,14 @@ package message
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/notify"
 )
 
@@ -18,6 +20,8 @@ const (
 	maxFindings = 200
 	// maxTitle in characters.
 	maxTitle = 250
+	// maxTotal of all messages of a report, in bytes.
+	maxTotal = 8 << 20
 )
 
 // Composer composes the messages of one channel. It is safe for concurrent use.
@@ -40,8 +44,9 @@ func NewComposer(spec *v1alpha1.NotificationChannelSpec, redact func(string) str
 	return &Composer{spec: spec, redact: redact, title: title, text: text}, nil
 }
 
-// Compose returns the messages for a report; none if the filter drops every finding. Errors are problems of a template.
-func (c *Composer) Compose(report *v1alpha1.InspectionReport) ([]notify.Message, error) {
+// Compose returns the messages for a report; none if the filter drops every finding. Errors are problems of a template, or of ctx, which
+// ends the templates.
+func (c *Composer) Compose(ctx context.Context, report *v1alpha1.InspectionReport) ([]notify.Message, error) {
 	active := c.activeFindings(report)
 	fixed := c.fixedFindings(report)
 	if len(active)+len(fixed) == 0 {
@@ -57,9 +62,14 @@ func (c *Composer) Compose(report *v1alpha1.InspectionReport) ([]notify.Message,
 	} else {
 		messages = []notify.Message{digest(base, active, fixed)}
 	}
+	total := 0
 	for i := range messages {
-		if err := c.render(&messages[i], report.Summary); err != nil {
+		if err := c.render(ctx, &messages[i], report.Summary); err != nil {
 			return nil, err
+		}
+		if total += len(messages[i].Title) + len(messages[i].Text); total > maxTotal {
+			return nil, problem.UserError(v1alpha1.ReasonInvalidTemplate, nil,
+				"spec.template.text failed: the %d messages of a report exceed 8 MiB; shorten the template or use mode digest", len(messages))
 		}
 	}
 	return messages, nil
@@ -222,7 +232,7 @@ const (
 )
 
 // render sets the severity, title and text of a message.
-func (c *Composer) render(message *notify.Message, summary v1alpha1.ReportSummary) error {
+func (c *Composer) render(ctx context.Context, message *notify.Message, summary v1alpha1.ReportSummary) error {
 	for _, finding := range message.Findings {
 		if message.Severity == "" || finding.Severity.Rank() < message.Severity.Rank() {
 			message.Severity = finding.Severity
@@ -233,11 +243,11 @@ func (c *Composer) render(message *notify.Message, summary v1alpha1.ReportSummar
 		Score: summary.Score, RootCauses: summary.RootCauses, Severity: string(message.Severity),
 		Findings: message.Findings, Fixed: message.Fixed, More: message.More,
 	}
-	title, err := c.title.render(data)
+	title, err := c.title.render(ctx, data)
 	if err != nil {
 		return err
 	}
-	text, err := c.text.render(data)
+	text, err := c.text.render(ctx, data)
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func compose(t *testing.T, spec v1alpha1.NotificationChannelSpec, r *v1alpha1.In
 	if err != nil {
 		t.Fatal(err)
 	}
-	messages, err := c.Compose(r)
+	messages, err := c.Compose(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestEveryTextIsRedacted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	messages, err := c.Compose(r)
+	messages, err := c.Compose(t.Context(), r)
 	if err != nil || len(messages) != 1 {
 		t.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		messages, err := c.Compose(r)
+		messages, err := c.Compose(t.Context(), r)
 		if err != nil || len(messages) == 0 {
 			t.Fatalf("%d messages: %v", len(messages), err)
 		}

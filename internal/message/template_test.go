@@ -13,19 +13,19 @@ func TestTemplatesThatLoopOrFailGiveAProblem(t *testing.T) {
 	for name, tc := range map[string]struct{ text, want string }{
 		"a syntax error":        {"{{.Findings", "does not parse"},
 		"an unknown function":   {"{{env `HOME`}}", `function "env" not defined`},
-		"the counter":           {"{{" + step + "}}{{range .Findings}}{{end}}{{.Nothing}}", "Nothing"},
+		"the counter":           {"{{" + callStep + " -1}}", `function "kubeopsStep" not defined`},
 		"an unknown field":      {"{{.Nothing}}", "can't evaluate field Nothing"},
 		"an index out of range": {"{{index .Findings 700}}", "out of range"},
-		"a large number":        {"{{range 2000000000}}{{end}}", "20000 iterations"},
-		"nested ranges":         {strings.Repeat("{{range $.Findings}}", 20) + strings.Repeat("{{end}}", 20), "20000 iterations"},
-		"within if and with":    {"{{if true}}{{with .}}{{range 2000000000}}{{end}}{{end}}{{end}}", "20000 iterations"},
-		"within else":           {"{{range slice .Fixed 0 0}}{{else}}{{range 2000000000}}{{end}}{{end}}", "20000 iterations"},
-		"a recursive template":  {`{{define "a"}}{{template "a"}}{{end}}{{template "a"}}`, "20000 iterations"},
+		"a large number":        {"{{range 2000000000}}{{end}}", "20000 steps"},
+		"nested ranges":         {strings.Repeat("{{range $.Findings}}", 20) + strings.Repeat("{{end}}", 20), "20000 steps"},
+		"within if and with":    {"{{if true}}{{with .}}{{range 2000000000}}{{end}}{{end}}{{end}}", "20000 steps"},
+		"within else":           {"{{range slice .Fixed 0 0}}{{else}}{{range 2000000000}}{{end}}{{end}}", "20000 steps"},
+		"a recursive template":  {`{{define "a"}}{{template "a"}}{{end}}{{template "a"}}`, "100 levels"},
 		"mutual recursion": {`{{define "a"}}{{template "b"}}{{template "b"}}{{end}}` +
-			`{{define "b"}}{{template "a"}}{{end}}{{template "a"}}`, "20000 iterations"},
+			`{{define "b"}}{{template "a"}}{{end}}{{template "a"}}`, "100 levels"},
 		"a text that doubles":          {`{{$x := "0123456789"}}{{range 500}}{{$x = print $x $x}}{{end}}`, "64 KiB"},
-		"HTML escapes that grow":       {`{{$x := "&&&&&&&&&&"}}{{range 9000}}{{$x = html $x}}{{end}}`, "64 KiB"},
-		"query escapes that grow":      {`{{$x := "%%%%%%%%%%"}}{{range 9000}}{{$x = urlquery $x}}{{end}}`, "64 KiB"},
+		"HTML escapes that grow":       {`{{$x := "&&&&&&&&&&"}}{{range 9000}}{{$x = html $x}}{{end}}`, "16 MiB"},
+		"query escapes that grow":      {`{{$x := "%%%%%%%%%%"}}{{range 9000}}{{$x = urlquery $x}}{{end}}`, "16 MiB"},
 		"JavaScript escapes that grow": {`{{$x := "<<<<<<<<<<"}}{{range 500}}{{$x = js $x}}{{end}}`, "64 KiB"},
 		"formats that grow":            {`{{$x := "0123456789"}}{{range 500}}{{$x = printf "%s%s" $x $x}}{{end}}`, "64 KiB"},
 		"a large width":                {`{{printf "%1000000000d" 1}}`, "width or precision"},
@@ -38,7 +38,7 @@ func TestTemplatesThatLoopOrFailGiveAProblem(t *testing.T) {
 			spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: tc.text}}
 			c, err := NewComposer(&spec, same)
 			if err == nil {
-				_, err = c.Compose(report())
+				_, err = c.Compose(t.Context(), report())
 			}
 			p := problem.As(err)
 			if p == nil || p.Reason != v1alpha1.ReasonInvalidTemplate || p.Action != problem.UserMustAct {
@@ -88,7 +88,7 @@ func FuzzTemplates(f *testing.F) {
 		if err != nil {
 			return
 		}
-		messages, err := c.Compose(r)
+		messages, err := c.Compose(t.Context(), r)
 		if err != nil && problem.As(err) == nil {
 			t.Fatalf("no problem: %v", err)
 		}
