@@ -5,8 +5,10 @@
 package custom
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common"
@@ -16,6 +18,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/pattern"
 )
 
 // Variables of the expressions.
@@ -37,10 +40,15 @@ type Program struct {
 // ID is the id of the check in findings and selections: custom-<id>.
 func (p Program) ID() string { return p.check.CheckID() }
 
-// Compile compiles checks, in order. If any is invalid, the error is an *InvalidError with all issues. It also applies the validation
-// of the API server for Inspections, since the command line reads checks from files. Without checks it does not create the environment
-// of Kubernetes, which takes some megabytes and milliseconds.
+// Compile compiles checks without a deadline, see CompileContext.
 func Compile(checks []v1alpha1.CustomCheck) ([]Program, error) {
+	return CompileContext(context.Background(), checks)
+}
+
+// CompileContext compiles checks, in order. If any is invalid, the error is an *InvalidError with all issues, or with those up to
+// maxReported. It also applies the validation of the API server for Inspections, since the command line reads checks from files. Without
+// checks it does not create the environment of Kubernetes, which takes some megabytes and milliseconds. It ends with ctx.
+func CompileContext(ctx context.Context, checks []v1alpha1.CustomCheck) ([]Program, error) {
 	if len(checks) == 0 {
 		return nil, nil
 	}
@@ -48,18 +56,39 @@ func Compile(checks []v1alpha1.CustomCheck) ([]Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare CEL: %w", err)
 	}
+	functions, err := newLimiter(env)
+	if err != nil {
+		return nil, fmt.Errorf("prepare CEL: %w", err)
+	}
+	limits := &compileLimits{literals: &pattern.Budget{}}
 	issues := tooMany(checks)
 	programs := make([]Program, 0, len(checks))
-	for i, check := range checks {
-		c := compiler{env: env, check: check.ID}
+	for i, check := range checks[:min(len(checks), v1alpha1.MaxCustomChecks)] {
+		c := compiler{ctx: ctx, env: env, functions: functions, limits: limits, check: check.ID}
 		c.issues = validate(check, checks[:i])
 		programs = append(programs, c.program(check))
-		issues = append(issues, c.issues...)
+		if issues = append(issues, c.issues...); len(issues) > maxReported || limits.nodes > maxTotalNodes {
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("compile the custom checks: %w", ctx.Err())
 	}
 	if len(issues) > 0 {
 		return nil, &InvalidError{Issues: issues}
 	}
 	return programs, nil
+}
+
+// maxReported is the number of issues after which compiling ends.
+const maxReported = 20
+
+// compileLimits are shared by the checks of an Inspection.
+type compileLimits struct {
+	// nodes of the expressions so far.
+	nodes int
+	// literals is the budget of the regular expressions that are literals.
+	literals *pattern.Budget
 }
 
 // newEnv returns the environment of Kubernetes for stored expressions, with its libraries and its cost limit per evaluation.
@@ -76,15 +105,19 @@ func newEnv() (*cel.Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	return set.StoredExpressionsEnv(), nil
+	env := set.StoredExpressionsEnv()
+	return env.Extend(cel.Macros(boundedMacros(env)...))
 }
 
 // compiler compiles the expressions of a check and collects its issues.
 type compiler struct {
-	env    *cel.Env
-	check  string
-	issues []Issue
-	fields []string
+	ctx       context.Context
+	env       *cel.Env
+	functions *limiter
+	limits    *compileLimits
+	check     string
+	issues    []Issue
+	fields    []string
 }
 
 func (c *compiler) program(check v1alpha1.CustomCheck) Program {
@@ -97,16 +130,28 @@ func (c *compiler) program(check v1alpha1.CustomCheck) Program {
 	return p
 }
 
-// compile returns nil for an empty or invalid expression.
-func (c *compiler) compile(field, expression string, want *cel.Type) cel.Program {
-	if expression == "" || len([]rune(expression)) > maxExpression {
+// compile returns nil for an empty or invalid expression. A panic of CEL is an issue: its validators do not expect [?dyn(1)], for example.
+func (c *compiler) compile(field, expression string, want *cel.Type) (program cel.Program) {
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			c.issues = append(c.issues, Issue{
+				Check: c.check, Field: field, Text: facts.Clip(oneLine(fmt.Sprintf("CEL cannot compile the expression: %v", recovered)), maxIssue),
+			})
+		}
+	}()
+	if expression == "" || utf8.RuneCountInString(expression) > maxExpression {
 		return nil // validate reports it
 	}
-	ast, issues := c.env.Compile(expression)
+	if c.ctx.Err() != nil {
+		return nil // CompileContext reports it
+	}
+	ast := c.parse(field, expression)
+	if ast == nil {
+		return nil
+	}
+	ast, issues := c.env.Check(ast)
 	if issues.Err() != nil {
-		for _, err := range issues.Errors() {
-			c.issues = append(c.issues, c.newIssue(field, expression, err))
-		}
+		c.addErrors(field, expression, issues)
 		return nil
 	}
 	if !ast.OutputType().IsExactType(want) {
@@ -120,7 +165,7 @@ func (c *compiler) compile(field, expression string, want *cel.Type) cel.Program
 		c.issues = append(c.issues, c.newIssue(field, expression, err))
 	}
 	c.fields = append(c.fields, used...)
-	program, err := c.env.Program(ast)
+	program, err := c.env.Program(ast, c.functions.option(ast.NativeRep()))
 	if err != nil {
 		c.issues = append(c.issues, Issue{Check: c.check, Field: field, Text: err.Error()})
 		return nil

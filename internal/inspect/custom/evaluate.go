@@ -49,16 +49,24 @@ func (s *Session) check(ctx context.Context, st *state, o *subject, list string)
 	switch {
 	case ctx.Err() != nil:
 		return false
-	case errors.Is(err, errTooExpensive):
-		st.stopped = o.ref
+	case st.exceeds(err, o):
 	case err != nil:
 		if t.failed++; t.failed == 1 {
-			t.firstError = fmt.Sprintf("%s: %s", refName(o.ref), facts.Clip(oneLine(err.Error()), maxIssue))
+			t.firstError = fmt.Sprintf("%s: %s", refName(o.ref), facts.Clip(oneLine(start(err.Error())), maxIssue))
 		}
 	case !passed:
 		s.record(ctx, st, t, o)
 	}
 	return true
+}
+
+// exceeds stops a check if an error means that it exceeded a limit on an object.
+func (st *state) exceeds(err error, o *subject) bool {
+	if errors.As(err, &st.limit) || errors.Is(err, errTooExpensive) {
+		st.stopped = o.ref
+		return true
+	}
+	return false
 }
 
 // passes reports whether the object passes the check or does not match it.
@@ -81,13 +89,17 @@ func (s *Session) evaluate(ctx context.Context, st *state, program cel.Program, 
 	if st.spent >= s.budget {
 		return nil, errTooExpensive
 	}
+	o.meter = newMeter(ctx)
 	result, details, err := program.ContextEval(ctx, o)
 	cost := uint64(1)
 	if details != nil && details.ActualCost() != nil {
 		cost = max(cost, *details.ActualCost())
 	}
 	var cancelled interpreter.EvalCancelledError
-	if errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded {
+	switch {
+	case o.meter.exceeded != nil:
+		err = o.meter.exceeded
+	case errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded:
 		err = errTooExpensive
 		cost = celconfig.PerCallLimit
 	}
@@ -126,15 +138,27 @@ func (s *Session) message(ctx context.Context, st *state, o *subject) string {
 	if st.message != nil {
 		result, err := s.evaluate(ctx, st, st.message, o)
 		if err == nil {
-			if text := oneLine(fmt.Sprint(result.Value())); text != "" {
+			if text := oneLine(start(fmt.Sprint(result.Value()))); text != "" {
 				return facts.Clip(text, maxText)
 			}
+		}
+		if o.meter.exceeded != nil {
+			st.exceeds(err, o)
 		}
 	}
 	if st.check.Message != "" {
 		return facts.Clip(oneLine(st.check.Message), maxText)
 	}
 	return "The object fails the custom check " + st.check.ID + "."
+}
+
+// start is the start of a text that may have megabytes.
+func start(text string) string {
+	const enough = 16 << 10
+	if len(text) <= enough {
+		return text
+	}
+	return strings.ToValidUTF8(text[:enough], "")
 }
 
 // remediation is the check's remediation and link.

@@ -31,7 +31,7 @@ func (s *Session) Gaps() []facts.Gap {
 		if !st.stopped.IsZero() {
 			add(
 				v1alpha1.GapCheckFailed,
-				fmt.Sprintf("The custom check %s exceeded its cost limit and stopped at object %d, %s.", st.check.ID, objects,
+				fmt.Sprintf("The custom check %s exceeded its %s and stopped at object %d, %s.", st.check.ID, st.limitName(), objects,
 					refName(st.stopped)),
 				"Simplify the expression: nested loops over long lists cost most. Or restrict the check with match.",
 			)
@@ -46,6 +46,14 @@ func (s *Session) Gaps() []facts.Gap {
 		}
 	}
 	return gaps
+}
+
+// limitName is the limit that the check exceeded.
+func (st *state) limitName() string {
+	if st.limit == nil {
+		return "cost limit"
+	}
+	return "limits (" + st.limit.text + ")"
 }
 
 // failures returns the gaps as one error.

@@ -43,8 +43,10 @@ type state struct {
 	Program
 	// spent part of the cost budget.
 	spent uint64
-	// stopped is the object on which the check exceeded its cost limit; zero while it is active.
+	// stopped is the object on which the check exceeded a limit; zero while it is active.
 	stopped facts.Ref
+	// limit that was exceeded; nil for the cost limit.
+	limit *limitError
 	// tallies by the namespace of the list.
 	tallies map[string]*tally
 }

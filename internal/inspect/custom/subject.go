@@ -21,6 +21,8 @@ type subject struct {
 	// fields of facts that the current check uses, and their values; nil before their first use.
 	fields []string
 	facts  map[string]any
+	// meter of the current evaluation.
+	meter *meter
 }
 
 func newSubject(object map[string]any, world *surroundings) *subject {
@@ -73,6 +75,8 @@ func (o *subject) ResolveName(name string) (any, bool) {
 		return o.object, true
 	case varNow:
 		return o.now, true
+	case varMeter:
+		return o.meter, true
 	case varFacts:
 		if o.facts == nil {
 			o.facts = o.world.of(o, o.fields)
