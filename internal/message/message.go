@@ -69,7 +69,8 @@ func (c *Composer) Compose(ctx context.Context, report *v1alpha1.InspectionRepor
 		}
 		if total += len(messages[i].Title) + len(messages[i].Text); total > maxTotal {
 			return nil, problem.UserError(v1alpha1.ReasonInvalidTemplate, nil,
-				"spec.template.text failed: the %d messages of a report exceed 8 MiB; shorten the template or use mode digest", len(messages))
+				"spec.template.text failed: the %d messages of a report exceed 8 MiB; shorten the template or use mode digest",
+				len(messages))
 		}
 	}
 	return messages, nil

@@ -45,7 +45,8 @@ type boundedTemplate struct {
 // compile parses the template in a field of the spec. Errors are problems.
 func compile(field, text string) (*boundedTemplate, error) {
 	if len(text) > maxSource {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidTemplate, nil, "%s has %d bytes, at most %d are allowed", field, len(text), maxSource)
+		return nil, problem.UserError(v1alpha1.ReasonInvalidTemplate, nil, "%s has %d bytes, at most %d are allowed", field, len(text),
+			maxSource)
 	}
 	t, err := template.New(field).Option("missingkey=error").Funcs((&meter{}).functions()).Parse(text)
 	if err != nil {

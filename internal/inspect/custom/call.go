@@ -177,6 +177,10 @@ func (c *call) Eval(activation interpreter.Activation) ref.Val {
 
 // Exec calls the function after its bound.
 func (c *call) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+	m := meterOf(frame)
+	if m != nil {
+		m.call(callMemory)
+	}
 	args := make([]ref.Val, len(c.args))
 	failed := false
 	for i, arg := range c.args {
@@ -185,11 +189,9 @@ func (c *call) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 			return args[i] // as CEL does, while it evaluates both operands of an operator
 		}
 	}
-	m := meterOf(frame)
 	if m == nil || failed {
 		return types.LabelErrNode(c.ID(), c.invoke(args))
 	}
-	m.call(callMemory)
 	if err := c.bound(m, args); err != nil {
 		return types.NewErrWithNodeID(c.ID(), "%s", err)
 	}

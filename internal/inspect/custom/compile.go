@@ -134,9 +134,8 @@ func (c *compiler) program(check v1alpha1.CustomCheck) Program {
 func (c *compiler) compile(field, expression string, want *cel.Type) (program cel.Program) {
 	defer func() {
 		if recovered := recover(); recovered != nil {
-			c.issues = append(c.issues, Issue{
-				Check: c.check, Field: field, Text: facts.Clip(oneLine(fmt.Sprintf("CEL cannot compile the expression: %v", recovered)), maxIssue),
-			})
+			text := facts.Clip(oneLine(fmt.Sprintf("CEL cannot compile the expression: %v", recovered)), maxIssue)
+			c.issues = append(c.issues, Issue{Check: c.check, Field: field, Text: text})
 		}
 	}()
 	if expression == "" || utf8.RuneCountInString(expression) > maxExpression {

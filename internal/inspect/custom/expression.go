@@ -36,8 +36,8 @@ func boundedMacros(env *cel.Env) []cel.Macro {
 		}
 		expand := func(factory cel.MacroExprFactory, target celast.Expr, args []celast.Expr) (celast.Expr, *cel.Error) {
 			if c := (counter{limit: maxCopied}); c.count(target) > maxCopied {
-				return nil, factory.NewError(target.ID(), fmt.Sprintf("%s() is applied to an expression of more than %d nodes; simplify the expression",
-					macro.Function(), maxCopied))
+				return nil, factory.NewError(target.ID(), fmt.Sprintf(
+					"%s() is applied to an expression of more than %d nodes: simplify the expression", macro.Function(), maxCopied))
 			}
 			return macro.Expander()(factory, target, args)
 		}
@@ -129,7 +129,8 @@ func (c *compiler) parse(field, expression string) *cel.Ast {
 	report := func(expr celast.Expr, format string, args ...any) {
 		if len(c.issues) < before+maxErrors {
 			location := info.GetStartLocation(expr.ID())
-			c.issues = append(c.issues, c.newIssue(field, expression, &common.Error{Location: location, Message: fmt.Sprintf(format, args...)}))
+			err := &common.Error{Location: location, Message: fmt.Sprintf(format, args...)}
+			c.issues = append(c.issues, c.newIssue(field, expression, err))
 		}
 	}
 	root := ast.NativeRep().Expr()

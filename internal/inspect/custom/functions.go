@@ -38,9 +38,9 @@ func bounds() map[string]bound {
 		{copies(4), "reverse slice sort @sortByAssociatedKeys"},
 		{boundWalk, "isSorted max min sum"},
 		// Texts are parsed; errors quote them.
-		{boundParse, "bool cidr containsCIDR containsIP double duration int ip ip.isCanonical isCIDR isIP isSemver isURL semver timestamp " +
-			"uint url validate format.named getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours getMilliseconds getMinutes " +
-			"getMonth getSeconds"},
+		{boundParse, "bool cidr containsCIDR containsIP double duration int ip ip.isCanonical isCIDR isIP isSemver isURL semver " +
+			"timestamp uint url validate format.named getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours " +
+			"getMilliseconds getMinutes getMonth getSeconds"},
 		{creates(16 * maxParsed), "getQuery"}, {creates(1024), "getEscapedPath getHost getHostname getPort getScheme"},
 	} {
 		for name := range strings.FieldsSeq(group.names) {
@@ -51,13 +51,14 @@ func bounds() map[string]bound {
 }
 
 // constantFunctions take constant time and memory, or return a part of an argument. Those of the authorizer have no receiver here.
-const constantFunctions = "!_ -_ @not_strictly_false __not_strictly_false__ _%_ _&&_ _*_ _-_ _/_ _<=_ _<_ _>=_ _>_ _?._ _?_:_ _[?_] " +
-	"_[_] _||_ add allowed asApproximateFloat asInteger check compareTo dyn endsWith error errored family fieldSelector first format.byte " +
-	"format.date format.datetime format.dns1035Label format.dns1035LabelPrefix format.dns1123Label format.dns1123LabelPrefix " +
-	"format.dns1123Subdomain format.dns1123SubdomainPrefix format.labelValue format.qualifiedName format.uri format.uuid group hasValue " +
-	"isGlobalUnicast isGreaterThan isInteger isLessThan isLinkLocalMulticast isLinkLocalUnicast isLoopback isUnspecified labelSelector last " +
-	"major masked minor name namespace optional.none optional.of optional.ofNonZeroValue optional.unwrap or orValue patch path " +
-	"prefixLength reason resource serviceAccount sign size startsWith sub subresource type unwrapOpt value"
+const constantFunctions = "!_ -_ @not_strictly_false __not_strictly_false__ _%_ _&&_ _*_ _-_ _/_ _<=_ _<_ _>=_ _>_ _?._ _?_:_ " +
+	"_[?_] _[_] _||_ add allowed asApproximateFloat asInteger check compareTo dyn endsWith error errored family fieldSelector first " +
+	"format.byte format.date format.datetime format.dns1035Label format.dns1035LabelPrefix format.dns1123Label " +
+	"format.dns1123LabelPrefix format.dns1123Subdomain format.dns1123SubdomainPrefix format.labelValue format.qualifiedName format.uri " +
+	"format.uuid group hasValue isGlobalUnicast isGreaterThan isInteger isLessThan isLinkLocalMulticast isLinkLocalUnicast isLoopback " +
+	"isUnspecified labelSelector last major masked minor name namespace optional.none optional.of optional.ofNonZeroValue " +
+	"optional.unwrap or orValue patch path prefixLength reason resource serviceAccount sign size startsWith sub subresource type " +
+	"unwrapOpt value"
 
 func constant(*meter, []ref.Val) error { return nil }
 

@@ -298,6 +298,8 @@ func TestAnEvaluationEndsWithin100CallsOfItsDeadline(t *testing.T) {
 		"one element":      "lists.range(100000).exists_one(x, x == 5)",
 		"maps":             "lists.range(100000).transformMap(i, x, true).size() > 0",
 		"doubled lists":    "[[0, 1]]" + strings.Repeat(".map(l, l + l)", 14) + ".all(l, l.all(x, x >= 0))",
+		"errors":           "lists.range(100000).all(x, object.missing == x)",
+		"caught errors":    "lists.range(100000).all(x, object.missing.matches('a')) || true",
 		"texts":            "object.spec.numbers.all(n, object.spec.text.size() > 0)",
 		"comparisons":      "object.spec.numbers.all(n, object.spec.numbers == object.spec.numbers.map(x, x))",
 		"a regular search": "object.spec.numbers.all(n, object.spec.text.substring(0, 100000).matches('(a?b?){20}z') || true)",

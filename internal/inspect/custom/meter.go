@@ -63,9 +63,7 @@ type meter struct {
 	budget   pattern.Budget
 }
 
-func newMeter(ctx context.Context) *meter {
-	return &meter{ctx: ctx, weights: map[identity]weight{}, growing: map[ref.Val]weight{}, patterns: map[string]compiledPattern{}}
-}
+func newMeter(ctx context.Context) *meter { return &meter{ctx: ctx} }
 
 // meterOf returns the meter of an evaluation, or nil while constants are computed.
 func meterOf(activation interpreter.Activation) *meter {

@@ -49,17 +49,17 @@ func (c *regexCall) Eval(activation interpreter.Activation) ref.Val {
 
 // Exec searches the text. The search pays for its steps as it goes.
 func (c *regexCall) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+	m := meterOf(frame)
+	if m == nil {
+		return types.NoSuchOverloadErr()
+	}
+	m.call(callMemory)
 	args := make([]ref.Val, len(c.args))
 	for i, arg := range c.args {
 		if args[i] = arg.Exec(frame); types.IsUnknownOrError(args[i]) {
 			return args[i]
 		}
 	}
-	m := meterOf(frame)
-	if m == nil {
-		return types.NoSuchOverloadErr()
-	}
-	m.call(callMemory)
 	in, ok := args[0].(types.String)
 	source, also := args[1].(types.String)
 	if !ok || !also {
@@ -109,6 +109,9 @@ func (m *meter) compile(source string) (*pattern.Expression, error) {
 	if !ok {
 		m.spend(len(source))
 		known.expression, known.err = pattern.Compile(source, &m.budget)
+		if m.patterns == nil {
+			m.patterns = map[string]compiledPattern{}
+		}
 		m.patterns[source] = known
 	}
 	return known.expression, known.err

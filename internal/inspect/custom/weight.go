@@ -44,6 +44,9 @@ func (m *meter) grow(container ref.Val, elements ...ref.Val) {
 	for _, element := range elements {
 		sum = sum.plus(m.weigh(element))
 	}
+	if m.growing == nil {
+		m.growing = map[ref.Val]weight{}
+	}
 	m.growing[container] = m.checked(sum)
 }
 
@@ -117,6 +120,9 @@ func remembered(m *meter, at unsafe.Pointer, length int, compute func(weight) we
 		return known
 	}
 	w := compute(weight{})
+	if m.weights == nil {
+		m.weights = map[identity]weight{}
+	}
 	m.weights[id] = w
 	return w
 }
