@@ -89,7 +89,7 @@ func (s *Session) evaluate(ctx context.Context, st *state, program cel.Program, 
 	if st.spent >= s.budget {
 		return nil, errTooExpensive
 	}
-	o.meter = newMeter(ctx)
+	o.meter = meter{ctx: ctx}
 	result, details, err := program.ContextEval(ctx, o)
 	cost := uint64(1)
 	if details != nil && details.ActualCost() != nil {

@@ -310,10 +310,8 @@ func TestAnEvaluationEndsWithin100CallsOfItsDeadline(t *testing.T) {
 			calls, work := 0, 0
 			ctx := &endsAfter{Context: t.Context(), limit: 20}
 			ctx.ended = func() {
-				if o.meter != nil {
-					calls = o.meter.calls
-					work = o.meter.work
-				}
+				calls = o.meter.calls
+				work = o.meter.work
 			}
 			if s.check(ctx, s.states[0], o, "") {
 				t.Fatal("the check continues after its deadline")
@@ -372,7 +370,7 @@ func TestBoundedFunctionsReturnWhatCELReturns(t *testing.T) {
 			}
 			o := newSubject(deployment(3, 3), &surroundings{graph: testkit.Graph(t, "")})
 			o.fields = allFields()
-			o.meter = newMeter(t.Context())
+			o.meter = meter{ctx: t.Context()}
 			result, details, err := program.ContextEval(t.Context(), o)
 			if err != nil {
 				return "error " + err.Error(), *details.ActualCost()

@@ -63,8 +63,6 @@ type meter struct {
 	budget   pattern.Budget
 }
 
-func newMeter(ctx context.Context) *meter { return &meter{ctx: ctx} }
-
 // meterOf returns the meter of an evaluation, or nil while constants are computed.
 func meterOf(activation interpreter.Activation) *meter {
 	value, _ := activation.ResolveName(varMeter)

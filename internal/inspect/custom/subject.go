@@ -22,7 +22,7 @@ type subject struct {
 	fields []string
 	facts  map[string]any
 	// meter of the current evaluation.
-	meter *meter
+	meter meter
 }
 
 func newSubject(object map[string]any, world *surroundings) *subject {
@@ -76,7 +76,7 @@ func (o *subject) ResolveName(name string) (any, bool) {
 	case varNow:
 		return o.now, true
 	case varMeter:
-		return o.meter, true
+		return &o.meter, true
 	case varFacts:
 		if o.facts == nil {
 			o.facts = o.world.of(o, o.fields)
