@@ -352,7 +352,7 @@ func TestBoundedFunctionsReturnWhatCELReturns(t *testing.T) {
 		"format.named('dns1123Label').value().validate('A').hasValue()", "optional.of(1).orValue(2)", "object.?spec.?x.orValue(3)",
 		"optional.of(2).optMap(v, v + 1).value()", "optional.none().hasValue()", "optional.of([1]).optFlatMap(v, v[?0])", "[?optional.of(1), ?optional.none()]",
 		"{'a': 1, 'b': 2}.map(k, k).sort()", "object.spec.numbers.map(n, n * 2)", "object.spec.numbers.filter(n, n > 0)",
-		"object.spec.numbers.transformMap(i, n, n > 0, i + n)", "object.spec.numbers.transformMapEntry(i, n, {string(i): n})", "[1, 2].exists_one(x, x == 1)",
+		"object.spec.numbers.transformMap(i, n, n > 0, i + n)[2]", "object.spec.numbers.transformMapEntry(i, n, {string(i): n})['2']", "[1, 2].exists_one(x, x == 1)",
 		"object.spec.numbers.transformList(i, n, i)", "dyn('a') + dyn('b')", "dyn([1]) + dyn([2])", "dyn(1) + dyn('a')", "object.x == 1 || true",
 		"object.x + 1", "1 + object.x", "'a'.matches(dyn(1))", "type(1)", "size([1])", "!true", "-(1)", "7 % 4", "has(object.spec.x)",
 		"'x'.replace(object.x, 'b')", "lists.range(-1)", "'a'.charAt(5)", "quantity('x')", "facts.cluster + 'a'", "true && object.x", "[1] == dyn([1.0])",
