@@ -3,7 +3,7 @@ package provider
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +17,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // Options of a Client, besides where to.
@@ -29,7 +30,20 @@ type Options struct {
 	Egress Egress
 	// Metrics counts requests; nil counts nothing.
 	Metrics *Metrics
+	// Memory that responses take from while they are read; nil bounds each response only.
+	Memory *ResponseShare
 }
+
+// Limits of responses by what is asked for, in bytes. Limits.MaxBytes applies where it is less.
+const (
+	// ProbeBytes of a response with a version, a state or a few settings.
+	ProbeBytes = 1 << 20
+	// ListBytes of a response that lists indices, labels, nodes or their values.
+	ListBytes = 8 << 20
+)
+
+// memoryFactor is how much memory the decoded values of a response may take, as a multiple of the bytes of the response.
+const memoryFactor = 2
 
 // Client sends requests to one server, with every limit around it. It holds connections: Close it.
 type Client struct {
@@ -58,6 +72,8 @@ type Request struct {
 	Form        url.Values
 	// Timeout of this request, when it is not that of the limits.
 	Timeout time.Duration
+	// MaxBytes of the response, when it is less than that of the limits.
+	MaxBytes int64
 }
 
 // Answer of a server. Its Body ends with a ResponseTooLarge problem where the limit is passed; close it.
@@ -65,6 +81,14 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   io.ReadCloser
+
+	// bytes is the limit of the body.
+	bytes int64
+}
+
+// Decoder reads the body as JSON. What it keeps is limited to twice the bytes that the response may have.
+func (a *Answer) Decoder() *stream.Decoder {
+	return stream.New(a.Body, stream.Limits{Memory: memoryFactor * a.bytes})
 }
 
 // NewClient checks the endpoint and connects nothing yet.
@@ -98,6 +122,7 @@ func NewClient(endpoint Endpoint, options Options) (*Client, error) {
 		Transport: &limited{
 			next: transport, header: endpoint.Header, authorization: endpoint.Auth.header(), host: base.Host, scheme: base.Scheme,
 			bytes: options.Limits.MaxBytes, rate: rate.NewLimiter(rate.Limit(options.Limits.PerSecond), options.Limits.Burst),
+			memory: options.Memory,
 		},
 		CheckRedirect: c.redirect,
 	}
@@ -144,7 +169,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 	if timeout <= 0 {
 		timeout = c.limits.Timeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(withLimit(ctx, r.MaxBytes), timeout)
 	request, err := c.request(ctx, r)
 	if err != nil {
 		cancel()
@@ -159,8 +184,10 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 		return nil, p
 	}
 	c.options.Metrics.observe(c.options.Type, r.Operation, fmt.Sprintf("%dxx", response.StatusCode/100), time.Since(began))
-	return &Answer{Status: response.StatusCode, Header: response.Header,
-		Body: &body{ReadCloser: response.Body, cancel: cancel, client: c}}, nil
+	return &Answer{
+		Status: response.StatusCode, Header: response.Header, bytes: limitOf(ctx, c.limits.MaxBytes),
+		Body: &body{ReadCloser: response.Body, cancel: cancel, client: c},
+	}, nil
 }
 
 func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
@@ -194,8 +221,8 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	return request, nil
 }
 
-// JSON sends a request, and decodes the answer into a value. A status other than 2xx is a problem, see Refused; so is an
-// answer that is not JSON, too large, or too late. A nil value drops the answer.
+// JSON sends a request, and decodes the answer into a value, see stream.Decoder.Decode. A status other than 2xx is a problem, see
+// Refused; so is an answer that is not JSON, too large, or too late. A nil value drops the answer.
 func (c *Client) JSON(ctx context.Context, r Request, into any) error {
 	answer, err := c.Do(ctx, r)
 	if err != nil {
@@ -212,13 +239,23 @@ func (c *Client) JSON(ctx context.Context, r Request, into any) error {
 		}
 		return nil
 	}
-	if err := json.NewDecoder(answer.Body).Decode(into); err != nil {
-		if p := problem.As(err); p != nil {
-			return p
-		}
-		return c.Invalid(err)
+	if err := answer.Decoder().Decode(into); err != nil {
+		return c.DecodeProblem(err)
 	}
 	return nil
+}
+
+// DecodeProblem is the problem of an answer that could not be decoded: that of its body, one that names the exceeded limit of a
+// stream.Decoder, or Invalid.
+func (c *Client) DecodeProblem(err error) *problem.Problem {
+	var limit *stream.LimitError
+	switch p := problem.As(err); {
+	case p != nil:
+		return p
+	case errors.As(err, &limit):
+		return overLimit(limit, c.Host())
+	}
+	return c.Invalid(err)
 }
 
 // Invalid is the problem of an answer that is not what this type of backend answers.

@@ -22,6 +22,7 @@ type limited struct {
 	host, scheme  string
 	bytes         int64
 	rate          *rate.Limiter
+	memory        *ResponseShare
 }
 
 // RoundTrip sends one request.
@@ -44,12 +45,34 @@ func (l *limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if response.ContentLength > l.bytes {
+	limit := limitOf(request.Context(), l.bytes)
+	if response.ContentLength > limit {
 		_ = response.Body.Close()
 		return nil, errTooLarge
 	}
-	response.Body = &bounded{ReadCloser: response.Body, left: l.bytes}
+	expected := limit
+	if response.ContentLength >= 0 {
+		expected = response.ContentLength
+	}
+	response.Body = &bounded{
+		ReadCloser: response.Body, left: limit, free: uncounted, ctx: request.Context(), lease: l.memory.open(expected),
+	}
 	return response, nil
+}
+
+// limitKey is the limit of the response to a request, in its context.
+type limitKey struct{}
+
+func withLimit(ctx context.Context, bytes int64) context.Context {
+	return context.WithValue(ctx, limitKey{}, bytes)
+}
+
+// limitOf the response to a request, at most that of the client.
+func limitOf(ctx context.Context, client int64) int64 {
+	if own, is := ctx.Value(limitKey{}).(int64); is && own > 0 {
+		return min(own, client)
+	}
+	return client
 }
 
 // CloseIdleConnections closes idle connections.
@@ -60,21 +83,40 @@ func (l *limited) CloseIdleConnections() {
 }
 
 // bounded ends with an error, never with a silent cut, when more comes than may. It counts bytes after decompression, so a
-// small answer that unpacks to gigabytes ends here, too.
+// small answer that unpacks to gigabytes ends here, too. What it reads is taken from the memory of all responses until it is closed.
 type bounded struct {
 	io.ReadCloser
 	left int64
+	// free is what may be read before the lease must grow.
+	free  int64
+	ctx   context.Context //nolint:containedctx // that of the request, which ends with the body
+	lease *lease
 }
 
 func (b *bounded) Read(into []byte) (int, error) {
 	if b.left < 0 {
 		return 0, errTooLarge
 	}
+	if b.lease != nil {
+		if b.free <= 0 {
+			if err := b.lease.grow(b.ctx); err != nil {
+				return 0, err
+			}
+			b.free = grant
+		}
+		into = into[:min(int64(len(into)), b.free)]
+	}
 	n, err := b.ReadCloser.Read(into)
+	b.free -= int64(n)
 	if b.left -= int64(n); b.left < 0 {
 		return n, errTooLarge
 	}
 	return n, err
+}
+
+func (b *bounded) Close() error {
+	b.lease.close()
+	return b.ReadCloser.Close()
 }
 
 // body explains what goes wrong while it is read, and ends the request's deadline when it is closed.

@@ -10,8 +10,11 @@ import (
 	"net/http"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // ToProblem says why there is no response: which of the causes it was, and what to check. The message is stable between tries;
@@ -40,6 +43,8 @@ func ToProblem(err error, host string, fields Fields) *problem.Problem {
 		return redirected(err, host, fields)
 	case errors.Is(err, errTooLarge):
 		return problem.Retrying(v1alpha1.ReasonResponseTooLarge, err, "the response of %s is over the size limit and was dropped", host)
+	case isMemory(err):
+		return outOfMemory(err, host)
 	case errors.As(err, &resolve) && !resolve.IsTimeout:
 		return problem.Retrying(v1alpha1.ReasonNameNotResolved, err,
 			"the host name of %s cannot be resolved; check its spelling, the Service and the cluster's DNS", host)
@@ -72,6 +77,44 @@ func deniedHost(err error, host string, fields Fields) *problem.Problem {
 			"%s resolves to a loopback, link-local, multicast or metadata address, which is never called%s", host, check)
 	}
 }
+
+// outOfMemory is the problem of a response that the ResponseMemory has no room for.
+func outOfMemory(err error, host string) *problem.Problem {
+	var share *shareError
+	var wait *waitError
+	switch {
+	case errors.As(err, &share) && share.others:
+		return problem.Retrying(v1alpha1.ReasonResponseTooLarge, err,
+			"the responses that are read for this namespace exceed its share of %s, so that of %s was dropped; request less at once, or "+
+				"raise backends.responseMemory", quantity(share.share), host)
+	case errors.As(err, &share):
+		return problem.Retrying(v1alpha1.ReasonResponseTooLarge, err,
+			"the response of %s exceeds %s, the share of one namespace, and was dropped; request less, or raise backends.responseMemory",
+			host, quantity(share.share))
+	case errors.As(err, &wait):
+		return problem.Retrying(v1alpha1.ReasonTimeout, err,
+			"the response of %s was not read in time: other responses use the memory of %s; raise backends.responseMemory, or run fewer "+
+				"inspections at once", host, quantity(wait.limit))
+	}
+	return nil
+}
+
+// overLimit is the problem of a response whose JSON exceeds a limit. Fewer values of one that is too deep would not help.
+func overLimit(limit *stream.LimitError, host string) *problem.Problem {
+	switch limit.Limit {
+	case stream.LimitDepth:
+		return problem.Retrying(v1alpha1.ReasonInvalidResponse, limit,
+			"the response of %s nests more than %d objects and arrays and was dropped", host, limit.Max)
+	case stream.LimitName:
+		return problem.Retrying(v1alpha1.ReasonInvalidResponse, limit,
+			"the response of %s has a field name of more than %s and was dropped", host, quantity(limit.Max))
+	}
+	return problem.Retrying(v1alpha1.ReasonResponseTooLarge, limit,
+		"the values in the response of %s need more than %s of memory and were dropped", host, quantity(limit.Max))
+}
+
+// quantity of bytes, such as 32Mi.
+func quantity(bytes int64) string { return resource.NewQuantity(bytes, resource.BinarySI).String() }
 
 func redirected(cause error, host string, fields Fields) *problem.Problem {
 	return problem.UserError(v1alpha1.ReasonRedirected, cause,

@@ -1,243 +1,442 @@
 package elasticsearch
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // hit is a document that was found.
 type hit struct {
 	index, id string
 	// at is its time in milliseconds.
-	at     int64
-	source map[string]any
+	at int64
 }
 
-var errShape = errors.New("the answer has another shape")
-
-// decodeHits reads the answer to a search hit by hit, so that no more than one document is held besides what each keeps.
-func decodeHits(from io.Reader, each func(hit)) error {
-	decoder := json.NewDecoder(from)
-	decoder.UseNumber()
-	found := false
-	err := members(decoder, func(key string) (bool, error) {
-		if key != "hits" {
-			return false, nil
-		}
-		return true, members(decoder, func(key string) (bool, error) {
-			if key != "hits" {
-				return false, nil
-			}
-			found = true
-			return true, elements(decoder, each)
-		})
-	})
-	if err == nil && !found {
-		err = errShape
-	}
-	return err
-}
-
-// members of an object. The callback reads the value and says so; what it does not read is skipped.
-func members(decoder *json.Decoder, value func(key string) (bool, error)) error {
-	if err := delimiter(decoder, '{'); err != nil {
-		return err
-	}
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return err
-		}
-		key, _ := token.(string)
-		taken, err := value(key)
-		if err != nil {
-			return err
-		}
-		if !taken {
-			var skipped json.RawMessage
-			if err := decoder.Decode(&skipped); err != nil {
-				return err
-			}
-		}
-	}
-	return delimiter(decoder, '}')
-}
-
-func delimiter(decoder *json.Decoder, want json.Delim) error {
-	token, err := decoder.Token()
-	if err != nil {
-		return err
-	}
-	if token != want {
-		return errShape
-	}
-	return nil
-}
-
-func elements(decoder *json.Decoder, each func(hit)) error {
-	if err := delimiter(decoder, '['); err != nil {
-		return err
-	}
-	for decoder.More() {
-		var raw struct {
-			Index  string            `json:"_index"`
-			ID     string            `json:"_id"`
-			Source map[string]any    `json:"_source"`
-			Sort   []json.RawMessage `json:"sort"`
-		}
-		if err := decoder.Decode(&raw); err != nil {
-			return err
-		}
-		if len(raw.Sort) == 0 || raw.ID == "" || raw.Index == "" {
-			return errShape
-		}
-		at, err := strconv.ParseInt(string(raw.Sort[0]), 10, 64)
-		if err != nil {
-			return fmt.Errorf("%w: the time to sort by is not a whole number", errShape)
-		}
-		each(hit{index: raw.Index, id: raw.ID, at: at, source: raw.Source})
-	}
-	return delimiter(decoder, ']')
-}
-
-// lookup a field in a document, where objects may be nested, written with dots, or both.
-func lookup(document map[string]any, path string) any {
-	if value, there := document[path]; there {
-		return value
-	}
-	for i := 0; i < len(path); i++ {
-		if path[i] != '.' {
-			continue
-		}
-		if inner, is := document[path[:i]].(map[string]any); is {
-			if value := lookup(inner, path[i+1:]); value != nil {
-				return value
-			}
-		}
-	}
-	return nil
-}
-
-// scalar is a value as text; of a list it is the first that is one. There is none for objects and null.
-func scalar(value any) (text string, is bool) {
-	switch value := value.(type) {
-	case string:
-		return value, true
-	case json.Number:
-		return value.String(), true
-	case bool:
-		return strconv.FormatBool(value), true
-	case []any:
-		for _, element := range value {
-			if _, nested := element.([]any); nested {
-				continue
-			}
-			if text, is := scalar(element); is {
-				return text, true
-			}
-		}
-	}
-	return "", false
-}
-
-// Bounds of what is kept of a document besides its line.
+// Bounds of what is read of a document.
 const (
 	maxLabels      = 64
 	maxLabelLength = 1024
 	maxDepth       = 8
+	// maxLine is how much of a line is looked at for the texts of a query; logs.LineLimit of it is kept.
+	maxLine = 1 << 20
+	// maxIndexName and maxID of a document, in bytes: the limits of Elasticsearch (MetadataCreateIndexService, IndexRequest).
+	maxIndexName = 255
+	maxID        = 512
+	// hitBytes is the memory of a hit besides its texts and labels; the slice of hits keeps room for as many again.
+	hitBytes = 256
 )
 
-// line of a document, whole.
-func (m *mapping) line(document map[string]any) string {
-	for _, f := range m.message {
-		if text, is := scalar(lookup(document, f.path)); is && text != "" {
-			return text
+// decodeHits reads the response to a search hit by hit, so that no more than one document is held besides what is kept of each.
+func decodeHits(d *stream.Decoder, reader *documentReader, each func(document) error) error {
+	found := false
+	err := d.Object(func(name []byte) error {
+		if string(name) != "hits" {
+			return nil
 		}
+		return d.Object(func(name []byte) error {
+			if string(name) != "hits" {
+				return nil
+			}
+			if kind, err := d.Kind(); err != nil || kind != stream.Array {
+				return shapeOr(err)
+			}
+			found = true
+			return d.Array(func() error {
+				h, err := reader.hit(d)
+				if err != nil {
+					return err
+				}
+				return each(h)
+			})
+		})
+	})
+	if err == nil && !found {
+		err = stream.ErrShape
 	}
-	for _, path := range m.guesses[roleMessage] {
-		if text, is := scalar(lookup(document, path)); is && text != "" {
-			return text
-		}
-	}
-	return ""
+	return err
 }
 
-// labelsOf a document: those of the contract and those that were asked for, and what stands in the objects of labels.
-func (m *mapping) labelsOf(document map[string]any) map[string]string {
-	labels := make(map[string]string, 8)
-	take := func(label, path string) bool {
-		text, is := scalar(lookup(document, path))
-		if !is || text == "" {
-			return false
-		}
-		if label == logs.LabelLevel {
-			text = strings.ToLower(text)
-		}
-		labels[label] = firstBytes(text, maxLabelLength)
-		return true
+func shapeOr(err error) error {
+	if err != nil {
+		return err
 	}
-	for label, fields := range m.labels {
+	return stream.ErrShape
+}
+
+// documentReader picks the fields of a mapping out of documents, where objects may be nested, written with dots, or both.
+type documentReader struct {
+	mapping *mapping
+	// keeps reports whether a document is wanted, by its line, of which more than is kept may be looked at, and its labels.
+	keeps func(line string, labels map[string]string) bool
+	// whole reports that keeps looks at lines beyond what is kept of them.
+	whole bool
+	// slots by the paths of fields, and the paths of objects that hold them.
+	slots   map[string]*slot
+	parents map[string]bool
+	path    []byte
+	// own are the labels of the objects of labels, and label the name of the present one.
+	own   []ownLabel
+	label []byte
+}
+
+// ownLabel of a document.
+type ownLabel struct{ name, value string }
+
+// slot is the value of one field of the present document.
+type slot struct {
+	text  []byte
+	limit int
+	// nested is how many objects the value was in, plus one. Zero is no value; the least nested one counts.
+	nested int
+}
+
+func newDocumentReader(m *mapping) *documentReader {
+	r := &documentReader{mapping: m, slots: map[string]*slot{}, parents: map[string]bool{}}
+	for _, f := range m.message {
+		r.want(f.path, maxLine)
+	}
+	for _, fields := range m.labels {
 		for _, f := range fields {
-			if take(label, f.path) {
-				break
-			}
+			r.want(f.path, maxLabelLength)
 		}
 	}
-	for label, paths := range m.guesses {
+	for role, paths := range m.guesses {
 		for _, path := range paths {
-			if label == roleMessage || labels[label] != "" || take(label, path) {
-				break
+			if role == roleMessage {
+				r.want(path, maxLine)
+			} else {
+				r.want(path, maxLabelLength)
 			}
-		}
-	}
-	for _, path := range labelObjects() {
-		prefix := path + "."
-		if path == ownLabels {
-			prefix = ""
-		}
-		if inner, is := lookup(document, path).(map[string]any); is {
-			collect(inner, prefix, labels, 0)
 		}
 	}
 	for _, path := range m.disputing {
-		if text, is := scalar(lookup(document, path)); is && text != "" && text != labels[logs.LabelNamespace] {
+		r.want(path, maxLabelLength)
+	}
+	for _, path := range labelObjects() {
+		r.parentsOf(path)
+		r.parents[path] = true
+	}
+	return r
+}
+
+func (r *documentReader) want(path string, limit int) {
+	if r.slots[path] == nil {
+		r.slots[path] = &slot{}
+	}
+	r.slots[path].limit = max(limit, r.slots[path].limit)
+	r.parentsOf(path)
+}
+
+func (r *documentReader) parentsOf(path string) {
+	for i := range len(path) {
+		if path[i] == '.' {
+			r.parents[path[:i]] = true
+		}
+	}
+}
+
+// hit reads one hit.
+func (r *documentReader) hit(d *stream.Decoder) (document, error) {
+	for _, s := range r.slots {
+		s.nested = 0
+	}
+	r.own = r.own[:0]
+	var h document
+	sorted := false
+	err := d.Object(func(name []byte) (err error) {
+		switch string(name) {
+		case "_index":
+			h.index, err = r.identifier(d, maxIndexName)
+		case "_id":
+			h.id, err = r.identifier(d, maxID)
+		case "_source":
+			r.path = r.path[:0]
+			err = r.object(d, 0)
+		case "sort":
+			sorted = true
+			h.at, err = sortedBy(d)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return document{}, err
+	case !sorted || h.id == "" || h.index == "":
+		return document{}, stream.ErrShape
+	}
+	return h, r.finish(d, &h)
+}
+
+// identifier must be whole: it is sent back.
+func (r *documentReader) identifier(d *stream.Decoder, limit int) (string, error) {
+	text, err := d.Bytes(limit + utf8.UTFMax)
+	if err != nil {
+		return "", err
+	}
+	if len(text) > limit {
+		return "", stream.ErrShape
+	}
+	if limit == maxIndexName {
+		return d.Intern(text)
+	}
+	return string(text), d.KeepText(len(text))
+}
+
+// sortedBy is the time in milliseconds that a hit was sorted by.
+func sortedBy(d *stream.Decoder) (at int64, err error) {
+	elements := 0
+	err = d.Array(func() error {
+		if elements++; elements > 1 {
+			return nil
+		}
+		literal, err := d.Number()
+		if err != nil {
+			return err
+		}
+		if at, err = strconv.ParseInt(string(literal), 10, 64); err != nil {
+			return fmt.Errorf("%w: the time to sort by is not a whole number", stream.ErrShape)
+		}
+		return nil
+	})
+	if err == nil && elements == 0 {
+		err = stream.ErrShape
+	}
+	return at, err
+}
+
+// object reads the fields of an object that is at the present path.
+func (r *documentReader) object(d *stream.Decoder, nested int) error {
+	length := len(r.path)
+	return d.Object(func(name []byte) error {
+		if length > 0 {
+			r.path = append(r.path[:length], '.')
+		}
+		r.path = append(r.path, name...)
+		err := r.field(d, nested)
+		r.path = r.path[:length]
+		return err
+	})
+}
+
+func (r *documentReader) field(d *stream.Decoder, nested int) error {
+	kind, err := d.Kind()
+	if err != nil {
+		return err
+	}
+	if kind == stream.Object {
+		for _, path := range labelObjects() {
+			if string(r.path) == path {
+				return r.labels(d, path, nested+1)
+			}
+		}
+		if r.parents[string(r.path)] {
+			return r.object(d, nested+1)
+		}
+		return nil
+	}
+	s := r.slots[string(r.path)]
+	if s == nil {
+		return nil
+	}
+	text, is, err := d.Scalar(s.limit)
+	if err == nil && is {
+		s.set(text, nested+1)
+	}
+	return err
+}
+
+func (s *slot) set(text []byte, nested int) {
+	if s.nested == 0 || nested <= s.nested {
+		s.text = append(s.text[:0], text...)
+		s.nested = nested
+	}
+}
+
+// labels reads an object of labels. Its fields may be wanted by their whole path, too.
+func (r *documentReader) labels(d *stream.Decoder, path string, nested int) error {
+	prefix := path + "."
+	if path == ownLabels {
+		prefix = ""
+	}
+	return r.collect(d, prefix, nested, 0)
+}
+
+func (r *documentReader) collect(d *stream.Decoder, prefix string, nested, depth int) error {
+	length := len(r.path)
+	return d.Object(func(name []byte) error {
+		if len(prefix)+len(name) > maxLabelLength {
+			return nil
+		}
+		r.path = append(append(r.path[:length], '.'), name...)
+		defer func() { r.path = r.path[:length] }()
+		kind, err := d.Kind()
+		if err != nil {
+			return err
+		}
+		if kind == stream.Object {
+			if depth >= maxDepth {
+				return nil
+			}
+			return r.collect(d, prefix+string(name)+".", nested+1, depth+1)
+		}
+		r.label = append(append(r.label[:0], prefix...), name...)
+		text, is, err := d.Scalar(maxLabelLength)
+		if err != nil || !is {
+			return err
+		}
+		if s := r.slots[string(r.path)]; s != nil {
+			s.set(text, nested+1)
+		}
+		return r.keepOwn(d, text)
+	})
+}
+
+func (r *documentReader) keepOwn(d *stream.Decoder, text []byte) error {
+	if len(r.own) >= maxLabels || slices.ContainsFunc(r.own, func(o ownLabel) bool { return o.name == string(r.label) }) {
+		return nil
+	}
+	value, err := d.Intern(text)
+	if err != nil {
+		return err
+	}
+	name, err := d.Intern(r.label)
+	r.own = append(r.own, ownLabel{name, value})
+	return err
+}
+
+// finish a document: its line, its labels, and whether it is wanted.
+func (r *documentReader) finish(d *stream.Decoder, h *document) error {
+	text := r.line()
+	kept := text
+	if len(kept) > logs.LineLimit {
+		kept = clipped(kept, logs.LineLimit)
+	}
+	before := d.Kept()
+	h.line = string(kept)
+	if err := d.KeepText(len(h.line)); err != nil {
+		return err
+	}
+	var err error
+	if h.labels, err = r.labelsOf(d); err != nil {
+		return err
+	}
+	judged := h.line
+	if r.whole && len(text) > len(kept) {
+		judged = string(text)
+	}
+	if h.fits = r.keeps == nil || r.keeps(judged, h.labels); !h.fits {
+		h.line = ""
+		h.labels = nil
+		d.Drop(before)
+	}
+	return d.Keep(hitBytes)
+}
+
+// clipped at a whole character.
+func clipped(text []byte, length int) []byte {
+	for length > 0 && !utf8.RuneStart(text[length]) {
+		length--
+	}
+	return text[:length]
+}
+
+// line of the present document, whole.
+func (r *documentReader) line() []byte {
+	for _, f := range r.mapping.message {
+		if text := r.text(f.path); len(text) > 0 {
+			return text
+		}
+	}
+	for _, path := range r.mapping.guesses[roleMessage] {
+		if text := r.text(path); len(text) > 0 {
+			return text
+		}
+	}
+	return nil
+}
+
+// text of a field of the present document.
+func (r *documentReader) text(path string) []byte {
+	if s := r.slots[path]; s != nil && s.nested > 0 {
+		return s.text
+	}
+	return nil
+}
+
+// labelsOf the present document: those of the contract and those that were asked for, and what is in the objects of labels.
+func (r *documentReader) labelsOf(d *stream.Decoder) (map[string]string, error) {
+	labels := make(map[string]string, 8)
+	for label, fields := range r.mapping.labels {
+		for _, f := range fields {
+			if taken, err := r.take(d, labels, label, f.path); err != nil {
+				return nil, err
+			} else if taken {
+				break
+			}
+		}
+	}
+	for label, paths := range r.mapping.guesses {
+		for _, path := range paths {
+			if label == roleMessage || labels[label] != "" {
+				break
+			}
+			if taken, err := r.take(d, labels, label, path); err != nil {
+				return nil, err
+			} else if taken {
+				break
+			}
+		}
+	}
+	for _, own := range r.own {
+		if _, taken := labels[own.name]; taken || len(labels) >= maxLabels {
+			continue
+		}
+		if err := d.KeepEntry(len(labels)); err != nil {
+			return nil, err
+		}
+		labels[own.name] = own.value
+	}
+	for _, path := range r.mapping.disputing {
+		if text := r.text(path); len(text) > 0 && string(text) != labels[logs.LabelNamespace] {
 			delete(labels, logs.LabelNamespace)
 		}
 	}
-	return labels
+	return labels, nil
+}
+
+// take a label from a field, if the present document has it.
+func (r *documentReader) take(d *stream.Decoder, labels map[string]string, label, path string) (bool, error) {
+	text := r.text(path)
+	if len(text) == 0 {
+		return false, nil
+	}
+	if len(text) > maxLabelLength {
+		text = clipped(text, maxLabelLength)
+	}
+	value, err := d.Intern(text)
+	if err != nil {
+		return false, err
+	}
+	if label == logs.LabelLevel {
+		value = strings.ToLower(value)
+	}
+	if err := d.KeepEntry(len(labels)); err != nil {
+		return false, err
+	}
+	labels[label] = value
+	return true, nil
 }
 
 // labelObjects are objects whose fields are labels: one's own, those of Pods as Filebeat, Fluentd and Fluent Bit have them, and
 // as Vector does.
 func labelObjects() []string {
 	return []string{ownLabels, "kubernetes.labels", "kubernetes.pod_labels"}
-}
-
-func collect(document map[string]any, prefix string, labels map[string]string, depth int) {
-	for key, value := range document {
-		if len(labels) >= maxLabels || len(prefix)+len(key) > maxLabelLength {
-			return
-		}
-		if inner, is := value.(map[string]any); is {
-			if depth < maxDepth {
-				collect(inner, prefix+key+".", labels, depth+1)
-			}
-			continue
-		}
-		if _, taken := labels[prefix+key]; taken {
-			continue
-		}
-		if text, is := scalar(value); is {
-			labels[prefix+key] = firstBytes(text, maxLabelLength)
-		}
-	}
 }
 
 // cut a line at the contract's limit.

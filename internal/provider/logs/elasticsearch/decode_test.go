@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/stream"
+	"kubeops.io/kubeops/internal/testkit/memory"
 )
 
 // answerOf hits as Elasticsearch 6.8 gives it, with Pod metadata as Vector has it.
@@ -54,8 +56,10 @@ func BenchmarkDecode5000Hits(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		entries := make([]logs.Entry, 0, 5000)
-		err := decodeHits(strings.NewReader(answer), func(h hit) {
-			entries = append(entries, logs.Entry{Line: cut(m.line(h.source)), Labels: m.labelsOf(h.source)})
+		d := stream.New(strings.NewReader(answer), stream.Limits{Memory: int64(2 * len(answer))})
+		err := decodeHits(d, newDocumentReader(m), func(found document) error {
+			entries = append(entries, logs.Entry{Line: cut(found.line), Labels: found.labels})
+			return nil
 		})
 		if err != nil || len(entries) != 5000 || entries[7].Labels[logs.LabelNode] != "node-7" {
 			b.Fatal(err, len(entries))
@@ -73,13 +77,16 @@ func FuzzDecodeHits(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, answer string) {
 		m := vector()
-		_ = decodeHits(strings.NewReader(answer), func(h hit) {
-			if line := cut(m.line(h.source)); len(line) > logs.LineLimit || !utf8.ValidString(line) {
-				t.Errorf("line of %d bytes", len(line))
-			}
-			if labels := m.labelsOf(h.source); len(labels) > maxLabels+len(m.labels) {
-				t.Errorf("%d labels", len(labels))
-			}
+		memory.Bounded(t, len(answer), func(limits stream.Limits) {
+			_ = decodeHits(stream.New(strings.NewReader(answer), limits), newDocumentReader(m), func(found document) error {
+				if line := found.line; len(line) > logs.LineLimit || !utf8.ValidString(line) {
+					t.Errorf("line of %d bytes", len(line))
+				}
+				if labels := found.labels; len(labels) > maxLabels+len(m.labels) {
+					t.Errorf("%d labels", len(labels))
+				}
+				return nil
+			})
 		})
 	})
 }
@@ -93,22 +100,32 @@ func FuzzOtherAnswers(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, answer string) {
+		decoded := func(into any) (is bool) {
+			memory.Bounded(t, len(answer), func(limits stream.Limits) {
+				is = stream.New(strings.NewReader(answer), limits).Decode(into) == nil
+			})
+			return is
+		}
 		var caps capabilities
-		if json.Unmarshal([]byte(answer), &caps) == nil {
+		if decoded(&caps) {
 			if _, err := (&Provider{}).build(caps, []string{"x"}); err != nil {
 				t.Error(err)
 			}
 		}
 		var p policy
-		if json.Unmarshal([]byte(answer), &p) == nil {
+		if decoded(&p) {
 			if keeps, _ := p.keeps(); keeps < 0 {
 				t.Errorf("kept for %s", keeps)
 			}
 		}
-		var marks map[string]any
-		if json.Unmarshal([]byte(answer), &marks) == nil {
-			set := map[string]string{}
-			settings(marks, "", 0, set)
+		var items bulkItems
+		var policies managingPolicies
+		var key termKey
+		decoded(&items)
+		decoded(&policies)
+		decoded(&key)
+		var set nestedSettings
+		if decoded(&set) {
 			for _, mark := range stages() {
 				mark.read(set)
 				mark.over(100, 10)
@@ -181,7 +198,20 @@ func TestAFieldOfTheSettingsDoesNotHideAnotherNamespace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := m.labelsOf(tc.document)[logs.LabelNamespace]; got != tc.want {
+		source, err := json.Marshal(tc.document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprintf(`{"hits":{"hits":[{"_index":"i","_id":"1","sort":[1],"_source":%s}]}}`, source)
+		var got string
+		err = decodeHits(stream.New(strings.NewReader(text), stream.Limits{Memory: 1 << 20}), newDocumentReader(m), func(d document) error {
+			got = d.labels[logs.LabelNamespace]
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != tc.want {
 			t.Errorf("%s of %v: got %q, want %q", tc.field, tc.document, got, tc.want)
 		}
 		for _, path := range m.disputing {

@@ -3,6 +3,7 @@ package elasticsearch
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"slices"
@@ -59,7 +60,7 @@ func (p *Provider) disks(ctx context.Context) ([]string, error) {
 			}
 		}
 	}
-	err := p.client.JSON(ctx, provider.Request{Operation: "disks", Path: "/_nodes/stats/fs", Query: url.Values{
+	err := p.client.JSON(ctx, provider.Request{Operation: "disks", Path: "/_nodes/stats/fs", MaxBytes: provider.ListBytes, Query: url.Values{
 		"filter_path": {"nodes.*.name,nodes.*.roles,nodes.*.fs.total,nodes.*.fs.data.total_in_bytes,nodes.*.fs.data.available_in_bytes"},
 	}}, &nodes)
 	if err != nil {
@@ -115,15 +116,15 @@ func (p *Provider) watermarks(ctx context.Context) (marks []watermark, on bool, 
 			Routing struct {
 				Allocation struct {
 					Disk struct {
-						Enabled   any `json:"threshold_enabled"`
-						Watermark map[string]any
+						Enabled   setting `json:"threshold_enabled"`
+						Watermark nestedSettings
 					}
 				}
 			}
 		}
 	}
 	var answer struct{ Defaults, Persistent, Transient layer }
-	err = p.client.JSON(ctx, provider.Request{Operation: "settings", Path: "/_cluster/settings", Query: url.Values{
+	err = p.client.JSON(ctx, provider.Request{Operation: "settings", Path: "/_cluster/settings", MaxBytes: provider.ProbeBytes, Query: url.Values{
 		"include_defaults": {"true"}, "filter_path": {"*.cluster.routing.allocation.disk"},
 	}}, &answer)
 	if err != nil {
@@ -134,29 +135,15 @@ func (p *Provider) watermarks(ctx context.Context) (marks []watermark, on bool, 
 	set := map[string]string{}
 	for _, each := range []layer{answer.Defaults, answer.Persistent, answer.Transient} { // the later wins
 		disk := each.Cluster.Routing.Allocation.Disk
-		if disk.Enabled != nil {
-			on = fmt.Sprint(disk.Enabled) != "false"
+		if disk.Enabled != "" {
+			on = disk.Enabled != "false"
 		}
-		settings(disk.Watermark, "", 0, set)
+		maps.Copy(set, disk.Watermark)
 	}
 	for i := range marks {
 		marks[i].read(set)
 	}
 	return marks, on, nil
-}
-
-// settings of nested and dotted keys, by their whole name: Elasticsearch 8 has low and low.max_headroom beside each other.
-func settings(from map[string]any, prefix string, depth int, into map[string]string) {
-	for key, value := range from {
-		switch value := value.(type) {
-		case string:
-			into[prefix+key] = value
-		case map[string]any:
-			if depth < maxDepth {
-				settings(value, prefix+key+".", depth+1, into)
-			}
-		}
-	}
 }
 
 // read what is set; what cannot be understood leaves the default.

@@ -91,7 +91,7 @@ func (p *Provider) about(ctx context.Context, fresh bool) (server, error) {
 		Tagline string
 		Version struct{ Number, Distribution string }
 	}
-	err := p.client.JSON(ctx, provider.Request{Operation: "info", Path: "/"}, &answer)
+	err := p.client.JSON(ctx, provider.Request{Operation: "info", Path: "/", MaxBytes: provider.ProbeBytes}, &answer)
 	var found server
 	switch {
 	case reason(err) == v1alpha1.ReasonForbidden:

@@ -74,7 +74,7 @@ func (p *Provider) cluster(ctx context.Context, health *logs.Health) error {
 		Active     *int `json:"active_shards"`
 		Unassigned *int `json:"unassigned_shards"`
 	}
-	if err := p.client.JSON(ctx, provider.Request{Operation: "health", Path: "/_cluster/health"}, &answer); err != nil {
+	if err := p.client.JSON(ctx, provider.Request{Operation: "health", Path: "/_cluster/health", MaxBytes: provider.ProbeBytes}, &answer); err != nil {
 		return err
 	}
 	health.State, health.ActiveShards, health.UnassignedShards = answer.Status, answer.Active, answer.Unassigned
@@ -112,7 +112,7 @@ func (p *Provider) notGreen(ctx context.Context, state string) ([]string, error)
 	var answer struct {
 		Indices map[string]struct{ Status string }
 	}
-	err := p.client.JSON(ctx, provider.Request{Operation: "health", Path: "/_cluster/health", Query: url.Values{
+	err := p.client.JSON(ctx, provider.Request{Operation: "health", Path: "/_cluster/health", MaxBytes: provider.ListBytes, Query: url.Values{
 		"level": {"indices"}, "filter_path": {"indices.*.status"},
 	}}, &answer)
 	if err != nil {
@@ -166,9 +166,9 @@ func printable(name string) string {
 
 // blocks warns of a write index that takes nothing. Older indices behind a data stream or an alias may be blocked on purpose.
 func (p *Provider) blocks(ctx context.Context) ([]string, error) {
-	var answer map[string]struct{ Settings map[string]any }
+	var answer map[string]struct{ Settings map[string]setting }
 	err := p.client.JSON(ctx, provider.Request{Operation: "settings", Path: "/" + p.writeIndex + "/_settings/index.blocks.*",
-		Query: url.Values{
+		MaxBytes: provider.ListBytes, Query: url.Values{
 			"flat_settings": {"true"}, "ignore_unavailable": {"true"}, "allow_no_indices": {"true"},
 		}}, &answer)
 	if err != nil {
@@ -176,7 +176,7 @@ func (p *Provider) blocks(ctx context.Context) ([]string, error) {
 	}
 	var full, blocked int
 	for _, index := range answer {
-		on := func(name string) bool { return fmt.Sprint(index.Settings["index.blocks."+name]) == "true" }
+		on := func(name string) bool { return index.Settings["index.blocks."+name] == "true" }
 		if on("read_only_allow_delete") {
 			full++
 		}

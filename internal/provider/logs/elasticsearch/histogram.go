@@ -8,6 +8,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
@@ -88,6 +89,7 @@ func (s *scanner) count(ctx context.Context, step int64, add func(at, n int64)) 
 		}
 	}
 	request := post("histogram", "/"+s.p.index+"/_search", body)
+	request.MaxBytes = provider.ListBytes
 	request.Query = partial()
 	if err := s.p.client.JSON(ctx, request, &answer); err != nil {
 		return err

@@ -1,14 +1,15 @@
 package elasticsearch
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // policy of OpenSearch's Index State Management.
@@ -16,7 +17,7 @@ type policy struct {
 	Default string `json:"default_state"`
 	States  []struct {
 		Name        string
-		Actions     []map[string]any
+		Actions     []map[string]ignored
 		Transitions []struct {
 			State      string `json:"state_name"`
 			Conditions struct {
@@ -31,27 +32,18 @@ type policy struct {
 func (p *Provider) stateManagement(ctx context.Context, index string) (logs.Retention, bool, error) {
 	var failed error
 	for _, root := range []string{"/_plugins/_ism", "/_opendistro/_ism"} {
-		var explained map[string]any
-		if failed = p.client.JSON(ctx, provider.Request{Operation: "retention", Path: root + "/explain/" + index},
-			&explained); failed != nil {
+		var names managingPolicies
+		request := provider.Request{Operation: "retention", Path: root + "/explain/" + index, MaxBytes: provider.ListBytes}
+		if failed = p.client.JSON(ctx, request, &names); failed != nil {
 			if untold(failed) {
 				continue
 			}
 			return logs.Retention{}, false, failed
 		}
-		names := map[string]bool{}
-		for _, each := range explained {
-			managed, _ := each.(map[string]any)
-			for key, value := range managed {
-				if name, is := value.(string); is && (key == "policy_id" || strings.HasSuffix(key, "index_state_management.policy_id")) &&
-					policyName(name) {
-					names[name] = true
-				}
-			}
-		}
 		return shortest(slices.Sorted(maps.Keys(names)), "ISM policy", func(name string) (time.Duration, bool, error) {
 			var answer struct{ Policy *policy }
-			if err := p.client.JSON(ctx, provider.Request{Operation: "retention", Path: root + "/policies/" + name}, &answer); err != nil {
+			request := provider.Request{Operation: "retention", Path: root + "/policies/" + name, MaxBytes: provider.ProbeBytes}
+			if err := p.client.JSON(ctx, request, &answer); err != nil {
 				return 0, false, err
 			}
 			if answer.Policy == nil {
@@ -62,6 +54,30 @@ func (p *Provider) stateManagement(ctx context.Context, index string) (logs.Rete
 		})
 	}
 	return logs.Retention{}, false, failed
+}
+
+// managingPolicies are the policies of indices, by name.
+type managingPolicies map[string]bool
+
+// UnmarshalStream reads what explains how indices are managed: an object for each index, and counts beside them.
+func (m *managingPolicies) UnmarshalStream(d *stream.Decoder) error {
+	*m = managingPolicies{}
+	return d.Object(func([]byte) error {
+		if kind, err := d.Kind(); err != nil || kind != stream.Object {
+			return err
+		}
+		return d.Object(func(key []byte) error {
+			if string(key) != "policy_id" && !bytes.HasSuffix(key, []byte("index_state_management.policy_id")) {
+				return nil
+			}
+			name, err := readSetting(d)
+			if err != nil || !policyName(name) || (*m)[name] {
+				return err
+			}
+			(*m)[name] = true
+			return d.KeepText(2 * len(name))
+		})
+	})
 }
 
 // keeps is the age at which an index comes to a state that deletes it: the greatest age on the way there, the least of all ways;
@@ -88,7 +104,7 @@ func (p *policy) keeps() (keeps time.Duration, known bool) {
 			if state.Name != at.state {
 				continue
 			}
-			if slices.ContainsFunc(state.Actions, func(action map[string]any) bool { _, deletes := action["delete"]; return deletes }) {
+			if slices.ContainsFunc(state.Actions, func(action map[string]ignored) bool { _, deletes := action["delete"]; return deletes }) {
 				if least < 0 || at.age < least {
 					least = at.age
 				}

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // maxValues of a label that are listed.
@@ -83,13 +85,14 @@ func (s *scanner) terms(ctx context.Context, fields []string, limit int, each fu
 	var answer struct {
 		Aggregations map[string]struct {
 			Buckets []struct {
-				Key  any    `json:"key"`
-				Text string `json:"key_as_string"`
+				Key  termKey `json:"key"`
+				Text string  `json:"key_as_string"`
 			}
 		}
 	}
 	request := post("labels", "/"+s.p.index+"/_search", s.plan.body(nil, nil, object{"size": 0, "track_total_hits": false,
 		"aggs": aggregations}))
+	request.MaxBytes = provider.ListBytes
 	request.Query = partial()
 	if err := s.p.client.JSON(ctx, request, &answer); err != nil {
 		return err
@@ -101,19 +104,46 @@ func (s *scanner) terms(ctx context.Context, fields []string, limit int, each fu
 	}
 	for _, aggregation := range answer.Aggregations {
 		for _, bucket := range aggregation.Buckets {
-			switch key := bucket.Key.(type) {
-			case string:
-				each(key)
-			case float64:
-				if bucket.Text != "" {
-					each(bucket.Text)
-				} else if text, err := json.Marshal(key); err == nil {
-					each(string(text))
-				}
+			switch {
+			case bucket.Key.number && bucket.Text != "":
+				each(bucket.Text)
+			case bucket.Key.known:
+				each(bucket.Key.text)
 			}
 		}
 	}
 	return nil
+}
+
+// termKey is the key of a bucket: a text or a number.
+type termKey struct {
+	text          string
+	number, known bool
+}
+
+// UnmarshalStream reads the key. A number is shown as encoding/json does it.
+func (k *termKey) UnmarshalStream(d *stream.Decoder) error {
+	kind, err := d.Kind()
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case stream.String:
+		k.known = true
+		k.text, err = d.Text(stream.Unlimited)
+	case stream.Number:
+		var number float64
+		if number, err = d.Float64(); err != nil {
+			return err
+		}
+		text, marshalErr := json.Marshal(number)
+		k.number = true
+		k.known = marshalErr == nil
+		k.text = string(text)
+	default:
+		err = d.Skip()
+	}
+	return err
 }
 
 // valuesHere looks at documents until there are enough values.

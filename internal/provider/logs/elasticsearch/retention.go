@@ -2,7 +2,6 @@ package elasticsearch
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"math"
 	"net/url"
@@ -72,10 +71,10 @@ func policyName(name string) bool {
 
 // lifecycle reads the ILM policies of indices.
 func (p *Provider) lifecycle(ctx context.Context, index string) (logs.Retention, bool, error) {
-	var answer map[string]struct{ Settings map[string]any }
+	var answer map[string]struct{ Settings map[string]setting }
 	err := p.client.JSON(
 		ctx,
-		provider.Request{Operation: "settings", Path: "/" + index + "/_settings/index.lifecycle.*", Query: url.Values{
+		provider.Request{Operation: "settings", Path: "/" + index + "/_settings/index.lifecycle.*", MaxBytes: provider.ListBytes, Query: url.Values{
 			"flat_settings": {"true"}, "ignore_unavailable": {"true"}, "allow_no_indices": {"true"},
 		}},
 		&answer,
@@ -86,8 +85,8 @@ func (p *Provider) lifecycle(ctx context.Context, index string) (logs.Retention,
 	names := map[string]bool{}
 	for _, each := range answer {
 		// A data stream's own lifecycle wins where the index says so.
-		if name, is := each.Settings["index.lifecycle.name"].(string); is && policyName(name) &&
-			fmt.Sprint(each.Settings["index.lifecycle.prefer_ilm"]) != "false" {
+		if name := string(each.Settings["index.lifecycle.name"]); policyName(name) &&
+			each.Settings["index.lifecycle.prefer_ilm"] != "false" {
 			names[name] = true
 		}
 	}
@@ -101,11 +100,12 @@ func (p *Provider) lifecyclePolicy(ctx context.Context, name string) (time.Durat
 		Policy struct {
 			Phases map[string]struct {
 				MinAge  string `json:"min_age"`
-				Actions map[string]any
+				Actions map[string]ignored
 			}
 		}
 	}
-	if err := p.client.JSON(ctx, provider.Request{Operation: "retention", Path: "/_ilm/policy/" + name}, &answer); err != nil {
+	request := provider.Request{Operation: "retention", Path: "/_ilm/policy/" + name, MaxBytes: provider.ProbeBytes}
+	if err := p.client.JSON(ctx, request, &answer); err != nil {
 		return 0, false, err
 	}
 	policy, there := answer[name]
@@ -135,7 +135,8 @@ func (p *Provider) dataStream(ctx context.Context, index string) (logs.Retention
 			}
 		} `json:"data_streams"`
 	}
-	if err := p.client.JSON(ctx, provider.Request{Operation: "retention", Path: "/_data_stream/" + index}, &answer); err != nil {
+	request := provider.Request{Operation: "retention", Path: "/_data_stream/" + index, MaxBytes: provider.ListBytes}
+	if err := p.client.JSON(ctx, request, &answer); err != nil {
 		return logs.Retention{}, false, err
 	}
 	keeps := map[string]time.Duration{}

@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // Bounds of reading.
@@ -157,23 +158,19 @@ func (s *scanner) ask(ctx context.Context, size int) ([]document, error) {
 	if answer.Status != 200 {
 		return nil, s.p.client.Refused(answer)
 	}
+	reader := newDocumentReader(s.m)
+	reader.keeps = s.plan.fits
+	reader.whole = len(s.plan.texts) > 0
 	var found []document
-	err = decodeHits(answer.Body, func(h hit) {
-		d := document{hit: h, line: s.m.line(h.source)}
-		if labels := s.m.labelsOf(h.source); s.plan.fits(d.line, labels) {
-			d.fits = true
-			d.labels = labels
-		} else {
-			d.line = ""
+	err = decodeHits(answer.Decoder(), reader, func(d document) error {
+		if len(found) == size {
+			return stream.ErrShape // more than was asked for
 		}
-		d.source = nil
 		found = append(found, d)
+		return nil
 	})
-	switch {
-	case problem.As(err) != nil:
-		return nil, err
-	case err != nil, len(found) > size:
-		return nil, s.p.client.Invalid(err)
+	if err != nil {
+		return nil, s.p.client.DecodeProblem(err)
 	}
 	return found, nil
 }

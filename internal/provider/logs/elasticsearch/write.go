@@ -15,6 +15,7 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // bulkSize is how many bytes are sent at once, about; a server takes 100 MB by default, and advises some.
@@ -143,29 +144,56 @@ func set(document map[string]any, path, value string) {
 func (p *Provider) bulk(ctx context.Context, body []byte, count int) error {
 	var answer struct {
 		Errors *bool
-		Items  []map[string]struct {
-			Status int
-			Error  struct{ Type string }
-		}
+		Items  bulkItems
 	}
 	err := p.client.JSON(ctx, provider.Request{
 		Operation: "write", Method: http.MethodPost, Path: "/" + p.writeIndex + "/_bulk", Body: body, ContentType: "application/x-ndjson",
-		Query: url.Values{"filter_path": {"errors,items.*.status,items.*.error.type"}},
+		MaxBytes: provider.ListBytes, Query: url.Values{"filter_path": {"errors,items.*.status,items.*.error.type"}},
 	}, &answer)
 	if err != nil {
 		return err
 	}
-	if answer.Errors == nil || len(answer.Items) != count {
+	switch {
+	case answer.Errors == nil || answer.Items.count != count:
 		return p.client.Invalid(nil)
-	}
-	for _, item := range answer.Items {
-		for _, result := range item {
-			if result.Status < 200 || result.Status > 299 {
-				return p.refused(result.Status, result.Error.Type)
-			}
-		}
+	case answer.Items.failed != nil:
+		return p.refused(answer.Items.failed.Status, answer.Items.failed.Error.Type)
 	}
 	return nil
+}
+
+// bulkItems are the results of the documents of a bulk request.
+type bulkItems struct {
+	count int
+	// failed is the first document that was not stored.
+	failed *bulkResult
+}
+
+type bulkResult struct {
+	Status int
+	Error  struct {
+		Type string `max:"256"`
+	}
+}
+
+// UnmarshalStream reads the results, of which there are as many as documents, and keeps the first failure.
+func (b *bulkItems) UnmarshalStream(d *stream.Decoder) error {
+	return d.Array(func() error {
+		b.count++
+		return d.Object(func([]byte) error {
+			before := d.Kept()
+			var result bulkResult
+			if err := d.Decode(&result); err != nil {
+				return err
+			}
+			if b.failed == nil && (result.Status < 200 || result.Status > 299) {
+				b.failed = &result
+			} else {
+				d.Drop(before)
+			}
+			return nil
+		})
+	})
 }
 
 // refused words why a document was not stored.
@@ -206,6 +234,7 @@ func (p *Provider) typeOf(ctx context.Context) (string, error) {
 		return kind, nil
 	}
 	request := post("type", "/"+p.writeIndex+"/_search", []byte(`{"size":1,"_source":false}`))
+	request.MaxBytes = provider.ProbeBytes
 	request.Query = url.Values{"ignore_unavailable": {"true"}, "allow_no_indices": {"true"}, "filter_path": {"hits.hits._type"}}
 	var answer struct {
 		Hits struct {
