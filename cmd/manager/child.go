@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
-	"strings"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -17,6 +14,7 @@ import (
 	configv1alpha1 "kubeops.io/kubeops/api/config/v1alpha1"
 	"kubeops.io/kubeops/internal/child"
 	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/memlimit"
 	"kubeops.io/kubeops/internal/runner"
 )
 
@@ -28,8 +26,6 @@ const (
 	// minRunMemory is what a run gets at least, and defaultRunMemory what it gets in a container without a limit.
 	minRunMemory     = 64 << 20
 	defaultRunMemory = 1 << 30
-	// cgroupLimit has the memory limit of the container where it has one (cgroup v2).
-	cgroupLimit = "/sys/fs/cgroup/memory.max"
 )
 
 // serveRun is the main function of a child process.
@@ -50,9 +46,12 @@ func runCommand(config *configv1alpha1.ManagerConfig) (*child.Command, error) {
 		return nil, fmt.Errorf("find the program to start for runs: %w", err)
 	}
 	parallel := int64(config.Inspections.MaxConcurrent)
-	container := containerMemory()
+	container, limited := memlimit.Detect()
+	if !limited {
+		container = 0
+	}
 	memory := runMemory(config.Inspections.MemoryLimit, container, parallel)
-	if container > 0 {
+	if limited {
 		debug.SetMemoryLimit(max(container-parallel*memory, container/4))
 	}
 	processors := max((runtime.GOMAXPROCS(0)+int(parallel)-1)/int(parallel), 1)
@@ -68,21 +67,4 @@ func runMemory(configured string, container, parallel int64) int64 {
 		return defaultRunMemory
 	}
 	return max((container-ownMemory)/parallel, minRunMemory)
-}
-
-// containerMemory is the memory limit of the container in bytes: GOMEMLIMIT, as the Deployment sets it, or that of the cgroup. 0 without
-// a limit.
-func containerMemory() int64 {
-	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
-		return limit
-	}
-	text, err := os.ReadFile(cgroupLimit)
-	if err != nil {
-		return 0
-	}
-	limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-	if err != nil { // "max"
-		return 0
-	}
-	return limit
 }

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"io"
 	"maps"
+	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -133,13 +134,15 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	config.Limits.MaxQueryBytes = 40 << 20
 	config.Quotas.LogBackends = 3
 	config.Quotas.RunsPerHour = 60
+	config.Backends.ResponseMemory = "8Mi"
 	config.LogCollection.Namespace = "logging"
 	config.LogCollection.ClusterWideNamespaces = []string{"monitoring"}
 	config.LogCollection.Images.Vector = "vector:1"
 	config.LogCollection.Images.Fluentd = "fluentd:1"
 	options := controllerOptions(&config)
 	collectors := options.LogCollectors
-	if options.ParallelInspections != 7 || !options.Egress.AllowLoopback || collectors.Namespace != "logging" || options.Metrics == nil {
+	if options.ParallelInspections != 7 || !options.Egress.AllowLoopback || collectors.Namespace != "logging" || options.Metrics == nil ||
+		options.ResponseMemory != 8<<20 {
 		t.Errorf("%+v", options)
 	}
 	wantLimits := limits.Limits{
@@ -176,5 +179,21 @@ func TestConfigurationReachesTheControllers(t *testing.T) {
 	if *manager.LeaseDuration != election.LeaseDuration.Duration || *manager.RenewDeadline != election.RenewDeadline.Duration ||
 		*manager.RetryPeriod != election.RetryPeriod.Duration || manager.LeaderElectionNamespace != "" || !manager.LeaderElection {
 		t.Errorf("%+v", manager)
+	}
+}
+
+func TestResponseMemoryIsAPartOfTheMemoryLimit(t *testing.T) {
+	limited := func() (int64, bool) { return 256 << 20, true }
+	unlimited := func() (int64, bool) { return math.MaxInt64, false }
+	for name, test := range map[string]struct {
+		configured string
+		detect     func() (int64, bool)
+		want       int64
+	}{
+		"configured": {"100Mi", limited, 100 << 20}, "a limit": {"", limited, 32 << 20}, "no limit": {"", unlimited, 64 << 20},
+	} {
+		if got := responseMemory(test.configured, test.detect); got != test.want {
+			t.Errorf("%s: got %d, want %d", name, got, test.want)
+		}
 	}
 }

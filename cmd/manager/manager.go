@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -22,6 +23,7 @@ import (
 	"kubeops.io/kubeops/controllers"
 	"kubeops.io/kubeops/internal/explain/rediscache"
 	"kubeops.io/kubeops/internal/limits"
+	"kubeops.io/kubeops/internal/memlimit"
 	"kubeops.io/kubeops/internal/provider"
 )
 
@@ -72,10 +74,12 @@ func managerOptions(config *configv1alpha1.ManagerConfig, scheme *runtime.Scheme
 
 // addControllers returns a function that closes the connections of the answer cache.
 func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) (closeCache func(), err error) {
-	options := controllerOptions(config)
-	if options.RunCommand, err = runCommand(config); err != nil {
+	command, err := runCommand(config) // first: it reserves memory for the processes of runs
+	if err != nil {
 		return nil, err
 	}
+	options := controllerOptions(config)
+	options.RunCommand = command
 	closeCache = func() {}
 	if redis := &config.AnswerCache.Redis; redis.URL != "" {
 		answers, err := rediscache.New(rediscache.Options{URL: redis.URL, PasswordFile: redis.PasswordFile, CAFile: redis.CAFile})
@@ -99,6 +103,7 @@ func controllerOptions(config *configv1alpha1.ManagerConfig) controllers.Options
 		Egress:              egress(&config.Backends),
 		Limits:              limitsOf(&config.Limits),
 		Quotas:              quotasOf(&config.Quotas),
+		ResponseMemory:      responseMemory(config.Backends.ResponseMemory, memlimit.Detect),
 		Metrics:             metrics.Registry,
 		LogCollectors: controllers.LogCollectors{
 			Namespace:  collection.Namespace,
@@ -150,6 +155,19 @@ func quotasOf(config *configv1alpha1.Quotas) limits.Quotas {
 		RunsPerHour:    int(config.RunsPerHour),
 		ConcurrentRuns: int(config.ConcurrentRuns),
 	}
+}
+
+// responseMemory is the configured quantity in bytes, or a part of the memory limit.
+func responseMemory(configured string, detect func() (int64, bool)) int64 {
+	const part, withoutLimit = 8, 64 << 20
+	if quantity, err := resource.ParseQuantity(configured); err == nil { // validated; empty is none
+		return quantity.Value()
+	}
+	limit, known := detect()
+	if !known {
+		return withoutLimit
+	}
+	return limit / part
 }
 
 func addHealthChecks(manager ctrl.Manager) error {

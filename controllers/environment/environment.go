@@ -36,6 +36,8 @@ type Settings struct {
 	// Limits and Quotas bound what tenants can ask for. Default: nothing is bounded.
 	Limits limits.Limits
 	Quotas limits.Quotas
+	// ResponseMemory is the size of all responses of backends that are read at the same time, in bytes.
+	ResponseMemory int64
 	// LogCollectors says how lines of Pods are routed to LogBackends.
 	LogCollectors LogCollectors
 	// Answers keeps explanations of models beside the reports; nil keeps none.
@@ -113,6 +115,7 @@ func newResolver(m ctrl.Manager, settings Settings) (*backends.Resolver, error) 
 		Secrets:      &secretref.Source{Reader: kind.CheckedReader{Reader: m.GetAPIReader()}, Config: m.GetConfig()},
 		MetricsTypes: metricsTypes, LogTypes: logTypes, ChannelTypes: channelTypes, ModelTypes: modelTypes,
 		Egress: settings.Egress, Telemetry: telemetry, MaxQueryBytes: settings.Limits.MaxQueryBytes,
+		Memory: provider.NewResponseMemory(settings.ResponseMemory),
 		Meters: &backends.Meters{Client: m.GetClient(), Clock: clock.RealClock{}},
 	}, errors.Join(metricsErr, logErr, modelErr, channelErr)
 }

@@ -37,6 +37,8 @@ type Resolver struct {
 	Egress provider.Egress
 	// Telemetry counts requests; nil counts nothing.
 	Telemetry *provider.Metrics
+	// Memory of the responses that are read at the same time, shared by namespace; nil bounds each response only.
+	Memory *provider.ResponseMemory
 }
 
 // Redactor removes credentials, control characters and invalid text from what a server sent, and cuts it to a number of runes.

@@ -19,7 +19,9 @@ type Channel struct {
 func (r *Resolver) OpenChannel(ctx context.Context, c *v1alpha1.NotificationChannel) (*Channel, error) {
 	spec := &c.Spec
 	secrets := r.Secrets.For(c.Namespace, spec.ServiceAccountName)
-	settings := notify.Settings{Timeout: spec.MessageTimeout(), Egress: r.Egress, Metrics: r.Telemetry}
+	settings := notify.Settings{
+		Timeout: spec.MessageTimeout(), Egress: r.Egress, Metrics: r.Telemetry, Memory: r.Memory.For(c.Namespace),
+	}
 	fields := provider.Fields{TLS: "spec.tls", Timeout: "spec.timeout", Settings: "spec." + string(spec.Type)}
 	tls, err := resolveTLS(ctx, secrets, spec.TLS, fields.TLS)
 	if err != nil {

@@ -21,9 +21,10 @@ type Logs struct {
 
 	config   logs.Config
 	endpoint provider.Endpoint
-	// egress and telemetry are for the dashboards beside it, see PutDataView.
+	// egress, telemetry and memory are for the dashboards beside it, see PutDataView.
 	egress    provider.Egress
 	telemetry *provider.Metrics
+	memory    *provider.ResponseShare
 }
 
 // OpenLogs opens a client of a LogBackend. Its errors are problems. Close what it returns.
@@ -39,13 +40,14 @@ func (r *Resolver) OpenLogs(ctx context.Context, backend *v1alpha1.LogBackend) (
 	}
 	opened, err := config.Open(logs.Settings{
 		Endpoint: endpoint, Fields: logFields(backend.Spec.Fields), Timeout: backend.Spec.RequestTimeout(),
-		Egress: r.Egress, Metrics: r.Telemetry,
+		Egress: r.Egress, Metrics: r.Telemetry, Memory: r.Memory.For(backend.Namespace),
 	})
 	if err != nil {
 		return nil, toProblem(err)
 	}
 	return &Logs{
 		Provider: opened, Redactor: newRedactor(secrets), config: config, endpoint: endpoint, egress: r.Egress, telemetry: r.Telemetry,
+		memory: r.Memory.For(backend.Namespace),
 	}, nil
 }
 
@@ -131,7 +133,7 @@ func (l *Logs) PutDataView(ctx context.Context, backend *v1alpha1.LogBackend) (v
 	endpoint.Fields.URL = l.endpoint.Fields.Setting(wanted.Setting)
 	client, err := provider.NewClient(endpoint, provider.Options{
 		Type: "dashboards", Limits: provider.Limits{Timeout: backend.Spec.RequestTimeout(),
-			MaxBytes: maxDataView}, Egress: l.egress, Metrics: l.telemetry,
+			MaxBytes: maxDataView}, Egress: l.egress, Metrics: l.telemetry, Memory: l.memory,
 	})
 	if err != nil {
 		return product, err

@@ -46,6 +46,7 @@ func (r *Resolver) OpenMetrics(ctx context.Context, backend *v1alpha1.MetricsBac
 	endpoint.URL = url
 	settings := metrics.Settings{
 		Endpoint: endpoint, Budget: BudgetOf(spec.QueryBudget), Timeout: spec.RequestTimeout(), Egress: r.Egress, Metrics: r.Telemetry,
+		Memory: r.Memory.For(backend.Namespace),
 	}
 	if r.Queries != nil {
 		settings.Slots = r.Queries.Slots(backend, settings.Budget)

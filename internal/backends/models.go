@@ -56,6 +56,7 @@ func (r *Resolver) OpenModel(ctx context.Context, p *v1alpha1.AIProvider) (*Mode
 	}
 	settings := ai.Settings{
 		Endpoint: endpoint, Model: spec.Model, Timeout: spec.RequestTimeout(), Egress: r.Egress, Metrics: r.Telemetry,
+		Memory:     r.Memory.For(p.Namespace),
 		JSONObject: spec.OpenAI != nil && spec.OpenAI.AnswerFormat == v1alpha1.AnswerJSONObject,
 	}
 	if spec.ContextLength != nil {

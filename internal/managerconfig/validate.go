@@ -54,6 +54,7 @@ func validateConfig(config *v1alpha1.ManagerConfig) field.ErrorList {
 	all = append(all, validateEgress(&config.Backends.Egress, field.NewPath("backends", "egress"))...)
 	all = append(all, validateLimits(&config.Limits, field.NewPath("limits"))...)
 	all = append(all, validateQuotas(&config.Quotas, field.NewPath("quotas"))...)
+	all = append(all, validateBackends(&config.Backends, field.NewPath("backends"))...)
 	all = append(all, validateLogCollection(&config.LogCollection, field.NewPath("logCollection"))...)
 	all = append(all, validateRedis(&config.AnswerCache.Redis, field.NewPath("answerCache", "redis"))...)
 	return all
@@ -151,6 +152,19 @@ func validateInspections(inspections *v1alpha1.Inspections, path *field.Path) fi
 		}
 	}
 	return all
+}
+
+func validateBackends(backends *v1alpha1.Backends, path *field.Path) field.ErrorList {
+	const minMemory, maxMemory = 4 << 20, 1 << 40
+	text := backends.ResponseMemory
+	if text == "" {
+		return nil
+	}
+	quantity, err := resource.ParseQuantity(text)
+	if err != nil || quantity.CmpInt64(minMemory) < 0 || quantity.CmpInt64(maxMemory) > 0 {
+		return field.ErrorList{field.Invalid(path.Child("responseMemory"), text, "must be a quantity from 4Mi to 1Ti, such as 64Mi")}
+	}
+	return nil
 }
 
 func validateLogCollection(collection *v1alpha1.LogCollection, path *field.Path) field.ErrorList {

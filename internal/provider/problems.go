@@ -108,9 +108,12 @@ func overLimit(limit *stream.LimitError, host string) *problem.Problem {
 	case stream.LimitName:
 		return problem.Retrying(v1alpha1.ReasonInvalidResponse, limit,
 			"the response of %s has a field name of more than %s and was dropped", host, quantity(limit.Max))
+	case stream.LimitMemory:
+		return problem.Retrying(v1alpha1.ReasonResponseTooLarge, limit,
+			"the values in the response of %s need more than %s of memory and were dropped", host, quantity(limit.Max))
 	}
-	return problem.Retrying(v1alpha1.ReasonResponseTooLarge, limit,
-		"the values in the response of %s need more than %s of memory and were dropped", host, quantity(limit.Max))
+	return problem.Retrying(v1alpha1.ReasonInvalidResponse, limit,
+		"the response of %s has more than %d %s and was dropped", host, limit.Max, limit.Limit)
 }
 
 // quantity of bytes, such as 32Mi.

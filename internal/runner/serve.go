@@ -20,6 +20,7 @@ import (
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/memlimit"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/builtin"
@@ -71,7 +72,7 @@ func newLocal(job *Job, parent *parent, recorded *observations, engine Engine) (
 	resolver := &backends.Resolver{
 		Secrets:      &secretref.Source{Reader: reader, Config: config},
 		MetricsTypes: metricsTypes, LogTypes: logTypes, Egress: job.Egress, Telemetry: provider.RecordMetrics(recorded.add),
-		MaxQueryBytes: job.MaxQueryBytes,
+		MaxQueryBytes: job.MaxQueryBytes, Memory: provider.NewResponseMemory(responseMemory(memlimit.Detect())),
 	}
 	if job.SharedQueries {
 		resolver.Queries = &parentSlots{call: parent.call}
@@ -80,6 +81,19 @@ func newLocal(job *Job, parent *parent, recorded *observations, engine Engine) (
 		Reader: reader, Accounts: impersonate.Source{Reader: reader, Config: config}, Clock: clock.RealClock{}, Checks: checks.Builtin(),
 		Backends: resolver, Engine: engine,
 	}, errors.Join(metricsErr, logErr)
+}
+
+// responseMemory is the part of the memory limit of a run that responses of backends may take. All of them are for one namespace, which
+// gets half of it.
+func responseMemory(limit int64, limited bool) int64 {
+	const (
+		part         = 4
+		withoutLimit = 128 << 20
+	)
+	if !limited {
+		return withoutLimit
+	}
+	return limit / part
 }
 
 // newReader reads what a run refers to. The kinds are known, so that no run asks the API server which it serves.

@@ -106,8 +106,8 @@ func read(ctx context.Context, client *provider.Client, path string, into any) (
 	case answer.Status != http.StatusOK:
 		return false, client.Refused(answer)
 	}
-	if err := json.NewDecoder(answer.Body).Decode(into); err != nil {
-		return false, client.Invalid(err)
+	if err := answer.Decoder().Decode(into); err != nil {
+		return false, client.DecodeProblem(err)
 	}
 	return true, nil
 }

@@ -106,6 +106,10 @@ const AutoMemoryLimit = "auto"
 type Backends struct {
 	// allowLoopback permits loopback addresses in URLs. Only for a manager that runs outside the cluster. Default: false.
 	AllowLoopback bool `json:"allowLoopback"`
+	// responseMemory is the size of all responses of these servers that are read at the same time, as a quantity such as 64Mi. Half
+	// of it is the most for one namespace, and so for one response. Decoded values may take twice as much. At least 4Mi. Empty selects an
+	// eighth of the memory limit of the manager (GOMEMLIMIT or the container's), or 64Mi without a limit. Default: "".
+	ResponseMemory string `json:"responseMemory"`
 	// egress restricts the targets of URLs in resources. Link-local, multicast and metadata addresses are always denied.
 	Egress Egress `json:"egress"`
 }

@@ -71,9 +71,10 @@ type Settings struct {
 	Timeout time.Duration
 	// MaxBytes of one response. Default 1 MiB.
 	MaxBytes int64
-	// Egress and Metrics as the manager sets them.
+	// Egress, Metrics and Memory as the manager sets them.
 	Egress  provider.Egress
 	Metrics *provider.Metrics
+	Memory  *provider.ResponseShare
 }
 
 // Registry of the types of models.

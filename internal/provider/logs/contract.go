@@ -151,9 +151,10 @@ type Settings struct {
 	Timeout time.Duration
 	// MaxBytes of one answer. Default 32 MiB.
 	MaxBytes int64
-	// Egress and Metrics as the manager sets them.
+	// Egress, Metrics and Memory as the manager sets them.
 	Egress  provider.Egress
 	Metrics *provider.Metrics
+	Memory  *provider.ResponseShare
 }
 
 // Capabilities of a provider, sorted, for status.

@@ -199,9 +199,10 @@ type Settings struct {
 	Timeout time.Duration
 	// Slots are shared by all clients of one backend, so that they keep to Budget.MaxConcurrent together. Nil: this client has its own.
 	Slots Slots
-	// Egress and Metrics as the manager sets them.
+	// Egress, Metrics and Memory as the manager sets them.
 	Egress  provider.Egress
 	Metrics *provider.Metrics
+	Memory  *provider.ResponseShare
 }
 
 // Capabilities of a provider, sorted, for status.

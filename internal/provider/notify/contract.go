@@ -106,9 +106,10 @@ type Settings struct {
 	Labels map[string]string
 	// Timeout of one message. Default 30 s.
 	Timeout time.Duration
-	// Egress and Metrics as the manager sets them.
+	// Egress, Metrics and Memory as the manager sets them.
 	Egress  provider.Egress
 	Metrics *provider.Metrics
+	Memory  *provider.ResponseShare
 }
 
 // Secret is a string that never prints itself.

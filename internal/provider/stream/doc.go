@@ -43,9 +43,9 @@ var (
 
 // LimitError is a response over one of the Limits.
 type LimitError struct {
-	// Limit that was exceeded: memory, depth or name.
+	// Limit that was exceeded: memory, depth, name, or what a caller counts, such as "labels of a series".
 	Limit string
-	// Max is the limit, in bytes or levels.
+	// Max is the limit, in bytes, levels or elements.
 	Max int64
 }
 
@@ -63,6 +63,8 @@ func (e *LimitError) Error() string {
 		return fmt.Sprintf("more than %d nested objects and arrays", e.Max)
 	case LimitName:
 		return fmt.Sprintf("a field name of more than %d bytes", e.Max)
+	case LimitMemory:
+		return fmt.Sprintf("the decoded values need more than %d bytes of memory", e.Max)
 	}
-	return fmt.Sprintf("the decoded values need more than %d bytes of memory", e.Max)
+	return fmt.Sprintf("more than %d %s", e.Max, e.Limit)
 }

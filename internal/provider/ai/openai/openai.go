@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/ai"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // Type of this backend.
@@ -44,7 +46,7 @@ func New(settings ai.Settings) (ai.Model, error) {
 	settings = settings.Defaulted()
 	client, err := provider.NewClient(settings.Endpoint, provider.Options{
 		Type: Type, Limits: provider.Limits{Timeout: settings.Timeout, MaxBytes: settings.MaxBytes},
-		Egress: settings.Egress, Metrics: settings.Metrics,
+		Egress: settings.Egress, Metrics: settings.Metrics, Memory: settings.Memory,
 	})
 	if err != nil {
 		return nil, err
@@ -88,11 +90,8 @@ func (m *Model) Probe(ctx context.Context) (ai.Health, error) {
 	if answer.Status < 200 || answer.Status > 299 {
 		return ai.Health{}, m.client.Refused(answer)
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&list); err != nil {
-		if p := problem.As(err); p != nil {
-			return ai.Health{}, p
-		}
-		return ai.Health{}, m.client.Invalid(err)
+	if err := answer.Decoder().Decode(&list); err != nil {
+		return ai.Health{}, m.client.DecodeProblem(err)
 	}
 	if list.Data == nil {
 		return ai.Health{}, m.client.Invalid(nil)
@@ -118,11 +117,12 @@ func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) 
 	for adjustments := 0; ; adjustments++ {
 		started := time.Now()
 		ctx, cancel := context.WithTimeout(ctx, m.settings.Timeout)
-		completion, err := m.chat.New(ctx, m.params(request))
+		call := exchange{model: m}
+		_, err := m.chat.New(ctx, m.params(request), option.WithMiddleware(call.read))
 		cancel()
 		if err == nil {
 			m.client.Observe("chat", "2xx", time.Since(started))
-			return m.answer(request, completion)
+			return m.answer(request, &call.reply)
 		}
 		var response *sdk.Error
 		if !errors.As(err, &response) {
@@ -131,7 +131,8 @@ func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) 
 			return ai.Answer{}, p
 		}
 		m.client.Observe("chat", statusClass(response.StatusCode), time.Since(started))
-		refusal := ai.Refusal{Status: response.StatusCode, Code: response.Code, Param: response.Param, Message: response.Message}
+		said := &call.failure.Error
+		refusal := ai.Refusal{Status: response.StatusCode, Code: string(said.Code), Param: string(said.Param), Message: said.Message}
 		if response.Response != nil {
 			refusal.RetryAfter = ai.RetryAfter(response.Response.Header, time.Now())
 		}
@@ -212,9 +213,9 @@ func (m *Model) adjust(refusal ai.Refusal) bool {
 	return false
 }
 
-func (m *Model) answer(request ai.Request, completion *sdk.ChatCompletion) (ai.Answer, error) {
+func (m *Model) answer(request ai.Request, completion *reply) (ai.Answer, error) {
 	host := m.client.Host()
-	if completion == nil || len(completion.Choices) == 0 {
+	if len(completion.Choices) == 0 {
 		return ai.Answer{}, m.client.Invalid(nil)
 	}
 	choice := completion.Choices[0]
@@ -229,6 +230,19 @@ func (m *Model) answer(request ai.Request, completion *sdk.ChatCompletion) (ai.A
 		return answer, ai.AnswerCutOff(host)
 	}
 	return answer, nil
+}
+
+// cause of an error of the body: that of the connection where the body broke off.
+func (m *Model) cause(err error) error {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, stream.ErrSyntax), errors.Is(err, stream.ErrShape):
+		return err
+	}
+	var limit *stream.LimitError
+	if errors.As(err, &limit) {
+		return err
+	}
+	return m.client.ToProblem(err)
 }
 
 // toProblem maps an error without a response, or with one that the library could not decode.

@@ -2,7 +2,6 @@ package loki
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // maxWarnings that a status takes.
@@ -53,7 +53,7 @@ func (p *Provider) version(ctx context.Context) (string, error) {
 		Version   string `json:"version"`
 		GoVersion string `json:"goVersion"`
 	}
-	err := p.call(ctx, provider.Request{Operation: "buildinfo", Path: "/loki/api/v1/status/buildinfo"}, &build)
+	err := p.call(ctx, provider.Request{Operation: "buildinfo", Path: "/loki/api/v1/status/buildinfo", MaxBytes: provider.ProbeBytes}, &build)
 	if told := problem.As(err); told != nil && told.Reason == v1alpha1.ReasonNotFound {
 		now := time.Now()
 		_, err := p.labelNames(ctx, now.Add(-time.Hour), now)
@@ -108,7 +108,9 @@ func notReady(host, text string) string {
 
 // ring lists members that are not active. A ring that is not served, or not in JSON, tells nothing.
 func (p *Provider) ring(ctx context.Context) []string {
-	answer, err := p.client.Do(ctx, provider.Request{Operation: "ring", Path: "/ring", Header: http.Header{"Accept": {"application/json"}}})
+	answer, err := p.client.Do(ctx, provider.Request{
+		Operation: "ring", Path: "/ring", Header: http.Header{"Accept": {"application/json"}}, MaxBytes: provider.ListBytes,
+	})
 	if err != nil {
 		return nil
 	}
@@ -116,33 +118,49 @@ func (p *Provider) ring(ctx context.Context) []string {
 	if answer.Status != http.StatusOK {
 		return nil
 	}
-	warnings, err := readRing(answer.Body)
+	warnings, err := readRing(answer.Decoder())
 	if err != nil {
 		return nil
 	}
 	return warnings
 }
 
-// readRing reads the members of a ring and words those that are not active.
-func readRing(content io.Reader) ([]string, error) {
-	var ring struct {
-		Members []struct {
-			ID    string `json:"id"`
-			State string `json:"state"`
-		} `json:"shards"`
-	}
-	if err := json.NewDecoder(content).Decode(&ring); err != nil {
+// readRing reads the members of a ring and words those that are not active, of which it keeps those that sort first.
+func readRing(d *stream.Decoder) ([]string, error) {
+	var warnings []string
+	more := false
+	err := d.Object(func(name []byte) error {
+		if string(name) != "shards" {
+			return nil
+		}
+		return d.Array(func() error {
+			var member struct {
+				ID    string `json:"id" max:"128"`
+				State string `json:"state" max:"32"`
+			}
+			before := d.Kept()
+			if err := d.Decode(&member); err != nil {
+				return err
+			}
+			d.Drop(before)
+			if member.State == "ACTIVE" {
+				return nil
+			}
+			warning := fmt.Sprintf("ring member %.100q is in state %.20q", member.ID, member.State)
+			if at, known := slices.BinarySearch(warnings, warning); !known {
+				warnings = slices.Insert(warnings, at, warning)
+			}
+			if len(warnings) > maxWarnings {
+				more = true
+				warnings = warnings[:maxWarnings]
+			}
+			return nil
+		})
+	})
+	if err != nil {
 		return nil, err
 	}
-	var warnings []string
-	for _, member := range ring.Members {
-		if member.State != "ACTIVE" {
-			warnings = append(warnings, fmt.Sprintf("ring member %.100q is in state %.20q", member.ID, member.State))
-		}
-	}
-	slices.Sort(warnings)
-	warnings = slices.Compact(warnings)
-	if more := len(warnings) - maxWarnings; more > 0 {
+	if more {
 		warnings = append(warnings[:maxWarnings-1], "more members of the ring are not active; see its path /ring")
 	}
 	return warnings, nil

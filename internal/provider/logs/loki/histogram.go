@@ -2,7 +2,6 @@ package loki
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -10,7 +9,9 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // maxBuckets that Loki computes in one query (its limit of points of a series is 11,000).
@@ -78,11 +79,11 @@ func (p *Provider) countInner(ctx context.Context, e expression, buckets []logs.
 	first := buckets[0].Start
 	end := buckets[len(buckets)-1].Start.Add(width)
 	var answer seriesAnswer
-	err := p.call(ctx, get("histogram", "/loki/api/v1/query_range", url.Values{
+	err := p.call(ctx, atMost(provider.ListBytes, get("histogram", "/loki/api/v1/query_range", url.Values{
 		"query": {fmt.Sprintf("sum(count_over_time(%s [%dms] offset 1ms))", e, width.Milliseconds())},
 		"start": {strconv.FormatInt(first.Add(width).UnixNano(), 10)}, "end": {strconv.FormatInt(end.UnixNano(), 10)},
 		"step": {strconv.FormatFloat(width.Seconds(), 'f', -1, 64)},
-	}), &answer)
+	})), &answer)
 	if err != nil {
 		return err
 	}
@@ -117,10 +118,10 @@ func (p *Provider) count(ctx context.Context, e expression, from, to time.Time) 
 // instant counts the lines between two times of whole milliseconds, summed up as said.
 func (p *Provider) instant(ctx context.Context, operation, sum string, e expression, from, to time.Time) ([]series, error) {
 	var answer seriesAnswer
-	err := p.call(ctx, get(operation, "/loki/api/v1/query", url.Values{
+	err := p.call(ctx, atMost(provider.ListBytes, get(operation, "/loki/api/v1/query", url.Values{
 		"query": {fmt.Sprintf("%s(count_over_time(%s [%dms] offset 1ms))", sum, e, to.Sub(from).Milliseconds())},
 		"time":  {strconv.FormatInt(nanos(to), 10)},
-	}), &answer)
+	})), &answer)
 	if err != nil {
 		return nil, err
 	}
@@ -152,18 +153,23 @@ type point struct {
 	count int64
 }
 
-// UnmarshalJSON reads both; a number that is no count is an error.
-func (p *point) UnmarshalJSON(data []byte) error {
-	var pair [2]json.RawMessage
-	if err := json.Unmarshal(data, &pair); err != nil {
-		return err
-	}
+// UnmarshalStream reads both; a number that is no count is an error.
+func (p *point) UnmarshalStream(d *stream.Decoder) error {
 	var seconds float64
 	var text string
-	if err := json.Unmarshal(pair[0], &seconds); err != nil {
+	elements := 0
+	err := d.Array(func() (err error) {
+		switch elements++; elements {
+		case 1:
+			seconds, err = d.Float64()
+		case 2:
+			var read []byte
+			read, err = d.Bytes(maxWord)
+			text = string(read)
+		}
 		return err
-	}
-	if err := json.Unmarshal(pair[1], &text); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	number, err := strconv.ParseFloat(text, 64)

@@ -4,7 +4,6 @@ package loki
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -49,11 +48,8 @@ func (p *Provider) call(ctx context.Context, r provider.Request, into any) error
 	if answer.Status < 200 || answer.Status > 299 {
 		return p.refused(answer)
 	}
-	if err := json.NewDecoder(answer.Body).Decode(into); err != nil {
-		if told := problem.As(err); told != nil {
-			return told
-		}
-		return p.client.Invalid(err)
+	if err := answer.Decoder().Decode(into); err != nil {
+		return p.client.DecodeProblem(err)
 	}
 	return nil
 }
@@ -88,6 +84,12 @@ func get(operation, path string, parameters url.Values) provider.Request {
 		r.Query = nil
 		r.Form = parameters
 	}
+	return r
+}
+
+// atMost limits the response to a request.
+func atMost(bytes int64, r provider.Request) provider.Request {
+	r.MaxBytes = bytes
 	return r
 }
 

@@ -10,13 +10,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/stream"
 	conformance "kubeops.io/kubeops/internal/testkit/conformance/logs"
 	"kubeops.io/kubeops/internal/testkit/hostile"
+	"kubeops.io/kubeops/internal/testkit/memory"
 )
 
 func TestHostileServers(t *testing.T) {
@@ -260,10 +263,17 @@ func FuzzStreams(f *testing.F) {
 		),
 	)
 	f.Add([]byte(`{"data":{"resultType":"streams","result":[{"values":[[],null]}]}}`))
-	f.Fuzz(func(_ *testing.T, content []byte) {
-		var answer streamsAnswer
-		if json.Unmarshal(content, &answer) == nil {
-			_, _ = answer.entries(newNames(logs.Fields{}))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		answer := streamsAnswer{names: newNames(logs.Fields{})}
+		memory.Bounded(t, len(content), func(limits stream.Limits) {
+			if stream.New(bytes.NewReader(content), limits).Decode(&answer) == nil {
+				_, _ = answer.checked()
+			}
+		})
+		for _, entry := range answer.entries {
+			if len(entry.Line) > logs.LineLimit || !utf8.ValidString(entry.Line) {
+				t.Errorf("a line of %d bytes", len(entry.Line))
+			}
 		}
 	})
 }
@@ -276,9 +286,11 @@ func FuzzSeries(f *testing.F) {
 	)
 	f.Fuzz(func(t *testing.T, content []byte) {
 		var answer seriesAnswer
-		if json.Unmarshal(content, &answer) != nil {
-			return
-		}
+		memory.Bounded(t, len(content), func(limits stream.Limits) {
+			if stream.New(bytes.NewReader(content), limits).Decode(&answer) != nil {
+				answer = seriesAnswer{}
+			}
+		})
 		for _, series := range answer.Data.Result {
 			for _, point := range append(series.Values, series.Value) {
 				if point.count < 0 {
@@ -306,7 +318,7 @@ func FuzzSettings(f *testing.F) {
 func FuzzRing(f *testing.F) {
 	f.Add([]byte(`{"shards":[{"id":"a","state":"LEAVING"}]}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		if warnings, err := readRing(bytes.NewReader(content)); err == nil && len(warnings) > maxWarnings {
+		if warnings, err := readRing(stream.New(bytes.NewReader(content), stream.Limits{})); err == nil && len(warnings) > maxWarnings {
 			t.Errorf("%d warnings", len(warnings))
 		}
 	})
@@ -339,11 +351,11 @@ func BenchmarkDecode5000Lines(b *testing.B) {
 	b.SetBytes(int64(len(content)))
 	b.ReportAllocs()
 	for b.Loop() {
-		var answer streamsAnswer
-		if err := json.NewDecoder(bytes.NewReader(content)).Decode(&answer); err != nil {
+		answer := streamsAnswer{names: n}
+		if err := stream.New(bytes.NewReader(content), stream.Limits{Memory: 32 << 20}).Decode(&answer); err != nil {
 			b.Fatal(err)
 		}
-		if entries, err := answer.entries(n); err != nil || len(entries) != 5000 {
+		if entries, err := answer.checked(); err != nil || len(entries) != 5000 {
 			b.Fatal(len(entries), err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
 )
 
@@ -180,7 +181,7 @@ func (p *Provider) list(ctx context.Context, operation, path string, parameters 
 		Status string   `json:"status"`
 		Data   []string `json:"data"`
 	}
-	if err := p.call(ctx, get(operation, path, parameters), &answer); err != nil {
+	if err := p.call(ctx, atMost(provider.ListBytes, get(operation, path, parameters)), &answer); err != nil {
 		return nil, err
 	}
 	if answer.Status != "success" {

@@ -16,7 +16,7 @@ import (
 // Retention from Loki's path /config, which gateways often keep back: then it is not known. What a tenant has instead of the
 // general setting (runtime overrides, retention_stream) is not told there.
 func (p *Provider) Retention(ctx context.Context) (logs.Retention, bool, error) {
-	answer, err := p.client.Do(ctx, provider.Request{Operation: "config", Path: "/config"})
+	answer, err := p.client.Do(ctx, provider.Request{Operation: "config", Path: "/config", MaxBytes: provider.ListBytes})
 	if err != nil {
 		return logs.Retention{}, false, err
 	}

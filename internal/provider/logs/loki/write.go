@@ -32,6 +32,7 @@ func (p *Provider) Write(ctx context.Context, entries []logs.Entry) error {
 	}
 	answer, err := p.client.Do(ctx, provider.Request{
 		Operation: "write", Method: http.MethodPost, Path: "/loki/api/v1/push", Body: content, ContentType: "application/json",
+		MaxBytes: provider.ProbeBytes,
 	})
 	if err != nil {
 		return err
@@ -51,11 +52,8 @@ func (p *Provider) Write(ctx context.Context, entries []logs.Entry) error {
 
 // read an answer that should have been empty, to report what is wrong: too late, too large, or not from Loki.
 func (p *Provider) read(answer *provider.Answer) error {
-	var any json.RawMessage
-	if err := json.NewDecoder(answer.Body).Decode(&any); err != nil {
-		if told := problem.As(err); told != nil {
-			return told
-		}
+	if told := problem.As(answer.Decoder().Skip()); told != nil {
+		return told
 	}
 	return p.client.Invalid(nil)
 }

@@ -2,7 +2,6 @@ package victorialogs
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +9,8 @@ import (
 
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/logs/lines"
+	"kubeops.io/kubeops/internal/provider/stream"
+	"kubeops.io/kubeops/internal/testkit/memory"
 )
 
 func TestFilters(t *testing.T) {
@@ -71,10 +72,14 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"_time":"9999-12-31T23:59:60Z"}` + "\n{"))
 	f.Add([]byte("[]"))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		entries, err := newFields(logs.Fields{}).decode(bytes.NewReader(content))
-		if err == nil {
-			lines.Sort(entries, true)
-		}
+		var entries []logs.Entry
+		memory.Bounded(t, len(content), func(limits stream.Limits) {
+			var err error
+			if entries, err = newFields(logs.Fields{}).decode(stream.New(bytes.NewReader(content), limits)); err != nil {
+				entries = nil
+			}
+		})
+		lines.Sort(entries, true)
 		for _, entry := range entries {
 			if len(entry.Line) > logs.LineLimit {
 				t.Errorf("a line of %d bytes", len(entry.Line))
@@ -88,7 +93,11 @@ func FuzzHits(f *testing.F) {
 	f.Add([]byte(`{"hits":[{"timestamps":["0000-01-01T00:00:00Z"],"values":[18446744073709551615]}]}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		var answer hitsAnswer
-		if json.Unmarshal(content, &answer) != nil {
+		var err error
+		memory.Bounded(t, len(content), func(limits stream.Limits) {
+			err = stream.New(bytes.NewReader(content), limits).Decode(&answer)
+		})
+		if err != nil {
 			return
 		}
 		buckets := []logs.Bucket{
@@ -128,7 +137,7 @@ func BenchmarkDecode5000Lines(b *testing.B) {
 	b.SetBytes(int64(content.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		if entries, err := f.decode(bytes.NewReader(content.Bytes())); err != nil || len(entries) != 5000 {
+		if entries, err := f.decode(stream.New(bytes.NewReader(content.Bytes()), stream.Limits{Memory: 32 << 20})); err != nil || len(entries) != 5000 {
 			b.Fatal(len(entries), err)
 		}
 	}

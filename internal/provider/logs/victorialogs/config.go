@@ -44,7 +44,7 @@ func (c Config) Open(settings logs.Settings) (logs.Provider, error) {
 	}
 	client, err := provider.NewClient(endpoint, provider.Options{
 		Type: Type, Limits: provider.Limits{Timeout: settings.Timeout, MaxBytes: settings.MaxBytes},
-		Egress: settings.Egress, Metrics: settings.Metrics,
+		Egress: settings.Egress, Metrics: settings.Metrics, Memory: settings.Memory,
 	})
 	if err != nil {
 		return nil, err

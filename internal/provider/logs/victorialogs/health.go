@@ -46,7 +46,7 @@ func (p *Provider) Health(ctx context.Context) (logs.Health, error) {
 
 // failed says whether it reports that it is not well.
 func (p *Provider) failed(ctx context.Context) (bool, error) {
-	answer, err := p.client.Do(ctx, provider.Request{Operation: "health", Path: "/health"})
+	answer, err := p.client.Do(ctx, provider.Request{Operation: "health", Path: "/health", MaxBytes: provider.ProbeBytes})
 	if err != nil {
 		return false, err
 	}
@@ -81,7 +81,7 @@ type told struct {
 
 // metrics are not served by every proxy, or want a key of their own: then they tell nothing.
 func (p *Provider) metrics(ctx context.Context) (told, error) {
-	answer, err := p.client.Do(ctx, provider.Request{Operation: "metrics", Path: "/metrics"})
+	answer, err := p.client.Do(ctx, provider.Request{Operation: "metrics", Path: "/metrics", MaxBytes: provider.ListBytes})
 	if err != nil {
 		return told{}, err
 	}
@@ -176,5 +176,5 @@ func period(text string) (time.Duration, error) {
 
 // fieldNames of the lines that match.
 func (p *Provider) fieldNames(ctx context.Context, filter string) ([]string, error) {
-	return p.values(ctx, ask("field_names", "/select/logsql/field_names", url.Values{"query": {filter}}))
+	return p.values(ctx, askList("field_names", "/select/logsql/field_names", url.Values{"query": {filter}}))
 }

@@ -39,7 +39,7 @@ func (p *Provider) Histogram(ctx context.Context, query logs.Query, width time.D
 			"a histogram is limited to %d buckets; use wider buckets or a shorter time range", maxBuckets)
 	}
 	var answer hitsAnswer
-	err := p.client.JSON(ctx, ask("histogram", "/select/logsql/hits", url.Values{
+	err := p.client.JSON(ctx, askList("histogram", "/select/logsql/hits", url.Values{
 		"query": {p.fields.filter(query, query.Start, query.End)}, "step": {fmt.Sprintf("%dms", width.Milliseconds())},
 	}), &answer)
 	if err != nil {
@@ -90,7 +90,7 @@ func (p *Provider) LabelValues(ctx context.Context, label string, query logs.Que
 		if !slices.Contains(there, name) {
 			continue
 		}
-		values, err := p.values(ctx, ask("label_values", "/select/logsql/field_values", url.Values{
+		values, err := p.values(ctx, askList("label_values", "/select/logsql/field_values", url.Values{
 			"query": {filter}, "field": {name}, "limit": {strconv.Itoa(limit)},
 		}))
 		if err != nil {

@@ -4,7 +4,6 @@ package victorialogs
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -55,12 +54,10 @@ func (p *Provider) fetch(ctx context.Context, query string) ([]logs.Entry, error
 	if answer.Status != http.StatusOK {
 		return nil, p.client.Refused(answer)
 	}
-	entries, err := p.fields.decode(answer.Body)
+	entries, err := p.fields.decode(answer.Decoder())
 	switch {
-	case problem.As(err) != nil:
-		return nil, problem.As(err)
 	case err != nil:
-		return nil, p.client.Invalid(err)
+		return nil, p.client.DecodeProblem(err)
 	case len(entries) == 0 && !isLines(answer.Header.Get("Content-Type")):
 		// No line at all looks like the answer of anything; VictoriaLogs reports that it answers lines.
 		return nil, p.client.Invalid(nil)
@@ -76,6 +73,13 @@ func isLines(contentType string) bool {
 // ask is a request with its parameters in a form, for queries may be longer than a URL. Nothing in a form is logged by proxies.
 func ask(operation, path string, parameters url.Values) provider.Request {
 	return provider.Request{Operation: operation, Method: http.MethodPost, Path: path, Form: parameters}
+}
+
+// askList is ask for a response that lists names, values or counts.
+func askList(operation, path string, parameters url.Values) provider.Request {
+	r := ask(operation, path, parameters)
+	r.MaxBytes = provider.ListBytes
+	return r
 }
 
 // valuesAnswer lists names or values with the number of lines that have them.
@@ -113,7 +117,8 @@ func (p *Provider) Write(ctx context.Context, entries []logs.Entry) error {
 	}
 	r := provider.Request{
 		Operation: "write", Method: http.MethodPost, Path: "/insert/jsonline", Body: content, ContentType: "application/stream+json",
-		Query: url.Values{"_stream_fields": {strings.Join(p.fields.stream(), ",")}, "_time_field": {"_time"}, "_msg_field": {"_msg"}},
+		MaxBytes: provider.ProbeBytes,
+		Query:    url.Values{"_stream_fields": {strings.Join(p.fields.stream(), ",")}, "_time_field": {"_time"}, "_msg_field": {"_msg"}},
 	}
 	answer, err := p.client.Do(ctx, r)
 	if err != nil {
@@ -128,12 +133,15 @@ func (p *Provider) Write(ctx context.Context, entries []logs.Entry) error {
 
 // empty is what VictoriaLogs answers when it took lines.
 func (p *Provider) empty(answer *provider.Answer) error {
-	var anything json.RawMessage
-	err := json.NewDecoder(answer.Body).Decode(&anything)
+	d := answer.Decoder()
+	more, err := d.More()
+	if more {
+		err = d.Skip()
+	}
 	switch told := problem.As(err); {
 	case told != nil:
 		return told
-	case isEnd(err):
+	case !more && err == nil:
 		return nil
 	}
 	return p.client.Invalid(nil)

@@ -2,14 +2,12 @@ package promapi
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
+	"strings"
 
-	"sigs.k8s.io/yaml"
-
-	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // Alertmanager asks one, by its API v2
@@ -35,10 +33,13 @@ func (a *Alertmanager) CloseAlertmanager() { a.client.Close() }
 // ProbeAlertmanager asks for version, receivers and alerts, see metrics.Alertmanager.
 func (a *Alertmanager) ProbeAlertmanager(ctx context.Context) (metrics.AlertmanagerHealth, error) {
 	var status struct {
-		VersionInfo *struct{ Version string }
-		Config      *struct{ Original string }
+		VersionInfo *struct {
+			Version string `max:"64"`
+		}
+		Config *struct{ Original string }
 	}
-	if err := a.client.JSON(ctx, provider.Request{Operation: "status", Path: "/api/v2/status"}, &status); err != nil {
+	request := provider.Request{Operation: "status", Path: "/api/v2/status", MaxBytes: provider.ListBytes}
+	if err := a.client.JSON(ctx, request, &status); err != nil {
 		return metrics.AlertmanagerHealth{}, err
 	}
 	if status.VersionInfo == nil || status.Config == nil {
@@ -49,32 +50,53 @@ func (a *Alertmanager) ProbeAlertmanager(ctx context.Context) (metrics.Alertmana
 		return metrics.AlertmanagerHealth{}, a.client.Invalid(err)
 	}
 	health := metrics.AlertmanagerHealth{Version: Word(status.VersionInfo.Version), Receivers: receivers}
-	return health, a.each(ctx, func(metrics.Alert) error {
+	return health, a.each(ctx, func(metrics.Alert) (bool, error) {
 		health.Firing++
-		return nil
+		return false, nil
 	})
 }
 
-// receivers counts those of a configuration. It may hold secrets: nothing of it is kept, nor told in an error.
-func receivers(config string) (int, error) {
-	var told struct {
-		Receivers []struct{} `json:"receivers"`
+// receivers counts those of a configuration, in YAML as an Alertmanager prints it itself: in block style, with one receiver after each "- "
+// at the beginning of a line. It may hold secrets: nothing of it is kept, nor told in an error. It is not parsed, because a tree of YAML is
+// a multiple of its text.
+func receivers(config string) (count int, err error) {
+	const outside, before = -2, -1
+	list := outside // the indentation of the receivers
+	for line := range strings.Lines(config) {
+		line = strings.TrimRight(line, " \r\n")
+		content := strings.TrimLeft(line, " ")
+		indent := len(line) - len(content)
+		item := content == "-" || strings.HasPrefix(content, "- ")
+		switch {
+		case content == "" || content[0] == '#':
+		case strings.HasPrefix(line, "receivers:"):
+			list = before
+			if rest := strings.TrimSpace(strings.TrimPrefix(line, "receivers:")); rest == "[]" || rest == "null" {
+				list = outside
+			} else if rest != "" {
+				return 0, stream.ErrShape
+			}
+		case indent == 0 && !item:
+			list = outside
+		case item && list == before:
+			list = indent
+			count++
+		case item && list == indent:
+			count++
+		}
 	}
-	if err := yaml.Unmarshal([]byte(config), &told); err != nil {
-		return 0, errShape
-	}
-	return len(told.Receivers), nil
+	return count, nil
 }
 
 // AlertmanagerAlerts that are active, neither silenced nor inhibited.
 func (a *Alertmanager) AlertmanagerAlerts(ctx context.Context) ([]metrics.Alert, error) {
 	var alerts []metrics.Alert
-	err := a.each(ctx, func(alert metrics.Alert) error {
+	err := a.each(ctx, func(alert metrics.Alert) (bool, error) {
 		if len(alerts) >= a.limit {
-			return metrics.Exceeded("maxSeries", "the Alertmanager has more than %d active alerts; silence some", a.limit)
+			return false, metrics.Exceeded("maxSeries", "the Alertmanager has more than %d active alerts; silence some", a.limit)
 		}
 		alerts = append(alerts, alert)
-		return nil
+		return true, nil
 	})
 	if err != nil {
 		return nil, err
@@ -82,8 +104,8 @@ func (a *Alertmanager) AlertmanagerAlerts(ctx context.Context) ([]metrics.Alert,
 	return alerts, nil
 }
 
-// each calls a function for each active alert.
-func (a *Alertmanager) each(ctx context.Context, each func(metrics.Alert) error) error {
+// each calls a function for each active alert, which reports whether it keeps it.
+func (a *Alertmanager) each(ctx context.Context, each func(metrics.Alert) (kept bool, err error)) error {
 	answer, err := a.client.Do(ctx, provider.Request{Operation: "alerts", Path: "/api/v2/alerts", Query: url.Values{
 		"active": {"true"}, "silenced": {"false"}, "inhibited": {"false"},
 	}})
@@ -94,27 +116,43 @@ func (a *Alertmanager) each(ctx context.Context, each func(metrics.Alert) error)
 	if answer.Status < 200 || answer.Status > 299 {
 		return a.client.Refused(answer)
 	}
-	decoder := json.NewDecoder(answer.Body)
-	err = eachElement(decoder, func() error {
-		var alert struct {
-			Labels      metrics.Labels
-			Annotations map[string]string
-			StartsAt    string
-			Status      struct{ State string }
+	d := answer.Decoder()
+	err = d.Array(func() error {
+		before := d.Kept()
+		alert, active, err := readAlert(d)
+		kept := false
+		if err == nil && active {
+			kept, err = each(alert)
 		}
-		if err := decoder.Decode(&alert); err != nil {
+		if !kept {
+			d.Drop(before)
 			return err
 		}
-		if alert.Status.State == "suppressed" { // unprocessed ones are about to be active
-			return nil
-		}
-		return each(metrics.Alert{
-			Name: alert.Labels["alertname"], Labels: alert.Labels, Annotations: alert.Annotations, Since: timestamp(alert.StartsAt),
-			State: "firing",
-		})
+		return d.Keep(2 * seriesBytes)
 	})
-	if err != nil && problem.As(err) == nil {
-		err = a.client.Invalid(err)
+	if err != nil {
+		return a.client.DecodeProblem(err)
 	}
-	return err
+	return nil
+}
+
+func readAlert(d *stream.Decoder) (found metrics.Alert, active bool, err error) {
+	var alert struct {
+		Labels      metrics.Labels
+		Annotations map[string]string
+		StartsAt    string `max:"64"`
+		Status      struct {
+			State string `max:"64"`
+		}
+	}
+	if err := d.Decode(&alert); err != nil {
+		return metrics.Alert{}, false, err
+	}
+	if alert.Status.State == "suppressed" { // unprocessed ones are about to be active
+		return metrics.Alert{}, false, nil
+	}
+	return metrics.Alert{
+		Name: alert.Labels["alertname"], Labels: alert.Labels, Annotations: alert.Annotations, Since: timestamp(alert.StartsAt),
+		State: "firing",
+	}, true, nil
 }

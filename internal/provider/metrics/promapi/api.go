@@ -6,7 +6,6 @@ package promapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -17,6 +16,7 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // longForm is from how many bytes on parameters are posted: shorter ones go into the URL, because read-only proxies and caches
@@ -58,7 +58,7 @@ func New(client *provider.Client, options Options) *API {
 // Dial makes the client of an endpoint of a backend, with the limits of its settings. It sends nothing.
 func Dial(settings metrics.Settings, endpoint provider.Endpoint, backend string) (*provider.Client, error) {
 	return provider.NewClient(endpoint, provider.Options{
-		Type: backend, Egress: settings.Egress, Metrics: settings.Metrics,
+		Type: backend, Egress: settings.Egress, Metrics: settings.Metrics, Memory: settings.Memory,
 		Limits: provider.Limits{Timeout: settings.Timeout, MaxBytes: settings.Budget.Defaulted().MaxBytes},
 	})
 }
@@ -75,11 +75,13 @@ type call struct {
 	params          url.Values
 	// query reports that it makes the server read series: it waits for a slot of the budget, and is given the parameters of queries.
 	query bool
+	// bytes of the response, when they are less than the budget allows.
+	bytes int64
 }
 
 // get sends a call and hands the field data of the answer to a function while it arrives. What the function keeps must be
 // dropped when get fails, but for an answer in part: then there is data and a problem.
-func (a *API) get(ctx context.Context, c call, data func(*json.Decoder) error) error {
+func (a *API) get(ctx context.Context, c call, data func(*stream.Decoder) error) error {
 	if c.query {
 		release, err := a.options.Slots.Take(ctx)
 		if err != nil {
@@ -99,20 +101,17 @@ func (a *API) get(ctx context.Context, c call, data func(*json.Decoder) error) e
 		return a.refused(answer)
 	}
 	e := envelope{data: data}
-	if err := e.read(json.NewDecoder(answer.Body)); err != nil {
-		if errors.Is(err, errShape) && e.status == "error" { // there is no data then
+	if err := e.read(answer.Decoder()); err != nil {
+		if errors.Is(err, stream.ErrShape) && e.status == "error" { // there is no data then
 			return a.toProblem(http.StatusOK, e.errorType)
 		}
-		if problem.As(err) == nil {
-			err = a.client.Invalid(err)
-		}
-		return tooLarge(err, c.query && e.begun)
+		return tooLarge(a.client.DecodeProblem(err), c.query && e.begun)
 	}
 	return a.judge(e)
 }
 
 func (a *API) request(c call) provider.Request {
-	r := provider.Request{Operation: c.operation, Path: a.options.Prefix + c.path}
+	r := provider.Request{Operation: c.operation, Path: a.options.Prefix + c.path, MaxBytes: c.bytes}
 	if len(c.params.Encode()) > longForm {
 		r.Method = http.MethodPost
 		r.Form = c.params

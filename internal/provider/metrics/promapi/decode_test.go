@@ -12,13 +12,19 @@ import (
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/provider/stream"
+	"kubeops.io/kubeops/internal/testkit/memory"
 )
 
 // decode an answer as get does.
-func decode(text io.Reader, wants string, most int, each func(element)) (*result, error) {
-	r := &result{api: &API{options: Options{Budget: metrics.Budget{MaxSeries: most}.Defaulted()}}, wants: wants, each: each}
+func decode(text io.Reader, limits stream.Limits, wants string, most int, each func(element)) (*result, error) {
+	r := &result{api: &API{options: Options{Budget: metrics.Budget{MaxSeries: most}.Defaulted()}}, wants: wants}
+	r.each = func(e element) (bool, error) {
+		each(e)
+		return true, r.scanner.Keep(int64(len(e.points)) * pointBytes)
+	}
 	e := envelope{data: r.read}
-	return r, e.read(json.NewDecoder(text))
+	return r, e.read(stream.New(text, limits))
 }
 
 // What is decoded keeps its promises, whatever comes, and is what encoding/json makes of the same bytes.
@@ -37,10 +43,14 @@ func FuzzDecode(f *testing.F) {
 		for _, wants := range []string{"vector", "matrix"} {
 			count := 0
 			var labels []metrics.Labels
-			r, err := decode(bytes.NewReader(text), wants, 100, func(e element) {
-				count++
-				labels = append(labels, e.labels)
-				check(t, e)
+			var r *result
+			var err error
+			memory.Bounded(t, len(text), func(limits stream.Limits) {
+				r, err = decode(bytes.NewReader(text), limits, wants, 100, func(e element) {
+					count++
+					labels = append(labels, e.labels)
+					check(t, e)
+				})
 			})
 			if count > 100 {
 				t.Fatalf("%d series of at most 100", count)
@@ -147,7 +157,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				var kept []metrics.Series
-				_, err := decode(bytes.NewReader(text), strings.Split(name, "/")[0], 1<<20, func(e element) {
+				_, err := decode(bytes.NewReader(text), stream.Limits{Memory: 64 << 20}, strings.Split(name, "/")[0], 1<<20, func(e element) {
 					kept = append(kept, metrics.Series{Labels: e.labels, Points: within(e.points, span)})
 				})
 				if err != nil || len(kept) == 0 {

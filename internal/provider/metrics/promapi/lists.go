@@ -2,7 +2,6 @@ package promapi
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
 	"regexp"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // selected are the parameters of a query for series or labels.
@@ -36,22 +36,19 @@ func (a *API) Series(ctx context.Context, selectors []string, span metrics.Range
 		limit = a.options.Budget.MaxSeries
 	}
 	params.Set("limit", strconv.Itoa(limit+1)) // servers that do not know it answer with more
-	var s scanner
-	var raw json.RawMessage
-	err = a.get(ctx, call{operation: "series", path: "/api/v1/series", params: params, query: true}, func(decoder *json.Decoder) error {
-		return eachElement(decoder, func() error {
-			if err := decoder.Decode(&raw); err != nil {
-				return err
-			}
+	err = a.get(ctx, call{operation: "series", path: "/api/v1/series", params: params, query: true}, func(d *stream.Decoder) error {
+		s := scanner{Decoder: d}
+		return d.Array(func() error {
 			if len(series) == limit {
 				truncated = true
 				return errEnough
 			}
-			s.raw = raw
-			s.at = 0
 			labels, err := s.labels()
+			if err != nil {
+				return err
+			}
 			series = append(series, labels)
-			return err
+			return d.Keep(seriesBytes)
 		})
 	})
 	switch {
@@ -91,13 +88,12 @@ func (a *API) LabelValues(ctx context.Context, label string, selectors []string,
 
 func (a *API) names(ctx context.Context, c call) ([]string, error) {
 	var list []string
-	err := a.get(ctx, c, func(decoder *json.Decoder) error {
-		return eachElement(decoder, func() error {
+	err := a.get(ctx, c, func(d *stream.Decoder) error {
+		return d.Array(func() error {
 			if err := a.room(len(list)); err != nil {
 				return err
 			}
-			var name string
-			err := decoder.Decode(&name)
+			name, err := d.Text(maxLabelValue)
 			list = append(list, name)
 			return err
 		})
@@ -124,23 +120,34 @@ func (a *API) Metadata(ctx context.Context, metric string) (map[string]metrics.M
 		params.Set("metric", metric)
 	}
 	found := map[string]metrics.Metadata{}
-	err := a.get(ctx, call{operation: "metadata", path: "/api/v1/metadata", params: params}, func(decoder *json.Decoder) error {
-		return eachField(decoder, func(name string) error {
+	err := a.get(ctx, call{operation: "metadata", path: "/api/v1/metadata", params: params}, func(d *stream.Decoder) error {
+		return d.Object(func(name []byte) error {
 			if err := a.room(len(found)); err != nil {
 				return err
 			}
-			var list []metrics.Metadata
-			if err := decoder.Decode(&list); err != nil {
+			key := string(name)
+			one, any, err := firstMetadata(d)
+			if err != nil || !any {
 				return err
 			}
-			if len(list) > 0 {
-				found[name] = list[0]
-			}
-			return nil
+			found[key] = one
+			return d.Keep(int64(len(key)) + 2*seriesBytes)
 		})
 	})
 	if !answered(err) {
 		return nil, err
 	}
 	return found, err
+}
+
+// firstMetadata reads a list and keeps its first element.
+func firstMetadata(d *stream.Decoder) (first metrics.Metadata, any bool, err error) {
+	err = d.Array(func() error {
+		if any {
+			return nil
+		}
+		any = true
+		return d.Decode(&first)
+	})
+	return first, any, err
 }

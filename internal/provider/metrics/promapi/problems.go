@@ -1,23 +1,23 @@
 package promapi
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // refused words an answer with a status other than 2xx. Of its body, only the type of the error is looked at.
 func (a *API) refused(answer *provider.Answer) error {
-	told := struct {
-		ErrorType string `json:"errorType"`
-	}{}
-	if content, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10)); err == nil {
-		_ = json.Unmarshal(content, &told) // what is not JSON has no type
+	var told struct {
+		ErrorType string `json:"errorType" max:"64"`
 	}
+	const enough = 64 << 10
+	// What is not JSON has no type.
+	_ = stream.New(io.LimitReader(answer.Body, enough), stream.Limits{}).Decode(&told)
 	return a.toProblem(answer.Status, told.ErrorType)
 }
 

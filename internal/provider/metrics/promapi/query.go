@@ -2,7 +2,6 @@ package promapi
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
 	"slices"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // Query evaluates an expression at one time, see metrics.Provider. Infinities are left out, too. Where the server answers in part
@@ -29,10 +29,11 @@ func (a *API) expression(expression string) url.Values {
 
 func (a *API) query(ctx context.Context, c call) (metrics.Vector, error) {
 	var vector metrics.Vector
-	r := result{api: a, wants: "vector", each: func(e element) {
+	r := result{api: a, wants: "vector", each: func(e element) (bool, error) {
 		if e.point != nil {
 			vector = append(vector, metrics.Sample{Labels: e.labels, Time: e.point.Time, Value: e.point.Value})
 		}
+		return e.point != nil, nil
 	}}
 	err := a.get(ctx, c, r.read)
 	switch {
@@ -64,11 +65,14 @@ func (a *API) QueryRange(ctx context.Context, expression string, span metrics.Ra
 	}
 	params.Set("step", strconv.FormatFloat(span.Step.Seconds(), 'f', -1, 64))
 	var list []metrics.Series
-	r := result{api: a, wants: "matrix", each: func(e element) {
-		if points := within(e.points, span); len(points) > 0 {
+	r := result{api: a, wants: "matrix"}
+	r.each = func(e element) (bool, error) {
+		points := within(e.points, span)
+		if len(points) > 0 {
 			list = append(list, metrics.Series{Labels: e.labels, Points: points})
 		}
-	}}
+		return len(points) > 0, r.scanner.Keep(int64(len(points)) * pointBytes)
+	}
 	err = a.get(ctx, call{operation: "query_range", path: "/api/v1/query_range", params: params, query: true}, r.read)
 	if !answered(err) {
 		return nil, err
@@ -98,33 +102,32 @@ type result struct {
 	api *API
 	// wants is vector or matrix; a scalar will do for a vector.
 	wants string
-	// each is called forevery series.
-	each func(element)
+	// each is called for every series, and reports whether it keeps it.
+	each func(element) (kept bool, err error)
 	// kind of the result, as the server tells it.
 	kind string
 	// scalar is the result of that kind, where it is a number.
 	scalar *metrics.Point
 
 	scanner scanner
-	raw     json.RawMessage
 	count   int
 	// single are the parts of a scalar or text, which is an array of two.
-	single []json.RawMessage
+	single []string
 }
 
-func (r *result) read(decoder *json.Decoder) error {
-	err := eachField(decoder, func(name string) error {
-		switch name {
+func (r *result) read(d *stream.Decoder) error {
+	r.scanner.Decoder = d
+	err := d.Object(func(name []byte) (err error) {
+		switch string(name) {
 		case "resultType":
-			if err := decoder.Decode(&r.kind); err != nil {
+			if r.kind, err = d.Text(maxWord); err != nil {
 				return err
 			}
 			return r.judge()
 		case "result":
-			return eachElement(decoder, func() error { return r.element(decoder) })
-		default:
-			return skip(decoder)
+			return d.Array(func() error { return r.element(d) })
 		}
+		return nil
 	})
 	if err != nil || r.kind == r.wants && len(r.single) == 0 {
 		return err
@@ -133,27 +136,37 @@ func (r *result) read(decoder *json.Decoder) error {
 }
 
 // element reads one element of the result. Memory grows with one element at a time.
-func (r *result) element(decoder *json.Decoder) error {
-	if err := decoder.Decode(&r.raw); err != nil {
+func (r *result) element(d *stream.Decoder) error {
+	kind, err := d.Kind()
+	if err != nil {
 		return err
 	}
-	if r.raw[0] != '{' {
-		if len(r.single) == 2 || r.count > 0 {
-			return errShape
+	if kind != stream.Object {
+		if len(r.single) == 2 || r.count > 0 || kind != stream.Number && kind != stream.String || kind == stream.String && len(r.single) == 0 {
+			return stream.ErrShape
 		}
-		r.single = append(r.single, slices.Clone(r.raw))
-		return nil
+		part, _, err := d.Scalar(maxNumber)
+		r.single = append(r.single, string(part))
+		return err
 	}
 	if r.count++; r.count > r.api.options.Budget.MaxSeries {
 		return metrics.Exceeded("maxSeries", "the answer to the query has more than %d series; ask for fewer",
 			r.api.options.Budget.MaxSeries)
 	}
-	e, err := r.scanner.series(r.raw)
+	before := d.Kept()
+	e, err := r.scanner.series()
 	if err != nil {
 		return err
 	}
-	r.each(e)
-	return nil
+	kept, err := r.each(e)
+	if !kept {
+		d.Drop(before)
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	return d.Keep(seriesBytes)
 }
 
 // judge the kind of a result: one that an expression cannot have here is the expression's fault, one that is unknown the server's.
@@ -167,17 +180,20 @@ func (r *result) judge() error {
 	case r.kind == "string":
 		return problem.UserError(v1alpha1.ReasonInvalidQuery, nil, "the expression is a string, not a number")
 	}
-	return errShape
+	return stream.ErrShape
 }
 
 // finish reads what is no list of series.
 func (r *result) finish() error {
 	if r.kind != "scalar" || len(r.single) != 2 || r.count > 0 {
-		return errShape
+		return stream.ErrShape
 	}
-	s := scanner{raw: slices.Concat([]byte("["), r.single[0], []byte(","), r.single[1], []byte("]"))}
-	point, usable, err := s.pair()
-	if usable {
+	at, err := stream.ParseFloat([]byte(r.single[0]))
+	if err != nil {
+		return err
+	}
+	value, err := stream.ParseFloat([]byte(r.single[1]))
+	if point, usable := pointOf(at, value); err == nil && usable {
 		r.scalar = &point
 	}
 	return err

@@ -3,17 +3,20 @@ package promapi
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // MaxBroken is how many targets that are down are listed.
 const MaxBroken = 20
+
+// maxText is how much of a name is kept, in bytes.
+const maxText = 4 << 10
 
 // maxError is how much of an error that a server tells is kept, in bytes.
 const maxError = 512
@@ -21,25 +24,11 @@ const maxError = 512
 // Rules that the server evaluates, see metrics.RuleReader.
 func (a *API) Rules(ctx context.Context) ([]metrics.Rule, error) {
 	var rules []metrics.Rule
-	err := a.get(ctx, call{operation: "rules", path: "/api/v1/rules", params: url.Values{}}, func(decoder *json.Decoder) error {
-		return eachFieldNamed(decoder, "groups", func() error {
-			var group struct {
-				Name  string
-				Rules []struct{ Type, Name, Query, Health, LastError string }
-			}
-			if err := decoder.Decode(&group); err != nil {
-				return err
-			}
-			for _, r := range group.Rules {
-				if err := a.room(len(rules)); err != nil {
-					return err
-				}
-				rules = append(rules, metrics.Rule{
-					Group: group.Name, Name: r.Name, Expression: r.Query, Kind: r.Type, Health: cmp.Or(r.Health, "unknown"),
-					Error: cut(r.LastError),
-				})
-			}
-			return nil
+	err := a.get(ctx, call{operation: "rules", path: "/api/v1/rules", params: url.Values{}}, func(d *stream.Decoder) error {
+		return eachOf(d, "groups", func() error {
+			group, err := a.group(d, len(rules))
+			rules = append(rules, group...)
+			return err
 		})
 	})
 	if !answered(err) {
@@ -48,18 +37,54 @@ func (a *API) Rules(ctx context.Context) ([]metrics.Rule, error) {
 	return rules, err
 }
 
+// group reads the rules of a group, after some that were read. The name of the group may come before or after its rules.
+func (a *API) group(d *stream.Decoder, have int) ([]metrics.Rule, error) {
+	var rules []metrics.Rule
+	var group string
+	err := d.Object(func(name []byte) (err error) {
+		switch string(name) {
+		case "name":
+			group, err = d.Text(maxText)
+		case "rules":
+			err = d.Array(func() error {
+				if err := a.room(have + len(rules)); err != nil {
+					return err
+				}
+				var r struct {
+					Type, Health string `max:"64"`
+					Name         string `max:"4096"`
+					Query        string `max:"65536"`
+					LastError    string `max:"512"`
+				}
+				if err := d.Decode(&r); err != nil {
+					return err
+				}
+				rules = append(rules, metrics.Rule{
+					Name: r.Name, Expression: r.Query, Kind: r.Type, Health: cmp.Or(r.Health, "unknown"), Error: cut(r.LastError),
+				})
+				return d.Keep(2 * seriesBytes)
+			})
+		}
+		return err
+	})
+	for i := range rules {
+		rules[i].Group = group
+	}
+	return rules, err
+}
+
 // Alerts of the server's own rules, see metrics.AlertReader.
 func (a *API) Alerts(ctx context.Context) ([]metrics.Alert, error) {
 	var alerts []metrics.Alert
-	err := a.get(ctx, call{operation: "alerts", path: "/api/v1/alerts", params: url.Values{}}, func(decoder *json.Decoder) error {
-		return eachFieldNamed(decoder, "alerts", func() error {
+	err := a.get(ctx, call{operation: "alerts", path: "/api/v1/alerts", params: url.Values{}}, func(d *stream.Decoder) error {
+		return eachOf(d, "alerts", func() error {
 			var alert struct {
 				Labels      metrics.Labels
 				Annotations map[string]string
-				State       string
-				ActiveAt    string
+				State       string `max:"64"`
+				ActiveAt    string `max:"64"`
 			}
-			if err := decoder.Decode(&alert); err != nil {
+			if err := d.Decode(&alert); err != nil {
 				return err
 			}
 			if err := a.room(len(alerts)); err != nil {
@@ -69,7 +94,7 @@ func (a *API) Alerts(ctx context.Context) ([]metrics.Alert, error) {
 				Name: alert.Labels["alertname"], Labels: alert.Labels, Annotations: alert.Annotations,
 				Since: timestamp(alert.ActiveAt), State: alert.State,
 			})
-			return nil
+			return d.Keep(2 * seriesBytes)
 		})
 	})
 	if !answered(err) {
@@ -91,13 +116,15 @@ func timestamp(text string) time.Time {
 func (a *API) Targets(ctx context.Context) (metrics.Targets, error) {
 	var targets metrics.Targets
 	c := call{operation: "targets", path: "/api/v1/targets", params: url.Values{"state": {"active"}}}
-	err := a.get(ctx, c, func(decoder *json.Decoder) error {
-		return eachFieldNamed(decoder, "activeTargets", func() error {
+	err := a.get(ctx, c, func(d *stream.Decoder) error {
+		return eachOf(d, "activeTargets", func() error {
 			var target struct {
-				Labels            metrics.Labels
-				Health, LastError string
+				Labels    metrics.Labels
+				Health    string `max:"64"`
+				LastError string `max:"512"`
 			}
-			if err := decoder.Decode(&target); err != nil {
+			before := d.Kept()
+			if err := d.Decode(&target); err != nil {
 				return err
 			}
 			switch target.Health {
@@ -108,6 +135,9 @@ func (a *API) Targets(ctx context.Context) (metrics.Targets, error) {
 				targets.Broken = broken(targets.Broken, metrics.BrokenTarget{
 					Job: target.Labels["job"], Instance: target.Labels["instance"], Error: cut(target.LastError), Labels: target.Labels,
 				})
+			}
+			if target.Health != "down" {
+				d.Drop(before)
 			}
 			return nil
 		})
@@ -138,18 +168,18 @@ func cut(text string) string {
 	return strings.ToValidUTF8(text, "")
 }
 
-// eachFieldNamed calls a function for each element of one field of an object, and skips the other fields.
-func eachFieldNamed(decoder *json.Decoder, field string, each func() error) error {
+// eachOf calls a function for each element of one field of an object, and skips the other fields.
+func eachOf(d *stream.Decoder, field string, each func() error) error {
 	found := false
-	err := eachField(decoder, func(name string) error {
-		if name != field {
-			return skip(decoder)
+	err := d.Object(func(name []byte) error {
+		if string(name) != field {
+			return nil
 		}
 		found = true
-		return eachElement(decoder, each)
+		return d.Array(each)
 	})
 	if err == nil && !found {
-		err = errShape
+		err = stream.ErrShape
 	}
 	return err
 }

@@ -1,26 +1,33 @@
 package promapi
 
 import (
-	"encoding/json"
 	"math"
-	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // lastSecond is the end of the year 9999: times after it, or as long before 1970, are no times.
 const lastSecond = 253_402_300_799
 
-// scanner walks through one JSON value that encoding/json has found valid. It is what a large answer spends its time in, so it
-// allocates only what is kept.
+// Bounds of what is kept of one series.
+const (
+	// maxLabels of a series. Prometheus has no limit of its own; 30 labels are usual with kube-state-metrics.
+	maxLabels = 512
+	// maxLabelValue is how much of the value of a label is kept, in bytes.
+	maxLabelValue = 64 << 10
+	// maxNumber is how much of a number is read, in bytes.
+	maxNumber = 128
+	// pointBytes and seriesBytes are the memory of a point, and of a series or a sample without its labels: the list of them keeps room
+	// for as many again.
+	pointBytes  = 32
+	seriesBytes = 128
+)
+
+// scanner reads series. It is what a large answer spends its time in, so it allocates only what is kept.
 type scanner struct {
-	raw []byte
-	at  int
-	// texts that were seen in this answer: names and values of labels repeat from series to series.
-	texts map[string]string
+	*stream.Decoder
 	// points of the series that is being read, used again for the next.
 	points []metrics.Point
 }
@@ -36,11 +43,9 @@ type element struct {
 
 // series reads an element {"metric":{…},"value":[…]} or {"metric":{…},"values":[[…],…]}; other fields, such as native
 // histograms, are skipped.
-func (s *scanner) series(raw []byte) (e element, err error) {
-	s.raw = raw
-	s.at = 0
+func (s *scanner) series() (e element, err error) {
 	s.points = s.points[:0]
-	err = s.fields(func(name []byte) error {
+	err = s.Object(func(name []byte) error {
 		switch string(name) {
 		case "metric":
 			e.labels, err = s.labels()
@@ -53,13 +58,11 @@ func (s *scanner) series(raw []byte) (e element, err error) {
 			return err
 		case "values":
 			return s.pairs()
-		default:
-			s.skip()
-			return nil
 		}
+		return nil
 	})
 	if err == nil && e.labels == nil {
-		err = errShape
+		err = stream.ErrShape
 	}
 	e.points = s.points
 	return e, err
@@ -67,183 +70,112 @@ func (s *scanner) series(raw []byte) (e element, err error) {
 
 // labels reads an object of texts.
 func (s *scanner) labels() (metrics.Labels, error) {
+	if kind, err := s.Kind(); err != nil || kind != stream.Object {
+		return nil, shapeOr(err)
+	}
 	labels := metrics.Labels{}
-	return labels, s.fields(func(name []byte) error {
-		key := s.intern(name)
-		value, err := s.text()
+	return labels, s.Object(func(name []byte) error {
+		if len(labels) == maxLabels {
+			return &stream.LimitError{Limit: "labels of a series", Max: maxLabels}
+		}
+		key, err := s.Intern(name)
 		if err != nil {
 			return err
 		}
-		labels[key] = s.intern(value)
+		value, err := s.label()
+		if err != nil {
+			return err
+		}
+		if err := s.KeepEntry(len(labels)); err != nil {
+			return err
+		}
+		labels[key] = value
 		return nil
 	})
 }
 
-func (s *scanner) intern(text []byte) string {
-	if known, is := s.texts[string(text)]; is {
-		return known
+// label reads the value of a label.
+func (s *scanner) label() (string, error) {
+	text, err := s.text(maxLabelValue)
+	if err != nil {
+		return "", err
 	}
-	kept := string(text)
-	if s.texts == nil {
-		s.texts = map[string]string{}
+	return s.Intern(text)
+}
+
+// text reads a string, which null is not.
+func (s *scanner) text(limit int) ([]byte, error) {
+	if kind, err := s.Kind(); err != nil || kind != stream.String {
+		return nil, shapeOr(err)
 	}
-	s.texts[kept] = kept
-	return kept
+	return s.Bytes(limit)
+}
+
+func shapeOr(err error) error {
+	if err != nil {
+		return err
+	}
+	return stream.ErrShape
 }
 
 func (s *scanner) pairs() error {
-	if !s.take('[') {
-		return errShape
+	null, err := s.BeginArray()
+	if null || err != nil {
+		return shapeOr(err)
 	}
-	for !s.take(']') {
+	for read := 0; ; read++ {
+		more, err := s.NextElement(read)
+		if !more || err != nil {
+			return err
+		}
 		point, usable, err := s.pair()
 		if err != nil {
 			return err
 		}
-		if usable {
-			s.points = append(s.points, point)
+		if !usable {
+			continue
 		}
-		s.take(',')
+		if len(s.points) > metrics.MaxPoints {
+			return metrics.Exceeded("minStep", "a series in the answer has more than %d points; use a longer step", metrics.MaxPoints)
+		}
+		s.points = append(s.points, point)
 	}
-	return nil
 }
 
 // pair reads [time, "value"]. It is not usable when the value is NaN (a stale marker is one) or infinite, or the time is none.
 func (s *scanner) pair() (point metrics.Point, usable bool, err error) {
-	if !s.take('[') {
-		return point, false, errShape
+	if null, err := s.BeginArray(); null || err != nil {
+		return point, false, shapeOr(err)
 	}
-	at, err := s.number()
-	if err != nil || !s.take(',') {
-		return point, false, errShape
+	if more, err := s.NextElement(0); !more || err != nil {
+		return point, false, shapeOr(err)
 	}
-	text, err := s.text()
-	if err != nil || !s.take(']') {
-		return point, false, errShape
-	}
-	value, err := float(text)
+	at, err := s.Float64()
 	if err != nil {
-		return point, false, errShape
+		return point, false, err
 	}
+	if more, err := s.NextElement(1); !more || err != nil {
+		return point, false, shapeOr(err)
+	}
+	text, err := s.text(maxNumber)
+	if err != nil {
+		return point, false, err
+	}
+	value, err := stream.ParseFloat(text)
+	if err != nil {
+		return point, false, err
+	}
+	if more, err := s.NextElement(2); more || err != nil {
+		return point, false, shapeOr(err)
+	}
+	point, usable = pointOf(at, value)
+	return point, usable, nil
+}
+
+// pointOf a time in seconds and a value, where both can be reckoned with.
+func pointOf(at, value float64) (point metrics.Point, usable bool) {
 	if math.Abs(at) > lastSecond || !metrics.Usable(value) {
-		return point, false, nil
+		return point, false
 	}
-	return metrics.Point{Time: time.UnixMilli(int64(math.Round(at * 1000))).UTC(), Value: value}, true, nil
-}
-
-// float reads a number; one that is too large is infinite.
-func float(text []byte) (float64, error) {
-	value, err := strconv.ParseFloat(string(text), 64)
-	if err != nil && !math.IsInf(value, 0) {
-		return 0, errShape // not err: it quotes the text
-	}
-	return value, nil
-}
-
-func (s *scanner) number() (float64, error) {
-	s.space()
-	from := s.at
-	for s.at < len(s.raw) && strings.IndexByte("+-.0123456789eE", s.raw[s.at]) >= 0 {
-		s.at++
-	}
-	return float(s.raw[from:s.at])
-}
-
-// fields calls a function for each field of an object, which must read its value.
-func (s *scanner) fields(each func(name []byte) error) error {
-	if !s.take('{') {
-		return errShape
-	}
-	for !s.take('}') {
-		name, err := s.text()
-		if err != nil || !s.take(':') {
-			return errShape
-		}
-		if err := each(name); err != nil {
-			return err
-		}
-		s.take(',')
-	}
-	return nil
-}
-
-// text reads a string, invalid UTF-8 replaced. It is valid until the next call.
-func (s *scanner) text() ([]byte, error) {
-	quoted := s.quoted()
-	if len(quoted) < 2 {
-		return nil, errShape
-	}
-	inner := quoted[1 : len(quoted)-1]
-	for _, c := range inner {
-		if c == '\\' || c >= utf8.RuneSelf {
-			var text string
-			if err := json.Unmarshal(quoted, &text); err != nil {
-				return nil, errShape
-			}
-			return []byte(text), nil
-		}
-	}
-	return inner, nil
-}
-
-// quoted reads a string with its quotes, or nothing where there is none.
-func (s *scanner) quoted() []byte {
-	s.space()
-	if s.at >= len(s.raw) || s.raw[s.at] != '"' {
-		return nil
-	}
-	from := s.at
-	for s.at++; s.at < len(s.raw); s.at++ {
-		switch s.raw[s.at] {
-		case '\\':
-			s.at++
-		case '"':
-			s.at++
-			return s.raw[from:s.at]
-		}
-	}
-	return nil
-}
-
-// skip a value of any kind.
-func (s *scanner) skip() {
-	depth := 0
-	for s.space(); s.at < len(s.raw); s.space() {
-		switch s.raw[s.at] {
-		case '"':
-			s.quoted()
-		case '{', '[':
-			depth++
-			s.at++
-		case '}', ']':
-			depth--
-			s.at++
-		case ',', ':':
-			s.at++
-			continue
-		default:
-			for s.at < len(s.raw) && strings.IndexByte(" \t\r\n,]}", s.raw[s.at]) < 0 {
-				s.at++
-			}
-		}
-		if depth <= 0 {
-			return
-		}
-	}
-}
-
-// take a character that must come next, after white space.
-func (s *scanner) take(c byte) bool {
-	s.space()
-	if s.at < len(s.raw) && s.raw[s.at] == c {
-		s.at++
-		return true
-	}
-	return false
-}
-
-func (s *scanner) space() {
-	for s.at < len(s.raw) && (s.raw[s.at] == ' ' || s.raw[s.at] == '\n' || s.raw[s.at] == '\t' || s.raw[s.at] == '\r') {
-		s.at++
-	}
+	return metrics.Point{Time: time.UnixMilli(int64(math.Round(at * 1000))).UTC(), Value: value}, true
 }

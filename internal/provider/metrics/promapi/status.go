@@ -2,14 +2,15 @@ package promapi
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
 	"sync"
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
+	"kubeops.io/kubeops/internal/provider/stream"
 )
 
 // Prove makes the round trip: it asks how old the newest sample of up is, by the server's own clock, in an expression that
@@ -22,7 +23,7 @@ func (a *API) Prove(ctx context.Context, clock string) (metrics.Health, error) {
 	}
 	params.Set("nocache", "1") // VictoriaMetrics leaves the newest half minute out otherwise
 	began := time.Now()
-	vector, err := a.query(ctx, call{operation: "probe", path: "/api/v1/query", params: params})
+	vector, err := a.query(ctx, call{operation: "probe", path: "/api/v1/query", params: params, bytes: provider.ProbeBytes})
 	health := metrics.Health{QueryLatency: time.Since(began)}
 	if p := problem.As(err); p != nil && p.Reason == v1alpha1.ReasonInvalidQuery {
 		return metrics.Health{}, a.client.Invalid(p) // every server of this type understands it
@@ -96,9 +97,8 @@ func (a *API) status(ctx context.Context, page string, params url.Values, into a
 	if params == nil {
 		params = url.Values{}
 	}
-	return a.get(ctx, call{operation: page, path: "/api/v1/status/" + page, params: params}, func(decoder *json.Decoder) error {
-		return decoder.Decode(into)
-	})
+	c := call{operation: page, path: "/api/v1/status/" + page, params: params, bytes: provider.ProbeBytes}
+	return a.get(ctx, c, func(d *stream.Decoder) error { return d.Decode(into) })
 }
 
 // Word is a short text that a server tells, such as a version, without what does not belong there; cut off at 64 bytes.

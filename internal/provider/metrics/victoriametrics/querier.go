@@ -98,7 +98,7 @@ type ownMetrics struct {
 }
 
 func readOwnMetrics(ctx context.Context, client *provider.Client) (ownMetrics, error) {
-	answer, err := client.Do(ctx, provider.Request{Operation: "metrics", Path: "/metrics"})
+	answer, err := client.Do(ctx, provider.Request{Operation: "metrics", Path: "/metrics", MaxBytes: provider.ListBytes})
 	if err != nil {
 		return ownMetrics{}, err
 	}

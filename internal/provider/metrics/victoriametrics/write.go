@@ -60,6 +60,7 @@ func (w writer) send(ctx context.Context, body *bytes.Buffer) error {
 	defer body.Reset()
 	answer, err := w.client.Do(ctx, provider.Request{
 		Operation: "import", Method: http.MethodPost, Path: w.path, Body: body.Bytes(), ContentType: "application/stream+json",
+		MaxBytes: provider.ProbeBytes,
 	})
 	if err != nil {
 		return err

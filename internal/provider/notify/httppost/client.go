@@ -65,7 +65,7 @@ func New(settings notify.Settings, channel v1alpha1.NotificationChannelType) (*C
 	}
 	client, err := provider.NewClient(endpoint, provider.Options{
 		Type: string(channel), Limits: provider.Limits{Timeout: timeout, MaxBytes: maxResponseBytes},
-		Egress: settings.Egress, Metrics: settings.Metrics,
+		Egress: settings.Egress, Metrics: settings.Metrics, Memory: settings.Memory,
 	})
 	if err != nil {
 		return nil, err

@@ -82,7 +82,7 @@ func (c *connection) handshake(ctx context.Context, channel *Channel) error {
 		return err
 	}
 	content, found := strings.CutPrefix(line, "INFO ")
-	if !found || json.Unmarshal([]byte(content), &c.info) != nil {
+	if !found || decode([]byte(content), &c.info) != nil {
 		return errProtocol
 	}
 	useTLS := channel.requireTLS || c.info.TLSRequired

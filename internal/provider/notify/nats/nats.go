@@ -6,9 +6,9 @@
 package nats
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"net"
 	"net/url"
 	"regexp"
@@ -20,6 +20,7 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/notify"
 	"kubeops.io/kubeops/internal/provider/notify/cloudevent"
+	jsonstream "kubeops.io/kubeops/internal/provider/stream"
 )
 
 // Type of the channel.
@@ -116,7 +117,7 @@ func (c *Channel) Send(ctx context.Context, message notify.Message) error {
 
 // ack of a stream; https://docs.nats.io/reference/reference-protocols/nats_api_reference.
 type ack struct {
-	Stream string    `json:"stream"`
+	Stream string    `json:"stream" max:"256"`
 	Error  *apiError `json:"error"`
 }
 
@@ -138,7 +139,7 @@ func (c *Channel) checkAck(received *response) error {
 		return c.noStream()
 	}
 	var content ack
-	if err := json.Unmarshal(received.payload, &content); err != nil || (content.Error == nil && content.Stream == "") {
+	if err := decode(received.payload, &content); err != nil || (content.Error == nil && content.Stream == "") {
 		return problem.Retrying(v1alpha1.ReasonInvalidResponse, nil,
 			"the subscriber of subject %s at %s is not a JetStream stream; use a subject of a stream without other subscribers",
 			c.settings.Subject, c.server)
@@ -184,19 +185,35 @@ func (c *Channel) Probe(ctx context.Context) error {
 			return problem.Retrying(v1alpha1.ReasonNotFound, nil, "%s has no JetStream, which stores messages; enable it", c.server)
 		}
 		var content struct {
-			Streams []string  `json:"streams"`
-			Error   *apiError `json:"error"`
+			Streams atLeastOne `json:"streams"`
+			Error   *apiError  `json:"error"`
 		}
-		switch err := json.Unmarshal(received.payload, &content); {
+		switch err := decode(received.payload, &content); {
 		case err != nil:
 			return problem.Retrying(
 				v1alpha1.ReasonInvalidResponse, nil, "%s did not respond as JetStream does; check its version", c.server,
 			)
 		case content.Error != nil:
 			return c.toProblem(content.Error)
-		case len(content.Streams) == 0:
+		case !bool(content.Streams):
 			return c.noStream()
 		}
+		return nil
+	})
+}
+
+// decode a payload.
+func decode(payload []byte, into any) error {
+	return jsonstream.New(bytes.NewReader(payload), jsonstream.Limits{}).Decode(into)
+}
+
+// atLeastOne is a list that is not empty.
+type atLeastOne bool
+
+// UnmarshalStream keeps no element.
+func (a *atLeastOne) UnmarshalStream(d *jsonstream.Decoder) error {
+	return d.Array(func() error {
+		*a = true
 		return nil
 	})
 }
