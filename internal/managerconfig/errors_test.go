@@ -166,6 +166,12 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 			"c.yaml:3:40: quotas.runsPerHour: invalid value: 100001: must be between 0 and 100000, inclusive",
 			"c.yaml:3:64: quotas.concurrentRuns: invalid value: 101: must be between 0 and 100, inclusive",
 		}},
+		"too little memory for responses": {"backends: {responseMemory: 1Mi}\n", []string{
+			`c.yaml:3:28: backends.responseMemory: invalid value: "1Mi": must be a quantity from 4Mi to 1Ti, such as 64Mi`,
+		}},
+		"memory of responses that is no quantity": {"backends: {responseMemory: much}\n", []string{
+			`c.yaml:3:28: backends.responseMemory: invalid value: "much": must be a quantity from 4Mi to 1Ti, such as 64Mi`,
+		}},
 		"log collection": {"logCollection:\n  clusterWideNamespaces: [a, b, a, ]\n  images: {vector: \"\", fluentd: a b}\n", []string{
 			`c.yaml:4:33: logCollection.clusterWideNamespaces[2]: duplicate value: "a"`,
 			`c.yaml:5:20: logCollection.images.vector: invalid value: "": ` + reference,

@@ -18,13 +18,16 @@ type policy struct {
 	States  []struct {
 		Name        string
 		Actions     []map[string]ignored
-		Transitions []struct {
-			State      string `json:"state_name"`
-			Conditions struct {
-				Age         string `json:"min_index_age"`
-				RolloverAge string `json:"min_rollover_age"`
-			}
-		}
+		Transitions []transition
+	}
+}
+
+// transition to another state.
+type transition struct {
+	State      string `json:"state_name"`
+	Conditions struct {
+		Age         string `json:"min_index_age"`
+		RolloverAge string `json:"min_rollover_age"`
 	}
 }
 
@@ -80,52 +83,75 @@ func (m *managingPolicies) UnmarshalStream(d *stream.Decoder) error {
 	})
 }
 
+// maxPolicySize is how many states and transitions a policy may have together.
+const maxPolicySize = 10_000
+
 // keeps is the age at which an index comes to a state that deletes it: the greatest age on the way there, the least of all ways;
-// zero when no way leads to one. Known is false where an age on a way is not to be understood.
+// zero when no way leads to one. Known is false where an age on a way is not to be understood, and for a policy over maxPolicySize.
 func (p *policy) keeps() (keeps time.Duration, known bool) {
-	type step struct {
-		state string
-		age   time.Duration
+	states := map[string]int{}
+	size := len(p.States)
+	for i := range p.States {
+		size += len(p.States[i].Transitions)
+		if _, again := states[p.States[i].Name]; !again {
+			states[p.States[i].Name] = i
+		}
 	}
-	reached := map[string]time.Duration{}
+	if size > maxPolicySize {
+		return 0, false
+	}
+	reached := map[string]time.Duration{p.Default: 0}
 	least := time.Duration(-1)
-	steps := []step{{state: p.Default}}
-	for range 10_000 { // more than a policy of any sense has
+	steps := []string{p.Default}
+	for range maxPolicySize { // more than a policy of any sense has
 		if len(steps) == 0 {
 			break
 		}
-		at := steps[0]
+		at := reached[steps[0]]
+		i, there := states[steps[0]]
 		steps = steps[1:]
-		if before, seen := reached[at.state]; seen && before <= at.age {
+		switch {
+		case !there:
+			continue
+		case p.deletes(i):
+			if least < 0 || at < least {
+				least = at
+			}
 			continue
 		}
-		reached[at.state] = at.age
-		for _, state := range p.States {
-			if state.Name != at.state {
-				continue
+		for _, transition := range p.States[i].Transitions {
+			age, understood := transition.age(at)
+			if !understood {
+				return 0, false
 			}
-			if slices.ContainsFunc(state.Actions, func(action map[string]ignored) bool { _, deletes := action["delete"]; return deletes }) {
-				if least < 0 || at.age < least {
-					least = at.age
-				}
-				break
+			if before, seen := reached[transition.State]; !seen || age < before {
+				reached[transition.State] = age
+				steps = append(steps, transition.State)
 			}
-			for _, transition := range state.Transitions {
-				next := step{transition.State, at.age}
-				for _, text := range []string{transition.Conditions.Age, transition.Conditions.RolloverAge} {
-					age, is := timeValue(text)
-					if text != "" && !is {
-						return 0, false
-					}
-					next.age = max(next.age, age)
-				}
-				steps = append(steps, next)
-			}
-			break
 		}
 	}
 	if least == 0 {
 		return 0, false // deleted by size or count, not by age
 	}
 	return max(least, 0), true
+}
+
+// deletes reports whether a state does.
+func (p *policy) deletes(state int) bool {
+	return slices.ContainsFunc(p.States[state].Actions, func(action map[string]ignored) bool {
+		_, deletes := action["delete"]
+		return deletes
+	})
+}
+
+// age at which a transition is made, at an age of the index.
+func (t *transition) age(at time.Duration) (time.Duration, bool) {
+	for _, text := range []string{t.Conditions.Age, t.Conditions.RolloverAge} {
+		age, is := timeValue(text)
+		if text != "" && !is {
+			return 0, false
+		}
+		at = max(at, age)
+	}
+	return at, true
 }

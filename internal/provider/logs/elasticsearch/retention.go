@@ -5,9 +5,9 @@ import (
 	"maps"
 	"math"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"kubeops.io/kubeops/internal/provider"
@@ -159,15 +159,31 @@ func (p *Provider) dataStream(ctx context.Context, index string) (logs.Retention
 
 // timeValue of Elasticsearch and OpenSearch, such as 30d; zero is at once and negative is never, neither of which is reported.
 func timeValue(text string) (time.Duration, bool) {
-	parts := regexp.MustCompile(`^([0-9]{1,9}(?:\.[0-9]{1,9})?)(d|h|m|s|ms|micros|nanos)$`).FindStringSubmatch(text)
-	if parts == nil {
+	const maxDigits = 9 // before and behind the point
+	number := text[:len(text)-len(strings.TrimLeft(text, "0123456789."))]
+	whole, fraction, pointed := strings.Cut(number, ".")
+	if len(whole) < 1 || len(whole) > maxDigits || len(fraction) > maxDigits || (pointed && fraction == "") ||
+		strings.Contains(fraction, ".") {
 		return 0, false
 	}
-	n, err := strconv.ParseFloat(parts[1], 64)
-	unit := map[string]time.Duration{
-		"d": 24 * time.Hour, "h": time.Hour, "m": time.Minute, "s": time.Second, "ms": time.Millisecond, "micros": time.Microsecond,
-		"nanos": 1,
-	}[parts[2]]
+	var unit time.Duration
+	switch text[len(number):] {
+	case "d":
+		unit = 24 * time.Hour
+	case "h":
+		unit = time.Hour
+	case "m":
+		unit = time.Minute
+	case "s":
+		unit = time.Second
+	case "ms":
+		unit = time.Millisecond
+	case "micros":
+		unit = time.Microsecond
+	case "nanos":
+		unit = 1
+	}
+	n, err := strconv.ParseFloat(number, 64)
 	if value := n * float64(unit); err == nil && value >= 1 && value < float64(math.MaxInt64) {
 		return time.Duration(value), true
 	}
