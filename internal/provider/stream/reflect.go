@@ -165,7 +165,7 @@ func (d *Decoder) elements(target reflect.Value) error {
 		}
 		n := target.Len()
 		if n == target.Cap() {
-			target.Grow(1)
+			target.Grow(max(4, n))
 		}
 		target.SetLen(n + 1)
 		target.Index(n).SetZero()

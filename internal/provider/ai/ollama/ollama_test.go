@@ -63,6 +63,16 @@ func TestMisbehavingServers(t *testing.T) {
 	})
 }
 
+func TestMemoryOfHostileResponses(t *testing.T) {
+	conformance.RunMemory(t, New, []hostile.Response{{Path: "/version", Body: `{"version":"0.17.4"}`}},
+		hostile.Response{Path: "/version", Body: `{"version":VALUE}`},
+		hostile.Response{Path: "/show", Body: `{"model_info":VALUE,"tensors":VALUE,"details":{"family":VALUE}}`},
+		hostile.Response{Path: "/show", Body: `{"parameters":VALUE,"messages":[<<{}>>]}`},
+		hostile.Response{Path: "/chat", Body: `{"message":{"role":"assistant","content":VALUE,"tool_calls":VALUE},"logprobs":VALUE,"done":true}`},
+		hostile.Response{Path: "/chat", Body: `{"message":{"role":"assistant"},"logprobs":[<<{}>>],"done":true}`},
+	)
+}
+
 func FuzzParseContextLength(f *testing.F) {
 	for _, seed := range []string{
 		"", "num_ctx 2048", "stop \"x\"\nnum_ctx                        4096\n", "num_ctx -1", "num_ctx 99999999999999999999",

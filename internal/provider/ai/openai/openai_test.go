@@ -70,6 +70,16 @@ func TestMisbehavingServers(t *testing.T) {
 	})
 }
 
+func TestMemoryOfHostileResponses(t *testing.T) {
+	conformance.RunMemory(t, New, nil,
+		hostile.Response{Path: "/models", Body: `{"data":[<<{}>>]}`}, hostile.Response{Path: "/models", Body: `{"data":VALUE}`},
+		hostile.Response{Path: "/models", Body: `{"data":[{"id":VALUE}]}`},
+		hostile.Response{Path: "/completions", Body: `{"choices":[<<{}>>]}`}, hostile.Response{Path: "/completions", Body: `{"choices":VALUE}`},
+		hostile.Response{Path: "/completions", Body: `{"choices":[{"message":{"content":VALUE,"refusal":VALUE}}],"usage":VALUE}`},
+		hostile.Response{Path: "/completions", Body: `{"a":VALUE,"choices":[{"message":{"content":"x"}}]}`},
+	)
+}
+
 func TestAdjustsParametersToTheServer(t *testing.T) {
 	fake := models.OpenAI(t, models.NewParameters())
 	m := open(t, fake, func(*ai.Settings) {})

@@ -30,6 +30,40 @@ func TestHostileServers(t *testing.T) {
 	})
 }
 
+func TestMemoryOfHostileResponses(t *testing.T) {
+	usual := []hostile.Response{
+		{Path: "/labels", Body: `{"status":"success","data":["namespace","pod"]}`}, {Path: "/ready", Body: `ready`},
+		{Path: "/buildinfo", Body: `{"version":"3.4.2","goVersion":"go1.24"}`}, {Body: `{}`},
+	}
+	streams := func(result string) string {
+		return `{"status":"success","data":{"resultType":"streams","result":` + result + `}}`
+	}
+	matrix := func(result string) string {
+		return `{"status":"success","data":{"resultType":"matrix","result":` + result + `}}`
+	}
+	vector := func(result string) string {
+		return `{"status":"success","data":{"resultType":"vector","result":` + result + `}}`
+	}
+	conformance.RunMemory(t, func(endpoint provider.Endpoint) (logs.Provider, error) {
+		return New(logs.Settings{Endpoint: endpoint, Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes,
+			Egress: provider.Egress{AllowLoopback: true}})
+	}, usual,
+		hostile.Response{Path: "/query_range", Body: streams(`[<<{}>>]`)}, hostile.Response{Path: "/query_range", Body: streams(`VALUE`)},
+		hostile.Response{Path: "/query_range", Body: streams(`[{"stream":VALUE,"values":VALUE}]`)},
+		hostile.Response{Path: "/query_range", Body: streams(`[<<{"stream":{"a":""},"values":[["1",""]]}>>]`)},
+		hostile.Response{Path: "/query_range", Body: streams(`[{"values":[<<["1",""]>>]}]`)},
+		hostile.Response{Path: "/query_range", Body: streams(`[{"values":[["1",VALUE,VALUE]]}]`)},
+		hostile.Response{Path: "/query_range", Body: matrix(`[<<{"metric":{"a":""},"values":[[1,"1"]]}>>]`)},
+		hostile.Response{Path: "/query_range", Body: matrix(`[{"metric":VALUE,"values":[<<[1,"1"]>>]}]`)},
+		hostile.Response{Path: "/query", Body: vector(`[<<{"metric":{"a":""},"value":[1,"1"]}>>]`)},
+		hostile.Response{Path: "/query", Body: vector(`[{"metric":VALUE,"value":[1,VALUE]}]`)},
+		hostile.Response{Path: "/labels", Body: `{"status":"success","data":VALUE}`},
+		hostile.Response{Path: "/values", Body: `{"status":"success","data":VALUE}`},
+		hostile.Response{Path: "/ring", Body: `{"shards":[<<{"id":"a"}>>]}`}, hostile.Response{Path: "/ring", Body: `{"shards":[{"id":VALUE}]}`},
+		hostile.Response{Path: "/buildinfo", Body: `{"version":VALUE}`}, hostile.Response{Path: "/ready", Body: `VALUE`},
+	)
+}
+
 // gateway answers from a list of paths, and fails the test on any other and on a request without the tenant.
 func gateway(t *testing.T, fields logs.Fields, answers map[string]http.HandlerFunc) *Provider {
 	t.Helper()

@@ -1,8 +1,10 @@
 package victorialogs_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +45,29 @@ func TestHostileServers(t *testing.T) {
 		return victorialogs.New(logs.Settings{Endpoint: endpoint, Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes,
 			Egress: provider.Egress{AllowLoopback: true}})
 	}, conformance.Exception{Method: "Write", Misbehaviour: "answers nothing"})
+}
+
+func TestMemoryOfHostileResponses(t *testing.T) {
+	usual := []hostile.Response{
+		{Path: "/health", Body: `OK`}, {Path: "/field_names", Body: `{"values":[{"value":"kubernetes.pod_name"}]}`}, {Body: ``},
+	}
+	const line = `{"_time":"2026-01-02T03:04:05Z","_msg":"x",%s}`
+	query := func(body string) hostile.Response { return hostile.Response{Path: "/logsql/query", Body: body} }
+	conformance.RunMemory(t, func(endpoint provider.Endpoint) (logs.Provider, error) {
+		return victorialogs.New(logs.Settings{Endpoint: endpoint, Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes,
+			Egress: provider.Egress{AllowLoopback: true}})
+	}, usual,
+		query(fmt.Sprintf(line, `"a":VALUE`)), query(fmt.Sprintf(line, `"_msg":VALUE,"_time":"2026-01-02T03:04:05Z"`)),
+		query(fmt.Sprintf(line, `"_stream":VALUE`)), query(fmt.Sprintf(line, `<<"a":"b">>`)), query(fmt.Sprintf(line, `<<"":"">>`)),
+		query("<<>>"+strings.Repeat(fmt.Sprintf(line, `"a":""`)+"\n", 3000)),
+		hostile.Response{Path: "/hits", Body: `{"hits":[<<{"values":[1]}>>]}`}, hostile.Response{Path: "/hits", Body: `{"hits":[<<{}>>]}`},
+		hostile.Response{Path: "/hits", Body: `{"hits":[{"timestamps":[<<"2026-01-02T03:04:05Z">>],"values":[<<1>>]}]}`},
+		hostile.Response{Path: "/hits", Body: `{"hits":[{"values":VALUE,"timestamps":VALUE}]}`},
+		hostile.Response{Path: "/field_names", Body: `{"values":[<<{"value":"a"}>>]}`},
+		hostile.Response{Path: "/field_names", Body: `{"values":[<<{}>>]}`}, hostile.Response{Path: "/field_names", Body: `{"values":VALUE}`},
+		hostile.Response{Path: "/field_values", Body: `{"values":[<<{}>>]}`}, hostile.Response{Path: "/field_values", Body: `{"values":VALUE}`},
+		hostile.Response{Path: "/metrics", Body: "vm_app_version{VALUE} 1\n"}, hostile.Response{Path: "/metrics", Body: "<<\nvm_app_version{>>"},
+	)
 }
 
 func TestHealthTellsVersionRetentionAndSchema(t *testing.T) {

@@ -12,3 +12,7 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	conformance.Run(t, conformance.Subject{New: prometheus.New, Params: url.Values{"partial_response": {"false"}}})
 }
+
+func TestMemoryOfHostileResponses(t *testing.T) {
+	conformance.RunMemory(t, conformance.Subject{New: prometheus.New})
+}

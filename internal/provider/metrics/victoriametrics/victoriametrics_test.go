@@ -34,6 +34,10 @@ func TestConformanceOfACluster(t *testing.T) {
 	})
 }
 
+func TestMemoryOfHostileResponses(t *testing.T) {
+	conformance.RunMemory(t, conformance.Subject{New: victoriametrics.New})
+}
+
 func TestCapabilitiesAreThoseThatTheSettingsGive(t *testing.T) {
 	t.Parallel()
 	endpoint := provider.Endpoint{URL: "http://127.0.0.1:1"}

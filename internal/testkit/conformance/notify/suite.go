@@ -107,6 +107,20 @@ func Run(t *testing.T, s Subject) {
 			return c.Send(ctx, Messages()[0])
 		}, except...)
 	})
+	t.Run("memory of hostile responses", func(t *testing.T) {
+		hostile.RunMemory(t, hostile.Backend{Call: func(ctx context.Context, endpoint provider.Endpoint) error {
+			endpoint.URL += s.Path
+			c, err := s.open(endpoint)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			if p, is := c.(notify.Prober); is {
+				_ = p.Probe(ctx)
+			}
+			return c.Send(ctx, Messages()[0])
+		}})
+	})
 	for n, m := range Messages() {
 		t.Run(fmt.Sprintf("takes message %d, %s", n, m.Event), func(t *testing.T) { s.taken(t, m) })
 	}
