@@ -159,7 +159,8 @@ func quotasOf(config *configv1alpha1.Quotas) limits.Quotas {
 
 // responseMemory is the configured quantity in bytes, or a part of the memory limit.
 func responseMemory(configured string, detect func() (int64, bool)) int64 {
-	const part, withoutLimit = 8, 64 << 20
+	const part = 8
+	const withoutLimit = 64 << 20
 	if quantity, err := resource.ParseQuantity(configured); err == nil { // validated; empty is none
 		return quantity.Value()
 	}

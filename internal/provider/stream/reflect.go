@@ -131,11 +131,11 @@ func (d *Decoder) value(target reflect.Value, max int) error {
 
 // literal of a number, which may be in quotes.
 func (d *Decoder) literal(into *json.Number, kind Kind) error {
-	literal, is, err := []byte(nil), false, ErrShape
-	if kind == Number || kind == String {
-		literal, is, err = d.plain(kind, maxNumber)
+	if kind != Number && kind != String {
+		return ErrShape
 	}
-	if err != nil || !is {
+	literal, _, err := d.plain(kind, maxNumber)
+	if err != nil {
 		return err
 	}
 	if _, err := ParseFloat(literal); err != nil {
