@@ -99,7 +99,8 @@ func TestARequestEndsWhileItWaits(t *testing.T) {
 		defer cancel()
 		l := m.For("c").open(4 << 20)
 		err := l.grow(ctx)
-		if p := ToProblem(err, "server", Fields{}); p.Reason != v1alpha1.ReasonTimeout || !strings.Contains(p.Message, "backends.responseMemory") ||
+		p := ToProblem(err, "server", Fields{})
+		if p.Reason != v1alpha1.ReasonTimeout || !strings.Contains(p.Message, "backends.responseMemory") ||
 			!errors.Is(err, context.DeadlineExceeded) || len(m.queue) != 0 {
 			t.Errorf("got %v, and %d wait", p, len(m.queue))
 		}

@@ -14,9 +14,10 @@ type Unmarshaler interface {
 	UnmarshalStream(d *Decoder) error
 }
 
-// Decode reads a value into a pointer to a struct, map with string keys, slice, string, number, boolean, json.Number, encoding.TextUnmarshaler
-// or Unmarshaler, and pointers to them. Fields are matched as encoding/json does it, and unknown ones are skipped. The tag max:"512" of a
-// string field clips it at that many bytes. Interfaces and json.RawMessage are not supported, on purpose: their size is the server's choice.
+// Decode reads a value into a pointer to a struct, map with string keys, slice, string, number, boolean, json.Number,
+// encoding.TextUnmarshaler or Unmarshaler, and pointers to them. Fields are matched as encoding/json does it, and unknown ones are skipped.
+// The tag max:"512" of a string field clips it at that many bytes. Interfaces and json.RawMessage are not supported, on purpose: their size
+// is the server's choice. A list replaces an earlier one of the same name as a whole.
 func (d *Decoder) Decode(into any) error {
 	target := reflect.ValueOf(into)
 	if target.Kind() != reflect.Pointer || target.IsNil() {

@@ -16,8 +16,8 @@ import (
 	"kubeops.io/kubeops/internal/provider"
 )
 
-// What reading one response may allocate: a multiple of its bytes, and a part that does not depend on them, for connections, buffers and the
-// request. Everything that is allocated counts, not the peak, so that the result does not depend on the garbage collector.
+// What reading one response may allocate: a multiple of its bytes, and a part that does not depend on them, for connections, buffers and
+// the request. Everything that is allocated counts, not the peak, so that the result does not depend on the garbage collector.
 const (
 	bodyBytes        = 256 << 10
 	allocatedFactor  = 12

@@ -15,8 +15,8 @@ const (
 )
 
 // Bounded runs a decoder of an input of a number of bytes within the limits that a provider.Client sets for it, and fails the test if it
-// allocates more than a multiple of the input. Everything that was allocated counts, not the peak, so that the result does not depend on the
-// garbage collector. Nothing else may run in the process at the same time.
+// allocates more than a multiple of the input. Everything that was allocated counts, not the peak, so that the result does not depend on
+// the garbage collector. Nothing else may run in the process at the same time.
 func Bounded(t testing.TB, bytes int, decode func(stream.Limits)) {
 	t.Helper()
 	allocated := Allocated(func() { decode(stream.Limits{Memory: int64(2 * bytes)}) })

@@ -1,6 +1,6 @@
 // Package ollama asks models of Ollama through its native API. Ollama speaks OpenAI's API as well, but only the native one reports
-// the server's version, the context length, and that a prompt exceeds it. Requests have Ollama's own types; they are sent, and responses are
-// read, without its client (docs/adr/0014-responses-are-decoded-as-streams.md).
+// the server's version, the context length, and that a prompt exceeds it. Requests have Ollama's own types. They are sent, and responses
+// are read, without its client (docs/adr/0014-responses-are-decoded-as-streams.md).
 package ollama
 
 import (

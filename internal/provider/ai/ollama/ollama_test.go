@@ -68,7 +68,8 @@ func TestMemoryOfHostileResponses(t *testing.T) {
 		hostile.Response{Path: "/version", Body: `{"version":VALUE}`},
 		hostile.Response{Path: "/show", Body: `{"model_info":VALUE,"tensors":VALUE,"details":{"family":VALUE}}`},
 		hostile.Response{Path: "/show", Body: `{"parameters":VALUE,"messages":[<<{}>>]}`},
-		hostile.Response{Path: "/chat", Body: `{"message":{"role":"assistant","content":VALUE,"tool_calls":VALUE},"logprobs":VALUE,"done":true}`},
+		hostile.Response{Path: "/chat", Body: `{"message":{"role":"assistant","content":VALUE,"tool_calls":VALUE},"done":true}`},
+		hostile.Response{Path: "/chat", Body: `{"message":{"role":"assistant","content":"x"},"logprobs":VALUE,"done":true}`},
 		hostile.Response{Path: "/chat", Body: `{"message":{"role":"assistant"},"logprobs":[<<{}>>],"done":true}`},
 	)
 }

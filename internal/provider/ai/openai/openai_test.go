@@ -74,7 +74,8 @@ func TestMemoryOfHostileResponses(t *testing.T) {
 	conformance.RunMemory(t, New, nil,
 		hostile.Response{Path: "/models", Body: `{"data":[<<{}>>]}`}, hostile.Response{Path: "/models", Body: `{"data":VALUE}`},
 		hostile.Response{Path: "/models", Body: `{"data":[{"id":VALUE}]}`},
-		hostile.Response{Path: "/completions", Body: `{"choices":[<<{}>>]}`}, hostile.Response{Path: "/completions", Body: `{"choices":VALUE}`},
+		hostile.Response{Path: "/completions", Body: `{"choices":[<<{}>>]}`},
+		hostile.Response{Path: "/completions", Body: `{"choices":VALUE}`},
 		hostile.Response{Path: "/completions", Body: `{"choices":[{"message":{"content":VALUE,"refusal":VALUE}}],"usage":VALUE}`},
 		hostile.Response{Path: "/completions", Body: `{"a":VALUE,"choices":[{"message":{"content":"x"}}]}`},
 	)

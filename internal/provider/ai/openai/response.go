@@ -10,8 +10,8 @@ import (
 	"kubeops.io/kubeops/internal/provider/stream"
 )
 
-// The library keeps each field of a response in several forms, which for a response of small values is a multiple of its size. It builds the
-// request; the response is read here.
+// The library keeps each field of a response in several forms, which for a response of small values is a multiple of its size. It builds
+// the request; the response is read here.
 
 // maxErrorBytes of the body of an error response are read.
 const maxErrorBytes = 64 << 10

@@ -44,7 +44,7 @@ func TestMemoryOfHostileResponses(t *testing.T) {
 		{Path: "/_cluster/health", Body: `{"status":"green"}`}, {Path: "/_settings/index.lifecycle.*", Body: `{}`},
 		{Path: "/_search", Body: `{"hits":{"hits":[]}}`}, {Path: "/", Body: `{"version":{"number":"8.19.0"}}`}, {Body: `{}`},
 	}
-	const hit = `{"_index":"a","_id":"b","_source":{"@timestamp":1,"message":"x","kubernetes":{"pod_namespace":"default"},%s},"sort":[1]}`
+	const hit = `{"_index":"a","_id":"b","sort":[1],"_source":{"message":"x","kubernetes":{"pod_namespace":"default"},%s}}`
 	source := func(more string) string { return `{"hits":{"hits":[` + strings.ReplaceAll(hit, "%s", more) + `]}}` }
 	conformance.RunMemory(t, func(endpoint provider.Endpoint) (logs.Provider, error) {
 		s := settings(endpoint.URL, "logs")
@@ -63,12 +63,15 @@ func TestMemoryOfHostileResponses(t *testing.T) {
 		hostile.Response{Path: "/_search", Body: `{"aggregations":{"time":{"buckets":[<<{"key":1}>>]},"f0":{"buckets":[<<{"key":1}>>]}}}`},
 		hostile.Response{Path: "/_bulk", Body: `{"errors":true,"items":[<<{"create":{"status":400}}>>]}`},
 		hostile.Response{Path: "/_bulk", Body: `{"errors":true,"items":[{"create":{"status":400,"error":{"type":VALUE}}}]}`},
-		hostile.Response{Path: "/_field_caps", Body: `{"fields":VALUE}`}, hostile.Response{Path: "/_field_caps", Body: `{"fields":{"message":VALUE}}`},
+		hostile.Response{Path: "/_field_caps", Body: `{"fields":VALUE}`},
+		hostile.Response{Path: "/_field_caps", Body: `{"fields":{"message":VALUE}}`},
 		hostile.Response{Path: "/_cluster/health", Body: `{"status":"red","indices":{<<"a":{}>>}}`},
 		hostile.Response{Path: "/_cluster/health", Body: `{"status":"red","indices":VALUE}`},
 		hostile.Response{Path: "/_nodes/stats/fs", Body: `{"nodes":{"a":{"roles":VALUE,"fs":{"data":VALUE}}}}`},
 		hostile.Response{Path: "/_nodes/stats/fs", Body: `{"nodes":{"a":{"fs":{"data":[<<{"total_in_bytes":1}>>]}}}}`},
-		hostile.Response{Path: "/_cluster/settings", Body: `{"transient":{"cluster":{"routing":{"allocation":{"disk":{"watermark":VALUE}}}}}}`},
+		hostile.Response{
+			Path: "/_cluster/settings", Body: `{"transient":{"cluster":{"routing":{"allocation":{"disk":{"watermark":VALUE}}}}}}`,
+		},
 		hostile.Response{Path: "/_settings/index.blocks.*", Body: `{"a":{"settings":VALUE}}`},
 		hostile.Response{Path: "/_settings/index.lifecycle.*", Body: `{<<"a":{"settings":{"a":""}}>>}`},
 		hostile.Response{Path: "/_data_stream/logs", Body: `{"data_streams":[<<{"lifecycle":{}}>>]}`},
@@ -99,7 +102,9 @@ func TestMemoryOfHostilePolicies(t *testing.T) {
 		hostile.Response{Path: "/explain/logs-kubeops-default", Body: `{<<"a":{"policy_id":"a"}>>}`},
 		hostile.Response{Path: "/explain/logs-kubeops-default", Body: `{"a":VALUE,"b":{"policy_id":VALUE}}`},
 		hostile.Response{Path: "/policies/p", Body: ways}, hostile.Response{Path: "/policies/p", Body: `{"policy":{"states":[<<{}>>]}}`},
-		hostile.Response{Path: "/policies/p", Body: `{"policy":{"default_state":"a","states":[<<{"name":"a","transitions":[{"state_name":"a"}]}>>]}}`},
+		hostile.Response{
+			Path: "/policies/p", Body: `{"policy":{"default_state":"a","states":[<<{"name":"a","transitions":[{"state_name":"a"}]}>>]}}`,
+		},
 		hostile.Response{Path: "/policies/p", Body: `{"policy":{"states":[{"actions":VALUE,"transitions":VALUE}]}}`},
 	)
 }

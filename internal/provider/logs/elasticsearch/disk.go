@@ -60,9 +60,11 @@ func (p *Provider) disks(ctx context.Context) ([]string, error) {
 			}
 		}
 	}
-	err := p.client.JSON(ctx, provider.Request{Operation: "disks", Path: "/_nodes/stats/fs", MaxBytes: provider.ListBytes, Query: url.Values{
-		"filter_path": {"nodes.*.name,nodes.*.roles,nodes.*.fs.total,nodes.*.fs.data.total_in_bytes,nodes.*.fs.data.available_in_bytes"},
-	}}, &nodes)
+	err := p.client.JSON(ctx, provider.Request{
+		Operation: "disks", Path: "/_nodes/stats/fs", MaxBytes: provider.ListBytes, Query: url.Values{
+			"filter_path": {"nodes.*.name,nodes.*.roles,nodes.*.fs.total,nodes.*.fs.data.total_in_bytes,nodes.*.fs.data.available_in_bytes"},
+		},
+	}, &nodes)
 	if err != nil {
 		return nil, err
 	}
@@ -124,9 +126,10 @@ func (p *Provider) watermarks(ctx context.Context) (marks []watermark, on bool, 
 		}
 	}
 	var answer struct{ Defaults, Persistent, Transient layer }
-	err = p.client.JSON(ctx, provider.Request{Operation: "settings", Path: "/_cluster/settings", MaxBytes: provider.ProbeBytes, Query: url.Values{
-		"include_defaults": {"true"}, "filter_path": {"*.cluster.routing.allocation.disk"},
-	}}, &answer)
+	err = p.client.JSON(ctx, provider.Request{
+		Operation: "settings", Path: "/_cluster/settings", MaxBytes: provider.ProbeBytes,
+		Query: url.Values{"include_defaults": {"true"}, "filter_path": {"*.cluster.routing.allocation.disk"}},
+	}, &answer)
 	if err != nil {
 		return nil, false, err
 	}

@@ -106,9 +106,10 @@ func (p *Provider) read(ctx context.Context, others []string) (*mapping, error) 
 		ask = append(ask, path, path+".keyword")
 	}
 	var answer struct{ Fields capabilities }
-	err := p.client.JSON(ctx, provider.Request{Operation: "fields", Path: "/" + p.index + "/_field_caps", MaxBytes: provider.ListBytes, Query: url.Values{
-		"fields": {strings.Join(ask, ",")}, "ignore_unavailable": {"true"}, "allow_no_indices": {"true"},
-	}}, &answer)
+	err := p.client.JSON(ctx, provider.Request{
+		Operation: "fields", Path: "/" + p.index + "/_field_caps", MaxBytes: provider.ListBytes,
+		Query: url.Values{"fields": {strings.Join(ask, ",")}, "ignore_unavailable": {"true"}, "allow_no_indices": {"true"}},
+	}, &answer)
 	if err != nil {
 		return nil, err
 	}

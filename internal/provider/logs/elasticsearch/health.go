@@ -74,7 +74,8 @@ func (p *Provider) cluster(ctx context.Context, health *logs.Health) error {
 		Active     *int `json:"active_shards"`
 		Unassigned *int `json:"unassigned_shards"`
 	}
-	if err := p.client.JSON(ctx, provider.Request{Operation: "health", Path: "/_cluster/health", MaxBytes: provider.ProbeBytes}, &answer); err != nil {
+	request := provider.Request{Operation: "health", Path: "/_cluster/health", MaxBytes: provider.ProbeBytes}
+	if err := p.client.JSON(ctx, request, &answer); err != nil {
 		return err
 	}
 	health.State, health.ActiveShards, health.UnassignedShards = answer.Status, answer.Active, answer.Unassigned
@@ -112,9 +113,10 @@ func (p *Provider) notGreen(ctx context.Context, state string) ([]string, error)
 	var answer struct {
 		Indices map[string]struct{ Status string }
 	}
-	err := p.client.JSON(ctx, provider.Request{Operation: "health", Path: "/_cluster/health", MaxBytes: provider.ListBytes, Query: url.Values{
-		"level": {"indices"}, "filter_path": {"indices.*.status"},
-	}}, &answer)
+	err := p.client.JSON(ctx, provider.Request{
+		Operation: "health", Path: "/_cluster/health", MaxBytes: provider.ListBytes,
+		Query: url.Values{"level": {"indices"}, "filter_path": {"indices.*.status"}},
+	}, &answer)
 	if err != nil {
 		return nil, err
 	}

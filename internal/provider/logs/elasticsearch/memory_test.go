@@ -23,8 +23,8 @@ func TestMemoryOfAResponseOf31MiB(t *testing.T) {
 	}
 	hit := func(source string) string { return `{"_index":"a","_id":"b","_source":{` + source + `},"sort":[1]},` }
 	for name, body := range map[string]struct{ before, repeated, after string }{
-		"empty objects in a field that is not used": {`{"hits":{"hits":[{"_index":"a","_id":"b","_source":{"a":[`, `{},`, `]},"sort":[1]}]}}`},
-		"more hits than were asked for":             {`{"hits":{"hits":[`, hit(``), `]}}`},
+		"empty objects in an unused field": {`{"hits":{"hits":[{"_index":"a","_id":"b","_source":{"a":[`, `{},`, `]},"sort":[1]}]}}`},
+		"more hits than were asked for":    {`{"hits":{"hits":[`, hit(``), `]}}`},
 		"hits with many labels": {`{"hits":{"hits":[`, hit(`"message":"` + strings.Repeat("x", 6000) + `","labels":{` +
 			strings.TrimSuffix(labels.String(), ",") + `}`), `]}}`},
 		"one long line": {`{"hits":{"hits":[{"_index":"a","_id":"b","sort":[1],"_source":{"message":"`, `x`, `"}}]}}`},

@@ -74,9 +74,10 @@ func (p *Provider) lifecycle(ctx context.Context, index string) (logs.Retention,
 	var answer map[string]struct{ Settings map[string]setting }
 	err := p.client.JSON(
 		ctx,
-		provider.Request{Operation: "settings", Path: "/" + index + "/_settings/index.lifecycle.*", MaxBytes: provider.ListBytes, Query: url.Values{
-			"flat_settings": {"true"}, "ignore_unavailable": {"true"}, "allow_no_indices": {"true"},
-		}},
+		provider.Request{
+			Operation: "settings", Path: "/" + index + "/_settings/index.lifecycle.*", MaxBytes: provider.ListBytes,
+			Query: url.Values{"flat_settings": {"true"}, "ignore_unavailable": {"true"}, "allow_no_indices": {"true"}},
+		},
 		&answer,
 	)
 	if err != nil {

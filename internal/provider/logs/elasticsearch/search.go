@@ -125,14 +125,6 @@ func (s *scanner) next(ctx context.Context, size int, each func(hit, string, map
 	}
 }
 
-// document that was found, reduced to what is needed.
-type document struct {
-	hit
-	line   string
-	labels map[string]string
-	fits   bool
-}
-
 func (s *scanner) ask(ctx context.Context, size int) ([]document, error) {
 	must, mustNot := s.position.filters(s.m.time)
 	order := "asc"

@@ -53,7 +53,8 @@ func (p *Provider) version(ctx context.Context) (string, error) {
 		Version   string `json:"version"`
 		GoVersion string `json:"goVersion"`
 	}
-	err := p.call(ctx, provider.Request{Operation: "buildinfo", Path: "/loki/api/v1/status/buildinfo", MaxBytes: provider.ProbeBytes}, &build)
+	request := provider.Request{Operation: "buildinfo", Path: "/loki/api/v1/status/buildinfo", MaxBytes: provider.ProbeBytes}
+	err := p.call(ctx, request, &build)
 	if told := problem.As(err); told != nil && told.Reason == v1alpha1.ReasonNotFound {
 		now := time.Now()
 		_, err := p.labelNames(ctx, now.Add(-time.Hour), now)

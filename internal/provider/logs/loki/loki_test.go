@@ -59,7 +59,8 @@ func TestMemoryOfHostileResponses(t *testing.T) {
 		hostile.Response{Path: "/query", Body: vector(`[{"metric":VALUE,"value":[1,VALUE]}]`)},
 		hostile.Response{Path: "/labels", Body: `{"status":"success","data":VALUE}`},
 		hostile.Response{Path: "/values", Body: `{"status":"success","data":VALUE}`},
-		hostile.Response{Path: "/ring", Body: `{"shards":[<<{"id":"a"}>>]}`}, hostile.Response{Path: "/ring", Body: `{"shards":[{"id":VALUE}]}`},
+		hostile.Response{Path: "/ring", Body: `{"shards":[<<{"id":"a"}>>]}`},
+		hostile.Response{Path: "/ring", Body: `{"shards":[{"id":VALUE}]}`},
 		hostile.Response{Path: "/buildinfo", Body: `{"version":VALUE}`}, hostile.Response{Path: "/ready", Body: `VALUE`},
 	)
 }

@@ -56,8 +56,8 @@ const (
 	entryBytes = 128
 )
 
-// streamsAnswer is what Loki answers to a query for lines: {"status":…,"data":{"resultType":…,"result":[{"stream":{…},"values":[[…],…]}]}}.
-// It is read line by line; lines of one stream share their labels.
+// streamsAnswer is what Loki answers to a query for lines: {"status":…,"data":{"resultType":…,"result":[…]}}, with elements
+// {"stream":{…},"values":[[…],…]}. It is read line by line; lines of one stream share their labels.
 type streamsAnswer struct {
 	names              *names
 	status, resultType string

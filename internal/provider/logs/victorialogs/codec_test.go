@@ -137,7 +137,8 @@ func BenchmarkDecode5000Lines(b *testing.B) {
 	b.SetBytes(int64(content.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		if entries, err := f.decode(stream.New(bytes.NewReader(content.Bytes()), stream.Limits{Memory: 32 << 20})); err != nil || len(entries) != 5000 {
+		d := stream.New(bytes.NewReader(content.Bytes()), stream.Limits{Memory: 32 << 20})
+		if entries, err := f.decode(d); err != nil || len(entries) != 5000 {
 			b.Fatal(len(entries), err)
 		}
 	}

@@ -64,9 +64,12 @@ func TestMemoryOfHostileResponses(t *testing.T) {
 		hostile.Response{Path: "/hits", Body: `{"hits":[{"timestamps":[<<"2026-01-02T03:04:05Z">>],"values":[<<1>>]}]}`},
 		hostile.Response{Path: "/hits", Body: `{"hits":[{"values":VALUE,"timestamps":VALUE}]}`},
 		hostile.Response{Path: "/field_names", Body: `{"values":[<<{"value":"a"}>>]}`},
-		hostile.Response{Path: "/field_names", Body: `{"values":[<<{}>>]}`}, hostile.Response{Path: "/field_names", Body: `{"values":VALUE}`},
-		hostile.Response{Path: "/field_values", Body: `{"values":[<<{}>>]}`}, hostile.Response{Path: "/field_values", Body: `{"values":VALUE}`},
-		hostile.Response{Path: "/metrics", Body: "vm_app_version{VALUE} 1\n"}, hostile.Response{Path: "/metrics", Body: "<<\nvm_app_version{>>"},
+		hostile.Response{Path: "/field_names", Body: `{"values":[<<{}>>]}`},
+		hostile.Response{Path: "/field_names", Body: `{"values":VALUE}`},
+		hostile.Response{Path: "/field_values", Body: `{"values":[<<{}>>]}`},
+		hostile.Response{Path: "/field_values", Body: `{"values":VALUE}`},
+		hostile.Response{Path: "/metrics", Body: "vm_app_version{VALUE} 1\n"},
+		hostile.Response{Path: "/metrics", Body: "<<\nvm_app_version{>>"},
 	)
 }
 

@@ -157,7 +157,8 @@ func BenchmarkDecode(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				var kept []metrics.Series
-				_, err := decode(bytes.NewReader(text), stream.Limits{Memory: 64 << 20}, strings.Split(name, "/")[0], 1<<20, func(e element) {
+				wants := strings.Split(name, "/")[0]
+				_, err := decode(bytes.NewReader(text), stream.Limits{Memory: 64 << 20}, wants, 1<<20, func(e element) {
 					kept = append(kept, metrics.Series{Labels: e.labels, Points: within(e.points, span)})
 				})
 				if err != nil || len(kept) == 0 {

@@ -142,7 +142,11 @@ func (r *result) element(d *stream.Decoder) error {
 		return err
 	}
 	if kind != stream.Object {
-		if len(r.single) == 2 || r.count > 0 || kind != stream.Number && kind != stream.String || kind == stream.String && len(r.single) == 0 {
+		wants := stream.Number // a time
+		if len(r.single) == 1 {
+			wants = stream.String // and a value
+		}
+		if len(r.single) == 2 || r.count > 0 || kind != wants {
 			return stream.ErrShape
 		}
 		part, _, err := d.Scalar(maxNumber)

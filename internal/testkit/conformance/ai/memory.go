@@ -9,8 +9,8 @@ import (
 	"kubeops.io/kubeops/internal/testkit/hostile"
 )
 
-// RunMemory runs a probe and a question against responses that decoders may turn into a multiple of their size, see hostile.RunMemory. Do not
-// run the test in parallel.
+// RunMemory runs a probe and a question against responses that decoders may turn into a multiple of their size, see hostile.RunMemory. Do
+// not run the test in parallel.
 func RunMemory(t *testing.T, create func(ai.Settings) (ai.Model, error), usual []hostile.Response, responses ...hostile.Response) {
 	for name, call := range map[string]func(context.Context, ai.Model) error{
 		"probe": func(ctx context.Context, m ai.Model) error { _, err := m.Probe(ctx); return err },
