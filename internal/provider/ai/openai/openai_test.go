@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -14,8 +15,10 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/ai"
+	"kubeops.io/kubeops/internal/provider/stream"
 	conformance "kubeops.io/kubeops/internal/testkit/conformance/ai"
 	"kubeops.io/kubeops/internal/testkit/hostile"
+	"kubeops.io/kubeops/internal/testkit/memory"
 	"kubeops.io/kubeops/internal/testkit/models"
 )
 
@@ -177,4 +180,15 @@ func TestIgnoresTheEnvironment(t *testing.T) {
 	if _, err := m.Ask(t.Context(), request()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func FuzzResponses(f *testing.F) {
+	f.Add([]byte(`{"choices":[{"finish_reason":"stop","message":{"content":"x","refusal":null}},{}],"usage":{"prompt_tokens":1}}`))
+	f.Add([]byte(`{"error":{"message":"x","type":"y","param":null,"code":429}}`))
+	f.Add([]byte(`{"choices":[],"usage":[]}`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		for _, into := range []any{&reply{}, &failure{}} {
+			memory.Bounded(t, len(content), func(limits stream.Limits) { _ = stream.New(bytes.NewReader(content), limits).Decode(into) })
+		}
+	})
 }
