@@ -220,3 +220,56 @@ func TestTheClientTakesMemoryForBodiesAndGivesItBack(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(into []byte) (int, error) { return len(into), nil }
+
+func TestAnOperationHasALimitOfItsOwn(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/chunked" {
+			_ = http.NewResponseController(w).Flush()
+		}
+		_, _ = io.WriteString(w, `{"status":"`+strings.Repeat("x", ProbeBytes)+`"}`)
+	}))
+	t.Cleanup(server.Close)
+	c, err := NewClient(Endpoint{URL: server.URL}, Options{Type: "test", Egress: Egress{AllowLoopback: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	for _, path := range []string{"/length", "/chunked"} {
+		var answer struct{ Status string }
+		err := c.JSON(t.Context(), Request{Operation: "probe", Path: path, MaxBytes: ProbeBytes}, &answer)
+		if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonResponseTooLarge {
+			t.Errorf("%s: got %v", path, err)
+		}
+		if err := c.JSON(t.Context(), Request{Operation: "list", Path: path, MaxBytes: ListBytes}, &answer); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestProblemsNameTheLimitOfAResponse(t *testing.T) {
+	t.Parallel()
+	bodies := map[string]string{
+		"/deep":   `{"a":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
+		"/name":   `{"` + strings.Repeat("x", 100_000) + `":1}`,
+		"/memory": `{"list":[` + strings.Repeat(`{},`, 100_000) + `{}]}`,
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, bodies[r.URL.Path])
+	}))
+	t.Cleanup(server.Close)
+	c, err := NewClient(Endpoint{URL: server.URL}, Options{Type: "test", Egress: Egress{AllowLoopback: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	for path, want := range map[string]string{
+		"/deep": "nests more than 128 objects", "/name": "field name of more than 64Ki", "/memory": "more than 2Mi of memory",
+	} {
+		var answer struct{ List []struct{ A, B, C, D string } }
+		err := c.JSON(t.Context(), Request{Operation: "probe", Path: path, MaxBytes: ProbeBytes}, &answer)
+		if p := problem.As(err); p == nil || !strings.Contains(p.Message, want) {
+			t.Errorf("%s: got %v, want %q", path, err, want)
+		}
+	}
+}
