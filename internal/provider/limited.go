@@ -109,7 +109,7 @@ func (b *bounded) Read(into []byte) (int, error) {
 	n, err := b.ReadCloser.Read(into)
 	b.free -= int64(n)
 	if b.left -= int64(n); b.left < 0 {
-		return n, errTooLarge
+		return n + int(b.left), errTooLarge // what is over the limit is not handed on
 	}
 	return n, err
 }
