@@ -4,8 +4,8 @@
 //     namespace, items are processed in the order of their arrival.
 //   - A namespace never takes a slot if it would then hold more than three times what remains free. A part of the slots is always left
 //     for others: one of two, one of four, eight of 32. This is the dynamic threshold that switches share their buffers by.
-//   - With Interrupts, a namespace may take all slots while no other needs one. The first that does gets one back within Grace: the
-//     youngest item of the namespace that holds the most is interrupted, and the rule above holds for some time.
+//   - With Interrupts, a namespace may take all slots. If another one has then waited for Grace without a slot, the youngest item of the
+//     namespace that holds the most is interrupted, and the rule above holds for some time.
 //
 // Delays, rate limits, deduplication and metrics are those of k8s.io/client-go/util/workqueue. See docs/adr/0014.
 package fairqueue

@@ -13,7 +13,7 @@ import (
 const (
 	// share of the free slots: a namespace takes a slot if it then holds at most so many times what remains free.
 	share = 3
-	// reserveFor is how long after a namespace needed the last slot no other one takes all of them.
+	// reserveFor is how long after an interruption no namespace takes all slots.
 	reserveFor = 10 * time.Minute
 	// halfLife of the time that a namespace used.
 	halfLife = 10 * time.Minute
@@ -40,8 +40,8 @@ type scheduler[T comparable] struct {
 	started    uint64 // items
 	// low is the priority of the item that is being added.
 	low bool
-	// needed is when a namespace last took, or waited for, the last slot while it held none.
-	needed time.Time
+	// reclaimed is when an item was last interrupted.
+	reclaimed time.Time
 }
 
 // namespace is what waits and runs of one namespace.
@@ -94,9 +94,6 @@ func (s *scheduler[T]) Push(item T) {
 		n.since = now
 	}
 	s.waiting[item] = n.line(s.low).PushBack(entry[T]{item, s.low})
-	if n.held() == 0 && len(s.running) >= s.slots {
-		s.needed = now
-	}
 }
 
 // Touch implements workqueue.Queue: the item waits, and was added again.
@@ -124,9 +121,6 @@ func (s *scheduler[T]) Pop() T {
 	s.started++
 	began := &run[T]{item: item, namespace: n, began: now, number: s.started}
 	s.running[item] = began
-	if n.held() == 0 && len(s.running) == s.slots {
-		s.needed = now
-	}
 	n.running[item] = began
 	n.since = now
 	return item
@@ -174,7 +168,7 @@ func (s *scheduler[T]) allows(n *namespace[T], now time.Time) bool {
 		return false
 	case n.held() == 0:
 		return true
-	case s.borrow && (s.needed.IsZero() || now.Sub(s.needed) >= reserveFor):
+	case s.borrow && (s.reclaimed.IsZero() || now.Sub(s.reclaimed) >= reserveFor):
 		return true
 	}
 	free := s.slots - len(s.running) - 1
@@ -202,8 +196,8 @@ func (s *scheduler[T]) nextChange() (after time.Duration, needed bool) {
 		return 0, false
 	}
 	if len(s.running) < s.slots {
-		after = reserveFor - s.clock.Now().Sub(s.needed)
-		return after, !s.needed.IsZero() && after > 0
+		after = reserveFor - s.clock.Now().Sub(s.reclaimed)
+		return after, !s.reclaimed.IsZero() && after > 0
 	}
 	return s.reclaimAfter()
 }
@@ -240,6 +234,7 @@ func (s *scheduler[T]) reclaim() (items []T) {
 		youngest.interrupted = true
 		holder.interrupted++
 		items = append(items, youngest.item)
+		s.reclaimed = now
 	}
 	return items
 }

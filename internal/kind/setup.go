@@ -98,7 +98,7 @@ type Slots struct {
 }
 
 // Interruptible says that a reconcile may be interrupted and repeated when another namespace needs its slot. One namespace may then
-// take all slots while no other needs one, which is worth it where there are few.
+// take all slots, which is worth it where there are few.
 func (s Slots) Interruptible() Slots {
 	s.interrupts = fairqueue.NewInterrupts[reconcile.Request]()
 	return s
