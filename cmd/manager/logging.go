@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+
 	"github.com/go-logr/logr"
 	"go.uber.org/zap/zapcore"
 	"k8s.io/klog/v2"
@@ -8,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"kubeops.io/kubeops/api/config/v1alpha1"
+	"kubeops.io/kubeops/internal/printable"
 )
 
 // setUpLogging of controller-runtime, and of Kubernetes' client libraries, which log through klog.
@@ -23,7 +26,9 @@ func setUpLogging(logging v1alpha1.Logging) logr.Logger {
 		encode = zap.ConsoleEncoder
 	}
 	timestamps := func(c *zapcore.EncoderConfig) { c.EncodeTime = zapcore.RFC3339TimeEncoder }
-	logger := zap.New(encode(timestamps), zap.Level(levels[logging.Level]))
+	// Entries quote names and answers. Encoders of zap escape controls, but not the marks that turn the direction of text.
+	safe := zap.WriteTo(printable.NewJSONWriter(os.Stderr))
+	logger := zap.New(encode(timestamps), zap.Level(levels[logging.Level]), safe)
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
 	return logger

@@ -80,14 +80,6 @@ func (r Remedy) String() string {
 	return r.Advice + ": " + r.Command
 }
 
-// Sentence is the remedy for a report, with the command as code.
-func (r Remedy) Sentence() string {
-	if r.Command == "" {
-		return r.Advice + "."
-	}
-	return r.Advice + ": `" + r.Command + "`."
-}
-
 // GrantAccount says how to let the manager impersonate ServiceAccounts of a name.
 func (i Impersonation) GrantAccount(account string) Remedy {
 	advice := "Add the name to resourceNames of ClusterRole " + roleImpersonation

@@ -15,6 +15,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // catalogEntry is a check as `kubeops checks -o json` prints it.
@@ -24,7 +25,7 @@ type catalogEntry struct {
 	Severity    v1alpha1.Severity `json:"severity"`
 	Summary     string            `json:"summary"`
 	Meaning     string            `json:"meaning,omitempty"`
-	Remediation string            `json:"remediation"`
+	Remediation remedy.Text       `json:"remediation"`
 	Link        string            `json:"link,omitempty"`
 	Needs       []facts.Kind      `json:"needs"`
 	Uses        []facts.Kind      `json:"uses,omitempty"`
@@ -117,7 +118,7 @@ func explainCheck(w io.Writer, e catalogEntry) error {
 	text.line("%s (%s, %s)", e.ID, e.Severity, e.Category)
 	text.paragraph("", e.Summary)
 	text.paragraph("", e.Meaning)
-	text.paragraph("Fix: ", e.Remediation)
+	text.paragraph("Fix: ", string(e.Remediation))
 	if e.Link != "" {
 		text.line("See: %s", e.Link)
 	}

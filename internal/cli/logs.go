@@ -1,17 +1,16 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/yaml"
 
 	"kubeops.io/kubeops/internal/inspect/loganalysis"
 	"kubeops.io/kubeops/internal/inspect/loganalysis/event"
+	"kubeops.io/kubeops/internal/inspect/render"
 	"kubeops.io/kubeops/internal/redact"
 )
 
@@ -105,17 +104,9 @@ func (o *templatesOptions) run(streams Streams) error {
 func (o *templatesOutput) print(w io.Writer, output string) error {
 	switch output {
 	case "json":
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(o)
+		return render.JSON(w, o)
 	case "yaml":
-		text, err := yaml.Marshal(o)
-		if err != nil {
-			return err
-		}
-		_, err = w.Write(text)
-		return err
+		return render.YAML(w, o)
 	}
 	return o.table(w)
 }

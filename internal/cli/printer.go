@@ -12,6 +12,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/render"
+	"kubeops.io/kubeops/internal/printable"
 )
 
 // Usage of the flags that several commands share.
@@ -91,17 +92,18 @@ func (p *printer) render(report *v1alpha1.InspectionReport, heading string) erro
 // palette colors text on terminals.
 type palette struct{ on bool }
 
-func (c palette) paint(code, text string) string {
+func (c palette) paint(code, text string) styled {
+	text = printable.Line(text)
 	if !c.on {
-		return text
+		return styled(text)
 	}
-	return "\033[" + code + "m" + text + "\033[0m"
+	return styled("\033[" + code + "m" + text + "\033[0m")
 }
 
-func (c palette) bold(text string) string { return c.paint("1", text) }
-func (c palette) dim(text string) string  { return c.paint("2", text) }
+func (c palette) bold(text string) styled { return c.paint("1", text) }
+func (c palette) dim(text string) styled  { return c.paint("2", text) }
 
-func (c palette) severity(s v1alpha1.Severity, text string) string {
+func (c palette) severity(s v1alpha1.Severity, text string) styled {
 	switch s {
 	case v1alpha1.SeverityCritical:
 		return c.paint("1;31", text)

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/printable"
 )
 
 // progress shows the progress of an inspection in one line on stderr, on terminals only.
@@ -23,7 +24,7 @@ func newProgress(w io.Writer, cluster string) *progress {
 	if !isTerminal(w) {
 		w = nil
 	}
-	return &progress{w: w, cluster: cluster}
+	return &progress{w: w, cluster: printable.Line(cluster)}
 }
 
 func (p *progress) update(step inspect.Progress) {

@@ -1,15 +1,15 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/yaml"
 
+	"kubeops.io/kubeops/internal/inspect/render"
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/redact"
 )
 
@@ -82,20 +82,17 @@ func readText(in io.Reader, file string) (string, error) {
 func printRedacted(w io.Writer, output string, out redacted) error {
 	switch output {
 	case "":
+		if isTerminal(w) { // a pipe gets the text as it is
+			safe := printable.NewWriter(w)
+			_, err := io.WriteString(safe, out.Text)
+			return errors.Join(err, safe.Flush())
+		}
 		_, err := io.WriteString(w, out.Text)
 		return err
 	case "json":
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(out)
+		return render.JSON(w, out)
 	case "yaml":
-		content, err := yaml.Marshal(out)
-		if err != nil {
-			return err
-		}
-		_, err = w.Write(content)
-		return err
+		return render.YAML(w, out)
 	}
 	return fmt.Errorf("invalid -o %q: must be json or yaml", output)
 }

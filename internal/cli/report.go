@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 type reportOptions struct {
@@ -116,8 +117,8 @@ func (s *reportStore) find(ctx context.Context, name string) (*v1alpha1.Inspecti
 	case err != nil:
 		return nil, err
 	case inspection.Status.LastReport == "":
-		return nil, fmt.Errorf("inspection %[1]s/%[2]s has no report yet; run `kubectl -n %[1]s get inspection %[2]s` to see its status",
-			s.namespace, inspection.Name)
+		return nil, fmt.Errorf("inspection %s/%s has no report yet; run `%s` to see its status", s.namespace, inspection.Name,
+			remedy.Command("kubectl -n %s get inspection %s", s.namespace, inspection.Name))
 	}
 	report := &v1alpha1.InspectionReport{}
 	if err := s.get(ctx, "inspectionreports", inspection.Status.LastReport, report); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -93,14 +94,16 @@ func version() string {
 	return info.Main.Version
 }
 
-// printError prints the message of a problem first, and its cause on a separate line.
+// printError prints the message of a problem first, and its cause on a separate line. Errors quote servers, files and names.
 func printError(w io.Writer, err error) {
+	safe := printable.NewWriter(w)
+	defer func() { _ = safe.Flush() }() // every line below has its end
 	if p := problem.As(err); p != nil {
-		fmt.Fprintln(w, "error: "+p.Message)
+		fmt.Fprintln(safe, "error: "+p.Message)
 		if p.Cause != nil {
-			fmt.Fprintln(w, "cause: "+p.Cause.Error())
+			fmt.Fprintln(safe, "cause: "+p.Cause.Error())
 		}
 		return
 	}
-	fmt.Fprintln(w, "error: "+err.Error())
+	fmt.Fprintln(safe, "error: "+err.Error())
 }

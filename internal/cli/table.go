@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/printable"
 )
 
 const (
@@ -205,16 +206,17 @@ func joinFirst(words []string, limit int) string {
 	return joinWords(words[:limit]) + fmt.Sprintf(" and %d more", len(words)-limit)
 }
 
-// objectName returns Kind namespace/name, or Kind name for cluster-scoped objects.
+// objectName returns Kind namespace/name, or Kind name for cluster-scoped objects, printable.
 func objectName(o v1alpha1.ObjectReference) string {
 	if o.Namespace == "" {
-		return o.Kind + " " + o.Name
+		return printable.Line(o.Kind + " " + o.Name)
 	}
-	return o.Kind + " " + o.Namespace + "/" + o.Name
+	return printable.Line(o.Kind + " " + o.Namespace + "/" + o.Name)
 }
 
-// clipLine truncates a line to a width in runes.
+// clipLine truncates a line, made printable, to a width in runes.
 func clipLine(line string, width int) string {
+	line = printable.Line(line)
 	runes := []rune(line)
 	if len(runes) <= width {
 		return line

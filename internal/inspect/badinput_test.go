@@ -15,6 +15,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/report"
 	"kubeops.io/kubeops/internal/redact"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/testkit"
 )
 
@@ -156,7 +157,7 @@ func TestTenThousandFindingsOnOneObjectAreTruncated(t *testing.T) {
 			var found []check.Finding
 			for i := range 10_000 {
 				found = append(found, check.Finding{
-					Object: object, Discriminator: fmt.Sprint(i), Message: strings.Repeat("wörd ", 450), Remediation: strings.Repeat("ö", 2500),
+					Object: object, Discriminator: fmt.Sprint(i), Message: strings.Repeat("wörd ", 450), Remediation: remedy.Text(strings.Repeat("ö", 2500)),
 					Culprits: []facts.Ref{{Kind: facts.Deployment, Namespace: "shop", Name: fmt.Sprint(i)}},
 					Evidence: []check.Evidence{
 						{Source: v1alpha1.EvidenceSpec, Text: strings.Repeat("x", 5<<10)}, {Source: v1alpha1.EvidenceSpec, Text: fmt.Sprint(i)},
@@ -182,7 +183,7 @@ func TestManyGapsAreTruncated(t *testing.T) {
 	for i := range 1000 {
 		gaps = append(gaps, facts.Gap{
 			Source: strings.Repeat("s", 500) + fmt.Sprint(i), Reason: v1alpha1.GapForbidden, Kind: facts.Pod,
-			Message: strings.Repeat("ü", 2500), Remediation: strings.Repeat("grant ", 400),
+			Message: strings.Repeat("ü", 2500), Remediation: remedy.Text(strings.Repeat("grant ", 400)),
 		})
 	}
 	r := newReport(t, g, all, nil, 0, gaps, testkit.Now())

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -29,6 +30,7 @@ func Request(object client.Object) string {
 // Event records an event about an object. Its text is cut to what the API server takes: 1024 bytes.
 func Event(recorder events.EventRecorder, object client.Object, eventType, reason, action, message string) {
 	const maxBytes = 1024
+	message = printable.Line(message)
 	if len(message) > maxBytes {
 		message = text.Clip(message, maxBytes/utf8.UTFMax)
 	}

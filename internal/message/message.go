@@ -12,6 +12,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/provider/notify"
 )
 
@@ -232,6 +233,22 @@ const (
 {{end}}kubectl -n {{.Namespace}} get inspectionreport {{.Report}} -o yaml`
 )
 
+// forPeople returns findings as templates get them: text of the cluster is printable, and no client makes a link or a mention of it. What
+// the template itself says stays as it is, links included.
+func forPeople(findings []notify.Finding) []notify.Finding {
+	shown := slices.Clone(findings)
+	for i := range shown {
+		f := &shown[i]
+		for _, field := range []*string{
+			&f.Object.APIVersion, &f.Object.Kind, &f.Object.Namespace, &f.Object.Name, &f.Message, &f.Explanation,
+		} {
+			*field = printable.Unlinked(printable.Line(*field))
+		}
+		f.Remediation = printable.Unlinked(printable.Block(f.Remediation))
+	}
+	return shown
+}
+
 // render sets the severity, title and text of a message.
 func (c *Composer) render(ctx context.Context, message *notify.Message, summary v1alpha1.ReportSummary) error {
 	for _, finding := range message.Findings {
@@ -242,7 +259,7 @@ func (c *Composer) render(ctx context.Context, message *notify.Message, summary 
 	data := Data{
 		Event: string(message.Event), Namespace: message.Namespace, Inspection: message.Inspection, Report: message.Report,
 		Score: summary.Score, RootCauses: summary.RootCauses, Severity: string(message.Severity),
-		Findings: message.Findings, Fixed: message.Fixed, More: message.More,
+		Findings: forPeople(message.Findings), Fixed: forPeople(message.Fixed), More: message.More,
 	}
 	title, err := c.title.render(ctx, data)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -109,9 +110,10 @@ func (c Conditions) set(conditionType string, status metav1.ConditionStatus, rea
 	setCondition(c.List, c.Generation, c.Now, conditionType, Auxiliary{status, reason, message})
 }
 
+// setCondition sets a condition. Messages quote names and answers of servers, so they are made printable.
 func setCondition(list *[]metav1.Condition, generation int64, now time.Time, conditionType string, state Auxiliary) {
 	meta.SetStatusCondition(list, metav1.Condition{
-		Type: conditionType, Status: state.Status, Reason: state.Reason, Message: Clip(state.Message, maxMessage),
+		Type: conditionType, Status: state.Status, Reason: state.Reason, Message: Clip(printable.Line(state.Message), maxMessage),
 		ObservedGeneration: generation, LastTransitionTime: metav1.NewTime(now.Truncate(time.Second)),
 	})
 }

@@ -1,6 +1,9 @@
 package printable_test
 
 import (
+	"encoding/json"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -122,4 +125,68 @@ func FuzzPrintable(f *testing.F) {
 			t.Errorf("%q became %q", line, safe)
 		}
 	})
+}
+
+func TestUnlinkedTextHasNoLinkAndNoMention(t *testing.T) {
+	for in, want := range map[string]string{
+		"see http://evil.example/x":          "see http[:]//evil.example/x",
+		"HTTPS://evil.example":               "HTTPS[:]//evil.example",
+		"git+ssh://git@evil.example/x":       "git+ssh[:]//git[@]evil.example/x",
+		"slack://open mailto:a@b.example":    "slack[:]//open mailto[:]a[@]b.example",
+		"javascript:alert(1) tel:123":        "javascript[:]alert(1) tel[:]123",
+		"www.evil.example WWW.x":             "www[.]evil.example WWW[.]x",
+		"write to root@evil.example.":        "write to root[@]evil.example.",
+		"@here @channel x@everyone @所有人":     "[@]here [@]channel x[@]everyone [@]所有人",
+		"@alice (@bob)":                      "[@]alice ([@]bob)",
+		"nginx@sha256:00 app.kubernetes.io":  "nginx@sha256:00 app.kubernetes.io",
+		"Deployment shop/cart: 5 of 6, a@b":  "Deployment shop/cart: 5 of 6, a@b",
+		"system:serviceaccount:shop:kubeops": "system:serviceaccount:shop:kubeops",
+		"metadata: a, data: b":               "metadata: a, data: b",
+	} {
+		got := printable.Unlinked(in)
+		if got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+		if printable.Unlinked(got) != got {
+			t.Errorf("%q changes again to %q", got, printable.Unlinked(got))
+		}
+	}
+}
+
+func FuzzUnlinked(f *testing.F) {
+	for _, in := range []string{"http://a", "www.a", "a@b.c", "@here", "mailto:x", "<!channel>", "h@@here://www.", "@@all", "http:http://"} {
+		f.Add(in)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		got := strings.ToLower(printable.Unlinked(in))
+		for _, forbidden := range []string{"http://", "https://", "ftp://", "mailto:a", "@all", "@here", "@channel", "@everyone", "@所有人"} {
+			if strings.Contains(got, forbidden) {
+				t.Errorf("%q became %q", in, got)
+			}
+		}
+		if strings.HasPrefix(got, "www.") || strings.Contains(got, " www.") {
+			t.Errorf("%q became %q", in, got)
+		}
+	})
+}
+
+func TestJSONMeansTheSame(t *testing.T) {
+	values := append(ciCommands(), "\u202egnp", "\U000e0041x", "a\u200b", "⚠\ufe0f", "plain", "a_b #1", "\xff")
+	document, err := json.MarshalIndent(values, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	safe := printable.JSON(document)
+	var got, want []string
+	if err := errors.Join(json.Unmarshal(safe, &got), json.Unmarshal(document, &want)); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for line := range strings.Lines(string(safe)) {
+		if line = strings.TrimSuffix(line, "\n"); printable.HasCommand(line) || !printable.Is(line) {
+			t.Errorf("%q", line)
+		}
+	}
 }

@@ -52,3 +52,16 @@ func (w *Writer) line(text []byte, end string) error {
 	_, err := io.WriteString(w.w, NoCommand(Block(strings.TrimSuffix(string(text), "\r")))+end)
 	return err
 }
+
+// NewJSONWriter passes on what JSON returns for each write, which has to be whole documents or lines, such as entries of a log.
+func NewJSONWriter(w io.Writer) io.Writer { return jsonWriter{w} }
+
+type jsonWriter struct{ w io.Writer }
+
+// Write implements io.Writer.
+func (j jsonWriter) Write(p []byte) (int, error) {
+	if _, err := j.w.Write(JSON(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

@@ -174,3 +174,8 @@ func inSingleQuotes(value string, inJSON bool) string {
 	}
 	return "'" + Quote(value) + "'"
 }
+
+// Replace replaces a placeholder in a text, for example EDIT.
+func Replace(text Text, placeholder string, by Text) Text {
+	return Text(strings.ReplaceAll(string(text), placeholder, string(by)))
+}

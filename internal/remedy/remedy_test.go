@@ -76,7 +76,7 @@ func FuzzQuotedWordIsTheValueInAShell(f *testing.F) {
 func TestSprintfQuotesByPlace(t *testing.T) {
 	const name = `x';"` + "`"
 	for format, want := range map[string]string{
-		"Delete %[1]s: `kubectl delete role %[1]s`.":             `Delete x';"\x60: ` + "`kubectl delete role $'x\\047;\"\\140'`.",
+		"Delete %[1]s: `kubectl delete role %[1]s`.":       `Delete x';"\x60: ` + "`kubectl delete role $'x\\047;\"\\140'`.",
 		"`kubectl patch x -p '{\"a\":\"%[2]s\"}'`":         "`kubectl patch x -p '{\"a\":\"''it'\\''s '\\\\'\"q'\\\\'\"''\"}'`",
 		"`kubectl get x -o jsonpath='{.data.%[3]s}' -n a`": "`kubectl get x -o jsonpath='{.data.a b}' -n a`",
 		"`a \"%[3]s\"`":                  "`a \"\"'a b'\"\"`",

@@ -18,6 +18,7 @@ import (
 	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // openBackends opens the backends that the spec names. One that is missing or not Ready is a gap in the report and no error:
@@ -126,7 +127,7 @@ func gapOf(kindName, field, namespace, name string, err error) facts.Gap {
 	if invalid := problem.As(names.Object(field+".name", kindName, name)); invalid != nil {
 		return facts.Gap{
 			Source: resource + "s/" + names.Quote(name), Reason: v1alpha1.GapUnavailable,
-			Message: invalid.Message + ", so nothing was read from it", Remediation: fmt.Sprintf("Fix the name, or remove %s.", field),
+			Message: invalid.Message + ", so nothing was read from it", Remediation: remedy.Sprintf("Fix the name, or remove %s.", field),
 		}
 	}
 	gap := facts.Gap{Source: resource + "s/" + name, Reason: v1alpha1.GapUnavailable}
@@ -135,7 +136,7 @@ func gapOf(kindName, field, namespace, name string, err error) facts.Gap {
 	switch {
 	case apierrors.IsNotFound(err):
 		gap.Message = object + " does not exist, so nothing was read from it"
-		gap.Remediation = fmt.Sprintf("Create it, or remove %s.", field)
+		gap.Remediation = remedy.Sprintf("Create it, or remove %s.", field)
 		return gap
 	case p != nil:
 		gap.Reason = gapReason(p.Reason)
@@ -147,7 +148,7 @@ func gapOf(kindName, field, namespace, name string, err error) facts.Gap {
 		gap.Message = fmt.Sprintf("cannot read %s (%s), so nothing was read from the backend", object,
 			apierror.DescribeWithMessage(err, MaxQuote))
 	}
-	gap.Remediation = fmt.Sprintf("Run `kubectl -n %s get %s %s -o wide`; its condition Ready says what to do.", namespace, resource,
+	gap.Remediation = remedy.Sprintf("Run `kubectl -n %s get %s %s -o wide`; its condition Ready says what to do.", namespace, resource,
 		name)
 	return gap
 }

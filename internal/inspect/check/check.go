@@ -7,6 +7,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/sizing"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Check is one kind of problem that can be found.
@@ -22,7 +23,7 @@ type Check struct {
 	// Meaning describes what the check detects, and why it matters.
 	Meaning string
 	// Remediation is the fix for its findings.
-	Remediation string
+	Remediation remedy.Text
 	// Link to the documentation of the problem.
 	Link string
 	// Needs are the kinds without which the check cannot run.
@@ -100,7 +101,7 @@ type Finding struct {
 	// Message says what is wrong, without anything that changes from run to run.
 	Message string
 	// Remediation, if it can be more specific than the check's.
-	Remediation string
+	Remediation remedy.Text
 	// Evidence proves the finding, the strongest first.
 	Evidence []Evidence
 	// Culprits are objects that the evidence names as culprits, beyond the edges of the graph.

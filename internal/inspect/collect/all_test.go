@@ -201,7 +201,7 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 			}
 			var got []gap
 			for _, g := range collected.Gaps {
-				got = append(got, gap{g.Source, g.Message, g.Remediation})
+				got = append(got, gap{g.Source, g.Message, string(g.Remediation)})
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("gaps (-want +got):\n%s", diff)

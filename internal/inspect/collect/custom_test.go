@@ -336,7 +336,7 @@ func TestCustomResourcesAreGrantedWithASeparateRole(t *testing.T) {
 		"--resource=carts.shop.example,orders.shop.example`. " +
 		"Grant it: `kubectl create clusterrolebinding kubeops-inspector-custom-team-reader --clusterrole=kubeops-inspector-custom " +
 		"--serviceaccount=team:reader`."
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("remediation (-want +got):\n%s", diff)
 	}
 }

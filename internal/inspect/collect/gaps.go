@@ -13,7 +13,9 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/kubectl"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -187,7 +189,7 @@ func (l lists) where(limit int) string {
 func (l lists) everywhere() string { return l.where(len(l.namespaces)) }
 
 // describe returns what could not be read and why, and what to do.
-func (l lists) describe(who string, scope Scope, failures []failure) (message, remediation string) {
+func (l lists) describe(who string, scope Scope, failures []failure) (message string, remediation remedy.Text) {
 	if l.impersonation || l.constrained {
 		return l.describeImpersonation(who, scope, failures)
 	}
@@ -220,7 +222,7 @@ func (l lists) describe(who string, scope Scope, failures []failure) (message, r
 }
 
 // describeMissing describes namespaces that do not exist.
-func (l lists) describeMissing() (message, remediation string) {
+func (l lists) describeMissing() (message string, remediation remedy.Text) {
 	if len(l.namespaces) == 1 {
 		return fmt.Sprintf("Namespace %s does not exist, so nothing was inspected there.", l.namespaces[0]),
 			"Create the namespace, or remove it from the namespaces to inspect."
@@ -233,7 +235,7 @@ func (l lists) describeMissing() (message, remediation string) {
 const inspector = "kubeops-inspector"
 
 // describeForbidden describes a gap that a permission would close.
-func (l lists) describeForbidden(who string, scope Scope, failures []failure) (message, remediation string) {
+func (l lists) describeForbidden(who string, scope Scope, failures []failure) (message string, remediation remedy.Text) {
 	failed := strings.Join(l.resources, ", ")
 	switch {
 	case l.version:
@@ -242,62 +244,55 @@ func (l lists) describeForbidden(who string, scope Scope, failures []failure) (m
 	case l.secrets && l.home:
 		return fmt.Sprintf("%s cannot list Secrets in all namespaces (RBAC). Only namespace %s was read, names without data.", who,
 				scope.Home),
-			grant(who, inspector+"-secrets", nil)
+			grant(who, inspector+"-secrets", nil, "")
 	case l.secrets:
 		return fmt.Sprintf("%s cannot list Secrets%s (RBAC); missing Secrets were not detected. KubeOps reads names without data.",
 				who, l.everywhere()),
-			grant(who, inspector+"-secrets", l.namespaces) + " Or exclude the affected checks."
+			grant(who, inspector+"-secrets", l.namespaces, "") + " Or exclude the affected checks."
 	case l.custom:
 		return l.describeCustom(who, scope)
 	case l.home:
 		return fmt.Sprintf("%s cannot list %s in all namespaces (RBAC). Only namespace %s was read.", who, failed, scope.Home),
-			l.grant(who, inspector, nil) + fmt.Sprintf(" Or inspect namespace %s only (spec.namespaces, --namespace).", scope.Home)
+			l.grant(who, inspector, nil) + remedy.Sprintf(" Or inspect namespace %s only (spec.namespaces, --namespace).", scope.Home)
 	default:
 		return fmt.Sprintf("%s cannot list %s%s (RBAC).", who, failed, l.everywhere()), l.grant(who, inspector, l.namespaces)
 	}
 }
 
 // grant says how to grant what these lists need. Lists for custom checks need a role of their own, which is created first.
-func (l lists) grant(who, role string, namespaces []string) string {
+func (l lists) grant(who, role string, namespaces []string) remedy.Text {
 	if !l.objects {
-		return grant(who, role, namespaces)
+		return grant(who, role, namespaces, "")
 	}
 	role = "kubeops-list-" + l.resources[0]
-	create := fmt.Sprintf("kubectl create clusterrole %s --verb=list --resource=%s", role, strings.Join(l.resources, ","))
+	create := remedy.Command("kubectl create clusterrole %s --verb=list --resource=%s", role, strings.Join(l.resources, ","))
 	if who == anonymousReader {
-		return fmt.Sprintf("Create a role: `%s`. %s", create, grant(who, role, namespaces))
+		return remedy.Sprintf("Create a role: `%s`. %s", create, grant(who, role, namespaces, ""))
 	}
-	return strings.Replace(grant(who, role, namespaces), "`kubectl", "`"+create+" && kubectl", 1)
+	return grant(who, role, namespaces, create+" && ")
 }
 
-// grant says which binding lets a user read: everywhere, or in the namespaces.
-func grant(who, role string, namespaces []string) string {
+// grant says which binding lets a user read: everywhere, or in the namespaces. first is what the command begins with.
+func grant(who, role string, namespaces []string, first remedy.Words) remedy.Text {
 	if who == anonymousReader {
-		return fmt.Sprintf("Bind ClusterRole %s to the user that runs the inspection.", role)
+		return remedy.Sprintf("Bind ClusterRole %s to the user that runs the inspection.", role)
 	}
 	account, isAccount := strings.CutPrefix(who, "system:serviceaccount:")
-	subject := "--user=" + quote(who)
+	subject := remedy.Command("--user=%s", who)
 	if isAccount {
-		subject = "--serviceaccount=" + quote(account)
+		subject = remedy.Command("--serviceaccount=%s", account)
 	}
 	switch len(namespaces) {
 	case 0:
 		name := role + "-" + strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(account), "-"), "-")
-		return fmt.Sprintf("Grant it: `kubectl create clusterrolebinding %s --clusterrole=%s %s`.", name, role, subject)
+		return remedy.Sprintf("Grant it: `%skubectl create clusterrolebinding %s --clusterrole=%s %s`.", first, name, role, subject)
 	case 1:
-		return fmt.Sprintf("Grant it: `kubectl -n %s create rolebinding %s --clusterrole=%s %s`.", namespaces[0], role, role, subject)
+		return remedy.Sprintf("Grant it: `%s%s create rolebinding %s --clusterrole=%s %s`.", first, kubectl.InNamespace(namespaces[0]), role,
+			role, subject)
 	default:
-		return fmt.Sprintf("Grant it in each namespace: `kubectl -n <namespace> create rolebinding %s --clusterrole=%s %s`.", role, role,
-			subject)
+		return remedy.Sprintf("Grant it in each namespace: `%skubectl -n <namespace> create rolebinding %s --clusterrole=%s %s`.", first, role,
+			role, subject)
 	}
-}
-
-// quote makes a name safe to paste into a shell: it came from a server and may contain anything.
-func quote(name string) string {
-	if regexp.MustCompile(`^[A-Za-z0-9:._@/-]+$`).MatchString(name) {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
 // describeError is apierror.Describe, with the limits of this package.

@@ -6,6 +6,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -25,7 +26,7 @@ const maxNamedResources = 25
 
 // describeCustom describes a gap of custom resources that a permission would close. The inspector's role cannot list what operators
 // add, so each cluster adds a role for that.
-func (l lists) describeCustom(who string, scope Scope) (message, remediation string) {
+func (l lists) describeCustom(who string, scope Scope) (message string, remediation remedy.Text) {
 	const role = inspector + "-custom"
 	if l.discovery {
 		return fmt.Sprintf("%s cannot get %s (RBAC); custom resources were not inspected.", who, discoveryPath),
@@ -44,11 +45,11 @@ func (l lists) describeCustom(who string, scope Scope) (message, remediation str
 		named = named[:maxNamedResources]
 		more = " Add the others in the same way; `kubectl api-resources --verbs=list -o name` lists them all."
 	}
-	return message, fmt.Sprintf(
+	return message, remedy.Sprintf(
 		"Create a role for those that you need: `kubectl create clusterrole %s --verb=get,list --resource=%s`.%s %s",
 		role,
 		strings.Join(named, ","),
 		more,
-		grant(who, role, l.namespaces),
+		grant(who, role, l.namespaces, ""),
 	)
 }

@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/internal/apierror"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
 // describeImpersonation describes a gap of lists that were not read since the manager, or the user of the command line, cannot
 // impersonate the reader.
-func (l lists) describeImpersonation(who string, scope Scope, failures []failure) (message, remediation string) {
+func (l lists) describeImpersonation(who string, scope Scope, failures []failure) (message string, remediation remedy.Text) {
 	refused := l.refusal(failures)
 	account, isAccount := strings.CutPrefix(who, "system:serviceaccount:")
 	_, name, _ := strings.Cut(account, ":")
@@ -18,14 +19,14 @@ func (l lists) describeImpersonation(who string, scope Scope, failures []failure
 	switch {
 	case l.impersonation && manager && isAccount:
 		return fmt.Sprintf("%s cannot impersonate %s (RBAC), so nothing was read as that user.", refused.User, who),
-			refused.GrantAccount(name).Sentence()
+			sentence(refused.GrantAccount(name))
 	case l.impersonation:
 		return fmt.Sprintf("%s cannot impersonate %s (RBAC), so nothing was read as that user.", refused.User, who),
-			"Grant " + refused.User + " the verb " + refused.Verb + " on it."
+			remedy.Sprintf("Grant %s the verb %s on it.", refused.User, refused.Verb)
 	}
 	failed := text.List(l.resources, maxNamedResources) + l.everywhere()
 	named := l.resources[:min(len(l.resources), maxNamedResources)]
-	remediation = refused.Grant(named).Sentence()
+	remediation = sentence(refused.Grant(named))
 	switch {
 	case l.paths:
 		return fmt.Sprintf("%s cannot get %s as %s (RBAC).", refused.User, failed, who), remediation
@@ -33,7 +34,7 @@ func (l lists) describeImpersonation(who string, scope Scope, failures []failure
 		message = fmt.Sprintf("%s cannot list %s in all namespaces as %s (RBAC). Only namespace %s was read.", refused.User, failed, who,
 			scope.Home)
 		return message,
-			fmt.Sprintf("Inspect namespace %s only (spec.namespaces), or let the manager read all: ", scope.Home) + lowerFirst(remediation)
+			remedy.Sprintf("Inspect namespace %s only (spec.namespaces), or let the manager read all: ", scope.Home) + lowerFirst(remediation)
 	case l.custom:
 		_, more := l.describeCustom(who, scope)
 		remediation += " " + more
@@ -53,4 +54,14 @@ func (l lists) refusal(failures []failure) apierror.Impersonation {
 	return apierror.Impersonation{}
 }
 
-func lowerFirst(sentence string) string { return strings.ToLower(sentence[:1]) + sentence[1:] }
+// sentence is the remedy for a report. Its command has names that are checked, and no values of the cluster.
+func sentence(r apierror.Remedy) remedy.Text {
+	if r.Command == "" {
+		return remedy.Text(r.Advice + ".")
+	}
+	return remedy.Text(r.Advice+": ") + remedy.Words(r.Command).Code() + "."
+}
+
+func lowerFirst(sentence remedy.Text) remedy.Text {
+	return remedy.Text(strings.ToLower(string(sentence[:1]))) + sentence[1:]
+}

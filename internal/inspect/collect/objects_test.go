@@ -210,7 +210,7 @@ func TestObjectsAreVisitedListByList(t *testing.T) {
 				if diff := cmp.Diff([]string{"custom-a"}, gap.Checks); diff != "" {
 					t.Errorf("checks: %s", diff)
 				}
-				if tc.remediation != "" && gap.Remediation != tc.remediation {
+				if tc.remediation != "" && string(gap.Remediation) != tc.remediation {
 					t.Errorf("remediation %q", gap.Remediation)
 				}
 			}

@@ -206,7 +206,7 @@ func (s realServer) readsOneNamespace(t *testing.T) {
 	for _, g := range collected.Gaps {
 		got = append(got, gap{g.Source, g.Reason})
 		if !strings.Contains(g.Message, "system:serviceaccount:own:kubeops cannot list") ||
-			!strings.Contains(g.Remediation, "kubectl create clusterrolebinding") {
+			!strings.Contains(string(g.Remediation), "kubectl create clusterrolebinding") {
 			t.Errorf("gap %s: message %q, remediation %q", g.Source, g.Message, g.Remediation)
 		}
 	}

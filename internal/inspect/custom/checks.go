@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Checks describes programs as checks: their meaning, and the kinds of the graph that they use. The checks have no Run, since they
@@ -18,7 +19,7 @@ func Checks(programs []Program) []check.Check {
 		meaning := "A custom check of " + p.check.Resource.Resource + ". Objects pass if this is true: " + oneLine(p.check.Expression)
 		list = append(list, check.Check{
 			ID: p.ID(), Category: p.check.Category, Severity: p.check.Severity, Summary: summary, Meaning: meaning,
-			Remediation: p.check.Remediation, Link: p.check.Link, Uses: p.kinds(),
+			Remediation: remedy.Text(p.check.Remediation), Link: p.check.Link, Uses: p.kinds(),
 		})
 	}
 	return list

@@ -17,6 +17,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // errTooExpensive means that an evaluation, or all evaluations of a check, exceeded the cost limit.
@@ -118,7 +119,7 @@ func (s *Session) record(ctx context.Context, st *state, t *tally, o *subject) {
 		}
 		custom := st.check
 		known = &group{finding: check.Finding{
-			Check: st.ID(), Object: object, Severity: custom.Severity, Message: s.message(ctx, st, o), Remediation: remediation(custom),
+			Check: st.ID(), Object: object, Severity: custom.Severity, Message: s.message(ctx, st, o), Remediation: remedy.Text(remediation(custom)),
 			Evidence: []check.Evidence{
 				{Source: v1alpha1.EvidenceSpec, Text: "not true: " + facts.Clip(oneLine(custom.Expression), maxText)},
 			},

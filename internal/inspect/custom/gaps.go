@@ -6,6 +6,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -14,7 +15,7 @@ func (s *Session) Gaps() []facts.Gap {
 	var gaps []facts.Gap
 	for _, st := range s.states {
 		objects, dropped, failed, firstError := st.sums()
-		add := func(reason v1alpha1.GapReason, message, remediation string) {
+		add := func(reason v1alpha1.GapReason, message string, remediation remedy.Text) {
 			gaps = append(gaps, facts.Gap{
 				Source: "check " + st.ID(), Reason: reason, Checks: []string{st.ID()}, Message: message, Remediation: remediation,
 			})

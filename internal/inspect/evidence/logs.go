@@ -24,6 +24,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 const (
@@ -139,7 +140,7 @@ func distinct(requests []Request, valueOf func(Request) string) []string {
 	return slices.Compact(values)
 }
 
-func newGap(reason v1alpha1.GapReason, requests []Request, message, remediation string) facts.Gap {
+func newGap(reason v1alpha1.GapReason, requests []Request, message string, remediation remedy.Text) facts.Gap {
 	return facts.Gap{
 		Source: "pods/log", Reason: reason, Message: message, Remediation: remediation,
 		Checks: distinct(requests, func(r Request) string { return r.Check }),

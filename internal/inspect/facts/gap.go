@@ -1,6 +1,9 @@
 package facts
 
-import "kubeops.io/kubeops/api/v1alpha1"
+import (
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/remedy"
+)
 
 // Gap is a source that was not read, or only in part.
 type Gap struct {
@@ -11,8 +14,10 @@ type Gap struct {
 	// Source as users know it, for example "pods", "pods in namespace shop" or "pods/log".
 	Source string
 	Reason v1alpha1.GapReason
-	// Message says what was not read and why, Remediation how to fix it.
-	Message, Remediation string
+	// Message says what was not read and why.
+	Message string
+	// Remediation is how to fix it.
+	Remediation remedy.Text
 	// Checks are the ids of affected checks; derived from the kinds when empty.
 	Checks []string
 }

@@ -3,6 +3,8 @@ package facts
 import (
 	"cmp"
 	"slices"
+
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // ManifestErrorKind classifies errors in manifests.
@@ -28,7 +30,7 @@ type ManifestError struct {
 	// Text says what is wrong, without file and line, since it identifies the finding.
 	Text string
 	// Advice says how to fix it; may be empty.
-	Advice string
+	Advice remedy.Text
 	// Places in the files, as file:line.
 	Places []string
 	// Apart is set on duplicates in different folders, which may be variants for different clusters.

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -21,7 +22,8 @@ type problem struct {
 	path string
 	line int
 	// text describes the error, advice the fix.
-	text, advice string
+	text   string
+	advice remedy.Text
 	// suggestion is the field that a typo probably meant; empty for none.
 	suggestion string
 }
@@ -53,7 +55,7 @@ func newDecoder(doc *document, kind string, fields fieldCache) *decoder {
 	return &decoder{doc: doc, kind: kind, fields: fields}
 }
 
-func (t *decoder) addProblem(n *yaml.Node, path, advice, format string, args ...any) bool {
+func (t *decoder) addProblem(n *yaml.Node, path string, advice remedy.Text, format string, args ...any) bool {
 	if !t.lenient && len(t.problems) < maxProblems {
 		t.problems = append(t.problems, problem{path: path, line: t.doc.line(n), text: fmt.Sprintf(format, args...), advice: advice})
 	}
@@ -68,7 +70,7 @@ func (t *decoder) addUnknownField(n *yaml.Node, path, key string, fields map[str
 	unknown := problem{path: join(path, key), line: t.doc.line(n), text: "unknown field " + join(path, key)}
 	if similar := nearest(fields, key); similar != "" {
 		unknown.suggestion = similar
-		unknown.advice = fmt.Sprintf("Did you mean %s? `kubectl explain %s` lists the fields.", join(path, similar),
+		unknown.advice = remedy.Sprintf("Did you mean %s? `kubectl explain %s` lists the fields.", join(path, similar),
 			explainPath(t.kind, path))
 	}
 	t.problems = append(t.problems, unknown)

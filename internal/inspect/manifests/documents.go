@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // chunk is the text of one document. Its offset is the number of lines before it.
@@ -88,7 +90,7 @@ func (r *reader) reportFailures(file string, failures []failure) {
 	}
 	first := failures[0]
 	message := "invalid YAML: " + first.reason + "."
-	advice := "Fix the YAML at that line, or exclude the file."
+	advice := remedy.Text("Fix the YAML at that line, or exclude the file.")
 	if first.template {
 		message = "unrendered template."
 		advice = "Inspect the rendered output: `helm template <chart> | kubeops inspect -f -`."

@@ -16,6 +16,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // reader is the state of one Read.
@@ -210,7 +211,7 @@ func (r *reader) content(ctx context.Context, file string, from io.Reader) error
 const readAdvice = "Grant the current user read permission."
 
 // gap records that a file, or the document at a line, could not be read. Line 0 is the whole file.
-func (r *reader) gap(file string, line int, message, remediation string) {
+func (r *reader) gap(file string, line int, message string, remediation remedy.Text) {
 	source := file
 	if line > 0 {
 		source = fmt.Sprintf("%s:%d", file, line)

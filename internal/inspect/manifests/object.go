@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // typeOf is the API version and kind of a document. Items of typed lists inherit them from the list.
@@ -109,7 +110,7 @@ func ofOtherTool(is typeOf) bool {
 		is.apiVersion == "client.authentication.k8s.io/v1"
 }
 
-func (f *found) add(path string, at *yaml.Node, advice, format string, args ...any) {
+func (f *found) add(path string, at *yaml.Node, advice remedy.Text, format string, args ...any) {
 	if len(f.problems) >= maxProblems {
 		return
 	}
@@ -221,10 +222,10 @@ func (r *reader) unknown(f *found) {
 	if strings.Contains(group, ".") || !scheme.Scheme.IsGroupRegistered(group) {
 		return
 	}
-	advice := "`kubectl api-resources` lists the available kinds."
+	advice := remedy.Text("`kubectl api-resources` lists the available kinds.")
 	for _, gv := range scheme.Scheme.PrioritizedVersionsForGroup(group) {
 		if scheme.Scheme.Recognizes(gv.WithKind(f.gvk.Kind)) {
-			advice = fmt.Sprintf("Did you mean %s?", gv)
+			advice = remedy.Sprintf("Did you mean %s?", gv)
 			break
 		}
 	}
@@ -344,7 +345,7 @@ func (r *reader) removed(f *found, builtin runtime.Object) bool {
 	}
 	if removal.replacement != "" {
 		flaw.Text = fmt.Sprintf("%s was removed in Kubernetes 1.%d; use %s", f.gvk.GroupVersion(), removal.minor, removal.replacement)
-		flaw.Advice = fmt.Sprintf("Set apiVersion: %[1]s and migrate the changed fields; `kubectl convert -f %[2]s --output-version "+
+		flaw.Advice = remedy.Sprintf("Set apiVersion: %[1]s and migrate the changed fields; `kubectl convert -f %[2]s --output-version "+
 			"%[1]s` does both.",
 			removal.replacement, f.file)
 	}

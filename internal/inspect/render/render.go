@@ -13,6 +13,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -129,12 +130,12 @@ func (n *node) size() int {
 	return count
 }
 
-// objectName returns Kind namespace/name, or Kind name for cluster-scoped objects.
+// objectName returns Kind namespace/name, or Kind name for cluster-scoped objects, in one printable line.
 func objectName(o v1alpha1.ObjectReference) string {
 	if o.Namespace == "" {
-		return o.Kind + " " + o.Name
+		return printable.Line(o.Kind + " " + o.Name)
 	}
-	return o.Kind + " " + o.Namespace + "/" + o.Name
+	return printable.Line(o.Kind + " " + o.Namespace + "/" + o.Name)
 }
 
 // sentence describes a finding in one line. It adds the object unless the message names it.

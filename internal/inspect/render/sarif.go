@@ -24,7 +24,7 @@ const (
 // writeSARIF writes SARIF 2.1.0, which code hosts and editors read.
 func writeSARIF(w io.Writer, report *v1alpha1.InspectionReport, options Options) error {
 	s := &sarif{report: report, options: options}
-	return encode(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{s.run()}})
+	return JSON(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{s.run()}})
 }
 
 type sarif struct {
@@ -98,8 +98,8 @@ func sarifRule(c check.Check) sarifDescriptor {
 		rule.FullDescription = &sarifMessage{Text: full}
 	}
 	if c.Remediation != "" {
-		text := c.Remediation
-		markdown := "**Fix.** " + c.Remediation
+		text := string(c.Remediation)
+		markdown := "**Fix.** " + text
 		if c.Meaning != "" {
 			text = c.Meaning + "\n\n" + text
 			markdown = c.Meaning + "\n\n" + markdown

@@ -2,27 +2,12 @@ package render
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"kubeops.io/kubeops/internal/printable"
 )
 
-// clean removes invisible characters from text of a cluster: control characters other than tab and line break, bidirectional marks,
-// which can make a text look like another, and invalid UTF-8.
-func clean(text string) string {
-	text = strings.ReplaceAll(text, "\r\n", "\n")
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r == '\r':
-			return '\n'
-		case r == utf8.RuneError, unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == '\uFEFF', r >= 0xFFFE && r <= 0xFFFF:
-			return -1
-		default:
-			return r
-		}
-	}, text)
-}
+// clean shows characters of text of a cluster that a reader would not see as escapes. Line breaks and tabs stay.
+func clean(text string) string { return printable.Block(text) }
 
 // oneLine is clean text with each run of white space replaced by a space.
 func oneLine(text string) string { return strings.Join(strings.Fields(clean(text)), " ") }

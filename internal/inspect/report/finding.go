@@ -3,11 +3,11 @@ package report
 import (
 	"fmt"
 	"strings"
-	"unicode"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/causes"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/printable"
 )
 
 // Limits of the API type, in runes.
@@ -26,16 +26,16 @@ func newFinding(in Input, linked causes.Linked, category v1alpha1.Category) v1al
 		Severity:    linked.Severity,
 		Cluster:     in.Graph.Cluster,
 		Object:      in.Graph.APIObject(linked.Object),
-		Message:     clean(in, linked.Message, maxMessage),
+		Message:     line(in, linked.Message, maxMessage),
 		Affects:     int32(linked.Affects), //nolint:gosec // bounded by the number of findings
-		Remediation: clean(in, linked.Remediation, maxMessage),
+		Remediation: block(in, string(linked.Remediation), maxMessage),
 	}
 	for i, e := range linked.Evidence {
 		if i == maxPieces {
 			break
 		}
 		finding.Evidence = append(finding.Evidence, v1alpha1.Evidence{
-			ID: fmt.Sprintf("e%d", i+1), Source: e.Source, Text: clean(in, e.Text, maxEvidence),
+			ID: fmt.Sprintf("e%d", i+1), Source: e.Source, Text: block(in, e.Text, maxEvidence),
 		})
 	}
 	if linked.APIVersion != "" {
@@ -45,13 +45,12 @@ func newFinding(in Input, linked causes.Linked, category v1alpha1.Category) v1al
 	return finding
 }
 
-// clean redacts text from a cluster, removes control characters, which a terminal would interpret, and truncates it.
-func clean(in Input, text string, limit int) string {
-	printable := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
-			return -1
-		}
-		return r
-	}, in.Redact(text))
-	return facts.Clip(strings.ToValidUTF8(printable, "\uFFFD"), limit)
+// line redacts text from a cluster, makes it one printable line, and truncates it.
+func line(in Input, text string, limit int) string {
+	return facts.Clip(printable.Line(in.Redact(text)), limit)
+}
+
+// block is line for text of several lines.
+func block(in Input, text string, limit int) string {
+	return facts.Clip(printable.Block(in.Redact(text)), limit)
 }

@@ -7,6 +7,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/printable"
 )
 
 const (
@@ -24,8 +25,8 @@ func newGaps(in Input, expired []v1alpha1.IgnoreRule) (gaps []v1alpha1.Gap, tota
 	})
 	for _, gap := range sorted[:min(len(sorted), maxGaps)] {
 		gaps = append(gaps, v1alpha1.Gap{
-			Cluster: in.Graph.Cluster, Source: facts.Clip(gap.Source, maxSource), Reason: gap.Reason, Checks: affectedChecks(in, gap),
-			Message: clean(in, gap.Message, maxMessage), Remediation: clean(in, gap.Remediation, maxMessage),
+			Cluster: in.Graph.Cluster, Source: facts.Clip(printable.Line(gap.Source), maxSource), Reason: gap.Reason, Checks: affectedChecks(in, gap),
+			Message: line(in, gap.Message, maxMessage), Remediation: block(in, string(gap.Remediation), maxMessage),
 		})
 	}
 	for _, rule := range expired {

@@ -313,7 +313,7 @@ func TestQueriesOverBudgetAreSplit(t *testing.T) {
 	}
 	f.refuse = func(string, metrics.Range) error { return tooLarge() }
 	gaps = Collect(t.Context(), Input{Provider: listing{f}, Graph: g, Wanting: wanting(facts.SourceClaimFill)})
-	if len(gaps) != 1 || gaps[0].Reason != v1alpha1.GapIncomplete || !strings.Contains(gaps[0].Remediation, "queryBudget") {
+	if len(gaps) != 1 || gaps[0].Reason != v1alpha1.GapIncomplete || !strings.Contains(string(gaps[0].Remediation), "queryBudget") {
 		t.Errorf("gaps %v", gaps)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // addErrorGap adds a gap for an error and decides whether to send further queries.
@@ -53,7 +54,7 @@ func (r *reader) missingMetric(metric, from string, checks []string) {
 	r.gap(facts.Gap{
 		Source: "metrics: " + metric, Checks: checks, Reason: v1alpha1.GapNotServed,
 		Message:     "The metrics backend has no metric " + metric + ".",
-		Remediation: "Configure it to scrape " + from + ".",
+		Remediation: remedy.Sprintf("Configure it to scrape %s.", from),
 	})
 }
 

@@ -52,7 +52,9 @@ type Message struct {
 	Event Event
 	// Time of the report, in UTC.
 	Time time.Time
-	// Title is one line of plain text; Text is plain text of several lines, in which a line that begins with "- " is an item.
+	// Title is one line of plain text; Text is plain text of several lines, in which a line that begins with "- " is an item. Text of a
+	// cluster within them is printable and has no links (package printable); a link in them is meant as such. Mentions are up to the
+	// channel, since each service has its own.
 	Title, Text string
 	// Severity of the worst finding in the message. Empty if all are fixed, and for tests.
 	Severity v1alpha1.Severity

@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -120,7 +121,7 @@ func hpaAtMaximum(g *facts.Graph, params check.Params) []check.Finding {
 			Message: fmt.Sprintf("HorizontalPodAutoscaler %s is at maxReplicas (%d) and wants more: the load on %s exceeds its limit.",
 				hpa.Name, hpa.Max, targetName(hpa)),
 			Evidence: []check.Evidence{check.QuoteCondition(limited), check.FromSpec("scales on %s", metricsText(hpa))},
-			Remediation: fmt.Sprintf("See the load with `kubectl -n %[1]s describe hpa %[2]s`. If it is as expected and the nodes have "+
+			Remediation: remedy.Sprintf("See the load with `kubectl -n %[1]s describe hpa %[2]s`. If it is as expected and the nodes have "+
 				"room: `kubectl -n %[1]s patch hpa %[2]s -p "+
 				"'{\"spec\":{\"maxReplicas\":%[3]d}}'`.", hpa.Namespace, hpa.Name, hpa.Max+max(1, hpa.Max/2)),
 		})
@@ -135,7 +136,7 @@ func hpaTargetMissing(g *facts.Graph, params check.Params) []check.Finding {
 		if !ok || unable.Reason != "FailedGetScale" {
 			continue
 		}
-		edit := fmt.Sprintf("`kubectl -n %s edit hpa %s`", hpa.Namespace, hpa.Name)
+		edit := remedy.Sprintf("`kubectl -n %s edit hpa %s`", hpa.Namespace, hpa.Name)
 		finding := check.Finding{Object: hpa.Ref, Evidence: []check.Evidence{
 			check.QuoteCondition(
 				unable,
@@ -146,11 +147,11 @@ func hpaTargetMissing(g *facts.Graph, params check.Params) []check.Finding {
 		case strings.Contains(unable.Message, "no matches for kind"):
 			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: the API server does not serve kind %s in %s.",
 				hpa.Name, hpa.Target.Kind, hpa.TargetAPIVersion)
-			finding.Remediation = fmt.Sprintf("Correct spec.scaleTargetRef.apiVersion and kind (%s); `kubectl api-resources` lists "+
+			finding.Remediation = remedy.Sprintf("Correct spec.scaleTargetRef.apiVersion and kind (%s); `kubectl api-resources` lists "+
 				"what is served, Deployments being in apps/v1.", edit)
 		case absent:
 			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: %s does not exist.", hpa.Name, targetName(hpa))
-			finding.Remediation = fmt.Sprintf("Name a target that exists (%s), create %s, or, if it is gone for good: `kubectl -n %s "+
+			finding.Remediation = remedy.Sprintf("Name a target that exists (%s), create %s, or, if it is gone for good: `kubectl -n %s "+
 				"delete hpa %s`.",
 				edit, targetName(hpa), hpa.Namespace, hpa.Name)
 			if similar := similarTarget(g, hpa); similar != "" {
@@ -162,7 +163,7 @@ func hpaTargetMissing(g *facts.Graph, params check.Params) []check.Finding {
 		default:
 			finding.Message = fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: the scale of %s cannot "+
 				"be read.", hpa.Name, targetName(hpa))
-			finding.Remediation = fmt.Sprintf("The evidence quotes the error. A custom resource must have a scale subresource, and "+
+			finding.Remediation = remedy.Sprintf("The evidence quotes the error. A custom resource must have a scale subresource, and "+
 				"kube-controller-manager permission to read it. Otherwise correct the target: %s.", edit)
 		}
 		findings = append(findings, finding)
@@ -192,7 +193,7 @@ func hpaScalingDisabled(g *facts.Graph, params check.Params) []check.Finding {
 			Object:   hpa.Ref,
 			Message:  fmt.Sprintf("HorizontalPodAutoscaler %s is disabled: %s is scaled to zero.", hpa.Name, targetName(hpa)),
 			Evidence: []check.Evidence{check.QuoteCondition(active)},
-			Remediation: fmt.Sprintf("Nothing, if this is intended. Otherwise: `kubectl -n %s scale %s %s --replicas=%d`, and the "+
+			Remediation: remedy.Sprintf("Nothing, if this is intended. Otherwise: `kubectl -n %s scale %s %s --replicas=%d`, and the "+
 				"autoscaler takes over.",
 				hpa.Namespace, strings.ToLower(string(hpa.Target.Kind)), hpa.Target.Name, max(1, hpa.Min)),
 		})

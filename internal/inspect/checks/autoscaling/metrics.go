@@ -6,12 +6,14 @@ import (
 
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // metricFailure says why an autoscaler has no metrics.
 type metricFailure struct {
-	why, remediation string
-	because          []facts.Ref
+	why         string
+	remediation remedy.Text
+	because     []facts.Ref
 	// ofPods is true when the state of the target's Pods may be behind it.
 	ofPods bool
 }
@@ -28,7 +30,7 @@ func explainMetricFailure(g *facts.Graph, hpa *facts.HPANode, active facts.Condi
 				"definition, or scale a Deployment instead."}
 	case "AmbiguousSelector":
 		return metricFailure{why: "another autoscaler scales the same Pods",
-			remediation: fmt.Sprintf("The evidence names both: delete one of them (`kubectl -n %s get hpa`), or make the selectors of "+
+			remediation: remedy.Sprintf("The evidence names both: delete one of them (`kubectl -n %s get hpa`), or make the selectors of "+
 				"their targets distinct.", hpa.Namespace)}
 	}
 	switch {
@@ -48,7 +50,7 @@ func explainMetricFailure(g *facts.Graph, hpa *facts.HPANode, active facts.Condi
 		}
 	case strings.Contains(message, "not found in Pod"):
 		return metricFailure{why: "it scales on a container that the Pods do not have",
-			remediation: fmt.Sprintf("Correct the container's name under spec.metrics: `kubectl -n %s edit "+
+			remediation: remedy.Sprintf("Correct the container's name under spec.metrics: `kubectl -n %s edit "+
 				"hpa %s`.", hpa.Namespace, hpa.Name)}
 	}
 	if group := metricGroup(active.Reason, message); group != "" {
@@ -62,15 +64,15 @@ func missingRequest(hpa *facts.HPANode, message string) metricFailure {
 	_, rest, _ := strings.Cut(message, "request for ")
 	resource, rest, _ := strings.Cut(rest, " in ")
 	whose := "its Pods have"
-	command := fmt.Sprintf("kubectl -n %s set resources %s %s --requests=%s=<value>",
+	command := remedy.Command("kubectl -n %s set resources %s %s --requests=%s=<value>",
 		hpa.Namespace, strings.ToLower(string(hpa.Target.Kind)), hpa.Target.Name, resource)
 	if container, _, ok := strings.Cut(strings.TrimPrefix(rest, "container "), " of Pod "); ok && strings.HasPrefix(rest, "container ") {
 		whose = "container " + container + " has"
-		command += " -c " + container
+		command = remedy.Command("%s -c %s", command, container)
 	}
 	return metricFailure{
 		why:         fmt.Sprintf("%s no %s request, which a utilization target requires", whose, resource),
-		remediation: fmt.Sprintf("State the request: `%s`.", command),
+		remediation: remedy.Sprintf("State the request: `%s`.", command),
 	}
 }
 
@@ -102,31 +104,31 @@ func metricsAPIFailure(g *facts.Graph, hpa *facts.HPANode, group, message string
 	if len(services) == 0 {
 		because = []facts.Ref{{Kind: facts.APIService, Name: "v1beta1." + group}}
 	}
-	look := fmt.Sprintf("`kubectl get apiservice %s`", because[0].Name)
+	look := remedy.Sprintf("`kubectl get apiservice %s`", because[0].Name)
 	absent := len(services) == 0 && g.Complete(facts.APIService, "")
 	switch {
 	case absent, strings.Contains(message, "could not find the requested resource"), strings.Contains(message, "no custom metrics API"):
 		return metricFailure{
 			why: fmt.Sprintf("the cluster does not serve the API %s", group), because: because,
-			remediation: fmt.Sprintf("Install %s; then %s shows it as available.", server, look),
+			remediation: remedy.Sprintf("Install %s; then %s shows it as available.", server, look),
 		}
 	case strings.Contains(message, "is forbidden"):
 		return metricFailure{
 			why: fmt.Sprintf("kube-controller-manager cannot read the API %s (RBAC)", group),
-			remediation: "Install " + server + " together with its RBAC rules: the ClusterRole for ServiceAccount " +
-				"horizontal-pod-autoscaler in kube-system is missing.",
+			remediation: remedy.Sprintf("Install %s together with its RBAC rules: the ClusterRole for ServiceAccount "+
+				"horizontal-pod-autoscaler in kube-system is missing.", server),
 		}
 	case strings.Contains(message, "no metrics returned"), strings.Contains(message, "could not find the metric"),
 		strings.Contains(message, "no known available metric versions"):
 		return metricFailure{
 			why: fmt.Sprintf("the API %s has no data for it", group), because: because, ofPods: true,
-			remediation: fmt.Sprintf("See whether %s runs and what its log says (%s names its Service), and whether the metric's name "+
+			remediation: remedy.Sprintf("See whether %s runs and what its log says (%s names its Service), and whether the metric's name "+
 				"and selector are right: `kubectl -n %s describe hpa %s`.", server, look, hpa.Namespace, hpa.Name),
 		}
 	default:
 		return metricFailure{
 			why: fmt.Sprintf("the API %s does not respond", group), because: because,
-			remediation: fmt.Sprintf("%s says why: look at the Service and the Pods of %s.", look, server),
+			remediation: remedy.Sprintf("%s says why: look at the Service and the Pods of %s.", look, server),
 		}
 	}
 }

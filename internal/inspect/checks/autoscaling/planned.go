@@ -6,6 +6,7 @@ import (
 
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // plannedTarget is hpaTargetMissing for manifests.
@@ -20,7 +21,7 @@ func plannedTarget(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:      hpa.Ref,
 			Message:     fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: %s is not in the manifests.", hpa.Name, targetName(hpa)),
 			Evidence:    []check.Evidence{check.FromSpec("scaleTargetRef: %s %s", hpa.Target.Kind, hpa.Target.Name)},
-			Remediation: fmt.Sprintf("Name a target that exists in spec.scaleTargetRef, or add %s to the manifests.", targetName(hpa)),
+			Remediation: remedy.Sprintf("Name a target that exists in spec.scaleTargetRef, or add %s to the manifests.", targetName(hpa)),
 		}
 		if similar := similarTarget(g, hpa); similar != "" {
 			finding.Evidence = append(finding.Evidence,

@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/check/apimessage"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func quotaChecks() []check.Check {
@@ -48,7 +49,7 @@ func quotaExhausted(g *facts.Graph, params check.Params) []check.Finding {
 			Object: quota.Ref, Evidence: evidence,
 			Message: fmt.Sprintf("ResourceQuota %s is used up: namespace %s cannot use more %s.", quota.Name, quota.Namespace,
 				strings.Join(resources, ", ")),
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Show its usage with `kubectl -n %[1]s describe resourcequota %[2]s`. Delete or shrink what is not needed, or raise "+
 					"the quota: `kubectl -n %[1]s edit resourcequota %[2]s`.",
 				quota.Namespace,

@@ -12,6 +12,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/nodeload"
 	"kubeops.io/kubeops/internal/inspect/check/podtemplate"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func quotaRoomChecks() []check.Check {
@@ -126,7 +127,7 @@ func limitRangeMissing(g *facts.Graph, _ check.Params) []check.Finding {
 					"the API server rejects their next Pods.",
 				namespace,
 			),
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Set requests and limits in the Pod templates of these workloads, or create a LimitRange with defaults. `kubectl -n %s "+
 					"describe resourcequota` shows what is required.",
 				namespace,

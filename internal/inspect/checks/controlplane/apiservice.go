@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func apiServiceChecks() []check.Check {
@@ -50,22 +51,22 @@ func apiServiceUnavailable(g *facts.Graph, params check.Params) []check.Finding 
 
 // unavailableBecause describes the reason of the condition, and a fix.
 // Reasons: k8s.io/kube-aggregator/pkg/controllers/status/remote.
-func unavailableBecause(reason, service string, api *facts.APIServiceNode) (why, fix string) {
-	describe := fmt.Sprintf("`kubectl -n %s describe service %s`", api.Service.Namespace, api.Service.Name)
+func unavailableBecause(reason, service string, api *facts.APIServiceNode) (why string, fix remedy.Text) {
+	describe := remedy.Sprintf("`kubectl -n %s describe service %s`", api.Service.Namespace, api.Service.Name)
 	switch reason {
 	case "ServiceNotFound":
 		return service + " does not exist",
-			fmt.Sprintf("Reinstall the add-on that serves this API. If it was removed for good: `kubectl delete apiservice %s`.",
+			remedy.Sprintf("Reinstall the add-on that serves this API. If it was removed for good: `kubectl delete apiservice %s`.",
 				api.Name)
 	case "ServicePortError":
 		return service + " does not have the port of the APIService",
-			fmt.Sprintf("Set spec.service.port of the APIService (`kubectl edit apiservice %s`) to a port of the Service: %s.", api.Name,
+			remedy.Sprintf("Set spec.service.port of the APIService (`kubectl edit apiservice %s`) to a port of the Service: %s.", api.Name,
 				describe)
 	case "MissingEndpoints", "EndpointsNotFound":
 		return service + " has no ready endpoints", "Check why no Pod of the Service is ready: " + describe + "."
 	case "FailedDiscoveryCheck":
 		return service + " does not respond correctly to the API server",
-			fmt.Sprintf(
+			remedy.Sprintf(
 				"Check the condition's message (`kubectl describe apiservice %s`), the log of the Service's Pods, and whether the API "+
 					"server can "+
 					"reach their network: a NetworkPolicy, a firewall or an expired certificate is the usual reason.",

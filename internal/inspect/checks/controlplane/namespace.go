@@ -11,6 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/apimessage"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // stuckCustoms are the custom resources of a namespace that are being deleted.
@@ -81,13 +82,13 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Find
 		return c.Message, true
 	}
 	var reasons []string
-	advise := func(reason, remediation string) {
+	advise := func(reason string, remediation remedy.Text) {
 		reasons = append(reasons, reason)
 		if finding.Remediation == "" {
 			finding.Remediation = remediation
 		}
 	}
-	list := fmt.Sprintf("`kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl -n %s get --ignore-not-found`",
+	list := remedy.Sprintf("`kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl -n %s get --ignore-not-found`",
 		ns.Name)
 	if message, ok := stands("NamespaceDeletionDiscoveryFailure"); ok {
 		groups := groupVersions(message)
@@ -118,7 +119,7 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Find
 		finalizers := strings.Join(namesBefore(message, " in "), ", ")
 		advise(
 			fmt.Sprintf("%s are held by finalizer %s", kindsOrObjects(remaining), finalizers),
-			fmt.Sprintf(
+			remedy.Sprintf(
 				"Restore the controller that removes %s. Only if it is gone for good, remove the finalizer from each object that "+
 					"is left, which skips its cleanup: find them with %s, then `kubectl -n %s patch <kind> <name> --type=merge -p "+
 					"'{\"metadata\":{\"finalizers\":null}}'`.",
@@ -128,13 +129,14 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Find
 			),
 		)
 	} else if remain {
-		advise(kindsOrObjects(remaining)+" remain", fmt.Sprintf("Check what is left and why: %s.", list))
+		advise(kindsOrObjects(remaining)+" remain", remedy.Sprintf("Check what is left and why: %s.", list))
 	}
 	own := slices.DeleteFunc(slices.Concat(ns.Finalizers, ns.SpecFinalizers), func(f string) bool { return f == "kubernetes" })
 	if len(own) > 0 {
 		finding.Evidence = append(finding.Evidence, check.FromSpec("finalizers of the namespace itself: %s", strings.Join(own, ", ")))
 		advise("it has finalizer "+strings.Join(own, ", "),
-			"Restore the controller that removes the finalizer. If it is gone for good, remove it: `kubectl edit namespace "+ns.Name+"`.")
+			remedy.Sprintf("Restore the controller that removes the finalizer. If it is gone for good, remove it: `kubectl edit "+
+				"namespace %s`.", ns.Name))
 	}
 	return strings.Join(reasons, "; ")
 }

@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/endpoints"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func webhookChecks() []check.Check {
@@ -128,7 +129,7 @@ func webhookServiceMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		switch {
 		case !ok && g.Complete(facts.Service, group.service.Namespace):
 			finding = group.finding(group.hooks, "which does not exist")
-			finding.Remediation = fmt.Sprintf(
+			finding.Remediation = remedy.Sprintf(
 				"Reinstall the add-on, or delete the configuration that it left behind: `kubectl delete %s %s`.",
 				resource,
 				group.configuration.Name,
@@ -141,7 +142,7 @@ func webhookServiceMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			finding = group.finding(lost, fmt.Sprintf("which has no port %d", lost[0].Port))
 			finding.Evidence = append(finding.Evidence,
 				check.FromSpec("Service %s has %s", service.Name, endpoints.ServicePorts(service)))
-			finding.Remediation = fmt.Sprintf("Set clientConfig.service.port (`kubectl edit %s %s`) to a port of the Service.", resource,
+			finding.Remediation = remedy.Sprintf("Set clientConfig.service.port (`kubectl edit %s %s`) to a port of the Service.", resource,
 				group.configuration.Name)
 		default:
 			continue
@@ -189,7 +190,7 @@ func webhookNoEndpoints(g *facts.Graph, params check.Params) []check.Finding {
 			finding.Evidence = append(finding.Evidence,
 				check.FromCondition("EndpointSlices of Service %s: %d ready, %d not ready", service.Name, ready, notReady))
 		}
-		finding.Remediation = fmt.Sprintf(
+		finding.Remediation = remedy.Sprintf(
 			"Restore its Pods: `kubectl -n %s describe service %s`. If requests must pass in the meantime, delete the "+
 				"configuration, which its add-on usually creates again; requests are not validated until then: `kubectl delete %s %s`.",
 			service.Namespace,

@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // outOfSyncPatience is how long an Application may differ from its repository.
@@ -86,7 +87,7 @@ func applicationSyncChecks() []check.Check {
 func applicationFinding(app *facts.CustomNode, severity v1alpha1.Severity, format string, args ...any) check.Finding {
 	finding := check.Finding{
 		Object: app.Ref, Severity: severity, Message: fmt.Sprintf(format, args...),
-		Remediation: fmt.Sprintf("Check its resources: `argocd app get %s/%s`, or %s.", app.Namespace, app.Name, describeCustom(app.Ref)),
+		Remediation: remedy.Sprintf("Check its resources: `argocd app get %s/%s`, or %s.", app.Namespace, app.Name, describeCustom(app.Ref)),
 	}
 	if facts := app.Application; len(facts.Troubled) > 0 {
 		finding.Evidence = append(finding.Evidence, check.FromCondition("resources: %s", strings.Join(facts.Troubled, ", ")))
@@ -157,7 +158,7 @@ func applicationOutOfSync(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		finding := applicationFinding(app, "", "Application %s is out of sync with its repository: %s.", app.Name, reason)
 		finding.Evidence = append([]check.Evidence{check.FromCondition("status.sync.status: %s", facts.Sync)}, finding.Evidence...)
-		finding.Remediation = fmt.Sprintf("Check the difference: `argocd app diff %s/%s`. Then sync it: `argocd app sync %s/%s`.",
+		finding.Remediation = remedy.Sprintf("Check the difference: `argocd app diff %s/%s`. Then sync it: `argocd app sync %s/%s`.",
 			app.Namespace, app.Name, app.Namespace, app.Name)
 		findings = append(findings, finding)
 	}

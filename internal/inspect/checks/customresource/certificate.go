@@ -7,6 +7,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 const (
@@ -85,7 +86,7 @@ func certificateNotReady(g *facts.Graph, params check.Params) []check.Finding {
 			finding.Evidence = append(finding.Evidence, check.QuoteCondition(issuing))
 		}
 		finding.Evidence = append(finding.Evidence, issuerEvidence(g, certificate)...)
-		finding.Remediation = fmt.Sprintf(
+		finding.Remediation = remedy.Sprintf(
 			"Check its request, order and challenges: %s and `kubectl -n %s get certificaterequests,orders,challenges`.",
 			describeCustom(certificate.Ref),
 			certificate.Namespace,
@@ -125,7 +126,7 @@ func certificateExpiring(g *facts.Graph, _ check.Params) []check.Finding {
 					Format("2006-01-02 15:04:05 MST"),
 				renewal.UTC().Format("2006-01-02 15:04:05 MST"),
 			)}, issuerEvidence(g, certificate)...),
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Check that cert-manager runs: `kubectl get pods -A -l app.kubernetes.io/instance=cert-manager`. Then request a new "+
 					"certificate: `cmctl -n %s renew %s`.",
 				certificate.Namespace,
@@ -144,7 +145,7 @@ func issuerNotReady(g *facts.Graph, params check.Params) []check.Finding {
 			continue
 		}
 		finding := conditionFinding(issuer, c, "", "%s is not ready%s: it issues no certificates.", customName(issuer.Ref), because(c))
-		finding.Remediation = fmt.Sprintf("The condition's message shows what is missing: %s.", describeCustom(issuer.Ref))
+		finding.Remediation = remedy.Sprintf("The condition's message shows what is missing: %s.", describeCustom(issuer.Ref))
 		findings = append(findings, finding)
 	}
 	return findings

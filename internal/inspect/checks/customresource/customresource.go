@@ -10,6 +10,8 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Checks returns all checks of custom resources and their definitions, in no fixed order.
@@ -70,11 +72,8 @@ func because(c facts.Condition) string {
 func customName(ref facts.Ref) string { return ref.Kind.Name() + " " + ref.Name }
 
 // describeCustom is the command that shows an object and its events.
-func describeCustom(ref facts.Ref) string {
-	if ref.Namespace == "" {
-		return fmt.Sprintf("`kubectl describe %s %s`", ref.Kind.Argument(), ref.Name)
-	}
-	return fmt.Sprintf("`kubectl -n %s describe %s %s`", ref.Namespace, ref.Kind.Argument(), ref.Name)
+func describeCustom(ref facts.Ref) remedy.Text {
+	return remedy.Command("%s describe %s %s", kubectl.Command(ref), ref.Kind.Argument(), ref.Name).Code()
 }
 
 // gatewayFailures are findings about Gateways that accept no routes or no traffic.

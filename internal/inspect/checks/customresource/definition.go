@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func crdChecks() []check.Check {
@@ -77,7 +78,7 @@ func crdNotEstablished(g *facts.Graph, params check.Params) []check.Finding {
 				crd.Name,
 				because(failing[0]),
 			)
-			finding.Remediation = fmt.Sprintf(
+			finding.Remediation = remedy.Sprintf(
 				"List the definitions of the group: `kubectl get crd -o name | grep -F .%s`. Delete the one that is not needed; this "+
 					"deletes all its objects.",
 				crd.Defines.Group(),
@@ -147,7 +148,7 @@ func crdStoredVersionNotServed(g *facts.Graph, _ check.Params) []check.Finding {
 				check.FromCondition("status.storedVersions: %s", strings.Join(crd.Stored, ", ")),
 				check.FromSpec("storage version: %s", storage),
 			},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Rewrite all objects: `kubectl get %s -A -o yaml | kubectl replace -f -`. Then: "+
 					"`kubectl patch crd %s --subresource=status "+
 					"--type=merge -p '{\"status\":{\"storedVersions\":[\"%s\"]}}'`.",

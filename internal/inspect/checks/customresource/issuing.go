@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func issuingChecks() []check.Check {
@@ -104,7 +105,7 @@ func certificateRequestFailed(g *facts.Graph, params check.Params) []check.Findi
 			Object: object, Message: message, Evidence: []check.Evidence{check.QuoteCondition(c),
 				check.FromCondition("CertificateRequest %s", request.Name)},
 			Culprits: issuersOf(request),
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Check the issuer's response: %s. cert-manager retries automatically, after an hour at first; `cmctl -n %s renew "+
 					"<certificate>` retries immediately.",
 				describeCustom(request.Ref),
@@ -152,7 +153,7 @@ func acmeChallengeFailing(g *facts.Graph, params check.Params) []check.Finding {
 			Object: object, Discriminator: step.ACME.DNSName, Culprits: issuersOf(step),
 			Message:  fmt.Sprintf("The ACME order of %s %s.", customName(object), what),
 			Evidence: []check.Evidence{check.FromCondition("%s: state %s", customName(step.Ref), step.Phase)},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Check the server's response: %s. For HTTP-01 the domain must resolve to this cluster's ingress on port 80, for "+
 					"DNS-01 the DNS provider's credentials must work.",
 				describeCustom(step.Ref),

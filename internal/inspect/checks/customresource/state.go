@@ -8,7 +8,9 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/kubectl"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func customStateChecks() []check.Check {
@@ -171,7 +173,7 @@ func notReadyFinding(custom *facts.CustomNode, failing []facts.Condition, good [
 	if (mild && ok && ready.Status == "True") || first.Type == "Succeeded" {
 		finding.Severity = v1alpha1.SeverityLow
 	}
-	finding.Remediation = fmt.Sprintf("Check the status and events: %s.", describeCustom(custom.Ref))
+	finding.Remediation = remedy.Sprintf("Check the status and events: %s.", describeCustom(custom.Ref))
 	return finding
 }
 
@@ -196,7 +198,7 @@ func badPhase(g *facts.Graph, custom *facts.CustomNode, params check.Params) (ch
 		Object: custom.Ref, Severity: v1alpha1.SeverityLow,
 		Message:     fmt.Sprintf("%s is not healthy: its %s is %s.", customName(custom.Ref), strings.TrimPrefix(field, "status."), value),
 		Evidence:    []check.Evidence{check.FromCondition("%s: %s", field, value)},
-		Remediation: fmt.Sprintf("Check the status and events: %s.", describeCustom(custom.Ref)),
+		Remediation: remedy.Sprintf("Check the status and events: %s.", describeCustom(custom.Ref)),
 	}, true
 }
 
@@ -223,7 +225,7 @@ func customStale(g *facts.Graph, _ check.Params) []check.Finding {
 				check.FromCondition("status.observedGeneration is %d, metadata.generation %d; last written at %s",
 					custom.Observed, custom.Generation, custom.Changed.UTC().Format("2006-01-02 15:04:05 MST")),
 			},
-			Remediation: fmt.Sprintf("Check that the controller of %s runs, and its log. The latest status of the object: %s.",
+			Remediation: remedy.Sprintf("Check that the controller of %s runs, and its log. The latest status of the object: %s.",
 				custom.Kind.Group(), describeCustom(custom.Ref)),
 		})
 	}
@@ -251,10 +253,10 @@ func customStuckTerminating(g *facts.Graph, params check.Params) []check.Finding
 			finding.Remediation = "It waits for the deletion of the objects that it owns: check which of them remain, and " +
 				"why. " + describeCustom(custom.Ref) + " shows its events."
 		} else {
-			finding.Remediation = fmt.Sprintf("Restore the controller that removes %s, and check its log. "+
-				"Only if it is gone for good: `kubectl %spatch %s %s "+
+			finding.Remediation = remedy.Sprintf("Restore the controller that removes %s, and check its log. "+
+				"Only if it is gone for good: `%s patch %s %s "+
 				"--type=merge -p '{\"metadata\":{\"finalizers\":null}}'`; its cleanup is then skipped.",
-				held, inNamespace(custom.Ref), custom.Kind.Argument(), custom.Name)
+				held, kubectl.Command(custom.Ref), custom.Kind.Argument(), custom.Name)
 		}
 		for _, c := range custom.Conditions[:min(len(custom.Conditions), 2)] {
 			finding.Evidence = append(finding.Evidence, check.QuoteCondition(c))
@@ -262,12 +264,4 @@ func customStuckTerminating(g *facts.Graph, params check.Params) []check.Finding
 		findings = append(findings, finding)
 	}
 	return findings
-}
-
-// inNamespace is the kubectl flag for the namespace of an object, with a trailing space.
-func inNamespace(ref facts.Ref) string {
-	if ref.Namespace == "" {
-		return ""
-	}
-	return "-n " + ref.Namespace + " "
 }

@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Checks are all checks of PodDisruptionBudgets, in no fixed order.
@@ -77,14 +78,14 @@ func pdbBlocksDrain(g *facts.Graph, params check.Params) []check.Finding {
 			finding.RestrictToCulprits = true
 			finding.Message = fmt.Sprintf("PodDisruptionBudget %s blocks every drain: it requires all of its Pods, so none can be "+
 				"evicted.", pdb.Name)
-			finding.Remediation = fmt.Sprintf("Let it allow one disruption: `kubectl -n %s patch pdb %s --type=merge -p "+
+			finding.Remediation = remedy.Sprintf("Let it allow one disruption: `kubectl -n %s patch pdb %s --type=merge -p "+
 				"'{\"spec\":{\"minAvailable\":null,\"maxUnavailable\":1}}'`; with a single replica that means a short outage at each "+
 				"drain, so give the workload a second one if that matters.",
 				pdb.Namespace, pdb.Name)
 		} else {
 			finding.Severity = v1alpha1.SeverityLow
 			finding.Message = fmt.Sprintf("PodDisruptionBudget %s blocks drains: too few of its Pods are healthy.", pdb.Name)
-			finding.Remediation = fmt.Sprintf("Get its Pods healthy again. If drains must go on meanwhile, let it evict Pods that are "+
+			finding.Remediation = remedy.Sprintf("Get its Pods healthy again. If drains must go on meanwhile, let it evict Pods that are "+
 				"not ready: `kubectl -n %s patch pdb %s --type=merge -p "+
 				"'{\"spec\":{\"unhealthyPodEvictionPolicy\":\"AlwaysAllow\"}}'`.", pdb.Namespace, pdb.Name)
 		}
@@ -129,7 +130,7 @@ func pdbSelectsNothing(g *facts.Graph, params check.Params) []check.Finding {
 			Message: fmt.Sprintf("PodDisruptionBudget %s protects nothing: no Pod in namespace %s has the "+
 				"labels %s.", pdb.Name, pdb.Namespace, selector),
 			Evidence: []check.Evidence{check.FromSpec("selector %s", selector), check.FromSpec("%s", budgetText(pdb))},
-			Remediation: fmt.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`) and "+
+			Remediation: remedy.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`) and "+
 				"correct it, or delete the budget: `kubectl -n %[1]s delete pdb %[2]s`.", pdb.Namespace, pdb.Name),
 		})
 	}
@@ -148,7 +149,7 @@ func pdbInvalid(g *facts.Graph, params check.Params) []check.Finding {
 			Object:   pdb.Ref,
 			Message:  fmt.Sprintf("PodDisruptionBudget %s blocks every drain: the disruption controller cannot compute it.", pdb.Name),
 			Evidence: []check.Evidence{check.FromSpec("%s", budgetText(pdb))},
-			Remediation: fmt.Sprintf("The evidence quotes the error. With Pods whose owner has no scale subresource only a number "+
+			Remediation: remedy.Sprintf("The evidence quotes the error. With Pods whose owner has no scale subresource only a number "+
 				"works: `kubectl -n %s patch pdb %s --type=merge -p "+
 				"'{\"spec\":{\"maxUnavailable\":null,\"minAvailable\":1}}'`.", pdb.Namespace, pdb.Name),
 		}
@@ -157,7 +158,7 @@ func pdbInvalid(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		if pdb.Selector.Invalid != "" {
 			finding.Evidence = append(finding.Evidence, check.FromSpec("selector: %s", pdb.Selector.Invalid))
-			finding.Remediation = fmt.Sprintf("Correct the selector: `kubectl -n %s edit pdb %s`.", pdb.Namespace, pdb.Name)
+			finding.Remediation = remedy.Sprintf("Correct the selector: `kubectl -n %s edit pdb %s`.", pdb.Namespace, pdb.Name)
 		}
 		findings = append(findings, finding)
 	}

@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // hostsOf returns the distinct hosts of an Ingress's rules, in their order. An Ingress without rules, whose default
@@ -80,7 +81,7 @@ func ingressWithoutTLS(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   ingress.Ref,
 			Message:  fmt.Sprintf("Ingress %s serves %s without TLS.", ingress.Name, hostNames(open)),
 			Evidence: []check.Evidence{check.FromSpec("hosts without a tls entry: %s", hostNames(open))},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Add the host and a Secret with its certificate to spec.tls: `kubectl -n %s edit ingress %s`. cert-manager issues and "+
 					"renews certificates.",
 				ingress.Namespace,
@@ -122,7 +123,7 @@ func ingressHostWildcard(g *facts.Graph, _ check.Params) []check.Finding {
 				Object: ingress.Ref, Discriminator: cmp.Or(host, "*"),
 				Message:     fmt.Sprintf("Ingress %s serves every host: one of its rules has no host.", ingress.Name),
 				Evidence:    []check.Evidence{check.FromSpec("a rule without host")},
-				Remediation: fmt.Sprintf("List the intended hosts: `kubectl -n %s edit ingress %s`.", ingress.Namespace, ingress.Name),
+				Remediation: remedy.Sprintf("List the intended hosts: `kubectl -n %s edit ingress %s`.", ingress.Namespace, ingress.Name),
 			}
 			if host != "" {
 				finding.Message = fmt.Sprintf("Ingress %s serves every name below %s.", ingress.Name, strings.TrimPrefix(host, "*."))
@@ -226,7 +227,7 @@ func clash(ingress *facts.IngressNode, host string, other facts.Ref) check.Findi
 		Object: ingress.Ref, Discriminator: cmp.Or(host, "*") + " " + other.Namespace + "/" + other.Name,
 		Message: fmt.Sprintf("Ingress %s routes a path of %s that %s routes to another Service.", ingress.Name, hostNames([]string{host}),
 			whose),
-		Remediation: fmt.Sprintf(
+		Remediation: remedy.Sprintf(
 			"Remove the host or path from one of them: `kubectl -n %s edit ingress %s` or `kubectl -n %s edit ingress %s`.",
 			ingress.Namespace,
 			ingress.Name,

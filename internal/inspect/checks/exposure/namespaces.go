@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // enforceLabel of a namespace sets the enforced Pod Security level.
@@ -43,7 +44,7 @@ func noPodSecurity(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   ns.Ref,
 			Message:  fmt.Sprintf("Namespace %s has no Pod Security level: it accepts privileged Pods.", name),
 			Evidence: []check.Evidence{check.FromSpec("label %s is not set", enforceLabel)},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Test what would be rejected: `kubectl label --dry-run=server --overwrite namespace %[1]s %[2]s=baseline`. If there "+
 					"are no warnings, apply it: `kubectl label --overwrite namespace %[1]s %[2]s=baseline`.",
 				name,
@@ -76,7 +77,7 @@ func podSecurityPrivileged(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   ns.Ref,
 			Message:  fmt.Sprintf("Namespace %s allows privileged Pods, although all of its Pods comply with the level baseline.", name),
 			Evidence: []check.Evidence{check.FromSpec("label %s: privileged", enforceLabel)},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Set the level that its Pods comply with: `kubectl label --overwrite namespace %s %s=baseline`. kubectl warns about "+
 					"Pods that do not comply.",
 				name,

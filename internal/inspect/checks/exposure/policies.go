@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // ownNamespace reports whether a namespace belongs to Kubernetes itself.
@@ -68,7 +69,7 @@ func noNetworkPolicy(g *facts.Graph, _ check.Params) []check.Finding {
 			Message: fmt.Sprintf("Namespace %s has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods.",
 				namespace),
 			Evidence: []check.Evidence{check.FromSpec("not isolated: %s", phrase.List(open))},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"First create the policies that allow the traffic its Pods need, then deny the rest: `echo "+
 					"'{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":{\"name\":\"default-deny\"},"+
 					"\"spec\":{\"podSelector\":{},\"policyTypes\":[\"Ingress\"]}}' | kubectl -n %s apply -f -`.",
@@ -138,7 +139,7 @@ func policySelectsNothing(g *facts.Graph, params check.Params) []check.Finding {
 			Message: fmt.Sprintf("NetworkPolicy %s selects no Pods: nothing in namespace %s has the labels %s.", policy.Name,
 				policy.Namespace, policy.Selector.String()),
 			Evidence: []check.Evidence{check.FromSpec("podSelector %s", policy.Selector.String())},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Compare the selector with the labels of the Pods (`kubectl -n %[1]s get pods --show-labels`). Correct it, or delete "+
 					"the policy: `kubectl -n %[1]s delete networkpolicy %[2]s`.",
 				policy.Namespace,
@@ -162,7 +163,7 @@ func policyAllowsAll(g *facts.Graph, _ check.Params) []check.Finding {
 			Evidence: []check.Evidence{
 				check.FromSpec("podSelector %s; ingress: a rule without from and ports", policy.Selector.String()),
 			},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Add the allowed sources (from) and ports to the rule: `kubectl -n %s edit networkpolicy %s`. If all traffic is "+
 					"intended, accept this with an ignore rule.",
 				policy.Namespace,
@@ -208,7 +209,7 @@ func policyPeerMatchesNothing(g *facts.Graph, params check.Params) []check.Findi
 				Evidence: []check.Evidence{
 					check.FromSpec("podSelector of a peer: %s; no namespaceSelector in the same entry", labels),
 				},
-				Remediation: fmt.Sprintf(
+				Remediation: remedy.Sprintf(
 					"If the Pods run in another namespace, add a namespaceSelector to the same entry, for example with the label "+
 						"kubernetes.io/metadata.name. Otherwise correct the labels or remove the rule: `kubectl -n %s edit "+
 						"networkpolicy %s`.",

@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // sensitivePort is what usually listens on a port that should not be public; empty for other ports.
@@ -53,7 +54,7 @@ func exposedToInternet(g *facts.Graph, _ check.Params) []check.Finding {
 				check.FromSpec("type LoadBalancer; %s", rangesText(service.SourceRanges)),
 				check.FromSpec("ports: %s", portsText(service)),
 			},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Restrict the source addresses: `kubectl -n %s patch service %s -p "+
 					"'{\"spec\":{\"loadBalancerSourceRanges\":[\"203.0.113.0/24\"]}}'` with your own ranges. If public access is "+
 					"intended, accept this with an ignore rule.",
@@ -112,7 +113,7 @@ func externalIPs(g *facts.Graph, _ check.Params) []check.Finding {
 				check.FromSpec("spec.externalIPs: %d %s", service.ExternalIPs,
 					phrase.Plural(service.ExternalIPs, "address", "addresses")), check.FromSpec("ports: %s", portsText(service)),
 			},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Use type LoadBalancer, with MetalLB or similar on bare metal, then remove the field: `kubectl -n %s patch service %s "+
 					"--type=merge -p '{\"spec\":{\"externalIPs\":null}}'`.",
 				service.Namespace,
@@ -133,7 +134,7 @@ func nodePortOpen(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   service.Ref,
 			Message:  fmt.Sprintf("Service %s is reachable on a port of every node.", service.Name),
 			Evidence: []check.Evidence{check.FromSpec("type NodePort; ports: %s", portsText(service))},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"If the port is not used from outside, close it: `kubectl -n %s patch service %s -p "+
 					"'{\"spec\":{\"type\":\"ClusterIP\"}}'`. For external clients, use an Ingress or a load balancer.",
 				service.Namespace,
@@ -158,7 +159,7 @@ func externalNameBypass(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   service.Ref,
 			Message:  fmt.Sprintf("Service %s is an alias of Service %s in namespace %s.", service.Name, target, namespace),
 			Evidence: []check.Evidence{check.FromSpec("type ExternalName; externalName: %s", service.ExternalName)},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Use %s.%s.svc in clients, then delete this Service: `kubectl -n %s delete service %s`. Between namespaces, use "+
 					"Gateway API routes with a ReferenceGrant.",
 				target,

@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -70,7 +71,7 @@ func unknownClass(ingress *facts.IngressNode, names []string) check.Finding {
 			check.FromCondition("status.loadBalancer has an address: a controller has served the Ingress before"))
 	}
 	if name := text.Similar(names, ingress.Class); name != "" {
-		finding.Remediation = fmt.Sprintf(
+		finding.Remediation = remedy.Sprintf(
 			"If you mean %s: `kubectl -n %s patch ingress %s -p '{\"spec\":{\"ingressClassName\":\"%s\"}}'`.",
 			name,
 			ingress.Namespace,
@@ -98,7 +99,7 @@ func tlsSecretMissing(g *facts.Graph, params check.Params) []check.Finding {
 				Message: fmt.Sprintf("Ingress %s uses TLS Secret %s, which does not exist in namespace %s.", ingress.Name, name,
 					ingress.Namespace),
 				Evidence: []check.Evidence{check.FromSpec("spec.tls secretName: %s", name)},
-				Remediation: fmt.Sprintf(
+				Remediation: remedy.Sprintf(
 					"Create the Secret: `kubectl -n %s create secret tls %s --cert=<file> --key=<file>`. With cert-manager, check why "+
 						"it is not issued: `kubectl -n %s describe certificate`.",
 					ingress.Namespace,

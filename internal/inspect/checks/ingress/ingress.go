@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/endpoints"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -145,7 +146,7 @@ func backendMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			finding.Evidence = append(
 				[]check.Evidence{check.FromSpec("backend service: %s", group.service.Name)},
 				similarService(g, group.service)...)
-			finding.Remediation = fmt.Sprintf("Create the Service, or correct the backend: `kubectl -n %s edit ingress %s`.",
+			finding.Remediation = remedy.Sprintf("Create the Service, or correct the backend: `kubectl -n %s edit ingress %s`.",
 				group.ingress.Namespace, group.ingress.Name)
 			findings = append(findings, finding)
 			continue
@@ -170,7 +171,7 @@ func backendMissing(g *facts.Graph, _ check.Params) []check.Finding {
 		finding.Message = fmt.Sprintf("Ingress %s sends %s to port %s of Service %s, which has no such port.",
 			group.ingress.Name, routes(lost), phrase.List(ports), group.service.Name)
 		finding.Evidence = []check.Evidence{check.FromSpec("Service %s has %s", service.Name, endpoints.ServicePorts(service))}
-		finding.Remediation = fmt.Sprintf(
+		finding.Remediation = remedy.Sprintf(
 			"Set a port that the Service has (`kubectl -n %s edit ingress %s`), or add the port to the Service.",
 			group.ingress.Namespace,
 			group.ingress.Name,
@@ -201,7 +202,7 @@ func backendDead(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		finding := check.Finding{
 			Object: group.ingress.Ref, Discriminator: group.service.Name, Culprits: []facts.Ref{group.service},
-			Remediation: fmt.Sprintf("`kubectl -n %s describe service %s` shows the selector and endpoints of the Service.",
+			Remediation: remedy.Sprintf("`kubectl -n %s describe service %s` shows the selector and endpoints of the Service.",
 				service.Namespace, service.Name),
 		}
 		// A port that the Service does not have is reported by another check.

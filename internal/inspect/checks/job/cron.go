@@ -12,6 +12,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/schedule"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func cronJobChecks() []check.Check {
@@ -84,7 +85,7 @@ func cronJobFailing(g *facts.Graph, _ check.Params) []check.Finding {
 			Object: c.Ref, Logs: logs,
 			Message:  fmt.Sprintf("The latest run of CronJob %s failed: %s.", c.Name, whyJobFailed(latest, failed)),
 			Evidence: append(evidence, check.FromCondition("latest run: Job %s; %s", latest.Name, lastSuccess(c))),
-			Remediation: fmt.Sprintf("Find out why: `kubectl -n %[1]s logs job/%[2]s`. Fix the cause, then start a run now: `kubectl "+
+			Remediation: remedy.Sprintf("Find out why: `kubectl -n %[1]s logs job/%[2]s`. Fix the cause, then start a run now: `kubectl "+
 				"-n %[1]s create job %[3]s-try --from=cronjob/%[3]s`.", c.Namespace, latest.Name, c.Name),
 		}
 		if failedOnce(c, latest, finished) {
@@ -145,7 +146,7 @@ func cronJobInvalid(g *facts.Graph, _ check.Params) []check.Finding {
 		findings = append(findings, check.Finding{
 			Object: c.Ref, Evidence: evidence,
 			Message: fmt.Sprintf("CronJob %s never starts: %s.", c.Name, why),
-			Remediation: fmt.Sprintf("Correct spec.schedule (minute, hour, day of month, month, day of week) or spec.timeZone: "+
+			Remediation: remedy.Sprintf("Correct spec.schedule (minute, hour, day of month, month, day of week) or spec.timeZone: "+
 				"`kubectl -n %s edit cronjob %s`.", c.Namespace, c.Name),
 		})
 	}
@@ -171,7 +172,7 @@ func cronJobMissed(g *facts.Graph, params check.Params) []check.Finding {
 			Object:   c.Ref,
 			Message:  fmt.Sprintf("CronJob %s missed scheduled runs.", c.Name),
 			Evidence: []check.Evidence{check.FromSpec("schedule: %q", c.Schedule)},
-			Remediation: fmt.Sprintf("%s shows what it waits for. See also whether kube-controller-manager runs (`kubectl -n "+
+			Remediation: remedy.Sprintf("%s shows what it waits for. See also whether kube-controller-manager runs (`kubectl -n "+
 				"kube-system get lease kube-controller-manager -o yaml`). To run it now: `kubectl -n %[2]s create job %[3]s-now "+
 				"--from=cronjob/%[3]s`.",
 				kubectl.Describe(c.Ref), c.Namespace, c.Name),
@@ -235,7 +236,7 @@ func waitsForJob(g *facts.Graph, c *facts.CronJobNode, finding *check.Finding) {
 		}
 		finding.Evidence = append(finding.Evidence,
 			check.FromCondition("Job %s running since %s", job.Name, job.Started.UTC().Format(time.RFC3339)))
-		finding.Remediation = fmt.Sprintf("See what the Job does (`kubectl -n %[1]s logs job/%[2]s`); if it hangs, delete it: `kubectl "+
+		finding.Remediation = remedy.Sprintf("See what the Job does (`kubectl -n %[1]s logs job/%[2]s`); if it hangs, delete it: `kubectl "+
 			"-n %[1]s delete job %[2]s`. Set activeDeadlineSeconds in the Job template so that it cannot hang "+
 			"forever.", c.Namespace, job.Name)
 		return

@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Checks are all checks of Jobs and CronJobs, in no fixed order.
@@ -40,7 +41,7 @@ func jobFailed(g *facts.Graph, params check.Params) []check.Finding {
 		findings = append(findings, check.Finding{
 			Object: job.Ref, Evidence: evidence, Logs: logs,
 			Message: fmt.Sprintf("Job %s failed: %s.", job.Name, whyJobFailed(job, failed)),
-			Remediation: fmt.Sprintf("Find out why: `kubectl -n %[1]s describe job %[2]s`, `kubectl -n %[1]s logs job/%[2]s`. Fix the "+
+			Remediation: remedy.Sprintf("Find out why: `kubectl -n %[1]s describe job %[2]s`, `kubectl -n %[1]s logs job/%[2]s`. Fix the "+
 				"cause, then delete the Job and recreate it: `kubectl -n %[1]s delete job %[2]s`.", job.Namespace, job.Name),
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Checks returns all checks of nodes, in no fixed order.
@@ -99,25 +100,25 @@ func nodeNotReady(g *facts.Graph, params check.Params) []check.Finding {
 
 // whyNotReady explains the condition Ready. The messages are those of the kubelet's runtime state
 // (k8s.io/kubernetes/pkg/kubelet/runtime.go and kubelet.go) and of the node lifecycle controller.
-func whyNotReady(node *facts.NodeNode, ready facts.Condition) (why, remediation string) {
+func whyNotReady(node *facts.NodeNode, ready facts.Condition) (why string, remediation remedy.Text) {
 	describe := kubectl.Describe(node.Ref)
 	has := func(text string) bool { return strings.Contains(ready.Message, text) }
 	switch {
 	case ready.Status == "" || ready.Reason == "NodeStatusNeverUpdated":
 		return "its kubelet has never reported its status", "On the machine, check why the kubelet does not reach the API server: " +
 			"`journalctl -u kubelet`. If the node is " +
-			fmt.Sprintf("not needed: `kubectl delete node %s`.", node.Name)
+			remedy.Sprintf("not needed: `kubectl delete node %s`.", node.Name)
 	case ready.Status == "Unknown":
-		return "its kubelet stopped reporting", fmt.Sprintf(
+		return "its kubelet stopped reporting", remedy.Sprintf(
 			"Check that the machine is up and reaches the API server; on it, `systemctl status kubelet` and "+
 				"`journalctl -u kubelet`. If it is gone for good, `kubectl delete node %s` lets its Pods be recreated on other nodes.",
 			node.Name,
 		)
 	case has("node is shutting down"):
 		return "it is shutting down",
-			"Nothing, if the shutdown is intended. If the node does not come back: `kubectl delete node " + node.Name + "`."
+			remedy.Sprintf("Nothing, if the shutdown is intended. If the node does not come back: `kubectl delete node %s`.", node.Name)
 	case has("container runtime network not ready") || has("cni plugin not initialized") || has("cni config uninitialized"):
-		return "its Pod network is not configured", fmt.Sprintf(
+		return "its Pod network is not configured", remedy.Sprintf(
 			"Check that the network add-on's Pod on the node runs (`kubectl get pods -A -o wide --field-selector "+
 				"spec.nodeName=%s`) and has written its configuration to /etc/cni/net.d on the machine.",
 			node.Name,
@@ -158,7 +159,7 @@ func nodePressure(g *facts.Graph, _ check.Params) []check.Finding {
 					"Set ephemeral-storage limits on Pods that write a lot, or enlarge the disk."
 			case "MemoryPressure":
 				finding.Message = fmt.Sprintf("Node %s is low on memory: its kubelet evicts Pods.", node.Name)
-				finding.Remediation = fmt.Sprintf(
+				finding.Remediation = remedy.Sprintf(
 					"Check what uses it: `kubectl top pods -A --sort-by=memory` and %s. Set memory requests and limits on those Pods, "+
 						"move some to other nodes, or add nodes.",
 					kubectl.Describe(node.Ref),
@@ -184,7 +185,7 @@ func nodeNetworkUnavailable(g *facts.Graph, params check.Params) []check.Finding
 		findings = append(findings, check.WithPodCount(g, check.Finding{
 			Object: node.Ref, Evidence: []check.Evidence{check.QuoteCondition(c)},
 			Message: fmt.Sprintf("Node %s has no Pod network: its Pods are unreachable.", node.Name),
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Check that the network add-on's Pod on the node runs: `kubectl get pods -A -o wide --field-selector "+
 					"spec.nodeName=%s`. If a cloud "+
 					"provider creates the routes, check the log of the cloud controller manager.",
@@ -217,7 +218,7 @@ func nodeCordoned(g *facts.Graph, _ check.Params) []check.Finding {
 		findings = append(findings, check.WithPodCount(g, check.Finding{
 			Object: node.Ref, Evidence: []check.Evidence{evidence},
 			Message:     fmt.Sprintf("Node %s is cordoned: no new Pods are scheduled on it.", node.Name),
-			Remediation: fmt.Sprintf("After the maintenance: `kubectl uncordon %s`.", node.Name),
+			Remediation: remedy.Sprintf("After the maintenance: `kubectl uncordon %s`.", node.Name),
 		}))
 	}
 	return findings

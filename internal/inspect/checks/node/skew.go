@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func versionSkewCheck() check.Check {
@@ -64,7 +65,7 @@ func nodeVersionSkew(g *facts.Graph, _ check.Params) []check.Finding {
 				server.Minor(),
 				maxKubeletLag(kubelet),
 			)
-			finding.Remediation = fmt.Sprintf(
+			finding.Remediation = remedy.Sprintf(
 				"Drain the node (`kubectl drain %[1]s --ignore-daemonsets`), upgrade its kubelet, then `kubectl uncordon %[1]s`.",
 				node.Name,
 			)

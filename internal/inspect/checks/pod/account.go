@@ -7,6 +7,7 @@ import (
 
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -94,7 +95,7 @@ func accountFinding(known map[string][]string, owner, account facts.Ref, evidenc
 			"created.", account.Name, owner.Kind, owner.Name),
 		Evidence: append(evidence,
 			check.FromSpec("serviceAccountName: %s", account.Name)),
-		Remediation: fmt.Sprintf("Create it: `kubectl -n %s create serviceaccount %s`, or correct serviceAccountName in the Pod "+
+		Remediation: remedy.Sprintf("Create it: `kubectl -n %s create serviceaccount %s`, or correct serviceAccountName in the Pod "+
 			"template of %s %s. Its controller retries within minutes.", account.Namespace, account.Name, owner.Kind, owner.Name),
 	}
 	if similar := text.Similar(known[account.Namespace], account.Name); similar != "" {

@@ -10,11 +10,12 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/apimessage"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
 func configChecks() []check.Check {
-	missing := func(id, summary, remediation, link string) check.Check {
+	missing := func(id, summary string, remediation remedy.Text, link string) check.Check {
 		var explainedBy []string
 		if id == secretMissing { // it may be made for a custom resource
 			explainedBy = append(check.CertificateFailures(), "custom-resource-not-ready")

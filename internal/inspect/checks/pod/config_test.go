@@ -211,7 +211,7 @@ func TestRemediationOfMissingReferenceHasACommand(t *testing.T) {
 		"a typo": {reference{facts.ConfigMap, "settings", "db-url"}, "DB_URL", "Correct the key in the Pod template to DB_URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := tc.ref.remedy("shop", tc.similar); !strings.Contains(got, tc.want) {
+			if got := tc.ref.remedy("shop", tc.similar); !strings.Contains(string(got), tc.want) {
 				t.Errorf("got %q, want it to hold %q", got, tc.want)
 			}
 		})

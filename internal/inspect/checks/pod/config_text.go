@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Ids of the checks about what Pods name and what does not exist.
@@ -58,32 +59,32 @@ func (r reference) text() string {
 }
 
 // remedy says what to do about a reference that cannot be resolved; similar is what may be meant, or empty.
-func (r reference) remedy(namespace, similar string) string {
+func (r reference) remedy(namespace, similar string) remedy.Text {
 	kind := strings.ToLower(string(r.kind))
-	var create string
+	var create remedy.Text
 	switch {
 	case r.kind == facts.ConfigMap && r.key == "":
-		create = fmt.Sprintf("`kubectl -n %s create configmap %s --from-literal=<key>=<value>`", namespace, r.name)
+		create = remedy.Sprintf("`kubectl -n %s create configmap %s --from-literal=<key>=<value>`", namespace, r.name)
 	case r.kind == facts.ConfigMap:
-		create = fmt.Sprintf("`kubectl -n %s patch configmap %s --type=merge -p "+
+		create = remedy.Sprintf("`kubectl -n %s patch configmap %s --type=merge -p "+
 			"'{\"data\":{\"%s\":\"<value>\"}}'`", namespace, r.name, r.key)
 	case r.key == "":
-		create = fmt.Sprintf("`kubectl -n %s create secret generic %s --from-literal=<key>=<value>`", namespace, r.name)
+		create = remedy.Sprintf("`kubectl -n %s create secret generic %s --from-literal=<key>=<value>`", namespace, r.name)
 	default:
-		create = fmt.Sprintf("`kubectl -n %s patch secret %s --type=merge -p "+
+		create = remedy.Sprintf("`kubectl -n %s patch secret %s --type=merge -p "+
 			"'{\"stringData\":{\"%s\":\"<value>\"}}'`", namespace, r.name, r.key)
 	}
 	const then = " The kubelet retries automatically."
 	switch {
 	case similar != "" && r.key != "":
-		return fmt.Sprintf("Correct the key in the Pod template to %s, or add %s to the %s: %s.", similar, r.key, r.kind, create) + then
+		return remedy.Sprintf("Correct the key in the Pod template to %s, or add %s to the %s: %s.", similar, r.key, r.kind, create) + then
 	case similar != "":
-		return fmt.Sprintf("Correct the name in the Pod template to %s, or create %s: %s.", similar, r.name, create) + then
+		return remedy.Sprintf("Correct the name in the Pod template to %s, or create %s: %s.", similar, r.name, create) + then
 	case r.key != "":
-		return fmt.Sprintf("Add the key: %s, or correct it in the Pod template (`kubectl -n %s describe %s %s` lists the "+
+		return remedy.Sprintf("Add the key: %s, or correct it in the Pod template (`kubectl -n %s describe %s %s` lists the "+
 			"existing ones).", create, namespace, kind, r.name) + then
 	default:
-		return fmt.Sprintf("Create it: %s, or correct its name in the Pod template (`kubectl -n %s get %ss` lists the "+
+		return remedy.Sprintf("Create it: %s, or correct its name in the Pod template (`kubectl -n %s get %ss` lists the "+
 			"existing ones).", create, namespace, kind) + then
 	}
 }

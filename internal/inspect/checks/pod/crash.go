@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Ids of the checks that one judgement of a container tells apart.
@@ -185,7 +186,7 @@ func initFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verdic
 	f := check.Finding{
 		Message: fmt.Sprintf("Init container %s (%d of %d) of %s keeps failing: %s. The containers after it do not start.",
 			c.Name, place(pod, c), len(pod.InitContainers), g.OwnerName(pod), exitText(v.end)),
-		Remediation: fmt.Sprintf("Read its last log lines: %s, and fix the error shown. Often a dependency is "+
+		Remediation: remedy.Sprintf("Read its last log lines: %s, and fix the error shown. Often a dependency is "+
 			"missing.", logsCommand(pod, c)),
 		Evidence: []check.Evidence{endEvidence(pod, c, v.end)},
 		Logs:     logsOf(pod, c),
@@ -214,7 +215,7 @@ func memoryFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verd
 		limit := phrase.Bytes(c.MemoryLimit)
 		f.Message = fmt.Sprintf("%s of %s was OOMKilled: it exceeded its memory limit of %s.", titleOf(pod, c), g.OwnerName(pod), limit)
 		f.Evidence = append(f.Evidence, check.FromSpec("%s: memory limit %s, %s", nameOf(pod, c), limit, request))
-		f.Remediation = fmt.Sprintf("Raise resources.limits.memory of container %s above peak usage (`kubectl -n %s top pod %s "+
+		f.Remediation = remedy.Sprintf("Raise resources.limits.memory of container %s above peak usage (`kubectl -n %s top pod %s "+
 			"--containers` shows what it uses now), or reduce usage: look for leaks, unbounded caches and heap settings above "+
 			"the limit.", c.Name, pod.Namespace, pod.Name)
 		return f
@@ -223,7 +224,7 @@ func memoryFinding(g *facts.Graph, pod *facts.PodNode, c facts.Container, v verd
 		"memory.", titleOf(pod, c), g.OwnerName(pod))
 	f.Evidence = append(f.Evidence, check.FromSpec("%s: no memory limit, %s", nameOf(pod, c), request),
 		check.FromSpec("node %s", pod.NodeName))
-	f.Remediation = fmt.Sprintf("Set a memory request and limit on container %s; `kubectl describe node %s` shows the memory requests "+
+	f.Remediation = remedy.Sprintf("Set a memory request and limit on container %s; `kubectl describe node %s` shows the memory requests "+
 		"on the node.", c.Name, pod.NodeName)
 	if pod.NodeName != "" {
 		f.Culprits = []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}}

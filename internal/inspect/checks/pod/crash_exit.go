@@ -6,6 +6,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // lastEnd is how a container ended the last time, and whether it ever did.
@@ -71,24 +72,24 @@ func exitText(end facts.ContainerState) string {
 }
 
 // exitAdvice says what to do about a container that ends with a code.
-func exitAdvice(g *facts.Graph, pod *facts.PodNode, c facts.Container, end facts.ContainerState) string {
+func exitAdvice(g *facts.Graph, pod *facts.PodNode, c facts.Container, end facts.ContainerState) remedy.Text {
 	log := logsCommand(pod, c)
 	switch exitCode(end) {
 	case 0:
-		return fmt.Sprintf("The program exits without an error and restartPolicy restarts it: keep it in the foreground (%s shows its "+
+		return remedy.Sprintf("The program exits without an error and restartPolicy restarts it: keep it in the foreground (%s shows its "+
 			"output), or run it as a Job if it is meant to finish.", log)
 	case 126, 127:
-		return fmt.Sprintf("A command in the container's script is not in the image or not executable: %s shows which. Correct command "+
+		return remedy.Sprintf("A command in the container's script is not in the image or not executable: %s shows which. Correct command "+
 			"and args of %s, or the image.", log, g.OwnerName(pod))
 	case 137:
-		return fmt.Sprintf("It was killed with SIGKILL but not marked OOMKilled. Look for node pressure and for a program that ignores "+
+		return remedy.Sprintf("It was killed with SIGKILL but not marked OOMKilled. Look for node pressure and for a program that ignores "+
 			"SIGTERM: `kubectl -n %s describe pod %s` and %s. The kernel log of node %s shows "+
 			"OOM kills.", pod.Namespace, pod.Name, log, pod.NodeName)
 	case 132, 135, 136, 139:
-		return fmt.Sprintf("The program itself crashes (native code): %s shows its last log lines. Try the previous image version, "+
+		return remedy.Sprintf("The program itself crashes (native code): %s shows its last log lines. Try the previous image version, "+
 			"check that the image is built for this CPU architecture, and look for a core dump.", log)
 	default:
-		return fmt.Sprintf("Read its last log lines: %s, and fix the error shown. If it worked before, see what changed: `kubectl -n "+
+		return remedy.Sprintf("Read its last log lines: %s, and fix the error shown. If it worked before, see what changed: `kubectl -n "+
 			"%s describe pod %s`; `kubectl rollout undo` restores the previous revision.", log, pod.Namespace, pod.Name)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Ids of the checks that one judgement of a failed pull tells apart.
@@ -18,7 +19,7 @@ const (
 )
 
 func imageChecks() []check.Check {
-	pullCheck := func(id, summary, meaning, remediation string) check.Check {
+	pullCheck := func(id, summary, meaning string, remediation remedy.Text) check.Check {
 		return check.Check{
 			ID: id, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary: summary, Meaning: meaning, Remediation: remediation,

@@ -1,6 +1,10 @@
 package pod
 
-import "strings"
+import (
+	"strings"
+
+	"kubeops.io/kubeops/internal/remedy"
+)
 
 // failedPull is what a failed pull means.
 type failedPull struct {
@@ -9,7 +13,7 @@ type failedPull struct {
 	// why it fails, in words that are stable between attempts.
 	why string
 	// remedy is better advice than the check's; may be empty.
-	remedy string
+	remedy remedy.Text
 	// mayPass is set when a retry may succeed.
 	mayPass bool
 }
@@ -58,8 +62,8 @@ func invalidName() failedPull {
 	}
 }
 
-func unreachable(why, remedy string) failedPull {
-	return failedPull{check: imageUnreachable, why: why, remedy: remedy, mayPass: true}
+func unreachable(why string, fix remedy.Text) failedPull {
+	return failedPull{check: imageUnreachable, why: why, remedy: fix, mayPass: true}
 }
 
 // wordsOf leaves out of a text what only repeats names: the image, what is quoted, and URLs. An image may be called

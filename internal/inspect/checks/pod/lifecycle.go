@@ -11,6 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/apimessage"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func podLifecycleChecks() []check.Check {
@@ -76,7 +77,7 @@ func stuckPod(g *facts.Graph, pod *facts.PodNode) (discriminator string, f check
 			Message:  fmt.Sprintf("%s is stuck terminating: its node %s %s.", who, pod.NodeName, state),
 			Culprits: []facts.Ref{node},
 			Evidence: []check.Evidence{check.FromCondition("node %s %s", pod.NodeName, state)},
-			Remediation: fmt.Sprintf("Recover node %[1]s, or, if it is gone permanently, remove it (`kubectl delete node %[1]s`): its "+
+			Remediation: remedy.Sprintf("Recover node %[1]s, or, if it is gone permanently, remove it (`kubectl delete node %[1]s`): its "+
 				"Pods are deleted too. To detach volumes immediately, taint it first: `kubectl taint node %[1]s "+
 				"node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`.", pod.NodeName),
 		}
@@ -86,14 +87,14 @@ func stuckPod(g *facts.Graph, pod *facts.PodNode) (discriminator string, f check
 			Message: fmt.Sprintf("%s is stuck terminating: %s %s not removed.", who,
 				phrase.Plural(len(pod.Finalizers), "finalizer", "finalizers"), names+phrase.Plural(len(pod.Finalizers), " is", " are")),
 			Evidence: []check.Evidence{check.FromSpec("finalizers: %s", names)},
-			Remediation: fmt.Sprintf("Check whether its controller is running and why it does not finish. Only if the controller is "+
+			Remediation: remedy.Sprintf("Check whether its controller is running and why it does not finish. Only if the controller is "+
 				"gone permanently, remove the finalizers (its cleanup is skipped): `kubectl -n %s patch pod %s --type=json -p "+
 				"'[{\"op\":\"remove\",\"path\":\"/metadata/finalizers\"}]'`.", pod.Namespace, pod.Name),
 		}
 	default:
 		f = check.Finding{
 			Message: fmt.Sprintf("%s is stuck terminating: the kubelet has not reported that its containers stopped.", who),
-			Remediation: fmt.Sprintf("Look at the kubelet and the container runtime of node %s: a process may hang in a dead mount "+
+			Remediation: remedy.Sprintf("Look at the kubelet and the container runtime of node %s: a process may hang in a dead mount "+
 				"(NFS), or the runtime may be stuck. Only when the containers have certainly stopped: `kubectl -n %s delete pod %s "+
 				"--force`.", pod.NodeName, pod.Namespace, pod.Name),
 		}
@@ -154,8 +155,9 @@ type eviction struct {
 	// resource that was short; empty when it is not told.
 	resource string
 	// ofNode says that the node ran short, not that the Pod broke a limit of its own.
-	ofNode      bool
-	why, remedy string
+	ofNode bool
+	why    string
+	remedy remedy.Text
 }
 
 // parseEviction reads the message of an evicted Pod (pkg/kubelet/eviction/helpers.go).

@@ -7,6 +7,7 @@ import (
 
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // plannedReference is missingReference for manifests.
@@ -41,16 +42,16 @@ func plannedMissing(g *facts.Graph, use facts.SpecUse, ref reference) check.Find
 	}
 	if ref.key == "" {
 		finding.Message = fmt.Sprintf("%s %s is not in the manifests; %s.", ref.kind, ref.name, needs)
-		finding.Remediation = fmt.Sprintf("Add %s %s to the manifests of namespace %s, or correct its name in the Pod "+
+		finding.Remediation = remedy.Sprintf("Add %s %s to the manifests of namespace %s, or correct its name in the Pod "+
 			"template.", ref.kind, ref.name, use.Owner.Namespace)
 	} else {
 		finding.Message = fmt.Sprintf("%s %s has no key %s; %s.", ref.kind, ref.name, ref.key, needs)
-		finding.Remediation = fmt.Sprintf("Add the key to %s %s, or correct it in the Pod template.", ref.kind, ref.name)
+		finding.Remediation = remedy.Sprintf("Add the key to %s %s, or correct it in the Pod template.", ref.kind, ref.name)
 	}
 	evidence, similar := ref.instead(g, use.Owner.Namespace)
 	finding.Evidence = evidence
 	if similar != "" {
-		finding.Remediation += fmt.Sprintf(" Did you mean %s?", similar)
+		finding.Remediation += remedy.Sprintf(" Did you mean %s?", similar)
 	}
 	return finding
 }
@@ -67,7 +68,7 @@ func plannedAccount(g *facts.Graph, _ check.Params) []check.Finding {
 		finding := accountFinding(known, use.Owner, account, nil)
 		finding.Message = fmt.Sprintf("ServiceAccount %s of %s %s is not in the manifests: its Pods cannot be created.",
 			account.Name, use.Owner.Kind, use.Owner.Name)
-		finding.Remediation = fmt.Sprintf("Add ServiceAccount %s to the manifests of namespace %s, or correct serviceAccountName in "+
+		finding.Remediation = remedy.Sprintf("Add ServiceAccount %s to the manifests of namespace %s, or correct serviceAccountName in "+
 			"the Pod template.",
 			account.Name, account.Namespace)
 		findings = append(findings, finding)

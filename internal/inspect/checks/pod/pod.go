@@ -8,6 +8,7 @@ import (
 
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Checks are all checks of single Pods, in no fixed order.
@@ -110,11 +111,11 @@ func logsOf(pod *facts.PodNode, c facts.Container) *check.LogRef {
 }
 
 // logsCommand is the command that shows the log of logsOf.
-func logsCommand(pod *facts.PodNode, c facts.Container) string {
+func logsCommand(pod *facts.PodNode, c facts.Container) remedy.Text {
 	logs := logsOf(pod, c)
-	command := "`kubectl -n " + logs.Namespace + " logs " + logs.Pod + " -c " + logs.Container
+	command := remedy.Command("kubectl -n %s logs %s -c %s", logs.Namespace, logs.Pod, logs.Container)
 	if logs.Previous {
 		command += " --previous"
 	}
-	return command + "`"
+	return command.Code()
 }

@@ -8,10 +8,11 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func probeChecks() []check.Check {
-	probeCheck := func(id, summary, meaning, remediation string, run func(*facts.Graph, check.Params) []check.Finding) check.Check {
+	probeCheck := func(id, summary, meaning string, remediation remedy.Text, run func(*facts.Graph, check.Params) []check.Finding) check.Check {
 		return check.Check{
 			ID: id, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary: summary, Meaning: meaning, Remediation: remediation,
@@ -62,7 +63,7 @@ func readinessFailing(g *facts.Graph, p check.Params) []check.Finding {
 			f := check.Finding{
 				Message: fmt.Sprintf("%s of %s is running but gets no traffic: its readiness "+
 					"probe fails.", titleOf(pod, c), g.OwnerName(pod)),
-				Remediation: fmt.Sprintf("See in its log what it waits for: `kubectl -n %s logs %s -c %s`; then compare the probe with "+
+				Remediation: remedy.Sprintf("See in its log what it waits for: `kubectl -n %s logs %s -c %s`; then compare the probe with "+
 					"what the program serves.",
 					pod.Namespace, pod.Name, c.Name),
 				Logs: logsOf(pod, c),
@@ -71,11 +72,11 @@ func readinessFailing(g *facts.Graph, p check.Params) []check.Finding {
 			f.Evidence = []check.Evidence{check.FromCondition("%s is running and not ready; no event reports the "+
 				"probe result", nameOf(pod, c))}
 			if e := containerEvent(g, pod, c, "Unhealthy", "Readiness probe"); e != nil {
-				why, remedy := probeText(e.Message)
+				why, fix := probeText(e.Message)
 				f.Message = fmt.Sprintf("%s of %s is running but gets no traffic: its readiness probe "+
 					"fails%s.", titleOf(pod, c), g.OwnerName(pod), why)
 				f.Evidence = []check.Evidence{check.FromEvent(e), check.FromCondition("%s is running and not ready", nameOf(pod, c))}
-				f.Remediation = remedy + f.Remediation
+				f.Remediation = fix + f.Remediation
 			}
 			failures = append(failures, check.FailingPod{Pod: pod, Discriminator: c.Name, Finding: f})
 		}
@@ -90,9 +91,10 @@ func probeFinding(probe string) func(*facts.Graph, *facts.PodNode, facts.Contain
 		if !v.down && c.Restarts < restartsThatCount {
 			f.Severity = v1alpha1.SeverityMedium
 		}
-		var why, remedy string
+		var why string
+		var fix remedy.Text
 		if e := containerEvent(g, pod, c, "Unhealthy", strings.ToUpper(probe[:1])+probe[1:]+" probe"); e != nil {
-			why, remedy = probeText(e.Message)
+			why, fix = probeText(e.Message)
 			f.Evidence = append(f.Evidence, check.FromEvent(e))
 		}
 		f.Message = fmt.Sprintf("%s of %s is killed and restarted: its %s probe fails%s.", titleOf(pod, c), g.OwnerName(pod), probe, why)
@@ -100,7 +102,7 @@ func probeFinding(probe string) func(*facts.Graph, *facts.PodNode, facts.Contain
 		if c.State.Status == facts.StateWaiting {
 			f.Evidence = append(f.Evidence, waitingEvidence(pod, c))
 		}
-		f.Remediation = remedy + fmt.Sprintf("See what it did last: %s. If it is only slow, raise failureThreshold, periodSeconds or "+
+		f.Remediation = fix + remedy.Sprintf("See what it did last: %s. If it is only slow, raise failureThreshold, periodSeconds or "+
 			"timeoutSeconds of its %sProbe.",
 			logsCommand(pod, c), probe)
 		return f
@@ -142,7 +144,7 @@ func killedFor(e *facts.EventNode, c facts.Container, end facts.ContainerState) 
 
 // probeText says in a few words that are stable between attempts, what a probe got, and what to do first; both may be
 // empty. The texts are those of k8s.io/kubernetes/pkg/probe and of Go's net/http.
-func probeText(message string) (why, remedy string) {
+func probeText(message string) (why string, fix remedy.Text) {
 	has := func(text string) bool { return strings.Contains(message, text) }
 	if _, status, ok := strings.Cut(message, "HTTP probe failed with statuscode: "); ok {
 		status, _ := word(status)

@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/check/apimessage"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // podSetupChecks are about what a node does for a Pod before its first container: volumes, network, sandbox.
@@ -146,14 +147,14 @@ func volumeOf(g *facts.Graph, pod *facts.PodNode, named string) (volume string, 
 }
 
 func mountFinding(g *facts.Graph, pod *facts.PodNode, e *facts.EventNode, volume string, claim facts.Ref) check.Finding {
-	why, remedy := mountText(e.Message)
+	why, fix := mountText(e.Message)
 	what := "A volume"
 	if volume != "" {
 		what = "Volume " + volume
 	}
 	f := check.Finding{
 		Message:     fmt.Sprintf("%s of %s cannot be mounted: %s.", what, g.OwnerName(pod), why),
-		Remediation: remedy, RestrictToCulprits: true,
+		Remediation: fix, RestrictToCulprits: true,
 		Evidence: []check.Evidence{check.FromEvent(e), check.FromSpec("node %s", pod.NodeName)},
 	}
 	if claim.IsZero() {
@@ -168,7 +169,7 @@ func mountFinding(g *facts.Graph, pod *facts.PodNode, e *facts.EventNode, volume
 
 // mountText says in stable words why a volume cannot be attached or mounted, and what to do; the latter may be
 // empty. The texts are those of pkg/volume, of the attach controller, of CSI drivers and of mount(8).
-func mountText(message string) (why, remedy string) {
+func mountText(message string) (why string, fix remedy.Text) {
 	has := func(texts ...string) bool {
 		return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(message, t) })
 	}
@@ -212,10 +213,10 @@ func sandboxFailed(g *facts.Graph, p check.Params) []check.Finding {
 		if e == nil || g.Now.Sub(e.Last) > setupRetry {
 			continue
 		}
-		why, remedy := sandboxText(e.Message)
+		why, fix := sandboxText(e.Message)
 		failures = append(failures, check.FailingPod{Pod: pod, Finding: check.Finding{
 			Message:            fmt.Sprintf("Pods of %s are stuck in sandbox creation: %s.", g.OwnerName(pod), why),
-			Remediation:        remedy,
+			Remediation:        fix,
 			Evidence:           []check.Evidence{check.FromEvent(e), check.FromSpec("node %s", pod.NodeName)},
 			Culprits:           []facts.Ref{{Kind: facts.Node, Name: pod.NodeName}},
 			RestrictToCulprits: true,
@@ -226,7 +227,7 @@ func sandboxFailed(g *facts.Graph, p check.Params) []check.Finding {
 
 // sandboxText says in stable words why a Pod gets no sandbox, and what to do; the latter may be empty. The texts are
 // those of containerd, CRI-O and the reference CNI plugins.
-func sandboxText(message string) (why, remedy string) {
+func sandboxText(message string) (why string, fix remedy.Text) {
 	has := func(texts ...string) bool {
 		return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(message, t) })
 	}

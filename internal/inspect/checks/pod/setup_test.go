@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
@@ -103,7 +104,7 @@ func TestPodSandboxFailed(t *testing.T) {
 
 func TestSetupFailuresAreClassified(t *testing.T) {
 	for name, tc := range map[string]struct {
-		text          func(string) (string, string)
+		text          func(string) (string, remedy.Text)
 		message, want string
 	}{
 		"driver": {mountText, `MountVolume.MountDevice failed for volume "pvc-1" : driver name csi.example.com not found in ` +

@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/check/apimessage"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func startChecks() []check.Check {
@@ -63,10 +64,10 @@ func configInvalid(g *facts.Graph, p check.Params) []check.Finding {
 				len(parseMissing(c.State.Message)) > 0 {
 				continue
 			}
-			why, remedy := configText(c.State.Message)
+			why, fix := configText(c.State.Message)
 			failures = append(failures, check.FailingPod{Pod: pod, Discriminator: c.Name, Finding: check.Finding{
 				Message:     fmt.Sprintf("%s of %s cannot be created: %s.", titleOf(pod, c), g.OwnerName(pod), why),
-				Remediation: remedy,
+				Remediation: fix,
 				Evidence:    []check.Evidence{waitingEvidence(pod, c), check.FromSpec("image: %s", c.Image)},
 			}})
 		}
@@ -76,7 +77,7 @@ func configInvalid(g *facts.Graph, p check.Params) []check.Finding {
 
 // configText says in stable words why a container's configuration is refused, and what to do; the latter may be
 // empty. The texts are those of pkg/kubelet/kuberuntime/security_context_others.go and pkg/kubelet/kubelet_pods.go.
-func configText(message string) (why, remedy string) {
+func configText(message string) (why string, fix remedy.Text) {
 	switch {
 	case strings.Contains(message, "image will run as root"):
 		return "its image runs as root but runAsNonRoot is set",
@@ -111,10 +112,10 @@ func cannotStart(g *facts.Graph, p check.Params) []check.Finding {
 			if !ok {
 				continue
 			}
-			why, remedy := startText(said.text)
+			why, fix := startText(said.text)
 			failures = append(failures, check.FailingPod{Pod: pod, Discriminator: c.Name, Finding: check.Finding{
 				Message:     fmt.Sprintf("%s of %s cannot be started: %s.", titleOf(pod, c), g.OwnerName(pod), why),
-				Remediation: remedy,
+				Remediation: fix,
 				Evidence:    append(said.evidence, check.FromSpec("image: %s", c.Image)),
 			}})
 		}
@@ -167,7 +168,7 @@ func cannotRun(s facts.ContainerState) bool {
 
 // startText says in stable words why a container cannot be started, and what to do; the latter may be empty. The
 // texts are those of runc and crun, of containerd and CRI-O, which pass them on, and of Go's os/exec.
-func startText(message string) (why, remedy string) {
+func startText(message string) (why string, fix remedy.Text) {
 	command := commandOf(message)
 	has := func(texts ...string) bool {
 		for _, t := range texts {

@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 const deprecationGuide = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/"
@@ -194,7 +195,7 @@ func oldVersionFinding(m *facts.Meta, w facts.Written, old oldAPI, server uint) 
 		Object: m.Ref, Discriminator: w.APIVersion,
 		Message:  fmt.Sprintf("%s %s was written as %s, which %s.", m.Kind, m.Name, w.APIVersion, when),
 		Evidence: []check.Evidence{check.FromSpec("written by %s as %s, %s", w.Manager, w.APIVersion, written)},
-		Remediation: fmt.Sprintf(
+		Remediation: remedy.Sprintf(
 			"Change apiVersion to %s in the source that %s applies (manifest, chart or client), and apply it again. `kubectl convert "+
 				"-f <file> --output-version %[1]s` (the kubectl-convert plugin) rewrites a manifest.",
 			old.instead,

@@ -7,6 +7,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func autoscalerSetupChecks() []check.Check {
@@ -64,7 +65,7 @@ func hpaDuplicate(g *facts.Graph, _ check.Params) []check.Finding {
 				check.FromSpec("%s: %d to %d replicas", other.Name, other.Min, other.Max),
 				check.FromSpec("%s: %d to %d replicas", autoscaler.Name, autoscaler.Min, autoscaler.Max),
 			},
-			Remediation: fmt.Sprintf("Merge the metrics into one HorizontalPodAutoscaler and delete the other: `%s delete hpa %s`.",
+			Remediation: remedy.Sprintf("Merge the metrics into one HorizontalPodAutoscaler and delete the other: `%s delete hpa %s`.",
 				kubectl.Command(autoscaler.Ref), autoscaler.Name),
 		})
 	}
@@ -101,7 +102,7 @@ func hpaPinned(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:   autoscaler.Ref,
 				Message:  fmt.Sprintf("HorizontalPodAutoscaler %s cannot scale: its minimum equals its maximum.", autoscaler.Name),
 				Evidence: []check.Evidence{check.FromSpec("minReplicas and maxReplicas: %d", autoscaler.Max)},
-				Remediation: fmt.Sprintf("Raise maxReplicas (`%s edit hpa %s`), or delete the autoscaler if a fixed number is intended.",
+				Remediation: remedy.Sprintf("Raise maxReplicas (`%s edit hpa %s`), or delete the autoscaler if a fixed number is intended.",
 					kubectl.Command(autoscaler.Ref), autoscaler.Name),
 			})
 		}

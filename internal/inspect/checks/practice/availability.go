@@ -12,6 +12,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // availabilityChecks report workloads that a single failure takes down.
@@ -124,7 +125,7 @@ func singleReplica(g *facts.Graph, _ check.Params) []check.Finding {
 				check.FromSpec("replicas: 1"),
 				check.FromSpec("Service %s selects %s", services[0].Name, facts.SelectorFromSet(services[0].Selector)),
 			},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"If the application supports several replicas: `%s scale deployment %s --replicas=2`, or set replicas in its source. "+
 					"Then add a PodDisruptionBudget.",
 				kubectl.Command(template.Owner),
@@ -152,7 +153,7 @@ func pdbMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			Message: fmt.Sprintf("%s has no PodDisruptionBudget: a node drain can evict all of its Pods at the same time.",
 				template.Name()),
 			Evidence: []check.Evidence{check.FromSpec("selected by Service %s; no PodDisruptionBudget selects its Pods", behind[0].Name)},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Allow one Pod to be unavailable at a time: `%s create poddisruptionbudget %s --selector='%s' --max-unavailable=1`.",
 				kubectl.Command(template.Owner),
 				template.Owner.Name,

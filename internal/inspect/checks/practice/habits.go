@@ -13,6 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // habitChecks report what makes objects hard to operate.
@@ -53,7 +54,7 @@ func labelsMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   workload.Ref,
 			Message:  fmt.Sprintf("%s %s has no label that identifies its application.", workload.Kind, workload.Name),
 			Evidence: []check.Evidence{check.FromSpec("labels of its Pods: %s", has)},
-			Remediation: fmt.Sprintf("Label it: `%s label %s %s app.kubernetes.io/name=%[3]s`. Add the label to the manifest too.",
+			Remediation: remedy.Sprintf("Label it: `%s label %s %s app.kubernetes.io/name=%[3]s`. Add the label to the manifest too.",
 				kubectl.Command(workload.Ref), strings.ToLower(string(workload.Kind)), workload.Name),
 		})
 	}

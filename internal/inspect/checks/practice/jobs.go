@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/schedule"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // oftenPeriod is the interval below which overlapping runs of a CronJob are reported; keptJobs is how long a finished Job
@@ -85,7 +86,7 @@ func cronJobOverlaps(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   cronJob.Ref,
 			Message:  fmt.Sprintf("CronJob %s runs often and starts a run while the previous one is still active.", cronJob.Name),
 			Evidence: []check.Evidence{check.FromSpec("schedule %s, concurrencyPolicy Allow", cronJob.Schedule)},
-			Remediation: fmt.Sprintf("Forbid concurrent runs: `%s patch cronjob %s -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.",
+			Remediation: remedy.Sprintf("Forbid concurrent runs: `%s patch cronjob %s -p '{\"spec\":{\"concurrencyPolicy\":\"Forbid\"}}'`.",
 				kubectl.Command(cronJob.Ref), cronJob.Name),
 		})
 	}
@@ -121,7 +122,7 @@ func cronJobEndless(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:   cronJob.Ref,
 				Message:  fmt.Sprintf("CronJob %s stops running when one of its runs hangs: no deadline ends that run.", cronJob.Name),
 				Evidence: []check.Evidence{check.FromSpec("concurrencyPolicy Forbid, activeDeadlineSeconds not set")},
-				Remediation: fmt.Sprintf(
+				Remediation: remedy.Sprintf(
 					"Set a deadline well above the usual duration: `%s patch cronjob %s -p "+
 						"'{\"spec\":{\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":3600}}}}'`.",
 					kubectl.Command(cronJob.Ref),
@@ -141,7 +142,7 @@ func cronJobForgets(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:   cronJob.Ref,
 				Message:  fmt.Sprintf("CronJob %s keeps no failed Job: the cause of a failed run is lost.", cronJob.Name),
 				Evidence: []check.Evidence{check.FromSpec("failedJobsHistoryLimit: 0")},
-				Remediation: fmt.Sprintf("Keep one failed Job: `%s patch cronjob %s -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.",
+				Remediation: remedy.Sprintf("Keep one failed Job: `%s patch cronjob %s -p '{\"spec\":{\"failedJobsHistoryLimit\":1}}'`.",
 					kubectl.Command(cronJob.Ref), cronJob.Name),
 			})
 		}
@@ -166,7 +167,7 @@ func jobsKept(g *facts.Graph, _ check.Params) []check.Finding {
 	return kept.Findings(func(namespace string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("Finished Jobs accumulate in namespace %s: they are older than 7 days.", namespace),
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"List them with `kubectl -n %s get jobs --sort-by=.status.completionTime` and delete those that are no longer needed. "+
 					"Set ttlSecondsAfterFinished on such Jobs, so that Kubernetes deletes them automatically.",
 				namespace,

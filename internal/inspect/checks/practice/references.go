@@ -11,6 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -130,7 +131,7 @@ func governingServiceMissing(g *facts.Graph, params check.Params) []check.Findin
 				check.FromSpec("serviceName: %s", workload.ServiceName),
 				check.FromSpec("replicas: %d", workload.Desired),
 			},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Create a headless Service of that name that selects %s: `%s create service clusterip %s --clusterip=None`, then set "+
 					"its selector (`%[2]s edit service %[3]s`).",
 				workload.Selector,

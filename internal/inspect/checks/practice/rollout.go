@@ -11,6 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/podtemplate"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // manyRevisions is the number of old ReplicaSets above which a Deployment is reported.
@@ -94,7 +95,7 @@ func rolloutTakesAllDown(g *facts.Graph, _ check.Params) []check.Finding {
 			Evidence: []check.Evidence{
 				check.FromSpec("maxUnavailable: %s, replicas: %d", template.Workload.MaxUnavailable, template.Workload.Desired),
 			},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Lower maxUnavailable: `%s patch deployment %s -p "+
 					"'{\"spec\":{\"strategy\":{\"rollingUpdate\":{\"maxUnavailable\":\"25%%\"}}}}'`.",
 				kubectl.Command(template.Owner),
@@ -143,7 +144,7 @@ func revisionsMany(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:   template.Owner,
 				Message:  fmt.Sprintf("Deployment %s keeps more than %d old ReplicaSets.", template.Owner.Name, manyRevisions),
 				Evidence: []check.Evidence{check.FromSpec("revisionHistoryLimit: %d", template.Workload.RevisionHistory)},
-				Remediation: fmt.Sprintf("Lower it: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.",
+				Remediation: remedy.Sprintf("Lower it: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":10}}'`.",
 					kubectl.Command(template.Owner), template.Owner.Name),
 			})
 		}
@@ -159,7 +160,7 @@ func revisionsNone(g *facts.Graph, _ check.Params) []check.Finding {
 				Object:   template.Owner,
 				Message:  fmt.Sprintf("Deployment %s cannot be rolled back: it keeps no old ReplicaSet.", template.Owner.Name),
 				Evidence: []check.Evidence{check.FromSpec("revisionHistoryLimit: 0")},
-				Remediation: fmt.Sprintf("Keep some revisions: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.",
+				Remediation: remedy.Sprintf("Keep some revisions: `%s patch deployment %s -p '{\"spec\":{\"revisionHistoryLimit\":3}}'`.",
 					kubectl.Command(template.Owner), template.Owner.Name),
 			})
 		}

@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // selectorChecks report Pods that several objects select.
@@ -157,7 +158,7 @@ func overlappingServices(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   group[0].Ref,
 			Message:  fmt.Sprintf("Services %s route the same ports to the same Pods.", phrase.List(names)),
 			Evidence: []check.Evidence{check.FromSpec("selector %s", key.selector), check.FromSpec("ports: %s", key.port)},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Correct the selector of the wrong one, or delete the redundant one. `kubectl -n %s get services %s -o wide` shows the "+
 					"selectors.",
 				key.namespace,

@@ -3,10 +3,13 @@ package rbac
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // boundTo returns the subjects of a binding that satisfy a predicate; none if the binding is being deleted.
@@ -18,11 +21,13 @@ func boundTo(binding *facts.BindingNode, pick func(facts.Subject) bool) []facts.
 }
 
 // deleteBinding is the command that deletes a binding.
-func deleteBinding(binding *facts.BindingNode) string {
-	if binding.Namespace == "" {
-		return "`kubectl delete clusterrolebinding " + binding.Name + "`"
-	}
-	return "`kubectl -n " + binding.Namespace + " delete rolebinding " + binding.Name + "`"
+func deleteBinding(binding *facts.BindingNode) remedy.Text {
+	return bindingCommand("delete", binding).Code()
+}
+
+// bindingCommand is a command about a binding: edit or delete.
+func bindingCommand(verb remedy.Words, binding *facts.BindingNode) remedy.Words {
+	return remedy.Command("%s %s %s %s", kubectl.Command(binding.Ref), verb, strings.ToLower(string(binding.Kind)), binding.Name)
 }
 
 func describeRole(role facts.Ref) string { return string(role.Kind) + " " + role.Name }
@@ -44,7 +49,7 @@ func clusterAdminBound(g *facts.Graph, _ check.Params) []check.Finding {
 				check.FromSpec("roleRef: ClusterRole cluster-admin"),
 				check.FromSpec("subjects: %s", subjectTexts(subjects)),
 			},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Bind a role with only the required permissions (`kubectl auth can-i --list --as=<subject>` lists the current ones), "+
 					"then delete the binding: %s.",
 				deleteBinding(binding),
@@ -85,7 +90,7 @@ func secretsByBuiltin(g *facts.Graph) []check.Finding {
 				check.FromSpec("roleRef: %s", describeRole(binding.Role)),
 				check.FromSpec("subjects: %s", subjectTexts(subjects)),
 			},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Bind the role with a RoleBinding in each namespace that needs it (`kubectl -n <namespace> create rolebinding %s "+
 					"--clusterrole=%s --user=<name>`), then delete this one: %s. For read access without Secrets, the role view is "+
 					"sufficient.",
@@ -171,7 +176,7 @@ func anonymousBound(g *facts.Graph, _ check.Params) []check.Finding {
 			Message: fmt.Sprintf("%s grants %s to %s: every client that can reach the API server has it.", describeBinding(binding),
 				describeRole(binding.Role), subjectTexts(subjects)),
 			Evidence: []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
-			Remediation: fmt.Sprintf("Delete the binding: %s. Bind the role to the ServiceAccount or group that needs it.",
+			Remediation: remedy.Sprintf("Delete the binding: %s. Bind the role to the ServiceAccount or group that needs it.",
 				deleteBinding(binding)),
 		}
 		switch {
@@ -206,7 +211,7 @@ func allAuthenticatedBound(g *facts.Graph, _ check.Params) []check.Finding {
 			Message: fmt.Sprintf("%s grants %s to %s: %s has it.", describeBinding(binding), describeRole(binding.Role),
 				subjectTexts(subjects), who),
 			Evidence: []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
-			Remediation: fmt.Sprintf("Bind the role to the groups or ServiceAccounts that need it, then delete the binding: %s.",
+			Remediation: remedy.Sprintf("Bind the role to the groups or ServiceAccounts that need it, then delete the binding: %s.",
 				deleteBinding(binding)),
 		}
 		if grave {
@@ -233,7 +238,7 @@ func defaultAccountBound(g *facts.Graph, _ check.Params) []check.Finding {
 			Message: fmt.Sprintf("%s grants %s to %s: every Pod there without a serviceAccountName has it.", describeBinding(binding),
 				describeRole(binding.Role), subjectTexts(subjects)),
 			Evidence: []check.Evidence{check.FromSpec("subjects: %s", subjectTexts(subjects)), granted.evidence(binding.Role)},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Create a ServiceAccount for the workload that needs the role: `kubectl -n %s create serviceaccount <name>`. Set it in "+
 					"the workload's serviceAccountName, bind the role to it, then delete this binding: %s.",
 				subjects[0].Namespace,

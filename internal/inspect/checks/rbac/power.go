@@ -8,6 +8,8 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // power is a permission that few subjects should have. Each is one check of Roles and ClusterRoles.
@@ -21,7 +23,7 @@ type power struct {
 	summary     string
 	meaning     string
 	// remedy is the remediation; EDIT in it is replaced by the command that edits the role.
-	remedy string
+	remedy remedy.Text
 	link   string
 	// allows describes what a rule grants, as a phrase after "allows its subjects to"; empty for nothing.
 	allows func(facts.AccessRule) string
@@ -43,7 +45,7 @@ func (p power) check() check.Check {
 	}
 	return check.Check{
 		ID: p.id, Category: v1alpha1.CategorySecurity, Severity: p.severity, Summary: p.summary, Meaning: meaning + judgedRoles,
-		Remediation: strings.ReplaceAll(p.remedy, "EDIT", "`kubectl edit clusterrole <name>`"), Link: p.link,
+		Remediation: remedy.Replace(p.remedy, "EDIT", "`kubectl edit clusterrole <name>`"), Link: p.link,
 		Needs: p.needs(), Uses: p.uses(), Run: p.run, Static: true,
 	}
 }
@@ -132,13 +134,10 @@ func (p power) finding(role *facts.RoleNode, where string, severity v1alpha1.Sev
 		finding.Severity = cmp.Or(worse(rules[0]), severity)
 	}
 	finding.Message = fmt.Sprintf("%s %s allows its subjects to %s, %s.", role.Kind, role.Name, p.allows(rules[0]), where)
-	finding.Remediation = strings.ReplaceAll(p.remedy, "EDIT", "`"+editRole(role.Ref)+"`")
+	finding.Remediation = remedy.Replace(p.remedy, "EDIT", editRole(role.Ref).Code())
 	return finding, true
 }
 
-func editRole(role facts.Ref) string {
-	if role.Namespace == "" {
-		return "kubectl edit clusterrole " + role.Name
-	}
-	return "kubectl -n " + role.Namespace + " edit role " + role.Name
+func editRole(role facts.Ref) remedy.Words {
+	return remedy.Command("%s edit %s %s", kubectl.Command(role), strings.ToLower(string(role.Kind)), role.Name)
 }

@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func bindingRoleMissing(g *facts.Graph, params check.Params) []check.Finding {
@@ -28,10 +29,10 @@ func bindingRoleMissing(g *facts.Graph, params check.Params) []check.Finding {
 				check.FromSpec("subjects: %s", subjectTexts(asAccounts(binding.Subjects))),
 			},
 		}
-		finding.Remediation = fmt.Sprintf("Create %s, or delete the binding: %s.", describeRole(binding.Role), deleteBinding(binding))
+		finding.Remediation = remedy.Sprintf("Create %s, or delete the binding: %s.", describeRole(binding.Role), deleteBinding(binding))
 		if other := otherKind(g, binding); other != "" {
 			finding.Evidence = append(finding.Evidence, check.FromSpec("%s exists", other))
-			finding.Remediation = fmt.Sprintf(
+			finding.Remediation = remedy.Sprintf(
 				"If %s is intended, recreate the binding, since its roleRef is immutable: %s, then create it with that role.",
 				other,
 				deleteBinding(binding),
@@ -76,16 +77,13 @@ func bindingSubjectMissing(g *facts.Graph, params check.Params) []check.Finding 
 		for _, s := range missing {
 			finding.Culprits = append(finding.Culprits, facts.Ref{Kind: facts.ServiceAccount, Namespace: s.Namespace, Name: s.Name})
 		}
-		edit := "kubectl edit clusterrolebinding " + binding.Name
-		if binding.Namespace != "" {
-			edit = "kubectl -n " + binding.Namespace + " edit rolebinding " + binding.Name
-		}
+		edit := bindingCommand("edit", binding)
 		if others := len(binding.Subjects) - len(missing); others > 0 {
 			finding.Evidence = append(finding.Evidence,
 				check.FromSpec("%d other %s", others, phrase.Plural(others, "subject", "subjects")))
-			finding.Remediation = fmt.Sprintf("Correct or remove the subject: `%s`.", edit)
+			finding.Remediation = remedy.Sprintf("Correct or remove the subject: `%s`.", edit)
 		} else {
-			finding.Remediation = fmt.Sprintf("Correct the subject (`%s`), or delete the binding: %s.", edit, deleteBinding(binding))
+			finding.Remediation = remedy.Sprintf("Correct the subject (`%s`), or delete the binding: %s.", edit, deleteBinding(binding))
 		}
 		findings = append(findings, finding)
 	}
@@ -106,7 +104,7 @@ func roleUnused(g *facts.Graph, params check.Params) []check.Finding {
 		finding := check.Finding{
 			Object:  role.Ref,
 			Message: fmt.Sprintf("Role %s is not bound: no RoleBinding in namespace %s refers to it.", role.Name, role.Namespace),
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Bind it (`kubectl -n %[1]s create rolebinding %[2]s --role=%[2]s --serviceaccount=%[1]s:<name>`) or delete it: "+
 					"`kubectl -n %[1]s delete role %[2]s`.",
 				role.Namespace,
@@ -149,7 +147,7 @@ func legacyTokens(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   account.Ref,
 			Message:  fmt.Sprintf("ServiceAccount %s has a token in a Secret that does not expire.", account.Name),
 			Evidence: []check.Evidence{check.FromSpec("%s: %s", source, phrase.List(names))},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Check when it was last used: `kubectl -n %[1]s get secret %[2]s -o "+
 					"jsonpath='{.metadata.labels.kubernetes\\.io/legacy-token-last-used}'`. If it is no longer needed: `kubectl -n "+
 					"%[1]s delete secret %[2]s`. For external clients, request a token that expires: `kubectl -n %[1]s create token "+

@@ -9,23 +9,24 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/apimessage"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // volumeText says what is wrong with the storage of a Pod. The texts are those of the scheduler's plugins volumebinding,
 // volumezone, volumerestrictions and nodevolumelimits.
-func (pl placement) volumeText() (why, remedy string) {
+func (pl placement) volumeText() (why string, fix remedy.Text) {
 	switch {
 	case pl.says(`" not found`):
 		name, _ := apimessage.QuotedAfter(pl.said, "persistentvolumeclaim ")
-		return "PersistentVolumeClaim " + name + " does not exist", fmt.Sprintf("Create PersistentVolumeClaim %s in namespace %s, or "+
+		return "PersistentVolumeClaim " + name + " does not exist", remedy.Sprintf("Create PersistentVolumeClaim %s in namespace %s, or "+
 			"correct its name in the Pod template (`kubectl -n %[2]s get pvc`).", name, pl.pod.Namespace)
 	case pl.says("unbound immediate"):
-		return "a PersistentVolumeClaim is not bound to a volume", fmt.Sprintf("Find out why: `kubectl -n %s describe pvc %s`.",
+		return "a PersistentVolumeClaim is not bound to a volume", remedy.Sprintf("Find out why: `kubectl -n %s describe pvc %s`.",
 			pl.pod.Namespace, strings.Join(pl.openClaims(), " "))
 	case pl.says("available persistent volumes to bind"):
 		return "no matching PersistentVolume is available on a matching node", ""
 	case pl.says("binding volumes"):
-		return "volume provisioning or binding timed out", fmt.Sprintf("Find out why: `kubectl -n %s describe "+
+		return "volume provisioning or binding timed out", remedy.Sprintf("Find out why: `kubectl -n %s describe "+
 			"pvc %s`.", pl.pod.Namespace, strings.Join(pl.openClaims(), " "))
 	case pl.says("node affinity"), pl.says("no available volume zone"):
 		return "the volume is only accessible from nodes that do not match, usually in another zone",
@@ -60,12 +61,12 @@ func (pl placement) openClaims() []string {
 }
 
 // affinityText says which rules of the Pod no node meets.
-func (pl placement) affinityText() (why, remedy string) {
+func (pl placement) affinityText() (why string, fix remedy.Text) {
 	labels := pl.unmetLabels()
 	switch {
 	case len(labels) > 0:
 		return "no node has the " + phrase.Plural(len(labels), "label ", "labels ") + strings.Join(labels, ", ") + " required by nodeSelector",
-			fmt.Sprintf(
+			remedy.Sprintf(
 				"Correct nodeSelector in the Pod template of %s, or label a node: `kubectl label node "+
 					"<node> %s`.",
 				pl.g.OwnerName(pl.pod),

@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // nodesApart counts the nodes of the control plane that take no other Pods.
@@ -51,9 +52,9 @@ func (pl placement) evidence() []check.Evidence {
 }
 
 // resourceText says which resources are short, and whether even an empty node would be too small.
-func (pl placement) resourceText() (why, remedy string) {
+func (pl placement) resourceText() (why string, fix remedy.Text) {
 	if text := tooLarge(pl.g, pl.pod); text != "" {
-		return text, fmt.Sprintf("Lower resources.requests in the Pod template of %s, or add a node that is large enough: even an "+
+		return text, remedy.Sprintf("Lower resources.requests in the Pod template of %s, or add a node that is large enough: even an "+
 			"empty one of these is too small.", pl.g.OwnerName(pl.pod))
 	}
 	var names []string
@@ -140,7 +141,7 @@ func (pl placement) roomEvidence() []check.Evidence {
 }
 
 // taintText says what keeps Pods off the nodes that would fit.
-func (pl placement) taintText() (why, remedy string) {
+func (pl placement) taintText() (why string, fix remedy.Text) {
 	var names []string
 	states := map[string]bool{}
 	for _, n := range pl.g.Nodes {
@@ -153,10 +154,10 @@ func (pl placement) taintText() (why, remedy string) {
 	case len(names) == 0:
 		return "they do not tolerate the taints of the nodes", ""
 	case len(states) == 1 && states["cordoned"]:
-		return "all matching nodes are cordoned", "Let them take Pods again when the work on them is done: `kubectl " +
-			"uncordon " + strings.Join(names[:min(len(names), 3)], " ") + "`."
+		return "all matching nodes are cordoned", remedy.Sprintf("Let them take Pods again when the work on them is done: "+
+			"`kubectl uncordon %s`.", remedy.Quoted(names[:min(len(names), 3)]...))
 	case len(states) == 1 && states["not ready"]:
-		return "all matching nodes are not ready", "See what is wrong with the nodes: `kubectl describe node " + names[0] + "`."
+		return "all matching nodes are not ready", remedy.Sprintf("See what is wrong with the nodes: `kubectl describe node %s`.", names[0])
 	default:
 		return "all matching nodes are cordoned, unhealthy or tainted", "See `kubectl describe nodes` under Taints and Conditions."
 	}

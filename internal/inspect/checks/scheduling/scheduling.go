@@ -9,11 +9,12 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Checks are all checks of Pods that cannot be scheduled, in no fixed order.
 func Checks() []check.Check {
-	unschedulable := func(class schedulingClass, summary, remediation, link string) check.Check {
+	unschedulable := func(class schedulingClass, summary string, remediation remedy.Text, link string) check.Check {
 		return check.Check{
 			ID: class.check(), Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh, Summary: summary,
 			Meaning: "A Pod has been pending longer than the startup grace, and the scheduler reports why each node was rejected. " +
@@ -131,7 +132,7 @@ func (pl placement) says(text string) bool {
 }
 
 // text is the message, in words that are stable while nodes come and go, and what to do; the latter may be empty.
-func (pl placement) text() (message, remedy string) {
+func (pl placement) text() (message string, fix remedy.Text) {
 	message = "Pods of " + pl.g.OwnerName(pl.pod) + " cannot be scheduled: "
 	if pl.g.TopOwner(pl.pod.Ref) == pl.pod.Ref {
 		message = "Pod " + pl.pod.Name + " cannot be scheduled: "
@@ -139,22 +140,22 @@ func (pl placement) text() (message, remedy string) {
 	var why string
 	switch pl.class {
 	case classVolume:
-		why, remedy = pl.volumeText()
+		why, fix = pl.volumeText()
 	case classResources:
-		why, remedy = pl.resourceText()
+		why, fix = pl.resourceText()
 	case classAffinity:
-		why, remedy = pl.affinityText()
+		why, fix = pl.affinityText()
 	case classTaints:
-		why, remedy = pl.taintText()
+		why, fix = pl.taintText()
 	case classPorts:
 		why = pl.portText()
 	default:
-		why, remedy = pl.otherText()
+		why, fix = pl.otherText()
 	}
-	return message + why + ".", remedy
+	return message + why + ".", fix
 }
 
-func (pl placement) otherText() (why, remedy string) {
+func (pl placement) otherText() (why string, fix remedy.Text) {
 	switch {
 	case pl.said == "":
 		return "no scheduler has processed it", "See whether the scheduler runs (`kubectl -n kube-system get pods`), and whether " +

@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func accountTokenChecks() []check.Check {
@@ -131,7 +132,7 @@ func tokenAutomounted(g *facts.Graph, _ check.Params) []check.Finding {
 				check.FromSpec("no RoleBinding or ClusterRoleBinding for it"),
 				check.FromSpec("mounted by %s", phrase.List(users[node.Ref])),
 			},
-			Remediation: fmt.Sprintf("`kubectl -n %s patch serviceaccount %s -p '{\"automountServiceAccountToken\":false}'`; set "+
+			Remediation: remedy.Sprintf("`kubectl -n %s patch serviceaccount %s -p '{\"automountServiceAccountToken\":false}'`; set "+
 				"automountServiceAccountToken: true in Pods that need the token.", node.Namespace, node.Name),
 			RestrictToCulprits: true,
 		})
@@ -186,7 +187,7 @@ func defaultAccountFinding(owner facts.Ref, bindings []*facts.BindingNode) check
 	for _, binding := range bindings {
 		finding.Evidence = append(finding.Evidence, check.FromSpec("%s grants it %s %s", binding.Ref, binding.Role.Kind, binding.Role.Name))
 	}
-	finding.Remediation = fmt.Sprintf("Create a ServiceAccount for it: `kubectl -n %[1]s create serviceaccount %[2]s`. Set "+
+	finding.Remediation = remedy.Sprintf("Create a ServiceAccount for it: `kubectl -n %[1]s create serviceaccount %[2]s`. Set "+
 		"serviceAccountName: %[2]s in its template, bind the role to the ServiceAccount if the permissions are needed, and remove "+
 		"default from the bindings listed in the evidence.",
 		owner.Namespace, owner.Name)

@@ -9,6 +9,7 @@ import (
 
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -28,7 +29,7 @@ type nearMatch struct {
 
 // nearlySelected returns evidence of the Pods that a selector without matches nearly selects, and the fix. Without a near match
 // there is no evidence, because a guess would mislead.
-func nearlySelected(g *facts.Graph, service *facts.ServiceNode) (evidence []check.Evidence, fix string) {
+func nearlySelected(g *facts.Graph, service *facts.ServiceNode) (evidence []check.Evidence, fix remedy.Text) {
 	var near []nearMatch
 	consider := func(object facts.Ref, labels map[string]string) {
 		if match, ok := missesByOne(service, object, labels); ok {
@@ -48,11 +49,11 @@ func nearlySelected(g *facts.Graph, service *facts.ServiceNode) (evidence []chec
 		evidence = append(evidence, check.FromSpec("%s", match.text(service)))
 	}
 	if len(near) == 0 {
-		return nil, fmt.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %s get pods --show-labels`) and correct "+
+		return nil, remedy.Sprintf("Compare the selector with the labels of the Pods (`kubectl -n %s get pods --show-labels`) and correct "+
 			"one of them. Delete the Service if it is no longer needed.", service.Namespace)
 	}
 	if near[0].have == "" {
-		return evidence, fmt.Sprintf(
+		return evidence, remedy.Sprintf(
 			"Add the label %s=%s to the Pod template of %s %s, or correct the selector: `kubectl -n %s edit service %s`.",
 			near[0].key,
 			service.Selector[near[0].key],
@@ -62,7 +63,7 @@ func nearlySelected(g *facts.Graph, service *facts.ServiceNode) (evidence []chec
 			service.Name,
 		)
 	}
-	return evidence, fmt.Sprintf("If you mean %s %s: `kubectl -n %s patch service %s -p '{\"spec\":{\"selector\":{\"%s\":\"%s\"}}}'`.",
+	return evidence, remedy.Sprintf("If you mean %s %s: `kubectl -n %s patch service %s -p '{\"spec\":{\"selector\":{\"%s\":\"%s\"}}}'`.",
 		near[0].object.Kind, near[0].object.Name, service.Namespace, service.Name, near[0].key, near[0].have)
 }
 

@@ -7,6 +7,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/endpoints"
 	"kubeops.io/kubeops/internal/inspect/check/podtemplate"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // plannedSelector is selectorMatchesNothing for manifests: a Service whose selector matches no Pod template in the files.
@@ -53,7 +54,7 @@ func plannedPortName(g *facts.Graph, _ check.Params) []check.Finding {
 			}
 			reported[port.TargetName] = true
 			finding := undeclaredPort(g, service, i, nodes)
-			finding.Remediation = fmt.Sprintf(
+			finding.Remediation = remedy.Sprintf(
 				"Name the container port %s in the workload, or set targetPort of the Service to a name or number that the containers "+
 					"declare.",
 				port.TargetName,

@@ -11,6 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/endpoints"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // loadBalancerPatience is how many startup graces a LoadBalancer may take to get an address: a cloud needs several minutes.
@@ -100,7 +101,7 @@ func selectorMatchesNothing(g *facts.Graph, params check.Params) []check.Finding
 		case len(state.Workloads) > 0:
 			finding.Message = fmt.Sprintf("Service %s has no Pods: %s, which it selects, has none.",
 				service.Name, phrase.Workloads(state.Workloads))
-			finding.Remediation = fmt.Sprintf(
+			finding.Remediation = remedy.Sprintf(
 				"Check why no Pods are created: `kubectl -n %s get events --field-selector reason=FailedCreate` "+
 					"and `kubectl -n %s describe %s %s`.",
 				service.Namespace,
@@ -137,12 +138,12 @@ func finishedPods(g *facts.Graph, service *facts.ServiceNode) []*facts.PodNode {
 	})
 }
 
-func scaleCommand(workload *facts.WorkloadNode) string {
+func scaleCommand(workload *facts.WorkloadNode) remedy.Text {
 	if workload.Kind == facts.DaemonSet {
-		return fmt.Sprintf("check its node selector and tolerations: `kubectl -n %s describe daemonset %s`.", workload.Namespace,
+		return remedy.Sprintf("check its node selector and tolerations: `kubectl -n %s describe daemonset %s`.", workload.Namespace,
 			workload.Name)
 	}
-	return fmt.Sprintf("`kubectl -n %s scale %s %s --replicas=1`.", workload.Namespace, strings.ToLower(string(workload.Kind)),
+	return remedy.Sprintf("`kubectl -n %s scale %s %s --replicas=1`.", workload.Namespace, strings.ToLower(string(workload.Kind)),
 		workload.Name)
 }
 
@@ -158,7 +159,7 @@ func noReadyEndpoints(g *facts.Graph, params check.Params) []check.Finding {
 			Object: service.Ref,
 			Message: fmt.Sprintf("Service %s has no ready endpoints: none of the Pods that it selects (%s) is ready.", service.Name,
 				selector),
-			Remediation: fmt.Sprintf("`kubectl -n %s describe pods -l %s` shows why the Pods are not ready: probes, "+
+			Remediation: remedy.Sprintf("`kubectl -n %s describe pods -l %s` shows why the Pods are not ready: probes, "+
 				"container states and events.", service.Namespace, selector),
 			Evidence: []check.Evidence{
 				check.FromCondition("0 of %d selected %s ready: %s", len(state.Pods),
@@ -224,7 +225,7 @@ func undeclaredPort(g *facts.Graph, service *facts.ServiceNode, index int, pods 
 			target = `"` + same[0].Name + `"`
 		}
 	}
-	finding.Remediation = fmt.Sprintf(
+	finding.Remediation = remedy.Sprintf(
 		"Name the container port %s in the workload, or set targetPort to a port that the containers declare: "+
 			"`kubectl -n %s patch service %s --type=json -p '[{\"op\":\"replace\",\"path\":\"/spec/ports/%d/targetPort\",\"value\":%s}]'`.",
 		port.TargetName,
@@ -250,7 +251,7 @@ func loadBalancerPending(g *facts.Graph, params check.Params) []check.Finding {
 				service.Name,
 			),
 			Evidence: []check.Evidence{check.FromCondition("status.loadBalancer.ingress is empty")},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Check the events (`kubectl -n %s describe service %s`) and that a cloud controller manager or a load balancer such as "+
 					"MetalLB runs in the cluster. If there is none, use type NodePort or ClusterIP.",
 				service.Namespace,

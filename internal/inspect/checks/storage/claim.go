@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -205,7 +206,7 @@ func (j claimJudge) withClass(claim *facts.PVCNode, class *facts.StorageClassNod
 			check.FromSpec("StorageClass %s: provisioner %s", class.Name, class.Provisioner),
 			check.FromCondition("phase Pending, without a volume and without a ProvisioningFailed event"),
 		},
-		Remediation: fmt.Sprintf(
+		Remediation: remedy.Sprintf(
 			"Check that the provisioner is installed (`kubectl get csidriver %s`) and its controller Pods run (`kubectl get pods -A`). "+
 				"Install or fix it, or use another StorageClass.",
 			class.Provisioner,
@@ -256,7 +257,7 @@ func (j claimJudge) pending(claim *facts.PVCNode) (string, check.Finding) {
 	finding := check.Finding{
 		Message:     fmt.Sprintf("PersistentVolumeClaim %s stays pending.", claim.Name),
 		Evidence:    []check.Evidence{requested(claim)},
-		Remediation: fmt.Sprintf("`kubectl -n %s describe pvc %s` shows its events.", claim.Namespace, claim.Name),
+		Remediation: remedy.Sprintf("`kubectl -n %s describe pvc %s` shows its events.", claim.Namespace, claim.Name),
 	}
 	if e := check.NewestEvent(j.g, claim.Ref, "ProvisioningFailed", "FailedBinding", "VolumeMismatch"); e != nil {
 		finding.Evidence = append([]check.Evidence{check.FromEvent(e)}, finding.Evidence...)

@@ -6,6 +6,7 @@ import (
 
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // plannedClaim is claimMissing for manifests.
@@ -25,7 +26,7 @@ func plannedClaim(g *facts.Graph, _ check.Params) []check.Finding {
 				Message: fmt.Sprintf("%s %s uses PersistentVolumeClaim %s, which is not in the manifests.", use.Owner.Kind,
 					use.Owner.Name, ref.Name),
 				Evidence: []check.Evidence{check.FromSpec("%s: claim %s", ref.Field, ref.Name)},
-				Remediation: fmt.Sprintf("Add the claim to the manifests of namespace %s, or correct claimName in the Pod template.",
+				Remediation: remedy.Sprintf("Add the claim to the manifests of namespace %s, or correct claimName in the Pod template.",
 					claim.Namespace),
 			})
 		}

@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/text"
 )
 
@@ -219,7 +220,7 @@ func volumeFailed(g *facts.Graph, params check.Params) []check.Finding {
 			Object:   volume.Ref,
 			Message:  fmt.Sprintf("PersistentVolume %s could not be reclaimed after its claim was deleted.", volume.Name),
 			Evidence: []check.Evidence{check.FromCondition("phase %s", volume.Phase)},
-			Remediation: fmt.Sprintf(
+			Remediation: remedy.Sprintf(
 				"Fix the reason given in the evidence, or delete the storage by hand, which deletes its data, and then the object: "+
 					"`kubectl delete pv %s`.",
 				volume.Name,
@@ -262,7 +263,7 @@ func claimStuckTerminating(g *facts.Graph, params check.Params) []check.Finding 
 			finding.Message = fmt.Sprintf("PersistentVolumeClaim %s is stuck terminating: Pods still use it.", claim.Name)
 			finding.Evidence = append(finding.Evidence,
 				check.FromCondition("used by %s %s", phrase.Plural(len(holding), "Pod", "Pods"), phrase.Pods(holding)))
-			finding.Remediation = fmt.Sprintf(
+			finding.Remediation = remedy.Sprintf(
 				"Delete the Pods that use it, including finished ones, or scale their workload down: `kubectl -n %s describe pvc %s` "+
 					"lists them in Used By.",
 				claim.Namespace,

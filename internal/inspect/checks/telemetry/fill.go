@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func fillChecks() []check.Check {
@@ -103,7 +104,7 @@ func runsOut(what facts.FillKind) string {
 }
 
 // enlarge returns the remedy for a claim that needs more space.
-func enlarge(g *facts.Graph, f facts.Fill) string {
+func enlarge(g *facts.Graph, f facts.Fill) remedy.Text {
 	claim, _ := facts.Lookup[*facts.PVCNode](g, f.Object)
 	if f.What == facts.FillInodes {
 		return "Find the directory with the most files (`du --inodes -x | sort -n | tail`) and clean it up. On most filesystems a " +
@@ -117,7 +118,7 @@ func enlarge(g *facts.Graph, f facts.Fill) string {
 	case !ok:
 		return ""
 	case class.Expandable:
-		return fmt.Sprintf(
+		return remedy.Sprintf(
 			"Delete or archive data that is not needed, or expand the claim, "+
 				"which storage class %s permits: `kubectl -n %s patch pvc %s -p "+
 				`'{"spec":{"resources":{"requests":{"storage":"<size>"}}}}'`+"`.",
@@ -126,7 +127,7 @@ func enlarge(g *facts.Graph, f facts.Fill) string {
 			claim.Name,
 		)
 	default:
-		return fmt.Sprintf(
+		return remedy.Sprintf(
 			"Delete or archive data that is not needed. Storage class %s does not permit expansion: move the data to a larger claim, "+
 				"or set "+
 				"allowVolumeExpansion on the class if its driver supports it.",

@@ -8,6 +8,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // unusedChecks are about objects that nothing names any more. Many programs find ConfigMaps and Secrets over the API, and
@@ -105,7 +106,7 @@ func configMapsUnused(g *facts.Graph, _ check.Params) []check.Finding {
 	return found.Findings(func(namespace string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("ConfigMaps in namespace %s are not used by any Pod or workload.", namespace),
-			Remediation: fmt.Sprintf("Check that no program reads them through the API, then delete them: `kubectl -n %s delete "+
+			Remediation: remedy.Sprintf("Check that no program reads them through the API, then delete them: `kubectl -n %s delete "+
 				"configmap <name>`.", namespace),
 		}
 	})
@@ -134,7 +135,7 @@ func secretsUnused(g *facts.Graph, _ check.Params) []check.Finding {
 	return found.Findings(func(namespace string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("Secrets in namespace %s are not used by any Pod, workload, ServiceAccount or Ingress.", namespace),
-			Remediation: fmt.Sprintf("Check that no custom resource or program uses them, then delete them: `kubectl -n %s delete "+
+			Remediation: remedy.Sprintf("Check that no custom resource or program uses them, then delete them: `kubectl -n %s delete "+
 				"secret <name>`.",
 				namespace),
 		}
@@ -165,7 +166,7 @@ func accountsUnused(g *facts.Graph, _ check.Params) []check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("ServiceAccounts in namespace %s are not used by any Pod or workload and have no "+
 				"permissions.", namespace),
-			Remediation: fmt.Sprintf("Delete them: `kubectl -n %s delete serviceaccount <name>`.", namespace),
+			Remediation: remedy.Sprintf("Delete them: `kubectl -n %s delete serviceaccount <name>`.", namespace),
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // How long something may lie idle before it counts as forgotten.
@@ -92,7 +93,7 @@ func volumeReleased(g *facts.Graph, _ check.Params) []check.Finding {
 				check.FromCondition("%s, of claim %s in namespace %s", phrase.Bytes(v.Capacity), v.Claim.Name, v.Claim.Namespace),
 				check.FromSpec("reclaim policy Retain"),
 			},
-			Remediation: fmt.Sprintf("If the data is needed, copy it, or make the volume available to a new claim (which exposes the "+
+			Remediation: remedy.Sprintf("If the data is needed, copy it, or make the volume available to a new claim (which exposes the "+
 				"data to it): `kubectl patch pv %[1]s --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/claimRef\"}]'`. Otherwise "+
 				"delete the backing storage, then the object: `kubectl delete pv %[1]s`.", v.Name),
 		})
@@ -165,7 +166,7 @@ func claimUnused(g *facts.Graph, _ check.Params) []check.Finding {
 			Object:   c.Ref,
 			Message:  fmt.Sprintf("PersistentVolumeClaim %s is not used by any Pod or workload.", c.Name),
 			Evidence: []check.Evidence{check.FromCondition("bound to %s, %s", c.Volume, phrase.Bytes(max(c.Capacity, c.Request)))},
-			Remediation: fmt.Sprintf("If the data is no longer needed: `%s delete pvc %s`. With reclaim policy Delete (`kubectl get pv "+
+			Remediation: remedy.Sprintf("If the data is no longer needed: `%s delete pvc %s`. With reclaim policy Delete (`kubectl get pv "+
 				"%s`), this deletes the data.",
 				kubectl.Command(c.Ref), c.Name, c.Volume),
 		})
@@ -184,7 +185,7 @@ func loadBalancerIdle(g *facts.Graph, params check.Params) []check.Finding {
 			Object:   s.Ref,
 			Message:  fmt.Sprintf("Service %s has a load balancer without endpoints.", s.Name),
 			Evidence: []check.Evidence{check.FromCondition("addresses: %d; ready endpoints: 0", s.LoadBalancerAddresses)},
-			Remediation: fmt.Sprintf("Delete the Service, or change it to ClusterIP while it is unused (its address is lost): `%s "+
+			Remediation: remedy.Sprintf("Delete the Service, or change it to ClusterIP while it is unused (its address is lost): `%s "+
 				"patch service %s -p '{\"spec\":{\"type\":\"ClusterIP\"}}'`.",
 				kubectl.Command(s.Ref), s.Name),
 		}

@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
 	"kubeops.io/kubeops/internal/inspect/sizing"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 const (
@@ -55,7 +56,7 @@ func limitSizeChecks() []check.Check {
 }
 
 func memoryNearLimit(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
+	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
 		limit := float64(sized.memoryLimit)
 		if limit <= 0 || float64(sized.used.MemoryNow) < near*limit ||
 			(sized.used.Resident >= 0 && float64(sized.used.Resident) < resident*limit) ||
@@ -69,7 +70,7 @@ func memoryNearLimit(g *facts.Graph, p check.Params) []check.Finding {
 				phrase.Bytes(int64(sized.used.MemoryNow))),
 		}
 		raised := max(sizing.Limit(float64(sized.used.MemoryNow), sized.killedAt, p.Margins.Memory), sized.memoryLimit)
-		return append(evidence, sized.killEvidence()...), sized.set("--limits=memory=" + binary(raised)), true
+		return append(evidence, sized.killEvidence()...), sized.set(remedy.Command("--limits=memory=%s", binary(raised))), true
 	}, func(sized *sizedContainer, _ []*sizedContainer, names string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("%s has used more than 90 %% of its memory limit, in %s: at the limit it is OOM-killed.", sized.Name(),
@@ -80,7 +81,7 @@ func memoryNearLimit(g *facts.Graph, p check.Params) []check.Finding {
 }
 
 func throttled(g *facts.Graph, _ check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
+	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
 		limit := float64(sized.cpuLimit) / 1000
 		if limit <= 0 || sized.used.Throttled < throttledSome ||
 			(sized.used.CPU >= 0 && float64(max(sized.used.CPU, sized.used.CPUPeak)) < busy*limit) {
@@ -101,7 +102,7 @@ func throttled(g *facts.Graph, _ check.Params) []check.Finding {
 		if sized.used.CPU >= 0 {
 			evidence = append(evidence, sized.cpuEvidence(g))
 		}
-		return evidence, sized.set("--limits=cpu=" + millicores(raised)), true
+		return evidence, sized.set(remedy.Command("--limits=cpu=%s", millicores(raised))), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		f := check.Finding{
 			Message: fmt.Sprintf("%s is throttled by its CPU limit in more than a quarter of its CFS periods, in %s.", sized.Name(),

@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
 	"kubeops.io/kubeops/internal/inspect/sizing"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // The minimum difference for a finding: of one Pod, and of all Pods of a workload together if
@@ -121,7 +122,7 @@ func (sized *sizedContainer) lowerCPU(p check.Params) int64 {
 }
 
 func cpuTooHigh(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
+	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
 		need := sized.lowerCPU(p)
 		spare := sized.cpuRequest - need
 		if sized.used.CPU < 0 || !sized.proven() || sized.Workload == nil || sized.cpuScaled ||
@@ -141,7 +142,7 @@ func cpuTooHigh(g *facts.Graph, p check.Params) []check.Finding {
 			sized.cpuEvidence(g),
 			check.FromMetric("recommended: %s with a margin of %d %%; this frees %s CPU%s", phrase.Cores(need), p.Margins.CPU,
 				phrase.Cores(spare*sized.pods), saves(p.Prices, p.Prices.Core, spare*sized.pods, 0)),
-		}, sized.set("--requests=cpu=" + millicores(need)), true
+		}, sized.set(remedy.Command("--requests=cpu=%s", millicores(need))), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("%s requests %s the CPU that it needs, in %s.", sized.Name(),
@@ -152,7 +153,7 @@ func cpuTooHigh(g *facts.Graph, p check.Params) []check.Finding {
 }
 
 func memoryTooHigh(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
+	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
 		need := sized.memoryNeed(p)
 		spare := sized.memoryRequest - need
 		if sized.used.Memory < 0 || !sized.proven() || sized.Workload == nil || sized.memoryScaled ||
@@ -173,7 +174,7 @@ func memoryTooHigh(g *facts.Graph, p check.Params) []check.Finding {
 			check.FromMetric("recommended: %s with a margin of %d %%; this frees %s%s", phrase.Bytes(need), p.Margins.Memory,
 				phrase.Bytes(all), saves(p.Prices, p.Prices.GiB, 0, all)),
 		}
-		return append(evidence, sized.killEvidence()...), sized.set("--requests=memory=" + binary(need)), true
+		return append(evidence, sized.killEvidence()...), sized.set(remedy.Command("--requests=memory=%s", binary(need))), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("%s requests %s the memory that it needs, in %s.", sized.Name(),
@@ -192,7 +193,7 @@ func saves(prices sizing.Prices, price, millicores, bytes int64) string {
 }
 
 // guaranteed warns if request and limit are equal, which may be intended.
-func guaranteed(of []*sizedContainer, equal func(*sizedContainer) bool) string {
+func guaranteed(of []*sizedContainer, equal func(*sizedContainer) bool) remedy.Text {
 	for _, s := range of {
 		if equal(s) {
 			return ". Request and limit are equal: to keep QoS class Guaranteed, lower the limit too, and monitor it"
@@ -211,7 +212,7 @@ func (sized *sizedContainer) killEvidence() []check.Evidence {
 }
 
 func cpuTooLow(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
+	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
 		used := milli(sized.used.CPU)
 		if !sized.proven() || sized.Workload == nil || sized.cpuScaled || sized.cpuRequest <= 0 || used*4 <= sized.cpuRequest*5 ||
 			used-sized.cpuRequest < minExcessCPU {
@@ -224,7 +225,7 @@ func cpuTooLow(g *facts.Graph, p check.Params) []check.Finding {
 		return []check.Evidence{
 			check.FromSpec("container %s requests %s CPU", sized.container.Name, phrase.Cores(sized.cpuRequest)), sized.cpuEvidence(g),
 			check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU),
-		}, sized.set("--requests=cpu=" + millicores(need)), true
+		}, sized.set(remedy.Command("--requests=cpu=%s", millicores(need))), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("%s uses %s CPU than it requests, in %s: on a busy node it slows down.", sized.Name(),
@@ -242,7 +243,7 @@ func surplus(of []*sizedContainer, relation func(*sizedContainer) (more, less in
 }
 
 func memoryTooLow(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
+	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
 		used := int64(sized.used.Memory)
 		if !(sized.proven() || sized.Owner.Kind == facts.CronJob && sized.used.Pods >= enoughRuns) || sized.memoryScaled ||
 			sized.memoryRequest <= 0 ||
@@ -251,16 +252,17 @@ func memoryTooLow(g *facts.Graph, p check.Params) []check.Finding {
 			return nil, "", false
 		}
 		need := sized.memoryNeed(p)
-		flags := ""
+		flags := remedy.Command("--requests=memory=%s", binary(need))
 		if sized.memoryLimit > 0 && need > sized.memoryLimit {
-			flags = " --limits=memory=" + binary(sizing.Limit(float64(sized.used.Memory), sized.killedAt, p.Margins.Memory))
+			flags = remedy.Command("%s --limits=memory=%s", flags,
+				binary(sizing.Limit(float64(sized.used.Memory), sized.killedAt, p.Margins.Memory)))
 		}
 		evidence := []check.Evidence{
 			check.FromSpec("container %s requests %s of memory", sized.container.Name,
 				phrase.Bytes(sized.memoryRequest)), sized.memoryEvidence(g),
 			check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory),
 		}
-		return append(evidence, sized.killEvidence()...), sized.set("--requests=memory=" + binary(need) + flags), true
+		return append(evidence, sized.killEvidence()...), sized.set(flags), true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("%s uses %s memory than it requests, in %s: its Pods are among the first to be evicted.", sized.Name(),
@@ -274,7 +276,7 @@ const enoughRuns = 3
 
 func usageWithoutRequest(g *facts.Graph, p check.Params) []check.Finding {
 	filled := podtemplate.DefaultsOf(g)
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, string, bool) {
+	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
 		d := filled[sized.Owner.Namespace]
 		if !sized.proven() || !sized.Settled(g) {
 			return nil, "", false
@@ -296,7 +298,7 @@ func usageWithoutRequest(g *facts.Graph, p check.Params) []check.Finding {
 			}
 			flags += "memory=" + binary(need)
 		}
-		return evidence, sized.set("--requests=" + flags), flags != ""
+		return evidence, sized.set(remedy.Command("--requests=%s", flags)), flags != ""
 	}, func(sized *sizedContainer, _ []*sizedContainer, names string) check.Finding {
 		return check.Finding{Message: fmt.Sprintf("%s uses CPU or memory that it does not request, in %s.", sized.Name(), names)}
 	})

@@ -16,6 +16,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/kubectl"
 	"kubeops.io/kubeops/internal/inspect/phrase"
 	"kubeops.io/kubeops/internal/inspect/sizing"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Checks returns the checks of usage measured by a metrics backend.
@@ -170,8 +171,8 @@ func (sized *sizedContainer) memoryNeed(p check.Params) int64 {
 func (sized *sizedContainer) proven() bool { return sized.used.History >= enoughHistory }
 
 // set is the command that sets resources of the container, for example --requests=cpu=100m.
-func (sized *sizedContainer) set(flags string) string {
-	return fmt.Sprintf("`%s set resources %s %s -c %s %s`", kubectl.Command(sized.Owner), sized.Owner.Kind.Argument(), sized.Owner.Name,
+func (sized *sizedContainer) set(flags remedy.Words) remedy.Text {
+	return remedy.Sprintf("`%s set resources %s %s -c %s %s`", kubectl.Command(sized.Owner), sized.Owner.Kind.Argument(), sized.Owner.Name,
 		sized.container.Name, flags)
 }
 
@@ -225,7 +226,7 @@ func millicores(m int64) string {
 // container and the command that fixes it, or false.
 func perWorkload(
 	all []sizedContainer,
-	judge func(*sizedContainer) ([]check.Evidence, string, bool),
+	judge func(*sizedContainer) ([]check.Evidence, remedy.Text, bool),
 	finding func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding,
 ) []check.Finding {
 	var findings []check.Finding
@@ -235,7 +236,8 @@ func perWorkload(
 			end++
 		}
 		var of []*sizedContainer
-		var names, commands []string
+		var names []string
+		var commands []remedy.Text
 		var evidence []check.Evidence
 		for i := start; i < end; i++ {
 			if e, command, ok := judge(&all[i]); ok {
@@ -252,7 +254,7 @@ func perWorkload(
 		f := finding(of[0], of, phrase.Containers(names))
 		f.Object = of[0].Owner
 		f.Evidence = append(evidence, f.Evidence...)
-		f.Remediation = strings.TrimSpace(strings.Join(commands, ", then ") + f.Remediation)
+		f.Remediation = remedy.Join(commands, ", then ") + f.Remediation
 		findings = append(findings, f)
 	}
 	return findings

@@ -11,6 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check/apimessage"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func creationChecks() []check.Check {
@@ -190,7 +191,7 @@ func quotaEvidence(g *facts.Graph, b blocked) []check.Evidence {
 }
 
 // explainRefusal puts a refusal into words, says what to do, and names the objects behind it.
-func explainRefusal(g *facts.Graph, b blocked) (why, remediation string, because []facts.Ref) {
+func explainRefusal(g *facts.Graph, b blocked) (why string, remediation remedy.Text, because []facts.Ref) {
 	namespace := b.owner.Namespace
 	switch b.By {
 	case apimessage.QuotaExceeded, apimessage.QuotaUnspecified, apimessage.QuotaUncovered:
@@ -200,26 +201,26 @@ func explainRefusal(g *facts.Graph, b blocked) (why, remediation string, because
 			"The evidence holds the webhook's reason: change the Pod template so that it complies, or the policy behind the webhook.", nil
 	case apimessage.WebhookFails:
 		because = g.WebhookConfigurations(b.Name)
-		describe := "`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations` shows the configurations"
+		describe := remedy.Text("`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations` shows the configurations")
 		if len(because) > 0 {
 			describe = kubectl.Describe(because[0]) + " names its Service"
 		}
 		return fmt.Sprintf("admission webhook %s does not respond", b.Name),
-			fmt.Sprintf("Repair the service behind the webhook: %s. If the add-on is gone for good, delete its webhook "+
+			remedy.Sprintf("Repair the service behind the webhook: %s. If the add-on is gone for good, delete its webhook "+
 				"configuration.", describe), because
 	case apimessage.PolicyDenies:
 		return fmt.Sprintf("ValidatingAdmissionPolicy %s denies them", b.Name),
-			fmt.Sprintf("The evidence holds the policy's reason: change the Pod template so that it complies, or the policy: `kubectl "+
+			remedy.Sprintf("The evidence holds the policy's reason: change the Pod template so that it complies, or the policy: `kubectl "+
 				"get validatingadmissionpolicy %s -o yaml`.", b.Name), nil
 	case apimessage.PodSecurity:
 		level, _, _ := strings.Cut(b.Name, ":")
 		return fmt.Sprintf("namespace %s enforces Pod Security level %s, which they violate: %s", namespace, level, b.Detail),
-			fmt.Sprintf("Set the securityContext fields that the evidence names in the Pod template. If the workload truly needs them, "+
+			remedy.Sprintf("Set the securityContext fields that the evidence names in the Pod template. If the workload truly needs them, "+
 				"move it to a namespace with a lower level, or lower this one's: `kubectl label namespace %s "+
 				"pod-security.kubernetes.io/enforce=<level> --overwrite`.", namespace), nil
 	case apimessage.LimitRange:
 		return fmt.Sprintf("they violate a LimitRange in namespace %s: %s", namespace, b.Detail),
-			fmt.Sprintf("Bring requests and limits of the Pod template within the range, or change it: `kubectl -n %s describe "+
+			remedy.Sprintf("Bring requests and limits of the Pod template within the range, or change it: `kubectl -n %s describe "+
 				"limitrange`.", namespace), nil
 	case apimessage.ClassMissing:
 		return fmt.Sprintf("they reference %s, which does not exist", b.Name),
@@ -232,18 +233,18 @@ func explainRefusal(g *facts.Graph, b blocked) (why, remediation string, because
 	}
 }
 
-func explainQuota(g *facts.Graph, b blocked) (why, remediation string, because []facts.Ref) {
+func explainQuota(g *facts.Graph, b blocked) (why string, remediation remedy.Text, because []facts.Ref) {
 	namespace := b.owner.Namespace
 	resources := strings.Join(b.Resources, ", ")
 	ref := facts.Ref{Kind: facts.ResourceQuota, Namespace: namespace, Name: b.Name}
 	switch b.By {
 	case apimessage.QuotaUnspecified:
 		return fmt.Sprintf("ResourceQuota %s requires every container to set %s", b.Name, resources),
-			fmt.Sprintf("Set %s on every container of the Pod template, or give namespace %s a LimitRange with "+
+			remedy.Sprintf("Set %s on every container of the Pod template, or give namespace %s a LimitRange with "+
 				"defaults.", resources, namespace), nil
 	case apimessage.QuotaUncovered:
 		return fmt.Sprintf("the cluster requires a ResourceQuota that covers it (%s) and namespace %s has none", b.Detail, namespace),
-			fmt.Sprintf("Create such a ResourceQuota in namespace %s, or do without, for example with another "+
+			remedy.Sprintf("Create such a ResourceQuota in namespace %s, or do without, for example with another "+
 				"priorityClassName.", namespace), nil
 	}
 	if quota, ok := facts.Lookup[*facts.QuotaNode](g, ref); ok && slices.ContainsFunc(quota.Items, func(i facts.QuotaItem) bool {
@@ -252,6 +253,6 @@ func explainQuota(g *facts.Graph, b blocked) (why, remediation string, because [
 		because = []facts.Ref{ref}
 	}
 	return fmt.Sprintf("ResourceQuota %s has no room for their %s", b.Name, resources),
-		fmt.Sprintf("See what uses it up (`kubectl -n %[1]s describe resourcequota %[2]s`); remove or shrink what is not needed, or "+
+		remedy.Sprintf("See what uses it up (`kubectl -n %[1]s describe resourcequota %[2]s`); remove or shrink what is not needed, or "+
 			"raise it: `kubectl -n %[1]s edit resourcequota %[2]s`.", namespace, b.Name), because
 }

@@ -7,6 +7,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func daemonSetChecks() []check.Check {
@@ -61,7 +62,7 @@ func daemonSetUnavailable(g *facts.Graph, params check.Params) []check.Finding {
 		}
 		if len(nodes) > 0 {
 			finding.Evidence = append(finding.Evidence, check.FromCondition("nodes without a ready Pod: %s", phrase.List(nodes)))
-			finding.Remediation += fmt.Sprintf(" See also the node: `kubectl describe node %s`.", nodes[0])
+			finding.Remediation += remedy.Sprintf(" See also the node: `kubectl describe node %s`.", nodes[0])
 		}
 		if set.Ready == 0 {
 			finding.Severity = v1alpha1.SeverityCritical
@@ -86,7 +87,7 @@ func daemonSetMisscheduled(g *facts.Graph, params check.Params) []check.Finding 
 				"recreated.", set.Name),
 			Evidence: []check.Evidence{check.FromCondition("Pods on %d %s that should not "+
 				"run them", set.Misscheduled, phrase.Plural(int(set.Misscheduled), "node", "nodes"))},
-			Remediation: fmt.Sprintf("Compare the tolerations and node selector of the DaemonSet (`kubectl -n %s get daemonset %s -o "+
+			Remediation: remedy.Sprintf("Compare the tolerations and node selector of the DaemonSet (`kubectl -n %s get daemonset %s -o "+
 				"yaml`) with the taints of the nodes (`kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints`). "+
 				"Add a toleration where its Pods are wanted, delete them where not.", set.Namespace, set.Name),
 		})

@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func deploymentChecks() []check.Check {
@@ -77,7 +78,7 @@ func deploymentUnavailable(g *facts.Graph, params check.Params) []check.Finding 
 		if d.Paused {
 			finding.Message += " Its rollout is paused: changes to its Pod template are not rolled out."
 			finding.Evidence = append(finding.Evidence, check.FromSpec("paused: true"))
-			finding.Remediation += fmt.Sprintf(" If the fix is already applied: `kubectl -n %s rollout resume "+
+			finding.Remediation += remedy.Sprintf(" If the fix is already applied: `kubectl -n %s rollout resume "+
 				"deployment/%s`.", d.Namespace, d.Name)
 		}
 		findings = append(findings, finding)
@@ -100,13 +101,13 @@ func rolloutStuck(g *facts.Graph, _ check.Params) []check.Finding {
 		case "ProgressDeadlineExceeded":
 			finding.Message = fmt.Sprintf("Deployment %s rollout is stuck: its new Pods did not become available within %s.",
 				d.Name, phrase.Duration(d.ProgressDeadline))
-			finding.Remediation = fmt.Sprintf("Fix what keeps the new Pods from becoming ready (%s), or roll back: `kubectl -n %s "+
+			finding.Remediation = remedy.Sprintf("Fix what keeps the new Pods from becoming ready (%s), or roll back: `kubectl -n %s "+
 				"rollout undo deployment/%s`.", inspectPods(d), d.Namespace, d.Name)
 		case "ReplicaSetCreateError":
 			finding.RestrictToCulprits = true
 			finding.Culprits = refuses(g, d, progressing.Message)
 			finding.Message = fmt.Sprintf("Deployment %s rollout is stuck: its new ReplicaSet could not be created.", d.Name)
-			finding.Remediation = fmt.Sprintf("The condition says what refuses the ReplicaSet (a quota on its number, an admission "+
+			finding.Remediation = remedy.Sprintf("The condition says what refuses the ReplicaSet (a quota on its number, an admission "+
 				"webhook, an invalid template): %s. Fix that, or roll back: `kubectl -n %s rollout undo "+
 				"deployment/%s`.", kubectl.Describe(d.Ref), d.Namespace, d.Name)
 		default:

@@ -6,6 +6,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 func statefulSetChecks() []check.Check {
@@ -57,7 +58,7 @@ func statefulSetUnavailable(g *facts.Graph, params check.Params) []check.Finding
 			Evidence: shortageEvidence(set, short), Remediation: findShortage(set, short),
 		}
 		if len(short.down) > 0 {
-			finding.Remediation = fmt.Sprintf("Find out why its Pods are not ready, beginning with the lowest ordinal, since the "+
+			finding.Remediation = remedy.Sprintf("Find out why its Pods are not ready, beginning with the lowest ordinal, since the "+
 				"others may wait for it: `kubectl -n %s describe pod %s` shows container states, probes and "+
 				"events.", set.Namespace, short.down[0].Name)
 		}
@@ -99,7 +100,7 @@ func statefulSetUpdateStuck(g *facts.Graph, params check.Params) []check.Finding
 		if failing != nil {
 			finding.Message = fmt.Sprintf("StatefulSet %s update is stuck: a Pod of the new revision is not ready.", set.Name)
 			finding.Evidence = append(finding.Evidence, check.FromCondition("Pod %s is of the new revision and not ready", failing.Name))
-			finding.Remediation = fmt.Sprintf("Find out why it is not ready (`kubectl -n %[1]s describe pod %[2]s`) and fix the "+
+			finding.Remediation = remedy.Sprintf("Find out why it is not ready (`kubectl -n %[1]s describe pod %[2]s`) and fix the "+
 				"template, or roll back (`kubectl -n %[1]s rollout undo statefulset/%[3]s`). Then delete the Pod so the StatefulSet "+
 				"recreates it: `kubectl -n %[1]s delete pod %[2]s`.", set.Namespace, failing.Name, set.Name)
 		} else {
@@ -107,7 +108,7 @@ func statefulSetUpdateStuck(g *facts.Graph, params check.Params) []check.Finding
 				"and is not replaced.", set.Name)
 			finding.Evidence = append(finding.Evidence, check.FromCondition("Pod %s is of revision %s and "+
 				"not ready", blocking.Name, blocking.Labels[revisionLabel]))
-			finding.Remediation = fmt.Sprintf("If the new revision fixes that Pod, delete it so the StatefulSet recreates it: `kubectl "+
+			finding.Remediation = remedy.Sprintf("If the new revision fixes that Pod, delete it so the StatefulSet recreates it: `kubectl "+
 				"-n %s delete pod %s`.", set.Namespace, blocking.Name)
 		}
 		findings = append(findings, finding)

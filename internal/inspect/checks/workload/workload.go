@@ -12,6 +12,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/kubectl"
 	"kubeops.io/kubeops/internal/inspect/phrase"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // Checks are all checks of workloads, in no fixed order.
@@ -110,12 +111,12 @@ func shortageEvidence(workload *facts.WorkloadNode, short shortage) []check.Evid
 }
 
 // inspectPods is the command that shows the state of the Pods of a workload.
-func inspectPods(workload *facts.WorkloadNode) string {
-	return fmt.Sprintf("`kubectl -n %s describe pods -l '%s'`", workload.Namespace, workload.Selector)
+func inspectPods(workload *facts.WorkloadNode) remedy.Text {
+	return remedy.Sprintf("`kubectl -n %s describe pods -l '%s'`", workload.Namespace, workload.Selector)
 }
 
 // findShortage says what to do about a workload that lacks Pods.
-func findShortage(workload *facts.WorkloadNode, short shortage) string {
+func findShortage(workload *facts.WorkloadNode, short shortage) remedy.Text {
 	if len(short.down) == 0 {
 		return "Find out why Pods are missing: " + kubectl.Describe(workload.Ref) + " shows it under Conditions and Events."
 	}

@@ -5,10 +5,12 @@ package alertmanager
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"strings"
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/notify"
@@ -158,15 +160,14 @@ func (c *Channel) withSpecLabels(labels map[string]string) map[string]string {
 	return labels
 }
 
+// annotations are text that Alertmanager puts into chats and mails.
 func annotations(message notify.Message, finding notify.Finding) map[string]string {
 	annotations := map[string]string{
-		"summary": finding.Line() + ": " + finding.Message, "report": message.Namespace + "/" + message.Report,
+		"summary":     printable.Unlinked(printable.Line(finding.Line() + ": " + finding.Message)),
+		"report":      message.Namespace + "/" + message.Report,
+		"description": printable.Unlinked(printable.Block(finding.Remediation)),
+		"explanation": printable.Unlinked(printable.Line(finding.Explanation)),
 	}
-	if finding.Remediation != "" {
-		annotations["description"] = finding.Remediation
-	}
-	if finding.Explanation != "" {
-		annotations["explanation"] = finding.Explanation
-	}
+	maps.DeleteFunc(annotations, func(_, text string) bool { return text == "" })
 	return annotations
 }

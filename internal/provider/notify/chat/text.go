@@ -1,36 +1,21 @@
 package chat
 
 import (
-	"regexp"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/provider/notify"
 )
 
-// plainText removes control characters, invisible characters, and marks that change the direction of text.
-func plainText(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return r
-		case r == '\t':
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, ""))
-}
+// plainText shows control characters, invisible characters, and marks that change the direction of text as escapes.
+func plainText(text string) string { return strings.ReplaceAll(printable.Block(text), "\t", " ") }
 
-// escapeMarkdown disables mentions and links in a text that a chat renders as Markdown. Anyone who can write a log line could otherwise
-// notify a whole company, or plant a link. An invisible word joiner breaks them up.
+// escapeMarkdown disables mentions and titled links in a text that a chat renders as Markdown. Anyone who can write a log line could
+// otherwise notify a whole company, or plant a link. A backquote would end the code in which a remedy's command stands.
 func escapeMarkdown(text string) string {
-	const joiner = "\u2060"
-	mention := regexp.MustCompile(`(?i)@(all|here|channel|everyone|team|所有人)`)
-	text = mention.ReplaceAllString(plainText(text), "@"+joiner+"$1")
-	return strings.NewReplacer("](", "]"+joiner+"(", "][", "]"+joiner+"[", "<", "‹", ">", "›", "`", "'").Replace(text)
+	text = printable.Unmentioned(plainText(text))
+	return strings.NewReplacer("](", "] (", "][", "] [", "]:", "] :", "<", "‹", ">", "›", "`", "'").Replace(text)
 }
 
 // truncateBytes limits a text to a number of bytes and marks that it was truncated. Characters stay whole.

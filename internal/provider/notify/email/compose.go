@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/provider/notify"
 )
 
@@ -48,13 +49,10 @@ func compose(from string, to []string, message notify.Message) []byte {
 	return out.Bytes()
 }
 
-// subject is one line that cannot start another header and is what it appears to be: line breaks, control characters and marks that
-// change the direction of text are removed, and encoded words of the title are broken up.
+// subject is one line that cannot start another header and is what it appears to be: white space is a space, control characters and marks
+// that change the direction of text are shown as escapes, and encoded words of the title are broken up.
 func subject(title string) string {
-	title = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(title, "\uFFFD"), func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp)
-	}), " ")
-	title = strings.ReplaceAll(withoutDirectionMarks(title), "=?", "= ?")
+	title = strings.ReplaceAll(printable.Line(strings.Join(strings.Fields(title), " ")), "=?", "= ?")
 	if title == "" {
 		title = "KubeOps"
 	}
@@ -65,28 +63,12 @@ func subject(title string) string {
 	return strings.ReplaceAll(mime.QEncoding.Encode("utf-8", title), "?= =?", "?=\r\n =?")
 }
 
-// withoutDirectionMarks removes explicit formatting of UAX #9, which changes the direction of the text around it.
-func withoutDirectionMarks(text string) string {
-	return strings.Map(func(r rune) rune {
-		if (r >= '\u202A' && r <= '\u202E') || (r >= '\u2066' && r <= '\u2069') {
-			return -1
-		}
-		return r
-	}, text)
-}
-
-// body removes control characters except line breaks and tabs.
+// body shows control characters except line breaks and tabs, and marks that change the direction of text, as escapes.
 func body(text string) string {
 	if len(text) > maxText {
 		text = text[:maxText] + "\n…"
 	}
-	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(text, "\uFFFD"))
-	text = strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, withoutDirectionMarks(text))
+	text = printable.Block(text)
 	return strings.ReplaceAll(strings.TrimRight(text, "\n")+"\n", "\n", "\r\n")
 }
 
