@@ -28,6 +28,7 @@ import (
 	"kubeops.io/kubeops/internal/probe"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/visual"
 )
 
@@ -199,21 +200,14 @@ func (w writer) describe(err error, resources string) *problem.Problem {
 		return problem.UserError(
 			v1alpha1.ReasonForbidden,
 			err,
-			"ServiceAccount %s/%s cannot write %s %s (RBAC). To grant it: kubectl -n %s create role %s-data-sources "+
-				"--verb=create,patch,delete --resource=%s && kubectl -n %s create rolebinding %s-data-sources "+
-				"--role=%s-data-sources --serviceaccount=%s:%s",
+			"ServiceAccount %s/%s cannot write %s %s (RBAC). To grant it: %s",
 			w.namespace,
 			w.account,
 			resources,
 			w.name,
-			w.namespace,
-			w.account,
-			resources,
-			w.namespace,
-			w.account,
-			w.account,
-			w.namespace,
-			w.account,
+			remedy.Command("kubectl -n %[1]s create role %[2]s-data-sources --verb=create,patch,delete --resource=%[3]s && kubectl "+
+				"-n %[1]s create rolebinding %[2]s-data-sources --role=%[2]s-data-sources --serviceaccount=%[1]s:%[2]s",
+				w.namespace, w.account, resources),
 		)
 	case apierrors.IsConflict(err):
 		return problem.UserError(v1alpha1.ReasonFieldConflict, err,

@@ -22,6 +22,7 @@ import (
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/runner"
 )
 
@@ -51,8 +52,8 @@ func (r reports) existing(
 			run.Report, apierror.DescribeWithMessage(err, runner.MaxQuote))
 	case !metav1.IsControlledBy(report, inspection):
 		return nil, problem.Waiting(v1alpha1.ReasonSaveFailed, time.Minute,
-			"InspectionReport %s/%s exists and belongs to another owner; delete it (kubectl -n %s delete inspectionreport %s)",
-			inspection.Namespace, run.Report, inspection.Namespace, run.Report)
+			"InspectionReport %s/%s exists and belongs to another owner; delete it (%s)", inspection.Namespace, run.Report,
+			remedy.Command("kubectl -n %s delete inspectionreport %s", inspection.Namespace, run.Report))
 	}
 	return report, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/ai"
 	"kubeops.io/kubeops/internal/provider/logs"
@@ -41,7 +42,8 @@ type Resolver struct {
 	Memory *provider.ResponseMemory
 }
 
-// Redactor removes credentials, control characters and invalid text from what a server sent, and cuts it to a number of runes.
+// Redactor removes credentials and invalid text from what a server sent, makes it printable in one line, and cuts it to a number of
+// runes.
 type Redactor func(text string, maxRunes int) string
 
 // Redact applies the Redactor.
@@ -59,15 +61,12 @@ func newRedactor(secrets ...*secretref.Reader) Redactor {
 			text = reader.Hide(text)
 		}
 		text = strings.Map(func(r rune) rune {
-			switch {
-			case unicode.IsSpace(r):
+			if unicode.IsSpace(r) {
 				return ' '
-			case unicode.IsControl(r), unicode.Is(unicode.Cf, r): // also marks that turn the direction of writing
-				return -1
 			}
 			return r
 		}, text)
-		text = strings.TrimSpace(text)
+		text = printable.Line(strings.TrimSpace(text))
 		if runes := []rune(text); len(runes) > most {
 			return string(runes[:most-3]) + "..."
 		}

@@ -312,9 +312,9 @@ func TestTextsOfServersAreMadeFitToBeShown(t *testing.T) {
 	for in, want := range map[string]string{
 		"2.53.1":                    "2.53.1",
 		" two\nlines\tand a tab\r ": "two lines and a tab",
-		"bell\a and \x1b[31mred":    "bell and [31mred",
+		"bell\a and \x1b[31mred":    `bell\x07 and \x1b...`,
 		"bad \xff\xfe bytes":        "bad  bytes",
-		"turned \u202e round":       "turned  round",
+		"turned \u202e round":       `turned \u202e round`,
 		strings.Repeat("é", 50):     strings.Repeat("é", 17) + "...",
 		strings.Repeat("x", 1<<20):  strings.Repeat("x", 17) + "...",
 	} {

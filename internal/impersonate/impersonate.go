@@ -18,6 +18,7 @@ import (
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 const (
@@ -76,8 +77,8 @@ func (s Source) Existing(ctx context.Context, namespace, account, purpose, grant
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, problem.Waiting(v1alpha1.ReasonServiceAccountNotFound, retryMissing,
-			"ServiceAccount %s/%s, which %s, does not exist. To create it: kubectl -n %s create serviceaccount %s; then %s",
-			namespace, account, purpose, namespace, account, grant)
+			"ServiceAccount %s/%s, which %s, does not exist. To create it: %s; then %s",
+			namespace, account, purpose, remedy.Command("kubectl -n %s create serviceaccount %s", namespace, account), grant)
 	case err != nil:
 		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot read ServiceAccount %s/%s (%s)", namespace, account,
 			apierror.Describe(err))

@@ -68,7 +68,7 @@ func (d *decoder) section(node *yaml.Node, path *field.Path, target reflect.Valu
 			d.add(key, pathOf(path), "a key must be the plain name of a field, got %s", kindOf(key))
 			continue
 		}
-		child := path.Child(printable(key.Value))
+		child := path.Child(pathElement(key.Value))
 		if first := lines[key.Value]; first != 0 {
 			d.add(key, child.String(), "duplicate field, first set in line %d", first)
 			continue

@@ -57,7 +57,7 @@ func TestWrongFilesAreReportedWithTheirPlace(t *testing.T) {
 			"c.yaml:3:1: a key must be the plain name of a field, got a list",
 			"c.yaml:4:3: a key must be the plain name of a field, got a mapping",
 			"c.yaml:6:1: 1: unknown field; " + sections,
-			"c.yaml:7:1: ?[31m: unknown field; " + sections,
+			"c.yaml:7:1: \\x1b[31m: unknown field; " + sections,
 			`c.yaml:8:1: "": unknown field; ` + sections,
 			"c.yaml:9:11: logging.1: unknown field; allowed: level, format",
 		}},

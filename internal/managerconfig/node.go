@@ -1,11 +1,10 @@
 package managerconfig
 
 import (
-	"strings"
-	"unicode"
-
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"kubeops.io/kubeops/internal/printable"
 )
 
 // lookup the first value of a key.
@@ -51,18 +50,13 @@ func kindOf(node *yaml.Node) string {
 	return "a value with a tag"
 }
 
-// printable is a key as part of a path. A key may be any text.
-func printable(key string) string {
+// pathElement is a key as part of a path. A key may be any text.
+func pathElement(key string) string {
 	const maxRunes = 64
 	if key == "" {
 		return `""`
 	}
-	clean := strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, key)
+	clean := printable.Line(key)
 	if runes := []rune(clean); len(runes) > maxRunes {
 		return string(runes[:maxRunes]) + "..."
 	}

@@ -6,6 +6,7 @@ package remedy
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"kubeops.io/kubeops/internal/printable"
@@ -44,9 +45,12 @@ func Command(format string, args ...any) Words {
 	return Words(guardFlags(fmt.Sprintf(format, args...), true))
 }
 
-// Quoted returns each value as a word of its own.
+// Quoted returns each value as a word of its own, for the end of a command: if one begins with a dash, all of them follow "--".
 func Quoted(values ...string) Words {
-	words := make([]string, 0, len(values))
+	var words []string
+	if slices.ContainsFunc(values, func(value string) bool { return strings.HasPrefix(value, "-") }) {
+		words = append(words, "--")
+	}
 	for _, value := range values {
 		words = append(words, Quote(value))
 	}

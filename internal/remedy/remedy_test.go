@@ -120,6 +120,9 @@ func TestWordsOfManyValues(t *testing.T) {
 	if got := remedy.Quoted("a", "b c").Code(); got != "`a 'b c'`" {
 		t.Errorf("got %s", got)
 	}
+	if got := remedy.Quoted("a", "-b"); got != "-- a -b" {
+		t.Errorf("got %s", got)
+	}
 	if got := remedy.Join([]remedy.Text{"a", "b"}, "; "); got != "a; b" {
 		t.Errorf("got %s", got)
 	}

@@ -19,6 +19,7 @@ import (
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 const (
@@ -105,10 +106,11 @@ func (r *Reader) toProblem(err error, name, field string) *problem.Problem {
 	case apierrors.IsForbidden(err):
 		role := r.account + "-reads-" + name
 		return problem.Waiting(v1alpha1.ReasonSecretForbidden, retryInterval,
-			"ServiceAccount %s/%s cannot get Secret %s (RBAC, referenced by %s). Grant it with: "+
-				"kubectl -n %s create role %s --verb=get,watch --resource=secrets --resource-name=%s "+
-				"&& kubectl -n %s create rolebinding %s --role=%s --serviceaccount=%s:%s",
-			r.namespace, r.account, name, field, r.namespace, role, name, r.namespace, role, role, r.namespace, r.account)
+			"ServiceAccount %s/%s cannot get Secret %s (RBAC, referenced by %s). Grant it with: %s",
+			r.namespace, r.account, name, field, remedy.Command(
+				"kubectl -n %[1]s create role %[2]s --verb=get,watch --resource=secrets --resource-name=%[3]s "+
+					"&& kubectl -n %[1]s create rolebinding %[2]s --role=%[2]s --serviceaccount=%[1]s:%[4]s",
+				r.namespace, role, name, r.account))
 	default:
 		return problem.Retrying(v1alpha1.ReasonRetrying, err,
 			"Secret %s/%s cannot be read (%s, referenced by %s)", r.namespace, name, apierror.Describe(err), field)

@@ -35,11 +35,15 @@ func RunCases(t *testing.T, checks []check.Check, cases map[string]Case) {
 // Findings runs checks over YAML; every kind is completely read except those in unread.
 func Findings(t *testing.T, checks []check.Check, documents string, unread ...facts.Kind) []check.Finding {
 	t.Helper()
-	findings, _, gaps := check.Run(testkit.Graph(t, documents, unread...), checks, check.DefaultParams())
-	for _, gap := range gaps {
-		t.Errorf("a check failed: %s", gap.Message)
+	judge := func(documents string) []check.Finding {
+		findings, _, gaps := check.Run(testkit.Graph(t, documents, unread...), checks, check.DefaultParams())
+		for _, gap := range gaps {
+			t.Errorf("a check failed: %s", gap.Message)
+		}
+		return findings
 	}
-	return findings
+	RequireQuotedRemedies(t, documents, judge)
+	return judge(documents)
 }
 
 // TextCase is the documents for one check, and the text of its findings.

@@ -9,7 +9,6 @@ import (
 
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
-	"kubeops.io/kubeops/internal/testkit"
 )
 
 // Text runs one of the checks over YAML and prints its findings: severity, object and message, then the evidence, one piece a
@@ -21,21 +20,15 @@ func Text(t *testing.T, checks []check.Check, id, documents string, elsewhere ..
 	if i < 0 {
 		t.Fatalf("there is no check %s", id)
 	}
-	builder := facts.NewBuilder("test", testkit.Now())
-	for _, object := range testkit.Objects(t, documents) {
-		builder.Add(facts.Reduce(object))
-	}
-	for _, kind := range testkit.Kinds() {
-		if slices.Contains(elsewhere, kind) {
-			builder.Covered(kind, "elsewhere")
-		} else {
-			builder.Covered(kind, "")
+	judge := func(documents string) []check.Finding {
+		findings, _, gaps := check.Run(graphOf(t, documents, elsewhere...), checks[i:i+1], check.DefaultParams())
+		if len(gaps) > 0 {
+			t.Fatalf("the check failed: %s", gaps[0].Message)
 		}
+		return findings
 	}
-	findings, _, gaps := check.Run(builder.Graph(), checks[i:i+1], check.DefaultParams())
-	if len(gaps) > 0 {
-		t.Fatalf("the check failed: %s", gaps[0].Message)
-	}
+	RequireQuotedRemedies(t, documents, judge)
+	findings := judge(documents)
 	var text strings.Builder
 	for _, f := range findings {
 		if f.Remediation == "" {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
 )
@@ -146,7 +147,7 @@ func ofIndices(names []string) string {
 func list(names []string) string {
 	shown := make([]string, 0, maxNamed)
 	for _, name := range names[:min(len(names), maxNamed)] {
-		shown = append(shown, printable(name))
+		shown = append(shown, nameForMessage(name))
 	}
 	text := strings.Join(shown, ", ")
 	if more := len(names) - len(shown); more > 0 {
@@ -155,15 +156,9 @@ func list(names []string) string {
 	return text
 }
 
-// printable makes a name from a server fit for a message.
-func printable(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
-			return '?'
-		}
-		return r
-	}, name)
-	return firstBytes(name, 100)
+// nameForMessage makes a name from a server fit for a message.
+func nameForMessage(name string) string {
+	return firstBytes(printable.Line(name), 100)
 }
 
 // blocks warns of a write index that takes nothing. Older indices behind a data stream or an alias may be blocked on purpose.

@@ -57,7 +57,7 @@ func shortest(names []string, kind string, read func(name string) (keeps time.Du
 			continue
 		}
 		if !known || found.Keeps == 0 || (keeps > 0 && keeps < found.Keeps) {
-			found = logs.Retention{Keeps: keeps, Source: kind + " " + printable(name)}
+			found = logs.Retention{Keeps: keeps, Source: kind + " " + nameForMessage(name)}
 		}
 		known = true
 	}
