@@ -23,7 +23,7 @@ const (
 // Scanner finds secrets in text. It is safe for concurrent use.
 type Scanner struct {
 	rules   *ruleSet
-	words   *words
+	words   *Words
 	answers answers
 }
 
@@ -35,16 +35,16 @@ func New() (*Scanner, error) {
 		return nil, err
 	}
 	s := &Scanner{rules: rules, answers: answers{seed: maphash.MakeSeed(), known: map[uint64]string{}}}
-	s.words = newWords()
+	s.words = NewWords()
 	for i := range rules.rules {
 		for _, keyword := range rules.rules[i].keywords {
-			s.words.add(keyword, i)
+			s.words.Add(keyword, i)
 		}
 	}
 	for _, name := range nameWords() {
-		s.words.add(name, wordOfName)
+		s.words.Add(name, wordOfName)
 	}
-	s.words.add("://", wordOfURL)
+	s.words.Add("://", wordOfURL)
 	return s, nil
 }
 

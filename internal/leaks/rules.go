@@ -53,7 +53,7 @@ type allowlist struct {
 	// target of the regexes: secret, match or line.
 	target  string
 	regexes func() ([]*regexp.Regexp, error)
-	stop    *words
+	stop    *Words
 }
 
 // readRules parses the default rules of gitleaks. It skips rules about files and about values that are not secret on their own.
@@ -121,10 +121,10 @@ func newAllowlist(a ruleAllowlist) allowlist {
 		return compiled, nil
 	})}
 	if len(a.StopWords) > 0 {
-		list.stop = newWords()
+		list.stop = NewWords()
 		for _, s := range a.StopWords {
 			if len(s) > 1 {
-				list.stop.add(strings.ToLower(s), 0)
+				list.stop.Add(strings.ToLower(s), 0)
 			}
 		}
 	}
@@ -169,7 +169,7 @@ func (r *rule) matches(set *ruleSet, text string) bool {
 // isSecret reports whether a match is a secret: it looks random enough, and no allowlist matches.
 func (r *rule) isSecret(set *ruleSet, text, secret string, at []int) bool {
 	match := strings.Trim(text[at[0]:at[1]], "\n")
-	if r.entropy > 0 && entropy(secret) <= r.entropy || placeholder(secret) || namesDigest(match) {
+	if r.entropy > 0 && entropy(secret) <= r.entropy || Placeholder(secret) || namesDigest(match) {
 		return false
 	}
 	line := lineAround(text, at[0], at[1])

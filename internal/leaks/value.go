@@ -5,8 +5,8 @@ import (
 	"unicode"
 )
 
-// placeholder reports whether a value only stands for a secret: a reference to be resolved, or a word to be replaced.
-func placeholder(value string) bool {
+// Placeholder reports whether a value only stands for a secret: a reference to be resolved, or a word to be replaced.
+func Placeholder(value string) bool {
 	value = strings.ToLower(strings.TrimSpace(value))
 	if value == "" || strings.Trim(value, value[:1]) == "" { // xxxxxx, ******
 		return true
@@ -72,7 +72,7 @@ func placeholder(value string) bool {
 func (a assignment) literalPassword() bool {
 	value := a.value
 	switch {
-	case len(value) < 3 || len(value) > 128 || placeholder(value) || number(value) || path(value) || strings.Contains(value, "://"):
+	case len(value) < 3 || len(value) > 128 || Placeholder(value) || Number(value) || Path(value) || strings.Contains(value, "://"):
 		return false
 	case strings.Count(value, " ") > 1 || referenceToSecret(value):
 		return false
@@ -89,13 +89,13 @@ func (a assignment) literalPassword() bool {
 	}
 }
 
-// number reports whether a value is a number, possibly with a unit.
-func number(value string) bool {
+// Number reports whether a value is a number, possibly with a unit.
+func Number(value string) bool {
 	return strings.TrimRight(strings.Trim(value, "0123456789.,-+"), "smhdMGKi") == ""
 }
 
-// path reports whether a value is a file path.
-func path(value string) bool {
+// Path reports whether a value is a file path.
+func Path(value string) bool {
 	for _, prefix := range []string{"/", "./", "../", "~/"} {
 		if strings.HasPrefix(value, prefix) {
 			return true
@@ -106,7 +106,7 @@ func path(value string) bool {
 
 // referenceToSecret reports whether a value is the name of a secret, such as web-db-password.
 func referenceToSecret(value string) bool {
-	if !wordsOnly(value) {
+	if !WordsOnly(value) {
 		return false
 	}
 	for _, word := range []string{"secret", "password", "passwd", "credential", "creds", "token", "key"} {
@@ -117,9 +117,9 @@ func referenceToSecret(value string) bool {
 	return false
 }
 
-// wordsOnly reports whether a value consists of two or more words, possibly with short numbers, as names do: my-app-v2,
+// WordsOnly reports whether a value consists of two or more words, possibly with short numbers, as names do: my-app-v2,
 // vault.infra.svc, PROD_DB_1.
-func wordsOnly(value string) bool {
+func WordsOnly(value string) bool {
 	parts := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune("-_./:", r) })
 	if len(parts) < 2 {
 		return false
@@ -143,7 +143,7 @@ func wordsOnly(value string) bool {
 // randomLooking reports whether the value may be a key: it has the length and characters of one, and is no name, path or number.
 func (a assignment) randomLooking() bool {
 	value := a.value
-	if len(value) < 10 || len(value) > 200 || placeholder(value) || path(value) || wordsOnly(value) || number(value) {
+	if len(value) < 10 || len(value) > 200 || Placeholder(value) || Path(value) || WordsOnly(value) || Number(value) {
 		return false
 	}
 	return !strings.ContainsFunc(value, func(r rune) bool {
@@ -165,7 +165,7 @@ func passwordInURL(text string, at int) bool {
 	}
 	_, password, ok := strings.Cut(userinfo, ":")
 	host = strings.ToLower(host)
-	if !ok || len(password) < 3 || placeholder(password) {
+	if !ok || len(password) < 3 || Placeholder(password) {
 		return false
 	}
 	if host == "host" || strings.HasPrefix(host, "host:") || strings.HasPrefix(host, "hostname") || strings.Contains(host, "example.") {

@@ -17,9 +17,9 @@ const (
 	maxURLs  = 4096
 )
 
-// words finds many words in a text in one pass, ignoring case. A table of the words' first two bytes rules out most positions with
-// one lookup.
-type words struct {
+// Words finds many words in a text in one pass, ignoring the case of ASCII letters. A table of the words' first two bytes rules out
+// most positions with one lookup. It is safe for concurrent use once all words are added.
+type Words struct {
 	pairs  [1 << 16 / 64]uint64
 	byPair map[uint16][]word
 }
@@ -29,10 +29,11 @@ type word struct {
 	id   int
 }
 
-func newWords() *words { return &words{byPair: map[uint16][]word{}} }
+// NewWords returns a finder of no words.
+func NewWords() *Words { return &Words{byPair: map[uint16][]word{}} }
 
-// add adds a word in lower case of at least two bytes.
-func (w *words) add(text string, id int) {
+// Add adds a word in lower case of at least two bytes. Its id is reported with each place in a text.
+func (w *Words) Add(text string, id int) {
 	pair := uint16(text[0])<<8 | uint16(text[1])
 	w.pairs[pair>>6] |= 1 << (pair & 63)
 	w.byPair[pair] = append(w.byPair[pair], word{text[2:], id})
@@ -51,24 +52,29 @@ type span struct{ rule, from, to int }
 // scanHints collects the hints of a text.
 func (s *Scanner) scanHints(text string) hints {
 	var found hints
+	s.words.Each(text, func(id, at int) { found.add(id, at, len(text), s.rules) })
+	return found
+}
+
+// Each calls found with the id and position of each word in a text, in order.
+func (w *Words) Each(text string, found func(id, at int)) {
 	if len(text) < 2 {
-		return found
+		return
 	}
 	previous := lower(text[0])
 	for i := 1; i < len(text); i++ {
 		current := lower(text[i])
 		pair := uint16(previous)<<8 | uint16(current)
 		previous = current
-		if s.words.pairs[pair>>6]&(1<<(pair&63)) == 0 {
+		if w.pairs[pair>>6]&(1<<(pair&63)) == 0 {
 			continue
 		}
-		for _, w := range s.words.byPair[pair] {
-			if hasPrefixFold(text[i+1:], w.rest) {
-				found.add(w.id, i-1, len(text), s.rules)
+		for _, word := range w.byPair[pair] {
+			if hasPrefixFold(text[i+1:], word.rest) {
+				found(word.id, i-1)
 			}
 		}
 	}
-	return found
 }
 
 func (h *hints) add(id, at, length int, rules *ruleSet) {
@@ -122,7 +128,7 @@ func hasPrefixFold(text, prefix string) bool {
 }
 
 // containsAny reports whether a text contains one of the words.
-func (w *words) containsAny(text string) bool {
+func (w *Words) containsAny(text string) bool {
 	for i := 0; i+1 < len(text); i++ {
 		pair := uint16(lower(text[i]))<<8 | uint16(lower(text[i+1]))
 		if w.pairs[pair>>6]&(1<<(pair&63)) == 0 {

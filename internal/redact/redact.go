@@ -28,9 +28,10 @@ type Options struct {
 
 // Redactor replaces secrets in text. It is safe for concurrent use.
 type Redactor struct {
-	rules []rule
-	forms *leaks.Scanner
-	known []known
+	rules   []rule
+	lexicon *lexicon
+	forms   *leaks.Scanner
+	known   []known
 }
 
 // rule finds one form of secret. It replaces the last group of the pattern, or the whole match if there is no group.
@@ -42,6 +43,8 @@ type rule struct {
 	hints []string
 	// secret reports whether a match is a secret; nil means always. key is the pattern's first group if it has two, else empty.
 	secret func(key, value string) bool
+	// each matches the secrets within the pattern's last group, with a key and a value; nil means the group is the secret.
+	each *regexp.Regexp
 	// label of the replacement. Default: redacted.
 	label string
 }
@@ -55,7 +58,7 @@ func New(options Options) (*Redactor, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Redactor{rules: secretRules(), forms: forms, known: knownForms(options.Known)}
+	r := &Redactor{rules: secretRules(), lexicon: newLexicon(), forms: forms, known: knownForms(options.Known)}
 	if options.Emails {
 		r.rules = append(r.rules, emailRule())
 	}
@@ -92,30 +95,71 @@ func (r *Redactor) text(text string, counts Counts) string {
 			text = rule.apply(text, counts)
 		}
 	}
-	return r.byFormat(text, counts)
+	text, values := replace(text, r.lexicon.find(text), counts)
+	text, more := replace(text, r.byFormat(text), counts)
+	return replaceAgain(text, append(values, more...), counts)
 }
 
-// byFormat replaces the secrets that gitleaks' rules recognize.
-func (r *Redactor) byFormat(text string, counts Counts) string {
-	found := r.forms.Find(text)
-	if len(found) == 0 {
-		return text
+// byFormat finds the secrets that gitleaks' rules recognize.
+func (r *Redactor) byFormat(text string) []span {
+	var spans []span
+	for _, s := range r.forms.Find(text) {
+		spans = append(spans, span{s.From, s.To, s.Rule})
+	}
+	return spans
+}
+
+// replace replaces secrets with pseudonyms, and returns the secrets.
+func replace(text string, spans []span, counts Counts) (replaced string, values []string) {
+	return replaceAs("redacted", text, spans, counts)
+}
+
+func replaceAs(label, text string, spans []span, counts Counts) (replaced string, values []string) {
+	if len(spans) == 0 {
+		return text, nil
 	}
 	var b strings.Builder
 	end := 0
-	for _, s := range found {
-		value := text[s.From:s.To]
+	for _, s := range spans {
+		value := text[s.from:s.to]
 		if strings.Contains(value, "[redacted:") {
 			continue
 		}
-		b.WriteString(text[end:s.From])
-		b.WriteString(pseudonym("redacted", value))
-		counts.add(s.Rule, 1)
-		end = s.To
+		b.WriteString(text[end:s.from])
+		b.WriteString(pseudonym(label, value))
+		counts.add(s.rule, 1)
+		values = append(values, value)
+		end = s.to
 	}
 	b.WriteString(text[end:])
-	return b.String()
+	return b.String(), values
 }
+
+// maxAgain bounds the memory for values to look for again.
+const maxAgain = 1024
+
+// replaceAgain replaces the other places of secrets that were found by their context: a log may repeat one without its name.
+func replaceAgain(text string, values []string, counts Counts) string {
+	var pairs []string
+	slices.Sort(values)
+	for _, value := range slices.Compact(values) {
+		if len(value) >= minAgain && len(pairs) < 2*maxAgain && looksRandom(value) {
+			pairs = append(pairs, value, pseudonym("redacted", value))
+		}
+	}
+	if pairs == nil {
+		return text
+	}
+	before := strings.Count(text, "[redacted:")
+	text = strings.NewReplacer(pairs...).Replace(text)
+	if n := strings.Count(text, "[redacted:") - before; n > 0 {
+		counts.add(RuleAgain, n)
+	}
+	return text
+}
+
+// minAgain is the length in bytes of values that are replaced wherever they are.
+const minAgain = 8
 
 func (c Counts) add(rule string, n int) {
 	if c != nil {
@@ -128,8 +172,7 @@ func (r rule) apply(text string, counts Counts) string {
 	if matches == nil {
 		return text
 	}
-	var b strings.Builder
-	end := 0
+	var spans []span
 	for _, m := range matches {
 		key := ""
 		from := m[len(m)-2]
@@ -137,47 +180,23 @@ func (r rule) apply(text string, counts Counts) string {
 		if len(m) > 4 {
 			key = text[m[2]:m[3]]
 		}
-		value := text[from:to]
-		if strings.HasSuffix(text[:from], "[redacted:") || r.secret != nil && !r.secret(key, value) {
+		if r.each == nil {
+			spans = r.appendSpan(spans, text, key, from, to)
 			continue
 		}
-		b.WriteString(text[end:from])
-		b.WriteString(pseudonym(cmp.Or(r.label, "redacted"), value))
-		counts.add(r.id, 1)
-		end = to
-	}
-	b.WriteString(text[end:])
-	return b.String()
-}
-
-// isAssignedSecret reports whether a value assigned to a secret's name is a secret.
-func isAssignedSecret(key, value string) bool { return !describesSecret(key) && isValue("", value) }
-
-// looksSecret reports whether a value after a secret's name and a colon looks like a secret rather than a word. Passwords may be
-// short, other secrets are not.
-func looksSecret(key, value string) bool {
-	minLength := 6
-	if lower := strings.ToLower(key); strings.Contains(lower, "pass") || strings.HasSuffix(lower, "pwd") {
-		minLength = 3
-	}
-	return len(value) >= minLength && strings.ContainsAny(value, "0123456789!@#$%^&*+/=_~") && isAssignedSecret(key, value)
-}
-
-// describesSecret reports whether a name refers to a secret without containing it: secretName, tokenFile, passwordLength.
-func describesSecret(key string) bool {
-	key = strings.ToLower(key)
-	for _, end := range []string{
-		"name", "names", "ref", "file", "path", "dir", "namespace", "ttl", "expiry", "expires", "expiration", "age", "count",
-		"length", "size",
-		"izer", "izers", "service", "server", "controller", // tokenizer, token-service
-		"type", "url", "uri", "endpoint", "issuer", "class", "provider", "version", "policy", "required", "enabled", "reviews", "requests",
-		"secrets", "tokens", // counts: secrets=5 in a quota, max_tokens=4096
-	} {
-		if strings.HasSuffix(key, end) {
-			return true
+		for _, e := range r.each.FindAllStringSubmatchIndex(text[from:to], -1) {
+			spans = r.appendSpan(spans, text, text[from+e[2]:from+e[3]], from+e[4], from+e[5])
 		}
 	}
-	return false
+	text, _ = replaceAs(cmp.Or(r.label, "redacted"), text, spans, counts)
+	return text
+}
+
+func (r rule) appendSpan(spans []span, text, key string, from, to int) []span {
+	if strings.HasSuffix(text[:from], "[redacted:") || r.secret != nil && !r.secret(key, text[from:to]) {
+		return spans
+	}
+	return append(spans, span{from, to, r.id})
 }
 
 // isValue reports whether a value is a literal: no placeholder, no reference, no word for a missing value, and not redacted yet.
@@ -199,8 +218,8 @@ func isTokenLike(_, value string) bool {
 	var lower, upper bool
 	for i, r := range value {
 		switch {
-		case unicode.IsDigit(r) || r == '=':
-			return isValue("", value)
+		case unicode.IsDigit(r) || r == '=' && i > 0 && strings.Trim(value[i:], "=") == "":
+			return isValue("", value) && !isSetting(value)
 		case unicode.IsLower(r):
 			lower = true
 		case i > 0 && unicode.IsUpper(r):
@@ -208,6 +227,21 @@ func isTokenLike(_, value string) bool {
 		}
 	}
 	return lower && upper && isValue("", value)
+}
+
+// isSetting reports whether a word is an assignment: expires_in=3600.
+func isSetting(value string) bool {
+	name, rest, ok := strings.Cut(value, "=")
+	return ok && strings.Trim(rest, "=") != "" && isIdentifier(name)
+}
+
+// isURLPassword reports whether a password in a URL is a literal rather than an example.
+func isURLPassword(_, value string) bool {
+	switch strings.ToLower(value) {
+	case "password", "passwd", "pass", "pwd", "secret", "token":
+		return false
+	}
+	return isValue("", value) && (value[0] != '$' || !isIdentifier(value[1:]))
 }
 
 // pseudonym returns the stable replacement of a secret. It shows only 16 bits of the hash: enough to see that two lines contain

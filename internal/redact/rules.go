@@ -23,25 +23,21 @@ const (
 	RuleKubeconfig    = "kubeconfig"
 	RuleRegistryAuth  = "registry-auth"
 	RuleCommand       = "command-line"
+	RuleStatement     = "statement"
+	RuleHash          = "password-hash"
+	RuleFile          = "credential-file"
+	RuleAgain         = "secret-again"
 	RuleEmail         = "email"
 	RuleIP            = "ip-address"
 )
 
-// secretKey matches the names that secrets have in env, YAML, JSON, flags and logs.
-const secretKey = `([A-Za-z0-9_.-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|` +
-	`credentials?|authorization|auth[_-]?key|account[_-]?key|signing[_-]?key|encryption[_-]?key|` +
-	`connection[_-]?string)[A-Za-z0-9_-]*)`
-
-// secretHints: every name that secretKey matches contains at least one of them.
-func secretHints() []string {
-	return []string{"pass", "pwd", "secret", "token", "key", "credential", "authorization", "connection"}
-}
-
 // secretRules returns the rules in order: each one sees the text that the previous one left.
 func secretRules() []rule {
-	named := func(pattern string, secret func(key, value string) bool) rule {
-		return rule{id: RuleNamed, pattern: regexp.MustCompile(`(?i)` + secretKey + pattern), hints: secretHints(), secret: secret}
-	}
+	return slices.Concat(formatRules(), headerRules(), statementRules(), fileRules())
+}
+
+// formatRules recognize secrets by their form.
+func formatRules() []rule {
 	return []rule{
 		// PEM blocks of private keys, also if a log truncated them, and with \n for line breaks in JSON.
 		{
@@ -65,30 +61,12 @@ func secretRules() []rule {
 		},
 		// user:password@ in URLs, where the password may contain an @, and the DSN of Go's MySQL driver.
 		{
-			id: RulePasswordInURL, hints: []string{"://"}, secret: isValue,
+			id: RulePasswordInURL, hints: []string{"://"}, secret: isURLPassword,
 			pattern: regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/@:]*:([^\s/]+)@`),
 		},
 		{
 			id: RulePasswordInURL, hints: []string{"@tcp(", "@unix("}, secret: isValue,
 			pattern: regexp.MustCompile(`\b[\w.-]+:([^\s:@/]+)@(?:tcp|unix)\(`),
-		},
-		// HTTP authorization: a known scheme anywhere, any scheme in an Authorization header.
-		{
-			id: RuleAuthorization, hints: []string{"bearer", "basic"}, secret: isTokenLike,
-			pattern: regexp.MustCompile(`(?i)\b(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{8,})`),
-		},
-		{
-			id: RuleAuthorization, hints: []string{"authorization"}, secret: isTokenLike,
-			pattern: regexp.MustCompile(`(?i)authorization["']?\s*[:=]\s*["'\[]?(?:[a-z0-9-]+\s+)([^\s"',\]]{6,})`),
-		},
-		// Cookies identify sessions.
-		{
-			id: RuleCookie, hints: []string{"cookie"}, secret: isValue,
-			pattern: regexp.MustCompile(`(?i)\bcookie["']?\s*[:=]\s*["'\[]*[\w.-]+=([^\s;"',\]]{6,})`),
-		},
-		{
-			id: RuleCookie, hints: []string{"sid", "sessionid", "session_id", "csrftoken"}, secret: isValue,
-			pattern: regexp.MustCompile(`(?i)\b(?:session_?id|jsessionid|phpsessid|connect\.sid|sid|csrftoken)=([^\s;"',&\]]{6,})`),
 		},
 		// JSON Web Tokens, such as ServiceAccount tokens.
 		{
@@ -116,53 +94,8 @@ func secretRules() []rule {
 				`[a-z0-9-]+\.webhook\.office\.com/webhookb2|qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=|open\.(?:feishu\.cn|` +
 				`larksuite\.com)/open-apis/bot/v2/hook)/?([\w/@%.-]{12,})`),
 		},
+		{id: RuleKeyForm, pattern: regexp.MustCompile(`\bAGE-SECRET-KEY-1[0-9A-Za-z]{40,}`), hints: []string{"age-secret-key"}},
 		{id: RuleKeyForm, pattern: regexp.MustCompile(`(?:\bbot|\b)([0-9]{8,10}:AA[A-Za-z0-9_-]{33})`), hints: []string{":aa"}},
-		// Programs with the password as an argument.
-		{
-			id: RuleCommand, hints: []string{"curl", "wget", "http"}, secret: isValue,
-			pattern: regexp.MustCompile(`\b(?:curl|wget|http)\b[^\n|;]*?\s(?:-u|--user)[ =]?["']?[^\s:"']+:([^\s"']+)`),
-		},
-		{id: RuleCommand, pattern: regexp.MustCompile(`\bsshpass\s+-p\s*["']?([^\s"']+)`), hints: []string{"sshpass"}, secret: isValue},
-		{
-			id: RuleCommand, hints: []string{"mysql", "mariadb"}, secret: isValue,
-			pattern: regexp.MustCompile(`\b(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n|;]*?\s-p([^\s"']+)`),
-		},
-		// "key": "value", key: 'value', key="value with spaces", JSON in JSON, and XML.
-		named(`["']?\s*(?:[:=]|=>)\s*"((?:[^"\\]|\\.)+)"`, isAssignedSecret),
-		named(`["']?\s*(?:[:=]|=>)\s*'([^']+)'`, isAssignedSecret),
-		named(`\\+"\s*:\s*\\+"([^"\\]+)`, isAssignedSecret),
-		named(`>([^<\s][^<]*)</`, isAssignedSecret),
-		// key=value and --key=value, --key value.
-		named(`=([^\s"'&,;>][^\s"'&,;]*)`, isAssignedSecret),
-		named(`\s+=\s+([^\s"'&,;]+)`, looksSecret),
-		{
-			id: RuleNamed, hints: []string{"-pass", "password", "token", "secret", "api-key"}, secret: looksSecret,
-			pattern: regexp.MustCompile(
-				`(?i)--?(pass(?:word|phrase)?|[\w-]*(?:password|token|secret|api-key))\s+["']?([^\s"'-][^\s"']*)`,
-			),
-		},
-		// Prose: password "value", password 'value', password is "value".
-		{
-			id: RuleNamed, hints: []string{"password", "passphrase", "pwd"}, secret: looksSecret,
-			pattern: regexp.MustCompile(`(?i)\b(passwords?|passphrase|pwd)\s+(?:is\s+|was\s+|of\s+)?["'` + "`" +
-				`]([^\s"'` + "`" + `]{4,})["'` + "`" + `]`),
-		},
-		// key: value and "key":123. Prose also has a colon after such names ("invalid token: not found").
-		named(`(?:["']:\s*|:\s+)([^\s"',;{}\[\]]+)`, looksSecret),
-		// Password:value, as Go prints structs. token-service:1.2 is an image.
-		{
-			id: RuleNamed, hints: secretHints(), secret: looksSecret,
-			pattern: regexp.MustCompile(`(?i)\b([a-z0-9_]*(?:passw(?:or)?d|passphrase|pwd|secret|token|api_?key)):([^\s"',;{}\[\]/]+)`),
-		},
-		// Env of Pods: the name on one line, the value on the next.
-		{
-			id: RuleNamed, hints: secretHints(), secret: isAssignedSecret,
-			pattern: regexp.MustCompile(`(?i)name["']?:\s*["']?` + secretKey + `["']?,?\s+["']?value["']?:\s*["']?([^\s"']+)`),
-		},
-		{
-			id: RuleNamed, hints: secretHints(), secret: isAssignedSecret,
-			pattern: regexp.MustCompile(`(?i)"name":\s*"` + secretKey + `",\s*"value":\s*"([^"]+)"`),
-		},
 	}
 }
 

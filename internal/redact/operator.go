@@ -1,0 +1,254 @@
+package redact
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// operator is how a text connects a name with a value.
+type operator int
+
+const (
+	noOperator operator = iota
+	// tight: name=value, "name": ..., --name=value.
+	tight
+	// loose: name: value, name = value.
+	loose
+	// free: name value, name is value.
+	free
+	// flagged: --name value.
+	flagged
+	// tag: <name>value</name>.
+	tag
+	// call: name("value").
+	call
+	// pair: {"name": "password", "value": "..."}.
+	pair
+)
+
+// quotes returns the length of a quote at a position and what ends the quoted text. A quote in JSON or a URL is escaped.
+func (f *finder) quote(at int) (length int, end string) {
+	rest := f.text[at:]
+	if rest == "" {
+		return 0, ""
+	}
+	slashes := len(rest) - len(strings.TrimLeft(rest[:min(len(rest), 16)], `\`)) - max(0, len(rest)-16)
+	if slashes > 0 && slashes < len(rest) && (rest[slashes] == '"' || rest[slashes] == '\'') {
+		return slashes + 1, rest[:slashes+1]
+	}
+	switch rest[0] {
+	case '"', '\'', '`':
+		if three := rest[:1] + rest[:1] + rest[:1]; strings.HasPrefix(rest, three) {
+			return 3, three
+		}
+		return 1, rest[:1]
+	}
+	for _, q := range [...][2]string{
+		{"&quot;", "&quot;"}, {"&#34;", "&#34;"}, {"&#39;", "&#39;"}, {"%22", "%22"}, {"%27", "%27"}, {`\u0022`, `\u0022`}, {`\u0027`, `\u0027`},
+		{"“", "”"}, {"„", "“"}, {"「", "」"}, {"『", "』"}, {"«", "»"}, {"‘", "’"}, {"＂", "＂"}, {"<![CDATA[", "]]>"}, {"<<\"", "\""},
+	} {
+		if strings.HasPrefix(rest, q[0]) {
+			return len(q[0]), q[1]
+		}
+	}
+	return 0, ""
+}
+
+// closers skips what may follow a name that is quoted or a key in brackets.
+func (f *finder) closers(at int) (end int, quoted bool) {
+	for at < len(f.text) {
+		switch {
+		case f.text[at] == ']', strings.HasPrefix(f.text[at:], "!"), f.text[at] == '?' && quoted:
+			at++
+			continue
+		case quoted && strings.HasPrefix(f.text[at:], ":protected"), quoted && strings.HasPrefix(f.text[at:], ":private"):
+			at += strings.IndexByte(f.text[at+1:]+"]", ']') + 1
+			continue
+		}
+		n, _ := f.quote(at)
+		if n == 0 || n == 3 && f.text[at] == f.text[at+1] {
+			break
+		}
+		at += n
+		quoted = true
+	}
+	return at, quoted
+}
+
+// spaces skips spaces and tabs.
+func (f *finder) spaces(at int) int {
+	from := at
+	for at < len(f.text) && at-from < maxReach && (f.text[at] == ' ' || f.text[at] == '\t') {
+		at++
+	}
+	if strings.HasPrefix(f.text[at:], "\u3000") || strings.HasPrefix(f.text[at:], "\u00a0") {
+		_, size := utf8.DecodeRuneInString(f.text[at:])
+		return f.spaces(at + size)
+	}
+	return at
+}
+
+// symbol returns the length of an assignment operator at a position.
+func (f *finder) symbol(at int) (length int) {
+	rest := f.text[at:]
+	for _, not := range []string{"==", "=~", "::", "://", ":=>"} {
+		if strings.HasPrefix(rest, not) {
+			if not == "::" && strings.HasPrefix(rest, ":: ") { // base64 in LDIF
+				return 2
+			}
+			return 0
+		}
+	}
+	for _, s := range []string{"=>", "->", ":=", "::=", "?=", "=", ":", "：", "＝", "%3D", "%3d", "%3A", "%3a", `\u003d`, `\u003D`, "&#61;", "→"} {
+		if strings.HasPrefix(rest, s) {
+			return len(s)
+		}
+	}
+	return 0
+}
+
+// value finds the value of a name and adds it if it is a secret.
+func (f *finder) value(n named) bool {
+	at, quoted := f.closers(n.to)
+	prior := f.priorByte(n.from)
+	if prior == '{' && n.from > 1 && f.text[n.from-2] == '$' {
+		if strings.HasPrefix(f.text[at:], ":-") || strings.HasPrefix(f.text[at:], ":=") { // the default of a variable
+			return f.read(n, at+2, tight)
+		}
+		return false
+	}
+	if f.text[n.from:n.to] == "PASS" && strings.HasPrefix(f.text[at:], ":") || f.text[n.from:n.to] == "PWD" && prior != ';' ||
+		prior == '/' && f.ofDigest(n.from) {
+		return false
+	}
+	if dots := len(f.text[at:min(len(f.text), at+maxReach)]) - len(strings.TrimLeft(f.text[at:min(len(f.text), at+maxReach)], ".")); dots > 2 {
+		return f.read(n, f.spaces(at+dots), tight)
+	}
+	after := f.spaces(at)
+	length := f.symbol(after)
+	if strings.HasPrefix(f.text[after:], "->") && after == at && !quoted {
+		length = 0 // a pointer
+	}
+	switch {
+	case length > 0:
+		start := f.spaces(after + length)
+		colon := f.text[after] == ':' && length == 1
+		op := tight
+		if prior == ':' && colon && !quoted || prior == '$' && colon {
+			return false
+		}
+		if !quoted && (colon || !colon && start > after+length && after > at || length > 1 && start > after+length) {
+			op = loose
+		}
+		if f.read(n, start, op) {
+			return true
+		}
+		return f.pairedValue(n, at)
+	case prior == '$':
+		return false
+	case f.isTag(n, at):
+		return f.tagValue(n, at)
+	case strings.HasPrefix(f.text[at:], "(") && !quoted:
+		return f.callValue(n, at+1)
+	case n.flag:
+		return f.flagValue(n, at, quoted)
+	case quoted && f.pairedValue(n, at):
+		return true
+	case (quoted || prior == '{') && strings.HasPrefix(f.text[after:], ","):
+		return f.tupleValue(n, f.spaces(after+1))
+	case strings.HasPrefix(f.text[at:], ";s:"): // as PHP serializes
+		if i := strings.IndexByte(f.text[at+3:min(len(f.text), at+12)], ':'); i > 0 {
+			return f.read(n, at+3+i+1, tight)
+		}
+		return false
+	case strings.HasPrefix(f.text[after:], "|") && strings.Contains(f.text[f.lineStart(n.from):n.from], "|"):
+		return f.read(n, f.spaces(after+1), free)
+	case strings.HasPrefix(f.text[after:], "<<") && !quoted:
+		return f.heredoc(n, after+2)
+	case f.pairedValue(n, at):
+		return true
+	case quoted:
+		return false
+	}
+	return f.words(n, at, after)
+}
+
+func (f *finder) priorByte(at int) byte {
+	if at == 0 {
+		return 0
+	}
+	return f.text[at-1]
+}
+
+// ofDigest reports whether a name is the last part of one such as checksum/secret.
+func (f *finder) ofDigest(at int) bool {
+	before := strings.ToLower(f.text[max(0, at-24):at])
+	for _, word := range []string{"checksum/", "digest/", "hash/", "sha256/", "sum/"} {
+		if strings.HasSuffix(before, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// words finds a value after a name in words: "password is x", "the password of app: x", "password x", 密码是x.
+func (f *finder) words(n named, at, after int) bool {
+	if n.from > 0 && f.text[n.from-1] == '/' {
+		return false // a path
+	}
+	if after == at && !n.foreign {
+		return false
+	}
+	if f.connected(n, after) {
+		return true
+	}
+	if f.read(n, after, free) {
+		return true
+	}
+	end := f.lineEnd(after)
+	line := f.text[after:min(end, after+72)]
+	for i := strings.IndexAny(line, ":=："); i > 0; {
+		length := f.symbol(after + i)
+		start := f.spaces(after + i + length)
+		between := strings.Trim(line[:i], " 0123456789")
+		if length == 0 || len(strings.Fields(line[:i])) > 5 || n.meaning < key && between != "" ||
+			strings.ContainsAny(line[:i], `"'(){}[];,<`) && n.meaning < password && !n.foreign || strings.ContainsAny(line[:i], `,;{}[`) {
+			return false
+		}
+		if start == after+i+length && f.text[after+i] == ':' {
+			return false
+		}
+		return f.read(n, start, free)
+	}
+	return false
+}
+
+// connected finds a value after verbs and prepositions: is, was set to.
+func (f *finder) connected(n named, at int) bool {
+	found := false
+	for range 3 {
+		word := f.text[at:min(len(f.text), at+24)]
+		if end := strings.IndexFunc(word, func(r rune) bool { return !unicode.IsLetter(r) }); end >= 0 {
+			word = word[:end]
+		}
+		switch strings.ToLower(word) {
+		case "is", "was", "to", "as", "set", "be", "now", "lautet", "ist", "est", "es", "é", "jest", "are", "becomes", "equals", "使用", "by", "with",
+			"using", "native", "value", "plaintext", "changed", "reset", "war", "era", "fue", "auf":
+			at = f.spaces(at + len(word))
+			found = true
+			if length := f.symbol(at); length > 0 {
+				at = f.spaces(at + length)
+			}
+			continue
+		}
+		for _, particle := range []string{"是", "为", "為", "は", "を", "이", "가", "는", "은"} {
+			if strings.HasPrefix(f.text[at:], particle) {
+				at = f.spaces(at + len(particle))
+				found = true
+			}
+		}
+		break
+	}
+	return found && f.read(n, at, free)
+}

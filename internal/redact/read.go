@@ -1,0 +1,304 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+
+	"kubeops.io/kubeops/internal/leaks"
+)
+
+// literal is a value as it is written.
+type literal struct {
+	from, to int
+	quoted   bool
+	// end is the position after the value, including the quote.
+	end int
+}
+
+// wrapper matches what languages print between an operator and a literal: types, lengths, constructors of optional values.
+func wrapper() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:\{\s*\\*["']?(?:value|plaintext|stringValue)\\*["']?\s*:\s*|\(string\) |\(len=\d+\) |\(\[\]uint8\) |string\(\d+\) |s:\d+:|!!str |!!binary |&[\w-]+ |` +
+		`(?:Some|SecretStr|SecretBytes|Secret|Just|str|Ok|\[\]byte|bytes|b64decode|Buffer\.from|String|new String)\(|` +
+		`[\[({<]+\s*(?:["'\\]|&quot;)|[NbBuUrRfF]["']|<string>|<value>|data:[\w/]+;base64,|base64:|0x)`)
+}
+
+// read reads the value at a position and adds it if it is a secret.
+func (f *finder) read(n named, at int, op operator) bool {
+	if at >= len(f.text) {
+		return false
+	}
+	switch rest := f.text[at:]; {
+	case rest[0] == '\n' || rest[0] == '\r' || rest[0] == '|' || rest[0] == '>' || strings.HasPrefix(rest, `\n`):
+		if op == tight || op == loose {
+			return f.block(n, at)
+		}
+		return false
+	case rest[0] == '[' && (strings.HasPrefix(rest, "[redacted:") || strings.HasPrefix(rest, "[FILTERED") || strings.HasPrefix(rest, "[REDACTED")):
+		return false
+	case rest[0] == '(' && strings.TrimLeft(rest[1:min(len(rest), 4)], " \r\n") != rest[1:min(len(rest), 4)]:
+		return f.block(n, at+1)
+	}
+	if bytes := f.bytes.FindStringIndex(f.text[at:min(len(f.text), at+4*maxReach)]); bytes != nil && n.meaning >= key {
+		return f.add(at+1, at+bytes[1]-1)
+	}
+	if op == free {
+		at = f.skipKind(at)
+	}
+	for range 4 {
+		m := f.wrapper.FindStringIndex(f.text[at:min(len(f.text), at+40)])
+		if m == nil || strings.HasPrefix(f.text[at:], `<<"`) {
+			break
+		}
+		length := m[1]
+		if last := f.text[at+length-1]; strings.IndexByte(`"'\;`, last) >= 0 && length > 1 {
+			length-- // the quote itself
+			if last == ';' {
+				length = strings.IndexByte(f.text[at:], '&')
+			}
+		}
+		at += length
+	}
+	return f.literals(n, at, op)
+}
+
+// skipKind skips the number of the encoding of a secret, as in "password 7 0123abcd".
+func (f *finder) skipKind(at int) int {
+	if at+2 < len(f.text) && f.text[at] >= '0' && f.text[at] <= '9' && f.text[at+1] == ' ' {
+		return at + 2
+	}
+	return at
+}
+
+// literals adds the value at a position, and those that follow in a list.
+func (f *finder) literals(n named, at int, op operator) bool {
+	found := false
+	for range 64 {
+		value, ok := f.literal(n, at, op)
+		if !ok {
+			return found
+		}
+		if f.secret(n, value, op) {
+			found = f.add(value.from, value.to)
+		} else if !found {
+			return false
+		}
+		next := f.spaces(value.end)
+		if next >= len(f.text) || f.text[next] != ',' || !value.quoted && next > value.end {
+			return found
+		}
+		if at = f.spaces(next + 1); !value.quoted && at > next+1 {
+			return found
+		}
+		if follow, ok := f.literal(n, at, op); !ok || follow.quoted != value.quoted || !looksRandom(f.text[follow.from:follow.to]) ||
+			!value.quoted && strings.ContainsAny(f.text[follow.from:follow.to], "=:") || f.followed(follow.end) {
+			return found
+		}
+	}
+	return found
+}
+
+// followed reports whether an operator follows: what is before it is a name.
+func (f *finder) followed(at int) bool { return f.symbol(f.spaces(at)) > 0 }
+
+// literal reads the literal at a position.
+func (f *finder) literal(n named, at int, op operator) (literal, bool) {
+	if at >= len(f.text) {
+		return literal{}, false
+	}
+	if length, end := f.quote(at); length > 0 {
+		from := at + length
+		for length == 3 && from < len(f.text) && (f.text[from] == '\n' || f.text[from] == ' ') {
+			from++
+		}
+		to := f.next(end, from)
+		if to < 0 || to-from > maxReach && strings.Contains(f.text[from:from+maxReach], "\n") && length < 3 {
+			to = f.lineEnd(from) // the text was cut
+			return literal{from, to, true, to}, to > from
+		}
+		finish := to + len(end)
+		to = from + len(strings.TrimRight(f.text[from:to], " \r\n"))
+		return literal{from, to, true, finish}, to > from
+	}
+	if f.text[at] == '{' && at > 0 && f.text[at-1] == '=' { // braces in ODBC
+		inner := f.text[at+1 : min(len(f.text), at+maxReach)]
+		if end := strings.IndexAny(inner, "} \t\r\n:\"'"); end > 0 && inner[end] == '}' {
+			return literal{at + 1, at + 1 + end, false, at + 2 + end}, true
+		}
+	}
+	to := f.bareEnd(at, op)
+	if to < len(f.text) && f.text[to] == '(' && f.isExpressionStart(f.text[at:to]) {
+		return literal{}, false // a call
+	}
+	return literal{at, to, false, to}, to > at
+}
+
+// isExpressionStart reports whether a text is a name of a function.
+func (f *finder) isExpressionStart(text string) bool {
+	return text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.0123456789$") == ""
+}
+
+// bareEnd is the end of a value without quotes.
+func (f *finder) bareEnd(at int, op operator) int {
+	to := at
+	encoded := at > 2 && (f.text[at-3:at] == "%3D" || f.text[at-3:at] == "%3d" || f.text[at-3:at] == "%22")
+	for to < len(f.text) {
+		switch c := f.text[to]; {
+		case c <= ' ' || c >= 0x80 || strings.IndexByte("\"'`,;&<>()[]{}|", c) >= 0 && !(c == '&' && op == flagged):
+			return f.trimBare(at, to)
+		case c == '\\' && to+1 < len(f.text) && strings.IndexByte(`nrtu"'\/`, f.text[to+1]) >= 0:
+			return f.trimBare(at, to)
+		case c == '%' && (encoded && !strings.HasPrefix(f.text[to:], "%25") || strings.HasPrefix(f.text[to:], "%22") ||
+			strings.HasPrefix(f.text[to:], "%26")):
+			return f.trimBare(at, to)
+		}
+		to++
+		f.work++
+	}
+	return f.trimBare(at, to)
+}
+
+func (f *finder) trimBare(from, to int) int {
+	return from + len(strings.TrimRight(f.text[from:to], ".:,"))
+}
+
+// secret reports whether a value of a name is a secret.
+func (f *finder) secret(n named, value literal, op operator) bool {
+	text := f.text[value.from:value.to]
+	if f.stand(text) || strings.Contains(text, "[redacted:") {
+		return false
+	}
+	if strings.EqualFold(text, strings.Trim(f.text[n.from:n.to], "-")) {
+		return false
+	}
+	if value.quoted && manyWords(text) {
+		return n.meaning == password && (len(strings.Fields(text)) == 12 || len(strings.Fields(text)) == 24)
+	}
+	switch n.meaning {
+	case random:
+		return looksRandom(text) && !isDigest(text)
+	case opaque:
+		return looksRandom(text)
+	}
+	if !value.quoted && f.isExpression(text) {
+		return false
+	}
+	switch {
+	case op == free:
+		return f.freeSecret(n, value, text)
+	case op == loose && !value.quoted:
+		return f.looseSecret(n, value, text)
+	default:
+		return f.tightSecret(n, text, value.quoted)
+	}
+}
+
+// tightSecret judges a value that is clearly assigned.
+func (f *finder) tightSecret(n named, text string, quoted bool) bool {
+	switch {
+	case leaks.Number(text):
+		return n.meaning == password && len(text) > 3 && strings.Trim(text, "0123456789") == "" || len(text) > 9
+	case len(text) < 3:
+		return false
+	case n.meaning == key && leaks.WordsOnly(text) && (!quoted || f.refers(text)):
+		return n.compound && !f.refers(text) && strings.ContainsAny(text, "0123456789")
+	case quoted && n.meaning == password && leaks.WordsOnly(text) && f.refers(text):
+		return false
+	}
+	return true
+}
+
+// refers reports whether a value is a name of a secret: web-db-password.
+func (f *finder) refers(text string) bool {
+	return f.nameOf(text, "") != nothing || strings.Contains(text, "secret")
+}
+
+// looseSecret judges a bare value after a colon, or an equals sign between spaces. Prose has colons too.
+func (f *finder) looseSecret(n named, value literal, text string) bool {
+	least := 6
+	if n.meaning == password {
+		least = 3
+	}
+	switch {
+	case f.isField(text) || len(text) < least || leaks.Number(text) && (n.meaning < password || len(text) < 5):
+		return false
+	case n.meaning == key && leaks.WordsOnly(text) || leaks.WordsOnly(text) && f.refers(text):
+		return false
+	case strings.ContainsAny(text, "0123456789!@#$%^&*+/=_~"):
+		return true
+	}
+	if looksRandom(text) {
+		return true
+	}
+	return n.meaning == password && f.aloneOnLine(n, value) && len(text) > 5 && isIdentifier(text) && !f.refers(text)
+}
+
+// isField reports whether a text is the next field of a struct: Port:5432 after an empty Password.
+func (f *finder) isField(text string) bool {
+	name, _, ok := strings.Cut(text, ":")
+	return ok && isIdentifier(name) && name[0] >= 'A' && name[0] <= 'Z'
+}
+
+// aloneOnLine reports whether a name with its value is a whole line or a whole item of a list or map.
+func (f *finder) aloneOnLine(n named, value literal) bool {
+	before := strings.TrimLeft(f.text[f.lineStart(n.from):n.from], " \t-{+~[(")
+	after := strings.TrimLeft(f.text[value.end:f.lineEnd(value.end)], " \t\r;")
+	if before != "" && !strings.HasSuffix(before, ", ") && !strings.HasSuffix(before, ",") && n.from > 0 && f.text[n.from-1] != '"' &&
+		!n.compound && !f.capitalized(n) {
+		return false
+	}
+	return after == "" || strings.IndexByte(",}])", after[0]) >= 0 || after[0] == '#' || after[0] == '"' || strings.HasPrefix(after, `\n`)
+}
+
+// capitalized reports whether a label ends with a name: "Admin password: x".
+func (f *finder) capitalized(n named) bool {
+	line := f.text[f.lineStart(n.from):n.from]
+	return len(strings.Fields(line)) < 3 && line != "" && line[0] >= 'A' && line[0] <= 'Z'
+}
+
+// freeSecret judges a value in words.
+func (f *finder) freeSecret(n named, value literal, text string) bool {
+	if value.quoted {
+		return !strings.ContainsRune(text, ' ') && len(text) > 3 && !f.refers(text) &&
+			(n.meaning == password || n.foreign || tokenLike(text, n.meaning))
+	}
+	if f.articles[strings.ToLower(text)] {
+		return false
+	}
+	if tokenLike(text, n.meaning) {
+		return true
+	}
+	return n.meaning == password && (f.settingLine(n, value) || n.compound && f.wordBefore(value.from) == "to") &&
+		isIdentifier(text) && len(text) > 5 && !f.refers(text)
+}
+
+// settingLine reports whether a line is a name and a value, as in files of settings, and the name is an identifier.
+func (f *finder) settingLine(n named, value literal) bool {
+	line := strings.Fields(f.text[f.lineStart(n.from):f.lineEnd(value.end)])
+	for i, word := range line {
+		line[i] = strings.ToLower(strings.Trim(word, `;"'`))
+	}
+	switch {
+	case len(line) == 2 && f.afterLogin(n.from):
+		return true
+	case len(line) == 2:
+		return n.compound || f.passwords[line[0]] && strings.HasPrefix(line[0], "r") || len(parts(f.text[n.from:n.to])) == 1 && len(line[0]) > 8 ||
+			strings.HasSuffix(line[0], "pw")
+	case len(line) == 3:
+		return n.compound && set("env arg setenv export set fastcgi_param setx passenv")[line[0]]
+	}
+	for _, word := range line { // .netrc
+		if word == "login" || word == "machine" {
+			return true
+		}
+	}
+	return false
+}
+
+// afterLogin reports whether the line before starts with login, as in .netrc.
+func (f *finder) afterLogin(at int) bool {
+	start := f.lineStart(at)
+	return start > 0 && strings.HasPrefix(strings.TrimLeft(f.text[f.lineStart(start-1):start], " \t"), "login")
+}
+
+// byteList matches a value that is printed as numbers.
+func byteList() *regexp.Regexp { return regexp.MustCompile(`^\[\d{1,3}(?:,? \d{1,3}){5,}\]`) }

@@ -1,0 +1,198 @@
+package redact
+
+import "regexp"
+
+// secretName matches the rest of a name that says that a value is secret, and its quote.
+const secretName = `[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api_?key|access_?key)["'\s]`
+
+// headerRules recognize credentials in HTTP headers.
+func headerRules() []rule {
+	return []rule{
+		// A known scheme anywhere, any scheme in an Authorization header.
+		{
+			id: RuleAuthorization, hints: []string{"bearer", "basic", "negotiate", "ntlm"}, secret: isTokenLike,
+			pattern: regexp.MustCompile(`(?i)\b(?:bearer|basic|negotiate|ntlm)(?:\s+|, |%20)([A-Za-z0-9._~+/=-]{8,})`),
+		},
+		{
+			id: RuleAuthorization, hints: []string{"authorization"}, secret: isTokenLike,
+			pattern: regexp.MustCompile(`(?i)authorization["']?\s*[:=]\s*["'\[]*(?:[a-z0-9-]+\s+)(?:[a-z0-9]+:)?([^\s"',\]]{6,})`),
+		},
+		{
+			id: RuleAuthorization, hints: []string{"response=", "mac=", "signature="}, secret: isTokenLike,
+			pattern: regexp.MustCompile(`(?i)\b(?:response|mac|signature)="?([^\s"',&\]]{16,})`),
+		},
+		{
+			id: RuleAuthorization, hints: []string{"auth plain", "auth login", "auth xoauth2"}, secret: isTokenLike,
+			pattern: regexp.MustCompile(`(?i)\bauth (?:plain|login|xoauth2) ([A-Za-z0-9+/=]{12,})`),
+		},
+		// Cookies identify sessions.
+		{
+			id: RuleCookie, hints: []string{"cookie"}, secret: isSession, each: cookiePair(),
+			pattern: regexp.MustCompile(`(?i)\b(?:set-)?cookie["']?\s*[:=]\s*["'\[]*([^"'\]\r\n]+)`),
+		},
+		{
+			id: RuleCookie, hints: []string{"sid", "sessionid", "session_id", "csrftoken"}, secret: isValue,
+			pattern: regexp.MustCompile(`(?i)\b(?:session_?id|jsessionid|phpsessid|connect\.sid|sid|csrftoken)=([^\s;"',&\]]{6,})`),
+		},
+	}
+}
+
+// statementRules recognize secrets in statements of SQL and other protocols.
+func statementRules() []rule {
+	return []rule{
+		{
+			id: RuleStatement, hints: []string{"identified"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:values\s+|password\s+)?["'\\]*([^\s"'\\;,]{3,})`),
+		},
+		{
+			id: RuleStatement, hints: []string{"insert"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)\binsert\s+into\s[^()\n]{1,80}\([^()\n]*\b(?:passwords?|passwd|pwd|secret|token|api_key)\)\s*values\s*\([^()\n]*'([^'\n]+)'\s*\)`),
+		},
+		{
+			id: RuleStatement, hints: []string{"conn"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)(?:^|[\s;])conn(?:ect)?\s+[\w$#]+/"?([^\s"@/;]{3,})"?(?:@|\s|;|$)`),
+		},
+		{
+			id: RuleStatement, hints: []string{"pgp_sym", "aes_"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)\b(?:pgp_sym_(?:en|de)crypt|aes_(?:en|de)crypt)\([^()\n]{1,200},\s*'([^'\n]+)'`),
+		},
+		{
+			id: RuleStatement, hints: []string{" key '", "pragma"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)\b(?:attach\b[^\n;]{1,120}\bkey\s+|pragma\s+(?:re)?key\s*=\s*)'([^'\n]+)'`),
+		},
+		{
+			id: RuleStatement, hints: []string{"auth"}, secret: isMixed,
+			pattern: regexp.MustCompile(`(?m)(?:^|> |["'\s])(?:AUTH|auth)\s+(?:[\w.-]+\s+)?["']?([^\s"']{6,})["']?\s*$`),
+		},
+		{
+			id: RuleStatement, hints: []string{" on >", "setuser"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)\b(?:setuser|user)\s+\S+\s+(?:[\w~*&+@-]+\s+)*[>#]([^\s"']{3,})`),
+		},
+		{
+			id: RuleStatement, hints: []string{"auth(", "connect(", "login(", "construct(", "credential"}, secret: isMixed,
+			pattern: regexp.MustCompile(`(?i)(?:\bauth|\bconnect|\blogin|credentials?|__construct)\((?:[^()"'\n]*["'][^"'\n]*["'],\s*){1,3}["']([^"'\n]+)["']\s*\)`),
+		},
+		{
+			id: RuleStatement, hints: []string{"pass "}, secret: isMixed,
+			pattern: regexp.MustCompile(`(?m)^\s*(?:[<>]\s*)?(?:\d{3} )?PASS ([^\s]{6,})\s*$`),
+		},
+		{
+			id: RuleStatement, hints: []string{"login ", "identify "}, secret: isMixed,
+			pattern: regexp.MustCompile(`\b(?:LOGIN \S+|IDENTIFY) "?([^\s"]{6,})`),
+		},
+		{
+			id: RuleStatement, hints: []string{"login "}, secret: isLiteral,
+			pattern: regexp.MustCompile(`\bLOGIN \S+ "([^\s"]{4,})"`),
+		},
+		{
+			id: RuleStatement, hints: []string{"requirepass", "masterauth"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)\b(?:requirepass|masterauth)\s+["']?([^\s"']{3,})`),
+		},
+		{
+			id: RuleStatement, hints: []string{"securestring"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)\bConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n]{3,})["']`),
+		},
+		{
+			id: RuleStatement, hints: []string{"auth"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)\bauth["']?\s*[:=]\s*\(\s*["'][^"'\n]*["'],\s*["']([^"'\n]{3,})["']\)`),
+		},
+		{
+			id: RuleNamed, hints: []string{"mnemonic", "phrase", "seed"},
+			pattern: regexp.MustCompile(`(?i)\b(?:mnemonic|(?:seed|recovery|backup|secret)[ _-](?:phrase|words))["']?\s*[:=]\s*["']?((?:[a-z]{3,8} ){11,23}[a-z]{3,8})`),
+		},
+		// {"value": "x", "name": "password"}.
+		{
+			id: RuleNamed, hints: []string{"value"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)\bvalue["']?\s*[:=]\s*["']?([^\s"',<>]{3,})["']?,?\s+?["']?(?:name|key)["']?\s*[:=]\s*["']?` + secretName),
+		},
+		{
+			id: RuleNamed, hints: []string{"value"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)"value"\s*:\s*"([^"\\]{3,})",\s*"(?:name|key)"\s*:\s*"` + secretName),
+		},
+	}
+}
+
+// fileRules recognize lines of files with credentials, and what shells and logs write about them.
+func fileRules() []rule {
+	return []rule{
+		// Hashes of passwords in shadow, .htpasswd and LDAP.
+		{
+			id: RuleHash, hints: []string{"$1$", "$2", "$5$", "$6$", "$apr1$", "$y$", "$argon2", "$scrypt", "$7$"},
+			pattern: regexp.MustCompile(`\$(?:1|2[aby]?|5|6|7|apr1|y|argon2i?d?|scrypt)\$[\w./$=,+-]{20,}`),
+		},
+		{
+			id: RuleHash, hints: []string{"{ssha", "{sha", "{smd5}", "{md5}", "{crypt}", "{pbkdf2"},
+			pattern: regexp.MustCompile(`(?i)\{(?:S?SHA(?:\d+)?|S?MD5|CRYPT|PBKDF2[\w-]*)\}([\w+/=.$]{12,})`),
+		},
+		// .pgpass and passwd.
+		{
+			id: RuleFile, hints: []string{":"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?m)^[\w.*-]+:(?:\d{2,5}|\*):[^:\s]+:[^:\s]+:([^\s:]{3,})\s*$`),
+		},
+		{
+			id: RuleFile, hints: []string{":/"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?m)^[\w-]+:([^:*!\s]{6,}):\d+:\d+:[^:\n]*:/`),
+		},
+		// user:password as the last word of a line of settings.
+		{
+			id: RuleFile, hints: []string{":"}, secret: isMixed,
+			pattern: regexp.MustCompile(`(?m)(?:^\[?[\w.-]+\]?(?::\d+)?\s|\bauth|\bstatic:[\w.-]+:|\bcreds|\bcredentials[=:]|\blogin[=:]|\bauth[=:])` +
+				`\s*(?:[\w.@-]+:)([^\s:@/"']{6,})\s*$`),
+		},
+		{
+			id: RuleFile, hints: []string{" / ", "[root/", "[admin/"}, secret: isMixed,
+			pattern: regexp.MustCompile(`(?:: [\w.@-]+ / |\[[a-z][\w.-]*/)([^\s\]/]{6,})(?:$|\]|\s)`),
+		},
+		// user/password@database and user:password@host without a scheme.
+		{
+			id: RulePasswordInURL, hints: []string{"@"}, secret: isMixed,
+			pattern: regexp.MustCompile(`(?:^|[\s"'=:])[A-Za-z][\w$.-]*/([^\s/@:"'<>]{6,})@(?://)?[A-Za-z][\w.-]*`),
+		},
+		{
+			id: RulePasswordInURL, hints: []string{"jdbc:oracle"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`jdbc:oracle:\w+:[\w$]+/"?([^\s@/"]{3,})"?@`),
+		},
+		{
+			id: RulePasswordInURL, hints: []string{"@"}, secret: isUserinfo,
+			pattern: regexp.MustCompile(`(?:^|[\s"'=/(])([\w.=,-]+):([^\s/@:"'<>]{6,})@[\[\w]`),
+		},
+		{
+			id: RulePasswordInURL, hints: []string{"://"}, secret: isMixed,
+			pattern: regexp.MustCompile(`://([\w.~+=-]{20,})(?::[^@/\s]*)?@[\w.-]+`),
+		},
+		{
+			id: RuleKeyForm, hints: []string{"events.pagerduty.com", "hooks.zapier.com", "/with/key/"},
+			pattern: regexp.MustCompile(`(?i)(?:events\.pagerduty\.com/integration|hooks\.zapier\.com/hooks/catch/\d+|/with/key)/(\w{8,})`),
+		},
+		{
+			id: RuleKeyForm, hints: []string{`"kty"`}, secret: func(_, value string) bool { return looksRandom(value) },
+			pattern: regexp.MustCompile(`"(?:d|p|q|dp|dq|qi|k)"\s*:\s*"([\w-]{16,})"`),
+		},
+		{
+			id: RulePrivateKey, hints: []string{"private-lines", "secret key"},
+			pattern: regexp.MustCompile(`(?:Private-Lines: \d+|secret key)\r?\n([A-Za-z0-9+/=]{32,}(?:\r?\n[A-Za-z0-9+/=]{60,})*)`),
+		},
+		// Shells.
+		{
+			id: RuleCommand, hints: []string{"echo"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`\becho\s+(?:-n\s+)?["']?([^"'|\s]{3,})["']?\s*\|[^|\n]*(?:--password-stdin|sudo -S|--stdin|chpasswd|` +
+				`cryptsetup|--passphrase-fd|base64 -[dD]|base64 --decode|kinit|\bsu\b|-pass(?:in)? stdin|--with-token|openssl)`),
+		},
+		{
+			id: RuleCommand, hints: []string{"password-command"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`--password-command[= ]["']?(?:echo|printf) ["']?([^\s"']+)`),
+		},
+		{
+			id: RuleCommand, hints: []string{"<<<"}, secret: isMixed,
+			pattern: regexp.MustCompile(`<<<\s*["']?([^\s"']{6,})`),
+		},
+		{
+			id: RuleCommand, hints: []string{"from-literal"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`\bsecret\b[^\n|;]{0,200}--from-literal[= ]["']?[\w.-]+=["']?([^\s"']+)`),
+		},
+		{
+			id: RuleCommand, hints: []string{"/p:", "/pass:", "/password:"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`\s/(?:p|pass|password):"?([^\s"]{3,})`),
+		},
+	}
+}

@@ -1,0 +1,208 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"kubeops.io/kubeops/internal/leaks"
+)
+
+// stand reports whether a value only stands for a secret: a placeholder, a reference, an expression or a masked value.
+func (v *vocabulary) stand(value string) bool {
+	if !isValue("", value) && value[:min(1, len(value))] != "/" || leaks.Placeholder(value) || v.types[strings.ToLower(value)] {
+		return true
+	}
+	if v.types[strings.ToLower(strings.TrimRight(value, "!?"))] || isDigestForm(value) {
+		return true
+	}
+	if strings.ContainsAny(value[:1], "[({?") || strings.HasPrefix(value, "%(") || strings.HasPrefix(value, "#{") ||
+		value[0] == ':' && isIdentifier(value[1:]) || value[0] == '@' && isIdentifier(value[1:]) {
+		return true
+	}
+	return isPath(value) || strings.Trim(value, "*•.-_#xX") == ""
+}
+
+// isDigestForm reports whether a value is a digest with the name of its algorithm.
+func isDigestForm(value string) bool {
+	for _, prefix := range []string{"sha1:", "sha256:", "sha384:", "sha512:", "md5:", "SHA256:", "sha1-", "sha256-", "sha384-", "sha512-", "crc32c="} {
+		if strings.HasPrefix(value, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// isPath reports whether a value is a path in a file system. Base64 also starts with a slash, once in 64 times.
+func isPath(value string) bool {
+	if leaks.Path(value) && value[0] != '/' {
+		return true
+	}
+	if value == "" || value[0] != '/' {
+		return false
+	}
+	for segment := range strings.SplitSeq(value[1:], "/") {
+		if looksRandom(strings.TrimRight(segment, "=")) {
+			return false
+		}
+	}
+	return true
+}
+
+// isIdentifier reports whether a value is an identifier of a program without digits.
+func isIdentifier(value string) bool {
+	return value != "" && strings.Trim(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_") == ""
+}
+
+// isExpression reports whether a bare value is an expression: cfg.Password, or a name of a secret itself.
+func (v *vocabulary) isExpression(value string) bool {
+	dotted := false
+	for part := range strings.SplitSeq(value, ".") {
+		if !isIdentifier(part) {
+			return false
+		}
+		dotted = dotted || len(part) < len(value)
+	}
+	return dotted || strings.HasPrefix(value, "_") || v.nameOf(value, "") >= key && len(parts(value)) <= 4
+}
+
+// classes counts the kinds of characters in a text.
+type classes struct{ lower, upper, digits, special, other, changes int }
+
+func classesOf(value string) (c classes) {
+	previous := 0
+	for _, r := range value {
+		kind := 0
+		switch {
+		case r >= '0' && r <= '9':
+			c.digits++
+			kind = 1
+		case unicode.IsLower(r):
+			c.lower++
+			kind = 2
+		case unicode.IsUpper(r):
+			c.upper++
+			kind = 3
+		case strings.ContainsRune("!@#$%^&*+=~?|", r):
+			c.special++
+			kind = 4
+		default:
+			c.other++
+			kind = 5
+		}
+		if kind != previous && previous != 0 {
+			c.changes++
+		}
+		previous = kind
+	}
+	return c
+}
+
+// looksRandom reports whether a value may be generated: long, of letters and digits, and not made of words.
+func looksRandom(value string) bool {
+	if len(value) < 10 || strings.ContainsAny(value, " \t\n,;\"'(){}<>") {
+		return false
+	}
+	c := classesOf(value)
+	switch {
+	case c.lower+c.upper == 0 || leaks.WordsOnly(value) || leaks.Number(value) || isTime(value):
+		return false
+	case strings.Contains(value, "://") || strings.Count(value, ".") > 2 && c.digits < 6:
+		return false
+	case c.digits == 0:
+		return c.upper > 2 && c.lower > 2 && c.changes > len(value)/3
+	default:
+		return c.changes > 2 || c.digits > 5
+	}
+}
+
+// isDigest reports whether a value is in the form of a digest, commit or UUID.
+func isDigest(value string) bool {
+	bare := strings.ReplaceAll(value, "-", "")
+	return len(bare) >= 16 && strings.Trim(bare, "0123456789abcdef") == "" || len(bare) >= 16 && strings.Trim(bare, "0123456789ABCDEF") == ""
+}
+
+// isTime reports whether a value is a date or time of day.
+func isTime(value string) bool {
+	return len(value) > 4 && strings.Trim(value, "0123456789:-/.TZ+") == "" && strings.ContainsAny(value, ":-/")
+}
+
+// isVersion reports whether a value is a version, an address or a size: v1.2.3, 10.0.0.1:80, 4KiB.
+func isVersion(value string) bool {
+	c := classesOf(value)
+	return c.digits > 0 && strings.Contains(value, ".") && c.lower+c.upper < 4 && c.special == 0 || c.lower+c.upper < 4 && c.special == 0 &&
+		strings.Trim(value, "0123456789.,:-/") != value && unicode.IsDigit(rune(value[0])) && len(value) < 8
+}
+
+// tokenLike reports whether a word in prose is a secret rather than a word, a name or a number.
+func tokenLike(value string, m meaning) bool {
+	least := 6
+	if m < password {
+		least = 10
+	}
+	if utf8.RuneCountInString(value) < least || isVersion(value) || isTime(value) || leaks.Number(value) || strings.Contains(value, "://") {
+		return false
+	}
+	c := classesOf(strings.TrimRight(value, "!?"))
+	if m < password && (leaks.WordsOnly(value) || c.digits == 0 && !looksRandom(value)) {
+		return false
+	}
+	if leaks.WordsOnly(value) {
+		return c.digits > 1 && strings.Count(value, "-") > 1
+	}
+	return c.digits > 0 && c.lower+c.upper > 0 || c.special > 0 && c.lower+c.upper > 1 || looksRandom(value)
+}
+
+// manyWords reports whether a value is a sentence.
+func manyWords(value string) bool {
+	words := strings.Fields(value)
+	if len(words) < 3 {
+		return false
+	}
+	plain := 0
+	for _, word := range words {
+		if !strings.ContainsAny(word, "0123456789@#$%^&*=") {
+			plain++
+		}
+	}
+	return 3*plain >= 2*len(words)
+}
+
+// isLiteral reports whether a value in a statement is a literal: no placeholder, parameter or variable.
+func isLiteral(_, value string) bool {
+	return isValue("", value) && !leaks.Placeholder(value) && !strings.ContainsAny(value[:1], "?:@(<-") && !leaks.Number(value)
+}
+
+// isMixed reports whether a word is a secret rather than a word, a name or a number, where the text gives no better reason.
+func isMixed(_, value string) bool {
+	return isLiteral("", value) && tokenLike(value, password) && !leaks.WordsOnly(value) && !isPath(value)
+}
+
+// isUserinfo reports whether a word before an @ is user:password.
+func isUserinfo(user, value string) bool {
+	switch strings.ToLower(user[strings.LastIndexAny(user, "=,")+1:]) {
+	case "email", "mail", "mailto", "user", "username", "from", "to", "cc", "login", "sub", "name", "account", "contact", "owner", "author", "by",
+		"sha256", "sip", "sips", "xmpp", "acct", "for", "cn":
+		return false
+	}
+	return isMixed("", value)
+}
+
+// isSession reports whether a cookie may identify a session.
+func isSession(name, value string) bool {
+	lower := strings.ToLower(name)
+	for _, attribute := range []string{"path", "expires", "max-age", "domain", "samesite", "version", "lang", "theme", "_ga", "_gid"} {
+		if lower == attribute {
+			return false
+		}
+	}
+	for _, part := range []string{"sess", "sid", "token", "auth", "csrf", "xsrf", "remember", "jwt", "identity"} {
+		if strings.Contains(lower, part) {
+			return len(value) >= 6 && isValue("", value)
+		}
+	}
+	return looksRandom(value)
+}
+
+func cookiePair() *regexp.Regexp { return regexp.MustCompile(`([\w.$-]+)=([^\s;"',\]]+)`) }
