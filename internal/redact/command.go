@@ -256,7 +256,7 @@ func (f *finder) addArgument(a argument) {
 		strings.Trim(text, "0123456789:./") == "" || strings.ContainsAny(text, "<>") || strings.Contains(text, ":/") {
 		return
 	}
-	f.spans = append(f.spans, span{a.from, a.to, RuleCommand})
+	f.spans = append(f.spans, span{a.from, a.to, RuleCommand, ""})
 }
 
 // place adds the secret at a place among the arguments.

@@ -15,6 +15,8 @@ import (
 type span struct {
 	from, to int
 	rule     string
+	// label of the replacement. Default: redacted.
+	label string
 }
 
 // lexicon is what a finder looks for. It is safe for concurrent use.
@@ -97,6 +99,7 @@ func (l *lexicon) find(text string) []span {
 		}
 	})
 	f.commands()
+	f.bare()
 	return merge(f.spans)
 }
 
@@ -219,7 +222,7 @@ func (f *finder) add(from, to int) bool {
 	if from >= to {
 		return false
 	}
-	f.spans = append(f.spans, span{from, to, RuleNamed})
+	f.spans = append(f.spans, span{from, to, RuleNamed, ""})
 	return true
 }
 

@@ -7,7 +7,7 @@ import (
 
 // manifests replaces every value of Kubernetes Secrets that a text contains as YAML or JSON.
 func (r *Redactor) manifests(text string, counts Counts) string {
-	if !strings.Contains(text, "Secret") {
+	if !strings.Contains(text, "ecret") {
 		return text
 	}
 	if secretInJSON().MatchString(text) {
@@ -18,7 +18,7 @@ func (r *Redactor) manifests(text string, counts Counts) string {
 			})
 		})
 	}
-	if !strings.Contains(text, "kind: Secret") {
+	if !secretInYAML().MatchString(text) {
 		return text
 	}
 	documents := strings.Split(text, "\n---")
@@ -43,7 +43,7 @@ func redactSecretYAML(document string, counts Counts) string {
 	lines := strings.Split(document, "\n")
 	within, block := -1, -1 // indentation of data, and of a key with a block scalar
 	for i, line := range lines {
-		trimmed := strings.TrimLeft(line, " ")
+		trimmed := strings.TrimLeft(line, " \t")
 		indent := len(line) - len(trimmed)
 		key, value, pair := strings.Cut(trimmed, ":")
 		value = strings.TrimSpace(value)
@@ -73,7 +73,7 @@ func redactSecretYAML(document string, counts Counts) string {
 }
 
 func secretInYAML() *regexp.Regexp {
-	return regexp.MustCompile(`(?m)^\s*(?:- )?kind: ["']?Secret["']?\s*$`)
+	return regexp.MustCompile(`(?m)^\s*(?:- )?kind: ["']?[Ss]ecret["']?\s*$`)
 }
 func secretInJSON() *regexp.Regexp { return regexp.MustCompile(`"kind"\s*:\s*"Secret"`) }
 func dataInJSON() *regexp.Regexp {

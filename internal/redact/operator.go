@@ -92,6 +92,11 @@ func (f *finder) spaces(at int) int {
 // symbol returns the length of an assignment operator at a position.
 func (f *finder) symbol(at int) (length int) {
 	rest := f.text[at:]
+	for _, assign := range []string{":::=", "::=", ".=", "?="} {
+		if strings.HasPrefix(rest, assign) {
+			return len(assign)
+		}
+	}
 	for _, not := range []string{"==", "=~", "::", "://", ":=>"} {
 		if strings.HasPrefix(rest, not) {
 			if not == "::" && strings.HasPrefix(rest, ":: ") { // base64 in LDIF
@@ -100,7 +105,7 @@ func (f *finder) symbol(at int) (length int) {
 			return 0
 		}
 	}
-	for _, s := range []string{"=>", "->", ":=", "::=", "?=", "=", ":", "：", "＝", "%3D", "%3d", "%3A", "%3a", `\u003d`, `\u003D`, "&#61;", "→"} {
+	for _, s := range []string{"=>", "->", ":=", "=", ":", "：", "＝", "%3D", "%3d", "%3A", "%3a", `\u003d`, `\u003D`, "&#61;", "→"} {
 		if strings.HasPrefix(rest, s) {
 			return len(s)
 		}
@@ -199,6 +204,14 @@ func (f *finder) words(n named, at, after int) bool {
 	}
 	if after == at && !n.foreign {
 		return false
+	}
+	if strings.HasPrefix(f.text[after:], "- ") && after > at && f.isQuote(f.spaces(after+1)) {
+		return f.read(n, f.spaces(after+1), free)
+	}
+	for _, kind := range []string{"string = ", "String = ", "string := ", "str = "} { // of a declaration
+		if strings.HasPrefix(f.text[after:], kind) {
+			return f.read(n, after+len(kind), loose)
+		}
 	}
 	if f.connected(n, after) {
 		return true

@@ -77,7 +77,7 @@ func (f *finder) literals(n named, at int, op operator) bool {
 		if !ok {
 			return found
 		}
-		if f.secret(n, value, op) {
+		if !(value.quoted && op != pair && f.followed(value.end)) && f.secret(n, value, op) {
 			found = f.add(value.from, value.to)
 		} else if !found {
 			return false
@@ -98,7 +98,10 @@ func (f *finder) literals(n named, at int, op operator) bool {
 }
 
 // followed reports whether an operator follows: what is before it is a name.
-func (f *finder) followed(at int) bool { return f.symbol(f.spaces(at)) > 0 }
+func (f *finder) followed(at int) bool {
+	at = f.spaces(at)
+	return f.symbol(at) > 0 && !strings.HasPrefix(f.text[at:], "->")
+}
 
 // literal reads the literal at a position.
 func (f *finder) literal(n named, at int, op operator) (literal, bool) {
@@ -175,7 +178,7 @@ func (f *finder) secret(n named, value literal, op operator) bool {
 	}
 	switch n.meaning {
 	case random:
-		return looksRandom(text) && !isDigest(text)
+		return looksRandom(text) && (!isDigest(text) || len(text) >= 32 && !strings.Contains(text, "-") && f.sensitive(n.from))
 	case opaque:
 		return looksRandom(text)
 	}
@@ -190,6 +193,25 @@ func (f *finder) secret(n named, value literal, op operator) bool {
 	default:
 		return f.tightSecret(n, text, value.quoted)
 	}
+}
+
+// sensitive reports whether the text before a name, or the line after it, is about authentication.
+func (f *finder) sensitive(at int) bool {
+	low := max(0, at-maxReach/2)
+	end := f.lineEnd(at)
+	f.work += at - low
+	context := strings.ToLower(f.text[low:end])
+	for _, word := range []string{"cache", "etag", "lookup", "idempoten"} {
+		if strings.Contains(context, word) {
+			return false
+		}
+	}
+	for _, word := range []string{"api", "auth", "secret", "token", "credential", "password", "private key", "encrypt"} {
+		if strings.Contains(context, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // tightSecret judges a value that is clearly assigned.
@@ -241,6 +263,9 @@ func (f *finder) isField(text string) bool {
 // aloneOnLine reports whether a name with its value is a whole line or a whole item of a list or map.
 func (f *finder) aloneOnLine(n named, value literal) bool {
 	before := strings.TrimLeft(f.text[f.lineStart(n.from):n.from], " \t-{+~[(")
+	if value.from == n.to+1 && strings.ContainsAny(f.text[f.lineStart(n.from):n.from], "{[") {
+		return true // a struct or map as Go prints it
+	}
 	after := strings.TrimLeft(f.text[value.end:f.lineEnd(value.end)], " \t\r;")
 	if before != "" && !strings.HasSuffix(before, ", ") && !strings.HasSuffix(before, ",") && n.from > 0 && f.text[n.from-1] != '"' &&
 		!n.compound && !f.capitalized(n) {
@@ -261,7 +286,7 @@ func (f *finder) freeSecret(n named, value literal, text string) bool {
 		return !strings.ContainsRune(text, ' ') && len(text) > 3 && !f.refers(text) &&
 			(n.meaning == password || n.foreign || tokenLike(text, n.meaning))
 	}
-	if f.articles[strings.ToLower(text)] {
+	if f.articles[strings.ToLower(text)] || isSetting(text) {
 		return false
 	}
 	if tokenLike(text, n.meaning) {
@@ -286,12 +311,7 @@ func (f *finder) settingLine(n named, value literal) bool {
 	case len(line) == 3:
 		return n.compound && set("env arg setenv export set fastcgi_param setx passenv")[line[0]]
 	}
-	for _, word := range line { // .netrc
-		if word == "login" || word == "machine" {
-			return true
-		}
-	}
-	return false
+	return len(line) > 3 && (line[0] == "machine" || line[0] == "default" || line[0] == "login") // .netrc
 }
 
 // afterLogin reports whether the line before starts with login, as in .netrc.

@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -28,25 +27,10 @@ type Options struct {
 
 // Redactor replaces secrets in text. It is safe for concurrent use.
 type Redactor struct {
-	rules   []rule
+	rules   *ruleSet
 	lexicon *lexicon
 	forms   *leaks.Scanner
 	known   []known
-}
-
-// rule finds one form of secret. It replaces the last group of the pattern, or the whole match if there is no group.
-type rule struct {
-	// id for counts.
-	id      string
-	pattern *regexp.Regexp
-	// hints in lower case: every match contains at least one of them.
-	hints []string
-	// secret reports whether a match is a secret; nil means always. key is the pattern's first group if it has two, else empty.
-	secret func(key, value string) bool
-	// each matches the secrets within the pattern's last group, with a key and a value; nil means the group is the secret.
-	each *regexp.Regexp
-	// label of the replacement. Default: redacted.
-	label string
 }
 
 // Counts of replacements by rule.
@@ -58,14 +42,14 @@ func New(options Options) (*Redactor, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Redactor{rules: secretRules(), lexicon: newLexicon(), forms: forms, known: knownForms(options.Known)}
+	rules := secretRules()
 	if options.Emails {
-		r.rules = append(r.rules, emailRule())
+		rules = append(rules, emailRule())
 	}
 	if options.IPs {
-		r.rules = append(r.rules, ipRules()...)
+		rules = append(rules, ipRules()...)
 	}
-	return r, nil
+	return &Redactor{rules: newRuleSet(rules), lexicon: newLexicon(), forms: forms, known: knownForms(options.Known)}, nil
 }
 
 // Text replaces every secret that a rule finds with [redacted:xxxx].
@@ -87,34 +71,26 @@ func (r *Redactor) text(text string, counts Counts) string {
 		}
 	}
 	text = r.manifests(text, counts)
-	// Every rule has fixed substrings, and most texts contain none: searching for these first is many times faster than the
-	// patterns. Replacements contain no such substring, so one search suffices. The patterns match ſ as an s.
-	lower := strings.ReplaceAll(strings.ToLower(text), "ſ", "s")
-	for _, rule := range r.rules {
-		if rule.hints == nil || slices.ContainsFunc(rule.hints, func(hint string) bool { return strings.Contains(lower, hint) }) {
-			text = rule.apply(text, counts)
-		}
+	var all []string
+	for _, find := range []func(string) []span{r.rules.find, r.lexicon.find, r.byFormat} {
+		var values []string
+		text, values = replace(text, find(text), counts)
+		all = append(all, values...)
 	}
-	text, values := replace(text, r.lexicon.find(text), counts)
-	text, more := replace(text, r.byFormat(text), counts)
-	return replaceAgain(text, append(values, more...), counts)
+	return replaceAgain(text, all, counts)
 }
 
 // byFormat finds the secrets that gitleaks' rules recognize.
 func (r *Redactor) byFormat(text string) []span {
 	var spans []span
 	for _, s := range r.forms.Find(text) {
-		spans = append(spans, span{s.From, s.To, s.Rule})
+		spans = append(spans, span{s.From, s.To, s.Rule, ""})
 	}
 	return spans
 }
 
 // replace replaces secrets with pseudonyms, and returns the secrets.
 func replace(text string, spans []span, counts Counts) (replaced string, values []string) {
-	return replaceAs("redacted", text, spans, counts)
-}
-
-func replaceAs(label, text string, spans []span, counts Counts) (replaced string, values []string) {
 	if len(spans) == 0 {
 		return text, nil
 	}
@@ -126,9 +102,11 @@ func replaceAs(label, text string, spans []span, counts Counts) (replaced string
 			continue
 		}
 		b.WriteString(text[end:s.from])
-		b.WriteString(pseudonym(label, value))
+		b.WriteString(pseudonym(cmp.Or(s.label, "redacted"), value))
 		counts.add(s.rule, 1)
-		values = append(values, value)
+		if s.label == "" {
+			values = append(values, value)
+		}
 		end = s.to
 	}
 	b.WriteString(text[end:])
@@ -143,7 +121,7 @@ func replaceAgain(text string, values []string, counts Counts) string {
 	var pairs []string
 	slices.Sort(values)
 	for _, value := range slices.Compact(values) {
-		if len(value) >= minAgain && len(pairs) < 2*maxAgain && looksRandom(value) {
+		if len(value) >= minAgain && len(pairs) < 2*maxAgain && isDistinct(value) {
 			pairs = append(pairs, value, pseudonym("redacted", value))
 		}
 	}
@@ -158,6 +136,11 @@ func replaceAgain(text string, values []string, counts Counts) string {
 	return text
 }
 
+// isDistinct reports whether a value cannot occur in a text by chance, nor as a word or a name.
+func isDistinct(value string) bool {
+	return looksRandom(value) || len(value) >= 2*minAgain && tokenLike(value, key) && !isNameLike(value)
+}
+
 // minAgain is the length in bytes of values that are replaced wherever they are.
 const minAgain = 8
 
@@ -167,45 +150,13 @@ func (c Counts) add(rule string, n int) {
 	}
 }
 
-func (r rule) apply(text string, counts Counts) string {
-	matches := r.pattern.FindAllStringSubmatchIndex(text, -1)
-	if matches == nil {
-		return text
-	}
-	var spans []span
-	for _, m := range matches {
-		key := ""
-		from := m[len(m)-2]
-		to := m[len(m)-1]
-		if len(m) > 4 {
-			key = text[m[2]:m[3]]
-		}
-		if r.each == nil {
-			spans = r.appendSpan(spans, text, key, from, to)
-			continue
-		}
-		for _, e := range r.each.FindAllStringSubmatchIndex(text[from:to], -1) {
-			spans = r.appendSpan(spans, text, text[from+e[2]:from+e[3]], from+e[4], from+e[5])
-		}
-	}
-	text, _ = replaceAs(cmp.Or(r.label, "redacted"), text, spans, counts)
-	return text
-}
-
-func (r rule) appendSpan(spans []span, text, key string, from, to int) []span {
-	if strings.HasSuffix(text[:from], "[redacted:") || r.secret != nil && !r.secret(key, text[from:to]) {
-		return spans
-	}
-	return append(spans, span{from, to, r.id})
-}
-
 // isValue reports whether a value is a literal: no placeholder, no reference, no word for a missing value, and not redacted yet.
 func isValue(_, value string) bool {
 	switch strings.ToLower(strings.Trim(value, ".,;:)]}")) {
 	case "", "true", "false", "null", "nil", "none", "required", "missing", "invalid", "expired", "empty", "unset", "not", "is", "was":
 		return false
 	}
-	for _, start := range []string{"[redacted:", "[email:", "[ip:", "$(", "${", "<", "/", "{{"} {
+	for _, start := range []string{"[redacted:", "[email:", "[ip:", "SECRET[", "$(", "${", "<", "/", "{{"} {
 		if strings.HasPrefix(value, start) {
 			return false
 		}
@@ -226,7 +177,7 @@ func isTokenLike(_, value string) bool {
 			upper = true
 		}
 	}
-	return lower && upper && isValue("", value)
+	return lower && upper && isValue("", value) && (looksRandom(value) || isEncodedText(value))
 }
 
 // isSetting reports whether a word is an assignment: expires_in=3600.

@@ -27,6 +27,7 @@ const (
 	RuleHash          = "password-hash"
 	RuleFile          = "credential-file"
 	RuleAgain         = "secret-again"
+	RuleRandom        = "random-value"
 	RuleEmail         = "email"
 	RuleIP            = "ip-address"
 )
@@ -41,10 +42,9 @@ func formatRules() []rule {
 	return []rule{
 		// PEM blocks of private keys, also if a log truncated them, and with \n for line breaks in JSON.
 		{
-			id: RulePrivateKey, hints: []string{"-----begin"},
-			pattern: regexp.MustCompile(
-				`-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\z)`,
-			),
+			id: RulePrivateKey, hints: []string{"-----begin"}, lines: true,
+			pattern: regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?:(?:[^-]|-[^-])*?-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|` +
+				`(?:[ \t]*(?:\r?\n|\\r|\\n)+[ \t]*(?:[\w-]+: [^\n\\]*|[A-Za-z0-9+/=]+)?)*)`),
 		},
 		// Data of a Secret, and credentials of a kubeconfig or a registry: base64 that no other rule recognizes.
 		{

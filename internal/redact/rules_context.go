@@ -1,6 +1,9 @@
 package redact
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 // secretName matches the rest of a name that says that a value is secret, and its quote.
 const secretName = `[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api_?key|access_?key)["'\s]`
@@ -11,14 +14,18 @@ func headerRules() []rule {
 		// A known scheme anywhere, any scheme in an Authorization header.
 		{
 			id: RuleAuthorization, hints: []string{"bearer", "basic", "negotiate", "ntlm"}, secret: isTokenLike,
-			pattern: regexp.MustCompile(`(?i)\b(?:bearer|basic|negotiate|ntlm)(?:\s+|, |%20)([A-Za-z0-9._~+/=-]{8,})`),
+			pattern: regexp.MustCompile(`(?i)\b(?:bearer|basic|negotiate|ntlm)(?:[ \t]+|%20)([A-Za-z0-9._~+/=-]{8,})`),
+		},
+		{
+			id: RuleAuthorization, hints: []string{"bearer, "}, secret: isRandom,
+			pattern: regexp.MustCompile(`(?i)\bbearer, ([A-Za-z0-9._~+/=-]{16,})`),
 		},
 		{
 			id: RuleAuthorization, hints: []string{"authorization"}, secret: isTokenLike,
 			pattern: regexp.MustCompile(`(?i)authorization["']?\s*[:=]\s*["'\[]*(?:[a-z0-9-]+\s+)(?:[a-z0-9]+:)?([^\s"',\]]{6,})`),
 		},
 		{
-			id: RuleAuthorization, hints: []string{"response=", "mac=", "signature="}, secret: isTokenLike,
+			id: RuleAuthorization, hints: []string{"response=", "mac=", "signature="}, secret: isRandom,
 			pattern: regexp.MustCompile(`(?i)\b(?:response|mac|signature)="?([^\s"',&\]]{16,})`),
 		},
 		{
@@ -42,7 +49,11 @@ func statementRules() []rule {
 	return []rule{
 		{
 			id: RuleStatement, hints: []string{"identified"}, secret: isLiteral,
-			pattern: regexp.MustCompile(`(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:values\s+|password\s+)?["'\\]*([^\s"'\\;,]{3,})`),
+			pattern: regexp.MustCompile(`(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:values\s+|password\s+)?["'\\]+([^\s"'\\;,]{3,})`),
+		},
+		{
+			id: RuleStatement, hints: []string{"identified"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)\b(?:create|alter|grant)\b[^\n;]{1,200}?\bidentified\s+by\s+([^\s"'\\;,]{3,})`),
 		},
 		{
 			id: RuleStatement, hints: []string{"insert"}, secret: isLiteral,
@@ -86,7 +97,7 @@ func statementRules() []rule {
 		},
 		{
 			id: RuleStatement, hints: []string{"requirepass", "masterauth"}, secret: isLiteral,
-			pattern: regexp.MustCompile(`(?i)\b(?:requirepass|masterauth)\s+["']?([^\s"']{3,})`),
+			pattern: regexp.MustCompile(`(?im)^[^#\n]{0,80}?\b(?:requirepass|masterauth)\s+["']?([^\s"'<>]{3,})`),
 		},
 		{
 			id: RuleStatement, hints: []string{"securestring"}, secret: isLiteral,
@@ -102,7 +113,7 @@ func statementRules() []rule {
 		},
 		// {"value": "x", "name": "password"}.
 		{
-			id: RuleNamed, hints: []string{"value"}, secret: isLiteral,
+			id: RuleNamed, hints: []string{"value"}, secret: isLiteral, lines: true,
 			pattern: regexp.MustCompile(`(?i)\bvalue["']?\s*[:=]\s*["']?([^\s"',<>]{3,})["']?,?\s+?["']?(?:name|key)["']?\s*[:=]\s*["']?` + secretName),
 		},
 		{
@@ -126,27 +137,32 @@ func fileRules() []rule {
 		},
 		// .pgpass and passwd.
 		{
-			id: RuleFile, hints: []string{":"}, secret: isLiteral,
+			id: RuleFile, pick: isPgpass, secret: isLiteral,
 			pattern: regexp.MustCompile(`(?m)^[\w.*-]+:(?:\d{2,5}|\*):[^:\s]+:[^:\s]+:([^\s:]{3,})\s*$`),
 		},
 		{
-			id: RuleFile, hints: []string{":/"}, secret: isLiteral,
+			id: RuleFile, pick: func(line string) bool { return strings.Count(line, ":") > 5 && !strings.Contains(line, "://") },
+			secret:  isLiteral,
 			pattern: regexp.MustCompile(`(?m)^[\w-]+:([^:*!\s]{6,}):\d+:\d+:[^:\n]*:/`),
 		},
 		// user:password as the last word of a line of settings.
 		{
-			id: RuleFile, hints: []string{":"}, secret: isMixed,
+			id: RuleFile, pick: endsWithUserinfo, secret: isUserinfo,
 			pattern: regexp.MustCompile(`(?m)(?:^\[?[\w.-]+\]?(?::\d+)?\s|\bauth|\bstatic:[\w.-]+:|\bcreds|\bcredentials[=:]|\blogin[=:]|\bauth[=:])` +
-				`\s*(?:[\w.@-]+:)([^\s:@/"']{6,})\s*$`),
+				`\s*([\w.@-]+):([^\s:@/"']{6,})\s*$`),
 		},
 		{
-			id: RuleFile, hints: []string{" / ", "[root/", "[admin/"}, secret: isMixed,
-			pattern: regexp.MustCompile(`(?:: [\w.@-]+ / |\[[a-z][\w.-]*/)([^\s\]/]{6,})(?:$|\]|\s)`),
+			id: RuleFile, hints: []string{" / ", "[root/", "[admin"}, secret: isMixed,
+			pattern: regexp.MustCompile(`(?:: [\w.@-]+ / |\[(?:root|admin|administrator)/)([^\s\]/]{6,})(?:$|\]|\s)`),
 		},
 		// user/password@database and user:password@host without a scheme.
 		{
 			id: RulePasswordInURL, hints: []string{"@"}, secret: isMixed,
 			pattern: regexp.MustCompile(`(?:^|[\s"'=:])[A-Za-z][\w$.-]*/([^\s/@:"'<>]{6,})@(?://)?[A-Za-z][\w.-]*`),
+		},
+		{
+			id: RulePasswordInURL, hints: []string{"@"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)\b\w*(?:login|userid|conn|connection|dsn|database|db_?url)["']?[=:]\s*["']?[a-z][\w$]*/([^\s/@"']{3,})@`),
 		},
 		{
 			id: RulePasswordInURL, hints: []string{"jdbc:oracle"}, secret: isLiteral,
@@ -165,11 +181,11 @@ func fileRules() []rule {
 			pattern: regexp.MustCompile(`(?i)(?:events\.pagerduty\.com/integration|hooks\.zapier\.com/hooks/catch/\d+|/with/key)/(\w{8,})`),
 		},
 		{
-			id: RuleKeyForm, hints: []string{`"kty"`}, secret: func(_, value string) bool { return looksRandom(value) },
+			id: RuleKeyForm, hints: []string{`"kty"`}, secret: isRandom,
 			pattern: regexp.MustCompile(`"(?:d|p|q|dp|dq|qi|k)"\s*:\s*"([\w-]{16,})"`),
 		},
 		{
-			id: RulePrivateKey, hints: []string{"private-lines", "secret key"},
+			id: RulePrivateKey, hints: []string{"private-lines", "secret key"}, lines: true,
 			pattern: regexp.MustCompile(`(?:Private-Lines: \d+|secret key)\r?\n([A-Za-z0-9+/=]{32,}(?:\r?\n[A-Za-z0-9+/=]{60,})*)`),
 		},
 		// Shells.
@@ -195,4 +211,16 @@ func fileRules() []rule {
 			pattern: regexp.MustCompile(`\s/(?:p|pass|password):"?([^\s"]{3,})`),
 		},
 	}
+}
+
+// isPgpass reports whether a line may be one of .pgpass: five fields with colons, without spaces.
+func isPgpass(line string) bool {
+	return strings.Count(line, ":") == 4 && !strings.ContainsAny(line, " \t/")
+}
+
+// endsWithUserinfo reports whether the last word of a line may be user:password.
+func endsWithUserinfo(line string) bool {
+	word := line[strings.LastIndexAny(line, " \t=")+1:]
+	colon := strings.LastIndexByte(word, ':')
+	return colon > 0 && len(word)-colon > 6 && strings.IndexByte(word, '/') < 0
 }

@@ -58,7 +58,7 @@ func (f *finder) tagValue(n named, at int) bool {
 		to--
 	}
 	value := literal{from, to, true, to}
-	return f.secret(n, value, tag) && f.add(from, to)
+	return n.meaning > random && f.secret(n, value, tag) && f.add(from, to)
 }
 
 // callValue reads the last literal among the arguments of a call: setPassword("x"), Credential("user", "x").

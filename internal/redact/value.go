@@ -26,7 +26,7 @@ func (v *vocabulary) stand(value string) bool {
 
 // isDigestForm reports whether a value is a digest with the name of its algorithm.
 func isDigestForm(value string) bool {
-	for _, prefix := range []string{"sha1:", "sha256:", "sha384:", "sha512:", "md5:", "SHA256:", "sha1-", "sha256-", "sha384-", "sha512-", "crc32c="} {
+	for _, prefix := range []string{"sha1:", "sha256:", "sha384:", "sha512:", "md5:", "SHA256:", "sha1-", "sha256-", "sha384-", "sha512-", "crc32c=", "sha256=HEX", "SECRET[", `\S`, `[^`, `.*`, `\w`} {
 		if strings.HasPrefix(value, prefix) {
 			return true
 		}
@@ -106,15 +106,44 @@ func looksRandom(value string) bool {
 	}
 	c := classesOf(value)
 	switch {
-	case c.lower+c.upper == 0 || leaks.WordsOnly(value) || leaks.Number(value) || isTime(value):
+	case c.lower+c.upper == 0 || leaks.WordsOnly(value) || leaks.Number(value) || isTime(value) || isNameLike(value):
 		return false
 	case strings.Contains(value, "://") || strings.Count(value, ".") > 2 && c.digits < 6:
 		return false
 	case c.digits == 0:
-		return c.upper > 2 && c.lower > 2 && c.changes > len(value)/3
+		return c.upper > 2 && c.lower > 2 && 3*c.changes > len(value) && lowerRun(value) < 5
+	case 5*(c.changes+1) > 2*len(value) || isDigest(value):
+		return true // a random source changes between kinds of characters at most places
 	default:
-		return c.changes > 2 || c.digits > 5
+		return 6*c.digits >= len(value) && 7*(c.changes+1) >= 2*len(value)
 	}
+}
+
+// lowerRun is the length of the longest run of lower-case letters.
+func lowerRun(value string) int {
+	longest, run := 0, 0
+	for i := range len(value) {
+		if value[i] < 'a' || value[i] > 'z' {
+			run = 0
+			continue
+		}
+		run++
+		longest = max(longest, run)
+	}
+	return longest
+}
+
+// isNameLike reports whether a value consists of words with numbers: cmac_aes256_digest, chacha20-poly1305.
+func isNameLike(value string) bool {
+	words := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune("-_./:", r) })
+	for _, word := range words {
+		letters := strings.TrimRight(word, "0123456789")
+		if len(word)-len(letters) > 4 || len(letters) < 2 && len(word) > 4 || strings.ContainsAny(letters, "0123456789") ||
+			strings.ToLower(letters) != letters && strings.ToUpper(letters) != letters {
+			return false
+		}
+	}
+	return len(words) > 1
 }
 
 // isDigest reports whether a value is in the form of a digest, commit or UUID.
@@ -171,7 +200,7 @@ func manyWords(value string) bool {
 
 // isLiteral reports whether a value in a statement is a literal: no placeholder, parameter or variable.
 func isLiteral(_, value string) bool {
-	return isValue("", value) && !leaks.Placeholder(value) && !strings.ContainsAny(value[:1], "?:@(<-") && !leaks.Number(value)
+	return isValue("", value) && !leaks.Placeholder(value) && !strings.ContainsAny(value[:1], "?:@(<-") && !strings.Contains(value, ":$") && !leaks.Number(value)
 }
 
 // isMixed reports whether a word is a secret rather than a word, a name or a number, where the text gives no better reason.
@@ -181,7 +210,7 @@ func isMixed(_, value string) bool {
 
 // isUserinfo reports whether a word before an @ is user:password.
 func isUserinfo(user, value string) bool {
-	switch strings.ToLower(user[strings.LastIndexAny(user, "=,")+1:]) {
+	switch strings.ToLower(user[strings.LastIndexAny(user, "=,@")+1:]) {
 	case "email", "mail", "mailto", "user", "username", "from", "to", "cc", "login", "sub", "name", "account", "contact", "owner", "author", "by",
 		"sha256", "sip", "sips", "xmpp", "acct", "for", "cn":
 		return false
@@ -206,3 +235,8 @@ func isSession(name, value string) bool {
 }
 
 func cookiePair() *regexp.Regexp { return regexp.MustCompile(`([\w.$-]+)=([^\s;"',\]]+)`) }
+
+// isRandom reports whether a value looks generated.
+func isRandom(_, value string) bool {
+	return looksRandom(value) && isValue("", strings.TrimLeft(value, "/"))
+}

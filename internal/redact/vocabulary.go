@@ -61,7 +61,7 @@ func describing() map[string]bool {
 		"seconds minutes hours days min max index prefix suffix status state error errors message msg title description help " +
 		"used usage total per rate bucket cache store manager reader writer handler filter factory validator encoder decoder strength " +
 		"attempts retries changed updated created at date time timestamp on by from location source usages table row map set list " +
-		"host port address addr username user userid account accountname email domain realm audience scope scopes kind " +
+		"host port address addr username user userid account accountname email domain realm audience scope scopes kind spec specs " +
 		"template schema fingerprint digest checksum public pub crt cert certificate revision secretname present exists valid invalid " +
 		"binding bindings mount mounts volume volumes projection env envs variable var vars command cmd config configmap options option " +
 		"check checks checker rule rules test tests lock timeout delay ring rings space hashes resolver util utils helper bytes bits")
@@ -143,7 +143,7 @@ func (v *vocabulary) nameOf(name, before string) meaning {
 	}
 	if last == "key" || last == "keys" {
 		if len(parts) > 1 {
-			before = parts[len(parts)-2]
+			return max(v.keyOf(parts[len(parts)-2]), v.qualified(parts[len(parts)-2]))
 		}
 		return v.keyOf(strings.ToLower(before))
 	}
@@ -159,6 +159,14 @@ func (v *vocabulary) nameOf(name, before string) meaning {
 		best = max(best, m)
 	}
 	return best
+}
+
+// qualified is the meaning of a key with a word before it in the same name, such as AZURE_OPENAI_KEY.
+func (v *vocabulary) qualified(before string) meaning {
+	if v.plainKeys[before] || v.describing[before] {
+		return nothing
+	}
+	return opaque
 }
 
 // keyOf classifies a key by the word before it.
@@ -205,10 +213,23 @@ func (v *vocabulary) wordOf(word string) meaning {
 		}
 		return password
 	}
+	if stem, ok := strings.CutSuffix(word, "key"); ok && len(stem) > 3 && !v.plainKeys[stem] && !isAnimal(word) {
+		return max(v.keyOf(stem), opaque)
+	}
 	if strings.HasPrefix(word, "passw") || strings.HasPrefix(word, "passphrase") {
 		return password
 	}
 	return nothing
+}
+
+// isAnimal reports whether a word ends with key without being one.
+func isAnimal(word string) bool {
+	for _, ending := range []string{"monkey", "donkey", "turkey", "hockey", "jockey", "whiskey", "hotkey", "mickey", "lackey"} {
+		if strings.HasSuffix(word, ending) {
+			return true
+		}
+	}
+	return false
 }
 
 // negated reports whether a name starts with a word for an action or a condition: allowEmptyPassword, resetPassword.
