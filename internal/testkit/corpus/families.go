@@ -14,7 +14,8 @@ var files embed.FS
 // Splits of the families of texts. The rules of package redact were written and fixed for the first. The others were written after
 // the rules, and measure what the rules do on texts that their author had not seen.
 const (
-	Tuned = "tuned"
+	Tuned  = "tuned"
+	Unseen = "unseen"
 )
 
 // Family is texts of one kind, such as arguments of commands.
