@@ -187,6 +187,16 @@ func (f *finder) word(at int) (from, to, after int) {
 func (f *finder) flags(known map[string]form, arguments []argument) {
 	for i, a := range arguments {
 		word := f.text[a.from:a.to]
+		if len(word) > 4 && word[0] == 'a' && word[2] == '=' { // in audit logs
+			a.from += 3
+			for a.from < a.to && f.text[a.from] == '"' {
+				a.from++
+			}
+			for a.from < a.to && f.text[a.to-1] == '"' {
+				a.to--
+			}
+			word = f.text[a.from:a.to]
+		}
 		if strings.HasPrefix(word, "pass:") {
 			f.addArgument(argument{a.from + len("pass:"), a.to})
 			continue

@@ -75,6 +75,8 @@ type finder struct {
 	*lexicon
 	text  string
 	spans []span
+	// mentions are the names that were found, in order.
+	mentions []named
 	// end of the last name or value.
 	end int
 	// ends are the next positions of terminators, so that each is searched for only once.
@@ -99,6 +101,7 @@ func (l *lexicon) find(text string) []span {
 		}
 	})
 	f.commands()
+	f.tables()
 	f.bare()
 	return merge(f.spans)
 }
@@ -134,6 +137,7 @@ func (f *finder) name(at int, foreign string) {
 	if !ok || n.meaning == nothing {
 		return
 	}
+	f.mentions = append(f.mentions, n)
 	if !f.value(n) {
 		return
 	}
@@ -155,7 +159,11 @@ func (f *finder) nameAt(at int, foreign string) (named, bool) {
 	if from > at {
 		return named{from: at, to: at + 1}, false
 	}
-	name := strings.TrimRight(f.text[from:to], ".-")
+	name, _, _ := strings.Cut(f.text[from:to], "..") // dots that lead to the value
+	name = strings.TrimRight(name, ".-")
+	if from+len(name) < at {
+		return named{from: at, to: at + 1}, false
+	}
 	to = from + len(name)
 	n := named{from: from, to: to, flag: strings.HasPrefix(name, "-")}
 	name = strings.TrimLeft(name, "-.")

@@ -66,6 +66,10 @@ func (f *finder) closers(at int) (end int, quoted bool) {
 			at += strings.IndexByte(f.text[at+1:]+"]", ']') + 1
 			continue
 		}
+		if strings.HasPrefix(f.text[at:], "**") || strings.HasPrefix(f.text[at:], "__") {
+			at += 2
+			continue
+		}
 		n, _ := f.quote(at)
 		if n == 0 || n == 3 && f.text[at] == f.text[at+1] {
 			break
@@ -137,7 +141,10 @@ func (f *finder) value(n named) bool {
 	}
 	switch {
 	case length > 0:
-		start := f.spaces(after + length)
+		start := f.markup(f.spaces(after + length))
+		if !quoted && start < len(f.text) && f.text[start] == '"' && f.inString(n.from) {
+			return false // the end of the text that the name is in
+		}
 		colon := f.text[after] == ':' && length == 1
 		op := tight
 		if prior == ':' && colon && !quoted || prior == '$' && colon {
@@ -152,6 +159,9 @@ func (f *finder) value(n named) bool {
 		return f.pairedValue(n, at)
 	case prior == '$':
 		return false
+	case strings.HasPrefix(f.text[at:], "</td>") || strings.HasPrefix(f.text[at:], "</th>"):
+		next := f.spaces(at + len("</td>"))
+		return strings.HasPrefix(f.text[next:], "<td") && f.tagValue(n, next+1)
 	case f.isTag(n, at):
 		return f.tagValue(n, at)
 	case strings.HasPrefix(f.text[at:], "(") && !quoted:
@@ -184,6 +194,25 @@ func (f *finder) priorByte(at int) byte {
 		return 0
 	}
 	return f.text[at-1]
+}
+
+// markup skips what sets a value apart in Markdown and HTML: **, <code>.
+func (f *finder) markup(at int) int {
+	if strings.HasPrefix(f.text[at:], "** ") {
+		at = f.spaces(at + 2)
+	}
+	for _, tag := range []string{"<code>", "<b>", "<strong>", "<em>", "<tt>", "<pre>"} {
+		if strings.HasPrefix(f.text[at:], tag) {
+			return at + len(tag)
+		}
+	}
+	return at
+}
+
+// inString reports whether a position is within double quotes that start on its line.
+func (f *finder) inString(at int) bool {
+	line := f.text[f.lineStart(at):at]
+	return (strings.Count(line, `"`)-strings.Count(line, `\"`))%2 == 1
 }
 
 // ofDigest reports whether a name is the last part of one such as checksum/secret.
@@ -225,7 +254,7 @@ func (f *finder) words(n named, at, after int) bool {
 		length := f.symbol(after + i)
 		start := f.spaces(after + i + length)
 		between := strings.Trim(line[:i], " 0123456789")
-		if length == 0 || len(strings.Fields(line[:i])) > 5 || n.meaning < key && between != "" ||
+		if length == 0 || len(strings.Fields(line[:i])) > 5 || strings.Contains(between, "--") || n.meaning < key && between != "" ||
 			strings.ContainsAny(line[:i], `"'(){}[];,<`) && n.meaning < password && !n.foreign || strings.ContainsAny(line[:i], `,;{}[`) {
 			return false
 		}
@@ -240,14 +269,15 @@ func (f *finder) words(n named, at, after int) bool {
 // connected finds a value after verbs and prepositions: is, was set to.
 func (f *finder) connected(n named, at int) bool {
 	found := false
-	for range 3 {
+	for range 4 {
 		word := f.text[at:min(len(f.text), at+24)]
 		if end := strings.IndexFunc(word, func(r rune) bool { return !unicode.IsLetter(r) }); end >= 0 {
 			word = word[:end]
 		}
 		switch strings.ToLower(word) {
 		case "is", "was", "to", "as", "set", "be", "now", "lautet", "ist", "est", "es", "é", "jest", "are", "becomes", "equals", "使用", "by", "with",
-			"using", "native", "value", "plaintext", "changed", "reset", "war", "era", "fue", "auf":
+			"using", "native", "value", "plaintext", "changed", "reset", "war", "era", "fue", "auf", "wurde", "è", "är", "er", "has", "been", "still", "op",
+			"new":
 			at = f.spaces(at + len(word))
 			found = true
 			if length := f.symbol(at); length > 0 {
@@ -255,7 +285,7 @@ func (f *finder) connected(n named, at int) bool {
 			}
 			continue
 		}
-		for _, particle := range []string{"是", "为", "為", "は", "を", "이", "가", "는", "은"} {
+		for _, particle := range []string{"是", "设置为", "设为", "为", "為", "は", "を", "이", "가", "는", "은"} {
 			if strings.HasPrefix(f.text[at:], particle) {
 				at = f.spaces(at + len(particle))
 				found = true

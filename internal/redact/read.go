@@ -42,7 +42,11 @@ func (f *finder) read(n named, at int, op operator) bool {
 		return f.add(at+1, at+bytes[1]-1)
 	}
 	if op == free {
-		at = f.skipKind(at)
+		next := f.skipKind(at)
+		if next > at && n.meaning == random {
+			n.meaning = opaque
+		}
+		at = next
 	}
 	for range 4 {
 		m := f.wrapper.FindStringIndex(f.text[at:min(len(f.text), at+40)])
@@ -63,8 +67,18 @@ func (f *finder) read(n named, at int, op operator) bool {
 
 // skipKind skips the number of the encoding of a secret, as in "password 7 0123abcd".
 func (f *finder) skipKind(at int) int {
-	if at+2 < len(f.text) && f.text[at] >= '0' && f.text[at] <= '9' && f.text[at+1] == ' ' {
-		return at + 2
+	for range 3 {
+		word, _, ok := strings.Cut(f.text[at:min(len(f.text), at+12)], " ")
+		switch strings.ToLower(word) {
+		case "0", "1", "5", "6", "7", "8", "9", "128", "192", "256", "md5", "sha", "sha1", "sha256", "sha512", "aes", "des", "3des", "enc",
+			"encrypted", "plain", "hash", "hex", "ascii", "clear":
+			if !ok {
+				return at
+			}
+			at = f.spaces(at + len(word))
+			continue
+		}
+		break
 	}
 	return at
 }
@@ -176,13 +190,16 @@ func (f *finder) secret(n named, value literal, op operator) bool {
 	if value.quoted && manyWords(text) {
 		return n.meaning == password && (len(strings.Fields(text)) == 12 || len(strings.Fields(text)) == 24)
 	}
+	if n.meaning <= opaque && leaks.WordsOnly(strings.TrimRight(text, "0123456789abcdefghijklmnopqrstuvwxyz")) && f.refers(text) {
+		return false
+	}
 	switch n.meaning {
 	case random:
-		return looksRandom(text) && (!isDigest(text) || len(text) >= 32 && !strings.Contains(text, "-") && f.sensitive(n.from))
+		return looksRandom(text) && (!isDigest(text[strings.LastIndexByte(text, '-')+1:]) && !isDigest(text) || len(text) >= 32 && !strings.Contains(text, "-") && f.sensitive(n.from))
 	case opaque:
 		return looksRandom(text)
 	}
-	if !value.quoted && f.isExpression(text) {
+	if !value.quoted && (f.isExpression(text) || strings.Contains(text, "://") && !strings.Contains(text, "@")) {
 		return false
 	}
 	switch {
@@ -241,7 +258,7 @@ func (f *finder) looseSecret(n named, value literal, text string) bool {
 		least = 3
 	}
 	switch {
-	case f.isField(text) || len(text) < least || leaks.Number(text) && (n.meaning < password || len(text) < 5):
+	case f.isField(text) || len(text) < least || leaks.Number(text) && (n.meaning < password && len(text) < 16 || len(text) < 5):
 		return false
 	case n.meaning == key && leaks.WordsOnly(text) || leaks.WordsOnly(text) && f.refers(text):
 		return false
@@ -251,7 +268,7 @@ func (f *finder) looseSecret(n named, value literal, text string) bool {
 	if looksRandom(text) {
 		return true
 	}
-	return n.meaning == password && f.aloneOnLine(n, value) && len(text) > 5 && isIdentifier(text) && !f.refers(text)
+	return n.meaning == password && (f.aloneOnLine(n, value) || f.afterAccount(n, value)) && len(text) > 5 && isIdentifier(text) && !f.refers(text)
 }
 
 // isField reports whether a text is the next field of a struct: Port:5432 after an empty Password.
@@ -274,6 +291,21 @@ func (f *finder) aloneOnLine(n named, value literal) bool {
 	return after == "" || strings.IndexByte(",}])", after[0]) >= 0 || after[0] == '#' || after[0] == '"' || strings.HasPrefix(after, `\n`)
 }
 
+// afterAccount reports whether the name of an account, or a name in another language, is on the line and the value ends it.
+func (f *finder) afterAccount(n named, value literal) bool {
+	if after := strings.Trim(f.text[value.end:f.lineEnd(value.end)], " \t\r.,;|)"); after != "" {
+		return false
+	}
+	before := strings.ToLower(f.text[f.lineStart(n.from):n.from])
+	for _, word := range []string{"user", "login", "account", "usuario", "usuário", "benutzer", "gebruiker", "identifiant", "utilisateur", "utente",
+		"логин", "użytkownik", "kullanıcı", "uživatel", "bruker", "användar", "käyttäjä", "用户", "账号", "帐号", "ユーザー", "아이디", "계정", "name"} {
+		if strings.Contains(before, word) {
+			return true
+		}
+	}
+	return n.foreign && before == ""
+}
+
 // capitalized reports whether a label ends with a name: "Admin password: x".
 func (f *finder) capitalized(n named) bool {
 	line := f.text[f.lineStart(n.from):n.from]
@@ -286,7 +318,7 @@ func (f *finder) freeSecret(n named, value literal, text string) bool {
 		return !strings.ContainsRune(text, ' ') && len(text) > 3 && !f.refers(text) &&
 			(n.meaning == password || n.foreign || tokenLike(text, n.meaning))
 	}
-	if f.articles[strings.ToLower(text)] || isSetting(text) {
+	if f.articles[strings.ToLower(text)] || isSetting(text) || text[0] == '-' || n.meaning < password && !n.compound && strings.Contains(text, "-") && isDigest(text) {
 		return false
 	}
 	if tokenLike(text, n.meaning) {
@@ -309,9 +341,22 @@ func (f *finder) settingLine(n named, value literal) bool {
 		return n.compound || f.passwords[line[0]] && strings.HasPrefix(line[0], "r") || len(parts(f.text[n.from:n.to])) == 1 && len(line[0]) > 8 ||
 			strings.HasSuffix(line[0], "pw")
 	case len(line) == 3:
-		return n.compound && set("env arg setenv export set fastcgi_param setx passenv")[line[0]]
+		return n.compound && set("env arg setenv export set fastcgi_param setx passenv")[line[0]] || line[0] == "set" && !n.flag
+	}
+	for _, word := range line[:max(0, len(line)-2)] {
+		if (word == "set" || word == "config" || word == "config:set" || word == "put" || word == "setenv") && n.compound && f.endsLine(value) {
+			return true
+		}
+	}
+	if len(line) > 3 && line[0] == "username" {
+		return true
 	}
 	return len(line) > 3 && (line[0] == "machine" || line[0] == "default" || line[0] == "login") // .netrc
+}
+
+// endsLine reports whether a value is the last word of its line.
+func (f *finder) endsLine(value literal) bool {
+	return strings.TrimSpace(f.text[value.end:f.lineEnd(value.end)]) == ""
 }
 
 // afterLogin reports whether the line before starts with login, as in .netrc.

@@ -80,8 +80,34 @@ func statementRules() []rule {
 			pattern: regexp.MustCompile(`(?i)\b(?:setuser|user)\s+\S+\s+(?:[\w~*&+@-]+\s+)*[>#]([^\s"']{3,})`),
 		},
 		{
-			id: RuleStatement, hints: []string{"auth(", "connect(", "login(", "construct(", "credential"}, secret: isMixed,
-			pattern: regexp.MustCompile(`(?i)(?:\bauth|\bconnect|\blogin|credentials?|__construct)\((?:[^()"'\n]*["'][^"'\n]*["'],\s*){1,3}["']([^"'\n]+)["']\s*\)`),
+			id: RuleStatement, hints: []string{"auth(", "connect(", "login(", "construct(", "credential", "bind_s(", "bind(", "pdo(", "mysqli(", "auth.login", "user.login"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)(?:auth|connect|login|credentials?|__construct|bind(?:_s)?|\bpdo|\bmysqli|user\.login","params":\[|` +
+				`auth\.login","params":\[)\(?(?:["'][^"'\n]*["'],\s*){1,2}["']([^"'\n]{3,})["']\s*(?:[,\])])`),
+		},
+		{
+			id: RuleStatement, hints: []string{`"auth"`, `auth\r\n`}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)(?:"AUTH"(?: "[^"]*")?? "|AUTH\\r\\n(?:\$\d+\\r\\n)?)([^"\\]{3,})(?:"\s*$|\\r)`),
+		},
+		{
+			id: RuleStatement, hints: []string{"psk", "eap", "xauth"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`: (?:PSK|EAP|XAUTH|NTLM|PIN) "?([^\s"]{3,})`),
+		},
+		{
+			id: RuleStatement, hints: []string{" code", "-time pass", " pin"},
+			pattern: regexp.MustCompile(`(?i)\b(?:verification|one-time|security|otp|2fa|mfa|authentication|login|confirmation|recovery|backup|sms)` +
+				`[ _-]?(?:code|pin|passcode|password)s?\b[^\w\n]{0,4}(?:is|:|=)?[^\w\n]{0,4}(\d{4,8}|[A-Za-z0-9]{12,24})\b`),
+		},
+		{
+			id: RuleCommand, hints: []string{"secret", "put-parameter", "encrypt_string", "variable set"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?:\ssecrets?\s|put-parameter|variable set)[^\n|;]{0,200}?\s(?:--value|--body|--data|--secret-string|--plaintext|-b)[= ]?["']?([^\s"'{}]{3,})`),
+		},
+		{
+			id: RuleCommand, hints: []string{"encrypt_string"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`\bencrypt_string\s+["']([^"'\n]{3,})["']`),
+		},
+		{
+			id: RuleFile, hints: []string{" *"}, secret: isMixed, // chap-secrets
+			pattern: regexp.MustCompile(`^\s*"?[\w@.-]+"?\s+(?:\*|[\w-]+)\s+"?([^\s"]{6,})"?\s+\*\s*$`),
 		},
 		{
 			id: RuleStatement, hints: []string{"pass "}, secret: isMixed,
@@ -204,7 +230,15 @@ func fileRules() []rule {
 		},
 		{
 			id: RuleCommand, hints: []string{"from-literal"}, secret: isLiteral,
-			pattern: regexp.MustCompile(`\bsecret\b[^\n|;]{0,200}--from-literal[= ]["']?[\w.-]+=["']?([^\s"']+)`),
+			pattern: regexp.MustCompile(`\bsecret\s([^\n|;]*)`), each: regexp.MustCompile(`--from-literal[= ]["']?([\w.-]+)=["']?([^\s"']+)`),
+		},
+		{
+			id: RuleStatement, hints: []string{"loginmodule"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`LoginModule\s([^\n;]*)`), each: regexp.MustCompile(`\buser_([\w.-]+)=["']([^"'\n]+)["']`),
+		},
+		{
+			id: RuleCommand, hints: []string{"http-basic"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`\bhttp-basic[.\w-]*\s+\S+\s+["']?([^\s"']{3,})`),
 		},
 		{
 			id: RuleCommand, hints: []string{"/p:", "/pass:", "/password:"}, secret: isLiteral,

@@ -58,7 +58,7 @@ func (f *finder) tagValue(n named, at int) bool {
 		to--
 	}
 	value := literal{from, to, true, to}
-	return n.meaning > random && f.secret(n, value, tag) && f.add(from, to)
+	return (n.meaning > random || to-from > 15 && f.text[n.from:n.to] == "auth") && f.secret(n, value, tag) && f.add(from, to)
 }
 
 // callValue reads the last literal among the arguments of a call: setPassword("x"), Credential("user", "x").
@@ -106,6 +106,9 @@ func (f *finder) flagValue(n named, at int, quoted bool) bool {
 		text == strings.ToUpper(text) && isIdentifier(text) || f.articles[strings.ToLower(text)]) {
 		return false // the help of a program
 	}
+	if n.meaning < password && isSetting(text) || f.text[at] == '\n' && f.text[next-1] != '-' && f.text[next-2] != '-' && !tokenLike(text, n.meaning) {
+		return false
+	}
 	return f.secret(n, value, flagged) && f.add(value.from, value.to)
 }
 
@@ -123,8 +126,12 @@ func (f *finder) argument(at int, quoted bool) int {
 		return f.spaces(next + 2)
 	}
 	if strings.HasPrefix(f.text[next:], "\n") {
-		if item := f.spaces(next + 1); strings.HasPrefix(f.text[item:], "- ") {
+		item := f.spaces(next + 1)
+		if strings.HasPrefix(f.text[item:], "- ") {
 			return f.spaces(item + 2)
+		}
+		if item > next+1 && !quoted { // kubectl describe
+			return item
 		}
 	}
 	return next

@@ -14,7 +14,7 @@ func (v *vocabulary) stand(value string) bool {
 	if !isValue("", value) && value[:min(1, len(value))] != "/" || leaks.Placeholder(value) || v.types[strings.ToLower(value)] {
 		return true
 	}
-	if v.types[strings.ToLower(strings.TrimRight(value, "!?"))] || isDigestForm(value) {
+	if v.types[strings.ToLower(strings.TrimRight(value, "!?"))] || isAlgorithm(value) || isDigestForm(value) {
 		return true
 	}
 	if strings.ContainsAny(value[:1], "[({?") || strings.HasPrefix(value, "%(") || strings.HasPrefix(value, "#{") ||
@@ -22,6 +22,16 @@ func (v *vocabulary) stand(value string) bool {
 		return true
 	}
 	return isPath(value) || strings.Trim(value, "*•.-_#xX") == ""
+}
+
+// isAlgorithm reports whether a value names an algorithm: SHA256, aes-256-gcm.
+func isAlgorithm(value string) bool {
+	letters := strings.ToLower(strings.Trim(value, "0123456789"))
+	switch letters {
+	case "sha", "hmac-sha", "hs", "rs", "es", "ps", "md", "aes", "rsa", "ed", "hmacsha", "sha-", "md-":
+		return len(value) < 12
+	}
+	return strings.HasPrefix(letters, "aes-") || strings.HasPrefix(letters, "scram-sha") || strings.HasPrefix(letters, "pbkdf2")
 }
 
 // isDigestForm reports whether a value is a digest with the name of its algorithm.
@@ -174,6 +184,9 @@ func tokenLike(value string, m meaning) bool {
 		return false
 	}
 	c := classesOf(strings.TrimRight(value, "!?"))
+	if at := strings.IndexByte(value, '@'); at > 0 && c.special == 1 && strings.Contains(value[at:], ".") {
+		return false // a mail address
+	}
 	if m < password && (leaks.WordsOnly(value) || c.digits == 0 && !looksRandom(value)) {
 		return false
 	}
@@ -205,7 +218,7 @@ func isLiteral(_, value string) bool {
 
 // isMixed reports whether a word is a secret rather than a word, a name or a number, where the text gives no better reason.
 func isMixed(_, value string) bool {
-	return isLiteral("", value) && tokenLike(value, password) && !leaks.WordsOnly(value) && !isPath(value)
+	return isLiteral("", value) && !isAlgorithm(value) && tokenLike(value, password) && !leaks.WordsOnly(value) && !isPath(value)
 }
 
 // isUserinfo reports whether a word before an @ is user:password.

@@ -110,6 +110,7 @@ func newVocabulary() *vocabulary {
 			"valid expired unset unknown unchanged generated random auto external internal manual prompt basic bearer digest plain plaintext " +
 			"ldap kerberos scram oauth oauth2 saml rbac incorrect wrong rejected denied failed changed mismatch ok error unauthorized forbidden " +
 			"not found is was never always static dynamic rotated revoked stored encrypted hashed secure insecure weak strong your text " +
+			"falsch incorrecta incorreta abgelaufen requerida erforderlich requis obligatoire ungültig leer vergessen " +
 			"placeholder pass successful success succeeded accepted updated created deleted reset forgotten unauthenticated unverified"),
 	}
 }

@@ -1,0 +1,75 @@
+package redact
+
+import (
+	"strings"
+)
+
+// maxRows bounds the rows of a table that are read.
+const maxRows = 1024
+
+// tables adds the values below a name that is the title of a column: in CSV, Markdown, and what clients of databases print.
+func (f *finder) tables() {
+	end := 0
+	for _, n := range f.mentions {
+		if n.meaning < key || n.from < end {
+			continue
+		}
+		start := f.lineStart(n.from)
+		line := f.text[start:f.lineEnd(n.from)]
+		for _, separator := range []string{"|", ",", ";", "\t"} {
+			column := columnOf(line, n.from-start, n.to-start, separator)
+			if column < 0 {
+				continue
+			}
+			end = f.column(n, start+len(line), column, strings.Count(line, separator), separator)
+			break
+		}
+	}
+}
+
+// columnOf returns the column of a cell that consists of a name only, or -1.
+func columnOf(line string, from, to int, separator string) int {
+	if strings.Count(line, separator) == 0 || strings.ContainsAny(line, "=:(){}") {
+		return -1
+	}
+	before := line[:from]
+	after := line[to:]
+	if cell := before[strings.LastIndex(before, separator)+1:]; strings.Trim(cell, " \"'") != "" {
+		return -1
+	}
+	cell, _, _ := strings.Cut(after, separator)
+	if strings.Trim(cell, " \"'\r") != "" {
+		return -1
+	}
+	return strings.Count(before, separator)
+}
+
+// column adds the cells of a column in the lines after a title, and returns the end of the table.
+func (f *finder) column(n named, at, column, separators int, separator string) int {
+	for range maxRows {
+		if at >= len(f.text) {
+			break
+		}
+		from := at + 1
+		line := f.text[from:f.lineEnd(from)]
+		at = from + len(line)
+		if rule := strings.Trim(line, " |+-:=\r"); rule == "" && line != "" {
+			continue
+		}
+		if strings.Count(line, separator) != separators {
+			break
+		}
+		for range column {
+			cut := strings.Index(line, separator) + 1
+			from += cut
+			line = line[cut:]
+		}
+		cell, _, _ := strings.Cut(line, separator)
+		value := strings.Trim(cell, " \"'\r")
+		if from += strings.Index(cell, value); len(value) < 3 || f.stand(value) || strings.ContainsRune(value, ' ') || n.meaning < password && !tokenLike(value, key) || strings.ContainsRune(value, '(') {
+			continue
+		}
+		f.add(from, from+len(value))
+	}
+	return at
+}
