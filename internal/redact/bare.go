@@ -70,7 +70,7 @@ func (f *finder) isMentioned(from, to int) bool {
 		return false
 	}
 	before := strings.TrimRight(f.text[max(0, from-6):from], " \"'=")
-	if flag := before[strings.LastIndexByte(before, ' ')+1:]; len(flag) == 2 && (flag[0] == '-' || flag[0] == '/') {
+	if flag := before[strings.LastIndexByte(before, ' ')+1:]; len(flag) > 1 && len(flag) < 4 && (flag[0] == '-' || flag[0] == '/') {
 		return true
 	}
 	if from > 0 && strings.IndexByte(" \t\n\"'`=,;([{<>|*:", f.text[from-1]) < 0 && f.text[from-1] < 0x80 {
@@ -92,6 +92,39 @@ func (f *finder) isMentioned(from, to int) bool {
 		}
 	}
 	return false
+}
+
+// quotedNear adds a quoted word that looks like a password after a name for passwords on the same line: getpass() or "x".
+func (f *finder) quotedNear(n named) bool {
+	if n.meaning != password {
+		return false
+	}
+	end := min(f.lineEnd(n.to), n.to+maxMention)
+	for at := n.to; at < end; at++ {
+		if f.text[at] != '"' && f.text[at] != '\'' || f.text[at-1] == '\\' {
+			continue
+		}
+		length := strings.IndexAny(f.text[at+1:end], f.text[at:at+1]+" \t")
+		if length < 0 || f.text[at+1+length] != f.text[at] {
+			continue
+		}
+		value := f.text[at+1 : at+1+length]
+		switch f.wordBefore(at) {
+		case "user", "role", "account", "database", "host", "realm", "secret", "key", "field", "column":
+			return false
+		}
+		if length > 5 && length < 64 && f.isQuotedPassword(value) && strings.IndexByte("=(, [", f.text[at-1]) >= 0 && !f.followed(at+2+length) {
+			return f.add(at+1, at+1+length)
+		}
+		at += length + 1
+	}
+	return false
+}
+
+// isQuotedPassword reports whether a quoted word near a name for passwords looks like one.
+func (f *finder) isQuotedPassword(value string) bool {
+	return !f.stand(value) && !f.refers(value) && !strings.ContainsAny(value, "/<>{}()|:;,\\$^%") && tokenLike(value, password) ||
+		strings.HasSuffix(value, "$") && f.isQuotedPassword(value[:len(value)-1])
 }
 
 // isScrambled reports whether a word has letters of both cases and digits in no order that words have.

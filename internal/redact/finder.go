@@ -138,7 +138,7 @@ func (f *finder) name(at int, foreign string) {
 		return
 	}
 	f.mentions = append(f.mentions, n)
-	if !f.value(n) {
+	if !f.value(n) && !f.quotedNear(n) {
 		return
 	}
 	if len(f.spans) > 0 {
@@ -183,7 +183,26 @@ func (f *finder) nameAt(at int, foreign string) (named, bool) {
 	before := f.wordBefore(from)
 	n.meaning = f.nameOf(name, before)
 	_, n.foreign = f.foreign[strings.ToLower(name)]
+	if foreign != "" && n.meaning == nothing && f.isWord(at, at+len(foreign)) && !f.describing[lastOf(name)] {
+		n.meaning = f.foreign[foreign] // MOT_DE_PASSE_DB
+	}
 	return n, name != ""
+}
+
+// isWord reports whether no letter is next to a part of the text.
+func (f *finder) isWord(from, to int) bool {
+	return (from == 0 || !isLetter(f.text[from-1])) && (to == len(f.text) || !isLetter(f.text[to]))
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// lastOf is the last word of a name.
+func lastOf(name string) string {
+	words := parts(name)
+	if len(words) == 0 {
+		return ""
+	}
+	return words[len(words)-1]
 }
 
 func isASCIIWord(word string) bool {

@@ -177,7 +177,7 @@ func (f *finder) value(n named) bool {
 			return f.read(n, at+3+i+1, tight)
 		}
 		return false
-	case strings.HasPrefix(f.text[after:], "|") && strings.Contains(f.text[f.lineStart(n.from):n.from], "|"):
+	case strings.HasPrefix(f.text[after:], "|") && (strings.Contains(f.text[f.lineStart(n.from):n.from], "|") || f.lineStart(n.from) == n.from):
 		return f.read(n, f.spaces(after+1), free)
 	case strings.HasPrefix(f.text[after:], "<<") && !quoted:
 		return f.heredoc(n, after+2)
@@ -259,11 +259,21 @@ func (f *finder) words(n named, at, after int) bool {
 			return false
 		}
 		if start == after+i+length && f.text[after+i] == ':' {
-			return false
+			return f.lineAfter(n, start)
 		}
 		return f.read(n, start, free)
 	}
 	return false
+}
+
+// lineAfter reads a value that is alone on the next line, or after an empty one: "use this password:".
+func (f *finder) lineAfter(n named, at int) bool {
+	from := at + len(f.text[at:min(len(f.text), at+6)]) - len(strings.TrimLeft(f.text[at:min(len(f.text), at+6)], " \r\n"))
+	if from == at {
+		return false
+	}
+	to := from + len(strings.TrimRight(f.text[from:f.lineEnd(from)], " \r"))
+	return to > from && looksRandom(f.text[from:to]) && f.secret(n, literal{from, to, false, to}, free) && f.add(from, to)
 }
 
 // connected finds a value after verbs and prepositions: is, was set to.

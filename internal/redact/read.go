@@ -17,7 +17,7 @@ type literal struct {
 
 // wrapper matches what languages print between an operator and a literal: types, lengths, constructors of optional values.
 func wrapper() *regexp.Regexp {
-	return regexp.MustCompile(`^(?:\{\s*\\*["']?(?:value|plaintext|stringValue)\\*["']?\s*:\s*|\(string\) |\(len=\d+\) |\(\[\]uint8\) |string\(\d+\) |s:\d+:|!!str |!!binary |&[\w-]+ |` +
+	return regexp.MustCompile(`^(?:\{\s*\\*["']?(?:value|plaintext|stringValue)\\*["']?\s*[:=]\s*|\(string\) |\(len=\d+\) |\(\[\]uint8\) |string\(\d+\) |s:\d+:|!!str |!!binary |&[\w-]+ |` +
 		`(?:Some|SecretStr|SecretBytes|Secret|Just|str|Ok|\[\]byte|bytes|b64decode|Buffer\.from|String|new String)\(|` +
 		`[\[({<]+\s*(?:["'\\]|&quot;)|[NbBuUrRfF]["']|<string>|<value>|data:[\w/]+;base64,|base64:|0x)`)
 }
@@ -238,6 +238,8 @@ func (f *finder) tightSecret(n named, text string, quoted bool) bool {
 		return n.meaning == password && len(text) > 3 && strings.Trim(text, "0123456789") == "" || len(text) > 9
 	case len(text) < 3:
 		return false
+	case n.meaning == key && len(text) > 10 && leaks.WordsOnly(text[:len(text)-5]) && f.refers(text):
+		return false // a generated name of an object
 	case n.meaning == key && leaks.WordsOnly(text) && (!quoted || f.refers(text)):
 		return n.compound && !f.refers(text) && strings.ContainsAny(text, "0123456789")
 	case quoted && n.meaning == password && leaks.WordsOnly(text) && f.refers(text):

@@ -8,6 +8,9 @@ import (
 // secretName matches the rest of a name that says that a value is secret, and its quote.
 const secretName = `[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api_?key|access_?key)["'\s]`
 
+// arguments matches an argument before a password and its comma.
+const arguments = `(?:(?:["'][^"'\n]*["']|[$\w.]+),\s*)`
+
 // headerRules recognize credentials in HTTP headers.
 func headerRules() []rule {
 	return []rule{
@@ -79,10 +82,17 @@ func statementRules() []rule {
 			id: RuleStatement, hints: []string{" on >", "setuser"}, secret: isLiteral,
 			pattern: regexp.MustCompile(`(?i)\b(?:setuser|user)\s+\S+\s+(?:[\w~*&+@-]+\s+)*[>#]([^\s"']{3,})`),
 		},
+		// Constructors: the password is after the user.
 		{
-			id: RuleStatement, hints: []string{"auth(", "connect(", "login(", "construct(", "credential", "bind_s(", "bind(", "pdo(", "mysqli(", "auth.login", "user.login"}, secret: isLiteral,
-			pattern: regexp.MustCompile(`(?i)(?:auth|connect|login|credentials?|__construct|bind(?:_s)?|\bpdo|\bmysqli|user\.login","params":\[|` +
-				`auth\.login","params":\[)\(?(?:["'][^"'\n]*["'],\s*){1,2}["']([^"'\n]{3,})["']\s*(?:[,\])])`),
+			id: RuleStatement, secret: isLiteral,
+			hints: []string{"auth(", "login(", "credential", "bind_s(", "bind(", "smtp(", "imap(", "authentication(", "auth.login", "user.login"},
+			pattern: regexp.MustCompile(`(?i)(?:auth|login|credentials?|bind(?:_s)?|\bsmtp|\bimap|authentication)(?:\(|","params":\[)` + arguments +
+				`{1}["']([^"'\n]{3,})["']`),
+		},
+		{
+			id: RuleStatement, hints: []string{"connect(", "construct(", "pdo(", "mysqli(", "getconnection(", "ftp("}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)(?:[a-z]_connect|\bconnect|__construct|\bpdo|\bmysqli|getconnection|\bftp)\(` + arguments +
+				`{2,3}?["']([^"'\n]{3,})["']\s*(?:\)|,\s*["'][\w-]*["'])`),
 		},
 		{
 			id: RuleStatement, hints: []string{`"auth"`, `auth\r\n`}, secret: isLiteral,
@@ -158,8 +168,8 @@ func fileRules() []rule {
 			pattern: regexp.MustCompile(`\$(?:1|2[aby]?|5|6|7|apr1|y|argon2i?d?|scrypt)\$[\w./$=,+-]{20,}`),
 		},
 		{
-			id: RuleHash, hints: []string{"{ssha", "{sha", "{smd5}", "{md5}", "{crypt}", "{pbkdf2"},
-			pattern: regexp.MustCompile(`(?i)\{(?:S?SHA(?:\d+)?|S?MD5|CRYPT|PBKDF2[\w-]*)\}([\w+/=.$]{12,})`),
+			id: RuleHash, hints: []string{"{ssha", "{sha", "{smd5}", "{md5}", "{crypt}", "{pbkdf2", "{plain}", "{clear"},
+			pattern: regexp.MustCompile(`(?i)\{(?:PLAIN|CLEAR|CLEARTEXT|S?SHA(?:\d+)?|S?MD5|CRYPT|PBKDF2[\w-]*)\}([\w+/=.$]{12,})`),
 		},
 		// .pgpass and passwd.
 		{
@@ -174,8 +184,24 @@ func fileRules() []rule {
 		// user:password as the last word of a line of settings.
 		{
 			id: RuleFile, pick: endsWithUserinfo, secret: isUserinfo,
-			pattern: regexp.MustCompile(`(?m)(?:^\[?[\w.-]+\]?(?::\d+)?\s|\bauth|\bstatic:[\w.-]+:|\bcreds|\bcredentials[=:]|\blogin[=:]|\bauth[=:])` +
+			pattern: regexp.MustCompile(`(?m)(?:^\[?[\w.-]+\]?(?::\d+)?\s|\bauth|\bstatic:[\w.-]+:|\bcreds|\bdigest\s|\.info=|\bcredentials[=:]|\blogin[=:]|\bauth[=:])` +
 				`\s*([\w.@-]+):([^\s:@/"']{6,})\s*$`),
+		},
+		{
+			id: RuleFile, hints: []string{"\" \""}, secret: isMixed, // of PgBouncer
+			pattern: regexp.MustCompile(`^\s*"[\w.-]+"\s+"([^"\s]{6,})"\s*$`),
+		},
+		{
+			id: RuleFile, hints: []string{"auth"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`(?i)auth["']?\s*[=:]\s*["']?(?:neo4j|admin|root|user\w*)/([^\s/"']{3,})`),
+		},
+		{
+			id: RuleCommand, hints: []string{" -a ", " -u ", " --user", " --auth", " --cred"}, secret: isUserinfo,
+			pattern: regexp.MustCompile(`\s(?:-[auU]|--user|--auth|--creds?|--credentials?)[ =]["']?([\w.@-]+):([^\s"'@/]{6,})`),
+		},
+		{
+			id: RuleCommand, hints: []string{" -y "}, secret: isRandom,
+			pattern: regexp.MustCompile(`\s-y\s+(?:[\w-]+:)?[\w.-]+:([A-Za-z0-9+/=]{16,})`),
 		},
 		{
 			id: RuleFile, hints: []string{" / ", "[root/", "[admin"}, secret: isMixed,

@@ -88,7 +88,7 @@ func (f *finder) callValue(n named, at int) bool {
 	if at >= len(f.text) || f.text[at] != ')' || count > 1 && !tokenLike(text, n.meaning) {
 		return false
 	}
-	return f.secret(n, last, call) && (n.meaning == password || looksRandom(text)) && f.add(last.from, last.to)
+	return !f.refers(text) && f.secret(n, last, call) && (n.meaning == password || looksRandom(text)) && f.add(last.from, last.to)
 }
 
 // flagValue reads the value after a flag: --password x, "--password", "x", or on the next line of a list.

@@ -24,7 +24,41 @@ func (f *finder) tables() {
 			end = f.column(n, start+len(line), column, strings.Count(line, separator), separator)
 			break
 		}
+		if isTitle(line, n.from-start, n.to-start) {
+			end = f.aligned(n, start+len(line), n.from-start)
+		}
 	}
+}
+
+// isTitle reports whether a name is the title of a column that spaces align.
+func isTitle(line string, from, to int) bool {
+	before := line[:from]
+	after := strings.TrimRight(line[to:], "\r")
+	return (from == 0 || strings.HasSuffix(before, "  ")) && (after == "" || strings.HasPrefix(after, "  ")) && len(strings.Fields(line)) > 1 &&
+		!strings.ContainsAny(line, "=:(){},")
+}
+
+// aligned adds the words below a title, and returns the end of the table.
+func (f *finder) aligned(n named, at, column int) int {
+	for range maxRows {
+		if at >= len(f.text) {
+			break
+		}
+		from := at + 1
+		line := f.text[from:f.lineEnd(from)]
+		if strings.TrimSpace(line) == "" || len(line) <= column {
+			break
+		}
+		at = from + len(line)
+		if column > 0 && line[column-1] != ' ' {
+			continue
+		}
+		value, _, _ := strings.Cut(line[column:], " ")
+		if tokenLike(value, n.meaning) && !f.stand(value) {
+			f.add(from+column, from+column+len(value))
+		}
+	}
+	return at
 }
 
 // columnOf returns the column of a cell that consists of a name only, or -1.

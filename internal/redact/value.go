@@ -17,6 +17,14 @@ func (v *vocabulary) stand(value string) bool {
 	if v.types[strings.ToLower(strings.TrimRight(value, "!?"))] || isAlgorithm(value) || isDigestForm(value) {
 		return true
 	}
+	for _, start := range []string{"required|", "nullable|", "string|", "!reference", "!vault", "!Ref", "!Sub", "!secret"} {
+		if strings.HasPrefix(value, start) {
+			return true
+		}
+	}
+	if value[0] == '*' && isIdentifier(value[1:]) {
+		return true // an alias in YAML
+	}
 	if strings.ContainsAny(value[:1], "[({?") || strings.HasPrefix(value, "%(") || strings.HasPrefix(value, "#{") ||
 		value[0] == ':' && isIdentifier(value[1:]) || value[0] == '@' && isIdentifier(value[1:]) {
 		return true
@@ -28,7 +36,7 @@ func (v *vocabulary) stand(value string) bool {
 func isAlgorithm(value string) bool {
 	letters := strings.ToLower(strings.Trim(value, "0123456789"))
 	switch letters {
-	case "sha", "hmac-sha", "hs", "rs", "es", "ps", "md", "aes", "rsa", "ed", "hmacsha", "sha-", "md-":
+	case "argon", "argon2id", "argon2i", "bcrypt", "scrypt", "sha", "hmac-sha", "hs", "rs", "es", "ps", "md", "aes", "rsa", "ed", "hmacsha", "sha-", "md-":
 		return len(value) < 12
 	}
 	return strings.HasPrefix(letters, "aes-") || strings.HasPrefix(letters, "scram-sha") || strings.HasPrefix(letters, "pbkdf2")

@@ -25,7 +25,7 @@ const (
 func foreignNames() map[string]meaning {
 	names := map[string]meaning{}
 	for meaning, list := range map[meaning]string{
-		password: "kennwort,kennwoort,contraseña,contrasena,contrasenya,contrasinal,clave,mot de passe,mot_de_passe,mot-de-passe,motdepasse,mdp," +
+		password: "kennwort,kennwoort,contraseña,contrasena,contrasenya,contrasinal,mot de passe,mdp," +
 			"пароль,пароля,пароль,парола,лозинка,senha,palavra-passe,palavra passe,hasło,haslo,wachtwoord,lösenord,losenord,adgangskode," +
 			"kodeord,passord,salasana,heslo,heslá,lozinka,geslo,şifre,sifre,parola,jelszó,jelszo,parool,slaptažodis,slaptazodis,parole," +
 			"كلمة المرور,كلمة السر,סיסמה,סיסמא,mật khẩu,mat khau,รหัสผ่าน,kata sandi,kata laluan,sandi,κωδικός,κωδικος,गुप्तशब्द,पासवर्ड," +
@@ -34,13 +34,23 @@ func foreignNames() map[string]meaning {
 			"geheimnis,geheimer schlüssel,zugangsschlüssel,geheimschlüssel,clé secrète,cle secrete,clé privée,jeton,clave secreta,clave privada," +
 			"clave_secreta,secreto,ficha de acceso,chave secreta,chave_secreta,chave privada,chave de acesso,segredo,klucz tajny,klucz prywatny," +
 			"geheime sleutel,sleutel,segreto,chiave segreta,chiave privata,gizli anahtar,tajný klíč,mã bí mật,रहस्य",
-		random: "schlüssel,schluessel,chave,clé,ключ,klucz,chiave,anahtar,klíč,キー,키,鍵,钥匙,κλειδί",
+		random: "clave,schlüssel,schluessel,chave,clé,ключ,klucz,chiave,anahtar,klíč,キー,키,鍵,钥匙,κλειδί",
 	} {
 		for name := range strings.SplitSeq(list, ",") {
-			names[name] = meaning
+			for _, spaced := range []string{name, strings.ReplaceAll(name, " ", "_"), strings.ReplaceAll(name, " ", "-"), strings.ReplaceAll(name, " ", "")} {
+				names[spaced] = meaning
+				names[withoutAccents(spaced)] = meaning
+			}
 		}
 	}
 	return names
+}
+
+// withoutAccents replaces the letters with accents of European languages and Vietnamese, as names in programs do.
+func withoutAccents(name string) string {
+	return strings.NewReplacer("á", "a", "à", "a", "ä", "a", "â", "a", "ậ", "a", "ã", "a", "å", "a", "ç", "c", "é", "e", "è", "e", "ê", "e", "ë", "e",
+		"í", "i", "ì", "i", "ı", "i", "ł", "l", "ñ", "n", "ó", "o", "ö", "o", "ô", "o", "õ", "o", "ø", "o", "ş", "s", "š", "s", "ú", "u", "ü", "u",
+		"ẩ", "a", "ž", "z", "ý", "y", "č", "c", "ð", "d").Replace(name)
 }
 
 // stems are the words of which a name of a secret in English contains at least one.
@@ -136,6 +146,9 @@ func (v *vocabulary) nameOf(name, before string) meaning {
 		parts = parts[:len(parts)-1]
 		last = parts[len(parts)-1]
 	}
+	if before := parts[max(0, len(parts)-2)]; last == "id" && before == "secret" || strings.Contains(lower, "account.key.") {
+		return opaque
+	}
 	if v.describing[last] || v.negated(parts) || lower == "oldpwd" {
 		return nothing
 	}
@@ -209,7 +222,7 @@ func (v *vocabulary) wordOf(word string) meaning {
 	}
 	if strings.HasSuffix(word, "pass") && len(word) > 5 {
 		switch word {
-		case "bypass", "compass", "encompass", "trespass", "surpass", "underpass", "overpass", "multipass", "renderpass", "firstpass":
+		case "getpass", "askpass", "bypass", "compass", "encompass", "trespass", "surpass", "underpass", "overpass", "multipass", "renderpass", "firstpass":
 			return nothing
 		}
 		return password
