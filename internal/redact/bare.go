@@ -83,6 +83,9 @@ func (f *finder) isMentioned(from, to int) bool {
 		if n.from > to+maxMention {
 			break
 		}
+		if n.from < to && from < n.to {
+			continue // the word is part of the name
+		}
 		between := f.text[min(n.to, to):max(n.from, from)]
 		if len(between) > maxMention || strings.ContainsAny(between, "\n") || strings.Contains(between, `\n`) {
 			continue

@@ -11,7 +11,7 @@ import (
 // texts. docs/redaction.md quotes its output.
 func TestRecallOfFamilies(t *testing.T) {
 	r := redactor(t)
-	for _, split := range []string{corpus.Tuned} {
+	for _, split := range []string{corpus.Tuned, corpus.Unseen} {
 		families, err := corpus.Families(split, each, 1)
 		if err != nil {
 			t.Fatal(err)

@@ -81,6 +81,9 @@ type finder struct {
 	end int
 	// ends are the next positions of terminators, so that each is searched for only once.
 	ends map[string]int
+	// bareFrom and bareTo are the last value without quotes, after the operator bareOp.
+	bareFrom, bareTo int
+	bareOp           operator
 	// work counts the bytes that were read, for a test of the bound.
 	work int
 }
@@ -92,7 +95,10 @@ const (
 )
 
 // find returns the secrets that the context of a text reveals, in order and without overlaps.
-func (l *lexicon) find(text string) []span {
+func (l *lexicon) find(text string) []span { return merge(l.scan(text).spans) }
+
+// scan finds secrets in any order.
+func (l *lexicon) scan(text string) *finder {
 	f := &finder{lexicon: l, text: text, ends: map[string]int{}}
 	f.work = len(text)
 	l.words.Each(text, func(id, at int) {
@@ -103,7 +109,7 @@ func (l *lexicon) find(text string) []span {
 	f.commands()
 	f.tables()
 	f.bare()
-	return merge(f.spans)
+	return f
 }
 
 // merge sorts spans and removes those that overlap an earlier one.

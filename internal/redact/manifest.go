@@ -10,20 +10,20 @@ func (r *Redactor) manifests(text string, counts Counts) string {
 	if !strings.Contains(text, "ecret") {
 		return text
 	}
-	if secretInJSON().MatchString(text) {
-		text = dataInJSON().ReplaceAllStringFunc(text, func(data string) string {
-			return valueInJSON().ReplaceAllStringFunc(data, func(pair string) string {
-				m := valueInJSON().FindStringSubmatch(pair)
+	if r.manifest.inJSON.MatchString(text) {
+		text = r.manifest.dataInJSON.ReplaceAllStringFunc(text, func(data string) string {
+			return r.manifest.valueInJSON.ReplaceAllStringFunc(data, func(pair string) string {
+				m := r.manifest.valueInJSON.FindStringSubmatch(pair)
 				return m[1] + replaceValue(m[2], counts) + `"`
 			})
 		})
 	}
-	if !secretInYAML().MatchString(text) {
+	if !r.manifest.inYAML.MatchString(text) {
 		return text
 	}
 	documents := strings.Split(text, "\n---")
 	for i, document := range documents {
-		if secretInYAML().MatchString(document) {
+		if r.manifest.inYAML.MatchString(document) {
 			documents[i] = redactSecretYAML(document, counts)
 		}
 	}
@@ -72,13 +72,14 @@ func redactSecretYAML(document string, counts Counts) string {
 	return strings.Join(lines, "\n")
 }
 
-func secretInYAML() *regexp.Regexp {
-	return regexp.MustCompile(`(?m)^\s*(?:- )?kind: ["']?[Ss]ecret["']?\s*$`)
-}
-func secretInJSON() *regexp.Regexp { return regexp.MustCompile(`"kind"\s*:\s*"Secret"`) }
-func dataInJSON() *regexp.Regexp {
-	return regexp.MustCompile(`"(?:data|stringData)"\s*:\s*\{[^{}]*\}`)
-}
-func valueInJSON() *regexp.Regexp {
-	return regexp.MustCompile(`("[^"]+"\s*:\s*")((?:[^"\\]|\\.)+)"`)
+// manifestPatterns find Secrets in YAML and JSON, and their values.
+type manifestPatterns struct{ inYAML, inJSON, dataInJSON, valueInJSON *regexp.Regexp }
+
+func newManifestPatterns() manifestPatterns {
+	return manifestPatterns{
+		inYAML:      regexp.MustCompile(`(?m)^\s*(?:- )?kind: ["']?[Ss]ecret["']?\s*$`),
+		inJSON:      regexp.MustCompile(`"kind"\s*:\s*"Secret"`),
+		dataInJSON:  regexp.MustCompile(`"(?:data|stringData)"\s*:\s*\{[^{}]*\}`),
+		valueInJSON: regexp.MustCompile(`("[^"]+"\s*:\s*")((?:[^"\\]|\\.)+)"`),
+	}
 }

@@ -61,22 +61,52 @@ func newRuleSet(rules []rule) *ruleSet {
 type region struct{ from, to int }
 
 // find returns what the rules find, in order and without overlaps.
-func (s *ruleSet) find(text string) []span { return s.match(text, s.regions(text)) }
-
-// match returns what the rules find in regions.
-func (s *ruleSet) match(text string, all [][]region) []span {
+func (s *ruleSet) find(text string) []span {
 	var spans []span
-	for i, regions := range all {
-		for _, region := range regions {
-			for _, found := range s.rules[i].find(text[region.from:region.to]) {
-				found.from += region.from
-				found.to += region.from
-				spans = append(spans, found)
+	whole := make([]bool, len(s.rules))
+	for from := 0; from < len(text); {
+		to := len(text)
+		if to-from > chunk {
+			to = lineOf(text, from+chunk).to
+		}
+		for i, regions := range s.regions(text[from:to]) {
+			if s.rules[i].lines {
+				whole[i] = whole[i] || len(regions) > 0
+				continue
 			}
+			for _, region := range regions {
+				spans = s.rules[i].appendMatches(spans, text, from+region.from, from+region.to)
+			}
+		}
+		from = to
+	}
+	for i, found := range whole {
+		if found {
+			spans = s.rules[i].appendMatches(spans, text, 0, len(text))
 		}
 	}
 	return union(spans)
 }
+
+// findEverywhere is find without hints.
+func (s *ruleSet) findEverywhere(text string) []span {
+	var spans []span
+	for _, rule := range s.rules {
+		if rule.lines {
+			spans = rule.appendMatches(spans, text, 0, len(text))
+			continue
+		}
+		for from := 0; from < len(text); {
+			line := lineOf(text, from)
+			spans = rule.appendMatches(spans, text, line.from, line.to)
+			from = line.to
+		}
+	}
+	return union(spans)
+}
+
+// chunk is how much text is searched for hints at once, in bytes: it bounds the memory for the lines to match.
+const chunk = 1 << 20
 
 // regions returns the parts of a text to match each rule on.
 func (s *ruleSet) regions(text string) [][]region {
@@ -96,7 +126,14 @@ func (s *ruleSet) regions(text string) [][]region {
 		}
 	}
 	if strings.Contains(text, "ſ") || strings.Contains(text, "\u212a") { // patterns match these letters as s and k
-		return s.everywhere(text)
+		for i := range s.rules {
+			for from := 0; from < len(text); {
+				line := lineOf(text, from)
+				regions[i] = append(regions[i], line)
+				from = line.to
+			}
+		}
+		return regions
 	}
 	s.words.Each(text, func(id, at int) { add(s.owners[id], at) })
 	for hint, rules := range s.single {
@@ -112,23 +149,6 @@ func (s *ruleSet) regions(text string) [][]region {
 		}
 	}
 	s.pick(text, add)
-	return regions
-}
-
-// everywhere returns every line of a text for each rule.
-func (s *ruleSet) everywhere(text string) [][]region {
-	regions := make([][]region, len(s.rules))
-	for i, rule := range s.rules {
-		if rule.lines {
-			regions[i] = []region{{0, len(text)}}
-			continue
-		}
-		for from := 0; from < len(text); {
-			line := lineOf(text, from)
-			regions[i] = append(regions[i], line)
-			from = line.to
-		}
-	}
 	return regions
 }
 
@@ -154,27 +174,27 @@ func lineOf(text string, at int) region {
 	return region{strings.LastIndexByte(text[:at], '\n') + 1, to}
 }
 
-// find returns the matches of a rule in a text.
-func (r rule) find(text string) []span {
-	var spans []span
+// appendMatches appends the matches of a rule in a part of a text.
+func (r rule) appendMatches(spans []span, text string, start, end int) []span {
+	part := text[start:end]
 	add := func(key string, from, to int) {
-		if !strings.HasSuffix(text[:from], "[redacted:") && (r.secret == nil || r.secret(key, text[from:to])) {
-			spans = append(spans, span{from, to, r.id, r.label})
+		if !strings.HasSuffix(part[:from], "[redacted:") && (r.secret == nil || r.secret(key, part[from:to])) {
+			spans = append(spans, span{start + from, start + to, r.id, r.label})
 		}
 	}
-	for _, m := range r.pattern.FindAllStringSubmatchIndex(text, -1) {
+	for _, m := range r.pattern.FindAllStringSubmatchIndex(part, -1) {
 		key := ""
 		from := m[len(m)-2]
 		to := m[len(m)-1]
 		if len(m) > 4 {
-			key = text[m[2]:m[3]]
+			key = part[m[2]:m[3]]
 		}
 		if r.each == nil {
 			add(key, from, to)
 			continue
 		}
-		for _, e := range r.each.FindAllStringSubmatchIndex(text[from:to], -1) {
-			add(text[from+e[2]:from+e[3]], from+e[4], from+e[5])
+		for _, e := range r.each.FindAllStringSubmatchIndex(part[from:to], -1) {
+			add(part[from+e[2]:from+e[3]], from+e[4], from+e[5])
 		}
 	}
 	return spans

@@ -103,8 +103,8 @@ func (f *finder) literals(n named, at int, op operator) bool {
 		if at = f.spaces(next + 1); !value.quoted && at > next+1 {
 			return found
 		}
-		if follow, ok := f.literal(n, at, op); !ok || follow.quoted != value.quoted || !looksRandom(f.text[follow.from:follow.to]) ||
-			!value.quoted && strings.ContainsAny(f.text[follow.from:follow.to], "=:") || f.followed(follow.end) {
+		if follow, ok := f.literal(n, at, op); !ok || follow.quoted != value.quoted || !looksRandom(f.text[follow.from:min(follow.to, follow.from+maxJudged)]) ||
+			!value.quoted && strings.ContainsAny(f.text[follow.from:min(follow.to, follow.from+maxJudged)], "=:") || f.followed(follow.end) {
 			return found
 		}
 	}
@@ -154,24 +154,37 @@ func (f *finder) isExpressionStart(text string) bool {
 	return text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.0123456789$") == ""
 }
 
-// bareEnd is the end of a value without quotes.
+// maxJudged is how much of a value decides whether it is a secret, in bytes.
+const maxJudged = 256
+
+// bareEnd is the end of a value without quotes. The last end is kept, since what is no value may be searched again from each name in it.
 func (f *finder) bareEnd(at int, op operator) int {
+	if f.bareOp == op && at > f.bareFrom && at < f.bareTo {
+		return f.trimBare(at, f.bareTo)
+	}
+	f.bareOp = op
+	f.bareFrom = at
+	f.bareTo = f.untrimmedEnd(at, op)
+	return f.trimBare(at, f.bareTo)
+}
+
+func (f *finder) untrimmedEnd(at int, op operator) int {
 	to := at
 	encoded := at > 2 && (f.text[at-3:at] == "%3D" || f.text[at-3:at] == "%3d" || f.text[at-3:at] == "%22")
 	for to < len(f.text) {
 		switch c := f.text[to]; {
 		case c <= ' ' || c >= 0x80 || strings.IndexByte("\"'`,;&<>()[]{}|", c) >= 0 && !(c == '&' && op == flagged):
-			return f.trimBare(at, to)
+			return to
 		case c == '\\' && to+1 < len(f.text) && strings.IndexByte(`nrtu"'\/`, f.text[to+1]) >= 0:
-			return f.trimBare(at, to)
+			return to
 		case c == '%' && (encoded && !strings.HasPrefix(f.text[to:], "%25") || strings.HasPrefix(f.text[to:], "%22") ||
 			strings.HasPrefix(f.text[to:], "%26")):
-			return f.trimBare(at, to)
+			return to
 		}
 		to++
 		f.work++
 	}
-	return f.trimBare(at, to)
+	return to
 }
 
 func (f *finder) trimBare(from, to int) int {
@@ -180,7 +193,8 @@ func (f *finder) trimBare(from, to int) int {
 
 // secret reports whether a value of a name is a secret.
 func (f *finder) secret(n named, value literal, op operator) bool {
-	text := f.text[value.from:value.to]
+	text := f.text[value.from:min(value.to, value.from+maxJudged)]
+	f.work += len(text)
 	if f.stand(text) || strings.Contains(text, "[redacted:") {
 		return false
 	}

@@ -27,10 +27,11 @@ type Options struct {
 
 // Redactor replaces secrets in text. It is safe for concurrent use.
 type Redactor struct {
-	rules   *ruleSet
-	lexicon *lexicon
-	forms   *leaks.Scanner
-	known   []known
+	rules    *ruleSet
+	lexicon  *lexicon
+	manifest manifestPatterns
+	forms    *leaks.Scanner
+	known    []known
 }
 
 // Counts of replacements by rule.
@@ -49,7 +50,7 @@ func New(options Options) (*Redactor, error) {
 	if options.IPs {
 		rules = append(rules, ipRules()...)
 	}
-	return &Redactor{rules: newRuleSet(rules), lexicon: newLexicon(), forms: forms, known: knownForms(options.Known)}, nil
+	return &Redactor{rules: newRuleSet(rules), lexicon: newLexicon(), manifest: newManifestPatterns(), forms: forms, known: knownForms(options.Known)}, nil
 }
 
 // Text replaces every secret that a rule finds with [redacted:xxxx].

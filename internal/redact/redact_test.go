@@ -101,8 +101,12 @@ func FuzzText(f *testing.F) {
 		if got := r.Text(text); len(got) > 20*len(text)+64 {
 			t.Errorf("%d bytes grew to %d", len(text), len(got))
 		}
-		if got, want := r.rules.find(text), r.rules.match(text, r.rules.everywhere(text)); !slices.Equal(got, want) {
+		if got, want := r.rules.find(text), r.rules.findEverywhere(text); !slices.Equal(got, want) {
 			t.Errorf("%q: the hints skip a rule that matches: got %v, want %v", text, got, want)
+		}
+		f := r.lexicon.scan(text)
+		if most := maxWork * (len(text) + 64); f.work > most {
+			t.Errorf("%q: read %d bytes for %d, want at most %d", text, f.work, len(text), most)
 		}
 	})
 }

@@ -4,30 +4,45 @@ import (
 	"strings"
 )
 
-// maxRows bounds the rows of a table that are read.
-const maxRows = 1024
+const (
+	// maxRows bounds the rows of a table that are read, maxColumns its columns with secrets.
+	maxRows    = 1024
+	maxColumns = 4
+)
 
 // tables adds the values below a name that is the title of a column: in CSV, Markdown, and what clients of databases print.
 func (f *finder) tables() {
-	end := 0
+	title, end, columns := -1, 0, 0
 	for _, n := range f.mentions {
-		if n.meaning < key || n.from < end {
+		if n.meaning < key {
 			continue
 		}
 		start := f.lineStart(n.from)
-		line := f.text[start:f.lineEnd(n.from)]
-		for _, separator := range []string{"|", ",", ";", "\t"} {
-			column := columnOf(line, n.from-start, n.to-start, separator)
-			if column < 0 {
-				continue
+		if start != title {
+			if n.from < end {
+				continue // in a table that was read
 			}
-			end = f.column(n, start+len(line), column, strings.Count(line, separator), separator)
-			break
+			title = start
+			columns = 0
 		}
-		if isTitle(line, n.from-start, n.to-start) {
-			end = f.aligned(n, start+len(line), n.from-start)
+		if columns++; columns > maxColumns {
+			continue
+		}
+		end = max(end, f.table(n, start, f.text[start:f.lineEnd(n.from)]))
+	}
+}
+
+// table adds the values below a name in a line, if it is the title of a column, and returns the end of the table.
+func (f *finder) table(n named, start int, line string) int {
+	for _, separator := range []string{"|", ",", ";", "\t"} {
+		if column := columnOf(line, n.from-start, n.to-start, separator); column >= 0 {
+			return f.column(n, start+len(line), column, strings.Count(line, separator), separator)
 		}
 	}
+	if isTitle(line, n.from-start, n.to-start) {
+		return f.aligned(n, start+len(line), n.from-start)
+	}
+	return 0
 }
 
 // isTitle reports whether a name is the title of a column that spaces align.
