@@ -50,7 +50,7 @@ var (
 	ErrDeadline = errors.New("the process did not end in time and was killed")
 )
 
-// CrashError is a child that ended by itself before the conversation did.
+// CrashError is a child that ended before the conversation did.
 type CrashError struct {
 	// State is how the process ended, for example "exit status 2".
 	State string
@@ -143,7 +143,7 @@ func Enter() (io.ReadWriteCloser, error) {
 // stdio is the child's end of the conversation.
 type stdio struct{}
 
-// Read implements io.Reader. At the end of the input nobody waits for the result any more.
+// Read implements io.Reader. At the end of the input, the parent no longer waits for the result.
 func (*stdio) Read(p []byte) (int, error) {
 	n, err := os.Stdin.Read(p)
 	if err != nil {

@@ -28,7 +28,7 @@ func confine(limit int64) error {
 	return nil
 }
 
-// killed reports whether a signal that nobody of us sent ended the process: the kernel kills when a cgroup is out of memory.
+// killed reports whether SIGKILL ended the process. The kernel sends it when a cgroup is out of memory.
 func killed(exit *exec.ExitError) bool {
 	status, is := exit.Sys().(syscall.WaitStatus)
 	return is && status.Signaled() && status.Signal() == syscall.SIGKILL

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// linkPatterns are what clients of chats and mail turn into links and mentions by themselves. What is written before and after the
+// linkPatterns are what clients of chats and mail turn into links and mentions. What is written before and after the
 // brackets stays; the character in between gets brackets, the usual way to write a link that is not one: http[:]//x, www[.]x, a[@]b.
 //
 //   - a scheme before //, and the schemes without //: Slack, Teams, Mattermost and mail clients link any of them

@@ -154,7 +154,8 @@ func (f *finder) name(at int, foreign string) {
 
 // nameAt returns the whole name around a word.
 func (f *finder) nameAt(at int, foreign string) (named, bool) {
-	from, to := at, at+len(foreign)
+	from := at
+	to := at + len(foreign)
 	for from > f.end && at-from < maxNameBytes && isNameByte(f.text[from-1]) {
 		from--
 	}

@@ -62,7 +62,7 @@ func stems() []string {
 	}
 }
 
-// describing are last words of names that refer to a secret without containing it: secretName, tokenFile, passwordLength.
+// describing are words at the end of names that refer to a secret without containing it: secretName, tokenFile, passwordLength.
 func describing() map[string]bool {
 	return set("name names ref refs reference file files filename path paths dir directory folder namespace ttl expiry expires expired expiration " +
 		"expire age count counts length len size limit izer izers service server controller type types url uri endpoint issuer class " +

@@ -45,7 +45,7 @@ func Command(format string, args ...any) Words {
 	return Words(guardFlags(fmt.Sprintf(format, args...), true))
 }
 
-// Quoted returns each value as a word of its own, for the end of a command: if one begins with a dash, all of them follow "--".
+// Quoted returns each value as one word, for the end of a command: if one begins with a dash, all of them follow "--".
 func Quoted(values ...string) Words {
 	var words []string
 	if slices.ContainsFunc(values, func(value string) bool { return strings.HasPrefix(value, "-") }) {

@@ -66,7 +66,8 @@ func (h *heldSlots) release(id int64) {
 func (h *heldSlots) releaseAll() {
 	h.mutex.Lock()
 	all := h.held
-	h.held, h.closed = nil, true
+	h.held = nil
+	h.closed = true
 	h.mutex.Unlock()
 	for _, entry := range all {
 		entry.end()

@@ -1,6 +1,5 @@
 // Package ollama asks models of Ollama through its native API. Ollama speaks OpenAI's API as well, but only the native one reports
-// the server's version, the context length, and that a prompt exceeds it. Requests have Ollama's own types. They are sent, and responses
-// are read, without its client (docs/adr/0014-responses-are-decoded-as-streams.md).
+// the server's version, the context length, and that a prompt exceeds it.
 package ollama
 
 import (
@@ -34,6 +33,7 @@ func New(settings ai.Settings) (ai.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	disableSigning()
 	return &Model{client: client, settings: settings}, nil
 }
 
@@ -61,29 +61,22 @@ func (m *Model) Probe(ctx context.Context) (ai.Health, error) {
 }
 
 func (m *Model) version(ctx context.Context) (string, error) {
-	var response struct {
-		Version string `json:"version" max:"64"`
-	}
-	if err := m.call(ctx, "version", "/api/version", nil, &response); err != nil {
+	call := m.newCall("version", &knownVersion{})
+	version, err := call.api().Version(ctx)
+	if err := call.result(err); err != nil {
 		return "", err
 	}
-	if response.Version == "" {
+	if version == "" {
 		return "", m.client.Invalid(nil)
 	}
-	return response.Version, nil
+	return version, nil
 }
 
 // contextLength that the model's own parameters set, or 0. An unknown model is a problem.
 func (m *Model) contextLength(ctx context.Context) (int64, error) {
-	var shown struct {
-		Parameters string   `json:"parameters" max:"65536"`
-		ModelInfo  *present `json:"model_info"`
-		Details    struct {
-			Format string `json:"format" max:"64"`
-			Family string `json:"family" max:"64"`
-		} `json:"details"`
-	}
-	if err := m.call(ctx, "show", "/api/show", &api.ShowRequest{Model: m.settings.Model}, &shown); err != nil {
+	call := m.newCall("show", &knownShow{})
+	shown, err := call.api().Show(ctx, &api.ShowRequest{Model: m.settings.Model})
+	if err := call.result(err); err != nil {
 		return 0, err
 	}
 	if shown.ModelInfo == nil && shown.Details.Format == "" && shown.Details.Family == "" {
@@ -109,25 +102,23 @@ func parseContextLength(parameters string) int64 {
 
 // Ask sends one question.
 func (m *Model) Ask(ctx context.Context, request ai.Request) (ai.Answer, error) {
-	var response struct {
-		Error   string `json:"error" max:"64"`
-		Message struct {
-			Role    string `json:"role" max:"64"`
-			Content string `json:"content"`
-		} `json:"message"`
-		Done       bool   `json:"done"`
-		DoneReason string `json:"done_reason" max:"64"`
-		Prompt     int64  `json:"prompt_eval_count"`
-		Answer     int64  `json:"eval_count"`
-	}
-	if err := m.call(ctx, "chat", "/api/chat", m.chatRequest(request), &response); err != nil {
+	call := m.newCall("chat", &knownChat{})
+	var response api.ChatResponse
+	parts := 0
+	err := call.api().Chat(ctx, m.chatRequest(request), func(part api.ChatResponse) error {
+		response = part
+		parts++
+		return nil
+	})
+	if err := call.result(err); err != nil {
 		return ai.Answer{}, err
 	}
-	if response.Error != "" || !response.Done || response.Message.Role == "" {
+	if parts != 1 || !response.Done || response.Message.Role == "" {
 		return ai.Answer{}, m.client.Invalid(nil)
 	}
 	answer := ai.Answer{
-		Text: response.Message.Content, Model: m.settings.Model, InputTokens: response.Prompt, OutputTokens: response.Answer,
+		Text: response.Message.Content, Model: m.settings.Model,
+		InputTokens: int64(response.PromptEvalCount), OutputTokens: int64(response.EvalCount),
 	}.Counted(request)
 	if response.DoneReason == "length" {
 		return answer, ai.AnswerCutOff(m.client.Host())

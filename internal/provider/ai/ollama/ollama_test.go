@@ -64,7 +64,8 @@ func TestMisbehavingServers(t *testing.T) {
 }
 
 func TestMemoryOfHostileResponses(t *testing.T) {
-	conformance.RunMemory(t, New, []hostile.Response{{Path: "/version", Body: `{"version":"0.17.4"}`}},
+	const scanBuffer = 8 << 20 // of Ollama's client, for each question
+	conformance.RunMemory(t, New, scanBuffer, []hostile.Response{{Path: "/version", Body: `{"version":"0.17.4"}`}},
 		hostile.Response{Path: "/version", Body: `{"version":VALUE}`},
 		hostile.Response{Path: "/show", Body: `{"model_info":VALUE,"tensors":VALUE,"details":{"family":VALUE}}`},
 		hostile.Response{Path: "/show", Body: `{"parameters":VALUE,"messages":[<<{}>>]}`},

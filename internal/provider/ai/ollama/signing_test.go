@@ -19,9 +19,6 @@ import (
 	"kubeops.io/kubeops/internal/testkit/models"
 )
 
-// signingVariable makes Ollama's client sign all requests with a private key of the home folder.
-const signingVariable = "OLLAMA_AUTH"
-
 // useKey gives the process a home folder with a private key that Ollama's client can sign with.
 func useKey(t *testing.T) {
 	t.Helper()

@@ -74,7 +74,7 @@ func TestMisbehavingServers(t *testing.T) {
 }
 
 func TestMemoryOfHostileResponses(t *testing.T) {
-	conformance.RunMemory(t, New, nil,
+	conformance.RunMemory(t, New, 0, nil,
 		hostile.Response{Path: "/models", Body: `{"data":[<<{}>>]}`}, hostile.Response{Path: "/models", Body: `{"data":VALUE}`},
 		hostile.Response{Path: "/models", Body: `{"data":[{"id":VALUE}]}`},
 		hostile.Response{Path: "/completions", Body: `{"choices":[<<{}>>]}`},
