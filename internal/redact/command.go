@@ -187,6 +187,9 @@ func (f *finder) word(at int) (from, to, after int) {
 func (f *finder) flags(known map[string]form, arguments []argument) {
 	for i, a := range arguments {
 		word := f.text[a.from:a.to]
+		if strings.Contains(word, "[redacted:") {
+			continue
+		}
 		if len(word) > 4 && word[0] == 'a' && word[2] == '=' { // in audit logs
 			a.from += 3
 			for a.from < a.to && f.text[a.from] == '"' {
@@ -236,6 +239,9 @@ func isLongFlag(rest string) bool {
 // addForm adds the secret part of the value of a flag.
 func (f *finder) addForm(a argument, kind form) {
 	text := f.text[a.from:a.to]
+	if strings.Contains(text, "[redacted:") {
+		return
+	}
 	mark := ""
 	switch kind {
 	case afterColon:

@@ -143,6 +143,9 @@ func (f *finder) literal(n named, at int, op operator) (literal, bool) {
 		}
 	}
 	to := f.bareEnd(at, op)
+	if strings.HasPrefix(f.text[to:], "[redacted:") || strings.HasPrefix(f.text[to:], ":[redacted:") {
+		return literal{}, false
+	}
 	if to < len(f.text) && f.text[to] == '(' && f.isExpressionStart(f.text[at:to]) {
 		return literal{}, false // a call
 	}

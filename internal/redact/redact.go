@@ -184,7 +184,7 @@ func isTokenLike(_, value string) bool {
 // isSetting reports whether a word is an assignment: expires_in=3600.
 func isSetting(value string) bool {
 	name, rest, ok := strings.Cut(value, "=")
-	return ok && strings.Trim(rest, "=") != "" && isIdentifier(name)
+	return ok && isIdentifier(name) && (strings.Trim(rest, "=") != "" || rest == "" && strings.ToLower(name) == name)
 }
 
 // isURLPassword reports whether a password in a URL is a literal rather than an example.
