@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/printable"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // goldenChecks are fixed: a new check must not change the golden report.
@@ -166,5 +168,30 @@ func TestChecksForManifestsAreMarked(t *testing.T) {
 	}
 	if _, out, _ = runCLI(t, "checks", "manifest-invalid"); !strings.Contains(out, "Also runs on manifests") {
 		t.Error(out)
+	}
+}
+
+func TestHostileManifestsForgeNothingAndRunNothing(t *testing.T) {
+	manifest := filepath.Join(t.TempDir(), "hostile.json")
+	const name = "x;>pwned;$(>pwned)'#\n::error::y\x1b[2J"
+	text, err := json.Marshal(map[string]any{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": map[string]any{"name": name, "namespace": "sec-a"},
+		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+		"subjects": []any{map[string]any{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "system:authenticated"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(manifest, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, out, errOut := runCLI(t, "inspect", "-f", manifest, "--checks", "rbac-*,manifest-*")
+	for line := range strings.Lines(out) {
+		if line = strings.TrimSuffix(line, "\n"); printable.HasCommand(line) || printable.Line(line) != line {
+			t.Errorf("%q", line)
+		}
+	}
+	if !strings.Contains(out, "delete rolebinding "+remedy.Quote(name)) {
+		t.Errorf("no quoted command in\n%s%s", out, errOut)
 	}
 }

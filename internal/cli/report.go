@@ -117,8 +117,8 @@ func (s *reportStore) find(ctx context.Context, name string) (*v1alpha1.Inspecti
 	case err != nil:
 		return nil, err
 	case inspection.Status.LastReport == "":
-		return nil, fmt.Errorf("inspection %s/%s has no report yet; run `%s` to see its status", s.namespace, inspection.Name,
-			remedy.Command("kubectl -n %s get inspection %s", s.namespace, inspection.Name))
+		return nil, fmt.Errorf("inspection %s/%s has no report yet; run %s to see its status", s.namespace, inspection.Name,
+			remedy.Command("kubectl -n %s get inspection %s", s.namespace, inspection.Name).Code())
 	}
 	report := &v1alpha1.InspectionReport{}
 	if err := s.get(ctx, "inspectionreports", inspection.Status.LastReport, report); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 const (
@@ -68,7 +69,7 @@ func (p *printer) group(text *textWriter, group []v1alpha1.Finding) {
 	fix := first.Remediation
 	for _, f := range group {
 		if f.Remediation != fix {
-			fix = "Run `kubeops checks " + first.Check + "`."
+			fix = string(remedy.Sprintf("Run `kubeops checks %s`.", first.Check))
 			break
 		}
 	}

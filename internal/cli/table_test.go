@@ -2,6 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/printable"
 )
 
 func object(kind, namespace, name string) v1alpha1.ObjectReference {
@@ -219,4 +223,85 @@ func TestExplanationsFollowTheFactsAndNameTheModel(t *testing.T) {
 			t.Errorf("line %q", line)
 		}
 	}
+}
+
+// forged is a name that forges lines, drives a terminal and commands a CI system.
+const forged = "x\n::error file=a,line=1::forged by a pull request\nCRITICAL  Deployment prod/db\x1b]0;pwned\x07\x1b[2J\u202egnp ##vso[task.x]y"
+
+// requireShowable fails if a terminal or a CI system would act on a line; colors are those of the palette.
+func requireShowable(t *testing.T, out string) {
+	t.Helper()
+	plain := regexp.MustCompile(`\x1b\[(0|1|2|1;31|31|33|36)m`).ReplaceAllString(out, "")
+	for line := range strings.Lines(plain) {
+		line = strings.TrimSuffix(line, "\n")
+		if printable.HasCommand(line) || printable.Line(line) != line || strings.HasPrefix(line, "CRITICAL  Deployment prod/db") {
+			t.Errorf("%q", line)
+		}
+	}
+	if !strings.Contains(plain, `x\n`) {
+		t.Errorf("the name is missing in\n%s", plain)
+	}
+}
+
+func TestNoNameForgesLinesOfTheTable(t *testing.T) {
+	report := sampleReport()
+	for i := range report.Findings {
+		f := &report.Findings[i]
+		f.Object.Name, f.Message, f.Remediation = forged, forged, forged
+		f.Evidence = append(f.Evidence, v1alpha1.Evidence{Source: v1alpha1.EvidenceLog, Text: forged},
+			v1alpha1.Evidence{Source: v1alpha1.EvidenceEvent, Text: forged})
+	}
+	report.Gaps[0].Message, report.Gaps[0].Remediation = forged, forged
+	report.Explanations = []v1alpha1.Explanation{{ID: "a", Model: forged, Summary: forged, Fix: []v1alpha1.SuggestedFix{{Command: forged}}}}
+	for _, colors := range []palette{{}, {on: true}} {
+		for width := 60; width < 160; width += 7 {
+			var out bytes.Buffer
+			p := &printer{w: &out, output: "table", width: width, colors: colors}
+			if err := p.print(report, "dev "+forged); err != nil {
+				t.Fatal(err)
+			}
+			requireShowable(t, out.String())
+		}
+	}
+}
+
+func TestNoErrorForgesLines(t *testing.T) {
+	var out bytes.Buffer
+	printError(&out, fmt.Errorf("cannot read %s", forged))
+	if got := out.String(); !strings.HasPrefix(got, "error: cannot read x\n") || strings.Contains(got, "\n::error") ||
+		strings.ContainsAny(got, "\x1b\u202e") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestCommandsAreNotWrapped(t *testing.T) {
+	for text, want := range map[string][]string{
+		"Delete it: `kubectl delete pod 'a  b' --now` now.": {"Delete it:", "`kubectl delete pod 'a  b' --now`", "now."},
+		"odd ` one and more words":                          {"odd ` one and more", "words"},
+		"``":                                                {"``"},
+		"":                                                  {""},
+	} {
+		if got := wrap(text, 20); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func FuzzTable(f *testing.F) {
+	f.Add(forged, 60)
+	f.Add("` ::error ##[x] section_start:1:x", 80)
+	f.Fuzz(func(t *testing.T, text string, width int) {
+		report := sampleReport()
+		report.Findings[0].Object.Name = `x\n` + text
+		report.Findings[0].Message = text
+		report.Findings[0].Remediation = text
+		report.Findings[0].Evidence[1].Text = text
+		report.Findings[1].Message = text
+		var out bytes.Buffer
+		p := &printer{w: &out, output: "table", width: 60 + max(width, 0)%100, colors: palette{on: true}}
+		if err := p.print(report, text); err != nil {
+			t.Fatal(err)
+		}
+		requireShowable(t, out.String())
+	})
 }

@@ -14,14 +14,12 @@ import (
 //   - TeamCity: ##teamcity[...] (https://www.jetbrains.com/help/teamcity/service-messages.html)
 //   - GitLab: section_start:TIME:NAME, section_end:TIME:NAME (https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections)
 //   - Travis CI: travis_fold:start:NAME, travis_time:start:NAME
-//   - Buildkite: ---, +++, ~~~ and ^^^ followed by a space at the start of a line
-//     (https://buildkite.com/docs/pipelines/configure/managing-log-output)
 
 // NoCommand returns a printed line, without its line break, in which no CI system finds a command: the first character of a marker
 // becomes an escape. It expects the line as it is printed, since wrapping and clipping decide what stands at its start. Escapes of the
 // terminal, which set colors, do not count as its start.
 func NoCommand(line string) string {
-	if !strings.ContainsAny(line, "#:-+~^") {
+	if !strings.ContainsAny(line, "#:") {
 		return line
 	}
 	start := len(line) - len(trimStart(line))
@@ -55,8 +53,6 @@ func startsCommand(line string, i, start int) bool {
 		return hasFoldPrefix(rest, "section_start:") || hasFoldPrefix(rest, "section_end:")
 	case 't':
 		return hasFoldPrefix(rest, "travis_fold:") || hasFoldPrefix(rest, "travis_time:")
-	case '-', '+', '~', '^':
-		return i == start && len(rest) > 3 && rest[3] == ' ' && rest[1] == rest[0] && rest[2] == rest[0]
 	}
 	return false
 }

@@ -34,7 +34,7 @@ func jsonLine(out *bytes.Buffer, line string) {
 		case hidden(r, previous, true) && r > 0xFFFF:
 			high, low := utf16.EncodeRune(r)
 			fmt.Fprintf(out, `\u%04x\u%04x`, high, low)
-		case hidden(r, previous, true), r != '-' && startsCommand(line, i, start):
+		case hidden(r, previous, true), startsCommand(line, i, start):
 			fmt.Fprintf(out, `\u%04x`, r)
 		default:
 			out.WriteString(line[i : i+size])

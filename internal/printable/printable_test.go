@@ -50,7 +50,7 @@ func ciCommands() []string {
 	return []string{
 		"::error file=a,line=1::forged", "  ::stop-commands::x", "::x::", "see ::error::x", "a ##[error]b", "##vso[task.setvariable variable=x]y",
 		"x##VSO[task.x]", "##teamcity[buildStatus text='x']", "section_start:1:x", "x section_end:1:x", "travis_fold:start:x", "travis_time:end:x",
-		"--- x", "+++ x", "  ~~~ x", "^^^ +++", "\x1b[1m::error::x\x1b[0m", "\x1b[31m  \x1b[1m--- x",
+		"\x1b[1m::error::x\x1b[0m", "\x1b[31m  \x1b[1m::x",
 	}
 }
 
@@ -62,7 +62,7 @@ func TestNoLineIsACommandOfACISystem(t *testing.T) {
 		}
 	}
 	for _, line := range []string{
-		"core::panic::result", "IPv6 ::1 is bound", "# x", "## x", "a-b", "- item", "-- x", "----", "a: b", "##", "x section", "#[derive]", "",
+		"core::panic::result", "IPv6 ::1 is bound", "# x", "## x", "a-b", "- item", "--- x", "a: b", "##", "x section", "#[derive]", "",
 	} {
 		if got := printable.NoCommand(line); got != line {
 			t.Errorf("%q became %q", line, got)

@@ -45,7 +45,7 @@ func ansi(value string) string {
 		bytes := value[i : i+size]
 		switch {
 		case !printable.Is(bytes), strings.ContainsAny(bytes, "'\\`"), command && strings.ContainsAny(bytes, "#:"),
-			command && i == 0 && strings.ContainsAny(bytes, "-+~^"), r == ' ' && i > 0 && value[i-1] == ' ':
+			r == ' ' && i > 0 && value[i-1] == ' ':
 			for _, c := range []byte(bytes) {
 				fmt.Fprintf(&b, `\%03o`, c)
 			}

@@ -183,3 +183,6 @@ func inSingleQuotes(value string, inJSON bool) string {
 func Replace(text Text, placeholder string, by Text) Text {
 	return Text(strings.ReplaceAll(string(text), placeholder, string(by)))
 }
+
+// Authored returns a text as its author wrote it, for example the remediation of a custom check. Never pass it what a cluster says.
+func Authored(text string) Text { return Text(text) }

@@ -19,7 +19,7 @@ func Checks(programs []Program) []check.Check {
 		meaning := "A custom check of " + p.check.Resource.Resource + ". Objects pass if this is true: " + oneLine(p.check.Expression)
 		list = append(list, check.Check{
 			ID: p.ID(), Category: p.check.Category, Severity: p.check.Severity, Summary: summary, Meaning: meaning,
-			Remediation: remedy.Text(p.check.Remediation), Link: p.check.Link, Uses: p.kinds(),
+			Remediation: remedy.Authored(p.check.Remediation), Link: p.check.Link, Uses: p.kinds(),
 		})
 	}
 	return list

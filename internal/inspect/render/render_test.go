@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/printable"
 )
 
 func TestWriteSupportsAllFormats(t *testing.T) {
@@ -73,6 +74,39 @@ func TestSpansSplitAtBackquotes(t *testing.T) {
 	}
 }
 
+// requireShowable fails if a terminal or a CI system would act on a line of a report.
+func requireShowable(t *testing.T, format, out string) {
+	t.Helper()
+	for line := range strings.Lines(out) {
+		if line = strings.TrimSuffix(line, "\n"); printable.HasCommand(line) || printable.Block(line) != line {
+			t.Errorf("%s: %q", format, line)
+		}
+	}
+}
+
+func TestNoFormatHasHiddenCharactersOrCommandsOfACISystem(t *testing.T) {
+	const name = "x\n::error file=a,line=1::forged\nCRITICAL  Deployment prod/db\x1b]0;pwned\x07\x1b[2J\u202egnp ##vso[task.x]y"
+	report := sample()
+	for i := range report.Findings {
+		finding := &report.Findings[i]
+		finding.Object.Name, finding.Object.Namespace = name, name
+		finding.Message, finding.Remediation, finding.Cluster = name, name, name
+		finding.Evidence = append(finding.Evidence, v1alpha1.Evidence{ID: "e9", Source: v1alpha1.EvidenceLog, Text: name})
+	}
+	report.Gaps[0].Message, report.Gaps[0].Source, report.Gaps[0].Remediation = name, name, name
+	for _, format := range Formats() {
+		out := rendered(t, format, report, sampleOptions())
+		requireShowable(t, format, out)
+		if format != "json" && format != "yaml" {
+			continue
+		}
+		var got v1alpha1.InspectionReport
+		if err := yaml.Unmarshal([]byte(out), &got); err != nil || got.Findings[0].Object.Name != name {
+			t.Errorf("%s: the name is not exact: %q, %v", format, got.Findings[0].Object.Name, err)
+		}
+	}
+}
+
 func FuzzFormats(f *testing.F) {
 	f.Add(hostile, "x")
 	f.Add("\xff\xfe`|\\", "")
@@ -86,9 +120,11 @@ func FuzzFormats(f *testing.F) {
 		finding.Remediation = text
 		report.Gaps[0].Message = text
 		for _, format := range Formats() {
-			if out := rendered(t, format, report, Options{}); out == "" {
+			out := rendered(t, format, report, Options{})
+			if out == "" {
 				t.Errorf("%s is empty", format)
 			}
+			requireShowable(t, format, out)
 		}
 	})
 }

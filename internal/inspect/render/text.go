@@ -6,8 +6,15 @@ import (
 	"kubeops.io/kubeops/internal/printable"
 )
 
-// clean shows characters of text of a cluster that a reader would not see as escapes. Line breaks and tabs stay.
-func clean(text string) string { return printable.Block(text) }
+// clean shows characters of text of a cluster that a reader would not see as escapes. Line breaks and tabs stay. Reports are printed in
+// CI jobs, so no line is a command of a CI system.
+func clean(text string) string {
+	lines := strings.Split(printable.Block(text), "\n")
+	for i, line := range lines {
+		lines[i] = printable.NoCommand(line)
+	}
+	return strings.Join(lines, "\n")
+}
 
 // oneLine is clean text with each run of white space replaced by a space.
 func oneLine(text string) string { return strings.Join(strings.Fields(clean(text)), " ") }
