@@ -8,6 +8,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"kubeops.io/kubeops/internal/remedy"
 )
 
 // ClusterRoles that config/rbac ships for what the manager may do as a ServiceAccount, and the components that change them.
@@ -69,7 +71,7 @@ type Remedy struct {
 	// Advice is a sentence without its end.
 	Advice string
 	// Command to run; it may be empty.
-	Command string
+	Command remedy.Words
 }
 
 // String is the remedy for a condition.
@@ -77,7 +79,7 @@ func (r Remedy) String() string {
 	if r.Command == "" {
 		return r.Advice
 	}
-	return r.Advice + ": " + r.Command
+	return r.Advice + ": " + string(r.Command)
 }
 
 // GrantAccount says how to let the manager impersonate ServiceAccounts of a name.
@@ -89,7 +91,7 @@ func (i Impersonation) GrantAccount(account string) Remedy {
 	if len(validation.IsDNS1123Subdomain(account)) > 0 {
 		return Remedy{Advice: advice} // no ServiceAccount has this name, and a shell could misread it
 	}
-	return Remedy{advice, fmt.Sprintf("kubectl patch clusterrole %s --type=json "+
+	return Remedy{advice, remedy.Command("kubectl patch clusterrole %s --type=json "+
 		`-p='[{"op":"add","path":"/rules/0/resourceNames/-","value":"%s"}]'`, roleImpersonation, account)}
 }
 
@@ -97,8 +99,8 @@ func (i Impersonation) GrantAccount(account string) Remedy {
 // that it can impersonate.
 func (i Impersonation) Grant(resources []string) Remedy {
 	account := strings.TrimPrefix(i.User, "system:serviceaccount:")
-	bind := func(role string) string {
-		return fmt.Sprintf("kubectl create clusterrolebinding %s --clusterrole=%s --serviceaccount=%s", role, role, account)
+	bind := func(role string) remedy.Words {
+		return remedy.Command("kubectl create clusterrolebinding %s --clusterrole=%s --serviceaccount=%s", role, role, account)
 	}
 	verb := strings.TrimPrefix(i.Verb, verbOn)
 	switch {
@@ -110,7 +112,7 @@ func (i Impersonation) Grant(resources []string) Remedy {
 		return Remedy{"Grant it", bind(roleSecrets)}
 	}
 	role := roleImpersonation + "-" + strings.ReplaceAll(resources[0], "/", "-")
-	return Remedy{"Grant it", fmt.Sprintf("kubectl create clusterrole %s --verb=%sget,%slist --resource=%s && %s", role, verbOn, verbOn,
+	return Remedy{"Grant it", remedy.Command("kubectl create clusterrole %s --verb=%sget,%slist --resource=%s && %s", role, verbOn, verbOn,
 		strings.Join(resources, ","), bind(role))}
 }
 

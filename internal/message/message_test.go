@@ -273,3 +273,26 @@ func TestNoSecretOfTheCorpusIsSent(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyLinksOfTheTemplateStayLinks(t *testing.T) {
+	const hostile = "see https://evil.example, www.evil.example, a@evil.example, @here \x1b[2J\u202e\nCRITICAL"
+	r := report()
+	r.Findings[0].Message, r.Findings[0].Remediation, r.Findings[0].Object.Name = hostile, hostile, hostile
+	r.Explanations = []v1alpha1.Explanation{{ID: r.Findings[0].ID, Summary: hostile}}
+	for name, text := range map[string]string{
+		"default template": "", "template with a link": "https://grafana.example/d?n={{.Namespace}} {{range .Findings}}{{.}} {{.Line}}{{end}}",
+	} {
+		m := compose(t, v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: text}}, r)[0]
+		for _, forbidden := range []string{"https://evil", "www.evil", "a@evil", "@here", "\x1b", "\u202e", "\nCRITICAL  "} {
+			if strings.Contains(m.Title+m.Text, forbidden) {
+				t.Errorf("%s: the message contains %q:\n%s", name, forbidden, m.Text)
+			}
+		}
+		if text != "" && !strings.Contains(m.Text, "https://grafana.example/d?n=shop") {
+			t.Errorf("the template's link is gone: %s", m.Text)
+		}
+		if m.Findings[0].Object.Name != hostile && m.Findings[len(m.Findings)-1].Object.Name != hostile {
+			t.Error("the object of no finding is exact")
+		}
+	}
+}

@@ -153,3 +153,13 @@ func TestNextTriesAgainOnlyWhatMayRecover(t *testing.T) {
 		})
 	}
 }
+
+func TestMessagesOfConditionsArePrintable(t *testing.T) {
+	var list []metav1.Condition
+	var observed int64
+	c := Conditions{List: &list, Observed: &observed, Now: time.Now()}
+	c.Failed(problem.UserError("InvalidSpec", nil, "Role a\n\x1b[2J\u202egnp"))
+	if got := list[0].Message; got != `Role a\n\x1b[2J\u202egnp` {
+		t.Errorf("got %q", got)
+	}
+}

@@ -162,7 +162,7 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 			want: []gap{{
 				"pods", "system:serviceaccount:kubeops:manager cannot list pods in all namespaces as " + reader + " (RBAC). " +
 					"Only namespace team was read.",
-				"Inspect namespace team only (spec.namespaces), or let the manager read all: grant it: `kubectl create clusterrole " +
+				"Inspect namespace team only (spec.namespaces), or let the manager read all namespaces. Grant it: `kubectl create clusterrole " +
 					"kubeops-manager-impersonation-pods --verb=impersonate-on:serviceaccount:get," +
 					"impersonate-on:serviceaccount:list --resource=pods && kubectl create clusterrolebinding kubeops-manager-impersonation-pods " +
 					"--clusterrole=kubeops-manager-impersonation-pods --serviceaccount=kubeops:manager`.",

@@ -34,7 +34,7 @@ func (l lists) describeImpersonation(who string, scope Scope, failures []failure
 		message = fmt.Sprintf("%s cannot list %s in all namespaces as %s (RBAC). Only namespace %s was read.", refused.User, failed, who,
 			scope.Home)
 		return message,
-			remedy.Sprintf("Inspect namespace %s only (spec.namespaces), or let the manager read all: ", scope.Home) + lowerFirst(remediation)
+			remedy.Sprintf("Inspect namespace %s only (spec.namespaces), or let the manager read all namespaces. %s", scope.Home, remediation)
 	case l.custom:
 		_, more := l.describeCustom(who, scope)
 		remediation += " " + more
@@ -54,14 +54,10 @@ func (l lists) refusal(failures []failure) apierror.Impersonation {
 	return apierror.Impersonation{}
 }
 
-// sentence is the remedy for a report. Its command has names that are checked, and no values of the cluster.
+// sentence is the remedy for a report.
 func sentence(r apierror.Remedy) remedy.Text {
 	if r.Command == "" {
-		return remedy.Text(r.Advice + ".")
+		return remedy.Sprintf("%s.", r.Advice)
 	}
-	return remedy.Text(r.Advice+": ") + remedy.Words(r.Command).Code() + "."
-}
-
-func lowerFirst(sentence remedy.Text) remedy.Text {
-	return remedy.Text(strings.ToLower(string(sentence[:1]))) + sentence[1:]
+	return remedy.Sprintf("%s: %s.", r.Advice, r.Command.Code())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,5 +156,24 @@ func TestAlertsOfARealAlertmanagerResolveWhenTheFindingIsFixed(t *testing.T) {
 	}
 	if p := problem.As(c.Send(t.Context(), on)); p == nil || p.Reason != v1alpha1.ReasonUnreachable {
 		t.Errorf("stopped: %v", p)
+	}
+}
+
+func TestAnnotationsArePrintableAndHaveNoLinks(t *testing.T) {
+	const hostile = "see https://evil.example @here\n\x1b[2J\u202e"
+	finding := notify.Finding{
+		Object:  v1alpha1.ObjectReference{Kind: "Role", Namespace: "shop", Name: hostile},
+		Message: hostile, Remediation: hostile, Explanation: hostile,
+	}
+	for name, text := range annotations(notify.Message{Namespace: "shop", Report: "all-1"}, finding) {
+		for _, forbidden := range []string{"https://", "@here", "\x1b", "\u202e"} {
+			if strings.Contains(text, forbidden) {
+				t.Errorf("%s contains %q: %q", name, forbidden, text)
+			}
+		}
+	}
+	labels := (&Channel{}).findingLabels(notify.Message{}, finding)
+	if labels["name"] != hostile {
+		t.Errorf("the label that identifies the object is %q", labels["name"])
 	}
 }

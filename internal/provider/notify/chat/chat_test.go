@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/provider/notify"
 	conformance "kubeops.io/kubeops/internal/testkit/conformance/notify"
 )
@@ -19,7 +20,7 @@ func requireNoMarkup(t *testing.T, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		for _, forbidden := range []string{
-			"<!", "<@", "@all", "@everyone", "@channel", "@here", "@所有人", "](", "<at", "\u202E", "\x00",
+			"<!", "<@", "@all", "@everyone", "@channel", "@here", "@所有人", "](", "<at", "\u202E", "\x00", "\u200b", "\u2060", "\x1b",
 		} {
 			if strings.Contains(text, forbidden) {
 				t.Errorf("the text contains %q: %.200q", forbidden, text)
@@ -253,9 +254,13 @@ func FuzzText(f *testing.F) {
 	for _, m := range conformance.Messages() {
 		f.Add(m.Text, 100)
 	}
+	f.Add("](@@here<!channel>\u202e\u200b@\u200ball][x]: y", 50)
 	f.Fuzz(func(t *testing.T, text string, limit int) {
 		limit = 20 + max(limit, 0)%5000
 		requireNoMarkup(t, escapeMarkdown(text))
+		if shown := strings.ReplaceAll(plainText(text), "\n", ""); !printable.Is(shown) {
+			t.Errorf("plain text is %q", shown)
+		}
 		if truncated := truncateBytes(plainText(text), limit); len(truncated) > limit || !utf8.ValidString(truncated) {
 			t.Errorf("truncated to %d bytes: %q", limit, truncated)
 		}
