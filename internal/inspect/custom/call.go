@@ -185,9 +185,10 @@ func (c *call) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 	failed := false
 	for i, arg := range c.args {
 		args[i] = arg.Exec(frame)
-		if failed = failed || types.IsUnknownOrError(args[i]); failed && len(args) > 2 {
-			return args[i] // as CEL does, while it evaluates both operands of an operator
+		if types.IsError(args[i]) || len(args) != 2 && types.IsUnknownOrError(args[i]) {
+			return args[i] // as CEL does, while an operator evaluates both operands where one is unknown
 		}
+		failed = failed || types.IsUnknown(args[i])
 	}
 	if m == nil || failed {
 		return types.LabelErrNode(c.ID(), c.invoke(args))

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/logs/loki"
@@ -200,7 +201,8 @@ func TestChildThatReadsAMillionLines(t *testing.T) {
 	}
 	graph := g.graph()
 	in := Input{
-		Provider: backend, Graph: graph, Wanting: []string{"x"}, Options: Options{MaxLines: 2 * million}.withDefaults(), Redact: gate(t).Text,
+		Provider: backend, Graph: graph, Scope: scope.New(graph, nil), Wanting: []string{"x"},
+		Options: Options{MaxLines: 2 * million}.withDefaults(), Redact: gate(t).Text,
 	}
 	began := time.Now()
 	namespaces, _ := namespacesOf(in)
