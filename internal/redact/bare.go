@@ -23,7 +23,8 @@ func (f *finder) bare() {
 			}
 			continue
 		}
-		if start >= 0 && i-start >= minScrambled && i-start <= maxBare && (i-start >= minBare && f.isBare(start, i) || f.isMentioned(start, i)) {
+		if start >= 0 && i-start >= minScrambled && i-start <= maxBare && (i-start >= minBare && f.isBare(start, i) ||
+			f.isMentioned(start, i)) {
 			f.spans = append(f.spans, span{start, i, RuleRandom, ""})
 		}
 		start = -1
@@ -39,7 +40,8 @@ func (f *finder) isBare(from, to int) bool {
 	if strings.ContainsAny(text, "+/") || strings.HasPrefix(text, "AAAA") || !isGenerated(text) {
 		return false
 	}
-	if to < len(f.text) && (f.text[to] == '@' || f.text[to] == '=' || f.text[to] == '(' || f.text[to] == '.' && to+1 < len(f.text) && isTokenByte(f.text[to+1])) {
+	if to < len(f.text) && (f.text[to] == '@' || f.text[to] == '=' || f.text[to] == '(' || f.text[to] == '.' && to+1 < len(f.text) &&
+		isTokenByte(f.text[to+1])) {
 		return false
 	}
 	if from == 0 {
@@ -116,7 +118,8 @@ func (f *finder) quotedNear(n named) bool {
 		case "user", "role", "account", "database", "host", "realm", "secret", "key", "field", "column":
 			return false
 		}
-		if length > 5 && length < 64 && f.isQuotedPassword(value) && strings.IndexByte("=(, [", f.text[at-1]) >= 0 && !f.followed(at+2+length) {
+		if length > 5 && length < 64 && f.isQuotedPassword(value) && strings.IndexByte("=(, [", f.text[at-1]) >= 0 &&
+			!f.followed(at+2+length) {
 			return f.add(at+1, at+1+length)
 		}
 		at += length + 1
@@ -192,8 +195,10 @@ func (f *finder) isPublic(at int) bool {
 	if last == "key" && len(words) > 1 {
 		last = words[len(words)-2]
 	}
-	for _, public := range []string{"id", "ids", "hash", "digest", "fingerprint", "uid", "etag", "cursor", "continue", "crt", "cert", "certificate", "public", "pub",
-		"sha", "checksum", "integrity", "nonce", "uuid", "revision", "version", "commit", "kid", "pubkey", "publickey", "certificates", "bundle", "data",
+	for _, public := range []string{"id", "ids", "hash", "digest", "fingerprint", "uid", "etag", "cursor", "continue", "crt", "cert",
+		"certificate", "public", "pub",
+		"sha", "checksum", "integrity", "nonce", "uuid", "revision", "version", "commit", "kid", "pubkey", "publickey", "certificates",
+		"bundle", "data",
 		"x5t", "thumbprint", "node", "index", "shard", "cluster", "trace", "span", "request", "image", "x", "n", "y"} {
 		if last == public {
 			return true

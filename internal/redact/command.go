@@ -60,10 +60,13 @@ func newPrograms() *programs {
 		}
 	}
 	flags("redis-cli valkey-cli keydb-cli", separate, "-a --pass --askpass")
-	flags("mysql mysqldump mysqladmin mysqlcheck mysqlimport mysqlshow mysqlslap mariadb mariadb-dump mariadb-admin mariadb-backup xtrabackup "+
+	flags("mysql mysqldump mysqladmin mysqlcheck mysqlimport mysqlshow mysqlslap mariadb mariadb-dump mariadb-admin mariadb-backup "+
+		"xtrabackup "+
 		"innobackupex mydumper myloader mytop pt-table-checksum proxysql 7z 7za 7zz", attached, "-p")
-	flags("mydumper myloader mongo mongosh mongodump mongorestore mongoexport mongoimport mongostat mongotop cqlsh cypher-shell rabbitmqadmin "+
-		"couchbase-cli cbq cbbackupmgr docker podman nerdctl buildah helm crane skopeo oc useradd usermod sshpass arangosh arangodump influx beeline "+
+	flags("mydumper myloader mongo mongosh mongodump mongorestore mongoexport mongoimport mongostat mongotop cqlsh cypher-shell "+
+		"rabbitmqadmin "+
+		"couchbase-cli cbq cbbackupmgr docker podman nerdctl buildah helm crane skopeo oc useradd usermod sshpass arangosh arangodump "+
+		"influx beeline "+
 		"ibmcloud cf rosa az twine wp drush odoo", either, "-p")
 	flags("sqlcmd bcp osql isql tsql ipmitool mosquitto_pub mosquitto_sub mosquitto_rr zip unzip zipcloak mosquitto_passwd", either, "-P")
 	flags("isql gsec gbak isql-fb", separate, "-password -pas")
@@ -92,7 +95,8 @@ func (p *programs) positional() {
 		}
 	}
 	at("sqlplus sqlldr impdp expdp rman tnsping sqlcl dbca exp imp", place{slash: true})
-	at("rabbitmqctl", place{after: "add_user", index: 2}, place{after: "change_password", index: 2}, place{after: "authenticate_user", index: 2})
+	at("rabbitmqctl", place{after: "add_user", index: 2}, place{after: "change_password", index: 2}, place{after: "authenticate_user",
+		index: 2})
 	at("neo4j-admin", place{after: "set-initial-password", index: 1})
 	at("mc", place{after: "set", index: 4}, place{after: "add", index: 4})
 	at("steamcmd", place{after: "+login", index: 2})
@@ -139,7 +143,8 @@ func (f *finder) arguments(at int) []argument {
 	}
 	for len(list) < maxArguments && at-start < maxCommand {
 		next := f.argument(at, true)
-		if next >= len(f.text) || next == at && len(list) > 0 && !strings.HasPrefix(f.text[at:], "'") && !strings.HasPrefix(f.text[at:], `"`) {
+		if next >= len(f.text) || next == at && len(list) > 0 && !strings.HasPrefix(f.text[at:], "'") && !strings.HasPrefix(f.text[at:],
+			`"`) {
 			break
 		}
 		if strings.IndexByte("|;&)]\n", f.text[next]) >= 0 {
@@ -289,7 +294,8 @@ func (f *finder) place(name string, p place, arguments []argument) {
 			if f.slash(a) {
 				return
 			}
-		case strings.HasPrefix(word, "-") || strings.HasPrefix(word, "/") || strings.ContainsAny(word, `=\`) || len(word) == 2 && word[1] == ':' ||
+		case strings.HasPrefix(word, "-") || strings.HasPrefix(word, "/") || strings.ContainsAny(word, `=\`) || len(word) == 2 &&
+			word[1] == ':' ||
 			word == "*":
 			flagged = flagged || strings.HasPrefix(word, "-") && strings.Contains(word, "b")
 		default:

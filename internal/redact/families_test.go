@@ -43,7 +43,8 @@ func TestHarmlessTextOfTheRepositoryIsKept(t *testing.T) {
 	changed := 0
 	for _, root := range []string{"../../docs", "../../config", "../inspect", "../logroute", "../provider", "../cli"} {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || filepath.Ext(path) == "" || !strings.Contains(".md.yaml.yml.txt.log.json.html", filepath.Ext(path)) {
+			if err != nil || entry.IsDir() || filepath.Ext(path) == "" || !strings.Contains(".md.yaml.yml.txt.log.json.html",
+				filepath.Ext(path)) {
 				return err
 			}
 			content, err := os.ReadFile(path)

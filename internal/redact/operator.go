@@ -45,7 +45,8 @@ func (f *finder) quote(at int) (length int, end string) {
 		return 1, rest[:1]
 	}
 	for _, q := range [...][2]string{
-		{"&quot;", "&quot;"}, {"&#34;", "&#34;"}, {"&#39;", "&#39;"}, {"%22", "%22"}, {"%27", "%27"}, {`\u0022`, `\u0022`}, {`\u0027`, `\u0027`},
+		{"&quot;", "&quot;"}, {"&#34;", "&#34;"}, {"&#39;", "&#39;"}, {"%22", "%22"}, {"%27", "%27"}, {`\u0022`, `\u0022`}, {`\u0027`,
+			`\u0027`},
 		{"“", "”"}, {"„", "“"}, {"「", "」"}, {"『", "』"}, {"«", "»"}, {"‘", "’"}, {"＂", "＂"}, {"<![CDATA[", "]]>"}, {"<<\"", "\""},
 	} {
 		if strings.HasPrefix(rest, q[0]) {
@@ -121,50 +122,33 @@ func (f *finder) symbol(at int) (length int) {
 func (f *finder) value(n named) bool {
 	at, quoted := f.closers(n.to)
 	prior := f.priorByte(n.from)
-	if prior == '{' && n.from > 1 && f.text[n.from-2] == '$' {
-		if strings.HasPrefix(f.text[at:], ":-") || strings.HasPrefix(f.text[at:], ":=") { // the default of a variable
-			return f.read(n, at+2, tight)
-		}
+	if prior == '{' && n.from > 1 && f.text[n.from-2] == '$' { // a variable, with a default or without
+		isDefault := strings.HasPrefix(f.text[at:], ":-") || strings.HasPrefix(f.text[at:], ":=")
+		return isDefault && f.read(n, at+2, tight)
+	}
+	if f.isOther(n, at, prior) {
 		return false
 	}
-	if f.text[n.from:n.to] == "PASS" && strings.HasPrefix(f.text[at:], ":") || f.text[n.from:n.to] == "PWD" && prior != ';' ||
-		prior == '/' && f.ofDigest(n.from) {
-		return false
-	}
-	if dots := len(f.text[at:min(len(f.text), at+maxReach)]) - len(strings.TrimLeft(f.text[at:min(len(f.text), at+maxReach)], ".")); dots > 2 {
+	rest := f.text[at:min(len(f.text), at+maxReach)]
+	if dots := len(rest) - len(strings.TrimLeft(rest, ".")); dots > 2 {
 		return f.read(n, f.spaces(at+dots), tight)
 	}
 	after := f.spaces(at)
 	length := f.symbol(after)
-	if strings.HasPrefix(f.text[after:], "->") && after == at && !quoted {
+	if strings.HasPrefix(rest, "->") && !quoted {
 		length = 0 // a pointer
 	}
 	switch {
 	case length > 0:
-		start := f.markup(f.spaces(after + length))
-		if !quoted && start < len(f.text) && f.text[start] == '"' && f.inString(n.from) {
-			return false // the end of the text that the name is in
-		}
-		colon := f.text[after] == ':' && length == 1
-		op := tight
-		if prior == ':' && colon && !quoted || prior == '$' && colon {
-			return false
-		}
-		if !quoted && (colon || !colon && start > after+length && after > at || length > 1 && start > after+length) {
-			op = loose
-		}
-		if f.read(n, start, op) {
-			return true
-		}
-		return f.pairedValue(n, at)
+		return f.assigned(n, at, after, length, quoted) || f.pairedValue(n, at)
 	case prior == '$':
 		return false
-	case strings.HasPrefix(f.text[at:], "</td>") || strings.HasPrefix(f.text[at:], "</th>"):
+	case strings.HasPrefix(rest, "</td>") || strings.HasPrefix(rest, "</th>"):
 		next := f.spaces(at + len("</td>"))
 		return strings.HasPrefix(f.text[next:], "<td") && f.tagValue(n, next+1)
 	case f.isTag(n, at):
 		return f.tagValue(n, at)
-	case strings.HasPrefix(f.text[at:], "(") && !quoted:
+	case strings.HasPrefix(rest, "(") && !quoted:
 		return f.callValue(n, at+1)
 	case n.flag:
 		return f.flagValue(n, at, quoted)
@@ -172,21 +156,46 @@ func (f *finder) value(n named) bool {
 		return true
 	case (quoted || prior == '{') && strings.HasPrefix(f.text[after:], ","):
 		return f.tupleValue(n, f.spaces(after+1))
-	case strings.HasPrefix(f.text[at:], ";s:"): // as PHP serializes
-		if i := strings.IndexByte(f.text[at+3:min(len(f.text), at+12)], ':'); i > 0 {
-			return f.read(n, at+3+i+1, tight)
-		}
-		return false
-	case strings.HasPrefix(f.text[after:], "|") && (strings.Contains(f.text[f.lineStart(n.from):n.from], "|") || f.lineStart(n.from) == n.from):
+	case strings.HasPrefix(rest, ";s:"): // as PHP serializes
+		i := strings.IndexByte(rest[3:min(len(rest), 12)], ':')
+		return i > 0 && f.read(n, at+3+i+1, tight)
+	case strings.HasPrefix(f.text[after:], "|") && (f.lineStart(n.from) == n.from || strings.Contains(f.text[f.lineStart(n.from):n.from],
+		"|")):
 		return f.read(n, f.spaces(after+1), free)
 	case strings.HasPrefix(f.text[after:], "<<") && !quoted:
 		return f.heredoc(n, after+2)
 	case f.pairedValue(n, at):
 		return true
-	case quoted:
+	}
+	return !quoted && f.words(n, at, after)
+}
+
+// isOther reports whether a word is something else than the name of a secret: the result of a test, the working directory, a checksum.
+func (f *finder) isOther(n named, at int, prior byte) bool {
+	switch f.text[n.from:n.to] {
+	case "PASS":
+		return strings.HasPrefix(f.text[at:], ":")
+	case "PWD":
+		return prior != ';'
+	}
+	return prior == '/' && f.ofDigest(n.from)
+}
+
+// assigned reads the value after an operator of a length at a position.
+func (f *finder) assigned(n named, at, after, length int, quoted bool) bool {
+	start := f.markup(f.spaces(after + length))
+	if !quoted && start < len(f.text) && f.text[start] == '"' && f.inString(n.from) {
+		return false // the end of the text that the name is in
+	}
+	colon := f.text[after] == ':' && length == 1
+	if prior := f.priorByte(n.from); colon && (prior == '$' || prior == ':' && !quoted) {
 		return false
 	}
-	return f.words(n, at, after)
+	spaced := start > after+length
+	if !quoted && (colon || spaced && after > at || spaced && length > 1) {
+		return f.read(n, start, loose)
+	}
+	return f.read(n, start, tight)
 }
 
 func (f *finder) priorByte(at int) byte {
@@ -285,8 +294,10 @@ func (f *finder) connected(n named, at int) bool {
 			word = word[:end]
 		}
 		switch strings.ToLower(word) {
-		case "is", "was", "to", "as", "set", "be", "now", "lautet", "ist", "est", "es", "é", "jest", "are", "becomes", "equals", "使用", "by", "with",
-			"using", "native", "value", "plaintext", "changed", "reset", "war", "era", "fue", "auf", "wurde", "è", "är", "er", "has", "been", "still", "op",
+		case "is", "was", "to", "as", "set", "be", "now", "lautet", "ist", "est", "es", "é", "jest", "are", "becomes", "equals", "使用",
+			"by", "with",
+			"using", "native", "value", "plaintext", "changed", "reset", "war", "era", "fue", "auf", "wurde", "è", "är", "er", "has",
+			"been", "still", "op",
 			"new":
 			at = f.spaces(at + len(word))
 			found = true

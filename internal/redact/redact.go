@@ -50,7 +50,8 @@ func New(options Options) (*Redactor, error) {
 	if options.IPs {
 		rules = append(rules, ipRules()...)
 	}
-	return &Redactor{rules: newRuleSet(rules), lexicon: newLexicon(), manifest: newManifestPatterns(), forms: forms, known: knownForms(options.Known)}, nil
+	return &Redactor{rules: newRuleSet(rules), lexicon: newLexicon(), manifest: newManifestPatterns(), forms: forms,
+		known: knownForms(options.Known)}, nil
 }
 
 // Text replaces every secret that a rule finds with [redacted:xxxx].

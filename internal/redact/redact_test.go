@@ -112,11 +112,14 @@ func FuzzText(f *testing.F) {
 }
 
 func BenchmarkText(b *testing.B) {
-	line := "2026-01-02T03:04:05.678Z INFO cart request 1b4e28ba-2fa1-11d2-883f-0016d3cca427 GET /api/v1/items?page=2 took 12 ms status=200\n"
-	secret := "2026-01-02T03:04:05.678Z WARN auth token expired for user jane, password=correct-horse1 Authorization: Bearer abcdef0123456789\n"
+	line := "2026-01-02T03:04:05.678Z INFO cart request 1b4e28ba-2fa1-11d2-883f-0016d3cca427 GET /api/v1/items?page=2 took 12 ms " +
+		"status=200\n"
+	secret := "2026-01-02T03:04:05.678Z WARN auth token expired for user jane, password=correct-horse1 Authorization: Bearer " +
+		"abcdef0123456789\n"
 	for _, c := range []struct{ name, text string }{
 		{
-			"sentence", "Deployment api has no available Pod: the image registry.example.com/shop/api:1.0.0 does not exist, or its tag was deleted.",
+			"sentence", "Deployment api has no available Pod: the image registry.example.com/shop/api:1.0.0 does not exist, or its tag " +
+				"was deleted.",
 		},
 		{"64KiB-logs", strings.Repeat(line, 64<<10/len(line))},
 		{"64KiB-secrets", strings.Repeat(secret, 64<<10/len(secret))},

@@ -34,7 +34,9 @@ const (
 
 // secretRules returns the rules in order: each one sees the text that the previous one left.
 func secretRules() []rule {
-	return slices.Concat(formatRules(), headerRules(), statementRules(), fileRules())
+	return slices.Concat(
+		formatRules(), headerRules(), statementRules(), callRules(), settingRules(), fileRules(), addressRules(), shellRules(),
+	)
 }
 
 // formatRules recognize secrets by their form.
@@ -43,7 +45,8 @@ func formatRules() []rule {
 		// PEM blocks of private keys, also if a log truncated them, and with \n for line breaks in JSON.
 		{
 			id: RulePrivateKey, hints: []string{"-----begin"}, lines: true,
-			pattern: regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?:(?:[^-]|-[^-])*?-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|` +
+			pattern: regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?:(?:[^-]|-[^-])*?-----END [A-Z ]*PRIVATE KEY` +
+				`(?: BLOCK)?-----|` +
 				`(?:[ \t]*(?:\r?\n|\\r|\\n)+[ \t]*(?:[\w-]+: [^\n\\]*|[A-Za-z0-9+/=]+)?)*)`),
 		},
 		// Data of a Secret, and credentials of a kubeconfig or a registry: base64 that no other rule recognizes.

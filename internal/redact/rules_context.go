@@ -52,7 +52,8 @@ func statementRules() []rule {
 	return []rule{
 		{
 			id: RuleStatement, hints: []string{"identified"}, secret: isLiteral,
-			pattern: regexp.MustCompile(`(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:values\s+|password\s+)?["'\\]+([^\s"'\\;,]{3,})`),
+			pattern: regexp.MustCompile(`(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:values\s+|password\s+)?["'\\]+` +
+				`([^\s"'\\;,]{3,})`),
 		},
 		{
 			id: RuleStatement, hints: []string{"identified"}, secret: isLiteral,
@@ -60,7 +61,8 @@ func statementRules() []rule {
 		},
 		{
 			id: RuleStatement, hints: []string{"insert"}, secret: isLiteral,
-			pattern: regexp.MustCompile(`(?i)\binsert\s+into\s[^()\n]{1,80}\([^()\n]*\b(?:passwords?|passwd|pwd|secret|token|api_key)\)\s*values\s*\([^()\n]*'([^'\n]+)'\s*\)`),
+			pattern: regexp.MustCompile(`(?i)\binsert\s+into\s[^()\n]{1,80}\([^()\n]*\b(?:passwords?|passwd|pwd|secret|token|api_key` +
+				`)\)\s*values\s*\([^()\n]*'([^'\n]+)'\s*\)`),
 		},
 		{
 			id: RuleStatement, hints: []string{"conn"}, secret: isLiteral,
@@ -82,11 +84,19 @@ func statementRules() []rule {
 			id: RuleStatement, hints: []string{" on >", "setuser"}, secret: isLiteral,
 			pattern: regexp.MustCompile(`(?i)\b(?:setuser|user)\s+\S+\s+(?:[\w~*&+@-]+\s+)*[>#]([^\s"']{3,})`),
 		},
+	}
+}
+
+// callRules recognize secrets among the arguments of calls, and in commands of protocols.
+func callRules() []rule {
+	return []rule{
 		// Constructors: the password is after the user.
 		{
 			id: RuleStatement, secret: isLiteral,
-			hints: []string{"auth(", "login(", "credential", "bind_s(", "bind(", "smtp(", "imap(", "authentication(", "auth.login", "user.login"},
-			pattern: regexp.MustCompile(`(?i)(?:auth|login|credentials?|bind(?:_s)?|\bsmtp|\bimap|authentication)(?:\(|","params":\[)` + arguments +
+			hints: []string{"auth(", "login(", "credential", "bind_s(", "bind(", "smtp(", "imap(", "authentication(", "auth.login",
+				"user.login"},
+			pattern: regexp.MustCompile(`(?i)(?:auth|login|credentials?|bind(?:_s)?|\bsmtp|\bimap|authentication)` +
+				`(?:\(|","params":\[)` + arguments +
 				`{1}["']([^"'\n]{3,})["']`),
 		},
 		{
@@ -104,12 +114,14 @@ func statementRules() []rule {
 		},
 		{
 			id: RuleStatement, hints: []string{" code", "-time pass", " pin"},
-			pattern: regexp.MustCompile(`(?i)\b(?:verification|one-time|security|otp|2fa|mfa|authentication|login|confirmation|recovery|backup|sms)` +
+			pattern: regexp.MustCompile(`(?i)\b(?:verification|one-time|security|otp|2fa|mfa|authentication|login|confirmation|recovery` +
+				`|backup|sms)` +
 				`[ _-]?(?:code|pin|passcode|password)s?\b[^\w\n]{0,4}(?:is|:|=)?[^\w\n]{0,4}(\d{4,8}|[A-Za-z0-9]{12,24})\b`),
 		},
 		{
 			id: RuleCommand, hints: []string{"secret", "put-parameter", "encrypt_string", "variable set"}, secret: isLiteral,
-			pattern: regexp.MustCompile(`(?:\ssecrets?\s|put-parameter|variable set)[^\n|;]{0,200}?\s(?:--value|--body|--data|--secret-string|--plaintext|-b)[= ]?["']?([^\s"'{}]{3,})`),
+			pattern: regexp.MustCompile(`(?:\ssecrets?\s|put-parameter|variable set)[^\n|;]{0,200}?\s(?:--value|--body|--data` +
+				`|--secret-string|--plaintext|-b)[= ]?["']?([^\s"'{}]{3,})`),
 		},
 		{
 			id: RuleCommand, hints: []string{"encrypt_string"}, secret: isLiteral,
@@ -131,6 +143,12 @@ func statementRules() []rule {
 			id: RuleStatement, hints: []string{"login "}, secret: isLiteral,
 			pattern: regexp.MustCompile(`\bLOGIN \S+ "([^\s"]{4,})"`),
 		},
+	}
+}
+
+// settingRules recognize secrets in settings of programs that name them in a way of their own.
+func settingRules() []rule {
+	return []rule{
 		{
 			id: RuleStatement, hints: []string{"requirepass", "masterauth"}, secret: isLiteral,
 			pattern: regexp.MustCompile(`(?im)^[^#\n]{0,80}?\b(?:requirepass|masterauth)\s+["']?([^\s"'<>]{3,})`),
@@ -145,12 +163,14 @@ func statementRules() []rule {
 		},
 		{
 			id: RuleNamed, hints: []string{"mnemonic", "phrase", "seed"},
-			pattern: regexp.MustCompile(`(?i)\b(?:mnemonic|(?:seed|recovery|backup|secret)[ _-](?:phrase|words))["']?\s*[:=]\s*["']?((?:[a-z]{3,8} ){11,23}[a-z]{3,8})`),
+			pattern: regexp.MustCompile(`(?i)\b(?:mnemonic|(?:seed|recovery|backup|secret)[ _-](?:phrase|words)` +
+				`)["']?\s*[:=]\s*["']?((?:[a-z]{3,8} ){11,23}[a-z]{3,8})`),
 		},
 		// {"value": "x", "name": "password"}.
 		{
 			id: RuleNamed, hints: []string{"value"}, secret: isLiteral, lines: true,
-			pattern: regexp.MustCompile(`(?i)\bvalue["']?\s*[:=]\s*["']?([^\s"',<>]{3,})["']?,?\s+?["']?(?:name|key)["']?\s*[:=]\s*["']?` + secretName),
+			pattern: regexp.MustCompile(`(?i)\bvalue["']?\s*[:=]\s*["']?([^\s"',<>]{3,})["']?,?\s+?["']?(?:name|key` +
+				`)["']?\s*[:=]\s*["']?` + secretName),
 		},
 		{
 			id: RuleNamed, hints: []string{"value"}, secret: isLiteral,
@@ -184,7 +204,8 @@ func fileRules() []rule {
 		// user:password as the last word of a line of settings.
 		{
 			id: RuleFile, pick: endsWithUserinfo, secret: isUserinfo,
-			pattern: regexp.MustCompile(`(?m)(?:^\[?[\w.-]+\]?(?::\d+)?\s|\bauth|\bstatic:[\w.-]+:|\bcreds|\bdigest\s|\.info=|\bcredentials[=:]|\blogin[=:]|\bauth[=:])` +
+			pattern: regexp.MustCompile(`(?m)(?:^\[?[\w.-]+\]?(?::\d+)?\s|\bauth|\bstatic:[\w.-]+:|\bcreds|\bdigest\s|\.info=` +
+				`|\bcredentials[=:]|\blogin[=:]|\bauth[=:])` +
 				`\s*([\w.@-]+):([^\s:@/"']{6,})\s*$`),
 		},
 		{
@@ -207,6 +228,12 @@ func fileRules() []rule {
 			id: RuleFile, hints: []string{" / ", "[root/", "[admin"}, secret: isMixed,
 			pattern: regexp.MustCompile(`(?:: [\w.@-]+ / |\[(?:root|admin|administrator)/)([^\s\]/]{6,})(?:$|\]|\s)`),
 		},
+	}
+}
+
+// addressRules recognize passwords before an @ without a scheme, and keys in addresses.
+func addressRules() []rule {
+	return []rule{
 		// user/password@database and user:password@host without a scheme.
 		{
 			id: RulePasswordInURL, hints: []string{"@"}, secret: isMixed,
@@ -214,7 +241,8 @@ func fileRules() []rule {
 		},
 		{
 			id: RulePasswordInURL, hints: []string{"@"}, secret: isLiteral,
-			pattern: regexp.MustCompile(`(?i)\b\w*(?:login|userid|conn|connection|dsn|database|db_?url)["']?[=:]\s*["']?[a-z][\w$]*/([^\s/@"']{3,})@`),
+			pattern: regexp.MustCompile(`(?i)\b\w*(?:login|userid|conn|connection|dsn|database|db_?url)["']?[=:]\s*["']?[a-z][\w$]*/` +
+				`([^\s/@"']{3,})@`),
 		},
 		{
 			id: RulePasswordInURL, hints: []string{"jdbc:oracle"}, secret: isLiteral,
@@ -240,10 +268,17 @@ func fileRules() []rule {
 			id: RulePrivateKey, hints: []string{"private-lines", "secret key"}, lines: true,
 			pattern: regexp.MustCompile(`(?:Private-Lines: \d+|secret key)\r?\n([A-Za-z0-9+/=]{32,}(?:\r?\n[A-Za-z0-9+/=]{60,})*)`),
 		},
+	}
+}
+
+// shellRules recognize secrets in lines of shells.
+func shellRules() []rule {
+	return []rule{
 		// Shells.
 		{
 			id: RuleCommand, hints: []string{"echo"}, secret: isLiteral,
-			pattern: regexp.MustCompile(`\becho\s+(?:-n\s+)?["']?([^"'|\s]{3,})["']?\s*\|[^|\n]*(?:--password-stdin|sudo -S|--stdin|chpasswd|` +
+			pattern: regexp.MustCompile(`\becho\s+(?:-n\s+)?["']?([^"'|\s]{3,})["']?\s*\|[^|\n]*(?:--password-stdin|sudo -S|--stdin` +
+				`|chpasswd|` +
 				`cryptsetup|--passphrase-fd|base64 -[dD]|base64 --decode|kinit|\bsu\b|-pass(?:in)? stdin|--with-token|openssl)`),
 		},
 		{
@@ -256,7 +291,9 @@ func fileRules() []rule {
 		},
 		{
 			id: RuleCommand, hints: []string{"from-literal"}, secret: isLiteral,
-			pattern: regexp.MustCompile(`\bsecret\s([^\n|;]*)`), each: regexp.MustCompile(`--from-literal[= ]["']?([\w.-]+)=["']?([^\s"']+)`),
+			pattern: regexp.MustCompile(`\bsecret\s([^\n|;]*)`),
+			each: regexp.MustCompile(`--from-literal[= ]["']?([\w.-]+)=["']?([^\s"']+` +
+				`)`),
 		},
 		{
 			id: RuleStatement, hints: []string{"loginmodule"}, secret: isLiteral,

@@ -106,7 +106,8 @@ func (f *finder) flagValue(n named, at int, quoted bool) bool {
 		text == strings.ToUpper(text) && isIdentifier(text) || f.articles[strings.ToLower(text)]) {
 		return false // the help of a program
 	}
-	if n.meaning < password && isSetting(text) || f.text[at] == '\n' && f.text[next-1] != '-' && f.text[next-2] != '-' && !tokenLike(text, n.meaning) {
+	if n.meaning < password && isSetting(text) || f.text[at] == '\n' && f.text[next-1] != '-' && f.text[next-2] != '-' &&
+		!tokenLike(text, n.meaning) {
 		return false
 	}
 	return f.secret(n, value, flagged) && f.add(value.from, value.to)
@@ -296,7 +297,8 @@ func (f *finder) block(n named, at int) bool {
 		from := f.spaces(at + len(br))
 		deeper := from-at-len(br) > indent
 		end := f.breakAfter(from, br)
-		if from >= end || !deeper && !strings.HasPrefix(f.text[from:], "- ") && !strings.HasPrefix(f.text[from:], "string(") && !f.isQuote(from) {
+		if from >= end || !deeper && !strings.HasPrefix(f.text[from:], "- ") && !strings.HasPrefix(f.text[from:], "string(") &&
+			!f.isQuote(from) {
 			return found
 		}
 		switch {

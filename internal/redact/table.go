@@ -49,7 +49,8 @@ func (f *finder) table(n named, start int, line string) int {
 func isTitle(line string, from, to int) bool {
 	before := line[:from]
 	after := strings.TrimRight(line[to:], "\r")
-	return (from == 0 || strings.HasSuffix(before, "  ")) && (after == "" || strings.HasPrefix(after, "  ")) && len(strings.Fields(line)) > 1 &&
+	return (from == 0 || strings.HasSuffix(before, "  ")) && (after == "" || strings.HasPrefix(after, "  ")) &&
+		len(strings.Fields(line)) > 1 &&
 		!strings.ContainsAny(line, "=:(){},")
 }
 
@@ -115,7 +116,8 @@ func (f *finder) column(n named, at, column, separators int, separator string) i
 		}
 		cell, _, _ := strings.Cut(line, separator)
 		value := strings.Trim(cell, " \"'\r")
-		if from += strings.Index(cell, value); len(value) < 3 || f.stand(value) || strings.ContainsRune(value, ' ') || n.meaning < password && !tokenLike(value, key) || strings.ContainsRune(value, '(') {
+		if from += strings.Index(cell, value); len(value) < 3 || f.stand(value) || strings.ContainsRune(value, ' ') ||
+			n.meaning < password && !tokenLike(value, key) || strings.ContainsRune(value, '(') {
 			continue
 		}
 		f.add(from, from+len(value))

@@ -36,7 +36,8 @@ func (v *vocabulary) stand(value string) bool {
 func isAlgorithm(value string) bool {
 	letters := strings.ToLower(strings.Trim(value, "0123456789"))
 	switch letters {
-	case "argon", "argon2id", "argon2i", "bcrypt", "scrypt", "sha", "hmac-sha", "hs", "rs", "es", "ps", "md", "aes", "rsa", "ed", "hmacsha", "sha-", "md-":
+	case "argon", "argon2id", "argon2i", "bcrypt", "scrypt", "sha", "hmac-sha", "hs", "rs", "es", "ps", "md", "aes", "rsa", "ed",
+		"hmacsha", "sha-", "md-":
 		return len(value) < 12
 	}
 	return strings.HasPrefix(letters, "aes-") || strings.HasPrefix(letters, "scram-sha") || strings.HasPrefix(letters, "pbkdf2")
@@ -44,7 +45,8 @@ func isAlgorithm(value string) bool {
 
 // isDigestForm reports whether a value is a digest with the name of its algorithm.
 func isDigestForm(value string) bool {
-	for _, prefix := range []string{"sha1:", "sha256:", "sha384:", "sha512:", "md5:", "SHA256:", "sha1-", "sha256-", "sha384-", "sha512-", "crc32c=", "sha256=HEX", "SECRET[", `\S`, `[^`, `.*`, `\w`} {
+	for _, prefix := range []string{"sha1:", "sha256:", "sha384:", "sha512:", "md5:", "SHA256:", "sha1-", "sha256-", "sha384-",
+		"sha512-", "crc32c=", "sha256=HEX", "SECRET[", `\S`, `[^`, `.*`, `\w`} {
 		if strings.HasPrefix(value, prefix) {
 			return true
 		}
@@ -167,7 +169,8 @@ func isNameLike(value string) bool {
 // isDigest reports whether a value is in the form of a digest, commit or UUID.
 func isDigest(value string) bool {
 	bare := strings.ReplaceAll(value, "-", "")
-	return len(bare) >= 16 && strings.Trim(bare, "0123456789abcdef") == "" || len(bare) >= 16 && strings.Trim(bare, "0123456789ABCDEF") == ""
+	return len(bare) >= 16 && strings.Trim(bare, "0123456789abcdef") == "" || len(bare) >= 16 && strings.Trim(bare,
+		"0123456789ABCDEF") == ""
 }
 
 // isTime reports whether a value is a date or time of day.
@@ -221,7 +224,8 @@ func manyWords(value string) bool {
 
 // isLiteral reports whether a value in a statement is a literal: no placeholder, parameter or variable.
 func isLiteral(_, value string) bool {
-	return isValue("", value) && !leaks.Placeholder(value) && !strings.ContainsAny(value[:1], "?:@(<-") && !strings.Contains(value, ":$") && !leaks.Number(value)
+	return isValue("", value) && !leaks.Placeholder(value) && !strings.ContainsAny(value[:1], "?:@(<-") && !strings.Contains(value,
+		":$") && !leaks.Number(value)
 }
 
 // isMixed reports whether a word is a secret rather than a word, a name or a number, where the text gives no better reason.
@@ -232,7 +236,8 @@ func isMixed(_, value string) bool {
 // isUserinfo reports whether a word before an @ is user:password.
 func isUserinfo(user, value string) bool {
 	switch strings.ToLower(user[strings.LastIndexAny(user, "=,@")+1:]) {
-	case "email", "mail", "mailto", "user", "username", "from", "to", "cc", "login", "sub", "name", "account", "contact", "owner", "author", "by",
+	case "email", "mail", "mailto", "user", "username", "from", "to", "cc", "login", "sub", "name", "account", "contact", "owner",
+		"author", "by",
 		"sha256", "sip", "sips", "xmpp", "acct", "for", "cn":
 		return false
 	}

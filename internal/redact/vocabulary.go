@@ -31,13 +31,16 @@ func foreignNames() map[string]meaning {
 			"كلمة المرور,كلمة السر,סיסמה,סיסמא,mật khẩu,mat khau,รหัสผ่าน,kata sandi,kata laluan,sandi,κωδικός,κωδικος,गुप्तशब्द,पासवर्ड," +
 			"密码,密碼,口令,パスワード,暗証番号,暗証,合言葉,비밀번호,암호,비번,passwort,passwoord,geheimwort,losungswort,گذرواژه,رمز عبور,lykilorð,pasfhocal",
 		key: "密钥,密鑰,私钥,私鑰,令牌,秘钥,秘密鍵,秘密キー,暗号鍵,トークン,シークレット,토큰,비밀키,비밀 키,개인키,токен,секрет,секретный ключ,закрытый ключ," +
-			"geheimnis,geheimer schlüssel,zugangsschlüssel,geheimschlüssel,clé secrète,cle secrete,clé privée,jeton,clave secreta,clave privada," +
-			"clave_secreta,secreto,ficha de acceso,chave secreta,chave_secreta,chave privada,chave de acesso,segredo,klucz tajny,klucz prywatny," +
+			"geheimnis,geheimer schlüssel,zugangsschlüssel,geheimschlüssel,clé secrète,cle secrete,clé privée,jeton,clave secreta,clave " +
+			"privada," +
+			"clave_secreta,secreto,ficha de acceso,chave secreta,chave_secreta,chave privada,chave de acesso,segredo,klucz tajny,klucz " +
+			"prywatny," +
 			"geheime sleutel,sleutel,segreto,chiave segreta,chiave privata,gizli anahtar,tajný klíč,mã bí mật,रहस्य",
 		random: "clave,schlüssel,schluessel,chave,clé,ключ,klucz,chiave,anahtar,klíč,キー,키,鍵,钥匙,κλειδί",
 	} {
 		for name := range strings.SplitSeq(list, ",") {
-			for _, spaced := range []string{name, strings.ReplaceAll(name, " ", "_"), strings.ReplaceAll(name, " ", "-"), strings.ReplaceAll(name, " ", "")} {
+			for _, spaced := range []string{name, strings.ReplaceAll(name, " ", "_"), strings.ReplaceAll(name, " ", "-"),
+				strings.ReplaceAll(name, " ", "")} {
 				names[spaced] = meaning
 				names[withoutAccents(spaced)] = meaning
 			}
@@ -48,8 +51,10 @@ func foreignNames() map[string]meaning {
 
 // withoutAccents replaces the letters with accents of European languages and Vietnamese, as names in programs do.
 func withoutAccents(name string) string {
-	return strings.NewReplacer("á", "a", "à", "a", "ä", "a", "â", "a", "ậ", "a", "ã", "a", "å", "a", "ç", "c", "é", "e", "è", "e", "ê", "e", "ë", "e",
-		"í", "i", "ì", "i", "ı", "i", "ł", "l", "ñ", "n", "ó", "o", "ö", "o", "ô", "o", "õ", "o", "ø", "o", "ş", "s", "š", "s", "ú", "u", "ü", "u",
+	return strings.NewReplacer("á", "a", "à", "a", "ä", "a", "â", "a", "ậ", "a", "ã", "a", "å", "a", "ç", "c", "é", "e", "è", "e", "ê",
+		"e", "ë", "e",
+		"í", "i", "ì", "i", "ı", "i", "ł", "l", "ñ", "n", "ó", "o", "ö", "o", "ô", "o", "õ", "o", "ø", "o", "ş", "s", "š", "s", "ú", "u",
+		"ü", "u",
 		"ẩ", "a", "ž", "z", "ý", "y", "č", "c", "ð", "d").Replace(name)
 }
 
@@ -64,17 +69,18 @@ func stems() []string {
 
 // describing are words at the end of names that refer to a secret without containing it: secretName, tokenFile, passwordLength.
 func describing() map[string]bool {
-	return set("name names ref refs reference file files filename path paths dir directory folder namespace ttl expiry expires expired expiration " +
-		"expire age count counts length len size limit izer izers service server controller type types url uri endpoint issuer class " +
-		"provider version policy policies required enabled disabled reviews review requests request id ids kid " +
-		"uuid algorithm algo alg mode method stdin prompt field column label placeholder hint format pattern regex rotation interval " +
-		"seconds minutes hours days min max index prefix suffix status state error errors message msg title description help " +
-		"used usage total per rate bucket cache store manager reader writer handler filter factory validator encoder decoder strength " +
-		"attempts retries changed updated created at date time timestamp on by from location source usages table row map set list " +
-		"host port address addr username user userid account accountname email domain realm audience scope scopes kind spec specs " +
-		"template schema fingerprint digest checksum public pub crt cert certificate revision secretname present exists valid invalid " +
-		"binding bindings mount mounts volume volumes projection env envs variable var vars command cmd config configmap options option " +
-		"check checks checker rule rules test tests lock timeout delay ring rings space hashes resolver util utils helper bytes bits")
+	return set("name names ref refs reference file files filename path paths dir directory folder namespace ttl expiry expires " +
+		"expired expiration expire age count counts length len size limit izer izers service server controller type types " +
+		"url uri endpoint issuer class provider version policy policies required enabled disabled reviews review requests " +
+		"request id ids kid uuid algorithm algo alg mode method stdin prompt field column label placeholder hint format " +
+		"pattern regex rotation interval seconds minutes hours days min max index prefix suffix status state error errors " +
+		"message msg title description help used usage total per rate bucket cache store manager reader writer handler " +
+		"filter factory validator encoder decoder strength attempts retries changed updated created at date time timestamp " +
+		"on by from location source usages table row map set list host port address addr username user userid account " +
+		"accountname email domain realm audience scope scopes kind spec specs template schema fingerprint digest checksum " +
+		"public pub crt cert certificate revision secretname present exists valid invalid binding bindings mount mounts " +
+		"volume volumes projection env envs variable var vars command cmd config configmap options option check checks " +
+		"checker rule rules test tests lock timeout delay ring rings space hashes resolver util utils helper bytes bits")
 }
 
 func set(words string) map[string]bool {
@@ -87,41 +93,46 @@ func set(words string) map[string]bool {
 
 // vocabulary holds the word lists.
 type vocabulary struct {
-	describing, passwords, keys, weak, secretKeys, plainKeys, wrapping, articles, types, notValues map[string]bool
-	foreign                                                                                        map[string]meaning
+	describing, passwords, keys, weak, secretKeys, plainKeys, wrapping, articles, types map[string]bool
+	foreign                                                                             map[string]meaning
 }
 
 func newVocabulary() *vocabulary {
 	return &vocabulary{
 		describing: describing(),
 		foreign:    foreignNames(),
-		passwords: set("password passwd passphrase passcode pass dbpass pgpass pwd pw passwort psk pin otp passw passwrd userpass mypass mysqlpass " +
-			"storepass keypass requirepass rootpass adminpass rootpw bindpw adminpw userpw dbpw passin passout upass mnemonic " +
-			"authtok passkey pswd psw pword ppassword"),
-		keys: set("secret token credential credentials creds cred apikey secretkey accesskey apitoken authtoken accesstoken authorization " +
-			"jwt bearer privatekey masterauth assertion verifier authkey signingkey encryptionkey"),
-		weak: set("key sig signature code auth community seed salt session cookie jwt login sas akey skey ikey webhook sessionid sid csrf keystore"),
-		secretKeys: set("api access secret private encryption encrypt signing sign auth account master shared storage license licence " +
-			"subscription hmac integration ingest write crypto jwt app application aes des rsa fernet wrapped wrapping service webhook security " +
-			"deploy client cipher symmetric instrumentation certificate unseal personal admin recovery backup root presharedkey preshared pre-shared sharedaccess serverkey " +
-			"developer consumer routing rest partner merchant"),
-		plainKeys: set("public pub primary foreign partition sort cache host map object row label topology unique composite index idempotency " +
-			"group message routing record sorting hot shortcut translation i18n lookup search config registry annotation dedup range start end " +
-			"join metric event resource socket websocket node context state keyring password secretname existing"),
-		wrapping: set("b b64 base64 header hex encoded enc text value values plain plaintext string literal data confirm confirmation repeat again new " +
-			"old current env prod dev test staging live default base raw"),
-		articles: set("is was are be been to as of for and or not no the a an in on at with from by has have had must may can cannot could " +
-			"should will would does did do if when then than that this these those it its your our their my his her you we they " +
-			"instead only also too very via per into onto over under after before until while where which who what how why flag option options " +
-			"argument arguments parameter value field set unset using use used uses provided given"),
-		types: set("string str text int integer bool boolean number object array bytes byte char varchar uuid any file path url map list " +
-			"password passwd secret token key username user email name type value none null nil undefined true false yes no on off required " +
-			"optional enabled disabled default example dummy changeme todo tbd hidden masked redacted filtered sensitive empty missing invalid " +
-			"valid expired unset unknown unchanged generated random auto external internal manual prompt basic bearer digest plain plaintext " +
-			"ldap kerberos scram oauth oauth2 saml rbac incorrect wrong rejected denied failed changed mismatch ok error unauthorized forbidden " +
-			"not found is was never always static dynamic rotated revoked stored encrypted hashed secure insecure weak strong your text " +
-			"falsch incorrecta incorreta abgelaufen requerida erforderlich requis obligatoire ungültig leer vergessen " +
-			"placeholder pass successful success succeeded accepted updated created deleted reset forgotten unauthenticated unverified"),
+		passwords: set("password passwd passphrase passcode pass dbpass pgpass pwd pw passwort psk pin otp passw passwrd " +
+			"userpass mypass mysqlpass storepass keypass requirepass rootpass adminpass rootpw bindpw adminpw userpw dbpw " +
+			"passin passout upass mnemonic authtok passkey pswd psw pword ppassword"),
+		keys: set("secret token credential credentials creds cred apikey secretkey accesskey apitoken authtoken accesstoken " +
+			"authorization jwt bearer privatekey masterauth assertion verifier authkey signingkey encryptionkey"),
+		weak: set("key sig signature code auth community seed salt session cookie jwt login sas akey skey ikey webhook " +
+			"sessionid sid csrf keystore"),
+		secretKeys: set("api access secret private encryption encrypt signing sign auth account master shared storage license " +
+			"licence subscription hmac integration ingest write crypto jwt app application aes des rsa fernet wrapped wrapping " +
+			"service webhook security deploy client cipher symmetric instrumentation certificate unseal personal admin recovery " +
+			"backup root presharedkey preshared pre-shared sharedaccess serverkey developer consumer routing rest partner " +
+			"merchant"),
+		plainKeys: set("public pub primary foreign partition sort cache host map object row label topology unique composite " +
+			"index idempotency group message routing record sorting hot shortcut translation i18n lookup search config registry " +
+			"annotation dedup range start end join metric event resource socket websocket node context state keyring password " +
+			"secretname existing"),
+		wrapping: set("b b64 base64 header hex encoded enc text value values plain plaintext string literal data confirm " +
+			"confirmation repeat again new old current env prod dev test staging live default base raw"),
+		articles: set("is was are be been to as of for and or not no the a an in on at with from by has have had must may can " +
+			"cannot could should will would does did do if when then than that this these those it its your our their my his " +
+			"her you we they instead only also too very via per into onto over under after before until while where which who " +
+			"what how why flag option options argument arguments parameter value field set unset using use used uses provided " +
+			"given"),
+		types: set("string str text int integer bool boolean number object array bytes byte char varchar uuid any file path url " +
+			"map list password passwd secret token key username user email name type value none null nil undefined true false " +
+			"yes no on off required optional enabled disabled default example dummy changeme todo tbd hidden masked redacted " +
+			"filtered sensitive empty missing invalid valid expired unset unknown unchanged generated random auto external " +
+			"internal manual prompt basic bearer digest plain plaintext ldap kerberos scram oauth oauth2 saml rbac incorrect " +
+			"wrong rejected denied failed changed mismatch ok error unauthorized forbidden not found is was never always static " +
+			"dynamic rotated revoked stored encrypted hashed secure insecure weak strong your text falsch incorrecta incorreta " +
+			"abgelaufen requerida erforderlich requis obligatoire ungültig leer vergessen placeholder pass successful success " +
+			"succeeded accepted updated created deleted reset forgotten unauthenticated unverified"),
 	}
 }
 
@@ -215,14 +226,16 @@ func (v *vocabulary) wordOf(word string) meaning {
 			return password
 		}
 	}
-	for _, suffix := range []string{"secret", "token", "apikey", "accesskey", "privatekey", "secretkey", "credential", "credentials", "authkey"} {
+	for _, suffix := range []string{"secret", "token", "apikey", "accesskey", "privatekey", "secretkey", "credential", "credentials",
+		"authkey"} {
 		if strings.HasSuffix(word, suffix) {
 			return key
 		}
 	}
 	if strings.HasSuffix(word, "pass") && len(word) > 5 {
 		switch word {
-		case "getpass", "askpass", "bypass", "compass", "encompass", "trespass", "surpass", "underpass", "overpass", "multipass", "renderpass", "firstpass":
+		case "getpass", "askpass", "bypass", "compass", "encompass", "trespass", "surpass", "underpass", "overpass", "multipass",
+			"renderpass", "firstpass":
 			return nothing
 		}
 		return password
@@ -255,7 +268,8 @@ func (v *vocabulary) negated(parts []string) bool {
 		return true
 	}
 	switch parts[0] {
-	case "no", "allow", "require", "show", "hide", "forgot", "generate", "enable", "disable", "use", "automount", "is", "has", "get", "validate",
+	case "no", "allow", "require", "show", "hide", "forgot", "generate", "enable", "disable", "use", "automount", "is", "has", "get",
+		"validate",
 		"check", "find", "load", "read", "max", "min", "num", "existing", "skip", "ask", "want", "needs", "lost":
 		return true
 	}

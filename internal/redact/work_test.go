@@ -13,10 +13,14 @@ const maxWork = 1000
 func TestWorkGrowsWithTheTextOnly(t *testing.T) {
 	lexicon := newLexicon()
 	for _, part := range []string{
-		`password="`, `password: `, "password: |\n", "password:\n", `"password": "x`, `password=\"`, `'password', `, "key=", "token ", "-p ", "pw:",
-		"mysql -p ", "mysql ", "password|", "password,secret\n", "password  token\n", "| password |\n", "a:b@", "<password>", "<password", "pass(",
-		"password(\"a\",", "name: password ", `{"name":"password",`, "password <<EOF\n", "password is ", "密码", "пароль ", "mot de passe ", "--password\n",
-		"password is set to ", "AKIAaB3dE5fG7hJ9kL1m ", "password aB3dE5fG7hJ9 ", "password=[", "password=\"\"\"", "password: -\n", "&quot;password",
+		`password="`, `password: `, "password: |\n", "password:\n", `"password": "x`, `password=\"`, `'password', `, "key=", "token ",
+		"-p ", "pw:",
+		"mysql -p ", "mysql ", "password|", "password,secret\n", "password  token\n", "| password |\n", "a:b@", "<password>",
+		"<password", "pass(",
+		"password(\"a\",", "name: password ", `{"name":"password",`, "password <<EOF\n", "password is ", "密码", "пароль ",
+		"mot de passe ", "--password\n",
+		"password is set to ", "AKIAaB3dE5fG7hJ9kL1m ", "password aB3dE5fG7hJ9 ", "password=[", "password=\"\"\"", "password: -\n",
+		"&quot;password",
 		"%22password%22%3A%22", "password\\\\\\\"", "password == ", "${password:-", "password............", "(((((password", "password='\n",
 	} {
 		work := func(n int) int {

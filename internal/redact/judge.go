@@ -1,0 +1,203 @@
+package redact
+
+import (
+	"strings"
+
+	"kubeops.io/kubeops/internal/leaks"
+)
+
+// secret reports whether a value of a name is a secret.
+func (f *finder) secret(n named, value literal, op operator) bool {
+	text := f.text[value.from:min(value.to, value.from+maxJudged)]
+	f.work += len(text)
+	if f.stand(text) || strings.Contains(text, "[redacted:") {
+		return false
+	}
+	if strings.EqualFold(text, strings.Trim(f.text[n.from:n.to], "-")) {
+		return false
+	}
+	if value.quoted && manyWords(text) {
+		return n.meaning == password && (len(strings.Fields(text)) == 12 || len(strings.Fields(text)) == 24)
+	}
+	if n.meaning <= opaque && leaks.WordsOnly(strings.TrimRight(text, "0123456789abcdefghijklmnopqrstuvwxyz")) && f.refers(text) {
+		return false
+	}
+	switch n.meaning {
+	case random:
+		return looksRandom(text) && (!isDigest(text[strings.LastIndexByte(text, '-')+1:]) && !isDigest(text) || len(text) >= 32 &&
+			!strings.Contains(text, "-") && f.sensitive(n.from))
+	case opaque:
+		return looksRandom(text)
+	}
+	if !value.quoted && (f.isExpression(text) || strings.Contains(text, "://") && !strings.Contains(text, "@")) {
+		return false
+	}
+	switch {
+	case op == free:
+		return f.freeSecret(n, value, text)
+	case op == loose && !value.quoted:
+		return f.looseSecret(n, value, text)
+	default:
+		return f.tightSecret(n, text, value.quoted)
+	}
+}
+
+// sensitive reports whether the text before a name, or the line after it, is about authentication.
+func (f *finder) sensitive(at int) bool {
+	low := max(0, at-maxReach/2)
+	end := f.lineEnd(at)
+	f.work += at - low
+	context := strings.ToLower(f.text[low:end])
+	for _, word := range []string{"cache", "etag", "lookup", "idempoten"} {
+		if strings.Contains(context, word) {
+			return false
+		}
+	}
+	for _, word := range []string{"api", "auth", "secret", "token", "credential", "password", "private key", "encrypt"} {
+		if strings.Contains(context, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// tightSecret judges a value that is clearly assigned.
+func (f *finder) tightSecret(n named, text string, quoted bool) bool {
+	switch {
+	case leaks.Number(text):
+		return n.meaning == password && len(text) > 3 && strings.Trim(text, "0123456789") == "" || len(text) > 9
+	case len(text) < 3:
+		return false
+	case n.meaning == key && len(text) > 10 && leaks.WordsOnly(text[:len(text)-5]) && f.refers(text):
+		return false // a generated name of an object
+	case n.meaning == key && leaks.WordsOnly(text) && (!quoted || f.refers(text)):
+		return n.compound && !f.refers(text) && strings.ContainsAny(text, "0123456789")
+	case quoted && n.meaning == password && leaks.WordsOnly(text) && f.refers(text):
+		return false
+	}
+	return true
+}
+
+// refers reports whether a value is a name of a secret: web-db-password.
+func (f *finder) refers(text string) bool {
+	return f.nameOf(text, "") != nothing || strings.Contains(text, "secret")
+}
+
+// looseSecret judges a bare value after a colon, or an equals sign between spaces. Prose has colons too.
+func (f *finder) looseSecret(n named, value literal, text string) bool {
+	least := 6
+	if n.meaning == password {
+		least = 3
+	}
+	switch {
+	case f.isField(text) || len(text) < least || leaks.Number(text) && (n.meaning < password && len(text) < 16 || len(text) < 5):
+		return false
+	case n.meaning == key && leaks.WordsOnly(text) || leaks.WordsOnly(text) && f.refers(text):
+		return false
+	case strings.ContainsAny(text, "0123456789!@#$%^&*+/=_~"):
+		return true
+	}
+	if looksRandom(text) {
+		return true
+	}
+	return n.meaning == password && (f.aloneOnLine(n, value) || f.afterAccount(n, value)) && len(text) > 5 && isIdentifier(text) &&
+		!f.refers(text)
+}
+
+// isField reports whether a text is the next field of a struct: Port:5432 after an empty Password.
+func (f *finder) isField(text string) bool {
+	name, _, ok := strings.Cut(text, ":")
+	return ok && isIdentifier(name) && name[0] >= 'A' && name[0] <= 'Z'
+}
+
+// aloneOnLine reports whether a name with its value is a whole line or a whole item of a list or map.
+func (f *finder) aloneOnLine(n named, value literal) bool {
+	before := strings.TrimLeft(f.text[f.lineStart(n.from):n.from], " \t-{+~[(")
+	if value.from == n.to+1 && strings.ContainsAny(f.text[f.lineStart(n.from):n.from], "{[") {
+		return true // a struct or map as Go prints it
+	}
+	after := strings.TrimLeft(f.text[value.end:f.lineEnd(value.end)], " \t\r;")
+	if before != "" && !strings.HasSuffix(before, ", ") && !strings.HasSuffix(before, ",") && n.from > 0 && f.text[n.from-1] != '"' &&
+		!n.compound && !f.capitalized(n) {
+		return false
+	}
+	return after == "" || strings.IndexByte(",}])", after[0]) >= 0 || after[0] == '#' || after[0] == '"' || strings.HasPrefix(after, `\n`)
+}
+
+// afterAccount reports whether the name of an account, or a name in another language, is on the line and the value ends it.
+func (f *finder) afterAccount(n named, value literal) bool {
+	if after := strings.Trim(f.text[value.end:f.lineEnd(value.end)], " \t\r.,;|)"); after != "" {
+		return false
+	}
+	before := strings.ToLower(f.text[f.lineStart(n.from):n.from])
+	for _, word := range []string{"user", "login", "account", "usuario", "usuário", "benutzer", "gebruiker", "identifiant",
+		"utilisateur", "utente",
+		"логин", "użytkownik", "kullanıcı", "uživatel", "bruker", "användar", "käyttäjä", "用户", "账号", "帐号", "ユーザー", "아이디", "계정", "name"} {
+		if strings.Contains(before, word) {
+			return true
+		}
+	}
+	return n.foreign && before == ""
+}
+
+// capitalized reports whether a label ends with a name: "Admin password: x".
+func (f *finder) capitalized(n named) bool {
+	line := f.text[f.lineStart(n.from):n.from]
+	return len(strings.Fields(line)) < 3 && line != "" && line[0] >= 'A' && line[0] <= 'Z'
+}
+
+// freeSecret judges a value in words.
+func (f *finder) freeSecret(n named, value literal, text string) bool {
+	if value.quoted {
+		return !strings.ContainsRune(text, ' ') && len(text) > 3 && !f.refers(text) &&
+			(n.meaning == password || n.foreign || tokenLike(text, n.meaning))
+	}
+	if f.articles[strings.ToLower(text)] || isSetting(text) || text[0] == '-' || n.meaning < password && !n.compound &&
+		strings.Contains(text, "-") && isDigest(text) {
+		return false
+	}
+	if tokenLike(text, n.meaning) {
+		return true
+	}
+	return n.meaning == password && (f.settingLine(n, value) || n.compound && f.wordBefore(value.from) == "to") &&
+		isIdentifier(text) && len(text) > 5 && !f.refers(text)
+}
+
+// settingLine reports whether a line is a name and a value, as in files of settings, and the name is an identifier.
+func (f *finder) settingLine(n named, value literal) bool {
+	line := strings.Fields(f.text[f.lineStart(n.from):f.lineEnd(value.end)])
+	for i, word := range line {
+		line[i] = strings.ToLower(strings.Trim(word, `;"'`))
+	}
+	switch {
+	case len(line) == 2 && f.afterLogin(n.from):
+		return true
+	case len(line) == 2:
+		return n.compound || f.passwords[line[0]] && strings.HasPrefix(line[0], "r") || len(parts(f.text[n.from:n.to])) == 1 &&
+			len(line[0]) > 8 ||
+			strings.HasSuffix(line[0], "pw")
+	case len(line) == 3:
+		return n.compound && set("env arg setenv export set fastcgi_param setx passenv")[line[0]] || line[0] == "set" && !n.flag
+	}
+	for _, word := range line[:max(0, len(line)-2)] {
+		if (word == "set" || word == "config" || word == "config:set" || word == "put" || word == "setenv") && n.compound &&
+			f.endsLine(value) {
+			return true
+		}
+	}
+	if len(line) > 3 && line[0] == "username" {
+		return true
+	}
+	return len(line) > 3 && (line[0] == "machine" || line[0] == "default" || line[0] == "login") // .netrc
+}
+
+// endsLine reports whether a value is the last word of its line.
+func (f *finder) endsLine(value literal) bool {
+	return strings.TrimSpace(f.text[value.end:f.lineEnd(value.end)]) == ""
+}
+
+// afterLogin reports whether the line before starts with login, as in .netrc.
+func (f *finder) afterLogin(at int) bool {
+	start := f.lineStart(at)
+	return start > 0 && strings.HasPrefix(strings.TrimLeft(f.text[f.lineStart(start-1):start], " \t"), "login")
+}
