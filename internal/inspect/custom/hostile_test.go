@@ -103,7 +103,8 @@ func TestHostileExpressionsStopAtALimitWithoutAffectingOthers(t *testing.T) {
 	}
 }
 
-// FuzzLimits checks that an expression needs bounded memory to compile and to evaluate.
+// FuzzLimits checks that an expression needs bounded memory to compile and to evaluate. The deadline is a number of looks at it, since the
+// fuzzer ends inputs after 10 s.
 func FuzzLimits(f *testing.F) {
 	for _, tc := range hostile() {
 		f.Add(tc.expression)
@@ -124,7 +125,8 @@ func FuzzLimits(f *testing.F) {
 			return
 		}
 		before = allocated()
-		_, _ = Evaluate(t.Context(), programs, object, graph)
+		deadline := &endsAfter{Context: t.Context(), limit: 200, ended: func() {}}
+		_, _ = Evaluate(deadline, programs, object, graph)
 		if spent := allocated() - before; spent > 160<<20 { // of two expressions
 			t.Fatalf("evaluating %q allocated %d MiB", expression, spent>>20)
 		}
