@@ -102,9 +102,6 @@ func NewClient(endpoint Endpoint, options Options) (*Client, error) {
 		return nil, err
 	}
 	options.Limits = options.Limits.defaulted()
-	if err := options.Egress.CheckHost(base.Hostname()); err != nil {
-		return nil, ToProblem(err, base.Host, endpoint.Fields)
-	}
 	transport := &http.Transport{
 		TLSClientConfig: config, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: 90 * time.Second,
 		TLSHandshakeTimeout: options.Limits.Timeout, MaxResponseHeaderBytes: 64 << 10,
@@ -115,6 +112,9 @@ func NewClient(endpoint Endpoint, options Options) (*Client, error) {
 	case err != nil:
 		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "the proxy settings in the environment of the manager are not valid")
 	case proxy != nil:
+		if err := options.Egress.CheckHost(base.Hostname()); err != nil {
+			return nil, ToProblem(err, base.Host, endpoint.Fields)
+		}
 		viaProxy(transport, proxy, options)
 	}
 	c := &Client{base: base, fields: endpoint.Fields, limits: options.Limits, options: options}

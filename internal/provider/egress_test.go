@@ -263,16 +263,19 @@ func closedPort(t *testing.T, host string) string {
 	return port
 }
 
-func TestAClientNeedsAnAllowedHost(t *testing.T) {
+func TestAClientCallsAllowedHostsOnly(t *testing.T) {
 	for host, message := range map[string]string{
 		"169.254.169.254": "metadata address, which is never called; check spec.url", "0xa9fea9fe": "neither a full IP address",
 		"vault.team": "not allowed by backends.egress in the manager's configuration; check spec.url",
 	} {
 		endpoint := Endpoint{URL: "http://" + host, Fields: Fields{URL: "spec.url"}}
 		egress := Egress{DeniedHosts: []string{"vault.*"}}
-		_, client := NewClient(endpoint, Options{Egress: egress})
+		client, err := NewClient(endpoint, Options{Egress: egress})
+		if err != nil {
+			t.Fatal(err)
+		}
 		_, checked := CheckURL(endpoint, egress)
-		for _, err := range []error{client, checked} {
+		for _, err := range []error{client.JSON(t.Context(), Request{Path: "/"}, nil), checked} {
 			if p := problem.As(err); p == nil || p.Reason != v1alpha1.ReasonEgressDenied || !strings.Contains(p.Message, message) {
 				t.Errorf("%s: %v", host, err)
 			}
