@@ -226,7 +226,8 @@ func TestExplanationsFollowTheFactsAndNameTheModel(t *testing.T) {
 }
 
 // forged is a name that forges lines, drives a terminal and commands a CI system.
-const forged = "x\n::error file=a,line=1::forged by a pull request\nCRITICAL  Deployment prod/db\x1b]0;pwned\x07\x1b[2J\u202egnp ##vso[task.x]y"
+const forged = "x\n::error file=a,line=1::forged by a pull request\nCRITICAL  Deployment prod/db\x1b]0;pwned\x07\x1b[2J\u202egnp " +
+	"##vso[task.x]y"
 
 // requireShowable fails if a terminal or a CI system would act on a line; colors are those of the palette.
 func requireShowable(t *testing.T, out string) {

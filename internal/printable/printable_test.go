@@ -109,7 +109,8 @@ func FuzzPrintable(f *testing.F) {
 				t.Errorf("%q became %q", in, got)
 			}
 			for _, r := range got {
-				if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)) {
+				format := unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
+				if r != '\n' && r != '\t' && unicode.IsControl(r) || format {
 					t.Errorf("%q contains %U", got, r)
 				}
 			}

@@ -287,11 +287,11 @@ func grant(who, role string, namespaces []string, first remedy.Words) remedy.Tex
 		name := role + "-" + strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(account), "-"), "-")
 		return remedy.Sprintf("Grant it: `%skubectl create clusterrolebinding %s --clusterrole=%s %s`.", first, name, role, subject)
 	case 1:
-		return remedy.Sprintf("Grant it: `%s%s create rolebinding %s --clusterrole=%s %s`.", first, kubectl.InNamespace(namespaces[0]), role,
-			role, subject)
+		return remedy.Sprintf("Grant it: `%s%s create rolebinding %s --clusterrole=%s %s`.", first, kubectl.InNamespace(namespaces[0]),
+			role, role, subject)
 	default:
-		return remedy.Sprintf("Grant it in each namespace: `%skubectl -n <namespace> create rolebinding %s --clusterrole=%s %s`.", first, role,
-			role, subject)
+		return remedy.Sprintf("Grant it in each namespace: `%skubectl -n <namespace> create rolebinding %s --clusterrole=%s %s`.", first,
+			role, role, subject)
 	}
 }
 

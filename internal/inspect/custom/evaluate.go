@@ -119,7 +119,8 @@ func (s *Session) record(ctx context.Context, st *state, t *tally, o *subject) {
 		}
 		custom := st.check
 		known = &group{finding: check.Finding{
-			Check: st.ID(), Object: object, Severity: custom.Severity, Message: s.message(ctx, st, o), Remediation: remedy.Authored(remediation(custom)),
+			Check: st.ID(), Object: object, Severity: custom.Severity, Message: s.message(ctx, st, o),
+			Remediation: remedy.Authored(remediation(custom)),
 			Evidence: []check.Evidence{
 				{Source: v1alpha1.EvidenceSpec, Text: "not true: " + facts.Clip(oneLine(custom.Expression), maxText)},
 			},

@@ -87,7 +87,8 @@ func applicationSyncChecks() []check.Check {
 func applicationFinding(app *facts.CustomNode, severity v1alpha1.Severity, format string, args ...any) check.Finding {
 	finding := check.Finding{
 		Object: app.Ref, Severity: severity, Message: fmt.Sprintf(format, args...),
-		Remediation: remedy.Sprintf("Check its resources: `argocd app get %s/%s`, or %s.", app.Namespace, app.Name, describeCustom(app.Ref)),
+		Remediation: remedy.Sprintf("Check its resources: `argocd app get %s/%s`, or %s.", app.Namespace, app.Name,
+			describeCustom(app.Ref)),
 	}
 	if facts := app.Application; len(facts.Troubled) > 0 {
 		finding.Evidence = append(finding.Evidence, check.FromCondition("resources: %s", strings.Join(facts.Troubled, ", ")))

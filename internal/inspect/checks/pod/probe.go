@@ -12,7 +12,8 @@ import (
 )
 
 func probeChecks() []check.Check {
-	probeCheck := func(id, summary, meaning string, remediation remedy.Text, run func(*facts.Graph, check.Params) []check.Finding) check.Check {
+	type judge = func(*facts.Graph, check.Params) []check.Finding
+	probeCheck := func(id, summary, meaning string, remediation remedy.Text, run judge) check.Check {
 		return check.Check{
 			ID: id, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityHigh,
 			Summary: summary, Meaning: meaning, Remediation: remediation,

@@ -162,7 +162,7 @@ func overlappingServices(g *facts.Graph, _ check.Params) []check.Finding {
 				"Correct the selector of the wrong one, or delete the redundant one. `kubectl -n %s get services %s -o wide` shows the "+
 					"selectors.",
 				key.namespace,
-				strings.Join(names[:min(len(names), 5)], " "),
+				remedy.Quoted(names[:min(len(names), 5)]...),
 			),
 		})
 	}

@@ -22,12 +22,12 @@ func (pl placement) volumeText() (why string, fix remedy.Text) {
 			"correct its name in the Pod template (`kubectl -n %[2]s get pvc`).", name, pl.pod.Namespace)
 	case pl.says("unbound immediate"):
 		return "a PersistentVolumeClaim is not bound to a volume", remedy.Sprintf("Find out why: `kubectl -n %s describe pvc %s`.",
-			pl.pod.Namespace, strings.Join(pl.openClaims(), " "))
+			pl.pod.Namespace, remedy.Quoted(pl.openClaims()...))
 	case pl.says("available persistent volumes to bind"):
 		return "no matching PersistentVolume is available on a matching node", ""
 	case pl.says("binding volumes"):
 		return "volume provisioning or binding timed out", remedy.Sprintf("Find out why: `kubectl -n %s describe "+
-			"pvc %s`.", pl.pod.Namespace, strings.Join(pl.openClaims(), " "))
+			"pvc %s`.", pl.pod.Namespace, remedy.Quoted(pl.openClaims()...))
 	case pl.says("node affinity"), pl.says("no available volume zone"):
 		return "the volume is only accessible from nodes that do not match, usually in another zone",
 			"Let the Pods run where the volume is: look at `kubectl describe pv` under Node Affinity, and at selectors, taints and " +
@@ -65,13 +65,10 @@ func (pl placement) affinityText() (why string, fix remedy.Text) {
 	labels := pl.unmetLabels()
 	switch {
 	case len(labels) > 0:
-		return "no node has the " + phrase.Plural(len(labels), "label ", "labels ") + strings.Join(labels, ", ") + " required by nodeSelector",
-			remedy.Sprintf(
-				"Correct nodeSelector in the Pod template of %s, or label a node: `kubectl label node "+
-					"<node> %s`.",
-				pl.g.OwnerName(pl.pod),
-				strings.Join(labels, " "),
-			)
+		return fmt.Sprintf("no node has the %s %s required by nodeSelector", phrase.Plural(len(labels), "label", "labels"),
+				strings.Join(labels, ", ")),
+			remedy.Sprintf("Correct nodeSelector in the Pod template of %s, or label a node: `kubectl label node <node> %s`.",
+				pl.g.OwnerName(pl.pod), remedy.Quoted(labels...))
 	case pl.says("requested node name"):
 		return "the node in spec.nodeName or in the DaemonSet's node affinity does not exist or does not match", ""
 	case pl.says("anti-affinity"):
