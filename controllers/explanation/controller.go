@@ -127,7 +127,7 @@ func (l *logic) due(ctx context.Context, inspection *v1alpha1.Inspection) (time.
 		return time.Time{}, nil
 	}
 	if names.Object("spec.ai.providerRef.name", "AIProvider", inspection.Spec.AI.ProviderRef.Name) != nil {
-		return e.LastTry.Add(retryAfter(e.Tries)), nil // the attempt reports it
+		return e.LastTry.Add(retryAfter(e.Tries)), nil //nolint:nilerr // the attempt reports it
 	}
 	provider := &v1alpha1.AIProvider{}
 	key := client.ObjectKey{Namespace: inspection.Namespace, Name: inspection.Spec.AI.ProviderRef.Name}

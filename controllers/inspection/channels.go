@@ -58,6 +58,7 @@ func setNotified(scope *kind.Scope[*v1alpha1.Inspection], missing []string) {
 	}
 	scope.Conditions().SetAuxiliary(v1alpha1.ConditionNotified, outcome.False(
 		v1alpha1.ReasonChannelNotFound,
-		"NotificationChannel "+strings.Join(missing, ", ")+" does not exist; create it to deliver this report too, or remove it from spec.channels",
+		"NotificationChannel "+strings.Join(missing, ", ")+
+			" does not exist; create it to deliver this report too, or remove it from spec.channels",
 	))
 }

@@ -30,7 +30,9 @@ func engines() map[string]runner.Engine {
 		"hog": func(context.Context, inspect.Input) (*inspect.Result, error) {
 			kept := make([][]byte, 0)
 			for {
-				kept = append(kept, make([]byte, 1<<20))
+				if kept = append(kept, make([]byte, 1<<20)); kept == nil {
+					return nil, nil
+				}
 			}
 		},
 		"loop": func(context.Context, inspect.Input) (*inspect.Result, error) {

@@ -39,7 +39,7 @@ func tooFrequent(i *v1alpha1.Inspection, minimum time.Duration) *problem.Problem
 	}
 	schedule, err := parse(i.Spec, i.CreationTimestamp.Time)
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // the run reports it
 	}
 	field := fmt.Sprintf("the interval of spec.schedule %q", i.Spec.Schedule)
 	return limits.MinDuration(field, shortest(schedule, minimum), minimum, "limits.minScheduleInterval")

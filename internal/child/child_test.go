@@ -53,8 +53,8 @@ func work(name string) error {
 		var kept [][]byte
 		for {
 			kept = append(kept, make([]byte, 1<<10))
-			if len(kept) < 0 {
-				fmt.Fprint(connection, kept)
+			if kept == nil {
+				return nil
 			}
 		}
 	case "deep recursion":

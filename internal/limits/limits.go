@@ -67,7 +67,8 @@ func MaxNumber(field string, value, limit int64, setting string) *problem.Proble
 	if limit <= 0 || value <= limit {
 		return nil
 	}
-	return exceeded("%s is %d, above the maximum of %d (%s in the manager's configuration); set at most %[3]d", field, value, limit, setting)
+	return exceeded("%s is %d, above the maximum of %d (%s in the manager's configuration); set at most %[3]d",
+		field, value, limit, setting)
 }
 
 func exceeded(message string, args ...any) *problem.Problem {

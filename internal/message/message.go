@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/printable"
+	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/notify"
 )
 

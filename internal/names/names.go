@@ -6,7 +6,7 @@ package names
 import (
 	"strconv"
 
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -52,7 +52,7 @@ func Segments(namespace, name string) error {
 	if name == "" {
 		return check("name", name, "name of an object", []string{"must not be empty"})
 	}
-	return check("name", name, "name of an object", path.IsValidPathSegmentName(name))
+	return check("name", name, "name of an object", content.IsPathSegmentName(name))
 }
 
 // Quote returns a value for a message: printable, in quotes, and at most 64 characters of it.

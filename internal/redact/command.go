@@ -189,7 +189,7 @@ func (f *finder) word(at int) (from, to, after int) {
 }
 
 // flags adds the values of flags.
-func (f *finder) flags(known map[string]form, arguments []argument) {
+func (f *finder) flags(known map[string]form, arguments []argument) { //nolint:gocyclo // a parser has one branch for each form
 	for i, a := range arguments {
 		word := f.text[a.from:a.to]
 		if strings.Contains(word, "[redacted:") {

@@ -164,7 +164,7 @@ func (f *finder) freeSecret(n named, value literal, text string) bool {
 }
 
 // settingLine reports whether a line is a name and a value, as in files of settings, and the name is an identifier.
-func (f *finder) settingLine(n named, value literal) bool {
+func (f *finder) settingLine(n named, value literal) bool { //nolint:gocyclo // a parser has one branch for each form
 	line := strings.Fields(f.text[f.lineStart(n.from):f.lineEnd(value.end)])
 	for i, word := range line {
 		line[i] = strings.ToLower(strings.Trim(word, `;"'`))

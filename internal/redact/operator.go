@@ -10,7 +10,7 @@ import (
 type operator int
 
 const (
-	noOperator operator = iota
+	_ operator = iota
 	// tight: name=value, "name": ..., --name=value.
 	tight
 	// loose: name: value, name = value.
@@ -119,7 +119,7 @@ func (f *finder) symbol(at int) (length int) {
 }
 
 // value finds the value of a name and adds it if it is a secret.
-func (f *finder) value(n named) bool {
+func (f *finder) value(n named) bool { //nolint:gocyclo // a parser has one branch for each form
 	at, quoted := f.closers(n.to)
 	prior := f.priorByte(n.from)
 	if prior == '{' && n.from > 1 && f.text[n.from-2] == '$' { // a variable, with a default or without
@@ -259,7 +259,7 @@ func (f *finder) words(n named, at, after int) bool {
 	}
 	end := f.lineEnd(after)
 	line := f.text[after:min(end, after+72)]
-	for i := strings.IndexAny(line, ":=："); i > 0; {
+	if i := strings.IndexAny(line, ":=："); i > 0 {
 		length := f.symbol(after + i)
 		start := f.spaces(after + i + length)
 		between := strings.Trim(line[:i], " 0123456789")

@@ -22,7 +22,7 @@ func wrapper() *regexp.Regexp {
 }
 
 // read reads the value at a position and adds it if it is a secret.
-func (f *finder) read(n named, at int, op operator) bool {
+func (f *finder) read(n named, at int, op operator) bool { //nolint:gocyclo // a parser has one branch for each form
 	if at >= len(f.text) {
 		return false
 	}
@@ -87,7 +87,7 @@ func (f *finder) skipKind(at int) int {
 func (f *finder) literals(n named, at int, op operator) bool {
 	found := false
 	for range 64 {
-		value, ok := f.literal(n, at, op)
+		value, ok := f.literal(at, op)
 		if !ok {
 			return found
 		}
@@ -103,7 +103,7 @@ func (f *finder) literals(n named, at int, op operator) bool {
 		if at = f.spaces(next + 1); !value.quoted && at > next+1 {
 			return found
 		}
-		if follow, ok := f.literal(n, at, op); !ok || follow.quoted != value.quoted || !looksRandom(f.text[follow.from:min(follow.to,
+		if follow, ok := f.literal(at, op); !ok || follow.quoted != value.quoted || !looksRandom(f.text[follow.from:min(follow.to,
 			follow.from+maxJudged)]) ||
 			!value.quoted && strings.ContainsAny(f.text[follow.from:min(follow.to, follow.from+maxJudged)], "=:") ||
 			f.followed(follow.end) {
@@ -120,7 +120,7 @@ func (f *finder) followed(at int) bool {
 }
 
 // literal reads the literal at a position.
-func (f *finder) literal(n named, at int, op operator) (literal, bool) {
+func (f *finder) literal(at int, op operator) (literal, bool) {
 	if at >= len(f.text) {
 		return literal{}, false
 	}

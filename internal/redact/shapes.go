@@ -73,7 +73,7 @@ func (f *finder) callValue(n named, at int) bool {
 			at++
 		}
 		length, _ := f.quote(at)
-		value, ok := f.literal(n, at, tight)
+		value, ok := f.literal(at, tight)
 		if length == 0 || !ok || value.to-value.from > maxReach {
 			return false
 		}
@@ -97,7 +97,7 @@ func (f *finder) flagValue(n named, at int, quoted bool) bool {
 	if next <= at || next >= len(f.text) || f.text[next] == '-' || f.text[next] == '\n' {
 		return false
 	}
-	value, ok := f.literal(n, next, flagged)
+	value, ok := f.literal(next, flagged)
 	if !ok || value.to-value.from < 3 {
 		return false
 	}
@@ -143,7 +143,7 @@ func (f *finder) tupleValue(n named, at int) bool {
 	if at < len(f.text) && f.text[at] == 'b' {
 		at++
 	}
-	value, ok := f.literal(n, at, free)
+	value, ok := f.literal(at, free)
 	if !ok || !value.quoted || value.to-value.from > maxReach {
 		return false
 	}
@@ -329,7 +329,7 @@ func (f *finder) blockItem(n named, from, end int) bool {
 	if strings.HasPrefix(f.text[from:], "string(") {
 		return f.read(n, from, tight)
 	}
-	value, ok := f.literal(n, from, loose)
+	value, ok := f.literal(from, loose)
 	if !ok || value.end > end && !value.quoted || f.followed(value.end) {
 		return false
 	}

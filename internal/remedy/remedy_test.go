@@ -88,7 +88,7 @@ func TestSprintfQuotesByPlace(t *testing.T) {
 		if strings.Contains(format, "[2]") {
 			args[1] = `it's "q"`
 		}
-		if got := string(remedy.Sprintf(format, args...)); got != want { //nolint:govet // table of formats
+		if got := string(remedy.Sprintf(format, args...)); got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", format, got, want)
 		}
 	}
@@ -107,10 +107,10 @@ func TestNameWithALeadingDashIsNoFlag(t *testing.T) {
 		"kubectl logs job/%s":                             "kubectl logs job/-x",
 		"kubectl create role r --resource=%s":             "kubectl create role r --resource=-x",
 	} {
-		if got := string(remedy.Command(format, name)); got != want { //nolint:govet // table of formats
+		if got := string(remedy.Command(format, name)); got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", format, got, want)
 		}
-		if got := string(remedy.Sprintf("Run `"+format+"`.", name)); got != "Run `"+want+"`." { //nolint:govet // table of formats
+		if got := string(remedy.Sprintf("Run `"+format+"`.", name)); got != "Run `"+want+"`." {
 			t.Errorf("%s: got %s", format, got)
 		}
 	}

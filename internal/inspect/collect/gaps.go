@@ -194,7 +194,7 @@ func (l lists) describe(who string, scope Scope, failures []failure) (message st
 		return l.describeImpersonation(who, scope, failures)
 	}
 	if l.reason == v1alpha1.GapForbidden || l.home {
-		return l.describeForbidden(who, scope, failures)
+		return l.describeForbidden(who, scope)
 	}
 	failed := strings.Join(l.resources, ", ") + l.everywhere()
 	const checkServer = "Check the API server and its log. The next run reads them again."
@@ -235,7 +235,7 @@ func (l lists) describeMissing() (message string, remediation remedy.Text) {
 const inspector = "kubeops-inspector"
 
 // describeForbidden describes a gap that a permission would close.
-func (l lists) describeForbidden(who string, scope Scope, failures []failure) (message string, remediation remedy.Text) {
+func (l lists) describeForbidden(who string, scope Scope) (message string, remediation remedy.Text) {
 	failed := strings.Join(l.resources, ", ")
 	switch {
 	case l.version:

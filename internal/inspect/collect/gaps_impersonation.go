@@ -33,8 +33,8 @@ func (l lists) describeImpersonation(who string, scope Scope, failures []failure
 	case l.home:
 		message = fmt.Sprintf("%s cannot list %s in all namespaces as %s (RBAC). Only namespace %s was read.", refused.User, failed, who,
 			scope.Home)
-		return message,
-			remedy.Sprintf("Inspect namespace %s only (spec.namespaces), or let the manager read all namespaces. %s", scope.Home, remediation)
+		return message, remedy.Sprintf("Inspect namespace %s only (spec.namespaces), or let the manager read all namespaces. %s",
+			scope.Home, remediation)
 	case l.custom:
 		_, more := l.describeCustom(who, scope)
 		remediation += " " + more

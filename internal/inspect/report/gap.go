@@ -26,7 +26,8 @@ func newGaps(in Input, expired []v1alpha1.IgnoreRule) (gaps []v1alpha1.Gap, tota
 	for _, gap := range sorted[:min(len(sorted), maxGaps)] {
 		gaps = append(gaps, v1alpha1.Gap{
 			Cluster: in.Graph.Cluster, Source: facts.Clip(printable.Line(gap.Source), maxSource), Reason: gap.Reason,
-			Checks: affectedChecks(in, gap), Message: line(in, gap.Message, maxMessage), Remediation: block(in, string(gap.Remediation), maxMessage),
+			Checks: affectedChecks(in, gap), Message: line(in, gap.Message, maxMessage),
+			Remediation: block(in, string(gap.Remediation), maxMessage),
 		})
 	}
 	for _, rule := range expired {

@@ -42,7 +42,9 @@ type call struct {
 	known any
 }
 
-func (m *Model) newCall(operation string, known any) *call { return &call{model: m, operation: operation, known: known} }
+func (m *Model) newCall(operation string, known any) *call {
+	return &call{model: m, operation: operation, known: known}
+}
 
 // api is Ollama's client for this call.
 func (c *call) api() *api.Client {

@@ -62,7 +62,8 @@ func (p *Provider) disks(ctx context.Context) ([]string, error) {
 	}
 	err := p.client.JSON(ctx, provider.Request{
 		Operation: "disks", Path: "/_nodes/stats/fs", MaxBytes: provider.ListBytes, Query: url.Values{
-			"filter_path": {"nodes.*.name,nodes.*.roles,nodes.*.fs.total,nodes.*.fs.data.total_in_bytes,nodes.*.fs.data.available_in_bytes"},
+			"filter_path": {"nodes.*.name,nodes.*.roles,nodes.*.fs.total,nodes.*.fs.data.total_in_bytes," +
+				"nodes.*.fs.data.available_in_bytes"},
 		},
 	}, &nodes)
 	if err != nil {

@@ -19,7 +19,7 @@ func RunMemory(
 		"ask":   func(ctx context.Context, m ai.Model) error { _, err := m.Ask(ctx, question()); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
-			hostile.RunMemory(t, hostile.Backend{Fixed: fixed, Usual: usual, Call: func(ctx context.Context, endpoint provider.Endpoint) error {
+			use := func(ctx context.Context, endpoint provider.Endpoint) error {
 				m, err := create(ai.Settings{
 					Endpoint: endpoint, Model: "m", Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes,
 					Egress: provider.Egress{AllowLoopback: true},
@@ -29,7 +29,8 @@ func RunMemory(
 				}
 				defer m.Close()
 				return call(ctx, m)
-			}}, responses...)
+			}
+			hostile.RunMemory(t, hostile.Backend{Fixed: fixed, Usual: usual, Call: use}, responses...)
 		})
 	}
 }
