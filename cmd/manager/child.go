@@ -24,7 +24,7 @@ const (
 	// ownMemory of the limit of the container is for the manager itself: four times what it needs when idle, without its text.
 	ownMemory = 96 << 20
 	// minRunMemory is what a run gets at least, and defaultRunMemory what it gets in a container without a limit.
-	minRunMemory     = 64 << 20
+	minRunMemory     = 128 << 20
 	defaultRunMemory = 1 << 30
 )
 

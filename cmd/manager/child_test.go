@@ -9,9 +9,9 @@ func TestTheMemoryOfARunFollowsFromThatOfTheContainer(t *testing.T) {
 		container, parallel int64
 		want                int64
 	}{
-		"as the Deployment is shipped":            {"auto", 256 * mi, 2, 80 * mi},
+		"as the Deployment is shipped":            {"auto", 512 * mi, 2, 208 * mi},
 		"one at a time":                           {"auto", 256 * mi, 1, 160 * mi},
-		"a container that is too small for both":  {"auto", 128 * mi, 2, 64 * mi},
+		"a container that is too small for both":  {"auto", 256 * mi, 2, 128 * mi},
 		"a container without a limit":             {"auto", 0, 2, 1024 * mi},
 		"configured, whatever the container has":  {"512Mi", 256 * mi, 2, 512 * mi},
 		"configured, without a container's limit": {"1Gi", 0, 2, 1024 * mi},

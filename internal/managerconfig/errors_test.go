@@ -137,11 +137,11 @@ func TestWrongValuesAreReportedWithTheirPlace(t *testing.T) {
 		"a deadline before the retry": {"leaderElection: {retryPeriod: 9s}\n", []string{
 			`c.yaml:3:31: leaderElection.renewDeadline: invalid value: "10s": must be longer than 1.2 times leaderElection.retryPeriod (9s)`,
 		}},
-		"too little memory": {"inspections: {memoryLimit: 63Mi}\n", []string{
-			"c.yaml:3:28: inspections.memoryLimit: invalid value: \"63Mi\": must be a quantity of at least 64Mi, such as \"256Mi\", or \"auto\"",
+		"too little memory": {"inspections: {memoryLimit: 127Mi}\n", []string{
+			"c.yaml:3:28: inspections.memoryLimit: invalid value: \"127Mi\": must be a quantity of at least 128Mi, such as \"256Mi\", or \"auto\"",
 		}},
 		"memory that is no quantity": {"inspections: {memoryLimit: much}\n", []string{
-			"c.yaml:3:28: inspections.memoryLimit: invalid value: \"much\": must be a quantity of at least 64Mi, such as \"256Mi\", or \"auto\"",
+			"c.yaml:3:28: inspections.memoryLimit: invalid value: \"much\": must be a quantity of at least 128Mi, such as \"256Mi\", or \"auto\"",
 		}},
 		"no inspections": {"inspections: {maxConcurrent: 0}\n", []string{
 			"c.yaml:3:30: inspections.maxConcurrent: invalid value: 0: " + range100,

@@ -93,7 +93,7 @@ type Inspections struct {
 	// the facts of its cluster in memory. Namespaces share them; with 1, a run waits for the end of a run of another namespace.
 	// Default: 2.
 	MaxConcurrent int32 `json:"maxConcurrent"`
-	// memoryLimit of each run, at least 64Mi. A run that needs more is stopped, and condition Ready reports MemoryLimitExceeded.
+	// memoryLimit of each run, at least 128Mi. A run that needs more is stopped, and condition Ready reports MemoryLimitExceeded.
 	// "auto" divides the memory limit of the container, less 96Mi for the manager, by maxConcurrent; without a limit of the
 	// container it is 1Gi. Default: auto.
 	MemoryLimit string `json:"memoryLimit"`
