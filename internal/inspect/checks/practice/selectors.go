@@ -159,7 +159,7 @@ func overlappingServices(g *facts.Graph, _ check.Params) []check.Finding {
 			Message:  fmt.Sprintf("Services %s route the same ports to the same Pods.", phrase.List(names)),
 			Evidence: []check.Evidence{check.FromSpec("selector %s", key.selector), check.FromSpec("ports: %s", key.port)},
 			Remediation: remedy.Sprintf(
-				"Correct the selector of the wrong one, or delete the redundant one. `kubectl -n %s get services %s -o wide` shows the "+
+				"Correct the selector of the wrong one, or delete the redundant one. `kubectl -n %s get services -o wide %s` shows the "+
 					"selectors.",
 				key.namespace,
 				remedy.Quoted(names[:min(len(names), 5)]...),
