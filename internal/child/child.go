@@ -64,7 +64,7 @@ func (e *CrashError) Error() string { return "the process ended early (" + e.Sta
 // Run starts a child, holds the conversation with it, and waits for its end. The conversation's connection is closed when the child
 // has exited. Cancelling ctx kills the child; with the cause ErrDeadline (context.WithCancelCause, WithDeadlineCause) Run returns
 // that. If the child ends early, the error of the conversation is replaced by the reason: ErrMemory or a *CrashError.
-func (c Command) Run(ctx context.Context, conversation func(context.Context, io.ReadWriteCloser) error) error {
+func (c Command) Run(ctx context.Context, conversation func(io.ReadWriteCloser) error) error {
 	life, kill := context.WithCancel(ctx)
 	defer kill()
 	cmd := exec.CommandContext(life, c.Path, c.Args...)
@@ -79,7 +79,7 @@ func (c Command) Run(ctx context.Context, conversation func(context.Context, io.
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start a process: %w", err)
 	}
-	talked := conversation(ctx, pipe)
+	talked := conversation(pipe)
 	// The end of its input tells the child to exit. One that does not is killed.
 	_ = pipe.in.Close()
 	overdue := time.AfterFunc(exitDelay, kill)

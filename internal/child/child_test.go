@@ -89,8 +89,8 @@ func command(name string) child.Command {
 }
 
 // ask sends a line and returns what the child answers until it closes the connection.
-func ask(answer *string) func(context.Context, io.ReadWriteCloser) error {
-	return func(_ context.Context, connection io.ReadWriteCloser) error {
+func ask(answer *string) func(io.ReadWriteCloser) error {
+	return func(connection io.ReadWriteCloser) error {
 		lines := bufio.NewReader(connection)
 		if ready, err := lines.ReadString('\n'); err != nil || ready != "ready\n" {
 			return fmt.Errorf("the child said %q: %w", ready, err)
@@ -144,9 +144,9 @@ func TestAChildIsKilledAtItsDeadlineWhateverItDoes(t *testing.T) {
 func TestCancellingTheParentEndsItsChild(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var answer string
-	err := command("waits").Run(ctx, func(ctx context.Context, connection io.ReadWriteCloser) error {
+	err := command("waits").Run(ctx, func(connection io.ReadWriteCloser) error {
 		cancel()
-		return ask(&answer)(ctx, connection)
+		return ask(&answer)(connection)
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
@@ -169,7 +169,7 @@ func TestAChildThatEndsEarlyIsACrashWithItsFirstLine(t *testing.T) {
 func TestAConversationThatFailsEndsTheChildAndKeepsItsError(t *testing.T) {
 	refused := errors.New("refused")
 	for _, name := range []string{"waits", "endless loop"} {
-		err := command(name).Run(t.Context(), func(_ context.Context, connection io.ReadWriteCloser) error {
+		err := command(name).Run(t.Context(), func(connection io.ReadWriteCloser) error {
 			if _, err := fmt.Fprintln(connection, "hello"); err != nil {
 				return err
 			}
@@ -183,7 +183,7 @@ func TestAConversationThatFailsEndsTheChildAndKeepsItsError(t *testing.T) {
 
 func TestAProgramThatDoesNotExistIsAnError(t *testing.T) {
 	c := child.Command{Path: "/does/not/exist"}
-	err := c.Run(t.Context(), func(context.Context, io.ReadWriteCloser) error { return nil })
+	err := c.Run(t.Context(), func(io.ReadWriteCloser) error { return nil })
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v", err)
 	}

@@ -3,7 +3,6 @@ package runner
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/rpc"
 	"net/rpc/jsonrpc"
@@ -113,7 +112,7 @@ func newConversation(ctx context.Context, c *Child, inspection *v1alpha1.Inspect
 }
 
 // hold serves the child until it finished or closed the connection.
-func (c *conversation) hold(_ context.Context, connection io.ReadWriteCloser) error {
+func (c *conversation) hold(connection io.ReadWriteCloser) error {
 	defer c.slots.releaseAll()
 	server := rpc.NewServer()
 	if err := server.RegisterName(serviceName, &service{c}); err != nil {
@@ -122,19 +121,18 @@ func (c *conversation) hold(_ context.Context, connection io.ReadWriteCloser) er
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		server.ServeCodec(jsonrpc.NewServerCodec(&bounded{ReadWriteCloser: connection, left: maxConversation}))
+		server.ServeCodec(jsonrpc.NewServerCodec(&received{
+			Reader: io.LimitReader(connection, maxConversation), WriteCloser: connection, atEnd: c.slots.releaseAll,
+		}))
 	}()
 	select {
 	case <-c.finished:
-		return c.refused
 	case <-ended:
 	}
-	select {
-	case <-c.finished:
-		return c.refused
-	default:
+	if c.refused == nil && c.outcome == nil {
 		return errors.New("the process closed the connection before it finished")
 	}
+	return c.refused
 }
 
 // result of a conversation that ended well.
@@ -142,12 +140,8 @@ func (c *conversation) result() (*inspect.Result, error) {
 	for _, observation := range c.outcome.Requests {
 		c.child.Backends.Telemetry.Add(observation)
 	}
-	if p := c.outcome.Problem; p != nil {
-		described := &problem.Problem{Reason: p.Reason, Message: p.Message, Action: p.Action, After: p.After}
-		if p.Cause != "" {
-			described.Cause = errors.New(p.Cause)
-		}
-		return nil, described
+	if c.outcome.Problem != nil {
+		return nil, c.outcome.Problem.problem()
 	}
 	return &inspect.Result{Report: c.outcome.Report, Durations: c.outcome.Durations}, nil
 }
@@ -194,17 +188,18 @@ func (s *service) ReleaseSlot(id int64, _ *None) error {
 	return nil
 }
 
-// bounded ends a conversation that sends too much.
-type bounded struct {
-	io.ReadWriteCloser
-	left int
+// received is the connection to a child. At its end it releases what the child holds: the server ends only after a call that waits for a
+// slot has returned.
+type received struct {
+	io.Reader
+	io.WriteCloser
+	atEnd func()
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, fmt.Errorf("more than %d bytes", maxConversation)
+func (r *received) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil {
+		r.atEnd()
 	}
-	n, err := b.ReadWriteCloser.Read(p[:min(len(p), b.left)])
-	b.left -= n
 	return n, err
 }

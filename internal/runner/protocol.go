@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -80,4 +81,20 @@ type Problem struct {
 	Reason, Message, Cause string
 	Action                 problem.Action
 	After                  time.Duration
+}
+
+func toWire(p *problem.Problem) *Problem {
+	sent := &Problem{Reason: p.Reason, Message: p.Message, Action: p.Action, After: p.After}
+	if p.Cause != nil {
+		sent.Cause = p.Cause.Error()
+	}
+	return sent
+}
+
+func (p *Problem) problem() *problem.Problem {
+	described := &problem.Problem{Reason: p.Reason, Message: p.Message, Action: p.Action, After: p.After}
+	if p.Cause != "" {
+		described.Cause = errors.New(p.Cause)
+	}
+	return described
 }

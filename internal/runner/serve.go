@@ -20,6 +20,7 @@ import (
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/memlimit"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
@@ -50,10 +51,7 @@ func Serve(ctx context.Context, connection io.ReadWriteCloser, engine Engine) er
 	case err == nil:
 		outcome.Report, outcome.Durations = result.Report, result.Durations
 	case p != nil:
-		outcome.Problem = &Problem{Reason: p.Reason, Message: p.Message, Action: p.Action, After: p.After}
-		if p.Cause != nil {
-			outcome.Problem.Cause = p.Cause.Error()
-		}
+		outcome.Problem = toWire(p)
 	default:
 		return err
 	}
@@ -72,7 +70,7 @@ func newLocal(job *Job, parent *parent, recorded *observations, engine Engine) (
 	resolver := &backends.Resolver{
 		Secrets:      &secretref.Source{Reader: reader, Config: config},
 		MetricsTypes: metricsTypes, LogTypes: logTypes, Egress: job.Egress, Telemetry: provider.RecordMetrics(recorded.add),
-		MaxQueryBytes: job.MaxQueryBytes, Memory: provider.NewResponseMemory(responseMemory(memlimit.Detect())),
+		MaxQueryBytes: job.MaxQueryBytes, Memory: provider.NewResponseMemory(responseMemory()),
 	}
 	if job.SharedQueries {
 		resolver.Queries = &parentSlots{call: parent.call}
@@ -85,15 +83,12 @@ func newLocal(job *Job, parent *parent, recorded *observations, engine Engine) (
 
 // responseMemory is the part of the memory limit of a run that responses of backends may take. All of them are for one namespace, which
 // gets half of it.
-func responseMemory(limit int64, limited bool) int64 {
+func responseMemory() int64 {
 	const (
 		part         = 4
 		withoutLimit = 128 << 20
 	)
-	if !limited {
-		return withoutLimit
-	}
-	return limit / part
+	return memlimit.Part(memlimit.Detect, part, withoutLimit)
 }
 
 // newReader reads what a run refers to. The kinds are known, so that no run asks the API server which it serves.
@@ -103,14 +98,15 @@ func newReader(config *rest.Config) (client.Reader, error) {
 		return nil, err
 	}
 	mapper := meta.NewDefaultRESTMapper(nil)
-	for _, kind := range []schema.GroupVersionKind{
+	for _, known := range []schema.GroupVersionKind{
 		corev1.SchemeGroupVersion.WithKind("ServiceAccount"), corev1.SchemeGroupVersion.WithKind("Secret"),
 		v1alpha1.GroupVersion().WithKind("InspectionReport"), v1alpha1.GroupVersion().WithKind("MetricsBackend"),
 		v1alpha1.GroupVersion().WithKind("LogBackend"),
 	} {
-		mapper.Add(kind, meta.RESTScopeNamespace)
+		mapper.Add(known, meta.RESTScopeNamespace)
 	}
-	return client.New(config, client.Options{Scheme: scheme, Mapper: mapper})
+	reader, err := client.New(config, client.Options{Scheme: scheme, Mapper: mapper})
+	return kind.CheckedReader{Reader: reader}, err
 }
 
 // parent is the child's view of the process that started it.
