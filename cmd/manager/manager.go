@@ -164,11 +164,7 @@ func responseMemory(configured string, detect func() (int64, bool)) int64 {
 	if quantity, err := resource.ParseQuantity(configured); err == nil { // validated; empty is none
 		return quantity.Value()
 	}
-	limit, known := detect()
-	if !known {
-		return withoutLimit
-	}
-	return limit / part
+	return memlimit.Part(detect, part, withoutLimit)
 }
 
 func addHealthChecks(manager ctrl.Manager) error {

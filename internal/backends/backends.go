@@ -15,6 +15,7 @@ import (
 	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/provider/notify"
 	"kubeops.io/kubeops/internal/secretref"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // Resolver opens backends. It is safe for concurrent use.
@@ -51,25 +52,21 @@ func (r Redactor) Redact(text string, maxRunes int) string { return r(text, maxR
 
 // newRedactor removes the values that the readers gave out.
 func newRedactor(secrets ...*secretref.Reader) Redactor {
-	return func(text string, most int) string {
+	return func(sent string, most int) string {
 		const enough = 64 << 10
-		if len(text) > enough {
-			text = text[:enough]
+		if len(sent) > enough {
+			sent = sent[:enough]
 		}
-		text = strings.ToValidUTF8(text, "")
+		sent = strings.ToValidUTF8(sent, "")
 		for _, reader := range secrets {
-			text = reader.Hide(text)
+			sent = reader.Hide(sent)
 		}
-		text = strings.Map(func(r rune) rune {
+		sent = strings.Map(func(r rune) rune {
 			if unicode.IsSpace(r) {
 				return ' '
 			}
 			return r
-		}, text)
-		text = printable.Line(strings.TrimSpace(text))
-		if runes := []rune(text); len(runes) > most {
-			return string(runes[:most-3]) + "..."
-		}
-		return text
+		}, sent)
+		return text.Clip(printable.Line(strings.TrimSpace(sent)), most)
 	}
 }

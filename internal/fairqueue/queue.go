@@ -7,7 +7,7 @@
 //   - With Interrupts, a namespace may take all slots. If another one has then waited for Grace without a slot, the youngest item of the
 //     namespace that holds the most is interrupted, and the rule above holds for some time.
 //
-// Delays, rate limits, deduplication and metrics are those of k8s.io/client-go/util/workqueue. See docs/adr/0014.
+// Delays, rate limits, deduplication and metrics are those of k8s.io/client-go/util/workqueue. See docs/adr/0016.
 package fairqueue
 
 import (

@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"context"
-	"path"
 	"slices"
 
 	"kubeops.io/kubeops/internal/inspect/check"
@@ -10,6 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/loganalysis"
 	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/redact"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // readLogs adds the errors that workloads log to the graph, if log analysis is enabled.
@@ -23,8 +23,7 @@ func readLogs(ctx context.Context, in Input, timer *timer, filter *scope.Filter,
 		Wanting: check.Requiring(in.Checks, facts.SourceLogTemplates), Redact: gate.Text,
 		Exclude: func(namespace string) bool {
 			return slices.ContainsFunc(in.ExcludeNamespaces, func(pattern string) bool {
-				matched, err := path.Match(pattern, namespace)
-				return matched || err != nil && pattern == namespace
+				return text.Match(pattern, namespace)
 			})
 		},
 	})

@@ -17,6 +17,15 @@ func Detect() (bytes int64, known bool) {
 	return limit, limit < math.MaxInt64
 }
 
+// Part of the memory limit that detect finds, or a number of bytes where there is none.
+func Part(detect func() (int64, bool), divisor, withoutLimit int64) int64 {
+	limit, known := detect()
+	if !known {
+		return withoutLimit
+	}
+	return limit / divisor
+}
+
 // cgroup is the limit of the cgroup of this process, of version 2 or 1, or the largest number. In a container its files are those of the
 // root folder, whatever the path in /proc/self/cgroup is.
 func cgroup(root fs.FS) int64 {

@@ -33,18 +33,29 @@ type Subject struct {
 // Password of the user kubeops, which the fake requires.
 const Password = hostile.Password
 
-// Run the suite against servers that misbehave and against the fake.
-func Run(t *testing.T, s Subject) {
+func lastHour() metrics.Range {
 	now := time.Now()
-	span := metrics.Range{Start: now.Add(-time.Hour), End: now, Step: time.Minute}
-	for name, call := range map[string]func(context.Context, metrics.Provider) error{
+	return metrics.Range{Start: now.Add(-time.Hour), End: now, Step: time.Minute}
+}
+
+// calls are what every backend implements, by name.
+func calls(span metrics.Range) map[string]func(context.Context, metrics.Provider) error {
+	return map[string]func(context.Context, metrics.Provider) error{
 		"probe": func(ctx context.Context, p metrics.Provider) error { _, err := p.Probe(ctx); return err },
-		"query": func(ctx context.Context, p metrics.Provider) error { _, err := p.Query(ctx, "up", now); return err },
+		"query": func(ctx context.Context, p metrics.Provider) error {
+			_, err := p.Query(ctx, "up", span.End)
+			return err
+		},
 		"range": func(ctx context.Context, p metrics.Provider) error {
 			_, err := p.QueryRange(ctx, "up", span)
 			return err
 		},
-	} {
+	}
+}
+
+// Run the suite against servers that misbehave and against the fake.
+func Run(t *testing.T, s Subject) {
+	for name, call := range calls(lastHour()) {
 		t.Run(name+" of a server that", func(t *testing.T) {
 			t.Parallel()
 			hostile.Run(t, func(ctx context.Context, endpoint provider.Endpoint) error {

@@ -3,7 +3,6 @@ package conformance
 import (
 	"context"
 	"testing"
-	"time"
 
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
@@ -13,17 +12,10 @@ import (
 // RunMemory runs every method that the backend implements against responses that decoders may turn into a multiple of their size, see
 // hostile.RunMemory. Do not run the test in parallel.
 func RunMemory(t *testing.T, s Subject, responses ...hostile.Response) {
-	now := time.Now()
-	span := metrics.Range{Start: now.Add(-time.Hour), End: now, Step: time.Minute}
-	for name, call := range map[string]func(context.Context, metrics.Provider) error{
-		"probe": func(ctx context.Context, p metrics.Provider) error { _, err := p.Probe(ctx); return err },
-		"query": func(ctx context.Context, p metrics.Provider) error { _, err := p.Query(ctx, "up", now); return err },
-		"range": func(ctx context.Context, p metrics.Provider) error {
-			_, err := p.QueryRange(ctx, "up", span)
-			return err
-		},
-		"lists": func(ctx context.Context, p metrics.Provider) error { everyList(ctx, p, span); return nil },
-	} {
+	span := lastHour()
+	all := calls(span)
+	all["lists"] = func(ctx context.Context, p metrics.Provider) error { everyList(ctx, p, span); return nil }
+	for name, call := range all {
 		t.Run(name, func(t *testing.T) {
 			hostile.RunMemory(t, hostile.Backend{
 				Usual: []hostile.Response{
