@@ -192,9 +192,12 @@ func TestManyInspectionsOfOneNamespaceHoldNoOtherUp(t *testing.T) {
 		}
 		return nil
 	})
-	close(c.gate.opened)
+	c.gate.opened <- struct{}{} // one slot only: of two reconciles that begin together, either could start its run first
 	c.finished(t, c.neighbour, 1)
+	close(c.gate.opened)
+	c.gate.mutex.Lock()
 	next := c.gate.starts[2]
+	c.gate.mutex.Unlock()
 	if next.namespace != c.neighbour.Namespace {
 		t.Error("a run of the crowd started before the neighbour's")
 	}
