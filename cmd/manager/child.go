@@ -14,6 +14,7 @@ import (
 	configv1alpha1 "kubeops.io/kubeops/api/config/v1alpha1"
 	"kubeops.io/kubeops/internal/child"
 	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/managerconfig"
 	"kubeops.io/kubeops/internal/memlimit"
 	"kubeops.io/kubeops/internal/runner"
 )
@@ -23,8 +24,7 @@ const (
 	runArgument = "run-inspection"
 	// ownMemory of the limit of the container is for the manager itself: four times what it needs when idle, without its text.
 	ownMemory = 96 << 20
-	// minRunMemory is what a run gets at least, and defaultRunMemory what it gets in a container without a limit.
-	minRunMemory     = 128 << 20
+	// defaultRunMemory is what a run gets in a container without a limit.
 	defaultRunMemory = 1 << 30
 )
 
@@ -66,5 +66,6 @@ func runMemory(configured string, container, parallel int64) int64 {
 	if container == 0 {
 		return defaultRunMemory
 	}
-	return max((container-ownMemory)/parallel, minRunMemory)
+	least := resource.MustParse(managerconfig.MinMemoryLimit)
+	return max((container-ownMemory)/parallel, least.Value())
 }
