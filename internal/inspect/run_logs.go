@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"context"
-	"slices"
 
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -22,9 +21,7 @@ func readLogs(ctx context.Context, in Input, timer *timer, filter *scope.Filter,
 		Provider: in.Logs, Graph: filter.Graph(), Scope: filter, Options: *in.LogAnalysis,
 		Wanting: check.Requiring(in.Checks, facts.SourceLogTemplates), Redact: gate.Text,
 		Exclude: func(namespace string) bool {
-			return slices.ContainsFunc(in.ExcludeNamespaces, func(pattern string) bool {
-				return text.Match(pattern, namespace)
-			})
+			return text.MatchAny(in.ExcludeNamespaces, namespace)
 		},
 	})
 	timer.done(StageLogs)

@@ -159,7 +159,7 @@ func (e Egress) CheckBehindProxy(ctx context.Context, host string) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(e.ProxyResolvedHosts, func(pattern string) bool { return text.Match(pattern, name) }) {
+	if text.MatchAny(e.ProxyResolvedHosts, name) {
 		return nil
 	}
 	addresses, err := e.lookup(ctx, lookupTimeout, name)

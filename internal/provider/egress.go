@@ -66,18 +66,15 @@ func (e Egress) checkHost(host string) (allowed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	matches := func(patterns []string) bool {
-		return slices.ContainsFunc(patterns, func(pattern string) bool { return text.Match(pattern, name) })
-	}
 	switch {
-	case !e.AllowLoopback && (name == "localhost" || strings.HasSuffix(name, ".localhost")), matches(builtinHosts()):
+	case !e.AllowLoopback && (name == "localhost" || strings.HasSuffix(name, ".localhost")), text.MatchAny(builtinHosts(), name):
 		return false, fmt.Errorf("%w: %s", errEgressSpelling, name)
-	case matches(e.DeniedHosts):
+	case text.MatchAny(e.DeniedHosts, name):
 		return false, errEgressOperator
-	case len(e.AllowedHosts) > 0 && len(e.Allowed) == 0 && !matches(e.AllowedHosts):
+	case len(e.AllowedHosts) > 0 && len(e.Allowed) == 0 && !text.MatchAny(e.AllowedHosts, name):
 		return false, errEgressOperator
 	}
-	return matches(e.AllowedHosts), nil
+	return text.MatchAny(e.AllowedHosts, name), nil
 }
 
 // hostName returns a name as it is looked up: in ASCII and lower case, without the dot at its end. What some resolvers read as an

@@ -4,6 +4,7 @@ package text
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -60,6 +61,11 @@ func Match(pattern, name string) bool {
 		return pattern == name
 	}
 	return matched
+}
+
+// MatchAny reports whether a name matches at least one of the patterns; see Match.
+func MatchAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return Match(pattern, name) })
 }
 
 // Closest returns the candidate with the smallest edit distance to the name, the first of equals, or "" when none is within the

@@ -75,6 +75,11 @@ func TestMatch(t *testing.T) {
 	if !text.Match("[", "[") {
 		t.Error("a malformed pattern does not match itself")
 	}
+	for name, want := range map[string]bool{"pod-crash": true, "node": true, "nodes": false} {
+		if got := text.MatchAny([]string{"pod-*", "node"}, name); got != want {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
 }
 
 func TestClosestSuggestsOnlyLikelyTypos(t *testing.T) {

@@ -2,7 +2,6 @@ package custom
 
 import (
 	"context"
-	"path"
 	"slices"
 
 	"kubeops.io/kubeops/internal/inspect/check"
@@ -96,7 +95,7 @@ func (p *pass) Begin(list collect.List) {
 // Object checks an object of the list. It returns false when ctx has ended or all checks of the list have stopped.
 func (p *pass) Object(ctx context.Context, object map[string]any) bool {
 	o := newSubject(object, p.session.world)
-	if p.excludes(o.ref) {
+	if o.ref.InNamespaces(p.excluded) {
 		return true
 	}
 	active := false
@@ -107,15 +106,4 @@ func (p *pass) Object(ctx context.Context, object map[string]any) bool {
 		active = active || st.stopped.IsZero()
 	}
 	return active
-}
-
-func (p *pass) excludes(r facts.Ref) bool {
-	namespace := r.Namespace
-	if r.Kind == facts.Namespace {
-		namespace = r.Name
-	}
-	return namespace != "" && slices.ContainsFunc(p.excluded, func(pattern string) bool {
-		ok, err := path.Match(pattern, namespace)
-		return pattern == namespace || (ok && err == nil)
-	})
 }

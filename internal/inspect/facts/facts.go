@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // Kind is the kind of a node, written as in the API.
@@ -67,6 +68,15 @@ func (r Ref) String() string {
 		return string(r.Kind) + "/" + r.Name
 	}
 	return string(r.Kind) + "/" + r.Namespace + "/" + r.Name
+}
+
+// InNamespaces reports whether the object is in a namespace, or is one, that matches a name or glob of the list.
+func (r Ref) InNamespaces(patterns []string) bool {
+	namespace := r.Namespace
+	if r.Kind == Namespace {
+		namespace = r.Name
+	}
+	return namespace != "" && text.MatchAny(patterns, namespace)
 }
 
 // IsZero reports whether the reference is empty.

@@ -25,7 +25,7 @@ func applyIgnores(in Input) (kept []causes.Linked, ignored int, expired []v1alph
 	for i, f := range in.Findings {
 		position[i] = -1
 		switch {
-		case excluded(in.ExcludeNamespaces, f):
+		case f.Object.InNamespaces(in.ExcludeNamespaces):
 		case in.NamespacesOnly && !f.Object.Namespaced() && f.Affects == 0:
 		case slices.ContainsFunc(active, func(r v1alpha1.IgnoreRule) bool { return matches(r, f) }):
 			ignored++
@@ -58,14 +58,6 @@ func countAffected(findings []causes.Linked) {
 			findings[cause].Affects++
 		}
 	}
-}
-
-func excluded(patterns []string, f causes.Linked) bool {
-	namespace := f.Object.Namespace
-	if f.Object.Kind == "Namespace" {
-		namespace = f.Object.Name
-	}
-	return namespace != "" && slices.ContainsFunc(patterns, func(p string) bool { return text.Match(p, namespace) })
 }
 
 func matches(rule v1alpha1.IgnoreRule, f causes.Linked) bool {
