@@ -33,10 +33,14 @@ var errNotConnected = errors.New("no connection")
 type Dialer struct {
 	egress  Egress
 	timeout time.Duration
+	// private reports whether the errors of an address are concealed: isPrivate.
+	private func(netip.Addr) bool
 }
 
 // Dialer connects within a timeout, which includes resolving the name.
-func (e Egress) Dialer(timeout time.Duration) *Dialer { return &Dialer{egress: e, timeout: timeout} }
+func (e Egress) Dialer(timeout time.Duration) *Dialer {
+	return &Dialer{egress: e, timeout: timeout, private: isPrivate}
+}
 
 // DialContext connects to host:port. Each address that a name resolves to is judged before it is dialed. A private address that
 // cannot be connected to has the same error after the same time, whatever the cause.
@@ -60,7 +64,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	defer concealed.stop()
 	dialer := &net.Dialer{Timeout: d.timeout, KeepAlive: keepAlive, Control: func(_, address string, _ syscall.RawConn) error {
 		ip, err := d.egress.allowsAddress(address, hostAllowed)
-		if err == nil && !d.egress.DetailedDialErrors && isPrivate(ip) {
+		if err == nil && !d.egress.DetailedDialErrors && d.private(ip) {
 			concealed.start()
 		}
 		return err
@@ -86,7 +90,7 @@ func (d *Dialer) share(ctx context.Context, host string, private time.Duration) 
 	} else if addresses, err = d.egress.lookup(ctx, d.timeout, host); err != nil {
 		return 0, err
 	}
-	if !d.egress.DetailedDialErrors && slices.ContainsFunc(addresses, isPrivate) {
+	if !d.egress.DetailedDialErrors && slices.ContainsFunc(addresses, d.private) {
 		return private, nil
 	}
 	return d.timeout, nil

@@ -10,8 +10,10 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -207,13 +209,16 @@ func TestPrivateRangesAreThoseOfAClusterInAnyForm(t *testing.T) {
 }
 
 func TestDialErrorsOfPrivateAddressesLookAlike(t *testing.T) {
-	own := privateAddress(t)
-	closed := net.JoinHostPort(own, closedPort(t, own))
+	const loopback = "127.0.0.1" // stands for a private address, which not every machine has
+	closed := net.JoinHostPort(loopback, closedPort(t, loopback))
 	after := 50 * time.Millisecond
-	dialer := Egress{}.Dialer(2 * after)
+	dialer := Egress{AllowLoopback: true}.Dialer(2 * after)
+	if !dialer.private(netip.MustParseAddr("10.1.2.3")) || dialer.private(netip.MustParseAddr("8.8.8.8")) {
+		t.Error("errors of other addresses than private ones are concealed")
+	}
+	dialer.private = netip.Addr.IsLoopback
 	_, refused := dialer.DialContext(t.Context(), "tcp", closed)
-	// Nothing responds in a range of documentation that is treated as private here: the dialing is ended by the deadline.
-	_, filtered := dialer.DialContext(t.Context(), "tcp", "10.255.255.1:9")
+	_, filtered := dialer.DialContext(t.Context(), "tcp", silentPort(t, loopback))
 	for name, err := range map[string]error{"refused": refused, "filtered": filtered} {
 		p := ToProblem(err, "host:80", Fields{})
 		if !errors.Is(err, errNotConnected) || p.Reason != v1alpha1.ReasonUnreachable || !strings.Contains(p.Message, "the port is closed, or") ||
@@ -221,7 +226,9 @@ func TestDialErrorsOfPrivateAddressesLookAlike(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, err, p)
 		}
 	}
-	_, detailed := Egress{DetailedDialErrors: true}.Dialer(2*time.Second).DialContext(t.Context(), "tcp", closed)
+	detailing := Egress{AllowLoopback: true, DetailedDialErrors: true}.Dialer(2 * time.Second)
+	detailing.private = netip.Addr.IsLoopback
+	_, detailed := detailing.DialContext(t.Context(), "tcp", closed)
 	if errors.Is(detailed, errNotConnected) || !strings.Contains(fmt.Sprint(detailed), "refused") {
 		t.Errorf("detailed: %v", detailed)
 	}
@@ -232,20 +239,31 @@ func TestDialErrorsOfPrivateAddressesLookAlike(t *testing.T) {
 	}
 }
 
-// privateAddress is an address of this machine in a private range.
-func privateAddress(t *testing.T) string {
+// silentPort is an address whose port does not answer to new connections, as if a firewall dropped their packets: its queue is full.
+func silentPort(t *testing.T, host string) string {
 	t.Helper()
-	addresses, err := net.InterfaceAddrs()
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, address := range addresses {
-		prefix, err := netip.ParsePrefix(address.String())
-		if err == nil && isPrivate(prefix.Addr()) && prefix.Addr().Is4() {
-			return prefix.Addr().String()
-		}
+	t.Cleanup(func() { _ = syscall.Close(socket) })
+	if err := errors.Join(syscall.Bind(socket, &syscall.SockaddrInet4{Addr: netip.MustParseAddr(host).As4()}),
+		syscall.Listen(socket, 0)); err != nil {
+		t.Fatal(err)
 	}
-	t.Skip("this machine has no private address")
+	bound, err := syscall.Getsockname(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := net.JoinHostPort(host, strconv.Itoa(bound.(*syscall.SockaddrInet4).Port))
+	for range 8 { // the first ones fill the queue
+		conn, err := (&net.Dialer{Timeout: 200 * time.Millisecond}).DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	t.Fatal("the queue of the port does not fill")
 	return ""
 }
 
