@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -85,12 +87,7 @@ var _ = Describe("the demo shop", Ordered, func() {
 	It("fits into 120 columns in kubectl", func(ctx SpecContext) {
 		out := env.kubectl(ctx, "get", "insp,inspr", "-n", "shop")
 		AddReportEntry("kubectl get insp,inspr", out)
-		for line := range strings.Lines(out) {
-			if strings.Contains(line, "`") {
-				continue // a command stays on one line, so that it can be copied
-			}
-			Expect(len(strings.TrimRight(line, " \n"))).To(BeNumerically("<=", 120), line)
-		}
+		fits(out)
 		Expect(out).To(ContainSubstring("everything"))
 	})
 
@@ -132,11 +129,19 @@ var _ = Describe("the demo shop", Ordered, func() {
 		Expect(code).To(BeZero(), errOut)
 		AddReportEntry("kubeops report", out)
 		Expect(out).To(ContainSubstring("FATAL: no pg_hba.conf entry"))
-		for line := range strings.Lines(out) {
-			if strings.Contains(line, "`") {
-				continue // a command stays on one line, so that it can be copied
-			}
-			Expect(len([]rune(strings.TrimRight(line, "\n")))).To(BeNumerically("<=", 120), line)
-		}
+		fits(withoutCommands(out))
 	})
 })
+
+// fits expects that a text fits into 120 columns.
+func fits(text string) {
+	GinkgoHelper()
+	for line := range strings.Lines(text) {
+		Expect(utf8.RuneCountInString(strings.TrimRight(line, " \n"))).To(BeNumerically("<=", 120), line)
+	}
+}
+
+// withoutCommands is a text without the lines of commands, which are not wrapped, so that they can be copied.
+func withoutCommands(text string) string {
+	return strings.Join(slices.DeleteFunc(strings.SplitAfter(text, "\n"), func(line string) bool { return strings.Contains(line, "`") }), "")
+}
