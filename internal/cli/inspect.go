@@ -111,7 +111,7 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	programs, err := customPrograms(o.customChecks, streams.In)
+	programs, err := customPrograms(ctx, o.customChecks, streams.In)
 	if err != nil {
 		return err
 	}

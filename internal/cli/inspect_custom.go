@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 const maxCustomFile = 4 << 20
 
 // customPrograms compiles the custom checks in a file, or from stdin for "-". An empty name yields none.
-func customPrograms(file string, stdin io.Reader) ([]custom.Program, error) {
+func customPrograms(ctx context.Context, file string, stdin io.Reader) ([]custom.Program, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -32,7 +33,7 @@ func customPrograms(file string, stdin io.Reader) ([]custom.Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--custom-checks: %s: %w", file, err)
 	}
-	programs, err := custom.Compile(list)
+	programs, err := custom.Compile(ctx, list)
 	var invalid *custom.InvalidError
 	if errors.As(err, &invalid) {
 		return nil, fmt.Errorf("--custom-checks: %s is invalid:\n%s", file, invalid.Detail())

@@ -52,7 +52,7 @@ spec:
 			if err := os.WriteFile(file, []byte(tc.content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			programs, err := customPrograms(file, nil)
+			programs, err := customPrograms(t.Context(), file, nil)
 			if tc.wantErr == "" && err != nil || tc.wantErr != "" && (err == nil || !strings.Contains(err.Error(), tc.wantErr)) {
 				t.Errorf("got %v, want %q", err, tc.wantErr)
 			}
@@ -77,7 +77,7 @@ func TestInvalidCustomChecksAreUsageErrors(t *testing.T) {
 }
 
 func TestTheSampleInspectionIsAcceptedAsCustomChecks(t *testing.T) {
-	programs, err := customPrograms("../../config/samples/kubeops_v1alpha1_inspection_customchecks.yaml", nil)
+	programs, err := customPrograms(t.Context(), "../../config/samples/kubeops_v1alpha1_inspection_customchecks.yaml", nil)
 	if err != nil || len(programs) != 3 {
 		t.Errorf("%d checks, %v", len(programs), err)
 	}

@@ -25,7 +25,7 @@ func (l *Local) resolve(ctx context.Context, inspection *v1alpha1.Inspection) (i
 	if err := checkNamespaces(&inspection.Spec); err != nil {
 		return inspect.Input{}, err
 	}
-	selected, own, err := l.SelectChecks(inspection.Spec.Checks, inspection.Spec.CustomChecks)
+	selected, own, err := l.SelectChecks(ctx, inspection.Spec.Checks, inspection.Spec.CustomChecks)
 	if err != nil {
 		return inspect.Input{}, err
 	}
@@ -59,7 +59,7 @@ func (l *Local) Check(ctx context.Context, inspection *v1alpha1.Inspection) erro
 	if err := checkNamespaces(&inspection.Spec); err != nil {
 		return err
 	}
-	if _, _, err := l.SelectChecks(inspection.Spec.Checks, inspection.Spec.CustomChecks); err != nil {
+	if _, _, err := l.SelectChecks(ctx, inspection.Spec.Checks, inspection.Spec.CustomChecks); err != nil {
 		return err
 	}
 	_, err := l.account(ctx, inspection)
@@ -91,12 +91,24 @@ func (l *Local) account(ctx context.Context, inspection *v1alpha1.Inspection) (*
 		"bind ClusterRole kubeops-inspector to it")
 }
 
+// compileTimeout bounds the compilation of an Inspection's custom checks. The bounds of their size keep it below a second on an idle
+// machine.
+const compileTimeout = 5 * time.Second
+
 // SelectChecks compiles the custom checks and narrows all to what the spec selects.
 func (l *Local) SelectChecks(
-	selection *v1alpha1.CheckSelection, customChecks []v1alpha1.CustomCheck,
+	ctx context.Context, selection *v1alpha1.CheckSelection, customChecks []v1alpha1.CustomCheck,
 ) ([]check.Check, []custom.Program, error) {
-	own, err := custom.Compile(customChecks)
-	if err != nil {
+	limited, cancel := context.WithTimeout(ctx, compileTimeout)
+	defer cancel()
+	own, err := custom.Compile(limited, customChecks)
+	switch {
+	case ctx.Err() != nil:
+		return nil, nil, ctx.Err()
+	case limited.Err() != nil && err != nil:
+		return nil, nil, problem.UserError(v1alpha1.ReasonInvalidCustomCheck, nil,
+			"spec.customChecks: compiling takes longer than %s; use fewer or shorter expressions", compileTimeout)
+	case err != nil:
 		return nil, nil, problem.UserError(v1alpha1.ReasonInvalidCustomCheck, nil, "spec.customChecks: %s", err)
 	}
 	if selection == nil {

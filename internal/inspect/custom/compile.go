@@ -40,15 +40,10 @@ type Program struct {
 // ID is the id of the check in findings and selections: custom-<id>.
 func (p Program) ID() string { return p.check.CheckID() }
 
-// Compile compiles checks without a deadline, see CompileContext.
-func Compile(checks []v1alpha1.CustomCheck) ([]Program, error) {
-	return CompileContext(context.Background(), checks)
-}
-
-// CompileContext compiles checks, in order. If any is invalid, the error is an *InvalidError with all issues, or with those up to
+// Compile compiles checks, in order. If any is invalid, the error is an *InvalidError with all issues, or with those up to
 // maxReported. It also applies the validation of the API server for Inspections, since the command line reads checks from files. Without
 // checks it does not create the environment of Kubernetes, which takes some megabytes and milliseconds. It ends with ctx.
-func CompileContext(ctx context.Context, checks []v1alpha1.CustomCheck) ([]Program, error) {
+func Compile(ctx context.Context, checks []v1alpha1.CustomCheck) ([]Program, error) {
 	if len(checks) == 0 {
 		return nil, nil
 	}
@@ -142,7 +137,7 @@ func (c *compiler) compile(field, expression string, want *cel.Type) (program ce
 		return nil // validate reports it
 	}
 	if c.ctx.Err() != nil {
-		return nil // CompileContext reports it
+		return nil // Compile reports it
 	}
 	ast := c.parse(field, expression)
 	if ast == nil {

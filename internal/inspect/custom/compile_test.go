@@ -85,7 +85,7 @@ func TestCompileErrorsHaveTheirLocation(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Compile([]v1alpha1.CustomCheck{tc.check})
+			_, err := Compile(t.Context(), []v1alpha1.CustomCheck{tc.check})
 			var invalid *InvalidError
 			if !errors.As(err, &invalid) {
 				t.Fatalf("got %v, want an InvalidError", err)
@@ -107,7 +107,7 @@ func TestCompileErrorsHaveTheirLocation(t *testing.T) {
 }
 
 func TestTheDetailPointsAtTheError(t *testing.T) {
-	_, err := Compile([]v1alpha1.CustomCheck{onDeployments("true &&\nsize(objct) > 0")})
+	_, err := Compile(t.Context(), []v1alpha1.CustomCheck{onDeployments("true &&\nsize(objct) > 0")})
 	var invalid *InvalidError
 	if !errors.As(err, &invalid) {
 		t.Fatal(err)
@@ -143,7 +143,7 @@ func TestInvalidFieldsAreRejected(t *testing.T) {
 		"an unknown category": {func(c *v1alpha1.CustomCheck) { c.Category = "taste" }, `category: must be reliability`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Compile([]v1alpha1.CustomCheck{onDeployments("true", tc.change)})
+			_, err := Compile(t.Context(), []v1alpha1.CustomCheck{onDeployments("true", tc.change)})
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want an issue with %q", err, tc.want)
 			}
@@ -153,17 +153,17 @@ func TestInvalidFieldsAreRejected(t *testing.T) {
 
 func TestDuplicateIDsAndTooManyChecksAreRejected(t *testing.T) {
 	twice := []v1alpha1.CustomCheck{onDeployments("true"), onDeployments("false")}
-	if _, err := Compile(twice); err == nil || !strings.Contains(err.Error(), "id: duplicate") {
+	if _, err := Compile(t.Context(), twice); err == nil || !strings.Contains(err.Error(), "id: duplicate") {
 		t.Errorf("got %v", err)
 	}
 	var many []v1alpha1.CustomCheck
 	for i := range v1alpha1.MaxCustomChecks + 1 {
 		many = append(many, onDeployments("true", func(c *v1alpha1.CustomCheck) { c.ID = fmt.Sprintf("c%d", i) }))
 	}
-	if _, err := Compile(many); err == nil || !strings.Contains(err.Error(), "at most 32 are allowed") {
+	if _, err := Compile(t.Context(), many); err == nil || !strings.Contains(err.Error(), "at most 32 are allowed") {
 		t.Errorf("got %v", err)
 	}
-	if programs, err := Compile(many[:v1alpha1.MaxCustomChecks]); err != nil || len(programs) != v1alpha1.MaxCustomChecks {
+	if programs, err := Compile(t.Context(), many[:v1alpha1.MaxCustomChecks]); err != nil || len(programs) != v1alpha1.MaxCustomChecks {
 		t.Errorf("%d programs, %v", len(programs), err)
 	}
 }
@@ -175,7 +175,7 @@ func TestKubernetesLibrariesAreAvailable(t *testing.T) {
 		"now - timestamp(object.metadata.creationTimestamp) < duration('24h')", "isSemver('1.2.3')", "sets.contains([1], [1])",
 		"object.metadata.labels.all(k, v, v != '')", "[1, 2].sum() == 3",
 	} {
-		if _, err := Compile([]v1alpha1.CustomCheck{onDeployments(expression)}); err != nil {
+		if _, err := Compile(t.Context(), []v1alpha1.CustomCheck{onDeployments(expression)}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -194,7 +194,7 @@ func TestUsedFactsAreDetected(t *testing.T) {
 		"facts.dependsOn.all(d, d.exists) && facts.events.size() == 0":            {"dependsOn", "events"},
 		"facts.cluster == 'local' || object.metadata.namespace == facts.cluster ": {"cluster"},
 	} {
-		programs, err := Compile([]v1alpha1.CustomCheck{onDeployments(expression)})
+		programs, err := Compile(t.Context(), []v1alpha1.CustomCheck{onDeployments(expression)})
 		if err != nil {
 			t.Error(err)
 			continue

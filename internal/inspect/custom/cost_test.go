@@ -132,13 +132,13 @@ func FuzzCustomCheck(f *testing.F) {
 	}
 	graph := testkit.Graph(f, "")
 	f.Fuzz(func(t *testing.T, expression string) {
-		programs, err := Compile([]v1alpha1.CustomCheck{onDeployments(expression,
+		programs, err := Compile(t.Context(), []v1alpha1.CustomCheck{onDeployments(expression,
 			func(c *v1alpha1.CustomCheck) { c.Match, c.MessageExpression = expression, expression })})
 		if err != nil {
 			if text := err.Error(); strings.ContainsAny(text, "\n") && !strings.Contains(text, "id") {
 				t.Errorf("a multi-line error: %q", text)
 			}
-			programs, err = Compile([]v1alpha1.CustomCheck{onDeployments(expression)})
+			programs, err = Compile(t.Context(), []v1alpha1.CustomCheck{onDeployments(expression)})
 			if err != nil {
 				return
 			}

@@ -20,7 +20,7 @@ import (
 // compiled compiles valid checks.
 func compiled(t testing.TB, list ...v1alpha1.CustomCheck) []Program {
 	t.Helper()
-	programs, err := Compile(list)
+	programs, err := Compile(t.Context(), list)
 	if err != nil {
 		t.Fatal(err)
 	}

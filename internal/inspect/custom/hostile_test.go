@@ -113,10 +113,10 @@ func FuzzLimits(f *testing.F) {
 	object := large()
 	f.Fuzz(func(t *testing.T, expression string) {
 		before := allocated()
-		programs, err := Compile([]v1alpha1.CustomCheck{onDeployments(expression,
+		programs, err := Compile(t.Context(), []v1alpha1.CustomCheck{onDeployments(expression,
 			func(c *v1alpha1.CustomCheck) { c.MessageExpression = "'' + string(" + expression + ")" })})
 		if err != nil {
-			programs, err = Compile([]v1alpha1.CustomCheck{onDeployments(expression)})
+			programs, err = Compile(t.Context(), []v1alpha1.CustomCheck{onDeployments(expression)})
 		}
 		if spent := allocated() - before; spent > 64<<20 {
 			t.Fatalf("compiling %q allocated %d MiB", expression, spent>>20)

@@ -121,7 +121,7 @@ func TestExpressionsAreRefusedBeforeTheyAreCompiled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := allocated()
-			_, err := Compile([]v1alpha1.CustomCheck{onDeployments(tc.expression)})
+			_, err := Compile(t.Context(), []v1alpha1.CustomCheck{onDeployments(tc.expression)})
 			var invalid *InvalidError
 			if tc.want != "" && (!errors.As(err, &invalid) || !strings.Contains(err.Error(), tc.want)) {
 				t.Fatalf("got %.500v, want %q", err, tc.want)
@@ -157,7 +157,7 @@ func TestTheChecksOfAnInspectionAreBoundedTogether(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := allocated()
-			_, err := Compile(checksOf(tc.expression))
+			_, err := Compile(t.Context(), checksOf(tc.expression))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %.500v, want %q", err, tc.want)
 			}
@@ -171,7 +171,7 @@ func TestTheChecksOfAnInspectionAreBoundedTogether(t *testing.T) {
 func TestCompilingEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := CompileContext(ctx, checksOf("true")); !errors.Is(err, context.Canceled) {
+	if _, err := Compile(ctx, checksOf("true")); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
