@@ -74,6 +74,10 @@ type CustomCheck struct {
 	// +kubebuilder:default=configuration
 	// +optional
 	Category Category `json:"category,omitempty"`
+	// class of the findings: Problem or Recommendation. Defaults to Problem for category reliability, and to Recommendation
+	// for others.
+	// +optional
+	Class FindingClass `json:"class,omitempty"`
 	// remediation describes how to fix a finding.
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional

@@ -47,6 +47,27 @@ const (
 	CategoryCost          Category = "cost"
 )
 
+// DefaultClass is the class of findings of this category: Problem for reliability, Recommendation for others. It applies to checks that
+// set no class, and to reports that were written before findings had one.
+func (c Category) DefaultClass() FindingClass {
+	if c == CategoryReliability {
+		return ClassProblem
+	}
+	return ClassRecommendation
+}
+
+// FindingClass separates what does not work now from advice.
+// +kubebuilder:validation:Enum=Problem;Recommendation
+type FindingClass string
+
+// Classes of findings.
+const (
+	// ClassProblem: something does not work now, or causes that something else does not work.
+	ClassProblem FindingClass = "Problem"
+	// ClassRecommendation: advice about security, good practice, capacity or cost. Everything works without it.
+	ClassRecommendation FindingClass = "Recommendation"
+)
+
 // EvidenceSource is where a piece of evidence was read.
 // +kubebuilder:validation:Enum=spec;condition;event;log;metric
 type EvidenceSource string
@@ -107,7 +128,22 @@ type Evidence struct {
 	Text string `json:"text"`
 }
 
-// Finding is one problem of one object.
+// RelatedFinding is another finding about the same subject of the same object, which its fix may resolve too.
+type RelatedFinding struct {
+	// id of the finding.
+	// +kubebuilder:validation:MaxLength=32
+	ID string `json:"id"`
+	// check that reported the finding.
+	// +kubebuilder:validation:MaxLength=63
+	Check string `json:"check"`
+	// severity of the finding.
+	Severity Severity `json:"severity"`
+	// message describes it.
+	// +kubebuilder:validation:MaxLength=2048
+	Message string `json:"message"`
+}
+
+// Finding is one problem of one object, or one recommendation for it.
 type Finding struct {
 	// id of the finding. The same problem of the same object has the same id in every report.
 	// +kubebuilder:validation:MaxLength=32
@@ -117,6 +153,10 @@ type Finding struct {
 	Check string `json:"check"`
 	// category of the impact: reliability, security, configuration, capacity or cost.
 	Category Category `json:"category"`
+	// class of the finding: Problem for what does not work now or causes that, Recommendation for advice. A recommendation
+	// that causes a problem is a problem. Reports without it: the category decides.
+	// +optional
+	Class FindingClass `json:"class,omitempty"`
 	// severity of the finding: critical, high, medium, low or info.
 	Severity Severity `json:"severity"`
 	// cluster of the object. "local" is the cluster that KubeOps runs in.
@@ -134,6 +174,13 @@ type Finding struct {
 	// +listMapKey=id
 	// +optional
 	Evidence []Evidence `json:"evidence,omitempty"`
+	// also lists less severe recommendations about the same subject of the same object, such as the security of its
+	// containers. They are not counted.
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=id
+	// +optional
+	Also []RelatedFinding `json:"also,omitempty"`
 	// causedBy is the id of the finding that causes this one. Empty for a root cause.
 	// +kubebuilder:validation:MaxLength=32
 	// +optional
@@ -155,14 +202,28 @@ type Finding struct {
 	// firstSeen is the time of the first report of the uninterrupted series that has this finding.
 	// +optional
 	FirstSeen *metav1.Time `json:"firstSeen,omitempty"`
-	// previously is set if the finding had another severity in the previous report, or has become a root cause or a symptom
-	// since.
+	// previously is set if the finding had another severity or class in the previous report, or has become a root cause or a
+	// symptom since.
 	// +optional
 	Previously *PreviousFinding `json:"previously,omitempty"`
 }
 
+// ClassOrDefault returns the class of the finding. In a report that was written before findings had one, the category decides.
+func (f *Finding) ClassOrDefault() FindingClass {
+	if f.Class != "" {
+		return f.Class
+	}
+	return f.Category.DefaultClass()
+}
+
+// IsProblem reports whether the class of the finding is Problem.
+func (f *Finding) IsProblem() bool { return f.ClassOrDefault() == ClassProblem }
+
 // PreviousFinding is the state of a finding in the previous report.
 type PreviousFinding struct {
+	// class in the earlier report.
+	// +optional
+	Class FindingClass `json:"class,omitempty"`
 	// severity in the earlier report.
 	Severity Severity `json:"severity"`
 	// causedBy is the id of the finding that caused it. Empty for a root cause.
@@ -222,6 +283,19 @@ type Gap struct {
 	Remediation string `json:"remediation,omitempty"`
 }
 
+// RootCauseCounts is the number of findings that no other finding causes, in total and by severity.
+type RootCauseCounts struct {
+	// total of all severities.
+	Total          int32 `json:"total"`
+	SeverityCounts `json:",inline"`
+}
+
+// Add counts a finding of the given severity.
+func (c *RootCauseCounts) Add(severity Severity) {
+	c.Total++
+	c.SeverityCounts.Add(severity)
+}
+
 // SeverityCounts is the number of findings by severity.
 type SeverityCounts struct {
 	// critical findings.
@@ -250,6 +324,11 @@ func (c *SeverityCounts) Add(severity Severity) {
 	default:
 		c.Info++
 	}
+}
+
+// BySeverity returns the counts in the order of Severities.
+func (c SeverityCounts) BySeverity() []int32 {
+	return []int32{c.Critical, c.High, c.Medium, c.Low, c.Info}
 }
 
 // Total returns the number of findings of all severities.
@@ -281,6 +360,9 @@ type FixedFinding struct {
 	// category of the check.
 	// +optional
 	Category Category `json:"category,omitempty"`
+	// class in the earlier report.
+	// +optional
+	Class FindingClass `json:"class,omitempty"`
 	// causedBy is the id of the finding that caused it. Empty for a root cause.
 	// +kubebuilder:validation:MaxLength=32
 	// +optional
@@ -297,6 +379,11 @@ type FixedFinding struct {
 	// returns is how often the finding had returned before.
 	// +optional
 	Returns int32 `json:"returns,omitempty"`
+}
+
+// IsProblem reports whether the class of the finding was Problem.
+func (f *FixedFinding) IsProblem() bool {
+	return (&Finding{Class: f.Class, Category: f.Category}).IsProblem()
 }
 
 // OmittedFindings is the number of findings of one check that were omitted to limit the size of the report.

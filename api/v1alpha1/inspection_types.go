@@ -169,7 +169,7 @@ type InspectionSpec struct {
 	Export *Export `json:"export,omitempty"`
 }
 
-// RootCause is a summary of a finding that no other finding causes.
+// RootCause is a summary of a problem that no other finding causes.
 type RootCause struct {
 	// id of the finding in the report.
 	ID string `json:"id"`
@@ -239,16 +239,19 @@ type InspectionStatus struct {
 	// lastReport is the name of the latest InspectionReport.
 	// +optional
 	LastReport string `json:"lastReport,omitempty"`
-	// score of the last report, 0 to 100. 100 means no findings.
+	// score of the problems in the last report, 0 to 100. 100 means no problems.
 	// +optional
 	Score *int32 `json:"score,omitempty"`
-	// counts of findings in the last report by severity.
+	// problems in the last report: root causes of what does not work.
 	// +optional
-	Counts *SeverityCounts `json:"counts,omitempty"`
+	Problems *RootCauseCounts `json:"problems,omitempty"`
+	// recommendations in the last report.
+	// +optional
+	Recommendations *RootCauseCounts `json:"recommendations,omitempty"`
 	// changes between the last two reports.
 	// +optional
 	Changes *ChangeCounts `json:"changes,omitempty"`
-	// rootCauses are the ten most severe root causes of the last report.
+	// rootCauses are the ten most severe problems of the last report.
 	// +kubebuilder:validation:MaxItems=10
 	// +listType=atomic
 	// +optional
@@ -264,11 +267,14 @@ type InspectionStatus struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=insp,categories=kubeops
-// +kubebuilder:printcolumn:name="Score",type=integer,JSONPath=`.status.score`
-// +kubebuilder:printcolumn:name="Critical",type=integer,JSONPath=`.status.counts.critical`
+// +kubebuilder:printcolumn:name="Schedule",type=string,JSONPath=`.spec.schedule`
+// +kubebuilder:printcolumn:name="Suspended",type=boolean,JSONPath=`.spec.suspend`
+// +kubebuilder:printcolumn:name="Last Run",type=date,JSONPath=`.status.lastRunTime`
+// +kubebuilder:printcolumn:name="Problems",type=integer,JSONPath=`.status.problems.total`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
-// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Age",type=date,priority=1,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Score",type=integer,priority=1,JSONPath=`.status.score`
 // +kubebuilder:printcolumn:name="Report",type=string,priority=1,JSONPath=`.status.lastReport`
 // +kubebuilder:printcolumn:name="Next",type=string,priority=1,JSONPath=`.status.nextRunTime`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 200",message="the name of an Inspection must not exceed 200 characters, because the names of its reports contain it"

@@ -19,15 +19,17 @@ type ReportSummary struct {
 	StartTime metav1.Time `json:"startTime"`
 	// duration of the run.
 	Duration metav1.Duration `json:"duration"`
-	// score from 0 to 100. 100 means no findings.
+	// score from 0 to 100 of the problems. 100 means that no problem was found; recommendations do not affect it.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	Score int32 `json:"score"`
-	// counts of findings by severity.
+	// problems is the number of root causes of what does not work, without their symptoms.
+	Problems RootCauseCounts `json:"problems"`
+	// recommendations is the number of recommendations, without those that are part of the tree of another finding.
+	Recommendations RootCauseCounts `json:"recommendations"`
+	// counts of all findings by severity, including symptoms.
 	Counts SeverityCounts `json:"counts"`
-	// rootCauses is the number of findings that no other finding causes.
-	RootCauses int32 `json:"rootCauses"`
-	// changes since the previous report.
+	// changes of all findings since the previous report.
 	Changes ChangeCounts `json:"changes"`
 	// ignored is the number of findings excluded by ignore rules.
 	// +optional
@@ -50,9 +52,8 @@ type ReportSummary struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:shortName=inspr,categories=kubeops
 // +kubebuilder:printcolumn:name="Score",type=integer,JSONPath=`.summary.score`
-// +kubebuilder:printcolumn:name="Root Causes",type=integer,JSONPath=`.summary.rootCauses`
-// +kubebuilder:printcolumn:name="Critical",type=integer,JSONPath=`.summary.counts.critical`
-// +kubebuilder:printcolumn:name="High",type=integer,JSONPath=`.summary.counts.high`
+// +kubebuilder:printcolumn:name="Problems",type=integer,JSONPath=`.summary.problems.total`
+// +kubebuilder:printcolumn:name="Recommendations",type=integer,JSONPath=`.summary.recommendations.total`
 // +kubebuilder:printcolumn:name="New",type=integer,JSONPath=`.summary.changes.new`
 // +kubebuilder:printcolumn:name="Fixed",type=integer,JSONPath=`.summary.changes.fixed`
 // +kubebuilder:printcolumn:name="Gaps",type=integer,JSONPath=`.summary.gaps`
@@ -65,7 +66,8 @@ type InspectionReport struct {
 
 	// summary of the report.
 	Summary ReportSummary `json:"summary"`
-	// findings of the run. Root causes come first, most severe first, each followed by the findings that it causes.
+	// findings of the run. Problems come first, then recommendations; in both, root causes are sorted by severity, each
+	// followed by the findings that it causes.
 	// +kubebuilder:validation:MaxItems=500
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a report is immutable: findings cannot be changed"
 	// +listType=map
@@ -73,7 +75,7 @@ type InspectionReport struct {
 	// +optional
 	Findings []Finding `json:"findings,omitempty"`
 	// omitted lists the number of omitted findings by check. A report keeps at most 500 findings with 512 KiB in total, the
-	// most severe root causes first.
+	// root causes of problems first, most severe first.
 	// +kubebuilder:validation:MaxItems=512
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a report is immutable: omitted cannot be changed"
 	// +listType=map

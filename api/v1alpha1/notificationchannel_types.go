@@ -20,6 +20,10 @@ const (
 
 // NotificationFilter selects the findings to send.
 type NotificationFilter struct {
+	// recommendations sends recommendations like problems. By default only problems are sent, and messages contain the number
+	// of recommendations.
+	// +optional
+	Recommendations bool `json:"recommendations,omitempty"`
 	// minSeverity is the lowest severity to send. Defaults to high.
 	// +optional
 	MinSeverity Severity `json:"minSeverity,omitempty"`
@@ -104,7 +108,7 @@ type NotificationChannelSpec struct {
 	// nats configures the server and subject. Required for type nats, forbidden otherwise.
 	// +optional
 	NATS *NATSSubject `json:"nats,omitempty"`
-	// filter selects the findings to send. Only root causes are sent; for the findings that they cause, messages contain a
+	// filter selects the problems to send. Only root causes are sent; for the findings that they cause, messages contain a
 	// count.
 	// +optional
 	Filter NotificationFilter `json:"filter,omitempty"`

@@ -94,7 +94,7 @@ func TestAReportIsExplainedAfterItWasSaved(t *testing.T) {
 	w.Inspection(withAI())
 	w.Settle(w.reconciler(w.explaining()))
 	i, report := w.Get(), w.Newest()
-	causes := int(report.Summary.RootCauses)
+	causes := int(report.Summary.Problems.Total + report.Summary.Recommendations.Total)
 	if saved != 1 || len(fake.Asked()) != causes+1 || len(report.Explanations) != causes+1 || causes < 2 {
 		t.Fatalf("%d reports when the model was asked; %d questions, %d explanations, %d root causes", saved, len(fake.Asked()),
 			len(report.Explanations), causes)
@@ -244,7 +244,7 @@ func TestACrashBetweenTwoAnswersPaysNoneTwice(t *testing.T) {
 	}
 	fake.Answer(citing)
 	w.Settle(w.reconciler(w.explaining()))
-	causes := int(w.Newest().Summary.RootCauses)
+	causes := int(w.Newest().Summary.Problems.Total + w.Newest().Summary.Recommendations.Total)
 	if got := w.Newest().Explanations; len(got) != causes+1 || len(fake.Asked()) != causes+2 {
 		t.Errorf("%d explanations of %d causes, asked %d times", len(got), causes, len(fake.Asked()))
 	}

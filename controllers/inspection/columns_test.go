@@ -70,9 +70,11 @@ func TestTablesFitTheScreen(t *testing.T) {
 	report := &v1alpha1.InspectionReport{
 		ObjectMeta: w.Meta("production-every-morning-20261123t0630-8f3a1"),
 		Summary: v1alpha1.ReportSummary{
-			StartTime: metav1.NewTime(w.Clock.Now()), Score: 37, RootCauses: 128, Gaps: 14,
-			Counts:  v1alpha1.SeverityCounts{Critical: 12, High: 240, Medium: 980, Low: 24, Info: 3},
-			Changes: v1alpha1.ChangeCounts{New: 118, Fixed: 1003, Persisting: 20},
+			StartTime: metav1.NewTime(w.Clock.Now()), Score: 37, Gaps: 14,
+			Problems:        v1alpha1.RootCauseCounts{Total: 128, SeverityCounts: v1alpha1.SeverityCounts{Critical: 12, High: 116}},
+			Recommendations: v1alpha1.RootCauseCounts{Total: 1131, SeverityCounts: v1alpha1.SeverityCounts{Medium: 1104, Low: 27}},
+			Counts:          v1alpha1.SeverityCounts{Critical: 12, High: 240, Medium: 1104, Low: 27},
+			Changes:         v1alpha1.ChangeCounts{New: 118, Fixed: 1003, Persisting: 20},
 		},
 	}
 	w.Create(report)

@@ -20,8 +20,11 @@ type Metrics struct {
 	runs     *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	findings *prometheus.GaugeVec
-	gaps     *prometheus.GaugeVec
-	score    *prometheus.GaugeVec
+	// problems and recommendations are root causes, as the summary of a report counts them.
+	problems        *prometheus.GaugeVec
+	recommendations *prometheus.GaugeVec
+	gaps            *prometheus.GaugeVec
+	score           *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics. Registering them twice with one registry is an error.
@@ -40,16 +43,22 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		}, []string{"stage"}),
 		findings: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "kubeops_inspection_findings",
-			Help: "Findings of the last report by check and severity.",
-		}, append(object, "check", "severity")),
+			Help: "Findings of the last report, including symptoms, by check, class and severity.",
+		}, append(object, "check", "class", "severity")),
+		problems: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kubeops_inspection_problems", Help: "Problems of the last report by severity, without their symptoms.",
+		}, append(object, "severity")),
+		recommendations: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kubeops_inspection_recommendations", Help: "Recommendations of the last report by severity.",
+		}, append(object, "severity")),
 		gaps: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "kubeops_inspection_gaps", Help: "What the last report could not inspect.",
 		}, object),
 		score: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "kubeops_inspection_score", Help: "Score of the last report, 0 to 100.",
+			Name: "kubeops_inspection_score", Help: "Score of the problems in the last report, 0 to 100.",
 		}, object),
 	}
-	for _, c := range []prometheus.Collector{m.runs, m.duration, m.findings, m.gaps, m.score} {
+	for _, c := range []prometheus.Collector{m.runs, m.duration, m.findings, m.problems, m.recommendations, m.gaps, m.score} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}
@@ -82,7 +91,12 @@ func (m *Metrics) knows(i *v1alpha1.Inspection) bool {
 func (m *Metrics) show(i *v1alpha1.Inspection, report *v1alpha1.InspectionReport) {
 	m.forget(i.Namespace, i.Name)
 	for _, f := range report.Findings {
-		m.findings.WithLabelValues(i.Namespace, i.Name, f.Check, string(f.Severity)).Inc()
+		m.findings.WithLabelValues(i.Namespace, i.Name, f.Check, string(f.ClassOrDefault()), string(f.Severity)).Inc()
+	}
+	for n, severity := range v1alpha1.Severities() {
+		m.problems.WithLabelValues(i.Namespace, i.Name, string(severity)).Set(float64(report.Summary.Problems.BySeverity()[n]))
+		m.recommendations.WithLabelValues(i.Namespace, i.Name, string(severity)).
+			Set(float64(report.Summary.Recommendations.BySeverity()[n]))
 	}
 	m.gaps.WithLabelValues(i.Namespace, i.Name).Set(float64(report.Summary.Gaps))
 	m.score.WithLabelValues(i.Namespace, i.Name).Set(float64(report.Summary.Score))
@@ -95,6 +109,8 @@ func (m *Metrics) show(i *v1alpha1.Inspection, report *v1alpha1.InspectionReport
 func (m *Metrics) forget(namespace, name string) {
 	labels := prometheus.Labels{"namespace": namespace, "inspection": name}
 	m.findings.DeletePartialMatch(labels)
+	m.problems.DeletePartialMatch(labels)
+	m.recommendations.DeletePartialMatch(labels)
 	m.gaps.DeletePartialMatch(labels)
 	m.score.DeletePartialMatch(labels)
 	m.mutex.Lock()

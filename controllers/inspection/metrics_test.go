@@ -36,9 +36,9 @@ func TestMetricsShowTheLastReport(t *testing.T) {
 	check := w.Get().Status.RootCauses[0].Check
 	severity := string(w.Get().Status.RootCauses[0].Severity)
 	findings := `
-# HELP kubeops_inspection_findings Findings of the last report by check and severity.
+# HELP kubeops_inspection_findings Findings of the last report, including symptoms, by check, class and severity.
 # TYPE kubeops_inspection_findings gauge
-kubeops_inspection_findings{check="` + check + `",inspection="i",namespace="` + w.Namespace + `",severity="` + severity + `"} 2
+kubeops_inspection_findings{check="` + check + `",class="Problem",inspection="i",namespace="` + w.Namespace + `",severity="` + severity + `"} 2
 `
 	runs := `
 # HELP kubeops_inspection_runs_total Runs by result: Succeeded, or the reason of the problem that ended the try.

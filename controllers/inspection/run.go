@@ -25,6 +25,6 @@ func (l *logic) inspect(
 	l.metrics.stages(result.Durations)
 	summary := result.Report.Summary
 	log.FromContext(ctx).Info("Inspected", "report", run.Report, "trigger", run.Trigger,
-		"findings", summary.Counts.Total(), "rootCauses", summary.RootCauses, "gaps", len(result.Report.Gaps))
+		"problems", summary.Problems.Total, "recommendations", summary.Recommendations.Total, "gaps", len(result.Report.Gaps))
 	return l.reports.save(ctx, scope.Object, run, result.Report)
 }

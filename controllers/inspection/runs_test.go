@@ -22,7 +22,7 @@ func TestAnInspectionRunsOnceForEachGenerationAndRequest(t *testing.T) {
 	w.Settle(r)
 	w.Settle(r)
 	i := w.Get()
-	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause, 1 finding, 2 gaps")
+	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 problem, 2 gaps")
 	if n := len(w.Reports()); n != 1 {
 		t.Fatalf("%d reports, want 1", n)
 	}
@@ -31,7 +31,7 @@ func TestAnInspectionRunsOnceForEachGenerationAndRequest(t *testing.T) {
 		report.Summary.Inspection != "i" {
 		t.Errorf("report %+v of %+v", report.Summary, report.ObjectMeta)
 	}
-	if i.Status.Counts.Total() != 1 || len(i.Status.RootCauses) != 1 || i.Status.RootCauses[0].Object != "Service/"+w.Namespace+"/lost" ||
+	if i.Status.Problems.Total != 1 || i.Status.Recommendations.Total != 0 || len(i.Status.RootCauses) != 1 || i.Status.RootCauses[0].Object != "Service/"+w.Namespace+"/lost" ||
 		i.Status.Changes.New != 1 {
 		t.Errorf("status %+v", i.Status)
 	}

@@ -1,14 +1,13 @@
 package inspection
 
 import (
-	"fmt"
-
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/render"
 	"kubeops.io/kubeops/internal/text"
 )
 
 const (
-	// maxRootCauses that the status names; the report has them all.
+	// maxRootCauses are the problems that the status names; the report has them all.
 	maxRootCauses = 10
 	// maxCauseMessage in the status, in runes.
 	maxCauseMessage = 256
@@ -30,12 +29,13 @@ func record(inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun, report
 	s.LastRunTime = &started
 	s.LastReport = report.Name
 	s.Score = &summary.Score
-	s.Counts = &summary.Counts
+	s.Problems = &summary.Problems
+	s.Recommendations = &summary.Recommendations
 	s.Changes = &summary.Changes
 	s.Gaps = summary.Gaps
 	s.RootCauses = nil
 	for _, f := range report.Findings {
-		if f.CausedBy == "" && len(s.RootCauses) < maxRootCauses {
+		if f.CausedBy == "" && f.IsProblem() && len(s.RootCauses) < maxRootCauses {
 			s.RootCauses = append(s.RootCauses, v1alpha1.RootCause{
 				ID: f.ID, Check: f.Check, Severity: f.Severity, Object: objectText(f.Object), Affects: f.Affects,
 				Message: text.Clip(f.Message, maxCauseMessage),
@@ -54,10 +54,7 @@ func objectText(o v1alpha1.ObjectReference) string {
 // summarize is a report in one short line, for the column that `kubectl get` shows.
 func summarize(report *v1alpha1.InspectionReport) string {
 	s := report.Summary
-	line := "no findings"
-	if s.RootCauses > 0 {
-		line = fmt.Sprintf("%s, %s", text.Count(int(s.RootCauses), "root cause"), text.Count(int(s.Counts.Total()), "finding"))
-	}
+	line := render.Headline(s)
 	if s.Gaps > 0 {
 		line += ", " + text.Count(int(s.Gaps), "gap")
 	}

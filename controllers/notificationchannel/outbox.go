@@ -121,7 +121,7 @@ func (d *delivery) entryIn(report *v1alpha1.InspectionReport) int {
 // explanationDelay is how long a report still waits for its explanations. Each explanation that is added wakes the controller.
 func (d *delivery) explanationDelay(ctx context.Context, report *v1alpha1.InspectionReport) (time.Duration, error) {
 	wanted := d.channel.Spec.ExplanationWait
-	if wanted == nil || report.Summary.RootCauses == 0 {
+	if wanted == nil || report.Summary.Problems.Total+report.Summary.Recommendations.Total == 0 {
 		return 0, nil
 	}
 	left := wanted.Duration - d.clock.Since(report.CreationTimestamp.Time)

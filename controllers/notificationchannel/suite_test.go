@@ -95,7 +95,7 @@ func (w *world) report(name string, findings []v1alpha1.Finding, channels ...str
 		Summary: v1alpha1.ReportSummary{
 			Inspection: "all",
 			StartTime:  metav1.NewTime(w.Clock.Now()),
-			RootCauses: int32(len(findings)),
+			Problems:   v1alpha1.RootCauseCounts{Total: int32(len(findings))},
 		}, //nolint:gosec // a few
 	}
 	r.Labels = map[string]string{v1alpha1.LabelUndelivered: "true"}

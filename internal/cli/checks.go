@@ -20,17 +20,18 @@ import (
 
 // catalogEntry is a check as `kubeops checks -o json` prints it.
 type catalogEntry struct {
-	ID          string            `json:"id"`
-	Category    v1alpha1.Category `json:"category"`
-	Severity    v1alpha1.Severity `json:"severity"`
-	Summary     string            `json:"summary"`
-	Meaning     string            `json:"meaning,omitempty"`
-	Remediation remedy.Text       `json:"remediation"`
-	Link        string            `json:"link,omitempty"`
-	Needs       []facts.Kind      `json:"needs"`
-	Uses        []facts.Kind      `json:"uses,omitempty"`
-	Sources     []facts.Source    `json:"sources,omitempty"`
-	ExplainedBy []string          `json:"explainedBy,omitempty"`
+	ID          string                `json:"id"`
+	Category    v1alpha1.Category     `json:"category"`
+	Class       v1alpha1.FindingClass `json:"class"`
+	Severity    v1alpha1.Severity     `json:"severity"`
+	Summary     string                `json:"summary"`
+	Meaning     string                `json:"meaning,omitempty"`
+	Remediation remedy.Text           `json:"remediation"`
+	Link        string                `json:"link,omitempty"`
+	Needs       []facts.Kind          `json:"needs"`
+	Uses        []facts.Kind          `json:"uses,omitempty"`
+	Sources     []facts.Source        `json:"sources,omitempty"`
+	ExplainedBy []string              `json:"explainedBy,omitempty"`
 	// Manifests is set for checks that also apply to manifests.
 	Manifests bool `json:"manifests"`
 }
@@ -70,7 +71,7 @@ func printChecks(w io.Writer, output string, selected []check.Check, explain boo
 	entries := make([]catalogEntry, 0, len(selected))
 	for _, c := range selected {
 		entries = append(entries, catalogEntry{
-			ID: c.ID, Category: c.Category, Severity: c.Severity, Summary: c.Summary, Meaning: c.Meaning,
+			ID: c.ID, Category: c.Category, Class: c.ClassOrDefault(), Severity: c.Severity, Summary: c.Summary, Meaning: c.Meaning,
 			Remediation: c.Remediation, Link: c.Link, Needs: c.Needs, Uses: c.Uses, Sources: c.Sources,
 			ExplainedBy: c.ExplainedBy, Manifests: c.OnFiles() != nil,
 		})
@@ -106,16 +107,16 @@ func tableOfChecks(w io.Writer, entries []catalogEntry) error {
 		return cmp.Or(cmp.Compare(a.Category, b.Category), cmp.Compare(a.Severity.Rank(), b.Severity.Rank()))
 	})
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tSEVERITY\tCATEGORY\tSUMMARY")
+	fmt.Fprintln(table, "ID\tCLASS\tSEVERITY\tCATEGORY\tSUMMARY")
 	for _, e := range entries {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", e.ID, e.Severity, e.Category, e.Summary)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", e.ID, e.Class, e.Severity, e.Category, e.Summary)
 	}
 	return table.Flush()
 }
 
 func explainCheck(w io.Writer, e catalogEntry) error {
 	text := &textWriter{w: w, width: 100}
-	text.line("%s (%s, %s)", e.ID, e.Severity, e.Category)
+	text.line("%s (%s: %s, %s)", e.ID, e.Class, e.Severity, e.Category)
 	text.paragraph("", e.Summary)
 	text.paragraph("", e.Meaning)
 	text.paragraph("Fix: ", string(e.Remediation))

@@ -21,20 +21,21 @@ import (
 )
 
 type inspectOptions struct {
-	cluster       clusterFlags
-	allNamespaces bool
-	checks        []string
-	exclude       []string
-	customChecks  string
-	output        string
-	outputFile    string
-	color         string
-	failOn        string
-	timeout       time.Duration
-	grace         time.Duration
-	files         fileOptions
-	metrics       metricsFlags
-	logs          logFlags
+	cluster         clusterFlags
+	allNamespaces   bool
+	checks          []string
+	exclude         []string
+	customChecks    string
+	output          string
+	outputFile      string
+	color           string
+	failOn          string
+	recommendations bool
+	timeout         time.Duration
+	grace           time.Duration
+	files           fileOptions
+	metrics         metricsFlags
+	logs            logFlags
 }
 
 func newInspect(streams Streams) *cobra.Command {
@@ -97,6 +98,7 @@ func (o *inspectOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.outputFile, "output-file", "", outputFileHelp)
 	flags.StringVar(&o.color, "color", "auto", colorHelp)
 	flags.StringVar(&o.failOn, "fail-on", "", failOnHelp)
+	flags.BoolVar(&o.recommendations, "recommendations", false, recommendationsHelp)
 	flags.DurationVar(&o.timeout, "timeout", v1alpha1.DefaultTimeout, "stop reading after this time; anything not read by then is a gap")
 	flags.DurationVar(&o.grace, "startup-grace", check.DefaultParams().StartupGrace,
 		"how long an object may be starting or not ready before it is reported")
@@ -132,6 +134,8 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 		return err
 	}
 	printer.checks = selected
+	printer.recommendations = o.recommendations
+	printer.failOn = v1alpha1.Severity(o.failOn)
 	if err := printer.print(result, o.heading(target)); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}

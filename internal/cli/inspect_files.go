@@ -96,6 +96,8 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 		return err
 	}
 	printer.checks = selected
+	printer.recommendations = o.recommendations
+	printer.failOn = v1alpha1.Severity(o.failOn)
 	printer.locate = read.Locate
 	if err := printer.print(report, filesHeading(o.files.sources, read.Counts)); err != nil {
 		return fmt.Errorf("print the report: %w", err)

@@ -141,7 +141,7 @@ failOn: medium
 		t.Fatal(err)
 	}
 	code, out, errOut := runCLI(t, "inspect", "-f", repository)
-	if code != exitFindings || !strings.Contains(out, "1 root cause, 1 finding (1 medium), 2 ignored by rules") {
+	if code != exitFindings || !strings.Contains(out, "1 problem, 2 ignored by rules\n\nProblems: 1 medium\n") {
 		t.Errorf("exit code %d: %s%s", code, out, errOut)
 	}
 	if code, out, _ = runCLI(t, "inspect", "-f", repository, "--fail-on", "critical"); code != exitOK {
@@ -185,7 +185,7 @@ func TestHostileManifestsForgeNothingAndRunNothing(t *testing.T) {
 	if err := os.WriteFile(manifest, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, out, errOut := runCLI(t, "inspect", "-f", manifest, "--checks", "rbac-*,manifest-*")
+	_, out, errOut := runCLI(t, "inspect", "-f", manifest, "--recommendations", "--checks", "rbac-*,manifest-*")
 	for line := range strings.Lines(out) {
 		if line = strings.TrimSuffix(line, "\n"); printable.HasCommand(line) || printable.Line(line) != line {
 			t.Errorf("%q", line)

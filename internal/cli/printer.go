@@ -21,7 +21,9 @@ const (
 		"markdown (pull request comments); html (a self-contained page)"
 	outputFileHelp = "write the report to a file instead of stdout"
 	colorHelp      = "auto (color on a terminal), always or never"
-	failOnHelp     = "exit with code 1 on findings of this severity or worse: critical, high, medium, low or info"
+	// recommendationsHelp is for tables; other formats contain everything.
+	recommendationsHelp = "print recommendations in full, instead of one line per check (-o table)"
+	failOnHelp          = "exit with code 1 on problems or recommendations of this severity or worse: critical, high, medium, low or info"
 )
 
 // outputFormats are the values of --output.
@@ -36,6 +38,10 @@ type printer struct {
 	width  int
 	// checks describe the checks of the findings.
 	checks []check.Check
+	// recommendations prints recommendations in full instead of one line per check; for tables.
+	recommendations bool
+	// failOn is the value of --fail-on.
+	failOn v1alpha1.Severity
 	// locate finds the manifest of an object; nil for live clusters.
 	locate func(v1alpha1.ObjectReference) (file string, line int, ok bool)
 }
@@ -85,7 +91,7 @@ func (p *printer) render(report *v1alpha1.InspectionReport, heading string) erro
 		return p.table(report, heading)
 	}
 	return render.Write(p.w, p.output, report, render.Options{
-		Checks: p.checks, Version: version(), Heading: heading, Locate: p.locate,
+		Checks: p.checks, Version: version(), Heading: heading, FailOn: p.failOn, Locate: p.locate,
 	})
 }
 

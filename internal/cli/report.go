@@ -16,11 +16,12 @@ import (
 )
 
 type reportOptions struct {
-	cluster    clusterFlags
-	output     string
-	outputFile string
-	color      string
-	failOn     string
+	cluster         clusterFlags
+	output          string
+	outputFile      string
+	color           string
+	failOn          string
+	recommendations bool
 }
 
 func newReport(streams Streams) *cobra.Command {
@@ -45,6 +46,7 @@ Without a name, the namespace must have exactly one Inspection.`,
 	flags.StringVar(&o.outputFile, "output-file", "", outputFileHelp)
 	flags.StringVar(&o.color, "color", "auto", colorHelp)
 	flags.StringVar(&o.failOn, "fail-on", "", failOnHelp)
+	flags.BoolVar(&o.recommendations, "recommendations", false, recommendationsHelp)
 	complete(cmd, "output", outputFormats()...)
 	complete(cmd, "color", "auto", "always", "never")
 	complete(cmd, "fail-on", severityNames()...)
@@ -59,6 +61,8 @@ func (o *reportOptions) run(ctx context.Context, streams Streams, name string) e
 	if err := checkSeverity(o.failOn); err != nil {
 		return err
 	}
+	printer.recommendations = o.recommendations
+	printer.failOn = v1alpha1.Severity(o.failOn)
 	target, err := o.cluster.resolve()
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/render"
 	"kubeops.io/kubeops/internal/printable"
 )
 
@@ -18,7 +19,8 @@ const (
 	maxSymptoms = 12
 )
 
-// table prints a report for people: root causes first, each with its evidence, its symptoms and the fix.
+// table prints a report for people: problems in full, each with its evidence, its symptoms and the fix; then what was fixed; then one line
+// for each check with recommendations.
 func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error {
 	text := &textWriter{w: p.w, width: p.width}
 	p.summary(text, report, heading)
@@ -28,15 +30,32 @@ func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error
 	}
 	explanations := explanationsOf(report)
 	p.explanation(text, "", explanations[v1alpha1.OverallExplanation])
-	single, groups := groupMinor(symptoms)
-	for _, f := range single {
+	compared := render.Compared(report.Summary)
+	var recommendations []v1alpha1.Finding
+	full := func(f v1alpha1.Finding) {
 		text.line("")
-		p.cause(text, f, symptoms)
+		p.cause(text, f, symptoms, compared)
 		p.explanation(text, indent, explanations[f.ID])
 	}
-	for _, group := range groups {
+	if s := report.Summary; s.Problems.Total > 0 {
 		text.line("")
-		p.group(text, group)
+		text.line("%s", p.colors.bold("Problems: "+severities(s.Problems.SeverityCounts)))
+	}
+	for _, f := range symptoms[""] {
+		if f.IsProblem() {
+			full(f)
+		} else {
+			recommendations = append(recommendations, f)
+		}
+	}
+	p.fixed(text, report)
+	p.recommendationsHeading(text, report.Summary)
+	if p.recommendations {
+		for _, f := range recommendations {
+			full(f)
+		}
+	} else {
+		p.recommendationsByCheck(text, recommendations)
 	}
 	p.omitted(text, report)
 	p.gaps(text, report.Gaps)
@@ -47,12 +66,7 @@ func (p *printer) summary(text *textWriter, report *v1alpha1.InspectionReport, h
 	s := report.Summary
 	text.line("%s  %s", p.colors.bold(heading), p.colors.dim(fmt.Sprintf("%s, %s in %.1fs",
 		count(int(s.Objects), "object", "objects"), count(int(s.ChecksRun), "check", "checks"), s.Duration.Seconds())))
-	if s.Counts.Total() == 0 {
-		text.block("", "", fmt.Sprintf("Score %d of 100: no findings%s", s.Score, p.notes(s)))
-		return
-	}
-	text.block("", "", fmt.Sprintf("Score %d of 100: %s, %s (%s)%s", s.Score, count(int(s.RootCauses), "root cause", "root causes"),
-		count(int(s.Counts.Total()), "finding", "findings"), severities(s.Counts), p.notes(s)))
+	text.block("", "", fmt.Sprintf("Score %d of 100: %s%s", s.Score, render.Headline(s), p.notes(s)))
 }
 
 // notes are what a reader has to know to interpret the counts.
@@ -60,9 +74,6 @@ func (p *printer) notes(s v1alpha1.ReportSummary) string {
 	var text string
 	if s.Ignored > 0 {
 		text += fmt.Sprintf(", %d ignored by rules", s.Ignored)
-	}
-	if s.Changes.Fixed > 0 {
-		text += fmt.Sprintf(", %d fixed since the last report", s.Changes.Fixed)
 	}
 	if s.Changes.Flapping > 0 {
 		text += fmt.Sprintf(", %d flapping", s.Changes.Flapping)
@@ -83,8 +94,9 @@ func severities(c v1alpha1.SeverityCounts) string {
 	return strings.Join(parts, ", ")
 }
 
-func (p *printer) cause(text *textWriter, f v1alpha1.Finding, symptoms map[string][]v1alpha1.Finding) {
-	p.title(text, f.Severity, objectName(f.Object), f.Check)
+// cause prints a root cause in full. It is marked as new if there is a previous report to compare with.
+func (p *printer) cause(text *textWriter, f v1alpha1.Finding, symptoms map[string][]v1alpha1.Finding, compared bool) {
+	p.title(text, f, compared && f.State == v1alpha1.FindingNew)
 	text.block(indent, indent, f.Message)
 	if previous := f.Previously; previous != nil && previous.Severity != f.Severity {
 		text.line("%sprevious severity: %s", indent, previous.Severity)
@@ -99,17 +111,29 @@ func (p *printer) cause(text *textWriter, f v1alpha1.Finding, symptoms map[strin
 		}
 		p.evidence(text, e)
 	}
+	for _, also := range f.Also {
+		text.block(indent+"also: ", indent+"      ", also.Message)
+	}
 	p.symptoms(text, f, symptoms)
 	if f.Remediation != "" {
 		text.block(indent+"fix: ", indent+"     ", f.Remediation)
 	}
 }
 
+// newMark follows the object of a finding that the previous report did not have.
+const newMark = "  NEW"
+
 // title prints the first line of a finding: severity, object and, right-aligned, the check.
-func (p *printer) title(text *textWriter, severity v1alpha1.Severity, subject, check string) {
-	label := fmt.Sprintf("%-8s", strings.ToUpper(string(severity)))
-	space := max(p.width-len(indent)-utf8.RuneCountInString(subject)-len(check), 2)
-	text.line("%s  %s%s%s", p.colors.severity(severity, label), p.colors.bold(subject), strings.Repeat(" ", space), p.colors.dim(check))
+func (p *printer) title(text *textWriter, f v1alpha1.Finding, isNew bool) {
+	label := fmt.Sprintf("%-8s", strings.ToUpper(string(f.Severity)))
+	object := objectName(f.Object)
+	mark := ""
+	if isNew {
+		mark = newMark
+	}
+	space := max(p.width-len(indent)-utf8.RuneCountInString(object+mark)-len(f.Check), 2)
+	text.line("%s  %s%s%s%s", p.colors.severity(f.Severity, label), p.colors.bold(object), p.colors.bold(mark), strings.Repeat(" ", space),
+		p.colors.dim(f.Check))
 }
 
 // evidence prints one piece of evidence. Log lines are not wrapped.

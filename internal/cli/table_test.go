@@ -24,12 +24,13 @@ func object(kind, namespace, name string) v1alpha1.ObjectReference {
 func sampleReport() *v1alpha1.InspectionReport {
 	return &v1alpha1.InspectionReport{
 		Summary: v1alpha1.ReportSummary{
-			Score: 75, Counts: v1alpha1.SeverityCounts{Critical: 1, High: 2}, RootCauses: 1, Objects: 42, ChecksRun: 60, Gaps: 1,
+			Score: 75, Counts: v1alpha1.SeverityCounts{Critical: 1, High: 2}, Objects: 42, ChecksRun: 60, Gaps: 1,
+			Problems: v1alpha1.RootCauseCounts{Total: 1, SeverityCounts: v1alpha1.SeverityCounts{Critical: 1}},
 			Duration: metav1.Duration{Duration: 340 * time.Millisecond},
 		},
 		Findings: []v1alpha1.Finding{
 			{
-				ID: "a", Check: "configmap-key-missing", Severity: v1alpha1.SeverityCritical, Object: object("Deployment", "shop", "cart"),
+				ID: "a", Check: "configmap-key-missing", Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityCritical, Object: object("Deployment", "shop", "cart"),
 				Message: "ConfigMap cart-config has no key DATABASE_URL.", Affects: 2, Remediation: "Add the key.",
 				Evidence: []v1alpha1.Evidence{
 					{ID: "e1", Source: v1alpha1.EvidenceCondition, Text: "couldn't find key DATABASE_URL in ConfigMap shop/cart-config"},
@@ -37,11 +38,11 @@ func sampleReport() *v1alpha1.InspectionReport {
 				},
 			},
 			{
-				ID: "b", Check: "service-no-ready-endpoints", CausedBy: "a", Severity: v1alpha1.SeverityHigh,
+				ID: "b", Check: "service-no-ready-endpoints", Class: v1alpha1.ClassProblem, CausedBy: "a", Severity: v1alpha1.SeverityHigh,
 				Object: object("Service", "shop", "cart"), Message: "No Pod is ready.",
 			},
 			{
-				ID: "c", Check: "ingress-backend-dead", CausedBy: "b", Severity: v1alpha1.SeverityHigh,
+				ID: "c", Check: "ingress-backend-dead", Class: v1alpha1.ClassProblem, CausedBy: "b", Severity: v1alpha1.SeverityHigh,
 				Object: object("Ingress", "shop", "web"), Message: "A backend is dead.",
 			},
 		},
@@ -59,7 +60,9 @@ func TestTableShowsRootCausesWithTheirSymptomsWithinItsWidth(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `dev, all namespaces  42 objects, 60 checks in 0.3s
-Score 75 of 100: 1 root cause, 3 findings (1 critical, 2 high), 1 gap
+Score 75 of 100: 1 problem, 1 gap
+
+Problems: 1 critical
 
 CRITICAL  Deployment shop/cart                                                 configmap-key-missing
           ConfigMap cart-config has no key DATABASE_URL.
@@ -84,47 +87,6 @@ Not inspected
 		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 100 {
 			t.Errorf("line of %d columns: %s", n, line)
 		}
-	}
-}
-
-func TestMinorFindingsOfOneCheckAreGrouped(t *testing.T) {
-	var out bytes.Buffer
-	p := &printer{w: &out, output: "table", width: 100}
-	report := &v1alpha1.InspectionReport{Summary: v1alpha1.ReportSummary{
-		Score: 90, Counts: v1alpha1.SeverityCounts{Low: 9}, RootCauses: 9, Truncated: true, Changes: v1alpha1.ChangeCounts{Flapping: 1},
-	}, Omitted: []v1alpha1.OmittedFindings{{Check: "pdb-missing", Severity: v1alpha1.SeverityLow, Count: 7}}}
-	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
-		report.Findings = append(report.Findings, v1alpha1.Finding{
-			ID: name, Check: "pdb-missing", Severity: v1alpha1.SeverityLow, Object: object("Deployment", "shop", name),
-			Message: "Deployment " + name + " has no budget.", Remediation: "Add one.",
-		})
-	}
-	report.Findings = append(report.Findings, v1alpha1.Finding{
-		ID: "z", Check: "hpa-at-max", Severity: v1alpha1.SeverityLow, Object: object("HorizontalPodAutoscaler", "shop", "z"),
-		Message: "It is at its maximum.", State: v1alpha1.FindingFlapping, Returns: 3,
-	})
-	if err := p.print(report, "dev"); err != nil {
-		t.Fatal(err)
-	}
-	want := `dev  0 objects, 0 checks in 0.0s
-Score 90 of 100: 9 root causes, 9 findings (9 low), 1 flapping
-
-LOW       HorizontalPodAutoscaler shop/z                                                  hpa-at-max
-          It is at its maximum.
-          flapping: returned 3 times within 24 hours
-
-LOW       8 objects                                                                      pdb-missing
-          Deployment shop/a, Deployment shop/b, Deployment shop/c, Deployment shop/d, Deployment
-          shop/e, Deployment shop/f, 2 more (see -o yaml)
-          - example: Deployment a has no budget.
-          fix: Add one.
-
-Omitted: the report exceeded its size limit
-- pdb-missing (7)
-  fix: Fix the worst findings first, or inspect fewer namespaces or checks.
-`
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Errorf("table (-want +got):\n%s", diff)
 	}
 }
 

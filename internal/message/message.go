@@ -14,6 +14,7 @@ import (
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider/notify"
+	"kubeops.io/kubeops/internal/text"
 )
 
 const (
@@ -116,7 +117,7 @@ func Test(channel *v1alpha1.NotificationChannel) notify.Message {
 	}
 }
 
-// activeFindings returns the root causes that pass the filter, worst first. A finding that passes for the first time, because it
+// activeFindings returns the problems, and recommendations if the channel wants them, that pass the filter, worst first. A finding that passes for the first time, because it
 // got worse or its cause is gone, counts as new. Alertmanager expires alerts that are not sent again, so it always gets
 // persisting findings too.
 func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Finding {
@@ -127,12 +128,12 @@ func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Fi
 	}
 	var active []notify.Finding
 	for _, f := range report.Findings {
-		if !c.passes(f.CausedBy, f.Severity, f.Category) || onlyNew && f.State != v1alpha1.FindingNew && !c.startsToPass(f) {
+		if !c.passes(f.ClassOrDefault(), f.CausedBy, f.Severity, f.Category) || onlyNew && f.State != v1alpha1.FindingNew && !c.startsToPass(f) {
 			continue
 		}
 		finding := notify.Finding{
-			ID: f.ID, Check: f.Check, Category: f.Category, Severity: f.Severity, State: string(f.State), Object: f.Object,
-			Affects: f.Affects,
+			ID: f.ID, Check: f.Check, Category: f.Category, Class: f.ClassOrDefault(), Severity: f.Severity, State: string(f.State),
+			Object: f.Object, Affects: f.Affects,
 			Message: c.redact(f.Message), Remediation: c.redact(f.Remediation), Explanation: c.redact(summaries[f.ID]),
 		}
 		if f.FirstSeen != nil {
@@ -141,7 +142,10 @@ func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Fi
 		}
 		active = append(active, finding)
 	}
-	slices.SortStableFunc(active, func(a, b notify.Finding) int { return cmp.Compare(a.Severity.Rank(), b.Severity.Rank()) })
+	slices.SortStableFunc(active, func(a, b notify.Finding) int {
+		return cmp.Or(cmp.Compare(a.Class, b.Class), // Problem before Recommendation
+			cmp.Compare(a.Severity.Rank(), b.Severity.Rank()))
+	})
 	return active
 }
 
@@ -149,7 +153,13 @@ func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Fi
 // already been sent.
 func (c *Composer) startsToPass(f v1alpha1.Finding) bool {
 	previous := f.Previously
-	return previous != nil && f.State != v1alpha1.FindingFlapping && !c.passes(previous.CausedBy, previous.Severity, f.Category)
+	return previous != nil && f.State != v1alpha1.FindingFlapping &&
+		!c.passes(previousClass(f), previous.CausedBy, previous.Severity, f.Category)
+}
+
+// previousClass is the class of a changed finding in the previous report. One that had no class there is compared with its class now.
+func previousClass(f v1alpha1.Finding) v1alpha1.FindingClass {
+	return cmp.Or(f.Previously.Class, f.ClassOrDefault())
 }
 
 // fixedFindings returns the root causes that are gone since the previous report. To Alertmanager, the same alert with another
@@ -161,11 +171,11 @@ func (c *Composer) fixedFindings(report *v1alpha1.InspectionReport) []notify.Fin
 	start := report.Summary.StartTime.Truncate(time.Second)
 	var fixed []notify.Finding
 	for _, f := range report.Fixed {
-		if !f.FixedAt.Truncate(time.Second).Equal(start) || !c.passes(f.CausedBy, f.Severity, f.Category) {
+		if !f.FixedAt.Truncate(time.Second).Equal(start) || !c.passes(classOf(f), f.CausedBy, f.Severity, f.Category) {
 			continue
 		}
 		fixed = append(fixed, notify.Finding{
-			ID: f.ID, Check: f.Check, Category: f.Category, Severity: f.Severity, State: "fixed", Object: f.Object,
+			ID: f.ID, Check: f.Check, Category: f.Category, Class: classOf(f), Severity: f.Severity, State: "fixed", Object: f.Object,
 			Message: c.redact(f.Message),
 		})
 	}
@@ -180,24 +190,33 @@ func (c *Composer) resolvedAlerts(report *v1alpha1.InspectionReport) []notify.Fi
 	var resolved []notify.Finding
 	for _, f := range report.Findings {
 		previous := f.Previously
-		if previous == nil || !c.passes(previous.CausedBy, previous.Severity, f.Category) {
+		if previous == nil || !c.passes(previousClass(f), previous.CausedBy, previous.Severity, f.Category) {
 			continue
 		}
-		if previous.Severity == f.Severity && f.CausedBy == "" {
+		if previous.Severity == f.Severity && c.passes(f.ClassOrDefault(), f.CausedBy, f.Severity, f.Category) {
 			continue
 		}
 		resolved = append(resolved, notify.Finding{
-			ID: f.ID, Check: f.Check, Category: f.Category, Severity: previous.Severity, State: "fixed", Object: f.Object,
+			ID: f.ID, Check: f.Check, Category: f.Category, Class: previousClass(f), Severity: previous.Severity, State: "fixed", Object: f.Object,
 			Message: c.redact(f.Message),
 		})
 	}
 	return resolved
 }
 
+func classOf(f v1alpha1.FixedFinding) v1alpha1.FindingClass {
+	if f.IsProblem() {
+		return v1alpha1.ClassProblem
+	}
+	return v1alpha1.ClassRecommendation
+}
+
 // passes reports whether the filter selects a finding; findings with a cause are never selected.
-func (c *Composer) passes(causedBy string, severity v1alpha1.Severity, category v1alpha1.Category) bool {
+func (c *Composer) passes(
+	class v1alpha1.FindingClass, causedBy string, severity v1alpha1.Severity, category v1alpha1.Category,
+) bool {
 	filter := c.spec.Filter
-	return causedBy == "" && severity.Rank() <= filter.LowestSeverity().Rank() &&
+	return causedBy == "" && (class == v1alpha1.ClassProblem || filter.Recommendations) && severity.Rank() <= filter.LowestSeverity().Rank() &&
 		(len(filter.Categories) == 0 || slices.Contains(filter.Categories, category))
 }
 
@@ -207,8 +226,10 @@ type Data struct {
 	Event string
 	// Namespace, Inspection and Report that the message is about.
 	Namespace, Inspection, Report string
-	// Score of the report, 0 to 100, and its number of root causes.
-	Score, RootCauses int32
+	// Score of the report, 0 to 100, and its numbers of problems and recommendations.
+	Score, Problems, Recommendations int32
+	// Summary counts what is in the message, for example "2 problems, 1 fixed".
+	Summary string
 	// Severity of the worst finding; empty if all are fixed.
 	Severity string
 	// Findings and Fixed in this message, and how many more are left out.
@@ -220,8 +241,7 @@ const (
 	defaultTitle = `{{.Namespace}}/{{.Inspection}}: ` +
 		`{{if eq .Event "finding"}}{{with index .Findings 0}}{{.Severity}}: {{.Line}} {{.Message}}{{end}}` +
 		`{{else if eq .Event "fixed"}}fixed: {{with index .Fixed 0}}{{.Line}}{{end}}` +
-		`{{else}}{{with len .Findings}}{{.}} finding{{if ne . 1}}s{{end}}{{end}}{{if and .Findings .Fixed}}, {{end}}` +
-		`{{with len .Fixed}}{{.}} fixed{{end}}{{with .Severity}} (worst: {{.}}){{end}}{{end}}`
+		`{{else}}{{.Summary}}{{with .Severity}} (worst: {{.}}){{end}}{{end}}`
 	defaultText = `{{range $n, $f := .Findings}}{{if lt $n 20}}- [{{$f.Severity}}] {{$f.Line}}: {{$f.Message}}` +
 		`{{with $f.Affects}} (causes {{.}} more){{end}}{{with $f.Explanation}}
   {{.}}{{end}}{{with $f.Remediation}}
@@ -230,6 +250,7 @@ const (
 		`{{range $n, $f := .Fixed}}{{if lt $n 20}}- fixed: {{$f.Line}}: {{$f.Message}}
 {{end}}{{end}}` +
 		`{{if or .More (gt (len .Findings) 20) (gt (len .Fixed) 20)}}... and more; see the report:
+{{end}}{{if and (eq .Event "report") .Recommendations}}{{.Recommendations}} recommendation{{if ne .Recommendations 1}}s{{end}} in the report
 {{end}}kubectl -n {{.Namespace}} get inspectionreport {{.Report}} -o yaml`
 )
 
@@ -249,6 +270,27 @@ func forPeople(findings []notify.Finding) []notify.Finding {
 	return shown
 }
 
+// summarize counts the findings in a message.
+func summarize(message *notify.Message) string {
+	problems := 0
+	for _, f := range message.Findings {
+		if f.Class == v1alpha1.ClassProblem {
+			problems++
+		}
+	}
+	var parts []string
+	if problems > 0 {
+		parts = append(parts, text.Count(problems, "problem"))
+	}
+	if n := len(message.Findings) - problems; n > 0 {
+		parts = append(parts, text.Count(n, "recommendation"))
+	}
+	if n := len(message.Fixed); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d fixed", n))
+	}
+	return strings.Join(parts, ", ")
+}
+
 // render sets the severity, title and text of a message.
 func (c *Composer) render(ctx context.Context, message *notify.Message, summary v1alpha1.ReportSummary) error {
 	for _, finding := range message.Findings {
@@ -258,18 +300,19 @@ func (c *Composer) render(ctx context.Context, message *notify.Message, summary 
 	}
 	data := Data{
 		Event: string(message.Event), Namespace: message.Namespace, Inspection: message.Inspection, Report: message.Report,
-		Score: summary.Score, RootCauses: summary.RootCauses, Severity: string(message.Severity),
+		Score: summary.Score, Problems: summary.Problems.Total, Recommendations: summary.Recommendations.Total,
+		Summary: summarize(message), Severity: string(message.Severity),
 		Findings: forPeople(message.Findings), Fixed: forPeople(message.Fixed), More: message.More,
 	}
 	title, err := c.title.render(ctx, data)
 	if err != nil {
 		return err
 	}
-	text, err := c.text.render(ctx, data)
+	body, err := c.text.render(ctx, data)
 	if err != nil {
 		return err
 	}
 	message.Title = truncate(maxTitle, strings.Join(strings.Fields(c.redact(title)), " "))
-	message.Text = c.redact(text)
+	message.Text = c.redact(body)
 	return nil
 }

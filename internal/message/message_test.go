@@ -40,12 +40,18 @@ func report() *v1alpha1.InspectionReport {
 	symptom.CausedBy = "f5"
 	return &v1alpha1.InspectionReport{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "all-1", UID: "u-1"},
-		Summary:    v1alpha1.ReportSummary{Inspection: "all", StartTime: start, Score: 70, RootCauses: 4},
+		Summary: v1alpha1.ReportSummary{Inspection: "all", StartTime: start, Score: 70,
+			Problems: v1alpha1.RootCauseCounts{Total: 4}, Recommendations: v1alpha1.RootCauseCounts{Total: 1}},
 		Findings: []v1alpha1.Finding{
 			finding("f1"),
 			finding("f2", func(f *v1alpha1.Finding) { f.CausedBy = "f1" }),
 			finding("f3", func(f *v1alpha1.Finding) { f.State = v1alpha1.FindingPersisting }),
 			finding("f4", func(f *v1alpha1.Finding) {
+				f.Severity = v1alpha1.SeverityCritical
+				f.Category = v1alpha1.CategorySecurity
+				f.Class = v1alpha1.ClassProblem
+			}),
+			finding("f9", func(f *v1alpha1.Finding) {
 				f.Severity = v1alpha1.SeverityCritical
 				f.Category = v1alpha1.CategorySecurity
 			}),
@@ -88,14 +94,15 @@ func TestFilterSelectsFindings(t *testing.T) {
 		filter        filter
 		active, fixed string
 	}{
-		"default: new root causes of severity high and above": {active: "f4 f1", fixed: "f5"},
-		"persisting findings":                    {filter: filter{NewOnly: no}, active: "f4 f1 f3", fixed: "f5"},
-		"one category":                           {filter: filter{Categories: []v1alpha1.Category{v1alpha1.CategorySecurity}}, active: "f4"},
-		"severity low and above":                 {filter: filter{MinSeverity: v1alpha1.SeverityLow}, active: "f4 f1 f7", fixed: "f5"},
-		"severity critical":                      {filter: filter{MinSeverity: v1alpha1.SeverityCritical}, active: "f4"},
-		"no fixed findings":                      {filter: filter{Fixed: no}, active: "f4 f1"},
-		"Alertmanager gets every active finding": {channel: alertmanager, filter: filter{Fixed: no}, active: "f4 f1 f3", fixed: "f5"},
-		"Alertmanager ignores mode Each":         {channel: alertmanager, mode: v1alpha1.DeliverEach, active: "f4 f1 f3", fixed: "f5"},
+		"default: new problems of severity high and above": {active: "f4 f1", fixed: "f5"},
+		"persisting findings":                              {filter: filter{NewOnly: no}, active: "f4 f1 f3", fixed: "f5"},
+		"one category":                                     {filter: filter{Categories: []v1alpha1.Category{v1alpha1.CategorySecurity}}, active: "f4"},
+		"severity low and above":                           {filter: filter{MinSeverity: v1alpha1.SeverityLow}, active: "f4 f1 f7", fixed: "f5"},
+		"severity critical":                                {filter: filter{MinSeverity: v1alpha1.SeverityCritical}, active: "f4"},
+		"no fixed findings":                                {filter: filter{Fixed: no}, active: "f4 f1"},
+		"recommendations too":                              {filter: filter{Recommendations: true}, active: "f4 f1 f9", fixed: "f5"},
+		"Alertmanager gets every active finding":           {channel: alertmanager, filter: filter{Fixed: no}, active: "f4 f1 f3", fixed: "f5"},
+		"Alertmanager ignores mode Each":                   {channel: alertmanager, mode: v1alpha1.DeliverEach, active: "f4 f1 f3", fixed: "f5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			messages := compose(t, v1alpha1.NotificationChannelSpec{Type: tc.channel, Mode: tc.mode, Filter: tc.filter}, report())
@@ -116,6 +123,15 @@ func TestFindingsThatChangedSinceThePreviousReport(t *testing.T) {
 		})
 	}
 	const critical, high, medium = v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium
+	promoted := func(severity v1alpha1.Severity, class v1alpha1.FindingClass) v1alpha1.Finding {
+		f := was(severity, severity, "", "")
+		f.Class = class
+		f.Previously.Class = v1alpha1.ClassProblem
+		if class == v1alpha1.ClassProblem {
+			f.Previously.Class = v1alpha1.ClassRecommendation
+		}
+		return f
+	}
 	flapping := was(high, medium, "", "")
 	flapping.State = v1alpha1.FindingFlapping
 	for name, tc := range map[string]struct {
@@ -132,6 +148,8 @@ func TestFindingsThatChangedSinceThePreviousReport(t *testing.T) {
 		"the cause is gone, but the severity is low": {was(medium, medium, "", "f9"), "", ""},
 		"a cause was found":                          {was(high, high, "f9", ""), "", "/high"},
 		"a cause was found, and it got worse":        {was(critical, high, "f9", ""), "", "/high"},
+		"a recommendation became a problem":          {promoted(high, v1alpha1.ClassProblem), "high/", "high/"},
+		"a problem became a recommendation":          {promoted(high, v1alpha1.ClassRecommendation), "", "/high"},
 		"flapping findings are not sent again":       {flapping, "", "high/"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -167,7 +185,7 @@ func TestDigestListsActiveAndFixedFindings(t *testing.T) {
 	r := report()
 	r.Explanations = []v1alpha1.Explanation{{ID: "f1", Summary: "The program cannot reach its database."}}
 	m := compose(t, v1alpha1.NotificationChannelSpec{}, r)[0]
-	if m.Title != "shop/all: 2 findings, 1 fixed (worst: critical)" {
+	if m.Title != "shop/all: 2 problems, 1 fixed (worst: critical)" {
 		t.Errorf("got title %q", m.Title)
 	}
 	if m.Key != "u-1" || m.Event != notify.EventReport || m.Severity != v1alpha1.SeverityCritical {
@@ -179,6 +197,7 @@ func TestDigestListsActiveAndFixedFindings(t *testing.T) {
   The program cannot reach its database.
   Fix: Read its log.
 - fixed: Deployment shop/cart: container app exits with code 1
+1 recommendation in the report
 kubectl -n shop get inspectionreport all-1 -o yaml`
 	if m.Text != want {
 		t.Errorf("got\n%s\nwant\n%s", m.Text, want)

@@ -60,7 +60,8 @@ func TestUserTemplates(t *testing.T) {
 		`{{range .Findings}}{{.Check}}@{{.Object.Name}} {{end}}`:                                          "pod-crash-looping@cart pod-crash-looping@cart",
 		`{{define "f"}}<{{.ID}}>{{end}}{{range .Findings}}{{template "f" .}}{{end}}`:                      "<f4><f1>",
 		`{{truncate 5 "0123456789"}}`:                                                                     "0123…",
-		`{{printf "%03d %s" .RootCauses (lower "ABC")}}`:                                                  "004 abc",
+		`{{printf "%03d %s" .Problems (lower "ABC")}}`:                                                    "004 abc",
+		`{{.Summary}}; {{.Recommendations}}`:                                                              "2 problems, 1 fixed; 1",
 		`{{range $i, $f := .Fixed}}{{$i}}:{{$f.Line}}{{else}}none{{end}}{{block "x" .}}b{{end}}`:          "0:Deployment shop/cartb",
 		`{{range .Findings}}{{if eq (print .Severity) "high"}}{{continue}}{{end}}{{.ID}}{{break}}{{end}}`: "f4",
 	} {

@@ -9,17 +9,17 @@ func KubeOps() Dashboard {
 			{Title: "Now", Panels: []Panel{
 				{
 					Title:    "Worst score",
-					Meaning:  "The lowest score of the last reports; 100 means that nothing was found.",
+					Meaning:  "The lowest score of the last reports; 100 means that no problem was found.",
 					Kind:     "stat",
 					Unit:     "short",
 					Red:      80,
 					LowIsBad: true,
 					Queries:  []Query{{`min(kubeops_inspection_score{namespace=~"$namespace"})`, ""}},
 				},
-				number("Critical findings", "Of the last reports.", "short", 1,
-					`sum(kubeops_inspection_findings{namespace=~"$namespace",severity="critical"}) or vector(0)`),
-				number("High findings", "Of the last reports.", "short", 1,
-					`sum(kubeops_inspection_findings{namespace=~"$namespace",severity="high"}) or vector(0)`),
+				number("Problems", "Of the last reports, without their symptoms.", "short", 1,
+					`sum(kubeops_inspection_problems{namespace=~"$namespace"}) or vector(0)`),
+				number("Recommendations", "Of the last reports.", "short", 0,
+					`sum(kubeops_inspection_recommendations{namespace=~"$namespace"}) or vector(0)`),
 				number("Gaps", "What the last reports could not inspect.", "short", 1,
 					`sum(kubeops_inspection_gaps{namespace=~"$namespace"}) or vector(0)`),
 				number("Runs that failed in a day", "Tries that ended with a problem.", "short", 1,
@@ -28,10 +28,10 @@ func KubeOps() Dashboard {
 			{Title: "Inspections", Panels: []Panel{
 				graph("Score", "Of each Inspection's last report.", "short",
 					Query{`kubeops_inspection_score{namespace=~"$namespace"}`, "{{namespace}}/{{inspection}}"}),
-				graph("Findings by severity", "Of all last reports.", "short",
-					Query{`sum by (severity) (kubeops_inspection_findings{namespace=~"$namespace"})`, "{{severity}}"}),
-				table("Findings by check", "Of all last reports.", "short",
-					`topk(20, sum by (check, severity) (kubeops_inspection_findings{namespace=~"$namespace"}))`),
+				graph("Problems by severity", "Of all last reports.", "short",
+					Query{`sum by (severity) (kubeops_inspection_problems{namespace=~"$namespace"})`, "{{severity}}"}),
+				table("Findings by check", "Of all last reports, including symptoms.", "short",
+					`topk(20, sum by (check, class, severity) (kubeops_inspection_findings{namespace=~"$namespace"}))`),
 			}},
 			{Title: "How long runs take", Panels: []Panel{
 				graph(

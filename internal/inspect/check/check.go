@@ -16,6 +16,12 @@ type Check struct {
 	ID string
 	// Category of the problem.
 	Category v1alpha1.Category
+	// Class of its findings, unless one states another. Empty is the default of the category; see ClassOrDefault. A problem does not
+	// work now; everything else is a recommendation, even if it may become a problem.
+	Class v1alpha1.FindingClass
+	// Subject groups recommendations that agree about the same thing, such as the security of containers: of several about one
+	// object, a report shows the most severe, which lists the others. Empty for none.
+	Subject string
 	// Severity of its findings, unless one states another.
 	Severity v1alpha1.Severity
 	// Summary is one sentence: what is wrong when the check finds something.
@@ -35,6 +41,9 @@ type Check struct {
 	Sources []facts.Source
 	// ExplainedBy are the checks whose findings, on the same object or on one it depends on, may be the cause of this one.
 	ExplainedBy []string
+	// Terminating is set on checks that report Pods that are not removed. Findings of other checks on a Pod that is being deleted are
+	// dropped: it is going away with them.
+	Terminating bool
 	// Leaks is set on checks that judge leaked credentials in Pod specs and ConfigMaps, which are searched only for such a check.
 	Leaks bool
 	// Run finds the problems. It must return them in a fixed order. It is nil for custom checks, which judge objects.
@@ -53,6 +62,14 @@ type Check struct {
 	// OnManifests replaces Run on manifests, for a check that judges running objects but can detect the same problem in specs;
 	// nil for all others.
 	OnManifests func(*facts.Graph, Params) []Finding
+}
+
+// ClassOrDefault returns the class of the findings that state none.
+func (c Check) ClassOrDefault() v1alpha1.FindingClass {
+	if c.Class != "" {
+		return c.Class
+	}
+	return c.Category.DefaultClass()
 }
 
 // OnFiles returns the function that judges manifests, or nil if the check cannot.
@@ -96,6 +113,8 @@ type Finding struct {
 	// Discriminator distinguishes several findings of one check on one object, for example by the container's name. It must
 	// not contain anything that changes while the problem persists: no Pod names, no times, no counts.
 	Discriminator string
+	// Class, if it differs from the check's.
+	Class v1alpha1.FindingClass
 	// Severity, if it differs from the check's.
 	Severity v1alpha1.Severity
 	// Message says what is wrong, without anything that changes from run to run.

@@ -19,6 +19,8 @@ type FailingPod struct {
 	Pod *facts.PodNode
 	// Discriminator distinguishes failures of one workload; it becomes the finding's.
 	Discriminator string
+	// Terminating is set if the failure is that the Pod is not removed. Other failures of Pods that are being deleted are not reported.
+	Terminating bool
 	// Finding is reported if this Pod represents the group. RollUp sets its Object, its Discriminator and the evidence about
 	// the number of Pods.
 	Finding Finding
@@ -33,6 +35,9 @@ func RollUp(g *facts.Graph, failures []FailingPod) []Finding {
 	}
 	groups := map[key][]FailingPod{}
 	for _, f := range failures {
+		if !f.Terminating && !f.Pod.Deleting.IsZero() {
+			continue
+		}
 		k := key{g.TopOwner(f.Pod.Ref), f.Discriminator}
 		groups[k] = append(groups[k], f)
 	}

@@ -77,8 +77,14 @@ func judge(check Check, function func(*facts.Graph, Params) []Finding, g *facts.
 			Remediation: "This is a bug in KubeOps: please report it with this message.",
 		}
 	}
+	if !check.Terminating {
+		found = slices.DeleteFunc(found, func(f Finding) bool { return isTerminatingPod(g, f.Object) })
+	}
 	for i := range found {
 		found[i].Check = check.ID
+		if found[i].Class == "" {
+			found[i].Class = check.ClassOrDefault()
+		}
 		if found[i].Severity == "" {
 			found[i].Severity = check.Severity
 		}
@@ -96,4 +102,9 @@ func run(function func(*facts.Graph, Params) []Finding, g *facts.Graph, params P
 		}
 	}()
 	return function(g, params), nil
+}
+
+func isTerminatingPod(g *facts.Graph, object facts.Ref) bool {
+	pod, ok := facts.Lookup[*facts.PodNode](g, object)
+	return ok && !pod.Deleting.IsZero()
 }

@@ -18,7 +18,7 @@ func Checks(programs []Program) []check.Check {
 		}
 		meaning := "A custom check of " + p.check.Resource.Resource + ". Objects pass if this is true: " + oneLine(p.check.Expression)
 		list = append(list, check.Check{
-			ID: p.ID(), Category: p.check.Category, Severity: p.check.Severity, Summary: summary, Meaning: meaning,
+			ID: p.ID(), Category: p.check.Category, Class: p.check.Class, Severity: p.check.Severity, Summary: summary, Meaning: meaning,
 			Remediation: remedy.Authored(p.check.Remediation), Link: p.check.Link, Uses: p.kinds(),
 		})
 	}

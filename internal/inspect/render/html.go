@@ -32,17 +32,28 @@ type page struct {
 	Script                          template.JS
 	Summary                         v1alpha1.ReportSummary
 	// Grade of the score: good, fair or poor. Arc is the visible part of the ring, from 0 to 100.
-	Grade         string
-	Arc           int32
-	Counts        []severityCount
-	Findings      bool
-	Causes        []card
-	Namespaces    []string
-	ClusterScoped bool
-	Gaps          []v1alpha1.Gap
-	Footer        []string
+	Grade string
+	Arc   int32
+	// Counts of the problems by severity; Severities are those of all findings.
+	Counts, Severities []severityCount
+	Findings           bool
+	Problems           []card
+	Fixed              []string
+	// Recommendations by check.
+	Recommendations []cardGroup
+	Namespaces      []string
+	ClusterScoped   bool
+	Gaps            []v1alpha1.Gap
+	Footer          []string
 	// Explained is a model's explanation of the whole report; nil for none.
 	Explained *v1alpha1.Explanation
+}
+
+// cardGroup has the recommendations of one check, folded.
+type cardGroup struct {
+	Check, Summary, Meaning, Link string
+	Severity                      v1alpha1.Severity
+	Cards                         []card
 }
 
 // card is a root cause on the page.
@@ -87,7 +98,7 @@ func newPage(report *v1alpha1.InspectionReport, options Options) page {
 			sourceHash(htmlStyle), sourceHash(htmlScript)),
 		Style:   template.CSS(htmlStyle), //nolint:gosec // embedded at build time
 		Script:  template.JS(htmlScript), //nolint:gosec // embedded at build time
-		Summary: s, Grade: grade(s.Score), Arc: min(max(s.Score, 0), 100), Counts: severityCounts(s.Counts),
+		Summary: s, Grade: grade(s.Score), Arc: min(max(s.Score, 0), 100), Counts: severityCounts(s.Problems.SeverityCounts), Severities: severityCounts(s.Counts),
 		Findings: len(report.Findings) > 0, Namespaces: namespaces(report.Findings), Gaps: report.Gaps,
 		ClusterScoped: slices.ContainsFunc(report.Findings, func(f v1alpha1.Finding) bool { return f.Object.Namespace == "" }),
 	}
@@ -96,20 +107,42 @@ func newPage(report *v1alpha1.InspectionReport, options Options) page {
 	for _, note := range notes(s) {
 		p.Facts += ", " + note
 	}
-	checksByID := options.checksByID()
 	explained := explanations(report)
 	p.Explained = explained[v1alpha1.OverallExplanation]
-	for _, root := range tree(report.Findings) {
-		c := newCard(root, checksByID[root.Check], s, options)
-		c.Explained = explained[root.ID]
-		p.Causes = append(p.Causes, c)
+	p.addCards(report, options, explained)
+	problems, recommendations := FixedNow(report)
+	for _, f := range slices.Concat(problems, recommendations) {
+		p.Fixed = append(p.Fixed, oneLine(sentence(v1alpha1.Finding{Object: f.Object, Message: f.Message})))
 	}
 	p.Footer = footer(report, options)
 	return p
 }
 
+// addCards adds a card for each problem, and groups those of recommendations by check.
+func (p *page) addCards(report *v1alpha1.InspectionReport, options Options, explained map[string]*v1alpha1.Explanation) {
+	checksByID := options.checksByID()
+	var recommendations []v1alpha1.Finding
+	cards := map[string][]card{} // of recommendations, by check
+	for _, root := range tree(report.Findings) {
+		c := newCard(root, checksByID[root.Check], report.Summary, options)
+		c.Explained = explained[root.ID]
+		if root.IsProblem() {
+			p.Problems = append(p.Problems, c)
+			continue
+		}
+		recommendations = append(recommendations, root.Finding)
+		cards[root.Check] = append(cards[root.Check], c)
+	}
+	for _, group := range GroupByCheck(recommendations, options.Checks) {
+		list := cards[group.Check]
+		p.Recommendations = append(p.Recommendations, cardGroup{
+			Check: group.Check, Summary: group.Summary, Severity: group.Severity, Meaning: list[0].Meaning, Link: list[0].Link, Cards: list,
+		})
+	}
+}
+
 func newCard(n *node, check check.Check, s v1alpha1.ReportSummary, options Options) card {
-	c := card{node: n, Meaning: check.Meaning, SymptomCount: n.size() - 1, New: compared(s) && n.State == v1alpha1.FindingNew}
+	c := card{node: n, Meaning: check.Meaning, SymptomCount: n.size() - 1, New: Compared(s) && n.State == v1alpha1.FindingNew}
 	c.AffectsText = count(c.SymptomCount, "other finding", "other findings")
 	if link, err := url.Parse(check.Link); err == nil && link.Scheme == "https" {
 		c.Link = check.Link

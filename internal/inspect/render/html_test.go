@@ -11,7 +11,7 @@ import (
 func TestHTMLShowsEveryFindingWithItsEvidenceAndGaps(t *testing.T) {
 	text := rendered(t, "html", sample(), sampleOptions())
 	for _, want := range []string{
-		`aria-label="Score 37 of 100"`, "kind-shop, all namespaces", "4 root causes, 8 findings", "Deployment shop/web", "Node worker-2",
+		`aria-label="Score 37 of 100"`, "kind-shop, all namespaces", "3 problems, 2 recommendations", "Deployment shop/web", "Node worker-2",
 		"Path / of shop.example leads to Service web", "MinimumReplicasUnavailable", "2026-01-15T11:59:59Z fatal: no key",
 		"<code>kubectl -n shop create secret generic payments-key --from-file=token</code>", "Causes 3 other findings",
 		"cannot list secrets", "secret-missing, secret-key-missing", "KubeOps v0.3.0", "2026-01-15 12:00:00 UTC", "Cluster local",

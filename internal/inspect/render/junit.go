@@ -41,6 +41,7 @@ type junitCase struct {
 	Line      int           `xml:"line,attr,omitempty"`
 	Failure   *junitOutcome `xml:"failure"`
 	Error     *junitOutcome `xml:"error"`
+	Output    string        `xml:"system-out,omitempty"`
 }
 
 type junitOutcome struct {
@@ -52,8 +53,8 @@ type junitOutcome struct {
 // noTime is the duration of a test case: checks are not timed individually.
 const noTime = "0"
 
-// writeJUnit writes a suite for each category, in which every finding is a failed test case, and a suite in which every gap is an
-// error. A report without either has one passed test case, since CI systems treat a file without test cases as an error.
+// writeJUnit writes a suite for each category, in which every problem is a failed test case, and a suite in which every gap is an error.
+// Recommendations are passed test cases whose output has the text, or failed ones if their severity makes the command fail. A report without either has one passed test case, since CI systems treat a file without test cases as an error.
 func writeJUnit(w io.Writer, report *v1alpha1.InspectionReport, options Options) error {
 	root := junitSuites{Name: "kubeops", Time: fmt.Sprintf("%.3f", report.Summary.Duration.Seconds())}
 	add := func(suite junitSuite) {
@@ -117,7 +118,11 @@ func junitFindings(report *v1alpha1.InspectionReport, options Options) []junitSu
 		}
 		c := junitCase{
 			Name: junitName(f), ClassName: oneLine(f.Check), Time: noTime,
-			Failure: &junitOutcome{Message: oneLine(f.Message), Type: oneLine(f.Check), Text: junitText(f, byID)},
+		}
+		if text := junitText(f, byID); f.IsProblem() || options.fails(f.Severity) {
+			c.Failure = &junitOutcome{Message: oneLine(f.Message), Type: oneLine(f.Check), Text: text}
+		} else {
+			c.Output = text
 		}
 		if names[f.Check+" "+c.Name] > 1 {
 			c.Name += " (" + f.ID + ")" // CI systems merge test cases with the same name
@@ -136,7 +141,10 @@ func junitName(f v1alpha1.Finding) string { return oneLine(objectName(f.Object) 
 
 func junitText(f v1alpha1.Finding, byID map[string]v1alpha1.Finding) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\nseverity: %s\n", objectName(f.Object), f.Message, f.Severity)
+	fmt.Fprintf(&b, "%s: %s\nclass: %s\nseverity: %s\n", objectName(f.Object), f.Message, f.ClassOrDefault(), f.Severity)
+	for _, also := range f.Also {
+		fmt.Fprintf(&b, "also: %s (%s)\n", also.Message, also.Check)
+	}
 	if cause, known := byID[f.CausedBy]; known && f.CausedBy != "" {
 		fmt.Fprintf(&b, "caused by: %s\n", sentence(cause))
 	}

@@ -42,9 +42,9 @@ func parsedJUnit(t *testing.T, report *v1alpha1.InspectionReport) junitSuites {
 	return suites
 }
 
-func TestJUnitHasAFailureForEachFindingAndAnErrorForEachGap(t *testing.T) {
+func TestJUnitHasAFailureForEachProblemAndAnErrorForEachGap(t *testing.T) {
 	suites := parsedJUnit(t, sample())
-	if suites.Failures != 8 || suites.Errors != 2 || len(suites.Suites) != 6 {
+	if suites.Failures != 6 || suites.Tests != 10 || suites.Errors != 2 || len(suites.Suites) != 6 {
 		t.Fatalf("%d failures, %d errors, %d suites", suites.Failures, suites.Errors, len(suites.Suites))
 	}
 	first := suites.Suites[0].Cases[0]
@@ -65,6 +65,27 @@ func TestJUnitHasAFailureForEachFindingAndAnErrorForEachGap(t *testing.T) {
 	}
 }
 
+func TestJUnitRecommendationsFailOnlyIfTheCommandFailsOnThem(t *testing.T) {
+	for failOn, want := range map[v1alpha1.Severity]int{"": 6, v1alpha1.SeverityMedium: 6, v1alpha1.SeverityLow: 7, v1alpha1.SeverityInfo: 8} {
+		options := sampleOptions()
+		options.FailOn = failOn
+		var suites junitSuites
+		if err := xml.Unmarshal([]byte(rendered(t, "junit", sample(), options)), &suites); err != nil {
+			t.Fatal(err)
+		}
+		if suites.Failures != want {
+			t.Errorf("--fail-on %q: %d failures, want %d", failOn, suites.Failures, want)
+		}
+		for _, suite := range suites.Suites {
+			for _, c := range suite.Cases {
+				if c.Failure == nil && c.Error == nil && !strings.Contains(c.Output, "class: Recommendation") {
+					t.Errorf("--fail-on %q: the passed case %s does not have the text of its recommendation", failOn, c.Name)
+				}
+			}
+		}
+	}
+}
+
 func TestJUnitWithoutFindingsHasOnePassedTest(t *testing.T) {
 	if suites := parsedJUnit(t, nothing()); suites.Tests != 1 || suites.Failures+suites.Errors != 0 {
 		t.Errorf("%+v", suites)
@@ -72,7 +93,7 @@ func TestJUnitWithoutFindingsHasOnePassedTest(t *testing.T) {
 }
 
 func TestJUnitNamesAreUnique(t *testing.T) {
-	if suites := parsedJUnit(t, large()); suites.Failures != 500 {
-		t.Errorf("%d failures", suites.Failures)
+	if suites := parsedJUnit(t, large()); suites.Tests != 502 {
+		t.Errorf("%d tests", suites.Tests)
 	}
 }

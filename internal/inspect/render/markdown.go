@@ -17,6 +17,8 @@ const (
 	maxMarkdownGaps = 8_000
 	// maxMarkdownSymptoms are listed below a root cause.
 	maxMarkdownSymptoms = 20
+	// maxMarkdownFixed fixed findings, and objects of a recommendation, are listed.
+	maxMarkdownFixed = 20
 	// maxMarkdownSentence is the maximum length of a symptom, in runes.
 	maxMarkdownSentence = 400
 )
@@ -29,8 +31,16 @@ func writeMarkdown(w io.Writer, report *v1alpha1.InspectionReport, options Optio
 	b.WriteString(markdownExplained(explained[v1alpha1.OverallExplanation]))
 	gaps := markdownOfGaps(report.Gaps)
 	checksByID := options.checksByID()
-	roots := tree(report.Findings)
-	for i, root := range roots {
+	var problems []*node
+	var recommendations []v1alpha1.Finding
+	for _, root := range tree(report.Findings) {
+		if root.IsProblem() {
+			problems = append(problems, root)
+		} else {
+			recommendations = append(recommendations, root.Finding)
+		}
+	}
+	for i, root := range problems {
 		room := maxMarkdown - b.Len() - len(gaps)
 		text := markdownCause(i+1, root, checksByID[root.Check].Link, options) + markdownExplained(explained[root.ID])
 		evidence := markdownEvidence(root.Evidence)
@@ -39,11 +49,13 @@ func writeMarkdown(w io.Writer, report *v1alpha1.InspectionReport, options Optio
 		}
 		if len(text) > room {
 			fmt.Fprintf(&b, "\n**%s not shown.** `-o html` and `-o json` include everything.\n",
-				count(len(roots)-i, "more root cause", "more root causes"))
+				count(len(problems)-i, "more problem", "more problems"))
 			break
 		}
 		b.WriteString(text)
 	}
+	b.WriteString(markdownFixed(report))
+	markdownRecommendations(&b, GroupByCheck(recommendations, options.Checks), maxMarkdown-len(gaps))
 	if report.Summary.Truncated {
 		b.WriteString("\nThe report exceeded its size limit: it contains only the worst findings, but the counts include all.\n")
 	}
@@ -60,15 +72,18 @@ func markdownSummary(b *strings.Builder, report *v1alpha1.InspectionReport, opti
 	if s.Counts.Total() == 0 {
 		return
 	}
-	head := "\n|"
-	rule := "|"
-	row := "|"
-	for _, c := range severityCounts(s.Counts) {
+	head := "\n| |"
+	rule := "|---|"
+	problems := "| Problems |"
+	recommendations := "| Recommendations |"
+	advice := severityCounts(s.Recommendations.SeverityCounts)
+	for i, c := range severityCounts(s.Problems.SeverityCounts) {
 		head += " " + string(c.Severity) + " |"
 		rule += "---:|"
-		row += fmt.Sprintf(" %d |", c.Count)
+		problems += fmt.Sprintf(" %d |", c.Count)
+		recommendations += fmt.Sprintf(" %d |", advice[i].Count)
 	}
-	b.WriteString(head + "\n" + rule + "\n" + row + "\n")
+	b.WriteString(head + "\n" + rule + "\n" + problems + "\n" + recommendations + "\n")
 }
 
 func markdownCause(number int, root *node, link string, options Options) string {
@@ -95,6 +110,9 @@ func markdownCause(number int, root *node, link string, options Options) string 
 		if more := root.size() - 1 - maxMarkdownSymptoms; more > 0 {
 			fmt.Fprintf(&b, "- and %d more\n", more)
 		}
+	}
+	for _, also := range root.Also {
+		b.WriteString("\nAlso: " + prose(facts.Clip(also.Message, maxMarkdownSentence)) + " (" + codeSpan(also.Check) + ")\n")
 	}
 	if root.Remediation != "" {
 		b.WriteString("\n**Fix.** " + prose(root.Remediation) + "\n")

@@ -9,7 +9,8 @@ import (
 func TestMarkdownShowsRootCausesWithTheirSymptoms(t *testing.T) {
 	text := rendered(t, "markdown", sample(), sampleOptions())
 	for _, want := range []string{
-		"## KubeOps: kind-shop, all namespaces", "**Score 37 of 100.** 4 root causes, 8 findings", "| 1 | 4 | 1 | 1 | 1 |",
+		"## KubeOps: kind-shop, all namespaces", "**Score 37 of 100.** 3 problems, 2 recommendations", "| Problems | 1 | 1 | 1 | 0 | 0 |",
+		"| Recommendations | 0 | 0 | 0 | 1 | 1 |", "<details><summary>LOW: role-too-wide (1)</summary>",
 		"### 1. CRITICAL: Deployment shop/web", "- Deployment web has 0 of 3 Pods available.", "\n  - Service web has no ready endpoint",
 		"\n    - Ingress shop/front: Path / of shop.example", "**Fix.** Create the Secret: `kubectl -n shop create secret generic",
 		"<details><summary>Evidence (3)</summary>", "in `deploy/base files/web.yaml:12`", "### Not inspected",
@@ -61,8 +62,8 @@ func TestTextFromAClusterIsEscapedInMarkdown(t *testing.T) {
 			t.Errorf("the report has %s: %q", name, found)
 		}
 	}
-	if n := strings.Count(text, "</details>"); n != 3 {
-		t.Errorf("got %d </details>, want 3", n)
+	if n := strings.Count(text, "</details>"); n != 5 { // three of evidence, two of recommendations
+		t.Errorf("got %d </details>, want 5", n)
 	}
 }
 
@@ -71,7 +72,7 @@ func TestMarkdownFitsIntoAComment(t *testing.T) {
 	if len(text) > 65_000 {
 		t.Errorf("%d bytes", len(text))
 	}
-	if !strings.Contains(text, "more root causes not shown.**") || !strings.Contains(text, "### Not inspected") {
+	if !strings.Contains(text, "more problems not shown.**") || !strings.Contains(text, "### Not inspected") {
 		t.Error("the omitted root causes are not counted, or the gaps are missing")
 	}
 }
@@ -84,7 +85,7 @@ func TestMarkdownOmitsEvidenceBeforeRootCauses(t *testing.T) {
 	}
 	text := rendered(t, "markdown", report, Options{})
 	if strings.Contains(text, "long long") || !strings.Contains(text, "Node worker-2 is short of memory") ||
-		!strings.Contains(text, "### 5. INFO") {
+		!strings.Contains(text, "### 3. MEDIUM") {
 		t.Error("a root cause with long evidence is missing, or shown with it")
 	}
 }

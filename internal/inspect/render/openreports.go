@@ -90,7 +90,7 @@ func openFinding(f v1alpha1.Finding) map[string]any {
 	if f.Object.Namespace != "" {
 		resource["namespace"] = f.Object.Namespace
 	}
-	properties := map[string]any{"findingId": f.ID}
+	properties := map[string]any{"findingId": f.ID, "class": string(f.ClassOrDefault())}
 	for key, value := range map[string]string{
 		"cluster": f.Cluster, "state": string(f.State), "causedBy": f.CausedBy, "remediation": clean(f.Remediation),
 	} {
@@ -108,7 +108,7 @@ func openFinding(f v1alpha1.Finding) map[string]any {
 	if f.Severity.Rank() <= v1alpha1.SeverityInfo.Rank() {
 		result["severity"] = string(f.Severity)
 	}
-	if f.Severity.Rank() <= v1alpha1.SeverityMedium.Rank() {
+	if f.IsProblem() && f.Severity.Rank() <= v1alpha1.SeverityMedium.Rank() {
 		result["result"] = "fail"
 		result["scored"] = true
 	}

@@ -25,6 +25,9 @@ type Options struct {
 	Version string
 	// Heading names what was inspected, for example the cluster.
 	Heading string
+	// FailOn is the severity from which findings make the command fail; empty for none. JUnit reports recommendations from this severity
+	// as failures.
+	FailOn v1alpha1.Severity
 	// Locate finds the manifest of an object: a path relative to the root of the sources, and a line from 1, or 0 if unknown. It is
 	// nil for live clusters.
 	Locate func(v1alpha1.ObjectReference) (file string, line int, ok bool)
@@ -55,6 +58,11 @@ func (o Options) checksByID() map[string]check.Check {
 		byID[c.ID] = c
 	}
 	return byID
+}
+
+// fails reports whether FailOn covers a severity.
+func (o Options) fails(severity v1alpha1.Severity) bool {
+	return o.FailOn != "" && severity.Rank() <= o.FailOn.Rank()
 }
 
 // locate calls Locate, if set, and returns paths with forward slashes.
@@ -159,7 +167,7 @@ type severityCount struct {
 }
 
 func severityCounts(c v1alpha1.SeverityCounts) []severityCount {
-	numbers := []int32{c.Critical, c.High, c.Medium, c.Low, c.Info}
+	numbers := c.BySeverity()
 	list := make([]severityCount, 0, len(numbers))
 	for i, severity := range v1alpha1.Severities() {
 		list = append(list, severityCount{severity, numbers[i]})
@@ -175,7 +183,7 @@ func notes(s v1alpha1.ReportSummary) []string {
 			list = append(list, count(int(n), one, many))
 		}
 	}
-	if compared(s) {
+	if Compared(s) {
 		add(s.Changes.New, "new since the last report", "new since the last report")
 	}
 	add(s.Changes.Fixed, "fixed since the last report", "fixed since the last report")
@@ -184,16 +192,30 @@ func notes(s v1alpha1.ReportSummary) []string {
 	return list
 }
 
-// compared reports whether there was a previous report. In a first report every finding is new, which is not worth showing.
-func compared(s v1alpha1.ReportSummary) bool { return s.Changes.Persisting > 0 || s.Changes.Fixed > 0 }
+// Compared reports whether there was a previous report. In a first report every finding is new, which is not worth showing.
+func Compared(s v1alpha1.ReportSummary) bool {
+	return s.Changes.Persisting > 0 || s.Changes.Fixed > 0 || s.Changes.Flapping > 0
+}
 
-// headline counts root causes and findings.
-func headline(s v1alpha1.ReportSummary) string {
-	if s.Counts.Total() == 0 {
-		return "No findings"
+// Headline counts problems and recommendations, for example "13 problems, 78 recommendations". It is the same text in every output.
+func Headline(s v1alpha1.ReportSummary) string {
+	if s.Problems.Total+s.Recommendations.Total == 0 {
+		return "no findings"
 	}
-	return fmt.Sprintf("%s, %s", count(int(s.RootCauses), "root cause", "root causes"),
-		count(int(s.Counts.Total()), "finding", "findings"))
+	problems := "no problems"
+	if n := s.Problems.Total; n > 0 {
+		problems = count(int(n), "problem", "problems")
+	}
+	if s.Recommendations.Total == 0 {
+		return problems
+	}
+	return problems + ", " + count(int(s.Recommendations.Total), "recommendation", "recommendations")
+}
+
+// headline is Headline as the start of a sentence.
+func headline(s v1alpha1.ReportSummary) string {
+	text := Headline(s)
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // count writes a number with its noun.

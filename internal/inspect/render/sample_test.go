@@ -26,11 +26,12 @@ func sample() *v1alpha1.InspectionReport {
 	report := &v1alpha1.InspectionReport{
 		Summary: v1alpha1.ReportSummary{
 			Inspection: "everything", Trigger: "schedule", StartTime: start, Duration: metav1.Duration{Duration: 1834 * time.Millisecond}, Score: 37,
-			RootCauses: 4, Objects: 1320, ChecksRun: 92, Ignored: 2, Changes: v1alpha1.ChangeCounts{New: 3, Fixed: 1, Persisting: 5},
+			Objects: 1320, ChecksRun: 92, Ignored: 2, Changes: v1alpha1.ChangeCounts{New: 3, Fixed: 1, Persisting: 5},
 		},
 		Findings: []v1alpha1.Finding{
 			{
-				ID: "f-aaaa", Check: "secret-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityCritical, Cluster: "local",
+				ID: "f-aaaa", Check: "secret-missing", Category: v1alpha1.CategoryConfiguration,
+				Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityCritical, Cluster: "local",
 				Object:  v1alpha1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"},
 				Message: "Container web needs Secret shop/payments-key, which does not exist.", Affects: 3,
 				Evidence: []v1alpha1.Evidence{
@@ -68,9 +69,10 @@ func sample() *v1alpha1.InspectionReport {
 				FirstSeen: &seen,
 			},
 			{
-				ID: "f-eeee", Check: "node-pressure", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
-				Object:  v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Node", Name: "worker-2"},
-				Message: "Node worker-2 is short of memory (MemoryPressure).", State: v1alpha1.FindingPersisting, FirstSeen: &seen,
+				ID: "f-eeee", Check: "node-pressure", Category: v1alpha1.CategoryCapacity, Class: v1alpha1.ClassProblem,
+				Severity: v1alpha1.SeverityHigh,
+				Object:   v1alpha1.ObjectReference{APIVersion: "v1", Kind: "Node", Name: "worker-2"},
+				Message:  "Node worker-2 is short of memory (MemoryPressure).", State: v1alpha1.FindingPersisting, FirstSeen: &seen,
 				Evidence:    []v1alpha1.Evidence{{ID: "e1", Source: v1alpha1.EvidenceMetric, Text: "memory 15.4Gi of 16Gi"}},
 				Remediation: "Find what uses the memory (`kubectl top pods -A --sort-by=memory`), and give the Pods limits.",
 			},
@@ -110,9 +112,7 @@ func sample() *v1alpha1.InspectionReport {
 			{Source: "metrics.k8s.io", Reason: v1alpha1.GapNotServed, Message: "The cluster does not serve metrics."},
 		},
 	}
-	for _, f := range report.Findings {
-		report.Summary.Counts.Add(f.Severity)
-	}
+	recount(report)
 	report.Summary.Gaps = int32(len(report.Gaps)) //nolint:gosec // two
 	report.Explanations = []v1alpha1.Explanation{
 		{ID: v1alpha1.OverallExplanation, Provider: "local", Model: "tiny-1", Language: v1alpha1.LanguageEnglish,
@@ -129,6 +129,22 @@ func sample() *v1alpha1.InspectionReport {
 	return report
 }
 
+// recount sets the counts of the summary.
+func recount(report *v1alpha1.InspectionReport) {
+	s := &report.Summary
+	s.Counts, s.Problems, s.Recommendations = v1alpha1.SeverityCounts{}, v1alpha1.RootCauseCounts{}, v1alpha1.RootCauseCounts{}
+	for _, root := range tree(report.Findings) {
+		if root.IsProblem() {
+			s.Problems.Add(root.Severity)
+		} else {
+			s.Recommendations.Add(root.Severity)
+		}
+	}
+	for _, f := range report.Findings {
+		s.Counts.Add(f.Severity)
+	}
+}
+
 // nothing is a report without findings.
 func nothing() *v1alpha1.InspectionReport {
 	return &v1alpha1.InspectionReport{Summary: v1alpha1.ReportSummary{
@@ -141,7 +157,6 @@ func nothing() *v1alpha1.InspectionReport {
 func large() *v1alpha1.InspectionReport {
 	report := sample()
 	report.Findings = nil
-	report.Summary.Counts = v1alpha1.SeverityCounts{}
 	for i := range 500 {
 		f := sample().Findings[i%8]
 		f.ID = fmt.Sprintf("f-%03d", i)
@@ -149,9 +164,9 @@ func large() *v1alpha1.InspectionReport {
 		if i%5 != 0 {
 			f.CausedBy = fmt.Sprintf("f-%03d", i-i%5)
 		}
-		report.Summary.Counts.Add(f.Severity)
 		report.Findings = append(report.Findings, f)
 	}
+	recount(report)
 	report.Summary.Truncated = true
 	return report
 }

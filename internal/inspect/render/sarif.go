@@ -43,7 +43,8 @@ func (s *sarif) run() sarifRun {
 		ColumnKind:  "utf16CodeUnits",
 		Results:     s.results(index),
 		Properties: map[string]any{
-			"score": summary.Score, "counts": summary.Counts, "rootCauses": summary.RootCauses, "truncated": summary.Truncated,
+			"score": summary.Score, "problems": summary.Problems, "recommendations": summary.Recommendations, "counts": summary.Counts,
+			"truncated": summary.Truncated,
 		},
 	}
 	if s.options.Heading != "" {
@@ -82,7 +83,7 @@ func (s *sarif) rules() ([]sarifDescriptor, map[string]int) {
 		add(c)
 	}
 	for _, f := range s.report.Findings {
-		add(check.Check{ID: f.Check, Category: f.Category, Severity: f.Severity, Summary: f.Check})
+		add(check.Check{ID: f.Check, Category: f.Category, Class: f.ClassOrDefault(), Severity: f.Severity, Summary: f.Check})
 	}
 	return rules, index
 }
@@ -91,8 +92,10 @@ func sarifRule(c check.Check) sarifDescriptor {
 	rule := sarifDescriptor{
 		ID:                   c.ID,
 		ShortDescription:     sarifMessage{Text: cmp.Or(c.Summary, c.ID)},
-		DefaultConfiguration: &sarifConfiguration{Level: sarifLevel(c.Severity)},
-		Properties:           map[string]any{"tags": []string{"kubernetes", string(c.Category)}, "severity": string(c.Severity)},
+		DefaultConfiguration: &sarifConfiguration{Level: sarifLevel(c.ClassOrDefault(), c.Severity)},
+		Properties: map[string]any{
+			"tags": []string{"kubernetes", string(c.Category), strings.ToLower(string(c.ClassOrDefault()))}, "severity": string(c.Severity),
+		},
 	}
 	if full := cmp.Or(c.Meaning, c.Summary); full != "" {
 		rule.FullDescription = &sarifMessage{Text: full}
@@ -118,8 +121,11 @@ func sarifRule(c check.Check) sarifDescriptor {
 	return rule
 }
 
-// sarifLevel maps a severity to a SARIF level.
-func sarifLevel(severity v1alpha1.Severity) string {
+// sarifLevel maps the severity of a problem to a SARIF level. Recommendations are notes.
+func sarifLevel(class v1alpha1.FindingClass, severity v1alpha1.Severity) string {
+	if class == v1alpha1.ClassRecommendation {
+		return "note"
+	}
 	switch severity {
 	case v1alpha1.SeverityCritical, v1alpha1.SeverityHigh:
 		return "error"
@@ -154,7 +160,7 @@ func (s *sarif) results(index map[string]int) []sarifResult {
 	results := make([]sarifResult, 0, len(s.report.Findings))
 	for _, f := range s.report.Findings {
 		result := sarifResult{
-			RuleID: f.Check, RuleIndex: index[f.Check], Level: sarifLevel(f.Severity),
+			RuleID: f.Check, RuleIndex: index[f.Check], Level: sarifLevel(f.ClassOrDefault(), f.Severity),
 			Message:             sarifMessage{Text: sarifText(sentence(f))},
 			Locations:           []sarifLocation{s.location(f.Object)},
 			PartialFingerprints: map[string]string{sarifFingerprint: f.ID},
@@ -166,7 +172,7 @@ func (s *sarif) results(index map[string]int) []sarifResult {
 			related.Message = &sarifMessage{Text: sarifText("Caused by: " + sentence(cause))}
 			result.RelatedLocations = []sarifLocation{related}
 		}
-		if compared(s.report.Summary) {
+		if Compared(s.report.Summary) {
 			result.BaselineState = map[v1alpha1.FindingState]string{
 				v1alpha1.FindingNew: "new", v1alpha1.FindingPersisting: "unchanged",
 			}[f.State]
@@ -177,13 +183,19 @@ func (s *sarif) results(index map[string]int) []sarifResult {
 }
 
 func sarifProperties(f v1alpha1.Finding) map[string]any {
-	properties := map[string]any{"severity": string(f.Severity), "category": string(f.Category), "object": f.Object}
+	properties := map[string]any{
+		"severity": string(f.Severity), "category": string(f.Category), "class": string(f.ClassOrDefault()), "object": f.Object,
+		"tags": []string{strings.ToLower(string(f.ClassOrDefault()))},
+	}
 	for key, value := range map[string]string{
 		"cluster": f.Cluster, "state": string(f.State), "causedBy": f.CausedBy, "remediation": f.Remediation,
 	} {
 		if value != "" {
 			properties[key] = value
 		}
+	}
+	if len(f.Also) > 0 {
+		properties["also"] = f.Also
 	}
 	if f.Affects > 0 {
 		properties["affects"] = f.Affects

@@ -29,8 +29,8 @@ const (
 	omittedBytes = 20 << 10
 )
 
-// truncate omits the findings beyond the bounds and counts them by check. It keeps root causes before symptoms and severe findings
-// before others, and no symptom without its cause. The summary still counts all findings.
+// truncate omits the findings beyond the bounds and counts them by check. It keeps problems before recommendations, root causes before
+// symptoms and severe findings before others, and no symptom without its cause. The summary still counts all findings.
 func truncate(report *v1alpha1.InspectionReport, bounds Bounds) {
 	findings := report.Findings
 	report.Findings = nil
@@ -52,14 +52,16 @@ func truncate(report *v1alpha1.InspectionReport, bounds Bounds) {
 			kept[f.ID] = true
 		}
 	}
-	for i := range report.Findings {
-		if f := &report.Findings[i]; f.CausedBy == "" {
-			keep(f)
+	for _, part := range byClass(report.Findings) {
+		for i := range part {
+			if f := &part[i]; f.CausedBy == "" {
+				keep(f)
+			}
 		}
-	}
-	for i := range report.Findings { // a cause precedes its symptoms
-		if f := &report.Findings[i]; f.CausedBy != "" && kept[f.CausedBy] {
-			keep(f)
+		for i := range part { // a cause precedes its symptoms
+			if f := &part[i]; f.CausedBy != "" && kept[f.CausedBy] {
+				keep(f)
+			}
 		}
 	}
 	if len(kept) == len(report.Findings) {
@@ -76,6 +78,16 @@ func truncate(report *v1alpha1.InspectionReport, bounds Bounds) {
 	report.Findings = included
 	report.Omitted = countOmitted(excluded)
 	report.Summary.Truncated = true
+}
+
+// byClass splits ordered findings before the first root cause that is a recommendation.
+func byClass(findings []v1alpha1.Finding) [][]v1alpha1.Finding {
+	for i := range findings {
+		if f := &findings[i]; f.CausedBy == "" && !f.IsProblem() {
+			return [][]v1alpha1.Finding{findings[:i], findings[i:]}
+		}
+	}
+	return [][]v1alpha1.Finding{findings}
 }
 
 // countOmitted counts findings by check, worst first.

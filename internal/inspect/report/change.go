@@ -40,6 +40,11 @@ func indexPrevious(in Input) previousReport {
 	previous.start = in.Previous.Summary.StartTime
 	for _, f := range in.Previous.Findings {
 		previous.findings[f.ID] = f
+		for _, also := range f.Also {
+			previous.findings[also.ID] = v1alpha1.Finding{
+				ID: also.ID, Check: also.Check, Class: v1alpha1.ClassRecommendation, Severity: also.Severity, FirstSeen: f.FirstSeen,
+			}
+		}
 	}
 	for _, f := range in.Previous.Fixed {
 		if recent(in, f.FixedAt) {
@@ -66,8 +71,9 @@ func compare(in Input, finding *v1alpha1.Finding, previous previousReport) {
 	case persists:
 		finding.State = v1alpha1.FindingPersisting
 		finding.Returns = before.Returns
-		if before.Severity != finding.Severity || (before.CausedBy == "") != (finding.CausedBy == "") {
-			finding.Previously = &v1alpha1.PreviousFinding{Severity: before.Severity, CausedBy: before.CausedBy}
+		otherClass := before.Class != "" && before.Class != finding.Class // older reports have none
+		if before.Severity != finding.Severity || otherClass || (before.CausedBy == "") != (finding.CausedBy == "") {
+			finding.Previously = &v1alpha1.PreviousFinding{Class: before.Class, Severity: before.Severity, CausedBy: before.CausedBy}
 		}
 		if before.FirstSeen != nil {
 			finding.FirstSeen = before.FirstSeen.DeepCopy()
@@ -113,7 +119,7 @@ func changes(in Input, report *v1alpha1.InspectionReport) (v1alpha1.ChangeCounts
 		if complete[f.Check] && !found[f.ID] {
 			counts.Fixed++
 			fixed = append(fixed, v1alpha1.FixedFinding{
-				ID: f.ID, Check: f.Check, Category: f.Category, CausedBy: f.CausedBy, Severity: f.Severity, Object: f.Object,
+				ID: f.ID, Check: f.Check, Category: f.Category, Class: f.Class, CausedBy: f.CausedBy, Severity: f.Severity, Object: f.Object,
 				Message: facts.Clip(f.Message, maxFixedMessage),
 				FixedAt: metav1.NewTime(in.Start.Truncate(time.Second)), Returns: f.Returns,
 			})

@@ -23,6 +23,7 @@ func newFinding(in Input, linked causes.Linked, category v1alpha1.Category) v1al
 		ID:          linked.ID,
 		Check:       linked.Check,
 		Category:    category,
+		Class:       linked.Class,
 		Severity:    linked.Severity,
 		Cluster:     in.Graph.Cluster,
 		Object:      in.Graph.APIObject(linked.Object),

@@ -9,9 +9,9 @@ import (
 	"kubeops.io/kubeops/internal/text"
 )
 
-// applyIgnores removes the findings that the user excluded. It returns the others, the number of ignored ones, and the expired rules.
-// If the cause of a finding is removed, the next cause up the chain takes its place; without one the finding becomes a root cause,
-// since ignoring a cause does not hide its symptoms.
+// applyIgnores removes the findings that the user excluded. It returns the others, the number of ignored ones, and the expired rules. The
+// symptoms of an ignored cause are ignored with it. If the cause of a finding is in an excluded namespace, the next cause up the chain takes
+// its place; without one the finding becomes a root cause.
 func applyIgnores(in Input) (kept []causes.Linked, ignored int, expired []v1alpha1.IgnoreRule) {
 	var active []v1alpha1.IgnoreRule
 	for _, rule := range in.Ignore {
@@ -22,12 +22,19 @@ func applyIgnores(in Input) (kept []causes.Linked, ignored int, expired []v1alph
 		}
 	}
 	position := make([]int, len(in.Findings)) // in kept, or -1
+	accepted := make([]bool, len(in.Findings))
+	for _, i := range causesFirst(in.Findings) {
+		accepted[i] = slices.ContainsFunc(active, func(r v1alpha1.IgnoreRule) bool { return matches(r, in.Findings[i]) })
+		if cause := in.Findings[i].CausedBy; cause >= 0 && accepted[cause] {
+			accepted[i] = true
+		}
+	}
 	for i, f := range in.Findings {
 		position[i] = -1
 		switch {
 		case f.Object.InNamespaces(in.ExcludeNamespaces):
 		case in.NamespacesOnly && !f.Object.Namespaced() && f.Affects == 0:
-		case slices.ContainsFunc(active, func(r v1alpha1.IgnoreRule) bool { return matches(r, f) }):
+		case accepted[i]:
 			ignored++
 		default:
 			position[i] = len(kept)

@@ -44,19 +44,22 @@ type Input struct {
 
 // New returns the report. It has no metadata; its summary has no inspection and no trigger. The input is not modified.
 func New(in Input) *v1alpha1.InspectionReport {
+	checks := make(map[string]check.Check, len(in.Checks))
+	for _, c := range in.Checks {
+		checks[c.ID] = c
+	}
 	kept, ignored, expired := applyIgnores(in)
+	classify(checks, kept)
+	kept, also := foldSubjects(checks, kept)
 	findings := order(kept)
 	previous := indexPrevious(in)
-	categories := map[string]v1alpha1.Category{}
-	for _, c := range in.Checks {
-		categories[c.ID] = c.Category
-	}
 
 	report := &v1alpha1.InspectionReport{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: "InspectionReport"},
 	}
 	for _, linked := range findings {
-		finding := newFinding(in, linked, categories[linked.Check])
+		finding := newFinding(in, linked, checks[linked.Check].Category)
+		finding.Also = related(in, also[linked.ID])
 		if linked.CausedBy >= 0 {
 			finding.CausedBy = findings[linked.CausedBy].ID
 		}
@@ -77,15 +80,13 @@ func New(in Input) *v1alpha1.InspectionReport {
 	report.Summary.Changes, report.Fixed = changes(in, report)
 	for _, f := range report.Findings {
 		report.Summary.Counts.Add(f.Severity)
-		if f.CausedBy == "" {
-			report.Summary.RootCauses++
-		}
 	}
+	report.Summary.Problems, report.Summary.Recommendations = countRootCauses(report.Findings)
 	truncate(report, in.Bounds)
 	return report
 }
 
-// order sorts root causes by severity, then by the number of symptoms. Each is followed by its symptoms.
+// order sorts root causes: problems before recommendations, then by severity and the number of symptoms. Each is followed by its symptoms.
 func order(findings []causes.Linked) []causes.Linked {
 	children := map[int][]int{}
 	for i, f := range findings {
@@ -94,7 +95,8 @@ func order(findings []causes.Linked) []causes.Linked {
 	for _, siblings := range children {
 		slices.SortFunc(siblings, func(a, b int) int {
 			fa, fb := findings[a], findings[b]
-			return cmp.Or(cmp.Compare(fa.Severity.Rank(), fb.Severity.Rank()), cmp.Compare(fb.Affects, fa.Affects),
+			return cmp.Or(strings.Compare(string(fa.Class), string(fb.Class)), // Problem before Recommendation
+				cmp.Compare(fa.Severity.Rank(), fb.Severity.Rank()), cmp.Compare(fb.Affects, fa.Affects),
 				fa.Object.Compare(fb.Object), strings.Compare(fa.Check, fb.Check), strings.Compare(fa.ID, fb.ID))
 		})
 	}

@@ -60,8 +60,8 @@ func TestFindingsAreOrderedByCauseWorstFirst(t *testing.T) {
 	if diff := cmp.Diff(want, outline(report)); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
-	if report.Summary.RootCauses != 3 || report.Findings[2].Affects != 2 {
-		t.Errorf("got %d root causes, low affects %d; want 3 and 2", report.Summary.RootCauses, report.Findings[2].Affects)
+	if report.Summary.Problems.Total != 3 || report.Findings[2].Affects != 2 {
+		t.Errorf("got %d problems, low affects %d; want 3 and 2", report.Summary.Problems.Total, report.Findings[2].Affects)
 	}
 }
 
@@ -82,13 +82,17 @@ func TestIgnoreRulesRemoveFindings(t *testing.T) {
 		wantGaps    []string
 	}{
 		"none": {want: []string{"cause", "middle<-cause", "symptom<-middle", "other"}},
-		"an intermediate cause: its symptom moves to the next cause": {
+		"an intermediate cause: its symptom is ignored with it": {
 			rules: []v1alpha1.IgnoreRule{{Name: "middle", Reason: "known"}},
-			want:  []string{"cause", "symptom<-cause", "other"}, wantIgnored: 1,
+			want:  []string{"cause", "other"}, wantIgnored: 2,
 		},
-		"a root cause: its symptom becomes a root cause": {
+		"a root cause: all its symptoms are ignored with it": {
 			rules: []v1alpha1.IgnoreRule{{Check: "c-cause", Reason: "known"}},
-			want:  []string{"middle", "symptom<-middle", "other"}, wantIgnored: 1,
+			want:  []string{"other"}, wantIgnored: 3,
+		},
+		"a symptom: its cause stays": {
+			rules: []v1alpha1.IgnoreRule{{Check: "c-symptom", Reason: "known"}},
+			want:  []string{"cause", "middle<-cause", "other"}, wantIgnored: 1,
 		},
 		"globs, all fields must match": {
 			rules: []v1alpha1.IgnoreRule{{Check: "c-*", Namespace: "team-b", Name: "o*", Reason: "known"}},
@@ -317,7 +321,7 @@ func TestScore(t *testing.T) {
 	of := func(check string, severity v1alpha1.Severity, n int) []v1alpha1.Finding {
 		var list []v1alpha1.Finding
 		for range n {
-			list = append(list, v1alpha1.Finding{Check: check, Severity: severity})
+			list = append(list, v1alpha1.Finding{Check: check, Class: v1alpha1.ClassProblem, Severity: severity})
 		}
 		return list
 	}
@@ -331,8 +335,15 @@ func TestScore(t *testing.T) {
 		"a thousand of one check":                {of("a", v1alpha1.SeverityCritical, 1000), 56},
 		"two checks with one each weigh as much": {append(of("a", v1alpha1.SeverityCritical, 1), of("b", v1alpha1.SeverityCritical, 1)...), 56},
 		"one low is not 100":                     {of("a", v1alpha1.SeverityLow, 1), 99},
+		"recommendations do not count": {[]v1alpha1.Finding{
+			{Check: "a", Class: v1alpha1.ClassRecommendation, Severity: v1alpha1.SeverityCritical},
+			{Check: "b", Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityCritical},
+		}, 100},
+		"a finding without a class has that of its category": {
+			[]v1alpha1.Finding{{Check: "a", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityCritical}}, 75,
+		},
 		"symptoms do not count": {append(of("a", v1alpha1.SeverityHigh, 1),
-			v1alpha1.Finding{Check: "b", Severity: v1alpha1.SeverityCritical, CausedBy: "x"}), 88},
+			v1alpha1.Finding{Check: "b", Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityCritical, CausedBy: "x"}), 88},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := Score(tc.findings); got != tc.want {

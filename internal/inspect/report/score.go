@@ -8,23 +8,24 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// Score rates findings from 0 (worst) to 100 (nothing found).
+// Score rates findings from 0 (worst) to 100 (no problem found).
 //
-// Only root causes count, not their symptoms. Each check with findings subtracts a share of the remaining score, by the severity of
+// Only the root causes of problems count, neither their symptoms nor recommendations. Each check with findings subtracts a share of the remaining score, by the severity of
 // its worst finding: critical 25 %, high 12 %, medium 5 %, low 1 %, info 0 %. Further findings of the same check count for half,
 // a quarter and so on of that share: a check with a thousand findings weighs no more than two checks with one finding each.
 //
 //	score = 100 × Π over checks (1 − share)^(2 − 2^(1−n))
 //
-// for the n root causes of a check. The result is rounded down: 100 means no findings above info.
+// for the n root causes of a check. The result is rounded down: 100 means no problems above info.
 func Score(findings []v1alpha1.Finding) int32 {
 	type tally struct {
 		n     int
 		share float64
 	}
 	checks := map[string]tally{}
-	for _, f := range findings {
-		if f.CausedBy != "" {
+	for i := range findings {
+		f := &findings[i]
+		if f.CausedBy != "" || !f.IsProblem() {
 			continue
 		}
 		t := checks[f.Check]

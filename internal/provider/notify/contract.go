@@ -72,6 +72,7 @@ type Finding struct {
 	ID          string                   `json:"id"`
 	Check       string                   `json:"check"`
 	Category    v1alpha1.Category        `json:"category,omitempty"`
+	Class       v1alpha1.FindingClass    `json:"class,omitempty"`
 	Severity    v1alpha1.Severity        `json:"severity"`
 	State       string                   `json:"state,omitempty"`
 	Object      v1alpha1.ObjectReference `json:"object"`

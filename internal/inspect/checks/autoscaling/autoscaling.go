@@ -45,7 +45,8 @@ func Checks() []check.Check {
 			Run:   hpaAtMaximum,
 		},
 		{
-			ID: "hpa-target-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: "hpa-target-missing", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A HorizontalPodAutoscaler scales something that cannot be scaled.",
 			Meaning: "The condition AbleToScale is False with reason FailedGetScale: the target that spec.scaleTargetRef names " +
 				"does not exist, its apiVersion is not served, or it has no scale subresource. The autoscaler does nothing.",

@@ -71,7 +71,8 @@ func applicationSyncChecks() []check.Check {
 				"webhook-no-endpoints"), Run: applicationSyncFailed,
 		},
 		{
-			ID: "argocd-project-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "argocd-project-missing", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityMedium,
 			Summary: "An Argo CD Application belongs to a project that does not exist.",
 			Meaning: "There is no AppProject with the name in spec.project in the Application's namespace. Argo CD does " +
 				"not sync such an Application. Applications outside the namespace of Argo CD, whose projects are elsewhere, " +

@@ -13,6 +13,8 @@ import (
 const (
 	// expiryHorizon is how long before its expiry an unrenewed certificate is reported.
 	expiryHorizon = 14 * 24 * time.Hour
+	// expiryUrgent is how long before its expiry an unrenewed certificate is a problem.
+	expiryUrgent = 24 * time.Hour
 	// renewalPatience is how long a renewal may take.
 	renewalPatience = time.Hour
 )
@@ -33,11 +35,12 @@ func certificateChecks() []check.Check {
 			ExplainedBy: []string{"acme-challenge-failing", "certificate-request-failed", "issuer-not-ready"}, Run: certificateNotReady,
 		},
 		{
-			ID: "certificate-expiring", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			ID: "certificate-expiring", Category: v1alpha1.CategoryReliability,
+			Class: v1alpha1.ClassRecommendation, Severity: v1alpha1.SeverityMedium,
 			Summary: "A certificate expires soon and was not renewed on time.",
 			Meaning: "The cert-manager Certificate expires within fourteen days, and its renewal time " +
 				"(status.renewalTime) passed more than an hour ago: cert-manager is not running, or its issuer does not " +
-				"respond.",
+				"respond. High, and a problem, within one day of the expiry.",
 			Remediation: "Check that cert-manager runs (`kubectl get pods -A -l " +
 				"app.kubernetes.io/instance=cert-manager`), then request a new certificate: `cmctl renew <name>`.",
 			Link: link, Needs: []facts.Kind{facts.Certificate},
@@ -117,7 +120,7 @@ func certificateExpiring(g *facts.Graph, _ check.Params) []check.Finding {
 			end.Sub(g.Now) > expiryHorizon {
 			continue
 		}
-		findings = append(findings, check.Finding{
+		finding := check.Finding{
 			Object:  certificate.Ref,
 			Message: fmt.Sprintf("Certificate %s expires soon, and cert-manager has not renewed it on time.", certificate.Name),
 			Evidence: append([]check.Evidence{check.FromCondition(
@@ -132,7 +135,12 @@ func certificateExpiring(g *facts.Graph, _ check.Params) []check.Finding {
 				certificate.Namespace,
 				certificate.Name,
 			),
-		})
+		}
+		if end.Sub(g.Now) <= expiryUrgent {
+			finding.Severity = v1alpha1.SeverityHigh
+			finding.Class = v1alpha1.ClassProblem
+		}
+		findings = append(findings, finding)
 	}
 	return findings
 }

@@ -15,7 +15,8 @@ import (
 func Checks() []check.Check {
 	return []check.Check{
 		{
-			ID: "pdb-blocks-drain", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "pdb-blocks-drain", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityMedium,
 			Summary: "A PodDisruptionBudget allows no eviction.",
 			Meaning: "The budget allows no disruption. Either it never can, because it requires as many healthy Pods as exist " +
 				"(maxUnavailable 0, minAvailable 100%, or as large as the number of replicas): then every node drain, cluster upgrade " +
@@ -43,7 +44,8 @@ func Checks() []check.Check {
 			Run:   pdbSelectsNothing, OnManifests: plannedProtection,
 		},
 		{
-			ID: "pdb-invalid", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "pdb-invalid", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityMedium,
 			Summary: "A PodDisruptionBudget cannot be computed and allows no eviction.",
 			Meaning: "The controller cannot tell how many Pods the budget is about (condition DisruptionAllowed is False with " +
 				"reason SyncFailed), most often because they belong to a custom resource without a scale subresource. To be safe it " +

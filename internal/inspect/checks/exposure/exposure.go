@@ -145,7 +145,8 @@ func ingressExposureChecks() []check.Check {
 			Run:         ingressHostWildcard,
 		},
 		{
-			ID: "ingress-hosts-clash", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "ingress-hosts-clash", Static: true, Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityMedium,
 			Summary: "Two Ingresses claim the same host and path.",
 			Meaning: "Both have the same class and route the same host and path to different Services. One of them receives no " +
 				"traffic; which one depends on the controller. Between namespaces, one team can take over the traffic of the other. " +

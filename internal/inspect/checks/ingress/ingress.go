@@ -22,7 +22,8 @@ const certificatePatience = 5
 func Checks() []check.Check {
 	return []check.Check{
 		{
-			ID: "ingress-backend-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: "ingress-backend-missing", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "An Ingress routes to a Service or a Service port that does not exist.",
 			Meaning: "The backend of one or more paths refers to a Service that is not in the Ingress's namespace, or to " +
 				"a port that the Service does not have. Requests for these paths fail (most controllers return 503).",
@@ -49,7 +50,8 @@ func Checks() []check.Check {
 			Run: backendDead,
 		},
 		{
-			ID: "ingress-class-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: "ingress-class-missing", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "An Ingress uses an IngressClass that does not exist, or sets none and there is no default.",
 			Meaning: "Controllers select Ingresses by class. An Ingress whose class does not exist, or that sets no " +
 				"class in a cluster without a default, is served by no controller. An Ingress without a class that has an " +
@@ -62,7 +64,8 @@ func Checks() []check.Check {
 			Run:   classMissing,
 		},
 		{
-			ID: "ingress-tls-secret-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: "ingress-tls-secret-missing", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "An Ingress uses a TLS Secret that does not exist.",
 			Meaning: "Without the Secret the controller serves HTTPS with its default certificate, which browsers " +
 				"reject. Checked only if the inspection can list Secrets (their contents are never read), and only once the " +

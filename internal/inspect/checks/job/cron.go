@@ -48,7 +48,8 @@ func cronJobChecks() []check.Check {
 			Run:         cronJobMissed,
 		},
 		{
-			ID: "cronjob-invalid-schedule", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: "cronjob-invalid-schedule", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A CronJob has an invalid schedule or time zone.",
 			Meaning: "spec.schedule or spec.timeZone cannot be read, or the schedule names a date that does not exist, such as 31 " +
 				"February: the CronJob never starts, and only an event says so. Suspended CronJobs are ignored.",

@@ -14,7 +14,8 @@ import (
 func Checks() []check.Check {
 	return []check.Check{
 		{
-			ID: "manifest-invalid", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "manifest-invalid", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityMedium,
 			Summary: "A manifest has a field or a value that is not valid for its kind.",
 			Meaning: "A field is misspelled or in the wrong place, a value has the wrong type, a key is duplicated, or a quantity, " +
 				"name, label or selector is malformed. The API server rejects such an object or, worse, drops the field and accepts " +
@@ -26,7 +27,8 @@ func Checks() []check.Check {
 			Run:         flaws(facts.FlawInvalid),
 		},
 		{
-			ID: "manifest-api-removed", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: "manifest-api-removed", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A manifest uses an API version that the cluster no longer serves.",
 			Meaning: "The API version of the object was removed in the Kubernetes release stated in the finding, and the manifests " +
 				"are checked for that release or a later one (--kubernetes-version; by default the newest that KubeOps knows). " +
@@ -38,7 +40,8 @@ func Checks() []check.Check {
 			Run:    flaws(facts.FlawRemoved),
 		},
 		{
-			ID: "manifest-duplicate", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "manifest-duplicate", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityMedium,
 			Summary: "The manifests contain the same object twice.",
 			Meaning: "Two documents have the same kind, namespace and name: the one applied last wins, and changes to the other " +
 				"have no effect. The last one is checked. The severity is low if the documents are in different folders, which may be " +

@@ -32,7 +32,8 @@ func Checks() []check.Check {
 			Run:   nodeNotReady,
 		},
 		{
-			ID: "node-pressure", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
+			ID: "node-pressure", Category: v1alpha1.CategoryCapacity,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A node is low on memory, disk space or process IDs.",
 			Meaning: "The kubelet reports MemoryPressure, DiskPressure or PIDPressure. It rejects some or all new Pods " +
 				"and evicts running ones until usage is below its threshold, starting with those that use more than they " +

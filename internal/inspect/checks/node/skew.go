@@ -13,7 +13,8 @@ import (
 
 func versionSkewCheck() check.Check {
 	return check.Check{
-		ID: "node-version-skew", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+		ID: "node-version-skew", Category: v1alpha1.CategoryReliability,
+		Class: v1alpha1.ClassRecommendation, Severity: v1alpha1.SeverityMedium,
 		Summary: "The versions of a node's kubelet and the API server are too far apart.",
 		Meaning: "A kubelet may be up to three minor versions older than the API server (two, before 1.25), and never " +
 			"newer. Outside of that range nothing is tested, unknown fields are dropped silently, and Pods may fail to start. " +

@@ -21,7 +21,7 @@ func configChecks() []check.Check {
 			explainedBy = append(check.CertificateFailures(), "custom-resource-not-ready")
 		}
 		c := check.Check{
-			ID: id, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: id, Category: v1alpha1.CategoryConfiguration, Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: summary,
 			Meaning: "The kubelet reported it when starting a container or mounting a volume, or the containers have not started " +
 				"and the object is not in the namespace, which was read completely. The container is not started until the reference " +

@@ -39,7 +39,8 @@ func crashChecks() []check.Check {
 			Run: judgedBy(crashLooping, crashFinding),
 		},
 		{
-			ID: oomKilled, Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
+			ID: oomKilled, Category: v1alpha1.CategoryCapacity,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A container was killed because it ran out of memory.",
 			Meaning: "The container's state says OOMKilled, now or within the recent window (an hour unless set). With a memory " +
 				"limit, the container reached it; without one, its node ran out of memory. It is critical when it happens repeatedly.",

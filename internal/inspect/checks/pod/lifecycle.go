@@ -27,10 +27,11 @@ func podLifecycleChecks() []check.Check {
 				"containers have certainly stopped, or data may be lost.",
 			Link:  "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
 			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Node, facts.Event),
-			ExplainedBy: []string{"node-not-ready"}, Run: stuckTerminating,
+			ExplainedBy: []string{"node-not-ready"}, Run: stuckTerminating, Terminating: true,
 		},
 		{
-			ID: "pod-evicted", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityMedium,
+			ID: "pod-evicted", Category: v1alpha1.CategoryCapacity,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityMedium,
 			Summary: "The kubelet evicted Pods because of node pressure or a local storage limit.",
 			Meaning: "The kubelet evicted the Pod within the recent window (an hour unless set), because its node ran low on " +
 				"memory, disk or PIDs, or because the Pod exceeded a local storage limit.",
@@ -57,7 +58,7 @@ func stuckTerminating(g *facts.Graph, p check.Params) []check.Finding {
 		if e := check.NewestEvent(g, pod.Ref, "FailedKillPod", "FailedPreStopHook", "ExceededGracePeriod"); e != nil {
 			f.Evidence = append(f.Evidence, check.FromEvent(e))
 		}
-		failures = append(failures, check.FailingPod{Pod: pod, Discriminator: discriminator, Finding: f})
+		failures = append(failures, check.FailingPod{Pod: pod, Discriminator: discriminator, Terminating: true, Finding: f})
 	}
 	return check.RollUp(g, failures)
 }

@@ -14,7 +14,8 @@ import (
 func startChecks() []check.Check {
 	return []check.Check{
 		{
-			ID: "container-config-invalid", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: "container-config-invalid", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "The kubelet rejects the configuration of a container.",
 			Meaning: "The container waits with CreateContainerConfigError for a reason other than a missing ConfigMap or Secret, " +
 				"longer than the startup grace: usually an image that runs as root where runAsNonRoot is set, or a subPath that cannot " +
@@ -36,7 +37,8 @@ func startChecks() []check.Check {
 			Run: cannotStart,
 		},
 		{
-			ID: "serviceaccount-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: "serviceaccount-missing", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A workload references a ServiceAccount that does not exist.",
 			Meaning: "The API server rejects Pods whose ServiceAccount does not exist: events or conditions of the workload report " +
 				"it, or the ServiceAccount is not in its namespace, which was read completely. The workload has too few Pods.",

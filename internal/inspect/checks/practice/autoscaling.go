@@ -15,7 +15,8 @@ func autoscalerSetupChecks() []check.Check {
 	const link = "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/"
 	return []check.Check{
 		{
-			ID: "hpa-duplicate", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "hpa-duplicate", Static: true, Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityMedium,
 			Summary: "Two HorizontalPodAutoscalers scale the same workload.",
 			Meaning: "Both have the same scaleTargetRef. Kubernetes either stops scaling the workload (AmbiguousSelector), or the " +
 				"two override each other. All but the first by name are reported.",

@@ -76,7 +76,8 @@ func probeSetupChecks() []check.Check {
 			Needs:       needs, Uses: uses, Run: probeTimeout,
 		},
 		{
-			ID: "probe-port-undeclared", Static: true, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "probe-port-undeclared", Static: true, Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityMedium,
 			Summary: "A probe uses a port name that its container does not declare.",
 			Meaning: "The port of an httpGet or tcpSocket probe is a name, and the container declares no port with that name. The " +
 				"probe cannot run: with a readiness or startup probe the container never becomes ready, with a liveness probe it is " +

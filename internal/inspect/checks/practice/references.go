@@ -20,7 +20,8 @@ func referenceChecks() []check.Check {
 	uses := append(facts.WorkloadKinds(), facts.Job, facts.CronJob)
 	return []check.Check{
 		{
-			ID: "priority-class-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "priority-class-missing", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityMedium,
 			Summary: "A workload uses a PriorityClass that does not exist.",
 			Meaning: "The API server rejects Pods whose PriorityClass does not exist. Running Pods continue, so the problem shows " +
 				"only when one has to be replaced. The classes system-node-critical and system-cluster-critical " +

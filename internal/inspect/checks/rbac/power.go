@@ -44,7 +44,8 @@ func (p power) check() check.Check {
 		meaning += " A rule that allows every verb on every resource is reported by rbac-wildcard-resources only."
 	}
 	return check.Check{
-		ID: p.id, Category: v1alpha1.CategorySecurity, Severity: p.severity, Summary: p.summary, Meaning: meaning + judgedRoles,
+		ID: p.id, Category: v1alpha1.CategorySecurity, Subject: "permissions of the role",
+		Severity: p.severity, Summary: p.summary, Meaning: meaning + judgedRoles,
 		Remediation: remedy.Replace(p.remedy, "EDIT", "`kubectl edit clusterrole <name>`"), Link: p.link,
 		Needs: p.needs(), Uses: p.uses(), Run: p.run, Static: true,
 	}

@@ -27,7 +27,7 @@ func Checks() []check.Check {
 
 // bindingChecks report bindings that are dangerous regardless of the role.
 func bindingChecks() []check.Check {
-	return []check.Check{
+	all := []check.Check{
 		{
 			ID: "rbac-cluster-admin-bound", Static: true, Category: v1alpha1.CategorySecurity, Severity: v1alpha1.SeverityHigh,
 			Summary: "A ClusterRoleBinding grants cluster-admin.",
@@ -83,6 +83,10 @@ func bindingChecks() []check.Check {
 			Run:   defaultAccountBound,
 		},
 	}
+	for i := range all {
+		all[i].Subject = "subjects of the binding"
+	}
+	return all
 }
 
 // accessTidinessChecks report dangling and unused objects.

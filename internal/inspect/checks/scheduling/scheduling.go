@@ -16,7 +16,8 @@ import (
 func Checks() []check.Check {
 	unschedulable := func(class schedulingClass, summary string, remediation remedy.Text, link string) check.Check {
 		return check.Check{
-			ID: class.check(), Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh, Summary: summary,
+			ID: class.check(), Category: v1alpha1.CategoryCapacity, Class: v1alpha1.ClassProblem,
+			Severity: v1alpha1.SeverityHigh, Summary: summary,
 			Meaning: "A Pod has been pending longer than the startup grace, and the scheduler reports why each node was rejected. " +
 				"The reason that excludes the most nodes decides which check reports it (storage first, since it excludes all); the " +
 				"evidence lists every reason. Pods with scheduling gates are ignored.",

@@ -13,8 +13,11 @@ import (
 
 // Checks about the security of Pods and the exposure of secrets.
 func Checks() []check.Check {
-	all := slices.Concat(standardChecks(), hostChecks(), hostPathChecks(), containerSecurityChecks(), containerHardeningChecks(),
-		secretChecks(), imageSourceChecks())
+	all := slices.Concat(standardChecks(), hostChecks(), hostPathChecks(), containerSecurityChecks(), containerHardeningChecks())
+	for i := range all {
+		all[i].Subject = "security context"
+	}
+	all = slices.Concat(all, secretChecks(), imageSourceChecks())
 	for i := range all {
 		all[i].Category = v1alpha1.CategorySecurity
 		if all[i].Needs == nil {

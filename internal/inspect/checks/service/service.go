@@ -21,7 +21,8 @@ const loadBalancerPatience = 5
 func Checks() []check.Check {
 	return []check.Check{
 		{
-			ID: "service-selector-matches-nothing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: "service-selector-matches-nothing", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A Service selects labels that no Pod has.",
 			Meaning: "The Service's selector matches no Pod in its namespace, except for finished ones, and the Service " +
 				"has no endpoints: connections are refused or time out. If the labels of a workload nearly match, the evidence " +
@@ -53,7 +54,8 @@ func Checks() []check.Check {
 			Run:         noReadyEndpoints,
 		},
 		{
-			ID: "service-port-name-wrong", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: "service-port-name-wrong", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A Service's targetPort refers to a port that no container declares.",
 			Meaning: "A named targetPort is resolved against the declared ports of each selected Pod, sidecars included, " +
 				"with the same protocol. If none of the Pods declares it, the Service port has no endpoints even when all Pods " +

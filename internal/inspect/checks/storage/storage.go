@@ -16,7 +16,8 @@ func claimChecks() []check.Check {
 	uses := []facts.Kind{facts.PV, facts.Pod, facts.Event}
 	return []check.Check{
 		{
-			ID: claimClassMissing, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: claimClassMissing, Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A PersistentVolumeClaim requests a StorageClass that does not exist, or sets none and there is no " +
 				"default.",
 			Meaning: "The claim is pending. Either its StorageClass does not exist and no PersistentVolume has that " +
@@ -52,7 +53,8 @@ func claimChecks() []check.Check {
 			Needs: append(needs, facts.Event), Uses: uses, Run: claimsWith(claimProvisioningFailed),
 		},
 		{
-			ID: claimNoMatchingVolume, Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: claimNoMatchingVolume, Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A PersistentVolumeClaim needs a manually created PersistentVolume, and none matches.",
 			Meaning: "Nothing provisions volumes for this claim: it requests a volume without a class, its class has no " +
 				"provisioner, or it requests one specific PersistentVolume. No existing volume is available and matches class, " +
@@ -75,7 +77,8 @@ func claimChecks() []check.Check {
 			Needs: []facts.Kind{facts.PVC}, Uses: append(uses, facts.StorageClass), Run: claimsWith(claimPending),
 		},
 		{
-			ID: "pvc-missing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: "pvc-missing", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A Pod uses a PersistentVolumeClaim that does not exist.",
 			Meaning: "The Pod cannot be scheduled or started until a claim of that name exists in its namespace. Pods of one " +
 				"workload are " +

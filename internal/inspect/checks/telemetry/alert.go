@@ -56,7 +56,8 @@ func alertChecks() []check.Check {
 			Run:         targetsDown,
 		},
 		{
-			ID: "alert-rule-failing", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
+			ID: "alert-rule-failing", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityMedium,
 			Summary: "A monitoring rule cannot be evaluated.",
 			Meaning: "The metrics backend reports an error for an alerting or recording rule: the alert cannot fire, or " +
 				"the recorded series is missing (then low). Rules belong to no namespace, and their errors name series of any: " +

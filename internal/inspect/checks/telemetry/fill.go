@@ -19,7 +19,7 @@ func fillChecks() []check.Check {
 			Meaning: "The free space or free inodes of the claim's filesystem decrease steadily, and at the rate of the " +
 				"last weeks they are used up within 14 days. The rate is a robust line fit over the history since the last " +
 				"cleanup; nothing is reported if the history is shorter than a quarter of that time, or too unsteady. High " +
-				"within four days, critical within one. docs/trends.md describes the method.",
+				"within four days; critical, and a problem, within one day. docs/trends.md describes the method.",
 			Remediation: "Delete or archive data that is not needed, or expand the claim " +
 				"(spec.resources.requests.storage) if its storage class permits it.",
 			Link:    "https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims",
@@ -29,7 +29,8 @@ func fillChecks() []check.Check {
 			Run:     claimsFillingUp,
 		},
 		{
-			ID: "pvc-nearly-full", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
+			ID: "pvc-nearly-full", Category: v1alpha1.CategoryCapacity,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A volume is nearly full.",
 			Meaning: "Less than 3 % of the space or inodes of the claim's filesystem are free. Read-only volumes, which " +
 				"are as full as they were created, are skipped.",
@@ -47,8 +48,8 @@ func fillChecks() []check.Check {
 			Summary: "A node's disk will soon be so full that Pods are evicted.",
 			Meaning: "The free space of a filesystem that the kubelet or the container runtime uses decreases steadily, " +
 				"and at the rate of the last weeks less than 10 % (5 % of the inodes) are free within seven days: then the " +
-				"kubelet reports DiskPressure, deletes images and evicts Pods. High within two days. docs/trends.md describes " +
-				"the method.",
+				"kubelet reports DiskPressure, deletes images and evicts Pods. High within two days, a problem within one day. " +
+				"docs/trends.md describes the method.",
 			Remediation: "On the machine, find what grows: `du -xh --max-depth=3 /var | sort -h | tail`, `crictl " +
 				"images`. Set ephemeral-storage limits on Pods that write a lot, rotate logs, or enlarge the disk.",
 			Link:    "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#hard-eviction-thresholds",
@@ -88,6 +89,7 @@ func claimsFillingUp(g *facts.Graph, _ check.Params) []check.Finding {
 		switch {
 		case f.Until <= day:
 			finding.Severity = v1alpha1.SeverityCritical
+			finding.Class = v1alpha1.ClassProblem
 		case f.Until <= 4*day:
 			finding.Severity = v1alpha1.SeverityHigh
 		}
@@ -215,6 +217,9 @@ func nodesFillingUp(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		if f.Until <= 2*day {
 			finding.Severity = v1alpha1.SeverityHigh
+		}
+		if f.Until <= day {
+			finding.Class = v1alpha1.ClassProblem
 		}
 		findings = append(findings, check.WithPodCount(g, finding))
 	}

@@ -30,7 +30,8 @@ func limitSizeChecks() []check.Check {
 	needs := []facts.Kind{facts.Pod}
 	return []check.Check{
 		{
-			ID: "memory-limit-near", Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityMedium,
+			ID: "memory-limit-near", Category: v1alpha1.CategoryReliability,
+			Class: v1alpha1.ClassRecommendation, Severity: v1alpha1.SeverityMedium,
 			Summary: "A container's memory usage is close to its limit.",
 			Meaning: "Within spec.usage.window (7 days), a running container used more than 90 % of its memory limit, and recently " +
 				"at least 80 % of the limit was not page cache, which the kernel could reclaim. At the limit the container is " +
@@ -41,7 +42,8 @@ func limitSizeChecks() []check.Check {
 			Needs: needs, Uses: uses, Sources: []facts.Source{facts.SourceUsage}, Run: memoryNearLimit,
 		},
 		{
-			ID: cpuThrottled, Category: v1alpha1.CategoryReliability, Severity: v1alpha1.SeverityLow,
+			ID: cpuThrottled, Category: v1alpha1.CategoryReliability,
+			Class: v1alpha1.ClassRecommendation, Severity: v1alpha1.SeverityLow,
 			Summary: "A container is throttled by its CPU limit.",
 			Meaning: "Over the last day, the container reached its CPU limit in more than a quarter of the CFS periods (100 ms by " +
 				"default) in which it ran, and was throttled for the rest of them. It responds slowly and its probes may fail although " +

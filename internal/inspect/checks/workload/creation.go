@@ -18,7 +18,8 @@ func creationChecks() []check.Check {
 	uses := append(facts.WorkloadKinds(), facts.Job, facts.CronJob, facts.Event)
 	return []check.Check{
 		{
-			ID: "pods-blocked-by-quota", Category: v1alpha1.CategoryCapacity, Severity: v1alpha1.SeverityHigh,
+			ID: "pods-blocked-by-quota", Category: v1alpha1.CategoryCapacity,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A ResourceQuota prevents a workload from creating Pods.",
 			Meaning: "A workload has fewer Pods than desired, and the API server rejects new ones because of a ResourceQuota: " +
 				"their requests exceed what is left, or the quota covers a resource that their containers do not set. It appears as a " +
@@ -33,7 +34,8 @@ func creationChecks() []check.Check {
 			},
 		},
 		{
-			ID: "pods-blocked-by-admission", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityHigh,
+			ID: "pods-blocked-by-admission", Category: v1alpha1.CategoryConfiguration,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "Admission control prevents a workload from creating Pods.",
 			Meaning: "A workload has fewer Pods than desired, and the API server rejects new ones: an admission webhook or policy " +
 				"denies them or does not respond, they violate the namespace's Pod Security level or LimitRange, or reference a class " +

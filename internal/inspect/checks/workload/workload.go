@@ -73,7 +73,7 @@ func downPods(g *facts.Graph, workload *facts.WorkloadNode, params check.Params)
 	waitsForOld := workload.Kind == facts.StatefulSet || workload.Kind == facts.DaemonSet
 	var down []*facts.PodNode
 	for _, pod := range g.PodsOf(workload.Ref) {
-		if pod.Phase == "Succeeded" || pod.Phase == "Failed" || (!pod.Deleting.IsZero() && !waitsForOld) {
+		if pod.Phase == "Succeeded" || pod.Phase == "Failed" || goingAway(g, pod, waitsForOld, params) {
 			continue
 		}
 		if (!pod.Ready || !pod.Deleting.IsZero()) && g.OlderThan(pod.NotReadySince(), params.StartupGrace) {
@@ -84,6 +84,12 @@ func downPods(g *facts.Graph, workload *facts.WorkloadNode, params check.Params)
 		slices.SortStableFunc(down, func(a, b *facts.PodNode) int { return cmp.Compare(len(a.Name), len(b.Name)) })
 	}
 	return down
+}
+
+// goingAway reports whether a Pod is being deleted and does not hold up its workload. A workload that replaces a Pod only after it is gone
+// waits for it, which is a shortage once the deletion takes longer than the grace.
+func goingAway(g *facts.Graph, pod *facts.PodNode, waitsForOld bool, params check.Params) bool {
+	return !pod.Deleting.IsZero() && (!waitsForOld || !g.OlderThan(pod.Deleting, params.TerminatingGrace))
 }
 
 // missingSince is when a workload with fewer Pods than it wants began to lack them, as far as anything tells.

@@ -2,15 +2,21 @@
 (function () {
   var form = document.querySelector(".filter");
   var items = Array.prototype.slice.call(document.querySelectorAll("[data-item]"));
+  var groups = Array.prototype.slice.call(document.querySelectorAll("[data-group]"));
   var shown = document.querySelector(".shown");
+  var texts = items.map(function () { return null; }); // filled when first searched
+
+  function textOf(index) {
+    if (texts[index] === null) { texts[index] = items[index].textContent.toLowerCase(); }
+    return texts[index];
+  }
 
   // A root cause is shown if it or one of its symptoms matches severity and namespace, and its text contains all words.
-  function matches(item, severities, namespace, words) {
+  function matches(item, index, severities, namespace, words) {
     var parts = [item].concat(Array.prototype.slice.call(item.querySelectorAll("[data-severity]")));
-    var text = item.textContent.toLowerCase();
     return parts.some(function (part) {
       return severities.indexOf(part.dataset.severity) >= 0 && (namespace === "*" || part.dataset.namespace === namespace);
-    }) && words.every(function (word) { return text.indexOf(word) >= 0; });
+    }) && words.every(function (word) { return textOf(index).indexOf(word) >= 0; });
   }
 
   function apply() {
@@ -18,11 +24,15 @@
     var namespace = form.elements.namespace.value;
     var words = form.elements.text.value.toLowerCase().split(/\s+/).filter(Boolean);
     var count = 0;
-    items.forEach(function (item) {
-      item.hidden = !matches(item, severities, namespace, words);
+    items.forEach(function (item, index) {
+      item.hidden = !matches(item, index, severities, namespace, words);
       count += item.hidden ? 0 : 1;
     });
-    shown.textContent = count === items.length ? "" : "Showing " + count + " of " + items.length + " root causes.";
+    groups.forEach(function (group) {
+      group.hidden = !group.querySelector("[data-item]:not([hidden])");
+      if (words.length > 0) { group.open = !group.hidden; }
+    });
+    shown.textContent = count === items.length ? "" : "Showing " + count + " of " + items.length + " problems and recommendations.";
   }
 
   if (form) {

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/render"
+)
+
+const (
+	// maxFixed findings are listed.
+	maxFixed = 10
+	// maxGroupObjects are named in the line of a check.
+	maxGroupObjects = 2
+	// maxCheckColumn is the width of the column of checks, in which longer ids are shifted to the right.
+	maxCheckColumn = 34
+	// minSummary is the room for objects and summary of a recommendation below which they have a line of their own.
+	minSummary = 48
+)
+
+// fixed lists what the report found fixed since the previous one, problems first.
+func (p *printer) fixed(text *textWriter, report *v1alpha1.InspectionReport) {
+	problems, recommendations := render.FixedNow(report)
+	if len(problems)+len(recommendations) == 0 {
+		return
+	}
+	var counts []string
+	if n := len(problems); n > 0 {
+		counts = append(counts, count(n, "problem", "problems"))
+	}
+	if n := len(recommendations); n > 0 {
+		counts = append(counts, count(n, "recommendation", "recommendations"))
+	}
+	text.line("")
+	text.line("%s", p.colors.bold("Fixed since the last report: "+joinWords(counts)))
+	for i, f := range slices.Concat(problems, recommendations) {
+		if i == maxFixed {
+			text.line("- and %d more (see -o yaml)", len(problems)+len(recommendations)-i)
+			return
+		}
+		text.block("- ", "  ", p.symptom(v1alpha1.Finding{Object: f.Object, Message: f.Message})+" ("+f.Check+")")
+	}
+}
+
+func (p *printer) recommendationsHeading(text *textWriter, s v1alpha1.ReportSummary) {
+	if s.Recommendations.Total == 0 {
+		return
+	}
+	heading := "Recommendations: " + severities(s.Recommendations.SeverityCounts)
+	hint := " (--recommendations prints them in full)"
+	text.line("")
+	switch {
+	case p.recommendations:
+		text.line("%s", p.colors.bold(heading))
+	case len(heading+hint) > p.width:
+		text.line("%s", p.colors.bold(heading))
+		text.line("%s", strings.TrimSpace(hint))
+	default:
+		text.line("%s%s", p.colors.bold(heading), hint)
+	}
+}
+
+// recommendationsByCheck prints one line for each check with recommendations: severity, number, check, the first objects, and what the
+// check recommends. What does not fit is clipped; a narrow terminal gets a second line.
+func (p *printer) recommendationsByCheck(text *textWriter, recommendations []v1alpha1.Finding) {
+	groups := render.GroupByCheck(recommendations, p.checks)
+	checkWidth := 0
+	for _, group := range groups {
+		checkWidth = max(checkWidth, min(len(group.Check), maxCheckColumn))
+	}
+	room := p.width - len(indent) - len("1234  ") - checkWidth - 2
+	objects := make([]string, len(groups))
+	objectsWidth := 0
+	for i, group := range groups {
+		objects[i] = firstObjects(group.Findings, room)
+		objectsWidth = max(objectsWidth, utf8.RuneCountInString(objects[i]))
+	}
+	objectsWidth = min(objectsWidth, room/2)
+	for i, group := range groups {
+		label := p.colors.severity(group.Severity, fmt.Sprintf("%-8s", strings.ToUpper(string(group.Severity))))
+		lead := fmt.Sprintf("%4d  %-*s", len(group.Findings), checkWidth, group.Check)
+		if room < minSummary {
+			text.line("%s  %s", label, strings.TrimRight(lead, " "))
+			text.line("%s      %s", indent, clipLine(objects[i]+": "+group.Summary, p.width-len(indent)-6))
+			continue
+		}
+		object := clipLine(objects[i], objectsWidth)
+		rest := object + strings.Repeat(" ", objectsWidth-utf8.RuneCountInString(object)+2) + group.Summary
+		rest = clipLine(rest, p.width-len(indent)-utf8.RuneCountInString(lead)-2)
+		text.line("%s  %s  %s", label, lead, strings.TrimRight(rest, " "))
+	}
+}
+
+// firstObjects names the first object of findings, or the first two if there is room.
+func firstObjects(findings []v1alpha1.Finding, room int) string {
+	var names []string
+	for _, f := range findings {
+		if name := objectName(f.Object); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		if room < 2*minSummary || len(names) == maxGroupObjects {
+			break
+		}
+	}
+	return joinWords(names)
+}
