@@ -12,7 +12,7 @@ import (
 )
 
 // version of prompts and validation. Changing it invalidates all cached answers.
-const version = "2"
+const version = "3"
 
 // question for a model.
 type question struct {
@@ -31,7 +31,8 @@ type question struct {
 // maxChain is how many effects of a root cause the prompt contains.
 const maxChain = 10
 
-// questionsOf returns the questions for a report: one per root cause, in the report's order (worst first), and one for the whole.
+// questionsOf returns the questions for a report: one per root cause, in the report's order (problems first, worst first), and one for
+// the whole.
 func questionsOf(in Input) []question {
 	var causes []v1alpha1.Finding
 	effects := map[string][]v1alpha1.Finding{}
@@ -69,6 +70,7 @@ func chain(id string, effects map[string][]v1alpha1.Finding) []v1alpha1.Finding 
 type promptFinding struct {
 	ID       string           `json:"id,omitempty"`
 	Check    string           `json:"check"`
+	Class    string           `json:"class"`
 	Severity string           `json:"severity"`
 	Object   string           `json:"object"`
 	Message  string           `json:"message"`
@@ -90,7 +92,7 @@ func newPromptFinding(f v1alpha1.Finding, runes int, gate *Gate) promptFinding {
 		object = f.Object.Kind + "/" + f.Object.Namespace + "/" + f.Object.Name
 	}
 	return promptFinding{
-		Check: f.Check, Severity: string(f.Severity), Object: gate.Out(clean(object)),
+		Check: f.Check, Class: string(f.ClassOrDefault()), Severity: string(f.Severity), Object: gate.Out(clean(object)),
 		Message: clip(gate.Out(clean(f.Message)), runes), Explains: f.Affects,
 	}
 }
@@ -123,8 +125,8 @@ func ofCause(f v1alpha1.Finding, chain []v1alpha1.Finding) question {
 func ofReport(causes []v1alpha1.Finding) question {
 	q := question{
 		id: v1alpha1.OverallExplanation,
-		task: "The data lists the root causes that an inspection of a cluster found, worst first. Summarize what is wrong, what to fix " +
-			"first, and which of them are related. Cite the ids of findings as evidence.",
+		task: "The data lists what an inspection of a cluster found: problems first, then recommendations, worst first. Summarize what " +
+			"is wrong, what to fix first, and which of them are related. Cite the ids of findings as evidence.",
 	}
 	h := sha256.New()
 	for _, f := range causes {

@@ -35,6 +35,29 @@ var _ = Describe("the demo shop", Ordered, func() {
 		env.kubectl(ctx, "delete", "namespace", "shop", "shop-batch", "--wait=false")
 	})
 
+	It("counts 13 problems everywhere, and reports them first", func(ctx SpecContext) {
+		Expect(report.Summary.Problems.Total).To(BeEquivalentTo(13))
+		advice := false
+		for _, f := range report.Findings {
+			advice = advice || f.CausedBy == "" && !f.IsProblem()
+			Expect(advice && f.IsProblem()).To(BeFalse(), "after a recommendation: "+words(f))
+		}
+		count := fmt.Sprintf("13 problems, %d recommendations", report.Summary.Recommendations.Total)
+		status := env.kubectl(ctx, "-n", "shop", "get", "inspection", "everything", "-o",
+			`jsonpath={.status.problems.total} problems, {.status.recommendations.total} recommendations; `+
+				`{.status.conditions[?(@.type=="Ready")].message}`)
+		Expect(status).To(ContainSubstring(count + "; " + count))
+		for _, format := range []string{"table", "html", "markdown"} {
+			_, out, errOut, _ := env.kubeops(ctx, "report", "-n", "shop", "everything", "-o", format)
+			Expect(out).To(ContainSubstring(count), errOut)
+		}
+	})
+
+	It("fits three screens of 40 lines", func(ctx SpecContext) {
+		_, out, errOut, _ := env.kubeops(ctx, "report", "-n", "shop", "everything")
+		Expect(strings.Count(out, "\n")).To(BeNumerically("<=", 120), errOut)
+	})
+
 	It("is reported with exactly its known root causes", func() {
 		Expect(causes(report)).To(ConsistOf("configmap-key-missing Deployment/shop/cart", "pod-crash-looping Deployment/shop/payment",
 			"pod-oom-killed Deployment/shop/search", "image-registry-unreachable Deployment/shop/recommendations",

@@ -64,11 +64,9 @@ func chains(report *v1alpha1.InspectionReport) []string {
 	return lines
 }
 
-// broken reports whether a finding is about something that does not work. The specs ignore findings about practice and
-// security, since their objects are kept short.
-func broken(f v1alpha1.Finding) bool {
-	return f.Category != v1alpha1.CategorySecurity && f.Severity.Rank() <= v1alpha1.SeverityMedium.Rank()
-}
+// broken reports whether a finding is about something that does not work. The specs ignore recommendations, since their objects are
+// kept short.
+func broken(f v1alpha1.Finding) bool { return f.IsProblem() }
 
 // causes returns the root causes of what is broken.
 func causes(report *v1alpha1.InspectionReport) []string {

@@ -1,11 +1,13 @@
 package render
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/checks"
 )
 
 func TestHTMLShowsEveryFindingWithItsEvidenceAndGaps(t *testing.T) {
@@ -79,5 +81,74 @@ func TestFindingsInACycleOrWithoutTheirCauseAreShown(t *testing.T) {
 	}
 	if total != len(findings) {
 		t.Errorf("the tree has %d of %d findings", total, len(findings))
+	}
+}
+
+// thousand is a report with 20 problems, and recommendations of 20 checks.
+func thousand(recommendations int) *v1alpha1.InspectionReport {
+	report := nothing()
+	all := checks.Builtin()
+	var advice []string
+	for _, c := range all {
+		if c.ClassOrDefault() == v1alpha1.ClassRecommendation && len(advice) < 20 {
+			advice = append(advice, c.ID)
+		}
+	}
+	add := func(check string, class v1alpha1.FindingClass) {
+		n := len(report.Findings)
+		name := fmt.Sprintf("worker-%04d", n)
+		report.Findings = append(report.Findings, v1alpha1.Finding{
+			ID: fmt.Sprintf("f-%04d", n), Check: check, Class: class, Severity: v1alpha1.SeverityHigh,
+			Object:      v1alpha1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: name},
+			Message:     "Deployment " + name + " has something that a reader should know about it.",
+			Evidence:    []v1alpha1.Evidence{{ID: "e1", Source: v1alpha1.EvidenceSpec, Text: "container app: resources.limits.memory is not set"}},
+			Remediation: "Change it: `kubectl -n shop edit deployment " + name + "`.",
+		})
+	}
+	for range 20 {
+		add("pod-crash-looping", v1alpha1.ClassProblem)
+	}
+	for i := range recommendations {
+		add(advice[i%len(advice)], v1alpha1.ClassRecommendation)
+	}
+	recount(report)
+	return report
+}
+
+func TestHTMLFoldsRecommendationsByCheck(t *testing.T) {
+	text := rendered(t, "html", thousand(980), Options{Checks: checks.Builtin()})
+	if n := strings.Count(text, `<article class="card`); n != 20 {
+		t.Errorf("%d cards, want one for each problem", n)
+	}
+	if n := strings.Count(text, `<details class="card group"`); n != 20 {
+		t.Errorf("%d groups, want one for each check with recommendations", n)
+	}
+	if n := strings.Count(text, `<article class="item"`); n != 980 {
+		t.Errorf("%d recommendations, want 980", n)
+	}
+	if strings.Contains(text, `<details class="card group" open`) {
+		t.Error("a group is open")
+	}
+}
+
+// The size grows by what a recommendation says, not by what its check says, and a page of 1,000 findings stays below 1 MiB.
+func TestHTMLOfAThousandFindingsIsSmall(t *testing.T) {
+	size := func(recommendations int) int {
+		return len(rendered(t, "html", thousand(recommendations), Options{Checks: checks.Builtin()}))
+	}
+	small, large := size(490), size(980)
+	t.Logf("1,000 findings: %d KiB, %d bytes for each more", large>>10, (large-small)/490)
+	if each := (large - small) / 490; large > 1<<20 || each > 800 {
+		t.Errorf("1,000 findings: %d bytes, %d for each more", large, each)
+	}
+}
+
+func TestMarkdownFoldsRecommendationsByCheckAndFitsIntoAComment(t *testing.T) {
+	text := rendered(t, "markdown", thousand(980), Options{Checks: checks.Builtin()})
+	if n := strings.Count(text, "<details><summary>HIGH: "); n < 10 || len(text) > 65_000 {
+		t.Errorf("%d groups in %d bytes", n, len(text))
+	}
+	if !strings.Contains(text, "- and 29 more\n") {
+		t.Error("the objects beyond the first 20 are not counted")
 	}
 }
