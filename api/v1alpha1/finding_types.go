@@ -281,6 +281,11 @@ type Gap struct {
 	// +kubebuilder:validation:MaxLength=2048
 	// +optional
 	Remediation string `json:"remediation,omitempty"`
+	// optional is true if what was not read only supports the result and was not asked for: Secrets and custom resources without
+	// the additional role for them, the server's version where the Inspection names namespaces, log lines as evidence, and an
+	// expired ignore rule. A report with any other gap is incomplete and has no score.
+	// +optional
+	Optional bool `json:"optional,omitempty"`
 }
 
 // RootCauseCounts is the number of findings that no other finding causes, in total and by severity.

@@ -42,7 +42,7 @@ type Thresholds struct {
 // IgnoreRule excludes findings from the report. All fields that are set must match.
 // +kubebuilder:validation:XValidation:rule="has(self.check) || has(self.namespace) || has(self.name)",message="an ignore rule must set at least one of check, namespace and name"
 type IgnoreRule struct {
-	// check is the id of a check, or a glob such as pod-*.
+	// check is the id of a check, or a glob such as pod-*. It must match a check.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[-a-z0-9*?^\[\]]+$`
@@ -141,11 +141,11 @@ type LogAnalysis struct {
 	// +kubebuilder:validation:Maximum=5000000
 	// +optional
 	MaxLines *int32 `json:"maxLines,omitempty"`
-	// namespaces to read logs of, among the inspected ones. Defaults to all inspected namespaces.
+	// namespaces to read logs of, among the inspected ones, by name or glob such as shop-*. Defaults to all inspected namespaces.
 	// +kubebuilder:validation:MaxItems=100
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:items:MinLength=1
-	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:items:Pattern=`^[-a-z0-9*?^\[\]]+$`
 	// +listType=set
 	// +optional
 	Namespaces []string `json:"namespaces,omitempty"`

@@ -32,6 +32,10 @@ const (
 	ReasonExportNotRemoved = "ExportNotRemoved"
 	// ReasonExportFailed: the export failed for another reason, which is in the message.
 	ReasonExportFailed = "ExportFailed"
+	// ReasonIncomplete: a part of what the last run was to inspect could not be read. Its report lists the gaps and has no score.
+	ReasonIncomplete = "Incomplete"
+	// ReasonNamespaceNotFound: no namespace of spec.namespaces exists, so nothing was inspected.
+	ReasonNamespaceNotFound = "NamespaceNotFound"
 	// ReasonScheduled: the spec is valid and its dependencies exist; the first run waits for the schedule.
 	ReasonScheduled = "Scheduled"
 )
@@ -83,12 +87,13 @@ type InspectionSpec struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
-	// namespaces to inspect. Defaults to all that the ServiceAccount can read. Cluster-scoped objects, such as Nodes, are
-	// inspected only if this is empty.
+	// namespaces to inspect, by name or glob such as shop-*. A glob requires the permission to list Namespaces. A name or glob
+	// without a namespace is a gap. Defaults to all namespaces. Cluster-scoped objects, such as Nodes, are inspected only if this
+	// is empty.
 	// +kubebuilder:validation:MaxItems=256
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:items:MinLength=1
-	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:items:Pattern=`^[-a-z0-9*?^\[\]]+$`
 	// +listType=set
 	// +optional
 	Namespaces []string `json:"namespaces,omitempty"`
@@ -239,7 +244,7 @@ type InspectionStatus struct {
 	// lastReport is the name of the latest InspectionReport.
 	// +optional
 	LastReport string `json:"lastReport,omitempty"`
-	// score of the problems in the last report, 0 to 100. 100 means no problems.
+	// score of the problems in the last report, 0 to 100. 100 means no problems. Absent if the run was incomplete.
 	// +optional
 	Score *int32 `json:"score,omitempty"`
 	// problems in the last report: root causes of what does not work.

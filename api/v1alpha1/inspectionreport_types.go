@@ -19,10 +19,12 @@ type ReportSummary struct {
 	StartTime metav1.Time `json:"startTime"`
 	// duration of the run.
 	Duration metav1.Duration `json:"duration"`
-	// score from 0 to 100 of the problems. 100 means that no problem was found; recommendations do not affect it.
+	// score from 0 to 100 of the problems. 100 means that no problem was found; recommendations do not affect it. Absent if the
+	// run was incomplete: a score of what was read would say nothing about the rest.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
-	Score int32 `json:"score"`
+	// +optional
+	Score *int32 `json:"score,omitempty"`
 	// problems is the number of root causes of what does not work, without their symptoms.
 	Problems RootCauseCounts `json:"problems"`
 	// recommendations is the number of recommendations, without those that are part of the tree of another finding.
@@ -40,11 +42,17 @@ type ReportSummary struct {
 	ChecksRun int32 `json:"checksRun"`
 	// gaps is the number of gaps.
 	Gaps int32 `json:"gaps"`
+	// requiredGaps is the number of gaps that are not optional. The run was complete if there are none.
+	// +optional
+	RequiredGaps int32 `json:"requiredGaps,omitempty"`
 	// truncated is true if findings were omitted to limit the size of the report. counts includes them; omitted lists them
 	// by check.
 	// +optional
 	Truncated bool `json:"truncated,omitempty"`
 }
+
+// Complete reports whether everything that the run was to inspect was read.
+func (s ReportSummary) Complete() bool { return s.Score != nil }
 
 // InspectionReport is the result of one run of an Inspection. It is immutable, except that explanations are added and the
 // state of deliveries is updated.
@@ -119,4 +127,15 @@ type InspectionReportList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
 	Items           []InspectionReport `json:"items"`
+}
+
+// NotRead returns the gaps that are not optional. A run with any is incomplete.
+func (r *InspectionReport) NotRead() []Gap {
+	var required []Gap
+	for _, gap := range r.Gaps {
+		if !gap.Optional {
+			required = append(required, gap)
+		}
+	}
+	return required
 }

@@ -2079,6 +2079,11 @@ func (in *ReportSummary) DeepCopyInto(out *ReportSummary) {
 	}
 	in.StartTime.DeepCopyInto(&out.StartTime)
 	out.Duration = in.Duration
+	if in.Score != nil {
+		in, out := &in.Score, &out.Score
+		*out = new(int32)
+		**out = **in
+	}
 	out.Problems = in.Problems
 	out.Recommendations = in.Recommendations
 	out.Counts = in.Counts

@@ -70,7 +70,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 	report := &v1alpha1.InspectionReport{
 		ObjectMeta: w.Meta("production-every-morning-20261123t0630-8f3a1"),
 		Summary: v1alpha1.ReportSummary{
-			StartTime: metav1.NewTime(w.Clock.Now()), Score: 37, Gaps: 14,
+			StartTime: metav1.NewTime(w.Clock.Now()), Score: new(int32(37)), Gaps: 14,
 			Problems:        v1alpha1.RootCauseCounts{Total: 128, SeverityCounts: v1alpha1.SeverityCounts{Critical: 12, High: 116}},
 			Recommendations: v1alpha1.RootCauseCounts{Total: 1131, SeverityCounts: v1alpha1.SeverityCounts{Medium: 1104, Low: 27}},
 			Counts:          v1alpha1.SeverityCounts{Critical: 12, High: 240, Medium: 1104, Low: 27},

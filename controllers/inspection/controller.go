@@ -124,11 +124,16 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspe
 		return kind.Result{}, l.failed(ctx, err)
 	}
 	record(scope.Object, plan.run, report)
-	scope.Conditions().Succeeded(summarize(report))
+	conclude(scope.Conditions(), report)
 	return kind.Result{RequeueAfter: l.requeueAfter(scope.Object), Written: func() {
 		l.metrics.finished(scope.Object, report)
-		kind.Event(l.events, scope.Object, corev1.EventTypeNormal, "ReportSaved", "Inspect",
-			"Saved InspectionReport "+report.Name+": "+summarize(report))
+		eventType := corev1.EventTypeNormal
+		line := summarize(report)
+		if !report.Summary.Complete() {
+			eventType = corev1.EventTypeWarning
+			line = missing(report)
+		}
+		kind.Event(l.events, scope.Object, eventType, "ReportSaved", "Inspect", "Saved InspectionReport "+report.Name+": "+line)
 	}}, nil
 }
 

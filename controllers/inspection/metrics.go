@@ -34,7 +34,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		shown: map[types.NamespacedName]bool{},
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kubeops_inspection_runs_total",
-			Help: "Runs by result: Succeeded, or the reason of the problem that ended the try.",
+			Help: "Runs by result: Succeeded, Incomplete, or the reason of the problem that ended the try.",
 		}, []string{"result"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "kubeops_inspection_stage_duration_seconds",
@@ -55,7 +55,8 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "kubeops_inspection_gaps", Help: "What the last report could not inspect.",
 		}, object),
 		score: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "kubeops_inspection_score", Help: "Score of the problems in the last report, 0 to 100.",
+			Name: "kubeops_inspection_score",
+			Help: "Score of the problems in the last report, 0 to 100. Absent if the run was incomplete.",
 		}, object),
 	}
 	for _, c := range []prometheus.Collector{m.runs, m.duration, m.findings, m.problems, m.recommendations, m.gaps, m.score} {
@@ -76,7 +77,11 @@ func (m *Metrics) failed(reason string) { m.runs.WithLabelValues(reason).Inc() }
 
 // finished counts a run and shows its report.
 func (m *Metrics) finished(i *v1alpha1.Inspection, report *v1alpha1.InspectionReport) {
-	m.runs.WithLabelValues(v1alpha1.ReasonSucceeded).Inc()
+	result := v1alpha1.ReasonSucceeded
+	if !report.Summary.Complete() {
+		result = v1alpha1.ReasonIncomplete
+	}
+	m.runs.WithLabelValues(result).Inc()
 	m.show(i, report)
 }
 
@@ -99,7 +104,9 @@ func (m *Metrics) show(i *v1alpha1.Inspection, report *v1alpha1.InspectionReport
 			Set(float64(report.Summary.Recommendations.BySeverity()[n]))
 	}
 	m.gaps.WithLabelValues(i.Namespace, i.Name).Set(float64(report.Summary.Gaps))
-	m.score.WithLabelValues(i.Namespace, i.Name).Set(float64(report.Summary.Score))
+	if score := report.Summary.Score; score != nil {
+		m.score.WithLabelValues(i.Namespace, i.Name).Set(float64(*score))
+	}
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	m.shown[types.NamespacedName{Namespace: i.Namespace, Name: i.Name}] = true

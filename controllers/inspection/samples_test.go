@@ -70,7 +70,7 @@ func (w *world) wantRunnable(object *unstructured.Unstructured) {
 	if _, err := due(i, w.Clock.Now()); err != nil {
 		w.t.Error(err)
 	}
-	if _, _, err := (&runner.Local{Checks: checks.Builtin()}).SelectChecks(w.t.Context(), i.Spec.Checks, i.Spec.CustomChecks); err != nil {
+	if _, _, err := (&runner.Local{Checks: checks.Builtin()}).SelectChecks(w.t.Context(), &i.Spec); err != nil {
 		w.t.Error(err)
 	}
 	own, err := custom.Compile(w.t.Context(), i.Spec.CustomChecks)

@@ -1,14 +1,19 @@
 package inspection
 
 import (
+	"fmt"
+
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/render"
+	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/text"
 )
 
 const (
 	// maxRootCauses are the problems that the status names; the report has them all.
 	maxRootCauses = 10
+	// maxReady is the longest message of Ready for a report, in runes, so that it fits into a column.
+	maxReady = 120
 	// maxCauseMessage in the status, in runes.
 	maxCauseMessage = 256
 )
@@ -28,7 +33,7 @@ func record(inspection *v1alpha1.Inspection, run *v1alpha1.InspectionRun, report
 	started := summary.StartTime
 	s.LastRunTime = &started
 	s.LastReport = report.Name
-	s.Score = &summary.Score
+	s.Score = summary.Score
 	s.Problems = &summary.Problems
 	s.Recommendations = &summary.Recommendations
 	s.Changes = &summary.Changes
@@ -51,12 +56,35 @@ func objectText(o v1alpha1.ObjectReference) string {
 	return o.Kind + "/" + o.Namespace + "/" + o.Name
 }
 
+// conclude sets Ready: True if the run read all that it was to inspect, and else False with the first thing that it did not read.
+func conclude(conditions outcome.Conditions, report *v1alpha1.InspectionReport) {
+	if report.Summary.Complete() {
+		conditions.Succeeded(summarize(report))
+		return
+	}
+	conditions.Incomplete(v1alpha1.ReasonIncomplete, missing(report))
+}
+
+// missing names the first thing that an incomplete run did not read, and counts the others.
+func missing(report *v1alpha1.InspectionReport) string {
+	first := "a part of the cluster"
+	if gaps := report.NotRead(); len(gaps) > 0 {
+		first = fmt.Sprintf("%s (%s)", gaps[0].Source, gaps[0].Reason)
+	}
+	line := ""
+	if more := int(report.Summary.RequiredGaps) - 1; more > 0 {
+		line = fmt.Sprintf(" and %s", text.Count(more, "more gap"))
+	}
+	line += "; no score; " + render.Headline(report.Summary)
+	const prefix = "not read: "
+	return prefix + text.Clip(first, maxReady-len(prefix)-len(line)) + line
+}
+
 // summarize is a report in one short line, for the column that `kubectl get` shows.
 func summarize(report *v1alpha1.InspectionReport) string {
-	s := report.Summary
-	line := render.Headline(s)
-	if s.Gaps > 0 {
-		line += ", " + text.Count(int(s.Gaps), "gap")
+	line := render.Headline(report.Summary)
+	if report.Summary.Gaps > 0 {
+		line += ", " + text.Count(int(report.Summary.Gaps), "gap")
 	}
 	return line
 }

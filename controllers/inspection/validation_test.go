@@ -87,11 +87,11 @@ func TestAReportIsWrittenOnce(t *testing.T) {
 		t.Errorf("findings were changed: %v", err)
 	}
 	report.Findings[0].Message = "m"
-	report.Summary.Score = 1
+	report.Summary.Score = new(int32(1))
 	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "immutable") {
 		t.Errorf("the summary was changed: %v", err)
 	}
-	report.Summary.Score = 0
+	report.Summary.Score = nil
 	report.Findings = nil
 	if err := w.Client.Update(t.Context(), report); err == nil || !strings.Contains(err.Error(), "immutable") {
 		t.Errorf("the findings were removed: %v", err)

@@ -18,9 +18,14 @@ type clusterFlags struct {
 }
 
 func (f *clusterFlags) register(flags *pflag.FlagSet) {
+	f.registerCluster(flags)
+	flags.StringVarP(&f.overrides.Context.Namespace, "namespace", "n", "", "namespace (default: the context's)")
+}
+
+// registerCluster is register without the namespace, for commands that take several.
+func (f *clusterFlags) registerCluster(flags *pflag.FlagSet) {
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "path to the kubeconfig (default: $KUBECONFIG, then ~/.kube/config)")
 	flags.StringVar(&f.overrides.CurrentContext, "context", "", "kubeconfig context to use")
-	flags.StringVarP(&f.overrides.Context.Namespace, "namespace", "n", "", "namespace (default: the context's)")
 	flags.StringVar(&f.overrides.AuthInfo.Impersonate, "as", "",
 		"user or ServiceAccount to impersonate, for example system:serviceaccount:shop:kubeops")
 }

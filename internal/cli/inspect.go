@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,24 +17,30 @@ import (
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/report"
 	"kubeops.io/kubeops/internal/inspect/usage"
+	"kubeops.io/kubeops/internal/names"
+	"kubeops.io/kubeops/internal/text"
 )
 
 type inspectOptions struct {
-	cluster         clusterFlags
-	allNamespaces   bool
-	checks          []string
-	exclude         []string
-	customChecks    string
-	output          string
-	outputFile      string
-	color           string
-	failOn          string
-	recommendations bool
-	timeout         time.Duration
-	grace           time.Duration
-	files           fileOptions
-	metrics         metricsFlags
-	logs            logFlags
+	cluster       clusterFlags
+	allNamespaces bool
+	// namespaces and excludeNamespaces are names or globs.
+	namespaces        []string
+	excludeNamespaces []string
+	checks            []string
+	exclude           []string
+	customChecks      string
+	output            string
+	outputFile        string
+	color             string
+	failOn            string
+	failOnGaps        bool
+	recommendations   bool
+	timeout           time.Duration
+	grace             time.Duration
+	files             fileOptions
+	metrics           metricsFlags
+	logs              logFlags
 }
 
 func newInspect(streams Streams) *cobra.Command {
@@ -44,19 +49,22 @@ func newInspect(streams Streams) *cobra.Command {
 		Use:   "inspect",
 		Short: "Inspect the cluster of the current kubeconfig",
 		Long: `Inspect reads a cluster once, with your own permissions, and prints its root causes, worst first. Each comes with
-evidence, the symptoms it causes and a fix. Anything that could not be read is listed as a gap. Nothing is changed.
+evidence, the symptoms it causes and a fix. Nothing is changed.
 
-Without -A, a single namespace is inspected: the one given with -n, or the context's default. Cluster-scoped objects,
-such as Nodes, are inspected only with -A.
+Anything that could not be read is listed as a gap. A report with a gap that is not optional is incomplete: it has no
+score.
+
+Without -A, the namespaces given with -n are inspected, or the context's default. -n and --exclude-namespaces take lists
+and globs: -n a,b or -n 'shop-*'. Cluster-scoped objects, such as Nodes, are inspected only with -A.
 
 With -f, manifest files are inspected instead of a cluster, by every check that needs no live state.
 
 Exit codes:
-  0  the inspection completed
-  1  the inspection completed with findings at or above --fail-on
-  2  usage error, or the inspection failed`,
+  0  everything was read, and there are no findings at or above --fail-on
+  1  there are findings at or above --fail-on, even if the report is incomplete
+  2  usage error, nothing could be read, or the report is incomplete (see --fail-on-gaps)`,
 		Example: `  kubeops inspect -A
-  kubeops inspect -n shop --checks 'pod-*,image-*'
+  kubeops inspect -n 'shop-*' --checks 'pod-*,image-*'
   kubeops inspect -A -o json | jq '.findings[] | select(.causedBy == null)'
   kubeops inspect -A -o html --output-file report.html
   kubeops inspect -A --fail-on high        # exit code 1 on high and critical findings
@@ -85,11 +93,13 @@ Exit codes:
 
 func (o *inspectOptions) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	o.cluster.register(flags)
+	o.cluster.registerCluster(flags)
 	o.files.register(flags)
 	o.metrics.register(cmd)
 	o.logs.register(cmd)
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "inspect all namespaces and cluster-scoped objects")
+	flags.StringSliceVarP(&o.namespaces, "namespace", "n", nil, "namespaces or globs (default: the context's); can be repeated")
+	flags.StringSliceVar(&o.excludeNamespaces, "exclude-namespaces", nil, "namespaces or globs to exclude from the report")
 	flags.StringSliceVar(&o.checks, "checks", nil, `check IDs or globs to run (default: all; see "kubeops checks")`)
 	flags.StringSliceVar(&o.exclude, "exclude-checks", nil, "check IDs or globs to skip")
 	flags.StringVar(&o.customChecks, "custom-checks", "",
@@ -99,6 +109,7 @@ func (o *inspectOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.color, "color", "auto", colorHelp)
 	flags.StringVar(&o.failOn, "fail-on", "", failOnHelp)
 	flags.BoolVar(&o.recommendations, "recommendations", false, recommendationsHelp)
+	flags.BoolVar(&o.failOnGaps, "fail-on-gaps", true, failOnGapsHelp)
 	flags.DurationVar(&o.timeout, "timeout", v1alpha1.DefaultTimeout, "stop reading after this time; anything not read by then is a gap")
 	flags.DurationVar(&o.grace, "startup-grace", check.DefaultParams().StartupGrace,
 		"how long an object may be starting or not ready before it is reported")
@@ -139,15 +150,18 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	if err := printer.print(result, o.heading(target)); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
-	return failOn(v1alpha1.Severity(o.failOn), result)
+	return verdict(v1alpha1.Severity(o.failOn), o.failOnGaps, result)
 }
 
 func (o *inspectOptions) validate() error {
 	if err := checkSeverity(o.failOn); err != nil {
 		return err
 	}
-	if o.allNamespaces && o.cluster.overrides.Context.Namespace != "" {
+	if o.allNamespaces && len(o.namespaces) > 0 {
 		return errors.New("-A and -n are mutually exclusive")
+	}
+	if err := checkNamespaces(o.namespaces, o.excludeNamespaces); err != nil {
+		return err
 	}
 	if err := o.logs.validate(); err != nil {
 		return err
@@ -160,7 +174,20 @@ func (o *inspectOptions) heading(t target) string {
 	if o.allNamespaces {
 		return t.cluster + ", all namespaces"
 	}
-	return t.cluster + ", namespace " + t.namespace + " (-A for all)"
+	inspected := o.inspected(t)
+	return t.cluster + ", " + text.Plural(len(inspected), "namespace ", "namespaces ") + joinWords(inspected) + " (-A for all)"
+}
+
+// inspected are the names and globs of the namespaces to inspect; none for all.
+func (o *inspectOptions) inspected(t target) []string {
+	switch {
+	case o.allNamespaces:
+		return nil
+	case len(o.namespaces) > 0:
+		return o.namespaces
+	default:
+		return []string{t.namespace}
+	}
 }
 
 func (o *inspectOptions) inspect(
@@ -168,10 +195,7 @@ func (o *inspectOptions) inspect(
 ) (*v1alpha1.InspectionReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	scope := collect.Scope{Home: t.namespace}
-	if !o.allNamespaces {
-		scope.Namespaces = []string{t.namespace}
-	}
+	scope := collect.Scope{Home: t.namespace, Namespaces: o.inspected(t), Asked: check.Asked(selected, o.checks)}
 	params := check.DefaultParams()
 	params.StartupGrace = o.grace
 	metricsBackend, err := o.metrics.open()
@@ -193,7 +217,7 @@ func (o *inspectOptions) inspect(
 		Source: collect.Source{Cluster: t.cluster, Config: t.config}, Scope: scope,
 		Checks: selected, Custom: programs, Params: params, Clock: clock.RealClock{}, Progress: progress.update,
 		Bounds: printedBounds(), Metrics: metricsBackend, Usage: usage.Options{MatchLabels: o.metrics.labels},
-		Logs: logBackend, LogAnalysis: o.logs.options(),
+		Logs: logBackend, LogAnalysis: o.logs.options(), ExcludeNamespaces: o.excludeNamespaces,
 	})
 	progress.clear()
 	if err != nil {
@@ -203,34 +227,16 @@ func (o *inspectOptions) inspect(
 	return result.Report, nil
 }
 
-// checkSeverity validates the value of --fail-on; empty means that the flag is not set.
-func checkSeverity(name string) error {
-	if name == "" || slices.Contains(severityNames(), name) {
-		return nil
+// checkNamespaces validates lists of names and globs.
+func checkNamespaces(namespaces, excluded []string) error {
+	for flag, entries := range map[string][]string{"-n": namespaces, "--exclude-namespaces": excluded} {
+		for _, entry := range entries {
+			if err := names.Namespaces(flag, entry); err != nil {
+				return err
+			}
+		}
 	}
-	return fmt.Errorf("invalid --fail-on %q: must be one of %s", name, joinWords(severityNames()))
-}
-
-// failOn returns an error if the report has findings of the severity or worse.
-func failOn(severity v1alpha1.Severity, report *v1alpha1.InspectionReport) error {
-	if severity == "" {
-		return nil
-	}
-	n := atLeast(report.Summary.Counts, severity)
-	if n == 0 {
-		return nil
-	}
-	return &findingsError{fmt.Sprintf("%s with severity %s or worse (--fail-on)", count(n, "finding", "findings"), severity)}
-}
-
-// atLeast counts the findings of a severity or worse, including those omitted from a truncated report.
-func atLeast(counts v1alpha1.SeverityCounts, severity v1alpha1.Severity) int {
-	worstFirst := []int32{counts.Critical, counts.High, counts.Medium, counts.Low, counts.Info}
-	n := 0
-	for _, c := range worstFirst[:severity.Rank()+1] {
-		n += int(c)
-	}
-	return n
+	return nil
 }
 
 func severityNames() []string {

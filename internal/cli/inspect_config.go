@@ -8,7 +8,9 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/manifests"
+	"kubeops.io/kubeops/internal/names"
 )
 
 // configName is the configuration file that a repository can have in its root.
@@ -59,6 +61,14 @@ func (c *repositoryConfig) validate(name string) error {
 			return fmt.Errorf("%s: ignore[%d] must set check, namespace or name; without one it would hide everything", name, i)
 		case rule.Reason == "":
 			return fmt.Errorf("%s: ignore[%d] must set reason", name, i)
+		}
+		if err := check.Known(checks.Builtin(), rule.Check); rule.Check != "" && err != nil {
+			return fmt.Errorf("%s: ignore[%d].check: %w; run `kubeops checks` to list all checks", name, i, err)
+		}
+	}
+	for i, entry := range c.ExcludeNamespaces {
+		if err := names.Namespaces(fmt.Sprintf("%s: excludeNamespaces[%d]", name, i), entry); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -79,7 +79,7 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 	wall := clock.RealClock{}
 	start := wall.Now()
 	read, err := manifests.Read(cmd.Context(), o.files.sources, manifests.Options{
-		Namespace: o.cluster.overrides.Context.Namespace, Complete: o.files.complete, Minor: minor, Flat: !o.files.recursive,
+		Namespace: strings.Join(o.namespaces, ""), Complete: o.files.complete, Minor: minor, Flat: !o.files.recursive,
 		Now: start, Stdin: streams.In, Scan: scanner.Scan,
 	})
 	if err != nil {
@@ -87,7 +87,7 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 	}
 	report := inspect.Manifests(inspect.ManifestsInput{
 		Read: read, Checks: selected, Params: config.params(o.grace),
-		Ignore: config.Ignore, ExcludeNamespaces: config.ExcludeNamespaces,
+		Ignore: config.Ignore, ExcludeNamespaces: slices.Concat(config.ExcludeNamespaces, o.excludeNamespaces),
 		Clock: wall, Start: start, Bounds: printedBounds(), Redact: gate.Text,
 	})
 	report.Summary.Trigger = "cli"
@@ -102,7 +102,7 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 	if err := printer.print(report, filesHeading(o.files.sources, read.Counts)); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
-	return failOn(v1alpha1.Severity(o.failOn), report)
+	return verdict(v1alpha1.Severity(o.failOn), o.failOnGaps, report)
 }
 
 // manifestChecks are the selected checks that apply to manifests; none is an error.
@@ -131,6 +131,9 @@ func (o *inspectOptions) validateFiles(flags *pflag.FlagSet) error {
 			"-f inspects files, not a cluster: remove %s, or remove -f (with -f, -n sets the default namespace of the objects)",
 			strings.Join(clusterOnly, " and "),
 		)
+	}
+	if len(o.namespaces) > 1 || strings.ContainsAny(strings.Join(o.namespaces, ""), "*?[") {
+		return errors.New("with -f, -n sets the default namespace of the objects: pass one name")
 	}
 	stdin := 0
 	for _, source := range o.files.sources {

@@ -22,6 +22,7 @@ type reportOptions struct {
 	color           string
 	failOn          string
 	recommendations bool
+	failOnGaps      bool
 }
 
 func newReport(streams Streams) *cobra.Command {
@@ -47,6 +48,7 @@ Without a name, the namespace must have exactly one Inspection.`,
 	flags.StringVar(&o.color, "color", "auto", colorHelp)
 	flags.StringVar(&o.failOn, "fail-on", "", failOnHelp)
 	flags.BoolVar(&o.recommendations, "recommendations", false, recommendationsHelp)
+	flags.BoolVar(&o.failOnGaps, "fail-on-gaps", true, failOnGapsHelp)
 	complete(cmd, "output", outputFormats()...)
 	complete(cmd, "color", "auto", "always", "never")
 	complete(cmd, "fail-on", severityNames()...)
@@ -78,7 +80,7 @@ func (o *reportOptions) run(ctx context.Context, streams Streams, name string) e
 	if err := printer.print(report, fmt.Sprintf("%s, report %s/%s", target.cluster, report.Namespace, report.Name)); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
-	return failOn(v1alpha1.Severity(o.failOn), report)
+	return verdict(v1alpha1.Severity(o.failOn), o.failOnGaps, report)
 }
 
 // reportStore reads Inspections and their reports in one namespace.

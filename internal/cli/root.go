@@ -19,7 +19,7 @@ import (
 const (
 	exitOK       = 0
 	exitFindings = 1 // findings at or above --fail-on
-	exitError    = 2 // usage error, or the inspection failed
+	exitError    = 2 // usage error, the inspection failed, or its report is incomplete
 )
 
 // Streams are the standard streams of a command.
@@ -39,12 +39,16 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var findings *findingsError
+	var gaps *gapsError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &findings):
 		fmt.Fprintln(streams.Err, findings.text)
 		return exitFindings
+	case errors.As(err, &gaps):
+		fmt.Fprintln(streams.Err, gaps.text)
+		return exitError
 	default:
 		printError(streams.Err, err)
 		return exitError

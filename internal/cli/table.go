@@ -64,9 +64,16 @@ func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error
 
 func (p *printer) summary(text *textWriter, report *v1alpha1.InspectionReport, heading string) {
 	s := report.Summary
+	if incomplete := render.Incomplete(report); incomplete != "" {
+		text.block("", "", incomplete)
+	}
 	text.line("%s  %s", p.colors.bold(heading), p.colors.dim(fmt.Sprintf("%s, %s in %.1fs",
 		count(int(s.Objects), "object", "objects"), count(int(s.ChecksRun), "check", "checks"), s.Duration.Seconds())))
-	text.block("", "", fmt.Sprintf("Score %d of 100: %s%s", s.Score, render.Headline(s), p.notes(s)))
+	score := "No score"
+	if s.Score != nil {
+		score = fmt.Sprintf("Score %d of 100", *s.Score)
+	}
+	text.block("", "", fmt.Sprintf("%s: %s%s", score, render.Headline(s), p.notes(s)))
 }
 
 // notes are what a reader has to know to interpret the counts.
@@ -212,7 +219,11 @@ func (p *printer) gaps(text *textWriter, gaps []v1alpha1.Gap) {
 	text.line("")
 	text.line("%s", p.colors.bold("Not inspected"))
 	for _, g := range gaps {
-		text.block("- ", "  ", g.Message)
+		lead := "- "
+		if g.Optional {
+			lead = "- optional: "
+		}
+		text.block(lead, "  ", g.Message)
 		if len(g.Checks) > 0 {
 			text.block("  affected checks: ", "    ", joinFirst(g.Checks, 6))
 		}

@@ -56,7 +56,7 @@ func secondReport() *v1alpha1.InspectionReport {
 		})
 	}
 	report.Summary = v1alpha1.ReportSummary{
-		StartTime: start, Duration: metav1.Duration{Duration: 340 * time.Millisecond}, Objects: 42, ChecksRun: 60, Gaps: 1, Score: 66,
+		StartTime: start, Duration: metav1.Duration{Duration: 340 * time.Millisecond}, Objects: 42, ChecksRun: 60, Gaps: 1, Score: new(int32(66)),
 		Problems:        v1alpha1.RootCauseCounts{Total: 2, SeverityCounts: v1alpha1.SeverityCounts{Critical: 1, High: 1}},
 		Recommendations: v1alpha1.RootCauseCounts{Total: 15, SeverityCounts: v1alpha1.SeverityCounts{High: 1, Medium: 12, Low: 1, Info: 1}},
 		Changes:         v1alpha1.ChangeCounts{New: 1, Fixed: 12, Persisting: 18, Flapping: 1},

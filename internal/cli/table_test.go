@@ -24,7 +24,7 @@ func object(kind, namespace, name string) v1alpha1.ObjectReference {
 func sampleReport() *v1alpha1.InspectionReport {
 	return &v1alpha1.InspectionReport{
 		Summary: v1alpha1.ReportSummary{
-			Score: 75, Counts: v1alpha1.SeverityCounts{Critical: 1, High: 2}, Objects: 42, ChecksRun: 60, Gaps: 1,
+			Score: new(int32(75)), Counts: v1alpha1.SeverityCounts{Critical: 1, High: 2}, Objects: 42, ChecksRun: 60, Gaps: 1,
 			Problems: v1alpha1.RootCauseCounts{Total: 1, SeverityCounts: v1alpha1.SeverityCounts{Critical: 1}},
 			Duration: metav1.Duration{Duration: 340 * time.Millisecond},
 		},

@@ -100,8 +100,8 @@ func assertStorable(t *testing.T, r *v1alpha1.InspectionReport) {
 	if len(r.Findings) > 500 || len(r.Gaps) > 200 || len(text) > 512<<10 {
 		t.Errorf("%d findings, %d gaps, %d bytes; want at most 500, 200 and 512 KiB", len(r.Findings), len(r.Gaps), len(text))
 	}
-	if s := r.Summary.Score; s < 0 || s > 100 {
-		t.Errorf("score %d", s)
+	if s := r.Summary.Score; s != nil && (*s < 0 || *s > 100) || (s == nil) != (r.Summary.RequiredGaps > 0) {
+		t.Errorf("score %v with %d gaps that are not optional", s, r.Summary.RequiredGaps)
 	}
 	ids := map[string]bool{}
 	for _, f := range r.Findings {

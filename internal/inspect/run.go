@@ -28,12 +28,13 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	timer := newTimer(in)
 	all := slices.Concat(in.Checks, custom.Checks(in.Custom))
 
-	lists := in.Scope
-	lists.Leaks = check.NeedLeaks(in.Checks)
-	collected, err := collect.All(ctx, in.Source, lists, check.Kinds(all), in.Clock, timer.progress)
+	in.Scope.Leaks = check.NeedLeaks(in.Checks)
+	in.Scope.ExcludeNamespaces = in.ExcludeNamespaces
+	collected, err := collect.All(ctx, in.Source, in.Scope, check.Kinds(all), in.Clock, timer.progress)
 	if err != nil {
 		return nil, err
 	}
+	in.Scope.Namespaces = collected.Namespaces
 	if err := cancelled(ctx); err != nil {
 		return nil, err
 	}

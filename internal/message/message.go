@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,7 +67,7 @@ func (c *Composer) Compose(ctx context.Context, report *v1alpha1.InspectionRepor
 	}
 	total := 0
 	for i := range messages {
-		if err := c.render(ctx, &messages[i], report.Summary); err != nil {
+		if err := c.render(ctx, &messages[i], report); err != nil {
 			return nil, err
 		}
 		if total += len(messages[i].Title) + len(messages[i].Text); total > maxTotal {
@@ -128,7 +129,8 @@ func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Fi
 	}
 	var active []notify.Finding
 	for _, f := range report.Findings {
-		if !c.passes(f.ClassOrDefault(), f.CausedBy, f.Severity, f.Category) || onlyNew && f.State != v1alpha1.FindingNew && !c.startsToPass(f) {
+		if !c.passes(f.ClassOrDefault(), f.CausedBy, f.Severity, f.Category) ||
+			onlyNew && f.State != v1alpha1.FindingNew && !c.startsToPass(f) {
 			continue
 		}
 		finding := notify.Finding{
@@ -216,7 +218,8 @@ func (c *Composer) passes(
 	class v1alpha1.FindingClass, causedBy string, severity v1alpha1.Severity, category v1alpha1.Category,
 ) bool {
 	filter := c.spec.Filter
-	return causedBy == "" && (class == v1alpha1.ClassProblem || filter.Recommendations) && severity.Rank() <= filter.LowestSeverity().Rank() &&
+	return causedBy == "" && (class == v1alpha1.ClassProblem || filter.Recommendations) &&
+		severity.Rank() <= filter.LowestSeverity().Rank() &&
 		(len(filter.Categories) == 0 || slices.Contains(filter.Categories, category))
 }
 
@@ -226,15 +229,44 @@ type Data struct {
 	Event string
 	// Namespace, Inspection and Report that the message is about.
 	Namespace, Inspection, Report string
-	// Score of the report, 0 to 100, and its numbers of problems and recommendations.
-	Score, Problems, Recommendations int32
+	// Score of the report, and its numbers of problems and recommendations.
+	Score                     Score
+	Problems, Recommendations int32
 	// Summary counts what is in the message, for example "2 problems, 1 fixed".
 	Summary string
+	// Incomplete names the first thing that an incomplete run did not read, and counts the gaps; empty if there is a score.
+	Incomplete string
 	// Severity of the worst finding; empty if all are fixed.
 	Severity string
 	// Findings and Fixed in this message, and how many more are left out.
 	Findings, Fixed []notify.Finding
 	More            int
+}
+
+// Score of a report: a number from 0 to 100, or NoScore.
+type Score int32
+
+// NoScore is that of an incomplete run.
+const NoScore Score = -1
+
+// String is the number, or "no score".
+func (s Score) String() string {
+	if s == NoScore {
+		return "no score"
+	}
+	return strconv.Itoa(int(s))
+}
+
+// scoreOf a report, and why it has none.
+func scoreOf(report *v1alpha1.InspectionReport) (score Score, incomplete string) {
+	if report.Summary.Score != nil {
+		return Score(*report.Summary.Score), ""
+	}
+	incomplete = text.CountOf(int(report.Summary.RequiredGaps), "gap", "gaps")
+	if gaps := report.NotRead(); len(gaps) > 0 {
+		incomplete += ", first: " + printable.Unlinked(printable.Line(strings.TrimSuffix(gaps[0].Message, ".")))
+	}
+	return NoScore, incomplete
 }
 
 const (
@@ -251,6 +283,7 @@ const (
 {{end}}{{end}}` +
 		`{{if or .More (gt (len .Findings) 20) (gt (len .Fixed) 20)}}... and more; see the report:
 {{end}}{{if and (eq .Event "report") .Recommendations}}{{.Recommendations}} recommendation{{if ne .Recommendations 1}}s{{end}} in the report
+{{end}}{{with .Incomplete}}Incomplete, no score: {{.}}.
 {{end}}kubectl -n {{.Namespace}} get inspectionreport {{.Report}} -o yaml`
 )
 
@@ -292,15 +325,16 @@ func summarize(message *notify.Message) string {
 }
 
 // render sets the severity, title and text of a message.
-func (c *Composer) render(ctx context.Context, message *notify.Message, summary v1alpha1.ReportSummary) error {
+func (c *Composer) render(ctx context.Context, message *notify.Message, report *v1alpha1.InspectionReport) error {
 	for _, finding := range message.Findings {
 		if message.Severity == "" || finding.Severity.Rank() < message.Severity.Rank() {
 			message.Severity = finding.Severity
 		}
 	}
+	score, incomplete := scoreOf(report)
 	data := Data{
 		Event: string(message.Event), Namespace: message.Namespace, Inspection: message.Inspection, Report: message.Report,
-		Score: summary.Score, Problems: summary.Problems.Total, Recommendations: summary.Recommendations.Total,
+		Score: score, Incomplete: incomplete, Problems: report.Summary.Problems.Total, Recommendations: report.Summary.Recommendations.Total,
 		Summary: summarize(message), Severity: string(message.Severity),
 		Findings: forPeople(message.Findings), Fixed: forPeople(message.Fixed), More: message.More,
 	}

@@ -40,7 +40,7 @@ func report() *v1alpha1.InspectionReport {
 	symptom.CausedBy = "f5"
 	return &v1alpha1.InspectionReport{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "all-1", UID: "u-1"},
-		Summary: v1alpha1.ReportSummary{Inspection: "all", StartTime: start, Score: 70,
+		Summary: v1alpha1.ReportSummary{Inspection: "all", StartTime: start, Score: new(int32(70)),
 			Problems: v1alpha1.RootCauseCounts{Total: 4}, Recommendations: v1alpha1.RootCauseCounts{Total: 1}},
 		Findings: []v1alpha1.Finding{
 			finding("f1"),

@@ -4,7 +4,9 @@
 package names
 
 import (
+	"path"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -26,6 +28,19 @@ func Object(field, kind, name string) error {
 // Namespace checks the name of a namespace: an RFC 1123 label of at most 63 characters.
 func Namespace(field, name string) error {
 	return check(field, name, "name of a namespace", validation.IsDNS1123Label(name))
+}
+
+// Namespaces checks an entry of a list of namespaces: the name of one, or a glob with *, ? and [...] in the syntax of path.Match.
+func Namespaces(field, entry string) error {
+	if !strings.ContainsAny(entry, "*?[") {
+		return Namespace(field, entry)
+	}
+	var reasons []string
+	if _, err := path.Match(entry, ""); err != nil || len(entry) > validation.DNS1123LabelMaxLength ||
+		strings.Trim(entry, "abcdefghijklmnopqrstuvwxyz0123456789-*?^[]") != "" {
+		reasons = []string{"must be lowercase letters, digits, '-', *, ? and [...], at most 63 characters"}
+	}
+	return check(field, entry, "glob of namespaces", reasons)
 }
 
 // SecretKey checks a key of a Secret or ConfigMap: letters, digits, '-', '_' and '.', at most 253 characters.

@@ -37,6 +37,14 @@ func (c Conditions) Ready(reason, message string) {
 	meta.RemoveStatusCondition(c.List, v1alpha1.ConditionStalled)
 }
 
+// Incomplete sets Ready=False with a reason of the kind's own: this attempt is over and left something undone. The next attempt comes by
+// the schedule, so that nothing is in progress, and nothing has stalled.
+func (c Conditions) Incomplete(reason, message string) {
+	c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, message)
+	meta.RemoveStatusCondition(c.List, v1alpha1.ConditionReconciling)
+	meta.RemoveStatusCondition(c.List, v1alpha1.ConditionStalled)
+}
+
 // Progressing sets Reconciling=True. Ready keeps what it says about this generation; about a new one it becomes Unknown.
 func (c Conditions) Progressing(message string) {
 	c.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressing, message)

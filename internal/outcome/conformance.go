@@ -52,7 +52,8 @@ func statesAtRest(ready metav1.Condition, list []metav1.Condition) int {
 		ready.Status == metav1.ConditionTrue && !reconciling && !stalled,
 		ready.Status == metav1.ConditionFalse && reconciling && !stalled,
 		ready.Status == metav1.ConditionFalse && stalled && !reconciling,
-		ready.Status == metav1.ConditionFalse && !stalled && !reconciling && ready.Reason == v1alpha1.ReasonSuspended,
+		ready.Status == metav1.ConditionFalse && !stalled && !reconciling &&
+			(ready.Reason == v1alpha1.ReasonSuspended || ready.Reason == v1alpha1.ReasonIncomplete),
 	} {
 		if in {
 			states++

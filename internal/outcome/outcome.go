@@ -5,6 +5,7 @@
 //	Ready=False, Reconciling=True    something outside may recover  back-off, or wait a known time
 //	Ready=False, Stalled=True        only the user can fix it       nothing until the resource changes
 //	Ready=False, reason Suspended    reconciling is off             nothing until the resource changes
+//	Ready=False, reason Incomplete   done in part                   next reconcile when due
 package outcome
 
 import (

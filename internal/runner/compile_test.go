@@ -13,7 +13,7 @@ func TestCompilingCustomChecksEndsWithItsContext(t *testing.T) {
 	cancel()
 	own := []v1alpha1.CustomCheck{{ID: "team-a", Severity: v1alpha1.SeverityLow, Expression: "true", Message: "m",
 		Resource: v1alpha1.CustomResource{Version: "v1", Resource: "pods"}}}
-	if _, _, err := (&Local{}).SelectChecks(ctx, nil, own); !errors.Is(err, context.Canceled) {
+	if _, _, err := (&Local{}).SelectChecks(ctx, &v1alpha1.InspectionSpec{CustomChecks: own}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,6 +17,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/custom"
+	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/problem"
 )
@@ -25,7 +27,7 @@ func (l *Local) resolve(ctx context.Context, inspection *v1alpha1.Inspection) (i
 	if err := checkNamespaces(&inspection.Spec); err != nil {
 		return inspect.Input{}, err
 	}
-	selected, own, err := l.SelectChecks(ctx, inspection.Spec.Checks, inspection.Spec.CustomChecks)
+	selected, own, err := l.SelectChecks(ctx, &inspection.Spec)
 	if err != nil {
 		return inspect.Input{}, err
 	}
@@ -40,7 +42,7 @@ func (l *Local) resolve(ctx context.Context, inspection *v1alpha1.Inspection) (i
 	spec := &inspection.Spec
 	input := inspect.Input{
 		Source:            collect.Source{Cluster: v1alpha1.LocalCluster, Config: config},
-		Scope:             collect.Scope{Namespaces: spec.Namespaces, Home: inspection.Namespace},
+		Scope:             collect.Scope{Namespaces: spec.Namespaces, Home: inspection.Namespace, Asked: asked(spec, selected)},
 		Checks:            selected,
 		Custom:            own,
 		Params:            params(spec),
@@ -59,27 +61,30 @@ func (l *Local) Check(ctx context.Context, inspection *v1alpha1.Inspection) erro
 	if err := checkNamespaces(&inspection.Spec); err != nil {
 		return err
 	}
-	if _, _, err := l.SelectChecks(ctx, inspection.Spec.Checks, inspection.Spec.CustomChecks); err != nil {
+	if _, _, err := l.SelectChecks(ctx, &inspection.Spec); err != nil {
 		return err
 	}
 	_, err := l.account(ctx, inspection)
 	return err
 }
 
-// checkNamespaces checks the namespaces that become part of a path. Those of excludeNamespaces and ignore are patterns, which are
-// compared and never requested.
+// checkNamespaces checks every list of namespaces: names become part of a path, and a malformed glob matches nothing.
 func checkNamespaces(spec *v1alpha1.InspectionSpec) error {
-	for i, namespace := range spec.Namespaces {
-		if err := names.Namespace(fmt.Sprintf("spec.namespaces[%d]", i), namespace); err != nil {
-			return err
-		}
+	lists := []struct {
+		field   string
+		entries []string
+	}{{"spec.namespaces", spec.Namespaces}, {"spec.excludeNamespaces", spec.ExcludeNamespaces}}
+	if spec.LogAnalysis != nil {
+		lists = append(lists, struct {
+			field   string
+			entries []string
+		}{"spec.logAnalysis.namespaces", spec.LogAnalysis.Namespaces})
 	}
-	if spec.LogAnalysis == nil {
-		return nil
-	}
-	for i, namespace := range spec.LogAnalysis.Namespaces {
-		if err := names.Namespace(fmt.Sprintf("spec.logAnalysis.namespaces[%d]", i), namespace); err != nil {
-			return err
+	for _, list := range lists {
+		for i, entry := range list.entries {
+			if err := names.Namespaces(fmt.Sprintf("%s[%d]", list.field, i), entry); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -95,13 +100,11 @@ func (l *Local) account(ctx context.Context, inspection *v1alpha1.Inspection) (*
 // machine.
 const compileTimeout = 5 * time.Second
 
-// SelectChecks compiles the custom checks and narrows all to what the spec selects.
-func (l *Local) SelectChecks(
-	ctx context.Context, selection *v1alpha1.CheckSelection, customChecks []v1alpha1.CustomCheck,
-) ([]check.Check, []custom.Program, error) {
+// SelectChecks compiles the custom checks, narrows all to what spec.checks selects, and refuses ignore rules for checks that do not exist.
+func (l *Local) SelectChecks(ctx context.Context, spec *v1alpha1.InspectionSpec) ([]check.Check, []custom.Program, error) {
 	limited, cancel := context.WithTimeout(ctx, compileTimeout)
 	defer cancel()
-	own, err := custom.Compile(limited, customChecks)
+	own, err := custom.Compile(limited, spec.CustomChecks)
 	switch {
 	case ctx.Err() != nil:
 		return nil, nil, ctx.Err()
@@ -111,10 +114,17 @@ func (l *Local) SelectChecks(
 	case err != nil:
 		return nil, nil, problem.UserError(v1alpha1.ReasonInvalidCustomCheck, nil, "spec.customChecks: %s", err)
 	}
-	if selection == nil {
+	all := slices.Concat(l.Checks, custom.Checks(own))
+	for i, rule := range spec.Ignore {
+		if err := check.Known(all, rule.Check); rule.Check != "" && err != nil {
+			return nil, nil, problem.UserError(v1alpha1.ReasonUnknownCheck, nil, "spec.ignore[%d].check: %s; `kubeops checks` lists them all",
+				i, err)
+		}
+	}
+	if spec.Checks == nil {
 		return l.Checks, own, nil
 	}
-	selected, own, err := custom.Select(l.Checks, own, selection.Include, selection.Exclude)
+	selected, own, err := custom.Select(l.Checks, own, spec.Checks.Include, spec.Checks.Exclude)
 	switch {
 	case err != nil:
 		return nil, nil, problem.UserError(v1alpha1.ReasonUnknownCheck, nil, "spec.checks: %s; `kubeops checks` lists them all", err)
@@ -123,6 +133,14 @@ func (l *Local) SelectChecks(
 			"spec.checks leaves no check to run: exclude removes every check that include selects")
 	}
 	return selected, own, nil
+}
+
+// asked are the kinds that checks read which spec.checks.include names by their id.
+func asked(spec *v1alpha1.InspectionSpec, selected []check.Check) []facts.Kind {
+	if spec.Checks == nil {
+		return nil
+	}
+	return check.Asked(selected, spec.Checks.Include)
 }
 
 // Previous is the last report, or nil if it no longer exists.

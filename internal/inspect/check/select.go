@@ -50,6 +50,17 @@ func Select(all []Check, include, exclude []string) ([]Check, error) {
 	}), nil
 }
 
+// Known returns an *UnknownError for an id or glob that matches no check.
+func Known(all []Check, pattern string) error {
+	_, err := Select(all, []string{pattern}, nil)
+	return err
+}
+
+// Asked returns the kinds that the checks read which are included by their id, not by a glob. A gap of these is never optional.
+func Asked(all []Check, include []string) []facts.Kind {
+	return Kinds(slices.DeleteFunc(slices.Clone(all), func(c Check) bool { return !slices.Contains(include, c.ID) }))
+}
+
 func match(pattern, id string) bool {
 	ok, err := path.Match(pattern, id)
 	return ok && err == nil

@@ -27,9 +27,9 @@ const (
 	kindTimeout = 2 * time.Minute
 )
 
-// All reads the kinds of a cluster. The error is a *problem.Problem where nothing could be read: the API server is unreachable or
-// rejects the credentials. Any lesser failure is a gap, an exceeded deadline of ctx too, and what was read is in the graph. Another
-// error means that ctx was cancelled. progress may be nil.
+// All reads the kinds of a cluster. The error is a *problem.Problem where nothing of what the scope selects could be read: the API
+// server is unreachable, the reader lacks every permission, or no namespace exists. Any lesser failure is a gap, an exceeded deadline of
+// ctx too, and what was read is in the graph. Another error means that ctx was cancelled. progress may be nil.
 func All(
 	ctx context.Context, source Source, scope Scope, kinds []facts.Kind, clk clock.PassiveClock, progress Progress,
 ) (Collected, error) {
@@ -48,22 +48,35 @@ func All(
 	if err != nil {
 		return Collected{}, err
 	}
-	customs, undiscovered := c.customs(ctx, kinds)
-	failures = append(failures, undiscovered...)
-	planned, err := c.plan(kinds, customs)
-	if err != nil {
-		return Collected{}, err
+	selected, unselected := c.selectNamespaces(ctx)
+	failures = append(failures, unselected...)
+	if len(selected) > 0 || len(scope.Namespaces) == 0 {
+		c.scope.Namespaces = selected
+		failed, err := c.everything(ctx, kinds, progress)
+		if err != nil {
+			return Collected{}, err
+		}
+		failures = append(failures, failed...)
 	}
-	failures = append(failures, c.all(ctx, planned, progress)...)
-	failures = append(failures, c.missingNamespaces(ctx)...)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return Collected{}, cancelled(ctx, source)
 	}
 	if p := c.nothingRead(source, failures); p != nil {
 		return Collected{}, p
 	}
-	found := append(gaps(identity(source, failures), scope, failures), c.gaps...)
-	return Collected{Graph: c.builder.Graph(), Gaps: found}, nil
+	found := append(gaps(identity(source, failures), c.scope, failures), c.gaps...)
+	return Collected{Graph: c.builder.Graph(), Gaps: found, Namespaces: selected}, nil
+}
+
+// everything reads the kinds in the scope.
+func (c *collector) everything(ctx context.Context, kinds []facts.Kind, progress Progress) ([]failure, error) {
+	customs, failures := c.customs(ctx, kinds)
+	planned, err := c.plan(kinds, customs)
+	if err != nil {
+		return nil, err
+	}
+	failures = append(failures, c.all(ctx, planned, progress)...)
+	return append(failures, c.missingNamespaces(ctx, failures)...), nil
 }
 
 // newReducer returns a reducer that searches for secrets only where the scope says so.
@@ -84,7 +97,10 @@ type collector struct {
 	builder *facts.Builder
 	scope   Scope
 	objects atomic.Int64
-	read    atomic.Int64 // lists that succeeded
+	// read counts the lists that succeeded and that the scope selects: not those that only help to find causes.
+	read atomic.Int64
+	// populated are the namespaces with objects that were read.
+	populated sync.Map
 	// customObjects counts custom resources; see maxCustomObjects.
 	customObjects atomic.Int64
 	// gaps that are not failed lists.
@@ -99,6 +115,8 @@ type failure struct {
 	err       error
 	// partly: some pages were read. home: the home namespace was read instead of all.
 	partly, home bool
+	// similar is the name of a namespace that a misspelt one likely means.
+	similar string
 }
 
 // version reads the API server's version. An unreachable server or rejected credentials end the run here.
@@ -113,7 +131,7 @@ func (c *collector) version(ctx context.Context, source Source) ([]failure, erro
 	case apierror.IsConnection(err) || apierrors.IsUnauthorized(err):
 		return nil, unreachableProblem(source, err)
 	default:
-		return []failure{{resource: resource{name: "/version"}, err: err}}, nil
+		return []failure{{resource: resource{name: versionPath}, err: err}}, nil
 	}
 }
 
@@ -165,7 +183,7 @@ func (c *collector) kind(ctx context.Context, r resource) []failure {
 	defer cancel()
 	list := func(namespace string) (bool, error) { return c.list(ctx, r, namespace) }
 	if !r.namespaced() && len(c.scope.Namespaces) > 0 {
-		_, _ = list("") // context only: nothing is missing without it
+		_, _ = list("") // it only helps to find causes: nothing is missing without it
 		return nil
 	}
 	return c.scope.read(r, r.namespaced(), list)
@@ -203,35 +221,6 @@ func (s Scope) read(r resource, namespaced bool, list func(namespace string) (pa
 		}
 	}
 	return []failure{failed}
-}
-
-// missingNamespaces finds namespaces of the scope that do not exist. Their lists are empty, as if nothing were wrong in them.
-func (c *collector) missingNamespaces(ctx context.Context) []failure {
-	if c.read.Load() == 0 {
-		return nil // the server is down
-	}
-	var missing []failure
-	for _, name := range c.scope.Namespaces {
-		if err := c.reader.namespace(ctx, name); apierrors.IsNotFound(err) {
-			missing = append(missing, failure{resource: resource{kind: facts.Namespace, name: "namespaces"}, namespace: name, err: err})
-		}
-	}
-	return missing
-}
-
-// nothingRead returns a problem where every list failed because the server is down or rejects the credentials. A slow server was
-// reached: it returned its version.
-func (c *collector) nothingRead(source Source, failures []failure) *problem.Problem {
-	if c.read.Load() > 0 || len(failures) == 0 {
-		return nil
-	}
-	for _, f := range failures {
-		unreachable := apierror.IsConnection(f.err) || apierrors.IsUnauthorized(f.err)
-		if f.partly || f.home || apierror.IsTimeout(f.err) || !unreachable {
-			return nil
-		}
-	}
-	return unreachableProblem(source, failures[0].err)
 }
 
 // unreachableProblem is the problem of a cluster that does not respond or rejects the credentials.

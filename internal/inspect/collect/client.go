@@ -92,13 +92,13 @@ func (r *reader) version(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	body, err := whole(client.Get().AbsPath("/version").SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx))
+	body, err := whole(client.Get().AbsPath(versionPath).SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx))
 	if err != nil {
 		return "", err
 	}
 	var info version.Info
 	if err := json.Unmarshal(body, &info); err != nil {
-		return "", undecodable("/version", err)
+		return "", undecodable(versionPath, err)
 	}
 	return info.GitVersion, nil
 }

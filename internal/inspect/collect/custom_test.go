@@ -221,12 +221,14 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 			want: []string{},
 		},
 		"discovery that is forbidden": {
-			answers:  map[string][]http.HandlerFunc{apisPath: {refused}, crdsPath: {refused}},
+			answers:  map[string][]http.HandlerFunc{services: {fake.list("Service", "", "")}, apisPath: {refused}, crdsPath: {refused}},
+			kinds:    []facts.Kind{facts.Custom, facts.Service},
 			want:     []string{},
 			wantGaps: []string{"Forbidden, /apis: jane cannot get /apis (RBAC); custom resources were not inspected."},
 		},
 		"discovery that fails": {
-			answers:  map[string][]http.HandlerFunc{apisPath: {body(http.StatusOK, "text/html", "<html>")}, crdsPath: {refused}},
+			answers:  map[string][]http.HandlerFunc{services: {fake.list("Service", "", "")}, apisPath: {body(http.StatusOK, "text/html", "<html>")}, crdsPath: {refused}},
+			kinds:    []facts.Kind{facts.Custom, facts.Service},
 			want:     []string{},
 			wantGaps: []string{"Unavailable, /apis: Listing /apis failed (unreadable response)."},
 		},
@@ -243,10 +245,11 @@ func TestCustomResourcesAreFoundAndRead(t *testing.T) {
 			want: []string{"shop.example/v1 Widget.shop.example/v", "shop.example/v1 Widget.shop.example/w"},
 		},
 		"half of a list": {
-			answers: map[string][]http.HandlerFunc{
+			answers: map[string][]http.HandlerFunc{services: {fake.list("Service", "", "")},
 				apisPath: {fake.discovery(widget)}, crdsPath: {fake.definitions("widgets.shop.example")},
 				widgets: {body(http.StatusOK, "application/json", `{"items":[{"metadata":{"name":"w"}},`)},
 			},
+			kinds:    []facts.Kind{facts.Custom, facts.Service},
 			want:     []string{},
 			wantGaps: []string{"Unavailable, widgets.shop.example: Listing widgets.shop.example failed (unreadable response)."},
 		},

@@ -26,6 +26,9 @@ const (
 // discoveryPath lists the APIs of a cluster.
 const discoveryPath = "/apis"
 
+// versionPath has the version of the API server.
+const versionPath = "/version"
+
 // acceptDiscovery requests all kinds of a cluster in one response, in the version of Kubernetes 1.30, of 1.26, or else only the
 // list of groups.
 const acceptDiscovery = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList," +
@@ -57,7 +60,6 @@ func (c *collector) customs(ctx context.Context, kinds []facts.Kind) ([]resource
 		}
 		return nil, failures
 	}
-	c.read.Add(1)
 	if len(found) > maxCustomKinds {
 		c.gaps = append(c.gaps, tooManyKinds(found))
 		found = found[:maxCustomKinds]

@@ -160,3 +160,18 @@ func gapTexts(gaps []facts.Gap) []string {
 	}
 	return texts
 }
+
+// namespaces answers with the metadata of Namespaces.
+func (f *fakeAPI) namespaces(names ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if accept := r.Header.Get("Accept"); !strings.Contains(accept, "as=PartialObjectMetadataList") {
+			f.t.Errorf("Namespaces are listed with %q", accept)
+		}
+		items := []map[string]any{}
+		for _, name := range names {
+			items = append(items, map[string]any{"metadata": map[string]any{"name": name}})
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "items": items})
+	}
+}

@@ -31,8 +31,10 @@ type cause struct {
 	// impersonation: the manager lacks the permission to impersonate the reader. constrained: it lacks it for these lists only, and
 	// paths is for what is not a list.
 	impersonation, constrained, paths bool
-	// missing: the namespace does not exist.
-	missing bool
+	// missing: the namespace does not exist, or none matches the glob. unproven: it may not exist. unlisted: globs cannot be resolved.
+	missing, unproven, unlisted bool
+	// optional: what was not read only supports the result.
+	optional bool
 	// version: the server's version, which is not a list.
 	version bool
 	// custom: custom resources, which need another role; discovery: the kinds of custom resources are unknown.
@@ -59,12 +61,12 @@ const (
 // gaps turns failures into gaps, one for each cause.
 func gaps(who string, scope Scope, failures []failure) []facts.Gap {
 	var found []facts.Gap
-	for _, l := range group(failures) {
+	for _, l := range group(scope, failures) {
 		gap := facts.Gap{
 			Kinds: l.kinds, Checks: l.checks, Source: text.List(l.resources, maxSourceNames) + l.where(maxSourceNamespaces),
-			Reason: l.reason,
+			Reason: l.reason, Optional: l.optional,
 		}
-		if l.missing {
+		if l.missing || l.unproven || l.unlisted {
 			gap.Source = strings.TrimPrefix(l.where(maxSourceNamespaces), " in ")
 			gap.Kinds = nil
 		}
@@ -81,14 +83,14 @@ func gaps(who string, scope Scope, failures []failure) []facts.Gap {
 }
 
 // group joins the failures of one namespace and cause, and then the namespaces in which the same lists failed.
-func group(failures []failure) []lists {
+func group(scope Scope, failures []failure) []lists {
 	type place struct {
 		cause
 		namespace string
 	}
 	byPlace := map[place][]resource{}
 	for _, f := range failures {
-		at := place{causeOf(f), f.namespace}
+		at := place{causeOf(scope, f), f.namespace}
 		byPlace[at] = append(byPlace[at], f.resource)
 	}
 	type key struct {
@@ -130,11 +132,15 @@ func listsOf(c cause, failed []resource) *lists {
 	return l
 }
 
-func causeOf(f failure) cause {
+func causeOf(scope Scope, f failure) cause {
 	objects := len(f.resource.checks) > 0
 	c := cause{
-		reason: reason(f), home: f.home, objects: objects, version: f.resource.kind == "" && !objects,
-		missing: f.resource.kind == facts.Namespace && f.namespace != "",
+		reason: reason(f), home: f.home, objects: objects, version: f.resource.kind == "" && !objects, optional: scope.optional(f),
+	}
+	if f.resource.kind == facts.Namespace && f.namespace != "" {
+		c.missing = apierrors.IsNotFound(f.err)
+		c.unlisted = !c.missing && pattern(f.namespace)
+		c.unproven = !c.missing && !c.unlisted
 	}
 	switch {
 	case c.missing:
@@ -200,7 +206,13 @@ func (l lists) describe(who string, scope Scope, failures []failure) (message st
 	const checkServer = "Check the API server and its log. The next run reads them again."
 	switch {
 	case l.missing:
-		return l.describeMissing()
+		return l.describeMissing(failures)
+	case l.unlisted:
+		return fmt.Sprintf("Namespaces were not listed (%s), so %s selected none.", cmp.Or(l.detail, string(l.reason)),
+			strings.Join(l.namespaces, ", ")), checkServer
+	case l.unproven:
+		return fmt.Sprintf("Nothing was found%s, and whether it exists is unknown (%s).", l.everywhere(),
+			cmp.Or(l.detail, string(l.reason))), checkServer
 	case l.version:
 		return fmt.Sprintf("The API server did not report its version (%s); version skew was not checked.",
 				cmp.Or(l.detail, string(l.reason))),
@@ -221,16 +233,6 @@ func (l lists) describe(who string, scope Scope, failures []failure) (message st
 	}
 }
 
-// describeMissing describes namespaces that do not exist.
-func (l lists) describeMissing() (message string, remediation remedy.Text) {
-	if len(l.namespaces) == 1 {
-		return fmt.Sprintf("Namespace %s does not exist, so nothing was inspected there.", l.namespaces[0]),
-			"Create the namespace, or remove it from the namespaces to inspect."
-	}
-	return fmt.Sprintf("Namespaces %s do not exist, so nothing was inspected there.", strings.Join(l.namespaces, ", ")),
-		"Create the namespaces, or remove them from the namespaces to inspect."
-}
-
 // inspector is the ClusterRole that an inspection needs.
 const inspector = "kubeops-inspector"
 
@@ -238,6 +240,12 @@ const inspector = "kubeops-inspector"
 func (l lists) describeForbidden(who string, scope Scope) (message string, remediation remedy.Text) {
 	failed := strings.Join(l.resources, ", ")
 	switch {
+	case l.unlisted:
+		return fmt.Sprintf("%s cannot list Namespaces (RBAC), so %s selected none.", who, strings.Join(l.namespaces, ", ")),
+			l.grant(who, inspector, nil) + " Or name the namespaces instead of a glob."
+	case l.unproven:
+		return fmt.Sprintf("Nothing was found%s, and %s cannot get Namespaces (RBAC): it may not exist.", l.everywhere(), who),
+			l.grant(who, inspector, l.namespaces)
 	case l.version:
 		return fmt.Sprintf("%s cannot get /version (RBAC); version skew was not checked.", who),
 			"Bind ClusterRole system:public-info-viewer, which is bound to all users by default."

@@ -12,7 +12,7 @@ import (
 // describeImpersonation describes a gap of lists that were not read since the manager, or the user of the command line, cannot
 // impersonate the reader.
 func (l lists) describeImpersonation(who string, scope Scope, failures []failure) (message string, remediation remedy.Text) {
-	refused := l.refusal(failures)
+	refused := l.refusal(scope, failures)
 	account, isAccount := strings.CutPrefix(who, "system:serviceaccount:")
 	_, name, _ := strings.Cut(account, ":")
 	manager := strings.HasPrefix(refused.User, "system:serviceaccount:")
@@ -45,9 +45,9 @@ func (l lists) describeImpersonation(who string, scope Scope, failures []failure
 }
 
 // refusal is the first one with the cause of these lists.
-func (l lists) refusal(failures []failure) apierror.Impersonation {
+func (l lists) refusal(scope Scope, failures []failure) apierror.Impersonation {
 	for _, f := range failures {
-		if refused, ok := apierror.ImpersonationRefused(f.err); ok && causeOf(f) == l.cause {
+		if refused, ok := apierror.ImpersonationRefused(f.err); ok && causeOf(scope, f) == l.cause {
 			return refused
 		}
 	}

@@ -22,11 +22,16 @@ func (c *collector) list(ctx context.Context, r resource, namespace string) (par
 			}
 			c.builder.Add(nodes...)
 			c.objects.Add(int64(len(nodes)))
+			if len(nodes) > 0 {
+				c.populated.Store(namespace, true)
+			}
 			return true, nil
 		}}, err
 	}, func() { c.builder.Forget(r.kind, namespace) })
 	if err == nil {
-		c.read.Add(1)
+		if namespace != "" || len(c.scope.Namespaces) == 0 {
+			c.read.Add(1)
+		}
 		c.builder.Covered(r.kind, namespace)
 	}
 	return partly, err

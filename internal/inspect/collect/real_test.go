@@ -219,13 +219,17 @@ func (s realServer) readsOneNamespace(t *testing.T) {
 }
 
 func (s realServer) missesANamespace(t *testing.T) {
-	collected, err := All(t.Context(), Source{Cluster: "real", Config: s.config}, Scope{Namespaces: []string{"nowhere"}},
+	s.makeNamespace(t, "somewhere")
+	collected, err := All(t.Context(), Source{Cluster: "real", Config: s.config}, Scope{Namespaces: []string{"nowhere", "some*"}},
 		[]facts.Kind{facts.Pod, facts.Node, facts.Namespace}, clock.RealClock{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(collected.Gaps) != 1 || collected.Gaps[0].Source != "namespace nowhere" {
 		t.Errorf("gaps: %+v, want one for the namespace", collected.Gaps)
+	}
+	if diff := cmp.Diff([]string{"nowhere", "somewhere"}, collected.Namespaces); diff != "" {
+		t.Errorf("namespaces (-want +got):\n%s", diff)
 	}
 	if collected.Graph.Read(facts.Namespace) || !collected.Graph.Read(facts.Node) {
 		t.Error("with namespaces named, Nodes are read as context and Namespaces are not")

@@ -18,8 +18,12 @@ type Source struct {
 
 // Scope is which namespaces are read, and whether secrets are searched for.
 type Scope struct {
-	// Namespaces to read; empty means all, and cluster-scoped kinds too.
+	// Namespaces to read, as names or globs; empty means all, and cluster-scoped kinds too. All resolves globs.
 	Namespaces []string
+	// ExcludeNamespaces are names or globs of namespaces that globs in Namespaces do not select.
+	ExcludeNamespaces []string
+	// Asked are the kinds that checks read which were selected by their id. Their gaps are never optional.
+	Asked []facts.Kind
 	// Home is the namespace to read when listing all is forbidden; may be empty.
 	Home string
 	// Leaks enables the search for secrets in plain text, which takes time.
@@ -33,4 +37,6 @@ type Progress func(done, total, objects int)
 type Collected struct {
 	Graph *facts.Graph
 	Gaps  []facts.Gap
+	// Namespaces that the scope selects, without globs; empty means all. Those that do not exist are included.
+	Namespaces []string
 }

@@ -72,6 +72,7 @@ func backendGap(failed []Request, err error) facts.Gap {
 	gap := newGap(v1alpha1.GapUnavailable, failed, message,
 		"Check the conditions of the LogBackend in spec.logsRef or, on the command line, the address in --logs-url.")
 	gap.Source = "log backend"
+	gap.Optional = false // the run names the backend
 	return gap
 }
 

@@ -140,9 +140,10 @@ func distinct(requests []Request, valueOf func(Request) string) []string {
 	return slices.Compact(values)
 }
 
+// newGap is the gap of logs of the cluster. It is optional: no check needs them, and a container that is gone has none.
 func newGap(reason v1alpha1.GapReason, requests []Request, message string, remediation remedy.Text) facts.Gap {
 	return facts.Gap{
-		Source: "pods/log", Reason: reason, Message: message, Remediation: remediation,
+		Source: "pods/log", Reason: reason, Message: message, Remediation: remediation, Optional: true,
 		Checks: distinct(requests, func(r Request) string { return r.Check }),
 	}
 }

@@ -20,6 +20,8 @@ type Gap struct {
 	Remediation remedy.Text
 	// Checks are the ids of affected checks; derived from the kinds when empty.
 	Checks []string
+	// Optional gaps leave a report complete; see the API type.
+	Optional bool
 }
 
 // AllKinds are the kinds that the source provides.

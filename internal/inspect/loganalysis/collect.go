@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/loganalysis/template"
 	"kubeops.io/kubeops/internal/inspect/scope"
+	globs "kubeops.io/kubeops/internal/text"
 )
 
 // maxReported templates of each kind per workload.
@@ -165,6 +166,7 @@ func namespacesOf(in Input) ([]string, bool) {
 
 // reads reports whether the lines of a namespace are analyzed.
 func (in Input) reads(namespace string) bool {
-	selected := len(in.Options.Namespaces) == 0 || slices.Contains(in.Options.Namespaces, namespace)
+	selected := len(in.Options.Namespaces) == 0 || slices.ContainsFunc(in.Options.Namespaces,
+		func(entry string) bool { return globs.Match(entry, namespace) })
 	return selected && in.Scope.Reads(namespace) && (in.Exclude == nil || !in.Exclude(namespace))
 }

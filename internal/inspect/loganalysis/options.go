@@ -49,7 +49,7 @@ type Options struct {
 	Window, Baseline time.Duration
 	// MaxLines to read, half of them for the window.
 	MaxLines int
-	// Namespaces to read; empty for all namespaces of the inspection.
+	// Namespaces to read, as names or globs; empty for all namespaces of the inspection.
 	Namespaces []string
 }
 

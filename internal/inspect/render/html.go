@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/url"
 	"slices"
+	"strconv"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
@@ -31,9 +32,11 @@ type page struct {
 	Style                           template.CSS
 	Script                          template.JS
 	Summary                         v1alpha1.ReportSummary
-	// Grade of the score: good, fair or poor. Arc is the visible part of the ring, from 0 to 100.
-	Grade string
-	Arc   int32
+	// Score as text, empty for an incomplete report, and its grade: good, fair or poor. Arc is the visible part of the ring, 0 to 100.
+	Score, Grade string
+	Arc          int32
+	// Incomplete says why there is no score.
+	Incomplete string
 	// Counts of the problems by severity; Severities are those of all findings.
 	Counts, Severities []severityCount
 	Findings           bool
@@ -98,11 +101,17 @@ func newPage(report *v1alpha1.InspectionReport, options Options) page {
 			sourceHash(htmlStyle), sourceHash(htmlScript)),
 		Style:   template.CSS(htmlStyle), //nolint:gosec // embedded at build time
 		Script:  template.JS(htmlScript), //nolint:gosec // embedded at build time
-		Summary: s, Grade: grade(s.Score), Arc: min(max(s.Score, 0), 100), Counts: severityCounts(s.Problems.SeverityCounts), Severities: severityCounts(s.Counts),
+		Summary: s, Incomplete: Incomplete(report), Counts: severityCounts(s.Problems.SeverityCounts), Severities: severityCounts(s.Counts),
 		Findings: len(report.Findings) > 0, Namespaces: namespaces(report.Findings), Gaps: report.Gaps,
 		ClusterScoped: slices.ContainsFunc(report.Findings, func(f v1alpha1.Finding) bool { return f.Object.Namespace == "" }),
 	}
-	p.Title = fmt.Sprintf("%s: score %d", p.Heading, s.Score)
+	p.Title = p.Heading + ": incomplete"
+	if score := s.Score; score != nil {
+		p.Title = fmt.Sprintf("%s: score %d", p.Heading, *score)
+		p.Score = strconv.Itoa(int(*score))
+		p.Grade = grade(*score)
+		p.Arc = min(max(*score, 0), 100)
+	}
 	p.Facts = scale(s)
 	for _, note := range notes(s) {
 		p.Facts += ", " + note

@@ -65,8 +65,16 @@ func TestHTMLWithoutFindingsClaimsCompletenessOnlyWithoutGaps(t *testing.T) {
 	report := nothing()
 	report.Gaps = sample().Gaps
 	text := rendered(t, "html", report, Options{})
-	if strings.Contains(text, "there are no gaps") || !strings.Contains(text, "not everything could be read") {
-		t.Error("the page claims that everything was read despite gaps")
+	if strings.Contains(text, "there are no gaps") || !strings.Contains(text, "Everything that was asked for was read") {
+		t.Error("the page does not mention the optional gaps")
+	}
+	report.Gaps = incomplete().Gaps
+	report.Summary.Score = nil
+	report.Summary.RequiredGaps = 1
+	text = rendered(t, "html", report, Options{})
+	if strings.Contains(text, "there are no gaps") || !strings.Contains(text, "not everything could be read") ||
+		strings.Contains(text, "of 100") || !strings.Contains(text, "Incomplete: 1 gap, no score.") {
+		t.Error("the page claims that everything was read despite gaps, or has a score")
 	}
 }
 

@@ -18,6 +18,7 @@ type junitSuites struct {
 	Tests    int          `xml:"tests,attr"`
 	Failures int          `xml:"failures,attr"`
 	Errors   int          `xml:"errors,attr"`
+	Skipped  int          `xml:"skipped,attr"`
 	Time     string       `xml:"time,attr"`
 	Suites   []junitSuite `xml:"testsuite"`
 }
@@ -42,6 +43,7 @@ type junitCase struct {
 	Failure   *junitOutcome `xml:"failure"`
 	Error     *junitOutcome `xml:"error"`
 	Output    string        `xml:"system-out,omitempty"`
+	Skipped   *junitOutcome `xml:"skipped"`
 }
 
 type junitOutcome struct {
@@ -53,8 +55,9 @@ type junitOutcome struct {
 // noTime is the duration of a test case: checks are not timed individually.
 const noTime = "0"
 
-// writeJUnit writes a suite for each category, in which every problem is a failed test case, and a suite in which every gap is an error.
-// Recommendations are passed test cases whose output has the text, or failed ones if their severity makes the command fail. A report without either has one passed test case, since CI systems treat a file without test cases as an error.
+// writeJUnit writes a suite for each category, in which every problem is a failed test case, and a suite in which every gap is an
+// error, or skipped if it is optional. Recommendations are passed test cases whose output has the text, or failed ones if their severity
+// makes the command fail. A report without either has one passed test case, since CI systems treat a file without test cases as an error.
 func writeJUnit(w io.Writer, report *v1alpha1.InspectionReport, options Options) error {
 	root := junitSuites{Name: "kubeops", Time: fmt.Sprintf("%.3f", report.Summary.Duration.Seconds())}
 	add := func(suite junitSuite) {
@@ -70,10 +73,14 @@ func writeJUnit(w io.Writer, report *v1alpha1.InspectionReport, options Options)
 			if c.Error != nil {
 				suite.Errors++
 			}
+			if c.Skipped != nil {
+				suite.Skipped++
+			}
 		}
 		root.Tests += suite.Tests
 		root.Failures += suite.Failures
 		root.Errors += suite.Errors
+		root.Skipped += suite.Skipped
 		root.Suites = append(root.Suites, suite)
 	}
 	for _, suite := range junitFindings(report, options) {
@@ -82,7 +89,7 @@ func writeJUnit(w io.Writer, report *v1alpha1.InspectionReport, options Options)
 	if len(report.Gaps) > 0 {
 		add(junitSuite{Name: "gaps", Cases: junitGaps(report.Gaps)})
 	}
-	if root.Tests == 0 {
+	if len(report.Findings) == 0 && report.Summary.Complete() {
 		add(junitSuite{Name: "inspection", Cases: []junitCase{{Name: "no findings", ClassName: "kubeops", Time: noTime}}})
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
@@ -170,10 +177,16 @@ func junitGaps(gaps []v1alpha1.Gap) []junitCase {
 		if gap.Remediation != "" {
 			text += "fix: " + gap.Remediation + "\n"
 		}
-		cases = append(cases, junitCase{
+		c := junitCase{
 			Name: oneLine(gap.Source + ": " + gap.Message), ClassName: "gap." + oneLine(string(gap.Reason)), Time: noTime,
-			Error: &junitOutcome{Message: oneLine(gap.Message), Type: oneLine(string(gap.Reason)), Text: clean(text)},
-		})
+		}
+		outcome := &junitOutcome{Message: oneLine(gap.Message), Type: oneLine(string(gap.Reason)), Text: clean(text)}
+		if gap.Optional {
+			c.Skipped = outcome
+		} else {
+			c.Error = outcome
+		}
+		cases = append(cases, c)
 	}
 	return cases
 }

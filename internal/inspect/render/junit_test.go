@@ -42,10 +42,10 @@ func parsedJUnit(t *testing.T, report *v1alpha1.InspectionReport) junitSuites {
 	return suites
 }
 
-func TestJUnitHasAFailureForEachProblemAndAnErrorForEachGap(t *testing.T) {
-	suites := parsedJUnit(t, sample())
-	if suites.Failures != 6 || suites.Tests != 10 || suites.Errors != 2 || len(suites.Suites) != 6 {
-		t.Fatalf("%d failures, %d errors, %d suites", suites.Failures, suites.Errors, len(suites.Suites))
+func TestJUnitHasAFailureForEachProblemAndAnErrorForEachGapThatIsNotOptional(t *testing.T) {
+	suites := parsedJUnit(t, incomplete())
+	if suites.Failures != 6 || suites.Tests != 10 || suites.Errors != 1 || suites.Skipped != 1 || len(suites.Suites) != 6 {
+		t.Fatalf("%d failures, %d errors, %d skipped, %d suites", suites.Failures, suites.Errors, suites.Skipped, len(suites.Suites))
 	}
 	first := suites.Suites[0].Cases[0]
 	if first.ClassName != "secret-missing" || first.Failure.Type != "secret-missing" ||
@@ -59,8 +59,8 @@ func TestJUnitHasAFailureForEachProblemAndAnErrorForEachGap(t *testing.T) {
 		}
 	}
 	gaps := suites.Suites[5]
-	if gaps.Name != "gaps" || gaps.Cases[0].Error.Type != "Forbidden" ||
-		!strings.Contains(gaps.Cases[0].Error.Text, "affected checks: secret-missing, secret-key-missing") {
+	if gaps.Name != "gaps" || gaps.Cases[0].Skipped.Type != "Forbidden" || gaps.Cases[1].Error.Type != "NotServed" ||
+		!strings.Contains(gaps.Cases[0].Skipped.Text, "affected checks: secret-missing, secret-key-missing") {
 		t.Errorf("gaps: %+v", gaps)
 	}
 }
@@ -78,7 +78,7 @@ func TestJUnitRecommendationsFailOnlyIfTheCommandFailsOnThem(t *testing.T) {
 		}
 		for _, suite := range suites.Suites {
 			for _, c := range suite.Cases {
-				if c.Failure == nil && c.Error == nil && !strings.Contains(c.Output, "class: Recommendation") {
+				if c.Failure == nil && c.Error == nil && c.Skipped == nil && !strings.Contains(c.Output, "class: Recommendation") {
 					t.Errorf("--fail-on %q: the passed case %s does not have the text of its recommendation", failOn, c.Name)
 				}
 			}
@@ -86,7 +86,13 @@ func TestJUnitRecommendationsFailOnlyIfTheCommandFailsOnThem(t *testing.T) {
 	}
 }
 
-func TestJUnitWithoutFindingsHasOnePassedTest(t *testing.T) {
+func TestJUnitWithoutFindingsHasOnePassedTestUnlessItIsIncomplete(t *testing.T) {
+	blind := nothing()
+	blind.Gaps = incomplete().Gaps
+	blind.Summary.Score = nil
+	if suites := parsedJUnit(t, blind); suites.Tests != 2 || suites.Errors != 1 {
+		t.Errorf("%+v", suites)
+	}
 	if suites := parsedJUnit(t, nothing()); suites.Tests != 1 || suites.Failures+suites.Errors != 0 {
 		t.Errorf("%+v", suites)
 	}

@@ -68,7 +68,12 @@ func writeMarkdown(w io.Writer, report *v1alpha1.InspectionReport, options Optio
 func markdownSummary(b *strings.Builder, report *v1alpha1.InspectionReport, options Options) {
 	s := report.Summary
 	fmt.Fprintf(b, "## KubeOps: %s\n\n", inlineText(cmp.Or(options.Heading, s.Inspection, "report")))
-	fmt.Fprintf(b, "**Score %d of 100.** %s.\n", s.Score, strings.Join(append([]string{headline(s)}, notes(s)...), ", "))
+	if score := s.Score; score != nil {
+		fmt.Fprintf(b, "**Score %d of 100.** ", *score)
+	} else {
+		fmt.Fprintf(b, "**%s**\n\n", inlineText(Incomplete(report)))
+	}
+	fmt.Fprintf(b, "%s.\n", strings.Join(append([]string{headline(s)}, notes(s)...), ", "))
 	if s.Counts.Total() == 0 {
 		return
 	}
@@ -182,7 +187,11 @@ func markdownOfGaps(gaps []v1alpha1.Gap) string {
 	var b strings.Builder
 	b.WriteString("\n### Not inspected\n\nThese gaps may hide further findings.\n\n")
 	for i, gap := range gaps {
-		row := fmt.Sprintf("- %s (%s): %s", codeSpan(gap.Source), inlineText(string(gap.Reason)), prose(gap.Message))
+		reason := inlineText(string(gap.Reason))
+		if gap.Optional {
+			reason += ", optional"
+		}
+		row := fmt.Sprintf("- %s (%s): %s", codeSpan(gap.Source), reason, prose(gap.Message))
 		if gap.Remediation != "" {
 			row += " **Fix.** " + prose(gap.Remediation)
 		}

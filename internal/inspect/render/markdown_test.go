@@ -14,11 +14,20 @@ func TestMarkdownShowsRootCausesWithTheirSymptoms(t *testing.T) {
 		"### 1. CRITICAL: Deployment shop/web", "- Deployment web has 0 of 3 Pods available.", "\n  - Service web has no ready endpoint",
 		"\n    - Ingress shop/front: Path / of shop.example", "**Fix.** Create the Secret: `kubectl -n shop create secret generic",
 		"<details><summary>Evidence (3)</summary>", "in `deploy/base files/web.yaml:12`", "### Not inspected",
-		"- `secrets` (Forbidden): cannot list secrets",
+		"- `secrets` (Forbidden, optional): cannot list secrets",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report does not contain %q", want)
 		}
+	}
+}
+
+func TestMarkdownOfAnIncompleteRunSaysSoFirst(t *testing.T) {
+	text := rendered(t, "markdown", incomplete(), Options{})
+	_, summary, _ := strings.Cut(text, "\n\n")
+	if !strings.HasPrefix(summary, "**Incomplete: 1 gap, no score. First gap: The cluster does not serve metrics.**\n\n3 problems") ||
+		strings.Contains(text, "of 100") {
+		t.Error(text)
 	}
 }
 

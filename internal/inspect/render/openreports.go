@@ -2,6 +2,7 @@ package render
 
 import (
 	"encoding/json"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -54,7 +55,7 @@ func OpenReport(report *v1alpha1.InspectionReport, inspection *v1alpha1.Inspecti
 	object.SetOwnerReferences([]metav1.OwnerReference{{
 		APIVersion: v1alpha1.GroupVersion().String(), Kind: "Inspection", Name: inspection.Name, UID: inspection.UID,
 	}})
-	if len(inspection.Spec.Namespaces) == 1 {
+	if len(inspection.Spec.Namespaces) == 1 && !strings.ContainsAny(inspection.Spec.Namespaces[0], "*?[") {
 		object.Object["scope"] = map[string]any{"apiVersion": "v1", "kind": "Namespace", "name": inspection.Spec.Namespaces[0]}
 	}
 	return object, omitted
@@ -115,14 +116,18 @@ func openFinding(f v1alpha1.Finding) map[string]any {
 	return result
 }
 
-// openGap converts a gap to a result with the outcome error.
+// openGap converts a gap to a result with the outcome error, or skip if it is optional.
 func openGap(gap v1alpha1.Gap) map[string]any {
 	properties := map[string]any{"source": gap.Source, "reason": string(gap.Reason)}
 	if gap.Remediation != "" {
 		properties["remediation"] = clean(gap.Remediation)
 	}
+	outcome := "error"
+	if gap.Optional {
+		outcome = "skip"
+	}
 	return map[string]any{
 		"policy": "inspection-gap", "rule": string(gap.Reason), "category": "gap",
-		"message": clean(gap.Message), "result": "error", "properties": properties,
+		"message": clean(gap.Message), "result": outcome, "properties": properties,
 	}
 }

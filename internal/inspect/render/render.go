@@ -197,6 +197,18 @@ func Compared(s v1alpha1.ReportSummary) bool {
 	return s.Changes.Persisting > 0 || s.Changes.Fixed > 0 || s.Changes.Flapping > 0
 }
 
+// Incomplete returns why a report has no score, in one line; empty for a report with a score. Every format shows it first.
+func Incomplete(report *v1alpha1.InspectionReport) string {
+	if report.Summary.Complete() {
+		return ""
+	}
+	line := fmt.Sprintf("Incomplete: %s, no score.", count(int(report.Summary.RequiredGaps), "gap", "gaps"))
+	if gaps := report.NotRead(); len(gaps) > 0 {
+		line += " First gap: " + strings.TrimSuffix(oneLine(gaps[0].Message), ".") + "."
+	}
+	return line
+}
+
 // Headline counts problems and recommendations, for example "13 problems, 78 recommendations". It is the same text in every output.
 func Headline(s v1alpha1.ReportSummary) string {
 	if s.Problems.Total+s.Recommendations.Total == 0 {

@@ -25,7 +25,7 @@ func sample() *v1alpha1.InspectionReport {
 	seen := metav1.NewTime(start.Add(-48 * time.Hour))
 	report := &v1alpha1.InspectionReport{
 		Summary: v1alpha1.ReportSummary{
-			Inspection: "everything", Trigger: "schedule", StartTime: start, Duration: metav1.Duration{Duration: 1834 * time.Millisecond}, Score: 37,
+			Inspection: "everything", Trigger: "schedule", StartTime: start, Duration: metav1.Duration{Duration: 1834 * time.Millisecond}, Score: new(int32(37)),
 			Objects: 1320, ChecksRun: 92, Ignored: 2, Changes: v1alpha1.ChangeCounts{New: 3, Fixed: 1, Persisting: 5},
 		},
 		Findings: []v1alpha1.Finding{
@@ -106,10 +106,10 @@ func sample() *v1alpha1.InspectionReport {
 			},
 		},
 		Gaps: []v1alpha1.Gap{
-			{Source: "secrets", Reason: v1alpha1.GapForbidden, Checks: []string{"secret-missing", "secret-key-missing"},
+			{Source: "secrets", Reason: v1alpha1.GapForbidden, Optional: true, Checks: []string{"secret-missing", "secret-key-missing"},
 				Message:     `cannot list secrets: "system:serviceaccount:shop:kubeops" <b>cannot</b> list resource`,
 				Remediation: "Grant it: `kubectl create clusterrolebinding x --clusterrole=kubeops-inspector-secrets --serviceaccount=shop:kubeops`."},
-			{Source: "metrics.k8s.io", Reason: v1alpha1.GapNotServed, Message: "The cluster does not serve metrics."},
+			{Source: "metrics.k8s.io", Reason: v1alpha1.GapNotServed, Optional: true, Message: "The cluster does not serve metrics."},
 		},
 	}
 	recount(report)
@@ -148,7 +148,7 @@ func recount(report *v1alpha1.InspectionReport) {
 // nothing is a report without findings.
 func nothing() *v1alpha1.InspectionReport {
 	return &v1alpha1.InspectionReport{Summary: v1alpha1.ReportSummary{
-		Score: 100, Objects: 412, ChecksRun: 92, StartTime: metav1.NewTime(time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)),
+		Score: new(int32(100)), Objects: 412, ChecksRun: 92, StartTime: metav1.NewTime(time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)),
 		Duration: metav1.Duration{Duration: 412 * time.Millisecond},
 	}}
 }
@@ -195,4 +195,13 @@ func rendered(t *testing.T, format string, report *v1alpha1.InspectionReport, op
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// incomplete is the sample of a run that did not read everything.
+func incomplete() *v1alpha1.InspectionReport {
+	report := sample()
+	report.Gaps[1].Optional = false
+	report.Summary.Score = nil
+	report.Summary.RequiredGaps = 1
+	return report
 }

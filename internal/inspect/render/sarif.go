@@ -39,13 +39,16 @@ func (s *sarif) run() sarifRun {
 	summary := s.report.Summary
 	run := sarifRun{
 		Tool:        sarifTool{Driver: sarifDriver{Name: "KubeOps", Rules: rules}},
-		Invocations: []sarifInvocation{{ExecutionSuccessful: true}},
+		Invocations: []sarifInvocation{{ExecutionSuccessful: summary.Complete()}},
 		ColumnKind:  "utf16CodeUnits",
 		Results:     s.results(index),
 		Properties: map[string]any{
-			"score": summary.Score, "problems": summary.Problems, "recommendations": summary.Recommendations, "counts": summary.Counts,
+			"complete": summary.Complete(), "problems": summary.Problems, "recommendations": summary.Recommendations, "counts": summary.Counts,
 			"truncated": summary.Truncated,
 		},
+	}
+	if summary.Score != nil {
+		run.Properties["score"] = *summary.Score
 	}
 	if s.options.Heading != "" {
 		run.Properties["inspected"] = s.options.Heading
@@ -267,7 +270,7 @@ func sarifGaps(gaps []v1alpha1.Gap) ([]sarifDescriptor, []sarifNotification) {
 		}
 		notification := sarifNotification{
 			Descriptor: sarifReference{ID: "gap/" + string(gap.Reason), Index: slices.Index(reasons, string(gap.Reason))},
-			Level:      gapLevel(gap.Reason), Message: sarifMessage{Text: sarifText(text)},
+			Level:      gapLevel(gap), Message: sarifMessage{Text: sarifText(text)},
 			Properties: map[string]any{"source": gap.Source},
 		}
 		if len(gap.Checks) > 0 {
@@ -278,13 +281,10 @@ func sarifGaps(gaps []v1alpha1.Gap) ([]sarifDescriptor, []sarifNotification) {
 	return kinds, notifications
 }
 
-func gapLevel(reason v1alpha1.GapReason) string {
-	switch reason {
-	case v1alpha1.GapCheckFailed:
-		return "error"
-	case v1alpha1.GapIgnoreRuleExpired, v1alpha1.GapNotServed:
+// gapLevel is that of a notification. A gap that is not optional is the reason why the execution was not successful.
+func gapLevel(gap v1alpha1.Gap) string {
+	if gap.Optional {
 		return "note"
-	default:
-		return "warning"
 	}
+	return "error"
 }

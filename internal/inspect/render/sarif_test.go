@@ -129,9 +129,15 @@ func TestSARIFOfAFirstReportHasNoBaseline(t *testing.T) {
 }
 
 func TestSARIFGapsAreNotifications(t *testing.T) {
-	run := parsedSARIF(t, sample(), Options{})
+	if !parsedSARIF(t, sample(), Options{}).Invocations[0].ExecutionSuccessful {
+		t.Error("optional gaps make the execution fail")
+	}
+	run := parsedSARIF(t, incomplete(), Options{})
 	got := run.Invocations[0].ToolExecutionNotifications
-	if len(got) != 2 || got[0].Level != "warning" || !strings.Contains(got[0].Message.Text, "cannot list secrets") {
+	if run.Invocations[0].ExecutionSuccessful || run.Properties["score"] != nil {
+		t.Errorf("an incomplete run succeeded: %+v", run.Properties)
+	}
+	if len(got) != 2 || got[0].Level != "note" || got[1].Level != "error" || !strings.Contains(got[0].Message.Text, "cannot list secrets") {
 		t.Fatalf("notifications: %+v", got)
 	}
 	for _, n := range got {

@@ -66,16 +66,20 @@ func New(in Input) *v1alpha1.InspectionReport {
 		compare(in, &finding, previous)
 		report.Findings = append(report.Findings, finding)
 	}
-	gaps, gapCount := newGaps(in, expired)
+	gaps, total, required := newGaps(in, expired)
 	report.Gaps = gaps
 	report.Summary = v1alpha1.ReportSummary{
-		StartTime: metav1.NewTime(in.Start.Truncate(time.Second)),
-		Duration:  metav1.Duration{Duration: in.Duration.Round(time.Millisecond)},
-		Ignored:   int32(ignored), //nolint:gosec // bounded by the number of findings
-		Objects:   int32(in.Graph.Len()),
-		ChecksRun: int32(in.ChecksRun),
-		Gaps:      int32(gapCount), //nolint:gosec // bounded by kinds and namespaces
-		Score:     Score(report.Findings),
+		StartTime:    metav1.NewTime(in.Start.Truncate(time.Second)),
+		Duration:     metav1.Duration{Duration: in.Duration.Round(time.Millisecond)},
+		Ignored:      int32(ignored), //nolint:gosec // bounded by the number of findings
+		Objects:      int32(in.Graph.Len()),
+		ChecksRun:    int32(in.ChecksRun),
+		Gaps:         int32(total),    //nolint:gosec // bounded by kinds and namespaces
+		RequiredGaps: int32(required), //nolint:gosec // at most the number of gaps
+	}
+	if required == 0 {
+		score := Score(report.Findings)
+		report.Summary.Score = &score
 	}
 	report.Summary.Changes, report.Fixed = changes(in, report)
 	for _, f := range report.Findings {

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+// failOnGapsHelp describes --fail-on-gaps.
+const failOnGapsHelp = "exit with code 2 after printing an incomplete report"
+
+// gapsError makes a command that printed an incomplete report exit with code 2.
+type gapsError struct{ text string }
+
+func (e *gapsError) Error() string { return e.text }
+
+// checkSeverity validates the value of --fail-on; empty means that the flag is not set.
+func checkSeverity(name string) error {
+	if name == "" || slices.Contains(severityNames(), name) {
+		return nil
+	}
+	return fmt.Errorf("invalid --fail-on %q: must be one of %s", name, joinWords(severityNames()))
+}
+
+// verdict returns the error that decides about the exit code of a command that printed a report. Findings of the severity or worse
+// come before gaps: they are certain, and a script that waits for them must not miss them.
+func verdict(severity v1alpha1.Severity, failOnGaps bool, report *v1alpha1.InspectionReport) error {
+	found := failOn(severity, report)
+	if report.Summary.Complete() || !failOnGaps {
+		return found
+	}
+	incomplete := fmt.Sprintf("%s; with --fail-on-gaps=false, the exit code ignores gaps",
+		count(int(report.Summary.RequiredGaps), "gap, so the report is incomplete", "gaps, so the report is incomplete"))
+	if findings := (*findingsError)(nil); errors.As(found, &findings) {
+		return &findingsError{findings.text + "\n" + incomplete}
+	}
+	return &gapsError{incomplete}
+}
+
+// failOn returns an error if the report has findings of the severity or worse.
+func failOn(severity v1alpha1.Severity, report *v1alpha1.InspectionReport) error {
+	if severity == "" {
+		return nil
+	}
+	n := atLeast(report.Summary.Counts, severity)
+	if n == 0 {
+		return nil
+	}
+	return &findingsError{fmt.Sprintf("%s with severity %s or worse (--fail-on)", count(n, "finding", "findings"), severity)}
+}
+
+// atLeast counts the findings of a severity or worse, including those omitted from a truncated report.
+func atLeast(counts v1alpha1.SeverityCounts, severity v1alpha1.Severity) int {
+	worstFirst := []int32{counts.Critical, counts.High, counts.Medium, counts.Low, counts.Info}
+	n := 0
+	for _, c := range worstFirst[:severity.Rank()+1] {
+		n += int(c)
+	}
+	return n
+}
