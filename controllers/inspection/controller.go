@@ -113,15 +113,15 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspe
 	plan, err := l.plan(scope.Object)
 	setNextRun(scope.Object, plan.next)
 	if err != nil {
-		return kind.Result{}, l.failed(ctx, err)
+		return kind.Result{}, l.failed(ctx, scope, err)
 	}
 	if plan.run == nil {
 		after, err := l.idle(ctx, scope, plan.next)
-		return kind.Result{RequeueAfter: after}, l.failed(ctx, err)
+		return kind.Result{RequeueAfter: after}, l.failed(ctx, scope, err)
 	}
 	report, err := l.execute(ctx, scope, plan.run)
 	if err != nil {
-		return kind.Result{}, l.failed(ctx, err)
+		return kind.Result{}, l.failed(ctx, scope, err)
 	}
 	record(scope.Object, plan.run, report)
 	conclude(scope.Conditions(), report)
@@ -172,12 +172,27 @@ func (l *logic) announce(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspec
 	return scope.Write(ctx, l.client)
 }
 
-// failed counts an attempt that ended with a problem. One that was interrupted is repeated.
-func (l *logic) failed(ctx context.Context, err error) error {
+// failed counts an attempt that ended with a problem. One that was interrupted is repeated. Where nothing can be read any more, the
+// score of the last report is shown no longer.
+func (l *logic) failed(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection], err error) error {
 	if p := problem.As(err); p != nil && ctx.Err() == nil {
 		l.metrics.failed(p.Reason)
+		if blind(p.Reason) {
+			scope.Object.Status.Score = nil
+			l.metrics.forgetScore(scope.Object)
+		}
 	}
 	return err
+}
+
+// blind reports whether a problem means that nothing can be read.
+func blind(reason string) bool {
+	switch reason {
+	case v1alpha1.ReasonForbidden, v1alpha1.ReasonImpersonationForbidden, v1alpha1.ReasonServiceAccountNotFound,
+		v1alpha1.ReasonNamespaceNotFound, v1alpha1.ReasonClusterUnreachable:
+		return true
+	}
+	return false
 }
 
 // Suspend implements kind.Suspender. A run that was interrupted is not finished later under its old time; what is due on

@@ -37,12 +37,12 @@ func (l *logic) idle(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection
 	switch {
 	case report != nil:
 		l.metrics.show(inspection, report)
+		inspection.Status.Score = report.Summary.Score
 		conclude(conditions, report)
 	case holds:
 		conditions.Succeeded(ready.Message) // for this generation too: nothing of it is left to do
 	case inspection.Status.LastReport != "" && inspection.Status.Score == nil:
-		conditions.Incomplete(v1alpha1.ReasonIncomplete, "the last report, "+inspection.Status.LastReport+
-			", was incomplete, and was deleted")
+		conditions.Incomplete(v1alpha1.ReasonIncomplete, "no complete report: the last one, "+inspection.Status.LastReport+", was deleted")
 	case inspection.Status.LastReport != "":
 		conditions.Succeeded("the last report, " + inspection.Status.LastReport + ", was deleted")
 	default:

@@ -112,6 +112,9 @@ func (m *Metrics) show(i *v1alpha1.Inspection, report *v1alpha1.InspectionReport
 	m.shown[types.NamespacedName{Namespace: i.Namespace, Name: i.Name}] = true
 }
 
+// forgetScore drops the score of an Inspection.
+func (m *Metrics) forgetScore(i *v1alpha1.Inspection) { m.score.DeleteLabelValues(i.Namespace, i.Name) }
+
 // forget drops the series of an Inspection.
 func (m *Metrics) forget(namespace, name string) {
 	labels := prometheus.Labels{"namespace": namespace, "inspection": name}

@@ -3,9 +3,14 @@ package testsuite
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,6 +18,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/yaml"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/testkit/tenant"
@@ -30,33 +36,75 @@ func NewInspections(t *testing.T, config *rest.Config) *Inspections {
 	return &Inspections{Tenant: tenant.New(t, config), t: t}
 }
 
-// Reader makes the default ServiceAccount; with everything set it can read the whole cluster, else its namespace.
+// Reader makes the default ServiceAccount. With everything set, it can read the whole cluster; otherwise it has the shipped role of
+// inspections in its namespace.
 func (w *Inspections) Reader(everything bool) {
 	w.t.Helper()
 	w.Account()
-	rules := []rbacv1.PolicyRule{{
-		APIGroups: []string{"", "apps", "batch", "autoscaling", "policy", "networking.k8s.io", "discovery.k8s.io"},
-		Resources: []string{
-			"pods", "services", "configmaps", "events", "serviceaccounts", "persistentvolumeclaims", "resourcequotas",
-			"replicationcontrollers",
-			"deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "horizontalpodautoscalers",
-			"poddisruptionbudgets", "ingresses", "endpointslices",
-		},
-		Verbs: []string{"get", "list"},
-	}}
-	subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: v1alpha1.DefaultServiceAccountName}}
 	if everything {
 		w.Create(&rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}, Subjects: subjects,
+			ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}, Subjects: w.subjects(),
 			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
 		})
+		w.AwaitPermission("", "", "pods", true)
 		return
 	}
-	w.Create(&rbacv1.Role{ObjectMeta: w.Meta("reader"), Rules: rules})
+	w.Role(w.Namespace, InspectorRules(w.t)...)
+}
+
+// Role grants rules to the default ServiceAccount in a namespace.
+func (w *Inspections) Role(namespace string, rules ...rbacv1.PolicyRule) {
+	w.t.Helper()
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: "reader-" + w.Namespace}
+	w.Create(&rbacv1.Role{ObjectMeta: meta, Rules: rules})
 	w.Create(&rbacv1.RoleBinding{
-		ObjectMeta: w.Meta("reader"), Subjects: subjects,
-		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "reader"},
+		ObjectMeta: meta, Subjects: w.subjects(), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name},
 	})
+	last := rules[len(rules)-1]
+	w.AwaitPermission(namespace, last.APIGroups[0], last.Resources[0], true)
+}
+
+// AwaitPermission waits until the API server has noticed that the default ServiceAccount can list a resource, or no longer can.
+func (w *Inspections) AwaitPermission(namespace, group, resource string, allowed bool) {
+	w.t.Helper()
+	w.Eventually(func() error {
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: "system:serviceaccount:" + w.Namespace + ":" + v1alpha1.DefaultServiceAccountName,
+			ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Namespace: namespace, Group: group, Resource: resource, Verb: "list", Version: "*",
+			},
+		}}
+		err := w.Client.Create(w.t.Context(), review)
+		if err == nil && review.Status.Allowed != allowed {
+			err = fmt.Errorf("listing %s in namespace %q: allowed is %v", resource, namespace, review.Status.Allowed)
+		}
+		return err
+	})
+}
+
+func (w *Inspections) subjects() []rbacv1.Subject {
+	return []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: v1alpha1.DefaultServiceAccountName}}
+}
+
+// InspectorRules are those of ClusterRole kubeops-inspector as it ships.
+func InspectorRules(t testing.TB) []rbacv1.PolicyRule {
+	t.Helper()
+	_, file, _, _ := runtime.Caller(0)
+	content, err := os.ReadFile(filepath.Join(filepath.Dir(file), "..", "..", "config", "rbac", "inspector_role.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for document := range strings.SplitSeq(string(content), "\n---") {
+		role := &rbacv1.ClusterRole{}
+		if err := yaml.Unmarshal([]byte(document), role); err != nil {
+			t.Fatal(err)
+		}
+		if role.Name == "kubeops-inspector" {
+			return role.Rules
+		}
+	}
+	t.Fatal("config/rbac has no ClusterRole kubeops-inspector")
+	return nil
 }
 
 // Inspection makes the Inspection, of this namespace's objects alone unless the spec names others, so that tests do not see

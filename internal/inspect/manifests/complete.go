@@ -11,7 +11,8 @@ import (
 )
 
 // markComplete marks the kinds of which the files contain every object in their namespaces. Kinds that controllers create, such as
-// Pods, and cluster-scoped kinds are not complete: they may exist although the files lack them.
+// Pods, cluster-scoped kinds, and kinds of documents that could not be read are not complete: they may exist although the files lack
+// them.
 func (r *reader) markComplete() {
 	generated := []facts.Kind{facts.Pod, facts.EndpointSlice, facts.Event}
 	workloads := []facts.Kind{
@@ -25,7 +26,7 @@ func (r *reader) markComplete() {
 	for namespace := range r.namespaces {
 		for _, kind := range facts.Kinds() {
 			operator := r.operatorNamespaces[namespace] && slices.Contains(workloads, kind)
-			if kind.Namespaced() && !slices.Contains(generated, kind) && !operator {
+			if kind.Namespaced() && !slices.Contains(generated, kind) && !operator && !slices.Contains(r.unread, kind) {
 				r.builder.Covered(kind, namespace)
 			}
 		}

@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
+	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/remedy"
 )
 
@@ -70,10 +72,23 @@ func (r *reader) documents(ctx context.Context, file string, text []byte) error 
 		}
 		if failed := r.document(file, c); failed != nil {
 			failures = append(failures, *failed)
+			r.unread = append(r.unread, kindsIn(c.text)...)
 		}
 	}
 	r.reportFailures(file, failures)
 	return nil
+}
+
+// kindsIn returns the kinds that a document names which does not parse. Without a literal one, any kind may be in it.
+func kindsIn(text []byte) []facts.Kind {
+	var kinds []facts.Kind
+	for _, found := range regexp.MustCompile(`(?m)^[ \t-]*["']?kind["']?:[ \t]*["']?([A-Za-z]+)["']?[ \t\r,]*$`).FindAllSubmatch(text, -1) {
+		kinds = append(kinds, facts.Kind(found[1]))
+	}
+	if len(kinds) == 0 || slices.Contains(kinds, "List") {
+		return facts.Kinds()
+	}
+	return kinds
 }
 
 // failure is a document that could not be read.

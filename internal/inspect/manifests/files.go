@@ -21,9 +21,11 @@ import (
 
 // reader is the state of one Read.
 type reader struct {
-	options   Options
-	builder   *facts.Builder
-	gaps      []facts.Gap
+	options Options
+	builder *facts.Builder
+	gaps    []facts.Gap
+	// unread are the kinds of which documents may have objects that could not be read.
+	unread    []facts.Kind
 	counts    Counts
 	positions map[objectKey]position
 	// namespaces of the objects in the files.
@@ -215,6 +217,8 @@ func (r *reader) gap(file string, line int, message string, remediation remedy.T
 	source := file
 	if line > 0 {
 		source = fmt.Sprintf("%s:%d", file, line)
+	} else {
+		r.unread = facts.Kinds() // the whole file
 	}
 	r.gaps = append(r.gaps, facts.Gap{
 		Source: source, Reason: v1alpha1.GapUnreadable, Message: source + ": " + message, Remediation: remediation,
@@ -225,6 +229,7 @@ func (r *reader) gap(file string, line int, message string, remediation remedy.T
 func (r *reader) limitReached(reason string) {
 	if !r.full {
 		r.full = true
+		r.unread = facts.Kinds()
 		r.gaps = append(r.gaps, facts.Gap{
 			Source: "remaining files", Reason: v1alpha1.GapIncomplete, Message: "Reading stopped: " + reason + ".",
 			Remediation: "Inspect the directories one by one.",

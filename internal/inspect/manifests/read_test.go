@@ -347,6 +347,12 @@ func TestCompleteCoversTheNamespacesInTheFiles(t *testing.T) {
 		"workloads":                         {"", func(o *manifests.Options) { o.Complete = true }, facts.Deployment, "default", true, true},
 		"workloads an operator may create": {"---\napiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: r}\n",
 			func(o *manifests.Options) { o.Complete = true }, facts.Deployment, "default", false, true},
+		"Secrets, one of which does not parse": {"---\nkind: Secret\nmetadata: {name: [}\n",
+			func(o *manifests.Options) { o.Complete = true }, facts.Secret, "default", false, true},
+		"ConfigMaps beside a Secret that does not parse": {"---\nkind: Secret\nmetadata: {name: [}\n",
+			func(o *manifests.Options) { o.Complete = true }, facts.ConfigMap, "default", true, true},
+		"ConfigMaps beside a document of an unknown kind": {"---\nkind: {{ .Kind }}\nmetadata: {name: [}\n",
+			func(o *manifests.Options) { o.Complete = true }, facts.ConfigMap, "default", false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := read(t, text+tc.extra, tc.change)
