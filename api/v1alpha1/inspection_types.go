@@ -61,6 +61,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.timeZone) || has(self.schedule)",message="timeZone requires schedule"
 type InspectionSpec struct {
 	// suspend stops further runs, including requested ones. Reports and status are kept.
+	// +kubebuilder:default=false
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 	// schedule is a cron expression with five fields, or @hourly, @daily, @weekly, @monthly or @every <duration>, which

@@ -68,7 +68,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 	w := newWorld(t)
 	w.Reader(false)
 	report := &v1alpha1.InspectionReport{
-		ObjectMeta: w.Meta("production-every-morning-20261123t0630-8f3a1"),
+		ObjectMeta: w.Meta("production-daily-20261123t0630-8f3a1"),
 		Summary: v1alpha1.ReportSummary{
 			StartTime: metav1.NewTime(w.Clock.Now()), Score: new(int32(37)), Gaps: 14,
 			Problems:        v1alpha1.RootCauseCounts{Total: 128, SeverityCounts: v1alpha1.SeverityCounts{Critical: 12, High: 116}},
@@ -78,7 +78,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 		},
 	}
 	w.Create(report)
-	i := &v1alpha1.Inspection{ObjectMeta: w.Meta("production-every-morning"), Spec: v1alpha1.InspectionSpec{Schedule: "30 6 * * 1-5"}}
+	i := &v1alpha1.Inspection{ObjectMeta: w.Meta("production-daily"), Spec: v1alpha1.InspectionSpec{Schedule: "30 6 * * 1-5"}}
 	w.Create(i)
 	r := w.reconciler()
 	scope := &kind.Scope[*v1alpha1.Inspection]{Object: i, Stored: i, Now: w.Clock.Now()}
@@ -92,8 +92,8 @@ func TestTablesFitTheScreen(t *testing.T) {
 	w.Settle(r)
 
 	for resource, want := range map[string][]string{
-		"inspections":       {"production-every-morning   37      12         True    128 root causes, 1259 findings, 14 gaps", "first run at "},
-		"inspectionreports": {"production-every-morning-20261123t0630-8f3a1   37      128           12         240    118   1003    14"},
+		"inspections":       {"128        True    128 problems, 1131 recommendations, 14 gaps", "first run at ", "SCHEDULE       SUSPENDED   LAST RUN"},
+		"inspectionreports": {"production-daily-20261123t0630-8f3a1   37      128        1131              118   1003    14"},
 	} {
 		lines := w.table(resource)
 		for _, line := range lines {

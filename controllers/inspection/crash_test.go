@@ -113,7 +113,7 @@ func TestACrashAtAnyLineLeavesOneReport(t *testing.T) {
 				t.Errorf("%d reports for the time of %d, active %+v, last %s", scheduled, len(w.Reports()), i.Status.ActiveRun,
 					i.Status.LastScheduledTime)
 			}
-			testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause")
+			testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 problem")
 		})
 	}
 }
@@ -139,7 +139,7 @@ func TestTwoManagersAtOnceWriteOneReport(t *testing.T) {
 	if len(reports) != 1 || len(reports[0].Findings) != 1 {
 		t.Errorf("%d reports, the first with %d findings", len(reports), len(reports[0].Findings))
 	}
-	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause, 1 finding")
+	testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 problem")
 }
 
 // TestARunThatWasBegunIsFinishedAlthoughTheNextIsDue is what activeRun is for.

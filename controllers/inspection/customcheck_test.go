@@ -51,7 +51,7 @@ func TestACustomCheckThatIsWrongIsStalledUntilItIsMended(t *testing.T) {
 				i.Spec.CustomChecks = []v1alpha1.CustomCheck{servicesMust("size(object.spec.ports) == 0")}
 			})
 			w.Settle(w.reconciler())
-			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "2 findings")
+			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 problem, 1 recommendation")
 		})
 	}
 }

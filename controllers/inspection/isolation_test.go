@@ -85,7 +85,7 @@ func TestAChildProcessSavesTheSameReport(t *testing.T) {
 			Expression: "has(object.metadata.labels)", Message: "Service has no labels",
 		}}})
 		w.Settle(w.reconciler(with(w)))
-		testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "root cause")
+		testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 problem, 1 recommendation")
 		report := w.Newest()
 		summaries[where] = report.Summary
 		for _, f := range report.Findings {
@@ -124,7 +124,7 @@ func TestARunThatALimitEndsIsAConditionThatNamesTheLimit(t *testing.T) {
 			}
 			w.Clock.SetTime(w.Clock.Now().Add(time.Hour))
 			w.Settle(w.reconciler(inChild(w, "engine")))
-			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 root cause")
+			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 problem")
 		})
 	}
 }

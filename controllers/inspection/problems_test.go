@@ -237,7 +237,7 @@ func TestASpecThatChangesInTheMiddleOfARunIsRunNext(t *testing.T) {
 	i := w.Get()
 	ready := meta.FindStatusCondition(i.Status.Conditions, v1alpha1.ConditionReady)
 	if i.Generation != 2 || i.Status.ObservedGeneration != 1 || ready.ObservedGeneration != 1 ||
-		!strings.Contains(ready.Message, "1 root cause") {
+		!strings.Contains(ready.Message, "1 problem") {
 		t.Errorf("generation %d, observed %d, Ready %+v; the new spec was not used yet", i.Generation, i.Status.ObservedGeneration, ready)
 	}
 	w.Settle(w.reconciler())

@@ -141,7 +141,7 @@ failOn: medium
 		t.Fatal(err)
 	}
 	code, out, errOut := runCLI(t, "inspect", "-f", repository)
-	if code != exitFindings || !strings.Contains(out, "1 problem, 2 ignored by rules\n\nProblems: 1 medium\n") {
+	if code != exitFindings || !strings.Contains(out, "1 problem, 2 ignored by rules\n\nProblems: 1 medium") {
 		t.Errorf("exit code %d: %s%s", code, out, errOut)
 	}
 	if code, out, _ = runCLI(t, "inspect", "-f", repository, "--fail-on", "critical"); code != exitOK {

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/render"
 	"kubeops.io/kubeops/internal/printable"
 )
@@ -13,8 +15,10 @@ import (
 const (
 	// indent of the lines below the first line of a finding: the widest severity and two spaces.
 	indent = "          "
-	// maxEvidence lines printed per finding; -o yaml has the rest.
-	maxEvidence = 4
+	// maxEvidence pieces of a finding are printed, the strongest; the file of a manifest and log lines do not count. Other formats have all.
+	maxEvidence = 1
+	// maxLogLines are printed, the last ones.
+	maxLogLines = 2
 	// maxSymptoms printed below a root cause.
 	maxSymptoms = 12
 )
@@ -33,13 +37,12 @@ func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error
 	compared := render.Compared(report.Summary)
 	var recommendations []v1alpha1.Finding
 	full := func(f v1alpha1.Finding) {
-		text.line("")
 		p.cause(text, f, symptoms, compared)
 		p.explanation(text, indent, explanations[f.ID])
 	}
 	if s := report.Summary; s.Problems.Total > 0 {
 		text.line("")
-		text.line("%s", p.colors.bold("Problems: "+severities(s.Problems.SeverityCounts)))
+		text.line("%s (-o html shows all evidence)", p.colors.bold("Problems: "+severities(s.Problems.SeverityCounts)))
 	}
 	for _, f := range symptoms[""] {
 		if f.IsProblem() {
@@ -111,12 +114,15 @@ func (p *printer) cause(text *textWriter, f v1alpha1.Finding, symptoms map[strin
 	if f.State == v1alpha1.FindingFlapping {
 		text.line("%sflapping: returned %s within 24 hours", indent, count(int(f.Returns), "time", "times"))
 	}
-	for i, e := range f.Evidence {
-		if i == maxEvidence {
-			text.line("%s- %d more (see -o yaml)", indent, len(f.Evidence)-i)
-			break
+	pieces := 0
+	for _, e := range f.Evidence {
+		located := e.Source == v1alpha1.EvidenceSpec && strings.HasPrefix(e.Text, inspect.FilePrefix)
+		if e.Source != v1alpha1.EvidenceLog && !located {
+			pieces++
 		}
-		p.evidence(text, e)
+		if pieces <= maxEvidence || e.Source == v1alpha1.EvidenceLog {
+			p.evidence(text, e)
+		}
 	}
 	for _, also := range f.Also {
 		text.block(indent+"also: ", indent+"      ", also.Message)
@@ -143,50 +149,76 @@ func (p *printer) title(text *textWriter, f v1alpha1.Finding, isNew bool) {
 		p.colors.dim(f.Check))
 }
 
-// evidence prints one piece of evidence. Log lines are not wrapped.
+// evidence prints one piece of evidence in one line, or the last lines of a log.
 func (p *printer) evidence(text *textWriter, e v1alpha1.Evidence) {
-	if e.Source != v1alpha1.EvidenceLog {
-		text.block(fmt.Sprintf("%s- %s: ", indent, e.Source), indent+"  ", e.Text)
-		return
+	lead := fmt.Sprintf("- %s: ", e.Source)
+	lines := []string{e.Text}
+	if e.Source == v1alpha1.EvidenceLog {
+		lines = strings.Split(strings.TrimRight(e.Text, "\n"), "\n")
+		lines = lines[max(len(lines)-maxLogLines, 0):]
 	}
-	text.line("%s- log:", indent)
-	for _, line := range strings.Split(strings.TrimRight(e.Text, "\n"), "\n") {
-		text.line("%s  %s %s", indent, p.colors.dim("|"), clipLine(line, p.width-len(indent)-4))
+	for _, line := range lines {
+		text.line("%s%s%s", indent, lead, clipLine(line, p.width-len(indent)-len(lead)))
 	}
 }
 
-// symptoms prints the tree of findings that a root cause explains.
+// causesLabel precedes the first symptom.
+const causesLabel = "which causes: "
+
+// symptoms prints the tree of findings that a root cause explains. The first is in the line of the label, the others are indented less, to
+// have more room. Findings on one object that share a cause are one line.
 func (p *printer) symptoms(text *textWriter, cause v1alpha1.Finding, symptoms map[string][]v1alpha1.Finding) {
 	type entry struct {
-		finding v1alpha1.Finding
-		depth   int
+		text  string
+		id    string
+		depth int
 	}
 	var stack []entry
 	push := func(id string, depth int) {
-		children := symptoms[id]
-		for i := len(children) - 1; i >= 0; i-- {
-			stack = append(stack, entry{children[i], depth})
+		var entries []entry
+		for _, group := range byObject(symptoms[id], symptoms) {
+			line := p.symptom(group[0])
+			for _, other := range group[1:] {
+				line += " (also " + other.Check + ")"
+			}
+			entries = append(entries, entry{line, group[0].ID, depth})
 		}
+		slices.Reverse(entries)
+		stack = append(stack, entries...)
 	}
 	push(cause.ID, 0)
 	for shown := 0; len(stack) > 0; shown++ {
 		next := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if shown == 0 {
-			text.line("%swhich causes:", indent)
-		}
 		if shown == maxSymptoms {
-			text.line("%s  and %d more", indent, int(cause.Affects)-shown)
+			text.line("%s  and more, %s in total (see -o yaml)", indent, count(int(cause.Affects), "finding", "findings"))
 			return
 		}
 		lead := indent + "  "
-		if next.depth > 0 {
+		switch {
+		case shown == 0:
+			lead = indent + causesLabel
+		case next.depth > 0:
 			lead += strings.Repeat("  ", next.depth-1) + "└ "
 		}
-		further := strings.Repeat(" ", utf8.RuneCountInString(lead)+2)
-		text.block(lead, further, p.symptom(next.finding))
-		push(next.finding.ID, next.depth+1)
+		text.block(lead, indent+strings.Repeat("  ", next.depth+2), next.text)
+		push(next.id, next.depth+1)
 	}
+}
+
+// byObject joins findings that cause nothing with an earlier one on the same object. The order stays.
+func byObject(findings []v1alpha1.Finding, symptoms map[string][]v1alpha1.Finding) [][]v1alpha1.Finding {
+	position := map[v1alpha1.ObjectReference]int{}
+	var groups [][]v1alpha1.Finding
+	for _, f := range findings {
+		if i, known := position[f.Object]; known && len(symptoms[f.ID]) == 0 {
+			groups[i] = append(groups[i], f)
+			continue
+		}
+		position[f.Object] = len(groups)
+		groups = append(groups, []v1alpha1.Finding{f})
+	}
+	return groups
 }
 
 // symptom describes a finding in one line. It adds the object unless the message names it.

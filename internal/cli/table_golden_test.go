@@ -114,3 +114,23 @@ func TestAFirstReportMarksNothingAsNew(t *testing.T) {
 		t.Errorf("the first report is compared:\n%s", out.String())
 	}
 }
+
+func TestManyChecksWithRecommendationsShareTheLastLine(t *testing.T) {
+	var out bytes.Buffer
+	p := &printer{w: &out, output: "table", width: 120}
+	report := &v1alpha1.InspectionReport{}
+	for i := range 40 {
+		report.Findings = append(report.Findings, v1alpha1.Finding{
+			ID: fmt.Sprint(i), Check: fmt.Sprintf("check-%02d", i/2), Class: v1alpha1.ClassRecommendation, Severity: v1alpha1.SeverityLow,
+			Object: object("Service", "shop", fmt.Sprint("s", i)), Message: "It could be better.",
+		})
+		report.Summary.Recommendations.Add(v1alpha1.SeverityLow)
+	}
+	if err := p.print(report, "dev"); err != nil {
+		t.Fatal(err)
+	}
+	want := "others:         check-15 (2), check-16 (2), check-17 (2), check-18 (2), check-19 (2)\n"
+	if n := strings.Count(out.String(), "LOW "); n != maxGroups-1 || !strings.Contains(out.String(), want) {
+		t.Errorf("%d lines of checks, want %d and %q in\n%s", n, maxGroups-1, want, out.String())
+	}
+}

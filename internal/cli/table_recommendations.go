@@ -13,6 +13,8 @@ import (
 const (
 	// maxFixed findings are listed.
 	maxFixed = 10
+	// maxGroups checks have a line of their own; the others share the last ones.
+	maxGroups = 16
 	// maxGroupObjects are named in the line of a check.
 	maxGroupObjects = 2
 	// maxCheckColumn is the width of the column of checks, in which longer ids are shifted to the right.
@@ -64,9 +66,16 @@ func (p *printer) recommendationsHeading(text *textWriter, s v1alpha1.ReportSumm
 }
 
 // recommendationsByCheck prints one line for each check with recommendations: severity, number, check, the first objects, and what the
-// check recommends. What does not fit is clipped; a narrow terminal gets a second line.
+// check recommends. What does not fit is clipped; a narrow terminal gets a second line. Of many checks, the least severe share a line.
 func (p *printer) recommendationsByCheck(text *textWriter, recommendations []v1alpha1.Finding) {
 	groups := render.GroupByCheck(recommendations, p.checks)
+	var others []string
+	if len(groups) > maxGroups {
+		for _, group := range groups[maxGroups-1:] {
+			others = append(others, fmt.Sprintf("%s (%d)", group.Check, len(group.Findings)))
+		}
+		groups = groups[:maxGroups-1]
+	}
 	checkWidth := 0
 	for _, group := range groups {
 		checkWidth = max(checkWidth, min(len(group.Check), maxCheckColumn))
@@ -91,6 +100,9 @@ func (p *printer) recommendationsByCheck(text *textWriter, recommendations []v1a
 		rest := object + strings.Repeat(" ", objectsWidth-utf8.RuneCountInString(object)+2) + group.Summary
 		rest = clipLine(rest, p.width-len(indent)-utf8.RuneCountInString(lead)-2)
 		text.line("%s  %s  %s", label, lead, strings.TrimRight(rest, " "))
+	}
+	if len(others) > 0 {
+		text.block("others:         ", strings.Repeat(" ", len(indent)+6), joinWords(others))
 	}
 }
 

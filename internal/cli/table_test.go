@@ -62,16 +62,13 @@ func TestTableShowsRootCausesWithTheirSymptomsWithinItsWidth(t *testing.T) {
 	want := `dev, all namespaces  42 objects, 60 checks in 0.3s
 Score 75 of 100: 1 problem, 1 gap
 
-Problems: 1 critical
-
+Problems: 1 critical (-o html shows all evidence)
 CRITICAL  Deployment shop/cart                                                 configmap-key-missing
           ConfigMap cart-config has no key DATABASE_URL.
           - condition: couldn't find key DATABASE_URL in ConfigMap shop/cart-config
-          - log:
-            | starting
-            | ` + strings.Repeat("x", 85) + `…
-          which causes:
-            Service shop/cart: No Pod is ready.
+          - log: starting
+          - log: ` + strings.Repeat("x", 82) + `…
+          which causes: Service shop/cart: No Pod is ready.
             └ Ingress shop/web: A backend is dead.
           fix: Add the key.
 
@@ -90,18 +87,45 @@ Not inspected
 	}
 }
 
-func TestEvidenceIsWrappedWithinTheWidth(t *testing.T) {
+func TestEvidenceIsTheStrongestPieceAndTheLastLogLines(t *testing.T) {
 	var out bytes.Buffer
-	p := &printer{w: &out, output: "table", width: 100}
+	p := &printer{w: &out, output: "table", width: 60}
 	report := sampleReport()
-	report.Findings[0].Evidence[0].Text = strings.Repeat("seven77 ", 60)
+	report.Findings[0].Evidence = []v1alpha1.Evidence{
+		{ID: "e1", Source: v1alpha1.EvidenceSpec, Text: "file: web.yaml:1"},
+		{ID: "e2", Source: v1alpha1.EvidenceCondition, Text: strings.Repeat("seven77 ", 60)},
+		{ID: "e3", Source: v1alpha1.EvidenceLog, Text: "one\ntwo\nthree\n"},
+		{ID: "e4", Source: v1alpha1.EvidenceSpec, Text: "weaker"},
+	}
 	if err := p.print(report, "dev"); err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(out.String()) {
-		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 100 {
-			t.Errorf("line of %d columns: %s", n, line)
-		}
+	want := `          - spec: file: web.yaml:1
+          - condition: seven77 seven77 seven77 seven77 seve…
+          - log: two
+          - log: three
+          which causes: Service shop/cart: No Pod is ready.
+`
+	if !strings.Contains(out.String(), want) {
+		t.Errorf("want\n%s\nin\n%s", want, out.String())
+	}
+}
+
+func TestSymptomsOfOneObjectAreOneLine(t *testing.T) {
+	var out bytes.Buffer
+	p := &printer{w: &out, output: "table", width: 100}
+	report := sampleReport()
+	report.Findings = append(report.Findings, v1alpha1.Finding{
+		ID: "d", Check: "service-slow", CausedBy: "a", Object: object("Service", "shop", "cart"), Message: "It is slow.",
+	})
+	if err := p.print(report, "dev"); err != nil {
+		t.Fatal(err)
+	}
+	want := `          which causes: Service shop/cart: No Pod is ready. (also service-slow)
+            └ Ingress shop/web: A backend is dead.
+`
+	if !strings.Contains(out.String(), want) {
+		t.Errorf("want\n%s\nin\n%s", want, out.String())
 	}
 }
 

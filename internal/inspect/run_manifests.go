@@ -63,15 +63,15 @@ func Manifests(in ManifestsInput) *v1alpha1.InspectionReport {
 	return result
 }
 
-// filePrefix is the prefix of evidence that names the file and line of an object.
-const filePrefix = "file: "
+// FilePrefix is the prefix of evidence that names the file and line of an object.
+const FilePrefix = "file: "
 
 // hasLocation reports whether the check itself added the file and line of the object.
 func hasLocation(f check.Finding) bool {
-	return len(f.Evidence) > 0 && f.Evidence[0].Source == v1alpha1.EvidenceSpec && strings.HasPrefix(f.Evidence[0].Text, filePrefix)
+	return len(f.Evidence) > 0 && f.Evidence[0].Source == v1alpha1.EvidenceSpec && strings.HasPrefix(f.Evidence[0].Text, FilePrefix)
 }
 
 func locate(read *manifests.Manifests, f check.Finding) (check.Evidence, bool) {
 	file, line, ok := read.Locate(f.Object.APIObject())
-	return check.Evidence{Source: v1alpha1.EvidenceSpec, Text: fmt.Sprintf("%s%s:%d", filePrefix, file, line)}, ok
+	return check.Evidence{Source: v1alpha1.EvidenceSpec, Text: fmt.Sprintf("%s%s:%d", FilePrefix, file, line)}, ok
 }
