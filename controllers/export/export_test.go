@@ -108,7 +108,7 @@ func (w *world) openReport() *unstructured.Unstructured {
 func (w *world) wantExported(status metav1.ConditionStatus, reason, message string) {
 	w.t.Helper()
 	i := w.Get()
-	testsuite.WantReady(w.t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "finding")
+	testsuite.WantReady(w.t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "problem")
 	c := meta.FindStatusCondition(i.Status.Conditions, v1alpha1.ConditionExported)
 	if c == nil || c.Status != status || c.Reason != reason || !strings.Contains(c.Message, message) {
 		w.t.Errorf("Exported is %+v, want %s, %s and %q", c, status, reason, message)

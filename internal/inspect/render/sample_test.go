@@ -132,7 +132,9 @@ func sample() *v1alpha1.InspectionReport {
 // recount sets the counts of the summary.
 func recount(report *v1alpha1.InspectionReport) {
 	s := &report.Summary
-	s.Counts, s.Problems, s.Recommendations = v1alpha1.SeverityCounts{}, v1alpha1.RootCauseCounts{}, v1alpha1.RootCauseCounts{}
+	s.Counts = v1alpha1.SeverityCounts{}
+	s.Problems = v1alpha1.RootCauseCounts{}
+	s.Recommendations = v1alpha1.RootCauseCounts{}
 	for _, root := range tree(report.Findings) {
 		if root.IsProblem() {
 			s.Problems.Add(root.Severity)
