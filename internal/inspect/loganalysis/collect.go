@@ -81,7 +81,7 @@ func (r *reader) collect(ctx context.Context, limit time.Duration, namespaces []
 	}
 	r.in.Graph.SetLogs(analyzed)
 	r.in.Graph.Provide(facts.SourceLogTemplates)
-	return append(append(gaps, r.unjoinedGap()...), r.evictionGap()...)
+	return slices.Concat(gaps, r.unlabeledGap(ctx), r.unjoinedGap(), r.evictionGap())
 }
 
 // evaluate compares the templates of a workload; false if none is new or surging.

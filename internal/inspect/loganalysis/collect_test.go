@@ -279,3 +279,32 @@ func TestEndlessPagesAreAbandoned(t *testing.T) {
 		t.Errorf("%d searches, want at most %d; gaps %v", bad.searches, most, gaps)
 	}
 }
+
+// labeling is a store that lists the values of labels.
+type labeling struct {
+	*store
+	values []string
+}
+
+func (l labeling) LabelValues(context.Context, string, logs.Query, int) ([]string, error) {
+	return l.values, nil
+}
+
+func TestABackendWithoutNamespacesIsAGap(t *testing.T) {
+	for name, tc := range map[string]struct {
+		values []string
+		want   string
+	}{
+		"no line has a namespace": {nil, "The log backend has no line with a namespace since "},
+		"other namespaces log":    {[]string{"other"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &store{}
+			_, gaps := collect(t, s, func(in *Input) { in.Provider = labeling{s, tc.values} })
+			if len(gaps) > 1 || (len(gaps) == 1) != (tc.want != "") || len(gaps) == 1 && (!strings.HasPrefix(gaps[0].Message, tc.want) ||
+				gaps[0].Optional) {
+				t.Errorf("gaps %+v, want %q", gaps, tc.want)
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package loganalysis
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider/logs"
 )
 
 // sourceName in gaps.
@@ -64,6 +66,30 @@ func (r *reader) limitGap(analyzed *facts.Logs) facts.Gap {
 		Remediation: "Raise spec.logAnalysis.maxLines, shorten window and baseline, or list the relevant namespaces in " +
 			"spec.logAnalysis.namespaces.",
 	}
+}
+
+// unlabeledGap is the gap if no line was found and the backend has none with a namespace: queries by namespace then find nothing, whatever
+// is logged.
+func (r *reader) unlabeledGap(ctx context.Context) []facts.Gap {
+	lister, ok := r.in.Provider.(logs.LabelLister)
+	if !ok || r.read > 0 {
+		return nil
+	}
+	now := r.in.Graph.Now
+	query := logs.Query{Start: now.Add(-r.options.Window - r.options.Baseline), End: now}
+	namespaces, err := lister.LabelValues(ctx, logs.LabelNamespace, query, 1)
+	switch {
+	case err != nil:
+		return []facts.Gap{r.errorGap(err)}
+	case len(namespaces) > 0:
+		return nil
+	}
+	return []facts.Gap{{
+		Source: sourceName, Checks: r.in.Wanting, Reason: v1alpha1.GapNotServed,
+		Message: fmt.Sprintf("The log backend has no line with a namespace since %s.", query.Start.UTC().Format("2006-01-02 15:04 UTC")),
+		Remediation: "Check that the log collector runs and adds namespaces to lines, and set spec.fields of the LogBackend to its fields. " +
+			"docs/backends.md lists the fields that are detected automatically.",
+	}}
 }
 
 // unjoinedGap is the gap if no line has a Pod of the cluster.

@@ -112,7 +112,9 @@ func TestAlertsAreGroupedWithoutHeartbeats(t *testing.T) {
 
 func TestOnlyInspectedNamespacesAreReported(t *testing.T) {
 	w := watching{
-		listing: listing{&fake{t: t, instant: map[string]metrics.Vector{`topk(1000, up{namespace=~"shop"} == 0)`: {}}}},
+		listing: listing{&fake{t: t, instant: map[string]metrics.Vector{
+			`topk(1000, up{namespace=~"shop"} == 0)`: {}, `count(up{namespace!=""})`: {{Value: 3}},
+		}}},
 		alerts: []metrics.Alert{
 			firingAlert("A", "namespace", "shop", "deployment", "api"),
 			firingAlert("B", "namespace", "monitoring", "deployment", "kube-state-metrics"),
@@ -213,5 +215,16 @@ func TestAlertsAreReadFromSeriesWithoutAnAlertsAPI(t *testing.T) {
 	)
 	if a := g.Alerts(); len(a.Firing) != 1 || a.Firing[0].Object.Name != "api" || len(a.Down) != 1 || g.Provided(facts.SourceRules) {
 		t.Errorf("got %+v", a)
+	}
+}
+
+func TestTargetsWithoutTheLabelNamespaceAreAGap(t *testing.T) {
+	f := &fake{t: t, instant: map[string]metrics.Vector{`topk(1000, up{namespace=~"shop"} == 0)`: {}, `count(up{namespace!=""})`: {}}}
+	g := shop(t)
+	gaps := Collect(t.Context(), Input{
+		Provider: listing{f}, Graph: g, Scope: scope.New(g, []string{"shop"}), Backend: backend(), Wanting: wanting(facts.SourceTargets),
+	})
+	if len(gaps) != 1 || gaps[0].Source != "metrics: up with the label namespace" || gaps[0].Optional || g.Provided(facts.SourceTargets) {
+		t.Errorf("gaps %+v, provided %v", gaps, g.Provided(facts.SourceTargets))
 	}
 }

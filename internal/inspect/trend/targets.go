@@ -95,10 +95,24 @@ func (r *reader) downTargets(ctx context.Context) (down []metrics.BrokenTarget, 
 	}
 	matcher := trim(r.matcher("namespace", within.Names))
 	recorded, ok := r.instant(ctx, "targets", r.checksRequiring(facts.SourceTargets), "topk(1000, up{"+matcher+"} == 0)")
+	if ok && len(recorded) == 0 && strings.Contains(matcher, "namespace=") && !r.labeled(ctx) {
+		return nil, 0, false
+	}
 	for _, sample := range recorded {
 		down = append(down, metrics.BrokenTarget{Job: sample.Labels["job"], Instance: sample.Labels["instance"], Labels: sample.Labels})
 	}
 	return down, len(down), ok
+}
+
+// labeled reports whether any target has the label that selects the targets of some namespaces. Without it no query finds one, whether
+// it is down or not, which is a gap.
+func (r *reader) labeled(ctx context.Context) bool {
+	checks := r.checksRequiring(facts.SourceTargets)
+	found, ok := r.instant(ctx, "targets", checks, "count(up{"+r.matcher("", nil)+`namespace!=""})`)
+	if ok && len(found) == 0 {
+		r.missingMetric(`up with the label namespace`, "Pods and Services with the label namespace", checks)
+	}
+	return ok && len(found) > 0
 }
 
 // rules reads rules that fail to evaluate. They belong to the backend, and their errors name the series of anyone: only a run that read
