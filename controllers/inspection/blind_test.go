@@ -328,9 +328,9 @@ func blindnesses() map[string]blindness {
 		"a check named by its id without its Secrets": {
 			arrange: func(w *world) spec {
 				w.Reader(false)
-				return spec{Checks: &v1alpha1.CheckSelection{Include: []string{"secret-unused"}}}
+				return spec{Checks: &v1alpha1.CheckSelection{Include: []string{"secrets-unused"}}}
 			},
-			flags: []string{"--checks=secret-unused"}, reason: v1alpha1.ReasonIncomplete, message: "not read: secrets in namespace ",
+			flags: []string{"--checks=secrets-unused"}, reason: v1alpha1.ReasonIncomplete, message: "not read: secrets in namespace ",
 		},
 	}
 }

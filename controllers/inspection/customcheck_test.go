@@ -84,15 +84,15 @@ func TestCustomChecksFindAndAreSelectedIgnoredAndGaps(t *testing.T) {
 		ID: "settings", Resource: v1alpha1.CustomResource{Version: "v1", Resource: "configmaps"}, Match: "object.metadata.name == 'settings'",
 		Expression: "'url' in object.data && false", MessageExpression: "'It says ' + string(object.data.url)", Category: v1alpha1.CategorySecurity,
 	}
-	roles := v1alpha1.CustomCheck{
-		ID: "roles", Resource: v1alpha1.CustomResource{Group: "rbac.authorization.k8s.io", Resource: "roles"}, Expression: "true", Message: "m",
+	leases := v1alpha1.CustomCheck{ // which the role of inspections does not cover
+		ID: "leases", Resource: v1alpha1.CustomResource{Group: "coordination.k8s.io", Resource: "leases"}, Expression: "true", Message: "m",
 	}
 	labels := servicesMust("facts.namespaceLabels.env != 'production'")
 	labels.ID = "labels"
 	w.Inspection(v1alpha1.InspectionSpec{
-		CustomChecks: []v1alpha1.CustomCheck{servicesMust("object.spec.missing == 1"), settings, roles, labels},
+		CustomChecks: []v1alpha1.CustomCheck{servicesMust("object.spec.missing == 1"), settings, leases, labels},
 		Checks:       &v1alpha1.CheckSelection{Include: []string{"custom-*", "service-*"}},
-		Ignore:       []v1alpha1.IgnoreRule{{Check: "custom-nothing", Reason: "known"}},
+		Ignore:       []v1alpha1.IgnoreRule{{Check: "custom-labels", Name: "nothing", Reason: "known"}},
 	})
 	w.Settle(w.reconciler())
 	var findings, gaps []string
@@ -132,23 +132,23 @@ func TestCustomChecksFindAndAreSelectedIgnoredAndGaps(t *testing.T) {
 	}
 	wantGaps := []string{
 		"CheckFailed custom-services-must: The custom check services-must failed on 1 object, first on Service/NS/lost: no such key: missing.",
-		"Forbidden custom-roles: system:serviceaccount:NS:kubeops cannot list roles.rbac.authorization.k8s.io in namespace NS (RBAC).",
+		"Forbidden custom-leases: system:serviceaccount:NS:kubeops cannot list leases.coordination.k8s.io in namespace NS (RBAC).",
 	}
 	if diff := cmp.Diff(wantGaps, gaps); diff != "" {
 		t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 	w.Change(func(i *v1alpha1.Inspection) {
-		i.Spec.Checks.Exclude = []string{"custom-roles", "custom-services-must", "custom-settings"}
+		i.Spec.Checks.Exclude = []string{"custom-leases", "custom-services-must", "custom-settings"}
 		i.Spec.Ignore = []v1alpha1.IgnoreRule{{Check: "custom-l*", Reason: "known"}}
 	})
 	w.Settle(w.reconciler())
 	if s := w.Get().Status; s.Problems.Total+s.Recommendations.Total != 1 || s.Gaps != 0 {
 		t.Errorf("status %+v", s)
 	}
-	w.Change(func(i *v1alpha1.Inspection) { i.Spec.Checks.Exclude = []string{"custom-role"} })
+	w.Change(func(i *v1alpha1.Inspection) { i.Spec.Checks.Exclude = []string{"custom-lease"} })
 	_, _ = w.Reconcile(w.reconciler())
 	testsuite.WantReady(t, w.Get(), metav1.ConditionFalse, v1alpha1.ReasonUnknownCheck,
-		"unknown check custom-role (did you mean custom-roles?)")
+		"unknown check custom-lease (did you mean custom-leases?)")
 }
 
 func TestTheAPIServerRefusesCustomChecksThatCannotBeMeant(t *testing.T) {

@@ -41,7 +41,7 @@ func TestMetricsShowTheLastReport(t *testing.T) {
 kubeops_inspection_findings{check="` + check + `",class="Problem",inspection="i",namespace="` + w.Namespace + `",severity="` + severity + `"} 2
 `
 	runs := `
-# HELP kubeops_inspection_runs_total Runs by result: Succeeded, or the reason of the problem that ended the try.
+# HELP kubeops_inspection_runs_total Runs by result: Succeeded, Incomplete, or the reason of the problem that ended the try.
 # TYPE kubeops_inspection_runs_total counter
 kubeops_inspection_runs_total{result="ServiceAccountNotFound"} 1
 kubeops_inspection_runs_total{result="Succeeded"} 1

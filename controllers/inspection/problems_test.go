@@ -32,6 +32,13 @@ func TestWhatOnlyTheUserCanMendIsStalledAndSaysHow(t *testing.T) {
 			v1alpha1.InspectionSpec{Checks: &v1alpha1.CheckSelection{Include: []string{"service-*", "pvc-lots"}}}, v1alpha1.ReasonUnknownCheck,
 			"unknown check pvc-lots (did you mean pvc-lost?)",
 		},
+		"unknown check in an ignore rule": {
+			v1alpha1.InspectionSpec{Ignore: []v1alpha1.IgnoreRule{{Check: "service-*", Reason: "r"}, {Check: "pvc-lots", Reason: "r"}}},
+			v1alpha1.ReasonUnknownCheck, "spec.ignore[1].check: unknown check pvc-lots (did you mean pvc-lost?)",
+		},
+		"a malformed glob of namespaces": {
+			v1alpha1.InspectionSpec{Namespaces: []string{"shop", "a["}}, v1alpha1.ReasonInvalidSpec, `spec.namespaces[1]: "a[" is not a valid glob`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -47,7 +54,8 @@ func TestWhatOnlyTheUserCanMendIsStalledAndSaysHow(t *testing.T) {
 			}
 			w.Change(func(i *v1alpha1.Inspection) {
 				i.Spec.Schedule, i.Spec.TimeZone = "", ""
-				i.Spec.Checks = nil
+				i.Spec.Checks, i.Spec.Ignore = nil, nil
+				i.Spec.Namespaces = []string{w.Namespace}
 			})
 			w.Settle(w.reconciler())
 			testsuite.WantReady(t, w.Get(), metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "no findings")

@@ -45,6 +45,8 @@ func TestUsageErrorsNameTheValidValues(t *testing.T) {
 		"unknown output format":           {[]string{"inspect", "-o", "xml"}, "must be one of table, json, yaml, sarif, junit, markdown, html"},
 		"missing output directory":        {[]string{"report", "--output-file", "no/such/dir/x.html"}, "directory no/such/dir does not exist"},
 		"unknown severity":                {[]string{"inspect", "--fail-on", "bad"}, `invalid --fail-on "bad": must be one of critical, high`},
+		"a namespace that is no name":     {[]string{"inspect", "-n", "a,B"}, `-n: "B" is not a valid name of a namespace`},
+		"a malformed glob":                {[]string{"inspect", "-A", "--exclude-namespaces", "a["}, `--exclude-namespaces: "a[" is not a valid glob`},
 		"-A with -n":                      {[]string{"inspect", "-A", "-n", "shop"}, "mutually exclusive"},
 		"missing kubeconfig":              {[]string{"inspect", "--kubeconfig", "/nonexistent/config"}, "kubeconfig"},
 		"unknown command":                 {[]string{"inspct"}, "unknown command"},

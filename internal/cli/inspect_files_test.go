@@ -102,7 +102,15 @@ func TestUsageErrorsOfManifestInspections(t *testing.T) {
 		"missing configuration":   {[]string{"-f", empty, "--config", "/nonexistent/c"}, "read the configuration"},
 		"rule without a reason":   {[]string{"-f", empty, "--config", config("ignore: [{check: a}]\n")}, "ignore[0] must set reason"},
 		"rule that hides all":     {[]string{"-f", empty, "--config", config("ignore: [{reason: a}]\n")}, "it would hide everything"},
-		"unknown severity":        {[]string{"-f", empty, "--config", config("failOn: bad\n")}, `invalid failOn "bad": must be one of critical`},
+		"rule for an unknown check": {
+			[]string{"-f", empty, "--config", config("ignore: [{check: pod-*, reason: a}, {check: pod-oom-kiled, reason: a}]\n")},
+			"ignore[1].check: unknown check pod-oom-kiled (did you mean pod-oom-killed?)",
+		},
+		"a malformed glob of namespaces": {
+			[]string{"-f", empty, "--config", config("excludeNamespaces: ['a[']\n")}, `excludeNamespaces[0]: "a[" is not a valid glob`,
+		},
+		"several default namespaces": {[]string{"-f", empty, "-n", "a,b"}, "-n sets the default namespace of the objects: pass one name"},
+		"unknown severity":           {[]string{"-f", empty, "--config", config("failOn: bad\n")}, `invalid failOn "bad": must be one of critical`},
 		"unknown check to exclude": {[]string{"-f", empty, "--config", config("checks: {exclude: [pod-oom-kiled]}\n")},
 			"did you mean pod-oom-killed?"},
 		"configuration with a typo": {

@@ -315,3 +315,22 @@ func TestOnlyLinksOfTheTemplateStayLinks(t *testing.T) {
 		}
 	}
 }
+
+func TestAnIncompleteRunHasNoScoreInMessages(t *testing.T) {
+	r := report()
+	r.Summary.Score = nil
+	r.Summary.Gaps = 3
+	r.Summary.RequiredGaps = 2
+	r.Gaps = []v1alpha1.Gap{{Message: "jane cannot list pods (RBAC)."}, {Message: "optional", Optional: true}}
+	text := compose(t, v1alpha1.NotificationChannelSpec{}, r)[0].Text
+	if !strings.Contains(text, "Incomplete, no score: 2 gaps, first: jane cannot list pods (RBAC).\n") {
+		t.Error(text)
+	}
+	own := v1alpha1.NotificationTemplate{Text: "{{.Score}}{{if lt .Score 50}} low{{end}}, {{.Incomplete}}"}
+	if text := compose(t, v1alpha1.NotificationChannelSpec{Template: own}, r)[0].Text; text != "no score low, 2 gaps, first: jane cannot list pods (RBAC)" {
+		t.Error(text)
+	}
+	if text := compose(t, v1alpha1.NotificationChannelSpec{}, report())[0].Text; strings.Contains(text, "Incomplete") {
+		t.Error(text)
+	}
+}

@@ -89,3 +89,16 @@ func FuzzANameIsOneSegmentOfAPath(f *testing.F) {
 		}
 	})
 }
+
+func TestAnEntryOfAListOfNamespacesIsANameOrAGlob(t *testing.T) {
+	for _, entry := range []string{"shop", "shop-*", "*", "team-?", "team-[0-9]", "team-[^a]"} {
+		if err := names.Namespaces("spec.namespaces[0]", entry); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, entry := range []string{"", "Shop*", "a/*", "a[", "..*", "a b*", strings.Repeat("a", 63) + "*", "a\\*"} {
+		if p := problem.As(names.Namespaces("spec.namespaces[0]", entry)); p == nil || p.Reason != v1alpha1.ReasonInvalidSpec {
+			t.Errorf("%q is accepted", entry)
+		}
+	}
+}

@@ -136,6 +136,13 @@ func TestOnlyWhatSupportsTheResultIsOptional(t *testing.T) {
 			map[string][]http.HandlerFunc{"/api/v1/namespaces/shop/pods": {fake.list("Pod", "", "")}, "/api/v1/namespaces/shop": {refused}},
 			shop, []facts.Kind{facts.Pod}, []string{"namespace shop"},
 		},
+		"an empty namespace that may not exist, without Secrets": {
+			map[string][]http.HandlerFunc{
+				"/api/v1/namespaces/shop/pods": {fake.list("Pod", "", "")}, "/api/v1/namespaces/shop": {refused},
+				"/api/v1/namespaces/shop/secrets": {refused},
+			},
+			shop, secrets, []string{"namespace shop"},
+		},
 		"a namespace with objects, which exists": {
 			map[string][]http.HandlerFunc{"/api/v1/namespaces/shop/pods": {fake.list("Pod", "", "", "p")}}, shop, []facts.Kind{facts.Pod}, nil,
 		},

@@ -80,7 +80,9 @@ func (c *collector) missingNamespaces(ctx context.Context, failures []failure) [
 			continue
 		}
 		_, err := retry(ctx, func() (struct{}, error) { return struct{}{}, c.reader.namespace(ctx, name) })
-		unread := slices.ContainsFunc(failures, func(f failure) bool { return f.namespace == name })
+		unread := slices.ContainsFunc(failures, func(f failure) bool {
+			return f.namespace == name && !c.scope.optional(f)
+		})
 		switch failed := namespaceFailure(name, err); {
 		case err == nil:
 		case apierrors.IsNotFound(err):
