@@ -92,7 +92,9 @@ func TestTablesFitTheScreen(t *testing.T) {
 	w.Settle(r)
 
 	for resource, want := range map[string][]string{
-		"inspections":       {"128        True    128 problems, 1131 recommendations, 14 gaps", "first run at ", "SCHEDULE       SUSPENDED   LAST RUN"},
+		"inspections": {
+			"128        True    128 problems, 1131 recommendations, 14 gaps", "first run at ", "SCHEDULE       SUSPENDED   LAST RUN",
+		},
 		"inspectionreports": {"production-daily-20261123t0630-8f3a1   37      128        1131              118   1003    14"},
 	} {
 		lines := w.table(resource)

@@ -26,7 +26,8 @@ import (
 func countedReport() *v1alpha1.InspectionReport {
 	finding := func(id, name string, severity v1alpha1.Severity, causedBy int) causes.Linked {
 		return causes.Linked{ID: id, CausedBy: causedBy, Finding: check.Finding{
-			Check: id, Severity: severity, Message: "message of " + id, Object: facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: name},
+			Check: id, Severity: severity, Message: "message of " + id,
+			Object: facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: name},
 		}}
 	}
 	const critical, high, low = v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityLow

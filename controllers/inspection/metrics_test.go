@@ -38,7 +38,8 @@ func TestMetricsShowTheLastReport(t *testing.T) {
 	findings := `
 # HELP kubeops_inspection_findings Findings of the last report, including symptoms, by check, class and severity.
 # TYPE kubeops_inspection_findings gauge
-kubeops_inspection_findings{check="` + check + `",class="Problem",inspection="i",namespace="` + w.Namespace + `",severity="` + severity + `"} 2
+kubeops_inspection_findings{check="` + check + `",class="Problem",inspection="i",namespace="` + w.Namespace +
+		`",severity="` + severity + `"} 2
 `
 	runs := `
 # HELP kubeops_inspection_runs_total Runs by result: Succeeded, Incomplete, or the reason of the problem that ended the try.

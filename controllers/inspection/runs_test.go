@@ -31,7 +31,8 @@ func TestAnInspectionRunsOnceForEachGenerationAndRequest(t *testing.T) {
 		report.Summary.Inspection != "i" {
 		t.Errorf("report %+v of %+v", report.Summary, report.ObjectMeta)
 	}
-	if i.Status.Problems.Total != 1 || i.Status.Recommendations.Total != 0 || len(i.Status.RootCauses) != 1 || i.Status.RootCauses[0].Object != "Service/"+w.Namespace+"/lost" ||
+	if i.Status.Problems.Total != 1 || i.Status.Recommendations.Total != 0 || len(i.Status.RootCauses) != 1 ||
+		i.Status.RootCauses[0].Object != "Service/"+w.Namespace+"/lost" ||
 		i.Status.Changes.New != 1 {
 		t.Errorf("status %+v", i.Status)
 	}

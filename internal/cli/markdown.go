@@ -16,9 +16,10 @@ func markdownOfChecks(w io.Writer, entries []catalogEntry) error {
 	fmt.Fprintf(&b, "KubeOps has %d checks. A check evaluates facts read from the cluster, and its findings quote those facts as\n",
 		len(entries))
 	b.WriteString("evidence. If the kinds that a check needs cannot be read, the check does not run and the report lists it under a gap.\n")
-	b.WriteString("\nA *Problem* does not work now, or in manifests: cannot work once they are applied. A *Recommendation* is advice: security,\n")
-	b.WriteString("good practice, capacity, cost, and what may fail later. A recommendation that causes a problem is a problem in that report,\n")
-	b.WriteString("at least as severe as what it causes. A few checks report a problem once little time is left, as their description says.\n\n")
+	b.WriteString("\nA *Problem* does not work now, or in manifests: cannot work once they are applied. A *Recommendation* is advice:\n")
+	b.WriteString("security, good practice, capacity, cost, and what may fail later. A recommendation that causes a problem is a problem\n")
+	b.WriteString("in that report, at least as severe as what it causes. A few checks report a problem once little time is left, as\n")
+	b.WriteString("their description says.\n\n")
 	b.WriteString("Checks marked *manifests* also run on files (`kubeops inspect -f`).\n\n")
 	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, func(a, b catalogEntry) int {
@@ -26,7 +27,8 @@ func markdownOfChecks(w io.Writer, entries []catalogEntry) error {
 	})
 	b.WriteString("| Check | Class | Category | Severity | Summary |\n|---|---|---|---|---|\n")
 	for _, e := range sorted {
-		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s | %s |\n", e.ID, e.ID, e.Class, e.Category, e.Severity, strings.ReplaceAll(e.Summary, "|", "\\|"))
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s | %s |\n", e.ID, e.ID, e.Class, e.Category, e.Severity,
+			strings.ReplaceAll(e.Summary, "|", "\\|"))
 	}
 	for _, e := range entries {
 		markdownOfCheck(&b, e)

@@ -15,7 +15,8 @@ import (
 const (
 	// indent of the lines below the first line of a finding: the widest severity and two spaces.
 	indent = "          "
-	// maxEvidence pieces of a finding are printed, the strongest; the file of a manifest and log lines do not count. Other formats have all.
+	// maxEvidence pieces of a finding are printed, the strongest; the file of a manifest and log lines do not count. Other formats have
+	// all.
 	maxEvidence = 1
 	// maxLogLines are printed, the last ones.
 	maxLogLines = 2

@@ -32,7 +32,8 @@ func secondReport() *v1alpha1.InspectionReport {
 	})
 	advise := func(check string, severity v1alpha1.Severity, o v1alpha1.ObjectReference, message string) {
 		report.Findings = append(report.Findings, v1alpha1.Finding{
-			ID: fmt.Sprintf("r%02d", len(report.Findings)), Check: check, Class: v1alpha1.ClassRecommendation, Severity: severity, Object: o,
+			ID: fmt.Sprintf("r%02d", len(report.Findings)), Check: check, Class: v1alpha1.ClassRecommendation,
+			Severity: severity, Object: o,
 			State: v1alpha1.FindingPersisting, Message: message, Remediation: "See `kubeops checks " + check + "`.",
 		})
 	}
@@ -52,7 +53,8 @@ func secondReport() *v1alpha1.InspectionReport {
 	for i := range 12 {
 		report.Fixed = append(report.Fixed, v1alpha1.FixedFinding{
 			ID: fmt.Sprintf("x%02d", i), Check: "job-failed", Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
-			Object: object("Job", "shop", fmt.Sprintf("import-%02d", i)), Message: fmt.Sprintf("Job import-%02d failed.", i), FixedAt: start,
+			Object:  object("Job", "shop", fmt.Sprintf("import-%02d", i)),
+			Message: fmt.Sprintf("Job import-%02d failed.", i), FixedAt: start,
 		})
 	}
 	report.Summary = v1alpha1.ReportSummary{

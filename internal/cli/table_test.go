@@ -30,7 +30,8 @@ func sampleReport() *v1alpha1.InspectionReport {
 		},
 		Findings: []v1alpha1.Finding{
 			{
-				ID: "a", Check: "configmap-key-missing", Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityCritical, Object: object("Deployment", "shop", "cart"),
+				ID: "a", Check: "configmap-key-missing", Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityCritical,
+				Object:  object("Deployment", "shop", "cart"),
 				Message: "ConfigMap cart-config has no key DATABASE_URL.", Affects: 2, Remediation: "Add the key.",
 				Evidence: []v1alpha1.Evidence{
 					{ID: "e1", Source: v1alpha1.EvidenceCondition, Text: "couldn't find key DATABASE_URL in ConfigMap shop/cart-config"},

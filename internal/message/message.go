@@ -118,9 +118,9 @@ func Test(channel *v1alpha1.NotificationChannel) notify.Message {
 	}
 }
 
-// activeFindings returns the problems, and recommendations if the channel wants them, that pass the filter, worst first. A finding that passes for the first time, because it
-// got worse or its cause is gone, counts as new. Alertmanager expires alerts that are not sent again, so it always gets
-// persisting findings too.
+// activeFindings returns the problems, and recommendations if the channel wants them, that pass the filter, worst first. A finding that
+// passes for the first time, because it got worse, became a problem, or its cause is gone, counts as new. Alertmanager expires alerts that
+// are not sent again, so it always gets persisting findings too.
 func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Finding {
 	onlyNew := c.spec.Filter.OnlyNew() && c.spec.Type != v1alpha1.ChannelAlertmanager
 	summaries := map[string]string{}
@@ -199,7 +199,8 @@ func (c *Composer) resolvedAlerts(report *v1alpha1.InspectionReport) []notify.Fi
 			continue
 		}
 		resolved = append(resolved, notify.Finding{
-			ID: f.ID, Check: f.Check, Category: f.Category, Class: previousClass(f), Severity: previous.Severity, State: "fixed", Object: f.Object,
+			ID: f.ID, Check: f.Check, Category: f.Category, Class: previousClass(f), Severity: previous.Severity, State: "fixed",
+			Object:  f.Object,
 			Message: c.redact(f.Message),
 		})
 	}

@@ -94,15 +94,15 @@ func TestFilterSelectsFindings(t *testing.T) {
 		filter        filter
 		active, fixed string
 	}{
-		"default: new problems of severity high and above": {active: "f4 f1", fixed: "f5"},
-		"persisting findings":                              {filter: filter{NewOnly: no}, active: "f4 f1 f3", fixed: "f5"},
-		"one category":                                     {filter: filter{Categories: []v1alpha1.Category{v1alpha1.CategorySecurity}}, active: "f4"},
-		"severity low and above":                           {filter: filter{MinSeverity: v1alpha1.SeverityLow}, active: "f4 f1 f7", fixed: "f5"},
-		"severity critical":                                {filter: filter{MinSeverity: v1alpha1.SeverityCritical}, active: "f4"},
-		"no fixed findings":                                {filter: filter{Fixed: no}, active: "f4 f1"},
-		"recommendations too":                              {filter: filter{Recommendations: true}, active: "f4 f1 f9", fixed: "f5"},
-		"Alertmanager gets every active finding":           {channel: alertmanager, filter: filter{Fixed: no}, active: "f4 f1 f3", fixed: "f5"},
-		"Alertmanager ignores mode Each":                   {channel: alertmanager, mode: v1alpha1.DeliverEach, active: "f4 f1 f3", fixed: "f5"},
+		"default: new problems, high and above":  {active: "f4 f1", fixed: "f5"},
+		"persisting findings":                    {filter: filter{NewOnly: no}, active: "f4 f1 f3", fixed: "f5"},
+		"one category":                           {filter: filter{Categories: []v1alpha1.Category{v1alpha1.CategorySecurity}}, active: "f4"},
+		"severity low and above":                 {filter: filter{MinSeverity: v1alpha1.SeverityLow}, active: "f4 f1 f7", fixed: "f5"},
+		"severity critical":                      {filter: filter{MinSeverity: v1alpha1.SeverityCritical}, active: "f4"},
+		"no fixed findings":                      {filter: filter{Fixed: no}, active: "f4 f1"},
+		"recommendations too":                    {filter: filter{Recommendations: true}, active: "f4 f1 f9", fixed: "f5"},
+		"Alertmanager gets every active finding": {channel: alertmanager, filter: filter{Fixed: no}, active: "f4 f1 f3", fixed: "f5"},
+		"Alertmanager ignores mode Each":         {channel: alertmanager, mode: v1alpha1.DeliverEach, active: "f4 f1 f3", fixed: "f5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			messages := compose(t, v1alpha1.NotificationChannelSpec{Type: tc.channel, Mode: tc.mode, Filter: tc.filter}, report())

@@ -13,7 +13,8 @@ import (
 func TestHTMLShowsEveryFindingWithItsEvidenceAndGaps(t *testing.T) {
 	text := rendered(t, "html", sample(), sampleOptions())
 	for _, want := range []string{
-		`aria-label="Score 37 of 100"`, "kind-shop, all namespaces", "3 problems, 2 recommendations", "Deployment shop/web", "Node worker-2",
+		`aria-label="Score 37 of 100"`, "kind-shop, all namespaces", "3 problems, 2 recommendations", "Deployment shop/web",
+		"Node worker-2",
 		"Path / of shop.example leads to Service web", "MinimumReplicasUnavailable", "2026-01-15T11:59:59Z fatal: no key",
 		"<code>kubectl -n shop create secret generic payments-key --from-file=token</code>", "Causes 3 other findings",
 		"cannot list secrets", "secret-missing, secret-key-missing", "KubeOps v0.3.0", "2026-01-15 12:00:00 UTC", "Cluster local",
@@ -107,9 +108,11 @@ func thousand(recommendations int) *v1alpha1.InspectionReport {
 		name := fmt.Sprintf("worker-%04d", n)
 		report.Findings = append(report.Findings, v1alpha1.Finding{
 			ID: fmt.Sprintf("f-%04d", n), Check: check, Class: class, Severity: v1alpha1.SeverityHigh,
-			Object:      v1alpha1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: name},
-			Message:     "Deployment " + name + " has something that a reader should know about it.",
-			Evidence:    []v1alpha1.Evidence{{ID: "e1", Source: v1alpha1.EvidenceSpec, Text: "container app: resources.limits.memory is not set"}},
+			Object:  v1alpha1.ObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: name},
+			Message: "Deployment " + name + " has something that a reader should know about it.",
+			Evidence: []v1alpha1.Evidence{
+				{ID: "e1", Source: v1alpha1.EvidenceSpec, Text: "container app: resources.limits.memory is not set"},
+			},
 			Remediation: "Change it: `kubectl -n shop edit deployment " + name + "`.",
 		})
 	}

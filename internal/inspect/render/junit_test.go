@@ -66,7 +66,8 @@ func TestJUnitHasAFailureForEachProblemAndAnErrorForEachGapThatIsNotOptional(t *
 }
 
 func TestJUnitRecommendationsFailOnlyIfTheCommandFailsOnThem(t *testing.T) {
-	for failOn, want := range map[v1alpha1.Severity]int{"": 6, v1alpha1.SeverityMedium: 6, v1alpha1.SeverityLow: 7, v1alpha1.SeverityInfo: 8} {
+	const medium, low, info = v1alpha1.SeverityMedium, v1alpha1.SeverityLow, v1alpha1.SeverityInfo
+	for failOn, want := range map[v1alpha1.Severity]int{"": 6, medium: 6, low: 7, info: 8} {
 		options := sampleOptions()
 		options.FailOn = failOn
 		var suites junitSuites

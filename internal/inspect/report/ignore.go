@@ -10,8 +10,8 @@ import (
 )
 
 // applyIgnores removes the findings that the user excluded. It returns the others, the number of ignored ones, and the expired rules. The
-// symptoms of an ignored cause are ignored with it. If the cause of a finding is in an excluded namespace, the next cause up the chain takes
-// its place; without one the finding becomes a root cause.
+// symptoms of an ignored cause are ignored with it. If the cause of a finding is in an excluded namespace, the next cause up the chain
+// takes its place; without one the finding becomes a root cause.
 func applyIgnores(in Input) (kept []causes.Linked, ignored int, expired []v1alpha1.IgnoreRule) {
 	var active []v1alpha1.IgnoreRule
 	for _, rule := range in.Ignore {

@@ -10,9 +10,10 @@ import (
 
 // Score rates findings from 0 (worst) to 100 (no problem found).
 //
-// Only the root causes of problems count, neither their symptoms nor recommendations. Each check with findings subtracts a share of the remaining score, by the severity of
-// its worst finding: critical 25 %, high 12 %, medium 5 %, low 1 %, info 0 %. Further findings of the same check count for half,
-// a quarter and so on of that share: a check with a thousand findings weighs no more than two checks with one finding each.
+// Only the root causes of problems count, neither their symptoms nor recommendations. Each check with problems subtracts a share of the
+// remaining score, by the severity of its worst one: critical 25 %, high 12 %, medium 5 %, low 1 %, info 0 %. Further problems of the
+// same check count for half, a quarter and so on of that share: a check with a thousand problems weighs no more than two checks with one
+// each.
 //
 //	score = 100 × Π over checks (1 − share)^(2 − 2^(1−n))
 //

@@ -83,7 +83,9 @@ func withoutFolded(findings []causes.Linked, keptFor []int) []causes.Linked {
 func related(in Input, folded []causes.Linked) []v1alpha1.RelatedFinding {
 	var list []v1alpha1.RelatedFinding
 	for _, f := range folded[:min(len(folded), maxAlso)] {
-		list = append(list, v1alpha1.RelatedFinding{ID: f.ID, Check: f.Check, Severity: f.Severity, Message: line(in, f.Message, maxMessage)})
+		list = append(list, v1alpha1.RelatedFinding{
+			ID: f.ID, Check: f.Check, Severity: f.Severity, Message: line(in, f.Message, maxMessage),
+		})
 	}
 	return list
 }
