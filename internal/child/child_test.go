@@ -49,6 +49,12 @@ func work(name string) error {
 		kept := make([]byte, 8<<30)
 		kept[len(kept)-1] = 1
 		fmt.Fprint(connection, len(kept))
+	case "most of the limit":
+		kept := make([]byte, limit*3/4)
+		for i := range kept {
+			kept[i] = 1
+		}
+		_, err = fmt.Fprintln(connection, len(kept))
 	case "many small allocations":
 		var kept [][]byte
 		for {
@@ -107,6 +113,13 @@ func ask(answer *string) func(io.ReadWriteCloser) error {
 func TestAChildAnswersItsParent(t *testing.T) {
 	var answer string
 	if err := command("echo").Run(t.Context(), ask(&answer)); err != nil || answer != "hello\n" {
+		t.Errorf("answer %q, error %v", answer, err)
+	}
+}
+
+func TestAChildCanUseItsMemoryLimit(t *testing.T) {
+	var answer string
+	if err := command("most of the limit").Run(t.Context(), ask(&answer)); err != nil || answer != fmt.Sprintln(limit*3/4) {
 		t.Errorf("answer %q, error %v", answer, err)
 	}
 }

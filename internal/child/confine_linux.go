@@ -1,9 +1,11 @@
 package child
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 )
 
@@ -18,14 +20,41 @@ const (
 func confine(limit int64) error {
 	// RLIMIT_DATA counts private writable mappings, which is all memory of a Go program but its text and reserved addresses.
 	// https://man7.org/linux/man-pages/man2/setrlimit.2.html
-	bytes := &syscall.Rlimit{Cur: uint64(limit), Max: uint64(limit)} //nolint:gosec // limits are positive
-	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, bytes); err != nil {
+	mapped := uint64(limit + reserved()) //nolint:gosec // limits are positive
+	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: mapped, Max: mapped}); err != nil {
 		return fmt.Errorf("limit the memory to %d bytes: %w", limit, err)
 	}
 	// Both only help; a kernel that refuses them has the limit above.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte(firstToKill), 0)
 	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, niceness)
 	return nil
+}
+
+// reserved is how much this process has mapped and not used, in bytes: tables of the runtime for the largest heap that is possible, about
+// 80 MiB in a program that has just started. They are no memory, and would take most of a small limit. It is 0 without /proc, so that the
+// limit is lower then.
+func reserved() int64 {
+	content, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	return max(0, kibibytes(content, "VmData")-kibibytes(content, "RssAnon"))
+}
+
+// kibibytes is the value of a line of /proc/self/status in bytes, or 0 without one.
+func kibibytes(status []byte, name string) int64 {
+	for line := range bytes.Lines(status) {
+		fields := bytes.Fields(line)
+		if len(fields) != 3 || string(fields[0]) != name+":" {
+			continue
+		}
+		value, err := strconv.ParseInt(string(fields[1]), 10, 64)
+		if err != nil {
+			return 0
+		}
+		return value << 10
+	}
+	return 0
 }
 
 // killed reports whether SIGKILL ended the process. The kernel sends it when a cgroup is out of memory.
