@@ -42,6 +42,9 @@ const (
 	ListBytes = 8 << 20
 )
 
+// maxHeader of a response in bytes.
+const maxHeader = 64 << 10
+
 // memoryFactor is how much memory the decoded values of a response may take, as a multiple of the bytes of the response.
 const memoryFactor = 2
 
@@ -104,7 +107,7 @@ func NewClient(endpoint Endpoint, options Options) (*Client, error) {
 	options.Limits = options.Limits.defaulted()
 	transport := &http.Transport{
 		TLSClientConfig: config, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: 90 * time.Second,
-		TLSHandshakeTimeout: options.Limits.Timeout, MaxResponseHeaderBytes: 64 << 10,
+		TLSHandshakeTimeout: options.Limits.Timeout, MaxResponseHeaderBytes: maxHeader,
 		DialContext: options.Egress.Dialer(options.Limits.Timeout).DialContext,
 	}
 	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: base})

@@ -197,13 +197,13 @@ func (m *Metrics) Observe(backend, operation string, err error, took time.Durati
 // maxBytes gets an error that ToProblem turns into ResponseTooLarge.
 type Bounded struct {
 	net.Conn
-	left int64
-	stop func() bool
+	limit, left int64
+	stop        func() bool
 }
 
 // Bound a connection. Close lets go of the context, too.
 func Bound(ctx context.Context, conn net.Conn, maxBytes int64) *Bounded {
-	b := &Bounded{Conn: conn, left: maxBytes}
+	b := &Bounded{Conn: conn, limit: maxBytes, left: maxBytes}
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline) // a connection that cannot is one that is closed, which the next call finds
 	}
@@ -214,7 +214,7 @@ func Bound(ctx context.Context, conn net.Conn, maxBytes int64) *Bounded {
 // Read at most what is left.
 func (b *Bounded) Read(into []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, errTooLarge
+		return 0, &sizeError{b.limit}
 	}
 	if int64(len(into)) > b.left {
 		into = into[:b.left]

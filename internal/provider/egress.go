@@ -17,7 +17,8 @@ import (
 // DeniedPrefixes, however they are written or embedded in another address, and the names of metadata services. The zero value allows
 // everything else.
 type Egress struct {
-	// AllowLoopback allows 127.0.0.0/8, ::1 and localhost: for tests, and for a manager that runs outside of the cluster.
+	// AllowLoopback allows 127.0.0.0/8, ::1 and localhost, except for what Denied has: for tests, and for a manager that runs outside of
+	// the cluster.
 	AllowLoopback bool
 	// Denied addresses, in addition to DeniedPrefixes. They take precedence over what is allowed.
 	Denied []netip.Prefix
@@ -115,6 +116,9 @@ func isNumber(label string) bool {
 func (e Egress) allows(ip netip.Addr, hostAllowed bool) error {
 	ip = ip.Unmap().WithZone("")
 	if e.AllowLoopback && ip.IsLoopback() {
+		if slices.ContainsFunc(e.Denied, func(prefix netip.Prefix) bool { return prefix.Contains(ip) }) {
+			return errEgressOperator
+		}
 		return nil
 	}
 	denied := append(DeniedPrefixes(), e.Denied...)

@@ -80,6 +80,10 @@ func TestTheOperatorNarrowsWhatMayBeCalled(t *testing.T) {
 			Egress{Denied: prefixes("10.96.0.0/12", "2001:db8::/32")}, []string{"10.0.0.1", "loki.team"},
 			[]string{"10.96.0.1", "::ffff:10.96.0.1", "64:ff9b::a60:1", "2002:a60:1::", "2001:db8::1"},
 		},
+		"denied loopback addresses": {
+			Egress{AllowLoopback: true, Denied: prefixes("127.0.0.2/31", "::1/128")}, []string{"127.0.0.1", "localhost"},
+			[]string{"127.0.0.2", "::ffff:127.0.0.3", "::1"},
+		},
 		"denied hosts": {
 			Egress{DeniedHosts: []string{"*.corp.example.com", "vault.*"}}, []string{"example.com", "10.0.0.1"},
 			[]string{"a.corp.example.com", "A.b.CORP.example.com.", "vault.team"},

@@ -3,16 +3,21 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 
 	"golang.org/x/time/rate"
 )
 
-var (
-	errRedirected = errors.New("redirected to another host")
-	errTooLarge   = errors.New("response over the size limit")
-)
+var errRedirected = errors.New("redirected to another host")
+
+// sizeError is a response over its size limit, in bytes.
+type sizeError struct{ limit int64 }
+
+func (e *sizeError) Error() string {
+	return fmt.Sprintf("response over the limit of %d bytes", e.limit)
+}
 
 // limited is the one way out: it adds headers and credentials for its own host only, waits for a free slot, and bounds the answer.
 type limited struct {
@@ -48,14 +53,14 @@ func (l *limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	limit := limitOf(request.Context(), l.bytes)
 	if response.ContentLength > limit {
 		_ = response.Body.Close()
-		return nil, errTooLarge
+		return nil, &sizeError{limit}
 	}
 	expected := limit
 	if response.ContentLength >= 0 {
 		expected = response.ContentLength
 	}
 	response.Body = &bounded{
-		ReadCloser: response.Body, left: limit, free: uncounted, ctx: request.Context(), lease: l.memory.open(expected),
+		ReadCloser: response.Body, limit: limit, left: limit, free: uncounted, ctx: request.Context(), lease: l.memory.open(expected),
 	}
 	return response, nil
 }
@@ -86,7 +91,7 @@ func (l *limited) CloseIdleConnections() {
 // small answer that unpacks to gigabytes ends here, too. What it reads is taken from the memory of all responses until it is closed.
 type bounded struct {
 	io.ReadCloser
-	left int64
+	limit, left int64
 	// free is what may be read before the lease must grow.
 	free  int64
 	ctx   context.Context //nolint:containedctx // that of the request, which ends with the body
@@ -95,7 +100,7 @@ type bounded struct {
 
 func (b *bounded) Read(into []byte) (int, error) {
 	if b.left < 0 {
-		return 0, errTooLarge
+		return 0, &sizeError{b.limit}
 	}
 	if b.lease != nil {
 		if b.free <= 0 {
@@ -109,7 +114,7 @@ func (b *bounded) Read(into []byte) (int, error) {
 	n, err := b.ReadCloser.Read(into)
 	b.free -= int64(n)
 	if b.left -= int64(n); b.left < 0 {
-		return n + int(b.left), errTooLarge // what is over the limit is not handed on
+		return n + int(b.left), &sizeError{b.limit} // what is over the limit is not handed on
 	}
 	return n, err
 }

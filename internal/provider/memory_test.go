@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -253,8 +254,15 @@ func TestProblemsNameTheLimitOfAResponse(t *testing.T) {
 		"/deep":   `{"a":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
 		"/name":   `{"` + strings.Repeat("x", 100_000) + `":1}`,
 		"/memory": `{"list":[` + strings.Repeat(`{},`, 100_000) + `{}]}`,
+		"/large":  strings.Repeat(" ", ProbeBytes+1), "/chunked": strings.Repeat(" ", ProbeBytes+1),
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/large":
+			w.Header().Set("Content-Length", strconv.Itoa(ProbeBytes+1))
+		case "/header":
+			w.Header().Set("X-Large", strings.Repeat("x", maxHeader))
+		}
 		_, _ = io.WriteString(w, bodies[r.URL.Path])
 	}))
 	t.Cleanup(server.Close)
@@ -265,6 +273,7 @@ func TestProblemsNameTheLimitOfAResponse(t *testing.T) {
 	t.Cleanup(c.Close)
 	for path, want := range map[string]string{
 		"/deep": "nests more than 128 objects", "/name": "field name of more than 64Ki", "/memory": "more than 2Mi of memory",
+		"/large": "over the size limit of 1Mi", "/chunked": "over the size limit of 1Mi", "/header": "header of the response of",
 	} {
 		var answer struct{ List []struct{ A, B, C, D string } }
 		err := c.JSON(t.Context(), Request{Operation: "probe", Path: path, MaxBytes: ProbeBytes}, &answer)

@@ -28,6 +28,7 @@ func ToProblem(err error, host string, fields Fields) *problem.Problem {
 	}
 	var resolve *net.DNSError
 	var timeout net.Error
+	var size *sizeError
 	switch {
 	case errors.Is(err, errEgress):
 		return deniedHost(err, host, fields)
@@ -41,8 +42,12 @@ func ToProblem(err error, host string, fields Fields) *problem.Problem {
 				"network policies", host)
 	case errors.Is(err, errRedirected):
 		return redirected(err, host, fields)
-	case errors.Is(err, errTooLarge):
-		return problem.Retrying(v1alpha1.ReasonResponseTooLarge, err, "the response of %s is over the size limit and was dropped", host)
+	case errors.As(err, &size):
+		return problem.Retrying(v1alpha1.ReasonResponseTooLarge, err, "the response of %s is over the size limit of %s and was dropped", host,
+			quantity(size.limit))
+	case isHeader(err):
+		return problem.Retrying(v1alpha1.ReasonResponseTooLarge, err, "the header of the response of %s is over the size limit of %s, so the "+
+			"response was dropped; check that the URL leads to the right service", host, quantity(maxHeader))
 	case isMemory(err):
 		return outOfMemory(err, host)
 	case errors.As(err, &resolve) && !resolve.IsTimeout:
@@ -114,6 +119,12 @@ func overLimit(limit *stream.LimitError, host string) *problem.Problem {
 	}
 	return problem.Retrying(v1alpha1.ReasonInvalidResponse, limit,
 		"the response of %s has more than %d %s and was dropped", host, limit.Max, limit.Limit)
+}
+
+// isHeader reports whether the header of a response is over maxHeader. net/http has no type for this error, of HTTP/1 and HTTP/2.
+func isHeader(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "server response headers exceeded") || strings.Contains(text, "response header list larger than")
 }
 
 // quantity of bytes, such as 32Mi.
