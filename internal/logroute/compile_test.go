@@ -129,7 +129,7 @@ func TestWhatCannotBeRoutedIsAProblemOfItsOwn(t *testing.T) {
 		reason, say string
 	}{
 		"another namespace": {change: func(b *Backend) { b.Collect.Include = []v1alpha1.LogSelector{namespaces("team-b")} },
-			reason: v1alpha1.ReasonNamespaceNotAllowed, say: "--log-collection-namespaces"},
+			reason: v1alpha1.ReasonNamespaceNotAllowed, say: "logCollection.clusterWideNamespaces"},
 		"a link-local address": {change: func(b *Backend) { b.Endpoint.URL = "http://169.254.169.254" },
 			reason: v1alpha1.ReasonEgressDenied, say: "never called"},
 		"an address in disguise": {change: func(b *Backend) { b.Endpoint.URL = "http://2852039166" }, reason: v1alpha1.ReasonEgressDenied,

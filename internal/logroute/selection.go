@@ -41,7 +41,7 @@ func selectionOf(b *Backend, everywhere bool) (selection, *problem.Problem) {
 				if namespace != b.Name.Namespace {
 					return s, problem.UserError(v1alpha1.ReasonNamespaceNotAllowed, nil,
 						"%s.namespaces includes %s, but LogBackends in namespace %s can only collect from their own namespace; "+
-							"remove it, or add %s to the manager's flag --log-collection-namespaces",
+							"remove it, or add %s to logCollection.clusterWideNamespaces in the manager's configuration",
 						field, namespace, b.Name.Namespace, b.Name.Namespace)
 				}
 			}
