@@ -73,7 +73,7 @@ func TestCompileErrorsHaveTheirLocation(t *testing.T) {
 		},
 		"an invalid regular expression": {
 			onDeployments("object.metadata.name.matches('(')"),
-			`custom check "owner-label": expression, line 1, column 30: invalid matches argument`,
+			`custom check "owner-label": expression, line 1, column 30: the regular expression is invalid: missing closing ): (`,
 		},
 		"two errors": {
 			onDeployments("a == b"),

@@ -1,7 +1,9 @@
 package custom
 
 import (
+	"errors"
 	"fmt"
+	"regexp/syntax"
 	"slices"
 
 	"github.com/google/cel-go/cel"
@@ -10,6 +12,7 @@ import (
 	"github.com/google/cel-go/common/operators"
 	"github.com/google/cel-go/common/types"
 
+	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/pattern"
 )
 
@@ -25,6 +28,8 @@ const (
 	maxCopied = 500
 	// maxErrors that are reported for one expression. Each has the line of the expression.
 	maxErrors = 10
+	// maxQuoted of a regular expression in an error, in runes.
+	maxQuoted = 60
 )
 
 // boundedMacros returns the macros that copy their target, with a limit. The parser expands them before the expression can be counted.
@@ -140,7 +145,12 @@ func (c *compiler) parse(field, expression string) *cel.Ast {
 			report(expr, "type %s is not available: use maps", expr.AsStruct().TypeName())
 		case celast.CallKind:
 			if literal, source, ok := literalPattern(expr.AsCall()); ok {
-				if _, err := pattern.Parse(source, c.limits.literals); pattern.IsTooLarge(err) {
+				_, err := pattern.Parse(source, c.limits.literals)
+				var invalid *syntax.Error
+				switch {
+				case errors.As(err, &invalid):
+					report(literal, "the regular expression is invalid: %s: %s", invalid.Code, facts.Clip(oneLine(invalid.Expr), maxQuoted))
+				case err != nil:
 					report(literal, "%s", err)
 				}
 			}
