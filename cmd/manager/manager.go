@@ -22,6 +22,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers"
 	"kubeops.io/kubeops/internal/explain/rediscache"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/memlimit"
 	"kubeops.io/kubeops/internal/provider"
@@ -56,7 +57,7 @@ func managerOptions(config *configv1alpha1.ManagerConfig, scheme *runtime.Scheme
 	}
 	return ctrl.Options{
 		Scheme: scheme,
-		Cache:  cache.Options{DefaultNamespaces: served, DefaultTransform: cache.TransformStripManagedFields()},
+		Cache:  cache.Options{DefaultNamespaces: served, DefaultTransform: kind.CacheTransform()},
 		// A report may have 512 KiB: none is kept in memory.
 		Client:                  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&v1alpha1.InspectionReport{}}}},
 		Metrics:                 metricsserver.Options{BindAddress: config.Metrics.BindAddress},

@@ -29,6 +29,7 @@ func (a *Auxiliary[T]) Reconcile(ctx context.Context, request ctrl.Request) (ctr
 	if !object.GetDeletionTimestamp().IsZero() {
 		return ctrl.Result{}, nil
 	}
+	Slim(object)
 	scope := &Scope[T]{Object: object, Stored: object.DeepCopyObject().(T), Now: a.Clock.Now()}
 	after, err := a.Logic(ctx, scope)
 	if err != nil {

@@ -141,6 +141,7 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, request ctrl.Request) (ct
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	Slim(object)
 	scope := &Scope[T]{Object: object, Stored: object.DeepCopyObject().(T), Now: r.Clock.Now()}
 	if !object.GetDeletionTimestamp().IsZero() {
 		return ctrl.Result{}, r.finalize(ctx, scope)

@@ -1,0 +1,58 @@
+package kind
+
+import (
+	"k8s.io/client-go/tools/cache"
+	ctrlcache "sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+// Slim removes the metadata that no controller reads. Tenants write it: labels, annotations, finalizers and owner references can have
+// 1.5 MiB, and a reconcile that waits for a server would keep them. Finalizers stay, since a reconcile patches them, and so does the
+// annotation kubeops.io/requested-at, as a status records it. Removed metadata is not removed in the cluster: patches have only what
+// changed.
+func Slim(object client.Object) {
+	object.SetManagedFields(nil)
+	object.SetLabels(nil)
+	object.SetOwnerReferences(nil)
+	request := Request(object)
+	if request == "" {
+		object.SetAnnotations(nil)
+		return
+	}
+	object.SetAnnotations(map[string]string{v1alpha1.AnnotationRequestedAt: request})
+}
+
+// CacheTransform leaves in the cache of a manager what controllers read from there. Reconciles read the objects themselves without the
+// cache, so that the memory of the manager does not grow with what tenants write, such as 1,000 Inspections of 1 MiB:
+//
+//   - of all objects no managed fields
+//   - of the kinds of KubeOps that have a spec, only the metadata that Slim leaves, without finalizers, and the status
+//   - of the spec what events are mapped by (the references of an Inspection), and that of a LogBackend that collects
+func CacheTransform() cache.TransformFunc {
+	strip := ctrlcache.TransformStripManagedFields()
+	return func(in any) (any, error) {
+		switch object := in.(type) {
+		case *v1alpha1.Inspection:
+			spec := &object.Spec
+			object.Spec = v1alpha1.InspectionSpec{Suspend: spec.Suspend, Channels: spec.Channels, AI: spec.AI}
+		case *v1alpha1.MetricsBackend:
+			object.Spec = v1alpha1.MetricsBackendSpec{}
+		case *v1alpha1.LogBackend:
+			if object.Spec.Collect == nil {
+				object.Spec = v1alpha1.LogBackendSpec{}
+			}
+		case *v1alpha1.AIProvider:
+			object.Spec = v1alpha1.AIProviderSpec{}
+		case *v1alpha1.NotificationChannel:
+			object.Spec = v1alpha1.NotificationChannelSpec{}
+		default:
+			return strip(in)
+		}
+		object := in.(client.Object)
+		Slim(object)
+		object.SetFinalizers(nil)
+		return in, nil
+	}
+}
