@@ -24,7 +24,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 	@BIN=$(BIN) hack/demo.sh
 
 .PHONY: test
-test: test-unit test-e2e ## Run all tests: unit, fuzz corpora, controllers against a real API server, end to end on a real node
+test: test-unit test-walls test-e2e ## Run all tests: unit, fuzz corpora, controllers against a real API server, end to end on a real node
 
 ##@ Development
 
@@ -41,6 +41,10 @@ test-unit: kube servers ## Run the unit tests, with controllers against a real A
 .PHONY: servers
 servers: $(BIN) ## Download or build the servers that the tests use, such as Prometheus and Loki (once; takes minutes)
 	@BIN=$(BIN) hack/servers.sh
+
+.PHONY: test-walls
+test-walls: kube ## Run the manager in 256 MiB beside the hostile resources of a tenant, on a real API server
+	go test ./test/walls -count=1 -timeout 20m -v
 
 .PHONY: test-e2e
 test-e2e: build kube ## Run the end-to-end tests on a real node

@@ -1,0 +1,214 @@
+package walls
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/testkit"
+)
+
+const (
+	managerNamespace = "kubeops-system"
+	// offender and crowd are the namespaces of the hostile tenants.
+	offender = "offender"
+	crowd    = "crowd"
+)
+
+// cluster is a real API server with KubeOps installed.
+type cluster struct {
+	t      *testing.T
+	config *rest.Config // of an administrator
+	client client.WithWatch
+	// tenants are the clients of those who may edit a namespace, by its name.
+	tenants map[string]client.Client
+	// program is the path of the manager, once it is built.
+	program string
+	// stopTenants ends what tenants do over and over.
+	stopTenants func()
+}
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	config := testkit.APIServer(t)
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		t.Fatal(err)
+	}
+	admin, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cluster{t: t, config: config, client: admin, tenants: map[string]client.Client{}}
+	c.namespace(managerNamespace)
+	c.namespace("kubeops-logging")
+	for _, folder := range []string{"rbac", "admission", "components/log-collection"} {
+		c.install(filepath.Join("..", "..", "config", folder))
+	}
+	return c
+}
+
+// install the manifests of a folder. Namespaces exist, and files of kustomize are none.
+func (c *cluster) install(folder string) {
+	c.t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+	if err != nil || len(files) == 0 {
+		c.t.Fatalf("no manifests in %s: %v", folder, err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for _, object := range decode(c.t, string(content)) {
+			if !slices.Contains([]string{"Kustomization", "Component", "Namespace"}, object.GetKind()) {
+				c.create(object)
+			}
+		}
+	}
+}
+
+// decode the documents of a YAML file.
+func decode(t *testing.T, content string) (objects []*unstructured.Unstructured) {
+	t.Helper()
+	for decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewBufferString(content), 4096); ; {
+		object := &unstructured.Unstructured{}
+		err := decoder.Decode(object)
+		if errors.Is(err, io.EOF) {
+			return objects
+		}
+		if err != nil {
+			t.Fatalf("%v in:\n%.400s", err, content)
+		}
+		objects = append(objects, object)
+	}
+}
+
+func (c *cluster) create(object client.Object) {
+	c.t.Helper()
+	if err := c.client.Create(c.t.Context(), object); err != nil {
+		c.t.Fatalf("%s %s: %v", object.GetObjectKind().GroupVersionKind().Kind, object.GetName(), err)
+	}
+}
+
+func (c *cluster) namespace(name string) {
+	c.t.Helper()
+	c.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+}
+
+// newTenant is a namespace with the ServiceAccount kubeops, which may inspect it and read its Secrets, and a user with the role edit.
+func (c *cluster) newTenant(namespace string) {
+	c.t.Helper()
+	c.namespace(namespace)
+	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }
+	for _, account := range []string{v1alpha1.DefaultServiceAccountName, "developer"} {
+		c.create(&corev1.ServiceAccount{ObjectMeta: meta(account)})
+	}
+	c.create(&rbacv1.Role{ObjectMeta: meta("secrets"), Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get", "watch"}},
+	}})
+	for name, grant := range map[string][3]string{
+		"inspector": {"ClusterRole", "kubeops-inspector", v1alpha1.DefaultServiceAccountName},
+		"secrets":   {"Role", "secrets", v1alpha1.DefaultServiceAccountName},
+		"editor":    {"ClusterRole", "kubeops-editor", "developer"},
+		"viewer":    {"ClusterRole", "kubeops-viewer", "developer"},
+		// A controller adds both to the role edit, which does not run here.
+		"edit": {"ClusterRole", "system:aggregate-to-edit", "developer"},
+		"view": {"ClusterRole", "system:aggregate-to-view", "developer"},
+	} {
+		c.create(&rbacv1.RoleBinding{
+			ObjectMeta: meta(name), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: grant[0], Name: grant[1]},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: grant[2]}},
+		})
+	}
+	developer, err := client.New(c.as(namespace, "developer"), client.Options{Scheme: c.client.Scheme(), Mapper: c.client.RESTMapper()})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.tenants[namespace] = developer
+	c.eventually("the roles of the tenant take effect", time.Minute, func(ctx context.Context) error {
+		return developer.List(ctx, &v1alpha1.InspectionList{}, client.InNamespace(namespace))
+	})
+}
+
+// as is the configuration of a ServiceAccount with a real token.
+func (c *cluster) as(namespace, name string) *rest.Config {
+	c.t.Helper()
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	token := &authenticationv1.TokenRequest{}
+	if err := c.client.SubResource("token").Create(c.t.Context(), account, token); err != nil {
+		c.t.Fatal(err)
+	}
+	config := rest.AnonymousClientConfig(c.config)
+	config.BearerToken = token.Status.Token
+	config.QPS = -1
+	return config
+}
+
+// eventually waits until a condition holds; what it returned last is the failure.
+func (c *cluster) eventually(what string, within time.Duration, holds func(context.Context) error) {
+	c.t.Helper()
+	var last error
+	err := wait.PollUntilContextTimeout(c.t.Context(), 100*time.Millisecond, within, true, func(ctx context.Context) (bool, error) {
+		last = holds(ctx)
+		return last == nil, nil
+	})
+	if err != nil {
+		c.t.Fatalf("%s: %v", what, last)
+	}
+}
+
+// removeOffenders deletes what the hostile tenants created, finalizers included, until the manager has nothing left to do for them.
+func (c *cluster) removeOffenders() {
+	c.t.Helper()
+	for namespace := range c.tenants {
+		for _, kind := range []string{"Inspection", "MetricsBackend", "LogBackend", "AIProvider", "NotificationChannel", "InspectionReport"} {
+			list := &metav1.PartialObjectMetadataList{}
+			list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(kind + "List"))
+			object := &metav1.PartialObjectMetadata{}
+			object.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(kind))
+			c.eventually("the "+kind+"s of "+namespace+" are gone", time.Minute, func(ctx context.Context) error {
+				if err := c.client.DeleteAllOf(ctx, object, client.InNamespace(namespace)); err != nil {
+					return err
+				}
+				if err := c.client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+					return err
+				}
+				var names []string
+				for i := range list.Items {
+					left := &list.Items[i]
+					names = append(names, left.Name)
+					patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
+					if err := client.IgnoreNotFound(c.client.Patch(ctx, left, patch)); err != nil {
+						return err
+					}
+				}
+				if len(names) > 0 {
+					return fmt.Errorf("left: %.200s", strings.Join(names, " "))
+				}
+				return nil
+			})
+		}
+	}
+}
