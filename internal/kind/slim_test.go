@@ -34,10 +34,12 @@ func TestTheCacheKeepsNothingThatGrowsWithAnObject(t *testing.T) {
 	checks := []v1alpha1.CustomCheck{{ID: "a", Expression: text}}
 	const maxBytes = 2 << 10
 	for name, object := range map[string]client.Object{
-		"Inspection":     &v1alpha1.Inspection{ObjectMeta: large(), Spec: v1alpha1.InspectionSpec{CustomChecks: checks}},
-		"MetricsBackend": &v1alpha1.MetricsBackend{ObjectMeta: large(), Spec: v1alpha1.MetricsBackendSpec{Type: v1alpha1.MetricsBackendType(text)}},
-		"LogBackend":     &v1alpha1.LogBackend{ObjectMeta: large(), Spec: v1alpha1.LogBackendSpec{Type: v1alpha1.LogBackendType(text)}},
-		"AIProvider":     &v1alpha1.AIProvider{ObjectMeta: large(), Spec: v1alpha1.AIProviderSpec{Model: text}},
+		"Inspection": &v1alpha1.Inspection{ObjectMeta: large(), Spec: v1alpha1.InspectionSpec{CustomChecks: checks}},
+		"MetricsBackend": &v1alpha1.MetricsBackend{ObjectMeta: large(), Spec: v1alpha1.MetricsBackendSpec{
+			Type: v1alpha1.MetricsBackendType(text),
+		}},
+		"LogBackend": &v1alpha1.LogBackend{ObjectMeta: large(), Spec: v1alpha1.LogBackendSpec{Type: v1alpha1.LogBackendType(text)}},
+		"AIProvider": &v1alpha1.AIProvider{ObjectMeta: large(), Spec: v1alpha1.AIProviderSpec{Model: text}},
 		"NotificationChannel": &v1alpha1.NotificationChannel{ObjectMeta: large(), Spec: v1alpha1.NotificationChannelSpec{
 			Template: v1alpha1.NotificationTemplate{Text: text},
 		}},
@@ -55,7 +57,8 @@ func TestTheCacheKeepsNothingThatGrowsWithAnObject(t *testing.T) {
 		switch {
 		case len(content) > maxBytes:
 			t.Errorf("%s: %d bytes are kept: %.300s", name, len(content), content)
-		case got.GetName() != "a" || got.GetNamespace() != "team" || got.GetUID() != "u" || got.GetResourceVersion() != "7" || got.GetGeneration() != 3:
+		case got.GetName() != "a" || got.GetNamespace() != "team" || got.GetUID() != "u" || got.GetResourceVersion() != "7",
+			got.GetGeneration() != 3:
 			t.Errorf("%s: its identity is gone: %s", name, content)
 		case got.GetAnnotations()[v1alpha1.AnnotationRequestedAt] != request || kind.Request(got) != request:
 			t.Errorf("%s: the request is %q, want %q", name, got.GetAnnotations(), request)

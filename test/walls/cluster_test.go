@@ -183,7 +183,9 @@ func (c *cluster) eventually(what string, within time.Duration, holds func(conte
 func (c *cluster) removeOffenders() {
 	c.t.Helper()
 	for namespace := range c.tenants {
-		for _, kind := range []string{"Inspection", "MetricsBackend", "LogBackend", "AIProvider", "NotificationChannel", "InspectionReport"} {
+		for _, kind := range []string{
+			"Inspection", "MetricsBackend", "LogBackend", "AIProvider", "NotificationChannel", "InspectionReport",
+		} {
 			list := &metav1.PartialObjectMetadataList{}
 			list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind(kind + "List"))
 			object := &metav1.PartialObjectMetadata{}

@@ -78,7 +78,8 @@ func (n *neighbour) createPod(i int) error {
 	started := metav1.NewTime(time.Now().Add(-time.Hour).Truncate(time.Second))
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: n.key.Namespace, Name: fmt.Sprintf("shop-%d", i), Labels: map[string]string{"app": "shop", "number": strconv.Itoa(i)},
+			Namespace: n.key.Namespace, Name: fmt.Sprintf("shop-%d", i),
+			Labels: map[string]string{"app": "shop", "number": strconv.Itoa(i)},
 		},
 		Spec: corev1.PodSpec{NodeName: fmt.Sprintf("node-%d", i%20), Containers: []corev1.Container{{
 			Name: "shop", Image: "registry.example.com/shop:1.0", Env: []corev1.EnvVar{{Name: "MODE", Value: "production"}},
@@ -155,6 +156,7 @@ func (n *neighbour) measureUntilStopped(ctx context.Context) (stop func() []run)
 func (n *neighbour) run(ctx context.Context) (r run, err error) {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	n.runs++
 	if r.control, err = n.control(limited); err != nil {
 		return r, err
 	}
@@ -164,7 +166,6 @@ func (n *neighbour) run(ctx context.Context) (r run, err error) {
 		return r, err
 	}
 	defer events.Stop()
-	n.runs++
 	request := fmt.Sprintf("run-%d", n.runs)
 	patch := client.RawPatch("application/merge-patch+json",
 		[]byte(`{"metadata":{"annotations":{"`+v1alpha1.AnnotationRequestedAt+`":"`+request+`"}}}`))
@@ -206,7 +207,7 @@ func (n *neighbour) control(ctx context.Context) (time.Duration, error) {
 		return 0, fmt.Errorf("the control: %w", err)
 	}
 	report := result.Report
-	report.ObjectMeta = metav1.ObjectMeta{Namespace: n.key.Namespace, Name: "control"}
+	report.ObjectMeta = metav1.ObjectMeta{Namespace: n.key.Namespace, Name: fmt.Sprintf("control-%d", n.runs)}
 	if err := n.client.Create(ctx, report); err != nil {
 		return 0, fmt.Errorf("the control: %w", err)
 	}

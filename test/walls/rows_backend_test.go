@@ -86,7 +86,8 @@ func responseRows() (rows []row) {
 		"bomb": notReady(v1alpha1.ReasonResponseTooLarge, share), "silent": notReady(v1alpha1.ReasonTimeout, "spec.timeout"),
 		"drip": notReady(v1alpha1.ReasonTimeout, "spec.timeout"), "deep": notReady("", ""), "number": notReady("", ""),
 		"loop": notReady(v1alpha1.ReasonRedirected, ""), "metadata": notReady(v1alpha1.ReasonRedirected, ""),
-		"header": notReady("", "64Ki"), "error": notReady(v1alpha1.ReasonServerError, ""), "hang-up": notReady(v1alpha1.ReasonUnreachable, ""),
+		"header": notReady("", "64Ki"),
+		"error":  notReady(v1alpha1.ReasonServerError, ""), "hang-up": notReady(v1alpha1.ReasonUnreachable, ""),
 		"html": notReady(v1alpha1.ReasonInvalidResponse, ""), "later": notReady(v1alpha1.ReasonRateLimited, ""),
 	} {
 		for kind, manifest := range kinds {

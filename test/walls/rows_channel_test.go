@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -14,8 +13,8 @@ import (
 
 // channel sends a test message with a template.
 func channel(template string) string {
-	return resource("NotificationChannel", "{type: webhook, timeout: 5s, sendTest: true, webhook: {url: \"$SERVER/accept\"}, filter: {minSeverity: info}, template: "+
-		template+"}")
+	return resource("NotificationChannel", "{type: webhook, timeout: 5s, sendTest: true, webhook: {url: \"$SERVER/accept\"}, "+
+		"filter: {minSeverity: info}, template: "+template+"}")
 }
 
 // channelRows are templates and receivers.
@@ -119,9 +118,8 @@ func collectionRows() []row {
 }
 
 // every does something again and again until ctx ends.
-func every(d time.Duration, do func(ctx context.Context, tenant client.Client, object *unstructured.Unstructured, n int) error) func(
-	context.Context, client.Client, *unstructured.Unstructured) error {
-	return func(ctx context.Context, tenant client.Client, object *unstructured.Unstructured) error {
+func every(d time.Duration, do func(ctx context.Context, tenant client.Client, object object, n int) error) action {
+	return func(ctx context.Context, tenant client.Client, object object) error {
 		for n := 0; ctx.Err() == nil; n++ {
 			if err := do(ctx, tenant, object.DeepCopy(), n); err != nil {
 				return err

@@ -23,8 +23,8 @@ func with(metadata, manifest string) string {
 // labels are a number of labels of about 350 bytes.
 func labels(n int) string {
 	return "labels: {" + strings.Trim(list(n, func(i int) string {
-		return fmt.Sprintf("%s/%s%d: %s", strings.TrimSuffix(strings.Repeat(strings.Repeat("d", 40)+".", 5), "."), strings.Repeat("l", 50), i,
-			strings.Repeat("v", 60))
+		return fmt.Sprintf("%s/%s%d: %s", strings.TrimSuffix(strings.Repeat(strings.Repeat("d", 40)+".", 5), "."),
+			strings.Repeat("l", 50), i, strings.Repeat("v", 60))
 	}), "[]") + "}"
 }
 
@@ -50,29 +50,30 @@ func metadataRows() []row {
 		}), quick), want: harmless("")},
 		{name: "deleted-and-kept", manifest: with("finalizers: [example.com/never]", metrics("$SERVER/silent")),
 			want: notReady(v1alpha1.ReasonTimeout, ""),
-			then: func(ctx context.Context, tenant client.Client, object *unstructured.Unstructured) error {
+			then: func(ctx context.Context, tenant client.Client, object object) error {
 				return tolerant(tenant.Delete(ctx, object.DeepCopy()))
 			}},
 		{name: "status-of-tenant", manifest: quick, want: harmless(""),
-			then: func(ctx context.Context, tenant client.Client, object *unstructured.Unstructured) error {
-				patch := mergePatch(`{"status":{"lastReport":"../../../neighbour/x","activeRun":{"trigger":"request","generation":1,"report":"x"}}}`)
+			then: func(ctx context.Context, tenant client.Client, object object) error {
+				patch := mergePatch(`{"status":{"lastReport":"../../../neighbour/x","score":100}}`)
 				if err := tenant.Status().Patch(ctx, object.DeepCopy(), patch); !apierrors.IsForbidden(err) {
 					return fmt.Errorf("the tenant wrote the status: %w", err)
 				}
 				return nil
 			}},
 		{name: "requests", manifest: quick, want: harmless(""), then: every(50*time.Millisecond,
-			func(ctx context.Context, tenant client.Client, object *unstructured.Unstructured, n int) error {
-				return tenant.Patch(ctx, object, mergePatch(fmt.Sprintf(`{"metadata":{"annotations":{%q:"%d"}}}`, v1alpha1.AnnotationRequestedAt, n)))
+			func(ctx context.Context, tenant client.Client, object object, n int) error {
+				patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:"%d"}}}`, v1alpha1.AnnotationRequestedAt, n)
+				return tenant.Patch(ctx, object, mergePatch(patch))
 			})},
 		{name: "generations", manifest: quick,
 			want: outcome{condition: v1alpha1.ConditionReady, status: "True"}, then: every(100*time.Millisecond,
-				func(ctx context.Context, tenant client.Client, object *unstructured.Unstructured, n int) error {
+				func(ctx context.Context, tenant client.Client, object object, n int) error {
 					return tolerant(tenant.Patch(ctx, object, mergePatch(fmt.Sprintf(`{"spec":{"keepReports":%d}}`, 1+n%20))))
 				})},
 		{name: "rotated", manifest: secretOf("rotated", "a") + resource("MetricsBackend", `{type: prometheus, timeout: 2s,
   prometheus: {url: "$SERVER/html"}, auth: {bearerToken: {name: rotated, key: key}}}`), want: notReady(v1alpha1.ReasonInvalidResponse, ""),
-			then: every(20*time.Millisecond, func(ctx context.Context, tenant client.Client, _ *unstructured.Unstructured, n int) error {
+			then: every(20*time.Millisecond, func(ctx context.Context, tenant client.Client, _ object, n int) error {
 				secret := &unstructured.Unstructured{}
 				secret.SetAPIVersion("v1")
 				secret.SetKind("Secret")
@@ -81,7 +82,7 @@ func metadataRows() []row {
 				return tenant.Patch(ctx, secret, mergePatch(fmt.Sprintf(`{"stringData":{"key":"%d"}}`, n)))
 			})},
 		{name: "recreated", manifest: loki("$SERVER/hang-up"), want: outcome{condition: v1alpha1.ConditionReady, status: "False"},
-			then: every(200*time.Millisecond, func(ctx context.Context, tenant client.Client, object *unstructured.Unstructured, n int) error {
+			then: every(200*time.Millisecond, func(ctx context.Context, tenant client.Client, object object, n int) error {
 				object.SetName(fmt.Sprintf("recreated-%d", n%5))
 				object.SetResourceVersion("")
 				object.SetUID("")

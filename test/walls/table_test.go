@@ -25,7 +25,7 @@ type row struct {
 	// copies of the last object that are created before it, with other names.
 	copies int
 	// then is what the tenant does after the manifest is applied, until ctx ends.
-	then func(ctx context.Context, tenant client.Client, object *unstructured.Unstructured) error
+	then action
 	want outcome
 
 	namespace string
@@ -34,6 +34,12 @@ type row struct {
 	result string
 	err    error
 }
+
+// object of a row, as the API server returned it.
+type object = *unstructured.Unstructured
+
+// action of a tenant, until ctx ends.
+type action func(ctx context.Context, tenant client.Client, object object) error
 
 // outcome of a row: the API server refuses it, or the manager sets a condition.
 type outcome struct {
