@@ -236,7 +236,11 @@ func (f *finder) flags(known map[string]form, arguments []argument) { //nolint:g
 func isLongFlag(rest string) bool {
 	switch strings.TrimLeft(rest, "abcdefghijklmnopqrstuvwxyz") {
 	case "":
-		return strings.HasPrefix("assword", rest) || strings.HasPrefix("ort", rest) || strings.HasPrefix("rotocol", rest)
+		for _, flag := range []string{"assword", "ort", "rotocol", "rivileged", "ublish", "ull", "roject", "rofile", "refix", "arallel"} {
+			if strings.HasPrefix(flag, rest) {
+				return true
+			}
+		}
 	}
 	return false
 }

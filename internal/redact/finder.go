@@ -263,8 +263,9 @@ func (f *finder) add(from, to int) bool {
 // lineStart is the position after the line break before a position, or within reach of it.
 func (f *finder) lineStart(at int) int {
 	low := max(0, at-maxReach)
-	f.work += at - low
-	return low + strings.LastIndexByte(f.text[low:at], '\n') + 1
+	start := low + strings.LastIndexByte(f.text[low:at], '\n') + 1
+	f.work += at - start + 1
+	return start
 }
 
 // lineEnd is the position of the line break after a position, or within reach of it.

@@ -22,6 +22,16 @@ func (f *finder) secret(n named, value literal, op operator) bool {
 	if n.meaning <= opaque && leaks.WordsOnly(strings.TrimRight(text, "0123456789abcdefghijklmnopqrstuvwxyz")) && f.refers(text) {
 		return false
 	}
+	if n.meaning < password && isFileName(text) {
+		return false
+	}
+	if f.isCiphertext(n, text) {
+		return false
+	}
+	if n.meaning == random && f.inQuery(n) {
+		n.meaning = key
+		return looksRandom(text) || isDigest(text)
+	}
 	switch n.meaning {
 	case random:
 		return looksRandom(text) && (!isDigest(text[strings.LastIndexByte(text, '-')+1:]) && !isDigest(text) || len(text) >= 32 &&
@@ -40,6 +50,22 @@ func (f *finder) secret(n named, value literal, op operator) bool {
 	default:
 		return f.tightSecret(n, text, value.quoted)
 	}
+}
+
+// inQuery reports whether a name is key in the query of a URL.
+func (f *finder) inQuery(n named) bool {
+	before := f.priorByte(n.from)
+	return (before == '?' || before == '&') && strings.HasSuffix(strings.ToLower(f.text[n.from:n.to]), "key")
+}
+
+// isCiphertext reports whether a value is that of a SealedSecret, which only the controller can decrypt.
+func (f *finder) isCiphertext(n named, text string) bool {
+	if !strings.HasPrefix(text, "Ag") || len(text) < 64 {
+		return false
+	}
+	low := max(0, n.from-8*maxReach)
+	f.work += n.from - low
+	return strings.Contains(f.text[low:n.from], "encryptedData")
 }
 
 // sensitive reports whether the text before a name, or the line after it, is about authentication.
@@ -61,12 +87,15 @@ func (f *finder) sensitive(at int) bool {
 	return false
 }
 
+// minKeyWord is the length of a key of small letters: shorter ones are words, as in "id-token: write".
+const minKeyWord = 6
+
 // tightSecret judges a value that is clearly assigned.
 func (f *finder) tightSecret(n named, text string, quoted bool) bool {
 	switch {
 	case leaks.Number(text):
 		return n.meaning == password && len(text) > 3 && strings.Trim(text, "0123456789") == "" || len(text) > 9
-	case len(text) < 3:
+	case len(text) < 3 || n.meaning == key && len(text) < minKeyWord && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz") == "":
 		return false
 	case n.meaning == key && len(text) > 10 && leaks.WordsOnly(text[:len(text)-5]) && f.refers(text):
 		return false // a generated name of an object
@@ -90,7 +119,7 @@ func (f *finder) looseSecret(n named, value literal, text string) bool {
 		least = 3
 	}
 	switch {
-	case f.isField(text) || len(text) < least || leaks.Number(text) && (n.meaning < password && len(text) < 16 || len(text) < 5):
+	case f.isField(text) || f.articles[strings.ToLower(text)] || len(text) < least || leaks.Number(text) && (n.meaning < password && len(text) < 16 || len(text) < 5):
 		return false
 	case n.meaning == key && leaks.WordsOnly(text) || leaks.WordsOnly(text) && f.refers(text):
 		return false
@@ -149,7 +178,7 @@ func (f *finder) capitalized(n named) bool {
 // freeSecret judges a value in words.
 func (f *finder) freeSecret(n named, value literal, text string) bool {
 	if value.quoted {
-		return !strings.ContainsRune(text, ' ') && len(text) > 3 && !f.refers(text) &&
+		return !strings.ContainsRune(text, ' ') && len(text) > 3 && (!f.refers(text) || looksRandom(text)) &&
 			(n.meaning == password || n.foreign || tokenLike(text, n.meaning))
 	}
 	if f.articles[strings.ToLower(text)] || isSetting(text) || text[0] == '-' || n.meaning < password && !n.compound &&

@@ -251,6 +251,9 @@ func (f *finder) words(n named, at, after int) bool {
 			return f.read(n, after+len(kind), loose)
 		}
 	}
+	if f.isVerb(n) && !f.isMixedWord(after) {
+		return false
+	}
 	if f.connected(n, after) {
 		return true
 	}
@@ -273,6 +276,21 @@ func (f *finder) words(n named, at, after int) bool {
 		return f.read(n, start, free)
 	}
 	return false
+}
+
+// isVerb reports whether a name may be the verb to pass.
+func (f *finder) isVerb(n named) bool { 
+	return strings.EqualFold(f.text[n.from:n.to], "pass") && strings.HasPrefix(f.text[n.to:], " ") && !n.flag
+}
+
+// isMixedWord reports whether the word at a position has letters and digits, and is neither a setting nor a flag.
+func (f *finder) isMixedWord(at int) bool {
+	at += len(f.text[at:min(len(f.text), at+1)]) - len(strings.TrimLeft(f.text[at:min(len(f.text), at+1)], "\"'`"))
+	word := f.text[at:min(len(f.text), at+maxNameBytes)]
+	if end := strings.IndexAny(word, " \t\r\n,;\"'`"); end >= 0 {
+		word = word[:end]
+	}
+	return word != "" && word[0] != '-' && !isSetting(word) && strings.ContainsAny(word, "0123456789!@#$%^&*") && tokenLike(word, password)
 }
 
 // lineAfter reads a value that is alone on the next line, or after an empty one: "use this password:".

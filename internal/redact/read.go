@@ -48,6 +48,9 @@ func (f *finder) read(n named, at int, op operator) bool { //nolint:gocyclo // a
 		}
 		at = next
 	}
+	if end := f.bareEnd(at, op); isHexNumber(f.text[at:max(at, end)]) {
+		return false
+	}
 	for range 4 {
 		m := f.wrapper.FindStringIndex(f.text[at:min(len(f.text), at+40)])
 		if m == nil || strings.HasPrefix(f.text[at:], `<<"`) {

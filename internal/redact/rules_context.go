@@ -81,6 +81,10 @@ func statementRules() []rule {
 			pattern: regexp.MustCompile(`(?m)(?:^|> |["'\s])(?:AUTH|auth)\s+(?:[\w.-]+\s+)?["']?([^\s"']{6,})["']?\s*$`),
 		},
 		{
+			id: RuleStatement, hints: []string{"auth "}, secret: func(_, value string) bool { return isScrambled(value) },
+			pattern: regexp.MustCompile(`(?:^|["'\s])AUTH\s+([^\s"']{9,})\s`),
+		},
+		{
 			id: RuleStatement, hints: []string{" on >", "setuser"}, secret: isLiteral,
 			pattern: regexp.MustCompile(`(?i)\b(?:setuser|user)\s+\S+\s+(?:[\w~*&+@-]+\s+)*[>#]([^\s"']{3,})`),
 		},
@@ -159,7 +163,15 @@ func settingRules() []rule {
 		},
 		{
 			id: RuleStatement, hints: []string{"auth"}, secret: isLiteral,
-			pattern: regexp.MustCompile(`(?i)\bauth["']?\s*[:=]\s*\(\s*["'][^"'\n]*["'],\s*["']([^"'\n]{3,})["']\)`),
+			pattern: regexp.MustCompile(`(?i)\bauth["']?\s*[:=]\s*[\[(]\s*["'][^"'\n]*["'],\s*["']([^"'\n]{3,})["'][\])]`),
+		},
+		{
+			id: RuleStatement, hints: []string{"clear-text", "rootpw"}, secret: isLiteral,
+			pattern: regexp.MustCompile(`\b(?:clear-text=|rootpw\s(?:--?\w+\s+)*)["']?([^\s"'-][^\s"']{2,})`),
+		},
+		{
+			id: RuleCommand, hints: []string{"user add "}, secret: isMixed,
+			pattern: regexp.MustCompile(`\buser add [\w.-]+:([^\s"']{6,})`),
 		},
 		{
 			id: RuleNamed, hints: []string{"mnemonic", "phrase", "seed"},
@@ -237,7 +249,7 @@ func addressRules() []rule {
 		// user/password@database and user:password@host without a scheme.
 		{
 			id: RulePasswordInURL, hints: []string{"@"}, secret: isMixed,
-			pattern: regexp.MustCompile(`(?:^|[\s"'=:])[A-Za-z][\w$.-]*/([^\s/@:"'<>]{6,})@(?://)?[A-Za-z][\w.-]*`),
+			pattern: regexp.MustCompile(`(?:^|[\s"'=:])[A-Za-z][\w$.-]*/([^\s/@:"'<>]{6,})@(?://)?[A-Za-z][\w.-]*(?:$|[^\w.:-]|:\D|:\d{1,5}\b)`),
 		},
 		{
 			id: RulePasswordInURL, hints: []string{"@"}, secret: isLiteral,
@@ -304,7 +316,7 @@ func shellRules() []rule {
 			pattern: regexp.MustCompile(`\bhttp-basic[.\w-]*\s+\S+\s+["']?([^\s"']{3,})`),
 		},
 		{
-			id: RuleCommand, hints: []string{"/p:", "/pass:", "/password:"}, secret: isLiteral,
+			id: RuleCommand, hints: []string{"/p:", "/pass:", "/password:"}, secret: isNoSetting,
 			pattern: regexp.MustCompile(`\s/(?:p|pass|password):"?([^\s"]{3,})`),
 		},
 	}

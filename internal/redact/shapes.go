@@ -34,7 +34,7 @@ func (f *finder) tagValue(n named, at int) bool {
 	}
 	from := at + open + 1
 	from += len(f.text[from:min(len(f.text), from+40)]) - len(strings.TrimLeft(f.text[from:min(len(f.text), from+40)], " \r\n\t"))
-	for _, inner := range []string{"<value>", "<string>"} {
+	for _, inner := range []string{"<value>", "<Value>", "<string>"} {
 		if strings.HasPrefix(f.text[from:], inner) {
 			from += len(inner)
 		}
@@ -46,8 +46,8 @@ func (f *finder) tagValue(n named, at int) bool {
 		return f.pairedValue(n, n.to)
 	}
 	to := f.next("<", from)
-	if to < 0 {
-		return false
+	if to < 0 || !strings.HasPrefix(f.text[to:], "</") {
+		return false // "token: <secret>" is no element
 	}
 	to = from + len(strings.TrimRight(f.text[from:to], " \r\n\t"))
 	if to <= from {
@@ -94,7 +94,7 @@ func (f *finder) callValue(n named, at int) bool {
 // flagValue reads the value after a flag: --password x, "--password", "x", or on the next line of a list.
 func (f *finder) flagValue(n named, at int, quoted bool) bool {
 	next := f.argument(at, quoted)
-	if next <= at || next >= len(f.text) || f.text[next] == '-' || f.text[next] == '\n' {
+	if quoted && f.text[at-1] == '`' || next <= at || next >= len(f.text) || f.text[next] == '-' || f.text[next] == '\n' {
 		return false
 	}
 	value, ok := f.literal(next, flagged)
@@ -254,7 +254,7 @@ func (f *finder) isNamed(at int) bool {
 func (f *finder) heredoc(n named, at int) bool {
 	line := f.lineEnd(at)
 	marker := strings.Trim(f.text[at:line], "<-'\" \t\r")
-	if marker == "" || len(marker) > 24 || line >= len(f.text) {
+	if marker == "" || len(marker) > 24 || line >= len(f.text) || isFileName(f.text[n.from:n.to]) {
 		return false
 	}
 	if line == f.lineEnd(at) && strings.HasPrefix(f.text[at:], "<") { // a here string

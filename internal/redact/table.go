@@ -12,23 +12,25 @@ const (
 
 // tables adds the values below a name that is the title of a column: in CSV, Markdown, and what clients of databases print.
 func (f *finder) tables() {
-	title, end, columns := -1, 0, 0
+	title, titleEnd := -1, 0
+	end, columns := 0, 0
 	for _, n := range f.mentions {
 		if n.meaning < key {
 			continue
 		}
+		if n.from < end && n.from > titleEnd {
+			continue // in a table that was read
+		}
 		start := f.lineStart(n.from)
 		if start != title {
-			if n.from < end {
-				continue // in a table that was read
-			}
 			title = start
+			titleEnd = f.lineEnd(n.from)
 			columns = 0
 		}
 		if columns++; columns > maxColumns {
 			continue
 		}
-		end = max(end, f.table(n, start, f.text[start:f.lineEnd(n.from)]))
+		end = max(end, f.table(n, start, f.text[start:titleEnd]))
 	}
 }
 
@@ -36,6 +38,9 @@ func (f *finder) tables() {
 func (f *finder) table(n named, start int, line string) int {
 	for _, separator := range []string{"|", ",", ";", "\t"} {
 		if column := columnOf(line, n.from-start, n.to-start, separator); column >= 0 {
+			if f.isRow(start, separator, strings.Count(line, separator)) {
+				return start + len(line)
+			}
 			return f.column(n, start+len(line), column, strings.Count(line, separator), separator)
 		}
 	}
@@ -45,11 +50,21 @@ func (f *finder) table(n named, start int, line string) int {
 	return 0
 }
 
+// isRow reports whether the line before a position is a row of the same table: what follows is no title, and the words of a column that
+// names settings are none either.
+func (f *finder) isRow(start int, separator string, separators int) bool {
+	if start == 0 {
+		return false
+	}
+	before := strings.TrimRight(f.text[f.lineStart(start-1):start-1], "\r")
+	return strings.Count(before, separator) == separators && strings.Trim(before, " |+-:=") != ""
+}
+
 // isTitle reports whether a name is the title of a column that spaces align.
 func isTitle(line string, from, to int) bool {
 	before := line[:from]
 	after := strings.TrimRight(line[to:], "\r")
-	return (from == 0 || strings.HasSuffix(before, "  ")) && (after == "" || strings.HasPrefix(after, "  ")) &&
+	return (from == 0 || strings.HasSuffix(before, "  ") && strings.Trim(before, "#/*; ") != "") && (after == "" || strings.HasPrefix(after, "  ")) &&
 		len(strings.Fields(line)) > 1 &&
 		!strings.ContainsAny(line, "=:(){},")
 }
@@ -66,7 +81,7 @@ func (f *finder) aligned(n named, at, column int) int {
 			break
 		}
 		at = from + len(line)
-		if column > 0 && line[column-1] != ' ' {
+		if column > 0 && (line[column-1] != ' ' || strings.TrimSpace(line[:column]) == "") {
 			continue
 		}
 		value, _, _ := strings.Cut(line[column:], " ")
@@ -117,7 +132,7 @@ func (f *finder) column(n named, at, column, separators int, separator string) i
 		cell, _, _ := strings.Cut(line, separator)
 		value := strings.Trim(cell, " \"'\r")
 		if from += strings.Index(cell, value); len(value) < 3 || f.stand(value) || strings.ContainsRune(value, ' ') ||
-			n.meaning < password && !tokenLike(value, key) || strings.ContainsRune(value, '(') {
+			isVersion(value) || n.meaning < password && !tokenLike(value, key) || strings.ContainsRune(value, '(') {
 			continue
 		}
 		f.add(from, from+len(value))

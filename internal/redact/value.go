@@ -17,7 +17,11 @@ func (v *vocabulary) stand(value string) bool {
 	if v.types[strings.ToLower(strings.TrimRight(value, "!?"))] || isAlgorithm(value) || isDigestForm(value) {
 		return true
 	}
-	for _, start := range []string{"required|", "nullable|", "string|", "!reference", "!vault", "!Ref", "!Sub", "!secret"} {
+	if isObject(value) || isHexNumber(value) {
+		return true
+	}
+	for _, start := range []string{"required|", "nullable|", "string|", "!reference", "!vault", "!Ref", "!Sub", "!secret", "sops:", "[$",
+		"pass:$"} {
 		if strings.HasPrefix(value, start) {
 			return true
 		}
@@ -26,8 +30,11 @@ func (v *vocabulary) stand(value string) bool {
 		return true // an alias in YAML
 	}
 	if strings.ContainsAny(value[:1], "[({?") || strings.HasPrefix(value, "%(") || strings.HasPrefix(value, "#{") ||
-		value[0] == ':' && isIdentifier(value[1:]) || value[0] == '@' && isIdentifier(value[1:]) {
+		value[0] == ':' && isIdentifier(value[1:]) || value[0] == '@' && isIdentifier(strings.ReplaceAll(value[1:], ".", "")) {
 		return true
+	}
+	if inner, ok := strings.CutPrefix(value, "{"); ok && strings.HasSuffix(inner, "}") && isIdentifier(strings.Trim(inner, "{}0123456789 .")+"_") {
+		return true // a parameter of a format
 	}
 	return isPath(value) || strings.Trim(value, "*•.-_#xX") == ""
 }
@@ -68,6 +75,29 @@ func isPath(value string) bool {
 		}
 	}
 	return true
+}
+
+// isObject reports whether a value is what Java prints for an object: its class and hash, as in com.shop.Key@2bd79ce.
+func isObject(value string) bool {
+	class, hash, ok := strings.Cut(value, "@")
+	return ok && len(hash) > 4 && len(hash) < 9 && strings.Trim(hash, "0123456789abcdef") == "" && strings.Contains(class, ".")
+}
+
+// isHexNumber reports whether a value is a number of at most 64 bits: an address, a handle or an id of a session.
+func isHexNumber(value string) bool {
+	digits, ok := strings.CutPrefix(strings.ToLower(value), "0x")
+	return ok && digits != "" && len(digits) <= 16 && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+// isFileName reports whether a value ends like the name of a file.
+func isFileName(value string) bool {
+	switch value[strings.LastIndexByte(value, '.')+1:] {
+	case "json", "yaml", "yml", "toml", "ini", "conf", "cfg", "xml", "csv", "txt", "md", "log", "sh", "py", "js", "ts", "go", "java", "rb",
+		"php", "cs", "html", "tf", "tmpl", "j2", "pem", "crt", "cer", "csr", "key", "pub", "p12", "pfx", "jks", "jar", "war", "gz", "tgz",
+		"zip", "tar", "asc", "sig", "env", "properties", "sql", "db", "service":
+		return strings.Contains(value, ".")
+	}
+	return false
 }
 
 // isIdentifier reports whether a value is an identifier of a program without digits.
@@ -131,12 +161,26 @@ func looksRandom(value string) bool {
 	case strings.Contains(value, "://") || strings.Count(value, ".") > 2 && c.digits < 6:
 		return false
 	case c.digits == 0:
-		return c.upper > 2 && c.lower > 2 && 3*c.changes > len(value) && lowerRun(value) < 5
-	case 5*(c.changes+1) > 2*len(value) || isDigest(value):
+		return c.upper > 2 && c.lower > 2 && 3*c.changes > len(value) && lowerRun(value) < 5 && !likeWords(value) ||
+			len(value) >= minScattered && isScattered(value)
+	case isDigest(value):
+		return true
+	case likeWords(value):
+		return false
+	case 5*(c.changes+1) > 2*len(value):
 		return true // a random source changes between kinds of characters at most places
 	default:
-		return 6*c.digits >= len(value) && 7*(c.changes+1) >= 2*len(value)
+		return 6*c.digits >= len(value) && 7*(c.changes+1) >= 2*len(value) || c.digits > 1 && len(value) >= minScattered && unlikeWords(value)
 	}
+}
+
+// minScattered is the length of a value whose letters decide whether it may be generated.
+const minScattered = 16
+
+// isScattered reports whether a value without digits has letters in no order that words of any language have.
+func isScattered(value string) bool {
+	rare, total := letterPairs(value)
+	return rare > 4 && 3*rare >= total && !strings.ContainsAny(value, "-._/:")
 }
 
 // lowerRun is the length of the longest run of lower-case letters.
@@ -228,9 +272,12 @@ func isLiteral(_, value string) bool {
 		":$") && !leaks.Number(value)
 }
 
+// isNoSetting reports whether a value is a literal and no assignment.
+func isNoSetting(_, value string) bool { return isLiteral("", value) && !isSetting(value) }
+
 // isMixed reports whether a word is a secret rather than a word, a name or a number, where the text gives no better reason.
 func isMixed(_, value string) bool {
-	return isLiteral("", value) && !isAlgorithm(value) && tokenLike(value, password) && !leaks.WordsOnly(value) && !isPath(value)
+	return isNoSetting("", value) && !isAlgorithm(value) && tokenLike(value, password) && !leaks.WordsOnly(value) && !isPath(value)
 }
 
 // isUserinfo reports whether a word before an @ is user:password.

@@ -79,7 +79,7 @@ func describing() map[string]bool {
 		"on by from location source usages table row map set list host port address addr username user userid account " +
 		"accountname email domain realm audience scope scopes kind spec specs template schema fingerprint digest checksum " +
 		"public pub crt cert certificate revision secretname present exists valid invalid binding bindings mount mounts " +
-		"volume volumes projection env envs variable var vars command cmd config configmap options option check checks " +
+		"volume volumes plugin plugins lifetime digits projection env envs variable var vars command cmd config configmap options option check checks " +
 		"checker rule rules test tests lock timeout delay ring rings space hashes resolver util utils helper bytes bits")
 }
 
@@ -178,8 +178,11 @@ func (v *vocabulary) nameOf(name, before string) meaning {
 	best := nothing
 	for i := len(parts) - 1; i >= 0; i-- {
 		m := v.wordOf(parts[i])
-		if m <= opaque && i < len(parts)-1 {
+		switch {
+		case m <= opaque && i < len(parts)-1:
 			continue // session in session_timeout
+		case m == key && i < len(parts)-1:
+			m = opaque // authorization-plugin
 		}
 		best = max(best, m)
 	}
@@ -235,7 +238,7 @@ func (v *vocabulary) wordOf(word string) meaning {
 	if strings.HasSuffix(word, "pass") && len(word) > 5 {
 		switch word {
 		case "getpass", "askpass", "bypass", "compass", "encompass", "trespass", "surpass", "underpass", "overpass", "multipass",
-			"renderpass", "firstpass":
+			"renderpass", "firstpass", "namepass", "tagpass", "fieldpass", "lowpass", "highpass", "bandpass":
 			return nothing
 		}
 		return password
@@ -264,7 +267,8 @@ func (v *vocabulary) negated(parts []string) bool {
 	if len(parts) < 2 {
 		return false
 	}
-	if parts[len(parts)-2] == "existing" {
+	switch parts[len(parts)-2] {
+	case "existing", "from": // a name of a Secret
 		return true
 	}
 	switch parts[0] {
