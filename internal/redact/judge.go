@@ -22,7 +22,8 @@ func (f *finder) secret(n named, value literal, op operator) bool {
 	if n.meaning <= opaque && leaks.WordsOnly(strings.TrimRight(text, "0123456789abcdefghijklmnopqrstuvwxyz")) && f.refers(text) {
 		return false
 	}
-	if n.meaning < password && isFileName(text) {
+	if n.meaning < password && (isFileName(text) || isAccount(text) || op == flagged && !value.quoted && isIdentifier(text) &&
+		!looksRandom(text)) {
 		return false
 	}
 	if f.isCiphertext(n, text) {
@@ -39,7 +40,7 @@ func (f *finder) secret(n named, value literal, op operator) bool {
 	case opaque:
 		return looksRandom(text)
 	}
-	if !value.quoted && (f.isExpression(text) || strings.Contains(text, "://") && !strings.Contains(text, "@")) {
+	if !value.quoted && (f.isExpression(text) || isIdentifier(text) && strings.HasPrefix(f.text[value.end:], ` "`) && op != free || strings.Contains(text, "://") && !strings.Contains(text, "@")) {
 		return false
 	}
 	switch {
@@ -87,15 +88,27 @@ func (f *finder) sensitive(at int) bool {
 	return false
 }
 
-// minKeyWord is the length of a key of small letters: shorter ones are words, as in "id-token: write".
-const minKeyWord = 6
+// minKeyWord is the length of a key of small letters in quotes, and minBareWord that of others: shorter ones are words, as in
+// "id-token: write".
+const (
+	minKeyWord  = 6
+	minBareWord = 8
+)
+
+func isShortWord(text string, quoted bool) bool {
+	least := minBareWord
+	if quoted {
+		least = minKeyWord
+	}
+	return len(text) < least && strings.Trim(text[1:], "abcdefghijklmnopqrstuvwxyz") == "" && isLetter(text[0])
+}
 
 // tightSecret judges a value that is clearly assigned.
 func (f *finder) tightSecret(n named, text string, quoted bool) bool {
 	switch {
 	case leaks.Number(text):
 		return n.meaning == password && len(text) > 3 && strings.Trim(text, "0123456789") == "" || len(text) > 9
-	case len(text) < 3 || n.meaning == key && len(text) < minKeyWord && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz") == "":
+	case len(text) < 3 || n.meaning == key && isShortWord(text, quoted):
 		return false
 	case n.meaning == key && len(text) > 10 && leaks.WordsOnly(text[:len(text)-5]) && f.refers(text):
 		return false // a generated name of an object
@@ -178,7 +191,7 @@ func (f *finder) capitalized(n named) bool {
 // freeSecret judges a value in words.
 func (f *finder) freeSecret(n named, value literal, text string) bool {
 	if value.quoted {
-		return !strings.ContainsRune(text, ' ') && len(text) > 3 && (!f.refers(text) || looksRandom(text)) &&
+		return !strings.ContainsRune(text, ' ') && len(text) > 3 && text[0] != '-' && !isSetting(text) && (!f.refers(text) || looksRandom(text)) &&
 			(n.meaning == password || n.foreign || tokenLike(text, n.meaning))
 	}
 	if f.articles[strings.ToLower(text)] || isSetting(text) || text[0] == '-' || n.meaning < password && !n.compound &&

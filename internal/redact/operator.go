@@ -192,6 +192,9 @@ func (f *finder) assigned(n named, at, after, length int, quoted bool) bool {
 		return false
 	}
 	spaced := start > after+length
+	if quoted && f.text[at-1] == '`' && spaced {
+		return f.read(n, start, free)
+	}
 	if !quoted && (colon || spaced && after > at || spaced && length > 1) {
 		return f.read(n, start, loose)
 	}
@@ -279,7 +282,7 @@ func (f *finder) words(n named, at, after int) bool {
 }
 
 // isVerb reports whether a name may be the verb to pass.
-func (f *finder) isVerb(n named) bool { 
+func (f *finder) isVerb(n named) bool {
 	return strings.EqualFold(f.text[n.from:n.to], "pass") && strings.HasPrefix(f.text[n.to:], " ") && !n.flag
 }
 

@@ -172,7 +172,7 @@ func isTokenLike(_, value string) bool {
 	for i, r := range value {
 		switch {
 		case unicode.IsDigit(r) || r == '=' && i > 0 && strings.Trim(value[i:], "=") == "":
-			return isValue("", value) && !isSetting(value)
+			return isValue("", value) && !isSetting(value) && (value[0] != 'v' || !isVersion(value[1:min(len(value), 6)]))
 		case unicode.IsLower(r):
 			lower = true
 		case i > 0 && unicode.IsUpper(r):
@@ -191,7 +191,7 @@ func isSetting(value string) bool {
 // isURLPassword reports whether a password in a URL is a literal rather than an example.
 func isURLPassword(_, value string) bool {
 	switch strings.ToLower(value) {
-	case "password", "passwd", "pass", "pwd", "secret", "token":
+	case "password", "passwd", "pass", "pwd", "secret", "token", "%s", "%v", "%q":
 		return false
 	}
 	return isValue("", value) && (value[0] != '$' || !isIdentifier(value[1:]))

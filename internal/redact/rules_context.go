@@ -11,6 +11,9 @@ const secretName = `[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api_?key|acc
 // arguments matches an argument before a password and its comma.
 const arguments = `(?:(?:["'][^"'\n]*["']|[$\w.]+),\s*)`
 
+// notDigest matches the start of the name of a host after an @, but not of a digest: web@sha256:0123.
+const notDigest = `(?:[A-RT-Za-rt-z]|[Ss](?:[^Hh]|[Hh](?:[^Aa]|[Aa][^\d])))`
+
 // headerRules recognize credentials in HTTP headers.
 func headerRules() []rule {
 	return []rule{
@@ -81,7 +84,7 @@ func statementRules() []rule {
 			pattern: regexp.MustCompile(`(?m)(?:^|> |["'\s])(?:AUTH|auth)\s+(?:[\w.-]+\s+)?["']?([^\s"']{6,})["']?\s*$`),
 		},
 		{
-			id: RuleStatement, hints: []string{"auth "}, secret: func(_, value string) bool { return isScrambled(value) },
+			id: RuleStatement, hints: []string{"auth "}, secret: isCased,
 			pattern: regexp.MustCompile(`(?:^|["'\s])AUTH\s+([^\s"']{9,})\s`),
 		},
 		{
@@ -125,7 +128,7 @@ func callRules() []rule {
 		{
 			id: RuleCommand, hints: []string{"secret", "put-parameter", "encrypt_string", "variable set"}, secret: isLiteral,
 			pattern: regexp.MustCompile(`(?:\ssecrets?\s|put-parameter|variable set)[^\n|;]{0,200}?\s(?:--value|--body|--data` +
-				`|--secret-string|--plaintext|-b)[= ]?["']?([^\s"'{}]{3,})`),
+				`|--secret-string|--plaintext|-b)[= ]["']?([^\s"'{}]{3,})`),
 		},
 		{
 			id: RuleCommand, hints: []string{"encrypt_string"}, secret: isLiteral,
@@ -141,7 +144,7 @@ func callRules() []rule {
 		},
 		{
 			id: RuleStatement, hints: []string{"login ", "identify "}, secret: isMixed,
-			pattern: regexp.MustCompile(`\b(?:LOGIN \S+|IDENTIFY) "?([^\s"]{6,})`),
+			pattern: regexp.MustCompile(`\b(?:LOGIN \S+|IDENTIFY) "?([^\s",]{6,})`),
 		},
 		{
 			id: RuleStatement, hints: []string{"login "}, secret: isLiteral,
@@ -153,6 +156,7 @@ func callRules() []rule {
 // settingRules recognize secrets in settings of programs that name them in a way of their own.
 func settingRules() []rule {
 	return []rule{
+		providerRule(),
 		{
 			id: RuleStatement, hints: []string{"requirepass", "masterauth"}, secret: isLiteral,
 			pattern: regexp.MustCompile(`(?im)^[^#\n]{0,80}?\b(?:requirepass|masterauth)\s+["']?([^\s"'<>]{3,})`),
@@ -189,6 +193,35 @@ func settingRules() []rule {
 			pattern: regexp.MustCompile(`(?i)"value"\s*:\s*"([^"\\]{3,})",\s*"(?:name|key)"\s*:\s*"` + secretName),
 		},
 	}
+}
+
+// providers are services with an API whose keys have no form of their own. Texts name the service, and not the key.
+const providers = `adafruit|airtable|algolia|amplitude|apify|asana|atlassian|auth0|bitly|box|browserstack|bugsnag|buildkite|calendly|` +
+	`circleci|clearbit|clickup|cloudflare|cloudimage|cloudinary|cloudmersive|cloudsmith|codacy|codecov|cohere|coinbase|confluent|contentful|` +
+	`coveralls|crowdin|datadog|deepgram|deepl|digitalocean|docusign|doppler|dropbox|dynatrace|fastly|figma|finnhub|flickr|freshdesk|` +
+	`freshworks|geoip|gitter|giphy|grafana|harvest|heroku|honeycomb|hubspot|intercom|ipinfo|jfrog|kanbantool|klaviyo|kraken|kucoin|` +
+	`lastfm|launchdarkly|linode|loggly|logzio|mailchimp|mailgun|mailjet|mandrill|mapbox|mattermost|maxmind|messagebird|mixpanel|` +
+	`mongodb atlas|mux|netlify|newrelic|new relic|ngrok|notion|okta|onelogin|onesignal|openai|opsgenie|ovh|pagerduty|papertrail|` +
+	`pastebin|paypal|pingdom|pipedrive|plivo|posthog|postmark|pubnub|pusher|railway|razorpay|rollbar|scaleway|segment|sendbird|` +
+	`sendgrid|sendinblue|shodan|shopify|signalfx|snyk|sonarcloud|splunk|square|statuspage|stripe|sumologic|tailscale|telegram|` +
+	`textmagic|todoist|travis|trello|twilio|twitch|twitter|typeform|uptimerobot|vercel|virustotal|vonage|vultr|wakatime|webex|` +
+	`webflow|weatherstack|yandex|zendesk|zoho|zoom`
+
+// providerRule recognizes a generated value right after the name of a provider: loggly 'x', "mux": "x".
+func providerRule() rule {
+	var hints []string
+	for name := range strings.SplitSeq(providers, "|") {
+		hints = append(hints, name)
+	}
+	return rule{
+		id: RuleNamed, hints: hints, secret: isProviderKey,
+		pattern: regexp.MustCompile(`(?i)(?:^|[^\w/.@-])(?:` + providers + `)["']?(?:\s*[:=]\s*|\s+)["'{]*([\w-]{16,128})(?:["'},;\s]|$)`),
+	}
+}
+
+// isProviderKey reports whether a value after the name of a provider may be its key: not a word, a name or a version.
+func isProviderKey(_, value string) bool {
+	return looksRandom(value) && isLiteral("", value) && !isAlphabet(value) && (!isDigest(value) || len(value) > 31)
 }
 
 // fileRules recognize lines of files with credentials, and what shells and logs write about them.
@@ -249,7 +282,7 @@ func addressRules() []rule {
 		// user/password@database and user:password@host without a scheme.
 		{
 			id: RulePasswordInURL, hints: []string{"@"}, secret: isMixed,
-			pattern: regexp.MustCompile(`(?:^|[\s"'=:])[A-Za-z][\w$.-]*/([^\s/@:"'<>]{6,})@(?://)?[A-Za-z][\w.-]*(?:$|[^\w.:-]|:\D|:\d{1,5}\b)`),
+			pattern: regexp.MustCompile(`(?:^|[\s"'=:])[A-Za-z][\w$.-]*/([^\s/@:"'<>]{6,})@(?://)?` + notDigest + `[\w.-]*`),
 		},
 		{
 			id: RulePasswordInURL, hints: []string{"@"}, secret: isLiteral,
@@ -262,7 +295,7 @@ func addressRules() []rule {
 		},
 		{
 			id: RulePasswordInURL, hints: []string{"@"}, secret: isUserinfo,
-			pattern: regexp.MustCompile(`(?:^|[\s"'=/(])([\w.=,-]+):([^\s/@:"'<>]{6,})@[\[\w]`),
+			pattern: regexp.MustCompile(`(?:^|[\s"'=/(])([\w.=,-]+):([^\s/@:"'<>]{6,})@(?:[\[\d_]|` + notDigest + `)`),
 		},
 		{
 			id: RulePasswordInURL, hints: []string{"://"}, secret: isMixed,

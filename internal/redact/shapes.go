@@ -304,6 +304,10 @@ func (f *finder) block(n named, at int) bool {
 		switch {
 		case scalar:
 			value := literal{from, end, true, end}
+			if isPair(f.text[from:end]) {
+				found = true // the name of the line decides
+				break
+			}
 			if !deeper || !f.secret(n, value, tight) {
 				return found
 			}
@@ -316,6 +320,12 @@ func (f *finder) block(n named, at int) bool {
 		at = end
 	}
 	return found
+}
+
+// isPair reports whether a line is a name and a value of YAML.
+func isPair(line string) bool {
+	name, _, ok := strings.Cut(line, ": ")
+	return ok && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == "" && name != ""
 }
 
 func (f *finder) isQuote(at int) bool { n, _ := f.quote(at); return n > 0 }
@@ -335,7 +345,7 @@ func (f *finder) blockItem(n named, from, end int) bool {
 	}
 	rest := strings.TrimLeft(f.text[value.end:max(value.end, end)], " ,)]}\r;+")
 	text := f.text[value.from:value.to]
-	if rest != "" || !value.quoted && !tokenLike(text, n.meaning) || item && leaks.WordsOnly(text) {
+	if rest != "" && !(value.quoted && (rest[0] == '#' || strings.HasPrefix(rest, "//"))) || !value.quoted && !tokenLike(text, n.meaning) || item && leaks.WordsOnly(text) {
 		return false
 	}
 	return f.secret(n, value, tight) && f.add(value.from, value.to)

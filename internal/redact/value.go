@@ -33,6 +33,9 @@ func (v *vocabulary) stand(value string) bool {
 		value[0] == ':' && isIdentifier(value[1:]) || value[0] == '@' && isIdentifier(strings.ReplaceAll(value[1:], ".", "")) {
 		return true
 	}
+	if isAlphabet(value) || isFormat(value) || isConstant(value) || isTimestamp(value) {
+		return true
+	}
 	if inner, ok := strings.CutPrefix(value, "{"); ok && strings.HasSuffix(inner, "}") && isIdentifier(strings.Trim(inner, "{}0123456789 .")+"_") {
 		return true // a parameter of a format
 	}
@@ -89,12 +92,62 @@ func isHexNumber(value string) bool {
 	return ok && digits != "" && len(digits) <= 16 && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
+// isAlphabet reports whether a value contains 12 characters in their order, as the characters to choose from do.
+func isAlphabet(value string) bool {
+	run := 1
+	for i := 1; i < len(value) && run < 12; i++ {
+		if value[i] == value[i-1]+1 {
+			run++
+		} else {
+			run = 1
+		}
+	}
+	return run > 11
+}
+
+// isFormat reports whether a value is a word and a parameter: Bearer {0}.
+func isFormat(value string) bool {
+	_, parameter, ok := strings.Cut(value, " {")
+	name, closed := strings.CutSuffix(parameter, "}")
+	return ok && closed && isIdentifier(strings.Trim(name, "0123456789.")+"_")
+}
+
+// isBracketed reports whether a value is in brackets or braces, as placeholders are.
+func isBracketed(value string) bool {
+	return len(value) > 2 && (value[0] == '[' && strings.IndexByte(value, ']') > 0 || value[0] == '{' && value[len(value)-1] == '}')
+}
+
+// isAccount reports whether a value is the name of a user in a domain of Windows: CONTOSO\jane.
+func isAccount(value string) bool {
+	domain, user, ok := strings.Cut(strings.Replace(value, `\\`, `\`, 1), `\`)
+	return ok && domain != "" && user != "" && !strings.Contains(user, `\`) && !looksRandom(user) &&
+		strings.Trim(strings.ToLower(domain+user), "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+}
+
+// isConstant reports whether a value is the name of a secret in capitals, which stands for it: DB_PASSWORD.
+func isConstant(value string) bool {
+	if strings.ToUpper(value) != value || !isIdentifier(value) {
+		return false
+	}
+	for _, word := range []string{"PASSWORD", "SECRET", "TOKEN", "_KEY", "API_KEY"} {
+		if strings.HasSuffix(value, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// isTimestamp reports whether a value is a date with a time: 2006-01-02T15:04:05Z.
+func isTimestamp(value string) bool {
+	return len(value) > 15 && isTime(value) && strings.Contains(value, "T") && strings.Count(value, "-") > 1
+}
+
 // isFileName reports whether a value ends like the name of a file.
 func isFileName(value string) bool {
 	switch value[strings.LastIndexByte(value, '.')+1:] {
 	case "json", "yaml", "yml", "toml", "ini", "conf", "cfg", "xml", "csv", "txt", "md", "log", "sh", "py", "js", "ts", "go", "java", "rb",
 		"php", "cs", "html", "tf", "tmpl", "j2", "pem", "crt", "cer", "csr", "key", "pub", "p12", "pfx", "jks", "jar", "war", "gz", "tgz",
-		"zip", "tar", "asc", "sig", "env", "properties", "sql", "db", "service":
+		"zip", "tar", "ps1", "psm1", "ps1xml", "dll", "exe", "asc", "sig", "env", "properties", "sql", "db", "service":
 		return strings.Contains(value, ".")
 	}
 	return false
@@ -268,12 +321,18 @@ func manyWords(value string) bool {
 
 // isLiteral reports whether a value in a statement is a literal: no placeholder, parameter or variable.
 func isLiteral(_, value string) bool {
-	return isValue("", value) && !leaks.Placeholder(value) && !strings.ContainsAny(value[:1], "?:@(<-") && !strings.Contains(value,
+	return isValue("", value) && !leaks.Placeholder(value) && !isBracketed(value) && !isConstant(value) && !strings.ContainsAny(value[:1], "?:@(<-") && !strings.Contains(value,
 		":$") && !leaks.Number(value)
 }
 
 // isNoSetting reports whether a value is a literal and no assignment.
 func isNoSetting(_, value string) bool { return isLiteral("", value) && !isSetting(value) }
+
+// isCased reports whether a value has letters of both cases and digits.
+func isCased(_, value string) bool {
+	c := classesOf(value)
+	return c.digits > 0 && c.lower > 0 && c.upper > 0 && isNoSetting("", value)
+}
 
 // isMixed reports whether a word is a secret rather than a word, a name or a number, where the text gives no better reason.
 func isMixed(_, value string) bool {
@@ -288,7 +347,7 @@ func isUserinfo(user, value string) bool {
 		"sha256", "sip", "sips", "xmpp", "acct", "for", "cn":
 		return false
 	}
-	return isMixed("", value)
+	return isMixed("", value) && value[0] != '\\' // a path on a drive
 }
 
 // isSession reports whether a cookie may identify a session.

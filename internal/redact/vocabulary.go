@@ -79,7 +79,7 @@ func describing() map[string]bool {
 		"on by from location source usages table row map set list host port address addr username user userid account " +
 		"accountname email domain realm audience scope scopes kind spec specs template schema fingerprint digest checksum " +
 		"public pub crt cert certificate revision secretname present exists valid invalid binding bindings mount mounts " +
-		"volume volumes plugin plugins lifetime digits projection env envs variable var vars command cmd config configmap options option check checks " +
+		"thru through mtime ctime volume volumes plugin plugins lifetime digits projection env envs variable var vars command cmd config configmap options option check checks " +
 		"checker rule rules test tests lock timeout delay ring rings space hashes resolver util utils helper bytes bits")
 }
 
@@ -159,6 +159,9 @@ func (v *vocabulary) nameOf(name, before string) meaning {
 	}
 	if before := parts[max(0, len(parts)-2)]; last == "id" && before == "secret" || strings.Contains(lower, "account.key.") {
 		return opaque
+	}
+	if last == "token" && len(parts) > 2 && parts[len(parts)-3] == "public" { // of an assembly of .NET
+		return nothing
 	}
 	if v.describing[last] || v.negated(parts) || lower == "oldpwd" {
 		return nothing
