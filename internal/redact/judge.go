@@ -40,7 +40,8 @@ func (f *finder) secret(n named, value literal, op operator) bool {
 	case opaque:
 		return looksRandom(text)
 	}
-	if !value.quoted && (f.isExpression(text) || isIdentifier(text) && strings.HasPrefix(f.text[value.end:], ` "`) && op != free || strings.Contains(text, "://") && !strings.Contains(text, "@")) {
+	if !value.quoted && (f.isExpression(text) || strings.Contains(text, "://") && !strings.Contains(text, "@") ||
+		op != free && isIdentifier(text) && strings.HasPrefix(f.text[value.end:], ` "`)) { // a call in a template
 		return false
 	}
 	switch {
@@ -132,7 +133,8 @@ func (f *finder) looseSecret(n named, value literal, text string) bool {
 		least = 3
 	}
 	switch {
-	case f.isField(text) || f.articles[strings.ToLower(text)] || len(text) < least || leaks.Number(text) && (n.meaning < password && len(text) < 16 || len(text) < 5):
+	case f.isField(text) || f.articles[strings.ToLower(text)] || len(text) < least ||
+		leaks.Number(text) && (n.meaning < password && len(text) < 16 || len(text) < 5):
 		return false
 	case n.meaning == key && leaks.WordsOnly(text) || leaks.WordsOnly(text) && f.refers(text):
 		return false
@@ -191,7 +193,8 @@ func (f *finder) capitalized(n named) bool {
 // freeSecret judges a value in words.
 func (f *finder) freeSecret(n named, value literal, text string) bool {
 	if value.quoted {
-		return !strings.ContainsRune(text, ' ') && len(text) > 3 && text[0] != '-' && !isSetting(text) && (!f.refers(text) || looksRandom(text)) &&
+		return !strings.ContainsRune(text, ' ') && len(text) > 3 && text[0] != '-' && !isSetting(text) &&
+			(!f.refers(text) || looksRandom(text)) &&
 			(n.meaning == password || n.foreign || tokenLike(text, n.meaning))
 	}
 	if f.articles[strings.ToLower(text)] || isSetting(text) || text[0] == '-' || n.meaning < password && !n.compound &&

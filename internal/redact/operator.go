@@ -154,6 +154,8 @@ func (f *finder) value(n named) bool { //nolint:gocyclo // a parser has one bran
 		return f.flagValue(n, at, quoted)
 	case quoted && f.pairedValue(n, at):
 		return true
+	case quoted && after > at && strings.HasPrefix(f.text[after:], `"`) && f.isKeyOfMap(n.from):
+		return f.read(n, after, tight)
 	case (quoted || prior == '{') && strings.HasPrefix(f.text[after:], ","):
 		return f.tupleValue(n, f.spaces(after+1))
 	case strings.HasPrefix(rest, ";s:"): // as PHP serializes
@@ -168,6 +170,13 @@ func (f *finder) value(n named) bool { //nolint:gocyclo // a parser has one bran
 		return true
 	}
 	return !quoted && f.words(n, at, after)
+}
+
+// isKeyOfMap reports whether a quoted name starts a pair of a map without colons, as Clojure writes it: {"user" "app", "password" "x"}.
+func (f *finder) isKeyOfMap(at int) bool {
+	before := strings.TrimRight(f.text[max(0, at-8):at], " ")
+	before = strings.TrimRight(strings.TrimSuffix(before, `"`), " ")
+	return f.priorByte(at) == '"' && (strings.HasSuffix(before, "{") || strings.HasSuffix(before, ","))
 }
 
 // isOther reports whether a word is something else than the name of a secret: the result of a test, the working directory, a checksum.

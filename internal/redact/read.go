@@ -17,7 +17,7 @@ type literal struct {
 func wrapper() *regexp.Regexp {
 	return regexp.MustCompile(`^(?:\{\s*\\*["']?(?:value|plaintext|stringValue)\\*["']?\s*[:=]\s*|\(string\) |\(len=\d+\) |\(\[\]uint8\) ` +
 		`|string\(\d+\) |s:\d+:|!!str |!!binary |&[\w-]+ |` +
-		`(?:Some|SecretStr|SecretBytes|Secret|Just|str|Ok|\[\]byte|bytes|b64decode|Buffer\.from|String|new String)\(|` +
+		`(?:Some|SecretStr|SecretBytes|Secret|Just|str|Ok|\[\]byte|bytes|b64decode|Buffer\.from|String|String::from|new String)\(|` +
 		`[\[({<]+\s*(?:["'\\]|&quot;)|[NbBuUrRfF]["']|<string>|<value>|data:[\w/]+;base64,|base64:|0x)`)
 }
 

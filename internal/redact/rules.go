@@ -84,16 +84,14 @@ func formatRules() []rule {
 			id: RuleKeyForm,
 			hints: []string{
 				"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "aiza", "sk-", "dckr_pat_", "hvs.",
-				"hvb.", "hvr.", "k_live_", "k_test_", "ya29.", "nrak-", "bbdc-", "atbb", "atctt", "lsv2_", "rootly_", "shippo_", "key-", "sdk-",
-				"api-", "da2-", "spu-", "pri_",
+				"hvb.", "hvr.", "k_live_", "k_test_", "ya29.",
 			},
 			pattern: regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|` +
 				`xox[abeprs]-[A-Za-z0-9-]{10,}|` +
 				`AIza[A-Za-z0-9_-]{30,}|sk-[A-Za-z0-9_-]{20,}|dckr_pat_[A-Za-z0-9_-]{20,}|hv[sbr]\.[A-Za-z0-9_-]{20,}|[sr]k_(?:live|` +
-				`test)_[A-Za-z0-9]{16,}|ya29\.[\w-]{20,}|NRAK-[A-Z0-9]{27}\b|BBDC-[\w+/@-]{40,}|ATBB[A-Za-z0-9_=.-]{27,}|ATCTT[\w=.-]{60,}|` +
-				`lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}|rootly_[0-9a-f]{64}|shippo_(?:live|test)_[0-9a-f]{40}|key-[0-9a-z]{32}\b|` +
-				`(?:sdk|api)-[0-9a-z]{8}-(?:[0-9a-z]{4}-){3}[0-9a-z]{12}\b|da2-[a-z0-9]{26}\b|spu-[0-9a-z]{32}\b|pri_[0-9a-f]{32}\b)`),
+				`test)_[A-Za-z0-9]{16,}|ya29\.[\w-]{20,})`),
 		},
+		vendorRule(),
 		{
 			id: RuleKeyForm, hints: []string{"hooks.slack.com", "/api/webhooks", "webhook.office.com", "qyapi.weixin", "open-apis/bot"},
 			pattern: regexp.MustCompile(`(?i)\b(?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks|` +
@@ -102,6 +100,20 @@ func formatRules() []rule {
 		},
 		{id: RuleKeyForm, pattern: regexp.MustCompile(`\bAGE-SECRET-KEY-1[0-9A-Za-z]{40,}`), hints: []string{"age-secret-key"}},
 		{id: RuleKeyForm, pattern: regexp.MustCompile(`(?:\bbot|\b)([0-9]{8,10}:AA[A-Za-z0-9_-]{33})`), hints: []string{":aa"}},
+	}
+}
+
+// vendorRule recognizes keys by prefixes that their vendors document: New Relic, Bitbucket, LangSmith, Rootly, Shippo, Mailgun,
+// LaunchDarkly, AppSync, SpectralOps and BestTime.
+func vendorRule() rule {
+	return rule{
+		id: RuleKeyForm,
+		hints: []string{
+			"nrak-", "bbdc-", "atbb", "atctt", "lsv2_", "rootly_", "shippo_", "key-", "sdk-", "api-", "da2-", "spu-", "pri_",
+		},
+		pattern: regexp.MustCompile(`\b(?:NRAK-[A-Z0-9]{27}\b|BBDC-[\w+/@-]{40,}|ATBB[A-Za-z0-9_=.-]{27,}|ATCTT[\w=.-]{60,}|` +
+			`lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}|rootly_[0-9a-f]{64}|shippo_(?:live|test)_[0-9a-f]{40}|key-[0-9a-z]{32}\b|` +
+			`(?:sdk|api)-[0-9a-z]{8}-(?:[0-9a-z]{4}-){3}[0-9a-z]{12}\b|da2-[a-z0-9]{26}\b|spu-[0-9a-z]{32}\b|pri_[0-9a-f]{32}\b)`),
 	}
 }
 

@@ -345,7 +345,8 @@ func (f *finder) blockItem(n named, from, end int) bool {
 	}
 	rest := strings.TrimLeft(f.text[value.end:max(value.end, end)], " ,)]}\r;+")
 	text := f.text[value.from:value.to]
-	if rest != "" && !(value.quoted && (rest[0] == '#' || strings.HasPrefix(rest, "//"))) || !value.quoted && !tokenLike(text, n.meaning) || item && leaks.WordsOnly(text) {
+	comment := value.quoted && (strings.HasPrefix(rest, "#") || strings.HasPrefix(rest, "//"))
+	if rest != "" && !comment || !value.quoted && !tokenLike(text, n.meaning) || item && leaks.WordsOnly(text) {
 		return false
 	}
 	return f.secret(n, value, tight) && f.add(value.from, value.to)

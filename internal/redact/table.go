@@ -64,7 +64,8 @@ func (f *finder) isRow(start int, separator string, separators int) bool {
 func isTitle(line string, from, to int) bool {
 	before := line[:from]
 	after := strings.TrimRight(line[to:], "\r")
-	return (from == 0 || strings.HasSuffix(before, "  ") && strings.Trim(before, "#/*; ") != "") && (after == "" || strings.HasPrefix(after, "  ")) &&
+	return (from == 0 || strings.HasSuffix(before, "  ") && strings.Trim(before, "#/*; ") != "") &&
+		(after == "" || strings.HasPrefix(after, "  ")) &&
 		len(strings.Fields(line)) > 1 &&
 		!strings.ContainsAny(line, "=:(){},")
 }

@@ -36,7 +36,7 @@ func (v *vocabulary) stand(value string) bool {
 	if isAlphabet(value) || isFormat(value) || isConstant(value) || isTimestamp(value) {
 		return true
 	}
-	if inner, ok := strings.CutPrefix(value, "{"); ok && strings.HasSuffix(inner, "}") && isIdentifier(strings.Trim(inner, "{}0123456789 .")+"_") {
+	if value[0] == '{' && strings.HasSuffix(value, "}") && isIdentifier(strings.Trim(value, "{}0123456789 .")+"_") {
 		return true // a parameter of a format
 	}
 	return isPath(value) || strings.Trim(value, "*•.-_#xX") == ""
@@ -321,8 +321,8 @@ func manyWords(value string) bool {
 
 // isLiteral reports whether a value in a statement is a literal: no placeholder, parameter or variable.
 func isLiteral(_, value string) bool {
-	return isValue("", value) && !leaks.Placeholder(value) && !isBracketed(value) && !isConstant(value) && !strings.ContainsAny(value[:1], "?:@(<-") && !strings.Contains(value,
-		":$") && !leaks.Number(value)
+	return isValue("", value) && !leaks.Placeholder(value) && !isBracketed(value) && !isConstant(value) &&
+		!strings.ContainsAny(value[:1], "?:@(<-") && !strings.Contains(value, ":$") && !leaks.Number(value)
 }
 
 // isNoSetting reports whether a value is a literal and no assignment.

@@ -27,7 +27,8 @@ func foreignNames() map[string]meaning {
 	for meaning, list := range map[meaning]string{
 		password: "kennwort,kennwoort,contraseña,contrasena,contrasenya,contrasinal,mot de passe,mdp," +
 			"пароль,пароля,пароль,парола,лозинка,senha,palavra-passe,palavra passe,hasło,haslo,wachtwoord,lösenord,losenord,adgangskode," +
-			"kodeord,passord,salasana,heslo,heslá,lozinka,geslo,şifre,sifre,parola,jelszó,jelszo,parool,slaptažodis,slaptazodis,parole," +
+			"kodeord,passord,salasana,adgangskoden,kodeordet,lösenordet,passordet,salasanan,heslem,hasłem," +
+			"heslo,heslá,lozinka,geslo,şifre,sifre,parola,jelszó,jelszo,parool,slaptažodis,slaptazodis,parole," +
 			"كلمة المرور,كلمة السر,סיסמה,סיסמא,mật khẩu,mat khau,รหัสผ่าน,kata sandi,kata laluan,sandi,κωδικός,κωδικος,गुप्तशब्द,पासवर्ड," +
 			"密码,密碼,口令,パスワード,暗証番号,暗証,合言葉,비밀번호,암호,비번,passwort,passwoord,geheimwort,losungswort,گذرواژه,رمز عبور,lykilorð,pasfhocal",
 		key: "密钥,密鑰,私钥,私鑰,令牌,秘钥,秘密鍵,秘密キー,暗号鍵,トークン,シークレット,토큰,비밀키,비밀 키,개인키,токен,секрет,секретный ключ,закрытый ключ," +
@@ -79,7 +80,8 @@ func describing() map[string]bool {
 		"on by from location source usages table row map set list host port address addr username user userid account " +
 		"accountname email domain realm audience scope scopes kind spec specs template schema fingerprint digest checksum " +
 		"public pub crt cert certificate revision secretname present exists valid invalid binding bindings mount mounts " +
-		"thru through mtime ctime volume volumes plugin plugins lifetime digits projection env envs variable var vars command cmd config configmap options option check checks " +
+		"thru through mtime ctime volume volumes plugin plugins lifetime digits projection " +
+		"env envs variable var vars command cmd config configmap options option check checks " +
 		"checker rule rules test tests lock timeout delay ring rings space hashes resolver util utils helper bytes bits")
 }
 
