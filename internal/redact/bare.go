@@ -38,7 +38,8 @@ func isTokenByte(c byte) bool {
 
 func (f *finder) isBare(from, to int) bool {
 	text := f.text[from:to]
-	if strings.ContainsAny(text, "+/") || strings.HasPrefix(text, "AAAA") || !isGenerated(text) || f.isEncrypted(from) {
+	if strings.ContainsAny(text, "+/") || strings.HasPrefix(text, "AAAA") || strings.HasPrefix(text, "age1") || !isGenerated(text) ||
+		f.isEncrypted(from) {
 		return false
 	}
 	if to < len(f.text) && (f.text[to] == '@' || f.text[to] == '=' || f.text[to] == '(' || f.text[to] == '.' && to+1 < len(f.text) &&
@@ -72,7 +73,7 @@ const (
 func (f *finder) isMentioned(from, to int) bool {
 	text := f.text[from:to]
 	scattered := !isScrambled(text)
-	if scattered && !isScatteredKey(text) || f.isEncrypted(from) || f.isPublic(from) ||
+	if isHexNumber(text) || scattered && !isScatteredKey(text) || f.isEncrypted(from) || f.isPublic(from) ||
 		to < len(f.text) && strings.IndexByte("@(:/=", f.text[to]) >= 0 {
 		return false
 	}
@@ -140,6 +141,9 @@ func isScatteredKey(text string) bool {
 
 // isEncrypted reports whether a position is within ENC(...) or ENC[...].
 func (f *finder) isEncrypted(at int) bool {
+	if f.isCiphertext(at, f.text[at:min(len(f.text), at+maxReach)]) {
+		return true
+	}
 	before := f.text[max(0, at-maxReach):at]
 	f.work += len(before)
 	open := max(strings.LastIndex(before, "ENC("), strings.LastIndex(before, "ENC["))
@@ -179,7 +183,7 @@ func (f *finder) quotedNear(n named) bool {
 
 // isQuotedPassword reports whether a quoted word near a name for passwords looks like one.
 func (f *finder) isQuotedPassword(value string) bool {
-	return !f.stand(value) && !f.refers(value) && !strings.ContainsAny(value, "/<>{}()|:;,\\$^%") && tokenLike(value, password) ||
+	return !f.stand(value) && !f.refers(value) && !isSetting(value) && !strings.ContainsAny(value, "/<>{}()|:;,\\$^%") && tokenLike(value, password) ||
 		strings.HasSuffix(value, "$") && f.isQuotedPassword(value[:len(value)-1])
 }
 

@@ -2,6 +2,8 @@ package redact
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"kubeops.io/kubeops/internal/leaks"
 )
@@ -105,7 +107,7 @@ func (p *programs) positional() {
 	at("db2", place{after: "using", index: 1})
 	at("htpasswd", place{index: -1})
 	at("openssl", place{after: "passwd", index: -1})
-	at("net", place{after: "use", index: -1})
+	at("net", place{after: "use", index: -1}, place{after: "user", index: 2})
 	at("mosquitto_passwd", place{after: "-b", index: -1})
 	at("chpasswd smbpasswd", place{after: "--stdin", index: 1})
 }
@@ -119,7 +121,7 @@ func (f *finder) commands() {
 	f.programs.words.Each(f.text, func(id, at int) {
 		name := f.programs.names[id]
 		after := at + len(name)
-		if at < end || at > 0 && (isNameByte(f.text[at-1]) || f.text[at-1] >= 0x80) || after >= len(f.text) || isNameByte(f.text[after]) ||
+		if at < end || at > 0 && (isNameByte(f.text[at-1]) || f.text[at-1] >= 0x80 && !endsIdeographicOrMark(f.text[max(0, at-4):at])) || after >= len(f.text) || isNameByte(f.text[after]) ||
 			f.text[at:after] != name {
 			return
 		}
@@ -132,6 +134,12 @@ func (f *finder) commands() {
 			}
 		}
 	})
+}
+
+// endsIdeographicOrMark reports whether a text ends with a letter that is no part of the word after it, or with a mark such as ：.
+func endsIdeographicOrMark(text string) bool {
+	last, _ := utf8.DecodeLastRuneInString(text)
+	return endsIdeographic(text) || unicode.IsPunct(last)
 }
 
 // arguments splits a command line, or a list in YAML or JSON, at a position.

@@ -177,6 +177,9 @@ func (f *finder) nameAt(at int, foreign string) (named, bool) {
 	n.compound = strings.ContainsAny(name, "_.") || isIdentifier(name) && name != strings.ToLower(name) && len(parts(name)) > 1
 	if foreign != "" && !isASCIIWord(foreign) {
 		n.foreign = true
+		if end := at + len(foreign); end < n.to && strings.IndexByte("_-.", f.text[end]) < 0 && endsIdeographic(foreign) {
+			n.to = end // the value follows without a space
+		}
 		n.meaning = f.foreign[foreign]
 		for n.to < len(f.text) && n.to-at < maxNameBytes { // endings
 			r, size := utf8.DecodeRuneInString(f.text[n.to:])
@@ -194,6 +197,12 @@ func (f *finder) nameAt(at int, foreign string) (named, bool) {
 		n.meaning = f.foreign[foreign] // MOT_DE_PASSE_DB
 	}
 	return n, name != ""
+}
+
+// endsIdeographic reports whether a word ends in a script without spaces between words.
+func endsIdeographic(word string) bool {
+	last, _ := utf8.DecodeLastRuneInString(word)
+	return unicode.In(last, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai)
 }
 
 // isWord reports whether no letter is next to a part of the text.

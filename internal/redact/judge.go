@@ -2,6 +2,7 @@ package redact
 
 import (
 	"strings"
+	"unicode"
 
 	"kubeops.io/kubeops/internal/leaks"
 )
@@ -13,7 +14,7 @@ func (f *finder) secret(n named, value literal, op operator) bool {
 	if f.stand(text) || strings.Contains(text, "[redacted:") {
 		return false
 	}
-	if strings.EqualFold(text, strings.Trim(f.text[n.from:n.to], "-")) {
+	if strings.EqualFold(text, strings.Trim(f.text[n.from:n.to], "-")) || op == free && n.meaning <= opaque && isSetting(text) {
 		return false
 	}
 	if value.quoted && manyWords(text) {
@@ -26,7 +27,7 @@ func (f *finder) secret(n named, value literal, op operator) bool {
 		!looksRandom(text)) {
 		return false
 	}
-	if f.isCiphertext(n, text) {
+	if f.isCiphertext(n.from, text) {
 		return false
 	}
 	if n.meaning == random && f.inQuery(n) {
@@ -61,13 +62,13 @@ func (f *finder) inQuery(n named) bool {
 }
 
 // isCiphertext reports whether a value is that of a SealedSecret, which only the controller can decrypt.
-func (f *finder) isCiphertext(n named, text string) bool {
+func (f *finder) isCiphertext(at int, text string) bool {
 	if !strings.HasPrefix(text, "Ag") || len(text) < 64 {
 		return false
 	}
-	low := max(0, n.from-8*maxReach)
-	f.work += n.from - low
-	return strings.Contains(f.text[low:n.from], "encryptedData")
+	low := max(0, at-8*maxReach)
+	f.work += at - low
+	return strings.Contains(f.text[low:at], "encryptedData")
 }
 
 // sensitive reports whether the text before a name, or the line after it, is about authentication.
@@ -113,6 +114,8 @@ func (f *finder) tightSecret(n named, text string, quoted bool) bool {
 		return false
 	case n.meaning == key && len(text) > 10 && leaks.WordsOnly(text[:len(text)-5]) && f.refers(text):
 		return false // a generated name of an object
+	case n.meaning == key && !n.compound && leaks.WordsOnly(text) && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == "":
+		return false // the name of a Secret
 	case n.meaning == key && leaks.WordsOnly(text) && (!quoted || f.refers(text)):
 		return n.compound && !f.refers(text) && strings.ContainsAny(text, "0123456789")
 	case quoted && n.meaning == password && leaks.WordsOnly(text) && f.refers(text):
@@ -154,11 +157,18 @@ func (f *finder) isField(text string) bool {
 	return ok && isIdentifier(name) && name[0] >= 'A' && name[0] <= 'Z'
 }
 
+// maxLabel is the length of the words before a name in a label, in bytes.
+const maxLabel = 48
+
 // aloneOnLine reports whether a name with its value is a whole line or a whole item of a list or map.
 func (f *finder) aloneOnLine(n named, value literal) bool {
 	before := strings.TrimLeft(f.text[f.lineStart(n.from):n.from], " \t-{+~[(")
-	if value.from == n.to+1 && strings.ContainsAny(f.text[f.lineStart(n.from):n.from], "{[") {
+	line := f.text[f.lineStart(n.from):n.from]
+	if value.from == n.to+1 && strings.LastIndexAny(line, "{[") > strings.LastIndexAny(line, "}]") {
 		return true // a struct or map as Go prints it
+	}
+	if n.foreign && len(before) < maxLabel && strings.IndexFunc(before, func(r rune) bool { return !unicode.IsLetter(r) || r < 0x80 }) < 0 {
+		before = "" // 管理者パスワード
 	}
 	after := strings.TrimLeft(f.text[value.end:f.lineEnd(value.end)], " \t\r;")
 	if before != "" && !strings.HasSuffix(before, ", ") && !strings.HasSuffix(before, ",") && n.from > 0 && f.text[n.from-1] != '"' &&

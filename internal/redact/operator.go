@@ -81,6 +81,24 @@ func (f *finder) closers(at int) (end int, quoted bool) {
 	return at, quoted
 }
 
+// remark skips words in parentheses between a name and an operator: 密钥(AppSecret)：x.
+func (f *finder) remark(n named, at int) int {
+	for _, pair := range [...][2]string{{"(", ")"}, {"（", "）"}} {
+		rest := f.text[at:min(len(f.text), at+maxNameBytes/2)]
+		if !strings.HasPrefix(rest, pair[0]) || n.compound && !n.foreign {
+			continue
+		}
+		end := strings.Index(rest, pair[1])
+		if end < 0 || strings.ContainsAny(rest[:end], "\"'=\n") {
+			continue
+		}
+		if after := f.spaces(at + end + len(pair[1])); strings.HasPrefix(f.text[after:], ":") || strings.HasPrefix(f.text[after:], "：") {
+			return after
+		}
+	}
+	return at
+}
+
 // spaces skips spaces and tabs.
 func (f *finder) spaces(at int) int {
 	from := at
@@ -121,6 +139,7 @@ func (f *finder) symbol(at int) (length int) {
 // value finds the value of a name and adds it if it is a secret.
 func (f *finder) value(n named) bool { //nolint:gocyclo // a parser has one branch for each form
 	at, quoted := f.closers(n.to)
+	at = f.remark(n, at)
 	prior := f.priorByte(n.from)
 	if prior == '{' && n.from > 1 && f.text[n.from-2] == '$' { // a variable, with a default or without
 		isDefault := strings.HasPrefix(f.text[at:], ":-") || strings.HasPrefix(f.text[at:], ":=")

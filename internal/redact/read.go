@@ -18,7 +18,7 @@ func wrapper() *regexp.Regexp {
 	return regexp.MustCompile(`^(?:\{\s*\\*["']?(?:value|plaintext|stringValue)\\*["']?\s*[:=]\s*|\(string\) |\(len=\d+\) |\(\[\]uint8\) ` +
 		`|string\(\d+\) |s:\d+:|!!str |!!binary |&[\w-]+ |` +
 		`(?:Some|SecretStr|SecretBytes|Secret|Just|str|Ok|\[\]byte|bytes|b64decode|Buffer\.from|String|String::from|new String)\(|` +
-		`[\[({<]+\s*(?:["'\\]|&quot;)|[NbBuUrRfF]["']|<string>|<value>|data:[\w/]+;base64,|base64:|0x)`)
+		`[\[({<]+\s*(?:["'\\]|&quot;)|[NbBuUrRfF@]["']|<string>|<value>|data:[\w/]+;base64,|base64:|0x)`)
 }
 
 // read reads the value at a position and adds it if it is a secret.

@@ -245,7 +245,7 @@ func fileRules() []rule {
 		// user:password as the last word of a line of settings.
 		{
 			id: RuleFile, pick: endsWithUserinfo, secret: isUserinfo,
-			pattern: regexp.MustCompile(`(?m)(?:^\[?[\w.-]+\]?(?::\d+)?\s|\bauth|\bstatic:[\w.-]+:|\bcreds|\bdigest\s|\.info=` +
+			pattern: regexp.MustCompile(`(?m)(?:^\[?[\w.-]+\]?(?::\d+)?\s|auth|\bstatic:[\w.-]+:|\bcreds|\bdigest\s|\.info=` +
 				`|\bcredentials[=:]|\blogin[=:]|\bauth[=:])` +
 				`\s*([\w.@-]+):([^\s:@/"']{6,})\s*$`),
 		},
@@ -339,6 +339,10 @@ func shellRules() []rule {
 		{
 			id: RuleStatement, hints: []string{"loginmodule"}, secret: isLiteral,
 			pattern: regexp.MustCompile(`LoginModule\s([^\n;]*)`), each: regexp.MustCompile(`\buser_([\w.-]+)=["']([^"'\n]+)["']`),
+		},
+		{
+			id: RuleStatement, hints: []string{"user_"}, secret: isMixed,
+			pattern: regexp.MustCompile(`^\s*user_[\w.-]+="([^"\n]{3,})";?\s*$`),
 		},
 		{
 			id: RuleCommand, hints: []string{"http-basic"}, secret: isLiteral,
