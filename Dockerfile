@@ -7,7 +7,9 @@ COPY api api
 COPY cmd cmd
 COPY controllers controllers
 COPY internal internal
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /manager ./cmd/manager
+# The version of a release; without it, `manager --version` prints (devel), since the image is built without the repository.
+ARG VERSION=
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X kubeops.io/kubeops/internal/buildinfo.release=${VERSION}" -o /manager ./cmd/manager
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

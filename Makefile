@@ -9,7 +9,9 @@ BIN := $(CURDIR)/bin
 export CGO_ENABLED ?= 0
 # Go does not download another toolchain: a build uses the Go that is installed.
 export GOTOOLCHAIN ?= local
-GO_BUILD := go build -trimpath -ldflags "-s -w"
+# The version of a release. Without it, Go records the version that follows from the repository's tags.
+VERSION ?=
+GO_BUILD := go build -trimpath -ldflags "-s -w -X kubeops.io/kubeops/internal/buildinfo.release=$(VERSION)"
 CLUSTER := $(BIN)/cluster --root $(BIN)
 NAME ?= kubeops
 
@@ -73,11 +75,12 @@ fuzz: ## Run every fuzz target for FUZZTIME (default 20s)
 	done
 
 .PHONY: generate
-generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, dashboards, docs/checks.md and docs/configuration.md
+generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, dashboards, docs/checks.md, docs/cli.md and docs/configuration.md
 	$(BIN)/controller-gen object paths=./api/...
 	$(BIN)/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	$(BIN)/controller-gen rbac:roleName=kubeops-manager paths=./controllers/... output:rbac:dir=config/rbac
 	go run ./cmd/kubeops checks -o markdown > docs/checks.md
+	go run ./hack/clidocs docs/cli.md
 	go run ./hack/visual config/components
 	go run ./hack/configdocs api/config/v1alpha1 docs/configuration.md
 

@@ -60,7 +60,9 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.logAnalysis) || has(self.logsRef)",message="logAnalysis requires logsRef"
 // +kubebuilder:validation:XValidation:rule="!has(self.timeZone) || has(self.schedule)",message="timeZone requires schedule"
 type InspectionSpec struct {
-	// suspend stops further runs, including requested ones. Reports and status are kept.
+	// suspend stops further runs, including requested ones. Reports and status are kept. When it is set
+	// to false, the latest request and the latest scheduled time since are run. Without a schedule, that change of the spec
+	// starts a run, which also serves the request.
 	// +kubebuilder:default=false
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`

@@ -1,6 +1,25 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// maxRequest is the longest value of AnnotationRequestedAt that a status records unchanged, in bytes.
+const maxRequest = 128
+
+// RequestOf is the value of AnnotationRequestedAt as status.lastHandledRequest records it; empty without the annotation. An annotation
+// can have 256 KiB; a value over 128 bytes is recorded as sha256: and its hash in hexadecimal.
+func RequestOf(object metav1.Object) string {
+	value := object.GetAnnotations()[AnnotationRequestedAt]
+	if len(value) <= maxRequest {
+		return value
+	}
+	sum := sha256.Sum256([]byte(value))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
 
 // Lifecycle gives access to the fields that every reconciled kind has. Status fields are pointers into the object, so that
 // code written once for all kinds can set them.

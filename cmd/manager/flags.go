@@ -11,7 +11,7 @@ import (
 
 // commandLine is what the flags state. All other settings are fields of the configuration file.
 type commandLine struct {
-	config                 string
+	config, output         string
 	print, policy, version bool
 	overrides              []managerconfig.Override
 }
@@ -26,7 +26,8 @@ func parse(args []string, output io.Writer) (commandLine, error) {
 		"configuration `file`, or a folder of *.yaml files in which later names override earlier ones (default: built-in defaults)")
 	flags.BoolVar(&line.print, "print-config", false, "validate the configuration, print the effective one without credentials, and exit")
 	flags.BoolVar(&line.policy, "print-network-policy", false, "print the NetworkPolicy of the manager for backends.egress, and exit")
-	flags.BoolVar(&line.version, "version", false, "print the version and exit")
+	flags.BoolVar(&line.version, "version", false, "print the version and the commit, and exit")
+	flags.StringVar(&line.output, "o", "", "with --version: json (default: one line of text)")
 	level := flags.String("log-level", string(defaults.Logging.Level), "override logging.level: debug, info, warn or error")
 	metrics := flags.String("metrics-bind-address", defaults.Metrics.BindAddress,
 		"override metrics.bindAddress: [host]:port, or 0 to disable")
@@ -36,6 +37,9 @@ func parse(args []string, output io.Writer) (commandLine, error) {
 	loopback := flags.Bool("allow-loopback-backends", defaults.Backends.AllowLoopback, "override backends.allowLoopback")
 	if err := flags.Parse(args); err != nil {
 		return line, err
+	}
+	if line.output != "" && line.output != "json" || line.output != "" && !line.version {
+		return line, fmt.Errorf("invalid -o %q: the only value is json, with --version", line.output)
 	}
 	if flags.NArg() > 0 {
 		return line, fmt.Errorf("unexpected argument %q; -h lists the flags", flags.Arg(0))

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kubeops.io/kubeops/api/config/v1alpha1"
+	"kubeops.io/kubeops/internal/buildinfo"
 	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/managerconfig"
 	"kubeops.io/kubeops/internal/provider"
@@ -114,10 +115,18 @@ func TestTheNetworkPolicyFollowsTheConfiguration(t *testing.T) {
 	}
 }
 
-func TestVersionPrintsAndExits(t *testing.T) {
+func TestVersionPrintsTheBuildAndExits(t *testing.T) {
+	build := buildinfo.Read()
 	var out bytes.Buffer
-	if err := run([]string{"--version", "--config=absent"}, &out); err != nil || out.String() != version()+"\n" {
+	if err := run([]string{"--version", "--config=absent"}, &out); err != nil || out.String() != "kubeops manager "+build.String()+"\n" {
 		t.Errorf("got %q, %v", out.String(), err)
+	}
+	out.Reset()
+	if err := run([]string{"--version", "-o", "json"}, &out); err != nil || !strings.Contains(out.String(), `"goVersion":"`+build.GoVersion) {
+		t.Errorf("got %q, %v", out.String(), err)
+	}
+	if err := run([]string{"--version", "-o", "xml"}, &out); err == nil {
+		t.Error("-o xml is accepted")
 	}
 }
 

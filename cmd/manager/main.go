@@ -2,6 +2,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/yaml"
 
+	"kubeops.io/kubeops/internal/buildinfo"
 	"kubeops.io/kubeops/internal/managerconfig"
 	"kubeops.io/kubeops/internal/networkpolicy"
 )
@@ -34,8 +36,7 @@ func run(args []string, stdout io.Writer) error {
 		return err
 	}
 	if line.version {
-		_, err := fmt.Fprintln(stdout, version())
-		return err
+		return printVersion(line.output, stdout)
 	}
 	effective, err := managerconfig.Load(line.config, line.overrides...)
 	if invalid := (managerconfig.Errors)(nil); errors.As(err, &invalid) {
@@ -58,6 +59,15 @@ func run(args []string, stdout io.Writer) error {
 	return start(effective)
 }
 
+func printVersion(output string, stdout io.Writer) error {
+	info := buildinfo.Read()
+	if output == "json" {
+		return json.NewEncoder(stdout).Encode(info)
+	}
+	_, err := fmt.Fprintln(stdout, "kubeops manager "+info.String())
+	return err
+}
+
 func printConfig(effective *managerconfig.Effective, stdout io.Writer) error {
 	content, err := effective.YAML()
 	if err != nil {
@@ -70,7 +80,8 @@ func printConfig(effective *managerconfig.Effective, stdout io.Writer) error {
 // start runs the manager until a signal ends it.
 func start(effective *managerconfig.Effective) error {
 	logger := setUpLogging(effective.Config.Logging)
-	logger.Info("Starting KubeOps", "version", version(), "memoryLimitBytes", debug.SetMemoryLimit(-1)) // GOMEMLIMIT sets it
+	build := buildinfo.Read()
+	logger.Info("Starting KubeOps", "version", build.Version, "commit", build.Commit, "memoryLimitBytes", debug.SetMemoryLimit(-1)) // GOMEMLIMIT sets it
 	logger.Info("Effective configuration", "config", effective.Redacted(), "sources", effective.Sources())
 	manager, err := newManager(&effective.Config)
 	if err != nil {
@@ -85,18 +96,4 @@ func start(effective *managerconfig.Effective) error {
 		return err
 	}
 	return manager.Start(ctrl.SetupSignalHandler())
-}
-
-// version of the module, or the commit of a build from a checkout.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" && info.Main.Version == "(devel)" {
-			return setting.Value
-		}
-	}
-	return info.Main.Version
 }

@@ -97,7 +97,7 @@ func printChecks(w io.Writer, output string, selected []check.Check, explain boo
 		}
 		return tableOfChecks(w, entries)
 	default:
-		return fmt.Errorf("invalid -o %q: must be one of table, json, yaml, markdown", output)
+		return invalidValue("-o", output, "table", "json", "yaml", "markdown")
 	}
 }
 

@@ -47,7 +47,9 @@ func (f *clusterFlags) resolve() (target, error) {
 		return target{}, fmt.Errorf("read kubeconfig: %w", err)
 	}
 	if name := f.overrides.CurrentContext; name != "" && raw.Contexts[name] == nil {
-		return target{}, fmt.Errorf("context %q not found in the kubeconfig; run `kubectl config get-contexts` to list the contexts", name)
+		suggestion := didYouMean(nearest(f.contexts(), name))
+		return target{}, fmt.Errorf("context %q not found in the kubeconfig%s; run `kubectl config get-contexts` to list the contexts",
+			name, suggestion)
 	}
 	config, err := loader.ClientConfig()
 	if clientcmd.IsEmptyConfig(err) {

@@ -41,6 +41,7 @@ type inspectOptions struct {
 	files             fileOptions
 	metrics           metricsFlags
 	logs              logFlags
+	filter            filterFlags
 }
 
 func newInspect(streams Streams) *cobra.Command {
@@ -73,7 +74,7 @@ Exit codes:
   kubeops inspect -A --metrics-url http://localhost:9090
   kubeops inspect -A --logs-url http://localhost:3100 --log-analysis
   kubeops inspect -n shop --as system:serviceaccount:shop:kubeops`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(o.files.sources) > 0 {
 				if err := errors.Join(o.metrics.unused(), o.logs.unused()); err != nil {
@@ -116,8 +117,10 @@ func (o *inspectOptions) register(cmd *cobra.Command) {
 	complete(cmd, "output", outputFormats()...)
 	complete(cmd, "color", "auto", "always", "never")
 	complete(cmd, "fail-on", severityNames()...)
-	complete(cmd, "checks", checkIDs()...)
-	complete(cmd, "exclude-checks", checkIDs()...)
+	completeChecks(cmd, "checks")
+	completeChecks(cmd, "exclude-checks")
+	o.cluster.complete(cmd)
+	o.filter.register(cmd)
 }
 
 func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
@@ -147,14 +150,14 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	printer.checks = selected
 	printer.recommendations = o.recommendations
 	printer.failOn = v1alpha1.Severity(o.failOn)
-	if err := printer.print(result, o.heading(target)); err != nil {
+	if err := o.filter.print(printer, streams.Err, result, o.heading(target)); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
 	return verdict(v1alpha1.Severity(o.failOn), o.failOnGaps, result)
 }
 
 func (o *inspectOptions) validate() error {
-	if err := checkSeverity(o.failOn); err != nil {
+	if err := errors.Join(checkSeverity(o.failOn), o.filter.validate()); err != nil {
 		return err
 	}
 	if o.allNamespaces && len(o.namespaces) > 0 {

@@ -32,7 +32,7 @@ type fileOptions struct {
 
 func (o *fileOptions) register(flags *pflag.FlagSet) {
 	flags.StringArrayVarP(&o.sources, "filename", "f", nil,
-		"inspect manifests instead of a cluster: a directory, a file, or - for stdin; can be repeated")
+		"inspect manifests instead of a cluster: a directory, a `file`, or - for stdin; can be repeated")
 	flags.BoolVarP(&o.recursive, "recursive", "R", true, "with -f: include subdirectories")
 	flags.BoolVar(&o.complete, "complete", false,
 		"with -f: the files contain every object of their namespaces; report references to missing ones")
@@ -99,7 +99,7 @@ func (o *inspectOptions) inspectFiles(cmd *cobra.Command, streams Streams) error
 	printer.recommendations = o.recommendations
 	printer.failOn = v1alpha1.Severity(o.failOn)
 	printer.locate = read.Locate
-	if err := printer.print(report, filesHeading(o.files.sources, read.Counts)); err != nil {
+	if err := o.filter.print(printer, streams.Err, report, filesHeading(o.files.sources, read.Counts)); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
 	return verdict(v1alpha1.Severity(o.failOn), o.failOnGaps, report)

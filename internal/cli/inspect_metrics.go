@@ -27,7 +27,7 @@ func (f *metricsFlags) register(cmd *cobra.Command) {
 	types := supported(builtin.Metrics())
 	flags.StringVar(&f.kind, "metrics-type", "prometheus", strings.Join(types.products, ", "))
 	flags.StringToStringVar(&f.labels, "metrics-label", nil,
-		"label that this cluster's series have in a backend of several clusters, for example cluster=prod")
+		"`label=value` that this cluster's series have in a backend of several clusters, for example cluster=prod")
 	complete(cmd, "metrics-type", types.names...)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"kubeops.io/kubeops/internal/inspect/loganalysis"
 	"kubeops.io/kubeops/internal/inspect/loganalysis/event"
@@ -35,7 +36,10 @@ type templateEntry struct {
 }
 
 func newLogs(streams Streams) *cobra.Command {
-	cmd := &cobra.Command{Use: "logs", Short: "Analyze log lines", Args: cobra.NoArgs}
+	cmd := &cobra.Command{
+		Use: "logs", Short: "Analyze log lines", Long: "Analyze log lines from a file or stdin. No cluster is contacted.",
+		Example: "  kubectl logs deploy/cart | kubeops logs templates", Args: onlySubcommands, RunE: printHelp,
+	}
 	cmd.AddCommand(newLogTemplates(streams))
 	return cmd
 }
@@ -55,11 +59,15 @@ counts as one event. Secrets are redacted. The input can have any size; no clust
 		Example: `  kubectl logs deploy/cart | kubeops logs templates
   kubectl logs -l app=cart --prefix --tail=-1 | kubeops logs templates --level error
   kubeops logs templates -f app.log -o json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error { return o.run(streams) },
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.file, "file", "f", "-", "file to read; - for stdin")
+	filenameFlag(flags, &o.file)
+	flags.StringVar(&o.file, "file", "-", "file to read")
+	if err := flags.MarkDeprecated("file", "use --filename"); err != nil { // also hides it
+		panic(err) // only a flag that is not defined fails
+	}
 	flags.StringVarP(&o.output, "output", "o", "table", "table, json or yaml")
 	flags.StringVar(&o.level, "level", "", "minimum level to print: debug, info, warn, error or fatal")
 	complete(cmd, "output", "table", "json", "yaml")
@@ -67,13 +75,18 @@ counts as one event. Secrets are redacted. The input can have any size; no clust
 	return cmd
 }
 
+// filenameFlag registers -f for a command that reads one file.
+func filenameFlag(flags *pflag.FlagSet, file *string) {
+	flags.StringVarP(file, "filename", "f", "-", "`file` to read; - for stdin")
+}
+
 func (o *templatesOptions) run(streams Streams) error {
 	minLevel := event.Named(o.level)
 	switch {
 	case o.level != "" && minLevel.String() != o.level:
-		return fmt.Errorf("invalid --level %q: must be one of debug, info, warn, error, fatal", o.level)
+		return invalidValue("--level", o.level, "debug", "info", "warn", "error", "fatal")
 	case o.output != "table" && o.output != "json" && o.output != "yaml":
-		return fmt.Errorf("invalid -o %q: must be one of table, json, yaml", o.output)
+		return invalidValue("-o", o.output, "table", "json", "yaml")
 	}
 	in := streams.In
 	if o.file != "-" {

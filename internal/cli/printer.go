@@ -49,7 +49,7 @@ type printer struct {
 // newPrinter validates the output format, the color mode and the directory of the output file. To validate only, pass a nil w.
 func newPrinter(w io.Writer, output, color, file string) (*printer, error) {
 	if !slices.Contains(outputFormats(), output) {
-		return nil, fmt.Errorf("invalid -o %q: must be one of %s", output, joinWords(outputFormats()))
+		return nil, invalidValue("-o", output, outputFormats()...)
 	}
 	if file != "" {
 		w = nil // the width and colors of the terminal do not apply to a file
@@ -67,7 +67,7 @@ func newPrinter(w io.Writer, output, color, file string) (*printer, error) {
 		_, noColor := os.LookupEnv("NO_COLOR") // see no-color.org: any value disables color
 		p.colors = palette{on: !noColor && isTerminal(w)}
 	default:
-		return nil, fmt.Errorf("invalid --color %q: must be one of auto, always, never", color)
+		return nil, invalidValue("--color", color, "auto", "always", "never")
 	}
 	return p, nil
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -35,7 +34,7 @@ notification channel. Nothing is sent anywhere.`,
 		Example: `  kubectl logs deploy/cart | kubeops redact
   kubeops redact -f pod.yaml --emails --ips
   kubeops redact -f app.log -o json | jq .replaced`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			gate, err := redact.New(options)
 			if err != nil {
@@ -51,7 +50,7 @@ notification channel. Nothing is sent anywhere.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&file, "filename", "f", "-", "file to read; - for stdin")
+	filenameFlag(flags, &file)
 	flags.StringVarP(&output, "output", "o", "", "json or yaml: the text and the number of replacements by rule (default: only the text)")
 	flags.BoolVar(&options.Emails, "emails", false, "also redact email addresses")
 	flags.BoolVar(&options.IPs, "ips", false, "also redact IP addresses")
@@ -94,5 +93,5 @@ func printRedacted(w io.Writer, output string, out redacted) error {
 	case "yaml":
 		return render.YAML(w, out)
 	}
-	return fmt.Errorf("invalid -o %q: must be json or yaml", output)
+	return invalidValue("-o", output, "json", "yaml")
 }

@@ -2,157 +2,150 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/client-go/rest"
-
-	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/internal/remedy"
 )
 
 type reportOptions struct {
-	cluster         clusterFlags
-	output          string
-	outputFile      string
-	color           string
-	failOn          string
-	recommendations bool
-	failOnGaps      bool
+	cluster       clusterFlags
+	print         printFlags
+	allNamespaces bool
+	list          bool
+	diff          bool
+	watch         bool
 }
 
 func newReport(streams Streams) *cobra.Command {
 	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report [INSPECTION or REPORT]",
-		Short: "Print a report stored in the cluster",
+		Short: "Print, list or compare reports stored in the cluster",
 		Long: `Print the latest report of an Inspection, or an InspectionReport by its name, in any format of "kubeops inspect".
-Without a name, the namespace must have exactly one Inspection.`,
+Without a name, the namespace must have exactly one Inspection. Names can have a kind, as in inspection/everything and
+report/everything-g1-1a2b3, or insp and inspr for short.
+
+With --list, the reports are listed, latest first. With --diff, two reports are compared; one Inspection means its last
+two reports. With --watch, each new report of the Inspection is printed until the command is interrupted.
+
+Exit codes:
+  0  the report was printed
+  1  the report has findings at or above --fail-on, even if it is incomplete
+  2  usage error, there is no report, or it is incomplete (see --fail-on-gaps)
+  130  interrupted`,
 		Example: `  kubeops report -n shop
-  kubeops report -n shop everything
+  kubeops report -n shop everything --min-severity high
   kubeops report -n shop everything -o html > report.html
-  kubeops report -n shop everything -o markdown --output-file comment.md`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.run(cmd.Context(), streams, strings.Join(args, ""))
-		},
+  kubeops report -n shop report/everything-g1-1a2b3 -o markdown --output-file comment.md
+  kubeops report -n shop everything --list
+  kubeops report -A --list
+  kubeops report -n shop everything --diff
+  kubeops report -n shop --diff everything-g1-1a2b3 everything-g2-4c5d6
+  kubeops report -n shop everything --watch`,
+		Args: maxArguments(2),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, streams, args) },
 	}
+	o.cluster.register(cmd.Flags())
+	o.cluster.complete(cmd)
+	o.print.register(cmd)
 	flags := cmd.Flags()
-	o.cluster.register(flags)
-	flags.StringVarP(&o.output, "output", "o", "table", outputHelp)
-	flags.StringVar(&o.outputFile, "output-file", "", outputFileHelp)
-	flags.StringVar(&o.color, "color", "auto", colorHelp)
-	flags.StringVar(&o.failOn, "fail-on", "", failOnHelp)
-	flags.BoolVar(&o.recommendations, "recommendations", false, recommendationsHelp)
-	flags.BoolVar(&o.failOnGaps, "fail-on-gaps", true, failOnGapsHelp)
-	complete(cmd, "output", outputFormats()...)
-	complete(cmd, "color", "auto", "always", "never")
-	complete(cmd, "fail-on", severityNames()...)
+	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "look for Inspections and reports in all namespaces")
+	flags.BoolVar(&o.list, "list", false, "list the reports, as table, json or yaml")
+	flags.BoolVar(&o.diff, "diff", false, "compare two reports, as table, json or yaml")
+	flags.BoolVarP(&o.watch, "watch", "w", false, "print each new report until interrupted")
+	cmd.ValidArgsFunction = o.cluster.completeNames(2, inspectionKind(), reportKind())
 	return cmd
 }
 
-func (o *reportOptions) run(ctx context.Context, streams Streams, name string) error {
-	printer, err := newPrinter(streams.Out, o.output, o.color, o.outputFile)
+func (o *reportOptions) run(cmd *cobra.Command, streams Streams, args []string) error {
+	if err := o.validate(cmd, args); err != nil {
+		return err
+	}
+	store, err := o.cluster.open(o.allNamespaces)
 	if err != nil {
 		return err
 	}
-	if err := checkSeverity(o.failOn); err != nil {
-		return err
-	}
-	printer.recommendations = o.recommendations
-	printer.failOn = v1alpha1.Severity(o.failOn)
-	target, err := o.cluster.resolve()
-	if err != nil {
-		return err
-	}
-	store, err := newReportStore(target)
-	if err != nil {
-		return err
-	}
-	report, err := store.find(ctx, name)
-	if err != nil {
-		return err
-	}
-	if err := printer.print(report, fmt.Sprintf("%s, report %s/%s", target.cluster, report.Namespace, report.Name)); err != nil {
-		return fmt.Errorf("print the report: %w", err)
-	}
-	return verdict(v1alpha1.Severity(o.failOn), o.failOnGaps, report)
-}
-
-// reportStore reads Inspections and their reports in one namespace.
-type reportStore struct {
-	client    rest.Interface
-	namespace string
-}
-
-func newReportStore(t target) (*reportStore, error) {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return nil, err
-	}
-	config := rest.CopyConfig(t.config)
-	version := v1alpha1.GroupVersion()
-	config.GroupVersion = &version
-	config.APIPath = "/apis"
-	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
-	client, err := rest.RESTClientFor(config)
-	if err != nil {
-		return nil, fmt.Errorf("load kubeconfig: %w", err)
-	}
-	return &reportStore{client: client, namespace: t.namespace}, nil
-}
-
-func (s *reportStore) get(ctx context.Context, resource, name string, into runtime.Object) error {
-	return s.client.Get().Namespace(s.namespace).Resource(resource).Name(name).Do(ctx).Into(into)
-}
-
-// find returns the latest report of the named Inspection or, if there is no such Inspection, the named report.
-func (s *reportStore) find(ctx context.Context, name string) (*v1alpha1.InspectionReport, error) {
-	inspection, err := s.inspection(ctx, name)
+	ctx := cmd.Context()
 	switch {
-	case apierrors.IsNotFound(err):
-		report := &v1alpha1.InspectionReport{}
-		if err := s.get(ctx, "inspectionreports", name, report); err != nil {
-			return nil, fmt.Errorf("no Inspection or InspectionReport %q in namespace %s: %w", name, s.namespace, err)
-		}
-		return report, nil
-	case err != nil:
-		return nil, err
-	case inspection.Status.LastReport == "":
-		return nil, fmt.Errorf("inspection %s/%s has no report yet; run %s to see its status", s.namespace, inspection.Name,
-			remedy.Command("kubectl -n %s get inspection %s", s.namespace, inspection.Name).Code())
+	case o.list:
+		return o.printList(ctx, streams, store, strings.Join(args, ""))
+	case o.diff:
+		return o.printDiff(ctx, streams, store, args)
+	case o.watch:
+		return o.printEach(ctx, streams, store, strings.Join(args, ""))
 	}
-	report := &v1alpha1.InspectionReport{}
-	if err := s.get(ctx, "inspectionreports", inspection.Status.LastReport, report); err != nil {
-		return nil, fmt.Errorf("read the latest report of inspection %s/%s: %w", s.namespace, inspection.Name, err)
+	report, err := store.report(ctx, strings.Join(args, ""))
+	if err != nil {
+		return err
 	}
-	return report, nil
+	return o.print.write(streams, store.target, report)
 }
 
-// inspection returns the named Inspection or, without a name, the only one in the namespace.
-func (s *reportStore) inspection(ctx context.Context, name string) (*v1alpha1.Inspection, error) {
-	if name != "" {
-		inspection := &v1alpha1.Inspection{}
-		return inspection, s.get(ctx, "inspections", name, inspection)
+func (o *reportOptions) validate(cmd *cobra.Command, args []string) error {
+	if err := o.print.validate(); err != nil {
+		return err
 	}
-	list := &v1alpha1.InspectionList{}
-	if err := s.client.Get().Namespace(s.namespace).Resource("inspections").Do(ctx).Into(list); err != nil {
-		return nil, fmt.Errorf("list the Inspections in namespace %s: %w", s.namespace, err)
+	modes := 0
+	for _, set := range []bool{o.list, o.diff, o.watch} {
+		if set {
+			modes++
+		}
 	}
-	var names []string
-	for _, inspection := range list.Items {
-		names = append(names, inspection.Name)
+	switch {
+	case modes > 1:
+		return errors.New("--list, --diff and --watch are mutually exclusive")
+	case o.allNamespaces && o.cluster.overrides.Context.Namespace != "":
+		return errors.New("-A and -n are mutually exclusive")
+	case len(args) > 1 && !o.diff:
+		return fmt.Errorf("%d names given; only --diff takes two", len(args))
 	}
-	switch len(names) {
-	case 0:
-		return nil, fmt.Errorf("no Inspection in namespace %s; use -n to select another namespace", s.namespace)
-	case 1:
-		return &list.Items[0], nil
-	default:
-		return nil, fmt.Errorf("namespace %s has several Inspections: specify one of %s", s.namespace, joinWords(names))
+	if o.list && o.print.filter.String() != "" {
+		return fmt.Errorf("%s selects findings, which --list does not print", &o.print.filter)
 	}
+	if o.list || o.diff {
+		if o.print.outputFile != "" || cmd.Flags().Changed("fail-on") {
+			return errors.New("--output-file and --fail-on apply to one report: remove --list or --diff")
+		}
+		if format := o.print.output; format != "table" && format != "json" && format != "yaml" {
+			return fmt.Errorf("-o %s prints one report; use table, json or yaml with --list and --diff", format)
+		}
+	}
+	return nil
+}
+
+// printEach prints the latest report of an Inspection, and each further one.
+func (o *reportOptions) printEach(ctx context.Context, streams Streams, s *store, argument string) error {
+	name := ""
+	if argument != "" {
+		ref, err := parseReference(argument, inspectionKind())
+		if err != nil {
+			return err
+		}
+		name = ref.name
+	}
+	printed := ""
+	err := newPoller(streams.Err).until(ctx, func(ctx context.Context) (bool, error) {
+		inspection, err := s.inspection(ctx, name)
+		if err != nil || inspection.Status.LastReport == printed || inspection.Status.LastReport == "" {
+			return false, err
+		}
+		report, err := s.in(inspection.Namespace).namedReport(ctx, inspection.Status.LastReport)
+		if err != nil {
+			return false, err
+		}
+		err = o.print.write(streams, s.target, report)
+		var findings *findingsError
+		var gaps *gapsError
+		if errors.As(err, &findings) || errors.As(err, &gaps) { // neither --fail-on nor a gap ends a watch
+			err = nil
+		}
+		printed = report.Name
+		return false, err
+	})
+	if interrupted(err) {
+		return &failure{text: "interrupted", cause: err}
+	}
+	return err
 }

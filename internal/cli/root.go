@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"kubeops.io/kubeops/internal/buildinfo"
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/problem"
 )
@@ -20,6 +20,8 @@ const (
 	exitOK       = 0
 	exitFindings = 1 // findings at or above --fail-on
 	exitError    = 2 // usage error, the inspection failed, or its report is incomplete
+	// exitInterrupted is 128 and the number of SIGINT, as a shell reports a command that a signal ended.
+	exitInterrupted = 130
 )
 
 // Streams are the standard streams of a command.
@@ -49,6 +51,9 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	case errors.As(err, &gaps):
 		fmt.Fprintln(streams.Err, gaps.text)
 		return exitError
+	case interrupted(err) || ctx.Err() != nil:
+		printError(streams.Err, err)
+		return exitInterrupted
 	default:
 		printError(streams.Err, err)
 		return exitError
@@ -60,43 +65,58 @@ func newRoot(streams Streams) *cobra.Command {
 		Use:   "kubeops",
 		Short: "Find what is wrong in a Kubernetes cluster, and why",
 		Long: `kubeops reads a cluster with your own permissions, finds what is broken and traces each symptom to its root cause.
-It never changes the cluster.`,
+"inspect" never changes the cluster. "run", "suspend", "resume" and "ignore" change resources of KubeOps only.`,
 		Example: `  kubeops inspect -A                 # everything you can read
   kubeops inspect -n shop            # one namespace
   kubeops inspect -A -o json --fail-on high
-  kubeops checks                     # list the checks`,
+  kubeops checks                     # list the checks
+  kubeops run -n shop --wait         # run an Inspection in the cluster now, and print its report`,
+		Args:          onlySubcommands,
+		RunE:          printHelp,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       version(),
+		Version:       buildinfo.Read().String(),
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.SetFlagErrorFunc(suggestFlag)
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 120 "))
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.AddCommand(
-		newInspect(streams), newChecks(streams), newReport(streams), newLogs(streams), newRedact(streams), newVersion(streams),
+		newInspect(streams), newReport(streams), newRun(streams), newSuspend(streams), newResume(streams), newIgnore(streams),
+		newChecks(streams), newLogs(streams), newRedact(streams), newVersion(streams),
 	)
+	describeBuiltin(root)
 	return root
 }
 
-func newVersion(streams Streams) *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(streams.Out, "kubeops "+version())
-			return err
-		},
+// describeBuiltin adds examples to the commands that cobra brings.
+func describeBuiltin(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	examples := map[string]string{
+		"help":       "  kubeops help inspect",
+		"completion": "  kubeops completion bash",
+		"bash":       "  source <(kubeops completion bash)",
+		"zsh":        "  source <(kubeops completion zsh)",
+		"fish":       "  kubeops completion fish | source",
+		"powershell": "  kubeops completion powershell | Out-String | Invoke-Expression",
+	}
+	for _, cmd := range root.Commands() {
+		for _, c := range append([]*cobra.Command{cmd}, cmd.Commands()...) {
+			if example := examples[c.Name()]; c.Example == "" {
+				c.Example = example
+			}
+		}
+		if cmd.Name() == "completion" {
+			cmd.Args = onlySubcommands
+			cmd.RunE = printHelp
+		}
 	}
 }
 
-// version is the module version or commit that the Go toolchain recorded in the binary.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return info.Main.Version
-}
+func printHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
 // printError prints the message of a problem first, and its cause on a separate line. Errors quote servers, files and names.
 func printError(w io.Writer, err error) {

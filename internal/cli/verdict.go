@@ -21,7 +21,7 @@ func checkSeverity(name string) error {
 	if name == "" || slices.Contains(severityNames(), name) {
 		return nil
 	}
-	return fmt.Errorf("invalid --fail-on %q: must be one of %s", name, joinWords(severityNames()))
+	return invalidValue("--fail-on", name, severityNames()...)
 }
 
 // verdict returns the error that decides about the exit code of a command that printed a report. Findings of the severity or worse

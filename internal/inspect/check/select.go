@@ -66,13 +66,20 @@ func match(pattern, id string) bool {
 	return ok && err == nil
 }
 
-// closestID returns the ID with the smallest edit distance to the name, if it is small enough for a typo.
+// closestID returns the ID with the smallest edit distance to the name, if it is small enough for a typo, or else the first one that
+// begins with the name.
 func closestID(all []Check, name string) string {
 	ids := make([]string, len(all))
 	for i, c := range all {
 		ids[i] = c.ID
 	}
-	return text.Closest(ids, name, max(3, len(name)/3))
+	if similar := text.Closest(ids, name, max(3, len(name)/3)); similar != "" {
+		return similar
+	}
+	if i := slices.IndexFunc(ids, func(id string) bool { return strings.HasPrefix(id, name+"-") }); i >= 0 {
+		return ids[i]
+	}
+	return ""
 }
 
 // Kinds returns the distinct kinds that the checks need or use, in a fixed order.

@@ -1,0 +1,248 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/render"
+)
+
+// reportDiff compares two reports, as `kubeops report --diff -o json` prints it.
+type reportDiff struct {
+	From diffSide `json:"from"`
+	To   diffSide `json:"to"`
+	// New are findings of To that From does not have, Fixed those of From that To does not have.
+	New   []v1alpha1.Finding `json:"new"`
+	Fixed []v1alpha1.Finding `json:"fixed"`
+	// Changed are findings of both with another severity.
+	Changed []changedFinding `json:"changed"`
+	// Unchanged is the number of all other findings of both.
+	Unchanged int `json:"unchanged"`
+	// NotComparable are findings of one report whose check did not run completely for the other one.
+	NotComparable []oneSided `json:"notComparable"`
+	// NotPrinted is the number of findings in the lists above that --min-severity, --problems or --only-causes left out.
+	NotPrinted int `json:"notPrinted"`
+}
+
+// diffSide identifies a report.
+type diffSide struct {
+	Namespace string      `json:"namespace"`
+	Name      string      `json:"name"`
+	StartTime metav1.Time `json:"startTime"`
+	// Score is absent if the run was incomplete.
+	Score    *int32 `json:"score,omitempty"`
+	Findings int32  `json:"findings"`
+}
+
+type changedFinding struct {
+	v1alpha1.Finding
+	// PreviousSeverity is the severity in From.
+	PreviousSeverity v1alpha1.Severity `json:"previousSeverity"`
+}
+
+type oneSided struct {
+	v1alpha1.Finding
+	// MissingIn is the name of the report that does not have the finding, because its check has a gap there or its findings were omitted.
+	MissingIn string `json:"missingIn"`
+}
+
+// printDiff compares the two reports that the arguments name, or the last two of one Inspection.
+func (o *reportOptions) printDiff(ctx context.Context, streams Streams, s *store, args []string) error {
+	from, to, err := s.comparedReports(ctx, args)
+	if err != nil {
+		return err
+	}
+	diff := compareReports(from, to)
+	diff.filter(&o.print.filter)
+	switch o.print.output {
+	case "json":
+		return render.JSON(streams.Out, diff)
+	case "yaml":
+		return render.YAML(streams.Out, diff)
+	}
+	printer, err := newPrinter(streams.Out, o.print.output, o.print.color, "")
+	if err != nil {
+		return err
+	}
+	return printer.diff(streams.Out, diff, o.print.filter.String())
+}
+
+func (s *store) comparedReports(ctx context.Context, args []string) (from, to *v1alpha1.InspectionReport, err error) {
+	if len(args) == 2 {
+		if from, err = s.report(ctx, args[0]); err != nil {
+			return nil, nil, err
+		}
+		to, err = s.report(ctx, args[1])
+		return from, to, err
+	}
+	name := ""
+	if len(args) == 1 {
+		ref, err := parseReference(args[0], inspectionKind(), reportKind())
+		if err != nil {
+			return nil, nil, err
+		}
+		if ref.kind.Kind != inspectionKind().Kind {
+			return nil, nil, errors.New("--diff needs two reports, or one Inspection for its last two reports")
+		}
+		name = ref.name
+	}
+	inspection, err := s.inspection(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	in := s.in(inspection.Namespace)
+	reports, err := in.listedReports(ctx, inspection.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(reports) < 2 {
+		return nil, nil, fmt.Errorf("inspection %s/%s has %s; --diff needs two", inspection.Namespace, inspection.Name,
+			count(len(reports), "report", "reports"))
+	}
+	if from, err = in.namedReport(ctx, reports[1].Name); err != nil {
+		return nil, nil, err
+	}
+	to, err = in.namedReport(ctx, reports[0].Name)
+	return from, to, err
+}
+
+// compareReports compares by the ids of the findings.
+func compareReports(from, to *v1alpha1.InspectionReport) *reportDiff {
+	diff := &reportDiff{
+		From: sideOf(from), To: sideOf(to), New: []v1alpha1.Finding{}, Fixed: []v1alpha1.Finding{}, Changed: []changedFinding{},
+		NotComparable: []oneSided{},
+	}
+	before := map[string]v1alpha1.Finding{}
+	for _, f := range from.Findings {
+		before[f.ID] = f
+	}
+	incompleteBefore := incompleteChecks(from)
+	incompleteAfter := incompleteChecks(to)
+	after := map[string]bool{}
+	for _, f := range to.Findings {
+		after[f.ID] = true
+		previous, known := before[f.ID]
+		switch {
+		case !known && incompleteBefore[f.Check]:
+			diff.NotComparable = append(diff.NotComparable, oneSided{Finding: f, MissingIn: from.Name})
+		case !known:
+			diff.New = append(diff.New, f)
+		case previous.Severity != f.Severity:
+			diff.Changed = append(diff.Changed, changedFinding{Finding: f, PreviousSeverity: previous.Severity})
+		default:
+			diff.Unchanged++
+		}
+	}
+	for _, f := range from.Findings {
+		switch {
+		case after[f.ID]:
+		case incompleteAfter[f.Check]:
+			diff.NotComparable = append(diff.NotComparable, oneSided{Finding: f, MissingIn: to.Name})
+		default:
+			diff.Fixed = append(diff.Fixed, f)
+		}
+	}
+	return diff
+}
+
+func sideOf(report *v1alpha1.InspectionReport) diffSide {
+	return diffSide{
+		Namespace: report.Namespace, Name: report.Name, StartTime: report.Summary.StartTime, Score: report.Summary.Score,
+		Findings: report.Summary.Counts.Total(),
+	}
+}
+
+// incompleteChecks are the checks of which a report may lack findings: those with a gap, and those with omitted findings.
+func incompleteChecks(report *v1alpha1.InspectionReport) map[string]bool {
+	incomplete := map[string]bool{}
+	for _, gap := range report.Gaps {
+		for _, id := range gap.Checks {
+			incomplete[id] = true
+		}
+	}
+	for _, omitted := range report.Omitted {
+		incomplete[omitted.Check] = true
+	}
+	return incomplete
+}
+
+// filter leaves out the findings that the flags do not select.
+func (d *reportDiff) filter(f *filterFlags) {
+	leaveOut := func(finding v1alpha1.Finding) bool {
+		out := !f.selects(finding) || f.onlyCauses && finding.CausedBy != ""
+		if out {
+			d.NotPrinted++
+		}
+		return out
+	}
+	d.New = slices.DeleteFunc(d.New, leaveOut)
+	d.Fixed = slices.DeleteFunc(d.Fixed, leaveOut)
+	d.Changed = slices.DeleteFunc(d.Changed, func(c changedFinding) bool { return leaveOut(c.Finding) })
+	d.NotComparable = slices.DeleteFunc(d.NotComparable, func(o oneSided) bool { return leaveOut(o.Finding) })
+}
+
+// diff prints a comparison for people, the most severe findings of each part first.
+func (p *printer) diff(w io.Writer, d *reportDiff, filter string) error {
+	text := &textWriter{w: w, width: p.width}
+	for _, side := range []struct {
+		label string
+		diffSide
+	}{{"from", d.From}, {"to", d.To}} {
+		score := "no score: incomplete"
+		if side.Score != nil {
+			score = fmt.Sprintf("score %d", *side.Score)
+		}
+		text.line("%-4s  %s/%s  %s", side.label, side.Namespace, side.Name, p.colors.dim(fmt.Sprintf("%s, %s, %s",
+			side.StartTime.UTC().Format(time.RFC3339), score, count(int(side.Findings), "finding", "findings"))))
+	}
+	summary := fmt.Sprintf("%d new, %d fixed, %d with another severity, %d unchanged", len(d.New), len(d.Fixed), len(d.Changed), d.Unchanged)
+	if len(d.NotComparable) > 0 {
+		summary += fmt.Sprintf(", %d not comparable", len(d.NotComparable))
+	}
+	if d.NotPrinted > 0 {
+		summary += fmt.Sprintf("; %d not printed (%s)", d.NotPrinted, filter)
+	}
+	text.block("", "", summary)
+	p.diffPart(text, "New", d.New, nil)
+	p.diffPart(text, "Fixed", d.Fixed, nil)
+	var changed, notComparable []v1alpha1.Finding
+	notes := map[string]string{}
+	for _, c := range d.Changed {
+		changed = append(changed, c.Finding)
+		notes[c.ID] = "severity was " + string(c.PreviousSeverity)
+	}
+	for _, o := range d.NotComparable {
+		notComparable = append(notComparable, o.Finding)
+		notes[o.ID] = "check " + o.Check + " is incomplete in report " + o.MissingIn
+	}
+	p.diffPart(text, "Severity changed", changed, notes)
+	p.diffPart(text, "Not comparable", notComparable, notes)
+	return text.err
+}
+
+func (p *printer) diffPart(text *textWriter, title string, findings []v1alpha1.Finding, notes map[string]string) {
+	if len(findings) == 0 {
+		return
+	}
+	slices.SortStableFunc(findings, func(a, b v1alpha1.Finding) int {
+		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), strings.Compare(a.Check, b.Check))
+	})
+	text.line("")
+	text.line("%s", p.colors.bold(title))
+	for _, f := range findings {
+		p.title(text, f, false)
+		text.block(indent, indent, f.Message)
+		if note := notes[f.ID]; note != "" {
+			text.block(indent, indent, note)
+		}
+	}
+}
