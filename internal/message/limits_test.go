@@ -280,3 +280,16 @@ func TestAllNodesOfATemplateArePaidFor(t *testing.T) {
 		t.Errorf("got %T", tree.Root.Nodes[0])
 	}
 }
+
+func TestTheReasonIsNamedHoweverLongTheCommandIsThatFailed(t *testing.T) {
+	for template, want := range map[string]string{
+		fill + `{{print` + strings.Repeat(" $a", 4000) + `}}`:      "could exceed 1 MiB",
+		`{{printf "%9999d" 1 ` + strings.Repeat(" 1", 2000) + `}}`: "printf width or precision exceeds 999",
+		`{{range "` + strings.Repeat("a", 2000) + `"}}{{end}}`:     "range can't iterate over",
+	} {
+		_, _, err := renderOf(t.Context(), t, template)
+		if p := problem.As(err); p == nil || !strings.Contains(p.Message, want) || len(p.Message) > 500 {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}

@@ -85,7 +85,14 @@ func (b *boundedTemplate) render(ctx context.Context, data any) (string, error) 
 // reason returns a template error on one line, without the prefix that repeats the field.
 func reason(field string, err error) string {
 	const maxLength = 300
-	return truncate(maxLength, strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "template: "+field+":")), " "))
+	const maxNode = 60
+	text := strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "template: "+field+":")), " ")
+	// What failed is quoted before the reason, and may be as long as the template.
+	if begin, end := strings.Index(text, " at <"), strings.LastIndex(text, ">: "); begin >= 0 && end > begin {
+		begin += len(" at <")
+		text = text[:begin] + truncate(maxNode, text[begin:end]) + text[end:]
+	}
+	return truncate(maxLength, text)
 }
 
 // truncate shortens a text to a number of characters.
