@@ -148,7 +148,7 @@ func inspectionRows() []row {
 			return fmt.Sprintf("team-%d", i)
 		}) + "}"), want: gap("in namespaces team-")},
 		{name: "flooded", manifest: resource("MetricsBackend", `{type: prometheus, prometheus: {url: "$SERVER/flood"}}`) + "---\n" +
-			inspection("{namespaces: [$NAMESPACE], timeout: 20s, metricsRef: {name: $NAME}}"), want: gap("share of one namespace")},
+			inspection("{namespaces: [$NAMESPACE], timeout: 20s, metricsRef: {name: $NAME}}"), want: gap("more than 50000 series")},
 		{name: "export", manifest: inspection("{namespaces: [$NAMESPACE], export: {openReports: true}}"),
 			want: not(v1alpha1.ConditionExported, v1alpha1.ReasonImpersonationForbidden, "reports.openreports.io")},
 	}

@@ -186,6 +186,11 @@ func (c *cluster) judge(table []*row) {
 	for err := pending(deadline); err != nil && deadline.Err() == nil; err = pending(deadline) {
 		pause(deadline, pollInterval)
 	}
+	for _, r := range table {
+		if r.err != nil {
+			c.t.Errorf("%s: %v", r.name, r.err)
+		}
+	}
 	c.t.Logf("%d rows are judged", len(table))
 	c.stopTenants()
 }
@@ -257,9 +262,6 @@ func report(t *testing.T, table []*row) {
 			kind, _, _ = strings.Cut(rest, "\n")
 		}
 		counts[kind+": "+r.result]++
-		if r.err != nil {
-			t.Errorf("%s (%s): %v", r.name, kind, r.err)
-		}
 	}
 	var lines []string
 	for line, n := range counts {

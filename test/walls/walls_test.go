@@ -13,7 +13,7 @@ const (
 	// memory of the manager and its runs together, in bytes.
 	memory = 256 << 20
 	// patience is how long the hostile resources of a part may take until each has its outcome.
-	patience = 4 * time.Minute
+	patience = 6 * time.Minute
 	// maxSlowdown of the neighbour's runs beside hostile resources.
 	maxSlowdown = 1.5
 	// quietRuns are measured before, and again after, the hostile resources.
