@@ -159,6 +159,9 @@ func (m *manager) alive() {
 			m.t.Error(line)
 		}
 	}
+	if used := m.wall.used().manager; used > managerMemory {
+		m.t.Errorf("the manager alone used %d MiB, more than %d MiB", used>>20, managerMemory>>20)
+	}
 	m.t.Logf("process %d of the manager is alive; %s", m.process.Process.Pid, m.wall.peak())
 }
 

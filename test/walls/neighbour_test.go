@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -50,12 +50,19 @@ func (c *cluster) newNeighbour(namespace string, pods int) *neighbour {
 	delete(c.tenants, namespace) // it stays
 	n := &neighbour{cluster: c, key: client.ObjectKey{Namespace: namespace, Name: "pods"}, pods: pods}
 	n.account = c.as(namespace, v1alpha1.DefaultServiceAccountName)
+	template := shopPod()
+	set := &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop"}, Spec: appsv1.ReplicaSetSpec{
+			Replicas: new(int32(pods)), Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template,
+		},
+	}
+	c.create(set)
 	var group sync.WaitGroup
 	const writers = 8
 	for writer := range writers {
 		group.Go(func() {
 			for i := writer; i < pods; i += writers {
-				if err := n.createPod(i); err != nil {
+				if err := n.createPod(i, set); err != nil {
 					c.t.Error(err)
 					return
 				}
@@ -73,18 +80,26 @@ func (c *cluster) newNeighbour(namespace string, pods int) *neighbour {
 	return n
 }
 
-// createPod creates a Pod as a node leaves it. One of 50 crashes.
-func (n *neighbour) createPod(i int) error {
-	started := metav1.NewTime(time.Now().Add(-time.Hour).Truncate(time.Second))
-	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: n.key.Namespace, Name: fmt.Sprintf("shop-%d", i),
-			Labels: map[string]string{"app": "shop", "number": strconv.Itoa(i)},
-		},
-		Spec: corev1.PodSpec{NodeName: fmt.Sprintf("node-%d", i%20), Containers: []corev1.Container{{
+func shopPod() corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "shop"}},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{
 			Name: "shop", Image: "registry.example.com/shop:1.0", Env: []corev1.EnvVar{{Name: "MODE", Value: "production"}},
 		}}},
 	}
+}
+
+// createPod creates a Pod as a node leaves it. One of 50 crashes.
+func (n *neighbour) createPod(i int, set *appsv1.ReplicaSet) error {
+	started := metav1.NewTime(time.Now().Add(-time.Hour).Truncate(time.Second))
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: n.key.Namespace, Name: fmt.Sprintf("shop-%d", i), Labels: set.Spec.Template.Labels,
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(set, appsv1.SchemeGroupVersion.WithKind("ReplicaSet"))},
+		},
+		Spec: *set.Spec.Template.Spec.DeepCopy(),
+	}
+	pod.Spec.NodeName = fmt.Sprintf("node-%d", i%20)
 	if err := n.client.Create(n.t.Context(), pod); err != nil {
 		return err
 	}

@@ -98,19 +98,28 @@ func metadataRows() []row {
 func crowdRows() []row {
 	over := func(setting string) outcome { return notReady(v1alpha1.ReasonQuotaExceeded, setting) }
 	timeout := notReady(v1alpha1.ReasonTimeout, "spec.timeout")
+	annotated := func(manifest string) string {
+		return with("annotations: {a: "+strings.Repeat("a", 255<<10)+"}", manifest)
+	}
+	labelled := func(manifest string) string { return with(labels(1500), manifest) }
+	hourly := inspection(`{schedule: "@hourly", namespaces: [$NAMESPACE]}`)
 	// Of objects that were created within a second, the last one by name is the youngest.
 	return []row{
-		{name: "large-metrics", manifest: with(labels(1500), metrics("$SERVER/silent")), copies: 30, want: timeout},
-		{name: "large-logs", manifest: with(labels(1500), loki("$SERVER/silent")), copies: 30, want: timeout},
-		{name: "large-channels", manifest: with(labels(1500), webhook("$SERVER/silent")), copies: 30, want: timeout},
-		{name: "large-models", manifest: with(labels(1500), ollama("$SERVER/silent")), copies: 30, want: timeout},
-		{name: "large-inspections", manifest: with(labels(1500), inspection(`{schedule: "@hourly", namespaces: [$NAMESPACE]}`)), copies: 30,
-			want: harmless("first run at")},
-		{name: "zz-metrics", manifest: metrics("$SERVER/silent"), copies: 75, want: over("quotas.metricsBackends")},
-		{name: "zz-logs", manifest: loki("$SERVER/silent"), copies: 75, want: over("quotas.logBackends")},
-		{name: "zz-channels", manifest: webhook("$SERVER/silent"), copies: 75, want: over("quotas.notificationChannels")},
-		{name: "zz-models", manifest: ollama("$SERVER/silent"), copies: 75, want: over("quotas.aiProviders")},
-		{name: "zz-inspections", manifest: inspection(`{schedule: "@every 1m", namespaces: [$NAMESPACE]}`), copies: 300,
-			want: harmless("")},
+		{name: "labelled-metrics", manifest: labelled(metrics("$SERVER/silent")), copies: 3, want: timeout},
+		{name: "labelled-logs", manifest: labelled(loki("$SERVER/silent")), copies: 3, want: timeout},
+		{name: "labelled-channels", manifest: labelled(webhook("$SERVER/silent")), copies: 3, want: timeout},
+		{name: "labelled-models", manifest: labelled(ollama("$SERVER/silent")), copies: 3, want: timeout},
+		{name: "labelled-inspections", manifest: labelled(hourly), copies: 3, want: harmless("first run at")},
+		{name: "annotated-metrics", manifest: annotated(metrics("$SERVER/silent")), copies: 60, want: timeout},
+		{name: "annotated-logs", manifest: annotated(loki("$SERVER/silent")), copies: 60, want: timeout},
+		{name: "annotated-channels", manifest: annotated(webhook("$SERVER/silent")), copies: 60, want: timeout},
+		{name: "annotated-models", manifest: annotated(ollama("$SERVER/silent")), copies: 60, want: timeout},
+		{name: "annotated-inspections", manifest: annotated(hourly), copies: 150, want: harmless("first run at")},
+		{name: "zz-metrics", manifest: metrics("$SERVER/silent"), copies: 40, want: over("quotas.metricsBackends")},
+		{name: "zz-logs", manifest: loki("$SERVER/silent"), copies: 40, want: over("quotas.logBackends")},
+		{name: "zz-channels", manifest: webhook("$SERVER/silent"), copies: 40, want: over("quotas.notificationChannels")},
+		{name: "zz-models", manifest: ollama("$SERVER/silent"), copies: 40, want: over("quotas.aiProviders")},
+		{name: "zz-inspections", manifest: inspection(`{schedule: "@every 1m", namespaces: [$NAMESPACE]}`), copies: 350,
+			want: over("quotas.inspections")},
 	}
 }

@@ -26,9 +26,11 @@ type wall struct {
 	done chan struct{}
 
 	mutex sync.Mutex
-	// used is the highest memory that was seen, in bytes, without the page cache.
-	used, manager int64
+	seen  usage
 }
+
+// usage is the highest memory that was seen, in bytes, without the page cache: of all, and of the manager alone.
+type usage struct{ all, manager int64 }
 
 func newWall(t *testing.T, limit int64) *wall {
 	t.Helper()
@@ -92,17 +94,22 @@ func (w *wall) look(pid int) {
 	}
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	if w.used = max(w.used, used); w.group == "" && used > w.limit {
+	if w.seen.all = max(w.seen.all, used); w.group == "" && used > w.limit {
 		w.t.Errorf("the manager and its runs use %d MiB, more than %d MiB", used>>20, w.limit>>20)
 	}
-	w.manager = max(w.manager, own)
+	w.seen.manager = max(w.seen.manager, own)
+}
+
+func (w *wall) used() usage {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.seen
 }
 
 // peak describes the highest use of memory.
 func (w *wall) peak() string {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	text := fmt.Sprintf("memory without page cache: at most %d MiB with its runs, %d MiB alone", w.used>>20, w.manager>>20)
+	used := w.used()
+	text := fmt.Sprintf("memory without page cache: at most %d MiB with its runs, %d MiB alone", used.all>>20, used.manager>>20)
 	for _, file := range []string{"memory.peak", "memory.max_usage_in_bytes", "memory.failcnt", "memory.events", "memory.oom_control"} {
 		if content, err := os.ReadFile(filepath.Join(w.group, file)); w.group != "" && err == nil {
 			text += "; " + file + " " + strings.Join(strings.Fields(string(content)), " ")

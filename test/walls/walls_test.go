@@ -12,6 +12,8 @@ import (
 const (
 	// memory of the manager and its runs together, in bytes.
 	memory = 256 << 20
+	// managerMemory is the part of it that the manager leaves to itself, without its runs; see docs/limits.md.
+	managerMemory = 96 << 20
 	// patience is how long the hostile resources of a part may take until each has its outcome.
 	patience = 6 * time.Minute
 	// maxSlowdown of the neighbour's runs beside hostile resources.
