@@ -23,7 +23,8 @@ const retryUnread = time.Minute
 // optional reports whether a run is complete without a list; see docs/adr/0017-blind-is-never-green.md.
 func (s Scope) optional(f failure) bool {
 	kind := f.resource.kind
-	if refusedAccount(f.err) || slices.Contains(s.Asked, kind) || kind.IsCustom() && slices.Contains(s.Asked, facts.Custom) || len(f.resource.checks) > 0 {
+	asked := slices.Contains(s.Asked, kind) || kind.IsCustom() && slices.Contains(s.Asked, facts.Custom) || len(f.resource.checks) > 0
+	if asked || refusedAccount(f.err) {
 		return false
 	}
 	switch {

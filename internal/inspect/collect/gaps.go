@@ -242,10 +242,10 @@ func (l lists) describeForbidden(who string, scope Scope) (message string, remed
 	switch {
 	case l.unlisted:
 		return fmt.Sprintf("%s cannot list Namespaces (RBAC), so %s selected none.", who, strings.Join(l.namespaces, ", ")),
-			l.grant(who, inspector, nil) + " Or name the namespaces instead of a glob."
+			l.grant(who, nil) + " Or name the namespaces instead of a glob."
 	case l.unproven:
 		return fmt.Sprintf("Nothing was found%s, and %s cannot get Namespaces (RBAC): it may not exist.", l.everywhere(), who),
-			l.grant(who, inspector, l.namespaces)
+			l.grant(who, l.namespaces)
 	case l.version:
 		return fmt.Sprintf("%s cannot get /version (RBAC); version skew was not checked.", who),
 			"Bind ClusterRole system:public-info-viewer, which is bound to all users by default."
@@ -261,18 +261,18 @@ func (l lists) describeForbidden(who string, scope Scope) (message string, remed
 		return l.describeCustom(who, scope)
 	case l.home:
 		return fmt.Sprintf("%s cannot list %s in all namespaces (RBAC). Only namespace %s was read.", who, failed, scope.Home),
-			l.grant(who, inspector, nil) + remedy.Sprintf(" Or inspect namespace %s only (spec.namespaces, --namespace).", scope.Home)
+			l.grant(who, nil) + remedy.Sprintf(" Or inspect namespace %s only (spec.namespaces, --namespace).", scope.Home)
 	default:
-		return fmt.Sprintf("%s cannot list %s%s (RBAC).", who, failed, l.everywhere()), l.grant(who, inspector, l.namespaces)
+		return fmt.Sprintf("%s cannot list %s%s (RBAC).", who, failed, l.everywhere()), l.grant(who, l.namespaces)
 	}
 }
 
 // grant says how to grant what these lists need. Lists for custom checks need a role of their own, which is created first.
-func (l lists) grant(who, role string, namespaces []string) remedy.Text {
+func (l lists) grant(who string, namespaces []string) remedy.Text {
 	if !l.objects {
-		return grant(who, role, namespaces, "")
+		return grant(who, inspector, namespaces, "")
 	}
-	role = "kubeops-list-" + l.resources[0]
+	role := "kubeops-list-" + l.resources[0]
 	create := remedy.Command("kubectl create clusterrole %s --verb=list --resource=%s", role, strings.Join(l.resources, ","))
 	if who == anonymousReader {
 		return remedy.Sprintf("Create a role: `%s`. %s", create, grant(who, role, namespaces, ""))

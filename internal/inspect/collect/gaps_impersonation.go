@@ -39,7 +39,7 @@ func (l lists) describeImpersonation(who string, scope Scope, failures []failure
 		_, more := l.describeCustom(who, scope)
 		remediation += " " + more
 	case l.objects:
-		remediation += " " + l.grant(who, inspector, l.namespaces)
+		remediation += " " + l.grant(who, l.namespaces)
 	}
 	return fmt.Sprintf("%s cannot list %s as %s (RBAC).", refused.User, failed, who), remediation
 }
