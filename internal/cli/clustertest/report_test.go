@@ -36,10 +36,15 @@ func withReports(t *testing.T) *shop {
 	report := func(name string, at metav1.Time, gaps []v1alpha1.Gap, findings ...v1alpha1.Finding) {
 		r := &v1alpha1.InspectionReport{
 			ObjectMeta: s.Meta(name), Findings: findings, Gaps: gaps,
-			Summary: v1alpha1.ReportSummary{Inspection: "i", StartTime: at, Trigger: "schedule", Score: 70},
+			Summary: v1alpha1.ReportSummary{Inspection: "i", StartTime: at, Trigger: "schedule", Score: new(int32(70))},
 		}
 		for _, f := range findings {
 			r.Summary.Counts.Add(f.Severity)
+			if f.CausedBy == "" && f.IsProblem() {
+				r.Summary.Problems.Add(f.Severity)
+			} else if f.CausedBy == "" {
+				r.Summary.Recommendations.Add(f.Severity)
+			}
 		}
 		s.Create(r)
 	}
