@@ -88,9 +88,10 @@ func reason(field string, err error) string {
 	const maxNode = 60
 	text := strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "template: "+field+":")), " ")
 	// What failed is quoted before the reason, and may be as long as the template.
-	if begin, end := strings.Index(text, " at <"), strings.LastIndex(text, ">: "); begin >= 0 && end > begin {
-		begin += len(" at <")
-		text = text[:begin] + truncate(maxNode, text[begin:end]) + text[end:]
+	if before, rest, found := strings.Cut(text, " at <"); found {
+		if end := strings.LastIndex(rest, ">: "); end >= 0 {
+			text = before + " at <" + truncate(maxNode, rest[:end]) + rest[end:]
+		}
 	}
 	return truncate(maxLength, text)
 }
