@@ -333,16 +333,21 @@ func (c *cluster) request(value string) {
 func (c *cluster) waitForReport(last, trigger string) *v1alpha1.InspectionReport {
 	c.t.Helper()
 	report := &v1alpha1.InspectionReport{}
+	ready := false
 	c.eventually("a report by "+trigger, func(ctx context.Context) error {
 		i := &v1alpha1.Inspection{}
 		if err := c.client.Get(ctx, client.ObjectKey{Namespace: "team", Name: "all"}, i); err != nil {
 			return err
 		}
-		if !meta.IsStatusConditionTrue(i.Status.Conditions, v1alpha1.ConditionReady) || i.Status.LastReport == last {
+		if i.Status.ActiveRun != nil || i.Status.LastReport == last {
 			return errors.New("not yet")
 		}
+		ready = meta.IsStatusConditionTrue(i.Status.Conditions, v1alpha1.ConditionReady)
 		return c.client.Get(ctx, client.ObjectKey{Namespace: "team", Name: i.Status.LastReport}, report)
 	})
+	if ready != report.Summary.Complete() {
+		c.t.Errorf("Ready is %v, with %d gaps that are not optional", ready, report.Summary.RequiredGaps)
+	}
 	if report.Summary.Trigger != trigger {
 		c.t.Errorf("trigger %s, want %s", report.Summary.Trigger, trigger)
 	}

@@ -50,6 +50,7 @@ spec:
 		AddReportEntry("gaps", report.Gaps)
 		Expect(causes(report)).To(ConsistOf("service-selector-matches-nothing Service/tenant/lost"))
 		Expect(report.Gaps).NotTo(BeEmpty())
+		Expect(report.Summary.Score).To(BeNil(), "what was not read is no part of a score")
 		sources, advice := "", ""
 		for _, gap := range report.Gaps {
 			sources += gap.Source + "\n" + gap.Message + "\n"

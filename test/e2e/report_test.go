@@ -21,9 +21,12 @@ func (e *environment) inspectNow(ctx context.Context, namespace, name, request s
 	Eventually(func(g Gomega) {
 		g.Expect(e.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, inspection)).To(Succeed())
 		g.Expect(inspection.Status.LastHandledRequest).To(Equal(request))
-		g.Expect(meta.IsStatusConditionTrue(inspection.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue())
+		g.Expect(inspection.Status.ActiveRun).To(BeNil())
 	}).WithContext(ctx).Should(Succeed())
-	return e.report(ctx, namespace, inspection.Status.LastReport)
+	report := e.report(ctx, namespace, inspection.Status.LastReport)
+	ready := meta.IsStatusConditionTrue(inspection.Status.Conditions, v1alpha1.ConditionReady)
+	Expect(ready).To(Equal(report.Summary.Complete()), "%+v", report.Gaps)
+	return report
 }
 
 func (e *environment) report(ctx context.Context, namespace, name string) *v1alpha1.InspectionReport {
