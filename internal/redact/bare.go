@@ -183,7 +183,8 @@ func (f *finder) quotedNear(n named) bool {
 
 // isQuotedPassword reports whether a quoted word near a name for passwords looks like one.
 func (f *finder) isQuotedPassword(value string) bool {
-	return !f.stand(value) && !f.refers(value) && !isSetting(value) && !strings.ContainsAny(value, "/<>{}()|:;,\\$^%") && tokenLike(value, password) ||
+	return !f.stand(value) && !f.refers(value) && !isSetting(value) && !strings.ContainsAny(value, "/<>{}()|:;,\\$^%") &&
+		tokenLike(value, password) ||
 		strings.HasSuffix(value, "$") && f.isQuotedPassword(value[:len(value)-1])
 }
 

@@ -121,7 +121,9 @@ func (f *finder) commands() {
 	f.programs.words.Each(f.text, func(id, at int) {
 		name := f.programs.names[id]
 		after := at + len(name)
-		if at < end || at > 0 && (isNameByte(f.text[at-1]) || f.text[at-1] >= 0x80 && !endsIdeographicOrMark(f.text[max(0, at-4):at])) || after >= len(f.text) || isNameByte(f.text[after]) ||
+		if at < end ||
+			at > 0 && (isNameByte(f.text[at-1]) || f.text[at-1] >= 0x80 && !endsIdeographicOrMark(f.text[max(0, at-4):at])) ||
+			after >= len(f.text) || isNameByte(f.text[after]) ||
 			f.text[at:after] != name {
 			return
 		}

@@ -197,8 +197,8 @@ func settingRules() []rule {
 
 // providers are services with an API whose keys have no form of their own. Texts name the service, and not the key. The first two
 // letters of each occur in other hints too, and cost no time.
-const providers = `airtable|apify|asana|atlassian|auth0|bitly|clearbit|clickup|cloudflare|cloudimage|cloudinary|cloudmersive|cloudsmith|codacy|` +
-	`codecov|cohere|coinbase|confluent|contentful|coveralls|crowdin|datadog|freshdesk|freshworks|geoip|gitter|giphy|honeycomb|` +
+const providers = `airtable|apify|asana|atlassian|auth0|bitly|clearbit|clickup|cloudflare|cloudimage|cloudinary|cloudmersive|cloudsmith|` +
+	`codacy|codecov|cohere|coinbase|confluent|contentful|coveralls|crowdin|datadog|freshdesk|freshworks|geoip|gitter|giphy|honeycomb|` +
 	`intercom|loggly|logzio|mailchimp|mailgun|mailjet|mandrill|mapbox|mattermost|maxmind|netlify|newrelic|new relic|openai|` +
 	`opsgenie|pagerduty|papertrail|pastebin|paypal|pubnub|pusher|rollbar|segment|sendbird|sendgrid|sendinblue|shodan|shopify|` +
 	`signalfx|splunk|webex|webflow|weatherstack|yandex`

@@ -30,8 +30,10 @@ func foreignNames() map[string]meaning {
 			"kodeord,passord,salasana,adgangskoden,kodeordet,lösenordet,passordet,salasanan,heslem,hasłem," +
 			"heslo,heslá,lozinka,geslo,şifre,sifre,parola,jelszó,jelszo,parool,slaptažodis,slaptazodis,parole," +
 			"كلمة المرور,كلمة السر,סיסמה,סיסמא,mật khẩu,mat khau,รหัสผ่าน,kata sandi,kata laluan,sandi,κωδικός,κωδικος,गुप्तशब्द,पासवर्ड," +
-			"密码短语,密碼短語,通行短语,提取码,提取碼,通行码,开机密码,パスフレーズ,暗証コード,패스워드,암호문구,비밀 번호,密码,密碼,口令,パスワード,暗証番号,暗証,合言葉,비밀번호,암호,비번,passwort,passwoord,geheimwort,losungswort,گذرواژه,رمز عبور,lykilorð,pasfhocal",
-		key: "授权码,授權碼,授权密钥,金鑰,金钥,アクセスキー,暗号化キー,認証キー,인증키,액세스키,액세스 키,密钥,密鑰,私钥,私鑰,令牌,秘钥,秘密鍵,秘密キー,暗号鍵,トークン,シークレット,토큰,비밀키,비밀 키,개인키,токен,секрет,секретный ключ,закрытый ключ," +
+			"密码短语,密碼短語,通行短语,提取码,提取碼,通行码,开机密码,パスフレーズ,暗証コード,패스워드,암호문구,비밀 번호," +
+			"密码,密碼,口令,パスワード,暗証番号,暗証,合言葉,비밀번호,암호,비번,passwort,passwoord,geheimwort,losungswort,گذرواژه,رمز عبور,lykilorð,pasfhocal",
+		key: "授权码,授權碼,授权密钥,金鑰,金钥,アクセスキー,暗号化キー,認証キー,인증키,액세스키,액세스 키," +
+			"密钥,密鑰,私钥,私鑰,令牌,秘钥,秘密鍵,秘密キー,暗号鍵,トークン,シークレット,토큰,비밀키,비밀 키,개인키,токен,секрет,секретный ключ,закрытый ключ," +
 			"geheimnis,geheimer schlüssel,zugangsschlüssel,geheimschlüssel,clé secrète,cle secrete,clé privée,jeton,clave secreta,clave " +
 			"privada," +
 			"clave_secreta,secreto,ficha de acceso,chave secreta,chave_secreta,chave privada,chave de acesso,segredo,klucz tajny,klucz " +
