@@ -88,6 +88,14 @@ func connectionProblem(err error) string {
 	}
 }
 
+// causeText is a cause without the chain of Go errors that a failed connection has.
+func causeText(err error) string {
+	if apierror.IsConnection(err) {
+		return connectionProblem(err)
+	}
+	return err.Error()
+}
+
 // isNotServed reports whether the server does not know the resource, as opposed to the object.
 func isNotServed(err error) bool {
 	return apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)

@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/yaml"
 
@@ -180,7 +181,7 @@ func printRule(w io.Writer, rule v1alpha1.IgnoreRule, output, owner string) erro
 // write came first, it reads again.
 func (s *store) addRule(ctx context.Context, inspection *v1alpha1.Inspection, rule v1alpha1.IgnoreRule) (change string, err error) {
 	in := s.in(inspection.Namespace)
-	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	err = retry.RetryOnConflict(conflictBackoff(), func() error {
 		var body []byte
 		if body, change, err = rulePatch(inspection, rule); err != nil || body == nil {
 			return err
@@ -197,6 +198,11 @@ func (s *store) addRule(ctx context.Context, inspection *v1alpha1.Inspection, ru
 		return err
 	})
 	return change, err
+}
+
+// conflictBackoff outlasts a dozen of other writers.
+func conflictBackoff() wait.Backoff {
+	return wait.Backoff{Steps: 12, Duration: 10 * time.Millisecond, Factor: 1.5, Jitter: 1}
 }
 
 // rulePatch is the JSON patch that adds a rule, or nil if the Inspection has the same one. It fails with a conflict if the object is

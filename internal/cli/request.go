@@ -25,7 +25,7 @@ const defaultWait = 2 * v1alpha1.DefaultTimeout
 
 // staleStalled is how long a condition Stalled that is older than the request may last before the command gives up. The controller
 // handles a request within seconds, and the condition stays as it is if the attempt fails for the same reason.
-const staleStalled = 20 * time.Second
+const staleStalled = 10 * time.Second
 
 type runOptions struct {
 	cluster clusterFlags
@@ -183,11 +183,11 @@ func (w *waiter) wait(ctx context.Context, poll *poller, timeout time.Duration) 
 	switch {
 	case interrupted(err):
 		return nil, &failure{
-			text:  "interrupted; the requested run goes on: " + string(remedy.Command("kubeops report -n %s %s", w.store.namespace, w.name).Code()),
+			text:  "interrupted; the request stays, and its report is printed by " + string(remedy.Command("kubeops report -n %s %s", w.store.namespace, w.name).Code()),
 			cause: err,
 		}
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("inspection %s/%s has no report of the requested run after %s%s; the run goes on: use a longer --timeout",
+		return nil, fmt.Errorf("inspection %s/%s has no report of the requested run after %s%s; the request stays: use a longer --timeout",
 			w.store.namespace, w.name, timeout, w.status())
 	case err != nil:
 		return nil, err

@@ -29,12 +29,16 @@ func TestAWaitEndsWithARunThatStartedAfterTheRequest(t *testing.T) {
 		seen []*v1alpha1.Inspection // the first is the answer to the request
 		want int                    // index of the one that ends the wait; -1 for none
 	}{
-		"the request is handled":                       {[]*v1alpha1.Inspection{state("a", ""), state("a", ""), state("a", "a")}, 2},
-		"an earlier request is handled":                {[]*v1alpha1.Inspection{state("a", ""), state("a", "earlier")}, -1},
-		"a later request replaces it before its run":   {[]*v1alpha1.Inspection{state("a", ""), state("b", ""), state("b", "b")}, 2},
-		"a later request replaces it during its run":   {[]*v1alpha1.Inspection{state("a", ""), state("b", ""), state("b", "a")}, 2},
-		"the newest of several is handled":             {[]*v1alpha1.Inspection{state("a", ""), state("b", ""), state("c", ""), state("c", "c")}, 3},
-		"a long value of another tool is its hash":     {[]*v1alpha1.Inspection{state("a", ""), state(long, ""), state(long, v1alpha1.RequestOf(state(long, "")))}, 2},
+		"the request is handled":                     {[]*v1alpha1.Inspection{state("a", ""), state("a", ""), state("a", "a")}, 2},
+		"an earlier request is handled":              {[]*v1alpha1.Inspection{state("a", ""), state("a", "earlier")}, -1},
+		"a later request replaces it before its run": {[]*v1alpha1.Inspection{state("a", ""), state("b", ""), state("b", "b")}, 2},
+		"a later request replaces it during its run": {[]*v1alpha1.Inspection{state("a", ""), state("b", ""), state("b", "a")}, 2},
+		"the newest of several is handled": {
+			[]*v1alpha1.Inspection{state("a", ""), state("b", ""), state("c", ""), state("c", "c")}, 3,
+		},
+		"a long value of another tool is its hash": {
+			[]*v1alpha1.Inspection{state("a", ""), state(long, ""), state(long, v1alpha1.RequestOf(state(long, "")))}, 2,
+		},
 		"a value that was not seen ends with the next": {[]*v1alpha1.Inspection{state("a", ""), state("c", "b"), state("c", "c")}, 2},
 		"without a handled request nothing ends":       {[]*v1alpha1.Inspection{state("a", ""), state("", "")}, -1},
 	} {

@@ -24,6 +24,9 @@ const (
 	exitInterrupted = 130
 )
 
+// maxHelpWidth is the width of help on wide terminals, in columns.
+const maxHelpWidth = 120
+
 // Streams are the standard streams of a command.
 type Streams struct {
 	In       io.Reader
@@ -79,7 +82,8 @@ func newRoot(streams Streams) *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(suggestFlag)
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 120 "))
+	wrapped := fmt.Sprintf(".FlagUsagesWrapped %d ", min(terminalWidth(streams.Out), maxHelpWidth))
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", wrapped))
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
@@ -125,7 +129,7 @@ func printError(w io.Writer, err error) {
 	if p := problem.As(err); p != nil {
 		fmt.Fprintln(safe, "error: "+p.Message)
 		if p.Cause != nil {
-			fmt.Fprintln(safe, "cause: "+p.Cause.Error())
+			fmt.Fprintln(safe, "cause: "+causeText(p.Cause))
 		}
 		return
 	}

@@ -58,6 +58,16 @@ func TestAServerThatDoesNotAnswerIsDescribedInOneSentence(t *testing.T) {
 	}
 }
 
+func TestAnInspectionOfAServerThatDoesNotAnswerIsDescribedWithoutAGoError(t *testing.T) {
+	t.Parallel()
+	s := &shop{t: t, kubeconfig: deadKubeconfig(t)}
+	code, out, errOut := s.run("inspect", "-A")
+	if code != 2 || out != "" || strings.Contains(errOut, "dial tcp") || !strings.Contains(errOut, "cluster test at 127.0.0.1:") ||
+		!strings.Contains(errOut, "cause: connection refused\n") {
+		t.Errorf("exit code %d, %q", code, errOut)
+	}
+}
+
 func TestRejectedCredentialsAndMissingPermissionsAreDescribed(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -83,11 +93,13 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 	return b.text.Write(p)
 }
 
-func (b *lockedBuffer) contains(text string) bool {
+func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return strings.Contains(b.text.String(), text)
+	return b.text.String()
 }
+
+func (b *lockedBuffer) contains(text string) bool { return strings.Contains(b.String(), text) }
 
 // The connection goes through a proxy, which stops and starts again.
 func TestAWatchOutlivesTheAPIServer(t *testing.T) {
@@ -104,6 +116,11 @@ func TestAWatchOutlivesTheAPIServer(t *testing.T) {
 		code <- cli.Run(ctx, []string{"report", "i", "--watch", "--kubeconfig", s.kubeconfig},
 			cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errOut})
 	}()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("stdout: %s\nstderr: %s", out.String(), errOut.String())
+		}
+	})
 	s.eventually(func() bool { return out.contains("report " + s.Namespace + "/i-second") })
 	gate.close()
 	s.eventually(func() bool { return errOut.contains("retrying until it answers") })
@@ -117,7 +134,7 @@ func TestAWatchOutlivesTheAPIServer(t *testing.T) {
 	interrupt()
 	if got := <-code; got != 130 || !errOut.contains("the API server answers again") || !errOut.contains("interrupted") ||
 		errOut.contains("dial tcp") {
-		t.Errorf("exit code %d: %s", got, errOut.text.String())
+		t.Errorf("exit code %d: %s", got, errOut.String())
 	}
 }
 

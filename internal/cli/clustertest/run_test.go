@@ -82,7 +82,7 @@ func TestRun(t *testing.T) {
 		s.Create(&v1alpha1.Inspection{ObjectMeta: s.Meta("i"), Spec: v1alpha1.InspectionSpec{
 			Schedule: "0 0 1 1 *", ServiceAccountName: "missing",
 		}})
-		s.wants(2, []string{"has no report of the requested run after 3s", `"missing"`}, "run", "--wait", "--timeout", "3s")
+		s.wants(2, []string{"has no report of the requested run after 3s", "/missing"}, "run", "--wait", "--timeout", "3s")
 	})
 
 	t.Run("an interrupted wait exits with code 130", func(t *testing.T) {

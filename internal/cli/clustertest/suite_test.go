@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -38,6 +39,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == commandArgument {
 		os.Exit(cli.Run(context.Background(), os.Args[2:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 	}
+	ctrl.SetLogger(logr.Discard())
 	os.Exit(testsuite.Run(m, &realAPI))
 }
 
