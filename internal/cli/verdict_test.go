@@ -29,7 +29,8 @@ func TestFindingsComeBeforeGapsInTheExitCode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := verdict(tc.severity, tc.failOnGaps, &v1alpha1.InspectionReport{Summary: tc.summary})
 			code := exitOK
-			findings, gaps := (*findingsError)(nil), (*gapsError)(nil)
+			var findings *findingsError
+			var gaps *gapsError
 			switch {
 			case errors.As(err, &findings):
 				code = exitFindings
