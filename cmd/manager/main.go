@@ -81,7 +81,8 @@ func printConfig(effective *managerconfig.Effective, stdout io.Writer) error {
 func start(effective *managerconfig.Effective) error {
 	logger := setUpLogging(effective.Config.Logging)
 	build := buildinfo.Read()
-	logger.Info("Starting KubeOps", "version", build.Version, "commit", build.Commit, "memoryLimitBytes", debug.SetMemoryLimit(-1)) // GOMEMLIMIT sets it
+	logger.Info("Starting KubeOps", "version", build.Version, "commit", build.Commit,
+		"memoryLimitBytes", debug.SetMemoryLimit(-1)) // GOMEMLIMIT sets it
 	logger.Info("Effective configuration", "config", effective.Redacted(), "sources", effective.Sources())
 	manager, err := newManager(&effective.Config)
 	if err != nil {

@@ -104,7 +104,7 @@ func splitWords(line string) []string {
 func TestMisspeltNamesAreSuggested(t *testing.T) {
 	for line, want := range map[string]string{
 		"inspct":                        `unknown command "inspct" of "kubeops" (did you mean "inspect"?)`,
-		"logs templats":                 `(did you mean "templates"?)`,
+		"logs templaes":                 `(did you mean "templates"?)`,
 		"completion bsh":                `(did you mean "bash"?)`,
 		"report --outptu json":          `unknown flag --outptu of "kubeops report" (did you mean "--output"?)`,
 		"inspect --all-namespace":       `(did you mean "--all-namespaces"?)`,

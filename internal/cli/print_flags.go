@@ -36,7 +36,9 @@ func (f *printFlags) register(cmd *cobra.Command) {
 
 // changed is the first of the flags that the command line sets, or "".
 func (f *printFlags) changed(cmd *cobra.Command) string {
-	for _, name := range []string{"output", "output-file", "color", "fail-on", "fail-on-gaps", "recommendations", "min-severity", "problems", "only-causes"} {
+	for _, name := range []string{
+		"output", "output-file", "color", "fail-on", "fail-on-gaps", "recommendations", "min-severity", "problems", "only-causes",
+	} {
 		if cmd.Flags().Changed(name) {
 			return name
 		}

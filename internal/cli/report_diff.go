@@ -204,7 +204,8 @@ func (p *printer) diff(w io.Writer, d *reportDiff, filter string) error {
 		text.line("%-4s  %s/%s  %s", side.label, side.Namespace, side.Name, p.colors.dim(fmt.Sprintf("%s, %s, %s",
 			side.StartTime.UTC().Format(time.RFC3339), score, count(int(side.Findings), "finding", "findings"))))
 	}
-	summary := fmt.Sprintf("%d new, %d fixed, %d with another severity, %d unchanged", len(d.New), len(d.Fixed), len(d.Changed), d.Unchanged)
+	summary := fmt.Sprintf("%d new, %d fixed, %d with another severity, %d unchanged", len(d.New), len(d.Fixed), len(d.Changed),
+		d.Unchanged)
 	if len(d.NotComparable) > 0 {
 		summary += fmt.Sprintf(", %d not comparable", len(d.NotComparable))
 	}

@@ -88,7 +88,8 @@ func (o *runOptions) run(ctx context.Context, cmd *cobra.Command, streams Stream
 	command := remedy.Command("kubeops report -n %s %s", inspection.Namespace, inspection.Name)
 	if !o.wait {
 		safe := printable.NewWriter(streams.Out)
-		fmt.Fprintf(safe, "Requested a run of Inspection %s/%s; %s prints its report\n", inspection.Namespace, inspection.Name, command.Code())
+		fmt.Fprintf(safe, "Requested a run of Inspection %s/%s; %s prints its report\n", inspection.Namespace, inspection.Name,
+			command.Code())
 		return safe.Flush()
 	}
 	waiting := newWaiter(store, inspection, streams.Err)
@@ -183,7 +184,8 @@ func (w *waiter) wait(ctx context.Context, poll *poller, timeout time.Duration) 
 	switch {
 	case interrupted(err):
 		return nil, &failure{
-			text:  "interrupted; the request stays, and its report is printed by " + string(remedy.Command("kubeops report -n %s %s", w.store.namespace, w.name).Code()),
+			text: "interrupted; the request stays, and its report is printed by " +
+				string(remedy.Command("kubeops report -n %s %s", w.store.namespace, w.name).Code()),
 			cause: err,
 		}
 	case errors.Is(err, context.DeadlineExceeded):

@@ -44,7 +44,8 @@ func inspectionKind() resourceKind {
 func reportKind() resourceKind {
 	return resourceKind{
 		Kind: "InspectionReport", resource: "inspectionreports", short: []string{"inspr", "report", "reports"},
-		empty: func() apiObject { return &v1alpha1.InspectionReport{} }, list: func() runtime.Object { return &v1alpha1.InspectionReportList{} },
+		empty: func() apiObject { return &v1alpha1.InspectionReport{} },
+		list:  func() runtime.Object { return &v1alpha1.InspectionReportList{} },
 	}
 }
 
@@ -54,7 +55,8 @@ func reconciledKinds() []resourceKind {
 		inspectionKind(),
 		{
 			Kind: "MetricsBackend", resource: "metricsbackends", short: []string{"mb"},
-			empty: func() apiObject { return &v1alpha1.MetricsBackend{} }, list: func() runtime.Object { return &v1alpha1.MetricsBackendList{} },
+			empty: func() apiObject { return &v1alpha1.MetricsBackend{} },
+			list:  func() runtime.Object { return &v1alpha1.MetricsBackendList{} },
 		},
 		{
 			Kind: "LogBackend", resource: "logbackends", short: []string{"lb"},

@@ -146,7 +146,7 @@ func (s *store) each(ctx context.Context, kind resourceKind, selector string, vi
 			return err
 		}
 		for _, item := range items {
-			visit(item.(apiObject)) //nolint:errcheck // lists of a kind contain objects of the kind
+			visit(item.(apiObject))
 		}
 		accessor, err := meta.ListAccessor(list)
 		if err != nil {

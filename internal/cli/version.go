@@ -14,7 +14,8 @@ func newVersion(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Long:  "Print the version and the commit of kubeops, the version of Go that compiled it, and the platform. No cluster is contacted.",
+		Long: "Print the version and the commit of kubeops, the version of Go that compiled it, and the platform. No cluster " +
+			"is contacted.",
 		Example: `  kubeops version
   kubeops version -o json`,
 		Args: noArguments,

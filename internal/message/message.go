@@ -335,8 +335,8 @@ func (c *Composer) render(ctx context.Context, message *notify.Message, report *
 	score, incomplete := scoreOf(report)
 	data := Data{
 		Event: string(message.Event), Namespace: message.Namespace, Inspection: message.Inspection, Report: message.Report,
-		Score: score, Incomplete: incomplete, Problems: report.Summary.Problems.Total, Recommendations: report.Summary.Recommendations.Total,
-		Summary: summarize(message), Severity: string(message.Severity),
+		Score: score, Incomplete: incomplete, Problems: report.Summary.Problems.Total,
+		Recommendations: report.Summary.Recommendations.Total, Summary: summarize(message), Severity: string(message.Severity),
 		Findings: forPeople(message.Findings), Fixed: forPeople(message.Fixed), More: message.More,
 	}
 	title, err := c.title.render(ctx, data)

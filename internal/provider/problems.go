@@ -43,11 +43,11 @@ func ToProblem(err error, host string, fields Fields) *problem.Problem {
 	case errors.Is(err, errRedirected):
 		return redirected(err, host, fields)
 	case errors.As(err, &size):
-		return problem.Retrying(v1alpha1.ReasonResponseTooLarge, err, "the response of %s is over the size limit of %s and was dropped", host,
-			quantity(size.limit))
+		return problem.Retrying(v1alpha1.ReasonResponseTooLarge, err, "the response of %s is over the size limit of %s and was dropped",
+			host, quantity(size.limit))
 	case isHeader(err):
-		return problem.Retrying(v1alpha1.ReasonResponseTooLarge, err, "the header of the response of %s is over the size limit of %s, so the "+
-			"response was dropped; check that the URL leads to the right service", host, quantity(maxHeader))
+		return problem.Retrying(v1alpha1.ReasonResponseTooLarge, err, "the header of the response of %s is over the size limit of %s, so "+
+			"the response was dropped; check that the URL leads to the right service", host, quantity(maxHeader))
 	case isMemory(err):
 		return outOfMemory(err, host)
 	case errors.As(err, &resolve) && !resolve.IsTimeout:

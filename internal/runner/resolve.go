@@ -117,8 +117,8 @@ func (l *Local) SelectChecks(ctx context.Context, spec *v1alpha1.InspectionSpec)
 	all := slices.Concat(l.Checks, custom.Checks(own))
 	for i, rule := range spec.Ignore {
 		if err := check.Known(all, rule.Check); rule.Check != "" && err != nil {
-			return nil, nil, problem.UserError(v1alpha1.ReasonUnknownCheck, nil, "spec.ignore[%d].check: %s; `kubeops checks` lists them all",
-				i, err)
+			return nil, nil, problem.UserError(v1alpha1.ReasonUnknownCheck, nil, "spec.ignore[%d].check: %s; "+
+				"`kubeops checks` lists them all", i, err)
 		}
 	}
 	if spec.Checks == nil {

@@ -159,7 +159,7 @@ func (n *neighbour) measureUntilStopped(ctx context.Context) (stop func() []run)
 		default:
 		}
 		cancel()
-		<-ended
+		_ = <-ended // cancelled
 		if len(runs) < enough {
 			n.t.Fatalf("the neighbour had %d runs beside hostile resources, fewer than %d", len(runs), enough)
 		}

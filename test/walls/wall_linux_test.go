@@ -62,11 +62,11 @@ func newWall(t *testing.T, limit int64) *wall {
 // command starts a program within the wall.
 func (w *wall) command(program string, args ...string) *exec.Cmd {
 	if w.group == "" {
-		return exec.Command(program, args...) //nolint:noctx // ended by the test
+		return exec.Command(program, args...)
 	}
 	// The shell joins the group and becomes the program, with the same process id.
 	script := append([]string{"-c", `echo $$ > "$0" && exec "$@"`, filepath.Join(w.group, "cgroup.procs"), program}, args...)
-	return exec.Command("/bin/sh", script...) //nolint:noctx // ended by the test
+	return exec.Command("/bin/sh", script...)
 }
 
 // watch the memory of a process and its children.

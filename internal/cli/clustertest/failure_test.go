@@ -31,7 +31,7 @@ func (s *shop) plain(args ...string) (code int, out, errOut string) {
 // deadKubeconfig points to a port on which nothing listens.
 func deadKubeconfig(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

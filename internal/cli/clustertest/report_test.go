@@ -86,7 +86,7 @@ func TestReport(t *testing.T) {
 		for argument, want := range map[string]string{
 			"report/i-frist": `did you mean "i-first"?`,
 			"insp/j":         `Inspection "j" not found in namespace ` + s.Namespace + ` of context "test" (did you mean "i"?)`,
-			"inspektion/i":   `unknown kind "inspektion" (did you mean "inspection"?)`,
+			"inspectoin/i":   `unknown kind "inspectoin" (did you mean "inspection"?)`,
 			"a/b/c":          "must be NAME or KIND/NAME",
 		} {
 			s.wants(2, []string{want}, "report", argument)

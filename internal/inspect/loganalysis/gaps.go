@@ -87,8 +87,8 @@ func (r *reader) unlabeledGap(ctx context.Context) []facts.Gap {
 	return []facts.Gap{{
 		Source: sourceName, Checks: r.in.Wanting, Reason: v1alpha1.GapNotServed,
 		Message: fmt.Sprintf("The log backend has no line with a namespace since %s.", query.Start.UTC().Format("2006-01-02 15:04 UTC")),
-		Remediation: "Check that the log collector runs and adds namespaces to lines, and set spec.fields of the LogBackend to its fields. " +
-			"docs/backends.md lists the fields that are detected automatically.",
+		Remediation: "Check that the log collector runs and adds namespaces to lines, and set spec.fields of the LogBackend to its " +
+			"fields. docs/backends.md lists the fields that are detected automatically.",
 	}}
 }
 

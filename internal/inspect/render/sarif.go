@@ -43,8 +43,8 @@ func (s *sarif) run() sarifRun {
 		ColumnKind:  "utf16CodeUnits",
 		Results:     s.results(index),
 		Properties: map[string]any{
-			"complete": summary.Complete(), "problems": summary.Problems, "recommendations": summary.Recommendations, "counts": summary.Counts,
-			"truncated": summary.Truncated,
+			"complete": summary.Complete(), "problems": summary.Problems, "recommendations": summary.Recommendations,
+			"counts": summary.Counts, "truncated": summary.Truncated,
 		},
 	}
 	if summary.Score != nil {
