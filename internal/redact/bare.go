@@ -87,9 +87,11 @@ func (f *finder) isMentioned(from, to int) bool {
 	for len(f.mentions) > 1 && f.mentions[1].from <= from && f.mentions[0].to+maxMention < from {
 		f.mentions = f.mentions[1:]
 	}
-	if f.isOutput(from, to) {
-		return true
-	}
+	return f.isOutput(from, to) || f.isNearName(from, to, scattered)
+}
+
+// isNearName reports whether a name for passwords, or for other secrets, is on the line of a word. One of a single case must follow it.
+func (f *finder) isNearName(from, to int, scattered bool) bool {
 	for _, n := range f.mentions {
 		if n.from > to+maxMention {
 			break
@@ -101,7 +103,7 @@ func (f *finder) isMentioned(from, to int) bool {
 		if len(between) > maxMention || strings.ContainsAny(between, "\n") || strings.Contains(between, `\n`) {
 			continue
 		}
-		if n.meaning == password || len(text) >= minScrambledKey && n.meaning != nothing {
+		if n.meaning == password || to-from >= minScrambledKey && n.meaning != nothing {
 			return true
 		}
 	}

@@ -11,41 +11,21 @@ import (
 func (f *finder) secret(n named, value literal, op operator) bool {
 	text := f.text[value.from:min(value.to, value.from+maxJudged)]
 	f.work += len(text)
-	if f.stand(text) || strings.Contains(text, "[redacted:") {
-		return false
-	}
-	if strings.EqualFold(text, strings.Trim(f.text[n.from:n.to], "-")) || op == free && n.meaning <= opaque && isSetting(text) {
+	if f.stand(text) || strings.Contains(text, "[redacted:") || f.names(n, text, op) || f.isCiphertext(n.from, text) {
 		return false
 	}
 	if value.quoted && manyWords(text) {
 		return n.meaning == password && (len(strings.Fields(text)) == 12 || len(strings.Fields(text)) == 24)
 	}
-	if n.meaning <= opaque && leaks.WordsOnly(strings.TrimRight(text, "0123456789abcdefghijklmnopqrstuvwxyz")) && f.refers(text) {
-		return false
-	}
-	if n.meaning < password && (isFileName(text) || isAccount(text) || op == flagged && !value.quoted && isIdentifier(text) &&
-		!looksRandom(text)) {
-		return false
-	}
-	if f.isCiphertext(n.from, text) {
-		return false
-	}
-	if n.meaning == random && f.inQuery(n) {
-		n.meaning = key
-		return looksRandom(text) || isDigest(text)
-	}
-	switch n.meaning {
-	case random:
-		return looksRandom(text) && (!isDigest(text[strings.LastIndexByte(text, '-')+1:]) && !isDigest(text) || len(text) >= 32 &&
-			!strings.Contains(text, "-") && f.sensitive(n.from))
-	case opaque:
-		return looksRandom(text)
-	}
-	if !value.quoted && (f.isExpression(text) || strings.Contains(text, "://") && !strings.Contains(text, "@") ||
-		op != free && isIdentifier(text) && strings.HasPrefix(f.text[value.end:], ` "`)) { // a call in a template
-		return false
-	}
 	switch {
+	case n.meaning < password && op == flagged && !value.quoted && isIdentifier(text) && !looksRandom(text):
+		return false // an account
+	case n.meaning == random:
+		return f.randomSecret(n, text)
+	case n.meaning == opaque:
+		return looksRandom(text)
+	case !value.quoted && f.isCode(value, text, op):
+		return false
 	case op == free:
 		return f.freeSecret(n, value, text)
 	case op == loose && !value.quoted:
@@ -53,6 +33,28 @@ func (f *finder) secret(n named, value literal, op operator) bool {
 	default:
 		return f.tightSecret(n, text, value.quoted)
 	}
+}
+
+// names reports whether a value repeats its name, or names a file, an account, an object or another setting.
+func (f *finder) names(n named, text string, op operator) bool {
+	return strings.EqualFold(text, strings.Trim(f.text[n.from:n.to], "-")) || op == free && n.meaning <= opaque && isSetting(text) ||
+		n.meaning < password && (isFileName(text) || isAccount(text)) ||
+		n.meaning <= opaque && leaks.WordsOnly(strings.TrimRight(text, "0123456789abcdefghijklmnopqrstuvwxyz")) && f.refers(text)
+}
+
+// randomSecret judges the value of a name such as key, which is also the name of what is no secret.
+func (f *finder) randomSecret(n named, text string) bool {
+	if f.inQuery(n) {
+		return looksRandom(text) || isDigest(text)
+	}
+	return looksRandom(text) && (!isDigest(text[strings.LastIndexByte(text, '-')+1:]) && !isDigest(text) ||
+		len(text) >= 32 && !strings.Contains(text, "-") && f.sensitive(n.from))
+}
+
+// isCode reports whether a value without quotes is an expression, an address, or the name of a function that a template calls.
+func (f *finder) isCode(value literal, text string, op operator) bool {
+	return f.isExpression(text) || strings.Contains(text, "://") && !strings.Contains(text, "@") ||
+		op != free && isIdentifier(text) && strings.HasPrefix(f.text[value.end:], ` "`)
 }
 
 // inQuery reports whether a name is key in the query of a URL.
@@ -112,16 +114,22 @@ func (f *finder) tightSecret(n named, text string, quoted bool) bool {
 		return n.meaning == password && len(text) > 3 && strings.Trim(text, "0123456789") == "" || len(text) > 9
 	case len(text) < 3 || n.meaning == key && isShortWord(text, quoted):
 		return false
-	case n.meaning == key && len(text) > 10 && leaks.WordsOnly(text[:len(text)-5]) && f.refers(text):
-		return false // a generated name of an object
-	case n.meaning == key && !n.compound && leaks.WordsOnly(text) && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == "":
-		return false // the name of a Secret
+	case n.meaning == key && f.namesObject(n, text):
+		return false
 	case n.meaning == key && leaks.WordsOnly(text) && (!quoted || f.refers(text)):
 		return n.compound && !f.refers(text) && strings.ContainsAny(text, "0123456789")
 	case quoted && n.meaning == password && leaks.WordsOnly(text) && f.refers(text):
 		return false
 	}
 	return true
+}
+
+// namesObject reports whether a value is the name of a Secret, also a generated one.
+func (f *finder) namesObject(n named, text string) bool {
+	if len(text) > 10 && leaks.WordsOnly(text[:len(text)-5]) && f.refers(text) {
+		return true
+	}
+	return !n.compound && leaks.WordsOnly(text) && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 // refers reports whether a value is a name of a secret: web-db-password.

@@ -291,6 +291,11 @@ func (f *finder) words(n named, at, after int) bool {
 	if f.read(n, after, free) {
 		return true
 	}
+	return f.afterWords(n, after)
+}
+
+// afterWords reads a value after an operator that a few words separate from the name: "the password of app: x".
+func (f *finder) afterWords(n named, after int) bool {
 	end := f.lineEnd(after)
 	line := f.text[after:min(end, after+72)]
 	if i := strings.IndexAny(line, ":=："); i > 0 {

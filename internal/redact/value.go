@@ -17,29 +17,28 @@ func (v *vocabulary) stand(value string) bool {
 	if v.types[strings.ToLower(strings.TrimRight(value, "!?"))] || isAlgorithm(value) || isDigestForm(value) {
 		return true
 	}
-	if isObject(value) || isHexNumber(value) {
+	if isObject(value) || isHexNumber(value) || isAlphabet(value) || isConstant(value) || isTimestamp(value) || isParameter(value) {
 		return true
 	}
+	if isReference(value) || value[0] == '*' && isIdentifier(value[1:]) { // an alias in YAML
+		return true
+	}
+	if strings.ContainsAny(value[:1], "[({?") || strings.HasPrefix(value, "%(") || strings.HasPrefix(value, "#{") ||
+		value[0] == ':' && isIdentifier(value[1:]) || value[0] == '@' && isIdentifier(strings.ReplaceAll(value[1:], ".", "")) {
+		return true
+	}
+	return isPath(value) || strings.Trim(value, "*•.-_#xX") == ""
+}
+
+// isReference reports whether a value refers to a secret elsewhere, is encrypted, or is a rule of a validation.
+func isReference(value string) bool {
 	for _, start := range []string{"required|", "nullable|", "string|", "!reference", "!vault", "!Ref", "!Sub", "!secret", "sops:", "[$",
 		"pass:$"} {
 		if strings.HasPrefix(value, start) {
 			return true
 		}
 	}
-	if value[0] == '*' && isIdentifier(value[1:]) {
-		return true // an alias in YAML
-	}
-	if strings.ContainsAny(value[:1], "[({?") || strings.HasPrefix(value, "%(") || strings.HasPrefix(value, "#{") ||
-		value[0] == ':' && isIdentifier(value[1:]) || value[0] == '@' && isIdentifier(strings.ReplaceAll(value[1:], ".", "")) {
-		return true
-	}
-	if isAlphabet(value) || isFormat(value) || isConstant(value) || isTimestamp(value) {
-		return true
-	}
-	if value[0] == '{' && strings.HasSuffix(value, "}") && isIdentifier(strings.Trim(value, "{}0123456789 .")+"_") {
-		return true // a parameter of a format
-	}
-	return isPath(value) || strings.Trim(value, "*•.-_#xX") == ""
+	return false
 }
 
 // isAlgorithm reports whether a value names an algorithm: SHA256, aes-256-gcm.
@@ -105,11 +104,10 @@ func isAlphabet(value string) bool {
 	return run > 11
 }
 
-// isFormat reports whether a value is a word and a parameter: Bearer {0}.
-func isFormat(value string) bool {
-	_, parameter, ok := strings.Cut(value, " {")
-	name, closed := strings.CutSuffix(parameter, "}")
-	return ok && closed && isIdentifier(strings.Trim(name, "0123456789.")+"_")
+// isParameter reports whether a value is a parameter of a format, also after a word: {token}, Bearer {0}.
+func isParameter(value string) bool {
+	at := max(0, strings.Index(value, " {")+1)
+	return value[at] == '{' && strings.HasSuffix(value, "}") && isIdentifier(strings.Trim(value[at:], "{}0123456789 .")+"_")
 }
 
 // isBracketed reports whether a value is in brackets or braces, as placeholders are.

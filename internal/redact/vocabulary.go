@@ -182,6 +182,11 @@ func (v *vocabulary) nameOf(name, before string) meaning {
 	if v.keys[last] && len(parts) > 1 {
 		return key // userPasswordSecret
 	}
+	return v.bestOf(parts)
+}
+
+// bestOf is the meaning of the words of a name, of which the last weighs most.
+func (v *vocabulary) bestOf(parts []string) meaning {
 	best := nothing
 	for i := len(parts) - 1; i >= 0; i-- {
 		m := v.wordOf(parts[i])
