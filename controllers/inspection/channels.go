@@ -5,13 +5,11 @@ import (
 	"slices"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/kind"
-	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/outcome"
 )
 
@@ -38,13 +36,8 @@ func Referents(reader client.Reader, kindName string) handler.EventHandler {
 // missingChannels are the channels of the spec that do not exist. What one that exists does is in its own status.
 func (l *logic) missingChannels(ctx context.Context, inspection *v1alpha1.Inspection) (missing []string) {
 	for _, c := range inspection.Spec.Channels {
-		if names.Object("spec.channels", "NotificationChannel", c.Name) != nil {
-			missing = append(missing, inspection.Namespace+"/"+names.Quote(c.Name)) // no resource can have this name
-			continue
-		}
-		key := client.ObjectKey{Namespace: inspection.Namespace, Name: c.Name}
-		if err := l.reader.Get(ctx, key, kind.MetadataOf("NotificationChannel")); apierrors.IsNotFound(err) {
-			missing = append(missing, key.String())
+		if !channelExists(ctx, l.reader, inspection.Namespace, c.Name) {
+			missing = append(missing, inspection.Namespace+"/"+channelName(c.Name))
 		}
 	}
 	return missing

@@ -53,7 +53,10 @@ func TestAChannelThatDoesNotExistIsNamed(t *testing.T) {
 func TestReportsThatWaitToBeToldAreKeptForADay(t *testing.T) {
 	w := newWorld(t)
 	w.Reader(true)
-	w.Inspection(v1alpha1.InspectionSpec{KeepReports: 1, Channels: []v1alpha1.LocalReference{{Name: "a"}}})
+	w.Create(&v1alpha1.NotificationChannel{ObjectMeta: w.Meta("a"), Spec: v1alpha1.NotificationChannelSpec{
+		Type: v1alpha1.ChannelWebhook, Webhook: &v1alpha1.WebhookReceiver{URL: "http://x/"},
+	}})
+	w.Inspection(v1alpha1.InspectionSpec{KeepReports: 1, Channels: []v1alpha1.LocalReference{{Name: "a"}, {Name: "lost"}}})
 	w.Settle(w.reconciler())
 	for _, n := range []string{"1", "2"} {
 		w.Request(n)
@@ -76,5 +79,28 @@ func TestReportsThatWaitToBeToldAreKeptForADay(t *testing.T) {
 	}
 	if undelivered != 3 {
 		t.Errorf("%d reports of which nobody was told are named, want 3", undelivered)
+	}
+}
+
+func TestAChannelThatDoesNotExistHoldsNoReportsBeyondKeepReports(t *testing.T) {
+	w := newWorld(t)
+	w.Reader(true)
+	w.Inspection(v1alpha1.InspectionSpec{KeepReports: 1, Channels: []v1alpha1.LocalReference{{Name: "lost"}}})
+	w.Settle(w.reconciler())
+	for _, n := range []string{"1", "2"} {
+		w.Request(n)
+		w.Settle(w.reconciler())
+	}
+	if n := len(w.Reports()); n != 1 {
+		t.Errorf("%d reports are kept, want 1", n)
+	}
+	named := 0
+	for len(w.Events.Events) > 0 {
+		if strings.Contains(<-w.Events.Events, "because NotificationChannel lost does not exist") {
+			named++
+		}
+	}
+	if named != 2 {
+		t.Errorf("%d events name the channel, want 2", named)
 	}
 }

@@ -112,8 +112,8 @@ func noReports(err error) *problem.Problem {
 	)
 }
 
-// prune deletes the oldest reports of an Inspection beyond those it keeps, never the newest, and none that a channel may still
-// deliver. They are listed as metadata, since one may be large.
+// prune deletes the oldest reports of an Inspection beyond those it keeps, never the newest, and none that a channel that exists may
+// still deliver. They are listed as metadata, since one may be large.
 func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, newest string) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("InspectionReportList"))
@@ -129,15 +129,15 @@ func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, new
 	slices.SortFunc(own, func(a, b metav1.PartialObjectMetadata) int {
 		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(b.Name, a.Name))
 	})
-	waiting := 0
+	waiting := undelivered{reports: r, exists: map[string]bool{}}
 	for n := inspection.KeepReports() - 1; n < len(own); n++ {
 		report := own[n]
-		why := "a day after it was saved"
-		if report.Labels[v1alpha1.LabelUndelivered] != "" && r.clock.Since(report.CreationTimestamp.Time) < v1alpha1.UndeliveredFor {
-			if waiting++; waiting <= v1alpha1.MaxUndelivered {
-				continue
-			}
-			why = fmt.Sprintf("because %d newer ones wait for delivery", v1alpha1.MaxUndelivered)
+		keep, why, err := waiting.keep(ctx, &report)
+		if err != nil {
+			return err
+		}
+		if keep {
+			continue
 		}
 		if err := r.client.Delete(ctx, &report); client.IgnoreNotFound(err) != nil {
 			return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot delete InspectionReport %s/%s (%s)", inspection.Namespace,

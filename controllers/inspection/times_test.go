@@ -155,3 +155,35 @@ func TestSuspendingCallsOffARunThatWasCutOff(t *testing.T) {
 		t.Errorf("%d reports after resumption, want 1", n)
 	}
 }
+
+func TestResumingRunsTheLatestRequestAndTheLatestScheduledTime(t *testing.T) {
+	for name, tc := range map[string]struct {
+		schedule string
+		reports  int
+	}{
+		"with a schedule, one run each":       {"@hourly", 2},
+		"without one, the change serves both": {"", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.Reader(false)
+			w.Inspection(v1alpha1.InspectionSpec{Suspend: true, Schedule: tc.schedule})
+			for _, request := range []string{"first", "second"} {
+				w.Request(request)
+				w.Settle(w.reconciler())
+			}
+			w.Clock.SetTime(w.Clock.Now().Add(48 * time.Hour))
+			w.Settle(w.reconciler())
+			if i := w.Get(); len(w.Reports()) != 0 || i.Status.LastHandledRequest != "" {
+				t.Fatalf("while suspended: %d reports, handled %q", len(w.Reports()), i.Status.LastHandledRequest)
+			}
+			w.Change(func(i *v1alpha1.Inspection) { i.Spec.Suspend = false })
+			w.Settle(w.reconciler())
+			w.Settle(w.reconciler())
+			if i := w.Get(); len(w.Reports()) != tc.reports || i.Status.LastHandledRequest != "second" ||
+				(i.Status.LastScheduledTime != nil) != (tc.schedule != "") {
+				t.Errorf("resumed: %d reports, status %+v", len(w.Reports()), i.Status)
+			}
+		})
+	}
+}
