@@ -65,9 +65,17 @@ func sampleFindings(report *v1alpha1.InspectionReport) (active, fixed []notify.F
 		Message: "no Pod matches the selector app=cart", Remediation: "Correct the selector.", Explanation: "The label was renamed.",
 	}
 	advice := problem
-	advice.ID, advice.Class, advice.Severity, advice.Affects = "f2", v1alpha1.ClassRecommendation, v1alpha1.SeverityLow, 0
-	advice.Check, advice.Message = "service-unused", "no Pod names it"
+	advice.ID = "f2"
+	advice.Class = v1alpha1.ClassRecommendation
+	advice.Severity = v1alpha1.SeverityLow
+	advice.Affects = 0
+	advice.Check = "service-unused"
+	advice.Message = "no Pod names it"
 	gone := problem
-	gone.ID, gone.State, gone.FirstSeen, gone.Remediation, gone.Explanation = "f3", "fixed", nil, "", ""
+	gone.ID = "f3"
+	gone.State = "fixed"
+	gone.FirstSeen = nil
+	gone.Remediation = ""
+	gone.Explanation = ""
 	return []notify.Finding{problem, advice}, []notify.Finding{gone}
 }
