@@ -8,11 +8,12 @@ import (
 
 // Reasons of NotificationChannel conditions, in addition to those that all backends share.
 const (
-	// ReasonNotYetVerified: nothing was delivered yet, and this type can only be verified by sending a message.
+	// ReasonNotYetVerified: nothing was delivered yet, and this type can only be verified by sending a message. Ready is True, unless the
+	// test message of spec.sendTest is still to be sent.
 	ReasonNotYetVerified = "NotYetVerified"
 	// ReasonRejected: the receiver answered and rejected the message.
 	ReasonRejected = "Rejected"
-	// ReasonInvalidTemplate: a template does not parse, or its execution failed.
+	// ReasonInvalidTemplate: a template does not parse, or its execution failed, for a report or for the sample that it is tried on.
 	ReasonInvalidTemplate = "InvalidTemplate"
 	// ReasonDelivered: the last message was accepted.
 	ReasonDelivered = "Delivered"

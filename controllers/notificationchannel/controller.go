@@ -63,6 +63,9 @@ func New(
 		Kind: kindName, Cadence: cadence, Metrics: e.Probes,
 		Open: func(ctx context.Context, c *v1alpha1.NotificationChannel) (*connection, error) {
 			composer, err := message.NewComposer(&c.Spec, redactText)
+			if err == nil {
+				err = composer.Verify(ctx)
+			}
 			if err != nil {
 				return nil, err
 			}

@@ -45,6 +45,10 @@ func (d *deliverer) prove(ctx context.Context, scope *kind.Scope[*v1alpha1.Notif
 	run := &delivery{deliverer: d, connection: c, scope: scope, channel: scope.Object}
 	err := run.run(ctx)
 	result := probe.Result{Message: "the receiver accepts messages", Changed: run.changed}
+	if !run.proven && !run.provenBefore() {
+		result.Reason = v1alpha1.ReasonNotYetVerified
+		result.Message = "not verified: no message was sent yet; spec.sendTest: true sends a test message"
+	}
 	if p := problem.As(err); p != nil && p.Reason == v1alpha1.ReasonRateLimited {
 		result.NoSoonerThan = p.After // as the receiver asked
 	} else {
@@ -53,6 +57,8 @@ func (d *deliverer) prove(ctx context.Context, scope *kind.Scope[*v1alpha1.Notif
 	return result, err
 }
 
+// run tests, delivers and probes. A type that has no test but a message is Ready without one, with reason NotYetVerified: a channel that
+// waits for the first problem of a healthy cluster would otherwise be not ready for as long as nothing is wrong.
 func (d *delivery) run(ctx context.Context) error {
 	if err := d.test(ctx); err != nil {
 		return err
@@ -66,10 +72,9 @@ func (d *delivery) run(ctx context.Context) error {
 		}
 		d.proven = true
 	}
-	if !d.proven && !d.provenBefore() {
-		return problem.Waiting(v1alpha1.ReasonNotYetVerified, d.channel.Spec.ProbeInterval(),
-			"no message was sent yet, and type %s cannot be verified without one; set spec.sendTest: true to send a test message",
-			d.channel.Spec.Type)
+	if d.channel.Spec.SendTest && !d.proven && !d.provenBefore() {
+		return problem.Waiting(v1alpha1.ReasonNotYetVerified, max(d.wait, time.Second),
+			"the test message of spec.sendTest waits for spec.messagesPerMinute")
 	}
 	return nil
 }
@@ -84,13 +89,14 @@ func (d *delivery) needsProbe() bool {
 	return d.clock.Since(last.Time) >= d.channel.Spec.ProbeInterval()*8/10
 }
 
-// provenBefore reports whether an earlier proof still counts: the channel was Ready, and the spec is the same.
+// provenBefore reports whether an earlier proof still counts: the channel was verified, and the spec is the same.
 func (d *delivery) provenBefore() bool {
 	ready := d.scope.Condition(v1alpha1.ConditionReady)
 	if ready == nil || ready.ObservedGeneration != d.channel.Generation {
 		return false
 	}
-	return ready.Status == metav1.ConditionTrue || d.channel.Status.TestedGeneration == d.channel.Generation
+	verified := ready.Status == metav1.ConditionTrue && ready.Reason != v1alpha1.ReasonNotYetVerified
+	return verified || d.channel.Status.TestedGeneration == d.channel.Generation
 }
 
 // test sends the test message of spec.sendTest, once for each generation.

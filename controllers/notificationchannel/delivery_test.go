@@ -21,7 +21,7 @@ func TestAReportIsToldOnceAndNotedInItAndInTheStatus(t *testing.T) {
 	w := newWorld(t)
 	w.channel()
 	c, _ := w.reconcile()
-	if got := ready(c); got.Status != metav1.ConditionFalse || got.Reason != v1alpha1.ReasonNotYetVerified ||
+	if got := ready(c); got.Status != metav1.ConditionTrue || got.Reason != v1alpha1.ReasonNotYetVerified ||
 		!strings.Contains(got.Message, "spec.sendTest: true") {
 		t.Errorf("before anything was told: %+v", got)
 	}
@@ -275,8 +275,9 @@ func TestProblemsOfTheSpecAreTold(t *testing.T) {
 		message string
 		stalled bool
 	}{
-		"a template that does not parse": {func(s *v1alpha1.NotificationChannelSpec) { s.Template.Title = "{{" }, v1alpha1.ReasonInvalidTemplate, "spec.template.title does not parse", true},
-		"a template that fails":          {func(s *v1alpha1.NotificationChannelSpec) { s.Template.Text = "{{range 2000000000}}{{end}}" }, v1alpha1.ReasonInvalidTemplate, "spec.template.text failed", true},
+		"a template that does not parse":            {func(s *v1alpha1.NotificationChannelSpec) { s.Template.Title = "{{" }, v1alpha1.ReasonInvalidTemplate, "spec.template.title does not parse", true},
+		"a template that fails on no report so far": {func(s *v1alpha1.NotificationChannelSpec) { s.Template.Text = "a\n{{.Nothing}}" }, v1alpha1.ReasonInvalidTemplate, "spec.template.text failed: 2:", true},
+		"a template that fails":                     {func(s *v1alpha1.NotificationChannelSpec) { s.Template.Text = "{{range 2000000000}}{{end}}" }, v1alpha1.ReasonInvalidTemplate, "spec.template.text failed", true},
 		"no ServiceAccount": {func(s *v1alpha1.NotificationChannelSpec) {
 			s.Webhook.SigningKey = &v1alpha1.SecretKeyReference{Name: "s", Key: "k"}
 		}, "", "kubeops", false},

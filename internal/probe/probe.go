@@ -4,6 +4,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -53,6 +54,8 @@ type Connection interface {
 type Result struct {
 	// Message of the condition Ready. It must not change from probe to probe.
 	Message string
+	// Reason of Ready=True. Default: Succeeded.
+	Reason string
 	// Changed says that the status has news that must be written even if no condition changed.
 	Changed bool
 	// NoLaterThan and NoSoonerThan bound when to probe again; zero leaves it to the cadence. They count for a failed probe, too.
@@ -204,7 +207,7 @@ func (l *Logic[T, C]) finish(ctx context.Context, scope *kind.Scope[T], result R
 		return kind.Result{}, err // the manager stops: what failed for that reason is no problem of the server
 	}
 	if p == nil {
-		scope.Conditions().Succeeded(result.Message)
+		scope.Conditions().Ready(cmp.Or(result.Reason, v1alpha1.ReasonSucceeded), result.Message)
 	} else {
 		scope.Conditions().Failed(p)
 	}
