@@ -37,7 +37,7 @@ build: $(BIN) ## Build the manager and the command line into bin/
 
 .PHONY: test-unit
 test-unit: kube servers ## Run the unit tests, with controllers against a real API server and etcd
-	go test ./api/... ./cmd/... ./controllers/... ./internal/...
+	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./test/docs
 	cd hack/cluster && go test . ./internal/...
 
 .PHONY: servers

@@ -51,12 +51,12 @@ func documented(root *cobra.Command) []*cobra.Command {
 
 func describe(b *bytes.Buffer, cmd *cobra.Command) {
 	fmt.Fprintf(b, "\n## %s\n\n", cmd.CommandPath())
-	fence(b, "", cmd.UseLine())
+	fence(b, "text", cmd.UseLine())
 	b.WriteString("\n")
 	fence(b, "text", strings.TrimSpace(cmd.Long))
 	if cmd.Example != "" {
 		b.WriteString("\nExamples:\n\n")
-		fence(b, "", unindent(cmd.Example))
+		fence(b, "sh", unindent(cmd.Example))
 	}
 	var rows strings.Builder
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {

@@ -1,0 +1,254 @@
+// Package docs runs the commands of the documentation as they are pasted.
+package docs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+// block is a fenced block of a page.
+type block struct{ page, language, text string }
+
+// blocks of README.md and the pages of docs. A block of commands has the language sh, bash or console; one without a language fails.
+func blocks(t *testing.T) (list []block) {
+	t.Helper()
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("no pages: %v", err)
+	}
+	for _, page := range append(pages, "../../README.md", "../../hack/cluster/README.md") {
+		content, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open, indent := false, ""
+		for line := range strings.Lines(string(content)) {
+			fence, isFence := strings.CutPrefix(strings.TrimSpace(line), "```")
+			switch {
+			case isFence && !open:
+				indent, _, _ = strings.Cut(line, "`")
+				list = append(list, block{page: filepath.Base(page), language: fence})
+				if fence == "" {
+					t.Errorf("%s: a block has no language; use sh for commands and text for output", page)
+				}
+				open = true
+			case isFence:
+				open = false
+			case open:
+				list[len(list)-1].text += strings.TrimPrefix(line, indent)
+			}
+		}
+	}
+	return list
+}
+
+// commands of a block. A block with variables, a here-document or a list of commands over several lines is one command.
+func (b block) commands() (list []string) {
+	switch b.language {
+	case "bash":
+		return []string{b.text}
+	case "sh", "console":
+	default:
+		return nil
+	}
+	if strings.Contains(b.text, "<<") || strings.HasPrefix(b.text, "export ") {
+		return []string{b.text}
+	}
+	open := ""
+	for line := range strings.Lines(b.text) {
+		line, isCommand := strings.CutPrefix(strings.TrimRight(line, "\n"), "$ ")
+		if open == "" && (strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#") || b.language == "console" && !isCommand) {
+			continue
+		}
+		open += line + "\n"
+		if !strings.HasSuffix(line, `\`) {
+			list = append(list, strings.TrimSpace(open))
+			open = ""
+		}
+	}
+	return list
+}
+
+// notRun are the commands that do not run here, by their beginning, with the reason.
+var notRun = []struct{ prefix, reason string }{
+	{"export IMAGE=", "builds and pushes an image"},
+	{"mkdir -p site", "installs KubeOps in a cluster"},
+	{"requested=", "needs a cluster"},
+	{"kubectl ", "needs a cluster"},
+	{"helm ", "helm is not installed"},
+	{"make ", "builds Kubernetes, or runs all tests"},
+	{"manager ", "tested in cmd/manager"},
+	{"kubeops completion fish | source", "needs fish"},
+	{"kubeops completion powershell | ", "needs PowerShell"},
+	{"source <(kubeops completion zsh)", "needs zsh"},
+}
+
+// needCluster are the commands that run without a cluster here: their flags are checked, and that they look for the cluster.
+var needCluster = []string{
+	"kubeops inspect -A", "kubeops inspect -n", "kubeops run", "kubeops report", "kubeops suspend", "kubeops resume", "kubeops ignore",
+}
+
+func hasPrefix(command string, prefixes []string) bool {
+	for _, prefix := range prefixes {
+		if strings.HasPrefix(command, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// kubeconfig refers to a server that does not exist.
+const kubeconfig = `apiVersion: v1
+kind: Config
+current-context: staging
+contexts:
+- {name: staging, context: {cluster: none, user: none}}
+clusters:
+- {name: none, cluster: {server: "http://127.0.0.1:1"}}
+users:
+- {name: none, user: {}}
+`
+
+// files are those that the commands of the documentation name.
+var files = map[string]string{
+	"kubeconfig":          kubeconfig,
+	"deploy/service.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: shop}\nspec: {ports: [{port: 80}]}\n",
+	"extra.yaml":          "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra, namespace: shop}\n",
+	"pod.yaml":            "apiVersion: v1\nkind: Pod\nmetadata: {name: shop, namespace: shop}\n",
+	"app.log":             "2026-01-02T03:04:05Z ERROR connect to postgres://shop:Zx81kQpL@db/shop failed\n",
+	"checks.yaml": "- id: owner\n  resource: {version: v1, resource: namespaces}\n" +
+		"  expression: has(object.metadata.labels)\n  message: No labels.\n",
+}
+
+// workspace is a folder with these files and the command line.
+func workspace(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(folder, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(folder, "bin", "kubeops"), "./cmd/kubeops")
+	command.Dir = filepath.Join("..", "..")
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("build kubeops: %v\n%s", err, output)
+	}
+	return folder
+}
+
+// run a command in bash, and return its exit code and standard error.
+func run(t *testing.T, folder, command string, limit time.Duration) (int, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	process := exec.CommandContext(ctx, "bash", "-c", "set -e -o pipefail\n"+command)
+	process.Dir = folder
+	process.WaitDelay = time.Second
+	process.Env = append(os.Environ(), "PATH="+filepath.Join(folder, "bin")+":"+os.Getenv("PATH"),
+		"KUBECONFIG="+filepath.Join(folder, "kubeconfig"),
+		"TIMESTAMP=1", "BODY={}", "KEY=key")
+	var stderr bytes.Buffer
+	process.Stderr = &stderr
+	if err := process.Run(); err != nil && process.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return process.ProcessState.ExitCode(), stderr.String()
+}
+
+func TestCommandsRunAsPasted(t *testing.T) {
+	folder := workspace(t)
+	used := map[string]int{}
+	ran, argumentsOnly := 0, 0
+	for _, b := range blocks(t) {
+		for _, command := range b.commands() {
+			listed := false
+			for _, entry := range notRun {
+				if strings.HasPrefix(command, entry.prefix) {
+					listed = true
+					used[entry.prefix]++
+					break
+				}
+			}
+			if listed {
+				continue
+			}
+			connects := hasPrefix(strings.TrimPrefix(command, "bin/"), needCluster)
+			if connects {
+				argumentsOnly++
+			} else {
+				ran++
+			}
+			t.Run(b.page, func(t *testing.T) {
+				t.Parallel()
+				limit := time.Minute
+				if connects {
+					limit = 15 * time.Second // some wait for the cluster
+				}
+				code, stderr := run(t, folder, command, limit)
+				switch {
+				case connects && !strings.Contains(stderr, "127.0.0.1:1"):
+					t.Errorf("%s\nexit code %d without looking for the cluster: %s", command, code, stderr)
+				case !connects && code != 0 && (code != 1 || !strings.Contains(command, "--fail-on")): // 1 is for findings
+					t.Errorf("%s\nexit code %d: %s", command, code, stderr)
+				}
+			})
+		}
+	}
+	listed := 0
+	for _, entry := range notRun {
+		if used[entry.prefix] == 0 {
+			t.Errorf("no command begins with %q (%s); remove the entry", entry.prefix, entry.reason)
+		}
+		listed += used[entry.prefix]
+	}
+	t.Logf("%d commands ran, %d ran up to the connection to the cluster, %d are listed", ran, argumentsOnly, listed)
+}
+
+// TestResourcesHaveKnownFields decodes the resources of KubeOps in YAML blocks, without unknown fields.
+func TestResourcesHaveKnownFields(t *testing.T) {
+	kinds := map[string]func() any{
+		"Inspection":          func() any { return &v1alpha1.Inspection{} },
+		"MetricsBackend":      func() any { return &v1alpha1.MetricsBackend{} },
+		"LogBackend":          func() any { return &v1alpha1.LogBackend{} },
+		"AIProvider":          func() any { return &v1alpha1.AIProvider{} },
+		"NotificationChannel": func() any { return &v1alpha1.NotificationChannel{} },
+	}
+	decoded := 0
+	for _, b := range blocks(t) {
+		if b.language != "yaml" {
+			continue
+		}
+		for document := range strings.SplitSeq(b.text, "\n---\n") {
+			header := struct{ APIVersion, Kind string }{}
+			if err := yaml.Unmarshal([]byte(document), &header); err != nil || header.APIVersion != v1alpha1.GroupVersion().String() {
+				continue // a part of a resource, or several files
+			}
+			create := kinds[header.Kind]
+			if create == nil {
+				t.Errorf("%s: unknown kind %s", b.page, header.Kind)
+				continue
+			}
+			if err := yaml.UnmarshalStrict([]byte(document), create()); err != nil {
+				t.Errorf("%s: %s: %v", b.page, header.Kind, err)
+			}
+			decoded++
+		}
+	}
+	if decoded == 0 {
+		t.Error("no resource of KubeOps")
+	}
+	t.Logf("%d resources", decoded)
+}
