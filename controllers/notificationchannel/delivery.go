@@ -17,6 +17,9 @@ import (
 	"kubeops.io/kubeops/internal/provider/notify"
 )
 
+// unverifiedRetry is when to try again to deliver the message that verifies a channel, while it waits for explanations.
+const unverifiedRetry = 10 * time.Second
+
 // deliverer delivers to all channels.
 type deliverer struct {
 	client  client.Client
@@ -53,6 +56,9 @@ func (d *deliverer) prove(ctx context.Context, scope *kind.Scope[*v1alpha1.Notif
 		result.NoSoonerThan = p.After // as the receiver asked
 	} else {
 		result.NoLaterThan = run.wait
+		if result.Reason == v1alpha1.ReasonNotYetVerified && run.wait > 0 {
+			result.NoLaterThan = min(run.wait, unverifiedRetry)
+		}
 	}
 	return result, err
 }
