@@ -89,7 +89,8 @@ func TestSamplesBringWhatTheyNeedAndNameTheirResult(t *testing.T) {
 func (s sample) check(t *testing.T) {
 	t.Helper()
 	for _, object := range s.objects {
-		kind, namespace := object.GetObjectKind().GroupVersionKind(), object.GetNamespace()
+		kind := object.GetObjectKind().GroupVersionKind()
+		namespace := object.GetNamespace()
 		if namespace != "" && !s.has("Namespace", "", namespace) {
 			t.Errorf("%s %s: the file has no Namespace %s", kind.Kind, object.GetName(), namespace)
 		}

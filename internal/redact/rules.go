@@ -87,8 +87,8 @@ func formatRules() []rule {
 				"hvb.", "hvr.", "k_live_", "k_test_", "ya29.",
 			},
 			pattern: regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|` +
-				`xox[abeprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{30,}|sk-[A-Za-z0-9_-]{20,}|dckr_pat_[A-Za-z0-9_-]{20,}|hv[sbr]\.[A-Za-z0-9_-]{20,}|[sr]k_(?:live|` +
-				`test)_[A-Za-z0-9]{16,}|ya29\.[\w-]{20,})`),
+				`xox[abeprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{30,}|sk-[A-Za-z0-9_-]{20,}|dckr_pat_[A-Za-z0-9_-]{20,}|` +
+				`hv[sbr]\.[A-Za-z0-9_-]{20,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|ya29\.[\w-]{20,})`),
 		},
 		vendorRule(),
 		{

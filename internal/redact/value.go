@@ -221,7 +221,8 @@ func looksRandom(value string) bool {
 	case 5*(c.changes+1) > 2*len(value):
 		return true // a random source changes between kinds of characters at most places
 	default:
-		return 6*c.digits >= len(value) && 7*(c.changes+1) >= 2*len(value) || c.digits > 1 && len(value) >= minScattered && unlikeWords(value)
+		return 6*c.digits >= len(value) && 7*(c.changes+1) >= 2*len(value) ||
+			c.digits > 1 && len(value) >= minScattered && unlikeWords(value)
 	}
 }
 

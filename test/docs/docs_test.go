@@ -32,7 +32,8 @@ func blocks(t *testing.T) (list []block) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		open, indent := false, ""
+		open := false
+		indent := ""
 		for line := range strings.Lines(string(content)) {
 			fence, isFence := strings.CutPrefix(strings.TrimSpace(line), "```")
 			switch {
@@ -81,22 +82,26 @@ func (b block) commands() (list []string) {
 }
 
 // notRun are the commands that do not run here, by their beginning, with the reason.
-var notRun = []struct{ prefix, reason string }{
-	{"export IMAGE=", "builds and pushes an image"},
-	{"mkdir -p site", "installs KubeOps in a cluster"},
-	{"requested=", "needs a cluster"},
-	{"kubectl ", "needs a cluster"},
-	{"helm ", "helm is not installed"},
-	{"make ", "builds Kubernetes, or runs all tests"},
-	{"manager ", "tested in cmd/manager"},
-	{"kubeops completion fish | source", "needs fish"},
-	{"kubeops completion powershell | ", "needs PowerShell"},
-	{"source <(kubeops completion zsh)", "needs zsh"},
+func notRun() []struct{ prefix, reason string } {
+	return []struct{ prefix, reason string }{
+		{"export IMAGE=", "builds and pushes an image"},
+		{"mkdir -p site", "installs KubeOps in a cluster"},
+		{"requested=", "needs a cluster"},
+		{"kubectl ", "needs a cluster"},
+		{"helm ", "helm is not installed"},
+		{"make ", "builds Kubernetes, or runs all tests"},
+		{"manager ", "tested in cmd/manager"},
+		{"kubeops completion fish | source", "needs fish"},
+		{"kubeops completion powershell | ", "needs PowerShell"},
+		{"source <(kubeops completion zsh)", "needs zsh"},
+	}
 }
 
 // needCluster are the commands that run without a cluster here: their flags are checked, and that they look for the cluster.
-var needCluster = []string{
-	"kubeops inspect -A", "kubeops inspect -n", "kubeops run", "kubeops report", "kubeops suspend", "kubeops resume", "kubeops ignore",
+func needCluster() []string {
+	return []string{
+		"kubeops inspect -A", "kubeops inspect -n", "kubeops run", "kubeops report", "kubeops suspend", "kubeops resume", "kubeops ignore",
+	}
 }
 
 func hasPrefix(command string, prefixes []string) bool {
@@ -121,21 +126,23 @@ users:
 `
 
 // files are those that the commands of the documentation name.
-var files = map[string]string{
-	"kubeconfig":          kubeconfig,
-	"deploy/service.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: shop}\nspec: {ports: [{port: 80}]}\n",
-	"extra.yaml":          "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra, namespace: shop}\n",
-	"pod.yaml":            "apiVersion: v1\nkind: Pod\nmetadata: {name: shop, namespace: shop}\n",
-	"app.log":             "2026-01-02T03:04:05Z ERROR connect to postgres://shop:Zx81kQpL@db/shop failed\n",
-	"checks.yaml": "- id: owner\n  resource: {version: v1, resource: namespaces}\n" +
-		"  expression: has(object.metadata.labels)\n  message: No labels.\n",
+func files() map[string]string {
+	return map[string]string{
+		"kubeconfig":          kubeconfig,
+		"deploy/service.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: shop}\nspec: {ports: [{port: 80}]}\n",
+		"extra.yaml":          "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra, namespace: shop}\n",
+		"pod.yaml":            "apiVersion: v1\nkind: Pod\nmetadata: {name: shop, namespace: shop}\n",
+		"app.log":             "2026-01-02T03:04:05Z ERROR connect to postgres://shop:Zx81kQpL@db/shop failed\n",
+		"checks.yaml": "- id: owner\n  resource: {version: v1, resource: namespaces}\n" +
+			"  expression: has(object.metadata.labels)\n  message: No labels.\n",
+	}
 }
 
 // workspace is a folder with these files and the command line.
 func workspace(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
-	for name, content := range files {
+	for name, content := range files() {
 		path := filepath.Join(folder, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o600)); err != nil {
 			t.Fatal(err)
@@ -175,7 +182,7 @@ func TestCommandsRunAsPasted(t *testing.T) {
 	for _, b := range blocks(t) {
 		for _, command := range b.commands() {
 			listed := false
-			for _, entry := range notRun {
+			for _, entry := range notRun() {
 				if strings.HasPrefix(command, entry.prefix) {
 					listed = true
 					used[entry.prefix]++
@@ -185,7 +192,7 @@ func TestCommandsRunAsPasted(t *testing.T) {
 			if listed {
 				continue
 			}
-			connects := hasPrefix(strings.TrimPrefix(command, "bin/"), needCluster)
+			connects := hasPrefix(strings.TrimPrefix(command, "bin/"), needCluster())
 			if connects {
 				argumentsOnly++
 			} else {
@@ -208,7 +215,7 @@ func TestCommandsRunAsPasted(t *testing.T) {
 		}
 	}
 	listed := 0
-	for _, entry := range notRun {
+	for _, entry := range notRun() {
 		if used[entry.prefix] == 0 {
 			t.Errorf("no command begins with %q (%s); remove the entry", entry.prefix, entry.reason)
 		}

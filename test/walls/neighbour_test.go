@@ -159,7 +159,9 @@ func (n *neighbour) measureUntilStopped(ctx context.Context) (stop func() []run)
 		default:
 		}
 		cancel()
-		_ = <-ended // cancelled
+		if err := <-ended; err == nil {
+			n.t.Fatal("the runs of the neighbour ended without being cancelled")
+		}
 		if len(runs) < enough {
 			n.t.Fatalf("the neighbour had %d runs beside hostile resources, fewer than %d", len(runs), enough)
 		}
