@@ -26,7 +26,10 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 	@BIN=$(BIN) hack/demo.sh
 
 .PHONY: test
-test: test-unit test-walls test-e2e ## Run all tests: unit, fuzz corpora, controllers against a real API server, end to end on a real node
+test: test-unit test-e2e ## Run all tests: unit, fuzz corpora, controllers against a real API server, end to end on a real node
+
+.PHONY: test-full
+test-full: test test-walls ## Run all tests, and those that take longer: hostile resources of a tenant beside a neighbour
 
 ##@ Development
 
