@@ -200,7 +200,9 @@ func (c *cluster) look(ctx context.Context, r *row) {
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(r.object.GroupVersionKind())
 	if err := c.client.Get(ctx, client.ObjectKeyFromObject(r.object), object); err != nil {
-		r.err = err
+		if ctx.Err() == nil { // what was seen last says more than the end of the wait
+			r.err = err
+		}
 		return
 	}
 	r.result, r.err = r.want.of(object)
