@@ -61,6 +61,13 @@ func Misbehaviours() []Misbehaviour {
 		status(http.StatusBadGateway, v1alpha1.ReasonServerError),
 		status(http.StatusServiceUnavailable, v1alpha1.ReasonServerError),
 		{
+			Name: "answers an error without an end", Reasons: []string{v1alpha1.ReasonServerError},
+			Handler: func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusInternalServerError)
+				endless(w, r)
+			},
+		},
+		{
 			Name: "answers HTML", Reasons: []string{v1alpha1.ReasonInvalidResponse},
 			Handler: text("text/html", "<!doctype html><title>Sign in</title>"),
 		},

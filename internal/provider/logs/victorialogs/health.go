@@ -57,14 +57,14 @@ func (p *Provider) failed(ctx context.Context) (bool, error) {
 	}
 	plain := strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain")
 	switch {
-	case err != nil:
-		return false, p.client.ToProblem(err)
 	case answer.Status == http.StatusNotFound:
 		return false, nil
-	case answer.Status == http.StatusServiceUnavailable && plain:
+	case answer.Status == http.StatusServiceUnavailable && plain && err == nil:
 		return true, nil
 	case answer.Status != http.StatusOK:
 		return false, p.client.RefusedStatus(answer.Status)
+	case err != nil:
+		return false, p.client.ToProblem(err)
 	case strings.TrimSpace(string(text)) != "OK":
 		return false, p.client.Invalid(nil)
 	}
