@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -70,7 +71,7 @@ func describeStatus(err error) string {
 
 // server names the API server and the context.
 func (t target) server() string {
-	return fmt.Sprintf("the API server %s of context %q", t.config.Host, t.cluster)
+	return fmt.Sprintf("the API server %s of context %q", strings.TrimSuffix(t.config.Host, "/"), t.cluster)
 }
 
 // connectionProblem is why there was no response.

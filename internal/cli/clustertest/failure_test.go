@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,7 +106,11 @@ func (b *lockedBuffer) contains(text string) bool { return strings.Contains(b.St
 func TestAWatchOutlivesTheAPIServer(t *testing.T) {
 	t.Parallel()
 	s := withReports(t)
-	gate := newGate(t, strings.TrimPrefix(realAPI.Host, "https://"))
+	server, err := url.Parse(realAPI.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate := newGate(t, server.Host)
 	config := rest.CopyConfig(realAPI)
 	config.Host = "https://" + gate.address
 	s.kubeconfig = kubeconfig(t, config, s.Namespace)
