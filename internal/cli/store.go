@@ -257,15 +257,23 @@ func (s *store) namedReport(ctx context.Context, name string) (*v1alpha1.Inspect
 		return found.(*v1alpha1.InspectionReport), nil
 	}
 	var found *v1alpha1.InspectionReport
+	var namespaces []string
 	err := s.each(ctx, reportKind(), "", func(o apiObject) {
 		if o.GetName() == name {
 			found = o.(*v1alpha1.InspectionReport)
+			namespaces = append(namespaces, o.GetNamespace())
 		}
 	})
-	if err == nil && found == nil {
+	switch {
+	case err != nil:
+		return nil, err
+	case len(namespaces) > 1:
+		return nil, fmt.Errorf("InspectionReport %q exists in several namespaces: use -n with one of %s", name,
+			text.List(namespaces, maxNames))
+	case found == nil:
 		return nil, notFoundError(s.notFound(ctx, reportKind(), name))
 	}
-	return found, err
+	return found, nil
 }
 
 // in is the store of another namespace.

@@ -79,7 +79,17 @@ func TestReport(t *testing.T) {
 				t.Errorf("%q is %s (%v), want %s", argument, got.Name, err, report)
 			}
 		}
-		s.wants(0, []string{"report " + s.Namespace + "/i-first"}, "report", "-A", "i-first")
+	})
+
+	t.Run("-A finds a name in any namespace, unless several have it", func(t *testing.T) {
+		other := newShop(t)
+		for _, name := range []string{"i-first", other.Namespace} {
+			other.Create(&v1alpha1.InspectionReport{
+				ObjectMeta: other.Meta(name), Summary: v1alpha1.ReportSummary{StartTime: metav1.Now()},
+			})
+		}
+		s.wants(0, []string{"report " + other.Namespace + "/" + other.Namespace}, "report", "-A", other.Namespace)
+		s.wants(2, []string{"exists in several namespaces: use -n with one of", other.Namespace}, "report", "-A", "inspr/i-first")
 	})
 
 	t.Run("names that do not exist are suggested", func(t *testing.T) {

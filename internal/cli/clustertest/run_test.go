@@ -58,9 +58,9 @@ func TestRun(t *testing.T) {
 		s := inspected(t, v1alpha1.InspectionSpec{})
 		s.wants(0, []string{"suspended"}, "suspend", "i")
 		s.wants(2, []string{"inspection " + s.Namespace + "/i is suspended", "kubeops resume -n " + s.Namespace + " i"}, "run", "--wait")
+		s.eventually(func() bool { return s.Get().Status.ObservedGeneration == s.Get().Generation })
 		s.Request("first")
 		s.Request("second")
-		s.eventually(func() bool { return s.Get().Status.ObservedGeneration == s.Get().Generation })
 		s.wants(0, []string{"resumed"}, "resume", "i")
 		s.eventually(func() bool { return s.Get().Status.LastHandledRequest == "second" })
 		if reports := s.Reports(); len(reports) != 2 || s.Newest().Summary.Trigger != "request" {
