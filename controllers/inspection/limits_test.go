@@ -162,6 +162,9 @@ func TestTheQuotaOfAnHourIsSharedInOrderWithinItsNamespace(t *testing.T) {
 func TestUndeliveredReportsAreBounded(t *testing.T) {
 	w := newWorld(t)
 	w.Reader(false)
+	w.Create(&v1alpha1.NotificationChannel{ObjectMeta: w.Meta("down"), Spec: v1alpha1.NotificationChannelSpec{
+		Type: v1alpha1.ChannelWebhook, Webhook: &v1alpha1.WebhookReceiver{URL: "http://x/"},
+	}})
 	w.Inspection(v1alpha1.InspectionSpec{KeepReports: 1, Channels: []v1alpha1.LocalReference{{Name: "down"}}})
 	r := w.reconciler()
 	w.Settle(r)
