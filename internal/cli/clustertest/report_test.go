@@ -85,7 +85,7 @@ func TestReport(t *testing.T) {
 		other := newShop(t)
 		for _, name := range []string{"i-first", other.Namespace} {
 			other.Create(&v1alpha1.InspectionReport{
-				ObjectMeta: other.Meta(name), Summary: v1alpha1.ReportSummary{StartTime: metav1.Now()},
+				ObjectMeta: other.Meta(name), Summary: v1alpha1.ReportSummary{StartTime: metav1.Now(), Score: new(int32(100))},
 			})
 		}
 		s.wants(0, []string{"report " + other.Namespace + "/" + other.Namespace}, "report", "-A", other.Namespace)
