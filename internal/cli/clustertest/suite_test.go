@@ -117,7 +117,7 @@ func (s *shop) wants(code int, parts []string, args ...string) (out string) {
 // eventually waits for a condition.
 func (s *shop) eventually(holds func() bool) {
 	s.t.Helper()
-	deadline := time.After(60 * time.Second)
+	deadline := time.After(150 * time.Second) // a dead connection of HTTP/2 is noticed after 45 s, and a retry waits up to 30 s
 	for !holds() {
 		select {
 		case <-deadline:
