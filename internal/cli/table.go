@@ -19,9 +19,9 @@ const (
 	// all.
 	maxEvidence = 1
 	// maxLogLines are printed, the last ones.
-	maxLogLines = 2
+	maxLogLines = 1
 	// maxSymptoms printed below a root cause.
-	maxSymptoms = 12
+	maxSymptoms = 5
 )
 
 // table prints a report for people: problems in full, each with its evidence, its symptoms and the fix; then what was fixed; then one line
@@ -258,7 +258,7 @@ func (p *printer) gaps(text *textWriter, gaps []v1alpha1.Gap) {
 		}
 		text.block(lead, "  ", g.Message)
 		if len(g.Checks) > 0 {
-			text.block("  affected checks: ", "    ", joinFirst(g.Checks, 6))
+			text.block("  affected checks: ", "    ", joinFirst(g.Checks, 3))
 		}
 		if g.Remediation != "" {
 			text.block("  fix: ", "       ", g.Remediation)

@@ -14,7 +14,7 @@ const (
 	// maxFixed findings are listed.
 	maxFixed = 10
 	// maxGroups checks have a line of their own; the others share the last ones.
-	maxGroups = 16
+	maxGroups = 4
 	// maxGroupObjects are named in the line of a check.
 	maxGroupObjects = 2
 	// maxCheckColumn is the width of the column of checks, in which longer ids are shifted to the right.
@@ -38,9 +38,13 @@ func (p *printer) fixed(text *textWriter, report *v1alpha1.InspectionReport) {
 	}
 	text.line("")
 	text.line("%s", p.colors.bold("Fixed since the last report: "+joinWords(counts)))
-	for i, f := range slices.Concat(problems, recommendations) {
+	listed := problems
+	if p.recommendations {
+		listed = slices.Concat(problems, recommendations)
+	}
+	for i, f := range listed {
 		if i == maxFixed {
-			text.line("- and %d more (see -o yaml)", len(problems)+len(recommendations)-i)
+			text.line("- and %d more (see -o yaml)", len(listed)-i)
 			return
 		}
 		text.block("- ", "  ", p.symptom(v1alpha1.Finding{Object: f.Object, Message: f.Message})+" ("+f.Check+")")
@@ -102,7 +106,7 @@ func (p *printer) recommendationsByCheck(text *textWriter, recommendations []v1a
 		text.line("%s  %s  %s", label, lead, strings.TrimRight(rest, " "))
 	}
 	if len(others) > 0 {
-		text.block("others:         ", strings.Repeat(" ", len(indent)+6), joinWords(others))
+		text.block("others:         ", strings.Repeat(" ", len(indent)+6), joinFirst(others, 8))
 	}
 }
 

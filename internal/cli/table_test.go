@@ -67,7 +67,6 @@ Problems: 1 critical (-o html shows all evidence)
 CRITICAL  Deployment shop/cart                                                 configmap-key-missing
           ConfigMap cart-config has no key DATABASE_URL.
           - condition: couldn't find key DATABASE_URL in ConfigMap shop/cart-config
-          - log: starting
           - log: ` + strings.Repeat("x", 82) + `…
           which causes: Service shop/cart: No Pod is ready.
             └ Ingress shop/web: A backend is dead.
@@ -88,7 +87,7 @@ Not inspected
 	}
 }
 
-func TestEvidenceIsTheStrongestPieceAndTheLastLogLines(t *testing.T) {
+func TestEvidenceIsTheStrongestPieceAndTheLastLogLine(t *testing.T) {
 	var out bytes.Buffer
 	p := &printer{w: &out, output: "table", width: 60}
 	report := sampleReport()
@@ -103,7 +102,6 @@ func TestEvidenceIsTheStrongestPieceAndTheLastLogLines(t *testing.T) {
 	}
 	want := `          - spec: file: web.yaml:1
           - condition: seven77 seven77 seven77 seven77 seve…
-          - log: two
           - log: three
           which causes: Service shop/cart: No Pod is ready.
 `
