@@ -82,7 +82,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 	w.Create(i)
 	r := w.reconciler()
 	scope := &kind.Scope[*v1alpha1.Inspection]{Object: i, Stored: i, Now: w.Clock.Now()}
-	scope.Conditions().Succeeded(summarize(report))
+	conclude(scope.Conditions(), report)
 	record(i, &v1alpha1.InspectionRun{Trigger: triggerSchedule, Generation: 1}, report)
 	if err := w.Client.Status().Update(t.Context(), i); err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 
 	for resource, want := range map[string][]string{
 		"inspections": {
-			"128        True    128 problems, 1131 recommendations, 14 gaps", "first run at ", "SCHEDULE       SUSPENDED   LAST RUN",
+			"128        True    128 problems, 1131 recommendations", "first run at ", "SCHEDULE       SUSPENDED   LAST RUN",
 		},
 		"inspectionreports": {"production-daily-20261123t0630-8f3a1   37      128        1131              118   1003    14"},
 	} {

@@ -21,6 +21,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/checks"
+	"kubeops.io/kubeops/internal/inspect/render"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/limits"
 	"kubeops.io/kubeops/internal/problem"
@@ -128,7 +129,7 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspe
 	return kind.Result{RequeueAfter: l.requeueAfter(scope.Object), Written: func() {
 		l.metrics.finished(scope.Object, report)
 		eventType := corev1.EventTypeNormal
-		line := summarize(report)
+		line := render.Headline(report.Summary)
 		if !report.Summary.Complete() {
 			eventType = corev1.EventTypeWarning
 			line = missing(report)

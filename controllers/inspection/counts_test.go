@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -18,6 +19,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/render"
 	"kubeops.io/kubeops/internal/inspect/report"
+	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/message"
 )
 
@@ -52,9 +54,11 @@ func shownCounts(t *testing.T, r *v1alpha1.InspectionReport) map[string]string {
 	t.Helper()
 	i := &v1alpha1.Inspection{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "i"}}
 	record(i, &v1alpha1.InspectionRun{}, r)
+	scope := &kind.Scope[*v1alpha1.Inspection]{Object: i, Stored: i}
+	conclude(scope.Conditions(), r)
 	shown := map[string]string{
 		"status":            fmt.Sprintf("%d problems, %d recommendations", i.Status.Problems.Total, i.Status.Recommendations.Total),
-		"condition":         summarize(r),
+		"condition":         meta.FindStatusCondition(i.Status.Conditions, v1alpha1.ConditionReady).Message,
 		"status.rootCauses": fmt.Sprintf("%d problems", len(i.Status.RootCauses)),
 	}
 	registry := prometheus.NewRegistry()

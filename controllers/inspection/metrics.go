@@ -52,7 +52,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "kubeops_inspection_recommendations", Help: "Recommendations of the last report by severity.",
 		}, append(object, "severity")),
 		gaps: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "kubeops_inspection_gaps", Help: "What the last report could not inspect.",
+			Name: "kubeops_inspection_gaps", Help: "Gaps of the last report that are not optional: what it was to read and could not.",
 		}, object),
 		score: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "kubeops_inspection_score",
@@ -103,7 +103,7 @@ func (m *Metrics) show(i *v1alpha1.Inspection, report *v1alpha1.InspectionReport
 		m.recommendations.WithLabelValues(i.Namespace, i.Name, string(severity)).
 			Set(float64(report.Summary.Recommendations.BySeverity()[n]))
 	}
-	m.gaps.WithLabelValues(i.Namespace, i.Name).Set(float64(report.Summary.Gaps))
+	m.gaps.WithLabelValues(i.Namespace, i.Name).Set(float64(report.Summary.RequiredGaps))
 	if score := report.Summary.Score; score != nil {
 		m.score.WithLabelValues(i.Namespace, i.Name).Set(float64(*score))
 	}

@@ -1,6 +1,7 @@
 package inspection
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -88,5 +89,35 @@ func TestMetricsAreRegisteredOnce(t *testing.T) {
 	}
 	if _, err := NewMetrics(registry); err == nil {
 		t.Error("want an error the second time")
+	}
+}
+
+// Optional gaps are in the report. The gauge, on which there is an alert, counts what an owner has to grant or to connect.
+func TestTheMetricOfGapsCountsThoseThatAreNotOptional(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spec v1alpha1.InspectionSpec
+		want float64
+	}{
+		"optional": {v1alpha1.InspectionSpec{}, 0},
+		"required": {v1alpha1.InspectionSpec{Namespaces: []string{"no-such-namespace"}}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.Reader(false)
+			if len(tc.spec.Namespaces) > 0 {
+				tc.spec.Namespaces = append(tc.spec.Namespaces, w.Namespace)
+			}
+			w.Inspection(tc.spec)
+			r, registry := w.measured()
+			w.Settle(r)
+			if report := w.Newest(); report.Summary.Gaps == 0 {
+				t.Fatal("a report without gaps")
+			}
+			want := fmt.Sprintf("# HELP kubeops_inspection_gaps Gaps of the last report that are not optional: what it was to read and could not.\n"+
+				"# TYPE kubeops_inspection_gaps gauge\nkubeops_inspection_gaps{inspection=%q,namespace=%q} %g\n", "i", w.Namespace, tc.want)
+			if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "kubeops_inspection_gaps"); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

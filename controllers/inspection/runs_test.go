@@ -22,7 +22,7 @@ func TestAnInspectionRunsOnceForEachGenerationAndRequest(t *testing.T) {
 	w.Settle(r)
 	w.Settle(r)
 	i := w.Get()
-	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 problem, 1 gap")
+	testsuite.WantReady(t, i, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, "1 problem")
 	if n := len(w.Reports()); n != 1 {
 		t.Fatalf("%d reports, want 1", n)
 	}

@@ -57,9 +57,10 @@ func objectText(o v1alpha1.ObjectReference) string {
 }
 
 // conclude sets Ready: True if the run read all that it was to inspect, and else False with the first thing that it did not read.
+// Gaps that are optional stay out of the message, which has to fit into a column; the report has them.
 func conclude(conditions outcome.Conditions, report *v1alpha1.InspectionReport) {
 	if report.Summary.Complete() {
-		conditions.Succeeded(summarize(report))
+		conditions.Succeeded(render.Headline(report.Summary))
 		return
 	}
 	conditions.Incomplete(v1alpha1.ReasonIncomplete, missing(report))
@@ -78,13 +79,4 @@ func missing(report *v1alpha1.InspectionReport) string {
 	line += "; no score; " + render.Headline(report.Summary)
 	const prefix = "not read: "
 	return prefix + text.Clip(first, maxReady-len(prefix)-len(line)) + line
-}
-
-// summarize is a report in one short line, for the column that `kubectl get` shows.
-func summarize(report *v1alpha1.InspectionReport) string {
-	line := render.Headline(report.Summary)
-	if report.Summary.Gaps > 0 {
-		line += ", " + text.Count(int(report.Summary.Gaps), "gap")
-	}
-	return line
 }

@@ -20,7 +20,7 @@ func KubeOps() Dashboard {
 					`sum(kubeops_inspection_problems{namespace=~"$namespace"}) or vector(0)`),
 				number("Recommendations", "Of the last reports.", "short", 0,
 					`sum(kubeops_inspection_recommendations{namespace=~"$namespace"}) or vector(0)`),
-				number("Gaps", "What the last reports could not inspect.", "short", 1,
+				number("Gaps", "What the last reports were to read and could not.", "short", 1,
 					`sum(kubeops_inspection_gaps{namespace=~"$namespace"}) or vector(0)`),
 				number("Runs that failed in a day", "Tries that ended with a problem.", "short", 1,
 					`sum(increase(kubeops_inspection_runs_total{result!="Succeeded"}[1d])) or vector(0)`),
