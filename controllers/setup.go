@@ -13,6 +13,7 @@ import (
 	"kubeops.io/kubeops/controllers/inspection"
 	"kubeops.io/kubeops/controllers/logbackend"
 	"kubeops.io/kubeops/controllers/logcollection"
+	"kubeops.io/kubeops/controllers/managedcluster"
 	"kubeops.io/kubeops/controllers/metricsbackend"
 	"kubeops.io/kubeops/controllers/notificationchannel"
 )
@@ -41,6 +42,7 @@ func list() []controller {
 		{"logbackend", logbackend.Setup, []string{"LogBackend"}},
 		{"logcollection", logcollection.Setup, []string{"LogBackend"}},
 		{"aiprovider", aiprovider.Setup, []string{"AIProvider"}},
+		{"managedcluster", managedcluster.Setup, []string{"ManagedCluster"}},
 		{"notificationchannel", notificationchannel.Setup, []string{"NotificationChannel", "InspectionReport"}},
 	}
 }

@@ -29,6 +29,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&LogBackend{}, &LogBackendList{},
 		&AIProvider{}, &AIProviderList{},
 		&NotificationChannel{}, &NotificationChannelList{},
+		&ManagedCluster{}, &ManagedClusterList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion())
 	return nil

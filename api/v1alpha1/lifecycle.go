@@ -106,3 +106,15 @@ func probing(account string, interval, timeout metav1.Duration, last **metav1.Ti
 	}
 	return Probing{ServiceAccountName: account, Interval: interval, Timeout: timeout, LastProbeTime: last}
 }
+
+// Lifecycle of a ManagedCluster.
+func (c *ManagedCluster) Lifecycle() Lifecycle {
+	s := &c.Status
+	return Lifecycle{c.Spec.Suspend, &s.Conditions, &s.ObservedGeneration, &s.LastHandledRequest}
+}
+
+// Probing of a ManagedCluster.
+func (c *ManagedCluster) Probing() Probing {
+	interval, timeout := metav1.Duration{Duration: c.Spec.ProbeInterval()}, metav1.Duration{Duration: c.Spec.RequestTimeout()}
+	return probing(c.Spec.ServiceAccountName, interval, timeout, &c.Status.LastProbeTime)
+}

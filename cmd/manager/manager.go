@@ -152,6 +152,7 @@ func quotasOf(config *configv1alpha1.Quotas) limits.Quotas {
 			"LogBackend":          {Served: int(config.LogBackends), Setting: "quotas.logBackends"},
 			"AIProvider":          {Served: int(config.AIProviders), Setting: "quotas.aiProviders"},
 			"NotificationChannel": {Served: int(config.NotificationChannels), Setting: "quotas.notificationChannels"},
+			"ManagedCluster":      {Served: int(config.ManagedClusters), Setting: "quotas.managedClusters"},
 		},
 		RunsPerHour:    int(config.RunsPerHour),
 		ConcurrentRuns: int(config.ConcurrentRuns),

@@ -15,6 +15,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/child"
+	"kubeops.io/kubeops/internal/clusters"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/limits"
@@ -72,6 +73,8 @@ type Environment struct {
 	Accounts impersonate.Source
 	// Backends opens connections from resources.
 	Backends *backends.Resolver
+	// Clusters has the connections of ManagedClusters.
+	Clusters *clusters.Registry
 	// Probes are the metrics of all probed kinds.
 	Probes *probe.Metrics
 }
@@ -94,9 +97,15 @@ func New(m ctrl.Manager, settings Settings) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
+	registry, err := clusters.NewRegistry(clusters.Options{Egress: settings.Egress, Memory: resolver.Memory, Metrics: settings.Metrics})
+	if err != nil {
+		return nil, err
+	}
 	shared := kind.NewEnvironment(m, watcher)
 	shared.Limits, shared.Quotas = settings.Limits, settings.Quotas
-	return &Environment{Environment: shared, Settings: settings, Accounts: accounts, Backends: resolver, Probes: probes}, nil
+	return &Environment{
+		Environment: shared, Settings: settings, Accounts: accounts, Backends: resolver, Clusters: registry, Probes: probes,
+	}, nil
 }
 
 // NewCadence is the cadence of one kind.

@@ -109,8 +109,7 @@ func TestAReportIsExplainedAfterItWasSaved(t *testing.T) {
 	if u := w.usage("p"); u.TokensToday != int64(150*(causes+1)) || u.CacheHits != 0 {
 		t.Errorf("usage: %+v", u)
 	}
-	// A second run over the unchanged cluster, by a new process.
-	w.Clock.SetTime(w.Clock.Now().Add(time.Hour))
+	// A second run over the unchanged cluster, by a new process, at the same time: usage is counted by day.
 	w.Request("again")
 	w.Settle(w.reconciler(w.explaining()))
 	if again := w.Newest(); len(w.Reports()) != 2 || len(fake.Asked()) != causes+1 || len(again.Explanations) != causes+1 {

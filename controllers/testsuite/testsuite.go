@@ -20,6 +20,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
 	"kubeops.io/kubeops/internal/backends"
+	"kubeops.io/kubeops/internal/clusters"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/outcome"
@@ -63,8 +64,18 @@ func NewEnvironment(t testing.TB, n *tenant.Tenant, registry prometheus.Register
 			Secrets: &secretref.Source{Reader: n.Client, Config: n.Config}, Egress: provider.Egress{AllowLoopback: true},
 			Meters: &backends.Meters{Client: n.Client, Clock: n.Clock},
 		},
-		Probes: probes,
+		Clusters: newClusters(t), Probes: probes,
 	}
+}
+
+// newClusters is a registry of clusters that may be on loopback addresses.
+func newClusters(t testing.TB) *clusters.Registry {
+	t.Helper()
+	r, err := clusters.NewRegistry(clusters.Options{Egress: provider.Egress{AllowLoopback: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // Steady is a cadence without jitter.

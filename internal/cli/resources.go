@@ -71,6 +71,10 @@ func reconciledKinds() []resourceKind {
 			empty: func() apiObject { return &v1alpha1.NotificationChannel{} },
 			list:  func() runtime.Object { return &v1alpha1.NotificationChannelList{} },
 		},
+		{
+			Kind: "ManagedCluster", resource: "managedclusters", short: []string{"mc"},
+			empty: func() apiObject { return &v1alpha1.ManagedCluster{} }, list: func() runtime.Object { return &v1alpha1.ManagedClusterList{} },
+		},
 	}
 }
 

@@ -80,7 +80,9 @@ type References[T Object] struct {
 	Of func(T) []refwatch.Reference
 
 	mutex sync.Mutex
-	queue workqueue.TypedRateLimitingInterface[reconcile.Request]
+	// changes counts, by owner, how often what it refers to changed.
+	changes map[client.ObjectKey]uint64
+	queue   workqueue.TypedRateLimitingInterface[reconcile.Request]
 }
 
 // Source gives the controller the objects to reconcile.
@@ -98,6 +100,17 @@ func (r *References[T]) Watching(key client.ObjectKey) bool {
 	return r != nil && r.Watcher.Watching(refwatch.Owner{Kind: r.Kind, Key: key})
 }
 
+// Changes counts how often what an object refers to has changed since it is watched. While Watching is true and the count stays, what was
+// read before is current.
+func (r *References[T]) Changes(key client.ObjectKey) uint64 {
+	if r == nil {
+		return 0
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.changes[key]
+}
+
 func (r *References[T]) watch(ctx context.Context, object T) {
 	if r == nil {
 		return
@@ -109,6 +122,9 @@ func (r *References[T]) watch(ctx context.Context, object T) {
 func (r *References[T]) release(key client.ObjectKey) {
 	if r != nil {
 		r.Watcher.Release(refwatch.Owner{Kind: r.Kind, Key: key})
+		r.mutex.Lock()
+		delete(r.changes, key)
+		r.mutex.Unlock()
 	}
 }
 
@@ -118,6 +134,10 @@ const settle = time.Second
 
 func (r *References[T]) enqueue(key client.ObjectKey) {
 	r.mutex.Lock()
+	if r.changes == nil {
+		r.changes = map[client.ObjectKey]uint64{}
+	}
+	r.changes[key]++
 	queue := r.queue
 	r.mutex.Unlock()
 	if queue != nil {

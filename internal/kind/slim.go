@@ -47,6 +47,9 @@ func CacheTransform() cache.TransformFunc {
 			object.Spec = v1alpha1.AIProviderSpec{}
 		case *v1alpha1.NotificationChannel:
 			object.Spec = v1alpha1.NotificationChannelSpec{}
+		case *v1alpha1.ManagedCluster:
+			object.Spec = v1alpha1.ManagedClusterSpec{}
+			object.Status.Inventory = nil
 		default:
 			return strip(in)
 		}

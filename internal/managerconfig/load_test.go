@@ -65,7 +65,8 @@ func TestLoadSetsEveryField(t *testing.T) {
 		}},
 		Limits: v1alpha1.Limits{MaxKeepReports: 20, MaxLogLines: 300000, MaxQueryBytes: 33554432},
 		Quotas: v1alpha1.Quotas{
-			Inspections: 50, MetricsBackends: 5, LogBackends: 6, AIProviders: 7, NotificationChannels: 8, RunsPerHour: 60, ConcurrentRuns: 2,
+			Inspections: 50, MetricsBackends: 5, LogBackends: 6, AIProviders: 7, NotificationChannels: 8, ManagedClusters: 7,
+			RunsPerHour: 60, ConcurrentRuns: 2,
 		},
 		LogCollection: v1alpha1.LogCollection{
 			Namespace: "kubeops-logging", ClusterWideNamespaces: []string{"monitoring", "security"},

@@ -87,7 +87,9 @@ func Default() v1alpha1.ManagerConfig {
 			MinProbeInterval:    metav1.Duration{Duration: 10 * time.Second},
 			MaxQueryBytes:       64 << 20,
 		},
-		Quotas: v1alpha1.Quotas{Inspections: 500, MetricsBackends: 100, LogBackends: 100, AIProviders: 100, NotificationChannels: 100},
+		Quotas: v1alpha1.Quotas{
+			Inspections: 500, MetricsBackends: 100, LogBackends: 100, AIProviders: 100, NotificationChannels: 100, ManagedClusters: 100,
+		},
 		LogCollection: v1alpha1.LogCollection{
 			ClusterWideNamespaces: []string{},
 			Images:                v1alpha1.CollectorImages{Vector: images.Vector, Fluentd: images.Fluentd},

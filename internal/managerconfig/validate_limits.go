@@ -50,6 +50,7 @@ func validateQuotas(quotas *v1alpha1.Quotas, path *field.Path) field.ErrorList {
 		{"logBackends", quotas.LogBackends, 0, maxObjects},
 		{"aiProviders", quotas.AIProviders, 0, maxObjects},
 		{"notificationChannels", quotas.NotificationChannels, 0, maxObjects},
+		{"managedClusters", quotas.ManagedClusters, 0, maxObjects},
 		{"runsPerHour", quotas.RunsPerHour, 0, maxObjects},
 		{"concurrentRuns", quotas.ConcurrentRuns, 0, maxConcurrent},
 	} {

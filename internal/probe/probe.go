@@ -62,7 +62,7 @@ type Result struct {
 	NoLaterThan, NoSoonerThan time.Duration
 }
 
-// Logic is the kind.Logic of a probed kind. All fields but Deadline, Reset, Parts, Forgotten and what
+// Logic is the kind.Logic of a probed kind. All fields but Deadline, Reset, Parts, Forgotten, Paused and what
 // NewReconciler sets are required.
 type Logic[T Target, C Connection] struct {
 	// Kind, for example MetricsBackend.
@@ -81,6 +81,8 @@ type Logic[T Target, C Connection] struct {
 	Parts []Part[T, C]
 	// Forgotten is called with the key of an object that is gone.
 	Forgotten func(client.ObjectKey)
+	// Paused is called with the key of an object that is suspended, or left out by a quota or limit.
+	Paused func(client.ObjectKey)
 	// References tells whether a change of what the object refers to wakes the controller; NewReconciler sets it.
 	References interface{ Watching(client.ObjectKey) bool }
 	// MinInterval is the shortest interval between two probes that a spec may ask for; NewReconciler sets it. Default 0: any.
@@ -259,6 +261,9 @@ func (l *Logic[T, C]) Suspend(scope *kind.Scope[T]) {
 		}
 	}
 	l.drop(scope.Key())
+	if l.Paused != nil {
+		l.Paused(scope.Key())
+	}
 }
 
 // Forget implements kind.Forgetter.

@@ -3,6 +3,7 @@ package provider
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -105,20 +106,9 @@ func NewClient(endpoint Endpoint, options Options) (*Client, error) {
 		return nil, err
 	}
 	options.Limits = options.Limits.defaulted()
-	transport := &http.Transport{
-		TLSClientConfig: config, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: 90 * time.Second,
-		TLSHandshakeTimeout: options.Limits.Timeout, MaxResponseHeaderBytes: maxHeader,
-		DialContext: options.Egress.Dialer(options.Limits.Timeout).DialContext,
-	}
-	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: base})
-	switch {
-	case err != nil:
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "the proxy settings in the environment of the manager are not valid")
-	case proxy != nil:
-		if err := options.Egress.CheckHost(base.Hostname()); err != nil {
-			return nil, ToProblem(err, base.Host, endpoint.Fields)
-		}
-		viaProxy(transport, proxy, options)
+	transport, err := options.Egress.Transport(base, config, options.Limits.Timeout)
+	if err != nil {
+		return nil, ToProblem(err, base.Host, endpoint.Fields)
 	}
 	c := &Client{base: base, fields: endpoint.Fields, limits: options.Limits, options: options}
 	c.http = &http.Client{
@@ -132,13 +122,35 @@ func NewClient(endpoint Endpoint, options Options) (*Client, error) {
 	return c, nil
 }
 
+// Transport sends requests to the server of a base URL, directly or through the proxy of the environment. The timeout is that of
+// connecting and of the TLS handshake. An HTTP/2 connection whose server is silent for 45 seconds is closed. The caller bounds responses.
+// ToProblem explains the errors.
+func (e Egress) Transport(base *url.URL, config *tls.Config, timeout time.Duration) (*http.Transport, error) {
+	transport := &http.Transport{
+		TLSClientConfig: config, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: 90 * time.Second,
+		TLSHandshakeTimeout: timeout, MaxResponseHeaderBytes: maxHeader, DialContext: e.Dialer(timeout).DialContext,
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
+	}
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: base})
+	switch {
+	case err != nil:
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "the proxy settings in the environment of the manager are not valid")
+	case proxy != nil:
+		if err := e.CheckHost(base.Hostname()); err != nil {
+			return nil, err
+		}
+		e.viaProxy(transport, proxy, timeout)
+	}
+	return transport, nil
+}
+
 // viaProxy sends requests through a proxy. The proxy is the administrator's: it may be anywhere. What is requested of it is judged
 // before each request, since it would resolve the name itself.
-func viaProxy(transport *http.Transport, proxy *url.URL, options Options) {
+func (e Egress) viaProxy(transport *http.Transport, proxy *url.URL, timeout time.Duration) {
 	transport.Proxy = func(request *http.Request) (*url.URL, error) {
-		return proxy, options.Egress.CheckBehindProxy(request.Context(), request.URL.Hostname())
+		return proxy, e.CheckBehindProxy(request.Context(), request.URL.Hostname())
 	}
-	transport.DialContext = (&net.Dialer{Timeout: options.Limits.Timeout, KeepAlive: keepAlive}).DialContext
+	transport.DialContext = (&net.Dialer{Timeout: timeout, KeepAlive: keepAlive}).DialContext
 }
 
 // Host of the endpoint, for messages.

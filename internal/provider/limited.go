@@ -50,19 +50,27 @@ func (l *limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := limitOf(request.Context(), l.bytes)
+	if err := BoundResponse(response, limitOf(request.Context(), l.bytes), l.memory); err != nil {
+		return nil, err
+	}
+	return response, nil
+}
+
+// BoundResponse makes the body of a response end with an error once it exceeds a number of bytes, and takes what it reads from a share of
+// memory, which may be nil, until it is closed. A response that announces more is closed, and the error is that of its body.
+func BoundResponse(response *http.Response, limit int64, memory *ResponseShare) error {
 	if response.ContentLength > limit {
 		_ = response.Body.Close()
-		return nil, &sizeError{limit}
+		return &sizeError{limit}
 	}
 	expected := limit
 	if response.ContentLength >= 0 {
 		expected = response.ContentLength
 	}
 	response.Body = &bounded{
-		ReadCloser: response.Body, limit: limit, left: limit, free: uncounted, ctx: request.Context(), lease: l.memory.open(expected),
+		ReadCloser: response.Body, limit: limit, left: limit, free: uncounted, ctx: response.Request.Context(), lease: memory.open(expected),
 	}
-	return response, nil
+	return nil
 }
 
 // limitKey is the limit of the response to a request, in its context.

@@ -165,6 +165,8 @@ type Quotas struct {
 	AIProviders int32 `json:"aiProviders"`
 	// notificationChannels that are served in one namespace, 0 to 100000. Default: 100.
 	NotificationChannels int32 `json:"notificationChannels"`
+	// managedClusters that are served in one namespace, 0 to 100000. Default: 100.
+	ManagedClusters int32 `json:"managedClusters"`
 	// runsPerHour of all Inspections of one namespace, 0 to 100000. Others wait. Default: 0.
 	RunsPerHour int32 `json:"runsPerHour"`
 	// concurrentRuns of all Inspections of one namespace, 0 to 100. Others wait for a slot. Default: 0.

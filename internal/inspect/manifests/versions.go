@@ -26,6 +26,25 @@ func ParseVersion(text string) (minor int, err error) {
 	return minor, nil
 }
 
+// Removal of an API version.
+type Removal struct {
+	// Minor version of Kubernetes 1 that no longer serves it.
+	Minor int
+	// Replacement is the API version to use in its place; empty for none.
+	Replacement string
+}
+
+// Removed returns when Kubernetes removed, or will remove, an API version of a kind of its own. ok is false for one that stays, and for
+// kinds of others.
+func Removed(gvk schema.GroupVersionKind) (r Removal, ok bool) {
+	var object runtime.Object
+	if scheme.Scheme.Recognizes(gvk) {
+		object, _ = scheme.Scheme.New(gvk) // it is recognized
+	}
+	gone, ok := removalOf(gvk, object)
+	return Removal{gone.minor, gone.replacement}, ok
+}
+
 // removal is the minor version that removed an API version, and the API version that replaces it; empty for none.
 type removal struct {
 	minor       int

@@ -1,9 +1,12 @@
 package servers
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -22,7 +25,32 @@ func OpenSearch(t testing.TB) (url string, process *Process) {
 		strconv.Itoa(FreePort(t)))
 	url = fmt.Sprintf("http://127.0.0.1:%d", port)
 	process = Start(t, Spec{
-		Name: "opensearch", Path: path, Args: line, Dir: dir, Deadline: 5 * time.Minute, Ready: clusterReady(url, "", ""),
+		Name: "opensearch", Path: path, Args: line, Dir: dir, Deadline: 5 * time.Minute, Ready: writable(url),
 	})
 	return url, process
+}
+
+// writable wants a cluster that is not red and stores a document: after its start, the first write creates an index and loads most of the
+// code, which on a busy machine takes longer than what tests measure from here on.
+func writable(url string) func(context.Context) error {
+	healthy := clusterReady(url, "", "")
+	return func(ctx context.Context) error {
+		if err := healthy(ctx); err != nil {
+			return err
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/ready/_doc?refresh=true", strings.NewReader("{}"))
+		if err != nil {
+			return err
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = response.Body.Close() }()
+		if response.StatusCode != http.StatusCreated {
+			return fmt.Errorf("%s answers a write with %s", url, response.Status)
+		}
+		return nil
+	}
 }

@@ -1,0 +1,9 @@
+// Package clusters owns the connections to managed clusters. One controller opens, proves and drops them; everyone else asks for a
+// connection by its key and gets it, or the reason why there is none, at once: nobody else dials, and a cluster that is dead costs no one
+// the time until it answers. Waiters are woken when a cluster connects or disconnects.
+//
+//	Connecting -> Connected <-> Suspect (failed probes) -> Disconnected -> Connected
+//	any state -> Invalid (the kubeconfig cannot be used) or IdentityChanged (another cluster answers)
+//
+// The design follows the ClusterCache of Cluster API (controllers/clustercache).
+package clusters

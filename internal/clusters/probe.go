@@ -1,0 +1,169 @@
+package clusters
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/version"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
+)
+
+const (
+	// maxProbe is the size of a response to a probe in bytes.
+	maxProbe = 1 << 20
+	// certificateIdentity precedes an identity that is derived from the certificate of the API server.
+	certificateIdentity = "certificate:"
+	// anonymous is who asks where an API server ignores the credentials, such as a client certificate of another authority.
+	anonymous = `User \"system:anonymous\"`
+	// The path of the version, and of the namespace whose UID identifies a cluster.
+	versionPath  = "/version"
+	identityPath = "/api/v1/namespaces/kube-system"
+)
+
+// Health is what a probe found.
+type Health struct {
+	// Version of the API server, for example v1.37.2.
+	Version string
+	// Latency of the request for it.
+	Latency time.Duration
+	// Identity of the cluster: the UID of namespace kube-system, or, weaker, certificate: followed by a hash of the public key of the
+	// authority that signed the server's certificate, where that namespace cannot be read. Empty if neither is known.
+	Identity string
+	// Forbidden says that the namespace cannot be read.
+	Forbidden bool
+}
+
+// unreachableError is a probe that got no response of an API server.
+type unreachableError struct{ *problem.Problem }
+
+// Unwrap to the problem.
+func (e unreachableError) Unwrap() error { return e.Problem }
+
+// Unreachable reports whether a failed probe got no response of an API server, in contrast to one that rejects the credentials.
+func Unreachable(err error) bool {
+	var unreachable unreachableError
+	return errors.As(err, &unreachable)
+}
+
+// Probe asks the API server for its version and identity, each within a timeout. Errors are problems that do not change between attempts.
+func (c *Connection) Probe(ctx context.Context, timeout time.Duration) (Health, error) {
+	began := time.Now()
+	var info version.Info
+	status, _, err := c.get(ctx, timeout, versionPath, &info)
+	health := Health{Version: info.GitVersion, Latency: time.Since(began)}
+	switch {
+	case err != nil:
+		return Health{}, err
+	case status == http.StatusForbidden: // it answers and knows who asks; the version is not for everyone
+		health.Version = ""
+	case status != http.StatusOK:
+		return Health{}, c.answered(status)
+	case health.Version == "":
+		return Health{}, c.noAPIServer()
+	}
+	var namespace metav1.PartialObjectMetadata
+	status, body, err := c.get(ctx, timeout, identityPath, &namespace)
+	switch {
+	case err != nil:
+		return Health{}, err
+	case status == http.StatusOK && namespace.UID != "":
+		health.Identity = string(namespace.UID)
+		return health, nil
+	case status == http.StatusForbidden && bytes.Contains(body, []byte(anonymous)):
+		return Health{}, c.answered(http.StatusUnauthorized)
+	case status == http.StatusForbidden, status == http.StatusNotFound:
+		health.Forbidden = status == http.StatusForbidden
+		if authority := c.state.authority.Load(); authority != nil {
+			health.Identity = certificateIdentity + *authority
+		}
+		return health, nil
+	default:
+		return Health{}, c.answered(status)
+	}
+}
+
+// SameCluster reports whether two identities can be of one cluster. One by UID and one by certificate cannot be compared.
+func SameCluster(before, now string) bool {
+	if before == "" || now == "" {
+		return true
+	}
+	if isCertificate(before) != isCertificate(now) {
+		return true
+	}
+	return types.UID(before) == types.UID(now)
+}
+
+// Stronger reports whether an identity is better evidence than the one that is known.
+func Stronger(known, now string) bool {
+	return known == "" || (isCertificate(known) && now != "" && !isCertificate(now))
+}
+
+func isCertificate(identity string) bool {
+	return len(identity) > len(certificateIdentity) && identity[:len(certificateIdentity)] == certificateIdentity
+}
+
+// get a path as JSON. The status tells what became of it; an error is a server that cannot be talked to.
+func (c *Connection) get(ctx context.Context, timeout time.Duration, path string, into any) (status int, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.server.JoinPath(path).String(), nil)
+	if err != nil {
+		return 0, nil, problem.UserError(v1alpha1.ReasonInvalidKubeconfig, err, "the server of the kubeconfig is not a URL")
+	}
+	request.Header.Set("Accept", "application/json")
+	response, err := c.probe.Do(request)
+	if err != nil {
+		return 0, nil, c.noResponse(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err = io.ReadAll(io.LimitReader(response.Body, maxProbe))
+	if err != nil {
+		return 0, nil, c.noResponse(err)
+	}
+	if response.StatusCode == http.StatusOK && json.Unmarshal(body, into) != nil {
+		return 0, nil, c.noAPIServer()
+	}
+	return response.StatusCode, body, nil
+}
+
+// noResponse is the problem of a server that does not answer.
+func (c *Connection) noResponse(err error) error {
+	if errors.Is(err, errRedirected) {
+		return unreachableError{problem.UserError(v1alpha1.ReasonRedirected, err,
+			"%s redirects to another address, which is never followed; set the final URL in the kubeconfig", c.Host())}
+	}
+	p := provider.ToProblem(err, c.Host(), provider.Fields{})
+	return unreachableError{p}
+}
+
+func (c *Connection) noAPIServer() error {
+	return unreachableError{problem.Retrying(v1alpha1.ReasonInvalidResponse, nil,
+		"%s does not answer as an API server of Kubernetes does; check the server of the kubeconfig", c.Host())}
+}
+
+// answered is the problem of a status that no working API server sends.
+func (c *Connection) answered(status int) error {
+	switch {
+	case status == http.StatusUnauthorized:
+		return problem.Retrying(v1alpha1.ReasonUnauthorized, nil,
+			"%s rejects the credentials (401); renew the token or certificate in the kubeconfig", c.Host())
+	case status == http.StatusTooManyRequests:
+		return problem.Retrying(v1alpha1.ReasonRateLimited, nil, "%s is overloaded (429); it is asked again later", c.Host())
+	case status >= http.StatusInternalServerError:
+		return unreachableError{problem.Retrying(v1alpha1.ReasonServerError, nil,
+			"%s answers with status %d; check the API server and what is in front of it", c.Host(), status)}
+	default:
+		return unreachableError{problem.Retrying(v1alpha1.ReasonInvalidResponse, nil,
+			"%s answers with status %d, as no API server does; check the server of the kubeconfig", c.Host(), status)}
+	}
+}

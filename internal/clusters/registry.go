@@ -1,0 +1,294 @@
+package clusters
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
+)
+
+// State of a cluster's connection.
+type State string
+
+// States of a connection; see the package.
+const (
+	// Connecting: no probe of this connection succeeded yet.
+	Connecting State = "Connecting"
+	// Connected: the last probe succeeded.
+	Connected State = "Connected"
+	// Suspect: the last probes failed, fewer than maxFailures in a row. The connection may still be used.
+	Suspect State = "Suspect"
+	// Disconnected: too many probes failed, or the credentials were rejected.
+	Disconnected State = "Disconnected"
+	// Invalid: the kubeconfig cannot be used; a change of the Secret or the spec helps.
+	Invalid State = "Invalid"
+	// IdentityChanged: another cluster answers than before.
+	IdentityChanged State = "IdentityChanged"
+)
+
+// maxFailures of probes in a row that a connection survives, as in Cluster API.
+const maxFailures = 5
+
+// Options of a Registry. All fields are optional.
+type Options struct {
+	// Egress rules for the servers of kubeconfigs.
+	Egress provider.Egress
+	// Memory that responses take from while they are read; nil bounds each response only.
+	Memory *provider.ResponseMemory
+	// Metrics is where the registry registers its gauge; nil registers none.
+	Metrics prometheus.Registerer
+}
+
+// Registry has the connections of all managed clusters, by the key of their resource. It is safe for concurrent use; no lock is held while
+// something is sent.
+type Registry struct {
+	options Options
+	slots   *slots
+	// pingAfter of all connections.
+	pingAfter time.Duration
+
+	mutex   sync.Mutex
+	entries map[client.ObjectKey]*entry
+	wake    []func(client.ObjectKey)
+}
+
+type entry struct {
+	connection *Connection
+	// access is a hash of all that requires another connection when it changes: everything but the token.
+	access   string
+	state    State
+	failures int
+	// problem why there is no connection; nil while there is one.
+	problem *problem.Problem
+}
+
+// NewRegistry without connections.
+func NewRegistry(options Options) (*Registry, error) {
+	r := &Registry{
+		options: options, slots: newSlots(maxCalls, maxClusterCalls), pingAfter: pingAfter, entries: map[client.ObjectKey]*entry{},
+	}
+	if options.Metrics == nil {
+		return r, nil
+	}
+	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "kubeops_cluster_connections", Help: "Connections to managed clusters, in whatever state.",
+	}, func() float64 { return float64(r.Count()) })
+	if err := options.Metrics.Register(gauge); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	return r, nil
+}
+
+// Count of the connections.
+func (r *Registry) Count() (n int) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for _, e := range r.entries {
+		if e.connection != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// OnChange is called with the key of each cluster whose connection becomes usable, or no longer is. It must not block.
+func (r *Registry) OnChange(wake func(client.ObjectKey)) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.wake = append(r.wake, wake)
+}
+
+// Open returns the connection of a cluster for an access. A new token is used by the present connection; any other change replaces it, and
+// the old one is closed once its calls have ended, after 15 seconds at most. Only the controller of the clusters opens connections.
+func (r *Registry) Open(key client.ObjectKey, access Access) (*Connection, error) {
+	hash := access.hash()
+	if c := r.reuse(key, hash); c != nil {
+		c.renew(access.Token)
+		return c, nil
+	}
+	c, err := newConnection(key.String(), access, shared{
+		egress: r.options.Egress, slots: r.slots, memory: r.options.Memory.For(key.Namespace), pingAfter: r.pingAfter,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.replace(key, c, hash)
+	return c, nil
+}
+
+// OpenLocal is Open for the cluster of the manager, with a configuration that acts as a ServiceAccount.
+func (r *Registry) OpenLocal(key client.ObjectKey, config *rest.Config) (*Connection, error) {
+	hash := "local " + config.Impersonate.UserName
+	if c := r.reuse(key, hash); c != nil {
+		return c, nil
+	}
+	c, err := newLocalConnection(key.String(), config)
+	if err != nil {
+		return nil, err
+	}
+	r.replace(key, c, hash)
+	return c, nil
+}
+
+func (r *Registry) reuse(key client.ObjectKey, hash string) *Connection {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if e := r.entries[key]; e != nil && e.connection != nil && e.access == hash {
+		return e.connection
+	}
+	return nil
+}
+
+func (r *Registry) replace(key client.ObjectKey, c *Connection, hash string) {
+	r.mutex.Lock()
+	old := r.entries[key]
+	r.entries[key] = &entry{connection: c, access: hash, state: Connecting, problem: notConnected(key, Connecting)}
+	r.mutex.Unlock()
+	if old != nil && old.connection != nil {
+		old.connection.leave()
+	}
+}
+
+// Get returns the connection of a cluster if it is usable now, and otherwise a problem with reason NotConnected, at once. Callers do not
+// try again on their own: OnChange wakes them.
+func (r *Registry) Get(key client.ObjectKey) (*Connection, error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	e := r.entries[key]
+	switch {
+	case e == nil:
+		return nil, notConnected(key, "")
+	case e.state == Connected || e.state == Suspect:
+		return e.connection, nil
+	default:
+		return nil, e.problem
+	}
+}
+
+// State of a cluster's connection; empty for one that was never opened.
+func (r *Registry) State(key client.ObjectKey) State {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if e := r.entries[key]; e != nil {
+		return e.state
+	}
+	return ""
+}
+
+// Succeeded records a probe that reached the same cluster as before.
+func (r *Registry) Succeeded(key client.ObjectKey) {
+	r.set(key, func(e *entry) {
+		e.state = Connected
+		e.failures = 0
+		e.problem = nil
+	})
+}
+
+// Failed records a probe that failed. Rejected credentials disconnect at once, and other failures after five in a row. The TCP connections
+// that no call uses are closed, so that the next call dials: those of a server that is frozen stay open for long.
+func (r *Registry) Failed(key client.ObjectKey, p *problem.Problem) {
+	var stale *Connection
+	r.set(key, func(e *entry) {
+		stale = e.connection
+		e.failures++
+		e.problem = p
+		switch {
+		case p.Reason == v1alpha1.ReasonIdentityChanged:
+			e.state = IdentityChanged
+		case p.Reason == v1alpha1.ReasonUnauthorized, e.failures >= maxFailures, e.state == Connecting, e.state == IdentityChanged:
+			e.state = Disconnected
+		case e.state == Connected:
+			e.state = Suspect
+		}
+	})
+	if stale != nil {
+		stale.closeIdle()
+	}
+}
+
+// Invalid records that there can be no connection until the kubeconfig, or what refers to it, changes. The present one is closed.
+func (r *Registry) Invalid(key client.ObjectKey, p *problem.Problem) {
+	r.mutex.Lock()
+	old := r.entries[key]
+	r.entries[key] = &entry{state: Invalid, problem: p}
+	r.mutex.Unlock()
+	if old != nil && old.connection != nil {
+		old.connection.leave()
+	}
+	if old != nil && usable(old.state) {
+		r.notify(key)
+	}
+}
+
+// Drop the connection of a cluster that is gone or suspended.
+func (r *Registry) Drop(key client.ObjectKey) {
+	r.mutex.Lock()
+	old := r.entries[key]
+	delete(r.entries, key)
+	r.mutex.Unlock()
+	if old == nil {
+		return
+	}
+	if old.connection != nil {
+		old.connection.leave()
+	}
+	r.notify(key)
+}
+
+// set changes an entry that has a connection, and wakes the waiters where it becomes usable or no longer is.
+func (r *Registry) set(key client.ObjectKey, change func(*entry)) {
+	r.mutex.Lock()
+	e := r.entries[key]
+	if e == nil || e.connection == nil {
+		r.mutex.Unlock()
+		return
+	}
+	before := usable(e.state)
+	change(e)
+	changed := before != usable(e.state)
+	r.mutex.Unlock()
+	if changed {
+		r.notify(key)
+	}
+}
+
+func (r *Registry) notify(key client.ObjectKey) {
+	r.mutex.Lock()
+	wake := r.wake
+	r.mutex.Unlock()
+	for _, call := range wake {
+		call(key)
+	}
+}
+
+func usable(s State) bool { return s == Connected || s == Suspect }
+
+func notConnected(key client.ObjectKey, state State) *problem.Problem {
+	if state == Connecting {
+		return problem.Waiting(v1alpha1.ReasonNotConnected, 0, "ManagedCluster %s is being connected", key)
+	}
+	return problem.Waiting(v1alpha1.ReasonNotConnected, 0, "ManagedCluster %s is not connected: it does not exist, or is suspended", key)
+}
+
+// hash of everything but the token, which the present connection can take over.
+func (a Access) hash() string {
+	sum := sha256.New()
+	for _, part := range [][]byte{
+		[]byte(a.Server.String()), a.TLS.CA, a.TLS.Certificate, a.TLS.Key, []byte(a.TLS.ServerName),
+		[]byte(strconv.FormatBool(a.TLS.InsecureSkipVerify)), []byte(strconv.FormatBool(a.Token != "")),
+	} {
+		fmt.Fprintf(sum, "%d ", len(part))
+		sum.Write(part)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}

@@ -1,0 +1,198 @@
+// Package inventory summarizes what a cluster consists of: nodes and what they offer, Pods and what they request, and the APIs that it
+// serves. Objects are read in pages and dropped at once, so that its memory does not grow with the cluster.
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/apierror"
+	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/manifests"
+)
+
+// Limits of the lists in a status. Large platforms have some hundreds of CustomResourceDefinitions.
+const (
+	maxCRDs        = 500
+	maxVersions    = 16
+	maxDeprecated  = 100
+	maxUnavailable = 100
+	// maxName of a version, group or kind that a server reports, in bytes. Longer ones are left out.
+	maxName = 253
+)
+
+// Read the inventory of a cluster. What cannot be read is not set, and missing says why, without details that change between attempts.
+func Read(ctx context.Context, source collect.Source, now time.Time) (inventory v1alpha1.ClusterInventory, missing []string) {
+	inventory.Time = metav1.NewTime(now.Truncate(time.Second))
+	failed := func(what string, err error) {
+		missing = append(missing, fmt.Sprintf("%s (%s)", what, apierror.Describe(err)))
+	}
+	n := nodes{}
+	if err := collect.Each(ctx, source, facts.Node, n.add, n.restart); err != nil {
+		failed("nodes", err)
+	} else {
+		n.into(&inventory)
+	}
+	p := pods{}
+	if err := collect.Each(ctx, source, facts.Pod, p.add, p.restart); err != nil {
+		failed("pods", err)
+	} else {
+		p.into(&inventory)
+	}
+	inventory.CPURequested = percent(inventory.Requests, inventory.Allocatable, corev1.ResourceCPU)
+	inventory.MemoryRequested = percent(inventory.Requests, inventory.Allocatable, corev1.ResourceMemory)
+	served, err := collect.ReadAPIs(ctx, source)
+	if err != nil {
+		failed("APIs", err)
+		return inventory, missing
+	}
+	inventory.APIs = apis(served)
+	return inventory, missing
+}
+
+// nodes are summed up.
+type nodes struct {
+	count                 v1alpha1.ClusterNodes
+	capacity, allocatable amounts
+}
+
+// amounts of CPU in millicores, memory in bytes, and Pods.
+type amounts struct{ cpu, memory, pods int64 }
+
+func (a *amounts) add(list corev1.ResourceList) {
+	a.cpu += list.Cpu().MilliValue()
+	a.memory += list.Memory().Value()
+	a.pods += list.Pods().Value()
+}
+
+func (a *amounts) list() corev1.ResourceList {
+	return corev1.ResourceList{
+		corev1.ResourceCPU:    *resource.NewMilliQuantity(a.cpu, resource.DecimalSI),
+		corev1.ResourceMemory: *resource.NewQuantity(a.memory, resource.BinarySI),
+		corev1.ResourcePods:   *resource.NewQuantity(a.pods, resource.DecimalSI),
+	}
+}
+
+func (n *nodes) restart() { *n = nodes{} }
+
+func (n *nodes) add(object any) {
+	node, ok := object.(*corev1.Node)
+	if !ok {
+		return
+	}
+	n.count.Total++
+	if node.Spec.Unschedulable {
+		n.count.Unschedulable++
+	}
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue {
+			n.count.Ready++
+		}
+	}
+	n.capacity.add(node.Status.Capacity)
+	n.allocatable.add(node.Status.Allocatable)
+}
+
+func (n *nodes) into(inventory *v1alpha1.ClusterInventory) {
+	inventory.Nodes = &n.count
+	inventory.Capacity = n.capacity.list()
+	inventory.Allocatable = n.allocatable.list()
+}
+
+// pods are summed up.
+type pods struct {
+	count    v1alpha1.ClusterPods
+	requests amounts
+}
+
+func (p *pods) restart() { *p = pods{} }
+
+func (p *pods) add(object any) {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return
+	}
+	p.count.Total++
+	switch pod.Status.Phase {
+	case corev1.PodRunning:
+		p.count.Running++
+	case corev1.PodPending:
+		p.count.Pending++
+	case corev1.PodSucceeded, corev1.PodFailed:
+		return // it no longer holds what it requested
+	}
+	reduced, ok := facts.Reducer{}.Reduce(pod).(*facts.PodNode)
+	if !ok || reduced.Spec == nil {
+		return
+	}
+	p.requests.cpu += reduced.Spec.CPURequest
+	p.requests.memory += reduced.Spec.MemoryRequest
+	p.requests.pods++
+}
+
+func (p *pods) into(inventory *v1alpha1.ClusterInventory) {
+	inventory.Pods = &p.count
+	inventory.Requests = p.requests.list()
+}
+
+// percent of what is allocatable that is requested; nil if either is not known, or nothing is allocatable.
+func percent(requests, allocatable corev1.ResourceList, name corev1.ResourceName) *int32 {
+	requested, of := requests[name], allocatable[name]
+	if len(requests) == 0 || of.MilliValue() <= 0 {
+		return nil
+	}
+	part := int32(min(requested.AsApproximateFloat64()/of.AsApproximateFloat64()*100, 100_000)) //nolint:gosec // bounded right here
+	return &part
+}
+
+func apis(served collect.APIs) *v1alpha1.ClusterAPIs {
+	kinds := map[string]bool{}
+	definitions := map[string][]string{}
+	result := &v1alpha1.ClusterAPIs{Groups: count(served.Groups), CustomResources: count(len(served.Definitions))}
+	for _, api := range served.Served {
+		if tooLong(api.Group, api.Version, api.Kind, api.Resource) {
+			continue
+		}
+		kinds[api.Kind+"."+api.Group] = true
+		name := api.Resource + "." + api.Group
+		if served.Definitions[name] && len(definitions[name]) < maxVersions {
+			definitions[name] = append(definitions[name], api.Version)
+		}
+		if old, ok := manifests.Removed(api.GroupVersionKind); ok && len(result.Deprecated) < maxDeprecated {
+			result.Deprecated = append(result.Deprecated, v1alpha1.ClusterAPIVersion{
+				APIVersion: api.GroupVersion().String(), Kind: api.Kind, RemovedIn: fmt.Sprintf("1.%d", old.Minor), Replacement: old.Replacement,
+			})
+		}
+	}
+	result.Kinds = count(len(kinds))
+	for name, versions := range definitions {
+		result.CRDs = append(result.CRDs, v1alpha1.ClusterCRD{Name: name, Versions: versions})
+	}
+	slices.SortFunc(result.CRDs, func(a, b v1alpha1.ClusterCRD) int { return strings.Compare(a.Name, b.Name) })
+	result.CRDs = result.CRDs[:min(len(result.CRDs), maxCRDs)]
+	slices.SortFunc(result.Deprecated, func(a, b v1alpha1.ClusterAPIVersion) int {
+		return strings.Compare(a.APIVersion+a.Kind, b.APIVersion+b.Kind)
+	})
+	slices.Sort(served.Unavailable)
+	for _, version := range slices.Compact(served.Unavailable) {
+		if !tooLong(version) && len(result.Unavailable) < maxUnavailable {
+			result.Unavailable = append(result.Unavailable, version)
+		}
+	}
+	return result
+}
+
+func tooLong(parts ...string) bool {
+	return slices.ContainsFunc(parts, func(s string) bool { return len(s) > maxName })
+}
+
+func count(n int) int32 { return int32(min(n, 1<<31-1)) } //nolint:gosec // bounded right here

@@ -1,0 +1,102 @@
+package testkit
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Cluster is a real API server with etcd of its own, which a test can freeze.
+type Cluster struct {
+	// Config is a cluster administrator's.
+	Config *rest.Config
+
+	t   testing.TB
+	pid int
+}
+
+// NewCluster starts a cluster for one test, and stops it when the test is done.
+func NewCluster(t testing.TB) *Cluster {
+	t.Helper()
+	c := &Cluster{Config: APIServer(t), t: t}
+	server, err := url.Parse(c.Config.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if server.Port() == "" {
+		if server, err = url.Parse("https://" + c.Config.Host); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.pid = listener(t, server.Port())
+	t.Cleanup(c.Thaw)
+	return c
+}
+
+// listener is the process of the API server on a port.
+func listener(t testing.TB, port string) int {
+	t.Helper()
+	found, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range found {
+		line, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(line, []byte("kube-apiserver")) || !bytes.Contains(line, []byte("--secure-port="+port+"\x00")) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pid
+	}
+	t.Fatalf("no API server listens on port %s", port)
+	return 0
+}
+
+// Freeze stops the API server with SIGSTOP: its connections stay open, and nothing answers.
+func (c *Cluster) Freeze() { c.signal(syscall.SIGSTOP) }
+
+// Thaw lets it go on.
+func (c *Cluster) Thaw() { c.signal(syscall.SIGCONT) }
+
+func (c *Cluster) signal(s syscall.Signal) {
+	c.t.Helper()
+	if err := syscall.Kill(c.pid, s); err != nil {
+		c.t.Errorf("signal the API server: %v", err)
+	}
+}
+
+// Kubeconfig with the credentials of a configuration as data. A token takes precedence.
+func Kubeconfig(t testing.TB, config *rest.Config) []byte {
+	t.Helper()
+	user := &api.AuthInfo{Token: config.BearerToken}
+	if user.Token == "" {
+		user.ClientCertificateData = config.CertData
+		user.ClientKeyData = config.KeyData
+	}
+	server, _, err := rest.DefaultServerUrlFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := clientcmd.Write(api.Config{
+		CurrentContext: "test",
+		Contexts:       map[string]*api.Context{"test": {Cluster: "test", AuthInfo: "test"}},
+		Clusters:       map[string]*api.Cluster{"test": {Server: server.String(), CertificateAuthorityData: config.CAData}},
+		AuthInfos:      map[string]*api.AuthInfo{"test": user},
+	})
+	if err != nil {
+		t.Fatal(fmt.Errorf("write a kubeconfig: %w", err))
+	}
+	return content
+}
