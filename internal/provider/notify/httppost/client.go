@@ -89,12 +89,15 @@ func (c *Client) Post(ctx context.Context, request Request) (Response, error) {
 		return Response{}, withoutURL(err)
 	}
 	defer func() { _ = answer.Body.Close() }()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return Response{}, withoutURL(c.ToProblem(err))
-	}
 	if answer.Status == http.StatusTooManyRequests {
 		return Response{}, c.RateLimited(answer.Header.Get("Retry-After"))
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		if refused := c.CheckStatus(answer.Status); refused != nil {
+			return Response{}, refused // the status says more than the body that cannot be read
+		}
+		return Response{}, withoutURL(c.ToProblem(err))
 	}
 	return Response{Status: answer.Status, Body: body}, nil
 }
