@@ -62,7 +62,11 @@ func New(
 	logic := &probe.Logic[*v1alpha1.NotificationChannel, *connection]{
 		Kind: kindName, Cadence: cadence, Metrics: e.Probes,
 		Open: func(ctx context.Context, c *v1alpha1.NotificationChannel) (*connection, error) {
-			composer, err := message.NewComposer(&c.Spec, redactText)
+			alerts, err := e.Backends.HoldsAlerts(c)
+			if err != nil {
+				return nil, err
+			}
+			composer, err := message.NewComposer(&c.Spec, alerts, redactText)
 			if err == nil {
 				err = composer.Verify(ctx)
 			}

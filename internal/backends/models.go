@@ -3,9 +3,7 @@ package backends
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
 
@@ -19,7 +17,6 @@ import (
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/ai"
-	"kubeops.io/kubeops/internal/secretref"
 )
 
 // maxChain of AIProviders that stand in for each other.
@@ -46,23 +43,31 @@ func (m *Model) ContextLength() int64 {
 	return v1alpha1.DefaultContextLength
 }
 
-// OpenModel makes a client of an AIProvider. Its errors are problems. Close what it returns.
+// OpenModel opens a client of an AIProvider. Its errors are problems. Close what it returns.
 func (r *Resolver) OpenModel(ctx context.Context, p *v1alpha1.AIProvider) (*Model, error) {
 	spec := &p.Spec
-	secrets := r.Secrets.For(p.Namespace, spec.ServiceAccountName)
-	endpoint, err := modelEndpoint(ctx, secrets, spec)
+	config, err := configure(r.ModelTypes, string(spec.Type), spec)
 	if err != nil {
 		return nil, err
 	}
+	secrets := r.Secrets.For(p.Namespace, spec.ServiceAccountName)
 	settings := ai.Settings{
-		Endpoint: endpoint, Model: spec.Model, Timeout: spec.RequestTimeout(), Egress: r.Egress, Metrics: r.Telemetry,
-		Memory:     r.Memory.For(p.Namespace),
-		JSONObject: spec.OpenAI != nil && spec.OpenAI.AnswerFormat == v1alpha1.AnswerJSONObject,
+		Model: spec.Model, Timeout: spec.RequestTimeout(), Egress: r.Egress, Metrics: r.Telemetry, Memory: r.Memory.For(p.Namespace),
+	}
+	url, setting := config.Server()
+	settings.Endpoint = provider.Endpoint{URL: url, Fields: fieldsOf(string(spec.Type), setting)}
+	if settings.Endpoint.TLS, err = resolveTLS(ctx, secrets, spec.TLS, settings.Endpoint.Fields.TLS); err != nil {
+		return nil, err
+	}
+	if resolver, is := config.(ai.Resolver); is {
+		if err := resolver.Resolve(ctx, secrets, &settings); err != nil {
+			return nil, err
+		}
 	}
 	if spec.ContextLength != nil {
 		settings.ContextLength = *spec.ContextLength
 	}
-	opened, err := r.ModelTypes.New(string(spec.Type), settings)
+	opened, err := config.Open(settings)
 	if err != nil {
 		return nil, toProblem(err)
 	}
@@ -73,43 +78,6 @@ func (r *Resolver) OpenModel(ctx context.Context, p *v1alpha1.AIProvider) (*Mode
 		},
 		Resource: p, Redactor: newRedactor(secrets), Hide: secrets.Hide,
 	}, nil
-}
-
-func modelEndpoint(ctx context.Context, secrets *secretref.Reader, spec *v1alpha1.AIProviderSpec) (e provider.Endpoint, err error) {
-	e.Fields = fieldsOf(string(spec.Type), "url")
-	if e.TLS, err = resolveTLS(ctx, secrets, spec.TLS, e.Fields.TLS); err != nil {
-		return e, err
-	}
-	switch {
-	case spec.OpenAI != nil:
-		if e.URL = spec.OpenAI.URL; e.URL == "" {
-			e.URL = v1alpha1.DefaultOpenAIURL
-		}
-		e.Header = http.Header{}
-		if spec.OpenAI.Organization != "" {
-			e.Header.Set("OpenAI-Organization", spec.OpenAI.Organization)
-		}
-		for _, h := range spec.OpenAI.Headers {
-			value := h.Value
-			if h.ValueFrom != nil {
-				if value, err = secrets.Text(ctx, *h.ValueFrom, fmt.Sprintf("spec.openai.headers[%s]", h.Name)); err != nil {
-					return e, err
-				}
-			}
-			e.Header.Set(h.Name, value)
-		}
-		e.Fields.Auth = e.Fields.Setting("apiKey")
-		if spec.OpenAI.APIKey != nil {
-			e.Auth.BearerToken, err = secrets.Text(ctx, *spec.OpenAI.APIKey, e.Fields.Auth)
-		}
-	case spec.Ollama != nil:
-		e.URL = spec.Ollama.URL
-		e.Fields.Auth = e.Fields.Setting("token")
-		if spec.Ollama.Token != nil {
-			e.Auth.BearerToken, err = secrets.Text(ctx, *spec.Ollama.Token, e.Fields.Auth)
-		}
-	}
-	return e, err
 }
 
 // Chain is an AIProvider and those that stand in for it, in their order.

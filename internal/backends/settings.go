@@ -42,17 +42,10 @@ func resolve(
 ) (provider.Endpoint, error) {
 	endpoint := provider.Endpoint{Fields: fields}
 	var err error
-	if endpoint.TLS, err = resolveTLS(ctx, secrets, tls, fields.TLS); err != nil || auth == nil {
+	if endpoint.TLS, err = resolveTLS(ctx, secrets, tls, fields.TLS); err != nil {
 		return endpoint, err
 	}
-	switch {
-	case auth.Basic != nil:
-		endpoint.Auth.Username, endpoint.Auth.Password, err = secrets.Basic(ctx, *auth.Basic, fields.Auth+".basic")
-	case auth.BearerToken != nil:
-		endpoint.Auth.BearerToken, err = secrets.Text(ctx, *auth.BearerToken, fields.Auth+".bearerToken")
-	case auth.APIKey != nil:
-		endpoint.Auth.APIKey, err = secrets.Text(ctx, *auth.APIKey, fields.Auth+".apiKey")
-	}
+	endpoint.Auth, err = provider.ResolveAuth(ctx, secrets, auth, fields.Auth)
 	return endpoint, err
 }
 

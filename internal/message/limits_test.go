@@ -26,7 +26,7 @@ func renderOf(ctx context.Context, t *testing.T, text string) (string, uint64, e
 	spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: text}}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	c, err := NewComposer(&spec, same)
+	c, err := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same)
 	var messages []notify.Message
 	if err == nil {
 		messages, err = c.Compose(ctx, report())
@@ -139,7 +139,7 @@ func TestMethodsWithArgumentsAreRefused(t *testing.T) {
 			r.Findings[n].FirstSeen = &seen
 		}
 		spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: text}}
-		c, err := NewComposer(&spec, same)
+		c, err := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same)
 		if err == nil {
 			_, err = c.Compose(t.Context(), r)
 		}
@@ -204,7 +204,7 @@ func TestTheMessagesOfAReportAreBoundedTogether(t *testing.T) {
 	spec := v1alpha1.NotificationChannelSpec{Mode: v1alpha1.DeliverEach, Template: v1alpha1.NotificationTemplate{
 		Text: `{{range 6000}}0123456789{{end}}`,
 	}}
-	c, err := NewComposer(&spec, same)
+	c, err := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,12 +30,14 @@ const (
 // Composer composes the messages of one channel. It is safe for concurrent use.
 type Composer struct {
 	spec        *v1alpha1.NotificationChannelSpec
+	alerts      bool
 	redact      func(string) string
 	title, text *boundedTemplate
 }
 
-// NewComposer compiles the templates of a channel. Every text passes through redact, which is required. Errors are problems.
-func NewComposer(spec *v1alpha1.NotificationChannelSpec, redact func(string) string) (*Composer, error) {
+// NewComposer compiles the templates of a channel; alerts says that its receiver is a notify.AlertHolder. Every text passes through
+// redact, which is required. Errors are problems.
+func NewComposer(spec *v1alpha1.NotificationChannelSpec, alerts bool, redact func(string) string) (*Composer, error) {
 	title, err := compile("spec.template.title", cmp.Or(spec.Template.Title, defaultTitle))
 	if err != nil {
 		return nil, err
@@ -44,7 +46,7 @@ func NewComposer(spec *v1alpha1.NotificationChannelSpec, redact func(string) str
 	if err != nil {
 		return nil, err
 	}
-	return &Composer{spec: spec, redact: redact, title: title, text: text}, nil
+	return &Composer{spec: spec, alerts: alerts, redact: redact, title: title, text: text}, nil
 }
 
 // Compose returns the messages for a report; none if the filter drops every finding. Errors are problems of a template, or of ctx, which
@@ -60,7 +62,7 @@ func (c *Composer) Compose(ctx context.Context, report *v1alpha1.InspectionRepor
 		Namespace: report.Namespace, Inspection: report.Summary.Inspection, Report: report.Name,
 	}
 	var messages []notify.Message
-	if c.spec.Mode == v1alpha1.DeliverEach && c.spec.Type != v1alpha1.ChannelAlertmanager {
+	if c.spec.Mode == v1alpha1.DeliverEach && !c.alerts {
 		messages = onePerFinding(base, active, fixed)
 	} else {
 		messages = []notify.Message{digest(base, active, fixed)}
@@ -122,7 +124,7 @@ func Test(channel *v1alpha1.NotificationChannel) notify.Message {
 // passes for the first time, because it got worse, became a problem, or its cause is gone, counts as new. Alertmanager expires alerts that
 // are not sent again, so it always gets persisting findings too.
 func (c *Composer) activeFindings(report *v1alpha1.InspectionReport) []notify.Finding {
-	onlyNew := c.spec.Filter.OnlyNew() && c.spec.Type != v1alpha1.ChannelAlertmanager
+	onlyNew := c.spec.Filter.OnlyNew() && !c.alerts
 	summaries := map[string]string{}
 	for _, explanation := range report.Explanations {
 		summaries[explanation.ID] = explanation.Summary
@@ -167,7 +169,7 @@ func previousClass(f v1alpha1.Finding) v1alpha1.FindingClass {
 // fixedFindings returns the root causes that are gone since the previous report. To Alertmanager, the same alert with another
 // severity is another alert, so the one with the previous severity is resolved too.
 func (c *Composer) fixedFindings(report *v1alpha1.InspectionReport) []notify.Finding {
-	if !c.spec.Filter.IncludesFixed() && c.spec.Type != v1alpha1.ChannelAlertmanager {
+	if !c.spec.Filter.IncludesFixed() && !c.alerts {
 		return nil
 	}
 	start := report.Summary.StartTime.Truncate(time.Second)
@@ -181,7 +183,7 @@ func (c *Composer) fixedFindings(report *v1alpha1.InspectionReport) []notify.Fin
 			Message: c.redact(f.Message),
 		})
 	}
-	if c.spec.Type == v1alpha1.ChannelAlertmanager {
+	if c.alerts {
 		fixed = append(fixed, c.resolvedAlerts(report)...)
 	}
 	return fixed

@@ -19,7 +19,7 @@ func (c *Composer) Verify(ctx context.Context) error {
 	}
 	report := sampleReport()
 	active, fixed := sampleFindings(report)
-	if !c.spec.Filter.IncludesFixed() && c.spec.Type != v1alpha1.ChannelAlertmanager {
+	if !c.spec.Filter.IncludesFixed() && !c.alerts {
 		fixed = nil
 	}
 	base := notify.Message{
@@ -27,7 +27,7 @@ func (c *Composer) Verify(ctx context.Context) error {
 		Inspection: report.Summary.Inspection, Report: report.Name,
 	}
 	var messages []notify.Message
-	if c.spec.Mode == v1alpha1.DeliverEach && c.spec.Type != v1alpha1.ChannelAlertmanager {
+	if c.spec.Mode == v1alpha1.DeliverEach && !c.alerts {
 		messages = onePerFinding(base, active, fixed)
 	} else {
 		messages = []notify.Message{digest(base, active, fixed), digest(base, active, nil)}

@@ -36,7 +36,7 @@ func TestTemplatesThatLoopOrFailGiveAProblem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: tc.text}}
-			c, err := NewComposer(&spec, same)
+			c, err := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same)
 			if err == nil {
 				_, err = c.Compose(t.Context(), report())
 			}
@@ -85,7 +85,7 @@ func FuzzTemplates(f *testing.F) {
 	r := report()
 	f.Fuzz(func(t *testing.T, text string) {
 		spec := v1alpha1.NotificationChannelSpec{Template: v1alpha1.NotificationTemplate{Text: text}}
-		c, err := NewComposer(&spec, same)
+		c, err := NewComposer(&spec, spec.Type == v1alpha1.ChannelAlertmanager, same)
 		if err != nil {
 			return
 		}

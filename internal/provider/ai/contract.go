@@ -77,9 +77,6 @@ type Settings struct {
 	Memory  *provider.ResponseShare
 }
 
-// Registry of the types of models.
-type Registry = provider.Registry[Settings, Model]
-
 // Defaulted replaces zero values with defaults.
 func (s Settings) Defaulted() Settings {
 	if s.Timeout <= 0 {

@@ -40,15 +40,17 @@ func Logs() (*logs.Registry, error) {
 // Channels lists the types of NotificationChannels.
 func Channels() (*notify.Registry, error) {
 	registry := provider.NewRegistry[notify.Settings, notify.Channel]()
-	return registry, errors.Join(registry.Add(string(v1alpha1.ChannelSlack), chat.Slack),
-		registry.Add(string(v1alpha1.ChannelTeams), chat.Teams), registry.Add(string(v1alpha1.ChannelDingTalk), chat.DingTalk),
-		registry.Add(string(v1alpha1.ChannelWeCom), chat.WeCom), registry.Add(string(v1alpha1.ChannelFeishu), chat.Feishu),
-		registry.Add(webhook.Type, webhook.New), registry.Add(alertmanager.Type, alertmanager.New), registry.Add(email.Type, email.New),
-		registry.Add(nats.Type, nats.New))
+	return registry, errors.Join(registry.Register(chat.Backend(v1alpha1.ChannelSlack, chat.Slack)),
+		registry.Register(chat.Backend(v1alpha1.ChannelTeams, chat.Teams)),
+		registry.Register(chat.Backend(v1alpha1.ChannelDingTalk, chat.DingTalk)),
+		registry.Register(chat.Backend(v1alpha1.ChannelWeCom, chat.WeCom)),
+		registry.Register(chat.Backend(v1alpha1.ChannelFeishu, chat.Feishu)),
+		registry.Register(webhook.Backend()), registry.Register(alertmanager.Backend()), registry.Register(email.Backend()),
+		registry.Register(nats.Backend()))
 }
 
 // Models lists the types of language models.
 func Models() (*ai.Registry, error) {
 	registry := provider.NewRegistry[ai.Settings, ai.Model]()
-	return registry, errors.Join(registry.Add(openai.Type, openai.New), registry.Add(ollama.Type, ollama.New))
+	return registry, errors.Join(registry.Register(openai.Backend()), registry.Register(ollama.Backend()))
 }

@@ -15,6 +15,8 @@ import (
 
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/logs"
+	"kubeops.io/kubeops/internal/provider/notify"
+	"kubeops.io/kubeops/internal/provider/notify/alertmanager"
 )
 
 const root = "../../.."
@@ -103,11 +105,28 @@ func TestEveryLogBackendCanBeRoutedToAndShownInGrafana(t *testing.T) {
 	}
 }
 
+func TestOnlyAlertmanagerHoldsAlerts(t *testing.T) {
+	t.Parallel()
+	registry, err := Channels()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, backend := range registry.Backends() {
+		config, err := backend.Configure(nil)
+		if err != nil {
+			t.Fatal(backend.Type, err)
+		}
+		if got := notify.HoldsAlerts(config); got != (backend.Type == alertmanager.Type) {
+			t.Errorf("%s holds alerts: %v", backend.Type, got)
+		}
+	}
+}
+
 // TestTypesAreKnownToThisPackageOnly holds what makes a type one package and one line: nothing else imports the package of a type.
 func TestTypesAreKnownToThisPackageOnly(t *testing.T) {
 	t.Parallel()
 	var packages []string
-	for _, contract := range []string{"logs", "metrics"} {
+	for _, contract := range []string{"ai", "logs", "metrics", "notify"} {
 		entries, err := filepath.Glob(filepath.Join("..", contract, "*", "config.go"))
 		if err != nil || len(entries) == 0 {
 			t.Fatal(err, contract)

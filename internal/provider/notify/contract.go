@@ -154,6 +154,3 @@ type NATS struct {
 	Credentials Secret
 	TLS         provider.TLS
 }
-
-// Registry of the types of channels.
-type Registry = provider.Registry[Settings, Channel]
