@@ -30,7 +30,8 @@ func (c Config) Resolve(ctx context.Context, secrets provider.Secrets, settings 
 		return nil
 	}
 	username, password, err := secrets.Basic(ctx, *c.Auth, settings.Endpoint.Fields.Setting("auth"))
-	settings.Email.Username, settings.Email.Password = username, notify.Secret(password)
+	settings.Email.Username = username
+	settings.Email.Password = notify.Secret(password)
 	return err
 }
 

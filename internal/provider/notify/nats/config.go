@@ -29,7 +29,8 @@ func (c Config) Resolve(ctx context.Context, secrets provider.Secrets, settings 
 	switch {
 	case c.Basic != nil:
 		username, password, err := secrets.Basic(ctx, *c.Basic, fields.Setting("basic"))
-		to.Username, to.Password = username, notify.Secret(password)
+		to.Username = username
+		to.Password = notify.Secret(password)
 		return err
 	case c.Token != nil:
 		token, err := secrets.Text(ctx, *c.Token, fields.Setting("token"))
