@@ -36,7 +36,7 @@ func Referents(reader client.Reader, kindName string) handler.EventHandler {
 // missingChannels are the channels of the spec that do not exist. What one that exists does is in its own status.
 func (l *logic) missingChannels(ctx context.Context, inspection *v1alpha1.Inspection) (missing []string) {
 	for _, c := range inspection.Spec.Channels {
-		if !channelExists(ctx, l.reader, inspection.Namespace, c.Name) {
+		if !channelExists(ctx, l.channels, inspection.Namespace, c.Name) {
 			missing = append(missing, inspection.Namespace+"/"+channelName(c.Name))
 		}
 	}

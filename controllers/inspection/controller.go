@@ -82,7 +82,7 @@ func New(e *environment.Environment, o Options) *kind.Reconciler[*v1alpha1.Inspe
 	}
 	l := &logic{
 		local: local, runner: o.Runner, reports: reports{client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events},
-		client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events, metrics: o.Metrics, limits: e.Limits,
+		client: e.Client, channels: e.Client, clock: e.Clock, events: e.Events, metrics: o.Metrics, limits: e.Limits,
 		runs: newRunQuota(e.Quotas.RunsPerHour),
 	}
 	if l.runner == nil {
@@ -101,12 +101,14 @@ type logic struct {
 	runner  runner.Runner
 	reports reports
 	client  client.Client
-	reader  client.Reader
-	clock   clock.PassiveClock
-	events  events.EventRecorder
-	metrics *Metrics
-	limits  limits.Limits
-	runs    *runQuota
+	// channels reads the metadata of NotificationChannels, from the cache of the manager: it is watched.
+	channels client.Reader
+	clock    clock.PassiveClock
+	events   events.EventRecorder
+	metrics  *Metrics
+	limits   limits.Limits
+	runs     *runQuota
+	checked  checked
 }
 
 // Reconcile implements kind.Logic: it executes the run that is due, or waits for the next.
@@ -126,6 +128,7 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspe
 	}
 	record(scope.Object, plan.run, report)
 	conclude(scope.Conditions(), report)
+	l.checked.remember(scope)
 	return kind.Result{RequeueAfter: l.requeueAfter(scope.Object), Written: func() {
 		l.metrics.finished(scope.Object, report)
 		eventType := corev1.EventTypeNormal
@@ -207,4 +210,5 @@ func (l *logic) Suspend(scope *kind.Scope[*v1alpha1.Inspection]) {
 func (l *logic) Forget(key client.ObjectKey) {
 	l.metrics.forget(key.Namespace, key.Name)
 	l.runs.forget(key)
+	l.checked.forget(key)
 }

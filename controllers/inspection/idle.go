@@ -14,10 +14,14 @@ import (
 const maxSleep = 10 * time.Minute
 
 // idle is a reconcile in which no run is due: it records what the Inspection waits for. What the next scheduled run needs is
-// checked already, so that a mistake shows when it is made, and not at night.
+// checked already, so that a mistake shows when it is made, and not at night. Once Ready is decided for a generation, that is not
+// repeated until a referent changes.
 func (l *logic) idle(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection], next time.Time) (time.Duration, error) {
 	inspection := scope.Object
 	setNotified(scope, l.missingChannels(ctx, inspection))
+	if l.checked.holds(scope) {
+		return l.sleep(next), nil
+	}
 	if inspection.Spec.Schedule != "" {
 		if err := l.local.Check(ctx, inspection); err != nil {
 			return 0, err
@@ -48,6 +52,7 @@ func (l *logic) idle(ctx context.Context, scope *kind.Scope[*v1alpha1.Inspection
 	default:
 		conditions.Ready(v1alpha1.ReasonScheduled, "first run at "+next.UTC().Format(time.RFC3339))
 	}
+	l.checked.remember(scope)
 	return l.sleep(next), nil
 }
 

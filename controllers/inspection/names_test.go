@@ -25,7 +25,7 @@ func (e *everything) Get(context.Context, client.ObjectKey, client.Object, ...cl
 func TestAStoredChannelThatLeadsElsewhereIsMissingAndNotRequested(t *testing.T) {
 	const elsewhere = "../../shop/notificationchannels/c" // the API server refuses it today; objects of earlier versions keep it
 	asked := &everything{}
-	missing := (&logic{reader: asked}).missingChannels(t.Context(), &v1alpha1.Inspection{
+	missing := (&logic{channels: asked}).missingChannels(t.Context(), &v1alpha1.Inspection{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "i"},
 		Spec:       v1alpha1.InspectionSpec{Channels: []v1alpha1.LocalReference{{Name: elsewhere}}},
 	})

@@ -3,6 +3,7 @@ package managedcluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,8 +34,9 @@ type connector struct {
 type cached struct {
 	access     clusters.Access
 	generation int64
-	changes    uint64
-	read       time.Time
+	// referents are the states of the Secret and the ServiceAccount; nil where one of them is not watched.
+	referents []string
+	read      time.Time
 }
 
 func newConnector(e *environment.Environment) *connector {
@@ -88,9 +90,9 @@ func (c *connector) unusable(key client.ObjectKey, err error) error {
 // access reads the kubeconfig, or returns what was read before if that is still current.
 func (c *connector) access(ctx context.Context, mc *v1alpha1.ManagedCluster) (clusters.Access, error) {
 	key := client.ObjectKeyFromObject(mc)
-	// Counted before the read: a change during it is read again.
-	changes := c.references.Changes(key)
-	if known, ok := c.known(mc, changes); ok {
+	// Before the read: a change during it is read again.
+	referents := c.references.States(key)
+	if known, ok := c.known(mc, referents); ok {
 		return known, nil
 	}
 	reference := mc.Spec.Kubeconfig
@@ -112,18 +114,19 @@ func (c *connector) access(ctx context.Context, mc *v1alpha1.ManagedCluster) (cl
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.accesses[key] = cached{access: access, generation: mc.Generation, changes: changes, read: c.Clock.Now()}
+	c.accesses[key] = cached{access: access, generation: mc.Generation, referents: referents, read: c.Clock.Now()}
 	return access, nil
 }
 
 // known returns the access that was read before, if it is current and the cluster accepts it: what failed is read again.
-func (c *connector) known(mc *v1alpha1.ManagedCluster, changes uint64) (clusters.Access, bool) {
+func (c *connector) known(mc *v1alpha1.ManagedCluster, referents []string) (clusters.Access, bool) {
 	key := client.ObjectKeyFromObject(mc)
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	k, ok := c.accesses[key]
-	current := ok && k.generation == mc.Generation && k.changes == changes && c.Clock.Since(k.read) < reread
-	return k.access, current && c.references.Watching(key) && c.Clusters.State(key) == clusters.Connected
+	current := ok && referents != nil && k.generation == mc.Generation && slices.Equal(k.referents, referents) &&
+		c.Clock.Since(k.read) < reread
+	return k.access, current && c.Clusters.State(key) == clusters.Connected
 }
 
 func (c *connector) forget(key client.ObjectKey) {

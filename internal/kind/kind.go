@@ -79,6 +79,9 @@ type Scope[T Object] struct {
 	Stored T
 	// Now is when the reconcile began.
 	Now time.Time
+	// Referents are the states of the Secrets and ServiceAccounts that the object refers to, as they were when the reconcile began.
+	// Equal states mean that none has changed. Nil where not all of them are watched: then nothing is known.
+	Referents []string
 }
 
 // Key of the object.
@@ -158,7 +161,7 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, request ctrl.Request) (ct
 		}
 		return r.failed(ctx, scope, err)
 	}
-	r.References.watch(ctx, object)
+	scope.Referents = r.References.watch(ctx, object)
 	result, err := r.reconcile(ctx, scope)
 	if err != nil {
 		return r.failed(ctx, scope, err)

@@ -80,9 +80,7 @@ type References[T Object] struct {
 	Of func(T) []refwatch.Reference
 
 	mutex sync.Mutex
-	// changes counts, by owner, how often what it refers to changed.
-	changes map[client.ObjectKey]uint64
-	queue   workqueue.TypedRateLimitingInterface[reconcile.Request]
+	queue workqueue.TypedRateLimitingInterface[reconcile.Request]
 }
 
 // Source gives the controller the objects to reconcile.
@@ -100,31 +98,28 @@ func (r *References[T]) Watching(key client.ObjectKey) bool {
 	return r != nil && r.Watcher.Watching(refwatch.Owner{Kind: r.Kind, Key: key})
 }
 
-// Changes counts how often what an object refers to has changed since it is watched. While Watching is true and the count stays, what was
-// read before is current.
-func (r *References[T]) Changes(key client.ObjectKey) uint64 {
+// States are the states of what an object refers to; see Scope.Referents.
+func (r *References[T]) States(key client.ObjectKey) []string {
 	if r == nil {
-		return 0
+		return nil
 	}
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	return r.changes[key]
+	return r.Watcher.States(refwatch.Owner{Kind: r.Kind, Key: key})
 }
 
-func (r *References[T]) watch(ctx context.Context, object T) {
+// watch begins to watch what an object refers to, and returns the states of it; see Scope.Referents.
+func (r *References[T]) watch(ctx context.Context, object T) []string {
 	if r == nil {
-		return
+		return nil
 	}
 	key := client.ObjectKeyFromObject(object)
-	r.Watcher.Set(ctx, refwatch.Owner{Kind: r.Kind, Key: key}, r.Of(object), func() { r.enqueue(key) })
+	owner := refwatch.Owner{Kind: r.Kind, Key: key}
+	r.Watcher.Set(ctx, owner, r.Of(object), func() { r.enqueue(key) })
+	return r.Watcher.States(owner)
 }
 
 func (r *References[T]) release(key client.ObjectKey) {
 	if r != nil {
 		r.Watcher.Release(refwatch.Owner{Kind: r.Kind, Key: key})
-		r.mutex.Lock()
-		delete(r.changes, key)
-		r.mutex.Unlock()
 	}
 }
 
@@ -134,10 +129,6 @@ const settle = time.Second
 
 func (r *References[T]) enqueue(key client.ObjectKey) {
 	r.mutex.Lock()
-	if r.changes == nil {
-		r.changes = map[client.ObjectKey]uint64{}
-	}
-	r.changes[key]++
 	queue := r.queue
 	r.mutex.Unlock()
 	if queue != nil {

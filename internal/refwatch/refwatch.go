@@ -151,6 +151,26 @@ func (w *Watcher) Watching(owner Owner) bool {
 	return true
 }
 
+// States returns the state of everything that an owner refers to, in the order of its references: the UID and resource version, or empty
+// for an object that does not exist. It is nil where something is not watched right now, and so may have changed without notice.
+func (w *Watcher) States(owner Owner) []string {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	var states []string
+	for _, reference := range w.owners[owner] {
+		e := w.entries[reference]
+		if e == nil {
+			return nil
+		}
+		state, watching := e.current()
+		if !watching {
+			return nil
+		}
+		states = append(states, state)
+	}
+	return states
+}
+
 // Count is the number of watched objects.
 func (w *Watcher) Count() int {
 	w.mutex.Lock()
@@ -313,7 +333,13 @@ func (e *entry) stopped() {
 }
 
 func (e *entry) isWatching() bool {
+	_, watching := e.current()
+	return watching
+}
+
+// current is the state that was observed last, which holds now if the object is watched.
+func (e *entry) current() (state string, watching bool) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	return e.watching
+	return e.state, e.watching && e.known
 }

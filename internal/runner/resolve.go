@@ -104,7 +104,11 @@ const compileTimeout = 5 * time.Second
 func (l *Local) SelectChecks(ctx context.Context, spec *v1alpha1.InspectionSpec) ([]check.Check, []custom.Program, error) {
 	limited, cancel := context.WithTimeout(ctx, compileTimeout)
 	defer cancel()
-	own, err := custom.Compile(limited, spec.CustomChecks)
+	compile := l.Compile
+	if compile == nil {
+		compile = custom.Compile
+	}
+	own, err := compile(limited, spec.CustomChecks)
 	switch {
 	case ctx.Err() != nil:
 		return nil, nil, ctx.Err()

@@ -14,6 +14,7 @@ import (
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -27,7 +28,7 @@ type Runner interface {
 // Engine inspects a cluster: inspect.Run.
 type Engine func(context.Context, inspect.Input) (*inspect.Result, error)
 
-// Local runs Inspections in this process. All fields are required.
+// Local runs Inspections in this process. All fields but Compile are required.
 type Local struct {
 	// Reader reads what specs refer to, with the manager's own permissions.
 	Reader   client.Reader
@@ -38,6 +39,8 @@ type Local struct {
 	// Backends opens what spec.metricsRef and spec.logsRef name.
 	Backends *backends.Resolver
 	Engine   Engine
+	// Compile compiles the custom checks of an Inspection. Default: custom.Compile.
+	Compile func(ctx context.Context, specs []v1alpha1.CustomCheck) ([]custom.Program, error)
 }
 
 // Run implements Runner.
