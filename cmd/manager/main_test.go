@@ -36,9 +36,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestManagerProcess starts the manager as a cluster does, with a configuration file: it becomes ready, serves metrics and logs JSON.
-// After SIGTERM it exits without an error and releases its lease: the next start does not wait.
-func TestManagerProcess(t *testing.T) {
+// TestTheManagerBecomesReadyAndReleasesItsLeaseOnSIGTERM starts the manager as a cluster does, with a configuration file: it becomes
+// ready, serves metrics and logs JSON. After SIGTERM it exits without an error and releases its lease: the next start does not wait.
+func TestTheManagerBecomesReadyAndReleasesItsLeaseOnSIGTERM(t *testing.T) {
 	config, stop, err := testkit.StartAPIServer()
 	if err != nil {
 		t.Fatal(err)

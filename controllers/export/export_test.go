@@ -115,8 +115,8 @@ func (w *world) wantExported(status metav1.ConditionStatus, reason, message stri
 	}
 }
 
-// TestExport shares one installation of openreports.io among all that needs it; what needs it gone comes first.
-func TestExport(t *testing.T) {
+// TestAnExportFollowsTheReportAndTheSpec shares one installation of openreports.io among all that needs it; what needs it gone comes first.
+func TestAnExportFollowsTheReportAndTheSpec(t *testing.T) {
 	t.Run("without its API is told and the run succeeds", exportWithoutAPI)
 	installOpenReports(t, newWorld(t))
 	t.Run("is written with the rights of the ServiceAccount", exportAsServiceAccount)

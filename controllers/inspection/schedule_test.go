@@ -25,7 +25,7 @@ func at(t *testing.T, text string) time.Time {
 	return parsed
 }
 
-func TestDue(t *testing.T) {
+func TestARunIsDueByScheduleRequestOrGeneration(t *testing.T) {
 	created := "2026-01-12T00:00:00Z"
 	handled := func(text string) func(*v1alpha1.Inspection) {
 		return func(i *v1alpha1.Inspection) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestJoinedAssignments(t *testing.T) {
+func TestAssignmentsOfUnrelatedValuesAreFound(t *testing.T) {
 	for statement, joined := range map[string]bool{
 		// Unrelated values.
 		`a, b := f(x), 7`:                         true,

@@ -12,8 +12,8 @@ import (
 	"kubeops.io/kubeops/internal/apierror"
 )
 
-// TestImpersonationRefused has the messages of Kubernetes 1.37, where account is what an Inspection names.
-func TestImpersonationRefused(t *testing.T) {
+// TestARefusedImpersonationNamesTheMissingPermission has the messages of Kubernetes 1.37, where account is what an Inspection names.
+func TestARefusedImpersonationNamesTheMissingPermission(t *testing.T) {
 	const manager = `User "system:serviceaccount:kubeops-system:kubeops-manager" cannot `
 	refusal := func(message string) error {
 		return fmt.Errorf("list: %w", apierrors.NewForbidden(schema.GroupResource{Resource: "x"}, "", errors.New(message)))

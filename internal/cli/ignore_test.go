@@ -10,7 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/text"
 )
 
-func TestExpires(t *testing.T) {
+func TestExpiryIsADurationOrADate(t *testing.T) {
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	for value, want := range map[string]string{
 		"":                          "never",

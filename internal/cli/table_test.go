@@ -128,7 +128,7 @@ func TestSymptomsOfOneObjectAreOneLine(t *testing.T) {
 	}
 }
 
-func TestColorModes(t *testing.T) {
+func TestColorsFollowTheFlagAndTheTerminal(t *testing.T) {
 	for name, tc := range map[string]struct {
 		color string
 		want  bool

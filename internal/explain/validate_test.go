@@ -70,7 +70,7 @@ func TestInvalidAnswersAreDropped(t *testing.T) {
 	}
 }
 
-func TestChineseAnswers(t *testing.T) {
+func TestAnswersMustBeInTheRequestedLanguage(t *testing.T) {
 	want := expected(t)
 	want.language = v1alpha1.LanguageChinese
 	want.system = system(v1alpha1.LanguageChinese)

@@ -20,7 +20,7 @@ import (
 )
 
 // Malformed objects lead to gaps or findings, never to a panic, and the report can always be stored.
-func TestBadInput(t *testing.T) {
+func TestMalformedObjectsNeverPanicAndTheReportCanBeStored(t *testing.T) {
 	for name, tc := range map[string]struct {
 		objects func(*testing.T) []any
 		clocks  []time.Time

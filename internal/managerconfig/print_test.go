@@ -11,7 +11,7 @@ import (
 	"kubeops.io/kubeops/api/config/v1alpha1"
 )
 
-func TestPrintedForm(t *testing.T) {
+func TestThePrintedConfigurationNamesDefaultsAndOverrides(t *testing.T) {
 	level := Override{Path: "logging.level", Flag: "--log-level", Set: func(c *v1alpha1.ManagerConfig) { c.Logging.Level = "warn" }}
 	for _, tc := range []struct {
 		golden, source string

@@ -6,7 +6,7 @@ import (
 	"testing/fstest"
 )
 
-func TestCgroup(t *testing.T) {
+func TestTheLowestLimitOfTheCgroupsIsFound(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		files map[string]string
@@ -40,7 +40,7 @@ func TestCgroup(t *testing.T) {
 	}
 }
 
-func TestDetect(t *testing.T) {
+func TestADetectedLimitIsPositive(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "") // only read at start
 	if limit, known := Detect(); known != (limit < math.MaxInt64) || limit <= 0 {
 		t.Errorf("got %d, known %v", limit, known)

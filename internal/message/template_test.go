@@ -54,7 +54,7 @@ func TestTemplatesThatLoopOrFailGiveAProblem(t *testing.T) {
 	}
 }
 
-func TestUserTemplates(t *testing.T) {
+func TestTemplatesOfUsersAreRendered(t *testing.T) {
 	for text, want := range map[string]string{
 		`{{upper .Inspection}} {{.Score}}/100`:                                                            "ALL 70/100",
 		`{{range .Findings}}{{.Check}}@{{.Object.Name}} {{end}}`:                                          "pod-crash-looping@cart pod-crash-looping@cart",

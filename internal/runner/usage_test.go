@@ -30,7 +30,7 @@ func TestUsageSettingsAreHandedOn(t *testing.T) {
 	}
 }
 
-func TestMillionths(t *testing.T) {
+func TestPricesAreReadInMillionths(t *testing.T) {
 	for text, want := range map[string]int64{"": 0, "0": 0, "1": 1_000_000, "0.000001": 1, "999999.999999": 999_999_999_999, "0.0000001": 0, "x": 0, "-1": 0} {
 		if got := millionths(text); got != want {
 			t.Errorf("%q: %d, want %d", text, got, want)

@@ -43,7 +43,7 @@ func FuzzClipNeverExceedsTheLimit(f *testing.F) {
 	})
 }
 
-func TestCountAndPlural(t *testing.T) {
+func TestCountsTakeThePlural(t *testing.T) {
 	for want, got := range map[string]string{
 		"1 Pod":      text.Count(1, "Pod"),
 		"0 Pods":     text.Count(0, "Pod"),
@@ -66,7 +66,7 @@ func TestListNamesUpToALimit(t *testing.T) {
 	}
 }
 
-func TestMatch(t *testing.T) {
+func TestPatternsMatchWholeNames(t *testing.T) {
 	for pattern, want := range map[string]bool{"pod-*": true, "pod-?rash": true, "[a-p]od-crash": true, "pod": false, "[": false} {
 		if got := text.Match(pattern, "pod-crash"); got != want {
 			t.Errorf("%s: got %v, want %v", pattern, got, want)

@@ -14,7 +14,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-func TestIgnore(t *testing.T) {
+func TestIgnoreRulesAreAddedToTheInspection(t *testing.T) {
 	startController(t)
 	const check = "service-selector-matches-nothing"
 

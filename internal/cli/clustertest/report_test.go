@@ -60,7 +60,7 @@ func withReports(t *testing.T) *shop {
 	return s
 }
 
-func TestReport(t *testing.T) {
+func TestReportPrintsTheReportThatTheArgumentsSelect(t *testing.T) {
 	t.Parallel()
 	s := withReports(t)
 
@@ -151,7 +151,7 @@ func TestReport(t *testing.T) {
 	})
 }
 
-func TestCompletion(t *testing.T) {
+func TestCompletionSuggestsInspectionsAndReports(t *testing.T) {
 	t.Parallel()
 	s := withReports(t)
 	for line, wants := range map[string][]string{

@@ -12,7 +12,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-func TestRun(t *testing.T) {
+func TestRunRequestsAndWaitsForAReport(t *testing.T) {
 	startController(t)
 
 	t.Run("without --wait the run is only requested", func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-func TestSuspendAndResume(t *testing.T) {
+func TestSuspendStopsRunsUntilResume(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	labels := map[string]string{"team": "checkout"}

@@ -31,9 +31,9 @@ func updating() bool {
 	return f != nil && f.Value.String() == "true"
 }
 
-// TestScenarios runs every check over the objects of each folder in testdata and compares the trees of causes with
-// want.txt.
-func TestScenarios(t *testing.T) {
+// TestEachFindingOfAScenarioHasTheExpectedCause runs every check over the objects of each folder in testdata and compares the trees of
+// causes with want.txt.
+func TestEachFindingOfAScenarioHasTheExpectedCause(t *testing.T) {
 	for _, folder := range scenarios(t) {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			file := filepath.Join(folder, "want.txt")

@@ -25,7 +25,7 @@ func shares(each float64) []float64 {
 	return list
 }
 
-func TestVerdicts(t *testing.T) {
+func TestAChangeOfARateIsJudgedByItsHistory(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		window  int
@@ -61,9 +61,9 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// TestFalsePositiveRate measures the rate of false surges on series without a change: errors at random times, in bursts, and with a
-// daily pattern.
-func TestFalsePositiveRate(t *testing.T) {
+// TestSteadyLogsAreRarelyReported measures the rate of false surges on series without a change: errors at random times, in bursts, and
+// with a daily pattern.
+func TestSteadyLogsAreRarelyReported(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(7, 7))
 	poisson := func(mean float64) uint32 {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTextTemplates(t *testing.T) {
+func TestLinesOfATextAreGroupedByTemplate(t *testing.T) {
 	t.Parallel()
 	got, err := Text(strings.NewReader(strings.Join([]string{
 		"INFO started in 12ms", "INFO started in 15ms", "",

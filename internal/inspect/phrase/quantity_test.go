@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestBriefDuration(t *testing.T) {
+func TestDurationsAreRoundedToSeconds(t *testing.T) {
 	cases := map[string]struct {
 		duration time.Duration
 		want     string

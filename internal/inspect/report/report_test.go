@@ -317,7 +317,7 @@ func TestAFindingThatReturnsTwiceIsFlapping(t *testing.T) {
 	}
 }
 
-func TestScore(t *testing.T) {
+func TestTheScoreFallsWithTheSeverityOfProblems(t *testing.T) {
 	of := func(check string, severity v1alpha1.Severity, n int) []v1alpha1.Finding {
 		var list []v1alpha1.Finding
 		for range n {

@@ -53,7 +53,7 @@ func TestLimitIsAboveTheRequest(t *testing.T) {
 	}
 }
 
-func TestMonthlyCost(t *testing.T) {
+func TestTheMonthlyCostFollowsThePrices(t *testing.T) {
 	prices := Prices{Core: 31_611, GiB: 4237, Currency: "USD"}
 	if got := fmt.Sprintf("%.2f", prices.Monthly(2000, 4<<30)); got != "58.52" { // 730 * (2 * 0.031611 + 4 * 0.004237)
 		t.Errorf("got %s", got)

@@ -154,7 +154,7 @@ func TestNumberOfAlertsIsBounded(t *testing.T) {
 	}
 }
 
-func TestTargetsAndRules(t *testing.T) {
+func TestTargetsAndRulesThatFailAreReported(t *testing.T) {
 	w := watching{
 		listing: listing{&fake{t: t}},
 		targets: metrics.Targets{Up: 3, Down: 6, Broken: []metrics.BrokenTarget{

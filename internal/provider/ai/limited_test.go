@@ -121,7 +121,7 @@ func TestStoredUsageCountsAfterARestart(t *testing.T) {
 	}
 }
 
-func TestRetries(t *testing.T) {
+func TestRequestsAreRetriedWhereTheServerMayRecover(t *testing.T) {
 	for name, tc := range map[string]struct {
 		fail  error
 		until int

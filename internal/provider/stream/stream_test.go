@@ -59,7 +59,7 @@ func TestDecodeReadsWhatEncodingJSONReads(t *testing.T) {
 	}
 }
 
-func TestDecodeErrors(t *testing.T) {
+func TestMalformedJSONIsAnErrorOfItsKind(t *testing.T) {
 	t.Parallel()
 	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	for _, test := range []struct {
@@ -140,7 +140,7 @@ func TestTextIsClippedAtAWholeCharacter(t *testing.T) {
 
 func clipped(text string, max int) string { return text[:min(len(text), max)] }
 
-func TestScalars(t *testing.T) {
+func TestAScalarIsReadAsTextAndAContainerIsSkipped(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`"a"`: "a", `1.50`: "1.50", `true`: "true", `null`: "-", `{"a":1}`: "-",

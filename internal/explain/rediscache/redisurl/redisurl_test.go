@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestParse(t *testing.T) {
+func TestAURLMustNameAHostAndHoldNoPassword(t *testing.T) {
 	for text, want := range map[string]string{ // part of the error; empty means accepted
 		"redis://cache":                    "",
 		"rediss://user@cache:6380/2":       "",

@@ -9,7 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
-func TestNodeCapacity(t *testing.T) {
+func TestANodeNearItsCapacityIsReported(t *testing.T) {
 	var silent, many strings.Builder
 	for i := range 6 {
 		silent.WriteString(checktest.PodOn("a", fmt.Sprintf("p%d", i), "n1", ""))
@@ -57,7 +57,7 @@ func TestNodeCapacity(t *testing.T) {
 	})
 }
 
-func TestClusterCapacity(t *testing.T) {
+func TestAClusterWithoutHeadroomIsReported(t *testing.T) {
 	two := checktest.NodeSized("n1", "", "") + checktest.NodeSized("n2", "", "")
 	full := checktest.PodOn("db", "db-0", "n1", checktest.RequestsOf("1", "6Gi")) + checktest.PodOn("web", "web-0", "n2",
 		checktest.RequestsOf("1", "4Gi"))
@@ -89,7 +89,7 @@ func TestClusterCapacity(t *testing.T) {
 	})
 }
 
-func TestQuotaCapacity(t *testing.T) {
+func TestAQuotaThatIsNearlyUsedIsReported(t *testing.T) {
 	quota := func(hard, used string) string {
 		return checktest.Document("v1", "ResourceQuota", "name: team, namespace: shop", "status: {hard: {"+hard+"}, used: {"+used+"}}")
 	}

@@ -13,7 +13,7 @@ func quotaOf(metadata, hard, used string) string {
 		"status: {hard: {"+hard+"}, used: {"+used+"}}")
 }
 
-func TestQuotaExhausted(t *testing.T) {
+func TestAQuotaThatRefusesObjectsIsReported(t *testing.T) {
 	refused := func(last, message string) string {
 		return checktest.FailedCreate("ReplicaSet", "web-6d4", "r1", last, last, message)
 	}

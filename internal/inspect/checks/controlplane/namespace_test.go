@@ -30,7 +30,7 @@ const (
 	webhookFailed = `Failed to delete all resource types, 1 remaining: Internal error occurred: failed calling webhook "guard.example.com": failed to call webhook: Post "https://guard.ops.svc:443/": service "guard" not found`
 )
 
-func TestNamespaceStuckTerminating(t *testing.T) {
+func TestANamespaceStuckInTerminationIsReported(t *testing.T) {
 	cases := map[string]struct {
 		documents string
 		want      string

@@ -6,7 +6,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
-func TestApplications(t *testing.T) {
+func TestAnUnhealthyApplicationIsReported(t *testing.T) {
 	app := func(spec, status string) string {
 		return checktest.Document("argoproj.io/v1alpha1", "Application",
 			"name: shop, namespace: argocd, creationTimestamp: \"2026-01-01T00:00:00Z\"",

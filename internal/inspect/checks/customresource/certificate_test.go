@@ -17,7 +17,7 @@ func certificateDocument(conditions, more string) string {
 	)
 }
 
-func TestCertificates(t *testing.T) {
+func TestACertificateThatIsNotIssuedOrExpiresIsReported(t *testing.T) {
 	unready, ready := conditionOf("Ready", "False", "DoesNotExist", anHourAgo), conditionOf("Ready", "True", "Ready", anHourAgo)
 	issuer := checktest.Document("cert-manager.io/v1", "ClusterIssuer", "name: acme",
 		"status: {conditions: ["+conditionOf("Ready", "True", "ACMEAccountRegistered", anHourAgo)+"]}")
@@ -73,7 +73,7 @@ func TestCertificates(t *testing.T) {
 	})
 }
 
-func TestStepsOfIssuing(t *testing.T) {
+func TestTheStepAtWhichIssuingStopsIsReported(t *testing.T) {
 	unready, ready := conditionOf("Ready", "False", "DoesNotExist", anHourAgo), conditionOf("Ready", "True", "Ready", anHourAgo)
 	owner := func(apiVersion, kind, name string) string {
 		return ", ownerReferences: [{apiVersion: " + apiVersion + ", kind: " + kind + ", name: " + name + ", uid: u, controller: true}]"

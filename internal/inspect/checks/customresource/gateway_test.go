@@ -100,7 +100,7 @@ func TestGatewayThatCarriesNoTraffic(t *testing.T) {
 	})
 }
 
-func TestRoutes(t *testing.T) {
+func TestARouteThatIsNotAcceptedOrResolvedIsReported(t *testing.T) {
 	route := func(kind, parents string) string {
 		return checktest.Document(gatewayVersion, kind, "name: r, namespace: shop, creationTimestamp: "+anHourAgo, `
 spec: {parentRefs: [{name: web, sectionName: http}], rules: [{backendRefs: [{name: cart, port: 80}, {name: gone, port: 80}, {name: bucket, kind: Bucket, group: x.example}]}]}

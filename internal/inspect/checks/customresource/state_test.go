@@ -161,7 +161,7 @@ func TestCustomResourceThatDoesNotGoAway(t *testing.T) {
 	})
 }
 
-func TestCustomResourceDefinitions(t *testing.T) {
+func TestACustomResourceDefinitionThatIsNotServedIsReported(t *testing.T) {
 	crd := func(versions, status string) string {
 		return checktest.Document(
 			"apiextensions.k8s.io/v1",

@@ -62,7 +62,7 @@ func TestIngressWithoutTLS(t *testing.T) {
 	})
 }
 
-func TestIngressHostWildcard(t *testing.T) {
+func TestAWildcardHostOfAnIngressIsReported(t *testing.T) {
 	checktest.RunTextCases(t, Checks(), "ingress-host-wildcard", map[string]checktest.TextCase{
 		"no host": {site("web", "", "rules: ["+hostRule("", "/", "web")+"]"),
 			checktest.Lines("info Ingress/shop/web [*]: Ingress web serves every host: one of its rules has no host.",
@@ -75,7 +75,7 @@ func TestIngressHostWildcard(t *testing.T) {
 	})
 }
 
-func TestIngressHostsClash(t *testing.T) {
+func TestIngressesWithTheSameHostAreReported(t *testing.T) {
 	at := func(day, more string) string { return `creationTimestamp: "2026-01-` + day + `T10:00:00Z"` + more }
 	rule := func(host, path, service string) string { return "rules: [" + hostRule(host, path, service) + "]" }
 	elsewhere := checktest.Document(networkingAPI, "Ingress", `name: old, namespace: cart, creationTimestamp: "2025-01-01T00:00:00Z"`,

@@ -16,7 +16,7 @@ func engine(name, hook string) string {
 		"webhooks: [{name: "+hook+"}]")
 }
 
-func TestNoPodSecurity(t *testing.T) {
+func TestANamespaceWithoutPodSecurityIsReported(t *testing.T) {
 	web := labelledPod("shop", "web", "app: web", "containers: []")
 	const message = "low Namespace/shop: Namespace shop has no Pod Security level: it accepts privileged Pods."
 	const unset = "  spec: label pod-security.kubernetes.io/enforce is not set"
@@ -42,7 +42,7 @@ func TestNoPodSecurity(t *testing.T) {
 		shopNamespace("") + web, ""}}, facts.ValidatingWebhook)
 }
 
-func TestPodSecurityPrivileged(t *testing.T) {
+func TestANamespaceWithPrivilegedPodSecurityIsReported(t *testing.T) {
 	namespace := shopNamespace("pod-security.kubernetes.io/enforce: privileged")
 	found := checktest.Lines("low Namespace/shop: Namespace shop allows privileged Pods, although all of its Pods comply with the "+
 		"level baseline.", "  spec: label pod-security.kubernetes.io/enforce: privileged")
@@ -83,7 +83,7 @@ func TestPodSecurityPrivileged(t *testing.T) {
 	}, facts.DaemonSet)
 }
 
-func TestDefaultNamespaceUsed(t *testing.T) {
+func TestUseOfTheDefaultNamespaceIsReported(t *testing.T) {
 	checktest.RunTextCases(t, Checks(), "default-namespace-used", map[string]checktest.TextCase{
 		"a Pod and a Deployment": {
 			labelledPod("default", "web", "", "containers: []") + checktest.Document("apps/v1", "Deployment",

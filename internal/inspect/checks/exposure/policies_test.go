@@ -27,7 +27,7 @@ func nightlyJob(labels string) string {
 			"image: i}]}}}}}")
 }
 
-func TestNoNetworkPolicy(t *testing.T) {
+func TestANamespaceWithoutNetworkPolicyIsReported(t *testing.T) {
 	const none = "low Namespace/shop: Namespace shop has no NetworkPolicy for ingress: every Pod of the cluster can connect to its Pods."
 	const some = "low Namespace/shop: The NetworkPolicies of namespace shop do not cover all of its Pods: every Pod of the cluster can " +
 		"connect to the others."
@@ -58,7 +58,7 @@ func TestNoNetworkPolicy(t *testing.T) {
 		""}}, facts.NetworkPolicy)
 }
 
-func TestPolicySelectsNothing(t *testing.T) {
+func TestANetworkPolicyThatSelectsNothingIsReported(t *testing.T) {
 	found := checktest.Lines("low NetworkPolicy/shop/p: NetworkPolicy p selects no Pods: nothing in namespace shop has the labels "+
 		"app=web.", "  spec: podSelector app=web")
 	policy := networkPolicy("podSelector: {matchLabels: {app: web}}")
@@ -86,7 +86,7 @@ func TestPolicySelectsNothing(t *testing.T) {
 	}
 }
 
-func TestPolicyAllowsAll(t *testing.T) {
+func TestANetworkPolicyThatAllowsAllIsReported(t *testing.T) {
 	const message = " NetworkPolicy/shop/p: NetworkPolicy p allows all ingress traffic: one of its rules has neither from nor ports."
 	checktest.RunTextCases(t, Checks(), "network-policy-allows-all", map[string]checktest.TextCase{
 		"for some Pods": {networkPolicy("podSelector: {matchLabels: {app: web}}, ingress: [{}]"), checktest.Lines("info"+message,

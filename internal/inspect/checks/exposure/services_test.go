@@ -13,7 +13,7 @@ func serviceWith(metadata, spec, status string) string {
 	return checktest.Document("v1", "Service", "name: web, namespace: shop"+metadata, "spec: {"+spec+"}\nstatus: {"+status+"}")
 }
 
-func TestExposedToInternet(t *testing.T) {
+func TestAServiceOnTheInternetIsReported(t *testing.T) {
 	const web = "type: LoadBalancer, ports: [{port: 443}]"
 	const message = "low Service/shop/web: Service web has a load balancer that accepts connections from any address."
 	address := func(ip string) string { return "loadBalancer: {ingress: [{ip: '" + ip + "'}]}" }
@@ -41,7 +41,7 @@ func TestExposedToInternet(t *testing.T) {
 	})
 }
 
-func TestExternalIPs(t *testing.T) {
+func TestAServiceWithExternalIPsIsReported(t *testing.T) {
 	checktest.RunTextCases(t, Checks(), "service-external-ips", map[string]checktest.TextCase{
 		"two": {
 			serviceWith("", "ports: [{port: 80}], externalIPs: [203.0.113.7, 203.0.113.8]", ""),
@@ -53,7 +53,7 @@ func TestExternalIPs(t *testing.T) {
 	})
 }
 
-func TestNodePortOpen(t *testing.T) {
+func TestAnOpenNodePortIsReported(t *testing.T) {
 	checktest.RunTextCases(t, Checks(), "service-node-port-open", map[string]checktest.TextCase{
 		"a node port": {
 			serviceWith("", "type: NodePort, ports: [{port: 80, nodePort: 30080, protocol: UDP}]", ""),
@@ -65,7 +65,7 @@ func TestNodePortOpen(t *testing.T) {
 	})
 }
 
-func TestExternalNameBypass(t *testing.T) {
+func TestAnExternalNameThatBypassesPoliciesIsReported(t *testing.T) {
 	found := func(name string) string {
 		return checktest.Lines("info Service/shop/web: Service web is an alias of Service api in namespace cart.",
 			"  spec: type ExternalName; externalName: "+name)

@@ -33,7 +33,7 @@ func completeAt(at string) string {
 	return `conditions: [{type: Complete, status: "True", lastTransitionTime: "` + at + `"}]`
 }
 
-func TestCronJobFailing(t *testing.T) {
+func TestAFailingCronJobIsReported(t *testing.T) {
 	failed := func(at string) string { return failedAt(at, "BackoffLimitExceeded", backoffFailure) }
 	const (
 		message = "CronJob/shop/nightly: The latest run of CronJob nightly failed: its Pods failed more often than backoffLimit (6) " +

@@ -35,7 +35,7 @@ status: {phase: `+phase+`, containerStatuses: [{name: migrate, image: migrate:1,
 
 const backoffFailure = "Job has reached the specified backoff limit"
 
-func TestJobFailed(t *testing.T) {
+func TestAFailedJobIsReported(t *testing.T) {
 	const conditionText = "  condition: Failed=True (BackoffLimitExceeded): Job has reached the specified backoff limit"
 	exit := func(code, at string) string {
 		return `state: {terminated: {exitCode: ` + code + `, reason: Error, startedAt: "2026-01-15T11:30:10Z", finishedAt: "` + at + `"}}`

@@ -35,7 +35,7 @@ status: {phase: Succeeded}
 ---
 `
 
-func TestNodeNotReady(t *testing.T) {
+func TestANodeThatIsNotReadyIsReported(t *testing.T) {
 	const stopped = "Kubelet stopped posting node status."
 	cases := map[string]struct {
 		status  string
@@ -131,7 +131,7 @@ func TestNodeThatNeverReported(t *testing.T) {
 	}
 }
 
-func TestNodePressure(t *testing.T) {
+func TestANodeUnderPressureIsReported(t *testing.T) {
 	cases := map[string]struct {
 		documents string
 		want      string
@@ -180,7 +180,7 @@ func TestNodePressure(t *testing.T) {
 	}
 }
 
-func TestNodeNetworkUnavailable(t *testing.T) {
+func TestANodeWithoutNetworkIsReported(t *testing.T) {
 	cases := map[string]struct {
 		documents string
 		want      string
@@ -210,7 +210,7 @@ func TestNodeNetworkUnavailable(t *testing.T) {
 	}
 }
 
-func TestNodeCordoned(t *testing.T) {
+func TestACordonedNodeIsReported(t *testing.T) {
 	const cordoned = `unschedulable: true, taints: [{key: node.kubernetes.io/unschedulable, effect: NoSchedule, timeAdded: "2026-01-12T08:00:00Z"}`
 	cases := map[string]struct {
 		documents string
@@ -247,7 +247,7 @@ func TestNodeCordoned(t *testing.T) {
 	}
 }
 
-func TestNodeVersionSkew(t *testing.T) {
+func TestANodeOfADistantVersionIsReported(t *testing.T) {
 	cases := map[string]struct {
 		server, kubelet string
 		want            []string

@@ -56,7 +56,7 @@ func configMap(name, data string) string {
 	return checktest.Document("v1", "ConfigMap", "namespace: shop, name: "+name, "data: {"+data+"}")
 }
 
-func TestConfigMapMissing(t *testing.T) {
+func TestAMissingConfigMapIsReported(t *testing.T) {
 	const notFound = `configmap "settings" not found`
 	refused := checktest.CartWithPod(waitingPod(envOfConfigMap, "CreateContainerConfigError", notFound))
 	optional := strings.Replace(envOfConfigMap, "key: db-url", "key: db-url, optional: true", 1)
@@ -158,7 +158,7 @@ func TestConfigMapKeyMissing(t *testing.T) {
 	}
 }
 
-func TestSecretMissing(t *testing.T) {
+func TestAMissingSecretIsReported(t *testing.T) {
 	spec := "containers: [{name: api, image: i, envFrom: [{secretRef: {name: db}}]}]"
 	key := "containers: [{name: api, image: i, env: [{name: PASSWORD, valueFrom: {secretKeyRef: {name: db, key: password}}}]}]"
 	secret := checktest.Document("v1", "Secret", "name: db, namespace: shop", "data: {user: cm9vdA==}")

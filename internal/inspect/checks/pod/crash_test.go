@@ -20,7 +20,7 @@ const (
 		"lastState: {terminated: {exitCode: 1, reason: %s, finishedAt: \"2026-01-15T%s:00Z\"}}"
 )
 
-func TestCrashLooping(t *testing.T) {
+func TestACrashLoopingContainerIsReported(t *testing.T) {
 	old := "apiVersion: v1\nkind: Pod\nmetadata: {name: db, namespace: shop, creationTimestamp: \"2025-12-15T11:00:00Z\"}\n"
 	for name, tc := range map[string]struct {
 		documents string
@@ -161,7 +161,7 @@ func TestOOMKilled(t *testing.T) {
 	}
 }
 
-func TestInitContainerFailing(t *testing.T) {
+func TestAFailingInitContainerIsReported(t *testing.T) {
 	pod := func(phase, migrate string) string {
 		return "spec: {nodeName: node-1, containers: [{name: api, image: i}], initContainers: [{name: proxy, image: i, restartPolicy: " +
 			"Always}, " +

@@ -124,7 +124,7 @@ func TestFailedPullsAreToldApart(t *testing.T) {
 	}
 }
 
-func TestImageNotFound(t *testing.T) {
+func TestAnImageThatDoesNotExistIsReported(t *testing.T) {
 	const (
 		spec = "containers: [{name: api, image: shop/api:v9}]"
 		text = `rpc error: code = NotFound desc = failed to resolve reference "shop/api:v9": shop/api:v9: not found`

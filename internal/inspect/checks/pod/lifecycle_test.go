@@ -11,7 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
-func TestPodStuckTerminating(t *testing.T) {
+func TestAPodStuckInTerminationIsReported(t *testing.T) {
 	// deleting is a Pod that should have been removed by a time of day.
 	deleting := func(at, finalizers, state string) string {
 		pod := checktest.PodOf("cart", "a", runningPod("ready: false, restartCount: 0, state: {"+state+"}"))
@@ -57,7 +57,7 @@ func TestPodStuckTerminating(t *testing.T) {
 	}
 }
 
-func TestPodEvicted(t *testing.T) {
+func TestAnEvictedPodIsReported(t *testing.T) {
 	evictedAt := func(at, message string) string {
 		return fmt.Sprintf("spec: {nodeName: node-1, containers: [{name: api, image: i}]}\nstatus: {phase: Failed, reason: Evicted, "+
 			"message: %q, "+

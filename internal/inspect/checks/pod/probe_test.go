@@ -25,7 +25,7 @@ const (
 	notReady  = "ready: false, started: true, restartCount: 0, state: {running: {startedAt: \"2026-01-15T11:00:05Z\"}}"
 )
 
-func TestReadinessProbeFailing(t *testing.T) {
+func TestAFailingReadinessProbeIsReported(t *testing.T) {
 	failing := checktest.CartWithPod(probed(readiness, notReady))
 	event := func(field, message string) string {
 		return eventAbout("cart-7d9f-a", field, "Unhealthy", message, "11:59", 100)

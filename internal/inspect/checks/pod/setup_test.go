@@ -13,7 +13,7 @@ import (
 
 const claimVolume = "containers: [{name: api, image: i}], volumes: [{name: data, persistentVolumeClaim: {claimName: cart-data}}]"
 
-func TestVolumeMountFailed(t *testing.T) {
+func TestAVolumeThatCannotBeMountedIsReported(t *testing.T) {
 	const (
 		multi   = `Multi-Attach error for volume "pvc-0a1b" Volume is already used by pod(s) cart-6c5d-z`
 		summary = `Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[], failed to process volumes=[]: ` +
@@ -76,7 +76,7 @@ func TestVolumeMountFailed(t *testing.T) {
 	}
 }
 
-func TestPodSandboxFailed(t *testing.T) {
+func TestAPodWithoutSandboxIsReported(t *testing.T) {
 	const noAddress = `Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "0a1b": ` +
 		`plugin type="host-local" failed (add): ` +
 		`failed to allocate for range 0: no IP addresses available in range set: 10.0.0.1-10.0.0.254`

@@ -11,7 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
-func TestContainerConfigInvalid(t *testing.T) {
+func TestAContainerConfigThatTheKubeletRejectsIsReported(t *testing.T) {
 	asRoot := checktest.CartWithPod(waitingPod("containers: [{name: api, image: i}]", "CreateContainerConfigError",
 		`container has runAsNonRoot and image will run as root (pod: "cart-7d9f-a_shop(p-cart-a)", container: api)`))
 	for name, tc := range map[string]struct {
@@ -45,7 +45,7 @@ func TestContainerConfigInvalid(t *testing.T) {
 	}
 }
 
-func TestContainerCannotStart(t *testing.T) {
+func TestAContainerThatCannotStartIsReported(t *testing.T) {
 	const noFile = `failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: ` +
 		`unable to start container process: ` +
 		`error during container init: exec: "/app/server": stat /app/server: no such file or directory: unknown`
@@ -134,7 +134,7 @@ func TestStartErrorsAreClassified(t *testing.T) {
 	}
 }
 
-func TestServiceAccountMissing(t *testing.T) {
+func TestAMissingServiceAccountIsReported(t *testing.T) {
 	const refused = `Error creating: pods "cart-7d9f-" is forbidden: error looking up service account shop/cart: serviceaccount "cart" ` +
 		`not found`
 	about := func(at string) string {

@@ -13,7 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
-func TestOverlappingSelectors(t *testing.T) {
+func TestSelectorsThatOverlapAreReported(t *testing.T) {
 	labelled := func(name, selector, labels string) string {
 		return checktest.Document("apps/v1", "Deployment", "name: "+name+", namespace: shop",
 			"spec: {selector: {matchLabels: {"+selector+"}}, template: {metadata: {labels: {"+labels+"}}, spec: {"+
@@ -60,7 +60,7 @@ func TestOverlappingSelectors(t *testing.T) {
 	})
 }
 
-func TestAutoscalersAndJobs(t *testing.T) {
+func TestAutoscalersAndJobsWithRiskySettingsAreReported(t *testing.T) {
 	hpa := func(name string, minReplicas, maxReplicas int) string {
 		return checktest.Document("autoscaling/v2", "HorizontalPodAutoscaler", "name: "+name+", namespace: shop",
 			fmt.Sprintf("spec: {minReplicas: %d, maxReplicas: %d, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: cart}}",

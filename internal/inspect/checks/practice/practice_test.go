@@ -8,7 +8,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
-func TestContainerResources(t *testing.T) {
+func TestContainersWithoutRequestsOrLimitsAreReported(t *testing.T) {
 	const limitRange = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: defaults, namespace: shop}\nspec: {limits: [{type: " +
 		"Container, default: {memory: 1Gi}, defaultRequest: {cpu: 100m}}]}\n---\n"
 	nothing := checktest.WorkloadWith("Deployment", "cart", "replicas: 2", checktest.APIContainer(""))
@@ -75,7 +75,7 @@ func TestContainerResources(t *testing.T) {
 	})
 }
 
-func TestProbes(t *testing.T) {
+func TestMissingAndHarmfulProbesAreReported(t *testing.T) {
 	with := func(probes string) string {
 		return checktest.WorkloadWith("Deployment", "cart", "",
 			checktest.APIContainer(", ports: [{name: http, containerPort: 8080}], "+probes))
@@ -132,7 +132,7 @@ func TestProbes(t *testing.T) {
 	})
 }
 
-func TestAvailability(t *testing.T) {
+func TestAWorkloadWithoutRedundancyIsReported(t *testing.T) {
 	claim := func(mode string) string {
 		return checktest.Document("v1", "PersistentVolumeClaim", "name: data, namespace: shop", "spec: {accessModes: ["+mode+"]}")
 	}
@@ -200,7 +200,7 @@ func TestAvailability(t *testing.T) {
 	})
 }
 
-func TestRollouts(t *testing.T) {
+func TestRiskyRolloutSettingsAreReported(t *testing.T) {
 	checktest.RunCases(t, Checks(), map[string]checktest.Case{
 		"all at once": {ID: "rollout-takes-all-down", Documents: checktest.WorkloadWith("Deployment", "cart",
 			"replicas: 3, strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 100%}}", checktest.APIContainer("")),

@@ -27,7 +27,7 @@ const (
 	shopDefault   = "{kind: ServiceAccount, name: default, namespace: shop}"
 )
 
-func TestClusterAdminBound(t *testing.T) {
+func TestBindingsOfClusterAdminAreReported(t *testing.T) {
 	found := func(severity, subjects string) string {
 		return checktest.Lines(severity+" ClusterRoleBinding/b: ClusterRoleBinding b grants cluster-admin to "+subjects+".",
 			"  spec: roleRef: ClusterRole cluster-admin",
@@ -54,7 +54,7 @@ func TestClusterAdminBound(t *testing.T) {
 	})
 }
 
-func TestAnonymousBound(t *testing.T) {
+func TestBindingsOfAnonymousUsersAreReported(t *testing.T) {
 	found := func(severity, where, subject, does string) string {
 		return checktest.Lines(severity+where+" grants ClusterRole tool to "+subject+": every client that can reach the API "+
 			"server has it.", "  spec: subjects: "+subject,
@@ -96,7 +96,7 @@ func TestAnonymousBound(t *testing.T) {
 	}, facts.ClusterRole)
 }
 
-func TestAllAuthenticatedBound(t *testing.T) {
+func TestBindingsOfAllAuthenticatedUsersAreReported(t *testing.T) {
 	found := func(severity, subject, who, does string) string {
 		return checktest.Lines(severity+" ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole "+
 			"tool to "+subject+": "+who+" has it.", "  spec: subjects: "+subject,
@@ -123,7 +123,7 @@ func TestAllAuthenticatedBound(t *testing.T) {
 	})
 }
 
-func TestDefaultAccountBound(t *testing.T) {
+func TestBindingsOfTheDefaultServiceAccountAreReported(t *testing.T) {
 	wide := "ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole tool to ServiceAccount shop/default: every Pod there " +
 		"without a serviceAccountName has it."
 	narrow := "RoleBinding/shop/b: RoleBinding b in namespace shop grants ClusterRole tool to ServiceAccount shop/default: every Pod " +

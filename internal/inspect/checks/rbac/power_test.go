@@ -42,7 +42,7 @@ const (
 	inSystem   = "  spec: bound by RoleBinding tool in namespace kube-system to ServiceAccount ci/runner"
 )
 
-func TestPowersOfRoles(t *testing.T) {
+func TestRolesWithDangerousPermissionsAreReported(t *testing.T) {
 	for name, tc := range map[string]struct {
 		check, rules string
 		// want are the severity and the message; narrow the severity where the role is given in namespace shop, or empty.

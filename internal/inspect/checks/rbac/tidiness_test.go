@@ -11,7 +11,7 @@ func account(namespace, name, rest string) string {
 	return checktest.Document("v1", "ServiceAccount", "name: "+name+", namespace: "+namespace, rest)
 }
 
-func TestBindingRoleMissing(t *testing.T) {
+func TestABindingOfAMissingRoleIsReported(t *testing.T) {
 	const message = "low RoleBinding/shop/b: RoleBinding b in namespace shop refers to Role tool, which does not exist: it grants nothing."
 	evidence := []string{"  spec: roleRef: Role tool", "  spec: subjects: User jane"}
 	role := checktest.Document(rbacAPI, "Role", "name: tool, namespace: shop", "rules: []")
@@ -43,7 +43,7 @@ func TestBindingRoleMissing(t *testing.T) {
 	}, facts.Role, facts.ClusterRole)
 }
 
-func TestBindingSubjectMissing(t *testing.T) {
+func TestABindingOfAMissingSubjectIsReported(t *testing.T) {
 	const message = "low ClusterRoleBinding/b: ClusterRoleBinding b grants ClusterRole tool to ServiceAccount ci/runner, which does " +
 		"not exist."
 	checktest.RunTextCases(t, Checks(), "rbac-binding-subject-missing", map[string]checktest.TextCase{
@@ -68,7 +68,7 @@ func TestBindingSubjectMissing(t *testing.T) {
 	}, facts.ServiceAccount)
 }
 
-func TestRoleUnused(t *testing.T) {
+func TestARoleWithoutBindingIsReported(t *testing.T) {
 	role := func(metadata string) string {
 		return checktest.Document(rbacAPI, "Role", "namespace: shop, "+metadata, "rules: ["+ruleOf("get", "", "pods")+"]")
 	}
@@ -86,7 +86,7 @@ func TestRoleUnused(t *testing.T) {
 		role("name: tool"), ""}}, facts.RoleBinding)
 }
 
-func TestLegacyTokens(t *testing.T) {
+func TestTokensInSecretsAreReported(t *testing.T) {
 	const message = "low ServiceAccount/shop/web: ServiceAccount web has a token in a Secret that does not expire."
 	secret := func(metadata string) string {
 		return checktest.Document("v1", "Secret", "namespace: shop, "+metadata, "type: kubernetes.io/service-account-token")

@@ -12,7 +12,7 @@ import (
 )
 
 // The messages are those of schedulers from 1.20 to 1.37.
-func TestParseSchedulingMessages(t *testing.T) {
+func TestMessagesOfTheSchedulerAreParsed(t *testing.T) {
 	for name, tc := range map[string]struct {
 		message   string
 		want      []schedulingReason
@@ -132,7 +132,7 @@ func pending(spec, message string) string {
 		"lastTransitionTime: \"2026-01-15T11:00:00Z\", message: %q}]}", message)
 }
 
-func TestUnschedulable(t *testing.T) {
+func TestAPodThatCannotBeScheduledIsReported(t *testing.T) {
 	const one = "containers: [{name: api, image: i}]"
 	asks := func(cpu, memory string) string {
 		return fmt.Sprintf("containers: [{name: api, image: i, resources: {requests: {cpu: %q, memory: %s}}}]", cpu, memory)

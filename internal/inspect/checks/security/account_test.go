@@ -22,7 +22,7 @@ func defaultAccount(fields string) string {
 
 const toDefault = "{kind: ServiceAccount, name: default, namespace: shop}"
 
-func TestTokenAutomounted(t *testing.T) {
+func TestATokenThatIsMountedWithoutNeedIsReported(t *testing.T) {
 	found := checktest.Lines("info ServiceAccount/shop/default: ServiceAccount default has no permissions, but Pods mount its token.",
 		"  spec: automountServiceAccountToken is not false", "  spec: no RoleBinding or ClusterRoleBinding for it",
 		"  spec: mounted by Deployment web")

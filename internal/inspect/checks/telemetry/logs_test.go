@@ -52,7 +52,7 @@ func loggedBy(w facts.WorkloadLogs) *facts.Logs {
 	return &facts.Logs{Window: time.Hour, Baseline: 24 * time.Hour, Covered: 1, BaselineCovered: 1, Workloads: []facts.WorkloadLogs{w}}
 }
 
-func TestErrorsOfLogs(t *testing.T) {
+func TestErrorsInLogsAreReported(t *testing.T) {
 	refused := facts.LogTemplate{
 		Text: "ERROR dial tcp <ip>: refused", Count: 12, Expected: 24, Usual: 1, Most: 2, Containers: []string{"app"},
 		Examples: []string{"ERROR dial tcp 10.0.0.1:5432: refused", "ERROR dial tcp 10.0.0.2:5432: refused"},

@@ -64,7 +64,7 @@ allowVolumeExpansion: true
 ---
 `
 
-func TestFillingUp(t *testing.T) {
+func TestAVolumeThatFillsUpIsReported(t *testing.T) {
 	const gib = 1 << 30
 	fill := func(until time.Duration) facts.Fill {
 		return facts.Fill{
@@ -147,7 +147,7 @@ func TestFillingUp(t *testing.T) {
 	}
 }
 
-func TestAnomalies(t *testing.T) {
+func TestUnusualMetricsAreReported(t *testing.T) {
 	api := facts.Ref{Kind: facts.Service, Namespace: "shop", Name: "api"}
 	trends := &facts.Trends{Anomalies: []facts.Anomaly{
 		{
@@ -217,7 +217,7 @@ func TestAnomalies(t *testing.T) {
 	}
 }
 
-func TestAlerts(t *testing.T) {
+func TestFiringAlertsAreReported(t *testing.T) {
 	main := facts.Ref{Kind: facts.CustomKind("kubeops.io", "MetricsBackend"), Namespace: "ops", Name: "main"}
 	api := facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "api"}
 	since := time.Date(2026, 1, 15, 9, 0, 0, 0, time.UTC)

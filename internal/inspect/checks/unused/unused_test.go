@@ -9,7 +9,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
-func TestCost(t *testing.T) {
+func TestTheCostOfUnusedObjectsIsEstimated(t *testing.T) {
 	volume := func(more, since string) string {
 		return checktest.Document("v1", "PersistentVolume", "name: v1, creationTimestamp: \"2026-01-01T00:00:00Z\"", "spec: {capacity: "+
 			"{storage: 10Gi}, claimRef: {namespace: shop, name: old}, persistentVolumeReclaimPolicy: "+more+
@@ -73,7 +73,7 @@ func TestCost(t *testing.T) {
 	})
 }
 
-func TestUnused(t *testing.T) {
+func TestObjectsThatNothingUsesAreReported(t *testing.T) {
 	object := func(kind, name, metadata string) string {
 		return checktest.Document("v1", kind, "name: "+name+", namespace: shop, creationTimestamp: \"2026-01-01T00:00:00Z\""+metadata, "")
 	}

@@ -79,7 +79,7 @@ func killedPod(at string) string {
 			"\"2026-01-01T10:00:00Z\", finishedAt: \""+at+"\"}}}]}")
 }
 
-func TestRequestsAgainstUse(t *testing.T) {
+func TestRequestsThatDoNotFitTheUseAreReported(t *testing.T) {
 	const gi = 1 << 30
 	prices := check.DefaultParams()
 	prices.Prices = sizing.Prices{Core: 30_000, GiB: 4000, Currency: "EUR"}
@@ -228,7 +228,7 @@ func TestRequestsAgainstUse(t *testing.T) {
 	}
 }
 
-func TestLimitsAgainstUse(t *testing.T) {
+func TestLimitsThatDoNotFitTheUseAreReported(t *testing.T) {
 	throttling := func(share, cpu float32) facts.ContainerUsage {
 		u := using(cartRef(), cpu, cpu, 100*mebi)
 		u.Throttled = share
@@ -298,7 +298,7 @@ func TestLimitsAgainstUse(t *testing.T) {
 	}
 }
 
-func TestNodesAgainstUse(t *testing.T) {
+func TestNodesWhoseUseDiffersFromTheirRequestsAreReported(t *testing.T) {
 	full := checktest.NodeSized("n1", "", "") + checktest.PodOn("a", "p", "n1", checktest.RequestsOf("3500m", "1Gi"))
 	empty := checktest.NodeSized("n1", "", "") + checktest.PodOn("a", "p", "n1", checktest.RequestsOf("1", "1Gi"))
 	for name, c := range map[string]struct {

@@ -19,7 +19,7 @@ func revised(pod, revision string) string {
 	return strings.Replace(pod, "labels: {app: web}", "labels: {app: web, controller-revision-hash: "+revision+"}", 1)
 }
 
-func TestStatefulSetUnavailable(t *testing.T) {
+func TestAnUnavailableStatefulSetIsReported(t *testing.T) {
 	cases := map[string]struct {
 		documents string
 		want      string
@@ -126,7 +126,7 @@ func webDaemonSet(status string) string {
 		"observedGeneration: 2, "+status)
 }
 
-func TestDaemonSetUnavailable(t *testing.T) {
+func TestAnUnavailableDaemonSetIsReported(t *testing.T) {
 	cases := map[string]struct {
 		documents string
 		want      string
@@ -171,7 +171,7 @@ func TestDaemonSetUnavailable(t *testing.T) {
 	}
 }
 
-func TestDaemonSetMisscheduled(t *testing.T) {
+func TestAMisscheduledDaemonSetIsReported(t *testing.T) {
 	cases := map[string]struct {
 		documents string
 		want      string

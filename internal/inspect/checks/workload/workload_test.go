@@ -16,7 +16,7 @@ const (
 		`lastTransitionTime: "` + checktest.LongAgo + `"}]`
 )
 
-func TestDeploymentUnavailable(t *testing.T) {
+func TestAnUnavailableDeploymentIsReported(t *testing.T) {
 	const notAvailableEvidence = "  condition: Available=False (MinimumReplicasUnavailable): Deployment does not have minimum availability."
 	cases := map[string]struct {
 		documents string
@@ -86,7 +86,7 @@ func TestDeploymentUnavailable(t *testing.T) {
 	}
 }
 
-func TestDeploymentRolloutStuck(t *testing.T) {
+func TestAStuckRolloutIsReported(t *testing.T) {
 	stuck := func(reason, message string) string {
 		return `conditions: [{type: Progressing, status: "False", ` +
 			`reason: ` + reason + `, message: '` + message + `', lastTransitionTime: "` + checktest.JustNow + `"}]`
@@ -151,7 +151,7 @@ func TestDeploymentRolloutStuck(t *testing.T) {
 	}
 }
 
-func TestReplicaSetUnavailable(t *testing.T) {
+func TestAnUnavailableReplicaSetIsReported(t *testing.T) {
 	alone := func(kind, apiVersion, owner string) string {
 		return checktest.Document(apiVersion, kind, checktest.WebMeta+owner, `
 spec: {replicas: 1, selector: `+map[string]string{"ReplicaSet": "{matchLabels: {app: web}}", "ReplicationController": "{app: web}"}[kind]+`}
@@ -201,7 +201,7 @@ status: {observedGeneration: 2, replicas: 0, conditions: [{type: ReplicaFailure,
 	}
 }
 
-func TestWorkloadNotObserved(t *testing.T) {
+func TestAWorkloadThatIsNotObservedIsReported(t *testing.T) {
 	changedAt := func(at, subresource string) string {
 		return checktest.WebMeta + `, managedFields: [{manager: kubectl, operation: Update, apiVersion: apps/v1, ` +
 			`time: "` + at + `"` + subresource + `}]`

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestLevels(t *testing.T) {
+func TestTheLevelOfALineIsRecognized(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]Level{
 		"2026-01-15 12:00:00 ERROR something":                          Error,

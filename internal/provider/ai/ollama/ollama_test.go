@@ -39,7 +39,7 @@ func TestConformsToTheContractWithTheFake(t *testing.T) {
 
 func TestErrorsNameTheCause(t *testing.T) { conformance.Refusals(t, models.Ollama, open) }
 
-func TestMisbehavingServers(t *testing.T) {
+func TestAMisbehavingServerIsAProblem(t *testing.T) {
 	call := func(use func(context.Context, ai.Model) error) func(context.Context, provider.Endpoint) error {
 		return func(ctx context.Context, endpoint provider.Endpoint) error {
 			m, err := New(

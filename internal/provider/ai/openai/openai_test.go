@@ -49,7 +49,7 @@ func TestConformsToTheContractWithTheFake(t *testing.T) {
 
 func TestErrorsNameTheCause(t *testing.T) { conformance.Refusals(t, models.OpenAI, open) }
 
-func TestMisbehavingServers(t *testing.T) {
+func TestAMisbehavingServerIsAProblem(t *testing.T) {
 	call := func(use func(context.Context, ai.Model) error) func(context.Context, provider.Endpoint) error {
 		return func(ctx context.Context, endpoint provider.Endpoint) error {
 			m, err := New(
@@ -170,7 +170,7 @@ func TestDistinguishesQuotaAndRefusals(t *testing.T) {
 	}
 }
 
-func TestIgnoresTheEnvironment(t *testing.T) {
+func TestTheEnvironmentChangesNoRequest(t *testing.T) {
 	fake := models.OpenAI(t, models.WithoutKey())
 	t.Setenv("OPENAI_API_KEY", "from-the-environment")
 	t.Setenv("OPENAI_ORG_ID", "from-the-environment")

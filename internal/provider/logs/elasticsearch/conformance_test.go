@@ -25,7 +25,7 @@ func TestOpenSearchConforms(t *testing.T) {
 	}})
 }
 
-func TestHostileServers(t *testing.T) {
+func TestAHostileServerIsAProblem(t *testing.T) {
 	t.Parallel()
 	conformance.RunHostile(t, func(endpoint provider.Endpoint) (logs.Provider, error) {
 		s := settings(endpoint.URL, "logs")
@@ -109,7 +109,7 @@ func TestMemoryOfHostilePolicies(t *testing.T) {
 	)
 }
 
-func TestFakesConform(t *testing.T) {
+func TestElasticsearchConformsToTheContract(t *testing.T) {
 	t.Parallel()
 	for name, old := range map[string]bool{"Elasticsearch 6.8": true, "Elasticsearch 8": false} {
 		t.Run(name, func(t *testing.T) {

@@ -50,7 +50,7 @@ func wants(t *testing.T, err error, reason string) {
 	}
 }
 
-func TestElasticsearch6Credentials(t *testing.T) {
+func TestElasticsearch6RejectsWrongCredentials(t *testing.T) {
 	url, _ := old.get(t)
 	_, err := prove(t, secured(url, "credentials", "wrong"))
 	wants(t, err, v1alpha1.ReasonUnauthorized)
@@ -80,7 +80,7 @@ func TestElasticsearch6Credentials(t *testing.T) {
 	}
 }
 
-func TestElasticsearch6Privileges(t *testing.T) {
+func TestElasticsearch6NamesTheMissingPrivilege(t *testing.T) {
 	url, _ := old.get(t)
 	as := func(name, role string) indexed {
 		admin(t, http.MethodPut, url+"/_security/role/"+name, role)

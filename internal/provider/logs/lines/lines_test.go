@@ -236,7 +236,7 @@ func FuzzPeriod(f *testing.F) {
 	})
 }
 
-func TestPeriods(t *testing.T) {
+func TestPeriodsArePositiveNumbersWithUnits(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{"31d": 744 * time.Hour, "4w3d": 744 * time.Hour,
 		"1h1m1s1ms": time.Hour + time.Minute + time.Second + time.Millisecond, "1y": 8760 * time.Hour, "0": 0, "0s": 0} {

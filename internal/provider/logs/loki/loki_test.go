@@ -22,7 +22,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/memory"
 )
 
-func TestHostileServers(t *testing.T) {
+func TestAHostileServerIsAProblem(t *testing.T) {
 	t.Parallel()
 	conformance.RunHostile(t, func(endpoint provider.Endpoint) (logs.Provider, error) {
 		return New(logs.Settings{Endpoint: endpoint, Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes,

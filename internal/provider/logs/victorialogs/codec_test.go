@@ -13,7 +13,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/memory"
 )
 
-func TestFilters(t *testing.T) {
+func TestQueriesBecomeFiltersWithQuotedValues(t *testing.T) {
 	t.Parallel()
 	start, end := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)
 	const between = "_time:[2026-01-02T03:04:05.000000006Z, 2262-01-01T00:00:00.000000000Z)"

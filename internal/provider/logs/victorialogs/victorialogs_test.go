@@ -28,7 +28,7 @@ func backend(t *testing.T, url, tenant string) logs.Provider {
 	return p
 }
 
-func TestConforms(t *testing.T) {
+func TestVictoriaLogsConformsToTheContract(t *testing.T) {
 	t.Parallel()
 	server := newFake(t)
 	t.Run("suite", func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestConforms(t *testing.T) {
 }
 
 // An empty answer is what the real server gives to a write that it took, as application/json.
-func TestHostileServers(t *testing.T) {
+func TestAHostileServerIsAProblem(t *testing.T) {
 	t.Parallel()
 	conformance.RunHostile(t, func(endpoint provider.Endpoint) (logs.Provider, error) {
 		return victorialogs.New(logs.Settings{Endpoint: endpoint, Timeout: hostile.Timeout, MaxBytes: hostile.MaxBytes,

@@ -8,7 +8,7 @@ import (
 	conformance "kubeops.io/kubeops/internal/testkit/conformance/metrics"
 )
 
-func TestConformance(t *testing.T) {
+func TestPrometheusConformsToTheContract(t *testing.T) {
 	t.Parallel()
 	conformance.Run(t, conformance.Subject{New: prometheus.New, Params: url.Values{"partial_response": {"false"}}})
 }

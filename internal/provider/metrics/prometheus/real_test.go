@@ -178,7 +178,7 @@ func TestARealPrometheusWithTLSAndAPassword(t *testing.T) {
 		func(ctx context.Context) error { _, err := right.Probe(ctx); return err })
 }
 
-func TestARealAlertmanager(t *testing.T) {
+func TestARealAlertmanagerReportsItsAlerts(t *testing.T) {
 	t.Parallel()
 	manager, process := servers.Alertmanager(
 		t,

@@ -16,7 +16,7 @@ import (
 	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
-func TestAlertmanager(t *testing.T) {
+func TestAlertmanagerGetsAnAlertForEachFinding(t *testing.T) {
 	conformance.Run(t, conformance.Subject{
 		New: New, Path: "/prefix", TakesAnything: true,
 		Check: func(t *testing.T, m notify.Message, r *http.Request, body []byte) {

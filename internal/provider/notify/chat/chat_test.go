@@ -43,7 +43,7 @@ func decode(t *testing.T, body []byte, into any) {
 
 type typed struct{ Type, Text string }
 
-func TestSlack(t *testing.T) {
+func TestSlackGetsPlainTextWithinItsLimits(t *testing.T) {
 	conformance.Run(t, conformance.Subject{
 		New: Slack, Path: "/services/T0/B0/" + conformance.Hidden, Taken: "ok", TakesAnything: true,
 		Check: func(t *testing.T, m notify.Message, r *http.Request, body []byte) {
@@ -84,7 +84,7 @@ func TestSlack(t *testing.T) {
 	})
 }
 
-func TestTeams(t *testing.T) {
+func TestTeamsGetsACardWithinItsLimits(t *testing.T) {
 	const failed = "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error "
 	conformance.Run(t, conformance.Subject{
 		New: Teams, Path: "/workflows/x?api-version=1&sig=" + conformance.Hidden, Taken: "", TakesAnything: true, MaxBytes: 28 << 10,
@@ -131,7 +131,7 @@ func TestTeams(t *testing.T) {
 	})
 }
 
-func TestDingTalk(t *testing.T) {
+func TestDingTalkGetsMarkdownWithinItsLimits(t *testing.T) {
 	conformance.Run(t, conformance.Subject{
 		New: DingTalk, Path: "/robot/send?access_token=" + conformance.Hidden, Taken: `{"errcode":0,"errmsg":"ok"}`, MaxBytes: 20000,
 		Check: func(t *testing.T, _ notify.Message, r *http.Request, body []byte) {
@@ -162,7 +162,7 @@ func TestDingTalk(t *testing.T) {
 	})
 }
 
-func TestWeCom(t *testing.T) {
+func TestWeComGetsMarkdownWithinItsLimits(t *testing.T) {
 	conformance.Run(t, conformance.Subject{
 		New: WeCom, Path: "/cgi-bin/webhook/send?key=" + conformance.Hidden, Taken: `{"errcode":0,"errmsg":"ok"}`,
 		Check: func(t *testing.T, _ notify.Message, r *http.Request, body []byte) {
@@ -184,7 +184,7 @@ func TestWeCom(t *testing.T) {
 	})
 }
 
-func TestFeishu(t *testing.T) {
+func TestFeishuGetsACardWithinItsLimits(t *testing.T) {
 	conformance.Run(t, conformance.Subject{
 		New: Feishu, Path: "/open-apis/bot/v2/hook/" + conformance.Hidden, Taken: `{"code":0,"msg":"success","data":{}}`,
 		MaxBytes: 20 << 10,

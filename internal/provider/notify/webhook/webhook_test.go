@@ -10,7 +10,7 @@ import (
 	conformance "kubeops.io/kubeops/internal/testkit/conformance/notify"
 )
 
-func TestWebhook(t *testing.T) {
+func TestAWebhookGetsASignedCloudEvent(t *testing.T) {
 	conformance.Run(t, conformance.Subject{
 		New: New, Path: "/hooks/" + conformance.Hidden + "?a=b", TakesAnything: true,
 		Check: func(t *testing.T, m notify.Message, r *http.Request, body []byte) {
