@@ -8,19 +8,27 @@ import (
 	"text/tabwriter"
 )
 
-// printTable prints the results of several sizes side by side.
-func printTable(w io.Writer, files []string) error {
-	var results []result
+// readResults reads the results of runs from files.
+func readResults(files []string) (results []result, err error) {
 	for _, name := range files {
 		text, err := os.ReadFile(name) //nolint:gosec // named on the command line
 		if err != nil {
-			return err
+			return nil, err
 		}
 		var r result
 		if err := json.Unmarshal(text, &r); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		results = append(results, r)
+	}
+	return results, nil
+}
+
+// printTable prints the results of several sizes side by side.
+func printTable(w io.Writer, files []string) error {
+	results, err := readResults(files)
+	if err != nil {
+		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
 	row := func(name string, of func(result) string) {

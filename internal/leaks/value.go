@@ -21,47 +21,16 @@ func Placeholder(value string) bool {
 	}
 	for _, part := range []string{
 		"$(", "${", "{{", "changeme", "change-me", "change_me", "changeit", "replaceme", "replace-me", "replace_me", "placeholder",
-		"redacted",
-		"goes-here", "goes_here",
+		"redacted", "goes-here", "goes_here",
 	} {
 		if strings.Contains(value, part) {
 			return true
 		}
 	}
 	switch value {
-	case "true",
-		"false",
-		"yes",
-		"no",
-		"on",
-		"off",
-		"none",
-		"null",
-		"nil",
-		"undefined",
-		"unset",
-		"empty",
-		"default",
-		"todo",
-		"tbd",
-		"dummy",
-		"example",
-		"n/a",
-		"string",
-		"str",
-		"text",
-		"required",
-		"optional",
-		"object",
-		"hidden",
-		"prompt",
-		"secretstr",
-		"bearer",
-		"basic",
-		"ldap",
-		"plain",
-		"plaintext",
-		"scram":
+	case "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "undefined", "unset", "empty", "default", "todo", "tbd",
+		"dummy", "example", "n/a", "string", "str", "text", "required", "optional", "object", "hidden", "prompt", "secretstr", "bearer",
+		"basic", "ldap", "plain", "plaintext", "scram":
 		return true
 	default:
 		return false

@@ -100,11 +100,8 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Find
 			group, version, _ := strings.Cut(groupVersion, "/")
 			finding.Culprits = append(finding.Culprits, facts.Ref{Kind: facts.APIService, Name: version + "." + group})
 		}
-		advise(
-			reason,
-			"Fix the Service behind the API (`kubectl get apiservices` shows unavailable ones), or delete the APIService if its "+
-				"add-on was removed for good.",
-		)
+		advise(reason, "Fix the Service behind the API (`kubectl get apiservices` shows unavailable ones), or delete the APIService if "+
+			"its add-on was removed for good.")
 	}
 	if message, ok := stands("NamespaceDeletionContentFailure"); ok {
 		reason := "its objects cannot be deleted"
@@ -117,17 +114,10 @@ func holdsNamespace(g *facts.Graph, ns *facts.NamespaceNode, finding *check.Find
 	remaining, remain := stands("NamespaceContentRemaining")
 	if message, ok := stands("NamespaceFinalizersRemaining"); ok {
 		finalizers := strings.Join(namesBefore(message, " in "), ", ")
-		advise(
-			fmt.Sprintf("%s are held by finalizer %s", kindsOrObjects(remaining), finalizers),
-			remedy.Sprintf(
-				"Restore the controller that removes %s. Only if it is gone for good, remove the finalizer from each object that "+
-					"is left, which skips its cleanup: find them with %s, then `kubectl -n %s patch <kind> <name> --type=merge -p "+
-					"'{\"metadata\":{\"finalizers\":null}}'`.",
-				finalizers,
-				list,
-				ns.Name,
-			),
-		)
+		advise(fmt.Sprintf("%s are held by finalizer %s", kindsOrObjects(remaining), finalizers), remedy.Sprintf(
+			"Restore the controller that removes %s. Only if it is gone for good, remove the finalizer from each object that "+
+				"is left, which skips its cleanup: find them with %s, then `kubectl -n %s patch <kind> <name> --type=merge -p "+
+				"'{\"metadata\":{\"finalizers\":null}}'`.", finalizers, list, ns.Name))
 	} else if remain {
 		advise(kindsOrObjects(remaining)+" remain", remedy.Sprintf("Check what is left and why: %s.", list))
 	}

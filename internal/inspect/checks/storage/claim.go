@@ -168,29 +168,7 @@ func (j claimJudge) withClass(claim *facts.PVCNode, class *facts.StorageClassNod
 	}
 	failed := check.NewestEvent(j.g, claim.Ref, "ProvisioningFailed")
 	if failed != nil && !j.g.OlderThan(failed.Last, j.params.RecentWindow) {
-		if strings.Contains(failed.Message, "no volume plugin matched") {
-			return claimNoProvisioner, check.Finding{
-				Message: fmt.Sprintf(
-					"PersistentVolumeClaim %s waits for provisioner %s of StorageClass %s, which this version of Kubernetes does not "+
-						"include.",
-					claim.Name,
-					class.Provisioner,
-					class.Name,
-				),
-				Evidence: []check.Evidence{
-					check.FromEvent(failed),
-					check.FromSpec("StorageClass %s: provisioner %s", class.Name, class.Provisioner),
-				},
-				Remediation: "In-tree storage drivers were removed from Kubernetes: install the CSI driver that replaces it, and " +
-					"create a StorageClass " +
-					"with its provisioner.",
-			}
-		}
-		return claimProvisioningFailed, check.Finding{
-			Message: fmt.Sprintf("PersistentVolumeClaim %s has no volume: provisioner %s of StorageClass %s failed.", claim.Name,
-				class.Provisioner, class.Name),
-			Evidence: []check.Evidence{check.FromEvent(failed), requested(claim)},
-		}
+		return failedProvisioning(claim, class, failed)
 	}
 	if !waitsForVolumes || !j.g.OlderThan(since, provisionerPatience*j.params.StartupGrace) {
 		return "", check.Finding{}
@@ -211,6 +189,26 @@ func (j claimJudge) withClass(claim *facts.PVCNode, class *facts.StorageClassNod
 				"Install or fix it, or use another StorageClass.",
 			class.Provisioner,
 		),
+	}
+}
+
+// failedProvisioning judges a claim whose provisioner has reported an error.
+func failedProvisioning(claim *facts.PVCNode, class *facts.StorageClassNode, failed *facts.EventNode) (string, check.Finding) {
+	if !strings.Contains(failed.Message, "no volume plugin matched") {
+		return claimProvisioningFailed, check.Finding{
+			Message: fmt.Sprintf("PersistentVolumeClaim %s has no volume: provisioner %s of StorageClass %s failed.", claim.Name,
+				class.Provisioner, class.Name),
+			Evidence: []check.Evidence{check.FromEvent(failed), requested(claim)},
+		}
+	}
+	return claimNoProvisioner, check.Finding{
+		Message: fmt.Sprintf("PersistentVolumeClaim %s waits for provisioner %s of StorageClass %s, which this version of Kubernetes does "+
+			"not include.", claim.Name, class.Provisioner, class.Name),
+		Evidence: []check.Evidence{
+			check.FromEvent(failed), check.FromSpec("StorageClass %s: provisioner %s", class.Name, class.Provisioner),
+		},
+		Remediation: "In-tree storage drivers were removed from Kubernetes: install the CSI driver that replaces it, and create a " +
+			"StorageClass with its provisioner.",
 	}
 }
 

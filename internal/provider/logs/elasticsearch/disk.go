@@ -97,11 +97,8 @@ func (p *Provider) disks(ctx context.Context) ([]string, error) {
 	for i, mark := range marks {
 		if len(over[i]) > 0 {
 			slices.Sort(over[i])
-			warnings = append(
-				warnings,
-				fmt.Sprintf("the disk of %s is over the watermark %s: %s; free or add space", list(over[i]), mark.name,
-					mark.meaning),
-			)
+			warnings = append(warnings, fmt.Sprintf("the disk of %s is over the watermark %s: %s; free or add space", list(over[i]),
+				mark.name, mark.meaning))
 		}
 	}
 	return warnings, nil
