@@ -85,6 +85,8 @@ func TestAReportIsExplainedAfterItWasSaved(t *testing.T) {
 	w.Reader(true)
 	w.LostService("a")
 	w.LostService("b")
+	// Noon of tomorrow: both runs are on one day, whose tokens are counted.
+	w.Clock.SetTime(w.Clock.Now().UTC().Truncate(24 * time.Hour).Add(36 * time.Hour))
 	w.model("p", fake.URL)
 	saved := 0
 	fake.Answer(func(turn models.Turn) models.Reply {
