@@ -1,25 +1,18 @@
 package logbackend
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/environment"
-	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/testkit/servers"
 	"kubeops.io/kubeops/internal/testkit/tenant"
 )
@@ -38,7 +31,7 @@ type follower struct {
 func follow(t *testing.T, spec v1alpha1.LogBackendSpec) *follower {
 	t.Helper()
 	n := tenant.New(t, realAPI)
-	startManager(t, n)
+	testsuite.StartManager(t, realAPI, Setup)
 	f := &follower{Tenant: n, t: t, b: &v1alpha1.LogBackend{ObjectMeta: n.Meta("b"), Spec: spec}}
 	f.b.Spec.Interval, f.b.Spec.Timeout = &metav1.Duration{Duration: interval}, &metav1.Duration{Duration: timeout}
 	return f
@@ -143,31 +136,4 @@ func changePassword(t *testing.T, url, from, to string) {
 	if response.StatusCode != http.StatusOK {
 		t.Fatalf("the password was not changed: %s", response.Status)
 	}
-}
-
-// startManager runs one until the test ends.
-func startManager(t *testing.T, n *tenant.Tenant) {
-	t.Helper()
-	manager, err := ctrl.NewManager(realAPI, ctrl.Options{
-		Scheme: n.Client.Scheme(), Metrics: metricsserver.Options{BindAddress: "0"}, Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	env, err := environment.New(manager, environment.Settings{Metrics: prometheus.NewRegistry(), Egress: provider.Egress{AllowLoopback: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Setup(manager, env); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	stopped := make(chan error, 1)
-	go func() { stopped <- manager.Start(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-stopped; err != nil {
-			t.Errorf("the manager ended with: %v", err)
-		}
-	})
 }

@@ -87,9 +87,9 @@ func (c *connector) prove(ctx context.Context, scope *kind.Scope[*v1alpha1.Manag
 	status.Version = s.Redact(health.Version, maxVersion)
 	status.Support = support(health.Version)
 	status.Latency = probe.Steady(status.Latency, health.Latency, time.Millisecond, 50*time.Millisecond)
-	message := "the API server answers and accepts the credentials"
+	message := "the API server answers"
 	if status.Support == v1alpha1.ClusterOutOfSupport {
-		message += "; its version is out of support: plan an upgrade"
+		message += "; its version is out of support, so upgrade it"
 	}
 	stored := &scope.Stored.Status
 	return probe.Result{Message: message, Changed: stored.Version != status.Version || stored.UID != status.UID}, nil

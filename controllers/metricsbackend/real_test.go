@@ -1,25 +1,18 @@
 package metricsbackend
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"kubeops.io/kubeops/api/v1alpha1"
-	"kubeops.io/kubeops/controllers/environment"
-	"kubeops.io/kubeops/internal/provider"
+	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/provider/metrics/victoriametrics"
 	"kubeops.io/kubeops/internal/testkit/servers"
 	"kubeops.io/kubeops/internal/testkit/tenant"
@@ -42,28 +35,7 @@ type running struct {
 func run(t *testing.T) *running {
 	t.Helper()
 	n := tenant.New(t, realAPI)
-	manager, err := ctrl.NewManager(realAPI, ctrl.Options{
-		Scheme: n.Client.Scheme(), Metrics: metricsserver.Options{BindAddress: "0"}, Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	env, err := environment.New(manager, environment.Settings{Metrics: prometheus.NewRegistry(), Egress: provider.Egress{AllowLoopback: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Setup(manager, env); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	stopped := make(chan error, 1)
-	go func() { stopped <- manager.Start(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-stopped; err != nil {
-			t.Errorf("the manager ended with: %v", err)
-		}
-	})
+	testsuite.StartManager(t, realAPI, Setup)
 	return &running{Tenant: n, t: t}
 }
 

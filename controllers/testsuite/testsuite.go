@@ -3,18 +3,23 @@
 package testsuite
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -66,6 +71,35 @@ func NewEnvironment(t testing.TB, n *tenant.Tenant, registry prometheus.Register
 		},
 		Clusters: newClusters(t), Probes: probes,
 	}
+}
+
+// StartManager runs one controller package until the test ends. Backends may be on loopback addresses.
+func StartManager(t testing.TB, config *rest.Config, setup environment.Setup) *environment.Environment {
+	t.Helper()
+	manager, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme: tenant.Scheme(t), Metrics: metricsserver.Options{BindAddress: "0"}, Logger: logr.Discard(),
+		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := environment.New(manager, environment.Settings{Metrics: prometheus.NewRegistry(), Egress: provider.Egress{AllowLoopback: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := setup(manager, env); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- manager.Start(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-stopped; err != nil {
+			t.Errorf("the manager ended with: %v", err)
+		}
+	})
+	return env
 }
 
 // newClusters is a registry of clusters that may be on loopback addresses.

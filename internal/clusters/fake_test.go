@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/internal/provider"
 )
@@ -134,4 +133,6 @@ func newTestRegistry(t testing.TB) *Registry {
 	return r
 }
 
-func keyOf(name string) client.ObjectKey { return types.NamespacedName{Namespace: "shop", Name: name} }
+func keyOf(name string) types.NamespacedName {
+	return types.NamespacedName{Namespace: "shop", Name: name}
+}

@@ -64,7 +64,8 @@ func ParseKubeconfig(content []byte, options KubeconfigOptions) (Access, error) 
 	if err != nil {
 		return Access{}, err
 	}
-	cluster, user := config.Clusters[context.Cluster], config.AuthInfos[context.AuthInfo]
+	cluster := config.Clusters[context.Cluster]
+	user := config.AuthInfos[context.AuthInfo]
 	switch {
 	case cluster == nil:
 		return Access{}, parser.invalid("has no cluster %s, which its context names", names.Quote(context.Cluster))

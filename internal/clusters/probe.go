@@ -112,7 +112,7 @@ func isCertificate(identity string) bool {
 	return len(identity) > len(certificateIdentity) && identity[:len(certificateIdentity)] == certificateIdentity
 }
 
-// get a path as JSON. The status tells what became of it; an error is a server that cannot be talked to.
+// get a path as JSON. The status is that of the response; an error is a server without one.
 func (c *Connection) get(ctx context.Context, timeout time.Duration, path string, into any) (status int, body []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

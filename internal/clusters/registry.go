@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
@@ -58,8 +58,8 @@ type Registry struct {
 	pingAfter time.Duration
 
 	mutex   sync.Mutex
-	entries map[client.ObjectKey]*entry
-	wake    []func(client.ObjectKey)
+	entries map[types.NamespacedName]*entry
+	wake    []func(types.NamespacedName)
 }
 
 type entry struct {
@@ -75,7 +75,7 @@ type entry struct {
 // NewRegistry without connections.
 func NewRegistry(options Options) (*Registry, error) {
 	r := &Registry{
-		options: options, slots: newSlots(maxCalls, maxClusterCalls), pingAfter: pingAfter, entries: map[client.ObjectKey]*entry{},
+		options: options, slots: newSlots(maxCalls, maxClusterCalls), pingAfter: pingAfter, entries: map[types.NamespacedName]*entry{},
 	}
 	if options.Metrics == nil {
 		return r, nil
@@ -102,7 +102,7 @@ func (r *Registry) Count() (n int) {
 }
 
 // OnChange is called with the key of each cluster whose connection becomes usable, or no longer is. It must not block.
-func (r *Registry) OnChange(wake func(client.ObjectKey)) {
+func (r *Registry) OnChange(wake func(types.NamespacedName)) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.wake = append(r.wake, wake)
@@ -110,7 +110,7 @@ func (r *Registry) OnChange(wake func(client.ObjectKey)) {
 
 // Open returns the connection of a cluster for an access. A new token is used by the present connection; any other change replaces it, and
 // the old one is closed once its calls have ended, after 15 seconds at most. Only the controller of the clusters opens connections.
-func (r *Registry) Open(key client.ObjectKey, access Access) (*Connection, error) {
+func (r *Registry) Open(key types.NamespacedName, access Access) (*Connection, error) {
 	hash := access.hash()
 	if c := r.reuse(key, hash); c != nil {
 		c.renew(access.Token)
@@ -127,7 +127,7 @@ func (r *Registry) Open(key client.ObjectKey, access Access) (*Connection, error
 }
 
 // OpenLocal is Open for the cluster of the manager, with a configuration that acts as a ServiceAccount.
-func (r *Registry) OpenLocal(key client.ObjectKey, config *rest.Config) (*Connection, error) {
+func (r *Registry) OpenLocal(key types.NamespacedName, config *rest.Config) (*Connection, error) {
 	hash := "local " + config.Impersonate.UserName
 	if c := r.reuse(key, hash); c != nil {
 		return c, nil
@@ -140,7 +140,7 @@ func (r *Registry) OpenLocal(key client.ObjectKey, config *rest.Config) (*Connec
 	return c, nil
 }
 
-func (r *Registry) reuse(key client.ObjectKey, hash string) *Connection {
+func (r *Registry) reuse(key types.NamespacedName, hash string) *Connection {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	if e := r.entries[key]; e != nil && e.connection != nil && e.access == hash {
@@ -149,7 +149,7 @@ func (r *Registry) reuse(key client.ObjectKey, hash string) *Connection {
 	return nil
 }
 
-func (r *Registry) replace(key client.ObjectKey, c *Connection, hash string) {
+func (r *Registry) replace(key types.NamespacedName, c *Connection, hash string) {
 	r.mutex.Lock()
 	old := r.entries[key]
 	r.entries[key] = &entry{connection: c, access: hash, state: Connecting, problem: notConnected(key, Connecting)}
@@ -161,7 +161,7 @@ func (r *Registry) replace(key client.ObjectKey, c *Connection, hash string) {
 
 // Get returns the connection of a cluster if it is usable now, and otherwise a problem with reason NotConnected, at once. Callers do not
 // try again on their own: OnChange wakes them.
-func (r *Registry) Get(key client.ObjectKey) (*Connection, error) {
+func (r *Registry) Get(key types.NamespacedName) (*Connection, error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	e := r.entries[key]
@@ -176,7 +176,7 @@ func (r *Registry) Get(key client.ObjectKey) (*Connection, error) {
 }
 
 // State of a cluster's connection; empty for one that was never opened.
-func (r *Registry) State(key client.ObjectKey) State {
+func (r *Registry) State(key types.NamespacedName) State {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	if e := r.entries[key]; e != nil {
@@ -186,7 +186,7 @@ func (r *Registry) State(key client.ObjectKey) State {
 }
 
 // Succeeded records a probe that reached the same cluster as before.
-func (r *Registry) Succeeded(key client.ObjectKey) {
+func (r *Registry) Succeeded(key types.NamespacedName) {
 	r.set(key, func(e *entry) {
 		e.state = Connected
 		e.failures = 0
@@ -196,7 +196,7 @@ func (r *Registry) Succeeded(key client.ObjectKey) {
 
 // Failed records a probe that failed. Rejected credentials disconnect at once, and other failures after five in a row. The TCP connections
 // that no call uses are closed, so that the next call dials: those of a server that is frozen stay open for long.
-func (r *Registry) Failed(key client.ObjectKey, p *problem.Problem) {
+func (r *Registry) Failed(key types.NamespacedName, p *problem.Problem) {
 	var stale *Connection
 	r.set(key, func(e *entry) {
 		stale = e.connection
@@ -217,7 +217,7 @@ func (r *Registry) Failed(key client.ObjectKey, p *problem.Problem) {
 }
 
 // Invalid records that there can be no connection until the kubeconfig, or what refers to it, changes. The present one is closed.
-func (r *Registry) Invalid(key client.ObjectKey, p *problem.Problem) {
+func (r *Registry) Invalid(key types.NamespacedName, p *problem.Problem) {
 	r.mutex.Lock()
 	old := r.entries[key]
 	r.entries[key] = &entry{state: Invalid, problem: p}
@@ -231,7 +231,7 @@ func (r *Registry) Invalid(key client.ObjectKey, p *problem.Problem) {
 }
 
 // Drop the connection of a cluster that is gone or suspended.
-func (r *Registry) Drop(key client.ObjectKey) {
+func (r *Registry) Drop(key types.NamespacedName) {
 	r.mutex.Lock()
 	old := r.entries[key]
 	delete(r.entries, key)
@@ -246,7 +246,7 @@ func (r *Registry) Drop(key client.ObjectKey) {
 }
 
 // set changes an entry that has a connection, and wakes the waiters where it becomes usable or no longer is.
-func (r *Registry) set(key client.ObjectKey, change func(*entry)) {
+func (r *Registry) set(key types.NamespacedName, change func(*entry)) {
 	r.mutex.Lock()
 	e := r.entries[key]
 	if e == nil || e.connection == nil {
@@ -262,7 +262,7 @@ func (r *Registry) set(key client.ObjectKey, change func(*entry)) {
 	}
 }
 
-func (r *Registry) notify(key client.ObjectKey) {
+func (r *Registry) notify(key types.NamespacedName) {
 	r.mutex.Lock()
 	wake := r.wake
 	r.mutex.Unlock()
@@ -273,7 +273,7 @@ func (r *Registry) notify(key client.ObjectKey) {
 
 func usable(s State) bool { return s == Connected || s == Suspect }
 
-func notConnected(key client.ObjectKey, state State) *problem.Problem {
+func notConnected(key types.NamespacedName, state State) *problem.Problem {
 	if state == Connecting {
 		return problem.Waiting(v1alpha1.ReasonNotConnected, 0, "ManagedCluster %s is being connected", key)
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/apimachinery/pkg/types"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
@@ -21,7 +21,7 @@ import (
 const quick = 2 * time.Second
 
 // probe once, and record the result as the controller does.
-func probe(t *testing.T, r *Registry, key client.ObjectKey, access Access, timeout time.Duration) error {
+func probe(t *testing.T, r *Registry, key types.NamespacedName, access Access, timeout time.Duration) error {
 	t.Helper()
 	c, err := r.Open(key, access)
 	if err != nil {
@@ -41,9 +41,11 @@ func probe(t *testing.T, r *Registry, key client.ObjectKey, access Access, timeo
 }
 
 func TestAConnectionIsUsableBetweenItsFirstSuccessAndTheFifthFailure(t *testing.T) {
-	server, r, key := newFake(t), newTestRegistry(t), keyOf("prod")
-	var woken []client.ObjectKey
-	r.OnChange(func(key client.ObjectKey) { woken = append(woken, key) })
+	server := newFake(t)
+	r := newTestRegistry(t)
+	key := keyOf("prod")
+	var woken []types.NamespacedName
+	r.OnChange(func(key types.NamespacedName) { woken = append(woken, key) })
 	if _, err := r.Get(key); problem.As(err) == nil || problem.As(err).Reason != v1alpha1.ReasonNotConnected {
 		t.Errorf("a cluster that was never opened: %v", err)
 	}
@@ -84,7 +86,9 @@ func TestAConnectionIsUsableBetweenItsFirstSuccessAndTheFifthFailure(t *testing.
 }
 
 func TestRejectedCredentialsDisconnectAtOnceAndANewTokenReconnects(t *testing.T) {
-	server, r, key := newFake(t), newTestRegistry(t), keyOf("prod")
+	server := newFake(t)
+	r := newTestRegistry(t)
+	key := keyOf("prod")
 	server.set(func(w http.ResponseWriter, request *http.Request) {
 		if request.Header.Get("Authorization") != "Bearer token-2" {
 			w.WriteHeader(http.StatusUnauthorized)
@@ -105,7 +109,9 @@ func TestRejectedCredentialsDisconnectAtOnceAndANewTokenReconnects(t *testing.T)
 }
 
 func TestAThousandRotationsLeaveNothingBehind(t *testing.T) {
-	server, r, key := newFake(t), newTestRegistry(t), keyOf("prod")
+	server := newFake(t)
+	r := newTestRegistry(t)
+	key := keyOf("prod")
 	r.pingAfter = 100 * time.Millisecond // net/http keeps the memory of a closed connection until it would be pinged
 	rotate := func(n int) {
 		access := server.access(t, fmt.Sprintf("token-%d", n))
@@ -189,7 +195,9 @@ func call(t *testing.T, c *Connection, path string) {
 }
 
 func TestACallThatRunsOutlivesTheReplacementOfItsConnection(t *testing.T) {
-	server, r, key := newFake(t), newTestRegistry(t), keyOf("prod")
+	server := newFake(t)
+	r := newTestRegistry(t)
+	key := keyOf("prod")
 	began, proceed := make(chan struct{}), make(chan struct{})
 	if err := probe(t, r, key, server.access(t, "token-1"), quick); err != nil {
 		t.Fatal(err)
@@ -254,7 +262,8 @@ func TestAProbeSaysWhyThereIsNoCluster(t *testing.T) {
 		}, v1alpha1.ReasonUnauthorized, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, r := newFake(t), newTestRegistry(t)
+			server := newFake(t)
+			r := newTestRegistry(t)
 			server.set(func(w http.ResponseWriter, request *http.Request) { tc.handler(server, w, request) })
 			err := probe(t, r, keyOf("prod"), server.access(t, "s3cret-token"), quick)
 			p := problem.As(err)
@@ -280,7 +289,9 @@ func endless(_ *fake, w http.ResponseWriter, r *http.Request) {
 }
 
 func TestAnIdentityOfTheCertificateReplacesNoneByUID(t *testing.T) {
-	server, r, key := newFake(t), newTestRegistry(t), keyOf("prod")
+	server := newFake(t)
+	r := newTestRegistry(t)
+	key := keyOf("prod")
 	server.set(func(w http.ResponseWriter, request *http.Request) {
 		if request.URL.Path == identityPath {
 			w.WriteHeader(http.StatusForbidden)
@@ -310,7 +321,9 @@ func TestAnIdentityOfTheCertificateReplacesNoneByUID(t *testing.T) {
 		"another authority":       {weak.Identity, certificateIdentity + "0", false, false},
 		"nothing known as of yet": {"", "", true, true},
 	} {
-		if same, stronger := SameCluster(tc.before, tc.now), Stronger(tc.before, tc.now); same != tc.same || stronger != tc.stronger {
+		same := SameCluster(tc.before, tc.now)
+		stronger := Stronger(tc.before, tc.now)
+		if same != tc.same || stronger != tc.stronger {
 			t.Errorf("%s: same %v, stronger %v", name, same, stronger)
 		}
 	}

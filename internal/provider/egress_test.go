@@ -163,8 +163,7 @@ func TestAHostBehindAProxyIsResolvedAndJudgedFirst(t *testing.T) {
 	} {
 		before := requests.Load()
 		transport := &http.Transport{}
-		options := Options{Egress: egress, Limits: Limits{}.defaulted()}
-		viaProxy(transport, address, options)
+		egress.viaProxy(transport, address, Limits{}.defaulted().Timeout)
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+"/", nil)
 		if err != nil {
 			t.Fatal(err)

@@ -34,7 +34,7 @@ type Removal struct {
 	Replacement string
 }
 
-// Removed returns when Kubernetes removed, or will remove, an API version of a kind of its own. ok is false for one that stays, and for
+// Removed returns when Kubernetes removed, or will remove, an API version of a built-in kind. ok is false for one that stays, and for
 // kinds of others.
 func Removed(gvk schema.GroupVersionKind) (r Removal, ok bool) {
 	var object runtime.Object

@@ -37,8 +37,8 @@ type Tenant struct {
 	Events    *events.FakeRecorder
 }
 
-// New makes a namespace of its own on an API server.
-func New(t testing.TB, config *rest.Config) *Tenant {
+// Scheme has the types of Kubernetes and of this project.
+func Scheme(t testing.TB) *runtime.Scheme {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
@@ -46,7 +46,13 @@ func New(t testing.TB, config *rest.Config) *Tenant {
 			t.Fatal(err)
 		}
 	}
-	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
+	return scheme
+}
+
+// New makes a namespace of its own on an API server.
+func New(t testing.TB, config *rest.Config) *Tenant {
+	t.Helper()
+	c, err := client.NewWithWatch(config, client.Options{Scheme: Scheme(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

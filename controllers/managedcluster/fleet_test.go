@@ -1,0 +1,275 @@
+package managedcluster
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/environment"
+	"kubeops.io/kubeops/controllers/testsuite"
+	"kubeops.io/kubeops/internal/testkit"
+	"kubeops.io/kubeops/internal/testkit/tenant"
+)
+
+const (
+	fleetSize = 50
+	deadOnes  = 10
+	// observed is how long the fleet is watched with and without dead clusters.
+	observed = 20 * time.Second
+)
+
+// gate is a TCP proxy before an API server, as one of many clusters: it delays what passes, or holds it.
+type gate struct {
+	net.Listener
+	target string
+	delay  time.Duration
+	dead   atomic.Bool
+	// connections that were accepted.
+	accepted atomic.Int64
+
+	mutex sync.Mutex
+	open  []net.Conn
+}
+
+func newGate(t *testing.T, target string, delay time.Duration) *gate {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{Listener: listener, target: target, delay: delay}
+	go g.serve()
+	t.Cleanup(func() { _ = g.Close(); g.cut() })
+	return g
+}
+
+func (g *gate) serve() {
+	for {
+		from, err := g.Accept()
+		if err != nil {
+			return
+		}
+		g.accepted.Add(1)
+		g.keep(from)
+		go g.pass(from)
+	}
+}
+
+func (g *gate) pass(from net.Conn) {
+	to, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", g.target)
+	if err != nil {
+		_ = from.Close()
+		return
+	}
+	g.keep(to)
+	go g.copy(to, from)
+	g.copy(from, to)
+}
+
+// copy until one side ends. A dead cluster accepts everything and passes nothing on.
+func (g *gate) copy(to, from net.Conn) {
+	defer func() { _, _ = to.Close(), from.Close() }()
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 && !g.dead.Load() {
+			if g.delay > 0 {
+				<-time.After(g.delay)
+			}
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (g *gate) keep(c net.Conn) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	g.open = append(g.open, c)
+}
+
+func (g *gate) cut() {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	for _, c := range g.open {
+		_ = c.Close()
+	}
+}
+
+// fleet is 50 clusters of one manager that runs: one API server behind 50 gates.
+type fleet struct {
+	*tenant.Tenant
+	t     *testing.T
+	env   *environment.Environment
+	gates []*gate
+}
+
+func newFleet(t *testing.T) *fleet {
+	t.Helper()
+	remote := testkit.NewCluster(t)
+	n := tenant.New(t, realAPI)
+	n.Account()
+	f := &fleet{Tenant: n, t: t}
+	f.env = testsuite.StartManager(t, realAPI, Setup)
+	server, _, err := rest.DefaultServerUrlFor(remote.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range fleetSize {
+		g := newGate(t, server.Host, time.Duration(i)*time.Millisecond)
+		f.gates = append(f.gates, g)
+		config := rest.CopyConfig(remote.Config)
+		config.Host = (&url.URL{Scheme: "https", Host: g.Addr().String()}).String()
+		name := fmt.Sprintf("c%02d", i)
+		n.Grant(name)
+		n.Secret(name, "value", string(testkit.Kubeconfig(t, config)))
+		n.Create(&v1alpha1.ManagedCluster{ObjectMeta: n.Meta(name), Spec: v1alpha1.ManagedClusterSpec{
+			Kubeconfig: &v1alpha1.KubeconfigReference{SecretReference: v1alpha1.SecretReference{Name: name}},
+			Interval:   &metav1.Duration{Duration: 5 * time.Second}, Timeout: &metav1.Duration{Duration: 2 * time.Second},
+		}})
+	}
+	return f
+}
+
+// list the clusters by whether they should be dead.
+func (f *fleet) list() (healthy, dead []v1alpha1.ManagedCluster) {
+	f.t.Helper()
+	all := &v1alpha1.ManagedClusterList{}
+	if err := f.Client.List(f.t.Context(), all, client.InNamespace(f.Namespace)); err != nil {
+		f.t.Fatal(err)
+	}
+	slices.SortFunc(all.Items, func(a, b v1alpha1.ManagedCluster) int { return strings.Compare(a.Name, b.Name) })
+	for i, c := range all.Items {
+		if f.gates[i].dead.Load() {
+			dead = append(dead, c)
+		} else {
+			healthy = append(healthy, c)
+		}
+	}
+	return healthy, dead
+}
+
+// eventually is for 50 clusters what Eventually is for one.
+func (f *fleet) eventually(holds func() error) {
+	f.t.Helper()
+	deadline := time.After(3 * time.Minute)
+	for err := holds(); err != nil; err = holds() {
+		select {
+		case <-deadline:
+			f.t.Fatal(err)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func ready(c v1alpha1.ManagedCluster) *metav1.Condition {
+	return meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady)
+}
+
+// await the state of all clusters: healthy ones are Ready with an inventory, and dead ones are not.
+func (f *fleet) await() {
+	f.t.Helper()
+	f.eventually(func() error {
+		healthy, dead := f.list()
+		for _, c := range healthy {
+			if r := ready(c); r == nil || r.Status != metav1.ConditionTrue || c.Status.Inventory == nil {
+				return fmt.Errorf("%s: %+v", c.Name, r)
+			}
+		}
+		for _, c := range dead {
+			if r := ready(c); r == nil || r.Status != metav1.ConditionFalse || r.Reason != v1alpha1.ReasonTimeout {
+				return fmt.Errorf("%s is dead: %+v", c.Name, r)
+			}
+		}
+		return nil
+	})
+}
+
+// watch the healthy clusters for a while: none may leave Ready.
+func (f *fleet) watch(d time.Duration) {
+	f.t.Helper()
+	before, _ := f.list()
+	watcher, err := f.Client.Watch(f.t.Context(), &v1alpha1.ManagedClusterList{}, client.InNamespace(f.Namespace))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer watcher.Stop()
+	deadline := time.After(d)
+	names := map[string]bool{}
+	for _, c := range before {
+		names[c.Name] = true
+	}
+	for {
+		select {
+		case <-deadline:
+			return
+		case event := <-watcher.ResultChan():
+			c, ok := event.Object.(*v1alpha1.ManagedCluster)
+			if !ok || !names[c.Name] {
+				continue
+			}
+			if r := ready(*c); r == nil || r.Status != metav1.ConditionTrue {
+				f.t.Errorf("%s is healthy, and its condition is %+v", c.Name, r)
+			}
+		}
+	}
+}
+
+func TestTenDeadClustersOfFiftyDisturbNoOther(t *testing.T) {
+	f := newFleet(t)
+	f.await()
+	connections := func() (n int64) {
+		for _, g := range f.gates[deadOnes:] {
+			n += g.accepted.Load()
+		}
+		return n
+	}
+	before := connections()
+	for _, g := range f.gates[:deadOnes] {
+		g.dead.Store(true)
+	}
+	f.await()
+	f.watch(observed)
+	if more := connections() - before; more != 0 {
+		t.Errorf("the healthy clusters were connected again %d times", more)
+	}
+	for i := range deadOnes {
+		key := f.Key(fmt.Sprintf("c%02d", i))
+		f.Eventually(func() error {
+			if _, err := f.env.Clusters.Get(key); err == nil {
+				return fmt.Errorf("the connection of %s is still in use", key)
+			}
+			return nil
+		})
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	t.Logf("%d clusters, %d of them dead: %d MiB from the system, %d goroutines, %d connections", fleetSize, deadOnes, m.Sys>>20,
+		runtime.NumGoroutine(), f.env.Clusters.Count())
+	if m.Sys > 300<<20 {
+		t.Errorf("%d MiB", m.Sys>>20)
+	}
+	for _, g := range f.gates {
+		g.dead.Store(false)
+	}
+	f.await()
+}
