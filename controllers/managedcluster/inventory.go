@@ -71,10 +71,10 @@ func (l *inventories) reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1
 	conditions := scope.Conditions()
 	conditions.Keep(v1alpha1.ConditionAuthorized)
 	conditions.Keep(v1alpha1.ConditionInventoryReady)
-	connection, err := l.Clusters.Get(scope.Key())
-	if err != nil {
-		l.notConnected(scope)
-		return 0, nil // the registry wakes it
+	connection, notConnected := l.Clusters.Get(scope.Key())
+	if notConnected != nil {
+		l.notConnected(scope) // the registry wakes it
+		return 0, nil
 	}
 	l.authorize(ctx, scope, connection)
 	period := scope.Object.Spec.InventoryPeriod()

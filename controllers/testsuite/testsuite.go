@@ -83,7 +83,8 @@ func StartManager(t testing.TB, config *rest.Config, setup environment.Setup) *e
 	if err != nil {
 		t.Fatal(err)
 	}
-	env, err := environment.New(manager, environment.Settings{Metrics: prometheus.NewRegistry(), Egress: provider.Egress{AllowLoopback: true}})
+	settings := environment.Settings{Metrics: prometheus.NewRegistry(), Egress: provider.Egress{AllowLoopback: true}}
+	env, err := environment.New(manager, settings)
 	if err != nil {
 		t.Fatal(err)
 	}

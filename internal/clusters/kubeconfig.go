@@ -93,7 +93,8 @@ func ParseKubeconfig(content []byte, options KubeconfigOptions) (Access, error) 
 type kubeconfigParser struct{ options KubeconfigOptions }
 
 func (p kubeconfigParser) invalid(format string, args ...any) *problem.Problem {
-	return problem.UserError(v1alpha1.ReasonInvalidKubeconfig, nil, "the kubeconfig in %s %s", p.options.Source, fmt.Sprintf(format, args...))
+	what := fmt.Sprintf(format, args...)
+	return problem.UserError(v1alpha1.ReasonInvalidKubeconfig, nil, "the kubeconfig in %s %s", p.options.Source, what)
 }
 
 // refused is a field that is never used.

@@ -68,7 +68,8 @@ func BoundResponse(response *http.Response, limit int64, memory *ResponseShare) 
 		expected = response.ContentLength
 	}
 	response.Body = &bounded{
-		ReadCloser: response.Body, limit: limit, left: limit, free: uncounted, ctx: response.Request.Context(), lease: memory.open(expected),
+		ReadCloser: response.Body, limit: limit, left: limit, free: uncounted, ctx: response.Request.Context(),
+		lease: memory.open(expected),
 	}
 	return nil
 }

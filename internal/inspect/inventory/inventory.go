@@ -169,7 +169,8 @@ func apis(served collect.APIs) *v1alpha1.ClusterAPIs {
 		}
 		if old, ok := manifests.Removed(api.GroupVersionKind); ok && len(result.Deprecated) < maxDeprecated {
 			result.Deprecated = append(result.Deprecated, v1alpha1.ClusterAPIVersion{
-				APIVersion: api.GroupVersion().String(), Kind: api.Kind, RemovedIn: fmt.Sprintf("1.%d", old.Minor), Replacement: old.Replacement,
+				APIVersion: api.GroupVersion().String(), Kind: api.Kind, RemovedIn: fmt.Sprintf("1.%d", old.Minor),
+				Replacement: old.Replacement,
 			})
 		}
 	}
