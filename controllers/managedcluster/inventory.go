@@ -71,10 +71,9 @@ func (l *inventories) reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1
 	conditions := scope.Conditions()
 	conditions.Keep(v1alpha1.ConditionAuthorized)
 	conditions.Keep(v1alpha1.ConditionInventoryReady)
-	connection, notConnected := l.Clusters.Get(scope.Key())
-	if notConnected != nil {
-		l.notConnected(scope) // the registry wakes it
-		return 0, nil
+	connection := l.connection(scope)
+	if connection == nil {
+		return 0, nil // the registry wakes it
 	}
 	l.authorize(ctx, scope, connection)
 	period := scope.Object.Spec.InventoryPeriod()
@@ -87,11 +86,16 @@ func (l *inventories) reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1
 	return min(period, authorizationInterval), nil
 }
 
-// notConnected records that what the status says is old.
-func (l *inventories) notConnected(scope *kind.Scope[*v1alpha1.ManagedCluster]) {
+// connection to the cluster. Without one it is nil, and the conditions record that what the status says is old.
+func (l *inventories) connection(scope *kind.Scope[*v1alpha1.ManagedCluster]) *clusters.Connection {
+	connection, err := l.Clusters.Get(scope.Key())
+	if err == nil {
+		return connection
+	}
 	state := outcome.Unknown(v1alpha1.ReasonNotConnected, "there is no connection to the cluster; see Ready")
 	scope.Conditions().SetAuxiliary(v1alpha1.ConditionAuthorized, state)
 	scope.Conditions().SetAuxiliary(v1alpha1.ConditionInventoryReady, state)
+	return nil
 }
 
 // untilDue is the wait for the next inventory. It is due at once after a request, and once the cluster is connected again.
