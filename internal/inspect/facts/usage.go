@@ -35,6 +35,9 @@ type ContainerUsage struct {
 	// History is how long the container was observed, Pods the number of its Pods.
 	History time.Duration
 	Pods    int32
+	// Stopped is the time from the last sample of any Pod to the end of the window, if running Pods have no current samples;
+	// otherwise 0.
+	Stopped time.Duration
 }
 
 // NodeUsage is the usage of a node, by Pods and everything else.

@@ -23,6 +23,28 @@ func Duration(d time.Duration) string {
 	return text
 }
 
+// Span formats a long duration in its two largest units: 43 minutes, 5 hours, 3 days 4 hours. Less than a minute is "less than a minute".
+func Span(d time.Duration) string {
+	d = d.Round(time.Minute)
+	if d >= 24*time.Hour {
+		d = d.Round(time.Hour)
+	}
+	var parts []string
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		n := int(d / unit.length)
+		if d -= time.Duration(n) * unit.length; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, Plural(n, unit.name, unit.name+"s")))
+		}
+	}
+	if len(parts) == 0 {
+		return "less than a minute"
+	}
+	return strings.Join(parts, " ")
+}
+
 // Cores formats millicores as CPU quantities: 250m, 2, 1.5.
 func Cores(milli int64) string {
 	switch {

@@ -32,6 +32,8 @@ type filesystems struct {
 	used     string
 	matchers string
 	by       string
+	// from is what exports the metrics.
+	from string
 	// reserve is the share of the capacity that is not usable.
 	reserve float64
 }
@@ -39,13 +41,14 @@ type filesystems struct {
 func claimSpace() filesystems {
 	return filesystems{
 		what: facts.FillSpace, free: "kubelet_volume_stats_available_bytes", capacity: "kubelet_volume_stats_capacity_bytes",
-		by: claimLabels,
+		by: claimLabels, from: "the kubelets",
 	}
 }
 
 func claimInodes() filesystems {
 	return filesystems{
 		what: facts.FillInodes, free: "kubelet_volume_stats_inodes_free", capacity: "kubelet_volume_stats_inodes", by: claimLabels,
+		from: "the kubelets",
 	}
 }
 
@@ -60,7 +63,7 @@ const (
 func nodeSpace() filesystems {
 	return filesystems{
 		what: facts.FillSpace, free: "node_filesystem_avail_bytes", capacity: "node_filesystem_size_bytes", matchers: nodeMatchers,
-		by: nodeLabels, reserve: evictSpace,
+		by: nodeLabels, reserve: evictSpace, from: "node-exporter",
 	}
 }
 
@@ -68,7 +71,7 @@ func nodeInodes() filesystems {
 	return filesystems{
 		what: facts.FillInodes, free: "node_filesystem_files_free", capacity: "node_filesystem_files", matchers: nodeMatchers,
 		by:      nodeLabels,
-		reserve: evictInodes,
+		reserve: evictInodes, from: "node-exporter",
 	}
 }
 
@@ -77,7 +80,7 @@ func cadvisorSpace() filesystems {
 	return filesystems{
 		what: facts.FillSpace, used: "container_fs_usage_bytes", capacity: "container_fs_limit_bytes",
 		matchers: `id="/",device=~"/dev/.*",`,
-		by:       "node, nodename, kubernetes_node, instance, device", reserve: evictSpace,
+		by:       "node, nodename, kubernetes_node, instance, device", reserve: evictSpace, from: "the cAdvisor endpoint of the kubelets",
 	}
 }
 
@@ -95,7 +98,7 @@ func (r *reader) claims(ctx context.Context, names map[string]bool) []facts.Fill
 		return nil
 	}
 	if !names[claimSpace().free] {
-		r.missingMetric(claimSpace().free, "the kubelets", r.checksRequiring(facts.SourceClaimFill))
+		r.missingSamples(ctx, claimSpace().free, r.matcher("", nil), claimSpace().from, r.checksRequiring(facts.SourceClaimFill))
 		return nil
 	}
 	var fills []facts.Fill
@@ -128,7 +131,7 @@ func (r *reader) nodes(ctx context.Context, names map[string]bool) []facts.Fill 
 	if !names[nodeSpace().free] {
 		kinds = []filesystems{cadvisorSpace()}
 		if !names[cadvisorSpace().capacity] {
-			r.missingMetric(nodeSpace().free, "node-exporter, or the cAdvisor endpoint of the kubelets",
+			r.missingSamples(ctx, nodeSpace().free, nodeMatchers+r.matcher("", nil), "node-exporter, or the cAdvisor endpoint of the kubelets",
 				r.checksRequiring(facts.SourceNodeFill))
 			return nil
 		}
@@ -164,6 +167,12 @@ func (r *reader) disks(ctx context.Context, f filesystems, source facts.Source, 
 	capacities, ok := r.instant(ctx, what, checks, fmt.Sprintf("max by (%s) (%s{%s})", f.by, f.capacity, capacityMatchers))
 	if !ok {
 		return nil
+	}
+	if len(capacities) == 0 { // no such volumes, or samples that stopped less than an hour ago
+		if last, stopped := r.lastSample(ctx, f.capacity, capacityMatchers); stopped {
+			r.samplesStopped(f.capacity, f.from, last, checks)
+			return nil
+		}
 	}
 	series, ok := r.series(ctx, question{
 		what: what, checks: checks, namespace: namespace, within: within, step: stepFill,

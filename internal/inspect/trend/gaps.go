@@ -2,12 +2,17 @@ package trend
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/phrase"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/remedy"
 )
 
@@ -56,6 +61,49 @@ func (r *reader) missingMetric(metric, from string, checks []string) {
 		Message:     "The metrics backend has no metric " + metric + ".",
 		Remediation: remedy.Sprintf("Configure it to scrape %s.", from),
 	})
+}
+
+// missingSamples adds a gap for a metric without recent samples. It distinguishes one that is not collected from one whose samples
+// stopped, with one more query.
+func (r *reader) missingSamples(ctx context.Context, metric, matchers, from string, checks []string) {
+	if last, ok := r.lastSample(ctx, metric, matchers); ok {
+		r.samplesStopped(metric, from, last, checks)
+		return
+	}
+	r.missingMetric(metric, from, checks)
+}
+
+// samplesStopped adds a gap for a metric whose samples stopped.
+func (r *reader) samplesStopped(metric, from string, last time.Time, checks []string) {
+	r.gap(facts.Gap{
+		Source: "metrics: " + metric, Checks: checks, Reason: v1alpha1.GapIncomplete,
+		Message: fmt.Sprintf("Samples of %s stopped: the last one is %s before the end of the window, at %s.", metric,
+			phrase.Span(r.in.Graph.Now.Sub(last)), last.UTC().Format(time.RFC3339)),
+		Remediation: remedy.Sprintf("Check why the metrics backend no longer scrapes %s: the target's state (`up`), relabeling rules, and "+
+			"the remote write queue of the agent.", from),
+	})
+}
+
+// lastSample returns the time of the last sample of a metric in the last week, to ten minutes. A failed query is not a gap: the metric
+// is reported as missing.
+func (r *reader) lastSample(ctx context.Context, metric, matchers string) (time.Time, bool) {
+	if r.stopped {
+		return time.Time{}, false
+	}
+	found, err := r.in.Provider.Query(ctx, lastSampleOf(metric, matchers), r.in.Graph.Now.UTC())
+	if err != nil || len(found) == 0 {
+		return time.Time{}, false
+	}
+	seconds := found[0].Value
+	if !metrics.Usable(seconds) || seconds <= 0 || seconds > float64(r.in.Graph.Now.Unix()) {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(seconds), 0), true
+}
+
+// lastSampleOf is the query for the last sample of a metric; matchers may end in a comma.
+func lastSampleOf(metric, matchers string) string {
+	return fmt.Sprintf("max(max_over_time((timestamp(%s{%s}))[1w:10m]))", metric, trim(matchers))
 }
 
 // gap adds a gap, or adds its checks to an identical one.

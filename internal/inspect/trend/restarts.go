@@ -32,7 +32,7 @@ const (
 func (r *reader) restarts(ctx context.Context, names map[string]bool) []facts.Anomaly {
 	const what = "container restarts"
 	if !names[restartsMetric] {
-		r.missingMetric(restartsMetric, "kube-state-metrics", r.checksRequiring(facts.SourceRestarts))
+		r.missingSamples(ctx, restartsMetric, r.matcher("", nil), "kube-state-metrics", r.checksRequiring(facts.SourceRestarts))
 		return nil
 	}
 	within := r.scope.Within(scope.Workloads()...)

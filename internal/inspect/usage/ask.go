@@ -31,6 +31,8 @@ type reader struct {
 	// parts are the namespaces of each part of a query, as split by previous queries; a nil element means all. There are none if there is
 	// nothing to read.
 	parts [][]string
+	// first are the namespaces in which discovery counted; nil means all.
+	first []string
 	// weight of each namespace: its number of Pods.
 	weight map[string]int
 	// queries sent, and how many of them timed out.
@@ -200,6 +202,8 @@ func (r *reader) halves(part []string) [][]string {
 type discovered struct {
 	names                     names
 	throttling, owners, nodes bool
+	// current is the number of containers with current samples in the first part of the namespaces.
+	current float64
 }
 
 // discover queries which metrics exist.
@@ -208,6 +212,7 @@ func (r *reader) discover(ctx context.Context) (known discovered, ok bool) {
 	if len(r.parts) > 0 {
 		within = r.parts[0]
 	}
+	r.first = within
 	vector, err := r.query(ctx, discovery(r.in.Options.MatchLabels, within))
 	if err != nil {
 		r.stops(err)
@@ -219,9 +224,11 @@ func (r *reader) discover(ctx context.Context) (known discovered, ok bool) {
 		switch sample.Labels[mark] {
 		case markNew:
 			known.names = names{"pod", "container"}
+			known.current = sample.Value
 		case markOld:
 			if known.names.pod == "" {
 				known.names = names{"pod_name", "container_name"}
+				known.current = sample.Value
 			}
 		case markThrottling:
 			known.throttling = true

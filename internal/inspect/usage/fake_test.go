@@ -35,6 +35,10 @@ type fake struct {
 	// fails returns errors by prefix of the expression.
 	fails   map[string]error
 	queries []string
+	// ended are the times of the last samples of containers without current ones, by Pod/container, before the time of the graph.
+	ended map[string]time.Duration
+	// last is the time since the last sample of a metric that lacks current ones, by a part of its selector.
+	last map[string]time.Duration
 }
 
 func (f *fake) Query(_ context.Context, expression string, at time.Time) (metrics.Vector, error) {
@@ -54,8 +58,16 @@ func (f *fake) Query(_ context.Context, expression string, at time.Time) (metric
 	if strings.HasPrefix(expression, "label_replace(") {
 		return f.discovery(), nil
 	}
-	if strings.Contains(expression, `id="/"`) {
+	if strings.Contains(expression, `id="/"`) && !strings.Contains(expression, "timestamp(") {
 		return f.nodes, nil
+	}
+	if strings.HasPrefix(expression, "max(max_over_time((timestamp(") {
+		for selector, ago := range f.last {
+			if strings.Contains(expression, selector) {
+				return metrics.Vector{{Value: float64(at.Add(-ago).Unix())}}, nil
+			}
+		}
+		return nil, nil
 	}
 	value := f.column(expression)
 	within := f.within(expression)
@@ -93,7 +105,11 @@ func (f *fake) discovery() metrics.Vector {
 	}
 	for _, m := range []string{name, markThrottling, markOwners, markNodes} {
 		if !strings.Contains(strings.Join(f.lacks, " "), m) {
-			vector = append(vector, metrics.Sample{Labels: metrics.Labels{mark: m}, Value: 5})
+			value := 5.0
+			if m == name {
+				value = float64(len(f.rows) - len(f.ended))
+			}
+			vector = append(vector, metrics.Sample{Labels: metrics.Labels{mark: m}, Value: value})
 		}
 	}
 	return vector
@@ -114,6 +130,12 @@ func (f *fake) column(expression string) func(row) float64 {
 		value  func(row) float64
 	}{
 		{"count_over_time((max" + by + "container_memory_working_set_bytes{", func(r row) float64 { return r.lives }},
+		{"max" + by + "max_over_time((timestamp(container_memory_working_set_bytes{", func(r row) float64 {
+			if ago, ok := f.ended[r.pod+"/"+r.container]; ok {
+				return float64(testkit.Now().Add(-ago).Unix())
+			}
+			return -1
+		}},
 		{"quantile_over_time(0.95,(max" + by + "rate(container_cpu_usage_seconds_total{", func(r row) float64 { return r.cpu }},
 		{"max_over_time((max" + by + "rate(container_cpu_usage_seconds_total{", func(r row) float64 { return r.peak }},
 		{"max" + by + "max_over_time(container_memory_working_set_bytes{", func(r row) float64 { return r.memory }},

@@ -56,19 +56,6 @@ func (r *reader) addToLastGap(ids []string) {
 	}
 }
 
-// missingMetric adds a gap for a metric that is not collected.
-func (r *reader) missingMetric(metric string, ids []string) {
-	labels := ""
-	if len(r.in.Options.MatchLabels) > 0 {
-		labels = " and with the labels of spec.usage.matchLabels"
-	}
-	r.gap(facts.Gap{
-		Source: "metrics: " + strings.Fields(metric)[0], Checks: distinct(ids), Reason: v1alpha1.GapNotServed,
-		Message:     "The metrics backend has no metric " + metric + labels + ".",
-		Remediation: "Configure it to scrape /metrics/cadvisor of the kubelets and to keep these labels.",
-	})
-}
-
 // addHistoryGap adds a gap for workloads that have run for longer than a day but have too short a history to evaluate their size.
 func (r *reader) addHistoryGap(used *facts.Usage) {
 	g := r.in.Graph
@@ -78,7 +65,7 @@ func (r *reader) addHistoryGap(used *facts.Usage) {
 	}
 	seen := map[facts.Ref]bool{}
 	for i := range used.Containers {
-		if c := &used.Containers[i]; c.History >= MinHistory {
+		if c := &used.Containers[i]; c.History >= MinHistory || c.Stopped > 0 { // see addStoppedGap
 			seen[c.Workload] = true
 		}
 	}

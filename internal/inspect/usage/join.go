@@ -28,9 +28,10 @@ type target struct {
 // entry is the series of one container of one Pod.
 type entry struct {
 	target int32
-	// life in steps. counted: long enough to show more than the startup. live: the Pod exists.
-	life          float32
-	counted, live bool
+	// life in steps. counted: long enough to show more than the startup. live: the Pod exists. running: the container runs, so there
+	// should be current samples.
+	life                   float32
+	counted, live, running bool
 }
 
 // accumulated is the result for a container so far.
@@ -96,7 +97,7 @@ func (x *index) add(s seen, workload facts.Ref, live bool) {
 	if _, twice := x.entries[string(x.keyOf(s.namespace, s.pod, s.container))]; twice {
 		return
 	}
-	x.entries[string(x.key)] = entry{target: at, life: s.life, live: live}
+	x.entries[string(x.key)] = entry{target: at, life: s.life, live: live, running: live && x.owners.runs(s)}
 	c := &x.containers[at]
 	c.Pods++
 	c.sum += s.life

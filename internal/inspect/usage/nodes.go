@@ -16,7 +16,10 @@ func (r *reader) nodes(ctx context.Context, known discovered) []facts.NodeUsage 
 		return nil
 	}
 	if !known.nodes {
-		r.missingMetric(`container_memory_working_set_bytes with id="/"`, checks)
+		r.missingMetric(ctx, missing{
+			metric: "container_memory_working_set_bytes", having: `with id="/"`, checks: checks,
+			selector: "container_memory_working_set_bytes{" + matching(r.in.Options.MatchLabels) + `id="/"}`,
+		})
 		return nil
 	}
 	q := templates{match: r.in.Options.MatchLabels}

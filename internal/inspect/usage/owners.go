@@ -2,6 +2,7 @@ package usage
 
 import (
 	"strings"
+	"time"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/scope"
@@ -47,6 +48,25 @@ func (o *owners) ofPod(namespace, pod string) (facts.Ref, bool) {
 		return facts.Ref{}, false
 	}
 	return o.graph.TopOwner(ref), true
+}
+
+// scraped is how long a container runs until it surely has samples.
+const scraped = 10 * time.Minute
+
+// runs reports whether a container of a Pod in the graph has run long enough to have current samples.
+func (o *owners) runs(s seen) bool {
+	pod, ok := facts.Lookup[*facts.PodNode](o.graph, facts.Ref{Kind: facts.Pod, Namespace: s.namespace, Name: s.pod})
+	if !ok {
+		return false
+	}
+	for _, containers := range [][]facts.Container{pod.Containers, pod.InitContainers} {
+		for i := range containers {
+			if c := &containers[i]; c.Name == s.container {
+				return c.State.Status == facts.StateRunning && o.graph.Now.Sub(c.State.Started) > scraped
+			}
+		}
+	}
+	return false
 }
 
 // record stores the owner of a Pod from kube-state-metrics. If that controller is gone too, its own owner follows from its name.

@@ -106,6 +106,18 @@ func (t templates) lives(more string) string {
 	return "count_over_time(" + t.over(t.by("max", t.containers("container_memory_working_set_bytes", more)), t.lifeStep()) + ")"
 }
 
+// ended returns the times of the last samples, in seconds since 1970, of containers that have samples in the window but no current one. A
+// subquery finds them to the step.
+func (t templates) ended(more string) string {
+	series := t.containers("container_memory_working_set_bytes", more)
+	return fmt.Sprintf("%s unless %s", t.by("max", "max_over_time("+t.over("timestamp("+series+")", t.step())+")"), t.by("count", series))
+}
+
+// lastSample returns the time of the last sample in the window of any of the series, in seconds since 1970.
+func (t templates) lastSample(selector string) string {
+	return "max(max_over_time(" + t.over("timestamp("+selector+")", t.step()) + "))"
+}
+
 // throttled is the share of periods in which the limit was reached, computed like the alert CPUThrottlingHigh of kubernetes-mixin.
 // The server only returns relevant values.
 func (t templates) throttled(more string) string {
@@ -159,8 +171,10 @@ func discovery(match map[string]string, namespaces []string) string {
 	}
 	var parts []string
 	for _, p := range []struct{ mark, selector string }{
-		{markNew, fmt.Sprintf(`container_memory_working_set_bytes{%spod!="",container!=""}`, within)},
-		{markOld, fmt.Sprintf(`container_memory_working_set_bytes{%spod_name!="",container_name!=""}`, within)},
+		// A container has several series if several servers scrape it.
+		{markNew, fmt.Sprintf(`count by (namespace,pod,container) (container_memory_working_set_bytes{%spod!="",container!=""})`, within)},
+		{markOld, fmt.Sprintf(`count by (namespace,pod_name,container_name) (container_memory_working_set_bytes{%spod_name!="",`+
+			`container_name!=""})`, within)},
 		{markThrottling, fmt.Sprintf(`container_cpu_cfs_periods_total{%s}`, strings.TrimSuffix(within, ","))},
 		{markOwners, fmt.Sprintf(`kube_pod_owner{%sowner_is_controller="true"}`, owners)},
 		{markNodes, fmt.Sprintf(`container_memory_working_set_bytes{%sid="/"}`, all)},

@@ -75,6 +75,7 @@ func Collect(ctx context.Context, in Input) []facts.Gap {
 		used.Nodes = r.nodes(ctx, known)
 	}
 	in.Graph.SetUsage(used)
+	r.addStoppedGap(used)
 	r.addHistoryGap(used)
 	return r.gaps
 }
@@ -91,13 +92,17 @@ func (r *reader) containers(ctx context.Context, known discovered) bool {
 	}
 	all := r.checksRequiring(facts.SourceUsage, facts.SourceThrottling)
 	if known.names.pod == "" {
-		r.missingMetric("container_memory_working_set_bytes with the labels namespace, pod and container", all)
+		r.missingMetric(ctx, missing{
+			metric: "container_memory_working_set_bytes", having: "with the labels namespace, pod and container",
+			selector: r.selector("container_memory_working_set_bytes", `container!=""`), checks: all,
+		})
 		return false
 	}
 	q := templates{names: known.names, match: r.in.Options.MatchLabels, window: r.in.Options.Window}
 	if !r.lives(ctx, q, known.owners, all) {
 		return false
 	}
+	r.findStopped(ctx, q, known, all)
 	if len(usage) > 0 {
 		cpu := r.setEach(ctx, question{what: "CPU usage", checks: usage, expression: q.cpu}, setCPU)
 		peak := r.setEach(ctx, question{what: "CPU peaks", checks: usage, expression: q.cpuPeak}, setCPUPeak)
@@ -114,7 +119,9 @@ func (r *reader) containers(ctx context.Context, known discovered) bool {
 				r.in.Graph.Provide(facts.SourceThrottling)
 			}
 		case r.limited():
-			r.missingMetric("container_cpu_cfs_periods_total", throttling)
+			r.missingMetric(ctx, missing{
+				metric: "container_cpu_cfs_periods_total", selector: r.selector("container_cpu_cfs_periods_total", ""), checks: throttling,
+			})
 		default: // without a CPU limit in the cluster, nothing is throttled
 			r.in.Graph.Provide(facts.SourceThrottling)
 		}

@@ -189,16 +189,16 @@ func TestFailuresAreGaps(t *testing.T) {
 			want:  []string{"metrics: CPU usage Unavailable [node size throttled]"}, queries: 3,
 		},
 		"slow all the time": {
-			fails: map[string]error{"by (": problem.Retrying(v1alpha1.ReasonTimeout, nil, "server did not answer in time")},
+			fails: map[string]error{"(max by (": problem.Retrying(v1alpha1.ReasonTimeout, nil, "server did not answer in time")},
 			want:  []string{"metrics: containers TimedOut [node size throttled]"},
 			// discovery, all, then the first of two halves, which is the third timeout
 			queries: 4,
 		},
 		"no cAdvisor": {
 			lacks: []string{markNew, markNodes, markThrottling},
-			want:  []string{"metrics: container_memory_working_set_bytes NotServed [size throttled]", "metrics: container_memory_working_set_bytes NotServed [node]"}, queries: 1,
+			want:  []string{"metrics: container_memory_working_set_bytes NotServed [size throttled]", "metrics: container_memory_working_set_bytes NotServed [node]"}, queries: 3,
 		},
-		"throttling is dropped": {lacks: []string{markThrottling}, want: []string{"metrics: container_cpu_cfs_periods_total NotServed [throttled]"}, queries: 8},
+		"throttling is dropped": {lacks: []string{markThrottling}, want: []string{"metrics: container_cpu_cfs_periods_total NotServed [throttled]"}, queries: 9},
 		"one query is too much even in parts": {
 			fails: map[string]error{"container_memory_rss": problem.UserError(v1alpha1.ReasonBudgetExceeded, nil, "too many")},
 			want:  []string{"metrics: memory without cache Incomplete [size]"}, queries: 12,

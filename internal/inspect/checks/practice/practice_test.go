@@ -34,8 +34,15 @@ func TestContainersWithoutRequestsOrLimitsAreReported(t *testing.T) {
 			"resources: {requests: {cpu: 1}}, "+checktest.APIContainer(""))},
 		"one resource is missing": {ID: "container-requests-missing", Documents: checktest.WorkloadWith("DaemonSet", "cart", "",
 			checktest.APIContainer(", resources: {requests: {cpu: 1}}")), Want: []string{
-			"low DaemonSet/shop/cart: DaemonSet cart has incomplete requests: container api does not request CPU or memory.",
+			"low DaemonSet/shop/cart: DaemonSet cart has incomplete requests: container api does not request memory.",
 			"  spec: container api requests no memory"}},
+		"each container misses another resource": {ID: "container-requests-missing", Documents: checktest.WorkloadWith("DaemonSet", "cart",
+			"", "containers: [{name: a, image: i, resources: {requests: {cpu: 1}}}, {name: b, image: i, resources: {requests: {memory: "+
+				"1Gi}}}, {name: c, image: i}, {name: d, image: i, resources: {limits: {cpu: 1}}}]"), Want: []string{
+			"low DaemonSet/shop/cart: DaemonSet cart has incomplete requests: containers a, d do not request memory; container b does " +
+				"not request CPU; container c does not request CPU or memory.",
+			"  spec: container a requests no memory", "  spec: container b requests no CPU",
+			"  spec: container c requests no CPU and no memory", "  spec: container d requests no memory"}},
 		"a whole Pod without any is qos-best-effort": {ID: "container-requests-missing", Documents: nothing},
 		"both are there": {ID: "container-requests-missing", Documents: checktest.WorkloadWith("Deployment", "cart", "",
 			checktest.APIContainer(", resources: {requests: {cpu: 1}, limits: {memory: 1Gi}}"))},

@@ -113,34 +113,50 @@ func requestsMissing(g *facts.Graph, _ check.Params) []check.Finding {
 			continue
 		}
 		d := filled[template.Owner.Namespace]
-		var names []string
+		var lacking []string // in the order of the containers
+		containers := map[string][]string{}
 		var evidence []check.Evidence
 		for _, c := range template.Running() {
-			var missing []string
-			if !podtemplate.HasRequest(&c.Resources, corev1.ResourceCPU) &&
-				!podtemplate.HasRequest(template.Lean.Resources, corev1.ResourceCPU) &&
-				!d.CPURequest {
-				missing = append(missing, "CPU")
+			missing := missingRequests(template, c, d)
+			if len(missing) == 0 {
+				continue
 			}
-			if !podtemplate.HasRequest(&c.Resources, corev1.ResourceMemory) &&
-				!podtemplate.HasRequest(template.Lean.Resources, corev1.ResourceMemory) &&
-				!d.MemoryRequest {
-				missing = append(missing, "memory")
+			what := strings.Join(missing, " or ")
+			if containers[what] == nil {
+				lacking = append(lacking, what)
 			}
-			if len(missing) > 0 {
-				names = append(names, c.Name)
-				evidence = append(evidence, check.FromSpec("container %s requests no %s", c.Name, strings.Join(missing, " and no ")))
-			}
+			containers[what] = append(containers[what], c.Name)
+			evidence = append(evidence, check.FromSpec("container %s requests no %s", c.Name, strings.Join(missing, " and no ")))
 		}
-		if len(names) > 0 {
-			findings = append(findings, check.Finding{
-				Object: template.Owner, Evidence: evidence,
-				Message: fmt.Sprintf("%s has incomplete requests: %s %s CPU or memory.", template.Name(), phrase.Containers(names),
-					phrase.Plural(len(names), "does not request", "do not request")),
-			})
+		if len(lacking) == 0 {
+			continue
 		}
+		parts := make([]string, 0, len(lacking))
+		for _, what := range lacking {
+			names := containers[what]
+			parts = append(parts, phrase.Containers(names)+phrase.Plural(len(names), " does not request ", " do not request ")+what)
+		}
+		findings = append(findings, check.Finding{
+			Object: template.Owner, Evidence: evidence,
+			Message: fmt.Sprintf("%s has incomplete requests: %s.", template.Name(), strings.Join(parts, "; ")),
+		})
 	}
 	return findings
+}
+
+// missingRequests names the resources that a container does not request, and that neither its Pod nor a default of the namespace sets.
+func missingRequests(template podtemplate.Template, c *corev1.Container, d podtemplate.Defaults) []string {
+	requested := func(name corev1.ResourceName) bool {
+		return podtemplate.HasRequest(&c.Resources, name) || podtemplate.HasRequest(template.Lean.Resources, name)
+	}
+	var missing []string
+	if !d.CPURequest && !requested(corev1.ResourceCPU) {
+		missing = append(missing, "CPU")
+	}
+	if !d.MemoryRequest && !requested(corev1.ResourceMemory) {
+		missing = append(missing, "memory")
+	}
+	return missing
 }
 
 func memoryLimitMissing(g *facts.Graph, _ check.Params) []check.Finding {

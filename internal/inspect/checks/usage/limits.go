@@ -58,21 +58,23 @@ func limitSizeChecks() []check.Check {
 }
 
 func memoryNearLimit(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
+	return perWorkload(g, func(sized *sizedContainer) (advice, bool) {
 		limit := float64(sized.memoryLimit)
 		if limit <= 0 || float64(sized.used.MemoryNow) < near*limit ||
 			(sized.used.Resident >= 0 && float64(sized.used.Resident) < resident*limit) ||
 			sized.used.History < time.Hour ||
 			(!sized.killed.IsZero() && !g.OlderThan(sized.killed, p.RecentWindow)) {
-			return nil, "", false
+			return advice{}, false
 		}
 		evidence := []check.Evidence{
 			check.FromSpec("container %s has a memory limit of %s", sized.container.Name, phrase.Bytes(sized.memoryLimit)),
-			check.FromMetric("container %s used %s of memory at its peak (container_memory_working_set_bytes)", sized.container.Name,
-				phrase.Bytes(int64(sized.used.MemoryNow))),
+			check.FromMetric("container %s used %s of memory at its peak, %s (container_memory_working_set_bytes)", sized.container.Name,
+				phrase.Bytes(int64(sized.used.MemoryNow)), sized.history(g.Usage().Window)),
 		}
 		raised := max(sizing.Limit(float64(sized.used.MemoryNow), sized.killedAt, p.Margins.Memory), sized.memoryLimit)
-		return append(evidence, sized.killEvidence()...), sized.set(remedy.Command("--limits=memory=%s", binary(raised))), true
+		return advice{
+			evidence: append(evidence, sized.killEvidence()...), command: sized.set(remedy.Command("--limits=memory=%s", binary(raised))),
+		}, true
 	}, func(sized *sizedContainer, _ []*sizedContainer, names string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("%s has used more than 90 %% of its memory limit, in %s: at the limit it is OOM-killed.", sized.Name(),
@@ -83,11 +85,11 @@ func memoryNearLimit(g *facts.Graph, p check.Params) []check.Finding {
 }
 
 func throttled(g *facts.Graph, _ check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
+	return perWorkload(g, func(sized *sizedContainer) (advice, bool) {
 		limit := float64(sized.cpuLimit) / 1000
 		if limit <= 0 || sized.used.Throttled < throttledSome ||
 			(sized.used.CPU >= 0 && float64(max(sized.used.CPU, sized.used.CPUPeak)) < busy*limit) {
-			return nil, "", false
+			return advice{}, false
 		}
 		raised := sizing.CPU(limit*1.5, 0)
 		if sized.used.Throttled >= throttledOften {
@@ -95,16 +97,13 @@ func throttled(g *facts.Graph, _ check.Params) []check.Finding {
 		}
 		evidence := []check.Evidence{
 			check.FromSpec("container %s has a CPU limit of %s", sized.container.Name, phrase.Cores(sized.cpuLimit)),
-			check.FromMetric(
-				"throttled in %.0f %% of the periods of the last day (container_cpu_cfs_throttled_periods_total / "+
-					"container_cpu_cfs_periods_total)",
-				sized.used.Throttled*100,
-			),
+			check.FromMetric("throttled in %.0f %% of the periods %s (container_cpu_cfs_throttled_periods_total / "+
+				"container_cpu_cfs_periods_total)", sized.used.Throttled*100, sized.history(day)),
 		}
 		if sized.used.CPU >= 0 {
 			evidence = append(evidence, sized.cpuEvidence(g))
 		}
-		return evidence, sized.set(remedy.Command("--limits=cpu=%s", millicores(raised))), true
+		return advice{evidence: evidence, command: sized.set(remedy.Command("--limits=cpu=%s", millicores(raised)))}, true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		f := check.Finding{
 			Message: fmt.Sprintf("%s is throttled by its CPU limit in more than a quarter of its CFS periods, in %s.", sized.Name(),

@@ -2,6 +2,7 @@ package usage
 
 import (
 	"fmt"
+	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
@@ -29,10 +30,11 @@ const (
 const sizeNote = " The recommendation is the 95th percentile of CPU and the peak of memory of the busiest Pod within spec.usage.window " +
 	"(7 days), plus the margins of spec.usage (15 %), and for memory at least 1.2 times a limit at which a Pod was OOM-killed. " +
 	"Containers with less than a day of history, Jobs, workloads sized by a VerticalPodAutoscaler, and resources whose utilization " +
-	"scales a HorizontalPodAutoscaler are not reported." + check.SystemNamespacesNote
+	"scales a HorizontalPodAutoscaler are not reported. The evidence states the history of the numbers, and warns of requests that fit " +
+	"no node." + check.SystemNamespacesNote
 
 func requestSizeChecks() []check.Check {
-	uses := append(facts.WorkloadKinds(), facts.CronJob, facts.HPA, facts.VPA, facts.LimitRange)
+	uses := append(facts.WorkloadKinds(), facts.CronJob, facts.HPA, facts.VPA, facts.LimitRange, facts.Node)
 	needs := []facts.Kind{facts.Pod}
 	sources := []facts.Source{facts.SourceUsage}
 	return []check.Check{
@@ -122,7 +124,7 @@ func (sized *sizedContainer) lowerCPU(p check.Params) int64 {
 }
 
 func cpuTooHigh(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
+	return perWorkload(g, func(sized *sizedContainer) (advice, bool) {
 		need := sized.lowerCPU(p)
 		spare := sized.cpuRequest - need
 		if sized.used.CPU < 0 || !sized.proven() || sized.Workload == nil || sized.cpuScaled ||
@@ -130,19 +132,15 @@ func cpuTooHigh(g *facts.Graph, p check.Params) []check.Finding {
 			need*4 > sized.cpuRequest*3 ||
 			spare < minSpareCPU ||
 			spare*sized.pods < minSpareCPUAll {
-			return nil, "", false
+			return advice{}, false
 		}
-		return []check.Evidence{
-			check.FromSpec(
-				"container %s requests %s CPU in each of %s",
-				sized.container.Name,
-				phrase.Cores(sized.cpuRequest),
-				podCount(int32(sized.pods)),
-			), //nolint:gosec // came from an int32
+		return advice{cpu: need, command: sized.set(remedy.Command("--requests=cpu=%s", millicores(need))), evidence: []check.Evidence{
+			check.FromSpec("container %s requests %s CPU in each of %s", sized.container.Name, phrase.Cores(sized.cpuRequest),
+				podCount(int32(sized.pods))), //nolint:gosec // came from an int32
 			sized.cpuEvidence(g),
 			check.FromMetric("recommended: %s with a margin of %d %%; this frees %s CPU%s", phrase.Cores(need), p.Margins.CPU,
 				phrase.Cores(spare*sized.pods), saves(p.Prices, p.Prices.Core, spare*sized.pods, 0)),
-		}, sized.set(remedy.Command("--requests=cpu=%s", millicores(need))), true
+		}}, true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("%s requests %s the CPU that it needs, in %s.", sized.Name(),
@@ -153,28 +151,27 @@ func cpuTooHigh(g *facts.Graph, p check.Params) []check.Finding {
 }
 
 func memoryTooHigh(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
+	return perWorkload(g, func(sized *sizedContainer) (advice, bool) {
 		need := sized.memoryNeed(p)
 		spare := sized.memoryRequest - need
 		if sized.used.Memory < 0 || !sized.proven() || sized.Workload == nil || sized.memoryScaled ||
 			float64(need) > float64(sized.memoryRequest)*3/4 ||
 			spare < minSpareMemory ||
 			float64(spare)*float64(sized.pods) < minSpareMemoryAll {
-			return nil, "", false
+			return advice{}, false
 		}
 		all := int64(float64(spare) * float64(sized.pods))
 		evidence := []check.Evidence{
-			check.FromSpec(
-				"container %s requests %s of memory in each of %s",
-				sized.container.Name,
-				phrase.Bytes(sized.memoryRequest),
-				podCount(int32(sized.pods)),
-			), //nolint:gosec // came from an int32
+			check.FromSpec("container %s requests %s of memory in each of %s", sized.container.Name, phrase.Bytes(sized.memoryRequest),
+				podCount(int32(sized.pods))), //nolint:gosec // came from an int32
 			sized.memoryEvidence(g),
 			check.FromMetric("recommended: %s with a margin of %d %%; this frees %s%s", phrase.Bytes(need), p.Margins.Memory,
 				phrase.Bytes(all), saves(p.Prices, p.Prices.GiB, 0, all)),
 		}
-		return append(evidence, sized.killEvidence()...), sized.set(remedy.Command("--requests=memory=%s", binary(need))), true
+		return advice{
+			memory: need, command: sized.set(remedy.Command("--requests=memory=%s", binary(need))),
+			evidence: append(evidence, sized.killEvidence()...),
+		}, true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("%s requests %s the memory that it needs, in %s.", sized.Name(),
@@ -212,20 +209,20 @@ func (sized *sizedContainer) killEvidence() []check.Evidence {
 }
 
 func cpuTooLow(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
+	return perWorkload(g, func(sized *sizedContainer) (advice, bool) {
 		used := milli(sized.used.CPU)
 		if !sized.proven() || sized.Workload == nil || sized.cpuScaled || sized.cpuRequest <= 0 || used*4 <= sized.cpuRequest*5 ||
 			used-sized.cpuRequest < minExcessCPU {
-			return nil, "", false
+			return advice{}, false
 		}
 		need := sized.cpuNeed(p)
 		if sized.cpuLimit > 0 {
 			need = min(need, sized.cpuLimit)
 		}
-		return []check.Evidence{
+		return advice{cpu: need, command: sized.set(remedy.Command("--requests=cpu=%s", millicores(need))), evidence: []check.Evidence{
 			check.FromSpec("container %s requests %s CPU", sized.container.Name, phrase.Cores(sized.cpuRequest)), sized.cpuEvidence(g),
 			check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU),
-		}, sized.set(remedy.Command("--requests=cpu=%s", millicores(need))), true
+		}}, true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("%s uses %s CPU than it requests, in %s: on a busy node it slows down.", sized.Name(),
@@ -243,13 +240,13 @@ func surplus(of []*sizedContainer, relation func(*sizedContainer) (more, less in
 }
 
 func memoryTooLow(g *facts.Graph, p check.Params) []check.Finding {
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
+	return perWorkload(g, func(sized *sizedContainer) (advice, bool) {
 		used := int64(sized.used.Memory)
 		if !(sized.proven() || sized.Owner.Kind == facts.CronJob && sized.used.Pods >= enoughRuns) || sized.memoryScaled ||
 			sized.memoryRequest <= 0 ||
 			float64(used) <= float64(sized.memoryRequest)*5/4 ||
 			used-sized.memoryRequest < minExcessMemory {
-			return nil, "", false
+			return advice{}, false
 		}
 		need := sized.memoryNeed(p)
 		flags := remedy.Command("--requests=memory=%s", binary(need))
@@ -262,7 +259,7 @@ func memoryTooLow(g *facts.Graph, p check.Params) []check.Finding {
 				phrase.Bytes(sized.memoryRequest)), sized.memoryEvidence(g),
 			check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory),
 		}
-		return append(evidence, sized.killEvidence()...), sized.set(flags), true
+		return advice{memory: need, command: sized.set(flags), evidence: append(evidence, sized.killEvidence()...)}, true
 	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
 		return check.Finding{
 			Message: fmt.Sprintf("%s uses %s memory than it requests, in %s: its Pods are among the first to be evicted.", sized.Name(),
@@ -276,30 +273,49 @@ const enoughRuns = 3
 
 func usageWithoutRequest(g *facts.Graph, p check.Params) []check.Finding {
 	filled := podtemplate.DefaultsOf(g)
-	return perWorkload(sizes(g), func(sized *sizedContainer) ([]check.Evidence, remedy.Text, bool) {
+	return perWorkload(g, func(sized *sizedContainer) (advice, bool) {
 		d := filled[sized.Owner.Namespace]
 		if !sized.proven() || !sized.Settled(g) {
-			return nil, "", false
+			return advice{}, false
 		}
-		var evidence []check.Evidence
-		var flags string
-		if sized.cpuRequest == 0 && !d.CPURequest && milli(sized.used.CPU) >= minUnrequestedCPU {
-			need := sized.cpuNeed(p)
-			evidence = append(evidence, sized.cpuEvidence(g),
-				check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(need), p.Margins.CPU))
-			flags = "cpu=" + millicores(need)
+		a := sized.unrequested(g, p, d)
+		var flags []string
+		if a.cpu > 0 {
+			flags = append(flags, "cpu="+millicores(a.cpu))
 		}
-		if sized.memoryRequest == 0 && !d.MemoryRequest && sized.used.Memory >= minUnrequestedMemory {
-			need := sized.memoryNeed(p)
-			evidence = append(evidence, sized.memoryEvidence(g),
-				check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(need), p.Margins.Memory))
-			if flags != "" {
-				flags += ","
-			}
-			flags += "memory=" + binary(need)
+		if a.memory > 0 {
+			flags = append(flags, "memory="+binary(a.memory))
 		}
-		return evidence, sized.set(remedy.Command("--requests=%s", flags)), flags != ""
-	}, func(sized *sizedContainer, _ []*sizedContainer, names string) check.Finding {
-		return check.Finding{Message: fmt.Sprintf("%s uses CPU or memory that it does not request, in %s.", sized.Name(), names)}
+		a.command = sized.set(remedy.Command("--requests=%s", strings.Join(flags, ",")))
+		return a, len(flags) > 0
+	}, func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding {
+		var cpu, memory bool
+		for _, one := range of {
+			a := one.unrequested(g, p, filled[one.Owner.Namespace])
+			cpu, memory = cpu || a.cpu > 0, memory || a.memory > 0
+		}
+		what := "CPU and memory"
+		switch {
+		case !memory:
+			what = "CPU"
+		case !cpu:
+			what = "memory"
+		}
+		return check.Finding{Message: fmt.Sprintf("%s uses %s that it does not request, in %s.", sized.Name(), what, names)}
 	})
+}
+
+// unrequested returns the recommended requests of what a container uses without requesting it, without a command.
+func (sized *sizedContainer) unrequested(g *facts.Graph, p check.Params, d podtemplate.Defaults) (a advice) {
+	if sized.cpuRequest == 0 && !d.CPURequest && milli(sized.used.CPU) >= minUnrequestedCPU {
+		a.cpu = sized.cpuNeed(p)
+		a.evidence = append(a.evidence, sized.cpuEvidence(g),
+			check.FromMetric("recommended: %s with a margin of %d %%", phrase.Cores(a.cpu), p.Margins.CPU))
+	}
+	if sized.memoryRequest == 0 && !d.MemoryRequest && sized.used.Memory >= minUnrequestedMemory {
+		a.memory = sized.memoryNeed(p)
+		a.evidence = append(a.evidence, sized.memoryEvidence(g),
+			check.FromMetric("recommended: %s with a margin of %d %%", phrase.Bytes(a.memory), p.Margins.Memory))
+	}
+	return a
 }

@@ -178,8 +178,8 @@ func (sized *sizedContainer) set(flags remedy.Words) remedy.Text {
 
 // cpuEvidence and memoryEvidence describe the measured usage and the metric.
 func (sized *sizedContainer) cpuEvidence(g *facts.Graph) check.Evidence {
-	text := fmt.Sprintf("container %s used %s CPU, the 95th percentile of the busiest of %s over %s", sized.container.Name,
-		phrase.Cores(milli(sized.used.CPU)), podCount(sized.used.Pods), days(min(sized.used.History, g.Usage().Window)))
+	text := fmt.Sprintf("container %s used %s CPU, the 95th percentile of the busiest of %s %s", sized.container.Name,
+		phrase.Cores(milli(sized.used.CPU)), podCount(sized.used.Pods), sized.history(g.Usage().Window))
 	if sized.used.CPUPeak >= 0 {
 		text += fmt.Sprintf(", and %s at its busiest", phrase.Cores(milli(sized.used.CPUPeak)))
 	}
@@ -187,24 +187,13 @@ func (sized *sizedContainer) cpuEvidence(g *facts.Graph) check.Evidence {
 }
 
 func (sized *sizedContainer) memoryEvidence(g *facts.Graph) check.Evidence {
-	return check.FromMetric("container %s used %s of memory at its peak, in %s over %s (container_memory_working_set_bytes)",
-		sized.container.Name, phrase.Bytes(int64(sized.used.Memory)), podCount(sized.used.Pods),
-		days(min(sized.used.History, g.Usage().Window)))
+	return check.FromMetric("container %s used %s of memory at its peak, in %s %s (container_memory_working_set_bytes)",
+		sized.container.Name, phrase.Bytes(int64(sized.used.Memory)), podCount(sized.used.Pods), sized.history(g.Usage().Window))
 }
 
 func podCount(n int32) string { return fmt.Sprintf("%d %s", n, phrase.Plural(int(n), "Pod", "Pods")) }
 
 func milli(of float32) int64 { return int64(math.Round(float64(of) * 1000)) }
-
-// days formats the length of the history.
-func days(d time.Duration) string {
-	switch n := int(d.Round(time.Hour).Hours()); {
-	case n < 48:
-		return fmt.Sprintf("%d %s", n, phrase.Plural(n, "hour", "hours"))
-	default:
-		return fmt.Sprintf("%d days", n/24)
-	}
-}
 
 // binary formats bytes as a quantity for kubectl, without rounding: sizes are whole mebibytes.
 func binary(bytes int64) string {
@@ -222,13 +211,21 @@ func millicores(m int64) string {
 	return fmt.Sprintf("%dm", m)
 }
 
-// perWorkload creates one finding per workload with containers that judge accepts. judge returns the evidence for one
-// container and the command that fixes it, or false.
+// advice for one container: the evidence, and the command that fixes it. cpu and memory are the requests that the command sets, in
+// millicores and bytes; 0 if it leaves one as it is.
+type advice struct {
+	evidence    []check.Evidence
+	command     remedy.Text
+	cpu, memory int64
+}
+
+// perWorkload creates one finding per workload with containers for which judge returns advice.
 func perWorkload(
-	all []sizedContainer,
-	judge func(*sizedContainer) ([]check.Evidence, remedy.Text, bool),
+	g *facts.Graph, judge func(*sizedContainer) (advice, bool),
 	finding func(sized *sizedContainer, of []*sizedContainer, names string) check.Finding,
 ) []check.Finding {
+	all := sizes(g)
+	largest := largestNodes(g)
 	var findings []check.Finding
 	for start := 0; start < len(all); {
 		end := start + 1
@@ -239,12 +236,14 @@ func perWorkload(
 		var names []string
 		var commands []remedy.Text
 		var evidence []check.Evidence
+		recommended := requestsOf(&all[start])
 		for i := start; i < end; i++ {
-			if e, command, ok := judge(&all[i]); ok {
+			if a, ok := judge(&all[i]); ok {
 				of = append(of, &all[i])
 				names = append(names, all[i].container.Name)
-				commands = append(commands, command)
-				evidence = append(evidence, e...)
+				commands = append(commands, a.command)
+				evidence = append(evidence, a.evidence...)
+				recommended = recommended.with(&all[i], a)
 			}
 		}
 		start = end
@@ -255,6 +254,7 @@ func perWorkload(
 		f.Object = of[0].Owner
 		f.Evidence = append(evidence, f.Evidence...)
 		f.Remediation = remedy.Join(commands, ", then ") + f.Remediation
+		largest.warn(&f, requestsOf(of[0]), recommended)
 		findings = append(findings, f)
 	}
 	return findings

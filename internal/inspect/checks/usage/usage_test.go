@@ -95,7 +95,7 @@ func TestRequestsThatDoNotFitTheUseAreReported(t *testing.T) {
 	tooMuch := []string{
 		"low Deployment/shop/cart: Deployment cart requests more than ten times the CPU that it needs, in container api.",
 		"  spec: container api requests 2 CPU in each of 3 Pods",
-		"  metric: container api used 100m CPU, the 95th percentile of the busiest of 3 Pods over 7 days, and 200m at its busiest " +
+		"  metric: container api used 100m CPU, the 95th percentile of the busiest of 3 Pods over 7 days of data, and 200m at its busiest " +
 			"(container_cpu_usage_seconds_total)",
 		"  metric: recommended: 150m with a margin of 15 %; this frees 5.55 CPU",
 		"  fix: `kubectl -n shop set resources deployment cart -c api --requests=cpu=150m`"}
@@ -135,7 +135,7 @@ func TestRequestsThatDoNotFitTheUseAreReported(t *testing.T) {
 			used: []facts.ContainerUsage{using(cartRef(), 0.1, 1.9, 100*mebi)}, want: []string{
 				"low Deployment/shop/cart: Deployment cart requests more than twice the CPU that it needs, in container api.",
 				"  spec: container api requests 2 CPU in each of 3 Pods",
-				"  metric: container api used 100m CPU, the 95th percentile of the busiest of 3 Pods over 7 days, and 1.9 at its busiest " +
+				"  metric: container api used 100m CPU, the 95th percentile of the busiest of 3 Pods over 7 days of data, and 1.9 at its busiest " +
 					"(container_cpu_usage_seconds_total)",
 				"  metric: recommended: 950m with a margin of 15 %; this frees 3.15 CPU",
 				"  fix: `kubectl -n shop set resources deployment cart -c api --requests=cpu=950m`"}},
@@ -158,7 +158,7 @@ func TestRequestsThatDoNotFitTheUseAreReported(t *testing.T) {
 			params: prices, used: []facts.ContainerUsage{using(cartRef(), 0.1, 0.2, 300*mebi)}, want: []string{
 				"low Deployment/shop/cart: Deployment cart requests more than ten times the memory that it needs, in container api.",
 				"  spec: container api requests 4Gi of memory in each of 3 Pods",
-				"  metric: container api used 300Mi of memory at its peak, in 3 Pods over 7 days (container_memory_working_set_bytes)",
+				"  metric: container api used 300Mi of memory at its peak, in 3 Pods over 7 days of data (container_memory_working_set_bytes)",
 				"  metric: recommended: 384Mi with a margin of 15 %; this frees 10.9Gi, worth 31.75 EUR a month",
 				"  fix: `kubectl -n shop set resources deployment cart -c api --requests=memory=384Mi`. Request and limit are equal: to " +
 					"keep QoS class Guaranteed, lower the limit too, and monitor it"}},
@@ -166,7 +166,7 @@ func TestRequestsThatDoNotFitTheUseAreReported(t *testing.T) {
 			killedPod("2026-01-10T10:00:00Z"), used: []facts.ContainerUsage{using(cartRef(), 0.1, 0.2, 300*mebi)}, want: []string{
 			"low Deployment/shop/cart: Deployment cart requests more than twice the memory that it needs, in container api.",
 			"  spec: container api requests 4Gi of memory in each of 3 Pods",
-			"  metric: container api used 300Mi of memory at its peak, in 3 Pods over 7 days (container_memory_working_set_bytes)",
+			"  metric: container api used 300Mi of memory at its peak, in 3 Pods over 7 days of data (container_memory_working_set_bytes)",
 			"  metric: recommended: 1.2Gi with a margin of 15 %; this frees 8.2Gi",
 			"  condition: container api was OOM-killed with a limit of 1Gi",
 			"  fix: `kubectl -n shop set resources deployment cart -c api --requests=memory=1280Mi`"}},
@@ -176,7 +176,7 @@ func TestRequestsThatDoNotFitTheUseAreReported(t *testing.T) {
 					"on a busy " +
 					"node it slows down.",
 				"  spec: container api requests 500m CPU",
-				"  metric: container api used 1.5 CPU, the 95th percentile of the busiest of 3 Pods over 7 days, and 1.6 at its busiest " +
+				"  metric: container api used 1.5 CPU, the 95th percentile of the busiest of 3 Pods over 7 days of data, and 1.6 at its busiest " +
 					"(container_cpu_usage_seconds_total)",
 				"  metric: recommended: 1.6 with a margin of 15 %",
 				"  fix: `kubectl -n shop set resources deployment cart -c api --requests=cpu=1600m`"}},
@@ -192,7 +192,7 @@ func TestRequestsThatDoNotFitTheUseAreReported(t *testing.T) {
 				"low Deployment/shop/cart: Deployment cart uses over a quarter more memory than it requests, in container api: its Pods " +
 					"are among the first to be evicted.",
 				"  spec: container api requests 256Mi of memory",
-				"  metric: container api used 500Mi of memory at its peak, in 3 Pods over 7 days (container_memory_working_set_bytes)",
+				"  metric: container api used 500Mi of memory at its peak, in 3 Pods over 7 days of data (container_memory_working_set_bytes)",
 				"  metric: recommended: 576Mi with a margin of 15 %",
 				"  fix: `kubectl -n shop set resources deployment cart -c api --requests=memory=576Mi --limits=memory=768Mi`"}},
 		"a CronJob after some runs": {id: "memory-request-too-low", documents: nightly, used: []facts.ContainerUsage{cronJob},
@@ -200,15 +200,15 @@ func TestRequestsThatDoNotFitTheUseAreReported(t *testing.T) {
 				"low CronJob/shop/cart: CronJob cart uses over a quarter more memory than it requests, in container api: its Pods are " +
 					"among the first to be evicted.",
 				"  spec: container api requests 512Mi of memory",
-				"  metric: container api used 900Mi of memory at its peak, in 3 Pods over 1 hour (container_memory_working_set_bytes)",
+				"  metric: container api used 900Mi of memory at its peak, in 3 Pods over 1 hour of data (container_memory_working_set_bytes)",
 				"  metric: recommended: 1.1Gi with a margin of 15 %",
 				"  fix: `kubectl -n shop set resources cronjob cart -c api --requests=memory=1152Mi`"}},
 		"memory within the request": {id: "memory-request-too-low", documents: basket("requests: {memory: 256Mi}"),
 			used: []facts.ContainerUsage{using(cartRef(), 0.1, 0.2, 300*mebi)}},
 		"much without a request": {id: "usage-without-request", documents: basket("limits: {memory: 2Gi}"),
 			used: []facts.ContainerUsage{using(cartRef(), 0.5, 0.9, gi)}, want: []string{
-				"low Deployment/shop/cart: Deployment cart uses CPU or memory that it does not request, in container api.",
-				"  metric: container api used 500m CPU, the 95th percentile of the busiest of 3 Pods over 7 days, and 900m at its " +
+				"low Deployment/shop/cart: Deployment cart uses CPU that it does not request, in container api.",
+				"  metric: container api used 500m CPU, the 95th percentile of the busiest of 3 Pods over 7 days of data, and 900m at its " +
 					"busiest " +
 					"(container_cpu_usage_seconds_total)",
 				"  metric: recommended: 600m with a margin of 15 %",
@@ -245,7 +245,7 @@ func TestLimitsThatDoNotFitTheUseAreReported(t *testing.T) {
 		"medium Deployment/shop/cart: Deployment cart has used more than 90 % of its memory limit, in container api: at the limit it " +
 			"is OOM-killed.",
 		"  spec: container api has a memory limit of 512Mi",
-		"  metric: container api used 500Mi of memory at its peak (container_memory_working_set_bytes)",
+		"  metric: container api used 500Mi of memory at its peak, over 7 days of data (container_memory_working_set_bytes)",
 		"  fix: `kubectl -n shop set resources deployment cart -c api --limits=memory=768Mi`. If usage grows without bound, fix the " +
 			"leak instead"}
 	for name, c := range map[string]struct {
@@ -270,9 +270,9 @@ func TestLimitsThatDoNotFitTheUseAreReported(t *testing.T) {
 			"low Deployment/shop/cart: Deployment cart is throttled by its CPU limit in more than a quarter of its CFS periods, in " +
 				"container api.",
 			"  spec: container api has a CPU limit of 500m",
-			"  metric: throttled in 30 % of the periods of the last day (container_cpu_cfs_throttled_periods_total / " +
+			"  metric: throttled in 30 % of the periods over 1 day of data (container_cpu_cfs_throttled_periods_total / " +
 				"container_cpu_cfs_periods_total)",
-			"  metric: container api used 400m CPU, the 95th percentile of the busiest of 3 Pods over 7 days, and 400m at its busiest " +
+			"  metric: container api used 400m CPU, the 95th percentile of the busiest of 3 Pods over 7 days of data, and 400m at its busiest " +
 				"(container_cpu_usage_seconds_total)",
 			"  fix: `kubectl -n shop set resources deployment cart -c api --limits=cpu=750m`, or remove the limit: requests already " +
 				"share CPU fairly"}},
@@ -281,7 +281,7 @@ func TestLimitsThatDoNotFitTheUseAreReported(t *testing.T) {
 			"medium Deployment/shop/cart: Deployment cart is throttled by its CPU limit in more than half of its CFS periods, in " +
 				"container api.",
 			"  spec: container api has a CPU limit of 500m",
-			"  metric: throttled in 60 % of the periods of the last day (container_cpu_cfs_throttled_periods_total / " +
+			"  metric: throttled in 60 % of the periods over 1 day of data (container_cpu_cfs_throttled_periods_total / " +
 				"container_cpu_cfs_periods_total)",
 			"  fix: `kubectl -n shop set resources deployment cart -c api --limits=cpu=1`, or remove the limit: requests already share " +
 				"CPU fairly"}},
