@@ -33,6 +33,9 @@ type ManifestError struct {
 	Advice remedy.Text
 	// Places in the files, as file:line.
 	Places []string
+	// Accepted is set if the API server accepts the object: it warns of the field and drops it, or of all but one of its values. It
+	// refuses an object with any other error.
+	Accepted bool
 	// Apart is set on duplicates in different folders, which may be variants for different clusters.
 	Apart bool
 }

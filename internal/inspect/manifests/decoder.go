@@ -26,6 +26,8 @@ type problem struct {
 	advice remedy.Text
 	// suggestion is the field that a typo probably meant; empty for none.
 	suggestion string
+	// accepted is set if the API server accepts the object with a warning; see facts.ManifestError.
+	accepted bool
 }
 
 // maxProblems reported per object.
@@ -67,7 +69,7 @@ func (t *decoder) addUnknownField(n *yaml.Node, path, key string, fields map[str
 	if t.lenient || len(t.problems) >= maxProblems {
 		return // looking for a similar name is expensive
 	}
-	unknown := problem{path: join(path, key), line: t.doc.line(n), text: "unknown field " + join(path, key)}
+	unknown := problem{path: join(path, key), line: t.doc.line(n), text: "unknown field " + join(path, key), accepted: true}
 	if similar := nearest(fields, key); similar != "" {
 		unknown.suggestion = similar
 		unknown.advice = remedy.Sprintf("Did you mean %s? `kubectl explain %s` lists the fields.", join(path, similar),
@@ -165,8 +167,13 @@ func (t *decoder) members(n *yaml.Node, path string, depth int, typeOf func(entr
 	t.out.WriteByte('{')
 	first := true
 	entries := t.doc.entries(n, depth, func(name *yaml.Node) {
-		t.addProblem(name, join(path, name.Value), "Remove one of them. Which one takes effect depends on the parser.",
-			"duplicate key %s", join(path, name.Value))
+		if !t.lenient && len(t.problems) < maxProblems {
+			at := join(path, name.Value)
+			t.problems = append(t.problems, problem{
+				path: at, line: t.doc.line(name), text: "duplicate key " + at, accepted: true,
+				advice: "Remove one of them. Which one takes effect depends on the parser.",
+			})
+		}
 	})
 	for _, e := range entries {
 		want, known := typeOf(e)

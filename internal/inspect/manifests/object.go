@@ -327,7 +327,7 @@ func (r *reader) reportProblems(f *found) {
 			break
 		}
 		r.builder.AddManifestError(facts.ManifestError{
-			Kind: facts.FlawInvalid, Object: f.ref, Field: p.path, Text: p.text, Advice: p.advice,
+			Kind: facts.FlawInvalid, Object: f.ref, Field: p.path, Text: p.text, Advice: p.advice, Accepted: p.accepted,
 			Places: []string{position{f.file, p.line, ""}.String()},
 		})
 	}

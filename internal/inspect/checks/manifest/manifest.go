@@ -15,12 +15,13 @@ func Checks() []check.Check {
 	return []check.Check{
 		{
 			ID: "manifest-invalid", Category: v1alpha1.CategoryConfiguration,
-			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityMedium,
+			Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Summary: "A manifest has a field or a value that is not valid for its kind.",
 			Meaning: "A field is misspelled or in the wrong place, a value has the wrong type, a key is duplicated, or a quantity, " +
-				"name, label or selector is malformed. The API server rejects such an object or, worse, drops the field and accepts " +
-				"the rest. The finding states field, file and line; the rest of the object is checked without that field. Found in " +
-				"manifests only (`kubeops inspect -f`).",
+				"name, label or selector is malformed. The API server rejects such an object. The severity is medium for an unknown field " +
+				"and a duplicate key, of which the API server warns: it drops the field, or uses one of the values, and accepts the " +
+				"rest; `kubectl apply` rejects them unless it runs with --validate=warn or ignore. The finding states field, file and " +
+				"line; the rest of the object is checked without that field. Found in manifests only (`kubeops inspect -f`).",
 			Remediation: "Correct the field. `kubectl explain <kind>.<field>` documents it.",
 			Link:        "https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation",
 			Static:      true,
@@ -66,8 +67,11 @@ func flaws(kind facts.ManifestErrorKind) func(*facts.Graph, check.Params) []chec
 				Object: flaw.Object, Discriminator: flaw.Field, Remediation: flaw.Advice,
 				Message: fmt.Sprintf("%s %s: %s.", flaw.Object.Kind, flaw.Object.Name, flaw.Text),
 			}
-			if flaw.Apart {
+			switch {
+			case flaw.Apart:
 				finding.Severity = v1alpha1.SeverityLow
+			case flaw.Accepted:
+				finding.Severity = v1alpha1.SeverityMedium
 			}
 			if len(flaw.Places) > 0 {
 				finding.Evidence = []check.Evidence{check.FromSpec("file: %s", strings.Join(flaw.Places, ", "))}
