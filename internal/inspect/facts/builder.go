@@ -17,6 +17,7 @@ type Builder struct {
 	strings map[string]string
 	specs   map[[sha256.Size]byte]*PodSpec // by the hash of the key, which may be kilobytes
 	sets    map[string]map[string]string
+	origins map[Origin]*Origin
 }
 
 type eventKey struct {
@@ -35,6 +36,7 @@ func NewBuilder(cluster string, now time.Time) *Builder {
 		strings: map[string]string{},
 		specs:   map[[sha256.Size]byte]*PodSpec{},
 		sets:    map[string]map[string]string{},
+		origins: map[Origin]*Origin{},
 	}
 }
 

@@ -109,8 +109,8 @@ type Meta struct {
 	// Owner is the controlling owner; zero without one. Owned is true with any owner, controlling or not.
 	Owner Ref
 	Owned bool
-	// Helm is set on objects of a Helm release, ArgoCD on objects of an Argo CD Application.
-	Helm, ArgoCD bool
+	// Origin is what the object is created from; nil if nothing shows that Helm or GitOps does. Objects of one release share it.
+	Origin *Origin
 	// Written are writes in another API version than the one that was read, newest first; from managedFields.
 	Written []Written
 	// Generation of the spec, and the generation that the controller has observed; -1 for kinds without it.

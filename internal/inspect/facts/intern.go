@@ -19,6 +19,18 @@ func (b *Builder) str(s string) string {
 	return s
 }
 
+// origin returns one copy of equal origins.
+func (b *Builder) origin(o *Origin) *Origin {
+	if o == nil {
+		return nil
+	}
+	if known, ok := b.origins[*o]; ok {
+		return known
+	}
+	b.origins[*o] = o
+	return o
+}
+
 // withPodSpec are nodes that hold the spec of Pods.
 type withPodSpec interface{ podSpec() *PodSpec }
 
@@ -46,6 +58,7 @@ func (b *Builder) intern(node graphNode, key []byte) {
 	m.Namespace = b.str(m.Namespace)
 	m.Owner.Name, m.Owner.Namespace = b.str(m.Owner.Name), b.str(m.Owner.Namespace)
 	m.Labels = b.labels(m.Labels)
+	m.Origin = b.origin(m.Origin)
 	for i := range m.Conditions {
 		c := &m.Conditions[i]
 		c.Type, c.Status, c.Reason, c.Message = b.str(c.Type), b.str(c.Status), b.str(c.Reason), b.str(c.Message)

@@ -56,8 +56,7 @@ func metaOf(kind Kind, o *metav1.ObjectMeta) Meta {
 		m.Finalizers = slices.Clone(o.Finalizers)
 	}
 	m.Owned = len(o.OwnerReferences) > 0
-	m.Helm = o.Labels["app.kubernetes.io/managed-by"] == "Helm" || o.Annotations["meta.helm.sh/release-name"] != ""
-	m.ArgoCD = o.Annotations["argocd.argoproj.io/tracking-id"] != ""
+	m.Origin = originOf(kind, o)
 	m.Written = written(kind, o.ManagedFields)
 	if owner := metav1.GetControllerOfNoCopy(o); owner != nil {
 		m.Owner = Ref{Kind: KindOf(owner.APIVersion, owner.Kind), Name: owner.Name}

@@ -75,16 +75,21 @@ type customMeta struct {
 	Annotations     loose[map[string]string]         `json:"annotations"`
 	OwnerReferences looseList[metav1.OwnerReference] `json:"ownerReferences"`
 	ManagedFields   looseList[struct {
+		Manager     loose[string]      `json:"manager"`
 		Time        loose[metav1.Time] `json:"time"`
 		Subresource loose[string]      `json:"subresource"`
 	}] `json:"managedFields"`
 }
 
 func (m *customMeta) object() *metav1.ObjectMeta {
+	managers := make([]metav1.ManagedFieldsEntry, 0, len(m.ManagedFields))
+	for _, f := range m.ManagedFields {
+		managers = append(managers, metav1.ManagedFieldsEntry{Manager: f.Manager.V, Subresource: f.Subresource.V})
+	}
 	return &metav1.ObjectMeta{
 		Name: m.Name.V, Namespace: m.Namespace.V, UID: types.UID(m.UID.V), Generation: m.Generation.V, CreationTimestamp: m.Created.V,
 		DeletionTimestamp: m.Deleting.V, Finalizers: m.Finalizers, Labels: m.Labels.V, Annotations: m.Annotations.V,
-		OwnerReferences: m.OwnerReferences,
+		OwnerReferences: m.OwnerReferences, ManagedFields: managers,
 	}
 }
 

@@ -29,7 +29,7 @@ func newFinding(in Input, linked causes.Linked, category v1alpha1.Category) v1al
 		Object:      in.Graph.APIObject(linked.Object),
 		Message:     line(in, linked.Message, maxMessage),
 		Affects:     int32(linked.Affects), //nolint:gosec // bounded by the number of findings
-		Remediation: block(in, string(linked.Remediation), maxMessage),
+		Remediation: block(in, string(remediation(in.Graph, linked)), maxMessage),
 	}
 	for i, e := range linked.Evidence {
 		if i == maxPieces {

@@ -155,7 +155,7 @@ func revisionsMany(g *facts.Graph, _ check.Params) []check.Finding {
 func revisionsNone(g *facts.Graph, _ check.Params) []check.Finding {
 	var findings []check.Finding
 	for _, template := range rolling(g) {
-		if template.Workload.RevisionHistory == 0 && !template.Workload.Helm && !template.Workload.ArgoCD {
+		if template.Workload.RevisionHistory == 0 && template.Workload.Origin == nil {
 			findings = append(findings, check.Finding{
 				Object:   template.Owner,
 				Message:  fmt.Sprintf("Deployment %s cannot be rolled back: it keeps no old ReplicaSet.", template.Owner.Name),

@@ -1,0 +1,95 @@
+package facts
+
+import (
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// OriginTool is the tool that creates objects from a source.
+type OriginTool string
+
+// Tools that change objects back to what their source says.
+const (
+	// OriginHelm: Namespace and Name are those of the release.
+	OriginHelm OriginTool = "Helm"
+	// OriginArgoCD: Namespace and Name are those of the Application; the namespace is empty for the one of Argo CD.
+	OriginArgoCD OriginTool = "Argo CD"
+	// OriginKustomization: Namespace and Name are those of Flux' Kustomization.
+	OriginKustomization OriginTool = "Kustomization"
+	// OriginHelmRelease: Namespace and Name are those of Flux' HelmRelease.
+	OriginHelmRelease OriginTool = "HelmRelease"
+)
+
+// Origin is what an object is created from. Name is empty if unknown.
+type Origin struct {
+	Tool            OriginTool
+	Namespace, Name string
+}
+
+// maxOriginName is the longest name of an object of Kubernetes. A longer value is not a name.
+const maxOriginName = 253
+
+// originOf returns what an object is created from: nil for objects that a controller creates, even if it copies the labels of the object
+// that it creates them for. The outer tool counts: Flux and Argo CD also use Helm.
+func originOf(kind Kind, o *metav1.ObjectMeta) *Origin {
+	if metav1.GetControllerOfNoCopy(o) != nil {
+		return nil
+	}
+	wrote := func(manager string) bool {
+		return slices.ContainsFunc(o.ManagedFields, func(f metav1.ManagedFieldsEntry) bool {
+			return f.Manager == manager && f.Subresource == ""
+		})
+	}
+	const helmRelease, kustomization = "helm.toolkit.fluxcd.io/", "kustomize.toolkit.fluxcd.io/"
+	switch application, tracked := trackedBy(kind, o); {
+	case o.Labels[helmRelease+"name"] != "":
+		return origin(OriginHelmRelease, o.Labels[helmRelease+"namespace"], o.Labels[helmRelease+"name"])
+	case tracked:
+		return origin(OriginArgoCD, application.Namespace, application.Name)
+	case o.Labels["argocd.argoproj.io/instance"] != "":
+		return origin(OriginArgoCD, "", o.Labels["argocd.argoproj.io/instance"])
+	case wrote("argocd-controller"):
+		return origin(OriginArgoCD, "", o.Labels["app.kubernetes.io/instance"]) // its default tracking label
+	case o.Labels[kustomization+"name"] != "":
+		return origin(OriginKustomization, o.Labels[kustomization+"namespace"], o.Labels[kustomization+"name"])
+	case wrote("helm-controller"):
+		return origin(OriginHelmRelease, "", "")
+	case wrote("kustomize-controller"):
+		return origin(OriginKustomization, "", "")
+	}
+	const release = "meta.helm.sh/release-"
+	byLabel := o.Labels["app.kubernetes.io/managed-by"] == "Helm" && kind != PVC // a StatefulSet copies labels to its claims
+	if o.Annotations[release+"name"] != "" || byLabel || wrote("helm") {
+		return origin(OriginHelm, o.Annotations[release+"namespace"], o.Annotations[release+"name"])
+	}
+	return nil
+}
+
+func origin(tool OriginTool, namespace, name string) *Origin {
+	if len(namespace) > maxOriginName || len(name) > maxOriginName || name == "" {
+		return &Origin{Tool: tool}
+	}
+	// Clones, since a label may be part of a large text.
+	return &Origin{Tool: tool, Namespace: strings.Clone(namespace), Name: strings.Clone(name)}
+}
+
+// trackedBy returns the Argo CD Application of the tracking annotation APPLICATION:GROUP/KIND:NAMESPACE/NAME, where APPLICATION is
+// NAMESPACE_NAME outside of Argo CD's namespace. An annotation that was copied from another object does not count, as for Argo CD
+// (https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/).
+func trackedBy(kind Kind, o *metav1.ObjectMeta) (application Origin, ok bool) {
+	parts := strings.SplitN(o.Annotations["argocd.argoproj.io/tracking-id"], ":", 3)
+	if len(parts) != 3 || parts[0] == "" {
+		return Origin{}, false
+	}
+	_, of, _ := strings.Cut(parts[1], "/")
+	_, name, _ := strings.Cut(parts[2], "/")
+	if of != kind.Name() || name != o.Name {
+		return Origin{}, false
+	}
+	if namespace, name, outside := strings.Cut(parts[0], "_"); outside {
+		return Origin{Namespace: namespace, Name: name}, true
+	}
+	return Origin{Name: parts[0]}, true
+}

@@ -1,0 +1,51 @@
+package report
+
+import (
+	"strings"
+
+	"kubeops.io/kubeops/internal/inspect/facts"
+)
+
+// neededByKubeOps returns why KubeOps needs one of the permissions that it is installed with; empty for other objects. Objects are
+// recognized by the exact names in config/. The finding stays in the report with its severity: an object that only has such a name is
+// not hidden.
+func neededByKubeOps(object facts.Ref) string {
+	name := object.Name
+	switch object.Kind {
+	case facts.ClusterRole, facts.ClusterRoleBinding, facts.Role, facts.RoleBinding:
+	case facts.ServiceAccount:
+		if name != "kubeops-manager" {
+			return ""
+		}
+	default:
+		return ""
+	}
+	switch {
+	case name == "kubeops-manager", name == "kubeops-leader-election":
+		return "the manager reads and writes its own resources with it, and elects a leader."
+	case name == "kubeops-manager-impersonation" || strings.HasPrefix(name, "kubeops-manager-impersonation-"):
+		return "the manager acts as the ServiceAccounts of tenants with it, and has no permissions of its own on what they read."
+	case name == "kubeops-inspector", name == "kubeops-inspector-openreports", name == "kubeops-inspector-secrets":
+		return "inspections read the cluster with it as the ServiceAccount that it is bound to; of Secrets only metadata is requested."
+	case name == "kubeops-editor", name == "kubeops-viewer":
+		return "it gives users access to the resources of KubeOps."
+	case name == "kubeops-log-collector":
+		return "log collectors read the names of Pods, nodes and namespaces with it."
+	case name == "kubeops-log-collectors":
+		return "the manager installs log collectors with it."
+	default:
+		return ""
+	}
+}
+
+// runsKubeOps reports whether an object is part of the manager: without it, KubeOps stops.
+func runsKubeOps(object facts.Ref) bool {
+	switch object.Kind {
+	case facts.Deployment, facts.Service:
+		return object.Name == "kubeops-manager"
+	case facts.Namespace:
+		return object.Name == "kubeops-system"
+	default:
+		return false
+	}
+}

@@ -1,0 +1,134 @@
+package report
+
+import (
+	"slices"
+	"strings"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/causes"
+	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/inspect/kubectl"
+	"kubeops.io/kubeops/internal/remedy"
+)
+
+// remediation returns the remedy of a finding. It fills in the object; for objects that Helm or GitOps creates, it names the source to
+// change instead of commands whose effect the tool would revert; and it has no command that takes from KubeOps what it needs.
+func remediation(g *facts.Graph, f causes.Linked) remedy.Text {
+	if reason := neededByKubeOps(f.Object); reason != "" {
+		return remedy.Sprintf("%s %s belongs to KubeOps: %s Do not delete or narrow it. If it differs from the manifests of the "+
+			"installed version, apply those again.", f.Object.Kind.Name(), f.Object.Name, reason)
+	}
+	kind := f.Object.Kind
+	text := remedy.ForObject(f.Remediation, remedy.Object{
+		Resources: []string{kind.Argument(), strings.ToLower(kind.Name()), shortName(kind)}, Namespace: f.Object.Namespace, Name: f.Object.Name,
+	})
+	var sources []remedy.Text
+	text = remedy.Rewrite(text, func(words []string) (remedy.Text, bool) {
+		for _, call := range kubectl.Parse(words) {
+			if by, source, replaced := inSource(g, f.Object, call); replaced {
+				if source != "" && !slices.Contains(sources, source) {
+					sources = append(sources, source)
+				}
+				return by, true
+			}
+		}
+		return "", false
+	})
+	if len(sources) > 0 {
+		return remedy.Join(append(sources, text), " ")
+	}
+	origin := originOf(g, g.TopOwner(f.Object))
+	switch {
+	case origin == nil || text == "":
+		return text
+	case f.Class == v1alpha1.ClassRecommendation:
+		return remedy.Sprintf("Change it in %s. %s", sourceText(origin), text)
+	default:
+		return remedy.Sprintf("%s Its source is %s.", sentence(text), sourceText(origin))
+	}
+}
+
+// sentence ends a text with a period.
+func sentence(text remedy.Text) remedy.Text {
+	if strings.HasSuffix(string(text), ".") || strings.HasSuffix(string(text), "?") {
+		return text
+	}
+	return text + "."
+}
+
+// inSource returns what takes the place of a call that changes an object of Helm or GitOps, or one that KubeOps needs, and the sentence
+// that names the source. Without a name in the call, it is about the object of the finding, or one like it.
+func inSource(g *facts.Graph, object facts.Ref, call kubectl.Invocation) (by, source remedy.Text, replaced bool) {
+	if !call.Changes() {
+		return "", "", false
+	}
+	targets := call.Objects()
+	if len(targets) == 0 && !call.About(facts.Pod, facts.Node) {
+		targets = []facts.Ref{object}
+	}
+	for _, target := range targets {
+		if reason := neededByKubeOps(target); reason != "" {
+			return remedy.Sprintf("leave %s %s, which belongs to KubeOps, as it is: %s", target.Kind.Name(), target.Name,
+				strings.TrimSuffix(reason, ".")), "", true
+		}
+		if runsKubeOps(target) && call.Removes() {
+			return remedy.Sprintf("keep %s %s, which KubeOps runs with", target.Kind.Name(), target.Name), "", true
+		}
+		origin := originOf(g, target)
+		switch {
+		case origin == nil:
+		case target == object:
+			return call.Change(), remedy.Sprintf("Change it in %s.", sourceText(origin)), true
+		default:
+			return call.Change(), remedy.Sprintf("Change %s %s in %s.", target.Kind.Name(), target.Name, sourceText(origin)), true
+		}
+	}
+	return "", "", false
+}
+
+// originOf returns what an object is created from; nil if it is not known.
+func originOf(g *facts.Graph, ref facts.Ref) *facts.Origin {
+	if meta := g.MetaOf(ref); meta != nil {
+		return meta.Origin
+	}
+	return nil
+}
+
+// sourceText names a source: the Helm chart of release cart (namespace shop).
+func sourceText(o *facts.Origin) remedy.Text {
+	what, unknown := "the Helm chart of release", "its Helm chart"
+	switch o.Tool {
+	case facts.OriginArgoCD:
+		what, unknown = "the Git source of Argo CD Application", "the Git source of its Argo CD Application"
+	case facts.OriginKustomization:
+		what, unknown = "the Git source of Flux Kustomization", "the Git source of its Flux Kustomization"
+	case facts.OriginHelmRelease:
+		what, unknown = "the values of Flux HelmRelease", "the values of its Flux HelmRelease"
+	}
+	switch {
+	case o.Name == "":
+		return remedy.Sprintf("%s", unknown)
+	case o.Namespace == "":
+		return remedy.Sprintf("%s %s", what, o.Name)
+	default:
+		return remedy.Sprintf("%s %s (namespace %s)", what, o.Name, o.Namespace)
+	}
+}
+
+// shortName returns the short name of a kind that remedies use instead of its full name.
+func shortName(kind facts.Kind) string {
+	switch kind {
+	case facts.HPA:
+		return "hpa"
+	case facts.PDB:
+		return "pdb"
+	case facts.PVC:
+		return "pvc"
+	case facts.PV:
+		return "pv"
+	case facts.CRD:
+		return "crd"
+	default:
+		return kind.Argument()
+	}
+}
