@@ -4,6 +4,7 @@
 package kind
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -82,6 +83,8 @@ type Scope[T Object] struct {
 	// Referents are the states of the Secrets and ServiceAccounts that the object refers to, as they were when the reconcile began.
 	// Equal states mean that none has changed. Nil where not all of them are watched: then nothing is known.
 	Referents []string
+	// complete is the message of Ready that this reconcile set, before it was shortened.
+	complete string
 }
 
 // Key of the object.
@@ -90,7 +93,9 @@ func (s *Scope[T]) Key() client.ObjectKey { return client.ObjectKeyFromObject(s.
 // Conditions of the object.
 func (s *Scope[T]) Conditions() outcome.Conditions {
 	l := s.Object.Lifecycle()
-	return outcome.Conditions{List: l.Conditions, Observed: l.ObservedGeneration, Generation: s.Object.GetGeneration(), Now: s.Now}
+	return outcome.Conditions{
+		List: l.Conditions, Observed: l.ObservedGeneration, Generation: s.Object.GetGeneration(), Now: s.Now, Complete: &s.complete,
+	}
 }
 
 // Condition of the object, or nil.
@@ -114,6 +119,13 @@ func (s *Scope[T]) ReadyChanged() bool {
 		return before != after
 	}
 	return before.Status != after.Status || before.Reason != after.Reason
+}
+
+// newlyShortened reports whether Ready has a new message of which only an event has the complete text.
+func (s *Scope[T]) newlyShortened() bool {
+	before := meta.FindStatusCondition(*s.Stored.Lifecycle().Conditions, v1alpha1.ConditionReady)
+	after := s.Condition(v1alpha1.ConditionReady)
+	return before != nil && after != nil && before.Message != after.Message && s.complete != "" && s.complete != after.Message
 }
 
 // Reconciler reconciles the objects of one kind. All fields but References are required.
@@ -207,20 +219,20 @@ func (r *Reconciler[T]) failed(ctx context.Context, scope *Scope[T], err error) 
 	return outcome.Next(p)
 }
 
-// write patches the status and records an event where Ready changed.
+// write patches the status and records an event where Ready changed, with its complete message.
 func (r *Reconciler[T]) write(ctx context.Context, scope *Scope[T]) error {
 	if err := outcome.PatchStatus(ctx, r.Client, scope.Stored, scope.Object); err != nil {
 		return err
 	}
 	ready := scope.Condition(v1alpha1.ConditionReady)
-	if ready == nil || !scope.ReadyChanged() {
+	if ready == nil || !scope.ReadyChanged() && !scope.newlyShortened() {
 		return nil
 	}
 	eventType := corev1.EventTypeWarning
 	if ready.Status == metav1.ConditionTrue || ready.Reason == v1alpha1.ReasonSuspended {
 		eventType = corev1.EventTypeNormal
 	}
-	Event(r.Events, scope.Object, eventType, ready.Reason, r.Action, ready.Message)
+	Event(r.Events, scope.Object, eventType, ready.Reason, r.Action, cmp.Or(scope.complete, ready.Message))
 	return nil
 }
 

@@ -25,6 +25,8 @@ type Conditions struct {
 	Generation int64
 	// Now is the transition time of a condition that changes its status.
 	Now time.Time
+	// Complete receives the complete message of Ready, which the condition has shortened to MaxReady; may be nil.
+	Complete *string
 }
 
 // Succeeded sets Ready=True with reason Succeeded.
@@ -115,6 +117,13 @@ func (c Conditions) Keep(conditionType string) {
 
 func (c Conditions) set(conditionType string, status metav1.ConditionStatus, reason, message string) {
 	*c.Observed = c.Generation
+	if conditionType == v1alpha1.ConditionReady {
+		message = printable.Line(message)
+		if c.Complete != nil {
+			*c.Complete = message
+		}
+		message = Short(message)
+	}
 	setCondition(c.List, c.Generation, c.Now, conditionType, Auxiliary{status, reason, message})
 }
 

@@ -25,8 +25,12 @@ func Violations(generation, observed int64, list []metav1.Condition) []string {
 		if c.Reason == "" || c.Message == "" || c.LastTransitionTime.IsZero() {
 			report("condition %s has no reason, message or time: %+v", c.Type, c)
 		}
-		if n := utf8.RuneCountInString(c.Message); n > maxMessage {
-			report("the message of condition %s has %d runes, more than %d", c.Type, n, maxMessage)
+		longest := maxMessage
+		if c.Type == v1alpha1.ConditionReady {
+			longest = MaxReady
+		}
+		if n := utf8.RuneCountInString(c.Message); n > longest {
+			report("the message of condition %s has %d runes, more than %d", c.Type, n, longest)
 		}
 		if (c.Type == v1alpha1.ConditionReconciling || c.Type == v1alpha1.ConditionStalled) && c.Status != metav1.ConditionTrue {
 			report("condition %s is %s; it must be True or absent", c.Type, c.Status)

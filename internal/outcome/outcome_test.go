@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -97,9 +98,18 @@ func TestTheTimeOfAConditionIsThatOfItsLastChange(t *testing.T) {
 func TestMessagesAreCutByRunes(t *testing.T) {
 	var list []metav1.Condition
 	var observed int64
-	Conditions{List: &list, Observed: &observed}.Succeeded(strings.Repeat("é", 5000))
-	if n := len([]rune(list[0].Message)); n != maxMessage {
-		t.Errorf("%d runes, want %d", n, maxMessage)
+	var complete string
+	long := strings.Repeat("é", 5000)
+	Conditions{List: &list, Observed: &observed, Complete: &complete}.Failed(problem.UserError("R", nil, "%s", long))
+	for _, c := range list {
+		if n := len([]rune(c.Message)); c.Type == v1alpha1.ConditionStalled && n != maxMessage || n > maxMessage {
+			t.Errorf("%s: %d runes, want %d", c.Type, n, maxMessage)
+		} else if c.Type == v1alpha1.ConditionReady && n > MaxReady {
+			t.Errorf("Ready: %d runes, want at most %d", n, MaxReady)
+		}
+	}
+	if complete != long {
+		t.Errorf("the complete message has %d bytes", len(complete))
 	}
 }
 

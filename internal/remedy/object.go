@@ -10,7 +10,7 @@ type Object struct {
 	Namespace, Name string
 }
 
-// ForObject fills in the placeholders <kind> and <name> of commands about an object: kubectl describe deployment <name> becomes kubectl -n
+// ForObject fills in the placeholders <kind>, <name> and <namespace> of commands about an object: kubectl describe deployment <name> becomes kubectl -n
 // shop describe deployment cart. Commands about other kinds keep theirs, and so do all if the name could be taken for a flag.
 func ForObject(text Text, object Object) Text {
 	if object.Name == "" || strings.HasPrefix(object.Name, "-") || len(object.Resources) == 0 || !strings.Contains(string(text), "<name>") {
@@ -38,6 +38,11 @@ func ForObject(text Text, object Object) Text {
 				continue
 			}
 			filled = true
+		}
+		for at, word := range words {
+			if filled && at > 0 && word == "<namespace>" && words[at-1] == "-n" && object.Namespace != "" {
+				words[at] = Quote(object.Namespace)
+			}
 		}
 		if filled && words[0] == "kubectl" && object.Namespace != "" && !strings.Contains(parts[i], " -n ") {
 			words[0] = "kubectl -n " + Quote(object.Namespace)

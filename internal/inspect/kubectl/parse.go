@@ -150,7 +150,7 @@ func (c Invocation) Objects() []facts.Ref {
 	}
 	var refs []facts.Ref
 	for _, name := range c.Names {
-		if strings.HasPrefix(name, "<") {
+		if strings.HasPrefix(name, "<") || strings.HasPrefix(c.Namespace, "<") {
 			continue
 		}
 		ref := facts.Ref{Kind: kind, Name: name}
