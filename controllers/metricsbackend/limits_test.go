@@ -9,6 +9,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/limits"
+	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -35,9 +36,9 @@ func TestASpecBeyondALimitIsNotProbed(t *testing.T) {
 			if problem.As(err) == nil || result.RequeueAfter != 0 || s.open != 0 {
 				t.Errorf("got %v, %+v, %d connections; want a problem, and neither a probe nor a retry", err, result, s.open)
 			}
-			for _, want := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionStalled} {
-				if c := condition(w.get(), want); c.Reason != v1alpha1.ReasonLimitExceeded || c.Message != tc.want {
-					t.Errorf("%s: %+v", want, c)
+			for of, message := range map[string]string{v1alpha1.ConditionReady: outcome.Short(tc.want), v1alpha1.ConditionStalled: tc.want} {
+				if c := condition(w.get(), of); c.Reason != v1alpha1.ReasonLimitExceeded || c.Message != message {
+					t.Errorf("%s: %+v", of, c)
 				}
 			}
 			b := w.get()

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/metrics"
@@ -33,8 +34,10 @@ func TestEachStepToAWorkingLoginIsNamed(t *testing.T) {
 	want := func(reason string, parts ...string) {
 		t.Helper()
 		var c metav1.Condition
+		var explanation string
 		w.Eventually(func() error {
 			b, after := w.reconcile()
+			explanation = outcome.Explanation(b.Status.Conditions)
 			if c = condition(b, v1alpha1.ConditionReady); c.Reason != reason {
 				return fmt.Errorf("%s: %s", c.Reason, c.Message)
 			}
@@ -44,8 +47,8 @@ func TestEachStepToAWorkingLoginIsNamed(t *testing.T) {
 			return nil
 		})
 		for _, part := range parts {
-			if !strings.Contains(c.Message, part) {
-				t.Errorf("%q is not in: %s", part, c.Message)
+			if !strings.Contains(explanation, part) {
+				t.Errorf("%q is not in: %s", part, explanation)
 			}
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/uuid"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/remedy"
 )
@@ -234,7 +235,7 @@ func (w *waiter) progress(inspection *v1alpha1.Inspection) {
 	case run != nil:
 		text = "waiting for the end of a run that started earlier"
 	case ready != nil && ready.Status != metav1.ConditionTrue && ready.Message != "":
-		text = "waiting: " + ready.Message
+		text = "waiting: " + outcome.Explanation(inspection.Status.Conditions)
 	}
 	if text != w.shown {
 		w.shown = text

@@ -16,6 +16,7 @@ import (
 	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/limits"
+	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/testkit/tenant"
 )
@@ -64,7 +65,7 @@ func TestOnlyTheOldestObjectsOfANamespaceAreServed(t *testing.T) {
 	refused := get(t, w, "b2")
 	want := "namespace " + w.Namespace + " exceeds its quota: only its 2 oldest resources of kind MetricsBackend are served " +
 		"(quotas.metricsBackends in the manager's configuration); delete others, or have the quota raised"
-	for _, condition := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionStalled} {
+	for condition, want := range map[string]string{v1alpha1.ConditionReady: outcome.Short(want), v1alpha1.ConditionStalled: want} {
 		if c := meta.FindStatusCondition(refused.Status.Conditions, condition); c == nil || c.Message != want {
 			t.Errorf("%s: %+v", condition, c)
 		}

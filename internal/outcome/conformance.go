@@ -47,6 +47,20 @@ func Violations(generation, observed int64, list []metav1.Condition) []string {
 	return found
 }
 
+// Explanation returns the complete message of a Ready that is not True: Stalled and Reconciling have it. It is that of Ready otherwise.
+func Explanation(list []metav1.Condition) string {
+	ready := meta.FindStatusCondition(list, v1alpha1.ConditionReady)
+	for _, conditionType := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling} {
+		if c := meta.FindStatusCondition(list, conditionType); c != nil && ready != nil && Short(c.Message) == ready.Message {
+			return c.Message
+		}
+	}
+	if ready == nil {
+		return ""
+	}
+	return ready.Message
+}
+
 // statesAtRest counts the states in which the conditions are.
 func statesAtRest(ready metav1.Condition, list []metav1.Condition) int {
 	reconciling := meta.FindStatusCondition(list, v1alpha1.ConditionReconciling) != nil

@@ -1,6 +1,7 @@
 package outcome
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,23 +15,58 @@ const MaxReady = 120
 const seeEvents = "; its events have the next step"
 
 // Short shortens a message to MaxReady runes. The next step at its end stays, or becomes a hint at the events if it is too long itself.
-// Before it, the longest words are clipped in the middle first, since names differ at both ends.
+// Before it, remarks in parentheses are left out first, then names are clipped in the middle, since they differ at both ends, and then
+// words in the middle are left out.
 func Short(message string) string {
 	if utf8.RuneCountInString(message) <= MaxReady {
 		return message
 	}
 	head, next := nextStep(message)
 	room := MaxReady - utf8.RuneCountInString(next)
-	words := strings.Split(head, " ")
-	for _, limit := range []int{63, 40, 30, 24, 18} {
+	head = regexp.MustCompile(` \([^()]*\)`).ReplaceAllString(head, "")
+	const minName = 28 // shorter words are those of a sentence, and fields
+	for limit := MaxReady; limit >= minName; limit-- {
+		words := strings.Split(head, " ")
 		for i, word := range words {
 			words[i] = middle(word, limit)
 		}
-		if short := strings.Join(words, " "); utf8.RuneCountInString(short) <= room {
+		short := strings.Join(words, " ")
+		if utf8.RuneCountInString(short) <= room {
 			return short + next
 		}
+		if limit == minName {
+			head = short
+		}
 	}
-	return middle(strings.Join(words, " "), room) + next
+	return bothEnds(head, room) + next
+}
+
+// bothEnds leaves out words in the middle of a text, to a number of runes.
+func bothEnds(text string, room int) string {
+	const gap = " ... "
+	words := strings.Fields(text)
+	begin, end := "", ""
+	for len(words) > 0 {
+		longer := strings.TrimSpace(begin + " " + words[0])
+		if utf8.RuneCountInString(longer+gap+end) > room {
+			break
+		}
+		begin = longer
+		words = words[1:]
+		if len(words) == 0 {
+			break
+		}
+		longer = strings.TrimSpace(words[len(words)-1] + " " + end)
+		if utf8.RuneCountInString(begin+gap+longer) > room {
+			break
+		}
+		end = longer
+		words = words[:len(words)-1]
+	}
+	if begin == "" {
+		return middle(text, room)
+	}
+	return strings.TrimSuffix(begin+gap+end, " ")
 }
 
 // nextStep splits a message before its last clause: what to do. Of a message without a short one it returns the first clause.

@@ -18,11 +18,16 @@ func TestShortKeepsTheNextStepAndBothEndsOfNames(t *testing.T) {
 	for name, c := range map[string]struct{ message, want string }{
 		"short": {"the server answers queries", "the server answers queries"},
 		"a long name before a next step": {"Secret team/" + long + " has no key password; add it",
-			"Secret team/" + strings.Repeat("a", 25) + "..." + strings.Repeat("z", 30) + " has no key password; add it"},
-		"a long grant": {"Secret login, referenced by spec.auth.basic, is not readable by ServiceAccount team/kubeops (RBAC). To grant it: kubectl " +
+			"Secret team/" + strings.Repeat("a", 36) + "..." + strings.Repeat("z", 41) + " has no key password; add it"},
+		"a remark": {"spec.queryBudget.maxBytes is 1073741824, above the maximum of 67108864 (limits.queryBudget.maxMemoryBytes in the manager's " +
+			"configuration); set at most 67108864",
+			"spec.queryBudget.maxBytes is 1073741824, above the maximum of 67108864; set at most 67108864"},
+		"a long grant": {"ServiceAccount team/kubeops cannot get Secret team/login (RBAC, referenced by spec.auth.basic). To grant it: kubectl " +
 			"-n team create role login --verb=get,watch --resource=secrets --resource-name=login && kubectl -n team create rolebinding login",
-			"Secret login, referenced by spec.auth.basic...dable by ServiceAccount team/kubeops (RBAC); its events have the next step"},
-		"many words": {strings.Repeat("word ", 60) + "; do it", strings.Repeat("word ", 11) + "..." + strings.Repeat("word ", 11) + "; do it"},
+			"ServiceAccount team/kubeops cannot get Secret team/login; its events have the next step"},
+		"many words": {"namespace team exceeds its quota: only its 2 oldest resources of kind MetricsBackend are served (quotas.metricsBackends in " +
+			"the manager's configuration); delete others, or have the quota raised",
+			"namespace team exceeds its quota: only ... of kind MetricsBackend are served; delete others, or have the quota raised"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Short(c.message)
