@@ -11,10 +11,11 @@ import (
 // Reconciling and Stalled, and an event of the object, have the complete text.
 const MaxReady = 120
 
-// seeEvents is the next step of a message whose own is too long, such as a grant of permissions.
-const seeEvents = "; its events have the next step"
+// describe is the next step of a message whose own is too long, such as a grant of permissions: kubectl describe shows the other
+// conditions and the events.
+const describe = "; kubectl describe shows the next step"
 
-// Short shortens a message to MaxReady runes. The next step at its end stays, or becomes a hint at the events if it is too long itself.
+// Short shortens a message to MaxReady runes. The next step at its end stays, or becomes a hint if it is too long itself.
 // Before it, remarks in parentheses are left out first, then names are clipped in the middle, since they differ at both ends, and then
 // words in the middle are left out.
 func Short(message string) string {
@@ -82,7 +83,7 @@ func nextStep(message string) (head, next string) {
 			ends = append(ends, at)
 		}
 	}
-	return strings.TrimSuffix(message[:slices.Min(ends)], "."), seeEvents
+	return strings.TrimSuffix(message[:slices.Min(ends)], "."), describe
 }
 
 // middle clips a text in its middle to a number of runes.

@@ -24,7 +24,7 @@ func TestShortKeepsTheNextStepAndBothEndsOfNames(t *testing.T) {
 			"spec.queryBudget.maxBytes is 1073741824, above the maximum of 67108864; set at most 67108864"},
 		"a long grant": {"ServiceAccount team/kubeops cannot get Secret team/login (RBAC, referenced by spec.auth.basic). To grant it: kubectl " +
 			"-n team create role login --verb=get,watch --resource=secrets --resource-name=login && kubectl -n team create rolebinding login",
-			"ServiceAccount team/kubeops cannot get Secret team/login; its events have the next step"},
+			"ServiceAccount team/kubeops cannot get Secret team/login; kubectl describe shows the next step"},
 		"many words": {"namespace team exceeds its quota: only its 2 oldest resources of kind MetricsBackend are served (quotas.metricsBackends in " +
 			"the manager's configuration); delete others, or have the quota raised",
 			"namespace team exceeds its quota: only ... of kind MetricsBackend are served; delete others, or have the quota raised"},
