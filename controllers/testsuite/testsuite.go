@@ -141,7 +141,7 @@ func MustReconcile(t testing.TB, r reconcile.Reconciler, n *tenant.Tenant, objec
 	return result.RequeueAfter
 }
 
-// WantReady checks the condition Ready of an Inspection, whose message must contain a text, and the rules that hold for every
+// WantReady checks the condition Ready of an Inspection, whose complete message must contain a text, and the rules that hold for every
 // status.
 func WantReady(t testing.TB, i *v1alpha1.Inspection, status metav1.ConditionStatus, reason, message string) {
 	t.Helper()
@@ -149,7 +149,8 @@ func WantReady(t testing.TB, i *v1alpha1.Inspection, status metav1.ConditionStat
 		t.Error(violation)
 	}
 	ready := meta.FindStatusCondition(i.Status.Conditions, v1alpha1.ConditionReady)
-	if ready == nil || ready.Status != status || ready.Reason != reason || !strings.Contains(ready.Message, message) {
+	if ready == nil || ready.Status != status || ready.Reason != reason ||
+		!strings.Contains(outcome.Explanation(i.Status.Conditions), message) {
 		t.Errorf("Ready is %+v, want %s, %s and %q", ready, status, reason, message)
 	}
 }

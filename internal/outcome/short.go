@@ -24,7 +24,7 @@ func Short(message string) string {
 	}
 	head, next := nextStep(message)
 	room := MaxReady - utf8.RuneCountInString(next)
-	head = regexp.MustCompile(` \([^()]*\)`).ReplaceAllString(head, "")
+	head = withoutRemarks(head, room)
 	const minName = 28 // shorter words are those of a sentence, and fields
 	for limit := MaxReady; limit >= minName; limit-- {
 		words := strings.Split(head, " ")
@@ -40,6 +40,20 @@ func Short(message string) string {
 		}
 	}
 	return bothEnds(head, room) + next
+}
+
+// withoutRemarks leaves out remarks in parentheses, the longest first, until a text has a number of runes or no more remarks.
+func withoutRemarks(text string, room int) string {
+	remark := regexp.MustCompile(` \([^()]*\)`)
+	for utf8.RuneCountInString(text) > room {
+		remarks := remark.FindAllString(text, -1)
+		if len(remarks) == 0 {
+			break
+		}
+		longest := slices.MaxFunc(remarks, func(a, b string) int { return len(a) - len(b) })
+		text = strings.Replace(text, longest, "", 1)
+	}
+	return text
 }
 
 // bothEnds leaves out words in the middle of a text, to a number of runes.
@@ -70,20 +84,27 @@ func bothEnds(text string, room int) string {
 	return strings.TrimSuffix(begin+gap+end, " ")
 }
 
-// nextStep splits a message before its last clause: what to do. Of a message without a short one it returns the first clause.
+// nextStep splits a message into what failed and what to do. That is all behind the first clause, or the last clause of a message without
+// commands. If it is too long, the hint takes its place: a part of a command would be another command.
 func nextStep(message string) (head, next string) {
-	const maxNext = 60
-	at := max(strings.LastIndex(message, "; "), strings.LastIndex(message, ". "), strings.LastIndex(message, ": "))
-	if at > 0 && utf8.RuneCountInString(message[at:]) <= maxNext {
-		return message[:at], message[at:]
-	}
-	ends := []int{len(message)}
+	const maxNext = 80
+	const maxLast = 60
+	first := len(message)
+	last := -1
 	for _, separator := range []string{"; ", ". "} {
 		if at := strings.Index(message, separator); at > 0 {
-			ends = append(ends, at)
+			first = min(first, at)
+			last = max(last, strings.LastIndex(message, separator))
 		}
 	}
-	return strings.TrimSuffix(message[:slices.Min(ends)], "."), describe
+	switch {
+	case first < len(message) && utf8.RuneCountInString(message[first:]) <= maxNext:
+		return message[:first], message[first:]
+	case last > 0 && utf8.RuneCountInString(message[last:]) <= maxLast && !strings.Contains(message, "kubectl"):
+		return message[:last], message[last:]
+	default:
+		return strings.TrimSuffix(message[:first], "."), describe
+	}
 }
 
 // middle clips a text in its middle to a number of runes.
