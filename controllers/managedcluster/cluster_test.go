@@ -154,7 +154,7 @@ func TestAKubeconfigThatCannotBeUsedIsRefusedUntilItIsRepaired(t *testing.T) {
 	c := w.probe()
 	w.want(c, [3]string{v1alpha1.ConditionReady, "False", v1alpha1.ReasonInvalidKubeconfig},
 		[3]string{v1alpha1.ConditionStalled, "True", v1alpha1.ReasonInvalidKubeconfig})
-	if m := message(c, v1alpha1.ConditionReady); !strings.Contains(m, "has exec, which is not allowed") {
+	if m := message(c, v1alpha1.ConditionStalled); !strings.Contains(m, "has exec, which is not allowed") {
 		t.Error(m)
 	}
 	w.kubeconfig(good)
@@ -182,7 +182,7 @@ func TestAnotherClusterBehindTheSameNameIsLeftAlone(t *testing.T) {
 	if _, err := w.env.Clusters.Get(w.Key("c")); err == nil || c.Status.UID != uid {
 		t.Errorf("the connection may be used (%v), or the identity was replaced by %s", err, c.Status.UID)
 	}
-	text := message(c, v1alpha1.ConditionReady)
+	text := message(c, v1alpha1.ConditionIdentityChanged)
 	other := text[strings.LastIndex(text, " ")+1:]
 	w.change(func(s *v1alpha1.ManagedClusterSpec) { s.UID = other })
 	c = w.probe()
