@@ -159,7 +159,8 @@ type Finding struct {
 	Class FindingClass `json:"class,omitempty"`
 	// severity of the finding: critical, high, medium, low or info.
 	Severity Severity `json:"severity"`
-	// cluster of the object. "local" is the cluster that KubeOps runs in.
+	// cluster of the object. "local" is the cluster that KubeOps runs in. Empty for a difference between clusters that belongs to
+	// no single one.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	Cluster string `json:"cluster,omitempty"`
@@ -374,6 +375,10 @@ type FixedFinding struct {
 	CausedBy string `json:"causedBy,omitempty"`
 	// severity in the earlier report.
 	Severity Severity `json:"severity"`
+	// cluster of the object, if the report is about several clusters.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Cluster string `json:"cluster,omitempty"`
 	// object that had the problem.
 	Object ObjectReference `json:"object"`
 	// message of the finding, shortened.

@@ -20,7 +20,7 @@ type ReportSummary struct {
 	// duration of the run.
 	Duration metav1.Duration `json:"duration"`
 	// score from 0 to 100 of the problems. 100 means that no problem was found; recommendations do not affect it. Absent if the
-	// run was incomplete: a score of what was read would say nothing about the rest.
+	// run was incomplete: a score of what was read would say nothing about the rest. Of several clusters, it is the lowest score.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	// +optional
@@ -54,6 +54,46 @@ type ReportSummary struct {
 // Complete reports whether everything that the run was to inspect was read.
 func (s ReportSummary) Complete() bool { return s.Score != nil }
 
+// MaxInspectedClusters is the maximum number of clusters in a report.
+const MaxInspectedClusters = 1000
+
+// InspectedCluster is the result of one cluster of a report about several.
+type InspectedCluster struct {
+	// name of the cluster.
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// version of its API server. Empty if it is unknown.
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	Version string `json:"version,omitempty"`
+	// notInspected is the reason why nothing of the cluster was inspected. Absent if anything was.
+	// +optional
+	NotInspected GapReason `json:"notInspected,omitempty"`
+	// score from 0 to 100 of its problems. Absent if its inspection was incomplete.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	// +optional
+	Score *int32 `json:"score,omitempty"`
+	// problems is the number of root causes of what does not work in the cluster.
+	Problems RootCauseCounts `json:"problems"`
+	// recommendations is the number of recommendations.
+	Recommendations int32 `json:"recommendations"`
+	// findings is the number of findings, including symptoms.
+	Findings int32 `json:"findings"`
+	// omitted is the number of findings that did not fit into the report.
+	// +optional
+	Omitted int32 `json:"omitted,omitempty"`
+	// gaps is the number of gaps.
+	Gaps int32 `json:"gaps"`
+	// requiredGaps is the number of gaps that are not optional.
+	// +optional
+	RequiredGaps int32 `json:"requiredGaps,omitempty"`
+	// objects is the number of objects read.
+	Objects int32 `json:"objects"`
+	// duration from connecting to the last evidence, without the time in which it waited for a free slot.
+	Duration metav1.Duration `json:"duration"`
+}
+
 // InspectionReport is the result of one run of an Inspection. It is immutable, except that explanations are added and the
 // state of deliveries is updated.
 //
@@ -67,7 +107,7 @@ func (s ReportSummary) Complete() bool { return s.Score != nil }
 // +kubebuilder:printcolumn:name="Gaps",type=integer,JSONPath=`.summary.gaps`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.summary == oldSelf.summary",message="a report is immutable: summary cannot be changed"
-// +kubebuilder:validation:XValidation:rule="has(self.findings) == has(oldSelf.findings) && has(self.gaps) == has(oldSelf.gaps) && has(self.omitted) == has(oldSelf.omitted) && has(self.fixed) == has(oldSelf.fixed) && has(self.deliveries) == has(oldSelf.deliveries)",message="a report is immutable: findings, gaps, omitted, fixed and deliveries cannot be added or removed"
+// +kubebuilder:validation:XValidation:rule="has(self.findings) == has(oldSelf.findings) && has(self.gaps) == has(oldSelf.gaps) && has(self.omitted) == has(oldSelf.omitted) && has(self.fixed) == has(oldSelf.fixed) && has(self.clusters) == has(oldSelf.clusters) && has(self.deliveries) == has(oldSelf.deliveries)",message="a report is immutable: findings, gaps, omitted, fixed, clusters and deliveries cannot be added or removed"
 type InspectionReport struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -103,6 +143,13 @@ type InspectionReport struct {
 	// +listType=atomic
 	// +optional
 	Gaps []Gap `json:"gaps,omitempty"`
+	// clusters lists the inspected clusters of a report about several, by name.
+	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a report is immutable: clusters cannot be changed"
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Clusters []InspectedCluster `json:"clusters,omitempty"`
 	// explanations of root causes and of the whole report by the model in spec.ai. They are added after the report was
 	// saved.
 	// +kubebuilder:validation:MaxItems=51

@@ -23,6 +23,7 @@ import (
 
 type inspectOptions struct {
 	cluster       clusterFlags
+	contexts      contextFlags
 	allNamespaces bool
 	// namespaces and excludeNamespaces are names or globs.
 	namespaces        []string
@@ -58,6 +59,9 @@ score.
 Without -A, the namespaces given with -n are inspected, or the context's default. -n and --exclude-namespaces take lists
 and globs: -n a,b or -n 'shop-*'. Cluster-scoped objects, such as Nodes, are inspected only with -A.
 
+With --contexts or --all-contexts, several clusters are inspected in parallel and compared, in one report. A cluster
+that does not answer before --cluster-timeout, or rejects the credentials, is a gap; the others are reported.
+
 With -f, manifest files are inspected instead of a cluster, by every check that needs no live state.
 
 Exit codes:
@@ -68,6 +72,7 @@ Exit codes:
   kubeops inspect -n 'shop-*' --checks 'pod-*,image-*'
   kubeops inspect -A -o json | jq '.findings[] | select(.causedBy == null)'
   kubeops inspect -A -o html --output-file report.html
+  kubeops inspect -A --contexts 'prod-*,staging'
   kubeops inspect -A --fail-on high        # exit code 1 on high and critical findings
   kubeops inspect -f deploy --fail-on high # check the manifests of a repository in CI
   kubeops inspect -A --custom-checks checks.yaml --checks 'custom-*'
@@ -85,6 +90,9 @@ Exit codes:
 			if err := o.files.unused(); err != nil {
 				return err
 			}
+			if err := o.contexts.validate(cmd.Flags()); err != nil {
+				return err
+			}
 			return o.run(cmd.Context(), streams)
 		},
 	}
@@ -95,6 +103,7 @@ Exit codes:
 func (o *inspectOptions) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	o.cluster.registerCluster(flags)
+	o.contexts.register(cmd, &o.cluster)
 	o.files.register(flags)
 	o.metrics.register(cmd)
 	o.logs.register(cmd)
@@ -135,6 +144,12 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	if err != nil {
 		return fmt.Errorf("%w; run `kubeops checks` to list all checks", err)
 	}
+	if o.contexts.several() {
+		return o.runContexts(ctx, streams, selected, programs)
+	}
+	if err := o.comparesNothing(selected); err != nil {
+		return err
+	}
 	target, err := o.cluster.resolve()
 	if err != nil {
 		return err
@@ -143,6 +158,11 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	if err != nil {
 		return err
 	}
+	return o.print(streams, selected, result, o.heading(target))
+}
+
+// print prints a report and returns the error that decides about the exit code.
+func (o *inspectOptions) print(streams Streams, selected []check.Check, result *v1alpha1.InspectionReport, heading string) error {
 	printer, err := newPrinter(streams.Out, o.output, o.color, o.outputFile)
 	if err != nil {
 		return err
@@ -150,7 +170,7 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	printer.checks = selected
 	printer.recommendations = o.recommendations
 	printer.failOn = v1alpha1.Severity(o.failOn)
-	if err := o.filter.print(printer, streams.Err, result, o.heading(target)); err != nil {
+	if err := o.filter.print(printer, streams.Err, result, heading); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
 	return verdict(v1alpha1.Severity(o.failOn), o.failOnGaps, result)
@@ -198,9 +218,6 @@ func (o *inspectOptions) inspect(
 ) (*v1alpha1.InspectionReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	scope := collect.Scope{Home: t.namespace, Namespaces: o.inspected(t), Asked: check.Asked(selected, o.checks)}
-	params := check.DefaultParams()
-	params.StartupGrace = o.grace
 	metricsBackend, err := o.metrics.open()
 	if err != nil {
 		return nil, err
@@ -216,18 +233,29 @@ func (o *inspectOptions) inspect(
 		defer logBackend.Close()
 	}
 	progress := newProgress(streams.Err, t.cluster)
-	result, err := inspect.Run(ctx, inspect.Input{
-		Source: collect.Source{Cluster: t.cluster, Config: t.config}, Scope: scope,
-		Checks: selected, Custom: programs, Params: params, Clock: clock.RealClock{}, Progress: progress.update,
-		Bounds: printedBounds(), Metrics: metricsBackend, Usage: usage.Options{MatchLabels: o.metrics.labels},
-		Logs: logBackend, LogAnalysis: o.logs.options(), ExcludeNamespaces: o.excludeNamespaces,
-	})
+	input := o.input(t, selected, programs)
+	input.Progress = progress.update
+	input.Metrics, input.Logs = metricsBackend, logBackend
+	input.Usage = usage.Options{MatchLabels: o.metrics.labels}
+	input.LogAnalysis = o.logs.options()
+	result, err := inspect.Run(ctx, input)
 	progress.clear()
 	if err != nil {
 		return nil, err
 	}
 	result.Report.Summary.Trigger = "cli"
 	return result.Report, nil
+}
+
+// input is the input of a run without backends.
+func (o *inspectOptions) input(t target, selected []check.Check, programs []custom.Program) inspect.Input {
+	params := check.DefaultParams()
+	params.StartupGrace = o.grace
+	return inspect.Input{
+		Source: collect.Source{Cluster: t.cluster, Config: t.config}, Clock: clock.RealClock{}, Bounds: printedBounds(),
+		Scope:  collect.Scope{Home: t.namespace, Namespaces: o.inspected(t), Asked: check.Asked(selected, o.checks)},
+		Checks: selected, Custom: programs, Params: params, ExcludeNamespaces: o.excludeNamespaces,
+	}
 }
 
 // checkNamespaces validates lists of names and globs.

@@ -121,7 +121,7 @@ func (o *inspectOptions) manifestChecks() ([]check.Check, error) {
 // validateFiles rejects flags that apply to clusters only.
 func (o *inspectOptions) validateFiles(flags *pflag.FlagSet) error {
 	var clusterOnly []string
-	for _, name := range []string{"kubeconfig", "context", "as", "all-namespaces"} {
+	for _, name := range []string{"kubeconfig", "context", "contexts", "all-contexts", "cluster-timeout", "as", "all-namespaces"} {
 		if flags.Changed(name) {
 			clusterOnly = append(clusterOnly, "--"+name)
 		}

@@ -28,12 +28,15 @@ func newProgress(w io.Writer, cluster string) *progress {
 }
 
 func (p *progress) update(step inspect.Progress) {
-	if p.w == nil {
-		return
+	if text := p.text(step); text != "" {
+		p.show(text)
 	}
+}
+
+func (p *progress) show(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if text := p.text(step); text != "" {
+	if p.w != nil {
 		p.shown = true
 		fmt.Fprint(p.w, "\r\033[K"+text)
 	}
@@ -81,3 +84,30 @@ func terminalWidth(w io.Writer) int {
 	}
 	return 120
 }
+
+// fleetProgress shows how many of several clusters are finished, and the last step of one.
+type fleetProgress struct {
+	line *progress
+	mu   sync.Mutex
+	done int
+	of   int
+}
+
+func newFleetProgress(w io.Writer, clusters int) *fleetProgress {
+	return &fleetProgress{line: newProgress(w, ""), of: clusters}
+}
+
+func (p *fleetProgress) update(cluster string, step inspect.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if step.Stage == inspect.StageReport && step.Done > 0 {
+		p.done++
+	}
+	text := fmt.Sprintf("Inspecting %d clusters, %d finished", p.of, p.done)
+	if step.Stage == inspect.StageCollect {
+		text += fmt.Sprintf("; %s: %d of %d kinds", printable.Line(cluster), step.Done, step.Total)
+	}
+	p.line.show(text)
+}
+
+func (p *fleetProgress) clear() { p.line.clear() }

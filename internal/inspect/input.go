@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/inspect/comparison"
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/loganalysis"
@@ -59,6 +60,8 @@ type Input struct {
 	// Ignore hides findings. ExcludeNamespaces are names or globs of namespaces to exclude.
 	Ignore            []v1alpha1.IgnoreRule
 	ExcludeNamespaces []string
+	// Compare keeps what a comparison with other clusters needs in the result.
+	Compare bool
 	// Previous report of the inspection, or nil.
 	Previous *v1alpha1.InspectionReport
 	// Bounds of the report. Zero values are defaults with which it fits into an API object.
@@ -84,4 +87,6 @@ type Result struct {
 	Report *v1alpha1.InspectionReport
 	// Durations by stage.
 	Durations map[Stage]time.Duration
+	// Comparison is set if Input.Compare is.
+	Comparison *comparison.Cluster
 }

@@ -10,6 +10,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/causes"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/inspect/comparison"
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/evidence"
 	"kubeops.io/kubeops/internal/inspect/facts"
@@ -26,11 +27,14 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		return nil, err
 	}
 	timer := newTimer(in)
+	kinds := in.kinds()
+	in.Checks = check.OfOneCluster(in.Checks)
 	all := slices.Concat(in.Checks, custom.Checks(in.Custom))
 
 	in.Scope.Leaks = check.NeedLeaks(in.Checks)
 	in.Scope.ExcludeNamespaces = in.ExcludeNamespaces
-	collected, err := collect.All(ctx, in.Source, in.Scope, check.Kinds(all), in.Clock, timer.progress)
+	in.Scope.Compare = in.Compare
+	collected, err := collect.All(ctx, in.Source, in.Scope, kinds, in.Clock, timer.progress)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +76,32 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		Redact: gate.Text,
 	})
 	timer.done(StageReport)
-	return &Result{Report: result, Durations: timer.durations}, nil
+	return &Result{Report: result, Durations: timer.durations, Comparison: compared(in, collected.Graph, linked)}, nil
+}
+
+// kinds are those that the selected checks read. What checks that compare clusters need is read only for a comparison.
+func (in Input) kinds() []facts.Kind {
+	selected := in.Checks
+	if !in.Compare {
+		selected = check.OfOneCluster(selected)
+	}
+	return check.Kinds(slices.Concat(selected, custom.Checks(in.Custom)))
+}
+
+// compared is what a comparison with other clusters needs, if it is wanted.
+func compared(in Input, g *facts.Graph, linked []causes.Linked) *comparison.Cluster {
+	if !in.Compare {
+		return nil
+	}
+	problems := map[facts.Ref]string{}
+	worst := map[facts.Ref]v1alpha1.Severity{}
+	for _, f := range linked {
+		if known, again := worst[f.Object]; f.Class == v1alpha1.ClassProblem && (!again || f.Severity.Rank() < known.Rank()) {
+			problems[f.Object] = f.Message
+			worst[f.Object] = f.Severity
+		}
+	}
+	return comparison.Of(g, problems)
 }
 
 // runCustom runs the custom checks, if there are any.

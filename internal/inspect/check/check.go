@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect/comparison"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/sizing"
 	"kubeops.io/kubeops/internal/remedy"
@@ -46,8 +47,12 @@ type Check struct {
 	Terminating bool
 	// Leaks is set on checks that judge leaked credentials in Pod specs and ConfigMaps, which are searched only for such a check.
 	Leaks bool
-	// Run finds the problems. It must return them in a fixed order. It is nil for custom checks, which judge objects.
+	// Run finds the problems. It must return them in a fixed order. It is nil for custom checks, which judge objects, and for checks
+	// that compare clusters.
 	Run func(*facts.Graph, Params) []Finding
+	// Compare finds differences between clusters that were inspected together, in a fixed order. Needs and Uses are then the kinds that
+	// must be read of each.
+	Compare func(*comparison.Clusters) []ClusterFinding
 
 	// Static marks a Run that judges specs only, and therefore works on manifests (`kubeops inspect -f`). Set it on a check
 	// that is correct for a graph built from files, in which
@@ -132,6 +137,13 @@ type Finding struct {
 	IsRoot bool
 	// Logs that would show more; read later, for root causes only.
 	Logs *LogRef
+}
+
+// ClusterFinding is a finding of a comparison.
+type ClusterFinding struct {
+	Finding
+	// Cluster of the object; empty for a difference that belongs to no single one.
+	Cluster string
 }
 
 // Evidence is one observed fact.

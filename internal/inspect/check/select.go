@@ -108,3 +108,13 @@ func Requiring(selected []Check, source facts.Source) []string {
 func NeedLeaks(selected []Check) bool {
 	return slices.ContainsFunc(selected, func(c Check) bool { return c.Leaks })
 }
+
+// OfOneCluster returns the checks that judge one cluster, without those that compare several.
+func OfOneCluster(selected []Check) []Check {
+	return slices.DeleteFunc(slices.Clone(selected), func(c Check) bool { return c.Compare != nil })
+}
+
+// Comparing returns the checks that compare clusters.
+func Comparing(selected []Check) []Check {
+	return slices.DeleteFunc(slices.Clone(selected), func(c Check) bool { return c.Compare == nil })
+}

@@ -22,6 +22,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/checks/scheduling"
 	"kubeops.io/kubeops/internal/inspect/checks/security"
 	"kubeops.io/kubeops/internal/inspect/checks/service"
+	"kubeops.io/kubeops/internal/inspect/checks/skew"
 	"kubeops.io/kubeops/internal/inspect/checks/storage"
 	"kubeops.io/kubeops/internal/inspect/checks/telemetry"
 	"kubeops.io/kubeops/internal/inspect/checks/unused"
@@ -35,7 +36,7 @@ func Builtin() []check.Check {
 		pod.Checks(), scheduling.Checks(), workload.Checks(), job.Checks(), autoscaling.Checks(), disruption.Checks(),
 		service.Checks(), ingress.Checks(), storage.Checks(), node.Checks(), controlplane.Checks(), customresource.Checks(),
 		practice.Checks(), capacity.Checks(), unused.Checks(), usage.Checks(), telemetry.Checks(),
-		security.Checks(), rbac.Checks(), exposure.Checks(), manifest.Checks(),
+		security.Checks(), rbac.Checks(), exposure.Checks(), manifest.Checks(), skew.Checks(),
 	)
 	slices.SortFunc(all, func(a, b check.Check) int { return strings.Compare(a.ID, b.ID) })
 	return all

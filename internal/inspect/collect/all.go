@@ -43,6 +43,7 @@ func All(
 	if err != nil {
 		return Collected{}, unusable(source, err)
 	}
+	reader.schemas = scope.Compare
 	c := &collector{reader: reader, builder: facts.NewBuilder(source.Cluster, clk.Now()), scope: scope}
 	failures, err := c.version(ctx, source)
 	if err != nil {
@@ -81,14 +82,16 @@ func (c *collector) everything(ctx context.Context, kinds []facts.Kind, progress
 
 // newReducer returns a reducer that searches for secrets only where the scope says so.
 func newReducer(scope Scope) (facts.Reducer, error) {
+	reducer := facts.Reducer{Digests: scope.Compare}
 	if !scope.Leaks {
-		return facts.Reducer{}, nil
+		return reducer, nil
 	}
 	scanner, err := leaks.New()
 	if err != nil {
 		return facts.Reducer{}, fmt.Errorf("load secret detection rules: %w", err)
 	}
-	return facts.Reducer{Scan: scanner.Scan}, nil
+	reducer.Scan = scanner.Scan
+	return reducer, nil
 }
 
 // collector reads one cluster into a builder.

@@ -29,6 +29,8 @@ type reader struct {
 	params runtime.ParameterCodec
 	// reduce turns objects into nodes.
 	reduce func(object any) any
+	// schemas hashes the schemas of CustomResourceDefinitions.
+	schemas bool
 }
 
 // page is a part of a list.
@@ -119,6 +121,8 @@ func (r *reader) page(ctx context.Context, res resource, p page) (nodes []any, n
 		return r.jsonPage(ctx, res, p, func() any { return new(facts.CustomObject) })
 	case res.info.NewList != nil:
 		return r.typedPage(ctx, res, p)
+	case res.kind == facts.CRD && r.schemas:
+		return r.jsonPage(ctx, res, p, func() any { return new(facts.CRDSchemaObject) })
 	case res.info.NewObject != nil:
 		return r.jsonPage(ctx, res, p, res.info.NewObject)
 	default:

@@ -28,6 +28,8 @@ type Scope struct {
 	Home string
 	// Leaks enables the search for secrets in plain text, which takes time.
 	Leaks bool
+	// Compare also reads what only a comparison of clusters needs: digests of images, and hashes of the schemas of custom resources.
+	Compare bool
 }
 
 // Progress is called after each kind.

@@ -23,10 +23,35 @@ type CRDVersion struct {
 	Served, Storage, Deprecated bool
 	// Warning of the API server for a deprecated version; may be empty.
 	Warning string
+	// Schema is the SchemaHash of its schema; empty where it was not read.
+	Schema string
 }
 
 // CRDObject is the part of a CustomResourceDefinition that its reducer needs. Decoding skips the schemas, which are most of it.
-type CRDObject struct {
+type CRDObject = crdObject[ignoredSchema]
+
+// CRDSchemaObject is a CRDObject whose schemas are hashed while they are decoded.
+type CRDSchemaObject = crdObject[hashedSchema]
+
+// ignoredSchema decodes to nothing.
+type ignoredSchema struct{}
+
+// UnmarshalJSON ignores the schema.
+func (*ignoredSchema) UnmarshalJSON([]byte) error { return nil }
+
+// hashedSchema decodes to a SchemaHash; empty for a schema that cannot be hashed.
+type hashedSchema string
+
+// UnmarshalJSON hashes the schema.
+func (h *hashedSchema) UnmarshalJSON(schema []byte) error {
+	hash, err := SchemaHash(schema)
+	if err == nil {
+		*h = hashedSchema(hash)
+	}
+	return nil
+}
+
+type crdObject[S any] struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
 	Spec              struct {
@@ -40,6 +65,7 @@ type CRDObject struct {
 			Storage            bool   `json:"storage"`
 			Deprecated         bool   `json:"deprecated"`
 			DeprecationWarning string `json:"deprecationWarning"`
+			Schema             S      `json:"schema"`
 		} `json:"versions"`
 	} `json:"spec"`
 	Status struct {
@@ -48,12 +74,16 @@ type CRDObject struct {
 	} `json:"status"`
 }
 
-func reduceCRD(c *CRDObject) *CRDNode {
+func reduceCRD[S any](c *crdObject[S]) *CRDNode {
 	node := &CRDNode{
 		Meta: metaOf(CRD, &c.ObjectMeta), Defines: CustomKind(c.Spec.Group, c.Spec.Names.Kind), Stored: c.Status.StoredVersions,
 	}
 	for _, v := range c.Spec.Versions {
-		node.Versions = append(node.Versions, CRDVersion{v.Name, v.Served, v.Storage, v.Deprecated, clip(v.DeprecationWarning)})
+		hash, _ := any(v.Schema).(hashedSchema) // empty for schemas that are ignored
+		node.Versions = append(node.Versions, CRDVersion{
+			Name: v.Name, Served: v.Served, Storage: v.Storage, Deprecated: v.Deprecated, Warning: clip(v.DeprecationWarning),
+			Schema: string(hash),
+		})
 	}
 	node.Conditions = convert(c.Status.Conditions, metaCondition)
 	return node

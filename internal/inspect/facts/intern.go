@@ -101,7 +101,7 @@ func (n *PodNode) intern(b *Builder, key []byte) {
 	for _, containers := range [][]Container{n.Containers, n.InitContainers} {
 		for i := range containers {
 			c := &containers[i]
-			c.Name, c.Image = b.str(c.Name), b.str(c.Image)
+			c.Name, c.Image, c.Digest = b.str(c.Name), b.str(c.Image), b.str(c.Digest)
 			c.State.Reason, c.State.Message = b.str(c.State.Reason), b.str(c.State.Message)
 			c.Last.Reason, c.Last.Message = b.str(c.Last.Reason), b.str(c.Last.Message)
 		}

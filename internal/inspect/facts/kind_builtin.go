@@ -188,8 +188,13 @@ func (k Kind) builtin() (KindInfo, bool) { //nolint:gocyclo // a table: one case
 		return KindInfo{
 			APIVersion: "apiextensions.k8s.io/v1", Resource: "customresourcedefinitions", ClusterScoped: true, PageSize: 50,
 			NewObject: func() any { return new(CRDObject) },
-			reduce:    func(object any) any { return reduceAs(object, reduceCRD) },
-			nodes:     func(g *Graph) nodeList { return listOf(&g.CRDs) },
+			reduce: func(object any) any {
+				if _, hashed := object.(*CRDSchemaObject); hashed {
+					return reduceAs(object, reduceCRD[hashedSchema])
+				}
+				return reduceAs(object, reduceCRD[ignoredSchema])
+			},
+			nodes: func(g *Graph) nodeList { return listOf(&g.CRDs) },
 		}, true
 	case APIService:
 		return KindInfo{

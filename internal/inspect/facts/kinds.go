@@ -120,7 +120,7 @@ func kindOfObject(object any) Kind {
 		return ""
 	case *CustomObject:
 		return Custom
-	case *CRDObject:
+	case *CRDObject, *CRDSchemaObject:
 		return CRD
 	case *APIServiceObject:
 		return APIService

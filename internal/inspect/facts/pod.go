@@ -28,6 +28,8 @@ type PodNode struct {
 type Container struct {
 	Name  string
 	Image string
+	// Digest of the image that runs, such as sha256:...; empty unless clusters are compared, and for images without one.
+	Digest string
 	// Sidecar is an init container with restartPolicy Always.
 	Sidecar bool
 	// Ready is the result of the readiness probe, Started that of the startup probe.

@@ -14,6 +14,8 @@ type Reducer struct {
 	// Scan returns the rule by which a text looks like a secret, or "". With nil, secrets are not searched for. It must be safe
 	// for concurrent use.
 	Scan func(text string) (rule string)
+	// Digests keeps the digests of images, which only a comparison of clusters needs.
+	Digests bool
 }
 
 // Reduce turns one object into its node, without searching for secrets; see Reducer.
@@ -29,6 +31,9 @@ func (r Reducer) Reduce(object any) any {
 	node := info.reduce(object)
 	if node != nil && r.Scan != nil {
 		r.leaks(object, node)
+	}
+	if pod, ok := node.(*PodNode); ok && r.Digests {
+		keepDigests(pod, object)
 	}
 	return node
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -62,6 +63,36 @@ func reduceContainers(specs []corev1.Container, statuses []corev1.ContainerStatu
 		containers = append(containers, c)
 	}
 	return containers
+}
+
+// keepDigests sets the digests of the images that the containers of a Pod run.
+func keepDigests(node *PodNode, object any) {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return
+	}
+	for _, list := range []struct {
+		containers []Container
+		statuses   []corev1.ContainerStatus
+	}{{node.Containers, pod.Status.ContainerStatuses}, {node.InitContainers, pod.Status.InitContainerStatuses}} {
+		for i := range list.containers {
+			for j := range list.statuses {
+				if status := &list.statuses[j]; status.Name == list.containers[i].Name {
+					list.containers[i].Digest = imageDigest(status.ImageID)
+				}
+			}
+		}
+	}
+}
+
+// imageDigest is the digest in an imageID such as docker.io/library/nginx@sha256:...; empty for the ID of a local image, which is not what
+// a registry serves.
+func imageDigest(imageID string) string {
+	_, digest, found := strings.Cut(imageID, "@")
+	if !found {
+		return ""
+	}
+	return digest
 }
 
 func reduceState(s corev1.ContainerState) ContainerState {

@@ -106,10 +106,13 @@ func countOmitted(findings []v1alpha1.Finding) []v1alpha1.OmittedFindings {
 			counts[i].Severity = f.Severity
 		}
 	}
-	slices.SortFunc(counts, func(a, b v1alpha1.OmittedFindings) int {
-		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(b.Count, a.Count), strings.Compare(a.Check, b.Check))
-	})
+	slices.SortFunc(counts, compareOmitted)
 	return counts
+}
+
+// compareOmitted sorts the worst first.
+func compareOmitted(a, b v1alpha1.OmittedFindings) int {
+	return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(b.Count, a.Count), strings.Compare(a.Check, b.Check))
 }
 
 // fitting returns how many of the first items fit into a maximum number and size as JSON.

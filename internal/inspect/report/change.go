@@ -120,7 +120,7 @@ func changes(in Input, report *v1alpha1.InspectionReport) (v1alpha1.ChangeCounts
 			counts.Fixed++
 			fixed = append(fixed, v1alpha1.FixedFinding{
 				ID: f.ID, Check: f.Check, Category: f.Category, Class: f.Class, CausedBy: f.CausedBy, Severity: f.Severity,
-				Object:  f.Object,
+				Cluster: f.Cluster, Object: f.Object,
 				Message: facts.Clip(f.Message, maxFixedMessage),
 				FixedAt: metav1.NewTime(in.Start.Truncate(time.Second)), Returns: f.Returns,
 			})

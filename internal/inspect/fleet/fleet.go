@@ -1,0 +1,191 @@
+// Package fleet inspects several clusters in parallel and joins the results in one report. It does not know where connections come from:
+// its input is a list of clusters with their configurations. A cluster that cannot be inspected is a gap and does not affect the others.
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/comparison"
+	"kubeops.io/kubeops/internal/inspect/report"
+	"kubeops.io/kubeops/internal/redact"
+)
+
+const (
+	// MaxConnecting clusters are connected to at the same time.
+	MaxConnecting = 32
+	// DefaultReading is Input.Reading where it is not set.
+	DefaultReading = 2
+	// stopGrace is how long a cluster may take to stop after its deadline before it is abandoned. Only what ignores its context, such as
+	// a credential plugin that hangs, takes any time.
+	stopGrace = 5 * time.Second
+)
+
+// Cluster is one cluster to inspect.
+type Cluster struct {
+	// Input of its run. Source names the cluster, uniquely in the list, and says how to connect. Previous, Bounds, Compare and Progress
+	// are set by Run.
+	Input inspect.Input
+	// Deadline covers connecting, discovery, lists and evidence, but not the time in which the cluster waits for others. Required. When
+	// it has passed, what was read is used, and the rest is a gap.
+	Deadline time.Duration
+	// LastDuration is how long the cluster took the last time; 0 if unknown. Slow and unknown clusters start first.
+	LastDuration time.Duration
+	// Err is why there is no configuration to connect with; nil if there is one. The cluster is then a gap.
+	Err error
+}
+
+// Engine inspects one cluster: inspect.Run, or a process that runs it.
+type Engine func(context.Context, inspect.Input) (*inspect.Result, error)
+
+// Input of an inspection of several clusters.
+type Input struct {
+	Clusters []Cluster
+	// Checks that were selected. Those that compare clusters run here, the others are in the inputs of the clusters.
+	Checks []check.Check
+	// Ignore hides findings. ExcludeNamespaces are names or globs of namespaces to exclude. NamespacesOnly is set if the inspection is
+	// limited to some namespaces.
+	Ignore            []v1alpha1.IgnoreRule
+	ExcludeNamespaces []string
+	NamespacesOnly    bool
+	// Previous report about these clusters, or nil.
+	Previous *v1alpha1.InspectionReport
+	// Bounds of the report. Zero values are defaults with which it fits into an API object.
+	Bounds report.Bounds
+	// Reading is how many clusters are read and judged at the same time, which is when facts are in memory; 0 means DefaultReading. Each
+	// takes as much memory as a run of its own.
+	Reading int
+	// Engine is required.
+	Engine Engine
+	// Clock is required.
+	Clock clock.PassiveClock
+	// Progress is called with each step of a cluster, from several goroutines. It may be nil.
+	Progress func(cluster string, step inspect.Progress)
+}
+
+// Result of an inspection of several clusters.
+type Result struct {
+	// Report has no metadata; its summary has no inspection and no trigger.
+	Report *v1alpha1.InspectionReport
+	// Interrupted is set if ctx was cancelled: clusters that were not finished are gaps.
+	Interrupted bool
+}
+
+// Run inspects the clusters. Whatever fails in one is a gap of it. The error is that of an invalid input; if ctx was cancelled, it is set
+// only if no cluster was finished.
+func Run(ctx context.Context, in Input) (*Result, error) {
+	if err := in.validate(); err != nil {
+		return nil, err
+	}
+	gate, err := redact.New(redact.Options{})
+	if err != nil {
+		return nil, err
+	}
+	start := in.Clock.Now()
+	r := &run{
+		in: in, redact: gate.Text, connecting: make(chan struct{}, min(MaxConnecting, len(in.Clusters))),
+		reading: make(chan struct{}, cmp.Or(in.Reading, DefaultReading)), outcomes: make([]outcome, len(in.Clusters)),
+	}
+	r.all(ctx)
+	interrupted := errors.Is(ctx.Err(), context.Canceled)
+	if interrupted && !slices.ContainsFunc(r.outcomes, func(o outcome) bool { return o.result != nil }) {
+		return nil, fmt.Errorf("the inspection was cancelled: %w", ctx.Err())
+	}
+	parts := []report.Part{r.compare(ctx, start)}
+	for i := range r.outcomes {
+		parts = append(parts, r.part(i))
+	}
+	merged := report.Merge(report.MergeInput{Parts: parts, Start: start, Duration: in.Clock.Since(start), Bounds: in.Bounds})
+	return &Result{Report: merged, Interrupted: interrupted}, nil
+}
+
+func (in Input) validate() error {
+	if len(in.Clusters) == 0 {
+		return errors.New("no clusters to inspect")
+	}
+	if len(in.Clusters) > v1alpha1.MaxInspectedClusters {
+		return fmt.Errorf("%d clusters to inspect: at most %d are supported", len(in.Clusters), v1alpha1.MaxInspectedClusters)
+	}
+	names := map[string]bool{}
+	for i := range in.Clusters {
+		name := in.Clusters[i].name()
+		if name == "" || names[name] {
+			return fmt.Errorf("the name of each cluster must be set and unique: got %q twice", name)
+		}
+		names[name] = true
+	}
+	return nil
+}
+
+func (c *Cluster) name() string { return c.Input.Source.Cluster }
+
+// outcome of one cluster.
+type outcome struct {
+	result *inspect.Result
+	// comparison is what is kept of the facts.
+	comparison *comparison.Cluster
+	// err is why there is no result.
+	err     error
+	version string
+	took    time.Duration
+}
+
+// run is the state of Run.
+type run struct {
+	in     Input
+	redact func(string) string
+	// connecting and reading have a slot for each cluster in that stage.
+	connecting, reading chan struct{}
+	outcomes            []outcome
+}
+
+// all inspects the clusters, in the order in which they should start.
+func (r *run) all(ctx context.Context) {
+	order := make([]int, len(r.in.Clusters))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return startsBefore(&r.in.Clusters[a], &r.in.Clusters[b]) })
+	var group sync.WaitGroup
+	for _, i := range order {
+		// A slot before each start keeps the order. Those that cannot be reached hold theirs until their deadline.
+		if !acquire(ctx, r.connecting) {
+			r.outcomes[i].err = ctx.Err()
+			continue
+		}
+		group.Go(func() { r.outcomes[i] = r.cluster(ctx, &r.in.Clusters[i]) })
+	}
+	group.Wait()
+}
+
+// startsBefore orders clusters: unknown durations first, then the slowest.
+func startsBefore(a, b *Cluster) int {
+	switch {
+	case a.LastDuration == b.LastDuration:
+		return 0
+	case a.LastDuration == 0 || b.LastDuration != 0 && a.LastDuration > b.LastDuration:
+		return -1
+	default:
+		return 1
+	}
+}
+
+// acquire waits for a slot; false if ctx ends first.
+func acquire(ctx context.Context, slots chan struct{}) bool {
+	select {
+	case slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
