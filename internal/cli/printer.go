@@ -40,6 +40,8 @@ type printer struct {
 	checks []check.Check
 	// recommendations prints recommendations in full instead of one line per check; for tables.
 	recommendations bool
+	// several is set for a report about several clusters: each finding is printed with its cluster.
+	several bool
 	// failOn is the value of --fail-on.
 	failOn v1alpha1.Severity
 	// locate finds the manifest of an object; nil for live clusters.

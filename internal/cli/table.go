@@ -28,7 +28,9 @@ const (
 // for each check with recommendations.
 func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error {
 	text := &textWriter{w: p.w, width: p.width}
+	p.several = len(report.Clusters) > 0
 	p.summary(text, report, heading)
+	p.clusters(text, report.Clusters)
 	symptoms := map[string][]v1alpha1.Finding{} // by the id of their cause; root causes are below ""
 	for _, f := range report.Findings {
 		symptoms[f.CausedBy] = append(symptoms[f.CausedBy], f)
@@ -140,7 +142,7 @@ const newMark = "  NEW"
 // title prints the first line of a finding: severity, object and, right-aligned, the check.
 func (p *printer) title(text *textWriter, f v1alpha1.Finding, isNew bool) {
 	label := fmt.Sprintf("%-8s", strings.ToUpper(string(f.Severity)))
-	object := objectName(f.Object)
+	object := p.objectOf(f)
 	mark := ""
 	if isNew {
 		mark = newMark
@@ -256,7 +258,7 @@ func (p *printer) gaps(text *textWriter, gaps []v1alpha1.Gap) {
 		if g.Optional {
 			lead = "- optional: "
 		}
-		text.block(lead, "  ", g.Message)
+		text.block(lead, "  ", p.inCluster(g.Cluster, g.Message))
 		if len(g.Checks) > 0 {
 			text.block("  affected checks: ", "    ", joinFirst(g.Checks, 3))
 		}
@@ -272,6 +274,22 @@ func joinFirst(words []string, limit int) string {
 		return joinWords(words)
 	}
 	return joinWords(words[:limit]) + fmt.Sprintf(" and %d more", len(words)-limit)
+}
+
+// objectOf is the name of the object of a finding, with its cluster in a report about several.
+func (p *printer) objectOf(f v1alpha1.Finding) string {
+	if !p.several || f.Cluster == "" {
+		return objectName(f.Object)
+	}
+	return objectName(f.Object) + " (" + printable.Line(f.Cluster) + ")"
+}
+
+// inCluster puts the cluster before a message that does not name it, in a report about several.
+func (p *printer) inCluster(cluster, message string) string {
+	if !p.several {
+		return message
+	}
+	return render.InCluster(cluster, message)
 }
 
 // objectName returns Kind namespace/name, or Kind name for cluster-scoped objects, printable.

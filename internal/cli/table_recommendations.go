@@ -47,7 +47,7 @@ func (p *printer) fixed(text *textWriter, report *v1alpha1.InspectionReport) {
 			text.line("- and %d more (see -o yaml)", len(listed)-i)
 			return
 		}
-		text.block("- ", "  ", p.symptom(v1alpha1.Finding{Object: f.Object, Message: f.Message})+" ("+f.Check+")")
+		text.block("- ", "  ", p.inCluster(f.Cluster, p.symptom(v1alpha1.Finding{Object: f.Object, Message: f.Message}))+" ("+f.Check+")")
 	}
 }
 
@@ -88,7 +88,7 @@ func (p *printer) recommendationsByCheck(text *textWriter, recommendations []v1a
 	objects := make([]string, len(groups))
 	objectsWidth := 0
 	for i, group := range groups {
-		objects[i] = firstObjects(group.Findings, room)
+		objects[i] = p.firstObjects(group.Findings, room)
 		objectsWidth = max(objectsWidth, utf8.RuneCountInString(objects[i]))
 	}
 	objectsWidth = min(objectsWidth, room/2)
@@ -111,10 +111,10 @@ func (p *printer) recommendationsByCheck(text *textWriter, recommendations []v1a
 }
 
 // firstObjects names the first object of findings, or the first two if there is room.
-func firstObjects(findings []v1alpha1.Finding, room int) string {
+func (p *printer) firstObjects(findings []v1alpha1.Finding, room int) string {
 	var names []string
 	for _, f := range findings {
-		if name := objectName(f.Object); !slices.Contains(names, name) {
+		if name := p.objectOf(f); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 		if room < 2*minSummary || len(names) == maxGroupObjects {

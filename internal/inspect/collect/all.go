@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -236,12 +237,20 @@ func unreachableProblem(source Source, err error) *problem.Problem {
 	switch {
 	case apierrors.IsUnauthorized(err):
 		reason = "rejected the credentials (401); renew the token or certificate"
+	case pluginFailed(err):
+		reason = "cannot be accessed: the credential plugin of the kubeconfig failed; log in again, or run the plugin to see its error"
 	case apierror.IsUntrusted(err):
 		reason = "has an untrusted TLS certificate; check the certificate authority in the kubeconfig and the address"
 	case apierror.IsTimeout(err):
 		reason = "timed out; check that its API server is running, or set a longer timeout"
 	}
 	return problem.Retrying(v1alpha1.ReasonClusterUnreachable, err, "cluster %s at %s %s", source.Cluster, host, reason)
+}
+
+// pluginFailed reports whether there was no request, since the exec plugin of the user returned no credentials. client-go has no type for
+// this error.
+func pluginFailed(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "getting credentials: ")
 }
 
 func unusable(source Source, err error) *problem.Problem {

@@ -55,5 +55,5 @@ func transient(err error) bool {
 	if errors.As(err, &request) && (utilnet.IsProbableEOF(err) || utilnet.IsConnectionReset(err)) {
 		return false
 	}
-	return apierror.IsConnection(err) && !apierror.IsUntrusted(err)
+	return apierror.IsConnection(err) && !apierror.IsUntrusted(err) && !pluginFailed(err)
 }

@@ -155,9 +155,14 @@ const (
 // describe returns what happened to a cluster, and what to do.
 func describe(cluster string, err error) (message, remediation string) {
 	switch p := problem.As(err); {
-	case p != nil:
+	case p != nil && p.Reason == v1alpha1.ReasonClusterUnreachable:
 		what, then, _ := strings.Cut(p.Message, "; ")
-		return sentence(what + ": nothing of it was inspected"), sentence(then)
+		if !strings.Contains(what, "nothing was inspected") {
+			what += ": nothing of it was inspected"
+		}
+		return sentence(what), sentence(then)
+	case p != nil:
+		return sentence(p.Message), ""
 	case errors.Is(err, context.Canceled):
 		return sentence("cluster " + cluster + " was not inspected: interrupted"), ""
 	case errors.Is(err, context.DeadlineExceeded):

@@ -47,10 +47,16 @@ type page struct {
 	Namespaces      []string
 	ClusterScoped   bool
 	Gaps            []v1alpha1.Gap
-	Footer          []string
+	// Clusters of a report about several, and how many were inspected.
+	Clusters     []clusterLine
+	ClusterCount string
+	Footer       []string
 	// Explained is a model's explanation of the whole report; nil for none.
 	Explained *v1alpha1.Explanation
 }
+
+// clusterLine is a cluster of a report about several.
+type clusterLine struct{ Name, Version, Result string }
 
 // cardGroup has the recommendations of one check, folded.
 type cardGroup struct {
@@ -112,6 +118,10 @@ func newPage(report *v1alpha1.InspectionReport, options Options) page {
 		p.Grade = grade(*score)
 		p.Arc = min(max(*score, 0), 100)
 	}
+	p.ClusterCount = CountClusters(report.Clusters)
+	for _, c := range report.Clusters {
+		p.Clusters = append(p.Clusters, clusterLine{oneLine(c.Name), oneLine(c.Version), DescribeCluster(c)})
+	}
 	p.Facts = scale(s)
 	for _, note := range notes(s) {
 		p.Facts += ", " + note
@@ -121,7 +131,7 @@ func newPage(report *v1alpha1.InspectionReport, options Options) page {
 	p.addCards(report, options, explained)
 	problems, recommendations := FixedNow(report)
 	for _, f := range slices.Concat(problems, recommendations) {
-		p.Fixed = append(p.Fixed, oneLine(sentence(v1alpha1.Finding{Object: f.Object, Message: f.Message})))
+		p.Fixed = append(p.Fixed, oneLine(fixedSentence(report, f)))
 	}
 	p.Footer = footer(report, options)
 	return p
@@ -133,6 +143,7 @@ func (p *page) addCards(report *v1alpha1.InspectionReport, options Options, expl
 	var recommendations []v1alpha1.Finding
 	cards := map[string][]card{} // of recommendations, by check
 	for _, root := range tree(report.Findings) {
+		root.Where = clusterOf(report, root.Finding)
 		c := newCard(root, checksByID[root.Check], report.Summary, options)
 		c.Explained = explained[root.ID]
 		if root.IsProblem() {
@@ -192,7 +203,7 @@ func footer(report *v1alpha1.InspectionReport, options Options) []string {
 		list = append(list, "Report "+oneLine(report.Namespace+"/"+report.Name))
 	}
 	for _, f := range report.Findings {
-		if f.Cluster != "" {
+		if f.Cluster != "" && len(report.Clusters) == 0 {
 			list = append(list, "Cluster "+oneLine(f.Cluster))
 			break
 		}

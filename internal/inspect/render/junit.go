@@ -113,7 +113,7 @@ func junitFindings(report *v1alpha1.InspectionReport, options Options) []junitSu
 	}
 	names := map[string]int{}
 	for _, f := range report.Findings {
-		names[f.Check+" "+junitName(f)]++
+		names[f.Check+" "+junitName(report, f)]++
 	}
 	var suites []junitSuite
 	for _, f := range report.Findings {
@@ -124,7 +124,7 @@ func junitFindings(report *v1alpha1.InspectionReport, options Options) []junitSu
 			suites = append(suites, junitSuite{Name: oneLine(cmp.Or(string(f.Category), "other"))})
 		}
 		c := junitCase{
-			Name: junitName(f), ClassName: oneLine(f.Check), Time: noTime,
+			Name: junitName(report, f), ClassName: oneLine(f.Check), Time: noTime,
 		}
 		if text := junitText(f, byID); f.IsProblem() || options.fails(f.Severity) {
 			c.Failure = &junitOutcome{Message: oneLine(f.Message), Type: oneLine(f.Check), Text: text}
@@ -144,7 +144,13 @@ func junitFindings(report *v1alpha1.InspectionReport, options Options) []junitSu
 }
 
 // junitName is stable across runs: CI systems recognize new failures by it.
-func junitName(f v1alpha1.Finding) string { return oneLine(objectName(f.Object) + ": " + f.Message) }
+func junitName(report *v1alpha1.InspectionReport, f v1alpha1.Finding) string {
+	name := oneLine(objectName(f.Object) + ": " + f.Message)
+	if cluster := clusterOf(report, f); cluster != "" {
+		return cluster + ": " + name
+	}
+	return name
+}
 
 func junitText(f v1alpha1.Finding, byID map[string]v1alpha1.Finding) string {
 	var b strings.Builder

@@ -34,9 +34,11 @@ func writeMarkdown(w io.Writer, report *v1alpha1.InspectionReport, options Optio
 	var problems []*node
 	var recommendations []v1alpha1.Finding
 	for _, root := range tree(report.Findings) {
+		root.Where = clusterOf(report, root.Finding)
 		if root.IsProblem() {
 			problems = append(problems, root)
 		} else {
+			root.Message = InCluster(root.Where, root.Message)
 			recommendations = append(recommendations, root.Finding)
 		}
 	}
@@ -74,6 +76,7 @@ func markdownSummary(b *strings.Builder, report *v1alpha1.InspectionReport, opti
 		fmt.Fprintf(b, "**%s**\n\n", inlineText(Incomplete(report)))
 	}
 	fmt.Fprintf(b, "%s.\n", strings.Join(append([]string{headline(s)}, notes(s)...), ", "))
+	markdownClusters(b, report.Clusters)
 	if s.Counts.Total() == 0 {
 		return
 	}
@@ -91,10 +94,31 @@ func markdownSummary(b *strings.Builder, report *v1alpha1.InspectionReport, opti
 	b.WriteString(head + "\n" + rule + "\n" + problems + "\n" + recommendations + "\n")
 }
 
+// maxMarkdownClusters are listed.
+const maxMarkdownClusters = 50
+
+// markdownClusters is a table of the clusters of a report about several.
+func markdownClusters(b *strings.Builder, all []v1alpha1.InspectedCluster) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nClusters: %s.\n\n| Cluster | Version | Result |\n|---|---|---|\n", CountClusters(all))
+	listed := WorstClusters(all, maxMarkdownClusters)
+	for _, c := range listed {
+		fmt.Fprintf(b, "| %s | %s | %s |\n", inlineText(oneLine(c.Name)), inlineText(oneLine(c.Version)), inlineText(DescribeCluster(c)))
+	}
+	if more := len(all) - len(listed); more > 0 {
+		fmt.Fprintf(b, "\n%d more clusters not shown.\n", more)
+	}
+}
+
 func markdownCause(number int, root *node, link string, options Options) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n### %d. %s: %s\n\n", number, inlineText(strings.ToUpper(string(root.Severity))),
-		inlineText(objectName(root.Object)))
+	object := objectName(root.Object)
+	if root.Where != "" {
+		object += " (" + root.Where + ")"
+	}
+	fmt.Fprintf(&b, "\n### %d. %s: %s\n\n", number, inlineText(strings.ToUpper(string(root.Severity))), inlineText(object))
 	b.WriteString(prose(root.Message) + "\n\n")
 	check := codeSpan(root.Check)
 	if strings.HasPrefix(link, "https://") && !strings.ContainsAny(link, " ()<>") {

@@ -23,7 +23,7 @@ func markdownFixed(report *v1alpha1.InspectionReport) string {
 			fmt.Fprintf(&b, "- and %d more\n", len(list)-i)
 			break
 		}
-		text := facts.Clip(sentence(v1alpha1.Finding{Object: f.Object, Message: f.Message}), maxMarkdownSentence)
+		text := facts.Clip(fixedSentence(report, f), maxMarkdownSentence)
 		fmt.Fprintf(&b, "- %s (%s)\n", prose(text), codeSpan(f.Check))
 	}
 	return b.String()

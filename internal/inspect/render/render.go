@@ -48,6 +48,9 @@ func Write(w io.Writer, format string, report *v1alpha1.InspectionReport, option
 	if !known {
 		return fmt.Errorf("unknown format %q: must be one of %s", format, strings.Join(Formats(), ", "))
 	}
+	if format != "json" && format != "yaml" { // which are exact
+		report = several(report)
+	}
 	return write(w, report, options)
 }
 
@@ -81,6 +84,8 @@ func (o Options) locate(object v1alpha1.ObjectReference) (file string, line int,
 type node struct {
 	v1alpha1.Finding
 	Symptoms []*node
+	// Where is the cluster of a root cause; empty unless the report is about several.
+	Where string
 }
 
 // explanations returns the explanations of a report by the finding that they explain, without those that were dropped.

@@ -50,6 +50,9 @@ func (s *sarif) run() sarifRun {
 	if summary.Score != nil {
 		run.Properties["score"] = *summary.Score
 	}
+	if len(s.report.Clusters) > 0 {
+		run.Properties["clusters"] = s.report.Clusters
+	}
 	if s.options.Heading != "" {
 		run.Properties["inspected"] = s.options.Heading
 	}
@@ -164,13 +167,13 @@ func (s *sarif) results(index map[string]int) []sarifResult {
 	for _, f := range s.report.Findings {
 		result := sarifResult{
 			RuleID: f.Check, RuleIndex: index[f.Check], Level: sarifLevel(f.ClassOrDefault(), f.Severity),
-			Message:             sarifMessage{Text: sarifText(sentence(f))},
-			Locations:           []sarifLocation{s.location(f.Object)},
+			Message:             sarifMessage{Text: sarifText(InCluster(clusterOf(s.report, f), sentence(f)))},
+			Locations:           []sarifLocation{s.location(f)},
 			PartialFingerprints: map[string]string{sarifFingerprint: f.ID},
 			Properties:          sarifProperties(f),
 		}
 		if cause, known := byID[f.CausedBy]; known && f.CausedBy != "" {
-			related := s.location(cause.Object)
+			related := s.location(cause)
 			related.ID = 1
 			related.Message = &sarifMessage{Text: sarifText("Caused by: " + sentence(cause))}
 			result.RelatedLocations = []sarifLocation{related}
@@ -212,11 +215,15 @@ func sarifProperties(f v1alpha1.Finding) map[string]any {
 	return properties
 }
 
-// location returns the name of an object, and its file and line if known.
-func (s *sarif) location(object v1alpha1.ObjectReference) sarifLocation {
+// location returns the name of the object of a finding, and its file and line if known.
+func (s *sarif) location(f v1alpha1.Finding) sarifLocation {
+	object := f.Object
 	name := object.Kind + "/" + object.Name
 	if object.Namespace != "" {
 		name = object.Namespace + "/" + name
+	}
+	if cluster := clusterOf(s.report, f); cluster != "" {
+		name = cluster + "/" + name
 	}
 	location := sarifLocation{LogicalLocations: []sarifLogical{{Name: object.Name, FullyQualifiedName: name, Kind: "resource"}}}
 	file, line, ok := s.options.locate(object)
@@ -272,6 +279,9 @@ func sarifGaps(gaps []v1alpha1.Gap) ([]sarifDescriptor, []sarifNotification) {
 			Descriptor: sarifReference{ID: "gap/" + string(gap.Reason), Index: slices.Index(reasons, string(gap.Reason))},
 			Level:      gapLevel(gap), Message: sarifMessage{Text: sarifText(text)},
 			Properties: map[string]any{"source": gap.Source},
+		}
+		if gap.Cluster != "" {
+			notification.Properties["cluster"] = gap.Cluster
 		}
 		if len(gap.Checks) > 0 {
 			notification.Properties["checks"] = gap.Checks

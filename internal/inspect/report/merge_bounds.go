@@ -38,8 +38,9 @@ type group struct {
 	kept []bool
 }
 
-// shareBounds adds the findings of the parts to a report within its bounds: problems before recommendations, root causes before symptoms.
-// Of each of these, every cluster in turn gets its worst one, so a cluster with many problems takes only what the others leave.
+// shareBounds adds the findings of the parts to a report within its bounds: problems before recommendations. First every cluster has an
+// equal share for its problems and their symptoms. What is left goes to root causes and then to symptoms, the worst one of each cluster in
+// turn, so a cluster with many problems takes only what the others leave.
 func shareBounds(merged *v1alpha1.InspectionReport, parts []Part, bounds Bounds) {
 	other, err := json.Marshal(merged)
 	if err != nil {
@@ -58,7 +59,10 @@ func shareBounds(merged *v1alpha1.InspectionReport, parts []Part, bounds Bounds)
 		for i, list := range byPart {
 			queues[i] = slices.DeleteFunc(slices.Clone(list), func(g *group) bool { return g.findings[0].IsProblem() != problems })
 		}
-		takeTurns(queues, budget, func(g *group) { g.kept[0] = budget.take(&g.findings[0]) })
+		if problems {
+			takeShares(queues, budget)
+		}
+		takeTurns(queues, budget, func(g *group) { g.keepRoot(budget) })
 		takeTurns(queues, budget, func(g *group) { g.keepSymptoms(budget) })
 	}
 	merged.Findings = ordered(byPart)
@@ -85,6 +89,31 @@ func groups(report *v1alpha1.InspectionReport) []*group {
 	return list
 }
 
+// takeShares keeps of each queue what fits into an equal share of the budget, root causes before symptoms.
+func takeShares(queues [][]*group, budget *Bounds) {
+	clusters := 0
+	for _, queue := range queues {
+		if len(queue) > 0 {
+			clusters++
+		}
+	}
+	if clusters == 0 {
+		return
+	}
+	equal := Bounds{Findings: budget.Findings / clusters, Bytes: budget.Bytes / clusters}
+	for _, queue := range queues {
+		left := equal
+		for _, g := range queue {
+			g.keepRoot(&left)
+		}
+		for _, g := range queue {
+			g.keepSymptoms(&left)
+		}
+		budget.Findings -= equal.Findings - left.Findings
+		budget.Bytes -= equal.Bytes - left.Bytes
+	}
+}
+
 // takeTurns calls keep for the first group of each queue, then for the second of each, until all were visited or the report is full.
 func takeTurns(queues [][]*group, budget *Bounds, keep func(*group)) {
 	for round, found := 0, true; found && budget.Findings > 0; round++ {
@@ -98,6 +127,11 @@ func takeTurns(queues [][]*group, budget *Bounds, keep func(*group)) {
 	}
 }
 
+// keepRoot keeps the root cause if it fits.
+func (g *group) keepRoot(budget *Bounds) {
+	g.kept[0] = g.kept[0] || budget.take(&g.findings[0])
+}
+
 // keepSymptoms keeps the symptoms that fit, and none without its cause.
 func (g *group) keepSymptoms(budget *Bounds) {
 	if !g.kept[0] {
@@ -106,7 +140,7 @@ func (g *group) keepSymptoms(budget *Bounds) {
 	kept := map[string]bool{g.findings[0].ID: true}
 	for i := 1; i < len(g.findings); i++ {
 		f := &g.findings[i]
-		if kept[f.CausedBy] && budget.take(f) {
+		if kept[f.CausedBy] && (g.kept[i] || budget.take(f)) {
 			g.kept[i] = true
 			kept[f.ID] = true
 		}
