@@ -34,6 +34,8 @@ type catalogEntry struct {
 	ExplainedBy []string              `json:"explainedBy,omitempty"`
 	// Manifests is set for checks that also apply to manifests.
 	Manifests bool `json:"manifests"`
+	// Compares is set for checks that compare clusters.
+	Compares bool `json:"compares,omitempty"`
 }
 
 func newChecks(streams Streams) *cobra.Command {
@@ -73,7 +75,7 @@ func printChecks(w io.Writer, output string, selected []check.Check, explain boo
 		entries = append(entries, catalogEntry{
 			ID: c.ID, Category: c.Category, Class: c.ClassOrDefault(), Severity: c.Severity, Summary: c.Summary, Meaning: c.Meaning,
 			Remediation: c.Remediation, Link: c.Link, Needs: c.Needs, Uses: c.Uses, Sources: c.Sources,
-			ExplainedBy: c.ExplainedBy, Manifests: c.OnFiles() != nil,
+			ExplainedBy: c.ExplainedBy, Manifests: c.OnFiles() != nil, Compares: c.Compare != nil,
 		})
 	}
 	switch output {
@@ -128,6 +130,9 @@ func explainCheck(w io.Writer, e catalogEntry) error {
 	}
 	if backend := backendOf(e); backend != "" {
 		text.line("Needs: %s", backend)
+	}
+	if e.Compares {
+		text.line("Compares clusters: kubeops inspect --contexts")
 	}
 	if e.Manifests {
 		text.line("Also runs on manifests: kubeops inspect -f")

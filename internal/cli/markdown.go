@@ -45,11 +45,16 @@ func markdownOfCheck(b *strings.Builder, e catalogEntry) {
 	fmt.Fprintf(b, "**Fix.** %s\n\n", e.Remediation)
 	if kinds := joinKinds(e.Needs, e.Uses); kinds != "" {
 		fmt.Fprintf(b, "Reads: %s.", kinds)
+	} else if e.Compares {
+		b.WriteString("Reads: versions.")
 	} else {
 		b.WriteString("Reads: manifests.")
 	}
 	if backend := backendOf(e); backend != "" {
 		fmt.Fprintf(b, " Needs %s.", backend)
+	}
+	if e.Compares {
+		b.WriteString(" Compares clusters (`kubeops inspect --contexts`).")
 	}
 	if len(e.ExplainedBy) > 0 {
 		fmt.Fprintf(b, " Possible causes: %s.", joinLinks(e.ExplainedBy))
