@@ -31,8 +31,11 @@ func (p *printer) clusters(text *textWriter, all []v1alpha1.InspectedCluster) {
 	text.line("")
 	text.line("%s", p.colors.bold("Clusters: "+render.CountClusters(all)))
 	for _, c := range listed {
-		text.line("  %s  %s  %s", fmt.Sprintf("%-*s", width, printable.Line(c.Name)), fmt.Sprintf("%-*s", versions, c.Version),
-			render.DescribeCluster(c))
+		line := fmt.Sprintf("  %-*s  ", width, printable.Line(c.Name))
+		if versions > 0 {
+			line += fmt.Sprintf("%-*s  ", versions, printable.Line(c.Version))
+		}
+		text.line("%s", line+render.DescribeCluster(c))
 	}
 	if more := len(all) - len(listed); more > 0 {
 		text.line("  and %d more (see -o yaml)", more)

@@ -35,6 +35,7 @@ func (r *run) compare(ctx context.Context, start time.Time) report.Part {
 	slices.SortFunc(clusters.List, func(a, b *comparison.Cluster) int { return strings.Compare(a.Name, b.Name) })
 	var linked []causes.Linked
 	var gaps []facts.Gap
+	ran := 0
 	clusterOf := map[string]string{}
 	if len(clusters.List) > 1 {
 		clusters.Fields = r.differences(ctx, clusters, selected)
@@ -42,6 +43,8 @@ func (r *run) compare(ctx context.Context, start time.Time) report.Part {
 			found, gap := compareWith(c, clusters)
 			if gap != nil {
 				gaps = append(gaps, *gap)
+			} else {
+				ran++
 			}
 			for _, f := range found {
 				id := causes.ID(f.Cluster, f.Finding)
@@ -54,7 +57,7 @@ func (r *run) compare(ctx context.Context, start time.Time) report.Part {
 	}
 	slices.SortFunc(linked, func(a, b causes.Linked) int { return strings.Compare(a.ID, b.ID) })
 	compared := report.New(report.Input{
-		Graph: facts.NewBuilder("", start).Graph(), Findings: linked, Gaps: gaps, Checks: selected, ChecksRun: len(selected) - len(gaps),
+		Graph: facts.NewBuilder("", start).Graph(), Findings: linked, Gaps: gaps, Checks: selected, ChecksRun: ran,
 		Ignore: r.in.Ignore, ExcludeNamespaces: r.in.ExcludeNamespaces, NamespacesOnly: r.in.NamespacesOnly,
 		Previous: r.previousComparison(clusterOf), Start: start, Bounds: r.in.Bounds, Redact: r.redact,
 	})
