@@ -64,7 +64,8 @@ func (o *inspectOptions) fleetCluster(name string, selected []check.Check, progr
 	target, err := flags.resolve()
 	if err != nil {
 		input := inspect.Input{Source: collect.Source{Cluster: name}}
-		invalid := problem.UserError(v1alpha1.ReasonClusterUnreachable, nil, "context %s cannot be used (%s); correct the kubeconfig", name, err)
+		invalid := problem.UserError(v1alpha1.ReasonClusterUnreachable, nil, "context %s cannot be used (%s); correct the kubeconfig",
+			name, err)
 		return fleet.Cluster{Input: input, Deadline: o.contexts.timeout, Err: invalid}
 	}
 	return fleet.Cluster{Input: o.input(target, selected, programs), Deadline: o.contexts.timeout}

@@ -108,7 +108,9 @@ func (r *run) previousComparison(found map[string]string) *v1alpha1.InspectionRe
 }
 
 // differences reads the schemas that differ from the first cluster of the two largest groups, to name the fields.
-func (r *run) differences(ctx context.Context, clusters *comparison.Clusters, selected []check.Check) map[comparison.SchemaVersion][]string {
+func (r *run) differences(
+	ctx context.Context, clusters *comparison.Clusters, selected []check.Check,
+) map[comparison.SchemaVersion][]string {
 	if !slices.ContainsFunc(selected, func(c check.Check) bool { return slices.Contains(c.Needs, facts.CRD) }) {
 		return nil
 	}

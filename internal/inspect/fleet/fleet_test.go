@@ -83,7 +83,7 @@ func returnsComplete(_ context.Context, in inspect.Input) (*inspect.Result, erro
 	return complete(in.Source.Cluster), nil
 }
 
-func runFleet(t *testing.T, ctx context.Context, engine Engine, clusters ...Cluster) *Result {
+func runFleet(ctx context.Context, t *testing.T, engine Engine, clusters ...Cluster) *Result {
 	t.Helper()
 	result, err := Run(ctx, Input{Clusters: clusters, Checks: skew.Checks(), Engine: engine, Clock: clock.RealClock{}})
 	if err != nil {
@@ -104,7 +104,7 @@ func TestAClusterThatCannotBeInspectedIsAGapAndTheOthersAreReported(t *testing.T
 		}
 		return returnsComplete(ctx, in)
 	}
-	result := runFleet(t, t.Context(), engine, cluster("dead", closedServer(t), patience), cluster("good", versionServer(t), patience),
+	result := runFleet(t.Context(), t, engine, cluster("dead", closedServer(t), patience), cluster("good", versionServer(t), patience),
 		cluster("hung", hungServer(t), time.Second), expired, invalid, cluster("forbidden", versionServer(t), patience))
 	want := map[string]string{
 		"dead":      "Unavailable: Cluster dead at 127.0.0.1 is unreachable: nothing of it was inspected.",
@@ -161,7 +161,7 @@ func TestFactsOfOnlyAFewClustersAreInMemory(t *testing.T) {
 		ended.Add(1)
 		return returnsComplete(ctx, in)
 	}
-	result := runFleet(t, t.Context(), engine, clusters...)
+	result := runFleet(t.Context(), t, engine, clusters...)
 	if most.Load() > DefaultReading || ended.Load() != 12 || len(result.Report.Gaps) != 5 {
 		t.Errorf("%d clusters at the same time, %d in all, %d gaps", most.Load(), ended.Load(), len(result.Report.Gaps))
 	}
@@ -206,7 +206,7 @@ func TestAnInterruptedInspectionReportsWhatIsFinished(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	result := runFleet(t, ctx, engine, cluster("slow", server, patience), cluster("finished", server, patience))
+	result := runFleet(ctx, t, engine, cluster("slow", server, patience), cluster("finished", server, patience))
 	if !result.Interrupted || len(result.Report.Findings) != 1 || len(result.Report.Gaps) != 1 {
 		t.Fatalf("%+v", result.Report)
 	}
@@ -231,7 +231,7 @@ func TestAClusterThatIgnoresItsDeadlineIsAbandoned(t *testing.T) {
 		}
 		return returnsComplete(ctx, in)
 	}
-	result := runFleet(t, t.Context(), engine, cluster("stuck", server, time.Second), cluster("good", server, patience))
+	result := runFleet(t.Context(), t, engine, cluster("stuck", server, time.Second), cluster("good", server, patience))
 	if len(result.Report.Findings) != 1 || len(result.Report.Gaps) != 1 || result.Report.Gaps[0].Reason != v1alpha1.GapTimedOut {
 		t.Errorf("%+v", result.Report)
 	}
@@ -273,7 +273,7 @@ func TestDifferencesAreFindingsWithTheirCluster(t *testing.T) {
 		}
 		return result, nil
 	}
-	result := runFleet(t, t.Context(), engine, cluster("new", server, patience), cluster("old", server, patience))
+	result := runFleet(t.Context(), t, engine, cluster("new", server, patience), cluster("old", server, patience))
 	last := result.Report.Findings[len(result.Report.Findings)-1]
 	if len(result.Report.Findings) != 3 || last.Check != "cluster-version-skew" || last.Cluster != "old" || last.IsProblem() {
 		t.Errorf("%+v", result.Report.Findings)

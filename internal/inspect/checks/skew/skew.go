@@ -35,7 +35,7 @@ func clusterChecks() []check.Check {
 		Meaning: "Kubernetes maintains its three most recent minor versions, and kubectl supports API servers one minor version older or " +
 			"newer. Where clusters are more than two minor versions apart, the oldest no longer receives security fixes, and no single " +
 			"version of kubectl supports all of them. Smaller differences are normal during an upgrade and are not reported.",
-		Remediation: "Upgrade the cluster in the evidence, one minor version at a time, and read the release notes for removed API versions.",
+		Remediation: "Upgrade the cluster in the evidence, one minor version at a time. Read the release notes for removed API versions.",
 		Link:        "https://kubernetes.io/releases/version-skew-policy/",
 		Compare:     versionSkew,
 	}}
@@ -94,8 +94,8 @@ func definitionChecks() []check.Check {
 			Summary: "A version of a custom resource is served in some clusters only.",
 			Meaning: "Clusters have the same CustomResourceDefinition, but not all of them serve the version. Manifests and clients that " +
 				"use it fail in the others. A definition that a cluster does not have is not reported.",
-			Remediation: "Install the same release of the operator, and of its CustomResourceDefinitions, in all clusters, or use a version " +
-				"that all of them serve.",
+			Remediation: "Install the same release of the operator, and of its CustomResourceDefinitions, in all clusters, or use a " +
+				"version that all of them serve.",
 			Link: link, Needs: []facts.Kind{facts.CRD}, Compare: servedSkew,
 		},
 	}

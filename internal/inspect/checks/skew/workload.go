@@ -19,8 +19,8 @@ func workloadChecks() []check.Check {
 		{
 			ID: "workload-broken-in-one-cluster", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityMedium,
 			Summary: "A workload is broken in one cluster and healthy with the same images in the others.",
-			Meaning: "A Deployment, StatefulSet or DaemonSet of the same namespace and name has a problem in exactly one cluster, while all " +
-				"its replicas are ready in another one with the same images. The image is therefore not the cause: compare " +
+			Meaning: "A Deployment, StatefulSet or DaemonSet of the same namespace and name has a problem in exactly one cluster, while " +
+				"all its replicas are ready in another one with the same images. The image is therefore not the cause: compare " +
 				"configuration, permissions, nodes and dependencies. The problem is a finding of its own. Clusters with other " +
 				"images, and roll-outs in progress, are not compared.",
 			Remediation: "Compare the workload and what it refers to with a cluster in which it is healthy.",
@@ -31,11 +31,11 @@ func workloadChecks() []check.Check {
 		{
 			ID: "image-digest-skew", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "The same image tag runs different images in different clusters.",
-			Meaning: "Containers use the same image name and tag, but the digests that run in two clusters have nothing in common: the tag " +
-				"was moved between the pulls, or a registry mirror serves another image. Tests in one cluster prove nothing about the " +
+			Meaning: "Containers use the same image name and tag, but the digests that run in two clusters have nothing in common: the " +
+				"tag was moved between the pulls, or a registry mirror serves another image. Tests in one cluster prove nothing about the " +
 				"other. Images without a digest, images pinned by digest, and clusters with other node architectures are not compared.",
-			Remediation: "Use a tag that is never moved, or pin the image by digest (name@sha256:...). Restart the workloads with the older " +
-				"image to pull the current one, if their imagePullPolicy is Always.",
+			Remediation: "Use a tag that is never moved, or pin the image by digest (name@sha256:...). Restart the workloads with the " +
+				"older image to pull the current one, if their imagePullPolicy is Always.",
 			Link:  "https://kubernetes.io/docs/concepts/containers/images/#image-names",
 			Needs: []facts.Kind{facts.Pod}, Uses: []facts.Kind{facts.Node}, Compare: digestSkew,
 		},
@@ -89,10 +89,11 @@ func onlyBroken(ref facts.Ref, broken place, healthy []place) check.ClusterFindi
 			check.FromSpec("images: %s", broken.workload.Images),
 		},
 	}
-	compare := remedy.Command("kubectl --context %s -n %s get %s %s -o yaml", broken.cluster.Name, ref.Namespace, ref.Kind.Resource(), ref.Name)
-	with := remedy.Command("kubectl --context %s -n %s get %s %s -o yaml", others[0], ref.Namespace, ref.Kind.Resource(), ref.Name)
+	get := func(cluster string) remedy.Text {
+		return remedy.Command("kubectl --context %s -n %s get %s %s -o yaml", cluster, ref.Namespace, ref.Kind.Resource(), ref.Name).Code()
+	}
 	finding.Remediation = remedy.Sprintf("Fix its problem in cluster %s. Compare the Pod template with a healthy one: %s and %s.",
-		broken.cluster.Name, compare.Code(), with.Code())
+		broken.cluster.Name, get(broken.cluster.Name), get(others[0]))
 	if sameTemplate {
 		finding.Evidence = append(finding.Evidence, check.FromSpec("the Pod template is the same as in a healthy cluster"))
 		finding.Remediation = remedy.Sprintf("Fix its problem in cluster %s. The Pod templates are equal: compare the ConfigMaps and Secrets "+
