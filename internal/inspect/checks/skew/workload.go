@@ -32,8 +32,8 @@ func workloadChecks() []check.Check {
 			ID: "image-digest-skew", Category: v1alpha1.CategoryConfiguration, Severity: v1alpha1.SeverityLow,
 			Summary: "The same image tag runs different images in different clusters.",
 			Meaning: "Containers use the same image name and tag, but the digests that run in two clusters have nothing in common: the " +
-				"tag was moved between the pulls, or a registry mirror serves another image. Tests in one cluster prove nothing about the " +
-				"other. Images without a digest, images pinned by digest, and clusters with other node architectures are not compared.",
+				"tag was moved between the pulls, or a registry mirror serves another image. Tests in one cluster prove nothing about " +
+				"the other. Images without a digest, images pinned by digest, and clusters with other node architectures are not compared.",
 			Remediation: "Use a tag that is never moved, or pin the image by digest (name@sha256:...). Restart the workloads with the " +
 				"older image to pull the current one, if their imagePullPolicy is Always.",
 			Link:  "https://kubernetes.io/docs/concepts/containers/images/#image-names",
@@ -96,8 +96,8 @@ func onlyBroken(ref facts.Ref, broken place, healthy []place) check.ClusterFindi
 		broken.cluster.Name, get(broken.cluster.Name), get(others[0]))
 	if sameTemplate {
 		finding.Evidence = append(finding.Evidence, check.FromSpec("the Pod template is the same as in a healthy cluster"))
-		finding.Remediation = remedy.Sprintf("Fix its problem in cluster %s. The Pod templates are equal: compare the ConfigMaps and Secrets "+
-			"that it uses, its nodes, and the services that it depends on, with cluster %s.", broken.cluster.Name, others[0])
+		finding.Remediation = remedy.Sprintf("Fix its problem in cluster %s. The Pod templates are equal: compare the ConfigMaps and "+
+			"Secrets that it uses, its nodes, and the services that it depends on, with cluster %s.", broken.cluster.Name, others[0])
 	}
 	return check.ClusterFinding{Cluster: broken.cluster.Name, Finding: finding}
 }
