@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/outcome"
 )
 
 // team creates a namespace with a ServiceAccount and the role of inspections in the whole cluster.
@@ -33,7 +34,7 @@ func (c *cluster) team(namespace, account string) {
 	c.bind(namespace, account, "kubeops-inspector")
 }
 
-// waitForReason waits until Ready of an Inspection is False for a reason, and returns the message.
+// waitForReason waits until Ready of an Inspection is False for a reason, and returns the complete message.
 func (c *cluster) waitForReason(key client.ObjectKey, reason string) (message string) {
 	c.t.Helper()
 	c.eventually("reason "+reason, func(ctx context.Context) error {
@@ -45,7 +46,7 @@ func (c *cluster) waitForReason(key client.ObjectKey, reason string) (message st
 		if ready == nil || ready.Reason != reason {
 			return fmt.Errorf("%+v", ready)
 		}
-		message = ready.Message
+		message = outcome.Explanation(i.Status.Conditions)
 		return nil
 	})
 	return message
