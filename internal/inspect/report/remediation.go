@@ -20,7 +20,8 @@ func remediation(g *facts.Graph, f causes.Linked) remedy.Text {
 	}
 	kind := f.Object.Kind
 	text := remedy.ForObject(f.Remediation, remedy.Object{
-		Resources: []string{kind.Argument(), strings.ToLower(kind.Name()), shortName(kind)}, Namespace: f.Object.Namespace, Name: f.Object.Name,
+		Resources: []string{kind.Argument(), strings.ToLower(kind.Name()), shortName(kind)},
+		Namespace: f.Object.Namespace, Name: f.Object.Name,
 	})
 	var sources []remedy.Text
 	text = remedy.Rewrite(text, func(words []string) (remedy.Text, bool) {

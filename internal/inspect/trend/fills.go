@@ -131,8 +131,8 @@ func (r *reader) nodes(ctx context.Context, names map[string]bool) []facts.Fill 
 	if !names[nodeSpace().free] {
 		kinds = []filesystems{cadvisorSpace()}
 		if !names[cadvisorSpace().capacity] {
-			r.missingSamples(ctx, nodeSpace().free, nodeMatchers+r.matcher("", nil), "node-exporter, or the cAdvisor endpoint of the kubelets",
-				r.checksRequiring(facts.SourceNodeFill))
+			r.missingSamples(ctx, nodeSpace().free, nodeMatchers+r.matcher("", nil),
+				"node-exporter, or the cAdvisor endpoint of the kubelets", r.checksRequiring(facts.SourceNodeFill))
 			return nil
 		}
 	}
