@@ -11,7 +11,8 @@ type Object struct {
 }
 
 // ForObject fills in the placeholders <kind>, <name> and <namespace> of commands about an object: kubectl describe deployment <name>
-// becomes kubectl -n shop describe deployment cart. Commands about other kinds keep theirs, and so do all if the name could be taken for a flag.
+// becomes kubectl -n shop describe deployment cart. Commands about other kinds keep theirs, and so do all if the name could be taken for
+// a flag.
 func ForObject(text Text, object Object) Text {
 	if object.Name == "" || strings.HasPrefix(object.Name, "-") || len(object.Resources) == 0 || !strings.Contains(string(text), "<name>") {
 		return text
