@@ -3,7 +3,7 @@ package v1alpha1
 import (
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -201,6 +201,16 @@ type ClusterAPIs struct {
 	Unavailable []string `json:"unavailable,omitempty"`
 }
 
+// ClusterResources are sums of resources.
+type ClusterResources struct {
+	// cpu in cores.
+	CPU resource.Quantity `json:"cpu"`
+	// memory in bytes.
+	Memory resource.Quantity `json:"memory"`
+	// pods is a number of Pods.
+	Pods int64 `json:"pods"`
+}
+
 // ClusterInventory is what a cluster consists of.
 type ClusterInventory struct {
 	// time when it was read.
@@ -214,15 +224,15 @@ type ClusterInventory struct {
 	// pods of the cluster. Not set if the credentials cannot list Pods.
 	// +optional
 	Pods *ClusterPods `json:"pods,omitempty"`
-	// capacity of all nodes: cpu, memory and pods.
+	// capacity of all nodes.
 	// +optional
-	Capacity corev1.ResourceList `json:"capacity,omitempty"`
-	// allocatable is what Pods may request of all nodes: cpu, memory and pods.
+	Capacity *ClusterResources `json:"capacity,omitempty"`
+	// allocatable is what Pods may request of all nodes.
 	// +optional
-	Allocatable corev1.ResourceList `json:"allocatable,omitempty"`
-	// requests of all Pods that are not finished: cpu and memory, summed as the scheduler does, and their number.
+	Allocatable *ClusterResources `json:"allocatable,omitempty"`
+	// requests of all Pods that are not finished, summed as the scheduler does, and their number.
 	// +optional
-	Requests corev1.ResourceList `json:"requests,omitempty"`
+	Requests *ClusterResources `json:"requests,omitempty"`
 	// cpuRequested is the part of the allocatable CPU that is requested, in percent.
 	// +optional
 	CPURequested *int32 `json:"cpuRequested,omitempty"`

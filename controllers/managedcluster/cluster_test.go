@@ -79,8 +79,8 @@ func TestAConnectedClusterShowsWhatItConsistsOf(t *testing.T) {
 	w.want(c, [3]string{v1alpha1.ConditionInventoryReady, "True", v1alpha1.ReasonSucceeded},
 		[3]string{v1alpha1.ConditionAuthorized, "True", v1alpha1.ReasonSucceeded})
 	i := c.Status.Inventory
-	got := fmt.Sprintf("%+v %+v cpu %s memory %s pods %s requests %s %s %s, %d %% and %d %%", *i.Nodes, *i.Pods,
-		i.Allocatable.Cpu(), i.Allocatable.Memory(), i.Capacity.Pods(), i.Requests.Cpu(), i.Requests.Memory(), i.Requests.Pods(),
+	got := fmt.Sprintf("%+v %+v cpu %s memory %s pods %d requests %s %s %d, %d %% and %d %%", *i.Nodes, *i.Pods,
+		&i.Allocatable.CPU, &i.Allocatable.Memory, i.Capacity.Pods, &i.Requests.CPU, &i.Requests.Memory, i.Requests.Pods,
 		*i.CPURequested, *i.MemoryRequested)
 	want := "{Total:2 Ready:1 Unschedulable:1} {Total:3 Running:1 Pending:1} cpu 4 memory 8Gi pods 220 requests 1 2Gi 2, 25 % and 25 %"
 	if got != want {

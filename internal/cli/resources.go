@@ -73,7 +73,8 @@ func reconciledKinds() []resourceKind {
 		},
 		{
 			Kind: "ManagedCluster", resource: "managedclusters", short: []string{"mc"},
-			empty: func() apiObject { return &v1alpha1.ManagedCluster{} }, list: func() runtime.Object { return &v1alpha1.ManagedClusterList{} },
+			empty: func() apiObject { return &v1alpha1.ManagedCluster{} },
+			list:  func() runtime.Object { return &v1alpha1.ManagedClusterList{} },
 		},
 	}
 }

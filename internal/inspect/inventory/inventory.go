@@ -48,8 +48,10 @@ func Read(ctx context.Context, source collect.Source, now time.Time) (inventory 
 	} else {
 		p.into(&inventory)
 	}
-	inventory.CPURequested = percent(inventory.Requests, inventory.Allocatable, corev1.ResourceCPU)
-	inventory.MemoryRequested = percent(inventory.Requests, inventory.Allocatable, corev1.ResourceMemory)
+	if n.read && p.read {
+		inventory.CPURequested = percent(p.requests.cpu, n.allocatable.cpu)
+		inventory.MemoryRequested = percent(p.requests.memory, n.allocatable.memory)
+	}
 	served, err := collect.ReadAPIs(ctx, source)
 	if err != nil {
 		failed("APIs", err)
@@ -63,6 +65,8 @@ func Read(ctx context.Context, source collect.Source, now time.Time) (inventory 
 type nodes struct {
 	count                 v1alpha1.ClusterNodes
 	capacity, allocatable amounts
+	// read is set once all are summed up.
+	read bool
 }
 
 // amounts of CPU in millicores, memory in bytes, and Pods.
@@ -74,11 +78,10 @@ func (a *amounts) add(list corev1.ResourceList) {
 	a.pods += list.Pods().Value()
 }
 
-func (a *amounts) list() corev1.ResourceList {
-	return corev1.ResourceList{
-		corev1.ResourceCPU:    *resource.NewMilliQuantity(a.cpu, resource.DecimalSI),
-		corev1.ResourceMemory: *resource.NewQuantity(a.memory, resource.BinarySI),
-		corev1.ResourcePods:   *resource.NewQuantity(a.pods, resource.DecimalSI),
+func (a *amounts) resources() *v1alpha1.ClusterResources {
+	return &v1alpha1.ClusterResources{
+		CPU: *resource.NewMilliQuantity(a.cpu, resource.DecimalSI), Memory: *resource.NewQuantity(a.memory, resource.BinarySI),
+		Pods: a.pods,
 	}
 }
 
@@ -103,15 +106,18 @@ func (n *nodes) add(object any) {
 }
 
 func (n *nodes) into(inventory *v1alpha1.ClusterInventory) {
+	n.read = true
 	inventory.Nodes = &n.count
-	inventory.Capacity = n.capacity.list()
-	inventory.Allocatable = n.allocatable.list()
+	inventory.Capacity = n.capacity.resources()
+	inventory.Allocatable = n.allocatable.resources()
 }
 
 // pods are summed up.
 type pods struct {
 	count    v1alpha1.ClusterPods
 	requests amounts
+	// read is set once all are summed up.
+	read bool
 }
 
 func (p *pods) restart() { *p = pods{} }
@@ -140,17 +146,17 @@ func (p *pods) add(object any) {
 }
 
 func (p *pods) into(inventory *v1alpha1.ClusterInventory) {
+	p.read = true
 	inventory.Pods = &p.count
-	inventory.Requests = p.requests.list()
+	inventory.Requests = p.requests.resources()
 }
 
-// percent of what is allocatable that is requested; nil if either is not known, or nothing is allocatable.
-func percent(requests, allocatable corev1.ResourceList, name corev1.ResourceName) *int32 {
-	requested, of := requests[name], allocatable[name]
-	if len(requests) == 0 || of.MilliValue() <= 0 {
+// percent of what is allocatable that is requested; nil if nothing is allocatable.
+func percent(requested, allocatable int64) *int32 {
+	if allocatable <= 0 {
 		return nil
 	}
-	part := int32(min(requested.AsApproximateFloat64()/of.AsApproximateFloat64()*100, 100_000)) //nolint:gosec // bounded right here
+	part := int32(min(float64(requested)/float64(allocatable)*100, 100_000)) //nolint:gosec // bounded right here
 	return &part
 }
 
