@@ -20,8 +20,8 @@ func Checks() []check.Check {
 			Meaning: "A field is misspelled or in the wrong place, a value has the wrong type, a key is duplicated, or a quantity, " +
 				"name, label or selector is malformed. The API server rejects such an object. The severity is medium for an unknown " +
 				"field and a duplicate key, of which the API server warns: it drops the field, or uses one of the values, and accepts " +
-				"the rest; `kubectl apply` rejects them unless it runs with --validate=warn or ignore. The finding states field, file and " +
-				"line; the rest of the object is checked without that field. Found in manifests only (`kubeops inspect -f`).",
+				"the rest; `kubectl apply` rejects them unless it runs with --validate=warn or ignore. The finding states field, file " +
+				"and line; the rest of the object is checked without that field. Found in manifests only (`kubeops inspect -f`).",
 			Remediation: "Correct the field. `kubectl explain <kind>.<field>` documents it.",
 			Link:        "https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation",
 			Static:      true,
