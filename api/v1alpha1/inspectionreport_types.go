@@ -137,6 +137,14 @@ type InspectionReport struct {
 	// +listMapKey=id
 	// +optional
 	Fixed []FixedFinding `json:"fixed,omitempty"`
+	// unverified lists findings of earlier reports that may persist: the run could not read what their checks need. The next run that can
+	// reports them as persisting or fixed. At most 500, worst first.
+	// +kubebuilder:validation:MaxItems=500
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a report is immutable: unverified cannot be changed"
+	// +listType=map
+	// +listMapKey=id
+	// +optional
+	Unverified []UnverifiedFinding `json:"unverified,omitempty"`
 	// gaps lists what could not be inspected, with the next step.
 	// +kubebuilder:validation:MaxItems=200
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a report is immutable: gaps cannot be changed"

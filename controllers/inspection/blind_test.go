@@ -52,6 +52,13 @@ func blindnesses() map[string]blindness {
 	}
 	return map[string]blindness{
 		"no permissions": {arrange: granted(), reason: v1alpha1.ReasonForbidden, message: "cannot list "},
+		"every namespace is excluded": {
+			arrange: func(w *world) spec {
+				w.Reader(true)
+				return spec{Namespaces: []string{}, ExcludeNamespaces: []string{"*"}}
+			},
+			reason: v1alpha1.ReasonIncomplete, message: "not read: namespaces (Incomplete)", flags: []string{"-A", "--exclude-namespaces", "*"},
+		},
 		"no permissions in the whole cluster, but /version": {
 			arrange: func(w *world) spec {
 				w.Account()

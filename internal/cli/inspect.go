@@ -144,6 +144,9 @@ func (o *inspectOptions) run(ctx context.Context, streams Streams) error {
 	if err != nil {
 		return fmt.Errorf("%w; run `kubeops checks` to list all checks", err)
 	}
+	if len(selected)+len(programs) == 0 {
+		return errors.New("no check to run: --exclude-checks removes every check that --checks selects")
+	}
 	if o.contexts.several() {
 		return o.runContexts(ctx, streams, selected, programs)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/causes"
@@ -17,6 +18,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/report"
 	"kubeops.io/kubeops/internal/inspect/scope"
 	"kubeops.io/kubeops/internal/redact"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // Run runs an inspection. Anything that cannot be read becomes a gap in the report, including everything after the deadline of ctx.
@@ -39,6 +41,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		return nil, err
 	}
 	in.Scope.Namespaces = collected.Namespaces
+	collected.Gaps = append(collected.Gaps, everythingExcluded(in, collected.Graph)...)
 	if err := cancelled(ctx); err != nil {
 		return nil, err
 	}
@@ -77,6 +80,20 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 	})
 	timer.done(StageReport)
 	return &Result{Report: result, Durations: timer.durations, Comparison: compared(in, collected.Graph, linked)}, nil
+}
+
+// everythingExcluded is a gap where no namespace is left to report on, which would otherwise look like a cluster without problems.
+func everythingExcluded(in Input, g *facts.Graph) []facts.Gap {
+	left := func(n *facts.NamespaceNode) bool { return !text.MatchAny(in.ExcludeNamespaces, n.Name) }
+	all := slices.ContainsFunc(in.ExcludeNamespaces, func(entry string) bool { return strings.Trim(entry, "*") == "" })
+	if len(in.ExcludeNamespaces) == 0 || !all && (len(g.Namespaces) == 0 || slices.ContainsFunc(g.Namespaces, left)) {
+		return nil
+	}
+	return []facts.Gap{{
+		Source: "namespaces", Reason: v1alpha1.GapIncomplete,
+		Message:     "Every namespace is excluded, so nothing in namespaces was inspected.",
+		Remediation: "Exclude fewer namespaces (spec.excludeNamespaces, --exclude-namespaces).",
+	}}
 }
 
 // kinds are those that the selected checks read. What checks that compare clusters need is read only for a comparison.

@@ -113,6 +113,9 @@ func (r *run) previousOf(about func(check, cluster string) bool) *v1alpha1.Inspe
 	}
 	part := *r.in.Previous
 	part.Findings = slices.DeleteFunc(slices.Clone(part.Findings), func(f v1alpha1.Finding) bool { return !about(f.Check, f.Cluster) })
+	part.Unverified = slices.DeleteFunc(slices.Clone(part.Unverified), func(f v1alpha1.UnverifiedFinding) bool {
+		return !about(f.Check, f.Cluster)
+	})
 	part.Fixed = slices.DeleteFunc(slices.Clone(part.Fixed), func(f v1alpha1.FixedFinding) bool { return !about(f.Check, f.Cluster) })
 	return &part
 }

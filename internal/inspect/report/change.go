@@ -15,6 +15,9 @@ import (
 const (
 	// maxFixed findings are kept in a report.
 	maxFixed = 100
+	// maxUnverified findings are kept in a report, within a part of its bytes.
+	maxUnverified      = 500
+	maxUnverifiedBytes = 96 << 10
 	// maxFixedMessage is their maximum message length, in runes.
 	maxFixedMessage = 512
 )
@@ -45,6 +48,9 @@ func indexPrevious(in Input) previousReport {
 				ID: also.ID, Check: also.Check, Class: v1alpha1.ClassRecommendation, Severity: also.Severity, FirstSeen: f.FirstSeen,
 			}
 		}
+	}
+	for _, f := range in.Previous.Unverified {
+		previous.findings[f.ID] = earlier(f)
 	}
 	for _, f := range in.Previous.Fixed {
 		if recent(in, f.FixedAt) {
@@ -92,6 +98,89 @@ func compare(in Input, finding *v1alpha1.Finding, previous previousReport) {
 	}
 }
 
+// earlier is an unverified finding as the report had it in which it was found.
+func earlier(f v1alpha1.UnverifiedFinding) v1alpha1.Finding {
+	return v1alpha1.Finding{
+		ID: f.ID, Check: f.Check, Category: f.Category, Class: f.Class, CausedBy: f.CausedBy, Severity: f.Severity, Cluster: f.Cluster,
+		Object: f.Object, Message: f.Message, FirstSeen: f.FirstSeen, Returns: f.Returns,
+	}
+}
+
+// previousFindings are those of the previous report, and those that it could not verify.
+func previousFindings(report *v1alpha1.InspectionReport) []v1alpha1.Finding {
+	all := slices.Clone(report.Findings)
+	for _, f := range report.Unverified {
+		all = append(all, earlier(f))
+	}
+	return all
+}
+
+// unverified are the findings of the previous report that an incomplete run neither found nor can call fixed. Those of checks that are no
+// longer selected are dropped.
+func unverified(in Input, report *v1alpha1.InspectionReport) []v1alpha1.UnverifiedFinding {
+	if in.Previous == nil || report.Summary.RequiredGaps == 0 {
+		return nil
+	}
+	verifiable := newVerifier(in)
+	found := foundIDs(in)
+	var list []v1alpha1.UnverifiedFinding
+	for _, f := range previousFindings(in.Previous) {
+		if found[f.ID] || !verifiable.selected(f.Check) || verifiable.verifies(&f) {
+			continue
+		}
+		list = append(list, v1alpha1.UnverifiedFinding{
+			ID: f.ID, Check: f.Check, Category: f.Category, Class: f.Class, CausedBy: f.CausedBy, Severity: f.Severity, Cluster: f.Cluster,
+			Object: f.Object, Message: facts.Clip(f.Message, maxFixedMessage), FirstSeen: f.FirstSeen, Returns: f.Returns,
+		})
+	}
+	slices.SortStableFunc(list, func(a, b v1alpha1.UnverifiedFinding) int { return cmp.Compare(a.Severity.Rank(), b.Severity.Rank()) })
+	return list[:fitting(list, maxUnverified, maxUnverifiedBytes)]
+}
+
+func foundIDs(in Input) map[string]bool {
+	found := map[string]bool{}
+	for _, f := range in.Findings {
+		found[f.ID] = true
+	}
+	return found
+}
+
+// verifier decides whether the absence of a finding means that it is fixed.
+type verifier struct {
+	graph *facts.Graph
+	// needs of the selected checks, and whether no gap affects them.
+	needs    map[string][]facts.Kind
+	complete map[string]bool
+}
+
+func newVerifier(in Input) verifier {
+	v := verifier{graph: in.Graph, needs: map[string][]facts.Kind{}, complete: completeChecks(in)}
+	for _, c := range in.Checks {
+		v.needs[c.ID] = c.Needs
+	}
+	return v
+}
+
+func (v verifier) selected(check string) bool {
+	_, selected := v.needs[check]
+	return selected
+}
+
+// verifies reports whether the check of a finding ran on everything that it needs. Kinds that only help to find causes are no gap if they
+// cannot be listed, but a check that needs them has not run.
+func (v verifier) verifies(f *v1alpha1.Finding) bool {
+	return v.complete[f.Check] && !slices.ContainsFunc(v.needs[f.Check], func(kind facts.Kind) bool {
+		if kind == facts.Custom || kind.IsCustom() {
+			return false // its gaps are all reported
+		}
+		namespace := ""
+		if kind.Namespaced() {
+			namespace = f.Object.Namespace
+		}
+		return !v.graph.Complete(kind, namespace)
+	})
+}
+
 // changes compares the report with the previous one. A finding that is missing counts as fixed only if its check ran completely: a
 // finding hidden by a gap, an ignore rule or a different selection of checks is not fixed.
 func changes(in Input, report *v1alpha1.InspectionReport) (v1alpha1.ChangeCounts, []v1alpha1.FixedFinding) {
@@ -109,14 +198,11 @@ func changes(in Input, report *v1alpha1.InspectionReport) (v1alpha1.ChangeCounts
 	if in.Previous == nil {
 		return counts, nil
 	}
-	complete := completeChecks(in)
-	found := map[string]bool{}
-	for _, f := range in.Findings {
-		found[f.ID] = true
-	}
+	verifiable := newVerifier(in)
+	found := foundIDs(in)
 	var fixed []v1alpha1.FixedFinding
-	for _, f := range in.Previous.Findings {
-		if complete[f.Check] && !found[f.ID] {
+	for _, f := range previousFindings(in.Previous) {
+		if verifiable.verifies(&f) && !found[f.ID] {
 			counts.Fixed++
 			fixed = append(fixed, v1alpha1.FixedFinding{
 				ID: f.ID, Check: f.Check, Category: f.Category, Class: f.Class, CausedBy: f.CausedBy, Severity: f.Severity,

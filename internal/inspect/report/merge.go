@@ -53,12 +53,17 @@ func Merge(in MergeInput) *v1alpha1.InspectionReport {
 		}
 		if parts[i].Report != nil {
 			merged.Fixed = append(merged.Fixed, parts[i].Report.Fixed...)
+			merged.Unverified = append(merged.Unverified, parts[i].Report.Unverified...)
 		}
 	}
 	slices.SortStableFunc(merged.Fixed, func(a, b v1alpha1.FixedFinding) int {
 		return cmp.Or(b.FixedAt.Compare(a.FixedAt.Time), cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), strings.Compare(a.ID, b.ID))
 	})
 	merged.Fixed = merged.Fixed[:min(len(merged.Fixed), maxFixed)]
+	slices.SortStableFunc(merged.Unverified, func(a, b v1alpha1.UnverifiedFinding) int {
+		return cmp.Compare(a.Severity.Rank(), b.Severity.Rank())
+	})
+	merged.Unverified = merged.Unverified[:fitting(merged.Unverified, maxUnverified, maxUnverifiedBytes)]
 	merged.Gaps = mergeGaps(parts)
 	shareBounds(merged, parts, in.Bounds)
 	return merged

@@ -82,6 +82,7 @@ func New(in Input) *v1alpha1.InspectionReport {
 		report.Summary.Score = &score
 	}
 	report.Summary.Changes, report.Fixed = changes(in, report)
+	report.Unverified = unverified(in, report)
 	for _, f := range report.Findings {
 		report.Summary.Counts.Add(f.Severity)
 	}
