@@ -20,7 +20,8 @@ import (
 type reportDiff struct {
 	From diffSide `json:"from"`
 	To   diffSide `json:"to"`
-	// New are findings of To that From does not have, Fixed those of From that To does not have.
+	// New are findings of To that From does not have. Fixed are those of From that To records as fixed, or does not have although
+	// nothing hides them there.
 	New   []v1alpha1.Finding `json:"new"`
 	Fixed []v1alpha1.Finding `json:"fixed"`
 	// Changed are findings of both with another severity.
@@ -29,6 +30,9 @@ type reportDiff struct {
 	Unchanged int `json:"unchanged"`
 	// NotComparable are findings of one report whose check did not run completely for the other one.
 	NotComparable []oneSided `json:"notComparable"`
+	// NoLongerReported are findings of From that To does not have and that are not known to be fixed: an ignore rule or another scope can
+	// hide them.
+	NoLongerReported []oneSided `json:"noLongerReported"`
 	// NotPrinted is the number of findings in the lists above that --min-severity, --problems or --only-causes left out.
 	NotPrinted int `json:"notPrinted"`
 }
@@ -51,8 +55,10 @@ type changedFinding struct {
 
 type oneSided struct {
 	v1alpha1.Finding
-	// MissingIn is the name of the report that does not have the finding, because its check has a gap there or its findings were omitted.
+	// MissingIn is the name of the report that does not have the finding.
 	MissingIn string `json:"missingIn"`
+	// Reason why the finding can be missing there.
+	Reason string `json:"reason"`
 }
 
 // printDiff compares the two reports that the arguments name, or the last two of one Inspection.
@@ -61,7 +67,7 @@ func (o *reportOptions) printDiff(ctx context.Context, streams Streams, s *store
 	if err != nil {
 		return err
 	}
-	diff := compareReports(from, to)
+	diff := compareReports(from, to, s.consecutive(ctx, from, to))
 	diff.filter(&o.print.filter)
 	switch o.print.output {
 	case "json":
@@ -115,66 +121,6 @@ func (s *store) comparedReports(ctx context.Context, args []string) (from, to *v
 	return from, to, err
 }
 
-// compareReports compares by the ids of the findings.
-func compareReports(from, to *v1alpha1.InspectionReport) *reportDiff {
-	diff := &reportDiff{
-		From: sideOf(from), To: sideOf(to), New: []v1alpha1.Finding{}, Fixed: []v1alpha1.Finding{}, Changed: []changedFinding{},
-		NotComparable: []oneSided{},
-	}
-	before := map[string]v1alpha1.Finding{}
-	for _, f := range from.Findings {
-		before[f.ID] = f
-	}
-	incompleteBefore := incompleteChecks(from)
-	incompleteAfter := incompleteChecks(to)
-	after := map[string]bool{}
-	for _, f := range to.Findings {
-		after[f.ID] = true
-		previous, known := before[f.ID]
-		switch {
-		case !known && incompleteBefore[f.Check]:
-			diff.NotComparable = append(diff.NotComparable, oneSided{Finding: f, MissingIn: from.Name})
-		case !known:
-			diff.New = append(diff.New, f)
-		case previous.Severity != f.Severity:
-			diff.Changed = append(diff.Changed, changedFinding{Finding: f, PreviousSeverity: previous.Severity})
-		default:
-			diff.Unchanged++
-		}
-	}
-	for _, f := range from.Findings {
-		switch {
-		case after[f.ID]:
-		case incompleteAfter[f.Check]:
-			diff.NotComparable = append(diff.NotComparable, oneSided{Finding: f, MissingIn: to.Name})
-		default:
-			diff.Fixed = append(diff.Fixed, f)
-		}
-	}
-	return diff
-}
-
-func sideOf(report *v1alpha1.InspectionReport) diffSide {
-	return diffSide{
-		Namespace: report.Namespace, Name: report.Name, StartTime: report.Summary.StartTime, Score: report.Summary.Score,
-		Findings: report.Summary.Counts.Total(),
-	}
-}
-
-// incompleteChecks are the checks of which a report may lack findings: those with a gap, and those with omitted findings.
-func incompleteChecks(report *v1alpha1.InspectionReport) map[string]bool {
-	incomplete := map[string]bool{}
-	for _, gap := range report.Gaps {
-		for _, id := range gap.Checks {
-			incomplete[id] = true
-		}
-	}
-	for _, omitted := range report.Omitted {
-		incomplete[omitted.Check] = true
-	}
-	return incomplete
-}
-
 // filter leaves out the findings that the flags do not select.
 func (d *reportDiff) filter(f *filterFlags) {
 	leaveOut := func(finding v1alpha1.Finding) bool {
@@ -188,6 +134,7 @@ func (d *reportDiff) filter(f *filterFlags) {
 	d.Fixed = slices.DeleteFunc(d.Fixed, leaveOut)
 	d.Changed = slices.DeleteFunc(d.Changed, func(c changedFinding) bool { return leaveOut(c.Finding) })
 	d.NotComparable = slices.DeleteFunc(d.NotComparable, func(o oneSided) bool { return leaveOut(o.Finding) })
+	d.NoLongerReported = slices.DeleteFunc(d.NoLongerReported, func(o oneSided) bool { return leaveOut(o.Finding) })
 }
 
 // diff prints a comparison for people, the most severe findings of each part first.
@@ -206,6 +153,9 @@ func (p *printer) diff(w io.Writer, d *reportDiff, filter string) error {
 	}
 	summary := fmt.Sprintf("%d new, %d fixed, %d with another severity, %d unchanged", len(d.New), len(d.Fixed), len(d.Changed),
 		d.Unchanged)
+	if len(d.NoLongerReported) > 0 {
+		summary += fmt.Sprintf(", %d no longer reported", len(d.NoLongerReported))
+	}
 	if len(d.NotComparable) > 0 {
 		summary += fmt.Sprintf(", %d not comparable", len(d.NotComparable))
 	}
@@ -215,19 +165,27 @@ func (p *printer) diff(w io.Writer, d *reportDiff, filter string) error {
 	text.block("", "", summary)
 	p.diffPart(text, "New", d.New, nil)
 	p.diffPart(text, "Fixed", d.Fixed, nil)
-	var changed, notComparable []v1alpha1.Finding
+	var changed []v1alpha1.Finding
 	notes := map[string]string{}
 	for _, c := range d.Changed {
 		changed = append(changed, c.Finding)
 		notes[c.ID] = "severity was " + string(c.PreviousSeverity)
 	}
-	for _, o := range d.NotComparable {
-		notComparable = append(notComparable, o.Finding)
-		notes[o.ID] = "check " + o.Check + " is incomplete in report " + o.MissingIn
-	}
 	p.diffPart(text, "Severity changed", changed, notes)
-	p.diffPart(text, "Not comparable", notComparable, notes)
+	p.oneSidedPart(text, "No longer reported", d.NoLongerReported)
+	p.oneSidedPart(text, "Not comparable", d.NotComparable)
 	return text.err
+}
+
+// oneSidedPart prints findings of one report, each with the reason why the other one can lack it.
+func (p *printer) oneSidedPart(text *textWriter, title string, part []oneSided) {
+	var findings []v1alpha1.Finding
+	notes := map[string]string{}
+	for _, o := range part {
+		findings = append(findings, o.Finding)
+		notes[o.ID] = o.Reason
+	}
+	p.diffPart(text, title, findings, notes)
 }
 
 func (p *printer) diffPart(text *textWriter, title string, findings []v1alpha1.Finding, notes map[string]string) {
