@@ -28,7 +28,8 @@ Without a name, the namespace must have exactly one Inspection. Names can have a
 report/everything-g1-1a2b3, or insp and inspr for short.
 
 With --list, the reports are listed, latest first. With --diff, two reports are compared; one Inspection means its last
-two reports. With --watch, each new report of the Inspection is printed until the command is interrupted.
+two reports. A finding that the later report may ignore or not inspect is "no longer reported", not fixed. With --watch,
+each new report of the Inspection is printed until the command is interrupted.
 
 Exit codes:
   0  the report was printed

@@ -92,7 +92,7 @@ func (p *printer) notes(s v1alpha1.ReportSummary) string {
 		text += fmt.Sprintf(", %d flapping", s.Changes.Flapping)
 	}
 	if s.Gaps > 0 {
-		text += ", " + count(int(s.Gaps), "gap", "gaps")
+		text += ", " + render.CountGaps(s.Gaps, s.RequiredGaps)
 	}
 	return text
 }

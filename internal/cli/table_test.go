@@ -61,7 +61,7 @@ func TestTableShowsRootCausesWithTheirSymptomsWithinItsWidth(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `dev, all namespaces  42 objects, 60 checks in 0.3s
-Score 75 of 100: 1 problem, 1 gap
+Score 75 of 100: 1 problem, 1 optional gap
 
 Problems: 1 critical (-o html shows all evidence)
 CRITICAL  Deployment shop/cart                                                 configmap-key-missing

@@ -70,7 +70,7 @@ func DescribeCluster(c v1alpha1.InspectedCluster) string {
 		Problems: c.Problems, Recommendations: v1alpha1.RootCauseCounts{Total: c.Recommendations},
 	})
 	if c.Gaps > 0 {
-		text += ", " + count(int(c.Gaps), "gap", "gaps")
+		text += ", " + CountGaps(c.Gaps, c.RequiredGaps)
 	}
 	if c.Omitted > 0 {
 		text += fmt.Sprintf(", %d omitted", c.Omitted)

@@ -73,6 +73,8 @@ type card struct {
 	Link                 string
 	Meaning, AffectsText string
 	SymptomCount         int
+	// Worst is the highest severity of the symptoms; empty unless one is more severe than the root cause.
+	Worst v1alpha1.Severity
 	// Explained is a model's explanation of the finding; nil for none.
 	Explained *v1alpha1.Explanation
 }
@@ -163,6 +165,9 @@ func (p *page) addCards(report *v1alpha1.InspectionReport, options Options, expl
 
 func newCard(n *node, check check.Check, s v1alpha1.ReportSummary, options Options) card {
 	c := card{node: n, Meaning: check.Meaning, SymptomCount: n.size() - 1, New: Compared(s) && n.State == v1alpha1.FindingNew}
+	if worst := n.worst(); worst != n.Severity {
+		c.Worst = worst
+	}
 	c.AffectsText = count(c.SymptomCount, "other finding", "other findings")
 	if link, err := url.Parse(check.Link); err == nil && link.Scheme == "https" {
 		c.Link = check.Link

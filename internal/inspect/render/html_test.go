@@ -79,6 +79,26 @@ func TestHTMLWithoutFindingsClaimsCompletenessOnlyWithoutGaps(t *testing.T) {
 	}
 }
 
+func TestHTMLNamesTheWorstSymptomOfALessSevereProblem(t *testing.T) {
+	report := nothing()
+	finding := func(id, cause string, severity v1alpha1.Severity) v1alpha1.Finding {
+		return v1alpha1.Finding{ID: id, CausedBy: cause, Check: "c-" + id, Class: v1alpha1.ClassProblem, Severity: severity}
+	}
+	report.Findings = []v1alpha1.Finding{
+		finding("cause", "", v1alpha1.SeverityHigh), finding("symptom", "cause", v1alpha1.SeverityMedium),
+		finding("deep", "symptom", v1alpha1.SeverityCritical),
+	}
+	text := rendered(t, "html", report, Options{})
+	if !strings.Contains(text, `<span class="badge critical">worst: critical</span>`) ||
+		!strings.Contains(text, `<li class="none">Problems</li>`) {
+		t.Error("the page has no worst severity of the symptoms, or counts without a label")
+	}
+	report.Findings[2].Severity = v1alpha1.SeverityHigh
+	if strings.Contains(rendered(t, "html", report, Options{}), "worst:") {
+		t.Error("the page repeats the severity of the problem")
+	}
+}
+
 func TestFindingsInACycleOrWithoutTheirCauseAreShown(t *testing.T) {
 	findings := []v1alpha1.Finding{
 		{ID: "a", CausedBy: "b"}, {ID: "b", CausedBy: "a"}, {ID: "c", CausedBy: "gone"}, {ID: "d", CausedBy: "d"},

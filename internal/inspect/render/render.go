@@ -143,6 +143,17 @@ func (n *node) size() int {
 	return count
 }
 
+// worst is the highest severity in the tree of a node.
+func (n *node) worst() v1alpha1.Severity {
+	worst := n.Severity
+	for _, child := range n.Symptoms {
+		if severity := child.worst(); severity.Rank() < worst.Rank() {
+			worst = severity
+		}
+	}
+	return worst
+}
+
 // objectName returns Kind namespace/name, or Kind name for cluster-scoped objects, in one printable line.
 func objectName(o v1alpha1.ObjectReference) string {
 	if o.Namespace == "" {
@@ -193,8 +204,24 @@ func notes(s v1alpha1.ReportSummary) []string {
 	}
 	add(s.Changes.Fixed, "fixed since the last report", "fixed since the last report")
 	add(s.Ignored, "ignored by rules", "ignored by rules")
-	add(s.Gaps, "gap", "gaps")
+	if s.Gaps > 0 {
+		list = append(list, CountGaps(s.Gaps, s.RequiredGaps))
+	}
 	return list
+}
+
+// CountGaps counts required and optional gaps, for example "1 gap, 2 optional gaps". It is the same text in every output, and its first
+// number that of Incomplete.
+func CountGaps(total, required int32) string {
+	optional := count(int(total-required), "optional gap", "optional gaps")
+	switch {
+	case required == 0:
+		return optional
+	case total <= required:
+		return count(int(required), "gap", "gaps")
+	default:
+		return count(int(required), "gap", "gaps") + ", " + optional
+	}
 }
 
 // Compared reports whether there was a previous report. In a first report every finding is new, which is not worth showing.

@@ -58,6 +58,17 @@ func TestWriteIsDeterministicAndDoesNotModifyTheReport(t *testing.T) {
 	}
 }
 
+func TestGapsAreCountedAsTheHeadlineOfAnIncompleteRunDoes(t *testing.T) {
+	for _, c := range []struct {
+		total, required int32
+		want            string
+	}{{1, 1, "1 gap"}, {3, 1, "1 gap, 2 optional gaps"}, {1, 0, "1 optional gap"}, {5, 5, "5 gaps"}} {
+		if got := CountGaps(c.total, c.required); got != c.want {
+			t.Errorf("%d gaps, %d required: %s, want %s", c.total, c.required, got, c.want)
+		}
+	}
+}
+
 func TestSpansSplitAtBackquotes(t *testing.T) {
 	for text, want := range map[string][]span{
 		"":             nil,
