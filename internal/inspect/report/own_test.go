@@ -104,6 +104,19 @@ func TestFindingsAboutKubeOpsAreExplained(t *testing.T) {
 	}
 }
 
+func TestAManifestErrorKeepsItsRemedyWhateverTheNameOfTheObject(t *testing.T) {
+	object := facts.Ref{Kind: facts.RoleBinding, Namespace: "team", Name: "kubeops-inspector"}
+	g := testkit.Graph(t, "")
+	g.ManifestErrors = []facts.ManifestError{{Kind: facts.FlawDuplicate, Object: object}}
+	const keepOne = "Keep one of the documents, or give them different names or namespaces."
+	for id, want := range map[string]string{"manifest-duplicate": keepOne, "binding-to-everyone": "belongs to KubeOps"} {
+		got := string(remediation(g, causes.Linked{Finding: check.Finding{Check: id, Object: object, Remediation: keepOne}}))
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: %s", id, got)
+		}
+	}
+}
+
 // TestFindingsAboutKubeOpsStayInTheReport: an object that only has the name of one is not hidden.
 func TestFindingsAboutKubeOpsStayInTheReport(t *testing.T) {
 	c := check.Check{ID: "role", Severity: v1alpha1.SeverityHigh, Category: v1alpha1.CategorySecurity}

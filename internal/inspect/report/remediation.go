@@ -14,7 +14,7 @@ import (
 // remediation returns the remedy of a finding. It fills in the object; for objects that Helm or GitOps creates, it names the source to
 // change instead of commands whose effect the tool would revert; and it has no command that takes from KubeOps what it needs.
 func remediation(g *facts.Graph, f causes.Linked) remedy.Text {
-	if reason := neededByKubeOps(f.Object); reason != "" {
+	if reason := neededByKubeOps(f.Object); reason != "" && !isManifestError(g, f) {
 		return remedy.Sprintf("%s %s belongs to KubeOps: %s Do not delete or narrow it. If it differs from the manifests of the "+
 			"installed version, apply those again.", f.Object.Kind.Name(), f.Object.Name, reason)
 	}
@@ -47,6 +47,13 @@ func remediation(g *facts.Graph, f causes.Linked) remedy.Text {
 	default:
 		return remedy.Sprintf("%s Its source is %s.", sentence(text), sourceText(origin))
 	}
+}
+
+// isManifestError reports whether a finding is about how an object is written in manifests, which says nothing about whether it is needed.
+func isManifestError(g *facts.Graph, f causes.Linked) bool {
+	return strings.HasPrefix(f.Check, "manifest-") && slices.ContainsFunc(g.ManifestErrors, func(e facts.ManifestError) bool {
+		return e.Object == f.Object
+	})
 }
 
 // sentence ends a text with a period.
