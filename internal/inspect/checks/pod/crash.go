@@ -33,7 +33,8 @@ func crashChecks() []check.Check {
 				"command that could not run, above 128 a signal. Containers that were OOMKilled, killed by a failing probe, or cannot " +
 				"start have their own checks. A container that is running but was restarted at least three times recently is medium.",
 			Remediation: "Read the last lines of the log in the evidence, or `kubectl logs <pod> -c <container> --previous`, and fix " +
-				"the error shown. If the image or configuration changed recently, `kubectl rollout undo` restores the previous revision.",
+				"the error shown. If the image or configuration changed recently, `kubectl rollout undo <workload>/<name>` restores " +
+				"the previous revision.",
 			Link:  "https://kubernetes.io/docs/tasks/debug/debug-application/debug-pods/#my-pod-is-crashing-or-otherwise-unhealthy",
 			Needs: []facts.Kind{facts.Pod}, Uses: check.RollUpKinds(facts.Event),
 			Run: judgedBy(crashLooping, crashFinding),

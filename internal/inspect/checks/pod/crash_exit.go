@@ -90,6 +90,19 @@ func exitAdvice(g *facts.Graph, pod *facts.PodNode, c facts.Container, end facts
 			"check that the image is built for this CPU architecture, and look for a core dump.", log)
 	default:
 		return remedy.Sprintf("Read its last log lines: %s, and fix the error shown. If it worked before, see what changed: `kubectl -n "+
-			"%s describe pod %s`; `kubectl rollout undo` restores the previous revision.", log, pod.Namespace, pod.Name)
+			"%s describe pod %s`%s.", log, pod.Namespace, pod.Name, rollback(g, pod))
+	}
+}
+
+// rollback continues a sentence with the command that restores the previous revision of a Pod's workload; empty for a kind without
+// revisions.
+func rollback(g *facts.Graph, pod *facts.PodNode) remedy.Text {
+	owner := g.TopOwner(pod.Ref)
+	switch owner.Kind {
+	case facts.Deployment, facts.StatefulSet, facts.DaemonSet:
+		return remedy.Sprintf("; `kubectl -n %s rollout undo %s/%s` restores the previous revision, if there is one", owner.Namespace,
+			owner.Kind.Argument(), owner.Name)
+	default:
+		return ""
 	}
 }

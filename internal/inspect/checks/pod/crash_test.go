@@ -245,3 +245,15 @@ func TestEveryExitCodeHasAText(t *testing.T) {
 		})
 	}
 }
+
+func TestARollbackNamesTheWorkload(t *testing.T) {
+	g := testkit.Graph(t, checktest.CartWithPod(runningPod(crashed)))
+	want := "; `kubectl -n shop rollout undo deployment/cart` restores the previous revision, if there is one"
+	if got := rollback(g, g.Pods[0]); string(got) != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	alone := testkit.Graph(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: db, namespace: shop}\n"+runningPod(crashed))
+	if got := rollback(alone, alone.Pods[0]); got != "" {
+		t.Errorf("a Pod without a workload: %s", got)
+	}
+}

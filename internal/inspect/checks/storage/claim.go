@@ -117,7 +117,23 @@ func (j claimJudge) unknownClass(claim *facts.PVCNode) check.Finding {
 	if name := text.Similar(j.classNames(), claim.StorageClass); name != "" {
 		finding.Evidence = append(finding.Evidence, check.FromSpec("StorageClass %s exists and has a similar name", name))
 	}
+	finding.Remediation = j.classRemedy(claim)
 	return finding
+}
+
+// classRemedy is how to give a claim an existing class, with the StatefulSet that creates it, if its Pods tell which one that is.
+func (j claimJudge) classRemedy(claim *facts.PVCNode) remedy.Text {
+	text := remedy.Sprintf("List the classes with `kubectl get storageclass`. The class of a claim is immutable: delete the pending claim "+
+		"(`kubectl -n %s delete persistentvolumeclaim %s`) and create it with an existing class, or create the StorageClass.",
+		claim.Namespace, claim.Name)
+	for _, pod := range j.users[claim.Ref] {
+		owner := j.g.TopOwner(pod.Ref)
+		if owner.Kind == facts.StatefulSet && strings.HasSuffix(claim.Name, "-"+pod.Name) { // <template>-<Pod>
+			return text + " " + remedy.Sprintf("Correct volumeClaimTemplates of StatefulSet %[2]s as well: `kubectl -n %[1]s delete "+
+				"statefulset %[2]s --cascade=orphan`, then apply it again.", owner.Namespace, owner.Name)
+		}
+	}
+	return text
 }
 
 func (j claimJudge) withoutClass(claim *facts.PVCNode) (string, check.Finding) {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"kubeops.io/kubeops/internal/inspect/facts"
+	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/checktest"
 )
 
@@ -334,5 +335,25 @@ func TestClaimThatIsBeingDeletedAndDoesNotGo(t *testing.T) {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestTheRemedyOfAMissingClassNamesTheStatefulSet(t *testing.T) {
+	claim := checktest.Document("v1", "PersistentVolumeClaim", "name: data-db-0, namespace: shop", "spec: {storageClassName: fasst}")
+	set := checktest.Document("apps/v1", "StatefulSet", "name: db, namespace: shop, uid: s1", "spec: {replicas: 1}")
+	pod := func(owner string) string {
+		return checktest.Document("v1", "Pod", "name: db-0, namespace: shop"+owner, `
+spec:
+  containers: [{name: db, image: db:1}]
+  volumes: [{name: data, persistentVolumeClaim: {claimName: data-db-0}}]`)
+	}
+	owned := pod(", ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: db, uid: s1, controller: true}]")
+	for documents, want := range map[string]bool{claim + set + owned: true, claim + pod(""): false} {
+		g := testkit.Graph(t, documents)
+		got := string(claimJudge{g: g, users: claimUsers(g)}.classRemedy(g.PVCs[0]))
+		if strings.Contains(got, "`kubectl -n shop delete statefulset db --cascade=orphan`") != want || strings.Contains(got, "<name>") ||
+			!strings.Contains(got, "`kubectl -n shop delete persistentvolumeclaim data-db-0`") {
+			t.Error(got)
+		}
 	}
 }
