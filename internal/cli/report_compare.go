@@ -116,7 +116,8 @@ func newFixedRecord(from, to *v1alpha1.InspectionReport, consecutive bool) fixed
 
 // fate of a finding that the report does not have, and the reason unless it is fixed.
 func (r fixedRecord) fate(f v1alpha1.Finding) (fate, string) {
-	name, ignored := r.report.Name, r.report.Summary.Ignored
+	name := r.report.Name
+	ignored := r.report.Summary.Ignored
 	switch {
 	case r.fixed[f.ID]:
 		return isFixed, ""
