@@ -56,8 +56,13 @@ func (r *run) compare(ctx context.Context, start time.Time) report.Part {
 		}
 	}
 	slices.SortFunc(linked, func(a, b causes.Linked) int { return strings.Compare(a.ID, b.ID) })
+	// Of clusters that were not completely read, previousComparison keeps only the differences that were found again.
+	builder := facts.NewBuilder("", start)
+	for _, kind := range check.Kinds(selected) {
+		builder.Covered(kind, "")
+	}
 	compared := report.New(report.Input{
-		Graph: facts.NewBuilder("", start).Graph(), Findings: linked, Gaps: gaps, Checks: selected, ChecksRun: ran,
+		Graph: builder.Graph(), Findings: linked, Gaps: gaps, Checks: selected, ChecksRun: ran,
 		Ignore: r.in.Ignore, ExcludeNamespaces: r.in.ExcludeNamespaces, NamespacesOnly: r.in.NamespacesOnly,
 		Previous: r.previousComparison(clusterOf), Start: start, Bounds: r.in.Bounds, Redact: r.redact,
 	})

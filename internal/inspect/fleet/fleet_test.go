@@ -316,6 +316,21 @@ func TestThePreviousReportIsDividedByCluster(t *testing.T) {
 	}
 }
 
+func TestADifferenceThatIsGoneIsFixed(t *testing.T) {
+	t.Parallel()
+	server := versionServer(t)
+	previous := &v1alpha1.InspectionReport{Findings: []v1alpha1.Finding{
+		{ID: "x", Check: "cluster-version-skew", Cluster: "b"}, {ID: "y", Check: "crd-schema-skew"},
+	}}
+	result, err := Run(t.Context(), Input{
+		Clusters: []Cluster{cluster("a", server, patience), cluster("b", server, patience)},
+		Checks:   skew.Checks(), Previous: previous, Engine: returnsComplete, Clock: clock.RealClock{},
+	})
+	if err != nil || result.Report.Summary.Changes.Fixed != 2 {
+		t.Errorf("changes %+v (%v)", result.Report.Summary.Changes, err)
+	}
+}
+
 func TestACheckThatPanicsIsAGap(t *testing.T) {
 	t.Parallel()
 	panics := check.Check{ID: "panics", Category: v1alpha1.CategoryConfiguration, Compare: func(*comparison.Clusters) []check.ClusterFinding {
