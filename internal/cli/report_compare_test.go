@@ -30,7 +30,9 @@ func storedReport(name string, minutes int, ids ...string) *v1alpha1.InspectionR
 func TestADiffCallsOnlyFixedWhatTheReportsProve(t *testing.T) {
 	from := storedReport("g3", 0, "kept", "gone")
 	recorded := func(minutes int, id string) v1alpha1.FixedFinding {
-		return v1alpha1.FixedFinding{ID: id, FixedAt: metav1.NewTime(time.Date(2026, 10, 1, 7, minutes, 0, 0, time.UTC))}
+		return v1alpha1.FixedFinding{
+			EarlierFinding: v1alpha1.EarlierFinding{ID: id}, FixedAt: metav1.NewTime(time.Date(2026, 10, 1, 7, minutes, 0, 0, time.UTC)),
+		}
 	}
 	for name, c := range map[string]struct {
 		change      func(to *v1alpha1.InspectionReport)

@@ -51,11 +51,11 @@ func secondReport() *v1alpha1.InspectionReport {
 	advise("single-replica", v1alpha1.SeverityLow, object("Deployment", "shop", "cart"), "Deployment cart has a single replica.")
 	advise("custom-team-label", v1alpha1.SeverityInfo, object("Namespace", "", "shop"), "Namespace shop has no label team.")
 	for i := range 12 {
-		report.Fixed = append(report.Fixed, v1alpha1.FixedFinding{
+		report.Fixed = append(report.Fixed, v1alpha1.FixedFinding{FixedAt: start, EarlierFinding: v1alpha1.EarlierFinding{
 			ID: fmt.Sprintf("x%02d", i), Check: "job-failed", Class: v1alpha1.ClassProblem, Severity: v1alpha1.SeverityHigh,
 			Object:  object("Job", "shop", fmt.Sprintf("import-%02d", i)),
-			Message: fmt.Sprintf("Job import-%02d failed.", i), FixedAt: start,
-		})
+			Message: fmt.Sprintf("Job import-%02d failed.", i),
+		}})
 	}
 	report.Summary = v1alpha1.ReportSummary{
 		StartTime: start, Duration: metav1.Duration{Duration: 340 * time.Millisecond}, Objects: 42, ChecksRun: 60, Gaps: 1, Score: new(int32(66)),

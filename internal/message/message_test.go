@@ -32,9 +32,9 @@ func report() *v1alpha1.InspectionReport {
 	start := metav1.NewTime(time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC))
 	gone := func(id string, at time.Time) v1alpha1.FixedFinding {
 		f := finding(id)
-		return v1alpha1.FixedFinding{
-			ID: id, Check: f.Check, Category: f.Category, Severity: f.Severity, Object: f.Object, Message: f.Message, FixedAt: metav1.NewTime(at),
-		}
+		return v1alpha1.FixedFinding{FixedAt: metav1.NewTime(at), EarlierFinding: v1alpha1.EarlierFinding{
+			ID: id, Check: f.Check, Category: f.Category, Severity: f.Severity, Object: f.Object, Message: f.Message,
+		}}
 	}
 	symptom := gone("f6", start.Time)
 	symptom.CausedBy = "f5"

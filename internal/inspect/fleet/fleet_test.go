@@ -295,7 +295,10 @@ func TestThePreviousReportIsDividedByCluster(t *testing.T) {
 			{ID: "a1", Check: "pod-crash-looping", Cluster: "a"}, {ID: "b1", Check: "pod-crash-looping", Cluster: "b"},
 			{ID: "x", Check: "cluster-version-skew", Cluster: "b"}, {ID: "y", Check: "crd-schema-skew"},
 		},
-		Fixed: []v1alpha1.FixedFinding{{ID: "f", Cluster: "a", FixedAt: at}, {ID: "g", Cluster: "b", FixedAt: at}},
+		Fixed: []v1alpha1.FixedFinding{
+			{EarlierFinding: v1alpha1.EarlierFinding{ID: "f", Cluster: "a"}, FixedAt: at},
+			{EarlierFinding: v1alpha1.EarlierFinding{ID: "g", Cluster: "b"}, FixedAt: at},
+		},
 	}
 	var got []string
 	engine := func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {

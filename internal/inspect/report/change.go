@@ -106,43 +106,72 @@ func earlier(f v1alpha1.UnverifiedFinding) v1alpha1.Finding {
 	}
 }
 
-// previousFindings are those of the previous report, and those that it could not verify.
-func previousFindings(report *v1alpha1.InspectionReport) []v1alpha1.Finding {
-	all := slices.Clone(report.Findings)
-	for _, f := range report.Unverified {
-		all = append(all, earlier(f))
+// repeated is what this report repeats of a finding that it does not have.
+func repeated(f v1alpha1.Finding) v1alpha1.EarlierFinding {
+	return v1alpha1.EarlierFinding{
+		ID: f.ID, Check: f.Check, Category: f.Category, Class: f.Class, CausedBy: f.CausedBy, Severity: f.Severity, Cluster: f.Cluster,
+		Object: f.Object, Message: facts.Clip(f.Message, maxFixedMessage), Returns: f.Returns,
 	}
-	return all
 }
 
-// unverified are the findings of the previous report that an incomplete run neither found nor can call fixed. Those of checks that are no
-// longer selected are dropped.
-func unverified(in Input, report *v1alpha1.InspectionReport) []v1alpha1.UnverifiedFinding {
-	if in.Previous == nil || report.Summary.RequiredGaps == 0 {
-		return nil
+// missing are the findings of the previous report, and those that it could not verify, that this run did not find.
+type missing struct {
+	// found are the ids of this run's findings.
+	found map[string]bool
+	// fixed, because their checks ran completely.
+	fixed []v1alpha1.Finding
+	// unverified, because their checks did not. Those of checks that are no longer selected are in neither list.
+	unverified []v1alpha1.Finding
+}
+
+// notFound compares the findings, before any is hidden, with the previous report. A finding that is missing counts as fixed only if its
+// check ran completely: a finding hidden by a gap, an ignore rule or a different selection of checks is not fixed.
+func notFound(in Input) missing {
+	if in.Previous == nil {
+		return missing{}
 	}
-	verifiable := newVerifier(in)
-	found := foundIDs(in)
-	var list []v1alpha1.UnverifiedFinding
-	for _, f := range previousFindings(in.Previous) {
-		if found[f.ID] || !verifiable.selected(f.Check) || verifiable.verifies(&f) {
-			continue
+	m := missing{found: map[string]bool{}}
+	for _, f := range in.Findings {
+		m.found[f.ID] = true
+	}
+	previous := slices.Clone(in.Previous.Findings)
+	for _, f := range in.Previous.Unverified {
+		previous = append(previous, earlier(f))
+	}
+	checks := newVerifier(in)
+	for _, f := range previous {
+		switch {
+		case m.found[f.ID]:
+		case checks.verifies(&f):
+			m.fixed = append(m.fixed, f)
+		case checks.selected(f.Check):
+			m.unverified = append(m.unverified, f)
 		}
-		list = append(list, v1alpha1.UnverifiedFinding{
-			ID: f.ID, Check: f.Check, Category: f.Category, Class: f.Class, CausedBy: f.CausedBy, Severity: f.Severity, Cluster: f.Cluster,
-			Object: f.Object, Message: facts.Clip(f.Message, maxFixedMessage), FirstSeen: f.FirstSeen, Returns: f.Returns,
-		})
 	}
+	return m
+}
+
+// unverified are the missing findings that an incomplete run cannot call fixed, worst first.
+func unverified(candidates []v1alpha1.Finding) []v1alpha1.UnverifiedFinding {
+	var list []v1alpha1.UnverifiedFinding
+	for _, f := range candidates {
+		list = append(list, v1alpha1.UnverifiedFinding{EarlierFinding: repeated(f), FirstSeen: f.FirstSeen})
+	}
+	return boundUnverified(list)
+}
+
+// boundUnverified sorts the worst first, and keeps what fits into a report.
+func boundUnverified(list []v1alpha1.UnverifiedFinding) []v1alpha1.UnverifiedFinding {
 	slices.SortStableFunc(list, func(a, b v1alpha1.UnverifiedFinding) int { return cmp.Compare(a.Severity.Rank(), b.Severity.Rank()) })
 	return list[:fitting(list, maxUnverified, maxUnverifiedBytes)]
 }
 
-func foundIDs(in Input) map[string]bool {
-	found := map[string]bool{}
-	for _, f := range in.Findings {
-		found[f.ID] = true
-	}
-	return found
+// boundFixed sorts the latest first, and keeps what fits into a report.
+func boundFixed(list []v1alpha1.FixedFinding) []v1alpha1.FixedFinding {
+	slices.SortStableFunc(list, func(a, b v1alpha1.FixedFinding) int {
+		return cmp.Or(b.FixedAt.Compare(a.FixedAt.Time), cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), strings.Compare(a.ID, b.ID))
+	})
+	return list[:min(len(list), maxFixed)]
 }
 
 // verifier decides whether the absence of a finding means that it is fixed.
@@ -181,10 +210,9 @@ func (v verifier) verifies(f *v1alpha1.Finding) bool {
 	})
 }
 
-// changes compares the report with the previous one. A finding that is missing counts as fixed only if its check ran completely: a
-// finding hidden by a gap, an ignore rule or a different selection of checks is not fixed.
-func changes(in Input, report *v1alpha1.InspectionReport) (v1alpha1.ChangeCounts, []v1alpha1.FixedFinding) {
-	var counts v1alpha1.ChangeCounts
+// changes counts what differs from the previous report, and lists what was fixed now and shortly before.
+func changes(in Input, report *v1alpha1.InspectionReport, m missing) (v1alpha1.ChangeCounts, []v1alpha1.FixedFinding) {
+	counts := v1alpha1.ChangeCounts{Fixed: int32(len(m.fixed))} //nolint:gosec // at most the findings of a report
 	for _, f := range report.Findings {
 		switch f.State {
 		case v1alpha1.FindingFlapping:
@@ -198,29 +226,18 @@ func changes(in Input, report *v1alpha1.InspectionReport) (v1alpha1.ChangeCounts
 	if in.Previous == nil {
 		return counts, nil
 	}
-	verifiable := newVerifier(in)
-	found := foundIDs(in)
 	var fixed []v1alpha1.FixedFinding
-	for _, f := range previousFindings(in.Previous) {
-		if verifiable.verifies(&f) && !found[f.ID] {
-			counts.Fixed++
-			fixed = append(fixed, v1alpha1.FixedFinding{
-				ID: f.ID, Check: f.Check, Category: f.Category, Class: f.Class, CausedBy: f.CausedBy, Severity: f.Severity,
-				Cluster: f.Cluster, Object: f.Object,
-				Message: facts.Clip(f.Message, maxFixedMessage),
-				FixedAt: metav1.NewTime(in.Start.Truncate(time.Second)), Returns: f.Returns,
-			})
-		}
+	for _, f := range m.fixed {
+		fixed = append(fixed, v1alpha1.FixedFinding{
+			EarlierFinding: repeated(f), FixedAt: metav1.NewTime(in.Start.Truncate(time.Second)),
+		})
 	}
 	for _, f := range in.Previous.Fixed {
-		if !found[f.ID] && recent(in, f.FixedAt) {
+		if !m.found[f.ID] && recent(in, f.FixedAt) {
 			fixed = append(fixed, f)
 		}
 	}
-	slices.SortStableFunc(fixed, func(a, b v1alpha1.FixedFinding) int {
-		return cmp.Or(b.FixedAt.Compare(a.FixedAt.Time), cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), strings.Compare(a.ID, b.ID))
-	})
-	return counts, fixed[:min(len(fixed), maxFixed)]
+	return counts, boundFixed(fixed)
 }
 
 // completeChecks are the selected checks that no gap affects, including gaps that do not fit into the report.

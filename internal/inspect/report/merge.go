@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -56,14 +55,8 @@ func Merge(in MergeInput) *v1alpha1.InspectionReport {
 			merged.Unverified = append(merged.Unverified, parts[i].Report.Unverified...)
 		}
 	}
-	slices.SortStableFunc(merged.Fixed, func(a, b v1alpha1.FixedFinding) int {
-		return cmp.Or(b.FixedAt.Compare(a.FixedAt.Time), cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), strings.Compare(a.ID, b.ID))
-	})
-	merged.Fixed = merged.Fixed[:min(len(merged.Fixed), maxFixed)]
-	slices.SortStableFunc(merged.Unverified, func(a, b v1alpha1.UnverifiedFinding) int {
-		return cmp.Compare(a.Severity.Rank(), b.Severity.Rank())
-	})
-	merged.Unverified = merged.Unverified[:fitting(merged.Unverified, maxUnverified, maxUnverifiedBytes)]
+	merged.Fixed = boundFixed(merged.Fixed)
+	merged.Unverified = boundUnverified(merged.Unverified)
 	merged.Gaps = mergeGaps(parts)
 	shareBounds(merged, parts, in.Bounds)
 	return merged

@@ -81,8 +81,11 @@ func New(in Input) *v1alpha1.InspectionReport {
 		score := Score(report.Findings)
 		report.Summary.Score = &score
 	}
-	report.Summary.Changes, report.Fixed = changes(in, report)
-	report.Unverified = unverified(in, report)
+	gone := notFound(in)
+	report.Summary.Changes, report.Fixed = changes(in, report, gone)
+	if required > 0 {
+		report.Unverified = unverified(gone.unverified)
+	}
 	for _, f := range report.Findings {
 		report.Summary.Counts.Add(f.Severity)
 	}
