@@ -84,20 +84,12 @@ type discoverer struct {
 
 // all returns the wanted resources that can be listed: kinds with a reducer first, then by name.
 func (d *discoverer) all(ctx context.Context) ([]resource, error) {
-	body, err := retry(ctx, func() ([]byte, error) { return d.reader.get(ctx, discoveryPath, acceptDiscovery) })
+	response, err := d.reader.discovery(ctx, discoveryPath)
 	if err != nil {
 		return nil, err
 	}
-	var response struct {
-		metav1.TypeMeta `json:",inline"`
-		Items           []apidiscoveryv2.APIGroupDiscovery `json:"items"`
-		Groups          []metav1.APIGroup                  `json:"groups"`
-	}
-	if err := json.Unmarshal(body, &response); err != nil {
-		return nil, undecodable(discoveryPath, err)
-	}
 	var found []resource
-	if response.Kind == "APIGroupDiscoveryList" {
+	if response.aggregated() {
 		for i := range response.Items {
 			found = append(found, d.inGroup(&response.Items[i])...)
 		}
@@ -115,6 +107,28 @@ func (d *discoverer) all(ctx context.Context) ([]resource, error) {
 		return strings.Compare(a.label(), b.label())
 	})
 	return found, nil
+}
+
+// discovered is a response to discovery: all kinds, or of a server without aggregated discovery only the groups.
+type discovered struct {
+	metav1.TypeMeta `json:",inline"`
+	Items           []apidiscoveryv2.APIGroupDiscovery `json:"items"`
+	Groups          []metav1.APIGroup                  `json:"groups"`
+}
+
+func (d *discovered) aggregated() bool { return d.Kind == "APIGroupDiscoveryList" }
+
+// discovery requests what the API server serves below a path, at best all of it in this one response.
+func (r *reader) discovery(ctx context.Context, path string) (discovered, error) {
+	var response discovered
+	body, err := retry(ctx, func() ([]byte, error) { return r.get(ctx, path, acceptDiscovery) })
+	if err != nil {
+		return response, err
+	}
+	if err := json.Unmarshal(body, &response); err != nil {
+		return response, undecodable(path, err)
+	}
+	return response, nil
 }
 
 // inGroup returns the wanted resources of a group, each in the most preferred version that has it.

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -72,18 +71,14 @@ func ReadAPIs(ctx context.Context, source Source) (APIs, error) {
 	}
 	var all APIs
 	for _, path := range []string{corePath, discoveryPath} {
-		body, err := retry(ctx, func() ([]byte, error) { return r.get(ctx, path, acceptDiscovery) })
+		response, err := r.discovery(ctx, path)
 		if err != nil {
 			return APIs{}, err
 		}
-		var list apidiscoveryv2.APIGroupDiscoveryList
-		if err := json.Unmarshal(body, &list); err != nil {
-			return APIs{}, undecodable(path, err)
-		}
-		if list.Kind != "APIGroupDiscoveryList" {
+		if !response.aggregated() {
 			return APIs{}, errors.New("the API server has no aggregated discovery")
 		}
-		all.add(list.Items)
+		all.add(response.Items)
 	}
 	all.Definitions = r.defined(ctx)
 	return all, nil
