@@ -2,8 +2,6 @@ package controllers
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,12 +13,11 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/testkit"
 )
 
 // kustomize renders resources and components of config, within the checkout since kustomize accepts relative paths only.
@@ -50,22 +47,15 @@ func kustomize(t *testing.T, resources, components string) []client.Object {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
-	return decodeAll(t, output)
+	return decodeAll(t, "kustomize", output)
 }
 
-func decodeAll(t *testing.T, content []byte) (objects []client.Object) {
+func decodeAll(t *testing.T, name string, content []byte) (objects []client.Object) {
 	t.Helper()
-	for decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096); ; {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(object)
-		if errors.Is(err, io.EOF) {
-			return objects
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, object := range testkit.Manifests(t, name, content) {
 		objects = append(objects, object)
 	}
+	return objects
 }
 
 // TestKubernetesWithoutConstrainedImpersonation is Kubernetes 1.35 in this respect.

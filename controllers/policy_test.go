@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/testkit"
 )
 
 // policyUsers are, in namespace team: writer can write the resources of KubeOps, named can also impersonate kubeops, and editor has
@@ -69,8 +70,7 @@ func TestThePolicyOfServiceAccounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, object := range decodeAll(t, content) {
-		u := object.(*unstructured.Unstructured)
+	for _, u := range testkit.Manifests(t, "testdata/accounts.yaml", content) {
 		create := func(user, account string) error {
 			named := u.DeepCopy()
 			if account != "" {

@@ -33,7 +33,7 @@ func readSample(t *testing.T, file string) sample {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := sample{objects: decodeAll(t, content)}
+	s := sample{objects: decodeAll(t, file, content)}
 	for line := range strings.Lines(string(content)) {
 		text, isComment := strings.CutPrefix(strings.TrimSpace(line), "#")
 		if !isComment {

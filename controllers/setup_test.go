@@ -1,11 +1,9 @@
 package controllers
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +11,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -23,7 +20,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
@@ -93,15 +89,7 @@ func manifests(t *testing.T, folder string) []client.Object {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096); ; {
-			object := &unstructured.Unstructured{}
-			err := decoder.Decode(object)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
+		for _, object := range testkit.Manifests(t, file, content) {
 			if object.GetKind() != "Kustomization" {
 				objects = append(objects, object)
 			}
@@ -120,14 +108,7 @@ func (c *cluster) create(object client.Object) {
 // as is the configuration of a ServiceAccount with a real token.
 func (c *cluster) as(namespace, name string) *rest.Config {
 	c.t.Helper()
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	token := &authenticationv1.TokenRequest{}
-	if err := c.client.SubResource("token").Create(c.t.Context(), account, token); err != nil {
-		c.t.Fatal(err)
-	}
-	config := rest.AnonymousClientConfig(c.config)
-	config.BearerToken = token.Status.Token
-	return config
+	return testkit.AsServiceAccount(c.t, c.config, namespace, name)
 }
 
 // bind gives a ServiceAccount a ClusterRole in the whole cluster.

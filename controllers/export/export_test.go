@@ -1,10 +1,7 @@
 package export
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"io"
 	"os"
 	"strings"
 	"testing"
@@ -17,13 +14,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/inspect/render"
+	"kubeops.io/kubeops/internal/testkit"
 )
 
 func openReports() v1alpha1.InspectionSpec {
@@ -65,19 +62,14 @@ func installOpenReports(t *testing.T, w *world) {
 // mayExport binds the ClusterRole that config/rbac has for it.
 func (w *world) mayExport() {
 	w.t.Helper()
-	content, err := os.ReadFile("../../config/rbac/inspector_role.yaml")
+	const file = "../../config/rbac/inspector_role.yaml"
+	content, err := os.ReadFile(file)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	const name = "kubeops-inspector-openreports"
-	for decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096); ; {
-		role := &rbacv1.ClusterRole{}
-		if err := decoder.Decode(role); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			w.t.Fatal(err)
-		}
-		if role.Name != name {
+	for _, role := range testkit.Manifests(w.t, file, content) {
+		if role.GetName() != name {
 			continue
 		}
 		if err := w.Client.Create(w.t.Context(), role); err != nil && !apierrors.IsAlreadyExists(err) {

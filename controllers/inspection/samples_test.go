@@ -1,22 +1,19 @@
 package inspection
 
 import (
-	"bytes"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/checks"
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/runner"
+	"kubeops.io/kubeops/internal/testkit"
 )
 
 func TestSamplesAreAcceptedAsTheyStand(t *testing.T) {
@@ -32,13 +29,7 @@ func TestSamplesAreAcceptedAsTheyStand(t *testing.T) {
 				t.Fatal(err)
 			}
 			found := 0
-			for decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096); ; {
-				object := &unstructured.Unstructured{}
-				if err := decoder.Decode(object); errors.Is(err, io.EOF) {
-					break
-				} else if err != nil {
-					t.Fatal(err)
-				}
+			for _, object := range testkit.Manifests(t, file, content) {
 				if object.GetNamespace() != "" {
 					object.SetNamespace(w.Namespace) // theirs need not exist
 				}

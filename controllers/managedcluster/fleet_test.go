@@ -167,19 +167,6 @@ func (f *fleet) list() (healthy, dead []v1alpha1.ManagedCluster) {
 	return healthy, dead
 }
 
-// eventually is for 50 clusters what Eventually is for one.
-func (f *fleet) eventually(holds func() error) {
-	f.t.Helper()
-	deadline := time.After(3 * time.Minute)
-	for err := holds(); err != nil; err = holds() {
-		select {
-		case <-deadline:
-			f.t.Fatal(err)
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
-}
-
 func ready(c v1alpha1.ManagedCluster) *metav1.Condition {
 	return meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady)
 }
@@ -187,7 +174,7 @@ func ready(c v1alpha1.ManagedCluster) *metav1.Condition {
 // await the state of all clusters: healthy ones are Ready with an inventory, and dead ones are not.
 func (f *fleet) await() {
 	f.t.Helper()
-	f.eventually(func() error {
+	f.Within(3*time.Minute, func() error {
 		healthy, dead := f.list()
 		for _, c := range healthy {
 			if r := ready(c); r == nil || r.Status != metav1.ConditionTrue || c.Status.Inventory == nil {

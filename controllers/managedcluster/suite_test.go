@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -129,13 +128,5 @@ func accountOf(t *testing.T, cluster *testkit.Cluster) *rest.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seconds := int64(3600)
-	token, err := clientset.CoreV1().ServiceAccounts("default").CreateToken(t.Context(), account.Name,
-		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := rest.AnonymousClientConfig(cluster.Config)
-	config.BearerToken = token.Status.Token
-	return config
+	return testkit.AsServiceAccount(t, cluster.Config, account.Namespace, account.Name)
 }

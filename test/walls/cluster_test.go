@@ -1,11 +1,9 @@
 package walls
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,14 +11,11 @@ import (
 	"testing"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -81,27 +76,11 @@ func (c *cluster) install(folder string) {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		for _, object := range decode(c.t, string(content)) {
+		for _, object := range testkit.Manifests(c.t, file, content) {
 			if !slices.Contains([]string{"Kustomization", "Component", "Namespace"}, object.GetKind()) {
 				c.create(object)
 			}
 		}
-	}
-}
-
-// decode the documents of a YAML file.
-func decode(t *testing.T, content string) (objects []*unstructured.Unstructured) {
-	t.Helper()
-	for decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewBufferString(content), 4096); ; {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(object)
-		if errors.Is(err, io.EOF) {
-			return objects
-		}
-		if err != nil {
-			t.Fatalf("%v in:\n%.400s", err, content)
-		}
-		objects = append(objects, object)
 	}
 }
 
@@ -155,15 +134,7 @@ func (c *cluster) newTenant(namespace string) {
 // as is the configuration of a ServiceAccount with a real token.
 func (c *cluster) as(namespace, name string) *rest.Config {
 	c.t.Helper()
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	token := &authenticationv1.TokenRequest{}
-	if err := c.client.SubResource("token").Create(c.t.Context(), account, token); err != nil {
-		c.t.Fatal(err)
-	}
-	config := rest.AnonymousClientConfig(c.config)
-	config.BearerToken = token.Status.Token
-	config.QPS = -1
-	return config
+	return testkit.AsServiceAccount(c.t, c.config, namespace, name)
 }
 
 // eventually waits until a condition holds; what it returned last is the failure.

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/testkit"
 )
 
 // row is what a tenant applies, and how it ends.
@@ -114,7 +115,7 @@ func (c *cluster) apply(ctx context.Context, table []*row, s *servers) {
 		manifest := s.in(strings.NewReplacer("$NAMESPACE", r.namespace, "$NAME", r.name).Replace(r.manifest))
 		tenant := c.tenants[r.namespace]
 		var err error
-		for _, object := range r.withCopies(decode(c.t, manifest)) {
+		for _, object := range r.withCopies(testkit.Manifests(c.t, r.name, []byte(manifest))) {
 			if object.GetNamespace() == "" {
 				object.SetNamespace(r.namespace)
 			}

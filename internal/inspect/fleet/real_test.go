@@ -1,15 +1,9 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
-	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -31,35 +25,6 @@ import (
 	"kubeops.io/kubeops/internal/inspect/report"
 	"kubeops.io/kubeops/internal/testkit"
 )
-
-// processOf finds the kube-apiserver of this test that serves a host, by the port in its command line.
-func processOf(t *testing.T, host string) int {
-	t.Helper()
-	address, err := url.Parse(host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range commands {
-		command, err := os.ReadFile(file)
-		if err != nil {
-			continue // it has ended
-		}
-		words := strings.Split(string(bytes.TrimRight(command, "\x00")), "\x00")
-		if strings.HasSuffix(words[0], "kube-apiserver") && slices.Contains(words, "--secure-port="+address.Port()) {
-			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return pid
-		}
-	}
-	t.Fatalf("no kube-apiserver with port %s", address.Port())
-	return 0
-}
 
 // definition of a kind whose field size has a type.
 func definition(fieldType string, versions ...string) *apiextensionsv1.CustomResourceDefinition {
@@ -114,26 +79,23 @@ func realCluster(name string, config *rest.Config, deadline time.Duration) Clust
 }
 
 func TestThreeRealClustersOfWhichOneFreezes(t *testing.T) {
-	good, frozen, other := testkit.APIServer(t), testkit.APIServer(t), testkit.APIServer(t)
+	good, other := testkit.APIServer(t), testkit.APIServer(t)
+	frozen := testkit.NewCluster(t)
 	create(t, good, definition("integer", "v1", "v2"), lostService())
-	create(t, frozen, lostService())
+	create(t, frozen.Config, lostService())
 	create(t, other, definition("string", "v1"))
 	rejected := rest.AnonymousClientConfig(other)
 	rejected.BearerToken = "expired"
-	pid := processOf(t, frozen.Host)
-	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
 	const deadline = 8 * time.Second
 	engine := func(ctx context.Context, in inspect.Input) (*inspect.Result, error) {
 		if in.Source.Cluster == "frozen" { // its version was read before
-			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-				t.Error(err)
-			}
+			frozen.Freeze()
 		}
 		return inspect.Run(ctx, in)
 	}
 	result, err := Run(t.Context(), Input{
 		Clusters: []Cluster{
-			realCluster("frozen", frozen, deadline), realCluster("good", good, time.Minute), realCluster("other", other, time.Minute),
+			realCluster("frozen", frozen.Config, deadline), realCluster("good", good, time.Minute), realCluster("other", other, time.Minute),
 			realCluster("rejected", rejected, time.Minute),
 		},
 		Checks: checks.Builtin(), Bounds: report.Bounds{}, Engine: engine, Clock: clock.RealClock{},

@@ -85,6 +85,18 @@ func (n *Tenant) Create(object client.Object) {
 	}
 }
 
+// Validates checks, without creating it, whether the API server accepts an object, or refuses it with a message that contains want.
+func (n *Tenant) Validates(t testing.TB, object client.Object, want string) {
+	t.Helper()
+	err := n.Client.Create(t.Context(), object, client.DryRunAll)
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("refused: %v", err)
+	case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+		t.Errorf("got %v, want a refusal with %q", err, want)
+	}
+}
+
 // Update writes an object.
 func (n *Tenant) Update(object client.Object) {
 	n.t.Helper()
@@ -136,7 +148,13 @@ func (n *Tenant) Secret(name string, keysAndValues ...string) {
 // Eventually waits until something holds, such as permissions that were just granted. The last error fails the test.
 func (n *Tenant) Eventually(holds func() error) {
 	n.t.Helper()
-	deadline := time.After(30 * time.Second)
+	n.Within(30*time.Second, holds)
+}
+
+// Within is Eventually for what takes longer, or must not.
+func (n *Tenant) Within(limit time.Duration, holds func() error) {
+	n.t.Helper()
+	deadline := time.After(limit)
 	for err := holds(); err != nil; err = holds() {
 		select {
 		case <-deadline:
