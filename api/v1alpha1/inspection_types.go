@@ -34,6 +34,8 @@ const (
 	ReasonExportFailed = "ExportFailed"
 	// ReasonIncomplete: a part of what the last run was to inspect could not be read. Its report lists the gaps and has no score.
 	ReasonIncomplete = "Incomplete"
+	// ReasonNoClusters: no ManagedCluster matches spec.clusters.
+	ReasonNoClusters = "NoClusters"
 	// ReasonNamespaceNotFound: no namespace of spec.namespaces exists, so nothing was inspected.
 	ReasonNamespaceNotFound = "NamespaceNotFound"
 	// ReasonScheduled: the spec is valid and its dependencies exist; the first run waits for the schedule.
@@ -58,6 +60,7 @@ const (
 
 // InspectionSpec defines what to inspect, when, and with which permissions.
 // +kubebuilder:validation:XValidation:rule="!has(self.logAnalysis) || has(self.logsRef)",message="logAnalysis requires logsRef"
+// +kubebuilder:validation:XValidation:rule="!has(self.clusters) || !has(self.metricsRef) && !has(self.logsRef)",message="metricsRef and logsRef are for a single cluster; remove them, or clusters"
 // +kubebuilder:validation:XValidation:rule="!has(self.timeZone) || has(self.schedule)",message="timeZone requires schedule"
 type InspectionSpec struct {
 	// suspend stops further runs, including requested ones. Reports and status are kept. When it is set
@@ -90,6 +93,10 @@ type InspectionSpec struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+	// clusters to inspect instead of the cluster of KubeOps, as ManagedClusters of this namespace, in one report. They are read with the
+	// credentials of their kubeconfigs. A cluster that is not connected is a gap.
+	// +optional
+	Clusters *ClusterSelection `json:"clusters,omitempty"`
 	// namespaces to inspect, by name or glob such as shop-*. A glob requires the permission to list Namespaces. A name or glob
 	// without a namespace is a gap. Defaults to all namespaces. Cluster-scoped objects, such as Nodes, are inspected only if this
 	// is empty.

@@ -49,7 +49,7 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 	shared.Queries = &backends.Queries{}
 	options := Options{Metrics: metrics, Checks: checks.Builtin(), Backends: &shared, Engine: inspect.Run}
 	if command := e.Settings.RunCommand; command != nil {
-		options.Runner = &runner.Child{Command: *command, Config: m.GetConfig(), Backends: &shared}
+		options.Runner = &runner.Child{Command: *command, Config: m.GetConfig(), Backends: &shared, Targets: targetsOf(e)}
 	}
 	r := New(e, options)
 	if err := kind.Index(m, &v1alpha1.Inspection{}, ReferencedResources); err != nil {
@@ -79,6 +79,7 @@ type Options struct {
 func New(e *environment.Environment, o Options) *kind.Reconciler[*v1alpha1.Inspection] {
 	local := &runner.Local{
 		Reader: e.Reader, Accounts: e.Accounts, Clock: e.Clock, Checks: o.Checks, Backends: o.Backends, Engine: o.Engine,
+		Targets: targetsOf(e),
 	}
 	l := &logic{
 		local: local, runner: o.Runner, reports: reports{client: e.Client, reader: e.Reader, clock: e.Clock, events: e.Events},
@@ -92,6 +93,10 @@ func New(e *environment.Environment, o Options) *kind.Reconciler[*v1alpha1.Inspe
 	return kind.NewReconciler(e.Environment, kindName, "Inspect", empty, l, func(i *v1alpha1.Inspection) []refwatch.Reference {
 		return []refwatch.Reference{kind.ServiceAccount(i.Namespace, i.ServiceAccountName())}
 	})
+}
+
+func targetsOf(e *environment.Environment) runner.Targets {
+	return (&selection{cached: e.Client, reader: e.Reader, registry: e.Clusters}).targets
 }
 
 // logic reconciles Inspections. The parts hold what each step needs; every step takes values and returns values.

@@ -69,7 +69,7 @@ func (c *connector) openLocal(ctx context.Context, mc *v1alpha1.ManagedCluster) 
 	if err != nil {
 		return nil, c.unusable(key, err)
 	}
-	connection, err := c.Clusters.OpenLocal(key, config)
+	connection, err := c.Clusters.OpenLocal(key, mc.Probing().ServiceAccountName, config)
 	if err != nil {
 		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "the cluster of the manager cannot be connected; see the manager's log")
 	}

@@ -46,6 +46,10 @@ var (
 type Connection struct {
 	name   string
 	server *url.URL
+	// access that it was made with; nil for the cluster of the manager.
+	access *Access
+	// account that the cluster of the manager is read as.
+	account string
 	// config has no credentials: its transport adds them.
 	config *rest.Config
 	// probe has connections of its own, so that a probe does not wait behind other calls.
@@ -84,6 +88,22 @@ func (c *Connection) Host() string { return c.server.Host }
 // API Priority and Fairness of the cluster decides.
 func (c *Connection) Config() *rest.Config { return rest.CopyConfig(c.config) }
 
+// Access is how to connect to the cluster, for another process. ok is false for the cluster of the manager.
+func (c *Connection) Access() (access Access, ok bool) {
+	if c.access == nil {
+		return Access{}, false
+	}
+	access = *c.access
+	access.Token = *c.state.token.Load()
+	return access, true
+}
+
+// Account is the ServiceAccount that the cluster of the manager is read as; empty for other clusters.
+func (c *Connection) Account() string { return c.account }
+
+// Close ends a connection that Connect made, once its calls have ended. Those of a Registry are closed by it.
+func (c *Connection) Close() { c.leave() }
+
 // Redact removes the credentials from a text.
 func (c *Connection) Redact(text string) string {
 	if token := c.state.token.Load(); token != nil && len(*token) >= 4 {
@@ -100,11 +120,18 @@ type shared struct {
 	pingAfter time.Duration
 }
 
+// Connect is for one task: a connection of its own, which the caller closes. It connects nothing yet.
+func Connect(name string, access Access, egress provider.Egress, memory *provider.ResponseShare) (*Connection, error) {
+	return newConnection(name, access, shared{
+		egress: egress, slots: newSlots(maxClusterCalls, maxClusterCalls), memory: memory, pingAfter: pingAfter,
+	})
+}
+
 // newConnection connects nothing yet. The caller ends it with leave.
 func newConnection(name string, access Access, shared shared) (*Connection, error) {
 	state := &connectionState{name: name, host: access.Server.Host, slots: shared.slots, memory: shared.memory}
 	state.token.Store(&access.Token)
-	c := &Connection{name: name, server: access.Server, state: state}
+	c := &Connection{name: name, server: access.Server, access: &access, state: state}
 	transports := make([]*http.Transport, 2)
 	for i := range transports {
 		config, err := access.TLS.Config(provider.Fields{})
@@ -127,7 +154,7 @@ func newConnection(name string, access Access, shared shared) (*Connection, erro
 
 // newLocalConnection is a connection to the cluster of the manager, with a configuration that acts as a ServiceAccount. It shares the
 // connections of the manager, which are not closed.
-func newLocalConnection(name string, config *rest.Config) (*Connection, error) {
+func newLocalConnection(name, account string, config *rest.Config) (*Connection, error) {
 	server, _, err := rest.DefaultServerUrlFor(config)
 	if err != nil {
 		return nil, err
@@ -138,7 +165,9 @@ func newLocalConnection(name string, config *rest.Config) (*Connection, error) {
 	}
 	state := &connectionState{name: name, host: server.Host}
 	state.closed, state.end = context.WithCancel(context.Background())
-	return &Connection{name: name, server: server, config: rest.CopyConfig(config), probe: shared, state: state}, nil
+	return &Connection{
+		name: name, server: server, account: account, config: rest.CopyConfig(config), probe: shared, state: state,
+	}, nil
 }
 
 func refuseRedirect(*http.Request, []*http.Request) error { return errRedirected }

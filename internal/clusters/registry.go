@@ -126,13 +126,13 @@ func (r *Registry) Open(key types.NamespacedName, access Access) (*Connection, e
 	return c, nil
 }
 
-// OpenLocal is Open for the cluster of the manager, with a configuration that acts as a ServiceAccount.
-func (r *Registry) OpenLocal(key types.NamespacedName, config *rest.Config) (*Connection, error) {
+// OpenLocal is Open for the cluster of the manager, with a configuration that acts as a ServiceAccount of that name.
+func (r *Registry) OpenLocal(key types.NamespacedName, account string, config *rest.Config) (*Connection, error) {
 	hash := "local " + config.Impersonate.UserName
 	if c := r.reuse(key, hash); c != nil {
 		return c, nil
 	}
-	c, err := newLocalConnection(key.String(), config)
+	c, err := newLocalConnection(key.String(), account, config)
 	if err != nil {
 		return nil, err
 	}

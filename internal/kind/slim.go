@@ -48,7 +48,7 @@ func CacheTransform() cache.TransformFunc {
 		case *v1alpha1.NotificationChannel:
 			object.Spec = v1alpha1.NotificationChannelSpec{}
 		case *v1alpha1.ManagedCluster:
-			object.Spec = v1alpha1.ManagedClusterSpec{}
+			object.Spec = v1alpha1.ManagedClusterSpec{Suspend: object.Spec.Suspend}
 			object.Status.Inventory = nil
 		default:
 			return strip(in)

@@ -37,6 +37,8 @@ type Child struct {
 	Command child.Command
 	// Config reaches the cluster as the manager. Required.
 	Config *rest.Config
+	// Targets finds the clusters of spec.clusters. Required for Inspections that have it.
+	Targets Targets
 	// Backends has the egress rules, the query budgets and the telemetry of this process. Required.
 	Backends *backends.Resolver
 }
@@ -45,11 +47,19 @@ type Child struct {
 func (c *Child) Run(
 	ctx context.Context, inspection *v1alpha1.Inspection, started func(context.Context) error,
 ) (*inspect.Result, error) {
+	var targets []Target
+	if inspection.Spec.Clusters != nil {
+		found, err := c.Targets(ctx, inspection)
+		if err != nil {
+			return nil, err
+		}
+		targets = found
+	}
 	limited, kill := context.WithCancelCause(ctx)
 	defer kill(nil)
 	deadline := time.AfterFunc(resolveTimeout, func() { kill(child.ErrDeadline) })
 	defer deadline.Stop()
-	talk := newConversation(limited, c, inspection, func() error {
+	talk := newConversation(limited, c, inspection, targets, func() error {
 		if err := started(limited); err != nil {
 			return err
 		}
@@ -100,13 +110,15 @@ type conversation struct {
 	child    *Child
 }
 
-func newConversation(ctx context.Context, c *Child, inspection *v1alpha1.Inspection, started func() error) *conversation {
+func newConversation(
+	ctx context.Context, c *Child, inspection *v1alpha1.Inspection, targets []Target, started func() error,
+) *conversation {
 	return &conversation{
 		ctx: ctx, child: c, started: started, finished: make(chan struct{}),
 		slots: &heldSlots{shared: c.Backends.Queries, held: map[int64]*heldSlot{}},
 		job: Job{
 			Inspection: inspection, Cluster: clusterOf(c.Config), Egress: c.Backends.Egress, MaxQueryBytes: c.Backends.MaxQueryBytes,
-			SharedQueries: c.Backends.Queries != nil,
+			SharedQueries: c.Backends.Queries != nil, Clusters: remoteClusters(targets),
 		},
 	}
 }

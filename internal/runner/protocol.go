@@ -37,6 +37,8 @@ type Job struct {
 	MaxQueryBytes int64
 	// SharedQueries makes the child ask its parent for the slots of query budgets.
 	SharedQueries bool
+	// Clusters to inspect instead of Cluster, with spec.clusters.
+	Clusters []RemoteCluster `json:",omitempty"`
 }
 
 // Cluster is the part of a rest.Config that another process can use.

@@ -28,7 +28,7 @@ type Runner interface {
 // Engine inspects a cluster: inspect.Run.
 type Engine func(context.Context, inspect.Input) (*inspect.Result, error)
 
-// Local runs Inspections in this process. All fields but Compile are required.
+// Local runs Inspections in this process. All fields but Compile and Targets are required.
 type Local struct {
 	// Reader reads what specs refer to, with the manager's own permissions.
 	Reader   client.Reader
@@ -39,6 +39,8 @@ type Local struct {
 	// Backends opens what spec.metricsRef and spec.logsRef name.
 	Backends *backends.Resolver
 	Engine   Engine
+	// Targets finds the clusters of spec.clusters. Required for Inspections that have it.
+	Targets Targets
 	// Compile compiles the custom checks of an Inspection. Default: custom.Compile.
 	Compile func(ctx context.Context, specs []v1alpha1.CustomCheck) ([]custom.Program, error)
 }
@@ -47,6 +49,9 @@ type Local struct {
 func (l *Local) Run(
 	ctx context.Context, inspection *v1alpha1.Inspection, started func(context.Context) error,
 ) (*inspect.Result, error) {
+	if inspection.Spec.Clusters != nil {
+		return l.runClusters(ctx, inspection, started)
+	}
 	input, err := l.resolve(ctx, inspection)
 	if err != nil {
 		return nil, err

@@ -77,7 +77,7 @@ func newLocal(job *Job, parent *parent, recorded *observations, engine Engine) (
 	}
 	return &Local{
 		Reader: reader, Accounts: impersonate.Source{Reader: reader, Config: config}, Clock: clock.RealClock{}, Checks: checks.Builtin(),
-		Backends: resolver, Engine: engine,
+		Backends: resolver, Engine: engine, Targets: job.targets,
 	}, errors.Join(metricsErr, logErr)
 }
 

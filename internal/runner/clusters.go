@@ -1,0 +1,185 @@
+package runner
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/clusters"
+	"kubeops.io/kubeops/internal/inspect"
+	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/inspect/custom"
+	"kubeops.io/kubeops/internal/inspect/fleet"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/provider"
+)
+
+// Target is a cluster that spec.clusters selects.
+type Target struct {
+	// Name of the ManagedCluster.
+	Name string
+	// Access of its kubeconfig; nil for the cluster of the manager, which is read as ServiceAccount Account.
+	Access  *clusters.Access
+	Account string
+	// Problem is why there is no connection; nil if there is one.
+	Problem *problem.Problem
+}
+
+// Targets finds the clusters that spec.clusters of an Inspection selects. Its errors are problems.
+type Targets func(context.Context, *v1alpha1.Inspection) ([]Target, error)
+
+// runClusters inspects the clusters that spec.clusters selects, for one report.
+func (l *Local) runClusters(
+	ctx context.Context, inspection *v1alpha1.Inspection, started func(context.Context) error,
+) (*inspect.Result, error) {
+	input, closeAll, err := l.resolveClusters(ctx, inspection)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll()
+	if err := started(ctx); err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, inspection.Timeout())
+	defer cancel()
+	result, err := fleet.Run(limited, input)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "unexpected error while inspecting; see the manager's log")
+	}
+	return &inspect.Result{Report: result.Report}, nil
+}
+
+// resolveClusters reads everything that a run over several clusters needs. closeAll ends the connections.
+func (l *Local) resolveClusters(ctx context.Context, inspection *v1alpha1.Inspection) (in fleet.Input, closeAll func(), err error) {
+	spec := &inspection.Spec
+	if err := checkNamespaces(spec); err != nil {
+		return in, nil, err
+	}
+	selected, own, err := l.SelectChecks(ctx, spec)
+	if err != nil {
+		return in, nil, err
+	}
+	previous, err := l.Previous(ctx, inspection)
+	if err != nil {
+		return in, nil, err
+	}
+	targets, err := l.Targets(ctx, inspection)
+	if err != nil {
+		return in, nil, err
+	}
+	in = fleet.Input{
+		Checks: selected, Ignore: spec.Ignore, ExcludeNamespaces: spec.ExcludeNamespaces, NamespacesOnly: len(spec.Namespaces) > 0,
+		Previous: previous, Engine: fleet.Engine(l.Engine), Clock: l.Clock,
+	}
+	var connections []*clusters.Connection
+	for _, target := range targets {
+		cluster := fleet.Cluster{
+			Input: l.clusterInput(inspection, target.Name, selected, own), Deadline: spec.Clusters.Deadline(), LastDuration: took(previous, target.Name),
+		}
+		config, connection, err := l.connect(inspection.Namespace, target)
+		if connection != nil {
+			connections = append(connections, connection)
+		}
+		cluster.Input.Source.Config = config
+		cluster.Err = err
+		in.Clusters = append(in.Clusters, cluster)
+	}
+	return in, func() {
+		for _, connection := range connections {
+			connection.Close()
+		}
+	}, nil
+}
+
+// clusterInput is what the run of one cluster needs, but for the connection.
+func (l *Local) clusterInput(
+	inspection *v1alpha1.Inspection, name string, selected []check.Check, own []custom.Program,
+) inspect.Input {
+	spec := &inspection.Spec
+	return inspect.Input{
+		Source: collect.Source{Cluster: name}, Scope: collect.Scope{Namespaces: spec.Namespaces, Asked: asked(spec, selected)},
+		Checks: selected, Custom: own, Params: params(spec), Usage: usageOptions(spec.Usage), Ignore: spec.Ignore,
+		ExcludeNamespaces: spec.ExcludeNamespaces, Clock: l.Clock,
+	}
+}
+
+// connect to a target. The connection is nil for the cluster of the manager, whose connections are shared.
+func (l *Local) connect(namespace string, target Target) (*rest.Config, *clusters.Connection, error) {
+	switch {
+	case target.Problem != nil:
+		return nil, nil, target.Problem
+	case target.Access == nil:
+		config, err := l.Accounts.As(namespace, target.Account)
+		return config, nil, err
+	}
+	connection, err := clusters.Connect(target.Name, *target.Access, l.Backends.Egress, l.Backends.Memory.For(namespace))
+	if err != nil {
+		return nil, nil, err
+	}
+	return connection.Config(), connection, nil
+}
+
+// took is how long a cluster took in the previous run; zero if that is not known.
+func took(previous *v1alpha1.InspectionReport, cluster string) time.Duration {
+	if previous == nil {
+		return 0
+	}
+	for i := range previous.Clusters {
+		if previous.Clusters[i].Name == cluster {
+			return previous.Clusters[i].Duration.Duration
+		}
+	}
+	return 0
+}
+
+// RemoteCluster is a Target for another process.
+type RemoteCluster struct {
+	Name, Account string
+	Server, Token string
+	TLS           provider.TLS
+	Problem       *Problem `json:",omitempty"`
+}
+
+func remoteClusters(targets []Target) []RemoteCluster {
+	var all []RemoteCluster
+	for _, target := range targets {
+		remote := RemoteCluster{Name: target.Name, Account: target.Account}
+		if target.Problem != nil {
+			remote.Problem = toWire(target.Problem)
+		}
+		if target.Access != nil {
+			remote.Server = target.Access.Server.String()
+			remote.Token = target.Access.Token
+			remote.TLS = target.Access.TLS
+		}
+		all = append(all, remote)
+	}
+	return all
+}
+
+// targets are the clusters of a job.
+func (j *Job) targets(context.Context, *v1alpha1.Inspection) ([]Target, error) {
+	var all []Target
+	for _, remote := range j.Clusters {
+		target := Target{Name: remote.Name, Account: remote.Account}
+		if remote.Problem != nil {
+			target.Problem = remote.Problem.problem()
+		}
+		if remote.Server != "" {
+			server, err := url.Parse(remote.Server)
+			if err != nil {
+				return nil, problem.UserError(v1alpha1.ReasonInvalidKubeconfig, nil, "the server of ManagedCluster %s is not a URL", remote.Name)
+			}
+			target.Access = &clusters.Access{Server: server, Token: remote.Token, TLS: remote.TLS}
+		}
+		all = append(all, target)
+	}
+	return all, nil
+}
