@@ -65,7 +65,7 @@ func inChild(w *world, engine string) func(*setup) {
 	return func(s *setup) {
 		s.options.Runner = &runner.Child{
 			Command: child.Command{Path: os.Args[0], Args: []string{runArgument, engine}, Memory: 256 << 20},
-			Config:  w.Config, Backends: s.options.Backends,
+			Config:  w.Config, Backends: s.options.Backends, Targets: targetsOf(s.env),
 		}
 	}
 }
