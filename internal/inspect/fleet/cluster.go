@@ -14,6 +14,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/inspect/check"
 	"kubeops.io/kubeops/internal/inspect/collect"
+	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/facts"
 	"kubeops.io/kubeops/internal/inspect/report"
 	"kubeops.io/kubeops/internal/printable"
@@ -125,6 +126,12 @@ func (r *run) comparing(id string) bool {
 	return slices.ContainsFunc(r.in.Checks, func(c check.Check) bool { return c.ID == id && c.Compare != nil })
 }
 
+// selects reports whether a check of this id runs in the cluster.
+func (c *Cluster) selects(id string) bool {
+	return slices.ContainsFunc(c.Input.Checks, func(c check.Check) bool { return c.ID == id }) ||
+		slices.ContainsFunc(custom.Checks(c.Input.Custom), func(c check.Check) bool { return c.ID == id })
+}
+
 // part is the outcome of a cluster for the report.
 func (r *run) part(i int) report.Part {
 	o := r.outcomes[i]
@@ -134,6 +141,9 @@ func (r *run) part(i int) report.Part {
 		part.Report = o.result.Report
 		return part
 	}
+	part.Previous = r.previousOf(func(check, cluster string) bool {
+		return cluster == part.Cluster.Name && !r.comparing(check) && r.in.Clusters[i].selects(check)
+	})
 	gap := r.gap(part.Cluster.Name, o.err)
 	part.Gap = &gap
 	part.Cluster.NotInspected = gap.Reason

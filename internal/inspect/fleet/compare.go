@@ -56,7 +56,7 @@ func (r *run) compare(ctx context.Context, start time.Time) report.Part {
 		}
 	}
 	slices.SortFunc(linked, func(a, b causes.Linked) int { return strings.Compare(a.ID, b.ID) })
-	// Of clusters that were not completely read, previousComparison keeps only the differences that were found again.
+	seen, unseen := r.previousComparison(clusterOf)
 	builder := facts.NewBuilder("", start)
 	for _, kind := range check.Kinds(selected) {
 		builder.Covered(kind, "")
@@ -64,12 +64,12 @@ func (r *run) compare(ctx context.Context, start time.Time) report.Part {
 	compared := report.New(report.Input{
 		Graph: builder.Graph(), Findings: linked, Gaps: gaps, Checks: selected, ChecksRun: ran,
 		Ignore: r.in.Ignore, ExcludeNamespaces: r.in.ExcludeNamespaces, NamespacesOnly: r.in.NamespacesOnly,
-		Previous: r.previousComparison(clusterOf), Start: start, Bounds: r.in.Bounds, Redact: r.redact,
+		Previous: seen, Start: start, Bounds: r.in.Bounds, Redact: r.redact,
 	})
 	for i := range compared.Findings {
 		compared.Findings[i].Cluster = clusterOf[compared.Findings[i].ID]
 	}
-	return report.Part{Report: compared}
+	return report.Part{Report: compared, Previous: unseen}
 }
 
 // compareWith runs one check and sets the defaults of its findings. The gap is set if the check panics.
@@ -98,18 +98,25 @@ func compareWith(c check.Check, clusters *comparison.Clusters) (found []check.Cl
 	return found, nil
 }
 
-// previousComparison is the part of the previous report about differences. If a cluster was not completely read, a difference that was
-// not found again is not fixed.
-func (r *run) previousComparison(found map[string]string) *v1alpha1.InspectionReport {
+// previousComparison is the part of the previous report about differences: seen is what this run can compare with, unseen the differences
+// that were not found again although a cluster was not completely read. Those are not fixed.
+func (r *run) previousComparison(found map[string]string) (seen, unseen *v1alpha1.InspectionReport) {
 	previous := r.previousOf(func(check, _ string) bool { return r.comparing(check) })
 	incomplete := slices.ContainsFunc(r.outcomes, func(o outcome) bool { return o.result == nil || !o.result.Report.Summary.Complete() })
-	if previous != nil && incomplete {
-		previous.Findings = slices.DeleteFunc(previous.Findings, func(f v1alpha1.Finding) bool {
-			_, again := found[f.ID]
-			return !again
-		})
+	if previous == nil || !incomplete {
+		return previous, nil
 	}
-	return previous
+	again := func(id string) bool {
+		_, again := found[id]
+		return again
+	}
+	unseen = &v1alpha1.InspectionReport{
+		Findings:   slices.DeleteFunc(slices.Clone(previous.Findings), func(f v1alpha1.Finding) bool { return again(f.ID) }),
+		Unverified: slices.DeleteFunc(slices.Clone(previous.Unverified), func(f v1alpha1.UnverifiedFinding) bool { return again(f.ID) }),
+	}
+	previous.Findings = slices.DeleteFunc(previous.Findings, func(f v1alpha1.Finding) bool { return !again(f.ID) })
+	previous.Unverified = slices.DeleteFunc(previous.Unverified, func(f v1alpha1.UnverifiedFinding) bool { return !again(f.ID) })
+	return previous, unseen
 }
 
 // differences reads the schemas that differ from the first cluster of the two largest groups, to name the fields.

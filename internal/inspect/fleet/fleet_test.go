@@ -286,18 +286,19 @@ func TestDifferencesAreFindingsWithTheirCluster(t *testing.T) {
 	}
 }
 
-// A cluster that is away says nothing about its findings, and a difference that cannot be seen is not fixed.
+// Nothing of a cluster that is away is fixed or new when it returns, and a difference that cannot be seen is not fixed.
 func TestThePreviousReportIsDividedByCluster(t *testing.T) {
 	t.Parallel()
 	at := metav1.NewTime(time.Now().Add(-time.Minute))
 	previous := &v1alpha1.InspectionReport{
 		Findings: []v1alpha1.Finding{
-			{ID: "a1", Check: "pod-crash-looping", Cluster: "a"}, {ID: "b1", Check: "pod-crash-looping", Cluster: "b"},
-			{ID: "x", Check: "cluster-version-skew", Cluster: "b"}, {ID: "y", Check: "crd-schema-skew"},
+			{ID: "a1", Check: "pod-crash-looping", Cluster: "a"}, 
+			{ID: "b1", Check: "pod-crash-looping", Cluster: "b", Severity: v1alpha1.SeverityCritical, FirstSeen: &at},
+			{ID: "b2", Check: "not-selected-any-more", Cluster: "b"}, {ID: "x", Check: "cluster-version-skew", Cluster: "b"}, {ID: "y", Check: "crd-schema-skew"},
 		},
 		Fixed: []v1alpha1.FixedFinding{
 			{EarlierFinding: v1alpha1.EarlierFinding{ID: "f", Cluster: "a"}, FixedAt: at},
-			{EarlierFinding: v1alpha1.EarlierFinding{ID: "g", Cluster: "b"}, FixedAt: at},
+			{EarlierFinding: v1alpha1.EarlierFinding{ID: "g", Check: "pod-crash-looping", Cluster: "b"}, FixedAt: at},
 		},
 	}
 	var got []string
@@ -310,12 +311,24 @@ func TestThePreviousReportIsDividedByCluster(t *testing.T) {
 		}
 		return returnsComplete(ctx, in)
 	}
+	b := cluster("b", closedServer(t), patience)
+	b.Input.Checks = []check.Check{{ID: "pod-crash-looping"}}
 	result, err := Run(t.Context(), Input{
-		Clusters: []Cluster{cluster("a", versionServer(t), patience), cluster("b", closedServer(t), patience)},
+		Clusters: []Cluster{cluster("a", versionServer(t), patience), b},
 		Checks:   skew.Checks(), Previous: previous, Engine: engine, Clock: clock.RealClock{},
 	})
 	if err != nil || !slices.Equal(got, []string{"a1", "f"}) || result.Report.Summary.Changes.Fixed != 0 {
-		t.Errorf("previous of a: %q, changes %+v (%v)", got, result.Report.Summary.Changes, err)
+		t.Fatalf("previous of a: %q, changes %+v (%v)", got, result.Report.Summary.Changes, err)
+	}
+	var unverified []string
+	for _, f := range result.Report.Unverified {
+		unverified = append(unverified, f.ID)
+	}
+	if slices.Sort(unverified); !slices.Equal(unverified, []string{"b1", "x", "y"}) || result.Report.Unverified[0].FirstSeen == nil {
+		t.Errorf("unverified %+v", result.Report.Unverified)
+	}
+	if fixed := result.Report.Fixed; len(fixed) != 1 || fixed[0].ID != "g" {
+		t.Errorf("fixed shortly before: %+v", fixed)
 	}
 }
 

@@ -151,6 +151,18 @@ func notFound(in Input) missing {
 	return m
 }
 
+// notRead is what a report about several clusters repeats of the previous report about a cluster of which nothing was read: nothing is
+// fixed, and nothing is new when the cluster is back.
+func notRead(previous *v1alpha1.InspectionReport, start time.Time) ([]v1alpha1.UnverifiedFinding, []v1alpha1.FixedFinding) {
+	if previous == nil {
+		return nil, nil
+	}
+	fixed := slices.DeleteFunc(slices.Clone(previous.Fixed), func(f v1alpha1.FixedFinding) bool {
+		return !recent(Input{Start: start}, f.FixedAt)
+	})
+	return append(unverified(previous.Findings), previous.Unverified...), fixed
+}
+
 // unverified are the missing findings that an incomplete run cannot call fixed, worst first.
 func unverified(candidates []v1alpha1.Finding) []v1alpha1.UnverifiedFinding {
 	var list []v1alpha1.UnverifiedFinding

@@ -19,6 +19,9 @@ type Part struct {
 	Report *v1alpha1.InspectionReport
 	// Gap is why nothing was inspected; nil if there is a report.
 	Gap *v1alpha1.Gap
+	// Previous is the part of the previous report that could not be compared with, because nothing of the cluster was read, or not all
+	// clusters of a comparison; nil if there is none.
+	Previous *v1alpha1.InspectionReport
 }
 
 // MergeInput is the input of a report about several clusters.
@@ -50,9 +53,12 @@ func Merge(in MergeInput) *v1alpha1.InspectionReport {
 		if parts[i].Cluster.Name != "" && len(merged.Clusters) < v1alpha1.MaxInspectedClusters {
 			merged.Clusters = append(merged.Clusters, parts[i].Cluster)
 		}
-		if parts[i].Report != nil {
-			merged.Fixed = append(merged.Fixed, parts[i].Report.Fixed...)
-			merged.Unverified = append(merged.Unverified, parts[i].Report.Unverified...)
+		unverified, fixed := notRead(parts[i].Previous, in.Start)
+		merged.Unverified = append(merged.Unverified, unverified...)
+		merged.Fixed = append(merged.Fixed, fixed...)
+		if report := parts[i].Report; report != nil {
+			merged.Unverified = append(merged.Unverified, report.Unverified...)
+			merged.Fixed = append(merged.Fixed, report.Fixed...)
 		}
 	}
 	merged.Fixed = boundFixed(merged.Fixed)
