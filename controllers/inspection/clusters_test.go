@@ -2,6 +2,8 @@ package inspection
 
 import (
 	"encoding/json"
+	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +125,64 @@ func TestAClusterThatFreezesCostsItsDeadlineOnly(t *testing.T) {
 		report.Clusters[0].Duration.Duration > 15*time.Second {
 		t.Errorf("clusters %+v", report.Clusters)
 	}
+}
+
+// Dead clusters connect in parallel, so that all together cost one deadline.
+func TestFiftyClustersOfWhichTenAreDeadAreInspectedWithinTheDeadlineOfTheDead(t *testing.T) {
+	const (
+		all, dead = 50, 10
+		deadline  = 10 * time.Second
+	)
+	healthy := testkit.NewCluster(t)
+	silent := rest.CopyConfig(healthy.Config)
+	silent.Host = "https://" + silentListener(t)
+	w := newWorld(t)
+	w.Account()
+	r := w.reconciler(func(s *setup) {
+		for i := range all {
+			config := healthy.Config
+			if i%(all/dead) == 0 {
+				config = silent
+			}
+			w.connected(s.env.Clusters, fmt.Sprintf("c%02d", i), "", config)
+		}
+		inChild(w, "engine")(s)
+	})
+	w.Inspection(v1alpha1.InspectionSpec{
+		Namespaces: []string{"kube-system"},
+		Clusters:   &v1alpha1.ClusterSelection{Selector: &metav1.LabelSelector{}, Timeout: &metav1.Duration{Duration: deadline}},
+	})
+	w.Settle(r)
+	report := w.Newest()
+	var lost time.Duration
+	complete := 0
+	for _, c := range report.Clusters {
+		switch {
+		case c.NotInspected == v1alpha1.GapTimedOut:
+			lost += c.Duration.Duration
+		case c.Score != nil:
+			complete++
+		}
+	}
+	if len(report.Clusters) != all || complete != all-dead {
+		t.Errorf("%d of %d clusters are complete: %+v", complete, len(report.Clusters), report.Gaps[:min(len(report.Gaps), 3)])
+	}
+	took := report.Summary.Duration.Duration
+	t.Logf("%d clusters, %d dead with a deadline of %s: %s", all, dead, deadline, took)
+	if took > lost/2 {
+		t.Errorf("the run took %s, and the dead clusters alone %s: they were waited for one after the other", took, lost)
+	}
+}
+
+// silentListener accepts connections and never answers.
+func silentListener(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener.Addr().String()
 }
 
 func TestARunWaitsForClustersThatWereNotProbedYet(t *testing.T) {
