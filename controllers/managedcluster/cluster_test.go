@@ -242,7 +242,15 @@ func TestExpiredCredentialsAreRejectedAndRenewedOnesAccepted(t *testing.T) {
 	w.kubeconfig(testkit.Kubeconfig(t, account))
 	w.want(w.probe(), [3]string{v1alpha1.ConditionReady, "True", v1alpha1.ReasonSucceeded})
 	w.Clock.SetTime(w.Clock.Now().Add(2 * time.Hour))
+	w.Told() // of before
 	w.want(w.probe(), [3]string{v1alpha1.ConditionCredentialsExpiring, "True", v1alpha1.ReasonExpiring})
+	if told := strings.Join(w.Told(), "\n"); strings.Count(told, "Warning Expiring the credentials expired at ") != 1 {
+		t.Errorf("events: %s", told)
+	}
+	w.probe()
+	if told := w.Told(); len(told) != 0 {
+		t.Errorf("events of a probe that found nothing new: %q", told)
+	}
 }
 
 func TestTheClusterOfTheManagerIsReadAsTheServiceAccount(t *testing.T) {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/version"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -19,7 +22,7 @@ import (
 const supportedMinors = 3
 
 // parts are the conditions besides Ready.
-func parts() []probe.Part[*v1alpha1.ManagedCluster, *session] {
+func (c *connector) parts() []probe.Part[*v1alpha1.ManagedCluster, *session] {
 	always := func(*v1alpha1.ManagedCluster) bool { return true }
 	type scope = *kind.Scope[*v1alpha1.ManagedCluster]
 	return []probe.Part[*v1alpha1.ManagedCluster, *session]{
@@ -38,7 +41,7 @@ func parts() []probe.Part[*v1alpha1.ManagedCluster, *session] {
 		},
 		{
 			Condition: v1alpha1.ConditionCredentialsExpiring, Wanted: always,
-			Reconcile: func(_ context.Context, sc scope, s *session) outcome.Auxiliary { return expiry(s.validity, sc.Now) },
+			Reconcile: func(_ context.Context, sc scope, s *session) outcome.Auxiliary { return c.expiry(sc, s.validity) },
 		},
 	}
 }
@@ -52,6 +55,18 @@ func orStored(scope *kind.Scope[*v1alpha1.ManagedCluster], condition string, sta
 		return outcome.Auxiliary{Status: stored.Status, Reason: stored.Reason, Message: stored.Message}
 	}
 	return outcome.Unknown(v1alpha1.ReasonProgressing, unknown)
+}
+
+// expiry is the state of CredentialsExpiring, which is an event and a metric, too, since it does not affect Ready.
+func (c *connector) expiry(scope *kind.Scope[*v1alpha1.ManagedCluster], validity clusters.Validity) outcome.Auxiliary {
+	state := expiry(validity, scope.Now)
+	expiring := state.Status == metav1.ConditionTrue
+	c.Clusters.Expiring(scope.Key(), expiring)
+	before := meta.FindStatusCondition(scope.Stored.Status.Conditions, v1alpha1.ConditionCredentialsExpiring)
+	if expiring && (before == nil || before.Status != metav1.ConditionTrue || before.Message != state.Message) {
+		kind.Event(c.Events, scope.Object, corev1.EventTypeWarning, state.Reason, "Probe", state.Message)
+	}
+	return state
 }
 
 // expiry is the state of CredentialsExpiring. Its message does not change while time passes.

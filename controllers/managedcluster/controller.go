@@ -41,7 +41,7 @@ func New(e *environment.Environment, cadence *probe.Cadence) *kind.Reconciler[*v
 	logic := &probe.Logic[*v1alpha1.ManagedCluster, *session]{
 		Kind: kindName, Cadence: cadence, Metrics: e.Probes, Open: c.open, Prove: c.prove,
 		Reset:     func(mc *v1alpha1.ManagedCluster) { mc.Status.Latency = nil },
-		Parts:     parts(),
+		Parts:     c.parts(),
 		Forgotten: c.drop, Paused: c.drop,
 	}
 	r := probe.NewReconciler(e.Environment, "Probe", empty, logic, func(mc *v1alpha1.ManagedCluster) any { return mc.Spec })

@@ -3,6 +3,7 @@ package clusters
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -45,7 +46,7 @@ type Options struct {
 	Egress provider.Egress
 	// Memory that responses take from while they are read; nil bounds each response only.
 	Memory *provider.ResponseMemory
-	// Metrics is where the registry registers its gauge; nil registers none.
+	// Metrics is where the registry registers its gauges; nil registers none.
 	Metrics prometheus.Registerer
 }
 
@@ -56,6 +57,7 @@ type Registry struct {
 	slots   *slots
 	// pingAfter of all connections.
 	pingAfter time.Duration
+	expiring  *prometheus.GaugeVec
 
 	mutex   sync.Mutex
 	entries map[types.NamespacedName]*entry
@@ -76,6 +78,9 @@ type entry struct {
 func NewRegistry(options Options) (*Registry, error) {
 	r := &Registry{
 		options: options, slots: newSlots(maxCalls, maxClusterCalls), pingAfter: pingAfter, entries: map[types.NamespacedName]*entry{},
+		expiring: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kubeops_cluster_credentials_expiring", Help: "Whether the credentials of a managed cluster expire soon or have expired: 1 or 0.",
+		}, []string{"namespace", "name"}),
 	}
 	if options.Metrics == nil {
 		return r, nil
@@ -83,7 +88,7 @@ func NewRegistry(options Options) (*Registry, error) {
 	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "kubeops_cluster_connections", Help: "Connections to managed clusters, in whatever state.",
 	}, func() float64 { return float64(r.Count()) })
-	if err := options.Metrics.Register(gauge); err != nil {
+	if err := errors.Join(options.Metrics.Register(gauge), options.Metrics.Register(r.expiring)); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	return r, nil
@@ -99,6 +104,15 @@ func (r *Registry) Count() (n int) {
 		}
 	}
 	return n
+}
+
+// Expiring records whether the credentials of a cluster expire soon, for a metric.
+func (r *Registry) Expiring(key types.NamespacedName, expiring bool) {
+	value := 0.0
+	if expiring {
+		value = 1
+	}
+	r.expiring.WithLabelValues(key.Namespace, key.Name).Set(value)
 }
 
 // OnChange is called with the key of each cluster whose connection becomes usable, or no longer is. It must not block.
@@ -236,6 +250,7 @@ func (r *Registry) Drop(key types.NamespacedName) {
 	old := r.entries[key]
 	delete(r.entries, key)
 	r.mutex.Unlock()
+	r.expiring.DeleteLabelValues(key.Namespace, key.Name)
 	if old == nil {
 		return
 	}
