@@ -14,6 +14,7 @@ import (
 	"kubeops.io/kubeops/internal/inspect/collect"
 	"kubeops.io/kubeops/internal/inspect/custom"
 	"kubeops.io/kubeops/internal/inspect/fleet"
+	"kubeops.io/kubeops/internal/memlimit"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/provider"
 )
@@ -77,12 +78,12 @@ func (l *Local) resolveClusters(ctx context.Context, inspection *v1alpha1.Inspec
 	in = fleet.Input{
 		Checks: selected, Ignore: spec.Ignore, ExcludeNamespaces: spec.ExcludeNamespaces, NamespacesOnly: len(spec.Namespaces) > 0,
 		Previous: previous, Engine: fleet.Engine(l.Engine), Clock: l.Clock,
+		Memory: memlimit.Part(memlimit.Detect, 2, fleet.DefaultMemory),
 	}
 	var connections []*clusters.Connection
 	for _, target := range targets {
-		cluster := fleet.Cluster{
-			Input: l.clusterInput(inspection, target.Name, selected, own), Deadline: spec.Clusters.Deadline(), LastDuration: took(previous, target.Name),
-		}
+		cluster := fleet.Cluster{Input: l.clusterInput(inspection, target.Name, selected, own), Deadline: spec.Clusters.Deadline()}
+		cluster.LastDuration, cluster.LastObjects = last(previous, target.Name)
 		config, connection, err := l.connect(inspection.Namespace, target)
 		if connection != nil {
 			connections = append(connections, connection)
@@ -126,17 +127,17 @@ func (l *Local) connect(namespace string, target Target) (*rest.Config, *cluster
 	return connection.Config(), connection, nil
 }
 
-// took is how long a cluster took in the previous run; zero if that is not known.
-func took(previous *v1alpha1.InspectionReport, cluster string) time.Duration {
+// last is how long a cluster took in the previous run, and how many objects it had; zero if that is not known.
+func last(previous *v1alpha1.InspectionReport, cluster string) (took time.Duration, objects int64) {
 	if previous == nil {
-		return 0
+		return 0, 0
 	}
 	for i := range previous.Clusters {
-		if previous.Clusters[i].Name == cluster {
-			return previous.Clusters[i].Duration.Duration
+		if c := &previous.Clusters[i]; c.Name == cluster {
+			return c.Duration.Duration, int64(c.Objects)
 		}
 	}
-	return 0
+	return 0, 0
 }
 
 // RemoteCluster is a Target for another process.

@@ -24,7 +24,7 @@ import (
 // maxVersion is the length of a version in the report, in runes.
 const maxVersion = 64
 
-// cluster inspects one cluster. It holds a slot for connecting until the API server has answered, and one for reading until its facts are
+// cluster inspects one cluster. It holds a slot for connecting until the API server has answered, and memory for reading until its facts are
 // dropped.
 func (r *run) cluster(ctx context.Context, c *Cluster) (o outcome) {
 	connected := false
@@ -46,11 +46,11 @@ func (r *run) cluster(ctx context.Context, c *Cluster) (o outcome) {
 	}
 	connected = true
 	<-r.connecting
-	if !acquire(ctx, r.reading) {
-		o.err = ctx.Err()
+	weight := r.weight(c)
+	if o.err = r.reading.Acquire(ctx, weight); o.err != nil {
 		return o
 	}
-	defer func() { <-r.reading }()
+	defer r.reading.Release(weight)
 	r.read(ctx, c, &o)
 	return o
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -162,8 +163,33 @@ func TestFactsOfOnlyAFewClustersAreInMemory(t *testing.T) {
 		return returnsComplete(ctx, in)
 	}
 	result := runFleet(t.Context(), t, engine, clusters...)
-	if most.Load() > DefaultReading || ended.Load() != 12 || len(result.Report.Gaps) != 5 {
+	if most.Load() > 2 || ended.Load() != 12 || len(result.Report.Gaps) != 5 {
 		t.Errorf("%d clusters at the same time, %d in all, %d gaps", most.Load(), ended.Load(), len(result.Report.Gaps))
+	}
+}
+
+func TestClustersOfAKnownSizeShareTheMemory(t *testing.T) {
+	t.Parallel()
+	const objects = 20_000 // about 133 MiB
+	for name, test := range map[string]struct {
+		objects, memory, want int64
+	}{
+		"small ones are read together":         {100, 512 << 20, maxReading},
+		"large ones are fewer":                 {objects, 512 << 20, 3},
+		"one that exceeds the memory is alone": {objects, 64 << 20, 1},
+		"those of an unknown size are two":     {0, 512 << 20, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &run{memory: test.memory, reading: semaphore.NewWeighted(test.memory)}
+			var together int64
+			for r.reading.TryAcquire(r.weight(&Cluster{LastObjects: test.objects})) {
+				together++
+			}
+			if together != test.want {
+				t.Errorf("%d clusters at the same time, want %d", together, test.want)
+			}
+		})
 	}
 }
 
@@ -186,7 +212,7 @@ func TestWaitingForASlotDoesNotUseUpTheDeadline(t *testing.T) {
 	}
 	result, err := Run(t.Context(), Input{
 		Clusters: []Cluster{cluster("a", server, deadline), cluster("b", server, deadline), cluster("c", server, deadline)},
-		Reading:  1, Engine: engine, Clock: clock.RealClock{},
+		Memory:   1, Engine: engine, Clock: clock.RealClock{},
 	})
 	if err != nil || len(result.Report.Findings) != 2 || len(result.Report.Gaps) != 1 || result.Report.Gaps[0].Reason != v1alpha1.GapTimedOut {
 		t.Errorf("%+v (%v)", result, err)
@@ -292,7 +318,7 @@ func TestThePreviousReportIsDividedByCluster(t *testing.T) {
 	at := metav1.NewTime(time.Now().Add(-time.Minute))
 	previous := &v1alpha1.InspectionReport{
 		Findings: []v1alpha1.Finding{
-			{ID: "a1", Check: "pod-crash-looping", Cluster: "a"}, 
+			{ID: "a1", Check: "pod-crash-looping", Cluster: "a"},
 			{ID: "b1", Check: "pod-crash-looping", Cluster: "b", Severity: v1alpha1.SeverityCritical, FirstSeen: &at},
 			{ID: "b2", Check: "not-selected-any-more", Cluster: "b"}, {ID: "x", Check: "cluster-version-skew", Cluster: "b"}, {ID: "y", Check: "crd-schema-skew"},
 		},
