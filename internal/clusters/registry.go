@@ -79,7 +79,8 @@ func NewRegistry(options Options) (*Registry, error) {
 	r := &Registry{
 		options: options, slots: newSlots(maxCalls, maxClusterCalls), pingAfter: pingAfter, entries: map[types.NamespacedName]*entry{},
 		expiring: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "kubeops_cluster_credentials_expiring", Help: "Whether the credentials of a managed cluster expire soon or have expired: 1 or 0.",
+			Name: "kubeops_cluster_credentials_expiring",
+			Help: "Whether the credentials of a managed cluster expire soon or have expired: 1 or 0.",
 		}, []string{"namespace", "name"}),
 	}
 	if options.Metrics == nil {

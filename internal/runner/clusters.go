@@ -176,7 +176,8 @@ func (j *Job) targets(context.Context, *v1alpha1.Inspection) ([]Target, error) {
 		if remote.Server != "" {
 			server, err := url.Parse(remote.Server)
 			if err != nil {
-				return nil, problem.UserError(v1alpha1.ReasonInvalidKubeconfig, nil, "the server of ManagedCluster %s is not a URL", remote.Name)
+				return nil, problem.UserError(v1alpha1.ReasonInvalidKubeconfig, nil,
+					"the server of ManagedCluster %s is not a URL", remote.Name)
 			}
 			target.Access = &clusters.Access{Server: server, Token: remote.Token, TLS: remote.TLS}
 		}

@@ -37,9 +37,10 @@ func Rules() []Rule {
 			Action:  "kubectl describe it: the message of its condition Ready names the cause and the next step.",
 		},
 		{
-			Alert: "KubeOpsClusterCredentialsExpiring", Expression: `kubeops_cluster_credentials_expiring == 1`, For: "1h", Severity: "warning",
-			Summary: "The credentials of ManagedCluster {{ $labels.name }} expire soon, or have expired.",
-			Action:  "Renew the kubeconfig in its Secret; condition CredentialsExpiring has the time.",
+			Alert: "KubeOpsClusterCredentialsExpiring", Expression: `kubeops_cluster_credentials_expiring == 1`, For: "1h",
+			Severity: "warning",
+			Summary:  "The credentials of ManagedCluster {{ $labels.name }} expire soon, or have expired.",
+			Action:   "Renew the kubeconfig in its Secret; condition CredentialsExpiring has the time.",
 		},
 		{
 			Alert:      "KubeOpsReconcileErrors",

@@ -24,8 +24,8 @@ import (
 // maxVersion is the length of a version in the report, in runes.
 const maxVersion = 64
 
-// cluster inspects one cluster. It holds a slot for connecting until the API server has answered, and memory for reading until its facts are
-// dropped.
+// cluster inspects one cluster. It holds a slot for connecting until the API server has answered, and memory for reading until its facts
+// are dropped.
 func (r *run) cluster(ctx context.Context, c *Cluster) (o outcome) {
 	connected := false
 	defer func() {

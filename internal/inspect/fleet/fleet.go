@@ -29,8 +29,8 @@ const (
 	maxReading = 8
 	// DefaultMemory is Input.Memory where it is not set, in bytes.
 	DefaultMemory = 512 << 20
-	// A cluster takes baseWeight bytes for its lists, clients and report, and objectWeight for the facts about each object. Measured on simulated
-	// clusters of 1,000 and 10,000 Pods: about 5 KiB per object (make bench).
+	// A cluster takes baseWeight bytes for its lists, clients and report, and objectWeight for the facts about each object. Measured on
+	// simulated clusters of 1,000 and 10,000 Pods: about 5 KiB per object (make bench).
 	baseWeight   = 16 << 20
 	objectWeight = 6 << 10
 	// stopGrace is how long a cluster may take to stop after its deadline before it is abandoned. Only what ignores its context, such as

@@ -1,5 +1,5 @@
-// Package ci is the contract of servers that build: every one implements Provider. Its calls are those of the plugin contract, so that a plugin is
-// one more Provider.
+// Package ci is the contract of servers that build: every one implements Provider. Its calls are those of the plugin contract, so that a
+// plugin is one more Provider.
 package ci
 
 import (
@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// Provider starts builds and follows them. All methods keep to the context's deadline, bound what they read, and return *problem.Problem errors that
-// name the cause. They may be called from many goroutines.
+// Provider starts builds and follows them. All methods keep to the context's deadline, bound what they read, and return *problem.Problem
+// errors that name the cause. They may be called from many goroutines.
 type Provider interface {
 	// Describe makes the round trip that proves the server usable.
 	Describe(ctx context.Context) (Description, error)
-	// Start triggers a build. After an error the build may have been triggered, unless the problem's action is UserMustAct: only Find can tell.
+	// Start triggers a build. After an error the build may have been triggered, unless the problem's action is UserMustAct: only Find can
+	// tell.
 	Start(ctx context.Context, request Request) (Started, error)
 	// Find looks for the build of a request's key. Only Absent permits another Start.
 	Find(ctx context.Context, request Request) (Lookup, error)
@@ -71,8 +72,8 @@ type Presence string
 const (
 	// Found is a build with the key.
 	Found Presence = "Found"
-	// Absent means that everything was read and there is no such build. A build that has just left the queue may be missing for seconds: call again
-	// after 10 s before Start.
+	// Absent means that everything was read and there is no such build. A build that has just left the queue may be missing for seconds:
+	// call again after 10 s before Start.
 	Absent Presence = "Absent"
 	// Unknown means that the answer cannot be given: the server is down, or the list was cut off. It never permits a Start.
 	Unknown Presence = "Unknown"
