@@ -344,15 +344,21 @@ func (c SeverityCounts) Total() int32 {
 
 // ChangeCounts compares a report with the previous one.
 type ChangeCounts struct {
-	// new is the number of findings that the previous report did not have.
+	// new is the number of findings that the previous report did not have, including symptoms.
 	New int32 `json:"new"`
-	// fixed is the number of findings of the previous report that this one does not have.
+	// fixed is the number of findings of the previous report that this one does not have, including symptoms.
 	Fixed int32 `json:"fixed"`
 	// persisting is the number of findings that both reports have.
 	Persisting int32 `json:"persisting"`
 	// flapping is the number of findings that disappear and return. They count neither as new nor as persisting.
 	// +optional
 	Flapping int32 `json:"flapping,omitempty"`
+	// newRootCauses is the part of new that no other finding causes, as problems and recommendations are counted.
+	// +optional
+	NewRootCauses int32 `json:"newRootCauses"`
+	// fixedRootCauses is the part of fixed that no other finding caused.
+	// +optional
+	FixedRootCauses int32 `json:"fixedRootCauses"`
 }
 
 // OmittedFindings is the number of findings of one check that were omitted to limit the size of the report.

@@ -138,7 +138,7 @@ type InspectionSpec struct {
 	// +listType=set
 	// +optional
 	AllowedRegistries []string `json:"allowedRegistries,omitempty"`
-	// ignore lists accepted findings, each with a reason.
+	// ignore lists accepted findings, each with a reason. The symptoms of an ignored finding are ignored with it.
 	// +kubebuilder:validation:MaxItems=128
 	// +listType=atomic
 	// +optional

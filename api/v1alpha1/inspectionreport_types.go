@@ -33,9 +33,13 @@ type ReportSummary struct {
 	Counts SeverityCounts `json:"counts"`
 	// changes of all findings since the previous report.
 	Changes ChangeCounts `json:"changes"`
-	// ignored is the number of findings excluded by ignore rules.
+	// ignored is the number of findings excluded by ignore rules, including the symptoms of ignored causes.
 	// +optional
 	Ignored int32 `json:"ignored,omitempty"`
+	// starting counts workloads that are not ready and not judged yet, since that has not lasted longer than startupGrace. Absent if
+	// there are none.
+	// +optional
+	Starting *StartingWorkloads `json:"starting,omitempty"`
 	// objects is the number of objects read.
 	Objects int32 `json:"objects"`
 	// checksRun is the number of checks that ran.
@@ -102,8 +106,8 @@ type InspectedCluster struct {
 // +kubebuilder:printcolumn:name="Score",type=integer,JSONPath=`.summary.score`
 // +kubebuilder:printcolumn:name="Problems",type=integer,JSONPath=`.summary.problems.total`
 // +kubebuilder:printcolumn:name="Recommendations",type=integer,JSONPath=`.summary.recommendations.total`
-// +kubebuilder:printcolumn:name="New",type=integer,JSONPath=`.summary.changes.new`
-// +kubebuilder:printcolumn:name="Fixed",type=integer,JSONPath=`.summary.changes.fixed`
+// +kubebuilder:printcolumn:name="New",type=integer,JSONPath=`.summary.changes.newRootCauses`
+// +kubebuilder:printcolumn:name="Fixed",type=integer,JSONPath=`.summary.changes.fixedRootCauses`
 // +kubebuilder:printcolumn:name="Gaps",type=integer,JSONPath=`.summary.gaps`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.summary == oldSelf.summary",message="a report is immutable: summary cannot be changed"
@@ -145,6 +149,14 @@ type InspectionReport struct {
 	// +listMapKey=id
 	// +optional
 	Unverified []UnverifiedFinding `json:"unverified,omitempty"`
+	// ignored lists the findings that ignore rules exclude, causes before their symptoms. At most 200, worst first; summary.ignored counts
+	// all.
+	// +kubebuilder:validation:MaxItems=200
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a report is immutable: ignored cannot be changed"
+	// +listType=map
+	// +listMapKey=id
+	// +optional
+	Ignored []IgnoredFinding `json:"ignored,omitempty"`
 	// gaps lists what could not be inspected, with the next step.
 	// +kubebuilder:validation:MaxItems=200
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a report is immutable: gaps cannot be changed"

@@ -46,7 +46,8 @@ func newIgnore(streams Streams) *cobra.Command {
 		Use:   "ignore FINDING",
 		Short: "Accept a finding with a reason",
 		Long: `Add an ignore rule for a finding to the Inspection whose latest report has it. FINDING is the id of the finding, a unique
-prefix of it, or the check and the object as the table prints them. The rule applies from the next run.
+prefix of it, or the check and the object as the table prints them. The rule applies from the next run, and the findings
+that the ignored one causes are ignored with it.
 
 The rule matches the check, the namespace and the name of the object. A rule with the same three is replaced. With
 --dry-run, the rule is printed as YAML for spec.ignore, and nothing is changed. If Argo CD, Flux or Helm manages the

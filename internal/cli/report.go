@@ -27,9 +27,10 @@ func newReport(streams Streams) *cobra.Command {
 Without a name, the namespace must have exactly one Inspection. Names can have a kind, as in inspection/everything and
 report/everything-g1-1a2b3, or insp and inspr for short.
 
-With --list, the reports are listed, latest first. With --diff, two reports are compared; one Inspection means its last
-two reports. A finding that the later report may ignore or not inspect is "no longer reported", not fixed. With --watch,
-each new report of the Inspection is printed until the command is interrupted.
+With --list, the reports are listed, latest first; NEW and FIXED count root causes, as PROBLEMS and RECOMMENDATIONS do.
+With --diff, two reports are compared; one Inspection means its last two reports. A finding that the later report may
+ignore or not inspect is "no longer reported", not fixed, and one that the earlier report ignored is "no longer ignored",
+not new. With --watch, each new report of the Inspection is printed until the command is interrupted.
 
 Exit codes:
   0  the report was printed

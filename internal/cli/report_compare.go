@@ -25,13 +25,16 @@ func (s *store) consecutive(ctx context.Context, from, to *v1alpha1.InspectionRe
 func compareReports(from, to *v1alpha1.InspectionReport, consecutive bool) *reportDiff {
 	diff := &reportDiff{
 		From: sideOf(from), To: sideOf(to), New: []v1alpha1.Finding{}, Fixed: []v1alpha1.Finding{}, Changed: []changedFinding{},
-		NotComparable: []oneSided{}, NoLongerReported: []oneSided{},
+		NoLongerIgnored: []v1alpha1.Finding{}, NotComparable: []oneSided{}, NoLongerReported: []oneSided{},
 	}
+	ignoredBefore := ignoredIDs(from)
 	before, after := findingIDs(from), findingIDs(to)
 	incompleteBefore := incompleteChecks(from)
 	for _, f := range to.Findings {
 		previous, known := before[f.ID]
 		switch {
+		case !known && ignoredBefore[f.ID]:
+			diff.NoLongerIgnored = append(diff.NoLongerIgnored, f)
 		case !known && incompleteBefore[f.Check]:
 			diff.NotComparable = append(diff.NotComparable, oneSided{
 				Finding: f, MissingIn: from.Name, Reason: "check " + f.Check + " is incomplete in report " + from.Name,
@@ -78,6 +81,15 @@ func findingIDs(report *v1alpha1.InspectionReport) map[string]v1alpha1.Severity 
 	return severities
 }
 
+// ignoredIDs are the ids of the ignored findings that a report lists.
+func ignoredIDs(report *v1alpha1.InspectionReport) map[string]bool {
+	ids := make(map[string]bool, len(report.Ignored))
+	for _, f := range report.Ignored {
+		ids[f.ID] = true
+	}
+	return ids
+}
+
 // fate of a finding that a later report does not have.
 type fate int
 
@@ -90,7 +102,7 @@ const (
 	isHidden
 )
 
-// fixedRecord is what a report stores about findings that it does not have. It does not store which ones its rules ignored.
+// fixedRecord is what a report stores about findings that it does not have. It lists a limited number of those that its rules ignore.
 type fixedRecord struct {
 	report *v1alpha1.InspectionReport
 	// fixed are the ids of the findings that were fixed after the earlier report.
@@ -98,10 +110,14 @@ type fixedRecord struct {
 	// exhaustive: every finding of the earlier report that was fixed is in fixed.
 	exhaustive bool
 	incomplete map[string]bool
+	// ignored are the ids of the ignored findings that the report lists, and unlisted is how many more there are.
+	ignored  map[string]bool
+	unlisted int
 }
 
 func newFixedRecord(from, to *v1alpha1.InspectionReport, consecutive bool) fixedRecord {
-	record := fixedRecord{report: to, fixed: map[string]bool{}, incomplete: incompleteChecks(to)}
+	record := fixedRecord{report: to, fixed: map[string]bool{}, incomplete: incompleteChecks(to), ignored: ignoredIDs(to)}
+	record.unlisted = max(int(to.Summary.Ignored)-len(to.Ignored), 0)
 	if from.Namespace == to.Namespace && from.Summary.Inspection == to.Summary.Inspection {
 		for _, f := range to.Fixed {
 			if f.FixedAt.After(from.Summary.StartTime.Time) {
@@ -117,13 +133,15 @@ func newFixedRecord(from, to *v1alpha1.InspectionReport, consecutive bool) fixed
 // fate of a finding that the report does not have, and the reason unless it is fixed.
 func (r fixedRecord) fate(f v1alpha1.Finding) (fate, string) {
 	name := r.report.Name
-	ignored := r.report.Summary.Ignored
+	ignored := r.unlisted
 	switch {
+	case r.ignored[f.ID]:
+		return isHidden, "not fixed: ignored by a rule in report " + name
 	case r.fixed[f.ID]:
 		return isFixed, ""
 	case r.incomplete[f.Check] && ignored > 0:
 		return isNotComparable, fmt.Sprintf("report %s ignores %s, and check %s is incomplete there", name,
-			count(int(ignored), "finding", "findings"), f.Check)
+			count(ignored, "finding", "findings"), f.Check)
 	case r.incomplete[f.Check]:
 		return isNotComparable, "check " + f.Check + " is incomplete in report " + name
 	case r.exhaustive && ignored > 0:
@@ -131,7 +149,7 @@ func (r fixedRecord) fate(f v1alpha1.Finding) (fate, string) {
 	case r.exhaustive:
 		return isHidden, "not fixed: outside the scope of report " + name
 	case ignored > 0:
-		return isHidden, fmt.Sprintf("fixed or ignored: report %s ignores %s", name, count(int(ignored), "finding", "findings"))
+		return isHidden, fmt.Sprintf("fixed or ignored: report %s ignores %s", name, count(ignored, "finding", "findings"))
 	default:
 		return isFixed, ""
 	}

@@ -114,3 +114,37 @@ func TestADiffPrintsWhatIsNoLongerReported(t *testing.T) {
 		}
 	}
 }
+
+func TestADiffNamesWhatIsNoLongerIgnored(t *testing.T) {
+	from := storedReport("g3", 0, "kept")
+	from.Summary.Ignored = 1
+	from.Ignored = []v1alpha1.IgnoredFinding{{ID: "accepted", Check: "check-accepted"}}
+	diff := compareReports(from, storedReport("g4", 10, "kept", "accepted", "added"), true)
+	if len(diff.NoLongerIgnored) != 1 || diff.NoLongerIgnored[0].ID != "accepted" || len(diff.New) != 1 || diff.New[0].ID != "added" {
+		t.Errorf("no longer ignored: %+v\nnew: %+v", diff.NoLongerIgnored, diff.New)
+	}
+	var out bytes.Buffer
+	p := printer{w: &out, width: 120}
+	if err := p.diff(&out, diff, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"1 new, 0 fixed, 0 with another severity, 1 unchanged, 1 no longer ignored", "\nNo longer ignored\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestADiffKnowsWhichFindingsAreIgnored(t *testing.T) {
+	to := storedReport("g4", 10, "kept")
+	to.Summary.Ignored = 1
+	to.Ignored = []v1alpha1.IgnoredFinding{{ID: "accepted"}}
+	diff := compareReports(storedReport("g3", 0, "kept", "accepted", "gone"), to, false)
+	if len(diff.NoLongerReported) != 1 || diff.NoLongerReported[0].ID != "accepted" ||
+		diff.NoLongerReported[0].Reason != "not fixed: ignored by a rule in report g4" {
+		t.Errorf("no longer reported: %+v", diff.NoLongerReported)
+	}
+	if len(diff.Fixed) != 1 || diff.Fixed[0].ID != "gone" {
+		t.Errorf("fixed: %+v", diff.Fixed)
+	}
+}

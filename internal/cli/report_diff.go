@@ -28,6 +28,8 @@ type reportDiff struct {
 	Changed []changedFinding `json:"changed"`
 	// Unchanged is the number of all other findings of both.
 	Unchanged int `json:"unchanged"`
+	// NoLongerIgnored are findings of To that an ignore rule excluded from From.
+	NoLongerIgnored []v1alpha1.Finding `json:"noLongerIgnored"`
 	// NotComparable are findings of one report whose check did not run completely for the other one.
 	NotComparable []oneSided `json:"notComparable"`
 	// NoLongerReported are findings of From that To does not have and that are not known to be fixed: an ignore rule or another scope can
@@ -132,6 +134,7 @@ func (d *reportDiff) filter(f *filterFlags) {
 	}
 	d.New = slices.DeleteFunc(d.New, leaveOut)
 	d.Fixed = slices.DeleteFunc(d.Fixed, leaveOut)
+	d.NoLongerIgnored = slices.DeleteFunc(d.NoLongerIgnored, leaveOut)
 	d.Changed = slices.DeleteFunc(d.Changed, func(c changedFinding) bool { return leaveOut(c.Finding) })
 	d.NotComparable = slices.DeleteFunc(d.NotComparable, func(o oneSided) bool { return leaveOut(o.Finding) })
 	d.NoLongerReported = slices.DeleteFunc(d.NoLongerReported, func(o oneSided) bool { return leaveOut(o.Finding) })
@@ -153,6 +156,9 @@ func (p *printer) diff(w io.Writer, d *reportDiff, filter string) error {
 	}
 	summary := fmt.Sprintf("%d new, %d fixed, %d with another severity, %d unchanged", len(d.New), len(d.Fixed), len(d.Changed),
 		d.Unchanged)
+	if len(d.NoLongerIgnored) > 0 {
+		summary += fmt.Sprintf(", %d no longer ignored", len(d.NoLongerIgnored))
+	}
 	if len(d.NoLongerReported) > 0 {
 		summary += fmt.Sprintf(", %d no longer reported", len(d.NoLongerReported))
 	}
@@ -172,6 +178,7 @@ func (p *printer) diff(w io.Writer, d *reportDiff, filter string) error {
 		notes[c.ID] = "severity was " + string(c.PreviousSeverity)
 	}
 	p.diffPart(text, "Severity changed", changed, notes)
+	p.diffPart(text, "No longer ignored", d.NoLongerIgnored, nil)
 	p.oneSidedPart(text, "No longer reported", d.NoLongerReported)
 	p.oneSidedPart(text, "Not comparable", d.NotComparable)
 	return text.err

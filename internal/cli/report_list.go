@@ -110,11 +110,11 @@ func scoreColumn(score *int32) string {
 }
 
 func tableOfReports(w io.Writer, reports []listedReport, namespaces bool) error {
-	rows := [][]string{{"REPORT", "TIME", "TRIGGER", "SCORE", "PROBLEMS", "RECOMMENDATIONS", "NEW", "FIXED"}}
+	rows := [][]string{{"REPORT", "TIME", "TRIGGER", "SCORE", "PROBLEMS", "RECOMMENDATIONS", "NEW", "FIXED", "GAPS"}}
 	for _, r := range reports {
 		rows = append(rows, []string{
 			r.Name, r.StartTime.UTC().Format(time.RFC3339), r.Trigger, scoreColumn(r.Score), fmt.Sprint(r.Problems),
-			fmt.Sprint(r.Recommendations), fmt.Sprint(r.Changes.New), fmt.Sprint(r.Changes.Fixed),
+			fmt.Sprint(r.Recommendations), fmt.Sprint(r.Changes.NewRootCauses), fmt.Sprint(r.Changes.FixedRootCauses), fmt.Sprint(r.Gaps),
 		})
 	}
 	if namespaces {

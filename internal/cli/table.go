@@ -63,6 +63,7 @@ func (p *printer) table(report *v1alpha1.InspectionReport, heading string) error
 	} else {
 		p.recommendationsByCheck(text, recommendations)
 	}
+	p.ignored(text, report)
 	p.omitted(text, report)
 	p.gaps(text, report.Gaps)
 	return text.err
@@ -80,6 +81,9 @@ func (p *printer) summary(text *textWriter, report *v1alpha1.InspectionReport, h
 		score = fmt.Sprintf("Score %d of 100", *s.Score)
 	}
 	text.block("", "", fmt.Sprintf("%s: %s%s", score, render.Headline(s), p.notes(s)))
+	if starting := render.NotJudged(s); starting != "" {
+		text.block("", "", starting)
+	}
 }
 
 // notes are what a reader has to know to interpret the counts.

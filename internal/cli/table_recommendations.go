@@ -51,6 +51,43 @@ func (p *printer) fixed(text *textWriter, report *v1alpha1.InspectionReport) {
 	}
 }
 
+// maxIgnored findings that ignore rules match are listed, with their symptoms.
+const maxIgnored = 10
+
+// ignored lists what ignore rules exclude, with the symptoms that are ignored since an ignored finding causes them.
+func (p *printer) ignored(text *textWriter, report *v1alpha1.InspectionReport) {
+	groups := render.Ignored(report)
+	if len(groups) == 0 {
+		return
+	}
+	text.line("")
+	text.line("%s", p.colors.bold("Ignored by rules: "+count(int(report.Summary.Ignored), "finding", "findings")))
+	listed := 0
+	for i, group := range groups {
+		if i == maxIgnored {
+			break
+		}
+		line := render.IgnoredSentence(report, group.IgnoredFinding) + " (" + group.Check + ", " + string(group.Severity) + ")"
+		if group.Reason != "" {
+			line += ": " + group.Reason
+		}
+		text.block("- ", "  ", line)
+		listed++
+		lead := "  " + causesLabel
+		for n, f := range group.Causes {
+			if n == maxSymptoms {
+				break
+			}
+			text.block(lead, "    ", render.IgnoredSentence(report, f)+" ("+f.Check+", "+string(f.Severity)+")")
+			lead = strings.Repeat(" ", utf8.RuneCountInString(lead))
+			listed++
+		}
+	}
+	if more := int(report.Summary.Ignored) - listed; more > 0 {
+		text.line("- and %d more (see -o yaml)", more)
+	}
+}
+
 func (p *printer) recommendationsHeading(text *textWriter, s v1alpha1.ReportSummary) {
 	if s.Recommendations.Total == 0 {
 		return

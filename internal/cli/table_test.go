@@ -291,3 +291,47 @@ func FuzzTable(f *testing.F) {
 		requireShowable(t, out.String())
 	})
 }
+
+func TestTheTableListsIgnoredFindingsWithTheirSymptoms(t *testing.T) {
+	report := sampleReport()
+	report.Summary.Ignored = 3
+	report.Ignored = []v1alpha1.IgnoredFinding{
+		{
+			ID: "i1", Check: "image-registry-unreachable", Severity: v1alpha1.SeverityHigh, Object: object("Deployment", "mine", "api"),
+			Message: "Deployment api cannot pull its image.", Reason: "moves on Monday",
+		},
+		{
+			ID: "i2", CausedBy: "i1", Check: "deployment-unavailable", Severity: v1alpha1.SeverityCritical,
+			Object: object("Deployment", "mine", "api"), Message: "Deployment api has no available Pods.",
+		},
+	}
+	var out bytes.Buffer
+	p := &printer{w: &out, output: "table", width: 120}
+	if err := p.print(report, "dev"); err != nil {
+		t.Fatal(err)
+	}
+	const want = `
+Ignored by rules: 3 findings
+- Deployment api cannot pull its image. (image-registry-unreachable, high): moves on Monday
+  which causes: Deployment api has no available Pods. (deployment-unavailable, critical)
+- and 1 more (see -o yaml)
+`
+	if !strings.Contains(out.String(), want) {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+func TestTheTableCountsWorkloadsThatAreNotJudgedYet(t *testing.T) {
+	report := sampleReport()
+	report.Summary.Starting = &v1alpha1.StartingWorkloads{Workloads: 4, Grace: metav1.Duration{Duration: time.Minute}}
+	var out bytes.Buffer
+	p := &printer{w: &out, output: "table", width: 200}
+	if err := p.print(report, "dev"); err != nil {
+		t.Fatal(err)
+	}
+	const want = "\n4 workloads are not judged yet: not ready, for less than the startup grace of 1m. Inspect again later, or shorten the " +
+		"grace (--startup-grace, spec.thresholds.startupGrace).\n"
+	if !strings.Contains(out.String(), want) {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}

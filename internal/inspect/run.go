@@ -74,7 +74,7 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 		Graph: collected.Graph, Findings: linked, Checks: all, ChecksRun: ran + customResult.Ran,
 		Gaps:   slices.Concat(in.Gaps, collected.Gaps, backendGaps, failed, customResult.Gaps, evidenceGaps),
 		Ignore: in.Ignore, ExcludeNamespaces: in.ExcludeNamespaces, NamespacesOnly: len(in.Scope.Namespaces) > 0, Previous: in.Previous,
-		Start: timer.start, Duration: in.Clock.Since(timer.start),
+		StartupGrace: in.Params.StartupGrace, Start: timer.start, Duration: in.Clock.Since(timer.start),
 		Bounds: in.Bounds,
 		Redact: gate.Text,
 	})

@@ -42,6 +42,9 @@ type page struct {
 	Findings           bool
 	Problems           []card
 	Fixed              []string
+	// Ignored findings by rule, each with those that are ignored since it causes them. NotJudged is the sentence of the same name.
+	Ignored                []ignoredLine
+	MoreIgnored, NotJudged string
 	// Recommendations by check.
 	Recommendations []cardGroup
 	Namespaces      []string
@@ -124,6 +127,9 @@ func newPage(report *v1alpha1.InspectionReport, options Options) page {
 	for _, c := range report.Clusters {
 		p.Clusters = append(p.Clusters, clusterLine{oneLine(c.Name), oneLine(c.Version), DescribeCluster(c)})
 	}
+	p.NotJudged = NotJudged(s)
+	p.Ignored = ignoredLines(report)
+	p.MoreIgnored = MoreIgnored(report)
 	p.Facts = scale(s)
 	for _, note := range notes(s) {
 		p.Facts += ", " + note

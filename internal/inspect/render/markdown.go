@@ -58,6 +58,7 @@ func writeMarkdown(w io.Writer, report *v1alpha1.InspectionReport, options Optio
 	}
 	b.WriteString(markdownFixed(report))
 	markdownRecommendations(&b, GroupByCheck(recommendations, options.Checks), maxMarkdown-len(gaps))
+	b.WriteString(markdownIgnored(report, maxMarkdown-len(gaps)-b.Len()))
 	if report.Summary.Truncated {
 		b.WriteString("\nThe report exceeded its size limit: it contains only the worst findings, but the counts include all.\n")
 	}
@@ -76,6 +77,9 @@ func markdownSummary(b *strings.Builder, report *v1alpha1.InspectionReport, opti
 		fmt.Fprintf(b, "**%s**\n\n", inlineText(Incomplete(report)))
 	}
 	fmt.Fprintf(b, "%s.\n", strings.Join(append([]string{headline(s)}, notes(s)...), ", "))
+	if starting := NotJudged(s); starting != "" {
+		fmt.Fprintf(b, "\n%s\n", inlineText(starting))
+	}
 	markdownClusters(b, report.Clusters)
 	if s.Counts.Total() == 0 {
 		return

@@ -13,6 +13,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/inspect/check"
+	"kubeops.io/kubeops/internal/inspect/phrase"
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/text"
 )
@@ -200,9 +201,9 @@ func notes(s v1alpha1.ReportSummary) []string {
 		}
 	}
 	if Compared(s) {
-		add(s.Changes.New, "new since the last report", "new since the last report")
+		add(s.Changes.NewRootCauses, "new since the last report", "new since the last report")
 	}
-	add(s.Changes.Fixed, "fixed since the last report", "fixed since the last report")
+	add(s.Changes.FixedRootCauses, "fixed since the last report", "fixed since the last report")
 	add(s.Ignored, "ignored by rules", "ignored by rules")
 	if s.Gaps > 0 {
 		list = append(list, CountGaps(s.Gaps, s.RequiredGaps))
@@ -227,6 +228,17 @@ func CountGaps(total, required int32) string {
 // Compared reports whether there was a previous report. In a first report every finding is new, which is not worth showing.
 func Compared(s v1alpha1.ReportSummary) bool {
 	return s.Changes.Persisting > 0 || s.Changes.Fixed > 0 || s.Changes.Flapping > 0
+}
+
+// NotJudged counts the workloads that the startup grace keeps out of the findings, with the next step; empty for none.
+func NotJudged(s v1alpha1.ReportSummary) string {
+	if s.Starting == nil || s.Starting.Workloads == 0 {
+		return ""
+	}
+	n := int(s.Starting.Workloads)
+	return fmt.Sprintf("%s not judged yet: not ready, for less than the startup grace of %s. Inspect again later, or shorten the grace "+
+		"(--startup-grace, spec.thresholds.startupGrace).", count(n, "workload is", "workloads are"),
+		phrase.Duration(s.Starting.Grace.Duration))
 }
 
 // Incomplete returns why a report has no score, in one line; empty for a report with a score. Every format shows it first.

@@ -225,6 +225,11 @@ func (v verifier) verifies(f *v1alpha1.Finding) bool {
 // changes counts what differs from the previous report, and lists what was fixed now and shortly before.
 func changes(in Input, report *v1alpha1.InspectionReport, m missing) (v1alpha1.ChangeCounts, []v1alpha1.FixedFinding) {
 	counts := v1alpha1.ChangeCounts{Fixed: int32(len(m.fixed))} //nolint:gosec // at most the findings of a report
+	for _, f := range m.fixed {
+		if f.CausedBy == "" {
+			counts.FixedRootCauses++
+		}
+	}
 	for _, f := range report.Findings {
 		switch f.State {
 		case v1alpha1.FindingFlapping:
@@ -233,6 +238,9 @@ func changes(in Input, report *v1alpha1.InspectionReport, m missing) (v1alpha1.C
 			counts.Persisting++
 		default:
 			counts.New++
+			if f.CausedBy == "" {
+				counts.NewRootCauses++
+			}
 		}
 	}
 	if in.Previous == nil {

@@ -26,7 +26,7 @@ func newFinding(in Input, linked causes.Linked, category v1alpha1.Category) v1al
 		Class:       linked.Class,
 		Severity:    linked.Severity,
 		Cluster:     in.Graph.Cluster,
-		Object:      in.Graph.APIObject(linked.Object),
+		Object:      objectOf(in, linked),
 		Message:     line(in, linked.Message, maxMessage),
 		Affects:     int32(linked.Affects), //nolint:gosec // bounded by the number of findings
 		Remediation: block(in, string(remediation(in.Graph, linked)), maxMessage),
@@ -39,11 +39,17 @@ func newFinding(in Input, linked causes.Linked, category v1alpha1.Category) v1al
 			ID: fmt.Sprintf("e%d", i+1), Source: e.Source, Text: block(in, e.Text, maxEvidence),
 		})
 	}
-	if linked.APIVersion != "" {
-		finding.Object.APIVersion = linked.APIVersion
-		finding.Object.Kind, _, _ = strings.Cut(finding.Object.Kind, ".") // remove the group
-	}
 	return finding
+}
+
+// objectOf is the object of a finding as the API names it.
+func objectOf(in Input, linked causes.Linked) v1alpha1.ObjectReference {
+	object := in.Graph.APIObject(linked.Object)
+	if linked.APIVersion != "" {
+		object.APIVersion = linked.APIVersion
+		object.Kind, _, _ = strings.Cut(object.Kind, ".") // remove the group
+	}
+	return object
 }
 
 // line redacts text from a cluster, makes it one printable line, and truncates it.

@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -9,10 +11,27 @@ import (
 	"kubeops.io/kubeops/internal/text"
 )
 
-// applyIgnores removes the findings that the user excluded. It returns the others, the number of ignored ones, and the expired rules. The
+const (
+	// maxIgnored findings are kept in a report, within a part of its bytes.
+	maxIgnored      = 200
+	maxIgnoredBytes = 48 << 10
+	// maxIgnoredText is the maximum length of their message and reason, in runes.
+	maxIgnoredText = 512
+)
+
+// ignoredFinding is a finding that a rule excludes.
+type ignoredFinding struct {
+	causes.Linked
+	// because is the rule that matches the finding; nil if it is ignored with its cause.
+	because *v1alpha1.IgnoreRule
+	// cause is the id of the ignored cause; empty if a rule matches the finding.
+	cause string
+}
+
+// applyIgnores removes the findings that the user excluded. It returns the others, the ignored ones, and the expired rules. The
 // symptoms of an ignored cause are ignored with it. If the cause of a finding is in an excluded namespace, the next cause up the chain
 // takes its place; without one the finding becomes a root cause.
-func applyIgnores(in Input) (kept []causes.Linked, ignored int, expired []v1alpha1.IgnoreRule) {
+func applyIgnores(in Input) (kept []causes.Linked, ignored []ignoredFinding, expired []v1alpha1.IgnoreRule) {
 	var active []v1alpha1.IgnoreRule
 	for _, rule := range in.Ignore {
 		if rule.Expires != nil && !rule.Expires.After(in.Start) {
@@ -22,11 +41,13 @@ func applyIgnores(in Input) (kept []causes.Linked, ignored int, expired []v1alph
 		}
 	}
 	position := make([]int, len(in.Findings)) // in kept, or -1
-	accepted := make([]bool, len(in.Findings))
+	accepted := make([]*ignoredFinding, len(in.Findings))
 	for _, i := range causesFirst(in.Findings) {
-		accepted[i] = slices.ContainsFunc(active, func(r v1alpha1.IgnoreRule) bool { return matches(r, in.Findings[i]) })
-		if cause := in.Findings[i].CausedBy; cause >= 0 && accepted[cause] {
-			accepted[i] = true
+		f := in.Findings[i]
+		if cause := f.CausedBy; cause >= 0 && accepted[cause] != nil {
+			accepted[i] = &ignoredFinding{Linked: f, cause: in.Findings[cause].ID}
+		} else if at := slices.IndexFunc(active, func(r v1alpha1.IgnoreRule) bool { return matches(r, f) }); at >= 0 {
+			accepted[i] = &ignoredFinding{Linked: f, because: &active[at]}
 		}
 	}
 	for i, f := range in.Findings {
@@ -34,8 +55,8 @@ func applyIgnores(in Input) (kept []causes.Linked, ignored int, expired []v1alph
 		switch {
 		case f.Object.InNamespaces(in.ExcludeNamespaces):
 		case in.NamespacesOnly && !f.Object.Namespaced() && f.Affects == 0:
-		case accepted[i]:
-			ignored++
+		case accepted[i] != nil:
+			ignored = append(ignored, *accepted[i])
 		default:
 			position[i] = len(kept)
 			kept = append(kept, f)
@@ -53,6 +74,50 @@ func applyIgnores(in Input) (kept []causes.Linked, ignored int, expired []v1alph
 	}
 	countAffected(kept)
 	return kept, ignored, expired
+}
+
+// listIgnored are the ignored findings as the report keeps them: causes before their symptoms, and the worst first. A symptom whose cause
+// does not fit is left out with it.
+func listIgnored(in Input, ignored []ignoredFinding) []v1alpha1.IgnoredFinding {
+	children := map[string][]ignoredFinding{}
+	known := map[string]bool{}
+	for _, f := range ignored {
+		known[f.ID] = true
+	}
+	for _, f := range ignored {
+		cause := f.cause
+		if !known[cause] { // in an excluded namespace
+			cause = ""
+		}
+		children[cause] = append(children[cause], f)
+	}
+	var list []v1alpha1.IgnoredFinding
+	var add func(cause string)
+	add = func(cause string) {
+		siblings := children[cause]
+		slices.SortStableFunc(siblings, func(a, b ignoredFinding) int {
+			return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), a.Object.Compare(b.Object), strings.Compare(a.Check, b.Check))
+		})
+		for _, f := range siblings {
+			list = append(list, newIgnored(in, f, cause))
+			if len(list) < maxIgnored {
+				add(f.ID)
+			}
+		}
+	}
+	add("")
+	return list[:fitting(list, maxIgnored, maxIgnoredBytes)]
+}
+
+func newIgnored(in Input, f ignoredFinding, cause string) v1alpha1.IgnoredFinding {
+	ignored := v1alpha1.IgnoredFinding{
+		ID: f.ID, Check: f.Check, CausedBy: cause, Severity: f.Severity, Cluster: in.Graph.Cluster, Object: objectOf(in, f.Linked),
+		Message: line(in, f.Message, maxIgnoredText),
+	}
+	if f.because != nil {
+		ignored.Reason = line(in, f.because.Reason, maxIgnoredText)
+	}
+	return ignored
 }
 
 // countAffected recounts the symptoms of each finding after some findings were removed.

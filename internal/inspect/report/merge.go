@@ -59,10 +59,12 @@ func Merge(in MergeInput) *v1alpha1.InspectionReport {
 		if report := parts[i].Report; report != nil {
 			merged.Unverified = append(merged.Unverified, report.Unverified...)
 			merged.Fixed = append(merged.Fixed, report.Fixed...)
+			merged.Ignored = append(merged.Ignored, report.Ignored...)
 		}
 	}
 	merged.Fixed = boundFixed(merged.Fixed)
 	merged.Unverified = boundUnverified(merged.Unverified)
+	merged.Ignored = merged.Ignored[:fitting(merged.Ignored, maxIgnored, maxIgnoredBytes)]
 	merged.Gaps = mergeGaps(parts)
 	shareBounds(merged, parts, in.Bounds)
 	return merged
@@ -119,7 +121,10 @@ func addSummary(total *v1alpha1.ReportSummary, part *Part) {
 	total.Changes.Fixed += s.Changes.Fixed
 	total.Changes.Persisting += s.Changes.Persisting
 	total.Changes.Flapping += s.Changes.Flapping
+	total.Changes.NewRootCauses += s.Changes.NewRootCauses
+	total.Changes.FixedRootCauses += s.Changes.FixedRootCauses
 	total.Ignored += s.Ignored
+	total.Starting = addStarting(total.Starting, s.Starting)
 	total.Objects += s.Objects
 	total.Gaps += s.Gaps
 	total.RequiredGaps += s.RequiredGaps

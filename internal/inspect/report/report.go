@@ -31,6 +31,8 @@ type Input struct {
 	// NamespacesOnly is set if the inspection is limited to some namespaces. Findings on cluster-scoped objects are then reported only
 	// if they cause findings in those namespaces.
 	NamespacesOnly bool
+	// StartupGrace of the checks: workloads that have not been ready for less are counted as starting.
+	StartupGrace time.Duration
 	// Previous report, or nil.
 	Previous *v1alpha1.InspectionReport
 	// Start and Duration of the run.
@@ -66,12 +68,14 @@ func New(in Input) *v1alpha1.InspectionReport {
 		compare(in, &finding, previous)
 		report.Findings = append(report.Findings, finding)
 	}
+	report.Ignored = listIgnored(in, ignored)
 	gaps, total, required := newGaps(in, expired)
 	report.Gaps = gaps
 	report.Summary = v1alpha1.ReportSummary{
 		StartTime:    metav1.NewTime(in.Start.Truncate(time.Second)),
 		Duration:     metav1.Duration{Duration: in.Duration.Round(time.Millisecond)},
-		Ignored:      int32(ignored), //nolint:gosec // bounded by the number of findings
+		Ignored:      int32(len(ignored)), //nolint:gosec // bounded by the number of findings
+		Starting:     starting(in),
 		Objects:      int32(in.Graph.Len()),
 		ChecksRun:    int32(in.ChecksRun),
 		Gaps:         int32(total),    //nolint:gosec // bounded by kinds and namespaces

@@ -65,6 +65,43 @@ func TestFindingsAreOrderedByCauseWorstFirst(t *testing.T) {
 	}
 }
 
+func TestIgnoredFindingsAreListedWithTheirCausesAndReasons(t *testing.T) {
+	in := input(linked("cause", "team-a", v1alpha1.SeverityHigh, -1), linked("symptom", "team-a", v1alpha1.SeverityCritical, 0),
+		linked("deep", "team-a", v1alpha1.SeverityLow, 1), linked("other", "team-b", v1alpha1.SeverityCritical, -1),
+		linked("kept", "team-b", v1alpha1.SeverityLow, -1))
+	in.Findings[0].Message = "password hunter2 is wrong"
+	in.Ignore = []v1alpha1.IgnoreRule{{Name: "cause", Reason: "moves on Monday"}, {Name: "other", Reason: "known"}}
+	report := New(in)
+	var got []string
+	for _, f := range report.Ignored {
+		got = append(got, fmt.Sprintf("%s<%s %s %s: %s (%s)", f.ID, f.CausedBy, f.Severity, f.Object.Name, f.Message, f.Reason))
+	}
+	want := []string{
+		"other< critical other: message of other (known)",
+		"cause< high cause: password [redacted] is wrong (moves on Monday)",
+		"symptom<cause critical symptom: message of symptom ()",
+		"deep<symptom low deep: message of deep ()",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || report.Summary.Ignored != 4 {
+		t.Errorf("%d ignored (-want +got):\n%s", report.Summary.Ignored, diff)
+	}
+}
+
+func TestIgnoredFindingsAreBounded(t *testing.T) {
+	in := input(linked("cause", "team-a", v1alpha1.SeverityHigh, -1))
+	for i := range 2 * maxIgnored {
+		in.Findings = append(in.Findings, linked(fmt.Sprint("symptom-", i), "team-a", v1alpha1.SeverityHigh, i))
+	}
+	in.Ignore = []v1alpha1.IgnoreRule{{Name: "cause", Reason: strings.Repeat("because ", 100)}}
+	report := New(in)
+	if n := len(report.Ignored); n != maxIgnored || report.Summary.Ignored != 2*maxIgnored+1 || report.Ignored[0].ID != "cause" {
+		t.Errorf("%d of %d listed, the first is %s", n, report.Summary.Ignored, report.Ignored[0].ID)
+	}
+	if n := len([]rune(report.Ignored[0].Reason)); n > maxIgnoredText {
+		t.Errorf("a reason of %d runes", n)
+	}
+}
+
 func TestIgnoreRulesRemoveFindings(t *testing.T) {
 	findings := []causes.Linked{
 		linked("cause", "team-a", v1alpha1.SeverityHigh, -1),
@@ -167,7 +204,7 @@ func TestChangesSinceThePreviousReport(t *testing.T) {
 	in.Checks = append(in.Checks, check.Check{ID: "c-gap", Needs: []facts.Kind{facts.Node}})
 	in.Gaps = []facts.Gap{{Kind: facts.Node, Source: "nodes", Reason: v1alpha1.GapForbidden, Message: "no"}}
 	report := New(in)
-	if diff := cmp.Diff(v1alpha1.ChangeCounts{New: 1, Fixed: 1, Persisting: 1}, report.Summary.Changes); diff != "" {
+	if diff := cmp.Diff(v1alpha1.ChangeCounts{New: 1, Fixed: 1, Persisting: 1, NewRootCauses: 1, FixedRootCauses: 1}, report.Summary.Changes); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 	for _, f := range report.Findings {
@@ -291,14 +328,14 @@ func TestAFindingThatReturnsTwiceIsFlapping(t *testing.T) {
 		in   Input
 		want v1alpha1.ChangeCounts
 	}{
-		{here, v1alpha1.ChangeCounts{New: 1}},
-		{gone, v1alpha1.ChangeCounts{Fixed: 1}},
+		{here, v1alpha1.ChangeCounts{New: 1, NewRootCauses: 1}},
+		{gone, v1alpha1.ChangeCounts{Fixed: 1, FixedRootCauses: 1}},
 		{gone, v1alpha1.ChangeCounts{}},
-		{here, v1alpha1.ChangeCounts{New: 1}},
-		{gone, v1alpha1.ChangeCounts{Fixed: 1}},
+		{here, v1alpha1.ChangeCounts{New: 1, NewRootCauses: 1}},
+		{gone, v1alpha1.ChangeCounts{Fixed: 1, FixedRootCauses: 1}},
 		{here, v1alpha1.ChangeCounts{Flapping: 1}},
 		{here, v1alpha1.ChangeCounts{Flapping: 1}},
-		{gone, v1alpha1.ChangeCounts{Fixed: 1}},
+		{gone, v1alpha1.ChangeCounts{Fixed: 1, FixedRootCauses: 1}},
 	}
 	for i, step := range steps {
 		if diff := cmp.Diff(step.want, run(step.in, time.Duration(i)*time.Hour).Summary.Changes); diff != "" {

@@ -107,11 +107,11 @@ func TestFoldedFindingsAreNeitherFixedNorNew(t *testing.T) {
 	first := New(both)
 	one.Previous = first
 	second := New(one)
-	if diff := cmp.Diff(v1alpha1.ChangeCounts{Fixed: 1, Persisting: 1}, second.Summary.Changes); diff != "" {
+	if diff := cmp.Diff(v1alpha1.ChangeCounts{Fixed: 1, Persisting: 1, FixedRootCauses: 1}, second.Summary.Changes); diff != "" {
 		t.Errorf("after the kept finding was fixed (-want +got):\n%s", diff)
 	}
 	both.Previous = second
-	if diff := cmp.Diff(v1alpha1.ChangeCounts{New: 1}, New(both).Summary.Changes); diff != "" {
+	if diff := cmp.Diff(v1alpha1.ChangeCounts{New: 1, NewRootCauses: 1}, New(both).Summary.Changes); diff != "" {
 		t.Errorf("after it returned (-want +got):\n%s", diff)
 	}
 }

@@ -60,7 +60,7 @@ func TestABlindRunNeitherFixesFindingsNorMakesThemNewAgain(t *testing.T) {
 		t.Fatalf("after two blind runs: unverified %q", ids(blinder))
 	}
 	full := run(blinder, nil, all, class)
-	want := v1alpha1.ChangeCounts{Persisting: 1, Fixed: 1}
+	want := v1alpha1.ChangeCounts{Persisting: 1, Fixed: 1, FixedRootCauses: 1}
 	if full.Summary.Changes != want || len(full.Fixed) != 1 || full.Fixed[0].ID != service || len(full.Unverified) != 0 {
 		t.Errorf("changes %+v, fixed %+v, unverified %q", full.Summary.Changes, full.Fixed, ids(full))
 	}
