@@ -176,7 +176,8 @@ func describeError(i *v1alpha1.Inspection, verb string, err error) outcome.Auxil
 			"install its CRDs, or remove spec.export.openReports")
 	case apierrors.IsForbidden(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		grant := remedy.Command("kubectl -n %[1]s create rolebinding kubeops-inspector-openreports-%[2]s "+
-			"--clusterrole=kubeops-inspector-openreports --serviceaccount=%[1]s:%[2]s", i.Namespace, account)
+			"--clusterrole=kubeops-inspector-openreports --serviceaccount=%[1]s:%[2]s%[3]s", i.Namespace, account,
+			remedy.Repeatable)
 		return outcome.False(v1alpha1.ReasonExportForbidden, fmt.Sprintf("%s: ServiceAccount %s/%s lacks permission. To grant it: %s (%s)",
 			object, i.Namespace, account, grant, text.Clip(err.Error(), 512)))
 	case apierrors.IsInvalid(err), apierrors.IsRequestEntityTooLargeError(err):

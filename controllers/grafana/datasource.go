@@ -205,9 +205,9 @@ func (w writer) describe(err error, resources string) *problem.Problem {
 			w.account,
 			resources,
 			w.name,
-			remedy.Command("kubectl -n %[1]s create role %[2]s-data-sources --verb=create,patch,delete --resource=%[3]s && kubectl "+
-				"-n %[1]s create rolebinding %[2]s-data-sources --role=%[2]s-data-sources --serviceaccount=%[1]s:%[2]s",
-				w.namespace, w.account, resources),
+			remedy.Command("kubectl -n %[1]s create role %[2]s-data-sources --verb=create,patch,delete --resource=%[3]s%[4]s "+
+				"&& kubectl -n %[1]s create rolebinding %[2]s-data-sources --role=%[2]s-data-sources --serviceaccount=%[1]s:%[2]s%[4]s",
+				w.namespace, w.account, resources, remedy.Repeatable),
 		)
 	case apierrors.IsConflict(err):
 		return problem.UserError(v1alpha1.ReasonFieldConflict, err,

@@ -100,7 +100,8 @@ func (i Impersonation) GrantAccount(account string) Remedy {
 func (i Impersonation) Grant(resources []string) Remedy {
 	account := strings.TrimPrefix(i.User, "system:serviceaccount:")
 	bind := func(role string) remedy.Words {
-		return remedy.Command("kubectl create clusterrolebinding %s --clusterrole=%s --serviceaccount=%s", role, role, account)
+		return remedy.Command("kubectl create clusterrolebinding %s --clusterrole=%s --serviceaccount=%s%s", role, role, account,
+			remedy.Repeatable)
 	}
 	verb := strings.TrimPrefix(i.Verb, verbOn)
 	switch {
@@ -112,8 +113,8 @@ func (i Impersonation) Grant(resources []string) Remedy {
 		return Remedy{"Grant it", bind(roleSecrets)}
 	}
 	role := roleImpersonation + "-" + strings.ReplaceAll(resources[0], "/", "-")
-	return Remedy{"Grant it", remedy.Command("kubectl create clusterrole %s --verb=%sget,%slist --resource=%s && %s", role, verbOn, verbOn,
-		strings.Join(resources, ","), bind(role))}
+	return Remedy{"Grant it", remedy.Command("kubectl create clusterrole %s --verb=%sget,%slist --resource=%s%s && %s",
+		role, verbOn, verbOn, strings.Join(resources, ","), remedy.Repeatable, bind(role))}
 }
 
 // qualified is a resource as RBAC and kubectl write it, such as widgets.example.com.

@@ -50,7 +50,7 @@ func TestARefusedImpersonationNamesTheMissingPermission(t *testing.T) {
 		"a list": {
 			refusal(manager + `impersonate-on:serviceaccount:list resource "widgets" in API group "example.com"`), "kubeops", []string{
 				"the manager cannot list widgets.example.com as ServiceAccount team/kubeops (RBAC)",
-				"kubectl create clusterrole kubeops-manager-impersonation-widgets.example.com ", " --resource=widgets.example.com && ",
+				"kubectl create clusterrole kubeops-manager-impersonation-widgets.example.com ", " --resource=widgets.example.com --dry-run=client -o yaml | kubectl auth reconcile -f - && ",
 				"--serviceaccount=kubeops-system:kubeops-manager",
 			},
 		},

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -37,6 +38,10 @@ type target struct {
 	cluster string
 	// namespace given with -n, or the context's.
 	namespace string
+	// user is the name of the context's user in the kubeconfig; empty in a Pod.
+	user string
+	// definitions are the files that define the user differently, the one that counts first. Empty unless there are several.
+	definitions []string
 }
 
 // resolve reads the kubeconfig. In a Pod without a kubeconfig, it uses the Pod's ServiceAccount.
@@ -62,13 +67,61 @@ func (f *clusterFlags) resolve() (target, error) {
 	if err != nil {
 		return target{}, fmt.Errorf("read the context's namespace: %w", err)
 	}
-	return target{config: config, cluster: contextName(raw, f.overrides.CurrentContext), namespace: namespace}, nil
+	t := target{config: config, cluster: contextName(raw, f.overrides.CurrentContext), namespace: namespace}
+	if selected := raw.Contexts[t.cluster]; selected != nil {
+		t.user = selected.AuthInfo
+		t.definitions = definitionsOf(f.rules().GetLoadingPrecedence(), t.user)
+	}
+	return t, nil
+}
+
+// definitionsOf are the files of a merged kubeconfig that define a user, if their definitions differ. kubectl and KubeOps use the first
+// one for the contexts of all files.
+func definitionsOf(files []string, user string) []string {
+	var first *clientcmdapi.AuthInfo
+	var found []string
+	differ := false
+	for _, file := range files {
+		config, err := clientcmd.LoadFromFile(file)
+		if err != nil || config.AuthInfos[user] == nil { // an unreadable file is reported elsewhere
+			continue
+		}
+		info := config.AuthInfos[user].DeepCopy()
+		info.LocationOfOrigin = ""
+		found = append(found, file)
+		if first == nil {
+			first = info
+		}
+		differ = differ || !equality.Semantic.DeepEqual(first, info)
+	}
+	if !differ {
+		return nil
+	}
+	return found
+}
+
+// credentialsAdvice is what to do if the API server rejects the credentials, as the end of a sentence.
+func (t target) credentialsAdvice() string {
+	switch {
+	case len(t.definitions) > 1:
+		return fmt.Sprintf("context %q uses user %q, which %d files of the kubeconfig define differently (%s), and the first one counts: "+
+			"rename the user in one of them, or select one file with --kubeconfig", t.cluster, t.user, len(t.definitions),
+			joinWords(t.definitions))
+	case t.user != "":
+		return fmt.Sprintf("log in again, or renew the token or certificate of user %q of context %q", t.user, t.cluster)
+	default:
+		return "renew the token or certificate"
+	}
+}
+
+func (f *clusterFlags) rules() *clientcmd.ClientConfigLoadingRules {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = f.kubeconfig
+	return rules
 }
 
 func (f *clusterFlags) loader() clientcmd.ClientConfig {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = f.kubeconfig
-	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &f.overrides)
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(f.rules(), &f.overrides)
 }
 
 func contextName(raw clientcmdapi.Config, override string) string {

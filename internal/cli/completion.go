@@ -65,7 +65,7 @@ func (f *clusterFlags) completeNames(maximum int, kinds ...resourceKind) cobra.C
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
-		s, err := f.open(isSet(cmd, "all-namespaces"))
+		s, err := f.openAny(isSet(cmd, "all-namespaces"))
 		if err != nil {
 			return nil, silent
 		}
@@ -121,7 +121,7 @@ func (f *clusterFlags) completeFindings(cmd *cobra.Command, args []string, _ str
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
-	s, err := f.open(false)
+	s, err := f.open()
 	if err != nil {
 		return nil, silent
 	}

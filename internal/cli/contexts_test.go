@@ -148,3 +148,47 @@ func TestTheTableNamesTheClusterOfEachFinding(t *testing.T) {
 		}
 	}
 }
+
+func TestAUserOfSeveralFilesIsNamedWhenItsCredentialsAreRejected(t *testing.T) {
+	file := func(name, token string) string {
+		config := clientcmdapi.NewConfig()
+		config.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: "kubernetes-admin"}
+		config.Clusters[name] = &clientcmdapi.Cluster{Server: "https://127.0.0.1:1"}
+		config.AuthInfos["kubernetes-admin"] = &clientcmdapi.AuthInfo{Token: token}
+		path := filepath.Join(t.TempDir(), name)
+		if err := clientcmd.WriteToFile(*config, path); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	first := file("a", "of-a")
+	second := file("b", "of-b")
+	copied := file("c", "of-a")
+	for name, tc := range map[string]struct {
+		files []string
+		want  string
+	}{
+		"defined differently": {[]string{first, second, filepath.Join(t.TempDir(), "missing")}, `context "b" uses user "kubernetes-admin", which 2 ` +
+			"files of the kubeconfig define differently (" + first + ", " + second + "), and the first one counts: rename the user in one of " +
+			"them, or select one file with --kubeconfig"},
+		"defined once": {[]string{second}, `log in again, or renew the token or certificate of user "kubernetes-admin" of context "b"`},
+		"defined alike": {[]string{file("b", "of-a"), copied},
+			`log in again, or renew the token or certificate of user "kubernetes-admin" of context "b"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("KUBECONFIG", strings.Join(tc.files, string(filepath.ListSeparator)))
+			flags := clusterFlags{}
+			flags.overrides.CurrentContext = "b"
+			selected, err := flags.resolve()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := selected.credentialsAdvice(); got != tc.want {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+			if name == "defined differently" && selected.config.BearerToken != "of-a" {
+				t.Errorf("client-go uses %q: the first file no longer counts", selected.config.BearerToken)
+			}
+		})
+	}
+}

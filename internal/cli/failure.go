@@ -44,7 +44,7 @@ func (t target) describe(err error, doing string) string {
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	case apierrors.IsUnauthorized(err):
-		return t.server() + " rejected the credentials (401); log in again, or check the user of the context"
+		return t.server() + " rejected the credentials (401); " + t.credentialsAdvice()
 	case apierror.IsUntrusted(err):
 		return t.server() + " has a TLS certificate that is not trusted; check certificate-authority in the kubeconfig"
 	case apierror.IsConnection(err):

@@ -83,7 +83,7 @@ func (o *ignoreOptions) run(ctx context.Context, streams Streams, finding string
 	if err != nil {
 		return err
 	}
-	s, err := o.cluster.open(false)
+	s, err := o.cluster.open()
 	if err != nil {
 		return err
 	}

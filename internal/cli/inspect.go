@@ -255,7 +255,8 @@ func (o *inspectOptions) input(t target, selected []check.Check, programs []cust
 	params := check.DefaultParams()
 	params.StartupGrace = o.grace
 	return inspect.Input{
-		Source: collect.Source{Cluster: t.cluster, Config: t.config}, Clock: clock.RealClock{}, Bounds: printedBounds(),
+		Source: collect.Source{Cluster: t.cluster, Config: t.config, Credentials: t.credentialsAdvice()},
+		Clock:  clock.RealClock{}, Bounds: printedBounds(),
 		Scope:  collect.Scope{Home: t.namespace, Namespaces: o.inspected(t), Asked: check.Asked(selected, o.checks)},
 		Checks: selected, Custom: programs, Params: params, ExcludeNamespaces: o.excludeNamespaces,
 	}

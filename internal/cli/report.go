@@ -29,7 +29,7 @@ report/everything-g1-1a2b3, or insp and inspr for short.
 
 With --list, the reports are listed, latest first; NEW and FIXED count root causes, as PROBLEMS and RECOMMENDATIONS do.
 With --diff, two reports are compared; one Inspection means its last two reports. A finding that the later report may
-ignore or not inspect is "no longer reported", not fixed, and one that the earlier report ignored is "no longer ignored",
+ignore or not inspect is "no longer reported", not fixed. One that the earlier report ignored is "no longer ignored",
 not new. With --watch, each new report of the Inspection is printed until the command is interrupted.
 
 Exit codes:
@@ -65,7 +65,7 @@ func (o *reportOptions) run(cmd *cobra.Command, streams Streams, args []string) 
 	if err := o.validate(cmd, args); err != nil {
 		return err
 	}
-	store, err := o.cluster.open(o.allNamespaces)
+	store, err := o.cluster.openAny(o.allNamespaces)
 	if err != nil {
 		return err
 	}

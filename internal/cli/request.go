@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -44,7 +46,8 @@ func newRun(streams Streams) *cobra.Command {
 name, the namespace must have exactly one Inspection.
 
 With --wait, the command waits for a run that started after the request, and prints its report as "kubeops report" does.
-Progress goes to stderr. Several requests at the same time can share one run. A suspended Inspection is not requested.
+Progress goes to stderr, with a warning if no controller has picked up the request after 15 seconds. Several requests at
+the same time can share one run. A suspended Inspection is not requested.
 
 Exit codes:
   0  the run was requested; with --wait, its report is printed
@@ -78,7 +81,7 @@ func (o *runOptions) run(ctx context.Context, cmd *cobra.Command, streams Stream
 	if o.timeout <= 0 {
 		return fmt.Errorf("invalid --timeout %s: must be positive", o.timeout)
 	}
-	store, err := o.cluster.open(false)
+	store, err := o.cluster.open()
 	if err != nil {
 		return err
 	}
@@ -154,6 +157,12 @@ type waiter struct {
 	began   time.Time
 	// shown is the last progress that was printed.
 	shown string
+	// before is the status at the request. A controller that works on the request changes it, unless it waits for the same as before.
+	before v1alpha1.InspectionStatus
+	// moved is set once the status differs from it.
+	moved bool
+	// checked is set once the Lease of the manager was looked at.
+	checked bool
 }
 
 // newWaiter waits for an Inspection as the patch of the request returned it.
@@ -161,6 +170,7 @@ func newWaiter(s *store, requested *v1alpha1.Inspection, stderr io.Writer) *wait
 	w := &waiter{
 		store: s.in(requested.Namespace), stderr: printable.NewWriter(stderr), name: requested.Name, values: map[string]bool{},
 		stalled: meta.FindStatusCondition(requested.Status.Conditions, v1alpha1.ConditionStalled), began: time.Now(),
+		before: *requested.Status.DeepCopy(),
 	}
 	w.values[requested.Annotations[v1alpha1.AnnotationRequestedAt]] = true
 	return w
@@ -180,6 +190,7 @@ func (w *waiter) wait(ctx context.Context, poll *poller, timeout time.Duration) 
 			name = inspection.Status.LastReport
 			return true, nil
 		}
+		w.warn(ctx)
 		return false, w.stopped(inspection)
 	})
 	switch {
@@ -190,8 +201,8 @@ func (w *waiter) wait(ctx context.Context, poll *poller, timeout time.Duration) 
 			cause: err,
 		}
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("inspection %s/%s has no report of the requested run after %s%s; the request stays: use a longer --timeout",
-			w.store.namespace, w.name, timeout, w.status())
+		return nil, fmt.Errorf("inspection %s/%s has no report of the requested run after %s%s; the request stays: %s",
+			w.store.namespace, w.name, timeout, w.status(), cmp.Or(w.unattended(ctx), "use a longer --timeout"))
 	case err != nil:
 		return nil, err
 	}
@@ -204,6 +215,7 @@ func (w *waiter) handled(inspection *v1alpha1.Inspection) bool {
 		return true
 	}
 	w.values[v1alpha1.RequestOf(inspection)] = true
+	w.moved = w.moved || !equality.Semantic.DeepEqual(inspection.Status, w.before)
 	w.progress(inspection)
 	return false
 }

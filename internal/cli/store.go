@@ -32,6 +32,8 @@ type store struct {
 	client rest.Interface
 	// namespace to look into; empty for all.
 	namespace string
+	// offersAll is set if the command has -A.
+	offersAll bool
 }
 
 func newStore(t target) (*store, error) {
@@ -51,17 +53,26 @@ func newStore(t target) (*store, error) {
 	return &store{target: t, client: client, namespace: t.namespace}, nil
 }
 
-// open resolves the flags and returns the store of the selected namespace, or of all namespaces.
-func (f *clusterFlags) open(allNamespaces bool) (*store, error) {
+// open resolves the flags and returns the store of the selected namespace.
+func (f *clusterFlags) open() (*store, error) {
 	target, err := f.resolve()
 	if err != nil {
 		return nil, err
 	}
-	s, err := newStore(target)
-	if err == nil && allNamespaces {
+	return newStore(target)
+}
+
+// openAny is open for commands with -A, which selects all namespaces.
+func (f *clusterFlags) openAny(allNamespaces bool) (*store, error) {
+	s, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	s.offersAll = true
+	if allNamespaces {
 		s.namespace = ""
 	}
-	return s, err
+	return s, nil
 }
 
 // where the store looks, for a message.
@@ -105,8 +116,10 @@ func (s *store) missingNamespace(ctx context.Context) string {
 		return ""
 	case !slices.Contains(existing, s.namespace):
 		return fmt.Sprintf("; the namespace does not exist%s", didYouMean(nearest(existing, s.namespace)))
+	case s.offersAll:
+		return "; use -n to select another namespace, or -A for all"
 	}
-	return "; use -n to select another namespace, or -A for all"
+	return "; use -n to select another namespace"
 }
 
 // names of the objects of a kind. Only their metadata is read.

@@ -112,7 +112,7 @@ func (o *suspendOptions) run(ctx context.Context, streams Streams, args []string
 		}
 		references = append(references, ref)
 	}
-	s, err := o.cluster.open(o.allNamespaces)
+	s, err := o.cluster.openAny(o.allNamespaces)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,9 @@ import (
 // Text is a remedy: prose with commands in backquotes.
 type Text string
 
+// Repeatable ends a "kubectl create" of a role or binding, which fails if the object exists: with it, the command adds what is missing.
+const Repeatable Words = " --dry-run=client -o yaml | kubectl auth reconcile -f -"
+
 // Words are words of a command, already quoted: part of a command, or a whole one.
 type Words string
 

@@ -108,9 +108,9 @@ func (r *Reader) toProblem(err error, name, field string) *problem.Problem {
 		return problem.Waiting(v1alpha1.ReasonSecretForbidden, retryInterval,
 			"ServiceAccount %s/%s cannot get Secret %s (RBAC, referenced by %s). Grant it with: %s",
 			r.namespace, r.account, name, field, remedy.Command(
-				"kubectl -n %[1]s create role %[2]s --verb=get,watch --resource=secrets --resource-name=%[3]s "+
-					"&& kubectl -n %[1]s create rolebinding %[2]s --role=%[2]s --serviceaccount=%[1]s:%[4]s",
-				r.namespace, role, name, r.account))
+				"kubectl -n %[1]s create role %[2]s --verb=get,watch --resource=secrets --resource-name=%[3]s%[5]s "+
+					"&& kubectl -n %[1]s create rolebinding %[2]s --role=%[2]s --serviceaccount=%[1]s:%[4]s%[5]s",
+				r.namespace, role, name, r.account, remedy.Repeatable))
 	default:
 		return problem.Retrying(v1alpha1.ReasonRetrying, err,
 			"Secret %s/%s cannot be read (%s, referenced by %s)", r.namespace, name, apierror.Describe(err), field)

@@ -58,7 +58,7 @@ func TestSecretsAreReadOnlyWithThePermissionsOfTheServiceAccount(t *testing.T) {
 	_, err = read("login", "token")
 	want(err, v1alpha1.ReasonSecretForbidden, problem.Wait,
 		"ServiceAccount "+n.Namespace+"/kubeops cannot get Secret login (RBAC, referenced by spec.auth.bearerToken)",
-		"kubectl -n "+n.Namespace+" create role kubeops-reads-login --verb=get,watch --resource=secrets --resource-name=login && ",
+		"kubectl -n "+n.Namespace+" create role kubeops-reads-login --verb=get,watch --resource=secrets --resource-name=login --dry-run=client -o yaml | kubectl auth reconcile -f - && ",
 		"create rolebinding kubeops-reads-login --role=kubeops-reads-login --serviceaccount="+n.Namespace+":kubeops")
 
 	n.Grant("login")

@@ -9,6 +9,10 @@ import (
 	"testing"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	configv1alpha1 "kubeops.io/kubeops/api/config/v1alpha1"
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
@@ -113,4 +117,35 @@ func (s *shop) runAfterRequest() error {
 		return fmt.Errorf("the report is of %s, the request of %s", report.Summary.StartTime, requested)
 	}
 	return nil
+}
+
+// No controller runs in this test.
+func TestARequestThatNoControllerPicksUpIsDescribed(t *testing.T) {
+	s := newShop(t)
+	s.Create(&v1alpha1.Inspection{ObjectMeta: s.Meta("i"), Spec: v1alpha1.InspectionSpec{Schedule: "0 0 1 1 *"}})
+	wait := []string{"run", "--wait", "--timeout", "1s"}
+	const noController = "no controller has picked up the request, since the status has not changed"
+
+	s.wants(2, []string{noController + "; check that the manager runs: `kubectl get deployments -A"}, wait...)
+
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: configv1alpha1.LeaderElectionLease}}
+	renew := func(holder string, at time.Time) {
+		lease.Spec = coordinationv1.LeaseSpec{
+			HolderIdentity: &holder, LeaseDurationSeconds: new(int32(15)), RenewTime: &metav1.MicroTime{Time: at},
+		}
+	}
+	renew("manager-a", time.Now().Add(-time.Hour))
+	s.Create(lease)
+	s.wants(2, []string{noController + "; no manager renews Lease " + s.Namespace + "/kubeops-manager.kubeops.io (last at "}, wait...)
+
+	renew("", time.Now()) // released
+	s.Update(lease)
+	s.wants(2, []string{noController, "no manager renews Lease"}, wait...)
+
+	renew("manager-a", time.Now())
+	s.Update(lease)
+	if out := s.wants(2, []string{"use a longer --timeout"}, wait...); strings.Contains(out, noController) {
+		t.Errorf("a manager works, but got %s", out)
+	}
+	s.wants(2, []string{"; use -n to select another namespace\n"}, "run", "-n", "default")
 }

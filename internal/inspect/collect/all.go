@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -236,7 +237,7 @@ func unreachableProblem(source Source, err error) *problem.Problem {
 	reason := "is unreachable; check that its API server is running and that network policies and firewalls allow the connection"
 	switch {
 	case apierrors.IsUnauthorized(err):
-		reason = "rejected the credentials (401); renew the token or certificate"
+		reason = "rejected the credentials (401); " + cmp.Or(source.Credentials, "renew the token or certificate")
 	case pluginFailed(err):
 		reason = "cannot be accessed: the credential plugin of the kubeconfig failed; log in again, or run the plugin to see its error"
 	case apierror.IsUntrusted(err):

@@ -45,12 +45,12 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 				{
 					"configmaps, nodes", reader + " cannot list configmaps, nodes (RBAC).",
 					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-team-reader --clusterrole=kubeops-inspector " +
-						"--serviceaccount=team:reader`.",
+						"--serviceaccount=team:reader --dry-run=client -o yaml | kubectl auth reconcile -f -`.",
 				},
 				{
 					"pods, services", reader + " cannot list pods, services in all namespaces (RBAC). Only namespace team was read.",
 					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-team-reader --clusterrole=kubeops-inspector " +
-						"--serviceaccount=team:reader`." +
+						"--serviceaccount=team:reader --dry-run=client -o yaml | kubectl auth reconcile -f -`." +
 						" Or inspect namespace team only (spec.namespaces, --namespace).",
 				},
 			},
@@ -66,11 +66,11 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 				{
 					"pods, services in namespaces a, b", reader + " cannot list pods, services in namespaces a, b (RBAC).",
 					"Grant it in each namespace: `kubectl -n <namespace> create rolebinding kubeops-inspector --clusterrole=kubeops-inspector " +
-						"--serviceaccount=team:reader`.",
+						"--serviceaccount=team:reader --dry-run=client -o yaml | kubectl auth reconcile -f -`.",
 				},
 				{
 					"services in namespace c", reader + " cannot list services in namespace c (RBAC).",
-					"Grant it: `kubectl -n c create rolebinding kubeops-inspector --clusterrole=kubeops-inspector --serviceaccount=team:reader`.",
+					"Grant it: `kubectl -n c create rolebinding kubeops-inspector --clusterrole=kubeops-inspector --serviceaccount=team:reader --dry-run=client -o yaml | kubectl auth reconcile -f -`.",
 				},
 			},
 		},
@@ -83,12 +83,12 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 				{
 					"pods", "jane@example.com cannot list pods (RBAC).",
 					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-jane-example-com --clusterrole=kubeops-inspector " +
-						"--user=jane@example.com`.",
+						"--user=jane@example.com --dry-run=client -o yaml | kubectl auth reconcile -f -`.",
 				},
 				{
 					"secrets", "jane@example.com cannot list Secrets (RBAC); missing Secrets were not detected. KubeOps reads names without data.",
 					"Grant it: `kubectl create clusterrolebinding kubeops-inspector-secrets-jane-example-com --clusterrole=kubeops-inspector-secrets " +
-						"--user=jane@example.com`." +
+						"--user=jane@example.com --dry-run=client -o yaml | kubectl auth reconcile -f -`." +
 						" Or exclude the affected checks.",
 				},
 			},
@@ -99,7 +99,7 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 			want: []gap{{
 				"pods", "o'hara; rm -rf / cannot list pods (RBAC).",
 				"Grant it: `kubectl create clusterrolebinding kubeops-inspector-o-hara-rm-rf --clusterrole=kubeops-inspector --user='o'\\''hara; rm " +
-					"-rf /'`.",
+					"-rf /' --dry-run=client -o yaml | kubectl auth reconcile -f -`.",
 			}},
 		},
 		"a constrained manager": {
@@ -113,18 +113,18 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 				{
 					"/version", "system:serviceaccount:kubeops:manager cannot get /version as " + reader + " (RBAC).",
 					"Grant it: `kubectl create clusterrolebinding kubeops-manager-impersonation-discovery " +
-						"--clusterrole=kubeops-manager-impersonation-discovery --serviceaccount=kubeops:manager`.",
+						"--clusterrole=kubeops-manager-impersonation-discovery --serviceaccount=kubeops:manager --dry-run=client -o yaml | kubectl auth reconcile -f -`.",
 				},
 				{
 					"nodes", "system:serviceaccount:kubeops:manager cannot list nodes as " + reader + " (RBAC).",
 					"Grant it: `kubectl create clusterrole kubeops-manager-impersonation-nodes --verb=impersonate-on:serviceaccount:get," +
-						"impersonate-on:serviceaccount:list --resource=nodes && " +
-						"kubectl create clusterrolebinding kubeops-manager-impersonation-nodes --clusterrole=kubeops-manager-impersonation-nodes --serviceaccount=kubeops:manager`.",
+						"impersonate-on:serviceaccount:list --resource=nodes --dry-run=client -o yaml | kubectl auth reconcile -f - && " +
+						"kubectl create clusterrolebinding kubeops-manager-impersonation-nodes --clusterrole=kubeops-manager-impersonation-nodes --serviceaccount=kubeops:manager --dry-run=client -o yaml | kubectl auth reconcile -f -`.",
 				},
 				{
 					"secrets", "system:serviceaccount:kubeops:manager cannot list secrets as " + reader + " (RBAC).",
 					"Grant it: `kubectl create clusterrolebinding kubeops-manager-impersonation-secrets " +
-						"--clusterrole=kubeops-manager-impersonation-secrets --serviceaccount=kubeops:manager`.",
+						"--clusterrole=kubeops-manager-impersonation-secrets --serviceaccount=kubeops:manager --dry-run=client -o yaml | kubectl auth reconcile -f -`.",
 				},
 			},
 		},
@@ -139,8 +139,8 @@ func TestFailuresWithOneRemedyAreOneGap(t *testing.T) {
 					"Only namespace team was read.",
 				"Inspect namespace team only (spec.namespaces), or let the manager read all namespaces. Grant it: `kubectl create clusterrole " +
 					"kubeops-manager-impersonation-pods --verb=impersonate-on:serviceaccount:get," +
-					"impersonate-on:serviceaccount:list --resource=pods && kubectl create clusterrolebinding kubeops-manager-impersonation-pods " +
-					"--clusterrole=kubeops-manager-impersonation-pods --serviceaccount=kubeops:manager`.",
+					"impersonate-on:serviceaccount:list --resource=pods --dry-run=client -o yaml | kubectl auth reconcile -f - && kubectl create clusterrolebinding kubeops-manager-impersonation-pods " +
+					"--clusterrole=kubeops-manager-impersonation-pods --serviceaccount=kubeops:manager --dry-run=client -o yaml | kubectl auth reconcile -f -`.",
 			}},
 		},
 		"no version": {

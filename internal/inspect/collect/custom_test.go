@@ -336,9 +336,9 @@ func TestCustomResourcesAreGrantedWithASeparateRole(t *testing.T) {
 	l := lists{cause: cause{custom: true}, resources: []string{"carts.shop.example", "orders.shop.example"}}
 	_, got := l.describeCustom("system:serviceaccount:team:reader", Scope{})
 	want := "Create a role for those that you need: `kubectl create clusterrole kubeops-inspector-custom --verb=get,list " +
-		"--resource=carts.shop.example,orders.shop.example`. " +
+		"--resource=carts.shop.example,orders.shop.example --dry-run=client -o yaml | kubectl auth reconcile -f -`. " +
 		"Grant it: `kubectl create clusterrolebinding kubeops-inspector-custom-team-reader --clusterrole=kubeops-inspector-custom " +
-		"--serviceaccount=team:reader`."
+		"--serviceaccount=team:reader --dry-run=client -o yaml | kubectl auth reconcile -f -`."
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("remediation (-want +got):\n%s", diff)
 	}

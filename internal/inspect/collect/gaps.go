@@ -273,7 +273,8 @@ func (l lists) grant(who string, namespaces []string) remedy.Text {
 		return grant(who, inspector, namespaces, "")
 	}
 	role := "kubeops-list-" + l.resources[0]
-	create := remedy.Command("kubectl create clusterrole %s --verb=list --resource=%s", role, strings.Join(l.resources, ","))
+	create := remedy.Command("kubectl create clusterrole %s --verb=list --resource=%s%s", role, strings.Join(l.resources, ","),
+		remedy.Repeatable)
 	if who == anonymousReader {
 		return remedy.Sprintf("Create a role: `%s`. %s", create, grant(who, role, namespaces, ""))
 	}
@@ -293,13 +294,14 @@ func grant(who, role string, namespaces []string, first remedy.Words) remedy.Tex
 	switch len(namespaces) {
 	case 0:
 		name := role + "-" + strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(account), "-"), "-")
-		return remedy.Sprintf("Grant it: `%skubectl create clusterrolebinding %s --clusterrole=%s %s`.", first, name, role, subject)
+		return remedy.Sprintf("Grant it: `%skubectl create clusterrolebinding %s --clusterrole=%s %s%s`.", first, name, role,
+			subject, remedy.Repeatable)
 	case 1:
-		return remedy.Sprintf("Grant it: `%s%s create rolebinding %s --clusterrole=%s %s`.", first, kubectl.InNamespace(namespaces[0]),
-			role, role, subject)
+		return remedy.Sprintf("Grant it: `%s%s create rolebinding %s --clusterrole=%s %s%s`.", first,
+			kubectl.InNamespace(namespaces[0]), role, role, subject, remedy.Repeatable)
 	default:
-		return remedy.Sprintf("Grant it in each namespace: `%skubectl -n <namespace> create rolebinding %s --clusterrole=%s %s`.", first,
-			role, role, subject)
+		return remedy.Sprintf("Grant it in each namespace: `%skubectl -n <namespace> create rolebinding %s --clusterrole=%s %s%s`.", first,
+			role, role, subject, remedy.Repeatable)
 	}
 }
 

@@ -46,10 +46,7 @@ func (l lists) describeCustom(who string, scope Scope) (message string, remediat
 		more = " Add the others in the same way; `kubectl api-resources --verbs=list -o name` lists them all."
 	}
 	return message, remedy.Sprintf(
-		"Create a role for those that you need: `kubectl create clusterrole %s --verb=get,list --resource=%s`.%s %s",
-		role,
-		strings.Join(named, ","),
-		more,
-		grant(who, role, l.namespaces, ""),
+		"Create a role for those that you need: `kubectl create clusterrole %s --verb=get,list --resource=%s%s`.%s %s",
+		role, strings.Join(named, ","), remedy.Repeatable, more, grant(who, role, l.namespaces, ""),
 	)
 }

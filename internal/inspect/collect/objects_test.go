@@ -159,8 +159,8 @@ func TestObjectsAreVisitedListByList(t *testing.T) {
 				"/apis/apps/v1": apps, deployments: {forbidden("system:serviceaccount:shop:kubeops", "deployments")},
 			},
 			gaps: []string{"Forbidden, deployments.apps: system:serviceaccount:shop:kubeops cannot list deployments.apps (RBAC)."},
-			remediation: "Grant it: `kubectl create clusterrole kubeops-list-deployments.apps --verb=list --resource=deployments.apps && kubectl create clusterrolebinding " +
-				"kubeops-list-deployments.apps-shop-kubeops --clusterrole=kubeops-list-deployments.apps --serviceaccount=shop:kubeops`.",
+			remediation: "Grant it: `kubectl create clusterrole kubeops-list-deployments.apps --verb=list --resource=deployments.apps --dry-run=client -o yaml | kubectl auth reconcile -f - && kubectl create clusterrolebinding " +
+				"kubeops-list-deployments.apps-shop-kubeops --clusterrole=kubeops-list-deployments.apps --serviceaccount=shop:kubeops --dry-run=client -o yaml | kubectl auth reconcile -f -`.",
 		},
 		"forbidden but at home": {
 			resource: wanted, scope: Scope{Home: "shop"},

@@ -14,6 +14,8 @@ type Source struct {
 	Cluster string
 	// Config to connect, with the identity to read as. It is not changed.
 	Config *rest.Config
+	// Credentials is what to do if the API server rejects the credentials, as the end of a sentence. Empty: renew them.
+	Credentials string
 }
 
 // Scope is which namespaces are read, and whether secrets are searched for.
