@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/apimachinery/pkg/util/uuid"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -247,12 +248,21 @@ func (w *waiter) progress(inspection *v1alpha1.Inspection) {
 	case run != nil:
 		text = "waiting for the end of a run that started earlier"
 	case ready != nil && ready.Status != metav1.ConditionTrue && ready.Message != "":
-		text = "waiting: " + outcome.Explanation(inspection.Status.Conditions)
+		text = "waiting" + age(ready, w.began) + ": " + outcome.Explanation(inspection.Status.Conditions)
 	}
 	if text != w.shown {
 		w.shown = text
 		fmt.Fprintf(w.stderr, "Inspection %s/%s: %s\n", inspection.Namespace, inspection.Name, text)
 	}
+}
+
+// age is how long a condition that is older than the request has been as it is, as " (for 5m)"; empty for a recent one.
+func age(condition *metav1.Condition, requested time.Time) string {
+	old := requested.Sub(condition.LastTransitionTime.Time)
+	if condition.LastTransitionTime.IsZero() || old < time.Minute {
+		return ""
+	}
+	return " (for " + duration.HumanDuration(old) + ")"
 }
 
 // status is what the Inspection did last, within an error.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -102,5 +103,25 @@ func TestAPollEndsWithAnErrorThatARetryCannotHelp(t *testing.T) {
 	})
 	if !errors.Is(err, wrong) || attempts != 1 {
 		t.Errorf("%v after %d attempts", err, attempts)
+	}
+}
+
+func TestTheProgressOfAWaitSaysHowOldItsReasonIs(t *testing.T) {
+	for since, want := range map[time.Duration]string{
+		time.Second: "Inspection shop/i: waiting: ServiceAccount shop/missing does not exist\n",
+		time.Hour:   "Inspection shop/i: waiting (for 60m): ServiceAccount shop/missing does not exist\n",
+	} {
+		inspection := state("a", "")
+		inspection.Namespace = "shop"
+		inspection.Name = "i"
+		inspection.Status.Conditions = []metav1.Condition{{
+			Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Message: "ServiceAccount shop/missing does not exist",
+			LastTransitionTime: metav1.NewTime(time.Now().Add(-since)),
+		}}
+		var stderr bytes.Buffer
+		w := newWaiter(&store{}, inspection, &stderr)
+		if w.handled(inspection) || stderr.String() != want {
+			t.Errorf("got %q, want %q", stderr.String(), want)
+		}
 	}
 }
