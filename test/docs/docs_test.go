@@ -84,10 +84,12 @@ func (b block) commands() (list []string) {
 // notRun are the commands that do not run here, by their beginning, with the reason.
 func notRun() []struct{ prefix, reason string } {
 	return []struct{ prefix, reason string }{
-		{"export IMAGE=", "builds and pushes an image"},
-		{"mkdir -p site", "installs KubeOps in a cluster"},
-		{"requested=", "needs a cluster"},
-		{"kubectl ", "needs a cluster"},
+		{"export IMAGE=", "runs in TestCommandsRunInACluster"},
+		{"mkdir -p site", "runs in TestCommandsRunInACluster"},
+		{"requested=", "runs in TestCommandsRunInACluster"},
+		{"kubectl ", "runs in TestCommandsRunInACluster"},
+		{"one=", "links two local clusters as root"},
+		{"bin/cluster ", "needs a local cluster"},
 		{"helm ", "helm is not installed"},
 		{"make ", "builds Kubernetes, or runs all tests"},
 		{"manager ", "tested in cmd/manager"},
@@ -161,6 +163,13 @@ func workspace(t *testing.T) string {
 // run a command in bash, and return its exit code and standard error.
 func run(t *testing.T, folder, command string, limit time.Duration) (int, string) {
 	t.Helper()
+	_, code, stderr := runOutput(t, folder, command, limit)
+	return code, stderr
+}
+
+// runOutput is run with standard output.
+func runOutput(t *testing.T, folder, command string, limit time.Duration) (output string, code int, stderrOutput string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	process := exec.CommandContext(ctx, "bash", "-c", "set -e -o pipefail\n"+command)
@@ -169,12 +178,13 @@ func run(t *testing.T, folder, command string, limit time.Duration) (int, string
 	process.Env = append(os.Environ(), "PATH="+filepath.Join(folder, "bin")+":"+os.Getenv("PATH"),
 		"KUBECONFIG="+filepath.Join(folder, "kubeconfig"),
 		"TIMESTAMP=1", "BODY={}", "KEY=key")
-	var stderr bytes.Buffer
+	var stdout, stderr bytes.Buffer
+	process.Stdout = &stdout
 	process.Stderr = &stderr
 	if err := process.Run(); err != nil && process.ProcessState == nil {
 		t.Fatal(err)
 	}
-	return process.ProcessState.ExitCode(), stderr.String()
+	return stdout.String(), process.ProcessState.ExitCode(), stderr.String()
 }
 
 func TestCommandsRunAsPasted(t *testing.T) {
