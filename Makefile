@@ -60,7 +60,7 @@ race: kube servers ## Run the unit tests with the race detector (needs a C compi
 	CGO_ENABLED=1 go test -race ./controllers/... ./internal/...
 
 .PHONY: bench
-bench: build $(BIN)/cluster ## Benchmark inspections of 1,000, 10,000 and 50,000 simulated Pods (SIZES=...)
+bench: build $(BIN)/cluster ## Benchmark inspections of 1,000, 10,000 and 50,000 Pods (SIZES=...)
 	go build -o $(BIN)/bench ./hack/bench
 	@BIN=$(BIN) hack/bench.sh
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Benchmarks inspections of large simulated clusters against a baseline; see hack/bench. SIZES are numbers of Pods. Each size gets its own
+# Benchmarks inspections of large clusters without controllers and kubelets against a baseline; see hack/bench. SIZES are numbers of Pods. Each size gets its own
 # cluster, which is removed afterwards (KEEP=1 keeps it for the next run). AGAINST is the path of another build of kubeops, measured in the same
 # rounds; ROUNDS is their number.
 set -euo pipefail
@@ -14,10 +14,8 @@ step() { printf '\n\033[1m==> %s\033[0m\n' "$*" >&2; }
 results=()
 for pods in $SIZES; do
 	name=bench-$pods
-	# Ten Pods per node, as in the cluster that the expected ratios were measured on, and at most 1,000 nodes.
-	nodes=$((pods / 10 < 1000 ? pods / 10 : 1000))
-	step "$pods Pods on $nodes simulated nodes"
-	kubeconfig=$(cluster up --name "$name" --node simulated --nodes "$nodes")
+	step "$pods Pods"
+	kubeconfig=$(cluster up --name "$name" --node none --bare)
 	trap '[[ ${KEEP:-} == 1 ]] || cluster down --name "$name" >/dev/null' EXIT
 	"$BIN/bench" load --kubeconfig "$kubeconfig" --pods "$pods"
 	"$BIN/bench" measure --kubeconfig "$kubeconfig" --pods "$pods" --kubeops "$BIN/kubeops" --against "${AGAINST:-}" --rounds "${ROUNDS:-3}" \

@@ -1,62 +1,65 @@
 package main
 
 import (
-	"context"
 	"fmt"
+	"hash/fnv"
+	"net/netip"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/util/retry"
 )
 
-// fail sets the status of a workload's Pods as a kubelet would, and creates its warning event. Flaws that need no status
-// are skipped.
-func (o workload) fail(ctx context.Context, client kubernetes.Interface) error {
-	if o.status(&corev1.Pod{Spec: o.deployment().Spec.Template.Spec}) == nil {
-		return nil
+// status returns the status that the kubelet or the scheduler writes for a Pod with the flaw.
+func (o workload) status(pod *corev1.Pod, nodes int) *corev1.PodStatus {
+	status := pod.Status.DeepCopy()
+	if !o.scheduled() {
+		status.Conditions = []corev1.PodCondition{{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: o.unschedulable(nodes),
+			LastTransitionTime: ago(10 * time.Minute),
+		}}
+		return status
 	}
-	options := metav1.ListOptions{LabelSelector: labels.SelectorFromSet(o.selector()).String()}
-	pods, err := client.CoreV1().Pods(o.namespace).List(ctx, options)
-	if err != nil {
-		return err
-	}
-	for i := range pods.Items {
-		pod := &pods.Items[i]
-		err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-			fresh, err := client.CoreV1().Pods(o.namespace).Get(ctx, pod.Name, metav1.GetOptions{})
-			if err != nil {
-				return err
-			}
-			fresh.Status = *o.status(fresh)
-			_, err = client.CoreV1().Pods(o.namespace).UpdateStatus(ctx, fresh, metav1.UpdateOptions{})
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("%s: %w", o, err)
-		}
-		reason, message := o.warning()
-		if _, err := client.CoreV1().Events(o.namespace).Create(ctx, warning(pod, reason, message), metav1.CreateOptions{}); err != nil {
-			return err
-		}
-	}
-	return nil
+	started := ago(10 * time.Minute)
+	status.Phase, status.StartTime, status.HostIP, status.PodIP = corev1.PodRunning, &started, "127.0.0.1", address(pod.Namespace, pod.Name)
+	status.PodIPs, status.HostIPs = []corev1.PodIP{{IP: status.PodIP}}, []corev1.HostIP{{IP: status.HostIP}}
+	o.conditions(status)
+	o.containers(pod, status)
+	return status
 }
 
-// status returns the status of a Pod with the flaw, or nil if none is needed.
-func (o workload) status(pod *corev1.Pod) *corev1.PodStatus {
-	status := pod.Status.DeepCopy()
-	for i := range status.Conditions {
-		if t := status.Conditions[i].Type; t == corev1.PodReady || t == corev1.ContainersReady {
-			status.Conditions[i].Status = corev1.ConditionFalse
-			status.Conditions[i].Reason = "ContainersNotReady"
-			status.Conditions[i].Message = "containers with unready status: [app]"
-			status.Conditions[i].LastTransitionTime = ago(5 * time.Minute)
+// address is an address for a Pod that is the same in every run.
+func address(namespace, name string) string {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(namespace + "/" + name))
+	sum := hash.Sum(nil)
+	return netip.AddrFrom4([4]byte{10, sum[1], sum[2], sum[3]}).String()
+}
+
+func (o workload) conditions(status *corev1.PodStatus) {
+	add := func(of corev1.PodConditionType, ok bool, reason, message string) {
+		condition := corev1.PodCondition{Type: of, Status: corev1.ConditionTrue, LastTransitionTime: ago(10 * time.Minute)}
+		if !ok {
+			condition.Status, condition.Reason, condition.Message = corev1.ConditionFalse, reason, message
+			condition.LastTransitionTime = ago(5 * time.Minute)
 		}
+		status.Conditions = append(status.Conditions, condition)
 	}
-	container := corev1.ContainerStatus{Name: "app", Image: pod.Spec.Containers[0].Image}
+	status.Conditions = nil
+	const unready = "containers with unready status: [app]"
+	add(corev1.PodReadyToStartContainers, true, "", "")
+	add(corev1.PodInitialized, o.flaw != initFails, "ContainersNotInitialized", "containers with incomplete status: [prepare]")
+	add(corev1.PodReady, o.ready() > 0, "ContainersNotReady", unready)
+	add(corev1.ContainersReady, o.ready() > 0, "ContainersNotReady", unready)
+	add(corev1.PodScheduled, true, "", "")
+}
+
+// containers sets the states of the containers, and the phase that follows from them.
+func (o workload) containers(pod *corev1.Pod, status *corev1.PodStatus) {
+	container := corev1.ContainerStatus{
+		Name: "app", Image: pod.Spec.Containers[0].Image, Started: new(bool),
+		ImageID: pod.Spec.Containers[0].Image + "@sha256:" + fmt.Sprintf("%064x", o.index), ContainerID: "containerd://" + fmt.Sprintf("%064x", o.index),
+	}
 	waiting := func(reason, message string) {
 		container.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
 	}
@@ -84,7 +87,6 @@ func (o workload) status(pod *corev1.Pod) *corev1.PodStatus {
 		status.Phase = corev1.PodPending
 		waiting("CreateContainerConfigError", fmt.Sprintf("couldn't find key database-url in ConfigMap %s/%s", o.namespace, o.name))
 	case neverReady:
-		container.Started = new(bool)
 		*container.Started = true
 		container.State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: ago(10 * time.Minute)}}
 	case initFails:
@@ -95,15 +97,36 @@ func (o workload) status(pod *corev1.Pod) *corev1.PodStatus {
 		prepare.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: backOff}}
 		status.InitContainerStatuses = []corev1.ContainerStatus{prepare}
 	default:
-		return nil
+		container.Ready = true
+		*container.Started = true
+		container.State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: ago(10 * time.Minute)}}
 	}
 	status.ContainerStatuses = []corev1.ContainerStatus{container}
-	return status
 }
 
-// warning returns the reason and message of the kubelet's event.
-func (o workload) warning() (reason, message string) {
+// unschedulable is the scheduler's message.
+func (o workload) unschedulable(nodes int) string {
+	of := fmt.Sprintf("0/%d nodes are available: ", nodes)
+	const preemption = "preemption: 0/%[1]d nodes are available: %[1]d "
 	switch o.flaw {
+	case tooLarge:
+		return of + fmt.Sprintf("%[1]d Insufficient cpu. "+preemption+"No preemption victims found for incoming pods.", nodes)
+	case noSuchNode:
+		return of + fmt.Sprintf("%[1]d node(s) didn't match Pod's node affinity/selector. "+preemption+
+			"Preemption is not helpful for scheduling.", nodes)
+	default:
+		return of + fmt.Sprintf("pod has unbound immediate PersistentVolumeClaims. "+preemption+
+			"Preemption is not helpful for scheduling.", nodes)
+	}
+}
+
+// warning returns the reason and message of the event of the kubelet or the scheduler; empty for Pods that run.
+func (o workload) warning(nodes int) (reason, message string) {
+	switch o.flaw {
+	case healthy, wrongSelector:
+		return "", ""
+	case tooLarge, noSuchNode, noClass:
+		return "FailedScheduling", o.unschedulable(nodes)
 	case neverReady:
 		return "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503"
 	case imageMissing:
@@ -116,13 +139,17 @@ func (o workload) warning() (reason, message string) {
 }
 
 func warning(pod *corev1.Pod, reason, message string) *corev1.Event {
+	source := corev1.EventSource{Component: "kubelet", Host: pod.Spec.NodeName}
+	if pod.Spec.NodeName == "" {
+		source = corev1.EventSource{Component: "default-scheduler"}
+	}
 	return &corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, GenerateName: pod.Name + "."},
+		ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name + "." + suffix(reason, 10)},
 		InvolvedObject: corev1.ObjectReference{
 			APIVersion: "v1", Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, FieldPath: "spec.containers{app}",
 		},
 		Type: corev1.EventTypeWarning, Reason: reason, Message: message, Count: 12,
-		Source:         corev1.EventSource{Component: "kubelet", Host: pod.Spec.NodeName},
+		Source:         source,
 		FirstTimestamp: ago(10 * time.Minute), LastTimestamp: ago(time.Minute),
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"os"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -19,30 +17,41 @@ import (
 // writers is the number of concurrent writers.
 const writers = 16
 
-// load fills the cluster, waits until its controllers are idle, and sets the status of the broken Pods. Existing objects
-// are kept, so it can be repeated.
-func load(ctx context.Context, config *rest.Config, w world, patience time.Duration) error {
+// load fills a cluster without controllers with what they and the kubelets would write, status included. One workload of each flaw is
+// written through the API server. Where etcd can be written to, the others are copies of these: the API server needs 5 ms of CPU time for
+// each write, most of it for managedFields, which is half an hour for 50,000 Pods on a busy machine. Existing objects are kept or replaced,
+// so it can be repeated.
+func load(ctx context.Context, config *rest.Config, kubeconfig string, w world, patience time.Duration) error {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	say("making %d workloads with %d Pods in %d namespaces", len(w.workloads), w.expectedPods(), namespaces)
-	if err := makeNamespaces(ctx, client); err != nil {
+	start := time.Now()
+	say("writing %d nodes, and %d workloads with %d Pods in %d namespaces", w.nodes(), len(w.workloads), w.expectedPods(), namespaces)
+	if err := writeNamespaces(ctx, client); err != nil {
 		return err
 	}
-	if err := each(ctx, w.workloads, func(ctx context.Context, o workload) error { return o.create(ctx, client) }); err != nil {
+	store, err := openEtcd(kubeconfig)
+	if err != nil {
 		return err
 	}
-	if err := settle(ctx, client, w); err != nil {
+	write := writer{client, w}
+	patterns, rest := w.patterns(store != nil)
+	if err := each(ctx, patterns.nodes, func(ctx context.Context, name string) error { return writeNode(ctx, client, name) }); err != nil {
 		return err
 	}
-	say("making %d workloads fail", len(w.broken()))
-	if err := each(ctx, w.broken(), func(ctx context.Context, o workload) error { return o.fail(ctx, client) }); err != nil {
+	if err := each(ctx, patterns.workloads, write.workload); err != nil {
 		return err
 	}
-	return quiet(ctx, client, w)
+	say("%d nodes and %d workloads written by the API server after %s", len(patterns.nodes), len(patterns.workloads),
+		time.Since(start).Round(time.Second))
+	if store != nil {
+		err = copier{client: client, etcd: store, world: w}.all(ctx, patterns, rest)
+	}
+	say("written in %s", time.Since(start).Round(time.Second))
+	return err
 }
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
@@ -88,169 +97,47 @@ func patiently(ctx context.Context, f func() error) error {
 	}, f)
 }
 
-// made ignores that an object already exists.
-func made[T any](_ T, err error) error {
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-	return err
-}
-
-func makeNamespaces(ctx context.Context, client kubernetes.Interface) error {
+// writeNamespaces writes the namespaces with their ServiceAccounts and policies.
+func writeNamespaces(ctx context.Context, client kubernetes.Interface) error {
 	names := []string{quotaNamespace}
 	for i := range namespaces {
 		names = append(names, namespaceName(i))
 	}
 	return each(ctx, names, func(ctx context.Context, name string) error {
-		if err := made(client.CoreV1().Namespaces().Create(ctx, namespace(name), metav1.CreateOptions{})); err != nil {
+		if _, err := ensure(ctx, client.CoreV1().Namespaces(), namespace(name)); err != nil {
 			return err
 		}
-		if err := made(client.CoreV1().ServiceAccounts(name).Create(ctx, account(name), metav1.CreateOptions{})); err != nil {
-			return err
-		}
-		if err := made(client.NetworkingV1().NetworkPolicies(name).Create(ctx, isolation(name), metav1.CreateOptions{})); err != nil {
-			return err
-		}
-		if name == quotaNamespace {
-			return made(client.CoreV1().ResourceQuotas(name).Create(ctx, fullQuota(), metav1.CreateOptions{}))
-		}
-		return nil
-	})
-}
-
-func (o workload) create(ctx context.Context, client kubernetes.Interface) error {
-	core := client.CoreV1()
-	if err := made(core.ConfigMaps(o.namespace).Create(ctx, o.configMap(), metav1.CreateOptions{})); err != nil {
-		return err
-	}
-	if err := made(core.Services(o.namespace).Create(ctx, o.service(), metav1.CreateOptions{})); err != nil {
-		return err
-	}
-	if err := made(client.PolicyV1().PodDisruptionBudgets(o.namespace).Create(ctx, o.budget(), metav1.CreateOptions{})); err != nil {
-		return err
-	}
-	if o.flaw == noClass {
-		if err := made(core.PersistentVolumeClaims(o.namespace).Create(ctx, o.claim(), metav1.CreateOptions{})); err != nil {
-			return err
-		}
-	}
-	return made(client.AppsV1().Deployments(o.namespace).Create(ctx, o.deployment(), metav1.CreateOptions{}))
-}
-
-// settle waits until the Pods exist and are running, where possible.
-func settle(ctx context.Context, client kubernetes.Interface, w world) error {
-	running := 0
-	for _, o := range w.workloads {
-		if o.flaw.podsExist() && o.flaw != tooLarge && o.flaw != noSuchNode && o.flaw != noClass {
-			running += replicas
-		}
-	}
-	said := time.Now()
-	return wait.PollUntilContextCancel(ctx, w.pace(), true, func(ctx context.Context) (bool, error) {
-		all, up, err := countPods(ctx, client)
-		if err != nil {
-			return false, nil //nolint:nilerr // a busy server may refuse once; the deadline ends the waiting
-		}
-		if time.Since(said) > 20*time.Second {
-			say("%d of %d Pods exist, %d of %d run", all, w.expectedPods(), up, running)
-			said = time.Now()
-		}
-		return all >= w.expectedPods() && up >= running, nil
-	})
-}
-
-// pace is the time between two polls. Each lists all Pods, which on a small machine slows down the servers that are waited
-// for.
-func (w world) pace() time.Duration {
-	return 2*time.Second + time.Duration(w.expectedPods()/2000)*time.Second
-}
-
-func countPods(ctx context.Context, client kubernetes.Interface) (all, running int, err error) {
-	options := metav1.ListOptions{Limit: 2000}
-	for {
-		page, err := client.CoreV1().Pods("").List(ctx, options)
-		if err != nil {
-			return 0, 0, err
-		}
-		all += len(page.Items)
-		for i := range page.Items {
-			if page.Items[i].Status.Phase == corev1.PodRunning {
-				running++
+		for _, account := range accounts(name) {
+			if _, err := ensure(ctx, client.CoreV1().ServiceAccounts(name), account); err != nil {
+				return err
 			}
 		}
-		if page.Continue == "" {
-			return all, running, nil
+		if _, err := ensure(ctx, client.CoreV1().ConfigMaps(name), rootCA(name)); err != nil {
+			return err
 		}
-		options.Continue = page.Continue
-	}
-}
-
-// quiet waits until the controllers have caught up: healthy Deployments are available, broken ones are not, and Services
-// have endpoints. On a small machine this can take minutes.
-func quiet(ctx context.Context, client kubernetes.Interface, w world) error {
-	say("waiting for the controllers to come to rest")
-	want := map[string]int32{}
-	for _, o := range w.workloads {
-		if o.flaw == healthy || o.flaw == wrongSelector {
-			want[o.namespace+"/"+o.name] = replicas
-		} else {
-			want[o.namespace+"/"+o.name] = 0
+		if _, err := ensure(ctx, client.NetworkingV1().NetworkPolicies(name), isolation(name)); err != nil || name != quotaNamespace {
+			return err
 		}
-	}
-	said := time.Now()
-	return wait.PollUntilContextCancel(ctx, w.pace(), true, func(ctx context.Context) (bool, error) {
-		behind, err := lagging(ctx, client, w, want)
-		if err != nil {
-			return false, nil //nolint:nilerr // see settle
+		quota, err := ensure(ctx, client.CoreV1().ResourceQuotas(name), fullQuota())
+		if err == nil {
+			quota.Status = fullQuotaStatus()
+			_, err = client.CoreV1().ResourceQuotas(name).UpdateStatus(ctx, quota, metav1.UpdateOptions{})
 		}
-		if behind > 0 && time.Since(said) > 20*time.Second {
-			say("%d objects are not yet as they will be", behind)
-			said = time.Now()
-		}
-		return behind == 0, nil
+		return err
 	})
 }
 
-// lagging returns the number of objects that controllers still have to write.
-func lagging(ctx context.Context, client kubernetes.Interface, w world, want map[string]int32) (int, error) {
-	deployments, err := client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return 0, err
+// getterCreator is a typed client of one kind.
+type getterCreator[T any] interface {
+	Create(ctx context.Context, object T, options metav1.CreateOptions) (T, error)
+	Get(ctx context.Context, name string, options metav1.GetOptions) (T, error)
+}
+
+// ensure creates an object, or returns the existing one.
+func ensure[T metav1.Object](ctx context.Context, client getterCreator[T], object T) (T, error) {
+	created, err := client.Create(ctx, object, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		return client.Get(ctx, object.GetName(), metav1.GetOptions{})
 	}
-	behind := 0
-	for i := range deployments.Items {
-		d := &deployments.Items[i]
-		n, ours := want[d.Namespace+"/"+d.Name]
-		if ours && (d.Status.AvailableReplicas != n || d.Status.ObservedGeneration != d.Generation) {
-			behind++
-		}
-	}
-	slices, err := client.DiscoveryV1().EndpointSlices("").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return 0, err
-	}
-	ready := map[string]int32{}
-	for i := range slices.Items {
-		for _, e := range slices.Items[i].Endpoints {
-			if e.Conditions.Ready != nil && *e.Conditions.Ready {
-				ready[slices.Items[i].Namespace+"/"+slices.Items[i].Labels[discoveryv1.LabelServiceName]]++
-			}
-		}
-	}
-	budgets, err := client.PolicyV1().PodDisruptionBudgets("").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return 0, err
-	}
-	for i := range budgets.Items {
-		b := &budgets.Items[i]
-		if n, ours := want[b.Namespace+"/"+b.Name]; ours && b.Status.CurrentHealthy != n {
-			behind++
-		}
-	}
-	for _, o := range w.workloads {
-		if n := want[o.namespace+"/"+o.name]; o.flaw != wrongSelector && ready[o.namespace+"/"+o.name] != n {
-			behind++
-		}
-	}
-	return behind, nil
+	return created, err
 }

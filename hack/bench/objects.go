@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -146,8 +147,19 @@ func namespace(name string) *corev1.Namespace {
 	}}}
 }
 
-func account(ns string) *corev1.ServiceAccount {
-	return &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "app"}, AutomountServiceAccountToken: ptr.To(false)}
+// accounts are that of the workloads, and the one that a controller creates in every namespace.
+func accounts(ns string) []*corev1.ServiceAccount {
+	return []*corev1.ServiceAccount{
+		{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "app"}, AutomountServiceAccountToken: ptr.To(false)},
+		{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "default"}},
+	}
+}
+
+// rootCA stands for the ConfigMap that a controller creates in every namespace.
+func rootCA(ns string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "kube-root-ca.crt"}, Data: map[string]string{"ca.crt": strings.Repeat("0", 1100)},
+	}
 }
 
 func isolation(ns string) *networkingv1.NetworkPolicy {
@@ -163,6 +175,14 @@ func fullQuota() *corev1.ResourceQuota {
 	return &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: quotaNamespace, Name: "no-room"}, Spec: corev1.ResourceQuotaSpec{
 		Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")},
 	}}
+}
+
+// fullQuotaStatus is what the quota controller writes.
+func fullQuotaStatus() corev1.ResourceQuotaStatus {
+	return corev1.ResourceQuotaStatus{
+		Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")},
+		Used: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")},
+	}
 }
 
 func (o workload) String() string { return fmt.Sprintf("%s/%s (%s)", o.namespace, o.name, o.flaw) }

@@ -11,8 +11,7 @@ const namespaces = 100
 // flaw is one way in which a workload is broken.
 type flaw string
 
-// The flaws. For the first six, the bench writes the status of the Pods as a kubelet would, since simulated nodes run
-// nothing. The others appear without it.
+// The flaws. The bench writes the status of Pods and controllers, since nothing else does.
 const (
 	healthy          flaw = ""
 	crashes          flaw = "crashes"
@@ -74,7 +73,9 @@ func (f flaw) podsExist() bool { return f != noServiceAccount && f != noQuota }
 // workload is one Deployment with its Service, ConfigMap and disruption budget.
 type workload struct {
 	namespace, name string
-	flaw            flaw
+	// index is the number in the world.
+	index int
+	flaw  flaw
 }
 
 // world is the content of the cluster.
@@ -89,7 +90,7 @@ func namespaceName(i int) string { return fmt.Sprintf("bench-%03d", i) }
 func newWorld(pods int) world {
 	var w world
 	for i := range pods / replicas {
-		one := workload{namespace: namespaceName(i % namespaces), name: fmt.Sprintf("app-%05d", i)}
+		one := workload{namespace: namespaceName(i % namespaces), name: fmt.Sprintf("app-%05d", i), index: i}
 		if i%10 == 3 {
 			one.flaw = flaws()[(i/10)%len(flaws())]
 		}
@@ -101,7 +102,23 @@ func newWorld(pods int) world {
 	return w
 }
 
-// expectedPods returns the number of Pods once the cluster has settled.
+// maxNodes bounds the number of nodes.
+const maxNodes = 1000
+
+func nodeName(i int) string { return fmt.Sprintf("node-%04d", i) }
+
+// nodes is one node for ten Pods, as in the cluster that the expected ratios were measured on.
+func (w world) nodes() int { return min(len(w.workloads), maxNodes) }
+
+func (w world) nodeNames() []string {
+	var names []string
+	for i := range w.nodes() {
+		names = append(names, nodeName(i))
+	}
+	return names
+}
+
+// expectedPods returns the number of Pods that can be created.
 func (w world) expectedPods() int {
 	n := 0
 	for _, one := range w.workloads {
@@ -110,6 +127,31 @@ func (w world) expectedPods() int {
 		}
 	}
 	return n
+}
+
+// part is a part of a world.
+type part struct {
+	nodes     []string
+	workloads []workload
+}
+
+// patterns are a node and one workload of each flaw, and the rest of the world; all of it without copies.
+func (w world) patterns(copies bool) (patterns, rest part) {
+	if !copies {
+		return part{w.nodeNames(), w.workloads}, part{}
+	}
+	names := w.nodeNames()
+	patterns.nodes, rest.nodes = names[:1], names[1:]
+	seen := map[flaw]bool{}
+	for _, one := range w.workloads {
+		if seen[one.flaw] {
+			rest.workloads = append(rest.workloads, one)
+			continue
+		}
+		seen[one.flaw] = true
+		patterns.workloads = append(patterns.workloads, one)
+	}
+	return patterns, rest
 }
 
 func (w world) broken() []workload {

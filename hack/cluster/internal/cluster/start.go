@@ -49,14 +49,19 @@ func (s *start) run(ctx context.Context) error {
 		steps = append(steps, step{"start containerd", s.startContainerd})
 	}
 	steps = append(steps, step{"etcd, API server", s.startAPIServer})
-	steps = append(steps, step{"controller manager, scheduler", s.startControllers})
+	if !s.options.Bare {
+		steps = append(steps, step{"controller manager, scheduler", s.startControllers})
+	}
 	switch s.options.Node {
 	case state.Real:
 		steps = append(steps, step{"images of the node", s.loadFirstImages}, step{"kubelet, kube-proxy: node ready", s.startNode})
 	case state.Simulated:
 		steps = append(steps, step{"simulated nodes ready", s.startSimulation})
 	}
-	steps = append(steps, step{"default namespace ready", s.waitForNamespace}, step{"record", s.finish})
+	if !s.options.Bare {
+		steps = append(steps, step{"default namespace ready", s.waitForNamespace})
+	}
+	steps = append(steps, step{"record", s.finish})
 	for _, step := range steps {
 		if err := s.log.Step(step.what, func() error { return step.do(ctx) }); err != nil {
 			return err
@@ -99,7 +104,7 @@ func (s *start) network(ctx context.Context) error {
 func (s *start) describe() *state.State {
 	described := &state.State{
 		Name: s.place.Name, ID: s.place.ID(), Phase: state.Starting, Node: s.options.Node,
-		Version: s.components.Version, Directory: s.place.Dir(), Server: s.endpoints.Server(),
+		Version: s.components.Version, Directory: s.place.Dir(), Server: s.endpoints.Server(), Etcd: s.endpoints.Etcd(),
 		Kubeconfig: s.place.Kubeconfig(), Binaries: s.components.Folder, Processes: []process.Process{},
 	}
 	switch s.options.Node {

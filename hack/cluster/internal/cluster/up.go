@@ -16,6 +16,8 @@ type Options struct {
 	Node state.NodeKind
 	// Nodes is the number of simulated nodes.
 	Nodes int
+	// Bare starts only etcd and the API server: nothing changes what a client writes. It needs a cluster without nodes.
+	Bare bool
 	// Module is the folder with the sources of the components.
 	Module string
 }
@@ -34,6 +36,9 @@ func (c *Cluster) Up(ctx context.Context, options Options) (string, error) {
 	}
 	if options.Node, err = c.kind(ctx, options.Node); err != nil {
 		return "", err
+	}
+	if options.Bare && options.Node != state.None {
+		return "", fmt.Errorf("--bare needs --node none: nodes of kind %s are not ready without controllers", options.Node)
 	}
 	components, err := build.Build(ctx, c.log, c.place.Root, options.Module)
 	if err != nil {

@@ -70,6 +70,7 @@ func newUp(f *flags) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&kind, "node", string(state.Auto), "what runs the Pods: auto, real, simulated or none")
 	cmd.Flags().IntVar(&options.Nodes, "nodes", 1, "number of simulated nodes")
+	cmd.Flags().BoolVar(&options.Bare, "bare", false, "start etcd and the API server, but no controllers (with --node none)")
 	return cmd
 }
 

@@ -29,10 +29,13 @@ type Endpoints struct {
 // Server returns the URL of the API server.
 func (e Endpoints) Server() string { return fmt.Sprintf("https://%s:%d", e.Address, e.APIServer) }
 
+// Etcd returns the URL of etcd.
+func (e Endpoints) Etcd() string { return fmt.Sprintf("https://127.0.0.1:%d", e.EtcdClient) }
+
 // Etcd returns the command line of etcd. Data is never synced to disk, which makes the API server much faster; the cluster
 // is disposable.
 func Etcd(c place.Cluster, e Endpoints) []string {
-	client := fmt.Sprintf("https://127.0.0.1:%d", e.EtcdClient)
+	client := e.Etcd()
 	peer := fmt.Sprintf("https://127.0.0.1:%d", e.EtcdPeer)
 	return []string{
 		"--name=etcd",

@@ -42,9 +42,11 @@ type State struct {
 	// NodeNames are the names of the Node objects.
 	NodeNames []string `json:"nodeNames,omitempty"`
 	// Version of Kubernetes, with its v.
-	Version    string `json:"version"`
-	Directory  string `json:"directory"`
-	Server     string `json:"server"`
+	Version   string `json:"version"`
+	Directory string `json:"directory"`
+	Server    string `json:"server"`
+	// Etcd is the URL of etcd; its client certificate is pki/etcd-client.crt.
+	Etcd       string `json:"etcd"`
 	Kubeconfig string `json:"kubeconfig"`
 	// Binaries is the folder of kubectl, etcd, kube-apiserver and the rest.
 	Binaries string `json:"binaries"`
