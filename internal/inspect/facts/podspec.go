@@ -48,10 +48,21 @@ func lean(s *corev1.PodSpec) *corev1.PodSpec {
 	return out
 }
 
-// isTokenVolume is true for the volume with a token that admission adds to every Pod, under a random name. Other types of volumes with
-// such a name come from someone else.
+// tokenVolume is the start of the name of the volume with a token that admission adds to every Pod; the rest is random.
+const tokenVolume = "kube-api-access-"
+
+// isTokenVolume is true for the volume with a token. Other types of volumes with such a name come from someone else.
 func isTokenVolume(v *corev1.Volume) bool {
-	return v.Projected != nil && strings.HasPrefix(v.Name, "kube-api-access-")
+	return v.Projected != nil && strings.HasPrefix(v.Name, tokenVolume)
+}
+
+// VolumeField is the field of references in a volume (SpecRef.Field). It is the same for the token volumes of all Pods, so Pods of a
+// workload share one spec, and a finding has the same text for each of them.
+func VolumeField(volume string) string {
+	if strings.HasPrefix(volume, tokenVolume) {
+		volume = strings.TrimSuffix(tokenVolume, "-")
+	}
+	return "volume " + volume
 }
 
 // leanContainers are containers of a Pod that has the volumes.

@@ -78,10 +78,14 @@ status: {phase: Succeeded}
 apiVersion: v1
 kind: Pod
 metadata: {name: web-1-%d, namespace: shop, labels: {app: web}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: u, controller: true}]}
-spec: {nodeName: n%d, terminationGracePeriodSeconds: 30, containers: [{name: c, image: a}]}
+spec:
+  nodeName: n%d
+  terminationGracePeriodSeconds: 30
+  volumes: [{name: kube-api-access-%d, projected: {sources: [{serviceAccountToken: {path: token}}, {configMap: {name: kube-root-ca.crt}}]}}]
+  containers: [{name: c, image: a, volumeMounts: [{name: kube-api-access-%d, mountPath: /t}]}]
 status: {phase: Running}
 ---
-`, i, i)
+`, i, i, i, i)
 	}
 	specs := testkit.Graph(t, documents).Specs()
 	web := facts.Ref{Kind: facts.Deployment, Namespace: "shop", Name: "web"}

@@ -17,16 +17,23 @@ func reducePod(p *corev1.Pod) *PodNode {
 		Started: timeOf(p.Status.StartTime), Spec: reducePodSpec(&p.Spec, p.Annotations, p.Name),
 	}
 	node.Labels = maps.Clone(p.Labels)
-	node.Conditions = convert(informative(p.Status.Conditions), func(c corev1.PodCondition) Condition {
+	node.setConditions(p.Status.Conditions)
+	node.Containers = reduceContainers(p.Spec.Containers)
+	setStatuses(node.Containers, p.Status.ContainerStatuses)
+	node.InitContainers = reduceContainers(p.Spec.InitContainers)
+	setStatuses(node.InitContainers, p.Status.InitContainerStatuses)
+	return node
+}
+
+// setConditions keeps the conditions, and whether the Pod is ready.
+func (n *PodNode) setConditions(conditions []corev1.PodCondition) {
+	n.Conditions = convert(informative(conditions), func(c corev1.PodCondition) Condition {
 		return Condition{string(c.Type), string(c.Status), c.Reason, c.Message, c.LastTransitionTime.Time}
 	})
-	if ready, ok := node.Condition(string(corev1.PodReady)); ok {
-		node.Ready = ready.Status == string(corev1.ConditionTrue)
-		node.ReadySince = ready.Since
+	if ready, ok := n.Condition(string(corev1.PodReady)); ok {
+		n.Ready = ready.Status == string(corev1.ConditionTrue)
+		n.ReadySince = ready.Since
 	}
-	node.Containers = reduceContainers(p.Spec.Containers, p.Status.ContainerStatuses)
-	node.InitContainers = reduceContainers(p.Spec.InitContainers, p.Status.InitContainerStatuses)
-	return node
 }
 
 // informative drops the conditions that follow from the states of the containers, to save memory in every Pod.
@@ -36,8 +43,8 @@ func informative(conditions []corev1.PodCondition) []corev1.PodCondition {
 	})
 }
 
-// reduceContainers joins the containers of a spec with their status.
-func reduceContainers(specs []corev1.Container, statuses []corev1.ContainerStatus) []Container {
+// reduceContainers reduces the containers of a spec, without their status.
+func reduceContainers(specs []corev1.Container) []Container {
 	if len(specs) == 0 {
 		return nil
 	}
@@ -52,17 +59,35 @@ func reduceContainers(specs []corev1.Container, statuses []corev1.ContainerStatu
 			MemoryRequest: quantity(s.Resources.Requests, corev1.ResourceMemory),
 			HasReadiness:  s.ReadinessProbe != nil, HasLiveness: s.LivenessProbe != nil, HasStartup: s.StartupProbe != nil,
 		}
-		for j := range statuses {
-			if status := &statuses[j]; status.Name == s.Name {
-				c.Ready = status.Ready
-				c.Started = value(status.Started, false)
-				c.Restarts = status.RestartCount
-				c.State, c.Last = reduceState(status.State), reduceState(status.LastTerminationState)
-			}
-		}
 		containers = append(containers, c)
 	}
 	return containers
+}
+
+// setStatuses joins containers with their status.
+func setStatuses(containers []Container, statuses []corev1.ContainerStatus) {
+	for i := range containers {
+		for j := range statuses {
+			if status := &statuses[j]; status.Name == containers[i].Name {
+				containers[i].setStatus(&containerStatus{
+					ready: status.Ready, started: value(status.Started, false), restarts: status.RestartCount,
+					state: reduceState(status.State), last: reduceState(status.LastTerminationState),
+				})
+			}
+		}
+	}
+}
+
+// containerStatus is what is kept of the status of a container.
+type containerStatus struct {
+	ready, started bool
+	restarts       int32
+	state, last    ContainerState
+}
+
+func (c *Container) setStatus(s *containerStatus) {
+	c.Ready, c.Started, c.Restarts = s.ready, s.started, s.restarts
+	c.State, c.Last = s.state, s.last
 }
 
 // keepDigests sets the digests of the images that the containers of a Pod run.
@@ -188,7 +213,7 @@ func containerRefs(c *corev1.Container) []SpecRef {
 }
 
 func volumeRefs(v *corev1.Volume, podName string) []SpecRef {
-	field := "volume " + v.Name
+	field := VolumeField(v.Name)
 	var refs []SpecRef
 	add := func(kind Kind, name string, items []corev1.KeyToPath, optional *bool) {
 		if len(items) == 0 {

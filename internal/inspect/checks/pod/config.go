@@ -140,7 +140,7 @@ func resolve(g *facts.Graph, pod *facts.PodNode, ref reference, volume string) (
 			return ref, false
 		}
 		for _, r := range pod.Spec.Refs {
-			if r.Kind == ref.kind && r.Key == ref.key && (volume == "" || r.Field == "volume "+volume) {
+			if r.Kind == ref.kind && r.Key == ref.key && (volume == "" || r.Field == facts.VolumeField(volume)) {
 				ref.name = r.Name
 				break
 			}
