@@ -186,6 +186,7 @@ func (c *collector) all(ctx context.Context, planned []resource, progress Progre
 func (c *collector) kind(ctx context.Context, r resource) []failure {
 	ctx, cancel := fairShare(ctx)
 	defer cancel()
+	r.wire = c.reader.wire(r.kind)
 	list := func(namespace string) (bool, error) { return c.list(ctx, r, namespace) }
 	if !r.namespaced() && len(c.scope.Namespaces) > 0 {
 		_, _ = list("") // it only helps to find causes: nothing is missing without it

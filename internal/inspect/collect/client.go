@@ -1,8 +1,11 @@
 package collect
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -29,6 +32,8 @@ type reader struct {
 	params runtime.ParameterCodec
 	// reduce turns objects into nodes.
 	reduce func(object any) any
+	// wire returns a reader of objects in protobuf; nil for kinds that are read as typed objects.
+	wire func(kind facts.Kind) *facts.WireReader
 	// schemas hashes the schemas of CustomResourceDefinitions.
 	schemas bool
 }
@@ -67,7 +72,7 @@ func newReader(config *rest.Config, reducer facts.Reducer) (*reader, error) {
 		return nil, err
 	}
 	r := &reader{
-		config: own, http: client, reduce: reducer.Reduce,
+		config: own, http: client, reduce: reducer.Reduce, wire: reducer.NewWireReader,
 		codecs: serializer.NewCodecFactory(scheme), params: runtime.NewParameterCodec(scheme),
 	}
 	_, err = r.client(schema.GroupVersion{Version: "v1"}) // fails for a malformed address
@@ -119,6 +124,8 @@ func (r *reader) page(ctx context.Context, res resource, p page) (nodes []any, n
 	switch {
 	case res.custom.kind != "":
 		return r.jsonPage(ctx, res, p, func() any { return new(facts.CustomObject) })
+	case res.wire != nil:
+		return r.wirePage(ctx, res, p)
 	case res.info.NewList != nil:
 		return r.typedPage(ctx, res, p)
 	case res.kind == facts.CRD && r.schemas:
@@ -146,6 +153,11 @@ func (r *reader) typedPage(ctx context.Context, res resource, p page) (nodes []a
 	if err := result.Into(list); err != nil {
 		return nil, "", undecodable(res.name, err)
 	}
+	return r.reduceList(list)
+}
+
+// reduceList reduces the objects of a typed list.
+func (r *reader) reduceList(list runtime.Object) (nodes []any, next string, err error) {
 	err = meta.EachListItem(list, func(object runtime.Object) error {
 		if node := r.reduce(object); node != nil {
 			nodes = append(nodes, node)
@@ -160,6 +172,55 @@ func (r *reader) typedPage(ctx context.Context, res resource, p page) (nodes []a
 		return nil, "", err
 	}
 	return nodes, accessor.GetContinue(), nil
+}
+
+// wirePage lists objects as protobuf and reduces them one at a time, without decoding what facts do not need. A server that answers with
+// JSON is read nevertheless.
+func (r *reader) wirePage(ctx context.Context, res resource, p page) (nodes []any, next string, err error) {
+	client, err := r.client(res.version)
+	if err != nil {
+		return nil, "", err
+	}
+	options := p.listOptions(res.info.FieldSelector)
+	body, err := stream(ctx, func() *rest.Request {
+		return client.Get().NamespaceIfScoped(p.namespace, p.namespace != "").Resource(res.name).VersionedParams(&options, r.params)
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	source := &errorRecorder{from: body}
+	buffered := bufio.NewReaderSize(source, streamBuffer)
+	if isProtobuf(buffered) {
+		next, err = readProtobufItems(buffered, func(object []byte) error {
+			node, err := res.wire.Reduce(object)
+			if err == nil && node != nil {
+				nodes = append(nodes, node)
+			}
+			return err
+		})
+	} else {
+		list := res.info.NewList()
+		if err = decodeWhole(buffered, func(body []byte) error { return r.decode(body, list) }); err == nil {
+			nodes, next, err = r.reduceList(list)
+		}
+	}
+	if closeErr := body.Close(); err == nil {
+		err = closeErr
+	}
+	switch {
+	case err == nil:
+		return nodes, next, nil
+	case source.err != nil && !errors.Is(source.err, io.EOF):
+		return nil, "", source.err // the connection broke; the response is not malformed
+	default:
+		return nil, "", undecodable(res.name, err)
+	}
+}
+
+// decode decodes a response as a typed list.
+func (r *reader) decode(body []byte, list runtime.Object) error {
+	_, _, err := r.codecs.UniversalDeserializer().Decode(body, nil, list)
+	return err
 }
 
 // metadataPage lists objects as metadata. Secrets are read this way: their data does not even cross the network.

@@ -19,6 +19,8 @@ type resource struct {
 	info    facts.KindInfo
 	version schema.GroupVersion
 	name    string
+	// wire reads the objects of one list from protobuf; nil for kinds that are not read this way.
+	wire *facts.WireReader
 	// custom is set for custom resources.
 	custom custom
 	// checks that need objects of a kind that is not in the graph; empty for kinds of the graph.

@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/rest"
 
 	"kubeops.io/kubeops/internal/apierror"
 )
@@ -51,9 +53,39 @@ func transient(err error) bool {
 		code := status.Status().Code
 		return code == http.StatusTooManyRequests || code >= http.StatusInternalServerError
 	}
-	var request *url.Error // no response at all; part of one is another error
-	if errors.As(err, &request) && (utilnet.IsProbableEOF(err) || utilnet.IsConnectionReset(err)) {
+	if closed(err) { // no response at all; part of one is another error
 		return false
 	}
 	return apierror.IsConnection(err) && !apierror.IsUntrusted(err) && !pluginFailed(err)
+}
+
+// maxConnects is how often a request is sent whose connection closes without a response, and connectPause the time between two. Both are
+// those of client-go, which does not repeat requests whose response is streamed.
+const (
+	maxConnects  = 11
+	connectPause = time.Second
+)
+
+// stream sends a request and returns its body. It is sent again where the connection closes without a response: the server may have closed
+// an idle one just then.
+func stream(ctx context.Context, request func() *rest.Request) (io.ReadCloser, error) {
+	for attempt := 1; ; attempt++ {
+		body, err := request().Stream(ctx)
+		if err == nil || attempt == maxConnects || !closed(err) {
+			return body, err
+		}
+		timer := time.NewTimer(connectPause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, err
+		}
+	}
+}
+
+// closed reports whether a connection was closed before there was a response.
+func closed(err error) bool {
+	var request *url.Error
+	return errors.As(err, &request) && (utilnet.IsProbableEOF(err) || utilnet.IsConnectionReset(err))
 }

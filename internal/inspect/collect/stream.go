@@ -22,7 +22,7 @@ func readItems(from io.Reader, newItem func() any, each func(item any)) (next st
 	}
 }
 
-// errorRecorder remembers the error of a reader.
+// errorRecorder remembers the first error of a reader; later ones only say that there was one.
 type errorRecorder struct {
 	from io.Reader
 	err  error
@@ -31,7 +31,7 @@ type errorRecorder struct {
 // Read reads from the underlying reader.
 func (w *errorRecorder) Read(p []byte) (int, error) {
 	n, err := w.from.Read(p)
-	if err != nil {
+	if err != nil && w.err == nil {
 		w.err = err
 	}
 	return n, err

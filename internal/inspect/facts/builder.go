@@ -2,7 +2,6 @@ package facts
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"maps"
 	"slices"
 	"sync"
@@ -15,7 +14,7 @@ type Builder struct {
 	graph   *Graph
 	events  map[eventKey]*EventNode
 	strings map[string]string
-	specs   map[[sha256.Size]byte]*PodSpec // by the hash of the key, which may be kilobytes
+	specs   map[specSum]*PodSpec
 	sets    map[string]map[string]string
 	origins map[Origin]*Origin
 }
@@ -34,7 +33,7 @@ func NewBuilder(cluster string, now time.Time) *Builder {
 		graph:   &Graph{Cluster: cluster, Now: now, byRef: map[Ref]graphNode{}, coverage: map[Kind]coverage{}},
 		events:  map[eventKey]*EventNode{},
 		strings: map[string]string{},
-		specs:   map[[sha256.Size]byte]*PodSpec{},
+		specs:   map[specSum]*PodSpec{},
 		sets:    map[string]map[string]string{},
 		origins: map[Origin]*Origin{},
 	}
@@ -66,25 +65,17 @@ func (b *Builder) Covered(kind Kind, namespace string) {
 // Add puts nodes into the graph. An existing node is replaced; Events about the same object are joined. Values that are not nodes
 // are ignored.
 func (b *Builder) Add(nodes ...any) {
-	// Keys are computed outside the lock, since lists are read in parallel, and into one buffer.
-	var keys []byte
-	ends := make([]int, len(nodes))
-	for i, node := range nodes {
-		keys = podSpecOf(node).appendKey(keys)
-		ends[i] = len(keys)
-	}
+	// The specs are identified outside the lock, since lists are read in parallel.
+	sums := specSums(nodes)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	start := 0
 	for i, node := range nodes {
-		key := keys[start:ends[i]]
-		start = ends[i]
 		if event, ok := node.(*EventNode); ok {
 			b.addEvent(event)
 			continue
 		}
 		if reduced, ok := node.(graphNode); ok {
-			b.intern(reduced, key)
+			b.intern(reduced, sums[i])
 			b.graph.byRef[reduced.meta().Ref] = reduced
 		}
 	}

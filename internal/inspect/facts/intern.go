@@ -47,13 +47,13 @@ func podSpecOf(node any) *PodSpec {
 	return nil
 }
 
-// interned are nodes with more to share than Meta. The key identifies the Pod spec of the node.
+// interned are nodes with more to share than Meta. The sum identifies the Pod spec of the node.
 type interned interface {
-	intern(b *Builder, key []byte)
+	intern(b *Builder, sum specSum)
 }
 
 // intern makes nodes share equal values.
-func (b *Builder) intern(node graphNode, key []byte) {
+func (b *Builder) intern(node graphNode, sum specSum) {
 	m := node.meta()
 	m.Namespace = b.str(m.Namespace)
 	m.Owner.Name, m.Owner.Namespace = b.str(m.Owner.Name), b.str(m.Owner.Namespace)
@@ -64,39 +64,39 @@ func (b *Builder) intern(node graphNode, key []byte) {
 		c.Type, c.Status, c.Reason, c.Message = b.str(c.Type), b.str(c.Status), b.str(c.Reason), b.str(c.Message)
 	}
 	if n, ok := node.(interned); ok {
-		n.intern(b, key)
+		n.intern(b, sum)
 	}
 }
 
-func (n *WorkloadNode) intern(b *Builder, key []byte) {
-	n.Template = b.spec(n.Template, key)
+func (n *WorkloadNode) intern(b *Builder, sum specSum) {
+	n.Template = b.spec(n.Template, sum)
 	n.TemplateLabels = b.labels(n.TemplateLabels)
 }
 
-func (n *JobNode) intern(b *Builder, key []byte) {
-	n.Template = b.spec(n.Template, key)
+func (n *JobNode) intern(b *Builder, sum specSum) {
+	n.Template = b.spec(n.Template, sum)
 	n.TemplateLabels = b.labels(n.TemplateLabels)
 }
 
-func (n *CronJobNode) intern(b *Builder, key []byte) {
-	n.Template = b.spec(n.Template, key)
+func (n *CronJobNode) intern(b *Builder, sum specSum) {
+	n.Template = b.spec(n.Template, sum)
 	n.TemplateLabels = b.labels(n.TemplateLabels)
 }
 
-func (n *CustomNode) intern(b *Builder, _ []byte) {
+func (n *CustomNode) intern(b *Builder, _ specSum) {
 	n.Kind = Kind(b.str(string(n.Kind)))
 	n.APIVersion = b.str(n.APIVersion)
 	n.Phase, n.Health = b.str(n.Phase), b.str(n.Health)
 }
 
-func (n *ConfigNode) intern(b *Builder, _ []byte) {
+func (n *ConfigNode) intern(b *Builder, _ specSum) {
 	n.Writer = b.str(n.Writer)
 	for i := range n.Keys {
 		n.Keys[i] = b.str(n.Keys[i]) // every namespace has a kube-root-ca.crt
 	}
 }
 
-func (n *PodNode) intern(b *Builder, key []byte) {
+func (n *PodNode) intern(b *Builder, sum specSum) {
 	n.NodeName, n.Phase, n.Reason = b.str(n.NodeName), b.str(n.Phase), b.str(n.Reason)
 	for _, containers := range [][]Container{n.Containers, n.InitContainers} {
 		for i := range containers {
@@ -106,7 +106,7 @@ func (n *PodNode) intern(b *Builder, key []byte) {
 			c.Last.Reason, c.Last.Message = b.str(c.Last.Reason), b.str(c.Last.Message)
 		}
 	}
-	n.Spec = b.spec(n.Spec, key)
+	n.Spec = b.spec(n.Spec, sum)
 }
 
 func (b *Builder) internEvent(e *EventNode) {
@@ -131,12 +131,36 @@ func (b *Builder) labels(set map[string]string) map[string]string {
 	return set
 }
 
-// spec returns one copy of equal Pod specs: the Pods of a workload share one. The key identifies the content of the spec.
-func (b *Builder) spec(spec *PodSpec, key []byte) *PodSpec {
-	if len(key) == 0 {
+// specSum identifies the content of a Pod spec: a hash, since the content may be kilobytes. It is zero without one.
+type specSum [sha256.Size]byte
+
+// specSums are the sums of the Pod specs of nodes. Nodes that share a spec already cost nothing.
+func specSums(nodes []any) []specSum {
+	sums := make([]specSum, len(nodes))
+	known := map[*PodSpec]specSum{}
+	var key []byte
+	for i, node := range nodes {
+		spec := podSpecOf(node)
+		if spec == nil {
+			continue
+		}
+		sum, ok := known[spec]
+		if !ok {
+			if key = spec.appendKey(key[:0]); len(key) > 0 {
+				sum = sha256.Sum256(key)
+			}
+			known[spec] = sum
+		}
+		sums[i] = sum
+	}
+	return sums
+}
+
+// spec returns one copy of equal Pod specs: the Pods of a workload share one.
+func (b *Builder) spec(spec *PodSpec, sum specSum) *PodSpec {
+	if sum == (specSum{}) {
 		return spec
 	}
-	sum := sha256.Sum256(key)
 	if known, ok := b.specs[sum]; ok {
 		return known
 	}

@@ -59,12 +59,21 @@ func originOf(kind Kind, o *metav1.ObjectMeta) *Origin {
 	case wrote("kustomize-controller"):
 		return origin(OriginKustomization, "", "")
 	}
-	const release = "meta.helm.sh/release-"
 	byLabel := o.Labels["app.kubernetes.io/managed-by"] == "Helm" && kind != PVC // a StatefulSet copies labels to its claims
-	if o.Annotations[release+"name"] != "" || byLabel || wrote("helm") {
-		return origin(OriginHelm, o.Annotations[release+"namespace"], o.Annotations[release+"name"])
+	if o.Annotations[annotationRelease+"name"] != "" || byLabel || wrote("helm") {
+		return origin(OriginHelm, o.Annotations[annotationRelease+"namespace"], o.Annotations[annotationRelease+"name"])
 	}
 	return nil
+}
+
+// Annotations that say what an object is created from.
+const (
+	annotationTracking = "argocd.argoproj.io/tracking-id"
+	annotationRelease  = "meta.helm.sh/release-"
+)
+
+func isOriginAnnotation(key string) bool {
+	return key == annotationTracking || strings.HasPrefix(key, annotationRelease)
 }
 
 func origin(tool OriginTool, namespace, name string) *Origin {
@@ -79,7 +88,7 @@ func origin(tool OriginTool, namespace, name string) *Origin {
 // NAMESPACE_NAME outside of Argo CD's namespace. An annotation that was copied from another object does not count, as for Argo CD
 // (https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/).
 func trackedBy(kind Kind, o *metav1.ObjectMeta) (application Origin, ok bool) {
-	parts := strings.SplitN(o.Annotations["argocd.argoproj.io/tracking-id"], ":", 3)
+	parts := strings.SplitN(o.Annotations[annotationTracking], ":", 3)
 	if len(parts) != 3 || parts[0] == "" {
 		return Origin{}, false
 	}

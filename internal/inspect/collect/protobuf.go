@@ -1,0 +1,229 @@
+package collect
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+const (
+	// protobufMagic starts every response in protobuf; see k8s.io/apimachinery/pkg/runtime/serializer/protobuf.
+	protobufMagic = "k8s\x00"
+	// streamBuffer is how much of a response is in memory. Most objects fit, and are read without a copy.
+	streamBuffer = 64 << 10
+
+	// Fields of runtime.Unknown, of every list, and of ListMeta.
+	fieldRaw      protowire.Number = 2
+	fieldMetadata protowire.Number = 1
+	fieldItems    protowire.Number = 2
+	fieldContinue protowire.Number = 3
+)
+
+// errMalformed is the error of a response that is not valid protobuf.
+var errMalformed = errors.New("malformed protobuf")
+
+// isProtobuf reports whether a response is protobuf; some servers answer with JSON only.
+func isProtobuf(from *bufio.Reader) bool {
+	start, _ := from.Peek(len(protobufMagic)) // a short response is decoded as JSON, which describes the error
+	return string(start) == protobufMagic
+}
+
+// readProtobufItems reads a list item by item and returns the continue token. Each gets the encoding of one object, which is valid during
+// the call only.
+func readProtobufItems(from *bufio.Reader, each func(object []byte) error) (next string, err error) {
+	if _, err := from.Discard(len(protobufMagic)); err != nil {
+		return "", err
+	}
+	envelope := &message{from: from, left: maxResponse}
+	for {
+		number, more, err := envelope.field()
+		switch {
+		case err != nil || !more:
+			return next, err
+		case number != fieldRaw:
+			if err := envelope.skip(); err != nil {
+				return "", err
+			}
+		default:
+			list := &message{from: from, left: envelope.value, inner: true}
+			if next, err = readList(list, each); err != nil {
+				return "", err
+			}
+			envelope.left -= envelope.value
+		}
+	}
+}
+
+func readList(list *message, each func(object []byte) error) (next string, err error) {
+	for {
+		number, more, err := list.field()
+		if err != nil || !more {
+			return next, err
+		}
+		if number != fieldItems && number != fieldMetadata {
+			if err := list.skip(); err != nil {
+				return "", err
+			}
+			continue
+		}
+		err = list.bytes(func(value []byte) error {
+			if number == fieldItems {
+				return each(value)
+			}
+			var err error
+			next, err = continueToken(value)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+}
+
+// continueToken is where the next page starts.
+func continueToken(listMeta []byte) (string, error) {
+	next := ""
+	for len(listMeta) > 0 {
+		number, kind, n := protowire.ConsumeTag(listMeta)
+		if n < 0 {
+			return "", errMalformed
+		}
+		m := protowire.ConsumeFieldValue(number, kind, listMeta[n:])
+		if m < 0 {
+			return "", errMalformed
+		}
+		if number == fieldContinue && kind == protowire.BytesType {
+			value, _ := protowire.ConsumeBytes(listMeta[n:])
+			next = string(value)
+		}
+		listMeta = listMeta[n+m:]
+	}
+	return next, nil
+}
+
+// message reads the fields of a message from a stream.
+type message struct {
+	from *bufio.Reader
+	// left is how many bytes of the message are unread; for the outermost message, how many it may have.
+	left int64
+	// inner messages have a length, others end with the stream.
+	inner bool
+	// kind of the current field, and its value: the length of strings, bytes and messages, which are unread.
+	kind  protowire.Type
+	value int64
+	// large is a buffer for fields that are larger than that of the stream.
+	large []byte
+}
+
+// field reads the start of the next field; more is false at the end of the message.
+func (m *message) field() (number protowire.Number, more bool, err error) {
+	if m.inner && m.left == 0 {
+		return 0, false, nil
+	}
+	if !m.inner {
+		if _, err := m.from.Peek(1); errors.Is(err, io.EOF) {
+			return 0, false, nil
+		}
+	}
+	tag, err := m.varint()
+	if err != nil {
+		return 0, false, err
+	}
+	number, m.kind = protowire.DecodeTag(tag)
+	if number < protowire.MinValidNumber {
+		return 0, false, errMalformed
+	}
+	switch m.kind {
+	case protowire.VarintType:
+		_, err = m.varint()
+		m.value = 0
+	case protowire.Fixed32Type:
+		m.value = 4
+	case protowire.Fixed64Type:
+		m.value = 8
+	case protowire.BytesType:
+		var length uint64
+		length, err = m.varint()
+		m.value = int64(min(length, maxResponse+1)) //nolint:gosec // bounded here
+	default:
+		err = errMalformed // groups, which the API does not use
+	}
+	if err == nil && m.value > m.left {
+		err = fmt.Errorf("%w: a field of %d bytes where %d are left", errMalformed, m.value, m.left)
+	}
+	return number, true, err
+}
+
+func (m *message) varint() (uint64, error) {
+	value, err := binary.ReadUvarint(counted{m})
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return value, err
+}
+
+// counted reads bytes of a message.
+type counted struct{ m *message }
+
+func (c counted) ReadByte() (byte, error) {
+	if c.m.left <= 0 {
+		return 0, errMalformed
+	}
+	c.m.left--
+	return c.m.from.ReadByte()
+}
+
+// skip passes the value of the current field.
+func (m *message) skip() error {
+	n, err := m.from.Discard(int(m.value))
+	m.left -= int64(n)
+	return unexpected(err)
+}
+
+// bytes calls use with the value of the current field.
+func (m *message) bytes(use func(value []byte) error) error {
+	if m.kind != protowire.BytesType {
+		return errMalformed
+	}
+	size := int(m.value)
+	m.left -= m.value
+	if size <= m.from.Size() {
+		value, err := m.from.Peek(size)
+		if err != nil {
+			return unexpected(err)
+		}
+		if err := use(value); err != nil {
+			return err
+		}
+		_, err = m.from.Discard(size)
+		return err
+	}
+	m.large = slices.Grow(m.large[:0], size)[:size]
+	if _, err := io.ReadFull(m.from, m.large); err != nil {
+		return unexpected(err)
+	}
+	return use(m.large)
+}
+
+// unexpected is the error of a stream that ends within a message.
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// decodeWhole reads a response that is not protobuf.
+func decodeWhole(from io.Reader, decode func(body []byte) error) error {
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(from); err != nil {
+		return err
+	}
+	return decode(body.Bytes())
+}
