@@ -38,8 +38,8 @@ func (o workload) scheduled() bool {
 func (o workload) refusal() string {
 	switch o.flaw {
 	case noServiceAccount:
-		return fmt.Sprintf("pods %q is forbidden: error looking up service account %s/nobody: serviceaccount \"nobody\" not found",
-			o.setName()+"-", o.namespace)
+		return fmt.Sprintf("pods %q is forbidden: error looking up service account %s/%s: serviceaccount %[3]q not found",
+			o.setName()+"-", o.namespace, missingAccount)
 	case noQuota:
 		return fmt.Sprintf("pods %q is forbidden: exceeded quota: no-room, requested: pods=1, used: pods=0, limited: pods=0",
 			o.setName()+"-"+suffix(o.name, 5))

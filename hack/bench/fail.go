@@ -21,8 +21,12 @@ func (o workload) status(pod *corev1.Pod, nodes int) *corev1.PodStatus {
 		return status
 	}
 	started := ago(10 * time.Minute)
-	status.Phase, status.StartTime, status.HostIP, status.PodIP = corev1.PodRunning, &started, "127.0.0.1", address(pod.Namespace, pod.Name)
-	status.PodIPs, status.HostIPs = []corev1.PodIP{{IP: status.PodIP}}, []corev1.HostIP{{IP: status.HostIP}}
+	status.Phase = corev1.PodRunning
+	status.StartTime = &started
+	status.HostIP = "127.0.0.1"
+	status.HostIPs = []corev1.HostIP{{IP: status.HostIP}}
+	status.PodIP = address(pod.Namespace, pod.Name)
+	status.PodIPs = []corev1.PodIP{{IP: status.PodIP}}
 	o.conditions(status)
 	o.containers(pod, status)
 	return status
@@ -40,7 +44,8 @@ func (o workload) conditions(status *corev1.PodStatus) {
 	add := func(of corev1.PodConditionType, ok bool, reason, message string) {
 		condition := corev1.PodCondition{Type: of, Status: corev1.ConditionTrue, LastTransitionTime: ago(10 * time.Minute)}
 		if !ok {
-			condition.Status, condition.Reason, condition.Message = corev1.ConditionFalse, reason, message
+			condition.Status = corev1.ConditionFalse
+			condition.Reason, condition.Message = reason, message
 			condition.LastTransitionTime = ago(5 * time.Minute)
 		}
 		status.Conditions = append(status.Conditions, condition)

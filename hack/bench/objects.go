@@ -131,7 +131,7 @@ func (o workload) spoil(spec *corev1.PodSpec) {
 	case noSuchNode:
 		spec.NodeSelector = map[string]string{"disk": "none-has-this"}
 	case noServiceAccount:
-		spec.ServiceAccountName = "nobody"
+		spec.ServiceAccountName = missingAccount
 	case noClass:
 		spec.Volumes = append(spec.Volumes, corev1.Volume{Name: "data", VolumeSource: corev1.VolumeSource{
 			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: o.name},
@@ -146,6 +146,9 @@ func namespace(name string) *corev1.Namespace {
 		"bench": "true", "pod-security.kubernetes.io/enforce": "restricted",
 	}}}
 }
+
+// missingAccount is a ServiceAccount that no namespace has.
+const missingAccount = "missing"
 
 // accounts are that of the workloads, and the one that a controller creates in every namespace.
 func accounts(ns string) []*corev1.ServiceAccount {

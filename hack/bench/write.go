@@ -67,7 +67,8 @@ func (w writer) budget(ctx context.Context, o workload) error {
 
 // replicaSet writes the Deployment and returns its ReplicaSet.
 func (w writer) replicaSet(ctx context.Context, o workload) (*appsv1.ReplicaSet, error) {
-	deployments, sets := w.client.AppsV1().Deployments(o.namespace), w.client.AppsV1().ReplicaSets(o.namespace)
+	deployments := w.client.AppsV1().Deployments(o.namespace)
+	sets := w.client.AppsV1().ReplicaSets(o.namespace)
 	deployment, err := ensure(ctx, deployments, o.deployment())
 	if err != nil {
 		return nil, err
@@ -76,7 +77,8 @@ func (w writer) replicaSet(ctx context.Context, o workload) (*appsv1.ReplicaSet,
 	if err != nil {
 		return nil, err
 	}
-	deployment.Status, set.Status = o.deploymentStatus(deployment), o.replicaSetStatus(set)
+	deployment.Status = o.deploymentStatus(deployment)
+	set.Status = o.replicaSetStatus(set)
 	if _, err := deployments.UpdateStatus(ctx, deployment, metav1.UpdateOptions{}); err != nil {
 		return nil, err
 	}

@@ -38,7 +38,9 @@ func (w *wire) next() bool {
 		return false
 	}
 	var m int
-	w.number, w.kind, w.value, w.varint = number, kind, nil, 0
+	w.number, w.kind = number, kind
+	w.value = nil
+	w.varint = 0
 	switch kind {
 	case protowire.BytesType:
 		w.value, m = protowire.ConsumeBytes(w.rest[n:])

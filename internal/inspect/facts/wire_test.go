@@ -167,7 +167,8 @@ func FuzzPodsFromTheWireAreThoseOfTheTypedReducer(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed int64) {
-		fill, random := filler(seed), rand.New(rand.NewSource(seed)) //nolint:gosec // a test
+		fill := filler(seed)
+		random := rand.New(rand.NewSource(seed)) //nolint:gosec // a test
 		for _, reducer := range []facts.Reducer{{}, testReducer()} {
 			reader := reducer.NewWireReader(facts.Pod)
 			for range 3 {
