@@ -33,6 +33,8 @@ type Options struct {
 	Metrics *Metrics
 	// Memory that responses take from while they are read; nil bounds each response only.
 	Memory *ResponseShare
+	// KeepRedirects returns redirects as answers instead of following them within the host.
+	KeepRedirects bool
 }
 
 // Limits of responses by what is asked for, in bytes. Limits.MaxBytes applies where it is less.
@@ -78,6 +80,8 @@ type Request struct {
 	Timeout time.Duration
 	// MaxBytes of the response, when it is less than that of the limits.
 	MaxBytes int64
+	// Prefix reads the beginning of a response that may be longer than MaxBytes. The caller stops reading in time.
+	Prefix bool
 }
 
 // Answer of a server. Its Body ends with a ResponseTooLarge problem where the limit is passed; close it.
@@ -169,6 +173,9 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // redirect follows within the host only, never from https to http, and never where a request that carries something would become
 // one that asks for something: what it carried would be lost.
 func (c *Client) redirect(request *http.Request, via []*http.Request) error {
+	if c.options.KeepRedirects {
+		return http.ErrUseLastResponse
+	}
 	if len(via) >= 5 || request.Method != via[0].Method {
 		return errRedirected
 	}
@@ -184,7 +191,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 	if timeout <= 0 {
 		timeout = c.limits.Timeout
 	}
-	ctx, cancel := context.WithTimeout(withLimit(ctx, r.MaxBytes), timeout)
+	ctx, cancel := context.WithTimeout(withLimit(ctx, r.MaxBytes, r.Prefix), timeout)
 	request, err := c.request(ctx, r)
 	if err != nil {
 		cancel()

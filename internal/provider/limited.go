@@ -50,6 +50,9 @@ func (l *limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if isPrefix(request.Context()) {
+		response.ContentLength = -1 // an announced length says nothing about what is read
+	}
 	if err := BoundResponse(response, limitOf(request.Context(), l.bytes), l.memory); err != nil {
 		return nil, err
 	}
@@ -77,14 +80,25 @@ func BoundResponse(response *http.Response, limit int64, memory *ResponseShare) 
 // limitKey is the limit of the response to a request, in its context.
 type limitKey struct{}
 
-func withLimit(ctx context.Context, bytes int64) context.Context {
-	return context.WithValue(ctx, limitKey{}, bytes)
+// responseLimit of one request; prefix says that only the beginning of the response is read.
+type responseLimit struct {
+	bytes  int64
+	prefix bool
+}
+
+func withLimit(ctx context.Context, bytes int64, prefix bool) context.Context {
+	return context.WithValue(ctx, limitKey{}, responseLimit{bytes, prefix})
+}
+
+func isPrefix(ctx context.Context) bool {
+	limit, is := ctx.Value(limitKey{}).(responseLimit)
+	return is && limit.prefix
 }
 
 // limitOf the response to a request, at most that of the client.
 func limitOf(ctx context.Context, client int64) int64 {
-	if own, is := ctx.Value(limitKey{}).(int64); is && own > 0 {
-		return min(own, client)
+	if own, is := ctx.Value(limitKey{}).(responseLimit); is && own.bytes > 0 {
+		return min(own.bytes, client)
 	}
 	return client
 }
