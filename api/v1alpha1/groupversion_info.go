@@ -30,6 +30,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&AIProvider{}, &AIProviderList{},
 		&NotificationChannel{}, &NotificationChannelList{},
 		&ManagedCluster{}, &ManagedClusterList{},
+		&CIProvider{}, &CIProviderList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion())
 	return nil

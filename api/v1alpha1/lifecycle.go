@@ -118,3 +118,15 @@ func (c *ManagedCluster) Probing() Probing {
 	interval, timeout := metav1.Duration{Duration: c.Spec.ProbeInterval()}, metav1.Duration{Duration: c.Spec.RequestTimeout()}
 	return probing(c.Spec.ServiceAccountName, interval, timeout, &c.Status.LastProbeTime)
 }
+
+// Lifecycle of a CIProvider.
+func (p *CIProvider) Lifecycle() Lifecycle {
+	s := &p.Status
+	return Lifecycle{p.Spec.Suspend, &s.Conditions, &s.ObservedGeneration, &s.LastHandledRequest}
+}
+
+// Probing of a CIProvider.
+func (p *CIProvider) Probing() Probing {
+	interval, timeout := metav1.Duration{Duration: p.Spec.ProbeInterval()}, metav1.Duration{Duration: p.Spec.RequestTimeout()}
+	return probing(p.Spec.ServiceAccountName, interval, timeout, &p.Status.LastProbeTime)
+}
