@@ -61,7 +61,7 @@ func secrets(value any) (names []string) {
 		reference, _ := inner.(map[string]any)
 		name, _ := reference["name"].(string)
 		_, hasKey := reference["key"]
-		if name != "" && (hasKey || field == "basic" || field == "auth" || field == "kubeconfig") {
+		if name != "" && (hasKey || field == "basic" || field == "auth" || field == "kubeconfig" || field == "secretRef") {
 			names = append(names, name)
 		}
 		names = append(names, secrets(inner)...)

@@ -7,6 +7,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"kubeops.io/kubeops/controllers/aiprovider"
+	"kubeops.io/kubeops/controllers/ciprovider"
 	"kubeops.io/kubeops/controllers/environment"
 	"kubeops.io/kubeops/controllers/explanation"
 	"kubeops.io/kubeops/controllers/export"
@@ -42,6 +43,7 @@ func list() []controller {
 		{"logbackend", logbackend.Setup, []string{"LogBackend"}},
 		{"logcollection", logcollection.Setup, []string{"LogBackend"}},
 		{"aiprovider", aiprovider.Setup, []string{"AIProvider"}},
+		{"ciprovider", ciprovider.Setup, []string{"CIProvider"}},
 		{"managedcluster", managedcluster.Setup, []string{"ManagedCluster"}},
 		{"notificationchannel", notificationchannel.Setup, []string{"NotificationChannel", "InspectionReport"}},
 	}

@@ -153,6 +153,7 @@ func quotasOf(config *configv1alpha1.Quotas) limits.Quotas {
 			"AIProvider":          {Served: int(config.AIProviders), Setting: "quotas.aiProviders"},
 			"NotificationChannel": {Served: int(config.NotificationChannels), Setting: "quotas.notificationChannels"},
 			"ManagedCluster":      {Served: int(config.ManagedClusters), Setting: "quotas.managedClusters"},
+			"CIProvider":          {Served: int(config.CIProviders), Setting: "quotas.ciProviders"},
 		},
 		RunsPerHour:    int(config.RunsPerHour),
 		ConcurrentRuns: int(config.ConcurrentRuns),

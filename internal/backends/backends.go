@@ -11,6 +11,7 @@ import (
 	"kubeops.io/kubeops/internal/printable"
 	"kubeops.io/kubeops/internal/provider"
 	"kubeops.io/kubeops/internal/provider/ai"
+	"kubeops.io/kubeops/internal/provider/ci"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/metrics"
 	"kubeops.io/kubeops/internal/provider/notify"
@@ -33,6 +34,8 @@ type Resolver struct {
 	Meters     *Meters
 	// ChannelTypes are the types of NotificationChannels; required where there are any.
 	ChannelTypes *notify.Registry
+	// BuildTypes are the types of CIProviders; required where there are any.
+	BuildTypes *ci.Registry
 	// MaxQueryBytes is the highest spec.queryBudget.maxBytes of a MetricsBackend; zero leaves it to the CRD.
 	MaxQueryBytes int64
 	// Egress says which addresses may be called.

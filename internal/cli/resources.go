@@ -76,6 +76,10 @@ func reconciledKinds() []resourceKind {
 			empty: func() apiObject { return &v1alpha1.ManagedCluster{} },
 			list:  func() runtime.Object { return &v1alpha1.ManagedClusterList{} },
 		},
+		{
+			Kind: "CIProvider", resource: "ciproviders", short: []string{"cip"},
+			empty: func() apiObject { return &v1alpha1.CIProvider{} }, list: func() runtime.Object { return &v1alpha1.CIProviderList{} },
+		},
 	}
 }
 

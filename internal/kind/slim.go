@@ -50,6 +50,8 @@ func CacheTransform() cache.TransformFunc {
 		case *v1alpha1.ManagedCluster:
 			object.Spec = v1alpha1.ManagedClusterSpec{Suspend: object.Spec.Suspend}
 			object.Status.Inventory = nil
+		case *v1alpha1.CIProvider:
+			object.Spec = v1alpha1.CIProviderSpec{}
 		default:
 			return strip(in)
 		}

@@ -51,6 +51,7 @@ func validateQuotas(quotas *v1alpha1.Quotas, path *field.Path) field.ErrorList {
 		{"aiProviders", quotas.AIProviders, 0, maxObjects},
 		{"notificationChannels", quotas.NotificationChannels, 0, maxObjects},
 		{"managedClusters", quotas.ManagedClusters, 0, maxObjects},
+		{"ciProviders", quotas.CIProviders, 0, maxObjects},
 		{"runsPerHour", quotas.RunsPerHour, 0, maxObjects},
 		{"concurrentRuns", quotas.ConcurrentRuns, 0, maxConcurrent},
 	} {

@@ -9,6 +9,8 @@ import (
 	"kubeops.io/kubeops/internal/provider/ai"
 	"kubeops.io/kubeops/internal/provider/ai/ollama"
 	"kubeops.io/kubeops/internal/provider/ai/openai"
+	"kubeops.io/kubeops/internal/provider/ci"
+	"kubeops.io/kubeops/internal/provider/ci/jenkins"
 	"kubeops.io/kubeops/internal/provider/logs"
 	"kubeops.io/kubeops/internal/provider/logs/elasticsearch"
 	"kubeops.io/kubeops/internal/provider/logs/loki"
@@ -47,6 +49,12 @@ func Channels() (*notify.Registry, error) {
 		registry.Register(chat.Backend(v1alpha1.ChannelFeishu, chat.Feishu)),
 		registry.Register(webhook.Backend()), registry.Register(alertmanager.Backend()), registry.Register(email.Backend()),
 		registry.Register(nats.Backend()))
+}
+
+// BuildServers lists the types of CIProviders.
+func BuildServers() (*ci.Registry, error) {
+	registry := provider.NewRegistry[ci.Settings, ci.Provider]()
+	return registry, registry.Register(jenkins.Backend())
 }
 
 // Models lists the types of language models.

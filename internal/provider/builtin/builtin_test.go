@@ -36,9 +36,11 @@ func TestEveryTypeOfTheAPIIsRegistered(t *testing.T) {
 	logTypes, logErr := Logs()
 	modelTypes, modelErr := Models()
 	channelTypes, channelErr := Channels()
+	buildTypes, buildErr := BuildServers()
 	for plural, registered := range map[string][]string{
 		"metricsbackends": typesOf(t, metricsTypes, metricsErr), "logbackends": typesOf(t, logTypes, logErr),
 		"aiproviders": typesOf(t, modelTypes, modelErr), "notificationchannels": typesOf(t, channelTypes, channelErr),
+		"ciproviders": typesOf(t, buildTypes, buildErr),
 	} {
 		content, err := os.ReadFile(filepath.Join(root, "config", "crd", "bases", "kubeops.io_"+plural+".yaml"))
 		if err != nil {
@@ -126,7 +128,7 @@ func TestOnlyAlertmanagerHoldsAlerts(t *testing.T) {
 func TestTypesAreKnownToThisPackageOnly(t *testing.T) {
 	t.Parallel()
 	var packages []string
-	for _, contract := range []string{"ai", "logs", "metrics", "notify"} {
+	for _, contract := range []string{"ai", "ci", "logs", "metrics", "notify"} {
 		entries, err := filepath.Glob(filepath.Join("..", contract, "*", "config.go"))
 		if err != nil || len(entries) == 0 {
 			t.Fatal(err, contract)
