@@ -18,10 +18,14 @@ import (
 const (
 	// maxChunk is the limit of the contract, in bytes.
 	maxChunk = 64 << 10
-	// contextBytes is how much text after a cut identifies its offset in the file, in bytes.
+	// contextBytes is how much more than a chunk is read, to recognize its end.
 	contextBytes = 1 << 10
-	// maxAttempts to find the offset of a cut.
-	maxAttempts = 12
+	// lineBytes is how far the end of a line is looked for.
+	lineBytes = 16 << 10
+	// matchBytes of two texts are compared.
+	matchBytes = 4 << 10
+	// maxAttempts to find the offset of a line.
+	maxAttempts = 16
 )
 
 // window is the beginning of what follows an offset of a log's file.
@@ -63,99 +67,91 @@ func (p *Provider) Log(ctx context.Context, from ci.Handle, offset int64) (ci.Lo
 	return p.chunk(ctx, where, offset, w)
 }
 
-// chunk is the part of a window that ends at a line's end.
+// chunk is the part of a window that ends at a line's end whose offset is proven.
 func (p *Provider) chunk(ctx context.Context, where located, offset int64, w window) (ci.LogChunk, error) {
 	if w.whole && len(w.text) <= maxChunk && (!w.more || bytes.HasSuffix(w.text, []byte("\n"))) {
 		return ci.LogChunk{Text: valid(w.text), Next: w.end, More: w.more}, nil
 	}
-	cut := cutOf(w.text)
-	if cut == 0 && w.whole { // an incomplete line, and nothing before it
+	head := w.text[:min(len(w.text), maxChunk)]
+	cut := bytes.LastIndexByte(head, '\n') + 1
+	if cut == 0 && len(head) < maxChunk { // an incomplete line, and nothing before it
 		return ci.LogChunk{Next: offset, More: true}, nil
 	}
-	rest := w.text[cut:]
-	c := cutting{before: w.text[:cut], after: rest[:min(len(rest), contextBytes)]}
-	next := w.end - int64(len(rest)) // right if the rest has no annotations
-	if w.whole {
-		proven, _, err := p.isCut(ctx, where, next, c)
-		if err != nil || proven {
-			return ci.LogChunk{Text: valid(c.before), Next: next, More: true}, err
+	if cut == 0 {
+		cut = runeStart(head) // within a line that is longer than a chunk
+		return ci.LogChunk{Text: valid(w.text[:cut]), Next: offset + int64(cut), More: true}, nil
+	}
+	for attempt := range maxAttempts {
+		from := cut - 1 - attempt*cut/maxAttempts
+		next, after, err := p.lineAfter(ctx, where, offset+int64(from))
+		if err != nil {
+			return ci.LogChunk{}, err
+		}
+		if length := lineAt(w.text, cut, after, int(min(next-offset, int64(cut)))); length > 0 {
+			return ci.LogChunk{Text: valid(w.text[:length]), Next: next, More: true}, nil
 		}
 	}
-	next, err := p.offsetOf(ctx, where, offset, c)
-	if err != nil {
-		return ci.LogChunk{}, err
+	if w.whole {
+		return ci.LogChunk{Next: offset, More: true}, nil // read again when there is more
 	}
-	return ci.LogChunk{Text: valid(c.before), Next: next, More: true}, nil
+	return ci.LogChunk{Text: valid(w.text[:cut]), Next: offset + int64(cut), More: true}, nil // repeats what is hidden before the cut
 }
 
-// cutOf a text is after the last line that is complete and fits a chunk, or within a line that is longer.
-func cutOf(text []byte) int {
-	head := text[:min(len(text), maxChunk)]
-	if end := bytes.LastIndexByte(head, '\n'); end >= 0 {
-		return end + 1
+// runeStart is the length of a text without an incomplete character at its end.
+func runeStart(text []byte) int {
+	for cut := len(text) - 1; cut > len(text)-utf8.UTFMax; cut-- {
+		if utf8.RuneStart(text[cut]) {
+			if utf8.FullRune(text[cut:]) {
+				return len(text)
+			}
+			return cut
+		}
 	}
-	if len(text) < maxChunk {
+	return len(text)
+}
+
+// lineAfter is the offset of the first line that begins after an offset, and what the log has from there; 0 if that cannot be proven. From an
+// offset within an annotation the answer has its end as text, so that only an annotation between the two is not seen: then the answer
+// from the new offset does not continue that from the old one.
+func (p *Provider) lineAfter(ctx context.Context, where located, offset int64) (next int64, text []byte, err error) {
+	before, err := p.window(ctx, where, offset, lineBytes)
+	if err != nil || before.end < offset {
+		return 0, nil, err
+	}
+	end := bytes.IndexByte(before.text, '\n')
+	if end < 0 {
+		return 0, nil, nil
+	}
+	expected := before.text[end+1:]
+	next = offset + int64(end) + 1
+	after, err := p.window(ctx, where, next, maxChunk+contextBytes)
+	switch {
+	case err != nil || after.end < next:
+		return 0, nil, err
+	case continues(after.text, expected):
+		return next, after.text, nil
+	case bytes.HasPrefix(after.text, []byte("\n")) && continues(after.text[1:], expected): // a carriage return before the line end
+		return next + 1, after.text[1:], nil
+	}
+	return 0, nil, nil
+}
+
+// continues reports whether one text is the beginning of the other.
+func continues(a, b []byte) bool { return bytes.HasPrefix(a, b) || bytes.HasPrefix(b, a) }
+
+// lineAt is the length of the text before the line, not behind the cut, from which the log has what is after it; 0 if there is none. Of lines
+// that repeat it is the last one that is not behind a likely length, which the right one never exceeds except in another charset than UTF-8.
+func lineAt(text []byte, cut int, after []byte, likely int) (found int) {
+	if len(after) == 0 {
 		return 0
 	}
-	cut := len(head)
-	for cut > len(head)-utf8.UTFMax && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return cut
-}
-
-// cutting is a cut of a log: the text before it, and the beginning of the text after it.
-type cutting struct{ before, after []byte }
-
-// offsetOf a cut of the text from an offset. What Jenkins removes and rewrites only makes the file longer than the text, so that the length of
-// the text is a guess that is never behind the cut, and from there the answer shows how much text is left. Only a file in another
-// charset than UTF-8 can be shorter. If the place cannot be proven, it is the last one that is before the cut: lines are repeated, never lost.
-func (p *Provider) offsetOf(ctx context.Context, where located, offset int64, c cutting) (int64, error) {
-	before := offset
-	step := int64(len(c.before))
-	for range maxAttempts {
-		proven, left, err := p.isCut(ctx, where, before+step, c)
-		if err != nil || proven {
-			return before + step, err
-		}
-		if left > 0 {
-			before += step
-			step = left
-			continue
-		}
-		if step /= 2; step == 0 {
-			break
+	after = after[:min(len(after), matchBytes)]
+	for length := 1; length <= cut; length++ {
+		if text[length-1] == '\n' && continues(after, text[length:]) && (length <= likely || found == 0) {
+			found = length
 		}
 	}
-	if before == offset {
-		return offset + int64(len(c.before)), nil // a log that changes: going on is better than reading the same forever
-	}
-	return before, nil
-}
-
-// isCut reports whether an offset is that of the cut. Otherwise left is how much text is between the two; 0 if the offset is not before it.
-func (p *Provider) isCut(ctx context.Context, where located, at int64, c cutting) (proven bool, left int64, err error) {
-	expected := c.after
-	begin := at
-	if bytes.HasSuffix(c.before, []byte("\n")) {
-		// The line end before the cut proves that no annotation lies in between.
-		expected = append([]byte("\n"), c.after...)
-		begin--
-	}
-	w, err := p.window(ctx, where, begin, maxChunk+2*contextBytes)
-	if err != nil || w.end < begin {
-		return false, 0, err
-	}
-	if bytes.HasPrefix(w.text, expected) {
-		return true, 0, nil
-	}
-	for _, length := range []int{contextBytes, 256, 64, 16, 4, 1} {
-		anchor := c.before[max(0, len(c.before)-length):]
-		if found := bytes.Index(w.text, append(bytes.Clone(anchor), c.after...)); found >= 0 {
-			return false, int64(found+len(anchor)) - (at - begin), nil
-		}
-	}
-	return false, 0, nil
+	return found
 }
 
 // window reads at most a number of bytes from an offset.
