@@ -125,7 +125,7 @@ func newResolver(m ctrl.Manager, settings Settings) (*backends.Resolver, error) 
 		Secrets:      &secretref.Source{Reader: kind.CheckedReader{Reader: m.GetAPIReader()}, Config: m.GetConfig()},
 		MetricsTypes: metricsTypes, LogTypes: logTypes, ChannelTypes: channelTypes, ModelTypes: modelTypes,
 		BuildTypes: buildTypes,
-		Egress: settings.Egress, Telemetry: telemetry, MaxQueryBytes: settings.Limits.MaxQueryBytes,
+		Egress:     settings.Egress, Telemetry: telemetry, MaxQueryBytes: settings.Limits.MaxQueryBytes,
 		Memory: provider.NewResponseMemory(settings.ResponseMemory),
 		Meters: &backends.Meters{Client: m.GetClient(), Clock: clock.RealClock{}},
 	}, errors.Join(metricsErr, logErr, modelErr, channelErr, buildErr)

@@ -14,6 +14,8 @@ type Secrets interface {
 	Bytes(ctx context.Context, ref v1alpha1.SecretKeyReference, field string) ([]byte, error)
 	// Basic is a user name and a password.
 	Basic(ctx context.Context, ref v1alpha1.SecretReference, field string) (username, password string, err error)
+	// UserToken is a user name and an API token of that user.
+	UserToken(ctx context.Context, ref v1alpha1.SecretReference, field string) (username, token string, err error)
 }
 
 // ResolveAuth reads the credentials that auth refers to. Without any, nothing is read. Errors are problems.

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"math/big"
@@ -169,6 +170,22 @@ func TestBasicRequiresBothKeysAndNoColon(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tc.problem)
 			}
 		})
+	}
+}
+
+func TestAUserTokenIsHiddenInAllFormsAndTheUserNameIsNot(t *testing.T) {
+	reader := readerOf("username", "kubeops", "token", secretValue)
+	user, token, err := reader.UserToken(t.Context(), v1alpha1.SecretReference{Name: "s"}, "spec.jenkins.secretRef")
+	if err != nil || user != "kubeops" || token != secretValue {
+		t.Fatalf("got %q, %v", user, err)
+	}
+	echo := "kubeops " + secretValue + " " + base64.StdEncoding.EncodeToString([]byte(user+":"+token))
+	if got := reader.Hide(echo); got != "kubeops [redacted] [redacted]" {
+		t.Errorf("got %q", got)
+	}
+	if _, _, err := readerOf("username", "kubeops").UserToken(t.Context(), v1alpha1.SecretReference{Name: "s"}, "x"); err == nil ||
+		!strings.Contains(err.Error(), "no key token") {
+		t.Errorf("got %v", err)
 	}
 }
 

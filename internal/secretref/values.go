@@ -23,6 +23,8 @@ const (
 	maxText = 16 << 10
 	// minHidden is the minimum length in bytes of a value that Hide replaces. A shorter one would match ordinary words.
 	minHidden = 4
+	// userTokenKey is the key of an API token beside the user name.
+	userTokenKey = "token"
 	// hidden replaces a value.
 	hidden = "[redacted]"
 )
@@ -59,6 +61,16 @@ func (r *Reader) line(ctx context.Context, ref v1alpha1.SecretKeyReference, fiel
 
 // Basic returns the user name and password of a Secret with the keys username and password.
 func (r *Reader) Basic(ctx context.Context, ref v1alpha1.SecretReference, field string) (username, password string, err error) {
+	return r.login(ctx, ref, corev1.BasicAuthPasswordKey, field)
+}
+
+// UserToken returns the user name and API token of a Secret with the keys username and token.
+func (r *Reader) UserToken(ctx context.Context, ref v1alpha1.SecretReference, field string) (username, token string, err error) {
+	return r.login(ctx, ref, userTokenKey, field)
+}
+
+// login is a user name and what is sent with it in HTTP basic authentication, which has the given key.
+func (r *Reader) login(ctx context.Context, ref v1alpha1.SecretReference, key, field string) (username, password string, err error) {
 	user := v1alpha1.SecretKeyReference{Name: ref.Name, Key: corev1.BasicAuthUsernameKey}
 	// A user name is not secret and may be an ordinary word, so Hide leaves it alone.
 	if username, err = r.line(ctx, user, field); err != nil {
@@ -67,7 +79,7 @@ func (r *Reader) Basic(ctx context.Context, ref v1alpha1.SecretReference, field 
 	if strings.Contains(username, ":") {
 		return "", "", r.invalid(user, field, "contains a colon; HTTP basic authentication does not allow one in user names")
 	}
-	if password, err = r.Text(ctx, v1alpha1.SecretKeyReference{Name: ref.Name, Key: corev1.BasicAuthPasswordKey}, field); err != nil {
+	if password, err = r.Text(ctx, v1alpha1.SecretKeyReference{Name: ref.Name, Key: key}, field); err != nil {
 		return "", "", err
 	}
 	r.remember(base64.StdEncoding.EncodeToString([]byte(username + ":" + password)))

@@ -13,12 +13,6 @@ import (
 // Type of this backend.
 const Type = string(v1alpha1.CIProviderJenkins)
 
-// Keys of the Secret with the credentials.
-const (
-	usernameKey = "username"
-	tokenKey    = "token"
-)
-
 // Config is spec.jenkins.
 type Config v1alpha1.JenkinsServer
 
@@ -36,13 +30,7 @@ func (c Config) Server() (url, setting string) { return c.URL, "url" }
 func (c Config) Resolve(ctx context.Context, secrets provider.Secrets, settings *ci.Settings) (err error) {
 	e := &settings.Endpoint
 	e.Fields.Auth = e.Fields.Setting("secretRef")
-	key := func(name string) v1alpha1.SecretKeyReference {
-		return v1alpha1.SecretKeyReference{Name: c.SecretRef.Name, Key: name}
-	}
-	if e.Auth.Username, err = secrets.Text(ctx, key(usernameKey), e.Fields.Auth); err != nil {
-		return err
-	}
-	e.Auth.Password, err = secrets.Text(ctx, key(tokenKey), e.Fields.Auth)
+	e.Auth.Username, e.Auth.Password, err = secrets.UserToken(ctx, c.SecretRef, e.Fields.Auth)
 	return err
 }
 
