@@ -17,6 +17,7 @@ import (
 	"kubeops.io/kubeops/controllers/managedcluster"
 	"kubeops.io/kubeops/controllers/metricsbackend"
 	"kubeops.io/kubeops/controllers/notificationchannel"
+	"kubeops.io/kubeops/controllers/resourcebundle"
 )
 
 // Options are the settings of all controllers.
@@ -45,6 +46,7 @@ func list() []controller {
 		{"aiprovider", aiprovider.Setup, []string{"AIProvider"}},
 		{"ciprovider", ciprovider.Setup, []string{"CIProvider"}},
 		{"managedcluster", managedcluster.Setup, []string{"ManagedCluster"}},
+		{"resourcebundle", resourcebundle.Setup, []string{"ResourceBundle", "BundleInventory", "ManagedCluster"}},
 		{"notificationchannel", notificationchannel.Setup, []string{"NotificationChannel", "InspectionReport"}},
 	}
 }

@@ -31,6 +31,8 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&NotificationChannel{}, &NotificationChannelList{},
 		&ManagedCluster{}, &ManagedClusterList{},
 		&CIProvider{}, &CIProviderList{},
+		&ResourceBundle{}, &ResourceBundleList{},
+		&BundleInventory{}, &BundleInventoryList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion())
 	return nil

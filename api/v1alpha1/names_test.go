@@ -39,6 +39,10 @@ func fields() map[string]nature {
 		"AIProviderSpec.ServiceAccountName": object, "BackendAccess.ServiceAccountName": object,
 		"InspectionSpec.ServiceAccountName": object, "NotificationChannelSpec.ServiceAccountName": object,
 		"LocalReference.Name": object, "SecretReference.Name": object, "SecretKeyReference.Name": object, "SecretKeyReference.Key": secretKey,
+		"ResourceBundleSpec.ServiceAccountName": object, "ClusterTargets.Names": object, "ConfigMapManifests.Key": secretKey,
+		"ResourceBundleSpec.Mode": shaped, "ResourceBundleSpec.Conflicts": shaped, "ResourceBundleSpec.Drift": shaped,
+		"ResourceBundleSpec.DeletionPolicy": shaped, "ResourceBundleSpec.WhenDeselected": shaped, "PrunePolicy.GuardedKinds": shaped,
+		"PrunePolicy.Confirm":    shaped,
 		"LogSelector.Namespaces": namespace, "InspectionSpec.Namespaces": namespaceGlob, "LogAnalysis.Namespaces": namespaceGlob,
 		"InspectionSpec.ExcludeNamespaces": namespaceGlob, "IgnoreRule.Namespace": namespaceGlob,
 		"CheckSelection.Include": checkGlob, "CheckSelection.Exclude": checkGlob, "IgnoreRule.Check": checkGlob, "IgnoreRule.Name": objectGlob,
@@ -97,6 +101,7 @@ func TestEveryStringOfASpecHasItsShapeInTheSchema(t *testing.T) {
 	for kind, root := range map[string]any{
 		"aiproviders": v1alpha1.AIProviderSpec{}, "inspections": v1alpha1.InspectionSpec{}, "logbackends": v1alpha1.LogBackendSpec{},
 		"metricsbackends": v1alpha1.MetricsBackendSpec{}, "notificationchannels": v1alpha1.NotificationChannelSpec{},
+		"resourcebundles": v1alpha1.ResourceBundleSpec{},
 	} {
 		walk(t, reflect.TypeOf(root), schemaOf(t, kind), kind+".spec", func(field, path string, schema map[string]any) {
 			found[field] = true
@@ -172,6 +177,9 @@ func walk(t *testing.T, of reflect.Type, schema map[string]any, path string, vis
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous {
 			walk(t, f.Type, schema, path, visit)
+			continue
+		}
+		if name == "-" { // not serialized
 			continue
 		}
 		properties, _ := schema["properties"].(map[string]any)

@@ -3,8 +3,6 @@ package inspection
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -21,6 +19,7 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/kind"
+	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/problem"
 	"kubeops.io/kubeops/internal/remedy"
 	"kubeops.io/kubeops/internal/runner"
@@ -153,11 +152,4 @@ func (r reports) prune(ctx context.Context, inspection *v1alpha1.Inspection, new
 }
 
 // Label is the Inspection's name as the value of a label, which may have 63 characters.
-func Label(name string) string {
-	const maxLabel = 63
-	if len(name) <= maxLabel {
-		return name
-	}
-	sum := sha256.Sum256([]byte(name))
-	return name[:maxLabel-9] + "-" + hex.EncodeToString(sum[:4])
-}
+func Label(name string) string { return names.LabelValue(name) }

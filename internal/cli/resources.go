@@ -49,6 +49,14 @@ func reportKind() resourceKind {
 	}
 }
 
+func bundleKind() resourceKind {
+	return resourceKind{
+		Kind: "ResourceBundle", resource: "resourcebundles", short: []string{"rbun", "bundle", "bundles"},
+		empty: func() apiObject { return &v1alpha1.ResourceBundle{} },
+		list:  func() runtime.Object { return &v1alpha1.ResourceBundleList{} },
+	}
+}
+
 // reconciledKinds are the kinds with spec.suspend, the default one first.
 func reconciledKinds() []resourceKind {
 	return []resourceKind{
@@ -80,6 +88,7 @@ func reconciledKinds() []resourceKind {
 			Kind: "CIProvider", resource: "ciproviders", short: []string{"cip"},
 			empty: func() apiObject { return &v1alpha1.CIProvider{} }, list: func() runtime.Object { return &v1alpha1.CIProviderList{} },
 		},
+		bundleKind(),
 	}
 }
 

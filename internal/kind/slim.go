@@ -29,7 +29,8 @@ func Slim(object client.Object) {
 //
 //   - of all objects no managed fields
 //   - of the kinds of KubeOps that have a spec, only the metadata that Slim leaves, without finalizers, and the status
-//   - of the spec what events are mapped by (the references of an Inspection), and that of a LogBackend that collects
+//   - of the spec what events are mapped by (the references of an Inspection, the clusters of a ResourceBundle), and that of a LogBackend
+//     that collects
 func CacheTransform() cache.TransformFunc {
 	strip := ctrlcache.TransformStripManagedFields()
 	return func(in any) (any, error) {
@@ -52,6 +53,10 @@ func CacheTransform() cache.TransformFunc {
 			object.Status.Inventory = nil
 		case *v1alpha1.CIProvider:
 			object.Spec = v1alpha1.CIProviderSpec{}
+		case *v1alpha1.ResourceBundle:
+			spec := &object.Spec
+			object.Spec = v1alpha1.ResourceBundleSpec{Suspend: spec.Suspend, Clusters: spec.Clusters}
+			object.Status = v1alpha1.ResourceBundleStatus{}
 		default:
 			return strip(in)
 		}

@@ -4,6 +4,8 @@
 package names
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"path"
 	"strconv"
 	"strings"
@@ -54,6 +56,15 @@ func Label(field, key, value string) error {
 		return err
 	}
 	return check(field, value, "label value", validation.IsValidLabelValue(value))
+}
+
+// LabelValue is a name as the value of a label, which may have 63 characters: a longer name is cut and ends in a hash.
+func LabelValue(name string) string {
+	if len(name) <= validation.LabelValueMaxLength {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return name[:validation.LabelValueMaxLength-9] + "-" + hex.EncodeToString(sum[:4])
 }
 
 // Segments checks names that the manager itself joins to a path and that any kind of object may have, such as the colons of

@@ -1,0 +1,160 @@
+package resourcebundle
+
+import (
+	"context"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/bundle"
+	"kubeops.io/kubeops/internal/clusters"
+	"kubeops.io/kubeops/internal/problem"
+)
+
+// selection is which clusters a bundle concerns.
+type selection struct {
+	// selected clusters by name, and those that spec.clusters names and that do not exist.
+	selected, missing []string
+	// deselected have an inventory and are no longer selected. Those without a ManagedCluster are not in it.
+	deselected []string
+}
+
+// selectClusters finds the clusters of a bundle.
+func (l *logic) selectClusters(ctx context.Context, b *v1alpha1.ResourceBundle) (selection, error) {
+	known, err := l.managedClusters(ctx, b.Namespace)
+	if err != nil {
+		return selection{}, err
+	}
+	matches, err := targets(b.Spec.Clusters)
+	if err != nil {
+		return selection{}, err
+	}
+	var s selection
+	if b.Spec.Clusters == nil {
+		s.selected = []string{v1alpha1.LocalCluster}
+	}
+	for name, set := range known {
+		if matches(name, set) {
+			s.selected = append(s.selected, name)
+		}
+	}
+	if b.Spec.Clusters != nil {
+		for _, name := range b.Spec.Clusters.Names {
+			if _, ok := known[name]; !ok {
+				s.missing = append(s.missing, name)
+			}
+		}
+	}
+	applied, err := bundle.Clusters(ctx, l.Reader, b)
+	if err != nil {
+		return selection{}, err
+	}
+	for _, name := range applied {
+		_, exists := known[name]
+		if (exists || name == v1alpha1.LocalCluster) && !slices.Contains(s.selected, name) && !slices.Contains(s.missing, name) {
+			s.deselected = append(s.deselected, name)
+		}
+	}
+	slices.Sort(s.selected)
+	return s, nil
+}
+
+// managedClusters are the labels of the ManagedClusters of a namespace, by name.
+func (l *logic) managedClusters(ctx context.Context, namespace string) (map[string]labels.Set, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("ManagedClusterList"))
+	if err := l.Reader.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		return nil, problem.Retrying(v1alpha1.ReasonRetrying, err, "the ManagedClusters of namespace %s cannot be listed", namespace)
+	}
+	known := map[string]labels.Set{}
+	for i := range list.Items {
+		known[list.Items[i].Name] = list.Items[i].Labels
+	}
+	return known, nil
+}
+
+// targets returns what decides whether a cluster is selected.
+func targets(t *v1alpha1.ClusterTargets) (func(name string, set labels.Set) bool, error) {
+	if t == nil {
+		return func(string, labels.Set) bool { return false }, nil
+	}
+	selector := labels.Nothing()
+	if t.Selector != nil {
+		var err error
+		if selector, err = metav1.LabelSelectorAsSelector(t.Selector); err != nil {
+			return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "spec.clusters.selector is invalid; correct its labels and operators")
+		}
+	}
+	return func(name string, set labels.Set) bool { return slices.Contains(t.Names, name) || selector.Matches(set) }, nil
+}
+
+// kindsCache has the kinds that clusters serve.
+type kindsCache map[client.ObjectKey]cachedKinds
+
+type cachedKinds struct {
+	// connection that they were read with; nil for the cluster of the manager.
+	connection *clusters.Connection
+	kinds      *bundle.Kinds
+}
+
+// connect to a cluster as the ServiceAccount of a bundle. It does not wait for a cluster that is not connected.
+func (l *logic) connect(ctx context.Context, b *v1alpha1.ResourceBundle, cluster string, verify bool) (*bundle.Target, error) {
+	as, err := l.Accounts.As(b.Namespace, b.ServiceAccountName())
+	if err != nil {
+		return nil, err
+	}
+	key := client.ObjectKey{Namespace: b.Namespace, Name: cluster}
+	config := as
+	base := l.Config
+	connection, err := l.Clusters.Get(key)
+	isLocal := cluster == v1alpha1.LocalCluster && (b.Spec.Clusters == nil || l.Clusters.State(key) == "")
+	switch {
+	case isLocal && verify:
+		if config, err = l.Accounts.Existing(ctx, b.Namespace, b.ServiceAccountName(), "applies the manifests",
+			"bind it to a role that can get, create, patch and delete their kinds"); err != nil {
+			return nil, err
+		}
+		connection = nil
+	case isLocal:
+		connection = nil
+	case err != nil:
+		return nil, err
+	default:
+		base = connection.Config()
+		config = rest.CopyConfig(base)
+		config.Impersonate = as.Impersonate
+	}
+	kinds, err := l.kindsOf(key, connection, base)
+	if err != nil {
+		return nil, err
+	}
+	return bundle.NewTarget(config, kinds, bundle.FieldManager(b.Namespace, b.Name))
+}
+
+// kindsOf a cluster, read with its own credentials: the kinds are the same for all ServiceAccounts.
+func (l *logic) kindsOf(key client.ObjectKey, connection *clusters.Connection, config *rest.Config) (*bundle.Kinds, error) {
+	if connection == nil {
+		key = client.ObjectKey{Name: v1alpha1.LocalCluster}
+	}
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if known, ok := l.kinds[key]; ok && known.connection == connection {
+		return known.kinds, nil
+	}
+	kinds, err := bundle.NewKinds(config, clock.RealClock{})
+	if err != nil {
+		return nil, err
+	}
+	for other := range l.kinds { // of clusters that are gone
+		if other.Namespace != "" && l.Clusters.State(other) == "" {
+			delete(l.kinds, other)
+		}
+	}
+	l.kinds[key] = cachedKinds{connection, kinds}
+	return kinds, nil
+}

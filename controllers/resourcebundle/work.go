@@ -1,0 +1,203 @@
+package resourcebundle
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/bundle"
+	"kubeops.io/kubeops/internal/names"
+	"kubeops.io/kubeops/internal/problem"
+)
+
+// work is one reconcile of a bundle.
+type work struct {
+	*logic
+	bundle  *v1alpha1.ResourceBundle
+	sources *sources
+	now     time.Time
+}
+
+// clusterOutcome is what was done in one cluster.
+type clusterOutcome struct {
+	cluster string
+	// deselected says that objects were only removed.
+	deselected bool
+	// problem of the whole cluster; nil if it could be read.
+	problem *problem.Problem
+	results []bundle.Result
+	// emptied says that nothing is left in the inventory.
+	emptied bool
+}
+
+// all clusters, several at the same time. A problem of one does not affect the others; any other error ends the reconcile.
+func (w *work) all(ctx context.Context, s selection) ([]clusterOutcome, error) {
+	outcomes := make([]clusterOutcome, len(s.selected)+len(s.deselected))
+	failures := make([]error, len(outcomes))
+	slots := make(chan struct{}, parallelClusters)
+	var wait sync.WaitGroup
+	run := func(i int, cluster string, call func(context.Context, string) (clusterOutcome, error)) {
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			limited, cancel := context.WithTimeout(ctx, w.bundle.Spec.HealthTimeout())
+			defer cancel()
+			outcomes[i], failures[i] = call(limited, cluster)
+			outcomes[i].cluster = cluster
+			if p := problem.As(failures[i]); p != nil && ctx.Err() == nil {
+				outcomes[i].problem = p
+				failures[i] = nil
+			}
+		})
+	}
+	for i, cluster := range s.selected {
+		run(i, cluster, w.apply)
+	}
+	for i, cluster := range s.deselected {
+		run(len(s.selected)+i, cluster, w.leave)
+	}
+	wait.Wait()
+	return outcomes, errors.Join(failures...)
+}
+
+// apply the manifests to a cluster.
+func (w *work) apply(ctx context.Context, cluster string) (clusterOutcome, error) {
+	target, err := w.connect(ctx, w.bundle, cluster, true)
+	if err != nil {
+		return clusterOutcome{}, err
+	}
+	spec := &w.bundle.Spec
+	store, inventory, err := bundle.OpenStore(ctx, w.Client, w.Reader, w.bundle, cluster)
+	if err != nil {
+		return clusterOutcome{}, err
+	}
+	digest := bundle.DigestOf(w.sources.Objects)
+	run := &bundle.Run{
+		Target: target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: &w.sources.Desired, Inventory: inventory,
+		Policy: bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift}, Prune: w.prune(cluster, digest), Overdue: w.overdue(cluster, digest),
+	}
+	if spec.Mode != v1alpha1.BundlePlan {
+		run.Save = store.Save
+	}
+	results, err := run.Do(ctx)
+	return clusterOutcome{results: results}, err
+}
+
+// prune is what may be deleted in a selected cluster.
+func (w *work) prune(cluster, digest string) bundle.Prune {
+	p := bundle.Prune{Digest: digest, Claims: w.claims(cluster)}
+	if policy := w.bundle.Spec.Prune; policy != nil && policy.Enabled {
+		p.Policy = v1alpha1.RemovalDelete
+		p.Guarded = policy.GuardedKinds
+		p.Confirmed = policy.Confirm == digest
+	}
+	if w.sources.unread != nil {
+		p.Held = "a source could not be read: " + w.sources.unread.Message
+	}
+	return p
+}
+
+// overdue reports whether objects that were applied had the time to become healthy.
+func (w *work) overdue(cluster, digest string) bool {
+	row := rowOf(w.bundle, cluster)
+	return row != nil && row.Digest == digest && row.AppliedTime != nil && w.now.Sub(row.AppliedTime.Time) > w.bundle.Spec.HealthTimeout()
+}
+
+// leave a cluster that is no longer selected.
+func (w *work) leave(ctx context.Context, cluster string) (clusterOutcome, error) {
+	return w.remove(ctx, cluster, w.bundle.Spec.WhenDeselected, w.bundle.Spec.Mode == v1alpha1.BundlePlan)
+}
+
+// remove everything that the bundle applied to a cluster.
+func (w *work) remove(ctx context.Context, cluster string, policy v1alpha1.RemovalPolicy, plan bool) (clusterOutcome, error) {
+	done := clusterOutcome{deselected: true}
+	target, err := w.connect(ctx, w.bundle, cluster, false)
+	if err != nil {
+		return done, err
+	}
+	store, inventory, err := bundle.OpenStore(ctx, w.Client, w.Reader, w.bundle, cluster)
+	if err != nil {
+		return done, err
+	}
+	run := &bundle.Run{
+		Target: target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: &bundle.Desired{}, Inventory: inventory,
+		Prune: bundle.Prune{Policy: policy, Final: true, Claims: w.claims(cluster)},
+	}
+	if p := w.bundle.Spec.Prune; p != nil {
+		run.Prune.Guarded = p.GuardedKinds
+	}
+	if !plan {
+		run.Save = store.Save
+	}
+	if done.results, err = run.Do(ctx); err != nil {
+		return done, err
+	}
+	if len(inventory) == 0 && !plan {
+		done.emptied = true
+		return done, store.Drop(ctx)
+	}
+	return done, nil
+}
+
+// claims of the other bundles of the namespace that select a cluster. One that is about to apply has an inventory first: until it has, nothing
+// is deleted, so that a cluster can be moved from one bundle to another.
+func (w *work) claims(cluster string) func(context.Context) (bundle.Claims, error) {
+	return func(ctx context.Context) (bundle.Claims, error) {
+		known, err := w.managedClusters(ctx, w.bundle.Namespace)
+		if err != nil {
+			return bundle.Claims{}, err
+		}
+		inventories := &v1alpha1.BundleInventoryList{}
+		ofCluster := client.MatchingLabels{v1alpha1.LabelCluster: names.LabelValue(cluster)}
+		if err := w.Reader.List(ctx, inventories, client.InNamespace(w.bundle.Namespace), ofCluster); err != nil {
+			return bundle.Claims{}, err
+		}
+		claims := bundle.Claims{Objects: map[bundle.Key]string{}}
+		err = w.eachOther(ctx, func(other *v1alpha1.ResourceBundle) {
+			current := false
+			for i := range inventories.Items {
+				inventory := &inventories.Items[i]
+				if inventory.Cluster != cluster || !metav1.IsControlledBy(inventory, other) {
+					continue
+				}
+				current = current || inventory.Generation == other.Generation
+				for _, entry := range inventory.Entries {
+					claims.Objects[bundle.EntryKey(entry)] = other.Name
+				}
+			}
+			matches, err := targets(other.Spec.Clusters)
+			isLocal := cluster == v1alpha1.LocalCluster && other.Spec.Clusters == nil
+			applies := !other.Spec.Suspend && other.Spec.Mode != v1alpha1.BundlePlan
+			if !current && applies && err == nil && (isLocal || matches(cluster, known[cluster])) {
+				claims.Pending = append(claims.Pending, other.Name)
+			}
+		})
+		return claims, err
+	}
+}
+
+// eachOther calls something for all other bundles of the namespace that are not being deleted. They are read in pages, since each can have
+// 1.5 MiB.
+func (w *work) eachOther(ctx context.Context, call func(*v1alpha1.ResourceBundle)) error {
+	const page = 20
+	options := []client.ListOption{client.InNamespace(w.bundle.Namespace), client.Limit(page)}
+	for next := ""; ; {
+		list := &v1alpha1.ResourceBundleList{}
+		if err := w.Reader.List(ctx, list, append(options, client.Continue(next))...); err != nil {
+			return err
+		}
+		for i := range list.Items {
+			if other := &list.Items[i]; other.UID != w.bundle.UID && other.DeletionTimestamp == nil {
+				call(other)
+			}
+		}
+		if next = list.Continue; next == "" {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,229 @@
+package bundle
+
+import (
+	"context"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+)
+
+// maxRounds of reading, trying and applying an object that others change at the same time.
+const maxRounds = 3
+
+// Policy is how differences are treated.
+type Policy struct {
+	Conflicts v1alpha1.ConflictPolicy
+	Drift     v1alpha1.DriftPolicy
+}
+
+// decision is what to do with an object.
+type decision struct {
+	// live is the object as it was read; nil if there is none.
+	live *unstructured.Unstructured
+	// intent to send with its resource version, and whether it takes fields from others. Nil writes nothing.
+	intent *unstructured.Unstructured
+	force  bool
+	// state is why nothing is written; empty if the object is up to date or is written.
+	state v1alpha1.BundleObjectState
+	// deleted says that the object was applied and someone deleted it.
+	deleted bool
+	// fields that have another value than in the manifest, as far as they stay so.
+	fields []Field
+	// changed fields, if the intent is sent.
+	changed []string
+	// coOwners are other field managers that own fields of the intent with the same value.
+	coOwners []string
+}
+
+// planner decides about one object. It only sends dry runs.
+type planner struct {
+	*Target
+	object *Object
+	entry  v1alpha1.InventoryEntry
+	policy Policy
+}
+
+// manifestDigest identifies what an apply was about. Another policy for conflicts is another apply.
+func manifestDigest(object *Object, policy Policy) string {
+	return digest(object.Content.Object, policy.Conflicts)
+}
+
+// plan decides what to do with an object.
+func (p *planner) plan(ctx context.Context) (*decision, error) {
+	for range maxRounds - 1 {
+		d, err := p.once(ctx)
+		if !changedMeanwhile(err) {
+			return d, err
+		}
+	}
+	return p.once(ctx)
+}
+
+// changedMeanwhile reports whether an object was changed between two requests.
+func changedMeanwhile(err error) bool {
+	return apierrors.IsConflict(err) && len(conflictsOf(err, nil)) == 0
+}
+
+func (p *planner) once(ctx context.Context) (*decision, error) {
+	key := p.object.Key()
+	live, err := p.get(ctx, key, p.object.Content.GroupVersionKind().Version)
+	switch {
+	case apierrors.IsNotFound(err):
+		return p.missing(), nil
+	case err != nil:
+		return nil, err
+	case live.GetDeletionTimestamp() != nil:
+		return &decision{live: live, state: v1alpha1.ObjectPending}, nil
+	}
+	d := &decision{live: live, intent: p.object.Content.DeepCopy()}
+	d.intent.SetResourceVersion(live.GetResourceVersion())
+	result, err := p.apply(ctx, d.intent, false, true)
+	fields := conflictsOf(err, live)
+	if len(fields) > 0 {
+		if !p.resolve(d, fields) {
+			return d, nil
+		}
+		result, err = p.apply(ctx, d.intent, d.force, true)
+		if again := conflictsOf(err, live); len(again) > 0 {
+			return d.blocked(v1alpha1.ObjectConflict, p.classify(again)), nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.compare(d, result)
+	return d, nil
+}
+
+// known reports whether the manifest is the one that was applied last, to the same object.
+func (p *planner) known(live *unstructured.Unstructured) bool {
+	if p.entry.UID == "" || p.entry.Digest != manifestDigest(p.object, p.policy) {
+		return false
+	}
+	return live == nil || string(live.GetUID()) == p.entry.UID
+}
+
+// missing decides about an object that does not exist.
+func (p *planner) missing() *decision {
+	d := &decision{intent: p.object.Content.DeepCopy()}
+	if !p.known(nil) {
+		return d
+	}
+	d.deleted = true
+	switch p.policy.Drift {
+	case v1alpha1.DriftCorrect:
+		return d
+	case v1alpha1.DriftIgnore:
+		d.deleted = false
+		return d.blocked("", nil)
+	}
+	return d.blocked(v1alpha1.ObjectDrifted, nil)
+}
+
+// blocked writes nothing.
+func (d *decision) blocked(state v1alpha1.BundleObjectState, fields []Field) *decision {
+	d.intent = nil
+	d.state = state
+	d.fields = fields
+	return d
+}
+
+// classify fields that others own: drift is a field that the last apply contained.
+func (p *planner) classify(fields []Field) []Field {
+	applied := &fieldpath.Set{}
+	if p.entry.UID != "" {
+		applied = decompress(p.entry.Fields)
+	}
+	known := p.entry.UID != "" && p.entry.Digest == manifestDigest(p.object, p.policy)
+	for i := range fields {
+		f := &fields[i]
+		// Without a stored set, all fields of the manifest are those of the last apply.
+		ours := f.path != nil && (applied.Has(f.path) || known && len(p.entry.Fields) == 0)
+		switch {
+		case f.scaled():
+			f.State = Yielding
+		case ours && (known || p.policy.Drift == v1alpha1.DriftCorrect):
+			f.State = Drifting
+		case p.policy.Conflicts == v1alpha1.ConflictYield && f.path != nil:
+			f.State = Yielding
+		default:
+			f.State = Conflicting
+		}
+	}
+	return fields
+}
+
+// resolve changes the intent for the fields that others own. It returns false if nothing is written.
+func (p *planner) resolve(d *decision, fields []Field) bool {
+	fields = p.classify(fields)
+	is := func(state FieldState) bool {
+		return slices.ContainsFunc(fields, func(f Field) bool { return f.State == state })
+	}
+	switch {
+	case is(Conflicting) && p.policy.Conflicts != v1alpha1.ConflictForce:
+		d.blocked(v1alpha1.ObjectConflict, fields)
+		return false
+	case is(Drifting) && p.policy.Drift == v1alpha1.DriftReport:
+		d.blocked(v1alpha1.ObjectDrifted, fields)
+		return false
+	case is(Drifting) && p.policy.Drift == v1alpha1.DriftIgnore:
+		d.blocked("", nil)
+		return false
+	}
+	removed := map[string]bool{}
+	for i, f := range fields {
+		if f.State != Yielding || removed[f.Path] {
+			continue
+		}
+		// The other manager owns the field of the object that was read, and the resource version makes it a conflict if it is changed.
+		if !removeField(d.intent, f.path) {
+			fields[i].State = Conflicting
+			d.blocked(v1alpha1.ObjectConflict, fields)
+			return false
+		}
+		removed[f.Path] = true
+	}
+	d.force = is(Conflicting) || is(Drifting)
+	d.fields = slices.DeleteFunc(fields, func(f Field) bool { return f.State != Yielding })
+	return true
+}
+
+// compare the result of the dry run with the object, as far as its fields are those of the bundle. Defaults and webhooks have been applied
+// to both.
+func (p *planner) compare(d *decision, result *unstructured.Unstructured) {
+	before := p.owned(d.live)
+	after := p.owned(result)
+	d.changed = changedFields(after, d.live, result)
+	d.changed = append(d.changed, changedFields(before.Difference(after), d.live, result)...)
+	d.coOwners = p.sharing(result, after)
+	known := p.known(d.live)
+	switch {
+	case len(d.changed) == 0 && before.Equals(after):
+		d.intent = nil
+	case known && p.policy.Drift == v1alpha1.DriftIgnore:
+		d.blocked("", d.fields)
+	case known && p.policy.Drift == v1alpha1.DriftReport && len(d.changed) > 0:
+		for _, path := range d.changed {
+			d.fields = append(d.fields, Field{Path: path, State: Drifting})
+		}
+		d.blocked(v1alpha1.ObjectDrifted, d.fields)
+	}
+}
+
+// sharing are the other field managers that own fields of a set, too.
+func (p *planner) sharing(object *unstructured.Unstructured, fields *fieldpath.Set) (managers []string) {
+	for _, entry := range object.GetManagedFields() {
+		if p.owns(entry) || entry.Subresource != "" {
+			continue
+		}
+		if set, err := setOf(entry); err == nil && !set.Intersection(fields).Leaves().Empty() {
+			managers = append(managers, entry.Manager)
+		}
+	}
+	slices.Sort(managers)
+	return slices.Compact(managers)
+}
