@@ -47,7 +47,10 @@ func Compile(ctx context.Context, checks []v1alpha1.CustomCheck) ([]Program, err
 	if len(checks) == 0 {
 		return nil, nil
 	}
-	env, err := newEnv()
+	env, err := newEnv(
+		cel.Variable(varObject, cel.DynType), cel.Variable(varFacts, cel.MapType(cel.StringType, cel.DynType)),
+		cel.Variable(varNow, cel.TimestampType),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("prepare CEL: %w", err)
 	}
@@ -86,15 +89,11 @@ type compileLimits struct {
 	literals *pattern.Budget
 }
 
-// newEnv returns the environment of Kubernetes for stored expressions, with its libraries and its cost limit per evaluation.
-func newEnv() (*cel.Env, error) {
+// newEnv returns the environment of Kubernetes for stored expressions over variables, with its libraries and its cost limit per
+// evaluation.
+func newEnv(variables ...cel.EnvOption) (*cel.Env, error) {
 	set, err := environment.MustBaseEnvSet(version.MajorMinor(1, 37)).Extend(environment.VersionedOptions{
-		IntroducedVersion: version.MajorMinor(1, 0),
-		EnvOptions: []cel.EnvOption{
-			cel.Variable(varObject, cel.DynType),
-			cel.Variable(varFacts, cel.MapType(cel.StringType, cel.DynType)),
-			cel.Variable(varNow, cel.TimestampType),
-		},
+		IntroducedVersion: version.MajorMinor(1, 0), EnvOptions: variables,
 		ProgramOptions: []cel.ProgramOption{cel.InterruptCheckFrequency(celconfig.CheckFrequency)},
 	})
 	if err != nil {
@@ -113,6 +112,8 @@ type compiler struct {
 	check     string
 	issues    []Issue
 	fields    []string
+	// references are the variables that the last expression uses.
+	references []string
 }
 
 func (c *compiler) program(check v1alpha1.CustomCheck) Program {
@@ -154,6 +155,7 @@ func (c *compiler) compile(field, expression string, want *cel.Type) (program ce
 		}))
 		return nil
 	}
+	c.references = variablesOf(ast.NativeRep())
 	used, unknown := usedFacts(ast.NativeRep())
 	for _, err := range unknown {
 		c.issues = append(c.issues, c.newIssue(field, expression, err))
