@@ -34,10 +34,6 @@ const (
 	ReasonMarkerParameterMissing = "MarkerParameterMissing"
 	// ReasonParameterMissing: the job does not declare a parameter that has a value. The server would drop the value.
 	ReasonParameterMissing = "ParameterMissing"
-	// ReasonInvalidParameter: the name or the value of a parameter is not accepted.
-	ReasonInvalidParameter = "InvalidParameter"
-	// ReasonTriggerUnknown: a build was requested, and whether it was triggered is not known.
-	ReasonTriggerUnknown = "TriggerUnknown"
 	// ReasonNotCancellable: the server refuses to cancel the build.
 	ReasonNotCancellable = "NotCancellable"
 )

@@ -33,6 +33,9 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&CIProvider{}, &CIProviderList{},
 		&ResourceBundle{}, &ResourceBundleList{},
 		&BundleInventory{}, &BundleInventoryList{},
+		&Pipeline{}, &PipelineList{},
+		&PipelineRun{}, &PipelineRunList{},
+		&Approval{}, &ApprovalList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion())
 	return nil

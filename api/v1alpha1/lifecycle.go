@@ -130,3 +130,15 @@ func (p *CIProvider) Probing() Probing {
 	interval, timeout := metav1.Duration{Duration: p.Spec.ProbeInterval()}, metav1.Duration{Duration: p.Spec.RequestTimeout()}
 	return probing(p.Spec.ServiceAccountName, interval, timeout, &p.Status.LastProbeTime)
 }
+
+// Lifecycle of a Pipeline. It is reconciled while spec.suspend is set, which is about its runs.
+func (p *Pipeline) Lifecycle() Lifecycle {
+	s := &p.Status
+	return Lifecycle{false, &s.Conditions, &s.ObservedGeneration, &s.LastHandledRequest}
+}
+
+// Lifecycle of a PipelineRun.
+func (r *PipelineRun) Lifecycle() Lifecycle {
+	s := &r.Status
+	return Lifecycle{false, &s.Conditions, &s.ObservedGeneration, &s.LastHandledRequest}
+}

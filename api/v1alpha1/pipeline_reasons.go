@@ -1,0 +1,64 @@
+package v1alpha1
+
+// Reasons of Pipelines, PipelineRuns and their stages.
+const (
+	// ReasonInvalidPipeline: the stages cannot be run, such as a cycle or a reference to a stage that does not exist.
+	ReasonInvalidPipeline = "InvalidPipeline"
+	// ReasonInvalidExpression: a CEL expression does not compile, or uses a value that does not exist when it is evaluated.
+	ReasonInvalidExpression = "InvalidExpression"
+	// ReasonInvalidParameter: a parameter of a run or of a build is missing, unknown or not of its type.
+	ReasonInvalidParameter = "InvalidParameter"
+	// ReasonPipelineNotFound: the Pipeline of the run does not exist.
+	ReasonPipelineNotFound = "PipelineNotFound"
+	// ReasonQueued: an earlier run of the Pipeline has not ended.
+	ReasonQueued = "Queued"
+	// ReasonReplaced: a later run of the Pipeline replaced this one (spec.concurrency).
+	ReasonReplaced = "Replaced"
+	// ReasonExpired: the run did not start within spec.startingDeadline, or it was restored from a backup. It never starts.
+	ReasonExpired = "Expired"
+	// ReasonCanceled: spec.cancel of the run is set.
+	ReasonCanceled = "Canceled"
+	// ReasonStageFailed: a stage of the run did not succeed.
+	ReasonStageFailed = "StageFailed"
+	// ReasonRunTimedOut: the run did not end within spec.timeout of its Pipeline.
+	ReasonRunTimedOut = "RunTimedOut"
+	// ReasonRevisionNotFound: the stored spec of the run was deleted while it was in progress.
+	ReasonRevisionNotFound = "RevisionNotFound"
+
+	// ReasonConditionFalse: the expression in when is false.
+	ReasonConditionFalse = "ConditionFalse"
+	// ReasonEarlierStageFailed: a stage failed before this one started, and its onFailure is stop.
+	ReasonEarlierStageFailed = "EarlierStageFailed"
+	// ReasonOutputNotAvailable: an expression uses an output of a stage that did not succeed.
+	ReasonOutputNotAvailable = "OutputNotAvailable"
+	// ReasonOutputInvalid: an output that the stage declares is missing, too large, or looks like a secret.
+	ReasonOutputInvalid = "OutputInvalid"
+	// ReasonTriggerUnknown: it cannot be determined whether the work of the stage was started. It is not started again: look for the key of
+	// the stage, and retry the stage if it is not there.
+	ReasonTriggerUnknown = "TriggerUnknown"
+	// ReasonStageTimedOut: the stage did not end within its timeout.
+	ReasonStageTimedOut = "StageTimedOut"
+	// ReasonStopping: the work of the stage was asked to end, and has not ended.
+	ReasonStopping = "Stopping"
+	// ReasonRetryScheduled: the attempt failed, and the next one follows.
+	ReasonRetryScheduled = "RetryScheduled"
+	// ReasonLost: the work of the stage no longer exists, and its result is unknown.
+	ReasonLost = "Lost"
+
+	// ReasonAwaitingApproval: the stage waits for Approvals.
+	ReasonAwaitingApproval = "AwaitingApproval"
+	// ReasonApprovalExpired: the stage was not approved within its timeout.
+	ReasonApprovalExpired = "ApprovalExpired"
+	// ReasonApprovalRejected: a person with the permission to approve rejected the stage.
+	ReasonApprovalRejected = "ApprovalRejected"
+	// ReasonRequesterUnknown: the stage needs to know who requested the run, since that person cannot approve it. See spec.requestedBy.
+	ReasonRequesterUnknown = "RequesterUnknown"
+	// ReasonApprovalPolicyMissing: the ValidatingAdmissionPolicy kubeops-approvals is not in effect, so Approvals prove nothing.
+	ReasonApprovalPolicyMissing = "ApprovalPolicyMissing"
+	// ReasonInvalidJob: the template of the stage is no valid Job.
+	ReasonInvalidJob = "InvalidJob"
+	// ReasonJobForbidden: the ServiceAccount of the Pipeline, or the manager on its behalf, cannot access Jobs (RBAC).
+	ReasonJobForbidden = "JobForbidden"
+	// ReasonJobFailed: the Job failed.
+	ReasonJobFailed = "JobFailed"
+)

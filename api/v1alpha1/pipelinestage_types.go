@@ -1,0 +1,213 @@
+package v1alpha1
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// StageType is what a stage does.
+// +kubebuilder:validation:Enum=wait;approval;job
+type StageType string
+
+// Types of stages.
+const (
+	// StageWait waits for a time.
+	StageWait StageType = "wait"
+	// StageApproval waits for people.
+	StageApproval StageType = "approval"
+	// StageJob runs a Kubernetes Job.
+	StageJob StageType = "job"
+)
+
+// FailurePolicy says what a failed stage means for those that follow.
+// +kubebuilder:validation:Enum=stop;continue
+type FailurePolicy string
+
+// Policies of failures.
+const (
+	// FailureStop starts no further stage.
+	FailureStop FailurePolicy = "stop"
+	// FailureContinue starts the stages that follow. The run is Failed at its end.
+	FailureContinue FailurePolicy = "continue"
+)
+
+// PipelineStage is a step of a Pipeline.
+// +kubebuilder:validation:XValidation:rule="has(self.wait) == (self.type == 'wait')",message="wait must be set if and only if type is wait"
+// +kubebuilder:validation:XValidation:rule="has(self.approval) == (self.type == 'approval')",message="approval must be set if and only if type is approval"
+// +kubebuilder:validation:XValidation:rule="has(self.job) == (self.type == 'job')",message="job must be set if and only if type is job"
+type PipelineStage struct {
+	// name of the stage. Expressions of later stages use it as stages.NAME, with _ in place of -.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+	// type of the stage: wait, approval or job. The field of the same name is required.
+	Type StageType `json:"type"`
+	// after are the stages that must end first. Stages that do not depend on each other run at the same time. A skipped stage counts as
+	// ended.
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=40
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
+	// +listType=set
+	// +optional
+	After []string `json:"after,omitempty"`
+	// when is a CEL expression of type bool. If it is false, the stage is skipped. It can use params.NAME, stages.NAME.phase and
+	// stages.NAME.outputs.KEY of the stages that must end first, and run.failed in finally. Types are checked before the first stage
+	// starts.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	When string `json:"when,omitempty"`
+	// timeout of each attempt. Defaults to 1h, to 24h for an approval, and to more than it waits for a wait. The work of a stage is
+	// stopped at its timeout.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="timeout must be between 1s and 720h"
+	// +optional
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// retry repeats failed attempts. By default there is one attempt.
+	// +optional
+	Retry *StageRetry `json:"retry,omitempty"`
+	// onFailure says what follows if the stage fails: stop starts no further stage, and continue starts those that follow. The run is
+	// Failed at its end in both cases. Defaults to stop.
+	// +optional
+	OnFailure FailurePolicy `json:"onFailure,omitempty"`
+
+	// wait waits for a time.
+	// +optional
+	Wait *WaitStage `json:"wait,omitempty"`
+	// approval waits for people.
+	// +optional
+	Approval *ApprovalStage `json:"approval,omitempty"`
+	// job runs a Kubernetes Job.
+	// +optional
+	Job *JobStage `json:"job,omitempty"`
+}
+
+// StageRetry repeats failed attempts of a stage. What only a person can fix is not repeated, and neither is an attempt with reason
+// TriggerUnknown.
+type StageRetry struct {
+	// attempts in all, including the first.
+	// +kubebuilder:validation:Minimum=2
+	// +kubebuilder:validation:Maximum=10
+	Attempts int32 `json:"attempts"`
+	// on are the results that are repeated: Failed, TimedOut or Lost. Defaults to Failed.
+	// +kubebuilder:validation:MaxItems=3
+	// +kubebuilder:validation:items:Enum=Failed;TimedOut;Lost
+	// +listType=set
+	// +optional
+	On []StagePhase `json:"on,omitempty"`
+	// delay before the second attempt, which doubles with each one, up to 10m. Defaults to 10s.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('10m')",message="delay must be between 0s and 10m"
+	// +optional
+	Delay *metav1.Duration `json:"delay,omitempty"`
+}
+
+// WaitStage waits for a time.
+// +kubebuilder:validation:XValidation:rule="has(self.duration) != has(self.until)",message="set either duration or until"
+type WaitStage struct {
+	// duration from the start of the stage.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('720h')",message="duration must be between 0s and 720h"
+	// +optional
+	Duration *metav1.Duration `json:"duration,omitempty"`
+	// until a point in time. A time in the past does not wait.
+	// +optional
+	Until *metav1.Time `json:"until,omitempty"`
+}
+
+// ApprovalStage waits for Approvals. A person can approve with the verb approve on the Pipeline (RBAC). A stage that is not approved within
+// its timeout is Failed.
+type ApprovalStage struct {
+	// required is the number of different people who must approve. Defaults to 1.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10
+	// +kubebuilder:default=1
+	// +optional
+	Required int32 `json:"required,omitempty"`
+	// allowSelf lets the person who requested the run approve it. Defaults to false.
+	// +optional
+	AllowSelf bool `json:"allowSelf,omitempty"`
+	// message says what is approved.
+	// +kubebuilder:validation:MaxLength=512
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
+// StageValue is a named value that a stage passes on.
+// +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.expression)",message="set either value or expression"
+type StageValue struct {
+	// name of the value.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[A-Za-z_][A-Za-z0-9_]*$`
+	Name string `json:"name"`
+	// value as text.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Value *string `json:"value,omitempty"`
+	// expression is a CEL expression of type string. It can use the same variables as when.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Expression string `json:"expression,omitempty"`
+}
+
+// JobStage runs a Kubernetes Job with the ServiceAccount of the Pipeline. Its name is the key of the stage's attempt, so that there is
+// never a second Job of an attempt.
+type JobStage struct {
+	// template of the Job: metadata with labels and annotations, and spec as in batch/v1. Defaults differ from those of a Job:
+	// backoffLimit is 0, since the stage has retry, and restartPolicy is Never. Pods run with serviceAccountName of the Pipeline.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Template runtime.RawExtension `json:"template"`
+	// env are environment variables of all containers of the Job, in addition to those of the template.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	Env []StageValue `json:"env,omitempty"`
+	// outputs are the keys that the Job sets, by lines KEY=VALUE in the termination message of its first container
+	// (/dev/termination-log). A stage whose Job ends without one of them is Failed.
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[A-Za-z_][A-Za-z0-9_]*$`
+	// +listType=set
+	// +optional
+	Outputs []string `json:"outputs,omitempty"`
+}
+
+// AttemptTimeout returns timeout or its default.
+func (s *PipelineStage) AttemptTimeout() time.Duration {
+	switch {
+	case s.Wait != nil && s.Wait.Duration != nil:
+		return durationOr(s.Timeout, s.Wait.Duration.Duration+DefaultStageTimeout)
+	case s.Wait != nil:
+		return durationOr(s.Timeout, MaxStageTimeout)
+	case s.Approval != nil:
+		return durationOr(s.Timeout, DefaultApprovalTimeout)
+	}
+	return durationOr(s.Timeout, DefaultStageTimeout)
+}
+
+// Values that the stage passes on.
+func (s *PipelineStage) Values() []StageValue {
+	if s.Job != nil {
+		return s.Job.Env
+	}
+	return nil
+}
+
+// Outputs are the keys of the outputs that the stage has when it succeeded.
+func (s *PipelineStage) Outputs() []string {
+	switch {
+	case s.Approval != nil:
+		return []string{OutputApprovers}
+	case s.Job != nil:
+		return s.Job.Outputs
+	}
+	return nil
+}
+
+// OutputApprovers is the output of an approval stage: the names of the people who approved, separated by commas.
+const OutputApprovers = "approvers"
