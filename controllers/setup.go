@@ -17,6 +17,8 @@ import (
 	"kubeops.io/kubeops/controllers/managedcluster"
 	"kubeops.io/kubeops/controllers/metricsbackend"
 	"kubeops.io/kubeops/controllers/notificationchannel"
+	"kubeops.io/kubeops/controllers/pipeline"
+	"kubeops.io/kubeops/controllers/pipelinerun"
 	"kubeops.io/kubeops/controllers/resourcebundle"
 )
 
@@ -48,6 +50,8 @@ func list() []controller {
 		{"managedcluster", managedcluster.Setup, []string{"ManagedCluster"}},
 		{"resourcebundle", resourcebundle.Setup, []string{"ResourceBundle", "BundleInventory", "ManagedCluster"}},
 		{"notificationchannel", notificationchannel.Setup, []string{"NotificationChannel", "InspectionReport"}},
+		{"pipeline", pipeline.Setup, []string{"Pipeline", "PipelineRun"}},
+		{"pipelinerun", pipelinerun.Setup, []string{"Pipeline", "PipelineRun", "Approval"}},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	configv1alpha1 "kubeops.io/kubeops/api/config/v1alpha1"
 	"kubeops.io/kubeops/internal/child"
+	"kubeops.io/kubeops/internal/expression"
 	"kubeops.io/kubeops/internal/inspect"
 	"kubeops.io/kubeops/internal/managerconfig"
 	"kubeops.io/kubeops/internal/memlimit"
@@ -22,6 +23,8 @@ import (
 const (
 	// runArgument makes this program run one Inspection for the manager that started it.
 	runArgument = "run-inspection"
+	// evaluateArgument makes this program evaluate expressions of a Pipeline for the manager that started it.
+	evaluateArgument = "evaluate-expressions"
 	// ownMemory of the limit of the container is for the manager itself: four times what it needs when idle, without its text.
 	ownMemory = 96 << 20
 	// defaultRunMemory is what a run gets in a container without a limit.
@@ -36,6 +39,24 @@ func serveRun() error {
 	}
 	ctrl.SetLogger(logr.Discard()) // what a run has to say is in its outcome
 	return runner.Serve(context.Background(), connection, inspect.Run)
+}
+
+// serveExpressions is the main function of a child process that evaluates expressions.
+func serveExpressions() error {
+	connection, err := child.Enter()
+	if err != nil {
+		return err
+	}
+	return expression.Serve(context.Background(), connection)
+}
+
+// expressionCommand is the command of such a process.
+func expressionCommand() (*child.Command, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the program to start for expressions: %w", err)
+	}
+	return &child.Command{Path: program, Args: []string{evaluateArgument}, Memory: expression.Memory, Processors: 1}, nil
 }
 
 // runCommand is the command of a child process, with its share of the memory and of the processors. The manager's own memory limit is

@@ -31,6 +31,9 @@ func run(args []string, stdout io.Writer) error {
 	if len(args) == 1 && args[0] == runArgument {
 		return serveRun()
 	}
+	if len(args) == 1 && args[0] == evaluateArgument {
+		return serveExpressions()
+	}
 	line, err := parse(args, os.Stderr)
 	if err != nil {
 		return err

@@ -79,8 +79,12 @@ func addControllers(manager ctrl.Manager, config *configv1alpha1.ManagerConfig) 
 	if err != nil {
 		return nil, err
 	}
+	expressions, err := expressionCommand()
+	if err != nil {
+		return nil, err
+	}
 	options := controllerOptions(config)
-	options.RunCommand = command
+	options.RunCommand, options.ExpressionCommand = command, expressions
 	closeCache = func() {}
 	if redis := &config.AnswerCache.Redis; redis.URL != "" {
 		answers, err := rediscache.New(rediscache.Options{URL: redis.URL, PasswordFile: redis.PasswordFile, CAFile: redis.CAFile})

@@ -16,6 +16,7 @@ import (
 	"kubeops.io/kubeops/internal/backends"
 	"kubeops.io/kubeops/internal/child"
 	"kubeops.io/kubeops/internal/clusters"
+	"kubeops.io/kubeops/internal/expression"
 	"kubeops.io/kubeops/internal/impersonate"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/limits"
@@ -32,6 +33,9 @@ type Settings struct {
 	ParallelInspections int
 	// RunCommand starts the process of each run, which calls runner.Serve. Nil runs Inspections in this process.
 	RunCommand *child.Command
+	// ExpressionCommand starts the process that evaluates the expressions of Pipelines, which calls expression.Serve. Nil evaluates them in
+	// this process.
+	ExpressionCommand *child.Command
 	// Egress says which addresses and hosts of specs may be called.
 	Egress provider.Egress
 	// Limits and Quotas bound what tenants can ask for. Default: nothing is bounded.
@@ -106,6 +110,17 @@ func New(m ctrl.Manager, settings Settings) (*Environment, error) {
 	return &Environment{
 		Environment: shared, Settings: settings, Accounts: accounts, Backends: resolver, Clusters: registry, Probes: probes,
 	}, nil
+}
+
+// parallelExpressions is the number of processes that evaluate expressions at the same time.
+const parallelExpressions = 2
+
+// Expressions evaluates the expressions of Pipelines.
+func (e *Environment) Expressions() expression.Evaluator {
+	if command := e.Settings.ExpressionCommand; command != nil {
+		return expression.NewChild(*command, parallelExpressions)
+	}
+	return expression.Local{}
 }
 
 // NewCadence is the cadence of one kind.

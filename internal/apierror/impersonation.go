@@ -19,6 +19,8 @@ const (
 	roleDiscovery     = roleImpersonation + "-discovery"
 	componentExports  = "config/components/exports"
 	componentPlain    = "config/components/plain-impersonation"
+	// componentPipelines has the permissions of the job stages of Pipelines.
+	componentPipelines = "config/components/pipelines"
 )
 
 // Verbs of impersonation: the one of all versions of Kubernetes, and the prefix of the second check of constrained
@@ -107,6 +109,8 @@ func (i Impersonation) Grant(resources []string) Remedy {
 	switch {
 	case i.Path != "":
 		return Remedy{"Grant it", bind(roleDiscovery)}
+	case i.Group == "batch" && i.Resource == "jobs" && (verb == "create" || verb == "patch"):
+		return Remedy{Advice: "Install " + componentPipelines + ", which lets the manager run Jobs as ServiceAccounts"}
 	case verb != "get" && verb != "list" && verb != "watch":
 		return Remedy{Advice: "Install " + componentExports + ", which lets the manager write as ServiceAccounts"}
 	case i.Group == "" && i.Resource == "secrets":

@@ -41,7 +41,7 @@ func (a *Auxiliary[T]) Reconcile(ctx context.Context, request ctrl.Request) (ctr
 // Write patches what changed since the object was read, or written last, before slow work. A conflict with another writer of
 // the status is an error that is retried.
 func (s *Scope[T]) Write(ctx context.Context, c client.Client) error {
-	if err := outcome.PatchStatus(ctx, c, s.Stored, s.Object); err != nil {
+	if err := outcome.PatchStatus(ctx, c, s.Stored, s.Object, s.Exclusive...); err != nil {
 		return err
 	}
 	s.Stored = s.Object.DeepCopyObject().(T)

@@ -83,6 +83,9 @@ type Scope[T Object] struct {
 	// Referents are the states of the Secrets and ServiceAccounts that the object refers to, as they were when the reconcile began.
 	// Equal states mean that none has changed. Nil where not all of them are watched: then nothing is known.
 	Referents []string
+	// Exclusive are the fields of the status that only this controller writes, and that another process must not have changed since the
+	// object was read: see outcome.PatchStatus.
+	Exclusive []string
 	// complete is the message of Ready that this reconcile set, before it was shortened.
 	complete string
 }
@@ -184,7 +187,7 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	if result.Written == nil {
 		return ctrl.Result{RequeueAfter: result.RequeueAfter}, r.write(ctx, scope)
 	}
-	if err := outcome.PatchStatus(ctx, r.Client, scope.Stored, scope.Object); err != nil {
+	if err := outcome.PatchStatus(ctx, r.Client, scope.Stored, scope.Object, scope.Exclusive...); err != nil {
 		return ctrl.Result{}, err
 	}
 	result.Written()
@@ -221,7 +224,7 @@ func (r *Reconciler[T]) failed(ctx context.Context, scope *Scope[T], err error) 
 
 // write patches the status and records an event where Ready changed, with its complete message.
 func (r *Reconciler[T]) write(ctx context.Context, scope *Scope[T]) error {
-	if err := outcome.PatchStatus(ctx, r.Client, scope.Stored, scope.Object); err != nil {
+	if err := outcome.PatchStatus(ctx, r.Client, scope.Stored, scope.Object, scope.Exclusive...); err != nil {
 		return err
 	}
 	ready := scope.Condition(v1alpha1.ConditionReady)

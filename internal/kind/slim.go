@@ -31,6 +31,7 @@ func Slim(object client.Object) {
 //   - of the kinds of KubeOps that have a spec, only the metadata that Slim leaves, without finalizers, and the status
 //   - of the spec what events are mapped by (the references of an Inspection, the clusters of a ResourceBundle), and that of a LogBackend
 //     that collects
+//   - of a PipelineRun its place in the queue of its Pipeline, without stages
 func CacheTransform() cache.TransformFunc {
 	strip := ctrlcache.TransformStripManagedFields()
 	return func(in any) (any, error) {
@@ -57,6 +58,11 @@ func CacheTransform() cache.TransformFunc {
 			spec := &object.Spec
 			object.Spec = v1alpha1.ResourceBundleSpec{Suspend: spec.Suspend, Clusters: spec.Clusters}
 			object.Status = v1alpha1.ResourceBundleStatus{}
+		case *v1alpha1.Pipeline:
+			object.Spec = v1alpha1.PipelineSpec{}
+		case *v1alpha1.PipelineRun:
+			object.Spec = v1alpha1.PipelineRunSpec{PipelineRef: object.Spec.PipelineRef, Cancel: object.Spec.Cancel}
+			object.Status.Stages, object.Status.Parameters, object.Status.Conditions = nil, nil, nil
 		default:
 			return strip(in)
 		}

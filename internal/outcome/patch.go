@@ -21,7 +21,10 @@ import (
 //
 // Conditions are addressed by their position, which another writer may have changed. The patch tests for that, and the
 // error is a conflict: the next reconcile reads the object again.
-func PatchStatus(ctx context.Context, c client.Client, stored, changed client.Object) error {
+//
+// Exclusive fields have one writer. The patch tests that they are as they were stored, so that of two processes that decided by the same state
+// only one can write its decision.
+func PatchStatus(ctx context.Context, c client.Client, stored, changed client.Object, exclusive ...string) error {
 	if equality.Semantic.DeepEqual(stored, changed) {
 		return nil
 	}
@@ -29,8 +32,15 @@ func PatchStatus(ctx context.Context, c client.Client, stored, changed client.Ob
 	if err != nil || len(operations) == 0 {
 		return err
 	}
-	test := operation{Op: "test", Path: "/metadata/uid", Value: changed.GetUID()}
-	patch, err := json.Marshal(append([]operation{test}, operations...))
+	tests := []operation{{Op: "test", Path: "/metadata/uid", Value: changed.GetUID()}}
+	before, err := statusOf(stored)
+	if err != nil {
+		return err
+	}
+	for _, field := range exclusive {
+		tests = append(tests, operation{Op: "test", Path: "/status/" + field, Value: before[field]})
+	}
+	patch, err := json.Marshal(append(tests, operations...))
 	if err != nil {
 		return fmt.Errorf("patch status: %w", err)
 	}

@@ -1,0 +1,154 @@
+// Package pipeline checks Pipelines, shows their runs in the status, and deletes the oldest ones. Package pipelinerun executes them.
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/environment"
+	"kubeops.io/kubeops/internal/apierror"
+	"kubeops.io/kubeops/internal/expression"
+	"kubeops.io/kubeops/internal/kind"
+	"kubeops.io/kubeops/internal/pipeline"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/text"
+)
+
+// +kubebuilder:rbac:groups=kubeops.io,resources=pipelines,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubeops.io,resources=pipelines/status,verbs=patch
+// +kubebuilder:rbac:groups=kubeops.io,resources=pipelineruns,verbs=list;delete
+
+const (
+	kindName = "Pipeline"
+	// parallel Pipelines are checked at the same time.
+	parallel = 4
+)
+
+// Setup adds the controller to a manager. It wakes when a run is created, is deleted, or changes its phase.
+func Setup(m ctrl.Manager, e *environment.Environment) error {
+	r := New(e, e.Expressions())
+	toPipeline := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
+		run, ok := o.(*v1alpha1.PipelineRun)
+		if !ok {
+			return nil
+		}
+		return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: run.Namespace, Name: run.Spec.PipelineRef.Name}}}
+	})
+	phase := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		previous, isRun := e.ObjectOld.(*v1alpha1.PipelineRun)
+		current, isAlso := e.ObjectNew.(*v1alpha1.PipelineRun)
+		return isRun && isAlso && previous.Status.Phase != current.Status.Phase
+	}}
+	return r.Build(m, "pipeline", kind.Slots{Parallel: parallel}).
+		Watches(&v1alpha1.PipelineRun{}, toPipeline, builder.WithPredicates(phase)).
+		Complete(r)
+}
+
+// New is the reconciler of Pipelines.
+func New(e *environment.Environment, expressions expression.Evaluator) *kind.Reconciler[*v1alpha1.Pipeline] {
+	l := &logic{client: e.Client, expressions: expressions}
+	return kind.NewReconciler(e.Environment, kindName, "Check", func() *v1alpha1.Pipeline { return &v1alpha1.Pipeline{} },
+		kind.Logic[*v1alpha1.Pipeline](l), nil)
+}
+
+type logic struct {
+	// client deletes runs, and reads them, from the cache of the manager: they are watched.
+	client      client.Client
+	expressions expression.Evaluator
+}
+
+// Reconcile implements kind.Logic.
+func (l *logic) Reconcile(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) (kind.Result, error) {
+	s.HandleRequest()
+	if err := l.runs(ctx, s); err != nil {
+		return kind.Result{}, err
+	}
+	ready := s.Condition(v1alpha1.ConditionReady)
+	if ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != s.Object.Generation {
+		if err := l.check(ctx, &s.Object.Spec); err != nil {
+			return kind.Result{}, err
+		}
+	}
+	if s.Object.Spec.Suspend {
+		s.Conditions().Succeeded("no run starts, since spec.suspend is set")
+		return kind.Result{}, nil
+	}
+	s.Conditions().Succeeded(text.Count(len(pipeline.All(&s.Object.Spec)), "stage"))
+	return kind.Result{}, nil
+}
+
+// check whether the stages can be run, as far as that does not depend on a run.
+func (l *logic) check(ctx context.Context, spec *v1alpha1.PipelineSpec) error {
+	plan, err := pipeline.NewPlan(spec)
+	if err != nil {
+		return err
+	}
+	if err := pipeline.CheckDefaults(spec); err != nil {
+		return err
+	}
+	return plan.CheckExpressions(ctx, l.expressions)
+}
+
+// runs counts the runs of the Pipeline, and deletes the oldest that have ended.
+func (l *logic) runs(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) error {
+	list := &v1alpha1.PipelineRunList{}
+	if err := l.client.List(ctx, list, client.InNamespace(s.Object.Namespace)); err != nil {
+		return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot list PipelineRuns (%s)", apierror.Describe(err))
+	}
+	own := slices.DeleteFunc(list.Items, func(run v1alpha1.PipelineRun) bool { return run.Spec.PipelineRef.Name != s.Object.Name })
+	slices.SortFunc(own, func(a, b v1alpha1.PipelineRun) int { // the newest first
+		if order := b.CreationTimestamp.Compare(a.CreationTimestamp.Time); order != 0 {
+			return order
+		}
+		return strings.Compare(b.Name, a.Name)
+	})
+	status := &s.Object.Status
+	status.ActiveRuns, status.QueuedRuns = 0, 0
+	if len(own) > 0 {
+		status.LastRun, status.LastRunPhase = own[0].Name, own[0].Status.Phase
+	}
+	keep := int(s.Object.Spec.KeepRuns)
+	if keep == 0 {
+		keep = v1alpha1.DefaultKeepRuns
+	}
+	ended := 0
+	for i := range own {
+		run := &own[i]
+		switch phase := run.Status.Phase; {
+		case phase == v1alpha1.RunRunning, phase == v1alpha1.RunFinishing:
+			status.ActiveRuns++
+		case !phase.Ended():
+			status.QueuedRuns++
+		default:
+			if at := run.Status.CompletionTime; phase == v1alpha1.RunSucceeded && at != nil && (status.LastSuccessTime == nil || at.After(status.LastSuccessTime.Time)) {
+				status.LastSuccessTime = at
+			}
+			if ended++; ended > keep && run.DeletionTimestamp == nil {
+				if err := l.delete(ctx, run); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (l *logic) delete(ctx context.Context, run *v1alpha1.PipelineRun) error {
+	err := l.client.Delete(ctx, run, client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: &run.UID})
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete PipelineRun %s, which spec.keepRuns does not keep: %w", run.Name, err)
+	}
+	return nil
+}

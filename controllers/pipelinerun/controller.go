@@ -1,0 +1,222 @@
+// Package pipelinerun executes PipelineRuns: it decides when a run starts, stores the spec that it uses, and lets package pipeline advance its
+// stages.
+package pipelinerun
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/environment"
+	"kubeops.io/kubeops/internal/expression"
+	"kubeops.io/kubeops/internal/kind"
+	"kubeops.io/kubeops/internal/outcome"
+	"kubeops.io/kubeops/internal/pipeline"
+	"kubeops.io/kubeops/internal/pipeline/approval"
+	"kubeops.io/kubeops/internal/pipeline/job"
+	"kubeops.io/kubeops/internal/pipeline/wait"
+	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/redact"
+)
+
+// +kubebuilder:rbac:groups=kubeops.io,resources=pipelineruns,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=kubeops.io,resources=pipelineruns/status,verbs=patch
+// +kubebuilder:rbac:groups=kubeops.io,resources=pipelines,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubeops.io,resources=approvals,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;create
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=localsubjectaccessreviews,verbs=create
+
+const (
+	kindName = "PipelineRun"
+	// parallel runs are advanced at the same time. A pass takes some requests to the API server.
+	parallel = 16
+)
+
+// Options of the controller, beside its environment. All fields are required.
+type Options struct {
+	// Drivers of the types of stages.
+	Drivers map[v1alpha1.StageType]pipeline.Driver
+	// Expressions evaluates CEL.
+	Expressions expression.Evaluator
+}
+
+// Drivers are those of all types of stages.
+func Drivers(e *environment.Environment) map[v1alpha1.StageType]pipeline.Driver {
+	return map[v1alpha1.StageType]pipeline.Driver{
+		v1alpha1.StageWait:     wait.Driver{},
+		v1alpha1.StageApproval: &approval.Driver{Approvals: e.Client, Client: e.Client},
+		v1alpha1.StageJob:      &job.Driver{Accounts: e.Accounts},
+	}
+}
+
+// Setup adds the controller to a manager. It wakes when a run ends or is created for which others wait, when a Pipeline changes, and when a
+// stage is approved.
+func Setup(m ctrl.Manager, e *environment.Environment) error {
+	r, err := New(e, Options{Drivers: Drivers(e), Expressions: e.Expressions()})
+	if err != nil {
+		return err
+	}
+	return watch(r.Build(m, "pipelinerun", kind.Slots{Parallel: parallel}), m.GetClient()).Complete(r)
+}
+
+// New is the reconciler of PipelineRuns.
+func New(e *environment.Environment, o Options) (*kind.Reconciler[*v1alpha1.PipelineRun], error) {
+	redactor, err := redact.New(redact.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("prepare redaction: %w", err)
+	}
+	l := &logic{
+		client: e.Client, reader: e.Reader, plans: map[client.ObjectKey]stored{},
+		engine: &pipeline.Engine{Drivers: o.Drivers, Expressions: o.Expressions, Redact: redactor.Text},
+	}
+	empty := func() *v1alpha1.PipelineRun { return &v1alpha1.PipelineRun{} }
+	return kind.NewReconciler(e.Environment, kindName, "Run", empty, kind.Logic[*v1alpha1.PipelineRun](l), nil), nil
+}
+
+// logic reconciles PipelineRuns.
+type logic struct {
+	// client writes, and reads what may be as old as the cache; reader reads without it.
+	client client.Client
+	reader client.Reader
+	engine *pipeline.Engine
+
+	mutex sync.Mutex
+	// plans of the runs in progress.
+	plans map[client.ObjectKey]stored
+}
+
+// stored is the plan of a run, which never changes.
+type stored struct {
+	revision string
+	plan     *pipeline.Plan
+}
+
+type scope = kind.Scope[*v1alpha1.PipelineRun]
+
+// Forget implements kind.Forgetter.
+func (l *logic) Forget(key client.ObjectKey) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	delete(l.plans, key)
+}
+
+// Reconcile implements kind.Logic.
+func (l *logic) Reconcile(ctx context.Context, s *scope) (kind.Result, error) {
+	s.Exclusive = []string{"phase", "stages"}
+	s.HandleRequest()
+	run := s.Object
+	if run.Status.Phase.Ended() {
+		return l.ended(ctx, s)
+	}
+	if run.Status.Phase == v1alpha1.RunRunning || run.Status.Phase == v1alpha1.RunFinishing {
+		return l.advance(ctx, s)
+	}
+	return l.admit(ctx, s)
+}
+
+// ended keeps a run as it is, unless a stage must be retried.
+func (l *logic) ended(ctx context.Context, s *scope) (kind.Result, error) {
+	run := s.Object
+	if run.Status.Phase == v1alpha1.RunFailed && len(run.Spec.Retries) > 0 && run.Status.Revision != "" {
+		plan, err := l.plan(ctx, run)
+		if err != nil && problem.As(err) == nil {
+			return kind.Result{}, err
+		}
+		if err == nil && pipeline.Retry(run, plan) {
+			s.Conditions().Progressing("a stage is retried")
+			return kind.Result{RequeueAfter: again}, nil
+		}
+	}
+	l.Forget(s.Key())
+	concludeRun(s)
+	return kind.Result{}, nil
+}
+
+// advance the stages of a run.
+func (l *logic) advance(ctx context.Context, s *scope) (kind.Result, error) {
+	run := s.Object
+	plan, err := l.plan(ctx, run)
+	switch p := problem.As(err); {
+	case p != nil && p.Action == problem.UserMustAct:
+		return l.fail(s, p), nil
+	case err != nil:
+		return kind.Result{}, err
+	}
+	canceled := run.Spec.Cancel
+	if !canceled && run.Status.Phase == v1alpha1.RunRunning && plan.Concurrency() == v1alpha1.ConcurrencyCancelPrevious {
+		if canceled, err = l.superseded(ctx, run); err != nil {
+			return kind.Result{}, err
+		}
+	}
+	after, err := l.engine.Advance(ctx, run, plan, canceled, s.Now, func(ctx context.Context) error { return s.Write(ctx, l.client) })
+	if err != nil {
+		return kind.Result{}, err
+	}
+	if run.Status.Phase.Ended() {
+		l.Forget(s.Key())
+		concludeRun(s)
+		return kind.Result{}, nil
+	}
+	s.Conditions().Progressing(current(run))
+	return kind.Result{RequeueAfter: after}, nil
+}
+
+// concludeRun sets the conditions of a run that has ended.
+func concludeRun(s *scope) {
+	run := s.Object
+	ready := s.Condition(v1alpha1.ConditionReady)
+	if ready != nil && ready.ObservedGeneration == run.Generation && s.Condition(v1alpha1.ConditionReconciling) == nil {
+		return
+	}
+	switch run.Status.Phase {
+	case v1alpha1.RunSucceeded:
+		s.Conditions().Succeeded(fmt.Sprintf("%d stages ended", len(run.Status.Stages)))
+	case v1alpha1.RunCanceled:
+		s.Conditions().Failed(problem.UserError(v1alpha1.ReasonCanceled, nil, "the run was canceled; create another PipelineRun to start again"))
+	default:
+		if len(run.Status.Stages) == 0 && ready != nil {
+			s.Conditions().Failed(problem.UserError(ready.Reason, nil, "%s", outcome.Explanation(run.Status.Conditions)))
+			return
+		}
+		s.Conditions().Failed(failure(run))
+	}
+}
+
+// failure describes the first stage that failed.
+func failure(run *v1alpha1.PipelineRun) *problem.Problem {
+	for _, stage := range run.Status.Stages {
+		if stage.Phase.Failed() || stage.Reason == v1alpha1.ReasonRunTimedOut {
+			return problem.UserError(v1alpha1.ReasonStageFailed, nil, "stage %s is %s (%s): %s", stage.Name, stage.Phase, stage.Reason, stage.Message)
+		}
+	}
+	return problem.UserError(v1alpha1.ReasonStageFailed, nil, "a stage failed")
+}
+
+// current describes what a run waits for: the first stage in progress.
+func current(run *v1alpha1.PipelineRun) string {
+	for _, stage := range run.Status.Stages {
+		if stage.Phase.Ended() || stage.Phase == v1alpha1.StageWaiting && stage.Reason == "" {
+			continue
+		}
+		text := fmt.Sprintf("stage %s is %s", stage.Name, stage.Phase)
+		if stage.Message != "" {
+			text += ": " + stage.Message
+		}
+		return text
+	}
+	return "stages are in progress"
+}
+
+// fail ends a run that cannot start, or go on.
+func (l *logic) fail(s *scope, p *problem.Problem) kind.Result {
+	end(s, v1alpha1.RunFailed)
+	ended := *p
+	ended.Action = problem.UserMustAct
+	s.Conditions().Failed(&ended)
+	l.Forget(s.Key())
+	return kind.Result{}
+}
