@@ -68,6 +68,15 @@ func fields() map[string]nature {
 		"InspectionSpec.Schedule": shaped, "InspectionSpec.TimeZone": shaped, "InspectionSpec.AllowedRegistries": shaped,
 		"UsagePrices.CPUCoreHour": shaped, "UsagePrices.MemoryGiBHour": shaped, "UsagePrices.Currency": shaped, "AIUse.Language": shaped,
 
+		"PipelineSpec.ServiceAccountName": object, "PipelineSpec.Concurrency": shaped, "PipelineParameter.Name": shaped,
+		"PipelineParameter.Type": shaped, "PipelineParameter.Default": free, "PipelineParameter.Description": free,
+		"PipelineStage.Name": shaped, "PipelineStage.Type": shaped, "PipelineStage.After": shaped, "PipelineStage.When": free,
+		"PipelineStage.OnFailure": shaped, "StageRetry.On": shaped, "ApprovalStage.Message": free, "StageValue.Name": shaped,
+		"StageValue.Value": free, "StageValue.Expression": free, "JobStage.Outputs": shaped, "PipelineRunSpec.RequestedBy": free,
+		"ParameterValue.Name": shaped, "ParameterValue.Value": free, "StageAttempt.Stage": shaped, "ApprovalSpec.Pipeline": object,
+		"ApprovalSpec.Run": object, "ApprovalSpec.Stage": shaped, "ApprovalSpec.Digest": shaped, "ApprovalSpec.Approver": free,
+		"ApprovalSpec.Groups": free, "ApprovalSpec.Decision": shaped, "ApprovalSpec.Comment": free,
+
 		// Code that is compiled, text that is shown, and fields of stored documents, which are values of a query.
 		"CustomCheck.Match": free, "CustomCheck.Expression": free, "CustomCheck.MessageExpression": free, "CustomCheck.Message": free,
 		"CustomCheck.Remediation": free, "IgnoreRule.Reason": free, "NotificationTemplate.Title": free, "NotificationTemplate.Text": free,
@@ -102,6 +111,7 @@ func TestEveryStringOfASpecHasItsShapeInTheSchema(t *testing.T) {
 		"aiproviders": v1alpha1.AIProviderSpec{}, "inspections": v1alpha1.InspectionSpec{}, "logbackends": v1alpha1.LogBackendSpec{},
 		"metricsbackends": v1alpha1.MetricsBackendSpec{}, "notificationchannels": v1alpha1.NotificationChannelSpec{},
 		"resourcebundles": v1alpha1.ResourceBundleSpec{},
+		"pipelines": v1alpha1.PipelineSpec{}, "pipelineruns": v1alpha1.PipelineRunSpec{}, "approvals": v1alpha1.ApprovalSpec{},
 	} {
 		walk(t, reflect.TypeOf(root), schemaOf(t, kind), kind+".spec", func(field, path string, schema map[string]any) {
 			found[field] = true

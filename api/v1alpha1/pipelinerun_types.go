@@ -146,6 +146,13 @@ type StageStatus struct {
 	Name string `json:"name"`
 	// type of the stage.
 	Type StageType `json:"type"`
+	// after are the stages that end before this one starts.
+	// +listType=atomic
+	// +optional
+	After []string `json:"after,omitempty"`
+	// finally is true for a stage of finally.
+	// +optional
+	Finally bool `json:"finally,omitempty"`
 	// phase of the stage.
 	Phase StagePhase `json:"phase"`
 	// reason of the phase, in CamelCase.

@@ -68,7 +68,7 @@ func newRoot(streams Streams) *cobra.Command {
 		Use:   "kubeops",
 		Short: "Find what is wrong in a Kubernetes cluster, and why",
 		Long: `kubeops reads a cluster with your own permissions, finds what is broken and traces each symptom to its root cause.
-"inspect" never changes the cluster. "run", "suspend", "resume" and "ignore" change resources of KubeOps only.`,
+"inspect" never changes the cluster. "run", "suspend", "resume", "ignore" and "pipeline" change resources of KubeOps.`,
 		Example: `  kubeops inspect -A                 # everything you can read
   kubeops inspect -n shop            # one namespace
   kubeops inspect -A -o json --fail-on high
@@ -89,7 +89,7 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetErr(streams.Err)
 	root.AddCommand(
 		newInspect(streams), newReport(streams), newRun(streams), newSuspend(streams), newResume(streams), newIgnore(streams),
-		newChecks(streams), newLogs(streams), newRedact(streams), newVersion(streams),
+		newPipeline(streams), newChecks(streams), newLogs(streams), newRedact(streams), newVersion(streams),
 	)
 	describeBuiltin(root)
 	return root

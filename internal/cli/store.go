@@ -171,6 +171,13 @@ func (s *store) each(ctx context.Context, kind resourceKind, selector string, vi
 	}
 }
 
+// create an object and return it as it is stored then.
+func (s *store) create(ctx context.Context, kind resourceKind, object apiObject) (apiObject, error) {
+	into := kind.empty()
+	err := s.client.Post().Namespace(s.namespace).Resource(kind.resource).Param("fieldManager", fieldManager).Body(object).Do(ctx).Into(into)
+	return into, s.target.failed(err, fmt.Sprintf("create a %s in namespace %s", kind.Kind, s.namespace))
+}
+
 // patch changes an object and returns it as it is stored then.
 func (s *store) patch(ctx context.Context, kind resourceKind, namespace, name string, how types.PatchType, body []byte) (apiObject, error) {
 	into := kind.empty()

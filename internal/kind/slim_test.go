@@ -43,6 +43,11 @@ func TestTheCacheKeepsNothingThatGrowsWithAnObject(t *testing.T) {
 		"NotificationChannel": &v1alpha1.NotificationChannel{ObjectMeta: large(), Spec: v1alpha1.NotificationChannelSpec{
 			Template: v1alpha1.NotificationTemplate{Text: text},
 		}},
+		"Pipeline": &v1alpha1.Pipeline{ObjectMeta: large(), Spec: v1alpha1.PipelineSpec{ServiceAccountName: text}},
+		"PipelineRun": &v1alpha1.PipelineRun{
+			ObjectMeta: large(), Spec: v1alpha1.PipelineRunSpec{RequestedBy: text},
+			Status: v1alpha1.PipelineRunStatus{Stages: []v1alpha1.StageStatus{{Message: text}}},
+		},
 	} {
 		request := kind.Request(object)
 		kept, err := kind.CacheTransform()(object)

@@ -64,7 +64,9 @@ func Begin(run *v1alpha1.PipelineRun, plan *Plan, now time.Time) {
 	setDeadline(run, plan, now)
 	status.Stages = nil
 	for _, stage := range All(plan.spec) {
-		status.Stages = append(status.Stages, v1alpha1.StageStatus{Name: stage.Name, Type: stage.Type, Phase: v1alpha1.StageWaiting})
+		status.Stages = append(status.Stages, v1alpha1.StageStatus{
+			Name: stage.Name, Type: stage.Type, After: stage.After, Finally: plan.final[stage.Name], Phase: v1alpha1.StageWaiting,
+		})
 	}
 	progress(status)
 }
@@ -316,7 +318,9 @@ func Resume(run *v1alpha1.PipelineRun, plan *Plan, now time.Time) {
 
 // reset lets a stage start again, with its next attempt.
 func reset(s *v1alpha1.StageStatus) {
-	*s = v1alpha1.StageStatus{Name: s.Name, Type: s.Type, Phase: v1alpha1.StageWaiting, Attempt: s.Attempt}
+	*s = v1alpha1.StageStatus{
+		Name: s.Name, Type: s.Type, After: s.After, Finally: s.Finally, Phase: v1alpha1.StageWaiting, Attempt: s.Attempt,
+	}
 }
 
 // describe the error of a call.

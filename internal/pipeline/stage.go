@@ -141,8 +141,8 @@ func (p *pass) claim(s *v1alpha1.StageStatus) {
 	attempt := s.Attempt + 1
 	at := metav1.NewTime(p.now)
 	*s = v1alpha1.StageStatus{
-		Name: s.Name, Type: s.Type, Phase: v1alpha1.StageClaimed, Attempt: attempt, Key: Key(p.run.UID, s.Name, attempt), Triggers: 1,
-		StartTime: &at, Digest: p.digest(s.Name, attempt),
+		Name: s.Name, Type: s.Type, After: s.After, Finally: s.Finally, Phase: v1alpha1.StageClaimed, Attempt: attempt,
+		Key: Key(p.run.UID, s.Name, attempt), Triggers: 1, StartTime: &at, Digest: p.digest(s.Name, attempt),
 	}
 	p.fresh[s.Name] = true
 }
