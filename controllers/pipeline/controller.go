@@ -117,7 +117,8 @@ func (l *logic) runs(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) err
 	status := &s.Object.Status
 	status.ActiveRuns, status.QueuedRuns = 0, 0
 	if len(own) > 0 {
-		status.LastRun, status.LastRunPhase = own[0].Name, own[0].Status.Phase
+		status.LastRun = own[0].Name
+		status.LastRunPhase = own[0].Status.Phase
 	}
 	keep := int(s.Object.Spec.KeepRuns)
 	if keep == 0 {

@@ -182,5 +182,6 @@ func (l *logic) cancelWaiting(s *scope, reason, message string) kind.Result {
 
 func end(s *scope, phase v1alpha1.RunPhase) {
 	at := metav1.NewTime(s.Now)
-	s.Object.Status.Phase, s.Object.Status.CompletionTime = phase, &at
+	s.Object.Status.Phase = phase
+	s.Object.Status.CompletionTime = &at
 }

@@ -37,7 +37,8 @@ func (l *logic) store(ctx context.Context, run *v1alpha1.PipelineRun, spec *v1al
 	if err := l.client.Create(ctx, revision); err != nil && !apierrors.IsAlreadyExists(err) {
 		return problem.Retrying(v1alpha1.ReasonRetrying, err, "cannot store the spec of the run (%s)", apierror.Describe(err))
 	}
-	run.Status.Revision, run.Status.SpecDigest = revision.Name, digest
+	run.Status.Revision = revision.Name
+	run.Status.SpecDigest = digest
 	return nil
 }
 

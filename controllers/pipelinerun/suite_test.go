@@ -295,7 +295,8 @@ func (w *world) finish(key string, exitCode int32, message string) {
 		return batchv1.JobCondition{Type: of, Status: corev1.ConditionTrue, Reason: reason, Message: message, LastTransitionTime: now}
 	}
 	if exitCode == 0 {
-		job.Status.Succeeded, job.Status.CompletionTime = 1, &now
+		job.Status.Succeeded = 1
+		job.Status.CompletionTime = &now
 		job.Status.Conditions = []batchv1.JobCondition{status(batchv1.JobSuccessCriteriaMet, "", ""), status(batchv1.JobComplete, "", "")}
 	} else {
 		job.Status.Failed = 1
@@ -355,7 +356,10 @@ func (i *interceptor) count(request *http.Request) (fails, lost bool) {
 func (i *interceptor) arm(fails int, lost bool) {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
-	i.writes, i.fails, i.lost, i.all = 0, fails, lost, 0
+	i.writes = 0
+	i.fails = fails
+	i.lost = lost
+	i.all = 0
 }
 
 func (i *interceptor) counts() (all, writes int) {

@@ -57,9 +57,11 @@ func (o *approveOptions) run(ctx context.Context, streams Streams, args []string
 	if err != nil {
 		return err
 	}
-	decision, done := v1alpha1.DecisionApprove, "Approved"
+	decision := v1alpha1.DecisionApprove
+	done := "Approved"
 	if o.reject {
-		decision, done = v1alpha1.DecisionReject, "Rejected"
+		decision = v1alpha1.DecisionReject
+		done = "Rejected"
 	}
 	_, err = s.create(ctx, approvalKind(), &v1alpha1.Approval{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: "Approval"},

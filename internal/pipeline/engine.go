@@ -60,7 +60,8 @@ func (e *Engine) Check(ctx context.Context, run *v1alpha1.PipelineRun, plan *Pla
 func Begin(run *v1alpha1.PipelineRun, plan *Plan, now time.Time) {
 	status := &run.Status
 	at := metav1.NewTime(now)
-	status.StartTime, status.Phase = &at, v1alpha1.RunRunning
+	status.StartTime = &at
+	status.Phase = v1alpha1.RunRunning
 	setDeadline(run, plan, now)
 	status.Stages = nil
 	for _, stage := range All(plan.spec) {
@@ -304,7 +305,9 @@ func Retry(run *v1alpha1.PipelineRun, plan *Plan) bool {
 			reset(s)
 		}
 	}
-	status.Result, status.CompletionTime, status.FinallyDeadline = "", nil, nil
+	status.Result = ""
+	status.CompletionTime = nil
+	status.FinallyDeadline = nil
 	status.Phase = v1alpha1.RunWaiting
 	progress(status)
 	return true

@@ -294,7 +294,8 @@ func TestWorkThatMayHaveStartedIsLookedForTwice(t *testing.T) {
 
 func TestWorkThatAppearsLateIsNotStartedAgain(t *testing.T) {
 	m := newMachine(t, v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{stage("a")}})
-	m.server.loseAnswer, m.server.late = true, 1
+	m.server.loseAnswer = true
+	m.server.late = 1
 	m.settle()
 	m.pass(absenceDelay)
 	m.pass(absenceDelay)

@@ -73,7 +73,8 @@ func (p *pass) retryCall(s *v1alpha1.StageStatus, err error) {
 }
 
 func (p *pass) note(s *v1alpha1.StageStatus, reason, message string) {
-	s.Reason, s.Message = reason, text.Clip(p.Redact(message), maxMessage)
+	s.Reason = reason
+	s.Message = text.Clip(p.Redact(message), maxMessage)
 }
 
 // end an attempt. A failed one is repeated if the stage says so.
@@ -95,7 +96,9 @@ func (p *pass) end(s *v1alpha1.StageStatus, phase v1alpha1.StagePhase, reason, m
 		delay = min(2*delay, maxRetryDelay)
 	}
 	at := metav1.NewTime(p.now.Add(delay))
-	s.Phase, s.RetryTime, s.CompletionTime = v1alpha1.StageWaiting, &at, nil
+	s.Phase = v1alpha1.StageWaiting
+	s.RetryTime = &at
+	s.CompletionTime = nil
 	p.note(s, v1alpha1.ReasonRetryScheduled, fmt.Sprintf("attempt %d of %d failed (%s): %s", s.Attempt, retry.Attempts, reason, message))
 	p.after(delay)
 }
@@ -126,8 +129,12 @@ func (p *pass) overdue(s *v1alpha1.StageStatus) bool {
 // conclude ends an attempt for good.
 func (p *pass) conclude(s *v1alpha1.StageStatus, phase v1alpha1.StagePhase, reason, message string) {
 	at := metav1.NewTime(p.now)
-	s.Phase, s.CompletionTime = phase, &at
-	s.Stopping, s.StopTime, s.AbsentSince, s.RetryTime = "", nil, nil, nil
+	s.Phase = phase
+	s.CompletionTime = &at
+	s.Stopping = ""
+	s.StopTime = nil
+	s.AbsentSince = nil
+	s.RetryTime = nil
 	p.note(s, reason, message)
 	p.after(again)
 }

@@ -190,7 +190,8 @@ func (p *pass) start(ctx context.Context, driver Driver, s *v1alpha1.StageStatus
 }
 
 func (p *pass) submitted(s *v1alpha1.StageStatus, handle string) {
-	s.Phase, s.Handle = v1alpha1.StageSubmitted, text.Clip(handle, maxHandle)
+	s.Phase = v1alpha1.StageSubmitted
+	s.Handle = text.Clip(handle, maxHandle)
 	s.AbsentSince = nil
 	p.note(s, "", "")
 	p.after(again)

@@ -103,6 +103,7 @@ func notRun() []struct{ prefix, reason string } {
 func needCluster() []string {
 	return []string{
 		"kubeops inspect -A", "kubeops inspect -n", "kubeops run", "kubeops report", "kubeops suspend", "kubeops resume", "kubeops ignore",
+		"kubeops pipeline",
 	}
 }
 
@@ -250,6 +251,7 @@ func TestResourcesHaveKnownFields(t *testing.T) {
 		"LogBackend":          func() any { return &v1alpha1.LogBackend{} },
 		"AIProvider":          func() any { return &v1alpha1.AIProvider{} },
 		"NotificationChannel": func() any { return &v1alpha1.NotificationChannel{} },
+		"Pipeline":            func() any { return &v1alpha1.Pipeline{} },
 	}
 	decoded := 0
 	for _, b := range blocks(t) {
