@@ -142,7 +142,8 @@ func TestObsoleteObjectsArePrunedWithinTheRules(t *testing.T) {
 		t.Errorf("pruned although it is not enabled: %s", show(b.Status))
 	}
 	w.change("b", func(s *v1alpha1.ResourceBundleSpec) { s.Prune = &v1alpha1.PrunePolicy{Enabled: true} })
-	b = w.until("b", v1alpha1.ReasonSucceeded)
+	w.until("b", v1alpha1.ReasonSucceeded)
+	b = w.reconcile("b") // what was being deleted is gone
 	if w.read(w.Client, "goes") != nil {
 		t.Error("it was not deleted")
 	}

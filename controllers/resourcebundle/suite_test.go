@@ -13,6 +13,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -71,6 +72,19 @@ func (w *world) allow(c client.Client, group string, resources ...string) {
 	}
 }
 
+// allowCluster lets the ServiceAccount kubeops do everything on a resource in the whole cluster.
+func (w *world) allowCluster(group, resource string) {
+	w.t.Helper()
+	name := w.Namespace + "-" + resource
+	w.Create(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{group}, Resources: []string{resource}, Verbs: []string{"*"}},
+	}})
+	w.Create(&rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: v1alpha1.DefaultServiceAccountName}},
+	})
+}
+
 // manifests are those of the YAML documents.
 func manifests(t testing.TB, documents ...string) (list []v1alpha1.Manifest) {
 	t.Helper()
@@ -120,16 +134,18 @@ func (w *world) once(name string) (ctrl.Result, error) {
 	return testsuite.Reconcile(w.t, w.r, w.Key(name))
 }
 
-// reconcile a bundle, its finalizer first, and return it. Permissions that were just granted take a moment.
+// reconcile a bundle, its finalizer first, and return it.
 func (w *world) reconcile(name string) *v1alpha1.ResourceBundle {
 	w.t.Helper()
-	var b *v1alpha1.ResourceBundle
 	for range 2 {
 		if _, err := w.once(name); err != nil {
 			w.t.Logf("reconcile %s: %v", name, err)
 		}
+		if b := w.get(name); b.Status.ObservedGeneration == b.Generation {
+			break
+		}
 	}
-	b = w.get(name)
+	b := w.get(name)
 	l := b.Lifecycle()
 	if found := outcome.Violations(b.Generation, *l.ObservedGeneration, *l.Conditions); len(found) > 0 {
 		w.t.Errorf("the status breaks the rules: %q", found)

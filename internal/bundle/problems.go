@@ -3,6 +3,7 @@ package bundle
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -47,11 +48,13 @@ func describe(err error, key Key) (v1alpha1.BundleObjectState, string) {
 		return v1alpha1.ObjectInvalid, invalid(status, key)
 	case apierrors.IsRequestEntityTooLargeError(err), strings.Contains(err.Error(), "etcdserver: request is too large"):
 		return v1alpha1.ObjectInvalid, "the object is too large for the cluster; split it"
+	case apierrors.IsBadRequest(err) && webhookOf(err) != "":
+		return v1alpha1.ObjectFailed, "admission webhook " + webhookOf(err) + " does not accept the request: " + quote(err.Error(), key)
 	case errors.As(err, &status) && !apierror.IsTimeout(err) && status.Status().Code < 500 && !apierrors.IsTooManyRequests(err),
 		errors.As(err, &status) && strings.Contains(status.Status().Message, "failed to create typed patch object"):
 		return v1alpha1.ObjectInvalid, "the API server rejects the object: " + quote(status.Status().Message, key)
-	case errors.As(err, &status) && strings.Contains(status.Status().Message, "webhook"):
-		return v1alpha1.ObjectFailed, "the API server cannot admit the object: " + quote(status.Status().Message, key)
+	case webhookOf(err) != "":
+		return v1alpha1.ObjectFailed, "admission webhook " + webhookOf(err) + " failed (" + apierror.Describe(err) + "); it is tried again"
 	}
 	return v1alpha1.ObjectFailed, "the API server did not apply the object (" + apierror.Describe(err) + "); it is tried again"
 }
@@ -62,7 +65,20 @@ func forbidden(err error, key Key) string {
 	if _, cannot, ok := strings.Cut(message, " cannot "); ok {
 		return "the ServiceAccount cannot " + text.Clip(cannot, maxServerMessage) + " (RBAC)"
 	}
+	if webhook := webhookOf(err); webhook != "" {
+		return "admission webhook " + webhook + " denies the object: " + quote(message, key)
+	}
 	return "admission denies the object: " + quote(message, key)
+}
+
+// webhookOf is the quoted name of the admission webhook that an error of the API server is about; empty if it is about none.
+func webhookOf(err error) string {
+	_, rest, found := strings.Cut(err.Error(), `webhook "`)
+	name, _, closed := strings.Cut(rest, `"`)
+	if !found || !closed {
+		return ""
+	}
+	return strconv.Quote(name)
 }
 
 // invalid names the fields. What follows the last colon of a cause is the rule; what precedes it may be a value.
