@@ -34,7 +34,7 @@ const (
 	// DefaultKeepRuns is the default of spec.keepRuns.
 	DefaultKeepRuns = 10
 	// DefaultStartingDeadline is the default of spec.startingDeadline of a PipelineRun.
-	DefaultStartingDeadline = time.Hour
+	DefaultStartingDeadline = 24 * time.Hour
 )
 
 // ConcurrencyPolicy says what happens if a run of a Pipeline is created before the earlier ones ended.

@@ -124,7 +124,8 @@ type PipelineRunSpec struct {
 	// requestedAt is when the run was requested. Defaults to its creation time. A run that is restored from a backup keeps it, and expires.
 	// +optional
 	RequestedAt *metav1.Time `json:"requestedAt,omitempty"`
-	// startingDeadline is how long after requestedAt the run can start. It is Failed with reason Expired then. Defaults to 1h.
+	// startingDeadline is how long after requestedAt the run can start. It is Failed with reason Expired then, also
+	// if it waits for earlier runs. Defaults to 24h.
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('720h')",message="startingDeadline must be between 1s and 720h"
 	// +optional
 	StartingDeadline *metav1.Duration `json:"startingDeadline,omitempty"`

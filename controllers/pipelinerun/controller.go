@@ -56,7 +56,12 @@ func Drivers(e *environment.Environment) map[v1alpha1.StageType]pipeline.Driver 
 // Setup adds the controller to a manager. It wakes when a run ends or is created for which others wait, when a Pipeline changes, and when a
 // stage is approved.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
-	r, err := New(e, Options{Drivers: Drivers(e), Expressions: e.Expressions()})
+	return SetupWith(m, e, Options{Drivers: Drivers(e), Expressions: e.Expressions()})
+}
+
+// SetupWith is Setup with other options.
+func SetupWith(m ctrl.Manager, e *environment.Environment, o Options) error {
+	r, err := New(e, o)
 	if err != nil {
 		return err
 	}

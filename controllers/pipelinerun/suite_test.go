@@ -12,13 +12,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -28,6 +31,7 @@ import (
 	"kubeops.io/kubeops/controllers/testsuite"
 	"kubeops.io/kubeops/internal/expression"
 	"kubeops.io/kubeops/internal/kind"
+	"kubeops.io/kubeops/internal/outcome"
 	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/tenant"
 )
@@ -36,6 +40,7 @@ import (
 var realAPI *rest.Config
 
 func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard())
 	os.Exit(testsuite.Run(m, &realAPI))
 }
 
@@ -57,8 +62,8 @@ func newWorld(t *testing.T) *world {
 	w := &world{Tenant: tenant.New(t, realAPI), t: t, requests: &interceptor{}}
 	install.Do(func() { w.install() })
 	w.Account()
-	w.bind("kubeops-pipeline-jobs", rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: "kubeops"})
-	w.bind("kubeops-approver", user("alice"), user("bob"))
+	w.bind("kubeops-pipeline-jobs", "jobs", rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: "kubeops"})
+	w.bind("kubeops-approver", "approvers", user("alice"), user("bob"))
 	w.awaitAccount()
 	config := rest.CopyConfig(w.Config)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &transport{next: next, state: w.requests} })
@@ -109,10 +114,10 @@ func user(name string) rbacv1.Subject {
 	return rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: name}
 }
 
-func (w *world) bind(role string, subjects ...rbacv1.Subject) {
+func (w *world) bind(role, name string, subjects ...rbacv1.Subject) {
 	w.t.Helper()
 	w.Create(&rbacv1.RoleBinding{
-		ObjectMeta: w.Meta(role), Subjects: subjects, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		ObjectMeta: w.Meta(name), Subjects: subjects, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 	})
 }
 
@@ -244,6 +249,24 @@ func (w *world) want(run *v1alpha1.PipelineRun, phase v1alpha1.RunPhase, stages 
 	}
 }
 
+// wantReason checks why a run is not Ready, and the rules that hold for every status.
+func wantReason(t *testing.T, run *v1alpha1.PipelineRun, reason string) {
+	t.Helper()
+	ready := meta.FindStatusCondition(run.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.Status != metav1.ConditionFalse || ready.Reason != reason {
+		t.Errorf("Ready is %+v, want reason %s: %s", ready, reason, dump(run))
+	}
+	for _, violation := range outcome.Violations(run.Generation, run.Status.ObservedGeneration, run.Status.Conditions) {
+		t.Error(violation)
+	}
+}
+
+// account makes another ServiceAccount.
+func (w *world) account(name string) {
+	w.t.Helper()
+	w.Create(&corev1.ServiceAccount{ObjectMeta: w.Meta(name)})
+}
+
 func dump(run *v1alpha1.PipelineRun) string {
 	content, err := json.MarshalIndent(run.Status, "", " ")
 	if err != nil {
@@ -339,7 +362,12 @@ type interceptor struct {
 	all int
 }
 
-var errCrash = errors.New("crash")
+var (
+	errCrash = errors.New("crash")
+	errStill = errors.New("still permitted")
+)
+
+func inNamespace(w *world) client.ListOption { return client.InNamespace(w.Namespace) }
 
 // count a request, and report whether it fails.
 func (i *interceptor) count(request *http.Request) (fails, lost bool) {

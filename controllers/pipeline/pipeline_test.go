@@ -1,0 +1,164 @@
+package pipeline_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/controllers/pipeline"
+	"kubeops.io/kubeops/controllers/testsuite"
+	"kubeops.io/kubeops/internal/expression"
+	"kubeops.io/kubeops/internal/outcome"
+	"kubeops.io/kubeops/internal/testkit/tenant"
+)
+
+// realAPI is the configuration of the real API server of this package's tests, as a cluster administrator.
+var realAPI *rest.Config
+
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard())
+	os.Exit(testsuite.Run(m, &realAPI))
+}
+
+func wait(name string) v1alpha1.PipelineStage {
+	return v1alpha1.PipelineStage{
+		Name: name, Type: v1alpha1.StageWait, Wait: &v1alpha1.WaitStage{Duration: &metav1.Duration{Duration: time.Second}},
+	}
+}
+
+func when(stage v1alpha1.PipelineStage, expression string) v1alpha1.PipelineStage {
+	stage.When = expression
+	return stage
+}
+
+func TestAPipelineIsReadyIfItsStagesCanRun(t *testing.T) {
+	n := tenant.New(t, realAPI)
+	r := pipeline.New(testsuite.NewEnvironment(t, n, prometheus.NewRegistry()), expression.Local{})
+	three := "three"
+	for name, tc := range map[string]struct {
+		spec          v1alpha1.PipelineSpec
+		reason, words string
+	}{
+		"valid":         {v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{wait("a")}}, v1alpha1.ReasonSucceeded, "1 stage"},
+		"suspended":     {v1alpha1.PipelineSpec{Suspend: true, Stages: []v1alpha1.PipelineStage{wait("a")}}, v1alpha1.ReasonSucceeded, "spec.suspend"},
+		"an expression": {v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{when(wait("a"), "params.x")}}, v1alpha1.ReasonInvalidExpression, "stage a, when"},
+		"a default": {
+			v1alpha1.PipelineSpec{
+				Parameters: []v1alpha1.PipelineParameter{{Name: "n", Type: v1alpha1.ParameterInteger, Default: &three}},
+				Stages:     []v1alpha1.PipelineStage{wait("a")},
+			}, v1alpha1.ReasonInvalidPipeline, `"three" is not an integer`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &v1alpha1.Pipeline{ObjectMeta: n.Meta(strings.ReplaceAll(name, " ", "-")), Spec: tc.spec}
+			n.Create(p)
+			_, err := testsuite.Reconcile(t, r, client.ObjectKeyFromObject(p))
+			if err != nil && tc.reason == v1alpha1.ReasonSucceeded {
+				t.Fatal(err)
+			}
+			if err := n.Client.Get(t.Context(), client.ObjectKeyFromObject(p), p); err != nil {
+				t.Fatal(err)
+			}
+			ready := p.Status.Conditions[0]
+			if ready.Reason != tc.reason || !strings.Contains(outcome.Explanation(p.Status.Conditions), tc.words) {
+				t.Errorf("Ready is %+v", ready)
+			}
+			for _, violation := range outcome.Violations(p.Generation, p.Status.ObservedGeneration, p.Status.Conditions) {
+				t.Error(violation)
+			}
+		})
+	}
+}
+
+func TestTheSchemaRefusesWhatIsNoPipeline(t *testing.T) {
+	n := tenant.New(t, realAPI)
+	duration := &metav1.Duration{Duration: time.Second}
+	named := func(change func(*v1alpha1.PipelineSpec)) *v1alpha1.Pipeline {
+		spec := v1alpha1.PipelineSpec{Stages: []v1alpha1.PipelineStage{wait("a")}}
+		change(&spec)
+		return &v1alpha1.Pipeline{ObjectMeta: n.Meta("x"), Spec: spec}
+	}
+	for name, tc := range map[string]struct {
+		change func(*v1alpha1.PipelineSpec)
+		want   string
+	}{
+		"valid":            {func(*v1alpha1.PipelineSpec) {}, ""},
+		"no stages":        {func(s *v1alpha1.PipelineSpec) { s.Stages = []v1alpha1.PipelineStage{} }, "at least 1 items"},
+		"a type without":   {func(s *v1alpha1.PipelineSpec) { s.Stages[0].Wait = nil }, "wait must be set if and only if type is wait"},
+		"another type":     {func(s *v1alpha1.PipelineSpec) { s.Stages[0].Approval = &v1alpha1.ApprovalStage{} }, "approval must be set if and only if"},
+		"two times":        {func(s *v1alpha1.PipelineSpec) { s.Stages[0].Wait.Until = &metav1.Time{Time: time.Now()} }, "set either duration or until"},
+		"no time":          {func(s *v1alpha1.PipelineSpec) { s.Stages[0].Wait.Duration = nil }, "set either duration or until"},
+		"a name twice":     {func(s *v1alpha1.PipelineSpec) { s.Finally = []v1alpha1.PipelineStage{wait("a")} }, "names of stages must be unique"},
+		"order of finally": {func(s *v1alpha1.PipelineSpec) { s.Finally = []v1alpha1.PipelineStage{wait("f")}; s.Finally[0].After = []string{"a"} }, "stages of finally run at the same time"},
+		"a short timeout":  {func(s *v1alpha1.PipelineSpec) { s.Timeout = &metav1.Duration{Duration: time.Millisecond} }, "timeout must be between"},
+		"one attempt":      {func(s *v1alpha1.PipelineSpec) { s.Stages[0].Retry = &v1alpha1.StageRetry{Attempts: 1} }, "greater than or equal to 2"},
+		"retry of success": {func(s *v1alpha1.PipelineSpec) { s.Stages[0].Retry = &v1alpha1.StageRetry{Attempts: 2, On: []v1alpha1.StagePhase{"Succeeded"}} }, "Unsupported value"},
+		"a long wait":      {func(s *v1alpha1.PipelineSpec) { s.Stages[0].Wait.Duration = &metav1.Duration{Duration: 721 * time.Hour} }, "duration must be between"},
+		"a wait":           {func(s *v1alpha1.PipelineSpec) { s.Stages[0].Wait.Duration = duration }, ""},
+	} {
+		t.Run(name, func(t *testing.T) { n.Validates(t, named(tc.change), tc.want) })
+	}
+}
+
+func TestTheOldestRunsAreDeletedAndTheStatusShowsTheOthers(t *testing.T) {
+	n := tenant.New(t, realAPI)
+	r := pipeline.New(testsuite.NewEnvironment(t, n, prometheus.NewRegistry()), expression.Local{})
+	p := &v1alpha1.Pipeline{ObjectMeta: n.Meta("p"), Spec: v1alpha1.PipelineSpec{KeepRuns: 2, Stages: []v1alpha1.PipelineStage{wait("a")}}}
+	n.Create(p)
+	phases := []v1alpha1.RunPhase{
+		v1alpha1.RunSucceeded, v1alpha1.RunFailed, v1alpha1.RunCanceled, v1alpha1.RunRunning, v1alpha1.RunWaiting, v1alpha1.RunFinishing,
+		v1alpha1.RunSucceeded,
+	}
+	for i, phase := range phases {
+		run := &v1alpha1.PipelineRun{ObjectMeta: n.Meta(fmt.Sprintf("r%d", i)), Spec: v1alpha1.PipelineRunSpec{
+			PipelineRef: v1alpha1.LocalReference{Name: "p"},
+		}}
+		n.Create(run)
+		at := metav1.NewTime(n.Clock.Now())
+		run.Status.Phase = phase
+		run.Status.Progress = "1/2"
+		if phase.Ended() {
+			run.Status.CompletionTime = &at
+		}
+		if err := n.Client.Status().Update(t.Context(), run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := &v1alpha1.PipelineRun{ObjectMeta: n.Meta("other"), Spec: v1alpha1.PipelineRunSpec{
+		PipelineRef: v1alpha1.LocalReference{Name: "q"},
+	}}
+	n.Create(other)
+	testsuite.MustReconcile(t, r, n, p)
+	if p.Status.ActiveRuns != 2 || p.Status.QueuedRuns != 1 || p.Status.LastRun != "r6" || p.Status.LastRunPhase != v1alpha1.RunSucceeded ||
+		p.Status.LastSuccessTime == nil {
+		t.Errorf("the status is %+v", p.Status)
+	}
+	list := &v1alpha1.PipelineRunList{}
+	if err := n.Client.List(t.Context(), list, client.InNamespace(n.Namespace)); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, run := range list.Items {
+		left = append(left, run.Name)
+	}
+	if got := strings.Join(left, " "); got != "other r2 r3 r4 r5 r6" {
+		t.Errorf("left are %s", got)
+	}
+	for _, resource := range []string{"pipelines", "pipelineruns"} {
+		for _, line := range n.Table(resource, false) {
+			if len([]rune(line)) > tenant.Screen {
+				t.Errorf("%s: %d columns: %s", resource, len([]rune(line)), line)
+			}
+		}
+	}
+}
