@@ -40,3 +40,6 @@ const (
 	// kept for UndeliveredFor, regardless of spec.keepReports, up to MaxUndelivered of an Inspection.
 	LabelUndelivered = "kubeops.io/undelivered"
 )
+
+// LeaderElectionLease is the name of the Lease that the working manager holds, in its namespace.
+const LeaderElectionLease = "kubeops-manager.kubeops.io"

@@ -327,7 +327,7 @@ type ManagedClusterStatus struct {
 // +kubebuilder:printcolumn:name="Pods",type=integer,JSONPath=`.status.inventory.pods.total`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
-// +kubebuilder:printcolumn:name="Last Probe",type=date,JSONPath=`.status.lastProbeTime`
+// +kubebuilder:printcolumn:name="Last Probe",type=date,priority=1,JSONPath=`.status.lastProbeTime`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="CPU %",type=integer,priority=1,JSONPath=`.status.inventory.cpuRequested`
 // +kubebuilder:printcolumn:name="Memory %",type=integer,priority=1,JSONPath=`.status.inventory.memoryRequested`

@@ -39,7 +39,7 @@ func fields() map[string]nature {
 		"AIProviderSpec.ServiceAccountName": object, "BackendAccess.ServiceAccountName": object,
 		"InspectionSpec.ServiceAccountName": object, "NotificationChannelSpec.ServiceAccountName": object,
 		"LocalReference.Name": object, "SecretReference.Name": object, "SecretKeyReference.Name": object, "SecretKeyReference.Key": secretKey,
-		"ResourceBundleSpec.ServiceAccountName": object, "ClusterTargets.Names": object, "ConfigMapManifests.Key": secretKey,
+		"ResourceBundleSpec.ServiceAccountName": object, "ClusterTargets.Names": object, "ClusterSelection.Names": object, "ConfigMapManifests.Key": secretKey,
 		"ResourceBundleSpec.Mode": shaped, "ResourceBundleSpec.Conflicts": shaped, "ResourceBundleSpec.Drift": shaped,
 		"ResourceBundleSpec.DeletionPolicy": shaped, "ResourceBundleSpec.WhenDeselected": shaped, "PrunePolicy.GuardedKinds": shaped,
 		"PrunePolicy.Confirm":    shaped,
@@ -111,7 +111,7 @@ func TestEveryStringOfASpecHasItsShapeInTheSchema(t *testing.T) {
 		"aiproviders": v1alpha1.AIProviderSpec{}, "inspections": v1alpha1.InspectionSpec{}, "logbackends": v1alpha1.LogBackendSpec{},
 		"metricsbackends": v1alpha1.MetricsBackendSpec{}, "notificationchannels": v1alpha1.NotificationChannelSpec{},
 		"resourcebundles": v1alpha1.ResourceBundleSpec{},
-		"pipelines": v1alpha1.PipelineSpec{}, "pipelineruns": v1alpha1.PipelineRunSpec{}, "approvals": v1alpha1.ApprovalSpec{},
+		"pipelines":       v1alpha1.PipelineSpec{}, "pipelineruns": v1alpha1.PipelineRunSpec{}, "approvals": v1alpha1.ApprovalSpec{},
 	} {
 		walk(t, reflect.TypeOf(root), schemaOf(t, kind), kind+".spec", func(field, path string, schema map[string]any) {
 			found[field] = true

@@ -94,7 +94,7 @@ type StageRetry struct {
 	Attempts int32 `json:"attempts"`
 	// on are the results that are repeated: Failed, TimedOut or Lost. Defaults to Failed.
 	// +kubebuilder:validation:MaxItems=3
-	// +kubebuilder:validation:items:Enum=Failed;TimedOut;Lost
+	// +kubebuilder:validation:XValidation:rule="self.all(r, r in ['Failed', 'TimedOut', 'Lost'])",message="on has Failed, TimedOut or Lost"
 	// +listType=set
 	// +optional
 	On []StagePhase `json:"on,omitempty"`

@@ -63,7 +63,7 @@ func managerOptions(config *configv1alpha1.ManagerConfig, scheme *runtime.Scheme
 		Metrics:                 metricsserver.Options{BindAddress: config.Metrics.BindAddress},
 		HealthProbeBindAddress:  config.Health.BindAddress,
 		LeaderElection:          election.Enabled,
-		LeaderElectionID:        configv1alpha1.LeaderElectionLease,
+		LeaderElectionID:        v1alpha1.LeaderElectionLease,
 		LeaderElectionNamespace: election.Namespace,
 		LeaseDuration:           &election.LeaseDuration.Duration,
 		RenewDeadline:           &election.RenewDeadline.Duration,

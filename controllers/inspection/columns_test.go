@@ -74,7 +74,7 @@ func TestTablesFitTheScreen(t *testing.T) {
 			Problems:        v1alpha1.RootCauseCounts{Total: 128, SeverityCounts: v1alpha1.SeverityCounts{Critical: 12, High: 116}},
 			Recommendations: v1alpha1.RootCauseCounts{Total: 1131, SeverityCounts: v1alpha1.SeverityCounts{Medium: 1104, Low: 27}},
 			Counts:          v1alpha1.SeverityCounts{Critical: 12, High: 240, Medium: 1104, Low: 27},
-			Changes:         v1alpha1.ChangeCounts{New: 118, Fixed: 1003, Persisting: 20},
+			Changes:         v1alpha1.ChangeCounts{New: 240, NewRootCauses: 118, Fixed: 2006, FixedRootCauses: 1003, Persisting: 20},
 		},
 	}
 	w.Create(report)

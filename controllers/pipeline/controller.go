@@ -133,7 +133,8 @@ func (l *logic) runs(ctx context.Context, s *kind.Scope[*v1alpha1.Pipeline]) err
 		case !phase.Ended():
 			status.QueuedRuns++
 		default:
-			if at := run.Status.CompletionTime; phase == v1alpha1.RunSucceeded && at != nil && (status.LastSuccessTime == nil || at.After(status.LastSuccessTime.Time)) {
+			at := run.Status.CompletionTime
+			if phase == v1alpha1.RunSucceeded && at != nil && (status.LastSuccessTime == nil || at.After(status.LastSuccessTime.Time)) {
 				status.LastSuccessTime = at
 			}
 			if ended++; ended > keep && run.DeletionTimestamp == nil {

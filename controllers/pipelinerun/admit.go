@@ -35,11 +35,14 @@ func (l *logic) admit(ctx context.Context, s *scope) (kind.Result, error) {
 		run.Status.Phase = v1alpha1.RunPending
 	}
 	if run.Spec.Cancel {
-		return l.cancelWaiting(s, v1alpha1.ReasonCanceled, "the run was canceled before it started"), nil
+		l.cancelWaiting(s, v1alpha1.ReasonCanceled, "the run was canceled before it started")
+		return kind.Result{}, nil
 	}
 	if !started && !s.Now.Before(run.StartBefore()) {
-		return l.fail(s, problem.UserError(v1alpha1.ReasonExpired, nil,
-			"the run did not start until %s (spec.startingDeadline); create another PipelineRun", run.StartBefore().UTC().Format(time.RFC3339))), nil
+		l.fail(s, problem.UserError(v1alpha1.ReasonExpired, nil,
+			"the run did not start until %s (spec.startingDeadline); create another PipelineRun",
+			run.StartBefore().UTC().Format(time.RFC3339)))
+		return kind.Result{}, nil
 	}
 	result, err := l.start(ctx, s, started)
 	p := problem.As(err)
@@ -47,7 +50,8 @@ func (l *logic) admit(ctx context.Context, s *scope) (kind.Result, error) {
 	case p == nil:
 		return result, err
 	case p.Action == problem.UserMustAct:
-		return l.fail(s, p), nil
+		l.fail(s, p)
+		return kind.Result{}, nil
 	}
 	run.Status.Phase = v1alpha1.RunWaiting
 	if p.Action == problem.Retry { // the deadline ends it, so that it waits for a known time
@@ -81,7 +85,8 @@ func (l *logic) start(ctx context.Context, s *scope, started bool) (kind.Result,
 		return kind.Result{}, err
 	}
 	if definition.Spec.Suspend {
-		return kind.Result{}, problem.Waiting(v1alpha1.ReasonSuspended, recheck, "Pipeline %s is suspended; to resume it, remove its spec.suspend",
+		return kind.Result{}, problem.Waiting(v1alpha1.ReasonSuspended, recheck,
+			"Pipeline %s is suspended; to resume it, remove its spec.suspend",
 			definition.Name)
 	}
 	if started {
@@ -93,7 +98,8 @@ func (l *logic) start(ctx context.Context, s *scope, started bool) (kind.Result,
 	}
 	waits, err := l.queue(ctx, run, plan.Concurrency())
 	if waits.replaced != "" {
-		return l.cancelWaiting(s, v1alpha1.ReasonReplaced, "PipelineRun "+waits.replaced+" was created later and replaces it"), nil
+		l.cancelWaiting(s, v1alpha1.ReasonReplaced, "PipelineRun "+waits.replaced+" was created later and replaces it")
+		return kind.Result{}, nil
 	}
 	if err != nil {
 		return kind.Result{}, err
@@ -150,7 +156,8 @@ func (l *logic) identify(ctx context.Context, run *v1alpha1.PipelineRun, definit
 	case "":
 	default:
 		return problem.UserError(v1alpha1.ReasonExpired, nil,
-			"the run was restored from a backup (annotation %s is that of another object), so it does not start; create another PipelineRun",
+			"the run was restored from a backup (annotation %s is that of another object), so it does not start; "+
+				"create another PipelineRun",
 			v1alpha1.AnnotationRunUID)
 	}
 	owners := append(metadata.OwnerReferences, metav1.OwnerReference{
@@ -173,11 +180,10 @@ func (l *logic) identify(ctx context.Context, run *v1alpha1.PipelineRun, definit
 }
 
 // cancelWaiting ends a run that has not started, or whose retry has not.
-func (l *logic) cancelWaiting(s *scope, reason, message string) kind.Result {
+func (l *logic) cancelWaiting(s *scope, reason, message string) {
 	end(s, v1alpha1.RunCanceled)
 	s.Conditions().Failed(problem.UserError(reason, nil, "%s", message))
 	l.Forget(s.Key())
-	return kind.Result{}
 }
 
 func end(s *scope, phase v1alpha1.RunPhase) {

@@ -1,11 +1,13 @@
 package pipelinerun_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"kubeops.io/kubeops/api/v1alpha1"
@@ -116,7 +118,8 @@ func TestARejectionAndAnExpiryFail(t *testing.T) {
 	w.run("rejected")
 	run := w.settle("rejected")
 	reject := func(s *v1alpha1.ApprovalSpec) {
-		s.Decision, s.Comment = v1alpha1.DecisionReject, "password: hunter2hunter2xyz"
+		s.Decision = v1alpha1.DecisionReject
+		s.Comment = "password: hunter2hunter2xyz"
 	}
 	if err := w.approve(run, "a", "alice", reject); err != nil {
 		t.Fatal(err)
@@ -142,10 +145,11 @@ func TestARevokedPermissionDoesNotCount(t *testing.T) {
 	}
 	w.Delete(&rbacv1.RoleBinding{ObjectMeta: w.Meta("eve")})
 	w.Eventually(func() error {
-		if err := w.as("eve").List(t.Context(), &v1alpha1.PipelineRunList{}, inNamespace(w)); err != nil {
+		err := w.as("eve").List(t.Context(), &v1alpha1.PipelineRunList{}, inNamespace(w))
+		if apierrors.IsForbidden(err) {
 			return nil
 		}
-		return errStill
+		return errors.Join(errStill, err)
 	})
 	run = w.settle("r")
 	w.want(run, v1alpha1.RunRunning, "a=Observing/AwaitingApproval")

@@ -1,5 +1,5 @@
-// Package pipelinerun executes PipelineRuns: it decides when a run starts, stores the spec that it uses, and lets package pipeline advance its
-// stages.
+// Package pipelinerun executes PipelineRuns: it decides when a run starts, stores the spec that it uses, and lets package pipeline advance
+// its stages.
 package pipelinerun
 
 import (
@@ -147,7 +147,8 @@ func (l *logic) advance(ctx context.Context, s *scope) (kind.Result, error) {
 	plan, err := l.plan(ctx, run)
 	switch p := problem.As(err); {
 	case p != nil && p.Action == problem.UserMustAct:
-		return l.fail(s, p), nil
+		l.fail(s, p)
+		return kind.Result{}, nil
 	case err != nil:
 		return kind.Result{}, err
 	}
@@ -181,7 +182,8 @@ func concludeRun(s *scope) {
 	case v1alpha1.RunSucceeded:
 		s.Conditions().Succeeded(fmt.Sprintf("%d stages ended", len(run.Status.Stages)))
 	case v1alpha1.RunCanceled:
-		s.Conditions().Failed(problem.UserError(v1alpha1.ReasonCanceled, nil, "the run was canceled; create another PipelineRun to start again"))
+		s.Conditions().Failed(problem.UserError(v1alpha1.ReasonCanceled, nil,
+			"the run was canceled; create another PipelineRun to start again"))
 	default:
 		if len(run.Status.Stages) == 0 && ready != nil {
 			s.Conditions().Failed(problem.UserError(ready.Reason, nil, "%s", outcome.Explanation(run.Status.Conditions)))
@@ -195,7 +197,8 @@ func concludeRun(s *scope) {
 func failure(run *v1alpha1.PipelineRun) *problem.Problem {
 	for _, stage := range run.Status.Stages {
 		if stage.Phase.Failed() || stage.Reason == v1alpha1.ReasonRunTimedOut {
-			return problem.UserError(v1alpha1.ReasonStageFailed, nil, "stage %s is %s (%s): %s", stage.Name, stage.Phase, stage.Reason, stage.Message)
+			return problem.UserError(v1alpha1.ReasonStageFailed, nil, "stage %s is %s (%s): %s",
+				stage.Name, stage.Phase, stage.Reason, stage.Message)
 		}
 	}
 	return problem.UserError(v1alpha1.ReasonStageFailed, nil, "a stage failed")
@@ -217,11 +220,10 @@ func current(run *v1alpha1.PipelineRun) string {
 }
 
 // fail ends a run that cannot start, or go on.
-func (l *logic) fail(s *scope, p *problem.Problem) kind.Result {
+func (l *logic) fail(s *scope, p *problem.Problem) {
 	end(s, v1alpha1.RunFailed)
 	ended := *p
 	ended.Action = problem.UserMustAct
 	s.Conditions().Failed(&ended)
 	l.Forget(s.Key())
-	return kind.Result{}
 }

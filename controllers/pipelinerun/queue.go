@@ -17,8 +17,8 @@ type place struct {
 	replaced string
 }
 
-// queue decides whether a run can start beside the others of its Pipeline. The error is a problem that names the run it waits for. The cache
-// decides that a run waits; that it starts is confirmed without it.
+// queue decides whether a run can start beside the others of its Pipeline. The error is a problem that names the run it waits for. The
+// cache decides that a run waits; that it starts is confirmed without it.
 func (l *logic) queue(ctx context.Context, run *v1alpha1.PipelineRun, policy v1alpha1.ConcurrencyPolicy) (place, error) {
 	if policy == v1alpha1.ConcurrencyAllow {
 		return place{}, nil
@@ -35,7 +35,8 @@ func (l *logic) queue(ctx context.Context, run *v1alpha1.PipelineRun, policy v1a
 		}
 		for i := range others {
 			if other := &others[i]; !other.Status.Phase.Ended() && (inProgress(other) || before(other, run)) {
-				return place{}, problem.Waiting(v1alpha1.ReasonQueued, recheck, "waits for PipelineRun %s, which is earlier in the queue of Pipeline %s",
+				return place{}, problem.Waiting(v1alpha1.ReasonQueued, recheck,
+					"waits for PipelineRun %s, which is earlier in the queue of Pipeline %s",
 					other.Name, run.Spec.PipelineRef.Name)
 			}
 		}

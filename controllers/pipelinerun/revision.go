@@ -69,7 +69,8 @@ func (l *logic) plan(ctx context.Context, run *v1alpha1.PipelineRun) (*pipeline.
 	}
 	spec := &v1alpha1.PipelineSpec{}
 	if err := json.Unmarshal(revision.Data.Raw, spec); err != nil {
-		return nil, problem.UserError(v1alpha1.ReasonRevisionNotFound, err, "ControllerRevision %s has no spec of a Pipeline", revision.Name)
+		return nil, problem.UserError(v1alpha1.ReasonRevisionNotFound, err,
+			"ControllerRevision %s has no spec of a Pipeline", revision.Name)
 	}
 	digest, _, err := pipeline.SpecDigest(spec)
 	if err != nil {

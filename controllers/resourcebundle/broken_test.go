@@ -49,7 +49,7 @@ func TestABrokenManifestKeepsNoOtherFromBeingApplied(t *testing.T) {
 		"a port twice":           {service("twice", "[{name: a, port: 80}, {name: b, port: 80}]"), v1alpha1.ObjectInvalid, "ports"},
 		"a webhook that is down": {"apiVersion: v1\nkind: Secret\nmetadata: {name: hooked}\nstringData: {a: s3cr3t-value}\n", v1alpha1.ObjectFailed, `webhook "secrets.example.com" failed`},
 		"an immutable field":     {document("fixed", "data: {a: changed}\n"), v1alpha1.ObjectInvalid, "immutable"},
-		"a value of a Secret":    {"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: s3cr3t-value!}\n", v1alpha1.ObjectInvalid, "not shown"},
+		"a value of a Secret":    {"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: s3cr3t-value!}\n", v1alpha1.ObjectInvalid, "not base64"},
 		"one that is sent twice": {configMap("good", "2"), v1alpha1.ObjectInvalid, "twice"},
 	}
 	w.Create(&corev1.ConfigMap{ObjectMeta: w.Meta("fixed"), Immutable: ptr.To(true), Data: map[string]string{"b": "x"}})

@@ -77,7 +77,8 @@ func describeConflict(c v1alpha1.BundleConflict) string {
 	if c.LastWriteTime != nil {
 		owner += ", which wrote last at " + c.LastWriteTime.UTC().Format(time.RFC3339)
 	}
-	return fmt.Sprintf("cluster %s: %s: %s %s, first seen at %s", c.Cluster, object, c.Field, owner, c.FirstSeenTime.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("cluster %s: %s: %s %s, first seen at %s", c.Cluster, object, c.Field, owner,
+		c.FirstSeenTime.UTC().Format(time.RFC3339))
 }
 
 // conflicts are the fields with another value, with the time when each was seen first.

@@ -171,6 +171,9 @@ func testManyObjects(t *testing.T, f *fleet) {
 	}
 	f.change("many", func(s *v1alpha1.ResourceBundleSpec) { s.Clusters = &v1alpha1.ClusterTargets{Names: []string{"west"}} })
 	f.until("many", v1alpha1.ReasonSucceeded)
+	if _, err := f.once("many"); err != nil { // what was being deleted is gone
+		t.Fatal(err)
+	}
 	if east, _ := f.versions(f.east); len(east) > 1 { // kube-root-ca.crt aside
 		t.Errorf("%d ConfigMaps are left in a cluster that is no longer selected", len(east))
 	}

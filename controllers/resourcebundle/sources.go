@@ -45,7 +45,8 @@ func (l *logic) read(ctx context.Context, b *v1alpha1.ResourceBundle) (*sources,
 		if from.ConfigMap == nil {
 			continue
 		}
-		problem := readConfigMap(ctx, configMaps.ConfigMaps(b.Namespace), fmt.Sprintf("spec.manifestsFrom[%d].configMap", n), from.ConfigMap, s)
+		field := fmt.Sprintf("spec.manifestsFrom[%d].configMap", n)
+		problem := readConfigMap(ctx, configMaps.ConfigMaps(b.Namespace), field, from.ConfigMap, s)
 		if s.unread == nil {
 			s.unread = problem
 		}
@@ -66,7 +67,8 @@ func readConfigMap(
 	case apierrors.IsNotFound(err):
 		return problem.Retrying(v1alpha1.ReasonSourceUnavailable, nil, "ConfigMap %s of %s does not exist; create it", from.Name, field)
 	case impersonation:
-		return problem.Retrying(v1alpha1.ReasonSourceUnavailable, nil, "ConfigMap %s of %s cannot be read: KubeOps cannot %s (RBAC)", from.Name,
+		return problem.Retrying(v1alpha1.ReasonSourceUnavailable, nil,
+			"ConfigMap %s of %s cannot be read: KubeOps cannot %s (RBAC)", from.Name,
 			field, refused.Verb)
 	case apierrors.IsForbidden(err):
 		return problem.Retrying(v1alpha1.ReasonSourceUnavailable, nil,

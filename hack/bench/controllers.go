@@ -187,7 +187,9 @@ func readyNode(name string) *corev1.Node {
 			Addresses: []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "127.0.0.1"}, {Type: corev1.NodeHostName, Address: name}},
 			// Nothing listens on port 1, so a request for logs fails at once.
 			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: 1}},
-			NodeInfo:        corev1.NodeSystemInfo{KubeletVersion: "v1.37.2", OSImage: "Debian GNU/Linux 12 (bookworm)", Architecture: "amd64", OperatingSystem: "linux"},
+			NodeInfo: corev1.NodeSystemInfo{
+				KubeletVersion: "v1.37.2", OSImage: "Debian GNU/Linux 12 (bookworm)", Architecture: "amd64", OperatingSystem: "linux",
+			},
 		},
 	}
 }

@@ -63,7 +63,8 @@ func (o workload) conditions(status *corev1.PodStatus) {
 func (o workload) containers(pod *corev1.Pod, status *corev1.PodStatus) {
 	container := corev1.ContainerStatus{
 		Name: "app", Image: pod.Spec.Containers[0].Image, Started: new(bool),
-		ImageID: pod.Spec.Containers[0].Image + "@sha256:" + fmt.Sprintf("%064x", o.index), ContainerID: "containerd://" + fmt.Sprintf("%064x", o.index),
+		ImageID:     pod.Spec.Containers[0].Image + "@sha256:" + fmt.Sprintf("%064x", o.index),
+		ContainerID: "containerd://" + fmt.Sprintf("%064x", o.index),
 	}
 	waiting := func(reason, message string) {
 		container.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}

@@ -254,7 +254,8 @@ func dropServerFields(content map[string]any) (warnings []string) {
 	}
 	metadata, _ := content["metadata"].(map[string]any)
 	for _, field := range []string{
-		"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink",
+		"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+		"managedFields", "selfLink",
 	} {
 		drop(metadata, field, "metadata."+field)
 	}

@@ -29,13 +29,15 @@ func describe(err error, key Key) (v1alpha1.BundleObjectState, string) {
 	refused, impersonation := apierror.ImpersonationRefused(err)
 	switch {
 	case isIncomplete(err):
-		return v1alpha1.ObjectFailed, fmt.Sprintf("the cluster does not serve %s at present: an aggregated API does not answer", key.GroupKind)
+		return v1alpha1.ObjectFailed, fmt.Sprintf(
+			"the cluster does not serve %s at present: an aggregated API does not answer", key.GroupKind)
 	case meta.IsNoMatchError(err):
 		return v1alpha1.ObjectInvalid, fmt.Sprintf("the cluster does not serve %s in this version; install its CustomResourceDefinition, "+
 			"or correct apiVersion and kind", key.GroupKind)
 	case impersonation && !refused.OfAccount():
 		return v1alpha1.ObjectFailed, fmt.Sprintf("KubeOps cannot %s %s as the ServiceAccount (RBAC); install config/components/bundles in "+
-			"that cluster, or grant the verb %s", strings.TrimPrefix(refused.Verb, "impersonate-on:serviceaccount:"), refused.Resource, refused.Verb)
+			"that cluster, or grant the verb %s",
+			strings.TrimPrefix(refused.Verb, "impersonate-on:serviceaccount:"), refused.Resource, refused.Verb)
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return v1alpha1.ObjectPending, "Namespace " + key.Namespace + " is being deleted"
 	case apierrors.IsNotFound(err) && key.Namespace != "":
@@ -53,6 +55,8 @@ func describe(err error, key Key) (v1alpha1.BundleObjectState, string) {
 	case errors.As(err, &status) && !apierror.IsTimeout(err) && status.Status().Code < 500 && !apierrors.IsTooManyRequests(err),
 		errors.As(err, &status) && strings.Contains(status.Status().Message, "failed to create typed patch object"):
 		return v1alpha1.ObjectInvalid, "the API server rejects the object: " + quote(status.Status().Message, key)
+	case strings.Contains(err.Error(), "illegal base64 data"): // of Secrets, which is an internal error
+		return v1alpha1.ObjectInvalid, "a value of data is not base64; correct it, or use stringData"
 	case webhookOf(err) != "":
 		return v1alpha1.ObjectFailed, "admission webhook " + webhookOf(err) + " failed (" + apierror.Describe(err) + "); it is tried again"
 	}

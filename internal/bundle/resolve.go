@@ -46,7 +46,8 @@ func (r *Run) resolve(ctx context.Context) (objects []*Object, results []Result,
 		}
 		o = r.inNamespace(o, clusterScoped)
 		if seen[o.Key()] {
-			results = append(results, resultOf(o, v1alpha1.ObjectInvalid, "is in the manifests twice, also in "+o.Source+"; remove one of them"))
+			results = append(results, resultOf(o, v1alpha1.ObjectInvalid,
+				"is in the manifests twice, also in "+o.Source+"; remove one of them"))
 			continue
 		}
 		seen[o.Key()] = true

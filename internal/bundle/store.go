@@ -136,7 +136,8 @@ func (s *Store) write(ctx context.Context, i int, entries []v1alpha1.InventoryEn
 			},
 			Annotations: map[string]string{v1alpha1.LabelCluster: s.cluster},
 			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1alpha1.GroupVersion().String(), Kind: "ResourceBundle", Name: s.bundle.Name, UID: s.bundle.UID, Controller: &controller,
+				APIVersion: v1alpha1.GroupVersion().String(), Kind: "ResourceBundle", Name: s.bundle.Name, UID: s.bundle.UID,
+				Controller: &controller,
 			}},
 		},
 		Bundle: s.bundle.Name, Cluster: s.cluster, Generation: s.bundle.Generation, Entries: entries,

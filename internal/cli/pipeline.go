@@ -40,8 +40,8 @@ func newPipeline(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pipeline",
 		Short: "Run Pipelines, approve their stages, and show where they stand",
-		Long: `Work with Pipelines and their runs. "get" and "graph" only read. "run" creates a PipelineRun, "approve" an Approval in your name, and
-"cancel" and "retry" change the spec of a run. The controller in the cluster does the rest.`,
+		Long: `Work with Pipelines and their runs. "get" and "graph" only read. "run" creates a PipelineRun, "approve" an Approval in your name,
+and "cancel" and "retry" change the spec of a run. The controller in the cluster does the rest.`,
 		Example: `  kubeops pipeline run release -n shop -p version=1.2 --wait
   kubeops pipeline get release-x7k2p -n shop
   kubeops pipeline approve release-x7k2p -n shop`,

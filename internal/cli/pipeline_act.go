@@ -29,8 +29,8 @@ func newPipelineApprove(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "approve RUN [STAGE]",
 		Short: "Approve or reject a stage that waits for approval",
-		Long: `Create an Approval in your name, bound to the run, the stage, its attempt, and the digest of what it was given. It needs the verb approve
-on the Pipeline (ClusterRole kubeops-approver). Without a stage, the run must have exactly one that waits for approval.`,
+		Long: `Create an Approval in your name, bound to the run, the stage, its attempt, and the digest of what it was given. It needs the
+verb approve on the Pipeline (ClusterRole kubeops-approver). Without a stage, the run must have exactly one that waits for approval.`,
 		Example: `  kubeops pipeline approve release-x7k2p -n shop
   kubeops pipeline approve release-x7k2p production -n shop --comment "load test passed"
   kubeops pipeline approve release-x7k2p -n shop --reject --comment "error rate is up"`,
@@ -88,8 +88,8 @@ func newPipelineCancel(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cancel RUN",
 		Short: "Cancel a run",
-		Long: `Set spec.cancel of a PipelineRun. Stages in progress are stopped, no other starts, and those of finally run. It cannot be undone: start
-another run instead.`,
+		Long: `Set spec.cancel of a PipelineRun. Stages in progress are stopped, no other starts, and those of finally run. It cannot be undone:
+start another run instead.`,
 		Example: `  kubeops pipeline cancel release-x7k2p -n shop`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, run, err := a.open(cmd.Context(), args)
@@ -141,7 +141,8 @@ func requestRetry(ctx context.Context, a *runArguments, streams Streams, args []
 	if run.Status.Phase != v1alpha1.RunFailed {
 		next := "wait for its end"
 		if run.Status.Phase.Ended() {
-			next = "start another one with " + string(remedy.Command("kubeops pipeline run %s -n %s", run.Spec.PipelineRef.Name, run.Namespace).Code())
+			next = "start another one with " + string(remedy.Command("kubeops pipeline run %s -n %s",
+				run.Spec.PipelineRef.Name, run.Namespace).Code())
 		}
 		return fmt.Errorf("PipelineRun %s/%s is %s, and only one that is Failed can be retried; %s", run.Namespace, run.Name,
 			orPending(run.Status.Phase), next)

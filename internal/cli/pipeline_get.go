@@ -26,8 +26,8 @@ func newPipelineGet(streams Streams) *cobra.Command {
 	return o.command(&cobra.Command{
 		Use:   "get RUN",
 		Short: "Show the stages of a run",
-		Long: `Show where a PipelineRun stands: each stage with its phase, attempt, duration and message, the diagnosis of failed stages, and the outputs
-of those that succeeded.`,
+		Long: `Show where a PipelineRun stands: each stage with its phase, attempt, duration and message, the diagnosis of failed stages,
+and the outputs of those that succeeded.`,
 		Example: `  kubeops pipeline get release-x7k2p -n shop
   kubeops pipeline get release-x7k2p -n shop -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.show(cmd, streams, args, printRun) },
@@ -39,8 +39,8 @@ func newPipelineGraph(streams Streams) *cobra.Command {
 	return o.command(&cobra.Command{
 		Use:   "graph RUN",
 		Short: "Show how the stages of a run depend on each other",
-		Long: `Show the stages of a PipelineRun in the order in which they can start, with those that each one waits for. "-o mermaid" prints a diagram
-that GitHub, GitLab and many editors draw.`,
+		Long: `Show the stages of a PipelineRun in the order in which they can start, with those that each one waits for. "-o mermaid" prints
+a diagram that GitHub, GitLab and many editors draw.`,
 		Example: `  kubeops pipeline graph release-x7k2p -n shop
   kubeops pipeline graph release-x7k2p -n shop -o mermaid`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.show(cmd, streams, args, printGraph) },

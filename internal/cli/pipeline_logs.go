@@ -110,7 +110,7 @@ func copyLines(w io.Writer, log io.Reader) error {
 			}
 		}
 		switch err {
-		case nil, bufio.ErrBufferFull: //nolint:errorlint // ReadSlice returns it as it is
+		case nil, bufio.ErrBufferFull:
 		case io.EOF: //nolint:errorlint // ReadSlice returns it as it is
 			return nil
 		default:

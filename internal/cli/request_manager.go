@@ -9,7 +9,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/fields"
 
-	configv1alpha1 "kubeops.io/kubeops/api/config/v1alpha1"
+	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/remedy"
 )
 
@@ -67,7 +67,7 @@ func held(lease *coordinationv1.Lease, now time.Time) bool {
 
 // managerLease is the Lease of the manager that was renewed last; nil if there is none, or the user cannot list Leases.
 func (s *store) managerLease(ctx context.Context) *coordinationv1.Lease {
-	selector := fields.OneTermEqualSelector("metadata.name", configv1alpha1.LeaderElectionLease)
+	selector := fields.OneTermEqualSelector("metadata.name", v1alpha1.LeaderElectionLease)
 	raw, err := s.client.Get().AbsPath("/apis/coordination.k8s.io/v1/leases").Param("fieldSelector", selector.String()).Do(ctx).Raw()
 	var list coordinationv1.LeaseList
 	if err != nil || json.Unmarshal(raw, &list) != nil {

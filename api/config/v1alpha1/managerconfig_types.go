@@ -71,9 +71,6 @@ type Health struct {
 	BindAddress string `json:"bindAddress"`
 }
 
-// LeaderElectionLease is the name of the Lease that the working manager holds.
-const LeaderElectionLease = "kubeops-manager.kubeops.io"
-
 // LeaderElection elects one replica through a Lease. The others wait.
 type LeaderElection struct {
 	// enabled runs controllers only while the manager holds the Lease. Disable it only if no other replica runs. Default: true.

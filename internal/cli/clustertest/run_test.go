@@ -12,7 +12,6 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	configv1alpha1 "kubeops.io/kubeops/api/config/v1alpha1"
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
@@ -128,7 +127,7 @@ func TestARequestThatNoControllerPicksUpIsDescribed(t *testing.T) {
 
 	s.wants(2, []string{noController + "; check that the manager runs: `kubectl get deployments -A"}, wait...)
 
-	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: configv1alpha1.LeaderElectionLease}}
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: v1alpha1.LeaderElectionLease}}
 	renew := func(holder string, at time.Time) {
 		lease.Spec = coordinationv1.LeaseSpec{
 			HolderIdentity: &holder, LeaseDurationSeconds: new(int32(15)), RenewTime: &metav1.MicroTime{Time: at},

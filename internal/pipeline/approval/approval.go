@@ -59,8 +59,9 @@ func (d *Driver) Check(ctx context.Context, attempt pipeline.Attempt) error {
 	err := d.Client.Create(ctx, forged, client.DryRunAll)
 	switch {
 	case err == nil:
-		return problem.UserError(v1alpha1.ReasonApprovalPolicyMissing, nil, "ValidatingAdmissionPolicy %s is not in effect, so anyone could "+
-			"approve in the name of another; install config/admission of KubeOps", Policy)
+		return problem.UserError(v1alpha1.ReasonApprovalPolicyMissing, nil,
+			"ValidatingAdmissionPolicy %s is not in effect, so anyone could "+
+				"approve in the name of another; install config/admission of KubeOps", Policy)
 	case (apierrors.IsForbidden(err) || apierrors.IsInvalid(err)) && strings.Contains(err.Error(), "'"+Policy+"'"):
 		return nil
 	}
@@ -175,7 +176,8 @@ func (d *Driver) allowed(ctx context.Context, attempt pipeline.Attempt, approval
 		Spec: authorizationv1.SubjectAccessReviewSpec{
 			User: approval.Spec.Approver, Groups: approval.Spec.Groups,
 			ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Namespace: attempt.Namespace, Verb: v1alpha1.VerbApprove, Group: v1alpha1.Group, Resource: "pipelines", Name: attempt.Pipeline,
+				Namespace: attempt.Namespace, Verb: v1alpha1.VerbApprove, Group: v1alpha1.Group, Resource: "pipelines",
+				Name: attempt.Pipeline,
 			},
 		},
 	}

@@ -42,7 +42,8 @@ func build(attempt pipeline.Attempt) (*batchv1.Job, error) {
 	case len(pod.Containers) == 0:
 		return invalid(".spec.template.spec.containers is empty")
 	case pod.ServiceAccountName != "" && pod.ServiceAccountName != attempt.ServiceAccount:
-		return invalid(".spec.template.spec.serviceAccountName is %q; set spec.serviceAccountName of the Pipeline instead", pod.ServiceAccountName)
+		return invalid(".spec.template.spec.serviceAccountName is %q; set spec.serviceAccountName of the Pipeline instead",
+			pod.ServiceAccountName)
 	case pod.DeprecatedServiceAccount != "" && pod.DeprecatedServiceAccount != attempt.ServiceAccount:
 		return invalid(".spec.template.spec.serviceAccount is %q; set spec.serviceAccountName of the Pipeline instead",
 			pod.DeprecatedServiceAccount)

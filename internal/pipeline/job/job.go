@@ -1,5 +1,5 @@
-// Package job is the stage that runs a Kubernetes Job. The name of the Job is the key of the attempt, so that the API server itself refuses a
-// second one. All requests are made as the ServiceAccount of the Pipeline.
+// Package job is the stage that runs a Kubernetes Job. The name of the Job is the key of the attempt, so that the API server itself
+// refuses a second one. All requests are made as the ServiceAccount of the Pipeline.
 package job
 
 import (

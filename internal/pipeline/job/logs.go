@@ -57,7 +57,8 @@ func (d *Driver) failure(ctx context.Context, attempt pipeline.Attempt, message 
 			if ended == nil || ended.ExitCode == 0 {
 				continue
 			}
-			o.Message = fmt.Sprintf("container %s of Job %s ended with exit code %d (%s)", status.Name, attempt.Key, ended.ExitCode, ended.Reason)
+			o.Message = fmt.Sprintf("container %s of Job %s ended with exit code %d (%s)",
+				status.Name, attempt.Key, ended.ExitCode, ended.Reason)
 			o.Diagnosis = tail(ctx, clients, pod, status.Name)
 			return o
 		}

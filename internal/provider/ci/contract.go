@@ -1,5 +1,5 @@
-// Package ci is the contract of servers that build: every one implements Provider. Its calls are those of the plugin contract, so that a plugin is
-// one more Provider.
+// Package ci is the contract of servers that build: every one implements Provider. Its calls are those of the plugin contract, so that a
+// plugin is one more Provider.
 package ci
 
 import (
@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// Provider starts builds and follows them. All methods keep to the context's deadline, bound what they read, and return *problem.Problem errors that
-// name the cause. They may be called from many goroutines.
+// Provider starts builds and follows them. All methods keep to the context's deadline, bound what they read, and return *problem.Problem
+// errors that name the cause. They may be called from many goroutines.
 type Provider interface {
 	// Describe makes the round trip that proves the server usable.
 	Describe(ctx context.Context) (Description, error)
-	// Start triggers a build. After an error the build may have been triggered, and only Find can tell. Two actions of a problem mean that it was
-	// not triggered: UserMustAct, and Wait, such as for a job that builds already; call Start again after the time of the problem.
+	// Start triggers a build. After an error the build may have been triggered, and only Find can tell. Two actions of a problem mean that
+	// it was not triggered: UserMustAct, and Wait, such as for a job that builds already; call Start again after the time of the problem.
 	Start(ctx context.Context, request Request) (Started, error)
 	// Find looks for the build of a request's key. Only Absent permits another Start. With an error the presence is Unknown.
 	Find(ctx context.Context, request Request) (Lookup, error)
 	// Get reads where a build stands. A build that the server does not know any more is Lost.
 	Get(ctx context.Context, handle Handle) (Status, error)
-	// Cancel asks the server to end a build. It returns before the build has ended: Get tells when. Cancel of an ended build is no error. The
-	// returned handle replaces the one asked with: it has what was tried, and a later call with it uses stronger means.
+	// Cancel asks the server to end a build. It returns before the build has ended: Get tells when. Cancel of an ended build is no error.
+	// The returned handle replaces the one asked with: it has what was tried, and a later call with it uses stronger means.
 	Cancel(ctx context.Context, handle Handle) (Handle, error)
 	// Log reads the build's log from an offset.
 	Log(ctx context.Context, handle Handle, offset int64) (LogChunk, error)
@@ -56,8 +56,8 @@ type Request struct {
 	Parameters map[string]string
 	// AllowUnmarked permits a job that cannot carry the key, one build at a time. Find is then Unknown if any build could be ours.
 	AllowUnmarked bool
-	// Claimed is when the key was claimed. Builds that began before cannot have it: without this time Find is Absent only if the server lists all
-	// builds that the job ever had.
+	// Claimed is when the key was claimed. Builds that began before cannot have it: without this time Find is Absent only if the server
+	// lists all builds that the job ever had.
 	Claimed time.Time
 }
 
@@ -76,8 +76,8 @@ type Presence string
 const (
 	// Found is a build with the key.
 	Found Presence = "Found"
-	// Absent means that everything was read and there is no such build. A build that has just left the queue may be missing for seconds: call again
-	// after 10 s before Start.
+	// Absent means that everything was read and there is no such build. A build that has just left the queue may be missing for seconds:
+	// call again after 10 s before Start.
 	Absent Presence = "Absent"
 	// Unknown means that the answer cannot be given: the server is down, or the list was cut off. It never permits a Start.
 	Unknown Presence = "Unknown"

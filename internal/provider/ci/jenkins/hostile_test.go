@@ -117,7 +117,9 @@ func FuzzDecoders(f *testing.F) {
 		decode := func(into any) {
 			memory.Bounded(t, len(text), func(limits stream.Limits) { _ = stream.New(bytes.NewReader(text), limits).Decode(into) })
 		}
-		waiting, listed, described := queue{Items: bounded[item]{max: 10}}, builds{Builds: bounded[build]{max: 10}}, stages{Stages: bounded[stage]{max: 10}}
+		waiting := queue{Items: bounded[item]{max: 10}}
+		listed := builds{Builds: bounded[build]{max: 10}}
+		described := stages{Stages: bounded[stage]{max: 10}}
 		decode(&waiting)
 		decode(&listed)
 		decode(&described)

@@ -354,7 +354,8 @@ func TestPhasesOfBuilds(t *testing.T) {
 		}
 	}
 	s.Change("job", 1, func(b *fake.Build) {
-		b.Building, b.Result = true, ""
+		b.Building = true
+		b.Result = ""
 		b.Stages = []fake.Stage{{Name: "Build", Status: "SUCCESS"}, {Name: "Approve", Status: "PAUSED_PENDING_INPUT"}, {Name: "Last", Status: "NOT_EXECUTED"}}
 	})
 	status := mustGet(t, p, handle)

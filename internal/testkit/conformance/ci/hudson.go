@@ -23,7 +23,8 @@ esac`, Behaviour, Hold, Fail, Unstable, Lines, LineCount, lineFormat)
 			_, _ = fmt.Fprintf(&declared, "<hudson.model.StringParameterDefinition><name>%s</name><description></description>"+
 				"<defaultValue></defaultValue></hudson.model.StringParameterDefinition>", name)
 		}
-		return fmt.Sprintf("<project><description></description><properties><hudson.model.ParametersDefinitionProperty><parameterDefinitions>%s"+
+		return fmt.Sprintf("<project><description></description><properties>"+
+			"<hudson.model.ParametersDefinitionProperty><parameterDefinitions>%s"+
 			"</parameterDefinitions></hudson.model.ParametersDefinitionProperty></properties><scm class='hudson.scm.NullSCM'/>"+
 			"<canRoam>true</canRoam><disabled>%t</disabled><concurrentBuild>true</concurrentBuild><builders><hudson.tasks.Shell><command>%s"+
 			"</command></hudson.tasks.Shell></builders><publishers><hudson.tasks.junit.JUnitResultArchiver><testResults>*.xml</testResults>"+
