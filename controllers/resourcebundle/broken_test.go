@@ -1,6 +1,7 @@
 package resourcebundle
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func TestABrokenManifestKeepsNoOtherFromBeingApplied(t *testing.T) {
 		"an unknown version":     {"apiVersion: v9\nkind: ConfigMap\nmetadata: {name: x}\n", v1alpha1.ObjectInvalid, "does not serve ConfigMap"},
 		"more than a MiB":        {document("large", "data: {a: "+strings.Repeat("x", 1<<19)+"}\n"), "", ""},
 		"a missing Namespace":    {document("lost", "  namespace: does-not-exist\n"), v1alpha1.ObjectFailed, "cannot"},
-		"a namespaced Node":      {"apiVersion: v1\nkind: Node\nmetadata: {name: n, namespace: x}\n", v1alpha1.ObjectInvalid, "cluster-scoped"},
+		"a namespaced Node":      {"apiVersion: v1\nkind: Node\nmetadata: {name: node-1, namespace: x}\n", v1alpha1.ObjectInvalid, "cluster-scoped"},
 		"a port twice":           {service("twice", "[{name: a, port: 80}, {name: b, port: 80}]"), v1alpha1.ObjectInvalid, "ports"},
 		"a webhook that is down": {"apiVersion: v1\nkind: Secret\nmetadata: {name: hooked}\nstringData: {a: s3cr3t-value}\n", v1alpha1.ObjectFailed, `webhook "secrets.example.com" failed`},
 		"an immutable field":     {document("fixed", "data: {a: changed}\n"), v1alpha1.ObjectInvalid, "immutable"},
@@ -111,7 +112,11 @@ func (w *world) brokenWebhook() {
 	w.t.Helper()
 	hook := webhook(w.Namespace)
 	w.Create(hook)
-	w.t.Cleanup(func() { w.Delete(hook) })
+	w.t.Cleanup(func() {
+		if err := w.Client.Delete(context.Background(), hook); err != nil {
+			w.t.Error(err)
+		}
+	})
 }
 
 func webhook(namespace string) *admissionregistrationv1.ValidatingWebhookConfiguration {

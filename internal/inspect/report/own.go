@@ -27,7 +27,9 @@ func neededByKubeOps(object facts.Ref) string {
 		return "the manager acts as the ServiceAccounts of tenants with it, and has no permissions of its own on what they read."
 	case name == "kubeops-inspector", name == "kubeops-inspector-openreports", name == "kubeops-inspector-secrets":
 		return "inspections read the cluster with it as the ServiceAccount that it is bound to; of Secrets only metadata is requested."
-	case name == "kubeops-editor", name == "kubeops-viewer":
+	case name == "kubeops-pipeline-jobs":
+		return "PipelineRuns create Jobs with it as the ServiceAccount that it is bound to."
+	case name == "kubeops-editor", name == "kubeops-viewer", name == "kubeops-approver":
 		return "it gives users access to the resources of KubeOps."
 	case name == "kubeops-log-collector":
 		return "log collectors read the names of Pods, nodes and namespaces with it."
