@@ -87,7 +87,8 @@ func targets(t *v1alpha1.ClusterTargets) (func(name string, set labels.Set) bool
 	if t.Selector != nil {
 		var err error
 		if selector, err = metav1.LabelSelectorAsSelector(t.Selector); err != nil {
-			return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err, "spec.clusters.selector is invalid; correct its labels and operators")
+			return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err,
+				"spec.clusters.selector is invalid; correct its labels and operators")
 		}
 	}
 	return func(name string, set labels.Set) bool { return slices.Contains(t.Names, name) || selector.Matches(set) }, nil

@@ -96,7 +96,8 @@ func conflicts(outcomes []clusterOutcome, before []v1alpha1.BundleConflict, now 
 				c := v1alpha1.BundleConflict{
 					Cluster: o.cluster, APIVersion: r.APIVersion, Kind: r.Key.Kind, Namespace: r.Key.Namespace, Name: r.Key.Name,
 					Field: text.Clip(printable.Line(f.Path), maxMessage), Type: v1alpha1.BundleConflictType(f.State),
-					Manager: printable.Line(f.Manager), LastWriteTime: f.LastWrite, FirstSeenTime: metav1.NewTime(now.Truncate(time.Second)),
+					Manager: printable.Line(f.Manager), LastWriteTime: f.LastWrite,
+					FirstSeenTime: metav1.NewTime(now.Truncate(time.Second)),
 				}
 				for _, known := range before {
 					same := known.Cluster == c.Cluster && known.Kind == c.Kind && known.Namespace == c.Namespace && known.Name == c.Name

@@ -36,8 +36,8 @@ const (
 	parallelClusters = 8
 )
 
-// Setup adds the controller to a manager. It also wakes when the labels of a ManagedCluster change, when one is created or deleted, and when
-// one is connected or no longer is.
+// Setup adds the controller to a manager. It also wakes when the labels of a ManagedCluster change, when one is created or deleted, and
+// when one is connected or no longer is.
 func Setup(m ctrl.Manager, e *environment.Environment) error {
 	r := New(e)
 	changes := builder.WithPredicates(predicate.LabelChangedPredicate{})

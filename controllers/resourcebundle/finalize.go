@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/bundle"
@@ -25,8 +27,8 @@ func (l *logic) NeedsFinalizer(b *v1alpha1.ResourceBundle) bool {
 	return b.Spec.Mode != v1alpha1.BundlePlan
 }
 
-// Finalize implements kind.Finalizer: it removes what the bundle applied to each cluster. A cluster that is not connected blocks the deletion,
-// and the status says so; one whose ManagedCluster was deleted does not.
+// Finalize implements kind.Finalizer: it removes what the bundle applied to each cluster. A cluster that is not connected blocks the
+// deletion, and the status says so; one whose ManagedCluster was deleted does not.
 func (l *logic) Finalize(ctx context.Context, scope *kind.Scope[*v1alpha1.ResourceBundle]) error {
 	b := scope.Object
 	known, err := l.managedClusters(ctx, b.Namespace)
@@ -34,7 +36,12 @@ func (l *logic) Finalize(ctx context.Context, scope *kind.Scope[*v1alpha1.Resour
 		return err
 	}
 	applied, err := bundle.Clusters(ctx, l.Reader, b)
-	if err != nil {
+	switch {
+	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err): // KubeOps is being removed, and its CustomResourceDefinitions with it
+		kind.Event(l.Events, b, corev1.EventTypeWarning, "Orphaned", "Delete",
+			"The objects are kept: there are no BundleInventories any more")
+		return nil
+	case err != nil:
 		return err
 	}
 	w := &work{logic: l, bundle: b, sources: &sources{}, now: scope.Now}
@@ -89,7 +96,8 @@ func (l *logic) finalizeCluster(ctx context.Context, w *work, cluster string) (s
 		return "objects are being deleted", nil
 	}
 	first := done.results[0]
-	return fmt.Sprintf("%s left, such as %s: %s", text.CountOf(len(done.results), "object is", "objects are"), first.Key, first.Message), nil
+	return fmt.Sprintf("%s left, such as %s: %s", text.CountOf(len(done.results), "object is", "objects are"), first.Key, first.Message),
+		nil
 }
 
 // orphaned records that objects were left in a cluster.

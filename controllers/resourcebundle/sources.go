@@ -80,7 +80,8 @@ func readConfigMap(
 	keys := slices.Sorted(maps.Keys(found.Data))
 	if from.Key != "" {
 		if _, ok := found.Data[from.Key]; !ok {
-			return problem.Retrying(v1alpha1.ReasonSourceUnavailable, nil, "ConfigMap %s of %s has no key %s; add it", from.Name, field, from.Key)
+			return problem.Retrying(v1alpha1.ReasonSourceUnavailable, nil, "ConfigMap %s of %s has no key %s; add it", from.Name, field,
+				from.Key)
 		}
 		keys = []string{from.Key}
 	}

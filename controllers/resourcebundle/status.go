@@ -232,7 +232,9 @@ func bounded(rows []v1alpha1.BundleCluster) []v1alpha1.BundleCluster {
 }
 
 // result sets Ready and decides when to reconcile next.
-func (w *work) result(scope *kind.Scope[*v1alpha1.ResourceBundle], rows []v1alpha1.BundleCluster, outcomes []clusterOutcome) (kind.Result, error) {
+func (w *work) result(
+	scope *kind.Scope[*v1alpha1.ResourceBundle], rows []v1alpha1.BundleCluster, outcomes []clusterOutcome,
+) (kind.Result, error) {
 	after := w.nextIn(outcomes)
 	switch {
 	case w.sources.unread != nil:

@@ -78,8 +78,10 @@ func (w *work) apply(ctx context.Context, cluster string) (clusterOutcome, error
 	}
 	digest := bundle.DigestOf(w.sources.Objects)
 	run := &bundle.Run{
-		Target: target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: &w.sources.Desired, Inventory: inventory,
-		Policy: bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift}, Prune: w.prune(cluster, digest), Overdue: w.overdue(cluster, digest),
+		Target: target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: &w.sources.Desired,
+		Inventory: inventory,
+		Policy:    bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift}, Prune: w.prune(cluster, digest), Overdue: w.overdue(cluster,
+			digest),
 	}
 	if spec.Mode != v1alpha1.BundlePlan {
 		run.Save = store.Save
@@ -125,8 +127,9 @@ func (w *work) remove(ctx context.Context, cluster string, policy v1alpha1.Remov
 		return done, err
 	}
 	run := &bundle.Run{
-		Target: target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: &bundle.Desired{}, Inventory: inventory,
-		Prune: bundle.Prune{Policy: policy, Final: true, Claims: w.claims(cluster)},
+		Target: target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: &bundle.Desired{},
+		Inventory: inventory,
+		Prune:     bundle.Prune{Policy: policy, Final: true, Claims: w.claims(cluster)},
 	}
 	if p := w.bundle.Spec.Prune; p != nil {
 		run.Prune.Guarded = p.GuardedKinds
@@ -144,8 +147,8 @@ func (w *work) remove(ctx context.Context, cluster string, policy v1alpha1.Remov
 	return done, nil
 }
 
-// claims of the other bundles of the namespace that select a cluster. One that is about to apply has an inventory first: until it has, nothing
-// is deleted, so that a cluster can be moved from one bundle to another.
+// claims of the other bundles of the namespace that select a cluster. One that is about to apply has an inventory first: until it has,
+// nothing is deleted, so that a cluster can be moved from one bundle to another.
 func (w *work) claims(cluster string) func(context.Context) (bundle.Claims, error) {
 	return func(ctx context.Context) (bundle.Claims, error) {
 		known, err := w.managedClusters(ctx, w.bundle.Namespace)

@@ -142,7 +142,8 @@ func (c copier) replacer(from, to workload, objects []stored) *strings.Replacer 
 		if one.folder == "pods" {
 			node := nodeName((to.index*replicas + n) % c.world.nodes())
 			add(nodeName((from.index*replicas+n)%c.world.nodes()), node)
-			add(address(from.namespace, accessor.GetName()), address(to.namespace, strings.Replace(accessor.GetName(), from.name, to.name, 1)))
+			add(address(from.namespace, accessor.GetName()), address(to.namespace, strings.Replace(accessor.GetName(), from.name, to.name,
+				1)))
 			n++
 		}
 	}

@@ -15,7 +15,8 @@ func (o workload) status(pod *corev1.Pod, nodes int) *corev1.PodStatus {
 	status := pod.Status.DeepCopy()
 	if !o.scheduled() {
 		status.Conditions = []corev1.PodCondition{{
-			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: o.unschedulable(nodes),
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
+			Message:            o.unschedulable(nodes),
 			LastTransitionTime: ago(10 * time.Minute),
 		}}
 		return status

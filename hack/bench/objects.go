@@ -161,7 +161,8 @@ func accounts(ns string) []*corev1.ServiceAccount {
 // rootCA stands for the ConfigMap that a controller creates in every namespace.
 func rootCA(ns string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "kube-root-ca.crt"}, Data: map[string]string{"ca.crt": strings.Repeat("0", 1100)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "kube-root-ca.crt"}, Data: map[string]string{"ca.crt": strings.Repeat("0",
+			1100)},
 	}
 }
 

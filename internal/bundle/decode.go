@@ -105,7 +105,8 @@ func decodeDocument(document []byte) (map[string]any, error) {
 	}
 	budget := maxNodes
 	if !expands(&node, &budget, 0) {
-		return nil, fmt.Errorf("has more than %d nodes after its aliases are expanded, or %d levels; write it without anchors", maxNodes, maxDepth)
+		return nil, fmt.Errorf("has more than %d nodes after its aliases are expanded, or %d levels; write it without anchors", maxNodes,
+			maxDepth)
 	}
 	encoded, err := yaml.YAMLToJSONStrict(document)
 	if err != nil {

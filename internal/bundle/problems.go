@@ -35,9 +35,10 @@ func describe(err error, key Key) (v1alpha1.BundleObjectState, string) {
 		return v1alpha1.ObjectInvalid, fmt.Sprintf("the cluster does not serve %s in this version; install its CustomResourceDefinition, "+
 			"or correct apiVersion and kind", key.GroupKind)
 	case impersonation && !refused.OfAccount():
-		return v1alpha1.ObjectFailed, fmt.Sprintf("KubeOps cannot %s %s as the ServiceAccount (RBAC); install config/components/bundles in "+
-			"that cluster, or grant the verb %s",
-			strings.TrimPrefix(refused.Verb, "impersonate-on:serviceaccount:"), refused.Resource, refused.Verb)
+		return v1alpha1.ObjectFailed,
+			fmt.Sprintf("KubeOps cannot %s %s as the ServiceAccount (RBAC); install config/components/bundles in "+
+				"that cluster, or grant the verb %s",
+				strings.TrimPrefix(refused.Verb, "impersonate-on:serviceaccount:"), refused.Resource, refused.Verb)
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return v1alpha1.ObjectPending, "Namespace " + key.Namespace + " is being deleted"
 	case apierrors.IsNotFound(err) && key.Namespace != "":

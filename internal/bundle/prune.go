@@ -126,8 +126,8 @@ func (r *Run) held(obsolete, desired int, results []Result) string {
 	return ""
 }
 
-// pruneOne removes an obsolete object. Its entry leaves the inventory once the object is gone, or is no longer one of the bundle. A nil result
-// says that.
+// pruneOne removes an obsolete object. Its entry leaves the inventory once the object is gone, or is no longer one of the bundle. A nil
+// result says that.
 func (r *Run) pruneOne(ctx context.Context, key Key, held string, claims Claims) (*Result, error) {
 	entry := r.entry(key)
 	result := &Result{Key: key, APIVersion: apiVersion(entry), Obsolete: true}

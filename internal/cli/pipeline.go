@@ -40,8 +40,8 @@ func newPipeline(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pipeline",
 		Short: "Run Pipelines, approve their stages, and show where they stand",
-		Long: `Work with Pipelines and their runs. "get" and "graph" only read. "run" creates a PipelineRun, "approve" an Approval in your name,
-and "cancel" and "retry" change the spec of a run. The controller in the cluster does the rest.`,
+		Long: `Work with Pipelines and their runs. "get" and "graph" only read. "run" creates a PipelineRun, "approve" an Approval in your
+name, and "cancel" and "retry" change the spec of a run. The controller in the cluster does the rest.`,
 		Example: `  kubeops pipeline run release -n shop -p version=1.2 --wait
   kubeops pipeline get release-x7k2p -n shop
   kubeops pipeline approve release-x7k2p -n shop`,
@@ -174,7 +174,8 @@ func (t target) self(ctx context.Context) (authenticationv1.UserInfo, error) {
 	if err != nil {
 		return authenticationv1.UserInfo{}, err
 	}
-	review, err := clients.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	review, err := clients.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{},
+		metav1.CreateOptions{})
 	if err != nil {
 		return authenticationv1.UserInfo{}, t.failed(err, "ask who you are (selfsubjectreviews)")
 	}

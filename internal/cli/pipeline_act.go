@@ -75,7 +75,8 @@ func (o *approveOptions) run(ctx context.Context, streams Streams, args []string
 		return err
 	}
 	out := printable.NewWriter(streams.Out)
-	fmt.Fprintf(out, "%s stage %s of PipelineRun %s/%s (%s) as %s\n", done, stage.Name, run.Namespace, run.Name, stage.Digest, user.Username)
+	fmt.Fprintf(out, "%s stage %s of PipelineRun %s/%s (%s) as %s\n", done, stage.Name, run.Namespace, run.Name, stage.Digest,
+		user.Username)
 	if user.Username == run.Spec.RequestedBy {
 		fmt.Fprintln(printable.NewWriter(streams.Err),
 			"warning: you requested this run; the approval counts only if approval.allowSelf of the stage is set")
@@ -88,8 +89,8 @@ func newPipelineCancel(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cancel RUN",
 		Short: "Cancel a run",
-		Long: `Set spec.cancel of a PipelineRun. Stages in progress are stopped, no other starts, and those of finally run. It cannot be undone:
-start another run instead.`,
+		Long: `Set spec.cancel of a PipelineRun. Stages in progress are stopped, no other starts, and those of finally run. It cannot be
+undone: start another run instead.`,
 		Example: `  kubeops pipeline cancel release-x7k2p -n shop`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, run, err := a.open(cmd.Context(), args)
@@ -121,8 +122,9 @@ func newPipelineRetry(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retry RUN [STAGE]",
 		Short: "Repeat a stage of a failed run",
-		Long: `Request another attempt of a stage that did not succeed, in spec.retries of a PipelineRun that is Failed. The stages that were skipped
-because of the failure run, too, with the spec that the run started with. Without a stage, the run must have exactly one that did not succeed.
+		Long: `Request another attempt of a stage that did not succeed, in spec.retries of a PipelineRun that is Failed. The stages that
+were skipped because of the failure run, too, with the spec that the run started with. Without a stage, the run must have exactly one that did
+not succeed.
 
 A stage that is Failed with reason TriggerUnknown may have started its work: look for its key first.`,
 		Example: `  kubeops pipeline retry release-x7k2p -n shop
@@ -147,7 +149,8 @@ func requestRetry(ctx context.Context, a *runArguments, streams Streams, args []
 		return fmt.Errorf("PipelineRun %s/%s is %s, and only one that is Failed can be retried; %s", run.Namespace, run.Name,
 			orPending(run.Status.Phase), next)
 	}
-	stage, err := pick(run, args, "did not succeed", func(stage *v1alpha1.StageStatus) bool { return stage.Phase.Failed() && !stage.Finally })
+	stage, err := pick(run, args, "did not succeed",
+		func(stage *v1alpha1.StageStatus) bool { return stage.Phase.Failed() && !stage.Finally })
 	if err != nil {
 		return err
 	}

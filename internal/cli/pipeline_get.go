@@ -39,8 +39,8 @@ func newPipelineGraph(streams Streams) *cobra.Command {
 	return o.command(&cobra.Command{
 		Use:   "graph RUN",
 		Short: "Show how the stages of a run depend on each other",
-		Long: `Show the stages of a PipelineRun in the order in which they can start, with those that each one waits for. "-o mermaid" prints
-a diagram that GitHub, GitLab and many editors draw.`,
+		Long: `Show the stages of a PipelineRun in the order in which they can start, with those that each one waits for. "-o mermaid"
+prints a diagram that GitHub, GitLab and many editors draw.`,
 		Example: `  kubeops pipeline graph release-x7k2p -n shop
   kubeops pipeline graph release-x7k2p -n shop -o mermaid`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.show(cmd, streams, args, printGraph) },
@@ -55,7 +55,9 @@ func (o *pipelineViewOptions) command(cmd *cobra.Command) *cobra.Command {
 }
 
 // show a run: as people read it, or in another format.
-func (o *pipelineViewOptions) show(cmd *cobra.Command, streams Streams, args []string, text func(io.Writer, *v1alpha1.PipelineRun) error) error {
+func (o *pipelineViewOptions) show(
+	cmd *cobra.Command, streams Streams, args []string, text func(io.Writer, *v1alpha1.PipelineRun) error,
+) error {
 	if !slices.Contains(o.formats, o.output) {
 		return invalidValue("-o", o.output, o.formats...)
 	}
@@ -79,7 +81,8 @@ func (o *pipelineViewOptions) show(cmd *cobra.Command, streams Streams, args []s
 // printRun prints the stages of a run as a table.
 func printRun(w io.Writer, run *v1alpha1.PipelineRun) error {
 	text := &textWriter{w: w, width: terminalWidth(w)}
-	text.line("PipelineRun %s/%s of Pipeline %s: %s", run.Namespace, run.Name, run.Spec.PipelineRef.Name, string(orPending(run.Status.Phase)))
+	text.line("PipelineRun %s/%s of Pipeline %s: %s", run.Namespace, run.Name, run.Spec.PipelineRef.Name,
+		string(orPending(run.Status.Phase)))
 	if message := outcome.Explanation(run.Status.Conditions); message != "" {
 		text.paragraph("  ", message)
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -31,8 +32,8 @@ func newPipelineLogs(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs RUN [STAGE]",
 		Short: "Print the log of a job stage",
-		Long: `Print the log of the newest Pod of a stage of type job, with your own permissions. Without a stage, the run must have exactly one whose
-Job has started.`,
+		Long: `Print the log of the newest Pod of a stage of type job, with your own permissions. Without a stage, the run must have exactly
+one whose Job has started.`,
 		Example: `  kubeops pipeline logs release-x7k2p build -n shop
   kubeops pipeline logs release-x7k2p build -n shop --follow`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), streams, args) },
@@ -78,7 +79,8 @@ func (o *pipelineLogsOptions) run(ctx context.Context, streams Streams, args []s
 		return fmt.Errorf("pod %s/%s is Pending, so it has no log yet; wait for it with --follow", pod.Namespace, pod.Name)
 	}
 	container := pod.Spec.Containers[0].Name
-	stream, err := clients.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: container, Follow: o.follow}).Stream(ctx)
+	stream, err := clients.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: container,
+		Follow: o.follow}).Stream(ctx)
 	if err != nil {
 		return s.target.failed(err, fmt.Sprintf("get the log of Pod %s/%s", pod.Namespace, pod.Name))
 	}
@@ -109,11 +111,10 @@ func copyLines(w io.Writer, log io.Reader) error {
 				return err
 			}
 		}
-		switch err {
-		case nil, bufio.ErrBufferFull:
-		case io.EOF: //nolint:errorlint // ReadSlice returns it as it is
+		switch {
+		case errors.Is(err, io.EOF):
 			return nil
-		default:
+		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
 			return err
 		}
 	}

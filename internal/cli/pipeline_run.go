@@ -31,8 +31,8 @@ func newPipelineRun(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run PIPELINE",
 		Short: "Start a run of a Pipeline",
-		Long: `Create a PipelineRun of a Pipeline, with your name as the one who requested it. With --wait, the command follows the run to its end.
-Progress goes to stderr.
+		Long: `Create a PipelineRun of a Pipeline, with your name as the one who requested it. With --wait, the command follows the run to
+its end. Progress goes to stderr.
 
 Exit codes:
   0  the run was created; with --wait, it succeeded
@@ -119,7 +119,8 @@ func (o *pipelineRunOptions) run(ctx context.Context, streams Streams, argument 
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: "PipelineRun"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, GenerateName: prefix},
 		Spec: v1alpha1.PipelineRunSpec{
-			PipelineRef: v1alpha1.LocalReference{Name: definition.Name}, Parameters: parameters, RequestedBy: user.Username, RequestedAt: &now,
+			PipelineRef: v1alpha1.LocalReference{Name: definition.Name}, Parameters: parameters, RequestedBy: user.Username,
+			RequestedAt: &now,
 		},
 	})
 	if err != nil {
@@ -149,7 +150,8 @@ func (s *store) follow(ctx context.Context, streams Streams, name string, timeou
 	var run *v1alpha1.PipelineRun
 	err := newPoller(streams.Err).until(ctx, func(ctx context.Context) (bool, error) {
 		if run != nil && time.Now().After(deadline) {
-			return false, fmt.Errorf("PipelineRun %s/%s did not end within --timeout %s; it goes on in the cluster", s.namespace, name, timeout)
+			return false, fmt.Errorf("PipelineRun %s/%s did not end within --timeout %s; it goes on in the cluster", s.namespace, name,
+				timeout)
 		}
 		found, err := s.pipelineRun(ctx, name)
 		if err != nil {

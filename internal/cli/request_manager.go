@@ -75,7 +75,8 @@ func (s *store) managerLease(ctx context.Context) *coordinationv1.Lease {
 	}
 	var latest *coordinationv1.Lease
 	for i, lease := range list.Items {
-		if latest == nil || lease.Spec.RenewTime != nil && (latest.Spec.RenewTime == nil || latest.Spec.RenewTime.Before(lease.Spec.RenewTime)) {
+		renewed := lease.Spec.RenewTime
+		if latest == nil || renewed != nil && (latest.Spec.RenewTime == nil || latest.Spec.RenewTime.Before(renewed)) {
 			latest = &list.Items[i]
 		}
 	}

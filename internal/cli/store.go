@@ -174,7 +174,8 @@ func (s *store) each(ctx context.Context, kind resourceKind, selector string, vi
 // create an object and return it as it is stored then.
 func (s *store) create(ctx context.Context, kind resourceKind, object apiObject) (apiObject, error) {
 	into := kind.empty()
-	err := s.client.Post().Namespace(s.namespace).Resource(kind.resource).Param("fieldManager", fieldManager).Body(object).Do(ctx).Into(into)
+	err := s.client.Post().Namespace(s.namespace).Resource(kind.resource).Param("fieldManager",
+		fieldManager).Body(object).Do(ctx).Into(into)
 	return into, s.target.failed(err, fmt.Sprintf("create a %s in namespace %s", kind.Kind, s.namespace))
 }
 

@@ -22,8 +22,8 @@ import (
 // Conditions are addressed by their position, which another writer may have changed. The patch tests for that, and the
 // error is a conflict: the next reconcile reads the object again.
 //
-// Exclusive fields have one writer. The patch tests that they are as they were stored, so that of two processes that decided by the same state
-// only one can write its decision.
+// Exclusive fields have one writer. The patch tests that they are as they were stored, so that of two processes that decided by the same
+// state only one can write its decision.
 func PatchStatus(ctx context.Context, c client.Client, stored, changed client.Object, exclusive ...string) error {
 	if equality.Semantic.DeepEqual(stored, changed) {
 		return nil

@@ -1,6 +1,6 @@
-// Package pipeline is the state machine of PipelineRuns. It decides which stages start, claims each attempt before it acts, looks for the work
-// of an attempt before it starts it a second time, and ends everything that has a deadline. It knows no Kubernetes client: what a stage does is
-// a Driver, and what it decided is stored by its caller.
+// Package pipeline is the state machine of PipelineRuns. It decides which stages start, claims each attempt before it acts, looks for the
+// work of an attempt before it starts it a second time, and ends everything that has a deadline. It knows no Kubernetes client: what a
+// stage does is a Driver, and what it decided is stored by its caller.
 package pipeline
 
 import (
@@ -12,8 +12,8 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 )
 
-// Driver does the work of a type of stage. Its errors are *problem.Problem with one of three actions: what may recover is repeated until the
-// deadline of the stage, and so is what waits for something. Methods keep to the context's deadline.
+// Driver does the work of a type of stage. Its errors are *problem.Problem with one of three actions: what may recover is repeated until
+// the deadline of the stage, and so is what waits for something. Methods keep to the context's deadline.
 type Driver interface {
 	// Check finds out before the first stage of a run starts whether the stage can be run. A problem that only the user can fix fails the
 	// run, and any other delays it.

@@ -77,9 +77,9 @@ func setDeadline(run *v1alpha1.PipelineRun, plan *Plan, now time.Time) {
 	run.Status.Deadline = &deadline
 }
 
-// Advance brings a run that was begun as far as it goes now. It changes the status only. save stores the status, and fails if another process
-// stored another one since it was read: no work is started before. The caller stores the status again when Advance returns without an error,
-// and calls it again after the returned time; zero waits for a change.
+// Advance brings a run that was begun as far as it goes now. It changes the status only. save stores the status, and fails if another
+// process stored another one since it was read: no work is started before. The caller stores the status again when Advance returns without
+// an error, and calls it again after the returned time; zero waits for a change.
 func (e *Engine) Advance(
 	ctx context.Context, run *v1alpha1.PipelineRun, plan *Plan, canceled bool, now time.Time, save func(context.Context) error,
 ) (time.Duration, error) {

@@ -15,8 +15,8 @@ import (
 // keyDigits of a key are hexadecimal: 48 bits.
 const keyDigits = 12
 
-// Key of an attempt: the name of the stage and a short hash of run, stage and attempt. It has at most 53 characters, and can be the name of a
-// Job.
+// Key of an attempt: the name of the stage and a short hash of run, stage and attempt. It has at most 53 characters, and can be the name
+// of a Job.
 func Key(run types.UID, stage string, attempt int32) string {
 	sum := sha256.Sum256([]byte(string(run) + "\x00" + stage + "\x00" + strconv.Itoa(int(attempt))))
 	return stage + "-" + hex.EncodeToString(sum[:])[:keyDigits]
@@ -47,7 +47,8 @@ func (p *pass) digest(stage string, attempt int32) string {
 		Phases     map[string]v1alpha1.StagePhase
 		Outputs    map[string]map[string]string
 	}{
-		p.run.UID, stage, attempt, p.status.SpecDigest, p.status.Parameters, map[string]v1alpha1.StagePhase{}, map[string]map[string]string{},
+		p.run.UID, stage, attempt, p.status.SpecDigest, p.status.Parameters, map[string]v1alpha1.StagePhase{},
+		map[string]map[string]string{},
 	}
 	for _, name := range p.plan.before[stage] {
 		if earlier := p.status.Stage(name); earlier != nil {

@@ -38,7 +38,8 @@ func NewPlan(spec *v1alpha1.PipelineSpec) (*Plan, error) {
 			return nil, invalid("stage %s exists twice", stage.Name)
 		}
 		if stage.Job != nil && len(stage.Job.Template.Raw) > maxTemplate {
-			return nil, invalid("stage %s: job.template has %d bytes, at most %d are allowed", stage.Name, len(stage.Job.Template.Raw), maxTemplate)
+			return nil, invalid("stage %s: job.template has %d bytes, at most %d are allowed", stage.Name, len(stage.Job.Template.Raw),
+				maxTemplate)
 		}
 		p.stages[stage.Name] = stage
 	}

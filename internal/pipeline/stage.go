@@ -79,7 +79,8 @@ func (p *pass) evaluate(s *v1alpha1.StageStatus) bool {
 	if len(list) == 0 {
 		return true
 	}
-	results, err := p.Expressions.Evaluate(p.ctx, expression.Request{Variables: p.plan.variables(), Sources: list, Values: p.known(stage.Name)})
+	results, err := p.Expressions.Evaluate(p.ctx, expression.Request{Variables: p.plan.variables(), Sources: list,
+		Values: p.known(stage.Name)})
 	var wrong *expression.InvalidError
 	switch {
 	case errors.As(err, &wrong):

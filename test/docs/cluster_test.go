@@ -25,6 +25,7 @@ func notInCluster() []struct{ part, reason string } {
 		{"kubectl logs ", "needs the log of a Pod"},
 		{"rollout status ", "needs the controller of Deployments"},
 		{"wait --for=condition=Ready metricsbackend/prometheus", "needs Prometheus"},
+		{"wait --for=condition=Ready ciprovider/jenkins", "needs Jenkins"},
 		{"wait --for=condition=CollectionReady ", "needs a log backend with routes"},
 		{"get daemonset kubeops-vector", "needs a log backend with routes"},
 		{"wait --for=condition=Ready managedcluster/production", "needs a second cluster, which is not on loopback"},
@@ -92,6 +93,10 @@ metadata: {name: monitoring}
 apiVersion: v1
 kind: Namespace
 metadata: {name: fleet}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: release}
 ---
 apiVersion: kubeops.io/v1alpha1
 kind: Inspection

@@ -47,10 +47,7 @@ func Compile(ctx context.Context, checks []v1alpha1.CustomCheck) ([]Program, err
 	if len(checks) == 0 {
 		return nil, nil
 	}
-	env, err := newEnv(
-		cel.Variable(varObject, cel.DynType), cel.Variable(varFacts, cel.MapType(cel.StringType, cel.DynType)),
-		cel.Variable(varNow, cel.TimestampType),
-	)
+	env, err := newEnv(checkVariables()...)
 	if err != nil {
 		return nil, fmt.Errorf("prepare CEL: %w", err)
 	}
@@ -87,6 +84,14 @@ type compileLimits struct {
 	nodes int
 	// literals is the budget of the regular expressions that are literals.
 	literals *pattern.Budget
+}
+
+// checkVariables are those of custom checks.
+func checkVariables() []cel.EnvOption {
+	return []cel.EnvOption{
+		cel.Variable(varObject, cel.DynType), cel.Variable(varFacts, cel.MapType(cel.StringType, cel.DynType)),
+		cel.Variable(varNow, cel.TimestampType),
+	}
 }
 
 // newEnv returns the environment of Kubernetes for stored expressions over variables, with its libraries and its cost limit per

@@ -52,8 +52,8 @@ type Expression struct {
 // References are the names of the variables that the expression uses, sorted.
 func (e Expression) References() []string { return e.references }
 
-// CompileExpressions compiles expressions over variables, in order. The error names the first ones that are invalid, each with its field and
-// position. It ends with ctx.
+// CompileExpressions compiles expressions over variables, in order. The error names the first ones that are invalid, each with its field
+// and position. It ends with ctx.
 func CompileExpressions(ctx context.Context, variables []Variable, sources []Source) ([]Expression, error) {
 	options := make([]cel.EnvOption, 0, len(variables))
 	for _, variable := range variables {
@@ -128,8 +128,8 @@ func variablesOf(ast *celast.AST) []string {
 	return slices.Compact(names)
 }
 
-// Evaluate returns the value of the expression: a string, an int64 or a bool. The error says that an evaluation exceeds a limit, uses a value
-// that does not exist, or that ctx has ended.
+// Evaluate returns the value of the expression: a string, an int64 or a bool. The error says that an evaluation exceeds a limit, uses a
+// value that does not exist, or that ctx has ended.
 func (e Expression) Evaluate(ctx context.Context, values map[string]any) (any, error) {
 	b := &bindings{values: values, meter: meter{ctx: ctx}}
 	result, _, err := e.program.ContextEval(ctx, b)

@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files again") //nolint:gochecknoglobals // a flag of the test binary
 
 func TestEachFunctionAndMacroOfTheEnvironmentIsClassified(t *testing.T) {
-	env, err := newEnv()
+	env, err := newEnv(checkVariables()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestAnEvaluationEndsWithin100CallsOfItsDeadline(t *testing.T) {
 
 // TestBoundedFunctionsReturnWhatCELReturns compares programs with bounds to those without, in result and cost.
 func TestBoundedFunctionsReturnWhatCELReturns(t *testing.T) {
-	env, err := newEnv()
+	env, err := newEnv(checkVariables()...)
 	if err != nil {
 		t.Fatal(err)
 	}

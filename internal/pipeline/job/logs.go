@@ -41,7 +41,8 @@ func pods(ctx context.Context, clients kubernetes.Interface, attempt pipeline.At
 
 // failure of the Job: its message, how a container ended, and its last log lines, as far as they can be read.
 func (d *Driver) failure(ctx context.Context, attempt pipeline.Attempt, message string) pipeline.Observation {
-	o := pipeline.Observation{State: pipeline.Failed, Reason: v1alpha1.ReasonJobFailed, Message: "Job " + attempt.Key + " failed: " + message}
+	o := pipeline.Observation{State: pipeline.Failed, Reason: v1alpha1.ReasonJobFailed,
+		Message: "Job " + attempt.Key + " failed: " + message}
 	clients, err := d.client(attempt)
 	if err != nil {
 		return o

@@ -116,7 +116,8 @@ func parameters(values map[string]string) []any {
 
 func (s *Server) item(i *Item) map[string]any {
 	shown := map[string]any{
-		"_class": "hudson.model.Queue$WaitingItem", "id": i.ID, "actions": parameters(i.Parameters), "why": "Waiting for next available executor",
+		"_class": "hudson.model.Queue$WaitingItem", "id": i.ID, "actions": parameters(i.Parameters),
+		"why":  "Waiting for next available executor",
 		"task": map[string]any{"url": "http://wrong.example.invalid" + jobURL(i.Job)},
 	}
 	if s.options.QuietingDown {

@@ -1,5 +1,5 @@
-// Package jenkins is a strict stand-in for Jenkins, written from the behaviour of its core (2.579): it folds equal items of the queue, drops
-// parameters that a job does not declare, forgets items five minutes after they left the queue, and after a crash it has lost what
+// Package jenkins is a strict stand-in for Jenkins, written from the behaviour of its core (2.579): it folds equal items of the queue,
+// drops parameters that a job does not declare, forgets items five minutes after they left the queue, and after a crash it has lost what
 // it had not saved and gives ids of the queue again.
 package jenkins
 
@@ -206,8 +206,8 @@ func (s *Server) save() {
 	s.saved.nextID = s.nextID
 }
 
-// Kill and start the server: the queue and the counter of ids are those that were saved last, and running builds of jobs without Pipeline are
-// cut off.
+// Kill and start the server: the queue and the counter of ids are those that were saved last, and running builds of jobs without Pipeline
+// are cut off.
 func (s *Server) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

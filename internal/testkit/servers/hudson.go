@@ -18,8 +18,8 @@ const (
 	HudsonPassword = "hudson-test-password"
 )
 
-// Hudson starts a Hudson 3.3.2 with two executors, whose jobs have these config.xml by name. Requests without credentials can read. It keeps its
-// port and its data when it is stopped and started again. It takes 10 to 30 seconds: share it, see Shared.
+// Hudson starts a Hudson 3.3.2 with two executors, whose jobs have these config.xml by name. Requests without credentials can read. It
+// keeps its port and its data when it is stopped and started again. It takes 10 to 30 seconds: share it, see Shared.
 func Hudson(t testing.TB, jobs map[string]string) (url string, process *Process) {
 	t.Helper()
 	dir := scratch(t)

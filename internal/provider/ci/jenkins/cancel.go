@@ -22,8 +22,8 @@ const (
 	kill = "kill"
 )
 
-// Cancel implements ci.Provider: it cancels the item of the queue, or stops the build. Later calls with the returned handle terminate and then
-// kill a build that does not stop.
+// Cancel implements ci.Provider: it cancels the item of the queue, or stops the build. Later calls with the returned handle terminate and
+// then kill a build that does not stop.
 func (p *Provider) Cancel(ctx context.Context, from ci.Handle) (ci.Handle, error) {
 	where, err := p.locate(ctx, from)
 	if err != nil {

@@ -90,7 +90,8 @@ func (p *Provider) whoAmI(ctx context.Context) (string, reply, error) {
 
 func (p *Provider) anonymous() *problem.Problem {
 	return problem.Retrying(v1alpha1.ReasonAnonymous, nil,
-		"%s ignores the credentials and treats the requests as those of an anonymous user; check that its security is enabled, and that the "+
+		"%s ignores the credentials and treats the requests as those of an anonymous user; check that its security is "+
+			"enabled, and that the "+
 			"Secret has a user name and an API token of that user", p.client.Host())
 }
 

@@ -104,7 +104,8 @@ func (p *Provider) search(ctx context.Context, w wanted) (found, error) {
 	case !complete:
 		return unknown("job " + name + " has more builds than Jenkins lists"), nil
 	case might:
-		return unknown("job " + name + " has builds without the parameter " + Marker + ", of which one may be the one that was triggered"), nil
+		return unknown("job " + name + " has builds without the parameter " + Marker +
+			", of which one may be the one that was triggered"), nil
 	}
 	return found{presence: ci.Absent, handle: w.handle}, nil
 }
@@ -121,8 +122,8 @@ func (p *Provider) cutoff(h handle, got reply) time.Time {
 	return since.Add(-clockSlack)
 }
 
-// builds of a job, the newest first, in up to two pages. Complete says that no other build can be the one that is wanted: all were listed, or
-// the oldest that was listed began before the claim.
+// builds of a job, the newest first, in up to two pages. Complete says that no other build can be the one that is wanted: all were listed,
+// or the oldest that was listed began before the claim.
 func (p *Provider) builds(ctx context.Context, w wanted) (list []build, complete bool, got reply, err error) {
 	page := func(from, to int) (builds, reply, error) {
 		read := builds{Builds: bounded[build]{max: maxBuilds}}

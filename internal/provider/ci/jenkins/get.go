@@ -90,7 +90,8 @@ func (p *Provider) missing(h handle, path string) located {
 		return located{place: isMissing, handle: h, path: path}
 	}
 	return located{place: isLost, handle: h, path: path,
-		reason: "neither the queue nor the builds of job " + clip(h.Job, maxReason) + " have the build: it was deleted, or lost in a restart"}
+		reason: "neither the queue nor the builds of job " + clip(h.Job,
+			maxReason) + " have the build: it was deleted, or lost in a restart"}
 }
 
 // Get implements ci.Provider.

@@ -123,7 +123,8 @@ func jobPath(name string) (string, error) {
 	}
 	if bad {
 		return "", problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
-			"the name of the job is not valid: write its full name, at most %d bytes, with / between folders, such as shop/cart/main", maxName)
+			"the name of the job is not valid: write its full name, at most %d bytes, with / between folders, such as shop/cart/main",
+			maxName)
 	}
 	return path.String(), nil
 }

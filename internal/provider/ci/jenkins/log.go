@@ -39,9 +39,9 @@ type window struct {
 	more bool
 }
 
-// Log implements ci.Provider. Offsets count bytes of the file, which are not those of the answer: Jenkins rewrites line ends and removes hidden
-// annotations. The only offset that it reports is the size of the file. A chunk that ends earlier, because it is full or its last line is not
-// complete, ends where a request for the rest proves to give the rest.
+// Log implements ci.Provider. Offsets count bytes of the file, which are not those of the answer: Jenkins rewrites line ends and removes
+// hidden annotations. The only offset that it reports is the size of the file. A chunk that ends earlier, because it is full or its last
+// line is not complete, ends where a request for the rest proves to give the rest.
 func (p *Provider) Log(ctx context.Context, from ci.Handle, offset int64) (ci.LogChunk, error) {
 	if offset < 0 {
 		return ci.LogChunk{}, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "the offset of a log must not be negative")
@@ -110,8 +110,8 @@ func runeStart(text []byte) int {
 	return len(text)
 }
 
-// lineAfter is the offset of the first line that begins after an offset, and what the log has from there; 0 if that cannot be proven. From an
-// offset within an annotation the answer has its end as text, so that only an annotation between the two is not seen: then the answer
+// lineAfter is the offset of the first line that begins after an offset, and what the log has from there; 0 if that cannot be proven. From
+// an offset within an annotation the answer has its end as text, so that only an annotation between the two is not seen: then the answer
 // from the new offset does not continue that from the old one.
 func (p *Provider) lineAfter(ctx context.Context, where located, offset int64) (next int64, text []byte, err error) {
 	before, err := p.window(ctx, where, offset, lineBytes)
@@ -139,8 +139,9 @@ func (p *Provider) lineAfter(ctx context.Context, where located, offset int64) (
 // continues reports whether one text is the beginning of the other.
 func continues(a, b []byte) bool { return bytes.HasPrefix(a, b) || bytes.HasPrefix(b, a) }
 
-// lineAt is the length of the text before the line, not behind the cut, from which the log has what is after it; 0 if there is none. Of lines
-// that repeat it is the last one that is not behind a likely length, which the right one never exceeds except in another charset than UTF-8.
+// lineAt is the length of the text before the line, not behind the cut, from which the log has what is after it; 0 if there is none. Of
+// lines that repeat it is the last one that is not behind a likely length, which the right one never exceeds except in another charset
+// than UTF-8.
 func lineAt(text []byte, cut int, after []byte, likely int) (found int) {
 	if len(after) == 0 {
 		return 0

@@ -117,8 +117,9 @@ func (p *Provider) accepts(found *job, request ci.Request) (marked bool, err err
 }
 
 func busy(name string) *problem.Problem {
-	return problem.Waiting(v1alpha1.ReasonJobBusy, busyRetry, "job %s has a build that waits or runs, and without the parameter %s a second "+
-		"one cannot be distinguished from it", name, Marker)
+	return problem.Waiting(v1alpha1.ReasonJobBusy, busyRetry,
+		"job %s has a build that waits or runs, and without the parameter %s a second "+
+			"one cannot be distinguished from it", name, Marker)
 }
 
 // triggered reads the answer to a trigger.
@@ -173,7 +174,8 @@ func (p *Provider) redirected(ctx context.Context, started handle, path string) 
 }
 
 func (p *Provider) unconfirmed(name string) *problem.Problem {
-	return problem.Retrying(v1alpha1.ReasonTriggerUnknown, nil, "%s did not confirm that it triggered a build of job %s", p.client.Host(), name)
+	return problem.Retrying(v1alpha1.ReasonTriggerUnknown, nil, "%s did not confirm that it triggered a build of job %s", p.client.Host(),
+		name)
 }
 
 // queueID in the location of a queue's item, or 0. Only the number counts: the host is what the server believes to be its own.

@@ -26,8 +26,10 @@ esac`, Behaviour, Hold, Fail, Unstable, Lines, LineCount, lineFormat)
 		return fmt.Sprintf("<project><description></description><properties>"+
 			"<hudson.model.ParametersDefinitionProperty><parameterDefinitions>%s"+
 			"</parameterDefinitions></hudson.model.ParametersDefinitionProperty></properties><scm class='hudson.scm.NullSCM'/>"+
-			"<canRoam>true</canRoam><disabled>%t</disabled><concurrentBuild>true</concurrentBuild><builders><hudson.tasks.Shell><command>%s"+
-			"</command></hudson.tasks.Shell></builders><publishers><hudson.tasks.junit.JUnitResultArchiver><testResults>*.xml</testResults>"+
+			"<canRoam>true</canRoam><disabled>%t</disabled><concurrentBuild>true</concurrentBuild>"+
+			"<builders><hudson.tasks.Shell><command>%s"+
+			"</command></hudson.tasks.Shell></builders>"+
+			"<publishers><hudson.tasks.junit.JUnitResultArchiver><testResults>*.xml</testResults>"+
 			"</hudson.tasks.junit.JUnitResultArchiver></publishers><buildWrappers/></project>", declared.String(), disabled, script)
 	}
 	return map[string]string{
