@@ -123,8 +123,8 @@ func newPipelineRetry(streams Streams) *cobra.Command {
 		Use:   "retry RUN [STAGE]",
 		Short: "Repeat a stage of a failed run",
 		Long: `Request another attempt of a stage that did not succeed, in spec.retries of a PipelineRun that is Failed. The stages that
-were skipped because of the failure run, too, with the spec that the run started with. Without a stage, the run must have exactly one that did
-not succeed.
+were skipped because of the failure run, too, with the spec that the run started with. Without a stage, the run must have
+exactly one that did not succeed.
 
 A stage that is Failed with reason TriggerUnknown may have started its work: look for its key first.`,
 		Example: `  kubeops pipeline retry release-x7k2p -n shop
