@@ -134,16 +134,11 @@ func (w *world) once(name string) (ctrl.Result, error) {
 	return testsuite.Reconcile(w.t, w.r, w.Key(name))
 }
 
-// reconcile a bundle, its finalizer first, and return it.
+// reconcile a bundle and return it.
 func (w *world) reconcile(name string) *v1alpha1.ResourceBundle {
 	w.t.Helper()
-	for range 2 {
-		if _, err := w.once(name); err != nil {
-			w.t.Logf("reconcile %s: %v", name, err)
-		}
-		if b := w.get(name); b.Status.ObservedGeneration == b.Generation {
-			break
-		}
+	if _, err := w.once(name); err != nil {
+		w.t.Logf("reconcile %s: %v", name, err)
 	}
 	b := w.get(name)
 	l := b.Lifecycle()

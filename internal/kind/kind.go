@@ -160,12 +160,15 @@ func (r *Reconciler[T]) Reconcile(ctx context.Context, request ctrl.Request) (ct
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	Slim(object)
+	if object.GetDeletionTimestamp().IsZero() {
+		// Neither the generation nor the request changes with a finalizer, so that the update wakes no one: the reconcile goes on.
+		if err := r.ensureFinalizer(ctx, object); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
 	scope := &Scope[T]{Object: object, Stored: object.DeepCopyObject().(T), Now: r.Clock.Now()}
 	if !object.GetDeletionTimestamp().IsZero() {
 		return ctrl.Result{}, r.finalize(ctx, scope)
-	}
-	if added, err := r.ensureFinalizer(ctx, object); added || err != nil {
-		return ctrl.Result{}, err // the update wakes the controller again
 	}
 	if object.Lifecycle().Suspend {
 		return ctrl.Result{}, r.suspend(ctx, scope)
@@ -263,18 +266,22 @@ func (r *Reconciler[T]) forget(key client.ObjectKey) {
 }
 
 // ensureFinalizer adds the finalizer that the object needs, before anything is created that the finalizer removes.
-func (r *Reconciler[T]) ensureFinalizer(ctx context.Context, object T) (added bool, err error) {
+func (r *Reconciler[T]) ensureFinalizer(ctx context.Context, object T) error {
 	f, ok := r.Logic.(Finalizer[T])
 	if !ok {
-		return false, nil
+		return nil
 	}
 	name := f.FinalizerName()
 	if !f.NeedsFinalizer(object) || controllerutil.ContainsFinalizer(object, name) {
-		return false, nil
+		return nil
 	}
 	before := object.DeepCopyObject().(T)
 	controllerutil.AddFinalizer(object, name)
-	return true, r.Client.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	if err := r.Client.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return err
+	}
+	Slim(object)
+	return nil
 }
 
 // finalize removes what is left of an object that is being deleted, then its finalizer.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -205,6 +206,18 @@ func removeNamespaces(t *testing.T, config *rest.Config) {
 	})
 }
 
+// waitedFor is the object that a wait waits for, as YAML.
+func waitedFor(t *testing.T, folder, command string) string {
+	t.Helper()
+	if !strings.Contains(command, " wait ") {
+		return ""
+	}
+	flags := regexp.MustCompile(` --(for|timeout)=\S+`)
+	get := flags.ReplaceAllString(strings.Replace(command, " wait ", " get ", 1), "") + " -o yaml"
+	output, _, stderr := runOutput(t, folder, get, time.Minute)
+	return output + stderr
+}
+
 // The commands run against an API server without the controllers of Kubernetes, with the manager as a process and the samples applied.
 func TestCommandsRunInACluster(t *testing.T) {
 	folder := workspace(t)
@@ -215,7 +228,7 @@ func TestCommandsRunInACluster(t *testing.T) {
 		t.Helper()
 		output, code, stderr := runOutput(t, folder, command, 90*time.Second)
 		if code != 0 {
-			t.Errorf("%s\nexit code %d: %s%s", command, code, output, stderr)
+			t.Errorf("%s\nexit code %d: %s%s%s", command, code, output, stderr, waitedFor(t, folder, command))
 		}
 		return output
 	}
