@@ -30,7 +30,7 @@ func (l *logic) selectClusters(ctx context.Context, b *v1alpha1.ResourceBundle) 
 	if err != nil {
 		return selection{}, err
 	}
-	matches, err := targets(b.Spec.Clusters)
+	selects, err := bundle.Selects("spec.clusters", b.Spec.Clusters)
 	if err != nil {
 		return selection{}, err
 	}
@@ -39,7 +39,7 @@ func (l *logic) selectClusters(ctx context.Context, b *v1alpha1.ResourceBundle) 
 		s.selected = []string{v1alpha1.LocalCluster}
 	}
 	for name, set := range known {
-		if matches(name, set) {
+		if selects(name, set) {
 			s.selected = append(s.selected, name)
 		}
 	}
@@ -76,22 +76,6 @@ func (l *logic) managedClusters(ctx context.Context, namespace string) (map[stri
 		known[list.Items[i].Name] = list.Items[i].Labels
 	}
 	return known, nil
-}
-
-// targets returns what decides whether a cluster is selected.
-func targets(t *v1alpha1.ClusterTargets) (func(name string, set labels.Set) bool, error) {
-	if t == nil {
-		return func(string, labels.Set) bool { return false }, nil
-	}
-	selector := labels.Nothing()
-	if t.Selector != nil {
-		var err error
-		if selector, err = metav1.LabelSelectorAsSelector(t.Selector); err != nil {
-			return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, err,
-				"spec.clusters.selector is invalid; correct its labels and operators")
-		}
-	}
-	return func(name string, set labels.Set) bool { return slices.Contains(t.Names, name) || selector.Matches(set) }, nil
 }
 
 // kindsCache has the kinds that clusters serve.

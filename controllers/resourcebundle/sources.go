@@ -3,8 +3,6 @@ package resourcebundle
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,9 +25,7 @@ type sources struct {
 // read the manifests of a bundle. A source that cannot be read does not keep the others from being applied.
 func (l *logic) read(ctx context.Context, b *v1alpha1.ResourceBundle) (*sources, error) {
 	s := &sources{}
-	for n, manifest := range b.Spec.Manifests {
-		s.AddJSON(fmt.Sprintf("spec.manifests[%d]", n), manifest.Raw)
-	}
+	s.AddManifests(b.Spec.Manifests)
 	if len(b.Spec.ManifestsFrom) == 0 {
 		return s, nil
 	}
@@ -77,16 +73,9 @@ func readConfigMap(
 		return problem.Retrying(v1alpha1.ReasonSourceUnavailable, err, "ConfigMap %s of %s cannot be read (%s)", from.Name, field,
 			apierror.Describe(err))
 	}
-	keys := slices.Sorted(maps.Keys(found.Data))
-	if from.Key != "" {
-		if _, ok := found.Data[from.Key]; !ok {
-			return problem.Retrying(v1alpha1.ReasonSourceUnavailable, nil, "ConfigMap %s of %s has no key %s; add it", from.Name, field,
-				from.Key)
-		}
-		keys = []string{from.Key}
-	}
-	for _, key := range keys {
-		s.AddYAML(fmt.Sprintf("ConfigMap %s, key %s", from.Name, key), found.Data[key])
+	if !s.AddConfigMap(from.Name, from.Key, found.Data) {
+		return problem.Retrying(v1alpha1.ReasonSourceUnavailable, nil, "ConfigMap %s of %s has no key %s; add it", from.Name, field,
+			from.Key)
 	}
 	return nil
 }

@@ -198,8 +198,8 @@ func attention(results []bundle.Result) (objects []v1alpha1.BundleObject) {
 
 // message of an object. A plan warns of other owners.
 func message(r bundle.Result) string {
-	if bundle.InPlan(r.State) && len(r.CoOwners) > 0 {
-		shared := "fields are shared with " + text.List(r.CoOwners, maxNamed)
+	if bundle.InPlan(r.State) && len(r.Shared) > 0 {
+		shared := "fields are shared with " + text.List(r.CoOwners(), maxNamed)
 		if r.Message == "" {
 			return shared
 		}

@@ -6,12 +6,8 @@ import (
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/bundle"
-	"kubeops.io/kubeops/internal/names"
 	"kubeops.io/kubeops/internal/problem"
 )
 
@@ -147,60 +143,13 @@ func (w *work) remove(ctx context.Context, cluster string, policy v1alpha1.Remov
 	return done, nil
 }
 
-// claims of the other bundles of the namespace that select a cluster. One that is about to apply has an inventory first: until it has,
-// nothing is deleted, so that a cluster can be moved from one bundle to another.
+// claims of the other bundles of the namespace that select a cluster.
 func (w *work) claims(cluster string) func(context.Context) (bundle.Claims, error) {
 	return func(ctx context.Context) (bundle.Claims, error) {
 		known, err := w.managedClusters(ctx, w.bundle.Namespace)
 		if err != nil {
 			return bundle.Claims{}, err
 		}
-		inventories := &v1alpha1.BundleInventoryList{}
-		ofCluster := client.MatchingLabels{v1alpha1.LabelCluster: names.LabelValue(cluster)}
-		if err := w.Reader.List(ctx, inventories, client.InNamespace(w.bundle.Namespace), ofCluster); err != nil {
-			return bundle.Claims{}, err
-		}
-		claims := bundle.Claims{Objects: map[bundle.Key]string{}}
-		err = w.eachOther(ctx, func(other *v1alpha1.ResourceBundle) {
-			current := false
-			for i := range inventories.Items {
-				inventory := &inventories.Items[i]
-				if inventory.Cluster != cluster || !metav1.IsControlledBy(inventory, other) {
-					continue
-				}
-				current = current || inventory.Generation == other.Generation
-				for _, entry := range inventory.Entries {
-					claims.Objects[bundle.EntryKey(entry)] = other.Name
-				}
-			}
-			matches, err := targets(other.Spec.Clusters)
-			isLocal := cluster == v1alpha1.LocalCluster && other.Spec.Clusters == nil
-			applies := !other.Spec.Suspend && other.Spec.Mode != v1alpha1.BundlePlan
-			if !current && applies && err == nil && (isLocal || matches(cluster, known[cluster])) {
-				claims.Pending = append(claims.Pending, other.Name)
-			}
-		})
-		return claims, err
-	}
-}
-
-// eachOther calls something for all other bundles of the namespace that are not being deleted. They are read in pages, since each can have
-// 1.5 MiB.
-func (w *work) eachOther(ctx context.Context, call func(*v1alpha1.ResourceBundle)) error {
-	const page = 20
-	options := []client.ListOption{client.InNamespace(w.bundle.Namespace), client.Limit(page)}
-	for next := ""; ; {
-		list := &v1alpha1.ResourceBundleList{}
-		if err := w.Reader.List(ctx, list, append(options, client.Continue(next))...); err != nil {
-			return err
-		}
-		for i := range list.Items {
-			if other := &list.Items[i]; other.UID != w.bundle.UID && other.DeletionTimestamp == nil {
-				call(other)
-			}
-		}
-		if next = list.Continue; next == "" {
-			return nil
-		}
+		return bundle.ReadClaims(ctx, w.Reader, w.bundle, cluster, known)
 	}
 }

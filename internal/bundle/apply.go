@@ -16,7 +16,7 @@ import (
 
 // object plans and applies one object.
 func (r *Run) object(ctx context.Context, o *Object, before []Result) (Result, error) {
-	p := &planner{Target: r.Target, object: o, entry: r.entry(o.Key()), policy: r.Policy}
+	p := &planner{Target: r.Target, object: o, entry: r.entry(o.Key()), policy: r.Policy, detailed: r.Detailed}
 	d, err := p.plan(ctx)
 	if err != nil {
 		return r.failure(o, err)
@@ -26,7 +26,7 @@ func (r *Run) object(ctx context.Context, o *Object, before []Result) (Result, e
 	}
 	result := resultOf(o, d.state, "")
 	result.Fields = d.fields
-	result.CoOwners = d.coOwners
+	result.Shared = d.shared
 	result.live = d.live
 	if d.intent == nil {
 		r.notWritten(&result, d, p)
@@ -43,7 +43,7 @@ func (r *Run) object(ctx context.Context, o *Object, before []Result) (Result, e
 	applied, err := r.Target.apply(ctx, d.intent, d.force, false)
 	if fields := conflictsOf(err, d.live); len(fields) > 0 {
 		result.State = v1alpha1.ObjectConflict
-		result.Fields = p.classify(fields)
+		result.Fields = p.classify(fields, d.live)
 		result.Message = conflictMessage(result.Fields)
 		return result, nil
 	}
@@ -138,7 +138,7 @@ func (r *Run) planned(ctx context.Context, p *planner, d *decision) (Result, err
 	result := resultOf(p.object, d.state, "")
 	result.Fields = d.fields
 	result.Changed = d.changed
-	result.CoOwners = d.coOwners
+	result.Shared = d.shared
 	switch {
 	case d.intent != nil && d.live == nil:
 		result.State = v1alpha1.ObjectCreate
@@ -167,7 +167,7 @@ func (r *Run) failure(o *Object, err error) (Result, error) {
 	if isClusterProblem(err) {
 		return Result{}, r.unreachable(err)
 	}
-	state, message := describe(err, o.Key())
+	state, message := r.Target.describe(err, o.Key())
 	if meta.IsNoMatchError(err) && r.definedKinds()[o.Content.GroupVersionKind().Group+"/"+o.Content.GetKind()] {
 		state = v1alpha1.ObjectPending
 		message = "waits for its CustomResourceDefinition to be served"

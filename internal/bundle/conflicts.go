@@ -21,6 +21,8 @@ const (
 	Drifting FieldState = "Drift"
 	// Yielding: the field is left to the other manager.
 	Yielding FieldState = "Yielded"
+	// Shared: the other manager owns the field, too, with the same value.
+	Shared FieldState = "Shared"
 )
 
 // Field that has another value than in the manifest.
@@ -32,6 +34,8 @@ type Field struct {
 	Manager string
 	// LastWrite is when that manager wrote to the object last, to this or another field; nil if it is not known.
 	LastWrite *metav1.Time
+	// Live and Manifest are the values of the field, if the run is detailed; nil if there is none, and those of a Secret are left out.
+	Live, Manifest any
 
 	path        fieldpath.Path
 	subresource string

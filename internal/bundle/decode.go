@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,6 +15,8 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
+
+	"kubeops.io/kubeops/api/v1alpha1"
 )
 
 // Limits of manifests.
@@ -75,6 +78,28 @@ func (d *Desired) AddYAML(source, text string) {
 		case content != nil:
 			d.add(where, content)
 		}
+	}
+}
+
+// AddConfigMap adds the documents of one key of a ConfigMap, or of all keys if it is empty. It returns false if there is no such key.
+func (d *Desired) AddConfigMap(name, key string, data map[string]string) bool {
+	keys := slices.Sorted(maps.Keys(data))
+	if key != "" {
+		if _, ok := data[key]; !ok {
+			return false
+		}
+		keys = []string{key}
+	}
+	for _, key := range keys {
+		d.AddYAML(fmt.Sprintf("ConfigMap %s, key %s", name, key), data[key])
+	}
+	return true
+}
+
+// AddManifests adds those of a spec.
+func (d *Desired) AddManifests(manifests []v1alpha1.Manifest) {
+	for n, manifest := range manifests {
+		d.AddJSON(fmt.Sprintf("spec.manifests[%d]", n), manifest.Raw)
 	}
 }
 

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -84,17 +85,39 @@ func decompress(compressed []byte) *fieldpath.Set {
 	return set
 }
 
+// Change of a field.
+type Change struct {
+	// Path, for example .spec.replicas.
+	Path string
+	// Before and After are its values; nil if there is none, and those of a Secret are left out.
+	Before, After any
+}
+
 // changedFields are the fields of a set that have another value in one object than in the other.
-func changedFields(set *fieldpath.Set, before, after *unstructured.Unstructured) (changed []string) {
+func changedFields(set *fieldpath.Set, before, after *unstructured.Unstructured) (changed []Change) {
 	for path := range set.Leaves().All() {
 		old, had := valueAt(before.Object, path)
 		now, has := valueAt(after.Object, path)
-		if had != has || !equality.Semantic.DeepEqual(old, now) {
-			changed = append(changed, path.String())
+		if had == has && equality.Semantic.DeepEqual(old, now) {
+			continue
 		}
+		if isSecret(before) {
+			old, now = nil, nil
+		}
+		changed = append(changed, Change{path.String(), old, now})
 	}
-	slices.Sort(changed)
+	slices.SortFunc(changed, func(a, b Change) int { return cmp.Compare(a.Path, b.Path) })
 	return changed
+}
+
+// isSecret reports whether the values of an object must not be shown.
+func isSecret(object *unstructured.Unstructured) bool { return object.GetKind() == "Secret" }
+
+func pathsOf(changes []Change) (paths []string) {
+	for _, change := range changes {
+		paths = append(paths, change.Path)
+	}
+	return paths
 }
 
 // valueAt is the value of a field, and whether there is one.

@@ -116,10 +116,19 @@ func (r Result) FieldsOf() (paths []string) {
 	for _, f := range r.Fields {
 		paths = append(paths, f.Path)
 	}
-	paths = append(paths, r.Changed...)
+	paths = append(paths, pathsOf(r.Changed)...)
 	slices.Sort(paths)
 	paths = slices.Compact(paths)
 	return paths[:min(len(paths), maxFields)]
+}
+
+// CoOwners are the field managers of the shared fields.
+func (r Result) CoOwners() (managers []string) {
+	for _, f := range r.Shared {
+		managers = append(managers, f.Manager)
+	}
+	slices.Sort(managers)
+	return slices.Compact(managers)
 }
 
 // InPlan reports whether a state is one of a plan.

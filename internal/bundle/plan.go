@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -34,9 +35,9 @@ type decision struct {
 	// fields that have another value than in the manifest, as far as they stay so.
 	fields []Field
 	// changed fields, if the intent is sent.
-	changed []string
-	// coOwners are other field managers that own fields of the intent with the same value.
-	coOwners []string
+	changed []Change
+	// shared fields of the intent, which other field managers own with the same value.
+	shared []Field
 }
 
 // planner decides about one object. It only sends dry runs.
@@ -45,6 +46,8 @@ type planner struct {
 	object *Object
 	entry  v1alpha1.InventoryEntry
 	policy Policy
+	// detailed adds the values of fields.
+	detailed bool
 }
 
 // manifestDigest identifies what an apply was about. Another policy for conflicts is another apply.
@@ -89,7 +92,7 @@ func (p *planner) once(ctx context.Context) (*decision, error) {
 		}
 		result, err = p.apply(ctx, d.intent, d.force, true)
 		if again := conflictsOf(err, live); len(again) > 0 {
-			return d.blocked(v1alpha1.ObjectConflict, p.classify(again)), nil
+			return d.blocked(v1alpha1.ObjectConflict, p.classify(again, live)), nil
 		}
 	}
 	if err != nil {
@@ -133,7 +136,7 @@ func (d *decision) blocked(state v1alpha1.BundleObjectState, fields []Field) *de
 }
 
 // classify fields that others own: drift is a field that the last apply contained.
-func (p *planner) classify(fields []Field) []Field {
+func (p *planner) classify(fields []Field, live *unstructured.Unstructured) []Field {
 	applied := &fieldpath.Set{}
 	if p.entry.UID != "" {
 		applied = decompress(p.entry.Fields)
@@ -153,13 +156,17 @@ func (p *planner) classify(fields []Field) []Field {
 		default:
 			f.State = Conflicting
 		}
+		if p.detailed && f.path != nil && live != nil && !isSecret(live) {
+			f.Live, _ = valueAt(live.Object, f.path)
+			f.Manifest, _ = valueAt(p.object.Content.Object, f.path)
+		}
 	}
 	return fields
 }
 
 // resolve changes the intent for the fields that others own. It returns false if nothing is written.
 func (p *planner) resolve(d *decision, fields []Field) bool {
-	fields = p.classify(fields)
+	fields = p.classify(fields, d.live)
 	is := func(state FieldState) bool {
 		return slices.ContainsFunc(fields, func(f Field) bool { return f.State == state })
 	}
@@ -199,7 +206,7 @@ func (p *planner) compare(d *decision, result *unstructured.Unstructured) {
 	after := p.owned(result)
 	d.changed = changedFields(after, d.live, result)
 	d.changed = append(d.changed, changedFields(before.Difference(after), d.live, result)...)
-	d.coOwners = p.sharing(result, after)
+	d.shared = p.sharing(result, after)
 	known := p.known(d.live)
 	switch {
 	case len(d.changed) == 0 && before.Equals(after):
@@ -207,23 +214,30 @@ func (p *planner) compare(d *decision, result *unstructured.Unstructured) {
 	case known && p.policy.Drift == v1alpha1.DriftIgnore:
 		d.blocked("", d.fields)
 	case known && p.policy.Drift == v1alpha1.DriftReport && len(d.changed) > 0:
-		for _, path := range d.changed {
-			d.fields = append(d.fields, Field{Path: path, State: Drifting})
+		for _, change := range d.changed {
+			d.fields = append(d.fields, Field{Path: change.Path, State: Drifting, Live: change.Before, Manifest: change.After})
 		}
 		d.blocked(v1alpha1.ObjectDrifted, d.fields)
 	}
 }
 
-// sharing are the other field managers that own fields of a set, too.
-func (p *planner) sharing(object *unstructured.Unstructured, fields *fieldpath.Set) (managers []string) {
+// sharing are the fields of a set that other field managers own, too. Without details, there is one for each manager.
+func (p *planner) sharing(object *unstructured.Unstructured, fields *fieldpath.Set) (shared []Field) {
 	for _, entry := range object.GetManagedFields() {
 		if p.owns(entry) || entry.Subresource != "" {
 			continue
 		}
-		if set, err := setOf(entry); err == nil && !set.Intersection(fields).Leaves().Empty() {
-			managers = append(managers, entry.Manager)
+		set, err := setOf(entry)
+		if err != nil {
+			continue
+		}
+		for path := range set.Intersection(fields).Leaves().All() {
+			shared = append(shared, Field{Path: path.String(), State: Shared, Manager: entry.Manager, LastWrite: entry.Time})
+			if !p.detailed {
+				break
+			}
 		}
 	}
-	slices.Sort(managers)
-	return slices.Compact(managers)
+	slices.SortFunc(shared, func(a, b Field) int { return cmp.Or(cmp.Compare(a.Manager, b.Manager), cmp.Compare(a.Path, b.Path)) })
+	return shared
 }

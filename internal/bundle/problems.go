@@ -24,7 +24,7 @@ const (
 
 // describe is the state and the message of an error of the API server. It does not change between attempts. The object may be a Secret:
 // values are never quoted.
-func describe(err error, key Key) (v1alpha1.BundleObjectState, string) {
+func (t *Target) describe(err error, key Key) (v1alpha1.BundleObjectState, string) {
 	var status apierrors.APIStatus
 	refused, impersonation := apierror.ImpersonationRefused(err)
 	switch {
@@ -46,7 +46,7 @@ func describe(err error, key Key) (v1alpha1.BundleObjectState, string) {
 	case changedMeanwhile(err):
 		return v1alpha1.ObjectFailed, "the object was changed repeatedly while it was applied; it is tried again"
 	case apierrors.IsForbidden(err):
-		return v1alpha1.ObjectFailed, forbidden(err, key)
+		return v1alpha1.ObjectFailed, t.forbidden(err, key)
 	case apierrors.IsInvalid(err) && errors.As(err, &status):
 		return v1alpha1.ObjectInvalid, invalid(status, key)
 	case apierrors.IsRequestEntityTooLargeError(err), strings.Contains(err.Error(), "etcdserver: request is too large"):
@@ -65,10 +65,10 @@ func describe(err error, key Key) (v1alpha1.BundleObjectState, string) {
 }
 
 // forbidden quotes which permission is missing, or which admission refuses the object.
-func forbidden(err error, key Key) string {
+func (t *Target) forbidden(err error, key Key) string {
 	message := err.Error()
 	if _, cannot, ok := strings.Cut(message, " cannot "); ok {
-		return "the ServiceAccount cannot " + text.Clip(cannot, maxServerMessage) + " (RBAC)"
+		return t.subject + " cannot " + text.Clip(cannot, maxServerMessage) + " (RBAC)"
 	}
 	if webhook := webhookOf(err); webhook != "" {
 		return "admission webhook " + webhook + " denies the object: " + quote(message, key)

@@ -138,7 +138,7 @@ func (r *Run) pruneOne(ctx context.Context, key Key, held string, claims Claims)
 	case err != nil && isClusterProblem(err):
 		return result, r.unreachable(err)
 	case err != nil:
-		_, result.Message = describe(err, key)
+		_, result.Message = r.Target.describe(err, key)
 		result.State = v1alpha1.ObjectFailed
 		return result, nil
 	case entry.UID != "" && string(live.GetUID()) != entry.UID, !r.Target.applied(live):
@@ -168,7 +168,7 @@ func (r *Run) pruneOne(ctx context.Context, key Key, held string, claims Claims)
 		return result, r.unreachable(err)
 	case err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err):
 		result.State = v1alpha1.ObjectFailed
-		_, result.Message = describe(err, key)
+		_, result.Message = r.Target.describe(err, key)
 		return result, nil
 	case err == nil && release:
 		return nil, r.forget(key)

@@ -31,7 +31,7 @@ func (r *Run) resolve(ctx context.Context) (objects []*Object, results []Result,
 			continue
 		case meta.IsNoMatchError(err):
 			r.unresolved = append(r.unresolved, o)
-			state, message := describe(err, o.Key())
+			state, message := r.Target.describe(err, o.Key())
 			results = append(results, resultOf(o, state, message))
 			continue
 		case err != nil:

@@ -40,6 +40,8 @@ type Run struct {
 	Prune Prune
 	// Overdue says that applied objects had enough time to become healthy.
 	Overdue bool
+	// Detailed adds the values of fields, and all shared fields, to the results.
+	Detailed bool
 
 	mutex sync.Mutex
 	// unresolved objects are those whose kind or scope is not known. Entries that may be theirs are kept.
@@ -58,9 +60,9 @@ type Result struct {
 	// Fields that have another value than in the manifest.
 	Fields []Field
 	// Changed fields of a plan, or of an apply.
-	Changed []string
-	// CoOwners are other field managers that own fields of the manifest with the same value.
-	CoOwners []string
+	Changed []Change
+	// Shared fields of the manifest, which other field managers own with the same value; one of each manager unless the run is detailed.
+	Shared []Field
 	// Applied says that the object is up to date; Written that this run changed it.
 	Applied, Written bool
 	// Obsolete says that the object is no longer in the manifests.

@@ -117,6 +117,8 @@ type Target struct {
 	kinds   *Kinds
 	client  dynamic.Interface
 	manager string
+	// subject of the requests, for messages.
+	subject string
 }
 
 // NewTarget applies with the credentials of a configuration as a field manager.
@@ -129,7 +131,13 @@ func NewTarget(config *rest.Config, kinds *Kinds, manager string) (*Target, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Target{kinds: kinds, client: client, manager: manager}, nil
+	return &Target{kinds: kinds, client: client, manager: manager, subject: "the ServiceAccount"}, nil
+}
+
+// As has messages name the subject of the requests, for example you, instead of the ServiceAccount of a bundle.
+func (t *Target) As(subject string) *Target {
+	t.subject = subject
+	return t
 }
 
 // resource of an object of a kind and version.

@@ -134,11 +134,16 @@ func printColumns(w io.Writer, rows [][]string) error {
 			widths[i] = max(widths[i], len([]rune(cell)))
 		}
 	}
+	return printAligned(w, rows, widths)
+}
+
+// printAligned prints rows whose columns have widths.
+func printAligned(w io.Writer, rows [][]string, widths []int) error {
 	text := &textWriter{w: w}
 	for _, row := range rows {
 		line := ""
 		for i, cell := range row {
-			line += cell + strings.Repeat(" ", widths[i]-len([]rune(cell))+2)
+			line += cell + strings.Repeat(" ", max(widths[i]-len([]rune(cell)), 0)+2)
 		}
 		text.line("%s", strings.TrimRight(line, " "))
 	}

@@ -89,7 +89,8 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetErr(streams.Err)
 	root.AddCommand(
 		newInspect(streams), newReport(streams), newRun(streams), newSuspend(streams), newResume(streams), newIgnore(streams),
-		newPipeline(streams), newChecks(streams), newLogs(streams), newRedact(streams), newVersion(streams),
+		newPipeline(streams), newGet(streams), newDiff(streams), newConflicts(streams), newChecks(streams), newLogs(streams),
+		newRedact(streams), newVersion(streams),
 	)
 	describeBuiltin(root)
 	return root

@@ -117,3 +117,11 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	}
 	return fmt.Errorf("%q takes no arguments, got %q; see %q", cmd.CommandPath(), args[0], cmd.CommandPath()+" --help")
 }
+
+// oneOf is the error about a value of a flag that is not one of those allowed; nil if it is.
+func oneOf(flag, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return invalidValue(flag, value, allowed...)
+}
