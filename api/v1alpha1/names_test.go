@@ -43,6 +43,8 @@ func fields() map[string]nature {
 		"ResourceBundleSpec.Mode": shaped, "ResourceBundleSpec.Conflicts": shaped, "ResourceBundleSpec.Drift": shaped,
 		"ResourceBundleSpec.DeletionPolicy": shaped, "ResourceBundleSpec.WhenDeselected": shaped, "PrunePolicy.GuardedKinds": shaped,
 		"PrunePolicy.Confirm":    shaped,
+		"ObjectSelector.Group": shaped, "ObjectSelector.Kind": shaped, "ObjectSelector.Namespace": namespace, "ObjectSelector.Name": objectGlob,
+		"PatchOperation.Op": shaped, "PatchOperation.Path": shaped,
 		"LogSelector.Namespaces": namespace, "InspectionSpec.Namespaces": namespaceGlob, "LogAnalysis.Namespaces": namespaceGlob,
 		"InspectionSpec.ExcludeNamespaces": namespaceGlob, "IgnoreRule.Namespace": namespaceGlob,
 		"CheckSelection.Include": checkGlob, "CheckSelection.Exclude": checkGlob, "IgnoreRule.Check": checkGlob, "IgnoreRule.Name": objectGlob,

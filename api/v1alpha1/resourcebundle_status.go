@@ -130,7 +130,7 @@ type BundleCluster struct {
 	Reason string `json:"reason,omitempty"`
 	// +optional
 	Message string `json:"message,omitempty"`
-	// digest of the manifests that were applied last.
+	// digest of the manifests that were applied last, with the overrides of the cluster.
 	// +optional
 	Digest string `json:"digest,omitempty"`
 	// appliedTime is when they were applied. The health of the objects is awaited from then on.

@@ -156,6 +156,11 @@ type ResourceBundleSpec struct {
 	// clusters to apply the manifests to. Defaults to the cluster that KubeOps runs in.
 	// +optional
 	Clusters *ClusterTargets `json:"clusters,omitempty"`
+	// overrides change objects in some of the clusters, in the order of this list.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	// +optional
+	Overrides []ClusterOverride `json:"overrides,omitempty"`
 	// serviceAccountName is the ServiceAccount that applies the manifests: in each cluster, requests are made as the ServiceAccount of
 	// this name and of the namespace of the bundle, with the permissions that it has there. Defaults to kubeops.
 	// +kubebuilder:validation:MinLength=1

@@ -22,6 +22,8 @@ type selection struct {
 	selected, missing []string
 	// deselected have an inventory and are no longer selected. Those without a ManagedCluster are not in it.
 	deselected []string
+	// labels of the ManagedClusters of the namespace, by name.
+	labels map[string]labels.Set
 }
 
 // selectClusters finds the clusters of a bundle.
@@ -34,7 +36,7 @@ func (l *logic) selectClusters(ctx context.Context, b *v1alpha1.ResourceBundle) 
 	if err != nil {
 		return selection{}, err
 	}
-	var s selection
+	s := selection{labels: known}
 	if b.Spec.Clusters == nil {
 		s.selected = []string{v1alpha1.LocalCluster}
 	}

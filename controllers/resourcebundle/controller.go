@@ -109,7 +109,7 @@ func (l *logic) Reconcile(ctx context.Context, scope *kind.Scope[*v1alpha1.Resou
 	if err != nil {
 		return kind.Result{}, err
 	}
-	work := &work{logic: l, bundle: scope.Object, sources: desired, now: scope.Now}
+	work := &work{logic: l, bundle: scope.Object, sources: desired, labels: selection.labels, now: scope.Now}
 	outcomes, err := work.all(ctx, selection)
 	if err != nil {
 		return kind.Result{}, err

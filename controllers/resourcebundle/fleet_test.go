@@ -137,6 +137,7 @@ func TestBundlesInOtherClusters(t *testing.T) {
 		{"a cluster that moves to another bundle loses nothing", testMove},
 		{"a cluster that is frozen keeps everything", testFrozen},
 		{"the ServiceAccount has the permissions of the target", testPermissionsOfTheTarget},
+		{"overrides change objects in single clusters", testOverrides},
 	} {
 		if !t.Run(tc.name, func(t *testing.T) { tc.test(t, f) }) {
 			return

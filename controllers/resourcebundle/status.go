@@ -84,9 +84,9 @@ func (w *work) row(o clusterOutcome, before v1alpha1.ResourceBundleStatus) v1alp
 	row.Objects = attention(o.results)
 	row.Reason, row.Message = verdict(o.results)
 	row.Ready = row.Reason == ""
-	if digest := bundle.DigestOf(w.sources.Objects); row.Digest != digest && w.bundle.Spec.Mode != v1alpha1.BundlePlan {
+	if row.Digest != o.digest && w.bundle.Spec.Mode != v1alpha1.BundlePlan {
 		now := metav1.NewTime(w.now.Truncate(time.Second))
-		row.Digest = digest
+		row.Digest = o.digest
 		row.AppliedTime = &now
 	}
 	return row

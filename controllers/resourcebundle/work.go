@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/bundle"
 	"kubeops.io/kubeops/internal/problem"
@@ -16,7 +18,9 @@ type work struct {
 	*logic
 	bundle  *v1alpha1.ResourceBundle
 	sources *sources
-	now     time.Time
+	// labels of the ManagedClusters of the namespace, by name.
+	labels map[string]labels.Set
+	now    time.Time
 }
 
 // clusterOutcome is what was done in one cluster.
@@ -27,6 +31,8 @@ type clusterOutcome struct {
 	// problem of the whole cluster; nil if it could be read.
 	problem *problem.Problem
 	results []bundle.Result
+	// digest of the manifests with the overrides of the cluster.
+	digest string
 	// emptied says that nothing is left in the inventory.
 	emptied bool
 }
@@ -72,22 +78,25 @@ func (w *work) apply(ctx context.Context, cluster string) (clusterOutcome, error
 	if err != nil {
 		return clusterOutcome{}, err
 	}
-	digest := bundle.DigestOf(w.sources.Objects)
+	desired, err := w.sources.For(bundle.Cluster{Name: cluster, Labels: w.labels[cluster]}, w.bundle.Namespace, spec.Overrides)
+	if err != nil {
+		return clusterOutcome{}, err
+	}
+	digest := bundle.DigestOf(desired.Objects)
 	run := &bundle.Run{
-		Target: target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: &w.sources.Desired,
-		Inventory: inventory,
-		Policy:    bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift}, Prune: w.prune(cluster, digest), Overdue: w.overdue(cluster,
-			digest),
+		Target: target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: desired, Inventory: inventory,
+		Policy: bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift}, Prune: w.prune(cluster), Overdue: w.overdue(cluster, digest),
 	}
 	if spec.Mode != v1alpha1.BundlePlan {
 		run.Save = store.Save
 	}
 	results, err := run.Do(ctx)
-	return clusterOutcome{results: results}, err
+	return clusterOutcome{results: results, digest: digest}, err
 }
 
 // prune is what may be deleted in a selected cluster.
-func (w *work) prune(cluster, digest string) bundle.Prune {
+func (w *work) prune(cluster string) bundle.Prune {
+	digest := bundle.DigestOf(w.sources.Objects)
 	p := bundle.Prune{Digest: digest, Claims: w.claims(cluster)}
 	if policy := w.bundle.Spec.Prune; policy != nil && policy.Enabled {
 		p.Policy = v1alpha1.RemovalDelete

@@ -178,8 +178,12 @@ func (p *bundlePlanner) cluster(ctx context.Context, m member) ([]bundle.Result,
 		return nil, p.store.target.failed(errors.Unwrap(err), "list bundleinventories in namespace "+p.bundle.Namespace)
 	}
 	spec := &p.bundle.Spec
+	desired, err := p.desired.For(bundle.Cluster{Name: m.name, Labels: p.known[m.name]}, p.bundle.Namespace, spec.Overrides)
+	if err != nil {
+		return nil, err
+	}
 	run := &bundle.Run{
-		Target: target, Namespace: p.bundle.Namespace, Account: p.bundle.ServiceAccountName(), Desired: p.desired, Inventory: inventory,
+		Target: target, Namespace: p.bundle.Namespace, Account: p.bundle.ServiceAccountName(), Desired: desired, Inventory: inventory,
 		Policy: bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift}, Detailed: true,
 		Prune: bundle.Prune{Digest: bundle.DigestOf(p.desired.Objects), Claims: func(ctx context.Context) (bundle.Claims, error) {
 			return bundle.ReadClaims(ctx, p.reader, p.bundle, m.name, p.known)
