@@ -42,7 +42,7 @@ func fields() map[string]nature {
 		"ResourceBundleSpec.ServiceAccountName": object, "ClusterTargets.Names": object, "ClusterSelection.Names": object, "ConfigMapManifests.Key": secretKey,
 		"ResourceBundleSpec.Mode": shaped, "ResourceBundleSpec.Conflicts": shaped, "ResourceBundleSpec.Drift": shaped,
 		"ResourceBundleSpec.DeletionPolicy": shaped, "ResourceBundleSpec.WhenDeselected": shaped, "PrunePolicy.GuardedKinds": shaped,
-		"PrunePolicy.Confirm":    shaped,
+		"PrunePolicy.Confirm":  shaped,
 		"ObjectSelector.Group": shaped, "ObjectSelector.Kind": shaped, "ObjectSelector.Namespace": namespace, "ObjectSelector.Name": objectGlob,
 		"PatchOperation.Op": shaped, "PatchOperation.Path": shaped,
 		"LogSelector.Namespaces": namespace, "InspectionSpec.Namespaces": namespaceGlob, "LogAnalysis.Namespaces": namespaceGlob,

@@ -136,6 +136,12 @@ type BundleCluster struct {
 	// appliedTime is when they were applied. The health of the objects is awaited from then on.
 	// +optional
 	AppliedTime *metav1.Time `json:"appliedTime,omitempty"`
+	// revision that was applied last, with spec.rollout.
+	// +optional
+	Revision string `json:"revision,omitempty"`
+	// readyTime is since when the cluster is ready with that revision.
+	// +optional
+	ReadyTime *metav1.Time `json:"readyTime,omitempty"`
 	// counts of the objects, of the last time that the cluster could be read.
 	// +optional
 	Counts BundleCounts `json:"counts,omitempty"`
@@ -213,6 +219,9 @@ type ResourceBundleStatus struct {
 	// readyClusters of all selected clusters, for example 2/3.
 	// +optional
 	ReadyClusters string `json:"readyClusters,omitempty"`
+	// rollout is how far the last change was applied, with spec.rollout.
+	// +optional
+	Rollout *BundleRolloutStatus `json:"rollout,omitempty"`
 	// clusters by name, at most 256, those that are not ready first if there are more.
 	// +kubebuilder:validation:MaxItems=256
 	// +listType=map

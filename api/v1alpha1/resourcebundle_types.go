@@ -161,6 +161,10 @@ type ResourceBundleSpec struct {
 	// +listType=atomic
 	// +optional
 	Overrides []ClusterOverride `json:"overrides,omitempty"`
+	// rollout applies changes of the manifests and overrides to groups of clusters, one after the other, and pauses at the first failure.
+	// Without it, all clusters are changed at once. A cluster that waits for its wave keeps what it has, and its drift is not corrected.
+	// +optional
+	Rollout *BundleRollout `json:"rollout,omitempty"`
 	// serviceAccountName is the ServiceAccount that applies the manifests: in each cluster, requests are made as the ServiceAccount of
 	// this name and of the namespace of the bundle, with the permissions that it has there. Defaults to kubeops.
 	// +kubebuilder:validation:MinLength=1

@@ -84,7 +84,7 @@ func describeConflict(c v1alpha1.BundleConflict) string {
 // conflicts are the fields with another value, with the time when each was seen first.
 func conflicts(outcomes []clusterOutcome, before []v1alpha1.BundleConflict, now time.Time) (list []v1alpha1.BundleConflict) {
 	for _, o := range outcomes {
-		if o.problem != nil { // it is not known whether they persist
+		if o.problem != nil || o.waits != "" { // it is not known whether they persist
 			for _, known := range before {
 				if known.Cluster == o.cluster {
 					list = append(list, known)

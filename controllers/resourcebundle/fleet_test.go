@@ -138,6 +138,7 @@ func TestBundlesInOtherClusters(t *testing.T) {
 		{"a cluster that is frozen keeps everything", testFrozen},
 		{"the ServiceAccount has the permissions of the target", testPermissionsOfTheTarget},
 		{"overrides change objects in single clusters", testOverrides},
+		{"a wave waits for the one before, and a failure pauses it", testRollout},
 	} {
 		if !t.Run(tc.name, func(t *testing.T) { tc.test(t, f) }) {
 			return

@@ -30,6 +30,8 @@ const (
 	pendingRetry  = 2 * time.Second
 	progressRetry = 5 * time.Second
 	failureRetry  = 10 * time.Second
+	// waveRetry is when to begin the next wave.
+	waveRetry = 100 * time.Millisecond
 	// maxNamed in messages.
 	maxNamed = 3
 )
@@ -63,7 +65,11 @@ func (w *work) conclude(scope *kind.Scope[*v1alpha1.ResourceBundle], s selection
 	status.Conflicts = conflicts(outcomes, before.Conflicts, w.now)
 	status.Clusters = bounded(rows)
 	w.conditions(scope, outcomes)
-	return w.result(scope, rows, outcomes)
+	rollout, err := w.advance(s, rows)
+	if err != nil {
+		return kind.Result{}, err
+	}
+	return w.result(scope, rows, outcomes, rollout, w.recordRollout(status, s, rollout))
 }
 
 // row is the state of one selected cluster. That of a cluster that could not be read keeps what was known.
@@ -75,6 +81,11 @@ func (w *work) row(o clusterOutcome, before v1alpha1.ResourceBundleStatus) v1alp
 		}
 	}
 	row.Ready = false
+	if o.waits != "" {
+		row.Reason = v1alpha1.ReasonWaitingForWave
+		row.Message = o.waits
+		return row
+	}
 	if o.problem != nil {
 		row.Reason = o.problem.Reason
 		row.Message = text.Clip(printable.Line(o.problem.Message), maxMessage)
@@ -89,7 +100,25 @@ func (w *work) row(o clusterOutcome, before v1alpha1.ResourceBundleStatus) v1alp
 		row.Digest = o.digest
 		row.AppliedTime = &now
 	}
+	w.revise(&row)
 	return row
+}
+
+// revise records the revision of a cluster, and since when it is ready with it.
+func (w *work) revise(row *v1alpha1.BundleCluster) {
+	if w.bundle.Spec.Rollout == nil || w.bundle.Spec.Mode == v1alpha1.BundlePlan {
+		row.Revision = ""
+		row.ReadyTime = nil
+		return
+	}
+	if revision := w.revision(); row.Revision != revision || !row.Ready {
+		row.Revision = revision
+		row.ReadyTime = nil
+	}
+	if row.Ready && row.ReadyTime == nil {
+		now := metav1.NewTime(w.now.Truncate(time.Second))
+		row.ReadyTime = &now
+	}
 }
 
 // count the objects of a cluster.
@@ -122,17 +151,16 @@ func count(results []bundle.Result) (counts v1alpha1.BundleCounts) {
 	return counts
 }
 
-// states in the order in which they need attention, with the reason of a cluster; states without a reason do not keep it from being ready.
-func states() []struct {
+// stateOrder is a state with the reason of a cluster, and how more objects in it are counted.
+type stateOrder struct {
 	state  v1alpha1.BundleObjectState
 	reason string
 	says   string
-} {
-	return []struct {
-		state  v1alpha1.BundleObjectState
-		reason string
-		says   string
-	}{
+}
+
+// states in the order in which they need attention, with the reason of a cluster; states without a reason do not keep it from being ready.
+func states() []stateOrder {
+	return []stateOrder{
 		{v1alpha1.ObjectInvalid, v1alpha1.ReasonInvalidManifest, "invalid"},
 		{v1alpha1.ObjectFailed, v1alpha1.ReasonApplyFailed, "not applied"},
 		{v1alpha1.ObjectConflict, v1alpha1.ReasonConflict, "in conflict"},
@@ -233,9 +261,10 @@ func bounded(rows []v1alpha1.BundleCluster) []v1alpha1.BundleCluster {
 
 // result sets Ready and decides when to reconcile next.
 func (w *work) result(
-	scope *kind.Scope[*v1alpha1.ResourceBundle], rows []v1alpha1.BundleCluster, outcomes []clusterOutcome,
+	scope *kind.Scope[*v1alpha1.ResourceBundle], rows []v1alpha1.BundleCluster, outcomes []clusterOutcome, rollout *bundle.Rollout,
+		wave string,
 ) (kind.Result, error) {
-	after := w.nextIn(outcomes)
+	after := w.nextIn(outcomes, rollout)
 	switch {
 	case w.sources.unread != nil:
 		p := *w.sources.unread
@@ -246,18 +275,8 @@ func (w *work) result(
 		return kind.Result{}, problem.Waiting(v1alpha1.ReasonNoClusters, after,
 			"spec.clusters selects no ManagedCluster; label one, or correct the selector")
 	}
-	if i := slices.IndexFunc(rows, func(r v1alpha1.BundleCluster) bool { return !r.Ready }); i >= 0 {
-		message := fmt.Sprintf("cluster %s: %s", rows[i].Name, rows[i].Message)
-		more := 0
-		for _, row := range rows[i+1:] {
-			if !row.Ready {
-				more++
-			}
-		}
-		if more > 0 {
-			message += fmt.Sprintf("; %s not ready, too", text.CountOf(more, "other cluster is", "other clusters are"))
-		}
-		return kind.Result{}, problem.Waiting(rows[i].Reason, after, "%s", message)
+	if reason, message := unready(rows, rollout, wave); reason != "" {
+		return kind.Result{}, problem.Waiting(reason, after, "%s", message)
 	}
 	if w.bundle.Spec.Mode == v1alpha1.BundlePlan {
 		scope.Conditions().Ready(v1alpha1.ReasonPlanned, planned(rows))
@@ -268,9 +287,49 @@ func (w *work) result(
 	return kind.Result{RequeueAfter: after, Written: w.event(scope, outcomes)}, nil
 }
 
+// unready is why the bundle is not ready; both are empty if it is. A rollout is described by the clusters whose wave has begun.
+func unready(rows []v1alpha1.BundleCluster, rollout *bundle.Rollout, wave string) (reason, message string) {
+	var first *v1alpha1.BundleCluster
+	more := 0
+	for i := range rows {
+		row := &rows[i]
+		switch paused := rollout != nil && rollout.Paused == row.Name; {
+		case row.Ready:
+		case first == nil, paused, first.Reason == v1alpha1.ReasonWaitingForWave && row.Reason != v1alpha1.ReasonWaitingForWave:
+			if first != nil {
+				more++
+			}
+			first = row
+		default:
+			more++
+		}
+	}
+	if first == nil {
+		return "", ""
+	}
+	message = fmt.Sprintf("cluster %s: %s", first.Name, first.Message)
+	if wave != "" {
+		message = wave + ": " + message
+	}
+	if more > 0 {
+		message += fmt.Sprintf("; %s not ready, too", text.CountOf(more, "other cluster is", "other clusters are"))
+	}
+	return first.Reason, message
+}
+
 // nextIn is when to reconcile next.
-func (w *work) nextIn(outcomes []clusterOutcome) time.Duration {
+func (w *work) nextIn(outcomes []clusterOutcome, rollout *bundle.Rollout) time.Duration {
 	after := w.bundle.Spec.Period()
+	if rollout != nil {
+		if rollout.Wait > 0 {
+			after = min(after, rollout.Wait)
+		}
+		for _, o := range outcomes {
+			if o.waits != "" && rollout.Begun[o.cluster] { // its wave begins
+				after = min(after, waveRetry)
+			}
+		}
+	}
 	for _, o := range outcomes {
 		if o.problem != nil && o.problem.Action == problem.Retry {
 			after = min(after, failureRetry)

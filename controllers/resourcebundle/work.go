@@ -3,6 +3,7 @@ package resourcebundle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -33,12 +34,18 @@ type clusterOutcome struct {
 	results []bundle.Result
 	// digest of the manifests with the overrides of the cluster.
 	digest string
+	// waits is the wave that the cluster waits for; empty if it was reconciled.
+	waits string
 	// emptied says that nothing is left in the inventory.
 	emptied bool
 }
 
 // all clusters, several at the same time. A problem of one does not affect the others; any other error ends the reconcile.
 func (w *work) all(ctx context.Context, s selection) ([]clusterOutcome, error) {
+	rollout, err := w.advance(s, w.bundle.Status.Clusters)
+	if err != nil {
+		return nil, err
+	}
 	outcomes := make([]clusterOutcome, len(s.selected)+len(s.deselected))
 	failures := make([]error, len(outcomes))
 	slots := make(chan struct{}, parallelClusters)
@@ -58,6 +65,10 @@ func (w *work) all(ctx context.Context, s selection) ([]clusterOutcome, error) {
 		})
 	}
 	for i, cluster := range s.selected {
+		if rollout != nil && !rollout.Begun[cluster] {
+			outcomes[i] = clusterOutcome{cluster: cluster, waits: fmt.Sprintf("waits for wave %d of %d", rollout.Wave, rollout.Waves)}
+			continue
+		}
 		run(i, cluster, w.apply)
 	}
 	for i, cluster := range s.deselected {

@@ -83,7 +83,8 @@ func (o *overrider) apply(d *Desired, field string, patch v1alpha1.ObjectPatch) 
 	}
 	d.Objects = slices.DeleteFunc(d.Objects, func(object *Object) bool { return object == nil })
 	if selected == 0 && !slices.ContainsFunc(d.Invalid, func(i Invalid) bool { return i.Kind == patch.Target.Kind }) {
-		d.Invalid = append(d.Invalid, Invalid{Source: field, Message: "the patch selects no object; correct the kind and name of its target"})
+		d.Invalid = append(d.Invalid, Invalid{Source: field,
+			Message: "the patch selects no object; correct the kind and name of its target"})
 	}
 }
 
@@ -212,5 +213,6 @@ func (o *overrider) patch(object *Object, operations jsonpatch.Patch) (*Object, 
 	if KeyOf(updated) != object.Key() || updated.GetAPIVersion() != object.Content.GetAPIVersion() {
 		return nil, errors.New("apiVersion, kind, name and namespace cannot be changed")
 	}
-	return &Object{Content: updated, Source: object.Source, Warnings: append(slices.Clone(object.Warnings), dropServerFields(content)...)}, nil
+	return &Object{Content: updated, Source: object.Source, Warnings: append(slices.Clone(object.Warnings),
+		dropServerFields(content)...)}, nil
 }

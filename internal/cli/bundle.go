@@ -87,7 +87,8 @@ func onlyMember(members []member, name string) ([]member, error) {
 		}
 		names = append(names, m.name)
 	}
-	return nil, fmt.Errorf("the bundle selects no cluster %q%s: must be one of %s", name, didYouMean(nearest(names, name)), joinWords(names))
+	return nil, fmt.Errorf("the bundle selects no cluster %q%s: must be one of %s", name, didYouMean(nearest(names, name)),
+		joinWords(names))
 }
 
 // manifests of the bundle.
@@ -107,7 +108,8 @@ func (p *bundlePlanner) manifests(ctx context.Context) (*bundle.Desired, error) 
 		}
 		found, err := configMaps.ConfigMaps(p.bundle.Namespace).Get(ctx, from.ConfigMap.Name, metav1.GetOptions{})
 		if err != nil {
-			return nil, p.store.target.failed(err, fmt.Sprintf("read ConfigMap %s/%s with manifests", p.bundle.Namespace, from.ConfigMap.Name))
+			return nil, p.store.target.failed(err, fmt.Sprintf("read ConfigMap %s/%s with manifests", p.bundle.Namespace,
+				from.ConfigMap.Name))
 		}
 		if !desired.AddConfigMap(from.ConfigMap.Name, from.ConfigMap.Key, found.Data) {
 			return nil, fmt.Errorf("ConfigMap %s/%s has no key %s", p.bundle.Namespace, from.ConfigMap.Name, from.ConfigMap.Key)

@@ -69,7 +69,8 @@ annotations in the cluster of the context: their metadata is read in all kinds t
 	o.cluster.complete(cmd)
 	cmd.Flags().StringVarP(&o.output, "output", "o", "table", "format: table, json, yaml")
 	cmd.Flags().StringVar(&o.only, "cluster", "", "one of the clusters of the bundle (default: all)")
-	cmd.Flags().BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "look for the objects of a release or application in all namespaces")
+	cmd.Flags().BoolVarP(&o.allNamespaces, "all-namespaces", "A", false,
+		"look for the objects of a release or application in all namespaces")
 	complete(cmd, "output", "table", "json", "yaml")
 	o.cluster.completeFlag(cmd, "cluster", clusterKind())
 	cmd.ValidArgsFunction = o.completeSource
@@ -206,7 +207,9 @@ func printConflicts(w io.Writer, report *conflictReport) error {
 // byOwner groups fields by type and owner.
 func byOwner(fields []ownedField) (groups [][]ownedField) {
 	sorted := slices.Clone(fields)
-	slices.SortStableFunc(sorted, func(a, b ownedField) int { return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Manager, b.Manager)) })
+	slices.SortStableFunc(sorted, func(a, b ownedField) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Manager, b.Manager))
+	})
 	for i, f := range sorted {
 		if i > 0 && sorted[i-1].Type == f.Type && sorted[i-1].Manager == f.Manager {
 			groups[len(groups)-1] = append(groups[len(groups)-1], f)

@@ -120,7 +120,8 @@ func (r release) conflicts(ctx context.Context, t target) (*conflictReport, erro
 		if t.namespace != "" {
 			where = "namespace " + t.namespace
 		}
-		return nil, fmt.Errorf("%s %q has no objects in %s of context %q; use -n to select another namespace, or -A for all", r.what, r.name,
+		return nil, fmt.Errorf("%s %q has no objects in %s of context %q; use -n to select another namespace, or -A for all", r.what,
+			r.name,
 			where, t.cluster)
 	}
 	return report, nil
