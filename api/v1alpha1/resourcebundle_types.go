@@ -182,6 +182,18 @@ type ResourceBundleSpec struct {
 	// +kubebuilder:default=Fail
 	// +optional
 	Conflicts ConflictPolicy `json:"conflicts,omitempty"`
+	// adopt takes objects over that other tools applied, such as Helm. Without it, their fields are conflicts, or shared. Adopted objects are
+	// not deleted by the bundle.
+	// +optional
+	Adopt *BundleAdoption `json:"adopt,omitempty"`
+	// healthExprs say when objects of kinds are healthy, for those whose status has no conditions. Without one, such an object is healthy
+	// once it exists.
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=group
+	// +listMapKey=kind
+	// +optional
+	HealthExprs []HealthExpression `json:"healthExprs,omitempty"`
 	// drift is what happens to a field that the bundle applied and that someone changed since, and to an object that someone deleted:
 	// Ignore, Report, or Correct to apply it again. Defaults to Report.
 	// +kubebuilder:default=Report
@@ -250,6 +262,14 @@ func (s *ResourceBundleSpec) Period() time.Duration {
 		return s.Interval.Duration
 	}
 	return DefaultBundleInterval
+}
+
+// AdoptedManagers are those of adopt.
+func (s *ResourceBundleSpec) AdoptedManagers() []string {
+	if s.Adopt == nil {
+		return nil
+	}
+	return s.Adopt.Managers
 }
 
 // HealthTimeout returns timeout or its default.

@@ -19,6 +19,7 @@ import (
 
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/controllers/environment"
+	"kubeops.io/kubeops/internal/expression"
 	"kubeops.io/kubeops/internal/kind"
 	"kubeops.io/kubeops/internal/refwatch"
 )
@@ -52,7 +53,7 @@ func Setup(m ctrl.Manager, e *environment.Environment) error {
 
 // New is the reconciler of ResourceBundles.
 func New(e *environment.Environment) *kind.Reconciler[*v1alpha1.ResourceBundle] {
-	l := &logic{Environment: e, kinds: kindsCache{}}
+	l := &logic{Environment: e, kinds: kindsCache{}, expressions: e.Expressions()}
 	return kind.NewReconciler(e.Environment, kindName, action, empty, l, func(b *v1alpha1.ResourceBundle) []refwatch.Reference {
 		return []refwatch.Reference{kind.ServiceAccount(b.Namespace, b.ServiceAccountName())}
 	})
@@ -90,6 +91,9 @@ func connectionChanges(e *environment.Environment, reader client.Reader) source.
 // logic reconciles ResourceBundles.
 type logic struct {
 	*environment.Environment
+
+	// expressions evaluates the health of objects.
+	expressions expression.Evaluator
 
 	mutex sync.Mutex
 	kinds kindsCache

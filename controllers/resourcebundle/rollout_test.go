@@ -38,7 +38,9 @@ func testRollout(t *testing.T, f *fleet) {
 	if !b.Status.Rollout.Paused || !strings.HasPrefix(ready, "the rollout is paused in wave 1 of 2: cluster west: ConfigMap") {
 		t.Errorf("%q: %s", ready, show(b.Status))
 	}
-	f.change("waves", func(s *v1alpha1.ResourceBundleSpec) { s.Manifests = manifests(t, configMap("w-one", "3"), configMap("w-two", "3")) })
+	f.change("waves", func(s *v1alpha1.ResourceBundleSpec) {
+		s.Manifests = manifests(t, configMap("w-one", "3"), configMap("w-two", "3"))
+	})
 	f.until("waves", v1alpha1.ReasonSucceeded)
 	if got := f.read(f.east, "w-one").Data["key"]; got != "3" {
 		t.Errorf("key in east is %q", got)

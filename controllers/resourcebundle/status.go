@@ -262,7 +262,7 @@ func bounded(rows []v1alpha1.BundleCluster) []v1alpha1.BundleCluster {
 // result sets Ready and decides when to reconcile next.
 func (w *work) result(
 	scope *kind.Scope[*v1alpha1.ResourceBundle], rows []v1alpha1.BundleCluster, outcomes []clusterOutcome, rollout *bundle.Rollout,
-		wave string,
+	wave string,
 ) (kind.Result, error) {
 	after := w.nextIn(outcomes, rollout)
 	switch {

@@ -12,11 +12,17 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	"kubeops.io/kubeops/internal/apierror"
 	"kubeops.io/kubeops/internal/problem"
+	"kubeops.io/kubeops/internal/text"
 )
 
 // object plans and applies one object.
 func (r *Run) object(ctx context.Context, o *Object, before []Result) (Result, error) {
 	p := &planner{Target: r.Target, object: o, entry: r.entry(o.Key()), policy: r.Policy, detailed: r.Detailed}
+	if r.Save != nil {
+		if err := r.adopt(ctx, p); err != nil {
+			return r.failure(o, err)
+		}
+	}
 	d, err := p.plan(ctx)
 	if err != nil {
 		return r.failure(o, err)
@@ -53,8 +59,8 @@ func (r *Run) object(ctx context.Context, o *Object, before []Result) (Result, e
 	result.Written = true
 	result.Changed = d.changed
 	result.live = applied
+	result.Applied = true
 	r.applied(o, p, applied)
-	r.judge(&result)
 	return result, nil
 }
 
@@ -73,27 +79,52 @@ func (r *Run) notWritten(result *Result, d *decision, p *planner) {
 		if !p.known(d.live) { // applied by a run that was interrupted before it stored the inventory, or by another policy
 			r.applied(p.object, p, d.live)
 		}
-		r.judge(result)
+		result.Applied = true
 	}
 }
 
-// judge the health of an object that is up to date.
-func (r *Run) judge(result *Result) {
-	result.Applied = true
-	switch h := healthOf(result.live); {
-	case h == healthy && len(result.Fields) > 0:
+// judge the health of objects that are up to date.
+func (r *Run) judge(ctx context.Context, results []Result) error {
+	if r.Save == nil {
+		return nil
+	}
+	assessed, err := r.assess(ctx, results)
+	if err != nil {
+		return err
+	}
+	for i := range results {
+		result := &results[i]
+		if !result.Applied || result.live == nil {
+			continue
+		}
+		a, ok := assessed[result.Key]
+		if !ok {
+			a = assessment{healthOf(result.live), ""}
+			if a.health != healthy {
+				a.message = healthMessage(result.live)
+			}
+		}
+		r.conclude(result, a)
+	}
+	return nil
+}
+
+// conclude records the health of an object.
+func (r *Run) conclude(result *Result, a assessment) {
+	switch {
+	case a.health == healthy && len(result.Fields) > 0:
 		result.State = v1alpha1.ObjectYielded
 		result.Message = yieldMessage(result.Fields)
-	case h == healthy:
-	case h == failed:
+	case a.health == healthy:
+	case a.health == failed:
 		result.State = v1alpha1.ObjectUnhealthy
-		result.Message = healthMessage(result.live)
+		result.Message = a.message
 	case r.Overdue:
 		result.State = v1alpha1.ObjectUnhealthy
-		result.Message = "the object did not become healthy within spec.timeout: " + healthMessage(result.live)
+		result.Message = "the object did not become healthy within spec.timeout: " + a.message
 	default:
 		result.State = v1alpha1.ObjectInProgress
-		result.Message = healthMessage(result.live)
+		result.Message = a.message
 	}
 }
 
@@ -146,10 +177,13 @@ func (r *Run) planned(ctx context.Context, p *planner, d *decision) (Result, err
 		if err != nil && !(apierrors.IsNotFound(err) && r.definesNamespace(p.object.Content.GetNamespace())) {
 			return r.failure(p.object, err)
 		}
-	case d.intent != nil:
+	case d.intent != nil, len(d.adopts) > 0 && d.state == "":
 		result.State = v1alpha1.ObjectChange
 	default:
 		result.Applied = d.state == ""
+	}
+	if len(d.adopts) > 0 && result.State == v1alpha1.ObjectChange {
+		result.Message = "adopts the fields of " + text.List(d.adopts, maxNamed) + "; those that the manifest does not contain are removed"
 	}
 	switch d.state {
 	case v1alpha1.ObjectConflict:

@@ -21,6 +21,8 @@ const (
 	Drifting FieldState = "Drift"
 	// Yielding: the field is left to the other manager.
 	Yielding FieldState = "Yielded"
+	// Adopting: the field is taken over from the other manager, whom spec.adopt names.
+	Adopting FieldState = "Adopted"
 	// Shared: the other manager owns the field, too, with the same value.
 	Shared FieldState = "Shared"
 )

@@ -19,6 +19,8 @@ const maxRounds = 3
 type Policy struct {
 	Conflicts v1alpha1.ConflictPolicy
 	Drift     v1alpha1.DriftPolicy
+	// Adopt are the field managers whose fields are taken over when an object is applied first.
+	Adopt []string
 }
 
 // decision is what to do with an object.
@@ -38,6 +40,8 @@ type decision struct {
 	changed []Change
 	// shared fields of the intent, which other field managers own with the same value.
 	shared []Field
+	// adopts are the field managers whose fields are taken over.
+	adopts []string
 }
 
 // planner decides about one object. It only sends dry runs.
@@ -50,8 +54,11 @@ type planner struct {
 	detailed bool
 }
 
-// manifestDigest identifies what an apply was about. Another policy for conflicts is another apply.
+// manifestDigest identifies what an apply was about. Another policy for conflicts or adoption is another apply.
 func manifestDigest(object *Object, policy Policy) string {
+	if len(policy.Adopt) > 0 {
+		return digest(object.Content.Object, policy.Conflicts, policy.Adopt)
+	}
 	return digest(object.Content.Object, policy.Conflicts)
 }
 
@@ -82,7 +89,7 @@ func (p *planner) once(ctx context.Context) (*decision, error) {
 	case live.GetDeletionTimestamp() != nil:
 		return &decision{live: live, state: v1alpha1.ObjectPending}, nil
 	}
-	d := &decision{live: live, intent: p.object.Content.DeepCopy()}
+	d := &decision{live: live, intent: p.object.Content.DeepCopy(), adopts: p.adoptable(live)}
 	d.intent.SetResourceVersion(live.GetResourceVersion())
 	result, err := p.apply(ctx, d.intent, false, true)
 	fields := conflictsOf(err, live)
@@ -142,6 +149,7 @@ func (p *planner) classify(fields []Field, live *unstructured.Unstructured) []Fi
 		applied = decompress(p.entry.Fields)
 	}
 	known := p.entry.UID != "" && p.entry.Digest == manifestDigest(p.object, p.policy)
+	adopted := p.adoptable(live)
 	for i := range fields {
 		f := &fields[i]
 		// Without a stored set, all fields of the manifest are those of the last apply.
@@ -149,6 +157,8 @@ func (p *planner) classify(fields []Field, live *unstructured.Unstructured) []Fi
 		switch {
 		case f.scaled():
 			f.State = Yielding
+		case slices.Contains(adopted, f.Manager):
+			f.State = Adopting
 		case ours && (known || p.policy.Drift == v1alpha1.DriftCorrect):
 			f.State = Drifting
 		case p.policy.Conflicts == v1alpha1.ConflictYield && f.path != nil:
@@ -167,6 +177,8 @@ func (p *planner) classify(fields []Field, live *unstructured.Unstructured) []Fi
 // resolve changes the intent for the fields that others own. It returns false if nothing is written.
 func (p *planner) resolve(d *decision, fields []Field) bool {
 	fields = p.classify(fields, d.live)
+	adopts := slices.ContainsFunc(fields, func(f Field) bool { return f.State == Adopting })
+	fields = slices.DeleteFunc(fields, func(f Field) bool { return f.State == Adopting })
 	is := func(state FieldState) bool {
 		return slices.ContainsFunc(fields, func(f Field) bool { return f.State == state })
 	}
@@ -194,7 +206,7 @@ func (p *planner) resolve(d *decision, fields []Field) bool {
 		}
 		removed[f.Path] = true
 	}
-	d.force = is(Conflicting) || is(Drifting)
+	d.force = is(Conflicting) || is(Drifting) || adopts
 	d.fields = slices.DeleteFunc(fields, func(f Field) bool { return f.State != Yielding })
 	return true
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"kubeops.io/kubeops/api/v1alpha1"
+	"kubeops.io/kubeops/internal/expression"
 )
 
 const (
@@ -40,6 +41,9 @@ type Run struct {
 	Prune Prune
 	// Overdue says that applied objects had enough time to become healthy.
 	Overdue bool
+	// Health has the expressions of kinds, which Expressions evaluates. Both may be nil.
+	Health      []v1alpha1.HealthExpression
+	Expressions expression.Evaluator
 	// Detailed adds the values of fields, and all shared fields, to the results.
 	Detailed bool
 
@@ -99,6 +103,9 @@ func (r *Run) steps(ctx context.Context, objects []*Object, results []Result) ([
 		in := slices.DeleteFunc(slices.Clone(objects), func(o *Object) bool { return stageOf(o.Content.GetKind()) != stage })
 		done, err := r.stage(ctx, in, results)
 		if err != nil {
+			return nil, err
+		}
+		if err := r.judge(ctx, done); err != nil {
 			return nil, err
 		}
 		results = append(results, done...)

@@ -186,7 +186,7 @@ func (p *bundlePlanner) cluster(ctx context.Context, m member) ([]bundle.Result,
 	}
 	run := &bundle.Run{
 		Target: target, Namespace: p.bundle.Namespace, Account: p.bundle.ServiceAccountName(), Desired: desired, Inventory: inventory,
-		Policy: bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift}, Detailed: true,
+		Policy: bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift, Adopt: spec.AdoptedManagers()}, Detailed: true,
 		Prune: bundle.Prune{Digest: bundle.DigestOf(p.desired.Objects), Claims: func(ctx context.Context) (bundle.Claims, error) {
 			return bundle.ReadClaims(ctx, p.reader, p.bundle, m.name, p.known)
 		}},

@@ -68,8 +68,8 @@ func (c *Child) Evaluate(ctx context.Context, request Request) ([]Result, error)
 		return nil, fmt.Errorf("evaluate expressions: %w", err)
 	case got.Invalid != "":
 		return nil, &InvalidError{got.Invalid}
-	case len(got.Results) != len(request.Sources):
-		return nil, fmt.Errorf("evaluate expressions: %d results of %d expressions", len(got.Results), len(request.Sources))
+	case len(got.Results) != request.results():
+		return nil, fmt.Errorf("evaluate expressions: %d results of %d expressions", len(got.Results), request.results())
 	}
 	return got.Results, nil
 }

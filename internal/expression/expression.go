@@ -4,8 +4,11 @@ package expression
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
+
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"kubeops.io/kubeops/internal/inspect/custom"
 )
@@ -23,6 +26,27 @@ type Request struct {
 	Sources   []custom.Source
 	// Values of variables, as text: "3" for an integer, and "true" for a boolean. Nil only compiles. A variable may have none.
 	Values map[string]string
+	// Objects are values of the one variable of type object, as JSON. All sources are evaluated for each of them: the results are those
+	// of the first object, then those of the second. Values must be nil then.
+	Objects []string
+}
+
+// results is the number of results.
+func (r Request) results() int { return len(r.Sources) * max(len(r.Objects), 1) }
+
+// bindings are the values of each evaluation of all sources.
+func (r Request) bindings() ([]map[string]string, error) {
+	if len(r.Objects) == 0 {
+		return []map[string]string{r.Values}, nil
+	}
+	if len(r.Variables) != 1 || r.Variables[0].Type != custom.Object || r.Values != nil {
+		return nil, errors.New("objects need one variable of type object")
+	}
+	var all []map[string]string
+	for _, object := range r.Objects {
+		all = append(all, map[string]string{r.Variables[0].Name: object})
+	}
+	return all, nil
 }
 
 // Result of one source.
@@ -55,14 +79,31 @@ func (Local) Evaluate(ctx context.Context, request Request) ([]Result, error) {
 	case err != nil:
 		return nil, &InvalidError{err.Error()}
 	}
-	values, err := convert(request)
+	bindings, err := request.bindings()
 	if err != nil {
 		return nil, &InvalidError{err.Error()}
 	}
+	results := make([]Result, 0, request.results())
+	for _, texts := range bindings {
+		values, err := convert(request.Variables, texts)
+		if err != nil {
+			return nil, &InvalidError{err.Error()}
+		}
+		evaluated, err := evaluate(ctx, compiled, texts != nil, values)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, evaluated...)
+	}
+	return results, nil
+}
+
+// evaluate compiled expressions over values, or only find their references.
+func evaluate(ctx context.Context, compiled []custom.Expression, hasValues bool, values map[string]any) ([]Result, error) {
 	results := make([]Result, len(compiled))
 	for i, expression := range compiled {
 		results[i].References = expression.References()
-		if request.Values == nil {
+		if !hasValues {
 			continue
 		}
 		for _, name := range expression.References() {
@@ -87,10 +128,10 @@ func (Local) Evaluate(ctx context.Context, request Request) ([]Result, error) {
 }
 
 // convert the values to the types of their variables.
-func convert(request Request) (map[string]any, error) {
-	values := make(map[string]any, len(request.Values))
-	for _, variable := range request.Variables {
-		text, ok := request.Values[variable.Name]
+func convert(variables []custom.Variable, texts map[string]string) (map[string]any, error) {
+	values := make(map[string]any, len(texts))
+	for _, variable := range variables {
+		text, ok := texts[variable.Name]
 		if !ok {
 			continue
 		}
@@ -103,7 +144,7 @@ func convert(request Request) (map[string]any, error) {
 	return values, nil
 }
 
-// Parse reads a value of a type: a string, an int64 or a bool.
+// Parse reads a value of a type: a string, an int64, a bool, or a map with values of JSON.
 func Parse(as custom.ValueType, text string) (any, error) {
 	switch as {
 	case custom.Integer:
@@ -117,6 +158,12 @@ func Parse(as custom.ValueType, text string) (any, error) {
 			return nil, fmt.Errorf("%q is not a boolean: must be true or false", text)
 		}
 		return text == "true", nil
+	case custom.Object:
+		var object map[string]any
+		if err := utiljson.Unmarshal([]byte(text), &object); err != nil {
+			return nil, errors.New("the object is not one of JSON")
+		}
+		return object, nil
 	default:
 		return text, nil
 	}

@@ -31,9 +31,10 @@ func TestAChildAnswersAsThisProcessDoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			values := map[string]string{"params.n": "3"}
 			for text, want := range map[string]expression.Result{
-				"params.n > 2":              {References: []string{"params.n"}, Value: "true"},
-				"params.on || params.n > 2": {References: []string{"params.n", "params.on"}, Missing: []string{"params.on"}},
-				"1 / (params.n - 3) == 0":   {References: []string{"params.n"}, Failure: "division by zero"},
+				"params.n > 2":                {References: []string{"params.n"}, Value: "true"},
+				"params.on || params.n > 2":   {References: []string{"params.n", "params.on"}, Missing: []string{"params.on"}},
+				"[1, 2].all(x, x < params.n)": {References: []string{"params.n"}, Value: "true"},
+				"1 / (params.n - 3) == 0":     {References: []string{"params.n"}, Failure: "division by zero"},
 			} {
 				got, err := evaluator.Evaluate(t.Context(), request(text, values))
 				if diff := cmp.Diff([]expression.Result{want}, got); diff != "" || err != nil {

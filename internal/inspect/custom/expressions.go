@@ -25,6 +25,8 @@ const (
 	String  ValueType = "string"
 	Integer ValueType = "integer"
 	Boolean ValueType = "boolean"
+	// Object is a map of values of any type, which the types of expressions are not checked for. A result cannot be one.
+	Object ValueType = "object"
 )
 
 // Variable of expressions that are not about an object. Its name can have dots: params.image.
@@ -75,7 +77,11 @@ func CompileExpressions(ctx context.Context, variables []Variable, sources []Sou
 			return nil, fmt.Errorf("%s: must have 1 to %d characters, not %d", source.Field, maxExpression, n)
 		}
 		program := c.compile(source.Field, source.Text, celType(source.Type))
-		compiled = append(compiled, Expression{program: program, references: c.references})
+		// The variables of loops are references of CEL as well.
+		declared := slices.DeleteFunc(c.references, func(name string) bool {
+			return !slices.ContainsFunc(variables, func(v Variable) bool { return v.Name == name })
+		})
+		compiled = append(compiled, Expression{program: program, references: declared})
 		if len(c.issues) > maxReported || c.limits.nodes > maxTotalNodes {
 			break
 		}
@@ -111,6 +117,8 @@ func celType(of ValueType) *cel.Type {
 		return cel.IntType
 	case Boolean:
 		return cel.BoolType
+	case Object:
+		return cel.DynType
 	default:
 		return cel.StringType
 	}
