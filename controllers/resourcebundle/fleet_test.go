@@ -112,7 +112,7 @@ func (f *fleet) versions(c client.Client) (versions, uids map[string]string) {
 	return versions, uids
 }
 
-// bundleSize is the number of objects of the large bundle: 200, or KUBEOPS_BUNDLE_OBJECTS.
+// bundleSize is the number of objects of the large bundle: 200, or KUBEOPS_BUNDLE_OBJECTS, which are applied to three clusters.
 func bundleSize(t *testing.T) int {
 	t.Helper()
 	value := os.Getenv("KUBEOPS_BUNDLE_OBJECTS")
@@ -146,17 +146,56 @@ func TestBundlesInOtherClusters(t *testing.T) {
 	}
 }
 
+// shortInterval between two comparisons, for tests of how soon a conflict is named.
+const shortInterval = 5 * time.Second
+
+// taken checks that a field that another manager took is named within 10 s, with the drift that the bundle reports, and not overwritten
+// before the spec says so.
+func (f *fleet) taken(n int) {
+	f.t.Helper()
+	applyAs(f.t, f.east, "argocd", f.Namespace, configMap("many-0001", "taken"))
+	began := time.Now()
+	result, err := f.once("many")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	took := time.Since(began)
+	b := f.get("many")
+	if c := b.Status.Conflicts; len(c) != 1 || c[0].Cluster != "east" || c[0].Name != "many-0001" || c[0].Manager != "argocd" {
+		f.t.Error(show(c))
+	}
+	if result.RequeueAfter > shortInterval {
+		f.t.Errorf("the next comparison is in %s", result.RequeueAfter)
+	}
+	f.t.Logf("of %d objects, the taken field was named %s after the begin of a comparison, of which there is one every %s", n, took, shortInterval)
+	if got := f.read(f.east, "many-0001").Data["key"]; got != "taken" {
+		f.t.Errorf("overwritten with %q", got)
+	}
+	f.change("many", func(s *v1alpha1.ResourceBundleSpec) { s.Drift = v1alpha1.DriftCorrect })
+	f.until("many", v1alpha1.ReasonSucceeded)
+	if got := f.read(f.east, "many-0001").Data["key"]; got != "1" {
+		f.t.Errorf("not corrected: %q", got)
+	}
+}
+
 func testManyObjects(t *testing.T, f *fleet) {
 	n := bundleSize(t)
+	in := 2
+	if os.Getenv("KUBEOPS_BUNDLE_OBJECTS") != "" {
+		f.join("north")
+		in = 3
+	}
 	var documents []string
 	for i := range n {
 		documents = append(documents, configMap(fmt.Sprintf("many-%04d", i), strconv.Itoa(i)))
 	}
-	f.bundle("many", v1alpha1.ResourceBundleSpec{Clusters: labelled("tier", "app"), Manifests: manifests(t, documents...)})
+	f.bundle("many", v1alpha1.ResourceBundleSpec{
+		Clusters: labelled("tier", "app"), Manifests: manifests(t, documents...), Interval: &metav1.Duration{Duration: shortInterval},
+	})
 	began := time.Now()
 	b := f.until("many", v1alpha1.ReasonSucceeded)
-	t.Logf("%d objects applied to 2 clusters, and compared once, in %s", n, time.Since(began))
-	if b.Status.ReadyClusters != "2/2" || len(f.inventory("many")) != 2*n {
+	t.Logf("%d objects applied to %d clusters, and compared once, in %s", n, in, time.Since(began))
+	if b.Status.ReadyClusters != fmt.Sprintf("%d/%d", in, in) || len(f.inventory("many")) != in*n {
 		t.Error(show(b.Status))
 	}
 	east, _ := f.versions(f.east)
@@ -171,6 +210,7 @@ func testManyObjects(t *testing.T, f *fleet) {
 	if len(east) < n || fmt.Sprint(east, west) != fmt.Sprint(eastAfter, westAfter) {
 		t.Error("a resourceVersion moved")
 	}
+	f.taken(n)
 	f.change("many", func(s *v1alpha1.ResourceBundleSpec) { s.Clusters = &v1alpha1.ClusterTargets{Names: []string{"west"}} })
 	f.until("many", v1alpha1.ReasonSucceeded)
 	if _, err := f.once("many"); err != nil { // what was being deleted is gone

@@ -40,6 +40,8 @@ type cluster struct {
 	tenants map[string]client.Client
 	// program is the path of the manager, once it is built.
 	program string
+	// alone starts managers without leader election: one that was killed would hold its Lease for 15 s.
+	alone bool
 	// stopTenants ends what tenants do over and over.
 	stopTenants func()
 }

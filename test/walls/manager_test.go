@@ -74,13 +74,31 @@ func folder(t *testing.T) string {
 	return path
 }
 
-// startManager starts the program within its memory limit, with the permissions of its ServiceAccount, and waits until it is ready.
+// startManager starts the program and waits until it is ready.
 func (c *cluster) startManager() *manager {
+	c.t.Helper()
+	m := c.launch()
+	c.eventually("the manager is ready", time.Minute, func(ctx context.Context) error {
+		if m.hasEnded() {
+			return fmt.Errorf("it ended: %w", m.err)
+		}
+		_, err := get(ctx, "http://"+m.health+"/readyz")
+		return err
+	})
+	m.since = m.metric(`process_start_time_seconds `)
+	return m
+}
+
+// launch starts the program within its memory limit, with the permissions of its ServiceAccount.
+func (c *cluster) launch() *manager {
 	c.t.Helper()
 	files := folder(c.t)
 	m := &manager{t: c.t, log: filepath.Join(files, "log"), metrics: freeAddress(c.t), health: freeAddress(c.t), ended: make(chan struct{})}
 	config := filepath.Join(files, "config.yaml")
 	content := strings.NewReplacer("$METRICS", m.metrics, "$HEALTH", m.health).Replace(configuration)
+	if c.alone {
+		content = strings.Replace(content, "leaderElection: {", "leaderElection: {enabled: false, ", 1)
+	}
 	log, err := os.Create(m.log)
 	if err != nil {
 		c.t.Fatal(err)
@@ -110,14 +128,6 @@ func (c *cluster) startManager() *manager {
 			c.t.Logf("the end of the log of the manager:\n%s", m.tail())
 		}
 	})
-	c.eventually("the manager is ready", time.Minute, func(ctx context.Context) error {
-		if m.hasEnded() {
-			return fmt.Errorf("it ended: %w", m.err)
-		}
-		_, err := get(ctx, "http://"+m.health+"/readyz")
-		return err
-	})
-	m.since = m.metric(`process_start_time_seconds `)
 	return m
 }
 
