@@ -249,10 +249,15 @@ func ownerOf(live *unstructured.Unstructured, field, manager string) (owner, boo
 		if err != nil {
 			continue
 		}
-		for path := range set.All() {
-			if path.String() == field {
-				return owner{entry.Manager, entry.Subresource, entry.Time, path}, true
+		// The iterators of a set cannot be left early: they go on, and panic.
+		var found fieldpath.Path
+		set.Iterate(func(path fieldpath.Path) {
+			if found == nil && path.String() == field {
+				found = path.Copy()
 			}
+		})
+		if found != nil {
+			return owner{entry.Manager, entry.Subresource, entry.Time, found}, true
 		}
 	}
 	return owner{}, false

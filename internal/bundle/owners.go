@@ -28,7 +28,7 @@ func OtherOwners(object metav1.Object, managers []string, applied map[string]any
 	for i, set := range others {
 		for path := range set.All() {
 			field := Field{
-				Path: path.String(), State: Shared, Manager: entries[i].Manager, LastWrite: entries[i].Time, path: path,
+				Path: path.String(), State: Shared, Manager: entries[i].Manager, LastWrite: entries[i].Time, path: path.Copy(),
 			}
 			if !own.Has(path) {
 				if _, applies := valueAt(applied, path); !applies || len(applied) == 0 {

@@ -5,7 +5,24 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
+
+func TestTheOwnerOfAFieldAmongOthersIsFound(t *testing.T) {
+	live := &unstructured.Unstructured{}
+	live.SetManagedFields([]metav1.ManagedFieldsEntry{{
+		Manager: "helm", FieldsV1: metav1.NewFieldsV1(`{"f:data":{"f:a":{},"f:b":{},"f:c":{}},"f:spec":{"f:list":{"k:{\"name\":\"x\"}":{".":{},"f:v":{}}}}}`),
+	}})
+	for _, field := range []string{".data.a", ".data.b", ".data.c", `.spec.list[name="x"].v`} {
+		got, ok := ownerOf(live, field, "helm")
+		if !ok || got.manager != "helm" || got.path.String() != field {
+			t.Errorf("%s: %+v", field, got)
+		}
+	}
+	if _, ok := ownerOf(live, ".data.d", "helm"); ok {
+		t.Error("a field without an owner has one")
+	}
+}
 
 func TestOtherOwnersAreThoseOfAppliedFieldsOnly(t *testing.T) {
 	entry := func(manager, subresource, fields string) metav1.ManagedFieldsEntry {

@@ -243,12 +243,13 @@ func (p *planner) sharing(object *unstructured.Unstructured, fields *fieldpath.S
 		if err != nil {
 			continue
 		}
-		for path := range set.Intersection(fields).Leaves().All() {
-			shared = append(shared, Field{Path: path.String(), State: Shared, Manager: entry.Manager, LastWrite: entry.Time})
-			if !p.detailed {
-				break
+		first := true
+		set.Intersection(fields).Leaves().Iterate(func(path fieldpath.Path) {
+			if first || p.detailed {
+				shared = append(shared, Field{Path: path.String(), State: Shared, Manager: entry.Manager, LastWrite: entry.Time})
 			}
-		}
+			first = false
+		})
 	}
 	slices.SortFunc(shared, func(a, b Field) int { return cmp.Or(cmp.Compare(a.Manager, b.Manager), cmp.Compare(a.Path, b.Path)) })
 	return shared

@@ -211,7 +211,7 @@ func (o *getOptions) run(cmd *cobra.Command, streams Streams, args []string) err
 	if err := o.print(streams, answers, problems); err != nil {
 		return err
 	}
-	if o.watch {
+	if o.watch && len(problems) < len(answers) {
 		return o.follow(cmd.Context(), streams, q, members, answers)
 	}
 	return unreadClusters(problems)
