@@ -182,8 +182,8 @@ type ResourceBundleSpec struct {
 	// +kubebuilder:default=Fail
 	// +optional
 	Conflicts ConflictPolicy `json:"conflicts,omitempty"`
-	// adopt takes objects over that other tools applied, such as Helm. Without it, their fields are conflicts, or shared. Adopted objects are
-	// not deleted by the bundle.
+	// adopt takes objects over that other tools applied, such as Helm. Without it, their fields are conflicts, or shared. Adopted objects
+	// are not deleted by the bundle.
 	// +optional
 	Adopt *BundleAdoption `json:"adopt,omitempty"`
 	// healthExprs say when objects of kinds are healthy, for those whose status has no conditions. Without one, such an object is healthy

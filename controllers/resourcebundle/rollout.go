@@ -16,7 +16,8 @@ func (w *work) advance(s selection, rows []v1alpha1.BundleCluster) (*bundle.Roll
 		return nil, nil
 	}
 	if len(s.selected) > v1alpha1.MaxRolloutClusters {
-		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "%d clusters are selected, at most %d are possible with spec.rollout; "+
+		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+			"%d clusters are selected, at most %d are possible with spec.rollout; "+
 			"split the bundle", len(s.selected), v1alpha1.MaxRolloutClusters)
 	}
 	revision := w.revision()

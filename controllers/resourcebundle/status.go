@@ -87,6 +87,7 @@ func (w *work) row(o clusterOutcome, before v1alpha1.ResourceBundleStatus) v1alp
 		return row
 	}
 	if o.problem != nil {
+		row.ReadyTime = nil
 		row.Reason = o.problem.Reason
 		row.Message = text.Clip(printable.Line(o.problem.Message), maxMessage)
 		return row

@@ -96,7 +96,8 @@ func (w *work) apply(ctx context.Context, cluster string) (clusterOutcome, error
 	digest := bundle.DigestOf(desired.Objects)
 	run := &bundle.Run{
 		Target: target, Namespace: w.bundle.Namespace, Account: w.bundle.ServiceAccountName(), Desired: desired, Inventory: inventory,
-		Policy: bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift, Adopt: spec.AdoptedManagers()}, Prune: w.prune(cluster), Overdue: w.overdue(cluster, digest), Health: spec.HealthExprs,
+		Policy: bundle.Policy{Conflicts: spec.Conflicts, Drift: spec.Drift, Adopt: spec.AdoptedManagers()}, Prune: w.prune(cluster),
+		Overdue: w.overdue(cluster, digest), Health: spec.HealthExprs,
 		Expressions: w.expressions,
 	}
 	if spec.Mode != v1alpha1.BundlePlan {

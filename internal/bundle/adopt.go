@@ -82,7 +82,8 @@ func (t *Target) takeOver(ctx context.Context, key Key, version string, live *un
 	}
 	now := metav1.Now()
 	kept = append(kept, metav1.ManagedFieldsEntry{
-		Manager: t.manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: live.GetAPIVersion(), Time: &now, FieldsType: "FieldsV1",
+		Manager: t.manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: live.GetAPIVersion(), Time: &now,
+		FieldsType: "FieldsV1",
 		FieldsV1: metav1.NewFieldsV1(string(encoded)),
 	})
 	resource, err := t.resource(ctx, key, version)

@@ -50,6 +50,11 @@ func (r *Run) object(ctx context.Context, o *Object, before []Result) (Result, e
 	if fields := conflictsOf(err, d.live); len(fields) > 0 {
 		result.State = v1alpha1.ObjectConflict
 		result.Fields = p.classify(fields, d.live)
+		for i := range result.Fields {
+			if result.Fields[i].State == Adopting { // written again since it was adopted
+				result.Fields[i].State = Conflicting
+			}
+		}
 		result.Message = conflictMessage(result.Fields)
 		return result, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -20,6 +21,8 @@ const (
 	maxEvaluated = 512 << 10
 	// maxBatch is the number of objects of one evaluation.
 	maxBatch = 100
+	// maxAssessment is the time for all expressions of a stage. Tenants share the processes that evaluate them.
+	maxAssessment = 30 * time.Second
 	// varObject is the variable of health expressions.
 	varObject = "object"
 )
@@ -33,13 +36,22 @@ type assessment struct {
 // assess objects by the expressions of their kinds. Results of other kinds are not in the map. The error is one of ctx.
 func (r *Run) assess(ctx context.Context, results []Result) (map[Key]assessment, error) {
 	assessed := map[Key]assessment{}
+	limited, cancel := context.WithTimeout(ctx, maxAssessment)
+	defer cancel()
 	for i, expr := range r.Health {
 		kind := schema.GroupKind{Group: expr.Group, Kind: expr.Kind}
 		var keys []Key
 		var objects []string
 		size := 0
 		evaluate := func() error {
-			err := r.evaluate(ctx, i, expr, keys, objects, assessed)
+			err := r.evaluate(limited, i, expr, keys, objects, assessed)
+			if ctx.Err() == nil && limited.Err() != nil {
+				err = nil
+				for _, key := range keys {
+					assessed[key] = assessment{inProgress, fmt.Sprintf("spec.healthExprs[%d] was not evaluated within %s; simplify it", i,
+						maxAssessment)}
+				}
+			}
 			keys = nil
 			objects = nil
 			size = 0
@@ -51,7 +63,8 @@ func (r *Run) assess(ctx context.Context, results []Result) (map[Key]assessment,
 			}
 			encoded, ok := encodeForHealth(result.live)
 			if !ok {
-				assessed[result.Key] = assessment{inProgress, fmt.Sprintf("the object exceeds %d KiB, which spec.healthExprs[%d] is not evaluated on",
+				assessed[result.Key] = assessment{inProgress,
+					fmt.Sprintf("the object exceeds %d KiB, which spec.healthExprs[%d] is not evaluated on",
 					maxEvaluated>>10, i)}
 				continue
 			}

@@ -154,7 +154,8 @@ func (o *overrider) expand(value any) (any, error) {
 	return value, nil
 }
 
-// expandText replaces $(cluster.name) and $(cluster.labels.KEY). Other texts of the form $(...) are kept, as in the arguments of containers.
+// expandText replaces $(cluster.name) and $(cluster.labels.KEY). Other texts of the form $(...) are kept, as in the arguments of
+// containers.
 func (o *overrider) expandText(value string) (string, error) {
 	const begin = "$(cluster."
 	var b strings.Builder
