@@ -11,7 +11,8 @@ import (
 
 func TestFieldsOfNamedManagersAreAdopted(t *testing.T) {
 	w := newWorld(t)
-	applyAs(t, w.Client, "helm", w.Namespace, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\ndata: {key: theirs, old: x, same: both}\n")
+	applyAs(t, w.Client, "helm", w.Namespace,
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\ndata: {key: theirs, old: x, same: both}\n")
 	patchAs(t, w.Client, "kubectl-edit", &corev1.ConfigMap{ObjectMeta: w.Meta("one")}, `{"data":{"edited":"x"}}`)
 	applyAs(t, w.Client, "other", w.Namespace, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\ndata: {kept: x}\n")
 	document := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\ndata: {key: ours, same: both}\n"
@@ -21,7 +22,8 @@ func TestFieldsOfNamedManagersAreAdopted(t *testing.T) {
 		s.Adopt = &v1alpha1.BundleAdoption{Managers: []string{"helm", "kubectl-edit"}}
 	})
 	b := w.until("b", v1alpha1.ReasonPlanned)
-	if o := b.Status.Clusters[0].Objects; len(o) != 1 || o[0].State != v1alpha1.ObjectChange || !strings.Contains(o[0].Message, "adopts the fields of helm") {
+	if o := b.Status.Clusters[0].Objects; len(o) != 1 || o[0].State != v1alpha1.ObjectChange ||
+		!strings.Contains(o[0].Message, "adopts the fields of helm") {
 		t.Error(show(b.Status))
 	}
 	if got := w.read(w.Client, "one").Data["key"]; got != "theirs" {
@@ -40,7 +42,8 @@ func TestFieldsOfNamedManagersAreAdopted(t *testing.T) {
 	if len(managers) != 2 {
 		t.Errorf("managers are %q", managers)
 	}
-	if again := w.reconcile("b"); w.read(w.Client, "one").ResourceVersion != got.ResourceVersion || again.ResourceVersion != b.ResourceVersion {
+	if again := w.reconcile("b"); w.read(w.Client, "one").ResourceVersion != got.ResourceVersion ||
+		again.ResourceVersion != b.ResourceVersion {
 		t.Error("it is written again")
 	}
 	applyAs(t, w.Client, "helm", w.Namespace, configMap("one", "theirs"))

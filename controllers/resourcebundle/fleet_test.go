@@ -167,7 +167,8 @@ func (f *fleet) taken(n int) {
 	if result.RequeueAfter > shortInterval {
 		f.t.Errorf("the next comparison is in %s", result.RequeueAfter)
 	}
-	f.t.Logf("of %d objects, the taken field was named %s after the begin of a comparison, of which there is one every %s", n, took, shortInterval)
+	f.t.Logf("of %d objects, the taken field was named %s after the begin of a comparison; there is one every %s", n, took,
+		shortInterval)
 	if got := f.read(f.east, "many-0001").Data["key"]; got != "taken" {
 		f.t.Errorf("overwritten with %q", got)
 	}

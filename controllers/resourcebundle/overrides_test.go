@@ -22,7 +22,8 @@ func override(cluster, name, op, path, value string) v1alpha1.ClusterOverride {
 
 func testOverrides(t *testing.T, f *fleet) {
 	f.bundle("overrides", v1alpha1.ResourceBundleSpec{
-		Clusters: &v1alpha1.ClusterTargets{Names: []string{"east", "west"}}, Manifests: manifests(t, configMap("o-one", "base"), configMap("o-two", "base")),
+		Clusters:  &v1alpha1.ClusterTargets{Names: []string{"east", "west"}},
+		Manifests: manifests(t, configMap("o-one", "base"), configMap("o-two", "base")),
 		Overrides: []v1alpha1.ClusterOverride{
 			override("east", "o-one", "replace", "/data/key", `"in $(cluster.name)"`),
 			override("west", "o-two", "replace", "/data/none/key", `"x"`),

@@ -18,7 +18,7 @@ func (w *work) advance(s selection, rows []v1alpha1.BundleCluster) (*bundle.Roll
 	if len(s.selected) > v1alpha1.MaxRolloutClusters {
 		return nil, problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
 			"%d clusters are selected, at most %d are possible with spec.rollout; "+
-			"split the bundle", len(s.selected), v1alpha1.MaxRolloutClusters)
+				"split the bundle", len(s.selected), v1alpha1.MaxRolloutClusters)
 	}
 	revision := w.revision()
 	members := make([]bundle.Member, 0, len(s.selected))

@@ -9,8 +9,9 @@ import (
 
 func testRollout(t *testing.T, f *fleet) {
 	f.bundle("waves", v1alpha1.ResourceBundleSpec{
-		Clusters: &v1alpha1.ClusterTargets{Names: []string{"east", "west"}}, Manifests: manifests(t, configMap("w-one", "1"), configMap("w-two", "1")),
-		Rollout: &v1alpha1.BundleRollout{Waves: []v1alpha1.BundleWave{{Clusters: &v1alpha1.ClusterTargets{Names: []string{"west"}}}}},
+		Clusters:  &v1alpha1.ClusterTargets{Names: []string{"east", "west"}},
+		Manifests: manifests(t, configMap("w-one", "1"), configMap("w-two", "1")),
+		Rollout:   &v1alpha1.BundleRollout{Waves: []v1alpha1.BundleWave{{Clusters: &v1alpha1.ClusterTargets{Names: []string{"west"}}}}},
 	})
 	b := f.reconcile("waves")
 	if f.read(f.west, "w-one") == nil || f.read(f.east, "w-one") != nil {

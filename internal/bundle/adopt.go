@@ -84,7 +84,7 @@ func (t *Target) takeOver(ctx context.Context, key Key, version string, live *un
 	kept = append(kept, metav1.ManagedFieldsEntry{
 		Manager: t.manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: live.GetAPIVersion(), Time: &now,
 		FieldsType: "FieldsV1",
-		FieldsV1: metav1.NewFieldsV1(string(encoded)),
+		FieldsV1:   metav1.NewFieldsV1(string(encoded)),
 	})
 	resource, err := t.resource(ctx, key, version)
 	if err != nil {

@@ -65,7 +65,7 @@ func (r *Run) assess(ctx context.Context, results []Result) (map[Key]assessment,
 			if !ok {
 				assessed[result.Key] = assessment{inProgress,
 					fmt.Sprintf("the object exceeds %d KiB, which spec.healthExprs[%d] is not evaluated on",
-					maxEvaluated>>10, i)}
+						maxEvaluated>>10, i)}
 				continue
 			}
 			if size+len(encoded) > maxEvaluated || len(keys) == maxBatch {

@@ -42,27 +42,56 @@ func TestOverridesChangeTheSelectedObjectsOfTheSelectedClusters(t *testing.T) {
 		// want is a part of the objects as JSON, and invalid one of the messages.
 		want, invalid string
 	}{
-		"a field is replaced":     {"east", overrides(deployment, operation("replace", "/spec/replicas", "5")), `"replicas":5`, ""},
-		"another cluster":         {"west", overrides(deployment, operation("replace", "/spec/replicas", "5")), `"replicas":2`, ""},
-		"an item is added":        {"east", overrides(deployment, operation("add", "/spec/args/-", `"z"`)), `["a","b","z"]`, ""},
-		"a field is removed":      {"east", overrides(settings, operation("remove", "/data/key", "")), `"data":{}`, ""},
-		"a number stays a number": {"east", overrides(settings, operation("add", "/n", "9007199254740993")), `9007199254740993`, ""},
-		"the name of the cluster": {"east", overrides(settings, operation("add", "/data/c", `"$(cluster.name)"`)), `"c":"east"`, ""},
-		"a label of the cluster":  {"east", overrides(settings, operation("add", "/data/c", `["in $(cluster.labels.a/b)!"]`)), `["in eu!"]`, ""},
-		"a literal":               {"east", overrides(settings, operation("add", "/data/c", `"$$(cluster.name) $(POD)"`)), `"$(cluster.name) $(POD)"`, ""},
-		"a test that holds":       {"east", overrides(settings, operation("test", "/data/key", `"a"`), operation("add", "/data/c", `"d"`)), `"c":"d"`, ""},
-		"a missing path":          {"east", overrides(deployment, operation("replace", "/spec/x/y", "1")), "", "does not fit the object: replace operation"},
-		"a test that fails":       {"east", overrides(settings, operation("test", "/data/key", `"secret"`)), "", "test failed"},
-		"an unknown label":        {"east", overrides(settings, operation("add", "/data/c", `"$(cluster.labels.none)"`)), "", `label "none", which ManagedCluster east`},
-		"an unknown variable":     {"east", overrides(settings, operation("add", "/data/c", `"$(cluster.x)"`)), "", "not one of $(cluster.name)"},
-		"an open variable":        {"east", overrides(settings, operation("add", "/data/c", `"$(cluster.name"`)), "", "not one of"},
-		"another name":            {"east", overrides(settings, operation("replace", "/metadata/name", `"x"`)), "", "cannot be changed"},
-		"an owner reference":      {"east", overrides(settings, operation("add", "/metadata/ownerReferences", "[]")), "", "ownerReferences"},
-		"no value":                {"east", overrides(settings, operation("add", "/data/c", "")), "", "has no value in operation 1 (add)"},
-		"no object":               {"east", overrides(v1alpha1.ObjectSelector{Kind: "Pod"}, operation("remove", "/x", "")), "", "selects no object"},
-		"another namespace":       {"east", overrides(v1alpha1.ObjectSelector{Kind: "ConfigMap", Namespace: "x"}, operation("remove", "/x", "")), "", "selects no object"},
+		"a field is replaced": {"east", overrides(deployment, operation("replace", "/spec/replicas", "5")), `"replicas":5`, ""},
+		"another cluster":     {"west", overrides(deployment, operation("replace", "/spec/replicas", "5")), `"replicas":2`, ""},
+		"an item is added":    {"east", overrides(deployment, operation("add", "/spec/args/-", `"z"`)), `["a","b","z"]`, ""},
+		"a field is removed":  {"east", overrides(settings, operation("remove", "/data/key", "")), `"data":{}`, ""},
+		"a number stays a number": {
+			"east", overrides(settings, operation("add", "/n", "9007199254740993")), `9007199254740993`, "",
+		},
+		"the name of the cluster": {
+			"east", overrides(settings, operation("add", "/data/c", `"$(cluster.name)"`)), `"c":"east"`, "",
+		},
+		"a label of the cluster": {
+			"east", overrides(settings, operation("add", "/data/c", `["in $(cluster.labels.a/b)!"]`)), `["in eu!"]`, "",
+		},
+		"a literal": {
+			"east", overrides(settings, operation("add", "/data/c", `"$$(cluster.name) $(POD)"`)), `"$(cluster.name) $(POD)"`, "",
+		},
+		"a test that holds": {
+			"east", overrides(settings, operation("test", "/data/key", `"a"`), operation("add", "/data/c", `"d"`)), `"c":"d"`, "",
+		},
+		"a missing path": {
+			"east", overrides(deployment, operation("replace", "/spec/x/y", "1")), "", "does not fit the object: replace operation",
+		},
+		"a test that fails": {"east", overrides(settings, operation("test", "/data/key", `"secret"`)), "", "test failed"},
+		"an unknown label": {
+			"east", overrides(settings, operation("add", "/data/c", `"$(cluster.labels.none)"`)),
+			"", `label "none", which ManagedCluster east`,
+		},
+		"an unknown variable": {
+			"east", overrides(settings, operation("add", "/data/c", `"$(cluster.x)"`)), "", "not one of $(cluster.name)",
+		},
+		"an open variable": {"east", overrides(settings, operation("add", "/data/c", `"$(cluster.name"`)), "", "not one of"},
+		"another name": {
+			"east", overrides(settings, operation("replace", "/metadata/name", `"x"`)), "", "cannot be changed",
+		},
+		"an owner reference": {
+			"east", overrides(settings, operation("add", "/metadata/ownerReferences", "[]")), "", "ownerReferences",
+		},
+		"no value": {
+			"east", overrides(settings, operation("add", "/data/c", "")), "", "has no value in operation 1 (add)",
+		},
+		"no object": {
+			"east", overrides(v1alpha1.ObjectSelector{Kind: "Pod"}, operation("remove", "/x", "")), "", "selects no object",
+		},
+		"another namespace": {
+			"east", overrides(v1alpha1.ObjectSelector{Kind: "ConfigMap", Namespace: "x"}, operation("remove", "/x", "")),
+			"", "selects no object",
+		},
 		"the namespace of the bundle": {
-			"east", overrides(v1alpha1.ObjectSelector{Kind: "ConfigMap", Namespace: "shop"}, operation("add", "/data/c", `"d"`)), `"c":"d"`, "",
+			"east", overrides(v1alpha1.ObjectSelector{Kind: "ConfigMap", Namespace: "shop"}, operation("add", "/data/c", `"d"`)),
+			`"c":"d"`, "",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -62,7 +62,7 @@ func TestAKilledManagerLosesNoObjectOfABundle(t *testing.T) {
 	c := newCluster(t)
 	c.alone = true
 	c.newBundleTenant()
-	foreign := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: bundled, Name: "foreign"}, Data: map[string]string{"key": "theirs"}}
+	foreign := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: bundled, Name: "foreign"}}
 	c.create(foreign)
 	manifests, names := version(0)
 	c.create(&v1alpha1.ResourceBundle{ObjectMeta: metav1.ObjectMeta{Namespace: bundled, Name: "b"}, Spec: v1alpha1.ResourceBundleSpec{
@@ -106,7 +106,8 @@ func TestAKilledManagerLosesNoObjectOfABundle(t *testing.T) {
 		return nil
 	})
 	after := &corev1.ConfigMap{}
-	if err := c.client.Get(t.Context(), client.ObjectKeyFromObject(foreign), after); err != nil || after.ResourceVersion != foreign.ResourceVersion {
+	err := c.client.Get(t.Context(), client.ObjectKeyFromObject(foreign), after)
+	if err != nil || after.ResourceVersion != foreign.ResourceVersion {
 		t.Errorf("the foreign object was touched: %v %+v", err, after)
 	}
 }
@@ -179,7 +180,8 @@ func (c *cluster) ownedObjects() (names []string) {
 		c.t.Fatal(err)
 	}
 	for _, o := range list.Items {
-		if slices.ContainsFunc(o.ManagedFields, func(f metav1.ManagedFieldsEntry) bool { return strings.HasPrefix(f.Manager, "kubeops/") }) {
+		isBundle := func(f metav1.ManagedFieldsEntry) bool { return strings.HasPrefix(f.Manager, "kubeops/") }
+		if slices.ContainsFunc(o.ManagedFields, isBundle) {
 			names = append(names, o.Name)
 		}
 	}

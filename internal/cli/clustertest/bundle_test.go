@@ -84,7 +84,8 @@ func TestDiffAndConflictsNameTheOwnersAndWriteNothing(t *testing.T) {
 			Fields []struct{ Field, Type, Manager, LastWriteTime string }
 		}
 	}
-	if err := json.Unmarshal([]byte(out), &report); err != nil || len(report.Objects) != 3 || report.Objects[0].Fields[0].LastWriteTime == "" {
+	if err := json.Unmarshal([]byte(out), &report); err != nil || len(report.Objects) != 3 ||
+		report.Objects[0].Fields[0].LastWriteTime == "" {
 		t.Errorf("%v in\n%s", err, out)
 	}
 	if strings.Contains(out, "b3Vycw") {
@@ -110,16 +111,18 @@ func (s *shop) fits(out string) {
 func TestConflictsOfAReleaseAndAnApplicationAreFoundByTheirLabels(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	s.applyObject("helm", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, labels: {app.kubernetes.io/managed-by: Helm}, annotations: "+
+	s.applyObject("helm", "apiVersion: v1\nkind: ConfigMap\n"+
+		"metadata: {name: web, labels: {app.kubernetes.io/managed-by: Helm}, annotations: "+
 		"{meta.helm.sh/release-name: shop, meta.helm.sh/release-namespace: "+s.Namespace+"}}\ndata: {key: a, other: b}\n")
 	s.applyObject("kubectl", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {key: a}\n")
-	out := s.wants(0, []string{"Helm release shop: 1 object, 1 with fields of other managers", `Shared: "kubectl"`, ".data.key"}, "conflicts",
-		"helm/shop")
+	out := s.wants(0, []string{"Helm release shop: 1 object, 1 with fields of other managers", `Shared: "kubectl"`, ".data.key"},
+		"conflicts", "helm/shop")
 	if strings.Contains(out, ".data.other") {
 		t.Errorf("a field without another owner is listed:\n%s", out)
 	}
 	last := `{"apiVersion":"v1","kind":"ConfigMap","data":{"key":"a"}}`
-	s.applyObject("argocd-controller", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app, annotations: {argocd.argoproj.io/tracking-id: "+
+	s.applyObject("argocd-controller", "apiVersion: v1\nkind: ConfigMap\n"+
+		"metadata: {name: app, annotations: {argocd.argoproj.io/tracking-id: "+
 		"'web:/ConfigMap:x/app', kubectl.kubernetes.io/last-applied-configuration: '"+last+"'}}\n")
 	s.applyObject("kubectl", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app}\ndata: {key: b}\n")
 	s.wants(0, []string{"Argo CD application web: 1 object", `Conflict: "kubectl"`, ".data.key"}, "conflicts", "argocd/web")
@@ -146,15 +149,16 @@ func TestGetListsObjectsOfSeveralClustersInOneTable(t *testing.T) {
 		s.Create(&v1alpha1.ManagedCluster{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: name, Labels: tier}, Spec: spec})
 	}
 	s.applyObject("test", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: listed, labels: {app: x}}\ndata: {key: a}\n")
-	out := s.wants(0, []string{"CLUSTER  NAME", "DATA", "east     listed", "west     listed"}, "get", "cm", "-l", "app=x", "--clusters", "tier=app")
+	out := s.wants(0, []string{"CLUSTER  NAME", "DATA", "east     listed", "west     listed"},
+		"get", "cm", "-l", "app=x", "--clusters", "tier=app")
 	if strings.Count(out, "\n") != 3 {
 		t.Errorf("want 3 lines:\n%s", out)
 	}
 	s.wants(0, []string{"east     listed"}, "get", "configmaps", "listed", "--clusters", "tier=app")
 	s.wants(0, []string{`"cluster": "west"`, `"name": "listed"`}, "get", "ConfigMap", "-l", "app=x", "--clusters", "tier=app", "-o", "json")
 	s.wants(0, []string{"staging  " + s.Namespace, "listed"}, "get", "cm", "-l", "app=x", "-A", "--contexts", "staging")
-	s.wants(2, []string{"east     listed", "cluster lost: cannot read Secret", "1 cluster could not be read completely"}, "get", "cm", "-l", "app=x",
-		"--clusters", "")
+	s.wants(2, []string{"east     listed", "cluster lost: cannot read Secret", "1 cluster could not be read completely"},
+		"get", "cm", "-l", "app=x", "--clusters", "")
 	s.wants(2, []string{`the cluster does not serve "widgets"`}, "get", "widgets", "--clusters", "tier=app")
 	s.wants(2, []string{`no ManagedCluster in namespace`}, "get", "cm", "--clusters", "tier=none")
 
