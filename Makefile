@@ -26,7 +26,7 @@ demo: build $(BIN)/cluster ## Start a real local cluster, break a small shop in 
 	@BIN=$(BIN) hack/demo.sh
 
 .PHONY: test
-test: test-unit test-e2e ## Run all tests: unit, fuzz corpora, controllers against a real API server, end to end on a real node
+test: test-unit test-dashboard test-e2e ## Run all tests: unit, controllers against a real API server, pages in a browser, end to end on a real node
 
 .PHONY: test-full
 test-full: test test-walls ## Run all tests, and those that take longer: hostile resources of a tenant beside a neighbour
@@ -42,6 +42,10 @@ build: $(BIN) ## Build the manager and the command line into bin/
 test-unit: kube servers ## Run the unit tests, with controllers against a real API server and etcd
 	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./test/docs
 	cd hack/cluster && go test . ./internal/...
+
+.PHONY: test-dashboard
+test-dashboard: kube web-tools ## Open the pages of the dashboard in Chromium (SCREENSHOTS=FOLDER: keep pictures)
+	BROWSER=1 go test ./internal/dashboard -run TestPagesInABrowser -count=1
 
 .PHONY: servers
 servers: $(BIN) ## Download or build the servers that the tests use, such as Prometheus and Loki (once; takes minutes)
@@ -87,6 +91,14 @@ generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, das
 	go run ./hack/visual config/components
 	go run ./hack/configdocs api/config/v1alpha1 docs/configuration.md
 
+.PHONY: web
+web: $(BIN) ## Build the pages of the dashboard into internal/dashboard/dist (downloads Node and packages into bin/web once)
+	@BIN=$(BIN) hack/web.sh
+
+.PHONY: web-tools
+web-tools: $(BIN) ## Install what the browser test of the dashboard needs (once)
+	@BIN=$(BIN) hack/web.sh tools
+
 .PHONY: verify
 verify: ## Check generated files, formatting, style and lint, as CI does
 	@hack/verify.sh
@@ -121,7 +133,8 @@ cluster-status: $(BIN)/cluster ## Show the state of a local cluster (NAME=kubeop
 	@$(CLUSTER) status --name $(NAME)
 
 .PHONY: demo-down
-demo-down: $(BIN)/cluster ## Remove the demo's cluster
+demo-down: $(BIN)/cluster ## Remove the demo's cluster, and stop its dashboard
+	@BIN=$(BIN) hack/demo-dashboard.sh stop
 	@$(CLUSTER) down --name demo
 
 .PHONY: clean

@@ -82,6 +82,9 @@ if [[ ${AI:-} == 1 ]]; then
 	NODE=$node BIN=$BIN WORK=$WORK hack/demo-ai.sh
 fi
 
+step "Starting the dashboard beside the cluster, without sign-in and on this machine only"
+BIN=$BIN hack/demo-dashboard.sh start
+
 cat <<TEXT
 
 Next steps
@@ -92,5 +95,5 @@ Next steps
   kubectl explain inspection.spec                         # all fields of an Inspection
   bin/kubeops checks                                      # all checks
   make demo AI=1                                          # root causes explained by a small local language model
-  make demo-down                                          # remove the cluster
+  make demo-down                                          # remove the cluster, and stop the dashboard
 TEXT

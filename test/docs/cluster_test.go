@@ -25,6 +25,7 @@ func notInCluster() []struct{ part, reason string } {
 	return []struct{ part, reason string }{
 		{"kubectl logs ", "needs the log of a Pod"},
 		{"rollout status ", "needs the controller of Deployments"},
+		{"port-forward ", "needs a Pod"},
 		{"wait --for=condition=Ready metricsbackend/prometheus", "needs Prometheus"},
 		{"wait --for=condition=Ready ciprovider/jenkins", "needs Jenkins"},
 		{"wait --for=condition=CollectionReady ", "needs a log backend with routes"},
@@ -88,6 +89,10 @@ func inCluster(t *testing.T) (phases [4][]string) {
 
 // prepared are objects that commands of the documentation expect.
 const prepared = `apiVersion: v1
+kind: Namespace
+metadata: {name: kubeops-system}
+---
+apiVersion: v1
 kind: Namespace
 metadata: {name: monitoring}
 ---

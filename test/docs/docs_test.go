@@ -93,6 +93,7 @@ func notRun() []struct{ prefix, reason string } {
 		{"helm ", "helm is not installed"},
 		{"make ", "builds Kubernetes, or runs all tests"},
 		{"manager ", "tested in cmd/manager"},
+		{"bin/manager dashboard ", "serves until it is stopped"},
 		{"kubeops completion fish | source", "needs fish"},
 		{"kubeops completion powershell | ", "needs PowerShell"},
 		{"source <(kubeops completion zsh)", "needs zsh"},
@@ -103,7 +104,7 @@ func notRun() []struct{ prefix, reason string } {
 func needCluster() []string {
 	return []string{
 		"kubeops inspect -A", "kubeops inspect -n", "kubeops run", "kubeops report", "kubeops suspend", "kubeops resume", "kubeops ignore",
-		"kubeops pipeline", "kubeops diff", "kubeops conflicts", "kubeops get",
+		"kubeops pipeline", "kubeops diff", "kubeops conflicts", "kubeops get", "kubeops open",
 	}
 }
 

@@ -1,0 +1,149 @@
+// Opens every page of the dashboard in Chromium, as TestPagesInABrowser starts it. Standard output has requests to that test, one a line:
+// change, stop and start. Problems are printed to standard error, and end it with exit code 1.
+import { createRequire } from 'node:module'
+import { createInterface } from 'node:readline'
+
+const { URL: base, TOKEN: token, CHROMIUM: executablePath, MODULES: modules, SCREENSHOTS: screenshots } = process.env
+const require = createRequire(`${modules}/`)
+const { chromium } = require('playwright-core')
+const { readFileSync } = require('node:fs')
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
+
+const problems = []
+const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
+async function ask(what) {
+  console.log(what)
+  await answers.next()
+}
+
+const report = '/inspections/shop/everything'
+const pages = {
+  overview: '/', inspections: '/inspections', report: `${report}?finding=f-payment`, recommendations: `${report}?tab=recommendations`, gaps: `${report}?tab=gaps`,
+  older: '/reports/shop/everything-r1', pipelines: '/pipelines', run: '/runs/shop/cart-release-41', bundles: '/bundles', bundle: '/bundles/shop/cart-base',
+  backends: '/backends', clusters: '/clusters', you: '/you', api: '/api-reference', missing: '/none', forbidden: '/inspections/lab/lab-everything',
+}
+const wide = { width: 1440, height: 900 }
+const narrow = { width: 390, height: 844 }
+
+async function open(browser, name, viewport, colorScheme, language) {
+  const context = await browser.newContext({ viewport, colorScheme, baseURL: base, permissions: ['clipboard-read', 'clipboard-write'] })
+  const page = await context.newPage()
+  page.setDefaultTimeout(10_000)
+  await page.addInitScript((chosen) => {
+    localStorage.setItem('kubeops.language', chosen)
+    addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`))
+    addEventListener('unhandledrejection', (e) => console.error(`unhandled: ${e.reason}`))
+  }, language)
+  await page.goto('/')
+  await page.fill('#token', token)
+  await page.click('form button')
+  await page.waitForSelector('.panel .headline')
+  const expected = { text: '' }
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !(expected.text && message.text().includes(expected.text))) problems.push(`${name}: ${page.url()}: ${message.text()}`)
+  })
+  page.on('pageerror', (error) => problems.push(`${name}: ${page.url()}: ${error}`))
+  return { context, page, expected }
+}
+
+async function ready(page) {
+  await page.waitForFunction(() => document.querySelector('main h1, main h2') && !document.querySelector('.loading'))
+}
+
+async function visit(browser, name, viewport, colorScheme, language, audit) {
+  const { context, page, expected } = await open(browser, name, viewport, colorScheme, language)
+  for (const [which, path] of Object.entries(pages)) {
+    expected.text = which === 'forbidden' ? '404' : ''
+    await page.goto(path)
+    await ready(page)
+    const error = (await page.locator('.error').count()) > 0
+    if (error !== (which === 'forbidden')) problems.push(`${name}: ${which}: ${error ? await page.locator('.error').first().innerText() : 'no error'}`)
+    const wideBy = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+    if (wideBy > 0) problems.push(`${name}: ${which} scrolls sideways by ${wideBy} pixels`)
+    if (screenshots) await page.screenshot({ path: `${screenshots}/${which}-${name}.png`, fullPage: true })
+    if (!audit) continue
+    await page.evaluate(axe)
+    const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }))
+    for (const violation of found.violations.filter((one) => ['serious', 'critical'].includes(one.impact))) {
+      problems.push(`${name}: ${which}: axe ${violation.id}: ${violation.nodes.map((node) => `${node.html} ${node.failureSummary}`).join('; ').slice(0, 600)}`)
+    }
+  }
+  await context.close()
+}
+
+/** Why is the cart down, and what to type? At most three clicks from the overview. */
+async function investigate(browser, name, viewport) {
+  const { context, page } = await open(browser, name, viewport, 'light', 'en')
+  let clicks = 0
+  const click = async (locator) => {
+    clicks++
+    await locator.click()
+  }
+  await click(page.locator('.causes a', { hasText: 'cart' }).first())
+  await page.waitForSelector('.finding')
+  const detail = await page.locator('.finding').first().innerText()
+  if (!detail.includes('cart-config has no key DATABASE_URL')) problems.push(`${name}: the first cause is: ${detail.slice(0, 200)}`)
+  if (!detail.includes('CreateContainerConfigError')) problems.push(`${name}: no evidence`)
+  await click(page.locator('.finding .commands button').first())
+  const copied = await page.evaluate(() => navigator.clipboard.readText())
+  if (!copied.startsWith('kubectl -n shop patch configmap cart-config')) problems.push(`${name}: copied ${copied}`)
+  if (clicks > 3) problems.push(`${name}: ${clicks} clicks`)
+  if ((await page.locator('.evidence script').count()) > 0) problems.push(`${name}: evidence became markup`)
+  await context.close()
+}
+
+async function keys(page) {
+  await page.goto('/inspections')
+  await ready(page)
+  await page.keyboard.press('/')
+  await page.keyboard.type('everything')
+  await page.waitForURL(/q=everything/)
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('j')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(/inspections\/shop\/everything/)
+  await page.keyboard.press('?')
+  await page.waitForSelector('[role=dialog]')
+  await page.keyboard.press('Escape')
+  await page.waitForSelector('[role=dialog]', { state: 'detached' })
+}
+
+/** A change is shown by itself; a lost connection is shown, and comes back by itself. */
+async function live(page, expected) {
+  await page.goto('/inspections')
+  await page.waitForSelector('.live.is-live')
+  await ask('change')
+  const start = Date.now()
+  await page.waitForSelector('text=in-the-browser')
+  console.error(`a change was shown ${Date.now() - start} ms after the API server had accepted it`)
+  expected.text = '' // the browser reports refused connections
+  page.removeAllListeners('console')
+  await ask('stop')
+  await page.waitForSelector('.live.is-lost')
+  await page.waitForSelector('.panel.old table')
+  await ask('start')
+  await page.waitForSelector('.live.is-live', { timeout: 30_000 })
+  await page.waitForSelector('.panel:not(.old) table')
+}
+
+const browser = await chromium.launch({ executablePath, args: process.getuid() === 0 ? ['--no-sandbox'] : [] })
+try {
+  await visit(browser, '1440-light-en', wide, 'light', 'en', true)
+  await visit(browser, '390-dark-zh', narrow, 'dark', 'zh-Hans', true)
+  if (screenshots) {
+    await visit(browser, '1440-dark-zh', wide, 'dark', 'zh-Hans', false)
+    await visit(browser, '390-light-en', narrow, 'light', 'en', false)
+  }
+  await investigate(browser, '1440', wide)
+  await investigate(browser, '390', narrow)
+  const { context, page, expected } = await open(browser, 'keys', wide, 'light', 'en')
+  await keys(page)
+  await live(page, expected)
+  await context.close()
+} catch (error) {
+  problems.push(String(error))
+} finally {
+  await browser.close()
+}
+for (const problem of problems) console.error(problem)
+process.exit(problems.length > 0 ? 1 : 0)
