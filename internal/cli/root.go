@@ -88,9 +88,9 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.AddCommand(
-		newInspect(streams), newReport(streams), newRun(streams), newSuspend(streams), newResume(streams), newIgnore(streams),
-		newPipeline(streams), newGet(streams), newDiff(streams), newConflicts(streams), newChecks(streams), newLogs(streams),
-		newRedact(streams), newVersion(streams),
+		newInspect(streams), newReport(streams), newOpen(streams), newRun(streams), newSuspend(streams), newResume(streams),
+		newIgnore(streams), newPipeline(streams), newGet(streams), newDiff(streams), newConflicts(streams), newChecks(streams),
+		newLogs(streams), newRedact(streams), newVersion(streams),
 	)
 	describeBuiltin(root)
 	return root
