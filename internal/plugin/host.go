@@ -218,6 +218,13 @@ func socketProblem(target Target, path string, err error) *problem.Problem {
 	return problem.Retrying(v1alpha1.ReasonPluginUnreachable, err, "plugin %s does not listen on its socket; see its log", target.Socket)
 }
 
+// Connections that are open.
+func (p *Pool) Connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.links)
+}
+
 // Close lets go of the connection.
 func (c *Conn) Close() {
 	c.once.Do(func() {

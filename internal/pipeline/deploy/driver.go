@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -133,7 +134,7 @@ func (d *Driver) Start(ctx context.Context, attempt pipeline.Attempt) (string, e
 		return "", err
 	}
 	application.Project = state.GetProject()
-	r := record{Revision: attempt.Values[v1alpha1.OutputRevision], Previous: last(state.GetHistory(), time.Time{})}
+	r := record{Revision: attempt.Values[v1alpha1.OutputRevision]}
 	if state.GetAutomated() {
 		return startAutomated(ctx, p, attempt, application, r)
 	}
@@ -182,7 +183,6 @@ func (d *Driver) Find(ctx context.Context, attempt pipeline.Attempt) (pipeline.L
 	switch {
 	case presence == cd.Found:
 		r := record{Handle: handle, Revision: state.GetOperation().GetRequestedRevision()}
-		r.Previous = last(state.GetHistory(), startOf(state.GetOperation(), attempt.Started))
 		return pipeline.Lookup{Presence: pipeline.Found, Handle: r.encode()}, nil
 	case state.GetAutomated():
 		return pipeline.Lookup{Presence: pipeline.Never}, nil
@@ -206,16 +206,22 @@ func (d *Driver) Cancel(ctx context.Context, attempt pipeline.Attempt, handle st
 	return p.Terminate(ctx, applicationOf(attempt), r.Handle)
 }
 
-// last revision of the history that was deployed before a time; any if it is zero.
-func last(history []*pluginv1.HistoryEntry, before time.Time) string {
+// previous revision of the history: that of the entry before the one which deployed a revision since a time, or of the newest one. Times of
+// the server have a resolution of seconds.
+func previous(history []*pluginv1.HistoryEntry, revision string, since time.Time) string {
 	for i := len(history) - 1; i >= 0; i-- {
-		at := history[i].GetDeployedAt().AsTime()
-		if !before.IsZero() && !at.Before(before) {
-			continue
+		entry := history[i]
+		if slices.Contains(entry.GetRevisions(), revision) && !entry.GetDeployedAt().AsTime().Before(since.Truncate(time.Second)) {
+			if i == 0 {
+				return ""
+			}
+			return first(history[i-1].GetRevisions())
 		}
-		return first(history[i].GetRevisions())
 	}
-	return ""
+	if len(history) == 0 {
+		return ""
+	}
+	return first(history[len(history)-1].GetRevisions())
 }
 
 func first(revisions []string) string {
@@ -223,14 +229,6 @@ func first(revisions []string) string {
 		return ""
 	}
 	return revisions[0]
-}
-
-// startOf an operation; the other time if it has not begun.
-func startOf(operation *pluginv1.Operation, other time.Time) time.Time {
-	if operation.GetStartedAt() == nil {
-		return other
-	}
-	return operation.GetStartedAt().AsTime()
 }
 
 func describeResource(r *pluginv1.ResourceState) string {

@@ -86,6 +86,7 @@ func (v *view) operation(work *cd.Work) pipeline.Observation {
 	}
 	finished := operation.GetFinishedAt().AsTime()
 	v.record.Finished = &finished
+	v.record.Previous = previous(v.state.GetHistory(), v.record.Revision, operation.GetStartedAt().AsTime())
 	if sync := v.attempt.Stage.Deploy.Sync; sync != nil && sync.DryRun {
 		return v.succeeded("the dry run of application " + v.name + " succeeded")
 	}
@@ -117,7 +118,7 @@ func (v *view) automated() pipeline.Observation {
 	v.record.Revision = first(revisions)
 	finished := operation.GetFinishedAt().AsTime()
 	v.record.Finished = &finished
-	v.record.Previous = last(v.state.GetHistory(), v.attempt.Started)
+	v.record.Previous = previous(v.state.GetHistory(), v.record.Revision, v.attempt.Started)
 	return v.settle()
 }
 

@@ -3,6 +3,7 @@ package argocd
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"time"
 )
@@ -32,6 +33,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, r.Method+" "+r.URL.Path)
+	s.requests++
+	if s.down || s.requests == s.crash {
+		if !s.down && !s.lost {
+			s.answer(httptest.NewRecorder(), r)
+		}
+		s.down = true
+		panic(http.ErrAbortHandler)
+	}
+	s.answer(w, r)
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	for path, status := range s.fail {
 		if status != 0 && strings.HasSuffix(r.URL.Path, path) {
 			http.Error(w, "refused", status)

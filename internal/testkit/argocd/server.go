@@ -59,10 +59,10 @@ type operation struct {
 
 type operationState struct {
 	operation
-	Phase, Message      string
-	Started, Finished   time.Time
-	Revision            string
-	terminating         bool
+	Phase, Message    string
+	Started, Finished time.Time
+	Revision          string
+	terminating       bool
 }
 
 type entry struct {
@@ -85,6 +85,9 @@ type Server struct {
 	drop  bool
 	fail  map[string]int
 	now   func() time.Time
+	// crash is the number of the request at which the server goes down; zero is none. lost loses the request, not only its answer.
+	crash, requests int
+	lost, down      bool
 }
 
 // New starts a server that ends with the test.
@@ -120,6 +123,41 @@ func (s *Server) Drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop = true
+}
+
+// SetClock replaces the clock of the machine.
+func (s *Server) SetClock(now func() time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = now
+	for _, a := range s.apps {
+		a.reconciledAt = now()
+	}
+}
+
+// Crash loses the answer to the n-th request from now on, and all later requests until Restart. If lost is set, the n-th request is lost, too.
+func (s *Server) Crash(n int, lost bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.crash = n
+	s.requests = 0
+	s.lost = lost
+}
+
+// Down reports whether the server has crashed.
+func (s *Server) Down() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.down
+}
+
+// Restart answers again, and reports whether the server had crashed.
+func (s *Server) Restart() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	crashed := s.down
+	s.down = false
+	return crashed
 }
 
 // Refuse requests whose path ends so, with a status. Status 0 answers again.
@@ -220,4 +258,3 @@ func (a *Application) refresh(now time.Time) {
 		a.start(operation{Automated: true, Revision: a.Head})
 	}
 }
-
