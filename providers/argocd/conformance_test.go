@@ -7,8 +7,10 @@ import (
 	"kubeops.io/kubeops/api/v1alpha1"
 	pluginhost "kubeops.io/kubeops/internal/plugin"
 	"kubeops.io/kubeops/internal/provider/cd"
+	"kubeops.io/kubeops/internal/testkit"
 	"kubeops.io/kubeops/internal/testkit/argocd"
 	"kubeops.io/kubeops/internal/testkit/conformance/plugin"
+	"kubeops.io/kubeops/internal/testkit/servers"
 )
 
 // subject of a server, without its applications.
@@ -40,6 +42,43 @@ func TestConformanceAgainstTheStrictFake(t *testing.T) {
 		revision := fmt.Sprintf("%040x", commits)
 		fake.Set(application, func(a *argocd.Application) { a.Head = revision })
 		return revision
+	}
+	plugin.Run(t, s)
+}
+
+// manifest of an application of the suite, which changes with each commit.
+func manifest(application string, commit int) string {
+	switch application {
+	case "failing": // not a valid name
+		return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Not_Valid, annotations: {commit: \"%d\"}}\n", commit)
+	case "held": // nothing runs Jobs there, so that the hook does not end
+		return fmt.Sprintf(`apiVersion: batch/v1
+kind: Job
+metadata: {name: hook, annotations: {argocd.argoproj.io/hook: PreSync, commit: "%d"}}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: busybox}]}}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: held}
+`, commit)
+	}
+	return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {commit: \"%d\"}\n", application, commit)
+}
+
+func TestConformanceAgainstARealArgoCD(t *testing.T) {
+	if !servers.OwnNetwork(t) {
+		return
+	}
+	real := servers.ArgoCD(t, testkit.APIServer(t))
+	s := subject(t, real.URL, real.Token)
+	s.User, s.Version = "admin", servers.ArgoCDVersion
+	for _, name := range []string{s.Application, s.Automated, s.Held, s.Failing} {
+		real.Application(name, "default", manifest(name, 0), name == s.Automated)
+	}
+	commits := 0
+	s.Commit = func(t testing.TB, application string) string {
+		commits++
+		return real.Commit(t, application, manifest(application, commits))
 	}
 	plugin.Run(t, s)
 }
