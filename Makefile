@@ -34,13 +34,14 @@ test-full: test test-walls ## Run all tests, and those that take longer: hostile
 ##@ Development
 
 .PHONY: build
-build: $(BIN) ## Build the manager and the command line into bin/
+build: $(BIN) ## Build the manager, the command line and the plugin for Argo CD into bin/
 	$(GO_BUILD) -o $(BIN)/manager ./cmd/manager
 	$(GO_BUILD) -o $(BIN)/kubeops ./cmd/kubeops
+	$(GO_BUILD) -o $(BIN)/argocd-provider ./cmd/argocd-provider
 
 .PHONY: test-unit
 test-unit: kube servers ## Run the unit tests, with controllers against a real API server and etcd
-	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./test/docs
+	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./providers/... ./test/docs
 	cd hack/cluster && go test . ./internal/...
 
 .PHONY: servers
@@ -86,6 +87,11 @@ generate: $(BIN)/controller-gen ## Regenerate deep copies, CRDs, RBAC roles, das
 	go run ./hack/clidocs docs/cli.md
 	go run ./hack/visual config/components
 	go run ./hack/configdocs api/config/v1alpha1 docs/configuration.md
+
+.PHONY: proto
+proto: $(BIN)/protoc-gen-go $(BIN)/protoc-gen-go-grpc ## Regenerate the Go code of api/plugin (needs protoc and the well-known types)
+	protoc -I api/plugin/v1 --plugin=$(BIN)/protoc-gen-go --plugin=$(BIN)/protoc-gen-go-grpc --go_out=api/plugin/v1 \
+		--go_opt=paths=source_relative --go-grpc_out=api/plugin/v1 --go-grpc_opt=paths=source_relative plugin.proto
 
 .PHONY: verify
 verify: ## Check generated files, formatting, style and lint, as CI does
@@ -139,6 +145,12 @@ $(BIN)/cluster: $(BIN)
 
 $(BIN)/controller-gen: hack/tools/go.mod | $(BIN)
 	cd hack/tools && go build -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(BIN)/protoc-gen-go: hack/tools/go.mod | $(BIN)
+	cd hack/tools && go build -o $@ google.golang.org/protobuf/cmd/protoc-gen-go
+
+$(BIN)/protoc-gen-go-grpc: hack/tools/go.mod | $(BIN)
+	cd hack/tools && go build -o $@ google.golang.org/grpc/cmd/protoc-gen-go-grpc
 
 $(BIN)/golangci-lint: hack/tools/go.mod | $(BIN)
 	cd hack/tools && go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
