@@ -188,8 +188,8 @@ type CDProviderStatus struct {
 	Capabilities []string `json:"capabilities,omitempty"`
 }
 
-// CDProvider is a server that delivers applications, such as Argo CD, reached by the process of a plugin. It is Ready once the plugin made a
-// round trip to the server with its credentials.
+// CDProvider is a server that delivers applications, such as Argo CD, reached by the process of a plugin. It is Ready once the plugin made
+// a round trip to the server with its credentials.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

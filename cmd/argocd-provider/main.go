@@ -47,7 +47,8 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.key, "tls-key", "", "file with the key of the certificate")
 	flags.StringVar(&o.clientCA, "client-ca", "", "file with the authority of client certificates")
 	flags.BoolVar(&o.loopback, "allow-loopback", false, "allow Argo CD on a loopback address")
-	flags.StringSliceVar(&o.denied, "deny", nil, "networks that are never called, such as 10.0.0.0/8, beside loopback, link-local and metadata addresses")
+	flags.StringSliceVar(&o.denied, "deny", nil,
+		"networks that are never called, such as 10.0.0.0/8, beside loopback, link-local and metadata addresses")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
-// Package cdprovider probes CDProviders: it asks the plugin of each for a round trip to its server, and records the answer in the status. It
-// deploys nothing.
+// Package cdprovider probes CDProviders: it asks the plugin of each for a round trip to its server, and records the answer in the status.
+// It deploys nothing.
 package cdprovider
 
 import (

@@ -6,8 +6,9 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -122,11 +123,13 @@ func (p *Pool) check(target Target) error {
 	case (target.Socket == "") == (target.Address == ""):
 		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "a plugin needs either a socket or an address")
 	case target.Socket != "" && !socketName().MatchString(target.Socket):
-		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "the socket of a plugin is a name of lower case letters, digits and dashes")
+		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil,
+			"the socket of a plugin is a name of lower case letters, digits and dashes")
 	case target.Socket != "":
 		return nil
 	case len(target.TLS.CA) == 0, len(target.TLS.Certificate) == 0, target.TLS.InsecureSkipVerify:
-		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "plugin %s needs mutual TLS: set a CA and a client certificate", target.Address)
+		return problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "plugin %s needs mutual TLS: set a CA and a client certificate",
+			target.Address)
 	}
 	host, _, err := net.SplitHostPort(target.Address)
 	if err != nil {
@@ -208,10 +211,10 @@ func socketProblem(target Target, path string, err error) *problem.Problem {
 	switch {
 	case err == nil:
 		return nil
-	case os.IsNotExist(err):
+	case errors.Is(err, fs.ErrNotExist):
 		return problem.Retrying(v1alpha1.ReasonPluginUnreachable, err,
 			"plugin %s has no socket %s; check that its container runs beside the manager", target.Socket, path)
-	case os.IsPermission(err):
+	case errors.Is(err, fs.ErrPermission):
 		return problem.Retrying(v1alpha1.ReasonPluginUnreachable, err,
 			"the manager cannot open the socket of plugin %s; both containers need the same user", target.Socket)
 	}

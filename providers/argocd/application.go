@@ -198,7 +198,7 @@ func either(one string, list []string) []string {
 	return []string{one}
 }
 
-// automated reports whether Argo CD syncs the application by itself.
+// automated reports whether Argo CD syncs the application automatically.
 func (a *application) automated() bool {
 	policy := a.Spec.SyncPolicy
 	return policy != nil && policy.Automated != nil && (policy.Automated.Enabled == nil || *policy.Automated.Enabled)
@@ -226,7 +226,8 @@ func (a *application) canSync(revision string) error {
 		return problem.UserError(v1alpha1.ReasonSyncRefused, nil,
 			"application %s has %d sources, and one revision cannot be that of all; leave revision empty", name, len(a.Spec.Sources))
 	case by != "":
-		return problem.Waiting(v1alpha1.ReasonOperationInProgress, busyDelay, "application %s has another operation in progress, started by %s",
+		return problem.Waiting(v1alpha1.ReasonOperationInProgress, busyDelay,
+			"application %s has another operation in progress, started by %s",
 			name, by)
 	}
 	return nil
@@ -240,7 +241,8 @@ func (a *application) revisionOf(id int64) (string, error) {
 			continue
 		}
 		now := a.Spec.Source
-		if now == nil || e.Source == nil || e.Source.plain() != now.plain() || e.Source.parameters() || now.parameters() || e.Revision == "" {
+		same := now != nil && e.Source != nil && e.Source.plain() == now.plain()
+		if !same || e.Source.parameters() || now.parameters() || e.Revision == "" {
 			return "", problem.UserError(v1alpha1.ReasonSyncRefused, nil,
 				"entry %d of the history of application %s has other or parameterized sources; revert the change in its repository", id,
 				a.Metadata.Name)
@@ -267,7 +269,8 @@ func (a *application) result(key string) (pluginv1.State, string) {
 	if state == nil {
 		return pluginv1.State_STATE_LOST, "the application has no record of the operation"
 	}
-	return pluginv1.State_STATE_LOST, fmt.Sprintf("another operation, started by %s, replaced the record of the operation", state.Operation.by())
+	return pluginv1.State_STATE_LOST, fmt.Sprintf("another operation, started by %s, replaced the record of the operation",
+		state.Operation.by())
 }
 
 // state of an operation. Argo CD has no phase for a terminated one.

@@ -71,7 +71,8 @@ func TestConformanceAgainstARealArgoCD(t *testing.T) {
 	}
 	real := servers.ArgoCD(t, testkit.APIServer(t))
 	s := subject(t, real.URL, real.Token)
-	s.User, s.Version = "admin", servers.ArgoCDVersion
+	s.User = "admin"
+	s.Version = servers.ArgoCDVersion
 	for _, name := range []string{s.Application, s.Automated, s.Held, s.Failing} {
 		real.Application(name, "default", manifest(name, 0), name == s.Automated)
 	}

@@ -41,7 +41,8 @@ func (p *Plugin) Describe(context.Context, *pluginv1.DescribeRequest) (*pluginv1
 		Versions: []int32{plugin.Version}, Kind: plugin.KindCD, Name: name, Version: buildinfo.Read().Version,
 		Capabilities: []string{"cancel", plugin.CapabilityFind, "logs", "rollback"},
 		SettingsSchema: `{"type":"object","required":["url"],"properties":{"url":{"type":"string"},"timeoutMillis":{"type":"integer"},` +
-			`"ca":{"type":"string"},"serverName":{"type":"string"},"insecureSkipVerify":{"type":"boolean"},"certificate":{"type":"string"}}}`,
+			`"ca":{"type":"string"},"serverName":{"type":"string"},"insecureSkipVerify":{"type":"boolean"},` +
+			`"certificate":{"type":"string"}}}`,
 	}, nil
 }
 

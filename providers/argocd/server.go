@@ -279,9 +279,11 @@ func (s *server) sync(ctx context.Context, key string, a *pluginv1.Application, 
 	}
 	switch {
 	case r.code == codePrecondition && strings.Contains(r.message, "already in progress"):
-		return problem.Waiting(v1alpha1.ReasonOperationInProgress, busyDelay, "application %s has another operation in progress", a.GetName())
+		return problem.Waiting(v1alpha1.ReasonOperationInProgress, busyDelay, "application %s has another operation in progress",
+			a.GetName())
 	case strings.Contains(r.message, "sync window"):
-		return problem.Waiting(v1alpha1.ReasonSyncWindow, windowDelay, "a sync window does not permit syncs of application %s now", a.GetName())
+		return problem.Waiting(v1alpha1.ReasonSyncWindow, windowDelay, "a sync window does not permit syncs of application %s now",
+			a.GetName())
 	}
 	return r.mustAct(v1alpha1.ReasonSyncRefused, "application "+a.GetName()+" cannot be synced")
 }
@@ -300,7 +302,8 @@ func (s *server) window(ctx context.Context, a *pluginv1.Application, found *app
 		return err
 	}
 	if windows.CanSync != nil && !*windows.CanSync {
-		return problem.Waiting(v1alpha1.ReasonSyncWindow, windowDelay, "a sync window does not permit syncs of application %s now", a.GetName())
+		return problem.Waiting(v1alpha1.ReasonSyncWindow, windowDelay, "a sync window does not permit syncs of application %s now",
+			a.GetName())
 	}
 	return nil
 }
@@ -333,7 +336,8 @@ func (s *server) find(ctx context.Context, key string, a *pluginv1.Application, 
 		return &pluginv1.FindResponse{Reason: "another operation is about to start"}, nil
 	}
 	if other != nil && other.StartedAt.After(notBefore) {
-		return &pluginv1.FindResponse{Reason: fmt.Sprintf("another operation, started by %s, may have replaced its record", other.Operation.by())}, nil
+		return &pluginv1.FindResponse{Reason: fmt.Sprintf("another operation, started by %s, may have replaced its record",
+			other.Operation.by())}, nil
 	}
 	return &pluginv1.FindResponse{Presence: pluginv1.FindResponse_PRESENCE_ABSENT}, nil
 }

@@ -1379,7 +1379,7 @@ func (*GetResponse_Delivery) isGetResponse_Kind() {}
 type DeliveryState struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Project string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
-	// Automated is true if the other system deploys each new revision by itself.
+	// Automated is true if the other system deploys each new revision automatically.
 	Automated      bool   `protobuf:"varint,2,opt,name=automated,proto3" json:"automated,omitempty"`
 	TargetRevision string `protobuf:"bytes,3,opt,name=target_revision,json=targetRevision,proto3" json:"target_revision,omitempty"`
 	// Synced, OutOfSync or Unknown.
@@ -1531,7 +1531,7 @@ type Operation struct {
 	// Key of the work, if KubeOps started it.
 	Key     string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
-	// User who started it, or empty, and whether the other system started it by itself.
+	// User who started it, or empty, and whether the other system started it automatically.
 	InitiatedBy string                 `protobuf:"bytes,4,opt,name=initiated_by,json=initiatedBy,proto3" json:"initiated_by,omitempty"`
 	Automated   bool                   `protobuf:"varint,5,opt,name=automated,proto3" json:"automated,omitempty"`
 	StartedAt   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`

@@ -158,7 +158,8 @@ func startAutomated(
 	exact := regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64}|v?[0-9]+(\.[0-9]+)+([-+][-+.0-9A-Za-z]+)?)$`)
 	if r.Revision != "" && !exact.MatchString(r.Revision) {
 		return "", problem.UserError(v1alpha1.ReasonAutomated, nil,
-			"application %s is synced automatically, and revision %s is neither a full commit hash nor a version", application.GetName(), r.Revision)
+			"application %s is synced automatically, and revision %s is neither a full commit hash nor a version", application.GetName(),
+			r.Revision)
 	}
 	return r.encode(), p.Refresh(ctx, attempt.Key, application, false)
 }

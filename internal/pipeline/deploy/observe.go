@@ -106,7 +106,8 @@ func (v *view) automated() pipeline.Observation {
 				Message: fmt.Sprintf("application %s deployed revision %s, and now compares with %s", v.name, wanted, first(revisions))}
 		}
 		return v.expiring(v1alpha1.ReasonRevisionNotDeployed,
-			v.waiting(reasonSyncing, fmt.Sprintf("application %s compares with revision %s, not yet with %s", v.name, first(revisions), wanted), ""))
+			v.waiting(reasonSyncing, fmt.Sprintf("application %s compares with revision %s, not yet with %s", v.name, first(revisions),
+				wanted), ""))
 	case running:
 		return v.waiting(reasonSyncing, "application "+v.name+" is being synced", operation.GetMessage())
 	case v.state.GetSyncStatus() != cd.Synced && v.failedHere():

@@ -1,7 +1,7 @@
-// Package argocd is a strict stand-in for the API server and the controller of Argo CD, written from the source of 2.14.21. A sync clears the
-// state of the last operation, and none is there until the controller begins; a second one is refused; an application that is synced
-// automatically refuses others; termination is asynchronous; health is judged after the end of an operation; a selective sync is not in the
-// history; without a project, an application that does not exist is one that cannot be seen.
+// Package argocd is a strict stand-in for the API server and the controller of Argo CD, written from the source of 2.14.21. A sync clears
+// the state of the last operation, and none is there until the controller begins; a second one is refused; an application that is synced
+// automatically refuses others; termination is asynchronous; health is judged after the end of an operation; a selective sync is not in
+// the history; without a project, an application that does not exist is one that cannot be seen.
 package argocd
 
 import (
@@ -135,7 +135,8 @@ func (s *Server) SetClock(now func() time.Time) {
 	}
 }
 
-// Crash loses the answer to the n-th request from now on, and all later requests until Restart. If lost is set, the n-th request is lost, too.
+// Crash loses the answer to the n-th request from now on, and all later requests until Restart. If lost is set, the n-th request is lost,
+// too.
 func (s *Server) Crash(n int, lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -177,7 +177,8 @@ func logs(t *testing.T, s Subject, app *cd.Application, handle string) {
 	if rest, same, err := conn.Logs(t.Context(), request); err != nil || rest != "" || same != next {
 		t.Errorf("the end of the log: %q, %d, %v", rest, same, err)
 	}
-	if err := conn.Cleanup(t.Context(), &pluginv1.CleanupRequest{Handle: handle, Settings: s.Settings, Work: request.GetWork()}); err != nil {
+	if err := conn.Cleanup(t.Context(), &pluginv1.CleanupRequest{Handle: handle, Settings: s.Settings,
+		Work: request.GetWork()}); err != nil {
 		t.Errorf("cleanup: %v", err)
 	}
 }
@@ -229,7 +230,8 @@ func automated(t *testing.T, s Subject) {
 	}
 	until(t, p, app, "", func(w *cd.Work) bool {
 		d := w.GetDelivery()
-		return d.GetAutomated() && d.GetSyncStatus() == cd.Synced && slices.Contains(d.GetRevisions(), revision) && d.GetOperation().GetAutomated()
+		return d.GetAutomated() && d.GetSyncStatus() == cd.Synced && slices.Contains(d.GetRevisions(),
+			revision) && d.GetOperation().GetAutomated()
 	})
 }
 
@@ -261,7 +263,8 @@ func held(t *testing.T, s Subject) {
 		!strings.Contains(got.Message, s.User) {
 		t.Errorf("a second sync: %v", err)
 	}
-	if presence, _, reason, err := p.Find(t.Context(), s.key("other"), app, time.Now().Add(time.Second)); err != nil || presence != cd.Absent {
+	if presence, _, reason, err := p.Find(t.Context(), s.key("other"), app,
+		time.Now().Add(time.Second)); err != nil || presence != cd.Absent {
 		t.Errorf("presence %v (%s): %v", presence, reason, err)
 	}
 	// Terminate is asynchronous, and can be repeated.
