@@ -72,7 +72,7 @@ bench-go: ## Run the Go benchmarks of reducers, checks and the cause linker
 FUZZTIME ?= 20s
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (default 20s)
-	@for package in $$(grep -rl --include=*_test.go 'func Fuzz' internal controllers | xargs -n1 dirname | sort -u); do \
+	@for package in $$(grep -rl --include=*_test.go 'func Fuzz' internal controllers providers | xargs -n1 dirname | sort -u); do \
 		for target in $$(grep -rhoE --include=*_test.go 'func Fuzz[A-Za-z]+' $$package | sed 's/func //'); do \
 			echo "$$package $$target"; go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) | tail -n 1; \
 		done; \

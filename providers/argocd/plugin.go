@@ -60,18 +60,25 @@ func (p *Plugin) open(sent *pluginv1.Settings) (*server, error) {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	client, err := provider.NewClient(provider.Endpoint{
+	return connect(provider.Endpoint{
 		URL: settings.URL, Auth: provider.Auth{BearerToken: token},
 		TLS: provider.TLS{
 			CA: []byte(settings.CA), ServerName: settings.ServerName, InsecureSkipVerify: settings.InsecureSkipVerify,
 			Certificate: []byte(settings.Certificate), Key: sent.GetSecrets()[cd.SecretClientKey],
 		},
 		Fields: provider.Fields{URL: "spec.argocd.url", Auth: "spec.argocd.tokenRef", TLS: "spec.tls", Timeout: "spec.timeout"},
-	}, provider.Options{Type: name, Egress: p.Egress, Limits: provider.Limits{Timeout: timeout, MaxBytes: maxBytes}, KeepRedirects: true})
+	}, provider.Options{Egress: p.Egress, Limits: provider.Limits{Timeout: timeout, MaxBytes: maxBytes}})
+}
+
+// connect a client. It sends nothing.
+func connect(endpoint provider.Endpoint, options provider.Options) (*server, error) {
+	options.Type = name
+	options.KeepRedirects = true
+	client, err := provider.NewClient(endpoint, options)
 	if err != nil {
 		return nil, err
 	}
-	return &server{client: client, token: token, url: strings.TrimSuffix(settings.URL, "/")}, nil
+	return &server{client: client, token: endpoint.Auth.BearerToken, url: client.BaseURL()}, nil
 }
 
 // openFor is open for an application, whose name becomes a part of a path.

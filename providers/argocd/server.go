@@ -64,7 +64,7 @@ func (r *refusal) mustAct(reason, prefix string) error {
 
 // call the server. It returns the server's time, in seconds; zero if unknown.
 func (s *server) call(ctx context.Context, operation, method, path string, query url.Values, body, into any) (time.Time, error) {
-	request := provider.Request{Operation: operation, Method: method, Path: path, Query: query, MaxBytes: maxBytes}
+	request := provider.Request{Operation: operation, Method: method, Path: path, Query: query}
 	if method != http.MethodGet {
 		request.ContentType = "application/json" // the server refuses others, also for DELETE
 		request.Body = []byte("{}")
@@ -107,7 +107,10 @@ func (s *server) refused(answer *provider.Answer) error {
 		Message string `json:"message" max:"2048"`
 	}
 	_ = stream.New(bytes.NewReader(content), stream.Limits{Memory: enough}).Decode(&sent) // another server's error has no message
-	message := strings.ReplaceAll(sent.Message, s.token, "[redacted]")
+	message := sent.Message
+	if s.token != "" {
+		message = strings.ReplaceAll(message, s.token, "[redacted]")
+	}
 	message = text.Clip(printable.Line(message), maxQuote)
 	p := s.client.RefusedStatus(answer.Status)
 	if message != "" && answer.Status != http.StatusUnauthorized {
