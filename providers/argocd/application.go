@@ -279,7 +279,7 @@ func (o *operationState) state() pluginv1.State {
 	case "Succeeded":
 		return pluginv1.State_STATE_SUCCEEDED
 	case "Failed", "Error":
-		if strings.Contains(strings.ToLower(o.Message), "terminated") {
+		if strings.Contains(strings.ToLower(o.Message), "terminat") {
 			return pluginv1.State_STATE_ABORTED
 		}
 		return pluginv1.State_STATE_FAILED

@@ -3,6 +3,7 @@ package servers
 import (
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 )
 
@@ -24,6 +25,7 @@ func OwnNetwork(t *testing.T) bool {
 	path, line := leashed("unshare", args...)
 	command := exec.CommandContext(t.Context(), path, line...)
 	command.Env = append(os.Environ(), inNamespace+"=1")
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the leash ends the whole group
 	output, err := command.CombinedOutput()
 	if err != nil {
 		t.Errorf("in a network namespace: %v\n%s", err, output)
