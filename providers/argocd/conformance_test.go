@@ -80,7 +80,17 @@ func TestConformanceAgainstARealArgoCD(t *testing.T) {
 	if !servers.OwnNetwork(t) {
 		return
 	}
-	real := servers.ArgoCD(t, testkit.APIServer(t))
+	// There is no route to derive an address from.
+	config, stop, err := testkit.StartAPIServer("advertise-address=192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Errorf("stop the API server: %v", err)
+		}
+	})
+	real := servers.ArgoCD(t, config)
 	s := subject(t, real.URL, real.Token)
 	s.User = "admin"
 	s.Version = servers.ArgoCDVersion

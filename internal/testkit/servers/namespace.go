@@ -3,6 +3,7 @@ package servers
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 )
@@ -26,8 +27,20 @@ func OwnNetwork(t *testing.T) bool {
 	command := exec.CommandContext(t.Context(), path, line...)
 	command.Env = append(os.Environ(), inNamespace+"=1")
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the leash ends the whole group
-	output, err := command.CombinedOutput()
+	// A file, since the leash would keep a pipe open.
+	log, err := os.Create(filepath.Join(t.TempDir(), "output.log"))
 	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	command.Stdout = log
+	command.Stderr = log
+	err = command.Run()
+	if command.Process != nil {
+		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // the leash
+	}
+	if err != nil {
+		output, _ := os.ReadFile(log.Name())
 		t.Errorf("in a network namespace: %v\n%s", err, output)
 	}
 	return false
