@@ -215,6 +215,11 @@ func (a *application) busy() string {
 	return ""
 }
 
+// terminating reports whether the operation was asked to end.
+func (a *application) terminating() bool {
+	return a.Status.OperationState != nil && a.Status.OperationState.Phase == "Terminating"
+}
+
 // canSync reports what keeps the application from being synced to a revision.
 func (a *application) canSync(revision string) error {
 	name := a.Metadata.Name

@@ -46,7 +46,7 @@ func calls() map[string]func(context.Context, *server) error {
 			}
 			return err
 		},
-		"Sync": func(ctx context.Context, s *server) error { return s.sync(ctx, "k", shop, &pluginv1.Sync{}, 0) },
+		"Sync": func(ctx context.Context, s *server) error { return s.sync(ctx, "k", shop, &pluginv1.Sync{}, nil) },
 	}
 }
 

@@ -131,9 +131,9 @@ func (p *Plugin) Start(ctx context.Context, request *pluginv1.StartRequest) (*pl
 	case delivery.GetRefresh() != nil:
 		return &pluginv1.StartResponse{}, s.refresh(ctx, application, delivery.GetRefresh().GetHard())
 	case delivery.GetSync() != nil:
-		err = s.sync(ctx, key, application, delivery.GetSync(), 0)
+		err = s.sync(ctx, key, application, delivery.GetSync(), nil)
 	case delivery.GetRollback() != nil:
-		err = s.sync(ctx, key, application, &pluginv1.Sync{Prune: delivery.GetRollback().GetPrune()}, delivery.GetRollback().GetId())
+		err = s.sync(ctx, key, application, &pluginv1.Sync{Prune: delivery.GetRollback().GetPrune()}, delivery.GetRollback())
 	default:
 		err = problem.UserError(v1alpha1.ReasonInvalidSpec, nil, "the plugin for Argo CD does not know what was asked for; update it")
 	}
@@ -188,6 +188,9 @@ func (p *Plugin) Cancel(ctx context.Context, request *pluginv1.CancelRequest) (*
 	key := strings.TrimPrefix(request.GetHandle(), handlePrefix)
 	if state, _ := found.result(key); state != pluginv1.State_STATE_RUNNING {
 		return &pluginv1.CancelResponse{Ended: true}, nil
+	}
+	if found.terminating() { // to ask again is a conflict with the controller
+		return &pluginv1.CancelResponse{}, nil
 	}
 	return &pluginv1.CancelResponse{}, s.terminate(ctx, application, found)
 }

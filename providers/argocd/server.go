@@ -248,7 +248,7 @@ type syncResource struct {
 
 // sync an application once for a key: one that has the key already is not synced again. A sync to an entry of the history replaces the
 // rollback of Argo CD, which has no place for the key and runs no hooks.
-func (s *server) sync(ctx context.Context, key string, a *pluginv1.Application, sync *pluginv1.Sync, entry int64) error {
+func (s *server) sync(ctx context.Context, key string, a *pluginv1.Application, sync *pluginv1.Sync, back *pluginv1.Rollback) error {
 	found, _, err := s.get(ctx, a, "")
 	if err != nil {
 		return err
@@ -260,8 +260,8 @@ func (s *server) sync(ctx context.Context, key string, a *pluginv1.Application, 
 		return err
 	}
 	revision := sync.GetRevision()
-	if entry > 0 {
-		if revision, err = found.revisionOf(entry); err != nil {
+	if back != nil {
+		if revision, err = found.revisionOf(back.GetId()); err != nil {
 			return err
 		}
 	}

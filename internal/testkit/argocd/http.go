@@ -145,6 +145,10 @@ func (s *Server) application(w http.ResponseWriter, r *http.Request, name, call 
 			s.refuse(w, invalid, "Unable to terminate operation. No operation is in progress")
 			return
 		}
+		if a.state.terminating {
+			http.Error(w, "Failed to terminate app. Too many conflicts", http.StatusInternalServerError)
+			return
+		}
 		a.state.terminating = true
 		a.state.Phase = "Terminating"
 		a.state.Message = "operation is terminating"

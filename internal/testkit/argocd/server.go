@@ -44,7 +44,7 @@ type Application struct {
 	health       string
 	reconciledAt time.Time
 	unjudged     bool
-	lastID       int64
+	nextID       int64
 }
 
 // operation as it was asked for.
@@ -244,10 +244,10 @@ func (a *Application) end(now time.Time, phase, message string) {
 		return
 	}
 	a.synced = s.Revision
-	a.lastID++
 	a.history = append(a.history, entry{
-		ID: a.lastID, Revision: s.Revision, Started: s.Started, Deployed: now, By: s.By, Automated: s.Automated,
+		ID: a.nextID, Revision: s.Revision, Started: s.Started, Deployed: now, By: s.By, Automated: s.Automated,
 	})
+	a.nextID++ // the first is 0
 	a.history = a.history[max(0, len(a.history)-10):]
 }
 

@@ -269,7 +269,11 @@ func held(t *testing.T, s Subject) {
 	}
 	// Terminate is asynchronous, and can be repeated.
 	err = wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, deadline, true, func(ctx context.Context) (bool, error) {
-		return p.Terminate(ctx, app, handle)
+		ended, err := p.Terminate(ctx, app, handle)
+		if got := problem.As(err); got != nil && got.Action == problem.Retry { // a conflict with the controller of the server
+			return false, nil
+		}
+		return ended, err
 	})
 	if err != nil {
 		t.Fatal(err)
